@@ -1,0 +1,66 @@
+# `make` alone lists what there is to make.
+
+SHELL        := /bin/bash
+.SHELLFLAGS  := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TOOL     := go tool -modfile=.ci/tools.mod
+FUZZTIME ?= 5s
+
+export PATH      := $(PATH):/usr/sbin:/sbin
+export SPIKE_BIN := $(abspath bin/spike)
+
+# The packages that have tests behind a build tag: $(call tagged,integration)
+tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
+
+.PHONY: help run demo build test deps vet lint unit race integration e2e fuzz bench pprof clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
+
+run: build ## sell 10,000 tickets on this machine: one edge on port 3005, no other server
+	@exec bin/spike serve
+
+demo: deps build ## Redis, nginx 1:2:3:4, four edges, a million requests, and the audit
+	@exec bin/spike demo
+
+build: ## bin/spike, one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/spike ./cmd/spike
+
+test: deps vet lint build unit race integration e2e ## everything a change must pass (.ci/run)
+
+deps: ## install the servers and tools that the tests need and that are missing
+	@.ci/deps
+
+vet: ## go vet, all build tags
+	go vet -tags integration,e2e ./...
+
+lint: ## golangci-lint, as pinned in .ci/tools.mod
+	$(TOOL) golangci-lint run
+
+unit: ## tests that need only Go; the fuzz targets' seeds are among them
+	go test ./...
+
+race: ## the same under the race detector
+	CGO_ENABLED=1 go test -race ./...
+
+integration: deps ## tests against the real redis-server and nginx
+	$(if $(call tagged,integration),go test -tags integration -count=1 -timeout 20m $(call tagged,integration))
+
+e2e: deps build ## tests that drive the built binary
+	$(if $(call tagged,e2e),go test -tags e2e -count=1 -timeout 20m $(call tagged,e2e))
+
+fuzz: ## every fuzz target for FUZZTIME (5s)
+	@grep -roE --include='*_test.go' '^func Fuzz\w+' . | sed 's/:func / /' | while read -r file name; do \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")"; \
+	done
+
+bench: deps build ## every measurement; results in bench/out
+	bin/spike bench all
+
+pprof: deps build ## CPU, mutex, block and heap profiles under load; results in bench/out
+	bin/spike bench pprof
+
+clean: ## remove what make made
+	rm -rf bin bench/out

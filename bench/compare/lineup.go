@@ -1,0 +1,194 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"spike/bench"
+	"spike/bench/generator"
+	"spike/bench/peers"
+	"spike/bench/process"
+)
+
+const readyLimit = 20 * time.Second
+
+// lineup is the servers of one scenario, all running.
+type lineup struct {
+	o       Options
+	sc      Scenario
+	dir     string // logs, rings and what Redis wants
+	answer  string // file with the edge's answer; empty: the bare server has its own
+	servers []*server
+}
+
+// start starts the servers that were asked for, in the order of Servers: bare repeats what edge says.
+func start(ctx context.Context, o Options, sc Scenario, dir string) (*lineup, error) {
+	l := &lineup{o: o, sc: sc, dir: dir}
+	for _, name := range o.servers() {
+		s, err := l.open(ctx, name)
+		if err == nil {
+			l.servers = append(l.servers, s)
+			err = l.warm(ctx, s)
+		}
+		if err != nil {
+			l.stop()
+			return nil, fmt.Errorf("%s (%s): %w", name, sc.Name, err)
+		}
+	}
+	return l, nil
+}
+
+func (l *lineup) stop() {
+	for _, s := range l.servers {
+		s.stop()
+	}
+}
+
+func (l *lineup) server(name string) *server {
+	i := slices.IndexFunc(l.servers, func(s *server) bool { return s.name == name })
+	return l.servers[i]
+}
+
+// open starts one server and waits until it gives the scenario's answer.
+func (l *lineup) open(ctx context.Context, name string) (*server, error) {
+	addr, err := process.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: name, addr: addr}
+	if name != peers.Bare {
+		if s.redis, err = l.stocked(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	args, err := l.args(s)
+	if err == nil {
+		s.proc, err = process.Start(ctx, process.Spec{Name: name, Path: l.o.Binary, Args: args, Dir: l.dir, Env: l.env()})
+	}
+	if err == nil {
+		err = s.proc.Ready(ctx, readyLimit, l.says(s))
+	}
+	if err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// stocked starts a Redis with the scenario's sale in it.
+func (l *lineup) stocked(ctx context.Context, name string) (*process.Redis, error) {
+	r, err := process.StartRedis(ctx, l.dir, "redis-"+name)
+	if err != nil {
+		return nil, err
+	}
+	if name == Edge && l.o.Hold != "" && l.sc.Name == Selling {
+		err = l.createWithHold(ctx, r.Addr)
+	} else {
+		err = r.CreateSale(ctx, sale, l.sc.Total, l.sc.Sold)
+	}
+	if err != nil {
+		r.Stop()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (l *lineup) createWithHold(ctx context.Context, redis string) error {
+	cmd := exec.CommandContext(ctx, l.o.Binary, "sale", "create", sale,
+		"--total", strconv.FormatInt(l.sc.Total, 10), "--hold", l.o.Hold, "--redis", redis)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("sale create: %w: %s", err, out)
+	}
+	return nil
+}
+
+// args of the spike program that make it be this server.
+func (l *lineup) args(s *server) ([]string, error) {
+	if s.name == Edge {
+		return l.edgeArgs(s)
+	}
+	args := []string{"bench", "peer", s.name, "--listen", s.addr}
+	switch s.name {
+	case peers.Bare:
+		args = append(args, "--body", map[int]string{1: "won", -1: "soldout"}[l.sc.Code])
+		if l.answer != "" {
+			args = append(args, "--answer-file", l.answer)
+		}
+	case peers.Article:
+		args = append(args, "--redis", s.redis.Addr, "--log", filepath.Join(l.dir, "stat.log"),
+			"--local-stock", strconv.FormatInt(l.sc.LocalStock, 10))
+	default:
+		args = append(args, "--redis", s.redis.Addr)
+	}
+	return args, nil
+}
+
+func (l *lineup) edgeArgs(s *server) ([]string, error) {
+	admin, err := process.FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(l.dir, "edge-data")
+	if err = os.Mkdir(data, 0o700); err != nil {
+		return nil, fmt.Errorf("edge data: %w", err)
+	}
+	args := []string{"serve", "--listen", s.addr, "--admin", admin, "--redis", s.redis.Addr, "--data", data}
+	return append(args, l.o.EdgeArgs...), nil
+}
+
+func (l *lineup) env() []string {
+	if l.o.Procs == 0 {
+		return nil
+	}
+	return []string{"GOMAXPROCS=" + strconv.Itoa(l.o.Procs)}
+}
+
+// warm loads a server for a second, unmeasured: connections, buffers, the edge's first leases. Then the
+// edge's answer is what bare has to repeat.
+func (l *lineup) warm(ctx context.Context, s *server) error {
+	if _, err := l.wrk(s, time.Second).Run(ctx); err != nil || s.name != Edge {
+		return err
+	}
+	raw, err := capture(ctx, s.addr, "/buy/"+sale)
+	if err != nil {
+		return err
+	}
+	l.answer = filepath.Join(l.dir, "answer")
+	return os.WriteFile(l.answer, raw, 0o600)
+}
+
+func (l *lineup) wrk(s *server, d time.Duration) generator.Wrk {
+	return generator.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d}
+}
+
+func (l *lineup) ab(s *server) generator.AB {
+	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute}
+}
+
+// says is a probe: the server gives the answer of the scenario.
+func (l *lineup) says(s *server) func(context.Context) error {
+	return func(ctx context.Context) error {
+		raw, err := capture(ctx, s.addr, "/buy/"+sale)
+		if err != nil {
+			return err
+		}
+		return checkCode(raw, l.sc.Code)
+	}
+}
+
+func checkCode(raw []byte, want int) error {
+	answer, err := peers.ParseAnswer(raw)
+	if err != nil {
+		return err
+	}
+	if answer.Status != 200 || !hasCode(answer.Body, want) {
+		return fmt.Errorf("%w: expected code %d, got %d %s", bench.ErrDependency, want, answer.Status, answer.Body)
+	}
+	return nil
+}

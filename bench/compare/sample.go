@@ -1,0 +1,66 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"spike/bench/generator"
+)
+
+// Sample is one load of one server.
+type Sample struct {
+	Scenario string `json:"scenario"`
+	Server   string `json:"server"`
+	Round    int    `json:"round"` // from 1; 0: the cross-check by ab
+
+	generator.Measurement
+	CPU      time.Duration `json:"cpu_ns"`       // of the server's process; 0: not known on this system
+	RedisCPU time.Duration `json:"redis_cpu_ns"` // of its Redis; 0: it has none
+	Scripts  int64         `json:"scripts"`      // run by its Redis, as that counts them
+	Sold     int64         `json:"sold"`         // units, by the sale's hash
+	Unsold   int64         `json:"unsold"`       // requests that should have sold a unit and, by the hash, did not
+}
+
+// Cost is the server's CPU time per request in microseconds; 0 if it is not known.
+func (s Sample) Cost() float64 { return perRequest(s.CPU, s.Requests) }
+
+// RedisCost is the same of the server's Redis.
+func (s Sample) RedisCost() float64 { return perRequest(s.RedisCPU, s.Requests) }
+
+// Faulty is the number of requests that were not answered as the scenario wants, as far as it can be told.
+func (s Sample) Faulty() int64 { return s.Faults() + s.Unsold }
+
+func perRequest(cpu time.Duration, requests int64) float64 {
+	if requests == 0 {
+		return 0
+	}
+	return float64(cpu) / float64(time.Microsecond) / float64(requests)
+}
+
+// loader is wrk or ab.
+type loader interface {
+	Run(context.Context) (generator.Measurement, error)
+}
+
+// measure loads a server once and reads what that cost it.
+func (s *server) measure(ctx context.Context, sc Scenario, round int, l loader) (Sample, error) {
+	sample := Sample{Scenario: sc.Name, Server: s.name, Round: round}
+	before, err := s.read(ctx)
+	if err != nil {
+		return sample, err
+	}
+	if sample.Measurement, err = l.Run(ctx); err != nil {
+		return sample, fmt.Errorf("load %s (%s): %w", s.name, sc.Name, err)
+	}
+	after, err := s.settled(ctx)
+	if err != nil {
+		return sample, err
+	}
+	sample.CPU, sample.RedisCPU = after.cpu-before.cpu, after.redisCPU-before.redisCPU
+	sample.Scripts, sample.Sold = after.scripts-before.scripts, after.sold-before.sold
+	if s.redis != nil && sc.Name == Selling {
+		sample.Unsold = max(0, sample.Requests-sample.Sold)
+	}
+	return sample, nil
+}

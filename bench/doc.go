@@ -1,0 +1,17 @@
+// Package bench is how Spike knows how fast it is.
+//
+// Nothing in it is imported by the server. Its rooms:
+//
+//	stats      median, spread, the A B B A quad
+//	process    a server in its own process: start, ready, CPU time, stop; a Redis of our own
+//	generator  wrk and ab: run them, read what they printed, refuse what is not understood
+//	load       our own bounded client: exactly N requests, every answer and every error counted
+//	peers      the servers the edge is measured against
+//	counters   the ways to count down a stock, as one table over GOMAXPROCS
+//	compare    the scenarios, the line-up, the rounds
+//	profile    CPU, mutex, block and heap profiles of a live edge
+//	report     the text, Markdown, JSON and SVG of a run
+//
+// Only ratios from one run mean anything: two servers are compared by what they cost within the
+// same few seconds on the same machine. Targets are printed beside what was measured, never asserted.
+package bench

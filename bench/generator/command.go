@@ -1,0 +1,35 @@
+package generator
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"spike/bench"
+)
+
+// grace is what a generator may take beyond the time it was asked to run: connecting, and the last answers.
+const grace = 15 * time.Second
+
+// run starts a generator and returns what it printed. It is killed when ctx ends or limit is over.
+func run(ctx context.Context, limit time.Duration, tool string, args ...string) (string, error) {
+	path, err := bench.Tool(tool)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err = cmd.Run(); err != nil {
+		said := strings.TrimSpace(errs.String() + out.String())
+		return "", fmt.Errorf("%s %s: %w: %s", tool, strings.Join(args, " "), err, lastLine(said))
+	}
+	return out.String(), nil
+}
+
+func lastLine(s string) string { return s[strings.LastIndexByte(s, '\n')+1:] }

@@ -1,0 +1,41 @@
+// Package generator runs the load generators everybody has, wrk and ab, and reads their output.
+//
+// Reading is strict: a line that must be there and is not, or does not parse, is an error, so a change
+// in a tool's format can never turn into a wrong number. Faults are kept beside the figures.
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrOutput says that a tool printed something other than what its version is known to print.
+var ErrOutput = errors.New("output of the load generator not understood")
+
+// Measurement is what a generator saw. A percentile that the tool does not report is 0.
+type Measurement struct {
+	Tool     string        `json:"tool"`
+	Requests int64         `json:"requests"`
+	Elapsed  time.Duration `json:"elapsed_ns"`
+	PerSec   float64       `json:"requests_per_second"`
+	P50      time.Duration `json:"p50_ns"`
+	P75      time.Duration `json:"p75_ns"`
+	P90      time.Duration `json:"p90_ns"`
+	P99      time.Duration `json:"p99_ns"`
+
+	Non2xx       int64 `json:"non_2xx"`
+	SocketErrors int64 `json:"socket_errors"` // connect, read, write and timeout together
+	Failed       int64 `json:"failed"`        // ab only: of any kind
+}
+
+// Faults is the number of requests that did not get a proper answer.
+func (m Measurement) Faults() int64 { return m.Non2xx + m.SocketErrors + m.Failed }
+
+func misread(tool, what, output string) error {
+	const limit = 400
+	if len(output) > limit {
+		output = output[:limit] + "..."
+	}
+	return fmt.Errorf("%w: %s: %s in %q", ErrOutput, tool, what, output)
+}

@@ -1,0 +1,101 @@
+package generator
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Wrk is one run of wrk against one URL, as fast as the connections allow.
+type Wrk struct {
+	URL         string
+	Threads     int
+	Connections int
+	Duration    time.Duration // whole seconds; wrk knows no smaller unit
+}
+
+// Run runs wrk and reads what it printed.
+func (w Wrk) Run(ctx context.Context) (Measurement, error) {
+	seconds := max(1, int(w.Duration.Round(time.Second)/time.Second))
+	limit := time.Duration(seconds)*time.Second + grace
+	out, err := run(ctx, limit, "wrk", "--latency",
+		fmt.Sprintf("-t%d", w.Threads), fmt.Sprintf("-c%d", w.Connections), fmt.Sprintf("-d%ds", seconds), w.URL)
+	if err != nil {
+		return Measurement{}, err
+	}
+	return ParseWrk(out)
+}
+
+var (
+	wrkTotal      = regexp.MustCompile(`(?m)^\s+(\d+) requests in ([\d.]+(?:us|ms|s|m|h)), [\d.]+\w+ read$`)
+	wrkRate       = regexp.MustCompile(`(?m)^Requests/sec:\s+([\d.]+)$`)
+	wrkPercentile = regexp.MustCompile(`(?m)^\s+(50|75|90|99)%\s+([\d.]+(?:us|ms|s|m|h))$`)
+	wrkNon2xx     = regexp.MustCompile(`(?m)^\s+Non-2xx or 3xx responses: (\d+)$`)
+	wrkSocket     = regexp.MustCompile(`(?m)^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$`)
+)
+
+// ParseWrk reads the output of `wrk --latency`, version 4.
+func ParseWrk(out string) (Measurement, error) {
+	m := Measurement{Tool: "wrk"}
+	total, rate := wrkTotal.FindStringSubmatch(out), wrkRate.FindStringSubmatch(out)
+	if total == nil || rate == nil {
+		return m, misread(m.Tool, "no totals", out)
+	}
+	var err error
+	if m.Requests, err = strconv.ParseInt(total[1], 10, 64); err != nil {
+		return m, misread(m.Tool, "requests", out)
+	}
+	if m.Elapsed, err = time.ParseDuration(total[2]); err != nil {
+		return m, misread(m.Tool, "elapsed time", out)
+	}
+	if m.PerSec, err = strconv.ParseFloat(rate[1], 64); err != nil {
+		return m, misread(m.Tool, "rate", out)
+	}
+	if err = m.wrkLatencies(out); err != nil {
+		return m, err
+	}
+	return m, m.wrkFaults(out)
+}
+
+func (m *Measurement) wrkLatencies(out string) error {
+	into := map[string]*time.Duration{"50": &m.P50, "75": &m.P75, "90": &m.P90, "99": &m.P99}
+	found := wrkPercentile.FindAllStringSubmatch(out, -1)
+	if len(found) != len(into) {
+		return misread(m.Tool, "latency percentiles", out)
+	}
+	for _, f := range found {
+		d, err := time.ParseDuration(f[2])
+		if err != nil {
+			return misread(m.Tool, "percentile "+f[1], out)
+		}
+		*into[f[1]] = d
+	}
+	return nil
+}
+
+// wrkFaults reads the two lines wrk prints only if there is something to say. That they are mentioned
+// and not understood is an error.
+func (m *Measurement) wrkFaults(out string) error {
+	socket, non2xx := wrkSocket.FindStringSubmatch(out), wrkNon2xx.FindStringSubmatch(out)
+	if (socket == nil) == strings.Contains(out, "Socket errors") || (non2xx == nil) == strings.Contains(out, "Non-2xx") {
+		return misread(m.Tool, "faults", out)
+	}
+	if non2xx != nil {
+		m.Non2xx = atoi(non2xx[1])
+	}
+	if socket != nil {
+		for _, n := range socket[1:] {
+			m.SocketErrors += atoi(n)
+		}
+	}
+	return nil
+}
+
+// atoi reads what a regexp has already found to be digits.
+func atoi(digits string) int64 {
+	n, _ := strconv.ParseInt(digits, 10, 64)
+	return n
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package process
+
+import "time"
+
+// CPU is not known here: see [ErrNoCPU].
+func (p *Process) CPU() (time.Duration, error) { return 0, ErrNoCPU }

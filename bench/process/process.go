@@ -1,0 +1,118 @@
+// Package process runs a server as a process of its own, so that what the server costs can be told
+// from what the load costs, and ends only what it started, by its process id.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"spike/bench"
+)
+
+// stopGrace is how long a server may take to stop by itself before it is killed.
+const stopGrace = 5 * time.Second
+
+// Process is a running server. Its output goes to a file that outlives it.
+type Process struct {
+	Name string
+	Log  string // what it printed
+
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has been waited for
+	err  error         // how it ended; read after done
+}
+
+// Spec says what to start.
+type Spec struct {
+	Name string
+	Path string
+	Args []string
+	Dir  string   // working directory, and where the log goes
+	Env  []string // in addition to this process' own
+}
+
+// Start starts a server. It is ended when ctx ends, if not before by [Process.Stop].
+func Start(ctx context.Context, s Spec) (*Process, error) {
+	p := &Process{Name: s.Name, Log: filepath.Join(s.Dir, s.Name+".log"), done: make(chan struct{})}
+	out, err := os.Create(p.Log)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", s.Name, err)
+	}
+	defer out.Close()
+	p.cmd = exec.CommandContext(ctx, s.Path, s.Args...)
+	p.cmd.Dir, p.cmd.Env = s.Dir, append(os.Environ(), s.Env...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+	p.cmd.WaitDelay = stopGrace
+	p.cmd.SysProcAttr = dieWithParent()
+	if err = p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w: %w", s.Name, bench.ErrDependency, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// PID of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Alive says whether the process has not ended.
+func (p *Process) Alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop asks the process to stop, kills it if it does not, and returns when it is gone.
+func (p *Process) Stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+		return
+	case <-time.After(stopGrace):
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Ready polls probe until it says nil. It gives up when the process ends, when limit is over or ctx ends.
+func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(context.Context) error) error {
+	const every = 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := probe(ctx)
+		if err == nil && p.Alive() {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return p.failed("ended before it was ready", p.err)
+		case <-ctx.Done():
+			return p.failed("not ready", errors.Join(context.Cause(ctx), err))
+		case <-time.After(every):
+		}
+	}
+}
+
+// failed wraps a failure with the last of what the process printed.
+func (p *Process) failed(what string, err error) error {
+	return fmt.Errorf("%w: %s %s: %w\n%s", bench.ErrDependency, p.Name, what, err, tail(p.Log))
+}
+
+func tail(path string) string {
+	const limit = 1000
+	b, _ := os.ReadFile(path)
+	return string(b[max(0, len(b)-limit):])
+}

@@ -1,0 +1,100 @@
+//go:build unix
+
+package process
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"spike/bench"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func shell(t *testing.T, script string) *Process {
+	t.Helper()
+	p, err := Start(t.Context(), Spec{Name: "sh", Path: "/bin/sh", Args: []string{"-c", script}, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	return p
+}
+
+func TestReadyReportsWhatAnEndedServerSaid(t *testing.T) {
+	p := shell(t, "echo cannot listen; exit 7")
+	err := p.Ready(t.Context(), 5*time.Second, func(context.Context) error { return errors.New("no answer") })
+	if !errors.Is(err, bench.ErrDependency) || !strings.Contains(err.Error(), "cannot listen") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestReadyGivesUp(t *testing.T) {
+	p := shell(t, "sleep 30")
+	err := p.Ready(t.Context(), 50*time.Millisecond, func(context.Context) error { return errors.New("no answer") })
+	if !errors.Is(err, bench.ErrDependency) || !p.Alive() {
+		t.Fatalf("got %v, alive %v", err, p.Alive())
+	}
+}
+
+func TestStopEndsTheProcess(t *testing.T) {
+	p := shell(t, "exec sleep 30")
+	p.Stop()
+	if p.Alive() {
+		t.Fatal("still there")
+	}
+	p.Stop() // again is harmless
+}
+
+func TestEndOfContextEndsTheProcess(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := Start(ctx, Spec{Name: "sleep", Path: "/bin/sh", Args: []string{"-c", "exec sleep 30"}, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case <-p.done:
+	case <-time.After(5 * time.Second):
+		t.Fatal("still there")
+	}
+}
+
+func TestCPUGrowsWithWork(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip(ErrNoCPU)
+	}
+	p := shell(t, "while :; do :; done")
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		cpu, err := p.CPU()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cpu > 20*time.Millisecond {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a busy loop used %v", cpu)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestScriptCalls(t *testing.T) {
+	const info = "# Commandstats\r\ncmdstat_eval:calls=2,usec=9,usec_per_call=4.50,rejected_calls=0,failed_calls=0\r\n" +
+		"cmdstat_evalsha:calls=40,usec=1\r\ncmdstat_hget:calls=1000,usec=3\r\ncmdstat_script|load:calls=5,usec=1\r\n" +
+		"cmdstat_fcall:calls=300,usec=1\r\n"
+	if n, err := scriptCalls(info); n != 342 || err != nil {
+		t.Fatalf("got %d, %v", n, err)
+	}
+	if _, err := scriptCalls("cmdstat_eval:calls=many,usec=9\r\n"); err == nil {
+		t.Fatal("accepted a word for a number")
+	}
+}

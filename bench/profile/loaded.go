@@ -1,0 +1,106 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"spike/bench/load"
+	"spike/bench/process"
+)
+
+// Loaded profiles an edge of its own while a crowd buys from it.
+type Loaded struct {
+	Binary      string // the spike program
+	Out         string
+	Seconds     int
+	Connections int
+	SoldOut     bool     // every answer is "sold out", not a win
+	EdgeArgs    []string // in addition
+}
+
+// Rates of the two profiles that are off otherwise: one of MutexFraction contentions, one wait per BlockRateNs.
+const (
+	MutexFraction = 5
+	BlockRateNs   = 10_000
+)
+
+const (
+	sale        = "ticket"
+	manyUnits   = 100_000_000
+	readyLimit  = 20 * time.Second
+	maxRequests = 1 << 40 // the clock ends the load, not the count
+)
+
+// Run starts a Redis and an edge, loads the edge, takes the profiles meanwhile and ends all of it.
+func (l Loaded) Run(ctx context.Context) ([]Profile, load.Result, error) {
+	dir, err := os.MkdirTemp("", "spike-pprof-")
+	if err != nil {
+		return nil, load.Result{}, fmt.Errorf("pprof: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	redis, err := process.StartRedis(ctx, dir, "redis")
+	if err != nil {
+		return nil, load.Result{}, err
+	}
+	defer redis.Stop()
+	total, sold := int64(manyUnits), int64(0)
+	if l.SoldOut {
+		total, sold = 1, 1
+	}
+	if err = redis.CreateSale(ctx, sale, total, sold); err != nil {
+		return nil, load.Result{}, err
+	}
+	edge, addr, admin, err := l.startEdge(ctx, dir, redis.Addr)
+	if err != nil {
+		return nil, load.Result{}, err
+	}
+	defer edge.Stop()
+	return l.profileUnderLoad(ctx, "http://"+addr+"/buy/"+sale, admin)
+}
+
+func (l Loaded) startEdge(ctx context.Context, dir, redis string) (edge *process.Process, addr, admin string, err error) {
+	if addr, err = process.FreeAddr(); err != nil {
+		return nil, "", "", err
+	}
+	if admin, err = process.FreeAddr(); err != nil {
+		return nil, "", "", err
+	}
+	args := []string{"serve", "--listen", addr, "--admin", admin, "--redis", redis, "--data", dir,
+		"--mutex-profile-fraction", fmt.Sprint(MutexFraction), "--block-profile-rate", fmt.Sprint(BlockRateNs)}
+	edge, err = process.Start(ctx, process.Spec{Name: "edge", Path: l.Binary, Args: append(args, l.EdgeArgs...), Dir: dir})
+	if err != nil {
+		return nil, "", "", err
+	}
+	if err = edge.Ready(ctx, readyLimit, process.Answers("http://"+addr+"/buy/"+sale)); err != nil {
+		edge.Stop()
+		return nil, "", "", err
+	}
+	return edge, addr, admin, nil
+}
+
+// profileUnderLoad loads the edge until the profiles are taken.
+func (l Loaded) profileUnderLoad(ctx context.Context, url, admin string) ([]Profile, load.Result, error) {
+	crowd, sendHome := context.WithCancel(ctx)
+	defer sendHome()
+	type outcome struct {
+		result load.Result
+		err    error
+	}
+	loaded := make(chan outcome, 1)
+	go func() {
+		r, err := load.Run(crowd, load.Options{URLs: []string{url}, Connections: l.Connections, Requests: maxRequests})
+		loaded <- outcome{r, err}
+	}()
+	const warm = 500 * time.Millisecond
+	pause(ctx, warm)
+	profiles, err := Session{Admin: admin, Seconds: l.Seconds, Out: l.Out}.Take(ctx)
+	sendHome()
+	o := <-loaded
+	if errors.Is(o.err, context.Canceled) && ctx.Err() == nil {
+		o.err = nil // sent home
+	}
+	return profiles, o.result, errors.Join(err, o.err)
+}

@@ -1,0 +1,91 @@
+package profile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"spike/bench"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// admin is a stand-in for an edge's admin listener: this very process.
+func admin(t *testing.T, token string) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token != "" && r.Header.Get("Authorization") != "Bearer "+token {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { s.Close(); http.DefaultClient.CloseIdleConnections() })
+	return s
+}
+
+func TestSessionTakesAndOpensAllKinds(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "profiles")
+	profiles, err := Session{Admin: admin(t, "secret").URL, Token: "secret", Seconds: 1, Out: out}.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(profiles) != len(kinds) {
+		t.Fatalf("got %v", profiles)
+	}
+	var text bytes.Buffer
+	if err = Print(t.Context(), &text, profiles); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range views {
+		if !bytes.Contains(text.Bytes(), []byte("== "+v.title)) {
+			t.Errorf("no %s in the text", v.title)
+		}
+		if b, err := os.ReadFile(filepath.Join(out, v.file)); err != nil || len(b) == 0 {
+			t.Errorf("%s: %d bytes, %v", v.file, len(b), err)
+		}
+	}
+}
+
+func TestSessionWithoutItsToken(t *testing.T) {
+	s := Session{Admin: admin(t, "secret").URL, Seconds: 1, Out: t.TempDir()}
+	if _, err := s.Take(t.Context()); !errors.Is(err, bench.ErrDependency) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestSessionWithNobodyThere(t *testing.T) {
+	s := Session{Admin: "127.0.0.1:1", Seconds: 1, Out: t.TempDir()}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := s.Take(ctx); !errors.Is(err, bench.ErrDependency) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestSessionSecondsAreBounded(t *testing.T) {
+	for _, seconds := range []int{-1, 0, maxSeconds + 1} {
+		if _, err := (Session{Seconds: seconds, Out: t.TempDir()}).Take(t.Context()); !errors.Is(err, ErrSession) {
+			t.Errorf("%d seconds: %v", seconds, err)
+		}
+	}
+}
+
+func TestTopsWithoutGo(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var text bytes.Buffer
+	if err := Print(t.Context(), &text, []Profile{{Kind: "cpu", File: "cpu.pb.gz"}}); err != nil || text.Len() == 0 {
+		t.Fatalf("%q, %v", text.String(), err)
+	}
+}

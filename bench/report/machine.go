@@ -1,0 +1,93 @@
+package report
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Machine is where and from what a run was made: without it a number means nothing.
+type Machine struct {
+	CPU     string `json:"cpu"`
+	Cores   int    `json:"cores"`
+	OS      string `json:"os"`
+	Kernel  string `json:"kernel"`
+	Go      string `json:"go"`
+	Commit  string `json:"commit"`
+	Command string `json:"command"`
+	Time    string `json:"time"` // when the run began, UTC
+}
+
+const unknown = "unknown"
+
+// ThisMachine describes this machine and program.
+func ThisMachine(ctx context.Context) Machine {
+	return Machine{
+		CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Kernel: said(ctx, "uname", "-sr"),
+		Go: runtime.Version(), Commit: commit(ctx), Command: command(os.Args),
+		Time: time.Now().UTC().Format(time.RFC3339),
+	}
+}
+
+// Line is the machine in a line.
+func (m Machine) Line() string {
+	return strings.Join([]string{m.CPU, plural(m.Cores, "core"), m.Kernel, m.OS, m.Go}, ", ")
+}
+
+func cpuModel() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return unknown
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return unknown
+}
+
+// commit is the one this program was built from, or the one checked out where it runs.
+func commit(ctx context.Context) string {
+	var revision, dirty string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				revision = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				dirty = " with changes"
+			}
+		}
+	}
+	if revision != "" {
+		return revision + dirty
+	}
+	if revision = said(ctx, "git", "rev-parse", "HEAD"); revision == unknown {
+		return unknown
+	}
+	if status := said(ctx, "git", "status", "--porcelain"); status != unknown {
+		dirty = " with changes"
+	}
+	return revision + dirty
+}
+
+// said is what a program prints, on one line; unknown if nothing, or if it cannot be run.
+func said(ctx context.Context, program string, args ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, args...).Output()
+	if text := strings.Join(strings.Fields(string(out)), " "); err == nil && text != "" {
+		return text
+	}
+	return unknown
+}
+
+func command(args []string) string {
+	return strings.Join(append([]string{filepath.Base(args[0])}, args[1:]...), " ")
+}

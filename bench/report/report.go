@@ -1,0 +1,79 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"spike/bench/compare"
+	"spike/bench/counters"
+)
+
+// Report is a whole run. A part that was not run is empty, and left out of what is written.
+type Report struct {
+	Machine  Machine           `json:"machine"`
+	Options  *compare.Options  `json:"options,omitempty"`
+	Servers  []compare.Summary `json:"servers,omitempty"`
+	Counters []counters.Cell   `json:"counters,omitempty"`
+	Samples  []compare.Sample  `json:"samples,omitempty"` // raw
+}
+
+// Save writes all four files into a folder, which it makes if it must.
+func (r Report) Save(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	for name, write := range map[string]func(io.Writer) error{
+		"report.txt": r.Text, "report.md": r.Markdown, "report.json": r.JSON, "report.svg": r.SVG,
+	} {
+		if err := saveOne(filepath.Join(dir, name), write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func saveOne(file string, write func(io.Writer) error) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	err = write(f)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("report: %s: %w", file, err)
+	}
+	return nil
+}
+
+// JSON writes everything, raw samples included.
+func (r Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+// Text writes the tables for a terminal.
+func (r Report) Text(w io.Writer) error {
+	fmt.Fprintf(w, "%s\ncommit %s, %s\n%s\n", r.Machine.Line(), r.Machine.Commit, r.Machine.Time, r.Machine.Command)
+	for _, t := range r.tables() {
+		fmt.Fprintln(w)
+		t.text(w)
+	}
+	return nil
+}
+
+// Markdown writes the same tables for a page.
+func (r Report) Markdown(w io.Writer) error {
+	fmt.Fprintf(w, "%s  \ncommit `%s`, %s  \n`%s`\n", r.Machine.Line(), r.Machine.Commit, r.Machine.Time, r.Machine.Command)
+	for _, t := range r.tables() {
+		fmt.Fprintln(w)
+		t.markdown(w)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"spike/bench/compare"
+	"spike/bench/counters"
+	"spike/bench/peers"
+	"spike/bench/profile"
+	"spike/bench/report"
+)
+
+// BenchCmd measures the edge beside its peers, and the ways to count.
+type BenchCmd struct {
+	All      BenchAllCmd      `cmd:"" default:"withargs" help:"Counters, then the edge beside its peers (default)."`
+	Counters BenchCountersCmd `cmd:"" help:"Ways to count a stock down, over GOMAXPROCS."`
+	Edge     BenchEdgeCmd     `cmd:"" help:"The edge beside a bare server, one script per request, and the article's design."`
+	Pprof    BenchPprofCmd    `cmd:"" help:"Profile an edge of its own under load."`
+	Peer     BenchPeerCmd     `cmd:"" hidden:"" help:"Be one of the servers the edge is measured against."`
+}
+
+type benchOut struct {
+	Out string `default:"bench/out" type:"path" placeholder:"DIR" help:"Folder for the results."`
+}
+
+type benchCounterFlags struct {
+	Rounds int `default:"5" help:"Rounds of the counters; the result is their median."`
+}
+
+type benchEdgeFlags struct {
+	Quads       int           `default:"5" help:"Rounds of edge, bare, bare, edge; the result is their median."`
+	Duration    time.Duration `default:"2s" help:"Of one load by wrk; whole seconds."`
+	Connections int           `default:"64" help:"Of wrk and ab."`
+	Threads     int           `default:"1" help:"Of wrk."`
+	AbRequests  int           `default:"100000" help:"Of the cross-check by ab; 0: none."`
+	Procs       int           `help:"GOMAXPROCS of every server; 0: their own default."`
+	Hold        string        `placeholder:"5m" help:"Hold of the edge's sale. Default: a sale made by HMSET, which has none."`
+	EdgeArg     []string      `placeholder:"ARG" help:"Further argument of the edge; may be repeated."`
+	Only        []string      `placeholder:"NAME" help:"Scenarios (soldout, selling) and servers (edge, bare, onescript, article) to measure."`
+}
+
+// BenchAllCmd is all tables of one run in one report.
+type BenchAllCmd struct {
+	benchOut
+	benchCounterFlags
+	benchEdgeFlags
+	Quick bool `help:"A short run, to see that it works."`
+}
+
+// Run measures the counters and the servers, prints the tables and saves the report.
+func (c *BenchAllCmd) Run(ctx context.Context) (err error) {
+	r := report.Report{Machine: report.ThisMachine(ctx)}
+	if r.Counters, err = c.benchCounterFlags.run(ctx, c.Quick); err != nil {
+		return err
+	}
+	if err = c.benchEdgeFlags.run(ctx, c.Quick, &r); err != nil {
+		return err
+	}
+	return c.publish(r)
+}
+
+// BenchCountersCmd is the counters' table alone.
+type BenchCountersCmd struct {
+	benchOut
+	benchCounterFlags
+	Quick bool `help:"A short run, to see that it works."`
+}
+
+// Run measures the counters, prints the table and saves the report.
+func (c *BenchCountersCmd) Run(ctx context.Context) (err error) {
+	r := report.Report{Machine: report.ThisMachine(ctx)}
+	if r.Counters, err = c.run(ctx, c.Quick); err != nil {
+		return err
+	}
+	return c.publish(r)
+}
+
+// BenchEdgeCmd is the servers' tables alone.
+type BenchEdgeCmd struct {
+	benchOut
+	benchEdgeFlags
+	Quick bool `help:"A short run, to see that it works."`
+}
+
+// Run measures the servers, prints the tables and saves the report.
+func (c *BenchEdgeCmd) Run(ctx context.Context) error {
+	r := report.Report{Machine: report.ThisMachine(ctx)}
+	if err := c.run(ctx, c.Quick, &r); err != nil {
+		return err
+	}
+	return c.publish(r)
+}
+
+func (o benchOut) publish(r report.Report) error {
+	if err := r.Save(o.Out); err != nil {
+		return err
+	}
+	if err := r.Text(os.Stdout); err != nil {
+		return err
+	}
+	fmt.Printf("\nsaved: %s\n", filepath.Join(o.Out, "report.{txt,md,json,svg}"))
+	return nil
+}
+
+func (f benchCounterFlags) run(ctx context.Context, quick bool) ([]counters.Cell, error) {
+	o := counters.Options{Procs: []int{1, 2, 4, 8}, Rounds: f.Rounds, Time: 200 * time.Millisecond}
+	if quick {
+		o.Rounds, o.Time = 2, 20*time.Millisecond
+	}
+	step, finish := benchProgress()
+	defer finish()
+	o.OnRound = func(done, all int) { step(done, all, "counters") }
+	return counters.Run(ctx, o)
+}
+
+func (f benchEdgeFlags) run(ctx context.Context, quick bool, r *report.Report) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	o := compare.Options{Binary: binary, Quads: f.Quads, Duration: f.Duration, Connections: f.Connections, Threads: f.Threads,
+		ABRequests: f.AbRequests, Procs: f.Procs, Hold: f.Hold, EdgeArgs: f.EdgeArg, Only: f.Only}
+	if quick {
+		o.Quads, o.Duration, o.ABRequests = 1, time.Second, min(o.ABRequests, 10_000)
+	}
+	step, finish := benchProgress()
+	defer finish()
+	o.OnStep = step
+	if r.Samples, err = compare.Run(ctx, o); err != nil {
+		return err
+	}
+	r.Options, r.Servers = &o, compare.Summarise(r.Samples)
+	return nil
+}
+
+// benchProgress shows how far a run is: a bar on a terminal, else a line per step.
+func benchProgress() (step func(done, all int, what string), finish func()) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return func(done, all int, what string) { fmt.Fprintf(os.Stderr, "%d/%d %s\n", done, all, what) }, func() {}
+	}
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30))
+	step = func(done, all int, what string) {
+		bar.ChangeMax(all)
+		bar.Describe(fmt.Sprintf("%-28s", what))
+		_ = bar.Set(done)
+	}
+	return step, func() { _ = bar.Finish() }
+}
+
+// BenchPeerCmd is how the harness starts a peer as a process of its own.
+type BenchPeerCmd struct {
+	Name       string `arg:"" enum:"bare,onescript,article"`
+	Listen     string `required:"" placeholder:"ADDR"`
+	Redis      string `placeholder:"ADDR" help:"Store of onescript and article."`
+	Body       string `enum:"won,soldout" default:"soldout" help:"What bare says."`
+	AnswerFile string `type:"existingfile" help:"An answer as it came over the wire, for bare to repeat."`
+	Log        string `type:"path" help:"Log of article, a line per request."`
+	LocalStock int64  `default:"100000000" help:"Units article's own counter lets through."`
+}
+
+// Run serves until the context ends.
+func (c *BenchPeerCmd) Run(ctx context.Context) (err error) {
+	o := peers.Options{Listen: c.Listen, Redis: c.Redis, Log: c.Log, LocalStock: c.LocalStock, Answer: peers.SoldOut()}
+	if c.Body == "won" {
+		o.Answer = peers.Won()
+	}
+	if c.AnswerFile != "" {
+		if o.Answer, err = peers.ReadAnswer(c.AnswerFile); err != nil {
+			return err
+		}
+	}
+	return peers.Run(ctx, c.Name, o)
+}
+
+// BenchPprofCmd profiles an edge that is started for it.
+type BenchPprofCmd struct {
+	Out         string   `default:"bench/out/pprof" type:"path" placeholder:"DIR" help:"Folder for the profiles."`
+	Seconds     int      `default:"10" help:"How long."`
+	Connections int      `default:"64" help:"Of the crowd."`
+	Only        string   `enum:"selling,soldout" default:"selling" help:"What the crowd hears."`
+	EdgeArg     []string `placeholder:"ARG" help:"Further argument of the edge; may be repeated."`
+}
+
+// Run takes the profiles under load and prints the top of each.
+func (c *BenchPprofCmd) Run(ctx context.Context) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("pprof: %w", err)
+	}
+	profiles, crowd, err := profile.Loaded{Binary: binary, Out: c.Out, Seconds: c.Seconds, Connections: c.Connections,
+		SoldOut: c.Only == compare.SoldOut, EdgeArgs: c.EdgeArg}.Run(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: %d answers at %.0f/s, codes %v, transport errors %v\n",
+		c.Only, crowd.Answered, crowd.PerSecond(), crowd.Codes, crowd.ErrorKinds)
+	return profile.Print(ctx, os.Stdout, profiles)
+}

@@ -1,0 +1,104 @@
+// Spike is one binary: the edge, the tools that make and check a sale, what stands in front, and the measurements.
+// This room only wires: a file a subcommand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"spike/bench"
+	"spike/edge"
+	"spike/luascripts"
+	"spike/nginx"
+)
+
+var version = "unknown" // set by the linker
+
+type cli struct {
+	Serve   ServeCmd   `cmd:"" help:"Be an edge: sell."`
+	Sale    SaleCmd    `cmd:"" help:"Make, show and change sales."`
+	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale; 0 only if each is there once."`
+	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
+	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
+	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
+	Version VersionCmd `cmd:"" help:"Print the version."`
+}
+
+// The exit codes.
+const (
+	exitFailed     = 1 // the check failed
+	exitUsage      = 2 // usage or configuration
+	exitDependency = 3 // something this needs could not be reached
+)
+
+// errFailed is a check that failed; what failed has been printed.
+var errFailed = errors.New("failed")
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	var c cli
+	parser := kong.Must(&c, kong.Name("spike"), kong.DefaultEnvars("SPIKE"),
+		kong.Description("Sells N units to a crowd a hundred times larger, exactly once each."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		complain(err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err = parsed.Run(); err != nil {
+		complain(err)
+	}
+	return exitCode(err)
+}
+
+// complain prints an error on one line.
+func complain(err error) {
+	if !errors.Is(err, errFailed) {
+		fmt.Fprintln(os.Stderr, "spike:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	for _, known := range []struct {
+		err  error
+		code int
+	}{
+		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
+		{edge.ErrListen, exitDependency}, {edge.ErrAdmin, exitUsage}, {nginx.ErrTopology, exitUsage},
+		{errUsage, exitUsage}, {luascripts.ErrName, exitUsage},
+	} {
+		if errors.Is(err, known.err) {
+			return known.code
+		}
+	}
+	return exitFailed
+}
+
+// errUsage is a flag or setting that makes no sense.
+var errUsage = errors.New("usage")
+
+// VersionCmd prints the version.
+type VersionCmd struct{}
+
+// Run prints it.
+func (VersionCmd) Run() error {
+	fmt.Println("spike", version)
+	return nil
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"spike/bench/profile"
+)
+
+// PprofCmd profiles an edge that is running.
+type PprofCmd struct {
+	Admin   string `default:"127.0.0.1:3006" placeholder:"ADDR" help:"The edge's admin listener."`
+	Token   string `env:"SPIKE_ADMIN_TOKEN" help:"Bearer token of the admin listener, where it wants one."`
+	Seconds int    `default:"10" help:"How long."`
+	Out     string `default:"pprof" type:"path" placeholder:"DIR" help:"Folder for the profiles."`
+}
+
+// Run takes the profiles and prints the top of each. The edge goes on selling meanwhile.
+func (c *PprofCmd) Run(ctx context.Context) error {
+	profiles, err := profile.Session{Admin: c.Admin, Token: c.Token, Seconds: c.Seconds, Out: c.Out}.Take(ctx)
+	if err != nil {
+		return err
+	}
+	return profile.Print(ctx, os.Stdout, profiles)
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"spike/edge"
+	"spike/luascripts"
+)
+
+// defaultHold is how long a reservation waits for its payment.
+const defaultHold = 5 * time.Minute
+
+// SaleCmd makes, shows and changes sales.
+type SaleCmd struct {
+	Create SaleCreateCmd `cmd:"" help:"Make a sale."`
+	Show   SaleShowCmd   `cmd:"" help:"Show a sale."`
+	List   SaleListCmd   `cmd:"" help:"List all sales."`
+	Add    SaleAddCmd    `cmd:"" help:"Add units to a sale."`
+	Pause  SalePauseCmd  `cmd:"" help:"Stop selling for now."`
+	Resume SaleResumeCmd `cmd:"" help:"Go on selling."`
+	Close  SaleCloseCmd  `cmd:"" help:"Stop selling for good."`
+	Remove SaleRemoveCmd `cmd:"" help:"Delete a sale and all that is known of it."`
+}
+
+// saleArg names a sale in a store.
+type saleArg struct {
+	storeFlag
+	Name string `arg:"" help:"The sale: its hash is NAME_hash_key."`
+}
+
+// with runs f on the store.
+func (a storeFlag) with(ctx context.Context, f func(luascripts.Store) error) error {
+	store, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return f(store)
+}
+
+// SaleCreateCmd makes a sale.
+type SaleCreateCmd struct {
+	saleArg
+	Total  uint64        `required:"" placeholder:"N" help:"Units, 1 to 4294967294."`
+	Hold   time.Duration `default:"5m" help:"How long a reservation waits for its payment; 0: sold is sold."`
+	Opens  time.Time     `placeholder:"TIME" help:"When it opens (RFC 3339)."`
+	Closes time.Time     `placeholder:"TIME" help:"When it closes (RFC 3339)."`
+}
+
+// Run makes it; one that exists is never touched.
+func (c *SaleCreateCmd) Run(ctx context.Context) error {
+	switch {
+	case c.Total == 0:
+		return fmt.Errorf("%w: --total must be at least 1", errUsage)
+	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second:
+		return fmt.Errorf("%w: --hold must be 0, or 1s and more", errUsage)
+	case !c.Closes.IsZero() && !c.Closes.After(c.Opens):
+		return fmt.Errorf("%w: --closes must be after --opens", errUsage)
+	}
+	return c.with(ctx, func(s luascripts.Store) error {
+		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Opens: c.Opens, Closes: c.Closes})
+		if err != nil {
+			return err
+		}
+		return show(ctx, s, c.Name, false)
+	})
+}
+
+// SaleShowCmd shows a sale.
+type SaleShowCmd struct {
+	saleArg
+	JSON bool `help:"As JSON."`
+}
+
+// Run shows it.
+func (c *SaleShowCmd) Run(ctx context.Context) error {
+	return c.with(ctx, func(s luascripts.Store) error { return show(ctx, s, c.Name, c.JSON) })
+}
+
+func show(ctx context.Context, s luascripts.Store, name string, asJSON bool) error {
+	reply, err := s.Show(ctx, name)
+	if err != nil {
+		return err
+	}
+	d := edge.Describe(name, reply)
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(d)
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "sale\t%s\nstate\t%s\ntotal\t%d\nfree\t%d\nleased\t%d\nlimbo\t%d\npending\t%d\nconfirmed\t%d\nhold\t%s\n",
+		d.Sale, d.State, d.Total, d.Free, d.Leased, d.Limbo, d.Pending, d.Confirmed, d.Hold)
+	for _, door := range []struct {
+		name string
+		at   *time.Time
+	}{{"opens", d.Opens}, {"closes", d.Closes}} {
+		if door.at != nil {
+			fmt.Fprintf(w, "%s\t%s\n", door.name, door.at.Format(time.RFC3339))
+		}
+	}
+	if d.Trouble != "" {
+		fmt.Fprintf(w, "trouble\t%s\n", d.Trouble)
+	}
+	return w.Flush()
+}
+
+// SaleListCmd lists sales.
+type SaleListCmd struct{ storeFlag }
+
+// Run lists them, one a line.
+func (c *SaleListCmd) Run(ctx context.Context) error {
+	return c.with(ctx, func(s luascripts.Store) error {
+		names, err := s.List(ctx)
+		for _, name := range names {
+			fmt.Println(name)
+		}
+		return err
+	})
+}
+
+// SaleAddCmd adds units.
+type SaleAddCmd struct {
+	saleArg
+	N         uint64 `arg:"" help:"Units to add."`
+	RequestID string `placeholder:"ID" help:"The same id adds once, however often it is sent."`
+}
+
+// Run adds them.
+func (c *SaleAddCmd) Run(ctx context.Context) error {
+	if c.N == 0 {
+		return fmt.Errorf("%w: N must be at least 1", errUsage)
+	}
+	if c.RequestID == "" {
+		c.RequestID = rand.Text()
+	}
+	return c.change(ctx, luascripts.ChangeRequest{Request: c.RequestID, Add: c.N})
+}
+
+func (a saleArg) change(ctx context.Context, q luascripts.ChangeRequest) error {
+	return a.with(ctx, func(s luascripts.Store) error {
+		if _, err := s.Change(ctx, a.Name, q); err != nil {
+			return err
+		}
+		return show(ctx, s, a.Name, false)
+	})
+}
+
+// SalePauseCmd stops selling for now.
+type SalePauseCmd struct{ saleArg }
+
+// Run pauses it.
+func (c *SalePauseCmd) Run(ctx context.Context) error {
+	return c.change(ctx, luascripts.ChangeRequest{To: "paused"})
+}
+
+// SaleResumeCmd goes on selling.
+type SaleResumeCmd struct{ saleArg }
+
+// Run resumes it.
+func (c *SaleResumeCmd) Run(ctx context.Context) error {
+	return c.change(ctx, luascripts.ChangeRequest{To: "open"})
+}
+
+// SaleCloseCmd stops selling for good.
+type SaleCloseCmd struct{ saleArg }
+
+// Run closes it.
+func (c *SaleCloseCmd) Run(ctx context.Context) error {
+	return c.change(ctx, luascripts.ChangeRequest{To: "closed"})
+}
+
+// SaleRemoveCmd deletes a sale.
+type SaleRemoveCmd struct {
+	saleArg
+	Yes bool `help:"Really."`
+}
+
+// Run deletes it, if really.
+func (c *SaleRemoveCmd) Run(ctx context.Context) error {
+	if !c.Yes {
+		return fmt.Errorf("%w: this forgets who owns what; say --yes", errUsage)
+	}
+	return c.with(ctx, func(s luascripts.Store) error { return s.Remove(ctx, c.Name) })
+}

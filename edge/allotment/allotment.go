@@ -1,0 +1,176 @@
+package allotment
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// Outcome is what a Take came to.
+type Outcome int
+
+// What a Take came to.
+const (
+	Won   Outcome = iota
+	Empty         // nothing here now; ask Verdict, or wait for Changed
+	Full          // too many claims wait for the ledger
+	Again         // the serial could not be sold; another one may
+)
+
+// Allotment is an edge's units of one sale, as buyers see them.
+type Allotment struct {
+	stock  *shard.Stock
+	ring   *Ring
+	clock  Clock
+	margin int64 // nanoseconds
+
+	table   atomic.Pointer[Table]
+	verdict atomic.Pointer[Verdict]
+	view    atomic.Pointer[luascripts.Head]
+	lost    atomic.Uint64
+	changed atomic.Pointer[chan struct{}] // closed at the Keeper's next change
+	hungry  atomic.Bool                   // a buyer found nothing
+	resting atomic.Bool                   // the Keeper sleeps: a claim must wake it
+	nudge   chan struct{}                 // cap 1
+
+	mu      sync.Mutex
+	waiters map[uint64]chan luascripts.Verdict // by nonce: buys that answer after the ledger
+}
+
+func newAllotment(stock *shard.Stock, ring *Ring, clock Clock, margin int64) *Allotment {
+	a := &Allotment{stock: stock, ring: ring, clock: clock, margin: margin, nudge: make(chan struct{}, 1),
+		waiters: map[uint64]chan luascripts.Verdict{}}
+	a.table.Store(&Table{})
+	a.announce()
+	return a
+}
+
+// Sold is a promise and when it ends by the wall clock, in Unix microseconds.
+type Sold struct {
+	luascripts.Claim
+	Until int64
+}
+
+// Take sells n consecutive units. Lock-free, allocation-free, no I/O; one clock reading when it wins.
+func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
+	if a.stock.Empty() { // before a slot is spent on it
+		return Sold{}, Empty
+	}
+	p, ok := a.ring.reserve()
+	if !ok {
+		return Sold{}, Full
+	}
+	s, k, outcome := a.take(n, p)
+	s.Buyer = buyer
+	p.publish(k, s.Claim)
+	if k != void && a.resting.Load() {
+		a.wake()
+	}
+	return s, outcome
+}
+
+// take is row 3: the slot is reserved, now the unit, then the clock.
+func (a *Allotment) take(n uint32, p place) (s Sold, k kind, outcome Outcome) {
+	before := a.table.Load()
+	serial, ok := a.stock.TakeN(n)
+	if !ok {
+		return s, void, Empty
+	}
+	table := a.table.Load()
+	lease := table.find(serial)
+	now := a.clock()
+	s.Claim = luascripts.Claim{Serial: serial, Count: n, Nonce: p.nonce()}
+	if lease == nil || table != before && now.Mono-before.replaced.Load() >= a.margin {
+		return s, doubt, Again
+	}
+	s.Fence = lease.fence
+	term := lease.term.Load()
+	if !term.open(now) {
+		return s, unsold, Again
+	}
+	s.Expiry, s.Until = lease.expiry(term, now)
+	return s, claim, Won
+}
+
+// Verdict is what every buy hears now, or nil while units may be had.
+func (a *Allotment) Verdict() *Verdict { return a.verdict.Load() }
+
+// IsEmpty is true only while nothing is here.
+func (a *Allotment) IsEmpty() bool { return a.stock.Empty() }
+
+// View is the sale as of the newest look at the ledger.
+func (a *Allotment) View() luascripts.Head { return *a.view.Load() }
+
+// Stock is how many units are here; a weak count.
+func (a *Allotment) Stock() uint64 { return a.stock.Len() }
+
+// Claims is how many slots of the Ring are taken.
+func (a *Allotment) Claims() uint64 { return a.ring.taken() }
+
+// Lost is how many claims the ledger refused: their buyers hold dead tokens.
+func (a *Allotment) Lost() uint64 { return a.lost.Load() }
+
+// Hungry tells the Keeper that a buyer found nothing.
+func (a *Allotment) Hungry() {
+	if !a.hungry.Load() && a.hungry.CompareAndSwap(false, true) {
+		a.wake()
+	}
+}
+
+// Changed is closed when stock or verdict have changed. Get it first, look second, wait third.
+func (a *Allotment) Changed() <-chan struct{} { return *a.changed.Load() }
+
+func (a *Allotment) announce() {
+	fresh := make(chan struct{})
+	if old := a.changed.Swap(&fresh); old != nil {
+		close(*old)
+	}
+}
+
+func (a *Allotment) wake() {
+	select {
+	case a.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// TakeSettled is Take for buys that answer only after the ledger: the channel gets the claim's verdict.
+func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan luascripts.Verdict, Outcome) {
+	if a.stock.Empty() {
+		return Sold{}, nil, Empty
+	}
+	p, ok := a.ring.reserve()
+	if !ok {
+		return Sold{}, nil, Full
+	}
+	s, k, outcome := a.take(n, p)
+	s.Buyer = buyer
+	var told chan luascripts.Verdict
+	if k == claim {
+		told = make(chan luascripts.Verdict, 1)
+		a.mu.Lock()
+		a.waiters[s.Nonce] = told
+		a.mu.Unlock()
+	}
+	p.publish(k, s.Claim)
+	a.wake()
+	return s, told, outcome
+}
+
+// tell passes the ledger's verdict on to the buy that waits for it, if one does.
+func (a *Allotment) tell(nonce uint64, v luascripts.Verdict) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if told := a.waiters[nonce]; told != nil {
+		told <- v
+		delete(a.waiters, nonce)
+	}
+}
+
+func (a *Allotment) awaited() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.waiters) > 0
+}

@@ -1,0 +1,287 @@
+package allotment
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// Config is how an edge keeps one sale.
+type Config struct {
+	Sale     string
+	Instance string
+	Node     string
+	Term     time.Duration // L: how long a lease lasts
+	Bounds   luascripts.Bounds
+	Demand   func() uint64 // buys answered so far, whatever they heard
+}
+
+// The Keeper's own numbers.
+const (
+	ahead      = 200 * time.Millisecond // a lease covers this much of the measured rate
+	early      = 30 * time.Millisecond  // and the next is asked for this long before it is sold
+	firstWant  = 64                     // while no rate is known
+	maxWant    = 1 << 22                //
+	linger     = 20 * time.Millisecond  // how long a claim waits for company
+	maxBatch   = 512                    // claims in a settle call: about 2 ms of Redis
+	maxParts   = 512                    // ranges in a give-back call
+	pollBusy   = 500 * time.Millisecond // renewing, and looking at the sale: ledger time needs it this often (J)
+	pollDone   = time.Second            // looking at a sale that is over
+	retryFirst = 50 * time.Millisecond  // asking again for units that others hold
+	idleAfter  = 10 * time.Second       // without buys: everything back, no more calls
+)
+
+// Keeper is the step function. It owns the Stock's supply, the Ring's far end, the leases and the verdict.
+type Keeper struct {
+	cfg Config
+	a   *Allotment
+	now Instant // of the step under way
+
+	leases    map[uint64]*holding
+	withdrawn Instant // when units of a lapsed lease last left the Stock
+	everLost  bool    //
+
+	view    luascripts.Head // the sale as of the newest reply
+	known   bool            // there was one
+	barren  bool            // the newest lease call brought nothing, and nothing was free
+	down    bool            // the newest call was not answered
+	refused string          // why the ledger grants nothing
+	gone    error           // the sale is not there any more: this allotment ends
+
+	request  uint64 // of the newest lease call
+	leasing  bool   // one is under way
+	renewing bool
+	settling bool
+	backing  bool
+
+	batch    []luascripts.Claim // under way, or to be sent again
+	batchNo  uint64
+	back     []luascripts.Part // to be given back
+	backSent int               // how many of them are under way
+	sinceNew Instant           // when the oldest unread claim was first seen
+	newClaim bool
+
+	nextLease, nextPoll, nextSettle, nextBack Instant
+	retry                                     time.Duration
+
+	rate     rate
+	hungry   bool // a buyer found nothing since the last lease call
+	lastBuy  Instant
+	buys     uint64
+	stopping bool
+}
+
+// holding is a lease of ours, and what of it the ledger does not know yet.
+type holding struct {
+	*Lease
+	ranges   luascripts.Ranges // as granted
+	rem      uint64            // units neither settled nor given back
+	parked   luascripts.Ranges // out of the Stock, because the term is over and may yet be renewed
+	lapsed   bool
+	retiring bool // not to be renewed: a serial of it is in doubt
+}
+
+func newKeeper(cfg Config, a *Allotment) *Keeper {
+	return &Keeper{cfg: cfg, a: a, leases: map[uint64]*holding{}, retry: retryFirst}
+}
+
+// Event is what happened: Tick, Stop, or an Answer.
+type Event any
+
+// Tick means that somebody called, or time passed.
+type Tick struct{}
+
+// Stop means: sell no more, settle, give back, end.
+type Stop struct{}
+
+// Answer is a call's end. Err is nil, a *luascripts.Refusal, or wraps luascripts.ErrDown.
+type Answer struct {
+	Call  any // the request
+	Reply any // the matching reply
+	Err   error
+	Sent  Instant
+}
+
+// Step takes one event and says which calls to make now: values of luascripts' request types.
+func (k *Keeper) Step(now Instant, ev Event) []any {
+	k.now = now
+	switch e := ev.(type) {
+	case Stop:
+		k.stop()
+	case Answer:
+		k.answer(e)
+	}
+	if k.gone != nil {
+		k.abandon()
+		return nil
+	}
+	k.lapse()
+	k.measure()
+	k.read()
+	k.rest()
+	calls := k.plan()
+	k.settleVerdict()
+	return calls
+}
+
+// Finished says that there is nothing left to do, ever.
+func (k *Keeper) Finished() bool {
+	quiet := !k.leasing && !k.renewing && !k.settling && !k.backing
+	return k.gone != nil || k.stopping && quiet && len(k.batch) == 0 && len(k.back) == 0 && k.a.ring.unread() == 0
+}
+
+// plan makes every call that is due. Each kind has at most one under way.
+func (k *Keeper) plan() (calls []any) {
+	if len(k.batch) > 0 && !k.settling && !k.now.Before(k.nextSettle) {
+		k.settling = true
+		calls = append(calls, luascripts.SettleRequest{Party: k.party(), Batch: k.batchNo, Claims: k.batch})
+	}
+	if len(k.back) > 0 && !k.backing && !k.now.Before(k.nextBack) {
+		k.backing, k.backSent = true, min(len(k.back), maxParts)
+		calls = append(calls, luascripts.GiveBackRequest{Party: k.party(), Parts: slices.Clone(k.back[:k.backSent])})
+	}
+	if k.polls() && !k.now.Before(k.nextPoll) {
+		k.renewing = true
+		calls = append(calls, k.renewal())
+	}
+	if k.wantsLease() && !k.now.Before(k.nextLease) {
+		k.leasing, k.hungry = true, false
+		k.request++
+		calls = append(calls, luascripts.LeaseRequest{Party: k.party(), Request: k.request, Want: k.want(),
+			Term: k.cfg.Term, Hungry: k.a.stock.Empty()})
+	}
+	return calls
+}
+
+func (k *Keeper) party() luascripts.Party {
+	return luascripts.Party{Birth: k.view.Birth, Instance: k.cfg.Instance, Node: k.cfg.Node}
+}
+
+func (k *Keeper) renewal() luascripts.RenewRequest {
+	q := luascripts.RenewRequest{Party: k.party(), Awaited: k.request + 1, Term: k.cfg.Term}
+	if k.leasing {
+		q.Awaited = k.request
+	}
+	for fence, h := range k.leases {
+		if !h.retiring {
+			q.Fences = append(q.Fences, fence)
+		}
+	}
+	return q
+}
+
+// idle says that nobody has asked for a while and nothing here or in the ledger needs us.
+func (k *Keeper) idle() bool {
+	return k.now.Sub(k.lastBuy) >= idleAfter && len(k.leases) == 0 && k.view.Leased == 0 && k.view.Limbo == 0 &&
+		(k.view.Pending == 0 || k.view.Hold == 0)
+}
+
+// rest forgets the view of an idle sale: the next buyer makes us look again.
+func (k *Keeper) rest() {
+	if k.known && !k.renewing && !k.leasing && k.idle() {
+		k.known, k.barren = false, false
+	}
+}
+
+// polls says whether renew calls go on, from nextPoll.
+func (k *Keeper) polls() bool { return k.known && !k.renewing }
+
+// wantsLease says whether a lease is to be asked for, from nextLease.
+func (k *Keeper) wantsLease() bool {
+	shut := k.known && k.view.State != luascripts.Open
+	if k.leasing || k.stopping || shut || k.a.stock.Len() > k.low() {
+		return false
+	}
+	if k.barren {
+		return k.view.Leased > 0
+	}
+	return k.hungry || k.now.Sub(k.lastBuy) < ahead
+}
+
+// Next is when Step has something to do by itself, at the latest.
+func (k *Keeper) Next() Instant {
+	next := k.now.Add(time.Hour)
+	earliest := func(on bool, t Instant) {
+		if on && t.Before(next) {
+			next = t
+		}
+	}
+	earliest(k.polls(), k.nextPoll)
+	earliest(k.wantsLease(), k.nextLease)
+	earliest(len(k.batch) > 0 && !k.settling, k.nextSettle)
+	earliest(len(k.back) > 0 && !k.backing, k.nextBack)
+	earliest(k.newClaim && len(k.batch) == 0, k.sinceNew.Add(linger))
+	for _, h := range k.leases {
+		earliest(!h.lapsed, Instant{Mono: h.term.Load().sellMono})
+	}
+	return next
+}
+
+// stop takes everything out of the Stock for good.
+func (k *Keeper) stop() {
+	k.stopping = true
+	k.giveBack(k.a.stock.Drain(math.MaxUint64))
+	for _, h := range k.leases {
+		k.giveBackOf(h, h.parked)
+		h.parked = nil
+	}
+}
+
+// abandon lets go of a sale that is not there any more. Its claims have nobody to hear them.
+func (k *Keeper) abandon() {
+	k.a.stock.Drain(math.MaxUint64)
+	k.a.ring.collect(math.MaxInt, func(r record) {
+		if r.kind == claim {
+			k.batch = append(k.batch, r.Claim)
+		}
+	})
+	for _, c := range k.batch {
+		k.a.lost.Add(1)
+		k.a.tell(c.Nonce, luascripts.Resolved)
+	}
+	k.batch = nil
+	k.a.ring.free()
+	k.a.verdict.Store(&Verdict{Reason: Undecided})
+	k.a.announce()
+}
+
+// read takes claims from the Ring into the next batch, once they have waited long enough or are many.
+func (k *Keeper) read() {
+	k.a.resting.Store(true)
+	unread := k.a.ring.unread()
+	if unread == 0 {
+		k.newClaim = false
+		return
+	}
+	k.a.resting.Store(false)
+	if !k.newClaim {
+		k.newClaim, k.sinceNew = true, k.now
+	}
+	ripe := unread >= maxBatch || k.stopping || k.a.awaited() || k.now.Sub(k.sinceNew) >= linger
+	if len(k.batch) > 0 || k.settling || !ripe {
+		return
+	}
+	k.newClaim = false
+	k.a.ring.collect(maxBatch, k.readOne)
+	if len(k.batch) == 0 {
+		k.a.ring.free()
+		return
+	}
+	k.batchNo++
+	k.nextSettle = k.now
+}
+
+func (k *Keeper) readOne(r record) {
+	units := shard.Range{Start: r.Serial, End: r.Serial + r.Count}
+	switch r.kind {
+	case claim:
+		k.batch = append(k.batch, r.Claim)
+	case unsold:
+		k.back = append(k.back, luascripts.Part{Fence: r.Fence, Range: units})
+	case doubt:
+		k.retire(units)
+	}
+}

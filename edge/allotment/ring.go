@@ -1,0 +1,128 @@
+package allotment
+
+import (
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// kind says what a buy left in its slot.
+type kind uint32
+
+const (
+	void   kind = iota // nothing: the shelves were empty
+	claim              // sold: the ledger must hear of it
+	unsold             // taken too late in the lease: back to the ledger
+	doubt              // taken, and nobody can say under which lease
+)
+
+// record is what a slot holds; claims go to the ledger as they are.
+type record struct {
+	kind kind
+	luascripts.Claim
+}
+
+// Ring keeps claims from the moment they are made until the ledger has them. Each CPU has a lane: many buyers put in,
+// the Keeper alone takes out. A slot is reserved first, filled, then published; the Keeper reads a lane up to its
+// first unpublished slot, and frees slots only after the ledger's answer.
+type Ring struct {
+	lanes []ringLane
+	next  []uint64 // the Keeper's: where it reads on in each lane
+}
+
+type ringLane struct {
+	tail atomic.Uint64 // the next position to reserve; buyers
+	_    [56]byte
+	head atomic.Uint64 // positions below are free again; the Keeper
+	_    [56]byte
+	slot []slot
+}
+
+// slot is a cache line. turn is position+1 once the record of that position is published.
+type slot struct {
+	turn atomic.Uint64
+	record
+}
+
+// NewRing has a lane for each CPU, and room for `size` claims in each (rounded up to a power of two).
+func NewRing(size int) *Ring {
+	n := 1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1))
+	r := &Ring{lanes: make([]ringLane, n), next: make([]uint64, n)}
+	for i := range r.lanes {
+		r.lanes[i].slot = make([]slot, 1<<bits.Len(uint(size-1)))
+	}
+	return r
+}
+
+// place is a reserved slot: its owner must publish it, whatever happens.
+type place struct {
+	slot *slot
+	pos  uint64
+	lane uint64
+}
+
+// reserve claims a slot on this CPU's lane; false: the ledger is behind by a whole lane.
+func (r *Ring) reserve() (place, bool) {
+	id := uint64(shard.CPU() & (len(r.lanes) - 1))
+	l := &r.lanes[id]
+	for {
+		pos := l.tail.Load()
+		if pos-l.head.Load() >= uint64(len(l.slot)) {
+			return place{}, false
+		}
+		if l.tail.CompareAndSwap(pos, pos+1) {
+			return place{&l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
+		}
+	}
+}
+
+// nonce tells this claim from all others of the instance: lane and position, below 2^53.
+func (p place) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
+
+// publish hands the record to the Keeper.
+func (p place) publish(k kind, c luascripts.Claim) {
+	p.slot.record = record{k, c}
+	p.slot.turn.Store(p.pos + 1)
+}
+
+// collect reads up to n published records the Keeper has not read yet.
+func (r *Ring) collect(n int, f func(record)) {
+	for i := range r.lanes {
+		l := &r.lanes[i]
+		for ; n > 0; n-- {
+			s := &l.slot[r.next[i]&uint64(len(l.slot)-1)]
+			if s.turn.Load() != r.next[i]+1 {
+				break
+			}
+			f(s.record)
+			r.next[i]++
+		}
+	}
+}
+
+// free lets all slots that were read be used again.
+func (r *Ring) free() {
+	for i := range r.lanes {
+		r.lanes[i].head.Store(r.next[i])
+	}
+}
+
+// unread says whether anything was reserved that the Keeper has not read.
+func (r *Ring) unread() (n uint64) {
+	for i := range r.lanes {
+		n += r.lanes[i].tail.Load() - r.next[i]
+	}
+	return n
+}
+
+// taken counts the slots that are in use.
+func (r *Ring) taken() (n uint64) {
+	for i := range r.lanes {
+		head := r.lanes[i].head.Load() // first: it never passes the tail
+		n += r.lanes[i].tail.Load() - head
+	}
+	return n
+}

@@ -1,0 +1,82 @@
+package allotment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// ringSize is how many claims may wait for the ledger on each CPU: a second of Redis silence at 16,000 sales a second.
+const ringSize = 1 << 14
+
+// Runner drives a Keeper: it makes the calls, and brings the answers back.
+type Runner struct {
+	*Allotment
+	keeper  *Keeper
+	store   luascripts.Store
+	answers chan Answer
+}
+
+// New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
+func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head) *Runner {
+	a := newAllotment(shard.New(0), NewRing(ringSize), clock, int64(cfg.Bounds.Margin))
+	k := newKeeper(cfg, a)
+	k.now = clock()
+	k.look(head)
+	k.lastBuy = k.now
+	return &Runner{Allotment: a, keeper: k, store: store, answers: make(chan Answer, 8)}
+}
+
+// Run works until ctx ends and everything sold is settled, everything else given back, or until grace is over. It
+// returns nil, or the refusal that ended the sale, or what was left undone.
+func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
+	stop, late := ctx.Done(), (<-chan time.Time)(nil)
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var ev Event = Tick{}
+		select {
+		case <-timer.C:
+		case <-r.nudge:
+		case <-r.stock.Low():
+		case a := <-r.answers:
+			ev = a
+		case <-stop:
+			stop, late = nil, time.After(grace)
+			ev = Stop{}
+		case <-late:
+			return fmt.Errorf("%w: %d claims not settled, %d ranges not given back", luascripts.ErrDown,
+				len(r.keeper.batch)+int(r.ring.unread()), len(r.keeper.back))
+		}
+		for _, call := range r.keeper.Step(r.clock(), ev) {
+			go r.call(calls, call, r.clock())
+		}
+		if r.keeper.Finished() {
+			return r.keeper.gone
+		}
+		timer.Reset(max(r.keeper.Next().Sub(r.clock()), 0))
+	}
+}
+
+// call makes one call; its answer is always taken, or the channel has room for it.
+func (r *Runner) call(ctx context.Context, call any, sent Instant) {
+	a := Answer{Call: call, Sent: sent}
+	switch q := call.(type) {
+	case luascripts.LeaseRequest:
+		a.Reply, a.Err = answer(r.store.Lease(ctx, r.keeper.cfg.Sale, q))
+	case luascripts.RenewRequest:
+		a.Reply, a.Err = answer(r.store.Renew(ctx, r.keeper.cfg.Sale, q))
+	case luascripts.SettleRequest:
+		a.Reply, a.Err = answer(r.store.Settle(ctx, r.keeper.cfg.Sale, q))
+	case luascripts.GiveBackRequest:
+		a.Reply, a.Err = answer(r.store.GiveBack(ctx, r.keeper.cfg.Sale, q))
+	}
+	r.answers <- a
+}
+
+func answer[R any](reply R, err error) (any, error) { return reply, err }

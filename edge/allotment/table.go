@@ -1,0 +1,104 @@
+package allotment
+
+import (
+	"slices"
+	"sort"
+	"sync/atomic"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// Term is how long a lease lets us sell, as of its last renewal. Immutable.
+type Term struct {
+	sellMono, sellWall int64 // both clocks must be before
+	deadline           int64 // the lease's, in ledger time
+	anchor             int64 // ledger time minus monotonic time, microseconds
+}
+
+// open says whether a promise may still be made at this moment.
+func (t *Term) open(now Instant) bool { return now.Mono < t.sellMono && now.Wall < t.sellWall }
+
+// Lease is what a taker needs to know of a lease. Only the term changes.
+type Lease struct {
+	fence uint64
+	hold  int64 // microseconds
+	term  atomic.Pointer[Term]
+}
+
+// expiry is when a promise made now ends, in ledger time and by the wall clock: after its hold, and never after the
+// lease's deadline + hold.
+func (l *Lease) expiry(t *Term, now Instant) (ledger, wall int64) {
+	today := t.anchor + now.Mono/1000
+	ledger = min(today, t.deadline) + l.hold
+	return ledger, now.Wall/1000 + ledger - today
+}
+
+// Table maps serials to leases. It is immutable; the Keeper replaces it. Spans are sorted and do not overlap: a newer
+// lease covers what older ones once had, because the ledger leases a serial again only after it was resolved.
+type Table struct {
+	spans    []span
+	replaced atomic.Int64 // monotonic time at which a newer one stood in its place; 0: never
+}
+
+type span struct {
+	shard.Range
+	lease *Lease
+}
+
+// find is the lease that holds a serial, or nil.
+func (t *Table) find(serial uint32) *Lease {
+	i := sort.Search(len(t.spans), func(i int) bool { return t.spans[i].End > serial })
+	if i == len(t.spans) || t.spans[i].Start > serial {
+		return nil
+	}
+	return t.spans[i].lease
+}
+
+// with is the table after a grant.
+func (t *Table) with(l *Lease, ranges luascripts.Ranges) *Table {
+	out := t.keep(func(old span) []span {
+		rest := []span{old}
+		for _, r := range ranges {
+			var next []span
+			for _, s := range rest {
+				next = append(next, s.minus(r)...)
+			}
+			rest = next
+		}
+		return rest
+	})
+	for _, r := range ranges {
+		out.spans = append(out.spans, span{r, l})
+	}
+	slices.SortFunc(out.spans, func(a, b span) int { return int(int64(a.Start) - int64(b.Start)) })
+	return out
+}
+
+// without is the table after a lease is gone.
+func (t *Table) without(l *Lease) *Table {
+	return t.keep(func(s span) []span {
+		if s.lease == l {
+			return nil
+		}
+		return []span{s}
+	})
+}
+
+func (t *Table) keep(f func(span) []span) *Table {
+	out := &Table{}
+	for _, s := range t.spans {
+		out.spans = append(out.spans, f(s)...)
+	}
+	return out
+}
+
+func (s span) minus(r shard.Range) []span {
+	var out []span
+	for _, p := range [2]shard.Range{{Start: s.Start, End: min(s.End, r.Start)}, {Start: max(s.Start, r.End), End: s.End}} {
+		if p.Start < p.End {
+			out = append(out, span{p, s.lease})
+		}
+	}
+	return out
+}

@@ -1,0 +1,41 @@
+package edge
+
+import (
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Ack is when a buyer hears "won".
+type Ack string
+
+// When a buyer hears "won": as soon as the claim is in this edge's ring, or when the ledger has it.
+const (
+	AckEdge  Ack = "edge"
+	AckRedis Ack = "redis"
+)
+
+// Config is what an edge is told at start.
+type Config struct {
+	Listen     string
+	Admin      string        // "" for none
+	AdminToken string        // wanted from everybody when set
+	Node       string        // for people
+	Sales      []string      // none: every sale
+	Ack        Ack           //
+	Lang       string        // zh or en
+	Lease      time.Duration // how long a lease lasts
+	Grace      time.Duration // for settling and giving back at the end
+	Bounds     luascripts.Bounds
+	Decisions  string // a file for the decision log, "-" for standard output, "" for none
+	Version    string
+
+	instance string
+}
+
+func (c *Config) sells(name string) bool { return len(c.Sales) == 0 || slices.Contains(c.Sales, name) }
+
+// begin makes this process an instance.
+func (c *Config) begin() { c.instance = rand.Text() }

@@ -1,0 +1,51 @@
+package edge
+
+import (
+	"sync/atomic"
+
+	"spike/edge/allotment"
+	"spike/shard"
+)
+
+// outcome is what a buy heard. The first ones are the allotment's reasons for a "no", in their order.
+type outcome int
+
+const (
+	soldOut   = outcome(allotment.SoldOut)
+	noneNow   = outcome(allotment.NoneNow)
+	undecided = outcome(allotment.Undecided)
+	won       = outcome(allotment.Reasons)
+	outcomes  = won + 1
+)
+
+// names are the outcome label of spike_buys_total.
+var names = [outcomes]string{
+	allotment.SoldOut: "sold_out", allotment.NoneNow: "none_now", allotment.Paused: "paused",
+	allotment.Unopened: "not_open", allotment.Closed: "closed", allotment.Undecided: "undecided",
+	allotment.Refused: "refused", won: "won",
+}
+
+// tally counts answers, a line of counters for each CPU.
+type tally []tallyLane
+
+type tallyLane struct {
+	n [outcomes]atomic.Uint64
+	_ [128 - 8*outcomes%128]byte
+}
+
+func (t tally) add(o outcome) { t[shard.CPU()&(len(t)-1)].n[o].Add(1) }
+
+// read is exact for all answers that have been counted.
+func (t tally) read(o outcome) (n uint64) {
+	for i := range t {
+		n += t[i].n[o].Load()
+	}
+	return n
+}
+
+func (t tally) total() (n uint64) {
+	for o := range outcomes {
+		n += t.read(o)
+	}
+	return n
+}

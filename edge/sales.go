@@ -1,0 +1,181 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// Sale is one sale as this edge sells it.
+type Sale struct {
+	name  string
+	birth uint64
+	hold  int64 // microseconds; 0: sold is sold
+	*allotment.Runner
+	tally tally
+
+	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
+	deducting  chan struct{} // buys that wait in Deduct
+	waiting    atomic.Int64  // buys that wait for a lease
+}
+
+// Limits of looking for sales: a crowd that asks for names that do not exist must not become a crowd at Redis.
+const (
+	maxLookups = 64                     // at once
+	maxMissing = 4096                   // names remembered as missing
+	missFor    = 250 * time.Millisecond // and for how long
+)
+
+// Sales are the sales this edge knows. A sale is opened by its first buyer.
+type Sales struct {
+	cfg   Config
+	store luascripts.Store
+	clock allotment.Clock
+	log   zerolog.Logger
+	open  atomic.Pointer[map[string]*Sale]
+
+	mu      sync.Mutex
+	looking map[string]*lookup
+	missing map[string]miss
+	running sync.WaitGroup
+	life    context.Context
+	lost    atomic.Uint64 // claims of sales that have ended
+}
+
+type lookup struct {
+	done chan struct{}
+	sale *Sale
+	err  error
+}
+
+type miss struct {
+	err   error
+	until time.Time
+}
+
+// errBusy: too many unknown names are being looked up already.
+var errBusy = errors.New("too many look-ups")
+
+func newSales(life context.Context, cfg Config, store luascripts.Store, log zerolog.Logger) *Sales {
+	s := &Sales{cfg: cfg, store: store, clock: allotment.SystemClock(), log: log, life: life,
+		looking: map[string]*lookup{}, missing: map[string]miss{}}
+	s.open.Store(&map[string]*Sale{})
+	return s
+}
+
+// get is the hot path's look: no lock, no I/O. The name may be a buffer that is used again.
+func (s *Sales) get(name []byte) *Sale { return (*s.open.Load())[string(name)] }
+
+// all is the sales open now.
+func (s *Sales) all() map[string]*Sale { return *s.open.Load() }
+
+// find opens a sale this edge has not sold yet. Callers who ask for the same name share one call to the store.
+func (s *Sales) find(ctx context.Context, name string) (*Sale, error) {
+	if err := luascripts.CheckName(name); err != nil {
+		return nil, err
+	}
+	if !s.cfg.sells(name) {
+		return nil, luascripts.ErrNoSale
+	}
+	l, mine, err := s.join(name)
+	if err != nil || l.sale != nil {
+		return l.sale, err
+	}
+	if mine {
+		l.sale, l.err = s.look(name)
+		s.leave(name, l)
+	}
+	select {
+	case <-l.done:
+		return l.sale, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// join finds out what is known of a name, or who is looking; mine: nobody, so the caller must.
+func (s *Sales) join(name string) (l *lookup, mine bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sale := s.all()[name]; sale != nil {
+		return &lookup{sale: sale}, false, nil
+	}
+	if l = s.looking[name]; l != nil {
+		return l, false, nil
+	}
+	if m, ok := s.missing[name]; ok && time.Now().Before(m.until) {
+		return &lookup{}, false, m.err
+	}
+	if len(s.looking) >= maxLookups {
+		return &lookup{}, false, errBusy
+	}
+	l = &lookup{done: make(chan struct{})}
+	s.looking[name] = l
+	return l, true, nil
+}
+
+func (s *Sales) leave(name string, l *lookup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.looking, name)
+	if l.err != nil && !errors.Is(l.err, luascripts.ErrDown) {
+		if len(s.missing) >= maxMissing {
+			clear(s.missing)
+		}
+		s.missing[name] = miss{l.err, time.Now().Add(missFor)}
+	}
+	close(l.done)
+}
+
+// look asks the store, which adopts a hash made by hand, and opens the sale.
+func (s *Sales) look(name string) (*Sale, error) {
+	reply, err := s.store.Renew(s.life, name, luascripts.RenewRequest{Term: s.cfg.Lease,
+		Party: luascripts.Party{Instance: s.cfg.instance, Node: s.cfg.Node}})
+	if err != nil {
+		if !errors.Is(err, luascripts.ErrNoSale) {
+			s.log.Error().Err(err).Str("sale", name).Msg("cannot sell")
+		}
+		return nil, err
+	}
+	sale := &Sale{name: name, birth: reply.Birth, hold: reply.Hold, deducting: make(chan struct{}, maxDeducting),
+		tally: make(tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))}
+	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: s.cfg.instance, Node: s.cfg.Node,
+		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total}, s.store, s.clock, reply.Head)
+	s.publish(func(m map[string]*Sale) { m[name] = sale })
+	s.running.Add(1)
+	go s.run(sale)
+	s.log.Info().Str("sale", name).Uint64("total", reply.Total).Uint64("free", reply.Free).Msg("selling")
+	return sale, nil
+}
+
+// run keeps the sale until this edge stops or the sale is gone.
+func (s *Sales) run(sale *Sale) {
+	defer s.running.Done()
+	err := sale.Run(s.life, s.cfg.Grace)
+	s.publish(func(m map[string]*Sale) { delete(m, sale.name) })
+	s.lost.Add(sale.Lost())
+	switch {
+	case err != nil:
+		s.log.Warn().Err(err).Str("sale", sale.name).Uint64("claims_lost", sale.Lost()).Msg("sale ended here")
+	case sale.Lost() > 0:
+		s.log.Error().Str("sale", sale.name).Uint64("claims_lost", sale.Lost()).Msg("buyers hold dead tokens")
+	}
+}
+
+func (s *Sales) publish(change func(map[string]*Sale)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := maps.Clone(s.all())
+	change(next)
+	s.open.Store(&next)
+}

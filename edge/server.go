@@ -1,0 +1,153 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+// Limits of one connection and one request. A buy is a line and a few headers.
+const (
+	maxHeader   = 8 << 10
+	maxBody     = 16 << 10
+	readTimeout = 10 * time.Second // a whole request
+	sendTimeout = 10 * time.Second
+	idleTimeout = 60 * time.Second // between requests; nginx gives a connection up at 30 s
+)
+
+// Server is one edge.
+type Server struct {
+	cfg       Config
+	store     luascripts.Store
+	log       zerolog.Logger
+	sales     *Sales
+	signer    *Signer
+	answers   answers
+	wonHead   []byte
+	decisions *decisions
+
+	life             context.Context // ends when the edge stops selling
+	ready            atomic.Bool
+	unknownUndecided atomic.Uint64
+}
+
+// ErrListen says that an address cannot be listened on.
+var ErrListen = errors.New("cannot listen")
+
+// Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
+// back. Errors wrap ErrListen or luascripts.ErrDown.
+func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Logger) error {
+	cfg.begin()
+	key, err := store.TokenKey(ctx)
+	if err != nil {
+		return fmt.Errorf("token key: %w", err)
+	}
+	life, die := context.WithCancel(context.WithoutCancel(ctx))
+	defer die()
+	s := newServer(life, cfg, store, log, key)
+	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
+		return err
+	}
+	defer s.decisions.close()
+	buyers, err := listen(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	admin, err := s.listenAdmin()
+	if err != nil {
+		_ = buyers.Close()
+		return err
+	}
+	return s.serve(ctx, die, buyers, admin)
+}
+
+func newServer(life context.Context, cfg Config, store luascripts.Store, log zerolog.Logger, key []byte) *Server {
+	return &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, log), signer: NewSigner(key),
+		answers: newAnswers(cfg.Lang), wonHead: wonHead(cfg.Lang), life: life}
+}
+
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w on %s: %w", ErrListen, addr, err)
+	}
+	return l, nil
+}
+
+// serve owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
+func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listener) error {
+	front := s.front()
+	ended := make(chan error, 2)
+	go func() { ended <- front.Serve(buyers) }()
+	back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader}
+	if admin != nil {
+		go func() { ended <- back.Serve(admin) }()
+	}
+	s.ready.Store(true)
+	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
+		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+	}
+	s.ready.Store(false)
+	s.log.Info().Msg("edge stops: draining")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
+	defer cancel()
+	if e := front.ShutdownWithContext(drain); e != nil {
+		s.log.Warn().Err(e).Msg("some connections did not end")
+	}
+	die()
+	s.sales.running.Wait()
+	_ = back.Close()
+	s.log.Info().Msg("edge has stopped: settled and given back")
+	return err
+}
+
+func (s *Server) front() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler: s.handle, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
+		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
+		TCPKeepalive: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
+	}
+}
+
+// quiet drops what fasthttp says of connections that strangers broke; malformed requests are answered, not logged.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// malformed answers what fasthttp could not read.
+func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "header_too_large", "headers are at most 8 KiB")
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		problem(ctx, fasthttp.StatusRequestTimeout, "too_slow", "the request did not come whole in time")
+	default:
+		problem(ctx, fasthttp.StatusBadRequest, "malformed", "this is not an HTTP request")
+	}
+}
+
+// newNonce is 53 random bits, which Lua's numbers hold exactly.
+func newNonce() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:]) >> 11
+}

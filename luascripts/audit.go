@@ -1,0 +1,123 @@
+package luascripts
+
+import (
+	"fmt"
+	"slices"
+
+	"spike/shard"
+)
+
+// Audit is a sale's whole account, every unit counted once where it lies:
+// total = free + leased + limbo + pending + confirmed.
+type Audit struct {
+	Sale       string   `json:"sale"`
+	Total      uint64   `json:"total"`
+	Free       uint64   `json:"free"`
+	Leased     uint64   `json:"leased"`
+	Limbo      uint64   `json:"limbo"`
+	Pending    uint64   `json:"pending"`
+	Confirmed  uint64   `json:"confirmed"`
+	OK         bool     `json:"ok"`
+	Violations []string `json:"violations"`
+}
+
+// holdings is what an audit looks at: the counters (head), and the things they count, at one moment.
+type holdings struct {
+	head    Head
+	owned   uint64 // serials with an owner
+	prior   uint64 // serials 1..prior were sold elsewhere
+	trouble string
+	free    Ranges
+	leases  []leaseHolding
+	census  *census // nil: the sale moved too fast to look at every owner
+}
+
+type leaseHolding struct {
+	fence uint64
+	limbo bool
+	rem   Ranges
+}
+
+// census is the owners by state, and the serials that lie elsewhere too.
+type census struct {
+	pending, confirmed uint64
+	twice              []uint32
+}
+
+func (h holdings) audit(sale string) Audit {
+	a := Audit{Sale: sale, Total: h.head.Total, Free: h.free.Len(), Pending: h.head.Pending,
+		Confirmed: h.head.Confirmed, Violations: []string{}}
+	for _, l := range h.leases {
+		if l.limbo {
+			a.Limbo += l.rem.Len()
+		} else {
+			a.Leased += l.rem.Len()
+		}
+	}
+	if h.census != nil {
+		a.Pending, a.Confirmed = h.census.pending, h.census.confirmed+h.prior
+	}
+	a.compare(h)
+	a.overlaps(h)
+	a.OK = len(a.Violations) == 0
+	return a
+}
+
+func (a *Audit) blame(format string, args ...any) {
+	a.Violations = append(a.Violations, fmt.Sprintf(format, args...))
+}
+
+func (a *Audit) compare(h holdings) {
+	if h.trouble != "" {
+		a.blame("%s", h.trouble)
+	}
+	for _, c := range []struct {
+		name            string
+		counted, booked uint64
+	}{
+		{"free", a.Free, h.head.Free}, {"leased", a.Leased, h.head.Leased}, {"limbo", a.Limbo, h.head.Limbo},
+		{"pending", a.Pending, h.head.Pending}, {"confirmed", a.Confirmed, h.head.Confirmed},
+		{"owned serials and units sold elsewhere", h.owned + h.prior, h.head.Owned()},
+	} {
+		if c.counted != c.booked {
+			a.blame("%s: %d counted, %d booked", c.name, c.counted, c.booked)
+		}
+	}
+	if sum := a.Free + a.Leased + a.Limbo + a.Pending + a.Confirmed; sum != a.Total {
+		a.blame("free + leased + limbo + pending + confirmed = %d, total is %d", sum, a.Total)
+	}
+}
+
+// overlaps finds serials that lie in two places at once.
+func (a *Audit) overlaps(h holdings) {
+	type place struct {
+		shard.Range
+		name string
+	}
+	var all []place
+	for _, r := range h.free {
+		all = append(all, place{r, "free"})
+	}
+	for _, l := range h.leases {
+		for _, r := range l.rem {
+			all = append(all, place{r, fmt.Sprintf("lease %d", l.fence)})
+		}
+	}
+	if h.prior > 0 {
+		all = append(all, place{shard.Range{Start: 1, End: uint32(h.prior) + 1}, "sold elsewhere"})
+	}
+	slices.SortFunc(all, func(x, y place) int { return int(int64(x.Start) - int64(y.Start)) })
+	for i, p := range all {
+		if i > 0 && p.Start < all[i-1].End {
+			a.blame("serial %d is in %s and in %s", p.Start, all[i-1].name, p.name)
+		}
+		if uint64(p.End) > h.head.Total+1 {
+			a.blame("serial %d in %s is beyond the total", p.End-1, p.name)
+		}
+	}
+	if h.census != nil {
+		for _, s := range h.census.twice {
+			a.blame("serial %d has an owner and lies elsewhere too", s)
+		}
+	}
+}

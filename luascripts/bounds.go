@@ -1,0 +1,48 @@
+package luascripts
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Bounds are the protocol's numbers. One copy serves the scripts, their twin and the edges; every process that shares
+// a Redis must use the same.
+type Bounds struct {
+	Step   time.Duration // J: ledger time never gains more than this between two scripts
+	Margin time.Duration // m: an edge stops this long before its lease ends; the ledger waits as long after
+	Cover  time.Duration // C: stands for the hold of a sale that has none, for claims nobody has settled
+	Active time.Duration // an instance that asked for a lease this recently counts for the fair part
+	Wish   time.Duration // how long a hungry edge's recall wish stands
+	Forget time.Duration // an instance without leases is forgotten after this
+	Sweep  int           // items one sweep may touch
+	Ranges int           // ranges one lease may be granted
+	Search int           // free ranges looked through for n consecutive serials
+}
+
+// MaxSerial is the largest serial, and so the largest total of a sale.
+const MaxSerial = 1<<32 - 2
+
+// DefaultBounds are DESIGN's defaults.
+func DefaultBounds() Bounds {
+	return Bounds{
+		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
+		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Search: 1024,
+	}
+}
+
+// lua is the bounds as the scripts' first lines, times in microseconds.
+func (b Bounds) lua() string {
+	var s strings.Builder
+	for _, v := range []struct {
+		name string
+		n    int64
+	}{
+		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
+		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
+		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
+	} {
+		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
+	}
+	return s.String()
+}

@@ -1,0 +1,20 @@
+-- change.lua: the operator's hand: more stock (row 12, once per request id) and the doors.
+-- ARGV  request, units to add, state ('' = as it is; open, paused or closed)
+-- Reply {head}. Errors NOSALE BADSALE FOREIGN CLOSED (a closed sale stays closed) TOOMANY.
+local request, add, to = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+
+local refused, stop = open('')
+if refused or stop then return refused or stop end
+local done = 'add:' .. request
+local wanted = add > 0 and redis.call('HEXISTS', LEDGER, done) == 0
+if wanted and L.total + add > MOST then return refuse('TOOMANY', 'a sale has at most ' .. int(MOST) .. ' units') end
+if to ~= '' and to ~= 'closed' and L.state == 'closed' then return refuse('CLOSED', 'the sale is closed') end
+if wanted then
+  redis.call('HSET', LEDGER, done, int(add))
+  redis.call('HINCRBY', HASH, 'ticket_total_nums', int(add))
+  free_add(L.total + 1, L.total + add + 1)
+  L.total, L.free, L.gen = L.total + add, L.free + add, L.gen + 1
+end
+if to ~= '' then L.state = to end
+commit()
+return {head('-')}

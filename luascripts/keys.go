@@ -1,0 +1,53 @@
+package luascripts
+
+import (
+	"fmt"
+	"strings"
+)
+
+// HashSuffix ends the name of a sale's hash: sale `ticket` is the article's `ticket_hash_key`.
+const HashSuffix = "_hash_key"
+
+// TokenKey holds the key that signs tokens when no other was given.
+const TokenKey = "spike:token_key"
+
+// Keys are all keys of a sale, in the order every script has them. They share a slot, because `{ticket_hash_key}:x`
+// hashes like `ticket_hash_key`.
+//
+//	ticket_hash_key                 hash    ticket_total_nums, ticket_sold_nums, birth: the mirror, and the way in
+//	{ticket_hash_key}:ledger        hash    the sale's numbers, its doors, its clock: the truth
+//	{ticket_hash_key}:free          zset    free ranges: score a, member a-b (serials a <= s < b), never touching
+//	{ticket_hash_key}:leases        hash    fence -> instance, request, deadline, hold, limbo, what is left of it
+//	{ticket_hash_key}:deadlines     zset    fence, by the time its lease next changes by itself
+//	{ticket_hash_key}:instances     hash    instance -> node, last batch, when it last asked, its fences
+//	{ticket_hash_key}:sold          hash    serial -> fence, nonce, expiry, p(ending) or c(onfirmed), buyer
+//	{ticket_hash_key}:holds         zset    serial, by the time its hold ends
+//	{ticket_hash_key}:orders        stream  every change of owner, in the script that made it
+func Keys(sale string) []string {
+	hash := sale + HashSuffix
+	keys := []string{hash}
+	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds", "orders"} {
+		keys = append(keys, "{"+hash+"}:"+part)
+	}
+	return keys
+}
+
+// SaleOf is the sale whose hash this key names.
+func SaleOf(hash string) (string, bool) {
+	name, ok := strings.CutSuffix(hash, HashSuffix)
+	return name, ok && CheckName(name) == nil
+}
+
+// CheckName says whether a sale may be called so: 1 to 64 of a-z A-Z 0-9 _ - and (not first) a dot.
+func CheckName(name string) error {
+	if name == "" || len(name) > 64 || name[0] == '.' {
+		return fmt.Errorf("%w: %q must be 1 to 64 characters and not begin with a dot", ErrName, name)
+	}
+	for _, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '_' && c != '-' && c != '.' {
+			return fmt.Errorf("%w: %q has a character that is none of a-z A-Z 0-9 _ - .", ErrName, name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"pgregory.net/rapid"
+
+	"spike/luascripts/redistest"
+	"spike/shard"
+)
+
+// quickBounds let leases and holds end within a test.
+func quickBounds() Bounds {
+	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
+		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
+		Search: 3}
+}
+
+func dial(t testing.TB, addr string, b Bounds) *Redis {
+	t.Helper()
+	r, err := Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}}, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// oracle drives the scripts and their twin with the same operations at the same times; every reply must be equal.
+type oracle struct {
+	t      *rapid.T
+	redis  *Redis
+	twin   *Twin
+	sale   string
+	parts  []Part   // everything ever granted
+	claims []Claim  // everything ever claimed
+	fences []uint64 //
+	owners []string // instances
+	req    uint64
+	batch  uint64
+}
+
+// same runs one operation on both sides; the twin hears the time Redis answered with.
+func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) Head, onTwin func(int64) (R, error)) R {
+	got, err := onRedis()
+	if err != nil {
+		want, twinErr := onTwin(o.twin.head.Raw)
+		if twinErr == nil || twinErr.(*Refusal).Code != err.(*Refusal).Code {
+			o.t.Fatalf("%s: redis %v, twin %v %v", op, err, want, twinErr)
+		}
+		return got
+	}
+	want, err := onTwin(head(got).Raw)
+	if err != nil || !reflect.DeepEqual(normal(got), normal(want)) {
+		o.t.Fatalf("%s:\nredis %+v\ntwin  %+v %v", op, got, want, err)
+	}
+	return got
+}
+
+// normal prints a reply, so that nil and empty are one.
+func normal(v any) string { return fmt.Sprintf("%+v", v) }
+
+func (o *oracle) party() Party {
+	who := rapid.SampledFrom(o.owners).Draw(o.t, "instance")
+	birth := o.twin.head.Birth
+	if rapid.IntRange(0, 40).Draw(o.t, "stranger") == 0 {
+		birth++
+	}
+	return Party{Birth: birth, Instance: who, Node: "n" + who}
+}
+
+func (o *oracle) lease() {
+	if rapid.IntRange(0, 4).Draw(o.t, "repeat") > 0 {
+		o.req++
+	}
+	q := LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
+		Term: 15 * time.Millisecond, Hungry: rapid.Bool().Draw(o.t, "hungry")}
+	got := same(o, fmt.Sprintf("lease %+v", q),
+		func() (LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },
+		func(r LeaseReply) Head { return r.Head },
+		func(raw int64) (LeaseReply, error) { return o.twin.Lease(raw, q) })
+	for _, r := range got.Grant.Ranges {
+		o.parts = append(o.parts, Part{got.Grant.Fence, r})
+	}
+	if f := got.Grant.Fence; f != 0 {
+		o.fences = append(o.fences, f)
+	}
+}
+
+func (o *oracle) renew() {
+	q := RenewRequest{Party: o.party(), Awaited: o.req + uint64(rapid.IntRange(0, 1).Draw(o.t, "awaited")),
+		Term: 15 * time.Millisecond}
+	for _, f := range o.fences[max(0, len(o.fences)-5):] {
+		if rapid.IntRange(0, 3).Draw(o.t, "named") > 0 {
+			q.Fences = append(q.Fences, f)
+		}
+	}
+	same(o, fmt.Sprintf("renew %+v", q),
+		func() (RenewReply, error) { return o.redis.Renew(context.Background(), o.sale, q) },
+		func(r RenewReply) Head { return r.Head },
+		func(raw int64) (RenewReply, error) { return o.twin.Renew(raw, q) })
+}
+
+// piece is a sub-range of something once granted.
+func (o *oracle) piece() Part {
+	p := rapid.SampledFrom(o.parts[max(0, len(o.parts)-6):]).Draw(o.t, "part")
+	a := rapid.Uint32Range(p.Start, p.End-1).Draw(o.t, "a")
+	b := rapid.Uint32Range(a+1, p.End).Draw(o.t, "b")
+	return Part{p.Fence, shard.Range{Start: a, End: b}}
+}
+
+func (o *oracle) giveBack() {
+	if len(o.parts) == 0 {
+		return
+	}
+	q := GiveBackRequest{Party: o.party()}
+	for range rapid.IntRange(0, 3).Draw(o.t, "parts") {
+		q.Parts = append(q.Parts, o.piece())
+	}
+	same(o, fmt.Sprintf("give back %+v", q),
+		func() (GiveBackReply, error) { return o.redis.GiveBack(context.Background(), o.sale, q) },
+		func(r GiveBackReply) Head { return r.Head },
+		func(raw int64) (GiveBackReply, error) { return o.twin.GiveBack(raw, q) })
+}
+
+func (o *oracle) claim() Claim {
+	if len(o.claims) > 0 && rapid.IntRange(0, 3).Draw(o.t, "again") == 0 {
+		c := rapid.SampledFrom(o.claims).Draw(o.t, "claim")
+		if rapid.IntRange(0, 3).Draw(o.t, "forged") == 0 {
+			c.Nonce++
+		}
+		return c
+	}
+	p := o.piece()
+	c := Claim{Serial: p.Start, Count: p.Len(), Fence: p.Fence, Nonce: uint64(len(o.claims) + 1),
+		Expiry: o.twin.head.Now + int64(rapid.IntRange(-2000, 30000).Draw(o.t, "expiry"))}
+	o.claims = append(o.claims, c)
+	return c
+}
+
+func (o *oracle) settle() {
+	if len(o.parts) == 0 {
+		return
+	}
+	if rapid.IntRange(0, 4).Draw(o.t, "repeat") > 0 {
+		o.batch++
+	}
+	q := SettleRequest{Party: o.party(), Batch: o.batch}
+	for range rapid.IntRange(0, 4).Draw(o.t, "claims") {
+		q.Claims = append(q.Claims, o.claim())
+	}
+	same(o, fmt.Sprintf("settle %+v", q),
+		func() (SettleReply, error) { return o.redis.Settle(context.Background(), o.sale, q) },
+		func(r SettleReply) Head { return r.Head },
+		func(raw int64) (SettleReply, error) { return o.twin.Settle(raw, q) })
+}
+
+func (o *oracle) deduct() {
+	q := DeductRequest{Party: o.party(), N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
+		Nonce: uint64(rapid.Int64Range(1, 1<<53).Draw(o.t, "nonce"))}
+	got := same(o, fmt.Sprintf("deduct %+v", q),
+		func() (DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
+		func(r DeductReply) Head { return r.Head },
+		func(raw int64) (DeductReply, error) { return o.twin.Deduct(raw, q) })
+	if got.Claim.Serial != 0 {
+		o.claims = append(o.claims, got.Claim)
+	}
+}
+
+func (o *oracle) change() {
+	q := ChangeRequest{Request: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(o.t, "request"),
+		Add: uint64(rapid.SampledFrom([]int{0, 3, MaxSerial}).Draw(o.t, "add")),
+		To:  rapid.SampledFrom([]string{"", "open", "open", "paused"}).Draw(o.t, "to")}
+	same(o, fmt.Sprintf("change %+v", q),
+		func() (Head, error) { return o.redis.Change(context.Background(), o.sale, q) },
+		func(h Head) Head { return h },
+		func(raw int64) (Head, error) { return o.twin.Change(raw, q) })
+}
+
+func (o *oracle) show() {
+	same(o, "show",
+		func() (ShowReply, error) { return o.redis.Show(context.Background(), o.sale) },
+		func(r ShowReply) Head { return r.Head },
+		func(raw int64) (ShowReply, error) { return o.twin.Show(raw), nil })
+}
+
+func (o *oracle) audit() {
+	got, err := o.redis.Audit(context.Background(), o.sale)
+	want := o.twin.holdings().audit(o.sale)
+	if err != nil || !reflect.DeepEqual(got, want) || !got.OK {
+		o.t.Fatalf("audit:\nredis %+v %v\ntwin  %+v", got, err, want)
+	}
+	held, err := o.redis.holdings(context.Background(), o.sale)
+	if err != nil || normal(held.free) != normal(o.twin.free.list) {
+		o.t.Fatalf("free: redis %v %v, twin %v", held.free, err, o.twin.free.list)
+	}
+}
+
+func TestScriptsAndTwinAgree(t *testing.T) {
+	bounds := quickBounds()
+	redis := dial(t, redistest.Start(t), bounds)
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}}
+		q := CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
+			Hold: time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond}
+		h, err := redis.Create(context.Background(), o.sale, q)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		o.twin = NewTwin(h.Raw, q, bounds)
+		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"": func(*rapid.T) { o.audit() }, "lease": func(*rapid.T) { o.lease() },
+			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
+			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
+			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },
+			"change": func(*rapid.T) { o.change() }, "show": func(*rapid.T) { o.show() },
+			"wait": func(rt *rapid.T) {
+				time.Sleep(time.Duration(rapid.IntRange(0, 8).Draw(rt, "ms")) * time.Millisecond)
+			},
+		})
+	})
+}

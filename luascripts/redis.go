@@ -1,0 +1,320 @@
+package luascripts
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Timeout is how long one call to Redis may take before nobody knows what became of it.
+const Timeout = time.Second
+
+// Redis is the Store that many edges share.
+type Redis struct {
+	client  rueidis.Client
+	scripts scripts
+	name    string
+}
+
+// Dial connects; an error wraps ErrDown and names the address.
+func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, error) {
+	options.ConnWriteTimeout = Timeout
+	options.DisableCache = true
+	name := fmt.Sprint(options.InitAddress)
+	if len(options.InitAddress) == 1 {
+		name = options.InitAddress[0]
+	}
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		return nil, fmt.Errorf("%w: redis %s: %w", ErrDown, name, err)
+	}
+	r := &Redis{client: client, scripts: newScripts(b), name: name}
+	if err := r.Ping(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends all connections.
+func (r *Redis) Close() { r.client.Close() }
+
+// Ping asks whether Redis answers.
+func (r *Redis) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return r.down(r.client.Do(ctx, r.client.B().Ping().Build()).Error())
+}
+
+func (r *Redis) down(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: redis %s: %w", ErrDown, r.name, err)
+}
+
+// run executes a script and gives its reply to a reader, head already read.
+func (r *Redis) run(ctx context.Context, script *rueidis.Lua, sale string, args []string) (Head, *reply, error) {
+	if err := CheckName(sale); err != nil {
+		return Head{}, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	parts, err := script.Exec(ctx, r.client, Keys(sale), args).ToArray()
+	if err != nil {
+		if e, ok := rueidis.IsRedisErr(err); ok {
+			if refusal := refusalOf(e.Error()); refusal != nil {
+				return Head{}, nil, refusal
+			}
+		}
+		return Head{}, nil, r.down(err)
+	}
+	rd := &reply{parts: parts}
+	h := rd.head()
+	if rd.err != nil {
+		return Head{}, nil, r.down(rd.err)
+	}
+	return h, rd, nil
+}
+
+func num[N int | int64 | uint32 | uint64](n N) string { return strconv.FormatInt(int64(n), 10) }
+
+func birthArg(birth uint64) string {
+	if birth == 0 {
+		return ""
+	}
+	return num(birth)
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
+
+// Lease runs lease.lua.
+func (r *Redis) Lease(ctx context.Context, sale string, q LeaseRequest) (LeaseReply, error) {
+	h, rd, err := r.run(ctx, r.scripts.lease, sale, []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Request),
+		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry)})
+	if err != nil {
+		return LeaseReply{}, err
+	}
+	out := LeaseReply{Head: h}
+	if n := rd.ints(1); len(n) > 0 {
+		out.Grant = Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: pairs(n[3:])}
+	}
+	return out, r.down(rd.err)
+}
+
+// Renew runs renew.lua.
+func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewReply, error) {
+	args := []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds())}
+	for _, f := range q.Fences {
+		args = append(args, num(f))
+	}
+	h, rd, err := r.run(ctx, r.scripts.renew, sale, args)
+	if err != nil {
+		return RenewReply{}, err
+	}
+	out := RenewReply{Head: h, Deadlines: rd.ints(1)}
+	return out, r.down(rd.err)
+}
+
+// GiveBack runs giveback.lua.
+func (r *Redis) GiveBack(ctx context.Context, sale string, q GiveBackRequest) (GiveBackReply, error) {
+	args := []string{birthArg(q.Birth), q.Instance}
+	for _, p := range q.Parts {
+		args = append(args, num(p.Fence), num(p.Start), num(p.End))
+	}
+	h, rd, err := r.run(ctx, r.scripts.giveback, sale, args)
+	if err != nil {
+		return GiveBackReply{}, err
+	}
+	return GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+}
+
+// Settle runs settle.lua.
+func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (SettleReply, error) {
+	block := make([]byte, 0, len(q.Claims)*ClaimSize)
+	for _, c := range q.Claims {
+		block = c.AppendTo(block)
+	}
+	h, rd, err := r.run(ctx, r.scripts.settle, sale, []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Batch),
+		rueidis.BinaryString(block)})
+	if err != nil {
+		return SettleReply{}, err
+	}
+	out := SettleReply{Head: h}
+	for _, v := range rd.ints(1) {
+		out.Verdicts = append(out.Verdicts, Verdict(v))
+	}
+	return out, r.down(rd.err)
+}
+
+// Deduct runs deduct.lua.
+func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (DeductReply, error) {
+	h, rd, err := r.run(ctx, r.scripts.deduct, sale, []string{birthArg(q.Birth), num(q.N), num(q.Nonce),
+		string(q.Buyer[:])})
+	if err != nil {
+		return DeductReply{}, err
+	}
+	out := DeductReply{Head: h}
+	if n := rd.ints(1); len(n) > 0 {
+		out.Claim = Claim{Serial: uint32(n[0]), Count: q.N, Fence: uint64(n[1]), Nonce: q.Nonce, Expiry: n[2],
+			Buyer: q.Buyer}
+	}
+	return out, r.down(rd.err)
+}
+
+// Show runs show.lua.
+func (r *Redis) Show(ctx context.Context, sale string) (ShowReply, error) {
+	h, rd, err := r.run(ctx, r.scripts.show, sale, []string{""})
+	if err != nil {
+		return ShowReply{}, err
+	}
+	return ShowReply{Head: h, Trouble: rd.text(1, 0)}, r.down(rd.err)
+}
+
+func unixMicro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Create runs create.lua.
+func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head, error) {
+	if q.Total > MaxSerial {
+		return Head{}, tooMany()
+	}
+	h, _, err := r.run(ctx, r.scripts.create, sale, []string{num(q.Total), num(q.Hold.Microseconds()),
+		num(unixMicro(q.Opens)), num(unixMicro(q.Closes))})
+	return h, err
+}
+
+// Change runs change.lua.
+func (r *Redis) Change(ctx context.Context, sale string, q ChangeRequest) (Head, error) {
+	h, _, err := r.run(ctx, r.scripts.change, sale, []string{q.Request, num(q.Add), q.To})
+	return h, err
+}
+
+// Audit runs audit.lua, and owned.lua over all owners; it tries again while the sale moves between the two.
+func (r *Redis) Audit(ctx context.Context, sale string) (Audit, error) {
+	const tries = 3
+	for i := 1; ; i++ {
+		held, err := r.holdings(ctx, sale)
+		if err != nil {
+			return Audit{}, err
+		}
+		held.census, err = r.census(ctx, sale, held.head)
+		if err != nil {
+			return Audit{}, err
+		}
+		if held.census != nil || i == tries {
+			return held.audit(sale), nil
+		}
+	}
+}
+
+func (r *Redis) holdings(ctx context.Context, sale string) (holdings, error) {
+	h, rd, err := r.run(ctx, r.scripts.audit, sale, []string{""})
+	if err != nil {
+		return holdings{}, err
+	}
+	out := holdings{head: h, owned: uint64(rd.int(1, 0)), prior: uint64(rd.int(1, 1)), trouble: rd.text(1, 2)}
+	for _, text := range rd.texts(2) {
+		out.free = append(out.free, rd.ranges(text)...)
+	}
+	leases := rd.texts(3)
+	for i := 0; i+2 < len(leases); i += 3 {
+		fence, _ := strconv.ParseUint(leases[i], 10, 64)
+		out.leases = append(out.leases, leaseHolding{fence, leases[i+1] == "1", rd.ranges(leases[i+2])})
+	}
+	return out, r.down(rd.err)
+}
+
+// census counts the owners slice by slice; nil when the sale changed meanwhile.
+func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, error) {
+	var c census
+	for cursor := int64(0); ; {
+		h, rd, err := r.run(ctx, r.scripts.owned, sale, []string{"", num(cursor), "1000"})
+		if err != nil {
+			return nil, err
+		}
+		n := rd.ints(1)
+		if rd.err != nil {
+			return nil, r.down(rd.err)
+		}
+		c.pending += uint64(n[1])
+		c.confirmed += uint64(n[2])
+		for _, s := range n[3:] {
+			c.twice = append(c.twice, uint32(s))
+		}
+		if h.Owned() != at.Owned() || h.Free != at.Free || h.Gen != at.Gen {
+			return nil, nil
+		}
+		if cursor = n[0]; cursor == 0 {
+			return &c, nil
+		}
+	}
+}
+
+// Remove deletes every key of the sale.
+func (r *Redis) Remove(ctx context.Context, sale string) error {
+	if err := CheckName(sale); err != nil {
+		return err
+	}
+	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
+	if err == nil && n == 0 {
+		return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
+	}
+	return r.down(err)
+}
+
+// List names the sales there are, in order. It walks the keyspace: for people, not for programs in a hurry.
+func (r *Redis) List(ctx context.Context) ([]string, error) {
+	var names []string
+	for _, node := range r.client.Nodes() {
+		for cursor := uint64(0); ; {
+			e, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+HashSuffix).Count(1000).Type("hash").
+				Build()).AsScanEntry()
+			if err != nil {
+				return nil, r.down(err)
+			}
+			for _, key := range e.Elements {
+				if name, ok := SaleOf(key); ok {
+					names = append(names, name)
+				}
+			}
+			if cursor = e.Cursor; cursor == 0 {
+				break
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// TokenKey reads the shared signing key, or makes it.
+func (r *Redis) TokenKey(ctx context.Context) ([]byte, error) {
+	fresh := make([]byte, 32)
+	if _, err := rand.Read(fresh); err != nil {
+		return nil, fmt.Errorf("token key: %w", err)
+	}
+	set := r.client.B().Set().Key(TokenKey).Value(rueidis.BinaryString(fresh)).Nx().Build()
+	if err := r.client.Do(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) {
+		return nil, r.down(err)
+	}
+	key, err := r.client.Do(ctx, r.client.B().Get().Key(TokenKey).Build()).AsBytes()
+	if err == nil && len(key) < 32 {
+		err = errors.New(TokenKey + " holds fewer than 32 bytes")
+	}
+	return key, r.down(err)
+}

@@ -1,0 +1,47 @@
+package luascripts
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What a script refuses with; the code is the first word of the error Redis sends.
+var (
+	ErrNoSale  = errors.New("no such sale")
+	ErrBadSale = errors.New("sale refused")          // the hash makes no sense; the text says why
+	ErrForeign = errors.New("sale changed by hand")  // grants stop until somebody has looked
+	ErrBirth   = errors.New("another sale by now")   // what the caller holds belongs to a sale that is gone
+	ErrExists  = errors.New("sale exists")           //
+	ErrClosed  = errors.New("sale is closed")        // for good
+	ErrTooMany = errors.New("too many units")        //
+	ErrName    = errors.New("not a name for a sale") //
+	ErrDown    = errors.New("store does not answer") // nothing is known of what became of the call
+)
+
+var codes = map[string]error{
+	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
+	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany,
+}
+
+// Refusal is a script's "no": it has written nothing the caller asked for.
+type Refusal struct {
+	Code string // NOSALE, BADSALE, ...
+	Why  string // for people
+}
+
+func (r *Refusal) Error() string { return codes[r.Code].Error() + ": " + r.Why }
+func (r *Refusal) Unwrap() error { return codes[r.Code] }
+
+// refusalOf reads a script's error text; nil when it is not one of ours.
+func refusalOf(text string) error {
+	code, why, _ := strings.Cut(text, " ")
+	if codes[code] == nil {
+		return nil
+	}
+	return &Refusal{Code: code, Why: why}
+}
+
+func tooMany() error {
+	return &Refusal{Code: "TOOMANY", Why: fmt.Sprintf("a sale has at most %d units", uint64(MaxSerial))}
+}

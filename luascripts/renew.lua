@@ -1,0 +1,39 @@
+-- renew.lua: leased, limbo -> leased (row 2). Moves the deadlines of the leases the instance says it holds. What the
+-- ledger has for it beyond those, and beyond the requests it still awaits, it does not know of: that goes free.
+-- ARGV  birth, instance, node, awaited (leases of this request or a later one are kept), term_us, fence ...
+-- Reply {head, {deadline of each fence in order, or 0: gone for good}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+local birth, instance, node = ARGV[1], ARGV[2], ARGV[3]
+local awaited, term = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local refused = open(birth)
+if refused then return refused end
+sweep()
+
+local function over(lease) return lease.limbo and L.now >= lease.deadline + lease.hold + MARGIN end
+
+local me = instance_read(instance)
+local held, deadlines = {}, {}
+for k = 6, #ARGV do
+  local lease = lease_read(ARGV[k])
+  local deadline = 0
+  if lease and lease.inst == instance and not over(lease) then
+    held[lease.fence] = true
+    if lease.limbo then
+      local n = count(lease.rem)
+      lease.limbo = false
+      L.limbo, L.leased = L.limbo - n, L.leased + n
+    end
+    lease.deadline = math.max(lease.deadline, L.now + term)
+    lease_write(lease)
+    deadline = lease.deadline
+  end
+  deadlines[#deadlines + 1] = deadline
+end
+for _, fence in ipairs(me.fences) do
+  if not held[fence] then
+    local lease = lease_read(fence)
+    if lease.req < awaited then lease_free(lease) end
+  end
+end
+commit()
+return {head(instance), deadlines}

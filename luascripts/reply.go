@@ -1,0 +1,120 @@
+package luascripts
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"spike/shard"
+)
+
+var errReply = errors.New("script reply not understood")
+
+// reply reads a script's answer, an array of arrays; the first thing that does not fit is kept in err.
+type reply struct {
+	parts []rueidis.RedisMessage
+	err   error
+}
+
+func (r *reply) fail(what string, err error) {
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("%w: %s: %w", errReply, what, err)
+	}
+}
+
+func (r *reply) part(i int) []rueidis.RedisMessage {
+	if i >= len(r.parts) {
+		r.fail("part", fmt.Errorf("%d of %d", i, len(r.parts)))
+		return nil
+	}
+	p, err := r.parts[i].ToArray()
+	r.fail("part", err)
+	return p
+}
+
+func (r *reply) ints(i int) []int64 {
+	part := r.part(i)
+	out := make([]int64, len(part))
+	for k := range part {
+		n, err := part[k].AsInt64()
+		r.fail("number", err)
+		out[k] = n
+	}
+	return out
+}
+
+func (r *reply) at(i, k int) rueidis.RedisMessage {
+	part := r.part(i)
+	if k >= len(part) {
+		r.fail("field", fmt.Errorf("%d of %d", k, len(part)))
+		return rueidis.RedisMessage{}
+	}
+	return part[k]
+}
+
+func (r *reply) int(i, k int) int64 {
+	m := r.at(i, k)
+	n, err := m.AsInt64()
+	r.fail("number", err)
+	return n
+}
+
+func (r *reply) text(i, k int) string {
+	m := r.at(i, k)
+	s, err := m.ToString()
+	r.fail("text", err)
+	return s
+}
+
+// texts reads words and numbers alike.
+func (r *reply) texts(i int) []string {
+	part := r.part(i)
+	out := make([]string, len(part))
+	for k := range part {
+		if part[k].IsInt64() {
+			n, _ := part[k].AsInt64()
+			out[k] = strconv.FormatInt(n, 10)
+			continue
+		}
+		s, err := part[k].ToString()
+		r.fail("text", err)
+		out[k] = s
+	}
+	return out
+}
+
+// ranges reads `a-b,c-d`.
+func (r *reply) ranges(text string) (out Ranges) {
+	for _, one := range strings.Split(text, ",") {
+		a, b, _ := strings.Cut(one, "-")
+		start, err1 := strconv.ParseUint(a, 10, 32)
+		end, err2 := strconv.ParseUint(b, 10, 32)
+		r.fail("range", errors.Join(err1, err2))
+		out = append(out, shard.Range{Start: uint32(start), End: uint32(end)})
+	}
+	return out
+}
+
+const headFields = 16
+
+func (r *reply) head() Head {
+	n := r.ints(0)
+	if len(n) != headFields {
+		r.fail("head", fmt.Errorf("%d fields", len(n)))
+		return Head{}
+	}
+	u := func(i int) uint64 { return uint64(n[i]) }
+	return Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
+		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: State(n[12]), Hold: n[13], Opens: n[14],
+		Closes: n[15]}
+}
+
+func pairs(n []int64) (out Ranges) {
+	for i := 0; i+1 < len(n); i += 2 {
+		out = append(out, shard.Range{Start: uint32(n[i]), End: uint32(n[i+1])})
+	}
+	return out
+}

@@ -1,0 +1,203 @@
+package luascripts
+
+import (
+	"context"
+	"time"
+
+	"spike/shard"
+)
+
+// Store is the common truth that edges share: Redis, or the ledger's twin inside one process. All calls are safe for
+// concurrent use, and every one may be sent again after a lost reply: each is idempotent by its request, batch or
+// nonce. An error is a *Refusal (nothing was done), or wraps ErrDown (nobody knows).
+type Store interface {
+	Lease(ctx context.Context, sale string, r LeaseRequest) (LeaseReply, error)
+	Renew(ctx context.Context, sale string, r RenewRequest) (RenewReply, error)
+	GiveBack(ctx context.Context, sale string, r GiveBackRequest) (GiveBackReply, error)
+	Settle(ctx context.Context, sale string, r SettleRequest) (SettleReply, error)
+	Deduct(ctx context.Context, sale string, r DeductRequest) (DeductReply, error)
+
+	Show(ctx context.Context, sale string) (ShowReply, error)
+	Audit(ctx context.Context, sale string) (Audit, error)
+	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
+	Change(ctx context.Context, sale string, r ChangeRequest) (Head, error)
+	Remove(ctx context.Context, sale string) error
+	List(ctx context.Context) ([]string, error)
+
+	// TokenKey is the key all edges of this store sign with, made at the first call.
+	TokenKey(ctx context.Context) ([]byte, error)
+	Ping(ctx context.Context) error
+	Close()
+}
+
+// State is what the sale's doors are now.
+type State int
+
+// The doors of a sale.
+const (
+	Open State = iota
+	Paused
+	Closed
+	Unopened // its opening time is still to come
+)
+
+func (s State) String() string { return [...]string{"open", "paused", "closed", "not open yet"}[s] }
+
+// Head begins every reply: the sale as it stood after the script. Times are microseconds.
+type Head struct {
+	Raw       int64  // the store's clock, Unix
+	Now       int64  // ledger time: holds and leases live by it
+	Birth     uint64 // the identity of this sale
+	Total     uint64
+	Free      uint64
+	Leased    uint64
+	Limbo     uint64
+	Pending   uint64
+	Confirmed uint64
+	Gen       uint64 // grows whenever units come back
+	Rev       uint64 // grows with every script that wrote
+	Recall    bool   // another edge is out of units: give back what you do not need
+	State     State
+	Hold      int64 // 0: sold is sold
+	Opens     int64 // Unix; 0: no such time
+	Closes    int64
+}
+
+// Final says that no unit will ever come back by itself.
+func (h Head) Final() bool {
+	return h.Free == 0 && h.Leased == 0 && h.Limbo == 0 && (h.Pending == 0 || h.Hold == 0)
+}
+
+// Owned counts the units that belong to buyers.
+func (h Head) Owned() uint64 { return h.Pending + h.Confirmed }
+
+// Ranges of serials, as the shards hold them.
+type Ranges []shard.Range
+
+// Len counts the serials.
+func (rs Ranges) Len() (n uint64) {
+	for _, r := range rs {
+		n += uint64(r.Len())
+	}
+	return n
+}
+
+// Party is who calls: an instance is one run of an edge process, a node is the name its operator gave it.
+type Party struct {
+	Birth    uint64 // of the sale the caller believes in; 0: any
+	Instance string
+	Node     string
+}
+
+// LeaseRequest asks for up to Want units (row 1).
+type LeaseRequest struct {
+	Party
+	Request uint64 // grows with every new request of the instance
+	Want    uint64
+	Term    time.Duration
+	Hungry  bool // nothing left to sell here: others should give back
+}
+
+// Grant is a lease as it was given.
+type Grant struct {
+	Fence    uint64
+	Deadline int64 // ledger time
+	Hold     int64 // the sale's hold, or Bounds.Cover where it has none
+	Ranges   Ranges
+}
+
+// LeaseReply has a Grant with fence 0 when nothing was granted.
+type LeaseReply struct {
+	Head
+	Grant Grant
+}
+
+// RenewRequest keeps the leases named and lets the instance's others go (row 2).
+type RenewRequest struct {
+	Party
+	Awaited uint64 // leases of this request or a later one are kept, though not named
+	Term    time.Duration
+	Fences  []uint64
+}
+
+// RenewReply has the new deadline of each fence in order; 0: that lease is gone for good.
+type RenewReply struct {
+	Head
+	Deadlines []int64
+}
+
+// Part is some serials of one lease.
+type Part struct {
+	Fence uint64
+	shard.Range
+}
+
+// GiveBackRequest names serials that the owner will never sell (row 9).
+type GiveBackRequest struct {
+	Party
+	Parts []Part
+}
+
+// GiveBackReply says how many units went free by it.
+type GiveBackReply struct {
+	Head
+	Freed uint64
+}
+
+// SettleRequest tells what was sold (row 4).
+type SettleRequest struct {
+	Party
+	Batch  uint64
+	Claims []Claim
+}
+
+// Verdict is what became of a claim.
+type Verdict int
+
+// The verdicts.
+const (
+	Kept     Verdict = iota // it is the buyer's
+	Resolved                // the serial has gone another way
+	TooLate                 // its own time was over first
+)
+
+// SettleReply has a verdict for each claim.
+type SettleReply struct {
+	Head
+	Verdicts []Verdict
+}
+
+// DeductRequest buys N consecutive units straight from the free stock (row 6).
+type DeductRequest struct {
+	Party
+	N     uint32
+	Nonce uint64 // at most 2^53
+	Buyer Buyer
+}
+
+// DeductReply has serial 0 when there were not N units in a row.
+type DeductReply struct {
+	Head
+	Claim Claim
+}
+
+// ShowReply says in Trouble why nothing is granted, if so.
+type ShowReply struct {
+	Head
+	Trouble string
+}
+
+// CreateRequest is a new sale.
+type CreateRequest struct {
+	Total  uint64
+	Hold   time.Duration // 0: sold is sold
+	Opens  time.Time     // zero: no such time
+	Closes time.Time
+}
+
+// ChangeRequest adds stock and moves the doors.
+type ChangeRequest struct {
+	Request string // the same request adds once
+	Add     uint64
+	To      string // "", open, paused, closed
+}

@@ -1,0 +1,350 @@
+//go:build integration
+
+// These tests drive the real nginx, which `make deps` installs.
+
+package nginx
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestNginxAcceptsEveryVariant checks the golden files, and that no variant needs root.
+func TestNginxAcceptsEveryVariant(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.conf")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			conf, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := nginxCommand(t, workDir(t, string(conf)), "-t")
+			out, err := cmd.CombinedOutput()
+			if err != nil || strings.Contains(string(out), "[warn]") {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestWeightsAreExact is the article's picture: 1000 requests over weights 1:2:3:4.
+func TestWeightsAreExact(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+			var seen ledger
+			topology := Topology{Workers: workers}
+			for i := range 4 {
+				e := newEdge(t, &seen, sells)
+				topology.Edges = append(topology.Edges, Edge{e.addr, i + 1})
+			}
+			answers := crowd(start(t, topology, asRendered), http.MethodGet, "/buy/ticket", 1000, 100)
+			answers.want(t, http.StatusOK, 1000)
+			for i, e := range topology.Edges {
+				if got := seen.at(e.Addr); got != 100*(i+1) {
+					t.Errorf("edge of weight %d answered %d of 1000, want %d", e.Weight, got, 100*(i+1))
+				}
+			}
+		})
+	}
+}
+
+func TestHeadersTowardsTheEdge(t *testing.T) {
+	for _, c := range []struct {
+		name, trusted, wantBuyer string
+	}{
+		{"loopback is trusted", "", "ann"},
+		{"a stranger is not", "trusted_proxies: [10.0.0.0/8]", ""},
+		{"nobody is", "trusted_proxies: []", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := make(chan http.Header, 1)
+			edge := newHTTPServer(t, func(w http.ResponseWriter, r *http.Request) { got <- r.Header })
+			topology, err := Parse([]byte("listen: :1\nedges: [{addr: '" + edge + "', weight: 1}]\n" + c.trusted))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, _ := http.NewRequest(http.MethodGet, start(t, topology, asRendered)+"/buy/ticket", nil)
+			for _, name := range []string{"X-Request-ID", "X-Real-IP", "X-Forwarded-For"} {
+				req.Header.Set(name, "forged")
+			}
+			req.Header.Set("X-Buyer-Id", "ann")
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			h := <-got
+			if len(h.Get("X-Request-ID")) != 32 || h.Get("X-Real-IP") != "127.0.0.1" || h.Get("X-Forwarded-For") != "127.0.0.1" {
+				t.Errorf("the edge heard %v", h)
+			}
+			if h.Get("X-Buyer-Id") != c.wantBuyer || h.Get("Connection") != "" {
+				t.Errorf("buyer %q, connection %q; want buyer %q", h.Get("X-Buyer-Id"), h.Get("Connection"), c.wantBuyer)
+			}
+		})
+	}
+}
+
+func TestUndecided(t *testing.T) {
+	gone := refusedAddrs(2)
+	base := start(t, Topology{Edges: []Edge{{gone[0], 1}, {gone[1], 1}}}, asRendered)
+	for path, want := range map[string]struct{ contentType, code string }{
+		"/buy/ticket":                        {"application/json", "-5"},
+		"/v1/sales/ticket/reservations":      {"application/problem+json", `"undecided"`},
+		"/v1/reservations/x/cancel?again=/a": {"application/problem+json", `"undecided"`},
+	} {
+		for range 3 { // the third finds both edges out: "no live upstreams"
+			resp, err := http.Post(base+path, "application/json", strings.NewReader(`{"n":1}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			var fields map[string]json.RawMessage
+			err = json.Unmarshal(body, &fields)
+			if err != nil || string(fields["code"]) != want.code || resp.StatusCode != http.StatusServiceUnavailable ||
+				resp.Header.Get("Retry-After") != "1" || len(resp.Header.Values("Content-Type")) != 1 ||
+				resp.Header.Get("Content-Type") != want.contentType {
+				t.Errorf("%s: %v %d %v\n%s", path, err, resp.StatusCode, resp.Header, body)
+			}
+		}
+	}
+}
+
+// TestLimits: what is too big stops at nginx.
+func TestLimits(t *testing.T) {
+	var seen ledger
+	e := newEdge(t, &seen, sells)
+	base := start(t, Topology{Edges: []Edge{{e.addr, 1}}}, asRendered)
+	for name, req := range map[string]*http.Request{
+		"413": request(http.MethodPost, base+"/buy/ticket", strings.Repeat("x", 17<<10)),
+		"414": request(http.MethodGet, base+"/buy/"+strings.Repeat("x", 9<<10), ""),
+		"400": func() *http.Request {
+			r := request(http.MethodGet, base+"/buy/ticket", "")
+			r.Header.Set("X-Long", strings.Repeat("x", 1<<20))
+			return r
+		}(),
+	} {
+		resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
+		if err != nil {
+			if name == "400" && strings.Contains(err.Error(), "reset") || strings.Contains(err.Error(), "broken pipe") {
+				continue // nginx hung up while the megabyte was still under way
+			}
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if fmt.Sprint(resp.StatusCode) != name {
+			t.Errorf("got %d, want %s", resp.StatusCode, name)
+		}
+	}
+	if n := seen.at(e.addr); n != 0 {
+		t.Errorf("%d requests reached the edge", n)
+	}
+}
+
+func request(method, url, body string) *http.Request {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// change edits a rendered configuration: for what a test must do otherwise than users do.
+type change func(conf string) string
+
+func asRendered(conf string) string { return conf }
+
+// start runs nginx for the topology on a free port until the test ends, and returns its URL.
+func start(t *testing.T, topology Topology, edit change) string {
+	t.Helper()
+	topology.Listen = freeAddr(t)
+	var conf bytes.Buffer
+	if err := Render(&conf, topology); err != nil {
+		t.Fatal(err)
+	}
+	dir := workDir(t, edit(conf.String()))
+	cmd := nginxCommand(t, dir, "-g", "daemon off;")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	var failure error
+	go func() { failure = cmd.Wait(); close(exited) }()
+	t.Cleanup(func() { stop(t, cmd.Process, exited) })
+
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", topology.Listen); err == nil {
+			_ = conn.Close()
+			return "http://" + topology.Listen
+		}
+		select {
+		case <-exited:
+			t.Fatalf("nginx: %v\n%s", failure, stderr.String())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nginx does not listen on %s", topology.Listen)
+		}
+	}
+}
+
+func stop(t *testing.T, p *os.Process, exited <-chan struct{}) {
+	_ = p.Signal(syscall.SIGTERM) // the master ends its workers
+	select {
+	case <-exited:
+	case <-time.After(10 * time.Second):
+		t.Error("nginx did not stop")
+		_ = p.Kill()
+	}
+}
+
+// nginxCommand prepares nginx in dir, as nobody where the test itself is root.
+func nginxCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal("nginx is missing: make deps")
+	}
+	cmd := exec.Command(path, append([]string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr"}, args...)...)
+	cmd.SysProcAttr = childAttr()
+	return cmd
+}
+
+const nobody = 65534
+
+// workDir is a directory with conf in it that nobody may write to.
+func workDir(t *testing.T, conf string) string {
+	t.Helper()
+	dir := t.TempDir()
+	err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o644)
+	if err == nil && os.Getuid() == 0 {
+		err = os.Chmod(filepath.Dir(dir), 0o755)
+		if err == nil {
+			err = os.Chown(dir, nobody, nobody)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+var nextPort = func() *atomic.Int32 {
+	var n atomic.Int32
+	n.Store(20000 + rand.Int32N(8000)) // below what kernels hand out to connections
+	return &n
+}()
+
+// freeAddr is an address where nobody listens yet.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// refusedAddrs are addresses where nobody ever listens: ports that no kernel hands out.
+func refusedAddrs(n int) (addrs []string) {
+	for port := 1; port <= n; port++ {
+		addrs = append(addrs, fmt.Sprintf("127.0.0.1:%d", port))
+	}
+	return addrs
+}
+
+func newHTTPServer(t *testing.T, handle http.HandlerFunc) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: handle, ReadHeaderTimeout: time.Minute}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return l.Addr().String()
+}
+
+// answers counts what the crowd heard, by status.
+type answers struct {
+	mu       sync.Mutex
+	byStatus map[int]int
+	problems []string
+}
+
+func (a *answers) want(t *testing.T, status, n int) {
+	t.Helper()
+	if a.byStatus[status] != n {
+		t.Errorf("got %v, want %d times %d", a.byStatus, n, status)
+	}
+	for _, p := range a.problems {
+		t.Error(p)
+	}
+}
+
+// crowd sends n requests, abreast of them at a time and each on its own connection, so that net/http has no
+// reason to repeat one.
+func crowd(base, method, path string, n, abreast int) *answers {
+	a := &answers{byStatus: map[int]int{}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	var wg sync.WaitGroup
+	gate := make(chan struct{}, abreast)
+	for range n {
+		gate <- struct{}{}
+		wg.Go(func() {
+			a.ask(client, method, base+path)
+			<-gate
+		})
+	}
+	wg.Wait()
+	return a
+}
+
+func (a *answers) ask(client *http.Client, method, url string) {
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader(`{"n":1}`)
+	}
+	req, err := http.NewRequest(method, url, body)
+	if err != nil {
+		panic(err)
+	}
+	resp, err := client.Do(req)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err != nil {
+		a.problems = append(a.problems, err.Error())
+		return
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a.byStatus[resp.StatusCode]++
+	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+		a.problems = append(a.problems, "503 without Retry-After")
+	}
+}

@@ -1,0 +1,200 @@
+// Package nginx writes the configuration of what stands in front of the edges.
+//
+// A Topology says where nginx listens and which edges stand behind it with what weight; Render turns it into
+// a complete nginx.conf. The configuration has one guarantee worth its name: a request of which nginx may
+// have sent a single byte to an edge is never sent again (see nginx.conf.tmpl), because a buy sent twice may
+// be sold twice.
+package nginx
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"spike/nginx/strictyaml"
+)
+
+// ErrTopology is wrapped by every error that lies in what the topology says: the caller must change it.
+var ErrTopology = errors.New("topology")
+
+// Topology is the file that `spike nginx`, `spike gate` and `spike demo` share.
+type Topology struct {
+	// Listen is HOST:PORT or :PORT (every IPv4 address).
+	Listen string `yaml:"listen"`
+	// GateDir holds one flag file per sold-out sale. It is read by `spike gate`; nginx.conf does not use it.
+	GateDir string `yaml:"gate_dir"`
+	// Workers is the number of nginx worker processes, 0 to 256; 0 is one for each CPU.
+	Workers int `yaml:"workers"`
+	// AccessLog is a path, relative to nginx's -p, or "off", the default: a line per buy costs more than a buy.
+	AccessLog string `yaml:"access_log"`
+	// TrustedProxies are the networks whose X-Buyer-Id is passed on; everybody else's is removed. Left out it
+	// is the edges' own default, loopback only.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// Edges share the buys by weight; 1 to 256 of them.
+	Edges []Edge `yaml:"edges"`
+}
+
+// Edge is one server process.
+type Edge struct {
+	// Addr is HOST:PORT. nginx looks a name up once, when it starts, and takes each address it finds for an
+	// edge of this weight: localhost may be two.
+	Addr string `yaml:"addr"`
+	// Weight is 1 to 1000; an edge gets its weight's share of the buys.
+	Weight int `yaml:"weight"`
+}
+
+const (
+	maxWorkers = 256
+	maxEdges   = 256
+	maxWeight  = 1000
+)
+
+// Load reads and checks the topology in a file.
+func Load(file string) (Topology, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Topology{}, fmt.Errorf("%w: %w", ErrTopology, err)
+	}
+	t, err := Parse(data)
+	if err != nil {
+		return Topology{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return t, nil
+}
+
+// Parse reads a topology from YAML, fills in the defaults and checks it.
+func Parse(data []byte) (Topology, error) {
+	var t Topology
+	if err := strictyaml.Decode(data, &t); err != nil {
+		return Topology{}, fmt.Errorf("%w: %w", ErrTopology, err)
+	}
+	t = t.withDefaults()
+	return t, t.Validate()
+}
+
+func (t Topology) withDefaults() Topology {
+	if t.AccessLog == "" {
+		t.AccessLog = "off"
+	}
+	if t.TrustedProxies == nil {
+		t.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	return t
+}
+
+// Validate reports the first field that cannot be used, by its name in the file.
+func (t Topology) Validate() error {
+	if err := checkListen(t.Listen); err != nil {
+		return wrong("listen", err)
+	}
+	if err := checkPath(t.GateDir); err != nil {
+		return wrong("gate_dir", err)
+	}
+	if t.Workers < 0 || t.Workers > maxWorkers {
+		return wrong("workers", fmt.Errorf("%d is not within 0..%d", t.Workers, maxWorkers))
+	}
+	if err := checkPath(t.AccessLog); err != nil {
+		return wrong("access_log", err)
+	}
+	for i, p := range t.TrustedProxies {
+		if !p.IsValid() {
+			return wrong(fmt.Sprintf("trusted_proxies[%d]", i), errors.New("is not a network such as 10.0.0.0/8"))
+		}
+	}
+	return checkEdges(t.Edges)
+}
+
+func checkEdges(edges []Edge) error {
+	if len(edges) == 0 || len(edges) > maxEdges {
+		return wrong("edges", fmt.Errorf("needs 1..%d edges, has %d", maxEdges, len(edges)))
+	}
+	first := map[string]int{}
+	for i, e := range edges {
+		field := fmt.Sprintf("edges[%d]", i)
+		canonical, err := checkEdgeAddr(e.Addr)
+		if err != nil {
+			return wrong(field+".addr", err)
+		}
+		if j, again := first[canonical]; again {
+			return wrong(field+".addr", fmt.Errorf("%s is the address of edges[%d] too", e.Addr, j))
+		}
+		first[canonical] = i
+		if e.Weight < 1 || e.Weight > maxWeight {
+			return wrong(field+".weight", fmt.Errorf("%d is not within 1..%d", e.Weight, maxWeight))
+		}
+	}
+	return nil
+}
+
+func wrong(field string, err error) error { return fmt.Errorf("%w: %s: %w", ErrTopology, field, err) }
+
+func checkListen(addr string) error {
+	host, _, err := splitAddr(addr)
+	if err != nil {
+		return err
+	}
+	if host != "" && !isHost(host) {
+		return fmt.Errorf("%q: %q is neither an IP address nor a host name", addr, host)
+	}
+	return nil
+}
+
+// checkEdgeAddr returns the address in the one form in which equal addresses are equal.
+func checkEdgeAddr(addr string) (string, error) {
+	host, port, err := splitAddr(addr)
+	if err != nil {
+		return "", err
+	}
+	if !isHost(host) {
+		return "", fmt.Errorf("%q: %q is neither an IP address nor a host name", addr, host)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.IsUnspecified() {
+			return "", fmt.Errorf("%q: nginx cannot connect to %s", addr, host)
+		}
+		return netip.AddrPortFrom(ip.Unmap(), port).String(), nil
+	}
+	return fmt.Sprintf("%s:%d", strings.ToLower(host), port), nil
+}
+
+func splitAddr(addr string) (host string, port uint16, err error) {
+	if addr == "" {
+		return "", 0, errors.New("is missing; give HOST:PORT")
+	}
+	host, digits, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is not HOST:PORT", addr)
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 || digits[0] == '0' || digits[0] == '+' {
+		return "", 0, fmt.Errorf("%q: the port %q is not within 1..65535", addr, digits)
+	}
+	return host, uint16(n), nil
+}
+
+var (
+	hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
+	dotsOnly = regexp.MustCompile(`^[0-9.]+$`)
+	safePath = regexp.MustCompile(`^[A-Za-z0-9._/+@-]{1,512}$`)
+)
+
+// isHost accepts what nginx takes for a host and nothing that could end a directive.
+func isHost(s string) bool {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.Zone() == ""
+	}
+	return hostName.MatchString(s) && !dotsOnly.MatchString(s)
+}
+
+// checkPath refuses what nginx would read as anything but a path: blanks, quotes, $, ; and braces.
+func checkPath(p string) error {
+	if p != "" && !safePath.MatchString(p) {
+		return fmt.Errorf("%q may hold only letters, digits and . _ / + @ -", p)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package nginx
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.conf anew")
+
+func TestRenderGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			topology, err := Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := Render(&got, topology); err != nil {
+				t.Fatal(err)
+			}
+			golden := strings.TrimSuffix(file, ".yaml") + ".conf"
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%s differs; look at it, then go test ./nginx -update\n%s", golden, got.Bytes())
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	edges := "\nedges: [{addr: 'a:1', weight: 1}]"
+	for _, c := range []struct{ name, text, want string }{
+		{"empty", "", "topology: listen: is missing"},
+		{"no listen", edges, "listen: is missing"},
+		{"listen without port", "listen: 127.0.0.1" + edges, `listen: "127.0.0.1" is not HOST:PORT`},
+		{"listen with a bad host", "listen: 1.2.3:80" + edges, `listen: "1.2.3:80": "1.2.3" is neither`},
+		{"listen with a directive", `listen: "a; b:80"` + edges, `listen: "a; b:80": "a; b" is neither`},
+		{"port 0", "listen: :0" + edges, `the port "0" is not within 1..65535`},
+		{"port too high", "listen: :65536" + edges, `the port "65536" is not within 1..65535`},
+		{"port by name", "listen: :http" + edges, `the port "http"`},
+		{"gate_dir", "listen: :80\ngate_dir: 'a b'" + edges, `gate_dir: "a b" may hold only`},
+		{"access_log", "listen: :80\naccess_log: 'a;b'" + edges, `access_log: "a;b" may hold only`},
+		{"workers", "listen: :80\nworkers: -1" + edges, "workers: -1 is not within 0..256"},
+		{"workers, many", "listen: :80\nworkers: 257" + edges, "workers: 257 is not within 0..256"},
+		{"proxy", "listen: :80\ntrusted_proxies: [10.0.0.0/33]" + edges, "line 2: trusted_proxies[0]: "},
+		{"proxy, empty", "listen: :80\ntrusted_proxies: ['']" + edges, "trusted_proxies[0]: is not a network"},
+		{"no edges", "listen: :80", "edges: needs 1..256 edges, has 0"},
+		{"many edges", "listen: :80\nedges: [" + strings.Repeat("{addr: 'a:1', weight: 1},", 257) + "]", "edges: needs 1..256 edges, has 257"},
+		{"no addr", "listen: :80\nedges: [{weight: 1}]", "edges[0].addr: is missing"},
+		{"addr without host", "listen: :80\nedges: [{addr: ':1', weight: 1}]", `edges[0].addr: ":1": "" is neither`},
+		{"addr of nobody", "listen: :80\nedges: [{addr: '0.0.0.0:1', weight: 1}]", "edges[0].addr: \"0.0.0.0:1\": nginx cannot connect"},
+		{"addr with zone", "listen: :80\nedges: [{addr: '[fe80::1%eth0]:1', weight: 1}]", "edges[0].addr: "},
+		{"no weight", "listen: :80\nedges: [{addr: 'a:1'}]", "edges[0].weight: 0 is not within 1..1000"},
+		{"weight too high", "listen: :80\nedges: [{addr: 'a:1', weight: 1001}]", "edges[0].weight: 1001 is not within 1..1000"},
+		{"addr twice", "listen: :80\nedges: [{addr: 'a:1', weight: 1}, {addr: 'A:1', weight: 1}]", "edges[1].addr: A:1 is the address of edges[0] too"},
+		{"IPv6 twice", "listen: :80\nedges: [{addr: '[::1]:1', weight: 1}, {addr: '[0:0::1]:1', weight: 1}]", "edges[1].addr: [0:0::1]:1 is the address of edges[0] too"},
+		{"unknown key", "listen: :80\nedges:\n- {addr: 'a:1', wieght: 1}", `line 3: edges[0].wieght: unknown key; did you mean "weight"?`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.text))
+			if !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestLoadNamesTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	if _, err := Load(file); !errors.Is(err, ErrTopology) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+	if err := os.WriteFile(file, []byte("listen: nowhere"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), file) {
+		t.Errorf("wrong file: %v", err)
+	}
+}
+
+func TestRenderWritesNothingWrong(t *testing.T) {
+	var b bytes.Buffer
+	if err := Render(&b, Topology{}); !errors.Is(err, ErrTopology) || b.Len() > 0 {
+		t.Errorf("%v, wrote %q", err, b.String())
+	}
+}
+
+// FuzzParse holds that what Parse accepts renders, and that no value can add a line or a directive.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	plain, err := Load("testdata/one.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		topology, err := Parse(data)
+		if err != nil {
+			if !errors.Is(err, ErrTopology) {
+				t.Errorf("not an ErrTopology: %v", err)
+			}
+			return
+		}
+		likeness := plain // as many of everything, with harmless values
+		likeness.AccessLog, likeness.TrustedProxies, likeness.Edges = "off", nil, nil
+		if topology.AccessLog != "off" {
+			likeness.AccessLog = "x"
+		}
+		likeness.TrustedProxies = append(likeness.TrustedProxies, topology.TrustedProxies...)
+		if len(topology.TrustedProxies) == 0 {
+			likeness.TrustedProxies = topology.TrustedProxies
+		}
+		for i := range topology.Edges {
+			likeness.Edges = append(likeness.Edges, Edge{fmt.Sprintf("127.0.0.1:%d", i+1), 1})
+		}
+		if got, want := shape(t, topology), shape(t, likeness); got != want {
+			t.Errorf("%q changes the shape of the configuration: %s, not %s", data, got, want)
+		}
+	})
+}
+
+func shape(t *testing.T, topology Topology) string {
+	var b bytes.Buffer
+	if err := Render(&b, topology); err != nil {
+		t.Fatal(err)
+	}
+	var counts []int
+	for _, mark := range []string{"\n", ";", "{", "}", "$", `"`, "'", "#", `\`} {
+		counts = append(counts, strings.Count(b.String(), mark))
+	}
+	return fmt.Sprint(counts)
+}

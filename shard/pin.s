@@ -1,0 +1,1 @@
+// Empty: lets pin.go declare runtime.procPin and procUnpin without a body.

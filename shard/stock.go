@@ -1,0 +1,86 @@
+package shard
+
+import (
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// maxLanes bounds a scan under the mutex: 256 loads are a few microseconds.
+const maxLanes = 256
+
+// Stock is the units one edge may sell. All methods are safe for concurrent
+// use; doc.go says what each guarantees. Use New.
+type Stock struct {
+	lanes []lane      // fixed by New; the length is a power of two
+	empty atomic.Bool // true: nothing is here. Set by a scan, cleared by Fill, both under mu
+
+	// The line above is read by every Take and written once a refill: keep it
+	// clear of the one that lock holders write.
+	_ [laneBytes]byte
+
+	mu      sync.Mutex // the cold mutex, I9
+	reserve reserve
+	lowMark atomic.Uint64
+	low     chan struct{} // cap 1
+}
+
+// New makes an empty Stock with lanes rounded up to a power of two, at most
+// 256; lanes <= 0 means GOMAXPROCS. More CPUs than lanes share, fewer steal.
+func New(lanes int) *Stock {
+	if lanes <= 0 {
+		lanes = runtime.GOMAXPROCS(0)
+	}
+	s := &Stock{
+		lanes: make([]lane, ceilPow2(min(lanes, maxLanes))),
+		low:   make(chan struct{}, 1),
+	}
+	s.empty.Store(true)
+	return s
+}
+
+// Take hands out one serial, to this caller only. False means that nothing was
+// here at one moment during the call.
+func (s *Stock) Take() (serial uint32, ok bool) {
+	if s.empty.Load() { // first: one load is all that a loser costs
+		return 0, false
+	}
+	return s.takeOn(s.lane(), 1)
+}
+
+// TakeN hands out the n serials first <= s < first+n, all of one filled range,
+// or none. For n > 1 false means that no lane and no range of the reserve held
+// n together; there may still be units (see Empty). n = 0 gets nothing.
+func (s *Stock) TakeN(n uint32) (first uint32, ok bool) {
+	if n == 0 || s.empty.Load() {
+		return 0, false
+	}
+	return s.takeOn(s.lane(), n)
+}
+
+func (s *Stock) takeOn(l *lane, n uint32) (first uint32, ok bool) {
+	if first, ok = l.take(n); ok {
+		return first, true
+	}
+	return s.visit(l, n)
+}
+
+// Empty is true only while nothing is here (or a Fill has not returned). It
+// lags the other way: the last Take leaves it false, the next one sets it.
+func (s *Stock) Empty() bool { return s.empty.Load() }
+
+// Len is how many units are here. It is weak: it takes no lock, so a unit that
+// moves between reserve and lanes meanwhile may be counted twice or not at all.
+// It is exact while nobody else calls.
+func (s *Stock) Len() uint64 {
+	n := s.reserve.total.Load()
+	for i := range s.lanes {
+		n += uint64(s.lanes[i].load().len())
+	}
+	return n
+}
+
+func (s *Stock) lane() *lane { return &s.lanes[procID()&(len(s.lanes)-1)] }
+
+func ceilPow2(n int) int { return 1 << bits.Len(uint(n-1)) }
