@@ -16,6 +16,7 @@ var (
 		[]string{"sale", "place"}, nil)
 	stockDesc   = prometheus.NewDesc("spike_edge_stock", "Units on this edge that a buyer could have now.", saleLabel, nil)
 	claimsDesc  = prometheus.NewDesc("spike_edge_claims", "Claims this edge has made and not yet settled.", saleLabel, nil)
+	callsDesc   = prometheus.NewDesc("spike_store_calls_total", "Calls this edge made to the store.", []string{"sale", "call"}, nil)
 	waitingDesc = prometheus.NewDesc("spike_edge_waiting", "Buys that wait for a lease or for the store.", saleLabel, nil)
 	lostDesc    = prometheus.NewDesc("spike_claims_lost_total", "Claims the store refused: dead tokens.", nil, nil)
 	dropsDesc   = prometheus.NewDesc("spike_decision_log_dropped_total", "Lines the decision log could not keep.", nil, nil)
@@ -23,7 +24,7 @@ var (
 )
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{buysDesc, unitsDesc, stockDesc, claimsDesc, waitingDesc, lostDesc, dropsDesc,
+	for _, d := range []*prometheus.Desc{buysDesc, unitsDesc, stockDesc, claimsDesc, callsDesc, waitingDesc, lostDesc, dropsDesc,
 		readyDesc} {
 		ch <- d
 	}
@@ -45,6 +46,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		for place, n := range map[string]uint64{"free": v.Free, "leased": v.Leased, "limbo": v.Limbo,
 			"pending": v.Pending, "confirmed": v.Confirmed} {
 			gauge(unitsDesc, n, name, place)
+		}
+		for call, n := range sale.Calls() {
+			counter(callsDesc, n, name, call)
 		}
 		gauge(stockDesc, sale.Stock(), name)
 		gauge(claimsDesc, sale.Claims(), name)

@@ -7,58 +7,75 @@
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local birth, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local SIZE, FORMAT = 40, '>I4I4I8I8I8c8'
+local unpack_claim, format = struct.unpack, string.format
 
 local refused = open(birth)
 if refused then return refused end
 
-local function zone(text) return string.match(text, '^%d+ %d+') end
+-- owners is what SOLD has for the first serial of each claim.
+local firsts, owners = {}, {}
+for at = 1, #claims, SIZE do firsts[#firsts + 1] = unpack_claim('>I4', claims, at) end
+for i = 1, #firsts, 2000 do
+  local part = redis.call('HMGET', SOLD, unpack(firsts, i, math.min(i + 1999, #firsts)))
+  for k = 1, #part do owners[i + k - 1] = part[k] end
+end
 
 local leases, touched = {}, {}
 local verdicts, sold, holds, fresh = {}, {}, {}, {}
 local mine = {} -- serial -> 'fence nonce' of this very batch
+local limbo, leased = 0, 0
 
 -- told answers for a claim that the ledger, or this batch, already has.
-local function told(serial, want)
-  local have = mine[serial]
-  if not have then
-    local text = redis.call('HGET', SOLD, serial)
-    have = text and zone(text)
-  end
+local function told(serial, owner, want)
+  local have = mine[serial] or owner and string.match(owner, '^%d+ %d+')
   return have and (have == want and 0 or 1)
 end
 
-local function judge(serial, n, fence, want, expiry)
-  local known = told(int(serial), want)
-  if known then return known end
+-- judge is nil for a claim that stands: its serials have left the lease.
+local function judge(serial, n, fence, expiry)
   if expiry <= L.now then return 2 end
-  if leases[fence] == nil then leases[fence] = lease_read(fence) or false end
   local lease = leases[fence]
+  if lease == nil then
+    lease = lease_read(int(fence)) or false
+    leases[fence] = lease
+  end
   local k = lease and holds_range(lease.rem, serial, serial + n)
   if not k then return 1 end
   cut(lease.rem, k, serial, serial + n)
-  L[counter(lease)] = L[counter(lease)] - n
+  if lease.limbo then limbo = limbo + n else leased = leased + n end
   touched[fence] = lease
   return nil
 end
 
-for at = 1, #claims, SIZE do
-  local serial, n, fence, nonce, expiry, buyer = struct.unpack(FORMAT, claims, at)
-  local want = int(fence) .. ' ' .. int(nonce)
-  local verdict = judge(serial, n, int(fence), want, expiry)
-  if verdict == nil then
-    verdict = 0
-    local until_us = L.hold > 0 and int(expiry) or '0'
-    for s = serial, serial + n - 1 do
-      local name = int(s)
-      mine[name] = want
-      sold[#sold + 1] = name
-      sold[#sold + 1] = want .. ' ' .. until_us .. ' p ' .. buyer
-      holds[#holds + 1] = until_us
-      holds[#holds + 1] = name
-    end
-    fresh[#fresh + 1] = string.sub(claims, at, at + SIZE - 1)
+local function own(serial, n, want, expiry, buyer)
+  local ends = L.hold > 0 and int(expiry) or '0'
+  local value = want .. ' ' .. ends .. ' p ' .. buyer
+  for s = serial, serial + n - 1 do
+    mine[s] = want
+    local i = #sold
+    sold[i + 1], sold[i + 2] = s, value
+    holds[i + 1], holds[i + 2] = ends, s
   end
-  verdicts[#verdicts + 1] = verdict
+end
+
+for i = 1, #firsts do
+  local at = (i - 1) * SIZE + 1
+  local serial, n, fence, nonce, expiry, buyer = unpack_claim(FORMAT, claims, at)
+  local want = format('%.0f %.0f', fence, nonce)
+  local verdict = told(serial, owners[i], want) or judge(serial, n, fence, expiry)
+  if verdict == nil then
+    own(serial, n, want, expiry, buyer)
+    fresh[#fresh + 1] = i
+  end
+  verdicts[i] = verdict or 0
+end
+
+-- block is the claims that stand, as they came.
+local function block()
+  if #fresh == #firsts then return claims end
+  local parts = {}
+  for k, i in ipairs(fresh) do parts[k] = string.sub(claims, (i - 1) * SIZE + 1, i * SIZE) end
+  return table.concat(parts)
 end
 
 local me = instance_read(instance)
@@ -71,9 +88,9 @@ if #fresh > 0 then
   each_part('HSET', SOLD, sold)
   if L.hold > 0 then each_part('ZADD', HOLDS, holds) end
   for _, lease in pairs(touched) do lease_write(lease) end
-  L.pending = L.pending + n
+  L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + n
   sold_by(n)
-  event('reserved', table.concat(fresh))
+  event('reserved', block())
 end
 commit()
 return {head(instance), verdicts}

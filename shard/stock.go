@@ -46,7 +46,11 @@ func (s *Stock) Take() (serial uint32, ok bool) {
 	if s.empty.Load() { // first: one load is all that a loser costs
 		return 0, false
 	}
-	return s.takeOn(s.lane(), 1)
+	l := s.lane()
+	if serial, ok = l.take(1); ok {
+		return serial, true
+	}
+	return s.visit(l, 1)
 }
 
 // TakeN hands out the n serials first <= s < first+n, all of one filled range,
@@ -56,10 +60,7 @@ func (s *Stock) TakeN(n uint32) (first uint32, ok bool) {
 	if n == 0 || s.empty.Load() {
 		return 0, false
 	}
-	return s.takeOn(s.lane(), n)
-}
-
-func (s *Stock) takeOn(l *lane, n uint32) (first uint32, ok bool) {
+	l := s.lane()
 	if first, ok = l.take(n); ok {
 		return first, true
 	}

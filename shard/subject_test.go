@@ -53,6 +53,14 @@ func takeOn(a allotment, i int, n uint32) (first uint32, ok bool) {
 	return s.takeOn(&s.lanes[i%len(s.lanes)], n)
 }
 
+// takeOn is what Take and TakeN do once they know their lane.
+func (s *Stock) takeOn(l *lane, n uint32) (first uint32, ok bool) {
+	if first, ok = l.take(n); ok {
+		return first, true
+	}
+	return s.visit(l, n)
+}
+
 // pour fills r into one lane with an empty reserve, as visits leave it in the
 // end: every other lane must steal.
 func pour(a allotment, i int, r Range) {

@@ -69,7 +69,7 @@ func (l *lineup) open(ctx context.Context, name string) (*server, error) {
 	}
 	args, err := l.args(s)
 	if err == nil {
-		s.proc, err = process.Start(ctx, process.Spec{Name: name, Path: l.o.Binary, Args: args, Dir: l.dir, Env: l.env()})
+		s.proc, err = process.Start(ctx, process.Spec{Name: name, Path: l.o.Binary, Args: args, Dir: l.dir, Env: l.env(name)})
 	}
 	if err == nil {
 		err = s.proc.Ready(ctx, readyLimit, l.says(s))
@@ -134,19 +134,20 @@ func (l *lineup) edgeArgs(s *server) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(l.dir, "edge-data")
-	if err = os.Mkdir(data, 0o700); err != nil {
-		return nil, fmt.Errorf("edge data: %w", err)
-	}
-	args := []string{"serve", "--listen", s.addr, "--admin", admin, "--redis", s.redis.Addr, "--data", data}
+	args := []string{"serve", "--listen", s.addr, "--admin", admin, "--redis", s.redis.Addr}
 	return append(args, l.o.EdgeArgs...), nil
 }
 
-func (l *lineup) env() []string {
-	if l.o.Procs == 0 {
-		return nil
+// env of a server. The edge's claims go to a ring on disk, as they do where it matters that none is lost.
+func (l *lineup) env(name string) []string {
+	var env []string
+	if l.o.Procs > 0 {
+		env = append(env, "GOMAXPROCS="+strconv.Itoa(l.o.Procs))
 	}
-	return []string{"GOMAXPROCS=" + strconv.Itoa(l.o.Procs)}
+	if name == Edge {
+		env = append(env, "SPIKE_DATA="+filepath.Join(l.dir, "edge-data"))
+	}
+	return env
 }
 
 // warm loads a server for a second, unmeasured: connections, buffers, the edge's first leases. Then the

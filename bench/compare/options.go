@@ -1,16 +1,16 @@
 package compare
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"spike/bench"
 	"spike/bench/peers"
 )
 
 // ErrOptions says that a comparison was asked for that makes no sense.
-var ErrOptions = errors.New("bench options")
+var ErrOptions = fmt.Errorf("%w: compare", bench.ErrUsage)
 
 // Edge is the name of the server all this is about.
 const Edge = "edge"

@@ -43,7 +43,7 @@ func standIn(args []string) (err error) {
 	fs.StringVar(&o.Log, "log", "", "")
 	fs.Int64Var(&o.LocalStock, "local-stock", 0, "")
 	answer := fs.String("answer-file", "", "")
-	for _, ignored := range []string{"admin", "data", "body"} {
+	for _, ignored := range []string{"admin", "body"} {
 		fs.String(ignored, "", "")
 	}
 	if err = fs.Parse(rest); err != nil {

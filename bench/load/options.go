@@ -1,16 +1,17 @@
 package load
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/bench"
 )
 
 // ErrOptions says that a run was asked for that makes no sense.
-var ErrOptions = errors.New("load options")
+var ErrOptions = fmt.Errorf("%w: load", bench.ErrUsage)
 
 // Options of a run.
 type Options struct {

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -21,7 +20,7 @@ const (
 )
 
 // ErrUnknown says that there is no peer of that name.
-var ErrUnknown = errors.New("no such peer: bare, onescript or article")
+var ErrUnknown = fmt.Errorf("%w: no such peer: bare, onescript or article", bench.ErrUsage)
 
 // Options of a peer. A peer ignores what it has no use for.
 type Options struct {
@@ -48,7 +47,8 @@ func Run(ctx context.Context, name string, o Options) error {
 // buyPath is where every peer sells; the sale is the article's.
 const buyPath = "/buy/ticket"
 
-// serve runs a fasthttp server until ctx ends.
+// serve runs a fasthttp server until ctx ends. It has timeouts, as a server that faces buyers must: each costs
+// the edge a deadline per request, so it costs its floor one too.
 func serve(ctx context.Context, addr string, s *fasthttp.Server) error {
 	l, err := net.Listen("tcp4", addr)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"spike/bench/load"
@@ -68,9 +69,10 @@ func (l Loaded) startEdge(ctx context.Context, dir, redis string) (edge *process
 	if admin, err = process.FreeAddr(); err != nil {
 		return nil, "", "", err
 	}
-	args := []string{"serve", "--listen", addr, "--admin", admin, "--redis", redis, "--data", dir,
+	args := []string{"serve", "--listen", addr, "--admin", admin, "--redis", redis,
 		"--mutex-profile-fraction", fmt.Sprint(MutexFraction), "--block-profile-rate", fmt.Sprint(BlockRateNs)}
-	edge, err = process.Start(ctx, process.Spec{Name: "edge", Path: l.Binary, Args: append(args, l.EdgeArgs...), Dir: dir})
+	edge, err = process.Start(ctx, process.Spec{Name: "edge", Path: l.Binary, Args: append(args, l.EdgeArgs...), Dir: dir,
+		Env: []string{"SPIKE_DATA=" + filepath.Join(dir, "edge-data")}})
 	if err != nil {
 		return nil, "", "", err
 	}

@@ -2,7 +2,6 @@ package profile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +30,7 @@ type Profile struct {
 }
 
 // ErrSession says that a session was asked for that makes no sense.
-var ErrSession = errors.New("profile session")
+var ErrSession = fmt.Errorf("%w: profile", bench.ErrUsage)
 
 const maxSeconds = 300
 
@@ -51,17 +50,20 @@ func (s Session) Take(ctx context.Context) ([]Profile, error) {
 	if err := os.MkdirAll(s.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)
 	}
-	profiles, errs := make([]Profile, len(kinds)), make([]error, len(kinds))
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	profiles := make([]Profile, len(kinds))
 	var wg sync.WaitGroup
 	for i, k := range kinds {
 		profiles[i] = Profile{Kind: k.name, File: filepath.Join(s.Out, k.name+".pb.gz")}
-		wg.Go(func() { errs[i] = s.save(ctx, k.path, profiles[i].File) })
+		wg.Go(func() {
+			if err := s.save(ctx, k.path, profiles[i].File); err != nil {
+				giveUp(err) // the first one says it all
+			}
+		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return profiles, nil
+	return profiles, context.Cause(ctx)
 }
 
 func (s Session) save(ctx context.Context, path, file string) error {

@@ -112,7 +112,7 @@ func (o benchOut) publish(r report.Report) error {
 func (f benchCounterFlags) run(ctx context.Context, quick bool) ([]counters.Cell, error) {
 	o := counters.Options{Procs: []int{1, 2, 4, 8}, Rounds: f.Rounds, Time: 200 * time.Millisecond}
 	if quick {
-		o.Rounds, o.Time = 2, 20*time.Millisecond
+		o.Rounds, o.Time = 2, 100*time.Millisecond
 	}
 	step, finish := benchProgress()
 	defer finish()

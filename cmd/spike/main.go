@@ -82,7 +82,7 @@ func exitCode(err error) int {
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
 		{edge.ErrListen, exitDependency}, {edge.ErrAdmin, exitUsage}, {nginx.ErrTopology, exitUsage},
-		{errUsage, exitUsage}, {luascripts.ErrName, exitUsage},
+		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {
 			return known.code

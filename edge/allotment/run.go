@@ -3,6 +3,7 @@ package allotment
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"spike/luascripts"
@@ -18,6 +19,7 @@ type Runner struct {
 	keeper  *Keeper
 	store   luascripts.Store
 	answers chan Answer
+	calls   struct{ lease, renew, settle, giveBack atomic.Uint64 }
 }
 
 // New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
@@ -68,15 +70,25 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	a := Answer{Call: call, Sent: sent}
 	switch q := call.(type) {
 	case luascripts.LeaseRequest:
+		r.calls.lease.Add(1)
 		a.Reply, a.Err = answer(r.store.Lease(ctx, r.keeper.cfg.Sale, q))
 	case luascripts.RenewRequest:
+		r.calls.renew.Add(1)
 		a.Reply, a.Err = answer(r.store.Renew(ctx, r.keeper.cfg.Sale, q))
 	case luascripts.SettleRequest:
+		r.calls.settle.Add(1)
 		a.Reply, a.Err = answer(r.store.Settle(ctx, r.keeper.cfg.Sale, q))
 	case luascripts.GiveBackRequest:
+		r.calls.giveBack.Add(1)
 		a.Reply, a.Err = answer(r.store.GiveBack(ctx, r.keeper.cfg.Sale, q))
 	}
 	r.answers <- a
 }
 
 func answer[R any](reply R, err error) (any, error) { return reply, err }
+
+// Calls counts the calls made to the ledger, by kind.
+func (r *Runner) Calls() map[string]uint64 {
+	return map[string]uint64{"lease": r.calls.lease.Load(), "renew": r.calls.renew.Load(),
+		"settle": r.calls.settle.Load(), "give_back": r.calls.giveBack.Load()}
+}

@@ -10,6 +10,9 @@ import (
 // a tool that is not installed, a server that does not answer. The command line turns it into exit code 3.
 var ErrDependency = errors.New("a dependency is missing")
 
+// ErrUsage says that a benchmark was asked for that makes no sense. The command line turns it into exit code 2.
+var ErrUsage = errors.New("bench usage")
+
 // packages names what `make deps` installs for each tool.
 var packages = map[string]string{
 	"ab":           "apache2-utils",

@@ -1,0 +1,54 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Level is how bad a finding is.
+type Level int
+
+// The levels. Only Failed makes the check fail.
+const (
+	Fine Level = iota
+	Risky
+	Failed
+)
+
+// Finding is one thing that was looked at, and how it was found.
+type Finding struct {
+	Level Level
+	Text  string
+}
+
+func (f Finding) String() string {
+	return [...]string{"ok   ", "warn ", "FAIL "}[f.Level] + f.Text
+}
+
+func finding(l Level, format string, args ...any) Finding {
+	return Finding{l, fmt.Sprintf(format, args...)}
+}
+
+// OK says that something was found as it should be.
+func OK(format string, args ...any) Finding { return finding(Fine, format, args...) }
+
+// Warn names a risk.
+func Warn(format string, args ...any) Finding { return finding(Risky, format, args...) }
+
+// Fail names a broken promise.
+func Fail(format string, args ...any) Finding { return finding(Failed, format, args...) }
+
+// Passed says that nothing failed.
+func Passed(all []Finding) bool {
+	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Level == Failed })
+}
+
+// Number writes n with a comma between thousands.
+func Number[N int | int64 | uint64](n N) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,171 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"spike/bench"
+	"spike/bench/load"
+	"spike/luascripts"
+)
+
+// Run buys from an edge and says what it found, one call of say for each finding. The store is for the audit; without
+// one there is none. The error is about the options (bench.ErrUsage), about nobody listening (bench.ErrDependency), about
+// the store (luascripts.ErrDown), or ctx's: what is wrong with the answers is in the findings.
+func Run(ctx context.Context, o Options, store luascripts.Store, say func(Finding)) (passed bool, err error) {
+	to, err := o.check()
+	if err != nil {
+		return false, err
+	}
+	if err = reach(ctx, to.host); err != nil {
+		return false, err
+	}
+	say(OK("%s listens", to.host))
+	if o.Requests == 0 {
+		return true, nil
+	}
+	all, err := o.buy(ctx)
+	if err == nil && store != nil {
+		var audited []Finding
+		audited, err = Audited(ctx, store, to.sale)
+		all = append(all, audited...)
+	}
+	for _, f := range all {
+		say(f)
+	}
+	return Passed(all), err
+}
+
+func reach(ctx context.Context, host string) error {
+	d := net.Dialer{Timeout: 2 * time.Second}
+	c, err := d.DialContext(ctx, "tcp", host)
+	if err != nil {
+		return fmt.Errorf("%w: nobody listens at %s: %w", bench.ErrDependency, host, err)
+	}
+	return c.Close()
+}
+
+// buy sends the requests and looks at every answer.
+func (o Options) buy(ctx context.Context) ([]Finding, error) {
+	var wins Wins
+	r, err := load.Run(ctx, load.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests,
+		OnAnswer: func(_ string, status int, body []byte) { wins.Note(status, body) }})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(Transport(r), Statuses(r, o.Allow503), wins.Findings(), o.slo(r)), nil
+}
+
+// Transport says whether every request was answered.
+func Transport(r load.Result) []Finding {
+	if r.Errors == 0 && r.Unsent == 0 {
+		return []Finding{OK("%s over %s, all answered: %.0f/s",
+			plural(r.Requests, "request"), plural(r.Connects, "connection"), r.PerSecond())}
+	}
+	var all []Finding
+	if r.Errors > 0 {
+		all = append(all, Fail("%s of %s: %s", plural(r.Errors, "transport error"), plural(r.Requests, "request"),
+			Counts(r.ErrorKinds)))
+	}
+	if r.Unsent > 0 {
+		all = append(all, Fail("%s not sent", plural(r.Unsent, "request")))
+	}
+	return all
+}
+
+// Statuses says whether every answer had a status a buyer may get.
+func Statuses(r load.Result, allow503 bool) []Finding {
+	if r.Answered == 0 {
+		return nil
+	}
+	var all []Finding
+	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
+		n := r.Statuses[status]
+		switch {
+		case status == 200:
+		case status == 503 && allow503:
+			all = append(all, Warn("%s with status 503: undecided", plural(n, "answer")))
+		default:
+			all = append(all, Fail("%s with status %d", plural(n, "answer"), status))
+		}
+	}
+	if all == nil {
+		all = append(all, OK("every answer has status 200; by code: %s", Counts(r.Codes)))
+	}
+	return all
+}
+
+// slo says whether the answers came in time.
+func (o Options) slo(r load.Result) []Finding {
+	if r.Answered == 0 {
+		return nil
+	}
+	l := r.Latency
+	said := fmt.Sprintf("p50 %v, p99 %v, max %v", round(l.P50), round(l.P99), round(l.Max))
+	switch {
+	case o.P99 == 0:
+		return []Finding{OK("latency: %s", said)}
+	case l.P99 > o.P99:
+		return []Finding{Fail("latency: %s: p99 is over %v", said, o.P99)}
+	}
+	return []Finding{OK("latency: %s: p99 is within %v", said, o.P99)}
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Microsecond)
+}
+
+// Audited says whether the store accounts for every unit of the sale once.
+func Audited(ctx context.Context, store luascripts.Store, sale string) ([]Finding, error) {
+	a, err := store.Audit(ctx, sale)
+	var refused *luascripts.Refusal
+	if errors.As(err, &refused) {
+		return []Finding{Fail("audit of %s: %v", sale, err)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.OK {
+		return []Finding{OK("audit: every unit of %s is accounted for once: %s", sale, Account(a))}, nil
+	}
+	all := []Finding{Fail("audit of %s: %s", sale, Account(a))}
+	for _, v := range a.Violations {
+		all = append(all, Fail("audit: %s", v))
+	}
+	return all, nil
+}
+
+// Account is an audit's sum.
+func Account(a luascripts.Audit) string {
+	parts := []string{}
+	for _, p := range []struct {
+		name string
+		n    uint64
+	}{{"free", a.Free}, {"leased", a.Leased}, {"limbo", a.Limbo}, {"pending", a.Pending}, {"confirmed", a.Confirmed}} {
+		if p.n > 0 {
+			parts = append(parts, Number(p.n)+" "+p.name)
+		}
+	}
+	return fmt.Sprintf("%s = %s", Number(a.Total), strings.Join(parts, " + "))
+}
+
+// Counts is a map of counts in a line, by key.
+func Counts[K int | string](m map[K]int64) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%v: %s", k, Number(m[k])))
+	}
+	return strings.Join(parts, ", ")
+}

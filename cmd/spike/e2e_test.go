@@ -1,0 +1,380 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/bench/load"
+	"spike/luascripts"
+	"spike/luascripts/redistest"
+)
+
+// These tests drive the built binary (SPIKE_BIN) as its users do, on real servers.
+
+func binary(t testing.TB) string {
+	t.Helper()
+	bin := os.Getenv("SPIKE_BIN")
+	if bin == "" {
+		t.Fatal("SPIKE_BIN names no binary: make e2e sets it")
+	}
+	return bin
+}
+
+// spike runs a command to its end.
+func spike(t testing.TB, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.Command(binary(t), args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func mustSpike(t testing.TB, args ...string) string {
+	t.Helper()
+	out, errs, code := spike(t, args...)
+	if code != 0 {
+		t.Fatalf("spike %v: exit %d\n%s%s", args, code, out, errs)
+	}
+	return out
+}
+
+// testEdge is a running `spike serve`.
+type testEdge struct {
+	addr, admin string
+	cmd         *exec.Cmd
+	log         *bytes.Buffer
+}
+
+func startEdge(t testing.TB, args ...string) *testEdge {
+	t.Helper()
+	e := &testEdge{addr: redistest.FreeAddr(t), admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
+	e.cmd = exec.Command(binary(t), append([]string{"serve", "--listen", e.addr, "--admin", e.admin}, args...)...)
+	e.cmd.Stderr = e.log
+	if err := e.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = e.cmd.Process.Kill()
+		_ = e.cmd.Wait()
+		if t.Failed() {
+			t.Logf("edge %s:\n%s", e.addr, e.log)
+		}
+	})
+	eventually(t, 10*time.Second, "edge is ready", func() bool {
+		r, err := http.Get("http://" + e.admin + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = r.Body.Close()
+		return r.StatusCode == 200
+	})
+	return e
+}
+
+func (e *testEdge) buyURL(sale string) string { return "http://" + e.addr + "/buy/" + sale }
+
+// calls is what the edge asked of the store for a sale.
+func (e *testEdge) calls(t testing.TB, sale string) (lines []string) {
+	t.Helper()
+	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
+	return regexp.MustCompile(`spike_store_calls_total\{call="\w+",sale="`+sale+`"\} \d+`).FindAllString(text, -1)
+}
+
+// stop ends the edge as an operator does, and waits for it.
+func (e *testEdge) stop(t testing.TB) {
+	t.Helper()
+	_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	if err := e.cmd.Wait(); err != nil {
+		t.Fatalf("edge did not stop well: %v\n%s", err, e.log)
+	}
+}
+
+func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("not within %v: %s", within, what)
+}
+
+// get is one request; the body is read whole.
+func get(t testing.TB, method, url string) (status int, header http.Header, body string) {
+	t.Helper()
+	q, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, r.Header, string(b)
+}
+
+// won is a winner's answer.
+type wonAnswer struct {
+	Code int
+	Data struct {
+		Sale, Token, ExpiresAt string
+		Serial, Count          uint32
+	}
+}
+
+// winners collects serials from answers, and notices one that comes twice.
+type winners struct {
+	mu     sync.Mutex
+	owner  map[uint32]string
+	doubly []uint32
+	odd    []string
+}
+
+var serialIn = regexp.MustCompile(`"serial":(\d+)`)
+
+func (w *winners) answer(_ string, status int, body []byte) {
+	m := serialIn.FindSubmatch(body)
+	if m == nil && status == 200 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m == nil {
+		if len(w.odd) < 5 {
+			w.odd = append(w.odd, fmt.Sprintf("%d %s", status, body))
+		}
+		return
+	}
+	n, _ := strconv.ParseUint(string(m[1]), 10, 32)
+	if w.owner == nil {
+		w.owner = map[uint32]string{}
+	}
+	if _, taken := w.owner[uint32(n)]; taken {
+		w.doubly = append(w.doubly, uint32(n))
+	}
+	w.owner[uint32(n)] = string(body)
+}
+
+// crowd sends requests and fails the test on any transport error, odd status or serial sold twice.
+func crowd(t testing.TB, requests int64, connections int, urls ...string) (*winners, load.Result) {
+	t.Helper()
+	w := &winners{}
+	r, err := load.Run(context.Background(), load.Options{URLs: urls, Connections: connections, Requests: requests,
+		Timeout: 10 * time.Second, OnAnswer: w.answer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Errors > 0 || r.Answered != requests || len(w.doubly) > 0 || len(w.odd) > 0 {
+		t.Fatalf("%+v\nserials twice: %v\nodd answers: %v", r, w.doubly, w.odd)
+	}
+	return w, r
+}
+
+type redisServer struct {
+	luascripts.Store
+	rueidis.Client
+	addr string
+}
+
+func startRedis(t testing.TB) redisServer {
+	t.Helper()
+	addr := redistest.Start(t)
+	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
+	store, err := luascripts.Dial(context.Background(), options, luascripts.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close(); client.Close() })
+	return redisServer{store, client, addr}
+}
+
+// hmset makes a sale as the article does.
+func (r redisServer) hmset(t testing.TB, sale, total, sold string) {
+	t.Helper()
+	r.do(t, "HMSET", sale+"_hash_key", "ticket_total_nums", total, "ticket_sold_nums", sold)
+}
+
+func (r redisServer) do(t testing.TB, words ...string) rueidis.RedisResult {
+	t.Helper()
+	res := r.Client.Do(context.Background(), r.B().Arbitrary(words...).Build())
+	if err := res.Error(); err != nil && !rueidis.IsRedisNil(err) {
+		t.Fatalf("%v: %v", words, err)
+	}
+	return res
+}
+
+func (r redisServer) sold(t testing.TB, sale string) string {
+	t.Helper()
+	s, err := r.do(t, "HGET", sale+"_hash_key", "ticket_sold_nums").ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// scripts is how many scripts Redis has run.
+func (r redisServer) scripts(t testing.TB) (n int) {
+	t.Helper()
+	info, err := r.do(t, "INFO", "commandstats").ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`cmdstat_eval(?:sha)?:calls=(\d+)`).FindAllStringSubmatch(info, -1) {
+		calls, _ := strconv.Atoi(m[1])
+		n += calls
+	}
+	return n
+}
+
+// audit fails the test unless every unit is there once, and returns the account.
+func (r redisServer) audit(t testing.TB, sale string) (a luascripts.Audit) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(mustSpike(t, "audit", sale, "--json", "--redis", r.addr)), &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestArticleSession(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", "10000", "0")
+	edge := startEdge(t, "--redis", redis.addr)
+	out, err := exec.Command("ab", "-l", "-q", "-n", "30000", "-c", "100", edge.buyURL("ticket")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ab: %v\n%s", err, out)
+	}
+	for _, line := range []string{`Complete requests:\s+30000`, `Failed requests:\s+0`} {
+		if !regexp.MustCompile(line).Match(out) {
+			t.Errorf("ab does not say %s:\n%s", line, out)
+		}
+	}
+	if strings.Contains(string(out), "Non-2xx") {
+		t.Errorf("ab saw other statuses:\n%s", out)
+	}
+	eventually(t, time.Second, "10000 sold in the hash", func() bool { return redis.sold(t, "ticket") == "10000" })
+	if a := redis.audit(t, "ticket"); a.Pending != 10_000 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
+	const total, requests = 10_007, 250_000
+	redis := startRedis(t)
+	var edges []*testEdge
+	for range 4 {
+		edges = append(edges, startEdge(t, "--redis", redis.addr))
+	}
+	for run := range 3 {
+		sale := fmt.Sprintf("s%d", run)
+		redis.hmset(t, sale, strconv.Itoa(total), "0")
+		var urls []string
+		for _, e := range edges {
+			urls = append(urls, e.buyURL(sale))
+		}
+		before := redis.scripts(t)
+		w, r := crowd(t, requests, 96, urls...)
+		scripts := redis.scripts(t) - before
+		for _, e := range edges {
+			t.Log(e.calls(t, sale))
+		}
+		t.Logf("run %d: %d won, %.0f requests/s, %d scripts: %.4f per unit sold", run, len(w.owner), r.PerSecond(), scripts,
+			float64(scripts)/total)
+		if len(w.owner) != total {
+			t.Fatalf("%d of %d won", len(w.owner), total)
+		}
+		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
+		if a := redis.audit(t, sale); a.Pending != total {
+			t.Fatalf("%+v", a)
+		}
+	}
+}
+
+// One busy edge and three that hold leases and sell nothing: the busy one gets the last unit all the same.
+func TestIdleEdgesGiveBack(t *testing.T) {
+	redis := startRedis(t)
+	var edges []*testEdge
+	for range 4 {
+		edges = append(edges, startEdge(t, "--redis", redis.addr))
+	}
+	for _, total := range []int{5, 1_000, 100_003} {
+		sale := fmt.Sprintf("s%d", total)
+		redis.hmset(t, sale, strconv.Itoa(total), "0")
+		have := 0
+		for _, e := range edges[1:] {
+			w, _ := crowd(t, 1, 1, e.buyURL(sale))
+			have += len(w.owner)
+		}
+		start := time.Now()
+		for last := start; have < total; {
+			w, _ := crowd(t, int64(max(2_000, total/2)), 32, edges[0].buyURL(sale))
+			if len(w.owner) > 0 {
+				have, last = have+len(w.owner), time.Now()
+			}
+			if time.Since(last) > 5*time.Second {
+				t.Fatalf("%d of %d sold; the rest is stranded: %+v", have, total, redis.audit(t, sale))
+			}
+		}
+		t.Logf("total %d: the last unit after %v", total, time.Since(start).Round(time.Millisecond))
+		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
+	}
+}
+
+func TestScriptsPerAnswer(t *testing.T) {
+	const total, losers = 10_000, 250_000
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", strconv.Itoa(total), "0")
+	edge := startEdge(t, "--redis", redis.addr)
+	before := redis.scripts(t)
+	if w, _ := crowd(t, total, 64, edge.buyURL("ticket")); len(w.owner) != total {
+		t.Fatalf("%d won", len(w.owner))
+	}
+	eventually(t, time.Second, "sold", func() bool { return redis.sold(t, "ticket") == strconv.Itoa(total) })
+	selling := redis.scripts(t) - before
+	crowd(t, losers, 64, edge.buyURL("ticket"))
+	losing := redis.scripts(t) - before - selling
+	t.Logf("%.4f scripts per unit, %.5f per sold-out answer", float64(selling)/total, float64(losing)/losers)
+	if float64(selling) > 0.02*total || float64(losing) > 0.0002*losers {
+		t.Errorf("%d scripts for %d units, %d for %d losers", selling, total, losing, losers)
+	}
+}
+
+func TestGracefulStopSettlesAndGivesBack(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	w, _ := crowd(t, 5_000, 16, edge.buyURL("ticket"))
+	edge.stop(t)
+	a := redis.audit(t, "ticket")
+	if a.Pending != uint64(len(w.owner)) || a.Leased != 0 || a.Limbo != 0 || a.Free != a.Total-a.Pending {
+		t.Errorf("%d won: %+v", len(w.owner), a)
+	}
+}

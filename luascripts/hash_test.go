@@ -1,0 +1,187 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+	"spike/shard"
+)
+
+// The hash is the way in and the mirror: what hands may do to it, and what is said of it.
+
+func hset(t *testing.T, r *Redis, words ...string) {
+	t.Helper()
+	if err := r.client.Do(context.Background(), r.client.B().Arbitrary(words...).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func grab(r *Redis, sale string, want uint64) (LeaseReply, error) {
+	return r.Lease(context.Background(), sale, LeaseRequest{Party: Party{Instance: "i", Node: "n"},
+		Request: uint64(time.Now().UnixNano()), Want: want, Term: 5 * time.Second})
+}
+
+func mustAudit(t *testing.T, r *Redis, sale string) Audit {
+	t.Helper()
+	a, err := r.Audit(context.Background(), sale)
+	if err != nil || !a.OK {
+		t.Fatalf("%+v %v", a, err)
+	}
+	return a
+}
+
+func TestHashMadeByHandIsASale(t *testing.T) {
+	r := dial(t, redistest.Start(t), DefaultBounds())
+	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "4")
+	if a := mustAudit(t, r, "ticket"); a.Free != 6 || a.Confirmed != 4 { // before anything was written
+		t.Errorf("untouched: %+v", a)
+	}
+	got, err := grab(r, "ticket", 100)
+	if err != nil || got.Grant.Ranges[0].Start != 5 || got.Hold != 0 || got.Grant.Hold != DefaultBounds().Cover.Microseconds() {
+		t.Fatalf("serials 1..4 are sold elsewhere: %+v %v", got, err)
+	}
+	if a := mustAudit(t, r, "ticket"); a.Leased != 3 || a.Free != 3 || a.Confirmed != 4 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestHashThatMakesNoSenseIsRefusedByName(t *testing.T) {
+	r := dial(t, redistest.Start(t), DefaultBounds())
+	for name, c := range map[string]struct {
+		fields []string
+		says   string
+	}{
+		"nototal":  {[]string{"ticket_sold_nums", "0"}, "ticket_total_nums is missing"},
+		"nosold":   {[]string{"ticket_total_nums", "5"}, "ticket_sold_nums is missing"},
+		"words":    {[]string{"ticket_total_nums", "ten", "ticket_sold_nums", "0"}, "ticket_total_nums is not a whole number"},
+		"float":    {[]string{"ticket_total_nums", "1.5", "ticket_sold_nums", "0"}, "ticket_total_nums is not a whole number"},
+		"negative": {[]string{"ticket_total_nums", "-5", "ticket_sold_nums", "0"}, "ticket_total_nums is negative"},
+		"minus":    {[]string{"ticket_total_nums", "5", "ticket_sold_nums", "-1"}, "ticket_sold_nums is negative"},
+		"huge":     {[]string{"ticket_total_nums", "99999999999999999999", "ticket_sold_nums", "0"}, "ticket_total_nums is more than"},
+		"over":     {[]string{"ticket_total_nums", "5", "ticket_sold_nums", "6"}, "ticket_sold_nums is more than ticket_total_nums"},
+	} {
+		hset(t, r, append([]string{"HSET", name + "_hash_key"}, c.fields...)...)
+		_, err := grab(r, name, 1)
+		if !errors.Is(err, ErrBadSale) || !strings.Contains(err.Error(), name+"_hash_key: "+c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	hset(t, r, "SET", "text_hash_key", "10")
+	if _, err := grab(r, "text", 1); !errors.Is(err, ErrBadSale) || !strings.Contains(err.Error(), "it is a string") {
+		t.Error(err)
+	}
+	if _, err := grab(r, "none", 1); !errors.Is(err, ErrNoSale) {
+		t.Error(err)
+	}
+}
+
+func TestHandsOnTheHashOfALiveSale(t *testing.T) {
+	ctx := context.Background()
+	r := dial(t, redistest.Start(t), DefaultBounds())
+	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "0")
+	first, err := grab(r, "ticket", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	party := Party{Birth: first.Birth, Instance: "i", Node: "n"}
+
+	hset(t, r, "HSET", "ticket_hash_key", "ticket_total_nums", "15") // raised: more stock
+	if _, err = grab(r, "ticket", 1); err != nil {
+		t.Fatal(err)
+	}
+	if a := mustAudit(t, r, "ticket"); a.Total != 15 {
+		t.Errorf("%+v", a)
+	}
+
+	hset(t, r, "HSET", "ticket_hash_key", "ticket_sold_nums", "3") // nobody sold three
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "ticket_sold_nums was changed by hand") {
+		t.Error(err)
+	}
+	claim := Claim{Serial: 1, Count: 1, Fence: first.Grant.Fence, Nonce: 1, Expiry: first.Now + 1e6}
+	settled, err := r.Settle(ctx, "ticket", SettleRequest{Party: party, Batch: 1, Claims: []Claim{claim}})
+	if err != nil || settled.Verdicts[0] != Kept {
+		t.Errorf("what was sold is settled all the same: %+v %v", settled, err)
+	}
+	if a, err := r.Audit(ctx, "ticket"); err != nil || a.OK || a.Pending != 1 {
+		t.Errorf("the audit names it: %+v %v", a, err)
+	}
+	hset(t, r, "HSET", "ticket_hash_key", "ticket_sold_nums", "1") // put right
+	mustAudit(t, r, "ticket")
+
+	hset(t, r, "HSET", "ticket_hash_key", "ticket_total_nums", "12")
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "lowered") {
+		t.Error(err)
+	}
+	hset(t, r, "DEL", "ticket_hash_key")
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "is gone") {
+		t.Error(err)
+	}
+	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "15", "ticket_sold_nums", "1")
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "old ledger") {
+		t.Error(err)
+	}
+
+	if err = r.Remove(ctx, "ticket"); err != nil {
+		t.Fatal(err)
+	}
+	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "5", "ticket_sold_nums", "0")
+	if _, err = r.Settle(ctx, "ticket", SettleRequest{Party: party, Batch: 2, Claims: []Claim{claim}}); !errors.Is(err, ErrBirth) {
+		t.Errorf("a claim of the sale before: %v", err)
+	}
+	if _, err = grab(r, "ticket", 1); err != nil {
+		t.Error(err)
+	}
+	mustAudit(t, r, "ticket")
+}
+
+// A settle call at its limits: as many claims of as many units as one batch can have.
+func TestLargestBatch(t *testing.T) {
+	ctx := context.Background()
+	r := dial(t, redistest.Start(t), DefaultBounds())
+	if _, err := r.Create(ctx, "s", CreateRequest{Total: 200_000, Hold: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := grab(r, "s", 512*100)
+	if err != nil || got.Grant.Ranges.Len() != 512*100 {
+		t.Fatal(got, err)
+	}
+	var claims []Claim
+	for i := range uint32(512) {
+		claims = append(claims, Claim{Serial: i*100 + 1, Count: 100, Fence: got.Grant.Fence, Nonce: uint64(i), Expiry: got.Grant.Deadline})
+	}
+	q := SettleRequest{Party: Party{Instance: "i", Node: "n"}, Batch: 1, Claims: claims}
+	for range 2 { // and once more: nothing changes
+		settled, err := r.Settle(ctx, "s", q)
+		if err != nil || settled.Pending != 512*100 {
+			t.Fatal(settled.Head, err)
+		}
+		for _, v := range settled.Verdicts {
+			if v != Kept {
+				t.Fatal(settled.Verdicts)
+			}
+		}
+	}
+	mustAudit(t, r, "s")
+}
+
+func TestLargestSale(t *testing.T) {
+	r := dial(t, redistest.Start(t), DefaultBounds())
+	hset(t, r, "HMSET", "s_hash_key", "ticket_total_nums", "4294967294", "ticket_sold_nums", "4294967290")
+	got, err := grab(r, "s", 10)
+	if err != nil || got.Grant.Ranges[0] != (shard.Range{Start: 4294967291, End: 4294967293}) {
+		t.Fatalf("%+v %v", got, err)
+	}
+	got, err = grab(r, "s", 10)
+	if err != nil || got.Grant.Ranges[0] != (shard.Range{Start: 4294967293, End: 4294967294}) {
+		t.Fatalf("%+v %v", got, err)
+	}
+	if a := mustAudit(t, r, "s"); a.Leased != 3 || a.Free != 1 {
+		t.Errorf("%+v", a)
+	}
+}
