@@ -50,7 +50,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdi
 const (
 	maxDeducting = 64                     // buys of a sale that wait in Deduct
 	maxWaiting   = 4096                   // buys of a sale that wait for a lease
-	patience     = 250 * time.Millisecond // how long one waits for a lease before it tries Deduct
+	patience     = 500 * time.Millisecond // how long one waits for a lease before it tries Deduct
 	settleWait   = 2 * time.Second        // how long a buy waits for the ledger's word (--ack redis)
 )
 
@@ -140,6 +140,9 @@ func (s *Server) deduct(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verdi
 		return nil, busy
 	}
 	if reply.Claim.Serial == 0 {
+		if n > 1 {
+			sale.Scraps()
+		}
 		return nil, shortage(reply.Head)
 	}
 	left := reply.Claim.Expiry - reply.Now

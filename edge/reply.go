@@ -26,12 +26,14 @@ const MaxUnits = 100
 var (
 	jsonType    = []byte("application/json")
 	problemType = []byte("application/problem+json")
+	retryAfter  = []byte(fasthttp.HeaderRetryAfter)
+	oneSecond   = []byte("1")
 )
 
 // answer is a reply that is the same for everybody.
 type answer struct {
 	status int
-	retry  string // Retry-After in seconds, "" for none
+	retry  []byte // Retry-After in seconds, nil for none
 	body   []byte
 }
 
@@ -51,16 +53,16 @@ var phrases = map[string][outcomes]string{
 
 func newAnswers(lang string) answers {
 	say := phrases[lang]
-	make := func(o allotment.Reason, status, code int, retry string) answer {
+	prepared := func(o allotment.Reason, status, code int, retry []byte) answer {
 		return answer{status, retry, fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
 	}
 	return answers{
-		allotment.SoldOut:   make(allotment.SoldOut, 200, codeSoldOut, ""),
-		allotment.NoneNow:   make(allotment.NoneNow, 200, codeSoldOut, "1"),
-		allotment.Paused:    make(allotment.Paused, 200, codeSoldOut, "1"),
-		allotment.Unopened:  make(allotment.Unopened, 200, codeUnopened, "1"),
-		allotment.Closed:    make(allotment.Closed, 200, codeClosed, ""),
-		allotment.Undecided: make(allotment.Undecided, 503, codeUndecided, "1"),
+		allotment.SoldOut:   prepared(allotment.SoldOut, 200, codeSoldOut, nil),
+		allotment.NoneNow:   prepared(allotment.NoneNow, 200, codeSoldOut, oneSecond),
+		allotment.Paused:    prepared(allotment.Paused, 200, codeSoldOut, oneSecond),
+		allotment.Unopened:  prepared(allotment.Unopened, 200, codeUnopened, oneSecond),
+		allotment.Closed:    prepared(allotment.Closed, 200, codeClosed, nil),
+		allotment.Undecided: prepared(allotment.Undecided, 503, codeUndecided, oneSecond),
 		// Refused has no phrase: each says what is wrong.
 	}
 }
@@ -71,8 +73,8 @@ func (a *answer) send(ctx *fasthttp.RequestCtx) {
 	if a.status != fasthttp.StatusOK {
 		ctx.Response.SetStatusCode(a.status)
 	}
-	if a.retry != "" {
-		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, a.retry)
+	if a.retry != nil {
+		ctx.Response.Header.SetCanonical(retryAfter, a.retry)
 	}
 	ctx.Response.SetBodyRaw(a.body)
 }

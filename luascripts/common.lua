@@ -15,7 +15,7 @@ local WORDS = {'state', 'wisher'}
 
 local L, stored = {}, {}
 
-local function int(n) return string.format('%.0f', n) end
+local function int(n) return string.format('%d', n) end
 
 local function refuse(code, why) return {err = code .. ' ' .. why} end
 

@@ -52,16 +52,16 @@ local function own(serial, n, want, expiry, buyer)
   local value = want .. ' ' .. ends .. ' p ' .. buyer
   for s = serial, serial + n - 1 do
     mine[s] = want
-    local i = #sold
-    sold[i + 1], sold[i + 2] = s, value
-    holds[i + 1], holds[i + 2] = ends, s
+    local i, name = #sold, int(s)
+    sold[i + 1], sold[i + 2] = name, value
+    holds[i + 1], holds[i + 2] = ends, name
   end
 end
 
 for i = 1, #firsts do
   local at = (i - 1) * SIZE + 1
   local serial, n, fence, nonce, expiry, buyer = unpack_claim(FORMAT, claims, at)
-  local want = format('%.0f %.0f', fence, nonce)
+  local want = format('%d %d', fence, nonce)
   local verdict = told(serial, owners[i], want) or judge(serial, n, fence, expiry)
   if verdict == nil then
     own(serial, n, want, expiry, buyer)

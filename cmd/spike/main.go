@@ -25,6 +25,8 @@ type cli struct {
 	Serve   ServeCmd   `cmd:"" help:"Be an edge: sell."`
 	Sale    SaleCmd    `cmd:"" help:"Make, show and change sales."`
 	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale; 0 only if each is there once."`
+	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and hold it to its promises."`
+	Demo    DemoCmd    `cmd:"" help:"The whole article on this machine."`
 	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
 	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
@@ -81,7 +83,7 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitDependency}, {edge.ErrAdmin, exitUsage}, {nginx.ErrTopology, exitUsage},
+		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {nginx.ErrTopology, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {

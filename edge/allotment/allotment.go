@@ -32,6 +32,7 @@ type Allotment struct {
 	lost    atomic.Uint64
 	changed atomic.Pointer[chan struct{}] // closed at the Keeper's next change
 	hungry  atomic.Bool                   // a buyer found nothing
+	scraps  atomic.Bool                   // a buyer found units, but not enough in a row
 	resting atomic.Bool                   // the Keeper sleeps: a claim must wake it
 	nudge   chan struct{}                 // cap 1
 
@@ -115,6 +116,13 @@ func (a *Allotment) Lost() uint64 { return a.lost.Load() }
 // Hungry tells the Keeper that a buyer found nothing.
 func (a *Allotment) Hungry() {
 	if !a.hungry.Load() && a.hungry.CompareAndSwap(false, true) {
+		a.wake()
+	}
+}
+
+// Scraps tells the Keeper that units are here, but not enough in a row: in the ledger they may join others.
+func (a *Allotment) Scraps() {
+	if a.scraps.CompareAndSwap(false, true) {
 		a.wake()
 	}
 }

@@ -22,7 +22,7 @@ type Config struct {
 // The Keeper's own numbers.
 const (
 	ahead      = 200 * time.Millisecond // a lease covers this much of the measured rate
-	early      = 30 * time.Millisecond  // and the next is asked for this long before it is sold
+	early      = 100 * time.Millisecond // and the next is asked for this long before it is sold
 	firstWant  = 64                     // while no rate is known
 	maxWant    = 1 << 22                //
 	linger     = 20 * time.Millisecond  // how long a claim waits for company
@@ -64,8 +64,8 @@ type Keeper struct {
 	sinceNew Instant           // when the oldest unread claim was first seen
 	newClaim bool
 
-	nextLease, nextPoll, nextSettle, nextBack Instant
-	retry                                     time.Duration
+	nextLease, nextPoll, nextSettle, nextBack, nextScraps Instant
+	retry                                                 time.Duration
 
 	rate     rate
 	hungry   bool // a buyer found nothing since the last lease call

@@ -58,7 +58,7 @@ func (k *Keeper) want() uint64 {
 func (k *Keeper) low() uint64 { return max(k.rate.units(early), firstWant/4) }
 
 // recall gives back what this edge does not need: when another one is out of units, all it will not sell in a
-// moment; when nobody has bought for long, everything.
+// moment; when nobody has bought for long, or what is here lies too scattered for a buyer, everything.
 func (k *Keeper) recall() {
 	quiet := k.now.Sub(k.lastBuy)
 	left := k.a.stock.Len()
@@ -70,6 +70,9 @@ func (k *Keeper) recall() {
 		spare = left
 	case k.view.Recall && quiet >= ahead:
 		spare = left
+	case !k.now.Before(k.nextScraps) && k.a.scraps.Swap(false):
+		spare = left
+		k.nextScraps = k.now.Add(pollBusy)
 	case k.view.Recall:
 		spare = left - min(left, k.rate.units(ahead))
 	}

@@ -1,0 +1,148 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"spike/bench/check"
+	"spike/bench/load"
+	"spike/bench/report"
+	"spike/luascripts"
+)
+
+// Account is what happened.
+type Account struct {
+	Machine                report.Machine
+	Requests, Units        int64
+	Connections            int
+	Front                  string
+	Dir                    string // where the logs are; empty: nowhere any more
+	Load                   load.Result
+	Wins                   int64
+	LastAt                 time.Duration // from the first request to the last unit sold; 0: it was not
+	Edges                  []EdgeAccount
+	Total, Sold            string // the hash's fields
+	SellingN, SoldOutN     int64  // scripts until the hash showed the last unit sold, and after
+	SellingFor, SoldOutFor int64  // wins the first ones sold, answers the others went with; 0: not known
+	Audit                  luascripts.Audit
+	Findings               []check.Finding
+}
+
+// EdgeAccount is one edge's part.
+type EdgeAccount struct {
+	Name    string
+	Weight  int
+	Buys    map[string]int64 // by outcome, from its metrics
+	Dropped int64            // lines its log could not keep
+	Journal journal
+}
+
+// Passed says that everything was right.
+func (a *Account) Passed() bool { return check.Passed(a.Findings) }
+
+func (e EdgeAccount) won() int64 { return e.Buys["won"] }
+
+func (e EdgeAccount) all() int64 { return counters{Buys: e.Buys}.all() }
+
+func (a *Account) over(f func(EdgeAccount) int64) (sum int64) {
+	for _, e := range a.Edges {
+		sum += f(e)
+	}
+	return sum
+}
+
+// closing asks everybody, stops the front so that the logs are whole, and audits what is left.
+func (a *Account) closing(ctx context.Context, c *crowd) error {
+	s := c.stage
+	for _, e := range s.edges {
+		n, err := scrape(ctx, e.admin)
+		if err != nil {
+			a.find(check.Fail("%s: %v", e.name, err))
+		}
+		a.Edges = append(a.Edges, EdgeAccount{Name: e.name, Weight: e.weight, Buys: n.Buys, Dropped: n.Dropped})
+	}
+	s.closeFront()
+	for i, e := range s.edges {
+		var err error
+		if a.Edges[i].Journal, err = readJournal(e.log); err != nil {
+			a.find(check.Fail("%s: %v", e.name, err))
+		}
+	}
+	var err error
+	if a.Total, a.Sold, err = s.fields(ctx); err != nil {
+		return err
+	}
+	if a.Audit, err = s.store.Audit(ctx, sale); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	a.judge(c)
+	return nil
+}
+
+func (a *Account) find(f ...check.Finding) { a.Findings = append(a.Findings, f...) }
+
+// judge compares the four sides.
+func (a *Account) judge(c *crowd) {
+	a.find(a.judgeSold(c.want), a.judgeHighest(c.wins.Highest()))
+	a.find(slices.Concat(c.wins.Findings(), check.Transport(a.Load), check.Statuses(a.Load, false))...)
+	a.find(a.judgeEdges()...)
+	a.find(a.judgeHash(), a.judgeAudit())
+	for _, v := range a.Audit.Violations {
+		a.find(check.Fail("audit: %s", v))
+	}
+}
+
+func (a *Account) judgeSold(want int64) check.Finding {
+	if a.Wins != want {
+		return check.Fail("%s of %s units sold, by the answers", check.Number(a.Wins), check.Number(want))
+	}
+	return check.OK("%s units sold of %s, by the answers", check.Number(a.Wins), check.Number(a.Units))
+}
+
+func (a *Account) judgeHighest(top uint64) check.Finding {
+	if top > uint64(a.Units) {
+		return check.Fail("serial %d given, of %s", top, check.Number(a.Units))
+	}
+	return check.OK("no serial above %s", check.Number(a.Units))
+}
+
+// judgeEdges holds the metrics, the logs and the answers against each other.
+func (a *Account) judgeEdges() (all []check.Finding) {
+	for _, e := range a.Edges {
+		missing := e.won() - e.Journal.Won
+		switch {
+		case e.Dropped == 0 && (missing != 0 || e.Journal.Top != e.won() || e.Journal.Lines != e.all()),
+			missing < 0, missing > e.Dropped:
+			all = append(all, check.Fail("%s sold %s by its metrics, %s by its log (localSales %s, %s lines dropped)", e.Name,
+				check.Number(e.won()), check.Number(e.Journal.Won), check.Number(e.Journal.Top), check.Number(e.Dropped)))
+		case e.Dropped > 0:
+			all = append(all, check.Warn("%s dropped %s lines of its log rather than let a buyer wait", e.Name,
+				check.Number(e.Dropped)))
+		}
+	}
+	if sold := a.over(EdgeAccount.won); sold != a.Wins {
+		all = append(all, check.Fail("%s sold by the edges' metrics, %s by the answers", check.Number(sold),
+			check.Number(a.Wins)))
+	}
+	if check.Passed(all) {
+		all = append(all, check.OK("answers, metrics and decision logs say the same"))
+	}
+	return all
+}
+
+func (a *Account) judgeHash() check.Finding {
+	if a.Total != fmt.Sprint(a.Units) || a.Sold != fmt.Sprint(a.Wins) {
+		return check.Fail("%s: %s of %s sold", hashKey, a.Sold, a.Total)
+	}
+	return check.OK("%s: %s %s, %s %s", hashKey, totalField, a.Total, soldField, a.Sold)
+}
+
+func (a *Account) judgeAudit() check.Finding {
+	owned := a.Audit.Pending + a.Audit.Confirmed
+	if !a.Audit.OK || owned != uint64(a.Wins) {
+		return check.Fail("audit: %s", check.Account(a.Audit))
+	}
+	return check.OK("audit: every unit once: %s", check.Account(a.Audit))
+}

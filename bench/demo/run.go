@@ -1,0 +1,104 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"spike/bench/report"
+)
+
+// Run plays the article and returns what happened. Errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
+// luascripts.ErrDown; that something came out wrong is no error, but in the account's findings. All servers are gone when
+// it returns.
+func Run(ctx context.Context, o Options) (*Account, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	nginxPath, err := tools()
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{}
+	if s.front, err = o.front(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = o.room(); err != nil {
+		return nil, err
+	}
+	a, err := s.play(ctx, o, nginxPath)
+	if err == nil && o.Out != "" {
+		err = a.save()
+	}
+	if o.Out == "" && (err != nil || a.Passed()) {
+		_ = os.RemoveAll(s.dir) // an error carries the end of the log that explains it
+		if a != nil {
+			a.Dir = ""
+		}
+	}
+	return a, err
+}
+
+// room is the folder for logs.
+func (o Options) room() (string, error) {
+	var dir string
+	var err error
+	if o.Out == "" {
+		dir, err = os.MkdirTemp("", "spike-demo-")
+	} else if dir, err = filepath.Abs(o.Out); err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
+		return "", fmt.Errorf("folder for the logs: %w", err)
+	}
+	return dir, nil
+}
+
+func (s *stage) play(ctx context.Context, o Options, nginxPath string) (*Account, error) {
+	defer s.close()
+	if err := s.open(ctx, o, nginxPath); err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	o.step("%s", o.crowdWords())
+	c := newCrowd(o, s)
+	r, err := c.run(ctx)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	o.step("reading metrics and logs, auditing")
+	a := &Account{Machine: report.ThisMachine(ctx), Requests: o.Requests, Units: o.Units, Connections: o.Connections,
+		Front: s.front, Dir: s.dir, Load: r, Wins: c.wins.Count()}
+	a.count(c)
+	return a, interrupted(ctx, a.closing(ctx, c))
+}
+
+// interrupted says so plainly when that is why something failed.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("demo interrupted: %w", ctx.Err())
+	}
+	return err
+}
+
+// count divides the scripts among what they were run for.
+func (a *Account) count(c *crowd) {
+	if a.Wins >= c.want {
+		a.LastAt = c.lastAt
+	}
+	a.SellingN, a.SellingFor = c.all.n, a.Wins
+	if c.selling.n > 0 {
+		a.SellingN = c.selling.n
+		a.SoldOutN, a.SoldOutFor = c.all.n-c.selling.n, c.all.answers-c.selling.answers
+	}
+}
+
+// save writes the report beside the logs.
+func (a *Account) save() error {
+	f, err := os.Create(filepath.Join(a.Dir, "report.txt"))
+	if err != nil {
+		return fmt.Errorf("save the report: %w", err)
+	}
+	defer f.Close()
+	return a.Text(f)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"spike/bench/check"
+	"spike/bench/demo"
+)
+
+// DemoCmd is the whole article on this machine.
+type DemoCmd struct {
+	Requests    int64  `default:"1000000" placeholder:"N" help:"Requests, each with a buyer of its own."`
+	Units       int64  `default:"10000" placeholder:"N" help:"Units there are."`
+	Connections int    `default:"256" placeholder:"N" help:"Keep-alive connections the requests come over."`
+	BasePort    int    `default:"3001" placeholder:"PORT" help:"The four edges listen on 127.0.0.1, on this port and the next three."`
+	Listen      string `placeholder:"ADDR" help:"nginx. Default: 127.0.0.1:8080, or a free port if that is busy."`
+	Out         string `type:"path" placeholder:"DIR" help:"Keep the report and all logs here. Default: keep them only if something is wrong."`
+}
+
+// Run plays it and prints the report; it fails unless every unit was sold exactly once and everybody was answered.
+func (c *DemoCmd) Run(ctx context.Context) error {
+	if err := forgetSettings(); err != nil {
+		return err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	o := demo.Options{Binary: binary, Requests: c.Requests, Units: c.Units, Connections: c.Connections,
+		BasePort: c.BasePort, Listen: c.Listen, Out: c.Out}
+	finish := demoProgress(&o)
+	account, err := demo.Run(ctx, o)
+	finish()
+	if err != nil {
+		return err
+	}
+	if err = account.Text(os.Stdout); err != nil {
+		return err
+	}
+	if !account.Passed() {
+		return errFailed
+	}
+	return nil
+}
+
+// forgetSettings keeps this environment's SPIKE_* from the edges the demo starts: they hear flags only.
+func forgetSettings() error {
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "SPIKE_") {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+	}
+	return nil
+}
+
+// demoProgress shows on standard error how far a demo is: a bar on a terminal, else a line every second.
+func demoProgress(o *demo.Options) (finish func()) {
+	o.OnStep = func(what string) { fmt.Fprintln(os.Stderr, "spike:", what) }
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		o.ProgressEvery = time.Second
+		o.OnProgress = func(p demo.Progress) {
+			fmt.Fprintf(os.Stderr, "%s of %s requests, %s/s, %s sold\n", check.Number(p.Done), check.Number(p.Requests),
+				check.Number(int64(p.PerSecond)), check.Number(p.Sold))
+		}
+		return func() {}
+	}
+	bar := progressbar.NewOptions64(o.Requests, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30))
+	o.ProgressEvery = 100 * time.Millisecond
+	o.OnProgress = func(p demo.Progress) {
+		bar.Describe(fmt.Sprintf("%9s/s %9s sold", check.Number(int64(p.PerSecond)), check.Number(p.Sold)))
+		_ = bar.Set64(p.Done)
+	}
+	return func() { _ = bar.Finish() }
+}

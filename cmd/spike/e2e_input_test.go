@@ -1,0 +1,364 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+)
+
+// raw sends bytes as they are and returns the status of the answer; 0: the connection was closed without one.
+func raw(t testing.TB, addr, request string) int {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
+	_, _ = c.Write([]byte(request)) // the edge may answer and close before it has read all
+	line := make([]byte, 12)
+	n, _ := c.Read(line)
+	m := regexp.MustCompile(`^HTTP/1.1 (\d{3})`).FindSubmatch(line[:n])
+	if m == nil {
+		return 0
+	}
+	status, _ := strconv.Atoi(string(m[1]))
+	return status
+}
+
+func TestBadInputSellsNothing(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", "100", "0")
+	edge := startEdge(t, "--redis", redis.addr)
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/buy/nosuch", 404}, {"GET", "/buy/", 404}, {"GET", "/", 404}, {"GET", "/buy", 404}, {"GET", "/buy/a/b", 404},
+		{"GET", "/buy/ticket/", 404}, {"GET", "/buy/no%20such", 404}, {"GET", "/buy/..%2f..%2fetc", 404},
+		{"GET", "/buy/%7Bticket%7D", 404}, {"GET", "/buy/" + strings.Repeat("x", 3000), 404},
+		{"PUT", "/buy/ticket", 405}, {"DELETE", "/buy/ticket", 405}, {"HEAD", "/buy/ticket", 405}, {"OPTIONS", "/buy/ticket", 405},
+		{"PATCH", "/buy/ticket", 405}, {"BREW", "/buy/ticket", 405},
+		{"GET", "/buy/ticket?n=0", 400}, {"GET", "/buy/ticket?n=-1", 400}, {"GET", "/buy/ticket?n=1e9", 400},
+		{"GET", "/buy/ticket?n=1000000000", 400}, {"GET", "/buy/ticket?n=abc", 400}, {"GET", "/buy/ticket?n=", 400},
+		{"GET", "/buy/ticket?n=101", 400}, {"GET", "/buy/ticket?n=%31%30%31", 400}, {"GET", "/buy/ticket?n=1.0", 400},
+	} {
+		if status, _, body := get(t, c.method, "http://"+edge.addr+c.path); status != c.status {
+			t.Errorf("%s %.60s: %d, want %d: %s", c.method, c.path, status, c.status, body)
+		}
+	}
+	big := strings.Repeat("a", 1<<20)
+	for name, c := range map[string]struct {
+		request string
+		status  int
+	}{
+		"a header of 1 MB": {"GET /buy/ticket HTTP/1.1\r\nHost: x\r\nX-A: " + big + "\r\n\r\n", 431},
+		"a path of 1 MB":   {"GET /buy/" + big + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+		"a body of 1 MB":   {"POST /buy/ticket HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + big, 413},
+		"no HTTP":          {"hello\r\n\r\n", 400},
+		"two lengths":      {"POST /buy/ticket HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400},
+	} {
+		if status := raw(t, edge.addr, c.request); status != c.status {
+			t.Errorf("%s: %d, want %d", name, status, c.status)
+		}
+	}
+	for range 500 { // half open: never a whole request
+		c, err := net.Dial("tcp", edge.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_, _ = c.Write([]byte("GET /buy/ticket HTTP/1.1\r\nHo"))
+	}
+	if a := redis.audit(t, "ticket"); a.Pending != 0 {
+		t.Errorf("sold: %+v", a)
+	}
+	if w, _ := crowd(t, 300, 8, edge.buyURL("ticket")); len(w.owner) != 100 {
+		t.Errorf("%d of 100 won afterwards", len(w.owner))
+	}
+}
+
+func TestUnitsInARow(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "pairs", "--total", "101", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	seen := map[int]bool{}
+	for tries := 0; tries < 3; { // scraps go back to the ledger, and join there
+		_, header, body := get(t, "POST", edge.buyURL("pairs")+"?n=2")
+		m := regexp.MustCompile(`"serial":(\d+),"count":2`).FindStringSubmatch(body)
+		if m == nil {
+			if !strings.Contains(body, `"code":-1`) || header.Get("Retry-After") == "" {
+				t.Errorf("neither two nor none for now: %s", body)
+			}
+			tries++
+			time.Sleep(time.Second)
+			continue
+		}
+		first, _ := strconv.Atoi(m[1])
+		if seen[first] || seen[first+1] {
+			t.Fatalf("%d or %d twice", first, first+1)
+		}
+		seen[first], seen[first+1] = true, true
+	}
+	w, _ := crowd(t, 30, 1, edge.buyURL("pairs")) // odd ends of leases and shards are left for single buyers
+	if len(seen)+len(w.owner) != 101 || len(w.owner) > 10 {
+		t.Errorf("%d in pairs and %d alone, of 101", len(seen), len(w.owner))
+	}
+}
+
+func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "good", "10", "0")
+	redis.hmset(t, "words", "ten", "0")
+	redis.hmset(t, "negative", "-1", "0")
+	redis.do(t, "HSET", "half_hash_key", "ticket_total_nums", "5")
+	edge := startEdge(t, "--redis", redis.addr)
+	for sale, says := range map[string]string{"words": "ticket_total_nums is not a whole number",
+		"negative": "ticket_total_nums is negative", "half": "ticket_sold_nums is missing"} {
+		status, header, body := get(t, "GET", edge.buyURL(sale))
+		if status != 409 || !strings.Contains(body, says) || header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %s", sale, status, body)
+		}
+		if _, errs, code := spike(t, "audit", sale, "--redis", redis.addr); code != 1 || !strings.Contains(errs, says) {
+			t.Errorf("audit %s: exit %d: %s", sale, code, errs)
+		}
+	}
+	if w, _ := crowd(t, 20, 4, edge.buyURL("good")); len(w.owner) != 10 {
+		t.Errorf("%d of 10 won", len(w.owner))
+	}
+	redis.hmset(t, "words", "3", "0") // put right: it sells, without a restart
+	eventually(t, 2*time.Second, "the mended sale sells", func() bool {
+		_, _, body := get(t, "GET", edge.buyURL("words"))
+		return strings.Contains(body, `"code":1`)
+	})
+}
+
+// A reader of the article runs it twice: a new hash under an edge that still runs.
+func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
+	redis := startRedis(t)
+	edge := startEdge(t, "--redis", redis.addr)
+	for run := range 3 {
+		redis.do(t, "FLUSHALL")
+		redis.hmset(t, "ticket", "500", "0")
+		won := 0
+		eventually(t, 5*time.Second, fmt.Sprintf("run %d sells 500", run), func() bool {
+			w, r := crowdAnyway(t, 1000, 8, edge.buyURL("ticket"))
+			if r.Errors > 0 {
+				t.Fatal(r)
+			}
+			won += len(w.owner)
+			return won == 500
+		})
+		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, "ticket") == "500" })
+		redis.audit(t, "ticket")
+	}
+}
+
+func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
+	resident := func(total string) (kb int) {
+		redis := startRedis(t)
+		redis.hmset(t, "ticket", total, "0")
+		edge := startEdge(t, "--redis", redis.addr)
+		crowd(t, 50_000, 16, edge.buyURL("ticket"))
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(edge.cmd.Process.Pid), "status"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text)
+		kb, _ = strconv.Atoi(string(m[1]))
+		return kb
+	}
+	few, many := resident("10"), resident("1000000000")
+	t.Logf("resident after 50,000 buys: %d kB with 10 units, %d kB with 1,000,000,000", few, many)
+	if many > few+32<<10 { // the ring and its batches, used or not
+		t.Errorf("%d kB more", many-few)
+	}
+}
+
+func TestDoors(t *testing.T) {
+	redis := startRedis(t)
+	opens := time.Now().Add(2 * time.Second).Truncate(time.Second).Add(time.Second)
+	mustSpike(t, "sale", "create", "later", "--total", "5", "--opens", opens.Format(time.RFC3339), "--closes",
+		opens.Add(2*time.Second).Format(time.RFC3339), "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	says := func(sale, code string) func() bool {
+		return func() bool {
+			status, _, body := get(t, "GET", edge.buyURL(sale))
+			return status == 200 && strings.Contains(body, `{"code":`+code+`,`)
+		}
+	}
+	if !says("later", "-2")() {
+		t.Error("not open yet must say -2")
+	}
+	time.Sleep(time.Until(opens))
+	eventually(t, time.Second, "it opens", says("later", "1"))
+	time.Sleep(time.Until(opens.Add(2 * time.Second)))
+	eventually(t, time.Second, "it closes", says("later", "-3"))
+
+	mustSpike(t, "sale", "create", "doors", "--total", "1000", "--redis", redis.addr)
+	eventually(t, time.Second, "it sells", says("doors", "1"))
+	mustSpike(t, "sale", "pause", "doors", "--redis", redis.addr)
+	eventually(t, time.Second, "it pauses", says("doors", "-1"))
+	mustSpike(t, "sale", "resume", "doors", "--redis", redis.addr)
+	eventually(t, time.Second, "it goes on", says("doors", "1"))
+	mustSpike(t, "sale", "close", "doors", "--redis", redis.addr)
+	eventually(t, time.Second, "it closes", says("doors", "-3"))
+	if _, errs, code := spike(t, "sale", "resume", "doors", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
+		t.Errorf("a closed sale stays closed: exit %d %s", code, errs)
+	}
+	redis.audit(t, "doors")
+}
+
+func TestAddedUnitsAreSold(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", "50", "0")
+	edge := startEdge(t, "--redis", redis.addr)
+	if w, _ := crowd(t, 200, 8, edge.buyURL("ticket")); len(w.owner) != 50 {
+		t.Fatalf("%d of 50", len(w.owner))
+	}
+	for range 2 {
+		mustSpike(t, "sale", "add", "ticket", "7", "--request-id", "same", "--redis", redis.addr)
+	}
+	won := 0
+	eventually(t, 3*time.Second, "7 more are sold", func() bool {
+		w, _ := crowd(t, 100, 4, edge.buyURL("ticket"))
+		won += len(w.owner)
+		return won == 7
+	})
+	if w, _ := crowd(t, 1000, 8, edge.buyURL("ticket")); len(w.owner) != 0 {
+		t.Error("and no more")
+	}
+}
+
+func TestHoldsEndAndUnitsComeBack(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "300", "--hold", "2s", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	w, _ := crowd(t, 1000, 8, edge.buyURL("ticket"))
+	if len(w.owner) != 300 {
+		t.Fatalf("%d of 300", len(w.owner))
+	}
+	if _, header, body := get(t, "GET", edge.buyURL("ticket")); header.Get("Retry-After") == "" {
+		t.Errorf("units may come back: %s", body)
+	}
+	again := 0
+	eventually(t, 8*time.Second, "all 300 are sold again", func() bool {
+		w, _ := crowd(t, 50, 4, edge.buyURL("ticket"))
+		again += len(w.owner)
+		return again >= 300
+	})
+	redis.audit(t, "ticket")
+}
+
+func TestDecisionLogReadsAsTheArticles(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", "100", "0")
+	file := filepath.Join(t.TempDir(), "stat.log")
+	edge := startEdge(t, "--redis", redis.addr, "--decision-log", file)
+	crowd(t, 1000, 4, edge.buyURL("ticket"))
+	edge.stop(t)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if won, lost := bytes.Count(text, []byte("result:1,localSales:")), bytes.Count(text, []byte("result:0,localSales:100")); won != 100 || lost != 900 {
+		t.Errorf("%d won, %d lost at 100 local sales", won, lost)
+	}
+}
+
+func TestAdminSide(t *testing.T) {
+	edge := startEdge(t)
+	crowd(t, 20_000, 16, edge.buyURL("ticket"))
+	eventually(t, 2*time.Second, "the embedded store's audit", func() bool {
+		_, _, body := get(t, "GET", "http://"+edge.admin+"/api/v1/sales/ticket/audit")
+		return strings.Contains(body, `"pending":10000`) && strings.Contains(body, `"ok":true`)
+	})
+	_, _, metrics := get(t, "GET", "http://"+edge.admin+"/metrics")
+	sum := 0
+	for _, m := range regexp.MustCompile(`spike_buys_total\{[^}]*\} (\S+)`).FindAllStringSubmatch(metrics, -1) {
+		n, _ := strconv.ParseFloat(m[1], 64)
+		sum += int(n)
+	}
+	if sum != 20_000 {
+		t.Errorf("spike_buys_total counts %d of 20000", sum)
+	}
+	guarded := startEdge(t, "--admin-token", "s3cret")
+	if status, _, _ := get(t, "GET", "http://"+guarded.admin+"/metrics"); status != 401 {
+		t.Errorf("without its token: %d", status)
+	}
+	q, _ := http.NewRequest("GET", "http://"+guarded.admin+"/metrics", nil)
+	q.Header.Set("Authorization", "Bearer s3cret")
+	if r, err := http.DefaultClient.Do(q); err != nil || r.StatusCode != 200 {
+		t.Errorf("with it: %v %v", r, err)
+	}
+}
+
+func TestStartsThatFail(t *testing.T) {
+	nobody := redistest.FreeAddr(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	config := filepath.Join(t.TempDir(), "spike.yaml")
+	if err := os.WriteFile(config, []byte("lissten: :3005\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"serve", "--redis", nobody}, 3, nobody},
+		{[]string{"audit", "ticket", "--redis", nobody}, 3, nobody},
+		{[]string{"serve", "--listen", taken.Addr().String()}, 2, taken.Addr().String()},
+		{[]string{"serve", "--admin", "0.0.0.0:0", "--listen", "127.0.0.1:0"}, 2, "token"},
+		{[]string{"serve", "--config", config}, 2, `did you mean "listen"`},
+		{[]string{"serve", "--lissten", "x"}, 2, "--lissten"},
+		{[]string{"serve", "--lease", "1s"}, 2, "--lease"},
+		{[]string{"audit", "ticket"}, 2, "--redis"},
+		{[]string{"audit", "no such", "--redis", startRedis(t).addr}, 2, "name"},
+		{[]string{"audit", "nosuch", "--redis", startRedis(t).addr}, 1, "nosuch_hash_key does not exist"},
+		{[]string{"sale", "remove", "ticket", "--redis", nobody}, 2, "--yes"},
+		{[]string{"nginx", "--topology", "nosuch.yaml"}, 2, "nosuch.yaml"},
+		{[]string{"frobnicate"}, 2, "frobnicate"},
+	} {
+		out, errs, code := spike(t, c.args...)
+		lines := strings.Split(strings.TrimSpace(errs), "\n")
+		if code != c.code || !strings.Contains(lines[len(lines)-1], c.says) || code == 3 && len(lines) > 1 {
+			t.Errorf("spike %v: exit %d, want %d and one line with %q:\n%s%s", c.args, code, c.code, c.says, out, errs)
+		}
+	}
+}
+
+func TestConfigFileFlagsAndEnvironment(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "spike.yaml")
+	if err := os.WriteFile(config, []byte("lang: en\nnode: from-file\nsales: [ticket]\nlease: 4s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	edge := startEdge(t, "--config", config)
+	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"msg":"yours"`) {
+		t.Errorf("lang of the file: %s", body)
+	}
+	t.Setenv("SPIKE_LANG", "zh")
+	edge = startEdge(t, "--config", config)
+	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, "抢票成功") {
+		t.Errorf("the environment goes before the file: %s", body)
+	}
+	edge = startEdge(t, "--config", config, "--lang", "en")
+	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"msg":"yours"`) {
+		t.Errorf("a flag goes before the environment: %s", body)
+	}
+}

@@ -1,0 +1,267 @@
+package allotment
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// bench is one Keeper on a ledger whose time the test moves. Calls wait until the test lets them through.
+type bench struct {
+	t      *testing.T
+	now    time.Duration // since the start, by every clock
+	ledger *luascripts.Embedded
+	a      *Allotment
+	k      *Keeper
+	asked  []any // calls made and not executed
+	sent   map[int]Instant
+	demand uint64
+}
+
+const benchSale = "s"
+
+func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
+	b := &bench{t: t, now: time.Hour}
+	b.ledger = luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
+	head, err := b.ledger.Create(context.Background(), benchSale, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.a = newAllotment(shard.New(1), NewRing(64), b.clock, int64(luascripts.DefaultBounds().Margin))
+	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
+		Bounds: luascripts.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
+	b.k.now = b.clock()
+	b.k.look(head)
+	b.k.lastBuy = b.k.now
+	return b
+}
+
+func (b *bench) clock() Instant { return Instant{Mono: int64(b.now), Wall: int64(b.now)} }
+
+// tick steps the Keeper and keeps its calls.
+func (b *bench) tick() {
+	b.nudged()
+	b.asked = append(b.asked, b.k.Step(b.clock(), Tick{})...)
+}
+
+// nudged says whether a buyer has called the Keeper.
+func (b *bench) nudged() (yes bool) {
+	for {
+		select {
+		case <-b.a.nudge:
+		case <-b.a.stock.Low():
+		default:
+			return yes
+		}
+		yes = true
+	}
+}
+
+// execute runs one call on the ledger.
+func execute(l luascripts.Store, call any) (reply any, err error) {
+	ctx := context.Background()
+	switch q := call.(type) {
+	case luascripts.LeaseRequest:
+		return answer(l.Lease(ctx, benchSale, q))
+	case luascripts.RenewRequest:
+		return answer(l.Renew(ctx, benchSale, q))
+	case luascripts.SettleRequest:
+		return answer(l.Settle(ctx, benchSale, q))
+	case luascripts.GiveBackRequest:
+		return answer(l.GiveBack(ctx, benchSale, q))
+	}
+	panic(fmt.Sprintf("no such call: %T", call))
+}
+
+// pick takes the oldest call of a type off the queue.
+func pick[C any](b *bench) C {
+	b.t.Helper()
+	for i, call := range b.asked {
+		if q, ok := call.(C); ok {
+			b.asked = append(b.asked[:i:i], b.asked[i+1:]...)
+			return q
+		}
+	}
+	b.t.Fatalf("no %T among %v", *new(C), b.asked)
+	panic("unreachable")
+}
+
+// pass executes a call and brings its answer home, all at this moment.
+func (b *bench) pass(call any) any {
+	b.t.Helper()
+	reply, err := execute(b.ledger, call)
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: call, Reply: reply, Err: err, Sent: b.clock()})...)
+	return reply
+}
+
+// fail answers a call with silence.
+func (b *bench) fail(call any) {
+	err := fmt.Errorf("test: %w", luascripts.ErrDown)
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: call, Err: err, Sent: b.clock()})...)
+}
+
+// settle lets everything through until the Keeper is quiet.
+func (b *bench) settleDown() {
+	b.t.Helper()
+	for i := 0; len(b.asked) > 0; i++ {
+		if i > 1000 {
+			b.t.Fatal("the Keeper never rests")
+		}
+		call := b.asked[0]
+		b.asked = b.asked[1:]
+		b.pass(call)
+	}
+}
+
+// run lets time pass, in steps, with a network that takes none.
+func (b *bench) run(d time.Duration) {
+	b.t.Helper()
+	for end := b.now + d; b.now < end; {
+		b.now = min(end, b.now+10*time.Millisecond)
+		b.tick()
+		b.settleDown()
+	}
+}
+
+// buy takes one unit, and says so to the Keeper when there is none.
+func (b *bench) buy() (Sold, Outcome) {
+	s, o := b.a.Take(1, luascripts.Buyer{})
+	if o == Empty {
+		b.a.Hungry()
+	}
+	if o == Won {
+		b.demand++
+	}
+	return s, o
+}
+
+func (b *bench) audit() luascripts.Audit {
+	b.t.Helper()
+	got, err := b.ledger.Audit(context.Background(), benchSale)
+	if err != nil || !got.OK {
+		b.t.Fatalf("audit %+v %v", got, err)
+	}
+	return got
+}
+
+// stock has the bench hold units.
+func (b *bench) fill() {
+	b.t.Helper()
+	b.buy()
+	b.tick()
+	b.settleDown()
+	if b.a.Stock() == 0 {
+		b.t.Fatal("nothing was leased")
+	}
+}
+
+// A lease of which one serial is in doubt still covers what was sold under it.
+func TestDoubtLosesNoClaim(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 64})
+	b.fill()
+	if _, o := b.buy(); o != Won {
+		t.Fatal("not won", o)
+	}
+	p, _ := b.a.ring.reserve()
+	serial, _ := b.a.stock.TakeN(1)
+	p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
+	b.tick()
+	b.now += linger // the claim and the doubt are read
+	b.tick()
+	b.now += time.Second // and a renewal is due
+	b.tick()
+	settle, renew := pick[luascripts.SettleRequest](b), pick[luascripts.RenewRequest](b)
+	b.pass(renew) // the renewal is faster
+	if got := b.pass(settle).(luascripts.SettleReply); got.Verdicts[0] != luascripts.Kept {
+		t.Errorf("a claim told as won is answered %v", got.Verdicts[0])
+	}
+	b.settleDown()
+	b.audit()
+}
+
+// The serial in doubt comes back when its time is over, and the lease's other units at once.
+func TestDoubtStrandsNothing(t *testing.T) {
+	for _, when := range []string{"on sale", "lapsed", "revived"} {
+		t.Run(when, func(t *testing.T) {
+			b := newBench(t, luascripts.CreateRequest{Total: 8})
+			b.fill()
+			p, _ := b.a.ring.reserve()
+			serial, _ := b.a.stock.TakeN(1)
+			if when != "on sale" {
+				b.now += 4500 * time.Millisecond
+				b.tick()
+			}
+			if when == "revived" {
+				b.settleDown()
+			}
+			p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
+			b.run(3 * time.Minute)
+			if got := b.audit(); got.Free != 8 {
+				t.Errorf("after three minutes: %+v; leases here: %d", got, len(b.k.leases))
+			}
+		})
+	}
+}
+
+// outage lets time pass without a store.
+func (b *bench) outage(d time.Duration) {
+	for end := b.now + d; b.now < end; {
+		b.now = min(end, b.now+10*time.Millisecond)
+		b.tick()
+		for len(b.asked) > 0 {
+			call := b.asked[0]
+			b.asked = b.asked[1:]
+			b.fail(call)
+		}
+	}
+}
+
+// A sale that nobody buys sleeps; the next buyer wakes it, whatever the store did meanwhile.
+func TestOutageDoesNotOutliveRest(t *testing.T) {
+	for _, when := range []string{"falling asleep", "waking up"} {
+		t.Run(when, func(t *testing.T) {
+			b := newBench(t, luascripts.CreateRequest{Total: 8})
+			for range 9 {
+				b.buy()
+				b.run(time.Second)
+			}
+			if when == "waking up" {
+				b.run(12 * time.Second)
+				b.buy()
+				b.tick()
+			}
+			b.outage(12 * time.Second)
+			_, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{Request: "more", Add: 500})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.knock(time.Minute)
+			if _, o := b.buy(); o != Won {
+				t.Errorf("a minute after the outage: %v, verdict %+v, next step in %v", o, b.a.Verdict(), b.k.Next().Sub(b.clock()))
+			}
+		})
+	}
+}
+
+// knock lets a buyer come every 300 ms; the Keeper steps only when Next or a nudge says so.
+func (b *bench) knock(d time.Duration) {
+	buyer := b.now
+	for end := b.now + d; b.now < end; b.now += time.Millisecond {
+		if b.now >= buyer {
+			buyer = b.now + 300*time.Millisecond
+			if b.a.Verdict() != nil {
+				b.demand++
+			} else {
+				b.buy()
+			}
+		}
+		if b.nudged() || !b.clock().Before(b.k.Next()) {
+			b.tick()
+			b.settleDown()
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package edge
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// shelf is a store that has whatever is asked of it and settles everything: the edge alone is under test.
+type shelf struct {
+	luascripts.Store
+	next uint32
+	left uint64
+}
+
+func (s *shelf) head() luascripts.Head {
+	now := time.Now().UnixMicro()
+	return luascripts.Head{Raw: now, Now: now, Birth: 7, Total: 1 << 31, Free: s.left, Leased: 1, Hold: 300e6}
+}
+
+func (s *shelf) Renew(_ context.Context, _ string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {
+	out := luascripts.RenewReply{Head: s.head(), Deadlines: make([]int64, len(q.Fences))}
+	for i := range out.Deadlines {
+		out.Deadlines[i] = out.Now + 5e6
+	}
+	return out, nil
+}
+
+func (s *shelf) Lease(_ context.Context, _ string, q luascripts.LeaseRequest) (luascripts.LeaseReply, error) {
+	n := min(s.left, 1<<22)
+	s.left -= n
+	out := luascripts.LeaseReply{Head: s.head()}
+	if n > 0 {
+		out.Grant = luascripts.Grant{Fence: q.Request, Deadline: out.Now + 5e6, Hold: out.Hold,
+			Ranges: luascripts.Ranges{shard.Range{Start: s.next + 1, End: s.next + 1 + uint32(n)}}}
+		s.next += uint32(n)
+	}
+	return out, nil
+}
+
+func (s *shelf) Settle(_ context.Context, _ string, q luascripts.SettleRequest) (luascripts.SettleReply, error) {
+	return luascripts.SettleReply{Head: s.head(), Verdicts: make([]luascripts.Verdict, len(q.Claims))}, nil
+}
+
+func (s *shelf) GiveBack(context.Context, string, luascripts.GiveBackRequest) (luascripts.GiveBackReply, error) {
+	return luascripts.GiveBackReply{Head: s.head()}, nil
+}
+
+func testConfig() Config {
+	cfg := Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: luascripts.DefaultBounds()}
+	cfg.begin()
+	return cfg
+}
+
+// testServer is an edge without listeners; it ends with the test.
+func testServer(t testing.TB, cfg Config, store luascripts.Store) *Server {
+	t.Helper()
+	life, die := context.WithCancel(context.Background())
+	s := newServer(life, cfg, store, zerolog.Nop(), make([]byte, 32))
+	t.Cleanup(func() { die(); s.sales.running.Wait() })
+	return s
+}
+
+// buyer is a connection's context, used again and again as fasthttp does.
+func buyer(uri string) *fasthttp.RequestCtx {
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Request.SetRequestURI(uri)
+	ctx.Request.Header.SetRequestURI(uri)
+	return ctx
+}
+
+func (s *Server) serveOne(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Reset()
+	s.handle(ctx)
+}
+
+// The whole handler, won and lost. The Keeper works meanwhile: its few allocations are for hundreds of buys.
+func TestBuyAllocatesNothing(t *testing.T) {
+	const buys = 10_000 // fewer than the ring holds: here they come faster than any claim is settled
+	for name, stock := range map[string]uint64{"won": 1 << 30, "sold out": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := testServer(t, testConfig(), &shelf{left: stock})
+			ctx := buyer("/buy/ticket")
+			for range 2000 {
+				s.serveOne(ctx)
+			}
+			time.Sleep(100 * time.Millisecond)
+			if n := testing.AllocsPerRun(buys, func() { s.serveOne(ctx) }); n != 0 {
+				t.Errorf("%v allocations a buy", n)
+			}
+			won := s.sales.get([]byte("ticket")).tally.read(won)
+			if name == "won" && won < buys || name == "sold out" && won != 1 {
+				t.Errorf("%d won", won)
+			}
+		})
+	}
+}
+
+func BenchmarkBuy(b *testing.B) {
+	for name, stock := range map[string]uint64{"won": 1 << 30, "soldout": 1} {
+		b.Run(name, func(b *testing.B) {
+			s := testServer(b, testConfig(), &shelf{left: stock})
+			ctx := buyer("/buy/ticket")
+			for range 200 {
+				s.serveOne(ctx)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.serveOne(ctx)
+			}
+		})
+	}
+}

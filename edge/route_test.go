@@ -1,0 +1,106 @@
+package edge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+func embedded(t testing.TB, total uint64, hold time.Duration) *luascripts.Embedded {
+	t.Helper()
+	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: total, Hold: hold}); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func ask(s *Server, method, uri string) *fasthttp.RequestCtx {
+	ctx := buyer(uri)
+	ctx.Request.Header.SetMethod(method)
+	s.handle(ctx)
+	return ctx
+}
+
+func TestRoutes(t *testing.T) {
+	s := testServer(t, testConfig(), embedded(t, 100, 0))
+	for _, c := range []struct {
+		method, uri string
+		status      int
+		says        string
+	}{
+		{"GET", "/buy/ticket", 200, `"code":1,`}, {"POST", "/buy/ticket", 200, `"code":1,`},
+		{"GET", "/buy/ticket?n=2", 200, `"count":2`}, {"GET", "/buy/ticket?x=1", 200, `"code":1,`},
+		{"GET", "/buy/%74icket", 200, `"code":1,`}, {"GET", "http://host/buy/ticket", 200, `"code":1,`},
+		{"GET", "/buy/ticket?n=0", 400, "bad_n"}, {"GET", "/buy/ticket?n=-1", 400, "bad_n"}, {"GET", "/buy/ticket?n=", 400, "bad_n"},
+		{"GET", "/buy/ticket?n=1e9", 400, "bad_n"}, {"GET", "/buy/ticket?n=101", 400, "bad_n"}, {"GET", "/buy/ticket?n=01000", 400, "bad_n"},
+		{"GET", "/buy/other", 404, "no_such_sale"}, {"GET", "/buy/", 404, "no_such_sale"}, {"GET", "/buy/a/b", 404, "not_found"},
+		{"GET", "/buy/.x", 404, "no_such_sale"}, {"GET", "/other", 404, "not_found"}, {"GET", "/buy/{x}", 404, "no_such_sale"},
+		{"PUT", "/buy/ticket", 405, "method_not_allowed"}, {"HEAD", "/buy/ticket", 405, "method_not_allowed"},
+	} {
+		ctx := ask(s, c.method, c.uri)
+		if got := ctx.Response.StatusCode(); got != c.status || !strings.Contains(string(ctx.Response.Body()), c.says) {
+			t.Errorf("%s %s: %d %s", c.method, c.uri, got, ctx.Response.Body())
+		}
+		if c.status == 405 && string(ctx.Response.Header.Peek("Allow")) != "GET, POST" {
+			t.Errorf("%s: no Allow", c.method)
+		}
+	}
+}
+
+func TestWinSaysWhatItIs(t *testing.T) {
+	s := testServer(t, testConfig(), embedded(t, 1, time.Hour))
+	body := string(ask(s, "GET", "/buy/ticket").Response.Body())
+	before, rest, _ := strings.Cut(body, `"token":"`)
+	token, after, _ := strings.Cut(rest, `"`)
+	if before != `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":1,` {
+		t.Error(body)
+	}
+	got, err := s.signer.Parse([]byte(token))
+	if err != nil || got.Serial != 1 || got.Count != 1 || got.Birth != s.sales.get([]byte("ticket")).birth {
+		t.Errorf("%+v %v", got, err)
+	}
+	text := strings.TrimSuffix(strings.TrimPrefix(after, `,"expires_at":"`), `"}}`)
+	ends, err := time.Parse(time.RFC3339, text)
+	if left := time.Until(ends); err != nil || left > time.Hour || left < time.Hour-10*time.Second {
+		t.Errorf("%s: %v %v", text, left, err)
+	}
+	lost := ask(s, "GET", "/buy/ticket")
+	if string(lost.Response.Body()) != `{"code":-1,"msg":"已售罄"}` || string(lost.Response.Header.Peek("Retry-After")) != "1" {
+		t.Errorf("%s", &lost.Response)
+	}
+}
+
+func TestAckRedisWaitsForTheLedger(t *testing.T) {
+	cfg := testConfig()
+	cfg.Ack = AckRedis
+	store := embedded(t, 50, 0)
+	s := testServer(t, cfg, store)
+	for i := range 50 {
+		if body := ask(s, "GET", "/buy/ticket").Response.Body(); !strings.Contains(string(body), `"code":1,`) {
+			t.Fatalf("buy %d: %s", i, body)
+		}
+		if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Pending != uint64(i+1) {
+			t.Fatalf("told before the ledger had it: %d of %d", shown.Pending, i+1)
+		}
+	}
+}
+
+func FuzzRoute(f *testing.F) {
+	for _, uri := range []string{"/buy/ticket", "/buy/ticket?n=2", "/buy/%00", "/buy/..", "//buy/ticket", "/buy/ticket#x", "?", "/buy/a?n=%32&n=3"} {
+		f.Add("GET", uri)
+	}
+	cfg := testConfig()
+	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
+	s := testServer(f, cfg, store)
+	f.Fuzz(func(t *testing.T, method, uri string) {
+		status := ask(s, method, uri).Response.StatusCode()
+		if status < 400 || status >= 500 && status != 503 {
+			t.Errorf("%q %q: %d", method, uri, status)
+		}
+	})
+}
