@@ -16,7 +16,7 @@ import (
 // buy answers a buy of n units.
 func (s *Server) buy(ctx *fasthttp.RequestCtx, sale *Sale, n uint32) {
 	if v := sale.Verdict(); v != nil { // 99 of 100 requests of a spike end here
-		s.refuse(ctx, sale, v)
+		s.refuse(ctx, sale, v, n)
 		return
 	}
 	if s.cfg.Ack == AckEdge {
@@ -36,7 +36,11 @@ func (s *Server) win(ctx *fasthttp.RequestCtx, sale *Sale, sold *allotment.Sold)
 }
 
 // refuse tells a buyer why not.
-func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdict) {
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdict, n uint32) {
+	if v.Reason == allotment.Gone {
+		s.buyAnew(ctx, sale, n)
+		return
+	}
 	sale.tally.add(outcome(v.Reason))
 	s.decisions.note(sale, false)
 	if v.Reason == allotment.Refused {
@@ -58,16 +62,27 @@ const (
 func (s *Server) buySlowly(ctx *fasthttp.RequestCtx, sale *Sale, n uint32) {
 	if sale.waiting.Add(1) > maxWaiting {
 		sale.waiting.Add(-1)
-		s.refuse(ctx, sale, &allotment.Verdict{Reason: allotment.Undecided})
+		s.refuse(ctx, sale, busy, n)
 		return
 	}
 	defer sale.waiting.Add(-1)
 	sold, no := s.acquire(sale, n)
 	if no != nil {
-		s.refuse(ctx, sale, no)
+		s.refuse(ctx, sale, no, n)
 		return
 	}
 	s.win(ctx, sale, sold)
+}
+
+// buyAnew is for a sale that was removed, or made again, under this edge.
+func (s *Server) buyAnew(ctx *fasthttp.RequestCtx, old *Sale, n uint32) {
+	s.sales.drop(old)
+	sale, err := s.sales.find(s.life, old.name)
+	if err != nil {
+		s.unknown(ctx, err)
+		return
+	}
+	s.buy(ctx, sale, n)
 }
 
 var busy = &allotment.Verdict{Reason: allotment.Undecided}

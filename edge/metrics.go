@@ -39,8 +39,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	lost := c.s.sales.lost.Load()
 	for name, sale := range c.s.sales.all() {
-		for o := range outcomes {
-			counter(buysDesc, sale.tally.read(o), name, names[o])
+		for o, n := range names {
+			if n == "" {
+				continue
+			}
+			counter(buysDesc, sale.tally.read(outcome(o)), name, n)
 		}
 		v := sale.View()
 		for place, n := range map[string]uint64{"free": v.Free, "leased": v.Leased, "limbo": v.Limbo,
@@ -55,6 +58,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
 		lost += sale.Lost()
 	}
+	counter(buysDesc, c.s.unknownUndecided.Load(), "", names[undecided])
 	counter(lostDesc, lost)
 	counter(dropsDesc, c.s.decisions.drops())
 	ready := uint64(0)

@@ -18,7 +18,7 @@ const (
 	outcomes  = won + 1
 )
 
-// names are the outcome label of spike_buys_total.
+// names are the outcome label of spike_buys_total. Nobody hears Gone: such a buy is made anew.
 var names = [outcomes]string{
 	allotment.SoldOut: "sold_out", allotment.NoneNow: "none_now", allotment.Paused: "paused",
 	allotment.Unopened: "not_open", allotment.Closed: "closed", allotment.Undecided: "undecided",

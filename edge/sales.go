@@ -162,7 +162,7 @@ func (s *Sales) look(name string) (*Sale, error) {
 func (s *Sales) run(sale *Sale) {
 	defer s.running.Done()
 	err := sale.Run(s.life, s.cfg.Grace)
-	s.publish(func(m map[string]*Sale) { delete(m, sale.name) })
+	s.drop(sale)
 	s.lost.Add(sale.Lost())
 	switch {
 	case err != nil:
@@ -170,6 +170,15 @@ func (s *Sales) run(sale *Sale) {
 	case sale.Lost() > 0:
 		s.log.Error().Str("sale", sale.name).Uint64("claims_lost", sale.Lost()).Msg("buyers hold dead tokens")
 	}
+}
+
+// drop forgets a sale that has ended here, unless its name stands for another by now.
+func (s *Sales) drop(sale *Sale) {
+	s.publish(func(m map[string]*Sale) {
+		if m[sale.name] == sale {
+			delete(m, sale.name)
+		}
+	})
 }
 
 func (s *Sales) publish(change func(map[string]*Sale)) {

@@ -46,7 +46,7 @@ func CheckName(name string) error {
 	for _, c := range []byte(name) {
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 		if !letter && c != '_' && c != '-' && c != '.' {
-			return fmt.Errorf("%w: %q has a character that is none of a-z A-Z 0-9 _ - .", ErrName, name)
+			return fmt.Errorf("%w: %q has a character other than letters, digits and _-. in it", ErrName, name)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ package luascripts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -52,7 +53,8 @@ func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) H
 	got, err := onRedis()
 	if err != nil {
 		want, twinErr := onTwin(o.twin.head.Raw)
-		if twinErr == nil || twinErr.(*Refusal).Code != err.(*Refusal).Code {
+		var refused, twinRefused *Refusal
+		if !errors.As(err, &refused) || !errors.As(twinErr, &twinRefused) || refused.Code != twinRefused.Code {
 			o.t.Fatalf("%s: redis %v, twin %v %v", op, err, want, twinErr)
 		}
 		return got

@@ -145,8 +145,11 @@ func (f facts) judgeClock() Finding {
 	if skew < 0 {
 		skew, way = -skew, "behind"
 	}
-	said := fmt.Sprintf("redis' clock is %v %s ours, give or take %v", skew.Round(100*time.Microsecond), way,
-		(f.trip / 2).Round(10*time.Microsecond))
+	unsure := f.trip/2 + time.Microsecond
+	if skew <= unsure {
+		return OK("redis' clock agrees with ours to %v", unsure.Round(10*time.Microsecond))
+	}
+	said := fmt.Sprintf("redis' clock is %v %s ours", skew.Round(100*time.Microsecond), way)
 	switch {
 	case skew >= skewFailed:
 		return Fail("%s: sales open and holds end by it", said)

@@ -98,7 +98,7 @@ func (w *Wins) Findings() []Finding {
 	defer w.mu.Unlock()
 	var all []Finding
 	if len(w.twice) > 0 {
-		all = append(all, Fail("%s given twice: %s", plural(len(w.twice), "serial"), some(w.twice)))
+		all = append(all, Fail("%s of a serial somebody had already: %s", plural(len(w.twice), "win"), some(w.twice)))
 	}
 	for _, c := range []struct {
 		n    int64

@@ -29,8 +29,8 @@ func TestWins(t *testing.T) {
 	}{
 		{"none", []string{`{"code":-1,"msg":"已售罄"}`}, "ok   nobody won"},
 		{"three", []string{won(1, "a", ""), won(2, "b", ""), won(3, "c", future)}, "ok   3 wins: no serial twice, a token with each"},
-		{"twice", []string{won(1, "a", ""), won(1, "b", "")}, "FAIL 1 serial given twice: 1"},
-		{"twice within the hold", []string{won(1, "a", future), won(1, "b", future)}, "FAIL 1 serial given twice: 1"},
+		{"twice", []string{won(1, "a", ""), won(1, "b", "")}, "FAIL 1 win of a serial somebody had already: 1"},
+		{"twice within the hold", []string{won(1, "a", future), won(1, "b", future)}, "FAIL 1 win of a serial somebody had already: 1"},
 		{"again after the hold", []string{won(1, "a", past), won(1, "b", future)}, "ok   2 wins: no serial twice, a token with each"},
 		{"no token", []string{won(1, "", "")}, "FAIL 1 buyer won without a token"},
 		{"no serial", []string{`{"code":1,"data":{"token":"a"}}`}, "FAIL 1 buyer won without a serial"},

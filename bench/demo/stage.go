@@ -97,11 +97,8 @@ func (s *stage) fields(ctx context.Context) (total, sold string, err error) {
 }
 
 func (s *stage) openEdge(ctx, life context.Context, o Options, i, weight int) error {
-	e := &edgeProcess{name: fmt.Sprintf("edge-%d", i+1), weight: weight, addr: fmt.Sprintf("%s:%d", host, o.BasePort+i)}
+	e := &edgeProcess{name: fmt.Sprintf("edge-%d", i+1), weight: weight, addr: o.edgeAddr(i)}
 	e.log = filepath.Join(s.dir, e.name+".decisions")
-	if err := vacant(e.addr); err != nil {
-		return fmt.Errorf("%s: %w (--base-port chooses others)", e.name, err)
-	}
 	if err := os.Remove(e.log); err != nil && !os.IsNotExist(err) { // an edge appends
 		return fmt.Errorf("%s: %w", e.name, err)
 	}

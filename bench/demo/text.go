@@ -99,8 +99,8 @@ func (a *Account) writeSpeed(w io.Writer) {
 	r := a.Load
 	row("requests/s", "%s over %s", num(int64(r.PerSecond())), short(r.Elapsed))
 	l := r.Latency
-	row("latency", "p50 %s, p90 %s, p99 %s, p99.9 %s, max %s", short(l.P50), short(l.P90), short(l.P99), short(l.P999),
-		short(l.Max))
+	row("latency", "p50 %s, p90 %s, p99 %s, p99.9 %s", short(l.P50), short(l.P90), short(l.P99), short(l.P999))
+	row("slowest answer", "%s", short(l.Max))
 	if a.LastAt > 0 {
 		row("last unit sold", "%s after the first request", short(a.LastAt))
 	}

@@ -49,8 +49,15 @@ func vacant(addr string) error {
 	return fmt.Errorf("%w on %s: %w", edge.ErrListen, addr, err)
 }
 
-// front is where nginx will listen.
+func (o Options) edgeAddr(i int) string { return fmt.Sprintf("%s:%d", host, o.BasePort+i) }
+
+// front is where nginx will listen. The edges' ports must be free too, before anything is started.
 func (o Options) front() (string, error) {
+	for i := range weights {
+		if err := vacant(o.edgeAddr(i)); err != nil {
+			return "", fmt.Errorf("edge-%d: %w (--base-port chooses others)", i+1, err)
+		}
+	}
 	if o.Listen != "" {
 		return o.Listen, vacant(o.Listen)
 	}

@@ -14,9 +14,9 @@ import (
 // CheckCmd is a smoke test of a running edge, or of the nginx before it.
 type CheckCmd struct {
 	storeFlag
-	URL         string        `default:"http://127.0.0.1:3005/buy/ticket" placeholder:"URL" help:"The sale's address, at an edge or at nginx."`
-	Requests    int64         `default:"1000" placeholder:"N" help:"Buys. They are real: what they win is sold. 0: buy nothing, only look at what is there."`
-	Connections int           `default:"16" placeholder:"N" help:"Keep-alive connections."`
+	URL         string        `default:"http://127.0.0.1:3005/buy/ticket" help:"The sale's address, at an edge or at nginx."`
+	Requests    int64         `default:"1000" help:"Buys. They are real: what they win is sold. 0: buy nothing, only look at what is there."`
+	Connections int           `default:"16" help:"Keep-alive connections."`
 	P99         time.Duration `name:"p99" placeholder:"100ms" help:"Fail if the 99th percentile of the latency is over this."`
 	Allow503    bool          `name:"allow-503" help:"Only warn of answers that were undecided."`
 }

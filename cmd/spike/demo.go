@@ -16,10 +16,10 @@ import (
 
 // DemoCmd is the whole article on this machine.
 type DemoCmd struct {
-	Requests    int64  `default:"1000000" placeholder:"N" help:"Requests, each with a buyer of its own."`
-	Units       int64  `default:"10000" placeholder:"N" help:"Units there are."`
-	Connections int    `default:"256" placeholder:"N" help:"Keep-alive connections the requests come over."`
-	BasePort    int    `default:"3001" placeholder:"PORT" help:"The four edges listen on 127.0.0.1, on this port and the next three."`
+	Requests    int64  `default:"1000000" help:"Requests, each with a buyer of its own."`
+	Units       int64  `default:"10000" help:"Units there are."`
+	Connections int    `default:"256" help:"Keep-alive connections the requests come over."`
+	BasePort    int    `default:"3001" help:"The four edges listen on 127.0.0.1, on this port and the next three."`
 	Listen      string `placeholder:"ADDR" help:"nginx. Default: 127.0.0.1:8080, or a free port if that is busy."`
 	Out         string `type:"path" placeholder:"DIR" help:"Keep the report and all logs here. Default: keep them only if something is wrong."`
 }

@@ -154,10 +154,7 @@ func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
 		redis.hmset(t, "ticket", "500", "0")
 		won := 0
 		eventually(t, 5*time.Second, fmt.Sprintf("run %d sells 500", run), func() bool {
-			w, r := crowdAnyway(t, 1000, 8, edge.buyURL("ticket"))
-			if r.Errors > 0 {
-				t.Fatal(r)
-			}
+			w, _ := crowd(t, 1000, 8, edge.buyURL("ticket"))
 			won += len(w.owner)
 			return won == 500
 		})
@@ -298,9 +295,9 @@ func TestAdminSide(t *testing.T) {
 	if status, _, _ := get(t, "GET", "http://"+guarded.admin+"/metrics"); status != 401 {
 		t.Errorf("without its token: %d", status)
 	}
-	q, _ := http.NewRequest("GET", "http://"+guarded.admin+"/metrics", nil)
+	q, _ := http.NewRequest(http.MethodGet, "http://"+guarded.admin+"/metrics", nil)
 	q.Header.Set("Authorization", "Bearer s3cret")
-	if r, err := http.DefaultClient.Do(q); err != nil || r.StatusCode != 200 {
+	if r, err := http.DefaultClient.Do(q); err != nil || r.StatusCode != http.StatusOK {
 		t.Errorf("with it: %v %v", r, err)
 	}
 }

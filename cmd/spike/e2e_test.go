@@ -86,7 +86,7 @@ func startEdge(t testing.TB, args ...string) *testEdge {
 			return false
 		}
 		_ = r.Body.Close()
-		return r.StatusCode == 200
+		return r.StatusCode == http.StatusOK
 	})
 	return e
 }
@@ -136,15 +136,6 @@ func get(t testing.TB, method, url string) (status int, header http.Header, body
 		t.Fatal(err)
 	}
 	return r.StatusCode, r.Header, string(b)
-}
-
-// won is a winner's answer.
-type wonAnswer struct {
-	Code int
-	Data struct {
-		Sale, Token, ExpiresAt string
-		Serial, Count          uint32
-	}
 }
 
 // winners collects serials from answers, and notices one that comes twice.
@@ -232,7 +223,7 @@ func (r redisServer) hmset(t testing.TB, sale, total, sold string) {
 
 func (r redisServer) do(t testing.TB, words ...string) rueidis.RedisResult {
 	t.Helper()
-	res := r.Client.Do(context.Background(), r.B().Arbitrary(words...).Build())
+	res := r.Do(context.Background(), r.B().Arbitrary(words...).Build())
 	if err := res.Error(); err != nil && !rueidis.IsRedisNil(err) {
 		t.Fatalf("%v: %v", words, err)
 	}

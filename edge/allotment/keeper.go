@@ -32,6 +32,9 @@ const (
 	pollDone   = time.Second            // looking at a sale that is over
 	retryFirst = 50 * time.Millisecond  // asking again for units that others hold
 	idleAfter  = 10 * time.Second       // without buys: everything back, no more calls
+	glance     = 100 * time.Millisecond // how often "none left" is thought over, without a call
+	answers    = 8_000                  // after so many of them the sale is looked at, at the next glance
+	lull       = 300 * time.Millisecond // without buys: the next buyer waits for a look instead of hearing old news
 )
 
 // Keeper is the step function. It owns the Stock's supply, the Ring's far end, the leases and the verdict.
@@ -71,6 +74,8 @@ type Keeper struct {
 	hungry   bool // a buyer found nothing since the last lease call
 	lastBuy  Instant
 	buys     uint64
+	lastPoll Instant // when the newest look was asked for, and how many buys had been answered then
+	buysThen uint64
 	stopping bool
 }
 
@@ -122,6 +127,7 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 	k.measure()
 	k.read()
 	k.rest()
+	k.doubtVerdict()
 	calls := k.plan()
 	k.settleVerdict()
 	return calls
@@ -144,7 +150,7 @@ func (k *Keeper) plan() (calls []any) {
 		calls = append(calls, luascripts.GiveBackRequest{Party: k.party(), Parts: slices.Clone(k.back[:k.backSent])})
 	}
 	if k.polls() && !k.now.Before(k.nextPoll) {
-		k.renewing = true
+		k.renewing, k.lastPoll, k.buysThen = true, k.now, k.buys
 		calls = append(calls, k.renewal())
 	}
 	if k.wantsLease() && !k.now.Before(k.nextLease) {
@@ -186,6 +192,17 @@ func (k *Keeper) rest() {
 	}
 }
 
+// doubtVerdict thinks "none left" over: a sale may be filled, or made anew, at any time.
+func (k *Keeper) doubtVerdict() {
+	switch {
+	case !k.barren:
+	case k.now.Sub(k.lastBuy) >= lull:
+		k.barren = false
+	case k.buys-k.buysThen >= answers && k.now.Sub(k.lastPoll) >= glance:
+		k.nextPoll = k.now
+	}
+}
+
 // polls says whether renew calls go on, from nextPoll.
 func (k *Keeper) polls() bool { return k.known && !k.renewing }
 
@@ -211,6 +228,7 @@ func (k *Keeper) Next() Instant {
 	}
 	earliest(k.polls(), k.nextPoll)
 	earliest(k.wantsLease(), k.nextLease)
+	earliest(k.barren, k.now.Add(glance))
 	earliest(len(k.batch) > 0 && !k.settling, k.nextSettle)
 	earliest(len(k.back) > 0 && !k.backing, k.nextBack)
 	earliest(k.newClaim && len(k.batch) == 0, k.sinceNew.Add(linger))
@@ -244,7 +262,7 @@ func (k *Keeper) abandon() {
 	}
 	k.batch = nil
 	k.a.ring.free()
-	k.a.verdict.Store(&Verdict{Reason: Undecided})
+	k.a.verdict.Store(&Verdict{Reason: Gone})
 	k.a.announce()
 }
 

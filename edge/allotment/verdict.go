@@ -14,6 +14,7 @@ const (
 	Closed                  //
 	Undecided               // the store does not answer
 	Refused                 // the sale makes no sense, or was changed by hand
+	Gone                    // this allotment has ended: ask for the sale anew
 	Reasons                 // how many there are
 )
 

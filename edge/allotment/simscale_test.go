@@ -1,0 +1,5 @@
+//go:build !race
+
+package allotment
+
+const defaultSeeds = 1500

@@ -1,0 +1,17 @@
+// Package luascripts is the common truth: the ledger of a sale, as Lua scripts on Redis (the article's hash among its
+// keys) and as their twin in Go. It is the only room that talks to Redis.
+//
+// Each script has its contract on top; common.lua is put in front of all. The twin says the same in Go with no clock and
+// no I/O: it is the embedded store, the scripts' oracle in tests, and a simulator's Redis. TestScriptsAndTwinAgree
+// holds the two to every reply and the whole audit.
+//
+// What holds after every script (DESIGN's state table gives the rows):
+//
+//   - free, what is left of leases (leased or limbo), and the owned (pending or confirmed) are disjoint and cover
+//     1..total. Each is counted on its own, never by subtraction; Audit counts the things beside the counters.
+//   - Fences only grow. A serial comes to a buyer under the fence of the lease it was in, once (I3).
+//   - Ledger time never gains more than Bounds.Step between two scripts: a jump of Redis' clock ends no lease early.
+//   - The hash is the ledger's mirror: ticket_sold_nums = pending + confirmed. A hash changed by hand in any way but a
+//     raised total stops grants and is named; what was sold already is settled all the same.
+//   - A script validates first and writes last; each may be sent again after a lost reply.
+package luascripts
