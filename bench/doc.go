@@ -11,6 +11,8 @@
 //	compare    the scenarios, the line-up, the rounds
 //	profile    CPU, mutex, block and heap profiles of a live edge
 //	report     the text, Markdown, JSON and SVG of a run
+//	demo       the whole article on one machine, and its account
+//	check      a bounded crowd against a running edge, held to its promises
 //
 // Only ratios from one run mean anything: two servers are compared by what they cost within the
 // same few seconds on the same machine. Targets are printed beside what was measured, never asserted.

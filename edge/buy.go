@@ -54,7 +54,8 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdi
 const (
 	maxDeducting = 64                     // buys of a sale that wait in Deduct
 	maxWaiting   = 4096                   // buys of a sale that wait for a lease
-	patience     = 500 * time.Millisecond // how long one waits for a lease before it tries Deduct
+	patience     = 250 * time.Millisecond // how long one waits for a lease before it looks whether one is on its way
+	maxPatience  = 12                     // and how often, before nobody knows: 3 s
 	settleWait   = 2 * time.Second        // how long a buy waits for the ledger's word (--ack redis)
 )
 
@@ -89,9 +90,9 @@ var busy = &allotment.Verdict{Reason: allotment.Undecided}
 
 // acquire gets n units or the reason why not.
 func (s *Server) acquire(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verdict) {
-	enough := time.NewTimer(patience)
-	defer enough.Stop()
-	for {
+	clock := time.NewTicker(patience)
+	defer clock.Stop()
+	for waited := 0; waited < maxPatience; {
 		changed := sale.Changed()
 		if v := sale.Verdict(); v != nil {
 			return nil, v
@@ -106,18 +107,23 @@ func (s *Server) acquire(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verd
 			continue
 		case allotment.Empty:
 		}
-		if n > 1 && !sale.IsEmpty() { // units, but not enough in a row
-			return s.deduct(sale, n)
+		scattered := n > 1 && !sale.IsEmpty() // units, but not enough in a row
+		stuck := waited > 0 && !sale.Leasing()
+		if scattered || stuck {
+			if sold, no, tried := s.deduct(sale, n); tried {
+				return sold, no
+			}
 		}
 		sale.Hungry()
 		select {
 		case <-changed:
-		case <-enough.C:
-			return s.deduct(sale, n)
+		case <-clock.C:
+			waited++
 		case <-s.life.Done():
 			return nil, busy
 		}
 	}
+	return nil, busy
 }
 
 // take is Take; under --ack redis it waits for the ledger's word.
@@ -140,28 +146,28 @@ func (s *Server) take(sale *Sale, n uint32) (allotment.Sold, allotment.Outcome) 
 	}
 }
 
-// deduct is the article's way: one buy, straight on the hash.
-func (s *Server) deduct(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verdict) {
+// deduct is the article's way: one buy, straight on the hash. Not tried: enough others are at it.
+func (s *Server) deduct(sale *Sale, n uint32) (sold *allotment.Sold, no *allotment.Verdict, tried bool) {
 	select {
 	case sale.deducting <- struct{}{}:
 		defer func() { <-sale.deducting }()
 	default:
-		return nil, busy
+		return nil, nil, false
 	}
 	reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, luascripts.DeductRequest{
 		Party: luascripts.Party{Birth: sale.birth}, N: n, Nonce: newNonce()})
 	if err != nil {
 		s.log.Warn().Err(err).Str("sale", sale.name).Msg("deduct")
-		return nil, busy
+		return nil, busy, true
 	}
 	if reply.Claim.Serial == 0 {
 		if n > 1 {
 			sale.Scraps()
 		}
-		return nil, shortage(reply.Head)
+		return nil, shortage(reply.Head), true
 	}
 	left := reply.Claim.Expiry - reply.Now
-	return &allotment.Sold{Claim: reply.Claim, Until: time.Now().UnixMicro() + left}, nil
+	return &allotment.Sold{Claim: reply.Claim, Until: time.Now().UnixMicro() + left}, nil, true
 }
 
 // shortage is what a Deduct that found too little says.

@@ -86,7 +86,7 @@ func (a *Account) find(f ...check.Finding) { a.Findings = append(a.Findings, f..
 // judge compares the four sides.
 func (a *Account) judge(c *crowd) {
 	a.find(a.judgeSold(c.want), a.judgeHighest(c.wins.Highest()))
-	a.find(slices.Concat(c.wins.Findings(), check.Transport(a.Load), check.Statuses(a.Load, false))...)
+	a.find(slices.Concat(c.wins.Findings(), check.Transport(a.Load), check.Statuses(a.Load, true))...)
 	a.find(a.judgeEdges()...)
 	a.find(a.judgeHash(), a.judgeAudit())
 	for _, v := range a.Audit.Violations {

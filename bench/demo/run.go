@@ -28,7 +28,7 @@ func Run(ctx context.Context, o Options) (*Account, error) {
 		return nil, err
 	}
 	a, err := s.play(ctx, o, nginxPath)
-	if err == nil && o.Out != "" {
+	if err == nil && (o.Out != "" || !a.Passed()) {
 		err = a.save()
 	}
 	if o.Out == "" && (err != nil || a.Passed()) {

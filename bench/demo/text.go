@@ -158,9 +158,11 @@ func (a *Account) writeFindings(w io.Writer) {
 		verdict = "It is NOT right: see above."
 	}
 	fmt.Fprintf(w, "\n%s\n", verdict)
-	if a.Dir != "" {
-		fmt.Fprintf(w, "logs: %s\n", a.Dir)
+	if a.Dir == "" {
+		fmt.Fprintln(w, "The logs are gone; --out DIR keeps them.")
+		return
 	}
+	fmt.Fprintf(w, "logs: %s\n", a.Dir)
 }
 
 func title(w io.Writer, text string) { fmt.Fprintf(w, "\n%s\n%s\n", text, strings.Repeat("-", width)) }

@@ -76,10 +76,11 @@ func demoProgress(o *demo.Options) (finish func()) {
 		return func() {}
 	}
 	bar := progressbar.NewOptions64(o.Requests, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30))
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(20))
 	o.ProgressEvery = 100 * time.Millisecond
 	o.OnProgress = func(p demo.Progress) {
-		bar.Describe(fmt.Sprintf("%9s/s %9s sold", check.Number(int64(p.PerSecond)), check.Number(p.Sold)))
+		bar.Describe(fmt.Sprintf("%s requests, %s/s, %s sold", check.Number(p.Done), check.Number(int64(p.PerSecond)),
+			check.Number(p.Sold)))
 		_ = bar.Set64(p.Done)
 	}
 	return func() { _ = bar.Finish() }

@@ -32,6 +32,7 @@ type Allotment struct {
 	lost    atomic.Uint64
 	changed atomic.Pointer[chan struct{}] // closed at the Keeper's next change
 	hungry  atomic.Bool                   // a buyer found nothing
+	leasing atomic.Bool                   // a lease call is under way
 	scraps  atomic.Bool                   // a buyer found units, but not enough in a row
 	resting atomic.Bool                   // the Keeper sleeps: a claim must wake it
 	nudge   chan struct{}                 // cap 1
@@ -112,6 +113,9 @@ func (a *Allotment) Claims() uint64 { return a.ring.taken() }
 
 // Lost is how many claims the ledger refused: their buyers hold dead tokens.
 func (a *Allotment) Lost() uint64 { return a.lost.Load() }
+
+// Leasing says that units may be on their way.
+func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 
 // Hungry tells the Keeper that a buyer found nothing.
 func (a *Allotment) Hungry() {

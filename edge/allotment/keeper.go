@@ -25,7 +25,7 @@ const (
 	early      = 100 * time.Millisecond // and the next is asked for this long before it is sold
 	firstWant  = 64                     // while no rate is known
 	maxWant    = 1 << 22                //
-	linger     = 20 * time.Millisecond  // how long a claim waits for company
+	linger     = 40 * time.Millisecond  // how long a claim waits for company
 	maxBatch   = 512                    // claims in a settle call: about 2 ms of Redis
 	maxParts   = 512                    // ranges in a give-back call
 	pollBusy   = 500 * time.Millisecond // renewing, and looking at the sale: ledger time needs it this often (J)
@@ -82,11 +82,11 @@ type Keeper struct {
 // holding is a lease of ours, and what of it the ledger does not know yet.
 type holding struct {
 	*Lease
-	ranges   luascripts.Ranges // as granted
-	rem      uint64            // units neither settled nor given back
-	parked   luascripts.Ranges // out of the Stock, because the term is over and may yet be renewed
-	lapsed   bool
-	retiring bool // not to be renewed: a serial of it is in doubt
+	ranges  luascripts.Ranges // as granted
+	rem     uint64            // units neither settled nor given back
+	parked  luascripts.Ranges // out of the Stock, because the term is over and may yet be renewed
+	lapsed  bool
+	doubted uint64 // units of rem that a taker dropped, because nobody could say under which lease they were
 }
 
 func newKeeper(cfg Config, a *Allotment) *Keeper {
@@ -154,12 +154,19 @@ func (k *Keeper) plan() (calls []any) {
 		calls = append(calls, k.renewal())
 	}
 	if k.wantsLease() && !k.now.Before(k.nextLease) {
-		k.leasing, k.hungry = true, false
+		k.setLeasing(true)
+		k.hungry = false
 		k.request++
 		calls = append(calls, luascripts.LeaseRequest{Party: k.party(), Request: k.request, Want: k.want(),
 			Term: k.cfg.Term, Hungry: k.a.stock.Empty()})
 	}
 	return calls
+}
+
+// setLeasing notes that a lease call is under way, or is not; buyers look too.
+func (k *Keeper) setLeasing(on bool) {
+	k.leasing = on
+	k.a.leasing.Store(on)
 }
 
 func (k *Keeper) party() luascripts.Party {
@@ -171,10 +178,8 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 	if k.leasing {
 		q.Awaited = k.request
 	}
-	for fence, h := range k.leases {
-		if !h.retiring {
-			q.Fences = append(q.Fences, fence)
-		}
+	for fence := range k.leases {
+		q.Fences = append(q.Fences, fence)
 	}
 	return q
 }

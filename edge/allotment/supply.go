@@ -18,7 +18,7 @@ func (k *Keeper) answer(e Answer) {
 	failed := e.Err != nil
 	switch q := e.Call.(type) {
 	case luascripts.LeaseRequest:
-		k.leasing = false
+		k.setLeasing(false)
 		k.leased(e, failed)
 	case luascripts.RenewRequest:
 		k.renewing = false
@@ -131,9 +131,8 @@ func (k *Keeper) term(sent Instant, h luascripts.Head, deadline int64) *Term {
 }
 
 func (k *Keeper) publish(t *Table) {
-	old := k.a.table.Load()
+	k.a.table.Load().replaced.Store(k.now.Mono) // first: a taker who sees t must find the time on the old one
 	k.a.table.Store(t)
-	old.replaced.Store(k.now.Mono)
 }
 
 // lapse takes the serials of leases whose time to sell is over out of the Stock.
@@ -180,11 +179,6 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 			k.revive(h)
 		}
 	}
-	for _, h := range k.leases {
-		if h.retiring && h.lapsed && reply.Now > h.term.Load().deadline+h.hold {
-			k.drop(h)
-		}
-	}
 }
 
 // revive puts a lapsed lease's units back on sale: they never left the lease.
@@ -196,7 +190,7 @@ func (k *Keeper) revive(h *holding) {
 	if len(h.parked) > 0 {
 		k.publish(k.a.table.Load().with(h.Lease, h.parked))
 		k.fill(h.parked)
-		h.ranges, h.parked = h.parked, nil
+		h.parked = nil
 	}
 }
 
@@ -209,37 +203,38 @@ func (k *Keeper) drop(h *holding) {
 
 // resolved counts units of a lease that the ledger has heard of.
 func (k *Keeper) resolved(fence uint64, n uint64) {
-	h := k.leases[fence]
-	if h == nil {
-		return
-	}
-	h.rem -= min(h.rem, n)
-	if h.rem == 0 {
-		delete(k.leases, fence)
-		if !h.lapsed {
-			t := k.a.table.Load().without(h.Lease)
-			k.publish(t)
-		}
+	if h := k.leases[fence]; h != nil {
+		h.rem -= min(h.rem, n)
+		k.endIfDone(h)
 	}
 }
 
-// retire gives up a lease of which a serial is in doubt: the rest goes back, the serial when its time is over.
+// endIfDone lets a lease go of which nothing is left but what is in doubt. The next renewal does not name it, and what
+// the ledger still has of it goes free: nobody was promised that.
+func (k *Keeper) endIfDone(h *holding) {
+	if h.rem > h.doubted {
+		return
+	}
+	delete(k.leases, h.fence)
+	if !h.lapsed {
+		k.publish(k.a.table.Load().without(h.Lease))
+	}
+}
+
+// retire ends every lease that once held serials in doubt: what of it is here goes back, its claims are settled, and
+// only then is it let go.
 func (k *Keeper) retire(units shard.Range) {
 	for _, h := range k.leases {
-		holds := slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End })
-		if !holds || h.retiring {
+		if !slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End }) {
 			continue
 		}
-		h.retiring = true
-		for _, r := range h.ranges {
-			for _, got := range k.a.stock.Withdraw(r) {
-				if k.a.table.Load().find(got.Start) == h.Lease {
-					k.giveBackOf(h, luascripts.Ranges{got})
-				} else {
-					k.a.stock.Fill(got)
-				}
-			}
+		h.doubted += uint64(units.Len())
+		if !h.lapsed {
+			k.withdraw(h)
 		}
+		k.giveBackOf(h, h.parked)
+		h.parked = nil
+		k.endIfDone(h)
 	}
 }
 
