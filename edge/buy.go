@@ -108,13 +108,12 @@ func (s *Server) acquire(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verd
 		case allotment.Empty:
 		}
 		scattered := n > 1 && !sale.IsEmpty() // units, but not enough in a row
-		stuck := waited > 0 && !sale.Leasing()
-		if scattered || stuck {
+		if (scattered || waited > 0) && !sale.Leasing() {
 			if sold, no, tried := s.deduct(sale, n); tried {
 				return sold, no
 			}
 		}
-		sale.Hungry()
+		sale.Hungry(n)
 		select {
 		case <-changed:
 		case <-clock.C:
@@ -155,7 +154,8 @@ func (s *Server) deduct(sale *Sale, n uint32) (sold *allotment.Sold, no *allotme
 		return nil, nil, false
 	}
 	reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, luascripts.DeductRequest{
-		Party: luascripts.Party{Birth: sale.birth}, N: n, Nonce: newNonce()})
+		Party: luascripts.Party{Birth: sale.birth}, N: n, Nonce: newNonce(),
+		Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()})
 	if err != nil {
 		s.log.Warn().Err(err).Str("sale", sale.name).Msg("deduct")
 		return nil, busy, true

@@ -32,7 +32,7 @@ func openDecisions(file string) (*decisions, error) {
 	if file != "-" {
 		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
-			return nil, fmt.Errorf("decision log: %w", err)
+			return nil, fmt.Errorf("%w: decision log: %w", ErrConfig, err)
 		}
 		out = f
 	}

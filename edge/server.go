@@ -42,6 +42,9 @@ type Server struct {
 	unknownUndecided atomic.Uint64
 }
 
+// ErrConfig is a setting that cannot be used.
+var ErrConfig = errors.New("configuration")
+
 // ErrListen says that an address cannot be listened on.
 var ErrListen = errors.New("cannot listen")
 

@@ -18,6 +18,7 @@ type Audit struct {
 	Pending    uint64   `json:"pending"`
 	Confirmed  uint64   `json:"confirmed"`
 	OK         bool     `json:"ok"`
+	Census     bool     `json:"census"` // every owner was looked at; else the sale moved, and they are as booked
 	Violations []string `json:"violations"`
 }
 
@@ -55,7 +56,7 @@ func (h holdings) audit(sale string) Audit {
 		}
 	}
 	if h.census != nil {
-		a.Pending, a.Confirmed = h.census.pending, h.census.confirmed+h.prior
+		a.Census, a.Pending, a.Confirmed = true, h.census.pending, h.census.confirmed+h.prior
 	}
 	a.compare(h)
 	a.overlaps(h)

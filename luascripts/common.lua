@@ -36,6 +36,7 @@ local function whole(text, field)
   local n = tonumber(text)
   if n < 0 then return nil, field .. ' is negative' end
   if n > MOST then return nil, field .. ' is more than ' .. int(MOST) end
+  if text ~= int(n) then return nil, field .. ' is not a plain whole number' end
   return n
 end
 
@@ -191,7 +192,8 @@ local function head(instance)
 end
 
 local function sold_by(n)
-  if n ~= 0 then redis.call('HINCRBY', HASH, 'ticket_sold_nums', int(n)) end
+  -- The mirror alone may fail, where a hand has spoilt it: the ledger is the truth, and foreign() will name it.
+  if n ~= 0 then redis.pcall('HINCRBY', HASH, 'ticket_sold_nums', int(n)) end
 end
 
 -- each_part calls a variadic command with as many arguments at a time as Lua's stack takes.
@@ -222,17 +224,19 @@ local function lease_read(fence)
     limbo = limbo == '1', rem = rem}
 end
 
+-- Instances: field id of INSTANCES is 'batch asked fences node'; the node's name comes last, it may hold anything.
+
 local function instance_read(inst)
   local text = redis.call('HGET', INSTANCES, inst)
-  local node, seq, asked, list = string.match(text or '', '^(%S+) (%d+) (%d+) (%S*)$')
+  local seq, asked, list, node = string.match(text or '', '^(%d+) (%d+) (%S*) (.*)$')
   local fences = {}
   for f in string.gmatch(list or '', '%d+') do fences[#fences + 1] = f end
   return {id = inst, node = node or '-', seq = tonumber(seq or 0), asked = tonumber(asked or 0), fences = fences}
 end
 
 local function instance_write(i)
-  redis.call('HSET', INSTANCES, i.id, i.node .. ' ' .. int(i.seq) .. ' ' .. int(i.asked) .. ' ' ..
-    table.concat(i.fences, ','))
+  redis.call('HSET', INSTANCES, i.id, int(i.seq) .. ' ' .. int(i.asked) .. ' ' .. table.concat(i.fences, ',') ..
+    ' ' .. i.node)
 end
 
 local function lease_end(lease)

@@ -39,7 +39,7 @@ local function fair_part()
   local active = 0
   local all = redis.call('HGETALL', INSTANCES)
   for k = 1, #all, 2 do
-    local asked, fences = string.match(all[k + 1], '^%S+ %d+ (%d+) (%S*)$')
+    local asked, fences = string.match(all[k + 1], '^%d+ (%d+) (%S*) ')
     asked = tonumber(asked)
     if all[k] ~= instance then
       if asked > L.now - ACTIVE then

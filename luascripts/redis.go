@@ -151,9 +151,12 @@ func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (Settl
 	if err != nil {
 		return SettleReply{}, err
 	}
-	out := SettleReply{Head: h}
-	for _, v := range rd.ints(1) {
-		out.Verdicts = append(out.Verdicts, Verdict(v))
+	out := SettleReply{Head: h, Verdicts: make([]Verdict, len(q.Claims))} // Kept, but for those named
+	odd := rd.ints(1)
+	for k := 0; k+1 < len(odd); k += 2 {
+		if i := odd[k]; i >= 0 && i < int64(len(q.Claims)) {
+			out.Verdicts[i] = Verdict(odd[k+1])
+		}
 	}
 	return out, r.down(rd.err)
 }
@@ -161,7 +164,7 @@ func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (Settl
 // Deduct runs deduct.lua.
 func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (DeductReply, error) {
 	h, rd, err := r.run(ctx, r.scripts.deduct, sale, []string{birthArg(q.Birth), num(q.N), num(q.Nonce),
-		string(q.Buyer[:])})
+		string(q.Buyer[:]), num(q.Latest)})
 	if err != nil {
 		return DeductReply{}, err
 	}

@@ -14,6 +14,7 @@ var (
 	ErrBirth   = errors.New("another sale by now")   // what the caller holds belongs to a sale that is gone
 	ErrExists  = errors.New("sale exists")           //
 	ErrClosed  = errors.New("sale is closed")        // for good
+	ErrLate    = errors.New("too late")              // nobody waited any more: nothing was done
 	ErrTooMany = errors.New("too many units")        //
 	ErrName    = errors.New("not a name for a sale") //
 	ErrDown    = errors.New("store does not answer") // nothing is known of what became of the call
@@ -21,7 +22,7 @@ var (
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
-	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany,
+	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate,
 }
 
 // Refusal is a script's "no": it has written nothing the caller asked for.

@@ -173,6 +173,8 @@ type DeductRequest struct {
 	N     uint32
 	Nonce uint64 // at most 2^53
 	Buyer Buyer
+
+	Latest int64 // by the store's clock: not to be executed later; 0: at any time
 }
 
 // DeductReply has serial 0 when there were not N units in a row.

@@ -377,6 +377,9 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return DeductReply{}, err
 	}
+	if q.Latest > 0 && raw > q.Latest {
+		return DeductReply{}, &Refusal{Code: "LATE", Why: "nobody waits for this buy any more"}
+	}
 	t.sweep()
 	var out DeductReply
 	if t.state() == Open {

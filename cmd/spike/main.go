@@ -83,7 +83,7 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {nginx.ErrTopology, exitUsage},
+		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -138,7 +139,11 @@ func (c *SaleAddCmd) Run(ctx context.Context) error {
 	if c.RequestID == "" {
 		c.RequestID = rand.Text()
 	}
-	return c.change(ctx, luascripts.ChangeRequest{Request: c.RequestID, Add: c.N})
+	err := c.change(ctx, luascripts.ChangeRequest{Request: c.RequestID, Add: c.N})
+	if errors.Is(err, luascripts.ErrDown) {
+		return fmt.Errorf("%w; nobody knows whether it was done: say it again with --request-id %s", err, c.RequestID)
+	}
+	return err
 }
 
 func (a saleArg) change(ctx context.Context, q luascripts.ChangeRequest) error {
@@ -177,7 +182,7 @@ func (c *SaleCloseCmd) Run(ctx context.Context) error {
 // SaleRemoveCmd deletes a sale.
 type SaleRemoveCmd struct {
 	saleArg
-	Yes bool `help:"Really."`
+	Yes bool `env:"-" help:"Really."`
 }
 
 // Run deletes it, if really.

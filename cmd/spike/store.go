@@ -51,31 +51,21 @@ func redisOptions(addr string) (rueidis.ClientOption, error) {
 func seeds(list string) (rueidis.ClientOption, error) {
 	addrs := strings.Split(list, ",")
 	for _, a := range addrs {
-		if _, _, err := net.SplitHostPort(a); err != nil {
-			return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: %w", errUsage, err)
+		if _, _, err := net.SplitHostPort(a); err != nil || strings.Contains(a, "@") { // not repeated: a password may be in it
+			return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: not HOST:PORT[,HOST:PORT...]", errUsage)
 		}
 	}
 	return rueidis.ClientOption{InitAddress: addrs}, nil
 }
 
 func sentinel(rest string) (rueidis.ClientOption, error) {
-	user, rest := cutUser(rest)
-	hosts, master, ok := strings.Cut(rest, "/")
-	if !ok || master == "" {
-		return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: redis+sentinel://H:P[,H:P...]/MASTER names no master", errUsage)
+	u, err := url.Parse("redis://" + strings.ReplaceAll(rest, ",", "+")) // one host, as far as url is concerned
+	if err != nil || strings.Trim(u.Path, "/") == "" {
+		return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: not redis+sentinel://[USER:PASS@]H:P[,H:P...]/MASTER", errUsage)
 	}
-	o, err := seeds(hosts)
-	o.Sentinel = rueidis.SentinelOption{MasterSet: master}
-	o.Username = user.Username()
-	o.Password, _ = user.Password()
+	o, err := seeds(strings.ReplaceAll(u.Host, "+", ","))
+	o.Sentinel = rueidis.SentinelOption{MasterSet: strings.Trim(u.Path, "/")}
+	o.Username = u.User.Username()
+	o.Password, _ = u.User.Password()
 	return o, err
-}
-
-func cutUser(rest string) (*url.Userinfo, string) {
-	info, hosts, ok := strings.Cut(rest, "@")
-	if !ok {
-		return url.User(""), rest
-	}
-	name, pass, _ := strings.Cut(info, ":")
-	return url.UserPassword(name, pass), hosts
 }

@@ -29,9 +29,10 @@ type Allotment struct {
 	table   atomic.Pointer[Table]
 	verdict atomic.Pointer[Verdict]
 	view    atomic.Pointer[luascripts.Head]
+	ahead   atomic.Int64 // the store's clock minus our monotonic one, microseconds
 	lost    atomic.Uint64
 	changed atomic.Pointer[chan struct{}] // closed at the Keeper's next change
-	hungry  atomic.Bool                   // a buyer found nothing
+	hungry  atomic.Uint32                 // buyers found too little: the most that one asked for
 	leasing atomic.Bool                   // a lease call is under way
 	scraps  atomic.Bool                   // a buyer found units, but not enough in a row
 	resting atomic.Bool                   // the Keeper sleeps: a claim must wake it
@@ -84,7 +85,7 @@ func (a *Allotment) take(n uint32, p place) (s Sold, k kind, outcome Outcome) {
 	lease := table.find(serial)
 	now := a.clock()
 	s.Claim = luascripts.Claim{Serial: serial, Count: n, Nonce: p.nonce()}
-	if lease == nil || table != before && now.Mono-before.replaced.Load() >= a.margin {
+	if lease == nil || table != before && lease != before.find(serial) && now.Mono-before.replaced.Load() >= a.margin {
 		return s, doubt, Again
 	}
 	s.Fence = lease.fence
@@ -105,6 +106,9 @@ func (a *Allotment) IsEmpty() bool { return a.stock.Empty() }
 // View is the sale as of the newest look at the ledger.
 func (a *Allotment) View() luascripts.Head { return *a.view.Load() }
 
+// StoreTime is about what the store's clock says now, in microseconds: at most a round trip fast.
+func (a *Allotment) StoreTime() int64 { return a.ahead.Load() + a.clock().Mono/1000 }
+
 // Stock is how many units are here; a weak count.
 func (a *Allotment) Stock() uint64 { return a.stock.Len() }
 
@@ -117,10 +121,17 @@ func (a *Allotment) Lost() uint64 { return a.lost.Load() }
 // Leasing says that units may be on their way.
 func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 
-// Hungry tells the Keeper that a buyer found nothing.
-func (a *Allotment) Hungry() {
-	if !a.hungry.Load() && a.hungry.CompareAndSwap(false, true) {
-		a.wake()
+// Hungry tells the Keeper that a buyer of n found too little.
+func (a *Allotment) Hungry(n uint32) {
+	for {
+		most := a.hungry.Load()
+		if most >= n {
+			return
+		}
+		if a.hungry.CompareAndSwap(most, n) {
+			a.wake()
+			return
+		}
 	}
 }
 

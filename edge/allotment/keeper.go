@@ -44,8 +44,7 @@ type Keeper struct {
 	now Instant // of the step under way
 
 	leases    map[uint64]*holding
-	withdrawn Instant // when units of a lapsed lease last left the Stock
-	everLost  bool    //
+	withdrawn []withdrawal // lately
 
 	view    luascripts.Head // the sale as of the newest reply
 	known   bool            // there was one
@@ -71,12 +70,20 @@ type Keeper struct {
 	retry                                                 time.Duration
 
 	rate     rate
-	hungry   bool // a buyer found nothing since the last lease call
+	modest   Instant // until then, having given units back, we lease no more than buyers need at once
+	hungry   bool    // a buyer found too little since the last lease call
+	most     uint64  // units that one buyer asked for in vain, of late
 	lastBuy  Instant
 	buys     uint64
 	lastPoll Instant // when the newest look was asked for, and how many buys had been answered then
 	buysThen uint64
 	stopping bool
+}
+
+// withdrawal is serials that left the Stock because their lease lapsed: a taker may still have one in hand.
+type withdrawal struct {
+	at     Instant
+	ranges luascripts.Ranges
 }
 
 // holding is a lease of ours, and what of it the ledger does not know yet.
@@ -86,7 +93,8 @@ type holding struct {
 	rem     uint64            // units neither settled nor given back
 	parked  luascripts.Ranges // out of the Stock, because the term is over and may yet be renewed
 	lapsed  bool
-	doubted uint64 // units of rem that a taker dropped, because nobody could say under which lease they were
+	req     uint64 // the request it was granted to
+	doubted bool   // a serial of it was dropped by a taker: let it run out
 }
 
 func newKeeper(cfg Config, a *Allotment) *Keeper {
@@ -113,6 +121,7 @@ type Answer struct {
 // Step takes one event and says which calls to make now: values of luascripts' request types.
 func (k *Keeper) Step(now Instant, ev Event) []any {
 	k.now = now
+	k.lapse() // before an answer: a grant may hold what has just run out here
 	switch e := ev.(type) {
 	case Stop:
 		k.stop()
@@ -123,7 +132,6 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 		k.abandon()
 		return nil
 	}
-	k.lapse()
 	k.measure()
 	k.read()
 	k.rest()
@@ -178,8 +186,12 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 	if k.leasing {
 		q.Awaited = k.request
 	}
-	for fence := range k.leases {
-		q.Fences = append(q.Fences, fence)
+	for fence, h := range k.leases {
+		if h.doubted {
+			q.Awaited = min(q.Awaited, h.req) // kept, and not renewed
+		} else {
+			q.Fences = append(q.Fences, fence)
+		}
 	}
 	return q
 }
@@ -197,12 +209,15 @@ func (k *Keeper) rest() {
 	}
 }
 
-// doubtVerdict thinks "none left" over: a sale may be filled, or made anew, at any time.
+// unsure says that buyers hear "no" for a reason that may pass without our hearing of it.
+func (k *Keeper) unsure() bool { return k.barren || k.down || k.refused != "" }
+
+// doubtVerdict thinks such a reason over: a sale may be filled, mended, or made anew, at any time.
 func (k *Keeper) doubtVerdict() {
 	switch {
-	case !k.barren:
+	case !k.unsure():
 	case k.now.Sub(k.lastBuy) >= lull:
-		k.barren = false
+		k.barren, k.down, k.refused, k.most = false, false, "", 1
 	case k.buys-k.buysThen >= answers && k.now.Sub(k.lastPoll) >= glance:
 		k.nextPoll = k.now
 	}
@@ -214,13 +229,13 @@ func (k *Keeper) polls() bool { return k.known && !k.renewing }
 // wantsLease says whether a lease is to be asked for, from nextLease.
 func (k *Keeper) wantsLease() bool {
 	shut := k.known && k.view.State != luascripts.Open
-	if k.leasing || k.stopping || shut || k.a.stock.Len() > k.low() {
+	if k.leasing || k.stopping || shut || len(k.back) > 0 || k.a.stock.Len() > k.low() {
 		return false
 	}
 	if k.barren {
 		return k.view.Leased > 0
 	}
-	return k.hungry || k.now.Sub(k.lastBuy) < ahead
+	return k.hungry || k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
 }
 
 // Next is when Step has something to do by itself, at the latest.
@@ -233,7 +248,7 @@ func (k *Keeper) Next() Instant {
 	}
 	earliest(k.polls(), k.nextPoll)
 	earliest(k.wantsLease(), k.nextLease)
-	earliest(k.barren, k.now.Add(glance))
+	earliest(k.unsure(), k.now.Add(glance))
 	earliest(len(k.batch) > 0 && !k.settling, k.nextSettle)
 	earliest(len(k.back) > 0 && !k.backing, k.nextBack)
 	earliest(k.newClaim && len(k.batch) == 0, k.sinceNew.Add(linger))
@@ -287,8 +302,8 @@ func (k *Keeper) read() {
 	if len(k.batch) > 0 || k.settling || !ripe {
 		return
 	}
-	k.newClaim = false
 	k.a.ring.collect(maxBatch, k.readOne)
+	k.newClaim, k.sinceNew = k.a.ring.unread() > 0, k.now // some may be reserved and not written yet
 	if len(k.batch) == 0 {
 		k.a.ring.free()
 		return

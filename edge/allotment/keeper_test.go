@@ -18,7 +18,6 @@ type bench struct {
 	a      *Allotment
 	k      *Keeper
 	asked  []any // calls made and not executed
-	sent   map[int]Instant
 	demand uint64
 }
 
@@ -35,7 +34,7 @@ func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
 		Bounds: luascripts.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
-	b.k.look(head)
+	b.k.look(head, b.k.now)
 	b.k.lastBuy = b.k.now
 	return b
 }
@@ -131,7 +130,7 @@ func (b *bench) run(d time.Duration) {
 func (b *bench) buy() (Sold, Outcome) {
 	s, o := b.a.Take(1, luascripts.Buyer{})
 	if o == Empty {
-		b.a.Hungry()
+		b.a.Hungry(1)
 	}
 	if o == Won {
 		b.demand++
@@ -204,6 +203,68 @@ func TestDoubtStrandsNothing(t *testing.T) {
 				t.Errorf("after three minutes: %+v; leases here: %d", got, len(b.k.leases))
 			}
 		})
+	}
+}
+
+// A lease whose grant was never heard of is free again at the next renewal, not only when its time is over.
+func TestUnheardGrantGoesFree(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b.buy()
+	b.tick()
+	unheard := pick[luascripts.LeaseRequest](b)
+	if _, err := execute(b.ledger, unheard); err != nil {
+		t.Fatal(err)
+	}
+	b.fail(unheard)
+	b.run(2 * pollBusy)
+	if got := b.audit(); got.Leased != b.a.Stock() {
+		t.Errorf("%+v, and %d units here", got, b.a.Stock())
+	}
+}
+
+// A grant that is under way when a renewal is sent is kept by it.
+func TestRenewalKeepsTheGrantUnderWay(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b.buy()
+	b.tick()
+	lease := pick[luascripts.LeaseRequest](b)
+	reply, err := execute(b.ledger, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.pass(pick[luascripts.RenewRequest](b))
+	b.k.Step(b.clock(), Answer{Call: lease, Reply: reply, Sent: b.clock()})
+	if got := b.audit(); got.Leased == 0 || got.Leased != b.a.Stock() {
+		t.Errorf("%+v, and %d units here", got, b.a.Stock())
+	}
+}
+
+// Units that a wish calls back do not come and go while others are free.
+func TestRecallRests(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b.fill()
+	other := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "other"}, Want: 8, Term: 5 * time.Second, Hungry: true}
+	for free := true; free; { // somebody else takes the rest, and wishes for more
+		other.Request++
+		reply, err := b.ledger.Lease(context.Background(), benchSale, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free = reply.Grant.Fence != 0
+	}
+	calls := 0
+	for range 1000 { // a second; slow buyers keep this edge interested
+		b.now += time.Millisecond
+		b.demand++
+		b.tick()
+		for ; len(b.asked) > 0 && calls <= 50; calls++ {
+			call := b.asked[0]
+			b.asked = b.asked[1:]
+			b.pass(call)
+		}
+	}
+	if calls > 50 {
+		t.Errorf("%d calls in a second, for %d units", calls, 8)
 	}
 }
 

@@ -39,8 +39,9 @@ func (r *rate) units(d time.Duration) uint64 { return uint64(r.value * d.Seconds
 func (k *Keeper) measure() {
 	k.rate.update(k.now, k.a.stock.Len())
 	k.a.stock.SetLow(k.low())
-	if k.a.hungry.Swap(false) {
+	if n := k.a.hungry.Swap(0); n > 0 {
 		k.hungry, k.lastBuy = true, k.now
+		k.most = max(k.most, uint64(n))
 	}
 	if n := k.cfg.Demand(); n != k.buys {
 		k.buys, k.lastBuy = n, k.now
@@ -50,12 +51,15 @@ func (k *Keeper) measure() {
 
 // want is what ahead will sell, less what is there.
 func (k *Keeper) want() uint64 {
-	need := max(k.rate.units(ahead), firstWant)
+	need := max(k.rate.units(ahead), firstWant, 2*k.most)
+	if k.now.Before(k.modest) {
+		need = max(k.rate.units(ahead), k.most)
+	}
 	return min(need-min(need, k.a.stock.Len()), maxWant)
 }
 
 // low is the stock at which the next lease is asked for.
-func (k *Keeper) low() uint64 { return max(k.rate.units(early), firstWant/4) }
+func (k *Keeper) low() uint64 { return max(k.rate.units(early), firstWant/4, k.most) }
 
 // recall gives back what this edge does not need: when another one is out of units, all it will not sell in a
 // moment; when nobody has bought for long, or what is here lies too scattered for a buyer, everything.
@@ -68,16 +72,17 @@ func (k *Keeper) recall() {
 		return
 	case quiet >= idleAfter:
 		spare = left
-	case k.view.Recall && quiet >= ahead:
+	case k.view.Recall && k.view.Free == 0 && quiet >= ahead:
 		spare = left
+	case k.view.Recall && k.view.Free == 0:
+		spare = left - min(left, max(k.rate.units(ahead), 1))
 	case !k.now.Before(k.nextScraps) && k.a.scraps.Swap(false):
 		spare = left
 		k.nextScraps = k.now.Add(pollBusy)
-	case k.view.Recall:
-		spare = left - min(left, k.rate.units(ahead))
 	}
 	if spare > 0 {
 		k.view.Recall = false
+		k.modest = k.now.Add(pollBusy)
 		k.giveBack(k.a.stock.Drain(spare))
 		k.a.announce()
 	}

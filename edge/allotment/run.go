@@ -27,7 +27,7 @@ func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head) 
 	a := newAllotment(shard.New(0), NewRing(ringSize), clock, int64(cfg.Bounds.Margin))
 	k := newKeeper(cfg, a)
 	k.now = clock()
-	k.look(head)
+	k.look(head, k.now)
 	k.lastBuy = k.now
 	return &Runner{Allotment: a, keeper: k, store: store, answers: make(chan Answer, 8)}
 }
@@ -55,8 +55,9 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 			return fmt.Errorf("%w: %d claims not settled, %d ranges not given back", luascripts.ErrDown,
 				len(r.keeper.batch)+int(r.ring.unread()), len(r.keeper.back))
 		}
-		for _, call := range r.keeper.Step(r.clock(), ev) {
-			go r.call(calls, call, r.clock())
+		now := r.clock() // a call was sent no earlier than the Step that planned it
+		for _, call := range r.keeper.Step(now, ev) {
+			go r.call(calls, call, now)
 		}
 		if r.keeper.Finished() {
 			return r.keeper.gone

@@ -2,6 +2,7 @@ package allotment
 
 import (
 	"container/heap"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -153,7 +154,7 @@ func newWorld(seed uint64) *world {
 	w := &world{rng: r, fates: drawFates(r), now: simStart, bounds: luascripts.DefaultBounds()}
 	w.bounds.Cover = w.fates.cover
 	w.ledger = luascripts.NewEmbedded(w.bounds, func() time.Time { return time.Unix(0, w.now+w.shift) })
-	if _, err := w.ledger.Create(nil, benchSale, luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold}); err != nil {
+	if _, err := w.ledger.Create(context.Background(), benchSale, luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold}); err != nil {
 		panic(err)
 	}
 	w.check = newChecks(w)
@@ -173,15 +174,15 @@ func (w *world) live() {
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
 		w.shut = true
-		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(a luascripts.Audit) bool { return a.Free == a.Total })
+		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(h luascripts.Head) bool { return h.Free == h.Total })
 	case w.rng.IntN(3) == 0:
 		for _, e := range w.edges {
 			e.stop()
 		}
-		w.mustEnd("the edges stop", 0, func(a luascripts.Audit) bool { return a.Leased+a.Limbo == 0 && w.allStopped() })
+		w.mustEnd("the edges stop", 0, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
 	default:
-		w.mustEnd("everything is sold", 0, func(a luascripts.Audit) bool { return a.Pending == a.Total })
-		w.until(w.now+int64(5*time.Second), nil)
+		w.mustEnd("everything is sold", 0, func(h luascripts.Head) bool { return h.Pending == h.Total })
+		w.until(w.now+int64(5*time.Second+longestNap), nil)
 		w.check.everybodyKnows()
 	}
 	w.check.end()
@@ -196,16 +197,20 @@ func (w *world) allStopped() bool {
 	return true
 }
 
-// mustEnd waits for an account of the ledger, no longer than a dead edge's lease and limbo may take, and `more`.
-func (w *world) mustEnd(what string, more time.Duration, done func(luascripts.Audit) bool) {
+// mustEnd waits for an account of the ledger, no longer than it takes a dead edge's last call to arrive, its lease to
+// end, and limbo; and `more`.
+func (w *world) mustEnd(what string, more time.Duration, done func(luascripts.Head) bool) {
 	hold := w.fates.hold
 	if hold == 0 {
 		hold = w.fates.cover
 	}
-	bound := more + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
+	if w.fates.sleepy > 0 {
+		more += longestNap
+	}
+	bound := more + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
 	start := w.now
-	ok := w.until(w.now+int64(bound), func() bool { return w.actions%16 == 0 && done(w.check.audit()) })
-	if !ok && !done(w.check.audit()) {
+	ok := w.until(w.now+int64(bound), func() bool { return done(w.check.look()) })
+	if !ok {
 		w.fail("%s: not within %v: %+v", what, bound, w.check.audit())
 	}
 	w.tell("%s, after %v", what, time.Duration(w.now-start))

@@ -40,12 +40,13 @@ func (c *checks) live(p *promise, now int64) bool {
 	return now < p.Expiry || p.kept && c.w.fates.hold == 0
 }
 
-func (c *checks) ledgerNow() int64 {
+// look is the sale as the ledger has it now; looking changes nothing.
+func (c *checks) look() luascripts.Head {
 	shown, err := c.w.ledger.Show(context.Background(), benchSale)
 	if err != nil {
 		panic(err)
 	}
-	return shown.Now
+	return shown.Head
 }
 
 func (c *checks) audit() luascripts.Audit {
@@ -69,13 +70,17 @@ func (c *checks) won(e *simEdge, claim luascripts.Claim) {
 	if hold == 0 {
 		hold = c.w.fates.cover
 	}
-	if d := c.deadline[claim.Fence]; claim.Expiry > d+hold.Microseconds() {
-		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, d)
+	deadline := c.deadline[claim.Fence]
+	if claim.Expiry > deadline+hold.Microseconds() {
+		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
+	}
+	if now := c.look().Now; now >= deadline && !e.fooled {
+		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
 }
 
 func (c *checks) promise(p *promise) {
-	now := c.ledgerNow()
+	now := c.look().Now
 	for s := p.Serial; s < p.Serial+p.Count; s++ {
 		if old := c.owner[s]; old != nil && c.live(old, now) {
 			c.w.fail("serial %d has two winners at ledger time %d: %s %+v, kept %v, and %s %+v", s, now, old.edge.name,
@@ -112,7 +117,7 @@ func (c *checks) execute(e *simEdge, call any) (any, error) {
 	case luascripts.SettleReply:
 		c.settled(e, call.(luascripts.SettleRequest), r)
 	}
-	if c.calls++; c.calls%8 == 0 {
+	if c.calls++; c.calls%24 == 0 {
 		c.audit()
 	}
 	return reply, err
@@ -147,6 +152,22 @@ func (c *checks) settleFor(e *simEdge) {
 	}
 	if len(q.Claims) > 0 {
 		_, _ = c.execute(e, q)
+	}
+}
+
+// sane looks at what a Keeper holds: units on sale are covered by leases that are not over.
+func (c *checks) sane(e *simEdge) {
+	covered := uint64(0)
+	for _, h := range e.k.leases {
+		if h.parked.Len() > h.rem {
+			c.w.fail("%s has parked %v of %d units under %d", e.name, h.parked, h.rem, h.fence)
+		}
+		if !h.lapsed {
+			covered += h.rem
+		}
+	}
+	if n := e.a.Stock(); n > covered {
+		c.w.fail("%s has %d units on sale, and leases for %d", e.name, n, covered)
 	}
 }
 

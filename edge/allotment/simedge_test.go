@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -19,6 +20,7 @@ type simEdge struct {
 	drift   float64 // its seconds per true second
 	mono    int64
 	wall    int64 // ahead of true time
+	turned  bool  // its wall clock was set
 	timer   int   // the newest; older ones do nothing
 	asleep  int64 // paused since; 0: awake
 	freezes bool  // and its monotonic clock is, too
@@ -30,6 +32,7 @@ type simEdge struct {
 	ending  bool
 	gone    bool // dead, or has stopped
 	stopped bool
+	fooled  bool // its monotonic clock stood still, and its wall clock went back: a named residue
 }
 
 type waiter struct {
@@ -47,8 +50,8 @@ func (w *world) join() *simEdge {
 	e.k = newKeeper(Config{Sale: benchSale, Instance: e.name, Node: e.name, Term: w.fates.term, Bounds: w.bounds,
 		Demand: func() uint64 { return e.demand }}, e.a)
 	e.k.now = e.clock()
-	shown, _ := w.ledger.Show(nil, benchSale)
-	e.k.look(shown.Head)
+	shown, _ := w.ledger.Show(context.Background(), benchSale)
+	e.k.look(shown.Head, e.k.now)
 	e.k.lastBuy = e.k.now
 	e.changed = e.a.Changed()
 	w.edges = append(w.edges, e)
@@ -84,6 +87,7 @@ func (e *simEdge) step(ev Event) {
 	}
 	e.nudged()
 	e.w.steps++
+	defer e.w.check.sane(e)
 	before := e.a.Verdict()
 	for _, call := range e.k.Step(e.clock(), ev) {
 		e.w.send(e, call)
@@ -194,7 +198,7 @@ func (e *simEdge) buy(n uint32) bool {
 		return e.buy(n)
 	}
 	if n == 1 || e.a.IsEmpty() {
-		e.a.Hungry()
+		e.a.Hungry(1)
 	}
 	return false
 }
@@ -233,7 +237,7 @@ func (e *simEdge) giveUp(who *waiter) {
 	if !e.w.fates.deducts || e.w.out() {
 		return
 	}
-	reply, err := e.w.ledger.Deduct(nil, benchSale, luascripts.DeductRequest{N: who.n, Nonce: uint64(e.w.made) + 1<<50})
+	reply, err := e.w.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: who.n, Nonce: uint64(e.w.made) + 1<<50})
 	if err == nil && reply.Claim.Serial != 0 {
 		e.w.check.deducted(e, reply.Claim)
 	}
@@ -277,6 +281,7 @@ func (e *simEdge) resume() {
 	}
 	w := e.w
 	if e.freezes {
+		e.fooled = e.fooled || e.turned
 		e.frozen += w.now - e.asleep
 	}
 	e.asleep, e.resumed = 0, w.now
@@ -294,17 +299,16 @@ func (e *simEdge) resume() {
 	}
 }
 
-// sleepyTake is Allotment.Take with a nap between any two of its steps. TestSleepyTakeIsTake holds it to that.
+// longestNap is how long a goroutine may stall between two steps of a Take.
+const longestNap = 8 * time.Second
+
+// sleepyTake is Allotment.Take with a nap between any two of its steps. TestSlowTakeIsTake holds it to that.
 func (w *world) sleepyTake(e *simEdge, n uint32) {
 	nap := func(next func()) {
 		d := time.Duration(0)
-		switch w.rng.IntN(5) {
-		case 0:
-			d = w.upTo(30 * time.Millisecond)
-		case 1:
-			d = w.upTo(8 * time.Second)
-		case 2:
-			d = w.upTo(e.w.bounds.Margin)
+		naps := [...]time.Duration{30 * time.Millisecond, w.bounds.Margin, longestNap}
+		if i := w.rng.IntN(5); i < len(naps) && !w.healed {
+			d = w.upTo(naps[i])
 		}
 		w.after(d, func() { e.whenAwake(next) })
 	}

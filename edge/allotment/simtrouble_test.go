@@ -11,6 +11,9 @@ import (
 // simTimeout is when an edge stops waiting for an answer.
 const simTimeout = time.Second
 
+// longestStuck is how long after that a call may still arrive.
+const longestStuck = 6 * time.Second
+
 // out says whether the store cannot be reached.
 func (w *world) out() bool { return w.now < w.outage }
 
@@ -43,7 +46,7 @@ func (w *world) send(e *simEdge, call any) {
 		if w.chance(0.5) {
 			return
 		}
-		there = simTimeout + w.upTo(6*time.Second) // it was only stuck
+		there = simTimeout + w.upTo(longestStuck)
 	case !w.healed && w.chance(w.fates.loss):
 		back = simTimeout
 	}
@@ -122,6 +125,7 @@ func (w *world) jump() {
 	e := w.someEdge()
 	w.tell("%s's wall clock jumps by %v", e.name, d)
 	e.wall += int64(d)
+	e.turned, e.fooled = true, e.fooled || e.frozen > 0 || e.asleep > 0 && e.freezes
 }
 
 // heal ends all trouble: one edge at least, all awake, the sale open, buyers everywhere.

@@ -25,7 +25,7 @@ func (k *Keeper) answer(e Answer) {
 		k.nextPoll = e.Sent.Add(k.pollEvery())
 		if !failed {
 			reply := e.Reply.(luascripts.RenewReply)
-			k.look(reply.Head)
+			k.look(reply.Head, e.Sent)
 			k.renewed(e.Sent, q.Fences, reply)
 		}
 	case luascripts.SettleRequest:
@@ -38,15 +38,16 @@ func (k *Keeper) answer(e Answer) {
 }
 
 // look takes a reply's view of the sale. Replies may overtake each other; rev tells which is newer.
-func (k *Keeper) look(h luascripts.Head) {
+func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	if k.known && h.Birth == k.view.Birth && h.Rev < k.view.Rev {
 		return
 	}
 	k.view, k.known = h, true
 	k.a.view.Store(&h)
-	if h.Free > 0 {
+	k.a.ahead.Store(h.Raw - sent.Mono/1000)
+	if h.Free > 0 && k.barren {
 		k.barren = false
-		k.retry = retryFirst
+		k.retry, k.nextLease = retryFirst, k.now
 	}
 }
 
@@ -75,19 +76,19 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	reply := e.Reply.(luascripts.LeaseReply)
 	k.refused = ""
 	first := !k.known
-	k.look(reply.Head)
+	k.look(reply.Head, e.Sent)
 	if first {
 		k.nextPoll = e.Sent.Add(k.pollEvery())
 	}
 	if reply.Grant.Fence == 0 {
-		k.barren = reply.Free == 0
+		k.barren = k.view.Free == 0
 		k.nextLease = k.now.Add(k.retry)
 		k.retry = min(2*k.retry, pollBusy)
 		return
 	}
 	k.barren = false
 	k.retry = retryFirst
-	k.take(e.Sent, reply)
+	k.take(e.Sent, e.Call.(luascripts.LeaseRequest).Request, reply)
 }
 
 // refuse notes why the ledger grants nothing, when it says so.
@@ -99,20 +100,36 @@ func (k *Keeper) refuse(err error) {
 	}
 }
 
-// take puts a grant on sale: the Table first, the Stock second. Too soon after a lapse, or after its own time, it
-// goes back unused (see doc.go).
-func (k *Keeper) take(sent Instant, reply luascripts.LeaseReply) {
+// take puts a grant on sale: the Table first, the Stock second. Ranges with serials that lapsed here too lately go back
+// unused (see doc.go), and so does all of a grant that came too late.
+func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
-	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, ranges: g.Ranges, rem: g.Ranges.Len()}
+	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rem: g.Ranges.Len()}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
 	k.leases[g.Fence] = h
-	tooSoon := k.everLost && k.now.Mono-k.withdrawn.Mono < k.a.margin
-	if k.stopping || tooSoon || !h.term.Load().open(k.now) {
+	if k.stopping || !h.term.Load().open(k.now) {
 		k.giveBackOf(h, g.Ranges)
 		return
 	}
-	k.publish(k.a.table.Load().with(h.Lease, g.Ranges))
-	k.fill(g.Ranges)
+	var sell luascripts.Ranges
+	for _, r := range g.Ranges {
+		if k.tooSoon(r) {
+			k.giveBackOf(h, luascripts.Ranges{r})
+			k.nextLease = k.now.Add(k.cfg.Bounds.Margin)
+		} else {
+			sell = append(sell, r)
+		}
+	}
+	k.publish(k.a.table.Load().with(h.Lease, sell))
+	k.fill(sell)
+}
+
+// tooSoon says that serials of r left the Stock less than a margin ago because their lease had lapsed.
+func (k *Keeper) tooSoon(r shard.Range) bool {
+	k.withdrawn = slices.DeleteFunc(k.withdrawn, func(w withdrawal) bool { return k.now.Mono-w.at.Mono >= k.a.margin })
+	return slices.ContainsFunc(k.withdrawn, func(w withdrawal) bool {
+		return slices.ContainsFunc(w.ranges, func(old shard.Range) bool { return old.Start < r.End && r.Start < old.End })
+	})
 }
 
 func (k *Keeper) fill(ranges luascripts.Ranges) {
@@ -153,7 +170,8 @@ func (k *Keeper) withdraw(h *holding) {
 		}
 	}
 	k.publish(k.a.table.Load().without(h.Lease))
-	k.withdrawn, k.everLost = k.now, true
+	k.withdrawn = append(k.withdrawn, withdrawal{k.now, h.ranges})
+	k.a.announce() // serials of other leases may have been out for a moment
 }
 
 // park keeps what is this lease's own; a serial resolved under it may be here under a newer lease.
@@ -172,6 +190,8 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		h := k.leases[fence]
 		switch {
 		case h == nil:
+		case reply.Deadlines[i] == 0 && (len(k.batch) > 0 || len(k.back) > 0):
+			// Its end may be the doing of a call whose answer is still to come: the next renewal will say.
 		case reply.Deadlines[i] == 0:
 			k.drop(h)
 		default:
@@ -179,11 +199,12 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 			k.revive(h)
 		}
 	}
+	k.forget(reply.Now)
 }
 
 // revive puts a lapsed lease's units back on sale: they never left the lease.
 func (k *Keeper) revive(h *holding) {
-	if !h.lapsed || !h.term.Load().open(k.now) {
+	if !h.lapsed || h.doubted || !h.term.Load().open(k.now) {
 		return
 	}
 	h.lapsed = false
@@ -201,40 +222,44 @@ func (k *Keeper) drop(h *holding) {
 	delete(k.leases, h.fence)
 }
 
-// resolved counts units of a lease that the ledger has heard of.
+// resolved counts units of a lease that the ledger has heard of; when that is all of them, the lease has ended.
 func (k *Keeper) resolved(fence uint64, n uint64) {
-	if h := k.leases[fence]; h != nil {
-		h.rem -= min(h.rem, n)
-		k.endIfDone(h)
-	}
-}
-
-// endIfDone lets a lease go of which nothing is left but what is in doubt. The next renewal does not name it, and what
-// the ledger still has of it goes free: nobody was promised that.
-func (k *Keeper) endIfDone(h *holding) {
-	if h.rem > h.doubted {
+	h := k.leases[fence]
+	if h == nil {
 		return
 	}
-	delete(k.leases, h.fence)
-	if !h.lapsed {
-		k.publish(k.a.table.Load().without(h.Lease))
+	h.rem -= min(h.rem, n)
+	if h.rem == 0 {
+		delete(k.leases, fence)
+		if !h.lapsed {
+			k.publish(k.a.table.Load().without(h.Lease))
+		}
 	}
 }
 
-// retire ends every lease that once held serials in doubt: what of it is here goes back, its claims are settled, and
-// only then is it let go.
+// retire lets every lease run out that once held serials in doubt. What of it is here goes back, its claims are settled;
+// the serial itself goes free in the ledger with the lease, when no promise under it can be alive.
 func (k *Keeper) retire(units shard.Range) {
 	for _, h := range k.leases {
-		if !slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End }) {
+		holds := slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End })
+		if !holds || h.doubted {
 			continue
 		}
-		h.doubted += uint64(units.Len())
+		h.doubted = true
 		if !h.lapsed {
 			k.withdraw(h)
 		}
 		k.giveBackOf(h, h.parked)
 		h.parked = nil
-		k.endIfDone(h)
+	}
+}
+
+// forget drops leases in doubt that the ledger has freed by now.
+func (k *Keeper) forget(ledgerNow int64) {
+	for fence, h := range k.leases {
+		if h.doubted && ledgerNow >= h.term.Load().deadline+h.hold+k.cfg.Bounds.Margin.Microseconds() {
+			delete(k.leases, fence)
+		}
 	}
 }
 
@@ -259,7 +284,7 @@ func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
 		k.nextBack = k.now.Add(retryFirst)
 		return
 	}
-	k.look(e.Reply.(luascripts.GiveBackReply).Head)
+	k.look(e.Reply.(luascripts.GiveBackReply).Head, e.Sent)
 	k.back = slices.Delete(k.back, 0, k.backSent)
 	for _, p := range q.Parts {
 		k.resolved(p.Fence, uint64(p.Len()))
@@ -273,7 +298,7 @@ func (k *Keeper) settled(e Answer, failed bool) {
 		return
 	}
 	reply := e.Reply.(luascripts.SettleReply)
-	k.look(reply.Head)
+	k.look(reply.Head, e.Sent)
 	for i, c := range k.batch {
 		k.verdictOn(c, reply.Verdicts[i])
 	}

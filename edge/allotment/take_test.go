@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,52 +11,212 @@ import (
 	"spike/shard"
 )
 
-// Publishing grants beside takers leaves no serial in doubt: none of their leases ever lapsed.
-func TestGrantsCauseNoDoubt(t *testing.T) {
-	var now atomic.Int64
-	now.Store(int64(time.Hour))
-	clock := func() Instant { n := now.Load(); return Instant{n, n} }
-	a := newAllotment(shard.New(0), NewRing(1<<16), clock, int64(time.Second))
-	k := newKeeper(Config{}, a)
-	var stop atomic.Bool
-	var doubts, wins atomic.Int64
-	var crowd sync.WaitGroup
-	for range 4 {
-		crowd.Go(func() {
-			for !stop.Load() {
-				switch _, o := a.Take(1, luascripts.Buyer{}); o {
-				case Again:
-					doubts.Add(1)
+// crowd takes from an allotment on more threads than there are CPUs, so that the system stops some of them half way
+// through a Take, for milliseconds. The Keeper's side is played by the test, in rounds.
+type crowd struct {
+	a     *Allotment
+	k     *Keeper
+	now   atomic.Int64 // both clocks
+	wins  atomic.Int64
+	again atomic.Int64
+	stop  atomic.Bool
+	all   sync.WaitGroup
+}
+
+func newCrowd(t *testing.T) *crowd {
+	procs := runtime.GOMAXPROCS(8)
+	c := &crowd{}
+	c.now.Store(int64(time.Hour))
+	c.a = newAllotment(shard.New(2), NewRing(1<<14), c.clock, int64(time.Second))
+	c.k = newKeeper(Config{Bounds: luascripts.DefaultBounds()}, c.a)
+	for range 6 {
+		c.all.Go(func() {
+			for !c.stop.Load() {
+				switch _, o := c.a.Take(1, luascripts.Buyer{}); o {
 				case Won:
-					wins.Add(1)
+					c.wins.Add(1)
+				case Again:
+					c.again.Add(1)
 				}
 			}
 		})
 	}
-	fence, next := uint64(0), uint32(1)
-	var last *Lease
-	for end := time.Now().Add(700 * time.Millisecond); time.Now().Before(end); {
-		fence++
-		l := &Lease{fence: fence}
-		l.term.Store(&Term{sellMono: 1 << 62, sellWall: 1 << 62})
-		grant := luascripts.Ranges{{Start: next, End: next + 200}}
-		next += 200
-		k.now = clock()
-		k.publish(a.table.Load().with(l, grant))
-		a.stock.Fill(grant...)
-		for a.stock.Len() > 0 {
-			a.ring.collect(1<<16, func(record) {})
-			a.ring.free()
-		}
-		if last != nil { // long settled
-			k.publish(a.table.Load().without(last))
-		}
-		last = l
+	t.Cleanup(func() {
+		c.end()
+		runtime.GOMAXPROCS(procs)
+	})
+	return c
+}
+
+func (c *crowd) end() {
+	c.stop.Store(true)
+	c.all.Wait()
+}
+
+func (c *crowd) clock() Instant { n := c.now.Load(); return Instant{n, n} }
+
+// grant puts a lease on sale, as Keeper.take does.
+func (c *crowd) grant(fence uint64, ranges luascripts.Ranges) *holding {
+	h := &holding{Lease: &Lease{fence: fence, hold: 1}, ranges: ranges, rem: ranges.Len()}
+	h.term.Store(&Term{sellMono: 1 << 62, sellWall: 1 << 62, deadline: 1 << 60})
+	c.k.now = c.clock()
+	c.k.leases[fence] = h
+	c.k.publish(c.a.table.Load().with(h.Lease, ranges))
+	c.k.fill(ranges)
+	return h
+}
+
+// sell waits until no more than this is left, and throws away what the ring has.
+func (c *crowd) sell(left uint64, seen func(record)) {
+	for c.a.stock.Len() > left {
+		c.read(seen)
+		runtime.Gosched()
 	}
-	stop.Store(true)
-	crowd.Wait()
-	t.Logf("%d wins, %d grants, %d in doubt", wins.Load(), fence, doubts.Load())
-	if doubts.Load() > 0 {
-		t.Errorf("%d serials in doubt", doubts.Load())
+	c.read(seen)
+}
+
+func (c *crowd) read(seen func(record)) {
+	c.a.ring.collect(1<<16, seen)
+	c.a.ring.free()
+}
+
+// Grants beside takers leave no serial in doubt: none of their leases ever lapsed.
+func TestGrantsCauseNoDoubt(t *testing.T) {
+	c := newCrowd(t)
+	var leases []*holding
+	next, fence, ended := uint32(1), uint64(0), 0
+	count := func(r record) {
+		if r.kind == claim {
+			leases[r.Fence-1].rem--
+		}
+	}
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+		fence++
+		leases = append(leases, c.grant(fence, luascripts.Ranges{{Start: next, End: next + 100}}))
+		next += 100
+		c.sell(0, count)
+		if leases[ended].rem == 0 {
+			c.k.publish(c.a.table.Load().without(leases[ended].Lease))
+			ended++
+		}
+	}
+	c.end()
+	t.Logf("%d wins, %d grants, %d leases ended", c.wins.Load(), fence, ended)
+	if c.again.Load() > 0 {
+		t.Errorf("%d wins, %d grants, and %d serials that could not be sold", c.wins.Load(), fence, c.again.Load())
+	}
+}
+
+// Serials go free with a lapsed lease and come back under a newer one, while takers stall: nobody sells under the newer
+// fence what it took under the older one. Each serial is filled once under each fence, so it is claimed once or is still
+// there when the lease lapses.
+func TestStalledTakersNeverUseANewerFence(t *testing.T) {
+	const serials = 2048
+	c := newCrowd(t)
+	var used [][serials]bool
+	use := func(fence uint64, serial uint32, how string) {
+		if used[fence][serial] {
+			t.Errorf("serial %d twice under fence %d, now %s", serial, fence, how)
+		}
+		used[fence][serial] = true
+	}
+	var claims int
+	check := func(r record) {
+		if r.kind == claim {
+			use(r.Fence, r.Serial, "claimed")
+			claims++
+		}
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end) && !t.Failed(); {
+		fence := uint64(len(used))
+		used = append(used, [serials]bool{})
+		h := c.grant(fence, luascripts.Ranges{{Start: 1, End: serials}})
+		c.sell(serials/2, check)
+		c.k.now = c.clock()
+		c.k.withdraw(h)
+		delete(c.k.leases, fence)
+		for _, r := range h.parked {
+			for s := r.Start; s < r.End; s++ {
+				use(fence, s, "withdrawn")
+			}
+		}
+		c.now.Add(int64(2 * time.Second)) // the ledger waits as long before it leases them again
+	}
+	c.end()
+	c.read(check)
+	t.Logf("%d leases, %d claims, %d serials that could not be sold", len(used), claims, c.again.Load())
+	if claims < serials {
+		t.Error("too little was sold to prove anything")
+	}
+}
+
+// What the simulation naps in the middle of is Take, step for step.
+func TestSlowTakeIsTake(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before func(*bench)
+	}{
+		{"nothing there", func(*bench) {}},
+		{"units", func(b *bench) { b.fill() }},
+		{"units, the lease is over", func(b *bench) { b.fill(); b.now += time.Minute }},
+		{"no such lease", func(b *bench) { b.a.stock.Fill(shard.Range{Start: 900, End: 901}) }},
+		{"the ring is full", func(b *bench) {
+			b.fill()
+			for ok := true; ok; _, ok = b.a.ring.reserve() {
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got, want *Allotment
+			for _, a := range []**Allotment{&got, &want} {
+				b := newBench(t, luascripts.CreateRequest{Total: 64})
+				b.a.ring.lanes, b.a.ring.next = b.a.ring.lanes[:1], b.a.ring.next[:1]
+				c.before(b)
+				*a = b.a
+			}
+			sold, outcome := want.Take(1, luascripts.Buyer{})
+			heard := false
+			slowTake(got, 1, func(next func()) { next() }, func(Sold, Outcome) {}, func(s Sold, o Outcome) {
+				heard = true
+				if s != sold || o != outcome {
+					t.Errorf("in pieces %+v %v, whole %+v %v", s, o, sold, outcome)
+				}
+			})
+			var left [2][]record
+			for i, a := range []*Allotment{got, want} {
+				a.ring.collect(100, func(r record) { left[i] = append(left[i], r) })
+			}
+			if !heard || len(left[0]) != len(left[1]) || len(left[0]) > 0 && left[0][0] != left[1][0] {
+				t.Errorf("records: in pieces %+v, whole %+v", left[0], left[1])
+			}
+		})
+	}
+}
+
+func TestTakeSettledHearsItsVerdict(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 64})
+	b.fill()
+	sold, told, o := b.a.TakeSettled(1, luascripts.Buyer{1})
+	if o != Won {
+		t.Fatal(o)
+	}
+	b.tick() // at once: somebody waits
+	settle := pick[luascripts.SettleRequest](b)
+	if len(settle.Claims) != 1 || settle.Claims[0] != sold.Claim || sold.Buyer != (luascripts.Buyer{1}) {
+		t.Fatalf("settles %+v, sold %+v", settle.Claims, sold)
+	}
+	b.fail(settle)
+	if len(told) > 0 || b.a.Claims() != 1 {
+		t.Fatal("a verdict, or a free slot, without an answer")
+	}
+	b.now += time.Second
+	b.tick()
+	again := pick[luascripts.SettleRequest](b)
+	if again.Batch != settle.Batch || len(again.Claims) != 1 || again.Claims[0] != sold.Claim {
+		t.Fatalf("sent again as %+v", again)
+	}
+	b.pass(again)
+	if v := <-told; v != luascripts.Kept || b.a.Claims() != 0 || len(b.a.waiters) != 0 {
+		t.Fatalf("verdict %v, %d slots, %d waiters", v, b.a.Claims(), len(b.a.waiters))
 	}
 }

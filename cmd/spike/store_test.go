@@ -1,0 +1,33 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestRedisAddresses(t *testing.T) {
+	for addr, want := range map[string]struct {
+		seeds                  []string
+		master, user, password string
+	}{
+		"127.0.0.1:6379":                           {seeds: []string{"127.0.0.1:6379"}},
+		"a:1,b:2,[::1]:3":                          {seeds: []string{"a:1", "b:2", "[::1]:3"}},
+		"redis://u:p@h:6379/0":                     {seeds: []string{"h:6379"}, user: "u", password: "p"},
+		"unix:///run/redis.sock":                   {seeds: []string{"/run/redis.sock"}},
+		"redis+sentinel://a:1,b:2/mymaster":        {seeds: []string{"a:1", "b:2"}, master: "mymaster"},
+		"redis+sentinel://u:p%40ss@a:1,b:2/master": {seeds: []string{"a:1", "b:2"}, master: "master", user: "u", password: "p@ss"},
+	} {
+		o, err := redisOptions(addr)
+		if err != nil || !slices.Equal(o.InitAddress, want.seeds) || o.Sentinel.MasterSet != want.master ||
+			o.Username != want.user || o.Password != want.password {
+			t.Errorf("%s: %v %q %q %q %v", addr, o.InitAddress, o.Sentinel.MasterSet, o.Username, o.Password, err)
+		}
+	}
+	for _, addr := range []string{"nohost", "user:s3cret@host:1", "http://u:s3cret@h:1", "redis+sentinel://u:s3cret@h:1", "redis+sentinel://u:s3cret@h",
+		"redis://u:s3cret@h:port/x", "a:1,b"} {
+		if _, err := redisOptions(addr); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package allotment
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// TestTableIsAMap holds the Table to a map from serial to lease.
+func TestTableIsAMap(t *testing.T) {
+	const serials = 40
+	rapid.Check(t, func(t *rapid.T) {
+		table, want := &Table{}, map[uint32]*Lease{}
+		var leases []*Lease
+		drawRanges := func() (rs luascripts.Ranges) { // disjoint, in any order
+			free := map[uint32]bool{}
+			for range rapid.IntRange(1, 4).Draw(t, "ranges") {
+				a := rapid.Uint32Range(1, serials).Draw(t, "a")
+				b := rapid.Uint32Range(a+1, min(a+12, serials+1)).Draw(t, "b")
+				clash := false
+				for s := a; s < b; s++ {
+					clash = clash || free[s]
+				}
+				if clash {
+					continue
+				}
+				for s := a; s < b; s++ {
+					free[s] = true
+				}
+				rs = append(rs, shard.Range{Start: a, End: b})
+			}
+			return rs
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"with": func(*rapid.T) {
+				l := &Lease{fence: uint64(len(leases) + 1)}
+				if len(leases) > 0 && rapid.IntRange(0, 3).Draw(t, "again") == 0 {
+					l = rapid.SampledFrom(leases).Draw(t, "lease")
+				} else {
+					leases = append(leases, l)
+				}
+				old, oldSpans := table, len(table.spans)
+				ranges := drawRanges()
+				table = table.with(l, ranges)
+				if len(old.spans) != oldSpans {
+					t.Fatal("with changed the old table")
+				}
+				for _, r := range ranges {
+					for s := r.Start; s < r.End; s++ {
+						want[s] = l
+					}
+				}
+			},
+			"without": func(*rapid.T) {
+				if len(leases) == 0 {
+					return
+				}
+				l := rapid.SampledFrom(leases).Draw(t, "lease")
+				table = table.without(l)
+				for s := range want {
+					if want[s] == l {
+						delete(want, s)
+					}
+				}
+			},
+			"": func(*rapid.T) {
+				for i, s := range table.spans {
+					if s.Start >= s.End || i > 0 && table.spans[i-1].End > s.Start {
+						t.Fatalf("spans %v", table.spans)
+					}
+				}
+				for s := range uint32(serials + 2) {
+					if got := table.find(s); got != want[s] {
+						t.Fatalf("find(%d) = %v, want %v", s, got, want[s])
+					}
+				}
+			},
+		})
+	})
+}
+
+func TestTermNeedsBothClocks(t *testing.T) {
+	term := &Term{sellMono: 100, sellWall: 1000}
+	for _, c := range []struct {
+		mono, wall int64
+		open       bool
+	}{{99, 999, true}, {100, 999, false}, {99, 1000, false}, {100, 1000, false}, {-5, 5, true}} {
+		if got := term.open(Instant{c.mono, c.wall}); got != c.open {
+			t.Errorf("open at %d, %d: %v", c.mono, c.wall, got)
+		}
+	}
+}
+
+func TestExpiryEndsWithTheLease(t *testing.T) {
+	l := &Lease{hold: 300}
+	term := &Term{deadline: 10_000, anchor: 5_000}
+	for _, c := range []struct {
+		mono, wall          int64 // microseconds
+		wantLedger, wantEnd int64
+	}{
+		{1_000, 77_000, 6_300, 77_300},    // now + hold
+		{5_000, 81_000, 10_300, 81_300},   // at the deadline
+		{9_000, 85_000, 10_300, 81_300},   // past it: deadline + hold, whatever the clock says
+		{-2_000, 74_000, 3_300, 74_300},   // a monotonic clock may be before its start
+		{9_000, 500_000, 10_300, 496_300}, // an operator moved the wall clock
+	} {
+		ledger, end := l.expiry(term, Instant{c.mono * 1000, c.wall * 1000})
+		if ledger != c.wantLedger || end != c.wantEnd {
+			t.Errorf("expiry at %+v: %d, %d", c, ledger, end)
+		}
+	}
+}
+
+// A lease counts from the moment its call was sent, less the margin, by both clocks.
+func TestTermCountsFromSending(t *testing.T) {
+	k := &Keeper{cfg: Config{Term: 5 * time.Second, Bounds: luascripts.DefaultBounds()}}
+	sent := Instant{Mono: int64(time.Minute), Wall: int64(time.Hour)}
+	k.now = sent.Add(3 * time.Second) // the answer took its time
+	got := k.term(sent, luascripts.Head{Now: 90_000_000}, 95_000_000)
+	want := Term{sellMono: int64(time.Minute + 4*time.Second), sellWall: int64(time.Hour + 4*time.Second),
+		deadline: 95_000_000, anchor: 30_000_000}
+	if *got != want {
+		t.Errorf("%+v, want %+v", *got, want)
+	}
+}
+
+func TestSystemClockMovesBothClocks(t *testing.T) {
+	clock := SystemClock()
+	a := clock()
+	time.Sleep(time.Millisecond)
+	b := clock()
+	if !a.Before(b) || b.Before(a) || b.Sub(a) < time.Millisecond || b.Wall <= a.Wall {
+		t.Errorf("%+v, then %+v", a, b)
+	}
+	if c := a.Add(time.Second); c.Sub(a) != time.Second || c.Wall-a.Wall != int64(time.Second) {
+		t.Errorf("%+v + 1s = %+v", a, c)
+	}
+}
