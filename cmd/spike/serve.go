@@ -53,7 +53,11 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 // store is Redis, or else the embedded one with the article's sale in it.
 func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.Store, error) {
 	if c.Redis != "" {
-		return c.dial(ctx)
+		store, err := c.dial(ctx)
+		if err == nil && c.Ack == string(edge.AckEdge) {
+			log.Warn().Msg("the ring is in memory: wins not settled yet (normally the last 40 ms) die with this process; --ack redis tells buyers after the ledger has them")
+		}
+		return store, err
 	}
 	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
 	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: defaultHold}); err != nil {
