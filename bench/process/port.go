@@ -18,8 +18,8 @@ func FreeAddr() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Answers is a probe for [Process.Ready]: an HTTP GET of url is answered with 200.
-func Answers(url string) func(context.Context) error {
+// Answers is a probe for [Process.Ready]: an HTTP GET of url is answered with status.
+func Answers(url string, status int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
@@ -30,7 +30,7 @@ func Answers(url string) func(context.Context) error {
 			return err
 		}
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
+		if resp.StatusCode != status {
 			return fmt.Errorf("%s: %s", url, resp.Status)
 		}
 		return nil

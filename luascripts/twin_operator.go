@@ -1,0 +1,84 @@
+package luascripts
+
+import (
+	"slices"
+
+	"spike/shard"
+)
+
+// What operators ask of the twin.
+
+// Show is show.lua.
+func (t *Twin) Show(raw int64) ShowReply {
+	h := t.head
+	defer func() { t.head = h }()
+	_ = t.open(raw, 0)
+	return ShowReply{Head: t.view("-")}
+}
+
+// Change is change.lua.
+func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
+	if err := t.open(raw, 0); err != nil {
+		return Head{}, err
+	}
+	wanted := q.Add > 0 && !t.adds[q.Request]
+	if wanted && t.head.Total+q.Add > MaxSerial {
+		return Head{}, tooMany()
+	}
+	if q.To != "" && q.To != Closed.String() && t.door == Closed {
+		return Head{}, &Refusal{Code: "CLOSED", Why: "the sale is closed"}
+	}
+	if wanted {
+		t.adds[q.Request] = true
+		t.free.add(shard.Range{Start: uint32(t.head.Total) + 1, End: uint32(t.head.Total+q.Add) + 1})
+		t.head.Total += q.Add
+		t.head.Free += q.Add
+		t.head.Gen++
+	}
+	if q.To != "" {
+		t.door = doors[q.To]
+	}
+	t.commit()
+	return t.view("-"), nil
+}
+
+var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
+
+// holdings is audit.lua and owned.lua.
+func (t *Twin) holdings() holdings {
+	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, free: slices.Clone(t.free.list),
+		census: &census{}}
+	for _, f := range sortedKeys(t.leases) {
+		l := t.leases[f]
+		out.leases = append(out.leases, leaseHolding{l.fence, l.limbo, slices.Clone(l.rem.list)})
+	}
+	for s, o := range t.sold {
+		if o.confirmed {
+			out.census.confirmed++
+		} else {
+			out.census.pending++
+		}
+		if t.liesElsewhere(s) {
+			out.census.twice = append(out.census.twice, s)
+		}
+	}
+	return out
+}
+
+func (t *Twin) liesElsewhere(s uint32) bool {
+	for _, l := range t.leases {
+		if l.rem.has(s) {
+			return true
+		}
+	}
+	return t.free.has(s)
+}
+
+func sortedKeys[V any](m map[uint64]V) []uint64 {
+	keys := make([]uint64, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
