@@ -92,7 +92,7 @@ func listen(addr string) (net.Listener, error) {
 func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	go func() { ended <- front.Serve(buyers) }()
+	go func() { ended <- front.Serve(patientListener{buyers}) }()
 	back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader}
 	if admin != nil {
 		go func() { ended <- back.Serve(admin) }()
@@ -123,7 +123,7 @@ func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler: s.handle, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
 		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
-		TCPKeepalive: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
+		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
 	}
 }
 

@@ -13,82 +13,70 @@ local parse, format = struct.unpack, string.format
 local refused = open(birth)
 if refused then return refused end
 
--- What the claims say, by claim.
-local serials, counts, fences, nonces, expiries, buyers, names = {}, {}, {}, {}, {}, {}, {}
-for at = 1, #claims, SIZE do
-  local i = #serials + 1
-  serials[i], counts[i], fences[i], nonces[i], expiries[i], buyers[i] = parse(FORMAT, claims, at)
-  names[i] = format('%d', serials[i])
-end
-local owners = #names > 0 and redis.call('HMGET', SOLD, unpack(names)) or {}
-
 local now, hold = L.now, L.hold
 local leases, touched = {}, {}
 local verdicts, sold, holds, stand = {}, {}, {}, {}
 local limbo, leased = 0, 0
 
-local function lease_of(fence)
-  if leases[fence] == nil then leases[fence] = lease_read(int(fence)) or false end
-  return leases[fence]
-end
-
 -- told answers for a serial that has an owner: who claims it again is answered as before.
 local function told(owner, mine) return string.match(owner, '^%d+ %d+') == mine and 0 or 1 end
 
--- absent answers for a serial that is not in its lease, if this very batch has it.
-local function absent(name, mine)
-  for k = 1, #sold, 2 do
-    if sold[k] == name then return told(sold[k + 1], mine) end
+-- absent answers for a serial that is not in its lease: the ledger has its owner, or this very batch, or nobody.
+local function absent(serial, mine, expiry)
+  local name = int(serial)
+  local owner = redis.call('HGET', SOLD, name)
+  for k = 1, owner and 0 or #sold, 2 do
+    if sold[k] == name then owner = sold[k + 1] end
   end
-  return nil
+  if owner then return told(owner, mine) end
+  return expiry <= now and 2 or 1
 end
 
--- judge is 0 for a claim that stands; its serials have then left the lease.
-local function judge(i, mine)
-  if owners[i] then return told(owners[i], mine) end
-  local first, n = serials[i], counts[i]
-  local lease = lease_of(fences[i])
-  local k = lease and holds_range(lease.rem, first, first + n)
-  if not k then
-    return absent(names[i], mine) or expiries[i] <= now and 2 or 1
+-- judge is nil for a claim that stands; its serials have then left the lease. What a lease has has no owner (I2), so
+-- nobody is looked up for it.
+local function judge(first, n, fence, mine, expiry)
+  local lease = leases[fence]
+  if lease == nil then
+    lease = lease_read(int(fence)) or false
+    leases[fence] = lease
   end
-  if expiries[i] <= now then return 2 end
+  local k = lease and holds_range(lease.rem, first, first + n)
+  if not k then return absent(first, mine, expiry) end
+  if expiry <= now then return 2 end
   cut(lease.rem, k, first, first + n)
   if lease.limbo then limbo = limbo + n else leased = leased + n end
-  touched[fences[i]] = lease
-  stand[#stand + 1] = i
-  return 0, true
+  touched[fence] = lease
 end
 
-local function own(i, mine)
-  local ends = hold > 0 and format('%d', expiries[i]) or '0'
+local function own(first, n, mine, expiry, buyer)
+  local ends = hold > 0 and format('%d', expiry) or '0'
   local value = mine .. ' ' .. ends .. ' p'
-  if buyers[i] ~= NOBODY then value = value .. ' ' .. buyers[i] end
-  local name = names[i]
-  for more = 1, counts[i] do
-    local k = #sold
+  if buyer ~= NOBODY then value = value .. ' ' .. buyer end
+  for s = first, first + n - 1 do
+    local k, name = #sold, format('%d', s)
     sold[k + 1], sold[k + 2] = name, value
     if hold > 0 then holds[k + 1], holds[k + 2] = ends, name end
-    if more < counts[i] then name = format('%d', serials[i] + more) end
   end
 end
 
-for i = 1, #serials do
-  local mine = format('%d %d', fences[i], nonces[i])
-  local verdict, fresh = judge(i, mine)
-  if fresh then
-    own(i, mine)
+for at = 1, #claims, SIZE do
+  local first, n, fence, nonce, expiry, buyer = parse(FORMAT, claims, at)
+  local mine = format('%d %d', fence, nonce)
+  local verdict = judge(first, n, fence, mine, expiry)
+  if not verdict then
+    own(first, n, mine, expiry, buyer)
+    stand[#stand + 1] = at
   elseif verdict ~= 0 then
-    verdicts[#verdicts + 1] = i - 1
+    verdicts[#verdicts + 1] = (at - 1) / SIZE
     verdicts[#verdicts + 1] = verdict
   end
 end
 
 -- block is the claims that stand, as they came.
 local function block()
-  if #stand == #serials then return claims end
+  if #stand * SIZE == #claims then return claims end
   local parts = {}
-  for k, i in ipairs(stand) do parts[k] = string.sub(claims, (i - 1) * SIZE + 1, i * SIZE) end
+  for k, at in ipairs(stand) do parts[k] = string.sub(claims, at, at + SIZE - 1) end
   return table.concat(parts)
 end
 

@@ -68,7 +68,7 @@ func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
 	p.publish(k, s.Claim)
-	if k != void && a.resting.Load() {
+	if a.resting.Load() {
 		a.wake()
 	}
 	return s, outcome

@@ -43,7 +43,7 @@ type Keeper struct {
 	a   *Allotment
 	now Instant // of the step under way
 
-	leases    map[uint64]*holding
+	leases    []*holding   // by fence
 	withdrawn []withdrawal // lately
 
 	view    luascripts.Head // the sale as of the newest reply
@@ -98,7 +98,7 @@ type holding struct {
 }
 
 func newKeeper(cfg Config, a *Allotment) *Keeper {
-	return &Keeper{cfg: cfg, a: a, leases: map[uint64]*holding{}, retry: retryFirst}
+	return &Keeper{cfg: cfg, a: a, retry: retryFirst}
 }
 
 // Event is what happened: Tick, Stop, or an Answer.
@@ -186,11 +186,11 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 	if k.leasing {
 		q.Awaited = k.request
 	}
-	for fence, h := range k.leases {
+	for _, h := range k.leases {
 		if h.doubted {
 			q.Awaited = min(q.Awaited, h.req) // kept, and not renewed
 		} else {
-			q.Fences = append(q.Fences, fence)
+			q.Fences = append(q.Fences, h.fence)
 		}
 	}
 	return q

@@ -198,8 +198,14 @@ func TestDoubtStrandsNothing(t *testing.T) {
 				b.settleDown()
 			}
 			p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
+			b.run(time.Second)
+			for _, h := range b.k.leases {
+				if h.doubted && h.rem > 1 {
+					t.Errorf("one serial is in doubt, and a second later %d units still wait with it", h.rem)
+				}
+			}
 			b.run(3 * time.Minute)
-			if got := b.audit(); got.Free != 8 {
+			if got := b.audit(); got.Free != 8 || len(b.k.leases) > 0 {
 				t.Errorf("after three minutes: %+v; leases here: %d", got, len(b.k.leases))
 			}
 		})
@@ -236,6 +242,114 @@ func TestRenewalKeepsTheGrantUnderWay(t *testing.T) {
 	b.k.Step(b.clock(), Answer{Call: lease, Reply: reply, Sent: b.clock()})
 	if got := b.audit(); got.Leased == 0 || got.Leased != b.a.Stock() {
 		t.Errorf("%+v, and %d units here", got, b.a.Stock())
+	}
+}
+
+// A taker stalls with a serial in its hand; the lease runs out, the ledger frees it and leases it here again. The taker
+// must not sell it under the new lease, under which another buyer may get it.
+func TestStalledTakerDoesNotSellAgain(t *testing.T) {
+	for _, stall := range []time.Duration{0, 100 * time.Millisecond, 990 * time.Millisecond, 1100 * time.Millisecond, 5 * time.Second} {
+		t.Run(stall.String(), func(t *testing.T) {
+			b := newBench(t, luascripts.CreateRequest{Total: 1, Hold: time.Second})
+			b.fill()
+			naps, goOn := 0, func() {}
+			sales := map[uint64]int{} // by fence
+			slowTake(b.a, 1, func(next func()) {
+				if naps++; naps == 3 { // it has the serial, and has not looked for its lease
+					goOn = next
+				} else {
+					next()
+				}
+			}, func(s Sold, o Outcome) {
+				if o == Won {
+					sales[s.Fence]++
+				}
+			}, func(Sold, Outcome) {})
+			b.now += 20 * time.Second // the whole process pauses, the ledger does not
+			for range 40 {
+				b.now += 500 * time.Millisecond
+				if _, err := execute(b.ledger, luascripts.RenewRequest{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.tick()
+			b.a.Hungry(1)
+			b.tick()
+			b.settleDown()
+			if stall > 0 {
+				b.run(stall)
+			}
+			goOn()
+			for range 500 {
+				if s, o := b.buy(); o == Won {
+					sales[s.Fence]++
+				}
+				b.run(10 * time.Millisecond)
+			}
+			for fence, n := range sales {
+				if n > 1 {
+					t.Errorf("one serial, sold %d times under fence %d", n, fence)
+				}
+			}
+			if len(sales) == 0 {
+				t.Error("the serial never came back")
+			}
+		})
+	}
+}
+
+// Leases that ended while the ledger was out of reach are let go.
+func TestOutageLeavesNoDeadLeases(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 64, Hold: time.Second})
+	b.fill()
+	for range 30 {
+		b.outage(time.Second)
+		if _, err := execute(b.ledger, luascripts.RenewRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.run(2 * time.Second)
+	var held uint64
+	for _, h := range b.k.leases {
+		held += h.rem
+	}
+	if got := b.audit(); got.Leased != held || b.a.Stock() > held {
+		t.Errorf("%+v; %d units of leases and %d units in stock here", got, held, b.a.Stock())
+	}
+}
+
+// A view that was overtaken changes nothing.
+func TestOldNewsIsIgnored(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	now := b.k.view
+	now.Rev, now.Free = 10, 0
+	b.k.look(now, b.k.now)
+	old := now
+	old.Rev, old.Free = 9, 8
+	b.k.look(old, b.k.now)
+	if b.k.view != now || b.a.View() != now {
+		t.Errorf("%+v", b.k.view)
+	}
+	made := old
+	made.Birth++ // a sale made anew counts from the start
+	b.k.look(made, b.k.now)
+	if b.k.view != made {
+		t.Errorf("%+v", b.k.view)
+	}
+}
+
+// The Keeper sleeps when there is nothing to settle; the next claim wakes it.
+func TestClaimWakesTheKeeper(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640})
+	b.fill()
+	b.run(time.Second)
+	b.nudged()
+	if _, o := b.buy(); o != Won || !b.nudged() {
+		t.Fatal(o, "and nobody woke the Keeper")
+	}
+	b.tick()
+	if next := b.k.Next().Sub(b.clock()); next > linger {
+		t.Error("the claim waits for", next)
 	}
 }
 

@@ -31,6 +31,7 @@ type record struct {
 type Ring struct {
 	lanes []ringLane
 	next  []uint64 // the Keeper's: where it reads on in each lane
+	first int      // the Keeper's: the lane it begins with, so that none waits behind the others for ever
 }
 
 type ringLane struct {
@@ -90,7 +91,9 @@ func (p place) publish(k kind, c luascripts.Claim) {
 
 // collect reads up to n published records the Keeper has not read yet.
 func (r *Ring) collect(n int, f func(record)) {
-	for i := range r.lanes {
+	r.first++
+	for k := range r.lanes {
+		i := (r.first + k) & (len(r.lanes) - 1)
 		l := &r.lanes[i]
 		for ; n > 0; n-- {
 			s := &l.slot[r.next[i]&uint64(len(l.slot)-1)]

@@ -222,7 +222,11 @@ func TestIdleRunnerGivesUpItsUnits(t *testing.T) {
 		t.Fatalf("%+v, %d units here", no, idle.Stock())
 	}
 	busy := s.open("busy")
+	start := time.Now()
 	got := rush(t, 4, busy)
+	if took := time.Since(start); took > idleAfter/2 {
+		t.Errorf("called back after %v: that is not a recall", took)
+	}
 	got[first.Serial]++
 	exactlyOnce(t, got, 100)
 	if err := errors.Join(idle.close(), busy.close()); err != nil {

@@ -106,7 +106,7 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
 	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rem: g.Ranges.Len()}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
-	k.leases[g.Fence] = h
+	k.leases = append(k.leases, h) // fences grow
 	if k.stopping || !h.term.Load().open(k.now) {
 		k.giveBackOf(h, g.Ranges)
 		return
@@ -187,10 +187,10 @@ func (k *Keeper) park(h *holding, got shard.Range) {
 // renewed moves deadlines, and lets go of what the ledger has no more.
 func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewReply) {
 	for i, fence := range fences {
-		h := k.leases[fence]
+		h := k.lease(fence)
 		switch {
 		case h == nil:
-		case reply.Deadlines[i] == 0 && (len(k.batch) > 0 || len(k.back) > 0):
+		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.batch) > 0 || len(k.back) > 0):
 			// Its end may be the doing of a call whose answer is still to come: the next renewal will say.
 		case reply.Deadlines[i] == 0:
 			k.drop(h)
@@ -219,18 +219,39 @@ func (k *Keeper) drop(h *holding) {
 	if !h.lapsed {
 		k.withdraw(h)
 	}
-	delete(k.leases, h.fence)
+	k.release(h)
+}
+
+// lease is the holding under a fence, or nil.
+func (k *Keeper) lease(fence uint64) *holding {
+	for _, h := range k.leases {
+		if h.fence == fence {
+			return h
+		}
+	}
+	return nil
+}
+
+// release lets go of a lease. It makes a new list: somebody may be walking along the old one.
+func (k *Keeper) release(h *holding) {
+	rest := make([]*holding, 0, len(k.leases))
+	for _, other := range k.leases {
+		if other != h {
+			rest = append(rest, other)
+		}
+	}
+	k.leases = rest
 }
 
 // resolved counts units of a lease that the ledger has heard of; when that is all of them, the lease has ended.
 func (k *Keeper) resolved(fence uint64, n uint64) {
-	h := k.leases[fence]
+	h := k.lease(fence)
 	if h == nil {
 		return
 	}
 	h.rem -= min(h.rem, n)
 	if h.rem == 0 {
-		delete(k.leases, fence)
+		k.release(h)
 		if !h.lapsed {
 			k.publish(k.a.table.Load().without(h.Lease))
 		}
@@ -256,11 +277,9 @@ func (k *Keeper) retire(units shard.Range) {
 
 // forget drops leases in doubt that the ledger has freed by now.
 func (k *Keeper) forget(ledgerNow int64) {
-	for fence, h := range k.leases {
-		if h.doubted && ledgerNow >= h.term.Load().deadline+h.hold+k.cfg.Bounds.Margin.Microseconds() {
-			delete(k.leases, fence)
-		}
-	}
+	k.leases = slices.DeleteFunc(k.leases, func(h *holding) bool {
+		return h.doubted && ledgerNow >= h.term.Load().deadline+h.hold+k.cfg.Bounds.Margin.Microseconds()
+	})
 }
 
 // giveBack names drained units to the ledger, each under its lease.

@@ -60,7 +60,7 @@ func (c *crowd) grant(fence uint64, ranges luascripts.Ranges) *holding {
 	h := &holding{Lease: &Lease{fence: fence, hold: 1}, ranges: ranges, rem: ranges.Len()}
 	h.term.Store(&Term{sellMono: 1 << 62, sellWall: 1 << 62, deadline: 1 << 60})
 	c.k.now = c.clock()
-	c.k.leases[fence] = h
+	c.k.leases = append(c.k.leases, h)
 	c.k.publish(c.a.table.Load().with(h.Lease, ranges))
 	c.k.fill(ranges)
 	return h
@@ -134,7 +134,7 @@ func TestStalledTakersNeverUseANewerFence(t *testing.T) {
 		c.sell(serials/2, check)
 		c.k.now = c.clock()
 		c.k.withdraw(h)
-		delete(c.k.leases, fence)
+		c.k.release(h)
 		for _, r := range h.parked {
 			for s := r.Start; s < r.End; s++ {
 				use(fence, s, "withdrawn")

@@ -45,14 +45,14 @@ func (k *Keeper) judge() *Verdict {
 	switch {
 	case !k.a.stock.Empty():
 		return nil
+	case k.barren && k.view.Final():
+		return &Verdict{Reason: SoldOut}
 	case k.refused != "":
 		return &Verdict{Reason: Refused, Why: k.refused}
 	case k.down:
 		return &Verdict{Reason: Undecided}
 	case !k.barren:
 		return nil
-	case k.view.Final():
-		return &Verdict{Reason: SoldOut}
 	}
 	return &Verdict{Reason: NoneNow}
 }
