@@ -14,7 +14,7 @@ export SPIKE_BIN := $(abspath bin/spike)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test deps vet lint unit race integration e2e fuzz bench pprof clean
+.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long fuzz bench pprof clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -50,6 +50,9 @@ integration: deps ## tests against the real redis-server and nginx
 
 e2e: deps build ## tests that drive the built binary
 	$(if $(call tagged,e2e),go test -tags e2e -count=1 -timeout 20m $(call tagged,e2e))
+
+e2e-long: export SPIKE_E2E_LONG := 1
+e2e-long: e2e ## the same with more runs and larger sales
 
 fuzz: ## every fuzz target for FUZZTIME (5s)
 	@grep -roE --include='*_test.go' '^func Fuzz\w+' . | sed 's/:func / /' | while read -r file name; do \

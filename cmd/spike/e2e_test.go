@@ -28,6 +28,9 @@ import (
 
 // These tests drive the built binary (SPIKE_BIN) as its users do, on real servers.
 
+// long says that the long run was asked for (make e2e-long).
+func long() bool { return os.Getenv("SPIKE_E2E_LONG") != "" }
+
 func binary(t testing.TB) string {
 	t.Helper()
 	bin := os.Getenv("SPIKE_BIN")
@@ -291,7 +294,11 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 	for range 4 {
 		edges = append(edges, startEdge(t, "--redis", redis.addr))
 	}
-	for run := range 3 {
+	runs := 3
+	if long() {
+		runs = 10
+	}
+	for run := range runs {
 		sale := fmt.Sprintf("s%d", run)
 		redis.hmset(t, sale, strconv.Itoa(total), "0")
 		var urls []string
@@ -323,7 +330,11 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 	for range 4 {
 		edges = append(edges, startEdge(t, "--redis", redis.addr))
 	}
-	for _, total := range []int{5, 1_000, 100_003} {
+	totals := []int{5, 1_000, 100_003}
+	if long() {
+		totals = append(totals, 1, 2, 17, 10_007, 1_000_000)
+	}
+	for _, total := range totals {
 		sale := fmt.Sprintf("s%d", total)
 		redis.hmset(t, sale, strconv.Itoa(total), "0")
 		have := 0

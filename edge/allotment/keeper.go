@@ -31,7 +31,8 @@ const (
 	pollBusy   = 500 * time.Millisecond // renewing, and looking at the sale: ledger time needs it this often (J)
 	pollDone   = time.Second            // looking at a sale that is over
 	retryFirst = 50 * time.Millisecond  // asking again for units that others hold
-	idleAfter  = 10 * time.Second       // without buys: everything back, no more calls
+	idleAfter  = 10 * time.Second       // without buys: everything goes back
+	restAfter  = time.Second            // without buys, holding nothing, and nothing in the ledger waiting: no more calls
 	glance     = 100 * time.Millisecond // how often "none left" is thought over, without a call
 	answers    = 8_000                  // after so many of them the sale is looked at, at the next glance
 	lull       = 300 * time.Millisecond // without buys: the next buyer waits for a look instead of hearing old news
@@ -198,7 +199,7 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 
 // idle says that nobody has asked for a while and nothing here or in the ledger needs us.
 func (k *Keeper) idle() bool {
-	return k.now.Sub(k.lastBuy) >= idleAfter && len(k.leases) == 0 && k.view.Leased == 0 && k.view.Limbo == 0 &&
+	return k.now.Sub(k.lastBuy) >= restAfter && len(k.leases) == 0 && k.view.Leased == 0 && k.view.Limbo == 0 &&
 		(k.view.Pending == 0 || k.view.Hold == 0)
 }
 
