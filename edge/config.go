@@ -29,6 +29,7 @@ type Config struct {
 	Lease      time.Duration // how long a lease lasts
 	Grace      time.Duration // for settling and giving back at the end
 	Bounds     luascripts.Bounds
+	Data       string // directory of the rings; "": memory, lost with the process
 	Decisions  string // a file for the decision log, "-" for standard output, "" for none
 	Version    string
 

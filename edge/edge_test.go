@@ -68,7 +68,7 @@ func testConfig() Config {
 func testServer(t testing.TB, cfg Config, store luascripts.Store) *Server {
 	t.Helper()
 	life, die := context.WithCancel(context.Background())
-	s := newServer(life, cfg, store, zerolog.Nop(), make([]byte, 32))
+	s := newServer(life, cfg, store, nil, zerolog.Nop(), make([]byte, 32))
 	t.Cleanup(func() { die(); s.sales.running.Wait() })
 	return s
 }

@@ -24,6 +24,7 @@ type Sale struct {
 	*allotment.Runner
 	tally tally
 
+	settled    func()        // when the ring is empty for good
 	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
 	deducting  chan struct{} // buys that wait in Deduct
 	waiting    atomic.Int64  // buys that wait for a lease
@@ -40,6 +41,7 @@ const (
 type Sales struct {
 	cfg   Config
 	store luascripts.Store
+	data  *dataDir
 	clock allotment.Clock
 	log   zerolog.Logger
 	open  atomic.Pointer[map[string]*Sale]
@@ -66,8 +68,8 @@ type miss struct {
 // errBusy: too many unknown names are being looked up already.
 var errBusy = errors.New("too many look-ups")
 
-func newSales(life context.Context, cfg Config, store luascripts.Store, log zerolog.Logger) *Sales {
-	s := &Sales{cfg: cfg, store: store, clock: allotment.SystemClock(), log: log, life: life,
+func newSales(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger) *Sales {
+	s := &Sales{cfg: cfg, store: store, data: data, clock: allotment.SystemClock(), log: log, life: life,
 		looking: map[string]*lookup{}, missing: map[string]miss{}}
 	s.open.Store(&map[string]*Sale{})
 	return s
@@ -149,8 +151,14 @@ func (s *Sales) look(name string) (*Sale, error) {
 	}
 	sale := &Sale{name: name, birth: reply.Birth, hold: reply.Hold, deducting: make(chan struct{}, maxDeducting),
 		tally: make(tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))}
+	ring, settled, err := s.data.ring(name, s.cfg.instance, s.cfg.Node, reply.Birth)
+	if err != nil {
+		s.log.Error().Err(err).Str("sale", name).Msg("cannot sell")
+		return nil, err
+	}
+	sale.settled = settled
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: s.cfg.instance, Node: s.cfg.Node,
-		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total}, s.store, s.clock, reply.Head)
+		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total}, s.store, s.clock, reply.Head, ring)
 	s.publish(func(m map[string]*Sale) { m[name] = sale })
 	s.running.Add(1)
 	go s.run(sale)
@@ -162,6 +170,9 @@ func (s *Sales) look(name string) (*Sale, error) {
 func (s *Sales) run(sale *Sale) {
 	defer s.running.Done()
 	err := sale.Run(s.life, s.cfg.Grace)
+	if !errors.Is(err, luascripts.ErrDown) {
+		sale.settled()
+	}
 	s.drop(sale)
 	s.lost.Add(sale.Lost())
 	switch {

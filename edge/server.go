@@ -58,7 +58,12 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	}
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	s := newServer(life, cfg, store, log, key)
+	data, err := openData(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer data.close()
+	s := newServer(life, cfg, store, data, log, key)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
 	}
@@ -75,8 +80,8 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	return s.serve(ctx, die, buyers, admin)
 }
 
-func newServer(life context.Context, cfg Config, store luascripts.Store, log zerolog.Logger, key []byte) *Server {
-	return &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, log), signer: NewSigner(key),
+func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, key []byte) *Server {
+	return &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(key),
 		answers: newAnswers(cfg.Lang), wonHead: wonHead(cfg.Lang), life: life}
 }
 
@@ -97,6 +102,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	if admin != nil {
 		go func() { ended <- back.Serve(admin) }()
 	}
+	s.sales.running.Go(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")

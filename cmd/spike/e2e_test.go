@@ -147,17 +147,19 @@ type winners struct {
 	owner  map[uint32]string
 	doubly []uint32
 	odd    []string
+	none   int // heard that there is none
 }
 
 var serialIn = regexp.MustCompile(`"serial":(\d+)`)
 
 func (w *winners) answer(_ string, status int, body []byte) {
 	m := serialIn.FindSubmatch(body)
-	if m == nil && status == 200 {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if m == nil && status == 200 {
+		w.none++
+		return
+	}
 	if m == nil {
 		if len(w.odd) < 5 {
 			w.odd = append(w.odd, fmt.Sprintf("%d %s", status, body))
@@ -254,6 +256,20 @@ func (r redisServer) scripts(t testing.TB) (n int) {
 		n += calls
 	}
 	return n
+}
+
+// pid is Redis' own.
+func (r redisServer) pid(t testing.TB) int {
+	t.Helper()
+	info, err := r.do(t, "INFO", "server").ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(regexp.MustCompile(`process_id:(\d+)`).FindStringSubmatch(info)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // audit fails the test unless every unit is there once, and returns the account.

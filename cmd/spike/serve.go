@@ -22,6 +22,7 @@ type ServeCmd struct {
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
 	Sales       []string      `placeholder:"NAME" help:"Sell these only. Default: every sale."`
 	Ack         string        `enum:"edge,redis" default:"edge" help:"When a buyer hears \"won\": edge (in this edge's ring) or redis (in the ledger)."`
+	Data        string        `placeholder:"DIR" help:"Keep the ring in files here: kill -9 then loses no win. Default: memory."`
 	Lease       time.Duration `default:"5s" help:"How long a lease lasts, from 3s to 1m."`
 	Grace       time.Duration `default:"10s" help:"For draining, settling and giving back at the end."`
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
@@ -47,15 +48,15 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	defer store.Close()
 	return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
 		Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
-		Bounds: luascripts.DefaultBounds(), Decisions: c.DecisionLog}, store, log)
+		Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog}, store, log)
 }
 
 // store is Redis, or else the embedded one with the article's sale in it.
 func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.Store, error) {
 	if c.Redis != "" {
 		store, err := c.dial(ctx)
-		if err == nil && c.Ack == string(edge.AckEdge) {
-			log.Warn().Msg("the ring is in memory: wins not settled yet (normally the last 40 ms) die with this process; --ack redis tells buyers after the ledger has them")
+		if err == nil && c.Ack == string(edge.AckEdge) && c.Data == "" {
+			log.Warn().Msg("the ring is in memory: wins not settled yet (normally the last 40 ms) die with this process; --data DIR keeps them, --ack redis tells buyers after the ledger has them")
 		}
 		return store, err
 	}

@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
@@ -30,8 +31,9 @@ type record struct {
 // first unpublished slot, and frees slots only after the ledger's answer.
 type Ring struct {
 	lanes []ringLane
-	next  []uint64 // the Keeper's: where it reads on in each lane
-	first int      // the Keeper's: the lane it begins with, so that none waits behind the others for ever
+	next  []uint64        // the Keeper's: where it reads on in each lane
+	first int             // the Keeper's: the lane it begins with, so that none waits behind the others for ever
+	heads []atomic.Uint64 // where the ring is a file: the lanes' heads, for who reads it after us
 }
 
 type ringLane struct {
@@ -45,15 +47,36 @@ type ringLane struct {
 // slot is a cache line. turn is position+1 once the record of that position is published.
 type slot struct {
 	turn atomic.Uint64
+	sum  uint64 // of turn and record: a machine that dies may keep half a slot
 	record
 }
 
-// NewRing has a lane for each CPU, and room for `size` claims in each (rounded up to a power of two).
+// checksum is FNV-1a over words. It finds torn slots, not forgers.
+func (r *record) checksum(turn uint64) uint64 {
+	sum := uint64(14695981039346656037)
+	for _, word := range [...]uint64{turn, uint64(r.kind)<<32 | uint64(r.Serial), uint64(r.Count), r.Fence, r.Nonce,
+		uint64(r.Expiry), binary.BigEndian.Uint64(r.Buyer[:])} {
+		sum = (sum ^ word) * 1099511628211
+	}
+	return sum
+}
+
+// NewRing is in memory: a lane for each CPU, and room for `size` claims in each (rounded up to a power of two).
 func NewRing(size int) *Ring {
-	n := 1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1))
-	r := &Ring{lanes: make([]ringLane, n), next: make([]uint64, n)}
+	lanes, size := ringShape(size)
+	return ringOver(make([]slot, lanes*size), lanes)
+}
+
+func ringShape(size int) (lanes, slots int) {
+	return 1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1)), 1 << bits.Len(uint(size-1))
+}
+
+// ringOver shares slots out to lanes.
+func ringOver(slots []slot, lanes int) *Ring {
+	r := &Ring{lanes: make([]ringLane, lanes), next: make([]uint64, lanes)}
+	each := len(slots) / lanes
 	for i := range r.lanes {
-		r.lanes[i].slot = make([]slot, 1<<bits.Len(uint(size-1)))
+		r.lanes[i].slot = slots[i*each : (i+1)*each]
 	}
 	return r
 }
@@ -86,6 +109,7 @@ func (p place) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
 // publish hands the record to the Keeper.
 func (p place) publish(k kind, c luascripts.Claim) {
 	p.slot.record = record{k, c}
+	p.slot.sum = p.slot.checksum(p.pos + 1)
 	p.slot.turn.Store(p.pos + 1)
 }
 
@@ -110,6 +134,9 @@ func (r *Ring) collect(n int, f func(record)) {
 func (r *Ring) free() {
 	for i := range r.lanes {
 		r.lanes[i].head.Store(r.next[i])
+	}
+	for i := range r.heads {
+		r.heads[i].Store(r.next[i])
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"spike/shard"
 )
 
-// ringSize is how many claims may wait for the ledger on each CPU: a second of Redis silence at 16,000 sales a second.
-const ringSize = 1 << 14
+// RingSize is how many claims may wait for the ledger on each CPU: a second of Redis silence at 16,000 sales a second.
+const RingSize = 1 << 14
 
 // Runner drives a Keeper: it makes the calls, and brings the answers back.
 type Runner struct {
@@ -23,8 +23,8 @@ type Runner struct {
 }
 
 // New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
-func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head) *Runner {
-	a := newAllotment(shard.New(0), NewRing(ringSize), clock, int64(cfg.Bounds.Margin))
+func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, ring *Ring) *Runner {
+	a := newAllotment(shard.New(0), ring, clock, int64(cfg.Bounds.Margin))
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)

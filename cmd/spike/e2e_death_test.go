@@ -1,0 +1,174 @@
+//go:build e2e
+
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/bench/load"
+)
+
+// storm buys until it is told to stop, whatever happens to the edges.
+func storm(t testing.TB, connections int, urls ...string) (*winners, func()) {
+	t.Helper()
+	w := &winners{}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	var done sync.WaitGroup
+	done.Go(func() {
+		_, _ = load.Run(ctx, load.Options{URLs: urls, Connections: connections, Requests: 1 << 30, OnAnswer: w.answer})
+	})
+	return w, func() { cancel(); done.Wait() }
+}
+
+func (w *winners) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.owner)
+}
+
+// die is kill -9.
+func (e *testEdge) die() {
+	_ = e.cmd.Process.Signal(syscall.SIGKILL)
+	_ = e.cmd.Wait()
+}
+
+// Every win that a buyer read is in the ledger after the edge has come back, and what it had not sold is sold at once.
+func TestKilledEdgeLosesNoWin(t *testing.T) {
+	runs := 2
+	if long() {
+		runs = 20
+	}
+	for range runs {
+		redis := startRedis(t)
+		mustSpike(t, "sale", "create", "ticket", "--total", "60000", "--redis", redis.addr)
+		data := t.TempDir()
+		edge := startEdge(t, "--redis", redis.addr, "--data", data)
+		w, stop := storm(t, 32, edge.buyURL("ticket"))
+		eventually(t, 20*time.Second, "a quarter is sold", func() bool { return w.count() > 15_000 })
+		edge.die()
+		stop()
+		told := w.count()
+		if told > 59_000 {
+			t.Fatalf("killed too late, after %d", told)
+		}
+		if files, _ := filepath.Glob(filepath.Join(data, "*.ring")); len(files) != 1 {
+			t.Fatalf("rings left: %v", files)
+		}
+		again := startEdge(t, "--redis", redis.addr, "--data", data)
+		eventually(t, 3*time.Second, "the ring is settled and gone", func() bool {
+			files, _ := filepath.Glob(filepath.Join(data, "*"))
+			return len(files) == 1 // the lock
+		})
+		a := redis.audit(t, "ticket")
+		if a.Pending < uint64(told) || a.Pending > uint64(told)+32 || a.Leased+a.Limbo > 0 { // 32 answers may have been on their way
+			t.Fatalf("%d told, %+v", told, a)
+		}
+		rest, _ := crowd(t, 62_000, 32, again.buyURL("ticket"))
+		for serial := range rest.owner {
+			if _, twice := w.owner[serial]; twice {
+				t.Fatalf("serial %d sold before and after", serial)
+			}
+		}
+		if uint64(len(rest.owner))+a.Pending != 60_000 {
+			t.Fatalf("%d told, %d pending, %d sold afterwards", told, a.Pending, len(rest.owner))
+		}
+		again.stop(t)
+		redis.audit(t, "ticket")
+	}
+}
+
+func TestDataHasOneOwner(t *testing.T) {
+	data := t.TempDir()
+	startEdge(t, "--data", data)
+	_, errs, code := spike(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--data", data)
+	if code != 2 || !strings.Contains(errs, "another edge has it") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+func TestForeignRingIsSetAside(t *testing.T) {
+	data := t.TempDir()
+	if err := os.WriteFile(filepath.Join(data, "x.ring"), []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	edge := startEdge(t, "--data", data)
+	eventually(t, 2*time.Second, "it is set aside", func() bool {
+		_, err := os.Stat(filepath.Join(data, "x.ring.aside"))
+		return err == nil
+	})
+	edge.stop(t)
+	if !strings.Contains(edge.log.String(), "set aside") {
+		t.Error("and nobody says so")
+	}
+}
+
+// An edge that does not come back: the others sell what it held, after lease + margin + hold + margin.
+func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "20000", "--hold", "1s", "--redis", redis.addr)
+	doomed, other := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
+	w, stop := storm(t, 8, doomed.buyURL("ticket"))
+	eventually(t, 20*time.Second, "it sells", func() bool { return w.count() > 500 })
+	doomed.die()
+	stop()
+	held := redis.audit(t, "ticket")
+	if held.Leased == 0 {
+		t.Fatal("it held nothing when it died")
+	}
+	eventually(t, 15*time.Second, "its units are free again", func() bool {
+		_, _ = crowd(t, 10, 1, other.buyURL("ticket"))
+		a := redis.audit(t, "ticket")
+		return a.Leased+a.Limbo < 200 // the other's own
+	})
+	redis.audit(t, "ticket")
+}
+
+// Redis stands still in full sale: buyers hear 503 or win from what is held, never "sold out"; then all is sold, once.
+func TestRedisStandsStill(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	w, stop := storm(t, 16, edge.buyURL("ticket"))
+	eventually(t, 20*time.Second, "it sells", func() bool { return w.count() > 5_000 })
+	pid := redis.pid(t)
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	time.Sleep(7 * time.Second)
+	w.mu.Lock()
+	none := w.none
+	w.mu.Unlock()
+	_ = syscall.Kill(pid, syscall.SIGCONT)
+	stop()
+	if none > 0 {
+		t.Errorf("%d heard \"sold out\"", none)
+	}
+	for _, odd := range w.odd {
+		if !strings.HasPrefix(odd, "503 ") {
+			t.Errorf("while Redis stood still: %s", odd)
+		}
+	}
+	if w.count() >= 100_000 {
+		t.Fatal("all was sold before")
+	}
+	sold := w.count()
+	eventually(t, 20*time.Second, "the rest is sold", func() bool {
+		more, _ := crowdAnyway(t, 20_000, 16, edge.buyURL("ticket"))
+		for serial := range more.owner {
+			if _, twice := w.owner[serial]; twice {
+				t.Fatalf("serial %d twice", serial)
+			}
+			w.owner[serial] = ""
+		}
+		sold += len(more.owner)
+		return sold >= 100_000-16
+	})
+	if a := redis.audit(t, "ticket"); a.Total != a.Pending+a.Free {
+		t.Errorf("%d told, %+v", sold, a)
+	}
+}

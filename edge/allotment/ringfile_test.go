@@ -1,0 +1,115 @@
+package allotment
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"spike/luascripts"
+)
+
+func sampleOwner() RingOwner {
+	return RingOwner{Sale: "ticket", Birth: 7, Instance: "i", Node: "node one", Boot: "b"}
+}
+
+func sampleClaim(i uint64) luascripts.Claim {
+	return luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5, Buyer: luascripts.Buyer{9}}
+}
+
+// put publishes one record, as Take does.
+func put(t testing.TB, r *Ring, k kind, c luascripts.Claim) {
+	t.Helper()
+	p, ok := r.reserve()
+	if !ok {
+		t.Fatal("ring is full")
+	}
+	p.publish(k, c)
+}
+
+func byNonce(a, b luascripts.Claim) int { return int(a.Nonce) - int(b.Nonce) }
+
+func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ring")
+	r, err := MapRing(path, sampleOwner(), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := MapRing(path, sampleOwner(), 64); err == nil {
+		t.Error("one ring was made over another")
+	}
+	var want []luascripts.Claim
+	for i := range uint64(150) { // more than once around
+		put(t, r, claim, sampleClaim(i))
+		if i < 100 {
+			r.collect(1, func(record) {})
+			r.free()
+			continue
+		}
+		if i == 120 { // read, and not answered yet
+			r.collect(5, func(record) {})
+		}
+		if want = append(want, sampleClaim(i)); i%10 == 0 {
+			put(t, r, void, luascripts.Claim{})
+			put(t, r, unsold, sampleClaim(i))
+		}
+	}
+	if _, ok := r.reserve(); !ok { // reserved, never published
+		t.Fatal("full")
+	}
+	o, got, torn, err := ReadRing(path)
+	slices.SortFunc(got, byNonce)
+	if err != nil || torn != 0 || o.Sale != "ticket" || o.Node != "node one" || o.Boot != "b" || !slices.Equal(got, want) {
+		t.Errorf("%+v, %d torn, %v\ngot  %v\nwant %v", o, torn, err, got, want)
+	}
+}
+
+func TestTornSlotsAreCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ring")
+	r, err := MapRing(path, sampleOwner(), 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(5) {
+		put(t, r, claim, sampleClaim(i))
+	}
+	for i := range r.lanes {
+		for k := range r.lanes[i].slot {
+			if s := &r.lanes[i].slot[k]; s.turn.Load() > 0 && s.Nonce == 3 {
+				s.Expiry++ // half of it reached the disk
+			}
+		}
+	}
+	if _, got, torn, err := ReadRing(path); err != nil || torn != 1 || len(got) != 4 {
+		t.Errorf("%d claims, %d torn, %v", len(got), torn, err)
+	}
+}
+
+func FuzzReadRing(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "x.ring")
+	r, err := MapRing(path, sampleOwner(), 2)
+	if err != nil {
+		f.Fatal(err)
+	}
+	put(f, r, claim, sampleClaim(1))
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add([]byte{})
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"format":1,"lanes":1,"slots":1}` + "\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		path := filepath.Join(t.TempDir(), "f.ring")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o, claims, torn, err := ReadRing(path)
+		if err != nil && !errors.Is(err, ErrRingFile) || len(claims)+torn > o.Lanes*o.Slots {
+			t.Errorf("%d claims, %d torn of %+v: %v", len(claims), torn, o, err)
+		}
+	})
+}

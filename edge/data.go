@@ -1,0 +1,134 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// dataDir is where an edge keeps what must outlive it: a ring file for each sale it sells. One process has it at a time.
+// A nil dataDir keeps nothing: rings are memory.
+type dataDir struct {
+	path string
+	lock *os.File
+	boot string
+	left []string // ring files that processes before us left
+}
+
+// openData takes the directory for this process; nil for "".
+func openData(path string) (*dataDir, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: --data: %w", ErrConfig, err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --data: %w", ErrConfig, err)
+	}
+	if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("%w: --data %s: another edge has it", ErrConfig, path)
+	}
+	left, err := filepath.Glob(filepath.Join(path, "*"+ringSuffix))
+	return &dataDir{path: path, lock: lock, boot: allotment.BootID(), left: left}, err
+}
+
+const (
+	ringSuffix  = ".ring"
+	asideSuffix = ".aside" // what could not be understood, or nobody could take: kept for a person
+)
+
+func (d *dataDir) close() {
+	if d != nil {
+		_ = d.lock.Close()
+	}
+}
+
+// ring is a new ring for a sale, and what to do when everything in it is settled.
+func (d *dataDir) ring(sale, instance, node string, birth uint64) (*allotment.Ring, func(), error) {
+	if d == nil {
+		return allotment.NewRing(allotment.RingSize), func() {}, nil
+	}
+	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", sale, birth, instance, ringSuffix))
+	r, err := allotment.MapRing(path, allotment.RingOwner{Sale: sale, Birth: birth, Instance: instance, Node: node, Boot: d.boot},
+		allotment.RingSize)
+	return r, func() { _ = os.Remove(path) }, err
+}
+
+// recoverAll settles what processes before us sold and could not settle, and gives back what they did not sell. It goes
+// on until all is done or ctx ends; a file that is left is for the next start.
+func (d *dataDir) recoverAll(ctx context.Context, store luascripts.Store, log zerolog.Logger) {
+	if d == nil {
+		return
+	}
+	for len(d.left) > 0 {
+		var again []string
+		for _, path := range d.left {
+			if err := d.recover(ctx, path, store, log); errors.Is(err, luascripts.ErrDown) {
+				again = append(again, path)
+			} else if err != nil {
+				log.Error().Err(err).Str("file", path).Msg("ring set aside: nobody takes its claims")
+				_ = os.Rename(path, path+asideSuffix)
+			}
+		}
+		d.left = again
+		if len(again) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// recover settles one ring. Its claims are settled as its owner's, batch by batch: each is idempotent, so a crash in
+// here costs nothing. On the same boot the ring has every claim there was, so what is left of the owner's leases was
+// never promised, and goes free at once (I7); after another boot it waits in limbo.
+func (d *dataDir) recover(ctx context.Context, path string, store luascripts.Store, log zerolog.Logger) error {
+	owner, claims, torn, err := allotment.ReadRing(path)
+	if err != nil {
+		return err
+	}
+	party := luascripts.Party{Birth: owner.Birth, Instance: owner.Instance, Node: owner.Node}
+	var kept, lost int
+	for batch, rest := uint64(1<<32), claims; len(rest) > 0; batch++ { // after all of the owner's own
+		n := min(len(rest), 512)
+		reply, err := store.Settle(ctx, owner.Sale, luascripts.SettleRequest{Party: party, Batch: batch, Claims: rest[:n]})
+		if err != nil {
+			return err
+		}
+		for _, v := range reply.Verdicts {
+			if v == luascripts.Kept {
+				kept++
+			} else {
+				lost++
+			}
+		}
+		rest = rest[n:]
+	}
+	if owner.Boot == d.boot && d.boot != "" {
+		if _, err = store.Renew(ctx, owner.Sale, luascripts.RenewRequest{Party: party, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
+			return err
+		}
+	}
+	log.Info().Str("sale", owner.Sale).Str("instance", owner.Instance).Int("settled", kept).Int("dead", lost).Int("torn", torn).
+		Msg("ring of an edge that died: settled")
+	if torn > 0 {
+		return fmt.Errorf("%w: %d torn slots", allotment.ErrRingFile, torn)
+	}
+	return os.Remove(path)
+}
