@@ -8,8 +8,8 @@ import (
 )
 
 // Store is the common truth that edges share: Redis, or the ledger's twin inside one process. All calls are safe for
-// concurrent use, and every one may be sent again after a lost reply: each is idempotent by its request, batch or
-// nonce. An error is a *Refusal (nothing was done), or wraps ErrDown (nobody knows).
+// concurrent use, and every one but Deduct may be sent again after a lost reply: each is idempotent by its request or
+// batch. An error is a *Refusal (nothing was done), or wraps ErrDown (nobody knows).
 type Store interface {
 	Lease(ctx context.Context, sale string, r LeaseRequest) (LeaseReply, error)
 	Renew(ctx context.Context, sale string, r RenewRequest) (RenewReply, error)
