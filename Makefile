@@ -6,7 +6,7 @@ SHELL        := /bin/bash
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL     := go tool -modfile=.ci/tools.mod
-FUZZTIME ?= 5s
+FUZZTIME ?= 20000x
 
 export PATH      := $(PATH):/usr/sbin:/sbin
 export SPIKE_BIN := $(abspath bin/spike)
@@ -54,7 +54,7 @@ e2e: deps build ## tests that drive the built binary
 e2e-long: export SPIKE_E2E_LONG := 1
 e2e-long: e2e ## the same with more runs and larger sales
 
-fuzz: ## every fuzz target for FUZZTIME (5s)
+fuzz: ## every fuzz target for FUZZTIME (20000 inputs)
 	@grep -roE --include='*_test.go' '^func Fuzz\w+' . | sed 's/:func / /' | while read -r file name; do \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")"; \
 	done
