@@ -5,6 +5,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -156,8 +157,10 @@ func (s *Server) deduct(sale *Sale, n uint32) (sold *allotment.Sold, no *allotme
 	reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, luascripts.DeductRequest{
 		Party: luascripts.Party{Birth: sale.birth}, N: n, Nonce: newNonce(),
 		Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()})
+	if errors.Is(err, luascripts.ErrForeign) || errors.Is(err, luascripts.ErrBadSale) {
+		return nil, &allotment.Verdict{Reason: allotment.Refused, Why: err.Error()}, true
+	}
 	if err != nil {
-		s.log.Warn().Err(err).Str("sale", sale.name).Msg("deduct")
 		return nil, busy, true
 	}
 	if reply.Claim.Serial == 0 {

@@ -33,6 +33,7 @@ type Sale struct {
 // Limits of looking for sales: a crowd that asks for names that do not exist must not become a crowd at Redis.
 const (
 	maxLookups = 64                     // at once
+	lookWait   = time.Second            // for one's turn
 	maxMissing = 4096                   // names remembered as missing
 	missFor    = 250 * time.Millisecond // and for how long
 )
@@ -46,6 +47,7 @@ type Sales struct {
 	log   zerolog.Logger
 	open  atomic.Pointer[map[string]*Sale]
 
+	places  chan struct{} // for those who ask the store
 	mu      sync.Mutex
 	looking map[string]*lookup
 	missing map[string]miss
@@ -70,7 +72,7 @@ var errBusy = errors.New("too many look-ups")
 
 func newSales(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger) *Sales {
 	s := &Sales{cfg: cfg, store: store, data: data, clock: allotment.SystemClock(), log: log, life: life,
-		looking: map[string]*lookup{}, missing: map[string]miss{}}
+		places: make(chan struct{}, maxLookups), looking: map[string]*lookup{}, missing: map[string]miss{}}
 	s.open.Store(&map[string]*Sale{})
 	return s
 }
@@ -94,7 +96,7 @@ func (s *Sales) find(ctx context.Context, name string) (*Sale, error) {
 		return l.sale, err
 	}
 	if mine {
-		l.sale, l.err = s.look(name)
+		l.sale, l.err = s.lookInTurn(name)
 		s.leave(name, l)
 	}
 	select {
@@ -118,9 +120,6 @@ func (s *Sales) join(name string) (l *lookup, mine bool, err error) {
 	if m, ok := s.missing[name]; ok && time.Now().Before(m.until) {
 		return &lookup{}, false, m.err
 	}
-	if len(s.looking) >= maxLookups {
-		return &lookup{}, false, errBusy
-	}
 	l = &lookup{done: make(chan struct{})}
 	s.looking[name] = l
 	return l, true, nil
@@ -130,13 +129,27 @@ func (s *Sales) leave(name string, l *lookup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.looking, name)
-	if l.err != nil && !errors.Is(l.err, luascripts.ErrDown) {
+	var refusal *luascripts.Refusal
+	if errors.As(l.err, &refusal) {
 		if len(s.missing) >= maxMissing {
 			clear(s.missing)
 		}
 		s.missing[name] = miss{l.err, time.Now().Add(missFor)}
 	}
 	close(l.done)
+}
+
+// lookInTurn waits for one of the few places from which the store is asked.
+func (s *Sales) lookInTurn(name string) (*Sale, error) {
+	select {
+	case s.places <- struct{}{}:
+		defer func() { <-s.places }()
+		return s.look(name)
+	case <-time.After(lookWait):
+		return nil, errBusy
+	case <-s.life.Done():
+		return nil, s.life.Err()
+	}
 }
 
 // look asks the store, which adopts a hash made by hand, and opens the sale.

@@ -64,7 +64,13 @@ func (h holdings) audit(sale string) Audit {
 	return a
 }
 
+// maxViolations is how many an audit names: who has more has seen enough.
+const maxViolations = 50
+
 func (a *Audit) blame(format string, args ...any) {
+	if len(a.Violations) == maxViolations {
+		return
+	}
 	a.Violations = append(a.Violations, fmt.Sprintf(format, args...))
 }
 

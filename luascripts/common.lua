@@ -161,6 +161,9 @@ local function open(birth, peek)
   local raw = time_us()
   if not known then
     if h.wrong then return refuse('BADSALE', HASH .. ': ' .. h.wrong) end
+    if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- it would be adopted over what is leased and sold
+      return refuse('FOREIGN', HASH .. ' has lost its ledger: remove the sale first')
+    end
     if birth ~= '' then return refuse('BIRTH', HASH .. ' is another sale now') end
     adopt(h, raw, peek)
   end

@@ -127,6 +127,19 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 		t.Error(err)
 	}
 
+	lost := Keys("ticket")[1]
+	for _, hash := range [][]string{{"HSET", "ticket_hash_key", "birth", "1"}, {"HDEL", "ticket_hash_key", "birth"}} {
+		hset(t, r, "DEL", lost) // evicted, say
+		hset(t, r, hash...)
+		if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "lost its ledger") {
+			t.Errorf("adopted over what was leased and sold: %v", err)
+		}
+	}
+	hset(t, r, "DEL", "ticket_hash_key")
+	if _, err = r.Create(ctx, "ticket", CreateRequest{Total: 5}); !errors.Is(err, ErrExists) {
+		t.Errorf("made over what was leased and sold: %v", err)
+	}
+
 	if err = r.Remove(ctx, "ticket"); err != nil {
 		t.Fatal(err)
 	}

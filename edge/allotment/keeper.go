@@ -48,6 +48,7 @@ type Keeper struct {
 	withdrawn []withdrawal // lately
 
 	view    luascripts.Head // the sale as of the newest reply
+	seen    Instant         // when that reply came
 	known   bool            // there was one
 	barren  bool            // the newest lease call brought nothing, and nothing was free
 	down    bool            // the newest call was not answered
@@ -235,6 +236,9 @@ func (k *Keeper) wantsLease() bool {
 	}
 	if k.barren {
 		return k.view.Leased > 0
+	}
+	if k.now.Before(k.modest) && k.view.Free < k.most {
+		return false // such buyers have Deduct; what we gave back is for others
 	}
 	return k.hungry || k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
 }

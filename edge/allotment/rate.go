@@ -72,13 +72,13 @@ func (k *Keeper) recall() {
 		return
 	case quiet >= idleAfter:
 		spare = left
+	case !k.now.Before(k.nextScraps) && k.a.scraps.Swap(false):
+		spare = left
+		k.nextScraps = k.now.Add(pollBusy)
 	case k.view.Recall && k.view.Free == 0 && quiet >= ahead:
 		spare = left
 	case k.view.Recall && k.view.Free == 0:
 		spare = left - min(left, max(k.rate.units(ahead), 1))
-	case !k.now.Before(k.nextScraps) && k.a.scraps.Swap(false):
-		spare = left
-		k.nextScraps = k.now.Add(pollBusy)
 	}
 	if spare > 0 {
 		k.view.Recall = false

@@ -67,8 +67,11 @@ func NewRing(size int) *Ring {
 	return ringOver(make([]slot, lanes*size), lanes)
 }
 
+// maxLanes keeps nonces below 2^53.
+const maxLanes = 256
+
 func ringShape(size int) (lanes, slots int) {
-	return 1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1)), 1 << bits.Len(uint(size-1))
+	return min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxLanes), 1 << bits.Len(uint(size-1))
 }
 
 // ringOver shares slots out to lanes.

@@ -132,7 +132,7 @@ func readOwner(mem []byte) (o RingOwner, err error) {
 	switch {
 	case o.Format != ringFormat:
 		return o, fmt.Errorf("format %d", o.Format)
-	case !pow2(o.Lanes) || !pow2(o.Slots) || o.Lanes > 256 || o.Slots > 1<<20:
+	case !pow2(o.Lanes) || !pow2(o.Slots) || o.Lanes > maxLanes || o.Slots > 1<<20:
 		return o, fmt.Errorf("%d lanes of %d slots", o.Lanes, o.Slots)
 	case len(mem) != slotsOffset+o.Lanes*o.Slots*slotSize:
 		return o, fmt.Errorf("%d bytes", len(mem))

@@ -37,11 +37,13 @@ func (k *Keeper) answer(e Answer) {
 	}
 }
 
-// look takes a reply's view of the sale. Replies may overtake each other; rev tells which is newer.
+// look takes a reply's view of the sale. Replies may overtake each other: of two that were under way together rev tells
+// which is newer. One that was asked for later is newer whatever its rev: the store may have lost some history.
 func (k *Keeper) look(h luascripts.Head, sent Instant) {
-	if k.known && h.Birth == k.view.Birth && h.Rev < k.view.Rev {
+	if k.known && h.Birth == k.view.Birth && h.Rev < k.view.Rev && !k.seen.Before(sent) {
 		return
 	}
+	k.seen = k.now
 	k.view, k.known = h, true
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
@@ -200,6 +202,7 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		}
 	}
 	k.forget(reply.Now)
+	k.most = max(k.most/2, 1)
 }
 
 // revive puts a lapsed lease's units back on sale: they never left the lease.
