@@ -56,6 +56,8 @@ const (
 	maxDeducting = 64                     // buys of a sale that wait in Deduct
 	maxWaiting   = 4096                   // buys of a sale that wait for a lease
 	patience     = 250 * time.Millisecond // how long one waits for a lease before it looks whether one is on its way
+	runs         = 64                     // free units for so many buys: fewer, and buys of several go straight to Deduct
+	shortFor     = 500 * time.Millisecond // how long "not so many in a row" is believed
 	maxPatience  = 12                     // and how often, before nobody knows: 3 s
 	settleWait   = 2 * time.Second        // how long a buy waits for the ledger's word (--ack redis)
 )
@@ -108,8 +110,12 @@ func (s *Server) acquire(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verd
 			continue
 		case allotment.Empty:
 		}
-		scattered := n > 1 && !sale.IsEmpty() // units, but not enough in a row
-		if (scattered || waited > 0) && !sale.Leasing() {
+		if v := sale.short(n); v != nil {
+			return nil, v
+		}
+		few := n > 1 && sale.View().Free < runs*uint64(n) // a lease would only break up what is left in a row
+		scattered := n > 1 && !sale.IsEmpty()             // units, but not enough in a row
+		if few || (scattered || waited > 0) && !sale.Leasing() {
 			if sold, no, tried := s.deduct(sale, n); tried {
 				return sold, no
 			}
@@ -164,13 +170,30 @@ func (s *Server) deduct(sale *Sale, n uint32) (sold *allotment.Sold, no *allotme
 		return nil, busy, true
 	}
 	if reply.Claim.Serial == 0 {
+		v := shortage(reply.Head)
 		if n > 1 {
 			sale.Scraps()
+			sale.shortage.Store(&short{n: n, until: time.Now().Add(shortFor), v: v})
 		}
-		return nil, shortage(reply.Head), true
+		return nil, v, true
 	}
 	left := reply.Claim.Expiry - reply.Now
 	return &allotment.Sold{Claim: reply.Claim, Until: time.Now().UnixMicro() + left}, nil, true
+}
+
+// short remembers that nobody could have n units in a row.
+type short struct {
+	n     uint32
+	until time.Time
+	v     *allotment.Verdict
+}
+
+// short is what a buyer of n hears while it is known that there are not so many in a row.
+func (s *Sale) short(n uint32) *allotment.Verdict {
+	if known := s.shortage.Load(); known != nil && n >= known.n && time.Now().Before(known.until) {
+		return known.v
+	}
+	return nil
 }
 
 // shortage is what a Deduct that found too little says.

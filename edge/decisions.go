@@ -37,9 +37,31 @@ func openDecisions(file string) (*decisions, error) {
 		out = f
 	}
 	d := &decisions{}
-	ring := diode.NewWriter(out, decisionRing, 10*time.Millisecond, func(n int) { d.dropped.Add(uint64(n)) })
+	ring := diode.NewWriter(&diskWriter{out, &d.dropped}, decisionRing, 10*time.Millisecond, func(n int) { d.dropped.Add(uint64(n)) })
 	d.log, d.out = zerolog.New(ring), ring
 	return d, nil
+}
+
+// diskWriter counts the lines that could not be written.
+type diskWriter struct {
+	io.Writer
+	failed *atomic.Uint64
+}
+
+func (w *diskWriter) Write(line []byte) (int, error) {
+	n, err := w.Writer.Write(line)
+	if err != nil {
+		w.failed.Add(1)
+	}
+	return n, err
+}
+
+// Close closes the file, for diode.
+func (w *diskWriter) Close() error {
+	if c, ok := w.Writer.(io.Closer); ok && w.Writer != os.Stdout {
+		return c.Close()
+	}
+	return nil
 }
 
 func (d *decisions) note(sale *Sale, yes bool) {

@@ -13,6 +13,9 @@ var buyPrefix = []byte("/buy/")
 
 // handle is the one handler: a buy is recognised from the raw request line, everything else may take its time.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	if s.draining.Load() {
+		ctx.SetConnectionClose()
+	}
 	uri := ctx.Request.Header.RequestURI()
 	if bytes.HasPrefix(uri, buyPrefix) && (ctx.IsGet() || ctx.IsPost()) {
 		if sale := s.sales.get(uri[len(buyPrefix):]); sale != nil {

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math/bits"
 	"runtime"
@@ -26,6 +27,7 @@ type Sale struct {
 
 	settled    func()        // when the ring is empty for good
 	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
+	shortage   atomic.Pointer[short]
 	deducting  chan struct{} // buys that wait in Deduct
 	waiting    atomic.Int64  // buys that wait for a lease
 }
@@ -47,13 +49,14 @@ type Sales struct {
 	log   zerolog.Logger
 	open  atomic.Pointer[map[string]*Sale]
 
-	places  chan struct{} // for those who ask the store
-	mu      sync.Mutex
-	looking map[string]*lookup
-	missing map[string]miss
-	running sync.WaitGroup
-	life    context.Context
-	lost    atomic.Uint64 // claims of sales that have ended
+	places    chan struct{} // for those who ask the store
+	mu        sync.Mutex
+	looking   map[string]*lookup
+	missing   map[string]miss
+	running   sync.WaitGroup
+	life      context.Context
+	unsettled atomic.Pointer[error] // what a sale could not settle before the end
+	lost      atomic.Uint64         // claims of sales that have ended
 }
 
 type lookup struct {
@@ -171,7 +174,8 @@ func (s *Sales) look(name string) (*Sale, error) {
 	}
 	sale.settled = settled
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: s.cfg.instance, Node: s.cfg.Node,
-		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total}, s.store, s.clock, reply.Head, ring)
+		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total,
+		Notice: s.noticer(name)}, s.store, s.clock, reply.Head, ring)
 	s.publish(func(m map[string]*Sale) { m[name] = sale })
 	s.running.Add(1)
 	go s.run(sale)
@@ -179,11 +183,25 @@ func (s *Sales) look(name string) (*Sale, error) {
 	return sale, nil
 }
 
+// noticer logs a sale's trouble as it comes and goes.
+func (s *Sales) noticer(sale string) func(was, is string) {
+	return func(was, is string) {
+		if is == "" {
+			s.log.Info().Str("sale", sale).Str("was", was).Msg("trouble is over")
+		} else {
+			s.log.Error().Str("sale", sale).Str("why", is).Msg("trouble: no new units")
+		}
+	}
+}
+
 // run keeps the sale until this edge stops or the sale is gone.
 func (s *Sales) run(sale *Sale) {
 	defer s.running.Done()
 	err := sale.Run(s.life, s.cfg.Grace)
-	if !errors.Is(err, luascripts.ErrDown) {
+	if errors.Is(err, allotment.ErrUnsettled) {
+		err = fmt.Errorf("sale %s: %w", sale.name, err)
+		s.unsettled.Store(&err)
+	} else {
 		sale.settled()
 	}
 	s.drop(sale)

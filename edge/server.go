@@ -23,7 +23,8 @@ const (
 	maxBody     = 16 << 10
 	readTimeout = 10 * time.Second // a whole request
 	sendTimeout = 10 * time.Second
-	idleTimeout = 60 * time.Second // between requests; nginx gives a connection up at 30 s
+	drainFor    = 500 * time.Millisecond // answering, with `Connection: close`, before the listener goes
+	idleTimeout = 60 * time.Second       // between requests; nginx gives a connection up at 30 s
 )
 
 // Server is one edge.
@@ -39,6 +40,7 @@ type Server struct {
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
+	draining         atomic.Bool
 	unknownUndecided atomic.Uint64
 }
 
@@ -112,7 +114,9 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	case err = <-ended:
 	}
 	s.ready.Store(false)
+	s.draining.Store(true)
 	s.log.Info().Msg("edge stops: draining")
+	time.Sleep(min(drainFor, s.cfg.Grace)) // whoever asks is answered, and told to go elsewhere
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
 	if e := front.ShutdownWithContext(drain); e != nil {
@@ -121,6 +125,9 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	die()
 	s.sales.running.Wait()
 	_ = back.Close()
+	if left := s.sales.unsettled.Load(); left != nil {
+		return errors.Join(err, *left)
+	}
 	s.log.Info().Msg("edge has stopped: settled and given back")
 	return err
 }

@@ -172,3 +172,19 @@ func TestRedisStandsStill(t *testing.T) {
 		t.Errorf("%d told, %+v", sold, a)
 	}
 }
+
+// SIGTERM in full sale: who asks is answered, told to go, and what was told is what is settled.
+func TestStopInFullSale(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	w, stop := storm(t, 32, edge.buyURL("ticket"))
+	eventually(t, 20*time.Second, "it sells", func() bool { return w.count() > 5_000 })
+	edge.stop(t)
+	stop()
+	a := redis.audit(t, "ticket")
+	t.Logf("%d told, %d pending", w.count(), a.Pending)
+	if uint64(w.count()) > a.Pending || a.Pending-uint64(w.count()) > 2 || a.Leased+a.Limbo > 0 {
+		t.Errorf("%d told, %+v", w.count(), a)
+	}
+}

@@ -35,3 +35,29 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 		crowdOfMany.Wait()
 	}
 }
+
+// The last units in a row are sold to buyers of so many, and who is one too many costs Redis no script.
+func TestLastUnitsInARowAreSold(t *testing.T) {
+	redis := startRedis(t)
+	edge := startEdge(t, "--redis", redis.addr)
+	for _, c := range []struct{ total, n int }{{2, 2}, {100, 100}, {10, 5}, {200, 50}, {1000, 100}} {
+		sale := fmt.Sprintf("s%d", c.total)
+		redis.hmset(t, sale, fmt.Sprint(c.total), "0")
+		url := fmt.Sprintf("%s?n=%d", edge.buyURL(sale), c.n)
+		if w, _ := crowd(t, int64(2*c.total/c.n), 1, url); len(w.owner) != c.total/c.n {
+			t.Errorf("%d buys of %d from %d units", len(w.owner), c.n, c.total)
+		}
+		redis.audit(t, sale)
+	}
+	redis.hmset(t, "odd", "99", "0")
+	before := redis.scripts(t)
+	if w, _ := crowd(t, 20_000, 16, edge.buyURL("odd")+"?n=100"); len(w.owner) != 0 {
+		t.Error("99 units are not 100")
+	}
+	if n := redis.scripts(t) - before; n > 200 {
+		t.Errorf("%d scripts to say so 20,000 times", n)
+	}
+	if w, _ := crowd(t, 500, 8, edge.buyURL("odd")); len(w.owner) != 99 {
+		t.Errorf("%d of 99 to buyers of one", len(w.owner))
+	}
+}

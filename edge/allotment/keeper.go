@@ -16,7 +16,8 @@ type Config struct {
 	Node     string
 	Term     time.Duration // L: how long a lease lasts
 	Bounds   luascripts.Bounds
-	Demand   func() uint64 // buys answered so far, whatever they heard
+	Demand   func() uint64        // buys answered so far, whatever they heard
+	Notice   func(was, is string) // trouble comes or goes; "" is none. May be nil
 }
 
 // The Keeper's own numbers.
@@ -240,7 +241,8 @@ func (k *Keeper) wantsLease() bool {
 	if k.now.Before(k.modest) && k.view.Free < k.most {
 		return false // such buyers have Deduct; what we gave back is for others
 	}
-	return k.hungry || k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
+	worth := k.rate.units(ahead) > 0 || k.down || k.refused != "" // selling, or buyers who hear only trouble
+	return k.hungry || worth && k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
 }
 
 // Next is when Step has something to do by itself, at the latest.

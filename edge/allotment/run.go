@@ -2,6 +2,7 @@ package allotment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,9 @@ import (
 	"spike/luascripts"
 	"spike/shard"
 )
+
+// ErrUnsettled says that an allotment ended before the ledger had heard all.
+var ErrUnsettled = errors.New("stopped too soon")
 
 // RingSize is how many claims may wait for the ledger on each CPU: a second of Redis silence at 16,000 sales a second.
 const RingSize = 1 << 14
@@ -19,6 +23,7 @@ type Runner struct {
 	keeper  *Keeper
 	store   luascripts.Store
 	answers chan Answer
+	trouble string // as noticed last
 	calls   struct{ lease, renew, settle, giveBack atomic.Uint64 }
 }
 
@@ -52,18 +57,31 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 			stop, late = nil, time.After(grace)
 			ev = Stop{}
 		case <-late:
-			return fmt.Errorf("%w: %d claims not settled, %d ranges not given back", luascripts.ErrDown,
+			return fmt.Errorf("%w: %d claims not settled, %d ranges not given back", ErrUnsettled,
 				len(r.keeper.batch)+int(r.ring.unread()), len(r.keeper.back))
 		}
 		now := r.clock() // a call was sent no earlier than the Step that planned it
 		for _, call := range r.keeper.Step(now, ev) {
 			go r.call(calls, call, now)
 		}
+		r.notice()
 		if r.keeper.Finished() {
 			return r.keeper.gone
 		}
 		timer.Reset(max(r.keeper.Next().Sub(r.clock()), 0))
 	}
+}
+
+// notice tells when the store goes, when it comes back, and when the ledger refuses to grant.
+func (r *Runner) notice() {
+	now := r.keeper.refused
+	if r.keeper.down {
+		now = "the store does not answer"
+	}
+	if now != r.trouble && r.keeper.cfg.Notice != nil {
+		r.keeper.cfg.Notice(r.trouble, now)
+	}
+	r.trouble = now
 }
 
 // call makes one call; its answer is always taken, or the channel has room for it.

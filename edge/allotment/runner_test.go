@@ -266,7 +266,7 @@ func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	}
 	s.store.down.Store(true)
 	cancel()
-	if err := <-ended; !errors.Is(err, luascripts.ErrDown) {
+	if err := <-ended; !errors.Is(err, ErrUnsettled) {
 		t.Error(err)
 	}
 }
