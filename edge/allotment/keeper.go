@@ -75,6 +75,7 @@ type Keeper struct {
 	rate     rate
 	modest   Instant // until then, having given units back, we lease no more than buyers need at once
 	hungry   bool    // a buyer found too little since the last lease call
+	waited   bool    // the lease call under way was made for a buyer who waits
 	most     uint64  // units that one buyer asked for in vain, of late
 	lastBuy  Instant
 	buys     uint64
@@ -166,7 +167,7 @@ func (k *Keeper) plan() (calls []any) {
 	}
 	if k.wantsLease() && !k.now.Before(k.nextLease) {
 		k.setLeasing(true)
-		k.hungry = false
+		k.waited, k.hungry = k.hungry, false
 		k.request++
 		calls = append(calls, luascripts.LeaseRequest{Party: k.party(), Request: k.request, Want: k.want(),
 			Term: k.cfg.Term, Hungry: k.a.stock.Empty()})
@@ -241,7 +242,8 @@ func (k *Keeper) wantsLease() bool {
 	if k.now.Before(k.modest) && k.view.Free < k.most {
 		return false // such buyers have Deduct; what we gave back is for others
 	}
-	worth := k.rate.units(ahead) > 0 || k.down || k.refused != "" // selling, or buyers who hear only trouble
+	// Ahead of demand; but for buyers of several who take nothing, a lease would only break up what is in a row.
+	worth := k.most <= 1 || k.rate.units(ahead) > 0 || k.down || k.refused != ""
 	return k.hungry || worth && k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
 }
 

@@ -19,6 +19,9 @@ func (k *Keeper) answer(e Answer) {
 	switch q := e.Call.(type) {
 	case luascripts.LeaseRequest:
 		k.setLeasing(false)
+		if k.waited { // that buyer is here still, and must hear what comes of it
+			k.lastBuy = k.now
+		}
 		k.leased(e, failed)
 	case luascripts.RenewRequest:
 		k.renewing = false
@@ -84,6 +87,7 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	}
 	if reply.Grant.Fence == 0 {
 		k.barren = k.view.Free == 0
+		k.hungry = k.hungry || !k.barren // somebody still waits, and there is something again
 		k.nextLease = k.now.Add(k.retry)
 		k.retry = min(2*k.retry, pollBusy)
 		return
