@@ -242,8 +242,7 @@ func (k *Keeper) wantsLease() bool {
 	if k.now.Before(k.modest) && k.view.Free < k.most {
 		return false // such buyers have Deduct; what we gave back is for others
 	}
-	// Ahead of demand; but for buyers of several who take nothing, a lease would only break up what is in a row.
-	worth := k.most <= 1 || k.rate.units(ahead) > 0 || k.down || k.refused != ""
+	worth := k.rate.units(ahead) > 0 || k.down || k.refused != "" // selling, or buyers who hear only trouble
 	return k.hungry || worth && k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
 }
 
