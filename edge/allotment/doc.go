@@ -17,9 +17,10 @@
 //   - The fence is looked up after the CAS, and a taker may sleep between the two: its serial s might run out with its
 //     lease, go free, and be leased again under a newer fence, which the look-up would then find. So: when a lease
 //     lapses, the Keeper takes its serials out of the Stock and replaces the Table, at some time w; a grant that comes
-//     less than a margin after w is given back unused; and a taker whose first look at the Table was replaced a margin
+//     less than a margin after w is given back unused, as far as it has serials of that lease; and a taker whose first look at the Table was replaced a margin
 //     ago or longer has a serial in doubt, which nobody gets. A newer lease of s is in the Table at w + margin or
-//     later, and the sleeper's first look was replaced at w or before, so it never sells s under the newer fence.
+//     later, and the sleeper's first look was replaced at w or before, so it never sells s under the newer fence. (Two
+//     looks that find the same lease leave no doubt: in the Table a serial only moves on to newer fences.)
 //   - A promise is never made past the lease: monotonic and wall clock both are before send + term - margin (row 3),
 //     and it ends at the latest with deadline + hold, which bounds limbo.
 //   - A claim is in the Ring before the buyer hears of it, and its slot is used again only after the ledger has
