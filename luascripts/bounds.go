@@ -17,6 +17,9 @@ type Bounds struct {
 	Forget time.Duration // an instance without leases is forgotten after this
 	Sweep  int           // items one sweep may touch
 	Ranges int           // ranges one lease may be granted
+	Keep   time.Duration // what was answered to a key or a cancel is kept for the hold and this
+	Most   int           // and beyond the sale's total so many of them, at the most
+	Group  int           // serials that are looked at together when their hold is over
 	Search int           // free ranges looked through for n consecutive serials
 }
 
@@ -27,7 +30,8 @@ const MaxSerial = 1<<32 - 2
 func DefaultBounds() Bounds {
 	return Bounds{
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
-		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Search: 1024,
+		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Search: 1024, Keep: 24 * time.Hour,
+		Most: 1_000_000, Group: 128,
 	}
 }
 
@@ -40,7 +44,7 @@ func (b Bounds) lua() string {
 	}{
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
-		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
+		{"KEEP", b.Keep.Microseconds()}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)}, {"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
 	} {
 		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
 	}

@@ -7,13 +7,15 @@
 
 -- Above stand the protocol's bounds (STEP, MARGIN, COVER, ...), written there from bounds.go.
 
-local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS = unpack(KEYS)
+local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, ANSWERLOG = unpack(KEYS)
 
-local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'fence', 'raw', 'now', 'gen', 'rev', 'wish',
-  'free', 'leased', 'limbo', 'pending', 'confirmed'}
+local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
+  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events'}
 local WORDS = {'state', 'wisher'}
+local NOBODY = string.rep('\0', 8)
 
 local L, stored = {}, {}
+local due = 0 -- 1: a sweep has left something that is over
 
 local function int(n) return string.format('%d', n) end
 
@@ -66,10 +68,10 @@ local function load_ledger()
 end
 
 -- begin_ledger fills L for a sale nobody has sold from through Spike. Serials 1..sold count as confirmed elsewhere.
-local function begin_ledger(raw, total, sold, hold, opens, closes)
-  L = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, fence = 0, raw = raw,
-    now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
-    confirmed = sold, state = 'open', wisher = '-'}
+local function begin_ledger(raw, total, sold, hold, opens, closes, limit)
+  L = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
+    raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
+    confirmed = sold, events = 0, state = 'open', wisher = '-'}
 end
 
 local function first_range() return {L.prior + 1, L.total + 1} end
@@ -117,7 +119,9 @@ local function free_take(n, most)
   return got
 end
 
+-- commit writes the ledger, and tells whoever listens that units have come back or the doors have moved.
 local function commit()
+  local news = L.gen ~= stored.gen or L.state ~= stored.state
   L.rev = (L.rev or 0) + 1
   local args = {}
   for _, names in ipairs({NUMBERS, WORDS}) do
@@ -130,11 +134,12 @@ local function commit()
     end
   end
   redis.call('HSET', LEDGER, unpack(args))
+  if news then redis.pcall('PUBLISH', '{' .. HASH .. '}:news', int(L.gen)) end -- a hint: it may fail
 end
 
 -- adopt begins the ledger of a hash made by hand, and writes it whole: what comes after may still refuse.
 local function adopt(h, raw, peek)
-  begin_ledger(raw, h.total, h.sold, 0, 0, 0)
+  begin_ledger(raw, h.total, h.sold, 0, 0, 0, 0)
   h.birth = int(L.birth)
   if peek then return end
   redis.call('HSET', HASH, 'birth', h.birth)
@@ -191,7 +196,7 @@ end
 local function head(instance)
   local recall = (L.wish > L.now and L.wisher ~= instance) and 1 or 0
   return {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
-    state(), L.hold, L.opens, L.closes}
+    state(), L.hold, L.opens, L.closes, L.limit, due}
 end
 
 local function sold_by(n)
@@ -211,8 +216,96 @@ local function new_fence()
   return L.fence
 end
 
+-- event tells the orders' stream of claims whose owner has changed; owners name its number.
 local function event(kind, block)
-  redis.call('XADD', ORDERS, '*', 't', kind, 'at', int(L.now), 'b', block)
+  L.events = L.events + 1
+  redis.call('XADD', ORDERS, '*', 't', kind, 'n', int(L.events), 's', int(L.birth), 'at', int(L.now), 'raw', int(L.raw),
+    'b', block)
+end
+
+-- Owners: field serial of SOLD is what a claim says (fence u64, nonce u64, expiry u64; 0 = never), then p(ending) or
+-- c(onfirmed), the number of the newest event that concerns it (u32), and the buyer (8 bytes), unless it is nobody.
+
+local function owner_value(fence_nonce, expiry, mark, number, buyer)
+  return fence_nonce .. expiry .. mark .. struct.pack('>I4', number) .. (buyer == NOBODY and '' or buyer)
+end
+
+-- Holds: what is pending is looked for once its hold is over. A member of HOLDS is up to GROUP serials (u32 each), its
+-- score the latest end among theirs. Serials are not taken out when their life moves on: the sweep asks their owners.
+
+local function hold_add(serials, ends) redis.call('ZADD', HOLDS, 'GT', int(ends), serials) end
+
+-- Answers: what was said once and must be said again to who asks again, for the hold and KEEP. A field of ANSWERS is
+-- k.. for an idempotency key or x.. for a cancelled claim; its value begins with its end (u64). ANSWERLOG has the
+-- fields in order; beyond total + ANSWERS_MOST of them the oldest go early.
+
+local function answer_kept(field)
+  local value = redis.call('HGET', ANSWERS, field)
+  return value and struct.unpack('>I8', value) > L.now and string.sub(value, 9)
+end
+
+local function answer_drop()
+  local field = redis.call('LPOP', ANSWERLOG)
+  if field then redis.call('HDEL', ANSWERS, field) end
+end
+
+local function answer_keep(field, data)
+  redis.call('HSET', ANSWERS, field, struct.pack('>I8', L.now + L.hold + KEEP) .. data)
+  if redis.call('RPUSH', ANSWERLOG, field) > L.total + ANSWERS_MOST then answer_drop() end
+end
+
+local function sweep_answers(most)
+  for _ = 1, most do
+    local field = redis.call('LINDEX', ANSWERLOG, 0)
+    if not field or answer_kept(field) then return end
+    answer_drop()
+  end
+end
+
+-- Buyers, where the sale has a limit: field buyer of BUYERS is the serials (u32) that buyer has.
+
+local function buyer_loses(buyer, serial)
+  if L.limit == 0 or buyer == NOBODY then return end
+  local has = redis.call('HGET', BUYERS, buyer) or ''
+  for at = 1, #has, 4 do
+    if string.sub(has, at, at + 3) == serial then
+      has = string.sub(has, 1, at - 1) .. string.sub(has, at + 4)
+      break
+    end
+  end
+  if has == '' then redis.call('HDEL', BUYERS, buyer) else redis.call('HSET', BUYERS, buyer, has) end
+end
+
+-- unown puts serials back on sale. gone is {serial, owner's value} ..., in the order of the serials; of each owner it
+-- tells the stream in claims as long as they go.
+local function unown(kind, gone)
+  local names, claims, first, last = {}, {}, nil, nil
+  local function give() if first then free_add(first, last + 1) end end
+  for k, g in ipairs(gone) do
+    local serial, value = g[1], g[2]
+    local buyer = #value > 29 and string.sub(value, 30) or NOBODY
+    local id = string.sub(value, 1, 24)
+    local old = claims[#claims]
+    if serial - 1 == last and old.id == id then
+      old.n = old.n + 1
+    else
+      claims[#claims + 1] = {first = serial, n = 1, id = id, buyer = buyer}
+    end
+    if serial - 1 ~= last then
+      give()
+      first = serial
+    end
+    last, names[k] = serial, int(serial)
+    buyer_loses(buyer, struct.pack('>I4', serial))
+  end
+  give()
+  for k, c in ipairs(claims) do claims[k] = struct.pack('>I4I4', c.first, c.n) .. c.id .. c.buyer end
+  redis.call('HDEL', SOLD, unpack(names))
+  L.pending = L.pending - #gone
+  L.free = L.free + #gone
+  L.gen = L.gen + 1
+  sold_by(-#gone)
+  event(kind, table.concat(claims))
 end
 
 -- Leases: field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in ranges.
@@ -325,21 +418,53 @@ local function sweep_leases(most)
   return #due
 end
 
-local function sweep_holds(most)
-  local due = redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(L.now), 'LIMIT', 0, most)
-  if #due == 0 then return end
-  redis.call('HDEL', SOLD, unpack(due))
-  redis.call('ZREM', HOLDS, unpack(due))
-  for _, s in ipairs(due) do free_add(tonumber(s), tonumber(s) + 1) end
-  L.pending = L.pending - #due
-  L.free = L.free + #due
-  L.gen = L.gen + 1
-  sold_by(-#due)
-  event('expired', table.concat(due, ' '))
+-- expired looks at one group of HOLDS, and adds to gone those that are over, once: a serial sold again may be in several
+-- groups. Who has come to a later end since is put down again.
+local function expired(group, gone)
+  redis.call('ZREM', HOLDS, group)
+  local names = {}
+  for at = 1, #group, 4 do names[#names + 1] = int(struct.unpack('>I4', group, at)) end
+  for k, value in ipairs(redis.call('HMGET', SOLD, unpack(names))) do
+    if value and string.sub(value, 25, 25) == 'p' then
+      local ends = struct.unpack('>I8', value, 17)
+      local serial = tonumber(names[k])
+      if ends <= L.now then
+        if not gone[-serial] then gone[#gone + 1] = {serial, value} end
+        gone[-serial] = true
+      else
+        hold_add(string.sub(group, 4 * k - 3, 4 * k), ends)
+      end
+    end
+  end
+  return #names
 end
 
--- sweep moves at most SWEEP due items on (rows 8, 10, 11); every lease, renew and deduct begins with it.
-local function sweep()
-  local n = sweep_leases(SWEEP)
-  if n < SWEEP then sweep_holds(SWEEP - n) end
+-- sweep_holds looks at `most` units whose hold should be over, and at the rest of the last one's group (row 8).
+local function sweep_holds(most)
+  local gone, seen = {}, 0
+  while true do
+    local group = redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(L.now), 'LIMIT', 0, 1)[1]
+    if not group then break end
+    if seen >= most then
+      due = 1
+      break
+    end
+    seen = seen + expired(group, gone)
+  end
+  if #gone == 0 then return 0 end
+  table.sort(gone, function(a, b) return a[1] < b[1] end)
+  unown('expired', gone)
+  return #gone
+end
+
+-- sweep moves what is due on (rows 8, 10, 11), about `most` items; every lease, renew, deduct and expire begins with it.
+-- Returns how many units' holds were over.
+local function sweep(most)
+  sweep_answers(8)
+  local n = sweep_leases(most)
+  if n == most then
+    due = 1
+    return 0
+  end
+  return sweep_holds(most - n)
 end

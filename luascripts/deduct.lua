@@ -1,17 +1,65 @@
--- deduct.lua: free -> pending (row 6), the article's fallback: one buy, straight on the hash. Takes n consecutive
--- serials from the free stock, all or none, and counts them as sold in the same script.
--- ARGV  birth, n, nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any time)
--- Reply {head, {serial, fence, expiry (0 = never)}}; the second is empty when there were not n in a row.
--- Errors NOSALE BADSALE BIRTH FOREIGN LATE. A lost reply leaves units pending: they come back when their hold ends,
--- and where there is none they are gone.
+-- deduct.lua: free -> pending (row 6), the article's fallback: one buy, straight on the hash. Takes n consecutive serials
+-- from the free stock, all or none, or else the claim offered: one from a lease that nobody has been told of. The sale's
+-- limit, the idempotency key and the deduction are this one script: none without the others.
+-- ARGV  birth, n, nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any time),
+--       key (16 bytes, '' = none), offered claim (40 bytes, '' = none)
+-- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
+--       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
+--       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
+-- Errors NOSALE BADSALE BIRTH FOREIGN LATE NOBUYER. A lost reply leaves units pending: they come back when their hold
+-- ends, and where there is none only a key finds them again.
 local birth, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
+local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
+local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
 
 local refused, stop = open(birth)
-if refused or stop then return refused or stop end
+if refused then return refused end
 if latest > 0 and L.raw > latest then return refuse('LATE', 'nobody waits for this buy any more') end
-sweep()
 
-local who = buyer == string.rep('\0', 8) and '' or ' ' .. buyer
+local function reply(answer, serial, count, fence, nonce, expiry, till)
+  commit()
+  return {head('-'), {answer, serial or 0, count or 0, fence or 0, nonce or 0, expiry or 0, till or 0}}
+end
+
+-- What a key was told stands, whatever the doors and other hands do. An offer is not needed then: it goes free.
+local told = key ~= '' and answer_kept('k' .. key)
+if told then
+  if offer then release(offer) end
+  local asked, answer, serial, count, fence, number, expiry, till = struct.unpack(RECORD, told)
+  if asked ~= n then return reply(USED) end
+  return reply(answer, serial, count, fence, number, expiry, till)
+end
+if stop then return stop end
+if L.limit > 0 and buyer == NOBODY then return refuse('NOBUYER', 'a sale with a limit per buyer must know its buyers') end
+sweep(SWEEP)
+
+local function answered(answer, serial, count, fence, nonce, expiry, till)
+  if key ~= '' then
+    answer_keep('k' .. key, struct.pack(RECORD, n, answer, serial, count, fence, nonce, expiry, till))
+  end
+  return reply(answer, serial, count, fence, nonce, expiry, till)
+end
+
+-- own_pending is the first reservation among a buyer's serials that may still be paid.
+local function own_pending(has)
+  for at = 1, #has, 4 do
+    local serial = struct.unpack('>I4', has, at)
+    local value = redis.call('HGET', SOLD, int(serial))
+    local fence, number, ends, mark = struct.unpack('>I8I8I8c1', value)
+    if mark == 'p' and (ends == 0 or ends > L.now) then
+      local count = 1
+      while redis.call('HGET', SOLD, int(serial + count)) == value do count = count + 1 end
+      return serial, count, fence, number, ends, until_us(ends)
+    end
+  end
+  return 0, 0, 0, 0, 0, 0
+end
+
+if L.limit > 0 then
+  local has = redis.call('HGET', BUYERS, buyer) or ''
+  if #has / 4 + n > L.limit then return answered(LIMIT, own_pending(has)) end
+end
 
 local function find()
   for _, text in ipairs(redis.call('ZRANGE', FREE, 0, SEARCH - 1)) do
@@ -20,22 +68,26 @@ local function find()
   end
 end
 
-local body = {}
-local text, a, b = nil, nil, nil
-if state() == 0 then text, a, b = find() end
-if text then
+-- from_free makes a claim of n free serials, or nothing.
+local function from_free()
+  if state() ~= 0 then return nil end
+  local text, a, b = find()
+  if not text then return nil end
   redis.call('ZREM', FREE, text)
   if a + n < b then redis.call('ZADD', FREE, int(a + n), int(a + n) .. '-' .. int(b)) end
-  local fence = new_fence()
+  L.free = L.free - n
   local expiry = L.hold > 0 and L.now + L.hold or 0
-  for s = a, a + n - 1 do
-    redis.call('HSET', SOLD, int(s), int(fence) .. ' ' .. int(nonce) .. ' ' .. int(expiry) .. ' p' .. who)
-    if expiry > 0 then redis.call('ZADD', HOLDS, int(expiry), int(s)) end
-  end
-  L.free, L.pending = L.free - n, L.pending + n
-  sold_by(n)
-  event('reserved', struct.pack('>I4I4I8I8I8c8', a, n, fence, nonce, expiry, buyer))
-  body = {a, fence, expiry}
+  local c = claim_read(struct.pack('>I4I4I8I8I8c8', a, n, new_fence(), nonce, expiry, buyer))
+  own(c)
+  return c
 end
-commit()
-return {head('-'), body}
+
+local c
+if not offer then
+  c = from_free()
+elseif settled(offer) == PENDING then
+  c = offer
+end
+if not c then return reply(NONE) end
+local _, _, fence, number = struct.unpack('>I4I4I8I8', c.block)
+return answered(HAD, c.serial, c.n, fence, number, c.expiry, until_us(c.expiry))

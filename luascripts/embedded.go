@@ -3,6 +3,7 @@ package luascripts
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,12 +11,16 @@ import (
 
 // Embedded is the Store inside one process: the twin behind a lock and a clock. It keeps nothing after exit.
 type Embedded struct {
-	bounds Bounds
-	clock  func() time.Time
-	key    []byte
+	bounds  Bounds
+	clock   func() time.Time
+	key     []byte
+	keeping bool // events, for who reads them
 
-	mu    sync.Mutex
-	sales map[string]*Twin
+	mu        sync.Mutex
+	sales     map[string]*Twin
+	streams   map[string]*stream
+	keys      map[IdempotencyKey]binding
+	listeners map[*func(string)]struct{}
 }
 
 // NewEmbedded has no sale yet.
@@ -24,10 +29,14 @@ func NewEmbedded(b Bounds, clock func() time.Time) *Embedded {
 	if _, err := rand.Read(key); err != nil {
 		panic(err) // crypto/rand does not fail
 	}
-	return &Embedded{bounds: b, clock: clock, key: key, sales: map[string]*Twin{}}
+	return &Embedded{bounds: b, clock: clock, key: key, sales: map[string]*Twin{}, streams: map[string]*stream{},
+		keys: map[IdempotencyKey]binding{}, listeners: map[*func(string)]struct{}{}}
 }
 
-// with runs f on a sale's ledger, alone.
+// KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
+func (e *Embedded) KeepEvents() { e.keeping = true }
+
+// with runs f on a sale's ledger, alone, and passes its news on.
 func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)) (none R, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -35,7 +44,26 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 	if t == nil {
 		return none, noSale(sale)
 	}
-	return f(t, e.clock().UnixMicro())
+	gen, door := t.head.Gen, t.door
+	out, err := f(t, e.clock().UnixMicro())
+	if t.head.Gen != gen || t.door != door {
+		for listener := range e.listeners {
+			(*listener)(sale)
+		}
+	}
+	return out, err
+}
+
+// News is Store's.
+func (e *Embedded) News(ctx context.Context, f func(sale string), lost func()) {
+	e.mu.Lock()
+	e.listeners[&f] = struct{}{}
+	e.mu.Unlock()
+	lost()
+	<-ctx.Done()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.listeners, &f)
 }
 
 func noSale(sale string) error {
@@ -67,6 +95,58 @@ func (e *Embedded) Deduct(_ context.Context, sale string, q DeductRequest) (Dedu
 	return with(e, sale, func(t *Twin, raw int64) (DeductReply, error) { return t.Deduct(raw, q) })
 }
 
+// Confirm is Store's.
+func (e *Embedded) Confirm(_ context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ReservationReply, error) { return t.Confirm(raw, birth, c) })
+}
+
+// Cancel is Store's.
+func (e *Embedded) Cancel(_ context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ReservationReply, error) { return t.Cancel(raw, birth, c) })
+}
+
+// Reservation is Store's.
+func (e *Embedded) Reservation(_ context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ReservationReply, error) {
+		return t.Reservation(raw, birth, c, e.stream(sale, t).needed(OrdersGroup))
+	})
+}
+
+// Expire is Store's.
+func (e *Embedded) Expire(_ context.Context, sale string, most int) (ExpireReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ExpireReply, error) { return t.Expire(raw, most) })
+}
+
+// binding is what an idempotency key stands for.
+type binding struct {
+	sale  string
+	n     uint32
+	until time.Time
+}
+
+// maxBindings is when those that are over are looked for.
+const maxBindings = 100_000
+
+// BindKey is Store's.
+func (e *Embedded) BindKey(_ context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock()
+	b, known := e.keys[key]
+	if known && now.Before(b.until) && (b.sale != sale || b.n != n) {
+		return ErrKeyUsed
+	}
+	if len(e.keys) > maxBindings {
+		maps.DeleteFunc(e.keys, func(_ IdempotencyKey, b binding) bool { return !now.Before(b.until) })
+	}
+	until := now.Add(keep)
+	if known && b.sale == sale && b.n == n && b.until.After(until) {
+		until = b.until
+	}
+	e.keys[key] = binding{sale, n, until}
+	return nil
+}
+
 // Show is Store's.
 func (e *Embedded) Show(_ context.Context, sale string) (ShowReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ShowReply, error) { return t.Show(raw), nil })
@@ -96,6 +176,7 @@ func (e *Embedded) Create(_ context.Context, sale string, q CreateRequest) (Head
 		return Head{}, tooMany()
 	}
 	t := NewTwin(e.clock().UnixMicro(), q, e.bounds)
+	t.keeping = e.keeping
 	e.sales[sale] = t
 	return t.view("-"), nil
 }
@@ -108,6 +189,7 @@ func (e *Embedded) Remove(_ context.Context, sale string) error {
 		return noSale(sale)
 	}
 	delete(e.sales, sale)
+	delete(e.streams, sale)
 	return nil
 }
 

@@ -1,40 +1,67 @@
 package luascripts
 
 import (
+	"cmp"
 	"container/heap"
-	"strconv"
+	"encoding/binary"
 )
 
-// holdQueue is the twin's holds: serials by the end of their hold, equal ends in the order Redis keeps members: as
-// text.
-type holdQueue struct{ h holdHeap }
-
-type hold struct {
-	expiry int64
-	serial uint32
+// holdQueue is the twin's holds: groups of serials by the latest end among theirs, equal ends in the order Redis keeps
+// members: as bytes.
+type holdQueue struct {
+	ends map[string]int64
+	h    holdHeap // may hold groups whose end has moved since
 }
 
-func (q *holdQueue) push(expiry int64, serial uint32) { heap.Push(&q.h, hold{expiry, serial}) }
+type holdGroup struct {
+	end     int64
+	serials string // u32 each, big endian
+}
 
-// popDue takes out the first serial whose hold is over.
-func (q *holdQueue) popDue(now int64) (serial uint32, due bool) {
-	if len(q.h) == 0 || q.h[0].expiry > now {
-		return 0, false
+// groupOf is the serials of a claim as a group.
+func groupOf(first, n uint32) string {
+	var b []byte
+	for s := first; s < first+n; s++ {
+		b = binary.BigEndian.AppendUint32(b, s)
 	}
-	return heap.Pop(&q.h).(hold).serial, true
+	return string(b)
 }
 
-type holdHeap []hold
+// add is ZADD GT.
+func (q *holdQueue) add(serials string, end int64) {
+	if old, known := q.ends[serials]; known && old >= end {
+		return
+	}
+	if q.ends == nil {
+		q.ends = map[string]int64{}
+	}
+	q.ends[serials] = end
+	heap.Push(&q.h, holdGroup{end, serials})
+}
+
+// due is the first group whose end has come.
+func (q *holdQueue) due(now int64) (serials string, due bool) {
+	for len(q.h) > 0 {
+		first := q.h[0]
+		if end, known := q.ends[first.serials]; !known || end != first.end {
+			heap.Pop(&q.h)
+			continue
+		}
+		return first.serials, first.end <= now
+	}
+	return "", false
+}
+
+func (q *holdQueue) remove(serials string) { delete(q.ends, serials) }
+
+type holdHeap []holdGroup
 
 func (h holdHeap) Len() int      { return len(h) }
 func (h holdHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h holdHeap) Less(i, j int) bool {
-	if h[i].expiry != h[j].expiry {
-		return h[i].expiry < h[j].expiry
-	}
-	return strconv.Itoa(int(h[i].serial)) < strconv.Itoa(int(h[j].serial))
+	return cmp.Or(cmp.Compare(h[i].end, h[j].end), cmp.Compare(h[i].serials, h[j].serials)) < 0
 }
-func (h *holdHeap) Push(x any) { *h = append(*h, x.(hold)) }
+func (h *holdHeap) Push(x any) { *h = append(*h, x.(holdGroup)) }
 func (h *holdHeap) Pop() any {
 	old := *h
 	last := old[len(old)-1]

@@ -20,17 +20,39 @@ const TokenKey = "spike:token_key"
 //	{ticket_hash_key}:leases        hash    fence -> instance, request, deadline, hold, limbo, what is left of it
 //	{ticket_hash_key}:deadlines     zset    fence, by the time its lease next changes by itself
 //	{ticket_hash_key}:instances     hash    instance -> node, last batch, when it last asked, its fences
-//	{ticket_hash_key}:sold          hash    serial -> fence, nonce, expiry, p(ending) or c(onfirmed), buyer
-//	{ticket_hash_key}:holds         zset    serial, by the time its hold ends
+//	{ticket_hash_key}:sold          hash    serial -> fence, nonce, expiry, p(ending) or c(onfirmed), event, buyer: 29 or 37 bytes
+//	{ticket_hash_key}:holds         zset    groups of serials, by the time when all their holds are over
 //	{ticket_hash_key}:orders        stream  every change of owner, in the script that made it
+//	{ticket_hash_key}:buyers        hash    buyer -> serials, where the sale has a limit per buyer
+//	{ticket_hash_key}:answers       hash    what a key or a cancel was answered
+//	{ticket_hash_key}:answerlog     list    the fields of answers, oldest first
+//
+// Besides: channel {ticket_hash_key}:news, a message whenever units have come back or the doors have moved; and
+// spike:key:..., one of the store for each idempotency key in use: the sale and n it stands for.
 func Keys(sale string) []string {
 	hash := sale + HashSuffix
 	keys := []string{hash}
-	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds", "orders"} {
+	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds",
+		"orders", "buyers", "answers", "answerlog"} {
 		keys = append(keys, "{"+hash+"}:"+part)
 	}
 	return keys
 }
+
+// newsChannel is the channel of a sale's news; `*` for a name: of all sales'.
+func newsChannel(sale string) string { return "{" + sale + HashSuffix + "}:news" }
+
+// saleOfNews is the sale whose channel this is.
+func saleOfNews(channel string) (string, bool) {
+	hash, ok := strings.CutSuffix(strings.TrimPrefix(channel, "{"), "}:news")
+	if !ok {
+		return "", false
+	}
+	return SaleOf(hash)
+}
+
+// keyPrefix begins the keys that bind idempotency keys.
+const keyPrefix = "spike:key:"
 
 // SaleOf is the sale whose hash this key names.
 func SaleOf(hash string) (string, bool) {

@@ -8,7 +8,7 @@ local request, want, term, hungry = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumb
 
 local refused, stop = open(birth)
 if refused or stop then return refused or stop end
-sweep()
+sweep(SWEEP)
 
 local me = instance_read(instance)
 me.node, me.asked = node, L.now
@@ -52,8 +52,9 @@ local function fair_part()
   return math.ceil(L.free / (active + 2))
 end
 
+-- A sale with a limit per buyer is sold from the free stock alone: only here are all buyers known.
 local lease
-if state() == 0 then
+if state() == 0 and L.limit == 0 then
   local k = math.min(want, fair_part())
   local got = k > 0 and free_take(k, RANGES) or {}
   if #got > 0 then

@@ -21,7 +21,7 @@ import (
 func quickBounds() Bounds {
 	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
-		Search: 3}
+		Search: 3, Keep: 10 * time.Millisecond, Most: 2, Group: 3}
 }
 
 func dial(t testing.TB, addr string, b Bounds) *Redis {
@@ -167,12 +167,71 @@ func (o *oracle) settle() {
 func (o *oracle) deduct() {
 	q := DeductRequest{Party: o.party(), N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
 		Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce"))}
+	q.Buyer[3] = byte(rapid.IntRange(0, 3).Draw(o.t, "buyer"))
+	if o.twin.head.Limit == 0 || q.Buyer != (Buyer{}) { // else a refusal, of which nobody knows the time
+		q.Key[5] = byte(rapid.IntRange(0, 5).Draw(o.t, "key"))
+	}
+	if len(o.parts) > 0 && rapid.IntRange(0, 3).Draw(o.t, "offers") == 0 {
+		q.Offer = o.claim()
+		q.Offer.Buyer, q.N = q.Buyer, q.Offer.Count
+	}
 	got := same(o, fmt.Sprintf("deduct %+v", q),
 		func() (DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
 		func(r DeductReply) Head { return r.Head },
 		func(raw int64) (DeductReply, error) { return o.twin.Deduct(raw, q) })
 	if got.Claim.Serial != 0 {
 		o.claims = append(o.claims, got.Claim)
+	}
+}
+
+// resolve confirms, cancels or looks at something claimed.
+func (o *oracle) resolve() {
+	if len(o.claims) == 0 {
+		return
+	}
+	c := rapid.SampledFrom(o.claims[max(0, len(o.claims)-8):]).Draw(o.t, "claim")
+	birth := o.party().Birth
+	reply := func(r ReservationReply) Head { return r.Head }
+	switch rapid.IntRange(0, 2).Draw(o.t, "to") {
+	case 0:
+		same(o, fmt.Sprintf("confirm %+v", c),
+			func() (ReservationReply, error) { return o.redis.Confirm(context.Background(), o.sale, birth, c) }, reply,
+			func(raw int64) (ReservationReply, error) { return o.twin.Confirm(raw, birth, c) })
+	case 1:
+		same(o, fmt.Sprintf("cancel %+v", c),
+			func() (ReservationReply, error) { return o.redis.Cancel(context.Background(), o.sale, birth, c) }, reply,
+			func(raw int64) (ReservationReply, error) { return o.twin.Cancel(raw, birth, c) })
+	case 2:
+		same(o, fmt.Sprintf("look at %+v", c),
+			func() (ReservationReply, error) { return o.redis.Reservation(context.Background(), o.sale, birth, c) }, reply,
+			func(raw int64) (ReservationReply, error) { return o.twin.Reservation(raw, birth, c, 0) })
+	}
+}
+
+func (o *oracle) expire() {
+	most := rapid.IntRange(1, 9).Draw(o.t, "most")
+	same(o, fmt.Sprintf("expire %d", most),
+		func() (ExpireReply, error) { return o.redis.Expire(context.Background(), o.sale, most) },
+		func(r ExpireReply) Head { return r.Head },
+		func(raw int64) (ExpireReply, error) { return o.twin.Expire(raw, most) })
+}
+
+// events compares the whole stream.
+func (o *oracle) events() {
+	entries, err := o.redis.client.Do(context.Background(), o.redis.client.B().Xrange().Key(ordersKey(o.sale)).Start("-").
+		End("+").Build()).AsXRange()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	got, err := eventsOf(entries)
+	if err != nil || len(got) != len(o.twin.events) {
+		o.t.Fatalf("%d events of redis, %d of the twin, %v", len(got), len(o.twin.events), err)
+	}
+	for i, want := range o.twin.events {
+		got[i].ID = want.ID
+		if normal(got[i]) != normal(want) {
+			o.t.Fatalf("event:\nredis %+v\ntwin  %+v", got[i], want)
+		}
 	}
 }
 
@@ -213,15 +272,18 @@ func TestScriptsAndTwinAgree(t *testing.T) {
 		n++
 		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}}
 		q := CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
-			Hold: time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond}
+			Hold:  time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
+			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit")}
 		h, err := redis.Create(context.Background(), o.sale, q)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		o.twin = NewTwin(h.Raw, q, bounds)
+		o.twin.keeping = true
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){
-			"": func(*rapid.T) { o.audit() }, "lease": func(*rapid.T) { o.lease() },
+			"": func(*rapid.T) { o.audit(); o.events() }, "resolve": func(*rapid.T) { o.resolve() },
+			"resolve2": func(*rapid.T) { o.resolve() }, "expire": func(*rapid.T) { o.expire() }, "lease": func(*rapid.T) { o.lease() },
 			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
 			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
 			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },

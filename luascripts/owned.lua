@@ -22,7 +22,7 @@ end
 local scan = redis.call('HSCAN', SOLD, ARGV[2], 'COUNT', ARGV[3])
 local tally, twice = {p = 0, c = 0}, {}
 for k = 1, #scan[2], 2 do
-  local mark = string.match(scan[2][k + 1], '^%d+ %d+ %d+ (%l)')
+  local mark = string.sub(scan[2][k + 1], 25, 25)
   tally[mark] = tally[mark] + 1
   if elsewhere(tonumber(scan[2][k])) then twice[#twice + 1] = tonumber(scan[2][k]) end
 end

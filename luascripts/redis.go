@@ -161,21 +161,6 @@ func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (Settl
 	return out, r.down(rd.err)
 }
 
-// Deduct runs deduct.lua.
-func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (DeductReply, error) {
-	h, rd, err := r.run(ctx, r.scripts.deduct, sale, []string{birthArg(q.Birth), num(q.N), num(q.Nonce),
-		string(q.Buyer[:]), num(q.Latest)})
-	if err != nil {
-		return DeductReply{}, err
-	}
-	out := DeductReply{Head: h}
-	if n := rd.ints(1); len(n) > 0 {
-		out.Claim = Claim{Serial: uint32(n[0]), Count: q.N, Fence: uint64(n[1]), Nonce: q.Nonce, Expiry: n[2],
-			Buyer: q.Buyer}
-	}
-	return out, r.down(rd.err)
-}
-
 // Show runs show.lua.
 func (r *Redis) Show(ctx context.Context, sale string) (ShowReply, error) {
 	h, rd, err := r.run(ctx, r.scripts.show, sale, []string{""})
@@ -198,7 +183,7 @@ func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head,
 		return Head{}, tooMany()
 	}
 	h, _, err := r.run(ctx, r.scripts.create, sale, []string{num(q.Total), num(q.Hold.Microseconds()),
-		num(unixMicro(q.Opens)), num(unixMicro(q.Closes))})
+		num(unixMicro(q.Opens)), num(unixMicro(q.Closes)), num(q.Limit)})
 	return h, err
 }
 

@@ -16,13 +16,15 @@ var (
 	ErrClosed  = errors.New("sale is closed")        // for good
 	ErrLate    = errors.New("too late")              // nobody waited any more: nothing was done
 	ErrTooMany = errors.New("too many units")        //
+	ErrNoBuyer = errors.New("buyer unknown")         // a sale with a limit must know who buys
+	ErrKeyUsed = errors.New("key used before")       // for another sale or number of units
 	ErrName    = errors.New("not a name for a sale") //
 	ErrDown    = errors.New("store does not answer") // nothing is known of what became of the call
 )
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
-	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate,
+	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer,
 }
 
 // Refusal is a script's "no": it has written nothing the caller asked for.

@@ -7,7 +7,7 @@ local awaited, term = tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local refused = open(birth)
 if refused then return refused end
-sweep()
+sweep(SWEEP)
 
 local function over(lease) return lease.limbo and L.now >= lease.deadline + lease.hold + MARGIN end
 

@@ -46,6 +46,16 @@ func (r *reply) ints(i int) []int64 {
 	return out
 }
 
+// row reads exactly n numbers.
+func (r *reply) row(i, n int) []int64 {
+	row := r.ints(i)
+	if len(row) != n {
+		r.fail("row", fmt.Errorf("%d of %d fields", len(row), n))
+		return make([]int64, n)
+	}
+	return row
+}
+
 func (r *reply) at(i, k int) rueidis.RedisMessage {
 	part := r.part(i)
 	if k >= len(part) {
@@ -98,7 +108,7 @@ func (r *reply) ranges(text string) (out Ranges) {
 	return out
 }
 
-const headFields = 16
+const headFields = 18
 
 func (r *reply) head() Head {
 	n := r.ints(0)
@@ -109,7 +119,8 @@ func (r *reply) head() Head {
 	u := func(i int) uint64 { return uint64(n[i]) }
 	return Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
 		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: State(n[12]), Hold: n[13], Opens: n[14],
-		Closes: n[15]}
+		Closes: n[15],
+		Limit:  u(16), Due: n[17] == 1}
 }
 
 func pairs(n []int64) (out Ranges) {

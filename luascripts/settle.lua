@@ -6,20 +6,19 @@
 -- Reply {head, {i, verdict, ...}}: the claims (from 0) that do not stand: 1 resolved otherwise, 2 its time was over.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local birth, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local SIZE, FORMAT = 40, '>I4I4I8I8I8c8'
-local NOBODY = string.rep('\0', 8)
-local parse, format = struct.unpack, string.format
+local SIZE, SPREAD = 40, 100000 -- a group of HOLDS has ends at most so many us apart
+local parse, format, sub = struct.unpack, string.format, string.sub
 
 local refused = open(birth)
 if refused then return refused end
 
 local now, hold = L.now, L.hold
 local leases, touched = {}, {}
-local verdicts, sold, holds, stand = {}, {}, {}, {}
+local verdicts, sold, stand = {}, {}, {}
 local limbo, leased = 0, 0
 
 -- told answers for a serial that has an owner: who claims it again is answered as before.
-local function told(owner, mine) return string.match(owner, '^%d+ %d+') == mine and 0 or 1 end
+local function told(owner, mine) return sub(owner, 1, 16) == mine and 0 or 1 end
 
 -- absent answers for a serial that is not in its lease: the ledger has its owner, or this very batch, or nobody.
 local function absent(serial, mine, expiry)
@@ -29,6 +28,7 @@ local function absent(serial, mine, expiry)
     if sold[k] == name then owner = sold[k + 1] end
   end
   if owner then return told(owner, mine) end
+  if answer_kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end -- it was, and was cancelled
   return expiry <= now and 2 or 1
 end
 
@@ -48,23 +48,41 @@ local function judge(first, n, fence, mine, expiry)
   touched[fence] = lease
 end
 
-local function own(first, n, mine, expiry, buyer)
-  local ends = hold > 0 and format('%d', expiry) or '0'
-  local value = mine .. ' ' .. ends .. ' p'
-  if buyer ~= NOBODY then value = value .. ' ' .. buyer end
+local group = {n = 0} -- serials whose holds end at about the same time
+
+local function group_end()
+  if group.n > 0 then hold_add(table.concat(group), group.last) end
+  group = {n = 0}
+end
+
+local function group_add(first, n, expiry, serial)
+  if group.n + n > GROUP or group.n > 0 and math.abs(expiry - group.first) > SPREAD then group_end() end
+  if group.n == 0 then group.first, group.last = expiry, expiry end
+  group.n, group.last = group.n + n, math.max(group.last, expiry)
+  group[#group + 1] = serial
+  for s = first + 1, first + n - 1 do group[#group + 1] = struct.pack('>I4', s) end
+end
+
+local NEVER, number = NOBODY, struct.pack('>I4', L.events + 1)
+
+-- own writes the owner as its claim says it: bytes of the claim, and what the ledger adds.
+local function own(first, n, expiry, at)
+  local buyer = sub(claims, at + 32, at + 39)
+  local ends = hold > 0 and sub(claims, at + 24, at + 31) or NEVER
+  local value = sub(claims, at + 8, at + 23) .. ends .. 'p' .. number .. (buyer == NOBODY and '' or buyer)
   for s = first, first + n - 1 do
-    local k, name = #sold, format('%d', s)
-    sold[k + 1], sold[k + 2] = name, value
-    if hold > 0 then holds[k + 1], holds[k + 2] = ends, name end
+    local k = #sold
+    sold[k + 1], sold[k + 2] = format('%d', s), value
   end
+  if hold > 0 then group_add(first, n, expiry, sub(claims, at, at + 3)) end
 end
 
 for at = 1, #claims, SIZE do
-  local first, n, fence, nonce, expiry, buyer = parse(FORMAT, claims, at)
-  local mine = format('%d %d', fence, nonce)
+  local first, n, fence, _, expiry = parse('>I4I4I8I8I8', claims, at)
+  local mine = sub(claims, at + 8, at + 23)
   local verdict = judge(first, n, fence, mine, expiry)
   if not verdict then
-    own(first, n, mine, expiry, buyer)
+    own(first, n, expiry, at)
     stand[#stand + 1] = at
   elseif verdict ~= 0 then
     verdicts[#verdicts + 1] = (at - 1) / SIZE
@@ -88,7 +106,7 @@ end
 if #stand > 0 then
   local n = #sold / 2
   each_part('HSET', SOLD, sold)
-  if hold > 0 then each_part('ZADD', HOLDS, holds) end
+  group_end()
   for _, lease in pairs(touched) do lease_write(lease) end
   L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + n
   sold_by(n)

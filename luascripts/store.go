@@ -17,6 +17,21 @@ type Store interface {
 	Settle(ctx context.Context, sale string, r SettleRequest) (SettleReply, error)
 	Deduct(ctx context.Context, sale string, r DeductRequest) (DeductReply, error)
 
+	// Confirm, Cancel and Reservation need nothing but the claim a token carries; the claim's settle may be still to come.
+	Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
+	Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
+	Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
+	// Expire puts units whose hold is over back on sale, looking at up to about `most` of them.
+	Expire(ctx context.Context, sale string, most int) (ExpireReply, error)
+	Events
+
+	// BindKey says for which (sale, n) an idempotency key stands: the caller's, or ErrKeyUsed. A binding lasts keep, at
+	// the least, from the last call.
+	BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error
+	// News calls f for every sale that got units back or whose doors moved, until ctx ends; f must not wait. lost is
+	// called whenever it begins to listen: before, news may have been missed.
+	News(ctx context.Context, f func(sale string), lost func())
+
 	Show(ctx context.Context, sale string) (ShowReply, error)
 	Audit(ctx context.Context, sale string) (Audit, error)
 	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
@@ -61,6 +76,8 @@ type Head struct {
 	Hold      int64 // 0: sold is sold
 	Opens     int64 // Unix; 0: no such time
 	Closes    int64
+	Limit     uint64 // units per buyer; 0: no limit
+	Due       bool   // more was over than one sweep could put right: call again soon
 }
 
 // Final says that no unit will ever come back by itself.
@@ -167,20 +184,66 @@ type SettleReply struct {
 	Verdicts []Verdict
 }
 
-// DeductRequest buys N consecutive units straight from the free stock (row 6).
+// IdempotencyKey is a hash of a buyer and the key it sent; zero: none was sent.
+type IdempotencyKey [16]byte
+
+// DeductRequest buys N consecutive units straight from the free stock (row 6), within the sale's limit per buyer.
 type DeductRequest struct {
 	Party
 	N     uint32
 	Nonce uint64 // at most 2^53
 	Buyer Buyer
+	Key   IdempotencyKey // who asks again with it gets the answer of the first time
+	Offer Claim          // to be had instead of free units: claimed from a lease, told to nobody. Count 0: none
 
 	Latest int64 // by the store's clock: not to be executed later; 0: at any time
 }
 
-// DeductReply has serial 0 when there were not N units in a row.
+// Answer is what a Deduct came to.
+type Answer int
+
+// What a Deduct came to.
+const (
+	NotHad    Answer = iota // there were not N units in a row, or the doors are shut
+	Had                     // won; with a Key perhaps already the last time
+	OverLimit               // the buyer has as many as the sale allows
+	KeyUsed                 // the key was used for another number of units
+)
+
+// DeductReply has a Claim when Had, and when OverLimit the buyer's own pending one, if there is one.
 type DeductReply struct {
 	Head
-	Claim Claim
+	Answer Answer
+	Claim  Claim
+	Until  int64 // when the claim's hold ends by the store's clock, Unix microseconds; 0: never
+}
+
+// Life is the state of a reservation.
+type Life int
+
+// The states of a reservation.
+const (
+	IsPending Life = iota
+	IsConfirmed
+	IsCancelled
+	IsExpired // or unknown to the ledger: never to be had any more
+)
+
+func (l Life) String() string { return [...]string{"pending", "confirmed", "cancelled", "expired"}[l] }
+
+// ReservationReply is a reservation after a call. Confirm and Cancel have done what they say, now or before, if the
+// Life is theirs.
+type ReservationReply struct {
+	Head
+	Life   Life
+	Until  int64 // when its hold ends by the store's clock, Unix microseconds; 0: never
+	Stored bool  // the order workers have stored what the stream says of it
+}
+
+// ExpireReply says how many units went free.
+type ExpireReply struct {
+	Head
+	Freed uint64
 }
 
 // ShowReply says in Trouble why nothing is granted, if so.
@@ -193,9 +256,13 @@ type ShowReply struct {
 type CreateRequest struct {
 	Total  uint64
 	Hold   time.Duration // 0: sold is sold
+	Limit  uint32        // units per buyer, at most MaxLimit; 0: no limit
 	Opens  time.Time     // zero: no such time
 	Closes time.Time
 }
+
+// MaxLimit is the largest limit per buyer.
+const MaxLimit = 100
 
 // ChangeRequest adds stock and moves the doors.
 type ChangeRequest struct {

@@ -2,6 +2,7 @@ package luascripts
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"spike/shard"
@@ -23,6 +24,13 @@ type Twin struct {
 	sold      map[uint32]owner
 	holds     holdQueue
 	adds      map[string]bool
+	buyers    map[Buyer][]uint32 // where the sale has a limit
+	answers   map[string]answer
+	answerLog []string
+	numbered  uint64 // events so far
+	events    []Event
+	keeping   bool // events are kept for who reads them
+	due       bool // the sweep under way has left something
 }
 
 type lease struct {
@@ -46,14 +54,17 @@ type owner struct {
 	fence, nonce uint64
 	expiry       int64
 	confirmed    bool
+	event        uint64
+	buyer        Buyer
 }
 
 // NewTwin is create.lua.
 func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin {
 	t := &Twin{bounds: b, leases: map[uint64]*lease{}, instances: map[string]*instance{}, sold: map[uint32]owner{},
-		adds: map[string]bool{}, wisher: "-"}
+		adds: map[string]bool{}, buyers: map[Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
 	t.head = Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
-		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes)}
+		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes),
+		Limit: uint64(q.Limit)}
 	if q.Total > 0 {
 		t.free.add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
 	}
@@ -68,6 +79,7 @@ func (t *Twin) open(raw int64, birth uint64) error {
 	}
 	t.head.Now += min(max(raw-t.head.Raw, 0), t.bounds.Step.Microseconds())
 	t.head.Raw = raw
+	t.due = false
 	return nil
 }
 
@@ -90,6 +102,7 @@ func (t *Twin) view(inst string) Head {
 	h := t.head
 	h.Recall = t.wish > h.Now && t.wisher != inst
 	h.State = t.state()
+	h.Due = t.due
 	return h
 }
 
@@ -123,7 +136,7 @@ func (t *Twin) drop(l *lease) {
 	i.fences = slices.DeleteFunc(i.fences, func(f uint64) bool { return f == l.fence })
 }
 
-func (t *Twin) due(l *lease) int64 {
+func (t *Twin) dueAt(l *lease) int64 {
 	due := l.deadline + t.bounds.Margin.Microseconds()
 	if l.limbo {
 		due += l.hold
@@ -159,17 +172,28 @@ func (t *Twin) fromLimbo(l *lease) {
 	t.head.Leased += n
 }
 
-func (t *Twin) sweep() {
+// sweep moves what is due on, about `most` items, and says how many units' holds were over.
+func (t *Twin) sweep(most int) uint64 {
+	t.sweepAnswers(8)
+	n := t.sweepLeases(most)
+	if n == most {
+		t.due = true
+		return 0
+	}
+	return t.sweepHolds(most - n)
+}
+
+func (t *Twin) sweepLeases(most int) int {
 	var due []*lease
 	for _, l := range t.leases {
-		if t.due(l) <= t.head.Now {
+		if t.dueAt(l) <= t.head.Now {
 			due = append(due, l)
 		}
 	}
 	slices.SortFunc(due, func(a, b *lease) int {
-		return cmp.Or(cmp.Compare(t.due(a), t.due(b)), cmp.Compare(a.fence, b.fence))
+		return cmp.Or(cmp.Compare(t.dueAt(a), t.dueAt(b)), cmp.Compare(a.fence, b.fence))
 	})
-	due = due[:min(len(due), t.bounds.Sweep)]
+	due = due[:min(len(due), most)]
 	for _, l := range due {
 		if l.limbo {
 			t.freeLease(l)
@@ -177,24 +201,42 @@ func (t *Twin) sweep() {
 			t.toLimbo(l)
 		}
 	}
-	if rest := t.bounds.Sweep - len(due); rest > 0 {
-		t.sweepHolds(rest)
-	}
+	return len(due)
 }
 
-func (t *Twin) sweepHolds(most int) {
-	n := uint64(0)
-	for ; n < uint64(most); n++ {
-		serial, due := t.holds.popDue(t.head.Now)
+func (t *Twin) sweepHolds(most int) uint64 {
+	var gone []uint32
+	for seen := 0; ; {
+		group, due := t.holds.due(t.head.Now)
 		if !due {
 			break
 		}
-		delete(t.sold, serial)
-		t.free.add(shard.Range{Start: serial, End: serial + 1})
+		if seen >= most {
+			t.due = true
+			break
+		}
+		seen += len(group) / 4
+		gone = append(gone, t.expired(group)...)
 	}
-	t.head.Pending -= n
-	t.head.Free += n
-	if n > 0 {
-		t.head.Gen++
+	slices.Sort(gone)
+	gone = slices.Compact(gone) // a serial sold again may be in several groups
+	t.unown(Expired, gone)
+	return uint64(len(gone))
+}
+
+// expired looks at one group of holds for those that are over; who has come to a later end since is put down again.
+func (t *Twin) expired(group string) (gone []uint32) {
+	t.holds.remove(group)
+	for ; group != ""; group = group[4:] {
+		serial := binary.BigEndian.Uint32([]byte(group[:4]))
+		o, owned := t.sold[serial]
+		switch {
+		case !owned || o.confirmed:
+		case o.expiry <= t.head.Now:
+			gone = append(gone, serial)
+		default:
+			t.holds.add(group[:4], o.expiry)
+		}
 	}
+	return gone
 }

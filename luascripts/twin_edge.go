@@ -2,8 +2,6 @@ package luascripts
 
 import (
 	"slices"
-
-	"spike/shard"
 )
 
 // What edges ask of the twin.
@@ -13,7 +11,7 @@ func (t *Twin) Lease(raw int64, q LeaseRequest) (LeaseReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return LeaseReply{}, err
 	}
-	t.sweep()
+	t.sweep(t.bounds.Sweep)
 	l := t.leaseFor(q)
 	t.commit()
 	out := LeaseReply{Head: t.view(q.Instance)}
@@ -32,7 +30,7 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 			return l
 		}
 	}
-	if t.state() != Open {
+	if t.state() != Open || t.head.Limit > 0 {
 		return nil
 	}
 	got := t.free.takeLowest(min(q.Want, t.fairPart(q.Instance)), t.bounds.Ranges)
@@ -77,12 +75,12 @@ func (t *Twin) Renew(raw int64, q RenewRequest) (RenewReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return RenewReply{}, err
 	}
-	t.sweep()
+	t.sweep(t.bounds.Sweep)
 	held := map[uint64]bool{}
 	deadlines := make([]int64, len(q.Fences))
 	for k, f := range q.Fences {
 		l := t.leases[f]
-		if l == nil || l.inst != q.Instance || l.limbo && t.head.Now >= t.due(l) {
+		if l == nil || l.inst != q.Instance || l.limbo && t.head.Now >= t.dueAt(l) {
 			continue
 		}
 		held[f] = true
@@ -135,73 +133,74 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 		return SettleReply{}, err
 	}
 	out := SettleReply{Verdicts: make([]Verdict, len(q.Claims))}
+	b := settling{t: t, number: t.numbered + 1}
 	for k, c := range q.Claims {
-		out.Verdicts[k] = t.settleOne(c)
+		out.Verdicts[k] = b.settle(c)
 	}
+	b.flush()
 	if me := t.instance(q.Instance); q.Batch > me.seq {
 		me.node, me.seq = q.Node, q.Batch
+	}
+	if len(b.stand) > 0 {
+		t.event(Reserved, b.stand)
 	}
 	t.commit()
 	out.Head = t.view(q.Instance)
 	return out, nil
 }
 
-func (t *Twin) settleOne(c Claim) Verdict {
-	if o, known := t.sold[c.Serial]; known {
+// settling is one batch: its claims become one event, and groups of holds that end at about the same time.
+type settling struct {
+	t           *Twin
+	number      uint64
+	stand       []Claim
+	group       string
+	first, last int64
+}
+
+func (b *settling) settle(c Claim) Verdict {
+	if o, known := b.t.sold[c.Serial]; known {
 		if o.fence == c.Fence && o.nonce == c.Nonce {
 			return Kept
 		}
 		return Resolved
 	}
-	if c.Expiry <= t.head.Now {
+	if _, cancelled := b.t.answerKept(grave(c)); cancelled && !b.t.leased(c) {
+		return Kept
+	}
+	if c.Expiry <= b.t.head.Now {
 		return TooLate
 	}
-	l := t.leases[c.Fence]
-	if l == nil || !l.rem.cut(shard.Range{Start: c.Serial, End: c.Serial + c.Count}) {
+	if !b.t.unlease(c) {
 		return Resolved
 	}
-	*t.counter(l) -= uint64(c.Count)
-	t.own(c)
-	t.drop(l)
+	b.t.write(c, b.number)
+	b.hold(c)
+	b.stand = append(b.stand, c)
 	return Kept
 }
 
-// own writes a buyer's serials down.
-func (t *Twin) own(c Claim) {
-	expiry := c.Expiry
-	if t.head.Hold == 0 {
-		expiry = 0
+// spread is how far apart the ends of a group may be, in microseconds.
+const spread = 100_000
+
+func (b *settling) hold(c Claim) {
+	if b.t.head.Hold == 0 {
+		return
 	}
-	for s := c.Serial; s < c.Serial+c.Count; s++ {
-		t.sold[s] = owner{fence: c.Fence, nonce: c.Nonce, expiry: expiry}
-		if expiry > 0 {
-			t.holds.push(expiry, s)
-		}
+	n := len(b.group) / 4
+	if n+int(c.Count) > b.t.bounds.Group || n > 0 && (c.Expiry > b.first+spread || c.Expiry < b.first-spread) {
+		b.flush()
 	}
-	t.head.Pending += uint64(c.Count)
+	if b.group == "" {
+		b.first, b.last = c.Expiry, c.Expiry
+	}
+	b.group += groupOf(c.Serial, c.Count)
+	b.last = max(b.last, c.Expiry)
 }
 
-// Deduct is deduct.lua.
-func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
-	if err := t.open(raw, q.Birth); err != nil {
-		return DeductReply{}, err
+func (b *settling) flush() {
+	if b.group != "" {
+		b.t.holds.add(b.group, b.last)
 	}
-	if q.Latest > 0 && raw > q.Latest {
-		return DeductReply{}, &Refusal{Code: "LATE", Why: "nobody waits for this buy any more"}
-	}
-	t.sweep()
-	var out DeductReply
-	if t.state() == Open {
-		if first, ok := t.free.takeRun(q.N, t.bounds.Search); ok {
-			out.Claim = Claim{Serial: first, Count: q.N, Fence: t.newFence(), Nonce: q.Nonce, Buyer: q.Buyer}
-			if t.head.Hold > 0 {
-				out.Claim.Expiry = t.head.Now + t.head.Hold
-			}
-			t.head.Free -= uint64(q.N)
-			t.own(out.Claim)
-		}
-	}
-	t.commit()
-	out.Head = t.view("-")
-	return out, nil
+	b.group = ""
 }

@@ -1,0 +1,85 @@
+package luascripts
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// EventKind is what happened to the owner of serials.
+type EventKind string
+
+// The events of a sale's stream. The last two have put their units back on sale.
+const (
+	Reserved  EventKind = "reserved"
+	Confirmed EventKind = "confirmed"
+	Cancelled EventKind = "cancelled"
+	Expired   EventKind = "expired"
+)
+
+func (k EventKind) known() bool {
+	return k == Reserved || k == Confirmed || k == Cancelled || k == Expired
+}
+
+// ErrEvent is an entry of the stream that makes no sense: no script wrote it.
+var ErrEvent = errors.New("event not understood")
+
+// Event is one entry of a sale's stream: a script's changes of one kind, written in that very script.
+type Event struct {
+	ID     string // the stream's own
+	Number uint64 // 1, 2, 3 ... within the sale
+	Kind   EventKind
+	Birth  uint64
+	At     int64   // ledger time, microseconds
+	Raw    int64   // the store's clock then, Unix microseconds
+	Claims []Claim // whose; of an expired reservation possibly only a part, the rest follows
+}
+
+// Events is how order workers read a sale's stream: as consumers of a group that is made at the first read, from the
+// stream's beginning. An event is given to one consumer, until it is acknowledged or taken over.
+type Events interface {
+	// ReadEvents gives up to count events that no consumer of the group has had; none: an empty slice, at once. An error
+	// that wraps ErrEvent comes beside the events that do make sense; the others stay unacknowledged.
+	ReadEvents(ctx context.Context, sale string, g Group, count int) ([]Event, error)
+	// TakeOver gives up to count events that a consumer has had for longer than idle without acknowledging them; the
+	// caller may be that consumer. Errors are as ReadEvents'.
+	TakeOver(ctx context.Context, sale string, g Group, idle time.Duration, count int) ([]Event, error)
+	// AckEvents says that these are stored.
+	AckEvents(ctx context.Context, sale string, g Group, ids []string) error
+	// TrimEvents drops what every group of the stream has acknowledged, and nothing while there is no group. It forgets
+	// consumers that have nothing in hand and have been silent for an hour.
+	TrimEvents(ctx context.Context, sale string) error
+	// EventLag is how far the group is behind.
+	EventLag(ctx context.Context, sale string, g Group) (Lag, error)
+}
+
+// Group is a consumer of a group of consumers.
+type Group struct{ Name, Consumer string }
+
+// OrdersGroup is the group of `spike orders`; how far it has come is how far orders are.
+const OrdersGroup = "orders"
+
+// Lag is what a group has not acknowledged.
+type Lag struct {
+	Unread  uint64        // given to nobody yet
+	Pending uint64        // given, not acknowledged
+	Oldest  time.Duration // age of the oldest of all these; 0: there is none
+}
+
+// ParseClaims reads claims in wire form.
+func ParseClaims(block []byte) ([]Claim, error) {
+	if len(block)%ClaimSize != 0 {
+		return nil, fmt.Errorf("%w: %d bytes are no claims", errReply, len(block))
+	}
+	claims := make([]Claim, 0, len(block)/ClaimSize)
+	for ; len(block) > 0; block = block[ClaimSize:] {
+		c := Claim{Serial: binary.BigEndian.Uint32(block), Count: binary.BigEndian.Uint32(block[4:]),
+			Fence: binary.BigEndian.Uint64(block[8:]), Nonce: binary.BigEndian.Uint64(block[16:]),
+			Expiry: int64(binary.BigEndian.Uint64(block[24:]))}
+		copy(c.Buyer[:], block[32:])
+		claims = append(claims, c)
+	}
+	return claims, nil
+}

@@ -1,0 +1,9 @@
+-- lag.lua: how far a group of the orders' stream is behind. Writes nothing.
+-- ARGV  birth ('' = any), group
+-- Reply {head, {events given to nobody yet, events given and not acknowledged, time of the oldest of them (us, by TIME;
+-- 0 = none)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+local refused = open(ARGV[1], true)
+if refused then return refused end
+local group = group_of(ARGV[2]) or {pending = 0, last = '0-0'}
+local unread, needed = event_at('(' .. group.last), event_needed(group)
+return {head('-'), {unread and L.events - tonumber(unread.n) + 1 or 0, group.pending, needed and tonumber(needed.raw) or 0}}

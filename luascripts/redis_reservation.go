@@ -1,0 +1,87 @@
+package luascripts
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Redis and one reservation.
+
+// Deduct runs deduct.lua.
+func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (DeductReply, error) {
+	var key, offer string
+	if q.Key != (IdempotencyKey{}) {
+		key = string(q.Key[:])
+	}
+	if q.Offer.Count > 0 {
+		offer = q.Offer.wire()
+	}
+	h, rd, err := r.run(ctx, r.scripts.deduct, sale, []string{birthArg(q.Birth), num(q.N), num(q.Nonce),
+		string(q.Buyer[:]), num(q.Latest), key, offer})
+	if err != nil {
+		return DeductReply{}, err
+	}
+	n := rd.row(1, 7)
+	out := DeductReply{Head: h, Answer: Answer(n[0]), Until: n[6]}
+	if n[2] > 0 {
+		out.Claim = Claim{Serial: uint32(n[1]), Count: uint32(n[2]), Fence: uint64(n[3]), Nonce: uint64(n[4]), Expiry: n[5],
+			Buyer: q.Buyer}
+	}
+	return out, r.down(rd.err)
+}
+
+// wire is the claim as scripts take it.
+func (c Claim) wire() string { return rueidis.BinaryString(c.AppendTo(make([]byte, 0, ClaimSize))) }
+
+// Confirm runs confirm.lua.
+func (r *Redis) Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	return r.resolve(ctx, r.scripts.confirm, sale, birth, c)
+}
+
+// Cancel runs cancel.lua.
+func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	return r.resolve(ctx, r.scripts.cancel, sale, birth, c)
+}
+
+func (r *Redis) resolve(ctx context.Context, script *rueidis.Lua, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	h, rd, err := r.run(ctx, script, sale, []string{birthArg(birth), c.wire()})
+	if err != nil {
+		return ReservationReply{}, err
+	}
+	return ReservationReply{Head: h, Life: Life(rd.int(1, 0))}, r.down(rd.err)
+}
+
+// Reservation runs reservation.lua.
+func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	h, rd, err := r.run(ctx, r.scripts.reservation, sale, []string{birthArg(birth), c.wire(), OrdersGroup})
+	if err != nil {
+		return ReservationReply{}, err
+	}
+	n := rd.row(1, 3)
+	return ReservationReply{Head: h, Life: Life(n[0]), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
+}
+
+// Expire runs expire.lua.
+func (r *Redis) Expire(ctx context.Context, sale string, most int) (ExpireReply, error) {
+	h, rd, err := r.run(ctx, r.scripts.expire, sale, []string{"", num(int64(most))})
+	if err != nil {
+		return ExpireReply{}, err
+	}
+	return ExpireReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+}
+
+// BindKey runs bindkey.lua.
+func (r *Redis) BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	bound, err := r.scripts.bindkey.Exec(ctx, r.client, []string{keyPrefix + hex.EncodeToString(key[:])},
+		[]string{fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}).AsInt64()
+	if err == nil && bound == 0 {
+		return ErrKeyUsed
+	}
+	return r.down(err)
+}

@@ -1,0 +1,148 @@
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Redis and a sale's stream of events.
+
+// silentFor is how long a consumer that holds nothing is remembered.
+const silentFor = time.Hour
+
+func ordersKey(sale string) string { return Keys(sale)[8] }
+
+// ReadEvents is XREADGROUP; the first reader makes the group.
+func (r *Redis) ReadEvents(ctx context.Context, sale string, g Group, count int) ([]Event, error) {
+	events, err := r.readGroup(ctx, sale, g, count)
+	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
+		if err = r.makeGroup(ctx, sale, g); err != nil {
+			return nil, err
+		}
+		events, err = r.readGroup(ctx, sale, g, count)
+	}
+	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") { // nothing has ever been sold
+		return nil, nil
+	}
+	return events, r.downBut(err)
+}
+
+func (r *Redis) readGroup(ctx context.Context, sale string, g Group, count int) ([]Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	key := ordersKey(sale)
+	streams, err := r.client.Do(ctx, r.client.B().Xreadgroup().Group(g.Name, g.Consumer).Count(int64(count)).
+		Streams().Key(key).Id(">").Build()).AsXRead()
+	if rueidis.IsRedisNil(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return eventsOf(streams[key])
+}
+
+// makeGroup makes no stream: a sale that is gone leaves nothing behind.
+func (r *Redis) makeGroup(ctx context.Context, sale string, g Group) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	err := r.client.Do(ctx, r.client.B().XgroupCreate().Key(ordersKey(sale)).Group(g.Name).Id("0").Build()).Error()
+	if e, ok := rueidis.IsRedisErr(err); ok && (e.IsBusyGroup() || strings.Contains(e.Error(), "requires the key to exist")) {
+		return nil
+	}
+	return r.down(err)
+}
+
+// TakeOver is XAUTOCLAIM.
+func (r *Redis) TakeOver(ctx context.Context, sale string, g Group, idle time.Duration, count int) ([]Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	parts, err := r.client.Do(ctx, r.client.B().Xautoclaim().Key(ordersKey(sale)).Group(g.Name).Consumer(g.Consumer).
+		MinIdleTime(num(idle.Milliseconds())).Start("0-0").Count(int64(count)).Build()).ToArray()
+	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, r.down(err)
+	}
+	entries, err := parts[1].AsXRange()
+	if err != nil {
+		return nil, r.down(err)
+	}
+	events, err := eventsOf(entries)
+	return events, r.downBut(err)
+}
+
+// AckEvents is XACK.
+func (r *Redis) AckEvents(ctx context.Context, sale string, g Group, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return r.down(r.client.Do(ctx, r.client.B().Xack().Key(ordersKey(sale)).Group(g.Name).Id(ids...).Build()).Error())
+}
+
+// TrimEvents runs trim.lua.
+func (r *Redis) TrimEvents(ctx context.Context, sale string) error {
+	_, _, err := r.run(ctx, r.scripts.trim, sale, []string{"", num(silentFor.Milliseconds())})
+	return err
+}
+
+// EventLag runs lag.lua.
+func (r *Redis) EventLag(ctx context.Context, sale string, g Group) (Lag, error) {
+	h, rd, err := r.run(ctx, r.scripts.lag, sale, []string{"", g.Name})
+	if err != nil {
+		return Lag{}, err
+	}
+	n := rd.row(1, 3)
+	lag := Lag{Unread: uint64(n[0]), Pending: uint64(n[1])}
+	if n[2] > 0 {
+		lag.Oldest = time.Duration(max(h.Raw-n[2], 0)) * time.Microsecond
+	}
+	return lag, r.down(rd.err)
+}
+
+// downBut is down, but for what is wrong with an entry that did come.
+func (r *Redis) downBut(err error) error {
+	if errors.Is(err, ErrEvent) {
+		return err
+	}
+	return r.down(err)
+}
+
+// eventsOf reads entries. Those that make no sense are left out, and named by the error beside the others.
+func eventsOf(entries []rueidis.XRangeEntry) ([]Event, error) {
+	events := make([]Event, 0, len(entries))
+	var bad error
+	for _, e := range entries {
+		event, err := eventOf(e)
+		if err != nil {
+			bad = errors.Join(bad, fmt.Errorf("%w: %s: %w", ErrEvent, e.ID, err))
+			continue
+		}
+		events = append(events, event)
+	}
+	return events, bad
+}
+
+func eventOf(e rueidis.XRangeEntry) (Event, error) {
+	f := e.FieldValues
+	number, err1 := strconv.ParseUint(f["n"], 10, 64)
+	birth, err2 := strconv.ParseUint(f["s"], 10, 64)
+	at, err3 := strconv.ParseInt(f["at"], 10, 64)
+	raw, err4 := strconv.ParseInt(f["raw"], 10, 64)
+	claims, err5 := ParseClaims([]byte(f["b"]))
+	kind := EventKind(f["t"])
+	if !kind.known() {
+		err1 = errors.Join(err1, fmt.Errorf("kind %q", kind))
+	}
+	return Event{ID: e.ID, Number: number, Kind: kind, Birth: birth, At: at, Raw: raw, Claims: claims},
+		errors.Join(err1, err2, err3, err4, err5)
+}

@@ -1,0 +1,21 @@
+-- reservation.lua: what has become of a claim, and whether the order workers have stored it. Writes nothing.
+-- ARGV  birth, claim (40 bytes), the order workers' group
+-- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired; end of the hold (us, by TIME), stored 0 or 1}}.
+-- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+local refused = open(ARGV[1], true)
+if refused then return refused end
+
+local c = claim_read(ARGV[2])
+local state, values = life(c)
+local ends = values and struct.unpack('>I8', values[1], 17) or c.expiry
+
+-- stored: who has no owner's value any more is stored when all is.
+local function stored()
+  local group = group_of(ARGV[3])
+  if state == CLAIMED or not group then return 0 end
+  local number = values and struct.unpack('>I4', values[1], 26) or L.events
+  local needed = event_needed(group)
+  return (not needed or number < tonumber(needed.n)) and 1 or 0
+end
+
+return {head('-'), {state == CLAIMED and PENDING or state, until_us(ends), stored()}}

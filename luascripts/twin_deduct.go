@@ -1,0 +1,153 @@
+package luascripts
+
+import "encoding/binary"
+
+// The twin's Deduct, and what it was answered before.
+
+// answer is what must be said again to who asks again.
+type answer struct {
+	until int64
+	keyAnswer
+}
+
+// keyAnswer is what an idempotency key was told.
+type keyAnswer struct {
+	n      uint32
+	answer Answer
+	claim  Claim
+	till   int64
+}
+
+// grave is where it is kept that a claim was cancelled.
+func grave(c Claim) string {
+	b := binary.BigEndian.AppendUint32([]byte("x"), c.Serial)
+	b = binary.BigEndian.AppendUint64(b, c.Fence)
+	return string(binary.BigEndian.AppendUint64(b, c.Nonce))
+}
+
+func (t *Twin) answerKept(field string) (keyAnswer, bool) {
+	a, known := t.answers[field]
+	return a.keyAnswer, known && a.until > t.head.Now
+}
+
+func (t *Twin) answerDrop() {
+	delete(t.answers, t.answerLog[0])
+	t.answerLog = t.answerLog[1:]
+}
+
+func (t *Twin) answerKeep(field string, k keyAnswer) {
+	t.answers[field] = answer{t.head.Now + t.head.Hold + t.bounds.Keep.Microseconds(), k}
+	t.answerLog = append(t.answerLog, field)
+	if uint64(len(t.answerLog)) > t.head.Total+uint64(t.bounds.Most) {
+		t.answerDrop()
+	}
+}
+
+func (t *Twin) sweepAnswers(most int) {
+	for range most {
+		if len(t.answerLog) == 0 {
+			return
+		}
+		if _, kept := t.answerKept(t.answerLog[0]); kept {
+			return
+		}
+		t.answerDrop()
+	}
+}
+
+// Deduct is deduct.lua.
+func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
+	if err := t.open(raw, q.Birth); err != nil {
+		return DeductReply{}, err
+	}
+	if q.Latest > 0 && raw > q.Latest {
+		return DeductReply{}, &Refusal{Code: "LATE", Why: "nobody waits for this buy any more"}
+	}
+	keyed := q.Key != (IdempotencyKey{})
+	field := "k" + string(q.Key[:])
+	told, known := t.answerKept(field)
+	if keyed && known {
+		return t.again(q, told), nil
+	}
+	if t.head.Limit > 0 && q.Buyer == (Buyer{}) {
+		return DeductReply{}, &Refusal{Code: "NOBUYER", Why: "a sale with a limit per buyer must know its buyers"}
+	}
+	t.sweep(t.bounds.Sweep)
+	k := t.deduct(q)
+	if keyed && k.answer != NotHad {
+		t.answerKeep(field, k)
+	}
+	return t.said(k), nil
+}
+
+// again answers a key that was answered before.
+func (t *Twin) again(q DeductRequest, k keyAnswer) DeductReply {
+	if q.Offer.Count > 0 {
+		t.release(q.Offer)
+	}
+	if k.n != q.N {
+		k = keyAnswer{answer: KeyUsed}
+	}
+	k.claim.Buyer = q.Buyer
+	return t.said(k)
+}
+
+func (t *Twin) said(k keyAnswer) DeductReply {
+	t.commit()
+	out := DeductReply{Head: t.view("-"), Answer: k.answer, Claim: k.claim, Until: k.till}
+	if out.Claim.Count == 0 {
+		out.Claim = Claim{}
+	}
+	return out
+}
+
+func (t *Twin) deduct(q DeductRequest) keyAnswer {
+	if has := t.buyers[q.Buyer]; t.head.Limit > 0 && uint64(len(has))+uint64(q.N) > t.head.Limit {
+		c, till := t.ownPending(has)
+		return keyAnswer{q.N, OverLimit, c, till}
+	}
+	c, had := q.Offer, q.Offer.Count > 0
+	if had {
+		had = t.settled(c) == IsPending
+	} else {
+		c, had = t.fromFree(q)
+	}
+	if !had {
+		return keyAnswer{}
+	}
+	return keyAnswer{q.N, Had, c, t.until(c.Expiry)}
+}
+
+// fromFree makes a claim of n free serials.
+func (t *Twin) fromFree(q DeductRequest) (Claim, bool) {
+	if t.state() != Open {
+		return Claim{}, false
+	}
+	first, ok := t.free.takeRun(q.N, t.bounds.Search)
+	if !ok {
+		return Claim{}, false
+	}
+	t.head.Free -= uint64(q.N)
+	c := Claim{Serial: first, Count: q.N, Fence: t.newFence(), Nonce: q.Nonce, Buyer: q.Buyer}
+	if t.head.Hold > 0 {
+		c.Expiry = t.head.Now + t.head.Hold
+	}
+	t.own(c)
+	return c, true
+}
+
+// ownPending is the first reservation among a buyer's serials that may still be paid.
+func (t *Twin) ownPending(has []uint32) (Claim, int64) {
+	for _, s := range has {
+		o := t.sold[s]
+		if o.confirmed || o.expiry > 0 && o.expiry <= t.head.Now {
+			continue
+		}
+		c := Claim{Serial: s, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer}
+		for t.sold[s+c.Count] == o {
+			c.Count++
+		}
+		return c, t.until(o.expiry)
+	}
+	return Claim{}, 0
+}
