@@ -26,6 +26,9 @@ type Bounds struct {
 // MaxSerial is the largest serial, and so the largest total of a sale.
 const MaxSerial = 1<<32 - 2
 
+// MaxUnits is the most one buy may ask for.
+const MaxUnits = 100
+
 // DefaultBounds are DESIGN's defaults.
 func DefaultBounds() Bounds {
 	return Bounds{
@@ -44,7 +47,7 @@ func (b Bounds) lua() string {
 	}{
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
-		{"KEEP", b.Keep.Microseconds()}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)}, {"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
+		{"KEEP", b.Keep.Microseconds()}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)}, {"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial}, {"UNITS", MaxUnits},
 	} {
 		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
 	}

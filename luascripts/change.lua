@@ -4,7 +4,8 @@
 local request, add, to = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local refused, stop = open('')
-if refused or stop then return refused or stop end
+if refused then return refused end
+if stop and add > 0 then return stop end -- the doors of a sale that a hand has spoilt can still be shut
 local done = 'add:' .. request
 local wanted = add > 0 and redis.call('HEXISTS', LEDGER, done) == 0
 if wanted and L.total + add > MOST then return refuse('TOOMANY', 'a sale has at most ' .. int(MOST) .. ' units') end

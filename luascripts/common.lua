@@ -134,7 +134,7 @@ local function commit()
     end
   end
   redis.call('HSET', LEDGER, unpack(args))
-  if news then redis.pcall('PUBLISH', '{' .. HASH .. '}:news', int(L.gen)) end -- a hint: it may fail
+  if news then redis.pcall('PUBLISH', '{' .. HASH .. '}:news', L.state) end -- a hint: it may fail
 end
 
 -- adopt begins the ledger of a hash made by hand, and writes it whole: what comes after may still refuse.
@@ -300,7 +300,7 @@ local function unown(kind, gone)
   end
   give()
   for k, c in ipairs(claims) do claims[k] = struct.pack('>I4I4', c.first, c.n) .. c.id .. c.buyer end
-  redis.call('HDEL', SOLD, unpack(names))
+  each_part('HDEL', SOLD, names)
   L.pending = L.pending - #gone
   L.free = L.free + #gone
   L.gen = L.gen + 1

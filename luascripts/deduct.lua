@@ -6,7 +6,7 @@
 -- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
 --       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
 --       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
--- Errors NOSALE BADSALE BIRTH FOREIGN LATE NOBUYER. A lost reply leaves units pending: they come back when their hold
+-- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE (with the time by Redis' clock). A lost reply leaves units pending: they come back when their hold
 -- ends, and where there is none only a key finds them again.
 local birth, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
@@ -15,18 +15,20 @@ local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, ex
 
 local refused, stop = open(birth)
 if refused then return refused end
-if latest > 0 and L.raw > latest then return refuse('LATE', 'nobody waits for this buy any more') end
+if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
+if n > UNITS then return refuse('TOOMANY', 'one buy has at most ' .. int(UNITS) .. ' units') end
 
 local function reply(answer, serial, count, fence, nonce, expiry, till)
   commit()
   return {head('-'), {answer, serial or 0, count or 0, fence or 0, nonce or 0, expiry or 0, till or 0}}
 end
 
--- What a key was told stands, whatever the doors and other hands do. An offer is not needed then: it goes free.
+-- What a key was told stands, whatever the doors and other hands do. An offer is not needed then: it goes free, unless it
+-- is what the key was told.
 local told = key ~= '' and answer_kept('k' .. key)
 if told then
-  if offer then release(offer) end
   local asked, answer, serial, count, fence, number, expiry, till = struct.unpack(RECORD, told)
+  if offer and offer.id ~= struct.pack('>I8I8', fence, number) then release(offer) end
   if asked ~= n then return reply(USED) end
   return reply(answer, serial, count, fence, number, expiry, till)
 end
@@ -56,9 +58,26 @@ local function own_pending(has)
   return 0, 0, 0, 0, 0, 0
 end
 
-if L.limit > 0 then
-  local has = redis.call('HGET', BUYERS, buyer) or ''
-  if #has / 4 + n > L.limit then return answered(LIMIT, own_pending(has)) end
+local function has() return redis.call('HGET', BUYERS, buyer) or '' end
+
+local function over_limit() return L.limit > 0 and #has() / 4 + n > L.limit end
+
+-- lapse puts back what the buyer had and did not pay in time: it counts no more, though no sweep has found it yet.
+local function lapse(serials)
+  local gone = {}
+  for at = 1, #serials, 4 do
+    local serial = struct.unpack('>I4', serials, at)
+    local value = redis.call('HGET', SOLD, int(serial))
+    local ends, mark = struct.unpack('>I8c1', value, 17)
+    if mark == 'p' and ends > 0 and ends <= L.now then gone[#gone + 1] = {serial, value} end
+  end
+  table.sort(gone, function(a, b) return a[1] < b[1] end)
+  if #gone > 0 then unown('expired', gone) end
+end
+
+if over_limit() then
+  lapse(has())
+  if over_limit() then return answered(LIMIT, own_pending(has())) end
 end
 
 local function find()

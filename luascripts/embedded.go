@@ -14,13 +14,14 @@ type Embedded struct {
 	bounds  Bounds
 	clock   func() time.Time
 	key     []byte
-	keeping bool // events, for who reads them
+	keeping bool   // events, for who reads them
+	birth   uint64 // of the newest sale
 
 	mu        sync.Mutex
 	sales     map[string]*Twin
 	streams   map[string]*stream
 	keys      map[IdempotencyKey]binding
-	listeners map[*func(string)]struct{}
+	listeners map[*func(string, State)]struct{}
 }
 
 // NewEmbedded has no sale yet.
@@ -30,7 +31,7 @@ func NewEmbedded(b Bounds, clock func() time.Time) *Embedded {
 		panic(err) // crypto/rand does not fail
 	}
 	return &Embedded{bounds: b, clock: clock, key: key, sales: map[string]*Twin{}, streams: map[string]*stream{},
-		keys: map[IdempotencyKey]binding{}, listeners: map[*func(string)]struct{}{}}
+		keys: map[IdempotencyKey]binding{}, listeners: map[*func(string, State)]struct{}{}}
 }
 
 // KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
@@ -48,14 +49,14 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 	out, err := f(t, e.clock().UnixMicro())
 	if t.head.Gen != gen || t.door != door {
 		for listener := range e.listeners {
-			(*listener)(sale)
+			(*listener)(sale, t.door)
 		}
 	}
 	return out, err
 }
 
 // News is Store's.
-func (e *Embedded) News(ctx context.Context, f func(sale string), lost func()) {
+func (e *Embedded) News(ctx context.Context, f func(sale string, door State), lost func()) {
 	e.mu.Lock()
 	e.listeners[&f] = struct{}{}
 	e.mu.Unlock()
@@ -177,6 +178,8 @@ func (e *Embedded) Create(_ context.Context, sale string, q CreateRequest) (Head
 	}
 	t := NewTwin(e.clock().UnixMicro(), q, e.bounds)
 	t.keeping = e.keeping
+	t.head.Birth = max(t.head.Birth, e.birth+1) // two may be made in one microsecond
+	e.birth = t.head.Birth
 	e.sales[sale] = t
 	return t.view("-"), nil
 }

@@ -3,7 +3,6 @@ package luascripts
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -23,9 +22,6 @@ func (k EventKind) known() bool {
 	return k == Reserved || k == Confirmed || k == Cancelled || k == Expired
 }
 
-// ErrEvent is an entry of the stream that makes no sense: no script wrote it.
-var ErrEvent = errors.New("event not understood")
-
 // Event is one entry of a sale's stream: a script's changes of one kind, written in that very script.
 type Event struct {
 	ID     string // the stream's own
@@ -40,11 +36,11 @@ type Event struct {
 // Events is how order workers read a sale's stream: as consumers of a group that is made at the first read, from the
 // stream's beginning. An event is given to one consumer, until it is acknowledged or taken over.
 type Events interface {
-	// ReadEvents gives up to count events that no consumer of the group has had; none: an empty slice, at once. An error
-	// that wraps ErrEvent comes beside the events that do make sense; the others stay unacknowledged.
+	// ReadEvents gives up to count events that no consumer of the group has had; none: an empty slice, at once. An
+	// entry that no script wrote comes as an event of unknown kind.
 	ReadEvents(ctx context.Context, sale string, g Group, count int) ([]Event, error)
 	// TakeOver gives up to count events that a consumer has had for longer than idle without acknowledging them; the
-	// caller may be that consumer. Errors are as ReadEvents'.
+	// caller may be that consumer.
 	TakeOver(ctx context.Context, sale string, g Group, idle time.Duration, count int) ([]Event, error)
 	// AckEvents says that these are stored.
 	AckEvents(ctx context.Context, sale string, g Group, ids []string) error

@@ -245,7 +245,7 @@ func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, erro
 		for _, s := range n[3:] {
 			c.twice = append(c.twice, uint32(s))
 		}
-		if h.Owned() != at.Owned() || h.Free != at.Free || h.Gen != at.Gen {
+		if h.Pending != at.Pending || h.Confirmed != at.Confirmed || h.Free != at.Free || h.Gen != at.Gen {
 			return nil, nil
 		}
 		if cursor = n[0]; cursor == 0 {

@@ -30,7 +30,7 @@ func (r *Redis) ReadEvents(ctx context.Context, sale string, g Group, count int)
 	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") { // nothing has ever been sold
 		return nil, nil
 	}
-	return events, r.downBut(err)
+	return events, r.down(err)
 }
 
 func (r *Redis) readGroup(ctx context.Context, sale string, g Group, count int) ([]Event, error) {
@@ -45,7 +45,7 @@ func (r *Redis) readGroup(ctx context.Context, sale string, g Group, count int) 
 	if err != nil {
 		return nil, err
 	}
-	return eventsOf(streams[key])
+	return eventsOf(streams[key]), nil
 }
 
 // makeGroup makes no stream: a sale that is gone leaves nothing behind.
@@ -75,8 +75,7 @@ func (r *Redis) TakeOver(ctx context.Context, sale string, g Group, idle time.Du
 	if err != nil {
 		return nil, r.down(err)
 	}
-	events, err := eventsOf(entries)
-	return events, r.downBut(err)
+	return eventsOf(entries), nil
 }
 
 // AckEvents is XACK.
@@ -109,27 +108,17 @@ func (r *Redis) EventLag(ctx context.Context, sale string, g Group) (Lag, error)
 	return lag, r.down(rd.err)
 }
 
-// downBut is down, but for what is wrong with an entry that did come.
-func (r *Redis) downBut(err error) error {
-	if errors.Is(err, ErrEvent) {
-		return err
-	}
-	return r.down(err)
-}
-
-// eventsOf reads entries. Those that make no sense are left out, and named by the error beside the others.
-func eventsOf(entries []rueidis.XRangeEntry) ([]Event, error) {
-	events := make([]Event, 0, len(entries))
-	var bad error
-	for _, e := range entries {
+// eventsOf reads entries. One that no script wrote is passed on as an event of a kind that says what is wrong with it.
+func eventsOf(entries []rueidis.XRangeEntry) []Event {
+	events := make([]Event, len(entries))
+	for i, e := range entries {
 		event, err := eventOf(e)
 		if err != nil {
-			bad = errors.Join(bad, fmt.Errorf("%w: %s: %w", ErrEvent, e.ID, err))
-			continue
+			event.Kind = EventKind("unreadable: " + err.Error())
 		}
-		events = append(events, event)
+		events[i] = event
 	}
-	return events, bad
+	return events
 }
 
 func eventOf(e rueidis.XRangeEntry) (Event, error) {

@@ -3,6 +3,7 @@ package luascripts
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -31,6 +32,7 @@ var codes = map[string]error{
 type Refusal struct {
 	Code string // NOSALE, BADSALE, ...
 	Why  string // for people
+	At   int64  // of LATE: what the store's clock said, in microseconds
 }
 
 func (r *Refusal) Error() string { return codes[r.Code].Error() + ": " + r.Why }
@@ -42,7 +44,12 @@ func refusalOf(text string) error {
 	if codes[code] == nil {
 		return nil
 	}
-	return &Refusal{Code: code, Why: why}
+	r := &Refusal{Code: code, Why: why}
+	if code == "LATE" {
+		at, _, _ := strings.Cut(why, " ")
+		r.At, _ = strconv.ParseInt(at, 10, 64)
+	}
+	return r
 }
 
 func tooMany() error {

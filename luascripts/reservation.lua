@@ -15,7 +15,7 @@ local function stored()
   if state == CLAIMED or not group then return 0 end
   local number = values and struct.unpack('>I4', values[1], 26) or L.events
   local needed = event_needed(group)
-  return (not needed or number < tonumber(needed.n)) and 1 or 0
+  return (not needed or number < needed.number) and 1 or 0
 end
 
 return {head('-'), {state == CLAIMED and PENDING or state, until_us(ends), stored()}}

@@ -20,15 +20,16 @@ local limbo, leased = 0, 0
 -- told answers for a serial that has an owner: who claims it again is answered as before.
 local function told(owner, mine) return sub(owner, 1, 16) == mine and 0 or 1 end
 
--- absent answers for a serial that is not in its lease: the ledger has its owner, or this very batch, or nobody.
+-- absent answers for a serial that is not in its lease: it was cancelled, or the ledger has its owner, or this very batch,
+-- or nobody.
 local function absent(serial, mine, expiry)
+  if answer_kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
   local name = int(serial)
   local owner = redis.call('HGET', SOLD, name)
   for k = 1, owner and 0 or #sold, 2 do
     if sold[k] == name then owner = sold[k + 1] end
   end
   if owner then return told(owner, mine) end
-  if answer_kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end -- it was, and was cancelled
   return expiry <= now and 2 or 1
 end
 

@@ -28,9 +28,10 @@ type Store interface {
 	// BindKey says for which (sale, n) an idempotency key stands: the caller's, or ErrKeyUsed. A binding lasts keep, at
 	// the least, from the last call.
 	BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error
-	// News calls f for every sale that got units back or whose doors moved, until ctx ends; f must not wait. lost is
-	// called whenever it begins to listen: before, news may have been missed.
-	News(ctx context.Context, f func(sale string), lost func())
+	// News calls f for every sale that got units back or whose doors the operator moved, until ctx ends, with the doors as
+	// they are (Open, Paused, Closed); f must not wait. lost is called whenever it begins to listen: before, news may
+	// have been missed.
+	News(ctx context.Context, f func(sale string, door State), lost func())
 
 	Show(ctx context.Context, sale string) (ShowReply, error)
 	Audit(ctx context.Context, sale string) (Audit, error)

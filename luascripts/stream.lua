@@ -25,10 +25,12 @@ local function group_of(name)
   end
 end
 
--- event_at is the first event from an id on, or nil.
+-- event_at is the first event from an id on, or nil: its number and its time. One that no script wrote comes before all.
 local function event_at(from)
   local entry = redis.call('XRANGE', ORDERS, from, '+', 'COUNT', 1)[1]
-  return entry and pairs_of(entry[2])
+  if not entry then return nil end
+  local fields = pairs_of(entry[2])
+  return {number = tonumber(fields.n) or 0, raw = tonumber(fields.raw) or L.raw}
 end
 
 -- event_needed is the first event that a group has not acknowledged; nil: it has acknowledged all.

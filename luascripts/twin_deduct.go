@@ -1,6 +1,10 @@
 package luascripts
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
 
 // The twin's Deduct, and what it was answered before.
 
@@ -61,7 +65,10 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 		return DeductReply{}, err
 	}
 	if q.Latest > 0 && raw > q.Latest {
-		return DeductReply{}, &Refusal{Code: "LATE", Why: "nobody waits for this buy any more"}
+		return DeductReply{}, refusalOf(fmt.Sprintf("LATE %d us: nobody waits for this buy any more", raw))
+	}
+	if q.N > MaxUnits {
+		return DeductReply{}, &Refusal{Code: "TOOMANY", Why: fmt.Sprintf("one buy has at most %d units", MaxUnits)}
 	}
 	keyed := q.Key != (IdempotencyKey{})
 	field := "k" + string(q.Key[:])
@@ -82,7 +89,7 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 
 // again answers a key that was answered before.
 func (t *Twin) again(q DeductRequest, k keyAnswer) DeductReply {
-	if q.Offer.Count > 0 {
+	if q.Offer.Count > 0 && (q.Offer.Fence != k.claim.Fence || q.Offer.Nonce != k.claim.Nonce) {
 		t.release(q.Offer)
 	}
 	if k.n != q.N {
@@ -101,9 +108,28 @@ func (t *Twin) said(k keyAnswer) DeductReply {
 	return out
 }
 
+func (t *Twin) overLimit(q DeductRequest) bool {
+	return t.head.Limit > 0 && uint64(len(t.buyers[q.Buyer]))+uint64(q.N) > t.head.Limit
+}
+
+// lapse puts back what a buyer had and did not pay in time, though no sweep has found it yet.
+func (t *Twin) lapse(buyer Buyer) {
+	var gone []uint32
+	for _, s := range t.buyers[buyer] {
+		if o := t.sold[s]; !o.confirmed && o.expiry > 0 && o.expiry <= t.head.Now {
+			gone = append(gone, s)
+		}
+	}
+	slices.Sort(gone)
+	t.unown(Expired, gone)
+}
+
 func (t *Twin) deduct(q DeductRequest) keyAnswer {
-	if has := t.buyers[q.Buyer]; t.head.Limit > 0 && uint64(len(has))+uint64(q.N) > t.head.Limit {
-		c, till := t.ownPending(has)
+	if t.overLimit(q) {
+		t.lapse(q.Buyer)
+	}
+	if t.overLimit(q) {
+		c, till := t.ownPending(t.buyers[q.Buyer])
 		return keyAnswer{q.N, OverLimit, c, till}
 	}
 	c, had := q.Offer, q.Offer.Count > 0

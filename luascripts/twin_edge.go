@@ -159,14 +159,14 @@ type settling struct {
 }
 
 func (b *settling) settle(c Claim) Verdict {
+	if _, cancelled := b.t.answerKept(grave(c)); cancelled && !b.t.leased(c) {
+		return Kept
+	}
 	if o, known := b.t.sold[c.Serial]; known {
 		if o.fence == c.Fence && o.nonce == c.Nonce {
 			return Kept
 		}
 		return Resolved
-	}
-	if _, cancelled := b.t.answerKept(grave(c)); cancelled && !b.t.leased(c) {
-		return Kept
 	}
 	if c.Expiry <= b.t.head.Now {
 		return TooLate

@@ -1,0 +1,104 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+)
+
+// sellOut leases and settles a whole sale, and says when its holds end.
+func sellOut(t testing.TB, r *Redis, sale string, hold time.Duration) (ends int64) {
+	t.Helper()
+	ctx := context.Background()
+	me := Party{Instance: "i", Node: "n"}
+	batch := uint64(0)
+	for request := uint64(1); ; request++ {
+		got, err := r.Lease(ctx, sale, LeaseRequest{Party: me, Request: request, Want: 1 << 30, Term: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Grant.Fence == 0 {
+			return ends
+		}
+		for _, whole := range got.Grant.Ranges {
+			for first := whole.Start; first < whole.End; first += 512 {
+				var claims []Claim
+				for s := first; s < min(first+512, whole.End); s++ {
+					ends = got.Now + hold.Microseconds()
+					claims = append(claims, Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s), Expiry: ends})
+				}
+				batch++
+				if _, err := r.Settle(ctx, sale, SettleRequest{Party: me, Batch: batch, Claims: claims}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// A sale whose buyers all fail to pay comes back whole, in slices of bounded size.
+func TestHoldsEndInBoundedSlices(t *testing.T) {
+	units, slice := uint64(50_000), 256
+	if os.Getenv("SPIKE_LONG") != "" {
+		units = 1_000_000
+	}
+	ctx, bounds := context.Background(), DefaultBounds()
+	redis := dial(t, redistest.Start(t, "--slowlog-log-slower-than", "1000", "--slowlog-max-len", "100000"), bounds)
+	hold := 20 * time.Second
+	if _, err := redis.Create(ctx, "s", CreateRequest{Total: units, Hold: hold}); err != nil {
+		t.Fatal(err)
+	}
+	ends := sellOut(t, redis, "s", hold)
+	if a := mustAudit(t, redis, "s"); a.Pending != units {
+		t.Fatalf("%+v", a)
+	}
+	setClock(t, redis, "s", ends)
+	hset(t, redis, "SLOWLOG", "RESET")
+	freed, slices := uint64(0), 0
+	for due := true; due; slices++ {
+		got, err := redis.Expire(ctx, "s", slice)
+		if err != nil || got.Freed > uint64(slice+bounds.Group) {
+			t.Fatalf("a slice of %d freed %d: %v", slice, got.Freed, err)
+		}
+		freed, due = freed+got.Freed, got.Due
+	}
+	if a := mustAudit(t, redis, "s"); freed != units || a.Free != units {
+		t.Errorf("%d of %d freed; %+v", freed, units, a)
+	}
+	t.Logf("%d units in %d slices; the longest held Redis for %d us", units, slices, slowest(t, redis))
+}
+
+// setClock moves a sale's ledger time.
+func setClock(t testing.TB, r *Redis, sale string, now int64) {
+	t.Helper()
+	if err := r.client.Do(context.Background(), r.client.B().Hset().Key(Keys(sale)[1]).FieldValue().
+		FieldValue("now", num(now)).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// slowest is the longest script in Redis' slow log, in microseconds; 0: none was as slow as the log wants.
+func slowest(t testing.TB, r *Redis) (most int64) {
+	t.Helper()
+	entries, err := r.client.Do(context.Background(), r.client.B().SlowlogGet().Count(-1).Build()).ToArray()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		fields, err := e.ToArray()
+		if err != nil {
+			t.Fatal(err)
+		}
+		took, err := fields[2].AsInt64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, took)
+	}
+	return most
+}

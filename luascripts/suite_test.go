@@ -1,0 +1,319 @@
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What both stores must do the same way, beside what the oracle compares: keys, streams, news.
+
+func TestEmbeddedStore(t *testing.T) {
+	e := NewEmbedded(DefaultBounds(), time.Now)
+	e.KeepEvents()
+	testStore(t, e)
+}
+
+func testStore(t *testing.T, s Store) {
+	for name, test := range map[string]func(*testing.T, Store){
+		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
+		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, s) })
+	}
+}
+
+var bg = context.Background()
+
+func must[R any](t testing.TB) func(R, error) R {
+	return func(r R, err error) R {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+}
+
+// newSale is an open sale of its own.
+func newSale(t *testing.T, s Store, q CreateRequest) string {
+	t.Helper()
+	name := "s" + time.Now().Format("150405.000000000")
+	must[Head](t)(s.Create(bg, name, q))
+	t.Cleanup(func() { _ = s.Remove(bg, name) })
+	return name
+}
+
+func buyOne(t *testing.T, s Store, sale string, nonce uint64) DeductReply {
+	t.Helper()
+	r := must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: nonce}))
+	if r.Answer != Had {
+		t.Fatalf("%+v", r)
+	}
+	return r
+}
+
+func testKeys(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 3, Hold: time.Minute})
+	key := IdempotencyKey{1}
+	for _, c := range []struct {
+		sale string
+		n    uint32
+		want error
+	}{{sale, 1, nil}, {sale, 1, nil}, {sale, 2, ErrKeyUsed}, {"other", 1, ErrKeyUsed}} {
+		if err := s.BindKey(bg, key, c.sale, c.n, time.Minute); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if err := s.BindKey(bg, IdempotencyKey{2}, sale, 1, time.Millisecond); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if err := s.BindKey(bg, IdempotencyKey{2}, sale, 3, time.Minute); err != nil {
+		t.Error("a binding that is over:", err)
+	}
+	buy := func(nonce uint64) DeductReply {
+		return must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: nonce, Key: key}))
+	}
+	first, again := buy(7), buy(8)
+	if first.Claim != again.Claim || first.Until != again.Until || again.Pending != 1 {
+		t.Errorf("first %+v\nagain %+v", first, again)
+	}
+}
+
+func testStream(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
+	a, b := Group{OrdersGroup, "a"}, Group{OrdersGroup, "b"}
+	if got := must[[]Event](t)(s.ReadEvents(bg, sale, a, 10)); len(got) != 0 {
+		t.Fatalf("%+v", got)
+	}
+	first := buyOne(t, s, sale, 1)
+	buyOne(t, s, sale, 2)
+	must[ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
+	must[ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim)) // no change, no event
+	one := must[[]Event](t)(s.ReadEvents(bg, sale, a, 1))
+	if len(one) != 1 || one[0].Kind != Reserved || one[0].Number != 1 || len(one[0].Claims) != 1 || one[0].Claims[0] != first.Claim ||
+		one[0].Birth != first.Birth {
+		t.Fatalf("%+v", one)
+	}
+	if l := must[Lag](t)(s.EventLag(bg, sale, a)); l.Unread != 2 || l.Pending != 1 || l.Oldest <= 0 {
+		t.Errorf("%+v", l)
+	}
+	rest := must[[]Event](t)(s.ReadEvents(bg, sale, b, 10))
+	if len(rest) != 2 || rest[1].Kind != Confirmed || rest[1].Claims[0] != first.Claim {
+		t.Fatalf("%+v", rest)
+	}
+	for _, events := range [][]Event{one, rest} {
+		for _, e := range events {
+			if err := s.AckEvents(bg, sale, a, []string{e.ID}); err != nil { // by whichever consumer
+				t.Fatal(err)
+			}
+		}
+	}
+	if l := must[Lag](t)(s.EventLag(bg, sale, a)); l != (Lag{}) {
+		t.Errorf("%+v", l)
+	}
+	if err := s.TrimEvents(bg, sale); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.ReadEvents(bg, "nothere", a, 1); err != nil && !errors.Is(err, ErrNoSale) {
+		t.Error(err)
+	}
+}
+
+func testTakeOver(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
+	dead, heir := Group{OrdersGroup, "dead"}, Group{OrdersGroup, "heir"}
+	if got := must[[]Event](t)(s.TakeOver(bg, sale, heir, 0, 10)); len(got) != 0 {
+		t.Fatalf("%+v", got)
+	}
+	buyOne(t, s, sale, 1)
+	buyOne(t, s, sale, 2)
+	held := must[[]Event](t)(s.ReadEvents(bg, sale, dead, 10))
+	if got := must[[]Event](t)(s.TakeOver(bg, sale, heir, time.Hour, 10)); len(got) != 0 {
+		t.Errorf("too soon: %+v", got)
+	}
+	time.Sleep(5 * time.Millisecond)
+	got := must[[]Event](t)(s.TakeOver(bg, sale, heir, time.Millisecond, 1))
+	if len(held) != 2 || len(got) != 1 || got[0].ID != held[0].ID {
+		t.Errorf("%+v of %+v", got, held)
+	}
+}
+
+// The stream is trimmed only behind what every group has stored.
+func testTwoGroups(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 1000, Hold: time.Minute})
+	fast, slow := Group{OrdersGroup, "a"}, Group{"auditors", "b"}
+	buyOne(t, s, sale, 1)
+	held := must[[]Event](t)(s.ReadEvents(bg, sale, slow, 1))
+	for n := range uint64(500) {
+		buyOne(t, s, sale, n+2)
+	}
+	for _, e := range must[[]Event](t)(s.ReadEvents(bg, sale, fast, 1000)) {
+		if err := s.AckEvents(bg, sale, fast, []string{e.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.TrimEvents(bg, sale); err != nil {
+		t.Fatal(err)
+	}
+	if got := must[[]Event](t)(s.TakeOver(bg, sale, slow, 0, 10)); len(got) != 1 || got[0].Number != held[0].Number {
+		t.Errorf("%+v, of %+v", got, held)
+	}
+	if got := must[[]Event](t)(s.ReadEvents(bg, sale, slow, 1000)); len(got) != 500 || got[0].Number != 2 {
+		t.Errorf("%d events", len(got))
+	}
+}
+
+func testNews(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 1, Hold: time.Minute})
+	ctx, stop := context.WithCancel(bg)
+	heard := make(chan State, 100)
+	listening := make(chan struct{}, 100)
+	var done sync.WaitGroup
+	done.Go(func() {
+		s.News(ctx, func(name string, door State) {
+			if name == sale {
+				heard <- door
+			}
+		}, func() { listening <- struct{}{} })
+	})
+	defer done.Wait()
+	defer stop()
+	<-listening
+	won := buyOne(t, s, sale, 1) // nothing comes back by it
+	must[ReservationReply](t)(s.Cancel(bg, sale, won.Birth, won.Claim))
+	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
+	for _, want := range []State{Open, Paused} {
+		select {
+		case door := <-heard:
+			if door != want {
+				t.Errorf("%v, want %v", door, want)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("no news")
+		}
+	}
+}
+
+func testStored(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
+	g := Group{OrdersGroup, "a"}
+	first, second := buyOne(t, s, sale, 1), buyOne(t, s, sale, 2)
+	stored := func(r DeductReply) bool {
+		t.Helper()
+		return must[ReservationReply](t)(s.Reservation(bg, sale, r.Birth, r.Claim)).Stored
+	}
+	if stored(first) {
+		t.Error("nobody has stored anything")
+	}
+	events := must[[]Event](t)(s.ReadEvents(bg, sale, g, 1))
+	if stored(first) {
+		t.Error("read is not stored")
+	}
+	if err := s.AckEvents(bg, sale, g, []string{events[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	if !stored(first) || stored(second) {
+		t.Error("the first is stored, the second is not")
+	}
+	must[ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
+	if stored(first) {
+		t.Error("its confirmation is not")
+	}
+}
+
+// A call that nobody waits for any more does nothing.
+func testLate(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
+	_, err := s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1, Latest: time.Now().Add(-time.Minute).UnixMicro()})
+	if !errors.Is(err, ErrLate) {
+		t.Error(err)
+	}
+}
+
+// leaseAll leases what there is.
+func leaseAll(t *testing.T, s Store, sale string) (got LeaseReply) {
+	t.Helper()
+	got = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "i", Node: "n"}, Request: 1, Want: 100,
+		Term: time.Minute}))
+	if got.Grant.Fence == 0 {
+		t.Fatalf("%+v", got)
+	}
+	return got
+}
+
+// claimOn is a claim on the nth unit of a grant.
+func claimOn(got LeaseReply, nth uint32) Claim {
+	return Claim{Serial: got.Grant.Ranges[0].Start + nth, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(nth) + 1,
+		Expiry: got.Now + time.Minute.Microseconds()}
+}
+
+// An offer sent twice is had once, and stays had; one that the key does not need goes free.
+func testOffers(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 10, Hold: time.Minute})
+	got := leaseAll(t, s, sale)
+	q := DeductRequest{N: 1, Nonce: 1, Key: IdempotencyKey{9}, Offer: claimOn(got, 0)}
+	for range 2 {
+		r := must[DeductReply](t)(s.Deduct(bg, sale, q))
+		if r.Answer != Had || r.Claim != q.Offer || r.Pending != 1 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if r := must[ReservationReply](t)(s.Reservation(bg, sale, got.Birth, q.Offer)); r.Life != IsPending {
+		t.Errorf("%+v", r)
+	}
+	first := q.Offer
+	q.Offer = claimOn(got, 1)
+	r := must[DeductReply](t)(s.Deduct(bg, sale, q))
+	if r.Answer != Had || r.Claim != first || r.Pending != 1 {
+		t.Errorf("%+v", r)
+	}
+	settled := must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{first, q.Offer}}))
+	if settled.Pending != 1 || settled.Verdicts[0] != Kept || settled.Verdicts[1] != Kept { // it was the buyer's, and went back
+		t.Errorf("%+v", settled)
+	}
+}
+
+// What is over counts no more against the limit, swept or not.
+func testLimit(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 2000, Hold: 300 * time.Millisecond, Limit: 1})
+	buy := func(buyer byte, key IdempotencyKey) DeductReply {
+		t.Helper()
+		return must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: uint64(buyer), Buyer: Buyer{buyer}, Key: key}))
+	}
+	for buyer := range byte(200) { // more than a sweep looks at
+		if r := buy(buyer+1, IdempotencyKey{}); r.Answer != Had {
+			t.Fatalf("%+v", r)
+		}
+	}
+	mine := buy(1, IdempotencyKey{})
+	if mine.Answer != OverLimit || mine.Claim.Serial == 0 || mine.Claim.Buyer != (Buyer{1}) {
+		t.Errorf("%+v", mine)
+	}
+	time.Sleep(400 * time.Millisecond)
+	if r := buy(200, IdempotencyKey{7}); r.Answer != Had {
+		t.Errorf("%+v", r)
+	}
+	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A claim cancelled before its settle was the buyer's, even if its unit has another owner by now.
+func testOvertaken(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 2, Hold: time.Minute})
+	got := leaseAll(t, s, sale)
+	c := claimOn(got, 0)
+	if r := must[ReservationReply](t)(s.Cancel(bg, sale, got.Birth, c)); r.Life != IsCancelled {
+		t.Fatalf("%+v", r)
+	}
+	buyOne(t, s, sale, 7)
+	buyOne(t, s, sale, 8)
+	r := must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{c}}))
+	if r.Verdicts[0] != Kept || r.Pending != 2 {
+		t.Errorf("%+v", r)
+	}
+}

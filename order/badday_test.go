@@ -1,0 +1,124 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"spike/luascripts"
+)
+
+// badDay has a store and a book where calls fail, before or after they have done what they were asked.
+type badDay struct {
+	luascripts.Store
+	Book
+	bad *atomic.Bool
+}
+
+var errBadDay = errors.New("bad day")
+
+// maybe fails one in three times before the call, and one in three after it.
+func (b badDay) maybe(err error, f func() error) error {
+	luck := 1.0
+	if b.bad.Load() {
+		luck = rand.Float64()
+	}
+	if luck < 0.3 {
+		return err
+	}
+	if e := f(); e != nil {
+		return e
+	}
+	if luck < 0.6 {
+		return err
+	}
+	return nil
+}
+
+func (b badDay) Ping(ctx context.Context) error { return b.Store.Ping(ctx) }
+func (b badDay) Close()                         {}
+
+func (b badDay) Enter(ctx context.Context, e Entry) error {
+	return b.maybe(errBadDay, func() error { return b.Book.Enter(ctx, e) })
+}
+
+var errDownToday = fmt.Errorf("%w: bad day", luascripts.ErrDown)
+
+func (b badDay) AckEvents(ctx context.Context, sale string, g luascripts.Group, ids []string) error {
+	return b.maybe(errDownToday, func() error { return b.Store.AckEvents(ctx, sale, g, ids) })
+}
+
+func (b badDay) ReadEvents(ctx context.Context, sale string, g luascripts.Group, n int) (evs []luascripts.Event, err error) {
+	err = b.maybe(errDownToday, func() (err error) { evs, err = b.Store.ReadEvents(ctx, sale, g, n); return err })
+	if err != nil {
+		evs = nil
+	}
+	return evs, err
+}
+
+func (b badDay) List(ctx context.Context) (names []string, err error) {
+	err = b.maybe(errDownToday, func() (err error) { names, err = b.Store.List(ctx); return err })
+	return names, err
+}
+
+type awayBook struct {
+	Book
+	off   atomic.Bool
+	tried atomic.Int64
+}
+
+var errAway = errors.New("connection refused")
+
+func (a *awayBook) Migrate(ctx context.Context) error {
+	if a.off.Load() {
+		return errAway
+	}
+	return a.Book.Migrate(ctx)
+}
+
+func (a *awayBook) Enter(ctx context.Context, e Entry) error {
+	if a.off.Load() {
+		a.tried.Add(1)
+		return errAway
+	}
+	return a.Book.Enter(ctx, e)
+}
+
+// oddStore puts an event into the stream that makes no sense.
+type oddStore struct {
+	luascripts.Store
+	acked sync.Map
+}
+
+func (o *oddStore) ReadEvents(ctx context.Context, sale string, g luascripts.Group, n int) ([]luascripts.Event, error) {
+	evs, err := o.Store.ReadEvents(ctx, sale, g, n)
+	if len(evs) == 0 || err != nil {
+		return evs, err
+	}
+	odd := evs[0]
+	odd.ID, odd.Claims = "odd", []luascripts.Claim{{Serial: 0, Count: 5}}
+	return append([]luascripts.Event{odd}, evs...), nil
+}
+
+func (o *oddStore) AckEvents(ctx context.Context, sale string, g luascripts.Group, ids []string) error {
+	for _, id := range ids {
+		o.acked.Store(id, true)
+	}
+	return o.Store.AckEvents(ctx, sale, g, ids)
+}
+
+// sulkyBook refuses one sale's rows.
+type sulkyBook struct {
+	Book
+	sale string
+}
+
+func (s sulkyBook) Enter(ctx context.Context, e Entry) error {
+	if len(e.Rows) > 0 && e.Rows[0].Sale == s.sale {
+		return errAway
+	}
+	return s.Book.Enter(ctx, e)
+}

@@ -1,0 +1,90 @@
+package order
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a worker needs to know.
+type Config struct {
+	Admin         string // where operators come in: loopback; empty: nowhere
+	Batch         int    // rows to a transaction, about: 1 to MaxBatch
+	Webhook       string // http(s)://…; empty: none
+	WebhookSecret string // whsec_…, never logged
+
+	Registry prometheus.Registerer // for the worker's metrics besides the listener's; nil: none
+
+	pace *pace // of tests
+}
+
+// MaxBatch is the largest Config.Batch.
+const MaxBatch = 10_000
+
+// pace is how often things are done.
+type pace struct {
+	look      time.Duration // for new sales; at a sale's numbers
+	sweep     time.Duration // between sweeps of holds
+	quiet     time.Duration // at most, between reads of a stream in which nothing happens
+	checkIdle time.Duration // for events whose worker may have died; and how far behind the group is
+	idle      time.Duration // for so long it must have been silent about them
+	retry     time.Duration // first pause after a failure; it doubles up to retryMost
+	retryMost time.Duration
+	statement time.Duration // for one transaction
+	lastTry   time.Duration // for a batch in hand, when the worker is told to end
+	send      time.Duration // between looks for deliveries that are due
+	webhook   time.Duration // first pause after a failed attempt; it doubles up to webhookMost
+}
+
+// 5 s of silence and looks 2 s apart: a dead worker's events are another's within 10 s.
+var steady = pace{look: time.Second, sweep: 200 * time.Millisecond, quiet: 500 * time.Millisecond,
+	checkIdle: 2 * time.Second, idle: 5 * time.Second, retry: 100 * time.Millisecond, retryMost: 5 * time.Second,
+	statement: 30 * time.Second, lastTry: 5 * time.Second, send: 500 * time.Millisecond, webhook: 5 * time.Second}
+
+func (c *Config) begin() error {
+	if c.pace == nil {
+		c.pace = &steady
+	}
+	if c.Batch < 1 || c.Batch > MaxBatch {
+		return fmt.Errorf("%w: a batch is 1 to %d rows, not %d", ErrConfig, MaxBatch, c.Batch)
+	}
+	if c.Webhook == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Webhook)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" { // not repeated: it may hold a password
+		return fmt.Errorf("%w: the webhook is not http://… or https://…", ErrConfig)
+	}
+	return checkSecret(c.WebhookSecret)
+}
+
+// checkSecret wants what the convention says: 24 to 64 bytes in base64.
+func checkSecret(secret string) error {
+	text, ok := strings.CutPrefix(secret, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
+		return fmt.Errorf("%w: a webhook needs a secret: whsec_ and 24 to 64 random bytes in base64", ErrConfig)
+	}
+	return nil
+}
+
+// listen opens the operators' listener; nil when there is to be none.
+func (c *Config) listen() (net.Listener, error) {
+	if c.Admin == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", c.Admin)
+	if err != nil {
+		return nil, fmt.Errorf("%w: cannot listen on %s: %w", ErrConfig, c.Admin, err)
+	}
+	if !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		_ = l.Close()
+		return nil, fmt.Errorf("%w: the operators' side is for loopback only, not %s", ErrConfig, c.Admin)
+	}
+	return l, nil
+}

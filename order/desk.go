@@ -1,0 +1,218 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+)
+
+// desk stores one sale's events: read, one transaction, acknowledge. It has one batch in hand at most, and nothing else
+// until that is stored; so its events are stored in their order, as far as they came to this worker.
+type desk struct {
+	w    *Worker
+	sale *sale
+	log  zerolog.Logger
+
+	birth   uint64 // of the sale whose hold is known
+	held    bool
+	count   int // of events to ask for: about a batch of rows
+	checked time.Time
+	trimmed time.Time
+	dirty   bool // something was acknowledged since
+	quiet   time.Duration
+	failed  int // calls of the store, in a row
+}
+
+// batch is events in hand.
+type batch struct {
+	entry  Entry
+	ids    []string
+	stored bool
+}
+
+func newDesk(w *Worker, s *sale) *desk {
+	return &desk{w: w, sale: s, log: w.log.With().Str("sale", s.name).Logger(), count: min(w.cfg.Batch, 32)}
+}
+
+// run works until the sale is gone; what is in hand then is stored all the same, unless the process ends.
+func (d *desk) run(life, process context.Context) {
+	select {
+	case <-d.w.migrated:
+	case <-life.Done():
+		return
+	}
+	for life.Err() == nil {
+		b, err := d.turn(life)
+		if b != nil {
+			d.finish(process, b)
+			continue
+		}
+		if !sleep(life, d.pause(err)) {
+			return
+		}
+	}
+}
+
+// pause is how long to wait when there was nothing to do: longer and longer, while nothing happens.
+func (d *desk) pause(err error) time.Duration {
+	if err != nil {
+		d.failed++
+		d.w.noteStore(d.sale, err)
+		return backoff(d.w.pace.retry, d.w.pace.retryMost, d.failed)
+	}
+	d.failed = 0
+	d.quiet = min(max(2*d.quiet, d.w.pace.quiet/16), d.w.pace.quiet)
+	return d.quiet/2 + rand.N(d.quiet/2+1)
+}
+
+// turn reads a batch and stores it, all in one of the few places, so that no more is in memory than can be stored. It
+// returns the batch if that did not work: the place is not kept while others could have it.
+func (d *desk) turn(ctx context.Context) (*batch, error) {
+	select {
+	case d.w.desks <- struct{}{}:
+		defer func() { <-d.w.desks }()
+	case <-ctx.Done():
+		return nil, nil
+	}
+	events, err := d.read(ctx)
+	if err != nil || len(events) == 0 {
+		return nil, errors.Join(err, d.trim(ctx))
+	}
+	b, err := d.open(ctx, events)
+	if err != nil {
+		return nil, err // nothing is lost: the events come back by being taken over
+	}
+	d.quiet, d.failed = 0, 0
+	if d.try(b) != nil {
+		return b, nil
+	}
+	return nil, d.trim(ctx)
+}
+
+// read prefers what others have left lying.
+func (d *desk) read(ctx context.Context) ([]luascripts.Event, error) {
+	if now := time.Now(); now.Sub(d.checked) >= d.w.pace.checkIdle {
+		events, err := d.w.store.TakeOver(ctx, d.sale.name, d.w.group, d.w.pace.idle, d.count)
+		d.w.meters.takeovers.Add(float64(len(events)))
+		if err != nil || len(events) > 0 {
+			return events, err
+		}
+		d.checked = now
+	}
+	return d.w.store.ReadEvents(ctx, d.sale.name, d.w.group, d.count)
+}
+
+// open puts events into rows and messages.
+func (d *desk) open(ctx context.Context, events []luascripts.Event) (*batch, error) {
+	b := &batch{}
+	for _, ev := range events {
+		if err := d.learn(ctx, ev.Birth); err != nil {
+			return nil, err
+		}
+		if err := b.entry.enter(d.sale.name, ev, d.held, d.w.sender != nil); err != nil {
+			d.w.meters.parked.Inc()
+			d.log.Error().Err(err).Str("event", ev.ID).Uint64("number", ev.Number).Msg("event parked: see table parked_events")
+		}
+		b.ids = append(b.ids, ev.ID)
+	}
+	rows := max(len(b.entry.Rows), 1)
+	d.count = min(max(d.w.cfg.Batch*len(events)/rows, 1), d.w.cfg.Batch)
+	b.entry.Rows = mergeRows(b.entry.Rows)
+	return b, nil
+}
+
+// learn finds out whether the sale of this birth has a hold. One that is gone by now is taken to have one: its claims say
+// until when.
+func (d *desk) learn(ctx context.Context, birth uint64) error {
+	if birth == d.birth {
+		return nil
+	}
+	shown, err := d.w.store.Show(ctx, d.sale.name)
+	if err != nil && !errors.Is(err, luascripts.ErrNoSale) {
+		return err
+	}
+	d.birth, d.held = birth, shown.Birth != birth || shown.Hold > 0
+	return nil
+}
+
+// try stores and acknowledges. Stored but not acknowledged it comes again, and changes nothing.
+func (d *desk) try(b *batch) error {
+	if !b.stored {
+		if err := d.store(b); err != nil {
+			return err
+		}
+	}
+	err := d.w.store.AckEvents(d.w.grace, d.sale.name, d.w.group, b.ids)
+	var refused *luascripts.Refusal
+	if errors.As(err, &refused) { // the stream is gone
+		err = nil
+	}
+	if err != nil {
+		d.w.noteStore(d.sale, err)
+		return err
+	}
+	d.dirty = true
+	return nil
+}
+
+// store is the transaction. It is not cut short by the end of the sale or of the worker, only by its own time.
+func (d *desk) store(b *batch) error {
+	now := time.Now()
+	for i := range b.entry.Deliveries {
+		b.entry.Deliveries[i].NextAt = now
+	}
+	ctx, cancel := context.WithTimeout(d.w.grace, d.w.pace.statement)
+	defer cancel()
+	err := d.w.book.Enter(ctx, b.entry)
+	d.w.bookTrouble.note(err)
+	if err != nil {
+		d.w.meters.retries.Inc()
+		return err
+	}
+	b.stored = true
+	d.w.meters.batches.Inc()
+	d.w.meters.rows.Add(float64(len(b.entry.Rows)))
+	if d.w.sender != nil && len(b.entry.Deliveries) > 0 {
+		d.w.sender.nudge()
+	}
+	return nil
+}
+
+// finish tries until the batch is stored; when the process is told to end, once more. What it gives up then another
+// worker takes over, or this one's next run.
+func (d *desk) finish(process context.Context, b *batch) {
+	for n := 1; ; n++ {
+		over := !sleep(process, backoff(d.w.pace.retry, d.w.pace.retryMost, n))
+		if d.tryInTurn(b) == nil {
+			return
+		}
+		if over {
+			d.log.Warn().Int("events", len(b.ids)).Msg("stopped with a batch in hand: the stream still has it")
+			return
+		}
+	}
+}
+
+func (d *desk) tryInTurn(b *batch) error {
+	select {
+	case d.w.desks <- struct{}{}:
+		defer func() { <-d.w.desks }()
+		return d.try(b)
+	case <-d.w.grace.Done():
+		return d.w.grace.Err()
+	}
+}
+
+// trim lets the stream forget what has been stored.
+func (d *desk) trim(ctx context.Context) error {
+	if !d.dirty || time.Since(d.trimmed) < d.w.pace.look {
+		return nil
+	}
+	d.dirty, d.trimmed = false, time.Now()
+	return d.w.store.TrimEvents(ctx, d.sale.name)
+}

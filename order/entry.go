@@ -1,0 +1,118 @@
+package order
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Entry is what a batch of events writes, in one transaction.
+type Entry struct {
+	Rows       []Row
+	Deliveries []Delivery
+	Parked     []ParkedEvent
+}
+
+// ParkedEvent is an event that makes no sense, kept for people to look at.
+type ParkedEvent struct {
+	Sale  string
+	ID    string
+	Why   string
+	Event string // as far as it could be read, JSON
+}
+
+// Limits of what an event may say. The ledger stays far below; beyond them something is broken.
+const (
+	maxExact = 1 << 53   // what Lua's numbers hold exactly; and as a time, the year 2255
+	maxUnits = 1 << 10   // of one claim: a buy has at most 100
+	maxRows  = 100 << 10 // of one event
+)
+
+var errEvent = errors.New("event makes no sense")
+
+// enter adds what an event says; held: the sale of its birth has a hold. An event that makes no sense is parked.
+func (e *Entry) enter(sale string, ev luascripts.Event, held, tell bool) error {
+	err := check(ev)
+	if err != nil {
+		text, _ := json.Marshal(ev) // plain fields: does not fail
+		e.Parked = append(e.Parked, ParkedEvent{Sale: sale, ID: ev.ID, Why: err.Error(), Event: string(text)})
+		return err
+	}
+	for _, c := range ev.Claims {
+		e.Rows = append(e.Rows, rowsOf(sale, ev, c, held)...)
+		if tell {
+			e.Deliveries = append(e.Deliveries, message(sale, ev, c, held))
+		}
+	}
+	return nil
+}
+
+func check(ev luascripts.Event) error {
+	switch _, known := after[ev.Kind]; {
+	case !known:
+		return fmt.Errorf("%w: unknown kind %q", errEvent, ev.Kind)
+	case ev.Birth == 0 || ev.Birth >= maxExact:
+		return fmt.Errorf("%w: birth %d", errEvent, ev.Birth)
+	case ev.Raw <= 0 || ev.Raw >= maxExact || ev.At <= 0 || ev.At >= maxExact:
+		return fmt.Errorf("%w: times %d, %d", errEvent, ev.Raw, ev.At)
+	case len(ev.Claims) == 0:
+		return fmt.Errorf("%w: no claims", errEvent)
+	}
+	rows := 0
+	for _, c := range ev.Claims {
+		if c.Serial == 0 || c.Count == 0 || c.Count > maxUnits || uint64(c.Serial)+uint64(c.Count) > luascripts.MaxSerial+1 ||
+			c.Fence == 0 || c.Fence >= maxExact || c.Nonce > maxExact || c.Expiry < 0 || c.Expiry >= maxExact {
+			return fmt.Errorf("%w: claim %d+%d under fence %d, nonce %d, until %d", errEvent, c.Serial, c.Count, c.Fence,
+				c.Nonce, c.Expiry)
+		}
+		rows += int(c.Count)
+	}
+	if rows > maxRows {
+		return fmt.Errorf("%w: %d units", errEvent, rows)
+	}
+	return nil
+}
+
+func rowsOf(sale string, ev luascripts.Event, c luascripts.Claim, held bool) []Row {
+	r := Row{Key: Key{Sale: sale, Birth: int64(ev.Birth), Fence: int64(c.Fence)}, Nonce: int64(c.Nonce),
+		FirstSerial: int64(c.Serial), Units: int64(c.Count), Buyer: buyerOf(c), State: after[ev.Kind],
+		ExpiresAt: holdEnd(ev, c, held)}
+	at := wall(ev.Raw)
+	switch ev.Kind {
+	case luascripts.Reserved:
+		r.ReservedAt = &at
+	case luascripts.Confirmed:
+		r.ConfirmedAt = &at
+	case luascripts.Cancelled, luascripts.Expired:
+		r.ReleasedAt = &at
+	}
+	rows := make([]Row, c.Count)
+	for i := range rows {
+		rows[i] = r
+		rows[i].Serial = int64(c.Serial) + int64(i)
+	}
+	return rows
+}
+
+func wall(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// holdEnd is when the hold ends by the wall clock; nil: never. Without a hold a claim's expiry was about settling it.
+func holdEnd(ev luascripts.Event, c luascripts.Claim, held bool) *time.Time {
+	if !held || c.Expiry == 0 {
+		return nil
+	}
+	at := wall(ev.Raw + c.Expiry - ev.At)
+	return &at
+}
+
+func buyerOf(c luascripts.Claim) *string {
+	if c.Buyer == (luascripts.Buyer{}) {
+		return nil
+	}
+	text := hex.EncodeToString(c.Buyer[:])
+	return &text
+}

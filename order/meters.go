@@ -1,0 +1,86 @@
+package order
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// meters are the worker's own counters, and what it last saw of the sales when somebody scrapes.
+type meters struct {
+	w *Worker
+
+	rows, batches, retries, takeovers, parked, expired prometheus.Counter
+	delivered, failed, given                           prometheus.Counter
+	list                                               []prometheus.Collector
+}
+
+var (
+	saleLabel   = []string{"sale"}
+	unreadDesc  = prometheus.NewDesc("spike_orders_unread", "Events of the stream that no worker has had.", saleLabel, nil)
+	unackedDesc = prometheus.NewDesc("spike_orders_unacked", "Events that a worker has in hand.", saleLabel, nil)
+	lagDesc     = prometheus.NewDesc("spike_orders_lag_seconds", "Age of the oldest event that is not stored.", saleLabel, nil)
+	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.", []string{"state"}, nil)
+	pausedDesc  = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
+	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well.", []string{"part"}, nil)
+)
+
+func newMeters(w *Worker) *meters {
+	m := &meters{w: w}
+	counter := func(name, help string, labels prometheus.Labels) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels})
+		m.list = append(m.list, c)
+		return c
+	}
+	m.rows = counter("spike_orders_rows_total", "Rows written, those written again among them.", nil)
+	m.batches = counter("spike_orders_batches_total", "Transactions of rows.", nil)
+	m.retries = counter("spike_orders_retries_total", "Transactions that failed and were tried again.", nil)
+	m.takeovers = counter("spike_orders_takeovers_total", "Events taken over from workers that were silent.", nil)
+	m.parked = counter("spike_orders_parked_events_total", "Events that made no sense.", nil)
+	m.expired = counter("spike_orders_expired_units_total", "Units this worker put back on sale when their hold was over.", nil)
+	const attempts, help = "spike_orders_webhook_attempts_total", "Attempts to deliver a webhook message, by what came of it."
+	m.delivered = counter(attempts, help, prometheus.Labels{"outcome": "delivered"})
+	m.failed = counter(attempts, help, prometheus.Labels{"outcome": "failed"})
+	m.given = counter(attempts, help, prometheus.Labels{"outcome": "parked"})
+	return m
+}
+
+// Describe is prometheus.Collector's.
+func (m *meters) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range m.list {
+		c.Describe(ch)
+	}
+	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, partDesc} {
+		ch <- d
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (m *meters) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, c := range m.list {
+		c.Collect(ch)
+	}
+	gauge(partDesc, ok(m.w.storeTrouble.now() == nil), "store")
+	if m.w.book == nil {
+		return
+	}
+	gauge(partDesc, ok(m.w.bookTrouble.now() == nil), "database")
+	for _, s := range m.w.roster.all() {
+		f := s.getFigures()
+		gauge(unreadDesc, float64(f.unread), s.name)
+		gauge(unackedDesc, float64(f.unacked), s.name)
+		gauge(lagDesc, f.oldest.Seconds(), s.name)
+	}
+	if m.w.sender != nil {
+		due, parked := m.w.sender.backlog()
+		gauge(backlogDesc, float64(due), Due)
+		gauge(backlogDesc, float64(parked), Parked)
+		gauge(pausedDesc, ok(m.w.sender.endpoint.pausedNow()))
+	}
+}
+
+func ok(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,143 @@
+// Package pgtest starts a real PostgreSQL for a test.
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a PostgreSQL of the test's own: in a folder of its own, on a free loopback port, with no promise to survive
+// a loss of power.
+type Server struct {
+	URL string
+
+	t    testing.TB
+	dir  string
+	port string
+	as   *syscall.Credential // PostgreSQL refuses to be root; nil: we are not
+	cmd  *exec.Cmd
+	log  *bytes.Buffer
+}
+
+// Start makes a cluster and starts the server; both end with the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{t: t, log: &bytes.Buffer{}}
+	var err error
+	if s.dir, err = os.MkdirTemp("", "spike-postgres-"); err != nil { // not t.TempDir: another user must get there
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(s.dir) })
+	if os.Getuid() == 0 {
+		s.as = unprivileged(t)
+		if err = os.Chown(s.dir, int(s.as.Uid), int(s.as.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	initdb := s.command("initdb", "-D", filepath.Join(s.dir, "data"), "-A", "trust", "-U", "spike", "-E", "UTF8", "--locale=C",
+		"--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	s.port = freePort(t)
+	s.URL = "postgres://spike@127.0.0.1:" + s.port + "/postgres"
+	t.Cleanup(s.Stop)
+	s.Restart()
+	return s
+}
+
+// unprivileged is who runs the server when the test is run by root.
+func unprivileged(t testing.TB) *syscall.Credential {
+	t.Helper()
+	for _, name := range []string{"postgres", "nobody"} {
+		if u, err := user.Lookup(name); err == nil {
+			uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+			gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		}
+	}
+	t.Fatal("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+	return nil
+}
+
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	cmd := exec.Command(find(s.t, name), args...)
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
+	return cmd
+}
+
+// find knows where Debian keeps what it does not put on the path.
+func find(t testing.TB, name string) string {
+	t.Helper()
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
+		return found[len(found)-1]
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s (make deps installs it): %v", name, err)
+	}
+	return path
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// Restart starts the server again after Stop, on the same port, with what it had, and waits until it answers.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.cmd = s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-p", s.port, "-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB")
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if s.answers() {
+			return
+		}
+	}
+	s.Stop()
+	s.t.Fatalf("PostgreSQL does not answer:\n%s", s.log)
+}
+
+func (s *Server) answers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := pgx.Connect(ctx, s.URL)
+	if err != nil {
+		return false
+	}
+	_ = c.Close(ctx)
+	return true
+}
+
+// Stop ends the server at once, as a crash does; what was committed is there after Restart.
+func (s *Server) Stop() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}

@@ -1,0 +1,70 @@
+package order
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Key is what a row is the row of: a serial sold again after it came back has another fence, hence another row.
+type Key struct {
+	Sale   string
+	Birth  int64
+	Serial int64
+	Fence  int64
+}
+
+// Row is one serial of a reservation, as far as events have told of it. Absent times are nil.
+type Row struct {
+	Key
+	Nonce       int64
+	FirstSerial int64 // of the reservation's; of a part of it until "reserved" has come
+	Units       int64
+	Buyer       *string // hex of the buyer's hash; nil: anonymous
+	State       State
+	ExpiresAt   *time.Time // nil: the sale has no hold
+	ReservedAt  *time.Time
+	ConfirmedAt *time.Time
+	ReleasedAt  *time.Time
+}
+
+// Merge is the row that has heard of both; the SQL of the books says the same. What the reservation is comes from its
+// "reserved": other events may tell of a part of it only.
+func (r Row) Merge(heard Row) Row {
+	out := r
+	if heard.ReservedAt != nil {
+		out = heard
+	}
+	out.State = Merge(r.State, heard.State)
+	out.ReservedAt = earlier(r.ReservedAt, heard.ReservedAt)
+	out.ConfirmedAt = earlier(r.ConfirmedAt, heard.ConfirmedAt)
+	out.ReleasedAt = earlier(r.ReleasedAt, heard.ReleasedAt)
+	return out
+}
+
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
+
+// mergeRows is one row a key, in the order of the keys: a statement may meet a row once only, and two workers that write
+// the same rows in the same order never wait for each other in a circle.
+func mergeRows(rows []Row) []Row {
+	slices.SortStableFunc(rows, func(a, b Row) int { return a.compare(b.Key) })
+	out := rows[:0]
+	for _, r := range rows {
+		if n := len(out); n > 0 && out[n-1].Key == r.Key {
+			out[n-1] = out[n-1].Merge(r)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (k Key) compare(b Key) int {
+	return cmp.Or(cmp.Compare(k.Sale, b.Sale), cmp.Compare(k.Birth, b.Birth), cmp.Compare(k.Serial, b.Serial),
+		cmp.Compare(k.Fence, b.Fence))
+}

@@ -1,0 +1,145 @@
+package order
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+)
+
+// Worker is one process that stores orders and ends holds. Several share the work of one store and one book.
+type Worker struct {
+	cfg   Config
+	pace  pace
+	store luascripts.Store
+	book  Book // nil: expiry only, no stream is read
+	log   zerolog.Logger
+	group luascripts.Group
+
+	storeTrouble *trouble
+	bookTrouble  *trouble
+	meters       *meters
+	roster       *roster
+	sender       *sender // nil: no webhook
+
+	desks    chan struct{}   // places of those who have a batch in the making
+	sweeps   chan struct{}   // places of those who sweep
+	migrated chan struct{}   // closed once the book has its tables
+	grace    context.Context // of what is in hand: ends a little after the worker is told to end
+}
+
+// maxSweeps is how many calls for expiry and figures are under way at once.
+const maxSweeps = 16
+
+// Run works until ctx ends, then finishes the batches in hand. Without a book it only ends holds. What it needs may be away,
+// at the start too: it says so, tries again, and loses nothing. Errors wrap ErrConfig.
+func Run(ctx context.Context, cfg Config, store luascripts.Store, book Book, log zerolog.Logger) error {
+	if err := cfg.begin(); err != nil {
+		return err
+	}
+	if book == nil && cfg.Webhook != "" {
+		return fmt.Errorf("%w: webhooks need a database", ErrConfig)
+	}
+	w, err := newWorker(cfg, store, book, log)
+	if err != nil {
+		return err
+	}
+	if cfg.Registry != nil {
+		if err := cfg.Registry.Register(w.meters); err != nil {
+			return fmt.Errorf("orders: metrics: %w", err)
+		}
+		defer cfg.Registry.Unregister(w.meters)
+	}
+	admin, err := cfg.listen()
+	if err != nil {
+		return err
+	}
+	w.run(ctx, admin)
+	return nil
+}
+
+func newWorker(cfg Config, store luascripts.Store, book Book, log zerolog.Logger) (*Worker, error) {
+	w := &Worker{cfg: cfg, pace: *cfg.pace, store: store, book: book, log: log,
+		group:        luascripts.Group{Name: luascripts.OrdersGroup, Consumer: rand.Text()},
+		storeTrouble: newTrouble(log, "store"), bookTrouble: newTrouble(log, "database"),
+		sweeps: make(chan struct{}, maxSweeps), migrated: make(chan struct{})}
+	w.roster = newRoster(w)
+	w.meters = newMeters(w)
+	if book == nil {
+		return w, nil
+	}
+	w.desks = make(chan struct{}, book.Writers())
+	if cfg.Webhook == "" {
+		return w, nil
+	}
+	var err error
+	w.sender, err = newSender(w)
+	return w, err
+}
+
+// run owns every goroutine of the worker. The listener's ends with Close, at the very end; the one that makes the tables,
+// the sender and the sales' (a desk and a sweeper each) end with ctx.
+func (w *Worker) run(ctx context.Context, admin net.Listener) {
+	grace, over := context.WithCancel(context.WithoutCancel(ctx))
+	defer over()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.pace.lastTry, over) })()
+	w.grace = grace
+	var running sync.WaitGroup
+	server := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 8 << 10}
+	if admin != nil {
+		running.Go(func() { _ = server.Serve(admin) })
+		defer running.Wait()
+		defer func() { _ = server.Close() }()
+	}
+	var working sync.WaitGroup
+	if w.book != nil {
+		working.Go(func() { w.migrate(ctx) })
+	}
+	if w.sender != nil {
+		working.Go(func() { w.sender.run(ctx) })
+	}
+	w.say("order worker is up")
+	w.roster.run(ctx)
+	working.Wait()
+	w.say("order worker has stopped")
+}
+
+// say says it where there are orders to store: ending holds is nothing an edge's operator asked for.
+func (w *Worker) say(what string) {
+	if w.book != nil {
+		w.log.Info().Str("admin", w.cfg.Admin).Bool("webhook", w.sender != nil).Msg(what)
+	}
+}
+
+// migrate makes the tables, however long the book is away.
+func (w *Worker) migrate(ctx context.Context) {
+	for n := 1; ; n++ {
+		err := w.book.Migrate(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		w.bookTrouble.note(err)
+		if err == nil {
+			close(w.migrated)
+			return
+		}
+		if !sleep(ctx, backoff(w.pace.retry, w.pace.retryMost, n)) {
+			return
+		}
+	}
+}
+
+// registry is the listener's.
+func (w *Worker) registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(w.meters)
+	return r
+}

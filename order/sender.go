@@ -1,0 +1,180 @@
+package order
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	sendMost     = 64 // taken from the book at a time
+	sendAtOnce   = 8
+	sendLease    = 2 * time.Minute // others leave them alone for so long: more than sendMost / sendAtOnce * postTimeout
+	maxAttempts  = 20              // then parked: after about a day and a half
+	maxSendPause = 4 * time.Hour
+	keepSent     = 72 * time.Hour // an event that is stored again within that is not told again
+	pruneMost    = 5_000
+	countEvery   = 10 * time.Second
+	maxErrorText = 200
+)
+
+// sender takes messages from the outbox to the endpoint. It has no part in storing orders, and is never waited for.
+type sender struct {
+	w        *Worker
+	endpoint *endpoint
+	news     chan struct{}
+	trouble  *trouble
+	counted  time.Time
+	due      atomic.Int64
+	parked   atomic.Int64
+}
+
+func newSender(w *Worker) (*sender, error) {
+	e, err := newEndpoint(w.cfg.Webhook, w.cfg.WebhookSecret, w.pace.webhook)
+	if err != nil {
+		return nil, err
+	}
+	return &sender{w: w, endpoint: e, news: make(chan struct{}, 1), trouble: newTrouble(w.log, "webhook")}, nil
+}
+
+// nudge says that there is something to send.
+func (s *sender) nudge() {
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+func (s *sender) backlog() (due, parked int64) { return s.due.Load(), s.parked.Load() }
+
+func (s *sender) run(ctx context.Context) {
+	defer s.endpoint.close()
+	select {
+	case <-s.w.migrated:
+	case <-ctx.Done():
+		return
+	}
+	for ctx.Err() == nil {
+		s.keepHouse(ctx)
+		more, err := s.round(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.w.bookTrouble.note(err)
+			sleep(ctx, s.w.pace.retryMost)
+			continue
+		}
+		if !more {
+			s.wait(ctx)
+		}
+	}
+}
+
+func (s *sender) wait(ctx context.Context) {
+	timer := time.NewTimer(s.w.pace.send)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-s.news:
+	}
+}
+
+// round sends what is due, as far as the endpoint has room; more: there may be more.
+func (s *sender) round(ctx context.Context) (more bool, err error) {
+	room := s.endpoint.room(time.Now(), sendMost)
+	if room == 0 {
+		return false, nil
+	}
+	taking, cancel := context.WithTimeout(ctx, s.w.pace.statement)
+	defer cancel()
+	ds, err := s.w.book.Take(taking, time.Now(), sendLease, room)
+	if err != nil || len(ds) == 0 {
+		return false, err
+	}
+	s.sendAll(ctx, ds)
+	// What was heard is written down although the worker ends: else it would be said again.
+	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.w.pace.lastTry)
+	defer cancel()
+	return len(ds) == room, s.w.book.Mark(marking, ds)
+}
+
+// sendAll sends a few at once, until all are sent or the endpoint has had enough.
+func (s *sender) sendAll(ctx context.Context, ds []Delivery) {
+	var sending sync.WaitGroup
+	var next atomic.Int64
+	for range min(sendAtOnce, len(ds)) {
+		sending.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(ds)); i = next.Add(1) - 1 {
+				s.send(ctx, &ds[i])
+			}
+		})
+	}
+	sending.Wait()
+}
+
+// send tries one, unless the endpoint has been given up meanwhile, or the worker ends: then it is put back untried.
+func (s *sender) send(ctx context.Context, d *Delivery) {
+	now := time.Now()
+	if ctx.Err() != nil || s.endpoint.room(now, 1) == 0 {
+		d.NextAt = now
+		return
+	}
+	a := s.endpoint.post(ctx, *d, now)
+	if a.err != nil && ctx.Err() != nil { // cut short by the end of the worker: the endpoint is not to blame
+		d.NextAt = now
+		return
+	}
+	now = time.Now()
+	s.endpoint.heard(a, now)
+	s.trouble.note(a.err)
+	if a.status == http.StatusGone {
+		s.w.log.Error().Msg("webhook: the endpoint says it is gone (410): nothing more is sent until this worker starts again")
+	}
+	d.heard(a, now, s.w.pace.webhook)
+	s.count(d)
+}
+
+// heard moves a delivery on.
+func (d *Delivery) heard(a answer, now time.Time, first time.Duration) {
+	d.Attempts++
+	if a.err == nil {
+		d.State, d.NextAt, d.Error = Delivered, now, ""
+		return
+	}
+	d.Error = a.err.Error()
+	d.Error = d.Error[:min(len(d.Error), maxErrorText)]
+	d.NextAt = now.Add(max(backoff(first, maxSendPause, d.Attempts), a.retryAfter))
+	if d.Attempts >= maxAttempts {
+		d.State = Parked
+	}
+}
+
+func (s *sender) count(d *Delivery) {
+	switch d.State {
+	case Delivered:
+		s.w.meters.delivered.Inc()
+	case Parked:
+		s.w.meters.given.Inc()
+		s.w.log.Error().Str("id", d.ID).Str("sale", d.Sale).Msg("webhook: message parked, tried often enough")
+	default:
+		s.w.meters.failed.Inc()
+	}
+}
+
+// keepHouse counts what is there, and forgets what was delivered long ago.
+func (s *sender) keepHouse(ctx context.Context) {
+	if time.Since(s.counted) < countEvery {
+		return
+	}
+	s.counted = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, s.w.pace.statement)
+	defer cancel()
+	due, parked, err := s.w.book.Backlog(ctx)
+	if err != nil {
+		return // the next round will say so
+	}
+	s.due.Store(due)
+	s.parked.Store(parked)
+	_, _ = s.w.book.Prune(ctx, time.Now().Add(-keepSent), pruneMost)
+}

@@ -1,0 +1,68 @@
+package order
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// trouble says what is wrong with a part when it begins and now and then while it lasts, and when it is over; not each
+// time, for many may try.
+type trouble struct {
+	log  zerolog.Logger
+	part string
+
+	mu   sync.Mutex
+	err  error // nil: all is well
+	said time.Time
+	told bool // that something is wrong
+}
+
+const sayEvery = 10 * time.Second
+
+func newTrouble(log zerolog.Logger, part string) *trouble { return &trouble{log: log, part: part} }
+
+// note takes the outcome of a call.
+func (t *trouble) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
+	switch {
+	case err != nil && time.Since(t.said) >= sayEvery:
+		t.log.Warn().Err(err).Str("part", t.part).Msg("something is wrong; it is tried again")
+		t.said, t.told = time.Now(), true
+	case err == nil && t.told:
+		t.log.Info().Str("part", t.part).Msg("well again")
+		t.told = false
+	}
+}
+
+func (t *trouble) now() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// sleep waits; false: ctx is over.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// backoff is the pause after the n-th failure in a row (from 1): it doubles, and half of it is chance.
+func backoff(first, most time.Duration, n int) time.Duration {
+	d := most
+	if n < 30 && first<<(n-1) < most {
+		d = first << (n - 1)
+	}
+	return d/2 + rand.N(d/2+1)
+}

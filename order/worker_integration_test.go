@@ -1,0 +1,63 @@
+//go:build integration
+
+package order
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/luascripts"
+	"spike/luascripts/redistest"
+	"spike/order/pgtest"
+)
+
+// On real servers: a dead worker's events, an entry that no script wrote, all four kinds of events, and a stream that is
+// short again when all is stored.
+func TestWorkerOnRealServers(t *testing.T) {
+	options := rueidis.ClientOption{InitAddress: []string{redistest.Start(t)}, DisableCache: true}
+	redis, err := luascripts.Dial(t.Context(), options, luascripts.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	store, book := &till{Store: redis, clock: &clock{}}, openShelf(t, pgtest.Start(t).URL)
+	store.sale(t, "a", 1000, 3*time.Second)
+	for range 5 {
+		store.buy(t, "a", 2)
+	}
+	dead := luascripts.Group{Name: luascripts.OrdersGroup, Consumer: "dead"}
+	if evs, err := store.ReadEvents(t.Context(), "a", dead, 5); err != nil || len(evs) != 5 {
+		t.Fatal(evs, err)
+	}
+	const stream = "{a_hash_key}:orders"
+	if err := client.Do(t.Context(), client.B().Xadd().Key(stream).Id("*").FieldValue().FieldValue("t", "sung").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		c, birth := store.buy(t, "a", 1)
+		if i < 100 {
+			store.confirm(t, "a", birth, c)
+		} else if i < 200 {
+			store.cancel(t, "a", birth, c)
+		}
+	}
+	h := newHook(t, nil)
+	work(t, redis, book, hooked(h.URL))
+	book.comesTo(t, "a", map[State]int{Confirmed: 100, Cancelled: 100, Expired: 110})
+	eventually(t, "all is told", func() bool { return book.deliveries(t, Delivered) == 2*305 })
+	h.messages(t)
+	eventually(t, "only what nobody can read is in hand", func() bool {
+		lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup})
+		return err == nil && lag.Unread == 0 && lag.Pending == 1
+	})
+	if a, err := store.Audit(t.Context(), "a"); err != nil || !a.OK || a.Free != 900 || a.Confirmed != 100 {
+		t.Errorf("%+v %v", a, err)
+	}
+}
