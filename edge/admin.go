@@ -36,26 +36,70 @@ func (s *Server) listenAdmin() (net.Listener, error) {
 	return l, nil
 }
 
+// adminHandler is the operators' side. Only what a load balancer asks, and what is public anyway, needs no token.
 func (s *Server) adminHandler() http.Handler {
-	open := http.NewServeMux()
-	open.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
-	open.HandleFunc("GET /readyz", s.readyz)
-	guarded := http.NewServeMux()
-	guarded.Handle("GET /metrics", promhttp.HandlerFor(s.registry(), promhttp.HandlerOpts{}))
-	guarded.HandleFunc("/debug/pprof/", pprof.Index)
-	guarded.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	guarded.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	guarded.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	guarded.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	guarded.HandleFunc("GET /api/v1/sales", s.listSales)
-	guarded.HandleFunc("GET /api/v1/sales/{sale}", s.showSale)
-	guarded.HandleFunc("GET /api/v1/sales/{sale}/audit", s.auditSale)
-	open.Handle("/", s.guard(guarded))
-	return open
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /openapi.yaml", s.document)
+	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.registry(), promhttp.HandlerOpts{}).ServeHTTP))
+	for pattern, serve := range map[string]http.HandlerFunc{
+		"GET /debug/pprof/":                         pprof.Index,
+		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
+		"GET /debug/pprof/profile":                  pprof.Profile,
+		"GET /debug/pprof/symbol":                   pprof.Symbol,
+		"POST /debug/pprof/symbol":                  pprof.Symbol,
+		"GET /debug/pprof/trace":                    pprof.Trace,
+		"GET /api/v1/sales":                         s.listSales,
+		"POST /api/v1/sales":                        s.createSale,
+		"GET /api/v1/sales/{sale}":                  s.showSale,
+		"DELETE /api/v1/sales/{sale}":               s.removeSale,
+		"GET /api/v1/sales/{sale}/audit":            s.auditSale,
+		"POST /api/v1/sales/{sale}/add":             s.addUnits,
+		"POST /api/v1/sales/{sale}/pause":           s.shutSale("paused"),
+		"POST /api/v1/sales/{sale}/resume":          s.resumeSale,
+		"POST /api/v1/sales/{sale}/close":           s.shutSale("closed"),
+		"POST /api/v1/reservations/{token}/confirm": s.reservations.confirm,
+	} {
+		mux.Handle(pattern, s.guard(serve))
+	}
+	return sameOrigin(problems(mux))
 }
 
+// sameOrigin keeps other sites' pages, open in an operator's browser, from writing here.
+func sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		adminProblem(w, http.StatusForbidden, "cross_origin", "a page of another site may not do this")
+	}))
+	return p.Handler(next)
+}
+
+// problems answers as a problem where the mux has nothing for a path or its method.
+func problems(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			w = &muxNo{ResponseWriter: w}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// muxNo turns the mux's own 404 and 405 into problems.
+type muxNo struct{ http.ResponseWriter }
+
+func (w *muxNo) WriteHeader(status int) {
+	code, detail := "not_found", "there is no such endpoint"
+	if status == http.StatusMethodNotAllowed {
+		code, detail = "method_not_allowed", "this is "+w.Header().Get("Allow")
+	}
+	adminProblem(w.ResponseWriter, status, code, detail)
+}
+
+func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
+
 // guard wants the bearer token, where one was set.
-func (s *Server) guard(next http.Handler) http.Handler {
+func (s *Server) guard(next http.HandlerFunc) http.Handler {
 	want := []byte("Bearer " + s.cfg.AdminToken)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got := []byte(r.Header.Get("Authorization"))
@@ -64,7 +108,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			adminProblem(w, http.StatusUnauthorized, "no_token", "this needs the admin token")
 			return
 		}
-		next.ServeHTTP(w, r)
+		next(w, r)
 	})
 }
 
@@ -98,33 +142,28 @@ func (s *Server) auditSale(w http.ResponseWriter, r *http.Request) {
 
 // Description is a sale for people and programs outside.
 type Description struct {
-	Sale      string     `json:"sale"`
-	State     string     `json:"state"`
-	Total     uint64     `json:"total"`
-	Free      uint64     `json:"free"`
-	Leased    uint64     `json:"leased"`
-	Limbo     uint64     `json:"limbo"`
-	Pending   uint64     `json:"pending"`
-	Confirmed uint64     `json:"confirmed"`
-	Hold      string     `json:"hold"`
-	Opens     *time.Time `json:"opens,omitempty"`
-	Closes    *time.Time `json:"closes,omitempty"`
-	Trouble   string     `json:"trouble,omitempty"`
+	Sale        string     `json:"sale"`
+	State       string     `json:"state"`
+	Total       uint64     `json:"total"`
+	Free        uint64     `json:"free"`
+	Leased      uint64     `json:"leased"`
+	Limbo       uint64     `json:"limbo"`
+	Pending     uint64     `json:"pending"`
+	Confirmed   uint64     `json:"confirmed"`
+	Outstanding uint64     `json:"outstanding"` // on edges or in limbo: promised to buyers perhaps, nobody knows yet
+	Hold        string     `json:"hold"`
+	Limit       uint64     `json:"limit_per_buyer,omitempty"`
+	Opens       *time.Time `json:"opens,omitempty"`
+	Closes      *time.Time `json:"closes,omitempty"`
+	Trouble     string     `json:"trouble,omitempty"`
 }
 
 // Describe puts the store's view into words.
 func Describe(sale string, r luascripts.ShowReply) Description {
-	at := func(us int64) *time.Time {
-		if us == 0 {
-			return nil
-		}
-		t := time.UnixMicro(us).UTC()
-		return &t
-	}
 	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
-		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed,
-		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Opens: at(r.Opens), Closes: at(r.Closes),
-		Trouble: r.Trouble}
+		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
+		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: unixTime(r.Opens),
+		Closes: unixTime(r.Closes), Trouble: r.Trouble}
 }
 
 func adminReply(w http.ResponseWriter, v any, err error) {
@@ -135,6 +174,7 @@ func adminReply(w http.ResponseWriter, v any, err error) {
 	case errors.As(err, &refusal):
 		adminProblem(w, http.StatusConflict, strings.ToLower(refusal.Code), err.Error())
 	case err != nil:
+		w.Header().Set("Retry-After", "1")
 		adminProblem(w, http.StatusServiceUnavailable, "store", err.Error())
 	default:
 		w.Header().Set("Content-Type", "application/json")

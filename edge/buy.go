@@ -4,7 +4,6 @@ package edge
 // one clock reading when it wins. TestBuyAllocatesNothing holds it to that, over the whole handler.
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -14,41 +13,58 @@ import (
 	"spike/luascripts"
 )
 
-// buy answers a buy of n units.
-func (s *Server) buy(ctx *fasthttp.RequestCtx, sale *Sale, n uint32) {
-	if v := sale.Verdict(); v != nil { // 99 of 100 requests of a spike end here
-		s.refuse(ctx, sale, v, n)
+// request is one buy.
+type request struct {
+	n     uint32
+	buyer luascripts.Buyer          // zero: nobody is known
+	key   luascripts.IdempotencyKey // zero: none was sent
+	voice *voice                    // in which it is answered
+}
+
+func (r *request) keyed() bool { return r.key != luascripts.IdempotencyKey{} }
+
+// buy answers a buy.
+func (s *Server) buy(ctx *fasthttp.RequestCtx, sale *Sale, r request) {
+	if r.keyed() {
+		s.buyByKey(ctx, sale, &r)
 		return
 	}
-	if s.cfg.Ack == AckEdge {
-		if sold, outcome := sale.Take(n, luascripts.Buyer{}); outcome == allotment.Won {
-			s.win(ctx, sale, &sold)
+	if v := sale.Verdict(); v != nil { // 99 of 100 requests of a spike end here
+		s.refuse(ctx, sale, v, &r)
+		return
+	}
+	if sale.atOnce {
+		if sold, outcome := sale.Take(r.n, r.buyer); outcome == allotment.Won {
+			s.win(ctx, sale, &sold, &r)
 			return
 		}
 	}
-	s.buySlowly(ctx, sale, n)
+	s.buySlowly(ctx, sale, &r)
 }
 
 // win tells a buyer.
-func (s *Server) win(ctx *fasthttp.RequestCtx, sale *Sale, sold *allotment.Sold) {
+func (s *Server) win(ctx *fasthttp.RequestCtx, sale *Sale, sold *allotment.Sold, r *request) {
 	sale.tally.add(won)
 	s.decisions.note(sale, true)
-	s.sendWon(ctx, sale, sold)
+	r.voice.won.send(ctx, s.signer, sale, sold)
 }
 
 // refuse tells a buyer why not.
-func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdict, n uint32) {
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdict, r *request) {
 	if v.Reason == allotment.Gone {
-		s.buyAnew(ctx, sale, n)
+		s.buyAnew(ctx, sale, *r)
 		return
 	}
 	sale.tally.add(outcome(v.Reason))
 	s.decisions.note(sale, false)
-	if v.Reason == allotment.Refused {
+	switch {
+	case v.Reason == allotment.Refused:
 		problem(ctx, fasthttp.StatusConflict, "sale_refused", v.Why)
-		return
+	case v.Reason == allotment.Unopened && r.voice.opens:
+		notOpen(ctx, v)
+	default:
+		r.voice.prepared[v.Reason].send(ctx)
 	}
-	s.answers[v.Reason].send(ctx)
 }
 
 // Here the hot path ends. What follows may wait, within these bounds.
@@ -62,82 +78,111 @@ const (
 	settleWait   = 2 * time.Second        // how long a buy waits for the ledger's word (--ack redis)
 )
 
-// buySlowly waits for the lease that is on its way, and falls back on Deduct when there is none.
-func (s *Server) buySlowly(ctx *fasthttp.RequestCtx, sale *Sale, n uint32) {
-	if sale.waiting.Add(1) > maxWaiting {
-		sale.waiting.Add(-1)
-		s.refuse(ctx, sale, busy, n)
+// result is what a buy came to: won, or no, or one of the outcomes that only known buyers hear.
+type result struct {
+	outcome outcome
+	sold    *allotment.Sold    // won; over the limit: the buyer's own pending reservation, or nil
+	no      *allotment.Verdict // the reason why not, if it is one of the sale's
+}
+
+func denied(v *allotment.Verdict) result { return result{no: v} }
+
+// buySlowly waits for the lease that is on its way, and falls back on Deduct when there is none; a sale with a limit per
+// buyer has Deduct alone.
+func (s *Server) buySlowly(ctx *fasthttp.RequestCtx, sale *Sale, r *request) {
+	if !sale.queue() {
+		s.refuse(ctx, sale, busy, r)
 		return
 	}
-	defer sale.waiting.Add(-1)
-	sold, no := s.acquire(sale, n)
-	if no != nil {
-		s.refuse(ctx, sale, no, n)
+	defer sale.unqueue()
+	if sale.limit > 0 {
+		s.tell(ctx, sale, s.settle(sale, r), r)
 		return
 	}
-	s.win(ctx, sale, sold)
+	s.tell(ctx, sale, s.acquire(sale, r), r)
+}
+
+// tell answers with what a buy came to.
+func (s *Server) tell(ctx *fasthttp.RequestCtx, sale *Sale, came result, r *request) {
+	switch {
+	case came.no != nil:
+		s.refuse(ctx, sale, came.no, r)
+	case came.outcome == won:
+		s.win(ctx, sale, came.sold, r)
+	default:
+		sale.tally.add(came.outcome)
+		s.decisions.note(sale, false)
+		if came.sold != nil {
+			r.voice.limited.send(ctx, s.signer, sale, came.sold)
+			return
+		}
+		r.voice.prepared[came.outcome].send(ctx)
+	}
 }
 
 // buyAnew is for a sale that was removed, or made again, under this edge.
-func (s *Server) buyAnew(ctx *fasthttp.RequestCtx, old *Sale, n uint32) {
+func (s *Server) buyAnew(ctx *fasthttp.RequestCtx, old *Sale, r request) {
 	s.sales.drop(old)
 	sale, err := s.sales.find(s.life, old.name)
 	if err != nil {
-		s.unknown(ctx, err)
+		s.unknown(ctx, err, r.voice)
 		return
 	}
-	s.buy(ctx, sale, n)
+	s.buy(ctx, sale, r)
 }
 
-var busy = &allotment.Verdict{Reason: allotment.Undecided}
+var (
+	busy = &allotment.Verdict{Reason: allotment.Undecided}
+	gone = &allotment.Verdict{Reason: allotment.Gone}
+)
 
-// acquire gets n units or the reason why not.
-func (s *Server) acquire(sale *Sale, n uint32) (*allotment.Sold, *allotment.Verdict) {
+// acquire gets units for a buyer of whom nothing need be asked.
+func (s *Server) acquire(sale *Sale, r *request) result {
 	clock := time.NewTicker(patience)
 	defer clock.Stop()
 	for waited := 0; waited < maxPatience; {
 		changed := sale.Changed()
 		if v := sale.Verdict(); v != nil {
-			return nil, v
+			return denied(v)
 		}
-		sold, outcome := s.take(sale, n)
+		sold, outcome := s.take(sale, r)
 		switch outcome {
 		case allotment.Won:
-			return &sold, nil
+			return result{outcome: won, sold: &sold}
 		case allotment.Full:
-			return nil, busy
+			return denied(busy)
 		case allotment.Again:
 			continue
 		case allotment.Empty:
 		}
-		if v := sale.short(n); v != nil {
-			return nil, v
+		if v := sale.short(r.n); v != nil {
+			return denied(v)
 		}
-		few := n > 1 && sale.View().Free < runs*uint64(n) // a lease would only break up what is left in a row
-		scattered := n > 1 && !sale.IsEmpty()             // units, but not enough in a row
+		few := r.n > 1 && sale.View().Free < runs*uint64(r.n) // a lease would only break up what is left in a row
+		scattered := r.n > 1 && !sale.IsEmpty()               // units, but not enough in a row
 		if few || (scattered || waited > 0) && !sale.Leasing() {
-			if sold, no, tried := s.deduct(sale, n); tried {
-				return sold, no
+			if came, tried := s.deduct(sale, r); tried {
+				return came
 			}
 		}
-		sale.Hungry(n)
+		sale.Hungry(r.n)
 		select {
 		case <-changed:
 		case <-clock.C:
 			waited++
 		case <-s.life.Done():
-			return nil, busy
+			return denied(busy)
 		}
 	}
-	return nil, busy
+	return denied(busy)
 }
 
 // take is Take; under --ack redis it waits for the ledger's word.
-func (s *Server) take(sale *Sale, n uint32) (allotment.Sold, allotment.Outcome) {
+func (s *Server) take(sale *Sale, r *request) (allotment.Sold, allotment.Outcome) {
 	if s.cfg.Ack == AckEdge {
-		return sale.Take(n, luascripts.Buyer{})
+		return sale.Take(r.n, r.buyer)
 	}
-	sold, told, outcome := sale.TakeSettled(n, luascripts.Buyer{})
+	sold, told, outcome := sale.TakeSettled(r.n, r.buyer)
 	if outcome != allotment.Won {
 		return sold, outcome
 	}
@@ -153,32 +198,47 @@ func (s *Server) take(sale *Sale, n uint32) (allotment.Sold, allotment.Outcome) 
 }
 
 // deduct is the article's way: one buy, straight on the hash. Not tried: enough others are at it.
-func (s *Server) deduct(sale *Sale, n uint32) (sold *allotment.Sold, no *allotment.Verdict, tried bool) {
+func (s *Server) deduct(sale *Sale, r *request) (came result, tried bool) {
 	select {
 	case sale.deducting <- struct{}{}:
 		defer func() { <-sale.deducting }()
 	default:
-		return nil, nil, false
+		return result{}, false
 	}
-	reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, luascripts.DeductRequest{
-		Party: luascripts.Party{Birth: sale.birth}, N: n, Nonce: newNonce(),
-		Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()})
-	if errors.Is(err, luascripts.ErrForeign) || errors.Is(err, luascripts.ErrBadSale) {
-		return nil, &allotment.Verdict{Reason: allotment.Refused, Why: err.Error()}, true
+	reply, err := s.deductOnce(sale, r, luascripts.Claim{})
+	if err == nil && reply.Answer == luascripts.NotHad && r.n > 1 {
+		sale.Scraps()
+		sale.shortage.Store(&short{n: r.n, until: time.Now().Add(shortFor), v: shortage(reply.Head)})
 	}
-	if err != nil {
-		return nil, busy, true
+	return deducted(reply, err), true
+}
+
+// deducted is what a Deduct's answer means for its buyer.
+func deducted(reply luascripts.DeductReply, err error) result {
+	switch {
+	case errors.Is(err, luascripts.ErrForeign), errors.Is(err, luascripts.ErrBadSale):
+		return denied(&allotment.Verdict{Reason: allotment.Refused, Why: err.Error()})
+	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrBirth):
+		return denied(gone)
+	case errors.Is(err, luascripts.ErrNoBuyer):
+		return result{outcome: noBuyer}
+	case err != nil:
+		return denied(busy)
 	}
-	if reply.Claim.Serial == 0 {
-		v := shortage(reply.Head)
-		if n > 1 {
-			sale.Scraps()
-			sale.shortage.Store(&short{n: n, until: time.Now().Add(shortFor), v: v})
-		}
-		return nil, v, true
+	var sold *allotment.Sold
+	if reply.Claim.Count > 0 {
+		sold = &allotment.Sold{Claim: reply.Claim, Until: reply.Until}
 	}
-	left := reply.Claim.Expiry - reply.Now
-	return &allotment.Sold{Claim: reply.Claim, Until: time.Now().UnixMicro() + left}, nil, true
+	switch reply.Answer {
+	case luascripts.Had:
+		return result{outcome: won, sold: sold}
+	case luascripts.OverLimit:
+		return result{outcome: overLimit, sold: sold}
+	case luascripts.KeyUsed:
+		return result{outcome: keyUsed}
+	case luascripts.NotHad:
+	}
+	return denied(shortage(reply.Head))
 }
 
 // short remembers that nobody could have n units in a row.

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"crypto/rand"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -32,6 +33,9 @@ type Config struct {
 	Data       string // directory of the rings; "": memory, lost with the process
 	Decisions  string // a file for the decision log, "-" for standard output, "" for none
 	Version    string
+	TokenKeys  [][]byte       // the first signs, all are accepted; none: the store's key
+	Trusted    []netip.Prefix // peers whose X-Buyer-Id is believed
+	JWT        *JWTKey        // nil: bearer tokens are not looked at
 
 	instance string
 }

@@ -2,26 +2,18 @@ package edge
 
 import (
 	"encoding/json"
-	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/allotment"
-)
-
-// Codes of the article's contract, and ours beside them.
-const (
-	codeWon       = 1
-	codeSoldOut   = -1
-	codeUnopened  = -2
-	codeClosed    = -3
-	codeUndecided = -5
+	"spike/luascripts"
 )
 
 // MaxUnits is the most one buy may ask for.
-const MaxUnits = 100
+const MaxUnits = luascripts.MaxUnits
 
 var (
 	jsonType    = []byte("application/json")
@@ -33,43 +25,14 @@ var (
 // answer is a reply that is the same for everybody.
 type answer struct {
 	status int
+	kind   []byte // content type
 	retry  []byte // Retry-After in seconds, nil for none
 	body   []byte
 }
 
-// answers has one for each outcome but a win, in both languages.
-type answers [outcomes]answer
-
-var phrases = map[string][outcomes]string{
-	"zh": {
-		allotment.SoldOut: "已售罄", allotment.NoneNow: "已售罄", allotment.Paused: "暂停销售，请稍后重试",
-		allotment.Unopened: "尚未开售", allotment.Closed: "已结束", allotment.Undecided: "系统繁忙，请稍后重试", won: "抢票成功",
-	},
-	"en": {
-		allotment.SoldOut: "sold out", allotment.NoneNow: "none left for now", allotment.Paused: "paused, try again later",
-		allotment.Unopened: "not open yet", allotment.Closed: "closed", allotment.Undecided: "busy, try again", won: "yours",
-	},
-}
-
-func newAnswers(lang string) answers {
-	say := phrases[lang]
-	prepared := func(o allotment.Reason, status, code int, retry []byte) answer {
-		return answer{status, retry, fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
-	}
-	return answers{
-		allotment.SoldOut:   prepared(allotment.SoldOut, 200, codeSoldOut, nil),
-		allotment.NoneNow:   prepared(allotment.NoneNow, 200, codeSoldOut, oneSecond),
-		allotment.Paused:    prepared(allotment.Paused, 200, codeSoldOut, oneSecond),
-		allotment.Unopened:  prepared(allotment.Unopened, 200, codeUnopened, oneSecond),
-		allotment.Closed:    prepared(allotment.Closed, 200, codeClosed, nil),
-		allotment.Undecided: prepared(allotment.Undecided, 503, codeUndecided, oneSecond),
-		// Refused has no phrase: each says what is wrong.
-	}
-}
-
 // send writes a prepared answer. Its body is never changed, so it need not be copied.
 func (a *answer) send(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.SetContentTypeBytes(jsonType)
+	ctx.Response.Header.SetContentTypeBytes(a.kind)
 	if a.status != fasthttp.StatusOK {
 		ctx.Response.SetStatusCode(a.status)
 	}
@@ -79,29 +42,17 @@ func (a *answer) send(ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetBodyRaw(a.body)
 }
 
-// problem is an error after RFC 9457, with a code that does not change.
-func problem(ctx *fasthttp.RequestCtx, status int, code, detail string) {
-	ctx.Response.Reset()
-	ctx.Response.SetStatusCode(status)
-	ctx.Response.Header.SetContentTypeBytes(problemType)
-	ctx.Response.SetBody(problemBody(status, code, detail))
+// frame is what stands around a reservation in an answer.
+type frame struct {
+	status     int
+	kind       []byte
+	head, tail []byte // JSON up to the sale's name, and after the reservation
 }
 
-func problemBody(status int, code, detail string) []byte {
-	body, _ := json.Marshal(struct { // strings and a number: cannot fail
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Code   string `json:"code"`
-		Detail string `json:"detail"`
-	}{"about:blank", fasthttp.StatusMessage(status), status, code, detail})
-	return body
-}
-
-// sendWon writes a win: no allocation once fasthttp's buffer is warm.
-func (s *Server) sendWon(ctx *fasthttp.RequestCtx, sale *Sale, sold *allotment.Sold) {
-	var room [512]byte
-	b := append(room[:0], s.wonHead...)
+// send tells of a reservation: no allocation once fasthttp's buffer is warm.
+func (f *frame) send(ctx *fasthttp.RequestCtx, signer *Signer, sale *Sale, sold *allotment.Sold) {
+	var room [1024]byte
+	b := append(room[:0], f.head...)
 	b = append(b, sale.name...)
 	b = append(b, `","serial":`...)
 	b = strconv.AppendUint(b, uint64(sold.Serial), 10)
@@ -110,16 +61,47 @@ func (s *Server) sendWon(ctx *fasthttp.RequestCtx, sale *Sale, sold *allotment.S
 		b = strconv.AppendUint(b, uint64(sold.Count), 10)
 	}
 	b = append(b, `,"token":"`...)
-	b = s.signer.Append(b, sale.birth, &sold.Claim)
+	b = signer.Append(b, sale.birth, &sold.Claim)
 	if sale.hold > 0 {
 		b = append(b, `","expires_at":"`...)
 		b = time.UnixMicro(sold.Until).UTC().AppendFormat(b, time.RFC3339)
 	}
-	b = append(b, `"}}`...)
-	ctx.Response.Header.SetContentTypeBytes(jsonType)
+	b = append(b, f.tail...)
+	if f.status != fasthttp.StatusOK {
+		ctx.Response.SetStatusCode(f.status)
+	}
+	ctx.Response.Header.SetContentTypeBytes(f.kind)
 	ctx.Response.AppendBody(b)
 }
 
-func wonHead(lang string) []byte {
-	return fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, codeWon, phrases[lang][won])
+// details are an error after RFC 9457, with a code that does not change.
+type details struct {
+	Type         string     `json:"type"`
+	Title        string     `json:"title"`
+	Status       int        `json:"status"`
+	Code         string     `json:"code"`
+	Detail       string     `json:"detail"`
+	RetryAfterMS int64      `json:"retry_after_ms,omitempty"`
+	Opens        *time.Time `json:"opens,omitempty"`
+}
+
+func detailsOf(status int, code, detail string) details {
+	return details{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
+}
+
+func (d details) body() []byte {
+	body, _ := json.Marshal(d) // strings, numbers and a time of this century: cannot fail
+	return body
+}
+
+func problemBody(status int, code, detail string) []byte {
+	return detailsOf(status, code, detail).body()
+}
+
+// problem sends an error.
+func problem(ctx *fasthttp.RequestCtx, status int, code, detail string) {
+	ctx.Response.Reset()
+	ctx.Response.SetStatusCode(status)
+	ctx.Response.Header.SetContentTypeBytes(problemType)
+	ctx.Response.SetBody(problemBody(status, code, detail))
 }

@@ -91,15 +91,19 @@ func TestAckRedisWaitsForTheLedger(t *testing.T) {
 }
 
 func FuzzRoute(f *testing.F) {
-	for _, uri := range []string{"/buy/ticket", "/buy/ticket?n=2", "/buy/%00", "/buy/..", "//buy/ticket", "/buy/ticket#x", "?", "/buy/a?n=%32&n=3"} {
+	for _, uri := range []string{"/buy/ticket", "/buy/ticket?n=2", "/buy/%00", "/buy/..", "//buy/ticket", "/buy/ticket#x", "?", "/buy/a?n=%32&n=3",
+		"/v1/sales/ticket", "/v1/sales/ticket/reservations?n=2", "/v1/reservations/x/cancel", "/v1/reservations/%2f", "/v1//"} {
 		f.Add("GET", uri)
+		f.Add("POST", uri)
 	}
 	cfg := testConfig()
 	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
 	s := testServer(f, cfg, store)
 	f.Fuzz(func(t *testing.T, method, uri string) {
-		status := ask(s, method, uri).Response.StatusCode()
-		if status < 400 || status >= 500 && status != 503 {
+		answer := &ask(s, method, uri).Response
+		status := answer.StatusCode()
+		document := status == 200 && string(answer.Header.ContentType()) == yamlType
+		if status < 400 && !document || status >= 500 && status != 503 {
 			t.Errorf("%q %q: %d", method, uri, status)
 		}
 	})

@@ -19,13 +19,16 @@ import (
 
 // Sale is one sale as this edge sells it.
 type Sale struct {
-	name  string
-	birth uint64
-	hold  int64 // microseconds; 0: sold is sold
+	name   string
+	birth  uint64
+	hold   int64  // microseconds; 0: sold is sold
+	limit  uint64 // units per buyer; 0: none
+	atOnce bool   // buyers are told before the ledger is
 	*allotment.Runner
 	tally tally
 
 	settled    func()        // when the ring is empty for good
+	end        func()        // sells no more; what was sold is settled, if there is still a ledger for it
 	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
 	shortage   atomic.Pointer[short]
 	deducting  chan struct{} // buys that wait in Deduct
@@ -95,7 +98,7 @@ func (s *Sales) find(ctx context.Context, name string) (*Sale, error) {
 		return nil, luascripts.ErrNoSale
 	}
 	l, mine, err := s.join(name)
-	if err != nil || l.sale != nil {
+	if err != nil || l.done == nil { // known already; else sale is the looker's to write, until done
 		return l.sale, err
 	}
 	if mine {
@@ -165,7 +168,8 @@ func (s *Sales) look(name string) (*Sale, error) {
 		}
 		return nil, err
 	}
-	sale := &Sale{name: name, birth: reply.Birth, hold: reply.Hold, deducting: make(chan struct{}, maxDeducting),
+	sale := &Sale{name: name, birth: reply.Birth, hold: reply.Hold, limit: reply.Limit,
+		atOnce: s.cfg.Ack == AckEdge && reply.Limit == 0, deducting: make(chan struct{}, maxDeducting),
 		tally: make(tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))}
 	ring, settled, err := s.data.ring(name, s.cfg.instance, s.cfg.Node, reply.Birth)
 	if err != nil {
@@ -173,12 +177,14 @@ func (s *Sales) look(name string) (*Sale, error) {
 		return nil, err
 	}
 	sale.settled = settled
+	life, end := context.WithCancel(s.life)
+	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: s.cfg.instance, Node: s.cfg.Node,
 		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total,
 		Notice: s.noticer(name)}, s.store, s.clock, reply.Head, ring)
 	s.publish(func(m map[string]*Sale) { m[name] = sale })
 	s.running.Add(1)
-	go s.run(sale)
+	go s.run(life, sale)
 	s.log.Info().Str("sale", name).Uint64("total", reply.Total).Uint64("free", reply.Free).Msg("selling")
 	return sale, nil
 }
@@ -195,9 +201,10 @@ func (s *Sales) noticer(sale string) func(was, is string) {
 }
 
 // run keeps the sale until this edge stops or the sale is gone.
-func (s *Sales) run(sale *Sale) {
+func (s *Sales) run(life context.Context, sale *Sale) {
 	defer s.running.Done()
-	err := sale.Run(s.life, s.cfg.Grace)
+	defer sale.end()
+	err := sale.Run(life, s.cfg.Grace)
 	if errors.Is(err, allotment.ErrUnsettled) {
 		err = fmt.Errorf("sale %s: %w", sale.name, err)
 		s.unsettled.Store(&err)
@@ -214,8 +221,23 @@ func (s *Sales) run(sale *Sale) {
 	}
 }
 
-// drop forgets a sale that has ended here, unless its name stands for another by now.
+// listen passes the store's news on to the sales open here, until the edge stops.
+func (s *Sales) listen() {
+	defer s.running.Done()
+	s.store.News(s.life, func(name string, door luascripts.State) {
+		if sale := s.all()[name]; sale != nil {
+			sale.Hear(allotment.News{Door: door})
+		}
+	}, func() {
+		for _, sale := range s.all() {
+			sale.Hear(allotment.News{Unsure: true})
+		}
+	})
+}
+
+// drop forgets a sale that has ended here or in the ledger, unless its name stands for another by now.
 func (s *Sales) drop(sale *Sale) {
+	sale.end()
 	s.publish(func(m map[string]*Sale) {
 		if m[sale.name] == sale {
 			delete(m, sale.name)

@@ -34,9 +34,15 @@ type Server struct {
 	log       zerolog.Logger
 	sales     *Sales
 	signer    *Signer
-	answers   answers
-	wonHead   []byte
+	article   *voice
+	v1        *voice
+	who       *Who
+	inFlight  inFlight
 	decisions *decisions
+
+	reservations *reservations
+	snapshots    *snapshots
+	document     *document
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -54,9 +60,9 @@ var ErrListen = errors.New("cannot listen")
 // back. Errors wrap ErrListen or luascripts.ErrDown.
 func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Logger) error {
 	cfg.begin()
-	key, err := store.TokenKey(ctx)
+	keys, err := cfg.tokenKeys(ctx, store)
 	if err != nil {
-		return fmt.Errorf("token key: %w", err)
+		return err
 	}
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
@@ -65,7 +71,7 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 		return err
 	}
 	defer data.close()
-	s := newServer(life, cfg, store, data, log, key)
+	s := newServer(life, cfg, store, data, log, keys...)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
 	}
@@ -82,9 +88,24 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	return s.serve(ctx, die, buyers, admin)
 }
 
-func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, key []byte) *Server {
-	return &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(key),
-		answers: newAnswers(cfg.Lang), wonHead: wonHead(cfg.Lang), life: life}
+func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, keys ...[]byte) *Server {
+	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(keys...),
+		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), document: newDocument(cfg.Version), life: life}
+	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
+	s.snapshots = newSnapshots(life, store, s.sales)
+	return s
+}
+
+// tokenKeys are the configured ones, or the one key in the store.
+func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byte, error) {
+	if len(c.TokenKeys) > 0 {
+		return c.TokenKeys, nil
+	}
+	key, err := store.TokenKey(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("token key: %w", err)
+	}
+	return [][]byte{key}, nil
 }
 
 func listen(addr string) (net.Listener, error) {
@@ -105,6 +126,8 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 		go func() { ended <- back.Serve(admin) }()
 	}
 	s.sales.running.Go(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
+	s.sales.running.Add(1)
+	go s.sales.listen()
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")

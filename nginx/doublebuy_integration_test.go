@@ -36,11 +36,14 @@ func (f failure) String() string {
 // Every buy has its own X-Request-ID, made by nginx and kept through its retries, so a buy that reaches edges
 // twice shows.
 func TestNoDoubleBuy(t *testing.T) {
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+	for _, way := range []struct{ method, path string }{
+		{http.MethodGet, "/buy/ticket"}, {http.MethodPost, "/buy/ticket"}, {http.MethodPut, "/buy/ticket"},
+		{http.MethodPost, "/v1/sales/ticket/reservations"}, {http.MethodPost, "/v1/reservations/x/cancel"},
+	} {
 		for _, f := range []failure{closes, resets, halfAnswer, hangs, staleReuse} {
-			t.Run(method+" "+f.String(), func(t *testing.T) {
+			t.Run(way.method+" "+way.path+" "+f.String(), func(t *testing.T) {
 				t.Parallel()
-				seen, failing, got := doubleBuy(t, method, f, asRendered)
+				seen, failing, got := doubleBuy(t, way.method, way.path, f, asRendered)
 				if twice := seen.twice(); len(twice) > 0 {
 					t.Errorf("%d buys were sent twice: %v", len(twice), twice)
 				}
@@ -67,7 +70,7 @@ func TestTheOtherWaysBuyTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			seen, _, got := doubleBuy(t, http.MethodGet, closes, func(conf string) string {
+			seen, _, got := doubleBuy(t, http.MethodGet, "/buy/ticket", closes, func(conf string) string {
 				const off = "proxy_next_upstream  off;"
 				if !strings.Contains(conf, off) {
 					t.Fatal("the configuration has no such line: ", off)
@@ -84,12 +87,12 @@ func TestTheOtherWaysBuyTwice(t *testing.T) {
 
 const buys = 300
 
-func doubleBuy(t *testing.T, method string, f failure, edit change) (*ledger, string, *answers) {
+func doubleBuy(t *testing.T, method, path string, f failure, edit change) (*ledger, string, *answers) {
 	t.Helper()
 	seen := new(ledger)
 	good, bad := newEdge(t, seen, sells), newEdge(t, seen, f)
 	base := start(t, Topology{Workers: 1, Edges: []Edge{{good.addr, 1}, {bad.addr, 1}}}, edit)
-	return seen, bad.addr, crowd(base, method, "/buy/ticket", buys, 100)
+	return seen, bad.addr, crowd(base, method, path, buys, 100)
 }
 
 // TestRefusedIsAskedElsewhere: an edge that is gone costs no buyer anything.

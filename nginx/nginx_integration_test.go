@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,6 +99,87 @@ func TestHeadersTowardsTheEdge(t *testing.T) {
 				t.Errorf("buyer %q, connection %q; want buyer %q", h.Get("X-Buyer-Id"), h.Get("Connection"), c.wantBuyer)
 			}
 		})
+	}
+}
+
+// TestStrangersNameNobody: however a stranger writes X-Buyer-Id, an edge on this machine, which would believe nginx, does
+// not hear of it. The first request is the control.
+func TestStrangersNameNobody(t *testing.T) {
+	const buy, end = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "Content-Length: 0\r\n\r\n"
+	for _, c := range []struct{ name, trusted, request, want string }{
+		{"a friend", "127.0.0.0/8", buy + "x-buyer-ID: ann\r\n" + end, "ann"},
+		{"in small letters", "10.0.0.0/8", buy + "x-buyer-id: ann\r\n" + end, ""},
+		{"twice", "10.0.0.0/8", buy + "X-Buyer-Id: ann\r\nX-BUYER-ID: bob\r\n" + end, ""},
+		{"with underlines", "10.0.0.0/8", buy + "X_Buyer_Id: ann\r\nX-Buyer_Id: ann\r\n" + end, ""},
+		{"hop by hop", "10.0.0.0/8", buy + "X-Buyer-Id: ann\r\nConnection: X-Buyer-Id\r\n" + end, ""},
+		{"in a trailer", "127.0.0.0/8", buy + "Transfer-Encoding: chunked\r\nTrailer: X-Buyer-Id\r\n\r\n1\r\na\r\n0\r\nX-Buyer-Id: ann\r\n\r\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := make(chan http.Header, 1)
+			edge := newHTTPServer(t, func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				for name, values := range r.Trailer {
+					r.Header[name] = append(r.Header[name], values...)
+				}
+				got <- r.Header
+			})
+			base := start(t, Topology{Edges: []Edge{{edge, 1}}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}, asRendered)
+			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, c.request); err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := io.ReadAll(conn); err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200")) {
+				t.Fatalf("%v %q", err, answer)
+			}
+			heard := ""
+			for name, values := range <-got {
+				if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), "X-Buyer-Id") {
+					heard += strings.Join(values, ", ")
+				}
+			}
+			if heard != c.want {
+				t.Errorf("the edge heard %q, want %q", heard, c.want)
+			}
+		})
+	}
+}
+
+// TestEveryInterfacePassesThrough: what an edge offers, it offers through nginx, with all that a client says of itself.
+func TestEveryInterfacePassesThrough(t *testing.T) {
+	got := make(chan *http.Request, 1)
+	edge := newHTTPServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusConflict)
+		got <- r
+	})
+	base := start(t, Topology{Edges: []Edge{{edge, 1}}}, asRendered)
+	for _, want := range []struct{ method, uri string }{
+		{http.MethodGet, "/buy/ticket?n=2"}, {http.MethodPost, "/buy/ticket"}, {http.MethodGet, "/openapi.yaml"},
+		{http.MethodPost, "/v1/sales/ticket/reservations"}, {http.MethodGet, "/v1/sales/ticket"},
+		{http.MethodGet, "/v1/reservations/AbC-_9"}, {http.MethodPost, "/v1/reservations/AbC-_9/cancel?x=%2F"},
+	} {
+		req := request(want.method, base+want.uri, "")
+		for _, name := range []string{"Idempotency-Key", "Authorization"} {
+			req.Header.Set(name, `Bearer "x.y.z"`)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		r := <-got
+		if r.Method != want.method || r.RequestURI != want.uri || resp.StatusCode != http.StatusConflict || resp.Header.Get("Retry-After") != "7" {
+			t.Errorf("%v became %s %s, answered %d %v", want, r.Method, r.RequestURI, resp.StatusCode, resp.Header)
+		}
+		for _, name := range []string{"Idempotency-Key", "Authorization"} {
+			if values := r.Header.Values(name); len(values) != 1 || values[0] != `Bearer "x.y.z"` {
+				t.Errorf("%v: %s is %q", want, name, values)
+			}
+		}
 	}
 }
 

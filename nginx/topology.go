@@ -32,8 +32,10 @@ type Topology struct {
 	Workers int `yaml:"workers"`
 	// AccessLog is a path, relative to nginx's -p, or "off", the default: a line per buy costs more than a buy.
 	AccessLog string `yaml:"access_log"`
-	// TrustedProxies are the networks whose X-Buyer-Id is passed on; everybody else's is removed. Left out it
-	// is the edges' own default, loopback only.
+	// TrustedProxies are the networks whose X-Buyer-Id is passed on; everybody else's is removed, for an edge
+	// on this machine believes whatever nginx says. Left out it is the edges' own default, loopback only. A
+	// proxy among them must replace the header its client sent, not add a second: nginx does not tell two from
+	// one (before 1.23 it passes the first).
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// Edges share the buys by weight; 1 to 256 of them.
 	Edges []Edge `yaml:"edges"`

@@ -17,6 +17,7 @@ import (
 	"spike/edge"
 	"spike/luascripts"
 	"spike/nginx"
+	"spike/order"
 )
 
 var version = "unknown" // set by the linker
@@ -30,6 +31,7 @@ type cli struct {
 	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
 	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
+	Orders  OrdersCmd  `cmd:"" help:"Store orders in SQL, end holds, tell a webhook."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -83,7 +85,8 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage},
+		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {edge.ErrKeys, exitUsage}, {edge.ErrJWTKey, exitUsage},
+		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {

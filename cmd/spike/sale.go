@@ -14,9 +14,6 @@ import (
 	"spike/luascripts"
 )
 
-// defaultHold is how long a reservation waits for its payment.
-const defaultHold = 5 * time.Minute
-
 // SaleCmd makes, shows and changes sales.
 type SaleCmd struct {
 	Create SaleCreateCmd `cmd:"" help:"Make a sale."`
@@ -50,6 +47,7 @@ type SaleCreateCmd struct {
 	saleArg
 	Total  uint64        `required:"" placeholder:"N" help:"Units, 1 to 4294967294."`
 	Hold   time.Duration `default:"5m" help:"How long a reservation waits for its payment; 0: sold is sold."`
+	Limit  uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units one buyer may have, 1 to 100. Buyers must say who they are. Default: no limit."`
 	Opens  time.Time     `placeholder:"TIME" help:"When it opens (RFC 3339)."`
 	Closes time.Time     `placeholder:"TIME" help:"When it closes (RFC 3339)."`
 }
@@ -61,11 +59,13 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: --total must be at least 1", errUsage)
 	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second:
 		return fmt.Errorf("%w: --hold must be 0, or 1s and more", errUsage)
+	case c.Limit > luascripts.MaxLimit:
+		return fmt.Errorf("%w: --limit-per-buyer is at most %d", errUsage, luascripts.MaxLimit)
 	case !c.Closes.IsZero() && !c.Closes.After(c.Opens):
 		return fmt.Errorf("%w: --closes must be after --opens", errUsage)
 	}
 	return c.with(ctx, func(s luascripts.Store) error {
-		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Opens: c.Opens, Closes: c.Closes})
+		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens, Closes: c.Closes})
 		if err != nil {
 			return err
 		}
@@ -89,13 +89,19 @@ func show(ctx context.Context, s luascripts.Store, name string, asJSON bool) err
 	if err != nil {
 		return err
 	}
-	d := edge.Describe(name, reply)
+	return describe(edge.Describe(name, reply), asJSON)
+}
+
+func describe(d edge.Description, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(d)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "sale\t%s\nstate\t%s\ntotal\t%d\nfree\t%d\nleased\t%d\nlimbo\t%d\npending\t%d\nconfirmed\t%d\nhold\t%s\n",
 		d.Sale, d.State, d.Total, d.Free, d.Leased, d.Limbo, d.Pending, d.Confirmed, d.Hold)
+	if d.Limit > 0 {
+		fmt.Fprintf(w, "limit per buyer\t%d\n", d.Limit)
+	}
 	for _, door := range []struct {
 		name string
 		at   *time.Time
@@ -155,13 +161,35 @@ func (a saleArg) change(ctx context.Context, q luascripts.ChangeRequest) error {
 	})
 }
 
+// shutting waits until no edge sells any more.
+type shutting struct {
+	saleArg
+	Wait time.Duration `default:"63s" help:"How long to wait until each lease is given back or has run out."`
+}
+
+func (a shutting) shut(ctx context.Context, to string) error {
+	return a.with(ctx, func(s luascripts.Store) error {
+		out, err := edge.Shut(ctx, s, a.Name, to, a.Wait)
+		if err != nil {
+			return err
+		}
+		if err := describe(edge.Describe(a.Name, out.ShowReply), false); err != nil {
+			return err
+		}
+		if !out.Settled {
+			fmt.Printf("not waited out: %d units are still on edges\n", out.Leased)
+			return errFailed
+		}
+		fmt.Printf("no edge sells; outstanding, perhaps promised by edges that are gone: %d\n", out.Leased+out.Limbo)
+		return nil
+	})
+}
+
 // SalePauseCmd stops selling for now.
-type SalePauseCmd struct{ saleArg }
+type SalePauseCmd struct{ shutting }
 
 // Run pauses it.
-func (c *SalePauseCmd) Run(ctx context.Context) error {
-	return c.change(ctx, luascripts.ChangeRequest{To: "paused"})
-}
+func (c *SalePauseCmd) Run(ctx context.Context) error { return c.shut(ctx, "paused") }
 
 // SaleResumeCmd goes on selling.
 type SaleResumeCmd struct{ saleArg }
@@ -172,12 +200,10 @@ func (c *SaleResumeCmd) Run(ctx context.Context) error {
 }
 
 // SaleCloseCmd stops selling for good.
-type SaleCloseCmd struct{ saleArg }
+type SaleCloseCmd struct{ shutting }
 
 // Run closes it.
-func (c *SaleCloseCmd) Run(ctx context.Context) error {
-	return c.change(ctx, luascripts.ChangeRequest{To: "closed"})
-}
+func (c *SaleCloseCmd) Run(ctx context.Context) error { return c.shut(ctx, "closed") }
 
 // SaleRemoveCmd deletes a sale.
 type SaleRemoveCmd struct {

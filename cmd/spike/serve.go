@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"time"
@@ -11,6 +13,7 @@ import (
 
 	"spike/edge"
 	"spike/luascripts"
+	"spike/order"
 )
 
 // ServeCmd is an edge.
@@ -27,7 +30,14 @@ type ServeCmd struct {
 	Grace       time.Duration `default:"10s" help:"For draining, settling and giving back at the end."`
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
 	DecisionLog string        `placeholder:"FILE" help:"Log every decision as the article does (result:1,localSales:17); - is standard output."`
-	Config      configFile    `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
+
+	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line: the first signs, all are accepted. Default: one in the store."`
+	Production     bool           `help:"Refuse to start with what is only good for trying: a token key kept in the store."`
+	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed."`
+	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
+	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders here, sqlite:FILE or postgres://…."`
+
+	Config configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 
 	MutexProfileFraction int `default:"0" placeholder:"N" help:"Record 1 of N mutex contentions for pprof; 0: none."`
 	BlockProfileRate     int `default:"0" placeholder:"NS" help:"Record blocking of NS nanoseconds and more for pprof; 0: none."`
@@ -39,29 +49,100 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
 	}
+	keys, err := c.tokenKeys(log)
+	if err != nil {
+		return err
+	}
+	jwt, err := c.jwtKey(log)
+	if err != nil {
+		return err
+	}
 	runtime.SetMutexProfileFraction(c.MutexProfileFraction)
 	runtime.SetBlockProfileRate(c.BlockProfileRate)
+	if c.Redis != "" && c.DB != "" {
+		log.Warn().Msg("--db is for the embedded store: with --redis it is spike orders that keeps the orders")
+	}
 	store, err := c.store(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
-		Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
-		Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog}, store, log)
+	serve := func(ctx context.Context) error {
+		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
+			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
+			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
+			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt}, store, log)
+	}
+	if c.Redis != "" {
+		return serve(ctx)
+	}
+	return c.alone(ctx, store, log, serve)
+}
+
+// alone does the order workers' work beside the edge: nobody else can reach the embedded store.
+func (c *ServeCmd) alone(ctx context.Context, store luascripts.Store, log zerolog.Logger, serve func(context.Context) error) error {
+	var book order.Book // none: holds end, and that is all
+	if c.DB != "" {
+		var err error
+		if book, err = order.Open(c.DB); err != nil {
+			return err
+		}
+		defer book.Close()
+	}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx)) // the worker ends after the edge, which settles last
+	defer stop()
+	worked := make(chan error, 1)
+	go func() { worked <- order.Run(working, order.Config{Batch: 500}, store, book, log) }()
+	err := serve(ctx)
+	stop()
+	return errors.Join(err, <-worked)
+}
+
+// tokenKeys reads --token-key. In production there must be one: a key in the store is known to whoever reads the store.
+func (c *ServeCmd) tokenKeys(log zerolog.Logger) ([][]byte, error) {
+	if c.TokenKey == "" {
+		if c.Production {
+			return nil, fmt.Errorf("%w: --production needs --token-key FILE (or SPIKE_TOKEN_KEY): else the key lies in the store", errUsage)
+		}
+		return nil, nil
+	}
+	keys, warning, err := edge.LoadKeys(c.TokenKey)
+	warn(log, warning)
+	return keys, err
+}
+
+func (c *ServeCmd) jwtKey(log zerolog.Logger) (*edge.JWTKey, error) {
+	if c.JWTKey == "" {
+		return nil, nil
+	}
+	key, warning, err := edge.LoadJWTKey(c.JWTKey)
+	warn(log, warning)
+	return key, err
+}
+
+func warn(log zerolog.Logger, text string) {
+	if text != "" {
+		log.Warn().Msg(text)
+	}
 }
 
 // store is Redis, or else the embedded one with the article's sale in it.
 func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.Store, error) {
 	if c.Redis != "" {
 		store, err := c.dial(ctx)
+		if err == nil && c.TokenKey == "" {
+			log.Warn().Msg("no --token-key: tokens are signed with a key kept in Redis; who reads that Redis can forge them")
+		}
 		if err == nil && c.Ack == string(edge.AckEdge) && c.Data == "" {
 			log.Warn().Msg("the ring is in memory: wins not settled yet (normally the last 40 ms) die with this process; --data DIR keeps them, --ack redis tells buyers after the ledger has them")
 		}
 		return store, err
 	}
 	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: defaultHold}); err != nil {
+	if c.DB != "" {
+		store.KeepEvents()
+	}
+	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: edge.DefaultHold}); err != nil {
 		return nil, err
 	}
 	log.Warn().Msg("no --redis: sale ticket has 10,000 units in this process's memory; nothing is kept after exit")

@@ -109,6 +109,9 @@ func (a *Allotment) View() luascripts.Head { return *a.view.Load() }
 // StoreTime is about what the store's clock says now, in microseconds: at most a round trip fast.
 func (a *Allotment) StoreTime() int64 { return a.ahead.Load() + a.clock().Mono/1000 }
 
+// SetStoreTime corrects that, by a word from the store.
+func (a *Allotment) SetStoreTime(raw int64) { a.ahead.Store(raw - a.clock().Mono/1000) }
+
 // Stock is how many units are here; a weak count.
 func (a *Allotment) Stock() uint64 { return a.stock.Len() }
 
@@ -150,6 +153,12 @@ func (a *Allotment) announce() {
 	if old := a.changed.Swap(&fresh); old != nil {
 		close(*old)
 	}
+}
+
+// vanish sends buyers elsewhere: nobody keeps this allotment any more.
+func (a *Allotment) vanish() {
+	a.verdict.Store(&Verdict{Reason: Gone})
+	a.announce()
 }
 
 func (a *Allotment) wake() {

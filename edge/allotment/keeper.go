@@ -34,6 +34,7 @@ const (
 	retryFirst = 50 * time.Millisecond  // asking again for units that others hold
 	idleAfter  = 10 * time.Second       // without buys: everything goes back
 	restAfter  = time.Second            // without buys, holding nothing, and nothing in the ledger waiting: no more calls
+	pollNews   = 20 * time.Millisecond  // looking at a sale of which there is news, or more to sweep
 	glance     = 100 * time.Millisecond // how often "none left" is thought over, without a call
 	answers    = 8_000                  // after so many of them the sale is looked at, at the next glance
 	lull       = 300 * time.Millisecond // without buys: the next buyer waits for a look instead of hearing old news
@@ -81,6 +82,7 @@ type Keeper struct {
 	buys     uint64
 	lastPoll Instant // when the newest look was asked for, and how many buys had been answered then
 	buysThen uint64
+	news     bool // something has changed since the newest look was asked for
 	stopping bool
 }
 
@@ -114,6 +116,13 @@ type Tick struct{}
 // Stop means: sell no more, settle, give back, end.
 type Stop struct{}
 
+// News means that units came back, or that the operator moved the sale's doors to Door; Unsure: that either may have
+// been missed.
+type News struct {
+	Door   luascripts.State
+	Unsure bool
+}
+
 // Answer is a call's end. Err is nil, a *luascripts.Refusal, or wraps luascripts.ErrDown.
 type Answer struct {
 	Call  any // the request
@@ -131,6 +140,8 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 		k.stop()
 	case Answer:
 		k.answer(e)
+	case News:
+		k.hear(e)
 	}
 	if k.gone != nil {
 		k.abandon()
@@ -140,6 +151,7 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 	k.read()
 	k.rest()
 	k.doubtVerdict()
+	k.empty()
 	calls := k.plan()
 	k.settleVerdict()
 	return calls
@@ -161,8 +173,8 @@ func (k *Keeper) plan() (calls []any) {
 		k.backing, k.backSent = true, min(len(k.back), maxParts)
 		calls = append(calls, luascripts.GiveBackRequest{Party: k.party(), Parts: slices.Clone(k.back[:k.backSent])})
 	}
-	if k.polls() && !k.now.Before(k.nextPoll) {
-		k.renewing, k.lastPoll, k.buysThen = true, k.now, k.buys
+	if k.polls() && !k.now.Before(k.pollAt()) {
+		k.renewing, k.lastPoll, k.buysThen, k.news = true, k.now, k.buys, false
 		calls = append(calls, k.renewal())
 	}
 	if k.wantsLease() && !k.now.Before(k.nextLease) {
@@ -227,13 +239,37 @@ func (k *Keeper) doubtVerdict() {
 	}
 }
 
-// polls says whether renew calls go on, from nextPoll.
-func (k *Keeper) polls() bool { return k.known && !k.renewing }
+// polls says whether renew calls go on, from pollAt. News wakes one that rests.
+func (k *Keeper) polls() bool { return (k.known || k.news) && !k.renewing && k.gone == nil }
+
+func (k *Keeper) pollAt() Instant {
+	if soon := k.lastPoll.Add(pollNews); k.news && soon.Before(k.nextPoll) {
+		return soon
+	}
+	return k.nextPoll
+}
+
+// hear notes news that matters here: buyers hear "no", the doors are not as we know them, or a look is under way that may
+// be older than the news. Who rests need not know, for the next buyer makes it look.
+func (k *Keeper) hear(n News) {
+	moved := (n.Door == luascripts.Open) != (k.view.State == luascripts.Open)
+	k.news = k.news || n.Unsure || k.known && (moved || k.renewing || k.unsure())
+}
+
+// empty gives everything back while the doors are shut: the operator waits for it.
+func (k *Keeper) empty() {
+	shut := k.view.State == luascripts.Paused || k.view.State == luascripts.Closed
+	if k.known && shut && len(k.leases) > 0 {
+		k.unload()
+	}
+}
 
 // wantsLease says whether a lease is to be asked for, from nextLease.
 func (k *Keeper) wantsLease() bool {
-	shut := k.known && k.view.State != luascripts.Open
-	if k.leasing || k.stopping || shut || len(k.back) > 0 || k.a.stock.Len() > k.low() {
+	if k.known && (k.view.State != luascripts.Open || k.view.Limit > 0 && !k.hungry) {
+		return false // a sale with a limit per buyer leases nothing, but its look is asked for the same way
+	}
+	if k.leasing || k.stopping || len(k.back) > 0 || k.a.stock.Len() > k.low() {
 		return false
 	}
 	if k.barren {
@@ -254,7 +290,7 @@ func (k *Keeper) Next() Instant {
 			next = t
 		}
 	}
-	earliest(k.polls(), k.nextPoll)
+	earliest(k.polls(), k.pollAt())
 	earliest(k.wantsLease(), k.nextLease)
 	earliest(k.unsure(), k.now.Add(glance))
 	earliest(len(k.batch) > 0 && !k.settling, k.nextSettle)
@@ -269,6 +305,11 @@ func (k *Keeper) Next() Instant {
 // stop takes everything out of the Stock for good.
 func (k *Keeper) stop() {
 	k.stopping = true
+	k.unload()
+}
+
+// unload gives back what nobody has bought.
+func (k *Keeper) unload() {
 	k.giveBack(k.a.stock.Drain(math.MaxUint64))
 	for _, h := range k.leases {
 		k.giveBackOf(h, h.parked)
@@ -290,8 +331,7 @@ func (k *Keeper) abandon() {
 	}
 	k.batch = nil
 	k.a.ring.free()
-	k.a.verdict.Store(&Verdict{Reason: Gone})
-	k.a.announce()
+	k.a.vanish()
 }
 
 // read takes claims from the Ring into the next batch, once they have waited long enough or are many.

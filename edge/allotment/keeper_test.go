@@ -440,3 +440,114 @@ func (b *bench) knock(d time.Duration) {
 		}
 	}
 }
+
+// News that somebody hears "no" for nothing makes the Keeper look at once, and again if it came while a look was under way.
+func TestNewsOfUnitsIsFollowed(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 1})
+	b.fill()
+	b.buy()
+	for range 20 { // sold out, and a crowd that goes on asking
+		b.buy()
+		b.demand++
+		b.run(50 * time.Millisecond)
+	}
+	if v := b.a.Verdict(); v == nil || v.Reason != SoldOut {
+		t.Fatalf("%+v", v)
+	}
+	add := func(id string) {
+		if _, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{Request: id, Add: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.demand++
+	b.now += pollNews
+	hear := func() { b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Open})...) }
+	hear()
+	first := pick[luascripts.RenewRequest](b)
+	reply, err := execute(b.ledger, first) // answered before the units came
+	add("a")
+	hear()
+	if len(b.asked) > 0 {
+		t.Fatalf("two looks at once: %v", b.asked)
+	}
+	b.now += pollNews
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: first, Reply: reply, Err: err, Sent: b.clock()})...)
+	b.pass(pick[luascripts.RenewRequest](b))
+	if v := b.a.Verdict(); v != nil {
+		t.Errorf("there is a unit, and buyers hear %+v", v)
+	}
+}
+
+// While the doors are shut, an edge holds nothing; what it sold before is settled.
+func TestShutDoorsEmptyTheEdge(t *testing.T) {
+	for _, to := range []string{"paused", "closed"} {
+		b := newBench(t, luascripts.CreateRequest{Total: 640})
+		b.fill()
+		b.buy()
+		if _, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{To: to}); err != nil {
+			t.Fatal(err)
+		}
+		b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: doorOf(to)})...)
+		b.run(100 * time.Millisecond)
+		if a := b.audit(); a.Leased != 0 || a.Pending != 1 || b.a.Stock() != 0 {
+			t.Errorf("%s: %+v, %d here", to, a, b.a.Stock())
+		}
+		if v := b.a.Verdict(); v == nil || v.Reason != doors[doorOf(to)] {
+			t.Errorf("%s: buyers hear %+v", to, v)
+		}
+	}
+}
+
+func doorOf(state string) luascripts.State {
+	return map[string]luascripts.State{"paused": luascripts.Paused, "closed": luascripts.Closed}[state]
+}
+
+// A grant that comes when the doors are known to be shut goes back unused.
+func TestGrantAfterTheDoorsShutGoesBack(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640})
+	b.buy()
+	b.tick()
+	lease := pick[luascripts.LeaseRequest](b)
+	granted, err := execute(b.ledger, lease)
+	sent := b.clock()
+	if _, e := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{To: "paused"}); e != nil {
+		t.Fatal(e)
+	}
+	b.now += pollBusy
+	b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Paused})...)
+	b.pass(pick[luascripts.RenewRequest](b))
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: lease, Reply: granted, Err: err, Sent: sent})...)
+	b.run(2 * pollBusy)
+	if a := b.audit(); a.Leased != 0 || b.a.Stock() != 0 {
+		t.Errorf("%+v, %d here", a, b.a.Stock())
+	}
+}
+
+// A sale with a limit per buyer leases nothing; its "no" follows the ledger.
+func TestLimitedSaleIsNotLeased(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 1, Limit: 1, Hold: time.Minute})
+	b.buy()
+	b.run(time.Second)
+	if a := b.audit(); a.Leased != 0 || b.a.Verdict() != nil {
+		t.Fatalf("%+v, %+v", a, b.a.Verdict())
+	}
+	reply, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1, Buyer: luascripts.Buyer{1}})
+	if err != nil || reply.Answer != luascripts.Had {
+		t.Fatal(reply, err)
+	}
+	b.demand++
+	b.a.Hungry(1) // the next buyer had none
+	b.run(100 * time.Millisecond)
+	if v := b.a.Verdict(); v == nil || v.Reason != NoneNow {
+		t.Fatalf("%+v", v)
+	}
+	if _, err := b.ledger.Cancel(context.Background(), benchSale, reply.Birth, reply.Claim); err != nil {
+		t.Fatal(err)
+	}
+	b.demand++
+	b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Open})...)
+	b.settleDown()
+	if v := b.a.Verdict(); v != nil {
+		t.Errorf("one was cancelled, and buyers hear %+v", v)
+	}
+}

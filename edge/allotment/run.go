@@ -23,6 +23,7 @@ type Runner struct {
 	keeper  *Keeper
 	store   luascripts.Store
 	answers chan Answer
+	news    atomic.Pointer[News]
 	trouble string // as noticed last
 	calls   struct{ lease, renew, settle, giveBack atomic.Uint64 }
 }
@@ -50,6 +51,9 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 		select {
 		case <-timer.C:
 		case <-r.nudge:
+			if n := r.news.Swap(nil); n != nil {
+				ev = *n
+			}
 		case <-r.stock.Low():
 		case a := <-r.answers:
 			ev = a
@@ -66,10 +70,21 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 		}
 		r.notice()
 		if r.keeper.Finished() {
+			r.vanish()
 			return r.keeper.gone
 		}
 		timer.Reset(max(r.keeper.Next().Sub(r.clock()), 0))
 	}
+}
+
+// Hear passes news of the sale on to the Keeper. News that comes before the last was taken in replaces it: both make the
+// Keeper look, if they matter.
+func (r *Runner) Hear(n News) {
+	if old := r.news.Load(); old != nil && old.Unsure {
+		n.Unsure = true
+	}
+	r.news.Store(&n)
+	r.wake()
 }
 
 // notice tells when the store goes, when it comes back, and when the ledger refuses to grant.

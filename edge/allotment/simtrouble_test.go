@@ -51,7 +51,11 @@ func (w *world) send(e *simEdge, call any) {
 		back = simTimeout
 	}
 	w.after(there, func() {
+		gen := w.check.look().Gen
 		reply, err := w.check.execute(e, call)
+		if w.check.look().Gen != gen {
+			w.spread()
+		}
 		w.after(min(back, simTimeout+time.Duration(start-w.now)+time.Second), func() { answer(reply, err) })
 	})
 }
@@ -110,6 +114,19 @@ func (w *world) change() {
 	w.tell("operator: %+v", q)
 	if _, err := w.ledger.Change(context.Background(), benchSale, q); err != nil {
 		panic(err)
+	}
+	w.spread()
+}
+
+// spread is the store's news: it comes late, out of order, or never.
+func (w *world) spread() {
+	door := w.check.look().State
+	for _, e := range w.edges {
+		news := News{Door: door, Unsure: w.chance(0.05)}
+		if w.out() || w.chance(w.fates.loss+0.1) {
+			continue
+		}
+		w.after(w.latency(), func() { e.whenAwake(func() { e.step(news) }) })
 	}
 }
 

@@ -25,12 +25,12 @@ func (k *Keeper) answer(e Answer) {
 		k.leased(e, failed)
 	case luascripts.RenewRequest:
 		k.renewing = false
-		k.nextPoll = e.Sent.Add(k.pollEvery())
 		if !failed {
 			reply := e.Reply.(luascripts.RenewReply)
 			k.look(reply.Head, e.Sent)
 			k.renewed(e.Sent, q.Fences, reply)
 		}
+		k.nextPoll = e.Sent.Add(k.pollEvery())
 	case luascripts.SettleRequest:
 		k.settling = false
 		k.settled(e, failed)
@@ -48,8 +48,12 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	}
 	k.seen = k.now
 	k.view, k.known = h, true
+	k.news = k.news || h.Due // there is more to sweep
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
+	if h.Limit > 0 { // nobody else holds units: what the ledger has is all there is
+		k.barren = h.Free == 0
+	}
 	if h.Free > 0 && k.barren {
 		k.barren = false
 		k.retry, k.nextLease = retryFirst, k.now
@@ -87,7 +91,7 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	}
 	if reply.Grant.Fence == 0 {
 		k.barren = k.view.Free == 0
-		k.hungry = k.hungry || !k.barren // somebody still waits, and there is something again
+		k.hungry = k.hungry || !k.barren && k.view.Limit == 0 // somebody still waits, and there is something again
 		k.nextLease = k.now.Add(k.retry)
 		k.retry = min(2*k.retry, pollBusy)
 		return

@@ -1,0 +1,290 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/rueidis"
+
+	"spike/luascripts/redistest"
+	"spike/order/pgtest"
+)
+
+// testOrders is a running `spike orders`.
+type testOrders struct {
+	admin string
+	cmd   *exec.Cmd
+	log   *bytes.Buffer
+	once  sync.Once
+}
+
+// launchOrders starts a worker; it may be a while before it is ready.
+func launchOrders(t testing.TB, args ...string) *testOrders {
+	t.Helper()
+	o := &testOrders{admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
+	o.cmd = exec.Command(binary(t), append([]string{"orders", "--admin", o.admin}, args...)...)
+	o.cmd.Stderr = o.log
+	if err := o.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		o.die()
+		if t.Failed() {
+			t.Logf("orders %s:\n%s", o.admin, o.log)
+		}
+	})
+	return o
+}
+
+func startOrders(t testing.TB, args ...string) *testOrders {
+	t.Helper()
+	o := launchOrders(t, args...)
+	eventually(t, 10*time.Second, "the order worker is ready", o.ready)
+	return o
+}
+
+func (o *testOrders) ready() bool {
+	r, err := http.Get("http://" + o.admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = r.Body.Close()
+	return r.StatusCode == http.StatusOK
+}
+
+// die is kill -9.
+func (o *testOrders) die() {
+	o.once.Do(func() {
+		_ = o.cmd.Process.Kill()
+		_ = o.cmd.Wait()
+	})
+}
+
+// ordersDB looks into the database, over a connection of its own each time: the server comes and goes.
+type ordersDB struct {
+	*pgtest.Server
+}
+
+func (d ordersDB) ask(t testing.TB, query string) (n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := pgx.Connect(ctx, d.URL)
+	if err != nil {
+		return -1
+	}
+	defer func() { _ = c.Close(ctx) }()
+	if err := c.QueryRow(ctx, query).Scan(&n); err != nil {
+		return -1
+	}
+	return n
+}
+
+const oneRowEach = `SELECT CASE WHEN count(*) = count(DISTINCT serial) THEN count(*) ELSE -2 END FROM orders WHERE sale = 'ticket'`
+
+// comesTo waits until there is exactly one row for each of n serials, and looks once more when all is quiet.
+func (d ordersDB) comesTo(t testing.TB, redis redisServer, n int) {
+	t.Helper()
+	eventually(t, 30*time.Second, strconv.Itoa(n)+" rows", func() bool { return d.ask(t, oneRowEach) >= n })
+	eventually(t, 30*time.Second, "nothing is in hand", func() bool { n, _ := redis.inHand(t); return n == 0 })
+	if rows := d.ask(t, oneRowEach); rows != n {
+		t.Errorf("%d rows, one a serial (-2: some serial twice), want %d", rows, n)
+	}
+	if odd := d.ask(t, `SELECT count(*) FROM orders WHERE reserved_at IS NULL OR serial NOT BETWEEN 1 AND `+strconv.Itoa(n)); odd != 0 {
+		t.Errorf("%d rows make no sense", odd)
+	}
+}
+
+// inHand is how many events the workers have and have not acknowledged, and how many workers those are; none before the
+// first of them has read.
+func (r redisServer) inHand(t testing.TB) (events int64, workers int) {
+	t.Helper()
+	pending := r.B().Arbitrary("XPENDING", "{ticket_hash_key}:orders", "orders").Build()
+	summary, err := r.Do(context.Background(), pending).ToArray()
+	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
+		return 0, 0
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, _ = summary[0].ToInt64()
+	list, _ := summary[3].ToArray()
+	return events, len(list)
+}
+
+// ordersStage is a sale on an edge, Redis and PostgreSQL, and its crowd.
+type ordersStage struct {
+	redis redisServer
+	db    ordersDB
+	edge  *testEdge
+	total int
+	args  []string
+}
+
+func newOrdersStage(t testing.TB) ordersStage {
+	s := ordersStage{redis: startRedis(t), db: ordersDB{pgtest.Start(t)}, total: 4_000}
+	if long() {
+		s.total = 20_000
+	}
+	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(s.total), "--redis", s.redis.addr)
+	s.edge = startEdge(t, "--redis", s.redis.addr)
+	s.args = []string{"--redis", s.redis.addr, "--db", s.db.URL, "--batch", "50"}
+	return s
+}
+
+// sell sells everything, in tenths, and calls between after each.
+func (s ordersStage) sell(t testing.TB, between func(tenth int)) {
+	t.Helper()
+	won := 0
+	for tenth := 1; won < s.total; tenth++ {
+		w, _ := crowd(t, int64(s.total/10), 8, s.edge.buyURL("ticket"))
+		won += len(w.owner)
+		if tenth <= 10 {
+			between(tenth)
+		}
+		if tenth > 200 {
+			t.Fatalf("%d of %d sold", won, s.total)
+		}
+	}
+}
+
+func TestOrdersSurviveKills(t *testing.T) {
+	s := newOrdersStage(t)
+	worker := startOrders(t, s.args...)
+	s.sell(t, func(tenth int) {
+		if tenth%3 == 0 { // three times, as close after a wave as can be: something is in hand
+			worker.die()
+			worker = launchOrders(t, s.args...)
+		}
+	})
+	s.db.comesTo(t, s.redis, s.total)
+	s.redis.audit(t, "ticket")
+}
+
+func TestOrdersWithDatabaseAway(t *testing.T) {
+	s := newOrdersStage(t)
+	worker := startOrders(t, s.args...)
+	s.sell(t, func(tenth int) {
+		switch tenth {
+		case 3:
+			s.db.Stop()
+		case 7:
+			eventually(t, 10*time.Second, "it says that it is not ready", func() bool { return !worker.ready() })
+			s.db.Restart()
+		}
+	})
+	s.db.comesTo(t, s.redis, s.total)
+	if !worker.ready() {
+		t.Errorf("the worker is not there any more:\n%s", worker.log)
+	}
+}
+
+func TestOrdersStartBeforeTheirDatabase(t *testing.T) {
+	s := newOrdersStage(t)
+	s.db.Stop()
+	launchOrders(t, s.args...)
+	s.sell(t, func(int) {})
+	s.db.Restart()
+	s.db.comesTo(t, s.redis, s.total)
+}
+
+// Redis stands still while the worker reads, for longer than any call waits.
+func TestOrdersWhileRedisStandsStill(t *testing.T) {
+	s := newOrdersStage(t)
+	s.sell(t, func(int) {})
+	worker := startOrders(t, s.args...)
+	pid := s.redis.pid(t)
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	time.Sleep(3 * time.Second)
+	_ = syscall.Kill(pid, syscall.SIGCONT)
+	s.db.comesTo(t, s.redis, s.total)
+	eventually(t, 10*time.Second, "it is ready again", worker.ready)
+}
+
+// Two workers share the work; one is killed with events in hand and never comes back.
+func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
+	s := newOrdersStage(t)
+	doomed, other := startOrders(t, s.args...), startOrders(t, s.args...)
+	lock, err := pgx.Connect(t.Context(), s.db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Close(context.Background()) }()
+	if _, err := lock.Exec(t.Context(), "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	s.sell(t, func(int) {})
+	eventually(t, 10*time.Second, "both have events in hand", func() bool { _, workers := s.redis.inHand(t); return workers == 2 })
+	doomed.die()
+	if _, err := lock.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "the other has stored all", func() bool { return s.db.ask(t, oneRowEach) == s.total })
+	s.db.comesTo(t, s.redis, s.total)
+	if !other.ready() {
+		t.Error("the other is not ready")
+	}
+}
+
+// The same in a file: bought, and unpaid at the end of the hold.
+func TestOrdersInSQLite(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "500", "--hold", "2s", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
+	w, _ := crowd(t, 300, 8, edge.buyURL("ticket"))
+	edge.stop(t) // from here on nobody but the worker ends holds
+	eventually(t, 15*time.Second, "the holds have ended", func() bool {
+		a := redis.audit(t, "ticket")
+		return a.Pending == 0 && a.Free == a.Total
+	})
+	eventually(t, 10*time.Second, "all is stored", func() bool {
+		_, _, text := get(t, "GET", "http://"+worker.admin+"/metrics")
+		return strings.Contains(text, `spike_orders_lag_seconds{sale="ticket"} 0`) &&
+			strings.Contains(text, "spike_orders_expired_units_total "+strconv.Itoa(len(w.owner)))
+	})
+	_ = worker.cmd.Process.Signal(syscall.SIGTERM)
+	if err := worker.cmd.Wait(); err != nil {
+		t.Errorf("it did not stop well: %v\n%s", err, worker.log)
+	}
+}
+
+func TestOrdersUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--redis", "127.0.0.1:1"}, exitUsage, "--db"},
+		{[]string{"--redis", "127.0.0.1:1", "--db", "mysql://u:hunter2@h/db"}, exitUsage, "sqlite:FILE"},
+		{[]string{"--redis", "127.0.0.1:1", "--db", "postgres://u:hunter2@h:port/db"}, exitUsage, "postgres://"},
+		{[]string{"--db", "sqlite:x"}, exitUsage, "--redis"},
+		{[]string{"--redis", "127.0.0.1:1", "--db", "sqlite:x"}, exitDependency, "127.0.0.1:1"},
+	} {
+		if _, errs, code := spike(t, append([]string{"orders"}, c.args...)...); code != c.code || !strings.Contains(errs, c.says) ||
+			strings.Contains(errs, "hunter2") {
+			t.Errorf("%v: exit %d: %s", c.args, code, errs)
+		}
+	}
+	redis := redistest.Start(t)
+	db := "sqlite:" + filepath.Join(t.TempDir(), "orders.db")
+	for says, args := range map[string][]string{"loopback": {"--admin", "0.0.0.0:0"}, "secret": {"--webhook", "http://127.0.0.1:1/"},
+		"batch": {"--batch", "0"}, "http": {"--webhook", "nonsense", "--webhook-secret", "hunter2"}} {
+		_, errs, code := spike(t, append([]string{"orders", "--redis", redis, "--db", db}, args...)...)
+		if code != exitUsage || !strings.Contains(errs, says) || strings.Contains(errs, "hunter2") {
+			t.Errorf("%v: exit %d: %s", args, code, errs)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/order"
+)
+
+// OrdersCmd is the order worker.
+type OrdersCmd struct {
+	storeFlag
+	DB                string     `name:"db" required:"" placeholder:"URL" help:"postgres://USER:PASS@HOST/DB or sqlite:FILE. Its table orders has a row per serial of a reservation."`
+	Webhook           string     `placeholder:"URL" help:"Tell this address of reserved, confirmed and released (Standard Webhooks)."`
+	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs the webhooks. Better in SPIKE_WEBHOOK_SECRET, or a file."`
+	WebhookSecretFile string     `placeholder:"FILE" help:"Has the secret in it."`
+	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" placeholder:"ADDR" help:"Where operators come in (loopback only); empty: nowhere."`
+	Batch             int        `default:"500" help:"Rows to a transaction, about."`
+	Config            configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
+}
+
+// Run works until a signal.
+func (c *OrdersCmd) Run(ctx context.Context) error {
+	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: true}).With().Timestamp().Logger()
+	secret, err := c.secret()
+	if err != nil {
+		return err
+	}
+	book, err := order.Open(c.DB)
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	store, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return order.Run(ctx, order.Config{Admin: c.Admin, Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret}, store, book, log)
+}
+
+func (c *OrdersCmd) secret() (string, error) {
+	if c.WebhookSecretFile == "" {
+		return c.WebhookSecret, nil
+	}
+	if c.WebhookSecret != "" {
+		return "", fmt.Errorf("%w: --webhook-secret and --webhook-secret-file: one of them", errUsage)
+	}
+	text, err := os.ReadFile(c.WebhookSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("%w: --webhook-secret-file: %w", errUsage, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}

@@ -1,0 +1,183 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+)
+
+// watched is a store that counts who asks, and fails on demand.
+type watched struct {
+	luascripts.Store
+	lists, shows atomic.Int64
+	down         atomic.Bool
+	refuses      atomic.Pointer[string] // a sale whose hash makes no sense
+}
+
+func (w *watched) fails(sale string) error {
+	if odd := w.refuses.Load(); odd != nil && *odd == sale {
+		return &luascripts.Refusal{Code: "BADSALE", Why: "its hash makes no sense"}
+	}
+	if w.down.Load() {
+		return luascripts.ErrDown
+	}
+	return nil
+}
+
+func (w *watched) List(ctx context.Context) ([]string, error) {
+	w.lists.Add(1)
+	if err := w.fails(""); err != nil {
+		return nil, err
+	}
+	return w.Store.List(ctx)
+}
+
+func (w *watched) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+	w.shows.Add(1)
+	if err := w.fails(sale); err != nil {
+		return luascripts.ShowReply{}, err
+	}
+	return w.Store.Show(ctx, sale)
+}
+
+// create makes a sale and says its birth.
+func (w *watched) create(t *testing.T, sale string) uint64 {
+	t.Helper()
+	time.Sleep(time.Microsecond) // no two births are the same
+	head, err := w.Create(t.Context(), sale, luascripts.CreateRequest{Total: 10, Hold: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head.Birth
+}
+
+// withBirths runs a test in virtual time.
+func withBirths(t *testing.T, f func(t *testing.T, w *watched, b *births)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+		b := newBirths(t.Context(), w, newSales(t.Context(), testConfig(), w, nil, zerolog.Nop()))
+		f(t, w, b)
+	})
+}
+
+func TestBirthsAreFoundByOneLook(t *testing.T) {
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
+		born := map[uint64]string{w.create(t, "a"): "a", w.create(t, "b"): "b"}
+		for range 3 {
+			for birth, want := range born {
+				if got, err := b.find(birth); err != nil || got != want {
+					t.Errorf("%d: %q %v, want %q", birth, got, err, want)
+				}
+			}
+		}
+		if n := w.lists.Load(); n != 1 {
+			t.Errorf("%d looks", n)
+		}
+	})
+}
+
+func TestSalesOpenHereNeedNoLook(t *testing.T) {
+	w := &watched{Store: embedded(t, 10, time.Minute)}
+	s := testServer(t, testConfig(), w)
+	sale, err := s.sales.find(t.Context(), "ticket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := newBirths(s.life, w, s.sales).find(sale.birth); err != nil || name != "ticket" || w.lists.Load() != 0 {
+		t.Errorf("%q %v after %d looks", name, err, w.lists.Load())
+	}
+}
+
+func TestCrowdOfARemovedSaleIsOneLook(t *testing.T) {
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
+		birth := w.create(t, "a")
+		if err := w.Remove(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			var crowd sync.WaitGroup
+			for range 500 {
+				crowd.Go(func() {
+					if _, err := b.find(birth); !errors.Is(err, luascripts.ErrNoSale) {
+						t.Errorf("%v", err)
+					}
+				})
+			}
+			crowd.Wait()
+		}
+		if n := w.lists.Load(); n > 2 { // one that had begun before the others came, and theirs
+			t.Errorf("%d looks", n)
+		}
+	})
+}
+
+func TestLooksAreASecondApart(t *testing.T) {
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
+		start := time.Now()
+		for unknown := range uint64(5) {
+			if _, err := b.find(unknown + 1); !errors.Is(err, luascripts.ErrNoSale) {
+				t.Errorf("%v", err)
+			}
+		}
+		if passed := time.Since(start); w.lists.Load() != 5 || passed != 4*time.Second {
+			t.Errorf("%d looks in %v", w.lists.Load(), passed)
+		}
+	})
+}
+
+func TestSaleYoungerThanTheLastLookIsFound(t *testing.T) {
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
+		_, _ = b.find(1)
+		birth := w.create(t, "young")
+		if name, err := b.find(birth); err != nil || name != "young" {
+			t.Errorf("%q %v", name, err)
+		}
+	})
+}
+
+func TestBirthsAreNotGoneWhileNobodyKnows(t *testing.T) {
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
+		birth := w.create(t, "a")
+		w.down.Store(true)
+		if _, err := b.find(birth); !errors.Is(err, luascripts.ErrDown) {
+			t.Errorf("store down: %v", err)
+		}
+		w.down.Store(false)
+		odd := "a"
+		w.refuses.Store(&odd)
+		if _, err := b.find(birth); !errors.Is(err, luascripts.ErrNoSale) {
+			t.Errorf("hash spoilt: %v", err)
+		}
+		w.refuses.Store(nil)
+		if name, err := b.find(birth); err != nil || name != "a" {
+			t.Errorf("mended: %q %v", name, err)
+		}
+	})
+}
+
+func TestWaitersForBirthsAreBounded(t *testing.T) {
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
+		_, _ = b.find(1) // the next look is a second away
+		var crowd sync.WaitGroup
+		var refused atomic.Int64
+		for range maxLookingFor + 100 {
+			crowd.Go(func() {
+				if _, err := b.find(2); errors.Is(err, errBusy) {
+					refused.Add(1)
+				}
+			})
+		}
+		crowd.Wait()
+		if refused.Load() != 100 || b.waiting != 0 {
+			t.Errorf("%d refused, %d still wait", refused.Load(), b.waiting)
+		}
+	})
+}

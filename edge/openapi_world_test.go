@@ -1,0 +1,251 @@
+package edge
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+// world is two edges, one of them with a store that does not answer, and all that the table speaks of.
+type world struct {
+	doc        *openapi3.T
+	operations map[string]operation
+	up, down   edge
+	store      *fickle
+	names      map[string]string
+	heard      map[heard]bool
+}
+
+const adminToken = "a token for operators"
+
+func newWorld(t *testing.T) *world {
+	doc, err := openapi3.NewLoader().LoadFromData(newDocument("1.2.3").text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil || doc.Info.Version != "1.2.3" {
+		t.Fatal(doc.Info.Version, err)
+	}
+	w := &world{doc: doc, operations: map[string]operation{}, names: map[string]string{}, heard: map[heard]bool{}}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			w.operations[op.OperationID] = operation{op, path, method, item}
+		}
+	}
+	w.store = newFickle(t)
+	w.up, w.down = newEdge(t, w.store), newEdge(t, silent{})
+	w.names["etag"] = w.up.document.etag
+	w.prepare(t)
+	return w
+}
+
+var jwtSecret = bytes.Repeat([]byte("s"), 32)
+
+// edge is a server and its two sides.
+type edge struct {
+	*Server
+	sides [2]http.Handler // the buyers', the operators'
+}
+
+func newEdge(t *testing.T, store luascripts.Store) edge {
+	t.Helper()
+	key, err := ParseJWTKey(jwtSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig()
+	cfg.AdminToken, cfg.Trusted, cfg.JWT, cfg.Version = adminToken, TrustedByDefault(), key, "1.2.3"
+	s := testServer(t, cfg, store)
+	s.ready.Store(true)
+	return edge{s, [2]http.Handler{buyersSide(s.handle), s.adminHandler()}}
+}
+
+// buyersSide reads requests as fasthttp does from a connection, and has no goroutine of its own.
+type buyersSide fasthttp.RequestHandler
+
+func (serve buyersSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var wire bytes.Buffer
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Init(&fasthttp.Request{}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}, nil)
+	if err := errors.Join(r.Write(&wire), ctx.Request.Read(bufio.NewReader(&wire))); err != nil {
+		panic(err)
+	}
+	serve(ctx)
+	for k, v := range ctx.Response.Header.All() {
+		w.Header().Add(string(k), string(v))
+	}
+	w.WriteHeader(ctx.Response.StatusCode())
+	_, _ = w.Write(ctx.Response.Body())
+}
+
+// prepare makes the sales and the tokens.
+func (w *world) prepare(t *testing.T) {
+	for name, q := range map[string]luascripts.CreateRequest{
+		"ticket": {Total: 1000, Hold: time.Hour}, "slow": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
+		"closed": {Total: 1, Hold: time.Hour}, "held": {Total: 1, Hold: time.Hour}, "limited": {Total: 9, Hold: time.Hour, Limit: 1},
+		"one-buyByGet": {Total: 1}, "one-buyByPost": {Total: 1}, "one-reserve": {Total: 1},
+		"soon": {Total: 1, Hold: time.Hour, Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)},
+	} {
+		if _, err := w.store.Create(t.Context(), name, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"paused", "closed"} {
+		if _, err := w.store.Change(t.Context(), name, luascripts.ChangeRequest{To: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for token, uri := range map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
+		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"} {
+		w.names[token] = w.buys(t, uri, nil)
+	}
+	w.buys(t, "limited", asAnn)
+	w.names["bobs"] = w.buys(t, "limited", asBob)
+	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{confirmed}/confirm"})
+	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{bobs}/confirm"})
+	w.send(t, apiCase{op: "cancelReservation", uri: "/v1/reservations/{cancelled}/cancel"})
+	birth := w.up.sales.get([]byte("ticket")).birth
+	w.names["expired"] = string(w.up.signer.Append(nil, birth, &luascripts.Claim{Serial: 999, Count: 1, Fence: 1, Nonce: 1, Expiry: 1}))
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{Subject: "eve",
+		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}).SignedString(jwtSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.names["jwt"] = token
+}
+
+func (w *world) buys(t *testing.T, uri string, header map[string]string) string {
+	t.Helper()
+	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + uri, header: header})
+	var won struct{ Data struct{ Token string } }
+	if err := json.Unmarshal(body, &won); err != nil || won.Data.Token == "" {
+		t.Fatalf("%s: %d %s", uri, answer.StatusCode, body)
+	}
+	return won.Data.Token
+}
+
+// fickle is a store with two sales that make no sense, and keys that it may be slow about.
+type fickle struct {
+	luascripts.Store
+	slow    atomic.Bool   // the next key is
+	selling chan struct{} // it has begun
+	resume  chan struct{} // it may end
+}
+
+func newFickle(t *testing.T) *fickle {
+	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	t.Cleanup(store.Close)
+	return &fickle{Store: store, selling: make(chan struct{}), resume: make(chan struct{})}
+}
+
+// stick begins a buy of the slow sale under the key `stuck`; what it returns lets it end.
+func (w *world) stick(t *testing.T) (end func()) {
+	w.store.slow.Store(true)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r := httptest.NewRequest(http.MethodGet, "/buy/slow", nil)
+		for k, v := range stuck {
+			r.Header.Set(k, v)
+		}
+		hear(w.up.sides[0], r)
+	}()
+	select {
+	case <-w.store.selling:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody asks the store about the key")
+	}
+	return func() {
+		w.store.resume <- struct{}{}
+		<-ended
+	}
+}
+
+func odd(sale string) error {
+	switch sale {
+	case "odd":
+		return &luascripts.Refusal{Code: "BADSALE", Why: "odd_hash_key: ticket_total_nums is missing"}
+	case "foreign":
+		return &luascripts.Refusal{Code: "FOREIGN", Why: "foreign_hash_key: ticket_total_nums was lowered by hand"}
+	}
+	return nil
+}
+
+func (f *fickle) BindKey(ctx context.Context, key luascripts.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+	if f.slow.Swap(false) {
+		f.selling <- struct{}{}
+		<-f.resume
+	}
+	return f.Store.BindKey(ctx, key, sale, n, keep)
+}
+
+func (f *fickle) Renew(ctx context.Context, sale string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {
+	if err := odd(sale); err != nil {
+		return luascripts.RenewReply{}, err
+	}
+	return f.Store.Renew(ctx, sale, q)
+}
+
+func (f *fickle) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+	if err := odd(sale); err != nil {
+		return luascripts.ShowReply{}, err
+	}
+	return f.Store.Show(ctx, sale)
+}
+
+func (f *fickle) Audit(ctx context.Context, sale string) (luascripts.Audit, error) {
+	if err := odd(sale); err != nil {
+		return luascripts.Audit{}, err
+	}
+	return f.Store.Audit(ctx, sale)
+}
+
+func (f *fickle) Change(ctx context.Context, sale string, q luascripts.ChangeRequest) (luascripts.Head, error) {
+	if err := odd(sale); err != nil {
+		return luascripts.Head{}, err
+	}
+	return f.Store.Change(ctx, sale, q)
+}
+
+// silent is a store that does not answer.
+type silent struct{ luascripts.Store }
+
+func (silent) Renew(context.Context, string, luascripts.RenewRequest) (luascripts.RenewReply, error) {
+	return luascripts.RenewReply{}, luascripts.ErrDown
+}
+
+func (silent) Show(context.Context, string) (luascripts.ShowReply, error) {
+	return luascripts.ShowReply{}, luascripts.ErrDown
+}
+
+func (silent) Audit(context.Context, string) (luascripts.Audit, error) {
+	return luascripts.Audit{}, luascripts.ErrDown
+}
+
+func (silent) Change(context.Context, string, luascripts.ChangeRequest) (luascripts.Head, error) {
+	return luascripts.Head{}, luascripts.ErrDown
+}
+
+func (silent) Create(context.Context, string, luascripts.CreateRequest) (luascripts.Head, error) {
+	return luascripts.Head{}, luascripts.ErrDown
+}
+
+func (silent) Remove(context.Context, string) error { return luascripts.ErrDown }
+
+func (silent) List(context.Context) ([]string, error) { return nil, luascripts.ErrDown }
+
+func (silent) Ping(context.Context) error { return luascripts.ErrDown }

@@ -1,0 +1,250 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+// bearer is a buyer with tokens at an edge.
+type bearer struct {
+	s     *Server
+	r     *reservations
+	admin http.Handler
+}
+
+func newBearer(s *Server) bearer {
+	return bearer{s, s.reservations, s.adminHandler()}
+}
+
+// buys wins n units and gives their token.
+func (b bearer) buys(t *testing.T, uri string) string {
+	t.Helper()
+	body := ask(b.s, "GET", uri).Response.Body()
+	var won struct{ Data struct{ Token string } }
+	if err := json.Unmarshal(body, &won); err != nil || won.Data.Token == "" {
+		t.Fatalf("%s: %s", uri, body)
+	}
+	return won.Data.Token
+}
+
+// response is an answer of either side, for comparison.
+type response struct {
+	status int
+	body   string
+	header http.Header
+}
+
+// does looks at a reservation, cancels or confirms it.
+func (b bearer) does(what, token string) response {
+	if what == "confirm" {
+		w := httptest.NewRecorder()
+		b.admin.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/api/v1/reservations/"+token+"/confirm", nil))
+		return response{w.Code, w.Body.String(), w.Header()}
+	}
+	ctx := buyer("/v1/reservations/x")
+	if what == "cancel" {
+		ctx.Request.Header.SetMethod("POST")
+		b.r.cancel(ctx, []byte(token))
+	} else {
+		b.r.show(ctx, []byte(token))
+	}
+	header := http.Header{}
+	for k, v := range ctx.Response.Header.All() {
+		header.Add(string(k), string(v))
+	}
+	return response{ctx.Response.StatusCode(), string(ctx.Response.Body()), header}
+}
+
+func TestReservationsLive(t *testing.T) {
+	for _, c := range []struct {
+		does, then string
+		status     int
+		says       string
+	}{
+		{"", "look", 200, `"state":"pending","expires_at":"20`},
+		{"", "look", 200, `"order":{"state":"queued"}`},
+		{"confirm", "look", 200, `"state":"confirmed","order":`},
+		{"confirm", "confirm", 200, `"state":"confirmed"}`},
+		{"confirm", "cancel", 409, `"code":"already_confirmed"`},
+		{"cancel", "look", 200, `"state":"cancelled","order":`},
+		{"cancel", "cancel", 200, `"state":"cancelled"}`},
+		{"cancel", "confirm", 409, `"code":"already_cancelled"`},
+	} {
+		t.Run(c.does+" then "+c.then, func(t *testing.T) {
+			b := newBearer(testServer(t, testConfig(), embedded(t, 10, time.Hour)))
+			token := b.buys(t, "/buy/ticket")
+			if c.does != "" {
+				if got := b.does(c.does, token); got.status != 200 || !strings.HasPrefix(got.body, `{"sale":"ticket","serial":1,"state":`) {
+					t.Fatalf("%+v", got)
+				}
+			}
+			got := b.does(c.then, token)
+			if got.status != c.status || !strings.Contains(got.body, c.says) || got.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestReservationOfSeveral(t *testing.T) {
+	b := newBearer(testServer(t, testConfig(), embedded(t, 10, 0)))
+	got := b.does("look", b.buys(t, "/buy/ticket?n=3"))
+	if want := `{"sale":"ticket","serial":1,"count":3,"state":"pending","order":{"state":"queued"}}`; got.body != want {
+		t.Errorf("%s, want %s", got.body, want)
+	}
+}
+
+func TestReservationExpires(t *testing.T) {
+	store := embedded(t, 10, time.Second)
+	b := newBearer(testServer(t, testConfig(), store))
+	token := b.buys(t, "/buy/ticket")
+	deadline := time.Now().Add(20 * time.Second)
+	for !strings.Contains(b.does("look", token).body, `"state":"expired"`) {
+		if time.Now().After(deadline) {
+			t.Fatal(b.does("look", token))
+		}
+		time.Sleep(50 * time.Millisecond)
+		_, _ = store.Expire(t.Context(), "ticket", 64)
+	}
+	for _, what := range []string{"cancel", "confirm"} {
+		if got := b.does(what, token); got.status != 409 || !strings.Contains(got.body, `"code":"already_expired"`) {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+}
+
+// Every token that is not good has the same answer, to the byte: nobody learns what was wrong with it.
+func TestBadTokensAreAlike(t *testing.T) {
+	var log bytes.Buffer
+	store := embedded(t, 10, time.Hour)
+	s := testServer(t, testConfig(), store)
+	s.log = zerolog.New(&log)
+	b := newBearer(s)
+	good := b.buys(t, "/buy/ticket")
+	if _, err := store.Create(t.Context(), "gone", luascripts.CreateRequest{Total: 1}); err != nil {
+		t.Fatal(err)
+	}
+	removed := b.buys(t, "/buy/gone")
+	if err := store.Remove(t.Context(), "gone"); err != nil {
+		t.Fatal(err)
+	}
+	foreign := NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &luascripts.Claim{Serial: 1, Count: 1})
+	bad := map[string]string{
+		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:], "end changed": good[:83] + flip(good[83]),
+		"of another key": string(foreign), "of a removed sale": removed,
+		"of a sale that never was": string(s.signer.Append(nil, 12345, &luascripts.Claim{Serial: 1, Count: 1})),
+	}
+	for _, what := range []string{"look", "cancel", "confirm"} {
+		want := b.does(what, "x")
+		if want.status != 404 || !strings.Contains(want.body, `"code":"no_such_reservation"`) {
+			t.Errorf("%s: %+v", what, want)
+		}
+		for why, token := range bad {
+			if got := b.does(what, token); got.status != want.status || got.body != want.body || !sameHeaders(got.header, want.header) {
+				t.Errorf("%s, %s: %+v, want %+v", what, why, got, want)
+			}
+		}
+	}
+	b.does("confirm", good)
+	for _, secret := range []string{good, removed} {
+		if strings.Contains(log.String(), secret) {
+			t.Error("a token is in the log")
+		}
+	}
+}
+
+func flip(c byte) string {
+	if c == 'A' {
+		return "B"
+	}
+	return "A"
+}
+
+func sameHeaders(a, b http.Header) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k := range a {
+		if a.Get(k) != b.Get(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// A token of a sale that was made again under its name is of another sale.
+func TestTokenOfTheSaleBefore(t *testing.T) {
+	store := embedded(t, 10, time.Hour)
+	b := newBearer(testServer(t, testConfig(), store))
+	token := b.buys(t, "/buy/ticket")
+	if err := store.Remove(t.Context(), "ticket"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 10}); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"look", "cancel", "confirm"} {
+		if got := b.does(what, token); got.status != 404 {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+}
+
+// mute is a store that does not answer about reservations.
+type mute struct{ luascripts.Store }
+
+func (mute) Reservation(context.Context, string, uint64, luascripts.Claim) (luascripts.ReservationReply, error) {
+	return luascripts.ReservationReply{}, luascripts.ErrDown
+}
+
+func (mute) Cancel(context.Context, string, uint64, luascripts.Claim) (luascripts.ReservationReply, error) {
+	return luascripts.ReservationReply{}, luascripts.ErrDown
+}
+
+func (mute) Confirm(context.Context, string, uint64, luascripts.Claim) (luascripts.ReservationReply, error) {
+	return luascripts.ReservationReply{}, luascripts.ErrDown
+}
+
+func TestReservationsOfAMuteStoreAreUndecided(t *testing.T) {
+	b := newBearer(testServer(t, testConfig(), mute{embedded(t, 10, time.Hour)}))
+	token := b.buys(t, "/buy/ticket")
+	for _, what := range []string{"look", "cancel", "confirm"} {
+		got := b.does(what, token)
+		if got.status != 503 || got.header.Get("Retry-After") != "1" || !strings.Contains(got.body, `"code":"undecided"`) ||
+			!strings.Contains(got.body, `"retry_after_ms":1000`) || !json.Valid([]byte(got.body)) {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+}
+
+func TestReservationMethods(t *testing.T) {
+	b := newBearer(testServer(t, testConfig(), embedded(t, 10, time.Hour)))
+	token := []byte(b.buys(t, "/buy/ticket"))
+	for _, c := range []struct {
+		method string
+		do     func(*fasthttp.RequestCtx, []byte)
+		status int
+		allow  string
+	}{
+		{"HEAD", b.r.show, 200, ""}, {"POST", b.r.show, 405, "GET, HEAD"}, {"DELETE", b.r.show, 405, "GET, HEAD"},
+		{"GET", b.r.cancel, 405, "POST"}, {"PUT", b.r.cancel, 405, "POST"}, {"POST", b.r.cancel, 200, ""},
+	} {
+		ctx := buyer("/")
+		ctx.Request.Header.SetMethod(c.method)
+		c.do(ctx, token)
+		if ctx.Response.StatusCode() != c.status || string(ctx.Response.Header.Peek("Allow")) != c.allow {
+			t.Errorf("%s: %s", c.method, &ctx.Response)
+		}
+	}
+}

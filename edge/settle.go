@@ -1,0 +1,209 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// The way of a buy that only the ledger can decide: under an idempotency key, or in a sale with a limit per buyer. Key,
+// limit and units are one script, so a crash between them burns nobody's right. It may wait.
+
+const (
+	boundWhile  = 30 * time.Second       // how long a key stands for its sale and n while it is being answered, at the least
+	insistAgain = 100 * time.Millisecond // between the tries to find out what became of an offer
+	insistFor   = time.Minute            // at the longest
+)
+
+// buyByKey answers a buy whose answer must be the same each time. It asks the ledger whatever the verdict is: this buyer
+// may have won already, unless nobody can have.
+func (s *Server) buyByKey(ctx *fasthttp.RequestCtx, sale *Sale, r *request) {
+	if v := sale.Verdict(); v != nil && v.Reason == allotment.Unopened {
+		s.refuse(ctx, sale, v, r)
+		return
+	}
+	s.tell(ctx, sale, s.byKey(sale, r), r)
+}
+
+// byKey binds the key and settles.
+func (s *Server) byKey(sale *Sale, r *request) result {
+	switch err := s.inFlight.enter(r.key); {
+	case errors.Is(err, ErrInFlight):
+		return result{outcome: keyInFlight}
+	case err != nil:
+		return denied(busy)
+	}
+	defer s.inFlight.leave(r.key)
+	if !sale.queue() {
+		return denied(busy)
+	}
+	defer sale.unqueue()
+	switch err := s.bind(sale, r, boundWhile); {
+	case errors.Is(err, luascripts.ErrKeyUsed):
+		return result{outcome: keyUsed}
+	case err != nil:
+		return denied(busy)
+	}
+	return s.settle(sale, r)
+}
+
+func (s *Server) bind(sale *Sale, r *request, keep time.Duration) error {
+	if !sale.takePlace(s.life) {
+		return luascripts.ErrDown
+	}
+	defer sale.leavePlace()
+	return s.store.BindKey(s.life, r.key, sale.name, r.n, keep)
+}
+
+// settle gets units through the ledger alone. Where it has none free, but this edge has some on lease, one of those is
+// offered to it.
+func (s *Server) settle(sale *Sale, r *request) result {
+	if sale.limit > 0 && r.buyer == (luascripts.Buyer{}) {
+		return result{outcome: noBuyer}
+	}
+	clock := time.NewTicker(patience)
+	defer clock.Stop()
+	offer := luascripts.Claim{}
+	for waited := 0; waited < maxPatience; {
+		changed := sale.Changed()
+		reply, err := s.ask(sale, r, offer)
+		if err != nil || reply.Answer != luascripts.NotHad {
+			return s.kept(sale, r, reply, err)
+		}
+		if sale.limit > 0 || reply.State != luascripts.Open || reply.Final() {
+			sale.Hungry(r.n) // the Keeper looks, and the next hears it from us
+			return deducted(reply, nil)
+		}
+		sold, outcome := sale.Take(r.n, r.buyer)
+		offer = luascripts.Claim{}
+		switch outcome {
+		case allotment.Won:
+			offer = sold.Claim
+			continue
+		case allotment.Full:
+			return denied(busy)
+		case allotment.Again:
+			continue
+		case allotment.Empty:
+		}
+		if r.n > 1 {
+			sale.Scraps()
+			return deducted(reply, nil)
+		}
+		if v := sale.Verdict(); v != nil {
+			return deducted(reply, nil)
+		}
+		sale.Hungry(r.n)
+		select {
+		case <-changed:
+		case <-clock.C:
+			waited++
+		case <-s.life.Done():
+			return denied(busy)
+		}
+	}
+	return denied(busy)
+}
+
+// ask is one Deduct, in its turn. An offer of which nobody knows what became is not let go.
+func (s *Server) ask(sale *Sale, r *request, offer luascripts.Claim) (luascripts.DeductReply, error) {
+	if !sale.takePlace(s.life) {
+		s.insist(sale, r, offer)
+		return luascripts.DeductReply{}, luascripts.ErrDown
+	}
+	defer sale.leavePlace()
+	reply, err := s.deductOnce(sale, r, offer)
+	if err != nil {
+		s.insist(sale, r, offer)
+	}
+	return reply, err
+}
+
+// deductOnce is one Deduct. If it came too late by the store's clock, ours was wrong: it is put right, and the Deduct made
+// again.
+func (s *Server) deductOnce(sale *Sale, r *request, offer luascripts.Claim) (luascripts.DeductReply, error) {
+	for again := false; ; again = true {
+		q := luascripts.DeductRequest{Party: luascripts.Party{Birth: sale.birth}, N: r.n, Nonce: newNonce(), Buyer: r.buyer,
+			Key: r.key, Offer: offer, Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()}
+		reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, q)
+		var late *luascripts.Refusal
+		if !errors.Is(err, luascripts.ErrLate) || !errors.As(err, &late) || again {
+			return reply, err
+		}
+		sale.SetStoreTime(late.At)
+	}
+}
+
+// insist goes on asking what became of an offer, when its buyer has gone: the ring settles it in any case, so it must
+// become the answer to the buyer's key, or go back on sale.
+func (s *Server) insist(sale *Sale, r *request, offer luascripts.Claim) {
+	if offer.Count == 0 {
+		return
+	}
+	asked := *r
+	s.sales.running.Go(func() {
+		again := time.NewTicker(insistAgain)
+		defer again.Stop()
+		for end := time.Now().Add(insistFor); time.Now().Before(end); {
+			select {
+			case <-again.C:
+			case <-s.life.Done():
+				return
+			}
+			_, err := s.deductOnce(sale, &asked, offer)
+			if errors.Is(err, luascripts.ErrForeign) { // it grants nothing, and takes back what nobody was told of
+				_, err = s.store.Cancel(s.life, sale.name, sale.birth, offer)
+			}
+			var refused *luascripts.Refusal
+			if err == nil || errors.As(err, &refused) && !errors.Is(err, luascripts.ErrLate) {
+				return
+			}
+		}
+	})
+}
+
+// queue counts a buy among those that wait, if there is room.
+func (s *Sale) queue() bool {
+	if s.waiting.Add(1) > maxWaiting {
+		s.waiting.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (s *Sale) unqueue() { s.waiting.Add(-1) }
+
+// takePlace waits for one of the few places at the store.
+func (s *Sale) takePlace(life context.Context) bool {
+	select {
+	case s.deducting <- struct{}{}:
+		return true
+	default:
+	}
+	late := time.NewTimer(maxPatience * patience)
+	defer late.Stop()
+	select {
+	case s.deducting <- struct{}{}:
+		return true
+	case <-late.C:
+	case <-life.Done():
+	}
+	return false
+}
+
+func (s *Sale) leavePlace() { <-s.deducting }
+
+// kept is a decided answer. What a key was told is bound for as long as the ledger keeps it; if that fails, it is bound
+// for less.
+func (s *Server) kept(sale *Sale, r *request, reply luascripts.DeductReply, err error) result {
+	if r.keyed() && err == nil && reply.Answer != luascripts.KeyUsed {
+		keep := time.Duration(reply.Hold)*time.Microsecond + s.cfg.Bounds.Keep
+		_ = s.bind(sale, r, keep)
+	}
+	return deducted(reply, err)
+}

@@ -1,0 +1,261 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spike/luascripts"
+)
+
+// buys sends one buy as a known buyer, under a key.
+func (s *Server) buys(t testing.TB, uri, who, key string) (status int, body string) {
+	t.Helper()
+	lines := "GET " + uri + " HTTP/1.1\r\nHost: a\r\n"
+	for name, value := range map[string]string{headerBuyer: who, headerKey: key} {
+		if value != "" {
+			lines += name + ": " + value + "\r\n"
+		}
+	}
+	ctx := from(t, "127.0.0.1", mustReceive(t, lines+"\r\n"))
+	s.handle(ctx)
+	return ctx.Response.StatusCode(), string(ctx.Response.Body())
+}
+
+// had is the token won, or none.
+func had(body string) string {
+	var won struct {
+		Code int
+		Data struct{ Token string }
+	}
+	if json.Unmarshal([]byte(body), &won) != nil || won.Code != codeWon {
+		return ""
+	}
+	return won.Data.Token
+}
+
+// settlingEdge is an edge over an embedded store, in virtual time, whose clock may be ahead of the edge's.
+type settlingEdge struct {
+	*Server
+	store *forgetful
+	ahead atomic.Int64
+}
+
+// forgetful is a store that does not answer offers, though it may do what they say.
+type forgetful struct {
+	*luascripts.Embedded
+	silent atomic.Bool // about offers
+	deaf   atomic.Bool // to them as well
+}
+
+func (f *forgetful) Deduct(ctx context.Context, sale string, q luascripts.DeductRequest) (luascripts.DeductReply, error) {
+	if q.Offer.Count > 0 && f.deaf.Load() {
+		return luascripts.DeductReply{}, luascripts.ErrDown
+	}
+	r, err := f.Embedded.Deduct(ctx, sale, q)
+	if q.Offer.Count > 0 && f.silent.Load() {
+		return luascripts.DeductReply{}, luascripts.ErrDown
+	}
+	return r, err
+}
+
+func withSettling(t *testing.T, f func(t *testing.T, s *settlingEdge)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &settlingEdge{}
+		s.store = &forgetful{Embedded: luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time {
+			return time.Now().Add(time.Duration(s.ahead.Load()))
+		})}
+		cfg := testConfig()
+		cfg.Trusted = TrustedByDefault()
+		s.Server = testServer(t, cfg, s.store)
+		s.sales.running.Add(1)
+		go s.sales.listen()
+		f(t, s)
+	})
+}
+
+func (s *settlingEdge) create(t *testing.T, sale string, q luascripts.CreateRequest) {
+	t.Helper()
+	time.Sleep(time.Microsecond)
+	if _, err := s.store.Create(context.Background(), sale, q); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *settlingEdge) audit(t *testing.T, sale string) luascripts.Audit {
+	t.Helper()
+	a, err := s.store.Audit(context.Background(), sale)
+	if err != nil || !a.OK {
+		t.Fatalf("%+v %v", a, err)
+	}
+	return a
+}
+
+// A store whose clock is suddenly another is believed.
+func TestStoresClockJumps(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		s.create(t, "lim", luascripts.CreateRequest{Total: 10, Hold: time.Hour, Limit: 2})
+		s.create(t, "open", luascripts.CreateRequest{Total: 10, Hold: time.Hour})
+		for i, jump := range []time.Duration{0, 5 * time.Second, -time.Minute, time.Hour} {
+			s.ahead.Store(int64(jump))
+			who := fmt.Sprint("ann", i)
+			if _, body := s.buys(t, "/buy/lim", who, ""); had(body) == "" {
+				t.Errorf("%v: %s", jump, body)
+			}
+			if _, body := s.buys(t, "/buy/open", who, "k"); had(body) == "" {
+				t.Errorf("%v: %s", jump, body)
+			}
+			time.Sleep(5 * time.Second) // the Keepers rest
+		}
+	})
+}
+
+// A sale removed and made again is sold anew to who asks with a key, and nothing of the old one goes on.
+func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		var old []*Sale
+		for i := range 3 {
+			s.create(t, "a", luascripts.CreateRequest{Total: 10, Hold: time.Second, Limit: 1})
+			if status, body := s.buys(t, "/buy/a", "ann", fmt.Sprint("key", i)); had(body) == "" {
+				t.Errorf("%d: %d %s", i, status, body)
+			}
+			old = append(old, s.sales.get([]byte("a")))
+			time.Sleep(5 * time.Second) // the hold is over, and its Keeper rests
+			if err := s.store.Remove(context.Background(), "a"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		s.create(t, "a", luascripts.CreateRequest{Total: 10, Hold: time.Minute})
+		s.buys(t, "/buy/a", "ann", "another")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for i, sale := range old {
+			if v := sale.Verdict(); v == nil || sale == s.sales.get([]byte("a")) {
+				t.Errorf("sale %d is still kept: %+v", i, v)
+			}
+		}
+	})
+}
+
+// An offer whose answer is lost becomes its key's answer, or goes back: nothing is sold to nobody.
+func TestLostOffersFindTheirKey(t *testing.T) {
+	for name, fail := range map[string]func(*forgetful, bool){
+		"done, not answered": func(f *forgetful, on bool) { f.silent.Store(on) },
+		"not done":           func(f *forgetful, on bool) { f.deaf.Store(on) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withSettling(t, func(t *testing.T, s *settlingEdge) {
+				s.create(t, "a", luascripts.CreateRequest{Total: 3}) // no hold: nothing comes back by itself
+				_, first := s.buys(t, "/buy/a", "", "")              // and the edge has all on lease
+				time.Sleep(50 * time.Millisecond)
+				for s.store.mustShow(t, "a").Free > 0 {
+					if _, body := s.buys(t, "/buy/a", "", ""); had(body) == "" {
+						t.Fatal(body)
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				before := s.audit(t, "a")
+				fail(s.store, true)
+				if status, body := s.buys(t, "/buy/a", "ann", "key"); status != 503 {
+					t.Fatalf("%d %s", status, body)
+				}
+				time.Sleep(time.Second)
+				fail(s.store, false)
+				time.Sleep(time.Second)
+				_, won := s.buys(t, "/buy/a", "ann", "key")
+				_, again := s.buys(t, "/buy/a", "ann", "key")
+				time.Sleep(time.Second)
+				if a := s.audit(t, "a"); had(won) == "" || won != again || a.Pending != before.Pending+1 {
+					t.Errorf("%s\n%s\n%+v, before %+v, first %s", won, again, a, before, first)
+				}
+			})
+		})
+	}
+}
+
+// mustShow is Show that works.
+func (f *forgetful) mustShow(t *testing.T, sale string) luascripts.ShowReply {
+	t.Helper()
+	r, err := f.Show(context.Background(), sale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A key in flight is told so; when it is not any more, it is answered.
+func TestKeyInFlight(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		s.create(t, "a", luascripts.CreateRequest{Total: 3, Hold: time.Minute})
+		key, err := idempotencyKey(&from(t, "127.0.0.1", mustReceive(t,
+			"GET / HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n\r\n")).Request.Header, Identity{Buyer: BuyerOf([]byte("ann")), Known: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.inFlight.enter(key); err != nil {
+			t.Fatal(err)
+		}
+		if status, body := s.buys(t, "/buy/a", "ann", "k"); status != 409 || !strings.Contains(body, "key_in_flight") {
+			t.Errorf("%d %s", status, body)
+		}
+		s.inFlight.leave(key)
+		if status, body := s.buys(t, "/buy/a", "ann", "k"); had(body) == "" {
+			t.Errorf("%d %s", status, body)
+		}
+	})
+}
+
+// A limited sale in all its answers: nobody, won, over the limit with what is one's own, none now, and back again.
+func TestLimitedSale(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		s.create(t, "lim", luascripts.CreateRequest{Total: 2, Hold: time.Minute, Limit: 1})
+		if status, body := s.buys(t, "/buy/lim", "", ""); status != 401 || !strings.Contains(body, "no_buyer") {
+			t.Errorf("%d %s", status, body)
+		}
+		_, ann := s.buys(t, "/buy/lim", "ann", "")
+		_, more := s.buys(t, "/buy/lim", "ann", "")
+		if had(ann) == "" || !strings.Contains(more, `"code":-4`) || !strings.Contains(more, had(ann)) {
+			t.Errorf("%s\n%s", ann, more)
+		}
+		if _, two := s.buys(t, "/buy/lim?n=2", "bob", ""); !strings.Contains(two, `"code":-4`) || strings.Contains(two, "token") {
+			t.Error(two)
+		}
+		_, bob := s.buys(t, "/buy/lim", "bob", "")
+		if status, none := s.buys(t, "/buy/lim", "eve", ""); had(bob) == "" || !strings.Contains(none, `"code":-1`) {
+			t.Errorf("%s\n%d %s", bob, status, none)
+		}
+		token, err := s.signer.Parse([]byte(had(bob)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+		if _, err := s.store.Cancel(context.Background(), "lim", token.Birth, token.Claim); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if _, eve := s.buys(t, "/buy/lim", "eve", ""); had(eve) == "" {
+			t.Error(eve)
+		}
+	})
+}
+
+// Sales are found by many at once (for the race detector).
+func TestSalesAreFoundByMany(t *testing.T) {
+	s := testServer(t, testConfig(), embedded(t, 100, 0))
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if sale, err := s.sales.find(s.life, "ticket"); err != nil || sale.name != "ticket" {
+				t.Error(sale, err)
+			}
+		})
+	}
+	all.Wait()
+}

@@ -1,0 +1,284 @@
+package edge
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+func TestStockSaysWhatABuyWould(t *testing.T) {
+	open := luascripts.Head{Total: 10, Free: 4, Leased: 3, Pending: 2, Confirmed: 1, Hold: 300e6}
+	with := func(change func(h *luascripts.Head)) luascripts.Head {
+		h := open
+		change(&h)
+		return h
+	}
+	const at = 1795399305000000
+	for _, c := range []struct {
+		head luascripts.Head
+		want string
+	}{
+		{open, `{"sale":"x","state":"open","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
+		{with(func(h *luascripts.Head) { h.Hold, h.Limit = 0, 2 }),
+			`{"sale":"x","state":"open","total":10,"remaining":7,"hold_seconds":0,"limit_per_buyer":2,"age_ms":`},
+		{with(func(h *luascripts.Head) { h.State = luascripts.Paused }),
+			`{"sale":"x","state":"paused","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
+		{with(func(h *luascripts.Head) { h.State, h.Opens, h.Closes = luascripts.Unopened, at, at+60e6 }),
+			`{"sale":"x","state":"not_open","total":10,"remaining":7,"hold_seconds":300,` +
+				`"opens":"2026-11-23T02:01:45Z","closes":"2026-11-23T02:02:45Z","age_ms":`},
+		{luascripts.Head{Total: 10, Pending: 4, Confirmed: 6, Hold: 1e6}, // four may come back
+			`{"sale":"x","state":"open","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
+		{luascripts.Head{Total: 10, Confirmed: 10, Hold: 1e6},
+			`{"sale":"x","state":"sold_out","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
+		{luascripts.Head{Total: 10, Confirmed: 10, State: luascripts.Closed},
+			`{"sale":"x","state":"closed","total":10,"remaining":0,"hold_seconds":0,"age_ms":`},
+		{luascripts.Head{Total: 10, Free: 10, Opens: 1 << 62}, // no such year in JSON
+			`{"sale":"x","state":"open","total":10,"remaining":10,"hold_seconds":0,"age_ms":`},
+	} {
+		if got := string(stockHead("x", c.head)); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+}
+
+// withSnapshots runs a test in virtual time, over a sale of ten. Every refresher must have ended after it.
+func withSnapshots(t *testing.T, f func(t *testing.T, w *watched, s *snapshots)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+		w.create(t, "ticket")
+		sales := newSales(t.Context(), testConfig(), w, nil, zerolog.Nop())
+		f(t, w, newSnapshots(t.Context(), w, sales))
+	})
+}
+
+// reads asks for a sale's stock.
+func (s *snapshots) reads(name string) (status int, age, body string) {
+	ctx := buyer("/v1/sales/" + name)
+	s.show(ctx, []byte(name))
+	return ctx.Response.StatusCode(), string(ctx.Response.Header.Peek("Age")), string(ctx.Response.Body())
+}
+
+func TestFirstReadersShareOneLook(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		for _, name := range []string{"ticket", "nothing"} {
+			before := w.shows.Load()
+			var crowd sync.WaitGroup
+			for range 500 {
+				crowd.Go(func() {
+					status, _, body := s.reads(name)
+					if status != 200 && name == "ticket" || status != 404 && name != "ticket" || !json.Valid([]byte(body)) {
+						t.Errorf("%s: %d %s", name, status, body)
+					}
+				})
+			}
+			crowd.Wait()
+			if n := w.shows.Load() - before; n != 1 {
+				t.Errorf("%s: %d looks", name, n)
+			}
+		}
+	})
+}
+
+func TestSnapshotsAreTakenWhileSomebodyAsks(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		for range 1000 { // ten seconds of readers
+			if status, age, body := s.reads("ticket"); status != 200 || age != "0" || !strings.Contains(body, `"remaining":10`) {
+				t.Fatalf("%d %s %s", status, age, body)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := w.shows.Load(); n < 39 || n > 41 {
+			t.Errorf("%d looks in ten seconds", n)
+		}
+		s.running.Wait() // the refresher ends by itself
+		if n := w.shows.Load(); n > 63 {
+			t.Errorf("%d looks, five seconds after the last reader", n)
+		}
+		if status, _, _ := s.reads("ticket"); status != 200 {
+			t.Errorf("begun again: %d", status)
+		}
+	})
+}
+
+func TestSnapshotsShowChanges(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		s.reads("ticket")
+		if _, err := w.Change(t.Context(), "ticket", luascripts.ChangeRequest{Request: "1", Add: 5, To: "paused"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(snapEvery + time.Millisecond)
+		if _, _, body := s.reads("ticket"); !strings.Contains(body, `"state":"paused","total":15,"remaining":15,`) {
+			t.Error(body)
+		}
+	})
+}
+
+func TestSnapshotGrowsOldWhileTheStoreIsGone(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		s.reads("ticket")
+		w.down.Store(true)
+		for sec := range 61 {
+			want := fmt.Sprintf(`"age_ms":%d}`, sec*1000)
+			status, age, body := s.reads("ticket")
+			if status != 200 || age != fmt.Sprint(sec) || !strings.HasSuffix(body, want) || !json.Valid([]byte(body)) {
+				t.Fatalf("after %d s: %d %s %s", sec, status, age, body)
+			}
+			time.Sleep(time.Second)
+		}
+		ctx := buyer("/")
+		s.show(ctx, []byte("ticket"))
+		if ctx.Response.StatusCode() != 503 || string(ctx.Response.Header.Peek("Retry-After")) != "1" {
+			t.Errorf("after a minute: %s", &ctx.Response)
+		}
+		w.down.Store(false)
+		time.Sleep(snapEvery + time.Millisecond)
+		if status, age, _ := s.reads("ticket"); status != 200 || age != "0" {
+			t.Errorf("the store is back: %d %s", status, age)
+		}
+	})
+}
+
+// Nobody asked for a while, and now the store is gone: what was shown last is shown again.
+func TestLastSnapshotIsKeptForAMinute(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		s.reads("ticket")
+		s.running.Wait()
+		w.down.Store(true)
+		time.Sleep(30 * time.Second)
+		if status, age, body := s.reads("ticket"); status != 200 || age != "30" || !strings.Contains(body, `"remaining":10`) {
+			t.Errorf("after half a minute: %d %s %s", status, age, body)
+		}
+		w.down.Store(false)
+		time.Sleep(snapEvery + time.Millisecond)
+		if status, age, _ := s.reads("ticket"); status != 200 || age != "0" {
+			t.Errorf("the store is back: %d %s", status, age)
+		}
+		s.running.Wait()
+		w.down.Store(true)
+		time.Sleep(snapStale + time.Second)
+		if status, _, _ := s.reads("ticket"); status != 503 {
+			t.Errorf("after a minute: %d", status)
+		}
+		if len(s.past) != 0 {
+			t.Errorf("%d are still kept", len(s.past))
+		}
+	})
+}
+
+func TestNoSnapshot(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		odd := "odd"
+		w.refuses.Store(&odd)
+		for name, want := range map[string]int{"odd": 409, "nothing": 404, ".x": 404, "": 404, "a/b": 404} {
+			if status, _, body := s.reads(name); status != want {
+				t.Errorf("%q: %d %s", name, status, body)
+			}
+		}
+		w.down.Store(true)
+		if status, _, _ := s.reads("ticket"); status != 503 {
+			t.Errorf("store down: %d", status)
+		}
+		w.down.Store(false)
+		if status, _, _ := s.reads("ticket"); status != 200 {
+			t.Error("a store that was down is asked again at once")
+		}
+	})
+}
+
+func TestMissingSalesAreRememberedForAMomentAndBounded(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		s.reads("late")
+		w.create(t, "late")
+		if status, _, _ := s.reads("late"); status != 404 || w.shows.Load() != 1 {
+			t.Errorf("%d after %d looks", status, w.shows.Load())
+		}
+		time.Sleep(missFor + time.Millisecond)
+		if status, _, _ := s.reads("late"); status != 200 {
+			t.Errorf("still %d", status)
+		}
+		for i := range 2*maxMissing + 1 {
+			s.reads(fmt.Sprint("none-", i))
+		}
+		if n := len(s.missing); n > maxMissing {
+			t.Errorf("%d names remembered", n)
+		}
+	})
+}
+
+func TestRemovedSaleIsNotShown(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		s.reads("ticket")
+		if err := w.Remove(t.Context(), "ticket"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(snapEvery + time.Millisecond)
+		if status, _, _ := s.reads("ticket"); status != 404 {
+			t.Errorf("%d", status)
+		}
+		s.running.Wait()
+	})
+}
+
+func TestOtherEdgesSalesAreNotShown(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
+		s.sells = func(sale string) bool { return sale == "mine" }
+		if status, _, _ := s.reads("ticket"); status != 404 || w.shows.Load() != 0 {
+			t.Errorf("%d after %d looks", status, w.shows.Load())
+		}
+	})
+}
+
+// The server's end is the refreshers' end: testServer waits for them.
+func TestSnapshotsEndWithTheServer(t *testing.T) {
+	w := &watched{Store: embedded(t, 10, 0)}
+	t.Run("server", func(t *testing.T) {
+		s := testServer(t, testConfig(), w)
+		if status, _, body := s.snapshots.reads("ticket"); status != 200 {
+			t.Fatal(status, body)
+		}
+	})
+	n := w.shows.Load()
+	time.Sleep(2 * snapEvery)
+	if w.shows.Load() != n {
+		t.Error("somebody still looks")
+	}
+}
+
+func TestStockMethods(t *testing.T) {
+	withSnapshots(t, func(t *testing.T, _ *watched, s *snapshots) {
+		for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
+			ctx := buyer("/v1/sales/ticket")
+			ctx.Request.Header.SetMethod(method)
+			s.show(ctx, []byte("ticket"))
+			allow := string(ctx.Response.Header.Peek("Allow"))
+			if ctx.Response.StatusCode() != want || (allow == "GET, HEAD") != (want == 405) {
+				t.Errorf("%s: %s", method, &ctx.Response)
+			}
+		}
+	})
+}
+
+// reader is a warm connection that reads one sale's stock again and again.
+func reader(t testing.TB) (read func(), ctx *fasthttp.RequestCtx) {
+	s := testServer(t, testConfig(), embedded(t, 10, time.Minute))
+	ctx = buyer("/v1/sales/ticket")
+	return func() { s.serveOne(ctx) }, ctx
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	read, _ := reader(b)
+	read()
+	b.ReportAllocs()
+	for b.Loop() {
+		read()
+	}
+}

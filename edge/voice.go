@@ -1,0 +1,124 @@
+package edge
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/edge/allotment"
+)
+
+// voice is a way of answering buys: the article's, or the v1 API's.
+type voice struct {
+	prepared [outcomes]answer // those that are the same for everybody
+	won      frame
+	limited  frame // over the limit, with a pending reservation of the buyer's own
+	opens    bool  // says when a sale opens, to each its own
+}
+
+// Codes of the article's contract, and ours beside them.
+const (
+	codeWon       = 1
+	codeSoldOut   = -1
+	codeUnopened  = -2
+	codeClosed    = -3
+	codeOverLimit = -4
+	codeUndecided = -5
+)
+
+var phrases = map[string][outcomes]string{
+	"zh": {
+		soldOut: "已售罄", noneNow: "已售罄", paused: "暂停销售，请稍后重试", unopened: "尚未开售", closed: "已结束",
+		undecided: "系统繁忙，请稍后重试", won: "抢票成功", overLimit: "已达限购数量",
+	},
+	"en": {
+		soldOut: "sold out", noneNow: "none left for now", paused: "paused, try again later", unopened: "not open yet",
+		closed: "closed", undecided: "busy, try again", won: "yours", overLimit: "you have as many as one buyer may have",
+	},
+}
+
+// newArticle is the voice of /buy.
+func newArticle(lang string) *voice {
+	say := phrases[lang]
+	v := &voice{}
+	for _, o := range []struct {
+		outcome      outcome
+		status, code int
+		retry        []byte
+	}{
+		{soldOut, 200, codeSoldOut, nil},
+		{noneNow, 200, codeSoldOut, oneSecond},
+		{paused, 200, codeSoldOut, oneSecond},
+		{unopened, 200, codeUnopened, oneSecond},
+		{closed, 200, codeClosed, nil},
+		{undecided, 503, codeUndecided, oneSecond},
+		{overLimit, 200, codeOverLimit, nil},
+	} {
+		v.prepared[o.outcome] = answer{o.status, jsonType, o.retry, fmt.Appendf(nil, `{"code":%d,"msg":%q}`, o.code, say[o.outcome])}
+	}
+	v.faults()
+	around := func(code int, o outcome) frame {
+		return frame{200, jsonType, fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, code, say[o]), []byte(`"}}`)}
+	}
+	v.won, v.limited = around(codeWon, won), around(codeOverLimit, overLimit)
+	return v
+}
+
+// newV1 is the voice of /v1.
+func newV1() *voice {
+	v := &voice{opens: true}
+	for _, o := range []struct {
+		outcome      outcome
+		status       int
+		retry        []byte
+		code, detail string
+	}{
+		{soldOut, 410, nil, "sold_out", "every unit has its owner, for good"},
+		{noneNow, 409, oneSecond, "none_now", "no unit can be had now; held ones may come back"},
+		{paused, 409, oneSecond, "paused", "the sale is paused"},
+		{closed, 410, nil, "closed", "the sale is closed"},
+		{undecided, 503, oneSecond, "undecided", "nobody knows whether you have one: ask again"},
+		{overLimit, 429, nil, "over_limit", tooManyDetail},
+	} {
+		v.prepared[o.outcome] = problemAnswer(o.status, o.code, o.retry, o.detail)
+	}
+	v.faults()
+	v.won = frame{201, jsonType, []byte(`{"state":"pending","sale":"`), []byte(`"}`)}
+	open := bytes.TrimSuffix(problemBody(429, "over_limit", tooManyDetail), []byte("}"))
+	v.limited = frame{429, problemType, append(open, `,"sale":"`...), []byte(`"}`)}
+	return v
+}
+
+const tooManyDetail = "one buyer may have no more of this sale"
+
+// faults are told in both voices the same way: something is wrong with the request.
+func (v *voice) faults() {
+	v.prepared[noBuyer] = problemAnswer(401, "no_buyer", nil,
+		"this sale has a limit per buyer: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT")
+	v.prepared[keyUsed] = problemAnswer(422, "key_used", nil,
+		"this Idempotency-Key stands for another sale or another number of units")
+	v.prepared[keyInFlight] = problemAnswer(409, "key_in_flight", oneSecond,
+		"a request with this Idempotency-Key is being answered: ask again")
+}
+
+func problemAnswer(status int, code string, retry []byte, detail string) answer {
+	d := detailsOf(status, code, detail)
+	if retry != nil {
+		d.RetryAfterMS = time.Second.Milliseconds()
+	}
+	return answer{status, problemType, retry, d.body()}
+}
+
+// notOpen says when a sale opens.
+func notOpen(ctx *fasthttp.RequestCtx, v *allotment.Verdict) {
+	d := detailsOf(http.StatusTooEarly, "not_open", "the sale is not open yet")
+	opens := time.UnixMicro(v.Opens).UTC()
+	d.Opens, d.RetryAfterMS = &opens, max(time.Until(opens).Milliseconds(), 1)
+	seconds := (d.RetryAfterMS + 999) / 1000
+	a := answer{d.Status, problemType, fmt.Append(nil, seconds), d.body()}
+	a.send(ctx)
+	ctx.Response.Header.SetStatusMessage([]byte(d.Title)) // fasthttp does not know this one
+}
