@@ -14,7 +14,7 @@ export SPIKE_BIN := $(abspath bin/spike)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long fuzz bench pprof clean
+.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long fuzz bench bench-strategies pprof clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -61,6 +61,9 @@ fuzz: ## every fuzz target for FUZZTIME (20000 inputs)
 
 bench: deps build ## every measurement; results in bench/out
 	bin/spike bench all
+
+bench-strategies: deps build ## three orders of order, payment and deduction, on a real PostgreSQL
+	bin/spike bench strategies
 
 pprof: deps build ## CPU, mutex, block and heap profiles under load; results in bench/out
 	bin/spike bench pprof

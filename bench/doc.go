@@ -9,6 +9,7 @@
 //	peers      the servers the edge is measured against
 //	counters   the ways to count down a stock, as one table over GOMAXPROCS
 //	compare    the scenarios, the line-up, the rounds
+//	strategies three orders of order, payment and deduction, on a real PostgreSQL
 //	profile    CPU, mutex, block and heap profiles of a live edge
 //	report     the text, Markdown, JSON and SVG of a run
 //	demo       the whole article on one machine, and its account

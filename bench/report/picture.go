@@ -18,6 +18,7 @@ type picture struct {
 	Title, About  string
 	Panels        []barPanel
 	Lines         *linePanel
+	Foot          string
 }
 
 // Measures of the page, in its own pixels.
@@ -37,22 +38,25 @@ const (
 )
 
 // SVG draws the run: a panel of bars per scenario, side by side, and one of lines for the counters.
-func (r Report) SVG(w io.Writer) error {
+func (r Report) SVG(w io.Writer) error { return r.draw().write(w) }
+
+func (p picture) write(w io.Writer) error {
 	t, err := template.New("picture").Funcs(template.FuncMap{"esc": template.HTMLEscapeString, "n": pixel}).Parse(pictureText)
 	if err != nil {
 		return fmt.Errorf("picture: %w", err)
 	}
-	return t.Execute(w, r.draw())
+	return t.Execute(w, p)
 }
 
 // pixel writes a coordinate without a tail of digits.
 func pixel(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
 
 func (r Report) draw() picture {
-	p := picture{Width: pageWidth, Title: "What an answer costs", About: r.Machine.Line()}
+	p := picture{Width: pageWidth, Title: "What an answer costs", About: r.Machine.Line(), Foot: "Only ratios mean anything."}
 	y := headHeight
 	if p.Panels = r.barPanels(float64(y)); len(p.Panels) > 0 {
 		y += panelHead + rowHeight*maxRows(p.Panels) + panelGap
+		p.Foot = "Bars: medians; whiskers: all rounds; × over the bare server; green: the edge's target. " + p.Foot
 	}
 	if len(r.Counters) > 0 {
 		p.Lines = drawLines(r.Counters, float64(y))

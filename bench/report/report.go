@@ -22,12 +22,16 @@ type Report struct {
 
 // Save writes all four files into a folder, which it makes if it must.
 func (r Report) Save(dir string) error {
+	return save(dir, map[string]func(io.Writer) error{
+		"report.txt": r.Text, "report.md": r.Markdown, "report.json": r.JSON, "report.svg": r.SVG,
+	})
+}
+
+func save(dir string, files map[string]func(io.Writer) error) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	for name, write := range map[string]func(io.Writer) error{
-		"report.txt": r.Text, "report.md": r.Markdown, "report.json": r.JSON, "report.svg": r.SVG,
-	} {
+	for name, write := range files {
 		if err := saveOne(filepath.Join(dir, name), write); err != nil {
 			return err
 		}
@@ -51,29 +55,39 @@ func saveOne(file string, write func(io.Writer) error) error {
 }
 
 // JSON writes everything, raw samples included.
-func (r Report) JSON(w io.Writer) error {
+func (r Report) JSON(w io.Writer) error { return writeJSON(w, r) }
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
 	e.SetEscapeHTML(false)
-	return e.Encode(r)
+	return e.Encode(v)
 }
 
 // Text writes the tables for a terminal.
 func (r Report) Text(w io.Writer) error {
-	fmt.Fprintf(w, "%s\ncommit %s, %s\n%s\n", r.Machine.Line(), r.Machine.Commit, r.Machine.Time, r.Machine.Command)
-	for _, t := range r.tables() {
+	writeText(w, r.Machine, r.tables())
+	return nil
+}
+
+func writeText(w io.Writer, m Machine, tables []table) {
+	fmt.Fprintf(w, "%s\ncommit %s, %s\n%s\n", m.Line(), m.Commit, m.Time, m.Command)
+	for _, t := range tables {
 		fmt.Fprintln(w)
 		t.text(w)
 	}
-	return nil
 }
 
 // Markdown writes the same tables for a page.
 func (r Report) Markdown(w io.Writer) error {
-	fmt.Fprintf(w, "%s  \ncommit `%s`, %s  \n`%s`\n", r.Machine.Line(), r.Machine.Commit, r.Machine.Time, r.Machine.Command)
-	for _, t := range r.tables() {
+	writeMarkdown(w, r.Machine, r.tables())
+	return nil
+}
+
+func writeMarkdown(w io.Writer, m Machine, tables []table) {
+	fmt.Fprintf(w, "%s  \ncommit `%s`, %s  \n`%s`\n", m.Line(), m.Commit, m.Time, m.Command)
+	for _, t := range tables {
 		fmt.Fprintln(w)
 		t.markdown(w)
 	}
-	return nil
 }

@@ -24,6 +24,8 @@ type BenchCmd struct {
 	Edge     BenchEdgeCmd     `cmd:"" help:"The edge beside a bare server, one script per request, and the article's design."`
 	Pprof    BenchPprofCmd    `cmd:"" help:"Profile an edge of its own under load."`
 	Peer     BenchPeerCmd     `cmd:"" hidden:"" help:"Be one of the servers the edge is measured against."`
+
+	Strategies BenchStrategiesCmd `cmd:"" help:"Three orders of order, payment and deduction, on a real PostgreSQL."`
 }
 
 type benchOut struct {

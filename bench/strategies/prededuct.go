@@ -1,0 +1,158 @@
+package strategies
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"spike/bench/process"
+)
+
+// edgeShop is Spike: Redis, an edge with its ring in a file, and the order worker that writes the database.
+type edgeShop struct {
+	o      Options
+	dir    string
+	book   *book
+	addr   string
+	admin  string
+	redis  *process.Redis
+	edge   *process.Process
+	orders *process.Process
+}
+
+func openEdge(ctx context.Context, o Options, p place) (shop, error) {
+	s := &edgeShop{o: o, dir: p.dir, book: p.book}
+	err := s.openStore(ctx)
+	if err == nil {
+		err = s.openOrders(ctx, p.url)
+	}
+	if err == nil {
+		err = s.openListener(ctx)
+	}
+	if err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *edgeShop) openStore(ctx context.Context) (err error) {
+	if s.redis, err = process.StartRedis(ctx, s.dir, "redis"); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, s.o.Binary, "sale", "create", sale, "--total", strconv.FormatInt(s.o.Units, 10),
+		"--hold", s.o.Hold.String(), "--redis", s.redis.Addr)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("sale create: %w: %s", err, out)
+	}
+	return nil
+}
+
+// openOrders starts the worker; it is ready when it has made its table.
+func (s *edgeShop) openOrders(ctx context.Context, db string) (err error) {
+	s.orders, err = process.Start(ctx, process.Spec{Name: "orders", Path: s.o.Binary, Dir: s.dir, Env: []string{"SPIKE_DB=" + db},
+		Args: []string{"orders", "--redis", s.redis.Addr, "--admin", ""}})
+	if err != nil {
+		return err
+	}
+	return s.orders.Ready(ctx, readyLimit, func(ctx context.Context) error {
+		_, err := s.book.number(ctx, `SELECT count(*) FROM orders`)
+		return err
+	})
+}
+
+func (s *edgeShop) openListener(ctx context.Context) (err error) {
+	if s.addr, err = process.FreeAddr(); err != nil {
+		return err
+	}
+	if s.admin, err = process.FreeAddr(); err != nil {
+		return err
+	}
+	s.edge, err = process.Start(ctx, process.Spec{Name: "edge", Path: s.o.Binary, Dir: s.dir, Args: []string{"serve",
+		"--listen", s.addr, "--admin", s.admin, "--redis", s.redis.Addr, "--ack", "edge", "--data", filepath.Join(s.dir, "edge-data")}})
+	if err != nil {
+		return err
+	}
+	return s.edge.Ready(ctx, readyLimit, process.Answers("http://"+s.admin+"/readyz", http.StatusOK))
+}
+
+func (s *edgeShop) buyURL() string { return "http://" + s.addr + buyPath }
+
+func (s *edgeShop) payURL(w win) string {
+	return "http://" + s.admin + "/api/v1/reservations/" + w.Token + "/confirm"
+}
+
+// stop ends the edge first: it settles and gives back; then the worker, which stores what it has read.
+func (s *edgeShop) stop() {
+	if s.edge != nil {
+		s.edge.Stop()
+	}
+	if s.orders != nil {
+		s.orders.Stop()
+	}
+	if s.redis != nil {
+		s.redis.Stop()
+	}
+}
+
+// audit is what the ledger says of every unit.
+type audit struct {
+	Free, Leased, Limbo, Pending, Confirmed int64
+	OK                                      bool
+}
+
+func (s *edgeShop) audit(ctx context.Context) (a audit, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/api/v1/sales/"+sale+"/audit", nil)
+	if err != nil {
+		return a, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return a, fmt.Errorf("audit: %w", err)
+	}
+	defer resp.Body.Close()
+	if err = json.NewDecoder(resp.Body).Decode(&a); err != nil {
+		return a, fmt.Errorf("audit: %s: %w", resp.Status, err)
+	}
+	if !a.OK {
+		return a, fmt.Errorf("audit: %s: not every unit is there once: %+v", resp.Status, a)
+	}
+	return a, nil
+}
+
+// count asks the ledger. What an edge has leased it sells; what is pending or in limbo nobody can have now.
+func (s *edgeShop) count(ctx context.Context) (Ledger, error) {
+	a, err := s.audit(ctx)
+	return Ledger{Units: s.o.Units, Paid: a.Confirmed, Stuck: a.Pending + a.Limbo, OnSale: a.Free + a.Leased}, err
+}
+
+const (
+	storedEvery = 250 * time.Millisecond
+	storedLimit = 20 * time.Second
+)
+
+// settle waits until the database knows every order as the ledger does, each paid one with a serial of its own.
+func (s *edgeShop) settle(ctx context.Context) error {
+	a, err := s.audit(ctx)
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(storedLimit); ; {
+		confirmed, err := s.book.number(ctx, `SELECT count(DISTINCT serial) FROM orders WHERE state = 'confirmed'`)
+		if err != nil {
+			return err
+		}
+		pending, err := s.book.number(ctx, `SELECT count(*) FROM orders WHERE state = 'pending'`)
+		if err != nil || confirmed == a.Confirmed && pending == a.Pending {
+			return err
+		}
+		if time.Now().After(deadline) || !pause(ctx, storedEvery) {
+			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d", confirmed, pending, a.Confirmed, a.Pending)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+//go:build integration
+
+package strategies
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+// tiny runs one strategy that lives in the database: 50 units, 300 buyers and 40 late ones.
+func tiny(t *testing.T, strategy string) Sample {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := example()
+	o.Binary, o.Rounds, o.Only = binary, 1, []string{strategy}
+	steps := 0
+	o.OnStep = func(done, all int, _ string) {
+		if steps++; done >= all {
+			t.Errorf("step %d of %d", done, all)
+		}
+	}
+	samples, err := Run(t.Context(), o)
+	if err != nil || len(samples) != 1 || steps != 5 {
+		t.Fatalf("%v, %d steps: %+v", err, steps, samples)
+	}
+	s := samples[0]
+	if s.Faults() != 0 || s.Rush.Answered != 300 || s.Late.Answered != 40 || s.Rush.Latency.P99 <= 0 || s.Rush.Latency.P99 > time.Minute {
+		t.Errorf("%+v", s)
+	}
+	if s.Rush.Codes[1]+s.Late.Codes[1] != s.Won || s.Rush.Codes[-1]+s.Late.Codes[-1] != 340-s.Won {
+		t.Errorf("%d won, answers %v and %v", s.Won, s.Rush.Codes, s.Late.Codes)
+	}
+	return s
+}
+
+func TestOrderThenDeductNeverOversellsAndLeavesTheUnpaidStuck(t *testing.T) {
+	s := tiny(t, OrderFirst)
+	want := Ledger{Units: 50, Paid: payers(50), Stuck: 50 - payers(50)}
+	if s.Won != 50 || s.LateWon != 0 || s.AfterRush != want || s.End != want {
+		t.Errorf("%+v, not %+v", s, want)
+	}
+	if want.Stuck < 8 || want.Stuck > 22 {
+		t.Errorf("%d of 50 stuck is not about 30 %%", want.Stuck)
+	}
+	checkWrites(t, s, Writes{Inserted: 50, Updated: 50 + want.Paid})
+}
+
+// The crowd of 300 is gone before the first payment is due, or nearly: far more than 50 are promised a unit.
+func TestPayThenDeductOversellsByAsManyAsPayTooLate(t *testing.T) {
+	s := tiny(t, PayFirst)
+	if s.Won <= 50 || s.Paid != payers(s.Won) || s.End != (Ledger{Units: 50, Paid: s.Paid}) {
+		t.Errorf("%+v", s)
+	}
+	if s.End.Oversold() != s.Paid-50 || s.End.Oversold() < 1 {
+		t.Errorf("oversold %d of %d paid", s.End.Oversold(), s.Paid)
+	}
+	checkWrites(t, s, Writes{Inserted: s.Won, Updated: 2 * s.Paid})
+}
+
+// checkWrites compares what PostgreSQL counted; the row of the stock itself may be among it.
+func checkWrites(t *testing.T, s Sample, want Writes) {
+	t.Helper()
+	w := s.Writes
+	if w.Inserted < want.Inserted || w.Inserted > want.Inserted+1 || w.Updated != want.Updated || w.Deleted != 0 {
+		t.Errorf("writes %+v, not %+v", w, want)
+	}
+	if w.Transactions < s.Requests() {
+		t.Errorf("%d transactions for %d requests", w.Transactions, s.Requests())
+	}
+}

@@ -1,0 +1,120 @@
+package strategies
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// till sees the winners among the answers and brings their payments, each at its own time.
+type till struct {
+	ctx    context.Context
+	crowd  Crowd
+	payURL func(win) string
+	client *http.Client
+
+	won     atomic.Int64
+	paid    atomic.Int64 // payments taken
+	refused atomic.Int64 // payments answered, and not taken
+	failed  atomic.Int64 // payments without an answer, or answers that cannot be read
+	due     sync.WaitGroup
+}
+
+// win is what a winner holds: the number of an order, or a token.
+type win struct {
+	Order int64  `json:"order"`
+	Token string `json:"token"`
+}
+
+const (
+	payConnections = 512 // enough that no payer waits for another's answer: that would be our doing, not the strategy's
+	payTimeout     = 10 * time.Second
+	payTries       = 3
+	payPause       = 100 * time.Millisecond
+)
+
+func newTill(ctx context.Context, o Options, payURL func(win) string) *till {
+	return &till{ctx: ctx, crowd: Crowd{Seed: o.Seed, NeverPay: o.NeverPay}, payURL: payURL, client: &http.Client{
+		Transport: &http.Transport{MaxConnsPerHost: payConnections, MaxIdleConnsPerHost: payConnections}}}
+}
+
+// close waits for the payments and hangs up.
+func (t *till) close() {
+	t.due.Wait()
+	t.client.CloseIdleConnections()
+}
+
+var wonCode = []byte(`"code":1,`)
+
+// note is the crowd's OnAnswer.
+func (t *till) note(_ string, status int, body []byte) {
+	if status != fasthttp.StatusOK || !bytes.Contains(body, wonCode) {
+		return
+	}
+	var answer struct{ Data win }
+	k := t.won.Add(1) - 1
+	if err := json.Unmarshal(body, &answer); err != nil {
+		t.failed.Add(1)
+		return
+	}
+	if pays, after := t.crowd.Winner(k); pays {
+		t.due.Go(func() { t.pay(answer.Data, after) })
+	}
+}
+
+// pay brings a payment when it is due. As a payment service does, it says it again when it hears nothing or "not now";
+// in all three strategies the same payment counts once.
+func (t *till) pay(w win, after time.Duration) {
+	for range payTries {
+		if !pause(t.ctx, after) {
+			break
+		}
+		status, err := t.post(t.payURL(w))
+		switch {
+		case err != nil || status == http.StatusServiceUnavailable:
+			after = payPause
+		case status == http.StatusOK:
+			t.paid.Add(1)
+			return
+		default:
+			t.refused.Add(1)
+			return
+		}
+	}
+	t.failed.Add(1)
+}
+
+func (t *till) post(url string) (status int, err error) {
+	ctx, cancel := context.WithTimeout(t.ctx, payTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := t.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// pause sleeps; false: ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
