@@ -53,10 +53,13 @@ func TestWorkerOnRealServers(t *testing.T) {
 	book.comesTo(t, "a", map[State]int{Confirmed: 100, Cancelled: 100, Expired: 110})
 	eventually(t, "all is told", func() bool { return book.deliveries(t, Delivered) == 2*305 })
 	h.messages(t)
-	eventually(t, "only what nobody can read is in hand", func() bool {
+	eventually(t, "all is acknowledged, what nobody can read as well", func() bool {
 		lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup})
-		return err == nil && lag.Unread == 0 && lag.Pending == 1
+		return err == nil && lag == (luascripts.Lag{})
 	})
+	if n, err := book.count("SELECT count(*) FROM parked_events WHERE sale = 'a' AND why LIKE '%sung%'"); err != nil || n != 1 {
+		t.Errorf("%d parked: %v", n, err)
+	}
 	if a, err := store.Audit(t.Context(), "a"); err != nil || !a.OK || a.Free != 900 || a.Confirmed != 100 {
 		t.Errorf("%+v %v", a, err)
 	}
