@@ -337,6 +337,28 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 	}
 }
 
+// What an edge sold and never told the ledger is its buyers' all the same, if they show their tokens in time.
+func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "1m", "--redis", redis.addr)
+	dead, heir := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
+	w, stop := storm(t, 16, dead.buyURL("ticket"))
+	eventually(t, 5*time.Second, "the sale is in full swing", func() bool { return w.count() > 1000 })
+	dead.die() // its ring dies with it
+	stop()
+	settled := redis.audit(t, "ticket").Pending
+	for serial, answer := range w.owner {
+		if status, _, body := get(t, "POST", heir.confirmURL(tokenOf(answer))); status != 200 {
+			t.Fatalf("serial %d: %d %s", serial, status, body)
+		}
+	}
+	a := redis.audit(t, "ticket")
+	if a.Confirmed != uint64(len(w.owner)) {
+		t.Errorf("%d winners, %+v", len(w.owner), a)
+	}
+	t.Logf("%d of %d wins were not in the ledger when the edge died", len(w.owner)-int(min(settled, uint64(len(w.owner)))), len(w.owner))
+}
+
 // Sold out on every edge, refilled: the edges are told.
 func TestRestockIsHeard(t *testing.T) {
 	redis := startRedis(t)

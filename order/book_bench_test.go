@@ -1,0 +1,43 @@
+//go:build integration
+
+package order
+
+import (
+	"testing"
+	"time"
+
+	"spike/luascripts"
+	"spike/order/pgtest"
+)
+
+// BenchmarkEnter stores new orders, 500 to a transaction, with one writer.
+func BenchmarkEnter(b *testing.B) {
+	for name, open := range map[string]func(testing.TB) shelf{
+		"sqlite":   newSQLite,
+		"postgres": func(t testing.TB) shelf { return openShelf(t, pgtest.Start(t).URL) },
+	} {
+		for what, told := range map[string]bool{"plain": false, "with webhooks": true} {
+			b.Run(name+"/"+what, func(b *testing.B) {
+				s := open(b)
+				const rows = 500
+				next := uint32(0)
+				began := time.Now()
+				for b.Loop() {
+					batch := Entry{}
+					ev := luascripts.Event{ID: "1-1", Kind: luascripts.Reserved, Birth: 1, At: 1, Raw: time.Now().UnixMicro()}
+					for range rows {
+						next++
+						ev.Claims = append(ev.Claims, luascripts.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next), Expiry: 300e6})
+					}
+					if err := batch.enter("s", ev, true, told); err != nil {
+						b.Fatal(err)
+					}
+					if err := s.Enter(b.Context(), batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.N)*rows/time.Since(began).Seconds(), "rows/s")
+			})
+		}
+	}
+}
