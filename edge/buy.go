@@ -4,6 +4,7 @@ package edge
 // one clock reading when it wins. TestBuyAllocatesNothing holds it to that, over the whole handler.
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -136,14 +137,37 @@ var (
 	gone = &allotment.Verdict{Reason: allotment.Gone}
 )
 
+// vigil is a buyer who waits, and looks again whenever something has changed here.
+type vigil struct {
+	clock *time.Ticker
+	ticks int // without a change
+	life  context.Context
+}
+
+func (s *Server) vigil() *vigil { return &vigil{clock: time.NewTicker(patience), life: s.life} }
+
+func (v *vigil) end() { v.clock.Stop() }
+
+// pass waits; false: long enough, or this edge stops.
+func (v *vigil) pass(changed <-chan struct{}) bool {
+	select {
+	case <-changed:
+	case <-v.clock.C:
+		v.ticks++
+	case <-v.life.Done():
+		return false
+	}
+	return v.ticks < maxPatience
+}
+
 // acquire gets units for a buyer of whom nothing need be asked.
 func (s *Server) acquire(sale *Sale, r *request) result {
-	clock := time.NewTicker(patience)
-	defer clock.Stop()
-	for waited := 0; waited < maxPatience; {
+	v := s.vigil()
+	defer v.end()
+	for waits := true; waits; {
 		changed := sale.Changed()
-		if v := sale.Verdict(); v != nil {
-			return denied(v)
+		if no := sale.Verdict(); no != nil {
+			return denied(no)
 		}
 		sold, outcome := s.take(sale, r)
 		switch outcome {
@@ -155,24 +179,18 @@ func (s *Server) acquire(sale *Sale, r *request) result {
 			continue
 		case allotment.Empty:
 		}
-		if v := sale.short(r.n); v != nil {
-			return denied(v)
+		if no := sale.short(r.n); no != nil {
+			return denied(no)
 		}
 		few := r.n > 1 && sale.View().Free < runs*uint64(r.n) // a lease would only break up what is left in a row
 		scattered := r.n > 1 && !sale.IsEmpty()               // units, but not enough in a row
-		if few || (scattered || waited > 0) && !sale.Leasing() {
+		if few || (scattered || v.ticks > 0) && !sale.Leasing() {
 			if came, tried := s.deduct(sale, r); tried {
 				return came
 			}
 		}
 		sale.Hungry(r.n)
-		select {
-		case <-changed:
-		case <-clock.C:
-			waited++
-		case <-s.life.Done():
-			return denied(busy)
-		}
+		waits = v.pass(changed)
 	}
 	return denied(busy)
 }

@@ -66,10 +66,10 @@ func (s *Server) settle(sale *Sale, r *request) result {
 	if sale.limit > 0 && r.buyer == (luascripts.Buyer{}) {
 		return result{outcome: noBuyer}
 	}
-	clock := time.NewTicker(patience)
-	defer clock.Stop()
+	v := s.vigil()
+	defer v.end()
 	offer := luascripts.Claim{}
-	for waited := 0; waited < maxPatience; {
+	for waits := true; waits; {
 		changed := sale.Changed()
 		reply, err := s.ask(sale, r, offer)
 		if err != nil || reply.Answer != luascripts.NotHad {
@@ -85,27 +85,20 @@ func (s *Server) settle(sale *Sale, r *request) result {
 		case allotment.Won:
 			offer = sold.Claim
 			continue
-		case allotment.Full:
-			return denied(busy)
 		case allotment.Again:
 			continue
+		case allotment.Full:
+			return denied(busy)
 		case allotment.Empty:
 		}
 		if r.n > 1 {
 			sale.Scraps()
-			return deducted(reply, nil)
 		}
-		if v := sale.Verdict(); v != nil {
+		if r.n > 1 || sale.Verdict() != nil {
 			return deducted(reply, nil)
 		}
 		sale.Hungry(r.n)
-		select {
-		case <-changed:
-		case <-clock.C:
-			waited++
-		case <-s.life.Done():
-			return denied(busy)
-		}
+		waits = v.pass(changed)
 	}
 	return denied(busy)
 }
