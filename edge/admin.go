@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -66,6 +67,16 @@ func (s *Server) adminHandler() http.Handler {
 	return sameOrigin(problems(mux))
 }
 
+// atHome says that a request was addressed to this machine itself. A page of another site, under a name that its owner has
+// made point here, is not: its name betrays it.
+func atHome(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}
+
 // sameOrigin keeps other sites' pages, open in an operator's browser, from writing here.
 func sameOrigin(next http.Handler) http.Handler {
 	p := http.NewCrossOriginProtection()
@@ -98,10 +109,14 @@ func (w *muxNo) WriteHeader(status int) {
 
 func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
 
-// guard wants the bearer token, where one was set.
+// guard wants the bearer token, where one was set; where none was, the caller must mean this machine.
 func (s *Server) guard(next http.HandlerFunc) http.Handler {
 	want := []byte("Bearer " + s.cfg.AdminToken)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.cfg.AdminToken == "" && !atHome(r.Host) {
+			adminProblem(w, http.StatusForbidden, "cross_origin", "without an admin token this is for 127.0.0.1 and localhost, under no other name")
+			return
+		}
 		got := []byte(r.Header.Get("Authorization"))
 		if s.cfg.AdminToken != "" && subtle.ConstantTimeCompare(got, want) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")

@@ -30,7 +30,7 @@ type Outcome struct {
 }
 
 // Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, for wait at
-// the most and no longer than ctx. An error that is a refusal: nothing was done.
+// the most and no longer than ctx.
 func Shut(ctx context.Context, store luascripts.Store, sale, to string, wait time.Duration) (Outcome, error) {
 	head, err := store.Change(ctx, sale, luascripts.ChangeRequest{To: to})
 	if err != nil {
@@ -106,7 +106,8 @@ func (n newSale) request() (luascripts.CreateRequest, error) {
 		{luascripts.CheckName(n.Sale) != nil, "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
 		{n.Total < 1 || n.Total > luascripts.MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(luascripts.MaxSerial))},
 		{badHold != nil, "hold", `a duration as "5m", or "0s"`},
-		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second, "hold", "0s, or 1s and more"},
+		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > luascripts.MaxHold, "hold",
+			fmt.Sprintf("0s, or 1s to %v", luascripts.MaxHold)},
 		{n.Limit > luascripts.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", luascripts.MaxLimit)},
 		{badOpens != nil, "opens", "a time as 2026-11-22T20:00:00Z"},
 		{badCloses != nil, "closes", "a time as 2026-11-22T20:00:00Z"},

@@ -24,7 +24,9 @@ func newOperator(t *testing.T, store luascripts.Store) operator {
 // does sends a request and reads the answer.
 func (o operator) does(method, uri, body string) (status int, says map[string]any) {
 	w := httptest.NewRecorder()
-	o.ServeHTTP(w, httptest.NewRequest(method, uri, strings.NewReader(body)))
+	r := httptest.NewRequest(method, uri, strings.NewReader(body))
+	r.Host = "localhost:3006"
+	o.ServeHTTP(w, r)
 	_ = json.Unmarshal(w.Body.Bytes(), &says)
 	return w.Code, says
 }
@@ -110,9 +112,10 @@ func TestBadRequestsNameTheField(t *testing.T) {
 // Another site's page in an operator's browser must not close sales.
 func TestOtherSitesCannotWrite(t *testing.T) {
 	o := newOperator(t, embedded(t, 10, time.Minute))
-	for origin, want := range map[string]int{"": 200, "http://example.com": 200, "http://evil.example": 403, "null": 403} {
+	for origin, want := range map[string]int{"": 200, "http://localhost:3006": 200, "http://evil.example": 403, "null": 403} {
 		for header, value := range map[string]string{"Origin": origin, "Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
-			r := httptest.NewRequest(http.MethodPost, "/api/v1/sales/ticket/resume", nil) // to example.com
+			r := httptest.NewRequest(http.MethodPost, "/api/v1/sales/ticket/resume", nil)
+			r.Host = "localhost:3006"
 			if value != "" {
 				r.Header.Set(header, value)
 			}
@@ -121,6 +124,21 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 			if w.Code != want || want == 403 && !strings.Contains(w.Body.String(), `"code":"cross_origin"`) {
 				t.Errorf("%s %q: %d %s", header, value, w.Code, w.Body)
 			}
+		}
+	}
+}
+
+// Nor may it read or write here under a name of its own that it has made point to this machine.
+func TestOtherNamesAreRefused(t *testing.T) {
+	o := newOperator(t, embedded(t, 10, time.Minute))
+	for host, want := range map[string]int{"127.0.0.1:3006": 200, "127.0.0.1": 200, "[::1]:3006": 200, "localhost": 200,
+		"evil.example:3006": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example:3006": 403, "10.0.0.1:3006": 403, "": 403} {
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/sales", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		o.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: %d, want %d", host, w.Code, want)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"spike/luascripts"
 )
 
@@ -33,9 +35,10 @@ type Config struct {
 	Data       string // directory of the rings; "": memory, lost with the process
 	Decisions  string // a file for the decision log, "-" for standard output, "" for none
 	Version    string
-	TokenKeys  [][]byte       // the first signs, all are accepted; none: the store's key
-	Trusted    []netip.Prefix // peers whose X-Buyer-Id is believed
-	JWT        *JWTKey        // nil: bearer tokens are not looked at
+	TokenKeys  [][]byte             // the first signs, all are accepted; none: the store's key
+	Trusted    []netip.Prefix       // peers whose X-Buyer-Id is believed
+	JWT        *JWTKey              // nil: bearer tokens are not looked at
+	Registry   *prometheus.Registry // has what else is shown at /metrics; nil: nothing else
 
 	instance string
 }

@@ -69,7 +69,7 @@ func testServer(t testing.TB, cfg Config, store luascripts.Store) *Server {
 	t.Helper()
 	life, die := context.WithCancel(context.Background())
 	s := newServer(life, cfg, store, nil, zerolog.Nop(), make([]byte, 32))
-	t.Cleanup(func() { die(); s.sales.running.Wait() })
+	t.Cleanup(func() { die(); s.sales.running.end() })
 	return s
 }
 

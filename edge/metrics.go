@@ -69,7 +69,10 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (s *Server) registry() *prometheus.Registry {
-	r := prometheus.NewRegistry()
+	r := s.cfg.Registry
+	if r == nil {
+		r = prometheus.NewRegistry()
+	}
 	r.MustRegister(collector{s}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r

@@ -49,7 +49,9 @@ type response struct {
 func (b bearer) does(what, token string) response {
 	if what == "confirm" {
 		w := httptest.NewRecorder()
-		b.admin.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/api/v1/reservations/"+token+"/confirm", nil))
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/reservations/"+token+"/confirm", nil)
+		r.Host = "localhost:3006"
+		b.admin.ServeHTTP(w, r)
 		return response{w.Code, w.Body.String(), w.Header()}
 	}
 	ctx := buyer("/v1/reservations/x")

@@ -94,11 +94,14 @@ func wish(body []byte) (n int64, err error) {
 	}{}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	if err = d.Decode(&q); err != nil || q.N == nil {
-		return 1, err
+	if err = d.Decode(&q); err != nil {
+		return 0, err
 	}
 	if _, err = d.Token(); err != io.EOF {
 		return 0, errors.New("more than one value")
+	}
+	if q.N == nil {
+		return 1, nil
 	}
 	return *q.N, nil
 }

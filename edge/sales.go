@@ -32,6 +32,7 @@ type Sale struct {
 	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
 	shortage   atomic.Pointer[short]
 	deducting  chan struct{} // buys that wait in Deduct
+	asking     chan struct{} // and those under a key
 	waiting    atomic.Int64  // buys that wait for a lease
 }
 
@@ -56,7 +57,7 @@ type Sales struct {
 	mu        sync.Mutex
 	looking   map[string]*lookup
 	missing   map[string]miss
-	running   sync.WaitGroup
+	running   crew
 	life      context.Context
 	unsettled atomic.Pointer[error] // what a sale could not settle before the end
 	lost      atomic.Uint64         // claims of sales that have ended
@@ -169,7 +170,7 @@ func (s *Sales) look(name string) (*Sale, error) {
 		return nil, err
 	}
 	sale := &Sale{name: name, birth: reply.Birth, hold: reply.Hold, limit: reply.Limit,
-		atOnce: s.cfg.Ack == AckEdge && reply.Limit == 0, deducting: make(chan struct{}, maxDeducting),
+		atOnce: s.cfg.Ack == AckEdge && reply.Limit == 0, deducting: make(chan struct{}, maxDeducting), asking: make(chan struct{}, maxDeducting),
 		tally: make(tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))}
 	ring, settled, err := s.data.ring(name, s.cfg.instance, s.cfg.Node, reply.Birth)
 	if err != nil {
@@ -182,9 +183,11 @@ func (s *Sales) look(name string) (*Sale, error) {
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: s.cfg.instance, Node: s.cfg.Node,
 		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total,
 		Notice: s.noticer(name)}, s.store, s.clock, reply.Head, ring)
+	if !s.running.start(func() { s.run(life, sale) }) {
+		end()
+		return nil, s.life.Err()
+	}
 	s.publish(func(m map[string]*Sale) { m[name] = sale })
-	s.running.Add(1)
-	go s.run(life, sale)
 	s.log.Info().Str("sale", name).Uint64("total", reply.Total).Uint64("free", reply.Free).Msg("selling")
 	return sale, nil
 }
@@ -202,7 +205,6 @@ func (s *Sales) noticer(sale string) func(was, is string) {
 
 // run keeps the sale until this edge stops or the sale is gone.
 func (s *Sales) run(life context.Context, sale *Sale) {
-	defer s.running.Done()
 	defer sale.end()
 	err := sale.Run(life, s.cfg.Grace)
 	if errors.Is(err, allotment.ErrUnsettled) {
@@ -223,7 +225,6 @@ func (s *Sales) run(life context.Context, sale *Sale) {
 
 // listen passes the store's news on to the sales open here, until the edge stops.
 func (s *Sales) listen() {
-	defer s.running.Done()
 	s.store.News(s.life, func(name string, door luascripts.State) {
 		if sale := s.all()[name]; sale != nil {
 			sale.Hear(allotment.News{Door: door})

@@ -125,9 +125,8 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	if admin != nil {
 		go func() { ended <- back.Serve(admin) }()
 	}
-	s.sales.running.Go(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
-	s.sales.running.Add(1)
-	go s.sales.listen()
+	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
+	s.sales.running.start(s.sales.listen)
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
@@ -146,7 +145,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 		s.log.Warn().Err(e).Msg("some connections did not end")
 	}
 	die()
-	s.sales.running.Wait()
+	s.sales.running.end()
 	_ = back.Close()
 	if left := s.sales.unsettled.Load(); left != nil {
 		return errors.Join(err, *left)

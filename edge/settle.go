@@ -21,7 +21,7 @@ const (
 )
 
 // buyByKey answers a buy whose answer must be the same each time. It asks the ledger whatever the verdict is: this buyer
-// may have won already, unless nobody can have.
+// may have won already, unless nobody can have. When nobody can win any more the key need not be bound.
 func (s *Server) buyByKey(ctx *fasthttp.RequestCtx, sale *Sale, r *request) {
 	if v := sale.Verdict(); v != nil && v.Reason == allotment.Unopened {
 		s.refuse(ctx, sale, v, r)
@@ -43,6 +43,9 @@ func (s *Server) byKey(sale *Sale, r *request) result {
 		return denied(busy)
 	}
 	defer sale.unqueue()
+	if v := sale.Verdict(); v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.Closed) {
+		return s.settle(sale, r)
+	}
 	switch err := s.bind(sale, r, boundWhile); {
 	case errors.Is(err, luascripts.ErrKeyUsed):
 		return result{outcome: keyUsed}
@@ -53,10 +56,11 @@ func (s *Server) byKey(sale *Sale, r *request) result {
 }
 
 func (s *Server) bind(sale *Sale, r *request, keep time.Duration) error {
-	if !sale.takePlace(s.life) {
+	leave, ok := sale.place(s.life, r)
+	if !ok {
 		return luascripts.ErrDown
 	}
-	defer sale.leavePlace()
+	defer leave()
 	return s.store.BindKey(s.life, r.key, sale.name, r.n, keep)
 }
 
@@ -105,11 +109,12 @@ func (s *Server) settle(sale *Sale, r *request) result {
 
 // ask is one Deduct, in its turn. An offer of which nobody knows what became is not let go.
 func (s *Server) ask(sale *Sale, r *request, offer luascripts.Claim) (luascripts.DeductReply, error) {
-	if !sale.takePlace(s.life) {
+	leave, ok := sale.place(s.life, r)
+	if !ok {
 		s.insist(sale, r, offer)
 		return luascripts.DeductReply{}, luascripts.ErrDown
 	}
-	defer sale.leavePlace()
+	defer leave()
 	reply, err := s.deductOnce(sale, r, offer)
 	if err != nil {
 		s.insist(sale, r, offer)
@@ -139,25 +144,35 @@ func (s *Server) insist(sale *Sale, r *request, offer luascripts.Claim) {
 		return
 	}
 	asked := *r
-	s.sales.running.Go(func() {
+	s.sales.running.start(func() {
 		again := time.NewTicker(insistAgain)
 		defer again.Stop()
-		for end := time.Now().Add(insistFor); time.Now().Before(end); {
+		for end, life := time.Now().Add(insistFor), true; life && time.Now().Before(end); {
 			select {
 			case <-again.C:
-			case <-s.life.Done():
-				return
+			case <-s.life.Done(): // once more
+				life = false
 			}
-			_, err := s.deductOnce(sale, &asked, offer)
-			if errors.Is(err, luascripts.ErrForeign) { // it grants nothing, and takes back what nobody was told of
-				_, err = s.store.Cancel(s.life, sale.name, sale.birth, offer)
-			}
-			var refused *luascripts.Refusal
-			if err == nil || errors.As(err, &refused) && !errors.Is(err, luascripts.ErrLate) {
+			if s.resolve(sale, &asked, offer) {
 				return
 			}
 		}
 	})
+}
+
+// resolve asks once what became of an offer; true: it is its key's answer, or back on sale.
+func (s *Server) resolve(sale *Sale, r *request, offer luascripts.Claim) bool {
+	leave, ok := sale.place(context.WithoutCancel(s.life), r)
+	if !ok {
+		return false
+	}
+	defer leave()
+	_, err := s.deductOnce(sale, r, offer)
+	if errors.Is(err, luascripts.ErrForeign) { // it grants nothing, and takes back what nobody was told of
+		_, err = s.store.Cancel(context.WithoutCancel(s.life), sale.name, sale.birth, offer)
+	}
+	var refused *luascripts.Refusal
+	return err == nil || errors.As(err, &refused) && !errors.Is(err, luascripts.ErrLate)
 }
 
 // queue counts a buy among those that wait, if there is room.
@@ -171,30 +186,32 @@ func (s *Sale) queue() bool {
 
 func (s *Sale) unqueue() { s.waiting.Add(-1) }
 
-// takePlace waits for one of the few places at the store.
-func (s *Sale) takePlace(life context.Context) bool {
+// place waits for one of the few places at the store, and says how to leave it. Buys under a key have places of their own.
+func (s *Sale) place(life context.Context, r *request) (leave func(), ok bool) {
+	places := s.deducting
+	if r.keyed() {
+		places = s.asking
+	}
+	leave = func() { <-places }
 	select {
-	case s.deducting <- struct{}{}:
-		return true
+	case places <- struct{}{}:
+		return leave, true
 	default:
 	}
 	late := time.NewTimer(maxPatience * patience)
 	defer late.Stop()
 	select {
-	case s.deducting <- struct{}{}:
-		return true
+	case places <- struct{}{}:
+		return leave, true
 	case <-late.C:
 	case <-life.Done():
 	}
-	return false
+	return nil, false
 }
 
-func (s *Sale) leavePlace() { <-s.deducting }
-
-// kept is a decided answer. What a key was told is bound for as long as the ledger keeps it; if that fails, it is bound
-// for less.
+// kept is a decided answer. A key that won is bound for as long as the ledger keeps its answer; if that fails, for less.
 func (s *Server) kept(sale *Sale, r *request, reply luascripts.DeductReply, err error) result {
-	if r.keyed() && err == nil && reply.Answer != luascripts.KeyUsed {
+	if r.keyed() && err == nil && reply.Answer == luascripts.Had {
 		keep := time.Duration(reply.Hold)*time.Microsecond + s.cfg.Bounds.Keep
 		_ = s.bind(sale, r, keep)
 	}

@@ -74,8 +74,7 @@ func withSettling(t *testing.T, f func(t *testing.T, s *settlingEdge)) {
 		cfg := testConfig()
 		cfg.Trusted = TrustedByDefault()
 		s.Server = testServer(t, cfg, s.store)
-		s.sales.running.Add(1)
-		go s.sales.listen()
+		s.sales.running.start(s.sales.listen)
 		f(t, s)
 	})
 }

@@ -28,7 +28,7 @@ type snapshots struct {
 	life    context.Context
 	store   luascripts.Store
 	sells   func(sale string) bool
-	running *sync.WaitGroup // has the refreshers; they end with life
+	running *crew // has the refreshers; they end with life
 
 	shown   atomic.Pointer[map[string]*stock]
 	places  chan struct{} // for those who ask the store first
@@ -173,7 +173,7 @@ func (s *snapshots) leave(name string, l *firstLook) {
 	s.remember(name, l.err)
 	if l.stock != nil && s.life.Err() == nil {
 		s.publish(func(m map[string]*stock) { m[name] = l.stock })
-		s.running.Go(func() { s.keep(l.stock) })
+		s.running.start(func() { s.keep(l.stock) })
 	}
 	close(l.done)
 }

@@ -99,7 +99,7 @@ func TestSnapshotsAreTakenWhileSomebodyAsks(t *testing.T) {
 		if n := w.shows.Load(); n < 39 || n > 41 {
 			t.Errorf("%d looks in ten seconds", n)
 		}
-		s.running.Wait() // the refresher ends by itself
+		s.running.all.Wait() // the refresher ends by itself
 		if n := w.shows.Load(); n > 63 {
 			t.Errorf("%d looks, five seconds after the last reader", n)
 		}
@@ -151,7 +151,7 @@ func TestSnapshotGrowsOldWhileTheStoreIsGone(t *testing.T) {
 func TestLastSnapshotIsKeptForAMinute(t *testing.T) {
 	withSnapshots(t, func(t *testing.T, w *watched, s *snapshots) {
 		s.reads("ticket")
-		s.running.Wait()
+		s.running.all.Wait()
 		w.down.Store(true)
 		time.Sleep(30 * time.Second)
 		if status, age, body := s.reads("ticket"); status != 200 || age != "30" || !strings.Contains(body, `"remaining":10`) {
@@ -162,7 +162,7 @@ func TestLastSnapshotIsKeptForAMinute(t *testing.T) {
 		if status, age, _ := s.reads("ticket"); status != 200 || age != "0" {
 			t.Errorf("the store is back: %d %s", status, age)
 		}
-		s.running.Wait()
+		s.running.all.Wait()
 		w.down.Store(true)
 		time.Sleep(snapStale + time.Second)
 		if status, _, _ := s.reads("ticket"); status != 503 {
@@ -224,7 +224,7 @@ func TestRemovedSaleIsNotShown(t *testing.T) {
 		if status, _, _ := s.reads("ticket"); status != 404 {
 			t.Errorf("%d", status)
 		}
-		s.running.Wait()
+		s.running.all.Wait()
 	})
 }
 

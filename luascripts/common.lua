@@ -7,7 +7,7 @@
 
 -- Above stand the protocol's bounds (STEP, MARGIN, COVER, ...), written there from bounds.go.
 
-local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, ANSWERLOG = unpack(KEYS)
+local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG = unpack(KEYS)
 
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events'}
@@ -236,29 +236,30 @@ end
 local function hold_add(serials, ends) redis.call('ZADD', HOLDS, 'GT', int(ends), serials) end
 
 -- Answers: what was said once and must be said again to who asks again, for the hold and KEEP. A field of ANSWERS is
--- k.. for an idempotency key or x.. for a cancelled claim; its value begins with its end (u64). ANSWERLOG has the
--- fields in order; beyond total + ANSWERS_MOST of them the oldest go early.
+-- k.. for an idempotency key or x.. for a cancelled claim; its value begins with its end (u64). Two logs have the fields
+-- in order: WINLOG of keys that won, NOLOG of the others, so that who is refused again and again pushes no winner out.
+-- Beyond total + ANSWERS_MOST in each the oldest go early.
 
 local function answer_kept(field)
   local value = redis.call('HGET', ANSWERS, field)
   return value and struct.unpack('>I8', value) > L.now and string.sub(value, 9)
 end
 
-local function answer_drop()
-  local field = redis.call('LPOP', ANSWERLOG)
+local function answer_drop(log)
+  local field = redis.call('LPOP', log)
   if field then redis.call('HDEL', ANSWERS, field) end
 end
 
-local function answer_keep(field, data)
+local function answer_keep(log, field, data)
   redis.call('HSET', ANSWERS, field, struct.pack('>I8', L.now + L.hold + KEEP) .. data)
-  if redis.call('RPUSH', ANSWERLOG, field) > L.total + ANSWERS_MOST then answer_drop() end
+  if redis.call('RPUSH', log, field) > L.total + ANSWERS_MOST then answer_drop(log) end
 end
 
-local function sweep_answers(most)
+local function sweep_answers(log, most)
   for _ = 1, most do
-    local field = redis.call('LINDEX', ANSWERLOG, 0)
+    local field = redis.call('LINDEX', log, 0)
     if not field or answer_kept(field) then return end
-    answer_drop()
+    answer_drop(log)
   end
 end
 
@@ -460,7 +461,8 @@ end
 -- sweep moves what is due on (rows 8, 10, 11), about `most` items; every lease, renew, deduct and expire begins with it.
 -- Returns how many units' holds were over.
 local function sweep(most)
-  sweep_answers(8)
+  sweep_answers(WINLOG, 8)
+  sweep_answers(NOLOG, 8)
   local n = sweep_leases(most)
   if n == most then
     due = 1

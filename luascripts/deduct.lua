@@ -38,7 +38,8 @@ sweep(SWEEP)
 
 local function answered(answer, serial, count, fence, nonce, expiry, till)
   if key ~= '' then
-    answer_keep('k' .. key, struct.pack(RECORD, n, answer, serial, count, fence, nonce, expiry, till))
+    answer_keep(answer == HAD and WINLOG or NOLOG, 'k' .. key,
+      struct.pack(RECORD, n, answer, serial, count, fence, nonce, expiry, till))
   end
   return reply(answer, serial, count, fence, nonce, expiry, till)
 end

@@ -120,9 +120,9 @@ func (e *Embedded) TrimEvents(_ context.Context, sale string) error {
 func (e *Embedded) EventLag(_ context.Context, sale string, q Group) (Lag, error) {
 	return with(e, sale, func(t *Twin, raw int64) (Lag, error) {
 		g := e.stream(sale, t).group(q.Name)
-		lag := Lag{Unread: t.numbered - g.last, Pending: uint64(len(g.held))}
+		lag, needed := Lag{Unread: t.numbered - g.last, Pending: uint64(len(g.held))}, g.needed()
 		for _, ev := range t.events {
-			if ev.Number >= g.needed() {
+			if ev.Number >= needed {
 				lag.Oldest = time.Duration(max(raw-ev.Raw, 0)) * time.Microsecond
 				break
 			}

@@ -25,15 +25,16 @@ const TokenKey = "spike:token_key"
 //	{ticket_hash_key}:orders        stream  every change of owner, in the script that made it
 //	{ticket_hash_key}:buyers        hash    buyer -> serials, where the sale has a limit per buyer
 //	{ticket_hash_key}:answers       hash    what a key or a cancel was answered
-//	{ticket_hash_key}:answerlog     list    the fields of answers, oldest first
+//	{ticket_hash_key}:winlog        list    the fields of answers that were "yes", oldest first
+//	{ticket_hash_key}:nolog         list    and of the others
 //
-// Besides: channel {ticket_hash_key}:news, a message whenever units have come back or the doors have moved; and
-// spike:key:..., one of the store for each idempotency key in use: the sale and n it stands for.
+// Besides: channel {ticket_hash_key}:news, a message whenever units have come back or the doors have moved; and of the whole
+// store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for.
 func Keys(sale string) []string {
 	hash := sale + HashSuffix
 	keys := []string{hash}
 	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds",
-		"orders", "buyers", "answers", "answerlog"} {
+		"orders", "buyers", "answers", "winlog", "nolog"} {
 		keys = append(keys, "{"+hash+"}:"+part)
 	}
 	return keys
@@ -51,8 +52,8 @@ func saleOfNews(channel string) (string, bool) {
 	return SaleOf(hash)
 }
 
-// keyPrefix begins the keys that bind idempotency keys.
-const keyPrefix = "spike:key:"
+// keyPrefix begins the hashes that bind idempotency keys, by their first byte: few, for List walks over all keys.
+const keyPrefix = "spike:keys:"
 
 // SaleOf is the sale whose hash this key names.
 func SaleOf(hash string) (string, bool) {

@@ -87,7 +87,7 @@ local function release(c)
   local gone = {}
   for k = 1, c.n do gone[k] = {c.serial + k - 1, values[k]} end
   unown('cancelled', gone)
-  answer_keep(c.grave, '')
+  answer_keep(NOLOG, c.grave, '')
   return CANCELLED
 end
 

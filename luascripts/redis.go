@@ -189,6 +189,9 @@ func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head,
 
 // Change runs change.lua.
 func (r *Redis) Change(ctx context.Context, sale string, q ChangeRequest) (Head, error) {
+	if q.Add > MaxSerial {
+		return Head{}, tooMany()
+	}
 	h, _, err := r.run(ctx, r.scripts.change, sale, []string{q.Request, num(q.Add), q.To})
 	return h, err
 }

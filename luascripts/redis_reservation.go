@@ -78,8 +78,8 @@ func (r *Redis) Expire(ctx context.Context, sale string, most int) (ExpireReply,
 func (r *Redis) BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	bound, err := r.scripts.bindkey.Exec(ctx, r.client, []string{keyPrefix + hex.EncodeToString(key[:])},
-		[]string{fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}).AsInt64()
+	bound, err := r.scripts.bindkey.Exec(ctx, r.client, []string{keyPrefix + hex.EncodeToString(key[:1])},
+		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}).AsInt64()
 	if err == nil && bound == 0 {
 		return ErrKeyUsed
 	}

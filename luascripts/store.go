@@ -8,8 +8,8 @@ import (
 )
 
 // Store is the common truth that edges share: Redis, or the ledger's twin inside one process. All calls are safe for
-// concurrent use, and every one but Deduct may be sent again after a lost reply: each is idempotent by its request or
-// batch. An error is a *Refusal (nothing was done), or wraps ErrDown (nobody knows).
+// concurrent use, and may be sent again after a lost reply: each is idempotent by its request, batch, claim or key; a
+// Deduct only if it has a Key. An error is a *Refusal (nothing was done), or wraps ErrDown (nobody knows).
 type Store interface {
 	Lease(ctx context.Context, sale string, r LeaseRequest) (LeaseReply, error)
 	Renew(ctx context.Context, sale string, r RenewRequest) (RenewReply, error)
@@ -29,7 +29,7 @@ type Store interface {
 	// the least, from the last call.
 	BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error
 	// News calls f for every sale that got units back or whose doors the operator moved, until ctx ends, with the doors as
-	// they are (Open, Paused, Closed); f must not wait. lost is called whenever it begins to listen: before, news may
+	// they are (Open, Paused, Closed); f must not wait, nor call the store. lost is called whenever it begins to listen: before, news may
 	// have been missed.
 	News(ctx context.Context, f func(sale string, door State), lost func())
 
@@ -262,8 +262,11 @@ type CreateRequest struct {
 	Closes time.Time
 }
 
-// MaxLimit is the largest limit per buyer.
-const MaxLimit = 100
+// MaxLimit is the largest limit per buyer, MaxHold the longest hold.
+const (
+	MaxLimit = 100
+	MaxHold  = 30 * 24 * time.Hour
+)
 
 // ChangeRequest adds stock and moves the doors.
 type ChangeRequest struct {

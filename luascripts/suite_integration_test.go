@@ -9,7 +9,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-func TestRedisStore(t *testing.T) { testStore(t, dial(t, redistest.Start(t), DefaultBounds())) }
+func TestRedisStore(t *testing.T) { testStore(t, dial(t, redistest.Start(t), suiteBounds())) }
 
 // An entry that a hand wrote into the stream harms nobody: it is read as an event of unknown kind.
 func TestForeignEntryInTheStream(t *testing.T) {

@@ -11,9 +11,16 @@ import (
 // What both stores must do the same way, beside what the oracle compares: keys, streams, news.
 
 func TestEmbeddedStore(t *testing.T) {
-	e := NewEmbedded(DefaultBounds(), time.Now)
+	e := NewEmbedded(suiteBounds(), time.Now)
 	e.KeepEvents()
 	testStore(t, e)
+}
+
+// suiteBounds let ledger time pass as the clock does.
+func suiteBounds() Bounds {
+	b := DefaultBounds()
+	b.Step = time.Minute
+	return b
 }
 
 func testStore(t *testing.T, s Store) {
@@ -279,7 +286,7 @@ func testOffers(t *testing.T, s Store) {
 
 // What is over counts no more against the limit, swept or not.
 func testLimit(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 2000, Hold: 300 * time.Millisecond, Limit: 1})
+	sale := newSale(t, s, CreateRequest{Total: 2000, Hold: 2 * time.Second, Limit: 1})
 	buy := func(buyer byte, key IdempotencyKey) DeductReply {
 		t.Helper()
 		return must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: uint64(buyer), Buyer: Buyer{buyer}, Key: key}))
@@ -293,7 +300,7 @@ func testLimit(t *testing.T, s Store) {
 	if mine.Answer != OverLimit || mine.Claim.Serial == 0 || mine.Claim.Buyer != (Buyer{1}) {
 		t.Errorf("%+v", mine)
 	}
-	time.Sleep(400 * time.Millisecond)
+	time.Sleep(2100 * time.Millisecond)
 	if r := buy(200, IdempotencyKey{7}); r.Answer != Had {
 		t.Errorf("%+v", r)
 	}

@@ -26,7 +26,8 @@ type Twin struct {
 	adds      map[string]bool
 	buyers    map[Buyer][]uint32 // where the sale has a limit
 	answers   map[string]answer
-	answerLog []string
+	winLog    []string
+	noLog     []string
 	numbered  uint64 // events so far
 	events    []Event
 	keeping   bool // events are kept for who reads them
@@ -174,7 +175,8 @@ func (t *Twin) fromLimbo(l *lease) {
 
 // sweep moves what is due on, about `most` items, and says how many units' holds were over.
 func (t *Twin) sweep(most int) uint64 {
-	t.sweepAnswers(8)
+	t.sweepAnswers(&t.winLog, 8)
+	t.sweepAnswers(&t.noLog, 8)
 	n := t.sweepLeases(most)
 	if n == most {
 		t.due = true

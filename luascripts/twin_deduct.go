@@ -34,28 +34,28 @@ func (t *Twin) answerKept(field string) (keyAnswer, bool) {
 	return a.keyAnswer, known && a.until > t.head.Now
 }
 
-func (t *Twin) answerDrop() {
-	delete(t.answers, t.answerLog[0])
-	t.answerLog = t.answerLog[1:]
+func (t *Twin) answerDrop(log *[]string) {
+	delete(t.answers, (*log)[0])
+	*log = (*log)[1:]
 }
 
-func (t *Twin) answerKeep(field string, k keyAnswer) {
+func (t *Twin) answerKeep(log *[]string, field string, k keyAnswer) {
 	t.answers[field] = answer{t.head.Now + t.head.Hold + t.bounds.Keep.Microseconds(), k}
-	t.answerLog = append(t.answerLog, field)
-	if uint64(len(t.answerLog)) > t.head.Total+uint64(t.bounds.Most) {
-		t.answerDrop()
+	*log = append(*log, field)
+	if uint64(len(*log)) > t.head.Total+uint64(t.bounds.Most) {
+		t.answerDrop(log)
 	}
 }
 
-func (t *Twin) sweepAnswers(most int) {
+func (t *Twin) sweepAnswers(log *[]string, most int) {
 	for range most {
-		if len(t.answerLog) == 0 {
+		if len(*log) == 0 {
 			return
 		}
-		if _, kept := t.answerKept(t.answerLog[0]); kept {
+		if _, kept := t.answerKept((*log)[0]); kept {
 			return
 		}
-		t.answerDrop()
+		t.answerDrop(log)
 	}
 }
 
@@ -81,8 +81,11 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 	}
 	t.sweep(t.bounds.Sweep)
 	k := t.deduct(q)
-	if keyed && k.answer != NotHad {
-		t.answerKeep(field, k)
+	switch {
+	case keyed && k.answer == Had:
+		t.answerKeep(&t.winLog, field, k)
+	case keyed && k.answer == OverLimit:
+		t.answerKeep(&t.noLog, field, k)
 	}
 	return t.said(k), nil
 }

@@ -22,7 +22,7 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 		return Head{}, err
 	}
 	wanted := q.Add > 0 && !t.adds[q.Request]
-	if wanted && t.head.Total+q.Add > MaxSerial {
+	if wanted && q.Add > MaxSerial-t.head.Total {
 		return Head{}, tooMany()
 	}
 	if q.To != "" && q.To != Closed.String() && t.door == Closed {

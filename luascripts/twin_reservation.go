@@ -145,7 +145,7 @@ func (t *Twin) release(c Claim) Life {
 		gone = append(gone, s)
 	}
 	t.unown(Cancelled, gone)
-	t.answerKeep(grave(c), keyAnswer{})
+	t.answerKeep(&t.noLog, grave(c), keyAnswer{})
 	return IsCancelled
 }
 

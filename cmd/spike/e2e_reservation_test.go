@@ -289,7 +289,7 @@ func TestDoorsInFullSale(t *testing.T) {
 	shut := func(what string, do func() string) {
 		t.Helper()
 		w, stop := storm(t, 16, urls...)
-		eventually(t, 5*time.Second, "the sale is in full swing", func() bool { return w.count() > 2000 })
+		eventually(t, 15*time.Second, "the sale is in full swing", func() bool { return w.count() > 2000 })
 		said := do()
 		a, sold := redis.audit(t, "ticket"), w.count()
 		for _, e := range edges {
@@ -340,10 +340,10 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 // What an edge sold and never told the ledger is its buyers' all the same, if they show their tokens in time.
 func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
 	redis := startRedis(t)
-	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "1m", "--redis", redis.addr)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "5m", "--redis", redis.addr)
 	dead, heir := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
 	w, stop := storm(t, 16, dead.buyURL("ticket"))
-	eventually(t, 5*time.Second, "the sale is in full swing", func() bool { return w.count() > 1000 })
+	eventually(t, 15*time.Second, "the sale is in full swing", func() bool { return w.count() > 1000 })
 	dead.die() // its ring dies with it
 	stop()
 	settled := redis.audit(t, "ticket").Pending
@@ -372,7 +372,7 @@ func TestRestockIsHeard(t *testing.T) {
 		if _, err := redis.Change(context.Background(), "ticket", luascripts.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, time.Second, "they are sold", func() bool { return w.count() == 3 })
+		eventually(t, 5*time.Second, "they are sold", func() bool { return w.count() == 3 })
 		t.Logf("sold %v after they were added", time.Since(began).Round(time.Millisecond))
 		stop()
 	}

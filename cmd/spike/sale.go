@@ -57,8 +57,8 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 	switch {
 	case c.Total == 0:
 		return fmt.Errorf("%w: --total must be at least 1", errUsage)
-	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second:
-		return fmt.Errorf("%w: --hold must be 0, or 1s and more", errUsage)
+	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second || c.Hold > luascripts.MaxHold:
+		return fmt.Errorf("%w: --hold must be 0, or from 1s to %v", errUsage, luascripts.MaxHold)
 	case c.Limit > luascripts.MaxLimit:
 		return fmt.Errorf("%w: --limit-per-buyer is at most %d", errUsage, luascripts.MaxLimit)
 	case !c.Closes.IsZero() && !c.Closes.After(c.Opens):
@@ -139,8 +139,8 @@ type SaleAddCmd struct {
 
 // Run adds them.
 func (c *SaleAddCmd) Run(ctx context.Context) error {
-	if c.N == 0 {
-		return fmt.Errorf("%w: N must be at least 1", errUsage)
+	if c.N == 0 || c.N > luascripts.MaxSerial {
+		return fmt.Errorf("%w: N is 1 to %d", errUsage, uint64(luascripts.MaxSerial))
 	}
 	if c.RequestID == "" {
 		c.RequestID = rand.Text()

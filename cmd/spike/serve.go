@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"spike/edge"
@@ -67,20 +68,22 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
+	metrics := prometheus.NewRegistry()
 	serve := func(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
 			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
-			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt}, store, log)
+			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics}, store, log)
 	}
 	if c.Redis != "" {
 		return serve(ctx)
 	}
-	return c.alone(ctx, store, log, serve)
+	return c.alone(ctx, store, metrics, log, serve)
 }
 
 // alone does the order workers' work beside the edge: nobody else can reach the embedded store.
-func (c *ServeCmd) alone(ctx context.Context, store luascripts.Store, log zerolog.Logger, serve func(context.Context) error) error {
+func (c *ServeCmd) alone(ctx context.Context, store luascripts.Store, metrics *prometheus.Registry, log zerolog.Logger,
+	serve func(context.Context) error) error {
 	var book order.Book // none: holds end, and that is all
 	if c.DB != "" {
 		var err error
@@ -92,7 +95,7 @@ func (c *ServeCmd) alone(ctx context.Context, store luascripts.Store, log zerolo
 	working, stop := context.WithCancel(context.WithoutCancel(ctx)) // the worker ends after the edge, which settles last
 	defer stop()
 	worked := make(chan error, 1)
-	go func() { worked <- order.Run(working, order.Config{Batch: 500}, store, book, log) }()
+	go func() { worked <- order.Run(working, order.Config{Batch: 500, Registry: metrics}, store, book, log) }()
 	err := serve(ctx)
 	stop()
 	return errors.Join(err, <-worked)
