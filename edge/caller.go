@@ -65,7 +65,11 @@ func readCaller(h *fasthttp.RequestHeader) (callerHeaders, error) {
 			continue
 		}
 		if found[i] != nil {
-			return callerHeaders{}, fmt.Errorf("%w: %s is there twice", ErrIdentity, name)
+			wrong := ErrIdentity
+			if i == isKey {
+				wrong = ErrIdempotencyKey
+			}
+			return callerHeaders{}, fmt.Errorf("%w: %s is there twice", wrong, name)
 		}
 		if found[i] = value; value == nil {
 			found[i] = []byte{}

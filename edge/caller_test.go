@@ -142,13 +142,13 @@ func presence(c callerHeaders) callerPresence {
 }
 
 func TestTwiceIsRefused(t *testing.T) {
-	for _, name := range []string{headerBuyer, headerBearer, headerKey} {
+	for name, wrong := range map[string]error{headerBuyer: ErrIdentity, headerBearer: ErrIdentity, headerKey: ErrIdempotencyKey} {
 		for _, lines := range [][]string{{name + ": a", strings.ToLower(name) + ": a"}, {name + ":", "B: c", name + ":"}, {name + ":", name + ": a"}} {
 			ctx := asking(t, "127.0.0.1", lines...)
 			if plain(&ctx.Request.Header) {
 				t.Errorf("%v passes for plain", lines)
 			}
-			if _, err := readCaller(&ctx.Request.Header); !errors.Is(err, ErrIdentity) || !strings.Contains(err.Error(), name) {
+			if _, err := readCaller(&ctx.Request.Header); !errors.Is(err, wrong) || !strings.Contains(err.Error(), name) {
 				t.Errorf("%v: %v", lines, err)
 			}
 		}

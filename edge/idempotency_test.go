@@ -47,7 +47,7 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Errorf("none: %x %v", key, err)
 	}
 	ctx = asking(t, "127.0.0.1", "Idempotency-Key: a", "Idempotency-Key: a")
-	if key, err := idempotencyKey(&ctx.Request.Header, ann); !errors.Is(err, ErrIdentity) {
+	if key, err := idempotencyKey(&ctx.Request.Header, ann); !errors.Is(err, ErrIdempotencyKey) {
 		t.Errorf("two: %x %v", key, err)
 	}
 }

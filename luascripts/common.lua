@@ -440,6 +440,22 @@ local function expired(group, gone)
   return #names
 end
 
+-- whole adds to gone the rest of the reservations that are in it: one is over as a whole, and told of in one piece, though
+-- its units lie in several groups since a part of them was looked at before its time.
+local function whole(gone)
+  local asked = {}
+  for k, g in ipairs(gone) do asked[2 * k - 1], asked[2 * k] = int(g[1] - 1), int(g[1] + 1) end
+  for k, value in ipairs(redis.call('HMGET', SOLD, unpack(asked))) do
+    local g, step = gone[math.ceil(k / 2)], k % 2 == 1 and -1 or 1
+    local serial = g[1] + step
+    while value == g[2] and not gone[-serial] do
+      gone[#gone + 1], gone[-serial] = {serial, value}, true
+      serial = serial + step
+      value = redis.call('HGET', SOLD, int(serial))
+    end
+  end
+end
+
 -- sweep_holds looks at `most` units whose hold should be over, and at the rest of the last one's group (row 8).
 local function sweep_holds(most)
   local gone, seen = {}, 0
@@ -453,6 +469,7 @@ local function sweep_holds(most)
     seen = seen + expired(group, gone)
   end
   if #gone == 0 then return 0 end
+  whole(gone)
   table.sort(gone, function(a, b) return a[1] < b[1] end)
   unown('expired', gone)
   return #gone

@@ -30,7 +30,7 @@ type Event struct {
 	Birth  uint64
 	At     int64   // ledger time, microseconds
 	Raw    int64   // the store's clock then, Unix microseconds
-	Claims []Claim // whose; of an expired reservation possibly only a part, the rest follows
+	Claims []Claim // whose
 }
 
 // Events is how order workers read a sale's stream: as consumers of a group that is made at the first read, from the

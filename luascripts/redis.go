@@ -262,6 +262,8 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := CheckName(sale); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
 	if err == nil && n == 0 {
 		return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
@@ -274,8 +276,7 @@ func (r *Redis) List(ctx context.Context) ([]string, error) {
 	var names []string
 	for _, node := range r.client.Nodes() {
 		for cursor := uint64(0); ; {
-			e, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+HashSuffix).Count(1000).Type("hash").
-				Build()).AsScanEntry()
+			e, err := scan(ctx, node, cursor)
 			if err != nil {
 				return nil, r.down(err)
 			}
@@ -293,12 +294,21 @@ func (r *Redis) List(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// scan is one step of a walk, in its own time.
+func scan(ctx context.Context, node rueidis.Client, cursor uint64) (rueidis.ScanEntry, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+HashSuffix).Count(1000).Type("hash").Build()).AsScanEntry()
+}
+
 // TokenKey reads the shared signing key, or makes it.
 func (r *Redis) TokenKey(ctx context.Context) ([]byte, error) {
 	fresh := make([]byte, 32)
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, fmt.Errorf("token key: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
 	set := r.client.B().Set().Key(TokenKey).Value(rueidis.BinaryString(fresh)).Nx().Build()
 	if err := r.client.Do(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) {
 		return nil, r.down(err)

@@ -27,6 +27,7 @@ func testStore(t *testing.T, s Store) {
 	for name, test := range map[string]func(*testing.T, Store){
 		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
+		"whole": testWhole,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -322,5 +323,34 @@ func testOvertaken(t *testing.T, s Store) {
 	r := must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{c}}))
 	if r.Verdicts[0] != Kept || r.Pending != 2 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A reservation of several units is over as a whole, in one event, though its units lie in groups of their own since those
+// were looked at before their time.
+func testWhole(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 8, Hold: 200 * time.Millisecond})
+	var first []DeductReply
+	for nonce := range uint64(3) {
+		first = append(first, buyOne(t, s, sale, nonce+1)) // serials 1, 2, 3: a group each
+	}
+	for _, r := range first {
+		must[ReservationReply](t)(s.Cancel(bg, sale, r.Birth, r.Claim))
+	}
+	got := leaseAll(t, s, sale)
+	three, one := claimOn(got, 0), claimOn(got, 3)
+	three.Count, three.Expiry, one.Expiry = 3, got.Now+700_000, got.Now+760_000
+	must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{three, one}}))
+	time.Sleep(300 * time.Millisecond)
+	if r := must[ExpireReply](t)(s.Expire(bg, sale, 100)); r.Freed != 0 { // and each of the three is put down again
+		t.Fatalf("%+v", r)
+	}
+	time.Sleep(420 * time.Millisecond)
+	if r := must[ExpireReply](t)(s.Expire(bg, sale, 1)); r.Freed != 3 {
+		t.Errorf("%d of 3 units", r.Freed)
+	}
+	events := must[[]Event](t)(s.ReadEvents(bg, sale, Group{OrdersGroup, "a"}, 100))
+	if last := events[len(events)-1]; last.Kind != Expired || len(last.Claims) != 1 || last.Claims[0] != three {
+		t.Errorf("%+v", last)
 	}
 }

@@ -220,10 +220,25 @@ func (t *Twin) sweepHolds(most int) uint64 {
 		seen += len(group) / 4
 		gone = append(gone, t.expired(group)...)
 	}
+	gone = t.whole(gone)
 	slices.Sort(gone)
 	gone = slices.Compact(gone) // a serial sold again may be in several groups
 	t.unown(Expired, gone)
 	return uint64(len(gone))
+}
+
+// whole adds the rest of the reservations that are in gone: one is over as a whole.
+func (t *Twin) whole(gone []uint32) []uint32 {
+	all := slices.Clone(gone)
+	for _, s := range gone {
+		for other := s - 1; t.sold[other] == t.sold[s]; other-- {
+			all = append(all, other)
+		}
+		for other := s + 1; t.sold[other] == t.sold[s]; other++ {
+			all = append(all, other)
+		}
+	}
+	return all
 }
 
 // expired looks at one group of holds for those that are over; who has come to a later end since is put down again.

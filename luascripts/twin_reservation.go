@@ -212,7 +212,7 @@ func (t *Twin) Expire(raw int64, most int) (ExpireReply, error) {
 	if err := t.open(raw, 0); err != nil {
 		return ExpireReply{}, err
 	}
-	freed := t.sweep(max(1, min(most, 4096)))
+	freed := t.sweep(max(1, min(most, 2048)))
 	t.commit()
 	return ExpireReply{Head: t.view("-"), Freed: freed}, nil
 }

@@ -20,8 +20,8 @@ import (
 // ServeCmd is an edge.
 type ServeCmd struct {
 	storeFlag
-	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers come in."`
-	Admin       string        `default:"127.0.0.1:3006" placeholder:"ADDR" help:"Where operators come in; empty: nowhere."`
+	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers come in (:3005)."`
+	Admin       string        `default:"127.0.0.1:3006" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
 	AdminToken  string        `placeholder:"TOKEN" help:"Bearer token of the operators' side. Needed off loopback."`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
 	Sales       []string      `placeholder:"NAME" help:"Sell these only. Default: every sale."`
@@ -32,9 +32,9 @@ type ServeCmd struct {
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
 	DecisionLog string        `placeholder:"FILE" help:"Log every decision as the article does (result:1,localSales:17); - is standard output."`
 
-	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line: the first signs, all are accepted. Default: one in the store."`
+	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line, or the keys themselves (in SPIKE_TOKEN_KEY, not here: others would see them). The first signs, all are accepted. Default: one in the store."`
 	Production     bool           `help:"Refuse to start with what is only good for trying: a token key kept in the store."`
-	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed."`
+	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128)."`
 	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
 	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders here, sqlite:FILE or postgres://…."`
 
@@ -148,7 +148,11 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.St
 	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: edge.DefaultHold}); err != nil {
 		return nil, err
 	}
-	log.Warn().Msg("no --redis: sale ticket has 10,000 units in this process's memory; nothing is kept after exit")
+	kept := "nothing is"
+	if c.DB != "" {
+		kept = "only its orders are"
+	}
+	log.Warn().Msg("no --redis: sale ticket has 10,000 units in this process's memory; " + kept + " kept after exit")
 	return store, nil
 }
 
