@@ -1,12 +1,17 @@
 package order
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -14,6 +19,7 @@ import (
 )
 
 func TestSQLiteBook(t *testing.T) {
+	t.Parallel()
 	bookSuite(t, func(t testing.TB) shelf { t.Helper(); return newSQLite(t) })
 }
 
@@ -25,6 +31,7 @@ func bookSuite(t *testing.T, open func(testing.TB) shelf) {
 	t.Run("the largest numbers", func(t *testing.T) { suiteLargest(t, open(t)) })
 	t.Run("all or nothing", func(t *testing.T) { suiteAtomic(t, open(t)) })
 	t.Run("many writers", func(t *testing.T) { suiteWriters(t, open(t)) })
+	t.Run("odd words of an endpoint", func(t *testing.T) { suiteOddWords(t, open(t)) })
 	t.Run("deliveries", func(t *testing.T) { suiteDeliveries(t, open(t)) })
 	t.Run("deliveries are shared", func(t *testing.T) { suiteShared(t, open(t)) })
 	t.Run("parked events", func(t *testing.T) { suiteParked(t, open(t)) })
@@ -56,65 +63,95 @@ func story(serial, count uint32, fence uint64, end luascripts.EventKind, parts b
 func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 	t.Helper()
 	for chunk := range slices.Chunk(events, size) {
-		var e Entry
-		for _, ev := range chunk {
-			if err := e.enter("joins", ev, true, true); err != nil {
-				t.Fatal(err)
-			}
-		}
-		e.Rows = mergeRows(e.Rows)
-		list = append(list, e)
+		list = append(list, entryOf(t, "joins", chunk))
 	}
 	return list
 }
 
-// suiteJoins writes events shuffled, cut anyhow and some of them again, and wants what Row.Merge makes of them in order.
-func suiteJoins(t *testing.T, s shelf) {
-	run := 0
+// history is what happened at a sale, and how it came to the desks: cut anyhow, in any order, some of it again.
+type history struct {
+	events []luascripts.Event
+	cuts   [][]luascripts.Event
+}
+
+var histories = rapid.Custom(func(t *rapid.T) (h history) {
+	for i := range rapid.IntRange(1, 5).Draw(t, "reservations") {
+		end := rapid.SampledFrom([]luascripts.EventKind{luascripts.Reserved, luascripts.Confirmed, luascripts.Cancelled,
+			luascripts.Expired}).Draw(t, "end")
+		serial := uint32(rapid.IntRange(1, 3).Draw(t, "serial"))
+		h.events = append(h.events, story(serial, uint32(rapid.IntRange(1, 3).Draw(t, "units")), uint64(1000*(i+1)), end,
+			rapid.Bool().Draw(t, "parts"))...)
+	}
+	again := h.events[:rapid.IntRange(0, len(h.events)).Draw(t, "again")]
+	came := rapid.Permutation(slices.Concat(h.events, again)).Draw(t, "order")
+	h.cuts = slices.Collect(slices.Chunk(came, rapid.IntRange(1, 4).Draw(t, "cut")))
+	return h
+})
+
+// entryOf is what a desk writes of events.
+func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
+	t.Helper()
+	for _, ev := range events {
+		if err := e.enter(sale, ev, true, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Rows = mergeRows(e.Rows)
+	return e
+}
+
+// joined is what Row.Merge makes of rows, in the order they come in.
+func joined(lists ...[]Row) map[Key]Row {
+	all := map[Key]Row{}
+	for _, r := range slices.Concat(lists...) {
+		if old, known := all[r.Key]; known {
+			r = old.Merge(r)
+		}
+		all[r.Key] = r
+	}
+	return all
+}
+
+// inOrder is how it must come out.
+func (h history) inOrder(t rapid.TB, sale string) map[Key]Row {
+	t.Helper()
+	var rows [][]Row
+	for _, ev := range h.events {
+		rows = append(rows, entryOf(t, sale, []luascripts.Event{ev}).Rows)
+	}
+	return joined(rows...)
+}
+
+func TestRowsAreJoinedWhateverComesWhen(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		run++
-		sale := fmt.Sprintf("joins%d", run)
-		var events []luascripts.Event
-		for i := range rapid.IntRange(1, 5).Draw(rt, "reservations") {
-			end := rapid.SampledFrom([]luascripts.EventKind{luascripts.Reserved, luascripts.Confirmed, luascripts.Cancelled,
-				luascripts.Expired}).Draw(rt, "end")
-			serial := uint32(rapid.IntRange(1, 3).Draw(rt, "serial"))
-			events = append(events, story(serial, uint32(rapid.IntRange(1, 3).Draw(rt, "units")), uint64(1000*(i+1)), end,
-				rapid.Bool().Draw(rt, "parts"))...)
+		h := histories.Draw(rt, "history")
+		var rows [][]Row
+		for _, events := range h.cuts {
+			rows = append(rows, entryOf(rt, "joins", events).Rows)
 		}
-		want := map[Key]Row{}
-		for _, ev := range events {
-			var e Entry
-			if err := e.enter(sale, ev, true, false); err != nil {
-				rt.Fatal(err)
-			}
-			for _, r := range e.Rows {
-				if old, known := want[r.Key]; known {
-					r = old.Merge(r)
-				}
-				want[r.Key] = r
-			}
+		if got, want := joined(rows...), h.inOrder(rt, "joins"); !maps.EqualFunc(got, want, same) {
+			rt.Fatalf("got %v\nwant %v", got, want)
 		}
-		shuffled := rapid.Permutation(append(slices.Clone(events), events[:rapid.IntRange(0, len(events)).Draw(rt, "again")]...)).
-			Draw(rt, "order")
-		for chunk := range slices.Chunk(shuffled, rapid.IntRange(1, 4).Draw(rt, "cut")) {
-			var e Entry
-			for _, ev := range chunk {
-				_ = e.enter(sale, ev, true, true)
-			}
-			e.Rows = mergeRows(e.Rows)
-			if err := s.Enter(t.Context(), e); err != nil {
-				rt.Fatal(err)
+	})
+}
+
+// suiteJoins has the book do the same as Row.Merge, for a few.
+func suiteJoins(t *testing.T, s shelf) {
+	for run := range 20 {
+		sale, h := fmt.Sprintf("joins%d", run), histories.Example(run)
+		for _, events := range h.cuts {
+			if err := s.Enter(t.Context(), entryOf(t, sale, events)); err != nil {
+				t.Fatal(err)
 			}
 		}
 		got, err := s.rows(sale)
 		if err != nil {
-			rt.Fatal(err)
+			t.Fatal(err)
 		}
-		if !maps.EqualFunc(got, want, same) {
-			rt.Fatalf("got %v\nwant %v", got, want)
+		if want := h.inOrder(t, sale); !maps.EqualFunc(got, want, same) {
+			t.Fatalf("%+v\ngot %v\nwant %v", h, got, want)
 		}
-	})
+	}
 }
 
 func suiteStates(t *testing.T, s shelf) {
@@ -175,7 +212,7 @@ func suiteAtomic(t *testing.T, s shelf) {
 // suiteWriters has two workers write the same batches, in opposite directions.
 func suiteWriters(t *testing.T, s shelf) {
 	var events []luascripts.Event
-	for serial := uint32(1); serial <= 300; serial += 3 {
+	for serial := uint32(1); serial <= 150; serial += 3 {
 		events = append(events, story(serial, 3, 1000+uint64(serial), luascripts.Cancelled, false)...)
 	}
 	there := entries(t, events, 20)
@@ -193,7 +230,7 @@ func suiteWriters(t *testing.T, s shelf) {
 	}
 	writing.Wait()
 	rows, err := s.rows("joins")
-	if err != nil || len(rows) != 300 {
+	if err != nil || len(rows) != 150 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 	for _, r := range rows {
@@ -201,7 +238,7 @@ func suiteWriters(t *testing.T, s shelf) {
 			t.Fatalf("%+v", r)
 		}
 	}
-	if n, err := s.count("SELECT count(*) FROM deliveries"); err != nil || n != 200 {
+	if n, err := s.count("SELECT count(*) FROM deliveries"); err != nil || n != 100 {
 		t.Errorf("%d deliveries, %v", n, err)
 	}
 }
@@ -251,6 +288,45 @@ func suiteDeliveries(t *testing.T, s shelf) {
 	}
 	if err := s.Ping(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// suiteOddWords has an endpoint fail in words that a database may not like.
+func suiteOddWords(t *testing.T, s shelf) {
+	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = c.Write([]byte("HTTP/1.1 " + strings.Repeat("€", 99) + "\x00\xff\r\n\r\n"))
+		_ = c.Close()
+	}))
+	defer odd.Close()
+	e, err := newEndpoint(odd.URL, testSecret, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	d := Delivery{ID: "odd", Sale: "x", Type: "reserved", Body: "{}", At: wall(at0), State: Due, NextAt: wall(at0)}
+	if err := s.Enter(t.Context(), Entry{Deliveries: []Delivery{d}}); err != nil {
+		t.Fatal(err)
+	}
+	heard := e.post(t.Context(), d, time.Now())
+	if heard.err == nil || !strings.Contains(heard.err.Error(), "€") {
+		t.Fatalf("not odd enough: %v", heard.err)
+	}
+	for _, err := range []error{heard.err, errors.New("a\x00" + strings.Repeat("é", 99) + "b"), errors.New("\xff")} {
+		d.heard(answer{err: err}, wall(at0), time.Nanosecond)
+		if !utf8.ValidString(d.Error) || strings.Contains(d.Error, "\x00") || len(d.Error) > maxErrorText {
+			t.Errorf("%q", d.Error)
+		}
+		if err := s.Mark(t.Context(), []Delivery{d}); err != nil {
+			t.Error(err)
+		}
+		if ds := take(t, s, wall(at0).Add(time.Hour), 1); len(ds) != 1 || ds[0].Error != d.Error || ds[0].Attempts != d.Attempts {
+			t.Errorf("%q is %+v", err, ds)
+		}
 	}
 }
 

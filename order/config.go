@@ -38,7 +38,7 @@ type pace struct {
 	statement time.Duration // for one transaction
 	lastTry   time.Duration // for a batch in hand, when the worker is told to end
 	send      time.Duration // between looks for deliveries that are due
-	webhook   time.Duration // first pause after a failed attempt; it doubles up to webhookMost
+	webhook   time.Duration // first pause after a failed attempt; it doubles up to maxSendPause, of all messages to maxPause
 }
 
 // 5 s of silence and looks 2 s apart: a dead worker's events are another's within 10 s.

@@ -11,12 +11,16 @@ import (
 	"spike/luascripts"
 )
 
-// desk stores one sale's events: read, one transaction, acknowledge. It has one batch in hand at most, and nothing else
-// until that is stored; so its events are stored in their order, as far as they came to this worker.
+// desk stores one sale's events: read some; then for each batch of rows in them one transaction, and acknowledge. It reads no
+// more until all it has in hand is stored; so its events are stored in their order, as far as they came to this worker.
 type desk struct {
 	w    *Worker
 	sale *sale
 	log  zerolog.Logger
+	who  string
+
+	hand  []heard // read, and not in a batch yet
+	batch *batch  // being stored; nil: none
 
 	birth   uint64 // of the sale whose hold is known
 	held    bool
@@ -28,7 +32,13 @@ type desk struct {
 	failed  int // calls of the store, in a row
 }
 
-// batch is events in hand.
+// heard is an event in hand.
+type heard struct {
+	luascripts.Event
+	held bool // the sale of its birth has a hold
+}
+
+// batch is some events' rows.
 type batch struct {
 	entry  Entry
 	ids    []string
@@ -36,20 +46,23 @@ type batch struct {
 }
 
 func newDesk(w *Worker, s *sale) *desk {
-	return &desk{w: w, sale: s, log: w.log.With().Str("sale", s.name).Logger(), count: min(w.cfg.Batch, 32)}
+	return &desk{w: w, sale: s, log: w.log.With().Str("sale", s.name).Logger(), who: "desk of " + s.name,
+		count: min(w.cfg.Batch, 32)}
 }
 
 // run works until the sale is gone; what is in hand then is stored all the same, unless the process ends.
 func (d *desk) run(life, process context.Context) {
+	defer d.w.storeTrouble.forget(d.who)
+	defer d.w.bookTrouble.forget(d.who)
 	select {
 	case <-d.w.migrated:
 	case <-life.Done():
 		return
 	}
 	for life.Err() == nil {
-		b, err := d.turn(life)
-		if b != nil {
-			d.finish(process, b)
+		stuck, err := d.turn(life)
+		if stuck {
+			d.finish(process)
 			continue
 		}
 		if !sleep(life, d.pause(err)) {
@@ -60,9 +73,9 @@ func (d *desk) run(life, process context.Context) {
 
 // pause is how long to wait when there was nothing to do: longer and longer, while nothing happens.
 func (d *desk) pause(err error) time.Duration {
+	d.w.noteStore(d.sale, d.who, err)
 	if err != nil {
 		d.failed++
-		d.w.noteStore(d.sale, err)
 		return backoff(d.w.pace.retry, d.w.pace.retryMost, d.failed)
 	}
 	d.failed = 0
@@ -70,32 +83,43 @@ func (d *desk) pause(err error) time.Duration {
 	return d.quiet/2 + rand.N(d.quiet/2+1)
 }
 
-// turn reads a batch and stores it, all in one of the few places, so that no more is in memory than can be stored. It
-// returns the batch if that did not work: the place is not kept while others could have it.
-func (d *desk) turn(ctx context.Context) (*batch, error) {
+// turn reads events and stores them, all in one of the few places, so that no more is in memory than can be stored. If that
+// did not work it is stuck with what is in hand: the place is not kept while others could have it.
+func (d *desk) turn(ctx context.Context) (stuck bool, err error) {
 	select {
 	case d.w.desks <- struct{}{}:
 		defer func() { <-d.w.desks }()
 	case <-ctx.Done():
-		return nil, nil
+		return false, nil
 	}
-	events, err := d.read(ctx)
-	if err != nil || len(events) == 0 {
-		return nil, errors.Join(err, d.trim(ctx))
-	}
-	b, err := d.open(ctx, events)
-	if err != nil {
-		return nil, err // nothing is lost: the events come back by being taken over
+	if err := d.read(ctx); err != nil || len(d.hand) == 0 {
+		return false, errors.Join(err, d.trim(ctx))
 	}
 	d.quiet, d.failed = 0, 0
-	if d.try(b) != nil {
-		return b, nil
+	if d.storeHand() != nil {
+		return true, nil
 	}
-	return nil, d.trim(ctx)
+	return false, d.trim(ctx)
 }
 
-// read prefers what others have left lying.
-func (d *desk) read(ctx context.Context) ([]luascripts.Event, error) {
+// read takes events in hand.
+func (d *desk) read(ctx context.Context) error {
+	events, err := d.ask(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ev := range events {
+		if err := d.learn(ctx, ev.Birth); err != nil {
+			d.hand = nil // nothing is lost: they come back by being taken over
+			return err
+		}
+		d.hand = append(d.hand, heard{ev, d.held})
+	}
+	return nil
+}
+
+// ask prefers what others have left lying.
+func (d *desk) ask(ctx context.Context) ([]luascripts.Event, error) {
 	if now := time.Now(); now.Sub(d.checked) >= d.w.pace.checkIdle {
 		events, err := d.w.store.TakeOver(ctx, d.sale.name, d.w.group, d.w.pace.idle, d.count)
 		d.w.meters.takeovers.Add(float64(len(events)))
@@ -105,25 +129,6 @@ func (d *desk) read(ctx context.Context) ([]luascripts.Event, error) {
 		d.checked = now
 	}
 	return d.w.store.ReadEvents(ctx, d.sale.name, d.w.group, d.count)
-}
-
-// open puts events into rows and messages.
-func (d *desk) open(ctx context.Context, events []luascripts.Event) (*batch, error) {
-	b := &batch{}
-	for _, ev := range events {
-		if err := d.learn(ctx, ev.Birth); err != nil {
-			return nil, err
-		}
-		if err := b.entry.enter(d.sale.name, ev, d.held, d.w.sender != nil); err != nil {
-			d.w.meters.parked.Inc()
-			d.log.Error().Err(err).Str("event", ev.ID).Uint64("number", ev.Number).Msg("event parked: see table parked_events")
-		}
-		b.ids = append(b.ids, ev.ID)
-	}
-	rows := max(len(b.entry.Rows), 1)
-	d.count = min(max(d.w.cfg.Batch*len(events)/rows, 1), d.w.cfg.Batch)
-	b.entry.Rows = mergeRows(b.entry.Rows)
-	return b, nil
 }
 
 // learn finds out whether the sale of this birth has a hold. One that is gone by now is taken to have one: its claims say
@@ -140,6 +145,40 @@ func (d *desk) learn(ctx context.Context, birth uint64) error {
 	return nil
 }
 
+// storeHand stores what is in hand, a batch after the other, until one fails.
+func (d *desk) storeHand() error {
+	for d.batch != nil || len(d.hand) > 0 {
+		if d.batch == nil {
+			d.batch = d.cut()
+		}
+		if err := d.try(d.batch); err != nil {
+			return err
+		}
+		d.batch = nil
+	}
+	d.hand = nil // not only empty: what it was cut from may be large
+	return nil
+}
+
+// cut puts the first events in hand into rows and messages, until there is a batch of rows. How many of them it took says
+// how many to ask for: but what comes then may be events of one row, or of hundreds. No event is split.
+func (d *desk) cut() *batch {
+	b := &batch{}
+	for len(d.hand) > 0 && len(b.entry.Rows) < d.w.cfg.Batch {
+		ev := d.hand[0]
+		d.hand = d.hand[1:]
+		if err := b.entry.enter(d.sale.name, ev.Event, ev.held, d.w.sender != nil); err != nil {
+			d.w.meters.parked.Inc()
+			d.log.Error().Err(err).Str("event", ev.ID).Uint64("number", ev.Number).Msg("event parked: see table parked_events")
+		}
+		b.ids = append(b.ids, ev.ID)
+	}
+	rows := max(len(b.entry.Rows), 1)
+	d.count = min(max(d.w.cfg.Batch*len(b.ids)/rows, 1), d.w.cfg.Batch)
+	b.entry.Rows = mergeRows(b.entry.Rows)
+	return b
+}
+
 // try stores and acknowledges. Stored but not acknowledged it comes again, and changes nothing.
 func (d *desk) try(b *batch) error {
 	if !b.stored {
@@ -153,7 +192,7 @@ func (d *desk) try(b *batch) error {
 		err = nil
 	}
 	if err != nil {
-		d.w.noteStore(d.sale, err)
+		d.w.noteStore(d.sale, d.who, err)
 		return err
 	}
 	d.dirty = true
@@ -169,7 +208,7 @@ func (d *desk) store(b *batch) error {
 	ctx, cancel := context.WithTimeout(d.w.grace, d.w.pace.statement)
 	defer cancel()
 	err := d.w.book.Enter(ctx, b.entry)
-	d.w.bookTrouble.note(err)
+	d.w.bookTrouble.note(d.who, err)
 	if err != nil {
 		d.w.meters.retries.Inc()
 		return err
@@ -183,26 +222,26 @@ func (d *desk) store(b *batch) error {
 	return nil
 }
 
-// finish tries until the batch is stored; when the process is told to end, once more. What it gives up then another
+// finish tries until what is in hand is stored; when the process is told to end, once more. What it gives up then another
 // worker takes over, or this one's next run.
-func (d *desk) finish(process context.Context, b *batch) {
+func (d *desk) finish(process context.Context) {
 	for n := 1; ; n++ {
 		over := !sleep(process, backoff(d.w.pace.retry, d.w.pace.retryMost, n))
-		if d.tryInTurn(b) == nil {
+		if d.tryInTurn() == nil {
 			return
 		}
 		if over {
-			d.log.Warn().Int("events", len(b.ids)).Msg("stopped with a batch in hand: the stream still has it")
+			d.log.Warn().Int("events", len(d.batch.ids)+len(d.hand)).Msg("stopped with events in hand: the stream still has them")
 			return
 		}
 	}
 }
 
-func (d *desk) tryInTurn(b *batch) error {
+func (d *desk) tryInTurn() error {
 	select {
 	case d.w.desks <- struct{}{}:
 		defer func() { <-d.w.desks }()
-		return d.try(b)
+		return d.storeHand()
 	case <-d.w.grace.Done():
 		return d.w.grace.Err()
 	}
@@ -213,6 +252,8 @@ func (d *desk) trim(ctx context.Context) error {
 	if !d.dirty || time.Since(d.trimmed) < d.w.pace.look {
 		return nil
 	}
-	d.dirty, d.trimmed = false, time.Now()
-	return d.w.store.TrimEvents(ctx, d.sale.name)
+	d.trimmed = time.Now()
+	err := d.w.store.TrimEvents(ctx, d.sale.name)
+	d.dirty = err != nil
+	return err
 }

@@ -1,25 +1,28 @@
 // Package order is what happens after a sale: the events of a sale's stream become rows in SQL and webhooks, and holds that
 // are over put their units back on sale.
 //
-// life.go is the core: the life of a reservation as a pure state machine, with no clock and no I/O, and Merge, by which
-// events become the state of a row. Around it:
+// life.go is the specification: the life of a reservation as a pure state machine, with no clock and no I/O. The ledger and its
+// twin are held to it (TestLifeAndLedgerAgree, and the tests that hold those two to each other), and from it comes Merge, by
+// which events become the state of a row. What runs:
 //
 //	stream -> desk (one a sale) -> one SQL transaction: rows, deliveries, parked events -> acknowledge -> trim
 //	holds  -> sweeper (one a sale) -> Store.Expire
 //	deliveries -> sender -> the endpoint
 //
 // What is guaranteed: every event of the stream is stored at least once, and storing it again changes nothing, so a serial
-// of a reservation has exactly one row, whatever died. The deaths this is for:
+// of a reservation has exactly one row, whatever died. An event is acknowledged, and so forgotten by the
+// stream, only after the commit is on the disk. The deaths this is for:
 //
 //   - Killed between commit and acknowledgement, or the acknowledgement or the commit's answer is lost: the event comes
-//     again, to this worker or to another, and meets its own row. A row is a join (Row.Merge, and the same in SQL): it is
-//     commutative, associative and idempotent.
+//     again, to this worker or to another, and meets its own row, which stays as it is (Row.Merge, and the same in SQL).
 //   - Two workers have the same event, after a take-over from one that was only slow: as above. Rows are written in the order
 //     of their keys, so the two cannot wait for each other in a circle.
 //   - Another worker stores "cancelled" before this one has stored "reserved": the row is made by the first and completed
-//     by the second; a final state wins over pending, whatever came first.
-//   - SQL is away: the batch stays in hand and is tried again, in order, by who has it; the stream keeps the rest. Expiry
-//     does not know SQL and goes on. Redis is away: the same, the other way round.
+//     by the second; a final state wins over pending, whatever came first. What comes out does not depend on the order:
+//     Row.Merge says why.
+//   - SQL is away: what was read stays in hand and is tried again, in order, by who has it; the stream keeps the rest. Expiry
+//     does not know SQL and goes on, for a sale that is removed and made again meanwhile, too. Redis is away: the same, the
+//     other way round.
 //   - A sale is removed and made again under its name while a batch is in hand: the batch is stored under its own birth, its
 //     acknowledgement finds nothing, and the new sale's stream is read only then.
 //   - An event that makes no sense is parked: it goes to the table parked_events in the batch's own transaction, is named in

@@ -48,8 +48,7 @@ type told struct {
 	Reason      string   `json:"reason,omitempty"` // of released: cancelled or expired
 }
 
-// message tells of one claim in an event; of an expired reservation that may be a part, the rest follows under an id of
-// its own.
+// message tells of one claim in an event.
 func message(sale string, ev luascripts.Event, c luascripts.Claim, held bool) Delivery {
 	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: told{Sale: sale,
 		Reservation: "rsv_" + digest(sale, "", ev.Birth, c.Fence, c.Nonce), Serial: c.Serial, Units: c.Count, Buyer: buyerOf(c)}}

@@ -18,7 +18,7 @@ var (
 	lagDesc     = prometheus.NewDesc("spike_orders_lag_seconds", "Age of the oldest event that is not stored.", saleLabel, nil)
 	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.", []string{"state"}, nil)
 	pausedDesc  = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
-	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well.", []string{"part"}, nil)
+	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.", []string{"part"}, nil)
 )
 
 func newMeters(w *Worker) *meters {
@@ -59,11 +59,11 @@ func (m *meters) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.list {
 		c.Collect(ch)
 	}
-	gauge(partDesc, ok(m.w.storeTrouble.now() == nil), "store")
+	gauge(partDesc, ok(m.w.storeTrouble.well()), "store")
 	if m.w.book == nil {
 		return
 	}
-	gauge(partDesc, ok(m.w.bookTrouble.now() == nil), "database")
+	gauge(partDesc, ok(m.w.bookTrouble.well()), "database")
 	for _, s := range m.w.roster.all() {
 		f := s.getFigures()
 		gauge(unreadDesc, float64(f.unread), s.name)

@@ -6,36 +6,49 @@ import (
 	"time"
 )
 
-// roster has the sales that are worked on: those the store lists.
+// roster has the sales that are worked on: those the store lists. Ending holds does not depend on storing orders: a desk that
+// has a batch of a sale that is gone in hand keeps its name from other desks, but not from a sweeper.
 type roster struct {
 	w       *Worker
 	working sync.WaitGroup
 
 	mu    sync.Mutex
-	sales map[string]*sale
+	sales map[string]*sale // those listed
+	desks map[string]bool  // names at which a desk is at work, be its sale listed or gone
 }
 
 // sale is one sale as this worker serves it.
 type sale struct {
 	name    string
-	end     context.CancelFunc // it is not listed any more
+	life    context.Context // it is listed
+	end     context.CancelFunc
 	trouble *trouble
 
 	mu      sync.Mutex
 	figures figures
 }
 
-func newRoster(w *Worker) *roster { return &roster{w: w, sales: map[string]*sale{}} }
+func newRoster(w *Worker) *roster {
+	return &roster{w: w, sales: map[string]*sale{}, desks: map[string]bool{}}
+}
+
+// lookShare is what part of the time the store may be busy with the list, at most 1 / lookShare: it walks over all its keys.
+// But a new sale never waits longer than longestLook.
+const (
+	lookShare   = 20
+	longestLook = 10 * time.Second
+)
 
 // run looks at the store's list until ctx ends, and returns when nobody works any more.
 func (r *roster) run(ctx context.Context) {
 	for n := 0; ; {
+		began := time.Now()
 		names, err := r.w.store.List(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		r.w.storeTrouble.note(err)
-		pause := r.w.pace.look
+		r.w.storeTrouble.note("list", err)
+		pause := max(r.w.pace.look, min(lookShare*time.Since(began), longestLook))
 		if n++; err == nil {
 			n = 0
 			r.update(ctx, names)
@@ -59,31 +72,34 @@ func (r *roster) update(ctx context.Context, names []string) {
 		if r.sales[name] == nil {
 			r.open(ctx, name)
 		}
+		if r.w.book != nil && !r.desks[name] {
+			r.seat(ctx, r.sales[name])
+		}
 	}
 	for name, s := range r.sales {
 		if !listed[name] {
 			s.end()
+			delete(r.sales, name)
 		}
 	}
 }
 
-// open starts a sale's desk and sweeper. A sale that is gone stays here while its desk has a batch in hand; if the name
-// comes back meanwhile, it is opened again after that.
+// open starts a sale's sweeper.
 func (r *roster) open(ctx context.Context, name string) {
-	life, end := context.WithCancel(ctx)
-	s := &sale{name: name, end: end, trouble: newTrouble(r.w.log, "sale "+name)}
+	s := &sale{name: name, trouble: newTrouble(r.w.log, "sale "+name)}
+	s.life, s.end = context.WithCancel(ctx)
 	r.sales[name] = s
-	var both sync.WaitGroup
-	both.Go(func() { (&sweeper{w: r.w, sale: s}).run(life) })
-	if r.w.book != nil {
-		both.Go(func() { newDesk(r.w, s).run(life, ctx) })
-	}
+	r.working.Go(func() { (&sweeper{w: r.w, sale: s}).run(s.life) })
+}
+
+// seat starts a sale's desk. It may outlive its sale; the name's next sale gets one at the first look after that.
+func (r *roster) seat(process context.Context, s *sale) {
+	r.desks[s.name] = true
 	r.working.Go(func() {
-		both.Wait()
-		end()
+		newDesk(r.w, s).run(s.life, process)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.sales, name)
+		delete(r.desks, s.name)
 	})
 }
 

@@ -126,7 +126,7 @@ func (w *Worker) migrate(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.bookTrouble.note(err)
+		w.bookTrouble.note("migration", err)
 		if err == nil {
 			close(w.migrated)
 			return

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +13,7 @@ const (
 	sendMost     = 64 // taken from the book at a time
 	sendAtOnce   = 8
 	sendLease    = 2 * time.Minute // others leave them alone for so long: more than sendMost / sendAtOnce * postTimeout
-	maxAttempts  = 20              // then parked: after about a day and a half
+	maxAttempts  = 20              // then parked: after 25 h on average, 34 h at most
 	maxSendPause = 4 * time.Hour
 	keepSent     = 72 * time.Hour // an event that is stored again within that is not told again
 	pruneMost    = 5_000
@@ -60,7 +61,6 @@ func (s *sender) run(ctx context.Context) {
 		s.keepHouse(ctx)
 		more, err := s.round(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.w.bookTrouble.note(err)
 			sleep(ctx, s.w.pace.retryMost)
 			continue
 		}
@@ -90,13 +90,21 @@ func (s *sender) round(ctx context.Context) (more bool, err error) {
 	defer cancel()
 	ds, err := s.w.book.Take(taking, time.Now(), sendLease, room)
 	if err != nil || len(ds) == 0 {
-		return false, err
+		return false, s.note(ctx, err)
 	}
 	s.sendAll(ctx, ds)
 	// What was heard is written down although the worker ends: else it would be said again.
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.w.pace.lastTry)
 	defer cancel()
-	return len(ds) == room, s.w.book.Mark(marking, ds)
+	return len(ds) == room, s.note(ctx, s.w.book.Mark(marking, ds))
+}
+
+// note takes how the database answered; not what the end of the worker has cut short.
+func (s *sender) note(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		s.w.bookTrouble.note("sender", err)
+	}
+	return err
 }
 
 // sendAll sends a few at once, until all are sent or the endpoint has had enough.
@@ -127,7 +135,7 @@ func (s *sender) send(ctx context.Context, d *Delivery) {
 	}
 	now = time.Now()
 	s.endpoint.heard(a, now)
-	s.trouble.note(a.err)
+	s.trouble.note("sender", a.err)
 	if a.status == http.StatusGone {
 		s.w.log.Error().Msg("webhook: the endpoint says it is gone (410): nothing more is sent until this worker starts again")
 	}
@@ -142,12 +150,17 @@ func (d *Delivery) heard(a answer, now time.Time, first time.Duration) {
 		d.State, d.NextAt, d.Error = Delivered, now, ""
 		return
 	}
-	d.Error = a.err.Error()
-	d.Error = d.Error[:min(len(d.Error), maxErrorText)]
+	d.Error = errorText(a.err)
 	d.NextAt = now.Add(max(backoff(first, maxSendPause, d.Attempts), a.retryAfter))
 	if d.Attempts >= maxAttempts {
 		d.State = Parked
 	}
+}
+
+// errorText is an error as a database takes it: short, valid UTF-8, and without zero bytes, which PostgreSQL refuses.
+func errorText(err error) string {
+	text := strings.ReplaceAll(err.Error(), "\x00", "")
+	return strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
 }
 
 func (s *sender) count(d *Delivery) {
@@ -168,13 +181,15 @@ func (s *sender) keepHouse(ctx context.Context) {
 		return
 	}
 	s.counted = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, s.w.pace.statement)
+	working, cancel := context.WithTimeout(ctx, s.w.pace.statement)
 	defer cancel()
-	due, parked, err := s.w.book.Backlog(ctx)
-	if err != nil {
-		return // the next round will say so
+	due, parked, err := s.w.book.Backlog(working)
+	if err == nil {
+		s.due.Store(due)
+		s.parked.Store(parked)
+		_, err = s.w.book.Prune(working, time.Now().Add(-keepSent), pruneMost)
 	}
-	s.due.Store(due)
-	s.parked.Store(parked)
-	_, _ = s.w.book.Prune(ctx, time.Now().Add(-keepSent), pruneMost)
+	if ctx.Err() == nil {
+		s.w.bookTrouble.note("outbox", err)
+	}
 }

@@ -13,7 +13,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// sqlite is the book in a file, for one machine: one writer at a time, readers are never in its way.
+// sqlite is the book in a file, for one machine: one writer at a time, readers are never in its way. A commit is on the disk
+// when it returns (FULL; under NORMAL a write-ahead log is there only at the next checkpoint): the stream forgets the events.
 type sqlite struct {
 	db     *sql.DB
 	upsert string
@@ -24,7 +25,7 @@ func openSQLite(path string) (Book, error) {
 		return nil, fmt.Errorf("%w: sqlite:FILE names no file", ErrConfig)
 	}
 	source := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)"}}.Encode()}
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}.Encode()}
 	db, err := sql.Open("sqlite", source.String())
 	if err != nil {
 		return nil, fmt.Errorf("%w: database: %w", ErrConfig, err)

@@ -24,7 +24,13 @@ type sweeper struct {
 // sweepMost is how many holds one call looks at.
 const sweepMost = 256
 
+func (s *sweeper) who() string { return "sweeper of " + s.sale.name }
+
+func (s *sweeper) lagWho() string { return "lag of " + s.sale.name }
+
 func (s *sweeper) run(ctx context.Context) {
+	defer s.w.storeTrouble.forget(s.who())
+	defer s.w.storeTrouble.forget(s.lagWho())
 	if !sleep(ctx, rand.N(s.w.pace.sweep)) { // hundreds of sales: not all at once
 		return
 	}
@@ -48,13 +54,12 @@ func (s *sweeper) turn(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
+	s.w.noteStore(s.sale, s.who(), err)
 	if err == nil {
 		s.failed = 0
-		s.sale.trouble.note(nil)
 		return pause
 	}
 	s.failed++
-	s.w.noteStore(s.sale, err)
 	return backoff(s.w.pace.retry, s.w.pace.retryMost, s.failed)
 }
 
@@ -70,8 +75,10 @@ func (s *sweeper) work(ctx context.Context) (pause time.Duration, err error) {
 		return s.expire(ctx, now)
 	case looking:
 		shown, err := s.w.store.Show(ctx, s.sale.name)
+		if err != nil {
+			return 0, err
+		}
 		s.head, s.looked = shown.Head, now
-		return s.w.pace.sweep, err
 	}
 	return s.w.pace.sweep, nil
 }
@@ -93,21 +100,24 @@ func (s *sweeper) expire(ctx context.Context, now time.Time) (pause time.Duratio
 // lag only looks: whatever is wrong with the stream, holds end.
 func (s *sweeper) lag(ctx context.Context) {
 	lag, err := s.w.store.EventLag(ctx, s.sale.name, s.w.group)
+	s.w.noteStore(s.sale, s.lagWho(), err)
 	if err != nil {
-		s.w.noteStore(s.sale, err)
 		return
 	}
 	s.sale.setFigures(figures{unread: lag.Unread, unacked: lag.Pending, oldest: lag.Oldest})
 }
 
-// noteStore takes a failure of the store, or of one sale in it. A sale that is gone is no trouble: it will not be listed
-// either.
-func (w *Worker) noteStore(s *sale, err error) {
+// noteStore takes the outcome of a call: trouble is the store's, or that of one sale in it. A sale that is gone is no
+// trouble: it will not be listed either.
+func (w *Worker) noteStore(s *sale, who string, err error) {
+	var down, odd error
 	switch {
 	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, context.Canceled):
 	case errors.Is(err, luascripts.ErrDown):
-		w.storeTrouble.note(err)
+		down = err
 	default:
-		s.trouble.note(err)
+		odd = err
 	}
+	w.storeTrouble.note(who, down)
+	s.trouble.note(who, odd)
 }

@@ -10,40 +10,53 @@ import (
 )
 
 // trouble says what is wrong with a part when it begins and now and then while it lasts, and when it is over; not each
-// time, for many may try.
+// time, for many may try. What is wrong for one of them is over when it goes well for that one, whatever others find.
 type trouble struct {
 	log  zerolog.Logger
 	part string
 
-	mu   sync.Mutex
-	err  error // nil: all is well
-	said time.Time
-	told bool // that something is wrong
+	mu    sync.Mutex
+	wrong map[string]bool // for whom; empty: all is well
+	said  time.Time
+	told  bool // that something is wrong
 }
 
 const sayEvery = 10 * time.Second
 
-func newTrouble(log zerolog.Logger, part string) *trouble { return &trouble{log: log, part: part} }
+func newTrouble(log zerolog.Logger, part string) *trouble {
+	return &trouble{log: log, part: part, wrong: map[string]bool{}}
+}
 
-// note takes the outcome of a call.
-func (t *trouble) note(err error) {
+// note takes the outcome of somebody's call.
+func (t *trouble) note(who string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.err = err
+	if err != nil {
+		t.wrong[who] = true
+	} else {
+		delete(t.wrong, who)
+	}
 	switch {
 	case err != nil && time.Since(t.said) >= sayEvery:
-		t.log.Warn().Err(err).Str("part", t.part).Msg("something is wrong; it is tried again")
+		t.log.Warn().Err(err).Str("part", t.part).Str("for", who).Msg("something is wrong; it is tried again")
 		t.said, t.told = time.Now(), true
-	case err == nil && t.told:
+	case len(t.wrong) == 0 && t.told:
 		t.log.Info().Str("part", t.part).Msg("well again")
 		t.told = false
 	}
 }
 
-func (t *trouble) now() error {
+// forget is for somebody who calls no more: nothing is said of how the part is.
+func (t *trouble) forget(who string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.err
+	delete(t.wrong, who)
+}
+
+func (t *trouble) well() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.wrong) == 0
 }
 
 // sleep waits; false: ctx is over.

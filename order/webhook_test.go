@@ -112,6 +112,7 @@ func (s shelf) deliveries(t testing.TB, state string) int {
 }
 
 func TestWebhooksTellWhatHappened(t *testing.T) {
+	t.Parallel()
 	store, book, h := newTill(), newSQLite(t), newHook(t, nil)
 	store.sale(t, "a.b", 100, time.Minute)
 	work(t, store, book, hooked(h.URL))
@@ -163,6 +164,7 @@ func TestPayload(t *testing.T) {
 
 // What fails is tried again, under the same id and with the same words.
 func TestWebhooksAreTriedAgain(t *testing.T) {
+	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
 		if n <= 3 {
 			w.Header().Set("Location", "/elsewhere") // followed, it would be a GET without a signature
@@ -182,6 +184,7 @@ func TestWebhooksAreTriedAgain(t *testing.T) {
 
 // A dead endpoint is not asked much, and nobody waits for it; when it is back, all is told.
 func TestDeadEndpoint(t *testing.T) {
+	t.Parallel()
 	var dead atomic.Bool
 	dead.Store(true)
 	h := newHook(t, func(w http.ResponseWriter, _ int) {
@@ -216,6 +219,7 @@ func TestDeadEndpoint(t *testing.T) {
 
 // 410: this process tells nothing more; orders go on, and the next process tries again.
 func TestEndpointGone(t *testing.T) {
+	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
 		if n == 1 {
 			w.WriteHeader(http.StatusGone)
@@ -239,6 +243,7 @@ func TestEndpointGone(t *testing.T) {
 
 // Two workers and a mind to fail: everything is told, under one id each.
 func TestTwoSenders(t *testing.T) {
+	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
 		if n%3 == 0 {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -338,6 +343,7 @@ func TestRetryAfter(t *testing.T) {
 
 // What goes wrong is said without the address, which may hold a password, and without the secret.
 func TestNothingSecretIsSaid(t *testing.T) {
+	t.Parallel()
 	var said strings.Builder
 	var mu sync.Mutex
 	log := zerolog.New(zerolog.SyncWriter(writer(func(b []byte) { mu.Lock(); defer mu.Unlock(); said.Write(b) })))
@@ -374,6 +380,7 @@ func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
 // An event that is told again makes no second message.
 func TestOutboxKeepsTheFirst(t *testing.T) {
+	t.Parallel()
 	book := newSQLite(t)
 	e := entries(t, story(1, 1, 1000, luascripts.Confirmed, false), 9)[0]
 	for range 3 {

@@ -30,6 +30,9 @@ type testOrders struct {
 	once  sync.Once
 }
 
+// patience is for what takes a moment, on a machine that has other things to do as well.
+const patience = time.Minute
+
 // launchOrders starts a worker; it may be a while before it is ready.
 func launchOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
@@ -51,7 +54,7 @@ func launchOrders(t testing.TB, args ...string) *testOrders {
 func startOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
 	o := launchOrders(t, args...)
-	eventually(t, 10*time.Second, "the order worker is ready", o.ready)
+	eventually(t, patience, "the order worker is ready", o.ready)
 	return o
 }
 
@@ -97,8 +100,8 @@ const oneRowEach = `SELECT CASE WHEN count(*) = count(DISTINCT serial) THEN coun
 // comesTo waits until there is exactly one row for each of n serials, and looks once more when all is quiet.
 func (d ordersDB) comesTo(t testing.TB, redis redisServer, n int) {
 	t.Helper()
-	eventually(t, 30*time.Second, strconv.Itoa(n)+" rows", func() bool { return d.ask(t, oneRowEach) >= n })
-	eventually(t, 30*time.Second, "nothing is in hand", func() bool { n, _ := redis.inHand(t); return n == 0 })
+	eventually(t, patience, strconv.Itoa(n)+" rows", func() bool { return d.ask(t, oneRowEach) >= n })
+	eventually(t, patience, "nothing is in hand", func() bool { n, _ := redis.inHand(t); return n == 0 })
 	if rows := d.ask(t, oneRowEach); rows != n {
 		t.Errorf("%d rows, one a serial (-2: some serial twice), want %d", rows, n)
 	}
@@ -181,7 +184,7 @@ func TestOrdersWithDatabaseAway(t *testing.T) {
 		case 3:
 			s.db.Stop()
 		case 7:
-			eventually(t, 10*time.Second, "it says that it is not ready", func() bool { return !worker.ready() })
+			eventually(t, patience, "it says that it is not ready", func() bool { return !worker.ready() })
 			s.db.Restart()
 		}
 	})
@@ -210,7 +213,7 @@ func TestOrdersWhileRedisStandsStill(t *testing.T) {
 	time.Sleep(3 * time.Second)
 	_ = syscall.Kill(pid, syscall.SIGCONT)
 	s.db.comesTo(t, s.redis, s.total)
-	eventually(t, 10*time.Second, "it is ready again", worker.ready)
+	eventually(t, patience, "it is ready again", worker.ready)
 }
 
 // Two workers share the work; one is killed with events in hand and never comes back.
@@ -226,12 +229,14 @@ func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.sell(t, func(int) {})
-	eventually(t, 10*time.Second, "both have events in hand", func() bool { _, workers := s.redis.inHand(t); return workers == 2 })
+	eventually(t, patience, "both have events in hand", func() bool { _, workers := s.redis.inHand(t); return workers == 2 })
 	doomed.die()
 	if _, err := lock.Exec(t.Context(), "COMMIT"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "the other has stored all", func() bool { return s.db.ask(t, oneRowEach) == s.total })
+	freed := time.Now() // within 10 s, says the worker; here others use the machine too
+	eventually(t, 25*time.Second, "the other has stored all", func() bool { return s.db.ask(t, oneRowEach) == s.total })
+	t.Logf("the other had stored all after %v", time.Since(freed).Round(time.Millisecond))
 	s.db.comesTo(t, s.redis, s.total)
 	if !other.ready() {
 		t.Error("the other is not ready")
@@ -246,11 +251,11 @@ func TestOrdersInSQLite(t *testing.T) {
 	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
 	w, _ := crowd(t, 300, 8, edge.buyURL("ticket"))
 	edge.stop(t) // from here on nobody but the worker ends holds
-	eventually(t, 15*time.Second, "the holds have ended", func() bool {
+	eventually(t, patience, "the holds have ended", func() bool {
 		a := redis.audit(t, "ticket")
 		return a.Pending == 0 && a.Free == a.Total
 	})
-	eventually(t, 10*time.Second, "all is stored", func() bool {
+	eventually(t, patience, "all is stored", func() bool {
 		_, _, text := get(t, "GET", "http://"+worker.admin+"/metrics")
 		return strings.Contains(text, `spike_orders_lag_seconds{sale="ticket"} 0`) &&
 			strings.Contains(text, "spike_orders_expired_units_total "+strconv.Itoa(len(w.owner)))

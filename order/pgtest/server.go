@@ -3,12 +3,14 @@ package pgtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -27,6 +29,7 @@ type Server struct {
 	port string
 	as   *syscall.Credential // PostgreSQL refuses to be root; nil: we are not
 	cmd  *exec.Cmd
+	died chan struct{} // closed when cmd has ended
 	log  *bytes.Buffer
 }
 
@@ -45,15 +48,16 @@ func Start(t testing.TB) *Server {
 			t.Fatal(err)
 		}
 	}
-	initdb := s.command("initdb", "-D", filepath.Join(s.dir, "data"), "-A", "trust", "-U", "spike", "-E", "UTF8", "--locale=C",
+	initdb := s.command("initdb", "-D", s.data(), "-A", "trust", "-U", "spike", "-E", "UTF8", "--locale=C",
 		"--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	s.port = freePort(t)
-	s.URL = "postgres://spike@127.0.0.1:" + s.port + "/postgres"
 	t.Cleanup(s.Stop)
-	s.Restart()
+	s.begin(func() {
+		s.port = freePort(t)
+		s.URL = "postgres://spike@127.0.0.1:" + s.port + "/postgres"
+	})
 	return s
 }
 
@@ -79,11 +83,11 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// find knows where Debian keeps what it does not put on the path.
+// find knows where Debian keeps what it does not put on the path: .../VERSION/bin/name. The newest is wanted.
 func find(t testing.TB, name string) string {
 	t.Helper()
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
-		return found[len(found)-1]
+		return slices.MaxFunc(found, func(a, b string) int { return cmp.Compare(version(a), version(b)) })
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -92,6 +96,13 @@ func find(t testing.TB, name string) string {
 	return path
 }
 
+// version is a number: 15 is more than 9.6.
+func version(path string) float64 {
+	v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(path))), 64)
+	return v
+}
+
+// freePort is a port that is free now; a moment later another may have it.
 func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -106,21 +117,53 @@ func freePort(t testing.TB) string {
 // Restart starts the server again after Stop, on the same port, with what it had, and waits until it answers.
 func (s *Server) Restart() {
 	s.t.Helper()
-	s.cmd = s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-p", s.port, "-c", "listen_addresses=127.0.0.1",
+	s.begin(func() {})
+}
+
+// begin tries a few times, for others take ports too; before is called each time.
+func (s *Server) begin(before func()) {
+	s.t.Helper()
+	for range 5 {
+		before()
+		if s.launch() {
+			return
+		}
+		s.Stop()
+		time.Sleep(200 * time.Millisecond)
+	}
+	s.t.Fatalf("PostgreSQL does not answer:\n%s", s.log)
+}
+
+// launch starts the server and waits until it answers; false: it does not, or has ended.
+func (s *Server) launch() bool {
+	s.t.Helper()
+	s.cmd = s.command("postgres", "-D", s.data(), "-p", s.port, "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB")
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	s.died = make(chan struct{})
+	go func(cmd *exec.Cmd, died chan struct{}) {
+		_ = cmd.Wait()
+		close(died)
+	}(s.cmd, s.died)
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		if s.answers() {
-			return
+			return true
+		}
+		select {
+		case <-s.died:
+			return false
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	s.Stop()
-	s.t.Fatalf("PostgreSQL does not answer:\n%s", s.log)
+	return false
 }
 
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// answers says whether this server answers, not another at its port.
 func (s *Server) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -128,8 +171,10 @@ func (s *Server) answers() bool {
 	if err != nil {
 		return false
 	}
-	_ = c.Close(ctx)
-	return true
+	defer func() { _ = c.Close(ctx) }()
+	var data string
+	err = c.QueryRow(ctx, "SHOW data_directory").Scan(&data)
+	return err == nil && data == s.data()
 }
 
 // Stop ends the server at once, as a crash does; what was committed is there after Restart.
@@ -138,6 +183,6 @@ func (s *Server) Stop() {
 		return
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	_ = s.cmd.Wait()
+	<-s.died
 	s.cmd = nil
 }

@@ -1,0 +1,67 @@
+package order
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spike/luascripts"
+)
+
+// closedBook is there and takes nothing.
+type closedBook struct{ Book }
+
+func (closedBook) Migrate(context.Context) error      { return nil }
+func (closedBook) Writers() int                       { return 1 }
+func (closedBook) Enter(context.Context, Entry) error { return errAway }
+
+// A desk has a batch of a sale in hand that it cannot store. The sale is removed and made again: its holds end all the same.
+func TestHoldsOfASaleMadeAgainEndWhileItsDeskIsStuck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTill()
+		store.sale(t, "a", 2, time.Hour)
+		store.buy(t, "a", 1)
+		work(t, store, closedBook{}, func(c *Config) { c.pace = &steady })
+		time.Sleep(time.Minute)
+		if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil || lag.Pending != 1 {
+			t.Fatalf("nothing is in hand: %+v %v", lag, err)
+		}
+		if err := store.Remove(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		store.sale(t, "a", 2, 2*time.Second)
+		store.buy(t, "a", 2)
+		time.Sleep(time.Minute)
+		if r, err := store.Show(t.Context(), "a"); err != nil || r.Free != 2 {
+			t.Errorf("the holds have not ended: %+v %v", r, err)
+		}
+	})
+}
+
+// longStore has a list that takes a while.
+type longStore struct {
+	luascripts.Store
+	busy time.Duration
+}
+
+func (l *longStore) List(ctx context.Context) ([]string, error) {
+	time.Sleep(time.Second)
+	l.busy += time.Second
+	return l.Store.List(ctx)
+}
+
+func TestAListThatTakesLongIsLookedAtSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &longStore{Store: newTill()}
+		stop := work(t, store, nil, func(c *Config) { c.pace = &steady })
+		time.Sleep(10 * time.Minute)
+		stop()
+		if store.busy < 20*time.Second || store.busy > 30*time.Second {
+			t.Errorf("busy for %v of 10 minutes", store.busy)
+		}
+	})
+}
