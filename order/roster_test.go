@@ -48,8 +48,9 @@ type longStore struct {
 }
 
 func (l *longStore) List(ctx context.Context) ([]string, error) {
-	time.Sleep(time.Second)
-	l.busy += time.Second
+	const takes = 300 * time.Millisecond
+	time.Sleep(takes)
+	l.busy += takes
 	return l.Store.List(ctx)
 }
 
