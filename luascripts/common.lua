@@ -266,7 +266,7 @@ end
 -- Buyers, where the sale has a limit: field buyer of BUYERS is the serials (u32) that buyer has.
 
 local function buyer_loses(buyer, serial)
-  if L.limit == 0 or buyer == NOBODY then return end
+  if buyer == NOBODY then return end
   local has = redis.call('HGET', BUYERS, buyer) or ''
   for at = 1, #has, 4 do
     if string.sub(has, at, at + 3) == serial then
@@ -297,7 +297,7 @@ local function unown(kind, gone)
       first = serial
     end
     last, names[k] = serial, int(serial)
-    buyer_loses(buyer, struct.pack('>I4', serial))
+    if L.limit > 0 then buyer_loses(buyer, struct.pack('>I4', serial)) end
   end
   give()
   for k, c in ipairs(claims) do claims[k] = struct.pack('>I4I4', c.first, c.n) .. c.id .. c.buyer end
@@ -443,10 +443,17 @@ end
 -- whole adds to gone the rest of the reservations that are in it: one is over as a whole, and told of in one piece, though
 -- its units lie in several groups since a part of them was looked at before its time.
 local function whole(gone)
-  local asked = {}
-  for k, g in ipairs(gone) do asked[2 * k - 1], asked[2 * k] = int(g[1] - 1), int(g[1] + 1) end
+  local asked, from = {}, {}
+  for _, g in ipairs(gone) do
+    for step = -1, 1, 2 do
+      if not gone[-(g[1] + step)] then
+        asked[#asked + 1] = int(g[1] + step)
+        from[#asked] = {g, step}
+      end
+    end
+  end
   for k, value in ipairs(redis.call('HMGET', SOLD, unpack(asked))) do
-    local g, step = gone[math.ceil(k / 2)], k % 2 == 1 and -1 or 1
+    local g, step = from[k][1], from[k][2]
     local serial = g[1] + step
     while value == g[2] and not gone[-serial] do
       gone[#gone + 1], gone[-serial] = {serial, value}, true

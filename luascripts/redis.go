@@ -235,7 +235,7 @@ func (r *Redis) holdings(ctx context.Context, sale string) (holdings, error) {
 func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, error) {
 	var c census
 	for cursor := int64(0); ; {
-		h, rd, err := r.run(ctx, r.scripts.owned, sale, []string{"", num(cursor), "1000"})
+		h, rd, err := r.run(ctx, r.scripts.owned, sale, []string{"", num(cursor), "400"})
 		if err != nil {
 			return nil, err
 		}

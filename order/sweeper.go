@@ -22,7 +22,7 @@ type sweeper struct {
 }
 
 // sweepMost is how many holds one call looks at.
-const sweepMost = 256
+const sweepMost = 128
 
 func (s *sweeper) who() string { return "sweeper of " + s.sale.name }
 
