@@ -9,7 +9,8 @@ if stop and add > 0 then return stop end -- the doors of a sale that a hand has 
 local done = 'add:' .. request
 local wanted = add > 0 and redis.call('HEXISTS', LEDGER, done) == 0
 if wanted and L.total + add > MOST then return refuse('TOOMANY', 'a sale has at most ' .. int(MOST) .. ' units') end
-if to ~= '' and to ~= 'closed' and L.state == 'closed' then return refuse('CLOSED', 'the sale is closed') end
+local opens = to ~= '' and to ~= 'closed'
+if (wanted or opens) and L.state == 'closed' then return refuse('CLOSED', 'the sale is closed') end
 if wanted then
   redis.call('HSET', LEDGER, done, int(add))
   redis.call('HINCRBY', HASH, 'ticket_total_nums', int(add))

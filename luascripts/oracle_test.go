@@ -238,7 +238,7 @@ func (o *oracle) events() {
 func (o *oracle) change() {
 	q := ChangeRequest{Request: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(o.t, "request"),
 		Add: uint64(rapid.SampledFrom([]int{0, 3, MaxSerial}).Draw(o.t, "add")),
-		To:  rapid.SampledFrom([]string{"", "open", "open", "paused"}).Draw(o.t, "to")}
+		To:  rapid.SampledFrom([]string{"", "", "", "", "open", "open", "open", "paused", "closed"}).Draw(o.t, "to")}
 	same(o, fmt.Sprintf("change %+v", q),
 		func() (Head, error) { return o.redis.Change(context.Background(), o.sale, q) },
 		func(h Head) Head { return h },

@@ -113,8 +113,28 @@ func (r *Redis) Lease(ctx context.Context, sale string, q LeaseRequest) (LeaseRe
 	return out, r.down(rd.err)
 }
 
-// Renew runs renew.lua.
+// exists says whether anything is known of a sale: a script's "no such sale" for the price of one plain command.
+func (r *Redis) exists(ctx context.Context, sale string) error {
+	if err := CheckName(sale); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	keys := Keys(sale)
+	n, err := r.client.Do(ctx, r.client.B().Exists().Key(keys[0], keys[1]).Build()).AsInt64()
+	if err == nil && n == 0 {
+		return noSale(sale)
+	}
+	return r.down(err)
+}
+
+// Renew runs renew.lua. Who knows no birth is looking a name up, perhaps a stranger's invention: those cost little.
 func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewReply, error) {
+	if q.Birth == 0 {
+		if err := r.exists(ctx, sale); err != nil {
+			return RenewReply{}, err
+		}
+	}
 	args := []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds())}
 	for _, f := range q.Fences {
 		args = append(args, num(f))

@@ -25,7 +25,8 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 	if wanted && q.Add > MaxSerial-t.head.Total {
 		return Head{}, tooMany()
 	}
-	if q.To != "" && q.To != Closed.String() && t.door == Closed {
+	opens := q.To != "" && q.To != Closed.String()
+	if (wanted || opens) && t.door == Closed {
 		return Head{}, &Refusal{Code: "CLOSED", Why: "the sale is closed"}
 	}
 	if wanted {

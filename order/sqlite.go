@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,9 +22,20 @@ type sqlite struct {
 	upsert string
 }
 
+// folderOf says whether the folder of a database file is there: a misspelt path is not a database that is away.
+func folderOf(file string) error {
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return fmt.Errorf("%w: there is no folder %s", ErrConfig, filepath.Dir(file))
+	}
+	return nil
+}
+
 func openSQLite(path string) (Book, error) {
 	if path == "" {
 		return nil, fmt.Errorf("%w: sqlite:FILE names no file", ErrConfig)
+	}
+	if err := folderOf(path); err != nil {
+		return nil, err
 	}
 	source := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}}.Encode()}

@@ -216,6 +216,9 @@ func TestDoors(t *testing.T) {
 	if _, errs, code := spike(t, "sale", "resume", "doors", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
 		t.Errorf("a closed sale stays closed: exit %d %s", code, errs)
 	}
+	if _, errs, code := spike(t, "sale", "add", "doors", "5", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
+		t.Errorf("nor is there more of it: exit %d %s", code, errs)
+	}
 	redis.audit(t, "doors")
 }
 

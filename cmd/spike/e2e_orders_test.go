@@ -276,6 +276,7 @@ func TestOrdersUsage(t *testing.T) {
 		{[]string{"--redis", "127.0.0.1:1", "--db", "mysql://u:hunter2@h/db"}, exitUsage, "sqlite:FILE"},
 		{[]string{"--redis", "127.0.0.1:1", "--db", "postgres://u:hunter2@h:port/db"}, exitUsage, "postgres://"},
 		{[]string{"--db", "sqlite:x"}, exitUsage, "--redis"},
+		{[]string{"--redis", "127.0.0.1:1", "--db", "sqlite:/nowhere/at/all/orders.db"}, exitUsage, "/nowhere/at/all"},
 		{[]string{"--redis", "127.0.0.1:1", "--db", "sqlite:x"}, exitDependency, "127.0.0.1:1"},
 	} {
 		if _, errs, code := spike(t, append([]string{"orders"}, c.args...)...); code != c.code || !strings.Contains(errs, c.says) ||
