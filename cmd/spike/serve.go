@@ -133,13 +133,19 @@ func warn(log zerolog.Logger, text string) {
 func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.Store, error) {
 	if c.Redis != "" {
 		store, err := c.dial(ctx)
-		if err == nil && c.TokenKey == "" {
+		if err != nil {
+			return nil, err
+		}
+		for _, risk := range store.Risks(ctx) {
+			log.Warn().Msg("redis: " + risk)
+		}
+		if c.TokenKey == "" {
 			log.Warn().Msg("no --token-key: tokens are signed with a key kept in Redis; who reads that Redis can forge them")
 		}
-		if err == nil && c.Ack == string(edge.AckEdge) && c.Data == "" {
+		if c.Ack == string(edge.AckEdge) && c.Data == "" {
 			log.Warn().Msg("the ring is in memory: wins not settled yet (normally the last 40 ms) die with this process; --data DIR keeps them, --ack redis tells buyers after the ledger has them")
 		}
-		return store, err
+		return store, nil
 	}
 	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
 	if c.DB != "" {

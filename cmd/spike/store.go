@@ -18,7 +18,7 @@ type storeFlag struct {
 }
 
 // dial connects to Redis; for a tool of the operator there must be one.
-func (f storeFlag) dial(ctx context.Context) (luascripts.Store, error) {
+func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	if f.Redis == "" {
 		return nil, fmt.Errorf("%w: --redis ADDR is missing (an edge's embedded store is seen through its admin listener)", errUsage)
 	}
