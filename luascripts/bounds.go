@@ -47,7 +47,9 @@ func (b Bounds) lua() string {
 	}{
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
-		{"KEEP", b.Keep.Microseconds()}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)}, {"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial}, {"UNITS", MaxUnits},
+		{"KEEP", b.Keep.Microseconds()}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)},
+		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
+		{"UNITS", MaxUnits},
 	} {
 		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
 	}

@@ -6,8 +6,8 @@
 -- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
 --       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
 --       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
--- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE (with the time by Redis' clock). A lost reply leaves units pending: they come back when their hold
--- ends, and where there is none only a key finds them again.
+-- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE (with the time by Redis' clock). A lost reply leaves units
+-- pending: they come back when their hold ends, and where there is none only a key finds them again.
 local birth, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
 local NONE, HAD, LIMIT, USED = 0, 1, 2, 3

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/bench"
 )
 
 // connectPause keeps a connection from burning through the run's requests while nobody listens.
@@ -64,18 +66,7 @@ func (c *conn) wait(ctx context.Context, due time.Time) bool {
 		return true
 	}
 	pause := time.Until(due)
-	return pause <= 0 || sleep(ctx, pause)
-}
-
-func sleep(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return pause <= 0 || bench.Sleep(ctx, pause)
 }
 
 // one sends request number n and counts how it ended.
@@ -86,7 +77,7 @@ func (c *conn) one(ctx context.Context, n int64, due time.Time) {
 	}
 	if c.net == nil && !c.dial(ctx) {
 		c.tally.failure("connect")
-		sleep(ctx, connectPause)
+		bench.Sleep(ctx, connectPause)
 		return
 	}
 	if err := c.exchange(n, begin.Add(c.run.Timeout)); err != nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"spike/bench"
 )
 
 // Writes is what a database did, as it counts itself.
@@ -78,7 +80,7 @@ func (b *book) writes(ctx context.Context) (Writes, error) {
 			return now, err
 		}
 		last = now
-		if !pause(ctx, writesEvery) {
+		if !bench.Sleep(ctx, writesEvery) {
 			return now, ctx.Err()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"spike/bench"
 	"spike/bench/process"
 )
 
@@ -151,7 +152,7 @@ func (s *edgeShop) settle(ctx context.Context) error {
 		if err != nil || confirmed == a.Confirmed && pending == a.Pending {
 			return err
 		}
-		if time.Now().After(deadline) || !pause(ctx, storedEvery) {
+		if time.Now().After(deadline) || !bench.Sleep(ctx, storedEvery) {
 			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d", confirmed, pending, a.Confirmed, a.Pending)
 		}
 	}

@@ -116,7 +116,7 @@ func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *
 	}
 	st.next("payments, and the hold")
 	t.due.Wait()
-	if !pause(ctx, o.Hold+o.Settle) {
+	if !bench.Sleep(ctx, o.Hold+o.Settle) {
 		return r, l, ctx.Err()
 	}
 	l, err = shop.count(ctx)

@@ -77,7 +77,7 @@ func openPool(ctx context.Context, o ServerOptions) (*pgxpool.Pool, error) {
 	cfg.MinConns, cfg.MaxConns = int32(o.Pool), int32(o.Pool)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	for err == nil && int(pool.Stat().IdleConns()) < o.Pool {
-		if err = pool.Ping(ctx); err == nil && !pause(ctx, 10*time.Millisecond) {
+		if err = pool.Ping(ctx); err == nil && !bench.Sleep(ctx, 10*time.Millisecond) {
 			err = ctx.Err()
 		}
 	}

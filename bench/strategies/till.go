@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/bench"
 )
 
 // till sees the winners among the answers and brings their payments, each at its own time.
@@ -73,7 +75,7 @@ func (t *till) note(_ string, status int, body []byte) {
 // in all three strategies the same payment counts once.
 func (t *till) pay(w win, after time.Duration) {
 	for range payTries {
-		if !pause(t.ctx, after) {
+		if !bench.Sleep(t.ctx, after) {
 			break
 		}
 		status, err := t.post(t.payURL(w))
@@ -105,16 +107,4 @@ func (t *till) post(url string) (status int, err error) {
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, err
-}
-
-// pause sleeps; false: ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

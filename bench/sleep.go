@@ -1,0 +1,18 @@
+package bench
+
+import (
+	"context"
+	"time"
+)
+
+// Sleep waits; false: ctx ended first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
