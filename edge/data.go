@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -48,6 +49,7 @@ func openData(path string) (*dataDir, error) {
 const (
 	ringSuffix  = ".ring"
 	asideSuffix = ".aside" // what could not be understood, or nobody could take: kept for a person
+	leftBatch   = 512      // claims in a settle call
 )
 
 func (d *dataDir) close() {
@@ -104,31 +106,56 @@ func (d *dataDir) recover(ctx context.Context, path string, store luascripts.Sto
 		return err
 	}
 	party := luascripts.Party{Birth: owner.Birth, Instance: owner.Instance, Node: owner.Node}
-	var kept, lost int
-	for batch, rest := uint64(1<<32), claims; len(rest) > 0; batch++ { // after all of the owner's own
-		n := min(len(rest), 512)
-		reply, err := store.Settle(ctx, owner.Sale, luascripts.SettleRequest{Party: party, Batch: batch, Claims: rest[:n]})
-		if err != nil {
-			return err
+	kept, err := settleLeft(ctx, store, owner.Sale, party, claims)
+	if errors.Is(err, luascripts.ErrReassert) { // the store has lost their leases
+		if err = reassertLeft(ctx, store, owner.Sale, party, claims); err == nil {
+			kept, err = settleLeft(ctx, store, owner.Sale, party, claims)
 		}
-		for _, v := range reply.Verdicts {
-			if v == luascripts.Kept {
-				kept++
-			} else {
-				lost++
-			}
-		}
-		rest = rest[n:]
+	}
+	if errors.Is(err, luascripts.ErrReassert) { // yet another era
+		err = fmt.Errorf("%w: %w", luascripts.ErrDown, err)
+	}
+	if err != nil {
+		return err
 	}
 	if owner.Boot == d.boot && d.boot != "" {
 		if _, err = store.Renew(ctx, owner.Sale, luascripts.RenewRequest{Party: party, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
 			return err
 		}
 	}
-	log.Info().Str("sale", owner.Sale).Str("instance", owner.Instance).Int("settled", kept).Int("dead", lost).Int("torn", torn).
+	log.Info().Str("sale", owner.Sale).Str("instance", owner.Instance).Int("settled", kept).Int("dead", len(claims)-kept).Int("torn", torn).
 		Msg("ring of an edge that died: settled")
 	if torn > 0 {
 		return fmt.Errorf("%w: %d torn slots", allotment.ErrRingFile, torn)
 	}
 	return os.Remove(path)
+}
+
+// settleLeft settles claims as their owner's, and says how many stand.
+func settleLeft(ctx context.Context, store luascripts.Store, sale string, owner luascripts.Party, claims []luascripts.Claim) (kept int, err error) {
+	batch := uint64(1 << 32) // after all of the owner's own
+	for some := range slices.Chunk(claims, leftBatch) {
+		reply, err := store.Settle(ctx, sale, luascripts.SettleRequest{Party: owner, Batch: batch, Claims: some})
+		if err != nil {
+			return 0, err
+		}
+		for _, v := range reply.Verdicts {
+			if v == luascripts.Kept {
+				kept++
+			}
+		}
+		batch++
+	}
+	return kept, nil
+}
+
+// reassertLeft names the leases that claims were made under, as far as the claims go: nothing else of them was promised.
+func reassertLeft(ctx context.Context, store luascripts.Store, sale string, owner luascripts.Party, claims []luascripts.Claim) error {
+	shown, err := store.Show(ctx, sale)
+	if err != nil {
+		return err
+	}
+	q := luascripts.ReassertRequest{Party: owner, Era: shown.Era, Leases: luascripts.HeldBy(claims)}
+	_, err = store.Reassert(ctx, sale, q)
+	return err
 }

@@ -172,7 +172,8 @@ func (s *Server) resolve(sale *Sale, r *request, offer luascripts.Claim) bool {
 		_, err = s.store.Cancel(context.WithoutCancel(s.life), sale.name, sale.birth, offer)
 	}
 	var refused *luascripts.Refusal
-	return err == nil || errors.As(err, &refused) && !errors.Is(err, luascripts.ErrLate)
+	later := errors.Is(err, luascripts.ErrLate) || errors.Is(err, luascripts.ErrReassert)
+	return err == nil || errors.As(err, &refused) && !later
 }
 
 // queue counts a buy among those that wait, if there is room.

@@ -1,5 +1,5 @@
 -- audit.lua: one moment of the whole ledger, counted from the things themselves beside the counters.
--- ARGV  birth ('' = any)
+-- ARGV  caller ('' = any)
 -- Reply {head, {owned serials, prior, why nothing is granted}, {free range ...}, {fence, limbo, ranges, ...}}.
 -- Writes nothing. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused, stop = open(ARGV[1], true)

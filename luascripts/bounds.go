@@ -20,11 +20,16 @@ type Bounds struct {
 	Keep   time.Duration // what was answered to a key or a cancel is kept for the hold and this
 	Most   int           // and beyond the sale's total so many of them, at the most
 	Group  int           // serials that are looked at together when their hold is over
+	Lease  time.Duration // what leases last, where the ledger has seen none yet
+	Mutant Mutant        // a guard left out, to see that its absence is noticed; only with the build tag mutants
 	Search int           // free ranges looked through for n consecutive serials
 }
 
 // MaxSerial is the largest serial, and so the largest total of a sale.
 const MaxSerial = 1<<32 - 2
+
+// lostEvents is how many events a lost history is taken to have had, at the most: their numbers are not used again.
+const lostEvents = 1_000_000
 
 // MaxUnits is the most one buy may ask for.
 const MaxUnits = 100
@@ -34,7 +39,7 @@ func DefaultBounds() Bounds {
 	return Bounds{
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
 		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Search: 1024, Keep: 24 * time.Hour,
-		Most: 1_000_000, Group: 128,
+		Most: 1_000_000, Group: 128, Lease: 5 * time.Second,
 	}
 }
 
@@ -47,7 +52,7 @@ func (b Bounds) lua() string {
 	}{
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
-		{"KEEP", b.Keep.Microseconds()}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)},
+		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"LOST_EVENTS", lostEvents}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)},
 		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
 		{"UNITS", MaxUnits},
 	} {

@@ -1,9 +1,9 @@
 -- change.lua: the operator's hand: more stock (row 12, once per request id) and the doors.
--- ARGV  request, units to add, state ('' = as it is; open, paused or closed)
+-- ARGV  caller, request, units to add, state ('' = as it is; open, paused or closed)
 -- Reply {head}. Errors NOSALE BADSALE FOREIGN CLOSED (a closed sale stays closed) TOOMANY.
-local request, add, to = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local caller, request, add, to = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
-local refused, stop = open('')
+local refused, stop = open(caller)
 if refused then return refused end
 if stop and add > 0 then return stop end -- the doors of a sale that a hand has spoilt can still be shut
 local done = 'add:' .. request

@@ -1,6 +1,12 @@
 package luascripts
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"spike/shard"
+)
 
 // Buyer is a hash of the buyer's name; zero is an anonymous one.
 type Buyer [8]byte
@@ -26,4 +32,23 @@ func (c Claim) AppendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, c.Nonce)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Expiry))
 	return append(b, c.Buyer[:]...)
+}
+
+// HeldBy is the leases claims were made under, each with the claims' serials and no more.
+func HeldBy(claims []Claim) (held []Held) {
+	rest := map[uint64]*RangeSet{}
+	for _, c := range claims {
+		if rest[c.Fence] == nil {
+			rest[c.Fence] = &RangeSet{}
+			held = append(held, Held{Fence: c.Fence})
+		}
+		units := shard.Range{Start: c.Serial, End: c.Serial + c.Count}
+		rest[c.Fence].cutAll(units) // once, whatever a ring says
+		rest[c.Fence].add(units)
+	}
+	slices.SortFunc(held, func(a, b Held) int { return cmp.Compare(a.Fence, b.Fence) })
+	for i := range held {
+		held[i].Ranges = rest[held[i].Fence].list
+	}
+	return held
 }

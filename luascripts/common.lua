@@ -10,12 +10,15 @@
 local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG = unpack(KEYS)
 
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
-  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events'}
+  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'floor', 'shut', 'lossy', 'term', 'replicas',
+  'synced'}
 local WORDS = {'state', 'wisher'}
 local NOBODY = string.rep('\0', 8)
 
 local L, stored = {}, {}
 local due = 0 -- 1: a sweep has left something that is over
+local synced = 0 -- 1: what this server answers is on its disk
+local begin_era -- below, for it needs leases
 
 local function int(n) return string.format('%d', n) end
 
@@ -29,6 +32,25 @@ end
 local function time_us()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+
+-- node is what this server says of its history: which it is (48 bits of master_replid; 0: it does not say), and how many
+-- replicas follow it now.
+local function node()
+  local info = redis.pcall('INFO', 'replication')
+  if type(info) ~= 'string' then return 0, 0 end
+  local id = string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x%x%x)')
+  if string.find(info, 'connected_slaves:0', 1, true) then return tonumber(id or '0', 16), 0 end
+  local _, online = string.gsub(info, 'state=online', '')
+  return tonumber(id or '0', 16), online
+end
+
+-- read_from_disk says that this server may have begun after the ledger was last written: then it has it from its disk. A
+-- promoted replica has it from its primary.
+local function read_from_disk(raw)
+  local info = redis.pcall('INFO', 'server')
+  local up = type(info) == 'string' and string.match(info, 'uptime_in_seconds:(%d+)')
+  return not up or raw - tonumber(up) * 1000000 + MARGIN > L.raw
 end
 
 -- whole returns the number a hash field holds, or what is wrong with it.
@@ -71,7 +93,8 @@ end
 local function begin_ledger(raw, total, sold, hold, opens, closes, limit)
   L = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
     raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
-    confirmed = sold, events = 0, state = 'open', wisher = '-'}
+    confirmed = sold, events = 0, floor = 0, shut = 0, lossy = 0, term = LEASE, synced = synced, state = 'open', wisher = '-'}
+  L.era, L.replicas = node()
 end
 
 local function first_range() return {L.prior + 1, L.total + 1} end
@@ -156,14 +179,44 @@ local function raise(total)
   commit()
 end
 
--- open brings L to life. A missing ledger beside a good hash is adopted and a raised total taken, unless `peek`.
+-- recovering says that a new era grants nothing yet (E2).
+local function recovering() return L.shut > L.now end
+
+-- pass lets ledger time pass. Where history is lost it is the whole time since: promises made in it end by that clock.
+local function pass(raw, all)
+  local gap = math.max(raw - L.raw, 0)
+  L.now = L.now + (all and gap or math.min(gap, STEP))
+  L.raw = raw
+end
+
+-- enter begins a new era (E1, E2): this server's history is not the one the ledger was written in. What came later may be
+-- lost, and grants with it, unless nobody acted on them before they were on its disk, or here when this was a replica.
+-- In peace it lets time pass and counts the replicas: of I5 the most that were seen in this era.
+local function enter(raw)
+  local era, replicas = node()
+  if L.era == 0 then L.era = era end
+  local lost = era ~= 0 and era ~= L.era
+  local lossy = lost and L.synced == 0 and (L.replicas == 0 or read_from_disk(raw))
+  pass(raw, lossy)
+  L.replicas = lost and replicas or math.max(L.replicas, replicas)
+  if not lost then return false end
+  L.era, L.floor, L.lossy = era, L.fence, lossy and 1 or 0
+  L.shut = L.now + L.term + MARGIN + (lossy and (L.hold > 0 and L.hold or COVER) or 0)
+  L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
+  return true
+end
+
+-- open brings L to life. A missing ledger beside a good hash is adopted and a raised total taken, unless `peek`. The caller
+-- is the birth it believes in ('' = any), and + if what this server answers is on its disk (appendfsync always).
 -- Returns what is wrong: nil, a refusal of every script, or (second) a reason to grant nothing.
-local function open(birth, peek)
+local function open(caller, peek)
+  local birth, on_disk = string.match(caller, '^(%d*)(%+?)$')
   local h = hash_fields()
   local known = load_ledger()
   if not h and not known then return refuse('NOSALE', HASH .. ' does not exist') end
   if not h then return refuse('FOREIGN', HASH .. ' is gone, its ledger is not: remove the sale first') end
   local raw = time_us()
+  synced = on_disk == '+' and 1 or 0
   if not known then
     if h.wrong then return refuse('BADSALE', HASH .. ': ' .. h.wrong) end
     if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- it would be adopted over what is leased and sold
@@ -175,8 +228,11 @@ local function open(birth, peek)
   if known and birth ~= '' and birth ~= int(L.birth) then
     return refuse('BIRTH', HASH .. ' is another sale now')
   end
-  L.now = L.now + math.min(math.max(raw - L.raw, 0), STEP)
-  L.raw = raw
+  local fresh = enter(raw)
+  if not peek then
+    L.synced = synced
+    if fresh then begin_era() end
+  end
   local why = foreign(h)
   if not why and h.total > L.total and not peek then raise(h.total) end
   return nil, why and refuse('FOREIGN', HASH .. ': ' .. why)
@@ -196,7 +252,7 @@ end
 local function head(instance)
   local recall = (L.wish > L.now and L.wisher ~= instance) and 1 or 0
   return {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
-    state(), L.hold, L.opens, L.closes, L.limit, due}
+    state(), L.hold, L.opens, L.closes, L.limit, due, L.era, recovering() and L.shut or 0, L.replicas}
 end
 
 local function sold_by(n)
@@ -321,19 +377,21 @@ local function lease_read(fence)
     limbo = limbo == '1', rem = rem}
 end
 
--- Instances: field id of INSTANCES is 'batch asked fences node'; the node's name comes last, it may hold anything.
+-- Instances: field id of INSTANCES is 'batch asked era fences node'; the era is the last it has re-asserted in; the node's
+-- name comes last, it may hold anything.
 
 local function instance_read(inst)
   local text = redis.call('HGET', INSTANCES, inst)
-  local seq, asked, list, node = string.match(text or '', '^(%d+) (%d+) (%S*) (.*)$')
+  local seq, asked, era, list, node = string.match(text or '', '^(%d+) (%d+) (%d+) (%S*) (.*)$')
   local fences = {}
   for f in string.gmatch(list or '', '%d+') do fences[#fences + 1] = f end
-  return {id = inst, node = node or '-', seq = tonumber(seq or 0), asked = tonumber(asked or 0), fences = fences}
+  return {id = inst, node = node or '-', seq = tonumber(seq or 0), asked = tonumber(asked or 0), era = tonumber(era or 0),
+    fences = fences}
 end
 
 local function instance_write(i)
-  redis.call('HSET', INSTANCES, i.id, int(i.seq) .. ' ' .. int(i.asked) .. ' ' .. table.concat(i.fences, ',') ..
-    ' ' .. i.node)
+  redis.call('HSET', INSTANCES, i.id, int(i.seq) .. ' ' .. int(i.asked) .. ' ' .. int(i.era) .. ' ' ..
+    table.concat(i.fences, ',') .. ' ' .. i.node)
 end
 
 local function lease_end(lease)
@@ -389,6 +447,19 @@ local function cut(rem, k, a, b)
   end
 end
 
+-- cut_all takes what there is of [a, b) out of rem, and returns it.
+local function cut_all(rem, a, b)
+  local got = {}
+  for k = #rem, 1, -1 do
+    local from, to = math.max(a, rem[k][1]), math.min(b, rem[k][2])
+    if from < to then
+      cut(rem, k, from, to)
+      table.insert(got, 1, {from, to})
+    end
+  end
+  return got
+end
+
 local function counter(lease) return lease.limbo and 'limbo' or 'leased' end
 
 -- lease_free gives all that is left of a lease back to the free stock (rows 9 and 11).
@@ -409,6 +480,31 @@ local function lease_limbo(lease)
   L.limbo = L.limbo + n
   lease_write(lease)
 end
+
+-- reopen ends a recovery before its time: nothing was lost, and every owner of a lease from before has said what it has.
+local function reopen()
+  if L.lossy == 1 then return end
+  for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
+    local lease = lease_read(fence)
+    if not lease.limbo and tonumber(fence) <= L.floor and instance_read(lease.inst).era ~= L.era then return end
+  end
+  L.shut = 0
+end
+
+-- begin_era moves every deadline as if its lease were renewed now: a renewal may be lost. It is written whole: what comes
+-- after may still refuse.
+function begin_era()
+  for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
+    local lease = lease_read(fence)
+    lease.deadline = math.max(lease.deadline, L.now + L.term)
+    lease_write(lease)
+  end
+  reopen()
+  commit()
+end
+
+-- unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
+local function unheard(fence) return recovering() and fence > L.floor and not lease_read(int(fence)) end
 
 local function sweep_leases(most)
   local due = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(L.now), 'LIMIT', 0, most)

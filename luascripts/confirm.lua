@@ -1,13 +1,14 @@
 -- confirm.lua: pending -> confirmed (row 7). It is paid. The claim suffices: if its settle is still to come, it is settled
 -- here first (row 5). Once done it is done: a repeat is answered as the first.
--- ARGV  birth, claim (40 bytes)
+-- ARGV  caller, claim (40 bytes)
 -- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
--- FOREIGN(gone).
+-- FOREIGN(gone) REASSERT.
 local refused = open(ARGV[1])
 if refused then return refused end
 
 local c = claim_read(ARGV[2])
 local state, values = settled(c)
+if state == UNHEARD then return refuse_unheard(c) end
 if state == PENDING then
   L.pending, L.confirmed = L.pending - c.n, L.confirmed + c.n
   event('confirmed', c.block)

@@ -1,10 +1,11 @@
 -- create.lua: a new sale, its hash and its ledger. Never touches one that exists.
--- ARGV  total, hold_us (0 = sold is sold), opens_us, closes_us (0 = no such time), limit (units per
+-- ARGV  caller, total, hold_us (0 = sold is sold), opens_us, closes_us (0 = no such time), limit (units per
 --       buyer; 0 = no limit)
 -- Reply {head}. Errors EXISTS.
 if redis.call('EXISTS', unpack(KEYS)) > 0 then return refuse('EXISTS', HASH .. ' exists') end
-begin_ledger(time_us(), tonumber(ARGV[1]), 0, tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]),
-  tonumber(ARGV[5]))
+synced = ARGV[1] == '+' and 1 or 0
+begin_ledger(time_us(), tonumber(ARGV[2]), 0, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]),
+  tonumber(ARGV[6]))
 redis.call('HSET', HASH, 'ticket_total_nums', int(L.total), 'ticket_sold_nums', '0', 'birth', int(L.birth))
 if L.free > 0 then free_add(unpack(first_range())) end
 commit()

@@ -1,19 +1,20 @@
 -- deduct.lua: free -> pending (row 6), the article's fallback: one buy, straight on the hash. Takes n consecutive serials
 -- from the free stock, all or none, or else the claim offered: one from a lease that nobody has been told of. The sale's
 -- limit, the idempotency key and the deduction are this one script: none without the others.
--- ARGV  birth, n, nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any time),
+-- ARGV  caller, n, nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any time),
 --       key (16 bytes, '' = none), offered claim (40 bytes, '' = none)
 -- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
 --       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
 --       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
--- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE (with the time by Redis' clock). A lost reply leaves units
+-- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE (with the time by Redis' clock) RECOVERING REASSERT
+-- (the offer's lease may be lost history). A lost reply leaves units
 -- pending: they come back when their hold ends, and where there is none only a key finds them again.
-local birth, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local caller, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
 local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
 local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
 
-local refused, stop = open(birth)
+local refused, stop = open(caller)
 if refused then return refused end
 if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
 if n > UNITS then return refuse('TOOMANY', 'one buy has at most ' .. int(UNITS) .. ' units') end
@@ -34,6 +35,8 @@ if told then
 end
 if stop then return stop end
 if L.limit > 0 and buyer == NOBODY then return refuse('NOBUYER', 'a sale with a limit per buyer must know its buyers') end
+if not offer and recovering() then return refuse('RECOVERING', 'the history of this sale was cut: it grants nothing yet') end
+if offer and life(offer) == UNHEARD then return refuse_unheard(offer) end
 sweep(SWEEP)
 
 local function answered(answer, serial, count, fence, nonce, expiry, till)

@@ -14,6 +14,7 @@ type Embedded struct {
 	clock   func() time.Time
 	key     []byte
 	keeping bool   // events, for who reads them
+	node    Node   // never another one, but for tests
 	birth   uint64 // of the newest sale
 
 	mu        sync.Mutex
@@ -36,6 +37,13 @@ func NewEmbedded(b Bounds, clock func() time.Time) *Embedded {
 // KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
 func (e *Embedded) KeepEvents() { e.keeping = true }
 
+// On says on which server the following calls run.
+func (e *Embedded) On(n Node) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.node = n
+}
+
 // with runs f on a sale's ledger, alone, and passes its news on.
 func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)) (none R, err error) {
 	e.mu.Lock()
@@ -44,6 +52,7 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 	if t == nil {
 		return none, noSale(sale)
 	}
+	t.On(e.node)
 	gen, door := t.head.Gen, t.door
 	out, err := f(t, e.clock().UnixMicro())
 	if t.head.Gen != gen || t.door != door {
@@ -88,6 +97,16 @@ func (e *Embedded) GiveBack(_ context.Context, sale string, q GiveBackRequest) (
 // Settle is Store's.
 func (e *Embedded) Settle(_ context.Context, sale string, q SettleRequest) (SettleReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (SettleReply, error) { return t.Settle(raw, q) })
+}
+
+// Reassert is Store's.
+func (e *Embedded) Reassert(_ context.Context, sale string, q ReassertRequest) (ReassertReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ReassertReply, error) { return t.Reassert(raw, q) })
+}
+
+// Reopen is Store's.
+func (e *Embedded) Reopen(_ context.Context, sale string, grants bool) (Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, grants) })
 }
 
 // Deduct is Store's.
@@ -178,7 +197,7 @@ func (e *Embedded) Create(_ context.Context, sale string, q CreateRequest) (Head
 	if q.Total > MaxSerial {
 		return Head{}, tooMany()
 	}
-	t := NewTwin(e.clock().UnixMicro(), q, e.bounds)
+	t := NewTwinOn(e.node, e.clock().UnixMicro(), q, e.bounds)
 	t.keeping = e.keeping
 	t.head.Birth = max(t.head.Birth, e.birth+1) // two may be made in one microsecond
 	e.birth = t.head.Birth

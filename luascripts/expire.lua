@@ -1,5 +1,5 @@
 -- expire.lua: pending -> free where the hold is over (row 8), and the rest of what every sweep does, a slice at a time.
--- ARGV  birth ('' = any), items to look at, 1 to 2048
+-- ARGV  caller ('' = any), items to look at, 1 to 2048
 -- Reply {head (due = 1: call again), {units whose hold was over}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused = open(ARGV[1])
 if refused then return refused end

@@ -1,5 +1,5 @@
 -- lag.lua: how far a group of the orders' stream is behind. Writes nothing.
--- ARGV  birth ('' = any), group
+-- ARGV  caller ('' = any), group
 -- Reply {head, {events given to nobody yet, events given and not acknowledged, time of the oldest of them (us, by TIME;
 -- 0 = none)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused = open(ARGV[1], true)

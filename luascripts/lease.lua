@@ -1,17 +1,19 @@
 -- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials, never more than a fair part of what is
--- free, until now + term. An instance may hold several leases; each grant has a fence of its own.
--- ARGV  birth ('' = any), instance, node, request, want, term_us, hungry (1: wishes others to give back)
+-- free, until now + term; nothing while a new era recovers. An instance may hold several leases; each grant has a fence
+-- of its own.
+-- ARGV  caller, instance, node, request, want, term_us, hungry (1: wishes others to give back)
 -- Reply {head, {fence, deadline, hold, a, b, a, b, ...}}; the second is empty when nothing was granted.
 -- Errors NOSALE BADSALE BIRTH FOREIGN. The same (instance, request) is granted once: a repeat gets the same lease.
-local birth, instance, node = ARGV[1], ARGV[2], ARGV[3]
+local caller, instance, node = ARGV[1], ARGV[2], ARGV[3]
 local request, want, term, hungry = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 
-local refused, stop = open(birth)
+local refused, stop = open(caller)
 if refused or stop then return refused or stop end
 sweep(SWEEP)
 
 local me = instance_read(instance)
 me.node, me.asked = node, L.now
+L.term = math.max(L.term, term)
 
 local function reply(lease)
   local body = {}
@@ -39,7 +41,7 @@ local function fair_part()
   local active = 0
   local all = redis.call('HGETALL', INSTANCES)
   for k = 1, #all, 2 do
-    local asked, fences = string.match(all[k + 1], '^%d+ (%d+) (%S*) ')
+    local asked, fences = string.match(all[k + 1], '^%d+ (%d+) %d+ (%S*) ')
     asked = tonumber(asked)
     if all[k] ~= instance then
       if asked > L.now - ACTIVE then
@@ -54,7 +56,7 @@ end
 
 -- A sale with a limit per buyer is sold from the free stock alone: only here are all buyers known.
 local lease
-if state() == 0 and L.limit == 0 then
+if state() == 0 and L.limit == 0 and not recovering() then
   local k = math.min(want, fair_part())
   local got = k > 0 and free_take(k, RANGES) or {}
   if #got > 0 then

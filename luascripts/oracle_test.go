@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +24,7 @@ import (
 func quickBounds() Bounds {
 	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
-		Search: 3, Keep: 10 * time.Millisecond, Most: 2, Group: 3}
+		Search: 3, Lease: 15 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2, Group: 3}
 }
 
 func dial(t testing.TB, addr string, b Bounds) *Redis {
@@ -51,6 +54,12 @@ type oracle struct {
 // same runs one operation on both sides; the twin hears the time Redis answered with.
 func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) Head, onTwin func(int64) (R, error)) R {
 	got, err := onRedis()
+	if errors.Is(err, ErrRecovering) || errors.Is(err, ErrReassert) { // nothing was written, at a time we are not told
+		if !o.twin.recovering() {
+			o.t.Fatalf("%s: redis %v, the twin does not recover", op, err)
+		}
+		return got
+	}
 	if err != nil {
 		want, twinErr := onTwin(o.twin.head.Raw)
 		var refused, twinRefused *Refusal
@@ -245,6 +254,74 @@ func (o *oracle) change() {
 		func(raw int64) (Head, error) { return o.twin.Change(raw, q) })
 }
 
+// era gives the server another history, as a restart or a fail-over does.
+func (o *oracle) era() {
+	c := o.redis.client
+	if err := c.Do(context.Background(), c.B().Arbitrary("DEBUG", "CHANGE-REPL-ID").Build()).Error(); err != nil {
+		o.t.Fatal(err)
+	}
+	synced := rapid.Bool().Draw(o.t, "synced")
+	o.redis.kept.synced.Store(synced)
+	o.twin.On(nodeOf(o.t, o.redis))
+	o.expire() // a refusal tells no time
+}
+
+// nodeOf is the server as scripts see it: up for long.
+func nodeOf(t rapid.TB, r *Redis) Node {
+	info, err := r.client.Do(context.Background(), r.client.B().Info().Section("replication").Build()).ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, id, _ := strings.Cut(info, "master_replid:")
+	era, err := strconv.ParseUint(id[:12], 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Node{Era: era, Replicas: uint64(strings.Count(info, "state=online")), Fsynced: r.kept.synced.Load()}
+}
+
+// held is something an instance might say it holds: a lease it has, parts of it, or one nobody knows any more.
+func (o *oracle) held(fence uint64) Held {
+	h := Held{Fence: fence, Request: o.req, Deadline: o.twin.head.Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t, "deadline"))}
+	at := uint32(rapid.IntRange(1, 6).Draw(o.t, "first"))
+	for range rapid.IntRange(0, 4).Draw(o.t, "ranges") {
+		end := at + uint32(rapid.IntRange(1, 12).Draw(o.t, "len"))
+		h.Ranges = append(h.Ranges, shard.Range{Start: at, End: end})
+		at = end + uint32(rapid.IntRange(0, 5).Draw(o.t, "gap"))
+	}
+	return h
+}
+
+func (o *oracle) reassert() {
+	q := ReassertRequest{Party: o.party(), Era: o.twin.head.Era, Term: 15 * time.Millisecond}
+	if rapid.IntRange(0, 9).Draw(o.t, "other era") == 0 {
+		q.Era++
+	}
+	for _, f := range o.fences[max(0, len(o.fences)-3):] {
+		if rapid.Bool().Draw(o.t, "named") {
+			q.Leases = append(q.Leases, o.held(f))
+		}
+	}
+	for range rapid.IntRange(0, 2).Draw(o.t, "lost") {
+		f := max(o.twin.fence, o.twin.floor) + uint64(rapid.IntRange(1, 50).Draw(o.t, "fence"))
+		q.Leases = append(q.Leases, o.held(f))
+		o.fences = append(o.fences, f)
+		for _, r := range q.Leases[len(q.Leases)-1].Ranges {
+			o.parts = append(o.parts, Part{f, r})
+		}
+	}
+	same(o, fmt.Sprintf("reassert %+v", q),
+		func() (ReassertReply, error) { return o.redis.Reassert(context.Background(), o.sale, q) },
+		func(r ReassertReply) Head { return r.Head },
+		func(raw int64) (ReassertReply, error) { return o.twin.Reassert(raw, q) })
+}
+
+func (o *oracle) reopen() {
+	grants := rapid.Bool().Draw(o.t, "grants")
+	same(o, "reopen", func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, grants) },
+		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, grants) })
+}
+
 func (o *oracle) show() {
 	same(o, "show",
 		func() (ShowReply, error) { return o.redis.Show(context.Background(), o.sale) },
@@ -264,9 +341,33 @@ func (o *oracle) audit() {
 	}
 }
 
+// upFor is how long a server must be up so that scripts do not take the ledger for read from its disk.
+const upFor = 2100 * time.Millisecond
+
 func TestScriptsAndTwinAgree(t *testing.T) {
+	addr := redistest.Start(t, "--enable-debug-command", "local")
+	time.Sleep(upFor)
+	scriptsAndTwinAgree(t, dial(t, addr, quickBounds()))
+}
+
+// With a replica every script that widens a right is followed by WAIT, and an era that was on it loses nothing.
+func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
+	addr := redistest.Start(t, "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(addr)
+	redistest.Start(t, "--replicaof", host+" "+port)
+	time.Sleep(upFor)
+	redis := dial(t, addr, quickBounds())
+	for end := time.Now().Add(10 * time.Second); nodeOf(t, redis).Replicas == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the replica does not come online")
+		}
+	}
+	redis.kept.look(context.Background(), redis.client)
+	scriptsAndTwinAgree(t, redis)
+}
+
+func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 	bounds := quickBounds()
-	redis := dial(t, redistest.Start(t), bounds)
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
@@ -278,7 +379,7 @@ func TestScriptsAndTwinAgree(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		o.twin = NewTwin(h.Raw, q, bounds)
+		o.twin = NewTwinOn(nodeOf(rt, redis), h.Raw, q, bounds)
 		o.twin.keeping = true
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -287,6 +388,8 @@ func TestScriptsAndTwinAgree(t *testing.T) {
 			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
 			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
 			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },
+			"era": func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
+			"reassert2": func(*rapid.T) { o.reassert() }, "reopen": func(*rapid.T) { o.reopen() },
 			"change": func(*rapid.T) { o.change() }, "show": func(*rapid.T) { o.show() },
 			"wait": func(rt *rapid.T) {
 				time.Sleep(time.Duration(rapid.IntRange(0, 8).Draw(rt, "ms")) * time.Millisecond)

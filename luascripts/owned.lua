@@ -1,5 +1,5 @@
 -- owned.lua: one slice of the serials buyers own, for the audit: each is looked for among the free and the leased.
--- ARGV  birth, cursor, size of the slice
+-- ARGV  caller, cursor, size of the slice
 -- Reply {head, {next cursor, pending, confirmed, serials found twice ...}}. Writes nothing.
 local refused = open(ARGV[1], true)
 if refused then return refused end

@@ -1,6 +1,6 @@
 -- owners.lua is put in front of the scripts that act on one reservation, after common.lua.
 
-local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED = 0, 1, 2, 3, 4
+local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5
 
 -- claim_read reads a claim in its wire form.
 local function claim_read(b)
@@ -40,8 +40,13 @@ local function life(c)
     return ends > 0 and ends <= L.now and EXPIRED or PENDING, values
   end
   if answer_kept(c.grave) then return CANCELLED end
-  if c.expiry > L.now and lease_of(c) then return CLAIMED end
-  return EXPIRED
+  if c.expiry <= L.now then return EXPIRED end
+  if unheard(c.fence) then return UNHEARD end
+  return lease_of(c) and CLAIMED or EXPIRED
+end
+
+local function refuse_unheard(c)
+  return refuse('REASSERT', int(c.fence) .. ' is not known here yet: its owner must re-assert it first')
 end
 
 -- own makes a claim pending. Its units have left where they were.

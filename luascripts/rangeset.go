@@ -7,23 +7,47 @@ import (
 	"spike/shard"
 )
 
-// rangeSet is serials as sorted ranges that do not overlap; add joins what touches.
-type rangeSet struct{ list Ranges }
+// RangeSet is serials as sorted ranges that do not overlap; add joins what touches.
+type RangeSet struct{ list Ranges }
 
-func (s *rangeSet) len() uint64 { return s.list.Len() }
+// NewRangeSet has the serials of ranges that do not overlap.
+func NewRangeSet(ranges Ranges) (s RangeSet) {
+	for _, r := range ranges {
+		s.add(r)
+	}
+	return s
+}
+
+// Len counts the serials.
+func (s *RangeSet) Len() uint64 { return s.list.Len() }
+
+// Ranges are the serials, in order.
+func (s *RangeSet) Ranges() Ranges { return slices.Clone(s.list) }
+
+// CutAll takes out what is there of r, and returns it.
+func (s *RangeSet) CutAll(r shard.Range) Ranges { return s.cutAll(r) }
+
+// Without is what is not in ranges.
+func (s *RangeSet) Without(ranges Ranges) Ranges {
+	rest := RangeSet{list: s.Ranges()}
+	for _, r := range ranges {
+		rest.cutAll(r)
+	}
+	return rest.list
+}
 
 // find is the index of the first range that ends after serial.
-func (s *rangeSet) find(serial uint32) int {
+func (s *RangeSet) find(serial uint32) int {
 	return sort.Search(len(s.list), func(i int) bool { return s.list[i].End > serial })
 }
 
-func (s *rangeSet) has(serial uint32) bool {
+func (s *RangeSet) has(serial uint32) bool {
 	i := s.find(serial)
 	return i < len(s.list) && s.list[i].Start <= serial
 }
 
 // add puts in a range of which no serial is there yet.
-func (s *rangeSet) add(r shard.Range) {
+func (s *RangeSet) add(r shard.Range) {
 	i := s.find(r.Start)
 	joinsNext := i < len(s.list) && s.list[i].Start == r.End
 	joinsLast := i > 0 && s.list[i-1].End == r.Start
@@ -41,7 +65,7 @@ func (s *rangeSet) add(r shard.Range) {
 }
 
 // takeLowest cuts up to n serials in at most `most` ranges.
-func (s *rangeSet) takeLowest(n uint64, most int) (got Ranges) {
+func (s *RangeSet) takeLowest(n uint64, most int) (got Ranges) {
 	used := 0
 	for n > 0 && len(got) < most && used < len(s.list) {
 		r := &s.list[used]
@@ -58,7 +82,7 @@ func (s *rangeSet) takeLowest(n uint64, most int) (got Ranges) {
 }
 
 // takeRun cuts n consecutive serials from the first of `search` ranges that has them.
-func (s *rangeSet) takeRun(n uint32, search int) (first uint32, ok bool) {
+func (s *RangeSet) takeRun(n uint32, search int) (first uint32, ok bool) {
 	for i := range s.list[:min(search, len(s.list))] {
 		r := &s.list[i]
 		if r.Len() < n {
@@ -75,24 +99,29 @@ func (s *rangeSet) takeRun(n uint32, search int) (first uint32, ok bool) {
 }
 
 // cut takes out r if one range holds all of it.
-func (s *rangeSet) cut(r shard.Range) bool {
+func (s *RangeSet) cut(r shard.Range) bool {
 	i := s.find(r.Start)
 	if i == len(s.list) || s.list[i].Start > r.Start || s.list[i].End < r.End {
 		return false
 	}
-	old := s.list[i]
-	parts := make(Ranges, 0, 2)
-	for _, p := range (Ranges{{Start: old.Start, End: r.Start}, {Start: r.End, End: old.End}}) {
-		if p.Start < p.End {
-			parts = append(parts, p)
-		}
+	old := &s.list[i]
+	switch {
+	case *old == r:
+		s.list = slices.Delete(s.list, i, i+1)
+	case old.Start == r.Start:
+		old.Start = r.End
+	case old.End == r.End:
+		old.End = r.Start
+	default:
+		rest := shard.Range{Start: r.End, End: old.End}
+		old.End = r.Start
+		s.list = slices.Insert(s.list, i+1, rest)
 	}
-	s.list = slices.Replace(s.list, i, i+1, parts...)
 	return true
 }
 
 // cutAll takes out what is there of r.
-func (s *rangeSet) cutAll(r shard.Range) (got Ranges) {
+func (s *RangeSet) cutAll(r shard.Range) (got Ranges) {
 	for {
 		i := s.find(r.Start)
 		if i == len(s.list) || s.list[i].Start >= r.End {

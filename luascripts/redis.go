@@ -20,6 +20,8 @@ type Redis struct {
 	client  rueidis.Client
 	scripts scripts
 	name    string
+	kept    keeping
+	stop    func() // ends the watch, and waits for its end
 }
 
 // Dial connects; an error wraps ErrDown and names the address.
@@ -39,11 +41,19 @@ func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, 
 		client.Close()
 		return nil, err
 	}
+	r.kept.look(ctx, client)
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	r.stop = func() { cancel(); <-done }
+	go r.watch(life, done)
 	return r, nil
 }
 
 // Close ends all connections.
-func (r *Redis) Close() { r.client.Close() }
+func (r *Redis) Close() {
+	r.stop()
+	r.client.Close()
+}
 
 // Ping asks whether Redis answers.
 func (r *Redis) Ping(ctx context.Context) error {
@@ -59,38 +69,7 @@ func (r *Redis) down(err error) error {
 	return fmt.Errorf("%w: redis %s: %w", ErrDown, r.name, err)
 }
 
-// run executes a script and gives its reply to a reader, head already read.
-func (r *Redis) run(ctx context.Context, script *rueidis.Lua, sale string, args []string) (Head, *reply, error) {
-	if err := CheckName(sale); err != nil {
-		return Head{}, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
-	parts, err := script.Exec(ctx, r.client, Keys(sale), args).ToArray()
-	if err != nil {
-		if e, ok := rueidis.IsRedisErr(err); ok {
-			if refusal := refusalOf(e.Error()); refusal != nil {
-				return Head{}, nil, refusal
-			}
-		}
-		return Head{}, nil, r.down(err)
-	}
-	rd := &reply{parts: parts}
-	h := rd.head()
-	if rd.err != nil {
-		return Head{}, nil, r.down(rd.err)
-	}
-	return h, rd, nil
-}
-
 func num[N int | int64 | uint32 | uint64](n N) string { return strconv.FormatInt(int64(n), 10) }
-
-func birthArg(birth uint64) string {
-	if birth == 0 {
-		return ""
-	}
-	return num(birth)
-}
 
 func flag(on bool) string {
 	if on {
@@ -101,14 +80,14 @@ func flag(on bool) string {
 
 // Lease runs lease.lua.
 func (r *Redis) Lease(ctx context.Context, sale string, q LeaseRequest) (LeaseReply, error) {
-	h, rd, err := r.run(ctx, r.scripts.lease, sale, []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Request),
+	h, rd, err := r.run(ctx, &r.scripts.lease, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Request),
 		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry)})
 	if err != nil {
 		return LeaseReply{}, err
 	}
 	out := LeaseReply{Head: h}
-	if n := rd.ints(1); len(n) > 0 {
-		out.Grant = Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: pairs(n[3:])}
+	if len(rd.part(1)) > 0 {
+		out.Grant = rd.grant(1)
 	}
 	return out, r.down(rd.err)
 }
@@ -135,11 +114,11 @@ func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewRe
 			return RenewReply{}, err
 		}
 	}
-	args := []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds())}
+	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds())}
 	for _, f := range q.Fences {
 		args = append(args, num(f))
 	}
-	h, rd, err := r.run(ctx, r.scripts.renew, sale, args)
+	h, rd, err := r.run(ctx, &r.scripts.renew, sale, args)
 	if err != nil {
 		return RenewReply{}, err
 	}
@@ -149,15 +128,35 @@ func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewRe
 
 // GiveBack runs giveback.lua.
 func (r *Redis) GiveBack(ctx context.Context, sale string, q GiveBackRequest) (GiveBackReply, error) {
-	args := []string{birthArg(q.Birth), q.Instance}
+	args := []string{r.caller(q.Birth), q.Instance}
 	for _, p := range q.Parts {
 		args = append(args, num(p.Fence), num(p.Start), num(p.End))
 	}
-	h, rd, err := r.run(ctx, r.scripts.giveback, sale, args)
+	h, rd, err := r.run(ctx, &r.scripts.giveback, sale, args)
 	if err != nil {
 		return GiveBackReply{}, err
 	}
 	return GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+}
+
+// Reassert runs reassert.lua.
+func (r *Redis) Reassert(ctx context.Context, sale string, q ReassertRequest) (ReassertReply, error) {
+	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds())}
+	for _, l := range q.Leases {
+		args = append(args, num(l.Fence), num(l.Request), num(l.Deadline), num(len(l.Ranges)))
+		for _, r := range l.Ranges {
+			args = append(args, num(r.Start), num(r.End))
+		}
+	}
+	h, rd, err := r.run(ctx, &r.scripts.reassert, sale, args)
+	if err != nil {
+		return ReassertReply{}, err
+	}
+	out := ReassertReply{Head: h}
+	for i := 1; i < len(rd.parts); i++ {
+		out.Grants = append(out.Grants, rd.grant(i))
+	}
+	return out, r.down(rd.err)
 }
 
 // Settle runs settle.lua.
@@ -166,7 +165,7 @@ func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (Settl
 	for _, c := range q.Claims {
 		block = c.AppendTo(block)
 	}
-	h, rd, err := r.run(ctx, r.scripts.settle, sale, []string{birthArg(q.Birth), q.Instance, q.Node, num(q.Batch),
+	h, rd, err := r.run(ctx, &r.scripts.settle, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Batch),
 		rueidis.BinaryString(block)})
 	if err != nil {
 		return SettleReply{}, err
@@ -183,7 +182,7 @@ func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (Settl
 
 // Show runs show.lua.
 func (r *Redis) Show(ctx context.Context, sale string) (ShowReply, error) {
-	h, rd, err := r.run(ctx, r.scripts.show, sale, []string{""})
+	h, rd, err := r.run(ctx, &r.scripts.show, sale, []string{r.caller(0)})
 	if err != nil {
 		return ShowReply{}, err
 	}
@@ -202,7 +201,7 @@ func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head,
 	if q.Total > MaxSerial {
 		return Head{}, tooMany()
 	}
-	h, _, err := r.run(ctx, r.scripts.create, sale, []string{num(q.Total), num(q.Hold.Microseconds()),
+	h, _, err := r.run(ctx, &r.scripts.create, sale, []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()),
 		num(unixMicro(q.Opens)), num(unixMicro(q.Closes)), num(q.Limit)})
 	return h, err
 }
@@ -212,7 +211,7 @@ func (r *Redis) Change(ctx context.Context, sale string, q ChangeRequest) (Head,
 	if q.Add > MaxSerial {
 		return Head{}, tooMany()
 	}
-	h, _, err := r.run(ctx, r.scripts.change, sale, []string{q.Request, num(q.Add), q.To})
+	h, _, err := r.run(ctx, &r.scripts.change, sale, []string{r.caller(0), q.Request, num(q.Add), q.To})
 	return h, err
 }
 
@@ -235,7 +234,7 @@ func (r *Redis) Audit(ctx context.Context, sale string) (Audit, error) {
 }
 
 func (r *Redis) holdings(ctx context.Context, sale string) (holdings, error) {
-	h, rd, err := r.run(ctx, r.scripts.audit, sale, []string{""})
+	h, rd, err := r.run(ctx, &r.scripts.audit, sale, []string{r.caller(0)})
 	if err != nil {
 		return holdings{}, err
 	}
@@ -255,7 +254,7 @@ func (r *Redis) holdings(ctx context.Context, sale string) (holdings, error) {
 func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, error) {
 	var c census
 	for cursor := int64(0); ; {
-		h, rd, err := r.run(ctx, r.scripts.owned, sale, []string{"", num(cursor), "400"})
+		h, rd, err := r.run(ctx, &r.scripts.owned, sale, []string{r.caller(0), num(cursor), "400"})
 		if err != nil {
 			return nil, err
 		}
@@ -275,6 +274,12 @@ func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, erro
 			return &c, nil
 		}
 	}
+}
+
+// Reopen runs reopen.lua.
+func (r *Redis) Reopen(ctx context.Context, sale string, grants bool) (Head, error) {
+	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), flag(grants)})
+	return h, err
 }
 
 // Remove deletes every key of the sale.

@@ -20,7 +20,7 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 	if q.Offer.Count > 0 {
 		offer = q.Offer.wire()
 	}
-	h, rd, err := r.run(ctx, r.scripts.deduct, sale, []string{birthArg(q.Birth), num(q.N), num(q.Nonce),
+	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, []string{r.caller(q.Birth), num(q.N), num(q.Nonce),
 		string(q.Buyer[:]), num(q.Latest), key, offer})
 	if err != nil {
 		return DeductReply{}, err
@@ -39,16 +39,16 @@ func (c Claim) wire() string { return rueidis.BinaryString(c.AppendTo(make([]byt
 
 // Confirm runs confirm.lua.
 func (r *Redis) Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	return r.resolve(ctx, r.scripts.confirm, sale, birth, c)
+	return r.resolve(ctx, &r.scripts.confirm, sale, birth, c)
 }
 
 // Cancel runs cancel.lua.
 func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	return r.resolve(ctx, r.scripts.cancel, sale, birth, c)
+	return r.resolve(ctx, &r.scripts.cancel, sale, birth, c)
 }
 
-func (r *Redis) resolve(ctx context.Context, script *rueidis.Lua, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	h, rd, err := r.run(ctx, script, sale, []string{birthArg(birth), c.wire()})
+func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint64, c Claim) (ReservationReply, error) {
+	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), c.wire()})
 	if err != nil {
 		return ReservationReply{}, err
 	}
@@ -57,7 +57,7 @@ func (r *Redis) resolve(ctx context.Context, script *rueidis.Lua, sale string, b
 
 // Reservation runs reservation.lua.
 func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	h, rd, err := r.run(ctx, r.scripts.reservation, sale, []string{birthArg(birth), c.wire(), OrdersGroup})
+	h, rd, err := r.run(ctx, &r.scripts.reservation, sale, []string{r.caller(birth), c.wire(), OrdersGroup})
 	if err != nil {
 		return ReservationReply{}, err
 	}
@@ -67,7 +67,7 @@ func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c Cl
 
 // Expire runs expire.lua.
 func (r *Redis) Expire(ctx context.Context, sale string, most int) (ExpireReply, error) {
-	h, rd, err := r.run(ctx, r.scripts.expire, sale, []string{"", num(int64(most))})
+	h, rd, err := r.run(ctx, &r.scripts.expire, sale, []string{r.caller(0), num(int64(most))})
 	if err != nil {
 		return ExpireReply{}, err
 	}
@@ -78,8 +78,9 @@ func (r *Redis) Expire(ctx context.Context, sale string, most int) (ExpireReply,
 func (r *Redis) BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	bound, err := r.scripts.bindkey.Exec(ctx, r.client, []string{keyPrefix + hex.EncodeToString(key[:1])},
-		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}).AsInt64()
+	result, _ := r.exec(ctx, &r.scripts.bindkey, []string{keyPrefix + hex.EncodeToString(key[:1])},
+		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}, 0)
+	bound, err := result.AsInt64()
 	if err == nil && bound == 0 {
 		return ErrKeyUsed
 	}

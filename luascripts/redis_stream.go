@@ -90,13 +90,13 @@ func (r *Redis) AckEvents(ctx context.Context, sale string, g Group, ids []strin
 
 // TrimEvents runs trim.lua.
 func (r *Redis) TrimEvents(ctx context.Context, sale string) error {
-	_, _, err := r.run(ctx, r.scripts.trim, sale, []string{"", num(silentFor.Milliseconds())})
+	_, _, err := r.run(ctx, &r.scripts.trim, sale, []string{r.caller(0), num(silentFor.Milliseconds())})
 	return err
 }
 
 // EventLag runs lag.lua.
 func (r *Redis) EventLag(ctx context.Context, sale string, g Group) (Lag, error) {
-	h, rd, err := r.run(ctx, r.scripts.lag, sale, []string{"", g.Name})
+	h, rd, err := r.run(ctx, &r.scripts.lag, sale, []string{r.caller(0), g.Name})
 	if err != nil {
 		return Lag{}, err
 	}

@@ -9,23 +9,26 @@ import (
 
 // What a script refuses with; the code is the first word of the error Redis sends.
 var (
-	ErrNoSale  = errors.New("no such sale")
-	ErrBadSale = errors.New("sale refused")          // the hash makes no sense; the text says why
-	ErrForeign = errors.New("sale changed by hand")  // grants stop until somebody has looked
-	ErrBirth   = errors.New("another sale by now")   // what the caller holds belongs to a sale that is gone
-	ErrExists  = errors.New("sale exists")           //
-	ErrClosed  = errors.New("sale is closed")        // for good
-	ErrLate    = errors.New("too late")              // nobody waited any more: nothing was done
-	ErrTooMany = errors.New("too many units")        //
-	ErrNoBuyer = errors.New("buyer unknown")         // a sale with a limit must know who buys
-	ErrKeyUsed = errors.New("key used before")       // for another sale or number of units
-	ErrName    = errors.New("not a name for a sale") //
-	ErrDown    = errors.New("store does not answer") // nothing is known of what became of the call
+	ErrNoSale     = errors.New("no such sale")
+	ErrBadSale    = errors.New("sale refused")          // the hash makes no sense; the text says why
+	ErrForeign    = errors.New("sale changed by hand")  // grants stop until somebody has looked
+	ErrBirth      = errors.New("another sale by now")   // what the caller holds belongs to a sale that is gone
+	ErrExists     = errors.New("sale exists")           //
+	ErrClosed     = errors.New("sale is closed")        // for good
+	ErrLate       = errors.New("too late")              // nobody waited any more: nothing was done
+	ErrTooMany    = errors.New("too many units")        //
+	ErrNoBuyer    = errors.New("buyer unknown")         // a sale with a limit must know who buys
+	ErrReassert   = errors.New("history was lost")      // the lease may have been in it: its owner must re-assert it first
+	ErrRecovering = errors.New("history was cut")       // nothing is granted yet
+	ErrKeyUsed    = errors.New("key used before")       // for another sale or number of units
+	ErrName       = errors.New("not a name for a sale") //
+	ErrDown       = errors.New("store does not answer") // nothing is known of what became of the call
 )
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
 	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer,
+	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering,
 }
 
 // Refusal is a script's "no": it has written nothing the caller asked for.

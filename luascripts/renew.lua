@@ -1,13 +1,14 @@
 -- renew.lua: leased, limbo -> leased (row 2). Moves the deadlines of the leases the instance says it holds. What the
 -- ledger has for it beyond those, and beyond the requests it still awaits, it does not know of: that goes free.
--- ARGV  birth, instance, node, awaited (leases of this request or a later one are kept), term_us, fence ...
+-- ARGV  caller, instance, node, awaited (leases of this request or a later one are kept), term_us, fence ...
 -- Reply {head, {deadline of each fence in order, or 0: gone for good}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
-local birth, instance, node = ARGV[1], ARGV[2], ARGV[3]
+local caller, instance, node = ARGV[1], ARGV[2], ARGV[3]
 local awaited, term = tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local refused = open(birth)
+local refused = open(caller)
 if refused then return refused end
 sweep(SWEEP)
+L.term = math.max(L.term, term)
 
 local function over(lease) return lease.limbo and L.now >= lease.deadline + lease.hold + MARGIN end
 

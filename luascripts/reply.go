@@ -108,7 +108,7 @@ func (r *reply) ranges(text string) (out Ranges) {
 	return out
 }
 
-const headFields = 18
+const headFields = 21
 
 func (r *reply) head() Head {
 	n := r.ints(0)
@@ -120,7 +120,17 @@ func (r *reply) head() Head {
 	return Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
 		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: State(n[12]), Hold: n[13], Opens: n[14],
 		Closes: n[15],
-		Limit:  u(16), Due: n[17] == 1}
+		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20)}
+}
+
+// grant reads a lease: fence, deadline, hold, ranges.
+func (r *reply) grant(i int) Grant {
+	n := r.ints(i)
+	if len(n) < 3 {
+		r.fail("lease", fmt.Errorf("%d fields", len(n)))
+		return Grant{}
+	}
+	return Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: pairs(n[3:])}
 }
 
 func pairs(n []int64) (out Ranges) {

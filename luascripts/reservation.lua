@@ -1,12 +1,13 @@
 -- reservation.lua: what has become of a claim, and whether the order workers have stored it. Writes nothing.
--- ARGV  birth, claim (40 bytes), the order workers' group
+-- ARGV  caller, claim (40 bytes), the order workers' group
 -- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired; end of the hold (us, by TIME), stored 0 or 1}}.
--- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+-- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT.
 local refused = open(ARGV[1], true)
 if refused then return refused end
 
 local c = claim_read(ARGV[2])
 local state, values = life(c)
+if state == UNHEARD then return refuse_unheard(c) end
 local ends = values and struct.unpack('>I8', values[1], 17) or c.expiry
 
 -- stored: who has no owner's value any more is stored when all is.

@@ -1,37 +1,59 @@
 package luascripts
 
 import (
+	"crypto/sha1" // how Redis names scripts
 	"embed"
-
-	"github.com/redis/rueidis"
+	"encoding/hex"
 )
 
 //go:embed *.lua
 var sources embed.FS
 
+// script is one script as Redis gets it.
+type script struct {
+	text, sha string
+	widens    bool // somebody acts on its answer: it must be on every replica first (I5)
+}
+
 // scripts are the compiled-in scripts. All but bindkey are a sale's: behind the bounds, common.lua, and what else they
 // share.
 type scripts struct {
-	lease, renew, giveback, settle, show, create, change, audit, owned, expire *rueidis.Lua
-	deduct, confirm, cancel, reservation                                       *rueidis.Lua
-	trim, lag, bindkey                                                         *rueidis.Lua
+	lease, renew, settle, deduct, reassert, confirm, cancel script
+	create, change, reopen                                  script
+	giveback, expire, trim, bindkey                         script
+	show, audit, owned, reservation, lag                    script
 }
 
+// The first line of a script makes Redis refuse it as a whole, before it begins, where its writes would be refused: out of
+// memory, on a replica, without the replicas or the disk it must have. Reading goes on.
+const (
+	writes = "#!lua\n"
+	reads  = "#!lua flags=no-writes\n"
+)
+
 func newScripts(b Bounds) scripts {
-	sale := func(names ...string) *rueidis.Lua {
-		text := b.lua() + source("common")
+	sale := func(first string, widens bool, names ...string) script {
+		text := first + b.lua() + source("common")
 		for _, name := range names {
 			text += source(name)
 		}
-		return rueidis.NewLuaScript(text)
+		return newScript(text, widens)
 	}
 	return scripts{
-		lease: sale("lease"), renew: sale("renew"), giveback: sale("giveback"), settle: sale("settle"),
-		show: sale("show"), create: sale("create"), change: sale("change"), audit: sale("audit"), owned: sale("owned"),
-		expire: sale("expire"), deduct: sale("owners", "deduct"), confirm: sale("owners", "confirm"),
-		cancel: sale("owners", "cancel"), reservation: sale("owners", "stream", "reservation"),
-		trim: sale("stream", "trim"), lag: sale("stream", "lag"), bindkey: rueidis.NewLuaScript(source("bindkey")),
+		lease: sale(writes, true, "lease"), renew: sale(writes, true, "renew"), settle: sale(writes, true, "settle"),
+		deduct: sale(writes, true, "owners", "deduct"), reassert: sale(writes, true, "reassert"),
+		confirm: sale(writes, true, "owners", "confirm"), cancel: sale(writes, true, "owners", "cancel"),
+		create: sale(writes, true, "create"), change: sale(writes, true, "change"), reopen: sale(writes, false, "reopen"),
+		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"),
+		trim: sale(writes, false, "stream", "trim"), bindkey: newScript(writes+source("bindkey"), false),
+		show: sale(reads, false, "show"), audit: sale(reads, false, "audit"), owned: sale(reads, false, "owned"),
+		reservation: sale(reads, false, "owners", "stream", "reservation"), lag: sale(reads, false, "stream", "lag"),
 	}
+}
+
+func newScript(text string, widens bool) script {
+	sum := sha1.Sum([]byte(text))
+	return script{text: text, sha: hex.EncodeToString(sum[:]), widens: widens}
 }
 
 func source(name string) string {

@@ -1,20 +1,23 @@
 -- settle.lua: claimed -> pending (row 4). An edge tells what it sold, in batches. Each claim stands or falls by
 -- itself and always answers the same, so a batch whose reply was lost is sent again as it was; its number only says
 -- how far the instance has come. Its loops run once for every unit ever sold: they are as plain as they are for that.
--- ARGV  birth, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
+-- ARGV  caller, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
 --       u64, expiry u64 (us of ledger time), buyer 8 bytes
 -- Reply {head, {i, verdict, ...}}: the claims (from 0) that do not stand: 1 resolved otherwise, 2 its time was over.
--- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
-local birth, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+-- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
+local caller, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local SIZE, SPREAD = 40, 100000 -- a group of HOLDS has ends at most so many us apart
 local parse, format, sub = struct.unpack, string.format, string.sub
 
-local refused = open(birth)
+local refused = open(caller)
 if refused then return refused end
 
 local now, hold = L.now, L.hold
 local leases, touched = {}, {}
 local verdicts, sold, stand = {}, {}, {}
+local me = instance_read(instance)
+local asserted = me.era == L.era -- it has said what it has: what it has not is nobody's
+local lost
 local limbo, leased = 0, 0
 
 -- told answers for a serial that has an owner: who claims it again is answered as before.
@@ -22,7 +25,7 @@ local function told(owner, mine) return sub(owner, 1, 16) == mine and 0 or 1 end
 
 -- absent answers for a serial that is not in its lease: it was cancelled, or the ledger has its owner, or this very batch,
 -- or nobody.
-local function absent(serial, mine, expiry)
+local function absent(serial, fence, mine, expiry)
   if answer_kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
   local name = int(serial)
   local owner = redis.call('HGET', SOLD, name)
@@ -30,7 +33,9 @@ local function absent(serial, mine, expiry)
     if sold[k] == name then owner = sold[k + 1] end
   end
   if owner then return told(owner, mine) end
-  return expiry <= now and 2 or 1
+  if expiry <= now then return 2 end
+  lost = lost or not asserted and unheard(fence) and fence
+  return 1
 end
 
 -- judge is nil for a claim that stands; its serials have then left the lease. What a lease has has no owner (I2), so
@@ -42,7 +47,7 @@ local function judge(first, n, fence, mine, expiry)
     leases[fence] = lease
   end
   local k = lease and holds_range(lease.rem, first, first + n)
-  if not k then return absent(first, mine, expiry) end
+  if not k then return absent(first, fence, mine, expiry) end
   if expiry <= now then return 2 end
   cut(lease.rem, k, first, first + n)
   if lease.limbo then limbo = limbo + n else leased = leased + n end
@@ -99,7 +104,7 @@ local function block()
   return table.concat(parts)
 end
 
-local me = instance_read(instance)
+if lost then return refuse('REASSERT', int(lost) .. ' is not known here yet: re-assert it first') end
 if batch > me.seq then
   me.node, me.seq = node, batch
   instance_write(me)

@@ -1,5 +1,5 @@
 -- show.lua: the sale as it stands; writes nothing, not even the ledger of a hash nobody has sold from yet.
--- ARGV  birth ('' = any)
+-- ARGV  caller ('' = any)
 -- Reply {head, {why nothing is granted, or ''}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused, stop = open(ARGV[1], true)
 if refused then return refused end

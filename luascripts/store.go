@@ -16,6 +16,7 @@ type Store interface {
 	GiveBack(ctx context.Context, sale string, r GiveBackRequest) (GiveBackReply, error)
 	Settle(ctx context.Context, sale string, r SettleRequest) (SettleReply, error)
 	Deduct(ctx context.Context, sale string, r DeductRequest) (DeductReply, error)
+	Reassert(ctx context.Context, sale string, r ReassertRequest) (ReassertReply, error)
 
 	// Confirm, Cancel and Reservation need nothing but the claim a token carries; the claim's settle may be still to come.
 	Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
@@ -38,6 +39,8 @@ type Store interface {
 	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
 	Change(ctx context.Context, sale string, r ChangeRequest) (Head, error)
 	Remove(ctx context.Context, sale string) error
+	// Reopen gives up waiting for replicas that are gone, and, with grants, for the end of a recovery.
+	Reopen(ctx context.Context, sale string, grants bool) (Head, error)
 	List(ctx context.Context) ([]string, error)
 
 	// TokenKey is the key all edges of this store sign with, made at the first call.
@@ -79,6 +82,9 @@ type Head struct {
 	Closes    int64
 	Limit     uint64 // units per buyer; 0: no limit
 	Due       bool   // more was over than one sweep could put right: call again soon
+	Era       uint64 // the identity of the store's history
+	Reopens   int64  // ledger time until which a new era grants nothing; 0: units are granted
+	Replicas  uint64 // the most that were seen in this era: all must have what is acted on
 }
 
 // Final says that no unit will ever come back by itself.
@@ -154,6 +160,29 @@ type Part struct {
 type GiveBackRequest struct {
 	Party
 	Parts []Part
+}
+
+// Held is what an instance still answers for of a lease: neither settled nor given back.
+type Held struct {
+	Fence    uint64
+	Request  uint64 // it was granted to
+	Deadline int64
+	Ranges   Ranges
+}
+
+// ReassertRequest tells the ledger, once in an era, all that an instance holds (E4).
+type ReassertRequest struct {
+	Party
+	Era    uint64 // as the caller knows it
+	Term   time.Duration
+	Leases []Held
+}
+
+// ReassertReply has what the ledger now has of each lease, in order; Deadline 0: nothing. No Grants at all: the era was
+// another one, and nothing was done.
+type ReassertReply struct {
+	Head
+	Grants []Grant
 }
 
 // GiveBackReply says how many units went free by it.

@@ -1,6 +1,6 @@
 -- trim.lua: drops what every group of the orders' stream has acknowledged, and nothing while there is no group; forgets
 -- consumers that have nothing in hand and have been silent.
--- ARGV  birth ('' = any), how long silent (ms)
+-- ARGV  caller ('' = any), how long silent (ms)
 -- Reply {head, {events dropped}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused = open(ARGV[1], true)
 if refused then return refused end

@@ -18,7 +18,7 @@ type Twin struct {
 	fence     uint64
 	wish      int64
 	wisher    string
-	free      rangeSet
+	free      RangeSet
 	leases    map[uint64]*lease
 	instances map[string]*instance
 	sold      map[uint32]owner
@@ -32,6 +32,12 @@ type Twin struct {
 	events    []Event
 	keeping   bool // events are kept for who reads them
 	due       bool // the sweep under way has left something
+	node      Node // the server the next call runs on
+	floor     uint64
+	shut      int64 // ledger time until which an era grants nothing
+	lossy     bool
+	term      int64 // of leases, the longest seen
+	synced    bool
 }
 
 type lease struct {
@@ -41,13 +47,14 @@ type lease struct {
 	deadline int64
 	hold     int64
 	limbo    bool
-	rem      rangeSet
+	rem      RangeSet
 }
 
 type instance struct {
 	node   string
 	seq    uint64
 	asked  int64
+	era    uint64 // the last it has re-asserted in
 	fences []uint64
 }
 
@@ -60,12 +67,15 @@ type owner struct {
 }
 
 // NewTwin is create.lua.
-func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin {
-	t := &Twin{bounds: b, leases: map[uint64]*lease{}, instances: map[string]*instance{}, sold: map[uint32]owner{},
+func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin { return NewTwinOn(Node{}, raw, q, b) }
+
+// NewTwinOn is create.lua on a server.
+func NewTwinOn(n Node, raw int64, q CreateRequest, b Bounds) *Twin {
+	t := &Twin{bounds: b, node: n, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{}, instances: map[string]*instance{}, sold: map[uint32]owner{},
 		adds: map[string]bool{}, buyers: map[Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
 	t.head = Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
 		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes),
-		Limit: uint64(q.Limit)}
+		Limit: uint64(q.Limit), Era: n.Era, Replicas: n.Replicas}
 	if q.Total > 0 {
 		t.free.add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
 	}
@@ -75,12 +85,38 @@ func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin {
 
 // open lets ledger time pass, and refuses who believes in another sale.
 func (t *Twin) open(raw int64, birth uint64) error {
+	if err := t.believes(birth); err != nil {
+		return err
+	}
+	t.due = false
+	fresh := t.enter(raw)
+	t.synced = t.node.Fsynced
+	if fresh {
+		t.beginEra()
+	}
+	return nil
+}
+
+// look is open for who writes nothing; peek first, and undo after.
+func (t *Twin) look(raw int64, birth uint64) error {
+	if err := t.believes(birth); err != nil {
+		return err
+	}
+	t.enter(raw)
+	t.due = false
+	return nil
+}
+
+// peek gives what undoes a look.
+func (t *Twin) peek() (undo func()) {
+	h, floor, shut, lossy, numbered := t.head, t.floor, t.shut, t.lossy, t.numbered
+	return func() { t.head, t.floor, t.shut, t.lossy, t.numbered = h, floor, shut, lossy, numbered }
+}
+
+func (t *Twin) believes(birth uint64) error {
 	if birth != 0 && birth != t.head.Birth {
 		return &Refusal{Code: "BIRTH", Why: "it is another sale now"}
 	}
-	t.head.Now += min(max(raw-t.head.Raw, 0), t.bounds.Step.Microseconds())
-	t.head.Raw = raw
-	t.due = false
 	return nil
 }
 
@@ -104,6 +140,9 @@ func (t *Twin) view(inst string) Head {
 	h.Recall = t.wish > h.Now && t.wisher != inst
 	h.State = t.state()
 	h.Due = t.due
+	if t.recovering() {
+		h.Reopens = t.shut
+	}
 	return h
 }
 
@@ -146,7 +185,7 @@ func (t *Twin) dueAt(l *lease) int64 {
 }
 
 func (t *Twin) freeLease(l *lease) {
-	n := l.rem.len()
+	n := l.rem.Len()
 	for _, r := range l.rem.list {
 		t.free.add(r)
 	}
@@ -160,14 +199,14 @@ func (t *Twin) freeLease(l *lease) {
 }
 
 func (t *Twin) toLimbo(l *lease) {
-	n := l.rem.len()
+	n := l.rem.Len()
 	l.limbo = true
 	t.head.Leased -= n
 	t.head.Limbo += n
 }
 
 func (t *Twin) fromLimbo(l *lease) {
-	n := l.rem.len()
+	n := l.rem.Len()
 	l.limbo = false
 	t.head.Limbo -= n
 	t.head.Leased += n

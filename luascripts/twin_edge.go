@@ -25,12 +25,13 @@ func (t *Twin) Lease(raw int64, q LeaseRequest) (LeaseReply, error) {
 func (t *Twin) leaseFor(q LeaseRequest) *lease {
 	me := t.instance(q.Instance)
 	me.node, me.asked = q.Node, t.head.Now
+	t.term = max(t.term, q.Term.Microseconds())
 	for _, f := range me.fences {
 		if l := t.leases[f]; l.req == q.Request {
 			return l
 		}
 	}
-	if t.state() != Open || t.head.Limit > 0 {
+	if t.state() != Open || t.head.Limit > 0 || t.recovering() {
 		return nil
 	}
 	got := t.free.takeLowest(min(q.Want, t.fairPart(q.Instance)), t.bounds.Ranges)
@@ -44,11 +45,8 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 }
 
 func (t *Twin) grant(me *instance, q LeaseRequest, got Ranges) *lease {
-	l := &lease{fence: t.newFence(), inst: q.Instance, req: q.Request, hold: t.head.Hold,
-		deadline: t.head.Now + q.Term.Microseconds(), rem: rangeSet{list: got}}
-	if l.hold == 0 {
-		l.hold = t.bounds.Cover.Microseconds()
-	}
+	l := &lease{fence: t.newFence(), inst: q.Instance, req: q.Request, hold: t.covered(),
+		deadline: t.head.Now + q.Term.Microseconds(), rem: RangeSet{list: got}}
 	me.fences = append(me.fences, l.fence)
 	t.leases[l.fence] = l
 	t.head.Free -= got.Len()
@@ -76,6 +74,7 @@ func (t *Twin) Renew(raw int64, q RenewRequest) (RenewReply, error) {
 		return RenewReply{}, err
 	}
 	t.sweep(t.bounds.Sweep)
+	t.term = max(t.term, q.Term.Microseconds())
 	held := map[uint64]bool{}
 	deadlines := make([]int64, len(q.Fences))
 	for k, f := range q.Fences {
@@ -132,6 +131,9 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return SettleReply{}, err
 	}
+	if slices.ContainsFunc(q.Claims, func(c Claim) bool { return t.unsettleable(q.Instance, c) }) {
+		return SettleReply{}, reassertFirst()
+	}
 	out := SettleReply{Verdicts: make([]Verdict, len(q.Claims))}
 	b := settling{t: t, number: t.numbered + 1}
 	for k, c := range q.Claims {
@@ -147,6 +149,15 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 	t.commit()
 	out.Head = t.view(q.Instance)
 	return out, nil
+}
+
+// unsettleable says that only a re-assertion can tell what has become of a claim: its lease may be lost history.
+func (t *Twin) unsettleable(inst string, c Claim) bool {
+	me := t.instances[inst]
+	asserted := me != nil && me.era == t.head.Era
+	_, owned := t.sold[c.Serial]
+	_, cancelled := t.answerKept(grave(c))
+	return !asserted && !owned && !cancelled && c.Expiry > t.head.Now && t.unheard(c.Fence)
 }
 
 // settling is one batch: its claims become one event, and groups of holds that end at about the same time.

@@ -10,9 +10,8 @@ import (
 
 // Show is show.lua.
 func (t *Twin) Show(raw int64) ShowReply {
-	h := t.head
-	defer func() { t.head = h }()
-	_ = t.open(raw, 0)
+	defer t.peek()()
+	_ = t.look(raw, 0)
 	return ShowReply{Head: t.view("-")}
 }
 

@@ -97,8 +97,11 @@ func (t *Twin) event(kind EventKind, claims []Claim) {
 	}
 }
 
-// claimed is the life of a claim whose settle is still to come.
-const claimed = IsExpired + 1
+// claimed is the life of a claim whose settle is still to come; unheard, of one whose lease may be lost history.
+const (
+	claimed = IsExpired + 1
+	unheard = IsExpired + 2
+)
 
 func (t *Twin) life(c Claim) Life {
 	o, known := t.sold[c.Serial]
@@ -118,7 +121,11 @@ func (t *Twin) life(c Claim) Life {
 	if _, cancelled := t.answerKept(grave(c)); cancelled {
 		return IsCancelled
 	}
-	if c.Expiry > t.head.Now && t.leased(c) {
+	switch {
+	case c.Expiry <= t.head.Now:
+	case t.unheard(c.Fence):
+		return unheard
+	case t.leased(c):
 		return claimed
 	}
 	return IsExpired
@@ -155,6 +162,9 @@ func (t *Twin) Confirm(raw int64, birth uint64, c Claim) (ReservationReply, erro
 		return ReservationReply{}, err
 	}
 	life := t.settled(c)
+	if life == unheard {
+		return ReservationReply{}, reassertFirst()
+	}
 	if life == IsPending {
 		t.event(Confirmed, []Claim{c})
 		for s := c.Serial; s < c.Serial+c.Count; s++ {
@@ -176,18 +186,23 @@ func (t *Twin) Cancel(raw int64, birth uint64, c Claim) (ReservationReply, error
 		return ReservationReply{}, err
 	}
 	life := t.release(c)
+	if life == unheard {
+		return ReservationReply{}, reassertFirst()
+	}
 	t.commit()
 	return ReservationReply{Head: t.view("-"), Life: life}, nil
 }
 
 // Reservation is reservation.lua; needed is the number of the first event the order workers have not stored.
 func (t *Twin) Reservation(raw int64, birth uint64, c Claim, needed uint64) (ReservationReply, error) {
-	h := t.head
-	defer func() { t.head = h }()
-	if err := t.open(raw, birth); err != nil {
+	defer t.peek()()
+	if err := t.look(raw, birth); err != nil {
 		return ReservationReply{}, err
 	}
 	life := t.life(c)
+	if life == unheard {
+		return ReservationReply{}, reassertFirst()
+	}
 	expiry, number := c.Expiry, t.numbered
 	if o := t.sold[c.Serial]; o.fence == c.Fence && o.nonce == c.Nonce && o.fence != 0 {
 		expiry, number = o.expiry, o.event

@@ -23,6 +23,7 @@ type SaleCmd struct {
 	Pause  SalePauseCmd  `cmd:"" help:"Stop selling for now."`
 	Resume SaleResumeCmd `cmd:"" help:"Go on selling."`
 	Close  SaleCloseCmd  `cmd:"" help:"Stop selling for good."`
+	Reopen SaleReopenCmd `cmd:"" help:"After a fail-over: wait no more for replicas that are gone, nor (--grants) for promises that were lost."`
 	Remove SaleRemoveCmd `cmd:"" help:"Delete a sale and all that is known of it."`
 }
 
@@ -204,6 +205,26 @@ type SaleCloseCmd struct{ shutting }
 
 // Run closes it.
 func (c *SaleCloseCmd) Run(ctx context.Context) error { return c.shut(ctx, "closed") }
+
+// SaleReopenCmd is the operator's word on a store that has lost replicas or history.
+type SaleReopenCmd struct {
+	saleArg
+	Grants bool `env:"-" help:"Grant units at once. Whoever won in the history that was lost, and still holds a token, may find the unit sold again."`
+	Yes    bool `env:"-" help:"Really."`
+}
+
+// Run reopens it, if really.
+func (c *SaleReopenCmd) Run(ctx context.Context) error {
+	if !c.Yes {
+		return fmt.Errorf("%w: what is sold from now on may be lost with this server alone; say --yes", errUsage)
+	}
+	return c.with(ctx, func(s luascripts.Store) error {
+		if _, err := s.Reopen(ctx, c.Name, c.Grants); err != nil {
+			return err
+		}
+		return show(ctx, s, c.Name, false)
+	})
+}
 
 // SaleRemoveCmd deletes a sale.
 type SaleRemoveCmd struct {

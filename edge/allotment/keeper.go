@@ -57,6 +57,9 @@ type Keeper struct {
 	refused string          // why the ledger grants nothing
 	gone    error           // the sale is not there any more: this allotment ends
 
+	asserted  uint64 // the era in which the ledger has heard what we hold
+	asserting bool   // it is being told
+
 	request  uint64 // of the newest lease call
 	leasing  bool   // one is under way
 	renewing bool
@@ -70,8 +73,8 @@ type Keeper struct {
 	sinceNew Instant           // when the oldest unread claim was first seen
 	newClaim bool
 
-	nextLease, nextPoll, nextSettle, nextBack, nextScraps Instant
-	retry                                                 time.Duration
+	nextLease, nextPoll, nextSettle, nextBack, nextAssert, nextScraps Instant
+	retry                                                             time.Duration
 
 	rate     rate
 	modest   Instant // until then, having given units back, we lease no more than buyers need at once
@@ -95,9 +98,9 @@ type withdrawal struct {
 // holding is a lease of ours, and what of it the ledger does not know yet.
 type holding struct {
 	*Lease
-	ranges  luascripts.Ranges // as granted
-	rem     uint64            // units neither settled nor given back
-	parked  luascripts.Ranges // out of the Stock, because the term is over and may yet be renewed
+	ranges  luascripts.Ranges   // as granted
+	rest    luascripts.RangeSet // neither settled nor given back
+	parked  luascripts.Ranges   // out of the Stock, because the term is over and may yet be renewed
 	lapsed  bool
 	req     uint64 // the request it was granted to
 	doubted bool   // a serial of it was dropped by a taker: let it run out
@@ -159,12 +162,16 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 
 // Finished says that there is nothing left to do, ever.
 func (k *Keeper) Finished() bool {
-	quiet := !k.leasing && !k.renewing && !k.settling && !k.backing
+	quiet := !k.leasing && !k.renewing && !k.settling && !k.backing && !k.asserting
 	return k.gone != nil || k.stopping && quiet && len(k.batch) == 0 && len(k.back) == 0 && k.a.ring.unread() == 0
 }
 
 // plan makes every call that is due. Each kind has at most one under way.
 func (k *Keeper) plan() (calls []any) {
+	if k.estranged() && !k.asserting && !k.now.Before(k.nextAssert) {
+		k.asserting = true
+		calls = append(calls, k.assertion())
+	}
 	if len(k.batch) > 0 && !k.settling && !k.now.Before(k.nextSettle) {
 		k.settling = true
 		calls = append(calls, luascripts.SettleRequest{Party: k.party(), Batch: k.batchNo, Claims: k.batch})
@@ -212,9 +219,25 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 	return q
 }
 
+// estranged says that the ledger has begun a new era, and has not heard yet what we hold from before.
+func (k *Keeper) estranged() bool { return k.asserted != k.view.Era }
+
+// recovering says that the ledger grants nothing until it has heard, or waited long enough.
+func (k *Keeper) recovering() bool { return k.known && k.view.Reopens > 0 }
+
+// assertion is all that we answer for: what is on sale, and what is sold and not settled.
+func (k *Keeper) assertion() luascripts.ReassertRequest {
+	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term}
+	for _, h := range k.leases {
+		q.Leases = append(q.Leases, luascripts.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
+			Ranges: h.rest.Ranges()})
+	}
+	return q
+}
+
 // idle says that nobody has asked for a while and nothing here or in the ledger needs us.
 func (k *Keeper) idle() bool {
-	return k.now.Sub(k.lastBuy) >= restAfter && len(k.leases) == 0 && k.view.Leased == 0 && k.view.Limbo == 0 &&
+	return k.now.Sub(k.lastBuy) >= restAfter && len(k.leases) == 0 && k.view.Leased == 0 && k.view.Limbo == 0 && k.view.Reopens == 0 &&
 		(k.view.Pending == 0 || k.view.Hold == 0)
 }
 
@@ -269,7 +292,7 @@ func (k *Keeper) wantsLease() bool {
 	if k.known && (k.view.State != luascripts.Open || k.view.Limit > 0 && !k.hungry) {
 		return false // a sale with a limit per buyer leases nothing, but its look is asked for the same way
 	}
-	if k.leasing || k.stopping || len(k.back) > 0 || k.a.stock.Len() > k.low() {
+	if k.leasing || k.stopping || k.recovering() || len(k.back) > 0 || k.a.stock.Len() > k.low() {
 		return false
 	}
 	if k.barren {
@@ -293,6 +316,7 @@ func (k *Keeper) Next() Instant {
 	earliest(k.polls(), k.pollAt())
 	earliest(k.wantsLease(), k.nextLease)
 	earliest(k.unsure(), k.now.Add(glance))
+	earliest(k.estranged() && !k.asserting, k.nextAssert)
 	earliest(len(k.batch) > 0 && !k.settling, k.nextSettle)
 	earliest(len(k.back) > 0 && !k.backing, k.nextBack)
 	earliest(k.newClaim && len(k.batch) == 0, k.sinceNew.Add(linger))

@@ -72,6 +72,8 @@ func execute(l luascripts.Store, call any) (reply any, err error) {
 		return answer(l.Settle(ctx, benchSale, q))
 	case luascripts.GiveBackRequest:
 		return answer(l.GiveBack(ctx, benchSale, q))
+	case luascripts.ReassertRequest:
+		return answer(l.Reassert(ctx, benchSale, q))
 	}
 	panic(fmt.Sprintf("no such call: %T", call))
 }
@@ -200,8 +202,8 @@ func TestDoubtStrandsNothing(t *testing.T) {
 			p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
 			b.run(time.Second)
 			for _, h := range b.k.leases {
-				if h.doubted && h.rem > 1 {
-					t.Errorf("one serial is in doubt, and a second later %d units still wait with it", h.rem)
+				if h.doubted && h.rest.Len() > 1 {
+					t.Errorf("one serial is in doubt, and a second later %d units still wait with it", h.rest.Len())
 				}
 			}
 			b.run(3 * time.Minute)
@@ -254,7 +256,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 			b.fill()
 			naps, goOn := 0, func() {}
 			sales := map[uint64]int{} // by fence
-			slowTake(b.a, 1, func(next func()) {
+			SlowTake(b.a, 1, luascripts.DefaultBounds(), func(next func()) {
 				if naps++; naps == 3 { // it has the serial, and has not looked for its lease
 					goOn = next
 				} else {
@@ -311,7 +313,7 @@ func TestOutageLeavesNoDeadLeases(t *testing.T) {
 	b.run(2 * time.Second)
 	var held uint64
 	for _, h := range b.k.leases {
-		held += h.rem
+		held += h.rest.Len()
 	}
 	if got := b.audit(); got.Leased != held || b.a.Stock() > held {
 		t.Errorf("%+v; %d units of leases and %d units in stock here", got, held, b.a.Stock())

@@ -25,7 +25,7 @@ type Runner struct {
 	answers chan Answer
 	news    atomic.Pointer[News]
 	trouble string // as noticed last
-	calls   struct{ lease, renew, settle, giveBack atomic.Uint64 }
+	calls   struct{ lease, renew, settle, giveBack, reassert atomic.Uint64 }
 }
 
 // New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
@@ -90,6 +90,9 @@ func (r *Runner) Hear(n News) {
 // notice tells when the store goes, when it comes back, and when the ledger refuses to grant.
 func (r *Runner) notice() {
 	now := r.keeper.refused
+	if r.keeper.recovering() {
+		now = "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"
+	}
 	if r.keeper.down {
 		now = "the store does not answer"
 	}
@@ -109,6 +112,9 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	case luascripts.RenewRequest:
 		r.calls.renew.Add(1)
 		a.Reply, a.Err = answer(r.store.Renew(ctx, r.keeper.cfg.Sale, q))
+	case luascripts.ReassertRequest:
+		r.calls.reassert.Add(1)
+		a.Reply, a.Err = answer(r.store.Reassert(ctx, r.keeper.cfg.Sale, q))
 	case luascripts.SettleRequest:
 		r.calls.settle.Add(1)
 		a.Reply, a.Err = answer(r.store.Settle(ctx, r.keeper.cfg.Sale, q))
@@ -124,5 +130,5 @@ func answer[R any](reply R, err error) (any, error) { return reply, err }
 // Calls counts the calls made to the ledger, by kind.
 func (r *Runner) Calls() map[string]uint64 {
 	return map[string]uint64{"lease": r.calls.lease.Load(), "renew": r.calls.renew.Load(),
-		"settle": r.calls.settle.Load(), "give_back": r.calls.giveBack.Load()}
+		"settle": r.calls.settle.Load(), "give_back": r.calls.giveBack.Load(), "reassert": r.calls.reassert.Load()}
 }

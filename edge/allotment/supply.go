@@ -31,6 +31,9 @@ func (k *Keeper) answer(e Answer) {
 			k.renewed(e.Sent, q.Fences, reply)
 		}
 		k.nextPoll = e.Sent.Add(k.pollEvery())
+	case luascripts.ReassertRequest:
+		k.asserting = false
+		k.reasserted(e, q, failed)
 	case luascripts.SettleRequest:
 		k.settling = false
 		k.settled(e, failed)
@@ -45,6 +48,12 @@ func (k *Keeper) answer(e Answer) {
 func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	if k.known && h.Birth == k.view.Birth && h.Rev < k.view.Rev && !k.seen.Before(sent) {
 		return
+	}
+	if k.asserted == 0 { // the first look: we hold nothing from before
+		k.asserted = h.Era
+	}
+	if k.recovering() && h.Reopens == 0 {
+		k.retry, k.nextLease = retryFirst, k.now
 	}
 	k.seen = k.now
 	k.view, k.known = h, true
@@ -114,7 +123,7 @@ func (k *Keeper) refuse(err error) {
 // unused (see doc.go), and so does all of a grant that came too late.
 func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
-	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rem: g.Ranges.Len()}
+	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
 	k.leases = append(k.leases, h) // fences grow
 	if k.stopping || !h.term.Load().open(k.now) {
@@ -151,9 +160,9 @@ func (k *Keeper) fill(ranges luascripts.Ranges) {
 	k.a.announce()
 }
 
-// term counts a lease's life from the moment the call was sent: it cannot have begun earlier.
+// term counts a lease's life from the moment the call was sent: the ledger looked at its clock no earlier.
 func (k *Keeper) term(sent Instant, h luascripts.Head, deadline int64) *Term {
-	sell := sent.Add(k.cfg.Term - k.cfg.Bounds.Margin)
+	sell := sent.Add(time.Duration(deadline-h.Now)*time.Microsecond - k.cfg.Bounds.Margin)
 	return &Term{sellMono: sell.Mono, sellWall: sell.Wall, deadline: deadline, anchor: h.Now - sent.Mono/1000}
 }
 
@@ -200,6 +209,8 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		h := k.lease(fence)
 		switch {
 		case h == nil:
+		case reply.Deadlines[i] == 0 && reply.Era != k.asserted:
+			// The ledger has lost the lease, and will hear of it.
 		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.batch) > 0 || len(k.back) > 0):
 			// Its end may be the doing of a call whose answer is still to come: the next renewal will say.
 		case reply.Deadlines[i] == 0:
@@ -254,18 +265,23 @@ func (k *Keeper) release(h *holding) {
 	k.leases = rest
 }
 
-// resolved counts units of a lease that the ledger has heard of; when that is all of them, the lease has ended.
-func (k *Keeper) resolved(fence uint64, n uint64) {
+// resolved notes units of a lease that the ledger has heard of; when that is all of them, the lease has ended.
+func (k *Keeper) resolved(fence uint64, units shard.Range) {
 	h := k.lease(fence)
 	if h == nil {
 		return
 	}
-	h.rem -= min(h.rem, n)
-	if h.rem == 0 {
-		k.release(h)
-		if !h.lapsed {
-			k.publish(k.a.table.Load().without(h.Lease))
-		}
+	h.rest.CutAll(units)
+	k.closeIfResolved(h)
+}
+
+func (k *Keeper) closeIfResolved(h *holding) {
+	if h.rest.Len() > 0 {
+		return
+	}
+	k.release(h)
+	if !h.lapsed {
+		k.publish(k.a.table.Load().without(h.Lease))
 	}
 }
 
@@ -317,7 +333,7 @@ func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
 	k.look(e.Reply.(luascripts.GiveBackReply).Head, e.Sent)
 	k.back = slices.Delete(k.back, 0, k.backSent)
 	for _, p := range q.Parts {
-		k.resolved(p.Fence, uint64(p.Len()))
+		k.resolved(p.Fence, p.Range)
 	}
 }
 
@@ -347,5 +363,5 @@ func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
 		k.a.lost.Add(1)
 	case luascripts.Kept:
 	}
-	k.resolved(c.Fence, uint64(c.Count))
+	k.resolved(c.Fence, shard.Range{Start: c.Serial, End: c.Serial + c.Count})
 }

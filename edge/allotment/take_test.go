@@ -57,7 +57,7 @@ func (c *crowd) clock() Instant { n := c.now.Load(); return Instant{n, n} }
 
 // grant puts a lease on sale, as Keeper.take does.
 func (c *crowd) grant(fence uint64, ranges luascripts.Ranges) *holding {
-	h := &holding{Lease: &Lease{fence: fence, hold: 1}, ranges: ranges, rem: ranges.Len()}
+	h := &holding{Lease: &Lease{fence: fence, hold: 1}, ranges: ranges, rest: luascripts.NewRangeSet(ranges)}
 	h.term.Store(&Term{sellMono: 1 << 62, sellWall: 1 << 62, deadline: 1 << 60})
 	c.k.now = c.clock()
 	c.k.leases = append(c.k.leases, h)
@@ -87,7 +87,7 @@ func TestGrantsCauseNoDoubt(t *testing.T) {
 	next, fence, ended := uint32(1), uint64(0), 0
 	count := func(r record) {
 		if r.kind == claim {
-			leases[r.Fence-1].rem--
+			leases[r.Fence-1].rest.CutAll(shard.Range{Start: r.Serial, End: r.Serial + r.Count})
 		}
 	}
 	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
@@ -95,7 +95,7 @@ func TestGrantsCauseNoDoubt(t *testing.T) {
 		leases = append(leases, c.grant(fence, luascripts.Ranges{{Start: next, End: next + 100}}))
 		next += 100
 		c.sell(0, count)
-		if leases[ended].rem == 0 {
+		if leases[ended].rest.Len() == 0 {
 			c.k.publish(c.a.table.Load().without(leases[ended].Lease))
 			ended++
 		}
@@ -176,7 +176,7 @@ func TestSlowTakeIsTake(t *testing.T) {
 			}
 			sold, outcome := want.Take(1, luascripts.Buyer{})
 			heard := false
-			slowTake(got, 1, func(next func()) { next() }, func(Sold, Outcome) {}, func(s Sold, o Outcome) {
+			SlowTake(got, 1, luascripts.DefaultBounds(), func(next func()) { next() }, func(Sold, Outcome) {}, func(s Sold, o Outcome) {
 				heard = true
 				if s != sold || o != outcome {
 					t.Errorf("in pieces %+v %v, whole %+v %v", s, o, sold, outcome)

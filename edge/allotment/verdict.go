@@ -49,7 +49,7 @@ func (k *Keeper) judge() *Verdict {
 		return &Verdict{Reason: SoldOut}
 	case k.refused != "":
 		return &Verdict{Reason: Refused, Why: k.refused}
-	case k.down:
+	case k.down, k.recovering():
 		return &Verdict{Reason: Undecided}
 	case !k.barren:
 		return nil

@@ -1,0 +1,126 @@
+package allotment
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+)
+
+// era gives the ledger's server another history.
+func (b *bench) era(n luascripts.Node) { b.ledger.On(n) }
+
+func (b *bench) head() luascripts.Head {
+	b.t.Helper()
+	shown, err := b.ledger.Show(context.Background(), benchSale)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return shown.Head
+}
+
+// stranger leases units and is never heard of again.
+func (b *bench) stranger(want uint64) {
+	b.t.Helper()
+	reply, err := b.ledger.Lease(context.Background(), benchSale, luascripts.LeaseRequest{Want: want, Request: 1,
+		Party: luascripts.Party{Instance: "stranger"}, Term: 5 * time.Second})
+	if err != nil || reply.Grant.Fence == 0 {
+		b.t.Fatal(reply, err)
+	}
+}
+
+// sellAll buys until nothing comes.
+func (b *bench) sellAll() (n int) {
+	for _, o := b.buy(); o == Won; _, o = b.buy() {
+		n++
+	}
+	return n
+}
+
+// A fail-over that lost nothing costs a re-assertion, and no more.
+func TestEraThatLostNothing(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.fill()
+	if _, o := b.buy(); o != Won {
+		t.Fatal(o)
+	}
+	b.era(luascripts.Node{Era: 2})
+	b.run(time.Second)
+	if h := b.head(); h.Era != 2 || h.Reopens != 0 || h.Pending != 1 {
+		t.Errorf("%+v", h)
+	}
+	if _, o := b.buy(); o != Won {
+		t.Error("not sold:", o)
+	}
+	b.audit()
+}
+
+// Whoever held units before the fail-over and is silent is waited for, no longer than its lease could last.
+func TestEraWaitsForTheSilent(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.fill()
+	b.stranger(16)
+	b.era(luascripts.Node{Era: 2})
+	b.run(time.Second)
+	for !b.a.IsEmpty() {
+		b.sellAll()
+		b.run(50 * time.Millisecond)
+	}
+	b.run(time.Second)
+	if v := b.a.Verdict(); v == nil || v.Reason != Undecided || b.head().Free == 0 {
+		t.Errorf("buyers hear %+v of %+v", v, b.head())
+	}
+	for range 6 {
+		b.buy()
+		b.run(time.Second)
+	}
+	if b.buy(); b.sellAll() == 0 {
+		t.Errorf("nothing is sold after lease and margin: %+v", b.head())
+	}
+	b.audit()
+}
+
+// Where history may be lost nothing is granted until every promise in it is over.
+func TestEraThatMayHaveLost(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
+	b.era(luascripts.Node{Era: 1})
+	b.fill()
+	b.era(luascripts.Node{Era: 2})
+	b.run(15 * time.Second)
+	if h := b.head(); h.Reopens == 0 || h.Free == 0 {
+		t.Errorf("granted too early: %+v", h)
+	}
+	_, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1})
+	if !errors.Is(err, luascripts.ErrRecovering) {
+		t.Error(err)
+	}
+	b.run(2 * time.Second)
+	if h := b.head(); h.Reopens != 0 {
+		t.Errorf("not granted after lease, margin and hold: %+v", h)
+	}
+	b.audit()
+}
+
+// The operator may say that nothing was promised, or that whoever was is on his own.
+func TestOperatorReopens(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
+	b.era(luascripts.Node{Era: 1})
+	b.fill()
+	b.era(luascripts.Node{Era: 2, Replicas: 1})
+	b.run(time.Second)
+	b.era(luascripts.Node{Era: 2})
+	b.run(time.Second)
+	if h := b.head(); h.Replicas != 1 || h.Reopens == 0 {
+		t.Errorf("the replica is forgotten: %+v", h)
+	}
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, false); err != nil || h.Replicas != 0 || h.Reopens == 0 {
+		t.Error(h, err)
+	}
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, true); err != nil || h.Reopens != 0 {
+		t.Error(h, err)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build mutants
+
+package luascripts
+
+const mutants = true

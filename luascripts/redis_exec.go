@@ -1,0 +1,180 @@
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// How a script is executed, and when its answer may be acted on.
+
+const (
+	waitFor    = 500 * time.Millisecond // for replicas, within Timeout
+	watchEvery = 5 * time.Second        // looking at what the server keeps
+)
+
+// ErrReplicas says that a script was executed, and that fewer replicas have it than must. Who asks again changes nothing.
+var ErrReplicas = errors.New("not enough replicas have it")
+
+// keeping is what is known of how the store keeps what it answers.
+type keeping struct {
+	synced   atomic.Bool   // on its disk first: appendonly yes, appendfsync always
+	replicas atomic.Uint64 // the most seen when we looked: a first guess for sales not asked for yet
+	sales    sync.Map      // sale -> uint64: replicas as the newest answer said
+}
+
+// look asks every node that takes writes. Where its configuration cannot be read it is taken to forget.
+func (k *keeping) look(ctx context.Context, client rueidis.Client) {
+	synced, most := true, uint64(0)
+	for _, node := range client.Nodes() {
+		info, err := ask(ctx, node, node.B().Info().Section("replication").Build())
+		if err != nil {
+			return // a node may be gone: what was known stands
+		}
+		if strings.Contains(info, "role:slave") {
+			continue
+		}
+		most = max(most, uint64(strings.Count(info, "state=online")))
+		synced = synced && onDisk(ctx, node)
+	}
+	k.synced.Store(synced)
+	k.replicas.Store(most)
+}
+
+func ask(ctx context.Context, node rueidis.Client, cmd rueidis.Completed) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return node.Do(ctx, cmd).ToString()
+}
+
+func onDisk(ctx context.Context, node rueidis.Client) bool {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	set, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendonly").Parameter("appendfsync").Build()).AsStrMap()
+	return err == nil && set["appendonly"] == "yes" && set["appendfsync"] == "always"
+}
+
+// watch looks again and again, until the store is closed.
+func (r *Redis) watch(ctx context.Context, done chan<- struct{}) {
+	defer close(done)
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.kept.look(ctx, r.client)
+		}
+	}
+}
+
+// caller is how every script of a sale begins its arguments.
+func (r *Redis) caller(birth uint64) string {
+	text := ""
+	if birth != 0 {
+		text = num(birth)
+	}
+	if r.kept.synced.Load() {
+		text += "+"
+	}
+	return text
+}
+
+// required is how many replicas must have an answer before it is acted on, as far as we know.
+func (r *Redis) required(sale string) uint64 {
+	if n, known := r.kept.sales.Load(sale); known {
+		return n.(uint64)
+	}
+	return r.kept.replicas.Load()
+}
+
+// run executes a script and gives its reply to a reader, head already read. An answer that widens a right comes only when
+// every replica that may be promoted has it.
+func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) (Head, *reply, error) {
+	if err := CheckName(sale); err != nil {
+		return Head{}, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	wait := uint64(0)
+	if s.widens {
+		wait = r.required(sale)
+	}
+	result, have := r.exec(ctx, s, Keys(sale), args, wait)
+	parts, err := result.ToArray()
+	if err != nil {
+		return Head{}, nil, r.failed(err)
+	}
+	rd := &reply{parts: parts}
+	h := rd.head()
+	if rd.err != nil {
+		return Head{}, nil, r.down(rd.err)
+	}
+	if h.Replicas != r.required(sale) {
+		r.kept.sales.Store(sale, h.Replicas)
+	}
+	if s.widens && have < h.Replicas {
+		return Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ErrDown, r.name, ErrReplicas, have, h.Replicas)
+	}
+	return h, rd, nil
+}
+
+// failed is a refusal of ours, or an error that says nothing of what became of the call.
+func (r *Redis) failed(err error) error {
+	if e, ok := rueidis.IsRedisErr(err); ok {
+		if refusal := refusalOf(e.Error()); refusal != nil {
+			return refusal
+		}
+	}
+	return r.down(err)
+}
+
+// exec runs a script by its name, or whole where the server does not know it, and waits for replicas behind it on the same
+// connection: on another one there would be nothing to wait for.
+func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait uint64) (result rueidis.RedisResult, have uint64) {
+	if wait == 0 {
+		result = r.client.Do(ctx, s.bySHA(r.client.B(), keys, args))
+		if noScript(result) {
+			result = r.client.Do(ctx, s.whole(r.client.B(), keys, args))
+		}
+		return result, 0
+	}
+	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
+		result, have = behind(ctx, c, s.bySHA(c.B(), keys, args), wait)
+		if noScript(result) {
+			result, have = behind(ctx, c, s.whole(c.B(), keys, args), wait)
+		}
+		return nil
+	})
+	return result, have
+}
+
+func (s *script) bySHA(b rueidis.Builder, keys, args []string) rueidis.Completed {
+	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed {
+	return b.Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+}
+
+func noScript(result rueidis.RedisResult) bool {
+	e, ok := rueidis.IsRedisErr(result.Error())
+	return ok && e.IsNoScript()
+}
+
+// behind sends a script and WAIT together. Of a script that failed nothing is to be had, whatever WAIT says.
+func behind(ctx context.Context, c rueidis.DedicatedClient, cmd rueidis.Completed, wait uint64) (rueidis.RedisResult, uint64) {
+	results := c.DoMulti(ctx, cmd, c.B().Wait().Numreplicas(int64(wait)).Timeout(waitFor.Milliseconds()).Build())
+	have, err := results[1].AsInt64()
+	if err != nil || have < 0 {
+		have = 0
+	}
+	return results[0], uint64(have)
+}

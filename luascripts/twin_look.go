@@ -1,0 +1,15 @@
+package luascripts
+
+// What a simulator may see of the twin, besides replies.
+
+// Audit is the whole account, as Store's.
+func (t *Twin) Audit(sale string) Audit { return t.holdings().audit(sale) }
+
+// Last is the sale as the last script left it.
+func (t *Twin) Last() Head { return t.view("-") }
+
+// Owner is the claim that a serial belongs to, of which only serial, fence, nonce and expiry are filled in.
+func (t *Twin) Owner(serial uint32) (c Claim, confirmed, owned bool) {
+	o, owned := t.sold[serial]
+	return Claim{Serial: serial, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry}, o.confirmed, owned
+}
