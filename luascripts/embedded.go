@@ -105,8 +105,8 @@ func (e *Embedded) Reassert(_ context.Context, sale string, q ReassertRequest) (
 }
 
 // Reopen is Store's.
-func (e *Embedded) Reopen(_ context.Context, sale string, grants bool) (Head, error) {
-	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, grants) })
+func (e *Embedded) Reopen(_ context.Context, sale string, era uint64, grants bool) (Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, era, grants) })
 }
 
 // Deduct is Store's.

@@ -318,8 +318,9 @@ func (o *oracle) reassert() {
 
 func (o *oracle) reopen() {
 	grants := rapid.Bool().Draw(o.t, "grants")
-	same(o, "reopen", func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, grants) },
-		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, grants) })
+	era := rapid.SampledFrom([]uint64{0, o.twin.head.Era, 1}).Draw(o.t, "era")
+	same(o, "reopen", func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, era, grants) },
+		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, era, grants) })
 }
 
 func (o *oracle) show() {

@@ -20,13 +20,16 @@ type Redis struct {
 	client  rueidis.Client
 	scripts scripts
 	name    string
+	life    context.Context
 	kept    keeping
+	guards  sentinels
 	stop    func() // ends the watch, and waits for its end
 }
 
 // Dial connects; an error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, error) {
 	options.ConnWriteTimeout = Timeout
+	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
 	if len(options.InitAddress) == 1 {
@@ -36,16 +39,17 @@ func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, 
 	if err != nil {
 		return nil, fmt.Errorf("%w: redis %s: %w", ErrDown, name, err)
 	}
-	r := &Redis{client: client, scripts: newScripts(b), name: name}
+	r := &Redis{client: client, scripts: newScripts(b), name: name, guards: newSentinels(options)}
 	if err := r.Ping(ctx); err != nil {
 		client.Close()
 		return nil, err
 	}
 	r.kept.look(ctx, client)
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r.life = life
 	done := make(chan struct{})
-	r.stop = func() { cancel(); <-done }
-	go r.watch(life, done)
+	r.stop = func() { cancel(); <-done; r.guards.asking.Wait() }
+	go r.watch(done)
 	return r, nil
 }
 
@@ -65,6 +69,9 @@ func (r *Redis) Ping(ctx context.Context) error {
 func (r *Redis) down(err error) error {
 	if err == nil {
 		return nil
+	}
+	if e, ok := rueidis.IsRedisErr(err); ok {
+		err = &Unwilling{Text: e.Error()}
 	}
 	return fmt.Errorf("%w: redis %s: %w", ErrDown, r.name, err)
 }
@@ -277,8 +284,8 @@ func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, erro
 }
 
 // Reopen runs reopen.lua.
-func (r *Redis) Reopen(ctx context.Context, sale string, grants bool) (Head, error) {
-	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), flag(grants)})
+func (r *Redis) Reopen(ctx context.Context, sale string, era uint64, grants bool) (Head, error) {
+	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), num(era), flag(grants)})
 	return h, err
 }
 

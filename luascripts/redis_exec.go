@@ -61,16 +61,16 @@ func onDisk(ctx context.Context, node rueidis.Client) bool {
 }
 
 // watch looks again and again, until the store is closed.
-func (r *Redis) watch(ctx context.Context, done chan<- struct{}) {
+func (r *Redis) watch(done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-r.life.Done():
 			return
 		case <-tick.C:
-			r.kept.look(ctx, r.client)
+			r.kept.look(r.life, r.client)
 		}
 	}
 }
@@ -121,6 +121,7 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 		r.kept.sales.Store(sale, h.Replicas)
 	}
 	if s.widens && have < h.Replicas {
+		r.recount(sale, h.Era)
 		return Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ErrDown, r.name, ErrReplicas, have, h.Replicas)
 	}
 	return h, rd, nil

@@ -31,6 +31,17 @@ var codes = map[string]error{
 	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering,
 }
 
+// Unwilling is an error of Redis' own: it answered, and would not. It wraps nothing; ErrDown comes with it.
+type Unwilling struct{ Text string }
+
+func (u *Unwilling) Error() string { return u.Text }
+
+// Code is the first word: OOM, READONLY, NOREPLICAS, MISCONF, LOADING ...
+func (u *Unwilling) Code() string {
+	code, _, _ := strings.Cut(u.Text, " ")
+	return code
+}
+
 // Refusal is a script's "no": it has written nothing the caller asked for.
 type Refusal struct {
 	Code string // NOSALE, BADSALE, ...

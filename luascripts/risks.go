@@ -7,19 +7,26 @@ import "context"
 func (r *Redis) Risks(ctx context.Context) (risks []string) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
+	if _, err := r.client.Do(ctx, r.client.B().Info().Section("replication").Build()).ToString(); err != nil {
+		risks = append(risks, "INFO is refused: that a restart or a fail-over lost history cannot be noticed, and what was lost is sold again")
+	}
 	set, err := r.client.Do(ctx, r.client.B().ConfigGet().Parameter("maxmemory").Parameter("maxmemory-policy").
 		Parameter("appendonly").Parameter("appendfsync").Build()).AsStrMap()
 	if err != nil {
-		return nil
+		return risks
 	}
 	if set["maxmemory"] != "0" && set["maxmemory-policy"] != "noeviction" {
 		risks = append(risks, "maxmemory-policy is "+set["maxmemory-policy"]+": when memory runs out Redis drops sales; it should be noeviction")
 	}
 	switch {
 	case set["appendonly"] == "no":
-		risks = append(risks, "appendonly is no: a Redis that is killed forgets what it sold since its last snapshot, and sells it again")
+		risks = append(risks, "appendonly is no: a Redis that is killed forgets what it sold since its last snapshot"+standsStill)
 	case set["appendfsync"] != "always":
-		risks = append(risks, "appendfsync is "+set["appendfsync"]+": a machine that dies forgets about the last second of sales, and sells it again; always keeps them")
+		risks = append(risks, "appendfsync is "+set["appendfsync"]+": a Redis that is killed may forget about the last second of sales"+standsStill)
 	}
 	return risks
 }
+
+// standsStill is what lost history costs.
+const standsStill = "; every sale then grants nothing until what was promised in it is over: a lease, a hold and a margin. " +
+	"Always keeps it, and so do replicas that Sentinel or Cluster promotes"

@@ -39,8 +39,9 @@ type Store interface {
 	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
 	Change(ctx context.Context, sale string, r ChangeRequest) (Head, error)
 	Remove(ctx context.Context, sale string) error
-	// Reopen gives up waiting for replicas that are gone, and, with grants, for the end of a recovery.
-	Reopen(ctx context.Context, sale string, grants bool) (Head, error)
+	// Reopen gives up waiting for replicas that are gone, and, with grants, for the end of a recovery; in that era only,
+	// or in any (0).
+	Reopen(ctx context.Context, sale string, era uint64, grants bool) (Head, error)
 	List(ctx context.Context) ([]string, error)
 
 	// TokenKey is the key all edges of this store sign with, made at the first call.

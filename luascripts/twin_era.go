@@ -85,12 +85,15 @@ func (t *Twin) unheard(fence uint64) bool {
 func reassertFirst() error { return &Refusal{Code: "REASSERT", Why: "the lease is not known here yet"} }
 
 // Reopen is reopen.lua.
-func (t *Twin) Reopen(raw int64, grants bool) (Head, error) {
+func (t *Twin) Reopen(raw int64, era uint64, grants bool) (Head, error) {
 	if err := t.open(raw, 0); err != nil {
 		return Head{}, err
 	}
-	t.head.Replicas = t.node.Replicas
-	if grants {
+	same := era == 0 || era == t.head.Era
+	if same {
+		t.head.Replicas = t.node.Replicas
+	}
+	if same && grants {
 		t.shut = 0
 	}
 	t.commit()

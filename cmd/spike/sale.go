@@ -219,7 +219,7 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: what is sold from now on may be lost with this server alone; say --yes", errUsage)
 	}
 	return c.with(ctx, func(s luascripts.Store) error {
-		if _, err := s.Reopen(ctx, c.Name, c.Grants); err != nil {
+		if _, err := s.Reopen(ctx, c.Name, 0, c.Grants); err != nil {
 			return err
 		}
 		return show(ctx, s, c.Name, false)

@@ -117,10 +117,10 @@ func TestOperatorReopens(t *testing.T) {
 	if h := b.head(); h.Replicas != 1 || h.Reopens == 0 {
 		t.Errorf("the replica is forgotten: %+v", h)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, false); err != nil || h.Replicas != 0 || h.Reopens == 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, 0, false); err != nil || h.Replicas != 0 || h.Reopens == 0 {
 		t.Error(h, err)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, true); err != nil || h.Reopens != 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, 0, true); err != nil || h.Reopens != 0 {
 		t.Error(h, err)
 	}
 }

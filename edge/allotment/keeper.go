@@ -54,6 +54,7 @@ type Keeper struct {
 	known   bool            // there was one
 	barren  bool            // the newest lease call brought nothing, and nothing was free
 	down    bool            // the newest call was not answered
+	downWhy string          // and why, when it last was not
 	refused string          // why the ledger grants nothing
 	gone    error           // the sale is not there any more: this allotment ends
 

@@ -94,7 +94,7 @@ func (r *Runner) notice() {
 		now = "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"
 	}
 	if r.keeper.down {
-		now = "the store does not answer"
+		now = r.keeper.downWhy
 	}
 	if now != r.trouble && r.keeper.cfg.Notice != nil {
 		r.keeper.cfg.Notice(r.trouble, now)

@@ -15,6 +15,9 @@ func (k *Keeper) answer(e Answer) {
 		k.gone = e.Err
 	}
 	k.down = errors.Is(e.Err, luascripts.ErrDown)
+	if k.down {
+		k.downWhy = whyDown(e.Err)
+	}
 	failed := e.Err != nil
 	switch q := e.Call.(type) {
 	case luascripts.LeaseRequest:
@@ -41,6 +44,18 @@ func (k *Keeper) answer(e Answer) {
 		k.backing = false
 		k.gaveBack(e, q, failed)
 	}
+}
+
+// whyDown says in few words, the same each time, why a call came to nothing.
+func whyDown(err error) string {
+	var unwilling *luascripts.Unwilling
+	switch {
+	case errors.Is(err, luascripts.ErrReplicas):
+		return "replicas are missing, or too slow: nothing may be acted on that they do not have"
+	case errors.As(err, &unwilling):
+		return "the store refuses: " + unwilling.Code()
+	}
+	return "the store does not answer"
 }
 
 // look takes a reply's view of the sale. Replies may overtake each other: of two that were under way together rev tells

@@ -12,7 +12,12 @@ import (
 // arguments are redis-server's own.
 func Start(t testing.TB, args ...string) (addr string) {
 	t.Helper()
-	addr = FreeAddr(t)
+	return StartAt(t, FreeAddr(t), args...)
+}
+
+// StartAt is Start at an address of the caller's choice, where perhaps one was before.
+func StartAt(t testing.TB, addr string, args ...string) string {
+	t.Helper()
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "",
 		"--appendonly", "no", "--dir", t.TempDir()}, args...)...)

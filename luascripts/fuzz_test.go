@@ -1,0 +1,404 @@
+package luascripts
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// liar is a Redis that shakes hands and then answers whatever it is told to, to everything.
+type liar struct {
+	says    atomic.Pointer[[]byte]
+	serving sync.WaitGroup
+}
+
+func (l *liar) dial(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+	here, there := net.Pipe()
+	l.serving.Go(func() { l.serve(there) })
+	return here, nil
+}
+
+func (l *liar) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	in := bufio.NewReader(c)
+	for {
+		name, err := readCommand(in)
+		if err != nil {
+			return
+		}
+		answer := *l.says.Load()
+		switch name {
+		case "HELLO":
+			answer = []byte("%2\r\n+version\r\n+7.0.15\r\n+proto\r\n:3\r\n")
+		case "CLIENT":
+			answer = []byte("+OK\r\n")
+		case "PING":
+			answer = []byte("+PONG\r\n")
+		}
+		if _, err := c.Write(answer); err != nil {
+			return
+		}
+	}
+}
+
+// readCommand reads an array of strings and returns the first, in capitals.
+func readCommand(in *bufio.Reader) (name string, err error) {
+	number := func() int {
+		line, e := in.ReadString('\n')
+		if e != nil || len(line) < 4 {
+			err = errors.Join(err, io.ErrUnexpectedEOF)
+			return 0
+		}
+		n, e := strconv.Atoi(line[1 : len(line)-2])
+		err = errors.Join(err, e)
+		return n
+	}
+	words := number()
+	for i := 0; i < words && err == nil; i++ {
+		word := make([]byte, number()+2)
+		if _, e := io.ReadFull(in, word); e != nil {
+			return "", e
+		}
+		if i == 0 {
+			name = strings.ToUpper(string(word[:len(word)-2]))
+		}
+	}
+	return name, err
+}
+
+// newLiar is a store on a Redis that lies.
+func newLiar(t testing.TB) (*Redis, *liar) {
+	t.Helper()
+	l := &liar{}
+	l.says.Store(&[]byte{'+', 'O', 'K', '\r', '\n'})
+	r, err := Dial(t.Context(), rueidis.ClientOption{InitAddress: []string{"liar:1"}, ForceSingleClient: true,
+		DialCtxFn: l.dial}, DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); l.serving.Wait() })
+	return r, l
+}
+
+// recipe is a fuzzer's bytes, read as instructions for an answer.
+type recipe struct{ bytes []byte }
+
+func (r *recipe) next() byte {
+	if len(r.bytes) == 0 {
+		return 0
+	}
+	b := r.bytes[0]
+	r.bytes = r.bytes[1:]
+	return b
+}
+
+func (r *recipe) some(n int) (out []byte) {
+	n = min(n, len(r.bytes))
+	out, r.bytes = r.bytes[:n], r.bytes[n:]
+	return out
+}
+
+func (r *recipe) number() int64 {
+	if b := r.next(); b < 250 {
+		return int64(b) - 2
+	}
+	var room [8]byte
+	copy(room[:], r.some(len(room)))
+	return int64(binary.BigEndian.Uint64(room[:]))
+}
+
+// wrongs are the errors that Redis, or a script, answers with.
+var wrongs = []string{"ERR no", "OOM command not allowed", "READONLY You can't write", "NOREPLICAS Not enough", "MISCONF snapshots", "NOSCRIPT No matching",
+	"NOAUTH Authentication required.", "NOPERM no", "WRONGTYPE Operation", "BUSY Redis is busy", "NOGROUP No such key", "NOSALE x", "LATE 5 x", "LATE x", "BIRTH", "",
+	"CLOSED closed", "UNBLOCKED x", "EXECABORT x"}
+
+// value cooks one value of any of RESP's kinds.
+func (r *recipe) value(deep int) []byte {
+	switch r.next() % 12 {
+	case 0:
+		return fmt.Appendf(nil, ":%d\r\n", r.number())
+	case 1:
+		text := r.some(int(r.next()))
+		return fmt.Appendf(nil, "$%d\r\n%s\r\n", len(text), text)
+	case 2:
+		return []byte("_\r\n")
+	case 3:
+		return fmt.Appendf(nil, "-%s\r\n", wrongs[int(r.next())%len(wrongs)])
+	case 4:
+		return fmt.Appendf(nil, "+%d\r\n", r.number())
+	case 5:
+		return []byte("#t\r\n")
+	case 6:
+		return []byte(",1.5\r\n")
+	case 7:
+		return []byte("(340282366920938463463374607431768211456\r\n")
+	case 8:
+		return r.list('%', 2, deep)
+	case 9:
+		return r.list('~', 1, deep)
+	}
+	return r.list('*', 1, deep)
+}
+
+func (r *recipe) list(kind byte, each, deep int) []byte {
+	n := int(r.next() % 6)
+	if deep == 0 {
+		n = 0
+	}
+	out := fmt.Appendf(nil, "%c%d\r\n", kind, n)
+	for range n * each {
+		out = append(out, r.value(deep-1)...)
+	}
+	return out
+}
+
+// answer cooks a whole answer: as often as not one that begins as a script's does.
+func (r *recipe) answer() []byte {
+	if r.next()%2 == 0 {
+		return r.value(4)
+	}
+	n := int(r.next() % 5)
+	out := fmt.Appendf(nil, "*%d\r\n*%d\r\n", 1+n, headFields)
+	for i := range headFields {
+		v := int64(0)
+		if i < 2 {
+			v = 1795399305199326
+		} else if r.next()%8 == 0 {
+			v = r.number()
+		}
+		out = fmt.Appendf(out, ":%d\r\n", v)
+	}
+	for range n {
+		out = append(out, r.value(3)...)
+	}
+	return out
+}
+
+// calls are all that is ever asked of a store.
+var calls = []struct {
+	name string
+	do   func(context.Context, *Redis) (any, error)
+}{
+	{"lease", func(ctx context.Context, r *Redis) (any, error) {
+		return r.Lease(ctx, "a", LeaseRequest{Request: 1, Want: 5, Term: time.Second})
+	}},
+	{"renew", func(ctx context.Context, r *Redis) (any, error) {
+		return r.Renew(ctx, "a", RenewRequest{Party: Party{Birth: 1}, Fences: []uint64{1, 2}})
+	}},
+	{"look", func(ctx context.Context, r *Redis) (any, error) { return r.Renew(ctx, "a", RenewRequest{}) }},
+	{"give back", func(ctx context.Context, r *Redis) (any, error) { return r.GiveBack(ctx, "a", GiveBackRequest{}) }},
+	{"reassert", func(ctx context.Context, r *Redis) (any, error) { return r.Reassert(ctx, "a", ReassertRequest{}) }},
+	{"settle", func(ctx context.Context, r *Redis) (any, error) {
+		return r.Settle(ctx, "a", SettleRequest{Claims: make([]Claim, 3)})
+	}},
+	{"deduct", func(ctx context.Context, r *Redis) (any, error) { return r.Deduct(ctx, "a", DeductRequest{N: 1}) }},
+	{"confirm", func(ctx context.Context, r *Redis) (any, error) { return r.Confirm(ctx, "a", 1, Claim{}) }},
+	{"cancel", func(ctx context.Context, r *Redis) (any, error) { return r.Cancel(ctx, "a", 1, Claim{}) }},
+	{"reservation", func(ctx context.Context, r *Redis) (any, error) { return r.Reservation(ctx, "a", 1, Claim{}) }},
+	{"expire", func(ctx context.Context, r *Redis) (any, error) { return r.Expire(ctx, "a", 5) }},
+	{"show", func(ctx context.Context, r *Redis) (any, error) { return r.Show(ctx, "a") }},
+	{"audit", func(ctx context.Context, r *Redis) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond) // a liar's cursor may have no end
+		defer cancel()
+		return r.Audit(ctx, "a")
+	}},
+	{"create", func(ctx context.Context, r *Redis) (any, error) { return r.Create(ctx, "a", CreateRequest{Total: 1}) }},
+	{"change", func(ctx context.Context, r *Redis) (any, error) { return r.Change(ctx, "a", ChangeRequest{}) }},
+	{"remove", func(ctx context.Context, r *Redis) (any, error) { return nil, r.Remove(ctx, "a") }},
+	{"list", func(ctx context.Context, r *Redis) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		return r.List(ctx)
+	}},
+	{"bind", func(ctx context.Context, r *Redis) (any, error) {
+		return nil, r.BindKey(ctx, IdempotencyKey{1}, "a", 1, time.Second)
+	}},
+	{"events", func(ctx context.Context, r *Redis) (any, error) { return r.ReadEvents(ctx, "a", Group{"g", "c"}, 5) }},
+	{"take over", func(ctx context.Context, r *Redis) (any, error) {
+		return r.TakeOver(ctx, "a", Group{"g", "c"}, time.Second, 5)
+	}},
+	{"ack", func(ctx context.Context, r *Redis) (any, error) {
+		return nil, r.AckEvents(ctx, "a", Group{"g", "c"}, []string{"1-1"})
+	}},
+	{"trim", func(ctx context.Context, r *Redis) (any, error) { return nil, r.TrimEvents(ctx, "a") }},
+	{"lag", func(ctx context.Context, r *Redis) (any, error) { return r.EventLag(ctx, "a", Group{"g", "c"}) }},
+	{"token key", func(ctx context.Context, r *Redis) (any, error) { return r.TokenKey(ctx) }},
+	{"risks", func(ctx context.Context, r *Redis) (any, error) { return r.Risks(ctx), nil }},
+}
+
+// FuzzReplies: whatever Redis answers, nobody panics; what is not understood is an error that says so, and what is can be
+// used: doors and lives have a name, ranges begin before they end, verdicts are one for each claim.
+func FuzzReplies(f *testing.F) {
+	for i := range calls {
+		for _, seed := range []string{"", "\x01\x03\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x0a\x03\x00\x05\x00\x06\x00\x07",
+			"\x00\x0a\x02\x01\x01a\x0a\x01\x0a\x02\x01\x031-1\x0a\x02\x01\x01n\x01\x011", "\x00\x0a\x01\x0a\x00", "\x00\x02", "\x00\x03\x05", "\x01\x01" + strings.Repeat("\x00\xff", 21)} {
+			f.Add(byte(i), []byte(seed))
+		}
+		for n := range wrongs {
+			f.Add(byte(i), []byte{0, 3, byte(n)})
+		}
+		for n := range byte(5) { // one list of n numbers, after a head
+			f.Add(byte(i), slices.Concat([]byte{1, 1}, bytes.Repeat([]byte{1}, headFields-2), []byte{10, n}, bytes.Repeat([]byte{0, 9}, int(n))))
+		}
+	}
+	r, l := newLiar(f)
+	f.Fuzz(func(t *testing.T, call byte, text []byte) {
+		answer := (&recipe{text}).answer()
+		l.says.Store(&answer)
+		r.kept.sales.Clear()
+		c := calls[int(call)%len(calls)]
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		got, err := c.do(ctx, r)
+		var refusal *Refusal
+		if err != nil {
+			if !errors.Is(err, ErrDown) && !errors.As(err, &refusal) && !errors.Is(err, ErrKeyUsed) || err.Error() == "" {
+				t.Errorf("%s: %v after %q", c.name, err, answer)
+			}
+			return
+		}
+		if wrong := unusable(got); wrong != "" {
+			t.Errorf("%s: %s in %+v after %q", c.name, wrong, got, answer)
+		}
+	})
+}
+
+// unusable says what in an answer would mislead who uses it.
+func unusable(got any) (wrong string) {
+	defer func() {
+		if p := recover(); p != nil {
+			wrong = fmt.Sprint(p)
+		}
+	}()
+	switch g := got.(type) {
+	case LeaseReply:
+		wrong = oddRanges(g.Grant.Ranges)
+	case ReassertReply:
+		for _, one := range g.Grants {
+			wrong += oddRanges(one.Ranges)
+		}
+	case RenewReply:
+		if len(g.Deadlines) > 64 {
+			wrong = "many deadlines"
+		}
+	case SettleReply:
+		for _, v := range g.Verdicts {
+			if v < Kept || v > TooLate {
+				wrong = fmt.Sprintf("verdict %d", v)
+			}
+		}
+		if len(g.Verdicts) != 3 {
+			wrong = "not a verdict for each claim"
+		}
+	case DeductReply:
+		if g.Answer < NotHad || g.Answer > KeyUsed || g.Answer == Had && g.Claim.Count == 0 {
+			wrong = fmt.Sprintf("answer %d", g.Answer)
+		}
+	case ReservationReply:
+		_ = g.Life.String()
+	}
+	if h := reflect.ValueOf(got); wrong == "" && h.Kind() == reflect.Struct {
+		if f := h.FieldByName("State"); f.IsValid() {
+			_ = f.Interface().(State).String()
+		}
+	}
+	return wrong
+}
+
+func oddRanges(rs Ranges) string {
+	for _, r := range rs {
+		if r.Start < 1 || r.Start >= r.End {
+			return fmt.Sprintf("range %+v", r)
+		}
+	}
+	return ""
+}
+
+// FuzzClaims: claims are read as they were written, and only whole.
+func FuzzClaims(f *testing.F) {
+	one := Claim{Serial: 1, Count: 2, Fence: 1795399305199326, Nonce: 1<<53 - 1, Expiry: -1, Buyer: Buyer{1, 2, 3}}
+	f.Add([]byte{})
+	f.Add(one.AppendTo(nil))
+	f.Add(one.AppendTo(one.AppendTo(nil)))
+	f.Add(one.AppendTo(nil)[1:])
+	f.Fuzz(func(t *testing.T, block []byte) {
+		claims, err := ParseClaims(block)
+		if whole := len(block)%ClaimSize == 0; whole != (err == nil) || err != nil && !errors.Is(err, errReply) {
+			t.Fatalf("%d bytes: %v", len(block), err)
+		}
+		if err != nil {
+			return
+		}
+		var again []byte
+		for _, c := range claims {
+			again = c.AppendTo(again)
+		}
+		if !bytes.Equal(again, block) {
+			t.Errorf("%x became %x", block, again)
+		}
+	})
+}
+
+// FuzzEvents: an entry that no script wrote is an event of unknown kind; one that a script could have written is read as it is.
+func FuzzEvents(f *testing.F) {
+	block := string(Claim{Serial: 1, Count: 1}.AppendTo(nil))
+	f.Add("1-1", "1", "reserved", "1795399305199326", "5", "6", block)
+	f.Add("1-1", "", "sung", "-1", "x", "", "")
+	f.Add("", "18446744073709551616", "expired", "+1", "1e3", "0x1", block+"x")
+	f.Fuzz(func(t *testing.T, id, n, kind, birth, at, raw, b string) {
+		events := eventsOf([]rueidis.XRangeEntry{{ID: id, FieldValues: map[string]string{"n": n, "t": kind, "s": birth, "at": at, "raw": raw, "b": b}}})
+		if len(events) != 1 || events[0].ID != id {
+			t.Fatalf("%+v", events)
+		}
+		e := events[0]
+		good := isNumber(n, 64, false) && isNumber(birth, 64, false) && isNumber(at, 64, true) && isNumber(raw, 64, true) &&
+			len(b)%ClaimSize == 0 && EventKind(kind).known()
+		if good != e.Kind.known() || good && (e.Kind != EventKind(kind) || len(e.Claims) != len(b)/ClaimSize) {
+			t.Errorf("%q %q %q %q %q: %+v", n, kind, birth, at, raw, e)
+		}
+	})
+}
+
+func isNumber(text string, bits int, signed bool) bool {
+	var err error
+	if signed {
+		_, err = strconv.ParseInt(text, 10, bits)
+	} else {
+		_, err = strconv.ParseUint(text, 10, bits)
+	}
+	return err == nil
+}
+
+// FuzzNames: what is the hash or the channel of a sale is that of one sale, whose name passes.
+func FuzzNames(f *testing.F) {
+	for _, seed := range []string{"ticket", "ticket_hash_key", "{ticket_hash_key}:news", "a_hash_key_hash_key", ".x_hash_key", "{{a_hash_key}:news", "a}:news"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if name, ok := SaleOf(text); ok && (CheckName(name) != nil || Keys(name)[0] != text) {
+			t.Errorf("%q is the hash of %q", text, name)
+		}
+		if name, ok := saleOfNews(text); ok && (CheckName(name) != nil || newsChannel(name) != text) {
+			t.Errorf("%q is the channel of %q", text, name)
+		}
+		if CheckName(text) == nil && strings.ContainsAny(text, "{}:*?[]\\/ \r\n\x00") {
+			t.Errorf("%q is a name", text)
+		}
+	})
+}
