@@ -1,5 +1,0 @@
-//go:build race
-
-package allotment
-
-const defaultSeeds = 100
