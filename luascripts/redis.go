@@ -178,11 +178,12 @@ func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (Settl
 		return SettleReply{}, err
 	}
 	out := SettleReply{Head: h, Verdicts: make([]Verdict, len(q.Claims))} // Kept, but for those named
-	odd := rd.ints(1)
-	for k := 0; k+1 < len(odd); k += 2 {
-		if i := odd[k]; i >= 0 && i < int64(len(q.Claims)) {
-			out.Verdicts[i] = Verdict(odd[k+1])
+	for odd := rd.ints(1); len(odd) > 0; odd = odd[2:] {
+		if len(odd) == 1 || odd[0] < 0 || odd[0] >= int64(len(q.Claims)) {
+			rd.fail("verdicts", fmt.Errorf("%v of %d claims", odd, len(q.Claims)))
+			break
 		}
+		out.Verdicts[odd[0]] = one(rd, odd[1], TooLate)
 	}
 	return out, r.down(rd.err)
 }

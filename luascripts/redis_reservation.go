@@ -26,7 +26,7 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 		return DeductReply{}, err
 	}
 	n := rd.row(1, 7)
-	out := DeductReply{Head: h, Answer: Answer(n[0]), Until: n[6]}
+	out := DeductReply{Head: h, Answer: one(rd, n[0], KeyUsed), Until: n[6]}
 	if n[2] > 0 {
 		out.Claim = Claim{Serial: uint32(n[1]), Count: uint32(n[2]), Fence: uint64(n[3]), Nonce: uint64(n[4]), Expiry: n[5],
 			Buyer: q.Buyer}
@@ -52,7 +52,7 @@ func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint6
 	if err != nil {
 		return ReservationReply{}, err
 	}
-	return ReservationReply{Head: h, Life: Life(rd.int(1, 0))}, r.down(rd.err)
+	return ReservationReply{Head: h, Life: one(rd, rd.int(1, 0), IsExpired)}, r.down(rd.err)
 }
 
 // Reservation runs reservation.lua.
@@ -62,7 +62,7 @@ func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c Cl
 		return ReservationReply{}, err
 	}
 	n := rd.row(1, 3)
-	return ReservationReply{Head: h, Life: Life(n[0]), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
+	return ReservationReply{Head: h, Life: one(rd, n[0], IsExpired), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
 }
 
 // Expire runs expire.lua.

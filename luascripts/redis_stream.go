@@ -71,6 +71,9 @@ func (r *Redis) TakeOver(ctx context.Context, sale string, g Group, idle time.Du
 	if err != nil {
 		return nil, r.down(err)
 	}
+	if len(parts) < 2 {
+		return nil, r.down(fmt.Errorf("%w: XAUTOCLAIM: %d parts", errReply, len(parts)))
+	}
 	entries, err := parts[1].AsXRange()
 	if err != nil {
 		return nil, r.down(err)

@@ -108,6 +108,15 @@ func (r *reply) ranges(text string) (out Ranges) {
 	return out
 }
 
+// one reads a choice: 0 to last, and nothing else.
+func one[E ~int](r *reply, n int64, last E) E {
+	if n < 0 || n > int64(last) {
+		r.fail("choice", fmt.Errorf("%d of 0 to %d", n, last))
+		return 0
+	}
+	return E(n)
+}
+
 const headFields = 21
 
 func (r *reply) head() Head {
@@ -118,7 +127,7 @@ func (r *reply) head() Head {
 	}
 	u := func(i int) uint64 { return uint64(n[i]) }
 	return Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
-		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: State(n[12]), Hold: n[13], Opens: n[14],
+		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], Unopened), Hold: n[13], Opens: n[14],
 		Closes: n[15],
 		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20)}
 }
