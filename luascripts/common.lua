@@ -189,14 +189,20 @@ local function pass(raw, all)
   L.raw = raw
 end
 
--- enter begins a new era (E1, E2): this server's history is not the one the ledger was written in. What came later may be
--- lost, and grants with it, unless nobody acted on them before they were on its disk, or here when this was a replica.
+-- may_lack says that somebody may have acted on what came after the ledger as it is here: it was read from a disk that
+-- did not have every answer first, or copied from a primary that had no replica to wait for.
+local function may_lack(raw)
+  if read_from_disk(raw) then return L.synced == 0 end
+  return L.replicas == 0
+end
+
+-- enter begins a new era (E1, E2): this server's history is not the one the ledger was written in.
 -- In peace it lets time pass and counts the replicas: of I5 the most that were seen in this era.
 local function enter(raw)
   local era, replicas = node()
   if L.era == 0 then L.era = era end
   local lost = era ~= 0 and era ~= L.era
-  local lossy = lost and L.synced == 0 and (L.replicas == 0 or read_from_disk(raw))
+  local lossy = lost and may_lack(raw)
   pass(raw, lossy)
   L.replicas = lost and replicas or math.max(L.replicas, replicas)
   if not lost then return false end

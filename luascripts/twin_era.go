@@ -18,7 +18,10 @@ func (t *Twin) recovering() bool { return t.shut > t.head.Now }
 func (t *Twin) lost() (lost, lossy bool) {
 	lost = t.node.Era != 0 && t.node.Era != t.head.Era
 	fromDisk := t.node.Started+t.bounds.Margin.Microseconds() > t.head.Raw
-	return lost, lost && !t.synced && (t.head.Replicas == 0 || fromDisk)
+	if fromDisk {
+		return lost, lost && !t.synced
+	}
+	return lost, lost && t.head.Replicas == 0
 }
 
 // enter begins a new era (E1, E2), or lets time pass and counts the replicas.

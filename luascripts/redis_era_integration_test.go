@@ -1,0 +1,165 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"errors"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+)
+
+// ends kills a server and waits until nobody listens there.
+func ends(t *testing.T, s *Redis, addr string) {
+	t.Helper()
+	info := must[string](t)(s.client.Do(bg, s.client.B().Info().Section("server").Build()).ToString())
+	_, pid, _ := strings.Cut(info, "process_id:")
+	pid, _, _ = strings.Cut(pid, "\r")
+	if err := exec.Command("kill", "-9", pid).Run(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+	}
+	t.Fatal("it lives")
+}
+
+// held is all that an instance would re-assert of its lease.
+func (w *busySale) held() []Held {
+	return []Held{{Fence: w.lease.Fence, Request: 1, Deadline: w.lease.Deadline, Ranges: w.lease.Ranges}}
+}
+
+func (w *busySale) reassert(t *testing.T, era uint64) ReassertReply {
+	t.Helper()
+	return must[ReassertReply](t)(w.s.Reassert(bg, w.sale, ReassertRequest{Party: w.party, Era: era, Term: time.Minute, Leases: w.held()}))
+}
+
+// again waits until the server answers scripts, and gives the sale as it is then.
+func (w *busySale) again(t *testing.T) Head {
+	t.Helper()
+	h, answered := Head{}, 0
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		r, err := w.s.Expire(bg, w.sale, 1)
+		if err != nil {
+			continue
+		}
+		if answered++; answered == 1 {
+			h = r.Head
+		}
+		if answered == 20 { // by every connection
+			return h
+		}
+	}
+	t.Fatal("it does not come back")
+	panic("unreachable")
+}
+
+func wait(h Head) time.Duration { return time.Duration(h.Reopens-h.Now) * time.Microsecond }
+
+// A server that had everything on its disk lost nothing: once the one lease from before is re-asserted, it grants.
+func TestRestartFromFullDisk(t *testing.T) {
+	addr, dir := redistest.FreeAddr(t), t.TempDir()
+	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
+	s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+	w := newBusySale(t, s)
+	before := must[ShowReply](t)(s.Show(bg, w.sale))
+	ends(t, s, addr)
+	redistest.StartAt(t, addr, args...)
+	h := w.again(t)
+	if b := DefaultBounds(); h.Era == before.Era || wait(h) <= 0 || wait(h) > time.Minute+b.Margin {
+		t.Errorf("before %+v, after %+v", before.Head, h)
+	}
+	if r := w.reassert(t, h.Era); r.Reopens != 0 || len(r.Grants) != 1 || normal(r.Grants[0].Ranges) != normal(w.lease.Ranges) {
+		t.Errorf("%+v", r)
+	}
+	if a := must[Audit](t)(s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
+		t.Errorf("before %+v, after %+v", w.audit, a)
+	}
+}
+
+// A server that was a replica when its primary's answers were waited for has all that anybody acted on.
+func TestPromotedReplica(t *testing.T) {
+	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(primary)
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	s := dial(t, primary, DefaultBounds())
+	online(t, s, 1)
+	time.Sleep(upFor)
+	w := newBusySale(t, s)
+	ends(t, s, primary)
+	w.s = dial(t, replica, DefaultBounds())
+	command("REPLICAOF", "NO", "ONE")(t, w.s)
+	h := w.again(t)
+	if b := DefaultBounds(); wait(h) <= 0 || wait(h) > time.Minute+b.Margin || h.Replicas != 0 {
+		t.Errorf("%+v", h)
+	}
+	if r := w.reassert(t, h.Era); r.Reopens != 0 {
+		t.Errorf("%+v", r)
+	}
+	if a := must[Audit](t)(w.s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
+		t.Errorf("before %+v, after %+v", w.audit, a)
+	}
+}
+
+// A server that forgot its newest history hears of it again from who is there; who is not is waited for.
+func TestRestartThatForgot(t *testing.T) {
+	addr, dir := redistest.FreeAddr(t), t.TempDir()
+	s := dial(t, redistest.StartAt(t, addr, "--dir", dir), DefaultBounds())
+	sale := newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute})
+	deducted := buyOne(t, s, sale, 9).Claim
+	command("SAVE")(t, s)
+	w := &busySale{s: s, sale: sale, party: Party{Instance: "i", Node: "n"}}
+	w.lease = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute})).Grant
+	c := w.claim()
+	settle := func() (SettleReply, error) {
+		return s.Settle(bg, sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{c}})
+	}
+	must[SettleReply](t)(settle())
+	lost := buyOne(t, s, sale, 10).Claim
+	ends(t, s, addr)
+	redistest.StartAt(t, addr, "--dir", dir)
+
+	h := w.again(t)
+	if b := DefaultBounds(); wait(h) < b.Lease+time.Minute || h.Leased != 0 || h.Pending != 1 {
+		t.Errorf("it grants again in %v: %+v", wait(h), h)
+	}
+	for what, err := range map[string]error{
+		"settle":      second(settle()),
+		"confirm":     second(s.Confirm(bg, sale, 0, lost)),
+		"cancel":      second(s.Cancel(bg, sale, 0, lost)),
+		"reservation": second(s.Reservation(bg, sale, 0, lost)),
+		"offer":       second(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 8, Key: IdempotencyKey{1}, Offer: lost})),
+	} {
+		if !errors.Is(err, ErrReassert) {
+			t.Errorf("%s of what may be lost: %v", what, err)
+		}
+	}
+	if _, err := s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 11}); !errors.Is(err, ErrRecovering) {
+		t.Error("deduct:", err)
+	}
+	if r := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "other"}, Request: 1, Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := w.reassert(t, h.Era); r.Leased != w.lease.Ranges.Len() || r.Reopens == 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := must[SettleReply](t)(settle()); r.Verdicts[0] != Kept || r.Pending != 2 {
+		t.Errorf("%+v", r)
+	}
+	if r := must[ReservationReply](t)(s.Confirm(bg, sale, 0, deducted)); r.Life != IsConfirmed {
+		t.Errorf("%+v", r)
+	}
+	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+		t.Errorf("%+v", a)
+	}
+}
+
+func second[R any](_ R, err error) error { return err }
