@@ -13,5 +13,13 @@
 //   - Ledger time never gains more than Bounds.Step between two scripts: a jump of Redis' clock ends no lease early.
 //   - The hash is the ledger's mirror: ticket_sold_nums = pending + confirmed. A hash changed by hand in any way but a
 //     raised total stops grants and is named; what was sold already is settled all the same.
+//   - An era is a history of the server, told by master_replid. Under a new one what was written last may be missing. All
+//     deadlines move on as if renewed, nothing is granted until every instance has said what it holds (reassert.lua) or
+//     lease + margin are over; where somebody may have acted on what is missing, until lease + hold + margin are: by then
+//     every promise that may be missing is over. Who asks meanwhile after a lease that may be missing hears REASSERT.
+//   - What widens a right is acted on only when every replica seen in this era has it: WAIT, behind the script on its
+//     connection. A replica that is gone is waited for until a new era, until a majority of the Sentinels names this
+//     primary, or until the operator says otherwise (reopen.lua).
+//   - Where Redis would refuse the writes it refuses the script, before its first line: #!lua sees to that.
 //   - A script validates first and writes last; each may be sent again after a lost reply.
 package luascripts

@@ -25,6 +25,9 @@
 //     and it ends at the latest with deadline + hold, which bounds limbo.
 //   - A claim is in the Ring before the buyer hears of it, and its slot is used again only after the ledger has
 //     answered for it (I8). No room in the Ring means no Take.
+//   - When the ledger's server has begun a new era, the Keeper names once all that it holds of each lease: on sale, in a
+//     taker's hand, or sold and not settled. What the ledger then has not leaves the Stock; a renewal that does not
+//     know a lease counts for nothing before.
 //   - A unit given back has left the Stock before the call is sent, and never comes back into it (row 9).
 //   - "Sold out" is said only while the Stock is Empty, nothing is free in the ledger, and the ledger said so after
 //     the last unit went (Keeper.verdict).
