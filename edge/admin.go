@@ -1,21 +1,23 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"spike/luascripts"
+	"spike/order/loopback"
 )
 
 // ErrAdmin says that the operators' side would stand open.
@@ -64,17 +66,52 @@ func (s *Server) adminHandler() http.Handler {
 	} {
 		mux.Handle(pattern, s.guard(serve))
 	}
-	return sameOrigin(problems(mux))
+	return inTime(sameOrigin(problems(mux)))
 }
 
-// atHome says that a request was addressed to this machine itself. A page of another site, under a name that its owner has
-// made point here, is not: its name betrays it.
-func atHome(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+// inTime reads a request's body before anybody looks at it: whoever sends one for ever is ended, with the token or without.
+// So is who does not read the answer; guard lifts that for those who may wait for a profile.
+func inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		line := http.NewResponseController(w)
+		err := readWhole(line, w, r)
+		_ = line.SetWriteDeadline(time.Now().Add(sendTimeout))
+		if err != nil {
+			unread(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// readWhole puts the body into memory. After an error the deadline stays: net/http goes on reading what nobody wants.
+func readWhole(line *http.ResponseController, w http.ResponseWriter, r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+	_ = line.SetReadDeadline(time.Now().Add(readTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_ = line.SetReadDeadline(time.Time{}) // else it would end who may wait
+	return nil
+}
+
+// unread answers for a body that did not come whole.
+func unread(w http.ResponseWriter, err error) {
+	w.Header().Set("Connection", "close")
+	var large *http.MaxBytesError
+	var slow net.Error
+	switch {
+	case errors.As(err, &large):
+		adminProblem(w, http.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
+	case errors.As(err, &slow) && slow.Timeout():
+		adminProblem(w, http.StatusRequestTimeout, "too_slow", "the request did not come whole in time")
+	default:
+		adminProblem(w, http.StatusBadRequest, "malformed", "the body is not whole")
+	}
 }
 
 // sameOrigin keeps other sites' pages, open in an operator's browser, from writing here.
@@ -113,7 +150,7 @@ func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
 func (s *Server) guard(next http.HandlerFunc) http.Handler {
 	want := []byte("Bearer " + s.cfg.AdminToken)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.AdminToken == "" && !atHome(r.Host) {
+		if s.cfg.AdminToken == "" && !loopback.Means(r.Host) {
 			adminProblem(w, http.StatusForbidden, "cross_origin", "without an admin token this is for 127.0.0.1 and localhost, under no other name")
 			return
 		}
@@ -123,6 +160,7 @@ func (s *Server) guard(next http.HandlerFunc) http.Handler {
 			adminProblem(w, http.StatusUnauthorized, "no_token", "this needs the admin token")
 			return
 		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		next(w, r)
 	})
 }
@@ -178,7 +216,16 @@ func Describe(sale string, r luascripts.ShowReply) Description {
 	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
 		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
 		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: unixTime(r.Opens),
-		Closes: unixTime(r.Closes), Trouble: r.Trouble}
+		Closes: unixTime(r.Closes), Trouble: trouble(r)}
+}
+
+// trouble is why nothing is granted.
+func trouble(r luascripts.ShowReply) string {
+	if r.Trouble != "" || r.Reopens == 0 {
+		return r.Trouble
+	}
+	wait := time.Duration(r.Reopens-r.Now) * time.Microsecond
+	return fmt.Sprintf("the store's history was cut by a restart or a fail-over: nothing is granted for at most %v more", wait.Round(time.Second))
 }
 
 func adminReply(w http.ResponseWriter, v any, err error) {

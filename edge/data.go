@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,8 +43,23 @@ func openData(path string) (*dataDir, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("%w: --data %s: another edge has it", ErrConfig, path)
 	}
-	left, err := filepath.Glob(filepath.Join(path, "*"+ringSuffix))
-	return &dataDir{path: path, lock: lock, boot: allotment.BootID(), left: left}, err
+	left, err := ringsIn(path)
+	if err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("%w: --data: %w", ErrConfig, err)
+	}
+	return &dataDir{path: path, lock: lock, boot: allotment.BootID(), left: left}, nil
+}
+
+// ringsIn are the ring files in a directory of any name: to a pattern, some characters of it would mean others.
+func ringsIn(path string) (rings []string, err error) {
+	files, err := os.ReadDir(path)
+	for _, f := range files {
+		if f.Type().IsRegular() && strings.HasSuffix(f.Name(), ringSuffix) {
+			rings = append(rings, filepath.Join(path, f.Name()))
+		}
+	}
+	return rings, err
 }
 
 const (

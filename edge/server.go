@@ -120,10 +120,10 @@ func listen(addr string) (net.Listener, error) {
 func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	go func() { ended <- front.Serve(patientListener{buyers}) }()
-	back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeader}
+	go func() { ended <- front.Serve(patientListener{fairListener{buyers, newSources(s.who.trusts)}}) }()
+	back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 	if admin != nil {
-		go func() { ended <- back.Serve(admin) }()
+		go func() { ended <- back.Serve(fairListener{admin, fewSources()}) }()
 	}
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)

@@ -45,8 +45,9 @@ func newsChannel(sale string) string { return "{" + sale + HashSuffix + "}:news"
 
 // saleOfNews is the sale whose channel this is.
 func saleOfNews(channel string) (string, bool) {
-	hash, ok := strings.CutSuffix(strings.TrimPrefix(channel, "{"), "}:news")
-	if !ok {
+	hash, begins := strings.CutPrefix(channel, "{")
+	hash, ends := strings.CutSuffix(hash, "}:news")
+	if !begins || !ends {
 		return "", false
 	}
 	return SaleOf(hash)

@@ -129,7 +129,7 @@ func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewRe
 	if err != nil {
 		return RenewReply{}, err
 	}
-	out := RenewReply{Head: h, Deadlines: rd.ints(1)}
+	out := RenewReply{Head: h, Deadlines: rd.row(1, len(q.Fences))}
 	return out, r.down(rd.err)
 }
 

@@ -103,7 +103,7 @@ func (r *reply) ranges(text string) (out Ranges) {
 		start, err1 := strconv.ParseUint(a, 10, 32)
 		end, err2 := strconv.ParseUint(b, 10, 32)
 		r.fail("range", errors.Join(err1, err2))
-		out = append(out, shard.Range{Start: uint32(start), End: uint32(end)})
+		out = r.add(out, int64(start), int64(end))
 	}
 	return out
 }
@@ -139,12 +139,26 @@ func (r *reply) grant(i int) Grant {
 		r.fail("lease", fmt.Errorf("%d fields", len(n)))
 		return Grant{}
 	}
-	return Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: pairs(n[3:])}
+	return Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: r.pairs(n[3:])}
 }
 
-func pairs(n []int64) (out Ranges) {
-	for i := 0; i+1 < len(n); i += 2 {
-		out = append(out, shard.Range{Start: uint32(n[i]), End: uint32(n[i+1])})
+// pairs reads starts and ends.
+func (r *reply) pairs(n []int64) (out Ranges) {
+	if len(n)%2 != 0 {
+		r.fail("ranges", fmt.Errorf("%d numbers", len(n)))
+		return nil
+	}
+	for ; len(n) > 0; n = n[2:] {
+		out = r.add(out, n[0], n[1])
 	}
 	return out
+}
+
+// add adds a range of serials, which has some.
+func (r *reply) add(to Ranges, start, end int64) Ranges {
+	if start < 1 || start >= end || end > MaxSerial+1 {
+		r.fail("range", fmt.Errorf("%d-%d", start, end))
+		return to
+	}
+	return append(to, shard.Range{Start: uint32(start), End: uint32(end)})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"spike/order/loopback"
 )
 
 // handler is the operators' side.
@@ -14,8 +16,19 @@ func (w *Worker) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(rw, "ok") })
 	mux.HandleFunc("GET /readyz", w.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry(), promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", atHome(promhttp.HandlerFor(w.registry(), promhttp.HandlerOpts{})))
 	return mux
+}
+
+// atHome refuses who does not mean this machine: the pages of other sites.
+func atHome(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !loopback.Means(r.Host) {
+			http.Error(rw, "this is for 127.0.0.1 and localhost, under no other name", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
 }
 
 // readyz names the part that is not ready.

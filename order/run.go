@@ -93,7 +93,8 @@ func (w *Worker) run(ctx context.Context, admin net.Listener) {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.pace.lastTry, over) })()
 	w.grace = grace
 	var running sync.WaitGroup
-	server := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 8 << 10}
+	server := &http.Server{Handler: w.handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
 	if admin != nil {
 		running.Go(func() { _ = server.Serve(admin) })
 		defer running.Wait()

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 
 	"spike/nginx/strictyaml"
 )
@@ -23,7 +25,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	if err != nil {
 		return fmt.Errorf("%w: --config: %w", errUsage, err)
 	}
-	settings := map[string]any{}
+	settings := map[string]setting{}
 	if err := strictyaml.Decode(text, &settings); err != nil {
 		return fmt.Errorf("%w: --config %s: %w", errUsage, file, err)
 	}
@@ -36,21 +38,68 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 				return nil, nil
 			}
 		}
-		return settings[flag.Name], nil
+		if set, there := settings[flag.Name]; there {
+			return set.value(), nil
+		}
+		return nil, nil
 	}))
 	return nil
 }
 
-// known refuses settings that are no flag of the command, and names the one that was meant.
-func known(settings map[string]any, command *kong.Node) error {
-	var names []string
+// setting is a value as it stands in the file, word for word: 007 is no number where a flag is a text, and a flag reads it as
+// it would from the command line.
+type setting struct {
+	words []string
+	list  bool
+}
+
+// errSetting does not say what is there: it may be a secret.
+var errSetting = errors.New("is neither a value nor a list of values")
+
+// UnmarshalYAML takes a value, or a list of them.
+func (s *setting) UnmarshalYAML(n *yaml.Node) error {
+	values := []*yaml.Node{n}
+	if s.list = n.Kind == yaml.SequenceNode; s.list {
+		values = n.Content
+	}
+	for _, v := range values {
+		if v.Kind != yaml.ScalarNode || v.Tag == "!!null" {
+			return errSetting
+		}
+		s.words = append(s.words, v.Value)
+	}
+	return nil
+}
+
+// value is what kong reads: a text, or a list of them.
+func (s setting) value() any {
+	if !s.list {
+		return s.words[0]
+	}
+	all := make([]any, len(s.words))
+	for i, word := range s.words {
+		all[i] = word
+	}
+	return all
+}
+
+// known refuses settings that are no flag of the command, and names the one that was meant; and lists for flags that take
+// one value.
+func known(settings map[string]setting, command *kong.Node) error {
+	var names, lists []string
 	for _, flag := range command.Flags {
 		if flag.Name != "help" && flag.Name != "config" {
 			names = append(names, flag.Name)
 		}
+		if flag.IsSlice() {
+			lists = append(lists, flag.Name)
+		}
 	}
-	for key := range settings {
-		if slices.Contains(names, key) {
+	for key, set := range settings {
+		switch {
+		case slices.Contains(names, key) && set.list && !slices.Contains(lists, key):
+			return fmt.Errorf("%s: is one value, not a list", key)
+		case slices.Contains(names, key):
 			continue
 		}
 		if meant, ok := strictyaml.Nearest(key, names); ok {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -29,7 +31,8 @@ func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	return luascripts.Dial(ctx, options, luascripts.DefaultBounds())
 }
 
-// redisOptions reads an address in one of its forms.
+// redisOptions reads an address in one of its forms. No error repeats any of it: a password may be anywhere in what was meant
+// otherwise.
 func redisOptions(addr string) (rueidis.ClientOption, error) {
 	scheme, rest, ok := strings.Cut(addr, "://")
 	if !ok {
@@ -39,33 +42,78 @@ func redisOptions(addr string) (rueidis.ClientOption, error) {
 	case "redis+sentinel":
 		return sentinel(rest)
 	case "redis", "rediss", "unix":
-		o, err := rueidis.ParseURL(addr)
-		if err != nil {
-			return o, fmt.Errorf("%w: --redis: not a Redis URL", errUsage) // the error would repeat a password
-		}
-		return o, nil
+		return fromURL(addr)
 	}
-	return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: unknown scheme %q", errUsage, scheme)
+	return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: unknown scheme", errUsage)
+}
+
+// redisParams are the parameters rueidis reads; it would ignore others.
+var redisParams = []string{"db", "dial_timeout", "write_timeout", "addr", "skip_verify", "protocol", "client_cache", "max_retries",
+	"client_name", "master_set"}
+
+var errRedisURL = fmt.Errorf("%w: --redis: not redis[s]://[USER:PASS@]H:P[/DB], nor unix:///PATH (in a password, write %%40 for @ and so on)", errUsage)
+
+func fromURL(addr string) (rueidis.ClientOption, error) {
+	u, err := url.Parse(addr)
+	if err != nil || u.Fragment != "" || (u.Scheme == "unix") != (u.Host == "") || u.Scheme == "unix" && u.Path == "" {
+		return rueidis.ClientOption{}, errRedisURL
+	}
+	params, err := url.ParseQuery(u.RawQuery)
+	for name := range params {
+		if !slices.Contains(redisParams, name) {
+			err = errRedisURL
+		}
+	}
+	if err != nil {
+		return rueidis.ClientOption{}, errRedisURL
+	}
+	o, err := rueidis.ParseURL(addr)
+	if err != nil || o.SelectDB < 0 || u.Scheme != "unix" && !ports(o.InitAddress) {
+		return rueidis.ClientOption{}, errRedisURL
+	}
+	return o, nil
+}
+
+// ports says that each is HOST:PORT, with a number for a port: what is none could be a password.
+func ports(addrs []string) bool {
+	for _, a := range addrs {
+		_, port, err := net.SplitHostPort(a)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || strings.ContainsAny(a, "@/ ") {
+			return false
+		}
+	}
+	return true
 }
 
 func seeds(list string) (rueidis.ClientOption, error) {
 	addrs := strings.Split(list, ",")
-	for _, a := range addrs {
-		if _, _, err := net.SplitHostPort(a); err != nil || strings.Contains(a, "@") { // not repeated: a password may be in it
-			return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: not HOST:PORT[,HOST:PORT...]", errUsage)
-		}
+	if !ports(addrs) {
+		return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: not HOST:PORT[,HOST:PORT...]", errUsage)
 	}
 	return rueidis.ClientOption{InitAddress: addrs}, nil
 }
 
+// sentinel reads [USER:PASS@]H:P[,H:P...]/MASTER. What is before the hosts is read as in other URLs, where there is one host.
 func sentinel(rest string) (rueidis.ClientOption, error) {
-	u, err := url.Parse("redis://" + strings.ReplaceAll(rest, ",", "+")) // one host, as far as url is concerned
-	if err != nil || strings.Trim(u.Path, "/") == "" {
-		return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: not redis+sentinel://[USER:PASS@]H:P[,H:P...]/MASTER", errUsage)
+	wrong := fmt.Errorf("%w: --redis: not redis+sentinel://[USER:PASS@]H:P[,H:P...]/MASTER", errUsage)
+	hosts, master, _ := strings.Cut(rest, "/")
+	user, hosts := cutUser(hosts)
+	u, err := url.Parse("redis://" + user + "h")
+	if err != nil || u.Host != "h" || master == "" || strings.ContainsAny(master, "/?#") {
+		return rueidis.ClientOption{}, wrong
 	}
-	o, err := seeds(strings.ReplaceAll(u.Host, "+", ","))
-	o.Sentinel = rueidis.SentinelOption{MasterSet: strings.Trim(u.Path, "/")}
+	o, err := seeds(hosts)
+	if err != nil {
+		return o, wrong
+	}
+	o.Sentinel = rueidis.SentinelOption{MasterSet: master}
 	o.Username = u.User.Username()
 	o.Password, _ = u.User.Password()
-	return o, err
+	return o, nil
+}
+
+// cutUser cuts after the last @: what is before it is who asks.
+func cutUser(text string) (user, hosts string) {
+	i := strings.LastIndex(text, "@") + 1
+	return text[:i], text[i:]
 }

@@ -1,0 +1,346 @@
+//go:build e2e
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// runEdge runs an edge that a command line of ours starts, until it is ready.
+func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
+	t.Helper()
+	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
+	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
+	e.cmd.Stderr = e.log
+	if err := e.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = e.cmd.Process.Kill()
+		_ = e.cmd.Wait()
+		if t.Failed() {
+			t.Logf("edge %s:\n%s", e.addr, e.log)
+		}
+	})
+	eventually(t, 10*time.Second, "edge is ready", func() bool {
+		r, err := http.Get("http://" + e.admin + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+	return e
+}
+
+var nextPort = func() *atomic.Int32 {
+	var n atomic.Int32
+	n.Store(20000 + rand.Int32N(8000)) // below what kernels hand out to connections, of which a flood takes many
+	return &n
+}()
+
+// lowPort is a port where nobody listens yet, on any address.
+func lowPort(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(int(nextPort.Add(1)))
+		if l, err := net.Listen("tcp", ":"+port); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// floodedEdge is an edge that meets its buyers itself, on every address of this machine, and trusts none of them. It may
+// open so many files.
+func floodedEdge(t testing.TB, files int) (e *testEdge, port string) {
+	t.Helper()
+	port = lowPort(t)
+	admin := "127.0.0.1:" + lowPort(t)
+	return runEdge(t, ":"+port, admin, "sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(files), binary(t), "serve", "--admin", admin,
+		"--trusted-proxies", "10.255.255.0/24"), port
+}
+
+// dialFrom connects from one of this machine's addresses.
+func dialFrom(source, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}
+	return d.Dial("tcp", addr)
+}
+
+// buysFrom buys n times, each on a new connection, and returns what it heard, by status; 0: nothing.
+func buysFrom(source, addr string, n int) map[int]int {
+	heard := map[int]int{}
+	for range n {
+		heard[oneBuy(source, addr)]++
+	}
+	return heard
+}
+
+func oneBuy(source, addr string) int {
+	c, err := dialFrom(source, addr)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.WriteString(c, "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0
+	}
+	_ = r.Body.Close()
+	return r.StatusCode
+}
+
+// flood is many connections of one source, and what each of them does.
+type flood struct {
+	mu    sync.Mutex
+	conns []net.Conn
+	over  chan struct{}
+	doing sync.WaitGroup
+}
+
+// open makes n connections; drip is written to each first, and then, if slow is not "", a byte of it now and then.
+func (f *flood) open(t testing.TB, source, addr string, n int, drip, slow string) {
+	t.Helper()
+	for range n {
+		c, err := dialFrom(source, addr)
+		if err != nil {
+			t.Fatalf("the flood cannot connect: %v", err)
+		}
+		f.mu.Lock()
+		f.conns = append(f.conns, c)
+		f.mu.Unlock()
+		_, _ = io.WriteString(c, drip)
+		if slow != "" {
+			f.doing.Go(func() { f.dribble(c, slow) })
+		}
+	}
+}
+
+func (f *flood) dribble(c net.Conn, slow string) {
+	for i := 0; ; i++ {
+		select {
+		case <-f.over:
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+		if _, err := c.Write([]byte{slow[i%len(slow)]}); err != nil {
+			return
+		}
+	}
+}
+
+// held counts the connections the edge has not ended.
+func (f *flood) held() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.conns {
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *flood) end() {
+	close(f.over)
+	f.doing.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.conns {
+		_ = c.Close()
+	}
+}
+
+// kinds of connections that never buy anything.
+var kinds = []struct{ name, first, slow string }{
+	{"silent", "", ""},
+	{"half sent", "GET /buy/ticket HTTP/1.1\r\nHo", ""},
+	{"slow headers", "GET /buy/ticket HTTP/1.1\r\n", "X-A: b\r\n"},
+	{"slow body", "POST /v1/sales/ticket/reservations HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n", " "},
+	{"slow chunks", "POST /v1/sales/ticket/reservations HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n"},
+	{"kept alive", "GET /v1/sales/ticket HTTP/1.1\r\nHost: a\r\n\r\n", ""},
+	{"never reads", strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: a\r\n\r\n", 400), ""},
+}
+
+// One source opens more connections than the edge has files, over IPv4 or IPv6, in all ways of being slow. A buyer from
+// elsewhere is answered all the while, and afterwards the edge has what it had before.
+func TestOneSourceStarvesNobody(t *testing.T) {
+	for name, flooder := range map[string]struct{ source, host string }{
+		"IPv4": {"127.0.0.1", "127.0.0.1"}, "IPv6": {"::1", "::1"}, "IPv4 through IPv6": {"127.0.0.3", "::ffff:127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if flooder.source == "::1" && !haveIPv6() {
+				t.Skip("this machine has no ::1")
+			}
+			t.Parallel()
+			const files, each, more = 1500, 40, 1500 // of each kind, and then silent ones
+			edge, port := floodedEdge(t, files)
+			honest := net.JoinHostPort("127.0.0.1", port)
+			if heard := buysFrom("127.0.0.2", honest, 20); heard[200] != 20 {
+				t.Fatalf("before: %v", heard)
+			}
+			before := edge.weigh(t)
+			f := &flood{over: make(chan struct{})}
+			for _, k := range kinds {
+				f.open(t, flooder.source, net.JoinHostPort(flooder.host, port), each, k.first, k.slow)
+				if heard := buysFrom("127.0.0.2", honest, 30); heard[200] != 30 {
+					t.Errorf("%s: a buyer from elsewhere heard %v", k.name, heard)
+				}
+			}
+			f.open(t, flooder.source, net.JoinHostPort(flooder.host, port), more, "", "")
+			if heard := buysFrom("127.0.0.2", honest, 30); heard[200] != 30 {
+				t.Errorf("%d connections: a buyer from elsewhere heard %v", len(f.conns), heard)
+			}
+			share, held := (files-256)/4, 0
+			eventually(t, 5*time.Second, "the flood has its share and no more", func() bool {
+				held = f.held()
+				return held > share/2 && held <= share
+			})
+			during := edge.weigh(t)
+			if during.files > before.files+share+8 {
+				t.Errorf("%d files open, %d before", during.files, before.files)
+			}
+			t.Logf("before %+v, in the flood %+v, %d of %d connections held", before, during, held, len(f.conns))
+			f.end()
+			edge.backTo(t, before)
+		})
+	}
+}
+
+// What never ends its request, or never reads its answers, is ended by the edge, though its source holds less than its
+// share.
+func TestSlowRequestsAreEnded(t *testing.T) {
+	for _, k := range kinds {
+		if k.name == "kept alive" && !long() {
+			continue // it may rest for a minute
+		}
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			edge, port := floodedEdge(t, 1500)
+			before := edge.weigh(t)
+			f := &flood{over: make(chan struct{})}
+			defer f.end()
+			f.open(t, "127.0.0.1", net.JoinHostPort("127.0.0.1", port), 8, k.first, k.slow)
+			eventually(t, 5*time.Second, "they are waited for", func() bool { return edge.weigh(t).files >= before.files+8 })
+			edge.backTo(t, before)
+		})
+	}
+}
+
+// More sources than there are files for: the edge turns away who is too many, and lives.
+func TestManySourcesDoNotEndTheEdge(t *testing.T) {
+	const files = 600
+	edge, port := floodedEdge(t, files)
+	addr := net.JoinHostPort("127.0.0.1", port)
+	before := edge.weigh(t)
+	f := &flood{over: make(chan struct{})}
+	for i := range 20 {
+		f.open(t, fmt.Sprintf("127.0.1.%d", i+1), addr, 60, "", "")
+	}
+	eventually(t, 5*time.Second, "the edge holds what it has files for", func() bool {
+		held := f.held()
+		return held > 0 && held <= files-256
+	})
+	if status := oneBuy("127.0.0.2", addr); status != 503 && status != 0 && status != 200 {
+		t.Errorf("one too many heard %d", status)
+	}
+	f.end()
+	eventually(t, 20*time.Second, "buyers are answered again", func() bool { return oneBuy("127.0.0.2", addr) == 200 })
+	edge.backTo(t, before)
+	edge.stop(t)
+}
+
+// A flood of the operators' side, without the token, neither ends the edge nor keeps files for long.
+func TestFloodOfTheOperatorsSide(t *testing.T) {
+	at := outside(t).String()
+	port := lowPort(t)
+	t.Setenv("SPIKE_ADMIN_TOKEN", "t0ken")
+	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port, "sh", "-c", `ulimit -n "$0" && exec "$@"`, "600", binary(t), "serve", "--admin", "0.0.0.0:"+port)
+	f := &flood{over: make(chan struct{})}
+	defer f.end()
+	for _, first := range []string{"", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "POST /api/v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{", "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"} {
+		f.open(t, at, net.JoinHostPort(at, port), 200, first, "")
+	}
+	eventually(t, 5*time.Second, "a stranger has its share and no more", func() bool { return f.held() <= 32 })
+	for range 20 {
+		if status, _ := ask(t, "GET", "127.0.0.1:"+port, "/healthz", "", ""); status != 200 {
+			t.Errorf("the operators hear %d", status)
+		}
+		if status := oneBuy("127.0.0.2", edge.addr); status != 200 {
+			t.Errorf("a buyer hears %d", status)
+		}
+	}
+	fresh := &flood{over: make(chan struct{})} // the others may rest, between requests
+	defer fresh.end()
+	fresh.conns = f.conns[400:]
+	eventually(t, 40*time.Second, "those in the middle of a request are ended", func() bool { return fresh.held() == 0 })
+}
+
+func haveIPv6() bool {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
+
+// weight is what an edge uses.
+type weight struct{ files, goroutines, heapKiB int }
+
+// weigh collects garbage first.
+func (e *testEdge) weigh(t testing.TB) (w weight) {
+	t.Helper()
+	get(t, "GET", "http://"+e.admin+"/debug/pprof/heap?gc=1&debug=1")
+	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
+	gauge := func(name string) int {
+		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("no %s in the metrics", name)
+		}
+		f, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(f)
+	}
+	dir, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return weight{len(dir), gauge("go_goroutines"), gauge("go_memstats_heap_alloc_bytes") >> 10}
+}
+
+// backTo waits until an edge that the flood has not left is as light again as it was.
+func (e *testEdge) backTo(t testing.TB, before weight) {
+	t.Helper()
+	var now weight
+	eventually(t, 100*time.Second, "files, goroutines and memory come back", func() bool {
+		time.Sleep(500 * time.Millisecond)
+		now = e.weigh(t)
+		return now.files <= before.files+2 && now.goroutines <= before.goroutines+6 && now.heapKiB <= before.heapKiB+4096
+	})
+	t.Logf("afterwards %+v", now)
+}

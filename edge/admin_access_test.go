@@ -1,0 +1,121 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// guarded is every path of the operators' side but those for load balancers, and what is public.
+var guarded = []struct{ method, path string }{
+	{"GET", "/metrics"}, {"GET", "/debug/pprof/"}, {"GET", "/debug/pprof/heap"}, {"GET", "/debug/pprof/cmdline"},
+	{"GET", "/debug/pprof/profile"}, {"GET", "/debug/pprof/symbol"}, {"POST", "/debug/pprof/symbol"}, {"GET", "/debug/pprof/trace"},
+	{"GET", "/api/v1/sales"}, {"POST", "/api/v1/sales"}, {"GET", "/api/v1/sales/ticket"}, {"DELETE", "/api/v1/sales/ticket"},
+	{"GET", "/api/v1/sales/ticket/audit"}, {"POST", "/api/v1/sales/ticket/add"}, {"POST", "/api/v1/sales/ticket/pause"},
+	{"POST", "/api/v1/sales/ticket/resume"}, {"POST", "/api/v1/sales/ticket/close"}, {"POST", "/api/v1/reservations/x/confirm"},
+}
+
+// Whatever comes near the token is refused alike, from loopback too, and the token is in no answer and no log.
+func TestOperatorsNeedTheToken(t *testing.T) {
+	const token = "S3cret-of-the-operators"
+	cfg := testConfig()
+	cfg.AdminToken = token
+	s := testServer(t, cfg, embedded(t, 10, time.Minute))
+	var log bytes.Buffer
+	s.log = zerolog.New(&log)
+	o := s.adminHandler()
+	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x", "bearer " + token,
+		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x", "Bearer x" + token[1:]} {
+		for _, at := range guarded {
+			r := httptest.NewRequest(at.method, at.path, nil)
+			r.Host, r.RemoteAddr = "localhost:3006", "127.0.0.1:1"
+			if auth != "" {
+				r.Header.Set("Authorization", auth)
+			}
+			w := httptest.NewRecorder()
+			o.ServeHTTP(w, r)
+			if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" || strings.Contains(w.Body.String(), token) {
+				t.Errorf("%s %s with %q: %d %v %s", at.method, at.path, auth, w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/sales/ticket/resume", nil)
+	r.Host = "edge.example" // with the token, any name will do
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	o.ServeHTTP(w, r)
+	if w.Code != 200 || !strings.Contains(log.String(), "resumed") {
+		t.Errorf("%d %s, log %s", w.Code, w.Body, &log)
+	}
+	if strings.Contains(log.String()+w.Body.String(), token) {
+		t.Errorf("the token is told: %s %s", &log, w.Body)
+	}
+}
+
+// The list above is the whole of it: what is not in it is open to all, and says nothing that is not for all.
+func TestOpenWithoutToken(t *testing.T) {
+	cfg := testConfig()
+	cfg.AdminToken = "x"
+	o := testServer(t, cfg, embedded(t, 10, time.Minute)).adminHandler()
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 404, "/api/v1/": 404,
+		"/debug/": 404, "/debug/vars": 404, "/metrics/": 404} {
+		w := httptest.NewRecorder()
+		o.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// Without a token the operators' side opens on loopback alone, and what was opened to find out is closed again.
+func TestOperatorsSideIsForLoopback(t *testing.T) {
+	closed := []string{"0.0.0.0:0", "[::]:0", ":0"}
+	for _, addr := range append(closed, foreign(t)...) {
+		s := testServer(t, testConfig(), &shelf{})
+		s.cfg.Admin = addr
+		if l, err := s.listenAdmin(); !errors.Is(err, ErrAdmin) {
+			t.Errorf("%s without a token: %v %v", addr, l, err)
+		}
+		s.cfg.AdminToken = "t0ken"
+		l, err := s.listenAdmin()
+		if err != nil {
+			t.Errorf("%s with a token: %v", addr, err)
+			continue
+		}
+		_ = l.Close()
+	}
+	for _, addr := range []string{"127.0.0.1:0", "127.0.0.2:0", "localhost:0"} {
+		s := testServer(t, testConfig(), &shelf{})
+		s.cfg.Admin = addr
+		l, err := s.listenAdmin()
+		if err != nil {
+			t.Errorf("%s: %v", addr, err)
+			continue
+		}
+		_ = l.Close()
+	}
+}
+
+// foreign are this machine's addresses that are not loopback, if it has any.
+func foreign(t *testing.T) (addrs []string) {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().IsGlobalUnicast() {
+			addrs = append(addrs, netip.AddrPortFrom(p.Addr(), 0).String())
+		}
+	}
+	return slices.Compact(addrs)
+}

@@ -1,0 +1,232 @@
+package edge
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+// FuzzUnits: n is read as a person reads it, as net/url would, or not at all.
+func FuzzUnits(f *testing.F) {
+	for _, seed := range []string{"", "n=1", "n=100", "n=101", "n=0", "n=-1", "n=+1", "n=1e1", "n=%31", "n=%00", "n=1&n=2", "N=1", "m=1", "n", "n=", "n=٣", "n=1.0",
+		"n=0x1", "n= 1", "n=1;n=2", "&&n=7&", "%6e=5", "n[]=1", "n=001", "n=0001"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		var args fasthttp.Args
+		args.Parse(query)
+		n, ok := units(&args)
+		text := string(args.Peek("n"))
+		want, err := strconv.ParseUint(text, 10, 32)
+		switch {
+		case ok && (n < 1 || n > MaxUnits):
+			t.Errorf("%q: %d", query, n)
+		case !args.Has("n") && (!ok || n != 1):
+			t.Errorf("%q: %d %v", query, n, ok)
+		case args.Has("n") && ok && (err != nil || uint32(want) != n):
+			t.Errorf("%q: %d of %q", query, n, text)
+		}
+		if asked, err := url.ParseQuery(query); err == nil && ok && len(asked["n"]) > 0 && asked["n"][0] != text {
+			t.Errorf("%q: %q, net/url reads %q", query, text, asked["n"])
+		}
+	})
+}
+
+// FuzzWish: a body is one JSON object with a whole number in it, or refused; what is read is what encoding/json reads without
+// our rules.
+func FuzzWish(f *testing.F) {
+	for _, seed := range []string{`{"n":2}`, `{}`, `{"n":null}`, `{"n":1.0}`, `{"n":1e2}`, `{"n":"2"}`, `{"n":2,"n":3}`, `{"N":2}`, `{"n":2}{}`, `[]`, `2`, `null`,
+		`{"n":9223372036854775808}`, ` {"n":-1} `, "{\"n\":2}\x00", `{"n":2,"m":3}`, strings.Repeat("[", 9000), `{"n":` + strings.Repeat("1", 400) + `}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		n, err := wish(body)
+		if err != nil {
+			if n != 0 {
+				t.Errorf("%q: %d and %v", body, n, err)
+			}
+			return
+		}
+		var plain struct{ N *int64 }
+		if err := json.Unmarshal(body, &plain); err != nil {
+			t.Errorf("%q is %d, and no JSON: %v", body, n, err)
+		} else if want := plain.N; want == nil && n != 1 || want != nil && n != *want {
+			t.Errorf("%q: %d", body, n)
+		}
+	})
+}
+
+// FuzzRequests: whatever bytes come over a connection, as many answers leave as requests were read, each of them whole, none of
+// them 500, and what was sold is what was told. No more is sold than there are separate buys in the bytes.
+func FuzzRequests(f *testing.F) {
+	const end = "\r\nHost: a\r\n\r\n"
+	for _, seed := range []string{"GET /buy/ticket HTTP/1.1" + end, "POST /v1/sales/ticket/reservations HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"n\":2}",
+		"GET /buy/ticket?n=2 HTTP/1.1" + end + "GET /v1/sales/ticket HTTP/1.1" + end, "GET /v1/reservations/" + strings.Repeat("A", 84) + " HTTP/1.1" + end,
+		"POST /buy/ticket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "GET /buy/ticket HTTP/1.0\r\n\r\n",
+		"GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-Buyer-Id: ann\r\nIdempotency-Key: " + strings.Repeat("k", 22) + "\r\n\r\n", "GET /openapi.yaml HTTP/1.1" + end,
+		"HEAD /buy/ticket HTTP/1.1" + end, "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na", "\x16\x03\x01\x02"} {
+		f.Add([]byte(seed))
+	}
+	cfg := testConfig()
+	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
+	if _, err := store.Create(f.Context(), "ticket", luascripts.CreateRequest{Total: luascripts.MaxSerial}); err != nil {
+		f.Fatal(err)
+	}
+	s := testServer(f, cfg, store)
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		in := bufio.NewReaderSize(bytes.NewReader(sent), maxHeader)
+		won, begun := 0, bytes.Count(bytes.ToLower(sent), []byte("/buy/"))+bytes.Count(bytes.ToLower(sent), []byte("/reservations"))
+		for range 100 {
+			ctx := &fasthttp.RequestCtx{}
+			ctx.Init(&ctx.Request, peerAt("127.0.0.1:1"), nil)
+			if err := ctx.Request.ReadLimitBody(in, maxBody); err != nil {
+				break
+			}
+			s.handle(ctx)
+			if status := ctx.Response.StatusCode(); status < 200 || status >= 500 && status != 503 {
+				t.Errorf("%q: %d", sent, status)
+			}
+			if bytes.Contains(ctx.Response.Body(), []byte(`"serial":`)) {
+				won++
+			}
+			var out bytes.Buffer
+			w := bufio.NewWriter(&out)
+			if err := errors.Join(ctx.Response.Write(w), w.Flush()); err != nil {
+				t.Errorf("%q: %v", sent, err)
+			}
+			wholeAnswer(t, sent, ctx.Request.Header.IsHead(), &out)
+		}
+		if won > begun && !bytes.Contains(sent, []byte("%")) {
+			t.Errorf("%q: %d won of %d asked for", sent, won, begun)
+		}
+	})
+}
+
+// wholeAnswer reads an answer as a client does: nothing is left over, no header came in with the request's bytes.
+func wholeAnswer(t *testing.T, sent []byte, head bool, out *bytes.Buffer) {
+	t.Helper()
+	q := &http.Request{Method: http.MethodGet}
+	if head {
+		q.Method = http.MethodHead
+	}
+	text := out.String()
+	in := bufio.NewReader(out)
+	r, err := http.ReadResponse(in, q)
+	if err != nil {
+		t.Fatalf("%q: %v in %q", sent, err, text)
+	}
+	defer func() { _ = r.Body.Close() }()
+	if _, err = io.ReadAll(r.Body); err != nil || in.Buffered() > 0 && !head {
+		t.Errorf("%q: %v, %d bytes over in %q", sent, err, in.Buffered(), text)
+	}
+	for name := range r.Header {
+		if !slices.Contains([]string{"Content-Type", "Content-Length", "Date", "Server", "Retry-After", "Allow", "Cache-Control", "Etag",
+			"Www-Authenticate", "Connection", "Age", "Vary", "Location"}, name) {
+			t.Errorf("%q: header %q in %q", sent, name, text)
+		}
+	}
+}
+
+// FuzzTrust: a peer's word counts exactly when its address lies in a network that was named, whichever way either is written.
+func FuzzTrust(f *testing.F) {
+	for _, seed := range [][2]string{{"127.0.0.0/8", "127.0.0.1"}, {"::1/128", "::1"}, {"::ffff:10.0.0.0/104", "10.1.2.3"}, {"10.0.0.0/8", "::ffff:10.0.0.1"},
+		{"0.0.0.0/0", "::1"}, {"::/0", "10.0.0.1"}, {"::ffff:0:0/95", "10.0.0.1"}, {"fe80::/10", "fe80::1%eth0"}, {"10.0.0.1/32", "10.0.0.2"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, network, peer string) {
+		p, err1 := netip.ParsePrefix(network)
+		a, err2 := netip.ParseAddr(peer)
+		if err1 != nil || err2 != nil {
+			return
+		}
+		got := NewWho([]netip.Prefix{p}, nil).trusts(peerAt(netip.AddrPortFrom(a, 1).String()))
+		plain, bits := p.Addr(), p.Bits()
+		if plain.Is4In6() && bits >= 96 {
+			plain, bits = plain.Unmap(), bits-96
+		}
+		a = a.Unmap().WithZone("")
+		want := plain.Is4() == a.Is4() && netip.PrefixFrom(plain, bits).Masked() == netip.PrefixFrom(a, bits).Masked()
+		if got != want {
+			t.Errorf("%s trusts %s: %v", network, peer, got)
+		}
+	})
+}
+
+// FuzzSource: a connection counts for one source; IPv4 ones for their address, IPv6 ones for their network, however written.
+func FuzzSource(f *testing.F) {
+	for _, seed := range []string{"10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[2001:db8::1]:9", "[fe80::1%eth0]:1", "[::1]:1", "[::10.0.0.1]:1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		peer, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return
+		}
+		got, a := sourceOf(peerAt(text)), peer.Addr().Unmap()
+		if !got.IsValid() || got.Zone() != "" || got.Is4() != a.Is4() || a.Is4() && got != a {
+			t.Errorf("%s: %v", text, got)
+		}
+		if a.Is6() && !netip.PrefixFrom(got, 64).Contains(a.WithZone("")) {
+			t.Errorf("%s: %v", text, got)
+		}
+	})
+}
+
+// FuzzOperatorsBodies: a body of the operators' side does what it says in fields that are known and in range, or nothing, and is
+// then told which field is wrong.
+func FuzzOperatorsBodies(f *testing.F) {
+	for _, seed := range []string{`{"sale":"a","total":5}`, `{"sale":"a","total":5,"hold":"1m","limit_per_buyer":2,"opens":"2031-01-01T00:00:00Z"}`, `{"n":3,"request_id":"1"}`,
+		`{"sale":"a","total":1e3}`, `{"sale":"a","total":5,"hold":"9999999h"}`, `{"sale":"../a","total":5}`, `{"sale":"a","total":-0}`, `{"sale":"a","TOTAL":5}`, `{`, `[]`,
+		`{"sale":"a","total":5,"closes":"0000-01-01T00:00:00Z"}`, `{"sale":"a","total":5,"opens":"9999-12-31T23:59:59Z"}`, `{"n":18446744073709551615,"request_id":"` + "\u0000" + `"}`} {
+		for i := range byte(5) {
+			f.Add(i, seed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, where byte, body string) {
+		store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+		if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 10}); err != nil {
+			t.Fatal(err)
+		}
+		at := []string{"/api/v1/sales", "/api/v1/sales/ticket/add", "/api/v1/sales/ticket/pause?wait=0s", "/api/v1/sales/ticket/resume", "/api/v1/reservations/x/confirm"}[where%5]
+		r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(body))
+		r.Host = "localhost"
+		w := httptest.NewRecorder()
+		testServer(t, testConfig(), store).adminHandler().ServeHTTP(w, r)
+		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s %q: %d %s", at, body, w.Code, w.Body)
+		}
+		names, _ := store.List(t.Context())
+		shown, err := store.Show(t.Context(), "ticket")
+		if err != nil || w.Code >= 400 && (len(names) != 1 || shown.Total != 10) || w.Code == 201 && len(names) != 2 {
+			t.Errorf("%s %q: %d, and there are %v, %d units, %v", at, body, w.Code, names, shown.Total, err)
+		}
+		for _, name := range names {
+			checkMade(t, store, body, name)
+		}
+	})
+}
+
+// checkMade wants of a sale what the interface promises of every sale.
+func checkMade(t *testing.T, store luascripts.Store, body, name string) {
+	t.Helper()
+	shown, err := store.Show(t.Context(), name)
+	if err != nil || luascripts.CheckName(name) != nil || shown.Total < 1 || shown.Total > luascripts.MaxSerial || shown.Free != shown.Total ||
+		shown.Hold < 0 || shown.Hold > luascripts.MaxHold.Microseconds() || shown.Limit > luascripts.MaxLimit {
+		t.Errorf("%q made %q: %+v %v", body, name, shown, err)
+	}
+}

@@ -1,0 +1,152 @@
+package order
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"spike/luascripts"
+)
+
+// FuzzWebhook: an address that is taken is one that messages can go to; one that is not is never repeated, nor is a secret.
+func FuzzWebhook(f *testing.F) {
+	for _, seed := range [][2]string{{"https://example.org/hook", secretOf(24)}, {"http://u:hunter2@h", secretOf(64)}, {"ftp://h", secretOf(24)}, {"http://", ""},
+		{"http://[::1]:80/x?y#z", "whsec_"}, {"http://h:99999", secretOf(24)}, {"http:h", secretOf(24)}, {"HTTPS://H", secretOf(24) + "="}, {"http://h/%zz", secretOf(30)},
+		{"http://h\x00", secretOf(24)}, {"", "x"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, target, secret string) {
+		c := Config{Batch: 1, Webhook: target, WebhookSecret: secret}
+		if err := c.begin(); err != nil {
+			if !errors.Is(err, ErrConfig) || len(err.Error()) > 200 || len(secret) > 12 && strings.Contains(err.Error(), secret) ||
+				len(target) > 24 && strings.Contains(err.Error(), target) {
+				t.Errorf("%q %q: %v", target, secret, err)
+			}
+			return
+		}
+		if target == "" {
+			return
+		}
+		if u, err := url.Parse(target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			t.Errorf("%q was taken", target)
+		}
+		e, err := newEndpoint(target, secret, time.Second)
+		if err != nil {
+			t.Fatalf("%q with %q begins and is no endpoint: %v", target, secret, err)
+		}
+		e.close()
+	})
+}
+
+// FuzzRetryAfter: a pause is never negative, and never longer than an hour, whatever an endpoint answers.
+func FuzzRetryAfter(f *testing.F) {
+	now := time.Unix(1795399305, 0)
+	for _, seed := range []string{"", "0", "120", "-1", "+5", "1e3", "99999999999999999999", "Mon, 23 Nov 2026 07:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon Jan  2 15:04:05 0001"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d := retryAfter(text, now); d < 0 || d > maxRetryAfter {
+			t.Errorf("%q: %v", text, d)
+		}
+	})
+}
+
+// FuzzDatabase: no address of a database makes a panic, connects, or is repeated.
+func FuzzDatabase(f *testing.F) {
+	for _, seed := range []string{"postgres://u:hunter2@h:1/d?pool_max_conns=3", "postgres://u:hunter2@h:x/d", "postgres:hunter2", "postgres://h?sslmode=hunter2", "sqlite:", "sqlite://",
+		"mysql://u:hunter2@h", "postgres://%", "postgresql://h1,h2:3/d?target_session_attrs=any", "sqlite:\x00", "", "hunter2",
+		"postgres://h?connect_timeout=x&password=hunter2", "postgres://h?pool_max_conns=-1&password=hunter2", "postgres://h?sslcert=/none/hunter2"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.HasPrefix(text, "sqlite:") {
+			if strings.ContainsAny(text, "/\\") { // a file of the fuzzer's choice
+				return
+			}
+			t.Chdir(t.TempDir())
+		}
+		book, err := Open(text)
+		if err != nil {
+			if !errors.Is(err, ErrConfig) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		book.Close()
+	})
+}
+
+// FuzzEvent: an event is parked whole, or is as many rows and messages as it says: each its own, none that a database or a
+// listener could not take.
+func FuzzEvent(f *testing.F) {
+	claim := luascripts.Claim{Serial: 5, Count: 3, Fence: 7, Nonce: 9, Expiry: 1795399605199326, Buyer: luascripts.Buyer{1}}
+	for _, kind := range []string{"reserved", "confirmed", "cancelled", "expired", "sung", "unreadable: \x00"} {
+		f.Add("1-1", kind, uint64(1), uint64(7), int64(1795399305199326), int64(1795399305199326), claim.AppendTo(nil), true)
+	}
+	huge := claim
+	huge.Count = 1<<32 - 1
+	f.Add("1-1", "reserved", uint64(1), uint64(7), int64(1), int64(1<<53-1), huge.AppendTo(nil), true)
+	f.Add("1-1", "reserved", uint64(1)<<63, uint64(7), int64(-1), int64(0), claim.AppendTo(claim.AppendTo(nil)), false)
+	f.Fuzz(func(t *testing.T, id, kind string, number, birth uint64, at, raw int64, block []byte, held bool) {
+		claims, err := luascripts.ParseClaims(block)
+		if err != nil {
+			return
+		}
+		var e Entry
+		err = e.enter("ticket", luascripts.Event{ID: id, Number: number, Kind: luascripts.EventKind(kind), Birth: birth, At: at, Raw: raw, Claims: claims}, held, true)
+		if err != nil {
+			if len(e.Parked) != 1 || len(e.Rows)+len(e.Deliveries) > 0 || !errors.Is(err, errEvent) || !storable(e.Parked[0].Why) || !json.Valid([]byte(e.Parked[0].Event)) {
+				t.Errorf("%v: %+v", err, e)
+			}
+			return
+		}
+		checkEntry(t, e, claims)
+	})
+}
+
+func checkEntry(t *testing.T, e Entry, claims []luascripts.Claim) {
+	t.Helper()
+	units := 0
+	for _, c := range claims {
+		units += int(c.Count)
+	}
+	if len(e.Parked) > 0 || len(e.Rows) != units || units > maxRows || len(e.Deliveries) != len(claims) {
+		t.Fatalf("%d rows, %d messages of %d claims with %d units", len(e.Rows), len(e.Deliveries), len(claims), units)
+	}
+	for _, r := range e.Rows {
+		if r.Serial < 1 || r.Serial > luascripts.MaxSerial || r.Fence < 1 || r.Birth < 1 || r.Serial < r.FirstSerial || r.Serial >= r.FirstSerial+r.Units {
+			t.Errorf("%+v", r)
+		}
+	}
+	for i, d := range e.Deliveries {
+		var p payload
+		if err := json.Unmarshal([]byte(d.Body), &p); err != nil || !storable(d.Body) || len(d.Body) > maxUnits*16 || p.Data.Units != claims[i].Count {
+			t.Errorf("%v %s", err, d.Body)
+		}
+	}
+}
+
+// storable is a text that PostgreSQL takes.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+// A database's file is made with its name as it stands, whatever is in it.
+func TestOddNamesOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a?b.db", "a#b.db", "a%20b.db", "a&_pragma=x.db", "a'b;c.db", ":memory:x"} {
+		book, err := Open("sqlite:" + filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = book.Migrate(t.Context())
+		book.Close()
+		if _, there := os.Stat(filepath.Join(dir, name)); err != nil || there != nil {
+			t.Errorf("%s: %v, %v", name, err, there)
+		}
+	}
+}
