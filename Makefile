@@ -14,7 +14,7 @@ export SPIKE_BIN := $(abspath bin/spike)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long fuzz bench bench-strategies pprof clean
+.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long sim mutants chaos chaos-long soak fuzz bench bench-strategies pprof clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -28,13 +28,14 @@ demo: deps build ## Redis, nginx 1:2:3:4, four edges, a million requests, and th
 build: ## bin/spike, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/spike ./cmd/spike
 
-test: deps vet lint build unit race integration e2e ## everything a change must pass (.ci/run)
+test: deps vet lint build unit race integration e2e sim mutants chaos ## everything a change must pass (.ci/run)
 
 deps: ## install the servers and tools that the tests need and that are missing
 	@.ci/deps
 
 vet: ## go vet, all build tags
-	go vet -tags integration,e2e ./...
+	go vet -tags integration,e2e,chaos ./...
+	go vet -tags mutants ./...
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
 	$(TOOL) golangci-lint run
@@ -53,6 +54,24 @@ e2e: deps build ## tests that drive the built binary
 
 e2e-long: export SPIKE_E2E_LONG := 1
 e2e-long: e2e ## the same with more runs and larger sales
+
+SEEDS ?= 2000
+sim: build ## SEEDS (2000) worlds of the simulator: crashes, fail-overs, pauses and lies, no clock and no network
+	bin/spike bench sim --seeds $(SEEDS)
+
+mutants: ## every guard of the protocol left out once: the simulator must notice
+	go test -tags mutants -count=1 -timeout 20m -run TestEveryMutantDies -v ./bench/sim
+
+chaos: deps build ## real faults on real parts, three runs of each
+	go test -tags chaos -count=1 -timeout 30m -parallel 4 -v ./bench/chaos
+
+chaos-long: export SPIKE_CHAOS_LONG := 1
+chaos-long: deps build ## the same with larger sales, 20 to 50 runs of each: hours
+	go test -tags chaos -count=1 -timeout 12h -v ./bench/chaos
+
+SOAK ?= 10m
+soak: deps build ## full load for SOAK (10m), an audit every second, flat memory
+	SPIKE_SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 2h -run TestSoak -v ./cmd/spike
 
 fuzz: ## every fuzz target for FUZZTIME (20000 inputs)
 	@grep -roE --include='*_test.go' '^func Fuzz\w+' . | sed 's/:func / /' | while read -r file name; do \

@@ -1,4 +1,4 @@
-// Package bench is how Spike knows how fast it is.
+// Package bench is how Spike knows how fast it is, and that it is right.
 //
 // Nothing in it is imported by the server. Its rooms:
 //
@@ -13,6 +13,8 @@
 //	profile    CPU, mutex, block and heap profiles of a live edge
 //	report     the text, Markdown, JSON and SVG of a run
 //	demo       the whole article on one machine, and its account
+//	sim        worlds of edges and servers under a seeded scheduler: crashes, fail-overs, lies; and mutants
+//	chaos      real faults on real parts, and judges of what every buyer heard
 //	check      a bounded crowd against a running edge, held to its promises
 //
 // Only ratios from one run mean anything: two servers are compared by what they cost within the

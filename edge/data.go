@@ -66,6 +66,9 @@ const (
 	ringSuffix  = ".ring"
 	asideSuffix = ".aside" // what could not be understood, or nobody could take: kept for a person
 	leftBatch   = 512      // claims in a settle call
+
+	goneAfter = 10 * time.Second // a sale is missed: in a fail-over the wrong server may answer for a moment
+	leftTerm  = 5 * time.Second  // of leases that are re-asserted for their claims alone
 )
 
 func (d *dataDir) close() {
@@ -74,15 +77,29 @@ func (d *dataDir) close() {
 	}
 }
 
-// ring is a new ring for a sale, and what to do when everything in it is settled.
-func (d *dataDir) ring(sale, instance, node string, birth uint64) (*allotment.Ring, func(), error) {
+// ringFile is where a ring is kept; "" for one in memory.
+type ringFile string
+
+// close ends a ring whose claims the ledger has answered for. What it has refused is kept for a person.
+func (f ringFile) close(refused bool) {
+	switch {
+	case f == "":
+	case refused:
+		_ = os.Rename(string(f), string(f)+asideSuffix)
+	default:
+		_ = os.Remove(string(f))
+	}
+}
+
+// ring is a new ring for a sale, and its file.
+func (d *dataDir) ring(sale, instance, node string, birth uint64) (*allotment.Ring, ringFile, error) {
 	if d == nil {
-		return allotment.NewRing(allotment.RingSize), func() {}, nil
+		return allotment.NewRing(allotment.RingSize), "", nil
 	}
 	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", sale, birth, instance, ringSuffix))
 	r, err := allotment.MapRing(path, allotment.RingOwner{Sale: sale, Birth: birth, Instance: instance, Node: node, Boot: d.boot},
 		allotment.RingSize)
-	return r, func() { _ = os.Remove(path) }, err
+	return r, ringFile(path), err
 }
 
 // recoverAll settles what processes before us sold and could not settle, and gives back what they did not sell. It goes
@@ -91,10 +108,12 @@ func (d *dataDir) recoverAll(ctx context.Context, store luascripts.Store, log ze
 	if d == nil {
 		return
 	}
-	for len(d.left) > 0 {
+	for gone := time.Now().Add(goneAfter); len(d.left) > 0; {
 		var again []string
 		for _, path := range d.left {
-			if err := d.recover(ctx, path, store, log); errors.Is(err, luascripts.ErrDown) {
+			err := d.recover(ctx, path, store, log)
+			missing := errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth)
+			if errors.Is(err, luascripts.ErrDown) || missing && time.Now().Before(gone) {
 				again = append(again, path)
 			} else if err != nil {
 				log.Error().Err(err).Str("file", path).Msg("ring set aside: nobody takes its claims")
@@ -171,7 +190,7 @@ func reassertLeft(ctx context.Context, store luascripts.Store, sale string, owne
 	if err != nil {
 		return err
 	}
-	q := luascripts.ReassertRequest{Party: owner, Era: shown.Era, Leases: luascripts.HeldBy(claims)}
+	q := luascripts.ReassertRequest{Party: owner, Era: shown.Era, Term: leftTerm, Leases: luascripts.HeldBy(claims)}
 	_, err = store.Reassert(ctx, sale, q)
 	return err
 }

@@ -27,7 +27,7 @@ type Sale struct {
 	*allotment.Runner
 	tally tally
 
-	settled    func()        // when the ring is empty for good
+	ring       ringFile      // to be closed when the sale has ended here
 	end        func()        // sells no more; what was sold is settled, if there is still a ledger for it
 	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
 	shortage   atomic.Pointer[short]
@@ -54,6 +54,7 @@ type Sales struct {
 	open  atomic.Pointer[map[string]*Sale]
 
 	places    chan struct{} // for those who ask the store
+	opened    atomic.Uint64 // so many sales
 	mu        sync.Mutex
 	looking   map[string]*lookup
 	missing   map[string]miss
@@ -172,15 +173,16 @@ func (s *Sales) look(name string) (*Sale, error) {
 	sale := &Sale{name: name, birth: reply.Birth, hold: reply.Hold, limit: reply.Limit,
 		atOnce: s.cfg.Ack == AckEdge && reply.Limit == 0, deducting: make(chan struct{}, maxDeducting), asking: make(chan struct{}, maxDeducting),
 		tally: make(tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))}
-	ring, settled, err := s.data.ring(name, s.cfg.instance, s.cfg.Node, reply.Birth)
+	instance := fmt.Sprintf("%s.%d", s.cfg.instance, s.opened.Add(1)) // a sale that comes back begins anew: requests, nonces
+	ring, file, err := s.data.ring(name, instance, s.cfg.Node, reply.Birth)
 	if err != nil {
 		s.log.Error().Err(err).Str("sale", name).Msg("cannot sell")
 		return nil, err
 	}
-	sale.settled = settled
+	sale.ring = file
 	life, end := context.WithCancel(s.life)
 	sale.end = end
-	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: s.cfg.instance, Node: s.cfg.Node,
+	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,
 		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total,
 		Notice: s.noticer(name)}, s.store, s.clock, reply.Head, ring)
 	if !s.running.start(func() { s.run(life, sale) }) {
@@ -211,7 +213,7 @@ func (s *Sales) run(life context.Context, sale *Sale) {
 		err = fmt.Errorf("sale %s: %w", sale.name, err)
 		s.unsettled.Store(&err)
 	} else {
-		sale.settled()
+		sale.ring.close(err != nil && sale.Lost() > 0)
 	}
 	s.drop(sale)
 	s.lost.Add(sale.Lost())

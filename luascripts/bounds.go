@@ -29,7 +29,10 @@ type Bounds struct {
 const MaxSerial = 1<<32 - 2
 
 // lostEvents is how many events a lost history is taken to have had, at the most: their numbers are not used again.
-const lostEvents = 1_000_000
+const lostEvents = 100_000
+
+// pastEras is how many eras a ledger remembers.
+const pastEras = 8
 
 // MaxUnits is the most one buy may ask for.
 const MaxUnits = 100
@@ -52,7 +55,7 @@ func (b Bounds) lua() string {
 	}{
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
-		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"LOST_EVENTS", lostEvents}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)},
+		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"LOST_EVENTS", lostEvents}, {"PAST", pastEras}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)},
 		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
 		{"UNITS", MaxUnits},
 	} {

@@ -34,21 +34,23 @@ func (c Claim) AppendTo(b []byte) []byte {
 	return append(b, c.Buyer[:]...)
 }
 
-// HeldBy is the leases claims were made under, each with the claims' serials and no more.
+// HeldBy is the leases claims were made under, each with the claims' serials and no more. What is known of a deadline is that
+// with the hold it is not before the last claim's end.
 func HeldBy(claims []Claim) (held []Held) {
-	rest := map[uint64]*RangeSet{}
+	rest, latest := map[uint64]*RangeSet{}, map[uint64]int64{}
 	for _, c := range claims {
 		if rest[c.Fence] == nil {
 			rest[c.Fence] = &RangeSet{}
 			held = append(held, Held{Fence: c.Fence})
 		}
+		latest[c.Fence] = max(latest[c.Fence], c.Expiry)
 		units := shard.Range{Start: c.Serial, End: c.Serial + c.Count}
 		rest[c.Fence].cutAll(units) // once, whatever a ring says
 		rest[c.Fence].add(units)
 	}
 	slices.SortFunc(held, func(a, b Held) int { return cmp.Compare(a.Fence, b.Fence) })
 	for i := range held {
-		held[i].Ranges = rest[held[i].Fence].list
+		held[i].Ranges, held[i].Deadline = rest[held[i].Fence].list, latest[held[i].Fence]
 	}
 	return held
 }

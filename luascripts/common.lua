@@ -10,9 +10,9 @@
 local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG = unpack(KEYS)
 
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
-  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'floor', 'shut', 'lossy', 'term', 'replicas',
-  'synced'}
-local WORDS = {'state', 'wisher'}
+  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'shut', 'lossy',
+  'term', 'replicas', 'synced'}
+local WORDS = {'state', 'wisher', 'past'}
 local NOBODY = string.rep('\0', 8)
 
 local L, stored = {}, {}
@@ -45,12 +45,15 @@ local function node()
   return tonumber(id or '0', 16), online
 end
 
--- read_from_disk says that this server may have begun after the ledger was last written: then it has it from its disk. A
--- promoted replica has it from its primary.
-local function read_from_disk(raw)
-  local info = redis.pcall('INFO', 'server')
-  local up = type(info) == 'string' and string.match(info, 'uptime_in_seconds:(%d+)')
-  return not up or raw - tonumber(up) * 1000000 + MARGIN > L.raw
+-- server is the process: which it is (48 bits of run_id; 0: it does not say), how long it is up, whether it has followed
+-- another before, and whether it writes down what it does.
+local function server()
+  local info = redis.pcall('INFO', 'server', 'replication', 'persistence')
+  if type(info) ~= 'string' then info = '' end
+  return {run = tonumber(string.match(info, 'run_id:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16),
+    up = tonumber(string.match(info, 'uptime_in_seconds:(%d+)') or '0') * 1000000,
+    followed = not string.find(info, 'master_replid2:0000000000000000', 1, true),
+    file = string.find(info, 'aof_enabled:1', 1, true) ~= nil}
 end
 
 -- whole returns the number a hash field holds, or what is wrong with it.
@@ -93,8 +96,10 @@ end
 local function begin_ledger(raw, total, sold, hold, opens, closes, limit)
   L = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
     raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
-    confirmed = sold, events = 0, floor = 0, shut = 0, lossy = 0, term = LEASE, synced = synced, state = 'open', wisher = '-'}
+    confirmed = sold, events = 0, floor = 0, began = raw, shut = 0, lossy = 0, term = LEASE, synced = synced, state = 'open',
+    wisher = '-', past = ''}
   L.era, L.replicas = node()
+  L.run = server().run
 end
 
 local function first_range() return {L.prior + 1, L.total + 1} end
@@ -189,28 +194,80 @@ local function pass(raw, all)
   L.raw = raw
 end
 
--- may_lack says that somebody may have acted on what came after the ledger as it is here: it was read from a disk that
--- did not have every answer first, or copied from a primary that had no replica to wait for.
-local function may_lack(raw)
-  if read_from_disk(raw) then return L.synced == 0 end
+-- Where a server may have the ledger from, when its history is not the one the ledger was written in.
+local MEMORY, DISK, PRIMARY = 1, 2, 3
+
+-- origin is MEMORY where only the name is new: a first replica came, or the last one went. A process that may have begun
+-- after the ledger was last written has it from its disk; any other was a replica, and has its primary's.
+local function origin(s, raw)
+  if s.run ~= 0 and s.run == L.run and not s.followed then return MEMORY end
+  return raw - s.up + MARGIN > L.raw and DISK or PRIMARY
+end
+
+-- may_lack says that somebody may have acted on what came after the ledger as it is here: on a disk that did not have every
+-- answer first, or that is another's; on a primary that had no replica to wait for.
+local function may_lack(from, s)
+  if from == DISK then return L.synced == 0 or not s.file or s.followed end
   return L.replicas == 0
 end
 
--- enter begins a new era (E1, E2): this server's history is not the one the ledger was written in.
--- In peace it lets time pass and counts the replicas: of I5 the most that were seen in this era.
+-- covered is how long a promise binds: the sale's hold, or what stands for it.
+local function covered() return L.hold > 0 and L.hold or COVER end
+
+-- pass_on remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
+local function pass_on()
+  local list = {int(L.era) .. ':' .. int(L.rev)}
+  for one in string.gmatch(L.past, '[^,]+') do
+    if #list < PAST then list[#list + 1] = one end
+  end
+  L.past = table.concat(list, ',')
+end
+
+-- close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of
+-- a lease has spoken.
+local function close()
+  L.shut = math.max(L.shut, L.began + L.term + MARGIN + (L.lossy == 1 and covered() or 0))
+end
+
+-- enter begins a new era (E1, E2), or lets time pass and counts the replicas. Of I5 the most that were seen: a new era takes
+-- off the one that was promoted, and no other, for they may be promoted yet. A recovery under way goes on in the new era.
 local function enter(raw)
   local era, replicas = node()
   if L.era == 0 then L.era = era end
-  local lost = era ~= 0 and era ~= L.era
-  local lossy = lost and may_lack(raw)
+  local s = era ~= 0 and era ~= L.era and server()
+  local from = s and origin(s, raw)
+  if not s or from == MEMORY then
+    pass(raw)
+    if s then L.era = era end
+    L.replicas = math.max(L.replicas, replicas)
+    return false
+  end
+  local lossy = may_lack(from, s)
   pass(raw, lossy)
-  L.replicas = lost and replicas or math.max(L.replicas, replicas)
-  if not lost then return false end
-  L.era, L.floor, L.lossy = era, L.fence, lossy and 1 or 0
-  L.shut = L.now + L.term + MARGIN + (lossy and (L.hold > 0 and L.hold or COVER) or 0)
+  if recovering() then
+    L.lossy = math.max(L.lossy, lossy and 1 or 0)
+    L.floor = math.min(L.floor, L.fence)
+  else
+    L.lossy = lossy and 1 or 0
+    L.floor = L.fence
+  end
+  pass_on()
+  L.era, L.run, L.began = era, s.run, L.now
+  L.replicas = math.max(L.replicas - (from == PRIMARY and 1 or 0), replicas)
   L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
+  close()
   return true
 end
+
+-- lasts notes how long leases last: those in lost history, too.
+local function lasts(term)
+  if term <= L.term then return end
+  L.term = term
+  if recovering() then close() end
+end
+
+-- in_era ends what is said to who believes in a sale that is not here: in another era it may be so for a moment only.
+local function in_era() return ' (era ' .. int((node())) .. ')' end
 
 -- open brings L to life. A missing ledger beside a good hash is adopted and a raised total taken, unless `peek`. The caller
 -- is the birth it believes in ('' = any), and + if what this server answers is on its disk (appendfsync always).
@@ -219,7 +276,7 @@ local function open(caller, peek)
   local birth, on_disk = string.match(caller, '^(%d*)(%+?)$')
   local h = hash_fields()
   local known = load_ledger()
-  if not h and not known then return refuse('NOSALE', HASH .. ' does not exist') end
+  if not h and not known then return refuse('NOSALE', HASH .. ' does not exist' .. in_era()) end
   if not h then return refuse('FOREIGN', HASH .. ' is gone, its ledger is not: remove the sale first') end
   local raw = time_us()
   synced = on_disk == '+' and 1 or 0
@@ -228,11 +285,11 @@ local function open(caller, peek)
     if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- it would be adopted over what is leased and sold
       return refuse('FOREIGN', HASH .. ' has lost its ledger: remove the sale first')
     end
-    if birth ~= '' then return refuse('BIRTH', HASH .. ' is another sale now') end
+    if birth ~= '' then return refuse('BIRTH', HASH .. ' is another sale now' .. in_era()) end
     adopt(h, raw, peek)
   end
   if known and birth ~= '' and birth ~= int(L.birth) then
-    return refuse('BIRTH', HASH .. ' is another sale now')
+    return refuse('BIRTH', HASH .. ' is another sale now' .. in_era())
   end
   local fresh = enter(raw)
   if not peek then
@@ -371,7 +428,8 @@ local function unown(kind, gone)
   event(kind, table.concat(claims))
 end
 
--- Leases: field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in ranges.
+-- Leases: field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in ranges. Limbo is 0, 1,
+-- or 2: doubtful, as its end may have come in lost history, and its units have been sold there. Only its owner knows.
 
 local function lease_read(fence)
   local text = redis.call('HGET', LEASES, fence)
@@ -380,7 +438,7 @@ local function lease_read(fence)
   local rem = {}
   for a, b in string.gmatch(list, '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
   return {fence = fence, inst = inst, req = tonumber(req), deadline = tonumber(deadline), hold = tonumber(hold),
-    limbo = limbo == '1', rem = rem}
+    limbo = limbo ~= '0', doubtful = limbo == '2', rem = rem}
 end
 
 -- Instances: field id of INSTANCES is 'batch asked era fences node'; the era is the last it has re-asserted in; the node's
@@ -419,7 +477,7 @@ local function lease_write(lease)
   local list = {}
   for k, r in ipairs(lease.rem) do list[k] = int(r[1]) .. '-' .. int(r[2]) end
   redis.call('HSET', LEASES, lease.fence, lease.inst .. ' ' .. int(lease.req) .. ' ' .. int(lease.deadline) .. ' ' ..
-    int(lease.hold) .. ' ' .. (lease.limbo and '1' or '0') .. ' ' .. table.concat(list, ','))
+    int(lease.hold) .. ' ' .. (lease.doubtful and '2' or lease.limbo and '1' or '0') .. ' ' .. table.concat(list, ','))
   local due = lease.deadline + MARGIN + (lease.limbo and lease.hold or 0)
   redis.call('ZADD', DEADLINES, int(due), lease.fence)
 end
@@ -479,17 +537,26 @@ local function lease_free(lease)
   lease_write(lease)
 end
 
-local function lease_limbo(lease)
+-- move_limbo takes a lease into limbo, or out of it.
+local function move_limbo(lease, limbo)
   local n = count(lease.rem)
-  lease.limbo = true
-  L.leased = L.leased - n
-  L.limbo = L.limbo + n
+  L[counter(lease)] = L[counter(lease)] - n
+  lease.limbo = limbo
+  L[counter(lease)] = L[counter(lease)] + n
+end
+
+local function lease_limbo(lease)
+  move_limbo(lease, true)
   lease_write(lease)
 end
 
--- reopen ends a recovery before its time: nothing was lost, and every owner of a lease from before has said what it has.
+-- ended says that a lease with this deadline had ended, and its units were free, before the era began.
+local function ended(deadline) return deadline + covered() + MARGIN <= L.began end
+
+-- reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
+-- whoever lives has had a while to prove that something was.
 local function reopen()
-  if L.lossy == 1 then return end
+  if not recovering() or L.lossy == 1 or L.now < L.began + MARGIN then return end
   for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
     local lease = lease_read(fence)
     if not lease.limbo and tonumber(fence) <= L.floor and instance_read(lease.inst).era ~= L.era then return end
@@ -502,12 +569,18 @@ end
 function begin_era()
   for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
     local lease = lease_read(fence)
+    if L.lossy == 1 and ended(lease.deadline) then
+      move_limbo(lease, true)
+      lease.doubtful = true
+    end
     lease.deadline = math.max(lease.deadline, L.now + L.term)
     lease_write(lease)
   end
-  reopen()
   commit()
 end
+
+-- lossy says that promises may be alive that are not written here.
+local function lossy() return recovering() and L.lossy == 1 end
 
 -- unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
 local function unheard(fence) return recovering() and fence > L.floor and not lease_read(int(fence)) end

@@ -24,6 +24,8 @@ local function reply(answer, serial, count, fence, nonce, expiry, till)
   return {head('-'), {answer, serial or 0, count or 0, fence or 0, nonce or 0, expiry or 0, till or 0}}
 end
 
+if offer and life(offer) == UNHEARD then return refuse_unheard(offer) end
+
 -- What a key was told stands, whatever the doors and other hands do. An offer is not needed then: it goes free, unless it
 -- is what the key was told.
 local told = key ~= '' and answer_kept('k' .. key)
@@ -36,7 +38,6 @@ end
 if stop then return stop end
 if L.limit > 0 and buyer == NOBODY then return refuse('NOBUYER', 'a sale with a limit per buyer must know its buyers') end
 if not offer and recovering() then return refuse('RECOVERING', 'the history of this sale was cut: it grants nothing yet') end
-if offer and life(offer) == UNHEARD then return refuse_unheard(offer) end
 sweep(SWEEP)
 
 local function answered(answer, serial, count, fence, nonce, expiry, till)

@@ -6,4 +6,6 @@ local refused = open(ARGV[1], true)
 if refused then return refused end
 local group = group_of(ARGV[2]) or {pending = 0, last = '0-0'}
 local unread, needed = event_at('(' .. group.last), event_needed(group)
-return {head('-'), {unread and L.events - unread.number + 1 or 0, group.pending, needed and needed.raw or 0}}
+local behind = group.lag -- Redis counts, where it can; eras leave holes in the events' numbers
+if type(behind) ~= 'number' then behind = unread and L.events - unread.number + 1 or 0 end
+return {head('-'), {behind, group.pending, needed and needed.raw or 0}}

@@ -13,7 +13,7 @@ sweep(SWEEP)
 
 local me = instance_read(instance)
 me.node, me.asked = node, L.now
-L.term = math.max(L.term, term)
+lasts(term)
 
 local function reply(lease)
   local body = {}

@@ -1,20 +1,22 @@
 -- reassert.lua: an instance says, once in every era, what it still answers for (E4). Of a lease the ledger knows, the rest
--- goes free. A lease it does not know was granted in lost history: it comes back with every serial that nobody has a
--- better right to. The higher fence has; what is confirmed stays so.
--- ARGV  caller, instance, node, era, term_us, then for each lease: fence, request, deadline, how many ranges, a, b, a, b ...
+-- goes free, unless it may have been sold in lost history: then it waits for the lease's end. A lease the ledger does not know
+-- was granted in lost history: it comes back with every serial that nobody has a better right to. The higher fence has;
+-- what is confirmed stays so. Who has acted on answers that are not written here proves that history was lost.
+-- ARGV  caller, instance, node, era, term_us, the era it has acted in (0 = none) and the rev it has acted on, then for each lease: fence, request, deadline, how many ranges, a, b, a, b ...
 -- Reply {head, {fence, deadline, hold, a, b, a, b, ...}, ...}: what the ledger has of each now; deadline 0: nothing. A
 --       repeat writes nothing and hears the same. No leases: it is another era by now, and nothing was done.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local was, acted = tonumber(ARGV[6]), tonumber(ARGV[7])
 local SLICE = 1000
 local all -- leases, as they are now
 
 local refused = open(caller)
 if refused then return refused end
-L.term = math.max(L.term, term)
+lasts(term)
 
 local asserted = {}
-local at = 6
+local at = 8
 while at <= #ARGV do
   local a = {fence = tonumber(ARGV[at]), req = tonumber(ARGV[at + 1]), deadline = tonumber(ARGV[at + 2]), ranges = {}}
   local n = tonumber(ARGV[at + 3])
@@ -23,8 +25,24 @@ while at <= #ARGV do
   at = at + 4 + 2 * n
 end
 
+-- proves says that the instance has acted on answers that are not written here.
+local function proves()
+  if was == 0 or was == L.era then return false end
+  for past, rev in string.gmatch(L.past, '(%d+):(%d+)') do
+    if tonumber(past) == was then return acted > tonumber(rev) end
+  end
+  return true
+end
+
 -- keep lets go of what the owner does not name.
-local function keep(lease, ranges)
+local function keep(lease, ranges, deadline)
+  if lease.doubtful and not ended(deadline) then -- it was renewed in lost history
+    move_limbo(lease, false)
+    lease.doubtful, lease.deadline = false, math.max(lease.deadline, deadline)
+    lease_write(lease)
+    all = nil
+  end
+  if lossy() then return end
   local kept = {}
   for _, r in ipairs(ranges) do
     for _, got in ipairs(cut_all(lease.rem, r[1], r[2])) do kept[#kept + 1] = got end
@@ -82,6 +100,9 @@ end
 
 -- take is every serial of [a, b) without a better right: what lower fences lease goes free first.
 local function take(fence, a, b)
+  local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)[1]
+  local _, ends = range(text or '0-0')
+  if ends >= b then return free_cut(a, b) end -- nobody has any of it
   disown(fence, a, b)
   for _, lease in ipairs(leases()) do
     local got = tonumber(lease.fence) < fence and cut_all(lease.rem, a, b) or {}
@@ -108,7 +129,7 @@ local function restore(a)
   if #lease.rem == 0 then return end
   L.leased = L.leased + count(lease.rem)
   lease_write(lease)
-  all[#all + 1] = lease
+  if all then all[#all + 1] = lease end
   local me = instance_read(instance)
   me.fences[#me.fences + 1] = lease.fence
   instance_write(me)
@@ -117,14 +138,18 @@ end
 local function assert_one(a)
   local lease = lease_read(int(a.fence))
   if not lease then
-    if unheard(a.fence) then restore(a) end
+    if unheard(a.fence) and not ended(a.deadline) then restore(a) end
   elseif lease.inst == instance then
-    keep(lease, a.ranges)
+    keep(lease, a.ranges, a.deadline)
   end
 end
 
 if era == L.era then
   if instance_read(instance).era ~= era then
+    if proves() then
+      L.lossy = 1
+      close()
+    end
     for _, a in ipairs(asserted) do assert_one(a) end
     local me = instance_read(instance)
     me.node, me.era = node, era
@@ -140,7 +165,7 @@ local reply = {head(instance)}
 for k, a in ipairs(asserted) do
   local lease = lease_read(int(a.fence))
   local body = {a.fence, 0, 0}
-  if lease and lease.inst == instance then
+  if lease and lease.inst == instance and not lease.doubtful then
     body = {a.fence, lease.deadline, lease.hold}
     for _, r in ipairs(lease.rem) do
       body[#body + 1] = r[1]

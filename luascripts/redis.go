@@ -148,7 +148,8 @@ func (r *Redis) GiveBack(ctx context.Context, sale string, q GiveBackRequest) (G
 
 // Reassert runs reassert.lua.
 func (r *Redis) Reassert(ctx context.Context, sale string, q ReassertRequest) (ReassertReply, error) {
-	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds())}
+	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was),
+		num(q.Acted)}
 	for _, l := range q.Leases {
 		args = append(args, num(l.Fence), num(l.Request), num(l.Deadline), num(len(l.Ranges)))
 		for _, r := range l.Ranges {

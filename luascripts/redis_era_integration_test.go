@@ -62,6 +62,18 @@ func (w *busySale) again(t *testing.T) Head {
 	return h
 }
 
+// reopens waits until units are granted again, with the lease renewed all the while.
+func (w *busySale) reopens(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		r := must[RenewReply](t)(w.s.Renew(bg, w.sale, RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute, Fences: []uint64{w.lease.Fence}}))
+		if r.Reopens == 0 {
+			return
+		}
+	}
+	t.Error("it never grants again")
+}
+
 func wait(h Head) time.Duration { return time.Duration(h.Reopens-h.Now) * time.Microsecond }
 
 // A server that had everything on its disk lost nothing: once the one lease from before is re-asserted, it grants.
@@ -77,9 +89,10 @@ func TestRestartFromFullDisk(t *testing.T) {
 	if b := DefaultBounds(); h.Era == before.Era || wait(h) <= 0 || wait(h) > time.Minute+b.Margin {
 		t.Errorf("before %+v, after %+v", before.Head, h)
 	}
-	if r := w.reassert(t, h.Era); r.Reopens != 0 || len(r.Grants) != 1 || normal(r.Grants[0].Ranges) != normal(w.lease.Ranges) {
+	if r := w.reassert(t, h.Era); len(r.Grants) != 1 || normal(r.Grants[0].Ranges) != normal(w.lease.Ranges) {
 		t.Errorf("%+v", r)
 	}
+	w.reopens(t)
 	if a := must[Audit](t)(s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
 		t.Errorf("before %+v, after %+v", w.audit, a)
 	}
@@ -101,9 +114,8 @@ func TestPromotedReplica(t *testing.T) {
 	if b := DefaultBounds(); wait(h) <= 0 || wait(h) > time.Minute+b.Margin || h.Replicas != 0 {
 		t.Errorf("%+v", h)
 	}
-	if r := w.reassert(t, h.Era); r.Reopens != 0 {
-		t.Errorf("%+v", r)
-	}
+	w.reassert(t, h.Era)
+	w.reopens(t)
 	if a := must[Audit](t)(w.s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
 		t.Errorf("before %+v, after %+v", w.audit, a)
 	}
@@ -163,3 +175,86 @@ func TestRestartThatForgot(t *testing.T) {
 }
 
 func second[R any](_ R, err error) error { return err }
+
+// A first replica gives the history a new name, and takes nothing from it.
+func TestFirstReplicaIsNoLoss(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s := dial(t, addr, DefaultBounds())
+	w := newBusySale(t, s)
+	before := must[ShowReply](t)(s.Show(bg, w.sale))
+	host, port, _ := net.SplitHostPort(addr)
+	redistest.Start(t, "--replicaof", host+" "+port)
+	online(t, s, 1)
+	h := w.again(t)
+	if h.Era == before.Era || h.Reopens != 0 || h.Replicas != 1 {
+		t.Errorf("before %+v, after %+v", before.Head, h)
+	}
+	r := must[LeaseReply](t)(s.Lease(bg, w.sale, LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute}))
+	if r.Grant.Fence == 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A primary that comes back alone does nothing that its replica might not know: that one may be promoted at any time.
+func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
+	addr, dir := redistest.FreeAddr(t), t.TempDir()
+	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}
+	s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+	host, port, _ := net.SplitHostPort(addr)
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	online(t, s, 1)
+	w := newBusySale(t, s)
+	ends(t, s, addr)
+	ends(t, dial(t, replica, DefaultBounds()), replica)
+	redistest.StartAt(t, addr, args...)
+	h := w.again(t)
+	if h.Replicas != 1 {
+		t.Errorf("%+v", h)
+	}
+	settle := func() error {
+		return second(s.Settle(bg, w.sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{w.claim()}}))
+	}
+	err := settle()
+	for range 5 { // a connection from before may break first
+		if !errors.Is(err, ErrReplicas) {
+			err = settle()
+		}
+	}
+	if !errors.Is(err, ErrReplicas) || !errors.Is(err, ErrDown) {
+		t.Error(err)
+	}
+	must[Head](t)(s.Reopen(bg, w.sale, 0, false))
+	if err := settle(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a Sentinel says of replicas decides whether they are waited for.
+func TestUnpromotable(t *testing.T) {
+	well := map[string]string{"flags": "slave", "master-link-status": "ok", "down-after-milliseconds": "1000"}
+	cut := func(ms string) map[string]string {
+		return map[string]string{"flags": "slave", "master-link-status": "err", "master-link-down-time": ms, "down-after-milliseconds": "1000"}
+	}
+	dead := func(ms string) map[string]string {
+		return map[string]string{"flags": "s_down,slave,disconnected", "master-link-status": "ok", "s-down-time": ms,
+			"down-after-milliseconds": "1000"}
+	}
+	for _, c := range []struct {
+		replicas []map[string]string
+		online   int
+		want     bool
+	}{
+		{nil, 0, true},
+		{[]map[string]string{well}, 1, true},
+		{[]map[string]string{well}, 0, false},
+		{[]map[string]string{cut("9000")}, 0, false},
+		{[]map[string]string{cut("10001")}, 0, true},
+		{[]map[string]string{well, dead("10000")}, 1, false},
+		{[]map[string]string{well, dead("10001")}, 1, true},
+		{[]map[string]string{well, well, dead("10001")}, 1, false},
+	} {
+		if got := unpromotable(c.replicas, c.online); got != c.want {
+			t.Errorf("%v, %d online: %v", c.replicas, c.online, got)
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 // How a script is executed, and when its answer may be acted on.
 
 const (
-	waitFor    = 500 * time.Millisecond // for replicas, within Timeout
+	waitFor    = 400 * time.Millisecond // for replicas; twice it is within Timeout
 	watchEvery = 5 * time.Second        // looking at what the server keeps
 )
 
@@ -56,8 +56,9 @@ func ask(ctx context.Context, node rueidis.Client, cmd rueidis.Completed) (strin
 func onDisk(ctx context.Context, node rueidis.Client) bool {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	set, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendonly").Parameter("appendfsync").Build()).AsStrMap()
-	return err == nil && set["appendonly"] == "yes" && set["appendfsync"] == "always"
+	set, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendonly").Parameter("appendfsync").
+		Parameter("no-appendfsync-on-rewrite").Build()).AsStrMap()
+	return err == nil && set["appendonly"] == "yes" && set["appendfsync"] == "always" && set["no-appendfsync-on-rewrite"] != "yes"
 }
 
 // watch looks again and again, until the store is closed.
@@ -135,6 +136,24 @@ func (r *Redis) failed(err error) error {
 		}
 	}
 	return r.down(err)
+}
+
+// handOut runs a command that gives out what others will act on: it is not given before the replicas have it.
+func (r *Redis) handOut(ctx context.Context, sale string, cmd func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
+	need := r.required(sale)
+	if need == 0 {
+		return r.client.Do(ctx, cmd(r.client.B())), nil
+	}
+	var result rueidis.RedisResult
+	var have uint64
+	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
+		result, have = behind(ctx, c, cmd(c.B()), need)
+		return nil
+	})
+	if result.Error() == nil && have < need {
+		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ErrDown, r.name, ErrReplicas, have, need)
+	}
+	return result, nil
 }
 
 // exec runs a script by its name, or whole where the server does not know it, and waits for replicas behind it on the same

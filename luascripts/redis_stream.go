@@ -37,8 +37,13 @@ func (r *Redis) readGroup(ctx context.Context, sale string, g Group, count int) 
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	key := ordersKey(sale)
-	streams, err := r.client.Do(ctx, r.client.B().Xreadgroup().Group(g.Name, g.Consumer).Count(int64(count)).
-		Streams().Key(key).Id(">").Build()).AsXRead()
+	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
+		return b.Xreadgroup().Group(g.Name, g.Consumer).Count(int64(count)).Streams().Key(key).Id(">").Build()
+	})
+	if err != nil {
+		return nil, err
+	}
+	streams, err := result.AsXRead()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil
 	}
@@ -63,8 +68,14 @@ func (r *Redis) makeGroup(ctx context.Context, sale string, g Group) error {
 func (r *Redis) TakeOver(ctx context.Context, sale string, g Group, idle time.Duration, count int) ([]Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	parts, err := r.client.Do(ctx, r.client.B().Xautoclaim().Key(ordersKey(sale)).Group(g.Name).Consumer(g.Consumer).
-		MinIdleTime(num(idle.Milliseconds())).Start("0-0").Count(int64(count)).Build()).ToArray()
+	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
+		return b.Xautoclaim().Key(ordersKey(sale)).Group(g.Name).Consumer(g.Consumer).MinIdleTime(num(idle.Milliseconds())).
+			Start("0-0").Count(int64(count)).Build()
+	})
+	if err != nil {
+		return nil, err
+	}
+	parts, err := result.ToArray()
 	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
 		return nil, nil
 	}

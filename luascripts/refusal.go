@@ -47,6 +47,7 @@ type Refusal struct {
 	Code string // NOSALE, BADSALE, ...
 	Why  string // for people
 	At   int64  // of LATE: what the store's clock said, in microseconds
+	Era  uint64 // of NOSALE and BIRTH: the store's history, in which it is so
 }
 
 func (r *Refusal) Error() string { return codes[r.Code].Error() + ": " + r.Why }
@@ -62,6 +63,9 @@ func refusalOf(text string) error {
 	if code == "LATE" {
 		at, _, _ := strings.Cut(why, " ")
 		r.At, _ = strconv.ParseInt(at, 10, 64)
+	}
+	if _, era, ok := strings.Cut(why, "(era "); ok {
+		r.Era, _ = strconv.ParseUint(strings.TrimSuffix(era, ")"), 10, 64)
 	}
 	return r
 }

@@ -8,9 +8,11 @@ local awaited, term = tonumber(ARGV[4]), tonumber(ARGV[5])
 local refused = open(caller)
 if refused then return refused end
 sweep(SWEEP)
-L.term = math.max(L.term, term)
+lasts(term)
 
-local function over(lease) return lease.limbo and L.now >= lease.deadline + lease.hold + MARGIN end
+local function over(lease)
+  return lease.doubtful or lease.limbo and L.now >= lease.deadline + lease.hold + MARGIN
+end
 
 local me = instance_read(instance)
 local held, deadlines = {}, {}
@@ -19,22 +21,20 @@ for k = 6, #ARGV do
   local deadline = 0
   if lease and lease.inst == instance and not over(lease) then
     held[lease.fence] = true
-    if lease.limbo then
-      local n = count(lease.rem)
-      lease.limbo = false
-      L.limbo, L.leased = L.limbo - n, L.leased + n
-    end
+    move_limbo(lease, false)
     lease.deadline = math.max(lease.deadline, L.now + term)
     lease_write(lease)
     deadline = lease.deadline
   end
   deadlines[#deadlines + 1] = deadline
 end
-for _, fence in ipairs(me.fences) do
+-- In lost history it may have sold what it does not hold: that waits for its end in limbo.
+for _, fence in ipairs(lossy() and {} or me.fences) do
   if not held[fence] then
     local lease = lease_read(fence)
     if lease.req < awaited then lease_free(lease) end
   end
 end
+reopen()
 commit()
 return {head(instance), deadlines}

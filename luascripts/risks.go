@@ -11,7 +11,7 @@ func (r *Redis) Risks(ctx context.Context) (risks []string) {
 		risks = append(risks, "INFO is refused: that a restart or a fail-over lost history cannot be noticed, and what was lost is sold again")
 	}
 	set, err := r.client.Do(ctx, r.client.B().ConfigGet().Parameter("maxmemory").Parameter("maxmemory-policy").
-		Parameter("appendonly").Parameter("appendfsync").Build()).AsStrMap()
+		Parameter("appendonly").Parameter("appendfsync").Parameter("no-appendfsync-on-rewrite").Build()).AsStrMap()
 	if err != nil {
 		return risks
 	}
@@ -23,6 +23,8 @@ func (r *Redis) Risks(ctx context.Context) (risks []string) {
 		risks = append(risks, "appendonly is no: a Redis that is killed forgets what it sold since its last snapshot"+standsStill)
 	case set["appendfsync"] != "always":
 		risks = append(risks, "appendfsync is "+set["appendfsync"]+": a Redis that is killed may forget about the last second of sales"+standsStill)
+	case set["no-appendfsync-on-rewrite"] == "yes":
+		risks = append(risks, "no-appendfsync-on-rewrite is yes: a machine that dies while the file is written anew may forget some seconds of sales"+standsStill)
 	}
 	return risks
 }

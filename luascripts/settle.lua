@@ -20,11 +20,13 @@ local asserted = me.era == L.era -- it has said what it has: what it has not is 
 local lost
 local limbo, leased = 0, 0
 
--- told answers for a serial that has an owner: who claims it again is answered as before.
-local function told(owner, mine) return sub(owner, 1, 16) == mine and 0 or 1 end
+-- outlived says that an owner is there only because the end of it may be lost history: the claim is of a later fence.
+local function outlived(owner, fence)
+  return sub(owner, 25, 25) == 'p' and parse('>I8', owner) < fence
+end
 
 -- absent answers for a serial that is not in its lease: it was cancelled, or the ledger has its owner, or this very batch,
--- or nobody.
+-- or nobody. Who claims again is answered as before.
 local function absent(serial, fence, mine, expiry)
   if answer_kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
   local name = int(serial)
@@ -32,7 +34,8 @@ local function absent(serial, fence, mine, expiry)
   for k = 1, owner and 0 or #sold, 2 do
     if sold[k] == name then owner = sold[k + 1] end
   end
-  if owner then return told(owner, mine) end
+  if owner and sub(owner, 1, 16) == mine then return 0 end
+  if owner and not outlived(owner, fence) then return 1 end
   if expiry <= now then return 2 end
   lost = lost or not asserted and unheard(fence) and fence
   return 1

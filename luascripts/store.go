@@ -176,6 +176,8 @@ type ReassertRequest struct {
 	Party
 	Era    uint64 // as the caller knows it
 	Term   time.Duration
+	Was    uint64 // the era of the newest answer that the caller has acted on, 0: none
+	Acted  uint64 // and its rev
 	Leases []Held
 }
 

@@ -13,7 +13,7 @@ local function groups()
   local list = {}
   for k, g in ipairs(redis.call('XINFO', 'GROUPS', ORDERS)) do
     local group = pairs_of(g)
-    list[k] = {name = group.name, pending = group.pending, last = group['last-delivered-id'],
+    list[k] = {name = group.name, pending = group.pending, lag = group.lag, last = group['last-delivered-id'],
       oldest = group.pending > 0 and redis.call('XPENDING', ORDERS, group.name)[2]}
   end
   return list

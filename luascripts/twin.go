@@ -33,8 +33,11 @@ type Twin struct {
 	keeping   bool // events are kept for who reads them
 	due       bool // the sweep under way has left something
 	node      Node // the server the next call runs on
+	run       uint64
 	floor     uint64
-	shut      int64 // ledger time until which an era grants nothing
+	began     int64 // the era
+	shut      int64 // ledger time until which it grants nothing
+	past      []pastEra
 	lossy     bool
 	term      int64 // of leases, the longest seen
 	synced    bool
@@ -47,6 +50,7 @@ type lease struct {
 	deadline int64
 	hold     int64
 	limbo    bool
+	doubtful bool // its end may have come in lost history
 	rem      RangeSet
 }
 
@@ -71,7 +75,7 @@ func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin { return NewTwinOn(Node
 
 // NewTwinOn is create.lua on a server.
 func NewTwinOn(n Node, raw int64, q CreateRequest, b Bounds) *Twin {
-	t := &Twin{bounds: b, node: n, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{}, instances: map[string]*instance{}, sold: map[uint32]owner{},
+	t := &Twin{bounds: b, node: n, run: n.Run, began: raw, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{}, instances: map[string]*instance{}, sold: map[uint32]owner{},
 		adds: map[string]bool{}, buyers: map[Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
 	t.head = Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
 		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes),
@@ -109,8 +113,12 @@ func (t *Twin) look(raw int64, birth uint64) error {
 
 // peek gives what undoes a look.
 func (t *Twin) peek() (undo func()) {
-	h, floor, shut, lossy, numbered := t.head, t.floor, t.shut, t.lossy, t.numbered
-	return func() { t.head, t.floor, t.shut, t.lossy, t.numbered = h, floor, shut, lossy, numbered }
+	h, run, floor, began, shut, past := t.head, t.run, t.floor, t.began, t.shut, t.past
+	lossy, numbered := t.lossy, t.numbered
+	return func() {
+		t.head, t.run, t.floor, t.began, t.shut, t.past = h, run, floor, began, shut, past
+		t.lossy, t.numbered = lossy, numbered
+	}
 }
 
 func (t *Twin) believes(birth uint64) error {
@@ -147,7 +155,10 @@ func (t *Twin) view(inst string) Head {
 }
 
 func (t *Twin) newFence() uint64 {
-	t.fence = max(t.fence+1, uint64(t.head.Raw))
+	t.fence++
+	if !t.bounds.Lacks(FenceCounts) {
+		t.fence = max(t.fence, uint64(t.head.Raw))
+	}
 	return t.fence
 }
 
@@ -178,7 +189,7 @@ func (t *Twin) drop(l *lease) {
 
 func (t *Twin) dueAt(l *lease) int64 {
 	due := l.deadline + t.bounds.Margin.Microseconds()
-	if l.limbo {
+	if l.limbo && !t.bounds.Lacks(LimboShort) {
 		due += l.hold
 	}
 	return due
@@ -198,18 +209,12 @@ func (t *Twin) freeLease(l *lease) {
 	t.drop(l)
 }
 
-func (t *Twin) toLimbo(l *lease) {
+// moveLimbo takes a lease into limbo, or out of it.
+func (t *Twin) moveLimbo(l *lease, limbo bool) {
 	n := l.rem.Len()
-	l.limbo = true
-	t.head.Leased -= n
-	t.head.Limbo += n
-}
-
-func (t *Twin) fromLimbo(l *lease) {
-	n := l.rem.Len()
-	l.limbo = false
-	t.head.Limbo -= n
-	t.head.Leased += n
+	*t.counter(l) -= n
+	l.limbo = limbo
+	*t.counter(l) += n
 }
 
 // sweep moves what is due on, about `most` items, and says how many units' holds were over.
@@ -236,10 +241,10 @@ func (t *Twin) sweepLeases(most int) int {
 	})
 	due = due[:min(len(due), most)]
 	for _, l := range due {
-		if l.limbo {
+		if l.limbo || t.bounds.Lacks(NoLimbo) {
 			t.freeLease(l)
 		} else {
-			t.toLimbo(l)
+			t.moveLimbo(l, true)
 		}
 	}
 	return len(due)
@@ -287,7 +292,7 @@ func (t *Twin) expired(group string) (gone []uint32) {
 		serial := binary.BigEndian.Uint32([]byte(group[:4]))
 		o, owned := t.sold[serial]
 		switch {
-		case !owned || o.confirmed:
+		case !owned || o.confirmed && !t.bounds.Lacks(ExpireConfirmed):
 		case o.expiry <= t.head.Now:
 			gone = append(gone, serial)
 		default:

@@ -72,6 +72,9 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 	}
 	keyed := q.Key != (IdempotencyKey{})
 	field := "k" + string(q.Key[:])
+	if q.Offer.Count > 0 && t.life(q.Offer) == unheard {
+		return DeductReply{}, reassertFirst()
+	}
 	told, known := t.answerKept(field)
 	if keyed && known {
 		return t.again(q, told), nil
@@ -79,11 +82,8 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 	if t.head.Limit > 0 && q.Buyer == (Buyer{}) {
 		return DeductReply{}, &Refusal{Code: "NOBUYER", Why: "a sale with a limit per buyer must know its buyers"}
 	}
-	if q.Offer.Count == 0 && t.recovering() {
+	if q.Offer.Count == 0 && t.recovering() && !t.bounds.Lacks(DeductAnyEra) {
 		return DeductReply{}, &Refusal{Code: "RECOVERING", Why: "the history of this sale was cut: it grants nothing yet"}
-	}
-	if q.Offer.Count > 0 && t.life(q.Offer) == unheard {
-		return DeductReply{}, reassertFirst()
 	}
 	t.sweep(t.bounds.Sweep)
 	k := t.deduct(q)

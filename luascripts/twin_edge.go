@@ -25,13 +25,13 @@ func (t *Twin) Lease(raw int64, q LeaseRequest) (LeaseReply, error) {
 func (t *Twin) leaseFor(q LeaseRequest) *lease {
 	me := t.instance(q.Instance)
 	me.node, me.asked = q.Node, t.head.Now
-	t.term = max(t.term, q.Term.Microseconds())
+	t.lasts(q.Term)
 	for _, f := range me.fences {
 		if l := t.leases[f]; l.req == q.Request {
 			return l
 		}
 	}
-	if t.state() != Open || t.head.Limit > 0 || t.recovering() {
+	if t.state() != Open || t.head.Limit > 0 || t.recovering() && !t.bounds.Lacks(LeaseAnyEra) {
 		return nil
 	}
 	got := t.free.takeLowest(min(q.Want, t.fairPart(q.Instance)), t.bounds.Ranges)
@@ -74,28 +74,27 @@ func (t *Twin) Renew(raw int64, q RenewRequest) (RenewReply, error) {
 		return RenewReply{}, err
 	}
 	t.sweep(t.bounds.Sweep)
-	t.term = max(t.term, q.Term.Microseconds())
+	t.lasts(q.Term)
 	held := map[uint64]bool{}
 	deadlines := make([]int64, len(q.Fences))
 	for k, f := range q.Fences {
 		l := t.leases[f]
-		if l == nil || l.inst != q.Instance || l.limbo && t.head.Now >= t.dueAt(l) {
+		if l == nil || l.inst != q.Instance || l.doubtful || l.limbo && t.head.Now >= t.dueAt(l) {
 			continue
 		}
 		held[f] = true
-		if l.limbo {
-			t.fromLimbo(l)
-		}
+		t.moveLimbo(l, false)
 		l.deadline = max(l.deadline, t.head.Now+q.Term.Microseconds())
 		deadlines[k] = l.deadline
 	}
-	if me := t.instances[q.Instance]; me != nil {
+	if me := t.instances[q.Instance]; me != nil && !t.unwritten() { // in lost history it may have sold what it does not hold
 		for _, f := range slices.Clone(me.fences) {
 			if l := t.leases[f]; !held[f] && l.req < q.Awaited {
 				t.freeLease(l)
 			}
 		}
 	}
+	t.reopen()
 	t.commit()
 	return RenewReply{Head: t.view(q.Instance), Deadlines: deadlines}, nil
 }
@@ -116,6 +115,10 @@ func (t *Twin) GiveBack(raw int64, q GiveBackRequest) (GiveBackReply, error) {
 			*t.counter(l) -= uint64(r.Len())
 			freed += uint64(r.Len())
 		}
+		if t.bounds.Lacks(GiveBackCloses) {
+			t.freeLease(l)
+			continue
+		}
 		t.drop(l)
 	}
 	t.head.Free += freed
@@ -135,7 +138,7 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 		return SettleReply{}, reassertFirst()
 	}
 	out := SettleReply{Verdicts: make([]Verdict, len(q.Claims))}
-	b := settling{t: t, number: t.numbered + 1}
+	b := settling{t: t, number: t.numbered + 1, old: q.Batch <= t.instance(q.Instance).seq}
 	for k, c := range q.Claims {
 		out.Verdicts[k] = b.settle(c)
 	}
@@ -155,15 +158,21 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 func (t *Twin) unsettleable(inst string, c Claim) bool {
 	me := t.instances[inst]
 	asserted := me != nil && me.era == t.head.Era
-	_, owned := t.sold[c.Serial]
+	o, owned := t.sold[c.Serial]
+	owned = owned && o.outlasts(c)
 	_, cancelled := t.answerKept(grave(c))
 	return !asserted && !owned && !cancelled && c.Expiry > t.head.Now && t.unheard(c.Fence)
 }
+
+// outlasts says that an owner is not there only because the end of it is lost history, as it is where a claim is of a later
+// fence.
+func (o owner) outlasts(c Claim) bool { return o.confirmed || o.fence >= c.Fence }
 
 // settling is one batch: its claims become one event, and groups of holds that end at about the same time.
 type settling struct {
 	t           *Twin
 	number      uint64
+	old         bool // sent before
 	stand       []Claim
 	group       string
 	first, last int64
@@ -177,7 +186,13 @@ func (b *settling) settle(c Claim) Verdict {
 		if o.fence == c.Fence && o.nonce == c.Nonce {
 			return Kept
 		}
-		return Resolved
+		if b.old && b.t.bounds.Lacks(ReplayRewrites) {
+			b.t.sold[c.Serial] = owner{fence: c.Fence, nonce: c.Nonce, expiry: c.Expiry, confirmed: o.confirmed}
+			return Kept
+		}
+		if o.outlasts(c) {
+			return Resolved
+		}
 	}
 	if c.Expiry <= b.t.head.Now {
 		return TooLate

@@ -2,6 +2,7 @@ package luascripts
 
 import (
 	"slices"
+	"time"
 
 	"spike/shard"
 )
@@ -14,41 +15,107 @@ func (t *Twin) On(n Node) { t.node = n }
 // recovering says that a new era grants nothing yet (E2).
 func (t *Twin) recovering() bool { return t.shut > t.head.Now }
 
-// lost says that history after the ledger as it is here may be lost, and lossy, that somebody may have acted on it.
-func (t *Twin) lost() (lost, lossy bool) {
-	lost = t.node.Era != 0 && t.node.Era != t.head.Era
-	fromDisk := t.node.Started+t.bounds.Margin.Microseconds() > t.head.Raw
-	if fromDisk {
-		return lost, lost && !t.synced
+// pastEra is how far an era came, as far as it is known here.
+type pastEra struct{ era, rev uint64 }
+
+// origin is where a server may have the ledger from, when its history is not the one the ledger was written in.
+type origin int
+
+const (
+	fromMemory  origin = iota // only the name is new
+	fromDisk                  // the process may have begun after the ledger was last written
+	fromPrimary               // it was a replica
+)
+
+func (t *Twin) origin() origin {
+	switch n := t.node; {
+	case n.Run != 0 && n.Run == t.run && !n.Followed:
+		return fromMemory
+	case n.Started+t.bounds.Margin.Microseconds() > t.head.Raw:
+		return fromDisk
 	}
-	return lost, lost && t.head.Replicas == 0
+	return fromPrimary
 }
 
-// enter begins a new era (E1, E2), or lets time pass and counts the replicas.
-func (t *Twin) enter(raw int64) bool {
-	if t.head.Era == 0 {
-		t.head.Era = t.node.Era
+// mayLack says that somebody may have acted on what came after the ledger as it is here.
+func (t *Twin) mayLack(from origin) bool {
+	if from == fromDisk {
+		return !t.synced || !t.node.File || t.node.Followed
 	}
-	lost, lossy := t.lost()
+	return t.head.Replicas == 0
+}
+
+func (t *Twin) pass(raw int64, all bool) {
 	gap := max(raw-t.head.Raw, 0)
-	if !lossy {
+	if !all || t.bounds.Lacks(LostTime) {
 		gap = min(gap, t.bounds.Step.Microseconds())
 	}
 	t.head.Now += gap
 	t.head.Raw = raw
-	if !lost {
-		t.head.Replicas = max(t.head.Replicas, t.node.Replicas)
+}
+
+// enter begins a new era (E1, E2), or lets time pass and counts the replicas.
+func (t *Twin) enter(raw int64) bool {
+	n := t.node
+	if t.head.Era == 0 {
+		t.head.Era = n.Era
+	}
+	other := n.Era != 0 && n.Era != t.head.Era
+	from := t.origin()
+	if !other || from == fromMemory {
+		t.pass(raw, false)
+		if other {
+			t.head.Era = n.Era
+		}
+		t.head.Replicas = max(t.head.Replicas, n.Replicas)
 		return false
 	}
-	t.head.Era, t.head.Replicas = t.node.Era, t.node.Replicas
-	t.floor, t.lossy = t.fence, lossy
-	t.shut = t.head.Now + t.term + t.bounds.Margin.Microseconds()
-	if lossy {
-		t.shut += t.covered()
+	lossy := t.mayLack(from)
+	t.pass(raw, lossy)
+	if t.recovering() {
+		t.lossy, t.floor = t.lossy || lossy, min(t.floor, t.fence)
+	} else {
+		t.lossy, t.floor = lossy, t.fence
 	}
+	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), pastEras-1)]...)
+	t.head.Era, t.run, t.began = n.Era, n.Run, t.head.Now
+	if from == fromPrimary && t.head.Replicas > 0 {
+		t.head.Replicas--
+	}
+	t.head.Replicas = max(t.head.Replicas, n.Replicas)
 	t.numbered += lostEvents
+	t.close()
 	return true
 }
+
+// close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of a
+// lease has spoken.
+func (t *Twin) close() {
+	shut := t.began + t.term + t.bounds.Margin.Microseconds()
+	if t.lossy && !t.bounds.Lacks(ShortRecovery) {
+		shut += t.covered()
+	}
+	t.shut = max(t.shut, shut)
+}
+
+// lasts notes how long leases last: those in lost history, too.
+func (t *Twin) lasts(term time.Duration) {
+	if term.Microseconds() <= t.term {
+		return
+	}
+	t.term = term.Microseconds()
+	if t.recovering() {
+		t.close()
+	}
+}
+
+// ended says that a lease with this deadline had ended, and its units were free, before the era began.
+func (t *Twin) ended(deadline int64) bool {
+	return deadline+t.covered()+t.bounds.Margin.Microseconds() <= t.began
+}
+
+// unwritten says that promises may be alive that are not written here.
+func (t *Twin) unwritten() bool { return t.recovering() && t.lossy }
 
 // covered is how long a promise binds: the sale's hold, or what stands for it.
 func (t *Twin) covered() int64 {
@@ -61,15 +128,20 @@ func (t *Twin) covered() int64 {
 // beginEra moves every deadline as if its lease were renewed now: a renewal may be lost.
 func (t *Twin) beginEra() {
 	for _, l := range t.leases {
+		if t.lossy && t.ended(l.deadline) {
+			t.moveLimbo(l, true)
+			l.doubtful = true
+		}
 		l.deadline = max(l.deadline, t.head.Now+t.term)
 	}
-	t.reopen()
 	t.commit()
 }
 
-// reopen ends a recovery before its time: nothing was lost, and every owner of a lease from before has said what it has.
+// reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
+// whoever lives has had a while to prove that something was.
 func (t *Twin) reopen() {
-	if t.lossy {
+	lossy := t.lossy && !t.bounds.Lacks(EarlyRecovery)
+	if !t.recovering() || lossy || t.head.Now < t.began+t.bounds.Margin.Microseconds() {
 		return
 	}
 	for _, l := range t.leases {
@@ -82,7 +154,7 @@ func (t *Twin) reopen() {
 
 // unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
 func (t *Twin) unheard(fence uint64) bool {
-	return t.recovering() && fence > t.floor && t.leases[fence] == nil
+	return t.recovering() && fence > t.floor && t.leases[fence] == nil && !t.bounds.Lacks(NeverUnheard)
 }
 
 func reassertFirst() error { return &Refusal{Code: "REASSERT", Why: "the lease is not known here yet"} }
@@ -108,12 +180,16 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return ReassertReply{}, err
 	}
-	t.term = max(t.term, q.Term.Microseconds())
+	t.lasts(q.Term)
 	if q.Era != t.head.Era {
 		t.commit()
 		return ReassertReply{Head: t.view(q.Instance)}, nil
 	}
 	if me := t.instance(q.Instance); me.era != q.Era {
+		if t.proves(q) {
+			t.lossy = true
+			t.close()
+		}
 		for _, h := range q.Leases {
 			t.assert(q, h)
 		}
@@ -124,7 +200,7 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 	out := ReassertReply{Head: t.view(q.Instance)}
 	for _, h := range q.Leases {
 		g := Grant{Fence: h.Fence}
-		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance {
+		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance && !l.doubtful {
 			g = Grant{Fence: l.fence, Deadline: l.deadline, Hold: l.hold, Ranges: slices.Clone(l.rem.list)}
 		}
 		out.Grants = append(out.Grants, g)
@@ -135,16 +211,36 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 func (t *Twin) assert(q ReassertRequest, h Held) {
 	switch l := t.leases[h.Fence]; {
 	case l != nil && l.inst == q.Instance:
-		t.keep(l, h.Ranges)
-	case l == nil && t.unheard(h.Fence):
+		t.keep(l, h)
+	case l == nil && t.unheard(h.Fence) && !t.ended(h.Deadline):
 		t.restore(q, h)
 	}
 }
 
-// keep lets go of what the owner does not name.
-func (t *Twin) keep(l *lease, ranges Ranges) {
+// proves says that the instance has acted on answers that are not written here.
+func (t *Twin) proves(q ReassertRequest) bool {
+	if q.Was == 0 || q.Was == t.head.Era {
+		return false
+	}
+	for _, p := range t.past {
+		if p.era == q.Was {
+			return q.Acted > p.rev
+		}
+	}
+	return true
+}
+
+// keep lets go of what the owner does not name, unless it may have been sold in lost history.
+func (t *Twin) keep(l *lease, h Held) {
+	if l.doubtful && !t.ended(h.Deadline) { // it was renewed in lost history
+		t.moveLimbo(l, false)
+		l.doubtful, l.deadline = false, max(l.deadline, h.Deadline)
+	}
+	if t.unwritten() {
+		return
+	}
 	var kept Ranges
-	for _, r := range ranges {
+	for _, r := range h.Ranges {
 		kept = append(kept, l.rem.cutAll(r)...)
 	}
 	t.letGo(l, l.rem.list)
@@ -187,6 +283,9 @@ func (t *Twin) restore(q ReassertRequest, h Held) {
 func (t *Twin) takeOver(fence uint64, r shard.Range) Ranges {
 	if r.Start >= r.End {
 		return nil
+	}
+	if t.bounds.Lacks(AssertFree) {
+		fence = 0
 	}
 	t.disown(fence, r)
 	for _, f := range sortedKeys(t.leases) {

@@ -11,8 +11,8 @@ import (
 
 // leased says whether the claim's lease still has all of it.
 func (t *Twin) leased(c Claim) bool {
-	l := t.leases[c.Fence]
-	if l == nil {
+	l := t.leaseOf(c)
+	if l == nil || l.limbo && t.bounds.Lacks(LimboDeaf) {
 		return false
 	}
 	i := l.rem.find(c.Serial)
@@ -21,7 +21,7 @@ func (t *Twin) leased(c Claim) bool {
 
 // unlease takes a claim's units out of its lease.
 func (t *Twin) unlease(c Claim) bool {
-	l := t.leases[c.Fence]
+	l := t.leaseOf(c)
 	if l == nil || !l.rem.cut(shard.Range{Start: c.Serial, End: c.Serial + c.Count}) {
 		return false
 	}
@@ -144,7 +144,7 @@ func (t *Twin) settled(c Claim) Life {
 
 func (t *Twin) release(c Claim) Life {
 	life := t.settled(c)
-	if life != IsPending {
+	if life != IsPending && (life != IsConfirmed || !t.bounds.Lacks(CancelConfirmed)) {
 		return life
 	}
 	var gone []uint32

@@ -25,6 +25,7 @@ type BenchCmd struct {
 	Pprof    BenchPprofCmd    `cmd:"" help:"Profile an edge of its own under load."`
 	Peer     BenchPeerCmd     `cmd:"" hidden:"" help:"Be one of the servers the edge is measured against."`
 
+	Sim        BenchSimCmd        `cmd:"" help:"Real Keepers and the scripts' twin under faults that a seed decides; nothing may be lost or sold twice."`
 	Strategies BenchStrategiesCmd `cmd:"" help:"Three orders of order, payment and deduction, on a real PostgreSQL."`
 }
 

@@ -1,6 +1,8 @@
 package allotment
 
 import (
+	"errors"
+
 	"spike/luascripts"
 	"spike/shard"
 )
@@ -16,11 +18,35 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	if reply.Era != q.Era { // yet another one: it is asked at once
 		return
 	}
-	k.asserted = q.Era
+	k.asserted, k.acted = q.Era, reply.Rev
 	for i, held := range q.Leases {
 		if h := k.lease(held.Fence); h != nil {
 			k.adjust(h, e.Sent, reply.Head, reply.Grants[i])
 		}
+	}
+}
+
+// act notes that an answer is acted on. A later era in which it is not written has lost history.
+func (k *Keeper) act(h luascripts.Head) {
+	if h.Era == k.asserted {
+		k.acted = max(k.acted, h.Rev)
+	}
+}
+
+// missing hears that there is no such sale. Where it was before, that is the end of it. A server of another history may
+// be the wrong one, and not for long: what we hold for buyers waits as long as a lease.
+func (k *Keeper) missing(err error) {
+	var r *luascripts.Refusal
+	if !errors.Is(err, luascripts.ErrBirth) && !errors.Is(err, luascripts.ErrNoSale) || !errors.As(err, &r) {
+		k.absent = k.absent && err != nil
+		return
+	}
+	if !k.absent {
+		k.absent, k.absentAt = true, k.now
+	}
+	holds := len(k.leases)+len(k.batch) > 0 || k.a.ring.unread() > 0
+	if r.Era == k.view.Era || !holds || k.now.Sub(k.absentAt) >= k.cfg.Term+k.cfg.Bounds.Margin {
+		k.gone = err
 	}
 }
 
@@ -33,6 +59,10 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 	for _, r := range h.rest.Without(g.Ranges) {
 		k.forfeit(h, r)
 	}
+	extra := luascripts.NewRangeSet(g.Ranges)
+	for _, r := range extra.Without(h.rest.Ranges()) {
+		k.surplus = append(k.surplus, luascripts.Part{Fence: h.fence, Range: r})
+	}
 	h.term.Store(k.term(sent, head, g.Deadline))
 	k.revive(h)
 	k.closeIfResolved(h)
@@ -44,6 +74,8 @@ func (k *Keeper) forfeit(h *holding, r shard.Range) {
 		for _, got := range k.a.stock.Withdraw(r) {
 			k.park(h, got)
 		}
+		k.publish(k.a.table.Load().less(h.Lease, r))
+		k.withdrawn = append(k.withdrawn, withdrawal{k.now, luascripts.Ranges{r}})
 	}
 	parked := luascripts.NewRangeSet(h.parked)
 	for _, lost := range parked.CutAll(r) {

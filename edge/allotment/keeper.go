@@ -58,8 +58,12 @@ type Keeper struct {
 	refused string          // why the ledger grants nothing
 	gone    error           // the sale is not there any more: this allotment ends
 
-	asserted  uint64 // the era in which the ledger has heard what we hold
-	asserting bool   // it is being told
+	asserted  uint64            // the era in which the ledger has heard what we hold
+	acted     uint64            // the rev of the newest answer of it that we have acted on
+	asserting bool              // it is being told
+	surplus   []luascripts.Part // what a ledger that lost history has in our leases, and we have not: to be given back
+	absent    bool              // a server of another history does not know the sale
+	absentAt  Instant           // since then
 
 	request  uint64 // of the newest lease call
 	leasing  bool   // one is under way
@@ -228,10 +232,16 @@ func (k *Keeper) recovering() bool { return k.known && k.view.Reopens > 0 }
 
 // assertion is all that we answer for: what is on sale, and what is sold and not settled.
 func (k *Keeper) assertion() luascripts.ReassertRequest {
-	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term}
+	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
+		Was: k.asserted, Acted: k.acted}
 	for _, h := range k.leases {
 		q.Leases = append(q.Leases, luascripts.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
 			Ranges: h.rest.Ranges()})
+	}
+	for _, h := range luascripts.HeldBy(k.a.ring.Left()) { // under leases that are over here, and not settled yet
+		if k.lease(h.Fence) == nil {
+			q.Leases = append(q.Leases, h)
+		}
 	}
 	return q
 }
@@ -342,7 +352,7 @@ func (k *Keeper) unload() {
 	}
 }
 
-// abandon lets go of a sale that is not there any more. Its claims have nobody to hear them.
+// abandon lets go of a sale that is not there any more. Its claims have nobody to hear them, and stay in the Ring.
 func (k *Keeper) abandon() {
 	k.a.stock.Drain(math.MaxUint64)
 	k.a.ring.collect(math.MaxInt, func(r record) {
@@ -355,7 +365,6 @@ func (k *Keeper) abandon() {
 		k.a.tell(c.Nonce, luascripts.Resolved)
 	}
 	k.batch = nil
-	k.a.ring.free()
 	k.a.vanish()
 }
 

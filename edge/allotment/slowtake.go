@@ -2,9 +2,6 @@ package allotment
 
 import "spike/luascripts"
 
-// NoDoubt leaves out the look at when the first Table was replaced.
-const NoDoubt luascripts.Mutant = "no-doubt"
-
 // SlowTake is Allotment.Take in pieces, for a simulator whose goroutines stall: nap comes between any two of its steps,
 // and goes on with the next when it likes. decided hears the outcome when the clock was read, told when the record is
 // published. TestSlowTakeIsTake holds it to Take.

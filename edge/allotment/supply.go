@@ -11,10 +11,8 @@ import (
 
 // answer takes in what the ledger said to one of the calls.
 func (k *Keeper) answer(e Answer) {
-	if errors.Is(e.Err, luascripts.ErrBirth) || errors.Is(e.Err, luascripts.ErrNoSale) {
-		k.gone = e.Err
-	}
-	k.down = errors.Is(e.Err, luascripts.ErrDown)
+	k.missing(e.Err)
+	k.down = errors.Is(e.Err, luascripts.ErrDown) || k.absent
 	if k.down {
 		k.downWhy = whyDown(e.Err)
 	}
@@ -31,6 +29,7 @@ func (k *Keeper) answer(e Answer) {
 		if !failed {
 			reply := e.Reply.(luascripts.RenewReply)
 			k.look(reply.Head, e.Sent)
+			k.act(reply.Head)
 			k.renewed(e.Sent, q.Fences, reply)
 		}
 		k.nextPoll = e.Sent.Add(k.pollEvery())
@@ -52,6 +51,8 @@ func whyDown(err error) string {
 	switch {
 	case errors.Is(err, luascripts.ErrReplicas):
 		return "replicas are missing, or too slow: nothing may be acted on that they do not have"
+	case errors.Is(err, luascripts.ErrBirth), errors.Is(err, luascripts.ErrNoSale):
+		return "another server answers, and does not know the sale"
 	case errors.As(err, &unwilling):
 		return "the store refuses: " + unwilling.Code()
 	}
@@ -72,6 +73,9 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	}
 	k.seen = k.now
 	k.view, k.known = h, true
+	if !k.recovering() {
+		k.back, k.surplus = append(k.back, k.surplus...), nil
+	}
 	k.news = k.news || h.Due // there is more to sweep
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
@@ -110,6 +114,7 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	k.refused = ""
 	first := !k.known
 	k.look(reply.Head, e.Sent)
+	k.act(reply.Head)
 	if first {
 		k.nextPoll = e.Sent.Add(k.pollEvery())
 	}
@@ -140,8 +145,8 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
 	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
-	k.leases = append(k.leases, h) // fences grow
-	if k.stopping || !h.term.Load().open(k.now) {
+	k.leases = append(k.leases, h)                                           // fences grow
+	if k.stopping || !h.term.Load().open(k.now) || reply.Era != k.asserted { // of lost history, perhaps
 		k.giveBackOf(h, g.Ranges)
 		return
 	}
@@ -343,6 +348,9 @@ func (k *Keeper) giveBackOf(h *holding, ranges luascripts.Ranges) {
 func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
 	if failed {
 		k.nextBack = k.now.Add(retryFirst)
+		if k.cfg.Bounds.Lacks(RefillOnSilence) {
+			k.refill()
+		}
 		return
 	}
 	k.look(e.Reply.(luascripts.GiveBackReply).Head, e.Sent)
@@ -360,6 +368,7 @@ func (k *Keeper) settled(e Answer, failed bool) {
 	}
 	reply := e.Reply.(luascripts.SettleReply)
 	k.look(reply.Head, e.Sent)
+	k.act(reply.Head)
 	for i, c := range k.batch {
 		k.verdictOn(c, reply.Verdicts[i])
 	}

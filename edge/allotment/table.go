@@ -85,6 +85,16 @@ func (t *Table) without(l *Lease) *Table {
 	})
 }
 
+// less is the table after a lease has lost some serials.
+func (t *Table) less(l *Lease, r shard.Range) *Table {
+	return t.keep(func(s span) []span {
+		if s.lease == l {
+			return s.minus(r)
+		}
+		return []span{s}
+	})
+}
+
 func (t *Table) keep(f func(span) []span) *Table {
 	out := &Table{}
 	for _, s := range t.spans {

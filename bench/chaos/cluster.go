@@ -1,0 +1,78 @@
+package chaos
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Cluster is a Redis Cluster of three primaries with a replica each.
+type Cluster struct {
+	t     testing.TB
+	Nodes []*Node
+}
+
+// NewCluster starts one below dir.
+func NewCluster(t testing.TB, dir string) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t}
+	create := []string{"--cluster", "create"}
+	for i := range 6 {
+		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes", "--cluster-port", port(freeAddr(t)),
+			"--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()), "--repl-diskless-sync-delay", "0",
+			"--cluster-allow-replica-migration", "no"}, durable...)...)
+		c.Nodes = append(c.Nodes, n)
+		create = append(create, n.Addr)
+	}
+	out, err := exec.Command("redis-cli", append(create, "--cluster-replicas", "1", "--cluster-yes")...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
+	}
+	within(t, 30*time.Second, "the cluster is whole", c.whole)
+	return c
+}
+
+// URL is where edges find it.
+func (c *Cluster) URL() string {
+	var addrs []string
+	for _, n := range c.Nodes {
+		addrs = append(addrs, n.Addr)
+	}
+	return strings.Join(addrs, ",")
+}
+
+// whole says that every node sees all slots served, and every primary has its replica.
+func (c *Cluster) whole() bool {
+	for _, n := range c.Nodes {
+		said, _ := n.Try("CLUSTER", "INFO")
+		if !strings.Contains(said, "cluster_state:ok") || n.role() == "master" && n.replicas() != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// Primary is who serves a key, by the word of one that lives.
+func (c *Cluster) Primary(key string) *Node {
+	for _, n := range c.Nodes {
+		if n.role() != "master" {
+			continue
+		}
+		if _, err := n.Try("GET", key); err == nil || !strings.Contains(err.Error(), "MOVED") && !strings.Contains(err.Error(), "CLUSTERDOWN") && n.Alive() {
+			return n
+		}
+	}
+	return nil
+}
+
+// Promoted waits until another than old serves a key.
+func (c *Cluster) Promoted(old *Node, key string) *Node {
+	c.t.Helper()
+	within(c.t, promoteWait, "another primary", func() bool {
+		now := c.Primary(key)
+		return now != nil && now != old
+	})
+	return c.Primary(key)
+}

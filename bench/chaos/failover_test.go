@@ -1,0 +1,62 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"testing"
+	"time"
+)
+
+// alone is how long there is no primary, at the least.
+const alone = notice * 9 / 10
+
+// A primary under Sentinel that dies, and one that lives on unseen: it is stopped and wakes up as a primary of old, or it
+// is cut off from its replicas and the Sentinels while the edges go on writing to it. Each comes back as a replica.
+func TestSentinelFailOver(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		harm, heal func(*Node)
+		silent     time.Duration // for which nobody hears a primary
+	}{
+		{"killed", (*Node).Kill, (*Node).Start, alone},
+		{"stopped", (*Node).Pause, (*Node).Resume, alone},
+		{"cut off", (*Node).Isolate, (*Node).Rejoin, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			try(t, ofOthers, func(s *shop) {
+				redis := NewReplicated(s.t, s.dir)
+				s.open(redis.URL(), redis.URL())
+				old := redis.Primary()
+				s.strike(func() { c.harm(old) })
+				s.hushFor(c.silent)
+				now := redis.Promoted(old)
+				s.pause(0, 2*time.Second)
+				c.heal(old)
+				s.finish(s.healing())
+				within(s.t, promoteWait, "the old primary is a replica with all the new one has", func() bool {
+					return old.role() == "slave" && now.replicas() == 2
+				})
+				s.recount()
+			})
+		})
+	}
+}
+
+// The primary of the sale's slot dies, its replica takes over, and it comes back as a replica.
+func TestClusterNodeKilled(t *testing.T) {
+	try(t, ofOthers, func(s *shop) {
+		const key = sale + "_hash_key"
+		redis := NewCluster(s.t, s.dir)
+		s.open(redis.URL(), redis.URL())
+		old := redis.Primary(key)
+		s.strike(old.Kill)
+		s.hushFor(alone)
+		redis.Promoted(old, key)
+		s.pause(0, 2*time.Second)
+		old.Start()
+		s.finish(s.healing())
+		within(s.t, promoteWait, "the cluster is whole", redis.whole)
+		s.recount()
+	})
+}

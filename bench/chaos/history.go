@@ -1,0 +1,134 @@
+package chaos
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// Kind is what somebody asked for.
+type Kind uint8
+
+// The kinds. Lapse is asked for by nobody: it is the end of a hold, and stands in models only.
+const (
+	Buy Kind = iota
+	Confirm
+	Cancel
+	Look
+	Lapse
+)
+
+// Word is what was heard.
+type Word uint8
+
+// The words. Unknown: sent, and nobody knows what became of it (no answer, or a 503 about a token).
+const (
+	Unknown   Word = iota
+	Won            // of a buy
+	SoldOut        // for good
+	NoneNow        // for now: with Retry-After
+	Undecided      // 503 with Retry-After
+	Pending        // of a token: what it is said to be
+	Confirmed
+	Cancelled
+	Expired
+	NoSuch // 404: nobody knows the token
+	Odd    // nothing that the contract knows
+	Refused
+	words
+)
+
+// Forever is the end of what had no answer: it may take effect at any time, or never.
+const Forever = time.Duration(math.MaxInt64)
+
+// Op is one exchange as its client saw it, in time since the history began.
+type Op struct {
+	Kind       Kind
+	Word       Word
+	Client     int
+	Edge       string // who was asked
+	Start, End time.Duration
+	Serial     uint32        // of a win, or of the win whose token was shown
+	Token      string        // likewise
+	Until      time.Duration // of a win: until when the token is good
+	Said       string        // what was heard, where it was odd
+}
+
+// History is all exchanges of a run. Safe for concurrent use.
+type History struct {
+	begun time.Time
+	mu    sync.Mutex
+	ops   []Op
+}
+
+// NewHistory begins one.
+func NewHistory() *History { return &History{begun: time.Now()} }
+
+// Now is the time since it began, by a clock that never goes back.
+func (h *History) Now() time.Duration { return time.Since(h.begun) }
+
+// At is when a moment of the wall's clock comes, in the history's time.
+func (h *History) At(wall time.Time) time.Duration { return wall.Sub(h.begun.Round(0)) }
+
+// Add notes an exchange.
+func (h *History) Add(op Op) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ops = append(h.ops, op)
+}
+
+// Ops is what happened so far.
+func (h *History) Ops() []Op {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ops[:len(h.ops):len(h.ops)]
+}
+
+// Heard counts answers to buys by their word.
+func (h *History) Heard() (n [words]int) {
+	for _, op := range h.Ops() {
+		if op.Kind == Buy {
+			n[op.Word]++
+		}
+	}
+	return n
+}
+
+// bySerial is what was won and what was done with it, by serial.
+func bySerial(ops []Op) map[uint32][]Op {
+	all := map[uint32][]Op{}
+	for _, op := range ops {
+		if op.Serial > 0 {
+			all[op.Serial] = append(all[op.Serial], op)
+		}
+	}
+	return all
+}
+
+func (k Kind) String() string {
+	return [...]string{"buy", "confirm", "cancel", "look", "lapse"}[k]
+}
+
+func (w Word) String() string {
+	return [...]string{"unknown", "won", "sold out", "none now", "undecided", "pending", "confirmed", "cancelled", "expired",
+		"no such", "odd", "refused"}[w]
+}
+
+func (o Op) String() string {
+	end := "?"
+	if o.End != Forever {
+		end = seconds(o.End)
+	}
+	s := fmt.Sprintf("[%s %s] %d at %s: %s: %s", seconds(o.Start), end, o.Client, o.Edge, o.Kind, o.Word)
+	if o.Word == Won {
+		s += fmt.Sprintf(" %d until %s, token …%s", o.Serial, seconds(o.Until), tail(o.Token))
+	}
+	return s
+}
+
+// seconds is a time for people.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3fs", d.Seconds()) }
+
+// tail tells tokens apart without telling them.
+func tail(token string) string { return token[max(0, len(token)-6):] }

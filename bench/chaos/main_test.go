@@ -1,0 +1,13 @@
+package chaos
+
+import (
+	"testing"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // a toxic tells the global logger whenever it is taken away
+	goleak.VerifyTestMain(m)
+}

@@ -1,0 +1,72 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"testing"
+	"time"
+)
+
+// kill -9 of a Redis that writes before it answers, and its start on what it wrote.
+func TestRedisKilledAndBack(t *testing.T) {
+	try(t, ofOthers, func(s *shop) {
+		redis := s.lone()
+		s.open(redis.Addr, redis.Addr)
+		s.strike(redis.Kill)
+		s.pause(100*time.Millisecond, 4*time.Second)
+		s.hush()
+		redis.Start()
+		s.finish(s.healing())
+	})
+}
+
+// A Redis that stands still, for less than an edge waits for a call and for more.
+func TestRedisStopped(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		from, to time.Duration
+	}{
+		{"briefly", 200 * time.Millisecond, 900 * time.Millisecond},
+		{"for long", 1200 * time.Millisecond, Lease + 2*time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			try(t, ofOthers, func(s *shop) {
+				redis := s.lone()
+				s.open(redis.Addr, redis.Addr)
+				s.strike(redis.Pause)
+				s.pause(c.from, c.to)
+				s.hush()
+				redis.Resume()
+				s.finish(s.healing())
+			})
+		})
+	}
+}
+
+// Redis gone for good: what is leased is sold, and then everybody hears 503 with Retry-After, and nobody "sold out".
+func TestRedisGone(t *testing.T) {
+	try(t, ofOthers, func(s *shop) {
+		redis := s.lone()
+		s.open(redis.Addr, redis.Addr)
+		s.strike(redis.Kill)
+		time.Sleep(Lease) // no lease is good for longer
+		drained := s.crowd.History.Now()
+		time.Sleep(2 * time.Second)
+		s.hush()
+		s.crowd.End()
+		s.judge()
+		var asked int
+		for _, op := range s.crowd.History.Ops() {
+			if op.Kind != Buy || op.Start < drained || op.End == Forever {
+				continue
+			}
+			if asked++; op.Word != Undecided {
+				s.t.Errorf("Redis was gone: %v", op)
+			}
+		}
+		if least := 10 * len(s.edges); asked < least {
+			s.t.Errorf("only %d buys were answered without Redis", asked)
+		}
+	})
+}

@@ -1,0 +1,286 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What the environment says: how many runs of each test count (SPIKE_CHAOS_RUNS), from which seed on (SPIKE_CHAOS_SEED),
+// and whether it is the long run (SPIKE_CHAOS_LONG), with more runs and larger sales.
+
+func number(t testing.TB, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func long() bool { return os.Getenv("SPIKE_CHAOS_LONG") != "" }
+
+// size is how many runs a test has, and units each of their sales.
+type size struct {
+	runs  uint64
+	units uint32
+}
+
+// The sizes of the long run; any other is brief.
+var (
+	brief    = size{3, 4_000}
+	ofEdges  = size{50, 60_000}
+	ofOthers = size{20, 20_000}
+)
+
+const (
+	sale   = "ticket"
+	short  = 4 * time.Second // the hold of most sales: what nobody pays for is soon sold again
+	margin = time.Second     // luascripts.DefaultBounds().Margin
+)
+
+// healing is how long the crowd may need to buy and pay for the last unit, when all is well again: a new era's delay and
+// a dead edge's, one after the other, the hold of what was abandoned, and as much again for a slow machine.
+func (s *shop) healing() time.Duration {
+	return 2*(2*(Lease+s.hold+2*margin)+s.hold) + s.pace()
+}
+
+// pace is how long the crowd may take for the whole sale, if nothing is in its way.
+func (s *shop) pace() time.Duration { return time.Duration(s.units) * time.Millisecond }
+
+// tries is how often a moment may be missed, for each run that counts.
+const tries = 3
+
+// try makes runs until enough of them count. One that fails names its seed.
+func try(t *testing.T, of size, run func(*shop)) {
+	t.Helper()
+	t.Parallel()
+	if !long() {
+		of = brief
+	}
+	want, seed := int(number(t, "SPIKE_CHAOS_RUNS", of.runs)), number(t, "SPIKE_CHAOS_SEED", uint64(time.Now().UnixNano()%1_000_000))
+	var all account
+	for i := 0; all.valid < want; i++ {
+		if i == tries*want {
+			t.Fatalf("no evidence: %d runs of %d were struck between 5 %% and 95 %% sold", all.valid, i)
+		}
+		s := newShop(seed+uint64(i), of.units)
+		if !t.Run(fmt.Sprintf("seed=%d", s.seed), func(t *testing.T) { s.run(t, run) }) {
+			t.Fatalf("run again with SPIKE_CHAOS_SEED=%d SPIKE_CHAOS_RUNS=1", s.seed)
+		}
+		all.add(s)
+	}
+	t.Logf("%s: %v", t.Name(), all)
+}
+
+// account is what a test's runs came to.
+type account struct {
+	runs, valid int
+	units       uint32
+	from, to    float64 // sold when struck
+	slowest     time.Duration
+	heard       [words]int
+}
+
+func (a *account) add(s *shop) {
+	a.runs++
+	if !s.valid {
+		return
+	}
+	if a.valid++; a.valid == 1 {
+		a.from = s.struck
+	}
+	a.units = s.units
+	a.from, a.to = min(a.from, s.struck), max(a.to, s.struck)
+	a.slowest = max(a.slowest, s.took)
+	for word, n := range s.crowd.History.Heard() {
+		a.heard[word] += n
+	}
+}
+
+func (a account) String() string {
+	var answers []string
+	for word, n := range a.heard {
+		if n > 0 {
+			answers = append(answers, fmt.Sprintf("%s %d", Word(word), n))
+		}
+	}
+	paid := "never sold out"
+	if a.slowest > 0 {
+		paid = fmt.Sprintf("all paid for at most %.1f s later", a.slowest.Seconds())
+	}
+	return fmt.Sprintf("%d runs, %d valid; %d units each; struck at %.0f .. %.0f %% sold; %s; buys: %s", a.runs, a.valid, a.units,
+		100*a.from, 100*a.to, paid, strings.Join(answers, ", "))
+}
+
+// shop is one run's world.
+type shop struct {
+	t        *testing.T
+	seed     uint64
+	units    uint32
+	rnd      *rand.Rand
+	mark     float64 // sold when it is to be struck
+	dir      string
+	redis    string // as operators call it
+	edges    []*Edge
+	crowd    *Crowd
+	hold     time.Duration
+	timeout  time.Duration // of buyers
+	struckAt time.Duration
+	struck   float64
+	valid    bool
+	took     time.Duration
+	silences []Silence
+}
+
+func newShop(seed uint64, units uint32) *shop {
+	s := &shop{seed: seed, units: units, rnd: rand.New(rand.NewPCG(seed, 4)), hold: short, timeout: 5 * time.Second}
+	s.mark = s.between(0.08, 0.80)
+	return s
+}
+
+func (s *shop) between(from, to float64) float64 { return from + (to-from)*s.rnd.Float64() }
+
+// pause waits for a time that the seed picks.
+func (s *shop) pause(from, to time.Duration) {
+	time.Sleep(time.Duration(s.between(float64(from), float64(to))))
+}
+
+func (s *shop) run(t *testing.T, run func(*shop)) {
+	s.t, s.dir = t, t.TempDir()
+	t.Cleanup(func() {
+		if s.crowd != nil {
+			s.crowd.End()
+		}
+	})
+	run(s)
+}
+
+// open makes the sale, three edges that know the store as redis, and sends the crowd in.
+func (s *shop) open(operators, redis string, args ...string) {
+	s.t.Helper()
+	s.redis = operators
+	CreateSale(s.t, operators, sale, fmt.Sprint(s.units), s.hold.String())
+	var doors []Door
+	for i := range 3 {
+		e := NewEdge(s.t, s.dir, fmt.Sprintf("edge%d", i+1), redis, args...)
+		s.edges, doors = append(s.edges, e), append(doors, e.Door)
+	}
+	o := Options{Sale: sale, Units: s.units, Doors: doors, Buyers: 12, Payers: 12, Pause: 8 * time.Millisecond, Timeout: s.timeout, Seed: s.seed}
+	if long() {
+		o.Buyers, o.Payers, o.Pause = 24, 24, 3*time.Millisecond
+	}
+	s.crowd = Gather(s.t.Context(), o)
+}
+
+// victim is an edge that the seed picks.
+func (s *shop) victim() *Edge { return s.edges[s.rnd.IntN(len(s.edges))] }
+
+// strike does harm when the seed's part of the sale is sold. A run that was struck too early or too late ends here.
+func (s *shop) strike(harm func()) {
+	s.t.Helper()
+	within(s.t, 60*time.Second, fmt.Sprintf("%.0f %% are sold", 100*s.mark), func() bool { return s.crowd.Sold() >= s.mark })
+	before := s.crowd.Sold()
+	harm()
+	s.struckAt, s.struck = s.crowd.History.Now(), s.crowd.Sold()
+	if before < 0.05 || s.struck > 0.95 {
+		s.t.Skipf("no evidence: struck between %.1f and %.1f %% sold", 100*before, 100*s.struck)
+	}
+}
+
+// hush is harm's end: since the strike nobody could know that nothing is left.
+func (s *shop) hush() {
+	s.silences = append(s.silences, Silence{s.struckAt, s.crowd.History.Now()})
+}
+
+// hushFor is for harm whose end is not seen at once: for so long after it nobody could know.
+func (s *shop) hushFor(d time.Duration) {
+	s.silences = append(s.silences, Silence{s.struckAt, s.struckAt + d})
+}
+
+// finish lets the crowd go on until every unit is paid for, and judges everything.
+func (s *shop) finish(within time.Duration) {
+	s.t.Helper()
+	s.crowd.Calm()
+	s.toTheLast(within)
+	s.lastWords()
+	s.crowd.End()
+	s.judge()
+	s.t.Logf("struck at %.0f %%, all paid for after %.1f s", 100*s.struck, s.took.Seconds())
+}
+
+// toTheLast waits until the ledger says that every unit is confirmed, and everybody has been answered.
+func (s *shop) toTheLast(within time.Duration) {
+	s.t.Helper()
+	begin := time.Now()
+	for ; ; time.Sleep(200 * time.Millisecond) {
+		late := time.Since(begin) > within
+		if !late && (s.crowd.Sold() < 1 || !s.crowd.Idle()) {
+			continue
+		}
+		a, known := Audit(s.t, s.redis, sale)
+		if known && !a.OK {
+			s.t.Fatalf("audit: %+v", a)
+		}
+		if known && a.Confirmed == a.Total {
+			break
+		}
+		if late {
+			s.t.Errorf("not within %v: everything is sold and paid for: %.1f %% sold, audit (known: %v) %+v; buys heard %v", within,
+				100*s.crowd.Sold(), known, a, s.crowd.History.Heard())
+			s.crowd.End()
+			s.judge()
+			s.t.FailNow()
+		}
+	}
+	s.took = s.crowd.History.Now() - s.struckAt
+}
+
+// recount looks whether the ledger still says so, now that an old primary is back.
+func (s *shop) recount() {
+	s.t.Helper()
+	if a, known := Audit(s.t, s.redis, sale); !known || !a.OK || a.Confirmed != a.Total {
+		s.t.Errorf("audit, when all are back (known: %v): %+v", known, a)
+	}
+}
+
+// lastWords waits until every edge that lives says that nothing is left, for good.
+func (s *shop) lastWords() {
+	s.t.Helper()
+	for _, e := range s.edges {
+		l := newLine(e.Buyers, s.timeout)
+		within(s.t, 10*time.Second, e.Name+" says that all is sold", func() bool {
+			if !e.Alive() {
+				return true
+			}
+			r, sent, err := l.ask("POST", "/buy/"+sale)
+			return sent && err == nil && bought(r).word == SoldOut
+		})
+		l.hangUp()
+	}
+}
+
+// judge fails the run for everything that was broken.
+func (s *shop) judge() {
+	s.t.Helper()
+	ops := s.crowd.History.Ops()
+	for _, broken := range Judge(ops, s.units, s.silences...) {
+		s.t.Error(broken)
+	}
+	if !s.t.Failed() && s.took > 0 {
+		for _, broken := range Unowned(ops, s.units) {
+			s.t.Error(broken)
+		}
+	}
+	s.valid = true
+}

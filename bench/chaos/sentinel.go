@@ -1,0 +1,159 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/bench"
+	"spike/bench/process"
+)
+
+// The logins of a replicated Redis: each kind of peer has its own, so that each can be shut out alone.
+const (
+	edgeUser   = "edge"
+	peerUser   = "peer" // replicas and Sentinels
+	password   = "chaos"
+	masterName = "spike"
+	notice     = time.Second // a Sentinel calls a silent primary down after this
+	failOver   = 3 * time.Second
+	logins     = "--user default off --user " + edgeUser + " on >" + password + " ~* &* +@all --user " + peerUser + " on >" + password +
+		" ~* &* +@all --masteruser " + peerUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
+	promoteWait = 30 * time.Second
+)
+
+// Replicated is a primary with two replicas, watched by three Sentinels.
+type Replicated struct {
+	t         testing.TB
+	Nodes     []*Node
+	Sentinels []*Node
+}
+
+// NewReplicated starts one below dir.
+func NewReplicated(t testing.TB, dir string) *Replicated {
+	t.Helper()
+	r := &Replicated{t: t}
+	for i := range 3 {
+		args := append(strings.Fields(logins), durable...)
+		if i > 0 {
+			args = append(args, "--replicaof", "127.0.0.1", port(r.Nodes[0].Addr))
+		}
+		name := fmt.Sprintf("redis%d", i+1)
+		r.Nodes = append(r.Nodes, newNode(t, filepath.Join(dir, name), name, freeAddr(t), login, args...))
+	}
+	within(t, 20*time.Second, "both replicas have all", func() bool { return r.Nodes[0].replicas() == 2 })
+	for i := range 3 {
+		r.Sentinels = append(r.Sentinels, newSentinel(t, dir, fmt.Sprintf("sentinel%d", i+1), r.Nodes[0].Addr))
+	}
+	within(t, 20*time.Second, "the Sentinels know each other", r.watched)
+	return r
+}
+
+var login = rueidis.ClientOption{Username: edgeUser, Password: password}
+
+// newSentinel starts one. It keeps what it knows in its own configuration file.
+func newSentinel(t testing.TB, dir, name, primary string) *Node {
+	t.Helper()
+	path, err := bench.Tool("redis-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := freeAddr(t)
+	dir = filepath.Join(dir, name)
+	file := filepath.Join(dir, "sentinel.conf")
+	settings := []string{"bind 127.0.0.1", "port " + port(addr), "dir " + dir,
+		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %s 2", masterName, port(primary)),
+		fmt.Sprintf("sentinel auth-user %s %s", masterName, peerUser), fmt.Sprintf("sentinel auth-pass %s %s", masterName, password),
+		fmt.Sprintf("sentinel down-after-milliseconds %s %d", masterName, notice.Milliseconds()),
+		fmt.Sprintf("sentinel failover-timeout %s %d", masterName, failOver.Milliseconds())}
+	if err = os.MkdirAll(dir, 0o700); err == nil {
+		err = os.WriteFile(file, []byte(strings.Join(settings, "\n")+"\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{Addr: addr, client: plainly(addr, rueidis.ClientOption{})}
+	n.part = newPart(t, process.Spec{Name: name, Path: path, Dir: dir, Args: []string{file, "--sentinel"}}, n.answers)
+	return n
+}
+
+// URL is where edges find it.
+func (r *Replicated) URL() string {
+	var addrs []string
+	for _, s := range r.Sentinels {
+		addrs = append(addrs, s.Addr)
+	}
+	return fmt.Sprintf("redis+sentinel://%s:%s@%s/%s", edgeUser, password, strings.Join(addrs, ","), masterName)
+}
+
+// Primary is who the Sentinels say it is.
+func (r *Replicated) Primary() *Node {
+	for _, s := range r.Sentinels {
+		said, _ := s.Try("SENTINEL", "get-master-addr-by-name", masterName)
+		for _, n := range r.Nodes {
+			if said == "127.0.0.1 "+port(n.Addr) {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// Promoted waits until another than old is the primary and says so itself.
+func (r *Replicated) Promoted(old *Node) *Node {
+	r.t.Helper()
+	within(r.t, promoteWait, "another primary", func() bool {
+		now := r.Primary()
+		return now != nil && now != old && now.role() == "master"
+	})
+	return r.Primary()
+}
+
+// watched says that each Sentinel knows the other two and both replicas.
+func (r *Replicated) watched() bool {
+	for _, s := range r.Sentinels {
+		said, _ := s.Try("INFO", "sentinel")
+		if !strings.Contains(said, "status=ok,") || !strings.Contains(said, "slaves=2,sentinels=3") {
+			return false
+		}
+	}
+	return true
+}
+
+// Isolate shuts replicas and Sentinels out of a node and leaves the edges in.
+func (n *Node) Isolate() {
+	n.Do("ACL", "SETUSER", peerUser, "off")
+	n.Do("CLIENT", "KILL", "USER", peerUser)
+	n.Do("CLIENT", "KILL", "TYPE", "replica")
+}
+
+// Rejoin lets them in again.
+func (n *Node) Rejoin() { n.Do("ACL", "SETUSER", peerUser, "on") }
+
+// info is a field of INFO replication.
+func (n *Node) info(field string) string {
+	said, _ := n.Try("INFO", "replication")
+	for line := range strings.Lines(said) {
+		if value, found := strings.CutPrefix(line, field+":"); found {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func (n *Node) role() string { return n.info("role") }
+
+// replicas is how many have all that it has.
+func (n *Node) replicas() (count int) {
+	for i := range 5 {
+		if strings.Contains(n.info(fmt.Sprintf("slave%d", i)), "state=online") {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,202 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/bench"
+	"spike/bench/process"
+)
+
+// part is a server that a run may kill, stop, and start again as it was: same ports, same directory.
+type part struct {
+	t     testing.TB
+	spec  process.Spec
+	probe func(context.Context) error
+	lives int
+	*process.Process
+}
+
+// newPart starts a server, and ends it, by its process id, with the test.
+func newPart(t testing.TB, spec process.Spec, probe func(context.Context) error) *part {
+	t.Helper()
+	if err := os.MkdirAll(spec.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := &part{t: t, spec: spec, probe: probe}
+	t.Cleanup(p.Kill)
+	t.Cleanup(p.logs)
+	p.Start()
+	return p
+}
+
+// Start starts it, again where it was killed, and waits until it is ready.
+func (p *part) Start() {
+	p.t.Helper()
+	p.Launch()
+	if err := p.Ready(context.Background(), 20*time.Second, p.probe); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Launch starts it and does not wait.
+func (p *part) Launch() {
+	p.t.Helper()
+	p.lives++
+	spec := p.spec
+	spec.Name = fmt.Sprintf("%s.%d", spec.Name, p.lives)
+	started, err := process.Start(context.Background(), spec)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.Process = started
+}
+
+// Kill is kill -9, and returns when it is gone.
+func (p *part) Kill() {
+	if p.Process != nil {
+		p.signal(syscall.SIGKILL)
+		p.Stop() // only waits: it is dead
+	}
+}
+
+// Pause is SIGSTOP.
+func (p *part) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume is SIGCONT.
+func (p *part) Resume() { p.signal(syscall.SIGCONT) }
+
+func (p *part) signal(s syscall.Signal) {
+	if p.Alive() {
+		_ = syscall.Kill(p.PID(), s)
+	}
+}
+
+// logs shows what it said last, when the test has failed.
+func (p *part) logs() {
+	if !p.t.Failed() {
+		return
+	}
+	files, _ := filepath.Glob(filepath.Join(p.spec.Dir, p.spec.Name+".*.log"))
+	for _, file := range files {
+		const most = 1500
+		text, _ := os.ReadFile(file)
+		p.t.Logf("%s:\n%s", filepath.Base(file), text[max(0, len(text)-most):])
+	}
+}
+
+// Node is a redis-server.
+type Node struct {
+	*part
+	Addr   string
+	client rueidis.ClientOption
+}
+
+// durable makes a redis-server write every command to disk before it answers.
+var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
+
+// NewNode starts a redis-server on a free port, with a directory of its own below dir.
+func NewNode(t testing.TB, dir, name string, args ...string) *Node {
+	t.Helper()
+	return newNode(t, filepath.Join(dir, name), name, freeAddr(t), rueidis.ClientOption{}, args...)
+}
+
+func newNode(t testing.TB, dir, name, addr string, login rueidis.ClientOption, args ...string) *Node {
+	t.Helper()
+	path, err := bench.Tool("redis-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{Addr: addr, client: plainly(addr, login)}
+	n.part = newPart(t, process.Spec{Name: name, Path: path, Dir: dir,
+		Args: append([]string{"--bind", "127.0.0.1", "--port", port(addr), "--dir", dir, "--save", ""}, args...)}, n.answers)
+	return n
+}
+
+// plainly is how a run itself talks to a server: to this one only, and nothing is sent twice.
+func plainly(addr string, login rueidis.ClientOption) rueidis.ClientOption {
+	login.InitAddress, login.DisableCache, login.ForceSingleClient = []string{addr}, true, true
+	login.ConnWriteTimeout, login.DisableRetry = time.Second, true
+	return login
+}
+
+func (n *Node) answers(context.Context) error {
+	_, err := n.Try("PING")
+	return err
+}
+
+// Try sends one command over a connection of its own, and gives the answer as text.
+func (n *Node) Try(words ...string) (string, error) {
+	client, err := rueidis.NewClient(n.client)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	m, err := client.Do(ctx, client.B().Arbitrary(words...).Build()).ToMessage()
+	if err != nil {
+		return "", err
+	}
+	return text(m), nil
+}
+
+// text is an answer's words, one after the other.
+func text(m rueidis.RedisMessage) string {
+	parts, err := m.ToArray()
+	if err != nil {
+		s, _ := m.ToString()
+		if n, err := m.AsInt64(); err == nil && s == "" {
+			return fmt.Sprint(n)
+		}
+		return s
+	}
+	var all []string
+	for _, part := range parts {
+		all = append(all, text(part))
+	}
+	return strings.Join(all, " ")
+}
+
+// Do is Try that must go well.
+func (n *Node) Do(words ...string) string {
+	n.t.Helper()
+	said, err := n.Try(words...)
+	if err != nil {
+		n.t.Fatalf("%s: %v: %v", n.spec.Name, words, err)
+	}
+	return said
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	addr, err := process.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
+func port(addr string) string {
+	_, p, _ := net.SplitHostPort(addr)
+	return p
+}
+
+// within waits until something is so.
+func within(t testing.TB, limit time.Duration, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !so(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}

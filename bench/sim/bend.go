@@ -1,0 +1,195 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// What mutants do, where it is the simulation that leaves a guard out. Without the build tag mutants nothing here does
+// anything.
+
+// mutate bends the bounds.
+func (w *world) mutate() {
+	switch {
+	case w.lacks(noMargin):
+		w.bounds.Margin, w.ledger.Margin = 0, 0
+	case w.lacks(sweepEarly):
+		w.ledger.Margin = -2 * time.Second
+	case w.lacks(clockUncapped):
+		w.ledger.Step = time.Hour
+	}
+}
+
+// takersClock is the clock that buyers' goroutines read.
+func (e *edge) takersClock() allotment.Instant {
+	if e.w.lacks(staleClock) {
+		return e.stepped
+	}
+	return e.clock()
+}
+
+// bend is what an edge makes of its clocks.
+func (e *edge) bend(now allotment.Instant) allotment.Instant {
+	switch {
+	case e.w.lacks(monotonicOnly):
+		now.Wall = now.Mono
+	case e.w.lacks(wallOnly):
+		now.Mono = now.Wall
+	}
+	return now
+}
+
+// waits says which mutation leaves out the wait behind a call.
+func waits(call any) luascripts.Mutant {
+	switch q := call.(type) {
+	case luascripts.LeaseRequest:
+		return waitLease
+	case luascripts.RenewRequest:
+		return waitRenew
+	case luascripts.SettleRequest:
+		return waitSettle
+	case luascripts.DeductRequest:
+		return waitDeduct
+	case byToken:
+		if q.what == confirm {
+			return waitConfirm
+		}
+	}
+	return ""
+}
+
+// waitsFor is how many replicas must have a script before its answer goes out.
+func (w *world) waitsFor(e *entry, h luascripts.Head) uint64 {
+	switch {
+	case !widens(e.call), luascripts.Mutable && w.lacks(waits(e.call)):
+		return 0
+	case w.lacks(waitOnline):
+		return e.node.Replicas
+	}
+	return h.Replicas
+}
+
+// say is a call as it is sent.
+func (e *edge) say(call any) any {
+	switch q := call.(type) {
+	case luascripts.RenewRequest:
+		if e.w.lacks(awaitedFreed) {
+			q.Awaited = 1 << 62
+			return q
+		}
+	case luascripts.ReassertRequest:
+		if e.w.lacks(noReassert) {
+			return expire{1}
+		}
+		if e.w.lacks(assertStock) {
+			q.Leases = unsold(q.Leases, e.ring.Left())
+			return q
+		}
+	}
+	return call
+}
+
+// unsold is what is held, without what is claimed.
+func unsold(held []luascripts.Held, claims []luascripts.Claim) (out []luascripts.Held) {
+	for _, h := range held {
+		rest := luascripts.NewRangeSet(h.Ranges)
+		for _, c := range claims {
+			if c.Fence == h.Fence {
+				rest.CutAll(shard.Range{Start: c.Serial, End: c.Serial + c.Count})
+			}
+		}
+		h.Ranges = rest.Ranges()
+		out = append(out, h)
+	}
+	return out
+}
+
+// skip is a settle call whose number looks old: nothing of it is done.
+func (w *world) skip(call any) (instead any, skipped int) {
+	q, ok := call.(luascripts.SettleRequest)
+	if !ok || !w.lacks(batchByNode) {
+		return call, 0
+	}
+	if q.Batch > w.batches[q.Node] {
+		w.batches[q.Node] = q.Batch
+		return call, 0
+	}
+	skipped, q.Claims = len(q.Claims), nil
+	return q, skipped
+}
+
+// kept pads the answer to a call that was skipped.
+func kept(reply any, skipped int) any {
+	if r, ok := reply.(luascripts.SettleReply); ok && skipped > 0 {
+		r.Verdicts = make([]luascripts.Verdict, skipped)
+		return r
+	}
+	return reply
+}
+
+// hasten answers a settle call as soon as it is sent.
+func (e *edge) hasten(call any, sent allotment.Instant) {
+	q := call.(luascripts.SettleRequest)
+	reply := luascripts.SettleReply{Head: e.a.View(), Verdicts: make([]luascripts.Verdict, len(q.Claims))}
+	e.w.after(time.Microsecond, func() {
+		e.whenAwake(func() {
+			e.w.check.heard(q.Claims)
+			e.step(allotment.Answer{Call: call, Reply: reply, Sent: sent})
+		})
+	})
+}
+
+// understand is an answer as the Keeper is told of it.
+func (e *edge) understand(a allotment.Answer) allotment.Answer {
+	if e.w.lacks(sentLate) {
+		a.Sent = e.clock()
+	}
+	switch q := a.Call.(type) {
+	case luascripts.ReassertRequest:
+		if e.w.lacks(noReassert) && a.Err == nil {
+			a.Reply = assumed(q, a.Reply.(luascripts.ExpireReply).Head)
+		}
+	case luascripts.SettleRequest:
+		if e.w.lacks(eraStale) && errors.Is(a.Err, luascripts.ErrReassert) {
+			a.Err, a.Reply = nil, luascripts.SettleReply{Head: e.a.View(), Verdicts: resolved(len(q.Claims))}
+		}
+	}
+	switch r := a.Reply.(type) {
+	case luascripts.LeaseReply:
+		if e.w.lacks(earlySoldOut) {
+			r.Leased, r.Limbo = 0, 0
+		}
+		if e.w.lacks(longHold) {
+			r.Grant.Hold += (3 * time.Second).Microseconds()
+		}
+		a.Reply = r
+	case luascripts.RenewReply:
+		if e.w.lacks(earlySoldOut) {
+			r.Leased, r.Limbo = 0, 0
+		}
+		a.Reply = r
+	}
+	return a
+}
+
+// assumed is what the ledger would say if it had everything.
+func assumed(q luascripts.ReassertRequest, h luascripts.Head) luascripts.ReassertReply {
+	r := luascripts.ReassertReply{Head: h}
+	for _, held := range q.Leases {
+		r.Grants = append(r.Grants, luascripts.Grant{Fence: held.Fence, Deadline: max(held.Deadline, h.Now+q.Term.Microseconds()),
+			Ranges: held.Ranges})
+	}
+	return r
+}
+
+func resolved(n int) []luascripts.Verdict {
+	all := make([]luascripts.Verdict, n)
+	for i := range all {
+		all[i] = luascripts.Resolved
+	}
+	return all
+}

@@ -1,0 +1,284 @@
+package sim
+
+import (
+	"time"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// checks is everything the simulation knows better than the edges do.
+type checks struct {
+	w       *world
+	owner   map[uint32]*promise // the newest told winner of each serial
+	known   map[claimID]*promise
+	order   []*promise // as they were told
+	hold    int64      // the sale's
+	covers  int64      // and what stands for it
+	sold    uint64     // units, told
+	latest  int64      // ledger time there ever was
+	scripts int
+}
+
+func newChecks(w *world) checks {
+	return checks{w: w, owner: map[uint32]*promise{}, known: map[claimID]*promise{}, hold: w.fates.hold.Microseconds(),
+		covers: w.fates.binds().Microseconds()}
+}
+
+// scriptNow is ledger time, as a script would find it now.
+func (c *checks) scriptNow() int64 {
+	h := c.w.primary.twin.Last()
+	return h.Now + min(max(c.w.primary.raw()-h.Raw, 0), c.w.bounds.Step.Microseconds())
+}
+
+// ledgerNow is the latest that ledger time has ever been: what was over in a history that is lost is over.
+func (c *checks) ledgerNow() int64 {
+	c.latest = max(c.latest, c.scriptNow())
+	return c.latest
+}
+
+// decided is a Take that has read the clock: never after its lease, and never a promise that is longer than that allows.
+func (c *checks) decided(e *edge, claim luascripts.Claim) {
+	deadline, now := e.deadline[claim.Fence], c.scriptNow()
+	if claim.Expiry > deadline+c.covers {
+		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
+	}
+	if now >= deadline && !e.fooled {
+		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
+	}
+	c.known[claimID{claim.Fence, claim.Nonce}] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence]}
+}
+
+// told is the reply: at most one live winner of a serial, under a fence that nobody has had it under.
+func (c *checks) told(e *edge, claim luascripts.Claim) {
+	c.w.trace(won, uint64(claim.Serial)<<32|uint64(claim.Count), claim.Fence, claim.Nonce, uint64(claim.Expiry))
+	if c.w.telling {
+		c.w.tell("%s: won %v", e.name, claim)
+	}
+	c.promise(c.known[claimID{claim.Fence, claim.Nonce}])
+}
+
+func (c *checks) promise(p *promise) {
+	now := c.ledgerNow()
+	for s := p.Serial; s < p.Serial+p.Count && p.live(now, c.hold); s++ { // the reply may be late
+		if old := c.owner[s]; old != nil {
+			c.alone(s, old, p, now)
+			if old.Fence >= p.Fence {
+				c.w.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
+			}
+		}
+		c.owner[s] = p
+	}
+	c.order = append(c.order, p)
+	c.sold += uint64(p.Count)
+	c.w.giveToken(p)
+}
+
+// alone says that of two winners one is over.
+func (c *checks) alone(s uint32, old, p *promise, now int64) {
+	if old.live(now, c.hold) {
+		c.w.fail("serial %d has two winners at ledger time %d: %s's %v, paid %v, and %s's %v", s, now, old.edge.name, brief(old.Claim),
+			old.paid != nil, p.edge.name, brief(p.Claim))
+	}
+}
+
+func (c *checks) deducted(e *edge, r luascripts.DeductReply, a answer) {
+	c.w.trace(won, uint64(r.Claim.Serial)<<32|uint64(r.Claim.Count), r.Claim.Fence, r.Claim.Nonce, uint64(r.Claim.Expiry))
+	if c.w.telling {
+		c.w.tell("%s: deducted %v", e.name, r.Claim)
+	}
+	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.durable}
+	c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
+	c.promise(p)
+	if !c.w.primary.has(a.entry) {
+		c.forgotten(p)
+	}
+}
+
+// confirmed is somebody who was told that the unit is theirs for good: nobody else may be its owner then.
+func (c *checks) confirmed(p *promise, a answer) {
+	for s := p.Serial; s < p.Serial+p.Count; s++ {
+		if other := c.owner[s]; other != nil && other != p && other.live(c.ledgerNow(), c.hold) {
+			c.w.fail("serial %d is confirmed as %s's %v, and is %s's %v", s, p.edge.name, brief(p.Claim), other.edge.name,
+				brief(other.Claim))
+		}
+		c.owner[s] = p
+	}
+	p.paid, p.paidFor = a.entry, a.durable
+	if p.kept == nil {
+		p.kept, p.keptFor = a.entry, a.durable
+	}
+	if !c.w.primary.has(a.entry) {
+		c.forgotten(p)
+	}
+}
+
+// answered is what an edge hears of its leases.
+func (c *checks) answered(e *edge, call any, a answer) {
+	switch r := a.reply.(type) {
+	case luascripts.LeaseReply:
+		if r.Grant.Fence != 0 {
+			e.deadline[r.Grant.Fence], e.granted[r.Grant.Fence] = r.Grant.Deadline, a.entry
+		}
+	case luascripts.RenewReply:
+		for i, f := range call.(luascripts.RenewRequest).Fences {
+			e.deadline[f] = max(e.deadline[f], r.Deadlines[i])
+		}
+	case luascripts.ReassertReply:
+		for _, g := range r.Grants {
+			e.deadline[g.Fence] = max(e.deadline[g.Fence], g.Deadline)
+			e.granted[g.Fence] = a.entry
+		}
+	case luascripts.SettleReply:
+		c.settled(call.(luascripts.SettleRequest), r, a)
+	}
+}
+
+// settled is the ledger's word on claims: from here on their slots may be used again.
+func (c *checks) settled(q luascripts.SettleRequest, r luascripts.SettleReply, a answer) {
+	for i, claim := range q.Claims {
+		p := c.known[claimID{claim.Fence, claim.Nonce}]
+		if p == nil {
+			continue // ran has looked at it
+		}
+		if r.Verdicts[i] == luascripts.Kept && p.kept == nil && !p.over {
+			p.kept, p.keptFor = a.entry, a.durable
+			if !c.w.primary.has(a.entry) {
+				c.forgotten(p)
+			}
+		}
+	}
+}
+
+// heard is an edge that lets go of claims.
+func (c *checks) heard(claims []luascripts.Claim) {
+	for _, claim := range claims {
+		p := c.known[claimID{claim.Fence, claim.Nonce}]
+		if p == nil {
+			continue
+		}
+		p.answered = true
+		c.beyond(p, c.w.primary.twin.Last().Total)
+		if p.kept == nil && !p.excused && p.live(c.ledgerNow(), c.hold) {
+			c.w.fail("%s lets go of %v, for which the ledger has not answered", p.edge.name, brief(p.Claim))
+		}
+	}
+}
+
+// burnt is what a death takes with it: claims that only a lost ring had. Their tokens are as good as ever, while the
+// ledger knows the lease.
+func (c *checks) burnt(e *edge, left []luascripts.Claim) {
+	kept := map[claimID]bool{}
+	for _, claim := range left {
+		kept[claimID{claim.Fence, claim.Nonce}] = true
+	}
+	for _, p := range c.order {
+		if p.edge == e && !p.answered && !kept[claimID{p.Fence, p.Nonce}] {
+			p.answered = true
+			p.excused = p.excused || p.grant == nil || !c.w.primary.has(p.grant)
+		}
+	}
+}
+
+// history is a server that goes on with what it has of another's history: what was answered durably is there.
+func (c *checks) history(s *server) {
+	for _, p := range c.order {
+		if p.kept != nil && !s.has(p.kept) || p.paid != nil && !s.has(p.paid) {
+			c.forgotten(p)
+		}
+		if p.answered && p.kept == nil && p.grant != nil && !s.has(p.grant) || uint64(p.Serial+p.Count) > s.twin.Last().Total+1 {
+			p.excused = true
+		}
+	}
+	c.owns()
+}
+
+// forgotten is a promise that the ledger has answered for in a history that is lost.
+func (c *checks) forgotten(p *promise) {
+	now := c.ledgerNow()
+	if p.paid != nil && !c.w.primary.has(p.paid) {
+		if p.paidFor {
+			c.w.fail("%v was confirmed, durably, and its history is lost", brief(p.Claim))
+		}
+		p.paid = nil
+	}
+	if p.kept != nil && !c.w.primary.has(p.kept) {
+		if p.keptFor && p.live(now, c.hold) {
+			c.w.fail("%v was settled, durably, and its history is lost", brief(p.Claim))
+		}
+		p.kept, p.excused = nil, true
+	}
+}
+
+// owns looks for everything the ledger has answered for.
+func (c *checks) owns() {
+	now := c.ledgerNow()
+	for _, p := range c.order {
+		if !p.owed(now, c.hold) {
+			continue
+		}
+		for s := p.Serial; s < p.Serial+p.Count; s++ {
+			o, paid, owned := c.w.primary.twin.Owner(s)
+			if !owned || o.Fence != p.Fence || o.Nonce != p.Nonce || p.paid != nil && !paid {
+				c.w.fail("%s's %v was answered for, paid %v, and the ledger has %v, paid %v", p.edge.name, brief(p.Claim), p.paid != nil,
+					brief(o), paid)
+			}
+		}
+	}
+}
+
+// verdict: "sold out" for good is said only when it is so. Units that came back are news that may take a poll to arrive.
+func (c *checks) verdict(e *edge, v *allotment.Verdict) {
+	if v == nil {
+		c.w.trace(verdict, e.host.id, uint64(e.host.runs), 0, 0)
+		c.w.tell("%s: units may be had", e.name)
+		return
+	}
+	c.w.trace(verdict, e.host.id, uint64(e.host.runs), 1+uint64(v.Reason), 0)
+	if c.w.telling {
+		c.w.tell("%s: verdict %+v", e.name, *v)
+	}
+	h := c.w.primary.twin.Last()
+	news := c.w.now-max(c.w.fresh, e.resumed) < int64(pollDone+2*timeout)
+	if v.Reason == allotment.SoldOut && !h.Final() && !news {
+		c.w.fail("%s says sold out: %v", e.name, brief(h))
+	}
+}
+
+// pollDone is how often an edge looks at a sale that is over.
+const pollDone = time.Second
+
+// everybodyKnows: a while after the last unit, every edge says so.
+func (c *checks) everybodyKnows() {
+	for _, e := range c.w.edges {
+		if e.gone || e.ending {
+			continue
+		}
+		v := e.a.Verdict()
+		lull := v == nil && e.a.IsEmpty() && c.w.fates.crowded() // few buyers come to so many edges: the next one makes it look
+		if !lull && (v == nil || v.Reason != allotment.SoldOut) {
+			c.w.fail("everything is sold, and %s says %+v", e.name, v)
+		}
+		if n := e.a.Claims(); n > 1 {
+			c.w.fail("%s still keeps %d slots", e.name, n)
+		}
+	}
+}
+
+// end is the final account.
+func (c *checks) end() {
+	c.audit()
+	c.owns()
+	lost := uint64(0)
+	for _, e := range c.w.edges {
+		lost += e.a.Lost()
+	}
+	for _, p := range c.order {
+		switch {
+		case p.answered:
+		case p.edge.stopped, !p.edge.gone && !c.w.shut:
+			c.w.fail("%s never settled %v", p.edge.name, brief(p.Claim))
+		}
+	}
+	c.w.tell("%d told, %d dead on arrival at the ledger, %d steps, %v", c.sold, lost, c.w.steps, time.Duration(c.w.now-start))
+}

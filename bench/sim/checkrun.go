@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"errors"
+
+	"spike/luascripts"
+)
+
+// auditEvery is how many scripts run between two audits; where hundreds of edges have leases one takes long.
+func (f fates) auditEvery() int {
+	if f.crowded() {
+		return 1000
+	}
+	return 24
+}
+
+// ran looks at every script, whichever server it ran on. Of one that is not the primary any more little is asked: nobody
+// may act on what it says.
+func (c *checks) ran(s *server, e *entry, reply any, err error) {
+	if c.w.telling {
+		said := reply
+		if err != nil {
+			said = err
+		}
+		c.w.tell("Redis %d: %v -> %v", s.id, e.call, said)
+	}
+	c.counts(s)
+	c.fence(s, reply, err)
+	if s != c.w.primary {
+		return
+	}
+	if q, ok := e.call.(luascripts.SettleRequest); ok && err == nil {
+		c.settles(q, reply.(luascripts.SettleReply))
+	}
+	if q, ok := e.call.(byToken); ok {
+		c.honours(q, reply.(luascripts.ReservationReply), err)
+	}
+	if _, ok := e.call.(luascripts.ChangeRequest); ok && err != nil {
+		c.w.fail("the operator is refused: %v", err)
+	}
+	if c.scripts++; c.scripts%c.w.fates.auditEvery() == 0 {
+		c.audit()
+		c.owns()
+	}
+}
+
+// counts is conservation, by the counters.
+func (c *checks) counts(s *server) {
+	if h := s.twin.Last(); h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
+		c.w.fail("Redis %d does not add up: %v", s.id, brief(h))
+	}
+}
+
+// audit is conservation, unit by unit.
+func (c *checks) audit() {
+	if a := c.w.primary.twin.Audit(saleName); !a.OK {
+		c.w.fail("audit: %v", a.Violations)
+	}
+}
+
+// fence: they only grow, within a history.
+func (c *checks) fence(s *server, reply any, err error) {
+	if err != nil {
+		return
+	}
+	f, fresh := s.keepFence(reply)
+	if fresh && f <= s.highest {
+		c.w.fail("Redis %d grants under fence %d, after %d", s.id, f, s.highest)
+	}
+	if fresh {
+		s.highest = f
+	}
+}
+
+// settles: a claim that was told, and that the ledger hears of in time, is kept, whatever happened in between.
+func (c *checks) settles(q luascripts.SettleRequest, r luascripts.SettleReply) {
+	for i, claim := range q.Claims {
+		p := c.known[claimID{claim.Fence, claim.Nonce}]
+		c.beyond(p, r.Total)
+		switch {
+		case p == nil || p.Claim != claim:
+			c.w.fail("%s settles %v, which nobody has decided", q.Instance, brief(claim))
+		case r.Verdicts[i] != luascripts.Kept && r.Now < claim.Expiry && !p.over && !p.excused:
+			c.w.fail("%s told a buyer of %v, and in time, at %d, the ledger says %v", q.Instance, brief(claim), r.Now, r.Verdicts[i])
+		}
+	}
+}
+
+// beyond excuses a promise of units that were added in a history that is lost.
+func (c *checks) beyond(p *promise, total uint64) {
+	if p != nil && c.w.histories > 0 && uint64(p.Serial+p.Count) > total+1 {
+		p.excused = true
+	}
+}
+
+// honours: a token that is shown in time is good.
+func (c *checks) honours(q byToken, r luascripts.ReservationReply, err error) {
+	p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]
+	c.beyond(p, r.Total)
+	switch {
+	case errors.Is(err, luascripts.ErrReassert): // ask again
+	case err != nil:
+		c.w.fail("%v is refused: %v", brief(q), err)
+	case p.paid != nil && r.Life != luascripts.IsConfirmed:
+		c.w.fail("%v was confirmed, and is %v", brief(q.claim), r.Life)
+	case r.Life == luascripts.IsCancelled:
+		p.over = p.over || q.what == cancel
+		fallthrough
+	case r.Life == luascripts.IsExpired:
+		if p.live(r.Now, c.hold) && !p.over && !p.excused {
+			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
+		}
+	case q.what == confirm && r.Life != luascripts.IsConfirmed, q.what == cancel && r.Life != luascripts.IsConfirmed:
+		c.w.fail("%v comes to nothing: %v", brief(q), r.Life)
+	}
+	if q.what == cancel && r.Life == luascripts.IsCancelled && err == nil {
+		c.w.fresh = c.w.now
+	}
+}

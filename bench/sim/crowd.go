@@ -1,0 +1,202 @@
+package sim
+
+import (
+	"time"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// patience is how long a buyer waits for a lease before it asks the ledger, or leaves.
+const patience = 250 * time.Millisecond
+
+// idleAfter is when an edge without buyers gives everything back.
+const idleAfter = 10 * time.Second
+
+// longestNap is how long a goroutine may stall between two steps of a Take: its lease ends, its serial is sold again, and
+// still it sleeps.
+func (w *world) longestNap() time.Duration { return w.fates.term + w.fates.binds() + 4*time.Second }
+
+// waiter is a buyer who waits for a lease.
+type waiter struct {
+	n    uint32
+	done bool
+}
+
+// arrivals is the crowd at this edge: it comes in bursts.
+func (e *edge) arrivals() {
+	if e.gone || e.w.shut {
+		return
+	}
+	w := e.w
+	if e.asleep == 0 && !e.ending {
+		for range 1 + w.rng.IntN(4) {
+			e.buyer(1 + uint32(w.rng.IntN(int(w.fates.most))))
+		}
+	}
+	mean := w.fates.slack * w.fates.length / time.Duration(2+w.fates.total)
+	if w.healed {
+		mean = 30 * time.Millisecond
+	}
+	if w.fates.crowded() {
+		mean *= time.Duration(w.fates.hosts / 20)
+	}
+	pause := w.upTo(2 * mean)
+	if w.fates.quiet && !w.healed && w.chance(0.02) {
+		pause = idleAfter + w.upTo(4*time.Second)
+		w.tell("%s: no buyers for %v", e.name, pause)
+	}
+	w.after(pause, e.arrivals)
+}
+
+// knock is one more buyer.
+func (e *edge) knock() {
+	if !e.w.shut && !e.ending {
+		e.buyer(1)
+	}
+}
+
+// buyer is edge's buy.go: verdict, then stock, then the wait for a lease.
+func (e *edge) buyer(n uint32) {
+	if e.a.Verdict() != nil {
+		e.demand++
+		e.listen()
+		return
+	}
+	if !e.w.healed && e.w.chance(e.w.fates.sleepy) {
+		e.sleepyTake(n)
+		return
+	}
+	if e.buy(n) {
+		return
+	}
+	who := &waiter{n: n}
+	e.waiting = append(e.waiting, who)
+	e.w.after(patience, func() { e.whenAwake(func() { e.giveUp(who) }) })
+}
+
+// buy is one attempt; true: the buyer has an answer.
+func (e *edge) buy(n uint32) bool {
+	s, outcome := e.a.Take(n, luascripts.Buyer{})
+	defer e.listen()
+	switch outcome {
+	case allotment.Won:
+		e.demand++
+		e.w.check.decided(e, s.Claim)
+		e.w.check.told(e, s.Claim)
+		return true
+	case allotment.Full:
+		e.demand++
+		return true
+	case allotment.Again:
+		e.w.tell("%s: %v cannot be sold", e.name, s.Claim)
+		return e.buy(n)
+	case allotment.Empty:
+	}
+	if n == 1 || e.a.IsEmpty() {
+		e.a.Hungry(1)
+	}
+	return false
+}
+
+// serve lets those who wait look again, when something changed.
+func (e *edge) serve() {
+	select {
+	case <-e.changed:
+	default:
+		return
+	}
+	e.changed = e.a.Changed()
+	still := e.waiting[:0]
+	for _, who := range e.waiting {
+		switch {
+		case who.done:
+		case e.a.Verdict() != nil:
+			who.done = true
+			e.demand++
+		case e.buy(who.n):
+			who.done = true
+		default:
+			still = append(still, who)
+		}
+	}
+	e.waiting = still
+}
+
+// giveUp is patience's end: the article's way, or none. Who gets no answer in time hears none, and what was bought for it
+// comes back with its hold.
+func (e *edge) giveUp(who *waiter) {
+	if who.done {
+		return
+	}
+	who.done = true
+	e.demand++
+	if !e.w.fates.deducts {
+		return
+	}
+	e.w.nonces++
+	q := luascripts.DeductRequest{Party: e.party(), N: who.n, Nonce: 1<<50 + e.w.nonces,
+		Latest: e.host.route.raw() + timeout.Microseconds()}
+	e.w.call(e.host, q, func(a answer) {
+		e.whenAwake(func() {
+			if reply, ok := a.reply.(luascripts.DeductReply); ok && a.err == nil && reply.Answer == luascripts.Had {
+				e.w.check.deducted(e, reply, a)
+			}
+		})
+	})
+}
+
+// sleepyTake is a Take whose goroutine stalls between any two of its steps.
+func (e *edge) sleepyTake(n uint32) {
+	w := e.w
+	nap := func(next func()) { w.after(e.nap(), func() { e.whenAwake(next) }) }
+	allotment.SlowTake(e.a, n, w.bounds, nap, func(s allotment.Sold, o allotment.Outcome) {
+		if o == allotment.Won {
+			w.check.decided(e, s.Claim)
+		}
+	}, func(s allotment.Sold, o allotment.Outcome) {
+		if o == allotment.Won {
+			w.check.told(e, s.Claim)
+		}
+		e.demand++
+		e.listen()
+	})
+}
+
+// nap is how long a goroutine stalls: not at all, a moment, or for so long that its lease may end and its serial be leased
+// again; then the edge may be cut off as well.
+func (e *edge) nap() time.Duration {
+	w := e.w
+	if w.healed {
+		return 0
+	}
+	switch w.rng.IntN(6) {
+	case 0:
+		return w.upTo(30 * time.Millisecond)
+	case 1:
+		return w.upTo(w.bounds.Margin)
+	case 2:
+		return w.upTo(w.longestNap())
+	case 3:
+		d := w.longestNap() - w.upTo(time.Second)
+		if w.chance(0.5) {
+			e.forsake(d)
+		}
+		return d
+	}
+	return 0
+}
+
+// forsake cuts this edge off from the store until shortly before d is over; and mostly the others for a little longer:
+// then this one leases first.
+func (e *edge) forsake(d time.Duration) {
+	e.host.cutOff(d - 1500*time.Millisecond)
+	if e.w.chance(0.2) {
+		return
+	}
+	for _, h := range e.w.hosts {
+		if h != e.host {
+			h.cutOff(d + time.Second)
+		}
+	}
+}

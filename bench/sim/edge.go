@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// edge is one process: an Allotment, its Keeper, their clock and their buyers. It stands in for the Runner.
+type edge struct {
+	w       *world
+	host    *host
+	name    string // the instance
+	a       *allotment.Allotment
+	k       *allotment.Keeper
+	ring    *allotment.Ring
+	born    int64
+	frozen  int64  // how long its monotonic clock stood still
+	turned  bool   // its wall clock was set
+	timer   uint64 // the newest; older ones do nothing
+	asleep  int64  // paused since; 0: awake
+	freezes bool   // and its monotonic clock is, too
+	missed  []func()
+	demand  uint64
+	waiting []*waiter
+	changed <-chan struct{}
+	resumed int64 // when it last woke, or turned to another Redis
+	ending  bool
+	gone    bool // dead, or has stopped
+	stopped bool
+	fooled  bool // its monotonic clock stood still, and its wall clock went back: a named residue
+	stepped allotment.Instant
+
+	birth    uint64
+	deadline map[uint64]int64  // of its leases, as it has heard
+	granted  map[uint64]*entry // which script did
+}
+
+func newEdge(h *host) *edge {
+	w := h.w
+	e := &edge{w: w, host: h, name: fmt.Sprintf("%s.%d", h.name, h.runs), born: w.now, resumed: w.now,
+		ring: allotment.NewLane(1 << (3 + w.rng.IntN(4))), deadline: map[uint64]int64{}, granted: map[uint64]*entry{}}
+	head := w.primary.twin.Last()
+	e.birth = head.Birth
+	cfg := allotment.Config{Sale: saleName, Instance: e.name, Node: h.name, Term: w.fates.term, Bounds: w.bounds,
+		Demand: func() uint64 { return e.demand }}
+	e.a, e.k = allotment.NewPair(cfg, e.takersClock, head, e.ring)
+	e.changed = e.a.Changed()
+	return e
+}
+
+func (e *edge) party() luascripts.Party {
+	return luascripts.Party{Birth: e.birth, Instance: e.name, Node: e.host.name}
+}
+
+func (e *edge) start() {
+	e.step(allotment.Tick{})
+	e.w.after(e.w.upTo(50*time.Millisecond), e.arrivals)
+}
+
+// clock is the machine's.
+func (e *edge) clock() allotment.Instant {
+	still := e.frozen
+	if e.asleep > 0 && e.freezes {
+		still += e.w.now - e.asleep
+	}
+	return e.bend(allotment.Instant{Mono: int64(time.Hour) + int64(float64(e.w.now-e.born-still)*e.host.drift), Wall: e.w.now + e.host.wall})
+}
+
+// whenAwake does it now, or when the edge wakes; never, when it is dead.
+func (e *edge) whenAwake(do func()) {
+	switch {
+	case e.gone:
+	case e.asleep > 0:
+		e.missed = append(e.missed, do)
+	default:
+		do()
+	}
+}
+
+// step is a turn of the Runner's loop.
+func (e *edge) step(ev allotment.Event) {
+	if e.gone {
+		return
+	}
+	e.a.Nudged()
+	e.w.steps++
+	before := e.a.Verdict()
+	e.stepped = e.clock()
+	for _, call := range e.k.Step(e.stepped, ev) {
+		e.send(call)
+	}
+	if err := e.k.Sane(); err != nil {
+		e.w.fail("%s has %v", e.name, err)
+	}
+	if v := e.a.Verdict(); v != before {
+		e.w.check.verdict(e, v)
+	}
+	if e.k.Finished() {
+		e.w.tell("%s ends, %v", e.name, e.k.Gone())
+		e.gone, e.stopped = true, true
+		return
+	}
+	e.sleep()
+	e.serve()
+}
+
+// sleep sets the timer as the Runner does.
+func (e *edge) sleep() {
+	e.timer++
+	mine := e.timer
+	wait := max(e.k.Next().Sub(e.clock()), 0) + 10*time.Microsecond
+	e.w.after(wait, func() {
+		if mine == e.timer {
+			e.whenAwake(func() { e.step(allotment.Tick{}) })
+		}
+	})
+}
+
+// listen steps a Keeper that somebody called, a moment later.
+func (e *edge) listen() {
+	if e.a.Nudged() {
+		e.w.after(e.w.upTo(100*time.Microsecond), func() { e.whenAwake(func() { e.step(allotment.Tick{}) }) })
+	}
+}
+
+// send makes a call of the Keeper.
+func (e *edge) send(call any) {
+	sent := e.clock()
+	if _, settles := call.(luascripts.SettleRequest); settles && e.w.lacks(freeEarly) {
+		e.w.call(e.host, call, func(answer) {})
+		e.hasten(call, sent)
+		return
+	}
+	e.w.call(e.host, e.say(call), func(a answer) {
+		e.whenAwake(func() {
+			if a.err != nil && !errors.Is(a.err, luascripts.ErrDown) && !errors.Is(a.err, luascripts.ErrReassert) {
+				e.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
+			}
+			if a.err == nil {
+				e.w.check.answered(e, call, a)
+			}
+			heard := e.understand(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
+			if q, ok := call.(luascripts.SettleRequest); ok && heard.Err == nil {
+				e.w.check.heard(q.Claims)
+			}
+			e.step(heard)
+		})
+	})
+}
+
+// hear is news.
+func (e *edge) hear(door luascripts.State, unsure bool) {
+	e.whenAwake(func() { e.step(allotment.News{Door: door, Unsure: unsure}) })
+}
+
+func (e *edge) stop() {
+	if e.gone || e.ending {
+		return
+	}
+	e.w.tell("%s is asked to stop", e.name)
+	e.ending = true
+	e.whenAwake(func() { e.step(allotment.Stop{}) })
+}
+
+func (e *edge) die() {
+	e.gone = true
+	e.w.trace(died, e.host.id, uint64(e.host.runs), e.a.Claims(), e.a.Stock())
+}
+
+// pause stops the process; with it, maybe, its monotonic clock.
+func (e *edge) pause(d time.Duration) {
+	if e.gone || e.asleep > 0 {
+		return
+	}
+	e.asleep, e.freezes = e.w.now, e.w.chance(0.3)
+	e.w.trace(paused, e.host.id, uint64(e.host.runs), uint64(d), 0)
+	e.w.tell("%s pauses for %v, monotonic clock too: %v", e.name, d, e.freezes)
+	e.w.after(d, e.resume)
+}
+
+// resume wakes an edge; buyers may be faster than the Keeper.
+func (e *edge) resume() {
+	if e.asleep == 0 || e.gone {
+		return
+	}
+	w := e.w
+	if e.freezes {
+		e.fooled = e.fooled || e.turned
+		e.frozen += w.now - e.asleep
+	}
+	e.asleep, e.resumed = 0, w.now
+	w.tell("%s goes on", e.name)
+	if w.chance(0.7) {
+		for range 1 + w.rng.IntN(3) {
+			e.buyer(1)
+		}
+	}
+	missed := e.missed
+	e.missed = nil
+	w.rng.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] })
+	for _, do := range missed {
+		w.after(w.upTo(time.Millisecond), func() { e.whenAwake(do) })
+	}
+}

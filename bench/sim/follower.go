@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// follower is a replica: it has what its primary had when it came, and hears of the rest a little later, in order.
+type follower struct {
+	s     *server // which it is, should it be promoted
+	w     *world
+	from  int64
+	heard []int64 // when, of each entry after that
+	got   int     // how many of them by now, as of the last look
+	cut   int64   // until then it hears nothing
+}
+
+// follow makes a server a replica of this one.
+func (s *server) follow(other *server) {
+	other.behind = true
+	s.followers = append(s.followers, &follower{s: other, w: s.w, from: int64(len(s.log))})
+}
+
+// online counts the replicas that are connected.
+func (s *server) online() (n uint64) {
+	for _, f := range s.followers {
+		if f.cut <= s.w.now {
+			n++
+		}
+	}
+	return n
+}
+
+// hear plans when the newest entry arrives.
+func (f *follower) hear() {
+	at := max(f.w.now, f.cut) + int64(f.w.upTo(time.Millisecond))
+	if n := len(f.heard); n > 0 {
+		at = max(at, f.heard[n-1])
+	}
+	f.heard = append(f.heard, at)
+}
+
+// has is how many entries are here.
+func (f *follower) has() int64 {
+	for f.got < len(f.heard) && f.heard[f.got] <= f.w.now {
+		f.got++
+	}
+	return f.from + int64(f.got)
+}
+
+// lag cuts the line for a while.
+func (f *follower) lag(d time.Duration) {
+	f.w.tell("Redis %d hears nothing from its primary for %v", f.s.id, d)
+	f.cut = f.w.now + int64(d)
+	for i := int(f.has() - f.from); i < len(f.heard); i++ {
+		f.heard[i] = max(f.heard[i], f.cut)
+	}
+}
+
+// ackedAt is when n replicas have an entry, as things are now.
+func (s *server) ackedAt(e *entry, n uint64) int64 {
+	var all []int64
+	for _, f := range s.followers {
+		at := int64(0)
+		if e.at >= f.from {
+			at = f.heard[e.at-f.from]
+		}
+		all = append(all, at)
+	}
+	if uint64(len(all)) < n {
+		return math.MaxInt64
+	}
+	slices.Sort(all)
+	return all[n-1]
+}
+
+// waitTimeout is how long WAIT waits.
+const waitTimeout = 500 * time.Millisecond
+
+// wait is WAIT n, behind the script on the same connection.
+func (s *server) wait(e *entry, n uint64, then func(ok bool)) {
+	if n == 0 {
+		then(true)
+		return
+	}
+	s.waitUntil(e, n, s.w.now+int64(waitTimeout), then)
+}
+
+func (s *server) waitUntil(e *entry, n uint64, end int64, then func(ok bool)) {
+	at := s.ackedAt(e, n)
+	switch now := s.w.now; {
+	case at <= now:
+		then(true)
+	case now >= end:
+		then(false)
+	default:
+		s.w.after(time.Duration(min(at, end)-now), func() { s.waitUntil(e, n, end, then) })
+	}
+}
+
+// failOver makes the replica with the longest log the primary. The old one may go on for a while, for whoever still talks
+// to it.
+func (w *world) failOver(split time.Duration) {
+	old := w.primary
+	if len(old.followers) == 0 {
+		return
+	}
+	best := slices.MaxFunc(old.followers, func(a, b *follower) int { return int(a.has() - b.has()) })
+	has := best.has()
+	w.check.ledgerNow()
+	w.tell("Redis %d is promoted with %d of %d scripts; %d goes on for %v", best.s.id, has, len(old.log), old.id, split)
+	s, others := best.s, old.followers
+	old.followers, old.up = nil, split > 0
+	w.primary, s.up, s.followers = s, true, nil
+	s.begin(slices.Clone(old.log[:has]))
+	for _, f := range others {
+		if f != best {
+			w.resync(f.s, w.upTo(2*time.Second))
+		}
+	}
+	w.after(split, func() {
+		old.up = false
+		w.resync(old, w.upTo(3*time.Second))
+	})
+	w.history(s)
+	for _, h := range w.hosts {
+		turns := w.upTo(2 * time.Second)
+		if w.chance(0.3) { // it is on the old one's side of the net
+			turns += split
+		}
+		w.after(turns, func() { h.turn(w.primary) })
+	}
+}
+
+// resync makes a server, some time later, a replica of whoever is the primary then.
+func (w *world) resync(s *server, d time.Duration) {
+	w.after(d, func() {
+		if s == w.primary || !w.primary.up {
+			w.resync(s, time.Second)
+			return
+		}
+		w.tell("Redis %d follows %d", s.id, w.primary.id)
+		w.primary.follow(s)
+	})
+}

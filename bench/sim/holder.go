@@ -1,0 +1,72 @@
+package sim
+
+import (
+	"time"
+
+	"spike/luascripts"
+)
+
+// holder is somebody with a token, who pays, cancels or looks, through any edge, and asks again until answered.
+type holder struct {
+	w     *world
+	p     *promise
+	what  tokenCall
+	tries int
+}
+
+// giveToken decides what the winner does with it.
+func (w *world) giveToken(p *promise) {
+	f := w.fates
+	dice := w.rng.Float64()
+	h := &holder{w: w, p: p, tries: 8}
+	switch {
+	case dice < f.pays:
+		h.what = confirm
+	case dice < f.pays+f.cancels:
+		h.what = cancel
+	case dice < f.pays+f.cancels+f.looks:
+		h.what = look
+	default:
+		return
+	}
+	late := f.hold
+	if late == 0 {
+		late = 4 * time.Second
+	}
+	w.after(w.upTo(late+late/10), h.show)
+}
+
+// show brings the token to some edge.
+func (h *holder) show() {
+	if h.tries--; h.tries < 0 {
+		return
+	}
+	q := byToken{what: h.what, birth: h.p.birth, claim: h.p.Claim}
+	h.w.call(h.w.someHost(), q, h.hear)
+}
+
+// hear is the answer.
+func (h *holder) hear(a answer) {
+	w := h.w
+	if a.err != nil {
+		w.after(300*time.Millisecond+w.upTo(time.Second), h.show)
+		return
+	}
+	r := a.reply.(luascripts.ReservationReply)
+	w.trace(learned, uint64(h.what), uint64(r.Life), h.p.Nonce, h.p.Fence)
+	if w.telling {
+		w.tell("who holds %v hears %v", h.p.Claim, r.Life)
+	}
+	if h.what == confirm && r.Life == luascripts.IsConfirmed {
+		w.check.confirmed(h.p, a)
+		h.regret()
+	}
+}
+
+// regret is a cancel after the confirm: it comes too late.
+func (h *holder) regret() {
+	if h.w.chance(0.2) {
+		h.what, h.tries = cancel, 4
+		h.w.after(h.w.upTo(time.Second), h.show)
+	}
+}

@@ -1,0 +1,130 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"spike/bench"
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// The guards that can be left out where the simulation stands in for something: clocks, bounds, the network, WAIT, and a
+// start on old data. The others are in luascripts and edge/allotment.
+const (
+	noMargin      luascripts.Mutant = "no-margin"
+	sweepEarly    luascripts.Mutant = "sweep-early"
+	clockUncapped luascripts.Mutant = "clock-uncapped"
+	monotonicOnly luascripts.Mutant = "monotonic-only"
+	wallOnly      luascripts.Mutant = "wall-only"
+	staleClock    luascripts.Mutant = "stale-clock"
+	sentLate      luascripts.Mutant = "sent-late"
+	longHold      luascripts.Mutant = "long-hold"
+	waitLease     luascripts.Mutant = "no-wait-lease"
+	waitRenew     luascripts.Mutant = "no-wait-renew"
+	waitSettle    luascripts.Mutant = "no-wait-settle"
+	waitDeduct    luascripts.Mutant = "no-wait-deduct"
+	waitConfirm   luascripts.Mutant = "no-wait-confirm"
+	waitOnline    luascripts.Mutant = "wait-online"
+	earlySoldOut  luascripts.Mutant = "early-sold-out"
+	freeEarly     luascripts.Mutant = "free-early"
+	awaitedFreed  luascripts.Mutant = "awaited-freed"
+	batchByNode   luascripts.Mutant = "batch-by-node"
+	noReassert    luascripts.Mutant = "no-reassert"
+	assertStock   luascripts.Mutant = "reassert-stock-only"
+	eraStale      luascripts.Mutant = "era-stale"
+	recoverBlind  luascripts.Mutant = "recover-blind"
+	bootBlind     luascripts.Mutant = "boot-blind"
+	nodeRelease   luascripts.Mutant = "node-release"
+)
+
+// Mutation is a guard of the protocol, and what happens where it is left out.
+type Mutation struct {
+	Name luascripts.Mutant
+	What string
+}
+
+// Mutations are all that a build with the tag mutants can leave out.
+func Mutations() []Mutation {
+	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations())
+}
+
+func leaseMutations() []Mutation {
+	return []Mutation{
+		{noMargin, "edges sell until their lease's last moment, and the ledger frees it at that moment"},
+		{sweepEarly, "the ledger takes a lease back two seconds before its end"},
+		{clockUncapped, "a jump of Redis' clock is a jump of ledger time"},
+		{monotonicOnly, "an edge looks at the monotonic clock alone: it stands still while the machine sleeps"},
+		{wallOnly, "an edge looks at the wall clock alone: an operator sets it back"},
+		{staleClock, "a Take believes the time at which the Keeper last woke"},
+		{sentLate, "a lease's life is counted from the reply, not from the send"},
+		{longHold, "an edge promises three seconds more than the lease's hold"},
+		{luascripts.LimboShort, "limbo lasts a margin, not the hold"},
+		{luascripts.NoLimbo, "a dead lease's units are free at once"},
+		{luascripts.GiveBackCloses, "giving some units back ends the whole lease"},
+		{allotment.RefillOnSilence, "units whose give-back nobody answers are sold after all"},
+		{allotment.NoDoubt, "a taker who slept believes the lease it finds"},
+		{awaitedFreed, "a renewal lets go of leases whose grant is still on its way"},
+		{earlySoldOut, "sold out for good, though leases may come back"},
+	}
+}
+
+func replicaMutations() []Mutation {
+	return []Mutation{
+		{waitLease, "a lease is sold from before the replicas have it"},
+		{waitRenew, "a deadline moves before the replicas know"},
+		{waitSettle, "a slot is used again before the replicas have its claim"},
+		{waitDeduct, "a Deduct is told before the replicas have it"},
+		{waitConfirm, "a confirm is told before the replicas have it"},
+		{waitOnline, "WAIT asks for the replicas that are connected now, not for those there ever were"},
+	}
+}
+
+func claimMutations() []Mutation {
+	return []Mutation{
+		{luascripts.NoFence, "a claim is settled from whatever lease has its serial"},
+		{luascripts.ReplayRewrites, "a batch that is sent again writes its owners again"},
+		{batchByNode, "settle batches are numbered by node: a new edge's first ones look old"},
+		{freeEarly, "a slot is used again once its settle is sent"},
+		{luascripts.LimboDeaf, "a token whose claim was never settled is worth nothing in limbo"},
+		{luascripts.CancelConfirmed, "who has paid can still cancel"},
+		{luascripts.ExpireConfirmed, "a hold ends though it was paid"},
+		{recoverBlind, "an edge that comes back lets go of its old leases without settling its old ring"},
+		{bootBlind, "a ring that a lost machine had is taken for whole"},
+		{nodeRelease, "an edge that comes back lets go of all that its node ever leased, data or not"},
+	}
+}
+
+func eraMutations() []Mutation {
+	return []Mutation{
+		{noReassert, "an edge does not say in a new era what it holds"},
+		{assertStock, "an edge does not say in a new era what it has sold and not settled"},
+		{luascripts.AssertFree, "a re-assertion takes only what is free"},
+		{eraStale, "an edge takes unheard for resolved"},
+		{luascripts.NeverUnheard, "what lost history may have had is called resolved"},
+		{luascripts.ShortRecovery, "units are granted again before the promises of lost history are over"},
+		{luascripts.EarlyRecovery, "units are granted again once all known leases are re-asserted, though others are lost"},
+		{luascripts.LeaseAnyEra, "units are leased while the ledger recovers"},
+		{luascripts.DeductAnyEra, "units are deducted while the ledger recovers"},
+		{luascripts.LostTime, "ledger time does not catch up with lost history"},
+		{luascripts.FenceCounts, "fences count up: a lost history's come again"},
+	}
+}
+
+// ErrMutant says that there is no such mutation, or that this build has none.
+var ErrMutant = fmt.Errorf("%w: mutant", bench.ErrUsage)
+
+func checkMutant(m luascripts.Mutant) error {
+	if m == "" {
+		return nil
+	}
+	if !luascripts.Mutable {
+		return fmt.Errorf("%w: %q needs a build with -tags mutants", ErrMutant, m)
+	}
+	for _, known := range Mutations() {
+		if known.Name == m {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: there is no %q", ErrMutant, m)
+}

@@ -1,0 +1,17 @@
+//go:build !mutants
+
+package sim
+
+import (
+	"errors"
+	"testing"
+)
+
+// What ships has every guard.
+func TestMutantsNeedTheirTag(t *testing.T) {
+	for _, m := range Mutations() {
+		if _, err := Run(t.Context(), Options{Seeds: 1, Mutant: m.Name}); !errors.Is(err, ErrMutant) {
+			t.Errorf("%s: %v", m.Name, err)
+		}
+	}
+}

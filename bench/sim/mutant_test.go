@@ -1,0 +1,35 @@
+//go:build mutants
+
+package sim
+
+import "testing"
+
+// within is how many worlds a guard's absence may go unnoticed.
+const within = 1000
+
+func TestEveryMutantDies(t *testing.T) {
+	if n := len(Mutations()); n < 25 {
+		t.Errorf("%d mutants are too few", n)
+	}
+	for _, m := range Mutations() {
+		t.Run(string(m.Name), func(t *testing.T) {
+			o := Options{Seeds: within, Workers: 2, Mutant: m.Name}
+			for o.First < within {
+				r, err := Run(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(r.Wrong) == 0 {
+					break
+				}
+				w := r.Wrong[0]
+				if Live(w.Seed, Options{}).Wrong == "" { // it is the mutant's doing
+					t.Logf("%s: dies in world %d: %s", m.What, w.Seed+1, w.Wrong)
+					return
+				}
+				o.First, o.Seeds = w.Seed+1, within-w.Seed-1
+			}
+			t.Errorf("%s: not noticed in %d worlds", m.What, within)
+		})
+	}
+}

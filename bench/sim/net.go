@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"time"
+
+	"spike/luascripts"
+)
+
+// timeout is when a caller stops waiting for an answer.
+const timeout = time.Second
+
+// longestStuck is how long after that a call may still arrive.
+const longestStuck = 6 * time.Second
+
+// answer is what a caller hears.
+type answer struct {
+	reply   any
+	err     error
+	entry   *entry
+	durable bool // it survives the server, by I5
+}
+
+// unanswered is what a caller makes of silence.
+func unanswered() answer { return answer{err: luascripts.ErrDown} }
+
+// out says whether the store cannot be reached.
+func (w *world) out() bool { return w.now < w.outage }
+
+func (w *world) latency() time.Duration {
+	if !w.healed && w.chance(w.fates.slow) {
+		return w.upTo(900 * time.Millisecond)
+	}
+	return 50*time.Microsecond + w.upTo(2*time.Millisecond)
+}
+
+// call is the network between a host and its Redis. A call may be lost, arrive after everybody gave it up, or its answer
+// may be lost.
+func (w *world) call(from *host, call any, hear func(answer)) {
+	to, out := from.route, w.now < max(w.outage, from.cut)
+	sent, answered := w.now, false
+	reply := func(a answer) {
+		if !answered {
+			answered = true
+			hear(a)
+		}
+	}
+	w.after(timeout, func() { reply(unanswered()) })
+	there, back := w.latency(), w.latency()
+	switch {
+	case out && w.chance(0.5):
+		w.after(time.Millisecond, func() { reply(unanswered()) })
+		return
+	case out || !w.healed && w.chance(w.fates.loss):
+		if w.chance(0.5) {
+			return
+		}
+		there = timeout + w.upTo(longestStuck)
+	case !w.healed && w.chance(w.fates.loss):
+		back = timeout
+		if w.fates.crashes && w.chance(0.05) { // silence may be the beginning of worse
+			w.after(w.upTo(timeout), w.crash)
+		}
+	}
+	w.after(there, func() {
+		w.serve(to, call, func(a answer) {
+			w.after(min(back, timeout+time.Duration(sent-w.now)+time.Second), func() { reply(a) })
+		})
+	})
+}
+
+// serve runs a call on a server, and waits for its replicas where somebody will act on the answer.
+func (w *world) serve(s *server, call any, reply func(answer)) {
+	if !s.up {
+		reply(unanswered())
+		return
+	}
+	gen := s.twin.Last().Gen
+	call, skipped := w.skip(call)
+	r, e, err := s.execute(call)
+	r = kept(r, skipped)
+	h := s.twin.Last()
+	if h.Gen != gen && s == w.primary {
+		w.spread(false)
+	}
+	a := answer{r, err, e, s.durable()}
+	n := w.waitsFor(e, h)
+	if err != nil {
+		n = 0
+	}
+	s.wait(e, n, func(ok bool) {
+		if !ok {
+			a = unanswered()
+		}
+		reply(a)
+	})
+}
+
+// spread is the store's news: it comes late, out of order, or never.
+func (w *world) spread(unsure bool) {
+	if w.out() || !w.primary.up {
+		return
+	}
+	door := w.primary.twin.Last().State
+	for _, e := range w.edges {
+		sure := !unsure && !w.chance(0.05)
+		if e.gone || w.chance(w.fates.loss+0.1) {
+			continue
+		}
+		w.after(w.latency(), func() { e.hear(door, !sure) })
+	}
+}

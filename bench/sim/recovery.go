@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"spike/luascripts"
+)
+
+// recovery is an edge that settles what processes before it sold and could not settle, as edge's recoverAll does, with
+// the network in between.
+type recovery struct {
+	h *host
+	e *edge // who does it
+	r *remains
+}
+
+// remains is a ring file whose process is dead.
+type remains struct {
+	party  luascripts.Party
+	boot   int
+	claims []luascripts.Claim
+	of     *edge
+}
+
+// recoverAll goes through the rings that were left, again and again until all is done, for as long as the edge lives.
+func (h *host) recoverAll(e *edge) {
+	if len(h.left) > 0 {
+		v := recovery{h, e, h.left[0]}
+		v.settle(v.release, v.reassert)
+	}
+}
+
+// again is for later: the store did not answer, or has begun yet another era.
+func (v recovery) again() {
+	v.h.w.tell("%s cannot settle yet what %s left", v.e.name, v.r.party.Instance)
+	v.h.w.after(time.Second, func() { v.e.whenAwake(func() { v.h.recoverAll(v.e) }) })
+}
+
+// settle is settleLeft.
+func (v recovery) settle(done, unheard func()) {
+	if v.h.w.lacks(recoverBlind) {
+		done()
+		return
+	}
+	v.settleFrom(1<<32, v.r.claims, done, unheard)
+}
+
+// leftBatch is small, so that rings of a few slots come in several batches.
+const leftBatch = 4
+
+func (v recovery) settleFrom(batch uint64, rest []luascripts.Claim, done, unheard func()) {
+	if len(rest) == 0 {
+		v.h.w.check.heard(v.r.claims)
+		done()
+		return
+	}
+	n := min(len(rest), leftBatch)
+	v.ask(luascripts.SettleRequest{Party: v.r.party, Batch: batch, Claims: rest[:n]}, func(err error) {
+		switch {
+		case errors.Is(err, luascripts.ErrReassert):
+			unheard()
+		case err != nil:
+			v.again()
+		default:
+			v.settleFrom(batch+1, rest[n:], done, unheard)
+		}
+	})
+}
+
+// reassert names the leases that the claims were made under, and settles once more.
+func (v recovery) reassert() {
+	era := v.h.route.twin.Last().Era
+	q := luascripts.ReassertRequest{Party: v.r.party, Era: era, Leases: luascripts.HeldBy(v.r.claims)}
+	v.ask(q, func(err error) {
+		if err != nil {
+			v.again()
+			return
+		}
+		v.settle(v.release, v.again)
+	})
+}
+
+// release lets go of what the owner had, on the same boot: its ring had every claim there was (I7). Then the file goes.
+func (v recovery) release() {
+	done := func() {
+		v.h.w.tell("%s has settled what %s left", v.e.name, v.r.party.Instance)
+		v.h.left = v.h.left[1:]
+		v.h.recoverAll(v.e)
+	}
+	if v.r.boot != v.h.boots && !v.h.w.lacks(bootBlind) {
+		done()
+		return
+	}
+	v.ask(luascripts.RenewRequest{Party: v.r.party, Awaited: math.MaxInt64, Term: time.Second}, func(err error) {
+		if err != nil {
+			v.again()
+			return
+		}
+		done()
+	})
+}
+
+// ask makes a call.
+func (v recovery) ask(call any, hear func(error)) {
+	w := v.h.w
+	w.call(v.h, call, func(a answer) {
+		v.e.whenAwake(func() {
+			if a.err != nil && !errors.Is(a.err, luascripts.ErrDown) && !errors.Is(a.err, luascripts.ErrReassert) {
+				w.fail("%s: %v is refused: %v", v.e.name, brief(call), a.err)
+			}
+			if a.err == nil {
+				w.check.answered(v.r.of, call, a)
+			}
+			hear(a.err)
+		})
+	})
+}

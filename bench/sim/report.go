@@ -1,0 +1,71 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Report is what worlds came to.
+type Report struct {
+	Options Options
+	Took    time.Duration
+	Seeds   uint64
+	Steps   int
+	Scripts int
+	Sold    uint64
+	Half    uint64 // worlds that sold half of their units or more: the others prove little
+	Again   uint64 // worlds that sold some units again
+	Cut     uint64 // worlds in which the store's history was cut
+	Hash    uint64 // of all traces, in the order of seeds; of one world: its own
+	Wrong   []World
+	Story   string // of one world that was to be told
+}
+
+func (r *Report) take(w World) {
+	r.Seeds++
+	r.Steps += w.Steps
+	r.Scripts += w.Scripts
+	r.Sold += w.Sold
+	if r.Hash = (r.Hash ^ w.Hash) * fnvPrime; r.Options.Seeds == 1 {
+		r.Hash = w.Hash
+	}
+	if w.Sold >= w.Total/2 {
+		r.Half++
+	}
+	if w.Sold > w.Total {
+		r.Again++
+	}
+	if w.Histories > 0 {
+		r.Cut++
+	}
+	switch {
+	case w.Wrong != "":
+		r.Wrong = append(r.Wrong, w)
+	case r.Options.Tell:
+		r.Story += w.Story
+	}
+}
+
+// Print says what was found, and how to see it again.
+func (r Report) Print(out io.Writer) {
+	fmt.Fprint(out, r.Story)
+	for _, w := range r.Wrong {
+		fmt.Fprintf(out, "%sseed %d: %s\nagain: %s\n\n", w.Story, w.Seed, w.Wrong, r.again(w.Seed))
+	}
+	per := func(n int) float64 { return float64(n) / r.Took.Seconds() }
+	fmt.Fprintf(out, "%d worlds in %v: %.0f seeds, %.0f steps and %.0f scripts a second\n", r.Seeds, r.Took.Round(10*time.Millisecond),
+		per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
+	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n", r.Sold,
+		r.Half, r.Again, r.Cut)
+	fmt.Fprintf(out, "trace %016x, %d violations\n", r.Hash, len(r.Wrong))
+}
+
+// again is the command that lives a world again.
+func (r Report) again(seed uint64) string {
+	command := fmt.Sprintf("spike bench sim --seed %d", seed)
+	if r.Options.Mutant != "" {
+		command += " --mutant " + string(r.Options.Mutant)
+	}
+	return command
+}

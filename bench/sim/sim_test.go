@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"spike/bench"
+)
+
+// Whatever dies, nothing is lost and nothing is sold twice.
+func TestWorlds(t *testing.T) {
+	r, err := Run(t.Context(), Options{Seeds: seeds, Workers: 2, Most: 3, Lines: 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s strings.Builder
+	r.Print(&s)
+	t.Log(s.String())
+	if len(r.Wrong) > 0 {
+		t.FailNow()
+	}
+	if r.Half < seeds*8/10 || r.Again < seeds/5 || r.Cut < seeds/4 {
+		t.Error("too little went on to prove anything")
+	}
+}
+
+// A seed is a world, to the last number; to tell its story changes nothing in it.
+func TestASeedIsOneWorld(t *testing.T) {
+	known := map[uint64]uint64{}
+	for seed := range uint64(seeds / 10) {
+		first, _ := live(seed, "", false)
+		again, _ := live(seed, "", true)
+		if first != again {
+			t.Errorf("seed %d: %+v, and then %+v", seed, first, again)
+		}
+		if other, same := known[first.Hash]; same {
+			t.Errorf("seeds %d and %d have one trace", other, seed)
+		}
+		known[first.Hash] = seed
+	}
+}
+
+// The order in which workers end decides nothing.
+func TestWorkersDecideNothing(t *testing.T) {
+	var hashes []uint64
+	for _, workers := range []int{1, 3} {
+		r, err := Run(t.Context(), Options{First: 7, Seeds: seeds / 10, Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes = append(hashes, r.Hash)
+	}
+	if hashes[0] != hashes[1] {
+		t.Errorf("one worker %016x, three %016x", hashes[0], hashes[1])
+	}
+}
+
+func TestUnknownMutantsAreRefused(t *testing.T) {
+	_, err := Run(t.Context(), Options{Seeds: 1, Mutant: "no-such-guard"})
+	if !errors.Is(err, ErrMutant) || !errors.Is(err, bench.ErrUsage) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"spike/luascripts"
+)
+
+// apart is how far apart jumps of the store's clock are, and changes of the server: the margin is made for one of each
+// within a lease.
+const apart = 6 * time.Second
+
+// troubles fills the agenda with what goes wrong.
+func (w *world) troubles() {
+	f := w.fates
+	repeat := func(on bool, every time.Duration, do func()) {
+		if !on {
+			return
+		}
+		var again func()
+		again = func() {
+			if !w.healed {
+				do()
+				w.after(w.upTo(2*every), again)
+			}
+		}
+		w.after(w.upTo(2*every), again)
+	}
+	repeat(f.outages, 6*time.Second, func() {
+		d := w.oneOf(500*time.Millisecond, 8*time.Second)
+		w.tell("the store is out of reach for %v", d)
+		w.outage = w.now + int64(d)
+	})
+	repeat(f.cuts, 2*time.Second, func() {
+		d := w.oneOf(500*time.Millisecond, 8*time.Second)
+		w.someHost().cutOff(d)
+		if f.jumps && w.chance(0.5) {
+			w.after(w.upTo(d), w.jumpStore)
+		}
+	})
+	repeat(f.pauses, 4*time.Second, func() {
+		w.someHost().edge.pause(w.oneOf(100*time.Millisecond, 3*time.Second, 12*time.Second))
+	})
+	repeat(f.deaths, 6*time.Second, w.death)
+	repeat(f.stops, 8*time.Second, func() {
+		h := w.someHost()
+		h.edge.stop()
+		w.after(w.upTo(2*time.Second), func() { w.replace(h) })
+	})
+	repeat(f.changes, 4*time.Second, w.change)
+	repeat(f.jumps, 5*time.Second, w.jump)
+	repeat(f.crashes, 5*time.Second, w.crash)
+	repeat(f.eras && f.store == fsynced, 5*time.Second, w.rename)
+	repeat(f.lags, 3*time.Second, func() {
+		if fs := w.primary.followers; len(fs) > 0 {
+			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
+		}
+	})
+	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, w.sweep)
+}
+
+func (w *world) someHost() *host { return w.hosts[w.rng.IntN(len(w.hosts))] }
+
+// death takes an edge, or its machine; another one may come in its place.
+func (w *world) death() {
+	h := w.someHost()
+	if other := w.someHost(); other.edge.a.Claims() > h.edge.a.Claims() { // accidents like a bad moment
+		h = other
+	}
+	if w.chance(0.3) {
+		h.burn()
+	} else {
+		h.kill()
+	}
+	w.after(w.oneOf(500*time.Millisecond, 2*time.Second, 15*time.Second), func() { w.replace(h) })
+}
+
+// replace brings a new edge where there is none, if there is still time for one.
+func (w *world) replace(h *host) {
+	if h.edge.gone && !w.healed {
+		h.begin()
+	}
+}
+
+// crash is the death of a Redis.
+func (w *world) crash() {
+	if w.healed || !w.primary.up || w.now-w.moved < int64(apart) {
+		return
+	}
+	w.moved = w.now
+	if w.fates.store < replica {
+		w.primary.crash(w.oneOf(0, 200*time.Millisecond, 2*time.Second, 10*time.Second), w.oneOf(300*time.Millisecond, 4*time.Second))
+		return
+	}
+	split := time.Duration(0)
+	if w.chance(0.5) {
+		split = w.oneOf(4*time.Second, 14*time.Second)
+	}
+	w.failOver(split)
+}
+
+// rename is a history under another name: nothing is lost. A Redis does so when its last replica has been gone for long; the
+// only kind here that is sure to have none is the lone one.
+func (w *world) rename() {
+	if !w.primary.up {
+		return
+	}
+	w.eras++
+	w.histories++
+	w.primary.era, w.primary.most = w.eras, 0
+	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
+}
+
+// change is the operator.
+func (w *world) change() {
+	if !w.primary.up {
+		return
+	}
+	q := luascripts.ChangeRequest{To: []string{"paused", "open", "open"}[w.rng.IntN(3)]}
+	if w.chance(0.4) {
+		q.Request, q.Add, w.fresh = fmt.Sprint(w.now), uint64(1+w.rng.IntN(30)), w.now
+	}
+	w.order(q)
+	w.spread(false)
+}
+
+// order runs a script beside the network; the checks look at what it says.
+func (w *world) order(call any) { _, _, _ = w.primary.execute(call) }
+
+// jump moves a clock: the store's now and then, an edge's wall clock at will.
+func (w *world) jump() {
+	if w.chance(0.5) {
+		w.jumpStore()
+		return
+	}
+	d := w.someJump()
+	e := w.someHost().edge
+	w.tell("%s's wall clock jumps by %v", e.name, d)
+	e.host.wall += int64(d)
+	e.turned, e.fooled = true, e.fooled || e.frozen > 0 || e.asleep > 0 && e.freezes
+}
+
+// someJump is more often ahead: that ends leases early.
+func (w *world) someJump() time.Duration { return w.upTo(8*time.Second) - 3*time.Second }
+
+// jumpStore moves the clocks of all servers, as who sets the time for all would.
+func (w *world) jumpStore() {
+	if w.healed || w.now-w.moved < int64(apart) {
+		return
+	}
+	d := w.someJump()
+	w.tell("the store's clocks jump by %v", d)
+	for _, s := range w.servers {
+		s.skew += int64(d)
+		s.began += d.Microseconds()
+	}
+	w.moved = w.now
+}
+
+// sweep is somebody who has nothing to do but to put back what is over.
+func (w *world) sweep() {
+	if w.primary.up {
+		w.order(expire{64})
+	}
+}
+
+// heal ends all trouble: the store is up and has its replicas, the sale is open, an edge at least is alive, all are
+// awake, buyers everywhere.
+func (w *world) heal() {
+	w.tell("all is well from here")
+	w.healed, w.outage = true, 0
+	w.mend()
+	alive := 0
+	for _, h := range w.hosts {
+		h.edge.resume()
+		if !h.edge.gone && !h.edge.ending {
+			alive++
+			w.after(w.upTo(100*time.Millisecond), h.edge.arrivals)
+		}
+	}
+	if alive == 0 {
+		w.hosts[0].begin()
+	}
+}
+
+// mend waits for the primary, reopens the sale, and from then on somebody sweeps: ledger time passes though all edges are
+// gone.
+func (w *world) mend() {
+	if !w.primary.up {
+		w.after(100*time.Millisecond, w.mend)
+		return
+	}
+	for _, f := range w.primary.followers {
+		f.lag(0)
+	}
+	for _, h := range w.hosts {
+		h.cut = 0
+		h.turn(w.primary)
+	}
+	w.order(luascripts.ChangeRequest{To: "open"})
+	w.spread(true)
+	w.visit()
+}
+
+func (w *world) visit() {
+	w.sweep()
+	w.after(w.bounds.Step, w.visit)
+}

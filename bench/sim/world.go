@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"spike/luascripts"
+)
+
+// saleName is the one sale of every world.
+const saleName = "ticket"
+
+// start is when worlds begin, in Unix nanoseconds.
+const start = int64(1e18)
+
+// world is one run. Nothing in it runs beside anything else, and nothing but the seed decides.
+type world struct {
+	seed   uint64
+	rng    *rand.Rand
+	fates  fates
+	bounds luascripts.Bounds // the edges'
+	ledger luascripts.Bounds // the scripts'; the same, but for mutants
+	now    int64             // true time, nanoseconds
+	agenda agenda
+
+	servers []*server
+	primary *server // the one that counts; an older one may think it is it
+	eras    uint64
+	runs    uint64 // of server processes
+	hosts   []*host
+	edges   []*edge           // all that ever were
+	nonces  uint64            // of Deducts
+	batches map[string]uint64 // a mutant's: by node, the newest settled
+
+	outage int64 // until then nothing gets through
+	healed bool
+	shut   bool  // nobody buys any more
+	moved  int64 // when the store's clock last jumped, or another server took over
+	fresh  int64 // when units were last added, taken back, or lost with history
+	check  checks
+
+	hash      uint64
+	steps     int // of Keepers
+	scripts   int
+	happened  int
+	histories int // how often the store came up with another one
+	telling   bool
+	story     []line
+}
+
+// violation is what a check panics with.
+type violation string
+
+func (w *world) fail(format string, args ...any) { panic(violation(fmt.Sprintf(format, args...))) }
+
+func (w *world) lacks(m luascripts.Mutant) bool { return w.bounds.Lacks(m) }
+
+func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
+
+func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d) + 1)) }
+
+// oneOf picks a length of time up to one of these.
+func (w *world) oneOf(ds ...time.Duration) time.Duration { return w.upTo(ds[w.rng.IntN(len(ds))]) }
+
+func newWorld(seed uint64, mutant luascripts.Mutant, telling bool) *world {
+	r := rand.New(rand.NewPCG(seed, 1))
+	w := &world{seed: seed, rng: r, fates: drawFates(r), now: start, telling: telling, hash: fnvBasis, batches: map[string]uint64{}}
+	w.bounds = luascripts.DefaultBounds()
+	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
+	w.ledger = w.bounds
+	w.mutate()
+	w.check = newChecks(w)
+	w.tell("%v", w.fates)
+	w.openStore()
+	for n := range w.fates.hosts {
+		w.hosts = append(w.hosts, newHost(w, n))
+		w.hosts[n].begin()
+	}
+	return w
+}
+
+// live runs a world, and says what went wrong in it.
+func (w *world) live() (wrong string) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case violation:
+			wrong = string(r)
+		default: // the code under test gave up
+			wrong = fmt.Sprintf("panic: %v", r)
+			w.tell("%s", debug.Stack())
+		}
+	}()
+	w.run()
+	return ""
+}
+
+// run goes from the troubles to the end.
+func (w *world) run() {
+	w.troubles()
+	w.until(start+int64(w.fates.length), nil)
+	w.heal()
+	switch {
+	case w.fates.hold > 0:
+		w.until(w.now+int64(4*time.Second), nil)
+		w.shut = true
+		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(h luascripts.Head) bool { return h.Free+h.Confirmed == h.Total })
+	case w.rng.IntN(3) == 0:
+		for _, e := range w.edges {
+			e.stop()
+		}
+		w.mustEnd("the edges stop", 0, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
+	default:
+		w.mustEnd("everything is sold", 0, func(h luascripts.Head) bool { return h.Owned() == h.Total })
+		w.until(w.now+int64(5*time.Second+w.longestNap()+w.reopening()), nil)
+		w.check.everybodyKnows()
+	}
+	w.check.end()
+}
+
+// reopening is how long the store still grants nothing.
+func (w *world) reopening() time.Duration {
+	h := w.primary.twin.Last()
+	return time.Duration(max(h.Reopens-h.Now, 0)) * time.Microsecond
+}
+
+func (w *world) allStopped() bool {
+	for _, e := range w.edges {
+		if !e.gone {
+			return false
+		}
+	}
+	return true
+}
+
+// mustEnd waits for an account of the ledger, no longer than it takes a dead edge's last call to arrive, its lease to
+// end, and limbo (I15); and `more`. Where history was lost grants wait too (E2).
+func (w *world) mustEnd(what string, more time.Duration, done func(luascripts.Head) bool) {
+	hold := w.fates.binds()
+	if w.fates.sleepy > 0 {
+		more += w.longestNap()
+	}
+	if w.histories > 0 {
+		more += w.fates.term + hold + w.bounds.Margin
+	}
+	bound := more + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
+	from := w.now
+	if !w.until(w.now+int64(bound), func() bool { return done(w.primary.twin.Last()) }) {
+		w.fail("%s: not within %v: %v", what, bound, brief(w.primary.twin.Last()))
+	}
+	w.tell("%s, after %v", what, time.Duration(w.now-from))
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"spike/bench/sim"
+	"spike/luascripts"
+)
+
+// BenchSimCmd lives worlds in which everything goes wrong that may.
+type BenchSimCmd struct {
+	Seed    *uint64 `placeholder:"S" help:"One world; it goes the same way each time."`
+	Tell    bool    `help:"Tell all that happens in it, not only what leads to a violation."`
+	First   uint64  `default:"0" help:"Seed of the first of many worlds."`
+	Seeds   uint64  `default:"2000" help:"How many."`
+	Workers int     `default:"2" help:"Worlds beside each other."`
+	Mutant  string  `placeholder:"NAME" help:"Leave a guard of the protocol out (only in a build with -tags mutants)."`
+	Lines   int     `default:"120" help:"Of the end of a violation's story."`
+}
+
+// Run lives them, and prints what went wrong, how to see it again, and how fast it was.
+func (c *BenchSimCmd) Run(ctx context.Context) error {
+	o := sim.Options{First: c.First, Seeds: c.Seeds, Workers: c.Workers, Mutant: luascripts.Mutant(c.Mutant), Lines: c.Lines, Most: 3}
+	if c.Seed != nil {
+		o.First, o.Seeds, o.Tell = *c.Seed, 1, c.Tell
+	}
+	step, finish := benchProgress()
+	o.OnWorld = func(done, all uint64) {
+		if done%simStep == 0 {
+			step(int(done), int(all), "worlds")
+		}
+	}
+	r, err := sim.Run(ctx, o)
+	finish()
+	if err != nil {
+		return err
+	}
+	r.Print(os.Stdout)
+	if len(r.Wrong) > 0 {
+		return fmt.Errorf("%w: the protocol was violated", errFailed)
+	}
+	return nil
+}
+
+// simStep is how many worlds are a step of the progress that is shown.
+const simStep = 500

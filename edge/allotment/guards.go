@@ -1,0 +1,23 @@
+package allotment
+
+import (
+	"slices"
+
+	"spike/luascripts"
+)
+
+// The edge's guards that a build with the tag mutants can leave out. bench/sim says what each is good for.
+const (
+	NoDoubt         luascripts.Mutant = "no-doubt"
+	RefillOnSilence luascripts.Mutant = "refill-on-silence"
+)
+
+// refill puts units back on sale whose give-back nobody has answered.
+func (k *Keeper) refill() {
+	for _, p := range k.back[:k.backSent] {
+		if h := k.lease(p.Fence); h != nil && !h.lapsed {
+			k.a.stock.Fill(p.Range)
+		}
+	}
+	k.back = slices.Delete(k.back, 0, k.backSent)
+}

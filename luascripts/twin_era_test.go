@@ -1,0 +1,55 @@
+package luascripts
+
+import (
+	"testing"
+	"time"
+)
+
+// A second era, which lost nothing, does not end the wait for what the first may have lost.
+func TestSecondEraKeepsTheFirstOnesWait(t *testing.T) {
+	b := DefaultBounds()
+	second := time.Second.Microseconds()
+	now := 1000 * second
+	on := func(n Node) Node { n.Started = -1 << 60; return n }
+	tw := NewTwinOn(on(Node{Era: 1, Run: 1}), now, CreateRequest{Total: 100, Hold: time.Minute}, b)
+	look := func(n Node) Head {
+		t.Helper()
+		tw.On(on(n))
+		now += second / 10
+		r, err := tw.Renew(now, RenewRequest{Party: Party{Instance: "i"}, Term: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Head
+	}
+	first := look(Node{Era: 2, Run: 2}) // promoted, and there was no replica to wait for
+	if first.Reopens == 0 || !tw.lossy {
+		t.Fatalf("%+v", first)
+	}
+	floor := tw.floor
+	tw.fence += 10 // leases of lost history have been brought back
+	look(Node{Era: 2, Run: 2, Replicas: 1})
+	second2 := look(Node{Era: 3, Run: 3})
+	if second2.Reopens < first.Reopens || !tw.lossy || tw.floor != floor {
+		t.Errorf("first %+v, then %+v, lossy %v, floor %d, was %d", first, second2, tw.lossy, tw.floor, floor)
+	}
+}
+
+// Who has acted on more than is written here proves that history was lost; who has not proves nothing.
+func TestActingProvesLoss(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		was, acted uint64
+		lossy      bool
+	}{
+		{"on what is written", 1, 1, false}, {"on more than is written", 1, 1000, true}, {"in an era that never was here", 7, 1, true},
+		{"never", 0, 0, false}, {"in this era", 2, 1000, false},
+	} {
+		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, CreateRequest{Total: 100, Hold: time.Minute}, DefaultBounds())
+		tw.On(Node{Era: 2, Run: 2, Started: -1 << 60})
+		r, err := tw.Reassert(1e9+1000, ReassertRequest{Party: Party{Instance: "i"}, Era: 2, Term: time.Second, Was: c.was, Acted: c.acted})
+		if err != nil || tw.lossy != c.lossy || (r.Reopens-r.Now > time.Minute.Microseconds()) != c.lossy {
+			t.Errorf("acted %s: lossy %v, %+v %v", c.name, tw.lossy, r, err)
+		}
+	}
+}
