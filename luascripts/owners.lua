@@ -1,4 +1,4 @@
--- owners.lua is put in front of the scripts that act on one reservation, after common.lua.
+-- owners.lua is put in front of the scripts that act on one reservation, after the prelude.
 
 local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5
 

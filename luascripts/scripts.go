@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" // how Redis names scripts
 	"embed"
 	"encoding/hex"
+	"slices"
 )
 
 //go:embed *.lua
@@ -15,7 +16,7 @@ type script struct {
 	widens    bool // somebody acts on its answer: it must be on every replica first (I5)
 }
 
-// scripts are the compiled-in scripts. All but bindkey are a sale's: behind the bounds, common.lua, and what else they
+// scripts are the compiled-in scripts. All but bindkey are a sale's: behind the bounds, the prelude, and what else they
 // share.
 type scripts struct {
 	lease, renew, settle, deduct, reassert, confirm, cancel script
@@ -31,10 +32,13 @@ const (
 	reads  = "#!lua flags=no-writes\n"
 )
 
+// prelude is in front of every script of a sale.
+var prelude = []string{"common", "era", "open", "promises", "leases", "sweep"}
+
 func newScripts(b Bounds) scripts {
 	sale := func(first string, widens bool, names ...string) script {
-		text := first + b.lua() + source("common")
-		for _, name := range names {
+		text := first + b.lua()
+		for _, name := range append(slices.Clone(prelude), names...) {
 			text += source(name)
 		}
 		return newScript(text, widens)

@@ -1,4 +1,4 @@
--- stream.lua is put in front of the scripts that look at the orders' stream, after common.lua.
+-- stream.lua is put in front of the scripts that look at the orders' stream, after the prelude.
 
 -- pairs_of makes a table of a flat reply: name, value, name, value ...
 local function pairs_of(flat)
