@@ -124,3 +124,49 @@ func TestOperatorReopens(t *testing.T) {
 		t.Error(h, err)
 	}
 }
+
+// A server of another history that does not know the sale may be the wrong one, and not for long: what was sold stays in the
+// ring until a lease has passed. Where it was always so, the sale is gone at once.
+func TestWrongServerIsNotBelieved(t *testing.T) {
+	gone := func(era uint64) error { return &luascripts.Refusal{Code: "NOSALE", Why: "it is not here", Era: era} }
+	refuse := func(b *bench, era uint64, d time.Duration) {
+		for end := b.now + d; b.now < end && b.k.gone == nil; {
+			b.now += 10 * time.Millisecond
+			b.tick()
+			for len(b.asked) > 0 && b.k.gone == nil {
+				call := b.asked[0]
+				b.asked = append(b.asked[1:], b.k.Step(b.clock(), Answer{Call: call, Err: gone(era), Sent: b.clock()})...)
+			}
+		}
+	}
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1, Run: 1})
+	b.fill()
+	if _, o := b.buy(); o != Won {
+		t.Fatal(o)
+	}
+	refuse(b, 9, 4*time.Second)
+	if b.k.gone != nil || len(b.a.ring.Left()) != 1 {
+		t.Fatalf("believed at once: %v, %d claims left", b.k.gone, len(b.a.ring.Left()))
+	}
+	for len(b.asked) > 0 {
+		b.asked = b.asked[1:]
+	}
+	b.run(2 * time.Second)
+	if h := b.head(); b.k.gone != nil || b.k.absent || h.Pending != 1 {
+		t.Errorf("the right server is back: %v, %+v", b.k.gone, h)
+	}
+	b.buy()
+	refuse(b, 9, 7*time.Second)
+	if b.k.gone == nil {
+		t.Error("after a lease and a margin it is so")
+	}
+
+	b = newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1, Run: 1})
+	b.fill()
+	refuse(b, 1, 600*time.Millisecond)
+	if b.k.gone == nil {
+		t.Error("removed by its operator, and still sold")
+	}
+}
