@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -20,16 +21,23 @@ type births struct {
 	begun time.Time  // the newest; turn's
 
 	mu      sync.Mutex
-	names   map[uint64]string // as of the newest look
+	known   map[uint64]known // ever seen; that one is there no more, the store says itself
 	gone    map[uint64]time.Time
-	next    *census // the look that has not begun yet
+	doubts  map[uint64]time.Time // since when another history denies it
+	next    *census              // the look that has not begun yet
 	waiting int
+}
+
+// known is a sale, and the store's history in which it was seen.
+type known struct {
+	name string
+	era  uint64
 }
 
 // census is one look at all sales. What it found may be read once done is closed.
 type census struct {
 	done  chan struct{}
-	names map[uint64]string
+	names map[uint64]known
 	whole bool // every sale there is said its birth
 	err   error
 }
@@ -41,16 +49,20 @@ const (
 	maxLookingFor = 4096             // callers that wait for the next look
 	maxGone       = 4096             // births remembered as gone
 	goneFor       = 10 * time.Second // and for how long: a sale whose hash was lost may be mended
+	doubtFor      = 10 * time.Second // another history that does not know a sale may be the wrong one, and not for long
+	maxKnown      = 4096             // births
 )
 
 func newBirths(life context.Context, store luascripts.Store, sales *Sales) *births {
-	return &births{life: life, store: store, sales: sales, gone: map[uint64]time.Time{}}
+	return &births{life: life, store: store, sales: sales, known: map[uint64]known{}, gone: map[uint64]time.Time{},
+		doubts: map[uint64]time.Time{}}
 }
 
 // find is the name of the sale born then; luascripts.ErrNoSale: there is none any more. Any other error: nobody knows.
 func (b *births) find(birth uint64) (string, error) {
 	for name, sale := range b.sales.all() {
 		if sale.birth == birth {
+			b.learn(map[uint64]known{birth: {name, sale.View().Era}})
 			return name, nil
 		}
 	}
@@ -74,8 +86,8 @@ func (b *births) find(birth uint64) (string, error) {
 func (b *births) join(birth uint64) (name string, look *census, mine bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if name := b.names[birth]; name != "" {
-		return name, nil, false, nil
+	if k, seen := b.known[birth]; seen {
+		return k.name, nil, false, nil
 	}
 	if until, gone := b.gone[birth]; gone && time.Now().Before(until) {
 		return "", nil, false, luascripts.ErrNoSale
@@ -111,10 +123,43 @@ func (b *births) look(c *census) {
 	b.mu.Unlock()
 	b.count(c)
 	if c.err == nil {
-		b.mu.Lock()
-		b.names = c.names
-		b.mu.Unlock()
+		b.learn(c.names)
 	}
+}
+
+func (b *births) learn(names map[uint64]known) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.known) > maxKnown {
+		clear(b.known)
+	}
+	maps.Copy(b.known, names)
+}
+
+// doubtful says that a refusal comes from another history than the one the sale was seen in: in a fail-over the wrong
+// server may answer for a moment.
+func (b *births) doubtful(birth uint64, err error) bool {
+	var r *luascripts.Refusal
+	if !errors.As(err, &r) {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	k := b.known[birth]
+	if sale := b.sales.all()[k.name]; sale != nil && sale.birth == birth {
+		k.era = sale.View().Era
+	}
+	if k.name == "" || k.era == r.Era {
+		return false
+	}
+	since, doubted := b.doubts[birth]
+	if now := time.Now(); !doubted || now.Sub(since) > 2*doubtFor {
+		if len(b.doubts) > maxKnown {
+			clear(b.doubts)
+		}
+		since, b.doubts[birth] = now, now
+	}
+	return time.Since(since) < doubtFor
 }
 
 // count asks the store for every sale's birth.
@@ -122,13 +167,13 @@ func (b *births) count(c *census) {
 	ctx, cancel := context.WithTimeout(b.life, lookFor)
 	defer cancel()
 	names, err := b.store.List(ctx)
-	c.names, c.whole, c.err = make(map[uint64]string, len(names)), true, err
+	c.names, c.whole, c.err = make(map[uint64]known, len(names)), true, err
 	for _, name := range names {
 		shown, err := b.store.Show(ctx, name)
 		var refusal *luascripts.Refusal
 		switch {
 		case err == nil:
-			c.names[shown.Birth] = name
+			c.names[shown.Birth] = known{name, shown.Era}
 		case errors.Is(err, luascripts.ErrNoSale): // removed meanwhile
 		case errors.As(err, &refusal):
 			c.whole = false
@@ -144,8 +189,8 @@ func (b *births) conclude(birth uint64, c *census) (string, error) {
 	if c.err != nil {
 		return "", c.err
 	}
-	if name := c.names[birth]; name != "" {
-		return name, nil
+	if k, seen := c.names[birth]; seen {
+		return k.name, nil
 	}
 	if c.whole {
 		b.mu.Lock()

@@ -181,3 +181,31 @@ func TestWaitersForBirthsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// That a sale is gone is believed of the history it was seen in; of another one only after a while.
+func TestAnotherHistoryIsDoubted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+		life, end := context.WithCancel(t.Context())
+		b := newBirths(life, w, newSales(life, Config{}, w, nil, zerolog.Nop()))
+		birth := w.create(t, "ticket")
+		if _, err := b.find(birth); err != nil {
+			t.Fatal(err)
+		}
+		gone := func(era uint64) error { return &luascripts.Refusal{Code: "NOSALE", Why: "it is not here", Era: era} }
+		if b.doubtful(birth, gone(0)) || b.doubtful(birth+1, gone(7)) || b.doubtful(birth, luascripts.ErrDown) {
+			t.Error("doubted where nothing is doubtful")
+		}
+		for range 3 { // each time anew, once it is long ago
+			if !b.doubtful(birth, gone(7)) {
+				t.Error("believed at once")
+			}
+			time.Sleep(doubtFor)
+			if b.doubtful(birth, gone(7)) {
+				t.Error("doubted for ever")
+			}
+			time.Sleep(2 * doubtFor)
+		}
+		end()
+	})
+}

@@ -58,7 +58,11 @@ func (r *reservations) run(ctx context.Context, text []byte, do errand) (Reserva
 		reply, err = do(ctx, sale, token.Birth, token.Claim)
 	}
 	if errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth) {
+		doubtful := r.births.doubtful(token.Birth, err)
 		err = errNoReservation
+		if doubtful {
+			err = luascripts.ErrDown
+		}
 	}
 	told := Reservation{Sale: sale, Serial: token.Serial, State: reply.Life.String()}
 	if token.Count > 1 {
