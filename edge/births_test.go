@@ -184,10 +184,7 @@ func TestWaitersForBirthsAreBounded(t *testing.T) {
 
 // That a sale is gone is believed of the history it was seen in; of another one only after a while.
 func TestAnotherHistoryIsDoubted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
-		life, end := context.WithCancel(t.Context())
-		b := newBirths(life, w, newSales(life, Config{}, w, nil, zerolog.Nop()))
+	withBirths(t, func(t *testing.T, w *watched, b *births) {
 		birth := w.create(t, "ticket")
 		if _, err := b.find(birth); err != nil {
 			t.Fatal(err)
@@ -206,6 +203,5 @@ func TestAnotherHistoryIsDoubted(t *testing.T) {
 			}
 			time.Sleep(2 * doubtFor)
 		}
-		end()
 	})
 }
