@@ -129,12 +129,26 @@ func (s *Server) deductOnce(sale *Sale, r *request, offer luascripts.Claim) (lua
 		q := luascripts.DeductRequest{Party: luascripts.Party{Birth: sale.birth}, N: r.n, Nonce: newNonce(), Buyer: r.buyer,
 			Key: r.key, Offer: offer, Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()}
 		reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, q)
-		var late *luascripts.Refusal
-		if !errors.Is(err, luascripts.ErrLate) || !errors.As(err, &late) || again {
+		var no *luascripts.Refusal
+		switch {
+		case !errors.As(err, &no):
+			return reply, err
+		case errors.Is(err, luascripts.ErrLate) && !again:
+			sale.SetStoreTime(no.At)
+		case sale.missedElsewhere(no):
+			sale.Hear(allotment.News{Unsure: true})
+			return reply, luascripts.ErrDown
+		default:
 			return reply, err
 		}
-		sale.SetStoreTime(late.At)
 	}
+}
+
+// missedElsewhere says that a server of another history does not know the sale. It may be the wrong one: whether the sale is
+// gone is the Keeper's to say.
+func (s *Sale) missedElsewhere(no *luascripts.Refusal) bool {
+	missing := errors.Is(no, luascripts.ErrNoSale) || errors.Is(no, luascripts.ErrBirth)
+	return missing && no.Era != s.View().Era
 }
 
 // insist goes on asking what became of an offer, when its buyer has gone: the ring settles it in any case, so it must

@@ -11,7 +11,7 @@
 local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG = unpack(KEYS)
 
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
-  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'shut', 'lossy',
+  'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced'}
 local WORDS = {'state', 'wisher', 'past'}
 local NOBODY = string.rep('\0', 8)
@@ -97,7 +97,7 @@ end
 local function begin_ledger(raw, total, sold, hold, opens, closes, limit)
   L = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
     raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
-    confirmed = sold, events = 0, floor = 0, began = raw, shut = 0, lossy = 0, term = LEASE, synced = synced, state = 'open',
+    confirmed = sold, events = 0, floor = 0, began = raw, early = 0, shut = 0, lossy = 0, term = LEASE, synced = synced, state = 'open',
     wisher = '-', past = ''}
   L.era, L.replicas = node()
   L.run = server().run

@@ -3,11 +3,13 @@
 -- recovering says that a new era grants nothing yet (E2).
 local function recovering() return L.shut > L.now end
 
+local unpassed = 0 -- what ledger time was kept from passing
+
 -- pass lets ledger time pass. Where history is lost it is the whole time since: promises made in it end by that clock.
 local function pass(raw, all)
   local gap = math.max(raw - L.raw, 0)
-  L.now = L.now + (all and gap or math.min(gap, STEP))
-  L.raw = raw
+  local passes = all and gap or math.min(gap, STEP)
+  L.now, L.raw, unpassed = L.now + passes, raw, gap - passes
 end
 
 -- Where a server may have the ledger from, when its history is not the one the ledger was written in.
@@ -54,7 +56,10 @@ local function enter(raw)
   local from = s and origin(s, raw)
   if not s or from == MEMORY then
     pass(raw)
-    if s then L.era = era end
+    if s then
+      pass_on()
+      L.era = era
+    end
     L.replicas = math.max(L.replicas, replicas)
     return false
   end
@@ -69,6 +74,7 @@ local function enter(raw)
   end
   pass_on()
   L.era, L.run, L.began = era, s.run, L.now
+  L.early = L.now + (from == PRIMARY and PROOF or MARGIN)
   L.replicas = math.max(L.replicas - (from == PRIMARY and 1 or 0), replicas)
   L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
   close()

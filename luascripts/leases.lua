@@ -128,7 +128,7 @@ local function ended(deadline) return deadline + covered() + MARGIN <= L.began e
 -- reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
 -- whoever lives has had a while to prove that something was.
 local function reopen()
-  if not recovering() or L.lossy == 1 or L.now < L.began + MARGIN then return end
+  if not recovering() or L.lossy == 1 or L.now < L.early then return end
   for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
     local lease = lease_read(fence)
     if not lease.limbo and tonumber(fence) <= L.floor and instance_read(lease.inst).era ~= L.era then return end
@@ -149,6 +149,16 @@ function begin_era()
     lease_write(lease)
   end
   commit()
+end
+
+-- lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
+local function lose()
+  if recovering() and L.lossy == 1 then return end
+  L.floor = recovering() and math.min(L.floor, L.fence) or L.fence
+  L.now, unpassed = L.now + unpassed, 0
+  L.began, L.lossy = L.now, 1
+  close()
+  begin_era()
 end
 
 -- lossy says that promises may be alive that are not written here.

@@ -24,7 +24,7 @@ import (
 func quickBounds() Bounds {
 	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
-		Search: 3, Lease: 15 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2, Group: 3}
+		Search: 3, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2, Group: 3}
 }
 
 func dial(t testing.TB, addr string, b Bounds) *Redis {

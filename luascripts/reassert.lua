@@ -25,9 +25,13 @@ while at <= #ARGV do
   at = at + 4 + 2 * n
 end
 
--- proves says that the instance has acted on answers that are not written here.
+-- proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
 local function proves()
-  if was == 0 or was == L.era then return false end
+  for _, a in ipairs(asserted) do
+    if unheard(a.fence) and not ended(a.deadline) then return true end
+  end
+  if was == 0 then return false end
+  if was == L.era then return acted > L.rev end -- a primary of old has come back under its name
   for past, rev in string.gmatch(L.past, '(%d+):(%d+)') do
     if tonumber(past) == was then return acted > tonumber(rev) end
   end
@@ -145,11 +149,8 @@ local function assert_one(a)
 end
 
 if era == L.era then
+  if proves() then lose() end
   if instance_read(instance).era ~= era then
-    if proves() then
-      L.lossy = 1
-      close()
-    end
     for _, a in ipairs(asserted) do assert_one(a) end
     local me = instance_read(instance)
     me.node, me.era = node, era

@@ -36,6 +36,8 @@ type Twin struct {
 	run       uint64
 	floor     uint64
 	began     int64 // the era
+	early     int64 // when it may end, if nothing was lost
+	unpassed  int64 // what ledger time was kept from passing
 	shut      int64 // ledger time until which it grants nothing
 	past      []pastEra
 	lossy     bool
@@ -113,11 +115,11 @@ func (t *Twin) look(raw int64, birth uint64) error {
 
 // peek gives what undoes a look.
 func (t *Twin) peek() (undo func()) {
-	h, run, floor, began, shut, past := t.head, t.run, t.floor, t.began, t.shut, t.past
-	lossy, numbered := t.lossy, t.numbered
+	h, run, floor, began, early := t.head, t.run, t.floor, t.began, t.early
+	shut, past, lossy, numbered := t.shut, t.past, t.lossy, t.numbered
 	return func() {
-		t.head, t.run, t.floor, t.began, t.shut, t.past = h, run, floor, began, shut, past
-		t.lossy, t.numbered = lossy, numbered
+		t.head, t.run, t.floor, t.began, t.early = h, run, floor, began, early
+		t.shut, t.past, t.lossy, t.numbered = shut, past, lossy, numbered
 	}
 }
 

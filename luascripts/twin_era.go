@@ -50,6 +50,7 @@ func (t *Twin) pass(raw int64, all bool) {
 	if !all || t.bounds.Lacks(LostTime) {
 		gap = min(gap, t.bounds.Step.Microseconds())
 	}
+	t.unpassed = max(raw-t.head.Raw, 0) - gap
 	t.head.Now += gap
 	t.head.Raw = raw
 }
@@ -65,6 +66,7 @@ func (t *Twin) enter(raw int64) bool {
 	if !other || from == fromMemory {
 		t.pass(raw, false)
 		if other {
+			t.passOn()
 			t.head.Era = n.Era
 		}
 		t.head.Replicas = max(t.head.Replicas, n.Replicas)
@@ -77,8 +79,12 @@ func (t *Twin) enter(raw int64) bool {
 	} else {
 		t.lossy, t.floor = lossy, t.fence
 	}
-	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), pastEras-1)]...)
+	t.passOn()
 	t.head.Era, t.run, t.began = n.Era, n.Run, t.head.Now
+	t.early = t.began + t.bounds.Margin.Microseconds()
+	if from == fromPrimary {
+		t.early = t.began + t.bounds.Proof.Microseconds()
+	}
 	if from == fromPrimary && t.head.Replicas > 0 {
 		t.head.Replicas--
 	}
@@ -86,6 +92,27 @@ func (t *Twin) enter(raw int64) bool {
 	t.numbered += lostEvents
 	t.close()
 	return true
+}
+
+// passOn remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
+func (t *Twin) passOn() {
+	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), pastEras-1)]...)
+}
+
+// lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
+func (t *Twin) lose() {
+	if t.unwritten() {
+		return
+	}
+	if t.recovering() {
+		t.floor = min(t.floor, t.fence)
+	} else {
+		t.floor = t.fence
+	}
+	t.head.Now, t.unpassed = t.head.Now+t.unpassed, 0
+	t.began, t.lossy = t.head.Now, true
+	t.close()
+	t.beginEra()
 }
 
 // close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of a
@@ -141,7 +168,7 @@ func (t *Twin) beginEra() {
 // whoever lives has had a while to prove that something was.
 func (t *Twin) reopen() {
 	lossy := t.lossy && !t.bounds.Lacks(EarlyRecovery)
-	if !t.recovering() || lossy || t.head.Now < t.began+t.bounds.Margin.Microseconds() {
+	if !t.recovering() || lossy || t.head.Now < t.early {
 		return
 	}
 	for _, l := range t.leases {
@@ -185,11 +212,10 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 		t.commit()
 		return ReassertReply{Head: t.view(q.Instance)}, nil
 	}
+	if t.proves(q) {
+		t.lose()
+	}
 	if me := t.instance(q.Instance); me.era != q.Era {
-		if t.proves(q) {
-			t.lossy = true
-			t.close()
-		}
 		for _, h := range q.Leases {
 			t.assert(q, h)
 		}
@@ -217,10 +243,18 @@ func (t *Twin) assert(q ReassertRequest, h Held) {
 	}
 }
 
-// proves says that the instance has acted on answers that are not written here.
+// proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
 func (t *Twin) proves(q ReassertRequest) bool {
-	if q.Was == 0 || q.Was == t.head.Era {
+	for _, h := range q.Leases {
+		if t.unheard(h.Fence) && !t.ended(h.Deadline) {
+			return true
+		}
+	}
+	switch q.Was {
+	case 0:
 		return false
+	case t.head.Era: // a primary of old has come back under its name
+		return q.Acted > t.head.Rev
 	}
 	for _, p := range t.past {
 		if p.era == q.Was {

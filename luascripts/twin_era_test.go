@@ -43,7 +43,8 @@ func TestActingProvesLoss(t *testing.T) {
 		lossy      bool
 	}{
 		{"on what is written", 1, 1, false}, {"on more than is written", 1, 1000, true}, {"in an era that never was here", 7, 1, true},
-		{"never", 0, 0, false}, {"in this era", 2, 1000, false},
+		{"never", 0, 0, false}, {"in this era", 2, 1, false},
+		{"in this era, on more than is written", 2, 1000, true},
 	} {
 		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, CreateRequest{Total: 100, Hold: time.Minute}, DefaultBounds())
 		tw.On(Node{Era: 2, Run: 2, Started: -1 << 60})

@@ -48,7 +48,7 @@ func TestEraThatLostNothing(t *testing.T) {
 		t.Fatal(o)
 	}
 	b.era(luascripts.Node{Era: 2})
-	b.run(2 * time.Second)
+	b.run(5 * time.Second)
 	if h := b.head(); h.Era != 2 || h.Reopens != 0 || h.Pending != 1 {
 		t.Errorf("%+v", h)
 	}

@@ -145,8 +145,8 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
 	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
-	k.leases = append(k.leases, h)                                           // fences grow
-	if k.stopping || !h.term.Load().open(k.now) || reply.Era != k.asserted { // of lost history, perhaps
+	k.leases = append(k.leases, h)                                                          // fences grow
+	if k.stopping || !h.term.Load().open(k.now) || k.asserting || reply.Era != k.asserted { // of lost history, perhaps
 		k.giveBackOf(h, g.Ranges)
 		return
 	}
