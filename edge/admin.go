@@ -221,6 +221,9 @@ func Describe(sale string, r luascripts.ShowReply) Description {
 
 // trouble is why nothing is granted.
 func trouble(r luascripts.ShowReply) string {
+	if have, missing := strings.CutPrefix(r.Trouble, "MISSING "); missing {
+		return have + " are there: nothing is acted on that the others do not have; if they are gone for good: spike sale reopen NAME --yes"
+	}
 	if r.Trouble != "" || r.Reopens == 0 {
 		return r.Trouble
 	}

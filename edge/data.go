@@ -25,6 +25,7 @@ type dataDir struct {
 	lock *os.File
 	boot string
 	left []string // ring files that processes before us left
+	odd  []string // what is called so and is no file: a link, a directory
 }
 
 // openData takes the directory for this process; nil for "".
@@ -43,23 +44,27 @@ func openData(path string) (*dataDir, error) {
 		_ = lock.Close()
 		return nil, fmt.Errorf("%w: --data %s: another edge has it", ErrConfig, path)
 	}
-	left, err := ringsIn(path)
+	left, odd, err := ringsIn(path)
 	if err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("%w: --data: %w", ErrConfig, err)
 	}
-	return &dataDir{path: path, lock: lock, boot: allotment.BootID(), left: left}, nil
+	return &dataDir{path: path, lock: lock, boot: allotment.BootID(), left: left, odd: odd}, nil
 }
 
 // ringsIn are the ring files in a directory of any name: to a pattern, some characters of it would mean others.
-func ringsIn(path string) (rings []string, err error) {
+func ringsIn(path string) (rings, odd []string, err error) {
 	files, err := os.ReadDir(path)
 	for _, f := range files {
-		if f.Type().IsRegular() && strings.HasSuffix(f.Name(), ringSuffix) {
+		switch {
+		case !strings.HasSuffix(f.Name(), ringSuffix):
+		case f.Type().IsRegular():
 			rings = append(rings, filepath.Join(path, f.Name()))
+		default:
+			odd = append(odd, filepath.Join(path, f.Name()))
 		}
 	}
-	return rings, err
+	return rings, odd, err
 }
 
 const (
@@ -108,15 +113,27 @@ func (d *dataDir) recoverAll(ctx context.Context, store luascripts.Store, log ze
 	if d == nil {
 		return
 	}
+	for _, path := range d.odd {
+		log.Error().Str("file", path).Msg("no file: its claims, if it has any, are not settled")
+	}
+	waits := map[string]bool{} // and has been named
 	for gone := time.Now().Add(goneAfter); len(d.left) > 0; {
 		var again []string
 		for _, path := range d.left {
 			err := d.recover(ctx, path, store, log)
 			missing := errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth)
 			if errors.Is(err, luascripts.ErrDown) || missing && time.Now().Before(gone) {
+				if !waits[path] {
+					log.Warn().Err(err).Str("file", path).Msg("ring of an edge that died waits")
+				}
+				waits[path] = true
 				again = append(again, path)
 			} else if err != nil {
-				log.Error().Err(err).Str("file", path).Msg("ring set aside: nobody takes its claims")
+				what := "ring set aside: nobody takes its claims"
+				if errors.Is(err, allotment.ErrRingFile) {
+					what = "ring set aside: it is damaged; whole claims in it are settled"
+				}
+				log.Error().Err(err).Str("file", path+asideSuffix).Msg(what)
 				_ = os.Rename(path, path+asideSuffix)
 			}
 		}
@@ -153,7 +170,7 @@ func (d *dataDir) recover(ctx context.Context, path string, store luascripts.Sto
 	if err != nil {
 		return err
 	}
-	if owner.Boot == d.boot && d.boot != "" {
+	if torn == 0 && owner.Boot == d.boot && d.boot != "" {
 		if _, err = store.Renew(ctx, owner.Sale, luascripts.RenewRequest{Party: party, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
 			return err
 		}

@@ -59,11 +59,19 @@ func (r *Redis) Close() {
 	r.client.Close()
 }
 
-// Ping asks whether Redis answers.
-func (r *Redis) Ping(ctx context.Context) error {
+// Ping asks whether Redis answers; of a Cluster, one node: each sale is on one, and another one may sell well.
+func (r *Redis) Ping(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	return r.down(r.client.Do(ctx, r.client.B().Ping().Build()).Error())
+	if err = r.client.Do(ctx, r.client.B().Ping().Build()).Error(); err == nil {
+		return nil
+	}
+	for _, node := range r.client.Nodes() {
+		if node.Do(ctx, node.B().Ping().Build()).Error() == nil {
+			return nil
+		}
+	}
+	return r.down(err)
 }
 
 func (r *Redis) down(err error) error {

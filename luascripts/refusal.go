@@ -64,7 +64,8 @@ func refusalOf(text string) error {
 		at, _, _ := strings.Cut(why, " ")
 		r.At, _ = strconv.ParseInt(at, 10, 64)
 	}
-	if _, era, ok := strings.Cut(why, "(era "); ok {
+	if text, era, ok := strings.Cut(why, " (era "); ok {
+		r.Why = text
 		r.Era, _ = strconv.ParseUint(strings.TrimSuffix(era, ")"), 10, 64)
 	}
 	return r

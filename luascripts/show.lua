@@ -3,4 +3,7 @@
 -- Reply {head, {why nothing is granted, or ''}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused, stop = open(ARGV[1], true)
 if refused then return refused end
-return {head('-'), {stop and stop.err or ''}}
+local _, online = node()
+local why = stop and stop.err or ''
+if why == '' and online < L.replicas then why = 'MISSING ' .. int(online) .. ' of ' .. int(L.replicas) .. ' replicas' end
+return {head('-'), {why}}

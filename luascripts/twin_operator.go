@@ -1,6 +1,7 @@
 package luascripts
 
 import (
+	"fmt"
 	"slices"
 
 	"spike/shard"
@@ -12,7 +13,11 @@ import (
 func (t *Twin) Show(raw int64) ShowReply {
 	defer t.peek()()
 	_ = t.look(raw, 0)
-	return ShowReply{Head: t.view("-")}
+	out := ShowReply{Head: t.view("-")}
+	if t.node.Replicas < t.head.Replicas {
+		out.Trouble = fmt.Sprintf("MISSING %d of %d replicas", t.node.Replicas, t.head.Replicas)
+	}
+	return out
 }
 
 // Change is change.lua.

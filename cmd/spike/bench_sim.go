@@ -26,6 +26,9 @@ func (c *BenchSimCmd) Run(ctx context.Context) error {
 	if c.Seed != nil {
 		o.First, o.Seeds, o.Tell = *c.Seed, 1, c.Tell
 	}
+	if o.Seeds < 1 || o.Workers < 1 {
+		return fmt.Errorf("%w: --seeds and --workers are at least 1", errUsage)
+	}
 	step, finish := benchProgress()
 	o.OnWorld = func(done, all uint64) {
 		if done%simStep == 0 {

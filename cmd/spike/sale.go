@@ -216,7 +216,11 @@ type SaleReopenCmd struct {
 // Run reopens it, if really.
 func (c *SaleReopenCmd) Run(ctx context.Context) error {
 	if !c.Yes {
-		return fmt.Errorf("%w: what is sold from now on may be lost with this server alone; say --yes", errUsage)
+		risk := "what is sold from now on may be lost with this server alone"
+		if c.Grants {
+			risk += ", and units are sold again whose winners hold tokens of the history that was lost"
+		}
+		return fmt.Errorf("%w: %s; say --yes", errUsage, risk)
 	}
 	return c.with(ctx, func(s luascripts.Store) error {
 		if _, err := s.Reopen(ctx, c.Name, 0, c.Grants); err != nil {

@@ -62,6 +62,7 @@ type Keeper struct {
 	acted     uint64            // the rev of the newest answer of it that we have acted on
 	asserting bool              // it is being told
 	surplus   []luascripts.Part // what a ledger that lost history has in our leases, and we have not: to be given back
+	lossy     bool              // the recovery under way is long: sales are lost
 	absent    bool              // a server of another history does not know the sale
 	absentAt  Instant           // since then
 

@@ -80,17 +80,21 @@ func MapRing(path string, o RingOwner, size int) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring file %s: map: %w", path, err)
 	}
-	r := ringOver(slotsIn(mem, o), o.Lanes)
+	r := ringOver(slotsIn(mem, o.Lanes*o.Slots), o.Lanes)
 	r.heads = unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[headsOffset])), o.Lanes)
 	return r, nil
 }
 
-func slotsIn(mem []byte, o RingOwner) []slot {
-	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[slotsOffset])), o.Lanes*o.Slots)
+// slotsIn is the first n slots of a file.
+func slotsIn(mem []byte, n int) []slot {
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[slotsOffset])), n)
 }
 
 // ReadRing reads what a process that is no more has left: the claims the ledger has not answered for. Torn slots, which
-// only a machine's death leaves, are counted.
+// only a machine's death leaves, are counted; so is a file of another length than it was made with.
 func ReadRing(path string) (o RingOwner, claims []luascripts.Claim, torn int, err error) {
 	if info, e := os.Stat(path); e != nil || info.Size() > maxRingFile {
 		return o, nil, 0, fmt.Errorf("%w: %s: %w", ErrRingFile, path, errors.Join(e, errors.New("or too large")))
@@ -102,10 +106,13 @@ func ReadRing(path string) (o RingOwner, claims []luascripts.Claim, torn int, er
 	if o, err = readOwner(mem); err != nil {
 		return o, nil, 0, fmt.Errorf("%w: %s: %w", ErrRingFile, path, err)
 	}
+	if len(mem) != slotsOffset+o.Lanes*o.Slots*slotSize { // cut off, or something was added: what is there of it counts
+		torn = 1
+	}
 	aligned := make([]uint64, (len(mem)+7)/8) // a byte slice may begin anywhere
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&aligned[0])), len(mem)), mem)
 	mem = unsafe.Slice((*byte)(unsafe.Pointer(&aligned[0])), len(mem))
-	slots, heads := slotsIn(mem, o), unsafe.Slice((*uint64)(unsafe.Pointer(&mem[headsOffset])), o.Lanes)
+	slots, heads := slotsIn(mem, min(o.Lanes*o.Slots, (len(mem)-slotsOffset)/slotSize)), unsafe.Slice((*uint64)(unsafe.Pointer(&mem[headsOffset])), o.Lanes)
 	for i := range slots {
 		s, head := &slots[i], heads[i/o.Slots]
 		turn := s.turn.Load()
@@ -134,7 +141,7 @@ func readOwner(mem []byte) (o RingOwner, err error) {
 		return o, fmt.Errorf("format %d", o.Format)
 	case !pow2(o.Lanes) || !pow2(o.Slots) || o.Lanes > maxLanes || o.Slots > 1<<20:
 		return o, fmt.Errorf("%d lanes of %d slots", o.Lanes, o.Slots)
-	case len(mem) != slotsOffset+o.Lanes*o.Slots*slotSize:
+	case len(mem) < slotsOffset:
 		return o, fmt.Errorf("%d bytes", len(mem))
 	}
 	return o, nil

@@ -108,8 +108,21 @@ func FuzzReadRing(f *testing.F) {
 			t.Fatal(err)
 		}
 		o, claims, torn, err := ReadRing(path)
-		if err != nil && !errors.Is(err, ErrRingFile) || len(claims)+torn > o.Lanes*o.Slots {
+		if err != nil && !errors.Is(err, ErrRingFile) || len(claims)+torn > o.Lanes*o.Slots+1 {
 			t.Errorf("%d claims, %d torn of %+v: %v", len(claims), torn, o, err)
 		}
 	})
+}
+
+// A file that has lost its end, or got a longer one, gives what is whole of it, and says that it is not.
+func TestRingOfAnotherLength(t *testing.T) {
+	good, left := realRing(t, 8, 5)
+	for _, size := range []int{len(good) - 1, len(good) + 1, len(good) + 3*slotSize, slotsOffset + slotSize, slotsOffset} {
+		text := append(append([]byte{}, good...), make([]byte, 4*slotSize)...)[:size]
+		_, claims, torn, _, err := readText(t, text)
+		whole := min(len(left), max(0, (size-slotsOffset)/slotSize))
+		if err != nil || torn != 1 || len(claims) > whole || size > len(good) && len(claims) != len(left) {
+			t.Errorf("%d of %d bytes: %d claims, %d torn, %v", size, len(good), len(claims), torn, err)
+		}
+	}
 }

@@ -92,6 +92,10 @@ func (r *Runner) notice() {
 	now := r.keeper.refused
 	if r.keeper.recovering() {
 		now = "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"
+		if r.keeper.lossy {
+			now = "the store has lost history: nothing is granted until all that was promised in it is over " +
+				"(spike sale show says when, spike sale reopen --grants does not wait)"
+		}
 	}
 	if r.keeper.down {
 		now = r.keeper.downWhy

@@ -73,6 +73,8 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	}
 	k.seen = k.now
 	k.view, k.known = h, true
+	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
+	k.lossy = k.recovering() && (k.lossy || wait > k.cfg.Term+2*k.cfg.Bounds.Margin)
 	if !k.recovering() {
 		k.back, k.surplus = append(k.back, k.surplus...), nil
 	}
