@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,33 +19,6 @@ import (
 	"testing"
 	"time"
 )
-
-// runEdge runs an edge that a command line of ours starts, until it is ready.
-func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
-	t.Helper()
-	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
-	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
-	e.cmd.Stderr = e.log
-	if err := e.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = e.cmd.Process.Kill()
-		_ = e.cmd.Wait()
-		if t.Failed() {
-			t.Logf("edge %s:\n%s", e.addr, e.log)
-		}
-	})
-	eventually(t, 10*time.Second, "edge is ready", func() bool {
-		r, err := http.Get("http://" + e.admin + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK
-	})
-	return e
-}
 
 var nextPort = func() *atomic.Int32 {
 	var n atomic.Int32

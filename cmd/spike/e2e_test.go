@@ -70,8 +70,15 @@ type testEdge struct {
 
 func startEdge(t testing.TB, args ...string) *testEdge {
 	t.Helper()
-	e := &testEdge{addr: redistest.FreeAddr(t), admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
-	e.cmd = exec.Command(binary(t), append([]string{"serve", "--listen", e.addr, "--admin", e.admin}, args...)...)
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	return runEdge(t, addr, admin, append([]string{binary(t), "serve", "--admin", admin}, args...)...)
+}
+
+// runEdge runs an edge that a command line of ours starts, until it is ready.
+func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
+	t.Helper()
+	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
+	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,28 @@ import (
 	"spike/shard"
 )
 
+// estranged says that the ledger has begun a new era, and has not heard yet what we hold from before.
+func (k *Keeper) estranged() bool { return k.asserted != k.view.Era }
+
+// recovering says that the ledger grants nothing until it has heard, or waited long enough.
+func (k *Keeper) recovering() bool { return k.known && k.view.Reopens > 0 }
+
+// assertion is all that we answer for: what is on sale, and what is sold and not settled.
+func (k *Keeper) assertion() luascripts.ReassertRequest {
+	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
+		Was: k.asserted, Acted: k.acted}
+	for _, h := range k.leases {
+		q.Leases = append(q.Leases, luascripts.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
+			Ranges: h.rest.Ranges()})
+	}
+	for _, h := range luascripts.HeldBy(k.a.ring.Left()) { // under leases that are over here, and not settled yet
+		if k.lease(h.Fence) == nil {
+			q.Leases = append(q.Leases, h)
+		}
+	}
+	return q
+}
+
 // reasserted takes the ledger's word on what we hold in its new era.
 func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool) {
 	if failed {
