@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	zerolog.SetGlobalLevel(zerolog.Disabled) // a toxic tells the global logger whenever it is taken away
+	zerolog.SetGlobalLevel(zerolog.Disabled)                                                             // a toxic tells the global logger whenever it is taken away
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // it sleeps on for a second
 }
