@@ -3,7 +3,6 @@
 package main
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -25,16 +24,8 @@ func ask(t testing.TB, method, addr, path, host, auth string) (status int, body 
 	if auth != "" {
 		q.Header.Set("Authorization", auth)
 	}
-	r, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = r.Body.Close() }()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode, string(b)
+	status, _, body = answer(t, q)
+	return status, body
 }
 
 // outside is an address of this machine that is not loopback; the test is skipped where there is none.

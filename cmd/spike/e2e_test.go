@@ -129,13 +129,19 @@ func eventually(t testing.TB, within time.Duration, what string, ok func() bool)
 	t.Fatalf("not within %v: %s", within, what)
 }
 
-// get is one request; the body is read whole.
+// get is one request.
 func get(t testing.TB, method, url string) (status int, header http.Header, body string) {
 	t.Helper()
 	q, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return answer(t, q)
+}
+
+// answer sends a request; the body is read whole.
+func answer(t testing.TB, q *http.Request) (status int, header http.Header, body string) {
+	t.Helper()
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
 		t.Fatal(err)
