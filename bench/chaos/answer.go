@@ -32,6 +32,8 @@ func bought(r *fasthttp.Response) told {
 	switch status := r.StatusCode(); {
 	case status == fasthttp.StatusServiceUnavailable && again:
 		return told{word: Undecided}
+	case status == fasthttp.StatusRequestTimeout: // the edge stood still while the request lay before it: it was never read
+		return told{word: Refused}
 	case status != fasthttp.StatusOK || bad:
 	case a.Code == 1 && a.Data.Serial > 0 && a.Data.Token != "" && !a.Data.Until.IsZero():
 		return told{word: Won, serial: a.Data.Serial, token: a.Data.Token, until: a.Data.Until}
@@ -58,6 +60,8 @@ func shown(r *fasthttp.Response) told {
 		if again {
 			return told{word: Unknown}
 		}
+	case fasthttp.StatusRequestTimeout: // never read: ask again
+		return told{word: Unknown}
 	case fasthttp.StatusNotFound:
 		return told{word: NoSuch, said: quote(r)}
 	case fasthttp.StatusOK:

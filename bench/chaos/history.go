@@ -33,9 +33,9 @@ const (
 	Confirmed
 	Cancelled
 	Expired
-	NoSuch // 404: nobody knows the token
-	Odd    // nothing that the contract knows
-	Refused
+	NoSuch  // 404: nobody knows the token
+	Odd     // nothing that the contract knows
+	Refused // 408: the edge had not read the request, and did nothing
 	words
 )
 
