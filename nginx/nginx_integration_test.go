@@ -36,12 +36,53 @@ func TestNginxAcceptsEveryVariant(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := nginxCommand(t, workDir(t, string(conf)), "-t")
-			out, err := cmd.CombinedOutput()
-			if err != nil || strings.Contains(string(out), "[warn]") {
-				t.Fatalf("%v\n%s", err, out)
-			}
+			accepted(t, string(conf))
 		})
+	}
+}
+
+// TestNginxAcceptsEveryCombination of what a topology can say.
+func TestNginxAcceptsEveryCombination(t *testing.T) {
+	for _, balance := range balances {
+		for with := range 1 << 6 {
+			topology := Topology{Listen: freeAddr(t), Balance: balance, Edges: []Edge{{"127.0.0.1:3001", 1}, {"[::1]:3002", 3}}}
+			has := func(bit int) bool { return with&(1<<bit) != 0 }
+			if has(0) {
+				topology.GateDir, topology.Lang = "/run/spike/gate/", "en"
+			}
+			if has(1) {
+				topology.Limits.PerIP, topology.RealIP = &Limit{20, 40}, networks("10.0.0.0/8", "fd00::/8")
+			}
+			if has(2) {
+				topology.Limits.PerBuyer = &Limit{Rate: 2}
+			}
+			if has(3) {
+				topology.TLS = &TLS{"cert.pem", "key.pem"}
+				topology.HTTP2 = has(5)
+			}
+			if has(4) {
+				topology.Keepalive, topology.AccessLog = new(int), "access.log"
+			}
+			if has(5) && !has(3) {
+				continue // HTTP/2 only with TLS
+			}
+			var conf bytes.Buffer
+			if err := Render(&conf, topology); err != nil {
+				t.Fatal(err)
+			}
+			accepted(t, conf.String())
+		}
+	}
+}
+
+// accepted checks that nginx has nothing against a configuration.
+func accepted(t *testing.T, conf string) {
+	t.Helper()
+	dir := workDir(t, conf)
+	certify(t, dir)
+	out, err := nginxCommand(t, dir, "-t").CombinedOutput()
+	if err != nil || strings.Contains(string(out), "[warn]") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"text/template"
 )
@@ -21,13 +22,35 @@ func Render(w io.Writer, t Topology) error {
 		return err
 	}
 	var b bytes.Buffer
-	if err := conf.Execute(&b, t); err != nil {
+	if err := conf.Execute(&b, page{t, articles[t.Lang], v1}); err != nil {
 		return fmt.Errorf("render nginx.conf: %w", err)
 	}
 	if _, err := b.WriteTo(w); err != nil {
 		return fmt.Errorf("write nginx.conf: %w", err)
 	}
 	return nil
+}
+
+// page is what the template speaks of.
+type page struct {
+	Topology
+	Article, V1 voice
+}
+
+// Idle is how many idle connections to edges a worker keeps.
+func (t Topology) Idle() int {
+	if t.Keepalive == nil {
+		return defaultKeepalive
+	}
+	return *t.Keepalive
+}
+
+// GateRoot is where nginx looks for flags, with a slash at its end; empty: nowhere.
+func (t Topology) GateRoot() string {
+	if t.GateDir == "" {
+		return ""
+	}
+	return path.Clean(t.GateDir) + "/"
 }
 
 // ListenOn is Listen as nginx wants it: ":8080" becomes "*:8080".

@@ -125,6 +125,28 @@ func TestNothingIsSmuggledThroughNginx(t *testing.T) {
 	}
 }
 
+// TestNothingIsSmuggledThroughTheGate: who hears "sold out" from nginx has sent a body for nobody, and what is in it is no
+// request either.
+func TestNothingIsSmuggledThroughTheGate(t *testing.T) {
+	shop, dir := openShop(t, 1), gateDir(t)
+	via := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{shop.addrs[0], 1}}}, asRendered), "http://")
+	for _, c := range smuggle {
+		t.Run(c.name, func(t *testing.T) {
+			raise(t, dir, "ticket", SoldOut)
+			before, told := shop.counted(t), 0
+			heard := exchange(t, via, c.bytes+aLook)
+			for _, a := range heard {
+				if a.buy {
+					told++
+				}
+			}
+			if n := shop.counted(t) - before; n != 0 || told > c.buys {
+				t.Errorf("%d buys counted, %d told, of at most %d; heard %v", n, told, c.buys, heard)
+			}
+		})
+	}
+}
+
 // TestNothingIsSmuggledIntoAnEdge: the same without nginx.
 func TestNothingIsSmuggledIntoAnEdge(t *testing.T) {
 	shop := openShop(t, 1)

@@ -1,9 +1,14 @@
 // Package nginx writes the configuration of what stands in front of the edges.
 //
 // A Topology says where nginx listens and which edges stand behind it with what weight; Render turns it into
-// a complete nginx.conf. The configuration has one guarantee worth its name: a request of which nginx may
-// have sent a single byte to an edge is never sent again (see nginx.conf.tmpl), because a buy sent twice may
-// be sold twice.
+// a complete nginx.conf. The configuration has two guarantees worth the name:
+//
+//   - A request of which nginx may have sent a single byte to an edge is never sent again, because a buy sent twice may
+//     be sold twice. A connection that is refused costs nobody anything: another edge is asked.
+//   - The gate fails open. nginx answers "sold out" itself only while a flag says so whose name holds the present ten
+//     seconds (see FlagName), in an edge's words; flag gone, flags no longer written, no directory: an edge is asked.
+//
+// nginx.conf.tmpl says how, and why each line is there.
 package nginx
 
 import (
@@ -12,6 +17,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,12 +28,20 @@ import (
 // ErrTopology is wrapped by every error that lies in what the topology says: the caller must change it.
 var ErrTopology = errors.New("topology")
 
-// Topology is the file that `spike nginx`, `spike gate` and `spike demo` share.
+// Topology is the file that `spike nginx`, `spike gate`, the demo and the lab share.
 type Topology struct {
 	// Listen is HOST:PORT or :PORT (every IPv4 address).
 	Listen string `yaml:"listen"`
-	// GateDir holds one flag file per sold-out sale. It is read by `spike gate`; nginx.conf does not use it.
+	// TLS encrypts what buyers send and hear; left out, nothing does.
+	TLS *TLS `yaml:"tls"`
+	// HTTP2 offers buyers HTTP/2 beside HTTP/1.1; only with TLS.
+	HTTP2 bool `yaml:"http2"`
+	// GateDir holds a flag for each sold-out sale (see FlagName): `spike gate` writes them, nginx answers by them.
+	// It is an absolute path, for the two may start in different directories, and best on tmpfs. Left out, there is no
+	// gate: every request goes to an edge.
 	GateDir string `yaml:"gate_dir"`
+	// Lang is the language of what nginx itself says at /buy: "zh", the default, or "en"; give the edges the same.
+	Lang string `yaml:"lang"`
 	// Workers is the number of nginx worker processes, 0 to 256; 0 is one for each CPU.
 	Workers int `yaml:"workers"`
 	// AccessLog is a path, relative to nginx's -p, or "off", the default: a line per buy costs more than a buy.
@@ -37,6 +51,17 @@ type Topology struct {
 	// proxy among them must replace the header its client sent, not add a second: nginx does not tell two from
 	// one (before 1.23 it passes the first).
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// RealIP are the networks of the proxies before nginx: the client's address is then the last one in their
+	// X-Forwarded-For that is not one of theirs. It is what limits, ip-hash and the access log go by, and what edges
+	// hear. Left out: the address that connects. Whom TrustedProxies means is always who connects.
+	RealIP []netip.Prefix `yaml:"real_ip"`
+	// Limits are what one client may ask of the edges; left out, there is none.
+	Limits Limits `yaml:"limits"`
+	// Balance says which edge a buy goes to: "round-robin", the default, "ip-hash" or "buyer-hash".
+	Balance Balance `yaml:"balance"`
+	// Keepalive is how many idle connections each worker keeps to all edges together, 0 to 16384; left out 256. With 0
+	// each buy makes a connection of its own, as in the article.
+	Keepalive *int `yaml:"keepalive"`
 	// Edges share the buys by weight; 1 to 256 of them.
 	Edges []Edge `yaml:"edges"`
 }
@@ -51,9 +76,11 @@ type Edge struct {
 }
 
 const (
-	maxWorkers = 256
-	maxEdges   = 256
-	maxWeight  = 1000
+	maxWorkers       = 256
+	maxEdges         = 256
+	maxWeight        = 1000
+	maxKeepalive     = 16384
+	defaultKeepalive = 256
 )
 
 // Load reads and checks the topology in a file.
@@ -86,6 +113,13 @@ func (t Topology) withDefaults() Topology {
 	if t.TrustedProxies == nil {
 		t.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
+	if t.Lang == "" {
+		t.Lang = "zh"
+	}
+	if t.Balance == "" {
+		t.Balance = RoundRobin
+	}
+	t.Limits = t.Limits.withDefaults()
 	return t
 }
 
@@ -94,8 +128,14 @@ func (t Topology) Validate() error {
 	if err := checkListen(t.Listen); err != nil {
 		return wrong("listen", err)
 	}
-	if err := checkPath(t.GateDir); err != nil {
+	if err := t.TLS.check(t.HTTP2); err != nil {
+		return err
+	}
+	if err := checkGateDir(t.GateDir); err != nil {
 		return wrong("gate_dir", err)
+	}
+	if _, known := articles[t.Lang]; !known {
+		return wrong("lang", fmt.Errorf("%q is neither zh nor en", t.Lang))
 	}
 	if t.Workers < 0 || t.Workers > maxWorkers {
 		return wrong("workers", fmt.Errorf("%d is not within 0..%d", t.Workers, maxWorkers))
@@ -103,12 +143,36 @@ func (t Topology) Validate() error {
 	if err := checkPath(t.AccessLog); err != nil {
 		return wrong("access_log", err)
 	}
-	for i, p := range t.TrustedProxies {
+	if err := checkNetworks("trusted_proxies", t.TrustedProxies); err != nil {
+		return err
+	}
+	if err := checkNetworks("real_ip", t.RealIP); err != nil {
+		return err
+	}
+	if err := t.Limits.check(); err != nil {
+		return err
+	}
+	return t.checkUpstream()
+}
+
+// checkUpstream checks what lies behind nginx.
+func (t Topology) checkUpstream() error {
+	if n := t.Keepalive; n != nil && (*n < 0 || *n > maxKeepalive) {
+		return wrong("keepalive", fmt.Errorf("%d is not within 0..%d", *n, maxKeepalive))
+	}
+	if err := checkEdges(t.Edges); err != nil {
+		return err
+	}
+	return t.Balance.check(t.Edges)
+}
+
+func checkNetworks(field string, networks []netip.Prefix) error {
+	for i, p := range networks {
 		if !p.IsValid() {
-			return wrong(fmt.Sprintf("trusted_proxies[%d]", i), errors.New("is not a network such as 10.0.0.0/8"))
+			return wrong(fmt.Sprintf("%s[%d]", field, i), errors.New("is not a network such as 10.0.0.0/8"))
 		}
 	}
-	return checkEdges(t.Edges)
+	return nil
 }
 
 func checkEdges(edges []Edge) error {
@@ -191,6 +255,17 @@ func isHost(s string) bool {
 		return ip.Zone() == ""
 	}
 	return hostName.MatchString(s) && !dotsOnly.MatchString(s)
+}
+
+// checkGateDir wants a path that means the same to nginx and to the gate, and names one directory in one way.
+func checkGateDir(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if !path.IsAbs(dir) || path.Clean(dir) == "/" {
+		return fmt.Errorf("%q is not an absolute path", dir)
+	}
+	return checkPath(dir)
 }
 
 // checkPath refuses what nginx would read as anything but a path: blanks, quotes, $, ; and braces.

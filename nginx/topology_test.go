@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -56,7 +57,25 @@ func TestParseRefuses(t *testing.T) {
 		{"port 0", "listen: :0" + edges, `the port "0" is not within 1..65535`},
 		{"port too high", "listen: :65536" + edges, `the port "65536" is not within 1..65535`},
 		{"port by name", "listen: :http" + edges, `the port "http"`},
-		{"gate_dir", "listen: :80\ngate_dir: 'a b'" + edges, `gate_dir: "a b" may hold only`},
+		{"gate_dir", "listen: :80\ngate_dir: '/a b'" + edges, `gate_dir: "/a b" may hold only`},
+		{"gate_dir, relative", "listen: :80\ngate_dir: gate" + edges, `gate_dir: "gate" is not an absolute path`},
+		{"gate_dir, all", "listen: :80\ngate_dir: /.." + edges, `gate_dir: "/.." is not an absolute path`},
+		{"lang", "listen: :80\nlang: de" + edges, `lang: "de" is neither zh nor en`},
+		{"tls without key", "listen: :80\ntls: {certificate: a}" + edges, "tls.key: is missing"},
+		{"tls without certificate", "listen: :80\ntls: {key: a}" + edges, "tls.certificate: is missing"},
+		{"tls with a directive", "listen: :80\ntls: {certificate: a, key: 'b;c'}" + edges, `tls.key: "b;c" may hold only`},
+		{"http2 alone", "listen: :80\nhttp2: true" + edges, "http2: needs tls"},
+		{"balance", "listen: :80\nbalance: random" + edges, `balance: "random" is none of round-robin, ip-hash, buyer-hash`},
+		{"a long ring", "listen: :80\nbalance: buyer-hash\nedges: [" + strings.Repeat("{addr: 'a:%d', weight: 1000},", 5) + "]",
+			"balance: with buyer-hash the weights add up to at most 4096, not 5000"},
+		{"keepalive", "listen: :80\nkeepalive: -1" + edges, "keepalive: -1 is not within 0..16384"},
+		{"keepalive, many", "listen: :80\nkeepalive: 16385" + edges, "keepalive: 16385 is not within 0..16384"},
+		{"real_ip", "listen: :80\nreal_ip: [10.0.0.0/33]" + edges, "line 2: real_ip[0]: "},
+		{"real_ip, empty", "listen: :80\nreal_ip: ['']" + edges, "real_ip[0]: is not a network"},
+		{"limit without rate", "listen: :80\nlimits: {per_ip: {burst: 5}}" + edges, "limits.per_ip.rate: 0 is not within 1..100000"},
+		{"limit's rate", "listen: :80\nlimits: {per_buyer: {rate: 100001}}" + edges, "limits.per_buyer.rate: 100001 is not within"},
+		{"limit's burst", "listen: :80\nlimits: {per_buyer: {rate: 1, burst: -1}}" + edges, "limits.per_buyer.burst: -1 is not within"},
+		{"limit by name", "listen: :80\nlimits: {per_user: {rate: 1}}" + edges, `limits.per_user: unknown key; did you mean "per_buyer"?`},
 		{"access_log", "listen: :80\naccess_log: 'a;b'" + edges, `access_log: "a;b" may hold only`},
 		{"workers", "listen: :80\nworkers: -1" + edges, "workers: -1 is not within 0..256"},
 		{"workers, many", "listen: :80\nworkers: 257" + edges, "workers: 257 is not within 0..256"},
@@ -75,6 +94,9 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown key", "listen: :80\nedges:\n- {addr: 'a:1', wieght: 1}", `line 3: edges[0].wieght: unknown key; did you mean "weight"?`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			for i := 1; strings.Contains(c.text, "%d"); i++ {
+				c.text = strings.Replace(c.text, "%d", strconv.Itoa(i), 1)
+			}
 			_, err := Parse([]byte(c.text))
 			if !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
@@ -116,10 +138,6 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	plain, err := Load("testdata/one.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		topology, err := Parse(data)
 		if err != nil {
@@ -128,22 +146,29 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		likeness := plain // as many of everything, with harmless values
-		likeness.AccessLog, likeness.TrustedProxies, likeness.Edges = "off", nil, nil
-		if topology.AccessLog != "off" {
-			likeness.AccessLog = "x"
-		}
-		likeness.TrustedProxies = append(likeness.TrustedProxies, topology.TrustedProxies...)
-		if len(topology.TrustedProxies) == 0 {
-			likeness.TrustedProxies = topology.TrustedProxies
-		}
-		for i := range topology.Edges {
-			likeness.Edges = append(likeness.Edges, Edge{fmt.Sprintf("127.0.0.1:%d", i+1), 1})
-		}
-		if got, want := shape(t, topology), shape(t, likeness); got != want {
+		if got, want := shape(t, topology), shape(t, likeness(topology)); got != want {
 			t.Errorf("%q changes the shape of the configuration: %s, not %s", data, got, want)
 		}
 	})
+}
+
+// likeness has as many of everything as t, with harmless values.
+func likeness(t Topology) Topology {
+	l := Topology{Listen: ":8080", HTTP2: t.HTTP2, Lang: t.Lang, Workers: t.Workers, AccessLog: "off", TrustedProxies: t.TrustedProxies,
+		RealIP: t.RealIP, Limits: t.Limits, Balance: t.Balance, Keepalive: t.Keepalive}
+	if t.AccessLog != "off" {
+		l.AccessLog = "x"
+	}
+	if t.GateDir != "" {
+		l.GateDir = "/x"
+	}
+	if t.TLS != nil {
+		l.TLS = &TLS{"x", "x"}
+	}
+	for i := range t.Edges {
+		l.Edges = append(l.Edges, Edge{fmt.Sprintf("127.0.0.1:%d", i+1), 1})
+	}
+	return l
 }
 
 func shape(t *testing.T, topology Topology) string {

@@ -8,7 +8,7 @@ import (
 
 // NginxCmd prints a complete nginx.conf for a topology.
 type NginxCmd struct {
-	Topology string `required:"" type:"existingfile" placeholder:"FILE" help:"What stands in front: listen, edges and their weights (YAML)."`
+	Topology string `required:"" type:"existingfile" placeholder:"FILE" help:"What stands in front: listen, edges and their weights, balance, limits, TLS, gate (YAML)."`
 }
 
 // Run prints to standard output. A wrong topology is an error that wraps nginx.ErrTopology.

@@ -1,0 +1,68 @@
+package nginx
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// voice is what nginx says in the edges' place to one kind of client: the article's at /buy, or /v1.
+type voice struct {
+	Type                                 string // Content-Type
+	SoldOut, NoneNow, Undecided, TooMany answer
+}
+
+// answer is one of them. A test holds those that the edges also give against a live edge's, byte for byte.
+type answer struct {
+	Status int
+	Retry  bool   // with Retry-After: 1
+	Body   string // JSON without a single quote or a dollar sign, which mean something to nginx
+}
+
+// codeTooMany stands beside the edges' codes; theirs end at -6.
+const codeTooMany = -7
+
+// articles are the voice of /buy by language.
+var articles = map[string]voice{
+	"zh": newArticle("已售罄", "已售罄", "系统繁忙，请稍后重试", "请求过于频繁，请稍后重试"),
+	"en": newArticle("sold out", "none left for now", "busy, try again", "too many requests, try again later"),
+}
+
+func newArticle(soldOut, noneNow, undecided, tooMany string) voice {
+	say := func(status int, retry bool, code int, msg string) answer {
+		return answer{status, retry, fmt.Sprintf(`{"code":%d,"msg":%q}`, code, msg)}
+	}
+	return voice{
+		Type:      "application/json",
+		SoldOut:   say(http.StatusOK, false, -1, soldOut),
+		NoneNow:   say(http.StatusOK, true, -1, noneNow),
+		Undecided: say(http.StatusServiceUnavailable, true, -5, undecided),
+		TooMany:   say(http.StatusTooManyRequests, true, codeTooMany, tooMany),
+	}
+}
+
+// v1 speaks English only, as the edges' does.
+var v1 = voice{
+	Type:      "application/problem+json",
+	SoldOut:   problem(http.StatusGone, false, "sold_out", "every unit has its owner, for good"),
+	NoneNow:   problem(http.StatusConflict, true, "none_now", "no unit can be had now; held ones may come back"),
+	Undecided: problem(http.StatusServiceUnavailable, true, "undecided", "nobody knows whether you have one: ask again"),
+	TooMany:   problem(http.StatusTooManyRequests, true, "too_many_requests", "fewer requests a second, please"),
+}
+
+// problem is an error after RFC 9457, its fields in the edges' order.
+func problem(status int, retry bool, code, detail string) answer {
+	p := struct {
+		Type         string `json:"type"`
+		Title        string `json:"title"`
+		Status       int    `json:"status"`
+		Code         string `json:"code"`
+		Detail       string `json:"detail"`
+		RetryAfterMS int    `json:"retry_after_ms,omitempty"`
+	}{"about:blank", http.StatusText(status), status, code, detail, 0}
+	if retry {
+		p.RetryAfterMS = 1000
+	}
+	body, _ := json.Marshal(p) // strings and numbers: cannot fail
+	return answer{status, retry, string(body)}
+}
