@@ -14,7 +14,8 @@ export SPIKE_BIN := $(abspath bin/spike)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long sim mutants chaos chaos-long soak fuzz bench bench-strategies pprof clean
+.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long sim mutants chaos chaos-long lab lab-test soak \
+        fuzz bench bench-strategies bench-balance pprof clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -28,13 +29,13 @@ demo: deps build ## Redis, nginx 1:2:3:4, four edges, a million requests, and th
 build: ## bin/spike, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/spike ./cmd/spike
 
-test: deps vet lint build unit race integration e2e sim mutants chaos ## everything a change must pass (.ci/run)
+test: deps vet lint build unit race integration e2e sim mutants chaos lab lab-test ## everything a change must pass (.ci/run)
 
 deps: ## install the servers and tools that the tests need and that are missing
 	@.ci/deps
 
 vet: ## go vet, all build tags
-	go vet -tags integration,e2e,chaos ./...
+	go vet -tags integration,e2e,chaos,lab ./...
 	go vet -tags mutants ./...
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
@@ -69,6 +70,13 @@ chaos-long: export SPIKE_CHAOS_LONG := 1
 chaos-long: deps build ## the same with larger sales, 20 to 50 runs of each: hours
 	go test -tags chaos -count=1 -timeout 12h -v ./bench/chaos
 
+ROUNDS ?= 3
+lab: deps build ## router, directors, nginx, edges, Redis, each in a namespace; one of each dies in full sale, ROUNDS (3) times
+	@exec bin/spike lab --rounds $(ROUNDS)
+
+lab-test: deps build ## the same once, killed and interrupted too: nothing may be left of it
+	go test -tags lab -count=1 -timeout 10m ./nginx/lab
+
 SOAK ?= 10m
 soak: deps build ## full load for SOAK (10m), an audit every second, flat memory
 	SPIKE_SOAK=$(SOAK) go test -tags e2e -count=1 -timeout 2h -run TestSoak -v ./cmd/spike
@@ -83,6 +91,11 @@ bench: deps build ## every measurement; results in bench/out
 
 bench-strategies: deps build ## three orders of order, payment and deduction, on a real PostgreSQL
 	bin/spike bench strategies
+
+bench-balance: deps build ## how nginx shares a crowd, what "sold out" costs there, and the bill of a whole spike
+	bin/spike bench balance
+	bin/spike bench gate
+	bin/spike bench bill
 
 pprof: deps build ## CPU, mutex, block and heap profiles under load; results in bench/out
 	bin/spike bench pprof

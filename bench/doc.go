@@ -10,6 +10,10 @@
 //	counters   the ways to count down a stock, as one table over GOMAXPROCS
 //	compare    the scenarios, the line-up, the rounds
 //	strategies three orders of order, payment and deduction, on a real PostgreSQL
+//	front      the servers of a measurement of what stands in front: Redis, four servers, nginx, the gate
+//	balance    how nginx shares a crowd among edges, and what each way costs
+//	bill       CPU-seconds of a whole spike: the article's design, ours, ours with the gate
+//	gatecost   "sold out" by a flag at nginx, beside return 200
 //	profile    CPU, mutex, block and heap profiles of a live edge
 //	report     the text, Markdown, JSON and SVG of a run
 //	demo       the whole article on one machine, and its account

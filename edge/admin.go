@@ -208,6 +208,7 @@ type Description struct {
 	Limit       uint64     `json:"limit_per_buyer,omitempty"`
 	Opens       *time.Time `json:"opens,omitempty"`
 	Closes      *time.Time `json:"closes,omitempty"`
+	Lots        *Lots      `json:"lots,omitempty"` // where the first units go by lot
 	Trouble     string     `json:"trouble,omitempty"`
 }
 
@@ -216,7 +217,28 @@ func Describe(sale string, r luascripts.ShowReply) Description {
 	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
 		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
 		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: unixTime(r.Opens),
-		Closes: unixTime(r.Closes), Trouble: trouble(r)}
+		Closes: unixTime(r.Closes), Lots: lotsOf(r), Trouble: trouble(r)}
+}
+
+// Lots are a sale's draw for people and programs outside.
+type Lots struct {
+	Window   string    `json:"window"` // from the opening on
+	DrawsAt  time.Time `json:"draws_at"`
+	Drawn    bool      `json:"drawn"`
+	Entrants uint64    `json:"entrants,omitempty"` // once drawn, as all that follows
+	Winners  uint64    `json:"winners,omitempty"`
+	Kept     uint64    `json:"kept,omitempty"` // for winners who have not collected
+	Seal     string    `json:"seed_sha256"`
+	Seed     string    `json:"seed,omitempty"`
+}
+
+func lotsOf(r luascripts.ShowReply) *Lots {
+	l := r.Lots
+	if l.Window == 0 {
+		return nil
+	}
+	return &Lots{Window: (time.Duration(l.Window) * time.Microsecond).String(), DrawsAt: time.UnixMicro(r.DrawsAt()).UTC(), Drawn: l.Drawn > 0,
+		Entrants: l.Entrants, Winners: l.Winners, Kept: l.Kept, Seal: r.Secret.Seal, Seed: r.Secret.Seed}
 }
 
 // trouble is why nothing is granted.

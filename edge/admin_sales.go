@@ -77,12 +77,14 @@ func (b badRequest) Error() string { return b.field + ": " + b.why }
 
 // newSale is the body of POST /api/v1/sales.
 type newSale struct {
-	Sale   string  `json:"sale"`
-	Total  uint64  `json:"total"`
-	Hold   *string `json:"hold"`
-	Limit  uint32  `json:"limit_per_buyer"`
-	Opens  string  `json:"opens"`
-	Closes string  `json:"closes"`
+	Sale    string  `json:"sale"`
+	Total   uint64  `json:"total"`
+	Hold    *string `json:"hold"`
+	Limit   uint32  `json:"limit_per_buyer"`
+	Opens   string  `json:"opens"`
+	Closes  string  `json:"closes"`
+	Shuffle string  `json:"shuffle"`
+	Seed    string  `json:"shuffle_seed"`
 }
 
 // DefaultHold is how long a reservation waits for its payment, where nobody says.
@@ -97,7 +99,8 @@ func (n newSale) request() (luascripts.CreateRequest, error) {
 	}
 	opens, badOpens := timeOf(n.Opens)
 	closes, badCloses := timeOf(n.Closes)
-	q.Opens, q.Closes = opens, closes
+	shuffle, badShuffle := durationOf(n.Shuffle)
+	q.Opens, q.Closes, q.Shuffle, q.Seed = opens, closes, shuffle, n.Seed
 	for _, wrong := range []struct {
 		is    bool
 		field string
@@ -111,13 +114,30 @@ func (n newSale) request() (luascripts.CreateRequest, error) {
 		{n.Limit > luascripts.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", luascripts.MaxLimit)},
 		{badOpens != nil, "opens", "a time as 2026-11-22T20:00:00Z"},
 		{badCloses != nil, "closes", "a time as 2026-11-22T20:00:00Z"},
-		{!closes.IsZero() && !closes.After(opens), "closes", "must be after opens"},
+		{!closes.IsZero() && !closes.After(opens.Add(shuffle)), "closes", "must be after opens, and the lots' window"},
+		{badShuffle != nil, "shuffle", `a duration as "5s"`},
+		{shuffle != 0 && (shuffle < luascripts.MinShuffle || shuffle > luascripts.MaxShuffle), "shuffle",
+			fmt.Sprintf("%v to %v", luascripts.MinShuffle, luascripts.MaxShuffle)},
+		{shuffle > 0 && !opens.IsZero() && opens.Add(shuffle).Before(time.Now()), "shuffle", "its window is over already"},
+		{n.Seed != "" && shuffle == 0, "shuffle_seed", "goes with shuffle"},
+		{n.Seed != "" && luascripts.CheckSeed(n.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
 	} {
 		if wrong.is {
 			return q, badRequest{wrong.field, wrong.why}
 		}
 	}
+	if q.Shuffle > 0 && q.Seed == "" {
+		q.Seed = luascripts.NewSeed()
+	}
 	return q, nil
+}
+
+// durationOf reads a duration; none is 0.
+func durationOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(text)
 }
 
 // timeOf reads a time after RFC 3339; none is the zero time.
@@ -142,7 +162,8 @@ func (s *Server) createSale(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		w.Header().Set("Location", "/api/v1/sales/"+body.Sale)
 	}
-	s.written(w, http.StatusCreated, "created", body.Sale, Describe(body.Sale, luascripts.ShowReply{Head: head}), err)
+	made := luascripts.ShowReply{Head: head, Secret: luascripts.Secret{Seal: luascripts.Seal(q.Seed)}}
+	s.written(w, http.StatusCreated, "created", body.Sale, Describe(body.Sale, made), err)
 }
 
 // moreUnits is the body of POST /api/v1/sales/{sale}/add.

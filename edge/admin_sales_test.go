@@ -80,6 +80,13 @@ func TestBadRequestsNameTheField(t *testing.T) {
 	o := newOperator(t, store)
 	const create, add = "/api/v1/sales", "/api/v1/sales/ticket/add"
 	for _, c := range []struct{ uri, body, field string }{
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5"}`, "shuffle"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"-5s"}`, "shuffle"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"61m"}`, "shuffle"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2001-01-01T00:00:00Z"}`, "shuffle"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","shuffle_seed":"abc"}`, "shuffle_seed"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle_seed":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}`, "shuffle_seed"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:04Z"}`, "closes"},
 		{create, `{"sale":"","total":5}`, "sale"}, {create, `{"total":5}`, "sale"}, {create, `{"sale":"a/b","total":5}`, "sale"},
 		{create, `{"sale":"x"}`, "total"}, {create, `{"sale":"x","total":0}`, "total"}, {create, `{"sale":"x","total":-1}`, "total"},
 		{create, `{"sale":"x","total":1.5}`, "total"}, {create, `{"sale":"x","total":"5"}`, "total"}, {create, `{"sale":"x","total":4294967295}`, "total"},

@@ -16,10 +16,13 @@ import (
 
 // request is one buy.
 type request struct {
-	n     uint32
-	buyer luascripts.Buyer          // zero: nobody is known
-	key   luascripts.IdempotencyKey // zero: none was sent
-	voice *voice                    // in which it is answered
+	n        uint32
+	buyer    luascripts.Buyer          // zero: nobody is known
+	key      luascripts.IdempotencyKey // zero: none was sent
+	voice    *voice                    // in which it is answered
+	byLot    bool                      // it wants what was drawn for its buyer, and no other unit
+	lotAsked bool                      // it has been asked for that
+	nonce    uint64                    // of the newest Deduct made for it
 }
 
 func (r *request) keyed() bool { return r.key != luascripts.IdempotencyKey{} }
@@ -50,19 +53,26 @@ func (s *Server) win(ctx *fasthttp.RequestCtx, sale *Sale, sold *allotment.Sold,
 	r.voice.won.send(ctx, s.signer, sale, sold)
 }
 
-// refuse tells a buyer why not.
+// refuse tells a buyer why not, or sends it another way.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdict, r *request) {
-	if v.Reason == allotment.Gone {
+	switch v.Reason {
+	case allotment.Gone:
 		s.buyAnew(ctx, sale, *r)
+		return
+	case allotment.Drawing:
+		s.enter(ctx, sale, v, r)
+		return
+	case allotment.Lots:
+		s.buyBesideLots(ctx, sale, v, r)
 		return
 	}
 	sale.tally.add(outcome(v.Reason))
 	s.decisions.note(sale, false)
-	switch {
-	case v.Reason == allotment.Refused:
+	switch v.Reason {
+	case allotment.Refused:
 		problem(ctx, fasthttp.StatusConflict, "sale_refused", v.Why)
-	case v.Reason == allotment.Unopened && r.voice.opens:
-		notOpen(ctx, v)
+	case allotment.Unopened:
+		s.notOpen(ctx, sale, v, r.voice)
 	default:
 		r.voice.prepared[v.Reason].send(ctx)
 	}
@@ -166,7 +176,10 @@ func (s *Server) acquire(sale *Sale, r *request) result {
 	defer v.end()
 	for waits := true; waits; {
 		changed := sale.Changed()
-		if no := sale.Verdict(); no != nil {
+		if came, decided := s.lot(sale, sale.View(), r); decided {
+			return came
+		}
+		if no := sale.Verdict().Barring(); no != nil {
 			return denied(no)
 		}
 		sold, outcome := s.take(sale, r)
@@ -182,8 +195,8 @@ func (s *Server) acquire(sale *Sale, r *request) result {
 		if no := sale.short(r.n); no != nil {
 			return denied(no)
 		}
-		few := r.n > 1 && sale.View().Free < runs*uint64(r.n) // a lease would only break up what is left in a row
-		scattered := r.n > 1 && !sale.IsEmpty()               // units, but not enough in a row
+		few := r.n > 1 && sale.View().Unkept() < runs*uint64(r.n) // a lease would only break up what is left in a row
+		scattered := r.n > 1 && !sale.IsEmpty()                   // units, but not enough in a row
 		if few || (scattered || v.ticks > 0) && !sale.Leasing() {
 			if came, tried := s.deduct(sale, r); tried {
 				return came

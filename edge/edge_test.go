@@ -16,16 +16,21 @@ import (
 // shelf is a store that has whatever is asked of it and settles everything: the edge alone is under test.
 type shelf struct {
 	luascripts.Store
-	mu   sync.Mutex
-	next uint32
-	left uint64
+	mu    sync.Mutex
+	next  uint32
+	left  uint64
+	opens int64
 }
 
 func (s *shelf) head() luascripts.Head {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now().UnixMicro()
-	return luascripts.Head{Raw: now, Now: now, Birth: 7, Total: 1 << 31, Free: s.left, Leased: 1, Hold: 300e6}
+	h := luascripts.Head{Raw: now, Now: now, Birth: 7, Total: 1 << 31, Free: s.left, Leased: 1, Hold: 300e6, Opens: s.opens}
+	if s.opens > now {
+		h.State = luascripts.Unopened
+	}
+	return h
 }
 
 func (s *shelf) Renew(_ context.Context, _ string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {

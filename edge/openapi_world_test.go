@@ -98,6 +98,7 @@ func (w *world) prepare(t *testing.T) {
 		"ticket": {Total: 1000, Hold: time.Hour}, "slow": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
 		"closed": {Total: 1, Hold: time.Hour}, "held": {Total: 1, Hold: time.Hour}, "limited": {Total: 9, Hold: time.Hour, Limit: 1},
 		"one-buyByGet": {Total: 1}, "one-buyByPost": {Total: 1}, "one-reserve": {Total: 1},
+		"entering": {Total: 1, Shuffle: time.Hour}, "drawn": {Total: 1, Hold: time.Hour, Shuffle: luascripts.MinShuffle},
 		"soon": {Total: 1, Hold: time.Hour, Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)},
 	} {
 		if _, err := w.store.Create(t.Context(), name, q); err != nil {
@@ -113,6 +114,11 @@ func (w *world) prepare(t *testing.T) {
 		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"} {
 		w.names[token] = w.buys(t, uri, nil)
 	}
+	for who, header := range map[string]map[string]string{"annslot": asAnn, "bobslot": asBob} { // one of them wins
+		w.names[who] = w.enters(t, "drawn", header)
+	}
+	w.names["waiting"] = w.enters(t, "entering", asAnn)
+	time.Sleep(luascripts.MinShuffle)
 	w.buys(t, "limited", asAnn)
 	w.names["bobs"] = w.buys(t, "limited", asBob)
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{confirmed}/confirm"})
@@ -136,6 +142,17 @@ func (w *world) buys(t *testing.T, uri string, header map[string]string) string 
 		t.Fatalf("%s: %d %s", uri, answer.StatusCode, body)
 	}
 	return won.Data.Token
+}
+
+// enters gets a lot's claim.
+func (w *world) enters(t *testing.T, sale string, header map[string]string) string {
+	t.Helper()
+	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + sale, header: header})
+	var got struct{ Data struct{ Claim string } }
+	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != StubLen {
+		t.Fatalf("%s: %d %s", sale, answer.StatusCode, body)
+	}
+	return got.Data.Claim
 }
 
 // fickle is a store with two sales that make no sense, and keys that it may be slow about.

@@ -23,18 +23,19 @@ const (
 // What only those hear who say who they are, or should.
 const (
 	overLimit   = won + 1 + iota // the buyer has as many as the sale allows
-	noBuyer                      // the sale has a limit per buyer, and this one is nobody
+	noBuyer                      // the sale must know its buyers, and this one is nobody
 	keyUsed                      // the idempotency key stands for another sale or number of units
 	keyInFlight                  // another request with it is under way
+	entered                      // the buyer has a lot
 	outcomes
 )
 
-// names are the outcome label of spike_buys_total. Nobody hears Gone: such a buy is made anew.
+// names are the outcome label of spike_buys_total. Nobody hears Gone, Drawing or Lots: such a buy goes another way.
 var names = [outcomes]string{
 	allotment.SoldOut: "sold_out", allotment.NoneNow: "none_now", allotment.Paused: "paused",
 	allotment.Unopened: "not_open", allotment.Closed: "closed", allotment.Undecided: "undecided",
 	allotment.Refused: "refused", won: "won", overLimit: "over_limit", noBuyer: "no_buyer", keyUsed: "key_used",
-	keyInFlight: "key_in_flight",
+	keyInFlight: "key_in_flight", entered: "entered",
 }
 
 // tally counts answers, a line of counters for each CPU.

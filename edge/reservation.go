@@ -28,11 +28,17 @@ func newReservations(life context.Context, store luascripts.Store, signer *Signe
 // Reservation is what a token's bearer may know of it.
 type Reservation struct {
 	Sale      string     `json:"sale"`
-	Serial    uint32     `json:"serial"`
+	Serial    uint32     `json:"serial,omitempty"`
 	Count     uint32     `json:"count,omitempty"` // of consecutive serials, where there are several
 	State     string     `json:"state"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, where the sale has a hold
 	Order     *Order     `json:"order,omitempty"`
+
+	// Of an entrant's claim.
+	Token   string     `json:"token,omitempty"` // of the reservation its lot came to
+	Claim   string     `json:"claim,omitempty"` // while waiting
+	DrawsAt *time.Time `json:"draws_at,omitempty"`
+	Detail  string     `json:"detail,omitempty"`
 }
 
 // Order says how far the order workers have come with a reservation.
@@ -75,13 +81,34 @@ func (r *reservations) run(ctx context.Context, text []byte, do errand) (Reserva
 type word struct {
 	status int
 	body   []byte
+	retry  []byte // Retry-After in seconds, nil for none
 }
 
 // look tells what has become of a reservation.
 func (r *reservations) look(ctx context.Context, token []byte) word {
-	told, reply, err := r.run(ctx, token, r.store.Reservation)
+	told, err := r.find(ctx, token)
 	if err != nil {
 		return sorry(err)
+	}
+	return said(told)
+}
+
+// lookAt is look at what a lot came to: the token is told, too.
+func (r *reservations) lookAt(ctx context.Context, sale *Sale, c luascripts.Claim) word {
+	token := r.signer.Append(nil, sale.birth, &c)
+	told, err := r.find(ctx, token)
+	if err != nil {
+		return sorry(err)
+	}
+	told.Token = string(token)
+	return said(told)
+}
+
+// find is a reservation as it is.
+func (r *reservations) find(ctx context.Context, token []byte) (Reservation, error) {
+	told, reply, err := r.run(ctx, token, r.store.Reservation)
+	if err != nil {
+		return told, err
 	}
 	if reply.Life == luascripts.IsPending && reply.Until > 0 {
 		until := time.UnixMicro(reply.Until).UTC().Truncate(time.Second) // as the win said it
@@ -91,7 +118,7 @@ func (r *reservations) look(ctx context.Context, token []byte) word {
 	if reply.Stored {
 		told.Order.State = "stored"
 	}
-	return said(told)
+	return told, nil
 }
 
 // bring makes the reservation's life the one wanted, or tells what it is instead. Done twice it is answered as once.
@@ -105,23 +132,23 @@ func (r *reservations) bring(ctx context.Context, token []byte, do errand, wante
 	case reply.Life == luascripts.IsPending: // it must have gone one way or the other
 		return sorry(luascripts.ErrDown)
 	}
-	return word{fasthttp.StatusConflict, problemBody(fasthttp.StatusConflict, "already_"+told.State,
+	return word{status: fasthttp.StatusConflict, body: problemBody(fasthttp.StatusConflict, "already_"+told.State,
 		"the reservation is "+told.State+" already")}
 }
 
 func said(told Reservation) word {
 	body, _ := json.Marshal(told) // strings, numbers and a time of this century: cannot fail
-	return word{fasthttp.StatusOK, body}
+	return word{status: fasthttp.StatusOK, body: body}
 }
 
 func sorry(err error) word {
 	if errors.Is(err, errNoReservation) {
-		return word{fasthttp.StatusNotFound,
-			problemBody(fasthttp.StatusNotFound, "no_such_reservation", "there is no such reservation")}
+		return word{status: fasthttp.StatusNotFound,
+			body: problemBody(fasthttp.StatusNotFound, "no_such_reservation", "there is no such reservation")}
 	}
 	d := detailsOf(fasthttp.StatusServiceUnavailable, "undecided", "the store does not answer: ask again")
 	d.RetryAfterMS = time.Second.Milliseconds()
-	return word{d.Status, d.body()}
+	return word{d.Status, d.body(), oneSecond}
 }
 
 // send is the word to a buyer.
@@ -129,8 +156,8 @@ func (w word) send(ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetStatusCode(w.status)
 	ctx.Response.Header.SetContentTypeBytes(w.contentType())
 	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
-	if w.status == fasthttp.StatusServiceUnavailable {
-		ctx.Response.Header.SetCanonical(retryAfter, oneSecond)
+	if w.retry != nil {
+		ctx.Response.Header.SetCanonical(retryAfter, w.retry)
 	}
 	ctx.Response.SetBodyRaw(w.body)
 }
@@ -139,8 +166,8 @@ func (w word) send(ctx *fasthttp.RequestCtx) {
 func (w word) write(to http.ResponseWriter) {
 	to.Header().Set("Content-Type", string(w.contentType()))
 	to.Header().Set("Cache-Control", "no-store")
-	if w.status == http.StatusServiceUnavailable {
-		to.Header().Set("Retry-After", "1")
+	if w.retry != nil {
+		to.Header().Set("Retry-After", string(w.retry))
 	}
 	to.WriteHeader(w.status)
 	_, _ = to.Write(w.body)

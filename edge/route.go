@@ -38,7 +38,7 @@ var routes = []struct {
 	{"/v1/sales/", "/reservations", (*Server).routeReserve},
 	{"/v1/sales/", "", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) { s.snapshots.show(ctx, sale) }},
 	{"/v1/reservations/", "/cancel", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) { s.reservations.cancel(ctx, token) }},
-	{"/v1/reservations/", "", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) { s.reservations.show(ctx, token) }},
+	{"/v1/reservations/", "", (*Server).routeReservation},
 }
 
 // route does it properly: decoded path, query, methods, sales not opened yet.
@@ -85,6 +85,15 @@ func (s *Server) routeReserve(ctx *fasthttp.RequestCtx, sale []byte) {
 		n, ok = uint32(asked), asked >= 1 && asked <= MaxUnits
 	}
 	s.routeUnits(ctx, sale, n, ok, s.v1)
+}
+
+// routeReservation is GET /v1/reservations/{token}, where the token may be an entrant's claim.
+func (s *Server) routeReservation(ctx *fasthttp.RequestCtx, token []byte) {
+	if len(token) == StubLen {
+		s.showLot(ctx, token)
+		return
+	}
+	s.reservations.show(ctx, token)
 }
 
 // wish reads a body {"n":2}.

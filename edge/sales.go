@@ -31,6 +31,8 @@ type Sale struct {
 	end        func()        // sells no more; what was sold is settled, if there is still a ledger for it
 	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
 	shortage   atomic.Pointer[short]
+	opening    atomic.Pointer[opening]
+	entries    entries       // of the draw, where lots are drawn
 	deducting  chan struct{} // buys that wait in Deduct
 	asking     chan struct{} // and those under a key
 	waiting    atomic.Int64  // buys that wait for a lease

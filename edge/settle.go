@@ -23,7 +23,7 @@ const (
 // buyByKey answers a buy whose answer must be the same each time. It asks the ledger whatever the verdict is: this buyer
 // may have won already, unless nobody can have. When nobody can win any more the key need not be bound.
 func (s *Server) buyByKey(ctx *fasthttp.RequestCtx, sale *Sale, r *request) {
-	if v := sale.Verdict(); v != nil && v.Reason == allotment.Unopened {
+	if v := sale.Verdict(); v != nil && (v.Reason == allotment.Unopened || v.Reason == allotment.Drawing) {
 		s.refuse(ctx, sale, v, r)
 		return
 	}
@@ -43,7 +43,7 @@ func (s *Server) byKey(sale *Sale, r *request) result {
 		return denied(busy)
 	}
 	defer sale.unqueue()
-	if v := sale.Verdict(); v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.Closed) {
+	if v := sale.Verdict().Barring(); v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.Closed) {
 		return s.settle(sale, r)
 	}
 	switch err := s.bind(sale, r, boundWhile); {
@@ -70,6 +70,9 @@ func (s *Server) settle(sale *Sale, r *request) result {
 	if sale.limit > 0 && r.buyer == (luascripts.Buyer{}) {
 		return result{outcome: noBuyer}
 	}
+	if came, decided := s.lot(sale, sale.View(), r); decided {
+		return came
+	}
 	v := s.vigil()
 	defer v.end()
 	offer := luascripts.Claim{}
@@ -78,6 +81,9 @@ func (s *Server) settle(sale *Sale, r *request) result {
 		reply, err := s.ask(sale, r, offer)
 		if err != nil || reply.Answer != luascripts.NotHad {
 			return s.kept(sale, r, reply, err)
+		}
+		if came, decided := s.lot(sale, reply.Head, r); decided { // drawn since this edge looked
+			return came
 		}
 		if sale.limit > 0 || reply.State != luascripts.Open || reply.Final() {
 			sale.Hungry(r.n) // the Keeper looks, and the next hears it from us
@@ -98,7 +104,7 @@ func (s *Server) settle(sale *Sale, r *request) result {
 		if r.n > 1 {
 			sale.Scraps()
 		}
-		if r.n > 1 || sale.Verdict() != nil {
+		if r.n > 1 || sale.Verdict().Barring() != nil {
 			return deducted(reply, nil)
 		}
 		sale.Hungry(r.n)
@@ -127,7 +133,8 @@ func (s *Server) ask(sale *Sale, r *request, offer luascripts.Claim) (luascripts
 func (s *Server) deductOnce(sale *Sale, r *request, offer luascripts.Claim) (luascripts.DeductReply, error) {
 	for again := false; ; again = true {
 		q := luascripts.DeductRequest{Party: luascripts.Party{Birth: sale.birth}, N: r.n, Nonce: newNonce(), Buyer: r.buyer,
-			Key: r.key, Offer: offer, Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()}
+			Key: r.key, Offer: offer, ByLot: r.byLot, Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()}
+		r.nonce = q.Nonce
 		reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, q)
 		var no *luascripts.Refusal
 		switch {

@@ -52,9 +52,12 @@ type forgetful struct {
 	*luascripts.Embedded
 	silent atomic.Bool // about offers
 	deaf   atomic.Bool // to them as well
+
+	deducts atomic.Int64
 }
 
 func (f *forgetful) Deduct(ctx context.Context, sale string, q luascripts.DeductRequest) (luascripts.DeductReply, error) {
+	f.deducts.Add(1)
 	if q.Offer.Count > 0 && f.deaf.Load() {
 		return luascripts.DeductReply{}, luascripts.ErrDown
 	}

@@ -232,7 +232,7 @@ func (s *snapshots) again(name string) *stock {
 func (s *snapshots) refresh(st *stock) error {
 	shown, err := s.store.Show(s.life, st.name)
 	if err == nil {
-		st.newest.Store(&snapshot{at: time.Now(), head: stockHead(st.name, shown.Head)})
+		st.newest.Store(&snapshot{at: time.Now(), head: stockHead(st.name, shown)})
 	}
 	return err
 }
@@ -275,18 +275,20 @@ func (s *snapshots) drop(st *stock, good bool) {
 // Stock is a sale as the crowd may see it.
 type Stock struct {
 	Sale      string     `json:"sale"`
-	State     string     `json:"state"` // open, paused, closed, not_open or sold_out
+	State     string     `json:"state"` // open, paused, closed, not_open, drawing or sold_out
 	Total     uint64     `json:"total"`
 	Remaining uint64     `json:"remaining"` // owned by nobody: may be bought now or later
 	Hold      int64      `json:"hold_seconds"`
 	Limit     uint64     `json:"limit_per_buyer,omitempty"`
 	Opens     *time.Time `json:"opens,omitempty"`
 	Closes    *time.Time `json:"closes,omitempty"`
+	Lots      *Lots      `json:"lots,omitempty"`
 }
 
-func stockOf(sale string, h luascripts.Head) Stock {
+func stockOf(sale string, r luascripts.ShowReply) Stock {
+	h := r.Head
 	return Stock{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
-		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: unixTime(h.Opens), Closes: unixTime(h.Closes)}
+		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: unixTime(h.Opens), Closes: unixTime(h.Closes), Lots: lotsOf(r)}
 }
 
 // stockState is what a buy would hear, in one word; "open" with nothing remaining: held units may come back.
@@ -301,8 +303,8 @@ func stockState(h luascripts.Head) string {
 }
 
 // stockHead is the answer up to its age.
-func stockHead(sale string, h luascripts.Head) []byte {
-	body, _ := json.Marshal(stockOf(sale, h)) // strings, numbers and times of our days: cannot fail
+func stockHead(sale string, r luascripts.ShowReply) []byte {
+	body, _ := json.Marshal(stockOf(sale, r)) // strings, numbers and times of our days: cannot fail
 	return append(body[:len(body)-1], `,"age_ms":`...)
 }
 

@@ -44,7 +44,7 @@ func TestStockSaysWhatABuyWould(t *testing.T) {
 		{luascripts.Head{Total: 10, Free: 10, Opens: 1 << 62}, // no such year in JSON
 			`{"sale":"x","state":"open","total":10,"remaining":10,"hold_seconds":0,"age_ms":`},
 	} {
-		if got := string(stockHead("x", c.head)); got != c.want {
+		if got := string(stockHead("x", luascripts.ShowReply{Head: c.head})); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -16,7 +17,8 @@ type voice struct {
 	prepared [outcomes]answer // those that are the same for everybody
 	won      frame
 	limited  frame // over the limit, with a pending reservation of the buyer's own
-	opens    bool  // says when a sale opens, to each its own
+	waiting  frame // a lot, to be drawn
+	opens    bool  // what a sale that is not open says is a problem
 }
 
 // Codes of the article's contract, and ours beside them.
@@ -27,16 +29,18 @@ const (
 	codeClosed    = -3
 	codeOverLimit = -4
 	codeUndecided = -5
+	codeEntered   = -6
 )
 
 var phrases = map[string][outcomes]string{
 	"zh": {
 		soldOut: "已售罄", noneNow: "已售罄", paused: "暂停销售，请稍后重试", unopened: "尚未开售", closed: "已结束",
-		undecided: "系统繁忙，请稍后重试", won: "抢票成功", overLimit: "已达限购数量",
+		undecided: "系统繁忙，请稍后重试", won: "抢票成功", overLimit: "已达限购数量", entered: "已登记，等待抽签",
 	},
 	"en": {
 		soldOut: "sold out", noneNow: "none left for now", paused: "paused, try again later", unopened: "not open yet",
 		closed: "closed", undecided: "busy, try again", won: "yours", overLimit: "you have as many as one buyer may have",
+		entered: "you have a lot: wait for the draw",
 	},
 }
 
@@ -63,7 +67,7 @@ func newArticle(lang string) *voice {
 	around := func(code int, o outcome) frame {
 		return frame{200, jsonType, fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, code, say[o]), []byte(`"}}`)}
 	}
-	v.won, v.limited = around(codeWon, won), around(codeOverLimit, overLimit)
+	v.won, v.limited, v.waiting = around(codeWon, won), around(codeOverLimit, overLimit), around(codeEntered, entered)
 	return v
 }
 
@@ -87,6 +91,7 @@ func newV1() *voice {
 	}
 	v.faults()
 	v.won = frame{201, jsonType, []byte(`{"state":"pending","sale":"`), []byte(`"}`)}
+	v.waiting = frame{202, jsonType, []byte(`{"state":"waiting","sale":"`), []byte(`"}`)}
 	open := bytes.TrimSuffix(problemBody(429, "over_limit", tooManyDetail), []byte("}"))
 	v.limited = frame{429, problemType, append(open, `,"sale":"`...), []byte(`"}`)}
 	return v
@@ -97,7 +102,7 @@ const tooManyDetail = "one buyer may have no more of this sale"
 // faults are told in both voices the same way: something is wrong with the request.
 func (v *voice) faults() {
 	v.prepared[noBuyer] = problemAnswer(401, "no_buyer", nil,
-		"this sale has a limit per buyer: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT")
+		"this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT")
 	v.prepared[keyUsed] = problemAnswer(422, "key_used", nil,
 		"this Idempotency-Key stands for another sale or another number of units")
 	v.prepared[keyInFlight] = problemAnswer(409, "key_in_flight", oneSecond,
@@ -112,13 +117,45 @@ func problemAnswer(status int, code string, retry []byte, detail string) answer 
 	return answer{status, problemType, retry, d.body()}
 }
 
-// notOpen says when a sale opens.
-func notOpen(ctx *fasthttp.RequestCtx, v *allotment.Verdict) {
+// opening is what buyers hear before a sale opens, but for the time that is left; made once, for the time does not change.
+type opening struct {
+	article    []byte
+	head, tail []byte // v1's, around the milliseconds
+}
+
+func newOpening(sale *Sale, v *allotment.Verdict, article *voice) *opening {
+	opens, o := time.UnixMicro(v.Opens).UTC(), &opening{}
+	o.article = fmt.Appendf(nil, `%s,"data":{"sale":%q,"opens_at":%q}}`, bytes.TrimSuffix(article.prepared[unopened].body, []byte("}")),
+		sale.name, opens.Format(time.RFC3339Nano))
 	d := detailsOf(http.StatusTooEarly, "not_open", "the sale is not open yet")
-	opens := time.UnixMicro(v.Opens).UTC()
-	d.Opens, d.RetryAfterMS = &opens, max(time.Until(opens).Milliseconds(), 1)
-	seconds := (d.RetryAfterMS + 999) / 1000
-	a := answer{d.Status, problemType, fmt.Append(nil, seconds), d.body()}
-	a.send(ctx)
-	ctx.Response.Header.SetStatusMessage([]byte(d.Title)) // fasthttp does not know this one
+	d.Opens, d.RetryAfterMS = &opens, 1
+	body := d.body()
+	at := bytes.Index(body, []byte(`1,"opens"`))
+	o.head, o.tail = body[:at:at], body[at+1:]
+	return o
+}
+
+var tooEarly = []byte(http.StatusText(http.StatusTooEarly)) // fasthttp does not know this one
+
+// notOpen says when a sale opens, by the store's clock, and how long that is from now. It does not allocate once warm.
+func (s *Server) notOpen(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdict, in *voice) {
+	o := sale.opening.Load()
+	if o == nil {
+		o = newOpening(sale, v, s.article)
+		sale.opening.Store(o)
+	}
+	now := sale.StoreTime()
+	if in.opens {
+		var room [20]byte
+		ctx.Response.SetStatusCode(http.StatusTooEarly)
+		ctx.Response.Header.SetStatusMessage(tooEarly)
+		ctx.Response.Header.SetContentTypeBytes(problemType)
+		ctx.Response.AppendBody(o.head)
+		ctx.Response.AppendBody(strconv.AppendInt(room[:0], max((v.Opens-now+999)/1000, 1), 10))
+		ctx.Response.AppendBody(o.tail)
+	} else {
+		ctx.Response.Header.SetContentTypeBytes(jsonType)
+		ctx.Response.SetBodyRaw(o.article)
+	}
+	retryIn(ctx, secondsUntil(now, v.Opens))
 }

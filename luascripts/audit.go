@@ -24,13 +24,14 @@ type Audit struct {
 
 // holdings is what an audit looks at: the counters (head), and the things they count, at one moment.
 type holdings struct {
-	head    Head
-	owned   uint64 // serials with an owner
-	prior   uint64 // serials 1..prior were sold elsewhere
-	trouble string
-	free    Ranges
-	leases  []leaseHolding
-	census  *census // nil: the sale moved too fast to look at every owner
+	head      Head
+	owned     uint64 // serials with an owner
+	prior     uint64 // serials 1..prior were sold elsewhere
+	collected uint64 // lots
+	trouble   string
+	free      Ranges
+	leases    []leaseHolding
+	census    *census // nil: the sale moved too fast to look at every owner
 }
 
 type leaseHolding struct {
@@ -89,6 +90,11 @@ func (a *Audit) compare(h holdings) {
 		if c.counted != c.booked {
 			a.blame("%s: %d counted, %d booked", c.name, c.counted, c.booked)
 		}
+	}
+	if l := h.head.Lots; l.Kept > h.head.Free {
+		a.blame("lots: %d units kept, %d free", l.Kept, h.head.Free)
+	} else if l.Kept+h.collected > l.Winners {
+		a.blame("lots: %d units kept, %d collected, %d won", l.Kept, h.collected, l.Winners)
 	}
 	if sum := a.Free + a.Leased + a.Limbo + a.Pending + a.Confirmed; sum != a.Total {
 		a.blame("free + leased + limbo + pending + confirmed = %d, total is %d", sum, a.Total)

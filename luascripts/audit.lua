@@ -1,6 +1,6 @@
 -- audit.lua: one moment of the whole ledger, counted from the things themselves beside the counters.
 -- ARGV  caller ('' = any)
--- Reply {head, {owned serials, prior, why nothing is granted}, {free range ...}, {fence, limbo, ranges, ...}}.
+-- Reply {head, {owned serials, prior, why nothing is granted, lots collected}, {free range ...}, {fence, limbo, ranges, ...}}.
 -- Writes nothing. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused, stop = open(ARGV[1], true)
 if refused then return refused end
@@ -15,4 +15,4 @@ for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
   leases[#leases + 1] = lease.limbo and 1 or 0
   leases[#leases + 1] = table.concat(list, ',')
 end
-return {head('-'), {redis.call('HLEN', SOLD), L.prior, stop and stop.err or ''}, free, leases}
+return {head('-'), {redis.call('HLEN', SOLD), L.prior, stop and stop.err or '', lots and redis.call('HLEN', LOTS) or 0}, free, leases}

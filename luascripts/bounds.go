@@ -24,6 +24,7 @@ type Bounds struct {
 	Proof  time.Duration // how long after a fail-over whoever has acted on what is lost may take to say so
 	Mutant Mutant        // a guard left out, to see that its absence is noticed; only with the build tag mutants
 	Search int           // free ranges looked through for n consecutive serials
+	Enter  int           // buyers that may enter a draw: of Redis about 100 bytes each, until the sale is removed
 }
 
 // MaxSerial is the largest serial, and so the largest total of a sale.
@@ -43,7 +44,7 @@ func DefaultBounds() Bounds {
 	return Bounds{
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
 		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Search: 1024, Keep: 24 * time.Hour,
-		Most: 1_000_000, Group: 128, Lease: 5 * time.Second, Proof: 4 * time.Second,
+		Most: 1_000_000, Group: 128, Lease: 5 * time.Second, Proof: 4 * time.Second, Enter: 20_000_000,
 	}
 }
 
@@ -57,7 +58,7 @@ func (b Bounds) lua() string {
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
 		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"PROOF", b.Proof.Microseconds()}, {"LOST_EVENTS", lostEvents}, {"PAST", pastEras}, {"ANSWERS_MOST", int64(b.Most)}, {"GROUP", int64(b.Group)},
-		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"MOST", MaxSerial},
+		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"SEARCH", int64(b.Search)}, {"ENTER", int64(b.Enter)}, {"MOST", MaxSerial},
 		{"UNITS", MaxUnits},
 	} {
 		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)

@@ -17,6 +17,7 @@ if wanted then
   free_add(L.total + 1, L.total + add + 1)
   L.total, L.free, L.gen = L.total + add, L.free + add, L.gen + 1
 end
+if lots and L.state == 'paused' and opens then lots.ends = math.max(lots.ends, L.now + covered()) end -- nobody could collect
 if to ~= '' then L.state = to end
 commit()
 return {head('-')}

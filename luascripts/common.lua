@@ -1,5 +1,5 @@
 -- common.lua is put in front of every script: the sale's keys, its ledger and its free ranges. Behind it come era.lua,
--- open.lua, promises.lua, leases.lua and sweep.lua: one text, in this order.
+-- lots.lua, open.lua, promises.lua, leases.lua and sweep.lua: one text, in this order.
 --
 -- A script (1) opens the ledger, (2) lets ledger time pass, (3) validates, (4) writes, (5) commits. Redis does not
 -- undo the writes of a script that fails half way, so nothing may fail after the first write.
@@ -8,15 +8,17 @@
 
 -- Above stand the protocol's bounds (STEP, MARGIN, COVER, ...), written there from bounds.go.
 
-local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG = unpack(KEYS)
+local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG,
+  ENTRANTS, LOTS = unpack(KEYS)
 
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced'}
-local WORDS = {'state', 'wisher', 'past'}
+local WORDS = {'state', 'wisher', 'past', 'shuffle'}
 local NOBODY = string.rep('\0', 8)
 
 local L, stored = {}, {}
+local lots, lots_text -- of a sale whose first units go by lot: see lots.lua
 local due = 0 -- 1: a sweep has left something that is over
 local synced = 0 -- 1: what this server answers is on its disk
 local begin_era -- below, for it needs leases
@@ -148,10 +150,15 @@ local function free_take(n, most)
   return got
 end
 
--- commit writes the ledger, and tells whoever listens that units have come back or the doors have moved.
+-- bare says that nobody can sell a unit now, be it free or leased.
+local function bare(ledger) return ledger.free == 0 and ledger.leased == 0 end
+
+-- commit writes the ledger, and tells whoever listens that units have come back, that the last one has gone or the first
+-- one is there, or that the doors have moved.
 local function commit()
-  local news = L.gen ~= stored.gen or L.state ~= stored.state
+  local news = L.gen ~= stored.gen or L.state ~= stored.state or bare(L) ~= bare(stored)
   L.rev = (L.rev or 0) + 1
+  if lots then L.shuffle = lots_text() end
   local args = {}
   for _, names in ipairs({NUMBERS, WORDS}) do
     for _, name in ipairs(names) do

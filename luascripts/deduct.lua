@@ -1,8 +1,9 @@
 -- deduct.lua: free -> pending (row 6), the article's fallback: one buy, straight on the hash. Takes n consecutive serials
 -- from the free stock, all or none, or else the claim offered: one from a lease that nobody has been told of. The sale's
--- limit, the idempotency key and the deduction are this one script: none without the others.
+-- limit, the idempotency key and the deduction are this one script: none without the others. Or it collects what a buyer
+-- has drawn: the unit kept for it, or the one it has collected before.
 -- ARGV  caller, n, nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any time),
---       key (16 bytes, '' = none), offered claim (40 bytes, '' = none)
+--       key (16 bytes, '' = none), offered claim (40 bytes, '' = none), 1: by lot, or not at all
 -- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
 --       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
 --       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
@@ -11,6 +12,7 @@
 -- pending: they come back when their hold ends, and where there is none only a key finds them again.
 local caller, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
+local by_lot = ARGV[8] == '1'
 local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
 local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
 
@@ -48,6 +50,11 @@ local function answered(answer, serial, count, fence, nonce, expiry, till)
   return reply(answer, serial, count, fence, nonce, expiry, till)
 end
 
+local function told_of(c)
+  local _, _, fence, number = struct.unpack('>I4I4I8I8', c.block)
+  return answered(HAD, c.serial, c.n, fence, number, c.expiry, until_us(c.expiry))
+end
+
 -- own_pending is the first reservation among a buyer's serials that may still be paid.
 local function own_pending(has)
   for at = 1, #has, 4 do
@@ -80,6 +87,12 @@ local function lapse(serials)
   if #gone > 0 then unown('expired', gone) end
 end
 
+if by_lot then
+  local collected = redis.call('HGET', LOTS, buyer)
+  if collected then return told_of(claim_read(collected)) end
+  if n ~= 1 or withheld() == 0 or not has_lot(buyer) then return reply(NONE) end
+end
+
 if over_limit() then
   lapse(has())
   if over_limit() then return answered(LIMIT, own_pending(has())) end
@@ -94,7 +107,7 @@ end
 
 -- from_free makes a claim of n free serials, or nothing.
 local function from_free()
-  if state() ~= 0 then return nil end
+  if state() ~= 0 or not by_lot and L.free - withheld() < n then return nil end
   local text, a, b = find()
   if not text then return nil end
   redis.call('ZREM', FREE, text)
@@ -113,5 +126,8 @@ elseif settled(offer) == PENDING then
   c = offer
 end
 if not c then return reply(NONE) end
-local _, _, fence, number = struct.unpack('>I4I4I8I8', c.block)
-return answered(HAD, c.serial, c.n, fence, number, c.expiry, until_us(c.expiry))
+if by_lot then
+  lots.kept = lots.kept - 1
+  redis.call('HSET', LOTS, buyer, c.block)
+end
+return told_of(c)

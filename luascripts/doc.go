@@ -20,6 +20,10 @@
 //   - What widens a right is acted on only when every replica seen in this era has it: WAIT, behind the script on its
 //     connection. A replica that is gone is waited for until a new era, until a majority of the Sentinels names this
 //     primary, or until the operator says otherwise (reopen.lua).
+//   - Where the first units go by lot, nothing is leased or deducted before the draw, and after it never more than what is
+//     free and not kept for winners. The draw is the first script at or after its time; its order was fixed by the seed and by
+//     who had entered, and an entry that was answered is on every replica. History that is lost takes entries, the draw or
+//     collected lots with it as it takes all else: then lots are drawn anew, by the same seed, among those who are left.
 //   - Where Redis would refuse the writes it refuses the script, before its first line: #!lua sees to that.
 //   - A script validates first and writes last; each may be sent again after a lost reply.
 package luascripts

@@ -3,6 +3,7 @@ package luascripts
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ type Embedded struct {
 	sales     map[string]*Twin
 	streams   map[string]*stream
 	keys      map[IdempotencyKey]binding
-	listeners map[*func(string, State)]struct{}
+	listeners map[*Listener]struct{}
 }
 
 // NewEmbedded has no sale yet.
@@ -31,7 +32,7 @@ func NewEmbedded(b Bounds, clock func() time.Time) *Embedded {
 		panic(err) // crypto/rand does not fail
 	}
 	return &Embedded{bounds: b, clock: clock, key: key, sales: map[string]*Twin{}, streams: map[string]*stream{},
-		keys: map[IdempotencyKey]binding{}, listeners: map[*func(string, State)]struct{}{}}
+		keys: map[IdempotencyKey]binding{}, listeners: map[*Listener]struct{}{}}
 }
 
 // KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
@@ -53,26 +54,37 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 		return none, noSale(sale)
 	}
 	t.On(e.node)
-	gen, door := t.head.Gen, t.door
+	gen, door, bare := t.head.Gen, t.door, t.bare()
 	out, err := f(t, e.clock().UnixMicro())
-	if t.head.Gen != gen || t.door != door {
-		for listener := range e.listeners {
-			(*listener)(sale, t.door)
-		}
+	if t.head.Gen != gen || t.door != door || t.bare() != bare {
+		e.tell(sale, t.door)
 	}
 	return out, err
 }
 
-// News is Store's.
-func (e *Embedded) News(ctx context.Context, f func(sale string, door State), lost func()) {
+// tell passes news on to whoever listens; the caller has the lock.
+func (e *Embedded) tell(sale string, door State) {
+	for l := range e.listeners {
+		l.News(sale, door)
+	}
+}
+
+// Listen is Store's.
+func (e *Embedded) Listen(ctx context.Context, l Listener) {
 	e.mu.Lock()
-	e.listeners[&f] = struct{}{}
+	e.listeners[&l] = struct{}{}
 	e.mu.Unlock()
-	lost()
+	l.Begin()
 	<-ctx.Done()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.listeners, &f)
+	delete(e.listeners, &l)
+	e.mu.Unlock()
+	l.End()
+}
+
+// News is Store's.
+func (e *Embedded) News(ctx context.Context, f func(sale string, door State), lost func()) {
+	e.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}})
 }
 
 func noSale(sale string) error {
@@ -112,6 +124,16 @@ func (e *Embedded) Reopen(_ context.Context, sale string, era uint64, grants boo
 // Deduct is Store's.
 func (e *Embedded) Deduct(_ context.Context, sale string, q DeductRequest) (DeductReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (DeductReply, error) { return t.Deduct(raw, q) })
+}
+
+// EnterDraw is Store's.
+func (e *Embedded) EnterDraw(_ context.Context, sale string, q EnterRequest) (EnterReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (EnterReply, error) { return t.EnterDraw(raw, q) })
+}
+
+// Draw is Store's.
+func (e *Embedded) Draw(_ context.Context, sale string, from, most int) (DrawReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (DrawReply, error) { return t.Draw(raw, from, most), nil })
 }
 
 // Confirm is Store's.
@@ -174,6 +196,13 @@ func (e *Embedded) Show(_ context.Context, sale string) (ShowReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ShowReply, error) { return t.Show(raw), nil })
 }
 
+// Glance is Store's.
+func (e *Embedded) Glance(_ context.Context, sale string) (string, error) {
+	return with(e, sale, func(t *Twin, _ int64) (string, error) {
+		return fmt.Sprint(t.head.Birth, t.head.Era, t.head.Rev), nil
+	})
+}
+
 // Audit is Store's.
 func (e *Embedded) Audit(_ context.Context, sale string) (Audit, error) {
 	return with(e, sale, func(t *Twin, _ int64) (Audit, error) { return t.holdings().audit(sale), nil })
@@ -202,6 +231,7 @@ func (e *Embedded) Create(_ context.Context, sale string, q CreateRequest) (Head
 	t.head.Birth = max(t.head.Birth, e.birth+1) // two may be made in one microsecond
 	e.birth = t.head.Birth
 	e.sales[sale] = t
+	e.tell(sale, t.door)
 	return t.view("-"), nil
 }
 
@@ -214,6 +244,7 @@ func (e *Embedded) Remove(_ context.Context, sale string) error {
 	}
 	delete(e.sales, sale)
 	delete(e.streams, sale)
+	e.tell(sale, Closed)
 	return nil
 }
 

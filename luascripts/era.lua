@@ -45,6 +45,7 @@ end
 -- a lease has spoken.
 local function close()
   L.shut = math.max(L.shut, L.began + L.term + MARGIN + (L.lossy == 1 and covered() or 0))
+  if lots then lots.ends = math.max(lots.ends, L.shut + covered()) end -- winners cannot collect meanwhile
 end
 
 -- enter begins a new era (E1, E2), or lets time pass and counts the replicas. Of I5 the most that were seen: a new era takes

@@ -173,8 +173,9 @@ func (r *recipe) answer() []byte {
 	if r.next()%2 == 0 {
 		return r.value(4)
 	}
-	n := int(r.next() % 5)
-	out := fmt.Appendf(nil, "*%d\r\n*%d\r\n", 1+n, headFields)
+	kind := r.next()
+	n, lots := int(kind%5), int(kind>>7)
+	out := fmt.Appendf(nil, "*%d\r\n*%d\r\n", 1+n, headFields+lots)
 	for i := range headFields {
 		v := int64(0)
 		if i < 2 {
@@ -184,10 +185,25 @@ func (r *recipe) answer() []byte {
 		}
 		out = fmt.Appendf(out, ":%d\r\n", v)
 	}
+	if lots > 0 {
+		out = r.lots(out)
+	}
 	for range n {
 		out = append(out, r.value(3)...)
 	}
 	return out
+}
+
+// lots cooks a head's last part: as often as not one that is right.
+func (r *recipe) lots(out []byte) []byte {
+	if r.next()%2 == 0 {
+		return append(out, r.value(3)...)
+	}
+	out = append(out, "*8\r\n"...)
+	for range 7 {
+		out = fmt.Appendf(out, ":%d\r\n", r.number())
+	}
+	return append(out, r.value(0)...)
 }
 
 // calls are all that is ever asked of a store.
@@ -208,6 +224,10 @@ var calls = []struct {
 		return r.Settle(ctx, "a", SettleRequest{Claims: make([]Claim, 3)})
 	}},
 	{"deduct", func(ctx context.Context, r *Redis) (any, error) { return r.Deduct(ctx, "a", DeductRequest{N: 1}) }},
+	{"enter", func(ctx context.Context, r *Redis) (any, error) {
+		return r.EnterDraw(ctx, "a", EnterRequest{Buyers: make([]Buyer, 3)})
+	}},
+	{"draw", func(ctx context.Context, r *Redis) (any, error) { return r.Draw(ctx, "a", 0, 5) }},
 	{"confirm", func(ctx context.Context, r *Redis) (any, error) { return r.Confirm(ctx, "a", 1, Claim{}) }},
 	{"cancel", func(ctx context.Context, r *Redis) (any, error) { return r.Cancel(ctx, "a", 1, Claim{}) }},
 	{"reservation", func(ctx context.Context, r *Redis) (any, error) { return r.Reservation(ctx, "a", 1, Claim{}) }},
@@ -247,7 +267,7 @@ var calls = []struct {
 func FuzzReplies(f *testing.F) {
 	for i := range calls {
 		for _, seed := range []string{"", "\x01\x03\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x0a\x03\x00\x05\x00\x06\x00\x07",
-			"\x00\x0a\x02\x01\x01a\x0a\x01\x0a\x02\x01\x031-1\x0a\x02\x01\x01n\x01\x011", "\x00\x0a\x01\x0a\x00", "\x00\x02", "\x00\x03\x05", "\x01\x01" + strings.Repeat("\x00\xff", 21)} {
+			"\x00\x0a\x02\x01\x01a\x0a\x01\x0a\x02\x01\x031-1\x0a\x02\x01\x01n\x01\x011", "\x00\x0a\x01\x0a\x00", "\x00\x02", "\x00\x03\x05", "\x01\x81\x01" + strings.Repeat("\x02", 18) + "\x01" + strings.Repeat("\x05", 7) + "\x01\x02ab", "\x01\x01" + strings.Repeat("\x00\xff", 21)} {
 			f.Add(byte(i), []byte(seed))
 		}
 		for n := range wrongs {

@@ -27,14 +27,16 @@ const TokenKey = "spike:token_key"
 //	{ticket_hash_key}:answers       hash    what a key or a cancel was answered
 //	{ticket_hash_key}:winlog        list    the fields of answers that were "yes", oldest first
 //	{ticket_hash_key}:nolog         list    and of the others
+//	{ticket_hash_key}:entrants      zset    buyers by their lots, where the first units are drawn
+//	{ticket_hash_key}:lots          hash    buyer -> the claim its lot came to
 //
-// Besides: channel {ticket_hash_key}:news, a message whenever units have come back or the doors have moved; and of the whole
+// Besides: channel {ticket_hash_key}:news, a message whenever what Store.Listen tells of has happened; and of the whole
 // store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for.
 func Keys(sale string) []string {
 	hash := sale + HashSuffix
 	keys := []string{hash}
 	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds",
-		"orders", "buyers", "answers", "winlog", "nolog"} {
+		"orders", "buyers", "answers", "winlog", "nolog", "entrants", "lots"} {
 		keys = append(keys, "{"+hash+"}:"+part)
 	}
 	return keys

@@ -51,7 +51,7 @@ local function fair_part()
       end
     end
   end
-  return math.ceil(L.free / (active + 2))
+  return math.ceil((L.free - withheld()) / (active + 2))
 end
 
 -- A sale with a limit per buyer is sold from the free stock alone: only here are all buyers known.

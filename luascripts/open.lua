@@ -22,10 +22,12 @@ local function open(caller, peek)
   if known and birth ~= '' and birth ~= int(L.birth) then
     return refuse('BIRTH', HASH .. ' is another sale now' .. in_era())
   end
+  if L.shuffle then lots_begin() end
   local fresh = enter(raw)
   if not peek then
     L.synced = synced
     if fresh then begin_era() end
+    if lots then lots_pass() end
   end
   local why = foreign(h)
   if not why and h.total > L.total and not peek then raise(h.total) end
@@ -34,19 +36,25 @@ end
 
 local STATES = {open = 0, paused = 1, closed = 2}
 
--- state is what a buy would hear now: 0 open, 1 paused, 2 closed, 3 not open yet. Doors open by the wall clock.
+-- state is what a buy would hear now: 0 open, 1 paused, 2 closed, 3 not open yet, 4 drawing. Doors open by the wall clock.
 local function state()
   if STATES[L.state] ~= 0 then return STATES[L.state] end
   if L.closes > 0 and L.raw >= L.closes then return 2 end
   if L.raw < L.opens then return 3 end
+  if lots and lots.drawn == 0 then return DRAWING end
   return 0
 end
 
 -- head is how every reply begins: the sale as it stands after this script.
 local function head(instance)
   local recall = (L.wish > L.now and L.wisher ~= instance) and 1 or 0
-  return {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
+  local reply = {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
     state(), L.hold, L.opens, L.closes, L.limit, due, L.era, recovering() and L.shut or 0, L.replicas}
+  if lots then
+    reply[#reply + 1] = {lots.window, lots.drawn, lots.entrants, lots.winners, lots.kept, lots.ends, lots.last,
+      lots.drawn > 0 and lots.seed or ''}
+  end
+  return reply
 end
 
 local function sold_by(n)

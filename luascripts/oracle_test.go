@@ -24,7 +24,7 @@ import (
 func quickBounds() Bounds {
 	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
-		Search: 3, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2, Group: 3}
+		Search: 3, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2, Group: 3, Enter: 8}
 }
 
 func dial(t testing.TB, addr string, b Bounds) *Redis {
@@ -61,7 +61,9 @@ func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) H
 		return got
 	}
 	if err != nil {
+		lots, gen := o.twin.head.Lots, o.twin.head.Gen
 		want, twinErr := onTwin(o.twin.head.Raw)
+		o.twin.head.Lots, o.twin.head.Gen = lots, gen                             // a refused script writes nothing, not even that lots were drawn
 		if errors.Is(twinErr, ErrRecovering) || errors.Is(twinErr, ErrReassert) { // at the time of the last answer; it has passed
 			return got
 		}
@@ -194,6 +196,38 @@ func (o *oracle) deduct() {
 	if got.Claim.Serial != 0 {
 		o.claims = append(o.claims, got.Claim)
 	}
+}
+
+// enter puts some of few buyers into the draw, again and again.
+func (o *oracle) enter() {
+	q := EnterRequest{Birth: o.party().Birth, Buyers: make([]Buyer, rapid.IntRange(0, 4).Draw(o.t, "entrants"))}
+	for i := range q.Buyers {
+		q.Buyers[i][3] = byte(rapid.IntRange(1, 9).Draw(o.t, "buyer"))
+	}
+	same(o, fmt.Sprintf("enter %+v", q),
+		func() (EnterReply, error) { return o.redis.EnterDraw(context.Background(), o.sale, q) },
+		func(r EnterReply) Head { return r.Head },
+		func(raw int64) (EnterReply, error) { return o.twin.EnterDraw(raw, q) })
+}
+
+// collect asks for what a buyer has drawn.
+func (o *oracle) collect() {
+	q := DeductRequest{Party: o.party(), N: 1, Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce")), ByLot: true}
+	q.Buyer[3] = byte(rapid.IntRange(1, 9).Draw(o.t, "buyer"))
+	q.Key[5] = byte(rapid.IntRange(0, 2).Draw(o.t, "key"))
+	got := same(o, fmt.Sprintf("collect %+v", q),
+		func() (DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
+		func(r DeductReply) Head { return r.Head },
+		func(raw int64) (DeductReply, error) { return o.twin.Deduct(raw, q) })
+	if got.Claim.Serial != 0 {
+		o.claims = append(o.claims, got.Claim)
+	}
+}
+
+func (o *oracle) draw() {
+	from, most := rapid.IntRange(0, 5).Draw(o.t, "from"), rapid.IntRange(1, 9).Draw(o.t, "most")
+	same(o, "draw", func() (DrawReply, error) { return o.redis.Draw(context.Background(), o.sale, from, most) },
+		func(r DrawReply) Head { return r.Head }, func(raw int64) (DrawReply, error) { return o.twin.Draw(raw, from, most), nil })
 }
 
 // resolve confirms, cancels or looks at something claimed.
@@ -406,7 +440,16 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}}
 		q := CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
 			Hold:  time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
-			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit")}
+			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"), Seed: strings.Repeat("5e", 16),
+			Shuffle: time.Duration(rapid.SampledFrom([]int{0, 0, 5, 25}).Draw(rt, "shuffle_ms")) * time.Millisecond}
+		shuffled := func(f func()) func(*rapid.T) {
+			return func(rt *rapid.T) {
+				if q.Shuffle == 0 {
+					rt.Skip()
+				}
+				f()
+			}
+		}
 		h, err := redis.Create(context.Background(), o.sale, q)
 		if err != nil {
 			rt.Fatal(err)
@@ -422,6 +465,8 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },
 			"era": func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
 			"reassert2": func(*rapid.T) { o.reassert() }, "reopen": func(*rapid.T) { o.reopen() },
+			"enter": shuffled(o.enter), "enter2": shuffled(o.enter), "enter3": shuffled(o.enter), "collect": shuffled(o.collect),
+			"collect2": shuffled(o.collect), "collect3": shuffled(o.collect), "draw": shuffled(o.draw),
 			"change": func(*rapid.T) { o.change() }, "show": func(*rapid.T) { o.show() },
 			"wait": func(rt *rapid.T) {
 				time.Sleep(time.Duration(rapid.IntRange(0, 8).Draw(rt, "ms")) * time.Millisecond)

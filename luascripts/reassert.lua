@@ -130,6 +130,7 @@ local function restore(a)
     end
   end
   L.fence = math.max(L.fence, a.fence)
+  if withheld() > L.free then lots.kept = L.free end -- who has sold a unit has the better right
   if #lease.rem == 0 then return end
   L.leased = L.leased + count(lease.rem)
   lease_write(lease)

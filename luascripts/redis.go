@@ -203,7 +203,34 @@ func (r *Redis) Show(ctx context.Context, sale string) (ShowReply, error) {
 	if err != nil {
 		return ShowReply{}, err
 	}
-	return ShowReply{Head: h, Trouble: rd.text(1, 0)}, r.down(rd.err)
+	return ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: Secret{rd.text(1, 2), rd.text(1, 3)}}, r.down(rd.err)
+}
+
+// Glance reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
+// has one meaning.
+func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
+	if err := CheckName(sale); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	keys := Keys(sale)
+	mark := ""
+	for _, result := range r.client.DoMulti(ctx, r.client.B().Hmget().Key(keys[1]).Field("birth", "era", "rev").Build(),
+		r.client.B().Hmget().Key(keys[0]).Field("birth", "ticket_total_nums", "ticket_sold_nums").Build()) {
+		fields, err := result.ToArray()
+		if err != nil {
+			return "", r.failed(err)
+		}
+		for _, f := range fields {
+			text, err := f.ToString()
+			if err != nil {
+				text = "-"
+			}
+			mark += strconv.Quote(text) + " "
+		}
+	}
+	return mark, nil
 }
 
 func unixMicro(t time.Time) int64 {
@@ -218,8 +245,12 @@ func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head,
 	if q.Total > MaxSerial {
 		return Head{}, tooMany()
 	}
-	h, _, err := r.run(ctx, &r.scripts.create, sale, []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()),
-		num(unixMicro(q.Opens)), num(unixMicro(q.Closes)), num(q.Limit)})
+	args := []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()), num(unixMicro(q.Opens)), num(unixMicro(q.Closes)), num(q.Limit)}
+	if q.Shuffle > 0 {
+		seed := q.seed()
+		args = append(args, num(q.Shuffle.Microseconds()), seed, Seal(seed))
+	}
+	h, _, err := r.run(ctx, &r.scripts.create, sale, args)
 	return h, err
 }
 
@@ -255,7 +286,7 @@ func (r *Redis) holdings(ctx context.Context, sale string) (holdings, error) {
 	if err != nil {
 		return holdings{}, err
 	}
-	out := holdings{head: h, owned: uint64(rd.int(1, 0)), prior: uint64(rd.int(1, 1)), trouble: rd.text(1, 2)}
+	out := holdings{head: h, owned: uint64(rd.int(1, 0)), prior: uint64(rd.int(1, 1)), trouble: rd.text(1, 2), collected: uint64(rd.int(1, 3))}
 	for _, text := range rd.texts(2) {
 		out.free = append(out.free, rd.ranges(text)...)
 	}
@@ -299,7 +330,7 @@ func (r *Redis) Reopen(ctx context.Context, sale string, era uint64, grants bool
 	return h, err
 }
 
-// Remove deletes every key of the sale.
+// Remove deletes every key of the sale, and tells whoever listens.
 func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := CheckName(sale); err != nil {
 		return err
@@ -309,6 +340,9 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
 	if err == nil && n == 0 {
 		return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
+	}
+	if err == nil { // a hint: it may fail
+		_ = r.client.Do(ctx, r.client.B().Publish().Channel(newsChannel(sale)).Message(Closed.String()).Build()).Error()
 	}
 	return r.down(err)
 }

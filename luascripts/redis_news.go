@@ -2,6 +2,7 @@ package luascripts
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -10,14 +11,26 @@ import (
 // newsAgain is how long after a lost subscription it is tried again.
 const newsAgain = 100 * time.Millisecond
 
-// News subscribes to the news of all sales, and again whenever the connection is lost.
-func (r *Redis) News(ctx context.Context, f func(sale string, door State), lost func()) {
+// Listen subscribes to the news of all sales, and again whenever the connection is lost, which the client does by itself,
+// too. One that has gone silent is found out within a few seconds.
+func (r *Redis) Listen(ctx context.Context, l Listener) {
 	all := r.client.B().Psubscribe().Pattern(newsChannel("*")).Build().Pin()
-	listening := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) { lost() })
+	var on atomic.Bool
+	listening := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
+		if s.Kind == "psubscribe" && !on.Swap(true) {
+			l.Begin()
+		}
+	})
+	listening = rueidis.WithOnReceiveReturnHook(listening, func(err error, _ rueidis.CommandClient) error {
+		if on.Swap(false) {
+			l.End()
+		}
+		return err
+	})
 	for ctx.Err() == nil {
 		_ = r.client.Receive(listening, all, func(m rueidis.PubSubMessage) {
 			if sale, ok := saleOfNews(m.Channel); ok {
-				f(sale, doors[m.Message])
+				l.News(sale, doors[m.Message])
 			}
 		})
 		select {
@@ -25,4 +38,9 @@ func (r *Redis) News(ctx context.Context, f func(sale string, door State), lost 
 		case <-time.After(newsAgain):
 		}
 	}
+}
+
+// News is Store's.
+func (r *Redis) News(ctx context.Context, f func(sale string, door State), lost func()) {
+	r.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}})
 }

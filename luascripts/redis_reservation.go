@@ -20,8 +20,11 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 	if q.Offer.Count > 0 {
 		offer = q.Offer.wire()
 	}
-	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, []string{r.caller(q.Birth), num(q.N), num(q.Nonce),
-		string(q.Buyer[:]), num(q.Latest), key, offer})
+	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key, offer}
+	if q.ByLot {
+		args = append(args, flag(true))
+	}
+	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, args)
 	if err != nil {
 		return DeductReply{}, err
 	}

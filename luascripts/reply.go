@@ -36,7 +36,10 @@ func (r *reply) part(i int) []rueidis.RedisMessage {
 }
 
 func (r *reply) ints(i int) []int64 {
-	part := r.part(i)
+	return r.numbers(r.part(i))
+}
+
+func (r *reply) numbers(part []rueidis.RedisMessage) []int64 {
 	out := make([]int64, len(part))
 	for k := range part {
 		n, err := part[k].AsInt64()
@@ -120,16 +123,21 @@ func one[E ~int](r *reply, n int64, last E) E {
 const headFields = 21
 
 func (r *reply) head() Head {
-	n := r.ints(0)
-	if len(n) != headFields {
-		r.fail("head", fmt.Errorf("%d fields", len(n)))
+	part := r.part(0)
+	if len(part) != headFields && len(part) != headFields+1 {
+		r.fail("head", fmt.Errorf("%d fields", len(part)))
 		return Head{}
 	}
+	n := r.numbers(part[:headFields])
 	u := func(i int) uint64 { return uint64(n[i]) }
-	return Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
-		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], Unopened), Hold: n[13], Opens: n[14],
+	h := Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
+		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], Drawing), Hold: n[13], Opens: n[14],
 		Closes: n[15],
 		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20)}
+	if len(part) > headFields {
+		h.Lots = r.lots(part[headFields])
+	}
+	return h
 }
 
 // grant reads a lease: fence, deadline, hold, ranges.

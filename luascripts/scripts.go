@@ -21,8 +21,8 @@ type script struct {
 type scripts struct {
 	lease, renew, settle, deduct, reassert, confirm, cancel script
 	create, change, reopen                                  script
-	giveback, expire, trim, bindkey                         script
-	show, audit, owned, reservation, lag                    script
+	giveback, expire, trim, bindkey, enter                  script
+	show, audit, owned, reservation, lag, draw              script
 }
 
 // The first line of a script makes Redis refuse it as a whole, before it begins, where its writes would be refused: out of
@@ -33,7 +33,7 @@ const (
 )
 
 // prelude is in front of every script of a sale.
-var prelude = []string{"common", "era", "open", "promises", "leases", "sweep"}
+var prelude = []string{"common", "era", "lots", "open", "promises", "leases", "sweep"}
 
 func newScripts(b Bounds) scripts {
 	sale := func(first string, widens bool, names ...string) script {
@@ -50,6 +50,7 @@ func newScripts(b Bounds) scripts {
 		create: sale(writes, true, "create"), change: sale(writes, true, "change"), reopen: sale(writes, false, "reopen"),
 		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"),
 		trim: sale(writes, false, "stream", "trim"), bindkey: newScript(writes+source("bindkey"), false),
+		enter: sale(writes, true, "enter"), draw: sale(reads, false, "draw"),
 		show: sale(reads, false, "show"), audit: sale(reads, false, "audit"), owned: sale(reads, false, "owned"),
 		reservation: sale(reads, false, "owners", "stream", "reservation"), lag: sale(reads, false, "stream", "lag"),
 	}

@@ -1,9 +1,11 @@
 -- show.lua: the sale as it stands; writes nothing, not even the ledger of a hash nobody has sold from yet.
 -- ARGV  caller ('' = any)
--- Reply {head, {why nothing is granted, or ''}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+-- Reply {head, {why nothing is granted, or '', units added by hand that no script has taken in yet, SHA-256 of the lots' seed
+--       ('' = no lots), the seed ('' = still secret)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused, stop = open(ARGV[1], true)
 if refused then return refused end
 local _, online = node()
 local why = stop and stop.err or ''
 if why == '' and online < L.replicas then why = 'MISSING ' .. int(online) .. ' of ' .. int(L.replicas) .. ' replicas' end
-return {head('-'), {why}}
+local raised = why == '' and hash_fields().total - L.total or 0
+return {head('-'), {why, raised, lots and lots.seal or '', lots and seed_shown() or ''}}

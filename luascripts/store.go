@@ -17,6 +17,9 @@ type Store interface {
 	Settle(ctx context.Context, sale string, r SettleRequest) (SettleReply, error)
 	Deduct(ctx context.Context, sale string, r DeductRequest) (DeductReply, error)
 	Reassert(ctx context.Context, sale string, r ReassertRequest) (ReassertReply, error)
+	// EnterDraw puts buyers into the draw of a sale whose first units go by lot; Draw is a slice of its permutation.
+	EnterDraw(ctx context.Context, sale string, r EnterRequest) (EnterReply, error)
+	Draw(ctx context.Context, sale string, from, most int) (DrawReply, error)
 
 	// Confirm, Cancel and Reservation need nothing but the claim a token carries; the claim's settle may be still to come.
 	Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
@@ -29,12 +32,18 @@ type Store interface {
 	// BindKey says for which (sale, n) an idempotency key stands: the caller's, or ErrKeyUsed. A binding lasts keep, at
 	// the least, from the last call.
 	BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error
-	// News calls f for every sale that got units back or whose doors the operator moved, until ctx ends, with the doors as
-	// they are (Open, Paused, Closed); f must not wait, nor call the store. lost is called whenever it begins to listen: before, news may
-	// have been missed.
+	// Listen tells of every sale that was made, got units back, or was removed; whose last unit went (nothing free, nothing
+	// leased) or whose first came, by whatever way; and whose doors the operator moved. Until ctx ends. A total raised by
+	// hand is told of by the next script that writes. News may be lost where the store does not let scripts publish.
+	Listen(ctx context.Context, l Listener)
+	// News is Listen for who asks anew now and then whatever happens: lost is Begin.
 	News(ctx context.Context, f func(sale string, door State), lost func())
 
 	Show(ctx context.Context, sale string) (ShowReply, error)
+	// Glance is a mark of the sale, for a tenth of what Show costs. While it is the same nothing was written, by a script or
+	// by a hand on the hash: Show, asked after the first of two equal marks, still says the same, but for what clocks and
+	// the server's health have to do with.
+	Glance(ctx context.Context, sale string) (string, error)
 	Audit(ctx context.Context, sale string) (Audit, error)
 	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
 	Change(ctx context.Context, sale string, r ChangeRequest) (Head, error)
@@ -50,6 +59,13 @@ type Store interface {
 	Close()
 }
 
+// Listener hears news of all sales. None of its functions may wait, nor call the store; none is nil.
+type Listener struct {
+	Begin func()                        // it listens from now on: of what came before, news may have been missed
+	News  func(sale string, door State) // the doors as they are (Open, Paused, Closed; Closed too when the sale is no more)
+	End   func()                        // it listens no more, until Begin: once after each
+}
+
 // State is what the sale's doors are now.
 type State int
 
@@ -59,9 +75,12 @@ const (
 	Paused
 	Closed
 	Unopened // its opening time is still to come
+	Drawing  // buyers enter the draw; nothing is sold before it
 )
 
-func (s State) String() string { return [...]string{"open", "paused", "closed", "not open yet"}[s] }
+func (s State) String() string {
+	return [...]string{"open", "paused", "closed", "not open yet", "drawing"}[s]
+}
 
 // Head begins every reply: the sale as it stood after the script. Times are microseconds.
 type Head struct {
@@ -86,6 +105,7 @@ type Head struct {
 	Era       uint64 // the identity of the store's history
 	Reopens   int64  // ledger time until which a new era grants nothing; 0: units are granted
 	Replicas  uint64 // the most that were seen in this era: all must have what is acted on
+	Lots      Lots   // of a sale whose first units go by lot
 }
 
 // Final says that no unit will ever come back by itself.
@@ -229,6 +249,8 @@ type DeductRequest struct {
 	Key   IdempotencyKey // who asks again with it gets the answer of the first time
 	Offer Claim          // to be had instead of free units: claimed from a lease, told to nobody. Count 0: none
 
+	ByLot bool // the unit that Buyer has drawn, or has collected before, and no other
+
 	Latest int64 // by the store's clock: not to be executed later; 0: at any time
 }
 
@@ -279,10 +301,13 @@ type ExpireReply struct {
 	Freed uint64
 }
 
-// ShowReply says in Trouble why nothing is granted, if so.
+// ShowReply says in Trouble why nothing is granted, if so, and in Raised how many units a hand has added that no script
+// has taken in yet.
 type ShowReply struct {
 	Head
 	Trouble string
+	Raised  uint64
+	Secret  Secret
 }
 
 // CreateRequest is a new sale.
@@ -292,6 +317,9 @@ type CreateRequest struct {
 	Limit  uint32        // units per buyer, at most MaxLimit; 0: no limit
 	Opens  time.Time     // zero: no such time
 	Closes time.Time
+
+	Shuffle time.Duration // the units are drawn among those who enter so long from Opens on, or from now; 0: who comes first
+	Seed    string        // of the draw, as CheckSeed takes it; "": a random one
 }
 
 // MaxLimit is the largest limit per buyer, MaxHold the longest hold.

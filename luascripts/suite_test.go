@@ -25,7 +25,7 @@ func suiteBounds() Bounds {
 
 func testStore(t *testing.T, s Store) {
 	for name, test := range map[string]func(*testing.T, Store){
-		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
+		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews, "revival": testRevival, "glance": testGlance,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole,
 	} {
@@ -191,10 +191,8 @@ func testNews(t *testing.T, s Store) {
 	defer done.Wait()
 	defer stop()
 	<-listening
-	won := buyOne(t, s, sale, 1) // nothing comes back by it
-	must[ReservationReply](t)(s.Cancel(bg, sale, won.Birth, won.Claim))
-	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
-	for _, want := range []State{Open, Paused} {
+	next := func(want State) {
+		t.Helper()
 		select {
 		case door := <-heard:
 			if door != want {
@@ -204,6 +202,93 @@ func testNews(t *testing.T, s Store) {
 			t.Fatal("no news")
 		}
 	}
+	won := buyOne(t, s, sale, 1)
+	next(Open) // it was the last one
+	must[ReservationReply](t)(s.Cancel(bg, sale, won.Birth, won.Claim))
+	next(Open)
+	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
+	next(Paused)
+	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "open"}))
+	next(Open)
+	leaseAll(t, s, sale) // neither the last unit nor the first: who leases can sell
+	must[Head](t)(s.Change(bg, sale, ChangeRequest{Request: "a", Add: 1}))
+	next(Open)
+	if err := s.Remove(bg, sale); err != nil {
+		t.Fatal(err)
+	}
+	next(Closed)
+	must[Head](t)(s.Create(bg, sale, CreateRequest{Total: 1}))
+	next(Open)
+	if len(heard) > 0 {
+		t.Errorf("%d more", len(heard))
+	}
+}
+
+// A mark is another one after whatever has written, and the same after whatever has not.
+func testGlance(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 3, Hold: time.Minute})
+	mark := must[string](t)(s.Glance(bg, sale))
+	same := func(want bool) {
+		t.Helper()
+		was := mark
+		if mark = must[string](t)(s.Glance(bg, sale)); (mark == was) != want {
+			t.Errorf("%s, then %s", was, mark)
+		}
+	}
+	must[ShowReply](t)(s.Show(bg, sale))
+	must[Audit](t)(s.Audit(bg, sale))
+	same(true)
+	got := buyOne(t, s, sale, 1)
+	same(false)
+	must[ReservationReply](t)(s.Reservation(bg, sale, got.Birth, got.Claim))
+	same(true)
+	must[ReservationReply](t)(s.Cancel(bg, sale, got.Birth, got.Claim))
+	same(false)
+	leaseAll(t, s, sale)
+	same(false)
+	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
+	same(false)
+	must[ExpireReply](t)(s.Expire(bg, sale, 1))
+	same(false)
+	if err := s.Remove(bg, sale); err != nil {
+		t.Fatal(err)
+	}
+	must[Head](t)(s.Create(bg, sale, CreateRequest{Total: 3, Hold: time.Minute}))
+	same(false)
+}
+
+// Whoever listens is told when the first unit comes that somebody may sell, though none went free: a lease revived.
+func testRevival(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 1, Hold: time.Minute})
+	got := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "i"}, Request: 1, Want: 1, Term: 10 * time.Millisecond}))
+	time.Sleep(suiteBounds().Margin + 20*time.Millisecond)
+	ctx, stop := context.WithCancel(bg)
+	listening, heard, ended := make(chan struct{}), make(chan State, 9), make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() {
+		s.Listen(ctx, Listener{Begin: func() { close(listening) }, News: func(name string, d State) {
+			if name == sale {
+				heard <- d
+			}
+		}, End: func() { close(ended) }})
+	})
+	<-listening
+	if r := must[ExpireReply](t)(s.Expire(bg, sale, 9)); r.Limbo != 1 {
+		t.Fatalf("%+v", r)
+	}
+	<-heard // nobody may sell it
+	q := RenewRequest{Party: Party{Instance: "i"}, Awaited: 2, Term: time.Second, Fences: []uint64{got.Grant.Fence}}
+	if r := must[RenewReply](t)(s.Renew(bg, sale, q)); r.Leased != 1 {
+		t.Fatalf("%+v", r)
+	}
+	select {
+	case <-heard:
+	case <-time.After(5 * time.Second):
+		t.Error("no news of a lease revived")
+	}
+	stop()
+	<-ended
+	done.Wait()
 }
 
 func testStored(t *testing.T, s Store) {

@@ -43,6 +43,10 @@ type Twin struct {
 	lossy     bool
 	term      int64 // of leases, the longest seen
 	synced    bool
+	seed      string          // of the draw, where lots are drawn
+	entrants  map[Buyer]int64 // their lots
+	drawn     []Buyer         // in the order of their lots
+	collected map[Buyer]Claim
 }
 
 type lease struct {
@@ -85,6 +89,7 @@ func NewTwinOn(n Node, raw int64, q CreateRequest, b Bounds) *Twin {
 	if q.Total > 0 {
 		t.free.add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
 	}
+	t.beginLots(q)
 	t.commit()
 	return t
 }
@@ -100,6 +105,7 @@ func (t *Twin) open(raw int64, birth uint64) error {
 	if fresh {
 		t.beginEra()
 	}
+	t.passLots()
 	return nil
 }
 
@@ -132,6 +138,9 @@ func (t *Twin) believes(birth uint64) error {
 
 func (t *Twin) commit() { t.head.Rev++ }
 
+// bare says that nobody can sell a unit now, be it free or leased.
+func (t *Twin) bare() bool { return t.head.Free == 0 && t.head.Leased == 0 }
+
 func (t *Twin) state() State {
 	h := t.head
 	switch {
@@ -141,6 +150,8 @@ func (t *Twin) state() State {
 		return Closed
 	case h.Raw < h.Opens:
 		return Unopened
+	case h.Lots.Window > 0 && h.Lots.Drawn == 0:
+		return Drawing
 	}
 	return Open
 }

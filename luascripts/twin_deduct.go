@@ -86,7 +86,7 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 		return DeductReply{}, &Refusal{Code: "RECOVERING", Why: "the history of this sale was cut: it grants nothing yet"}
 	}
 	t.sweep(t.bounds.Sweep)
-	k := t.deduct(q)
+	k := t.deducted(q)
 	switch {
 	case keyed && k.answer == Had:
 		t.answerKeep(&t.winLog, field, k)
@@ -133,6 +133,13 @@ func (t *Twin) lapse(buyer Buyer) {
 	t.unown(Expired, gone)
 }
 
+func (t *Twin) deducted(q DeductRequest) keyAnswer {
+	if q.ByLot {
+		return t.collect(q)
+	}
+	return t.deduct(q)
+}
+
 func (t *Twin) deduct(q DeductRequest) keyAnswer {
 	if t.overLimit(q) {
 		t.lapse(q.Buyer)
@@ -155,7 +162,7 @@ func (t *Twin) deduct(q DeductRequest) keyAnswer {
 
 // fromFree makes a claim of n free serials.
 func (t *Twin) fromFree(q DeductRequest) (Claim, bool) {
-	if t.state() != Open {
+	if t.state() != Open || !q.ByLot && t.head.Unkept() < uint64(q.N) {
 		return Claim{}, false
 	}
 	first, ok := t.free.takeRun(q.N, t.bounds.Search)

@@ -65,7 +65,7 @@ func (t *Twin) fairPart(self string) uint64 {
 			delete(t.instances, id)
 		}
 	}
-	return (t.head.Free + active + 1) / (active + 2)
+	return (t.head.Unkept() + active + 1) / (active + 2)
 }
 
 // Renew is renew.lua.

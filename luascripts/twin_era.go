@@ -123,6 +123,7 @@ func (t *Twin) close() {
 		shut += t.covered()
 	}
 	t.shut = max(t.shut, shut)
+	t.prolong(t.shut) // winners cannot collect meanwhile
 }
 
 // lasts notes how long leases last: those in lost history, too.
@@ -304,6 +305,7 @@ func (t *Twin) restore(q ReassertRequest, h Held) {
 		}
 	}
 	t.fence = max(t.fence, h.Fence)
+	t.head.Lots.Kept = min(t.head.Lots.Kept, t.head.Free) // who has sold a unit has the better right
 	if len(l.rem.list) == 0 {
 		return
 	}

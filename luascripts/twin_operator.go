@@ -13,7 +13,7 @@ import (
 func (t *Twin) Show(raw int64) ShowReply {
 	defer t.peek()()
 	_ = t.look(raw, 0)
-	out := ShowReply{Head: t.view("-")}
+	out := ShowReply{Head: t.view("-"), Secret: t.secret()}
 	if t.node.Replicas < t.head.Replicas {
 		out.Trouble = fmt.Sprintf("MISSING %d of %d replicas", t.node.Replicas, t.head.Replicas)
 	}
@@ -40,6 +40,9 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 		t.head.Free += q.Add
 		t.head.Gen++
 	}
+	if t.door == Paused && opens {
+		t.prolong(t.head.Now) // nobody could collect
+	}
 	if q.To != "" {
 		t.door = doors[q.To]
 	}
@@ -51,7 +54,7 @@ var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
 
 // holdings is audit.lua and owned.lua.
 func (t *Twin) holdings() holdings {
-	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, free: slices.Clone(t.free.list),
+	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, collected: uint64(len(t.collected)), free: slices.Clone(t.free.list),
 		census: &census{}}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]

@@ -27,6 +27,9 @@ type BenchCmd struct {
 
 	Sim        BenchSimCmd        `cmd:"" help:"Real Keepers and the scripts' twin under faults that a seed decides; nothing may be lost or sold twice."`
 	Strategies BenchStrategiesCmd `cmd:"" help:"Three orders of order, payment and deduction, on a real PostgreSQL."`
+	Balance    BenchBalanceCmd    `cmd:"" help:"The ways in which nginx shares a crowd among four edges: who gets what, and what it costs."`
+	Bill       BenchBillCmd       `cmd:"" help:"CPU-seconds of a whole spike: the article's front and servers, ours, ours with the gate."`
+	Gate       BenchGateCmd       `cmd:"" help:"\"Sold out\" by a flag file at nginx, beside return 200 of the same body."`
 }
 
 type benchOut struct {

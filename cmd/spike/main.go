@@ -17,6 +17,7 @@ import (
 	"spike/edge"
 	"spike/luascripts"
 	"spike/nginx"
+	"spike/nginx/gate"
 	"spike/order"
 )
 
@@ -29,10 +30,14 @@ type cli struct {
 	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and hold it to its promises."`
 	Demo    DemoCmd    `cmd:"" help:"The whole article on this machine."`
 	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
+	Gate    GateCmd    `cmd:"" help:"Keep the flags by which nginx says \"sold out\" by itself."`
+	Lab     LabCmd     `cmd:"" help:"Router, directors, nginx, edges and Redis, each in a namespace, and one of each dies."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
 	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
 	Orders  OrdersCmd  `cmd:"" help:"Store orders in SQL, end holds, tell a webhook."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
+
+	LabDirector LabDirectorCmd `cmd:"" hidden:""`
 }
 
 // The exit codes.
@@ -86,7 +91,7 @@ func exitCode(err error) int {
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
 		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {edge.ErrKeys, exitUsage}, {edge.ErrJWTKey, exitUsage},
-		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage},
+		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {

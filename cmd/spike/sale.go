@@ -19,6 +19,7 @@ type SaleCmd struct {
 	Create SaleCreateCmd `cmd:"" help:"Make a sale."`
 	Show   SaleShowCmd   `cmd:"" help:"Show a sale."`
 	List   SaleListCmd   `cmd:"" help:"List all sales."`
+	Draw   SaleDrawCmd   `cmd:"" help:"Print who drew which lot, and check it."`
 	Add    SaleAddCmd    `cmd:"" help:"Add units to a sale."`
 	Pause  SalePauseCmd  `cmd:"" help:"Stop selling for now."`
 	Resume SaleResumeCmd `cmd:"" help:"Go on selling."`
@@ -51,6 +52,9 @@ type SaleCreateCmd struct {
 	Limit  uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units one buyer may have, 1 to 100. Buyers must say who they are. Default: no limit."`
 	Opens  time.Time     `placeholder:"TIME" help:"When it opens (RFC 3339)."`
 	Closes time.Time     `placeholder:"TIME" help:"When it closes (RFC 3339)."`
+
+	Shuffle time.Duration `placeholder:"W" help:"Draw lots for the first units among the buyers who come so soon after it opens, or, without --opens, from now on; 100ms to 1h. Buyers must say who they are."`
+	Seed    string        `name:"shuffle-seed" env:"-" placeholder:"HEX" help:"The draw's seed, for a ceremony or a test: 32 to 128 hex digits. Default: random, and secret until the draw."`
 }
 
 // Run makes it; one that exists is never touched.
@@ -62,11 +66,18 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: --hold must be 0, or from 1s to %v", errUsage, luascripts.MaxHold)
 	case c.Limit > luascripts.MaxLimit:
 		return fmt.Errorf("%w: --limit-per-buyer is at most %d", errUsage, luascripts.MaxLimit)
-	case !c.Closes.IsZero() && !c.Closes.After(c.Opens):
-		return fmt.Errorf("%w: --closes must be after --opens", errUsage)
+	case c.Shuffle != 0 && (c.Shuffle < luascripts.MinShuffle || c.Shuffle > luascripts.MaxShuffle):
+		return fmt.Errorf("%w: --shuffle is %v to %v", errUsage, luascripts.MinShuffle, luascripts.MaxShuffle)
+	case c.Shuffle > 0 && !c.Opens.IsZero() && c.Opens.Add(c.Shuffle).Before(time.Now()):
+		return fmt.Errorf("%w: the window of --shuffle is over already", errUsage)
+	case c.Seed != "" && (c.Shuffle == 0 || luascripts.CheckSeed(c.Seed) != nil):
+		return fmt.Errorf("%w: --shuffle-seed goes with --shuffle: %w", errUsage, luascripts.ErrSeed)
+	case !c.Closes.IsZero() && !c.Closes.After(c.Opens.Add(c.Shuffle)):
+		return fmt.Errorf("%w: --closes must be after --opens and --shuffle", errUsage)
 	}
 	return c.with(ctx, func(s luascripts.Store) error {
-		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens, Closes: c.Closes})
+		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens, Closes: c.Closes,
+			Shuffle: c.Shuffle, Seed: c.Seed})
 		if err != nil {
 			return err
 		}
@@ -110,6 +121,9 @@ func describe(d edge.Description, asJSON bool) error {
 		if door.at != nil {
 			fmt.Fprintf(w, "%s\t%s\n", door.name, door.at.Format(time.RFC3339))
 		}
+	}
+	if d.Lots != nil {
+		describeLots(w, *d.Lots)
 	}
 	if d.Trouble != "" {
 		fmt.Fprintf(w, "trouble\t%s\n", d.Trouble)

@@ -228,6 +228,7 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 // idle says that nobody has asked for a while and nothing here or in the ledger needs us.
 func (k *Keeper) idle() bool {
 	return k.now.Sub(k.lastBuy) >= restAfter && len(k.leases) == 0 && k.view.Leased == 0 && k.view.Limbo == 0 && k.view.Reopens == 0 &&
+		k.view.State != luascripts.Drawing && k.view.Lots.Kept == 0 &&
 		(k.view.Pending == 0 || k.view.Hold == 0)
 }
 
@@ -288,7 +289,7 @@ func (k *Keeper) wantsLease() bool {
 	if k.barren {
 		return k.view.Leased > 0
 	}
-	if k.now.Before(k.modest) && k.view.Free < k.most {
+	if k.now.Before(k.modest) && k.view.Unkept() < k.most {
 		return false // such buyers have Deduct; what we gave back is for others
 	}
 	worth := k.rate.units(ahead) > 0 || k.down || k.refused != "" // selling, or buyers who hear only trouble

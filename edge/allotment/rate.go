@@ -75,9 +75,9 @@ func (k *Keeper) recall() {
 	case !k.now.Before(k.nextScraps) && k.a.scraps.Swap(false):
 		spare = left
 		k.nextScraps = k.now.Add(pollBusy)
-	case k.view.Recall && k.view.Free == 0 && quiet >= ahead:
+	case k.view.Recall && k.view.Unkept() == 0 && quiet >= ahead:
 		spare = left
-	case k.view.Recall && k.view.Free == 0:
+	case k.view.Recall && k.view.Unkept() == 0:
 		spare = left - min(left, max(k.rate.units(ahead), 1))
 	}
 	if spare > 0 {

@@ -82,9 +82,9 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
 	if h.Limit > 0 { // nobody else holds units: what the ledger has is all there is
-		k.barren = h.Free == 0
+		k.barren = h.Unkept() == 0
 	}
-	if h.Free > 0 && k.barren {
+	if h.Unkept() > 0 && k.barren {
 		k.barren = false
 		k.retry, k.nextLease = retryFirst, k.now
 	}
@@ -96,7 +96,7 @@ func (k *Keeper) pollEvery() time.Duration {
 	if k.barren && k.view.Final() {
 		every = pollDone
 	}
-	for _, door := range [...]int64{k.view.Opens, k.view.Closes} {
+	for _, door := range [...]int64{k.view.Opens, k.view.DrawsAt(), k.view.Closes} {
 		if wait := time.Duration(door-k.view.Raw) * time.Microsecond; wait > 0 {
 			every = min(every, wait+time.Millisecond)
 		}
@@ -121,7 +121,7 @@ func (k *Keeper) leased(e Answer, failed bool) {
 		k.nextPoll = e.Sent.Add(k.pollEvery())
 	}
 	if reply.Grant.Fence == 0 {
-		k.barren = k.view.Free == 0
+		k.barren = k.view.Unkept() == 0
 		k.hungry = k.hungry || !k.barren && k.view.Limit == 0 // somebody still waits, and there is something again
 		k.nextLease = k.now.Add(k.retry)
 		k.retry = min(2*k.retry, pollBusy)

@@ -15,26 +15,44 @@ const (
 	Undecided               // the store does not answer
 	Refused                 // the sale makes no sense, or was changed by hand
 	Gone                    // this allotment has ended: ask for the sale anew
+	Drawing                 // buyers enter the draw, nothing is sold before it
+	Lots                    // some units are kept for buyers who have drawn them: see Others
 	Reasons                 // how many there are
 )
 
 // Verdict is what every buyer hears while it stands.
 type Verdict struct {
 	Reason Reason
-	Why    string // Refused: what is wrong
-	Opens  int64  // Unopened: Unix microseconds
+	Why    string   // Refused: what is wrong
+	Opens  int64    // Unopened: by the store's clock, Unix microseconds
+	Draws  int64    // Drawing: as Opens
+	Others *Verdict // Lots: what all others hear; nil: they may buy
+}
+
+// Barring is what bars a buyer for whom no unit is kept.
+func (v *Verdict) Barring() *Verdict {
+	if v != nil && v.Reason == Lots {
+		return v.Others
+	}
+	return v
 }
 
 var doors = map[luascripts.State]Reason{
-	luascripts.Paused: Paused, luascripts.Closed: Closed, luascripts.Unopened: Unopened,
+	luascripts.Paused: Paused, luascripts.Closed: Closed, luascripts.Unopened: Unopened, luascripts.Drawing: Drawing,
 }
 
 // Door is the verdict of a sale whose doors are shut, or nil.
 func Door(h luascripts.Head) *Verdict {
-	if reason, shut := doors[h.State]; shut {
+	reason, shut := doors[h.State]
+	switch {
+	case !shut:
+		return nil
+	case reason == Unopened:
 		return &Verdict{Reason: reason, Opens: h.Opens}
+	case reason == Drawing:
+		return &Verdict{Reason: reason, Draws: h.DrawsAt()}
 	}
-	return nil
+	return &Verdict{Reason: reason}
 }
 
 // judge works the verdict out anew. The Stock is filled by the Keeper alone, so what is Empty now stays so meanwhile.
@@ -42,6 +60,13 @@ func (k *Keeper) judge() *Verdict {
 	if door := Door(k.view); k.known && door != nil {
 		return door
 	}
+	if k.known && k.view.Lots.Kept > 0 {
+		return &Verdict{Reason: Lots, Others: k.judgeStock()}
+	}
+	return k.judgeStock()
+}
+
+func (k *Keeper) judgeStock() *Verdict {
 	switch {
 	case !k.a.stock.Empty():
 		return nil
@@ -57,10 +82,20 @@ func (k *Keeper) judge() *Verdict {
 	return &Verdict{Reason: NoneNow}
 }
 
+// same says that two verdicts tell buyers the same.
+func (v *Verdict) same(w *Verdict) bool {
+	if v == nil || w == nil {
+		return v == w
+	}
+	a, b := *v, *w
+	a.Others, b.Others = nil, nil
+	return a == b && v.Others.same(w.Others)
+}
+
 // settleVerdict publishes the verdict if it is news.
 func (k *Keeper) settleVerdict() {
-	now, old := k.judge(), k.a.verdict.Load()
-	if (now == nil) == (old == nil) && (now == nil || *now == *old) {
+	now := k.judge()
+	if now.same(k.a.verdict.Load()) {
 		return
 	}
 	k.a.verdict.Store(now)

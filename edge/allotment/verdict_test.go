@@ -2,6 +2,7 @@ package allotment
 
 import (
 	"testing"
+	"time"
 
 	"spike/luascripts"
 	"spike/shard"
@@ -16,6 +17,7 @@ func TestJudge(t *testing.T) {
 	open := luascripts.Head{Total: 10}
 	head := func(f func(*luascripts.Head)) luascripts.Head { h := open; f(&h); return h }
 	sold := head(func(h *luascripts.Head) { h.Pending = 10 })
+	kept := head(func(h *luascripts.Head) { h.Free, h.Lots.Kept = 2, 2 })
 	for _, c := range []struct {
 		name string
 		state
@@ -31,6 +33,16 @@ func TestJudge(t *testing.T) {
 			&Verdict{Reason: Closed}},
 		{"not open yet", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Opens = luascripts.Unopened, 7 })},
 			&Verdict{Reason: Unopened, Opens: 7}},
+		{"drawing", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Opens, h.Lots.Window = luascripts.Drawing, 7, 5 })},
+			&Verdict{Reason: Drawing, Draws: 12}},
+		{"lots kept, units here", state{stocked: true, known: true, view: kept}, &Verdict{Reason: Lots}},
+		{"lots kept, more to lease", state{known: true, view: kept}, &Verdict{Reason: Lots}},
+		{"lots kept, nothing else", state{known: true, barren: true, view: kept}, &Verdict{Reason: Lots, Others: &Verdict{Reason: NoneNow}}},
+		{"lots kept, store gone", state{known: true, barren: true, down: true, view: kept},
+			&Verdict{Reason: Lots, Others: &Verdict{Reason: Undecided}}},
+		{"lots kept, paused", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Lots.Kept = luascripts.Paused, 2 })},
+			&Verdict{Reason: Paused}},
+		{"lots of a view forgotten", state{view: kept}, nil},
 		{"doors of a view forgotten", state{view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })}, nil},
 		{"refused", state{known: true, refused: "why", view: open}, &Verdict{Reason: Refused, Why: "why"}},
 		{"down", state{known: true, down: true, view: open}, &Verdict{Reason: Undecided}},
@@ -49,12 +61,12 @@ func TestJudge(t *testing.T) {
 		}
 		k.known, k.barren, k.down, k.refused, k.view = c.known, c.barren, c.down, c.refused, c.view
 		got := k.judge()
-		if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+		if !got.same(c.want) || !c.want.same(got) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 		before := a.Changed()
 		k.settleVerdict()
-		if v := a.Verdict(); (v == nil) != (got == nil) || v != nil && *v != *got {
+		if v := a.Verdict(); !v.same(got) {
 			t.Errorf("%s: published %+v", c.name, v)
 		}
 		if changed := closed(before); changed != (got != nil) {
@@ -74,5 +86,52 @@ func closed(c <-chan struct{}) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// What is kept for winners is none of ours: with nothing else free there is nothing to lease, until it is free for all.
+func TestKeptUnitsAreNotToBeHad(t *testing.T) {
+	for _, limit := range []uint64{0, 1} {
+		a := newAllotment(shard.New(1), NewRing(1), func() Instant { return Instant{} }, 1)
+		k := newKeeper(Config{Demand: func() uint64 { return 0 }}, a)
+		view := luascripts.Head{Total: 9, Free: 3, Limit: limit, Lots: luascripts.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
+		k.leasing = true
+		k.Step(Instant{}, Answer{Call: luascripts.LeaseRequest{}, Reply: luascripts.LeaseReply{Head: view}})
+		if v := a.Verdict(); !k.barren || v == nil || v.Reason != Lots || v.Barring() == nil || v.Barring().Reason != NoneNow {
+			t.Errorf("limit %d: barren %v, %+v", limit, k.barren, v)
+		}
+		k.now = Instant{Mono: int64(time.Hour)}
+		if k.idle() { // somebody must call when their time is over
+			t.Errorf("limit %d: it rests", limit)
+		}
+		k.down = true
+		if k.settleVerdict(); a.Verdict().Barring().Reason != Undecided {
+			t.Errorf("limit %d: others do not hear that the store is gone", limit)
+		}
+		k.down, k.barren = false, limit == 0
+		if view.Rev++; limit > 0 {
+			k.look(view, Instant{Mono: 1})
+		}
+		if k.settleVerdict(); !k.barren || a.Verdict().Barring().Reason != NoneNow {
+			t.Errorf("limit %d: barren %v, %+v", limit, k.barren, a.Verdict())
+		}
+		view.Lots.Kept, view.Rev = 0, 2
+		k.look(view, Instant{Mono: 1})
+		if k.settleVerdict(); k.barren || a.Verdict() != nil || !k.idle() {
+			t.Errorf("limit %d: barren %v, %+v", limit, k.barren, a.Verdict())
+		}
+	}
+}
+
+// The ledger is looked at when lots are to be drawn: that is when it draws them.
+func TestLooksWhenLotsAreDrawn(t *testing.T) {
+	k := newKeeper(Config{}, newAllotment(shard.New(1), NewRing(1), func() Instant { return Instant{} }, 1))
+	k.view = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
+	if got := k.pollEvery(); got != 101*time.Millisecond {
+		t.Error(got)
+	}
+	k.view.Raw = 1_101_000
+	if got := k.pollEvery(); got != 200*time.Millisecond {
+		t.Error(got)
 	}
 }

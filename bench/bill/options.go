@@ -1,0 +1,89 @@
+package bill
+
+import (
+	"fmt"
+	"slices"
+
+	"spike/bench"
+)
+
+// ErrOptions says that a run was asked for that makes no sense.
+var ErrOptions = fmt.Errorf("%w: bill", bench.ErrUsage)
+
+// The designs.
+const (
+	Article = "article"
+	Edges   = "edges"
+	Gate    = "gate"
+)
+
+// Designs in the order of the tables.
+func Designs() []string { return []string{Article, Edges, Gate} }
+
+// What is aimed at: the bill with the gate, over the other two.
+const (
+	TargetOfEdges   = 0.4
+	TargetOfArticle = 1.0 / 6
+)
+
+// Options of a measurement.
+type Options struct {
+	Binary      string   `json:"-"` // the spike program: every server of ours is started from it
+	Rounds      int      `json:"rounds"`
+	Requests    int64    `json:"requests"` // of a turn, each with a buyer of its own
+	Units       int64    `json:"units"`
+	Connections int      `json:"connections"`
+	Only        []string `json:"only"` // designs; empty: all
+
+	OnStep func(done, all int, what string) `json:"-"`
+}
+
+const (
+	maxRounds      = 100
+	maxRequests    = 100_000_000
+	maxConnections = 8192
+)
+
+func (o Options) check() error {
+	wrong := func(name string, n, low, high int64) error {
+		if n < low || n > high {
+			return fmt.Errorf("%w: %s %d is not within %d..%d", ErrOptions, name, n, low, high)
+		}
+		return nil
+	}
+	for _, err := range []error{
+		wrong("rounds", int64(o.Rounds), 1, maxRounds), wrong("requests", o.Requests, 1, maxRequests),
+		wrong("units", o.Units, 1, o.Requests), wrong("connections", int64(o.Connections), 1, maxConnections),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(Designs(), name) {
+			return fmt.Errorf("%w: there is no design %q: %v", ErrOptions, name, Designs())
+		}
+	}
+	return nil
+}
+
+// turn is one crowd at one design.
+type turn struct {
+	design string
+	round  int // from 1
+}
+
+// turns is what is run: A B C, then C B A, and so on, so that no design always comes first and a machine that drifts drifts
+// for all.
+func (o Options) turns() (all []turn) {
+	for round := range o.Rounds {
+		names := slices.DeleteFunc(Designs(), func(name string) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, name) })
+		if round%2 == 1 {
+			slices.Reverse(names)
+		}
+		for _, name := range names {
+			all = append(all, turn{name, round + 1})
+		}
+	}
+	return all
+}

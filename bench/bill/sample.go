@@ -1,0 +1,58 @@
+package bill
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"spike/bench/check"
+	"spike/bench/front"
+	"spike/bench/load"
+	"spike/luascripts"
+)
+
+// Sample is one turn: one crowd at one design.
+type Sample struct {
+	Design string `json:"design"`
+	Round  int    `json:"round"` // from 1
+
+	Load    load.Result       `json:"load"`
+	Cost    front.Cost        `json:"cost"` // 0 where it cannot be read
+	Won     int64             `json:"won"`
+	Sold    int64             `json:"sold"`    // by the sale's hash
+	Reached int64             `json:"reached"` // requests the servers answered, as they count them; the article's do not
+	Audit   *luascripts.Audit `json:"audit,omitempty"`
+	Wrong   []string          `json:"wrong,omitempty"` // what is not as it must be
+}
+
+// perMillion is somebody's part of the bill, in CPU-seconds for a million requests: microseconds for one. It is not a
+// number where nothing is known.
+func (s Sample) perMillion(part time.Duration) float64 {
+	if s.Cost.Total() == 0 {
+		return math.NaN()
+	}
+	return front.Per(part, s.Load.Answered)
+}
+
+// judge says what is wrong. units is what must have been sold.
+func (s *Sample) judge(wins *check.Wins, units int64) {
+	wrong := func(format string, args ...any) { s.Wrong = append(s.Wrong, fmt.Sprintf(format, args...)) }
+	if s.Load.Answered != s.Load.Requests || s.Load.Statuses[200] != s.Load.Answered {
+		wrong("%d of %d requests answered, statuses %v, transport errors %v", s.Load.Answered, s.Load.Requests, s.Load.Statuses,
+			s.Load.ErrorKinds)
+	}
+	if s.Won != units || s.Sold != units {
+		wrong("%d units: %d won by the answers, %d sold by the hash", units, s.Won, s.Sold)
+	}
+	if s.Design == Article { // it names no serial
+		return
+	}
+	for _, f := range wins.Findings() {
+		if f.Level == check.Failed {
+			wrong("%s", f.Text)
+		}
+	}
+	if a := s.Audit; a == nil || !a.OK || int64(a.Pending+a.Confirmed) != units {
+		wrong("audit: %+v", a)
+	}
+}

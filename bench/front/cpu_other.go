@@ -1,0 +1,11 @@
+//go:build !linux
+
+package front
+
+import (
+	"time"
+
+	"spike/bench/process"
+)
+
+func familyCPU(*process.Process) (time.Duration, error) { return 0, process.ErrNoCPU }

@@ -1,0 +1,115 @@
+package front
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"spike/nginx"
+)
+
+func TestCostsAddUp(t *testing.T) {
+	before := Cost{Nginx: 1, Servers: 2, Redis: 3, Gate: 4}
+	after := Cost{Nginx: 11, Servers: 22, Redis: 33, Gate: 44}
+	if got := after.Since(before); got != (Cost{10, 20, 30, 40}) || got.Total() != 100 {
+		t.Errorf("%+v, %v", got, got.Total())
+	}
+}
+
+// A microsecond for one is a second for a million.
+func TestPer(t *testing.T) {
+	if got := Per(30*time.Second, 2_000_000); got != 15 {
+		t.Errorf("%v", got)
+	}
+	if got := Per(time.Second, 0); got != 0 {
+		t.Errorf("%v for nobody", got)
+	}
+}
+
+// The article let 150 of each machine's 100 through.
+func TestLocalStock(t *testing.T) {
+	for units, want := range map[int64]int64{10_000: 3750, 400: 150, 1: 1} {
+		if got := LocalStock(units); got != want {
+			t.Errorf("%d units: %d, want %d", units, got, want)
+		}
+		if edges := int64(len(Weights())); edges*LocalStock(units) < units {
+			t.Errorf("%d units could not all be sold", units)
+		}
+	}
+}
+
+func TestTopologyIsReadAsItWasMeant(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "topology.yaml")
+	want := Topology{Listen: "127.0.0.1:8080", Edges: []string{"127.0.0.1:3001", "127.0.0.1:3002"}, Weights: []int{1, 2},
+		GateDir: "/run/gate", Workers: 2, More: []string{"balance: buyer-hash", "keepalive: 0"}}
+	if err := want.Save(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := nginx.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Listen != want.Listen || got.GateDir != want.GateDir || got.Workers != 2 || got.Balance != nginx.BuyerHash ||
+		*got.Keepalive != 0 || len(got.Edges) != 2 || got.Edges[1] != (nginx.Edge{Addr: "127.0.0.1:3002", Weight: 2}) {
+		t.Errorf("%+v", got)
+	}
+	conf, err := want.Conf()
+	if err != nil || !bytes.Contains(conf, []byte("server 127.0.0.1:3002 weight=2")) {
+		t.Errorf("%v\n%s", err, conf)
+	}
+	if _, err = (Topology{Listen: "nowhere"}).Conf(); err == nil {
+		t.Error("a topology without edges became a configuration")
+	}
+}
+
+func TestBuysInMetrics(t *testing.T) {
+	buys, err := buysIn(`# TYPE spike_buys_total counter
+spike_buys_total{outcome="won",sale="ticket"} 1234
+spike_buys_total{sale="ticket",outcome="sold_out"} 1e+06
+spike_buys_total{outcome="won",sale="other"} 5
+spike_buys_totals{outcome="won",sale="ticket"} 7
+`)
+	if err != nil || buys != 1_001_234 {
+		t.Errorf("%d, %v", buys, err)
+	}
+	if _, err = buysIn(`spike_buys_total{outcome="won",sale="ticket"} many`); err == nil {
+		t.Error("many is a number")
+	}
+}
+
+// nginx's workers may be nobody: they must be able to come in, and to read.
+func TestRoomsAreOpen(t *testing.T) {
+	for name, make := range map[string]func() (string, error){"room": func() (string, error) { return Room("test") }, "flags": FlagDir} {
+		dir, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&0o011 != 0o011 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// No port is one of those that the kernel gives to connections that go out: by its default, from 32768.
+func TestFreeAddrIsNotOneOfTheKernels(t *testing.T) {
+	seen := map[string]bool{}
+	for range 50 {
+		addr, err := FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := netip.MustParseAddrPort(addr)
+		if !at.Addr().IsLoopback() || at.Port() < 1024 || at.Port() >= 32768 {
+			t.Error(addr)
+		}
+		seen[addr] = true
+	}
+	if len(seen) < 40 {
+		t.Errorf("%d addresses of 50", len(seen))
+	}
+}

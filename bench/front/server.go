@@ -1,0 +1,95 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"spike/bench/peers"
+	"spike/bench/process"
+)
+
+// Server answers buys behind nginx: an edge, or the article's server.
+type Server struct {
+	*process.Process
+	Addr  string
+	admin string // empty: it does not count
+}
+
+// Answered is how many buys of the sale it has answered, as it counts them itself. An article's server does not.
+func (s *Server) Answered(ctx context.Context) (int64, error) { return answered(ctx, s.admin) }
+
+// startEdge starts `spike serve` with its ring in a file, as it stands where a claim matters.
+func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, error) {
+	addr, admin, err := twoPorts()
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("edge-%d", i+1)
+	s := &Server{Addr: addr, admin: admin}
+	return s.start(ctx, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve", "--listen", addr,
+		"--admin", admin, "--redis", redis, "--node", name, "--sales", Sale, "--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
+		process.Answers("http://"+admin+"/readyz", http.StatusOK))
+}
+
+// startArticle starts the article's server, mended as the peer is, with its share of the stock and half as much again.
+func startArticle(ctx context.Context, o Options, i int, redis string) (*Server, error) {
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("article-%d", i+1)
+	s := &Server{Addr: addr}
+	return s.start(ctx, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"bench", "peer", peers.Article,
+		"--listen", addr, "--redis", redis, "--log", filepath.Join(o.Dir, name+".stat"),
+		"--local-stock", strconv.FormatInt(LocalStock(o.Units), 10)}},
+		process.Answers("http://"+addr+"/", http.StatusNotFound))
+}
+
+// LocalStock is what a server of the article lets through to Redis, of four: its quarter of the units and half as much
+// again, as the article's 150 of 100.
+func LocalStock(units int64) int64 { return (units*3 + 7) / 8 }
+
+func (s *Server) start(ctx context.Context, spec process.Spec, probe func(context.Context) error) (*Server, error) {
+	var err error
+	if s.Process, err = process.Start(context.WithoutCancel(ctx), spec); err != nil {
+		return nil, err
+	}
+	if err = s.Ready(ctx, readyLimit, probe); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func twoPorts() (first, second string, err error) {
+	if first, err = FreeAddr(); err == nil {
+		second, err = FreeAddr()
+	}
+	return first, second, err
+}
+
+// startGate starts `spike gate` for the topology in a file.
+func startGate(ctx context.Context, o Options, topology, redis string) (*process.Process, error) {
+	p, err := process.Start(context.WithoutCancel(ctx), process.Spec{Name: "gate", Path: o.Binary, Dir: o.Dir,
+		Args: []string{"gate", "--topology", topology, "--redis", redis}})
+	if err != nil {
+		return nil, err
+	}
+	const settle = 500 * time.Millisecond // it has no face to ask; one that cannot start has ended by then
+	begin := time.Now()
+	alive := func(context.Context) error {
+		if time.Since(begin) < settle {
+			return fmt.Errorf("gate: started %v ago", time.Since(begin).Round(time.Millisecond))
+		}
+		return nil
+	}
+	if err = p.Ready(ctx, readyLimit, alive); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return p, nil
+}

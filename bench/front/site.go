@@ -1,0 +1,192 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"spike/bench/process"
+)
+
+// Sale everything here is about: the article's.
+const Sale = "ticket"
+
+// Weights of the four servers, as in the article: a tenth of the requests for the first, four for the last.
+func Weights() []int { return []int{1, 2, 3, 4} }
+
+// Options of a site.
+type Options struct {
+	Binary  string // the spike program: every server of ours is started from it
+	Dir     string // of logs and data; nginx's workers, who may be nobody, must be able to enter it
+	Article bool   // the servers are the article's, not edges
+	Units   int64  // of the sale, made in the article's words: it has no hold
+	Sold    int64  // of them, before anybody came
+}
+
+// Site is a Redis with a sale and four servers, running; nginx and the gate, if they were opened.
+type Site struct {
+	o       Options
+	Redis   *process.Redis
+	Servers []*Server
+	Nginx   *Nginx
+	gate    *process.Process
+	gateDir string
+}
+
+// Open starts the Redis and the four servers. They live on when ctx ends: Close stops them, in the order in which none
+// waits for another.
+func Open(ctx context.Context, o Options) (*Site, error) {
+	s := &Site{o: o}
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Site) open(ctx context.Context) (err error) {
+	if s.Redis, err = process.StartRedis(context.WithoutCancel(ctx), s.o.Dir, "redis"); err != nil {
+		return err
+	}
+	if err = s.Redis.CreateSale(ctx, Sale, s.o.Units, s.o.Sold); err != nil {
+		return err
+	}
+	start := startEdge
+	if s.o.Article {
+		start = startArticle
+	}
+	for i := range Weights() {
+		one, err := start(ctx, s.o, i, s.Redis.Addr)
+		if err != nil {
+			return err
+		}
+		s.Servers = append(s.Servers, one)
+	}
+	return nil
+}
+
+// Addrs of the servers.
+func (s *Site) Addrs() []string {
+	var all []string
+	for _, one := range s.Servers {
+		all = append(all, one.Addr)
+	}
+	return all
+}
+
+// OpenFront puts nginx before the servers, with a configuration of its own or, if there is none, the topology's. It takes
+// the place of the one that was there.
+func (s *Site) OpenFront(ctx context.Context, t Topology, conf []byte) (err error) {
+	s.closeFront()
+	if conf == nil {
+		if conf, err = t.Conf(); err != nil {
+			return err
+		}
+	}
+	// A probe that buys nothing: no server knows such a path.
+	s.Nginx, err = StartNginx(ctx, s.o.Dir, "nginx", t.Listen, conf, http.StatusNotFound)
+	return err
+}
+
+// OpenGate starts the gate beside nginx.
+func (s *Site) OpenGate(ctx context.Context, t Topology) (err error) {
+	file := filepath.Join(s.o.Dir, "topology.yaml")
+	if err = t.Save(file); err != nil {
+		return err
+	}
+	s.gate, err = startGate(ctx, s.o, file, s.Redis.Addr)
+	return err
+}
+
+// GateDir makes a folder for flags, in memory where there is a place for that, which goes when the site closes.
+func (s *Site) GateDir() (string, error) {
+	var err error
+	s.gateDir, err = FlagDir()
+	return s.gateDir, err
+}
+
+// FlagDir makes a folder that nginx's workers may look into: in memory, as it should be, where there is a place for that.
+func FlagDir() (string, error) {
+	const inMemory = "/dev/shm"
+	parent := ""
+	if info, err := os.Stat(inMemory); err == nil && info.IsDir() {
+		parent = inMemory
+	}
+	dir, err := os.MkdirTemp(parent, "spike-gate-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		return "", fmt.Errorf("folder for flags: %w", err)
+	}
+	return dir, nil
+}
+
+// Cost is the CPU time everybody has spent so far. Errors wrap process.ErrNoCPU where it cannot be read.
+func (s *Site) Cost() (c Cost, err error) {
+	add := func(to *time.Duration, cpu func() (time.Duration, error)) {
+		d, wrong := cpu()
+		*to, err = *to+d, errors.Join(err, wrong)
+	}
+	if s.Nginx != nil {
+		add(&c.Nginx, s.Nginx.CPU)
+	}
+	for _, one := range s.Servers {
+		add(&c.Servers, one.CPU)
+	}
+	add(&c.Redis, s.Redis.CPU)
+	if s.gate != nil {
+		add(&c.Gate, s.gate.CPU)
+	}
+	return c, err
+}
+
+func (s *Site) closeFront() {
+	if s.Nginx != nil {
+		s.Nginx.Stop()
+		s.Nginx = nil
+	}
+}
+
+// CloseSelling stops nginx, the gate and the servers: edges settle and give back. Redis stays, to be audited.
+func (s *Site) CloseSelling() {
+	s.closeFront()
+	var wg sync.WaitGroup
+	for _, one := range s.Servers {
+		wg.Go(one.Stop)
+	}
+	if s.gate != nil {
+		wg.Go(s.gate.Stop)
+	}
+	wg.Wait()
+	s.Servers, s.gate = nil, nil
+}
+
+// Close stops everything.
+func (s *Site) Close() {
+	s.CloseSelling()
+	if s.Redis != nil {
+		s.Redis.Stop()
+		s.Redis = nil
+	}
+	if s.gateDir != "" {
+		_ = os.RemoveAll(s.gateDir)
+	}
+}
+
+// Room makes a folder for a run that nginx's workers may enter, whoever they are.
+func Room(name string) (string, error) {
+	dir, err := os.MkdirTemp("", "spike-"+name+"-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		return "", fmt.Errorf("folder for the servers: %w", err)
+	}
+	return dir, nil
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"spike/bench/balance"
+	"spike/bench/report"
+)
+
+// BenchBalanceCmd compares the ways in which nginx shares a crowd.
+type BenchBalanceCmd struct {
+	Out         string   `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
+	Rounds      int      `default:"4" help:"All ways, then all backwards, and so on; a ratio is taken within a round."`
+	Requests    int64    `default:"100000" help:"Of a turn, each with a buyer of its own."`
+	Connections int      `default:"256" help:"Each from a client address of its own."`
+	Only        []string `sep:";" placeholder:"NAME" help:"Ways (round robin; weighted; ip-hash; ip-hash, one network; buyer-hash) to compare."`
+}
+
+// Run compares, prints the tables and saves the report; it fails unless every request was answered, and counted by an edge.
+func (c *BenchBalanceCmd) Run(ctx context.Context) error {
+	binary, err := ownBinary()
+	if err != nil {
+		return err
+	}
+	step, finish := benchProgress()
+	r := report.Balance{Machine: report.ThisMachine(ctx), Options: balance.Options{Binary: binary, Rounds: c.Rounds,
+		Requests: c.Requests, Connections: c.Connections, Only: c.Only, OnStep: step}}
+	r.Samples, err = balance.Run(ctx, r.Options)
+	finish()
+	if err != nil {
+		return err
+	}
+	r.Summaries = balance.Summarise(r.Samples)
+	if err = r.Save(c.Out); err != nil {
+		return err
+	}
+	if err = r.Text(os.Stdout); err != nil {
+		return err
+	}
+	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "balance.{txt,md,json,svg}"))
+	if r.Faulty() > 0 {
+		return errFailed
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"spike/bench/bill"
+	"spike/bench/report"
+)
+
+// BenchBillCmd is the bill of a whole spike.
+type BenchBillCmd struct {
+	Out         string   `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
+	Rounds      int      `default:"4" help:"A B C, then C B A, and so on; a ratio is taken within a round."`
+	Requests    int64    `default:"1000000" help:"Of a turn, each with a buyer of its own."`
+	Units       int64    `default:"10000" help:"Units there are."`
+	Connections int      `default:"256" help:"Keep-alive connections the requests come over."`
+	Only        []string `placeholder:"NAME" help:"Designs (article, edges, gate) to measure."`
+}
+
+// Run measures, prints the table and saves the report; it fails unless every unit was sold exactly once and everybody was
+// answered.
+func (c *BenchBillCmd) Run(ctx context.Context) error {
+	binary, err := ownBinary()
+	if err != nil {
+		return err
+	}
+	step, finish := benchProgress()
+	r := report.Bill{Machine: report.ThisMachine(ctx), Options: bill.Options{Binary: binary, Rounds: c.Rounds, Requests: c.Requests,
+		Units: c.Units, Connections: c.Connections, Only: c.Only, OnStep: step}}
+	r.Samples, err = bill.Run(ctx, r.Options)
+	finish()
+	if err != nil {
+		return err
+	}
+	r.Summaries, r.Ratios, r.Wrong = bill.Summarise(r.Samples), bill.Ratios(r.Samples), bill.Wrong(r.Samples)
+	if err = r.Save(c.Out); err != nil {
+		return err
+	}
+	if err = r.Text(os.Stdout); err != nil {
+		return err
+	}
+	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "bill.{txt,md,json,svg}"))
+	if len(r.Wrong) > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// ownBinary is this program, which the servers are started from. They hear flags only: this environment's SPIKE_* is not
+// for them.
+func ownBinary() (string, error) {
+	if err := forgetSettings(); err != nil {
+		return "", err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("bench: %w", err)
+	}
+	return binary, nil
+}

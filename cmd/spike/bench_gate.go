@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"spike/bench/gatecost"
+	"spike/bench/report"
+)
+
+// BenchGateCmd measures what "sold out" costs at nginx.
+type BenchGateCmd struct {
+	Out         string        `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
+	Quads       int           `default:"5" help:"Rounds of flag, return, return, flag; the result is their median."`
+	Duration    time.Duration `default:"2s" help:"Of one load by wrk; whole seconds."`
+	Connections int           `default:"64" help:"Of wrk."`
+	Sales       []int         `default:"1,10000" help:"How many sales are flagged and asked for, one number after the other."`
+}
+
+// Run measures, prints the table and saves the report.
+func (c *BenchGateCmd) Run(ctx context.Context) (err error) {
+	step, finish := benchProgress()
+	r := report.GateCost{Machine: report.ThisMachine(ctx), Options: gatecost.Options{Quads: c.Quads, Duration: c.Duration,
+		Connections: c.Connections, Sales: c.Sales, OnStep: step}}
+	r.Samples, err = gatecost.Run(ctx, r.Options)
+	finish()
+	if err != nil {
+		return err
+	}
+	r.Summaries = gatecost.Summarise(r.Samples)
+	if err = r.Save(c.Out); err != nil {
+		return err
+	}
+	if err = r.Text(os.Stdout); err != nil {
+		return err
+	}
+	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "gate.{txt,md,json}"))
+	if r.Faulty() > 0 {
+		return errFailed
+	}
+	return nil
+}

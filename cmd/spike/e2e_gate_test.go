@@ -1,0 +1,418 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+	"spike/luascripts/redistest"
+)
+
+// gateStage is Redis, edges, nginx and the gate beside it.
+type gateStage struct {
+	redis    redisServer
+	edges    []*testEdge
+	url      string
+	topology string
+	flags    string // gate_dir
+	gate     *exec.Cmd
+	log      *lockedBuffer
+}
+
+// newGateStage starts all of it. nginx may run as nobody: its way to the flags must be open.
+func newGateStage(t testing.TB, lang string) *gateStage {
+	t.Helper()
+	root, err := os.MkdirTemp("", "spike-gate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := &gateStage{redis: startRedis(t), topology: filepath.Join(root, "topology.yaml"), flags: filepath.Join(root, "flags")}
+	text := ""
+	for range 2 {
+		e := startEdge(t, "--redis", s.redis.addr, "--lang", lang)
+		s.edges = append(s.edges, e)
+		text += fmt.Sprintf("  - {addr: %s, weight: 1}\n", e.addr)
+	}
+	addr := redistest.FreeAddr(t)
+	text = fmt.Sprintf("listen: %s\nlang: %s\ngate_dir: %s\nworkers: 2\nedges:\n%s", addr, lang, s.flags, text)
+	if err := os.WriteFile(s.topology, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.startGate(t)
+	s.startNginx(t, root, addr)
+	return s
+}
+
+func (s *gateStage) startNginx(t testing.TB, root, addr string) {
+	t.Helper()
+	conf := filepath.Join(root, "nginx.conf")
+	if err := os.WriteFile(conf, []byte(mustSpike(t, "nginx", "--topology", s.topology)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
+	}
+	cmd := exec.Command(path, "-p", root, "-c", conf, "-e", "stderr", "-g", "daemon off;")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("nginx (make deps installs it): %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
+		_ = cmd.Wait()
+	})
+	eventually(t, 10*time.Second, "nginx listens", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	s.url = "http://" + addr
+}
+
+// lockedBuffer is a log that is read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// startGate starts the gate, until it has asked about every sale.
+func (s *gateStage) startGate(t testing.TB) {
+	t.Helper()
+	cmd := exec.Command(binary(t), "gate", "--topology", s.topology, "--redis", s.redis.addr)
+	log := &lockedBuffer{}
+	s.gate, s.log, cmd.Stderr = cmd, log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("gate:\n%s", log)
+		}
+	})
+	eventually(t, 10*time.Second, "the gate is ready", func() bool {
+		return regexp.MustCompile(`gate: \d+ sales, \d+ flags`).MatchString(log.String())
+	})
+}
+
+// buys is how many buys of a sale the edges have answered.
+func (s *gateStage) buys(t testing.TB, sale string) (n int) {
+	for _, e := range s.edges {
+		n += e.buys(t, sale)
+	}
+	return n
+}
+
+// shut says whether nginx answers for the edges: for long enough that every worker has been asked.
+func (s *gateStage) shut(t testing.TB, sale string) bool {
+	t.Helper()
+	before := s.buys(t, sale)
+	for range 40 {
+		get(t, "GET", s.url+"/buy/"+sale)
+	}
+	return s.buys(t, sale) == before
+}
+
+func (s *gateStage) flagged(sale, what string) bool {
+	found, _ := filepath.Glob(filepath.Join(s.flags, sale+"."+what+".[0-9]*"))
+	return len(found) > 0
+}
+
+// sellOut buys all there is through nginx, and waits until nginx answers by itself.
+func (s *gateStage) sellOut(t testing.TB, sale string, units int) {
+	t.Helper()
+	if w, _ := crowd(t, int64(10*units+50), 8, s.url+"/buy/"+sale); len(w.owner) != units {
+		t.Fatalf("%d won, of %d", len(w.owner), units)
+	}
+	eventually(t, 5*time.Second, "nginx answers", func() bool { return s.shut(t, sale) })
+}
+
+// same holds nginx's answer to a request against an edge's own.
+func (s *gateStage) same(t testing.TB, method, path string) {
+	t.Helper()
+	type told struct {
+		status             int
+		kind, retry, body  string
+		allow, contentWith string
+	}
+	ask := func(url string) told {
+		status, h, body := get(t, method, url+path)
+		return told{status, h.Get("Content-Type"), h.Get("Retry-After"), body, h.Get("Allow"), h.Get("Content-Encoding")}
+	}
+	if nginx, edge := ask(s.url), ask("http://"+s.edges[0].addr); nginx != edge {
+		t.Errorf("%s %s:\nnginx %+v\nedge  %+v", method, path, nginx, edge)
+	}
+}
+
+func (s *gateStage) sameInBothVoices(t testing.TB, sale string) {
+	t.Helper()
+	for range 4 { // the first may make a resting edge look
+		_, _, _ = get(t, "GET", s.edges[0].buyURL(sale))
+		time.Sleep(50 * time.Millisecond)
+	}
+	before := s.buys(t, sale)
+	s.same(t, "GET", "/buy/"+sale)
+	s.same(t, "POST", "/buy/"+sale)
+	s.same(t, "GET", "/buy/"+sale+"?n=2")
+	s.same(t, "POST", "/v1/sales/"+sale+"/reservations")
+	if n := s.buys(t, sale) - before; n != 4 {
+		t.Errorf("the edges answered %d of 8", n)
+	}
+}
+
+// winsWithin buys as a crowd does until so many have won, and for half a second more: it says how many won in all.
+func (s *gateStage) winsWithin(t testing.TB, sale string, want int, within time.Duration) int {
+	t.Helper()
+	begun, over := time.Now(), make(chan struct{})
+	w := &winners{}
+	var crowd sync.WaitGroup
+	defer crowd.Wait()
+	defer close(over)
+	for range 6 {
+		crowd.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for {
+				select {
+				case <-over:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				r, err := client.Get(s.url + "/buy/" + sale)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, _ := io.ReadAll(r.Body)
+				_ = r.Body.Close()
+				w.answer("", r.StatusCode, body)
+			}
+		})
+	}
+	eventually(t, within, fmt.Sprintf("%d win", want), func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.owner) >= want
+	})
+	t.Logf("%d of %s won within %v", want, sale, time.Since(begun).Round(time.Millisecond))
+	time.Sleep(500 * time.Millisecond)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.doubly) > 0 || len(w.odd) > 0 {
+		t.Errorf("serials twice %v, odd answers %v", w.doubly, w.odd)
+	}
+	return len(w.owner)
+}
+
+func TestGateSoldOut(t *testing.T) {
+	for _, lang := range []string{"zh", "en"} {
+		t.Run(lang, func(t *testing.T) {
+			s := newGateStage(t, lang)
+			s.redis.hmset(t, "ticket", "20", "0")
+			s.sellOut(t, "ticket", 20)
+			s.sameInBothVoices(t, "ticket")
+			q, _ := http.NewRequest(http.MethodGet, s.url+"/buy/ticket", nil)
+			q.Header.Set("Idempotency-Key", "0123456789012345678901")
+			before := s.buys(t, "ticket")
+			if answer(t, q); s.buys(t, "ticket") != before+1 {
+				t.Error("a key may stand for a unit won before: only edges know")
+			}
+			mustSpike(t, "sale", "add", "ticket", "5", "--redis", s.redis.addr)
+			if n := s.winsWithin(t, "ticket", 5, 1500*time.Millisecond); n != 5 {
+				t.Errorf("%d won", n)
+			}
+			eventually(t, 5*time.Second, "nginx answers again", func() bool { return s.shut(t, "ticket") })
+			if a := s.redis.audit(t, "ticket"); a.Pending != 25 {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}
+
+// Nobody pays, nobody runs `spike orders`, and the edges have just begun and heard of no sale: units come back all the same,
+// and are sold through nginx. Cancelled ones come back at once.
+func TestGateNoneNow(t *testing.T) {
+	s := newGateStage(t, "zh")
+	mustSpike(t, "sale", "create", "ticket", "--total", "3", "--hold", "5s", "--redis", s.redis.addr)
+	mustSpike(t, "sale", "create", "paid", "--total", "2", "--hold", "1m", "--redis", s.redis.addr)
+	s.sellOut(t, "ticket", 3)
+	s.sameInBothVoices(t, "ticket")
+	if !s.flagged("ticket", "none-now") || s.flagged("ticket", "sold-out") {
+		t.Error("unpaid units may come back")
+	}
+	for i, e := range s.edges {
+		e.stop(t)
+		s.edges[i] = runEdge(t, e.addr, e.admin, binary(t), "serve", "--admin", e.admin, "--redis", s.redis.addr)
+	}
+	if s.buys(t, "ticket") != 0 {
+		t.Error("an edge that has just begun has answered")
+	}
+	if n := s.winsWithin(t, "ticket", 3, 12*time.Second); n < 3 {
+		t.Errorf("%d won", n)
+	}
+	tokens := map[string]bool{}
+	for len(tokens) < 2 {
+		if _, _, body := get(t, "GET", s.url+"/buy/paid"); strings.Contains(body, "token") {
+			tokens[regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body)[1]] = true
+		}
+	}
+	eventually(t, 5*time.Second, "nginx answers", func() bool { return s.shut(t, "paid") })
+	for token := range tokens {
+		if status, _, body := get(t, "POST", s.url+"/v1/reservations/"+token+"/cancel"); status != 200 {
+			t.Fatal(status, body)
+		}
+	}
+	if n := s.winsWithin(t, "paid", 2, 1500*time.Millisecond); n != 2 {
+		t.Errorf("%d won what two have cancelled", n)
+	}
+}
+
+// Units that lie idle on an edge can be had only as long as buyers come: no flag ever hides them.
+func TestGateNeverHidesIdleUnits(t *testing.T) {
+	s := newGateStage(t, "zh")
+	s.redis.hmset(t, "ticket", "7", "0")
+	idle := luascripts.Party{Instance: "idle", Node: "idle"}
+	for request := uint64(1); ; request++ {
+		r, err := s.redis.Lease(t.Context(), "ticket", luascripts.LeaseRequest{Party: idle, Request: request, Want: 9, Term: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Free == 0 {
+			break
+		}
+	}
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if s.flagged("ticket", "*") {
+			t.Fatal("a flag over units that an edge holds")
+		}
+	}
+	if _, err := s.redis.Renew(t.Context(), "ticket", luascripts.RenewRequest{Party: idle, Awaited: 99, Term: time.Minute}); err != nil {
+		t.Fatal(err) // it names none: all are given back
+	}
+	if n := s.winsWithin(t, "ticket", 7, 1500*time.Millisecond); n != 7 {
+		t.Errorf("%d won", n)
+	}
+}
+
+// Who shuts a sale's doors has the edges say so.
+func TestGateAndDoors(t *testing.T) {
+	s := newGateStage(t, "zh")
+	s.redis.hmset(t, "ticket", "2", "0")
+	s.sellOut(t, "ticket", 2)
+	for _, c := range []struct{ do, says string }{{"pause", "暂停"}, {"resume", "已售罄"}, {"close", `"code":-3`}} {
+		mustSpike(t, "sale", c.do, "ticket", "--redis", s.redis.addr)
+		eventually(t, 1500*time.Millisecond, c.do+" is heard", func() bool {
+			_, _, body := get(t, "GET", s.url+"/buy/ticket")
+			return strings.Contains(body, c.says)
+		})
+	}
+}
+
+// Whatever becomes of the gate or of Redis: nginx soon asks the edges again.
+func TestGateFailsOpen(t *testing.T) {
+	for name, c := range map[string]struct {
+		does   func(t *testing.T, s *gateStage)
+		within time.Duration
+	}{
+		"told to end": {func(t *testing.T, s *gateStage) {
+			_ = s.gate.Process.Signal(syscall.SIGTERM)
+			if err := s.gate.Wait(); err != nil {
+				t.Error(err)
+			}
+			if s.flagged("*", "*") {
+				t.Error("flags are left")
+			}
+		}, 1500 * time.Millisecond},
+		"killed":         {func(_ *testing.T, s *gateStage) { _ = s.gate.Process.Kill() }, 21500 * time.Millisecond},
+		"stopped":        {func(_ *testing.T, s *gateStage) { _ = s.gate.Process.Signal(syscall.SIGSTOP) }, 21500 * time.Millisecond},
+		"Redis killed":   {func(t *testing.T, s *gateStage) { _ = syscall.Kill(s.redis.pid(t), syscall.SIGKILL) }, 3 * time.Second},
+		"Redis is stuck": {func(t *testing.T, s *gateStage) { s.redis.stick(t) }, 6 * time.Second},
+	} {
+		s := newGateStage(t, "zh")
+		s.redis.hmset(t, "ticket", "2", "0")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.sellOut(t, "ticket", 2)
+			before := s.buys(t, "ticket")
+			c.does(t, s)
+			begun := time.Now()
+			eventually(t, c.within, "edges are asked", func() bool {
+				_, _, _ = get(t, "GET", s.url+"/buy/ticket")
+				return s.buys(t, "ticket") > before
+			})
+			t.Logf("open after %v", time.Since(begun).Round(time.Millisecond))
+		})
+	}
+}
+
+// stick stops Redis without ending a connection.
+func (r redisServer) stick(t testing.TB) {
+	t.Helper()
+	pid := r.pid(t)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+}
+
+func TestGateUsage(t *testing.T) {
+	s := newGateStage(t, "zh")
+	bare := filepath.Join(t.TempDir(), "bare.yaml")
+	if err := os.WriteFile(bare, []byte("listen: :1\nedges: [{addr: 'a:1', weight: 1}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file.yaml")
+	if err := os.WriteFile(file, []byte("listen: :1\ngate_dir: "+bare+"\nedges: [{addr: 'a:1', weight: 1}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--topology", s.topology}, exitUsage, "--redis"},
+		{[]string{"--topology", bare, "--redis", s.redis.addr}, exitUsage, "gate_dir is missing"},
+		{[]string{"--topology", file, "--redis", s.redis.addr}, exitUsage, "gate_dir"},
+		{[]string{"--topology", s.topology, "--redis", s.redis.addr}, exitUsage, "another gate"},
+		{[]string{"--topology", s.topology, "--redis", redistest.FreeAddr(t)}, exitDependency, "does not answer"},
+		{[]string{"--redis", s.redis.addr}, exitUsage, "topology"},
+	} {
+		if _, errs, code := spike(t, append([]string{"gate"}, c.args...)...); code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("%v: exit %d, want %d: %s", c.args, code, c.code, errs)
+		}
+	}
+}

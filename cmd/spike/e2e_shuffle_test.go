@@ -1,0 +1,229 @@
+//go:build e2e
+
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"spike/edge"
+	"spike/luascripts"
+	"spike/luascripts/redistest"
+)
+
+// hall is a sale whose first units go by lot, and what its buyers hear.
+type hall struct {
+	t      *testing.T
+	redis  string
+	claims []string // by buyer
+	draws  time.Time
+	tokens []string // of what was collected
+}
+
+// entry is what a buy in the window hears.
+type entry struct {
+	Code int
+	Data struct {
+		Claim   string
+		DrawsAt time.Time `json:"draws_at"`
+	}
+}
+
+// lotState is what a claim's bearer hears.
+type lotState struct {
+	State  string
+	Serial uint32
+	Token  string
+}
+
+func buyerName(i int) string { return fmt.Sprint("buyer-", i) }
+
+func buyerHash(i int) string {
+	b := edge.BuyerOf([]byte(buyerName(i)))
+	return hex.EncodeToString(b[:])
+}
+
+func (h *hall) buy(e *testEdge, buyer int) (status int, header http.Header, body string) {
+	h.t.Helper()
+	q, err := http.NewRequest(http.MethodPost, e.buyURL("ticket"), nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	q.Header.Set("X-Buyer-Id", buyerName(buyer))
+	return answer(h.t, q)
+}
+
+// enter buys in the window; however often a buyer does, its claim is the same.
+func (h *hall) enter(e *testEdge, buyer int) {
+	h.t.Helper()
+	status, header, body := h.buy(e, buyer)
+	var got entry
+	if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 || got.Code != -6 || header.Get("Retry-After") == "" {
+		h.t.Fatalf("buyer %d: %d %s", buyer, status, body)
+	}
+	if was := h.claims[buyer]; was != "" && was != got.Data.Claim {
+		h.t.Errorf("buyer %d has two claims", buyer)
+	}
+	h.claims[buyer], h.draws = got.Data.Claim, got.Data.DrawsAt
+}
+
+func (h *hall) poll(e *testEdge, buyer int) (status int, got lotState) {
+	h.t.Helper()
+	status, _, body := get(h.t, "GET", "http://"+e.addr+"/v1/reservations/"+h.claims[buyer])
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		h.t.Fatalf("buyer %d: %d %s", buyer, status, body)
+	}
+	return status, got
+}
+
+// audit holds that every unit is accounted for once.
+func (h *hall) audit() (a luascripts.Audit) {
+	h.t.Helper()
+	if err := json.Unmarshal([]byte(mustSpike(h.t, "audit", "ticket", "--json", "--redis", h.redis)), &a); err != nil {
+		h.t.Fatal(err)
+	}
+	return a
+}
+
+// winners are the buyers who have won by the published permutation, checked by the command and once more here.
+func (h *hall) winners() map[int]bool {
+	h.t.Helper()
+	var d drawn
+	if err := json.Unmarshal([]byte(mustSpike(h.t, "sale", "draw", "ticket", "--json", "--redis", h.redis)), &d); err != nil {
+		h.t.Fatal(err)
+	}
+	if !d.OK || len(d.Entrants) != len(h.claims) || luascripts.Seal(d.Seed) != d.Seal {
+		h.t.Fatalf("%+v", d)
+	}
+	byHash, won := map[string]int{}, map[int]bool{}
+	for i := range h.claims {
+		byHash[buyerHash(i)] = i
+	}
+	for rank, e := range d.Entrants {
+		i, known := byHash[e.Buyer]
+		if !known || e.Won != (rank < int(d.Winners)) || rank > 0 && e.Lot < d.Entrants[rank-1].Lot {
+			h.t.Errorf("rank %d: %+v", rank, e)
+		}
+		if e.Won {
+			won[i] = true
+		}
+	}
+	return won
+}
+
+// A window over two edges, of which one dies in it: whoever has entered is drawn, winners collect at the edge that lives, each
+// once, and what is not collected goes to whoever comes.
+func TestShuffle(t *testing.T) {
+	const (
+		units, crowd = 20, 100
+		greedy       = 7 // this buyer has 50 connections
+		forgetful    = 5 // so many winners never ask
+		hold         = 8 * time.Second
+	)
+	redis := redistest.Start(t)
+	h := &hall{t: t, redis: redis, claims: make([]string, crowd)}
+	a, b := startEdge(t, "--redis", redis), startEdge(t, "--redis", redis)
+	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(), "--shuffle", "4s", "--redis", redis)
+	if !strings.Contains(shown, "seed's sha256") || strings.Contains(shown, "\nseed ") {
+		t.Error(shown)
+	}
+	if status, _, body := get(t, "GET", a.buyURL("ticket")); status != 401 {
+		t.Errorf("nobody: %d %s", status, body)
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			status, _, body := h.buy(b, greedy)
+			mu.Lock()
+			defer mu.Unlock()
+			if status != 200 || !strings.Contains(body, `"code":-6`) {
+				t.Errorf("%d %s", status, body)
+			}
+		})
+	}
+	all.Wait()
+	for i := range crowd {
+		h.enter([]*testEdge{a, b}[i%2], i)
+	}
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+	if status, got := h.poll(a, 1); status != 202 || got.State != "waiting" {
+		t.Errorf("%d %+v", status, got)
+	}
+	h.enter(a, 1) // at another edge: the same claim
+	if audit := h.audit(); audit.Free != units {
+		t.Errorf("%+v", audit)
+	}
+	if out, errs, code := spike(t, "sale", "draw", "ticket", "--redis", redis); code != 1 || !strings.Contains(errs, "not drawn yet") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+	time.Sleep(time.Until(h.draws.Add(1500 * time.Millisecond)))
+	h.collect(a, units, forgetful)
+	h.comeLate(a, units, forgetful, hold)
+}
+
+// collect polls every claim but those of the forgetful, and lets some buy again instead.
+func (h *hall) collect(a *testEdge, units, forgetful int) {
+	h.t.Helper()
+	won := h.winners()
+	serials, forgot := map[uint32]bool{}, 0
+	for i := range h.claims {
+		if won[i] && forgot < forgetful {
+			forgot++
+			continue
+		}
+		if won[i] && i%3 == 0 { // who buys again collects
+			if _, _, body := h.buy(a, i); !strings.Contains(body, `"code":1`) {
+				h.t.Errorf("buyer %d: %s", i, body)
+			}
+		}
+		status, got := h.poll(a, i)
+		switch {
+		case won[i] && (got.State != "pending" || got.Token == "" || serials[got.Serial]), !won[i] && got.State != "lost", status != 200:
+			h.t.Errorf("buyer %d, won %v: %d %+v", i, won[i], status, got)
+		case won[i]:
+			serials[got.Serial] = true
+			h.tokens = append(h.tokens, got.Token)
+			if _, again := h.poll(a, i); again != got {
+				h.t.Errorf("buyer %d: %+v, then %+v", i, got, again)
+			}
+		}
+	}
+	if audit := h.audit(); len(won) != units || len(serials) != units-forgetful || int(audit.Pending) != units-forgetful ||
+		int(audit.Free) != forgetful {
+		h.t.Errorf("%d won, %d collected, %+v", len(won), len(serials), audit)
+	}
+}
+
+// comeLate buys until the sale is sold: nothing at first, and what was not collected once its time is over.
+func (h *hall) comeLate(a *testEdge, units, forgetful int, hold time.Duration) {
+	h.t.Helper()
+	status, header, body := h.buy(a, 1000)
+	if status != 200 || !strings.Contains(body, `"code":-1`) || header.Get("Retry-After") != "1" {
+		h.t.Errorf("while units are kept: %d %v %s", status, header, body)
+	}
+	for _, token := range h.tokens { // or they would be free again, too
+		if status, _, body := get(h.t, "POST", "http://"+a.admin+"/api/v1/reservations/"+token+"/confirm"); status != 200 {
+			h.t.Errorf("%d %s", status, body)
+		}
+	}
+	had := 0
+	eventually(h.t, hold+10*time.Second, "late comers have the rest", func() bool {
+		_, _, body := h.buy(a, 2000+had)
+		if strings.Contains(body, `"code":1`) {
+			had++
+		}
+		return had == forgetful
+	})
+	if _, _, body := h.buy(a, 3000); !strings.Contains(body, `"code":-1`) {
+		h.t.Errorf("one too many: %s", body)
+	}
+	eventually(h.t, 10*time.Second, "all is settled", func() bool { return int(h.audit().Confirmed+h.audit().Pending) == units })
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"spike/edge"
+	"spike/luascripts"
+)
+
+// describeLots is a sale's draw, for people.
+func describeLots(w io.Writer, l edge.Lots) {
+	fmt.Fprintf(w, "lots drawn\t%s\nseed's sha256\t%s\n", l.DrawsAt.Format(time.RFC3339Nano), l.Seal)
+	if l.Seed != "" {
+		fmt.Fprintf(w, "seed\t%s\n", l.Seed)
+	}
+	if l.Drawn {
+		fmt.Fprintf(w, "entrants\t%d\nwinners\t%d\nkept for winners\t%d\n", l.Entrants, l.Winners, l.Kept)
+	}
+}
+
+// SaleDrawCmd prints the permutation by which lots were drawn.
+type SaleDrawCmd struct {
+	saleArg
+	JSON bool `help:"As JSON."`
+}
+
+// drawn is a draw, and what is wrong with it.
+type drawn struct {
+	Sale       string   `json:"sale"`
+	Birth      uint64   `json:"birth"`
+	Seal       string   `json:"seed_sha256"`
+	Seed       string   `json:"seed,omitempty"`
+	Winners    uint64   `json:"winners"`
+	Entrants   []lot    `json:"entrants"` // in the order of their lots
+	OK         bool     `json:"ok"`
+	Violations []string `json:"violations"`
+}
+
+// lot is one entrant's. A buyer is the first 8 bytes of the SHA-256 of its id, in hex.
+type lot struct {
+	Buyer string `json:"buyer"`
+	Lot   string `json:"lot"`
+	Won   bool   `json:"won"`
+}
+
+// Run fails unless the order is the seed's, and the seed is the one that was sealed.
+func (c *SaleDrawCmd) Run(ctx context.Context) error {
+	return c.with(ctx, func(s luascripts.Store) error {
+		d, err := readDraw(ctx, s, c.Name)
+		if err != nil {
+			return err
+		}
+		return d.print(os.Stdout, c.JSON)
+	})
+}
+
+// drawSlice is how many entrants are asked for at once.
+const drawSlice = 1000
+
+func readDraw(ctx context.Context, s luascripts.Store, sale string) (drawn, error) {
+	d := drawn{Sale: sale, Entrants: []lot{}, Violations: []string{}}
+	last := int64(-1)
+	for {
+		part, err := s.Draw(ctx, sale, len(d.Entrants), drawSlice)
+		switch {
+		case err != nil:
+			return d, err
+		case part.Secret.Seal == "":
+			return d, fmt.Errorf("%w: no lots are drawn in this sale", errUsage)
+		case part.Secret.Seed == "":
+			return d, fmt.Errorf("%w: lots are drawn at %s; the order is shown a second later", errTooSoon,
+				time.UnixMicro(part.DrawsAt()).UTC().Format(time.RFC3339Nano))
+		}
+		d.Birth, d.Seal, d.Seed, d.Winners = part.Birth, part.Secret.Seal, part.Secret.Seed, part.Lots.Winners
+		for _, b := range part.Buyers {
+			last = d.add(b, last)
+		}
+		if len(part.Buyers) < drawSlice {
+			d.check(part.Lots)
+			return d, nil
+		}
+	}
+}
+
+// errTooSoon is a draw that is still to come.
+var errTooSoon = errors.New("not drawn yet")
+
+// add works out an entrant's lot anew, which must not be lower than the one before it.
+func (d *drawn) add(b luascripts.Buyer, last int64) int64 {
+	n := luascripts.Lot(d.Seed, d.Birth, b)
+	if n < last {
+		d.Violations = append(d.Violations, fmt.Sprintf("entrant %d does not stand where its lot is", len(d.Entrants)+1))
+	}
+	d.Entrants = append(d.Entrants, lot{hex.EncodeToString(b[:]), fmt.Sprintf("%013x", n), uint64(len(d.Entrants)) < d.Winners})
+	return n
+}
+
+func (d *drawn) check(l luascripts.Lots) {
+	if luascripts.Seal(d.Seed) != d.Seal {
+		d.Violations = append(d.Violations, "the seed is not the one that was sealed")
+	}
+	if uint64(len(d.Entrants)) != l.Entrants {
+		d.Violations = append(d.Violations, fmt.Sprintf("%d entrants, %d when lots were drawn", len(d.Entrants), l.Entrants))
+	}
+	d.OK = len(d.Violations) == 0
+}
+
+func (d *drawn) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		if err := json.NewEncoder(w).Encode(d); err != nil {
+			return err
+		}
+	} else {
+		d.list(w)
+	}
+	if !d.OK {
+		return errFailed
+	}
+	return nil
+}
+
+func (d *drawn) list(w io.Writer) {
+	fmt.Fprintf(w, "seed %s\nsha256 %s\nlot = first 13 hex digits of the sha1 of \"SEED:%d:BUYER\", BUYER as 8 bytes\n", d.Seed, d.Seal, d.Birth)
+	for i, e := range d.Entrants {
+		won := ""
+		if e.Won {
+			won = " won"
+		}
+		fmt.Fprintf(w, "%d %s %s%s\n", i+1, e.Buyer, e.Lot, won)
+	}
+	for _, v := range d.Violations {
+		fmt.Fprintln(w, "VIOLATION:", v)
+	}
+	if d.OK {
+		fmt.Fprintf(w, "ok: %d entrants, %d winners, in the order of the sealed seed\n", len(d.Entrants), d.Winners)
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"spike/luascripts"
+)
+
+const drawSeed = "000102030405060708090a0b0c0d0e0f"
+
+// urn is a store with a draw of its own making.
+type urn struct {
+	luascripts.Store
+	buyers []luascripts.Buyer
+	secret luascripts.Secret
+}
+
+func (u urn) Draw(_ context.Context, _ string, from, most int) (luascripts.DrawReply, error) {
+	r := luascripts.DrawReply{Secret: u.secret}
+	r.Birth, r.Lots = 7, luascripts.Lots{Window: 5, Drawn: 9, Entrants: 2500, Winners: 3}
+	r.Buyers = u.buyers[min(from, len(u.buyers)):min(from+most, len(u.buyers))]
+	return r, nil
+}
+
+func newUrn() urn {
+	u := urn{secret: luascripts.Secret{Seal: luascripts.Seal(drawSeed), Seed: drawSeed}}
+	for i := range 2500 {
+		u.buyers = append(u.buyers, luascripts.Buyer{byte(i >> 8), byte(i), 1})
+	}
+	slices.SortFunc(u.buyers, func(a, b luascripts.Buyer) int {
+		return cmp.Compare(luascripts.Lot(drawSeed, 7, a), luascripts.Lot(drawSeed, 7, b))
+	})
+	return u
+}
+
+// The command takes nothing on trust: neither the order, nor the seed, nor how many there are.
+func TestDrawIsChecked(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		spoil   func(*urn)
+		blames  string
+		refuses error
+	}{
+		{"as it is", func(*urn) {}, "", nil},
+		{"two changed places", func(u *urn) { u.buyers[0], u.buyers[9] = u.buyers[9], u.buyers[0] }, "does not stand where its lot is", nil},
+		{"one is missing", func(u *urn) { u.buyers = u.buyers[1:] }, "2499 entrants, 2500 when lots were drawn", nil},
+		{"another seed", func(u *urn) { u.secret.Seal = luascripts.Seal("x") }, "not the one that was sealed", nil},
+		{"still secret", func(u *urn) { u.secret.Seed = "" }, "", errTooSoon},
+		{"no lots", func(u *urn) { u.secret = luascripts.Secret{} }, "", errUsage},
+	} {
+		u := newUrn()
+		c.spoil(&u)
+		d, err := readDraw(t.Context(), u, "s")
+		if !errors.Is(err, c.refuses) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if c.refuses != nil {
+			continue
+		}
+		var out bytes.Buffer
+		err = d.print(&out, false)
+		if blamed := err != nil; blamed != (c.blames != "") || d.OK == blamed || !strings.Contains(out.String(), c.blames) {
+			t.Errorf("%s: %v %v\n%.300s", c.name, err, d.Violations, out.String())
+		}
+		if c.blames == "" && (strings.Count(out.String(), " won\n") != 3 || !strings.Contains(out.String(), "ok: 2500 entrants, 3 winners")) {
+			t.Errorf("%s: %.300s", c.name, out.String())
+		}
+	}
+}

@@ -1,0 +1,332 @@
+package edge
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/luascripts"
+)
+
+const lotsSeed = "000102030405060708090a0b0c0d0e0f"
+
+// withLots makes a sale whose first units go by lot, and an edge that sells it, in virtual time.
+func withLots(t *testing.T, q luascripts.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		q.Shuffle, q.Seed = 5*time.Second, lotsSeed
+		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
+			t.Fatal(err)
+		}
+		f(t, s)
+	})
+}
+
+// lotAnswer is what a buy, or a look at a claim, may hear.
+type lotAnswer struct {
+	status int
+	retry  string
+	Code   any
+	State  string
+	Serial uint32
+	Token  string
+	Detail string
+	Data   struct {
+		Claim, Token string
+		DrawsAt      time.Time `json:"draws_at"`
+		OpensAt      time.Time `json:"opens_at"`
+	}
+	Claim   string
+	DrawsAt time.Time `json:"draws_at"`
+}
+
+func (s *settlingEdge) hears(t *testing.T, method, uri, who string) (a lotAnswer) {
+	t.Helper()
+	lines := method + " " + uri + " HTTP/1.1\r\nHost: a\r\n"
+	if who != "" {
+		lines += headerBuyer + ": " + who + "\r\n"
+	}
+	ctx := from(t, "127.0.0.1", mustReceive(t, lines+"\r\n"))
+	s.handle(ctx)
+	if err := json.Unmarshal(ctx.Response.Body(), &a); err != nil {
+		t.Fatalf("%s: %q: %v", uri, ctx.Response.Body(), err)
+	}
+	a.status, a.retry = ctx.Response.StatusCode(), string(ctx.Response.Header.Peek(fasthttp.HeaderRetryAfter))
+	return a
+}
+
+func (s *settlingEdge) buysLot(t *testing.T, who string) lotAnswer {
+	return s.hears(t, "GET", "/buy/ticket", who)
+}
+
+func (s *settlingEdge) polls(t *testing.T, claim string) lotAnswer {
+	return s.hears(t, "GET", "/v1/reservations/"+claim, "")
+}
+
+// claims enters so many buyers, and gives their claims.
+func (s *settlingEdge) claims(t *testing.T, n int) []string {
+	t.Helper()
+	list := make([]string, n)
+	for i := range list {
+		a := s.buysLot(t, fmt.Sprint("b", i))
+		if a.status != 200 || a.Code != float64(codeEntered) || len(a.Data.Claim) != StubLen {
+			t.Fatalf("%+v", a)
+		}
+		list[i] = a.Data.Claim
+	}
+	return list
+}
+
+func (s *settlingEdge) audited(t *testing.T, pending uint64) {
+	t.Helper()
+	if a, err := s.store.Audit(t.Context(), "ticket"); err != nil || !a.OK || a.Pending != pending {
+		t.Errorf("%+v %v, want %d pending", a, err, pending)
+	}
+}
+
+func TestLots(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		claims := s.claims(t, 10)
+		if a := s.buysLot(t, "b3"); a.Data.Claim != claims[3] || a.retry != "5" {
+			t.Errorf("again: %+v", a)
+		}
+		v1 := s.hears(t, "POST", "/v1/sales/ticket/reservations", "b3")
+		if v1.status != 202 || v1.State != "waiting" || v1.Claim != claims[3] || v1.retry != "5" {
+			t.Errorf("v1: %+v", v1)
+		}
+		if _, body := s.buys(t, "/buy/ticket", "b3", "key"); !strings.Contains(body, claims[3]) || s.store.deducts.Load() != 0 {
+			t.Errorf("under a key: %d Deducts, %s", s.store.deducts.Load(), body)
+		}
+		time.Sleep(2500 * time.Millisecond)
+		if a := s.polls(t, claims[0]); a.status != 202 || a.State != "waiting" || a.retry != "3" || !a.DrawsAt.Equal(v1.DrawsAt) {
+			t.Errorf("poll: %+v", a)
+		}
+		if a := s.buysLot(t, ""); a.status != 401 || a.Code != "no_buyer" {
+			t.Errorf("nobody: %+v", a)
+		}
+		if a := s.hears(t, "GET", "/buy/ticket?n=2", "b3"); a.status != 400 || a.Code != "bad_n" {
+			t.Errorf("two: %+v", a)
+		}
+		time.Sleep(time.Until(v1.DrawsAt) + 100*time.Millisecond)
+		for i, first := range s.pollAll(t, claims, 3) {
+			if again := s.polls(t, claims[i]); again.Token != first.Token || again.Serial != first.Serial {
+				t.Errorf("%d: %+v, then %+v", i, first, again)
+			}
+		}
+		if sale := s.sales.get([]byte("ticket")); sale.tally.read(entered) != 13 || sale.tally.read(won) != 3 {
+			t.Errorf("entered %d, won %d", sale.tally.read(entered), sale.tally.read(won))
+		}
+		if s.sales.get([]byte("ticket")).entries.entered != nil {
+			t.Error("who has entered is still remembered")
+		}
+		s.audited(t, 3)
+	})
+}
+
+// pollAll polls every claim, and gives the answers of those who won: so many.
+func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[int]lotAnswer {
+	t.Helper()
+	won, serials := map[int]lotAnswer{}, map[uint32]bool{}
+	for i, claim := range claims {
+		switch a := s.polls(t, claim); {
+		case a.status == 200 && a.State == "pending" && len(a.Token) == TokenLen && a.Serial > 0:
+			won[i], serials[a.Serial] = a, true
+		case a.status != 200 || a.State != "lost" || a.Detail != lotLost || a.Token != "":
+			t.Errorf("claim %d: %+v", i, a)
+		}
+	}
+	if len(won) != winners || len(serials) != winners {
+		t.Errorf("%d won %d serials, want %d", len(won), len(serials), winners)
+	}
+	return won
+}
+
+// drawn waits until the draw, and until every edge knows.
+func drawn() { time.Sleep(5*time.Second + 100*time.Millisecond) }
+
+// Who buys again gets what it has drawn, as who polls; the others hear that there may be more, and not one unit is theirs.
+func TestWinnersMayBuyAgain(t *testing.T) {
+	for _, c := range []struct {
+		limit uint32
+		ack   Ack
+		key   string
+	}{{0, AckEdge, ""}, {0, AckRedis, ""}, {2, AckEdge, ""}, {0, AckEdge, "again"}} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			withLots(t, luascripts.CreateRequest{Total: 4, Hold: time.Minute, Limit: c.limit}, func(t *testing.T, s *settlingEdge) {
+				s.cfg.Ack, s.sales.cfg.Ack = c.ack, c.ack
+				claims := s.claims(t, 10)
+				drawn()
+				winners := map[int]string{}
+				for i := range claims {
+					status, body := s.buys(t, "/buy/ticket", fmt.Sprint("b", i), c.key)
+					if token := had(body); token != "" {
+						winners[i] = token
+					} else if status != 200 || !strings.Contains(body, `"code":-1`) {
+						t.Errorf("%d: %d %s", i, status, body)
+					}
+				}
+				for i, a := range s.pollAll(t, claims, 4) {
+					if winners[i] != a.Token {
+						t.Errorf("%d: bought %q, polled %q", i, winners[i], a.Token)
+					}
+				}
+				s.audited(t, 4)
+			})
+		})
+	}
+}
+
+// What is not kept is for whoever comes, entered or not, named or not.
+func TestWhatIsNotKeptIsForWhoeverComes(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 5, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		claims := s.claims(t, 2)
+		drawn()
+		for i := range 3 {
+			if a := s.buysLot(t, ""); a.Code != float64(codeWon) {
+				t.Errorf("%d: %+v", i, a)
+			}
+		}
+		time.Sleep(time.Second)
+		if a := s.buysLot(t, "late"); a.Code != float64(codeSoldOut) || a.retry != "1" {
+			t.Errorf("%+v", a)
+		}
+		s.audited(t, 3)
+		s.pollAll(t, claims, 2)
+		s.audited(t, 5)
+	})
+}
+
+func TestUncollectedLotsExpire(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 1, Hold: 20 * time.Second}, func(t *testing.T, s *settlingEdge) {
+		claims := s.claims(t, 2)
+		drawn()
+		if a := s.buysLot(t, "late"); a.Code != float64(codeSoldOut) || a.retry != "1" {
+			t.Errorf("%+v", a)
+		}
+		for range 50 { // ledger time passes with those who ask
+			time.Sleep(500 * time.Millisecond)
+			s.buysLot(t, "")
+		}
+		states := map[string]int{}
+		for _, claim := range claims {
+			states[s.polls(t, claim).State]++
+		}
+		if states["expired"] != 1 || states["lost"] != 1 {
+			t.Errorf("%v", states)
+		}
+		s.audited(t, 1)
+	})
+}
+
+func TestPausedAndClosedLots(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		claims := s.claims(t, 2)
+		change := func(to string) {
+			if _, err := s.store.Change(t.Context(), "ticket", luascripts.ChangeRequest{To: to}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		change("paused")
+		if a := s.buysLot(t, "late"); a.Code != float64(codeSoldOut) || a.retry != "1" {
+			t.Errorf("paused: %+v", a)
+		}
+		drawn()
+		if a := s.polls(t, claims[0]); a.status != 202 || a.State != "waiting" || a.retry != "1" {
+			t.Errorf("paused: %+v", a)
+		}
+		change("open")
+		if a := s.polls(t, claims[0]); a.State != "pending" {
+			t.Errorf("open again: %+v", a)
+		}
+		change("closed")
+		if a := s.polls(t, claims[0]); a.State != "pending" || a.Token == "" {
+			t.Errorf("closed, collected before: %+v", a)
+		}
+		if a := s.polls(t, claims[1]); a.State != "expired" {
+			t.Errorf("closed: %+v", a)
+		}
+	})
+}
+
+// A claim is asked about at any edge.
+func TestAnotherEdgeKnowsTheClaim(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 1, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		claims := s.claims(t, 3)
+		other := &settlingEdge{store: s.store, Server: testServer(t, s.cfg, s.store)}
+		if a := other.polls(t, claims[0]); a.status != 202 || a.State != "waiting" {
+			t.Errorf("%+v", a)
+		}
+		drawn()
+		other.pollAll(t, claims, 1)
+		s.pollAll(t, claims, 1)
+		s.audited(t, 1)
+	})
+}
+
+// An edge that rested through it all finds a winner's unit, too.
+func TestRestedEdgeFindsTheLot(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		q := luascripts.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second, Opens: time.Now().Add(10 * time.Second)}
+		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
+			t.Fatal(err)
+		}
+		rested := &settlingEdge{store: s.store, Server: testServer(t, s.cfg, s.store)}
+		rested.buysLot(t, "b0") // too early: it hears when
+		time.Sleep(11 * time.Second)
+		s.claims(t, 1)
+		drawn()
+		if status, body := rested.buys(t, "/buy/ticket", "b0", "key"); had(body) == "" {
+			t.Errorf("%d %s", status, body)
+		}
+		s.audited(t, 1)
+	})
+}
+
+// An edge that has not looked since does not sell by what it saw: it enters nobody, and draws.
+func TestBuyThatComesWithTheDraw(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		s.claims(t, 1)
+		s.ahead.Store(int64(6 * time.Second)) // the store's clock alone
+		if a := s.buysLot(t, "late"); a.Code != float64(codeWon) {
+			t.Errorf("%+v", a)
+		}
+		time.Sleep(time.Second) // settled by then
+		s.audited(t, 1)
+	})
+}
+
+// Before the opening both voices say when, in whole seconds by the store's clock.
+func TestNotOpenSaysWhen(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		s.ahead.Store(int64(time.Hour))
+		opens := time.Now().Add(time.Hour + 90*time.Second)
+		if _, err := s.store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 3, Opens: opens}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			wait  time.Duration
+			retry string
+			ms    string
+		}{{0, "90", "90000"}, {500 * time.Millisecond, "90", "89500"}, {500 * time.Millisecond, "89", "89000"},
+			{88*time.Second + 100*time.Millisecond, "1", "900"}} {
+			time.Sleep(c.wait)
+			a := s.buysLot(t, "")
+			if a.status != 200 || a.Code != float64(codeUnopened) || !a.Data.OpensAt.Equal(opens) || a.retry != c.retry {
+				t.Errorf("after %v: %+v", c.wait, a)
+			}
+			ctx := ask(s.Server, "POST", "/v1/sales/ticket/reservations")
+			body, retry := string(ctx.Response.Body()), string(ctx.Response.Header.Peek(fasthttp.HeaderRetryAfter))
+			if ctx.Response.StatusCode() != 425 || retry != c.retry || !strings.Contains(body, `"retry_after_ms":`+c.ms+`,"opens":`) {
+				t.Errorf("after %v: %d %s %s", c.wait, ctx.Response.StatusCode(), retry, body)
+			}
+		}
+		time.Sleep(time.Second)
+		if a := s.buysLot(t, ""); a.Code != float64(codeWon) {
+			t.Errorf("%+v", a)
+		}
+	})
+}

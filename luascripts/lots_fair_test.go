@@ -1,0 +1,153 @@
+package luascripts
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+)
+
+// Is the draw fair? 200 draws with fixed seeds, 20 buyers, 5 units; buyer 1 comes over 50 connections. All is computed from
+// the seeds and the births, which are fixed too: the answer is the same in every run.
+const (
+	draws     = 200
+	entrants  = 20
+	units     = 5
+	greedy    = 1  // this buyer
+	greedyFor = 50 // times
+	rejectAt  = 0.001
+)
+
+func seedOf(draw int) string {
+	sum := sha256.Sum256(fmt.Append(nil, "draw ", draw))
+	return hex.EncodeToString(sum[:])
+}
+
+func birthOf(draw int) int64 { return 1_800_000_000_000_000 + int64(draw)*1_000_003 }
+
+// places counts how often each buyer stood at each rank.
+type places [entrants][entrants]int
+
+func (p *places) add(t *testing.T, order []Buyer) {
+	t.Helper()
+	if len(order) != entrants {
+		t.Fatalf("%d lots for %d buyers", len(order), entrants)
+	}
+	for rank, b := range order {
+		p[b[2]-1][rank]++
+	}
+}
+
+func (p *places) wins(buyer int) (n int) {
+	for rank := range units {
+		n += p[buyer-1][rank]
+	}
+	return n
+}
+
+// tail is the probability that chi square with df degrees of freedom is x or more: 1 - P(df/2, x/2), by P's series.
+func tail(x, df float64) float64 {
+	a, half := df/2, x/2
+	term := 1 / a
+	sum := term
+	for n := 1.0; term > sum*1e-15; n++ {
+		term *= half / (a + n)
+		sum += term
+	}
+	lg, _ := math.Lgamma(a)
+	return 1 - sum*math.Exp(a*math.Log(half)-half-lg)
+}
+
+// fair is how probable it is that fair draws come out as uneven as these, by who won, by who was first, and by all ranks.
+// Ranks of one draw are no independent ones: (n-1)/n makes up for it.
+func (p *places) fair() (won, first, all float64) {
+	const n = entrants
+	share := float64(units) / n
+	var w, f, m float64
+	for i := range p {
+		w += square(float64(p.wins(i+1)), draws*share) / (draws * share * (1 - share)) * (n - 1) / n
+		f += square(float64(p[i][0]), draws/n) / (draws / n)
+		for rank := range p[i] {
+			m += square(float64(p[i][rank]), draws/n) / (draws / n) * (n - 1) / n
+		}
+	}
+	return tail(w, n-1), tail(f, n-1), tail(m, (n-1)*(n-1))
+}
+
+func square(x, mean float64) float64 { return (x - mean) * (x - mean) }
+
+// alone is how probable it is that a buyer with a fair chance wins so often, or so seldom.
+func (p *places) alone(buyer int) float64 {
+	share := float64(units) / entrants
+	return tail(square(float64(p.wins(buyer)), draws*share)/(draws*share*(1-share)), 1)
+}
+
+func (p *places) check(t *testing.T) {
+	t.Helper()
+	won, first, all := p.fair()
+	if won < rejectAt || first < rejectAt || all < rejectAt {
+		t.Errorf("not uniform: p = %.5f by winners, %.5f by who is first, %.5f by rank\n%v", won, first, all, p)
+	}
+	if alone := p.alone(greedy); alone < rejectAt {
+		t.Errorf("the buyer with %d connections won %d times of %d, p = %.5f", greedyFor, p.wins(greedy), draws, alone)
+	}
+	t.Logf("p = %.3f by winners, %.3f by who is first, %.3f by rank; with %d connections %d wins, others %.1f", won, first, all,
+		greedyFor, p.wins(greedy), (draws*units-float64(p.wins(greedy)))/(entrants-1))
+}
+
+func TestDrawIsFair(t *testing.T) {
+	var p places
+	for d := range draws {
+		h := &hall{t: t, now: birthOf(d)}
+		h.tw = NewTwinOn(Node{Era: 1, Run: 1}, h.now, CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, DefaultBounds())
+		for range greedyFor - 1 {
+			h.enter(greedy, greedy)
+		}
+		h.enter(1, entrants)
+		h.pass(window + DefaultBounds().Margin + time.Second)
+		p.add(t, h.tw.Draw(h.now, 0, 100).Buyers)
+	}
+	p.check(t)
+}
+
+// The test itself must notice: a chance for each connection, an order by name, a lot that hardly moves.
+func TestUnfairDrawsAreNoticed(t *testing.T) {
+	for name, lot := range map[string]func(d, buyer int) int64{
+		"a chance for each connection": func(d, i int) int64 {
+			best := Lot(seedOf(d), 1, named(i))
+			for again := range greedyFor - 1 {
+				if i == greedy {
+					best = min(best, Lot(seedOf(d), uint64(again+2), named(i)))
+				}
+			}
+			return best
+		},
+		"by name":     func(_, i int) int64 { return int64(i) },
+		"a weak seed": func(d, i int) int64 { return Lot(seedOf(d%3), 1, named(i)) },
+	} {
+		var p places
+		for d := range draws {
+			tw := &Twin{entrants: map[Buyer]int64{}}
+			for i := 1; i <= entrants; i++ {
+				tw.entrants[named(i)] = lot(d, i)
+			}
+			tw.draw()
+			p.add(t, tw.drawn)
+		}
+		won, first, all := p.fair()
+		if min(won, first, all, p.alone(greedy)) > rejectAt {
+			t.Errorf("%s: p = %v %v %v %v", name, won, first, all, p.alone(greedy))
+		}
+	}
+}
+
+// Critical values as tables have them.
+func TestTail(t *testing.T) {
+	for _, c := range []struct{ x, df, p float64 }{{10.828, 1, 0.001}, {43.820, 19, 0.001}, {30.144, 19, 0.05}, {449.8, 361, 0.001}} {
+		if got := tail(c.x, c.df); math.Abs(got-c.p) > c.p/30 {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}

@@ -1,0 +1,377 @@
+package luascripts
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	window   = 5 * time.Second
+	testSeed = "000102030405060708090a0b0c0d0e0f"
+)
+
+// hall is a sale whose first units go by lot, on the twin; the oracle says that the scripts do the same.
+type hall struct {
+	t   *testing.T
+	tw  *Twin
+	now int64
+}
+
+func newHall(t *testing.T, q CreateRequest) *hall {
+	q.Shuffle, q.Seed = window, testSeed
+	h := &hall{t: t, now: 1_800_000_000_000_000}
+	h.tw = NewTwinOn(Node{Era: 1, Run: 1}, h.now, q, DefaultBounds())
+	return h
+}
+
+// pass lets time pass in steps that ledger time follows.
+func (h *hall) pass(d time.Duration) Head {
+	for end := h.now + d.Microseconds(); h.now < end; {
+		h.now = min(end, h.now+DefaultBounds().Step.Microseconds())
+		must[ExpireReply](h.t)(h.tw.Expire(h.now, 1))
+	}
+	return h.tw.Last()
+}
+
+func named(i int) Buyer { return Buyer{7, byte(i >> 8), byte(i)} }
+
+func (h *hall) enter(from, to int) EnterReply {
+	q := EnterRequest{}
+	for i := from; i <= to; i++ {
+		q.Buyers = append(q.Buyers, named(i))
+	}
+	return must[EnterReply](h.t)(h.tw.EnterDraw(h.now, q))
+}
+
+func (h *hall) deduct(q DeductRequest) DeductReply {
+	q.N, q.Nonce = max(q.N, 1), uint64(h.now)
+	return must[DeductReply](h.t)(h.tw.Deduct(h.now, q))
+}
+
+func (h *hall) collect(i int) DeductReply {
+	return h.deduct(DeductRequest{Buyer: named(i), ByLot: true})
+}
+
+func (h *hall) lease(want uint64) uint64 {
+	r := must[LeaseReply](h.t)(h.tw.Lease(h.now, LeaseRequest{Party: Party{Instance: "i"}, Request: uint64(h.now), Want: want, Term: time.Hour}))
+	return r.Grant.Ranges.Len()
+}
+
+// order is who stands where, by the rule that everybody can follow.
+func (h *hall) order(from, to int) (list []int) {
+	for i := from; i <= to; i++ {
+		list = append(list, i)
+	}
+	lot := func(i int) string {
+		b := named(i)
+		sum := sha1.Sum(fmt.Appendf(nil, "%s:%d:%s", testSeed, h.tw.head.Birth, b[:]))
+		return hex.EncodeToString(sum[:])[:13]
+	}
+	slices.SortFunc(list, func(a, b int) int { return strings.Compare(lot(a), lot(b)) })
+	return list
+}
+
+func (h *hall) audit() {
+	h.t.Helper()
+	if a := h.tw.Audit("s"); !a.OK {
+		h.t.Errorf("%+v", a)
+	}
+}
+
+func TestNothingIsSoldBeforeTheDraw(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 10, Hold: time.Minute})
+	if r := h.enter(1, 30); !r.Entered || r.State != Drawing {
+		t.Fatalf("%+v", r)
+	}
+	h.pass(window - time.Microsecond)
+	if got := h.lease(5); got != 0 {
+		t.Errorf("%d leased", got)
+	}
+	if a, b := h.deduct(DeductRequest{Buyer: named(1)}), h.collect(1); a.Answer != NotHad || b.Answer != NotHad {
+		t.Errorf("%+v %+v", a, b)
+	}
+	if r := h.enter(1, 40); !r.Entered { // again, and ten more
+		t.Errorf("%+v", r)
+	}
+	gen := h.tw.head.Gen
+	h.pass(time.Microsecond)
+	if l := h.tw.Last(); l.State != Open || l.Lots.Entrants != 40 || l.Lots.Winners != 10 || l.Lots.Kept != 10 || l.Gen == gen || l.Final() {
+		t.Errorf("%+v", l)
+	}
+	if r := h.enter(41, 41); r.Entered || r.State != Open {
+		t.Errorf("late: %+v", r)
+	}
+	h.audit()
+}
+
+func TestWinnersCollect(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 10, Hold: time.Minute})
+	h.enter(1, 40)
+	h.pass(window)
+	serials := map[uint32]bool{}
+	for rank, i := range slices.Backward(h.order(1, 40)) { // losers first: what is kept is not theirs
+		first := h.collect(i)
+		if won := rank < 10; won != (first.Answer == Had) || first.MayHaveLot(named(i)) != won {
+			t.Fatalf("rank %d: %+v", rank, first)
+		}
+		h.pass(time.Second / 10)
+		if again := h.collect(i); again.Claim != first.Claim || again.Answer != first.Answer {
+			t.Errorf("rank %d: %+v, then %+v", rank, first.Claim, again.Claim)
+		}
+		if first.Answer == Had {
+			serials[first.Claim.Serial] = true
+		}
+	}
+	if l := h.tw.Last(); len(serials) != 10 || l.Pending != 10 || l.Free != 0 || l.Lots.Kept != 0 {
+		t.Errorf("%v %+v", serials, l)
+	}
+	if r := h.collect(99); r.Answer != NotHad { // who has not entered
+		t.Errorf("%+v", r)
+	}
+	h.audit()
+}
+
+// Others have what is left, from leases and from the ledger, and not one unit more.
+func TestKeptUnitsAreKept(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 20, Hold: time.Minute})
+	h.enter(1, 8)
+	h.pass(window)
+	if r := h.deduct(DeductRequest{Buyer: named(99), N: 13}); r.Answer != NotHad {
+		t.Errorf("%+v", r)
+	}
+	if r := h.deduct(DeductRequest{Buyer: named(99), N: 2}); r.Answer != Had {
+		t.Errorf("%+v", r)
+	}
+	leased := uint64(0)
+	for range 20 {
+		leased += h.lease(100)
+		h.now++
+	}
+	if r := h.deduct(DeductRequest{Buyer: named(99)}); leased != 10 || r.Answer != NotHad || r.Free != 8 || r.Unkept() != 0 || r.Final() {
+		t.Errorf("%d leased, %+v", leased, r)
+	}
+	h.audit()
+	for i := 1; i <= 8; i++ {
+		if r := h.collect(i); r.Answer != Had {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	h.audit()
+}
+
+func TestUncollectedUnitsGoToWhoeverComes(t *testing.T) {
+	for _, hold := range []time.Duration{0, 20 * time.Second} {
+		h := newHall(t, CreateRequest{Total: 3, Hold: hold})
+		h.enter(1, 5)
+		h.pass(window)
+		before := h.pass(time.Duration(h.tw.covered()-1) * time.Microsecond)
+		if r := h.deduct(DeductRequest{Buyer: named(99)}); r.Answer != NotHad || r.Lots.Kept != 3 {
+			t.Fatalf("hold %v: %+v", hold, r)
+		}
+		after := h.pass(time.Microsecond)
+		if after.Lots.Kept != 0 || after.Gen == before.Gen {
+			t.Errorf("hold %v: %+v", hold, after)
+		}
+		if r := h.collect(h.order(1, 5)[0]); r.Answer != NotHad {
+			t.Errorf("hold %v: collected too late: %+v", hold, r)
+		}
+		if r := h.deduct(DeductRequest{Buyer: named(99)}); r.Answer != Had {
+			t.Errorf("hold %v: %+v", hold, r)
+		}
+		h.audit()
+	}
+}
+
+// A unit that was collected and is not paid, or not wanted, is free as any other; its lot is used up.
+func TestCollectedUnitsLiveAsOthers(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 2, Hold: time.Minute})
+	h.enter(1, 2)
+	h.pass(window)
+	a, b := h.collect(1), h.collect(2)
+	must[ReservationReply](t)(h.tw.Cancel(h.now, 0, a.Claim))
+	must[ReservationReply](t)(h.tw.Confirm(h.now, 0, b.Claim))
+	if r := h.deduct(DeductRequest{Buyer: named(3)}); r.Answer != Had || r.Claim.Serial != a.Claim.Serial {
+		t.Errorf("%+v", r)
+	}
+	if r := h.collect(1); r.Claim != a.Claim {
+		t.Errorf("%+v", r)
+	}
+	h.audit()
+}
+
+func TestLimitHoldsForLots(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 9, Hold: time.Minute, Limit: 2})
+	h.enter(1, 3)
+	h.pass(window)
+	if r := h.deduct(DeductRequest{Buyer: named(1), N: 2}); r.Answer != Had {
+		t.Fatalf("%+v", r)
+	}
+	if r := h.collect(1); r.Answer != OverLimit || r.Lots.Kept != 3 {
+		t.Errorf("%+v", r)
+	}
+	if r := h.collect(2); r.Answer != Had || r.Lots.Kept != 2 {
+		t.Errorf("%+v", r)
+	}
+	h.audit()
+}
+
+// A pause stops neither window nor draw; it takes no winner's time.
+func TestPauseAndLots(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 3, Hold: 10 * time.Second})
+	h.enter(1, 3)
+	must[Head](t)(h.tw.Change(h.now, ChangeRequest{To: "paused"}))
+	if r := h.enter(4, 4); r.Entered || r.State != Paused {
+		t.Errorf("%+v", r)
+	}
+	h.pass(window + time.Minute)
+	if r := h.collect(1); r.Answer != NotHad || r.Lots.Winners != 3 || r.Lots.Kept != 3 {
+		t.Errorf("%+v", r)
+	}
+	must[Head](t)(h.tw.Change(h.now, ChangeRequest{To: "open"}))
+	h.pass(9 * time.Second)
+	if r := h.collect(1); r.Answer != Had {
+		t.Errorf("%+v", r)
+	}
+	if l := h.pass(time.Second); l.Lots.Kept != 0 {
+		t.Errorf("%+v", l)
+	}
+	h.audit()
+}
+
+func TestCloseAndLots(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 3, Hold: 10 * time.Second})
+	h.enter(1, 3)
+	must[Head](t)(h.tw.Change(h.now, ChangeRequest{To: "closed"}))
+	if r := h.enter(4, 4); r.Entered || r.State != Closed {
+		t.Errorf("%+v", r)
+	}
+	h.pass(window)
+	if r := h.collect(1); r.Answer != NotHad || r.State != Closed {
+		t.Errorf("%+v", r)
+	}
+	h.audit()
+}
+
+// Units added in the window are drawn, too; those added later are for whoever comes.
+func TestAddedUnits(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 2, Hold: time.Minute})
+	h.enter(1, 9)
+	must[Head](t)(h.tw.Change(h.now, ChangeRequest{Request: "a", Add: 3}))
+	if l := h.pass(window); l.Lots.Winners != 5 {
+		t.Errorf("%+v", l)
+	}
+	if l := must[Head](t)(h.tw.Change(h.now, ChangeRequest{Request: "b", Add: 4})); l.Unkept() != 4 || l.Lots.Kept != 5 {
+		t.Errorf("%+v", l)
+	}
+	h.audit()
+}
+
+// The seed is shown when no server can take entries any more, be its clock a margin behind.
+func TestSeedIsSecret(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 3, Hold: time.Minute})
+	h.enter(1, 3)
+	look := func() (ShowReply, DrawReply) { return h.tw.Show(h.now), h.tw.Draw(h.now, 0, 9) }
+	for _, c := range []struct {
+		pass  time.Duration
+		shown bool
+	}{{0, false}, {window, false}, {DefaultBounds().Margin - time.Microsecond, false}, {time.Microsecond, true}} {
+		h.pass(c.pass)
+		show, draw := look()
+		want := Secret{Seal: Seal(testSeed)}
+		if c.shown {
+			want.Seed = testSeed
+		}
+		if show.Secret != want || draw.Secret != want || (len(draw.Buyers) == 3) != c.shown {
+			t.Errorf("after %v: %+v %+v", c.pass, show, draw)
+		}
+	}
+	if first := h.tw.Draw(h.now, 1, 1); len(first.Buyers) != 1 || first.Buyers[0] != named(h.order(1, 3)[1]) {
+		t.Errorf("%+v", first)
+	}
+}
+
+// While a new era recovers nobody knows what is free: nothing is drawn, and no winner's time is over.
+func TestLotsWaitForARecovery(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 5, Hold: 10 * time.Second})
+	h.enter(1, 9)
+	h.pass(time.Second)
+	h.tw.On(Node{Era: 2, Run: 2, Started: -1 << 60}) // promoted, and nobody had waited for it
+	if r := h.enter(10, 10); !r.Entered || r.Reopens == 0 {
+		t.Fatalf("%+v", r)
+	}
+	recovery := time.Duration(h.tw.shut-h.tw.head.Now) * time.Microsecond
+	h.pass(recovery - time.Microsecond)
+	if r := h.enter(11, 11); r.Entered || r.State != Drawing || r.Lots.Drawn != 0 {
+		t.Errorf("%+v", r)
+	}
+	if l := h.pass(time.Microsecond); l.Lots.Winners != 5 || l.Lots.Entrants != 10 {
+		t.Errorf("%+v", l)
+	}
+	h.tw.On(Node{Era: 3, Run: 3, Started: -1 << 60})
+	h.pass(time.Second)
+	recovery = time.Duration(h.tw.shut-h.tw.head.Now) * time.Microsecond
+	h.pass(recovery + 9*time.Second)
+	if r := h.collect(h.order(1, 10)[0]); r.Answer != Had {
+		t.Errorf("%+v", r)
+	}
+	h.audit()
+}
+
+// What was sold in lost history is sold: it comes off what is kept.
+func TestSoldUnitsComeOffKeptOnes(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 5, Hold: time.Minute})
+	h.enter(1, 4)
+	h.pass(window)
+	h.tw.On(Node{Era: 2, Run: 2, Started: -1 << 60})
+	h.pass(time.Second)
+	lost := Held{Fence: h.tw.fence + uint64(h.now), Request: 1, Deadline: h.tw.head.Now + 5e6, Ranges: Ranges{{Start: 1, End: 4}}}
+	r := must[ReassertReply](t)(h.tw.Reassert(h.now, ReassertRequest{Party: Party{Instance: "i"}, Era: 2, Term: 5 * time.Second, Leases: []Held{lost}}))
+	if r.Leased != 3 || r.Free != 2 || r.Lots.Kept != 2 {
+		t.Errorf("%+v", r)
+	}
+	h.audit()
+}
+
+// There is room for so many, and not for one more.
+func TestEntrantsAreBounded(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 3})
+	h.tw.bounds.Enter = 5
+	for _, c := range []struct {
+		from, to int
+		entered  bool
+	}{{1, 4, true}, {5, 6, false}, {5, 5, true}, {6, 6, false}} {
+		if r := h.enter(c.from, c.to); r.Entered != c.entered || r.State != Drawing {
+			t.Errorf("%+v: %+v", c, r)
+		}
+	}
+	if l := h.pass(window); l.Lots.Entrants != 5 {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestLotIsWhatAnybodyCanCompute(t *testing.T) {
+	// (printf 000102030405060708090a0b0c0d0e0f:1795431232184593:; printf 7dc96f776c8423e5 | xxd -r -p) | sha1sum | cut -c1-13
+	const want = 0xe7ac8172b93fc
+	if got := Lot(testSeed, 1795431232184593, Buyer{0x7d, 0xc9, 0x6f, 0x77, 0x6c, 0x84, 0x23, 0xe5}); got != want {
+		t.Errorf("%013x", got)
+	}
+	// printf '%s' 000102030405060708090a0b0c0d0e0f | sha256sum
+	if got := Seal(testSeed); got != "d65df89f702eec58ca3c7bf2001c9ffc7cd80553ae01d42a799ba26756142d96" {
+		t.Error(got)
+	}
+}
+
+func TestCheckSeed(t *testing.T) {
+	for seed, ok := range map[string]bool{testSeed: true, NewSeed(): true, strings.Repeat("a", 128): true, "": false,
+		strings.Repeat("a", 130): false, testSeed[2:]: false, testSeed + "a": false, strings.Repeat("A", 32): false, strings.Repeat("g", 32): false} {
+		if err := CheckSeed(seed); ok != (err == nil) || !ok && !errors.Is(err, ErrSeed) {
+			t.Errorf("%q: %v", seed, err)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+)
+
+// The scripts' draw, as the twin's: 200 of them, and one buyer comes over 50 connections at once.
+func TestScriptsDrawFairly(t *testing.T) {
+	b := DefaultBounds()
+	b.Margin = time.Millisecond
+	s := dial(t, redistest.Start(t), b)
+	const open = time.Second // long enough for one sale's crowd
+	var p places
+	sales := make([]string, draws)
+	for d := range draws {
+		sales[d] = newSale(t, s, CreateRequest{Total: units, Shuffle: open, Seed: seedOf(d)})
+		for key, field := range map[string]string{Keys(sales[d])[0]: "birth", Keys(sales[d])[1]: "birth"} {
+			hset(t, s, "HSET", key, field, num(birthOf(d)))
+		}
+		crowds(t, s, sales[d])
+	}
+	time.Sleep(open + b.Margin)
+	for d := range draws {
+		r := must[ExpireReply](t)(s.Expire(bg, sales[d], 1))
+		if r.Lots.Entrants != entrants || r.Lots.Winners != units {
+			t.Fatalf("draw %d: %+v", d, r.Lots)
+		}
+		order := must[DrawReply](t)(s.Draw(bg, sales[d], 0, 100)).Buyers
+		for i, buyer := range order {
+			if i > 0 && Lot(seedOf(d), r.Birth, order[i-1]) > Lot(seedOf(d), r.Birth, buyer) || r.MayHaveLot(buyer) != (i < units) {
+				t.Fatalf("draw %d: %x at rank %d", d, buyer, i)
+			}
+		}
+		p.add(t, order)
+	}
+	p.check(t)
+}
+
+// crowds enters every buyer, the greedy one over many connections at the same time.
+func crowds(t *testing.T, s Store, sale string) {
+	t.Helper()
+	var all sync.WaitGroup
+	enter := func(buyers ...Buyer) {
+		all.Go(func() {
+			if r, err := s.EnterDraw(bg, sale, EnterRequest{Buyers: buyers}); err != nil || !r.Entered {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+	for range greedyFor {
+		enter(named(greedy))
+	}
+	for i := 2; i <= entrants; i += 3 {
+		enter(named(i), named(min(i+1, entrants)), named(min(i+2, entrants)))
+	}
+	all.Wait()
+}
+
+// A crowd collects, each buyer several times at once, while others lease and buy: each winner has one unit, the same each
+// time, and others never have one of theirs.
+func TestCrowdCollects(t *testing.T) {
+	t.Run("redis", func(t *testing.T) { crowdCollects(t, dial(t, redistest.Start(t), suiteBounds())) })
+	t.Run("embedded", func(t *testing.T) { crowdCollects(t, NewEmbedded(suiteBounds(), time.Now)) })
+}
+
+func crowdCollects(t *testing.T, s Store) {
+	const total, came = 60, 100
+	sale := newSale(t, s, CreateRequest{Total: total, Hold: time.Minute, Shuffle: 200 * time.Millisecond})
+	q := EnterRequest{}
+	for i := range 40 {
+		q.Buyers = append(q.Buyers, named(i))
+	}
+	must[EnterReply](t)(s.EnterDraw(bg, sale, q))
+	time.Sleep(200 * time.Millisecond)
+	var mu sync.Mutex
+	lots, serials, others := map[Buyer]Claim{}, map[uint32]bool{}, uint64(0)
+	var all sync.WaitGroup
+	for i := range came {
+		for k := range 3 {
+			all.Go(func() {
+				r, err := s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: uint64(3*i + k + 1), Buyer: named(i), ByLot: true})
+				mu.Lock()
+				defer mu.Unlock()
+				old, again := lots[named(i)]
+				switch {
+				case err != nil || (r.Answer == Had) != (i < 40) || again && old != r.Claim || !again && serials[r.Claim.Serial]:
+					t.Errorf("buyer %d: %+v %v, had %+v", i, r, err, old)
+				case r.Answer == Had:
+					lots[named(i)], serials[r.Claim.Serial] = r.Claim, true
+				}
+			})
+		}
+		all.Go(func() {
+			r, err := s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "i"}, Request: uint64(i + 1), Want: 3, Term: time.Minute})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			others += r.Grant.Ranges.Len()
+		})
+	}
+	all.Wait()
+	h := must[ShowReply](t)(s.Show(bg, sale)).Head
+	if len(lots) != 40 || others != total-40 || h.Pending != 40 || h.Free != 0 || h.Lots.Kept != 0 {
+		t.Errorf("%d collected, %d leased, %+v", len(lots), others, h)
+	}
+	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Who was told that it has entered has entered, also on the replica that is promoted in the window.
+func TestEntriesSurviveAFailOver(t *testing.T) {
+	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(primary)
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	b := DefaultBounds()
+	b.Lease, b.Proof = 100*time.Millisecond, 100*time.Millisecond
+	s := dial(t, primary, b)
+	online(t, s, 1)
+	time.Sleep(upFor)
+	const open = 4 * time.Second
+	sale, begun := newSale(t, s, CreateRequest{Total: 3, Hold: time.Minute, Shuffle: open}), time.Now()
+	for i := range 20 {
+		if r := must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(i)}})); !r.Entered || r.Replicas != 1 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	ends(t, s, primary)
+	s = dial(t, replica, b)
+	command("REPLICAOF", "NO", "ONE")(t, s)
+	if r := must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(20)}})); !r.Entered || r.Reopens == 0 {
+		t.Errorf("%+v", r)
+	}
+	time.Sleep(time.Until(begun.Add(open)))
+	var l Lots
+	for end := time.Now().Add(10 * time.Second); l.Drawn == 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		l = must[ExpireReply](t)(s.Expire(bg, sale, 1)).Lots
+	}
+	if l.Entrants != 21 || l.Winners != 3 {
+		t.Errorf("%+v", l)
+	}
+}
+
+// An entry is not acted on before every replica has it.
+func TestEntriesWaitForReplicas(t *testing.T) {
+	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(primary)
+	replica := dial(t, redistest.Start(t, "--replicaof", host+" "+port, "--enable-debug-command", "local"), DefaultBounds())
+	s := dial(t, primary, DefaultBounds())
+	online(t, s, 1)
+	sale := newSale(t, s, CreateRequest{Total: 3, Shuffle: time.Minute})
+	q := EnterRequest{Buyers: []Buyer{named(1)}}
+	must[EnterReply](t)(s.EnterDraw(bg, sale, q))
+	held := make(chan struct{})
+	go func() { // it answers nobody meanwhile
+		defer close(held)
+		replica.client.Do(bg, replica.client.B().Arbitrary("DEBUG", "SLEEP", "1").Build())
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if r, err := s.EnterDraw(bg, sale, q); !errors.Is(err, ErrReplicas) {
+		t.Errorf("%+v %v", r, err)
+	}
+	<-held
+}
+
+// Collecting does not end while the sale is paused; after that winners have their time again.
+func TestPausedLotsOnRedis(t *testing.T) {
+	b := suiteBounds()
+	b.Cover = 200 * time.Millisecond
+	s := dial(t, redistest.Start(t), b)
+	sale := newSale(t, s, CreateRequest{Total: 3, Shuffle: 100 * time.Millisecond})
+	must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(1)}}))
+	time.Sleep(100 * time.Millisecond)
+	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
+	time.Sleep(b.Cover + 50*time.Millisecond)
+	if r := must[ExpireReply](t)(s.Expire(bg, sale, 1)); r.Lots.Kept != 1 {
+		t.Errorf("paused: %+v", r)
+	}
+	if h := must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "open"})); h.Lots.Kept != 1 {
+		t.Errorf("open again: %+v", h)
+	}
+	if r := must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1, Buyer: named(1), ByLot: true})); r.Answer != Had {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRemoveForgetsLots(t *testing.T) {
+	s := dial(t, redistest.Start(t), suiteBounds())
+	sale := newSale(t, s, CreateRequest{Total: 3, Shuffle: 50 * time.Millisecond})
+	must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(1)}}))
+	time.Sleep(50 * time.Millisecond)
+	if r := must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1, Buyer: named(1), ByLot: true})); r.Answer != Had {
+		t.Fatalf("%+v", r)
+	}
+	if err := s.Remove(bg, sale); err != nil {
+		t.Fatal(err)
+	}
+	if left := must[int64](t)(s.client.Do(bg, s.client.B().Dbsize().Build()).AsInt64()); left != 0 {
+		t.Errorf("%d keys are left", left)
+	}
+}
+
+// BenchmarkEnter is what a registration costs Redis, by how many share a call.
+func BenchmarkEnter(b *testing.B) {
+	s := dial(b, redistest.Start(b), DefaultBounds())
+	for _, batch := range []int{1, 10, 100, MaxEntering} {
+		b.Run(num(batch), func(b *testing.B) {
+			sale := "b" + num(time.Now().UnixNano())
+			if _, err := s.Create(bg, sale, CreateRequest{Total: 10_000, Shuffle: time.Hour}); err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = s.Remove(context.Background(), sale) }()
+			q, n := EnterRequest{Buyers: make([]Buyer, batch)}, uint32(0)
+			for b.Loop() {
+				for i := range q.Buyers {
+					n++
+					q.Buyers[i] = Buyer{byte(n * 7), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), 1}
+				}
+				if _, err := s.EnterDraw(bg, sale, q); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/buyer")
+		})
+	}
+}

@@ -1,0 +1,220 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+)
+
+// Store is what the gate asks of luascripts.Store.
+type Store interface {
+	Listen(ctx context.Context, l luascripts.Listener)
+	List(ctx context.Context) ([]string, error)
+	Show(ctx context.Context, sale string) (luascripts.ShowReply, error)
+	Glance(ctx context.Context, sale string) (string, error)
+	Expire(ctx context.Context, sale string, most int) (luascripts.ExpireReply, error)
+}
+
+// How often the gate asks, and how much it keeps.
+const (
+	callers    = 16                     // calls under way at once
+	spacing    = 250 * time.Millisecond // between questions about one sale, whatever news there is
+	lookIdle   = time.Minute            // at a sale without a flag of which there was no news: it may have been lost
+	retryFirst = 500 * time.Millisecond // after a call that failed; it doubles
+	retryMost  = 10 * time.Second
+	listEvery  = time.Minute // for sales made or gone without news
+	listShare  = 20          // a list takes at most 1 / listShare of the time
+	maxSales   = 100_000     // known
+	maxFlags   = 16_384      // nginx keeps 65,536 names in mind: two of each flag, for two slots
+)
+
+// Gate keeps the flags of one directory.
+type Gate struct {
+	store  Store
+	dir    *dir
+	log    zerolog.Logger
+	each   zerolog.Logger // of single sales, of which a crowd may change at once: not every line
+	loud   zerolog.Logger // of what is wrong: neither
+	wake   chan struct{}  // the queue has changed
+	relist chan struct{}  // it listens anew
+
+	mu        sync.Mutex
+	listening bool
+	sales     map[string]*sale
+	queue     queue
+	flags     int  // that stand
+	noneNow   int  // of them
+	stale     int  // sales not asked about since it listens
+	listed    bool // since it listens
+	said      bool // how many there are, since it listens
+}
+
+// Open takes the directory. An error wraps ErrDir.
+func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
+	d, err := openDir(path)
+	if err != nil {
+		return nil, err
+	}
+	if hidden := d.hidden(); hidden != "" && os.Geteuid() == 0 {
+		log.Warn().Str("folder", hidden).Msg("gate: only its owner may enter; an nginx started by root has workers that are not, and sees no flag")
+	}
+	return &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
+		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1), sales: map[string]*sale{}}, nil
+}
+
+// Run keeps the flags until ctx ends, and then removes them all. These goroutines and no others work meanwhile: one
+// listens, one lists, one hands out calls, callers make them. Each ends with ctx.
+func (g *Gate) Run(ctx context.Context) error {
+	defer g.dir.close()
+	var working sync.WaitGroup
+	calls := make(chan *sale)
+	working.Go(func() { g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end}) })
+	working.Go(func() { g.list(ctx) })
+	working.Go(func() { g.hand(ctx, calls) })
+	for range callers {
+		working.Go(func() {
+			for s := range calls {
+				g.call(ctx, s)
+			}
+		})
+	}
+	<-ctx.Done()
+	g.end() // before calls that hang have ended
+	working.Wait()
+	g.end()
+	return g.dir.clear()
+}
+
+// begin doubts everything: news may have been missed.
+func (g *Gate) begin() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.listening, g.listed, g.said, g.stale = true, false, false, len(g.sales)
+	for _, s := range g.sales {
+		g.doubt(s)
+		s.fresh = false
+		g.soon(s)
+	}
+	nudge(g.relist)
+}
+
+// end opens the gate: from now on nobody tells what comes back.
+func (g *Gate) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.listening {
+		g.log.Warn().Int("flags", g.flags).Msg("gate: it does not listen any more; all flags go")
+	}
+	g.listening = false
+	for _, s := range g.sales {
+		g.doubt(s)
+	}
+}
+
+// hear takes news of a sale: whatever it is, the sale's flag goes first.
+func (g *Gate) hear(name string, _ luascripts.State) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.learn(name); s != nil {
+		g.doubt(s)
+		g.soon(s)
+	}
+}
+
+// list looks for sales that were made or removed without news, whenever the gate listens anew and now and then.
+func (g *Gate) list(ctx context.Context) {
+	pause := time.NewTimer(listEvery)
+	defer pause.Stop()
+	for failed := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.relist:
+		case <-pause.C:
+		}
+		began := time.Now()
+		names, err := g.store.List(ctx)
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn().Err(err).Msg("gate: the sales cannot be listed; it is tried again")
+			failed++
+			pause.Reset(backoff(failed))
+			continue
+		}
+		g.look(names)
+		failed = 0
+		pause.Reset(max(listEvery, listShare*time.Since(began)))
+	}
+}
+
+// look learns what there is; sales that are not in the list are asked about, and forgotten if they are gone.
+func (g *Gate) look(names []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	there := make(map[string]bool, len(names))
+	for _, name := range names {
+		there[name] = true
+		g.learn(name)
+	}
+	for name, s := range g.sales {
+		if !there[name] {
+			g.soon(s)
+		}
+	}
+	g.listed = true
+	g.say()
+}
+
+// learn is the sale of that name, known or new; nil: there are too many.
+func (g *Gate) learn(name string) *sale {
+	s := g.sales[name]
+	if s != nil || len(g.sales) >= maxSales {
+		if s == nil {
+			g.loud.Error().Int("known", maxSales).Msg("gate: there are more sales; edges answer for them")
+		}
+		return s
+	}
+	s = newSale(name)
+	g.sales[name] = s
+	g.stale++
+	g.queue.enters(s)
+	nudge(g.wake)
+	return s
+}
+
+// forget is for a sale that is no more, while no call for it is under way.
+func (g *Gate) forget(s *sale) {
+	g.lower(s)
+	delete(g.sales, s.name)
+}
+
+// soon asks about a sale as soon as may be.
+func (g *Gate) soon(s *sale) {
+	s.ask = s.asked.Add(spacing)
+	g.queue.moved(s)
+	nudge(g.wake)
+}
+
+// say tells how many there are, once all have been asked about.
+func (g *Gate) say() {
+	if g.listening && g.listed && !g.said && g.stale == 0 {
+		g.said = true
+		g.log.Info().Msg(fmt.Sprintf("gate: %d sales, %d flags", len(g.sales), g.flags))
+	}
+}
+
+// nudge wakes somebody who looks at everything anew.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// backoff is the pause after the nth failure in a row.
+func backoff(n int) time.Duration { return min(retryFirst<<min(n-1, 10), retryMost) }

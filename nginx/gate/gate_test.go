@@ -1,0 +1,605 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+	"spike/nginx"
+)
+
+// ledger is a store of which the test says what it answers, and when the answers come.
+type ledger struct {
+	mu      sync.Mutex
+	hears   luascripts.Listener
+	answers map[string]luascripts.ShowReply
+	err     error
+	post    chan struct{} // answers wait for one of these; nil: they come at once
+	shows   int
+	glances int
+	silent  bool
+	expires int
+	sweep   func() (luascripts.ExpireReply, error)
+}
+
+var errNone = &luascripts.Refusal{Code: "NOSALE"}
+
+func (l *ledger) Listen(ctx context.Context, hears luascripts.Listener) {
+	l.hears = hears
+	hears.Begin()
+	<-ctx.Done()
+	hears.End()
+}
+
+func (l *ledger) List(context.Context) (names []string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name := range l.answers {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// Show is answered as things were when it was asked, and delivered later.
+func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+	l.mu.Lock()
+	l.shows++
+	post := l.post
+	reply, there := l.answers[sale]
+	err := l.err
+	l.mu.Unlock()
+	if err == nil && !there {
+		err = errNone
+	}
+	if post != nil {
+		select {
+		case <-post:
+		case <-ctx.Done():
+			return reply, ctx.Err()
+		}
+	}
+	return reply, err
+}
+
+// Glance is another one when anything is.
+func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.silent {
+		l.mu.Unlock()
+		<-ctx.Done()
+		l.mu.Lock()
+		return "", ctx.Err()
+	}
+	l.glances++
+	if errors.Is(l.err, luascripts.ErrDown) {
+		return "", l.err
+	}
+	reply, there := l.answers[sale]
+	return fmt.Sprintf("%+v %v %v", reply, there, l.err), nil
+}
+
+func (l *ledger) Expire(context.Context, string, int) (luascripts.ExpireReply, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expires++
+	return l.sweep()
+}
+
+func (l *ledger) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
+func (l *ledger) swept() (n int) {
+	l.set(func() { n = l.expires })
+	return n
+}
+
+func (l *ledger) glanced() (n int) {
+	l.set(func() { n = l.glances })
+	return n
+}
+
+// is answers for sale s from now on, without news.
+func (l *ledger) is(h luascripts.Head) {
+	l.set(func() { l.answers["s"] = luascripts.ShowReply{Head: h} })
+}
+
+func (l *ledger) asked() (n int) {
+	l.set(func() { n = l.shows })
+	return n
+}
+
+var (
+	sold    = luascripts.Head{Total: 9, Confirmed: 9, Hold: 1}
+	held    = luascripts.Head{Total: 9, Confirmed: 8, Pending: 1, Hold: 1}
+	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
+)
+
+// world is a gate in virtual time.
+type world struct {
+	*ledger
+	t    *testing.T
+	dir  string
+	gate *Gate
+	log  bytes.Buffer
+	stop func()
+}
+
+// inWorld runs a test on a gate that has asked about all sales.
+func inWorld(t *testing.T, h luascripts.Head, test func(w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: t.TempDir(), ledger: &ledger{answers: map[string]luascripts.ShowReply{"s": {Head: h}},
+			sweep: func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{Head: h}, nil }}}
+		w.start(w.ledger)
+		defer func() { w.stop() }()
+		synctest.Wait()
+		test(w)
+	})
+}
+
+func (w *world) start(store Store) {
+	g, err := Open(w.dir, store, zerolog.New(zerolog.SyncWriter(&w.log)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- g.Run(ctx) }()
+	w.gate = g
+	w.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+// pass lets time pass, and everything come to rest.
+func (w *world) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// flag is what nginx would find of sale s now.
+func (w *world) flag() (found nginx.What) { return w.flagOf("s") }
+
+func (w *world) flagOf(sale string) (found nginx.What) {
+	for _, what := range []nginx.What{nginx.NoneNow, nginx.SoldOut} {
+		if _, err := os.Stat(filepath.Join(w.dir, nginx.FlagName(sale, what, nginx.Slot(time.Now())))); err == nil {
+			found = what
+		}
+	}
+	return found
+}
+
+func (w *world) want(what nginx.What) {
+	w.t.Helper()
+	if got := w.flag(); got != what {
+		w.t.Fatalf("flag %q, want %q; there are %v", got, what, w.files())
+	}
+}
+
+func (w *world) files() (names []string) {
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != lockName {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func (w *world) push() { w.hears.News("s", luascripts.Open) }
+
+func TestJudge(t *testing.T) {
+	sayable := func(change func(*luascripts.ShowReply)) luascripts.ShowReply {
+		r := luascripts.ShowReply{Head: sold}
+		change(&r)
+		return r
+	}
+	for name, c := range map[string]struct {
+		change func(*luascripts.ShowReply)
+		want   nginx.What
+	}{
+		"all confirmed":         {func(*luascripts.ShowReply) {}, nginx.SoldOut},
+		"sold is sold":          {func(r *luascripts.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut},
+		"unpaid":                {func(r *luascripts.ShowReply) { r.Pending = 1 }, nginx.NoneNow},
+		"limbo":                 {func(r *luascripts.ShowReply) { r.Limbo = 1 }, nginx.NoneNow},
+		"free":                  {func(r *luascripts.ShowReply) { r.Free = 1 }, ""},
+		"an edge holds it":      {func(r *luascripts.ShowReply) { r.Leased = 1 }, ""},
+		"paused":                {func(r *luascripts.ShowReply) { r.State = luascripts.Paused }, ""},
+		"closed":                {func(r *luascripts.ShowReply) { r.State = luascripts.Closed }, ""},
+		"not open":              {func(r *luascripts.ShowReply) { r.State = luascripts.Unopened }, ""},
+		"a new era":             {func(r *luascripts.ShowReply) { r.Reopens = 1 }, ""},
+		"trouble":               {func(r *luascripts.ShowReply) { r.Trouble = "FOREIGN" }, ""},
+		"more, raised by hand":  {func(r *luascripts.ShowReply) { r.Raised = 1 }, ""},
+		"nothing was ever sold": {func(r *luascripts.ShowReply) { r.Total, r.Confirmed = 0, 0 }, nginx.SoldOut},
+	} {
+		if got := judge(sayable(c.change)); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestFlagStandsSlotBySlot(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		w.want(nginx.SoldOut)
+		before, glances := w.asked(), w.glanced()
+		for range 1400 {
+			w.pass(100 * time.Millisecond)
+			w.want(nginx.SoldOut)
+			if n := len(w.files()); n > 3 { // this slot's, the next's, and the last one's for a while
+				t.Fatal(w.files())
+			}
+		}
+		if n := w.glanced() - glances; n < 13 || n > 15 {
+			t.Errorf("looked %d times in 140 s", n)
+		}
+		if n := w.asked() - before; n < 2 || n > 4 {
+			t.Errorf("asked %d times in 140 s in which nothing was written", n)
+		}
+		if w.swept() > 0 {
+			t.Error("nothing ends by itself, and it was swept")
+		}
+	})
+}
+
+// The two orders in which an answer and news of the same sale may come (I13).
+func TestNewsThatOvertakesTheAnswer(t *testing.T) {
+	inWorld(t, selling, func(w *world) {
+		w.set(func() { w.post = make(chan struct{}) })
+		w.is(sold)
+		w.push() // the last unit is sold: the gate asks
+		w.pass(spacing)
+		w.is(selling)
+		w.push() // one comes back, before the answer has arrived
+		w.post <- struct{}{}
+		w.pass(0)
+		w.want("")
+		w.pass(spacing)
+		w.post <- struct{}{} // the next answer says that there is one
+		w.pass(spacing)
+		w.want("")
+	})
+}
+
+func TestNewsAfterTheAnswer(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		w.want(nginx.SoldOut)
+		w.set(func() { w.post = make(chan struct{}) }) // no answer comes any more
+		w.is(selling)
+		w.push()
+		if files := w.files(); len(files) > 0 { // at once: nobody was asked
+			t.Fatal(files)
+		}
+		w.pass(20 * time.Second)
+		w.want("")
+	})
+}
+
+// An answer to a question that was sent long ago says nothing of this slot.
+func TestAnswerThatComesTooLate(t *testing.T) {
+	inWorld(t, selling, func(w *world) {
+		w.set(func() { w.post = make(chan struct{}) })
+		w.is(sold)
+		w.push()
+		w.pass(25 * time.Second) // the process was stopped, say
+		w.post <- struct{}{}
+		w.pass(0)
+		w.want("")
+	})
+}
+
+// A flag is renewed by an answer, never by a clock.
+func TestSilenceEndsAFlag(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		w.set(func() { w.silent = true })
+		w.pass(20 * time.Second)
+		w.want("")
+	})
+}
+
+func TestWhatEndsAFlagAtOnce(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"the subscription is lost": func(w *world) { w.hears.End() },
+		"it begins anew":           func(w *world) { w.set(func() { w.post = make(chan struct{}) }); w.hears.Begin() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, sold, func(w *world) {
+				w.want(nginx.SoldOut)
+				change(w)
+				if files := w.files(); len(files) > 0 {
+					t.Error(files)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatEndsAFlagWithinASlot(t *testing.T) {
+	for name, change := range map[string]func(w *world){
+		"Redis does not answer": func(w *world) { w.set(func() { w.err = luascripts.ErrDown }) },
+		"a refusal":             func(w *world) { w.set(func() { w.err = &luascripts.Refusal{Code: "FOREIGN"} }) },
+		"the sale is gone":      func(w *world) { w.set(func() { clear(w.answers) }) },
+		"another one by now":    func(w *world) { w.is(selling) },
+		"closed by the clock":   func(w *world) { w.is(luascripts.Head{Total: 9, Confirmed: 9, State: luascripts.Closed}) },
+		"an era has begun":      func(w *world) { w.is(luascripts.Head{Total: 9, Confirmed: 9, Reopens: 7}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, sold, func(w *world) {
+				change(w) // without news
+				w.pass(nginx.SlotSeconds * time.Second)
+				if files := w.files(); len(files) > 0 {
+					t.Error(files)
+				}
+			})
+		})
+	}
+}
+
+// While it is not listened there is no flag, whatever is answered; and afterwards everything is asked anew.
+func TestDeafGateIsOpen(t *testing.T) {
+	inWorld(t, selling, func(w *world) {
+		w.set(func() { w.post = make(chan struct{}) })
+		w.is(sold)
+		w.push()
+		w.pass(spacing)
+		w.hears.End()
+		w.post <- struct{}{}
+		w.pass(2 * nginx.SlotSeconds * time.Second)
+		w.want("")
+		w.set(func() { w.post = nil })
+		w.hears.Begin()
+		w.pass(spacing)
+		w.want(nginx.SoldOut)
+	})
+}
+
+// A question that was handed out while the gate listened, and is asked when it does not any more.
+func TestQuestionHandedOutBefore(t *testing.T) {
+	inWorld(t, selling, func(w *world) {
+		w.set(func() {
+			w.post = make(chan struct{})
+			for c := range callers + 4 {
+				w.answers[string(rune('a'+c))] = luascripts.ShowReply{Head: sold}
+			}
+		})
+		for name := range w.answers {
+			w.hears.News(name, luascripts.Open)
+		}
+		w.pass(spacing)
+		w.hears.End()
+		close(w.post)
+		w.pass(0)
+		if files := w.files(); len(files) > 0 {
+			t.Error(files)
+		}
+	})
+}
+
+func TestNoneNowBecomesSoldOut(t *testing.T) {
+	inWorld(t, held, func(w *world) {
+		w.want(nginx.NoneNow)
+		w.is(sold) // paid: no news
+		w.pass(nginx.SlotSeconds * time.Second)
+		w.want(nginx.SoldOut)
+		for _, name := range w.files() {
+			if strings.Contains(name, string(nginx.NoneNow)) {
+				t.Error(name)
+			}
+		}
+	})
+}
+
+// A sale nobody listed is learnt by its news, and forgotten once it is gone.
+func TestSalesComeAndGo(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		if !strings.Contains(w.log.String(), "gate: 1 sales, 1 flags") {
+			t.Error(w.log.String())
+		}
+		w.set(func() { w.answers["new"] = luascripts.ShowReply{Head: sold} })
+		w.hears.News("new", luascripts.Open)
+		w.pass(0)
+		if w.flagOf("new") != nginx.SoldOut {
+			t.Error(w.files())
+		}
+		w.set(func() { delete(w.answers, "new") })
+		w.hears.News("new", luascripts.Closed)
+		w.pass(spacing)
+		if len(w.gate.sales) != 1 || len(w.gate.queue) != 1 {
+			t.Errorf("%d sales, %d in the queue", len(w.gate.sales), len(w.gate.queue))
+		}
+	})
+}
+
+// News as often as it likes: at most four questions a second.
+func TestQuestionsAreFew(t *testing.T) {
+	inWorld(t, selling, func(w *world) {
+		before := w.asked()
+		for range 1000 {
+			w.push()
+			w.pass(time.Millisecond)
+		}
+		if asked := w.asked() - before; asked > 5 {
+			t.Errorf("asked %d times in a second", asked)
+		}
+	})
+}
+
+// Where nginx answers everybody the gate lets ledger time pass; where others do, it only looks on.
+func TestFlaggedSalesAreSwept(t *testing.T) {
+	inWorld(t, held, func(w *world) {
+		now := func() int64 { return time.Now().UnixMicro() }
+		rev, at, others := uint64(1), now(), false
+		last := at
+		w.set(func() {
+			w.sweep = func() (luascripts.ExpireReply, error) {
+				rev++
+				h := held
+				if passes := now() - last; others {
+					rev += 3
+					at += passes
+				} else {
+					at += min(passes, luascripts.DefaultBounds().Step.Microseconds())
+				}
+				last = now()
+				h.Rev, h.Raw, h.Now = rev, last, at
+				return luascripts.ExpireReply{Head: h}, nil
+			}
+		})
+		clock := func() (raw, ledger int64) { w.set(func() { raw, ledger = now(), at }); return raw, ledger }
+		keepsTime := func(when string) {
+			raw, ledger := clock()
+			w.pass(30 * time.Second)
+			raw2, ledger2 := clock()
+			if lost := (raw2 - raw) - (ledger2 - ledger); lost > 1_000_000 {
+				t.Errorf("%s: ledger time lost %d us in 30 s", when, lost)
+			}
+		}
+		w.pass(time.Second)
+		keepsTime("alone")
+		w.set(func() {
+			for i := range 1500 {
+				w.answers[fmt.Sprint("x", i)] = luascripts.ShowReply{Head: sold}
+			}
+		})
+		w.hears.Begin() // so many more flags, of sales that need no sweep
+		w.pass(time.Second)
+		keepsTime("beside others")
+		w.set(func() { others = true; w.expires = 0 })
+		w.pass(30 * time.Second)
+		if n := w.swept(); n > 20 {
+			t.Errorf("others sweep, and so did we, %d times in 30 s", n)
+		}
+		w.set(func() { others = false })
+		w.pass(5 * time.Second)
+		keepsTime("alone again")
+	})
+}
+
+// A sweep that finds units, or no store, opens the gate though no news of it came.
+func TestSweepThatFindsUnits(t *testing.T) {
+	for name, sweep := range map[string]func() (luascripts.ExpireReply, error){
+		"units":    func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{Head: selling, Freed: 1}, nil },
+		"no store": func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{}, luascripts.ErrDown },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, held, func(w *world) {
+				w.set(func() { w.sweep, w.post = sweep, make(chan struct{}) })
+				w.pass(sweepEvery)
+				w.want("")
+			})
+		})
+	}
+}
+
+func TestStopRemovesAllFlags(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		w.stop()
+		w.stop = func() {}
+		if files := w.files(); len(files) > 0 {
+			t.Error(files)
+		}
+	})
+}
+
+func TestDirectory(t *testing.T) {
+	at := filepath.Join(t.TempDir(), "not", "there")
+	store := &ledger{}
+	g, err := Open(at, store, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(at); err != nil || info.Mode().Perm() != 0o755 {
+		t.Error(info, err)
+	}
+	if _, err := Open(at, store, zerolog.Nop()); !errors.Is(err, ErrDir) || !strings.Contains(err.Error(), "another gate") {
+		t.Error(err)
+	}
+	others := []string{"notes.txt", "s.sold-out.x", "s.sold-out.1.2", ".hidden"}
+	ours := []string{nginx.FlagName("s", nginx.SoldOut, 1), nginx.FlagName("a.sold-out.3", nginx.NoneNow, 170_000_000)}
+	for _, name := range append(ours, others...) {
+		if err := os.WriteFile(filepath.Join(at, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.dir.close()
+	if g, err = Open(at, store, zerolog.Nop()); err != nil {
+		t.Fatal(err)
+	}
+	defer g.dir.close()
+	for _, name := range others {
+		if _, err := os.Stat(filepath.Join(at, name)); err != nil {
+			t.Error("not ours to remove:", err)
+		}
+	}
+	for _, name := range ours {
+		if _, err := os.Stat(filepath.Join(at, name)); err == nil {
+			t.Error("left by an earlier gate:", name)
+		}
+	}
+	if _, err := Open(filepath.Join(at, "notes.txt"), store, zerolog.Nop()); !errors.Is(err, ErrDir) {
+		t.Error("a file is no directory:", err)
+	}
+}
+
+// nginx' workers may be another user: the gate finds the folder that keeps them out.
+func TestHiddenDirectory(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Chmod(filepath.Dir(root), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := dir{path: filepath.Join(root, "a", "b")}
+	if err := os.MkdirAll(d.path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if hidden := d.hidden(); hidden != "" && strings.HasPrefix(hidden, root) {
+		t.Error(hidden)
+	}
+	if err := os.Chmod(filepath.Join(root, "a"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if hidden := d.hidden(); hidden != filepath.Join(root, "a") {
+		t.Error(hidden)
+	}
+}
+
+// Where no file can be made there is no flag, and all goes on; also afterwards.
+func TestDirectoryThatTakesNoFile(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		if err := os.RemoveAll(w.dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.push()
+		w.pass(2 * nginx.SlotSeconds * time.Second)
+		if !strings.Contains(w.log.String(), "no flag") || w.gate.flags != 0 {
+			t.Error(w.log.String())
+		}
+		if err := os.Remove(w.dir); err != nil {
+			t.Fatal(err)
+		}
+		w.push()
+		w.pass(spacing)
+		w.want(nginx.SoldOut)
+	})
+}

@@ -1,0 +1,87 @@
+package lab
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// Real is an nginx as a director knows it.
+type Real struct{ Name, Addr string }
+
+// Balancer is what spreads connections over the nginx that live: in the kernel, told by a program.
+type Balancer interface {
+	// Begin makes it, with nobody alive.
+	Begin() Command
+	// Live makes it true to a change.
+	Live(was, live []Real) Command
+	// Count asks how many connections were passed to each, and Counts reads the answer, by name.
+	Count() Command
+	Counts(text string) (map[string]int64, error)
+}
+
+// Command is a program and what it reads.
+type Command struct {
+	Program string
+	Args    []string
+	Input   string
+}
+
+// service is what a director balances.
+type service struct {
+	Address string
+	Port    int
+	Reals   []Real
+	Check   Check
+}
+
+func (p plan) service() service {
+	return service{Address: p.Address.String(), Port: buyersPort, Reals: p.reals(), Check: p.Check}
+}
+
+// The balancers there are, by name.
+const (
+	NFT = "nftables"
+	LVS = "lvs"
+)
+
+func newBalancer(kind string, s service) (Balancer, error) {
+	switch kind {
+	case NFT:
+		return nft{s}, nil
+	case LVS:
+		return lvs{s}, nil
+	}
+	return nil, fmt.Errorf("%w: no balancer %q", ErrTopology, kind)
+}
+
+// balancerHere is LVS where the kernel has it, else nftables.
+func balancerHere(ctx context.Context, probe Namespace) string {
+	if _, err := probe.run(ctx, "", "ipvsadm", "-Ln"); err == nil {
+		return LVS
+	}
+	return NFT
+}
+
+//go:embed keepalived.conf.tmpl
+var keepalivedText string
+
+var keepalivedConf = template.Must(template.New("keepalived").Option("missingkey=error").Parse(keepalivedText))
+
+// keepalived is the configuration of a director that runs keepalived instead of ours: the same checks, the same balancing,
+// and the address comes and goes with the nginx behind it.
+func (s service) keepalived() (string, error) {
+	var b strings.Builder
+	if err := keepalivedConf.Execute(&b, s); err != nil {
+		return "", fmt.Errorf("keepalived.conf: %w", err)
+	}
+	return b.String(), nil
+}
+
+// Every is the pause between two checks, in seconds.
+func (c Check) Every() string { return fmt.Sprintf("%.2f", ms(c.EveryMS).Seconds()) }
+
+// Retries is how many bad answers keepalived hears after the first, before it believes them.
+func (c Check) Retries() int { return c.Fall - 1 }

@@ -1,0 +1,75 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestHealthFallsAndRisesSlowly(t *testing.T) {
+	c := Check{Fall: 2, Rise: 3}
+	var h health
+	for i, step := range []struct{ good, lives bool }{
+		{true, false}, {true, false}, {true, true}, // rises at the third good answer in a row
+		{false, true}, {true, true}, {false, true}, {false, false}, // falls at the second bad one
+		{true, false}, {false, false}, {true, false}, {true, false}, {true, true},
+	} {
+		if got := h.note(step.good, c); got != step.lives {
+			t.Fatalf("after answer %d: lives %v", i+1, got)
+		}
+	}
+}
+
+// told is a director whose commands go nowhere.
+func told(t *testing.T, commands *[]string, refuse string) *director {
+	t.Helper()
+	p := newPlan(Standard())
+	return &director{plan: p, self: nft{p.service()}, said: &bytes.Buffer{}, do: func(_ context.Context, c Command) error {
+		line := c.Program + " " + strings.Join(c.Args, " ")
+		*commands = append(*commands, line)
+		if refuse != "" && strings.Contains(line, refuse) {
+			return errors.New("refused")
+		}
+		return nil
+	}}
+}
+
+// The address is announced only when the balancer knows whom to pass it to, and is gone before the balancer knows nobody.
+func TestAddressComesAfterTheBalancerAndGoesBefore(t *testing.T) {
+	var did []string
+	d := told(t, &did, "")
+	reals := d.plan.reals()
+	for _, live := range [][]Real{nil, reals[:1], reals, reals, nil} {
+		if err := d.turn(t.Context(), live); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"nft -f -", "ip address add 10.99.99.99/32 dev lo", // n1 lives
+		"nft -f -", // n2 too
+		"ip address flush dev lo to 10.99.99.99/32", "nft -f -", // nobody
+	}
+	if !reflect.DeepEqual(did, want) {
+		t.Fatalf("did\n%s", strings.Join(did, "\n"))
+	}
+	if said := d.said.(*bytes.Buffer).String(); said != "live: n1\nlive: n1 n2\nlive: \n" {
+		t.Errorf("said %q", said)
+	}
+}
+
+// What the kernel refused is not taken for done: the same is told again.
+func TestRefusedTurnIsTriedAgain(t *testing.T) {
+	var did []string
+	d := told(t, &did, "address add")
+	for range 2 {
+		if err := d.turn(t.Context(), d.plan.reals()); err == nil {
+			t.Fatal("a refusal went unnoticed")
+		}
+	}
+	if strings.Join(did[:2], "\n") != strings.Join(did[2:], "\n") {
+		t.Fatalf("did\n%s", strings.Join(did, "\n"))
+	}
+}

@@ -1,0 +1,68 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// dir holds a lab's files: on tmpfs, as gates like it, and where only root can make one.
+const dir = "/run/spikelab"
+
+// keepLogs copies what a person may want to read: not the rings, nor sockets.
+func keepLogs(from, to string) error {
+	if to == "" {
+		return nil
+	}
+	return filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || !slices.Contains([]string{".conf", ".log", ".yaml"}, filepath.Ext(file)) {
+			return err
+		}
+		name, err := filepath.Rel(from, file)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		return errors.Join(err, mkdir(filepath.Join(to, filepath.Dir(name))), write(filepath.Join(to, name), string(text)))
+	})
+}
+
+// graceful is a file that ospfd leaves when it starts, by whatever name it goes.
+const graceful = "ospfd-gr.json"
+
+// only makes sure that there is one lab at a time: the names are the same in all. The kernel forgets who was killed.
+func only() (release func(), err error) {
+	l, err := net.Listen("unix", "@"+prefix+"lab")
+	if err != nil {
+		return nil, fmt.Errorf("%w: another lab stands on this machine", ErrUsage)
+	}
+	return func() { _ = l.Close() }, nil
+}
+
+// sweep removes whatever bears our names: processes, namespaces with all their links, FRR's sockets, files. A lab that was
+// killed leaves it to the next one.
+func sweep(ctx context.Context) error {
+	all, err := namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	var gone []func() error
+	for _, n := range all {
+		gone = append(gone, func() error { return n.remove(ctx) })
+	}
+	failed := []error{together(gone...)}
+	found, err := filepath.Glob(filepath.Join(frrState, prefix+"*"))
+	failed = append(failed, err)
+	for _, f := range append(found, dir) {
+		failed = append(failed, os.RemoveAll(f))
+	}
+	if _, err := os.Stat(filepath.Join(frrState, "ospfd.vty")); err != nil { // else it is the machine's own FRR's
+		_ = os.Remove(filepath.Join(frrState, graceful))
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+)
+
+func TestHopsOfARoute(t *testing.T) {
+	for text, want := range map[string][]string{
+		`[]`: nil,
+		`[{"dst":"10.99.99.99","gateway":"10.1.2.2","dev":"d2","protocol":"ospf","metric":20,"flags":[]}]`: {"d2"},
+		`[{"dst":"10.99.99.99","protocol":"ospf","flags":[],"nexthops":[
+			{"gateway":"10.1.2.2","dev":"d2","weight":1,"flags":[]},{"gateway":"10.1.1.2","dev":"d1","weight":1,"flags":[]}]}]`: {"d1", "d2"},
+		`[{"dst":"10.99.99.99","flags":[],"nexthops":[
+			{"dev":"d1","weight":1,"flags":["dead","linkdown"]},{"dev":"d2","weight":1,"flags":[]}]}]`: {"d2"},
+		`Error: no such device`: nil,
+	} {
+		if got := hopsOf(text); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+func TestPacketsOfLinks(t *testing.T) {
+	got := packetsOf(`[{"ifname":"d1","stats64":{"rx":{"packets":7},"tx":{"packets":12}}},{"ifname":"lo"}]`)
+	if got["d1"] != 12 || got["lo"] != 0 {
+		t.Fatalf("got %v", got)
+	}
+}
+
+func TestAnsweredBuys(t *testing.T) {
+	got := answeredBuys("# TYPE spike_buys_total counter\n" + `spike_buys_total{outcome="won",sale="calm"} 1200
+spike_buys_total{outcome="none_now",sale="calm"} 34
+spike_buys_total{outcome="undecided",sale=""} 1e+06
+spike_edge_stock{sale="calm"} 9
+`)
+	if got != 1_001_234 {
+		t.Fatalf("got %d", got)
+	}
+}
+
+// A log is read as it grows, and what directors ask is no buy.
+func TestLinesOfAGrowingLog(t *testing.T) {
+	c := lineCounter{file: filepath.Join(t.TempDir(), "access.log")}
+	if n := c.count(); n != 0 {
+		t.Fatalf("%d lines of no file", n)
+	}
+	const buy, check = `2026 10.0.0.2 "POST /buy/calm HTTP/1.1" 200 0.001` + "\n", `2026 10.2.0.1 "GET /.. HTTP/1.1" 400 0.000` + "\n"
+	for want, text := range []string{check, buy + check + buy[:30], buy[30:]} {
+		f, err := os.OpenFile(c.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = f.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+		c.count()
+		if want == 2 && c.n != 2 {
+			t.Fatalf("%d buys", c.n)
+		}
+	}
+}
+
+func TestSharesSinceASample(t *testing.T) {
+	at := func(n ...int64) sample {
+		l := layer{name: "edges"}
+		for _, k := range n {
+			l.parts = append(l.parts, part{"e", k})
+		}
+		return sample{[]layer{l}}
+	}
+	if got := at(110, 30, 60).less(at(100, 10, 70)).layers[0].shares(); got != "11/22/67" { // the third began anew: 60
+		t.Errorf("got %s", got)
+	}
+	if got := at(5, 5).less(at(5, 5)).layers[0].shares(); got != "-/-" {
+		t.Errorf("nothing carried: %s", got)
+	}
+	if at(1, 2).of("edges") != 3 || at(1).of("nginx") != 0 {
+		t.Error("the sum of a layer is wrong")
+	}
+}
+
+func TestAPanicIsAnError(t *testing.T) {
+	done := false
+	err := together(func() error { panic("oh") }, func() error { done = true; return nil })
+	if err == nil || !done {
+		t.Fatalf("err %v, the other done %v", err, done)
+	}
+}

@@ -1,0 +1,88 @@
+package lab
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"spike/bench"
+	"spike/bench/process"
+	"spike/luascripts"
+)
+
+// startStore starts a Redis: the first is the primary, the others follow it.
+func (l *lab) startStore(ctx context.Context, h host) error {
+	path, err := bench.Tool("redis-server")
+	if err != nil {
+		return err
+	}
+	dir, err := l.room(h)
+	if err != nil {
+		return err
+	}
+	args := []string{"--bind", h.edge, "--port", strconv.Itoa(redisPort), "--dir", dir, "--save", "", "--appendonly", "no",
+		"--protected-mode", "no", "--repl-diskless-sync-delay", "0"}
+	if h.n > 1 {
+		args = append(args, "--replicaof", l.stores[0].edge, strconv.Itoa(redisPort))
+	}
+	p, err := h.start(l.life, process.Spec{Name: "redis", Path: path, Dir: dir, Args: args})
+	if err != nil {
+		return err
+	}
+	return p.Ready(ctx, upLimit, func(ctx context.Context) error {
+		conn, err := h.dial(ctx, "tcp", net.JoinHostPort(h.edge, strconv.Itoa(redisPort)))
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+// openStore connects the lab itself to the primary, from the primary's own place, when every replica follows it: a ledger
+// that met its replicas later would refuse the first thing it is asked.
+func (l *lab) openStore(ctx context.Context) (err error) {
+	from := l.stores[0].Namespace
+	options := rueidis.ClientOption{InitAddress: []string{l.redis()}, DisableCache: true,
+		DialCtxFn: func(ctx context.Context, addr string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return from.dial(ctx, "tcp", addr)
+		}}
+	if l.client, err = rueidis.NewClient(options); err != nil {
+		return fmt.Errorf("%w: %w", luascripts.ErrDown, err)
+	}
+	if err = l.replicated(ctx); err != nil {
+		return err
+	}
+	l.store, err = luascripts.Dial(ctx, options, luascripts.DefaultBounds())
+	return err
+}
+
+// replicated waits until every replica has what the primary has.
+func (l *lab) replicated(ctx context.Context) error {
+	c := l.client
+	return eventually(ctx, upLimit, "every replica follows", func() bool {
+		write := c.B().Set().Key("lab").Value("1").Build() // WAIT says nothing without a write before it
+		said := c.DoMulti(ctx, write, c.B().Wait().Numreplicas(int64(l.Replicas)).Timeout(100).Build())
+		n, err := said[1].AsInt64()
+		return err == nil && n >= int64(l.Replicas)
+	})
+}
+
+// reopen is the operator's word, as an operator says it.
+func (l *lab) reopen(ctx context.Context, sale string) error {
+	_, err := l.stores[0].run(ctx, "", l.o.Binary, "sale", "reopen", sale, "--yes", "--redis", l.redis())
+	return err
+}
+
+// room is a machine's folder.
+func (l *lab) room(h host) (string, error) {
+	dir := filepath.Join(l.dir, h.name)
+	if err := mkdir(dir); err != nil {
+		return "", fmt.Errorf("%s: %w", h.name, err)
+	}
+	return dir, nil
+}

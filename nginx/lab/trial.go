@@ -1,0 +1,177 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"spike/luascripts"
+)
+
+// trial is a sale, from its first unit to its last, with a death in it or without.
+type trial struct {
+	name  string
+	death *death
+	units uint64
+
+	at      int64         // units sold when death struck
+	moved   time.Duration // from the strike until the traffic had found its way
+	since   int64         // answers heard by then
+	stopped time.Duration // replica: from the strike until nothing was sold any more
+	reopen  time.Duration // replica: from the operator's word until the next win
+
+	heard   heard
+	wins    wins
+	carried sample
+	audit   luascripts.Audit
+}
+
+// The bounds that a user may rely on, with room for a machine that stalls.
+const (
+	strikeLimit = 30 * time.Second // until a tenth is sold
+	moveLimit   = 10 * time.Second
+	stopLimit   = 20 * time.Second // until edges have sold what they held
+	soldLimit   = 60 * time.Second
+)
+
+// logLimit is how late nginx' log may be, with its `flush=1s`.
+const logLimit = 1500 * time.Millisecond
+
+// quiet is how long nobody must have heard anything but yes or no, to believe that the trouble is over.
+const quiet = 300 * time.Millisecond
+
+// play makes the sale, lets the crowd in, strikes, heals, and counts what is left.
+func (l *lab) play(ctx context.Context, name string) (*trial, error) {
+	t := &trial{name: name, death: l.death(name), units: l.o.Units}
+	if err := l.stand(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := l.store.Create(ctx, name, luascripts.CreateRequest{Total: t.units}); err != nil {
+		return nil, fmt.Errorf("sale %s: %w", name, err)
+	}
+	before := l.sampler.take(ctx)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	crowd := l.gather(ctx, name, fail)
+	l.board.watch(t.name, t.units, crowd)
+	err := l.unfold(ctx, t, crowd)
+	crowd.leave()
+	if err != nil {
+		return nil, err
+	}
+	t.heard, t.wins, t.carried = crowd.now(), winsOf(crowd), l.carriedSince(ctx, before, crowd)
+	if t.audit, err = l.store.Audit(ctx, name); err != nil {
+		return nil, fmt.Errorf("audit of %s: %w", name, err)
+	}
+	return t, nil
+}
+
+// carriedSince is who carried how much of the sale. nginx writes its log a second late.
+func (l *lab) carriedSince(ctx context.Context, before sample, crowd *throng) (s sample) {
+	_ = eventually(ctx, logLimit, "nginx has written its log", func() bool {
+		s = l.sampler.take(ctx).less(before)
+		return s.of("nginx") >= crowd.now().Answered
+	})
+	return s // where lines are missing, the figures are smaller
+}
+
+// unfold is the time from the first buyer until the last unit is sold.
+func (l *lab) unfold(ctx context.Context, t *trial, crowd *throng) error {
+	if t.death != nil {
+		err := eventually(ctx, strikeLimit, "a tenth is sold", func() bool { return crowd.now().Won*10 >= int64(t.units) })
+		if err != nil {
+			return err
+		}
+		if err = l.die(ctx, t, crowd); err != nil {
+			return err
+		}
+	}
+	var owned uint64
+	err := eventually(ctx, soldLimit, "all is sold, and every gate shut", func() bool {
+		sale, err := l.store.Show(ctx, t.name)
+		owned = sale.Owned()
+		return err == nil && owned == t.units && l.shut(t.name)
+	})
+	if err != nil {
+		return fmt.Errorf("%w (%d of %d have an owner)", err, owned, t.units)
+	}
+	return nil
+}
+
+// die strikes, waits until the traffic has moved, and heals.
+func (l *lab) die(ctx context.Context, t *trial, crowd *throng) error {
+	begin := time.Now()
+	t.at = crowd.now().Won
+	l.board.say("%s", t.death.what)
+	if err := t.death.strike(ctx); err != nil {
+		return err
+	}
+	move := l.away
+	if t.name == replicaTrial {
+		move = l.reopened
+	}
+	if err := move(ctx, t, crowd, begin); err != nil {
+		return err
+	}
+	t.since = crowd.now().Answered
+	l.board.say("%s", t.told())
+	if err := t.death.heal(ctx); err != nil {
+		return fmt.Errorf("heal %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// away waits until the traffic goes around the dead one: by the eyes of the layer before it, or else of the buyers.
+func (l *lab) away(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
+	if t.death.moved == nil {
+		return l.calmed(ctx, t, crowd, begin)
+	}
+	err := eventually(ctx, moveLimit, "the traffic moves", func() bool { return t.death.moved(ctx) })
+	t.moved = time.Since(begin)
+	return err
+}
+
+// calmed waits until nobody is hurt any more.
+func (l *lab) calmed(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
+	err := eventually(ctx, moveLimit, "the traffic moves", func() bool {
+		return time.Since(later(begin, crowd.now().LastBad)) > quiet
+	})
+	t.moved = later(begin, crowd.now().LastBad).Sub(begin)
+	return err
+}
+
+// reopened waits until nothing is sold any more, lets that stand for a while, and says the operator's word.
+func (l *lab) reopened(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
+	err := eventually(ctx, stopLimit, "edges stop selling", func() bool {
+		h := crowd.now()
+		return h.Undecided > 0 && time.Since(h.LastWin) > 2*quiet
+	})
+	if err != nil {
+		return err
+	}
+	t.stopped = crowd.now().LastWin.Sub(begin)
+	l.board.say("sold on for %s, then 503; the operator: spike sale reopen %s --yes", short(t.stopped), t.name)
+	word := time.Now()
+	if err = l.reopen(ctx, t.name); err != nil {
+		return err
+	}
+	err = eventually(ctx, moveLimit, "edges sell again", func() bool { return crowd.now().LastWin.After(word) })
+	t.reopen, t.moved = time.Since(word), time.Since(begin)
+	return err
+}
+
+// told says how the traffic moved.
+func (t *trial) told() string {
+	if t.name == replicaTrial {
+		return fmt.Sprintf("selling again %s after the operator's word", short(t.reopen))
+	}
+	return "around it after " + short(t.moved)
+}
+
+// short is a time for people.
+func short(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}

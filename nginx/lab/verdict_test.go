@@ -1,0 +1,68 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"spike/bench/check"
+	"spike/luascripts"
+)
+
+// fine is a trial with nothing wrong: 100 units, one of them sold to who was not answered.
+func fine() *trial {
+	now := time.Now()
+	return &trial{name: edgeTrial, units: 100, death: &death{layer: "edges", what: "e4 is killed (-9)"}, since: 50,
+		heard:   heard{Answered: 120, Won: 99, SoldOut: 20, Undecided: 1, Unanswered: 1, LateWin: now, Final: now.Add(time.Millisecond)},
+		wins:    wins{told: 99, highest: 100},
+		carried: sample{[]layer{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}}},
+		audit:   luascripts.Audit{Total: 100, Pending: 100, OK: true}}
+}
+
+func TestVerdict(t *testing.T) {
+	if all := fine().judge(); !check.Passed(all) {
+		t.Fatalf("nothing is wrong, and yet: %v", all)
+	}
+	for name, spoil := range map[string]func(*trial){
+		"a unit is left": func(t *trial) { t.audit.Pending, t.audit.Free = 99, 1 },
+		"the audit is out of order": func(t *trial) {
+			t.audit.OK, t.audit.Violations = false, []string{"serial 7 has an owner and lies elsewhere too"}
+		},
+		"more units than there were": func(t *trial) { t.audit.Total, t.audit.Pending = 101, 101 },
+		"more winners than units":    func(t *trial) { t.wins.told = 101 },
+		"a serial beyond the last":   func(t *trial) { t.wins.highest = 101 },
+		"sold to nobody":             func(t *trial) { t.wins.told = 97 },
+		"a serial twice": func(t *trial) {
+			t.wins.findings = []check.Finding{check.Fail("1 win of a serial somebody had already: 7")}
+		},
+		"an answer nobody knows":       func(t *trial) { t.heard.Odd = 1 },
+		"sold out, and then sold":      func(t *trial) { t.heard.LateWin = t.heard.Final.Add(time.Millisecond) },
+		"nobody was answered any more": func(t *trial) { t.since = t.heard.Answered },
+		"idle while nobody is dead":    func(t *trial) { t.death, t.carried.layers[0].parts[1].n = nil, 0 },
+	} {
+		bad := fine()
+		if spoil(bad); passed([]*trial{fine(), bad}) {
+			t.Errorf("%s: passed", name)
+		}
+		var b strings.Builder
+		if err := verdict(&b, []*trial{bad}); err != nil || !strings.Contains(b.String(), "FAIL ") {
+			t.Errorf("%s: not told (%v):\n%s", name, err, b.String())
+		}
+	}
+}
+
+// Who dies and how it went is in the table, also for a trial in which nobody dies.
+func TestVerdictTellsAllTrials(t *testing.T) {
+	calm, edge := fine(), fine()
+	calm.name, calm.death = calmTrial, nil
+	edge.moved = 11 * time.Millisecond
+	var b strings.Builder
+	if err := verdict(&b, []*trial{calm, edge}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"e1 10, e2 20  (33/67 %)", "nobody", "e4 is killed (-9)", "11 ms"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, b.String())
+		}
+	}
+}
