@@ -84,7 +84,7 @@ func (e *Embedded) Listen(ctx context.Context, l Listener) {
 
 // News is Store's.
 func (e *Embedded) News(ctx context.Context, f func(sale string, door State), lost func()) {
-	e.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}})
+	e.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }
 
 func noSale(sale string) error {

@@ -8,8 +8,11 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// newsAgain is how long after a lost subscription it is tried again.
-const newsAgain = 100 * time.Millisecond
+// How long after a lost subscription it is tried again, and after one that was refused.
+const (
+	newsAgain   = 100 * time.Millisecond
+	newsRefused = 5 * time.Second
+)
 
 // Listen subscribes to the news of all sales, and again whenever the connection is lost, which the client does by itself,
 // too. One that has gone silent is found out within a few seconds.
@@ -28,19 +31,26 @@ func (r *Redis) Listen(ctx context.Context, l Listener) {
 		return err
 	})
 	for ctx.Err() == nil {
-		_ = r.client.Receive(listening, all, func(m rueidis.PubSubMessage) {
+		err := r.client.Receive(listening, all, func(m rueidis.PubSubMessage) {
 			if sale, ok := saleOfNews(m.Channel); ok {
 				l.News(sale, doors[m.Message])
 			}
 		})
+		if ctx.Err() == nil && err != nil {
+			l.Fails(err)
+		}
+		pause := newsAgain
+		if _, refused := rueidis.IsRedisErr(err); refused {
+			pause = newsRefused
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(newsAgain):
+		case <-time.After(pause):
 		}
 	}
 }
 
 // News is Store's.
 func (r *Redis) News(ctx context.Context, f func(sale string, door State), lost func()) {
-	r.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}})
+	r.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }

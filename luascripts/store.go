@@ -64,6 +64,7 @@ type Listener struct {
 	Begin func()                        // it listens from now on: of what came before, news may have been missed
 	News  func(sale string, door State) // the doors as they are (Open, Paused, Closed; Closed too when the sale is no more)
 	End   func()                        // it listens no more, until Begin: once after each
+	Fails func(err error)               // it cannot listen, or not any more; it goes on trying
 }
 
 // State is what the sale's doors are now.

@@ -270,7 +270,7 @@ func testRevival(t *testing.T, s Store) {
 			if name == sale {
 				heard <- d
 			}
-		}, End: func() { close(ended) }})
+		}, End: func() { close(ended) }, Fails: func(error) {}})
 	})
 	<-listening
 	if r := must[ExpireReply](t)(s.Expire(bg, sale, 9)); r.Limbo != 1 {

@@ -66,6 +66,7 @@ func TestLimitsPerClient(t *testing.T) {
 		{"one address at v1", ip, "POST", reserve, alike(from("192.0.2.1")), true},
 		{"one address, many buyers", ip, "POST", buy, each("X-Buyer-Id: buyer-%d"), true},
 		{"many addresses", ip, "GET", buy, each("X-Forwarded-For: 192.0.2.%d"), false},
+		{"many IPv4 addresses, written as IPv6", ip, "GET", buy, each("X-Forwarded-For: ::ffff:10.9.0.%d"), false},
 		{"one IPv6 network", ip, "GET", buy, each("X-Forwarded-For: 2001:db8::a:b:%x"), true},
 		{"many IPv6 networks", ip, "GET", buy, each("X-Forwarded-For: 2001:db8:0:%x::1"), false},
 		{"one buyer", per, "GET", buy, alike(buyer("ann")), true},

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,10 +17,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"spike/bench/process"
 )
 
 // TestNginxAcceptsEveryVariant checks the golden files, and that no variant needs root.
@@ -374,24 +374,14 @@ func workDir(t *testing.T, conf string) string {
 	return dir
 }
 
-var nextPort = func() *atomic.Int32 {
-	var n atomic.Int32
-	n.Store(20000 + rand.Int32N(8000)) // below what kernels hand out to connections
-	return &n
-}()
-
 // freeAddr is an address where nobody listens yet.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", nextPort.Add(1))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
-		}
+	addr, err := process.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return addr
 }
 
 // refusedAddrs are addresses where nobody ever listens: ports that no kernel hands out.

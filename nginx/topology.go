@@ -19,6 +19,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,6 +114,7 @@ func (t Topology) withDefaults() Topology {
 	if t.TrustedProxies == nil {
 		t.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
+	t.TrustedProxies, t.RealIP = unmapped(t.TrustedProxies), unmapped(t.RealIP)
 	if t.Lang == "" {
 		t.Lang = "zh"
 	}
@@ -140,7 +142,7 @@ func (t Topology) Validate() error {
 	if t.Workers < 0 || t.Workers > maxWorkers {
 		return wrong("workers", fmt.Errorf("%d is not within 0..%d", t.Workers, maxWorkers))
 	}
-	if err := checkPath(t.AccessLog); err != nil {
+	if err := checkAccessLog(t.AccessLog); err != nil {
 		return wrong("access_log", err)
 	}
 	if err := checkNetworks("trusted_proxies", t.TrustedProxies); err != nil {
@@ -163,7 +165,34 @@ func (t Topology) checkUpstream() error {
 	if err := checkEdges(t.Edges); err != nil {
 		return err
 	}
+	for i, e := range t.Edges {
+		if e.Addr == t.Listen {
+			return wrong(fmt.Sprintf("edges[%d].addr", i), fmt.Errorf("%s is where nginx listens", e.Addr))
+		}
+	}
 	return t.Balance.check(t.Edges)
+}
+
+// checkAccessLog refuses what somebody means otherwise: it would be the name of a file.
+func checkAccessLog(path string) error {
+	switch strings.ToLower(path) {
+	case "on", "true", "false", "yes", "no", "off":
+		if path != "off" {
+			return fmt.Errorf("%q is neither a path nor off", path)
+		}
+	}
+	return checkPath(path)
+}
+
+// unmapped are the same networks as nginx knows them: to it an IPv4 address is never an IPv6 one.
+func unmapped(networks []netip.Prefix) []netip.Prefix {
+	networks = slices.Clone(networks)
+	for i, p := range networks {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			networks[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+	}
+	return networks
 }
 
 func checkNetworks(field string, networks []netip.Prefix) error {

@@ -76,6 +76,8 @@ func TestParseRefuses(t *testing.T) {
 		{"limit's rate", "listen: :80\nlimits: {per_buyer: {rate: 100001}}" + edges, "limits.per_buyer.rate: 100001 is not within"},
 		{"limit's burst", "listen: :80\nlimits: {per_buyer: {rate: 1, burst: -1}}" + edges, "limits.per_buyer.burst: -1 is not within"},
 		{"limit by name", "listen: :80\nlimits: {per_user: {rate: 1}}" + edges, `limits.per_user: unknown key; did you mean "per_buyer"?`},
+		{"access_log, a word", "listen: :80\naccess_log: on" + edges, `access_log: "on" is neither a path nor off`},
+		{"an edge that is nginx", "listen: 'a:1'" + edges, "edges[0].addr: a:1 is where nginx listens"},
 		{"access_log", "listen: :80\naccess_log: 'a;b'" + edges, `access_log: "a;b" may hold only`},
 		{"workers", "listen: :80\nworkers: -1" + edges, "workers: -1 is not within 0..256"},
 		{"workers, many", "listen: :80\nworkers: 257" + edges, "workers: 257 is not within 0..256"},

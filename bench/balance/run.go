@@ -72,7 +72,7 @@ func runTurns(ctx context.Context, o Options, site *front.Site) (samples []Sampl
 // run puts an nginx of this turn's kind before the edges and sends the crowd.
 func (t turn) run(ctx context.Context, o Options, site *front.Site) (Sample, error) {
 	s := Sample{Way: t.way.Name, Kept: t.kept, Round: t.round, Requests: o.Requests}
-	listen, err := front.FreeAddr()
+	listen, err := process.FreeAddr()
 	if err != nil {
 		return s, err
 	}

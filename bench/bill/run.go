@@ -91,7 +91,7 @@ func openSite(ctx context.Context, o Options, design, dir string) (*front.Site, 
 
 func openFront(ctx context.Context, site *front.Site, design string) (err error) {
 	t := front.Topology{Edges: site.Addrs(), Weights: front.Weights()}
-	if t.Listen, err = front.FreeAddr(); err != nil {
+	if t.Listen, err = process.FreeAddr(); err != nil {
 		return err
 	}
 	var conf []byte

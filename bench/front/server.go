@@ -37,7 +37,7 @@ func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, er
 
 // startArticle starts the article's server, mended as the peer is, with its share of the stock and half as much again.
 func startArticle(ctx context.Context, o Options, i int, redis string) (*Server, error) {
-	addr, err := FreeAddr()
+	addr, err := process.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func (s *Server) start(ctx context.Context, spec process.Spec, probe func(contex
 }
 
 func twoPorts() (first, second string, err error) {
-	if first, err = FreeAddr(); err == nil {
-		second, err = FreeAddr()
+	if first, err = process.FreeAddr(); err == nil {
+		second, err = process.FreeAddr()
 	}
 	return first, second, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"spike/bench"
 	"spike/bench/front"
+	"spike/bench/process"
 )
 
 // pair is the two, running.
@@ -34,11 +35,11 @@ func openPair(ctx context.Context, dir, flagDir string, sales int) (*pair, error
 }
 
 func (p *pair) open(ctx context.Context, dir, flagDir string) error {
-	nobody, err := front.FreeAddr()
+	nobody, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
-	listen, err := front.FreeAddr()
+	listen, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (p *pair) open(ctx context.Context, dir, flagDir string) error {
 
 // openRival starts the nginx that only repeats an answer, and makes sure that it does.
 func (p *pair) openRival(ctx context.Context, dir string, said heard) error {
-	listen, err := front.FreeAddr()
+	listen, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}

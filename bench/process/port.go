@@ -3,19 +3,28 @@ package process
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 )
 
-// FreeAddr is a loopback address nobody listened on a moment ago. Somebody may take it before it is used:
-// a server that cannot listen ends, and [Process.Ready] says so.
+// Ports of servers. The kernel gives those above to connections that go out, and a crowd without keepalive opens thousands a
+// second: one of them would have taken the port before its server listens.
+const lowPort, highPort = 10_000, 32_767
+
+// FreeAddr is a loopback address nobody listened on a moment ago, and that no connection goes out from. Somebody may take it
+// before it is used: a server that cannot listen ends, and [Process.Ready] says so.
 func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("free port: %w", err)
+	const tries = 100
+	var err error
+	for range tries {
+		var l net.Listener
+		addr := fmt.Sprintf("127.0.0.1:%d", lowPort+rand.IntN(highPort-lowPort+1))
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("free port: %w", err)
 }
 
 // Answers is a probe for [Process.Ready]: an HTTP GET of url is answered with status.

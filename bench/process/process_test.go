@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -99,5 +100,24 @@ func TestScriptCalls(t *testing.T) {
 	}
 	if _, err := scriptCalls("cmdstat_eval:calls=many,usec=9\r\n"); err == nil {
 		t.Fatal("accepted a word for a number")
+	}
+}
+
+// No port is one of those that the kernel gives to connections that go out: by its default, from 32768.
+func TestFreeAddrIsNotOneOfTheKernels(t *testing.T) {
+	seen := map[string]bool{}
+	for range 50 {
+		addr, err := FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := netip.MustParseAddrPort(addr)
+		if !at.Addr().IsLoopback() || at.Port() < 1024 || at.Port() >= 32768 {
+			t.Error(addr)
+		}
+		seen[addr] = true
+	}
+	if len(seen) < 40 {
+		t.Errorf("%d addresses of 50", len(seen))
 	}
 }

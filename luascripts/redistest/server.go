@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"spike/bench/process"
 )
 
 // Start runs redis-server on a free loopback port with nothing kept on disk, and ends it, by pid, with the test. More
@@ -41,10 +43,9 @@ func StartAt(t testing.TB, addr string, args ...string) string {
 // FreeAddr is a loopback address nobody listened on a moment ago.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := process.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return addr
 }

@@ -120,7 +120,7 @@ func (g *Gate) conclude(s *sale, a answer) {
 	if a.same {
 		s.seen++
 	} else {
-		what = judge(a.shown)
+		what = judge(a.shown, s.flag)
 	}
 	if what == "" {
 		g.lower(s)
@@ -130,6 +130,7 @@ func (g *Gate) conclude(s *sale, a answer) {
 	now := time.Now()
 	s.ask = now.Add(s.untilPhase(now))
 	switch {
+	case s.flag == "" && (what != "" || passes(a.shown)): // it could not be set, or will be when some time has passed
 	case s.flag == "":
 		s.ask = s.ask.Add(lookIdle)
 	case !a.same:

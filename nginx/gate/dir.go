@@ -26,7 +26,7 @@ type dir struct {
 // openDir makes the directory if need be, keeps every other gate out, and removes what an earlier one has left.
 func openDir(path string) (*dir, error) {
 	d := &dir{path: path}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDir, err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o644)
@@ -45,6 +45,17 @@ func openDir(path string) (*dir, error) {
 	return d, nil
 }
 
+// open makes the directory if it is not there, for everybody to look into, whatever this process makes otherwise.
+func (d *dir) open() error {
+	if _, err := os.Stat(d.path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(d.path, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(d.path, 0o755)
+}
+
 // hidden is a folder on the way to the flags that not everybody may enter; "": there is none.
 func (d *dir) hidden() string {
 	for path := d.path; ; path = filepath.Dir(path) {
@@ -60,7 +71,7 @@ func (d *dir) hidden() string {
 // close lets another gate in.
 func (d *dir) close() { _ = d.lock.Close() }
 
-// clear removes every flag, and nothing else.
+// clear removes every flag, and nothing else. What is called like one and has something in it is none.
 func (d *dir) clear() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -70,7 +81,7 @@ func (d *dir) clear() error {
 		if _, _, _, ours := nginx.ParseFlagName(e.Name()); !ours {
 			continue
 		}
-		if err := d.remove(e.Name()); err != nil {
+		if err := d.remove(e.Name()); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 			return err
 		}
 	}
@@ -80,7 +91,7 @@ func (d *dir) clear() error {
 // add makes a flag of which only the name counts: a directory (see nginx.FlagName).
 func (d *dir) add(name string) error {
 	err := d.make(name)
-	if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(d.path, 0o755) == nil { // somebody has tidied up
+	if errors.Is(err, fs.ErrNotExist) && d.open() == nil { // somebody has tidied up
 		err = d.make(name)
 	}
 	if err != nil {

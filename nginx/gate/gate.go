@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -48,11 +47,12 @@ type Gate struct {
 	listening bool
 	sales     map[string]*sale
 	queue     queue
-	flags     int  // that stand
-	noneNow   int  // of them
-	stale     int  // sales not asked about since it listens
-	listed    bool // since it listens
-	said      bool // how many there are, since it listens
+	flags     int    // that stand
+	noneNow   int    // of them
+	stale     int    // sales not asked about since it listens
+	listed    bool   // since it listens
+	said      bool   // how many there are, since it listens
+	why       string // it could not listen, last time
 }
 
 // Open takes the directory. An error wraps ErrDir.
@@ -61,8 +61,8 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hidden := d.hidden(); hidden != "" && os.Geteuid() == 0 {
-		log.Warn().Str("folder", hidden).Msg("gate: only its owner may enter; an nginx started by root has workers that are not, and sees no flag")
+	if hidden := d.hidden(); hidden != "" {
+		log.Warn().Str("folder", hidden).Msg("gate: not everybody may enter; an nginx whose workers may not (started by root they are somebody else) sees no flag")
 	}
 	return &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
 		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1), sales: map[string]*sale{}}, nil
@@ -74,7 +74,9 @@ func (g *Gate) Run(ctx context.Context) error {
 	defer g.dir.close()
 	var working sync.WaitGroup
 	calls := make(chan *sale)
-	working.Go(func() { g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end}) })
+	working.Go(func() {
+		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.deaf})
+	})
 	working.Go(func() { g.list(ctx) })
 	working.Go(func() { g.hand(ctx, calls) })
 	for range callers {
@@ -95,7 +97,7 @@ func (g *Gate) Run(ctx context.Context) error {
 func (g *Gate) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.listening, g.listed, g.said, g.stale = true, false, false, len(g.sales)
+	g.listening, g.listed, g.said, g.stale, g.why = true, false, false, len(g.sales), ""
 	for _, s := range g.sales {
 		g.doubt(s)
 		s.fresh = false
@@ -114,6 +116,16 @@ func (g *Gate) end() {
 	g.listening = false
 	for _, s := range g.sales {
 		g.doubt(s)
+	}
+}
+
+// deaf is told why the gate cannot listen, again and again: there is no flag until it can.
+func (g *Gate) deaf(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if why := err.Error(); why != g.why {
+		g.why = why
+		g.log.Error().Err(err).Msg("gate: news cannot be listened to; there are no flags until they can (a user of Redis' ACL needs the channels {*_hash_key}:news)")
 	}
 }
 

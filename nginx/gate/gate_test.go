@@ -217,22 +217,28 @@ func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*luascripts.ShowReply)
 		want   nginx.What
+		stands nginx.What
 	}{
-		"all confirmed":         {func(*luascripts.ShowReply) {}, nginx.SoldOut},
-		"sold is sold":          {func(r *luascripts.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut},
-		"unpaid":                {func(r *luascripts.ShowReply) { r.Pending = 1 }, nginx.NoneNow},
-		"limbo":                 {func(r *luascripts.ShowReply) { r.Limbo = 1 }, nginx.NoneNow},
-		"free":                  {func(r *luascripts.ShowReply) { r.Free = 1 }, ""},
-		"an edge holds it":      {func(r *luascripts.ShowReply) { r.Leased = 1 }, ""},
-		"paused":                {func(r *luascripts.ShowReply) { r.State = luascripts.Paused }, ""},
-		"closed":                {func(r *luascripts.ShowReply) { r.State = luascripts.Closed }, ""},
-		"not open":              {func(r *luascripts.ShowReply) { r.State = luascripts.Unopened }, ""},
-		"a new era":             {func(r *luascripts.ShowReply) { r.Reopens = 1 }, ""},
-		"trouble":               {func(r *luascripts.ShowReply) { r.Trouble = "FOREIGN" }, ""},
-		"more, raised by hand":  {func(r *luascripts.ShowReply) { r.Raised = 1 }, ""},
-		"nothing was ever sold": {func(r *luascripts.ShowReply) { r.Total, r.Confirmed = 0, 0 }, nginx.SoldOut},
+		"all confirmed":         {func(*luascripts.ShowReply) {}, nginx.SoldOut, ""},
+		"sold is sold":          {func(r *luascripts.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut, ""},
+		"unpaid":                {func(r *luascripts.ShowReply) { r.Pending = 1 }, nginx.NoneNow, ""},
+		"limbo":                 {func(r *luascripts.ShowReply) { r.Limbo = 1 }, nginx.NoneNow, ""},
+		"free":                  {func(r *luascripts.ShowReply) { r.Free = 1 }, "", ""},
+		"an edge holds it":      {func(r *luascripts.ShowReply) { r.Leased = 1 }, "", ""},
+		"paused":                {func(r *luascripts.ShowReply) { r.State = luascripts.Paused }, "", ""},
+		"closed":                {func(r *luascripts.ShowReply) { r.State = luascripts.Closed }, "", ""},
+		"not open":              {func(r *luascripts.ShowReply) { r.State = luascripts.Unopened }, "", ""},
+		"a new era":             {func(r *luascripts.ShowReply) { r.Reopens = 1 }, "", ""},
+		"trouble":               {func(r *luascripts.ShowReply) { r.Trouble = "FOREIGN" }, "", nginx.SoldOut},
+		"a limit per buyer":     {func(r *luascripts.ShowReply) { r.Limit = 1 }, "", nginx.SoldOut},
+		"no replica, no flag":   {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, "", ""},
+		"no replica, a flag":    {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, nginx.SoldOut, nginx.SoldOut},
+		"no replica, unpaid":    {func(r *luascripts.ShowReply) { r.Pending, r.Trouble = 1, "MISSING 0 of 1 replicas" }, nginx.NoneNow, nginx.SoldOut},
+		"no replica, a unit":    {func(r *luascripts.ShowReply) { r.Free, r.Trouble = 1, "MISSING 0 of 1 replicas" }, "", nginx.SoldOut},
+		"more, raised by hand":  {func(r *luascripts.ShowReply) { r.Raised = 1 }, "", ""},
+		"nothing was ever sold": {func(r *luascripts.ShowReply) { r.Total, r.Confirmed = 0, 0 }, nginx.SoldOut, ""},
 	} {
-		if got := judge(sayable(c.change)); got != c.want {
+		if got := judge(sayable(c.change), c.stands); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -533,8 +539,11 @@ func TestDirectory(t *testing.T) {
 	if _, err := Open(at, store, zerolog.Nop()); !errors.Is(err, ErrDir) || !strings.Contains(err.Error(), "another gate") {
 		t.Error(err)
 	}
-	others := []string{"notes.txt", "s.sold-out.x", "s.sold-out.1.2", ".hidden"}
+	others := []string{"notes.txt", "s.sold-out.x", "s.sold-out.1.2", ".hidden", "full.sold-out.2/x"}
 	ours := []string{nginx.FlagName("s", nginx.SoldOut, 1), nginx.FlagName("a.sold-out.3", nginx.NoneNow, 170_000_000)}
+	if err := os.Mkdir(filepath.Join(at, "full.sold-out.2"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range append(ours, others...) {
 		if err := os.WriteFile(filepath.Join(at, name), nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -600,6 +609,36 @@ func TestDirectoryThatTakesNoFile(t *testing.T) {
 		}
 		w.push()
 		w.pass(spacing)
+		w.want(nginx.SoldOut)
+	})
+}
+
+// The end of a recovery is no news: the gate looks again by itself, slot by slot, and sooner than at a sale at rest.
+func TestRecoveryThatEnds(t *testing.T) {
+	recovering := sold
+	recovering.Reopens = 1
+	inWorld(t, recovering, func(w *world) {
+		w.pass(3 * nginx.SlotSeconds * time.Second)
+		w.want("")
+		w.is(sold)
+		w.pass(nginx.SlotSeconds * time.Second)
+		w.want(nginx.SoldOut)
+	})
+}
+
+// Room that was missing for a flag may be there a slot later, without news.
+func TestFlagThatCouldNotBeMade(t *testing.T) {
+	inWorld(t, selling, func(w *world) {
+		if err := errors.Join(os.RemoveAll(w.dir), os.WriteFile(w.dir, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		w.is(sold)
+		w.push()
+		w.pass(time.Second)
+		if err := os.Remove(w.dir); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(nginx.SlotSeconds * time.Second)
 		w.want(nginx.SoldOut)
 	})
 }

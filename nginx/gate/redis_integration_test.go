@@ -179,3 +179,29 @@ func TestSilentConnection(t *testing.T) {
 	w.opens(6 * time.Second)
 	t.Logf("open after %v", time.Since(begun).Round(time.Millisecond))
 }
+
+// Who may not listen must say so: for its buyers nothing is wrong, but edges answer them all.
+func TestGateThatMayNotListen(t *testing.T) {
+	addr := redistest.Start(t)
+	hand, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(hand.Close)
+	acl := hand.B().Arbitrary("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels").Build()
+	if err = hand.Do(bg, acl).Error(); err != nil {
+		t.Fatal(err)
+	}
+	store, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "deaf", Password: "pw"}, luascripts.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	w := &world{t: t, dir: t.TempDir()}
+	w.start(store)
+	time.Sleep(time.Second)
+	w.stop()
+	if said := w.log.String(); strings.Count(said, "news cannot be listened to") != 1 || !strings.Contains(said, "NOPERM") {
+		t.Error(said)
+	}
+}

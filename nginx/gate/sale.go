@@ -2,6 +2,7 @@ package gate
 
 import (
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"spike/luascripts"
@@ -48,17 +49,25 @@ const (
 	phases     = (nginx.SlotSeconds*1000 - 1500) / 50
 )
 
-// judge is the flag that an answer of the ledger is good for.
-func judge(r luascripts.ShowReply) nginx.What {
+// judge is the flag that an answer of the ledger is good for, where one stands or none (""). Where there is a limit per
+// buyer there is no flag: who is over it hears of its own reservation, and only edges know that. A replica that is missing
+// takes no flag away, for nothing can be sold without it; but it may be where the sale goes on, so it lets none be set.
+func judge(r luascripts.ShowReply, stands nginx.What) nginx.What {
 	h := r.Head
+	missing := strings.HasPrefix(r.Trouble, "MISSING ")
 	switch {
-	case h.State != luascripts.Open, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Trouble != "", r.Raised > 0:
+	case h.State != luascripts.Open, h.Limit > 0, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Raised > 0:
+		return ""
+	case r.Trouble != "" && !(missing && stands != ""):
 		return ""
 	case h.Final():
 		return nginx.SoldOut
 	}
 	return nginx.NoneNow
 }
+
+// passes says that time alone may make an answer another one, and no news of it will come.
+func passes(r luascripts.ShowReply) bool { return r.Reopens != 0 || r.Trouble != "" }
 
 // maxSeen is how often in a row a mark will do. What it does not tell, replicas that are missing and a new era of which the
 // ledger does not know yet, is nothing that makes a unit sellable.

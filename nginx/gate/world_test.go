@@ -74,7 +74,7 @@ func TestNothingEscapesTheGate(t *testing.T) {
 func (m *market) check(rested bool) {
 	m.t.Helper()
 	shown, err := m.store.Show(bg, "s")
-	should := judge(shown)
+	should := judge(shown, "")
 	if err != nil {
 		should = ""
 	}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"spike/bench/process"
 )
 
 // Server is a PostgreSQL of the test's own: in a folder of its own, on a free loopback port, with no promise to survive
@@ -105,12 +107,11 @@ func version(path string) float64 {
 // freePort is a port that is free now; a moment later another may have it.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := process.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(addr)
 	return port
 }
 
