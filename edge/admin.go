@@ -234,7 +234,7 @@ type Lots struct {
 
 func lotsOf(r luascripts.ShowReply) *Lots {
 	l := r.Lots
-	if l.Window == 0 {
+	if l.Window == 0 || r.Secret.Seal == "" { // after an operator's change nobody asked for them
 		return nil
 	}
 	return &Lots{Window: (time.Duration(l.Window) * time.Microsecond).String(), DrawsAt: time.UnixMicro(r.DrawsAt()).UTC(), Drawn: l.Drawn > 0,

@@ -21,6 +21,7 @@ type request struct {
 	key      luascripts.IdempotencyKey // zero: none was sent
 	voice    *voice                    // in which it is answered
 	byLot    bool                      // it wants what was drawn for its buyer, and no other unit
+	polls    bool                      // it asks what has become of that
 	lotAsked bool                      // it has been asked for that
 	nonce    uint64                    // of the newest Deduct made for it
 }

@@ -189,7 +189,7 @@ func (s *Server) become(sale *Sale, b luascripts.Buyer, text []byte) word {
 		return sorry(luascripts.ErrDown)
 	}
 	defer sale.unqueue()
-	reply, fresh, err := s.collect(sale, &request{n: 1, buyer: b})
+	reply, fresh, err := s.collect(sale, &request{n: 1, buyer: b, polls: true})
 	if fresh {
 		sale.tally.add(won)
 		s.decisions.note(sale, true)
@@ -206,7 +206,8 @@ func (s *Server) collected(sale *Sale, reply luascripts.DeductReply, text []byte
 	switch {
 	case reply.Answer == luascripts.Had:
 		return s.reservations.lookAt(s.life, sale, reply.Claim)
-	case reply.Answer == luascripts.NotHad && kept && reply.State == luascripts.Paused:
+	case reply.Answer == luascripts.OverLimit, // with other units, which it may cancel
+		reply.Answer == luascripts.NotHad && kept && reply.State != luascripts.Open && reply.State != luascripts.Closed:
 		return sale.waits(reply.Head, text)
 	case reply.Answer == luascripts.NotHad && (!kept || reply.State == luascripts.Closed):
 		return said(Reservation{Sale: sale.name, State: "expired", Detail: lotExpired})

@@ -179,6 +179,25 @@ func TestWinnersMayBuyAgain(t *testing.T) {
 	}
 }
 
+// Who has cancelled what it had drawn buys as everybody, and hears of no dead token.
+func TestWinnerWhoCancels(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		s.claims(t, 2)
+		drawn()
+		_, body := s.buys(t, "/buy/ticket", "b0", "")
+		token := had(body)
+		if again, told := s.buys(t, "/buy/ticket", "b0", ""); again != 200 || token == "" || had(told) != token {
+			t.Fatalf("%s, then %s", body, told)
+		}
+		if a := s.hears(t, "POST", "/v1/reservations/"+token+"/cancel", "b0"); a.State != "cancelled" {
+			t.Fatalf("%+v", a)
+		}
+		if _, told := s.buys(t, "/buy/ticket", "b0", ""); had(told) == token {
+			t.Errorf("told its cancelled token: %s", told)
+		}
+	})
+}
+
 // What is not kept is for whoever comes, entered or not, named or not.
 func TestWhatIsNotKeptIsForWhoeverComes(t *testing.T) {
 	withLots(t, luascripts.CreateRequest{Total: 5, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {

@@ -133,7 +133,7 @@ func (s *Server) ask(sale *Sale, r *request, offer luascripts.Claim) (luascripts
 func (s *Server) deductOnce(sale *Sale, r *request, offer luascripts.Claim) (luascripts.DeductReply, error) {
 	for again := false; ; again = true {
 		q := luascripts.DeductRequest{Party: luascripts.Party{Birth: sale.birth}, N: r.n, Nonce: newNonce(), Buyer: r.buyer,
-			Key: r.key, Offer: offer, ByLot: r.byLot, Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()}
+			Key: r.key, Offer: offer, ByLot: r.byLot, Ever: r.polls, Latest: sale.StoreTime() + luascripts.Timeout.Microseconds()}
 		r.nonce = q.Nonce
 		reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.name, q)
 		var no *luascripts.Refusal

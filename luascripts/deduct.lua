@@ -3,7 +3,8 @@
 -- limit, the idempotency key and the deduction are this one script: none without the others. Or it collects what a buyer
 -- has drawn: the unit kept for it, or the one it has collected before.
 -- ARGV  caller, n, nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any time),
---       key (16 bytes, '' = none), offered claim (40 bytes, '' = none), 1: by lot, or not at all
+--       key (16 bytes, '' = none), offered claim (40 bytes, '' = none), 1: by lot, or not at all (had again
+--       by who has collected it, while it is pending and without a key), 2: the same, whatever has become of it
 -- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
 --       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
 --       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
@@ -12,7 +13,7 @@
 -- pending: they come back when their hold ends, and where there is none only a key finds them again.
 local caller, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
-local by_lot = ARGV[8] == '1'
+local by_lot, ever = ARGV[8] ~= nil, ARGV[8] == '2'
 local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
 local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
 
@@ -89,7 +90,11 @@ end
 
 if by_lot then
   local collected = redis.call('HGET', LOTS, buyer)
-  if collected then return told_of(claim_read(collected)) end
+  if collected then
+    local c = claim_read(collected)
+    if ever or key == '' and life(c) == PENDING then return told_of(c) end
+    return reply(NONE) -- as for anybody else
+  end
   if n ~= 1 or withheld() == 0 or not has_lot(buyer) then return reply(NONE) end
 end
 

@@ -45,6 +45,14 @@ func (h Head) DrawsAt() int64 {
 	return h.Opens + h.Lots.Window
 }
 
+// WindowEnds is when lots are drawn in a sale that opens then, or, at the zero time, now; without a window, when it opens.
+func WindowEnds(opens time.Time, window time.Duration, now time.Time) time.Time {
+	if opens.IsZero() && window > 0 {
+		opens = now
+	}
+	return opens.Add(window)
+}
+
 // Unkept is how many free units are for everybody.
 func (h Head) Unkept() uint64 { return h.Free - min(h.Free, h.Lots.Kept) }
 

@@ -199,10 +199,45 @@ func TestCollectedUnitsLiveAsOthers(t *testing.T) {
 	if r := h.deduct(DeductRequest{Buyer: named(3)}); r.Answer != Had || r.Claim.Serial != a.Claim.Serial {
 		t.Errorf("%+v", r)
 	}
-	if r := h.collect(1); r.Claim != a.Claim {
-		t.Errorf("%+v", r)
+	for i, was := range []Claim{a.Claim, b.Claim} {
+		if r := h.collect(i + 1); r.Answer != NotHad {
+			t.Errorf("who buys again would hear of what is over: %+v", r)
+		}
+		if r := h.deduct(DeductRequest{Buyer: named(i + 1), ByLot: true, Ever: true}); r.Claim != was {
+			t.Errorf("who asks what became of it: %+v", r)
+		}
 	}
 	h.audit()
+}
+
+// A key stands for a buy of its own: only a buy without one is told what its buyer has collected.
+func TestKeysAreNotToldWhatWasCollected(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 3, Hold: time.Minute})
+	h.enter(1, 2)
+	h.pass(window)
+	first := h.deduct(DeductRequest{Buyer: named(1), ByLot: true, Key: IdempotencyKey{1}})
+	if r := h.deduct(DeductRequest{Buyer: named(1), ByLot: true, Key: IdempotencyKey{1}}); first.Answer != Had || r.Claim != first.Claim {
+		t.Errorf("%+v", r)
+	}
+	if r := h.deduct(DeductRequest{Buyer: named(1), ByLot: true, Key: IdempotencyKey{2}}); r.Answer != NotHad {
+		t.Errorf("%+v", r)
+	}
+	if r := h.collect(1); r.Claim != first.Claim {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWindowEnds(t *testing.T) {
+	now := time.Unix(100, 0)
+	for _, c := range []struct {
+		opens  time.Time
+		window time.Duration
+		want   time.Time
+	}{{time.Time{}, 0, time.Time{}}, {time.Time{}, time.Second, time.Unix(101, 0)}, {time.Unix(7, 0), time.Second, time.Unix(8, 0)}} {
+		if got := WindowEnds(c.opens, c.window, now); !got.Equal(c.want) {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
 }
 
 func TestLimitHoldsForLots(t *testing.T) {

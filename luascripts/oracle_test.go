@@ -212,7 +212,8 @@ func (o *oracle) enter() {
 
 // collect asks for what a buyer has drawn.
 func (o *oracle) collect() {
-	q := DeductRequest{Party: o.party(), N: 1, Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce")), ByLot: true}
+	q := DeductRequest{Party: o.party(), N: 1, Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce")), ByLot: true,
+		Ever: rapid.Bool().Draw(o.t, "ever")}
 	q.Buyer[3] = byte(rapid.IntRange(1, 9).Draw(o.t, "buyer"))
 	q.Key[5] = byte(rapid.IntRange(0, 2).Draw(o.t, "key"))
 	got := same(o, fmt.Sprintf("collect %+v", q),

@@ -21,8 +21,11 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 		offer = q.Offer.wire()
 	}
 	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key, offer}
-	if q.ByLot {
-		args = append(args, flag(true))
+	switch {
+	case q.ByLot && q.Ever:
+		args = append(args, "2")
+	case q.ByLot:
+		args = append(args, "1")
 	}
 	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, args)
 	if err != nil {

@@ -104,7 +104,10 @@ func (t *Twin) Draw(raw int64, from, most int) DrawReply {
 // collect is deduct.lua by lot: the unit drawn, or the one collected before.
 func (t *Twin) collect(q DeductRequest) keyAnswer {
 	if c, done := t.collected[q.Buyer]; done {
-		return keyAnswer{q.N, Had, c, t.until(c.Expiry)}
+		if q.Ever || q.Key == (IdempotencyKey{}) && t.life(c) == IsPending {
+			return keyAnswer{q.N, Had, c, t.until(c.Expiry)}
+		}
+		return keyAnswer{}
 	}
 	if q.N != 1 || !t.hasLot(q.Buyer) {
 		return keyAnswer{}

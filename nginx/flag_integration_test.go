@@ -107,6 +107,12 @@ func hear(t *testing.T, addr, method, uri string, headers ...string) string {
 	return fmt.Sprintf("%d %q %q %s", r.StatusCode, r.Header["Content-Type"], r.Header["Retry-After"], body)
 }
 
+// hearLarge is the answer to a request that announces too large a body.
+func hearLarge(t *testing.T, addr, uri string) string {
+	t.Helper()
+	return hear(t, addr, http.MethodPut, uri, "Content-Length: 20000") // hear's own POST says that it has no body
+}
+
 // gateDir is a directory for flags that nginx may read.
 func gateDir(t *testing.T) string {
 	t.Helper()
@@ -155,6 +161,12 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 				if got != want {
 					t.Errorf("%s, %s %s:\nnginx %s\nedge  %s", lang, r.method, r.uri, got, want)
 				}
+			}
+		}
+		for _, uri := range []string{"/buy/" + unheard, "/v1/sales/" + unheard + "/reservations"} {
+			want, got := hearLarge(t, live, uri), hearLarge(t, alone, uri)
+			if got != want || !strings.HasPrefix(got, "413 ") {
+				t.Errorf("%s, %s with a large body:\nnginx %s\nedge  %s", lang, uri, got, want)
 			}
 		}
 		raise(t, dir, "gone.html", SoldOut)

@@ -22,7 +22,7 @@ func Render(w io.Writer, t Topology) error {
 		return err
 	}
 	var b bytes.Buffer
-	if err := conf.Execute(&b, page{t, articles[t.Lang], v1}); err != nil {
+	if err := conf.Execute(&b, page{t, articles[t.Lang], v1, tooLarge}); err != nil {
 		return fmt.Errorf("render nginx.conf: %w", err)
 	}
 	if _, err := b.WriteTo(w); err != nil {
@@ -35,6 +35,7 @@ func Render(w io.Writer, t Topology) error {
 type page struct {
 	Topology
 	Article, V1 voice
+	TooLarge    answer
 }
 
 // Idle is how many idle connections to edges a worker keeps.

@@ -50,6 +50,9 @@ var v1 = voice{
 	TooMany:   problem(http.StatusTooManyRequests, true, "too_many_requests", "fewer requests a second, please"),
 }
 
+// tooLarge is what edges say at every path of a body over 16 KiB.
+var tooLarge = problem(http.StatusRequestEntityTooLarge, false, "body_too_large", "bodies are at most 16 KiB")
+
 // problem is an error after RFC 9457, its fields in the edges' order.
 func problem(status int, retry bool, code, detail string) answer {
 	p := struct {

@@ -72,7 +72,7 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: the window of --shuffle is over already", errUsage)
 	case c.Seed != "" && (c.Shuffle == 0 || luascripts.CheckSeed(c.Seed) != nil):
 		return fmt.Errorf("%w: --shuffle-seed goes with --shuffle: %w", errUsage, luascripts.ErrSeed)
-	case !c.Closes.IsZero() && !c.Closes.After(c.Opens.Add(c.Shuffle)):
+	case !c.Closes.IsZero() && !c.Closes.After(luascripts.WindowEnds(c.Opens, c.Shuffle, time.Now())):
 		return fmt.Errorf("%w: --closes must be after --opens and --shuffle", errUsage)
 	}
 	return c.with(ctx, func(s luascripts.Store) error {

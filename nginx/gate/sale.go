@@ -58,7 +58,7 @@ func judge(r luascripts.ShowReply, stands nginx.What) nginx.What {
 	switch {
 	case h.State != luascripts.Open, h.Limit > 0, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Raised > 0:
 		return ""
-	case r.Trouble != "" && !(missing && stands != ""):
+	case r.Trouble != "" && (!missing || stands == ""):
 		return ""
 	case h.Final():
 		return nginx.SoldOut
