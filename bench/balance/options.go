@@ -28,26 +28,15 @@ const (
 )
 
 func (o Options) check() error {
-	wrong := func(name string, n, low, high int64) error {
-		if n < low || n > high {
-			return fmt.Errorf("%w: %s %d is not within %d..%d", ErrOptions, name, n, low, high)
-		}
-		return nil
+	err := bench.Within(ErrOptions,
+		bench.Bound{Name: "rounds", N: int64(o.Rounds), Low: 1, High: maxRounds},
+		bench.Bound{Name: "requests", N: o.Requests, Low: 1, High: maxRequests},
+		bench.Bound{Name: "connections", N: int64(o.Connections), Low: 1, High: maxConnections},
+	)
+	if err != nil {
+		return err
 	}
-	for _, err := range []error{
-		wrong("rounds", int64(o.Rounds), 1, maxRounds), wrong("requests", o.Requests, 1, maxRequests),
-		wrong("connections", int64(o.Connections), 1, maxConnections),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	for _, name := range o.Only {
-		if !slices.Contains(names(), name) {
-			return fmt.Errorf("%w: there is no way %q: %q", ErrOptions, name, names())
-		}
-	}
-	return nil
+	return bench.Known(ErrOptions, "way", o.Only, names())
 }
 
 // turn is one crowd, shared in one way.

@@ -48,29 +48,21 @@ const (
 )
 
 func (o Options) check() error {
-	wrong := func(name string, n, low, high int64) error {
-		if n < low || n > high {
-			return fmt.Errorf("%w: %s %d is not within %d..%d", ErrOptions, name, n, low, high)
-		}
-		return nil
+	err := bench.Within(ErrOptions,
+		bench.Bound{Name: "rounds", N: int64(o.Rounds), Low: 1, High: maxRounds},
+		bench.Bound{Name: "units", N: o.Units, Low: 1, High: maxBuyers},
+		bench.Bound{Name: "buyers", N: o.Buyers, Low: 1, High: maxBuyers},
+		bench.Bound{Name: "late", N: o.Late, Low: 0, High: maxBuyers},
+		bench.Bound{Name: "connections", N: int64(o.Connections), Low: 1, High: 1024},
+		bench.Bound{Name: "pool", N: int64(o.Pool), Low: 1, High: maxPool},
+		bench.Bound{Name: "never-pay", N: int64(o.NeverPay), Low: 0, High: 100},
+		bench.Bound{Name: "hold in ms", N: o.Hold.Milliseconds(), Low: 1000, High: maxHold.Milliseconds()},
+		bench.Bound{Name: "settle in ms", N: o.Settle.Milliseconds(), Low: 0, High: maxHold.Milliseconds()},
+	)
+	if err != nil {
+		return err
 	}
-	for _, err := range []error{
-		wrong("rounds", int64(o.Rounds), 1, maxRounds), wrong("units", o.Units, 1, maxBuyers),
-		wrong("buyers", o.Buyers, 1, maxBuyers), wrong("late", o.Late, 0, maxBuyers),
-		wrong("connections", int64(o.Connections), 1, 1024), wrong("pool", int64(o.Pool), 1, maxPool),
-		wrong("never-pay", int64(o.NeverPay), 0, 100), wrong("hold in ms", o.Hold.Milliseconds(), 1000, maxHold.Milliseconds()),
-		wrong("settle in ms", o.Settle.Milliseconds(), 0, maxHold.Milliseconds()),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	for _, name := range o.Only {
-		if !slices.Contains(Names(), name) {
-			return fmt.Errorf("%w: there is no strategy %q: %v", ErrOptions, name, Names())
-		}
-	}
-	return nil
+	return bench.Known(ErrOptions, "strategy", o.Only, Names())
 }
 
 // chosen are the strategies that were asked for.

@@ -32,20 +32,25 @@ import (
 func startNginx(t testing.TB, workers int, edges []nginx.Edge) string {
 	t.Helper()
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
-	topology, conf := filepath.Join(dir, "topology.yaml"), filepath.Join(dir, "nginx.conf")
+	topology := filepath.Join(dir, "topology.yaml")
 	text := fmt.Sprintf("listen: %s\nworkers: %d\naccess_log: access.log\nedges:\n", addr, workers)
 	for _, e := range edges {
 		text += fmt.Sprintf("  - {addr: %s, weight: %d}\n", e.Addr, e.Weight)
 	}
 	write(t, topology, text)
+	return runNginx(t, dir, topology, addr)
+}
+
+// runNginx runs nginx in dir as `spike nginx` configures it for a topology that says addr, and returns its URL.
+func runNginx(t testing.TB, dir, topology, addr string) string {
+	t.Helper()
+	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, mustSpike(t, "nginx", "--topology", topology))
 	path, err := exec.LookPath("nginx")
 	if err != nil {
 		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
 	}
 	cmd := exec.Command(path, "-p", dir, "-c", conf, "-e", "stderr", "-g", "daemon off;")
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("nginx (make deps installs it): %v", err)
 	}

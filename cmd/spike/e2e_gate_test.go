@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -57,37 +56,8 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 		t.Fatal(err)
 	}
 	s.startGate(t)
-	s.startNginx(t, root, addr)
+	s.url = runNginx(t, root, s.topology, addr)
 	return s
-}
-
-func (s *gateStage) startNginx(t testing.TB, root, addr string) {
-	t.Helper()
-	conf := filepath.Join(root, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(mustSpike(t, "nginx", "--topology", s.topology)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
-	}
-	cmd := exec.Command(path, "-p", root, "-c", conf, "-e", "stderr", "-g", "daemon off;")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("nginx (make deps installs it): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
-		_ = cmd.Wait()
-	})
-	eventually(t, 10*time.Second, "nginx listens", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil
-	})
-	s.url = "http://" + addr
 }
 
 // lockedBuffer is a log that is read while it is written.
