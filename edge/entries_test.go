@@ -86,6 +86,7 @@ func TestEntriesShareCalls(t *testing.T) {
 		if d.calls > 12 || d.most > maxEnterCalls || d.largest > luascripts.MaxEntering || len(d.entered) != crowd+1 {
 			t.Errorf("%d buyers: %d calls, %d at once, of %d buyers at the most", len(d.entered), d.calls, d.most, d.largest)
 		}
+		synctest.Wait() // who made the last call looks for one more
 		if sale.entries.calls != 0 || len(sale.entries.rounds) != 0 {
 			t.Errorf("left: %d calls, %d rounds", sale.entries.calls, len(sale.entries.rounds))
 		}
