@@ -3,11 +3,10 @@ package demo
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"spike/bench/process"
 )
 
 // counters is what an edge counted.
@@ -26,23 +25,11 @@ func (c counters) all() (n int64) {
 
 // scrape asks an edge's admin listener.
 func scrape(ctx context.Context, admin string) (counters, error) {
-	const maxBytes = 4 << 20
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/metrics", nil)
+	text, err := process.Metrics(ctx, admin)
 	if err != nil {
 		return counters{}, err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return counters{}, fmt.Errorf("metrics: %w", err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return counters{}, fmt.Errorf("metrics of %s: %s: %w", admin, resp.Status, err)
-	}
-	return countersOf(string(text))
+	return countersOf(text)
 }
 
 // countersOf reads the Prometheus text format, as far as it is needed here.
@@ -54,8 +41,8 @@ func countersOf(text string) (counters, error) {
 			continue
 		}
 		name, labels, _ := strings.Cut(series, "{")
-		outcome := label(labels, "outcome")
-		buys := name == "spike_buys_total" && label(labels, "sale") == sale
+		outcome := process.Label(labels, "outcome")
+		buys := name == "spike_buys_total" && process.Label(labels, "sale") == sale
 		if !buys && name != "spike_decision_log_dropped_total" {
 			continue
 		}
@@ -70,14 +57,4 @@ func countersOf(text string) (counters, error) {
 		}
 	}
 	return c, nil
-}
-
-// label finds name="value" among labels. No value here holds a quote.
-func label(labels, name string) string {
-	_, rest, found := strings.Cut(","+strings.TrimSuffix(labels, "}"), ","+name+`="`)
-	if !found {
-		return ""
-	}
-	value, _, _ := strings.Cut(rest, `"`)
-	return value
 }

@@ -19,13 +19,3 @@ go_goroutines 12
 		t.Error("accepted a word for a number")
 	}
 }
-
-func TestLabel(t *testing.T) {
-	for labels, want := range map[string]string{
-		`sale="a",outcome="won"}`: "a", `outcome="won",sale="b"}`: "b", `wholesale="c"}`: "", "": "",
-	} {
-		if got := label(labels, "sale"); got != want {
-			t.Errorf("%s: %q", labels, got)
-		}
-	}
-}

@@ -121,3 +121,13 @@ func TestFreeAddrIsNotOneOfTheKernels(t *testing.T) {
 		t.Errorf("%d addresses of 50", len(seen))
 	}
 }
+
+func TestLabel(t *testing.T) {
+	for labels, want := range map[string]string{
+		`sale="a",outcome="won"}`: "a", `outcome="won",sale="b"}`: "b", `wholesale="c"}`: "", "": "",
+	} {
+		if got := Label(labels, "sale"); got != want {
+			t.Errorf("%s: %q", labels, got)
+		}
+	}
+}

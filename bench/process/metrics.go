@@ -1,0 +1,38 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Metrics is what a server's operators' listener says at /metrics, in the Prometheus text format.
+func Metrics(ctx context.Context, admin string) (string, error) {
+	const maxBytes = 4 << 20
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("metrics of %s: %s: %w", admin, resp.Status, err)
+	}
+	return string(text), nil
+}
+
+// Label finds name="value" among a series' labels. No value of ours holds a quote.
+func Label(labels, name string) string {
+	_, rest, _ := strings.Cut(","+labels, ","+name+`="`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
+}
