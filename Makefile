@@ -10,6 +10,7 @@ FUZZTIME ?= 20000x
 
 export PATH      := $(PATH):/usr/sbin:/sbin
 export SPIKE_BIN := $(abspath bin/spike)
+export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
@@ -51,7 +52,7 @@ integration: deps ## tests against the real redis-server and nginx
 	$(if $(call tagged,integration),go test -tags integration -count=1 -timeout 20m $(call tagged,integration))
 
 e2e: deps build ## tests that drive the built binary
-	$(if $(call tagged,e2e),go test -tags e2e -count=1 -timeout 20m $(call tagged,e2e))
+	$(if $(call tagged,e2e),go test -tags e2e -count=1 -timeout 40m $(call tagged,e2e))
 
 e2e-long: export SPIKE_E2E_LONG := 1
 e2e-long: e2e ## the same with more runs and larger sales
@@ -63,11 +64,18 @@ sim: build ## SEEDS (2000) worlds of the simulator: crashes, fail-overs, pauses 
 mutants: ## every guard of the protocol left out once: the simulator must notice
 	go test -tags mutants -count=1 -timeout 20m -run TestEveryMutantDies -v ./bench/sim
 
-chaos: deps build ## real faults on real parts, three runs of each
+model: deps ## the lease protocol, searched whole by spin, and each of its guards left out once
+	luascripts/model/check
+
+bin/clock.so: bench/chaos/clock/clock.c
+	@mkdir -p bin
+	cc -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+
+chaos: deps build bin/clock.so ## real faults on real parts, one or two runs of each
 	go test -tags chaos -count=1 -timeout 30m -parallel 4 -v ./bench/chaos
 
 chaos-long: export SPIKE_CHAOS_LONG := 1
-chaos-long: deps build ## the same with larger sales, 20 to 50 runs of each: hours
+chaos-long: deps build bin/clock.so ## the same with larger sales, 20 to 50 runs of each: hours
 	go test -tags chaos -count=1 -timeout 12h -v ./bench/chaos
 
 ROUNDS ?= 3

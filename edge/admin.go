@@ -148,21 +148,33 @@ func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
 
 // guard wants the bearer token, where one was set; where none was, the caller must mean this machine.
 func (s *Server) guard(next http.HandlerFunc) http.Handler {
-	want := []byte("Bearer " + s.cfg.AdminToken)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.AdminToken == "" && !loopback.Means(r.Host) {
-			adminProblem(w, http.StatusForbidden, "cross_origin", "without an admin token this is for 127.0.0.1 and localhost, under no other name")
-			return
-		}
-		got := []byte(r.Header.Get("Authorization"))
-		if s.cfg.AdminToken != "" && subtle.ConstantTimeCompare(got, want) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			adminProblem(w, http.StatusUnauthorized, "no_token", "this needs the admin token")
+		if refuse := s.mayEnter(r); refuse != nil {
+			refuse(w)
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 		next(w, r)
 	})
+}
+
+// mayEnter is nil, or the answer to who may not.
+func (s *Server) mayEnter(r *http.Request) (refuse func(http.ResponseWriter)) {
+	if s.cfg.AdminToken == "" {
+		if loopback.Means(r.Host) {
+			return nil
+		}
+		return func(w http.ResponseWriter) {
+			adminProblem(w, http.StatusForbidden, "cross_origin", "without an admin token this is for 127.0.0.1 and localhost, under no other name")
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+s.cfg.AdminToken)) == 1 {
+		return nil
+	}
+	return func(w http.ResponseWriter) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		adminProblem(w, http.StatusUnauthorized, "no_token", "this needs the admin token")
+	}
 }
 
 // readyz names the part that is not ready.
@@ -210,6 +222,7 @@ type Description struct {
 	Closes      *time.Time `json:"closes,omitempty"`
 	Lots        *Lots      `json:"lots,omitempty"` // where the first units go by lot
 	Trouble     string     `json:"trouble,omitempty"`
+	Uncounted   *time.Time `json:"uncounted_until,omitempty"` // until then what lost history has promised may be alive, and is in no number here
 }
 
 // Describe puts the store's view into words.
@@ -217,7 +230,15 @@ func Describe(sale string, r luascripts.ShowReply) Description {
 	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
 		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
 		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: unixTime(r.Opens),
-		Closes: unixTime(r.Closes), Lots: lotsOf(r), Trouble: trouble(r)}
+		Closes: unixTime(r.Closes), Lots: lotsOf(r), Trouble: trouble(r), Uncounted: uncounted(r)}
+}
+
+// uncounted is until when units may be leased or promised that the ledger does not know of.
+func uncounted(r luascripts.ShowReply) *time.Time {
+	if until := max(r.Reopens, r.Sells); until > 0 {
+		return unixTime(r.Raw + until - r.Now)
+	}
+	return nil
 }
 
 // Lots are a sale's draw for people and programs outside.

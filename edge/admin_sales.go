@@ -26,17 +26,30 @@ const (
 // Outcome is a sale after its doors were shut.
 type Outcome struct {
 	luascripts.ShowReply
-	Settled bool // no edge holds units any more: what is not in limbo is counted for good
+	Settled bool // no edge sells any more, and what is in no lease and not in limbo is counted for good
 }
 
-// Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, for wait at
-// the most and no longer than ctx.
+// shut is what is waited for.
+type shut struct {
+	store luascripts.Store
+	sale  string
+	door  luascripts.ChangeRequest
+	era   uint64 // in which the doors were shut
+}
+
+// Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, those too that
+// are known to edges alone because the store has lost them; for wait at the most and no longer than ctx.
 func Shut(ctx context.Context, store luascripts.Store, sale, to string, wait time.Duration) (Outcome, error) {
-	head, err := store.Change(ctx, sale, luascripts.ChangeRequest{To: to})
+	w := shut{store: store, sale: sale, door: luascripts.ChangeRequest{To: to}}
+	head, err := store.Change(ctx, sale, w.door)
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{ShowReply: luascripts.ShowReply{Head: head}, Settled: head.Leased == 0}
+	w.era = head.Era
+	out := Outcome{ShowReply: luascripts.ShowReply{Head: head}}
+	if err := w.look(ctx, &out); err != nil {
+		return out, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, min(wait, ShutWait))
 	defer cancel()
 	clock := time.NewTicker(shutEvery)
@@ -47,25 +60,41 @@ func Shut(ctx context.Context, store luascripts.Store, sale, to string, wait tim
 		case <-ctx.Done():
 			return out, nil
 		}
-		if err := out.look(ctx, store, sale, looks%sweepEach == 0); err != nil {
+		if looks%sweepEach == 0 {
+			_, _ = store.Expire(ctx, sale, sweepMost)
+		}
+		if err := w.look(ctx, &out); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
 }
 
-// look brings the outcome up to date. A store that does not answer may do so the next time.
-func (o *Outcome) look(ctx context.Context, store luascripts.Store, sale string, sweep bool) error {
-	if sweep {
-		_, _ = store.Expire(ctx, sale, sweepMost)
-	}
-	shown, err := store.Show(ctx, sale)
+// look brings the outcome up to date. A store that does not answer may do so the next time; one that has forgotten that the
+// doors were shut is told again.
+func (w *shut) look(ctx context.Context, out *Outcome) error {
+	shown, err := w.store.Show(ctx, w.sale)
 	var refusal *luascripts.Refusal
 	switch {
-	case err == nil:
-		o.ShowReply, o.Settled = shown, shown.Leased == 0
 	case errors.As(err, &refusal):
 		return err
+	case err != nil:
+		return nil
+	}
+	out.ShowReply, out.Settled = shown, false
+	switch {
+	case shown.State.String() == w.door.To:
+		out.Settled = shown.Quiet()
+	case shown.Era == w.era:
+		return &luascripts.Refusal{Code: "CHANGED", Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
+	default:
+		head, err := w.store.Change(ctx, w.sale, w.door)
+		if errors.As(err, &refusal) {
+			return err
+		}
+		if err == nil {
+			w.era = head.Era
+		}
 	}
 	return nil
 }
@@ -201,7 +230,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, did string, q lu
 
 // shutSale shuts the doors and says what is still out.
 func (s *Server) shutSale(to string) http.HandlerFunc {
-	type shut struct {
+	type shutSale struct {
 		Description
 		Settled bool `json:"settled"`
 	}
@@ -211,7 +240,7 @@ func (s *Server) shutSale(to string) http.HandlerFunc {
 		if err == nil {
 			out, err = Shut(r.Context(), s.store, r.PathValue("sale"), to, wait)
 		}
-		s.written(w, http.StatusOK, to, r.PathValue("sale"), shut{Describe(r.PathValue("sale"), out.ShowReply), out.Settled}, err)
+		s.written(w, http.StatusOK, to, r.PathValue("sale"), shutSale{Describe(r.PathValue("sale"), out.ShowReply), out.Settled}, err)
 	}
 }
 

@@ -159,7 +159,7 @@ func TestOddSaleCanBeRemoved(t *testing.T) {
 	if status, says := o.does("DELETE", "/api/v1/sales/ticket?yes=true", ""); status != 200 || says["trouble"] != "its hash makes no sense" {
 		t.Errorf("%d %v", status, says)
 	}
-	if names, _ := w.Store.List(t.Context()); len(names) != 0 {
+	if names, _ := w.List(t.Context()); len(names) != 0 {
 		t.Errorf("left: %v", names)
 	}
 }

@@ -3,50 +3,38 @@ package edge
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
 	"spike/luascripts"
 )
 
-// births finds the sale a token speaks of by its birth, which is all a token says of it. A token is made after its sale
-// and no birth is given twice, so what a look at the store did not find, begun after the question, is gone.
+// births finds the sale a token speaks of by its birth, which is all a token says of it: one look-up in the store, once.
 type births struct {
 	life  context.Context
 	store luascripts.Store
-	sales *Sales // those open on this edge need no look
+	sales *Sales // those open on this edge need no look-up
 
-	turn  sync.Mutex // one look at a time
-	begun time.Time  // the newest; turn's
+	places chan struct{} // for those who ask the store
 
 	mu      sync.Mutex
-	known   map[uint64]known // ever seen; that one is there no more, the store says itself
+	known   map[uint64]luascripts.Found // ever seen; that one is there no more, the store says itself
 	gone    map[uint64]time.Time
 	doubts  map[uint64]time.Time // since when another history denies it
-	next    *census              // the look that has not begun yet
+	looking map[uint64]*birthLook
 	waiting int
 }
 
-// known is a sale, and the store's history in which it was seen.
-type known struct {
-	name string
-	era  uint64
-}
-
-// census is one look at all sales. What it found may be read once done is closed.
-type census struct {
+// birthLook is one look-up. What it found may be read once done is closed.
+type birthLook struct {
 	done  chan struct{}
-	names map[uint64]known
-	whole bool // every sale there is said its birth
+	found luascripts.Found
 	err   error
 }
 
 // Limits of looking for births: a crowd with tokens of a removed sale must not become a crowd at Redis.
 const (
-	lookEvery     = time.Second      // at most, in all
-	lookFor       = 5 * time.Second  // at most, at all sales
-	maxLookingFor = 4096             // callers that wait for the next look
+	maxLookingFor = 4096             // callers that wait
 	maxGone       = 4096             // births remembered as gone
 	goneFor       = 10 * time.Second // and for how long: a sale whose hash was lost may be mended
 	doubtFor      = 10 * time.Second // another history that does not know a sale may be the wrong one, and not for long
@@ -54,52 +42,51 @@ const (
 )
 
 func newBirths(life context.Context, store luascripts.Store, sales *Sales) *births {
-	return &births{life: life, store: store, sales: sales, known: map[uint64]known{}, gone: map[uint64]time.Time{},
-		doubts: map[uint64]time.Time{}}
+	return &births{life: life, store: store, sales: sales, places: make(chan struct{}, maxLookups),
+		known: map[uint64]luascripts.Found{}, gone: map[uint64]time.Time{}, doubts: map[uint64]time.Time{},
+		looking: map[uint64]*birthLook{}}
 }
 
 // find is the name of the sale born then; luascripts.ErrNoSale: there is none any more. Any other error: nobody knows.
 func (b *births) find(birth uint64) (string, error) {
-	for name, sale := range b.sales.all() {
-		if sale.birth == birth {
-			b.learn(map[uint64]known{birth: {name, sale.View().Era}})
-			return name, nil
-		}
-	}
-	name, look, mine, err := b.join(birth)
-	if look == nil {
-		return name, err
+	l, mine, err := b.join(birth)
+	if err != nil {
+		return "", err
 	}
 	defer b.leave()
 	if mine {
-		b.look(look)
+		l.found, l.err = b.ask(birth)
+		b.learn(birth, l)
 	}
 	select {
-	case <-look.done:
-		return b.conclude(birth, look)
+	case <-l.done:
+		return l.found.Sale, l.err
 	case <-b.life.Done():
 		return "", b.life.Err()
 	}
 }
 
-// join says what is known of a birth, or which look will tell; mine: the caller must take it.
-func (b *births) join(birth uint64) (name string, look *census, mine bool, err error) {
+// join says what is known of a birth, or which look-up will tell; mine: the caller must make it.
+func (b *births) join(birth uint64) (l *birthLook, mine bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if k, seen := b.known[birth]; seen {
-		return k.name, nil, false, nil
-	}
-	if until, gone := b.gone[birth]; gone && time.Now().Before(until) {
-		return "", nil, false, luascripts.ErrNoSale
-	}
-	if b.waiting == maxLookingFor {
-		return "", nil, false, errBusy
+	until, gone := b.gone[birth]
+	switch f, seen := b.known[birth]; {
+	case seen:
+		l = &birthLook{done: make(chan struct{}), found: f}
+		close(l.done)
+	case gone && time.Now().Before(until):
+		return nil, false, luascripts.ErrNoSale
+	case b.waiting == maxLookingFor:
+		return nil, false, errBusy
+	default:
+		if l = b.looking[birth]; l == nil {
+			l, mine = &birthLook{done: make(chan struct{})}, true
+			b.looking[birth] = l
+		}
 	}
 	b.waiting++
-	if mine = b.next == nil; mine {
-		b.next = &census{done: make(chan struct{})}
-	}
-	return "", b.next, mine, nil
+	return l, mine, nil
 }
 
 func (b *births) leave() {
@@ -108,32 +95,49 @@ func (b *births) leave() {
 	b.waiting--
 }
 
-// look takes a census once it may. Whoever asked before it began is answered by it.
-func (b *births) look(c *census) {
-	b.turn.Lock()
-	defer b.turn.Unlock()
-	defer close(c.done)
+// ask looks among the sales open here, then in the store, from one of the few places there are.
+func (b *births) ask(birth uint64) (luascripts.Found, error) {
+	for name, sale := range b.sales.all() {
+		if sale.birth == birth {
+			return luascripts.Found{Sale: name, Era: sale.View().Era}, nil
+		}
+	}
 	select {
-	case <-time.After(time.Until(b.begun.Add(lookEvery))):
-	case <-b.life.Done():
+	case b.places <- struct{}{}:
+		defer func() { <-b.places }()
+	default:
+		wait := time.NewTimer(lookWait)
+		defer wait.Stop()
+		select {
+		case b.places <- struct{}{}:
+			defer func() { <-b.places }()
+		case <-wait.C:
+			return luascripts.Found{}, errBusy
+		case <-b.life.Done():
+			return luascripts.Found{}, b.life.Err()
+		}
 	}
-	b.begun = time.Now()
-	b.mu.Lock()
-	b.next = nil
-	b.mu.Unlock()
-	b.count(c)
-	if c.err == nil {
-		b.learn(c.names)
-	}
+	return b.store.Born(b.life, birth)
 }
 
-func (b *births) learn(names map[uint64]known) {
+// learn keeps what a look-up found, and tells those who wait for it.
+func (b *births) learn(birth uint64, l *birthLook) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.known) > maxKnown {
-		clear(b.known)
+	delete(b.looking, birth)
+	switch {
+	case l.err == nil:
+		if len(b.known) >= maxKnown {
+			clear(b.known)
+		}
+		b.known[birth] = l.found
+	case errors.Is(l.err, luascripts.ErrNoSale):
+		if len(b.gone) >= maxGone {
+			clear(b.gone)
+		}
+		b.gone[birth] = time.Now().Add(goneFor)
 	}
-	maps.Copy(b.known, names)
+	close(l.done)
 }
 
 // doubtful says that a refusal comes from another history than the one the sale was seen in: in a fail-over the wrong
@@ -146,10 +150,10 @@ func (b *births) doubtful(birth uint64, err error) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	k := b.known[birth]
-	if sale := b.sales.all()[k.name]; sale != nil && sale.birth == birth {
-		k.era = sale.View().Era
+	if sale := b.sales.all()[k.Sale]; sale != nil && sale.birth == birth {
+		k.Era = sale.View().Era
 	}
-	if k.name == "" || k.era == r.Era {
+	if k.Sale == "" || k.Era == r.Era {
 		return false
 	}
 	since, doubted := b.doubts[birth]
@@ -160,45 +164,4 @@ func (b *births) doubtful(birth uint64, err error) bool {
 		since, b.doubts[birth] = now, now
 	}
 	return time.Since(since) < doubtFor
-}
-
-// count asks the store for every sale's birth.
-func (b *births) count(c *census) {
-	ctx, cancel := context.WithTimeout(b.life, lookFor)
-	defer cancel()
-	names, err := b.store.List(ctx)
-	c.names, c.whole, c.err = make(map[uint64]known, len(names)), true, err
-	for _, name := range names {
-		shown, err := b.store.Show(ctx, name)
-		var refusal *luascripts.Refusal
-		switch {
-		case err == nil:
-			c.names[shown.Birth] = known{name, shown.Era}
-		case errors.Is(err, luascripts.ErrNoSale): // removed meanwhile
-		case errors.As(err, &refusal):
-			c.whole = false
-		default:
-			c.err = err
-			return
-		}
-	}
-}
-
-// conclude reads one birth from a look.
-func (b *births) conclude(birth uint64, c *census) (string, error) {
-	if c.err != nil {
-		return "", c.err
-	}
-	if k, seen := c.names[birth]; seen {
-		return k.name, nil
-	}
-	if c.whole {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if len(b.gone) >= maxGone {
-			clear(b.gone)
-		}
-		b.gone[birth] = time.Now().Add(goneFor)
-	}
-	return "", luascripts.ErrNoSale
 }

@@ -188,7 +188,12 @@ func (s *Server) acquire(sale *Sale, r *request) result {
 		case allotment.Won:
 			return result{outcome: won, sold: &sold}
 		case allotment.Full:
-			return denied(busy)
+			if !sale.Growing() {
+				return denied(busy)
+			}
+			sale.Hungry(r.n)
+			waits = v.pass(changed)
+			continue
 		case allotment.Again:
 			continue
 		case allotment.Empty:

@@ -1,13 +1,15 @@
 package edge
 
 import (
+	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"spike/edge/allotment"
 )
 
-// Rings are found again in a directory of any name.
+// Rings are found again in a directory of any name; and one whose edge lives keeps others out (P1).
 func TestRingsAreFoundInOddlyNamedDirs(t *testing.T) {
 	for _, name := range []string{"plain", "a[1]", "a[", "a*", "a?b", `a\b`, "a b", "-x", "é"} {
 		path := filepath.Join(t.TempDir(), name)
@@ -16,18 +18,24 @@ func TestRingsAreFoundInOddlyNamedDirs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, _, err = d.ring("ticket", "i", "n", 7); err != nil {
+		m := d.rings("ticket", "i", "n", 7)
+		if _, err = m.Make(1, 64, 0); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		d.close()
-		again, err := openData(path)
-		if err != nil || len(again.left) != 1 {
-			t.Errorf("%s: %v, left %v", name, err, again)
+		if _, err = openData(path); err == nil || !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "sells from ticket-7-i.ring") {
+			t.Errorf("%s: a living ring in it, and %v", name, err)
+		}
+		left, _, err := ringsIn(path)
+		if err != nil || len(left) != 1 {
+			t.Errorf("%s: %v, left %v", name, err, left)
 			continue
 		}
-		if o, _, _, err := allotment.ReadRing(again.left[0]); err != nil || o.Sale != "ticket" {
-			t.Errorf("%s: %+v %v", name, o, err)
+		if _, err := allotment.ReadRing(left[0], d.boot); !errors.Is(err, allotment.ErrRingLives) {
+			t.Errorf("%s: %v", name, err)
 		}
-		again.close()
+		if err := m.Drop(); err != nil {
+			t.Error(err)
+		}
 	}
 }

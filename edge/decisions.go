@@ -30,7 +30,7 @@ func openDecisions(file string) (*decisions, error) {
 	}
 	var out io.Writer = os.Stdout
 	if file != "-" {
-		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) // it says who sold what, and when
 		if err != nil {
 			return nil, fmt.Errorf("%w: decision log: %w", ErrConfig, err)
 		}

@@ -309,7 +309,12 @@ func TestRestedEdgeFindsTheLot(t *testing.T) {
 func TestBuyThatComesWithTheDraw(t *testing.T) {
 	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 1)
-		s.ahead.Store(int64(6 * time.Second)) // the store's clock alone
+		for at := range 12 { // the store's clock alone, and others whom ledger time passes with
+			s.ahead.Store(int64(time.Duration(at+1) * 500 * time.Millisecond))
+			if _, err := s.store.Expire(t.Context(), "ticket", 1); err != nil {
+				t.Error(err)
+			}
+		}
 		if a := s.buysLot(t, "late"); a.Code != float64(codeWon) {
 			t.Errorf("%+v", a)
 		}

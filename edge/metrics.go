@@ -38,12 +38,17 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
 	}
 	lost := c.s.sales.lost.Load()
-	for name, sale := range c.s.sales.all() {
+	for name, sale := range c.s.sales.all() { // perhaps thousands, most of which nobody asks for: what never was is not said
+		bought := false
 		for o, n := range names {
 			if n == "" {
 				continue
 			}
-			counter(buysDesc, sale.tally.read(outcome(o)), name, n)
+			heard := sale.tally.read(outcome(o))
+			bought = bought || heard > 0
+			if heard > 0 || outcome(o) == won || outcome(o) == undecided {
+				counter(buysDesc, heard, name, n)
+			}
 		}
 		v := sale.View()
 		for place, n := range map[string]uint64{"free": v.Free, "leased": v.Leased, "limbo": v.Limbo,
@@ -51,11 +56,15 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			gauge(unitsDesc, n, name, place)
 		}
 		for call, n := range sale.Calls() {
-			counter(callsDesc, n, name, call)
+			if n > 0 {
+				counter(callsDesc, n, name, call)
+			}
 		}
-		gauge(stockDesc, sale.Stock(), name)
-		gauge(claimsDesc, sale.Claims(), name)
-		gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
+		if bought {
+			gauge(stockDesc, sale.Stock(), name)
+			gauge(claimsDesc, sale.Claims(), name)
+			gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
+		}
 		lost += sale.Lost()
 	}
 	counter(buysDesc, c.s.unknownUndecided.Load(), "", names[undecided])

@@ -265,4 +265,8 @@ func (silent) Remove(context.Context, string) error { return luascripts.ErrDown 
 
 func (silent) List(context.Context) ([]string, error) { return nil, luascripts.ErrDown }
 
+func (silent) Born(context.Context, uint64) (luascripts.Found, error) {
+	return luascripts.Found{}, luascripts.ErrDown
+}
+
 func (silent) Ping(context.Context) error { return luascripts.ErrDown }

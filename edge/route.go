@@ -43,6 +43,9 @@ var routes = []struct {
 
 // route does it properly: decoded path, query, methods, sales not opened yet.
 func (s *Server) route(ctx *fasthttp.RequestCtx) {
+	if isDoublyFramed(ctx) {
+		return
+	}
 	path := ctx.Path()
 	if string(path) == "/openapi.yaml" {
 		s.document.show(ctx)

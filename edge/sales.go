@@ -27,9 +27,9 @@ type Sale struct {
 	*allotment.Runner
 	tally tally
 
-	ring       ringFile      // to be closed when the sale has ended here
-	end        func()        // sells no more; what was sold is settled, if there is still a ledger for it
-	localSales atomic.Uint64 // wins here: the article's counter, kept for the decision log
+	rings      allotment.RingMaker // to be ended when the sale has ended here
+	end        func()              // sells no more; what was sold is settled, if there is still a ledger for it
+	localSales atomic.Uint64       // wins here: the article's counter, kept for the decision log
 	shortage   atomic.Pointer[short]
 	opening    atomic.Pointer[opening]
 	entries    entries       // of the draw, where lots are drawn
@@ -176,17 +176,12 @@ func (s *Sales) look(name string) (*Sale, error) {
 		atOnce: s.cfg.Ack == AckEdge && reply.Limit == 0, deducting: make(chan struct{}, maxDeducting), asking: make(chan struct{}, maxDeducting),
 		tally: make(tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)))}
 	instance := fmt.Sprintf("%s.%d", s.cfg.instance, s.opened.Add(1)) // a sale that comes back begins anew: requests, nonces
-	ring, file, err := s.data.ring(name, instance, s.cfg.Node, reply.Birth)
-	if err != nil {
-		s.log.Error().Err(err).Str("sale", name).Msg("cannot sell")
-		return nil, err
-	}
-	sale.ring = file
+	sale.rings = s.data.rings(name, instance, s.cfg.Node, reply.Birth)
 	life, end := context.WithCancel(s.life)
 	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,
 		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.tally.total,
-		Notice: s.noticer(name)}, s.store, s.clock, reply.Head, ring)
+		Notice: s.noticer(name)}, s.store, s.clock, reply.Head, sale.rings)
 	if !s.running.start(func() { s.run(life, sale) }) {
 		end()
 		return nil, s.life.Err()
@@ -215,11 +210,17 @@ func (s *Sales) run(life context.Context, sale *Sale) {
 		err = fmt.Errorf("sale %s: %w", sale.name, err)
 		s.unsettled.Store(&err)
 	} else {
-		sale.ring.close(err != nil && sale.Lost() > 0)
+		failed := errors.Is(err, allotment.ErrRing)
+		if e := s.data.endRings(sale.rings, err != nil && sale.Lost() > 0, failed); e != nil && !failed {
+			s.log.Error().Err(e).Str("sale", sale.name).Msg("its ring")
+		}
 	}
 	s.drop(sale)
 	s.lost.Add(sale.Lost())
 	switch {
+	case errors.Is(err, allotment.ErrRing):
+		s.log.Error().Err(err).Str("sale", sale.name).Str("file", s.data.name(sale.rings)).
+			Msg("sale ended here, and begins anew: its ring's file was cut short, or its disk is full")
 	case err != nil:
 		s.log.Warn().Err(err).Str("sale", sale.name).Uint64("claims_lost", sale.Lost()).Msg("sale ended here")
 	case sale.Lost() > 0:

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +70,9 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 		return err
 	}
 	defer data.close()
+	if err = data.belongs(ctx, store); err != nil {
+		return err
+	}
 	s := newServer(life, cfg, store, data, log, keys...)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
@@ -121,12 +123,13 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	front := s.front()
 	ended := make(chan error, 2)
 	go func() { ended <- front.Serve(patientListener{fairListener{buyers, newSources(s.who.trusts)}}) }()
-	back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	back := s.back()
 	if admin != nil {
-		go func() { ended <- back.Serve(fairListener{admin, fewSources()}) }()
+		go func() { ended <- back.Serve(visitorsListener{admin, newVisitors()}) }()
 	}
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)
+	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
@@ -156,7 +159,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 
 func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler: s.handle, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
+		Handler: s.handle, HeaderReceived: framing, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
 		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
 		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
 	}

@@ -15,9 +15,7 @@ import (
 // limit and units are one script, so a crash between them burns nobody's right. It may wait.
 
 const (
-	boundWhile  = 30 * time.Second       // how long a key stands for its sale and n while it is being answered, at the least
-	insistAgain = 100 * time.Millisecond // between the tries to find out what became of an offer
-	insistFor   = time.Minute            // at the longest
+	boundWhile = 30 * time.Second // how long a key stands for its sale and n while it is being answered, at the least
 )
 
 // buyByKey answers a buy whose answer must be the same each time. It asks the ledger whatever the verdict is: this buyer
@@ -89,7 +87,7 @@ func (s *Server) settle(sale *Sale, r *request) result {
 			sale.Hungry(r.n) // the Keeper looks, and the next hears it from us
 			return deducted(reply, nil)
 		}
-		sold, outcome := sale.Take(r.n, r.buyer)
+		sold, outcome := sale.TakeOffered(r.n, r.buyer, r.key)
 		offer = luascripts.Claim{}
 		switch outcome {
 		case allotment.Won:
@@ -98,7 +96,12 @@ func (s *Server) settle(sale *Sale, r *request) result {
 		case allotment.Again:
 			continue
 		case allotment.Full:
-			return denied(busy)
+			if !sale.Growing() {
+				return denied(busy)
+			}
+			sale.Hungry(r.n)
+			waits = v.pass(changed)
+			continue
 		case allotment.Empty:
 		}
 		if r.n > 1 {
@@ -113,17 +116,16 @@ func (s *Server) settle(sale *Sale, r *request) result {
 	return denied(busy)
 }
 
-// ask is one Deduct, in its turn. An offer of which nobody knows what became is not let go.
+// ask is one Deduct, in its turn. An offer of which nobody knows what became is the Keeper's: it asks until it knows.
 func (s *Server) ask(sale *Sale, r *request, offer luascripts.Claim) (luascripts.DeductReply, error) {
 	leave, ok := sale.place(s.life, r)
 	if !ok {
-		s.insist(sale, r, offer)
 		return luascripts.DeductReply{}, luascripts.ErrDown
 	}
 	defer leave()
 	reply, err := s.deductOnce(sale, r, offer)
-	if err != nil {
-		s.insist(sale, r, offer)
+	if err == nil && offer.Count > 0 {
+		sale.Heard(offer, allotment.Came(reply))
 	}
 	return reply, err
 }
@@ -156,45 +158,6 @@ func (s *Server) deductOnce(sale *Sale, r *request, offer luascripts.Claim) (lua
 func (s *Sale) missedElsewhere(no *luascripts.Refusal) bool {
 	missing := errors.Is(no, luascripts.ErrNoSale) || errors.Is(no, luascripts.ErrBirth)
 	return missing && no.Era != s.View().Era
-}
-
-// insist goes on asking what became of an offer, when its buyer has gone: the ring settles it in any case, so it must
-// become the answer to the buyer's key, or go back on sale.
-func (s *Server) insist(sale *Sale, r *request, offer luascripts.Claim) {
-	if offer.Count == 0 {
-		return
-	}
-	asked := *r
-	s.sales.running.start(func() {
-		again := time.NewTicker(insistAgain)
-		defer again.Stop()
-		for end, life := time.Now().Add(insistFor), true; life && time.Now().Before(end); {
-			select {
-			case <-again.C:
-			case <-s.life.Done(): // once more
-				life = false
-			}
-			if s.resolve(sale, &asked, offer) {
-				return
-			}
-		}
-	})
-}
-
-// resolve asks once what became of an offer; true: it is its key's answer, or back on sale.
-func (s *Server) resolve(sale *Sale, r *request, offer luascripts.Claim) bool {
-	leave, ok := sale.place(context.WithoutCancel(s.life), r)
-	if !ok {
-		return false
-	}
-	defer leave()
-	_, err := s.deductOnce(sale, r, offer)
-	if errors.Is(err, luascripts.ErrForeign) { // it grants nothing, and takes back what nobody was told of
-		_, err = s.store.Cancel(context.WithoutCancel(s.life), sale.name, sale.birth, offer)
-	}
-	var refused *luascripts.Refusal
-	later := errors.Is(err, luascripts.ErrLate) || errors.Is(err, luascripts.ErrReassert)
-	return err == nil || errors.As(err, &refused) && !later
 }
 
 // queue counts a buy among those that wait, if there is room.

@@ -17,38 +17,46 @@ import (
 
 // How the stock is shown to whoever asks.
 const (
-	snapEvery = 250 * time.Millisecond // a snapshot is taken so often
-	snapIdle  = 5 * time.Second        // and no more once nobody has asked for so long
+	snapEvery = time.Second            // a sale is looked at so often, and only when somebody reads
+	snapOld   = 2 * snapEvery          // who finds an older snapshot, and makes a look, waits for it
+	snapWait  = 200 * time.Millisecond // and so long
 	snapStale = time.Minute            // an older one is not shown
+	snapMost  = 100                    // a second: looks at sales shown already, and as many at others
+	snapBurst = 50                     // of them at once
+	snapRoom  = 1024                   // of so many sales those that are too old to be shown are forgotten
 )
 
-// snapshots show sales to the crowd: one call to the store for all who ask within a quarter of a second. Reading one
-// takes no lock and no I/O, but for the first reader.
+// snapshots show sales to the crowd: one look at the store a second for all who read a sale in it, a bounded number for all
+// who read any sales. Reading one takes no I/O, but for the first reader of a while.
 type snapshots struct {
 	life    context.Context
 	store   luascripts.Store
 	sells   func(sale string) bool
-	running *crew // has the refreshers; they end with life
+	running *crew // has the looks; they end with life
 
-	shown   atomic.Pointer[map[string]*stock]
-	places  chan struct{} // for those who ask the store first
+	first, again *pacer        // of looks
+	places       chan struct{} // for those who ask the store first
+
+	room    sync.RWMutex
+	shown   map[string]*stock
+	swept   time.Time
 	mu      sync.Mutex
 	looking map[string]*firstLook
 	missing map[string]miss
-	past    map[string]*stock // not refreshed any more, but not too old yet either
 }
 
 // stock is one sale as it is shown.
 type stock struct {
 	name   string
 	newest atomic.Pointer[snapshot]
-	read   atomic.Bool // since the refresher looked last
+	tried  atomic.Int64 // when a look began, Unix nanoseconds
 }
 
 // snapshot is a prepared answer, but for its age.
 type snapshot struct {
 	at   time.Time // when the store answered
 	head []byte    // a JSON object up to the age
+	mark string    // while the sale has it, head is true; "": who knows
 }
 
 func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 0) }
@@ -61,11 +69,10 @@ type firstLook struct {
 }
 
 func newSnapshots(life context.Context, store luascripts.Store, sales *Sales) *snapshots {
-	s := &snapshots{life: life, store: store, sells: sales.cfg.sells, running: &sales.running,
-		places: make(chan struct{}, maxLookups), looking: map[string]*firstLook{}, missing: map[string]miss{},
-		past: map[string]*stock{}}
-	s.shown.Store(&map[string]*stock{})
-	return s
+	return &snapshots{life: life, store: store, sells: sales.cfg.sells, running: &sales.running,
+		first: newPacer(snapMost, snapBurst), again: newPacer(snapMost, snapBurst),
+		places: make(chan struct{}, maxLookups), shown: map[string]*stock{}, looking: map[string]*firstLook{},
+		missing: map[string]miss{}}
 }
 
 // show is GET /v1/sales/{sale}. The name may be a buffer that is used again.
@@ -74,35 +81,59 @@ func (s *snapshots) show(ctx *fasthttp.RequestCtx, name []byte) {
 		notAllowed(ctx, "GET, HEAD")
 		return
 	}
-	st := (*s.shown.Load())[string(name)]
-	if st == nil {
+	now := time.Now()
+	s.room.RLock()
+	st := s.shown[string(name)]
+	s.room.RUnlock()
+	if st == nil || st.newest.Load().age(now) > snapStale {
 		var err error
-		if st, err = s.first(string(name)); err != nil {
+		if st, err = s.firstOf(string(name)); err != nil {
 			s.none(ctx, err)
 			return
 		}
+		now = time.Now()
+	} else if now.UnixNano()-st.tried.Load() >= int64(snapEvery) {
+		s.renew(st, now)
+		now = time.Now()
 	}
-	if !st.send(ctx, time.Now()) {
-		s.none(ctx, luascripts.ErrDown)
+	st.send(ctx, now)
+}
+
+// renew takes a new snapshot, unless somebody does already or too many are being taken. Readers do not wait for it, but the
+// one who finds an old one.
+func (s *snapshots) renew(st *stock, now time.Time) {
+	was := st.tried.Load()
+	if !st.tried.CompareAndSwap(was, now.UnixNano()) {
+		return
+	}
+	if _, ok := s.again.take(now, 0); !ok {
+		st.tried.Store(was)
+		return
+	}
+	done := make(chan struct{})
+	if !s.running.start(func() {
+		defer close(done)
+		s.refresh(st)
+	}) || st.newest.Load().age(now) < snapOld {
+		return
+	}
+	wait := time.NewTimer(snapWait)
+	defer wait.Stop()
+	select {
+	case <-done:
+	case <-wait.C:
 	}
 }
 
-// send writes the newest snapshot, unless it is too old. It does not allocate once fasthttp's buffers are warm.
-func (st *stock) send(ctx *fasthttp.RequestCtx, now time.Time) bool {
-	if !st.read.Load() {
-		st.read.Store(true)
-	}
+// send writes the newest snapshot. It does not allocate once fasthttp's buffers are warm.
+func (st *stock) send(ctx *fasthttp.RequestCtx, now time.Time) {
 	snap := st.newest.Load()
 	age := snap.age(now)
-	if age > snapStale {
-		return false
-	}
 	var room [20]byte
 	ctx.Response.Header.SetContentTypeBytes(jsonType)
 	ctx.Response.Header.SetCanonical(ageHeader, strconv.AppendInt(room[:0], int64(age/time.Second), 10))
 	ctx.Response.AppendBody(snap.head)
 	ctx.Response.AppendBody(append(strconv.AppendInt(room[:0], age.Milliseconds(), 10), '}'))
-	return true
 }
 
 var ageHeader = []byte(fasthttp.HeaderAge)
@@ -120,8 +151,8 @@ func (s *snapshots) none(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// first takes the first snapshot of a sale; those who ask for the same one share it.
-func (s *snapshots) first(name string) (*stock, error) {
+// firstOf takes the first snapshot of a sale; those who ask for the same one share it.
+func (s *snapshots) firstOf(name string) (*stock, error) {
 	if err := luascripts.CheckName(name); err != nil {
 		return nil, err
 	}
@@ -152,7 +183,10 @@ func ended(st *stock, err error) *firstLook {
 func (s *snapshots) join(name string) (l *firstLook, mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st := (*s.shown.Load())[name]; st != nil {
+	s.room.RLock()
+	st := s.shown[name]
+	s.room.RUnlock()
+	if st != nil && st.newest.Load().age(time.Now()) <= snapStale {
 		return ended(st, nil), false
 	}
 	if l = s.looking[name]; l != nil {
@@ -171,11 +205,30 @@ func (s *snapshots) leave(name string, l *firstLook) {
 	defer s.mu.Unlock()
 	delete(s.looking, name)
 	s.remember(name, l.err)
-	if l.stock != nil && s.life.Err() == nil {
-		s.publish(func(m map[string]*stock) { m[name] = l.stock })
-		s.running.start(func() { s.keep(l.stock) })
+	if l.stock != nil {
+		s.keep(l.stock)
 	}
 	close(l.done)
+}
+
+// keep shows a sale from now on, and forgets what is too old to be shown.
+func (s *snapshots) keep(st *stock) {
+	s.room.Lock()
+	defer s.room.Unlock()
+	s.shown[st.name] = st
+	if now := time.Now(); len(s.shown) > snapRoom && now.Sub(s.swept) > snapStale/4 {
+		s.swept = now
+		maps.DeleteFunc(s.shown, func(_ string, old *stock) bool { return old.newest.Load().age(now) > snapStale })
+	}
+}
+
+// drop ends showing a sale.
+func (s *snapshots) drop(st *stock) {
+	s.room.Lock()
+	defer s.room.Unlock()
+	if s.shown[st.name] == st {
+		delete(s.shown, st.name)
+	}
 }
 
 // remember notes for a moment that the store knows no such sale, or refuses to show it. Under mu.
@@ -190,15 +243,20 @@ func (s *snapshots) remember(name string, err error) {
 	s.missing[name] = miss{err, time.Now().Add(missFor)}
 }
 
-// publish changes what is shown. Under mu.
-func (s *snapshots) publish(change func(map[string]*stock)) {
-	next := maps.Clone(*s.shown.Load())
-	change(next)
-	s.shown.Store(&next)
-}
-
-// begin asks the store from one of the few places there are.
+// begin asks the store, at its turn, from one of the few places there are.
 func (s *snapshots) begin(name string) (*stock, error) {
+	now := time.Now()
+	turn, ok := s.first.take(now, lookWait)
+	if !ok {
+		return nil, errBusy
+	}
+	wait := time.NewTimer(turn)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-s.life.Done():
+		return nil, s.life.Err()
+	}
 	select {
 	case s.places <- struct{}{}:
 		defer func() { <-s.places }()
@@ -207,70 +265,43 @@ func (s *snapshots) begin(name string) (*stock, error) {
 	case <-s.life.Done():
 		return nil, s.life.Err()
 	}
-	st := s.again(name)
-	err := s.refresh(st)
-	var refusal *luascripts.Refusal
-	if err != nil && (errors.As(err, &refusal) || st.newest.Load() == nil) {
+	st := &stock{name: name}
+	st.tried.Store(time.Now().UnixNano())
+	shown, err := s.store.Show(s.life, name)
+	if err != nil {
 		return nil, err
 	}
+	st.newest.Store(&snapshot{at: time.Now(), head: stockHead(name, shown)})
 	return st, nil
 }
 
-// again is the sale as it was shown last, if that was not long ago: it is better than nothing if the store is silent.
-func (s *snapshots) again(name string) *stock {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.past[name]
-	delete(s.past, name)
-	if st == nil || st.newest.Load().age(time.Now()) > snapStale {
-		return &stock{name: name}
+// refresh takes a snapshot. Where nothing was written since the last, that one is new again: no script is run for it. While
+// the store does not answer, what it said last grows old.
+func (s *snapshots) refresh(st *stock) {
+	old := st.newest.Load()
+	mark, err := s.store.Glance(s.life, st.name)
+	if err == nil && old.mark != "" && mark == old.mark {
+		st.newest.Store(&snapshot{time.Now(), old.head, old.mark})
+		return
 	}
-	return st
-}
-
-// refresh takes a snapshot.
-func (s *snapshots) refresh(st *stock) error {
-	shown, err := s.store.Show(s.life, st.name)
+	var shown luascripts.ShowReply
 	if err == nil {
-		st.newest.Store(&snapshot{at: time.Now(), head: stockHead(st.name, shown)})
+		shown, err = s.store.Show(s.life, st.name)
 	}
-	return err
-}
-
-// keep refreshes until nobody asks any more, the sale is gone or the edge stops. While the store does not answer, what
-// it said last grows old.
-func (s *snapshots) keep(st *stock) {
-	clock := time.NewTicker(snapEvery)
-	defer clock.Stop()
 	var refusal *luascripts.Refusal
-	for asked := time.Now(); time.Since(asked) < snapIdle; {
-		select {
-		case <-clock.C:
-		case <-s.life.Done():
-			return
+	switch {
+	case errors.As(err, &refusal):
+		s.drop(st)
+	case err == nil:
+		if passes(shown.Head) {
+			mark = ""
 		}
-		if st.read.Swap(false) {
-			asked = time.Now()
-		}
-		if errors.As(s.refresh(st), &refusal) {
-			s.drop(st, false)
-			return
-		}
+		st.newest.Store(&snapshot{time.Now(), stockHead(st.name, shown), mark})
 	}
-	s.drop(st, true)
 }
 
-// drop ends showing a sale; what was shown may be good enough for a while.
-func (s *snapshots) drop(st *stock, good bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.publish(func(m map[string]*stock) { delete(m, st.name) })
-	now := time.Now()
-	maps.DeleteFunc(s.past, func(_ string, old *stock) bool { return old.newest.Load().age(now) > snapStale })
-	if good {
-		s.past[st.name] = st
-	}
-}
+// passes says that time alone makes a sale's stock another.
+func passes(h luascripts.Head) bool { return h.Opens > h.Raw || h.Closes > 0 || h.Lots.Window > 0 }
 
 // Stock is a sale as the crowd may see it.
 type Stock struct {

@@ -41,12 +41,6 @@ func newSources(exempt func(net.Addr) bool) *sources {
 	return &sources{most: most, each: min(maxPerSource, most/4), exempt: exempt, from: map[netip.Addr]int{}}
 }
 
-// fewSources is for the operators' side, where a stranger without the token may knock too.
-func fewSources() *sources {
-	return &sources{most: otherFiles / 2, each: otherFiles / 8, exempt: NewWho(TrustedByDefault(), nil).trusts,
-		from: map[netip.Addr]int{}}
-}
-
 // sourceOf is whom a connection counts for.
 func sourceOf(peer net.Addr) netip.Addr {
 	tcp, ok := peer.(*net.TCPAddr)

@@ -1,6 +1,7 @@
 package luascripts
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -30,8 +31,12 @@ type holdings struct {
 	collected uint64 // lots
 	trouble   string
 	free      Ranges
-	leases    []leaseHolding
+	ranges    int      // of free, as Redis counts them
+	indexed   int      // and as the index by length does; negative: it has none, or makes it anew
+	misplaced []string // free ranges of another length there
+	leases    map[uint64]leaseHolding
 	census    *census // nil: the sale moved too fast to look at every owner
+	booked    bool    // and too fast to look at all that is free and leased
 }
 
 type leaseHolding struct {
@@ -56,11 +61,17 @@ func (h holdings) audit(sale string) Audit {
 			a.Leased += l.rem.Len()
 		}
 	}
+	if h.booked {
+		a.Free, a.Leased, a.Limbo = h.head.Free, h.head.Leased, h.head.Limbo
+	}
 	if h.census != nil {
 		a.Census, a.Pending, a.Confirmed = true, h.census.pending, h.census.confirmed+h.prior
 	}
 	a.compare(h)
-	a.overlaps(h)
+	if !h.booked {
+		a.overlaps(h)
+		a.index(h)
+	}
 	a.OK = len(a.Violations) == 0
 	return a
 }
@@ -99,6 +110,30 @@ func (a *Audit) compare(h holdings) {
 	if sum := a.Free + a.Leased + a.Limbo + a.Pending + a.Confirmed; sum != a.Total {
 		a.blame("free + leased + limbo + pending + confirmed = %d, total is %d", sum, a.Total)
 	}
+}
+
+// index compares the two indexes of what is free.
+func (a *Audit) index(h holdings) {
+	if h.indexed < 0 {
+		return
+	}
+	if len(h.free) != h.ranges || h.indexed != h.ranges {
+		a.blame("free ranges: %d, by length %d, %d found", h.ranges, h.indexed, len(h.free))
+	}
+	for _, r := range h.misplaced {
+		a.blame("free range %s is not known by its length", r)
+	}
+}
+
+// places is every serial that is free or leased.
+func (h holdings) places() (all RangeSet) {
+	list := slices.Clone(h.free)
+	for _, l := range h.leases {
+		list = append(list, l.rem...)
+	}
+	slices.SortFunc(list, func(x, y shard.Range) int { return cmp.Compare(x.Start, y.Start) })
+	all.list = list // what lies in two places is overlaps' business
+	return all
 }
 
 // overlaps finds serials that lie in two places at once.

@@ -9,5 +9,5 @@ if refused then return refused end
 local c = claim_read(ARGV[2])
 local state = release(c)
 if state == UNHEARD then return refuse_unheard(c) end
-commit()
+commit(true)
 return {head('-'), {state}}

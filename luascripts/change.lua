@@ -19,5 +19,5 @@ if wanted then
 end
 if lots and L.state == 'paused' and opens then lots.ends = math.max(lots.ends, L.now + covered()) end -- nobody could collect
 if to ~= '' then L.state = to end
-commit()
+commit(true)
 return {head('-')}

@@ -34,6 +34,17 @@ func (c Claim) AppendTo(b []byte) []byte {
 	return append(b, c.Buyer[:]...)
 }
 
+// Batch is the first claims of a list, as many as make up `units` units or a little more, and the rest. What a script does for
+// a list of claims it does for each of their units.
+func Batch(claims []Claim, units int) (some, rest []Claim) {
+	for i, c := range claims {
+		if units -= int(max(c.Count, 1)); units <= 0 {
+			return claims[:i+1], claims[i+1:]
+		}
+	}
+	return claims, nil
+}
+
 // HeldBy is the leases claims were made under, each with the claims' serials and no more. What is known of a deadline is that
 // with the hold it is not before the last claim's end.
 func HeldBy(claims []Claim) (held []Held) {

@@ -2,11 +2,15 @@
 -- here first (row 5). Once done it is done: a repeat is answered as the first.
 -- ARGV  caller, claim (40 bytes)
 -- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
--- FOREIGN(gone) REASSERT.
+-- FOREIGN(gone) REASSERT RECOVERING (history was lost, and it may be later than it is here: ask again).
 local refused = open(ARGV[1])
 if refused then return refused end
 
 local c = claim_read(ARGV[2])
+if unsure() and lives(c) then
+  commit() -- time passes, though nobody else calls
+  return refuse('RECOVERING', 'history was lost: who lived through it has not said yet how late it is')
+end
 local state, values = settled(c)
 if state == UNHEARD then return refuse_unheard(c) end
 if state == PENDING then
@@ -20,5 +24,5 @@ if state == PENDING then
   redis.call('HSET', SOLD, unpack(sold))
   state = CONFIRMED
 end
-commit()
+commit(true)
 return {head('-'), {state}}

@@ -11,6 +11,7 @@ if ARGV[7] then
   if L.opens == 0 then L.opens = L.raw end
   L.shuffle = table.concat({ARGV[7], '0 0 0 0 0 -1', ARGV[8], ARGV[9]}, ' ')
   lots_begin()
+  lots_window()
 end
 redis.call('HSET', HASH, 'ticket_total_nums', int(L.total), 'ticket_sold_nums', '0', 'birth', int(L.birth))
 if L.free > 0 then free_add(unpack(first_range())) end

@@ -7,14 +7,16 @@
 --       by who has collected it, while it is pending and without a key), 2: the same, whatever has become of it
 -- Reply {head, {answer, serial, count, fence, nonce, expiry (0 = never), end of the hold (us, by TIME)}}
 --       answer 0 none had; 1 had; 2 over the limit, with the buyer's own pending claim, if any; 3 the key was used for
---       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP.
+--       another n. A key that had 1 or 2 hears the same again, for the hold and KEEP; of a buyer's that had 2 the first REFUSED.
 -- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE (with the time by Redis' clock) RECOVERING REASSERT
--- (the offer's lease may be lost history). A lost reply leaves units
+-- (the offer's lease may be lost history) INDEXING (nothing was decided: ask again). A lost reply leaves units
 -- pending: they come back when their hold ends, and where there is none only a key finds them again.
+-- Work    a sweep; UNITS fields and events of what is bought, of what the buyer loses that was not paid in time and of what it
+--         is shown: a buyer has at most a sale's limit, 100 units. Free ranges are found by their length, in log(ranges).
 local caller, n, nonce, buyer, latest = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local key, offer = ARGV[6], ARGV[7] ~= '' and claim_read(ARGV[7])
 local by_lot, ever = ARGV[8] ~= nil, ARGV[8] == '2'
-local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
+local NONE, HAD, LIMIT, USED, UNSURE = 0, 1, 2, 3, 4
 local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
 
 local refused, stop = open(caller)
@@ -43,8 +45,23 @@ if L.limit > 0 and buyer == NOBODY then return refuse('NOBUYER', 'a sale with a 
 if not offer and recovering() then return refuse('RECOVERING', 'the history of this sale was cut: it grants nothing yet') end
 sweep(SWEEP)
 
+-- refused_often says that this buyer has been told as often as is remembered that it is over its limit: its further keys are
+-- asked about anew. A field l.. of ANSWERS counts.
+local function refused_often()
+  local field = 'l' .. buyer
+  local count = answer_kept(field)
+  if not count then
+    answer_keep(NOLOG, field, struct.pack('>I4', 1))
+    return false
+  end
+  count = struct.unpack('>I4', count)
+  if count >= REFUSED then return true end
+  redis.call('HSET', ANSWERS, field, string.sub(redis.call('HGET', ANSWERS, field), 1, 8) .. struct.pack('>I4', count + 1))
+  return false
+end
+
 local function answered(answer, serial, count, fence, nonce, expiry, till)
-  if key ~= '' then
+  if key ~= '' and (answer == HAD or not refused_often()) then
     answer_keep(answer == HAD and WINLOG or NOLOG, 'k' .. key,
       struct.pack(RECORD, n, answer, serial, count, fence, nonce, expiry, till))
   end
@@ -103,20 +120,19 @@ if over_limit() then
   if over_limit() then return answered(LIMIT, own_pending(has())) end
 end
 
+-- find is where n are free in a row: the shortest such range. While LENGTHS is made anew it may not know of one.
 local function find()
-  for _, text in ipairs(redis.call('ZRANGE', FREE, 0, SEARCH - 1)) do
-    local a, b = range(text)
-    if b - a >= n then return text, a, b end
-  end
+  local a, b = free_fit(n)
+  if not a and n == 1 then a, b = free_lowest() end
+  return a, b
 end
 
--- from_free makes a claim of n free serials, or nothing.
+-- from_free makes a claim of n free serials, or nothing. UNSURE: there may be so many in a row.
 local function from_free()
   if state() ~= 0 or not by_lot and L.free - withheld() < n then return nil end
-  local text, a, b = find()
-  if not text then return nil end
-  redis.call('ZREM', FREE, text)
-  if a + n < b then redis.call('ZADD', FREE, int(a + n), int(a + n) .. '-' .. int(b)) end
+  local a, b = find()
+  if not a then return L.walk ~= 0 and UNSURE or nil end
+  if not free_front(a, b, a + n) then return UNSURE end
   L.free = L.free - n
   local expiry = L.hold > 0 and L.now + L.hold or 0
   local c = claim_read(struct.pack('>I4I4I8I8I8c8', a, n, new_fence(), nonce, expiry, buyer))
@@ -127,6 +143,10 @@ end
 local c
 if not offer then
   c = from_free()
+  if c == UNSURE then
+    commit()
+    return refuse('INDEXING', 'the index of free ranges is made anew: ask again')
+  end
 elseif settled(offer) == PENDING then
   c = offer
 end

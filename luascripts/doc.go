@@ -10,7 +10,9 @@
 //   - free, what is left of leases (leased or limbo), and the owned (pending or confirmed) are disjoint and cover
 //     1..total. Each is counted on its own, never by subtraction; Audit counts the things beside the counters.
 //   - Fences only grow. A serial comes to a buyer under the fence of the lease it was in, once (I3).
-//   - Ledger time never gains more than Bounds.Step between two scripts: a jump of Redis' clock ends no lease early.
+//   - Ledger time never gains more than Bounds.Step between two scripts: a jump of Redis' clock ends no lease early. But where
+//     Tend's caller has lived through more since an answer, and nobody has got a time from the ledger since, it gains that.
+//   - Who runs a script on a sale puts its birth into the index of sales before anybody hears the answer (redis_index.go).
 //   - The hash is the ledger's mirror: ticket_sold_nums = pending + confirmed. A hash changed by hand in any way but a
 //     raised total stops grants and is named; what was sold already is settled all the same.
 //   - An era is a history of the server, told by master_replid. Under a new one what was written last may be missing. All
@@ -18,8 +20,11 @@
 //     lease + margin are over; where somebody may have acted on what is missing, until lease + hold + margin are: by then
 //     every promise that may be missing is over. Who asks meanwhile after a lease that may be missing hears REASSERT.
 //   - What widens a right is acted on only when every replica seen in this era has it: WAIT, behind the script on its
-//     connection. A replica that is gone is waited for until a new era, until a majority of the Sentinels names this
-//     primary, or until the operator says otherwise (reopen.lua).
+//     connection. Who announces a port is a replica, and no more are than the operator says (--replicas); what others
+//     acknowledge is taken off what WAIT counts. A replica that is gone is waited for until a new era, until a majority of
+//     the Sentinels names this primary and would promote none but those it has, or until the operator says otherwise
+//     (reopen.lua): so many are waited for from then on as there were when that was said, and if one has come or gone before
+//     it is written, nothing is.
 //   - Where the first units go by lot, nothing is leased or deducted before the draw, and after it never more than what is
 //     free and not kept for winners. The draw is the first script at or after its time; its order was fixed by the seed and by
 //     who had entered, and an entry that was answered is on every replica. History that is lost takes entries, the draw or

@@ -14,6 +14,7 @@ type Embedded struct {
 	bounds  Bounds
 	clock   func() time.Time
 	key     []byte
+	id      string
 	keeping bool   // events, for who reads them
 	node    Node   // never another one, but for tests
 	birth   uint64 // of the newest sale
@@ -23,6 +24,7 @@ type Embedded struct {
 	streams   map[string]*stream
 	keys      map[IdempotencyKey]binding
 	listeners map[*Listener]struct{}
+	bound     map[string]Binding // group -> its database
 }
 
 // NewEmbedded has no sale yet.
@@ -31,8 +33,8 @@ func NewEmbedded(b Bounds, clock func() time.Time) *Embedded {
 	if _, err := rand.Read(key); err != nil {
 		panic(err) // crypto/rand does not fail
 	}
-	return &Embedded{bounds: b, clock: clock, key: key, sales: map[string]*Twin{}, streams: map[string]*stream{},
-		keys: map[IdempotencyKey]binding{}, listeners: map[*Listener]struct{}{}}
+	return &Embedded{bounds: b, clock: clock, key: key, id: passingStore + freshIdentity(), sales: map[string]*Twin{},
+		streams: map[string]*stream{}, keys: map[IdempotencyKey]binding{}, listeners: map[*Listener]struct{}{}, bound: map[string]Binding{}}
 }
 
 // KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
@@ -117,8 +119,8 @@ func (e *Embedded) Reassert(_ context.Context, sale string, q ReassertRequest) (
 }
 
 // Reopen is Store's.
-func (e *Embedded) Reopen(_ context.Context, sale string, era uint64, grants bool) (Head, error) {
-	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, era, grants) })
+func (e *Embedded) Reopen(_ context.Context, sale string, q ReopenRequest) (Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, q) })
 }
 
 // Deduct is Store's.
@@ -203,6 +205,19 @@ func (e *Embedded) Glance(_ context.Context, sale string) (string, error) {
 	})
 }
 
+// Marks is Store's.
+func (e *Embedded) Marks(_ context.Context, sales []string) (marks []Mark, history string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	marks = make([]Mark, len(sales))
+	for i, name := range sales {
+		if t := e.sales[name]; t != nil {
+			marks[i] = Mark{t.head.Birth, t.head.Era, t.anchor(), t.numbered}
+		}
+	}
+	return marks, fmt.Sprint(e.node.Era), nil
+}
+
 // Audit is Store's.
 func (e *Embedded) Audit(_ context.Context, sale string) (Audit, error) {
 	return with(e, sale, func(t *Twin, _ int64) (Audit, error) { return t.holdings().audit(sale), nil })
@@ -258,6 +273,21 @@ func (e *Embedded) List(context.Context) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// Survey is Store's.
+func (e *Embedded) Survey(ctx context.Context) ([]string, error) { return e.List(ctx) }
+
+// Born is Store's.
+func (e *Embedded) Born(_ context.Context, birth uint64) (Found, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name, t := range e.sales {
+		if t.head.Birth == birth {
+			return Found{Sale: name, Era: t.head.Era}, nil
+		}
+	}
+	return Found{}, unborn(birth)
 }
 
 // TokenKey is Store's.

@@ -9,7 +9,7 @@ local refused, stop = open(caller)
 if refused or stop then return refused or stop end
 
 local entered = 0
-if state() == DRAWING and L.raw < draws_at() and redis.call('ZCARD', ENTRANTS) + #buyers / 8 <= ENTER then
+if state() == DRAWING and (L.raw < draws_at() or not recovering()) and redis.call('ZCARD', ENTRANTS) + #buyers / 8 <= ENTER then
   each_part('ZADD', ENTRANTS, lots_for(buyers))
   entered = 1
 end

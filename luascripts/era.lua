@@ -3,30 +3,32 @@
 -- recovering says that a new era grants nothing yet (E2).
 local function recovering() return L.shut > L.now end
 
-local unpassed = 0 -- what ledger time was kept from passing
-
--- pass lets ledger time pass. Where history is lost it is the whole time since: promises made in it end by that clock.
-local function pass(raw, all)
-  local gap = math.max(raw - L.raw, 0)
-  local passes = all and gap or math.min(gap, STEP)
-  L.now, L.raw, unpassed = L.now + passes, raw, gap - passes
+-- pass lets ledger time pass: whatever the clock says, and whatever has happened, not more than STEP at once.
+local function pass(raw)
+  L.now, L.raw = L.now + math.min(math.max(raw - L.raw, 0), STEP), raw
 end
 
 -- Where a server may have the ledger from, when its history is not the one the ledger was written in.
-local MEMORY, DISK, PRIMARY = 1, 2, 3
+local MEMORY, DISK, PRIMARY, UNKNOWN = 1, 2, 3, 4
 
--- origin is MEMORY where only the name is new: a first replica came, or the last one went. A process that may have begun
--- after the ledger was last written has it from its disk; any other was a replica, and has its primary's.
-local function origin(s, raw)
-  if s.run ~= 0 and s.run == L.run and not s.followed then return MEMORY end
-  return raw - s.up + MARGIN > L.raw and DISK or PRIMARY
+-- origin asks no clock. The same process that has followed nobody has the ledger in its MEMORY, and only the name is new: a
+-- first replica came, or the last one went. A process that no master has fed, and that was never promoted, has it from its
+-- DISK. One that was fed, and promoted while it followed the very history the ledger was written in, has it from its PRIMARY.
+-- Whatever else it says, or does not say, is UNKNOWN: a file of a server that had replicas, a replica that was promoted
+-- before its sync was over, counters that were reset (CONFIG RESETSTAT), INFO refused, a history of which no script has
+-- heard. One residue: a replica that began with its own dump (no append-only file) of this very history, and was promoted
+-- while a full sync was under way, looks like one whose sync was over.
+local function origin(s)
+  if s.run == 0 or s.fed == nil then return UNKNOWN end
+  if s.followed == 0 then return s.run == L.run and MEMORY or not s.fed and DISK or UNKNOWN end
+  return s.fed and s.followed == L.era and PRIMARY or UNKNOWN
 end
 
 -- may_lack says that somebody may have acted on what came after the ledger as it is here: on a disk that did not have every
--- answer first, or that is another's; on a primary that had no replica to wait for.
+-- answer first; on a primary that had no replica to wait for. What is not known is the worse.
 local function may_lack(from, s)
-  if from == DISK then return L.synced == 0 or not s.file or s.followed end
-  return L.replicas == 0
+  if from == DISK then return L.synced == 0 or not s.file end
+  return from ~= PRIMARY or L.replicas == 0
 end
 
 -- covered is how long a promise binds: the sale's hold, or what stands for it.
@@ -42,19 +44,33 @@ local function pass_on()
 end
 
 -- close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of
--- a lease has spoken.
+-- a lease has spoken. In no case before who lives has had the time to prove that something was lost: a file may be a backup.
 local function close()
-  L.shut = math.max(L.shut, L.began + L.term + MARGIN + (L.lossy == 1 and covered() or 0))
-  if lots then lots.ends = math.max(lots.ends, L.shut + covered()) end -- winners cannot collect meanwhile
+  L.shut = math.max(L.shut, L.began + math.max(L.term + MARGIN, PROOF) + (L.lossy == 1 and covered() or 0))
+  if not lots then return end
+  lots.ends = math.max(lots.ends, L.shut + covered()) -- winners cannot collect meanwhile
+  if L.lossy == 1 then lots.over = -1 end
+end
+
+-- cut_off marks where the history known here ends. Fences beyond may have been used in lost history: they are not used again,
+-- whatever the clock says, for it may be behind. They followed a clock that was at `raw` when the ledger was written. One file
+-- may come back twice: the era, which is drawn at random, keeps what follows apart.
+local function cut_off(lossy, raw, era)
+  local already = recovering() and L.lossy == 1
+  L.floor = recovering() and math.min(L.floor, L.fence) or L.fence
+  L.lossy = (already or lossy) and 1 or 0
+  L.fence = math.max(L.fence, raw) + (lossy and LOST_FENCES + era % 65536 * ERA_FENCES or 0)
 end
 
 -- enter begins a new era (E1, E2), or lets time pass and counts the replicas. Of I5 the most that were seen: a new era takes
--- off the one that was promoted, and no other, for they may be promoted yet. A recovery under way goes on in the new era.
+-- off the one that was promoted, and no other, for they may be promoted yet. A recovery under way goes on in the new era: it
+-- is under way where it was when the history was cut, however much time has passed since. What was re-asserted in it and is
+-- lost again is heard of again: the floor stays where it was.
 local function enter(raw)
   local era, replicas = node()
   if L.era == 0 then L.era = era end
   local s = era ~= 0 and era ~= L.era and server()
-  local from = s and origin(s, raw)
+  local from = s and origin(s)
   if not s or from == MEMORY then
     pass(raw)
     if s then
@@ -64,18 +80,12 @@ local function enter(raw)
     L.replicas = math.max(L.replicas, replicas)
     return false
   end
-  local lossy = may_lack(from, s)
-  pass(raw, lossy)
-  if recovering() then
-    L.lossy = math.max(L.lossy, lossy and 1 or 0)
-    L.floor = math.min(L.floor, L.fence)
-  else
-    L.lossy = lossy and 1 or 0
-    L.floor = L.fence
-  end
+  cut_off(may_lack(from, s), math.max(L.raw, raw), era)
+  L.backup = from == DISK and 1 or 0
+  pass(raw)
   pass_on()
   L.era, L.run, L.began = era, s.run, L.now
-  L.early = L.now + (from == PRIMARY and PROOF or MARGIN)
+  L.early = L.now + PROOF
   L.replicas = math.max(L.replicas - (from == PRIMARY and 1 or 0), replicas)
   L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
   close()

@@ -49,6 +49,26 @@ type Events interface {
 	TrimEvents(ctx context.Context, sale string) error
 	// EventLag is how far the group is behind.
 	EventLag(ctx context.Context, sale string, g Group) (Lag, error)
+	// EventsStored is an event that the group has acknowledged, with all before it: the newest of which that is sure.
+	EventsStored(ctx context.Context, sale string, g Group) (Stored, error)
+	// BindGroup says that a group, of all sales, belongs to a database, and answers whose it is then. It becomes the caller's
+	// where it was nobody's or its own; take: whoever's it was. Where the same database in another place has it (one of them
+	// is a copy), it becomes the caller's if there was no call from there since that was seen with b.Beats.
+	BindGroup(ctx context.Context, group string, b Binding, take bool) (Binding, error)
+}
+
+// Binding is a database that a group belongs to.
+type Binding struct {
+	ID    string // it carries it
+	Place string // where it is: a copy has the same id
+	Name  string // for people
+	Beats uint64 // how often it said so
+}
+
+// Stored is how far a group has acknowledged a sale's events.
+type Stored struct {
+	Birth  uint64
+	Number uint64 // 0: nothing, or unknown
 }
 
 // Group is a consumer of a group of consumers.

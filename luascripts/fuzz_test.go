@@ -232,6 +232,16 @@ var calls = []struct {
 	{"cancel", func(ctx context.Context, r *Redis) (any, error) { return r.Cancel(ctx, "a", 1, Claim{}) }},
 	{"reservation", func(ctx context.Context, r *Redis) (any, error) { return r.Reservation(ctx, "a", 1, Claim{}) }},
 	{"expire", func(ctx context.Context, r *Redis) (any, error) { return r.Expire(ctx, "a", 5) }},
+	{"tend", func(ctx context.Context, r *Redis) (any, error) { return r.Tend(ctx, "a", TendRequest{Most: 5}) }},
+	{"marks", func(ctx context.Context, r *Redis) (any, error) {
+		marks, _, err := r.Marks(ctx, []string{"a", "b"})
+		return marks, err
+	}},
+	{"born", func(ctx context.Context, r *Redis) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		return r.Born(ctx, 7)
+	}},
 	{"show", func(ctx context.Context, r *Redis) (any, error) { return r.Show(ctx, "a") }},
 	{"audit", func(ctx context.Context, r *Redis) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond) // a liar's cursor may have no end
@@ -258,6 +268,10 @@ var calls = []struct {
 	}},
 	{"trim", func(ctx context.Context, r *Redis) (any, error) { return nil, r.TrimEvents(ctx, "a") }},
 	{"lag", func(ctx context.Context, r *Redis) (any, error) { return r.EventLag(ctx, "a", Group{"g", "c"}) }},
+	{"stored", func(ctx context.Context, r *Redis) (any, error) { return r.EventsStored(ctx, "a", Group{"g", "c"}) }},
+	{"group", func(ctx context.Context, r *Redis) (any, error) {
+		return r.BindGroup(ctx, "g", Binding{ID: "a"}, false)
+	}},
 	{"token key", func(ctx context.Context, r *Redis) (any, error) { return r.TokenKey(ctx) }},
 	{"risks", func(ctx context.Context, r *Redis) (any, error) { return r.Risks(ctx), nil }},
 }

@@ -1,6 +1,7 @@
 -- giveback.lua: leased, limbo -> free (row 9). The owner names serials it will never sell; what of them is still in
 -- the lease goes free. A repeat finds nothing left and changes nothing.
 -- ARGV  caller, instance, then triples: fence, a, b (the serials a <= s < b)
+-- Work    each part is up to eight commands for each piece of it that is left; edges name 256 at a time.
 -- Reply {head, {units that went free}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local caller, instance = ARGV[1], ARGV[2]
 
@@ -23,9 +24,9 @@ for k = 3, #ARGV, 3 do
   if lease and lease.inst == instance then take_out(lease, tonumber(ARGV[k + 1]), tonumber(ARGV[k + 2])) end
 end
 for _, lease in pairs(leases) do
-  if lease then lease_write(lease) end
+  if lease and lease.inst == instance then lease_write(lease) end
 end
 L.free = L.free + freed
 if freed > 0 then L.gen = L.gen + 1 end
-commit()
+commit(true)
 return {head(instance), {freed}}

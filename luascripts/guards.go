@@ -17,8 +17,38 @@ const (
 	LeaseAnyEra     Mutant = "lease-any-era"
 	LostTime        Mutant = "lost-time"
 	NeverUnheard    Mutant = "never-unheard"
+	DiskIsPrimary   Mutant = "disk-is-primary"
+	DiskForgets     Mutant = "disk-forgets"
+	NoProof         Mutant = "no-proof"
+	DeafToTime      Mutant = "deaf-to-time"
+	ConfirmAtOnce   Mutant = "confirm-at-once"
+	RenewUnheard    Mutant = "renew-unheard"
+	FenceStays      Mutant = "fence-stays"
 	AssertFree      Mutant = "reassert-free-only"
+	AnyLineup       Mutant = "any-lineup"
+	KnownOnly       Mutant = "known-only"
+	SearchFew       Mutant = "search-few"
+	RunDeaf         Mutant = "run-deaf"
+	OldWitness      Mutant = "old-witness"
+	FloorRises      Mutant = "floor-rises"
 )
+
+// fit is where n free serials are in a row; -1: nowhere.
+func (t *Twin) fit(n uint64) int {
+	i := t.free.fit(n)
+	if t.bounds.Lacks(SearchFew) && i > 1 {
+		return -1
+	}
+	return i
+}
+
+// runFor is how many units in a row a lease must have.
+func (t *Twin) runFor(q LeaseRequest) uint64 {
+	if t.bounds.Lacks(RunDeaf) {
+		return 1
+	}
+	return uint64(max(q.Run, 1))
+}
 
 // leaseOf is the lease a claim was made under.
 func (t *Twin) leaseOf(c Claim) *lease {

@@ -15,7 +15,7 @@ import (
 
 // The hash is the way in and the mirror: what hands may do to it, and what is said of it.
 
-func hset(t *testing.T, r *Redis, words ...string) {
+func hset(t testing.TB, r *Redis, words ...string) {
 	t.Helper()
 	if err := r.client.Do(context.Background(), r.client.B().Arbitrary(words...).Build()).Error(); err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func grab(r *Redis, sale string, want uint64) (LeaseReply, error) {
 		Request: uint64(time.Now().UnixNano()), Want: want, Term: 5 * time.Second})
 }
 
-func mustAudit(t *testing.T, r *Redis, sale string) Audit {
+func mustAudit(t testing.TB, r *Redis, sale string) Audit {
 	t.Helper()
 	a, err := r.Audit(context.Background(), sale)
 	if err != nil || !a.OK {

@@ -41,15 +41,29 @@ func (q *holdQueue) add(serials string, end int64) {
 
 // due is the first group whose end has come.
 func (q *holdQueue) due(now int64) (serials string, due bool) {
-	for len(q.h) > 0 {
-		first := q.h[0]
-		if end, known := q.ends[first.serials]; !known || end != first.end {
-			heap.Pop(&q.h)
-			continue
-		}
-		return first.serials, first.end <= now
+	if !q.settle() {
+		return "", false
 	}
-	return "", false
+	return q.h[0].serials, q.h[0].end <= now
+}
+
+// first is when the first group's end comes.
+func (q *holdQueue) first() (end int64, some bool) {
+	if !q.settle() {
+		return 0, false
+	}
+	return q.h[0].end, true
+}
+
+// settle brings the first group to the front; false: there is none.
+func (q *holdQueue) settle() bool {
+	for len(q.h) > 0 {
+		if end, known := q.ends[q.h[0].serials]; known && end == q.h[0].end {
+			return true
+		}
+		heap.Pop(&q.h)
+	}
+	return false
 }
 
 func (q *holdQueue) remove(serials string) { delete(q.ends, serials) }

@@ -11,6 +11,16 @@ const HashSuffix = "_hash_key"
 // TokenKey holds the key that signs tokens when no other was given.
 const TokenKey = "spike:token_key"
 
+// SalesKey is the index of sales, a sorted set: names by birth (0: nobody has sold from it yet). RemovedKey is the same of
+// sales that were removed, the newest few thousand.
+const (
+	SalesKey   = "spike:sales"
+	RemovedKey = "spike:removed"
+)
+
+// IdentityKey holds what tells this store from others.
+const IdentityKey = "spike:store"
+
 // Keys are all keys of a sale, in the order every script has them. They share a slot, because `{ticket_hash_key}:x`
 // hashes like `ticket_hash_key`.
 //
@@ -29,14 +39,17 @@ const TokenKey = "spike:token_key"
 //	{ticket_hash_key}:nolog         list    and of the others
 //	{ticket_hash_key}:entrants      zset    buyers by their lots, where the first units are drawn
 //	{ticket_hash_key}:lots          hash    buyer -> the claim its lot came to
+//	{ticket_hash_key}:lengths       zset    free ranges by length: member their first serial (u32); a guide, FREE is the truth
+//	{ticket_hash_key}:asked         zset    instances, by when they last asked for a lease
 //
 // Besides: channel {ticket_hash_key}:news, a message whenever what Store.Listen tells of has happened; and of the whole
-// store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for.
+// store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for; the index,
+// SalesKey and RemovedKey; and spike:groups, a hash: which database each group of the orders' streams belongs to.
 func Keys(sale string) []string {
 	hash := sale + HashSuffix
 	keys := []string{hash}
 	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds",
-		"orders", "buyers", "answers", "winlog", "nolog", "entrants", "lots"} {
+		"orders", "buyers", "answers", "winlog", "nolog", "entrants", "lots", "lengths", "asked"} {
 		keys = append(keys, "{"+hash+"}:"+part)
 	}
 	return keys
@@ -55,7 +68,7 @@ func saleOfNews(channel string) (string, bool) {
 	return SaleOf(hash)
 }
 
-// keyPrefix begins the hashes that bind idempotency keys, by their first byte: few, for List walks over all keys.
+// keyPrefix begins the hashes that bind idempotency keys, by their first byte: few, for walks go over all keys.
 const keyPrefix = "spike:keys:"
 
 // SaleOf is the sale whose hash this key names.

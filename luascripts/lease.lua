@@ -1,11 +1,14 @@
 -- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials, never more than a fair part of what is
 -- free, until now + term; nothing while a new era recovers. An instance may hold several leases; each grant has a fence
--- of its own.
--- ARGV  caller, instance, node, request, want, term_us, hungry (1: wishes others to give back)
+-- of its own. Who holds HELD leases gets no more of them before one has ended: its buyers have Deduct.
+-- ARGV  caller, instance, node, request, want, term_us, hungry (1: wishes others to give back), run (units in a
+--       row that a buyer there waits for)
 -- Reply {head, {fence, deadline, hold, a, b, a, b, ...}}; the second is empty when nothing was granted.
+-- Work    a sweep; HELD leases looked at, RANGES free ranges cut, FEW instances forgotten.
 -- Errors NOSALE BADSALE BIRTH FOREIGN. The same (instance, request) is granted once: a repeat gets the same lease.
 local caller, instance, node = ARGV[1], ARGV[2], ARGV[3]
 local request, want, term, hungry = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
+local run = tonumber(ARGV[8] or '1')
 
 local refused, stop = open(caller)
 if refused or stop then return refused or stop end
@@ -13,6 +16,7 @@ sweep(SWEEP)
 
 local me = instance_read(instance)
 me.node, me.asked = node, L.now
+redis.call('ZADD', ASKED, int(L.now), instance)
 lasts(term)
 
 local function reply(lease)
@@ -36,32 +40,34 @@ for _, fence in ipairs(me.fences) do
   end
 end
 
--- fair_part looks at the instances that asked lately, and forgets those that have been silent for long.
-local function fair_part()
-  local active = 0
-  local all = redis.call('HGETALL', INSTANCES)
-  for k = 1, #all, 2 do
-    local asked, fences = string.match(all[k + 1], '^%d+ (%d+) %d+ (%S*) ')
-    asked = tonumber(asked)
-    if all[k] ~= instance then
-      if asked > L.now - ACTIVE then
-        active = active + 1
-      elseif fences == '' and asked < L.now - FORGET then
-        redis.call('HDEL', INSTANCES, all[k])
-      end
+-- forget drops a few instances that have been silent for long and hold nothing; who holds something is looked at again later.
+local function forget()
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ASKED, '-inf', '(' .. int(L.now - FORGET), 'LIMIT', 0, FEW)) do
+    if #instance_read(id).fences == 0 then
+      redis.call('HDEL', INSTANCES, id)
+      redis.call('ZREM', ASKED, id)
+    else
+      redis.call('ZADD', ASKED, int(L.now - ACTIVE), id)
     end
   end
-  return math.ceil((L.free - withheld()) / (active + 2))
+end
+
+-- fair_part counts the instances that asked lately.
+local function fair_part()
+  forget()
+  local others = redis.call('ZCOUNT', ASKED, '(' .. int(L.now - ACTIVE), '+inf') - 1
+  return math.ceil((L.free - withheld()) / (others + 2))
 end
 
 -- A sale with a limit per buyer is sold from the free stock alone: only here are all buyers known.
 local lease
-if state() == 0 and L.limit == 0 and not recovering() then
+if state() == 0 and L.limit == 0 and not recovering() and #me.fences < HELD then
   local k = math.min(want, fair_part())
-  local got = k > 0 and free_take(k, RANGES) or {}
+  local got = k > 0 and free_take(k, RANGES, run) or {}
   if #got > 0 then
     local n = count(got)
-    lease = {fence = int(new_fence()), inst = instance, req = request, deadline = L.now + term,
+    lease = {fence = int(new_fence()), inst = instance, req = request,
+      deadline = math.max(L.now + term, L.began + L.term),
       hold = L.hold > 0 and L.hold or COVER, limbo = false, rem = got}
     me.fences[#me.fences + 1] = lease.fence
     L.free, L.leased = L.free - n, L.leased + n

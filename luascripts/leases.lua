@@ -1,17 +1,28 @@
 -- leases.lua follows promises.lua: what instances hold, and what a new era makes of it (E3).
 
--- Leases: field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in ranges. Limbo is 0, 1,
--- or 2: doubtful, as its end may have come in lost history, and its units have been sold there. Only its owner knows.
+-- Leases: field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in ranges. A new era
+-- moves every deadline as if its lease were renewed when it began, for a renewal may be lost: not in the record, but for
+-- whoever reads it. So its place in DEADLINES may be too early: the sweep looks.
+
+-- What is left of a lease is read when somebody asks for it: who only moves its end need not.
+local LAZY = {__index = function(lease, field)
+  if field ~= 'rem' then return nil end
+  local rem = {}
+  for a, b in string.gmatch(lease.list, '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
+  lease.rem = rem
+  return rem
+end}
 
 local function lease_read(fence)
   local text = redis.call('HGET', LEASES, fence)
   if not text then return nil end
-  local inst, req, deadline, hold, limbo, list = string.match(text, '^(%S+) (%d+) (%d+) (%d+) (%d) (%S*)$')
-  local rem = {}
-  for a, b in string.gmatch(list, '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
-  return {fence = fence, inst = inst, req = tonumber(req), deadline = tonumber(deadline), hold = tonumber(hold),
-    limbo = limbo ~= '0', doubtful = limbo == '2', rem = rem}
+  local inst, req, deadline, hold, limbo, at = string.match(text, '^(%S+) (%d+) (%d+) (%d+) (%d) ()')
+  return setmetatable({fence = fence, inst = inst, req = tonumber(req), deadline = math.max(tonumber(deadline), L.began + L.term),
+    hold = tonumber(hold), limbo = limbo ~= '0', list = string.sub(text, at)}, LAZY)
 end
+
+-- lease_due is when a lease moves on: into limbo, or out of it.
+local function lease_due(lease) return lease.deadline + MARGIN + (lease.limbo and lease.hold or 0) end
 
 -- Instances: field id of INSTANCES is 'batch asked era fences node'; the era is the last it has re-asserted in; the node's
 -- name comes last, it may hold anything.
@@ -22,12 +33,13 @@ local function instance_read(inst)
   local fences = {}
   for f in string.gmatch(list or '', '%d+') do fences[#fences + 1] = f end
   return {id = inst, node = node or '-', seq = tonumber(seq or 0), asked = tonumber(asked or 0), era = tonumber(era or 0),
-    fences = fences}
+    fences = fences, new = not text}
 end
 
 local function instance_write(i)
   redis.call('HSET', INSTANCES, i.id, int(i.seq) .. ' ' .. int(i.asked) .. ' ' .. int(i.era) .. ' ' ..
     table.concat(i.fences, ',') .. ' ' .. i.node)
+  if i.new then redis.call('ZADD', ASKED, 'NX', int(i.asked), i.id) end -- lest it be kept for ever
 end
 
 local function lease_end(lease)
@@ -43,15 +55,22 @@ local function lease_end(lease)
   instance_write(i)
 end
 
+-- list_of is what is left of a lease as it is written.
+local function list_of(lease)
+  local rem = rawget(lease, 'rem')
+  if not rem then return lease.list end
+  local list = {}
+  for k, r in ipairs(rem) do list[k] = int(r[1]) .. '-' .. int(r[2]) end
+  return table.concat(list, ',')
+end
+
 -- lease_write keeps a lease, or ends it when nothing is left of it.
 local function lease_write(lease)
-  if #lease.rem == 0 then return lease_end(lease) end
-  local list = {}
-  for k, r in ipairs(lease.rem) do list[k] = int(r[1]) .. '-' .. int(r[2]) end
+  local list = list_of(lease)
+  if list == '' then return lease_end(lease) end
   redis.call('HSET', LEASES, lease.fence, lease.inst .. ' ' .. int(lease.req) .. ' ' .. int(lease.deadline) .. ' ' ..
-    int(lease.hold) .. ' ' .. (lease.doubtful and '2' or lease.limbo and '1' or '0') .. ' ' .. table.concat(list, ','))
-  local due = lease.deadline + MARGIN + (lease.limbo and lease.hold or 0)
-  redis.call('ZADD', DEADLINES, int(due), lease.fence)
+    int(lease.hold) .. ' ' .. (lease.limbo and '1' or '0') .. ' ' .. list)
+  redis.call('ZADD', DEADLINES, int(lease_due(lease)), lease.fence)
 end
 
 local function count(ranges)
@@ -60,11 +79,28 @@ local function count(ranges)
   return n
 end
 
+-- units counts what is left of a lease.
+local function units(lease)
+  if rawget(lease, 'rem') then return count(lease.rem) end
+  local n = 0
+  for a, b in string.gmatch(lease.list, '(%d+)-(%d+)') do n = n + b - a end
+  return n
+end
+
+-- at_or_before is the last range of rem that begins at s or before it; 0: none does.
+local function at_or_before(rem, s)
+  local low, high = 0, #rem
+  while low < high do
+    local mid = math.ceil((low + high) / 2)
+    if rem[mid][1] <= s then low = mid else high = mid - 1 end
+  end
+  return low
+end
+
 -- holds_range says which range of rem holds all of [a, b), or nil.
 local function holds_range(rem, a, b)
-  for k, r in ipairs(rem) do
-    if r[1] <= a and b <= r[2] then return k end
-  end
+  local k = at_or_before(rem, a)
+  if k > 0 and b <= rem[k][2] then return k end
   return nil
 end
 
@@ -86,35 +122,75 @@ end
 -- cut_all takes what there is of [a, b) out of rem, and returns it.
 local function cut_all(rem, a, b)
   local got = {}
-  for k = #rem, 1, -1 do
+  for k = at_or_before(rem, b - 1), 1, -1 do
     local from, to = math.max(a, rem[k][1]), math.min(b, rem[k][2])
-    if from < to then
-      cut(rem, k, from, to)
-      table.insert(got, 1, {from, to})
-    end
+    if from >= to then break end
+    cut(rem, k, from, to)
+    table.insert(got, 1, {from, to})
   end
   return got
 end
 
-local function counter(lease) return lease.limbo and 'limbo' or 'leased' end
-
--- lease_free gives all that is left of a lease back to the free stock (rows 9 and 11).
-local function lease_free(lease)
-  local n = count(lease.rem)
-  for _, r in ipairs(lease.rem) do free_add(r[1], r[2]) end
-  L[counter(lease)] = L[counter(lease)] - n
-  L.free = L.free + n
-  if n > 0 then L.gen = L.gen + 1 end
-  lease.rem = {}
-  lease_write(lease)
+-- piece is the range in a lease's list that has all of [a, b), with the places where its text begins and where the next one's
+-- does; found by halves, for a lease that nobody settles steadily may be in thousands of pieces.
+local function piece(list, a, b)
+  local low, high = 1, #list + 1
+  while high - low > 64 do
+    local mid = math.floor((low + high) / 2)
+    local comma = string.find(list, ',', mid, true)
+    if comma and comma < high - 1 and tonumber(string.match(list, '^%d+', comma + 1)) <= a then low = comma + 1 else high = mid end
+  end
+  while low <= #list do
+    local from, to, on = string.match(list, '^(%d+)-(%d+),?()', low)
+    from, to = tonumber(from), tonumber(to)
+    if from <= a and b <= to then return from, to, low, on end
+    if from > a then return nil end
+    low = on
+  end
 end
+
+-- without is a list from which [a, b) was cut out of such a piece.
+local function without(list, a, b, from, to, at, on)
+  local rest = {}
+  if at > 1 then rest[1] = string.sub(list, 1, at - 2) end
+  if from < a then rest[#rest + 1] = int(from) .. '-' .. int(a) end
+  if b < to then rest[#rest + 1] = int(b) .. '-' .. int(to) end
+  if on <= #list then rest[#rest + 1] = string.sub(list, on) end
+  return table.concat(rest, ',')
+end
+
+local function counter(lease) return lease.limbo and 'limbo' or 'leased' end
 
 -- move_limbo takes a lease into limbo, or out of it.
 local function move_limbo(lease, limbo)
-  local n = count(lease.rem)
+  if lease.limbo == limbo then return end
+  local n = units(lease)
   L[counter(lease)] = L[counter(lease)] - n
   lease.limbo = limbo
   L[counter(lease)] = L[counter(lease)] + n
+end
+
+local freeing = FREES -- ranges of leases that this script may still set free: each is up to seven commands
+
+-- lease_free gives all that is left of a lease back to the free stock (rows 9 and 11). What is too much for one script waits
+-- in limbo, and is due at once.
+local function lease_free(lease)
+  local list, at, n = list_of(lease), 1, 0
+  while freeing > 0 and at <= #list do
+    local a, b, on = string.match(list, '^(%d+)-(%d+),?()', at)
+    free_add(tonumber(a), tonumber(b))
+    n, at, freeing = n + b - a, on, freeing - 1
+  end
+  L[counter(lease)] = L[counter(lease)] - n
+  L.free = L.free + n
+  if n > 0 then L.gen = L.gen + 1 end
+  lease.list, lease.rem = string.sub(list, at), nil
+  if lease.list ~= '' then
+    due = 1
+    move_limbo(lease, true)
+    lease.deadline = math.min(lease.deadline, L.now - MARGIN - lease.hold)
+  end
+  lease_write(lease)
 end
 
 local function lease_limbo(lease)
@@ -122,47 +198,50 @@ local function lease_limbo(lease)
   lease_write(lease)
 end
 
--- ended says that a lease with this deadline had ended, and its units were free, before the era began.
-local function ended(deadline) return deadline + covered() + MARGIN <= L.began end
+-- awaits says that a recovery must wait for an instance: it has a lease from before, and has not said what it holds.
+local function awaits(record)
+  local era, fences = string.match(record, '^%d+ %d+ (%d+) (%S*) ')
+  if tonumber(era) == L.era then return false end
+  for fence in string.gmatch(fences, '%d+') do
+    if tonumber(fence) <= L.floor and not lease_read(fence).limbo then return true end
+  end
+  return false
+end
 
 -- reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
--- whoever lives has had a while to prove that something was.
+-- whoever lives has had a while to prove that something was. It reads each instance once, and leases of one that is awaited.
 local function reopen()
   if not recovering() or L.lossy == 1 or L.now < L.early then return end
-  for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
-    local lease = lease_read(fence)
-    if not lease.limbo and tonumber(fence) <= L.floor and instance_read(lease.inst).era ~= L.era then return end
+  for _, record in ipairs(redis.call('HVALS', INSTANCES)) do
+    if awaits(record) then return end
   end
   L.shut = 0
 end
 
--- begin_era moves every deadline as if its lease were renewed now: a renewal may be lost. It is written whole: what comes
--- after may still refuse.
-function begin_era()
-  for _, fence in ipairs(redis.call('HKEYS', LEASES)) do
-    local lease = lease_read(fence)
-    if L.lossy == 1 and ended(lease.deadline) then
-      move_limbo(lease, true)
-      lease.doubtful = true
-    end
-    lease.deadline = math.max(lease.deadline, L.now + L.term)
-    lease_write(lease)
-  end
-  commit()
-end
+-- lossy says that promises may be alive that are not written here.
+local function lossy() return recovering() and L.lossy == 1 end
 
 -- lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
 local function lose()
-  if recovering() and L.lossy == 1 then return end
-  L.floor = recovering() and math.min(L.floor, L.fence) or L.fence
-  L.now, unpassed = L.now + unpassed, 0
-  L.began, L.lossy = L.now, 1
+  if lossy() then return end
+  cut_off(true, 0, L.era)
+  L.began = L.now
+  L.early = math.max(L.early, L.now)
   close()
-  begin_era()
 end
 
--- lossy says that promises may be alive that are not written here.
-local function lossy() return recovering() and L.lossy == 1 end
+-- catch_up makes it as late, where history was lost, as somebody who lived through it has been told. No clock is asked: what
+-- was over when others were sold its units stays over, and an outage takes no more from a hold than elsewhere.
+local function catch_up(told)
+  if not lossy() or told <= L.now then return end
+  L.early = L.early + told - L.now
+  L.now, L.began = told, told
+  close()
+end
+
+-- unsure says that it may be later than it is here: history was lost, or this file may be a backup, and who lived through
+-- what is not in it has not had the time to say so. Meanwhile nothing is for good.
+local function unsure() return recovering() and L.now < L.early and (L.lossy == 1 or L.backup == 1) end
 
 -- unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
 local function unheard(fence) return recovering() and fence > L.floor and not lease_read(int(fence)) end

@@ -110,6 +110,46 @@ func TestNothingIsSoldBeforeTheDraw(t *testing.T) {
 	h.audit()
 }
 
+// TestP17JumpsDrawNoSooner: a clock that jumps ends no window: neither for a while, nor for good, nor before it opens.
+func TestP17JumpsDrawNoSooner(t *testing.T) {
+	hour := time.Hour.Microseconds()
+	for _, c := range []struct {
+		name        string
+		opens       time.Duration // from now
+		from, until time.Duration // the clock is an hour ahead in between
+	}{
+		{"for a while", 0, time.Second, 2500 * time.Millisecond}, {"for good", 0, time.Second, time.Hour},
+		{"from the first look on", 0, 0, time.Hour}, {"before it opens", 2 * time.Second, time.Second, 1500 * time.Millisecond},
+		{"as it opens", 2 * time.Second, time.Second, 3 * time.Second},
+	} {
+		q := CreateRequest{Total: 10, Hold: time.Minute}
+		if c.opens > 0 {
+			q.Opens = time.UnixMicro(1_800_000_000_000_000 + c.opens.Microseconds())
+		}
+		h := newHall(t, q)
+		step := 100 * time.Millisecond
+		for past := step; past < c.opens+window-2*DefaultBounds().Step; past += step {
+			h.now += step.Microseconds()
+			ahead := past >= c.from && past < c.until
+			raw := h.now
+			if ahead {
+				raw += hour
+			}
+			r := must[EnterReply](t)(h.tw.EnterDraw(raw, EnterRequest{Buyers: []Buyer{named(int(past / step))}}))
+			if r.Lots.Drawn != 0 || r.Entered != (r.State == Drawing) || r.Entered != (past >= c.opens || ahead) {
+				t.Fatalf("%s: after %v: %+v", c.name, past, r)
+			}
+		}
+		if c.until > window { // the clock stays so
+			h.now += hour
+		}
+		if l := h.pass(2*DefaultBounds().Step + time.Second); l.Lots.Drawn == 0 {
+			t.Errorf("%s: no draw: %+v", c.name, l)
+		}
+		h.audit()
+	}
+}
+
 func TestWinnersCollect(t *testing.T) {
 	h := newHall(t, CreateRequest{Total: 10, Hold: time.Minute})
 	h.enter(1, 40)
@@ -336,7 +376,7 @@ func TestLotsWaitForARecovery(t *testing.T) {
 	h := newHall(t, CreateRequest{Total: 5, Hold: 10 * time.Second})
 	h.enter(1, 9)
 	h.pass(time.Second)
-	h.tw.On(Node{Era: 2, Run: 2, Started: -1 << 60}) // promoted, and nobody had waited for it
+	h.tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed}) // promoted, and nobody had waited for it
 	if r := h.enter(10, 10); !r.Entered || r.Reopens == 0 {
 		t.Fatalf("%+v", r)
 	}
@@ -348,7 +388,7 @@ func TestLotsWaitForARecovery(t *testing.T) {
 	if l := h.pass(time.Microsecond); l.Lots.Winners != 5 || l.Lots.Entrants != 10 {
 		t.Errorf("%+v", l)
 	}
-	h.tw.On(Node{Era: 3, Run: 3, Started: -1 << 60})
+	h.tw.On(Node{Era: 3, Run: 3, Followed: 2, Fed: WasFed})
 	h.pass(time.Second)
 	recovery = time.Duration(h.tw.shut-h.tw.head.Now) * time.Microsecond
 	h.pass(recovery + 9*time.Second)
@@ -363,7 +403,7 @@ func TestSoldUnitsComeOffKeptOnes(t *testing.T) {
 	h := newHall(t, CreateRequest{Total: 5, Hold: time.Minute})
 	h.enter(1, 4)
 	h.pass(window)
-	h.tw.On(Node{Era: 2, Run: 2, Started: -1 << 60})
+	h.tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
 	h.pass(time.Second)
 	lost := Held{Fence: h.tw.fence + uint64(h.now), Request: 1, Deadline: h.tw.head.Now + 5e6, Ranges: Ranges{{Start: 1, End: 4}}}
 	r := must[ReassertReply](t)(h.tw.Reassert(h.now, ReassertRequest{Party: Party{Instance: "i"}, Era: 2, Term: 5 * time.Second, Leases: []Held{lost}}))

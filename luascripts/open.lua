@@ -1,10 +1,12 @@
 -- open.lua follows era.lua: how a script begins, and what every answer begins with.
 
 -- open brings L to life. A missing ledger beside a good hash is adopted and a raised total taken, unless `peek`. The caller
--- is the birth it believes in ('' = any), and + if what this server answers is on its disk (appendfsync always).
+-- is the birth it believes in ('' = any), + if what this server answers is on its disk (appendfsync always), and r and the
+-- most replicas that there are, if the operator says so.
 -- Returns what is wrong: nil, a refusal of every script, or (second) a reason to grant nothing.
 local function open(caller, peek)
-  local birth, on_disk = string.match(caller, '^(%d*)(%+?)$')
+  local birth, on_disk, most = string.match(caller, '^(%d*)(%+?)r?(%d*)$')
+  most_told = tonumber(most)
   local h = hash_fields()
   local known = load_ledger()
   if not h and not known then return refuse('NOSALE', HASH .. ' does not exist' .. in_era()) end
@@ -23,10 +25,12 @@ local function open(caller, peek)
     return refuse('BIRTH', HASH .. ' is another sale now' .. in_era())
   end
   if L.shuffle then lots_begin() end
+  if most_told and L.replicas > most_told then L.replicas = most_told end
+  if known and not peek then index_check() end
   local fresh = enter(raw)
   if not peek then
     L.synced = synced
-    if fresh then begin_era() end
+    if fresh then commit() end -- what comes after may still refuse
     if lots then lots_pass() end
   end
   local why = foreign(h)
@@ -49,7 +53,7 @@ end
 local function head(instance)
   local recall = (L.wish > L.now and L.wisher ~= instance) and 1 or 0
   local reply = {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
-    state(), L.hold, L.opens, L.closes, L.limit, due, L.era, recovering() and L.shut or 0, L.replicas}
+    state(), L.hold, L.opens, L.closes, L.limit, due, L.era, recovering() and L.shut or 0, L.replicas, strangers}
   if lots then
     reply[#reply + 1] = {lots.window, lots.drawn, lots.entrants, lots.winners, lots.kept, lots.ends, lots.last,
       lots.drawn > 0 and lots.seed or ''}

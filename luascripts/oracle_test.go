@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +23,8 @@ import (
 func quickBounds() Bounds {
 	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
-		Search: 3, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2, Group: 3, Enter: 8}
+		Index: 2, Frees: 2, Held: 4, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2,
+		Refused: 2, Group: 3, Enter: 8}
 }
 
 func dial(t testing.TB, addr string, b Bounds) *Redis {
@@ -47,15 +47,22 @@ type oracle struct {
 	claims []Claim  // everything ever claimed
 	fences []uint64 //
 	owners []string // instances
+	fed    bool     // the server was a replica before, and may be promoted again
 	req    uint64
 	batch  uint64
+	tended []Head
 }
 
 // same runs one operation on both sides; the twin hears the time Redis answered with.
 func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) Head, onTwin func(int64) (R, error)) R {
 	got, err := onRedis()
-	if errors.Is(err, ErrRecovering) || errors.Is(err, ErrReassert) { // nothing was written, at a time we are not told
-		if !o.twin.recovering() {
+	if errors.Is(err, ErrRecovering) || errors.Is(err, ErrReassert) { // nothing was written but the time, perhaps
+		recovering := o.twin.recovering()
+		if raw := o.raw(); raw != o.twin.head.Raw {
+			_, twinErr := onTwin(raw)
+			recovering = errors.Is(twinErr, ErrRecovering)
+		}
+		if !recovering {
 			o.t.Fatalf("%s: redis %v, the twin does not recover", op, err)
 		}
 		return got
@@ -97,7 +104,8 @@ func (o *oracle) lease() {
 		o.req++
 	}
 	q := LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
-		Term: 15 * time.Millisecond, Hungry: rapid.Bool().Draw(o.t, "hungry")}
+		Term: 15 * time.Millisecond, Hungry: rapid.Bool().Draw(o.t, "hungry"),
+		Run: uint32(rapid.IntRange(0, 4).Draw(o.t, "run"))}
 	got := same(o, fmt.Sprintf("lease %+v", q),
 		func() (LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },
 		func(r LeaseReply) Head { return r.Head },
@@ -263,6 +271,27 @@ func (o *oracle) expire() {
 		func(raw int64) (ExpireReply, error) { return o.twin.Expire(raw, most) })
 }
 
+// tend speaks of some earlier answer, perhaps one that others have followed.
+func (o *oracle) tend() {
+	q := TendRequest{Birth: o.party().Birth, Most: rapid.IntRange(1, 9).Draw(o.t, "most")}
+	if len(o.tended) > 0 && rapid.IntRange(0, 5).Draw(o.t, "blind") > 0 {
+		q.Witness = rapid.SampledFrom(o.tended[max(0, len(o.tended)-2):]).Draw(o.t, "witness").Seen(
+			time.Duration(rapid.IntRange(0, 30).Draw(o.t, "ago")) * time.Millisecond)
+		q.Rev += uint64(rapid.IntRange(0, 1).Draw(o.t, "later")) // who lies, lies to both
+	}
+	got := same(o, fmt.Sprintf("tend %+v", q),
+		func() (TendReply, error) { return o.redis.Tend(context.Background(), o.sale, q) },
+		func(r TendReply) Head { return r.Head },
+		func(raw int64) (TendReply, error) { return o.twin.Tend(raw, q) })
+	if got.Rev > 0 {
+		o.tended = append(o.tended, got.Head)
+	}
+	marks, _, err := o.redis.Marks(context.Background(), []string{o.sale})
+	if want := (Mark{o.twin.head.Birth, o.twin.head.Era, o.twin.anchor(), o.twin.numbered}); err != nil || marks[0] != want {
+		o.t.Fatalf("mark %+v %v, the twin's is %+v", marks, err, want)
+	}
+}
+
 // events compares the whole stream.
 func (o *oracle) events() {
 	entries, err := o.redis.client.Do(context.Background(), o.redis.client.B().Xrange().Key(ordersKey(o.sale)).Start("-").
@@ -292,26 +321,42 @@ func (o *oracle) change() {
 		func(raw int64) (Head, error) { return o.twin.Change(raw, q) })
 }
 
-// era gives the server another history, as a restart or a fail-over does.
+// era gives the server another history, as a restart or a fail-over does: what a server says of its own is true, what the
+// ledger was written by is not.
 func (o *oracle) era() {
-	c := o.redis.client
-	if err := c.Do(context.Background(), c.B().Arbitrary("DEBUG", "CHANGE-REPL-ID").Build()).Error(); err != nil {
-		o.t.Fatal(err)
-	}
 	o.redis.kept.synced.Store(rapid.Bool().Draw(o.t, "synced"))
-	n := nodeOf(o.t, o.redis)
-	from := rapid.SampledFrom([]origin{fromMemory, fromDisk, fromPrimary}).Draw(o.t, "from")
-	if from != fromMemory {
+	promoted := o.fed && rapid.Bool().Draw(o.t, "promoted")
+	if promoted { // a replica of nobody, and its own master again
+		o.command("REPLICAOF", "127.0.0.1", "1")
+		o.command("REPLICAOF", "NO", "ONE")
+	} else {
+		o.command("DEBUG", "CHANGE-REPL-ID")
+	}
+	if rapid.Bool().Draw(o.t, "another process") {
 		o.twin.run = 1
 		o.ledger("run", 1)
 	}
-	if from == fromDisk {
-		o.twin.head.Raw -= time.Minute.Microseconds()
-		n.Started = o.twin.head.Raw
-		o.ledger("raw", o.twin.head.Raw)
+	if promoted && rapid.Bool().Draw(o.t, "unheard") {
+		o.twin.head.Era = 1
+		o.ledger("era", 1)
 	}
-	o.twin.On(n)
+	o.twin.On(nodeOf(o.t, o.redis))
 	o.expire() // a refusal tells no time
+}
+
+func (o *oracle) command(words ...string) {
+	if err := o.redis.client.Do(bg, o.redis.client.B().Arbitrary(words...).Build()).Error(); err != nil {
+		o.t.Fatal(words, err)
+	}
+}
+
+// raw is the store's clock, as the ledger has it.
+func (o *oracle) raw() int64 {
+	n, err := o.redis.client.Do(bg, o.redis.client.B().Hget().Key(Keys(o.sale)[1]).Field("raw").Build()).AsInt64()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return n
 }
 
 // ledger writes a field of the ledger, as if it had been written so by another server.
@@ -323,21 +368,22 @@ func (o *oracle) ledger(field string, n int64) {
 
 // nodeOf is the server as scripts see it, up for long.
 func nodeOf(t rapid.TB, r *Redis) Node {
-	info, err := r.client.Do(context.Background(), r.client.B().Info().Section("replication").Build()).ToString()
+	info, err := r.client.Do(context.Background(), r.client.B().Info().Section("replication", "server", "stats").Build()).ToString()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, id, _ := strings.Cut(info, "master_replid:")
-	era, err := strconv.ParseUint(id[:12], 16, 64)
-	if err != nil {
-		t.Fatal(err)
+	field := func(name string) string {
+		_, text, _ := strings.Cut(info, name+":")
+		text, _, _ = strings.Cut(text, "\r")
+		return text
 	}
-	server, err := r.client.Do(context.Background(), r.client.B().Info().Section("server").Build()).ToString()
-	if err != nil {
-		t.Fatal(err)
+	f := followersIn(info)
+	n := Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: NeverFed,
+		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.kept.synced.Load()}
+	if field("total_net_repl_input_bytes") != "0" {
+		n.Fed = WasFed
 	}
-	_, id, _ = strings.Cut(server, "run_id:")
-	return Node{Era: era, Run: eraOf(id), Replicas: uint64(strings.Count(info, "state=online")), File: true, Fsynced: r.kept.synced.Load()}
+	return n
 }
 
 // held is something an instance might say it holds: a lease it has, parts of it, or one nobody knows any more.
@@ -357,6 +403,9 @@ func (o *oracle) reassert() {
 	if known := append(o.twin.past, pastEra{5, 5}); rapid.Bool().Draw(o.t, "acted") {
 		q.Was = rapid.SampledFrom(known).Draw(o.t, "was").era
 		q.Acted = o.twin.head.Rev - min(o.twin.head.Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
+	}
+	if rapid.Bool().Draw(o.t, "told") {
+		q.Told = o.twin.head.Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))
 	}
 	if rapid.IntRange(0, 9).Draw(o.t, "other era") == 0 {
 		q.Era++
@@ -381,10 +430,11 @@ func (o *oracle) reassert() {
 }
 
 func (o *oracle) reopen() {
-	grants := rapid.Bool().Draw(o.t, "grants")
-	era := rapid.SampledFrom([]uint64{0, o.twin.head.Era, 1}).Draw(o.t, "era")
-	same(o, "reopen", func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, era, grants) },
-		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, era, grants) })
+	q := ReopenRequest{Grants: rapid.Bool().Draw(o.t, "grants"), Least: rapid.SampledFrom([]uint64{0, 0, 1}).Draw(o.t, "least"),
+		Lineup: rapid.SampledFrom([]string{"", o.twin.node.Lineup, o.twin.node.Lineup, "10.0.0.1:6379#1"}).Draw(o.t, "lineup"),
+		Era:    rapid.SampledFrom([]uint64{0, o.twin.head.Era, 1}).Draw(o.t, "era")}
+	same(o, fmt.Sprintf("reopen %+v", q), func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, q) },
+		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, q) })
 }
 
 func (o *oracle) show() {
@@ -406,13 +456,26 @@ func (o *oracle) audit() {
 	}
 }
 
-// upFor is how long a server must be up so that scripts do not take the ledger for read from its disk.
-const upFor = 2100 * time.Millisecond
-
 func TestScriptsAndTwinAgree(t *testing.T) {
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no")
-	time.Sleep(upFor)
 	scriptsAndTwinAgree(t, dial(t, addr, quickBounds()))
+}
+
+// A server that was a replica once has its ledgers from its primary, or from nobody knows where.
+func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
+	host, port, _ := net.SplitHostPort(redistest.Start(t, "--repl-diskless-sync-delay", "0"))
+	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no", "--replicaof", host+" "+port)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		redis := dial(t, addr, quickBounds())
+		if nodeOf(t, redis).Fed == WasFed {
+			command("REPLICAOF", "NO", "ONE")(t, redis)
+			scriptsAndTwinAgree(t, redis)
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("it is not fed")
+		}
+	}
 }
 
 // With a replica every script that widens a right is followed by WAIT, and an era that was on it loses nothing.
@@ -421,12 +484,15 @@ func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 		"--appendfsync", "no")
 	host, port, _ := net.SplitHostPort(addr)
 	redistest.Start(t, "--replicaof", host+" "+port)
-	time.Sleep(upFor)
 	redis := dial(t, addr, quickBounds())
 	for end := time.Now().Add(10 * time.Second); nodeOf(t, redis).Replicas == 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the replica does not come online")
 		}
+	}
+	for acked := int64(0); acked == 0; { // it may be online, and busy
+		acked, _ = redis.client.DoMulti(bg, redis.client.B().Set().Key("any").Value("1").Build(),
+			redis.client.B().Wait().Numreplicas(1).Timeout(1000).Build())[1].AsInt64()
 	}
 	redis.kept.look(context.Background(), redis.client)
 	scriptsAndTwinAgree(t, redis)
@@ -435,10 +501,10 @@ func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 	bounds := quickBounds()
 	redis.stop() // it would look at the disk, and see that it is not as the test says
-	n := 0
+	n, fed := 0, nodeOf(t, redis).Fed == WasFed
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}}
+		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}, fed: fed}
 		q := CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
 			Hold:  time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
 			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"), Seed: strings.Repeat("5e", 16),
@@ -460,7 +526,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { o.audit(); o.events() }, "resolve": func(*rapid.T) { o.resolve() },
-			"resolve2": func(*rapid.T) { o.resolve() }, "expire": func(*rapid.T) { o.expire() }, "lease": func(*rapid.T) { o.lease() },
+			"resolve2": func(*rapid.T) { o.resolve() }, "expire": func(*rapid.T) { o.expire() }, "tend": func(*rapid.T) { o.tend() }, "tend2": func(*rapid.T) { o.tend() }, "lease": func(*rapid.T) { o.lease() },
 			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
 			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
 			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },

@@ -24,11 +24,10 @@ local function owners(c)
   return values
 end
 
--- lease_of is the lease that still has all of the claim, and where.
+-- lease_of is the lease that still has all of the claim.
 local function lease_of(c)
   local lease = lease_read(int(c.fence))
-  local k = lease and holds_range(lease.rem, c.serial, c.serial + c.n)
-  return k and lease, k
+  return lease and piece(lease.list, c.serial, c.serial + c.n) and lease
 end
 
 -- life says what has become of a claim. Over is over, before a sweep has found it too.
@@ -43,6 +42,12 @@ local function life(c)
   if c.expiry <= L.now then return EXPIRED end
   if unheard(c.fence) then return UNHEARD end
   return lease_of(c) and CLAIMED or EXPIRED
+end
+
+-- lives says that a claim is not paid, cancelled or over, as far as it is known here.
+local function lives(c)
+  local state = life(c)
+  return state == PENDING or state == CLAIMED
 end
 
 local function refuse_unheard(c)
@@ -70,8 +75,8 @@ end
 
 -- settle_claim is row 5: claimed -> pending by the claim alone, its settle may come later and changes nothing.
 local function settle_claim(c)
-  local lease, k = lease_of(c)
-  cut(lease.rem, k, c.serial, c.serial + c.n)
+  local lease, a, b = lease_of(c), c.serial, c.serial + c.n
+  lease.list = without(lease.list, a, b, piece(lease.list, a, b))
   L[counter(lease)] = L[counter(lease)] - c.n
   lease_write(lease)
   own(c)

@@ -1,6 +1,7 @@
 package luascripts
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 
@@ -64,38 +65,73 @@ func (s *RangeSet) add(r shard.Range) {
 	}
 }
 
-// takeLowest cuts up to n serials in at most `most` ranges.
-func (s *RangeSet) takeLowest(n uint64, most int) (got Ranges) {
-	used := 0
-	for n > 0 && len(got) < most && used < len(s.list) {
-		r := &s.list[used]
-		c := uint32(min(uint64(r.Len()), n))
-		got = append(got, shard.Range{Start: r.Start, End: r.Start + c})
-		r.Start += c
-		n -= uint64(c)
-		if r.Len() == 0 {
-			used++
-		}
+// take cuts up to n serials in at most `most` ranges, in order: the lowest; or, for buyers of `run` in a row, such as have
+// all that is still to be had, else the longest, if they are long enough for one.
+func (s *RangeSet) take(n uint64, most int, run uint64) (got Ranges) {
+	if n < run || s.next(n, run) < 0 {
+		run = 1
 	}
-	s.list = slices.Delete(s.list, 0, used)
+	for n >= run && n > 0 && len(got) < most {
+		i := s.next(n, run)
+		if i < 0 {
+			break
+		}
+		piece := s.front(i, n)
+		got = append(got, piece)
+		n -= uint64(piece.Len())
+	}
+	slices.SortFunc(got, func(a, b shard.Range) int { return cmp.Compare(a.Start, b.Start) })
 	return got
 }
 
-// takeRun cuts n consecutive serials from the first of `search` ranges that has them.
-func (s *RangeSet) takeRun(n uint32, search int) (first uint32, ok bool) {
-	for i := range s.list[:min(search, len(s.list))] {
-		r := &s.list[i]
-		if r.Len() < n {
-			continue
-		}
-		first = r.Start
-		r.Start += n
-		if r.Len() == 0 {
-			s.list = slices.Delete(s.list, i, i+1)
-		}
-		return first, true
+// next is the range from which take goes on; -1: none.
+func (s *RangeSet) next(n, run uint64) int {
+	if run <= 1 {
+		return min(0, len(s.list)-1)
 	}
-	return 0, false
+	if i := s.fit(n); i >= 0 {
+		return i
+	}
+	if i := s.longest(); i >= 0 && uint64(s.list[i].Len()) >= run {
+		return i
+	}
+	return -1
+}
+
+// fit is the shortest range that has n serials, the lowest of equal ones; -1: none has.
+func (s *RangeSet) fit(n uint64) int {
+	best := -1
+	for i, r := range s.list {
+		if l := uint64(r.Len()); l >= n && (best < 0 || r.Len() < s.list[best].Len()) {
+			best = i
+			if l == n {
+				break
+			}
+		}
+	}
+	return best
+}
+
+// longest is the longest range, the highest of equal ones; -1: there is none.
+func (s *RangeSet) longest() int {
+	best := -1
+	for i, r := range s.list {
+		if best < 0 || r.Len() >= s.list[best].Len() {
+			best = i
+		}
+	}
+	return best
+}
+
+// front cuts up to n serials off a range.
+func (s *RangeSet) front(i int, n uint64) shard.Range {
+	r := &s.list[i]
+	c := uint32(min(uint64(r.Len()), n))
+	piece := shard.Range{Start: r.Start, End: r.Start + c}
+	if r.Start += c; r.Len() == 0 {
+		s.list = slices.Delete(s.list, i, i+1)
+	}
+	return piece
 }
 
 // cut takes out r if one range holds all of it.

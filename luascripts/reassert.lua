@@ -2,33 +2,44 @@
 -- goes free, unless it may have been sold in lost history: then it waits for the lease's end. A lease the ledger does not know
 -- was granted in lost history: it comes back with every serial that nobody has a better right to. The higher fence has;
 -- what is confirmed stays so. Who has acted on answers that are not written here proves that history was lost.
--- ARGV  caller, instance, node, era, term_us, the era it has acted in (0 = none) and the rev it has acted on, then for each lease: fence, request, deadline, how many ranges, a, b, a, b ...
--- Reply {head, {fence, deadline, hold, a, b, a, b, ...}, ...}: what the ledger has of each now; deadline 0: nothing. A
---       repeat writes nothing and hears the same. No leases: it is another era by now, and nothing was done.
+-- What an instance holds is said in pieces of leases, in one call or in several: all that is done for a piece may be done
+-- again, and only the last call makes the instance one that has said what it has.
+-- ARGV  caller, instance, node, era, term_us, the era it has acted in (0 = none) and the rev it has acted on, the latest
+--       ledger time it was told (0 = none), last (1: this call names the last piece), the piece and the serial to go on from
+--       (0 0: the first), then for each piece: fence, request, deadline, first serial, end (it speaks of no serials but
+--       these), how many ranges, a, b, a, b ..., in their order
+-- Reply {head, {piece and serial to go on from; empty: all is done}, {fence, deadline, hold, a, b, a, b, ...}, ...}: what the
+--       ledger has of each piece now; deadline 0: nothing. A repeat writes nothing and hears the same. Nothing but head:
+--       it is another era by now, and nothing was done.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+-- Work  WORK serials are looked at where others may have them, and the ranges that the caller names; every lease is read
+--       once if others have some; a piece of a lease that is known costs its ranges once more.
 local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local was, acted = tonumber(ARGV[6]), tonumber(ARGV[7])
-local SLICE = 1000
+local was, acted, told, last = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
+local from_piece, from_serial = tonumber(ARGV[10]), tonumber(ARGV[11])
+local WORK = 512
 local all -- leases, as they are now
+local work = WORK -- serials that may still be looked at
 
 local refused = open(caller)
 if refused then return refused end
 lasts(term)
 
-local asserted = {}
-local at = 8
+local pieces = {}
+local at = 12
 while at <= #ARGV do
-  local a = {fence = tonumber(ARGV[at]), req = tonumber(ARGV[at + 1]), deadline = tonumber(ARGV[at + 2]), ranges = {}}
-  local n = tonumber(ARGV[at + 3])
-  for k = 1, n do a.ranges[k] = {tonumber(ARGV[at + 2 * k + 2]), tonumber(ARGV[at + 2 * k + 3])} end
-  asserted[#asserted + 1] = a
-  at = at + 4 + 2 * n
+  local p = {fence = tonumber(ARGV[at]), req = tonumber(ARGV[at + 1]), deadline = tonumber(ARGV[at + 2]),
+    first = tonumber(ARGV[at + 3]), stop = tonumber(ARGV[at + 4]), ranges = {}}
+  local n = tonumber(ARGV[at + 5])
+  for k = 1, n do p.ranges[k] = {tonumber(ARGV[at + 2 * k + 4]), tonumber(ARGV[at + 2 * k + 5])} end
+  pieces[#pieces + 1] = p
+  at = at + 6 + 2 * n
 end
 
 -- proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
 local function proves()
-  for _, a in ipairs(asserted) do
-    if unheard(a.fence) and not ended(a.deadline) then return true end
+  for _, p in ipairs(pieces) do
+    if unheard(p.fence) then return true end
   end
   if was == 0 then return false end
   if was == L.era then return acted > L.rev end -- a primary of old has come back under its name
@@ -38,21 +49,43 @@ local function proves()
   return true
 end
 
+-- put adds [a, b) to the end of a list of ranges.
+local function put(list, a, b)
+  if a >= b then return end
+  local newest = list[#list]
+  if newest and newest[2] == a then newest[2] = b else list[#list + 1] = {a, b} end
+end
+
+-- share parts what a lease has: what its owner names, or does not speak of, and what goes free.
+local function share(rem, p)
+  local kept, gone, k = {}, {}, 1
+  for _, r in ipairs(rem) do
+    local from, to = math.max(r[1], p.first), math.min(r[2], p.stop)
+    if from >= to then
+      put(kept, r[1], r[2])
+    else
+      put(kept, r[1], from)
+      while k <= #p.ranges and p.ranges[k][2] <= from do k = k + 1 end
+      local j = k
+      while p.ranges[j] and p.ranges[j][1] < to do
+        local a, b = math.max(p.ranges[j][1], from), math.min(p.ranges[j][2], to)
+        put(gone, from, a)
+        put(kept, a, b)
+        from, j = b, j + 1
+      end
+      put(gone, from, to)
+      put(kept, to, r[2])
+    end
+  end
+  return kept, gone
+end
+
 -- keep lets go of what the owner does not name.
-local function keep(lease, ranges, deadline)
-  if lease.doubtful and not ended(deadline) then -- it was renewed in lost history
-    move_limbo(lease, false)
-    lease.doubtful, lease.deadline = false, math.max(lease.deadline, deadline)
-    lease_write(lease)
-    all = nil
-  end
+local function keep(lease, p)
   if lossy() then return end
-  local kept = {}
-  for _, r in ipairs(ranges) do
-    for _, got in ipairs(cut_all(lease.rem, r[1], r[2])) do kept[#kept + 1] = got end
-  end
-  local n = count(lease.rem)
-  for _, r in ipairs(lease.rem) do free_add(r[1], r[2]) end
+  local kept, gone = share(lease.rem, p)
+  local n = count(gone)
+  for _, r in ipairs(gone) do free_add(r[1], r[2]) end
   L[counter(lease)], L.free = L[counter(lease)] - n, L.free + n
   if n > 0 then L.gen = L.gen + 1 end
   lease.rem = kept
@@ -60,16 +93,14 @@ local function keep(lease, ranges, deadline)
   all = nil
 end
 
--- disown takes pending owners under lower fences out of [a, b): they had ended before the serial was leased again.
+-- disown takes pending owners under lower fences out of [a, b), which is short: they had ended before the serial was leased
+-- again.
 local function disown(fence, a, b)
-  local gone = {}
-  for from = a, b - 1, SLICE do
-    local list = {}
-    for s = from, math.min(from + SLICE, b) - 1 do list[#list + 1] = int(s) end
-    for k, value in ipairs(redis.call('HMGET', SOLD, unpack(list))) do
-      if value and string.sub(value, 25, 25) == 'p' and struct.unpack('>I8', value) < fence then
-        gone[#gone + 1] = {from + k - 1, value}
-      end
+  local list, gone = {}, {}
+  for s = a, b - 1 do list[#list + 1] = int(s) end
+  for k, value in ipairs(redis.call('HMGET', SOLD, unpack(list))) do
+    if value and string.sub(value, 25, 25) == 'p' and struct.unpack('>I8', value) < fence then
+      gone[#gone + 1] = {a + k - 1, value}
     end
   end
   if #gone > 0 then unown('expired', gone) end
@@ -84,9 +115,9 @@ local function free_cut(a, b)
     local x, y = range(text)
     local from, to = math.max(a, x), math.min(b, y)
     if from < to then
-      redis.call('ZREM', FREE, text)
-      if x < from then redis.call('ZADD', FREE, int(x), int(x) .. '-' .. int(from)) end
-      if to < y then redis.call('ZADD', FREE, int(to), int(to) .. '-' .. int(y)) end
+      free_drop(x, y)
+      if x < from then free_put(x, from) end
+      if to < y then free_put(to, y) end
       L.free = L.free - (to - from)
       got[#got + 1] = {from, to}
     end
@@ -102,11 +133,16 @@ local function leases()
   return all
 end
 
--- take is every serial of [a, b) without a better right: what lower fences lease goes free first.
+-- take is every serial from a on, before b, without a better right, as far as there is work to do: what lower fences lease
+-- goes free first. It says where it stopped.
 local function take(fence, a, b)
+  if a >= b then return {}, b end
   local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)[1]
   local _, ends = range(text or '0-0')
-  if ends >= b then return free_cut(a, b) end -- nobody has any of it
+  if ends >= b then return free_cut(a, b), b end -- nobody has any of it
+  b = math.min(b, a + work)
+  work = work - (b - a)
+  if a == b then return {}, b end
   disown(fence, a, b)
   for _, lease in ipairs(leases()) do
     local got = tonumber(lease.fence) < fence and cut_all(lease.rem, a, b) or {}
@@ -116,64 +152,110 @@ local function take(fence, a, b)
       lease_write(lease)
     end
   end
-  return free_cut(a, b)
+  return free_cut(a, b), b
 end
 
--- restore brings back a lease of lost history.
-local function restore(a)
-  local lease = {fence = int(a.fence), inst = instance, req = a.req, deadline = math.max(a.deadline, L.now + term),
-    hold = L.hold > 0 and L.hold or COVER, limbo = false, rem = {}}
-  for _, r in ipairs(a.ranges) do
-    for _, got in ipairs(take(a.fence, r[1], math.min(r[2], L.total + 1))) do
-      local last = lease.rem[#lease.rem]
-      if last and last[2] == got[1] then last[2] = got[2] else lease.rem[#lease.rem + 1] = got end
+-- found is a lease of lost history: as much of it as is back already, or none of it yet.
+local function found(p)
+  local lease = lease_read(int(p.fence))
+  if lease then
+    move_limbo(lease, false)
+    return lease
+  end
+  local me = instance_read(instance)
+  me.fences[#me.fences + 1] = int(p.fence)
+  instance_write(me)
+  return {fence = int(p.fence), inst = instance, req = p.req, deadline = L.began + L.term, hold = covered(), limbo = false,
+    rem = {}}
+end
+
+-- back puts ranges into a lease.
+local function back(lease, got)
+  local list, rem = {}, {}
+  for _, r in ipairs(lease.rem) do list[#list + 1] = r end
+  for _, r in ipairs(got) do list[#list + 1] = r end
+  table.sort(list, function(x, y) return x[1] < y[1] end)
+  for _, r in ipairs(list) do put(rem, r[1], r[2]) end
+  lease.rem = rem
+  L.leased = L.leased + count(got)
+end
+
+-- restore brings a piece of a lease of lost history back, from a serial on. It says where there was too much to do, or nil.
+local function restore(p, from)
+  local lease, got, stopped = found(p), {}, nil
+  for _, r in ipairs(p.ranges) do
+    local a, b = math.max(r[1], from), math.min(r[2], L.total + 1)
+    if not stopped and a < b then
+      local some, ends = take(p.fence, a, b)
+      for _, one in ipairs(some) do got[#got + 1] = one end
+      if ends < b then stopped = ends end
     end
   end
-  L.fence = math.max(L.fence, a.fence)
+  back(lease, got)
+  local soon = L.now + term
+  lease.deadline = math.max(lease.deadline, math.min(math.max(p.deadline, soon), soon + covered()))
+  L.fence = math.max(L.fence, p.fence)
   if withheld() > L.free then lots.kept = L.free end -- who has sold a unit has the better right
-  if #lease.rem == 0 then return end
-  L.leased = L.leased + count(lease.rem)
   lease_write(lease)
-  if all then all[#all + 1] = lease end
-  local me = instance_read(instance)
-  me.fences[#me.fences + 1] = lease.fence
-  instance_write(me)
+  all = nil
+  return stopped
 end
 
-local function assert_one(a)
-  local lease = lease_read(int(a.fence))
-  if not lease then
-    if unheard(a.fence) and not ended(a.deadline) then restore(a) end
-  elseif lease.inst == instance then
-    keep(lease, a.ranges, a.deadline)
+-- assert_one does what a piece asks for, from a serial on; it says where it stopped, if it did.
+local function assert_one(p, from)
+  local lease = lease_read(int(p.fence))
+  if lease and lease.inst ~= instance then return nil end
+  if recovering() and p.fence > L.floor then return restore(p, from) end
+  if lease then keep(lease, p) end
+  return nil
+end
+
+local go_on = {}
+
+-- assert_all does it for all pieces, as far as there is work to do.
+local function assert_all()
+  for k, p in ipairs(pieces) do
+    if k >= from_piece then
+      local stopped = assert_one(p, k == from_piece and from_serial or 0)
+      if stopped then
+        go_on = {k, stopped}
+        return
+      end
+    end
   end
 end
 
-if era == L.era then
-  if proves() then lose() end
-  if instance_read(instance).era ~= era then
-    for _, a in ipairs(asserted) do assert_one(a) end
+if era ~= L.era then
+  commit()
+  return {head(instance)}
+end
+if proves() then lose() end
+catch_up(told)
+if instance_read(instance).era ~= era then
+  assert_all()
+  if last and #go_on == 0 then
     local me = instance_read(instance)
     me.node, me.era = node, era
     instance_write(me)
     reopen()
   end
-else
-  asserted = {}
 end
 commit()
 
-local reply = {head(instance)}
-for k, a in ipairs(asserted) do
-  local lease = lease_read(int(a.fence))
-  local body = {a.fence, 0, 0}
-  if lease and lease.inst == instance and not lease.doubtful then
-    body = {a.fence, lease.deadline, lease.hold}
+local reply = {head(instance), go_on}
+for k, p in ipairs(#go_on == 0 and pieces or {}) do
+  local lease = lease_read(int(p.fence))
+  local body = {p.fence, 0, 0}
+  if lease and lease.inst == instance then
+    body = {p.fence, lease.deadline, lease.hold}
     for _, r in ipairs(lease.rem) do
-      body[#body + 1] = r[1]
-      body[#body + 1] = r[2]
+      local a, b = math.max(r[1], p.first), math.min(r[2], p.stop)
+      if a < b then
+        body[#body + 1] = a
+        body[#body + 1] = b
+      end
     end
   end
-  reply[k + 1] = body
+  reply[k + 2] = body
 end
 return reply

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -23,12 +22,15 @@ type Redis struct {
 	life    context.Context
 	kept    keeping
 	guards  sentinels
+	told    *uint64 // the most replicas there are, by the operator's word; nil: as many as announce a port
+	index   index
 	stop    func() // ends the watch, and waits for its end
 }
 
 // Dial connects; an error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, error) {
 	options.ConnWriteTimeout = Timeout
+	options.Dialer.Timeout = Timeout // who waits longer hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
@@ -48,7 +50,7 @@ func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, 
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.life = life
 	done := make(chan struct{})
-	r.stop = func() { cancel(); <-done; r.guards.asking.Wait() }
+	r.stop = func() { cancel(); <-done; r.guards.asking.Wait(); r.index.walks.end() }
 	go r.watch(done)
 	return r, nil
 }
@@ -96,7 +98,7 @@ func flag(on bool) string {
 // Lease runs lease.lua.
 func (r *Redis) Lease(ctx context.Context, sale string, q LeaseRequest) (LeaseReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.lease, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Request),
-		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry)})
+		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry), num(max(q.Run, 1))})
 	if err != nil {
 		return LeaseReply{}, err
 	}
@@ -129,7 +131,7 @@ func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewRe
 			return RenewReply{}, err
 		}
 	}
-	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds())}
+	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds()), num(q.Era)}
 	for _, f := range q.Fences {
 		args = append(args, num(f))
 	}
@@ -152,27 +154,6 @@ func (r *Redis) GiveBack(ctx context.Context, sale string, q GiveBackRequest) (G
 		return GiveBackReply{}, err
 	}
 	return GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
-}
-
-// Reassert runs reassert.lua.
-func (r *Redis) Reassert(ctx context.Context, sale string, q ReassertRequest) (ReassertReply, error) {
-	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was),
-		num(q.Acted)}
-	for _, l := range q.Leases {
-		args = append(args, num(l.Fence), num(l.Request), num(l.Deadline), num(len(l.Ranges)))
-		for _, r := range l.Ranges {
-			args = append(args, num(r.Start), num(r.End))
-		}
-	}
-	h, rd, err := r.run(ctx, &r.scripts.reassert, sale, args)
-	if err != nil {
-		return ReassertReply{}, err
-	}
-	out := ReassertReply{Head: h}
-	for i := 1; i < len(rd.parts); i++ {
-		out.Grants = append(out.Grants, rd.grant(i))
-	}
-	return out, r.down(rd.err)
 }
 
 // Settle runs settle.lua.
@@ -203,7 +184,8 @@ func (r *Redis) Show(ctx context.Context, sale string) (ShowReply, error) {
 	if err != nil {
 		return ShowReply{}, err
 	}
-	return ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: Secret{rd.text(1, 2), rd.text(1, 3)}}, r.down(rd.err)
+	return ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: Secret{rd.text(1, 2), rd.text(1, 3)},
+		Lineup: rd.text(1, 4), Sells: rd.int(1, 5)}, r.down(rd.err)
 }
 
 // Glance reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
@@ -263,70 +245,9 @@ func (r *Redis) Change(ctx context.Context, sale string, q ChangeRequest) (Head,
 	return h, err
 }
 
-// Audit runs audit.lua, and owned.lua over all owners; it tries again while the sale moves between the two.
-func (r *Redis) Audit(ctx context.Context, sale string) (Audit, error) {
-	const tries = 3
-	for i := 1; ; i++ {
-		held, err := r.holdings(ctx, sale)
-		if err != nil {
-			return Audit{}, err
-		}
-		held.census, err = r.census(ctx, sale, held.head)
-		if err != nil {
-			return Audit{}, err
-		}
-		if held.census != nil || i == tries {
-			return held.audit(sale), nil
-		}
-	}
-}
-
-func (r *Redis) holdings(ctx context.Context, sale string) (holdings, error) {
-	h, rd, err := r.run(ctx, &r.scripts.audit, sale, []string{r.caller(0)})
-	if err != nil {
-		return holdings{}, err
-	}
-	out := holdings{head: h, owned: uint64(rd.int(1, 0)), prior: uint64(rd.int(1, 1)), trouble: rd.text(1, 2), collected: uint64(rd.int(1, 3))}
-	for _, text := range rd.texts(2) {
-		out.free = append(out.free, rd.ranges(text)...)
-	}
-	leases := rd.texts(3)
-	for i := 0; i+2 < len(leases); i += 3 {
-		fence, _ := strconv.ParseUint(leases[i], 10, 64)
-		out.leases = append(out.leases, leaseHolding{fence, leases[i+1] == "1", rd.ranges(leases[i+2])})
-	}
-	return out, r.down(rd.err)
-}
-
-// census counts the owners slice by slice; nil when the sale changed meanwhile.
-func (r *Redis) census(ctx context.Context, sale string, at Head) (*census, error) {
-	var c census
-	for cursor := int64(0); ; {
-		h, rd, err := r.run(ctx, &r.scripts.owned, sale, []string{r.caller(0), num(cursor), "400"})
-		if err != nil {
-			return nil, err
-		}
-		n := rd.ints(1)
-		if rd.err != nil {
-			return nil, r.down(rd.err)
-		}
-		c.pending += uint64(n[1])
-		c.confirmed += uint64(n[2])
-		for _, s := range n[3:] {
-			c.twice = append(c.twice, uint32(s))
-		}
-		if h.Pending != at.Pending || h.Confirmed != at.Confirmed || h.Free != at.Free || h.Gen != at.Gen {
-			return nil, nil
-		}
-		if cursor = n[0]; cursor == 0 {
-			return &c, nil
-		}
-	}
-}
-
 // Reopen runs reopen.lua.
-func (r *Redis) Reopen(ctx context.Context, sale string, era uint64, grants bool) (Head, error) {
-	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), num(era), flag(grants)})
+func (r *Redis) Reopen(ctx context.Context, sale string, q ReopenRequest) (Head, error) {
+	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), num(q.Era), q.Lineup, num(q.Least), flag(q.Grants)})
 	return h, err
 }
 
@@ -337,44 +258,16 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
+	birth, _, _ := r.ledgerOf(ctx, sale)
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
 	if err == nil && n == 0 {
 		return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
 	}
-	if err == nil { // a hint: it may fail
+	if err == nil { // hints: they may fail
+		r.bury(ctx, sale, birth)
 		_ = r.client.Do(ctx, r.client.B().Publish().Channel(newsChannel(sale)).Message(Closed.String()).Build()).Error()
 	}
 	return r.down(err)
-}
-
-// List names the sales there are, in order. It walks the keyspace: for people, not for programs in a hurry.
-func (r *Redis) List(ctx context.Context) ([]string, error) {
-	var names []string
-	for _, node := range r.client.Nodes() {
-		for cursor := uint64(0); ; {
-			e, err := scan(ctx, node, cursor)
-			if err != nil {
-				return nil, r.down(err)
-			}
-			for _, key := range e.Elements {
-				if name, ok := SaleOf(key); ok {
-					names = append(names, name)
-				}
-			}
-			if cursor = e.Cursor; cursor == 0 {
-				break
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
-// scan is one step of a walk, in its own time.
-func scan(ctx context.Context, node rueidis.Client, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
-	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+HashSuffix).Count(1000).Type("hash").Build()).AsScanEntry()
 }
 
 // TokenKey reads the shared signing key, or makes it.

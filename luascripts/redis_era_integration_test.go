@@ -4,6 +4,7 @@ package luascripts
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"os/exec"
 	"strings"
@@ -105,7 +106,6 @@ func TestPromotedReplica(t *testing.T) {
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
 	s := dial(t, primary, DefaultBounds())
 	online(t, s, 1)
-	time.Sleep(upFor)
 	w := newBusySale(t, s)
 	ends(t, s, primary)
 	w.s = dial(t, replica, DefaultBounds())
@@ -166,8 +166,17 @@ func TestRestartThatForgot(t *testing.T) {
 	if r := must[SettleReply](t)(settle()); r.Verdicts[0] != Kept || r.Pending != 2 {
 		t.Errorf("%+v", r)
 	}
-	if r := must[ReservationReply](t)(s.Confirm(bg, sale, 0, deducted)); r.Life != IsConfirmed {
-		t.Errorf("%+v", r)
+	if _, err := s.Confirm(bg, sale, 0, deducted); !errors.Is(err, ErrRecovering) {
+		t.Error("confirmed before anybody had the time to say how late it is:", err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		r, err := s.Confirm(bg, sale, 0, deducted)
+		if err == nil && r.Life == IsConfirmed {
+			break
+		}
+		if !errors.Is(err, ErrRecovering) || time.Now().After(end) {
+			t.Fatalf("%+v %v", r, err)
+		}
 	}
 	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
@@ -223,7 +232,8 @@ func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	if !errors.Is(err, ErrReplicas) || !errors.Is(err, ErrDown) {
 		t.Error(err)
 	}
-	must[Head](t)(s.Reopen(bg, w.sale, 0, false))
+	shown := must[ShowReply](t)(s.Show(bg, w.sale))
+	must[Head](t)(s.Reopen(bg, w.sale, ReopenRequest{Era: shown.Era, Lineup: shown.Lineup}))
 	if err := settle(); err != nil {
 		t.Error(err)
 	}
@@ -239,22 +249,32 @@ func TestUnpromotable(t *testing.T) {
 		return map[string]string{"flags": "s_down,slave,disconnected", "master-link-status": "ok", "s-down-time": ms,
 			"down-after-milliseconds": "1000"}
 	}
+	at := func(port string, m map[string]string) map[string]string {
+		m = maps.Clone(m)
+		m["ip"], m["port"] = "10.0.0.1", port
+		return m
+	}
 	for _, c := range []struct {
 		replicas []map[string]string
-		online   int
+		here     []string
 		want     bool
 	}{
-		{nil, 0, true},
-		{[]map[string]string{well}, 1, true},
-		{[]map[string]string{well}, 0, false},
-		{[]map[string]string{cut("9000")}, 0, false},
-		{[]map[string]string{cut("10001")}, 0, true},
-		{[]map[string]string{well, dead("10000")}, 1, false},
-		{[]map[string]string{well, dead("10001")}, 1, true},
-		{[]map[string]string{well, well, dead("10001")}, 1, false},
+		{nil, nil, true},
+		{[]map[string]string{at("1", well)}, []string{"10.0.0.1:1"}, true},
+		{[]map[string]string{at("1", well)}, []string{"redis-b.example:1"}, true},
+		{[]map[string]string{at("1", well)}, nil, false},
+		{[]map[string]string{at("1", well)}, []string{"10.0.0.1:2"}, false}, // as many as are here, and another one
+		{[]map[string]string{at("1", well)}, []string{"10.0.0.2:1"}, false},
+		{[]map[string]string{at("1", cut("9000"))}, nil, false},
+		{[]map[string]string{at("1", cut("10001"))}, nil, true},
+		{[]map[string]string{at("1", well), at("2", dead("10000"))}, []string{"10.0.0.1:1"}, false},
+		{[]map[string]string{at("1", well), at("2", dead("10001"))}, []string{"10.0.0.1:1"}, true},
+		{[]map[string]string{at("1", well), at("3", well), at("2", dead("10001"))}, []string{"10.0.0.1:1"}, false},
+		{[]map[string]string{at("0", dead("5"))}, nil, true}, // a reader that Sentinel takes for one
+		{[]map[string]string{{"flags": "slave", "master-link-status": "ok", "slave-priority": "0"}}, nil, true},
 	} {
-		if got := unpromotable(c.replicas, c.online); got != c.want {
-			t.Errorf("%v, %d online: %v", c.replicas, c.online, got)
+		if got := unpromotable(c.replicas, c.here); got != c.want {
+			t.Errorf("%v, here %v: %v", c.replicas, c.here, got)
 		}
 	}
 }

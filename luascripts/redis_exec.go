@@ -40,7 +40,7 @@ func (k *keeping) look(ctx context.Context, client rueidis.Client) {
 		if strings.Contains(info, "role:slave") {
 			continue
 		}
-		most = max(most, uint64(strings.Count(info, "state=online")))
+		most = max(most, uint64(len(followersIn(info).names)))
 		synced = synced && onDisk(ctx, node)
 	}
 	k.synced.Store(synced)
@@ -85,6 +85,9 @@ func (r *Redis) caller(birth uint64) string {
 	if r.kept.synced.Load() {
 		text += "+"
 	}
+	if r.told != nil {
+		text += "r" + num(*r.told)
+	}
 	return text
 }
 
@@ -93,7 +96,7 @@ func (r *Redis) required(sale string) uint64 {
 	if n, known := r.kept.sales.Load(sale); known {
 		return n.(uint64)
 	}
-	return r.kept.replicas.Load()
+	return r.counted(r.kept.replicas.Load())
 }
 
 // run executes a script and gives its reply to a reader, head already read. An answer that widens a right comes only when
@@ -125,6 +128,9 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 		r.recount(sale, h.Era)
 		return Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ErrDown, r.name, ErrReplicas, have, h.Replicas)
 	}
+	if !s.peeks {
+		r.note(ctx, sale, h)
+	}
 	return h, rd, nil
 }
 
@@ -147,7 +153,9 @@ func (r *Redis) handOut(ctx context.Context, sale string, cmd func(rueidis.Build
 	var result rueidis.RedisResult
 	var have uint64
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		result, have = behind(ctx, c, cmd(c.B()), need)
+		if result, have = behind(ctx, c, cmd(c.B()), need); have >= need && result.Error() == nil {
+			have = r.acked(ctx, c, need, have)
+		}
 		return nil
 	})
 	if result.Error() == nil && have < need {
@@ -171,9 +179,19 @@ func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait u
 		if noScript(result) {
 			result, have = behind(ctx, c, s.whole(c.B(), keys, args), wait)
 		}
+		if have >= wait && strange(result) {
+			have = r.acked(ctx, c, wait, have)
+		}
 		return nil
 	})
 	return result, have
+}
+
+// strange says that a script was answered by a server that strangers follow.
+func strange(result rueidis.RedisResult) bool {
+	parts, err := result.ToArray()
+	rd := &reply{parts: parts}
+	return err == nil && rd.head().Strangers > 0 && rd.err == nil
 }
 
 func (s *script) bySHA(b rueidis.Builder, keys, args []string) rueidis.Completed {

@@ -3,6 +3,7 @@ package luascripts
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,6 +29,12 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 		args = append(args, "1")
 	}
 	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, args)
+	for end := time.Now().Add(Timeout); errors.Is(err, errIndexing); { // each call takes a slice of it
+		if ctx.Err() != nil || time.Now().After(end) {
+			return DeductReply{}, r.down(err)
+		}
+		h, rd, err = r.run(ctx, &r.scripts.deduct, sale, args)
+	}
 	if err != nil {
 		return DeductReply{}, err
 	}

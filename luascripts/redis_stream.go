@@ -102,10 +102,21 @@ func (r *Redis) AckEvents(ctx context.Context, sale string, g Group, ids []strin
 	return r.down(r.client.Do(ctx, r.client.B().Xack().Key(ordersKey(sale)).Group(g.Name).Id(ids...).Build()).Error())
 }
 
-// TrimEvents runs trim.lua.
+// trimMost is how often trim.lua is run in one call, while it finds something.
+const trimMost = 100
+
+// TrimEvents runs trim.lua, slice by slice. What is left after many of them is for the next call.
 func (r *Redis) TrimEvents(ctx context.Context, sale string) error {
-	_, _, err := r.run(ctx, &r.scripts.trim, sale, []string{r.caller(0), num(silentFor.Milliseconds())})
-	return err
+	for range trimMost {
+		_, rd, err := r.run(ctx, &r.scripts.trim, sale, []string{r.caller(0), num(silentFor.Milliseconds())})
+		if err != nil {
+			return err
+		}
+		if dropped := rd.int(1, 0); dropped == 0 || rd.err != nil {
+			return r.down(rd.err)
+		}
+	}
+	return nil
 }
 
 // EventLag runs lag.lua.
@@ -114,7 +125,7 @@ func (r *Redis) EventLag(ctx context.Context, sale string, g Group) (Lag, error)
 	if err != nil {
 		return Lag{}, err
 	}
-	n := rd.row(1, 3)
+	n := rd.row(1, 4)
 	lag := Lag{Unread: uint64(n[0]), Pending: uint64(n[1])}
 	if n[2] > 0 {
 		lag.Oldest = time.Duration(max(h.Raw-n[2], 0)) * time.Microsecond

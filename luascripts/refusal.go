@@ -20,15 +20,17 @@ var (
 	ErrNoBuyer    = errors.New("buyer unknown")         // a sale with a limit must know who buys
 	ErrReassert   = errors.New("history was lost")      // the lease may have been in it: its owner must re-assert it first
 	ErrRecovering = errors.New("history was cut")       // nothing is granted yet
+	ErrChanged    = errors.New("not as it was agreed")  // nothing was done: look again
 	ErrKeyUsed    = errors.New("key used before")       // for another sale or number of units
 	ErrName       = errors.New("not a name for a sale") //
 	ErrDown       = errors.New("store does not answer") // nothing is known of what became of the call
+	errIndexing   = errors.New("index is made anew")    // of free ranges: it is asked again
 )
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
 	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer,
-	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering,
+	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": errIndexing,
 }
 
 // Unwilling is an error of Redis' own: it answered, and would not. It wraps nothing; ErrDown comes with it.

@@ -120,7 +120,7 @@ func one[E ~int](r *reply, n int64, last E) E {
 	return E(n)
 }
 
-const headFields = 21
+const headFields = 22
 
 func (r *reply) head() Head {
 	part := r.part(0)
@@ -133,7 +133,7 @@ func (r *reply) head() Head {
 	h := Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
 		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], Drawing), Hold: n[13], Opens: n[14],
 		Closes: n[15],
-		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20)}
+		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20), Strangers: u(21)}
 	if len(part) > headFields {
 		h.Lots = r.lots(part[headFields])
 	}

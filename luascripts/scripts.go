@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"slices"
+	"strings"
 )
 
 //go:embed *.lua
@@ -14,6 +15,7 @@ var sources embed.FS
 type script struct {
 	text, sha string
 	widens    bool // somebody acts on its answer: it must be on every replica first (I5)
+	peeks     bool // it writes nothing: the birth it tells of may not be in the ledger
 }
 
 // scripts are the compiled-in scripts. All but bindkey are a sale's: behind the bounds, the prelude, and what else they
@@ -21,8 +23,8 @@ type script struct {
 type scripts struct {
 	lease, renew, settle, deduct, reassert, confirm, cancel script
 	create, change, reopen                                  script
-	giveback, expire, trim, bindkey, enter                  script
-	show, audit, owned, reservation, lag, draw              script
+	giveback, expire, tend, trim, bindkey, bindgroup, enter script
+	show, audit, reservation, lag, draw                     script
 }
 
 // The first line of a script makes Redis refuse it as a whole, before it begins, where its writes would be refused: out of
@@ -38,27 +40,29 @@ var prelude = []string{"common", "era", "lots", "open", "promises", "leases", "s
 func newScripts(b Bounds) scripts {
 	sale := func(first string, widens bool, names ...string) script {
 		text := first + b.lua()
-		for _, name := range append(slices.Clone(prelude), names...) {
+		shared, own := names[:len(names)-1], names[len(names)-1]
+		for _, name := range append(slices.Clone(prelude), shared...) {
 			text += source(name)
 		}
-		return newScript(text, widens)
+		return newScript(text+"local function main()\n"+source(own)+"end\nreturn main()\n", widens) // Lua allows a function 200 locals
 	}
 	return scripts{
 		lease: sale(writes, true, "lease"), renew: sale(writes, true, "renew"), settle: sale(writes, true, "settle"),
 		deduct: sale(writes, true, "owners", "deduct"), reassert: sale(writes, true, "reassert"),
 		confirm: sale(writes, true, "owners", "confirm"), cancel: sale(writes, true, "owners", "cancel"),
 		create: sale(writes, true, "create"), change: sale(writes, true, "change"), reopen: sale(writes, false, "reopen"),
-		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"),
+		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"), tend: sale(writes, false, "tend"),
 		trim: sale(writes, false, "stream", "trim"), bindkey: newScript(writes+source("bindkey"), false),
-		enter: sale(writes, true, "enter"), draw: sale(reads, false, "draw"),
-		show: sale(reads, false, "show"), audit: sale(reads, false, "audit"), owned: sale(reads, false, "owned"),
+		bindgroup: newScript(writes+source("bindgroup"), false),
+		enter:     sale(writes, true, "enter"), draw: sale(reads, false, "draw"),
+		show: sale(reads, false, "show"), audit: sale(reads, false, "audit"),
 		reservation: sale(reads, false, "owners", "stream", "reservation"), lag: sale(reads, false, "stream", "lag"),
 	}
 }
 
 func newScript(text string, widens bool) script {
 	sum := sha1.Sum([]byte(text))
-	return script{text: text, sha: hex.EncodeToString(sum[:]), widens: widens}
+	return script{text: text, sha: hex.EncodeToString(sum[:]), widens: widens, peeks: strings.HasPrefix(text, reads)}
 }
 
 func source(name string) string {

@@ -121,5 +121,5 @@ if #stand > 0 then
   sold_by(n)
   event('reserved', block())
 end
-commit()
+commit(true)
 return {head(instance), verdicts}

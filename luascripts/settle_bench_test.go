@@ -46,7 +46,7 @@ func BenchmarkSettle(b *testing.B) {
 }
 
 // infoSum adds up fields of Redis' INFO.
-func infoSum(b *testing.B, r *Redis, section string, fields ...string) (sum float64) {
+func infoSum(b testing.TB, r *Redis, section string, fields ...string) (sum float64) {
 	b.Helper()
 	info, err := r.client.Do(context.Background(), r.client.B().Info().Section(section).Build()).ToString()
 	if err != nil {

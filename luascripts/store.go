@@ -27,6 +27,8 @@ type Store interface {
 	Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
 	// Expire puts units whose hold is over back on sale, looking at up to about `most` of them.
 	Expire(ctx context.Context, sale string, most int) (ExpireReply, error)
+	// Tend is Expire for who does it seldom: ledger time passes as far as the caller has lived through it.
+	Tend(ctx context.Context, sale string, r TendRequest) (TendReply, error)
 	Events
 
 	// BindKey says for which (sale, n) an idempotency key stands: the caller's, or ErrKeyUsed. A binding lasts keep, at
@@ -44,19 +46,39 @@ type Store interface {
 	// by a hand on the hash: Show, asked after the first of two equal marks, still says the same, but for what clocks and
 	// the server's health have to do with.
 	Glance(ctx context.Context, sale string) (string, error)
+	// Marks are the marks of many sales, in order, in one look; and what the store calls its history: where that has changed,
+	// a sale's next script may begin a new era, whatever its mark.
+	Marks(ctx context.Context, sales []string) (marks []Mark, history string, err error)
 	Audit(ctx context.Context, sale string) (Audit, error)
 	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
 	Change(ctx context.Context, sale string, r ChangeRequest) (Head, error)
 	Remove(ctx context.Context, sale string) error
-	// Reopen gives up waiting for replicas that are gone, and, with grants, for the end of a recovery; in that era only,
-	// or in any (0).
-	Reopen(ctx context.Context, sale string, era uint64, grants bool) (Head, error)
+	// Reopen gives up waiting for replicas that are gone, and, with Grants, for the end of a recovery.
+	Reopen(ctx context.Context, sale string, r ReopenRequest) (Head, error)
+	// List names the sales there are: all that were ever opened, and of those made by hand the ones found yet. Survey names
+	// all, however long that takes.
 	List(ctx context.Context) ([]string, error)
+	Survey(ctx context.Context) ([]string, error)
+	// Born is the sale of that birth, by one look-up: ErrNoSale where there is none any more. It may be gone or made anew
+	// since, which its scripts say. Any other error: nobody knows yet.
+	Born(ctx context.Context, birth uint64) (Found, error)
 
 	// TokenKey is the key all edges of this store sign with, made at the first call.
 	TokenKey(ctx context.Context) ([]byte, error)
+	// Identity tells this store from all others, and from itself after it has lost everything. Made at the first call.
+	Identity(ctx context.Context) (string, error)
 	Ping(ctx context.Context) error
 	Close()
+}
+
+// Mark of a sale. While it is the same nobody has got a lease, a hold or another time to live by, and no unit has another
+// owner. Rev is that of the newest script that gave one, Events the number of the newest event. All zero: there is no ledger.
+type Mark struct{ Birth, Era, Rev, Events uint64 }
+
+// Found is a sale, and the store's history in which it was seen; 0: in none.
+type Found struct {
+	Sale string
+	Era  uint64
 }
 
 // Listener hears news of all sales. None of its functions may wait, nor call the store; none is nil.
@@ -106,6 +128,7 @@ type Head struct {
 	Era       uint64 // the identity of the store's history
 	Reopens   int64  // ledger time until which a new era grants nothing; 0: units are granted
 	Replicas  uint64 // the most that were seen in this era: all must have what is acted on
+	Strangers uint64 // that follow the server too, and count for nothing: what they acknowledge is not what replicas have
 	Lots      Lots   // of a sale whose first units go by lot
 }
 
@@ -141,7 +164,8 @@ type LeaseRequest struct {
 	Request uint64 // grows with every new request of the instance
 	Want    uint64
 	Term    time.Duration
-	Hungry  bool // nothing left to sell here: others should give back
+	Hungry  bool   // nothing left to sell here: others should give back
+	Run     uint32 // units in a row that a buyer here waits for: the lease has such ranges, where there are any; 0 or 1: any will do
 }
 
 // Grant is a lease as it was given.
@@ -164,9 +188,11 @@ type RenewRequest struct {
 	Awaited uint64 // leases of this request or a later one are kept, though not named
 	Term    time.Duration
 	Fences  []uint64
+	Era     uint64 // in which the caller had re-asserted when it asked; 0: it does not say. An older call renews nothing in a recovery
 }
 
-// RenewReply has the new deadline of each fence in order; 0: that lease is gone for good.
+// RenewReply has the new deadline of each fence in order; 0: that lease is gone for good, or, where the era is one in which
+// the instance has not re-asserted, it must first.
 type RenewReply struct {
 	Head
 	Deadlines []int64
@@ -199,7 +225,8 @@ type ReassertRequest struct {
 	Term   time.Duration
 	Was    uint64 // the era of the newest answer that the caller has acted on, 0: none
 	Acted  uint64 // and its rev
-	Leases []Held
+	Told   int64  // the latest ledger time it has been told, 0: none
+	Leases []Held // their ranges in order
 }
 
 // ReassertReply has what the ledger now has of each lease, in order; Deadline 0: nothing. No Grants at all: the era was
@@ -310,6 +337,19 @@ type ShowReply struct {
 	Trouble string
 	Raised  uint64
 	Secret  Secret
+	Lineup  string // while replicas are missing: who is here, for Reopen
+	Sells   int64  // ledger time until which edges may sell from leases that lost history had; 0: none does
+}
+
+// Quiet says that no edge has anything to sell.
+func (r ShowReply) Quiet() bool { return r.Leased == 0 && r.Sells == 0 }
+
+// ReopenRequest is what was agreed upon. Where things are otherwise by now nothing is done.
+type ReopenRequest struct {
+	Era    uint64 // 0: whichever it is
+	Lineup string // the replicas: so many as these are waited for from now on; "": as many as before
+	Least  uint64 // so many must be here
+	Grants bool   // grant units again now
 }
 
 // CreateRequest is a new sale.

@@ -27,7 +27,7 @@ func testStore(t *testing.T, s Store) {
 	for name, test := range map[string]func(*testing.T, Store){
 		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews, "revival": testRevival, "glance": testGlance,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
-		"whole": testWhole,
+		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}

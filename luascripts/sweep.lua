@@ -1,12 +1,19 @@
 -- sweep.lua follows leases.lua: what is due by itself (rows 8, 10, 11).
 
 local function sweep_leases(most)
-  local due = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(L.now), 'LIMIT', 0, most)
-  for _, fence in ipairs(due) do
+  local list = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(L.now), 'LIMIT', 0, most)
+  for _, fence in ipairs(list) do
+    if freeing == 0 then return most end
     local lease = lease_read(fence)
-    if lease.limbo then lease_free(lease) else lease_limbo(lease) end
+    if lease_due(lease) > L.now then -- a new era has moved it
+      lease_write(lease)
+    elseif lease.limbo then
+      lease_free(lease)
+    else
+      lease_limbo(lease)
+    end
   end
-  return #due
+  return #list
 end
 
 -- expired looks at one group of HOLDS, and adds to gone those that are over, once: a serial sold again may be in several
@@ -73,7 +80,8 @@ local function sweep_holds(most)
 end
 
 -- sweep moves what is due on (rows 8, 10, 11), about `most` items; every lease, renew, deduct and expire begins with it.
--- Returns how many units' holds were over.
+-- Returns how many units' holds were over. Its work: 16 answers; `most` leases, FREES of their ranges set free; or, where
+-- fewer leases are due, as many units less, GROUP and twice UNITS more, each a field and up to seven commands of free_add.
 local function sweep(most)
   sweep_answers(WINLOG, 8)
   sweep_answers(NOLOG, 8)

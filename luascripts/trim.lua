@@ -1,6 +1,7 @@
 -- trim.lua: drops what every group of the orders' stream has acknowledged, and nothing while there is no group; forgets
 -- consumers that have nothing in hand and have been silent.
 -- ARGV  caller ('' = any), how long silent (ms)
+-- Work    1,000 events dropped at the most, each as long as a batch of claims; every group and consumer there is is looked at.
 -- Reply {head, {events dropped}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local refused = open(ARGV[1], true)
 if refused then return refused end
@@ -23,4 +24,4 @@ for _, group in ipairs(groups()) do
     end
   end
 end
-return {head('-'), {floor and redis.call('XTRIM', ORDERS, 'MINID', '~', floor) or 0}}
+return {head('-'), {floor and redis.call('XTRIM', ORDERS, 'MINID', '~', floor, 'LIMIT', 1000) or 0}}

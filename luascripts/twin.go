@@ -21,6 +21,7 @@ type Twin struct {
 	free      RangeSet
 	leases    map[uint64]*lease
 	instances map[string]*instance
+	asked     map[string]int64 // when they last asked for a lease
 	sold      map[uint32]owner
 	holds     holdQueue
 	adds      map[string]bool
@@ -32,18 +33,21 @@ type Twin struct {
 	events    []Event
 	keeping   bool // events are kept for who reads them
 	due       bool // the sweep under way has left something
+	freeing   int  // ranges of leases that the script under way may still set free
+	tended    tended
 	node      Node // the server the next call runs on
 	run       uint64
 	floor     uint64
 	began     int64 // the era
 	early     int64 // when it may end, if nothing was lost
-	unpassed  int64 // what ledger time was kept from passing
 	shut      int64 // ledger time until which it grants nothing
 	past      []pastEra
 	lossy     bool
+	backup    bool  // the file the server has it from may be one
 	term      int64 // of leases, the longest seen
 	synced    bool
 	seed      string          // of the draw, where lots are drawn
+	over      int64           // when its window is over, by ledger time; 0: not begun; -1: the clock decides
 	entrants  map[Buyer]int64 // their lots
 	drawn     []Buyer         // in the order of their lots
 	collected map[Buyer]Claim
@@ -56,14 +60,13 @@ type lease struct {
 	deadline int64
 	hold     int64
 	limbo    bool
-	doubtful bool // its end may have come in lost history
+	due      int64 // when the sweep looks at it; too early where a new era has moved its deadline
 	rem      RangeSet
 }
 
 type instance struct {
 	node   string
 	seq    uint64
-	asked  int64
 	era    uint64 // the last it has re-asserted in
 	fences []uint64
 }
@@ -81,7 +84,9 @@ func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin { return NewTwinOn(Node
 
 // NewTwinOn is create.lua on a server.
 func NewTwinOn(n Node, raw int64, q CreateRequest, b Bounds) *Twin {
-	t := &Twin{bounds: b, node: n, run: n.Run, began: raw, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{}, instances: map[string]*instance{}, sold: map[uint32]owner{},
+	n = n.capped()
+	t := &Twin{bounds: b, node: n, run: n.Run, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{},
+		instances: map[string]*instance{}, asked: map[string]int64{}, sold: map[uint32]owner{},
 		adds: map[string]bool{}, buyers: map[Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
 	t.head = Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
 		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes),
@@ -99,11 +104,12 @@ func (t *Twin) open(raw int64, birth uint64) error {
 	if err := t.believes(birth); err != nil {
 		return err
 	}
-	t.due = false
+	t.due, t.freeing = false, t.bounds.Frees
+	t.obey()
 	fresh := t.enter(raw)
 	t.synced = t.node.Fsynced
 	if fresh {
-		t.beginEra()
+		t.commit()
 	}
 	t.passLots()
 	return nil
@@ -114,6 +120,7 @@ func (t *Twin) look(raw int64, birth uint64) error {
 	if err := t.believes(birth); err != nil {
 		return err
 	}
+	t.obey()
 	t.enter(raw)
 	t.due = false
 	return nil
@@ -121,11 +128,11 @@ func (t *Twin) look(raw int64, birth uint64) error {
 
 // peek gives what undoes a look.
 func (t *Twin) peek() (undo func()) {
-	h, run, floor, began, early := t.head, t.run, t.floor, t.began, t.early
-	shut, past, lossy, numbered := t.shut, t.past, t.lossy, t.numbered
+	h, run, fence, floor, began, early := t.head, t.run, t.fence, t.floor, t.began, t.early
+	shut, past, lossy, backup, numbered, due := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due
 	return func() {
-		t.head, t.run, t.floor, t.began, t.early = h, run, floor, began, early
-		t.shut, t.past, t.lossy, t.numbered = shut, past, lossy, numbered
+		t.head, t.run, t.fence, t.floor, t.began, t.early = h, run, fence, floor, began, early
+		t.shut, t.past, t.lossy, t.backup, t.numbered, t.due = shut, past, lossy, backup, numbered, due
 	}
 }
 
@@ -161,6 +168,7 @@ func (t *Twin) view(inst string) Head {
 	h.Recall = t.wish > h.Now && t.wisher != inst
 	h.State = t.state()
 	h.Due = t.due
+	h.Strangers = t.node.Strangers
 	if t.recovering() {
 		h.Reopens = t.shut
 	}
@@ -178,6 +186,9 @@ func (t *Twin) newFence() uint64 {
 func (t *Twin) instance(id string) *instance {
 	if t.instances[id] == nil {
 		t.instances[id] = &instance{node: "-"}
+		if _, known := t.asked[id]; !known {
+			t.asked[id] = 0
+		}
 	}
 	return t.instances[id]
 }
@@ -190,9 +201,10 @@ func (t *Twin) counter(l *lease) *uint64 {
 	return &t.head.Leased
 }
 
-// drop ends a lease of which nothing is left.
+// drop keeps a lease as it is now, or ends one of which nothing is left.
 func (t *Twin) drop(l *lease) {
 	if len(l.rem.list) > 0 {
+		l.due = t.dueAt(l)
 		return
 	}
 	delete(t.leases, l.fence)
@@ -200,17 +212,23 @@ func (t *Twin) drop(l *lease) {
 	i.fences = slices.DeleteFunc(i.fences, func(f uint64) bool { return f == l.fence })
 }
 
+// ends is a lease's deadline: in a new era as if it had been renewed when that began, for a renewal may be lost.
+func (t *Twin) ends(l *lease) int64 { return max(l.deadline, t.began+t.term) }
+
 func (t *Twin) dueAt(l *lease) int64 {
-	due := l.deadline + t.bounds.Margin.Microseconds()
+	due := t.ends(l) + t.bounds.Margin.Microseconds()
 	if l.limbo && !t.bounds.Lacks(LimboShort) {
 		due += l.hold
 	}
 	return due
 }
 
+// freeLease gives what is left of a lease back. What is too much for one script waits in limbo, and is due at once.
 func (t *Twin) freeLease(l *lease) {
-	n := l.rem.Len()
-	for _, r := range l.rem.list {
+	some := min(t.freeing, len(l.rem.list))
+	t.freeing -= some
+	n := l.rem.list[:some].Len()
+	for _, r := range l.rem.list[:some] {
 		t.free.add(r)
 	}
 	*t.counter(l) -= n
@@ -218,8 +236,16 @@ func (t *Twin) freeLease(l *lease) {
 	if n > 0 {
 		t.head.Gen++
 	}
-	l.rem.list = nil
+	l.rem.list = slices.Clone(l.rem.list[some:])
+	if len(l.rem.list) > 0 {
+		t.due = true
+		t.moveLimbo(l, true)
+		l.deadline = min(t.ends(l), t.head.Now-t.bounds.Margin.Microseconds()-l.hold)
+	}
 	t.drop(l)
+	if len(l.rem.list) > 0 && !t.bounds.Lacks(LimboShort) {
+		l.due = l.deadline + t.bounds.Margin.Microseconds() + l.hold // the sweep looks; in a new era it waits
+	}
 }
 
 // moveLimbo takes a lease into limbo, or out of it.
@@ -245,19 +271,24 @@ func (t *Twin) sweep(most int) uint64 {
 func (t *Twin) sweepLeases(most int) int {
 	var due []*lease
 	for _, l := range t.leases {
-		if t.dueAt(l) <= t.head.Now {
+		if l.due <= t.head.Now {
 			due = append(due, l)
 		}
 	}
-	slices.SortFunc(due, func(a, b *lease) int {
-		return cmp.Or(cmp.Compare(t.dueAt(a), t.dueAt(b)), cmp.Compare(a.fence, b.fence))
-	})
+	slices.SortFunc(due, func(a, b *lease) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.fence, b.fence)) })
 	due = due[:min(len(due), most)]
 	for _, l := range due {
-		if l.limbo || t.bounds.Lacks(NoLimbo) {
+		if t.freeing == 0 {
+			return most
+		}
+		switch {
+		case t.dueAt(l) > t.head.Now: // a new era has moved it
+			t.drop(l)
+		case l.limbo || t.bounds.Lacks(NoLimbo):
 			t.freeLease(l)
-		} else {
+		default:
 			t.moveLimbo(l, true)
+			t.drop(l)
 		}
 	}
 	return len(due)

@@ -90,10 +90,25 @@ func (t *Twin) Deduct(raw int64, q DeductRequest) (DeductReply, error) {
 	switch {
 	case keyed && k.answer == Had:
 		t.answerKeep(&t.winLog, field, k)
-	case keyed && k.answer == OverLimit:
+	case keyed && k.answer == OverLimit && !t.refusedOften(q.Buyer):
 		t.answerKeep(&t.noLog, field, k)
 	}
 	return t.said(k), nil
+}
+
+// refusedOften says that this buyer has been told as often as is remembered that it is over its limit.
+func (t *Twin) refusedOften(b Buyer) bool {
+	field := "l" + string(b[:])
+	count, known := t.answerKept(field)
+	if !known {
+		t.answerKeep(&t.noLog, field, keyAnswer{n: 1})
+		return false
+	}
+	if int(count.n) >= t.bounds.Refused {
+		return true
+	}
+	t.answers[field] = answer{t.answers[field].until, keyAnswer{n: count.n + 1}}
+	return false
 }
 
 // again answers a key that was answered before.
@@ -165,10 +180,11 @@ func (t *Twin) fromFree(q DeductRequest) (Claim, bool) {
 	if t.state() != Open || !q.ByLot && t.head.Unkept() < uint64(q.N) {
 		return Claim{}, false
 	}
-	first, ok := t.free.takeRun(q.N, t.bounds.Search)
-	if !ok {
+	i := t.fit(uint64(q.N))
+	if i < 0 {
 		return Claim{}, false
 	}
+	first := t.free.front(i, uint64(q.N)).Start
 	t.head.Free -= uint64(q.N)
 	c := Claim{Serial: first, Count: q.N, Fence: t.newFence(), Nonce: q.Nonce, Buyer: q.Buyer}
 	if t.head.Hold > 0 {

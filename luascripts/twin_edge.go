@@ -1,6 +1,7 @@
 package luascripts
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -16,25 +17,30 @@ func (t *Twin) Lease(raw int64, q LeaseRequest) (LeaseReply, error) {
 	t.commit()
 	out := LeaseReply{Head: t.view(q.Instance)}
 	if l != nil {
-		out.Grant = Grant{Fence: l.fence, Deadline: l.deadline, Hold: l.hold, Ranges: slices.Clone(l.rem.list)}
+		out.Grant = t.granted(l)
 	}
 	return out, nil
+}
+
+func (t *Twin) granted(l *lease) Grant {
+	return Grant{Fence: l.fence, Deadline: t.ends(l), Hold: l.hold, Ranges: slices.Clone(l.rem.list)}
 }
 
 // leaseFor is the request's lease: the one it was granted before, a new one, or none.
 func (t *Twin) leaseFor(q LeaseRequest) *lease {
 	me := t.instance(q.Instance)
-	me.node, me.asked = q.Node, t.head.Now
+	me.node, t.asked[q.Instance] = q.Node, t.head.Now
 	t.lasts(q.Term)
 	for _, f := range me.fences {
 		if l := t.leases[f]; l.req == q.Request {
 			return l
 		}
 	}
-	if t.state() != Open || t.head.Limit > 0 || t.recovering() && !t.bounds.Lacks(LeaseAnyEra) {
+	if t.state() != Open || t.head.Limit > 0 || t.recovering() && !t.bounds.Lacks(LeaseAnyEra) ||
+		len(me.fences) >= t.bounds.Held {
 		return nil
 	}
-	got := t.free.takeLowest(min(q.Want, t.fairPart(q.Instance)), t.bounds.Ranges)
+	got := t.free.take(min(q.Want, t.fairPart()), t.bounds.Ranges, t.runFor(q))
 	if len(got) > 0 {
 		return t.grant(me, q, got)
 	}
@@ -49,23 +55,40 @@ func (t *Twin) grant(me *instance, q LeaseRequest, got Ranges) *lease {
 		deadline: t.head.Now + q.Term.Microseconds(), rem: RangeSet{list: got}}
 	me.fences = append(me.fences, l.fence)
 	t.leases[l.fence] = l
+	t.drop(l)
 	t.head.Free -= got.Len()
 	t.head.Leased += got.Len()
 	return l
 }
 
-func (t *Twin) fairPart(self string) uint64 {
-	active := uint64(0)
-	for id, i := range t.instances {
-		switch {
-		case id == self:
-		case i.asked > t.head.Now-t.bounds.Active.Microseconds():
-			active++
-		case len(i.fences) == 0 && i.asked < t.head.Now-t.bounds.Forget.Microseconds():
-			delete(t.instances, id)
+// forget drops a few instances that have been silent for long and hold nothing; who holds something is looked at again later.
+func (t *Twin) forget() {
+	var silent []string
+	for id, asked := range t.asked {
+		if asked < t.head.Now-t.bounds.Forget.Microseconds() {
+			silent = append(silent, id)
 		}
 	}
-	return (t.head.Unkept() + active + 1) / (active + 2)
+	slices.SortFunc(silent, func(a, b string) int { return cmp.Or(cmp.Compare(t.asked[a], t.asked[b]), cmp.Compare(a, b)) })
+	for _, id := range silent[:min(few, len(silent))] {
+		if len(t.instance(id).fences) == 0 {
+			delete(t.instances, id)
+			delete(t.asked, id)
+		} else {
+			t.asked[id] = t.head.Now - t.bounds.Active.Microseconds()
+		}
+	}
+}
+
+func (t *Twin) fairPart() uint64 {
+	t.forget()
+	active := uint64(0)
+	for _, asked := range t.asked {
+		if asked > t.head.Now-t.bounds.Active.Microseconds() {
+			active++
+		}
+	}
+	return (t.head.Unkept() + active) / (active + 1) // the caller is one of them
 }
 
 // Renew is renew.lua.
@@ -75,19 +98,24 @@ func (t *Twin) Renew(raw int64, q RenewRequest) (RenewReply, error) {
 	}
 	t.sweep(t.bounds.Sweep)
 	t.lasts(q.Term)
+	me := t.instances[q.Instance]
+	said := q.Era == 0 || q.Era == t.head.Era
+	asserted := !t.recovering() || me != nil && me.era == t.head.Era && said || t.bounds.Lacks(RenewUnheard)
 	held := map[uint64]bool{}
 	deadlines := make([]int64, len(q.Fences))
 	for k, f := range q.Fences {
 		l := t.leases[f]
-		if l == nil || l.inst != q.Instance || l.doubtful || l.limbo && t.head.Now >= t.dueAt(l) {
+		if !asserted || l == nil || l.inst != q.Instance || l.limbo && t.head.Now >= t.dueAt(l) {
 			continue
 		}
 		held[f] = true
 		t.moveLimbo(l, false)
-		l.deadline = max(l.deadline, t.head.Now+q.Term.Microseconds())
+		l.deadline = max(t.ends(l), t.head.Now+q.Term.Microseconds())
+		t.drop(l)
 		deadlines[k] = l.deadline
 	}
-	if me := t.instances[q.Instance]; me != nil && !t.unwritten() { // in lost history it may have sold what it does not hold
+	// In lost history it may have sold what it does not hold. Who names no lease settles what the dead have left.
+	if me != nil && !t.unwritten() && (asserted || len(q.Fences) == 0) {
 		for _, f := range slices.Clone(me.fences) {
 			if l := t.leases[f]; !held[f] && l.req < q.Awaited {
 				t.freeLease(l)
@@ -125,7 +153,7 @@ func (t *Twin) GiveBack(raw int64, q GiveBackRequest) (GiveBackReply, error) {
 	if freed > 0 {
 		t.head.Gen++
 	}
-	t.commit()
+	t.commitCalm()
 	return GiveBackReply{Head: t.view(q.Instance), Freed: freed}, nil
 }
 
@@ -149,7 +177,7 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 	if len(b.stand) > 0 {
 		t.event(Reserved, b.stand)
 	}
-	t.commit()
+	t.commitCalm()
 	out.Head = t.view(q.Instance)
 	return out, nil
 }

@@ -1,7 +1,6 @@
 package luascripts
 
 import (
-	"slices"
 	"time"
 
 	"spike/shard"
@@ -10,7 +9,7 @@ import (
 // The twin and the history of the server it runs on.
 
 // On says on which server the following calls run.
-func (t *Twin) On(n Node) { t.node = n }
+func (t *Twin) On(n Node) { t.node = n.capped() }
 
 // recovering says that a new era grants nothing yet (E2).
 func (t *Twin) recovering() bool { return t.shut > t.head.Now }
@@ -23,35 +22,37 @@ type origin int
 
 const (
 	fromMemory  origin = iota // only the name is new
-	fromDisk                  // the process may have begun after the ledger was last written
-	fromPrimary               // it was a replica
+	fromDisk                  // it has read its own file
+	fromPrimary               // it was a replica, and had all that was written in the ledger's history
+	fromUnknown               // what it says fits none of these
 )
 
 func (t *Twin) origin() origin {
 	switch n := t.node; {
-	case n.Run != 0 && n.Run == t.run && !n.Followed:
+	case t.bounds.Lacks(DiskIsPrimary) && n.Run != t.run:
+		return fromPrimary
+	case n.Run == 0 || n.Fed == FedUnknown:
+	case n.Followed == 0 && n.Run == t.run:
 		return fromMemory
-	case n.Started+t.bounds.Margin.Microseconds() > t.head.Raw:
+	case n.Followed == 0 && n.Fed == NeverFed:
 		return fromDisk
+	case n.Followed == t.head.Era && n.Fed == WasFed:
+		return fromPrimary
 	}
-	return fromPrimary
+	return fromUnknown
 }
 
 // mayLack says that somebody may have acted on what came after the ledger as it is here.
 func (t *Twin) mayLack(from origin) bool {
 	if from == fromDisk {
-		return !t.synced || !t.node.File || t.node.Followed
+		return !t.synced || !t.node.File || t.bounds.Lacks(DiskForgets)
 	}
-	return t.head.Replicas == 0
+	return from != fromPrimary || t.head.Replicas == 0
 }
 
-func (t *Twin) pass(raw int64, all bool) {
-	gap := max(raw-t.head.Raw, 0)
-	if !all || t.bounds.Lacks(LostTime) {
-		gap = min(gap, t.bounds.Step.Microseconds())
-	}
-	t.unpassed = max(raw-t.head.Raw, 0) - gap
-	t.head.Now += gap
+// pass lets ledger time pass: not more than a step, whatever the clock says, and whatever has happened.
+func (t *Twin) pass(raw int64) {
+	t.head.Now += min(max(raw-t.head.Raw, 0), t.bounds.Step.Microseconds())
 	t.head.Raw = raw
 }
 
@@ -64,7 +65,7 @@ func (t *Twin) enter(raw int64) bool {
 	other := n.Era != 0 && n.Era != t.head.Era
 	from := t.origin()
 	if !other || from == fromMemory {
-		t.pass(raw, false)
+		t.pass(raw)
 		if other {
 			t.passOn()
 			t.head.Era = n.Era
@@ -73,18 +74,18 @@ func (t *Twin) enter(raw int64) bool {
 		return false
 	}
 	lossy := t.mayLack(from)
-	t.pass(raw, lossy)
-	if t.recovering() {
-		t.lossy, t.floor = t.lossy || lossy, min(t.floor, t.fence)
-	} else {
-		t.lossy, t.floor = lossy, t.fence
+	if t.bounds.Lacks(FloorRises) {
+		t.pass(raw)
 	}
+	t.cutOff(lossy, uint64(max(t.head.Raw, raw)), n.Era)
+	t.backup = from == fromDisk
+	if t.bounds.Lacks(LostTime) && lossy {
+		t.head.Now += max(raw-t.head.Raw, 0)
+	}
+	t.pass(raw)
 	t.passOn()
 	t.head.Era, t.run, t.began = n.Era, n.Run, t.head.Now
-	t.early = t.began + t.bounds.Margin.Microseconds()
-	if from == fromPrimary {
-		t.early = t.began + t.bounds.Proof.Microseconds()
-	}
+	t.early = t.began + t.bounds.Proof.Microseconds()
 	if from == fromPrimary && t.head.Replicas > 0 {
 		t.head.Replicas--
 	}
@@ -92,6 +93,25 @@ func (t *Twin) enter(raw int64) bool {
 	t.numbered += lostEvents
 	t.close()
 	return true
+}
+
+// cutOff marks where the history known here ends. Fences beyond may have been used in lost history. One file may come back
+// twice: the era, which is drawn at random, keeps what follows apart.
+func (t *Twin) cutOff(lossy bool, raw, era uint64) {
+	already := t.unwritten()
+	if t.recovering() {
+		t.floor = min(t.floor, t.fence)
+	} else {
+		t.floor = t.fence
+	}
+	t.lossy = already || lossy
+	if t.bounds.Lacks(FenceStays) || t.bounds.Lacks(FenceCounts) {
+		return
+	}
+	t.fence = max(t.fence, raw)
+	if lossy {
+		t.fence += lostFences + era%65536*eraFences
+	}
 }
 
 // passOn remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
@@ -104,26 +124,42 @@ func (t *Twin) lose() {
 	if t.unwritten() {
 		return
 	}
-	if t.recovering() {
-		t.floor = min(t.floor, t.fence)
-	} else {
-		t.floor = t.fence
-	}
-	t.head.Now, t.unpassed = t.head.Now+t.unpassed, 0
-	t.began, t.lossy = t.head.Now, true
+	t.cutOff(true, 0, t.head.Era)
+	t.began = t.head.Now
+	t.early = max(t.early, t.head.Now)
 	t.close()
-	t.beginEra()
 }
 
 // close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of a
-// lease has spoken.
+// lease has spoken, and in no case before who lives has had the time to prove that something was.
 func (t *Twin) close() {
-	shut := t.began + t.term + t.bounds.Margin.Microseconds()
-	if t.lossy && !t.bounds.Lacks(ShortRecovery) {
-		shut += t.covered()
+	wait := t.term + t.bounds.Margin.Microseconds()
+	if !t.bounds.Lacks(NoProof) {
+		wait = max(wait, t.bounds.Proof.Microseconds())
 	}
-	t.shut = max(t.shut, shut)
+	if t.lossy && !t.bounds.Lacks(ShortRecovery) {
+		wait += t.covered()
+	}
+	t.shut = max(t.shut, t.began+wait)
 	t.prolong(t.shut) // winners cannot collect meanwhile
+	if t.lossy {
+		t.over = -1
+	}
+}
+
+// catchUp makes it as late, where history was lost, as somebody who lived through it has been told.
+func (t *Twin) catchUp(told int64) {
+	if !t.unwritten() || told <= t.head.Now || t.bounds.Lacks(DeafToTime) {
+		return
+	}
+	t.early += told - t.head.Now
+	t.head.Now, t.began = told, told
+	t.close()
+}
+
+// unsure says that it may be later than it is here: nothing is for good.
+func (t *Twin) unsure() bool {
+	return t.recovering() && t.head.Now < t.early && (t.lossy || t.backup) && !t.bounds.Lacks(ConfirmAtOnce)
 }
 
 // lasts notes how long leases last: those in lost history, too.
@@ -137,11 +173,6 @@ func (t *Twin) lasts(term time.Duration) {
 	}
 }
 
-// ended says that a lease with this deadline had ended, and its units were free, before the era began.
-func (t *Twin) ended(deadline int64) bool {
-	return deadline+t.covered()+t.bounds.Margin.Microseconds() <= t.began
-}
-
 // unwritten says that promises may be alive that are not written here.
 func (t *Twin) unwritten() bool { return t.recovering() && t.lossy }
 
@@ -153,23 +184,11 @@ func (t *Twin) covered() int64 {
 	return t.bounds.Cover.Microseconds()
 }
 
-// beginEra moves every deadline as if its lease were renewed now: a renewal may be lost.
-func (t *Twin) beginEra() {
-	for _, l := range t.leases {
-		if t.lossy && t.ended(l.deadline) {
-			t.moveLimbo(l, true)
-			l.doubtful = true
-		}
-		l.deadline = max(l.deadline, t.head.Now+t.term)
-	}
-	t.commit()
-}
-
 // reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
 // whoever lives has had a while to prove that something was.
 func (t *Twin) reopen() {
 	lossy := t.lossy && !t.bounds.Lacks(EarlyRecovery)
-	if !t.recovering() || lossy || t.head.Now < t.early {
+	if !t.recovering() || lossy || t.head.Now < t.early && !t.bounds.Lacks(NoProof) {
 		return
 	}
 	for _, l := range t.leases {
@@ -187,22 +206,6 @@ func (t *Twin) unheard(fence uint64) bool {
 
 func reassertFirst() error { return &Refusal{Code: "REASSERT", Why: "the lease is not known here yet"} }
 
-// Reopen is reopen.lua.
-func (t *Twin) Reopen(raw int64, era uint64, grants bool) (Head, error) {
-	if err := t.open(raw, 0); err != nil {
-		return Head{}, err
-	}
-	same := era == 0 || era == t.head.Era
-	if same {
-		t.head.Replicas = t.node.Replicas
-	}
-	if same && grants {
-		t.shut = 0
-	}
-	t.commit()
-	return t.view("-"), nil
-}
-
 // Reassert is reassert.lua.
 func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
@@ -216,6 +219,7 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 	if t.proves(q) {
 		t.lose()
 	}
+	t.catchUp(q.Told)
 	if me := t.instance(q.Instance); me.era != q.Era {
 		for _, h := range q.Leases {
 			t.assert(q, h)
@@ -227,8 +231,8 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 	out := ReassertReply{Head: t.view(q.Instance)}
 	for _, h := range q.Leases {
 		g := Grant{Fence: h.Fence}
-		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance && !l.doubtful {
-			g = Grant{Fence: l.fence, Deadline: l.deadline, Hold: l.hold, Ranges: slices.Clone(l.rem.list)}
+		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance {
+			g = t.granted(l)
 		}
 		out.Grants = append(out.Grants, g)
 	}
@@ -237,17 +241,18 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 
 func (t *Twin) assert(q ReassertRequest, h Held) {
 	switch l := t.leases[h.Fence]; {
-	case l != nil && l.inst == q.Instance:
-		t.keep(l, h)
-	case l == nil && t.unheard(h.Fence) && !t.ended(h.Deadline):
+	case l != nil && l.inst != q.Instance:
+	case t.recovering() && h.Fence > t.floor && !t.bounds.Lacks(NeverUnheard):
 		t.restore(q, h)
+	case l != nil:
+		t.keep(l, h)
 	}
 }
 
 // proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
 func (t *Twin) proves(q ReassertRequest) bool {
 	for _, h := range q.Leases {
-		if t.unheard(h.Fence) && !t.ended(h.Deadline) {
+		if t.unheard(h.Fence) {
 			return true
 		}
 	}
@@ -267,22 +272,20 @@ func (t *Twin) proves(q ReassertRequest) bool {
 
 // keep lets go of what the owner does not name, unless it may have been sold in lost history.
 func (t *Twin) keep(l *lease, h Held) {
-	if l.doubtful && !t.ended(h.Deadline) { // it was renewed in lost history
-		t.moveLimbo(l, false)
-		l.doubtful, l.deadline = false, max(l.deadline, h.Deadline)
-	}
 	if t.unwritten() {
 		return
 	}
-	var kept Ranges
+	var kept RangeSet
 	for _, r := range h.Ranges {
-		kept = append(kept, l.rem.cutAll(r)...)
+		for _, got := range l.rem.cutAll(r) {
+			kept.add(got)
+		}
 	}
 	t.letGo(l, l.rem.list)
 	if len(l.rem.list) > 0 {
 		t.head.Gen++
 	}
-	l.rem.list = kept
+	l.rem = kept
 	t.drop(l)
 }
 
@@ -297,22 +300,31 @@ func (t *Twin) letGo(l *lease, ranges Ranges) {
 
 // restore brings back a lease of lost history.
 func (t *Twin) restore(q ReassertRequest, h Held) {
-	l := &lease{fence: h.Fence, inst: q.Instance, req: h.Request, hold: t.covered(),
-		deadline: max(h.Deadline, t.head.Now+q.Term.Microseconds())}
+	l := t.found(q, h)
 	for _, r := range h.Ranges {
 		for _, got := range t.takeOver(h.Fence, shard.Range{Start: r.Start, End: uint32(min(uint64(r.End), t.head.Total+1))}) {
 			l.rem.add(got)
+			t.head.Leased += uint64(got.Len())
 		}
 	}
+	soon := t.head.Now + q.Term.Microseconds()
+	l.deadline = max(t.ends(l), min(max(h.Deadline, soon), soon+t.covered()))
 	t.fence = max(t.fence, h.Fence)
 	t.head.Lots.Kept = min(t.head.Lots.Kept, t.head.Free) // who has sold a unit has the better right
-	if len(l.rem.list) == 0 {
-		return
+	t.drop(l)
+}
+
+// found is a lease of lost history: as much of it as is back already, or none of it yet.
+func (t *Twin) found(q ReassertRequest, h Held) *lease {
+	if l := t.leases[h.Fence]; l != nil {
+		t.moveLimbo(l, false)
+		return l
 	}
-	t.head.Leased += l.rem.Len()
+	l := &lease{fence: h.Fence, inst: q.Instance, req: h.Request, hold: t.covered()}
 	t.leases[l.fence] = l
 	me := t.instance(q.Instance)
 	me.fences = append(me.fences, l.fence)
+	return l
 }
 
 // takeOver is every serial of r without a better right: what lower fences have goes free first.
@@ -326,8 +338,10 @@ func (t *Twin) takeOver(fence uint64, r shard.Range) Ranges {
 	t.disown(fence, r)
 	for _, f := range sortedKeys(t.leases) {
 		if l := t.leases[f]; f < fence {
-			t.letGo(l, l.rem.cutAll(r))
-			t.drop(l)
+			if got := l.rem.cutAll(r); len(got) > 0 {
+				t.letGo(l, got)
+				t.drop(l)
+			}
 		}
 	}
 	got := t.free.cutAll(r)

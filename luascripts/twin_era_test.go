@@ -10,7 +10,7 @@ func TestSecondEraKeepsTheFirstOnesWait(t *testing.T) {
 	b := DefaultBounds()
 	second := time.Second.Microseconds()
 	now := 1000 * second
-	on := func(n Node) Node { n.Started = -1 << 60; return n }
+	on := func(n Node) Node { n.Fed, n.Followed = WasFed, n.Era-1; return n }
 	tw := NewTwinOn(on(Node{Era: 1, Run: 1}), now, CreateRequest{Total: 100, Hold: time.Minute}, b)
 	look := func(n Node) Head {
 		t.Helper()
@@ -47,10 +47,45 @@ func TestActingProvesLoss(t *testing.T) {
 		{"in this era, on more than is written", 2, 1000, true},
 	} {
 		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, CreateRequest{Total: 100, Hold: time.Minute}, DefaultBounds())
-		tw.On(Node{Era: 2, Run: 2, Started: -1 << 60})
+		tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
 		r, err := tw.Reassert(1e9+1000, ReassertRequest{Party: Party{Instance: "i"}, Era: 2, Term: time.Second, Was: c.was, Acted: c.acted})
 		if err != nil || tw.lossy != c.lossy || (r.Reopens-r.Now > time.Minute.Microseconds()) != c.lossy {
 			t.Errorf("acted %s: lossy %v, %+v %v", c.name, tw.lossy, r, err)
+		}
+	}
+}
+
+// A lost history's fences do not come again: not when the clock is behind, and not when the file knew of none.
+func TestP2LostFencesDoNotComeAgain(t *testing.T) {
+	hour := time.Hour.Microseconds()
+	for _, c := range []struct {
+		name    string
+		granted bool  // before the dump
+		behind  int64 // the clock, afterwards
+		node    Node
+	}{
+		{"promoted", true, hour, Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed}},
+		{"from its dump", true, hour, Node{Era: 2, Run: 2, Fed: NeverFed}},
+		{"from its first dump", false, 2 * hour, Node{Era: 2, Run: 2, Fed: NeverFed}},
+		{"with its clock right", false, 0, Node{Era: 2, Run: 2, Fed: NeverFed}},
+	} {
+		now := 1000 * hour
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
+		lease := func(raw int64, request uint64) uint64 {
+			q := LeaseRequest{Party: Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second}
+			return must[LeaseReply](t)(tw.Lease(raw, q)).Grant.Fence
+		}
+		if c.granted {
+			lease(now+1, 1)
+		}
+		lost := uint64(now + hour) // granted an hour later, by a clock that was right
+		tw.On(c.node)
+		fence := uint64(0)
+		for raw := now + hour - c.behind; fence == 0 && raw < now+2*hour; raw += 400_000 {
+			fence = lease(raw, 2)
+		}
+		if fence <= lost {
+			t.Errorf("%s: fence %d after a lost %d", c.name, fence, lost)
 		}
 	}
 }

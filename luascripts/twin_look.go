@@ -13,3 +13,14 @@ func (t *Twin) Owner(serial uint32) (c Claim, confirmed, owned bool) {
 	o, owned := t.sold[serial]
 	return Claim{Serial: serial, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry}, o.confirmed, owned
 }
+
+// Deadline is a lease's, by the ledger; 0 where there is none.
+func (t *Twin) Deadline(fence uint64) int64 {
+	if l := t.leases[fence]; l != nil {
+		return t.ends(l)
+	}
+	return 0
+}
+
+// Free is what nobody has.
+func (t *Twin) Free() Ranges { return t.free.list }

@@ -16,16 +16,33 @@ func (t *Twin) beginLots(q CreateRequest) {
 		t.head.Opens = t.head.Raw
 	}
 	t.head.Lots = Lots{Window: q.Shuffle.Microseconds(), Last: -1}
+	t.window()
 	t.seed, t.entrants, t.collected = q.seed(), map[Buyer]int64{}, map[Buyer]Claim{}
+}
+
+// window notes when the window is over by ledger time: it is as long as it is said to be from the first script on that finds
+// it open.
+func (t *Twin) window() {
+	switch {
+	case t.head.Raw < t.head.Opens:
+		t.over = 0
+	case t.over == 0:
+		t.over = t.head.Now + t.head.Lots.Window
+	}
 }
 
 // passLots is what time does: the draw, and the end of collecting.
 func (t *Twin) passLots() {
 	l := &t.head.Lots
+	if l.Window > 0 && l.Drawn == 0 {
+		t.window()
+	}
 	switch {
 	case l.Window == 0 || t.recovering():
-	case l.Drawn == 0 && t.head.Raw >= t.head.DrawsAt():
-		t.draw()
+	case l.Drawn == 0:
+		if t.head.Raw >= t.head.DrawsAt() && t.head.Now >= t.over {
+			t.draw()
+		}
 	case l.Kept > 0 && t.head.Now >= l.Ends && t.door != Paused:
 		l.Kept = 0
 		t.head.Gen++
@@ -68,7 +85,7 @@ func (t *Twin) EnterDraw(raw int64, q EnterRequest) (EnterReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return EnterReply{}, err
 	}
-	entered := t.state() == Drawing && t.head.Raw < t.head.DrawsAt() && len(t.entrants)+len(q.Buyers) <= t.bounds.Enter
+	entered := t.state() == Drawing && (t.head.Raw < t.head.DrawsAt() || !t.recovering()) && len(t.entrants)+len(q.Buyers) <= t.bounds.Enter
 	for _, b := range q.Buyers {
 		if entered {
 			t.entrants[b] = Lot(t.seed, t.head.Birth, b)

@@ -13,9 +13,10 @@ import (
 func (t *Twin) Show(raw int64) ShowReply {
 	defer t.peek()()
 	_ = t.look(raw, 0)
-	out := ShowReply{Head: t.view("-"), Secret: t.secret()}
-	if t.node.Replicas < t.head.Replicas {
-		out.Trouble = fmt.Sprintf("MISSING %d of %d replicas", t.node.Replicas, t.head.Replicas)
+	out := ShowReply{Head: t.view("-"), Secret: t.secret(), Sells: t.sells()}
+	if online := t.node.Replicas; online < t.head.Replicas {
+		out.Trouble = fmt.Sprintf("MISSING %d of %d replicas", online, t.head.Replicas)
+		out.Lineup = t.node.Lineup
 	}
 	return out
 }
@@ -46,19 +47,19 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 	if q.To != "" {
 		t.door = doors[q.To]
 	}
-	t.commit()
+	t.commitCalm()
 	return t.view("-"), nil
 }
 
 var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
 
-// holdings is audit.lua and owned.lua.
+// holdings is the whole account, as Redis' audit has it.
 func (t *Twin) holdings() holdings {
 	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, collected: uint64(len(t.collected)), free: slices.Clone(t.free.list),
-		census: &census{}}
+		census: &census{}, leases: map[uint64]leaseHolding{}, indexed: -1}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]
-		out.leases = append(out.leases, leaseHolding{l.fence, l.limbo, slices.Clone(l.rem.list)})
+		out.leases[f] = leaseHolding{l.fence, l.limbo, slices.Clone(l.rem.list)}
 	}
 	for s, o := range t.sold {
 		if o.confirmed {

@@ -161,6 +161,10 @@ func (t *Twin) Confirm(raw int64, birth uint64, c Claim) (ReservationReply, erro
 	if err := t.open(raw, birth); err != nil {
 		return ReservationReply{}, err
 	}
+	if life := t.life(c); t.unsure() && (life == IsPending || life == claimed) {
+		t.commit() // time passes, though nobody else calls
+		return ReservationReply{}, &Refusal{Code: "RECOVERING", Why: "history was lost: it may be later than it is here"}
+	}
 	life := t.settled(c)
 	if life == unheard {
 		return ReservationReply{}, reassertFirst()
@@ -176,7 +180,7 @@ func (t *Twin) Confirm(raw int64, birth uint64, c Claim) (ReservationReply, erro
 		t.head.Confirmed += uint64(c.Count)
 		life = IsConfirmed
 	}
-	t.commit()
+	t.commitCalm()
 	return ReservationReply{Head: t.view("-"), Life: life}, nil
 }
 
@@ -189,7 +193,7 @@ func (t *Twin) Cancel(raw int64, birth uint64, c Claim) (ReservationReply, error
 	if life == unheard {
 		return ReservationReply{}, reassertFirst()
 	}
-	t.commit()
+	t.commitCalm()
 	return ReservationReply{Head: t.view("-"), Life: life}, nil
 }
 
@@ -227,7 +231,7 @@ func (t *Twin) Expire(raw int64, most int) (ExpireReply, error) {
 	if err := t.open(raw, 0); err != nil {
 		return ExpireReply{}, err
 	}
-	freed := t.sweep(max(1, min(most, 2048)))
-	t.commit()
+	freed := t.sweep(max(1, min(most, MaxExpire)))
+	t.commitCalm()
 	return ExpireReply{Head: t.view("-"), Freed: freed}, nil
 }

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"time"
@@ -16,18 +17,24 @@ func (w *Worker) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(rw, "ok") })
 	mux.HandleFunc("GET /readyz", w.readyz)
-	mux.Handle("GET /metrics", atHome(promhttp.HandlerFor(w.registry(), promhttp.HandlerOpts{})))
+	mux.Handle("GET /metrics", w.guard(promhttp.HandlerFor(w.registry(), promhttp.HandlerOpts{})))
 	return mux
 }
 
-// atHome refuses who does not mean this machine: the pages of other sites.
-func atHome(next http.Handler) http.Handler {
+// guard wants the bearer token, where one was set; where none was, the caller must mean this machine: pages of other sites do
+// not.
+func (w *Worker) guard(next http.Handler) http.Handler {
+	want := []byte("Bearer " + w.cfg.AdminToken)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !loopback.Means(r.Host) {
-			http.Error(rw, "this is for 127.0.0.1 and localhost, under no other name", http.StatusForbidden)
-			return
+		switch {
+		case w.cfg.AdminToken == "" && !loopback.Means(r.Host):
+			http.Error(rw, "without an admin token this is for 127.0.0.1 and localhost, under no other name", http.StatusForbidden)
+		case w.cfg.AdminToken != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1:
+			rw.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(rw, "this needs the admin token", http.StatusUnauthorized)
+		default:
+			next.ServeHTTP(rw, r)
 		}
-		next.ServeHTTP(rw, r)
 	})
 }
 
@@ -37,6 +44,10 @@ func (w *Worker) readyz(rw http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if why := w.unready(ctx); why != "" {
 		http.Error(rw, why, http.StatusServiceUnavailable)
+		return
+	}
+	if n := w.parked.Load(); n > 0 {
+		_, _ = fmt.Fprintf(rw, "ready, but the database refused %d orders: see table parked_orders\n", n)
 		return
 	}
 	_, _ = fmt.Fprintln(rw, "ready")
@@ -56,6 +67,6 @@ func (w *Worker) unready(ctx context.Context) string {
 	case <-w.migrated:
 		return ""
 	default:
-		return "database: its tables are not there yet"
+		return "database: " + w.binding.waits()
 	}
 }

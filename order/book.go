@@ -7,19 +7,47 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"spike/luascripts"
 )
 
 // ErrConfig is a setting that cannot be used.
 var ErrConfig = errors.New("orders: configuration")
+
+// ErrRefused says that the book will not have an entry as it is, however often it is tried: a constraint or a trigger of its
+// operator's refuses a row, or an earlier event of the same reservation was refused and is parked.
+var ErrRefused = errors.New("the database refuses it")
+
+// errBehind is an event that may not overtake a parked one.
+var errBehind = fmt.Errorf("%w: an earlier event of this reservation is parked", ErrRefused)
 
 // Book is where orders are kept: PostgreSQL or SQLite. All calls are safe for concurrent use, and may be repeated when
 // their answer was lost.
 type Book interface {
 	// Migrate makes the tables, or brings them up to date.
 	Migrate(ctx context.Context) error
-	// Enter writes all of an entry or nothing. Rows are joined with what is there (Row.Merge); deliveries and parked events
-	// that are there already stay as they are. The rows have each key once, in order.
+	// Enter writes all of an entry or nothing; what it has written survives a crash of the book when it returns. Rows are
+	// joined with what is there (Row.Merge); deliveries and parked events that are there already stay as they are. The rows
+	// have each key once, in order. An error wraps ErrRefused where trying again is in vain.
 	Enter(ctx context.Context, e Entry) error
+
+	// Again gives up to most parked orders that an operator wants tried again, and with them all that are parked of the same
+	// reservations, in the order of their events.
+	Again(ctx context.Context, most int) ([]Order, error)
+	// Refuse says that an order stays parked, and why.
+	Refuse(ctx context.Context, r Refused) error
+	// Retry wants all parked orders tried again.
+	Retry(ctx context.Context) error
+	// ParkedOrders counts them.
+	ParkedOrders(ctx context.Context) (int64, error)
+
+	// Identity says which database this is.
+	Binding(ctx context.Context) (luascripts.Binding, error)
+	// Stored is the number of the newest event that was entered of a sale; known is false where there are rows of it, but
+	// from a time when that was not written down.
+	Stored(ctx context.Context, sale string, birth uint64) (number uint64, known bool, err error)
+	// Risks names settings of the database with which a crash loses what it said it had.
+	Risks(ctx context.Context) ([]string, error)
 
 	// Take gives up to most deliveries that are due, oldest first, and to nobody else until now + lease.
 	Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error)

@@ -21,7 +21,7 @@ func TestPostgresBook(t *testing.T) {
 
 func (s shelf) wipe(t testing.TB) {
 	t.Helper()
-	if _, err := s.Book.(*postgres).pool.Exec(context.Background(), "TRUNCATE orders, deliveries, parked_events"); err != nil {
+	if _, err := s.Book.(*postgres).pool.Exec(context.Background(), "TRUNCATE orders, deliveries, parked_events, parked_orders, spike_marks"); err != nil {
 		t.Log(err)
 	}
 }

@@ -35,6 +35,9 @@ func bookSuite(t *testing.T, open func(testing.TB) shelf) {
 	t.Run("deliveries", func(t *testing.T) { suiteDeliveries(t, open(t)) })
 	t.Run("deliveries are shared", func(t *testing.T) { suiteShared(t, open(t)) })
 	t.Run("parked events", func(t *testing.T) { suiteParked(t, open(t)) })
+	t.Run("O4: rows it will not have", func(t *testing.T) { suiteRefusals(t, open(t)) })
+	t.Run("O4: parked orders keep their order", func(t *testing.T) { suiteBehind(t, open(t)) })
+	t.Run("O1: what it knows of itself", func(t *testing.T) { suiteIdentity(t, open(t)) })
 }
 
 const at0 = 1_700_000_000_000_000 // µs

@@ -13,7 +13,10 @@ import (
 
 // Config is what a worker needs to know.
 type Config struct {
-	Admin         string // where operators come in: loopback; empty: nowhere
+	Admin         string // where operators come in; empty: nowhere
+	AdminToken    string // wanted from everybody who wants the metrics, when set; needed off loopback
+	Rebind        bool   // the store's orders belong to this database from now on, whatever database had them
+	RetryParked   bool   // try all parked orders again, once
 	Batch         int    // rows to a transaction, about: 1 to MaxBatch
 	Webhook       string // http(s)://…; empty: none
 	WebhookSecret string // whsec_…, never logged
@@ -29,7 +32,9 @@ const MaxBatch = 10_000
 // pace is how often things are done.
 type pace struct {
 	look      time.Duration // for new sales; at a sale's numbers
-	sweep     time.Duration // between sweeps of holds
+	sweep     time.Duration // between sweeps of holds, where some are over
+	tend      time.Duration // and where none is
+	rest      time.Duration // between looks at a sale of which there is no news
 	quiet     time.Duration // at most, between reads of a stream in which nothing happens
 	checkIdle time.Duration // for events whose worker may have died; and how far behind the group is
 	idle      time.Duration // for so long it must have been silent about them
@@ -37,14 +42,18 @@ type pace struct {
 	retryMost time.Duration
 	statement time.Duration // for one transaction
 	lastTry   time.Duration // for a batch in hand, when the worker is told to end
+	bind      time.Duration // between words that the store's orders are this database's
+	again     time.Duration // between looks for parked orders that are to be tried again
+	check     time.Duration // at most so long a desk stores without a look whether the database still has what it had
 	send      time.Duration // between looks for deliveries that are due
 	webhook   time.Duration // first pause after a failed attempt; it doubles up to maxSendPause, of all messages to maxPause
 }
 
 // 5 s of silence and looks 2 s apart: a dead worker's events are another's within 10 s.
-var steady = pace{look: time.Second, sweep: 200 * time.Millisecond, quiet: 500 * time.Millisecond,
+var steady = pace{look: time.Second, sweep: 200 * time.Millisecond, tend: time.Minute, rest: 5 * time.Minute, quiet: 500 * time.Millisecond,
 	checkIdle: 2 * time.Second, idle: 5 * time.Second, retry: 100 * time.Millisecond, retryMost: 5 * time.Second,
-	statement: 30 * time.Second, lastTry: 5 * time.Second, send: 500 * time.Millisecond, webhook: 5 * time.Second}
+	statement: 10 * time.Second, lastTry: 5 * time.Second, bind: 2 * time.Second, again: 2 * time.Second, check: time.Second,
+	send: 500 * time.Millisecond, webhook: 5 * time.Second}
 
 func (c *Config) begin() error {
 	if c.pace == nil {
@@ -82,9 +91,9 @@ func (c *Config) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: cannot listen on %s: %w", ErrConfig, c.Admin, err)
 	}
-	if !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
+	if c.AdminToken == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		_ = l.Close()
-		return nil, fmt.Errorf("%w: the operators' side is for loopback only, not %s", ErrConfig, c.Admin)
+		return nil, fmt.Errorf("%w: the operators' side is for loopback, or needs a token: %s", ErrConfig, c.Admin)
 	}
 	return l, nil
 }

@@ -30,6 +30,7 @@ type desk struct {
 	dirty   bool // something was acknowledged since
 	quiet   time.Duration
 	failed  int // calls of the store, in a row
+	past    past
 }
 
 // heard is an event in hand.
@@ -43,6 +44,7 @@ type batch struct {
 	entry  Entry
 	ids    []string
 	stored bool
+	whole  bool // the book has not refused it as one
 }
 
 func newDesk(w *Worker, s *sale) *desk {
@@ -65,7 +67,7 @@ func (d *desk) run(life, process context.Context) {
 			d.finish(process)
 			continue
 		}
-		if !sleep(life, d.pause(err)) {
+		if !d.rest(life, d.pause(err)) {
 			return
 		}
 	}
@@ -83,6 +85,18 @@ func (d *desk) pause(err error) time.Duration {
 	return d.quiet/2 + rand.N(d.quiet/2+1)
 }
 
+// rest waits that long; until there is news, where the stream has nothing for anybody.
+func (d *desk) rest(ctx context.Context, pause time.Duration) bool {
+	if d.failed > 0 || d.dirty || d.quiet < d.w.pace.quiet || !d.sale.news.isSettled() {
+		return sleep(ctx, pause)
+	}
+	told, ok := wait(ctx, d.w.pace.rest/2+rand.N(d.w.pace.rest/2), d.sale.news.desk)
+	if told {
+		d.quiet = 0
+	}
+	return ok
+}
+
 // turn reads events and stores them, all in one of the few places, so that no more is in memory than can be stored. If that
 // did not work it is stuck with what is in hand: the place is not kept while others could have it.
 func (d *desk) turn(ctx context.Context) (stuck bool, err error) {
@@ -92,6 +106,7 @@ func (d *desk) turn(ctx context.Context) (stuck bool, err error) {
 	case <-ctx.Done():
 		return false, nil
 	}
+	d.lookOnce(ctx)
 	if err := d.read(ctx); err != nil || len(d.hand) == 0 {
 		return false, errors.Join(err, d.trim(ctx))
 	}
@@ -163,7 +178,7 @@ func (d *desk) storeHand() error {
 // cut puts the first events in hand into rows and messages, until there is a batch of rows. How many of them it took says
 // how many to ask for: but what comes then may be events of one row, or of hundreds. No event is split.
 func (d *desk) cut() *batch {
-	b := &batch{}
+	b := &batch{whole: true}
 	for len(d.hand) > 0 && len(b.entry.Rows) < d.w.cfg.Batch {
 		ev := d.hand[0]
 		d.hand = d.hand[1:]
@@ -186,6 +201,9 @@ func (d *desk) try(b *batch) error {
 			return err
 		}
 	}
+	if !d.w.binding.holds() {
+		return errUnbound
+	}
 	err := d.w.store.AckEvents(d.w.grace, d.sale.name, d.w.group, b.ids)
 	var refused *luascripts.Refusal
 	if errors.As(err, &refused) { // the stream is gone
@@ -199,24 +217,47 @@ func (d *desk) try(b *batch) error {
 	return nil
 }
 
-// store is the transaction. It is not cut short by the end of the sale or of the worker, only by its own time.
+// store is the transaction, or several where the book refuses it as one.
 func (d *desk) store(b *batch) error {
-	now := time.Now()
-	for i := range b.entry.Deliveries {
-		b.entry.Deliveries[i].NextAt = now
+	d.look(b.entry.Orders)
+	err := error(nil)
+	if b.whole {
+		err = d.enter(b.entry)
 	}
-	ctx, cancel := context.WithTimeout(d.w.grace, d.w.pace.statement)
-	defer cancel()
-	err := d.w.book.Enter(ctx, b.entry)
-	d.w.bookTrouble.note(d.who, err)
+	if !b.whole || errors.Is(err, ErrRefused) {
+		b.whole = false
+		err = d.place(b.entry.Orders, b.entry.Parked)
+	}
 	if err != nil {
-		d.w.meters.retries.Inc()
 		return err
 	}
 	b.stored = true
+	d.past.note(b.entry.Orders)
+	return nil
+}
+
+// enter is one transaction. It is not cut short by the end of the sale or of the worker, only by its own time.
+func (d *desk) enter(e Entry) error {
+	now := time.Now()
+	for i := range e.Deliveries {
+		e.Deliveries[i].NextAt = now
+	}
+	ctx, cancel := context.WithTimeout(d.w.grace, d.w.pace.statement)
+	defer cancel()
+	err := d.w.book.Enter(ctx, e)
+	if errors.Is(err, ErrRefused) && len(e.Orders) > 0 { // it answers, and it is not its fault
+		d.w.bookTrouble.note(d.who, nil)
+		return err
+	}
+	d.w.bookTrouble.note(d.who, err)
+	if err != nil {
+		d.w.stumbled.Add(1)
+		d.w.meters.retries.Inc()
+		return err
+	}
 	d.w.meters.batches.Inc()
-	d.w.meters.rows.Add(float64(len(b.entry.Rows)))
-	if d.w.sender != nil && len(b.entry.Deliveries) > 0 {
+	d.w.meters.rows.Add(float64(len(e.Rows)))
+	if d.w.sender != nil && len(e.Deliveries) > 0 {
 		d.w.sender.nudge()
 	}
 	return nil

@@ -6,7 +6,8 @@
 // which events become the state of a row. What runs:
 //
 //	stream -> desk (one a sale) -> one SQL transaction: rows, deliveries, parked events -> acknowledge -> trim
-//	holds  -> sweeper (one a sale) -> Store.Expire
+//	holds  -> sweeper (one a sale) -> Store.Tend
+//	marks of all sales, once a second -> those desks and sweepers of whose sales there is news (news.go)
 //	deliveries -> sender -> the endpoint
 //
 // What is guaranteed: every event of the stream is stored at least once, and storing it again changes nothing, so a serial
@@ -28,6 +29,14 @@
 //   - An event that makes no sense is parked: it goes to the table parked_events in the batch's own transaction, is named in
 //     the log and counted, and acknowledged. Left unacknowledged it would stop the trimming of the stream for good, and
 //     come back every few seconds.
+//   - The database refuses a row, by a constraint or a trigger of its operator's. The batch is halved until the order is found;
+//     it goes to the table parked_orders, and so do later events of its reservation: none overtakes it. All others are stored.
+//     An operator has them tried again, in their order.
+//   - The database crashes, or another server takes its place: every transaction's commit is on the disk, whatever the
+//     database's own default, and an error that a session may be to blame for ends all sessions; the next are opened at a
+//     server that takes writes. Nothing is set on a session, and no statement has a name, for sessions may be a pooler's.
+//   - Another worker has another database, or a copy of this one: the store's orders belong to one (binding.go), and it ends.
+//   - The database comes from a time before it stored what it has acknowledged: that is named by the events' numbers (past.go).
 //
 // What is not: events that nobody has stored are gone with their stream when a sale is removed.
 //

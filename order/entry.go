@@ -15,6 +15,45 @@ type Entry struct {
 	Rows       []Row
 	Deliveries []Delivery
 	Parked     []ParkedEvent
+	Orders     []Order   // what the rows tell of
+	Refused    []Refused // orders that the book would not have, for people to look at
+	Again      []Order   // parked until now
+}
+
+// Order is what one event tells of one reservation, or of a part of it.
+type Order struct {
+	Sale  string
+	Event luascripts.Event // with one claim
+	Held  bool             // the sale of its birth has a hold
+}
+
+// Refused is an order that is parked: later events of its reservation wait behind it.
+type Refused struct {
+	Order
+	Why string
+}
+
+func (o Order) claim() luascripts.Claim { return o.Event.Claims[0] }
+
+// text is the event, as it can be read again.
+func (o Order) text() string {
+	text, _ := json.Marshal(o.Event) // plain fields: does not fail
+	return string(text)
+}
+
+// readOrder is text's reverse.
+func readOrder(sale string, held bool, text string) (Order, error) {
+	o := Order{Sale: sale, Held: held}
+	if err := json.Unmarshal([]byte(text), &o.Event); err != nil {
+		return o, fmt.Errorf("%w: %w", errEvent, err)
+	}
+	if err := check(o.Event); err != nil {
+		return o, err
+	}
+	if len(o.Event.Claims) != 1 {
+		return o, fmt.Errorf("%w: %d claims", errEvent, len(o.Event.Claims))
+	}
+	return o, nil
 }
 
 // ParkedEvent is an event that makes no sense, kept for people to look at.
@@ -42,13 +81,21 @@ func (e *Entry) enter(sale string, ev luascripts.Event, held, tell bool) error {
 		e.Parked = append(e.Parked, ParkedEvent{Sale: sale, ID: ev.ID, Why: err.Error(), Event: string(text)})
 		return err
 	}
-	for _, c := range ev.Claims {
-		e.Rows = append(e.Rows, rowsOf(sale, ev, c, held)...)
-		if tell {
-			e.Deliveries = append(e.Deliveries, message(sale, ev, c, held))
-		}
+	for i := range ev.Claims {
+		one := ev
+		one.Claims = ev.Claims[i : i+1 : i+1]
+		e.add(Order{Sale: sale, Event: one, Held: held}, tell)
 	}
 	return nil
+}
+
+// add is what one order writes.
+func (e *Entry) add(o Order, tell bool) {
+	e.Orders = append(e.Orders, o)
+	e.Rows = append(e.Rows, rowsOf(o.Sale, o.Event, o.claim(), o.Held)...)
+	if tell {
+		e.Deliveries = append(e.Deliveries, message(o.Sale, o.Event, o.claim(), o.Held))
+	}
 }
 
 func check(ev luascripts.Event) error {

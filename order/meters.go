@@ -6,9 +6,9 @@ import "github.com/prometheus/client_golang/prometheus"
 type meters struct {
 	w *Worker
 
-	rows, batches, retries, takeovers, parked, expired prometheus.Counter
-	delivered, failed, given                           prometheus.Counter
-	list                                               []prometheus.Collector
+	rows, batches, retries, takeovers, parked, refused, lost, expired prometheus.Counter
+	delivered, failed, given                                          prometheus.Counter
+	list                                                              []prometheus.Collector
 }
 
 var (
@@ -18,6 +18,7 @@ var (
 	lagDesc     = prometheus.NewDesc("spike_orders_lag_seconds", "Age of the oldest event that is not stored.", saleLabel, nil)
 	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.", []string{"state"}, nil)
 	pausedDesc  = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
+	parkedDesc  = prometheus.NewDesc("spike_orders_parked", "Orders in parked_orders: the database refused them.", nil, nil)
 	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.", []string{"part"}, nil)
 )
 
@@ -33,6 +34,8 @@ func newMeters(w *Worker) *meters {
 	m.retries = counter("spike_orders_retries_total", "Transactions that failed and were tried again.", nil)
 	m.takeovers = counter("spike_orders_takeovers_total", "Events taken over from workers that were silent.", nil)
 	m.parked = counter("spike_orders_parked_events_total", "Events that made no sense.", nil)
+	m.refused = counter("spike_orders_refused_total", "Orders that the database refused, and that were parked.", nil)
+	m.lost = counter("spike_orders_lost_events_total", "Events that the database had stored and has no more, at the most.", nil)
 	m.expired = counter("spike_orders_expired_units_total", "Units this worker put back on sale when their hold was over.", nil)
 	const attempts, help = "spike_orders_webhook_attempts_total", "Attempts to deliver a webhook message, by what came of it."
 	m.delivered = counter(attempts, help, prometheus.Labels{"outcome": "delivered"})
@@ -46,7 +49,7 @@ func (m *meters) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.list {
 		c.Describe(ch)
 	}
-	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, partDesc} {
+	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc, partDesc} {
 		ch <- d
 	}
 }
@@ -64,6 +67,7 @@ func (m *meters) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	gauge(partDesc, ok(m.w.bookTrouble.well()), "database")
+	gauge(parkedDesc, float64(m.w.parked.Load()))
 	for _, s := range m.w.roster.all() {
 		f := s.getFigures()
 		gauge(unreadDesc, float64(f.unread), s.name)

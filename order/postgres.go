@@ -2,16 +2,18 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 const (
@@ -19,9 +21,14 @@ const (
 	connectTimeout  = 5 * time.Second
 )
 
-// postgres is the book that several workers share.
+// postgres is the book that several workers share. What a session needs is said anew in every transaction, and no statement
+// has a name: so sessions may be a pooler's, and another one's next time.
 type postgres struct {
 	pool   *pgxpool.Pool
+	begin  pgx.TxOptions
+	path   string // search_path, as the address has it; empty: the server's
+	name   string // of the database, for people
+	slot   int16  // of this worker's marks
 	upsert string
 }
 
@@ -30,21 +37,74 @@ func openPostgres(url string) (Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the database is not postgres://USER:PASS@HOST:PORT/DB", ErrConfig)
 	}
-	if !strings.Contains(url, "pool_max_conns") {
-		cfg.MaxConns = postgresWriters + 2 // the sender, and who asks whether it is there
-	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
-	if err != nil {
+	p := &postgres{name: databaseName(cfg.ConnConfig), slot: rand.N[int16](markSlots)}
+	p.settle(cfg, url)
+	if p.pool, err = pgxpool.NewWithConfig(context.Background(), cfg); err != nil {
 		return nil, fmt.Errorf("%w: database: %w", ErrConfig, err)
 	}
-	return &postgres{pool: pool, upsert: `
+	p.upsert = `
 		INSERT INTO orders (sale, birth, serial, fence, nonce, first_serial, units, buyer, state,
 			expires_at, reserved_at, confirmed_at, released_at)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-			$8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]) ` + onConflict()}, nil
+			$8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]) ` + onConflict()
+	return p, nil
+}
+
+// settle makes of an address what this worker needs, as far as the address does not say otherwise.
+func (p *postgres) settle(cfg *pgxpool.Config, url string) {
+	c := cfg.ConnConfig
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = postgresWriters + 2 // the sender, and who asks whether it is there
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectTimeout
+	}
+	if !strings.Contains(url, "default_query_exec_mode") { // prepared statements are not for sessions of a pooler
+		c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	if c.ValidateConnect == nil && !strings.Contains(url, "target_session_attrs") {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	p.path = c.RuntimeParams["search_path"]
+	p.begin.BeginQuery = beginQuery(p.path, c.RuntimeParams["synchronous_commit"])
+	for _, name := range []string{"search_path", "synchronous_commit"} { // a pooler would refuse these at the start, or forget them
+		delete(c.RuntimeParams, name)
+	}
+}
+
+// beginQuery begins a transaction whose commit is on the disk when it returns, whatever is the default of the server, the
+// database or the role: the stream forgets the events. Only what the address says may be less than "on", but never "off".
+func beginQuery(path, commit string) string {
+	level := `CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END`
+	if slices.Contains([]string{"local", "remote_write", "on", "remote_apply"}, commit) {
+		level = "'" + commit + "'"
+	}
+	query := "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT set_config('synchronous_commit', " + level + ", true)"
+	if path != "" {
+		query += ", set_config('search_path', " + quoted(path) + ", true)"
+	}
+	return query
+}
+
+// quoted is a text in SQL, whatever standard_conforming_strings says.
+func quoted(text string) string {
+	text = strings.ReplaceAll(strings.ReplaceAll(text, `\`, `\\`), "'", "''")
+	return " E'" + text + "'"
+}
+
+// databaseName is an address without who asks and what is secret.
+func databaseName(c *pgx.ConnConfig) string {
+	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
+	for _, f := range c.Fallbacks {
+		if host := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	name := "postgres " + strings.Join(hosts, ",") + "/" + c.Database
+	if path := c.RuntimeParams["search_path"]; path != "" {
+		name += " (search_path " + path + ")"
+	}
+	return name
 }
 
 // Close ends all connections.
@@ -54,39 +114,44 @@ func (p *postgres) Close() { p.pool.Close() }
 func (p *postgres) Writers() int { return postgresWriters }
 
 // Ping is Book's.
-func (p *postgres) Ping(ctx context.Context) error { return p.failed("ping", p.pool.Ping(ctx)) }
+func (p *postgres) Ping(ctx context.Context) error {
+	var readOnly bool
+	err := p.pool.QueryRow(ctx, "SELECT current_setting('transaction_read_only') = 'on'").Scan(&readOnly)
+	if err == nil && readOnly {
+		err = errReadOnly
+	}
+	return p.failed("ping", err)
+}
 
+var errReadOnly = errors.New("it is read-only: a standby, or its administrator or a full disk made it so")
+
+// inTx runs f in a transaction, in a session that has all it needs.
+func (p *postgres) inTx(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	return p.failed(what, pgx.BeginTxFunc(ctx, p.pool, p.begin, f))
+}
+
+// failed names an error and says what kind it is. Whatever the row, or another transaction, is not to blame for may be the
+// session's fault, or its server's: all sessions end, and the next are looked for anew, at every host of the address.
 func (p *postgres) failed(what string, err error) error {
 	if err == nil {
 		return nil
 	}
+	switch blame(err) {
+	case theRow:
+		return fmt.Errorf("postgres: %s: %w: %w", what, ErrRefused, err)
+	case theSession:
+		p.pool.Reset()
+	case nobody:
+	}
 	return fmt.Errorf("postgres: %s: %w", what, err)
-}
-
-// Migrate is Book's; workers that start together take turns.
-func (p *postgres) Migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations/postgres")
-	if err != nil {
-		return p.failed("migrations", err)
-	}
-	turns, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
-	if err != nil {
-		return p.failed("migrations", err)
-	}
-	db := stdlib.OpenDBFromPool(p.pool)
-	defer func() { _ = db.Close() }() // not the pool
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(turns),
-		goose.WithTableName(migrationsTable))
-	if err != nil {
-		return p.failed("migrations", err)
-	}
-	_, err = provider.Up(ctx)
-	return p.failed("migrations", err)
 }
 
 // Enter is Book's: a statement a table, whatever the number of rows.
 func (p *postgres) Enter(ctx context.Context, e Entry) error {
-	return p.failed("enter", pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+	return p.inTx(ctx, "enter", func(tx pgx.Tx) error {
+		if err := p.enterOrders(ctx, tx, e); err != nil {
+			return err
+		}
 		if err := p.enterRows(ctx, tx, e.Rows); err != nil {
 			return err
 		}
@@ -100,7 +165,7 @@ func (p *postgres) Enter(ctx context.Context, e Entry) error {
 			}
 		}
 		return nil
-	}))
+	})
 }
 
 // column picks a field of all.
@@ -153,28 +218,45 @@ func (p *postgres) enterDeliveries(ctx context.Context, tx pgx.Tx, ds []Delivery
 	return err
 }
 
+// exec is one statement in a transaction of its own: how many rows it was about.
+func (p *postgres) exec(ctx context.Context, what, query string, args ...any) (n int64, err error) {
+	err = p.inTx(ctx, what, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, query, args...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
 // Take is Book's. Who takes at the same time takes others.
 func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
-	rows, err := p.pool.Query(ctx, `
+	var ds []Delivery
+	err := p.inTx(ctx, "take deliveries", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
 		WITH taken AS MATERIALIZED (
 			SELECT id FROM deliveries WHERE state = 'due' AND next_at <= $1 ORDER BY next_at, number LIMIT $3
 			FOR UPDATE SKIP LOCKED)
 		UPDATE deliveries d SET next_at = $2 FROM taken WHERE d.id = taken.id
 		RETURNING d.id, d.sale, d.type, d.number, d.body, d.at, d.state, d.attempts, d.next_at, d.last_error`,
-		now, now.Add(lease), most)
-	if err != nil {
-		return nil, p.failed("take deliveries", err)
-	}
-	ds, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Delivery, err error) {
-		err = row.Scan(&d.ID, &d.Sale, &d.Type, &d.Number, &d.Body, &d.At, &d.State, &d.Attempts, &d.NextAt, &d.Error)
-		return d, err
+			now, now.Add(lease), most)
+		if err != nil {
+			return err
+		}
+		ds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Delivery, err error) {
+			err = row.Scan(&d.ID, &d.Sale, &d.Type, &d.Number, &d.Body, &d.At, &d.State, &d.Attempts, &d.NextAt, &d.Error)
+			return d, err
+		})
+		return err
 	})
-	return ds, p.failed("take deliveries", err)
+	if err != nil {
+		return nil, err
+	}
+	return ds, nil
 }
 
 // Mark is Book's.
 func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
-	_, err := p.pool.Exec(ctx, `
+	_, err := p.exec(ctx, "mark deliveries", `
 		UPDATE deliveries d SET state = m.state, attempts = m.attempts, next_at = m.next_at, last_error = m.error
 		FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[]) AS m (id, state, attempts, next_at, error)
 		WHERE d.id = m.id AND d.state = 'due'`,
@@ -183,20 +265,19 @@ func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
 		column(ds, func(d *Delivery) int32 { return int32(d.Attempts) }),
 		column(ds, func(d *Delivery) time.Time { return d.NextAt }),
 		column(ds, func(d *Delivery) string { return d.Error }))
-	return p.failed("mark deliveries", err)
+	return err
 }
 
 // Prune is Book's.
 func (p *postgres) Prune(ctx context.Context, before time.Time, most int) (int64, error) {
-	tag, err := p.pool.Exec(ctx, `DELETE FROM deliveries WHERE id IN
+	return p.exec(ctx, "prune deliveries", `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE state = 'delivered' AND next_at < $1 LIMIT $2)`, before, most)
-	return tag.RowsAffected(), p.failed("prune deliveries", err)
 }
 
 // Backlog is Book's.
 func (p *postgres) Backlog(ctx context.Context) (due, parked int64, err error) {
-	err = p.pool.QueryRow(ctx, backlogQuery).Scan(&due, &parked)
-	return due, parked, p.failed("count deliveries", err)
+	err = p.inTx(ctx, "count deliveries", func(tx pgx.Tx) error { return tx.QueryRow(ctx, backlogQuery).Scan(&due, &parked) })
+	return due, parked, err
 }
 
 // backlogQuery reads two partial indexes, not what was delivered.

@@ -23,6 +23,7 @@ type sale struct {
 	life    context.Context // it is listed
 	end     context.CancelFunc
 	trouble *trouble
+	news    news
 
 	mu      sync.Mutex
 	figures figures
@@ -41,6 +42,7 @@ const (
 
 // run looks at the store's list until ctx ends, and returns when nobody works any more.
 func (r *roster) run(ctx context.Context) {
+	r.working.Go(func() { r.listen(ctx) })
 	for n := 0; ; {
 		began := time.Now()
 		names, err := r.w.store.List(ctx)
@@ -86,7 +88,7 @@ func (r *roster) update(ctx context.Context, names []string) {
 
 // open starts a sale's sweeper.
 func (r *roster) open(ctx context.Context, name string) {
-	s := &sale{name: name, trouble: newTrouble(r.w.log, "sale "+name)}
+	s := &sale{name: name, trouble: newTrouble(r.w.log, "sale "+name), news: newNews()}
 	s.life, s.end = context.WithCancel(ctx)
 	r.sales[name] = s
 	r.working.Go(func() { (&sweeper{w: r.w, sale: s}).run(s.life) })

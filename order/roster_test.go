@@ -16,6 +16,14 @@ func (closedBook) Migrate(context.Context) error      { return nil }
 func (closedBook) Writers() int                       { return 1 }
 func (closedBook) Enter(context.Context, Entry) error { return errAway }
 
+func (closedBook) Binding(context.Context) (luascripts.Binding, error) {
+	return luascripts.Binding{ID: "closed", Place: "here"}, nil
+}
+func (closedBook) Risks(context.Context) ([]string, error)                      { return nil, nil }
+func (closedBook) Stored(context.Context, string, uint64) (uint64, bool, error) { return 0, false, nil }
+func (closedBook) Again(context.Context, int) ([]Order, error)                  { return nil, nil }
+func (closedBook) ParkedOrders(context.Context) (int64, error)                  { return 0, nil }
+
 // A desk has a batch of a sale in hand that it cannot store. The sale is removed and made again: its holds end all the same.
 func TestHoldsOfASaleMadeAgainEndWhileItsDeskIsStuck(t *testing.T) {
 	t.Parallel()

@@ -3,10 +3,12 @@ package order
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,8 +34,12 @@ type Worker struct {
 
 	desks    chan struct{}   // places of those who have a batch in the making
 	sweeps   chan struct{}   // places of those who sweep
-	migrated chan struct{}   // closed once the book has its tables
+	migrated chan struct{}   // closed once the book has its tables, and the group is its
 	grace    context.Context // of what is in hand: ends a little after the worker is told to end
+	binding  binding
+	stumbled atomic.Uint64 // how often the book failed
+	parked   atomic.Int64  // orders parked in the book, as last seen
+	parkLog  zerolog.Logger
 }
 
 // maxSweeps is how many calls for expiry and figures are under way at once.
@@ -62,15 +68,15 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, book Book, log
 	if err != nil {
 		return err
 	}
-	w.run(ctx, admin)
-	return nil
+	return w.run(ctx, admin)
 }
 
 func newWorker(cfg Config, store luascripts.Store, book Book, log zerolog.Logger) (*Worker, error) {
 	w := &Worker{cfg: cfg, pace: *cfg.pace, store: store, book: book, log: log,
 		group:        luascripts.Group{Name: luascripts.OrdersGroup, Consumer: rand.Text()},
 		storeTrouble: newTrouble(log, "store"), bookTrouble: newTrouble(log, "database"),
-		sweeps: make(chan struct{}, maxSweeps), migrated: make(chan struct{})}
+		sweeps: make(chan struct{}, maxSweeps), migrated: make(chan struct{}),
+		parkLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Minute})}
 	w.roster = newRoster(w)
 	w.meters = newMeters(w)
 	if book == nil {
@@ -85,9 +91,12 @@ func newWorker(cfg Config, store luascripts.Store, book Book, log zerolog.Logger
 	return w, err
 }
 
-// run owns every goroutine of the worker. The listener's ends with Close, at the very end; the one that makes the tables,
-// the sender and the sales' (a desk and a sweeper each) end with ctx.
-func (w *Worker) run(ctx context.Context, admin net.Listener) {
+// run owns every goroutine of the worker. The listener's ends with Close, at the very end; the one that makes the tables and
+// keeps the group, the sender, the one that tries parked orders again and the sales' (a desk and a sweeper each) end with ctx.
+// They end as well, and the error says why, when the orders turn out to be another database's.
+func (w *Worker) run(life context.Context, admin net.Listener) error {
+	ctx, end := context.WithCancelCause(life)
+	defer end(nil)
 	grace, over := context.WithCancel(context.WithoutCancel(ctx))
 	defer over()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.pace.lastTry, over) })()
@@ -102,7 +111,12 @@ func (w *Worker) run(ctx context.Context, admin net.Listener) {
 	}
 	var working sync.WaitGroup
 	if w.book != nil {
-		working.Go(func() { w.migrate(ctx) })
+		working.Go(func() {
+			if w.migrate(ctx) {
+				end(w.keepGroup(ctx))
+			}
+		})
+		working.Go(func() { w.tryAgain(ctx) })
 	}
 	if w.sender != nil {
 		working.Go(func() { w.sender.run(ctx) })
@@ -111,6 +125,10 @@ func (w *Worker) run(ctx context.Context, admin net.Listener) {
 	w.roster.run(ctx)
 	working.Wait()
 	w.say("order worker has stopped")
+	if cause := context.Cause(ctx); errors.Is(cause, ErrConfig) {
+		return cause
+	}
+	return nil
 }
 
 // say says it where there are orders to store: ending holds is nothing an edge's operator asked for.
@@ -120,20 +138,19 @@ func (w *Worker) say(what string) {
 	}
 }
 
-// migrate makes the tables, however long the book is away.
-func (w *Worker) migrate(ctx context.Context) {
+// migrate makes the tables, however long the book is away; false: the worker ends.
+func (w *Worker) migrate(ctx context.Context) bool {
 	for n := 1; ; n++ {
 		err := w.book.Migrate(ctx)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		w.bookTrouble.note("migration", err)
 		if err == nil {
-			close(w.migrated)
-			return
+			return true
 		}
 		if !sleep(ctx, backoff(w.pace.retry, w.pace.retryMost, n)) {
-			return
+			return false
 		}
 	}
 }

@@ -42,6 +42,21 @@ func openShelf(t testing.TB, url string) shelf {
 	return s
 }
 
+// do is an operator's hand on the database.
+func (s shelf) do(t testing.TB, query string) {
+	t.Helper()
+	var err error
+	switch b := s.Book.(type) {
+	case *sqlite:
+		_, err = b.db.Exec(query)
+	case *postgres:
+		_, err = b.pool.Exec(context.Background(), query)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
 const peekQuery = `SELECT sale, birth, serial, fence, nonce, first_serial, units, buyer, state, expires_at, reserved_at,
 	confirmed_at, released_at FROM orders WHERE sale = $1`
 

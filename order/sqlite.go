@@ -19,6 +19,7 @@ import (
 // when it returns (FULL; under NORMAL a write-ahead log is there only at the next checkpoint): the stream forgets the events.
 type sqlite struct {
 	db     *sql.DB
+	file   string
 	upsert string
 }
 
@@ -26,6 +27,19 @@ type sqlite struct {
 func folderOf(file string) error {
 	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
 		return fmt.Errorf("%w: there is no folder %s", ErrConfig, filepath.Dir(file))
+	}
+	return nil
+}
+
+// private makes the file, if there is none, for nobody else to read: SQLite makes those beside it alike. One that is there stays
+// as it is.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: database: %w", ErrConfig, err)
 	}
 	return nil
 }
@@ -43,8 +57,12 @@ func openSQLite(path string) (Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: database: %w", ErrConfig, err)
 	}
+	if err := private(path); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	db.SetMaxOpenConns(1)
-	return &sqlite{db: db, upsert: `
+	return &sqlite{db: db, file: path, upsert: `
 		INSERT INTO orders (sale, birth, serial, fence, nonce, first_serial, units, buyer, state,
 			expires_at, reserved_at, confirmed_at, released_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ` + onConflict()}, nil
@@ -62,6 +80,9 @@ func (s *sqlite) Ping(ctx context.Context) error { return s.failed("ping", s.db.
 func (s *sqlite) failed(what string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if blameSQLite(err) == theRow {
+		return fmt.Errorf("sqlite: %s: %w: %w", what, ErrRefused, err)
 	}
 	return fmt.Errorf("sqlite: %s: %w", what, err)
 }
@@ -114,6 +135,9 @@ func each[T any](ctx context.Context, tx *sql.Tx, query string, list []T, args f
 // Enter is Book's.
 func (s *sqlite) Enter(ctx context.Context, e Entry) error {
 	return s.inTx(ctx, "enter", func(tx *sql.Tx) error {
+		if err := s.enterOrders(ctx, tx, e); err != nil {
+			return err
+		}
 		if err := each(ctx, tx, s.upsert, e.Rows, func(r *Row) []any {
 			return []any{r.Sale, r.Birth, r.Serial, r.Fence, r.Nonce, r.FirstSerial, r.Units, r.Buyer, r.State.String(),
 				text(r.ExpiresAt), text(r.ReservedAt), text(r.ConfirmedAt), text(r.ReleasedAt)}

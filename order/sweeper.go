@@ -16,13 +16,16 @@ type sweeper struct {
 	sale *sale
 
 	head   luascripts.Head
+	heard  time.Time // when it came
+	due    time.Time // when a hold may be over
 	looked time.Time // at the sale's numbers
 	lagged time.Time // at the stream
 	failed int       // in a row
+	news   bool      // something was written since the look
 }
 
 // sweepMost is how many holds one call looks at.
-const sweepMost = 128
+const sweepMost = luascripts.MaxExpire
 
 func (s *sweeper) who() string { return "sweeper of " + s.sale.name }
 
@@ -35,10 +38,11 @@ func (s *sweeper) run(ctx context.Context) {
 		return
 	}
 	for {
-		pause := s.turn(ctx)
-		if !sleep(ctx, pause) {
+		told, ok := wait(ctx, s.turn(ctx), s.sale.news.sweeper)
+		if !ok {
 			return
 		}
+		s.news = s.news || told
 	}
 }
 
@@ -65,45 +69,79 @@ func (s *sweeper) turn(ctx context.Context) time.Duration {
 
 func (s *sweeper) work(ctx context.Context) (pause time.Duration, err error) {
 	now := time.Now()
-	if s.w.book != nil && now.Sub(s.lagged) >= s.w.pace.checkIdle {
+	if !s.settled() && now.Sub(s.lagged) >= s.w.pace.checkIdle || now.Sub(s.lagged) >= s.w.pace.rest {
 		s.lag(ctx)
 		s.lagged = now
 	}
 	looking := now.Sub(s.looked) >= s.w.pace.look
 	switch {
-	case s.head.Hold > 0 && s.head.Pending > 0, looking && s.head.Leased+s.head.Limbo > 0:
-		return s.expire(ctx, now)
-	case looking:
+	case s.waits() && (!now.Before(s.due) || looking && (s.news || s.head.Leased+s.head.Limbo > 0)):
+		return s.tend(ctx, now)
+	case !s.waits() && (looking && s.news || now.Sub(s.looked) >= s.w.pace.rest):
 		shown, err := s.w.store.Show(ctx, s.sale.name)
 		if err != nil {
 			return 0, err
 		}
-		s.head, s.looked = shown.Head, now
+		s.head, s.heard, s.looked, s.news = shown.Head, time.Now(), now, false
+		if s.waits() { // a look begins no recovery, nor does it let ledger time pass
+			return s.tend(ctx, now)
+		}
 	}
-	return s.w.pace.sweep, nil
+	return s.pause(), nil
 }
 
-// expire sweeps once. What is left over is swept soon, but Redis has as much time for others as for this.
-func (s *sweeper) expire(ctx context.Context, now time.Time) (pause time.Duration, err error) {
-	reply, err := s.w.store.Expire(ctx, s.sale.name, sweepMost)
+// waits says that there is something that ends by ledger time.
+func (s *sweeper) waits() bool {
+	return s.head.Reopens > 0 || s.head.Hold > 0 && s.head.Pending > 0 || s.head.Leased+s.head.Limbo > 0
+}
+
+// pause is how long there is nothing to do, but for news.
+func (s *sweeper) pause() time.Duration {
+	switch {
+	case s.news || !s.settled() || s.head.Leased+s.head.Limbo > 0:
+		return s.w.pace.sweep
+	case s.waits():
+		return max(time.Until(s.due), s.w.pace.sweep)
+	}
+	return s.w.pace.rest/2 + rand.N(s.w.pace.rest/2)
+}
+
+// settled says that nobody's orders wait, as far as this worker must know.
+func (s *sweeper) settled() bool { return s.w.book == nil || s.sale.news.isSettled() }
+
+// tend sweeps once, and says for how long we have lived since the last answer: so it need not be often that ledger time
+// passes. What is left over is swept soon, but Redis has as much time for others as for this.
+func (s *sweeper) tend(ctx context.Context, now time.Time) (pause time.Duration, err error) {
+	q := luascripts.TendRequest{Most: sweepMost, Witness: s.head.Seen(now.Sub(s.heard))}
+	reply, err := s.w.store.Tend(ctx, s.sale.name, q)
 	if err != nil {
 		return 0, err
 	}
-	s.head, s.looked = reply.Head, now
+	s.head, s.heard, s.looked, s.news = reply.Head, time.Now(), now, false
 	s.w.meters.expired.Add(float64(reply.Freed))
 	if reply.Due {
 		return max(2*time.Millisecond, time.Since(now)), nil
 	}
-	return s.w.pace.sweep, nil
+	wait := s.w.pace.tend
+	if until := reply.Until(); until > 0 {
+		wait = min(wait, until+time.Millisecond)
+	}
+	s.due = now.Add(max(wait, s.w.pace.sweep))
+	return s.pause(), nil
 }
 
 // lag only looks: whatever is wrong with the stream, holds end.
 func (s *sweeper) lag(ctx context.Context) {
+	if s.w.book == nil {
+		return
+	}
+	changes := s.sale.news.changes.Load()
 	lag, err := s.w.store.EventLag(ctx, s.sale.name, s.w.group)
 	s.w.noteStore(s.sale, s.lagWho(), err)
 	if err != nil {
 		return
 	}
+	s.sale.news.settles(changes, lag)
 	s.sale.setFigures(figures{unread: lag.Unread, unacked: lag.Pending, oldest: lag.Oldest})
 }
 

@@ -9,9 +9,10 @@ import (
 )
 
 // brisk is steady's pace for tests.
-var brisk = pace{look: 20 * time.Millisecond, sweep: 5 * time.Millisecond, quiet: 10 * time.Millisecond,
+var brisk = pace{look: 20 * time.Millisecond, sweep: 5 * time.Millisecond, tend: 10 * time.Millisecond, rest: time.Minute, quiet: 10 * time.Millisecond,
 	checkIdle: 20 * time.Millisecond, idle: 100 * time.Millisecond, retry: time.Millisecond, retryMost: 20 * time.Millisecond,
-	statement: 10 * time.Second, lastTry: 2 * time.Second, send: 5 * time.Millisecond, webhook: time.Millisecond}
+	statement: 10 * time.Second, lastTry: 2 * time.Second, bind: 500 * time.Millisecond, again: 20 * time.Millisecond,
+	check: time.Millisecond, send: 5 * time.Millisecond, webhook: time.Millisecond}
 
 // clock is the store's: real, and moved on by hand.
 type clock struct{ ahead atomic.Int64 }

@@ -8,25 +8,32 @@ import (
 	"time"
 )
 
-// Cluster is a Redis Cluster of three primaries with a replica each.
+// Cluster is a Redis Cluster of three primaries with some replicas each.
 type Cluster struct {
-	t     testing.TB
-	Nodes []*Node
+	t        testing.TB
+	replicas int // of each primary
+	Nodes    []*Node
 }
 
-// NewCluster starts one below dir.
+// NewCluster starts one below dir, with a replica for each primary.
 func NewCluster(t testing.TB, dir string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
+	return newCluster(t, dir, 1)
+}
+
+func newCluster(t testing.TB, dir string, replicas int) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, replicas: replicas}
 	create := []string{"--cluster", "create"}
-	for i := range 6 {
+	for i := range 3 * (1 + replicas) {
 		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes", "--cluster-port", port(freeAddr(t)),
 			"--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()), "--repl-diskless-sync-delay", "0",
 			"--cluster-allow-replica-migration", "no"}, durable...)...)
 		c.Nodes = append(c.Nodes, n)
 		create = append(create, n.Addr)
 	}
-	out, err := exec.Command("redis-cli", append(create, "--cluster-replicas", "1", "--cluster-yes")...).CombinedOutput()
+	create = append(create, "--cluster-replicas", fmt.Sprint(replicas), "--cluster-yes")
+	out, err := exec.Command("redis-cli", create...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
 	}
@@ -43,11 +50,11 @@ func (c *Cluster) URL() string {
 	return strings.Join(addrs, ",")
 }
 
-// whole says that every node sees all slots served, and every primary has its replica.
+// whole says that every node sees all slots served, and every primary has its replicas.
 func (c *Cluster) whole() bool {
 	for _, n := range c.Nodes {
 		said, _ := n.Try("CLUSTER", "INFO")
-		if !strings.Contains(said, "cluster_state:ok") || n.role() == "master" && n.replicas() != 1 {
+		if !strings.Contains(said, "cluster_state:ok") || n.role() == "master" && n.replicas() != c.replicas {
 			return false
 		}
 	}

@@ -10,6 +10,12 @@
 //   - the audit of the ledger must count every unit once, each of them confirmed;
 //   - a run that was struck before 5 % or after 95 % was sold is no evidence: it counts for nothing and is repeated.
 //
+// Worse than a death is what comes back wrong: a server whose wall clock lies (a library of ours, built of clock/clock.c and
+// preloaded, moves it while the server runs), a file that comes from a backup or a dump, a copy of an edge's rings, a
+// replica that is cut off while it is counted. Where a store has forgotten a part of its history, that part is judged by what is
+// promised for it (Forget): what was told may have come to nothing, but no unit may have two owners. A fault that did not
+// come about is no evidence either. These tests are called by their row in the list of faults: TestP1 and so on.
+//
 // The judges need no servers, and have tests of their own that plant what they must find (`make unit`). The runs are
 // behind the build tag chaos (`make chaos`).
 package chaos

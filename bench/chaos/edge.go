@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,9 +26,17 @@ type Edge struct {
 // NewEdge starts one.
 func NewEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 	t.Helper()
+	e := IdleEdge(t, dir, name, redis, args...)
+	e.Start()
+	return e
+}
+
+// IdleEdge is one that is not started yet. Its door is known.
+func IdleEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
+	t.Helper()
 	e := &Edge{Door: Door{Name: name, Buyers: freeAddr(t), Operators: freeAddr(t)}}
 	dir = filepath.Join(dir, name)
-	e.part = newPart(t, process.Spec{Name: name, Path: binary(t), Dir: dir, Args: append([]string{"serve", "--node", name,
+	e.part = idlePart(t, process.Spec{Name: name, Path: binary(t), Dir: dir, Args: append([]string{"serve", "--node", name,
 		"--listen", e.Buyers, "--admin", e.Operators, "--redis", redis, "--lease", Lease.String(),
 		"--data", filepath.Join(dir, "data")}, args...)}, process.Answers("http://"+e.Operators+"/readyz", http.StatusOK))
 	return e
@@ -43,11 +52,22 @@ func binary(t testing.TB) string {
 	return bin
 }
 
-// CreateSale makes a sale as an operator does.
-func CreateSale(t testing.TB, redis, sale, units, hold string) {
+// CreateSale makes a sale as an operator does. A store that is too slow to say that it is made is asked again.
+func CreateSale(t testing.TB, redis, sale, units, hold string, args ...string) {
 	t.Helper()
-	out, err := exec.Command(binary(t), "sale", "create", sale, "--total", units, "--hold", hold, "--redis", redis).CombinedOutput()
-	if err != nil {
+	const notReached, tries = 3, 5
+	args = append([]string{"sale", "create", sale, "--total", units, "--hold", hold, "--redis", redis}, args...)
+	for try := 1; ; try++ {
+		out, err := exec.Command(binary(t), args...).CombinedOutput()
+		var exit *exec.ExitError
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &exit) && exit.ExitCode() == notReached && try < tries:
+			continue
+		case try > 1 && exec.Command(binary(t), "sale", "show", sale, "--redis", redis).Run() == nil:
+			return
+		}
 		t.Fatalf("sale create: %v\n%s", err, out)
 	}
 }

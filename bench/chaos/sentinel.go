@@ -17,25 +17,32 @@ import (
 // The logins of a replicated Redis: each kind of peer has its own, so that each can be shut out alone.
 const (
 	edgeUser   = "edge"
-	peerUser   = "peer" // replicas and Sentinels
+	peerUser   = "peer" // Sentinels
+	copyUser   = "copy" // replicas
 	password   = "chaos"
 	masterName = "spike"
 	notice     = time.Second // a Sentinel calls a silent primary down after this
 	failOver   = 3 * time.Second
 	logins     = "--user default off --user " + edgeUser + " on >" + password + " ~* &* +@all --user " + peerUser + " on >" + password +
-		" ~* &* +@all --masteruser " + peerUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
+		" ~* &* +@all --user " + copyUser + " on >" + password + " ~* &* +@all --masteruser " + copyUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
 	promoteWait = 30 * time.Second
 )
 
-// Replicated is a primary with two replicas, watched by three Sentinels.
+// Replicated is a primary with two replicas, watched by some Sentinels.
 type Replicated struct {
 	t         testing.TB
 	Nodes     []*Node
 	Sentinels []*Node
 }
 
-// NewReplicated starts one below dir.
+// NewReplicated starts one below dir, with three Sentinels.
 func NewReplicated(t testing.TB, dir string) *Replicated {
+	t.Helper()
+	return NewWatched(t, dir, 3)
+}
+
+// NewWatched starts one below dir, with so many Sentinels.
+func NewWatched(t testing.TB, dir string, sentinels int) *Replicated {
 	t.Helper()
 	r := &Replicated{t: t}
 	for i := range 3 {
@@ -44,10 +51,10 @@ func NewReplicated(t testing.TB, dir string) *Replicated {
 			args = append(args, "--replicaof", "127.0.0.1", port(r.Nodes[0].Addr))
 		}
 		name := fmt.Sprintf("redis%d", i+1)
-		r.Nodes = append(r.Nodes, newNode(t, filepath.Join(dir, name), name, freeAddr(t), login, args...))
+		r.Nodes = append(r.Nodes, newNode(t, filepath.Join(dir, name), name, freeAddr(t), login, nil, args...))
 	}
 	within(t, 20*time.Second, "both replicas have all", func() bool { return r.Nodes[0].replicas() == 2 })
-	for i := range 3 {
+	for i := range sentinels {
 		r.Sentinels = append(r.Sentinels, newSentinel(t, dir, fmt.Sprintf("sentinel%d", i+1), r.Nodes[0].Addr))
 	}
 	within(t, 20*time.Second, "the Sentinels know each other", r.watched)
@@ -83,9 +90,12 @@ func newSentinel(t testing.TB, dir, name, primary string) *Node {
 }
 
 // URL is where edges find it.
-func (r *Replicated) URL() string {
-	var addrs []string
-	for _, s := range r.Sentinels {
+func (r *Replicated) URL() string { return r.URLBy(r.Sentinels[0].Addr) }
+
+// URLBy is the same, with another way to the first Sentinel.
+func (r *Replicated) URLBy(first string) string {
+	addrs := []string{first}
+	for _, s := range r.Sentinels[1:] {
 		addrs = append(addrs, s.Addr)
 	}
 	return fmt.Sprintf("redis+sentinel://%s:%s@%s/%s", edgeUser, password, strings.Join(addrs, ","), masterName)
@@ -114,11 +124,11 @@ func (r *Replicated) Promoted(old *Node) *Node {
 	return r.Primary()
 }
 
-// watched says that each Sentinel knows the other two and both replicas.
+// watched says that each Sentinel knows the others and both replicas.
 func (r *Replicated) watched() bool {
 	for _, s := range r.Sentinels {
 		said, _ := s.Try("INFO", "sentinel")
-		if !strings.Contains(said, "status=ok,") || !strings.Contains(said, "slaves=2,sentinels=3") {
+		if !strings.Contains(said, "status=ok,") || !strings.Contains(said, fmt.Sprintf("slaves=2,sentinels=%d", len(r.Sentinels))) {
 			return false
 		}
 	}
@@ -129,11 +139,20 @@ func (r *Replicated) watched() bool {
 func (n *Node) Isolate() {
 	n.Do("ACL", "SETUSER", peerUser, "off")
 	n.Do("CLIENT", "KILL", "USER", peerUser)
+	n.Sever()
+}
+
+// Sever shuts replicas out of a node and leaves the others in.
+func (n *Node) Sever() {
+	n.Do("ACL", "SETUSER", copyUser, "off")
 	n.Do("CLIENT", "KILL", "TYPE", "replica")
 }
 
-// Rejoin lets them in again.
-func (n *Node) Rejoin() { n.Do("ACL", "SETUSER", peerUser, "on") }
+// Rejoin lets all in again.
+func (n *Node) Rejoin() {
+	n.Do("ACL", "SETUSER", peerUser, "on")
+	n.Do("ACL", "SETUSER", copyUser, "on")
+}
 
 // info is a field of INFO replication.
 func (n *Node) info(field string) string {
@@ -147,6 +166,9 @@ func (n *Node) info(field string) string {
 }
 
 func (n *Node) role() string { return n.info("role") }
+
+// follows says that a replica has what its primary has.
+func (n *Node) follows() bool { return n.info("master_link_status") == "up" }
 
 // replicas is how many have all that it has.
 func (n *Node) replicas() (count int) {

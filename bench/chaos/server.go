@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,13 +30,20 @@ type part struct {
 // newPart starts a server, and ends it, by its process id, with the test.
 func newPart(t testing.TB, spec process.Spec, probe func(context.Context) error) *part {
 	t.Helper()
+	p := idlePart(t, spec, probe)
+	p.Start()
+	return p
+}
+
+// idlePart is a server that is not started yet.
+func idlePart(t testing.TB, spec process.Spec, probe func(context.Context) error) *part {
+	t.Helper()
 	if err := os.MkdirAll(spec.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	p := &part{t: t, spec: spec, probe: probe}
 	t.Cleanup(p.Kill)
 	t.Cleanup(p.logs)
-	p.Start()
 	return p
 }
 
@@ -107,17 +115,19 @@ var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 // NewNode starts a redis-server on a free port, with a directory of its own below dir.
 func NewNode(t testing.TB, dir, name string, args ...string) *Node {
 	t.Helper()
-	return newNode(t, filepath.Join(dir, name), name, freeAddr(t), rueidis.ClientOption{}, args...)
+	return newNode(t, filepath.Join(dir, name), name, freeAddr(t), plainLogin, nil, args...)
 }
 
-func newNode(t testing.TB, dir, name, addr string, login rueidis.ClientOption, args ...string) *Node {
+var plainLogin rueidis.ClientOption // of a server that asks nobody who they are
+
+func newNode(t testing.TB, dir, name, addr string, login rueidis.ClientOption, env []string, args ...string) *Node {
 	t.Helper()
 	path, err := bench.Tool("redis-server")
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := &Node{Addr: addr, client: plainly(addr, login)}
-	n.part = newPart(t, process.Spec{Name: name, Path: path, Dir: dir,
+	n.part = newPart(t, process.Spec{Name: name, Path: path, Dir: dir, Env: env,
 		Args: append([]string{"--bind", "127.0.0.1", "--port", port(addr), "--dir", dir, "--save", ""}, args...)}, n.answers)
 	return n
 }
@@ -136,22 +146,44 @@ func (n *Node) answers(context.Context) error {
 
 // Try sends one command over a connection of its own, and gives the answer as text.
 func (n *Node) Try(words ...string) (string, error) {
-	client, err := rueidis.NewClient(n.client)
-	if err != nil {
-		return "", err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	m, err := client.Do(ctx, client.B().Arbitrary(words...).Build()).ToMessage()
+	m, err := n.ask(words)
 	if err != nil {
 		return "", err
 	}
 	return text(m), nil
 }
 
+// each is Try for a list: the text of each of its parts.
+func (n *Node) each(words ...string) (all []string) {
+	m, _ := n.ask(words)
+	parts, _ := m.ToArray()
+	for _, part := range parts {
+		all = append(all, text(part))
+	}
+	return all
+}
+
+func (n *Node) ask(words []string) (m rueidis.RedisMessage, err error) {
+	client, err := rueidis.NewClient(n.client)
+	if err != nil {
+		return m, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return client.Do(ctx, client.B().Arbitrary(words...).Build()).ToMessage()
+}
+
 // text is an answer's words, one after the other.
 func text(m rueidis.RedisMessage) string {
+	if fields, err := m.AsStrMap(); err == nil && m.IsMap() {
+		var all []string
+		for name, value := range fields {
+			all = append(all, name+" "+value)
+		}
+		slices.Sort(all)
+		return strings.Join(all, " ")
+	}
 	parts, err := m.ToArray()
 	if err != nil {
 		s, _ := m.ToString()

@@ -54,3 +54,22 @@ func (w *Wire) Poison(toxics ...Toxic) {
 
 // Cure makes it good again. Connections that lost something are closed.
 func (w *Wire) Cure() { w.proxy.Toxics.ResetToxics(context.Background()) }
+
+// Cut ends all its connections and takes no new ones.
+func (w *Wire) Cut() { w.proxy.Stop() }
+
+// Join takes connections again, at the same address.
+func (w *Wire) Join() {
+	w.t.Helper()
+	if err := w.proxy.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Lead makes it a wire to another server.
+func (w *Wire) Lead(to string) {
+	w.t.Helper()
+	w.proxy.Stop()
+	w.proxy.Upstream = to
+	w.Join()
+}

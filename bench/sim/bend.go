@@ -86,7 +86,7 @@ func (e *edge) say(call any) any {
 			return expire{1}
 		}
 		if e.w.lacks(assertStock) {
-			q.Leases = unsold(q.Leases, e.ring.Left())
+			q.Leases = unsold(q.Leases, e.claims())
 			return q
 		}
 	}

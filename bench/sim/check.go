@@ -39,7 +39,8 @@ func (c *checks) ledgerNow() int64 {
 
 // decided is a Take that has read the clock: never after its lease, and never a promise that is longer than that allows.
 func (c *checks) decided(e *edge, claim luascripts.Claim) {
-	deadline, now := e.deadline[claim.Fence], c.scriptNow()
+	c.doors(e, claim)
+	deadline, now := max(e.deadline[claim.Fence], c.w.primary.twin.Deadline(claim.Fence)), c.scriptNow()
 	if claim.Expiry > deadline+c.covers {
 		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
 	}
@@ -47,7 +48,8 @@ func (c *checks) decided(e *edge, claim luascripts.Claim) {
 	if now >= deadline && !e.fooled && (granted == nil || c.w.primary.has(granted)) {
 		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
-	c.known[claimID{claim.Fence, claim.Nonce}] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence]}
+	c.known[claimID{claim.Fence, claim.Nonce}] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence],
+		ends: c.w.now + c.covers*1000*101/100}
 }
 
 // told is the reply: at most one live winner of a serial, under a fence that nobody has had it under.
@@ -64,7 +66,7 @@ func (c *checks) promise(p *promise) {
 	for s := p.Serial; s < p.Serial+p.Count && p.live(now, c.hold); s++ { // the reply may be late
 		if old := c.owner[s]; old != nil {
 			c.alone(s, old, p, now)
-			if old.Fence >= p.Fence {
+			if old.Fence == p.Fence || old.Fence > p.Fence && c.w.primary.knows(old) { // they grow within a history
 				c.w.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
 			}
 		}
@@ -88,7 +90,7 @@ func (c *checks) deducted(e *edge, r luascripts.DeductReply, a answer) {
 	if c.w.telling {
 		c.w.tell("%s: deducted %v", e.name, r.Claim)
 	}
-	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.durable}
+	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.lasts()}
 	c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	c.promise(p)
 	if !c.w.primary.has(a.entry) {
@@ -105,9 +107,9 @@ func (c *checks) confirmed(p *promise, a answer) {
 		}
 		c.owner[s] = p
 	}
-	p.paid, p.paidFor = a.entry, a.durable
+	p.paid, p.paidFor = a.entry, a.lasts()
 	if p.kept == nil {
-		p.kept, p.keptFor = a.entry, a.durable
+		p.kept, p.keptFor = a.entry, a.lasts()
 	}
 	if !c.w.primary.has(a.entry) {
 		c.forgotten(p)
@@ -143,7 +145,7 @@ func (c *checks) settled(q luascripts.SettleRequest, r luascripts.SettleReply, a
 			continue // ran has looked at it
 		}
 		if r.Verdicts[i] == luascripts.Kept && p.kept == nil && !p.over {
-			p.kept, p.keptFor = a.entry, a.durable
+			p.kept, p.keptFor = a.entry, a.lasts()
 			if !c.w.primary.has(a.entry) {
 				c.forgotten(p)
 			}
@@ -270,6 +272,9 @@ func (c *checks) everybodyKnows() {
 func (c *checks) end() {
 	c.audit()
 	c.owns()
+	c.nobodys()
+	c.w.calls.bounded(c.w)
+	c.offered()
 	lost := uint64(0)
 	for _, e := range c.w.edges {
 		lost += e.a.Lost()

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"time"
 
 	"spike/luascripts"
 )
@@ -25,12 +26,22 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 		c.w.tell("Redis %d: %v -> %v", s.id, e.call, said)
 	}
 	c.counts(s)
-	c.fence(s, reply, err)
+	if q, ok := e.call.(luascripts.DeductRequest); !ok || q.Offer.Count == 0 && q.Key == (luascripts.IdempotencyKey{}) {
+		c.fence(s, reply, err)
+	}
+	if err == nil {
+		c.inARow(s, e.call, reply)
+	}
 	if s != c.w.primary {
+		c.cancelsThere(e, reply, err)
 		return
 	}
+	c.paced(s.twin.Last())
 	if q, ok := e.call.(luascripts.SettleRequest); ok && err == nil {
 		c.settles(q, reply.(luascripts.SettleReply))
+	}
+	if q, ok := e.call.(luascripts.ReassertRequest); ok && err == nil {
+		c.caughtUp(q, reply.(luascripts.ReassertReply))
 	}
 	if q, ok := e.call.(byToken); ok {
 		c.honours(q, reply.(luascripts.ReservationReply), err)
@@ -44,10 +55,41 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 }
 
+// cancelsThere: who cancels at a server of old has let go of the promise all the same.
+func (c *checks) cancelsThere(e *entry, reply any, err error) {
+	q, ok := e.call.(byToken)
+	if !ok || err != nil || q.what != cancel || reply.(luascripts.ReservationReply).Life != luascripts.IsCancelled {
+		return
+	}
+	if p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]; p != nil {
+		p.over = true
+	}
+}
+
 // counts is conservation, by the counters.
 func (c *checks) counts(s *server) {
 	if h := s.twin.Last(); h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
 		c.w.fail("Redis %d does not add up: %v", s.id, brief(h))
+	}
+}
+
+// paced: whatever clocks and servers do, ledger time gains no more than a step each time, so no hold ends early by more; and
+// a store that kept everything does not make buyers wait for a hold.
+func (c *checks) paced(h luascripts.Head) {
+	step := c.w.bounds.Step
+	if ahead := time.Duration(h.Now-c.w.now/1000) * time.Microsecond; ahead > maxSkew+time.Duration(c.w.moves+1)*step {
+		c.w.fail("ledger time is %v ahead after %d changes of clocks and servers", ahead, c.w.moves)
+	}
+	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
+	if c.w.fates.store == fsynced && c.w.backups == 0 && h.Reopens > 0 && wait > max(c.w.fates.term+c.w.bounds.Margin, c.w.bounds.Proof) {
+		c.w.fail("nothing was lost, and nothing is granted for %v", wait)
+	}
+}
+
+// caughtUp: where history was lost it is as late as anybody who lives was told, once it has said so.
+func (c *checks) caughtUp(q luascripts.ReassertRequest, r luascripts.ReassertReply) {
+	if c.w.fates.store == lossy && r.Era == q.Era && r.Reopens > 0 && r.Now < q.Told {
+		c.w.fail("%s was told that it is %d, and in the recovery it is %d", q.Instance, q.Told, r.Now)
 	}
 }
 
@@ -98,7 +140,7 @@ func (c *checks) honours(q byToken, r luascripts.ReservationReply, err error) {
 	p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]
 	c.beyond(p, r.Total)
 	switch {
-	case errors.Is(err, luascripts.ErrReassert): // ask again
+	case errors.Is(err, luascripts.ErrReassert), errors.Is(err, luascripts.ErrRecovering): // ask again
 	case err != nil:
 		c.w.fail("%v is refused: %v", brief(q), err)
 	case p.paid != nil && r.Life != luascripts.IsConfirmed:

@@ -11,7 +11,7 @@ import (
 const patience = 250 * time.Millisecond
 
 // idleAfter is when an edge without buyers gives everything back.
-const idleAfter = 10 * time.Second
+const idleAfter = 3 * time.Second
 
 // longestNap is how long a goroutine may stall between two steps of a Take: its lease ends, its serial is sold again, and
 // still it sleeps.
@@ -29,8 +29,8 @@ func (e *edge) arrivals() {
 		return
 	}
 	w := e.w
-	if e.asleep == 0 && !e.ending {
-		for range 1 + w.rng.IntN(4) {
+	if e.asleep == 0 && !e.ending && !w.lulled() {
+		for range e.burst() {
 			e.buyer(1 + uint32(w.rng.IntN(int(w.fates.most))))
 		}
 	}
@@ -42,6 +42,9 @@ func (e *edge) arrivals() {
 		mean *= time.Duration(w.fates.hosts / 20)
 	}
 	pause := w.upTo(2 * mean)
+	if w.fates.rare.sparse {
+		pause = e.beat()
+	}
 	if w.fates.quiet && !w.healed && w.chance(0.02) {
 		pause = idleAfter + w.upTo(4*time.Second)
 		w.tell("%s: no buyers for %v", e.name, pause)
@@ -94,7 +97,7 @@ func (e *edge) buy(n uint32) bool {
 	case allotment.Empty:
 	}
 	if n == 1 || e.a.IsEmpty() {
-		e.a.Hungry(1)
+		e.a.Hungry(n)
 	}
 	return false
 }
@@ -134,22 +137,17 @@ func (e *edge) giveUp(who *waiter) {
 	if !e.w.fates.deducts {
 		return
 	}
-	e.w.nonces++
-	q := luascripts.DeductRequest{Party: e.party(), N: who.n, Nonce: 1<<50 + e.w.nonces,
-		Latest: e.host.route.raw() + timeout.Microseconds()}
-	e.w.call(e.host, q, func(a answer) {
-		e.whenAwake(func() {
-			if reply, ok := a.reply.(luascripts.DeductReply); ok && a.err == nil && reply.Answer == luascripts.Had {
-				e.w.check.deducted(e, reply, a)
-			}
-		})
-	})
+	e.deduct(who.n)
 }
 
 // sleepyTake is a Take whose goroutine stalls between any two of its steps.
 func (e *edge) sleepyTake(n uint32) {
+	e.stallingTake(n, e.nap)
+}
+
+func (e *edge) stallingTake(n uint32, length func() time.Duration) {
 	w := e.w
-	nap := func(next func()) { w.after(e.nap(), func() { e.whenAwake(next) }) }
+	nap := func(next func()) { w.after(length(), func() { e.whenAwake(next) }) }
 	allotment.SlowTake(e.a, n, w.bounds, nap, func(s allotment.Sold, o allotment.Outcome) {
 		if o == allotment.Won {
 			w.check.decided(e, s.Claim)

@@ -7,12 +7,15 @@
 //	agenda   what is to come, by true time
 //	server   a Redis: a twin, and the log of scripts that made it what it is; whoever has a part of the log has had the ledger
 //	follower a replica, behind by what it has not heard; WAIT; fail-over, split brain, and the way back
+//	restart  what a server comes back with: its file, or an older one, and a clock that may be any
 //	net      calls that are lost, late, or arrive when nobody waits any more
 //	host     a machine: its edge, killed and begun again, and what is left of the rings before
 //	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner
 //	crowd    its buyers, some of whom stall half way through a Take
 //	holder   who pays, cancels or looks by token, through any edge
 //	check    what must hold after every step, and what a death may take with it
+//	again    combinations that chance alone brings too seldom: cuts within a recovery, bad days, few buyers
+//	rest     what comes to rest in the end, what is in nobody's hands then, and what the way there may cost
 //	mutant   guards of the protocol that may be left out, to see that it is noticed
 //
 // What is looked at after every step:
@@ -25,7 +28,11 @@
 //     every replica) is in every history that follows; what was answered at all is there while its history is;
 //   - a claim or token that comes in time is good, but for the deaths that DESIGN names: machine and lease lost, or a slot
 //     freed by an answer that only a lost history had;
+//   - ledger time gains no more than a step, whatever clocks and servers do; where history was lost it is as late as those who
+//     live were told; a store that kept everything makes nobody wait for a hold;
 //   - "sold out" for good is said only when it is so.
 //
-// And in the end, within lease + hold + margins (and a new era's delay): everything that nobody owns is free, or sold.
+// And in the end, within lease + hold + margins (and a new era's delay): everything that nobody owns is free, or sold; what is
+// sold was told to somebody, or is a Deduct's whose answer was lost; all edges say that all is sold once it has been for three
+// seconds, and then nobody asks for units any more; and for each unit sold there were a few calls, whatever went round.
 package sim

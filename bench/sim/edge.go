@@ -16,7 +16,7 @@ type edge struct {
 	name    string // the instance
 	a       *allotment.Allotment
 	k       *allotment.Keeper
-	ring    *allotment.Ring
+	most    int // slots of its largest ring
 	born    int64
 	frozen  int64  // how long its monotonic clock stood still
 	turned  bool   // its wall clock was set
@@ -24,6 +24,7 @@ type edge struct {
 	asleep  int64  // paused since; 0: awake
 	freezes bool   // and its monotonic clock is, too
 	missed  []func()
+	news    *news // on its way
 	demand  uint64
 	waiting []*waiter
 	changed <-chan struct{}
@@ -42,12 +43,12 @@ type edge struct {
 func newEdge(h *host) *edge {
 	w := h.w
 	e := &edge{w: w, host: h, name: fmt.Sprintf("%s.%d", h.name, h.runs), born: w.now, resumed: w.now,
-		ring: allotment.NewLane(1 << (3 + w.rng.IntN(4))), deadline: map[uint64]int64{}, granted: map[uint64]*entry{}}
+		most: 1 << (3 + w.rng.IntN(4)), deadline: map[uint64]int64{}, granted: map[uint64]*entry{}}
 	head := w.primary.twin.Last()
 	e.birth = head.Birth
 	cfg := allotment.Config{Sale: saleName, Instance: e.name, Node: h.name, Term: w.fates.term, Bounds: w.bounds,
-		Demand: func() uint64 { return e.demand }}
-	e.a, e.k = allotment.NewPair(cfg, e.takersClock, head, e.ring)
+		Demand: func() uint64 { return e.demand }, Slots: 8}
+	e.a, e.k = allotment.NewPair(cfg, e.takersClock, head, e.most)
 	e.changed = e.a.Changed()
 	return e
 }
@@ -130,6 +131,9 @@ func (e *edge) listen() {
 // send makes a call of the Keeper.
 func (e *edge) send(call any) {
 	sent := e.clock()
+	if e.makes(call, sent) {
+		return
+	}
 	if _, settles := call.(luascripts.SettleRequest); settles && e.w.lacks(freeEarly) {
 		e.w.call(e.host, call, func(answer) {})
 		e.hasten(call, sent)
@@ -141,6 +145,7 @@ func (e *edge) send(call any) {
 				e.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
 			}
 			if a.err == nil {
+				a.entry.heard = true
 				e.w.check.answered(e, call, a)
 			}
 			heard := e.understand(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})

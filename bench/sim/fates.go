@@ -51,6 +51,11 @@ type fates struct {
 	crashes bool // of the store
 	lags    bool // of its replicas
 	eras    bool // its history gets a new name, and nothing else happens
+	backups bool // its file may be an older one than it wrote, and replicas may die with it
+	watched
+	rare   rare
+	copies bool // rings are copied while their edges live
+	keys   bool // some buyers have one
 }
 
 // binds is how long a promise does: the hold, or what stands for it.
@@ -90,6 +95,8 @@ func drawFates(r *rand.Rand) fates {
 	if r.IntN(4) == 0 {
 		f.most = 3
 	}
+	f.backups = r.IntN(3) == 0
+	f.copies, f.keys = f.data > 0 && r.IntN(3) == 0, r.IntN(3) == 0
 	if r.IntN(200) == 0 {
 		f.hosts, f.total, f.length = 100+r.IntN(201), 200+uint64(r.IntN(800)), seconds(4, 6)
 	}
@@ -99,8 +106,9 @@ func drawFates(r *rand.Rand) fates {
 func (f fates) String() string {
 	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; loss %.0f %%, slow %.0f %%, "+
 		"stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, "+
-		"changes %v, jumps %v, outages %v, cuts %v, deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v",
+		"changes %v, jumps %v, outages %v, cuts %v, deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
+		"doors %v, votes %v, closes %v, copies %v, keys %v; %v",
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
 		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts, f.deaths, f.pauses, f.stops,
-		f.quiet, f.crashes, f.lags, f.eras)
+		f.quiet, f.crashes, f.lags, f.eras, f.backups, f.doors, f.votes, f.closes, f.copies, f.keys, f.rare)
 }

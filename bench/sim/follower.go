@@ -4,21 +4,24 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"spike/luascripts"
 )
 
 // follower is a replica: it has what its primary had when it came, and hears of the rest a little later, in order.
 type follower struct {
-	s     *server // which it is, should it be promoted
-	w     *world
-	from  int64
-	heard []int64 // when, of each entry after that
-	got   int     // how many of them by now, as of the last look
-	cut   int64   // until then it hears nothing
+	s      *server // which it is, should it be promoted
+	w      *world
+	from   int64
+	heard  []int64 // when, of each entry after that
+	got    int     // how many of them by now, as of the last look
+	cut    int64   // until then it hears nothing
+	since  int64   // and from then on
+	joined int     // how often it has come back, before that
 }
 
 // follow makes a server a replica of this one.
 func (s *server) follow(other *server) {
-	other.behind = true
 	s.followers = append(s.followers, &follower{s: other, w: s.w, from: int64(len(s.log))})
 }
 
@@ -49,18 +52,39 @@ func (f *follower) has() int64 {
 	return f.from + int64(f.got)
 }
 
-// lag cuts the line for a while.
+// lag cuts the line for a while; 0: it is whole again.
 func (f *follower) lag(d time.Duration) {
+	now := f.w.now
 	f.w.tell("Redis %d hears nothing from its primary for %v", f.s.id, d)
-	f.cut = f.w.now + int64(d)
-	for i := int(f.has() - f.from); i < len(f.heard); i++ {
-		f.heard[i] = max(f.heard[i], f.cut)
+	rest := f.heard[f.has()-f.from:]
+	if d == 0 {
+		f.cut = min(f.cut, now)
+		for i := range rest {
+			rest[i] = min(rest[i], now)
+		}
+		return
+	}
+	if f.cut <= now {
+		f.since = now
+		if f.cut > 0 {
+			f.joined++
+		}
+	}
+	f.cut = max(f.cut, now+int64(d))
+	for i := range rest {
+		rest[i] = max(rest[i], f.cut)
 	}
 }
 
 // ackedAt is when n replicas have an entry, as things are now.
 func (s *server) ackedAt(e *entry, n uint64) int64 {
+	if !s.has(e) { // it has come back without it: the connection is gone
+		return math.MaxInt64
+	}
 	var all []int64
+	if !s.has(e) { // it has died meanwhile, and come back without it
+		return math.MaxInt64
+	}
 	for _, f := range s.followers {
 		at := int64(0)
 		if e.at >= f.from {
@@ -103,16 +127,19 @@ func (s *server) waitUntil(e *entry, n uint64, end int64, then func(ok bool)) {
 // to it.
 func (w *world) failOver(split time.Duration) {
 	old := w.primary
-	if len(old.followers) == 0 {
+	able := w.promotable(old.followers)
+	if len(able) == 0 {
 		return
 	}
-	best := slices.MaxFunc(old.followers, func(a, b *follower) int { return int(a.has() - b.has()) })
+	best := slices.MaxFunc(able, func(a, b *follower) int { return int(a.has() - b.has()) })
 	has := best.has()
 	w.check.ledgerNow()
 	w.tell("Redis %d is promoted with %d of %d scripts; %d goes on for %v", best.s.id, has, len(old.log), old.id, split)
 	s, others := best.s, old.followers
 	old.followers, old.up = nil, split > 0
 	w.primary, s.up, s.followers = s, true, nil
+	s.fed, s.followed = luascripts.WasFed, old.era
+	w.moves++
 	s.begin(slices.Clone(old.log[:has]))
 	for _, f := range others {
 		if f != best {

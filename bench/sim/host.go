@@ -37,6 +37,7 @@ func (h *host) begin() {
 	h.w.trace(began, h.id, uint64(h.runs), uint64(h.boots), 0)
 	h.w.tell("%s begins", h.edge.name)
 	h.edge.start()
+	h.astray()
 	h.recoverAll(h.edge)
 }
 
@@ -53,6 +54,9 @@ func (h *host) turn(s *server) {
 
 // cutOff keeps it from the store for a while. Some buyers come when its leases are about to end.
 func (h *host) cutOff(d time.Duration) {
+	if h.w.now < h.w.calmUntil {
+		return
+	}
 	h.w.tell("%s is cut off from the store for %v", h.name, d)
 	h.cut = h.w.now + int64(d)
 	for range 2 {
@@ -73,7 +77,7 @@ func (h *host) kill() {
 		h.left = append(h.left, &remains{party: e.party(), boot: h.boots, of: e})
 	}
 	if h.data {
-		h.left = append(h.left, &remains{party: e.party(), boot: h.boots, claims: e.ring.Left(), of: e})
+		h.left = append(h.left, e.remains())
 		return
 	}
 	h.w.check.burnt(e, nil)
@@ -84,7 +88,7 @@ func (h *host) burn() {
 	if e := h.edge; !e.gone {
 		h.w.tell("the machine of %s loses its power", e.name)
 		e.die()
-		h.left = append(h.left, &remains{party: e.party(), boot: h.boots, claims: e.ring.Left(), of: e})
+		h.left = append(h.left, e.remains())
 	}
 	h.boots++
 	kept := h.data && h.w.chance(0.5)
@@ -95,7 +99,7 @@ func (h *host) burn() {
 				claims = append(claims, c)
 			}
 		}
-		r.claims = claims
+		r.claims, r.offers = claims, nil
 		h.w.check.burnt(r.of, claims)
 	}
 	if !kept {

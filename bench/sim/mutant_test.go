@@ -5,7 +5,7 @@ package sim
 import "testing"
 
 // within is how many worlds a guard's absence may go unnoticed.
-const within = 1000
+const within = 3000
 
 func TestEveryMutantDies(t *testing.T) {
 	if n := len(Mutations()); n < 25 {

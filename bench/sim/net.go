@@ -37,10 +37,12 @@ func (w *world) latency() time.Duration {
 // may be lost.
 func (w *world) call(from *host, call any, hear func(answer)) {
 	to, out := from.route, w.now < max(w.outage, from.cut)
+	well := w.healed || w.now < w.calmUntil
 	sent, answered := w.now, false
 	reply := func(a answer) {
 		if !answered {
 			answered = true
+			w.notes(a, sent)
 			hear(a)
 		}
 	}
@@ -50,12 +52,12 @@ func (w *world) call(from *host, call any, hear func(answer)) {
 	case out && w.chance(0.5):
 		w.after(time.Millisecond, func() { reply(unanswered()) })
 		return
-	case out || !w.healed && w.chance(w.fates.loss):
+	case out || !well && w.chance(w.fates.loss):
 		if w.chance(0.5) {
 			return
 		}
 		there = timeout + w.upTo(longestStuck)
-	case !w.healed && w.chance(w.fates.loss):
+	case !well && w.chance(w.fates.loss):
 		back = timeout
 		if w.fates.crashes && w.chance(0.05) { // silence may be the beginning of worse
 			w.after(w.upTo(timeout), w.crash)
@@ -89,6 +91,7 @@ func (w *world) serve(s *server, call any, reply func(answer)) {
 	}
 	s.wait(e, n, func(ok bool) {
 		if !ok {
+			w.recount(s)
 			a = unanswered()
 		}
 		reply(a)
@@ -106,6 +109,23 @@ func (w *world) spread(unsure bool) {
 		if e.gone || w.chance(w.fates.loss+0.1) {
 			continue
 		}
-		w.after(w.latency(), func() { e.hear(door, !sure) })
+		if w.fates.crowded() && e.news != nil { // as the Runner does: newer news takes the place of what is on its way
+			*e.news = news{door, e.news.unsure || !sure}
+			continue
+		}
+		n := &news{door, !sure}
+		e.news = n
+		w.after(w.latency(), func() {
+			if e.news == n {
+				e.news = nil
+			}
+			e.hear(n.door, n.unsure)
+		})
 	}
+}
+
+// news on its way to an edge.
+type news struct {
+	door   luascripts.State
+	unsure bool
 }

@@ -3,8 +3,10 @@ package sim
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
+	"spike/edge/allotment"
 	"spike/luascripts"
 )
 
@@ -21,8 +23,21 @@ type remains struct {
 	party  luascripts.Party
 	boot   int
 	claims []luascripts.Claim
+	offers []allotment.Offer
+	copied bool // while its process lived
 	of     *edge
 }
+
+// all is claims and offers alike.
+func (r *remains) all() []luascripts.Claim {
+	out := slices.Clip(r.claims)
+	for _, o := range r.offers {
+		out = append(out, o.Claim)
+	}
+	return out
+}
+
+func isReassert(err error) bool { return errors.Is(err, luascripts.ErrReassert) }
 
 // recoverAll goes through the rings that were left, again and again until all is done, for as long as the edge lives.
 func (h *host) recoverAll(e *edge) {
@@ -35,7 +50,19 @@ func (h *host) recoverAll(e *edge) {
 // again is for later: the store did not answer, or has begun yet another era.
 func (v recovery) again() {
 	v.h.w.tell("%s cannot settle yet what %s left", v.e.name, v.r.party.Instance)
+	if v.leave() {
+		v.h.left = append(v.h.left, v.r)
+	}
 	v.h.w.after(time.Second, func() { v.e.whenAwake(func() { v.h.recoverAll(v.e) }) })
+}
+
+// leave takes the ring out of those that were left; false: another one has, for a copy may come while an older ring waits.
+func (v recovery) leave() bool {
+	at := slices.Index(v.h.left, v.r)
+	if at >= 0 {
+		v.h.left = slices.Delete(v.h.left, at, at+1)
+	}
+	return at >= 0
 }
 
 // settle is settleLeft.
@@ -53,7 +80,7 @@ const leftBatch = 4
 func (v recovery) settleFrom(batch uint64, rest []luascripts.Claim, done, unheard func()) {
 	if len(rest) == 0 {
 		v.h.w.check.heard(v.r.claims)
-		done()
+		v.offer(v.r.offers, done, unheard)
 		return
 	}
 	n := min(len(rest), leftBatch)
@@ -71,8 +98,12 @@ func (v recovery) settleFrom(batch uint64, rest []luascripts.Claim, done, unhear
 
 // reassert names the leases that the claims were made under, and settles once more.
 func (v recovery) reassert() {
+	if v.r.copied { // its edge may, and once only
+		v.again()
+		return
+	}
 	era := v.h.route.twin.Last().Era
-	q := luascripts.ReassertRequest{Party: v.r.party, Era: era, Leases: luascripts.HeldBy(v.r.claims)}
+	q := luascripts.ReassertRequest{Party: v.r.party, Era: era, Leases: luascripts.HeldBy(v.r.all())}
 	v.ask(q, func(err error) {
 		if err != nil {
 			v.again()
@@ -86,10 +117,10 @@ func (v recovery) reassert() {
 func (v recovery) release() {
 	done := func() {
 		v.h.w.tell("%s has settled what %s left", v.e.name, v.r.party.Instance)
-		v.h.left = v.h.left[1:]
+		v.leave()
 		v.h.recoverAll(v.e)
 	}
-	if v.r.boot != v.h.boots && !v.h.w.lacks(bootBlind) {
+	if v.r.copied && !v.h.w.lacks(copyProves) || v.r.boot != v.h.boots && !v.h.w.lacks(bootBlind) {
 		done()
 		return
 	}

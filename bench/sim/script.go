@@ -37,6 +37,9 @@ func (e *entry) run(t *luascripts.Twin) (any, luascripts.Head, error) {
 	case luascripts.RenewRequest:
 		r, err := t.Renew(e.raw, q)
 		return r, r.Head, err
+	case luascripts.TendRequest:
+		r, err := t.Tend(e.raw, q)
+		return r, r.Head, err
 	case luascripts.SettleRequest:
 		r, err := t.Settle(e.raw, q)
 		return r, r.Head, err
@@ -55,6 +58,9 @@ func (e *entry) run(t *luascripts.Twin) (any, luascripts.Head, error) {
 	case expire:
 		r, err := t.Expire(e.raw, q.most)
 		return r, r.Head, err
+	case luascripts.ReopenRequest:
+		h, err := t.Reopen(e.raw, q)
+		return h, h, err
 	case luascripts.ChangeRequest:
 		h, err := t.Change(e.raw, q)
 		return h, h, err
@@ -92,6 +98,8 @@ func (e *entry) kind() uint64 {
 		return 7 + uint64(q.what)
 	case expire:
 		return 10
+	case luascripts.TendRequest:
+		return 12
 	}
 	return 11
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"spike/luascripts"
@@ -10,20 +9,20 @@ import (
 // server is a Redis: a ledger, and the log of scripts that made it what it is. Who has the log, or the beginning of it,
 // has the ledger as it was then.
 type server struct {
-	w       *world
-	id      uint64
-	twin    *luascripts.Twin
-	log     []*entry
-	up      bool // takes calls
-	synced  bool // appendfsync always
-	run     uint64
-	behind  bool // it has been another's replica
-	era     uint64
-	began   int64 // by its own clock, microseconds
-	skew    int64 // its clock, ahead of true time
-	fences  map[uint64]bool
-	highest uint64 // fence
-	most    uint64 // replicas seen in this era
+	w        *world
+	id       uint64
+	twin     *luascripts.Twin
+	log      []*entry
+	up       bool // takes calls
+	synced   bool // appendfsync always
+	run      uint64
+	fed      luascripts.Fed // whether data has come to this process from a master
+	followed uint64         // the era it followed when it was promoted; 0: none
+	era      uint64
+	skew     int64 // its clock, ahead of true time
+	fences   map[uint64]bool
+	highest  uint64 // fence
+	most     uint64 // replicas seen in this era
 
 	followers []*follower
 }
@@ -35,6 +34,9 @@ type entry struct {
 	call any
 	raw  int64
 	node luascripts.Node
+
+	heard  bool // an edge's Keeper has acted on its answer
+	undone bool // it was lost though its answer was durable: by a backup, or with every copy
 }
 
 // openStore makes the sale, and the servers it lives on.
@@ -52,16 +54,15 @@ const maxSkew = 400 * time.Millisecond
 
 func (w *world) newServer() *server {
 	s := &server{w: w, id: uint64(len(w.servers)), skew: int64(w.upTo(maxSkew))}
-	s.began = s.raw() - int64(time.Hour/time.Microsecond)
 	s.starts()
 	w.servers = append(w.servers, s)
 	return s
 }
 
-// starts makes it another process.
+// starts makes it another process, which has what it has from its own file.
 func (s *server) starts() {
 	s.w.runs++
-	s.run = s.w.runs
+	s.run, s.fed, s.followed = s.w.runs, luascripts.NeverFed, 0
 }
 
 // firstRun is the primary's before all.
@@ -86,14 +87,16 @@ func (s *server) begin(log []*entry) {
 // newTwin is the ledger before all.
 func (w *world) newTwin() *luascripts.Twin {
 	n := luascripts.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
-	return luascripts.NewTwinOn(n, start/1000, luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold}, w.ledger)
+	return luascripts.NewTwinOn(n, start/1000, luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}, w.ledger)
 }
 
 // execute runs a script, and lets the followers have it.
 func (s *server) execute(call any) (reply any, e *entry, err error) {
 	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(),
-		node: luascripts.Node{Era: s.era, Run: s.run, Followed: s.behind, Replicas: s.online(), Started: s.began,
-			File: s.synced, Fsynced: s.synced}}
+		node: s.node()}
+	if _, recounts := call.(luascripts.ReopenRequest); recounts {
+		e.node.Lineup = s.lineup()
+	}
 	s.log = append(s.log, e)
 	s.most = max(s.most, e.node.Replicas)
 	for _, f := range s.followers {
@@ -101,9 +104,16 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 	}
 	reply, head, err := e.run(s.twin)
 	s.w.scripts++
+	s.w.calls.note(call)
 	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now), head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
 	s.w.check.ran(s, e, reply, err)
 	return reply, e, err
+}
+
+// node is what scripts see of it.
+func (s *server) node() luascripts.Node {
+	return luascripts.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: s.online(), File: s.synced,
+		Fsynced: s.synced}
 }
 
 // has says whether an entry is in this history.
@@ -127,28 +137,22 @@ func (s *server) keepFence(reply any) (fence uint64, fresh bool) {
 // durable says whether what this server answers survives it: its disk has it, or every replica it has ever had.
 func (s *server) durable() bool { return s.synced || s.most > 0 }
 
-// crash loses the end of the log, unless the disk has it; the server is back after a while.
-func (s *server) crash(tail, down time.Duration) {
-	kept := len(s.log)
-	for !s.synced && kept > 0 && s.log[kept-1].when > s.w.now-int64(tail) {
-		kept--
-	}
-	s.w.check.ledgerNow()
-	s.up = false
-	s.w.tell("Redis %d dies for %v, and loses %d scripts", s.id, down, len(s.log)-kept)
-	s.w.after(down, func() {
-		s.begin(slices.Clone(s.log[:kept]))
-		s.up, s.began = true, s.raw()
-		s.starts()
-		s.w.history(s)
-	})
-}
-
 // history is looked at when a server begins with what it has of another one's.
 func (w *world) history(s *server) {
 	w.histories++
 	w.moved, w.fresh = w.now, w.now
+	if w.silent != nil && !s.has(w.silent) {
+		w.silent = nil // with what the operator did
+	}
 	w.tell("Redis %d goes on as era %d: %v", s.id, s.era, s.twin.Last())
 	w.check.history(s)
-	w.spread(true)
+	w.tidings()
+}
+
+// tidings is what every edge that lives finds out within a while after it can: the store's history may be another one.
+func (w *world) tidings() {
+	for _, e := range w.edges {
+		late := max(max(w.outage, e.host.cut)-w.now, 0)
+		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(luascripts.Open, true) })
+	}
 }

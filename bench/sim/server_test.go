@@ -93,7 +93,7 @@ func TestACrashKeepsWhatTheDiskHas(t *testing.T) {
 		w.lease(1)
 		w.until(w.now+int64(2*time.Second), nil)
 		w.lease(2)
-		w.primary.crash(time.Second, time.Second)
+		w.primary.crash(time.Second, time.Second, false)
 		if w.primary.up {
 			t.Error("a dead server takes calls")
 		}

@@ -21,7 +21,9 @@ func (w *world) troubles() {
 		var again func()
 		again = func() {
 			if !w.healed {
-				do()
+				if w.now >= w.calmUntil {
+					do()
+				}
 				w.after(w.upTo(2*every), again)
 			}
 		}
@@ -32,6 +34,8 @@ func (w *world) troubles() {
 		w.tell("the store is out of reach for %v", d)
 		w.outage = w.now + int64(d)
 	})
+	repeat(f.copies, 3*time.Second, w.copyRing)
+	repeat(f.keys, 300*time.Millisecond, w.keyedBuyer)
 	repeat(f.cuts, 2*time.Second, func() {
 		d := w.oneOf(500*time.Millisecond, 8*time.Second)
 		w.someHost().cutOff(d)
@@ -57,7 +61,10 @@ func (w *world) troubles() {
 			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
 		}
 	})
-	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, w.sweep)
+	w.doorTroubles(repeat)
+	repeat(f.votes, 4*time.Second, w.goesLong)
+	repeat(f.rare.badDay, 6*time.Second, w.badDay)
+	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, func() { w.sweep() })
 }
 
 func (w *world) someHost() *host { return w.hosts[w.rng.IntN(len(w.hosts))] }
@@ -89,8 +96,14 @@ func (w *world) crash() {
 		return
 	}
 	w.moved = w.now
-	if w.fates.store < replica {
-		w.primary.crash(w.oneOf(0, 200*time.Millisecond, 2*time.Second, 10*time.Second), w.oneOf(300*time.Millisecond, 4*time.Second))
+	tail, down := w.oneOf(0, 200*time.Millisecond, 2*time.Second, 10*time.Second), w.oneOf(300*time.Millisecond, 4*time.Second)
+	switch {
+	case w.fates.store < replica:
+		backup := w.fates.backups && w.witnessed(w.primary.since(tail))
+		w.primary.crash(tail, down, backup)
+		return
+	case w.fates.backups && w.chance(0.5):
+		w.allDie(tail, down)
 		return
 	}
 	split := time.Duration(0)
@@ -108,7 +121,7 @@ func (w *world) rename() {
 	}
 	w.eras++
 	w.histories++
-	w.primary.era, w.primary.most = w.eras, 0
+	w.primary.era, w.primary.most, w.primary.followed = w.eras, 0, 0
 	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
 }
 
@@ -126,7 +139,12 @@ func (w *world) change() {
 }
 
 // order runs a script beside the network; the checks look at what it says.
-func (w *world) order(call any) { _, _, _ = w.primary.execute(call) }
+func (w *world) order(call any) {
+	if q, ok := call.(luascripts.ChangeRequest); ok && q.To == "open" {
+		w.silent = nil
+	}
+	_, _, _ = w.primary.execute(call)
+}
 
 // jump moves a clock: the store's now and then, an edge's wall clock at will.
 func (w *world) jump() {
@@ -153,16 +171,18 @@ func (w *world) jumpStore() {
 	w.tell("the store's clocks jump by %v", d)
 	for _, s := range w.servers {
 		s.skew += int64(d)
-		s.began += d.Microseconds()
 	}
 	w.moved = w.now
+	w.moves++
 }
 
-// sweep is somebody who has nothing to do but to put back what is over.
-func (w *world) sweep() {
-	if w.primary.up {
-		w.order(expire{64})
+// sweep is somebody who has nothing to do but to put back what is over. It says whether there is more.
+func (w *world) sweep() (more bool) {
+	if !w.primary.up {
+		return false
 	}
+	w.order(expire{64})
+	return w.primary.twin.Last().Due
 }
 
 // heal ends all trouble: the store is up and has its replicas, the sale is open, an edge at least is alive, all are
@@ -204,6 +224,9 @@ func (w *world) mend() {
 }
 
 func (w *world) visit() {
-	w.sweep()
-	w.after(w.bounds.Step, w.visit)
+	wait := w.bounds.Step
+	if w.sweep() {
+		wait = 20 * time.Millisecond // as everybody does who hears so
+	}
+	w.after(wait, w.visit)
 }

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"spike/edge/allotment"
 	"spike/luascripts"
 )
 
@@ -32,17 +33,25 @@ type world struct {
 	hosts   []*host
 	edges   []*edge           // all that ever were
 	nonces  uint64            // of Deducts
+	offers  []allotment.Offer // ever made
 	batches map[string]uint64 // a mutant's: by node, the newest settled
 
-	outage int64 // until then nothing gets through
-	healed bool
-	shut   bool  // nobody buys any more
-	moved  int64 // when the store's clock last jumped, or another server took over
-	fresh  int64 // when units were last added, taken back, or lost with history
-	check  checks
+	outage    int64 // until then nothing gets through
+	healed    bool
+	shut      bool // nobody buys any more
+	lull      lull
+	moved     int64 // when the store's clock last jumped, or another server took over
+	moves     int64 // how often that was so
+	backups   int
+	calmUntil int64 // nothing goes wrong before: whoever lives comes in time to say what it has acted on
+	fresh     int64 // when units were last added, taken back, or lost with history
+	check     checks
+	silent    *entry // as of it the operator has heard that no edge sells
+	asking    bool   // the Sentinels are being asked
 
 	hash      uint64
 	steps     int // of Keepers
+	calls     calls
 	scripts   int
 	happened  int
 	histories int // how often the store came up with another one
@@ -67,8 +76,12 @@ func (w *world) oneOf(ds ...time.Duration) time.Duration { return w.upTo(ds[w.rn
 func newWorld(seed uint64, mutant luascripts.Mutant, telling bool) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := &world{seed: seed, rng: r, fates: drawFates(r), now: start, telling: telling, hash: fnvBasis, batches: map[string]uint64{}}
+	w.fates.rare = drawRare(seed, &w.fates)
+	w.fates.watch(seed)
+	w.drawLull()
 	w.bounds = luascripts.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
+	w.tighten()
 	w.ledger = w.bounds
 	w.mutate()
 	w.check = newChecks(w)
@@ -100,9 +113,12 @@ func (w *world) live() (wrong string) {
 // run goes from the troubles to the end.
 func (w *world) run() {
 	w.troubles()
+	w.lulls()
 	w.until(start+int64(w.fates.length), nil)
 	w.heal()
 	switch {
+	case w.fates.closes > 0:
+		w.atTheEnd()
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
 		w.shut = true
@@ -113,17 +129,10 @@ func (w *world) run() {
 		}
 		w.mustEnd("the edges stop", 0, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
 	default:
-		w.mustEnd("everything is sold", 0, func(h luascripts.Head) bool { return h.Owned() == h.Total })
-		w.until(w.now+int64(5*time.Second+w.longestNap()+w.reopening()), nil)
+		w.mustLast("everything is sold", 3*time.Second, func(h luascripts.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
 		w.check.everybodyKnows()
 	}
 	w.check.end()
-}
-
-// reopening is how long the store still grants nothing.
-func (w *world) reopening() time.Duration {
-	h := w.primary.twin.Last()
-	return time.Duration(max(h.Reopens-h.Now, 0)) * time.Microsecond
 }
 
 func (w *world) allStopped() bool {
@@ -143,7 +152,7 @@ func (w *world) mustEnd(what string, more time.Duration, done func(luascripts.He
 		more += w.longestNap()
 	}
 	if w.histories > 0 {
-		more += w.fates.term + hold + w.bounds.Margin
+		more += max(w.fates.term+w.bounds.Margin, w.bounds.Proof) + hold
 	}
 	bound := more + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
 	from := w.now

@@ -19,7 +19,10 @@ type OrdersCmd struct {
 	Webhook           string     `placeholder:"URL" help:"Tell this address of reserved, confirmed and released (Standard Webhooks)."`
 	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs the webhooks. Better in SPIKE_WEBHOOK_SECRET, or a file."`
 	WebhookSecretFile string     `placeholder:"FILE" help:"Has the secret in it."`
-	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" placeholder:"ADDR" help:"Where operators come in (loopback only); empty: nowhere."`
+	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3007); empty: nowhere."`
+	AdminToken        string     `placeholder:"TOKEN" help:"Bearer token of the operators' side: /metrics wants it, /healthz and /readyz do not. Needed off loopback."`
+	Rebind            bool       `help:"Keep this Redis' orders in this database from now on, though another one has had them. What that one stored does not come again."`
+	RetryParked       bool       `help:"Try all parked orders again (table parked_orders), once."`
 	Batch             int        `default:"500" help:"Rows to a transaction, about."`
 	Config            configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
@@ -41,7 +44,8 @@ func (c *OrdersCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	return order.Run(ctx, order.Config{Admin: c.Admin, Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret}, store, book, log)
+	return order.Run(ctx, order.Config{Admin: c.Admin, AdminToken: c.AdminToken, Rebind: c.Rebind, RetryParked: c.RetryParked,
+		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret}, store, book, log)
 }
 
 func (c *OrdersCmd) secret() (string, error) {

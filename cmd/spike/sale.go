@@ -137,7 +137,7 @@ type SaleListCmd struct{ storeFlag }
 // Run lists them, one a line.
 func (c *SaleListCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s luascripts.Store) error {
-		names, err := s.List(ctx)
+		names, err := s.Survey(ctx)
 		for _, name := range names {
 			fmt.Println(name)
 		}
@@ -188,14 +188,24 @@ func (a shutting) shut(ctx context.Context, to string) error {
 		if err != nil {
 			return err
 		}
-		if err := describe(edge.Describe(a.Name, out.ShowReply), false); err != nil {
+		d := edge.Describe(a.Name, out.ShowReply)
+		if err := describe(d, false); err != nil {
 			return err
 		}
-		if !out.Settled {
+		unknown := ""
+		if d.Uncounted != nil {
+			unknown = fmt.Sprintf("; and what was promised in history that the store has lost: nobody knows how much, until %s",
+				d.Uncounted.Format(time.RFC3339))
+		}
+		switch {
+		case !out.Settled && out.Sells > 0:
+			fmt.Printf("not waited out: %d units are still on edges, and perhaps some that the store has forgotten%s\n", out.Leased, unknown)
+			return errFailed
+		case !out.Settled:
 			fmt.Printf("not waited out: %d units are still on edges\n", out.Leased)
 			return errFailed
 		}
-		fmt.Printf("no edge sells; outstanding, perhaps promised by edges that are gone: %d\n", out.Leased+out.Limbo)
+		fmt.Printf("no edge sells; outstanding, perhaps promised by edges that are gone: %d%s\n", out.Leased+out.Limbo, unknown)
 		return nil
 	})
 }
@@ -219,30 +229,6 @@ type SaleCloseCmd struct{ shutting }
 
 // Run closes it.
 func (c *SaleCloseCmd) Run(ctx context.Context) error { return c.shut(ctx, "closed") }
-
-// SaleReopenCmd is the operator's word on a store that has lost replicas or history.
-type SaleReopenCmd struct {
-	saleArg
-	Grants bool `env:"-" help:"Grant units at once. Whoever won in the history that was lost, and still holds a token, may find the unit sold again."`
-	Yes    bool `env:"-" help:"Really."`
-}
-
-// Run reopens it, if really.
-func (c *SaleReopenCmd) Run(ctx context.Context) error {
-	if !c.Yes {
-		risk := "what is sold from now on may be lost with this server alone"
-		if c.Grants {
-			risk += ", and units are sold again whose winners hold tokens of the history that was lost"
-		}
-		return fmt.Errorf("%w: %s; say --yes", errUsage, risk)
-	}
-	return c.with(ctx, func(s luascripts.Store) error {
-		if _, err := s.Reopen(ctx, c.Name, 0, c.Grants); err != nil {
-			return err
-		}
-		return show(ctx, s, c.Name, false)
-	})
-}
 
 // SaleRemoveCmd deletes a sale.
 type SaleRemoveCmd struct {

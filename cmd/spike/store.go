@@ -16,7 +16,8 @@ import (
 
 // storeFlag is how a command finds the common truth.
 type storeFlag struct {
-	Redis string `placeholder:"ADDR" help:"HOST:PORT[,HOST:PORT...] (several: Cluster), redis+sentinel://H:P[,H:P...]/MASTER, unix://PATH, redis[s]://USER:PASS@H:P/DB."`
+	Redis    string  `placeholder:"ADDR" help:"HOST:PORT[,HOST:PORT...] (several: Cluster), redis+sentinel://H:P[,H:P...]/MASTER, unix://PATH, redis[s]://USER:PASS@H:P/DB."`
+	Replicas *uint64 `placeholder:"N" help:"How many replicas of this Redis can be promoted, where others follow it that cannot (readers of changes). Default: as many as announce a port."`
 }
 
 // dial connects to Redis; for a tool of the operator there must be one.
@@ -28,7 +29,11 @@ func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	return luascripts.Dial(ctx, options, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(ctx, options, luascripts.DefaultBounds())
+	if err == nil && f.Replicas != nil {
+		store.CountReplicas(*f.Replicas)
+	}
+	return store, err
 }
 
 // redisOptions reads an address in one of its forms. No error repeats any of it: a password may be anywhere in what was meant

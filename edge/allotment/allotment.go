@@ -22,7 +22,7 @@ const (
 // Allotment is an edge's units of one sale, as buyers see them.
 type Allotment struct {
 	stock  *shard.Stock
-	ring   *Ring
+	ring   *rings
 	clock  Clock
 	margin int64 // nanoseconds
 
@@ -40,11 +40,12 @@ type Allotment struct {
 
 	mu      sync.Mutex
 	waiters map[uint64]chan luascripts.Verdict // by nonce: buys that answer after the ledger
+	offered map[uint64]Reply                   // by nonce: offers that the Keeper is not done with
 }
 
-func newAllotment(stock *shard.Stock, ring *Ring, clock Clock, margin int64) *Allotment {
+func newAllotment(stock *shard.Stock, ring *rings, clock Clock, margin int64) *Allotment {
 	a := &Allotment{stock: stock, ring: ring, clock: clock, margin: margin, nudge: make(chan struct{}, 1),
-		waiters: map[uint64]chan luascripts.Verdict{}}
+		waiters: map[uint64]chan luascripts.Verdict{}, offered: map[uint64]Reply{}}
 	a.table.Store(&Table{})
 	a.announce()
 	return a
@@ -63,11 +64,14 @@ func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
 	}
 	p, ok := a.ring.reserve()
 	if !ok {
-		return Sold{}, Full
+		return Sold{}, a.noSlot()
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
-	p.publish(k, s.Claim)
+	if !p.publish(k, s.Claim) {
+		a.wake()
+		return Sold{}, Full
+	}
 	if a.resting.Load() {
 		a.wake()
 	}
@@ -175,7 +179,7 @@ func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan 
 	}
 	p, ok := a.ring.reserve()
 	if !ok {
-		return Sold{}, nil, Full
+		return Sold{}, nil, a.noSlot()
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
@@ -186,8 +190,11 @@ func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan 
 		a.waiters[s.Nonce] = told
 		a.mu.Unlock()
 	}
-	p.publish(k, s.Claim)
+	ok = p.publish(k, s.Claim)
 	a.wake()
+	if !ok {
+		return Sold{}, nil, Full
+	}
 	return s, told, outcome
 }
 

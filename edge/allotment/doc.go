@@ -22,13 +22,17 @@
 //     later, and the sleeper's first look was replaced at w or before, so it never sells s under the newer fence. (Two
 //     looks that find the same lease leave no doubt: in the Table a serial only moves on to newer fences.)
 //   - A promise is never made past the lease: monotonic and wall clock both are before send + term - margin (row 3),
-//     and it ends at the latest with deadline + hold, which bounds limbo.
+//     and it ends at the latest with deadline + hold, which bounds limbo. Nor is it made after the sale has closed by the
+//     store's clock, as the newest answer has it: the lease ends for takers at that moment, a round trip early at the most.
 //   - A claim is in the Ring before the buyer hears of it, and its slot is used again only after the ledger has
 //     answered for it (I8). No room in the Ring means no Take.
 //   - When the ledger's server has begun a new era, the Keeper names once all that it holds of each lease: on sale, in a
-//     taker's hand, or sold and not settled. What the ledger then has not leaves the Stock; a renewal that does not
-//     know a lease counts for nothing before.
+//     taker's hand, or sold and not settled; but not the unsold units of a lease that by one of our clocks may have been
+//     freed, and sold to others, in a history that is lost. What the ledger then has not leaves the Stock; a renewal that
+//     does not know a lease counts for nothing before.
 //   - A unit given back has left the Stock before the call is sent, and never comes back into it (row 9).
+//   - Nothing goes round without end: who gave units up for others and sold none keeps the next ones longer, and who
+//     followed news in vain follows the next more slowly (calm.go).
 //   - "Sold out" is said only while the Stock is Empty, nothing is free in the ledger, and the ledger said so after
 //     the last unit went (Keeper.verdict).
 package allotment

@@ -2,6 +2,7 @@ package allotment
 
 import (
 	"errors"
+	"slices"
 
 	"spike/luascripts"
 	"spike/shard"
@@ -10,13 +11,41 @@ import (
 // estranged says that the ledger has begun a new era, and has not heard yet what we hold from before.
 func (k *Keeper) estranged() bool { return k.asserted != k.view.Era }
 
+// stale says that an answer is of a history before the one in which we have begun to say what we hold: we may not be heard yet.
+func (k *Keeper) stale(era uint64) bool { return k.sworn != 0 && era != k.sworn }
+
 // recovering says that the ledger grants nothing until it has heard, or waited long enough.
 func (k *Keeper) recovering() bool { return k.known && k.view.Reopens > 0 }
+
+// outlived says that by one of our clocks a lease may have been freed, and its units sold to others, in a history that is
+// lost by now and that we have not heard of.
+func (k *Keeper) outlived(h *holding) bool {
+	t := h.term.Load()
+	late := max(k.now.Mono-t.sellMono, k.now.Wall-t.sellWall)
+	return late >= 1000*h.hold+k.a.margin
+}
+
+// disclaim lets go of what of a lease is not sold. What is sold stays to be settled, and the lease with it.
+func (k *Keeper) disclaim(h *holding) {
+	if !h.lapsed {
+		k.withdraw(h)
+	}
+	for _, r := range h.parked {
+		h.rest.CutAll(r)
+	}
+	h.parked = nil
+	k.closeIfResolved(h)
+}
 
 // assertion is all that we answer for: what is on sale, and what is sold and not settled.
 func (k *Keeper) assertion() luascripts.ReassertRequest {
 	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
-		Was: k.asserted, Acted: k.acted}
+		Was: k.asserted, Acted: k.acted, Told: k.told}
+	for _, h := range slices.Clone(k.leases) {
+		if k.outlived(h) && !k.cfg.Bounds.Lacks(KeepOutlived) {
+			k.disclaim(h)
+		}
+	}
 	for _, h := range k.leases {
 		q.Leases = append(q.Leases, luascripts.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
 			Ranges: h.rest.Ranges()})
@@ -40,11 +69,21 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	if reply.Era != q.Era { // yet another one: it is asked at once
 		return
 	}
-	k.asserted, k.acted = q.Era, reply.Rev
+	k.asserted, k.acted, k.assertedAt = q.Era, reply.Rev, k.now
 	for i, held := range q.Leases {
 		if h := k.lease(held.Fence); h != nil {
 			k.adjust(h, e.Sent, reply.Head, reply.Grants[i])
 		}
+	}
+}
+
+// attend keeps a Keeper that rests, and was to look, at it until it has: who has acted on answers must say so in a new era
+// while that may still count.
+func (k *Keeper) attend(failed bool, sent Instant) {
+	k.owes = failed && !k.known
+	k.nextPoll = sent.Add(k.pollEvery())
+	if k.owes {
+		k.nextPoll = sent.Add(pollDone)
 	}
 }
 
@@ -85,8 +124,7 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 	for _, r := range extra.Without(h.rest.Ranges()) {
 		k.surplus = append(k.surplus, luascripts.Part{Fence: h.fence, Range: r})
 	}
-	h.term.Store(k.term(sent, head, g.Deadline))
-	k.revive(h)
+	k.prolong(h, k.term(sent, head, g.Deadline))
 	k.closeIfResolved(h)
 }
 

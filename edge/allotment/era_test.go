@@ -9,8 +9,13 @@ import (
 	"spike/luascripts"
 )
 
-// era gives the ledger's server another history.
-func (b *bench) era(n luascripts.Node) { b.ledger.On(n) }
+// era gives the ledger's server another history: unless it says otherwise, of one that was promoted from the era before.
+func (b *bench) era(n luascripts.Node) {
+	if n.Run == 0 && n.Era > 1 {
+		n.Run, n.Followed, n.Fed = n.Era, n.Era-1, luascripts.WasFed
+	}
+	b.ledger.On(n)
+}
 
 func (b *bench) head() luascripts.Head {
 	b.t.Helper()
@@ -48,7 +53,10 @@ func TestEraThatLostNothing(t *testing.T) {
 		t.Fatal(o)
 	}
 	b.era(luascripts.Node{Era: 2})
-	b.run(5 * time.Second)
+	for range int(luascripts.DefaultBounds().Proof/time.Second) + 1 { // somebody asks now and then
+		b.demand++
+		b.run(time.Second)
+	}
 	if h := b.head(); h.Era != 2 || h.Reopens != 0 || h.Pending != 1 {
 		t.Errorf("%+v", h)
 	}
@@ -112,15 +120,15 @@ func TestOperatorReopens(t *testing.T) {
 	b.fill()
 	b.era(luascripts.Node{Era: 2, Replicas: 1})
 	b.run(time.Second)
-	b.era(luascripts.Node{Era: 2})
+	b.era(luascripts.Node{Era: 2, Lineup: "#1"})
 	b.run(time.Second)
 	if h := b.head(); h.Replicas != 1 || h.Reopens == 0 {
 		t.Errorf("the replica is forgotten: %+v", h)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, 0, false); err != nil || h.Replicas != 0 || h.Reopens == 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Lineup: "#1"}); err != nil || h.Replicas != 0 || h.Reopens == 0 {
 		t.Error(h, err)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, 0, true); err != nil || h.Reopens != 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Grants: true}); err != nil || h.Reopens != 0 {
 		t.Error(h, err)
 	}
 }
@@ -168,5 +176,60 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 	refuse(b, 1, 600*time.Millisecond)
 	if b.k.gone == nil {
 		t.Error("removed by its operator, and still sold")
+	}
+}
+
+// idles sells one unit, settles it, gives the rest back, and rests: all that the ledger has of it is sold for good.
+func (b *bench) idles() {
+	b.t.Helper()
+	b.era(luascripts.Node{Era: 1, Run: 1, Fed: luascripts.NeverFed, File: true, Fsynced: true})
+	b.fill()
+	if _, o := b.buy(); o != Won {
+		b.t.Fatal(o)
+	}
+	b.run(15 * time.Second)
+	if b.k.known || b.k.acted == 0 {
+		b.t.Fatalf("it does not rest: %+v", b.k.view)
+	}
+}
+
+// TestP3WhoRestsComesToProve: a Keeper that rests, and has acted on answers, says so in a new era when it hears that there may
+// be one, though its first look fails.
+func TestP3WhoRestsComesToProve(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640})
+	b.idles()
+	b.era(luascripts.Node{Era: 2, Run: 2, Fed: luascripts.NeverFed, File: true, Fsynced: true})
+	b.asked = append(b.asked, b.k.Step(b.clock(), News{Unsure: true})...)
+	b.fail(pick[luascripts.RenewRequest](b))
+	b.run(3 * time.Second)
+	if b.k.asserted != 2 || b.k.acted == 0 {
+		t.Errorf("asserted in era %d", b.k.asserted)
+	}
+}
+
+// What a lease had unsold when by one of our clocks it may have been another's is not claimed in a new era; what was sold is.
+func TestOutlivedUnitsAreNotClaimed(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
+	b.fill()
+	if _, o := b.buy(); o != Won {
+		t.Fatal(o)
+	}
+	h := b.k.leases[0]
+	b.k.now = b.clock()
+	for _, c := range []struct {
+		mono, wall time.Duration // since it has lapsed
+		named      bool
+	}{{0, 0, true}, {10 * time.Second, 0, true}, {0, 10 * time.Second, true}, {11 * time.Second, 0, false},
+		{0, 11 * time.Second, false}} {
+		term := h.term.Load()
+		b.k.now = Instant{Mono: term.sellMono + int64(c.mono), Wall: term.sellWall + int64(c.wall)}
+		if b.k.outlived(h) == c.named {
+			t.Errorf("%+v", c)
+		}
+	}
+	b.k.now.Wall = h.term.Load().sellWall + int64(11*time.Second)
+	q := b.k.assertion()
+	if n := q.Leases[0].Ranges.Len(); len(q.Leases) != 1 || n != 1 || b.a.Stock() != 0 {
+		t.Errorf("%d units named, %d on sale", n, b.a.Stock())
 	}
 }

@@ -10,6 +10,11 @@ import (
 const (
 	NoDoubt         luascripts.Mutant = "no-doubt"
 	RefillOnSilence luascripts.Mutant = "refill-on-silence"
+	KeepOutlived    luascripts.Mutant = "keep-outlived"
+	CloseBlind      luascripts.Mutant = "close-blind"
+	NewsStorm       luascripts.Mutant = "news-storm"
+	OldVerdict      luascripts.Mutant = "old-verdict"
+	OfferSettles    luascripts.Mutant = "offer-settles"
 )
 
 // refill puts units back on sale whose give-back nobody has answered.

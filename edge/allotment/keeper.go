@@ -1,7 +1,6 @@
 package allotment
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -18,6 +17,8 @@ type Config struct {
 	Bounds   luascripts.Bounds
 	Demand   func() uint64        // buys answered so far, whatever they heard
 	Notice   func(was, is string) // trouble comes or goes; "" is none. May be nil
+	Slots    int                  // of the first Ring; 0: as many as the Keeper likes
+	OneLane  bool                 // for every Ring: which CPU runs decides nothing
 }
 
 // The Keeper's own numbers.
@@ -27,14 +28,18 @@ const (
 	firstWant  = 64                     // while no rate is known
 	maxWant    = 1 << 22                //
 	linger     = 40 * time.Millisecond  // how long a claim waits for company
-	maxBatch   = 512                    // claims in a settle call: about 2 ms of Redis
-	maxParts   = 512                    // ranges in a give-back call
+	maxBatch   = 512                    // units in a settle call, or the last claim's more: about 2 ms of Redis
+	maxParts   = 256                    // ranges in a give-back call: about as much
 	pollBusy   = 500 * time.Millisecond // renewing, and looking at the sale: ledger time needs it this often (J)
 	pollDone   = time.Second            // looking at a sale that is over
+	pollWindow = 400 * time.Millisecond // while buyers enter a draw: ledger time, which ends it, must not fall behind
+	pollDraw   = 100 * time.Millisecond // when it is due
 	retryFirst = 50 * time.Millisecond  // asking again for units that others hold
-	idleAfter  = 10 * time.Second       // without buys: everything goes back
+	idleAfter  = 3 * time.Second        // without buys: everything goes back
 	restAfter  = time.Second            // without buys, holding nothing, and nothing in the ledger waiting: no more calls
 	pollNews   = 20 * time.Millisecond  // looking at a sale of which there is news, or more to sweep
+	pollDue    = 5 * time.Millisecond   // looking at one that has more to sweep, while the store is quick
+	dueShare   = 8                      // so many times as long as the last look took we let the others look
 	glance     = 100 * time.Millisecond // how often "none left" is thought over, without a call
 	answers    = 8_000                  // after so many of them the sale is looked at, at the next glance
 	lull       = 300 * time.Millisecond // without buys: the next buyer waits for a look instead of hearing old news
@@ -58,31 +63,41 @@ type Keeper struct {
 	refused string          // why the ledger grants nothing
 	gone    error           // the sale is not there any more: this allotment ends
 
-	asserted  uint64            // the era in which the ledger has heard what we hold
-	acted     uint64            // the rev of the newest answer of it that we have acted on
-	asserting bool              // it is being told
-	surplus   []luascripts.Part // what a ledger that lost history has in our leases, and we have not: to be given back
-	lossy     bool              // the recovery under way is long: sales are lost
-	absent    bool              // a server of another history does not know the sale
-	absentAt  Instant           // since then
+	asserted   uint64            // the era in which the ledger has heard what we hold
+	acted      uint64            // the rev of the newest answer of it that we have acted on
+	assertedAt Instant           // when it was answered
+	told       int64             // the latest ledger time in any answer
+	owes       bool              // resting, and a look that news asked for has failed
+	asserting  bool              // it is being told
+	sworn      uint64            // the newest era in which we began to tell it, 0: none; answers of an older one widen nothing
+	surplus    []luascripts.Part // what a ledger that lost history has in our leases, and we have not: to be given back
+	lossy      bool              // the recovery under way is long: sales are lost
+	absent     bool              // a server of another history does not know the sale
+	absentAt   Instant           // since then
 
 	request  uint64 // of the newest lease call
 	leasing  bool   // one is under way
 	renewing bool
+	dozed    bool // the newest look left us dozing
 	settling bool
 	backing  bool
 
-	batch    []luascripts.Claim // under way, or to be sent again
+	batch    []luascripts.Claim        // under way, or to be sent again
+	offers   []*offering               // read with it
+	key      luascripts.IdempotencyKey // read last, of the offer that follows
+	room     room
 	batchNo  uint64
 	back     []luascripts.Part // to be given back
 	backSent int               // how many of them are under way
 	sinceNew Instant           // when the oldest unread claim was first seen
 	newClaim bool
+	more     bool // the last batch left claims behind
 
 	nextLease, nextPoll, nextSettle, nextBack, nextAssert, nextScraps Instant
 	retry                                                             time.Duration
 
 	rate     rate
+	calm     calm
 	modest   Instant // until then, having given units back, we lease no more than buyers need at once
 	hungry   bool    // a buyer found too little since the last lease call
 	waited   bool    // the lease call under way was made for a buyer who waits
@@ -91,6 +106,7 @@ type Keeper struct {
 	buys     uint64
 	lastPoll Instant // when the newest look was asked for, and how many buys had been answered then
 	buysThen uint64
+	lookTook time.Duration
 	news     bool // something has changed since the newest look was asked for
 	stopping bool
 }
@@ -156,11 +172,14 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 		k.abandon()
 		return nil
 	}
+	k.shatter()
 	k.measure()
+	k.hearOffers()
 	k.read()
 	k.rest()
 	k.doubtVerdict()
 	k.empty()
+	k.clearRoom()
 	calls := k.plan()
 	k.settleVerdict()
 	return calls
@@ -168,14 +187,15 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 
 // Finished says that there is nothing left to do, ever.
 func (k *Keeper) Finished() bool {
-	quiet := !k.leasing && !k.renewing && !k.settling && !k.backing && !k.asserting
-	return k.gone != nil || k.stopping && quiet && len(k.batch) == 0 && len(k.back) == 0 && k.a.ring.unread() == 0
+	quiet := !k.leasing && !k.renewing && !k.settling && !k.backing && !k.asserting && !k.room.making && !k.room.dropSent
+	told := len(k.batch)+len(k.offers)+len(k.back) == 0
+	return k.gone != nil || k.stopping && quiet && told && (k.shattered() || k.a.ring.unread() == 0)
 }
 
 // plan makes every call that is due. Each kind has at most one under way.
 func (k *Keeper) plan() (calls []any) {
 	if k.estranged() && !k.asserting && !k.now.Before(k.nextAssert) {
-		k.asserting = true
+		k.asserting, k.sworn = true, k.view.Era
 		calls = append(calls, k.assertion())
 	}
 	if len(k.batch) > 0 && !k.settling && !k.now.Before(k.nextSettle) {
@@ -187,15 +207,27 @@ func (k *Keeper) plan() (calls []any) {
 		calls = append(calls, luascripts.GiveBackRequest{Party: k.party(), Parts: slices.Clone(k.back[:k.backSent])})
 	}
 	if k.polls() && !k.now.Before(k.pollAt()) {
+		k.calm.led = k.news
 		k.renewing, k.lastPoll, k.buysThen, k.news = true, k.now, k.buys, false
-		calls = append(calls, k.renewal())
+		calls = append(calls, k.poll())
 	}
-	if k.wantsLease() && !k.now.Before(k.nextLease) {
+	calls = append(calls, k.askOffers()...)
+	if k.dropDue() {
+		k.room.dropSent = true
+		calls = append(calls, RingDrop{})
+	}
+	wants := k.wantsLease() && !k.now.Before(k.nextLease)
+	if q, due := k.ringDue(wants); due {
+		k.room.making = true
+		calls = append(calls, q)
+	}
+	if wants && !k.roomless() {
 		k.setLeasing(true)
+		k.calm.races = k.view.Unkept() > 0
 		k.waited, k.hungry = k.hungry, false
 		k.request++
 		calls = append(calls, luascripts.LeaseRequest{Party: k.party(), Request: k.request, Want: k.want(),
-			Term: k.cfg.Term, Hungry: k.a.stock.Empty()})
+			Term: k.cfg.Term, Hungry: k.a.stock.Empty(), Run: uint32(k.most)})
 	}
 	return calls
 }
@@ -211,7 +243,7 @@ func (k *Keeper) party() luascripts.Party {
 }
 
 func (k *Keeper) renewal() luascripts.RenewRequest {
-	q := luascripts.RenewRequest{Party: k.party(), Awaited: k.request + 1, Term: k.cfg.Term}
+	q := luascripts.RenewRequest{Party: k.party(), Awaited: k.request + 1, Term: k.cfg.Term, Era: k.asserted}
 	if k.leasing {
 		q.Awaited = k.request
 	}
@@ -240,7 +272,7 @@ func (k *Keeper) rest() {
 }
 
 // unsure says that buyers hear "no" for a reason that may pass without our hearing of it.
-func (k *Keeper) unsure() bool { return k.barren || k.down || k.refused != "" }
+func (k *Keeper) unsure() bool { return k.barren || k.down || k.refused != "" || k.room.why != "" }
 
 // doubtVerdict thinks such a reason over: a sale may be filled, mended, or made anew, at any time.
 func (k *Keeper) doubtVerdict() {
@@ -248,16 +280,23 @@ func (k *Keeper) doubtVerdict() {
 	case !k.unsure():
 	case k.now.Sub(k.lastBuy) >= lull:
 		k.barren, k.down, k.refused, k.most = false, false, "", 1
+		k.room.why = ""
 	case k.buys-k.buysThen >= answers && k.now.Sub(k.lastPoll) >= glance:
 		k.nextPoll = k.now
 	}
 }
 
 // polls says whether renew calls go on, from pollAt. News wakes one that rests.
-func (k *Keeper) polls() bool { return (k.known || k.news) && !k.renewing && k.gone == nil }
+func (k *Keeper) polls() bool {
+	return (k.known || k.news || k.owes) && !k.renewing && k.gone == nil && !k.room.broken
+}
 
 func (k *Keeper) pollAt() Instant {
-	if soon := k.lastPoll.Add(pollNews); k.news && soon.Before(k.nextPoll) {
+	soon := k.followAt()
+	if k.view.Due {
+		soon = k.lastPoll.Add(min(pollNews, max(pollDue, dueShare*k.lookTook)))
+	}
+	if (k.news || k.wakes()) && soon.Before(k.nextPoll) {
 		return soon
 	}
 	return k.nextPoll
@@ -267,13 +306,16 @@ func (k *Keeper) pollAt() Instant {
 // be older than the news. Who rests need not know, for the next buyer makes it look.
 func (k *Keeper) hear(n News) {
 	moved := (n.Door == luascripts.Open) != (k.view.State == luascripts.Open)
+	k.calm.heard = k.now
+	if moved {
+		k.calm.follow = 0
+	}
 	k.news = k.news || n.Unsure || k.known && (moved || k.renewing || k.unsure())
 }
 
 // empty gives everything back while the doors are shut: the operator waits for it.
 func (k *Keeper) empty() {
-	shut := k.view.State == luascripts.Paused || k.view.State == luascripts.Closed
-	if k.known && shut && len(k.leases) > 0 {
+	if k.known && k.shut() && len(k.leases) > 0 {
 		k.unload()
 	}
 }
@@ -283,18 +325,21 @@ func (k *Keeper) wantsLease() bool {
 	if k.known && (k.view.State != luascripts.Open || k.view.Limit > 0 && !k.hungry) {
 		return false // a sale with a limit per buyer leases nothing, but its look is asked for the same way
 	}
-	if k.leasing || k.stopping || k.recovering() || len(k.back) > 0 || k.a.stock.Len() > k.low() {
+	if k.leasing || k.stopping || k.wakes() || k.recovering() || len(k.back) > 0 || k.a.stock.Len() > k.low() || k.laden() {
 		return false
 	}
-	if k.barren {
-		return k.view.Leased > 0
+	if k.barren { // news tells when there are units again; to ask others for theirs takes buyers who have none
+		return k.view.Leased > 0 && k.a.stock.Len() < max(k.rate.units(early), k.most, 1)
 	}
 	if k.now.Before(k.modest) && k.view.Unkept() < k.most {
 		return false // such buyers have Deduct; what we gave back is for others
 	}
-	worth := k.rate.units(ahead) > 0 || k.down || k.refused != "" // selling, or buyers who hear only trouble
+	worth := k.rate.units(ahead) > 0 || k.down || k.refused != "" || k.room.why != "" // selling, or buyers who hear only trouble
 	return k.hungry || worth && k.now.Sub(k.lastBuy) < ahead && !k.now.Before(k.modest)
 }
+
+// laden says that we have as many leases as one instance may: some must end first.
+func (k *Keeper) laden() bool { return len(k.leases) >= k.cfg.Bounds.Held }
 
 // Next is when Step has something to do by itself, at the latest.
 func (k *Keeper) Next() Instant {
@@ -305,47 +350,24 @@ func (k *Keeper) Next() Instant {
 		}
 	}
 	earliest(k.polls(), k.pollAt())
-	earliest(k.wantsLease(), k.nextLease)
+	earliest(k.wantsLease() && !k.roomless(), k.nextLease)
+	if at, due := k.nextRing(); due {
+		earliest(true, at)
+	}
+	earliest(len(k.a.ring.list()) > 0 && !k.room.dropping && k.holdsNothing(), k.room.held.Add(ringRest))
+	if at, due := k.nextOffer(); due {
+		earliest(true, at)
+	}
 	earliest(k.unsure(), k.now.Add(glance))
 	earliest(k.estranged() && !k.asserting, k.nextAssert)
 	earliest(len(k.batch) > 0 && !k.settling, k.nextSettle)
 	earliest(len(k.back) > 0 && !k.backing, k.nextBack)
-	earliest(k.newClaim && len(k.batch) == 0, k.sinceNew.Add(linger))
+	earliest(k.newClaim && len(k.batch)+len(k.offers) == 0, k.sinceNew.Add(linger))
+	earliest(k.room.broken, k.room.since.Add(lastWords))
 	for _, h := range k.leases {
 		earliest(!h.lapsed, Instant{Mono: h.term.Load().sellMono})
 	}
 	return next
-}
-
-// stop takes everything out of the Stock for good.
-func (k *Keeper) stop() {
-	k.stopping = true
-	k.unload()
-}
-
-// unload gives back what nobody has bought.
-func (k *Keeper) unload() {
-	k.giveBack(k.a.stock.Drain(math.MaxUint64))
-	for _, h := range k.leases {
-		k.giveBackOf(h, h.parked)
-		h.parked = nil
-	}
-}
-
-// abandon lets go of a sale that is not there any more. Its claims have nobody to hear them, and stay in the Ring.
-func (k *Keeper) abandon() {
-	k.a.stock.Drain(math.MaxUint64)
-	k.a.ring.collect(math.MaxInt, func(r record) {
-		if r.kind == claim {
-			k.batch = append(k.batch, r.Claim)
-		}
-	})
-	for _, c := range k.batch {
-		k.a.lost.Add(1)
-		k.a.tell(c.Nonce, luascripts.Resolved)
-	}
-	k.batch = nil
-	k.a.vanish()
 }
 
 // read takes claims from the Ring into the next batch, once they have waited long enough or are many.
@@ -360,14 +382,14 @@ func (k *Keeper) read() {
 	if !k.newClaim {
 		k.newClaim, k.sinceNew = true, k.now
 	}
-	ripe := unread >= maxBatch || k.stopping || k.a.awaited() || k.now.Sub(k.sinceNew) >= linger
-	if len(k.batch) > 0 || k.settling || !ripe {
+	ripe := unread >= maxBatch || k.more || k.stopping || k.a.awaited() || k.now.Sub(k.sinceNew) >= linger
+	if len(k.batch)+len(k.offers) > 0 || k.settling || !ripe {
 		return
 	}
-	k.a.ring.collect(maxBatch, k.readOne)
+	k.more = k.a.ring.collect(maxBatch, k.readOne)
 	k.newClaim, k.sinceNew = k.a.ring.unread() > 0, k.now // some may be reserved and not written yet
+	k.freeAnswered()
 	if len(k.batch) == 0 {
-		k.a.ring.free()
 		return
 	}
 	k.batchNo++
@@ -379,6 +401,14 @@ func (k *Keeper) readOne(r record) {
 	switch r.kind {
 	case claim:
 		k.batch = append(k.batch, r.Claim)
+	case key:
+		k.key = r.key()
+	case offer:
+		if k.cfg.Bounds.Lacks(OfferSettles) {
+			k.batch = append(k.batch, r.Claim)
+			return
+		}
+		k.offers = append(k.offers, &offering{Offer: Offer{r.Claim, k.key}, next: k.now.Add(askAfter)})
 	case unsold:
 		k.back = append(k.back, luascripts.Part{Fence: r.Fence, Range: units})
 	case doubt:

@@ -30,7 +30,7 @@ func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.a = newAllotment(shard.New(1), NewRing(64), b.clock, int64(luascripts.DefaultBounds().Margin))
+	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, int64(luascripts.DefaultBounds().Margin))
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
 		Bounds: luascripts.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
@@ -72,8 +72,16 @@ func execute(l luascripts.Store, call any) (reply any, err error) {
 		return answer(l.Settle(ctx, benchSale, q))
 	case luascripts.GiveBackRequest:
 		return answer(l.GiveBack(ctx, benchSale, q))
+	case luascripts.TendRequest:
+		return answer(l.Tend(ctx, benchSale, q))
 	case luascripts.ReassertRequest:
 		return answer(l.Reassert(ctx, benchSale, q))
+	case OfferRequest:
+		return answer(l.Deduct(ctx, benchSale, q.Deduct))
+	case RingRequest:
+		return answer(MemoryRings{}.Make(1, q.Slots, q.From))
+	case RingDrop:
+		return nil, nil
 	}
 	panic(fmt.Sprintf("no such call: %T", call))
 }

@@ -2,7 +2,6 @@ package allotment
 
 import (
 	"fmt"
-	"math/bits"
 
 	"spike/luascripts"
 	"spike/shard"
@@ -12,8 +11,9 @@ import (
 
 // NewPair is an allotment of a sale whose newest view is head, and the Keeper that somebody steps by hand. Both have one
 // lane: which CPU runs them decides nothing.
-func NewPair(cfg Config, clock Clock, head luascripts.Head, ring *Ring) (*Allotment, *Keeper) {
-	a := newAllotment(shard.New(1), ring, clock, int64(cfg.Bounds.Margin))
+func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotment, *Keeper) {
+	cfg.OneLane = true
+	a := newAllotment(shard.New(1), newRings(nil, most), clock, int64(cfg.Bounds.Margin))
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)
@@ -21,24 +21,10 @@ func NewPair(cfg Config, clock Clock, head luascripts.Head, ring *Ring) (*Allotm
 	return a, k
 }
 
-// NewLane is a Ring in memory with one lane of `size` slots, rounded up to a power of two.
-func NewLane(size int) *Ring {
-	return ringOver(make([]slot, 1<<bits.Len(uint(size-1))), 1)
-}
-
-// Left is what ReadRing would find, were this Ring a file and its process dead: the claims that were published, and that
-// the ledger has not answered for.
-func (r *Ring) Left() (claims []luascripts.Claim) {
-	for i := range r.lanes {
-		l := &r.lanes[i]
-		head := l.head.Load()
-		for k := range l.slot {
-			if s := &l.slot[k]; s.turn.Load() > head && s.kind == claim {
-				claims = append(claims, s.Claim)
-			}
-		}
-	}
-	return claims
+// Left is the claims and offers that a file of these Rings would have, were its process dead.
+func (k *Keeper) Left() (claims []luascripts.Claim, offers []Offer) {
+	f := k.a.ring.left()
+	return f.claims, f.offers
 }
 
 // Nudged says whether somebody has called the Keeper since it was asked last.

@@ -49,8 +49,11 @@ func (k *Keeper) measure() {
 	k.recall()
 }
 
-// want is what ahead will sell, less what is there.
-func (k *Keeper) want() uint64 {
+// want is what is wished for, as far as the Ring has room for it; without one, next to nothing: it is a look.
+func (k *Keeper) want() uint64 { return min(k.wish(), max(k.fits(), 1)) }
+
+// wish is what ahead will sell, less what is there.
+func (k *Keeper) wish() uint64 {
 	need := max(k.rate.units(ahead), firstWant, 2*k.most)
 	if k.now.Before(k.modest) {
 		need = max(k.rate.units(ahead), k.most)
@@ -62,7 +65,7 @@ func (k *Keeper) want() uint64 {
 func (k *Keeper) low() uint64 { return max(k.rate.units(early), firstWant/4, k.most) }
 
 // recall gives back what this edge does not need: when another one is out of units, all it will not sell in a
-// moment; when nobody has bought for long, or what is here lies too scattered for a buyer, everything.
+// moment; when nobody has bought for long, or what is here lies too scattered for a buyer or over too many leases, everything.
 func (k *Keeper) recall() {
 	quiet := k.now.Sub(k.lastBuy)
 	left := k.a.stock.Len()
@@ -72,11 +75,12 @@ func (k *Keeper) recall() {
 		return
 	case quiet >= idleAfter:
 		spare = left
-	case !k.now.Before(k.nextScraps) && k.a.scraps.Swap(false):
+	case !k.now.Before(k.nextScraps) && (k.a.scraps.Swap(false) || k.laden()):
 		spare = left
 		k.nextScraps = k.now.Add(pollBusy)
-	case k.view.Recall && k.view.Unkept() == 0 && quiet >= ahead:
+	case k.view.Recall && k.view.Unkept() == 0 && quiet >= k.patience():
 		spare = left
+		k.givesUp()
 	case k.view.Recall && k.view.Unkept() == 0:
 		spare = left - min(left, max(k.rate.units(ahead), 1))
 	}

@@ -18,6 +18,8 @@ const (
 	claim              // sold: the ledger must hear of it
 	unsold             // taken too late in the lease: back to the ledger
 	doubt              // taken, and nobody can say under which lease
+	key                // the idempotency key of the offer in the next slot of the lane
+	offer              // sold to who sent a key: it is that key's, or nobody's
 )
 
 // record is what a slot holds; claims go to the ledger as they are.
@@ -34,6 +36,9 @@ type Ring struct {
 	next  []uint64        // the Keeper's: where it reads on in each lane
 	first int             // the Keeper's: the lane it begins with, so that none waits behind the others for ever
 	heads []atomic.Uint64 // where the ring is a file: the lanes' heads, for who reads it after us
+	mem   memory          // and its bytes
+
+	failed atomic.Bool // it is a file, and not all there any more
 }
 
 type ringLane struct {
@@ -84,8 +89,34 @@ func ringOver(slots []slot, lanes int) *Ring {
 	return r
 }
 
+// from has all lanes begin at a position: nonces of the instance's rings before this one do not come again.
+func (r *Ring) from(pos uint64) *Ring {
+	for i := range r.lanes {
+		r.lanes[i].tail.Store(pos)
+		r.lanes[i].head.Store(pos)
+		r.next[i] = pos
+	}
+	return r
+}
+
+// sealed is set in the tail of a lane in which nobody can reserve any more: it looks full for ever.
+const sealed = 1 << 63
+
+// seal lets nobody reserve a slot any more. Who has one publishes it.
+func (r *Ring) seal() {
+	for i := range r.lanes {
+		l := &r.lanes[i]
+		for pos := l.tail.Load(); pos&sealed == 0 && !l.tail.CompareAndSwap(pos, pos|sealed); pos = l.tail.Load() {
+		}
+	}
+}
+
+// end is the position up to which slots were reserved.
+func (l *ringLane) end() uint64 { return l.tail.Load() &^ sealed }
+
 // place is a reserved slot: its owner must publish it, whatever happens.
 type place struct {
+	ring *Ring
 	slot *slot
 	pos  uint64
 	lane uint64
@@ -101,7 +132,7 @@ func (r *Ring) reserve() (place, bool) {
 			return place{}, false
 		}
 		if l.tail.CompareAndSwap(pos, pos+1) {
-			return place{&l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
+			return place{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
 		}
 	}
 }
@@ -109,32 +140,59 @@ func (r *Ring) reserve() (place, bool) {
 // nonce tells this claim from all others of the instance: lane and position, below 2^53.
 func (p place) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
 
-// publish hands the record to the Keeper.
-func (p place) publish(k kind, c luascripts.Claim) {
+// publish hands the record to the Keeper; false: the ring has failed, and nobody may be told.
+func (p place) publish(k kind, c luascripts.Claim) bool {
+	if p.ring.mem.mapped() {
+		return p.publishMapped(k, c)
+	}
+	p.write(k, c)
+	return true
+}
+
+func (p place) write(k kind, c luascripts.Claim) {
 	p.slot.record = record{k, c}
 	p.slot.sum = p.slot.checksum(p.pos + 1)
 	p.slot.turn.Store(p.pos + 1)
 }
 
-// collect reads up to n published records the Keeper has not read yet.
-func (r *Ring) collect(n int, f func(record)) {
+// collect reads published records that the Keeper has not read yet, until they are of n units or more, and says how many of n
+// are left. A key and its offer are read together.
+func (r *Ring) collect(n int, f func(record)) int {
 	r.first++
 	for k := range r.lanes {
-		i := (r.first + k) & (len(r.lanes) - 1)
-		l := &r.lanes[i]
-		for ; n > 0; n-- {
-			s := &l.slot[r.next[i]&uint64(len(l.slot)-1)]
-			if s.turn.Load() != r.next[i]+1 {
+		n = r.collectLane((r.first+k)&(len(r.lanes)-1), n, f)
+	}
+	return n
+}
+
+func (r *Ring) collectLane(i, n int, f func(record)) int {
+	defer r.survive()()
+	l := &r.lanes[i]
+	at := func(pos uint64) *slot { return &l.slot[pos&uint64(len(l.slot)-1)] }
+	for n > 0 {
+		s := at(r.next[i])
+		if s.turn.Load() != r.next[i]+1 {
+			break
+		}
+		if s.kind == key {
+			of := at(r.next[i] + 1)
+			if of.turn.Load() != r.next[i]+2 {
 				break
 			}
 			f(s.record)
+			s = of
 			r.next[i]++
 		}
+		n -= int(max(s.Count, 1))
+		f(s.record)
+		r.next[i]++
 	}
+	return n
 }
 
 // free lets all slots that were read be used again.
 func (r *Ring) free() {
+	defer r.survive()()
 	for i := range r.lanes {
 		r.lanes[i].head.Store(r.next[i])
 	}
@@ -146,7 +204,7 @@ func (r *Ring) free() {
 // unread says whether anything was reserved that the Keeper has not read.
 func (r *Ring) unread() (n uint64) {
 	for i := range r.lanes {
-		n += r.lanes[i].tail.Load() - r.next[i]
+		n += r.lanes[i].end() - r.next[i]
 	}
 	return n
 }
@@ -155,7 +213,7 @@ func (r *Ring) unread() (n uint64) {
 func (r *Ring) taken() (n uint64) {
 	for i := range r.lanes {
 		head := r.lanes[i].head.Load() // first: it never passes the tail
-		n += r.lanes[i].tail.Load() - head
+		n += r.lanes[i].end() - head
 	}
 	return n
 }

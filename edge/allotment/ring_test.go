@@ -92,7 +92,7 @@ func TestRingStopsAtAnUnpublishedSlot(t *testing.T) {
 
 func TestRingLanesDoNotWaitForEachOther(t *testing.T) {
 	r := &Ring{lanes: make([]ringLane, 2), next: make([]uint64, 2)}
-	at := func(lane, pos uint64) place { return place{&r.lanes[lane].slot[pos], pos, lane} }
+	at := func(lane, pos uint64) place { return place{r, &r.lanes[lane].slot[pos], pos, lane} }
 	for i := range r.lanes {
 		r.lanes[i].slot = make([]slot, 4)
 		r.lanes[i].tail.Store(2)

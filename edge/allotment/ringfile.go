@@ -1,29 +1,33 @@
 package allotment
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"unsafe" // the package's only one: a file seen as slots
-
-	"spike/luascripts"
 )
 
-// A ring file is a Ring that outlives its process: mapped, so that kill -9 loses no claim, and written whole when it is
-// made, so that a full disk is noticed then. One process writes it, once; the next one reads it and removes it.
+// A ring file has the Rings of one allotment, so that they outlive its process: mapped, so that kill -9 loses no claim, and
+// written whole when they are made, so that a full disk is noticed then. One process writes it, and has it locked for as
+// long as it lives; the next one reads it and removes it.
 //
 //	0      one line of JSON: RingOwner
-//	2048   the lanes' heads, 8 bytes each, in this machine's byte order
+//	2048   how many segments follow, 8 bytes in this machine's byte order, like all that follows
+//	4096   the segments, a Ring each
+//
+//	0      of a segment: lanes, slots of a lane, 8 bytes each
+//	64     the lanes' heads, 8 bytes each
 //	4096   the slots, lane by lane, 64 bytes each
+//
+// Format 1 had one Ring, its lanes and slots in the first line, its heads from 2048 and its slots from 4096 on.
 const (
-	ringFormat  = 1
-	headsOffset = 2048
-	slotsOffset = 4096
+	ringFormat  = 2
+	countOffset = 2048
+	pageSize    = 4096
+	headsOffset = 64
 	slotSize    = 64
 	maxRingFile = 1 << 30
 )
@@ -37,112 +41,199 @@ const (
 // ErrRingFile says that a file is no ring of ours, or not a whole one.
 var ErrRingFile = errors.New("not a ring file")
 
-// RingOwner says whose claims a ring file has.
-type RingOwner struct {
-	Format   int    `json:"format"`
-	Sale     string `json:"sale"`
-	Birth    uint64 `json:"birth"`
-	Instance string `json:"instance"`
-	Node     string `json:"node"`
-	Boot     string `json:"boot"` // the machine's boot: another one may have lost what was not written out
-	Lanes    int    `json:"lanes"`
-	Slots    int    `json:"slots"` // of a lane
+// memory is a mapped segment; none: the Ring is no file.
+type memory []byte
+
+func (m memory) mapped() bool { return m != nil }
+
+func (m memory) has(addr uintptr) bool {
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(m)))
+	return m != nil && addr >= first && addr < first+uintptr(len(m))
 }
 
-// BootID tells this boot of the machine from all others; "" where there is no telling.
-func BootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
+// RingMaker makes an allotment's Rings.
+type RingMaker interface {
+	// Make is a Ring of so many lanes and slots in each, whose positions begin there.
+	Make(lanes, slots int, from uint64) (*Ring, error)
+	// Drop lets go of all Rings made. Nobody touches them any more, and nothing of them is needed.
+	Drop() error
+}
+
+// MemoryRings are lost with the process.
+type MemoryRings struct{}
+
+// Make is RingMaker's.
+func (MemoryRings) Make(lanes, slots int, from uint64) (*Ring, error) {
+	return ringOver(make([]slot, lanes*slots), lanes).from(from), nil
+}
+
+// Drop is RingMaker's.
+func (MemoryRings) Drop() error { return nil }
+
+// RingFile makes Rings in a file, which is there from the first Ring until Drop.
+type RingFile struct {
+	path  string
+	owner RingOwner
+	file  *os.File
+	size  int64
+	maps  [][]byte
+}
+
+// NewRingFile is for a path where no file may be when the first Ring is made.
+func NewRingFile(path string, owner RingOwner) *RingFile { return &RingFile{path: path, owner: owner} }
+
+// Path is where it is, or would be.
+func (f *RingFile) Path() string { return f.path }
+
+// Owner is whose it is.
+func (f *RingFile) Owner() RingOwner { return f.owner }
+
+// Left is what is in it, for who has it.
+func (f *RingFile) Left() *Left {
+	l := &Left{RingOwner: f.owner}
+	if f.file == nil {
+		return l
 	}
-	return strings.TrimSpace(string(id))
-}
-
-// MapRing makes the file, which must not be there, and a Ring in it. It stays mapped until the process ends.
-func MapRing(path string, o RingOwner, size int) (*Ring, error) {
+	mem := make([]byte, f.size)
+	if _, err := f.file.ReadAt(mem, 0); err != nil {
+		l.Torn = 1
+		return l
+	}
+	found := left{}
+	o := f.owner
 	o.Format = ringFormat
-	o.Lanes, o.Slots = ringShape(size)
+	found.read(o, aligned(mem))
+	l.Claims, l.Offers, l.Torn = found.claims, found.offers, found.torn
+	return l
+}
+
+// Make is RingMaker's. What could not be made whole is not left behind.
+func (f *RingFile) Make(lanes, slots int, from uint64) (*Ring, error) {
+	fresh := f.file == nil
+	if fresh {
+		if err := f.create(); err != nil {
+			return nil, fmt.Errorf("ring file: %w", err)
+		}
+	}
+	r, err := f.add(lanes, slots, from)
+	switch {
+	case err == nil:
+		return r, nil
+	case fresh:
+		err = errors.Join(err, f.Drop())
+	default:
+		err = errors.Join(err, f.file.Truncate(f.size))
+	}
+	return nil, fmt.Errorf("ring file %s: %w", f.path, err)
+}
+
+// create makes and locks the file, and writes whose it is.
+func (f *RingFile) create() error {
+	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	f.file = file
+	if err = f.sign(); err != nil {
+		err = errors.Join(err, f.Drop())
+	}
+	return err
+}
+
+func (f *RingFile) sign() error {
+	if err := syscall.Flock(int(f.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	o := f.owner
+	o.Format = ringFormat
+	if err := o.here(f.file); err != nil {
+		return err
+	}
 	line, err := json.Marshal(o)
-	if err != nil || len(line) >= headsOffset {
-		return nil, fmt.Errorf("ring file %s: owner too long: %w", path, err)
+	if err != nil || len(line) >= countOffset {
+		return fmt.Errorf("owner too long: %w", err)
 	}
-	whole := make([]byte, slotsOffset+o.Lanes*o.Slots*slotSize)
-	copy(whole, append(line, '\n'))
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	page := make([]byte, pageSize)
+	copy(page, append(line, '\n'))
+	f.size = pageSize
+	_, err = f.file.WriteAt(page, 0)
+	return err
+}
+
+// add appends a segment, and counts it once it is whole.
+func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
+	size := pageSize + lanes*slots*slotSize
+	var zero [64 << 10]byte
+	for at := 0; at < size; at += len(zero) {
+		if _, err := f.file.WriteAt(zero[:min(size-at, len(zero))], f.size+int64(at)); err != nil {
+			return nil, err
+		}
+	}
+	mem, err := syscall.Mmap(int(f.file.Fd()), f.size, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
-		return nil, fmt.Errorf("ring file: %w", err)
+		return nil, fmt.Errorf("map: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	if _, err = f.Write(whole); err != nil {
-		return nil, fmt.Errorf("ring file: %w", err)
+	r := ringOver(slotsIn(mem, pageSize, lanes*slots), lanes)
+	r.mem, r.heads = mem, headsIn(mem, headsOffset, lanes)
+	ok := r.shape(lanes, slots, from)
+	count := wordBytes(uint64(len(f.maps) + 1))
+	if _, err = f.file.WriteAt(count[:], countOffset); err != nil || !ok {
+		return nil, errors.Join(err, syscall.Munmap(mem))
 	}
-	mem, err := syscall.Mmap(int(f.Fd()), 0, len(whole), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("ring file %s: map: %w", path, err)
-	}
-	r := ringOver(slotsIn(mem, o.Lanes*o.Slots), o.Lanes)
-	r.heads = unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[headsOffset])), o.Lanes)
+	f.maps, f.size = append(f.maps, mem), f.size+int64(size)
 	return r, nil
 }
 
-// slotsIn is the first n slots of a file.
-func slotsIn(mem []byte, n int) []slot {
+// shape writes what a reader must know of a segment; false: the file is gone already.
+func (r *Ring) shape(lanes, slots int, from uint64) bool {
+	defer r.survive()()
+	words := headsIn(r.mem, 0, 2)
+	words[0].Store(uint64(lanes))
+	words[1].Store(uint64(slots))
+	r.from(from).free()
+	return !r.failed.Load()
+}
+
+// Drop is RingMaker's: the file goes.
+func (f *RingFile) Drop() error {
+	if f.file == nil {
+		return nil
+	}
+	err := os.Remove(f.path)
+	for _, mem := range f.maps {
+		err = errors.Join(err, syscall.Munmap(mem))
+	}
+	err = errors.Join(err, f.file.Close())
+	f.file, f.maps, f.size = nil, nil, 0
+	return err
+}
+
+// Forsake lets go of a file that has failed. Its memory stays mapped: somebody may be in it.
+func (f *RingFile) Forsake() error {
+	if f.file == nil {
+		return nil
+	}
+	return errors.Join(os.Remove(f.path), f.file.Close())
+}
+
+// slotsIn is n slots of a file, from an offset on.
+func slotsIn(mem []byte, at, n int) []slot {
 	if n == 0 {
 		return nil
 	}
-	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[slotsOffset])), n)
+	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[at])), n)
 }
 
-// ReadRing reads what a process that is no more has left: the claims the ledger has not answered for. Torn slots, which
-// only a machine's death leaves, are counted; so is a file of another length than it was made with.
-func ReadRing(path string) (o RingOwner, claims []luascripts.Claim, torn int, err error) {
-	if info, e := os.Stat(path); e != nil || info.Size() > maxRingFile {
-		return o, nil, 0, fmt.Errorf("%w: %s: %w", ErrRingFile, path, errors.Join(e, errors.New("or too large")))
-	}
-	mem, err := os.ReadFile(path)
-	if err != nil {
-		return o, nil, 0, fmt.Errorf("ring file: %w", err)
-	}
-	if o, err = readOwner(mem); err != nil {
-		return o, nil, 0, fmt.Errorf("%w: %s: %w", ErrRingFile, path, err)
-	}
-	if len(mem) != slotsOffset+o.Lanes*o.Slots*slotSize { // cut off, or something was added: what is there of it counts
-		torn = 1
-	}
-	aligned := make([]uint64, (len(mem)+7)/8) // a byte slice may begin anywhere
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(&aligned[0])), len(mem)), mem)
-	mem = unsafe.Slice((*byte)(unsafe.Pointer(&aligned[0])), len(mem))
-	slots, heads := slotsIn(mem, min(o.Lanes*o.Slots, (len(mem)-slotsOffset)/slotSize)), unsafe.Slice((*uint64)(unsafe.Pointer(&mem[headsOffset])), o.Lanes)
-	for i := range slots {
-		s, head := &slots[i], heads[i/o.Slots]
-		turn := s.turn.Load()
-		switch here := turn > head && turn-head <= uint64(o.Slots) && (turn-1)&uint64(o.Slots-1) == uint64(i%o.Slots); {
-		case turn == 0, turn <= head:
-		case !here, s.sum != s.checksum(turn):
-			torn++
-		case s.kind == claim:
-			claims = append(claims, s.Claim)
-		}
-	}
-	return o, claims, torn, nil
+func headsIn(mem []byte, at, n int) []atomic.Uint64 {
+	return unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[at])), n)
 }
 
-func readOwner(mem []byte) (o RingOwner, err error) {
-	line, _, ok := bytes.Cut(mem[:min(len(mem), headsOffset)], []byte("\n"))
-	if !ok {
-		return o, errors.New("no first line")
-	}
-	if err = json.Unmarshal(line, &o); err != nil {
-		return o, err
-	}
-	pow2 := func(n int) bool { return n > 0 && n&(n-1) == 0 }
-	switch {
-	case o.Format != ringFormat:
-		return o, fmt.Errorf("format %d", o.Format)
-	case !pow2(o.Lanes) || !pow2(o.Slots) || o.Lanes > maxLanes || o.Slots > 1<<20:
-		return o, fmt.Errorf("%d lanes of %d slots", o.Lanes, o.Slots)
-	case len(mem) < slotsOffset:
-		return o, fmt.Errorf("%d bytes", len(mem))
-	}
-	return o, nil
+func wordBytes(n uint64) [8]byte { return *(*[8]byte)(unsafe.Pointer(&n)) }
+
+// aligned is a copy of a file's bytes that begins where a word may.
+func aligned(text []byte) []byte {
+	words := make([]uint64, (len(text)+7)/8+1)
+	out := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(text))
+	copy(out, text)
+	return out
 }

@@ -32,11 +32,8 @@ func byNonce(a, b luascripts.Claim) int { return int(a.Nonce) - int(b.Nonce) }
 
 func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.ring")
-	r, err := MapRing(path, sampleOwner(), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := MapRing(path, sampleOwner(), 64); err == nil {
+	r := mapRing(t, path, 64)
+	if _, err := NewRingFile(path, sampleOwner()).Make(1, 64, 0); err == nil {
 		t.Error("one ring was made over another")
 	}
 	var want []luascripts.Claim
@@ -58,7 +55,7 @@ func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 	if _, ok := r.reserve(); !ok { // reserved, never published
 		t.Fatal("full")
 	}
-	o, got, torn, err := ReadRing(path)
+	o, got, torn, err := readCopy(t, path)
 	slices.SortFunc(got, byNonce)
 	if err != nil || torn != 0 || o.Sale != "ticket" || o.Node != "node one" || o.Boot != "b" || !slices.Equal(got, want) {
 		t.Errorf("%+v, %d torn, %v\ngot  %v\nwant %v", o, torn, err, got, want)
@@ -67,10 +64,7 @@ func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 
 func TestTornSlotsAreCounted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.ring")
-	r, err := MapRing(path, sampleOwner(), 16)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := mapRing(t, path, 16)
 	for i := range uint64(5) {
 		put(t, r, claim, sampleClaim(i))
 	}
@@ -81,17 +75,14 @@ func TestTornSlotsAreCounted(t *testing.T) {
 			}
 		}
 	}
-	if _, got, torn, err := ReadRing(path); err != nil || torn != 1 || len(got) != 4 {
+	if _, got, torn, err := readCopy(t, path); err != nil || torn != 1 || len(got) != 4 {
 		t.Errorf("%d claims, %d torn, %v", len(got), torn, err)
 	}
 }
 
 func FuzzReadRing(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "x.ring")
-	r, err := MapRing(path, sampleOwner(), 2)
-	if err != nil {
-		f.Fatal(err)
-	}
+	r := mapRing(f, path, 2)
 	put(f, r, claim, sampleClaim(1))
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -101,26 +92,63 @@ func FuzzReadRing(f *testing.F) {
 	f.Add(good[:len(good)-1])
 	f.Add([]byte{})
 	f.Add([]byte("{}\n"))
+	f.Add(append([]byte(`{"format":2}`+"\n"), make([]byte, 3*pageSize)...))
 	f.Add([]byte(`{"format":1,"lanes":1,"slots":1}` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		path := filepath.Join(t.TempDir(), "f.ring")
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o, claims, torn, err := ReadRing(path)
-		if err != nil && !errors.Is(err, ErrRingFile) || len(claims)+torn > o.Lanes*o.Slots+1 {
+		o, claims, torn, err := readOnce(path)
+		if err != nil && !errors.Is(err, ErrRingFile) || len(claims)+torn > len(text)/slotSize+1 {
 			t.Errorf("%d claims, %d torn of %+v: %v", len(claims), torn, o, err)
 		}
 	})
 }
 
+// mapRing is a ring in a file, of this process.
+func mapRing(t testing.TB, path string, size int) *Ring {
+	t.Helper()
+	lanes, slots := ringShape(size)
+	file := NewRingFile(path, sampleOwner())
+	r, err := file.Make(lanes, slots, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Drop() })
+	return r
+}
+
+// readCopy reads what a file has while its owner lives.
+func readCopy(t testing.TB, path string) (RingOwner, []luascripts.Claim, int, error) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy.ring")
+	if err := os.WriteFile(copied, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return readOnce(copied)
+}
+
+func readOnce(path string) (RingOwner, []luascripts.Claim, int, error) {
+	l, err := ReadRing(path, "b")
+	if err != nil {
+		return RingOwner{}, nil, 0, err
+	}
+	l.Close()
+	return l.RingOwner, l.Claims, l.Torn, nil
+}
+
 // A file that has lost its end, or got a longer one, gives what is whole of it, and says that it is not.
 func TestRingOfAnotherLength(t *testing.T) {
 	good, left := realRing(t, 8, 5)
-	for _, size := range []int{len(good) - 1, len(good) + 1, len(good) + 3*slotSize, slotsOffset + slotSize, slotsOffset} {
+	for _, size := range []int{len(good) - 1, len(good) + 1, len(good) + 3*slotSize, slotsAt + slotSize, slotsAt} {
 		text := append(append([]byte{}, good...), make([]byte, 4*slotSize)...)[:size]
 		_, claims, torn, _, err := readText(t, text)
-		whole := min(len(left), max(0, (size-slotsOffset)/slotSize))
+		whole := min(len(left), max(0, (size-slotsAt)/slotSize))
 		if err != nil || torn != 1 || len(claims) > whole || size > len(good) && len(claims) != len(left) {
 			t.Errorf("%d of %d bytes: %d claims, %d torn, %v", size, len(good), len(claims), torn, err)
 		}

@@ -13,14 +13,14 @@ import (
 	"spike/luascripts"
 )
 
+// slotsAt is where the slots of a file's first Ring begin.
+const slotsAt = 2 * pageSize
+
 // realRing is the file of an edge that died: claims the ledger has and claims it has not, and other things.
 func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Claim) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.ring")
-	r, err := MapRing(path, sampleOwner(), size)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := mapRing(t, path, size)
 	for i := range uint64(puts) {
 		put(t, r, claim, sampleClaim(i))
 		if i < uint64(puts)/2 {
@@ -32,7 +32,8 @@ func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Clai
 	}
 	put(t, r, unsold, sampleClaim(99))
 	put(t, r, void, luascripts.Claim{})
-	if text, err = os.ReadFile(path); err != nil {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return text, left
@@ -47,7 +48,7 @@ func readText(t testing.TB, text []byte) (o RingOwner, claims []luascripts.Claim
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	o, claims, torn, err = ReadRing(path)
+	o, claims, torn, err = readOnce(path)
 	runtime.ReadMemStats(&after)
 	return o, claims, torn, after.TotalAlloc - before.TotalAlloc, err
 }
@@ -56,16 +57,16 @@ func readText(t testing.TB, text []byte) (o RingOwner, claims []luascripts.Claim
 // the byte was in a head or in the first line, which no checksum covers; and reading costs a few times the file.
 func FuzzRingFile(f *testing.F) {
 	good, left := realRing(f, 8, 12)
-	for at := range []int{0, 1, 11, headsOffset, slotsOffset} {
+	for at := range []int{0, 1, 11, countOffset, pageSize, pageSize + headsOffset, slotsAt} {
 		f.Add(at, byte(0), len(good))
 	}
-	f.Add(slotsOffset+8, byte(1), len(good))
-	f.Add(slotsOffset+24, byte(0xff), len(good))
+	f.Add(slotsAt+8, byte(1), len(good))
+	f.Add(slotsAt+24, byte(0xff), len(good))
 	f.Add(0, good[0], len(good)-1)
-	f.Add(0, good[0], slotsOffset)
+	f.Add(0, good[0], slotsAt)
 	f.Add(0, good[0], len(good)+slotSize)
-	f.Add(bytes.Index(good, []byte(`"lanes":`))+8, byte('9'), len(good))
-	f.Add(bytes.Index(good, []byte(`"slots":`))+8, byte('0'), len(good))
+	f.Add(pageSize, byte('9'), len(good))
+	f.Add(pageSize+8, byte(0), len(good))
 	f.Fuzz(func(t *testing.T, at int, b byte, size int) {
 		if size < 0 || size > 2*len(good) || at < 0 {
 			return
@@ -74,7 +75,7 @@ func FuzzRingFile(f *testing.F) {
 		if at < size {
 			text[at] = b
 		}
-		o, claims, torn, took, err := readText(t, text)
+		_, claims, torn, took, err := readText(t, text)
 		if took > uint64(8*size)+64<<10 {
 			t.Errorf("%d bytes cost %d", size, took)
 		}
@@ -84,16 +85,16 @@ func FuzzRingFile(f *testing.F) {
 			}
 			return
 		}
-		if size != len(good) && torn == 0 || len(claims)+torn > o.Lanes*o.Slots+1 {
+		if size != len(good) && torn == 0 || len(claims)+torn > size/slotSize+1 {
 			t.Errorf("%d of %d bytes taken: %d claims, %d torn", size, len(good), len(claims), torn)
 		}
-		settled := at >= headsOffset && at < slotsOffset // what the ledger has already may come again: each settles once
+		settled := at >= countOffset && at < slotsAt // what the ledger has already may come again: each settles once
 		for _, c := range claims {
 			if !slices.Contains(left, c) && !settled {
 				t.Errorf("byte %d as %#x: %+v was never left", at, b, c)
 			}
 		}
-		if at >= slotsOffset && size >= len(good) && len(claims) < len(left)-1 {
+		if at >= slotsAt && size >= len(good) && len(claims) < len(left)-1 {
 			t.Errorf("byte %d as %#x: %d of %d claims", at, b, len(claims), len(left))
 		}
 	})
@@ -103,20 +104,20 @@ func FuzzRingFile(f *testing.F) {
 func FuzzSlots(f *testing.F) {
 	good, _ := realRing(f, 8, 12)
 	for i := range 8 {
-		f.Add(good[slotsOffset+i*slotSize : slotsOffset+(i+1)*slotSize])
+		f.Add(good[slotsAt+i*slotSize : slotsAt+(i+1)*slotSize])
 	}
 	f.Add(make([]byte, slotSize))
 	f.Add(bytes.Repeat([]byte{0xff}, slotSize))
 	f.Fuzz(func(t *testing.T, one []byte) {
 		text := slices.Clone(good)
-		clear(text[slotsOffset:])
-		clear(text[headsOffset:slotsOffset])
-		copy(text[slotsOffset:slotsOffset+slotSize], one)
+		clear(text[slotsAt:])
+		clear(text[pageSize+headsOffset : slotsAt])
+		copy(text[slotsAt:slotsAt+slotSize], one)
 		_, claims, torn, _, err := readText(t, text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := slotAt(text[slotsOffset : slotsOffset+slotSize])
+		s := slotAt(text[slotsAt : slotsAt+slotSize])
 		turn := s.turn.Load()
 		whole := turn > 0 && s.sum == s.checksum(turn)
 		if len(claims) > 0 && (!whole || s.kind != claim || claims[0] != s.Claim) || len(claims)+torn > 1 || turn > 0 && !whole && torn != 1 {
@@ -146,13 +147,13 @@ func FuzzRingOwner(f *testing.F) {
 			return
 		}
 		text := append([]byte(line), '\n')
-		text = append(text, make([]byte, max(slotsOffset-len(text), 0)+int(slots)*slotSize)...)
+		text = append(text, make([]byte, max(pageSize-len(text), 0)+int(slots)*slotSize)...)
 		o, claims, torn, took, err := readText(t, text)
 		if took > uint64(8*len(text))+64<<10 {
 			t.Errorf("%q: %d bytes cost %d", line, len(text), took)
 		}
-		odd := slotsOffset+o.Lanes*o.Slots*slotSize != len(text)
-		if err == nil && (o.Format != ringFormat || o.Lanes < 1 || o.Slots < 1 || odd && torn == 0) || len(claims)+torn > 1+int(slots)+len(line)/slotSize {
+		odd := o.Format == 1 && pageSize+o.Lanes*o.Slots*slotSize != len(text)
+		if err == nil && (o.Format != ringFormat && o.Format != 1 || o.Format == 1 && (o.Lanes < 1 || o.Slots < 1) || odd && torn == 0) || len(claims)+torn > 1+int(slots)+len(line)/slotSize {
 			t.Errorf("%q and %d slots: %+v, %d claims", line, slots, o, len(claims))
 		}
 		if err != nil && !errors.Is(err, ErrRingFile) {

@@ -14,28 +14,26 @@ import (
 // ErrUnsettled says that an allotment ended before the ledger had heard all.
 var ErrUnsettled = errors.New("stopped too soon")
 
-// RingSize is how many claims may wait for the ledger on each CPU: a second of Redis silence at 16,000 sales a second.
-const RingSize = 1 << 14
-
 // Runner drives a Keeper: it makes the calls, and brings the answers back.
 type Runner struct {
 	*Allotment
 	keeper  *Keeper
 	store   luascripts.Store
+	maker   RingMaker
 	answers chan Answer
 	news    atomic.Pointer[News]
 	trouble string // as noticed last
-	calls   struct{ lease, renew, settle, giveBack, reassert atomic.Uint64 }
+	calls   struct{ lease, renew, tend, settle, giveBack, reassert, deduct atomic.Uint64 }
 }
 
 // New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
-func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, ring *Ring) *Runner {
-	a := newAllotment(shard.New(0), ring, clock, int64(cfg.Bounds.Margin))
+func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, maker RingMaker) *Runner {
+	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, int64(cfg.Bounds.Margin))
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)
 	k.lastBuy = k.now
-	return &Runner{Allotment: a, keeper: k, store: store, answers: make(chan Answer, 8)}
+	return &Runner{Allotment: a, keeper: k, store: store, maker: maker, answers: make(chan Answer, 8)}
 }
 
 // Run works until ctx ends and everything sold is settled, everything else given back, or until grace is over. It
@@ -71,7 +69,7 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 		r.notice()
 		if r.keeper.Finished() {
 			r.vanish()
-			return r.keeper.gone
+			return r.end()
 		}
 		timer.Reset(max(r.keeper.Next().Sub(r.clock()), 0))
 	}
@@ -100,6 +98,9 @@ func (r *Runner) notice() {
 	if r.keeper.down {
 		now = r.keeper.downWhy
 	}
+	if r.keeper.room.why != "" {
+		now = r.keeper.room.why
+	}
 	if now != r.trouble && r.keeper.cfg.Notice != nil {
 		r.keeper.cfg.Notice(r.trouble, now)
 	}
@@ -116,6 +117,9 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	case luascripts.RenewRequest:
 		r.calls.renew.Add(1)
 		a.Reply, a.Err = answer(r.store.Renew(ctx, r.keeper.cfg.Sale, q))
+	case luascripts.TendRequest:
+		r.calls.tend.Add(1)
+		a.Reply, a.Err = answer(r.store.Tend(ctx, r.keeper.cfg.Sale, q))
 	case luascripts.ReassertRequest:
 		r.calls.reassert.Add(1)
 		a.Reply, a.Err = answer(r.store.Reassert(ctx, r.keeper.cfg.Sale, q))
@@ -125,14 +129,46 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	case luascripts.GiveBackRequest:
 		r.calls.giveBack.Add(1)
 		a.Reply, a.Err = answer(r.store.GiveBack(ctx, r.keeper.cfg.Sale, q))
+	case OfferRequest:
+		a.Reply, a.Err = r.askFor(ctx, q)
+	case RingRequest:
+		a.Reply, a.Err = answer(r.maker.Make(q.Lanes, q.Slots, q.From))
+	case RingDrop:
+		a.Err = r.maker.Drop()
 	}
 	r.answers <- a
 }
+
+// askFor asks what became of an offer.
+func (r *Runner) askFor(ctx context.Context, q OfferRequest) (any, error) {
+	r.calls.deduct.Add(1)
+	if q.Return {
+		return answer(r.store.Cancel(ctx, r.keeper.cfg.Sale, q.Deduct.Birth, q.Deduct.Offer))
+	}
+	return answer(r.store.Deduct(ctx, r.keeper.cfg.Sale, q.Deduct))
+}
+
+// end is what Run says in the end, when no buyer touches the Rings any more: then they may go.
+func (r *Runner) end() error {
+	if r.keeper.Broken() {
+		return ErrRing
+	}
+	for late := time.Now().Add(sealFor); !r.keeper.SealRings(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			return fmt.Errorf("%w: a buyer is in its ring", ErrUnsettled)
+		}
+	}
+	return r.keeper.gone
+}
+
+// sealFor is how long a buyer's goroutine may stand still between two steps of a Take when its sale ends here.
+const sealFor = 10 * time.Second
 
 func answer[R any](reply R, err error) (any, error) { return reply, err }
 
 // Calls counts the calls made to the ledger, by kind.
 func (r *Runner) Calls() map[string]uint64 {
-	return map[string]uint64{"lease": r.calls.lease.Load(), "renew": r.calls.renew.Load(),
-		"settle": r.calls.settle.Load(), "give_back": r.calls.giveBack.Load(), "reassert": r.calls.reassert.Load()}
+	return map[string]uint64{"lease": r.calls.lease.Load(), "renew": r.calls.renew.Load(), "tend": r.calls.tend.Load(),
+		"settle": r.calls.settle.Load(), "give_back": r.calls.giveBack.Load(), "reassert": r.calls.reassert.Load(),
+		"deduct": r.calls.deduct.Load()}
 }

@@ -88,7 +88,7 @@ func (s *shop) open(name string) *desk {
 	}
 	d := &desk{shop: s, ended: make(chan error, 1)}
 	d.Runner = New(Config{Sale: benchSale, Instance: name, Node: name, Term: 5 * time.Second,
-		Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load}, s.store, SystemClock(), head.Head, NewRing(RingSize))
+		Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load}, s.store, SystemClock(), head.Head, MemoryRings{})
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	go func() { d.ended <- d.Run(ctx, 5*time.Second) }()
@@ -256,7 +256,7 @@ func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	s := newShop(t, 100)
 	head, _ := s.ledger.Show(context.Background(), benchSale)
 	r := New(Config{Sale: benchSale, Instance: "e", Node: "e", Term: 5 * time.Second, Bounds: luascripts.DefaultBounds(),
-		Demand: func() uint64 { return 0 }}, s.store, SystemClock(), head.Head, NewRing(RingSize))
+		Demand: func() uint64 { return 0 }}, s.store, SystemClock(), head.Head, MemoryRings{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx, 50*time.Millisecond) }()

@@ -12,7 +12,7 @@ func SlowTake(a *Allotment, n uint32, b luascripts.Bounds, nap func(func()), dec
 	}
 	p, ok := a.ring.reserve()
 	if !ok {
-		told(Sold{}, Full)
+		told(Sold{}, a.noSlot())
 		return
 	}
 	t := &slowTake{a: a, n: n, p: p, b: b, nap: nap, decided: decided, told: told}
@@ -79,7 +79,7 @@ func (t *slowTake) doubtful(now Instant) bool {
 func (t *slowTake) end(s Sold, k kind, o Outcome) {
 	t.decided(s, o)
 	t.nap(func() {
-		t.p.publish(k, s.Claim)
+		_ = t.p.publish(k, s.Claim)
 		if t.a.resting.Load() {
 			t.a.wake()
 		}

@@ -11,6 +11,9 @@ import (
 
 // answer takes in what the ledger said to one of the calls.
 func (k *Keeper) answer(e Answer) {
+	if k.ringAnswered(e) {
+		return
+	}
 	k.missing(e.Err)
 	k.down = errors.Is(e.Err, luascripts.ErrDown) || k.absent
 	if k.down {
@@ -25,14 +28,17 @@ func (k *Keeper) answer(e Answer) {
 		}
 		k.leased(e, failed)
 	case luascripts.RenewRequest:
-		k.renewing = false
+		k.renewing, k.lookTook = false, k.now.Sub(e.Sent)
 		if !failed {
 			reply := e.Reply.(luascripts.RenewReply)
 			k.look(reply.Head, e.Sent)
 			k.act(reply.Head)
+			k.looked(reply.Head)
 			k.renewed(e.Sent, q.Fences, reply)
 		}
-		k.nextPoll = e.Sent.Add(k.pollEvery())
+		k.attend(failed, e.Sent)
+	case luascripts.TendRequest:
+		k.tended(e, failed)
 	case luascripts.ReassertRequest:
 		k.asserting = false
 		k.reasserted(e, q, failed)
@@ -42,6 +48,8 @@ func (k *Keeper) answer(e Answer) {
 	case luascripts.GiveBackRequest:
 		k.backing = false
 		k.gaveBack(e, q, failed)
+	case OfferRequest:
+		k.offerAnswered(e, q)
 	}
 }
 
@@ -62,6 +70,7 @@ func whyDown(err error) string {
 // look takes a reply's view of the sale. Replies may overtake each other: of two that were under way together rev tells
 // which is newer. One that was asked for later is newer whatever its rev: the store may have lost some history.
 func (k *Keeper) look(h luascripts.Head, sent Instant) {
+	k.told = max(k.told, h.Now)
 	if k.known && h.Birth == k.view.Birth && h.Rev < k.view.Rev && !k.seen.Before(sent) {
 		return
 	}
@@ -78,7 +87,9 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	if !k.recovering() {
 		k.back, k.surplus = append(k.back, k.surplus...), nil
 	}
-	k.news = k.news || h.Due // there is more to sweep
+	if h.Due { // there is more to sweep
+		k.news, k.calm.follow = true, 0
+	}
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
 	if h.Limit > 0 { // nobody else holds units: what the ledger has is all there is
@@ -93,7 +104,12 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 // pollEvery is how long after a look at the sale the next is due; not past the moment its doors move.
 func (k *Keeper) pollEvery() time.Duration {
 	every := pollBusy
-	if k.barren && k.view.Final() {
+	switch {
+	case k.view.State == luascripts.Drawing && k.view.Raw >= k.view.DrawsAt():
+		every = pollDraw
+	case k.view.State == luascripts.Drawing:
+		every = pollWindow
+	case k.barren && k.view.Final():
 		every = pollDone
 	}
 	for _, door := range [...]int64{k.view.Opens, k.view.DrawsAt(), k.view.Closes} {
@@ -122,13 +138,19 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	}
 	if reply.Grant.Fence == 0 {
 		k.barren = k.view.Unkept() == 0
+		if k.calm.races {
+			k.lost(reply.Head)
+		}
 		k.hungry = k.hungry || !k.barren && k.view.Limit == 0 // somebody still waits, and there is something again
 		k.nextLease = k.now.Add(k.retry)
 		k.retry = min(2*k.retry, pollBusy)
 		return
 	}
-	k.barren = false
 	k.retry = retryFirst
+	if k.barren = k.view.Unkept() == 0; k.barren { // what came was the last: to ask at once is in vain
+		k.nextLease = k.now.Add(k.retry)
+	}
+	k.calm.follow /= 2
 	k.take(e.Sent, e.Call.(luascripts.LeaseRequest).Request, reply)
 }
 
@@ -147,16 +169,17 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
 	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
-	k.leases = append(k.leases, h)                                                          // fences grow
-	if k.stopping || !h.term.Load().open(k.now) || k.asserting || reply.Era != k.asserted { // of lost history, perhaps
+	k.leases = append(k.leases, h)                                                                                                         // fences grow
+	if k.stopping || k.a.ring.slots() == 0 || !h.term.Load().open(k.now) || k.asserting || reply.Era != k.asserted || k.stale(reply.Era) { // of lost history, perhaps
 		k.giveBackOf(h, g.Ranges)
+		k.hungry = k.hungry || k.waited && k.a.ring.slots() == 0
 		return
 	}
 	var sell luascripts.Ranges
 	for _, r := range g.Ranges {
 		if k.tooSoon(r) {
 			k.giveBackOf(h, luascripts.Ranges{r})
-			k.nextLease = k.now.Add(k.cfg.Bounds.Margin)
+			k.barren, k.nextLease = false, k.now.Add(k.cfg.Bounds.Margin) // that it is free again is no reason to ask sooner
 		} else {
 			sell = append(sell, r)
 		}
@@ -184,7 +207,7 @@ func (k *Keeper) fill(ranges luascripts.Ranges) {
 
 // term counts a lease's life from the moment the call was sent: the ledger looked at its clock no earlier.
 func (k *Keeper) term(sent Instant, h luascripts.Head, deadline int64) *Term {
-	sell := sent.Add(time.Duration(deadline-h.Now)*time.Microsecond - k.cfg.Bounds.Margin)
+	sell := sent.Add(k.life(h, deadline))
 	return &Term{sellMono: sell.Mono, sellWall: sell.Wall, deadline: deadline, anchor: h.Now - sent.Mono/1000}
 }
 
@@ -231,15 +254,16 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		h := k.lease(fence)
 		switch {
 		case h == nil:
-		case reply.Deadlines[i] == 0 && reply.Era != k.asserted:
-			// The ledger has lost the lease, and will hear of it.
+		case reply.Deadlines[i] == 0 && (reply.Era != k.asserted || sent.Before(k.assertedAt)):
+			// The ledger had not heard of the lease in this era.
 		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.batch) > 0 || len(k.back) > 0):
 			// Its end may be the doing of a call whose answer is still to come: the next renewal will say.
 		case reply.Deadlines[i] == 0:
 			k.drop(h)
+		case k.stale(reply.Era):
+			// It was given in a history before the one in which we have begun to say what we hold.
 		default:
-			h.term.Store(k.term(sent, reply.Head, reply.Deadlines[i]))
-			k.revive(h)
+			k.prolong(h, k.term(sent, reply.Head, reply.Deadlines[i]))
 		}
 	}
 	k.forget(reply.Now)
@@ -375,7 +399,7 @@ func (k *Keeper) settled(e Answer, failed bool) {
 		k.verdictOn(c, reply.Verdicts[i])
 	}
 	k.batch = k.batch[:0:0]
-	k.a.ring.free()
+	k.freeAnswered()
 }
 
 func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {

@@ -27,7 +27,7 @@ func newCrowd(t *testing.T) *crowd {
 	procs := runtime.GOMAXPROCS(8)
 	c := &crowd{}
 	c.now.Store(int64(time.Hour))
-	c.a = newAllotment(shard.New(2), NewRing(1<<14), c.clock, int64(time.Second))
+	c.a = newAllotment(shard.New(2), newRings(NewRing(1<<14), 0), c.clock, int64(time.Second))
 	c.k = newKeeper(Config{Bounds: luascripts.DefaultBounds()}, c.a)
 	for range 6 {
 		c.all.Go(func() {
@@ -170,7 +170,7 @@ func TestSlowTakeIsTake(t *testing.T) {
 			var got, want *Allotment
 			for _, a := range []**Allotment{&got, &want} {
 				b := newBench(t, luascripts.CreateRequest{Total: 64})
-				b.a.ring.lanes, b.a.ring.next = b.a.ring.lanes[:1], b.a.ring.next[:1]
+				b.a.ring = newRings(oneLane(64), 0)
 				c.before(b)
 				*a = b.a
 			}

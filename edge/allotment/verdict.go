@@ -57,6 +57,9 @@ func Door(h luascripts.Head) *Verdict {
 
 // judge works the verdict out anew. The Stock is filled by the Keeper alone, so what is Empty now stays so meanwhile.
 func (k *Keeper) judge() *Verdict {
+	if k.room.broken {
+		return &Verdict{Reason: Undecided}
+	}
 	if door := Door(k.view); k.known && door != nil {
 		return door
 	}
@@ -74,7 +77,7 @@ func (k *Keeper) judgeStock() *Verdict {
 		return &Verdict{Reason: SoldOut}
 	case k.refused != "":
 		return &Verdict{Reason: Refused, Why: k.refused}
-	case k.down, k.recovering():
+	case k.down, k.recovering(), k.room.why != "":
 		return &Verdict{Reason: Undecided}
 	case !k.barren:
 		return nil
@@ -94,8 +97,8 @@ func (v *Verdict) same(w *Verdict) bool {
 
 // settleVerdict publishes the verdict if it is news.
 func (k *Keeper) settleVerdict() {
-	now := k.judge()
-	if now.same(k.a.verdict.Load()) {
+	now, was := k.judge(), k.a.verdict.Load()
+	if now.same(was) || k.cfg.Bounds.Lacks(OldVerdict) && now != nil && was != nil {
 		return
 	}
 	k.a.verdict.Store(now)

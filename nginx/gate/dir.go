@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"spike/nginx"
 )
 
@@ -17,43 +19,107 @@ var ErrDir = errors.New("gate_dir")
 // lockName is the file that one gate at a time has locked. It stays: whoever is next locks the same file.
 const lockName = ".spike-gate.lock"
 
-// dir is the directory of the flags. It is memory (tmpfs) or as good: nothing is synced, nothing is worth keeping.
+// dir is the directory of the flags. It is memory (tmpfs) or as good: nothing is synced, nothing is worth keeping. It is held
+// open, and no name in it is followed elsewhere: others may have put there what they like before anybody told them not to.
 type dir struct {
 	path string
+	at   *os.File // the directory that is called so
+	was  unix.Stat_t
 	lock *os.File
 }
 
 // openDir makes the directory if need be, keeps every other gate out, and removes what an earlier one has left.
 func openDir(path string) (*dir, error) {
 	d := &dir{path: path}
-	if err := d.open(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDir, err)
+	err := d.open()
+	if err == nil {
+		err = d.keepOut()
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o644)
+	if err == nil {
+		err = d.clear()
+	}
 	if err != nil {
+		d.close()
 		return nil, fmt.Errorf("%w: %w", ErrDir, err)
-	}
-	if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("%w: %s: another gate keeps the flags there: %w", ErrDir, path, err)
-	}
-	d.lock = lock
-	if err = d.clear(); err != nil {
-		_ = lock.Close()
-		return nil, err
 	}
 	return d, nil
 }
 
-// open makes the directory if it is not there, for everybody to look into, whatever this process makes otherwise.
-func (d *dir) open() error {
-	if _, err := os.Stat(d.path); err == nil {
-		return nil
+// keepOut locks the directory for this gate.
+func (d *dir) keepOut() error {
+	fd, err := unix.Openat(d.fd(), lockName, unix.O_CREAT|unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	if errors.Is(err, unix.ELOOP) {
+		return fmt.Errorf("%s is a link: somebody else writes there", filepath.Join(d.path, lockName))
 	}
-	if err := os.MkdirAll(d.path, 0o755); err != nil {
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: filepath.Join(d.path, lockName), Err: err}
+	}
+	d.lock = os.NewFile(uintptr(fd), lockName)
+	if err = syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("%s: another gate keeps the flags there: %w", d.path, err)
+	}
+	return nil
+}
+
+// open makes the directory if it is not there, for everybody to look into, whatever this process makes otherwise. One that
+// everybody may write to, or exchange for another, is none for flags: whoever is on this machine could say "sold out".
+func (d *dir) open() error {
+	if _, err := os.Stat(d.path); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(d.path, 0o755); err != nil {
+			return err
+		}
+		if err := os.Chmod(d.path, 0o755); err != nil {
+			return err
+		}
+	}
+	if folder := d.openTo(); folder != "" {
+		return fmt.Errorf("everybody may write to %s: make it another one's, or take the right away (chmod o-w)", folder)
+	}
+	at, err := os.OpenFile(d.path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
 		return err
 	}
-	return os.Chmod(d.path, 0o755)
+	if err := unix.Fstat(int(at.Fd()), &d.was); err != nil {
+		_ = at.Close()
+		return err
+	}
+	if d.at != nil {
+		_ = d.at.Close()
+	}
+	d.at = at
+	return nil
+}
+
+// openTo is the directory, or a folder on the way to it, if everybody may put another one in its place; "": nobody may.
+func (d *dir) openTo() string {
+	for path := d.path; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().Perm()&0o002 != 0 && (path == d.path || info.Mode()&fs.ModeSticky == 0) {
+			return path
+		}
+		if path == filepath.Dir(path) {
+			return ""
+		}
+	}
+}
+
+// sharedWith says who else may write there, by right of the directory itself; "": nobody.
+func (d *dir) sharedWith() string {
+	switch {
+	case d.was.Mode&0o020 != 0:
+		return fmt.Sprintf("group %d", d.was.Gid)
+	case d.was.Uid != 0 && int(d.was.Uid) != os.Geteuid():
+		return fmt.Sprintf("user %d", d.was.Uid)
+	}
+	return ""
+}
+
+func (d *dir) fd() int { return int(d.at.Fd()) }
+
+// there says that the directory held open is the one that is called so still.
+func (d *dir) there() bool {
+	var now unix.Stat_t
+	return unix.Stat(d.path, &now) == nil && now.Dev == d.was.Dev && now.Ino == d.was.Ino
 }
 
 // hidden is a folder on the way to the flags that not everybody may enter; "": there is none.
@@ -69,13 +135,19 @@ func (d *dir) hidden() string {
 }
 
 // close lets another gate in.
-func (d *dir) close() { _ = d.lock.Close() }
+func (d *dir) close() {
+	for _, f := range [...]*os.File{d.lock, d.at} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
 
 // clear removes every flag, and nothing else. What is called like one and has something in it is none.
 func (d *dir) clear() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDir, err)
+		return err
 	}
 	for _, e := range entries {
 		if _, _, _, ours := nginx.ParseFlagName(e.Name()); !ours {
@@ -90,40 +162,58 @@ func (d *dir) clear() error {
 
 // add makes a flag of which only the name counts: a directory (see nginx.FlagName).
 func (d *dir) add(name string) error {
-	err := d.make(name)
-	if errors.Is(err, fs.ErrNotExist) && d.open() == nil { // somebody has tidied up
-		err = d.make(name)
+	if !d.there() { // somebody has tidied up
+		if err := d.open(); err != nil {
+			return fmt.Errorf("%w: %w", ErrDir, err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDir, err)
+	if err := d.make(name); err != nil {
+		return fmt.Errorf("%w: %w", ErrDir, &fs.PathError{Op: "make flag", Path: filepath.Join(d.path, name), Err: err})
 	}
 	return nil
 }
 
+// make makes it, for everybody to see: nginx may be another user. What is there already is a flag if it is a directory.
 func (d *dir) make(name string) error {
-	flag := filepath.Join(d.path, name)
-	if err := os.Mkdir(flag, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := unix.Mkdirat(d.fd(), name, 0o755)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return os.Chmod(flag, 0o755) // nginx may be another user
+	flag, err := unix.Openat(d.fd(), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(flag) }()
+	var is unix.Stat_t
+	if err := unix.Fstat(flag, &is); err != nil || is.Mode&0o777 == 0o755 {
+		return err
+	}
+	return unix.Fchmod(flag, 0o755)
 }
 
 // rename makes one flag of another: a slot later, for half of what a new one costs.
 func (d *dir) rename(from, to string) error {
-	err := os.Rename(filepath.Join(d.path, from), filepath.Join(d.path, to))
-	if errors.Is(err, fs.ErrNotExist) {
+	err := error(unix.ENOENT)
+	if d.there() {
+		err = unix.Renameat(d.fd(), from, d.fd(), to)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
 		return d.add(to)
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDir, err)
-	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrDir, &fs.PathError{Op: "rename flag", Path: filepath.Join(d.path, from), Err: err})
 }
 
 // remove is done when there is no such flag, for whatever reason.
 func (d *dir) remove(name string) error {
-	if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", ErrDir, err)
+	err := unix.Unlinkat(d.fd(), name, unix.AT_REMOVEDIR)
+	if errors.Is(err, unix.ENOTDIR) {
+		err = unix.Unlinkat(d.fd(), name, 0)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrDir, &fs.PathError{Op: "remove flag", Path: filepath.Join(d.path, name), Err: err})
 	}
 	return nil
 }

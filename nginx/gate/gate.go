@@ -64,6 +64,9 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	if hidden := d.hidden(); hidden != "" {
 		log.Warn().Str("folder", hidden).Msg("gate: not everybody may enter; an nginx whose workers may not (started by root they are somebody else) sees no flag")
 	}
+	if who := d.sharedWith(); who != "" {
+		log.Warn().Str("gate_dir", path).Str("who", who).Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
+	}
 	return &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
 		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1), sales: map[string]*sale{}}, nil
 }

@@ -33,12 +33,50 @@ type Server struct {
 	cmd  *exec.Cmd
 	died chan struct{} // closed when cmd has ended
 	log  *bytes.Buffer
+	sets []string // name=value, over what it begins with
 }
 
-// Start makes a cluster and starts the server; both end with the test.
-func Start(t testing.TB) *Server {
+// Start makes a cluster and starts the server, with settings (name=value) if any; both end with the test.
+func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, log: &bytes.Buffer{}}
+	s := house(t, settings)
+	initdb := s.command("initdb", "-D", s.data(), "-A", "trust", "-U", "spike", "-E", "UTF8", "--locale=C",
+		"--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	s.open()
+	return s
+}
+
+// Standby is a server that follows this one, on a port of its own; it may be connected to as name says to the primary.
+func (s *Server) Standby(name string, settings ...string) *Server {
+	s.t.Helper()
+	b := house(s.t, settings)
+	copied := b.command("pg_basebackup", "-D", b.data(), "-d", s.URL+"?application_name="+name, "-R", "-X", "stream", "-c", "fast",
+		"--no-sync")
+	if out, err := copied.CombinedOutput(); err != nil {
+		s.t.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	b.open()
+	return b
+}
+
+// Promote makes a standby a primary, and returns when it takes writes.
+func (s *Server) Promote() {
+	s.t.Helper()
+	if out, err := s.command("pg_ctl", "promote", "-w", "-D", s.data()).CombinedOutput(); err != nil {
+		s.t.Fatalf("pg_ctl promote: %v\n%s", err, out)
+	}
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() string { return "127.0.0.1:" + s.port }
+
+// house is a place for a server, gone with the test.
+func house(t testing.TB, settings []string) *Server {
+	t.Helper()
+	s := &Server{t: t, log: &bytes.Buffer{}, sets: settings}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "spike-postgres-"); err != nil { // not t.TempDir: another user must get there
 		t.Fatal(err)
@@ -50,17 +88,17 @@ func Start(t testing.TB) *Server {
 			t.Fatal(err)
 		}
 	}
-	initdb := s.command("initdb", "-D", s.data(), "-A", "trust", "-U", "spike", "-E", "UTF8", "--locale=C",
-		"--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	t.Cleanup(s.Stop)
+	return s
+}
+
+// open starts it for the first time.
+func (s *Server) open() {
+	s.t.Helper()
+	s.t.Cleanup(s.Stop)
 	s.begin(func() {
-		s.port = freePort(t)
+		s.port = freePort(s.t)
 		s.URL = "postgres://spike@127.0.0.1:" + s.port + "/postgres"
 	})
-	return s
 }
 
 // unprivileged is who runs the server when the test is run by root.
@@ -138,8 +176,12 @@ func (s *Server) begin(before func()) {
 // launch starts the server and waits until it answers; false: it does not, or has ended.
 func (s *Server) launch() bool {
 	s.t.Helper()
-	s.cmd = s.command("postgres", "-D", s.data(), "-p", s.port, "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB")
+	args := []string{"-D", s.data(), "-p", s.port}
+	for _, set := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=50",
+		"shared_buffers=32MB"}, s.sets...) {
+		args = append(args, "-c", set)
+	}
+	s.cmd = s.command("postgres", args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

@@ -1,0 +1,76 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"testing"
+	"time"
+)
+
+// buyer is one who buys from one edge, in runs that need no crowd: one buy after the other, and every win is noted.
+type buyer struct {
+	s     *shop
+	line  *line
+	begun time.Time
+	told  []time.Duration // when each buy that was won was sent, since begun
+}
+
+func (s *shop) buyer(e *Edge) *buyer {
+	b := &buyer{s: s, line: newLine(e.Buyers, s.timeout), begun: time.Now()}
+	s.t.Cleanup(b.line.hangUp)
+	return b
+}
+
+// buy is one buy, and says whether it was won.
+func (b *buyer) buy() bool {
+	sent := time.Since(b.begun)
+	r, _, err := b.line.ask("POST", "/buy/"+sale)
+	if err != nil {
+		return false
+	}
+	was := bought(r)
+	if was.word == Won {
+		b.told = append(b.told, sent)
+	}
+	return was.word == Won
+}
+
+// wins buys until it has won so often, or a buy is not won, and says how often it has.
+func (b *buyer) wins(most int) (n int) {
+	for n < most && b.buy() {
+		n++
+	}
+	return n
+}
+
+// after is how many wins were asked for later than a moment.
+func (b *buyer) after(when time.Time) (n int) {
+	for _, at := range b.told {
+		if at > when.Sub(b.begun) {
+			n++
+		}
+	}
+	return n
+}
+
+// prime lets an edge find out that there is demand: it leases ahead of it. In the end everything told is settled.
+func (b *buyer) prime(wins int) (leased uint64) {
+	b.s.t.Helper()
+	within(b.s.t, patient, "the edge sells", b.buy)
+	b.wins(wins)
+	within(b.s.t, patient, "all that was told is settled", func() bool {
+		a, known := Audit(b.s.t, b.s.redis, sale)
+		leased = a.Leased
+		return known && a.Pending >= uint64(len(b.told))
+	})
+	return leased
+}
+
+// booked waits until the ledger knows of all that was told.
+func booked(t testing.TB, redis string, told int) {
+	t.Helper()
+	within(t, patient, "every win is in the ledger", func() bool {
+		a, known := Audit(t, redis, sale)
+		return known && a.Pending >= uint64(told)
+	})
+}

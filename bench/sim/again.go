@@ -1,0 +1,127 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// rare is what a seed holds in store beside the fates: combinations that chance alone brings once in tens of thousands of
+// worlds. They are drawn on their own, so that a new one changes no world without it.
+type rare struct {
+	again  bool // a history that was cut is cut again before its recovery is over, or about then
+	badDay bool // what goes wrong goes wrong at once
+	sparse bool // one buyer at a time at each edge, about as far apart as units wait for one
+}
+
+func drawRare(seed uint64, f *fates) rare {
+	r := rand.New(rand.NewPCG(seed, 2))
+	one := func(in int) bool { return r.IntN(in) == 0 }
+	out := rare{again: one(5) && !f.crowded(), badDay: one(6) && !f.crowded(), sparse: one(8) && !f.crowded()}
+	if out.again {
+		f.last()
+	}
+	return out
+}
+
+// last lets units last through a recovery or two of a Redis that forgets: who still sells then has something to lose.
+func (f *fates) last() {
+	f.store, f.crashes = lossy, true
+	f.total, f.slack = max(f.total, 40), max(f.slack, 4)
+	if f.hold > time.Second {
+		f.hold /= 4
+	}
+	f.cover = min(f.cover, 3*time.Second)
+	f.length += 2 * f.recovery()
+}
+
+func (r rare) String() string {
+	var all []string
+	for _, one := range []struct {
+		on   bool
+		name string
+	}{{r.again, "cut again"}, {r.badDay, "bad days"}, {r.sparse, "few buyers"}} {
+		if one.on {
+			all = append(all, one.name)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// recovery is about how long a new era that has lost history grants nothing.
+func (f fates) recovery() time.Duration { return max(f.term+time.Second, 4*time.Second) + f.binds() }
+
+// cutAgain kills a lone Redis once more, mostly at the end of its recovery; it loses all but the beginning of what came since,
+// or only the end. Its clock is its own, so the margin is not asked for more than once.
+func (w *world) cutAgain(s *server) {
+	if !w.fates.rare.again || w.now < w.calmUntil || w.chance(0.3) {
+		return
+	}
+	from, d := w.now, w.fates.recovery()
+	if w.chance(0.5) { // who comes late says what it has when another has said more
+		w.someHost().cutOff(w.upTo(2 * time.Second))
+	}
+	if w.chance(0.6) {
+		w.after(time.Second, func() { w.cutAtTheEnd(s) })
+		return
+	}
+	w.after(w.upTo(d), func() { w.cut(s, time.Duration(w.now-from)-w.oneOf(600*time.Millisecond, d/2)) })
+}
+
+// cutAtTheEnd is a cut just after the recovery; in the history that is left it is not quite over, and an edge that came late
+// has said in what is lost what it has.
+func (w *world) cutAtTheEnd(s *server) {
+	h := s.twin.Last()
+	d := time.Duration(h.Reopens-h.Now) * time.Microsecond
+	if h.Reopens == 0 || w.healed {
+		return
+	}
+	late := d - w.upTo(w.bounds.Step)
+	w.someHost().cutOff(late)
+	w.after(max(d, late+w.upTo(w.bounds.Step)), func() { w.cut(s, w.upTo(w.bounds.Step)) })
+}
+
+// cut is a crash that loses so much.
+func (w *world) cut(s *server, tail time.Duration) {
+	if w.healed || w.now < w.calmUntil || !s.up || s != w.primary {
+		return
+	}
+	w.moved = w.now
+	s.crash(max(tail, 0), w.oneOf(300*time.Millisecond, 4*time.Second), false)
+}
+
+// badDay is everything at once: some edges are cut off, one pauses, one dies, the store does too, or its clock jumps.
+func (w *world) badDay() {
+	w.tell("a bad day")
+	for range 1 + w.rng.IntN(2) {
+		w.someHost().cutOff(w.oneOf(500*time.Millisecond, 8*time.Second))
+	}
+	for _, one := range []struct {
+		on bool
+		do func()
+	}{
+		{w.fates.pauses, func() { w.someHost().edge.pause(w.oneOf(time.Second, 12*time.Second)) }},
+		{w.fates.deaths, w.death}, {w.fates.jumps, w.jump}, {w.fates.crashes, w.crash}, {w.fates.changes, w.change},
+	} {
+		if one.on && w.chance(0.7) {
+			w.after(w.upTo(time.Second), func() {
+				if !w.healed && w.now >= w.calmUntil {
+					one.do()
+				}
+			})
+		}
+	}
+}
+
+// beat is how far apart the buyers of a sparse crowd are at this edge.
+func (e *edge) beat() time.Duration {
+	return 215*time.Millisecond + time.Duration(e.host.id%8)*10*time.Millisecond + e.w.upTo(5*time.Millisecond)
+}
+
+// burst is how many buyers come together.
+func (e *edge) burst() int {
+	if e.w.fates.rare.sparse {
+		return 1
+	}
+	return 1 + e.w.rng.IntN(4)
+}

@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// A directory with rings may be copied while its edge lives, and an edge begun on the copy; or an edge may be begun on its own
+// rings and another store, which knows no sale of theirs.
+const (
+	copyProves luascripts.Mutant = "copy-proves"
+	storeBlind luascripts.Mutant = "store-blind"
+	offerBlind luascripts.Mutant = "offer-blind"
+)
+
+func ringMutations() []Mutation {
+	return []Mutation{
+		{copyProves, "a copy of a living edge's ring is taken for a dead one's"},
+		{storeBlind, "an edge sets its rings aside where another store does not know their sales"},
+		{offerBlind, "what was offered to a key and left in a ring is settled without the key"},
+		{allotment.OfferSettles, "an edge settles what it has offered to a key, whatever the key has"},
+	}
+}
+
+// copyRing gives some host's next edge, or this one, a copy of a living edge's ring.
+func (w *world) copyRing() {
+	from, to := w.someHost(), w.someHost()
+	if from.edge.gone || to.edge.gone || !from.data || from == to {
+		return
+	}
+	w.tell("the ring of %s is copied to %s", from.edge.name, to.name)
+	r := from.edge.remains()
+	r.copied = true
+	to.left = append(to.left, r)
+	if len(to.left) == 1 {
+		to.edge.whenAwake(func() { to.recoverAll(to.edge) })
+	}
+}
+
+// remains is what the ring has now.
+func (e *edge) remains() *remains {
+	claims, offers := e.k.Left()
+	r := &remains{party: e.party(), boot: e.host.boots, claims: claims, offers: offers, of: e}
+	if e.w.lacks(offerBlind) {
+		for _, o := range offers {
+			r.claims = append(r.claims, o.Claim)
+		}
+		r.offers = nil
+	}
+	return r
+}
+
+// astray begins an edge on another store, which refuses to start; or does not.
+func (h *host) astray() {
+	if !h.w.lacks(storeBlind) || len(h.left) == 0 || !h.w.chance(0.2) {
+		return
+	}
+	for _, r := range h.left {
+		h.w.check.heard(r.claims)
+	}
+	h.left = nil
+}
+
+// offer is the part of settling that is the keys'.
+func (v recovery) offer(rest []allotment.Offer, done, unheard func()) {
+	if len(rest) == 0 {
+		done()
+		return
+	}
+	v.ask(allotment.DeductOffer(v.r.party.Birth, rest[0]), func(err error) {
+		switch {
+		case isReassert(err):
+			unheard()
+		case err != nil:
+			v.again()
+		default:
+			v.offer(rest[1:], done, unheard)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Doors: an operator who shuts them and waits until no edge sells, and a sale that closes at a time that was set.
+
+// watched is what a seed holds in store besides, drawn apart: the worlds of old stay as they were.
+type watched struct {
+	doors  bool          // the operator shuts the doors, also when the store is just back without its newest history
+	votes  bool          // replicas that are gone for long are given up, by vote, while others come and go
+	closes time.Duration // from the start; 0: never
+}
+
+func (f *fates) watch(seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 4))
+	f.doors = r.IntN(6) == 0
+	if f.doors && r.IntN(2) == 0 {
+		f.sleepy, f.slack = max(f.sleepy, 0.1), max(f.slack, 3)
+	}
+	f.votes = f.store >= replica && r.IntN(3) == 0
+	if r.IntN(10) == 0 && !f.crowded() {
+		f.closes = f.length/4 + time.Duration(r.Int64N(int64(f.length)))
+	}
+}
+
+// closesAt is when the sale closes, by the store's clock; 0: never.
+func (w *world) closesAt() int64 {
+	if w.fates.closes == 0 {
+		return 0
+	}
+	return start/1000 + w.fates.closes.Microseconds()
+}
+
+func (w *world) closes() (at time.Time) {
+	if us := w.closesAt(); us > 0 {
+		at = time.UnixMicro(us)
+	}
+	return at
+}
+
+// doorTroubles fills the agenda with what goes wrong about doors.
+func (w *world) doorTroubles(repeat func(on bool, every time.Duration, do func())) {
+	repeat(w.fates.doors, 4*time.Second, w.shutDoors)
+	repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
+	if w.fates.closes > 0 && w.chance(0.7) {
+		w.after(w.fates.closes-w.upTo(time.Second), func() {
+			if w.healed {
+				return
+			}
+			w.tell("the store stands still over the end of the sale")
+			w.outage = max(w.outage, w.now+int64(4*time.Second))
+		})
+		for _, h := range w.hosts {
+			w.after(w.fates.closes+w.upTo(1500*time.Millisecond), func() { h.edge.whenAwake(h.edge.knock) })
+		}
+	}
+}
+
+// crashUnnoticed is a store that comes back without its newest history, while an edge is cut off from it, and an operator who
+// shuts the doors at that moment.
+func (w *world) crashUnnoticed() {
+	if w.healed || !w.primary.up || w.now-w.moved < int64(apart) {
+		return
+	}
+	w.moved = w.now
+	w.someHost().cutOff(w.fates.term + w.bounds.Margin)
+	w.primary.crash(w.upTo(10*time.Second), w.upTo(500*time.Millisecond), false)
+	var back func()
+	back = func() {
+		if w.primary.up {
+			w.shutDoors()
+			return
+		}
+		w.after(20*time.Millisecond, back)
+	}
+	w.after(20*time.Millisecond, back)
+}
+
+// How edge.Shut waits.
+const (
+	shutEvery = 50 * time.Millisecond
+	sweepEach = 8
+)
+
+// shutDoors is edge.Shut.
+func (w *world) shutDoors() {
+	if w.healed || !w.primary.up {
+		return
+	}
+	if h := w.someHost(); w.fates.sleepy > 0 && w.chance(0.5) {
+		w.leaveAsleep(h)
+	}
+	w.tell("the operator shuts the doors")
+	w.order(luascripts.ChangeRequest{To: "paused"})
+	w.spread(false)
+	w.watchDoors(1, w.primary.era)
+}
+
+// leaveAsleep is an edge that cannot be reached until its leases have ended, with buyers whose goroutines stall meanwhile.
+func (w *world) leaveAsleep(h *host) {
+	away := w.fates.term + w.bounds.Margin + w.upTo(time.Second)
+	for range 6 {
+		h.edge.whenAwake(func() {
+			h.edge.stallingTake(1, func() time.Duration {
+				if w.healed || w.chance(0.6) {
+					return 0
+				}
+				return min(away+w.upTo(2*time.Second), w.longestNap())
+			})
+		})
+	}
+	h.cutOff(away)
+}
+
+func (w *world) watchDoors(looks int, era uint64) {
+	w.after(shutEvery, func() {
+		switch s := w.primary; {
+		case w.healed:
+			return
+		case !s.up:
+		default:
+			if looks%sweepEach == 0 {
+				w.sweep()
+			}
+			shown := s.show()
+			switch {
+			case shown.State == luascripts.Paused && shown.Quiet():
+				w.silence()
+				return
+			case shown.State == luascripts.Paused:
+			case shown.Era == era:
+				return // another one moves the doors
+			default:
+				w.order(luascripts.ChangeRequest{To: "paused"})
+				era = s.era
+			}
+		}
+		w.watchDoors(looks+1, era)
+	})
+}
+
+// silence is when the operator hears that no edge sells. After a while the sale goes on.
+func (w *world) silence() {
+	w.tell("the operator hears that no edge sells")
+	w.silent = w.primary.log[len(w.primary.log)-1]
+	w.after(w.upTo(8*time.Second), func() {
+		if !w.healed && w.primary.up {
+			w.order(luascripts.ChangeRequest{To: "open"})
+			w.spread(false)
+		}
+	})
+}
+
+// show is show.lua: nothing is written.
+func (s *server) show() luascripts.ShowReply {
+	s.twin.On(s.node())
+	return s.twin.Show(s.raw())
+}
+
+// doors looks at a promise that is made: not after the operator has heard that nobody makes any, nor after the end of the sale.
+func (c *checks) doors(e *edge, claim luascripts.Claim) {
+	w := c.w
+	if e.fooled {
+		return
+	}
+	if w.silent != nil {
+		w.fail("%s promises serial %d after the operator has heard that no edge sells", e.name, claim.Serial)
+	}
+	calm := w.now-w.moved > int64(w.fates.term+2*timeout) // edges have heard the clock since it jumped
+	if at := w.closesAt(); at > 0 && calm && w.primary.raw() >= at {
+		w.fail("%s promises serial %d %d us after the sale has closed", e.name, claim.Serial, w.primary.raw()-at)
+	}
+}
+
+// atTheEnd waits until a sale that has closed is at rest.
+func (w *world) atTheEnd() {
+	for _, s := range w.servers { // the sale closes by their clocks
+		s.skew = max(s.skew, 0)
+	}
+	w.moved = w.now
+	w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)
+	w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 })
+	w.until(w.now+int64(5*time.Second+w.longestNap()), nil)
+}

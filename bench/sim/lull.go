@@ -1,0 +1,126 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"spike/luascripts"
+)
+
+// A lull: some time into the world most buyers stay away for long, while units are held. Edges doze. Now and then one buys
+// straight from the ledger, or an edge begins anew.
+
+// lull is drawn apart from the other fates, so that they stay as they are.
+type lull struct {
+	on    bool
+	from  int64
+	until int64
+	given []given
+}
+
+// given is a time that somebody counts from, as a lease or a hold begins: the true time before, the ledger's then, and its
+// history.
+type given struct {
+	asked int64
+	now   int64
+	era   uint64
+}
+
+const lullEvery = 8 // worlds
+
+func (w *world) drawLull() {
+	r := rand.New(rand.NewPCG(w.seed, 0x6c756c6c))
+	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || w.fates.crowded() {
+		return
+	}
+	f := &w.fates
+	f.hold = time.Duration(60+r.IntN(60)) * time.Second
+	f.total, f.hosts, f.slack = max(f.total, 40), 2, 1
+	if r.IntN(2) == 0 { // nothing else happens
+		f.jumps, f.crashes, f.eras, f.deaths, f.pauses = false, false, false, false, false
+		f.outages, f.stops, f.sweeper, f.changes = false, false, false, false
+	}
+	w.lull = lull{on: true, from: start + int64(time.Second), until: start + int64(60+r.IntN(90))*int64(time.Second)}
+	w.fates.length = max(w.fates.length, time.Duration(w.lull.until-start)+time.Second)
+}
+
+// lulled says that nobody comes now.
+func (w *world) lulled() bool {
+	return w.lull.on && !w.healed && w.now > w.lull.from && w.now < w.lull.until
+}
+
+// lulls lets few come.
+func (w *world) lulls() {
+	if !w.lull.on {
+		return
+	}
+	var again func()
+	again = func() {
+		if w.healed || w.now >= w.lull.until {
+			return
+		}
+		if h := w.someHost(); h.edge.asleep == 0 && !h.edge.gone && !h.edge.ending {
+			if w.chance(0.7) {
+				h.edge.deduct(1)
+			} else {
+				h.edge.buyer(1)
+			}
+		}
+		w.after(time.Second+w.upTo(20*time.Second), again)
+	}
+	w.after(time.Second+w.upTo(20*time.Second), again)
+	w.patient()
+}
+
+// notes keeps the time that an answer gives.
+func (w *world) notes(a answer, asked int64) {
+	if !w.lull.on || a.err != nil {
+		return
+	}
+	var h luascripts.Head
+	switch r := a.reply.(type) {
+	case luascripts.DeductReply:
+		h = r.Head
+	case luascripts.LeaseReply:
+		h = r.Head
+	case luascripts.RenewReply:
+		h = r.Head
+	default:
+		return
+	}
+	if h.Reopens > 0 { // in a recovery deadlines move with ledger time, which who lived through lost history may set
+		return
+	}
+	w.lull.given = append(w.lull.given[max(0, len(w.lull.given)-100):], given{asked, h.Now, h.Era})
+}
+
+// patient checks that no lease and no hold ends early (I1): since it was given ledger time has not run ahead of the true time, but by
+// a jump of the store's clock, and by what callers' clocks are fast.
+func (w *world) patient() {
+	h := w.primary.twin.Last()
+	for _, g := range w.lull.given {
+		if g.era != h.Era || w.moved >= g.asked {
+			continue
+		}
+		passed := w.now - g.asked
+		if most := passed + passed/100 + int64(w.bounds.Step); (h.Now-g.now)*1000 > most {
+			w.fail("ledger time has passed by %v since somebody was given a time, and true time by %v",
+				time.Duration(h.Now-g.now)*time.Microsecond, time.Duration(passed))
+		}
+	}
+	w.after(300*time.Millisecond, w.patient)
+}
+
+// deduct is a buy straight from the ledger.
+func (e *edge) deduct(n uint32) {
+	e.w.nonces++
+	q := luascripts.DeductRequest{Party: e.party(), N: n, Nonce: deducted + e.w.nonces,
+		Latest: e.host.route.raw() + timeout.Microseconds()}
+	e.w.call(e.host, q, func(a answer) {
+		e.whenAwake(func() {
+			if reply, ok := a.reply.(luascripts.DeductReply); ok && a.err == nil && reply.Answer == luascripts.Had {
+				e.w.check.deducted(e, reply, a)
+			}
+		})
+	})
+}

@@ -1,0 +1,98 @@
+package sim
+
+import (
+	"time"
+
+	"spike/luascripts"
+)
+
+// What comes to rest in the end, what is in nobody's hands then, and what the way there may cost.
+
+// mostTurns is how often units may come back after all were sold: who has a token may cancel until it is over.
+const mostTurns = 40
+
+// mustLast waits until something is so and stays so: all edges know then, and none of them asks for units that there are
+// not. A token that is shown late begins it anew.
+func (w *world) mustLast(what string, d time.Duration, so func(luascripts.Head) bool) {
+	if w.fates.sleepy > 0 {
+		d += w.longestNap()
+	}
+	for range mostTurns {
+		w.mustEnd(what, 0, so)
+		if !w.until(w.now+int64(d), func() bool { return !so(w.primary.twin.Last()) }) {
+			if w.mustRest() {
+				return
+			}
+		}
+		w.tell("%s, but not for long", what)
+	}
+	w.fail("%s, and then it is not, %d times over", what, mostTurns)
+}
+
+// mustRest looks at what Keepers do where there is nothing to be had: they look now and then. It says whether that lasted.
+func (w *world) mustRest() bool {
+	before, d := w.calls, 2*time.Second
+	h := w.primary.twin.Last()
+	w.until(w.now+int64(d), nil)
+	if w.primary.twin.Last().Gen != h.Gen { // somebody has cancelled meanwhile
+		return false
+	}
+	if !h.Final() {
+		return true
+	}
+	looks, asks := w.calls.renew-before.renew, w.calls.lease+w.calls.giveBack-before.lease-before.giveBack
+	if n := len(w.hosts); looks > 5*n || asks > 2*n {
+		w.fail("all is sold, and in %v %d edges look %d times, and lease or give back %d times", d, n, looks, asks)
+	}
+	return true
+}
+
+// calls counts what Keepers ask of the store, and it hears.
+type calls struct{ lease, renew, giveBack int }
+
+func (c *calls) note(call any) {
+	switch call.(type) {
+	case luascripts.LeaseRequest:
+		c.lease++
+	case luascripts.RenewRequest:
+		c.renew++
+	case luascripts.GiveBackRequest:
+		c.giveBack++
+	}
+}
+
+// bounded says that units do not go round: an edge looks and asks a few times a second whatever happens, and beyond that a few
+// times for each unit that was sold.
+func (c calls) bounded(w *world) {
+	n := len(w.hosts)
+	steady := n * (int(time.Duration(w.now-start)/time.Second) + 10)
+	sold := int(w.check.sold)
+	if looks := 2*steady + 8*sold; c.renew > looks {
+		w.fail("%d looks of %d edges, which sold %d units: more than %d", c.renew, n, sold, looks)
+	}
+	if asks := 3*steady + 4*sold; c.lease+c.giveBack > asks {
+		w.fail("%d leases and %d give-backs of %d edges, which sold %d units: more than %d", c.lease, c.giveBack, n, sold, asks)
+	}
+}
+
+// deducted is added to the nonces of Deducts: rings' are smaller.
+const deducted = 1 << 50
+
+// nobodys: what is sold in the end is somebody's, who was told, or whose Deduct has had no answer. Told, free and
+// unanswered are the total.
+func (c *checks) nobodys() {
+	if c.w.fates.keys { // a keyed offer's buyer may hear of it much later
+		return
+	}
+	t := c.w.primary.twin
+	told := map[claimID]bool{}
+	for _, p := range c.order {
+		told[claimID{p.Fence, p.Nonce}] = true
+	}
+	for s := uint32(1); uint64(s) <= t.Last().Total; s++ {
+		o, _, owned := t.Owner(s)
+		if owned && o.Nonce < deducted && !told[claimID{o.Fence, o.Nonce}] {
+			c.w.fail("serial %d is sold under %d, and nobody was told", s, o.Fence)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+)
+
+// S2: who has a token cancels after all was sold, so all is not sold any more; what edges say is looked at only after it has
+// been sold for a while, and all that time.
+func TestS2SoldIsLookedAtWhenItLasts(t *testing.T) {
+	w := bare(fsynced)
+	sold, looked := true, int64(0)
+	for _, at := range []time.Duration{time.Second, 3 * time.Second} {
+		w.after(at, func() { sold = false })
+		w.after(at+500*time.Millisecond, func() { sold = true })
+	}
+	w.mustLast("all is sold", 2*time.Second, func(luascripts.Head) bool { return sold })
+	if looked = w.now - start; looked < int64(5*time.Second) {
+		t.Errorf("looked after %v", time.Duration(looked))
+	}
+}
+
+// S3: a Keeper that asks without end, for each unit of which there is news, is noticed.
+func TestS3CallsAreBounded(t *testing.T) {
+	w := bare(fsynced)
+	w.hosts = make([]*host, 10)
+	w.now += int64(10 * time.Second)
+	w.check.sold = 100
+	wrong := func(c calls) (what string) {
+		defer func() {
+			if r := recover(); r != nil {
+				what = string(r.(violation))
+			}
+		}()
+		c.bounded(w)
+		return ""
+	}
+	if what := wrong(calls{lease: 900, renew: 1000, giveBack: 50}); what != "" {
+		t.Error(what)
+	}
+	if what := wrong(calls{renew: 1300}); !strings.Contains(what, "looks") {
+		t.Errorf("%q", what)
+	}
+	if what := wrong(calls{lease: 900, giveBack: 200}); !strings.Contains(what, "give-backs") {
+		t.Errorf("%q", what)
+	}
+}

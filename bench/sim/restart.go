@@ -1,0 +1,131 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"spike/luascripts"
+)
+
+// What a server comes back with: its file, which may be older than the last thing it wrote, or a backup; and its clock, which
+// may be any.
+
+// crash is the death of a server that comes back from its file after a while: without the end of its log, unless the disk
+// has it, or the file is a backup.
+func (s *server) crash(tail, down time.Duration, backup bool) {
+	w, kept := s.w, len(s.log)
+	if !s.synced || backup {
+		kept -= len(s.since(tail))
+	}
+	if backup {
+		w.backups++
+	}
+	w.check.ledgerNow()
+	if backup || w.fates.store >= replica { // the last copy of what was waited for
+		w.check.undone(s.log[kept:])
+	}
+	s.up, s.followers = false, nil
+	w.tell("Redis %d dies for %v, and loses %d scripts, backup %v", s.id, down, len(s.log)-kept, backup)
+	w.after(down, func() {
+		w.moves++
+		s.setClock()
+		s.begin(slices.Clone(s.log[:kept]))
+		s.starts()
+		s.up = true
+		if backup {
+			w.calm()
+		}
+		w.history(s)
+		w.cutAgain(s)
+	})
+}
+
+// since is what ran lately.
+func (s *server) since(tail time.Duration) []*entry {
+	k := len(s.log)
+	for k > 0 && s.log[k-1].when > s.w.now-int64(tail) {
+		k--
+	}
+	return s.log[k:]
+}
+
+// setClock is what a machine's clock may be after a start, and when its owner has seen it.
+func (s *server) setClock() {
+	if !s.w.fates.jumps || s.w.healed || s.w.chance(0.5) {
+		return
+	}
+	was := s.skew
+	s.w.moves += 2
+	s.skew += int64(s.w.upTo(2*time.Hour) - time.Hour)
+	s.w.tell("its clock is set by %v", time.Duration(s.skew-was))
+	if s.w.chance(0.5) {
+		s.w.after(s.w.upTo(time.Second), func() {
+			s.skew = was
+			s.w.tell("the clock of Redis %d is right again", s.id)
+		})
+	}
+}
+
+// allDie is a primary and its replicas that die together. The primary comes back alone, with what its file has.
+func (w *world) allDie(tail, down time.Duration) {
+	s := w.primary
+	others := s.followers
+	w.tell("Redis %d dies with its %d replicas", s.id, len(others))
+	s.crash(tail, down, false)
+	for _, f := range others {
+		w.resync(f.s, down+w.upTo(3*time.Second))
+	}
+}
+
+// calm is what a backup needs so that nobody who acted on more is too late to say so: whoever lives is awake and has a way to
+// the store, soon.
+func (w *world) calm() {
+	w.outage = 0
+	w.calmUntil = w.now + int64(w.bounds.Proof+time.Second)
+	for _, h := range w.hosts {
+		h.cut = 0
+		if !w.chance(0.5) { // others come at once
+			h.cut = w.now + int64(w.upTo(lateComer))
+		}
+		h.edge.resume()
+	}
+}
+
+// lateComer is how late somebody's way to the store may be there again: a look, and a call that fails before, come on top.
+const lateComer = 2500 * time.Millisecond
+
+// undone makes what these scripts answered no promise: an older file was put back, or every copy of them died.
+func (c *checks) undone(lost []*entry) {
+	for _, e := range lost {
+		e.undone = true
+	}
+	for _, p := range c.order {
+		p.keptFor = p.keptFor && !p.kept.undone
+		p.paidFor = p.paidFor && !p.paid.undone
+	}
+}
+
+// lasts says that an answer survives its server, by I5.
+func (a answer) lasts() bool { return a.durable && !a.entry.undone }
+
+// witnessed says that an edge which lives has acted on one of these scripts: it can prove that they are lost.
+func (w *world) witnessed(lost []*entry) bool {
+	return slices.ContainsFunc(lost, func(e *entry) bool { return e.heard && w.alive(actor(e.call)) })
+}
+
+// actor is the instance that acts on a call's answer.
+func actor(call any) string {
+	switch q := call.(type) {
+	case luascripts.LeaseRequest:
+		return q.Instance
+	case luascripts.RenewRequest:
+		return q.Instance
+	case luascripts.SettleRequest:
+		return q.Instance
+	}
+	return ""
+}
+
+func (w *world) alive(instance string) bool {
+	return slices.ContainsFunc(w.edges, func(e *edge) bool { return e.name == instance && !e.gone && !e.ending })
+}

@@ -1,0 +1,45 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// makes does what the Keeper asks of its own machine: a ring is made or dropped, after a moment. Now and then there is no
+// room for one.
+func (e *edge) makes(call any, sent allotment.Instant) bool {
+	a := allotment.Answer{Call: call, Sent: sent}
+	switch q := call.(type) {
+	case allotment.RingRequest:
+		a.Reply, a.Err = allotment.MemoryRings{}.Make(q.Lanes, q.Slots, q.From)
+		if !e.w.healed && e.w.chance(0.02) {
+			a.Err = errNoRoom
+		}
+	case allotment.OfferRequest:
+		e.w.call(e.host, q.Deduct, func(got answer) {
+			a.Reply, a.Err = got.reply, got.err
+			e.whenAwake(func() { e.step(a) })
+		})
+		return true
+	case allotment.RingDrop:
+	default:
+		return false
+	}
+	e.w.after(e.w.upTo(2*time.Millisecond), func() { e.whenAwake(func() { e.step(a) }) })
+	return true
+}
+
+// errNoRoom is a full disk.
+var errNoRoom = errors.New("no room for a ring")
+
+// claims is what the ring has that the ledger has not answered for.
+func (e *edge) claims() []luascripts.Claim {
+	claims, offers := e.k.Left()
+	for _, o := range offers {
+		claims = append(claims, o.Claim)
+	}
+	return claims
+}

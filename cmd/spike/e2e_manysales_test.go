@@ -1,0 +1,110 @@
+//go:build e2e
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// cpu is how long a process has been on a CPU, in ticks of 10 ms.
+func cpu(t testing.TB, pid int) (ticks int) {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return ticks
+}
+
+// hmsets makes many sales as the article does.
+func (r redisServer) hmsets(t testing.TB, n int) {
+	t.Helper()
+	for from := 0; from < n; from += 1000 {
+		var cmds rueidis.Commands
+		for i := from; i < min(n, from+1000); i++ {
+			cmds = append(cmds, r.B().Arbitrary("HMSET", fmt.Sprintf("s%d_hash_key", i), "ticket_total_nums", "50", "ticket_sold_nums", "0").Build())
+		}
+		for _, res := range r.DoMulti(context.Background(), cmds...) {
+			if err := res.Error(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// askEach sends one request for each of n.
+func askEach(t testing.TB, n int, url func(int) string) {
+	t.Helper()
+	var next, undecided atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				r, err := http.Get(url(i))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				_ = r.Body.Close()
+				switch {
+				case r.StatusCode == http.StatusServiceUnavailable: // the machine is busy
+					undecided.Add(1)
+				case r.StatusCode >= 300:
+					t.Errorf("%s: %s", url(i), r.Status)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d of %d heard 503", undecided.Load(), n)
+}
+
+// A3: an edge of which every one of many sales is asked for costs a few kilobytes a sale, has rings only where something is
+// held, and gives them back; then it rests.
+func TestA3TenThousandSalesAreSmall(t *testing.T) {
+	const sales, most = 10_000, 300 << 10
+	redis := startRedis(t)
+	redis.hmsets(t, sales)
+	data := t.TempDir()
+	edge := startEdge(t, "--redis", redis.addr, "--data", data)
+	pid := edge.cmd.Process.Pid
+	askEach(t, sales, func(i int) string { return edge.buyURL(fmt.Sprint("s", i)) })
+	busy := resident(t, pid)
+	t.Logf("%d MiB, %d rings", busy>>10, len(rings(t, data)))
+	eventually(t, time.Minute, "the rings are given back", func() bool { return len(rings(t, data)) == 0 })
+	time.Sleep(3 * time.Second)
+	ticks, scripts := cpu(t, pid), redis.scripts(t)
+	const idle = 10
+	time.Sleep(idle * time.Second)
+	ticks, scripts = cpu(t, pid)-ticks, redis.scripts(t)-scripts
+	now := resident(t, pid)
+	t.Logf("%d MiB busy, %d MiB idle; in %d s %d ms of CPU and %d scripts", busy>>10, now>>10, idle, 10*ticks, scripts)
+	if busy > most || now > most || scripts > 50*idle {
+		t.Error("too much")
+	}
+	if ticks > 2*idle { // 2 %
+		t.Errorf("%d ms of CPU in %d s", 10*ticks, idle)
+	}
+}

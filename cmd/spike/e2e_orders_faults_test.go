@@ -1,0 +1,187 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	_ "modernc.org/sqlite"
+
+	"spike/luascripts/redistest"
+	"spike/order/pgtest"
+)
+
+// Faults of the database, or before it, under `spike orders` as it is run.
+
+// newFaultStage is a small sale; the database is as settings say.
+func newFaultStage(t testing.TB, settings ...string) ordersStage {
+	t.Helper()
+	s := ordersStage{redis: startRedis(t), db: ordersDB{pgtest.Start(t, settings...)}, total: 400}
+	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(s.total), "--redis", s.redis.addr)
+	s.edge = startEdge(t, "--redis", s.redis.addr)
+	s.args = []string{"--redis", s.redis.addr, "--db", s.db.URL, "--batch", "20"}
+	return s
+}
+
+// stored waits until so many rows are there, and nothing is in hand.
+func (s ordersStage) stored(t testing.TB, rows int) {
+	t.Helper()
+	eventually(t, patience, strconv.Itoa(rows)+" rows", func() bool { return s.db.ask(t, oneRowEach) == rows })
+	eventually(t, patience, "nothing is in hand", func() bool { n, _ := s.redis.inHand(t); return n == 0 })
+}
+
+// exec is an operator's hand.
+func (d ordersDB) exec(t testing.TB, query string) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), d.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.Background()) }()
+	if _, err := c.Exec(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends waits for a worker that ends by itself.
+func (o *testOrders) ends(t testing.TB) (code int) {
+	t.Helper()
+	ended := make(chan struct{})
+	o.once.Do(func() {
+		go func() { defer close(ended); _ = o.cmd.Wait() }()
+	})
+	select {
+	case <-ended:
+	case <-time.After(patience / 2):
+		_ = o.cmd.Process.Kill()
+		<-ended
+		t.Fatalf("it did not end:\n%s", o.log)
+	}
+	return o.cmd.ProcessState.ExitCode()
+}
+
+// Two workers with two databases on one Redis: the second is refused, and the first has every order.
+func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
+	redis, dir := startRedis(t), t.TempDir()
+	mustSpike(t, "sale", "create", "ticket", "--total", "400", "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	one, two := filepath.Join(dir, "one.db"), filepath.Join(dir, "two.db")
+	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+one, "--batch", "20")
+	second := launchOrders(t, "--redis", redis.addr, "--db", "sqlite:"+two)
+	code, said := second.ends(t), second.log.String()
+	if code != exitUsage || !strings.Contains(said, one) || !strings.Contains(said, two) {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	crowd(t, 400, 8, edge.buyURL("ticket"))
+	eventually(t, patience, "the first has all", func() bool { return sqliteRows(one) == 400 })
+	if !worker.ready() {
+		t.Error("the first is not ready")
+	}
+}
+
+// sqliteRows is the rows in a file; -1: it cannot be read now.
+func sqliteRows(file string) (n int) {
+	db, err := sql.Open("sqlite", "file:"+file+"?mode=ro")
+	if err != nil {
+		return -1
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRow(oneRowEach).Scan(&n); err != nil {
+		return -1
+	}
+	return n
+}
+
+// PostgreSQL dies at once when all is acknowledged, and its default was synchronous_commit = off.
+func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
+	s := newFaultStage(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
+	startOrders(t, s.args...)
+	s.sell(t, func(int) {})
+	s.stored(t, s.total)
+	s.db.Stop()
+	s.db.Restart()
+	if n := s.db.ask(t, oneRowEach); n != s.total {
+		t.Errorf("%d of %d acknowledged rows are there", n, s.total)
+	}
+}
+
+// The primary dies in full sale, and its synchronous standby is promoted.
+func TestO3DatabaseFailsOver(t *testing.T) {
+	s := newFaultStage(t, "synchronous_standby_names=b", "synchronous_commit=local")
+	standby := s.db.Standby("b")
+	worker := startOrders(t, "--redis", s.redis.addr, "--batch", "20",
+		"--db", "postgres://spike@"+standby.Addr()+","+s.db.Addr()+"/postgres")
+	s.sell(t, func(tenth int) {
+		if tenth == 4 {
+			s.db.Stop()
+			standby.Promote()
+		}
+	})
+	s.db = ordersDB{standby}
+	s.stored(t, s.total)
+	eventually(t, patience, "it is ready", worker.ready)
+}
+
+// A CHECK refuses one row: all others are stored, it is parked and can be tried again.
+func TestO4OneRowIsRefused(t *testing.T) {
+	s := newFaultStage(t)
+	worker := startOrders(t, s.args...)
+	s.db.exec(t, "ALTER TABLE orders ADD CONSTRAINT picky CHECK (serial <> 17)")
+	s.sell(t, func(int) {})
+	s.stored(t, s.total-1)
+	if n := s.db.ask(t, "SELECT count(*) FROM parked_orders WHERE serial = 17"); n != 1 {
+		t.Errorf("%d parked", n)
+	}
+	eventually(t, patience, "it is counted", func() bool {
+		_, _, text := get(t, "GET", "http://"+worker.admin+"/metrics")
+		return strings.Contains(text, "spike_orders_parked 1") && worker.ready()
+	})
+	s.db.exec(t, "ALTER TABLE orders DROP CONSTRAINT picky; UPDATE parked_orders SET retry = true")
+	s.stored(t, s.total)
+}
+
+// PgBouncer 1.18 in transaction pooling, and a search_path.
+func TestO5OrdersThroughPgBouncer(t *testing.T) {
+	s := newFaultStage(t)
+	s.db.exec(t, "CREATE SCHEMA shop")
+	through := s.db.Pooler(t, "") + "?search_path=shop"
+	for range 2 {
+		startOrders(t, "--redis", s.redis.addr, "--db", through, "--batch", "20")
+	}
+	s.sell(t, func(int) {})
+	eventually(t, patience, "all are stored", func() bool { return s.db.ask(t, "SELECT count(*) FROM shop.orders") == s.total })
+}
+
+// In a pod: probes and scrapes come from outside.
+func TestO6AdminOffLoopback(t *testing.T) {
+	redis := startRedis(t)
+	pod := &testOrders{admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
+	_, port, _ := net.SplitHostPort(pod.admin)
+	pod.cmd = exec.Command(binary(t), "orders", "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "a.db"),
+		"--admin", "0.0.0.0:"+port, "--admin-token", "sesame")
+	pod.cmd.Stderr = pod.log
+	if err := pod.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pod.die)
+	eventually(t, patience, "it is ready", pod.ready)
+	q, _ := http.NewRequest(http.MethodGet, "http://"+pod.admin+"/metrics", nil)
+	if code, _, _ := answer(t, q); code != http.StatusUnauthorized {
+		t.Errorf("without the token: %d", code)
+	}
+	q.Header.Set("Authorization", "Bearer sesame")
+	if code, _, text := answer(t, q); code != http.StatusOK || !strings.Contains(text, "spike_orders_parked") {
+		t.Errorf("with the token: %d", code)
+	}
+}

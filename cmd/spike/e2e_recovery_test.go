@@ -1,0 +1,295 @@
+//go:build e2e
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/bench/load"
+	"spike/luascripts/redistest"
+)
+
+// Rows P8, P9 and P13 on the built binary: what an operator hears in a recovery, a sale that closes over a Redis that stands
+// still, and readers that follow a Redis.
+
+// wire is a way to a server that can be cut.
+type wire struct {
+	net.Listener
+	to    string
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+}
+
+func newWire(t *testing.T, to string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{Listener: l, to: to}
+	t.Cleanup(func() { _ = l.Close(); w.sever(true) })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go w.carry(c)
+		}
+	}()
+	return w
+}
+
+func (w *wire) carry(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	w.mu.Lock()
+	there, err := net.Dial("tcp", w.to)
+	if w.cut || err != nil {
+		w.mu.Unlock()
+		return
+	}
+	w.conns = append(w.conns, c, there)
+	w.mu.Unlock()
+	defer func() { _ = there.Close() }()
+	go func() { _, _ = io.Copy(there, c); _ = there.Close() }()
+	_, _ = io.Copy(c, there)
+}
+
+func (w *wire) sever(cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = cut
+	if cut {
+		for _, c := range w.conns {
+			_ = c.Close()
+		}
+		w.conns = nil
+	}
+}
+
+// pidOf is the process of a Redis.
+func pidOf(t *testing.T, addr string) int {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(addr)
+	out, err := exec.Command("redis-cli", "-h", host, "-p", port, "info", "server").Output()
+	m := regexp.MustCompile(`process_id:(\d+)`).FindSubmatch(out)
+	if err != nil || m == nil {
+		t.Fatal(err, string(out))
+	}
+	pid, _ := strconv.Atoi(string(m[1]))
+	return pid
+}
+
+// killAt is kill -9 of a Redis, and the wait until nobody is there.
+func killAt(t *testing.T, addr string) {
+	t.Helper()
+	if err := syscall.Kill(pidOf(t, addr), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "it is dead", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+}
+
+// A Redis is back from an older snapshot, and an edge that sells from a lease which that one does not know is slow to come: who
+// pauses or closes hears that nobody sells when nobody does, and that nobody knows what was promised.
+func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
+	runs := 2
+	if long() {
+		runs = 50
+	}
+	for k := range runs {
+		addr, dir := redistest.FreeAddr(t), t.TempDir()
+		redistest.StartAt(t, addr, "--dir", dir)
+		mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--redis", addr)
+		if out, err := exec.Command("redis-cli", "-p", addr[strings.LastIndex(addr, ":")+1:], "save").CombinedOutput(); err != nil {
+			t.Fatal(err, string(out))
+		}
+		way := newWire(t, addr)
+		edge := startEdge(t, "--redis", way.Addr().String())
+		w, stop := storm(t, 4, edge.buyURL("ticket"))
+		eventually(t, 20*time.Second, "it sells", func() bool { return w.count() > 1000 })
+		way.sever(true)
+		killAt(t, addr)
+		redistest.StartAt(t, addr, "--dir", dir)
+		word := []string{"pause", "close"}[k%2]
+		out, errs, code := spike(t, "sale", word, "ticket", "--redis", addr)
+		told := w.count()
+		time.Sleep(time.Second)
+		more := w.count() - told
+		stop()
+		if code != 0 || more > 0 {
+			t.Errorf("%s: exit %d; %d wins after it\n%s%s", word, code, more, out, errs)
+		}
+		if !strings.Contains(out, "nobody knows") {
+			t.Errorf("it says that it knows: %s", out)
+		}
+		edge.die()
+		killAt(t, addr)
+	}
+}
+
+// A sale closes while Redis stands still: what is won was won before. A reservation's end says when.
+func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
+	redis := startRedis(t)
+	const hold = time.Minute
+	closes := time.Now().Add(5 * time.Second).Truncate(time.Second)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", hold.String(), "--closes", closes.Format(time.RFC3339), "--redis", redis.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	var mu sync.Mutex
+	before, after := 0, 0
+	ends := regexp.MustCompile(`"expires_at":"([^"]+)"`)
+	note := func(_ string, _ int, body []byte) {
+		m := ends.FindSubmatch(body)
+		if m == nil {
+			return
+		}
+		at, err := time.Parse(time.RFC3339, string(m[1]))
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil || !at.Before(closes.Add(hold)) {
+			after++
+			return
+		}
+		before++
+	}
+	pid := pidOf(t, redis.addr)
+	time.Sleep(time.Until(closes.Add(-3 * time.Second)))
+	many, stop := context.WithDeadline(t.Context(), closes.Add(-time.Second)) // so many that an edge leases for thousands
+	_, _ = load.Run(many, load.Options{URLs: []string{edge.buyURL("ticket")}, Connections: 8, Requests: 1 << 30, OnAnswer: note})
+	stop()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	crowdFor(t, edge, closes.Add(3*time.Second), note)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if before == 0 || after > 0 {
+		t.Errorf("%d wins before the end, %d after it", before, after)
+	}
+}
+
+// crowdFor buys until a moment, one buy every few milliseconds: there is something left at the end.
+func crowdFor(t *testing.T, e *testEdge, until time.Time, note func(string, int, []byte)) {
+	t.Helper()
+	for time.Now().Before(until) {
+		if _, err := load.Run(t.Context(), load.Options{URLs: []string{e.buyURL("ticket")}, Connections: 1, Requests: 1, OnAnswer: note}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// won says whether a buy is answered with a unit.
+func (e *testEdge) wins(t *testing.T, sale string) (status int, won bool) {
+	t.Helper()
+	status, _, body := get(t, http.MethodPost, e.buyURL(sale))
+	return status, strings.Contains(body, `"serial"`)
+}
+
+// redis-cli --replica on a lone Redis stops no sale, neither while it is there nor after it.
+func TestP13AReaderStopsNoSale(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--limit-per-buyer", "100", "--redis", redis.addr) // each buy asks Redis
+	edge := startEdge(t, "--redis", redis.addr)
+	buy := func(when string) {
+		t.Helper()
+		q, err := http.NewRequest(http.MethodPost, edge.buyURL("ticket"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("X-Buyer-Id", "b")
+		if status, _, body := answer(t, q); status != 200 || !strings.Contains(body, `"serial"`) {
+			t.Errorf("%s: %d %s", when, status, body)
+		}
+	}
+	buy("before")
+	cli := exec.Command("redis-cli", "-p", redis.addr[strings.LastIndex(redis.addr, ":")+1:], "--replica")
+	if err := cli.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = cli.Process.Kill(), cli.Wait() }()
+	online := func(n int) func() bool {
+		return func() bool {
+			said, err := redis.do(t, "INFO", "replication").ToString()
+			return err == nil && strings.Count(said, "state=online") == n
+		}
+	}
+	eventually(t, 20*time.Second, "it follows", online(1))
+	for range 20 {
+		buy("while it follows")
+		time.Sleep(20 * time.Millisecond)
+	}
+	_, _ = cli.Process.Kill(), cli.Wait()
+	eventually(t, 20*time.Second, "it has left", online(0))
+	for range 20 {
+		buy("when it has left")
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// A reader that announces a port is taken for a replica, and is missed: --replicas says that it is none, sale reopen --all that
+// all sales go on without it.
+func TestP13AllSalesAreReopened(t *testing.T) {
+	redis := startRedis(t)
+	sales := []string{"a", "b", "c"}
+	for _, sale := range sales {
+		mustSpike(t, "sale", "create", sale, "--total", "1000", "--redis", redis.addr)
+	}
+	edge := startEdge(t, "--redis", redis.addr)
+	redis.do(t, "CONFIG", "SET", "repl-diskless-sync-delay", "0")
+	reader, err := net.Dial("tcp", redis.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	fmt.Fprint(reader, "REPLCONF listening-port 7777\r\n")
+	if _, err := reader.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(reader, "PSYNC ? -1\r\n")
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	missing := func() (n int) {
+		for _, sale := range sales {
+			n += strings.Count(mustSpike(t, "sale", "show", sale, "--redis", redis.addr), "replicas are there")
+		}
+		return n
+	}
+	eventually(t, 20*time.Second, "it follows", func() bool {
+		said, err := redis.do(t, "INFO", "replication").ToString()
+		return err == nil && strings.Contains(said, "state=online")
+	})
+	for _, sale := range sales {
+		spike(t, "sale", "resume", sale, "--redis", redis.addr) // a script that writes sees it
+	}
+	_ = reader.Close()
+	eventually(t, 20*time.Second, "each sale misses it", func() bool { return missing() == len(sales) })
+	if _, errs, code := spike(t, "sale", "reopen", "--all", "--redis", redis.addr); code != 2 || !strings.Contains(errs, "--yes") {
+		t.Errorf("exit %d %s", code, errs)
+	}
+	out := mustSpike(t, "sale", "reopen", "--all", "--yes", "--redis", redis.addr)
+	if strings.Count(out, "from now on 0") != len(sales) || missing() != 0 {
+		t.Errorf("%s%d miss it", out, missing())
+	}
+	for _, sale := range sales {
+		eventually(t, 20*time.Second, "it sells", func() bool { _, won := edge.wins(t, sale); return won })
+	}
+}

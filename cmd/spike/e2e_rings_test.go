@@ -1,0 +1,267 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+)
+
+// What may happen to a ring file, and to whose it is.
+
+// rings are the ring files in a directory.
+func rings(t testing.TB, data string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(data, "*.ring"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// P1: a second edge on a copy of a living edge's directory settles what it finds there, and sells nothing that the first
+// may have sold.
+func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
+	runs := 3
+	if long() {
+		runs = 20
+	}
+	for range runs {
+		redis := startRedis(t)
+		redis.hmset(t, "ticket", "60000", "0")
+		data, copied := t.TempDir(), filepath.Join(t.TempDir(), "d2")
+		first := startEdge(t, "--redis", redis.addr, "--data", data)
+		w, stop := storm(t, 16, first.buyURL("ticket"))
+		eventually(t, 20*time.Second, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
+		if out, err := exec.Command("cp", "-a", data, copied).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		var was []string
+		for _, ring := range rings(t, copied) {
+			was = append(was, filepath.Base(ring))
+		}
+		second := startEdge(t, "--redis", redis.addr, "--data", copied)
+		others, _ := crowdAnyway(t, 40_000, 16, second.buyURL("ticket"))
+		eventually(t, 30*time.Second, "all is sold", func() bool {
+			a := redis.audit(t, "ticket")
+			return a.Pending == a.Total
+		})
+		stop()
+		twice := slices.Clone(append(w.doubly, others.doubly...))
+		for serial := range others.owner {
+			if _, had := w.owner[serial]; had {
+				twice = append(twice, serial)
+			}
+		}
+		t.Logf("%d and %d won", len(w.owner), len(others.owner))
+		if len(twice) > 0 || len(others.owner) == 0 {
+			t.Fatalf("sold twice: %v", twice)
+		}
+		eventually(t, 20*time.Second, "the copy is settled", func() bool {
+			return !slices.ContainsFunc(rings(t, copied), func(ring string) bool { return slices.Contains(was, filepath.Base(ring)) })
+		})
+		first.stop(t)
+		second.stop(t)
+	}
+}
+
+// P1: the file `lock` is not what keeps a second edge out.
+func TestP1RemovedLockDoesNotLetAnotherIn(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", "1000", "0")
+	data := t.TempDir()
+	edge := startEdge(t, "--redis", redis.addr, "--data", data)
+	crowd(t, 10, 1, edge.buyURL("ticket"))
+	if err := os.Remove(filepath.Join(data, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", redis.addr, "--data", data)
+	if code != 2 || !strings.Contains(errs, "another edge has it") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// spikeFor ends a command that does not end by itself: exit -1.
+func spikeFor(t testing.TB, d time.Duration, args ...string) (stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary(t), args...)
+	errs := &bytes.Buffer{}
+	cmd.Stderr = errs
+	_ = cmd.Run()
+	return errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// unsettled is an edge that died with wins that Redis had not heard of, and how many.
+func unsettled(t testing.TB, redis redisServer, data string) (wins int) {
+	t.Helper()
+	edge := startEdge(t, "--redis", redis.addr, "--data", data)
+	w, _ := crowd(t, 20, 1, edge.buyURL("ticket"))
+	eventually(t, 5*time.Second, "settled", func() bool { return redis.audit(t, "ticket").Pending == 20 })
+	pid := redis.pid(t)
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	more, _ := crowdAnyway(t, 10, 1, edge.buyURL("ticket"))
+	edge.die()
+	_ = syscall.Kill(pid, syscall.SIGCONT)
+	if len(more.owner) == 0 {
+		t.Fatal("nothing was sold while Redis stood still")
+	}
+	return len(w.owner) + len(more.owner)
+}
+
+// P14: an edge with rings of another store does not start, and the rings are for the right one still.
+func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
+	redis, wrong := startRedis(t), startRedis(t)
+	redis.hmset(t, "ticket", "1000", "0")
+	data := t.TempDir()
+	wins := unsettled(t, redis, data)
+	left := rings(t, data)
+	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", wrong.addr, "--data", data)
+	if code != 2 || len(left) != 1 || !strings.Contains(errs, left[0]) || !strings.Contains(errs, "move the file") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	startEdge(t, "--redis", redis.addr, "--data", data)
+	eventually(t, 5*time.Second, "all wins are in the ledger", func() bool { return redis.audit(t, "ticket").Pending == uint64(wins) })
+	redis.audit(t, "ticket")
+}
+
+// P15: a ring file that is cut short under its edge costs that sale a moment, and no other anything.
+func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "cut", "100000", "0")
+	redis.hmset(t, "whole", "100000", "0")
+	data := t.TempDir()
+	edge := startEdge(t, "--redis", redis.addr, "--data", data)
+	w, stop := storm(t, 8, edge.buyURL("cut"), edge.buyURL("whole"))
+	eventually(t, 20*time.Second, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
+	for _, path := range rings(t, data) {
+		if strings.HasPrefix(filepath.Base(path), "cut-") {
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	had := w.count()
+	eventually(t, 20*time.Second, "it sells on", func() bool { return w.count() > had+2_000 })
+	eventually(t, 20*time.Second, "both have rings", func() bool { return len(rings(t, data)) == 2 })
+	stop()
+	for sale, n := range map[string]int64{"whole": 200, "cut": 200} {
+		crowd(t, n, 4, edge.buyURL(sale))
+	}
+	edge.stop(t)
+	if !regexp.MustCompile(`"?file"?[=:]"?[^ ]*cut-\d+`).MatchString(edge.log.String()) {
+		t.Error("the log does not name the file")
+	}
+	for _, odd := range w.odd {
+		if !strings.HasPrefix(odd, "503 ") {
+			t.Error(odd)
+		}
+	}
+}
+
+// deafLine is a way to Redis on which every offer under a key is held back, and with it all that follows.
+func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", redistest.FreeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	heard = &atomic.Int64{}
+	offer := regexp.MustCompile(`(?s)\$16\r\n.{16}\r\n\$40\r\n`)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				up, err := net.Dial("tcp", redis)
+				if err != nil {
+					return
+				}
+				defer func() { _ = up.Close() }()
+				go func() { _, _ = io.Copy(c, up) }()
+				buf := make([]byte, 64<<10)
+				for {
+					n, err := c.Read(buf)
+					if err != nil {
+						return
+					}
+					if offer.Match(buf[:n]) {
+						heard.Add(1)
+						_, _ = io.Copy(io.Discard, c)
+						return
+					}
+					if _, err = up.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String(), heard
+}
+
+// P10: an offer whose Deduct never arrived is its key's after the edge has come back, and its key buys no other unit.
+func TestP10OfferGoesWithItsKey(t *testing.T) {
+	redis := startRedis(t)
+	redis.hmset(t, "ticket", "12", "0")
+	line, heard := deafLine(t, redis.addr)
+	data := t.TempDir()
+	edge := startEdge(t, "--redis", line, "--data", data)
+	w, _ := crowd(t, 1, 1, edge.buyURL("ticket"))
+	told := len(w.owner)
+	for range 10 { // until the edge has all that is left
+		if redis.audit(t, "ticket").Free == 0 {
+			break
+		}
+		more, _ := crowd(t, 1, 1, edge.buyURL("ticket"))
+		told += len(more.owner)
+	}
+	const key = "0123456789abcdef0123456789"
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		q, _ := http.NewRequest(http.MethodPost, "http://"+edge.addr+"/v1/sales/ticket/reservations", nil)
+		q.Header.Set("Idempotency-Key", key)
+		if r, err := http.DefaultClient.Do(q); err == nil {
+			_ = r.Body.Close()
+		}
+	}()
+	eventually(t, 10*time.Second, "the offer is on its way", func() bool { return heard.Load() > 0 })
+	edge.die()
+	<-done
+	again := startEdge(t, "--redis", redis.addr, "--data", data)
+	eventually(t, 10*time.Second, "the ring is settled", func() bool { return len(rings(t, data)) == 0 })
+	pending := redis.audit(t, "ticket").Pending
+	var serials []string
+	for range 3 {
+		status, body := again.reserve(t, "ticket", key)
+		if status != http.StatusCreated {
+			t.Fatalf("%d: %s", status, body)
+		}
+		serials = append(serials, serialIn.FindString(body))
+	}
+	a := redis.audit(t, "ticket")
+	if a.Pending != uint64(told+1) || pending != a.Pending || serials[0] != serials[1] || serials[1] != serials[2] {
+		t.Errorf("%d told and one key: %d pending before it asked again, %+v; it heard %v", told, pending, a, serials)
+	}
+}

@@ -1,0 +1,38 @@
+package allotment
+
+import (
+	"math"
+
+	"spike/luascripts"
+)
+
+// stop takes everything out of the Stock for good.
+func (k *Keeper) stop() {
+	k.stopping = true
+	k.unload()
+}
+
+// unload gives back what nobody has bought.
+func (k *Keeper) unload() {
+	k.giveBack(k.a.stock.Drain(math.MaxUint64))
+	for _, h := range k.leases {
+		k.giveBackOf(h, h.parked)
+		h.parked = nil
+	}
+}
+
+// abandon lets go of a sale that is not there any more. Its claims have nobody to hear them, and stay in the Ring.
+func (k *Keeper) abandon() {
+	k.a.stock.Drain(math.MaxUint64)
+	k.a.ring.collect(math.MaxInt, func(r record) {
+		if r.kind == claim {
+			k.batch = append(k.batch, r.Claim)
+		}
+	})
+	for _, c := range k.batch {
+		k.a.lost.Add(1)
+		k.a.tell(c.Nonce, luascripts.Resolved)
+	}
+	k.batch = nil
+	k.a.vanish()
+}

@@ -1,0 +1,49 @@
+package allotment
+
+import (
+	"runtime/debug"
+
+	"spike/luascripts"
+)
+
+// A file that is mapped may lose its end, or the disk under a hole of it may be full: touching that memory is a fault,
+// which ends a Go process unless the goroutine asks for a panic. So whoever touches a slot of a file asks, and catches it.
+// The ring has failed then: its Keeper sells no more from it.
+
+// publishMapped is publish where the slot is in a file.
+func (p place) publishMapped(k kind, c luascripts.Claim) (ok bool) {
+	defer p.ring.caught(debug.SetPanicOnFault(true), &ok)
+	p.write(k, c)
+	return true
+}
+
+func (r *Ring) caught(was bool, ok *bool) {
+	debug.SetPanicOnFault(was)
+	if e := recover(); e != nil {
+		*ok = false
+		r.fail(e)
+	}
+}
+
+// survive is deferred, twice over: `defer r.survive()()`.
+func (r *Ring) survive() func() {
+	if !r.mem.mapped() {
+		return func() {}
+	}
+	was := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(was)
+		if e := recover(); e != nil {
+			r.fail(e)
+		}
+	}
+}
+
+// fail notes a fault in the ring's own memory; any other panic goes on.
+func (r *Ring) fail(e any) {
+	fault, is := e.(interface{ Addr() uintptr })
+	if !is || !r.mem.has(fault.Addr()) {
+		panic(e)
+	}
+	r.failed.Store(true)
+}

@@ -1,0 +1,97 @@
+package allotment
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// An offer is a claim that is its buyer's only if the ledger binds it to the buyer's key. It has two slots in a row: the
+// key's is published first, so that an offer is never without its key.
+
+// Offer is a claim, and the key it is offered to.
+type Offer struct {
+	luascripts.Claim
+	Key luascripts.IdempotencyKey
+}
+
+// keyRecord is a key as a slot holds it: in the places of expiry and buyer, under the offer's fence and nonce.
+func keyRecord(c luascripts.Claim, key luascripts.IdempotencyKey) luascripts.Claim {
+	c.Expiry = int64(binary.BigEndian.Uint64(key[:8]))
+	copy(c.Buyer[:], key[8:])
+	return c
+}
+
+func (r *record) key() (k luascripts.IdempotencyKey) {
+	binary.BigEndian.PutUint64(k[:8], uint64(r.Expiry))
+	copy(k[8:], r.Buyer[:])
+	return k
+}
+
+// reserveTwo is reserve for an offer: first is its key's.
+func (r *Ring) reserveTwo() (first, second place, ok bool) {
+	id := uint64(shard.CPU() & (len(r.lanes) - 1))
+	l := &r.lanes[id]
+	for {
+		pos := l.tail.Load()
+		if pos-l.head.Load() >= uint64(len(l.slot))-1 {
+			return place{}, place{}, false
+		}
+		if l.tail.CompareAndSwap(pos, pos+2) {
+			at := func(pos uint64) place { return place{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id} }
+			return at(pos), at(pos + 1), true
+		}
+	}
+}
+
+// left is what a Ring whose process is dead has of claims and offers that the ledger has not answered for, in no order;
+// torn counts slots of which half is there.
+type left struct {
+	claims []luascripts.Claim
+	offers []Offer
+	torn   int
+}
+
+// lane reads the slots that are there of a lane of `size`. Positions below head are free.
+func (f *left) lane(slots []slot, size int, head uint64) {
+	mask := uint64(size - 1)
+	for i := range slots {
+		s := &slots[i]
+		turn := s.turn.Load()
+		switch here := turn > head && turn-head <= uint64(size) && (turn-1)&mask == uint64(i); {
+		case turn == 0, turn <= head:
+		case !here, s.sum != s.checksum(turn):
+			f.torn++
+		case s.kind == claim:
+			f.claims = append(f.claims, s.Claim)
+		case s.kind == offer:
+			f.offered(s, slots, (turn-2)&mask)
+		}
+	}
+}
+
+// offered takes an offer in, if its key is in the slot before.
+func (f *left) offered(s *slot, slots []slot, before uint64) {
+	turn := s.turn.Load() - 1
+	if before >= uint64(len(slots)) {
+		f.torn++
+		return
+	}
+	k := &slots[before]
+	if k.turn.Load() != turn || k.kind != key || k.sum != k.checksum(turn) || k.Nonce != s.Nonce {
+		f.torn++
+		return
+	}
+	f.offers = append(f.offers, Offer{s.Claim, k.key()})
+}
+
+// all is claims and offers alike: what of a lease is sold, to whomever.
+func (f *left) all() []luascripts.Claim {
+	out := slices.Clip(f.claims)
+	for _, o := range f.offers {
+		out = append(out, o.Claim)
+	}
+	return out
+}

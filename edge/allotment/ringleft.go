@@ -1,0 +1,224 @@
+package allotment
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"spike/luascripts"
+)
+
+// ErrRingLives says that a process has this ring: what is in it is that process's to settle.
+var ErrRingLives = errors.New("its edge lives")
+
+// RingOwner says whose claims a ring file has, and which file it is.
+type RingOwner struct {
+	Format   int    `json:"format"`
+	Sale     string `json:"sale"`
+	Birth    uint64 `json:"birth"`
+	Instance string `json:"instance"`
+	Node     string `json:"node"`
+	Store    string `json:"store,omitempty"` // the identity of the ledger that must hear of it
+	Boot     string `json:"boot"`            // the machine's boot: another one may have lost what was not written out
+	Device   uint64 `json:"device,omitempty"`
+	Inode    uint64 `json:"inode,omitempty"`
+	PID      int    `json:"pid,omitempty"`
+	Start    uint64 `json:"start,omitempty"` // of the process, in ticks since boot
+	PIDs     string `json:"pids,omitempty"`  // the namespace in which the process is called so
+	Lanes    int    `json:"lanes,omitempty"` // of format 1
+	Slots    int    `json:"slots,omitempty"` // of a lane, of format 1
+}
+
+// here notes which file it is, and which process has it.
+func (o *RingOwner) here(f *os.File) error {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	o.Device, o.Inode, o.PID, o.PIDs = uint64(st.Dev), st.Ino, os.Getpid(), pidSpace() //nolint:unconvert // macOS has it as an int32
+	o.Start, _ = started(o.PID)
+	return nil
+}
+
+// is says whether this is the file that was signed, and no copy of it.
+func (o *RingOwner) is(f *os.File) bool {
+	var st syscall.Stat_t
+	return o.Inode != 0 && syscall.Fstat(int(f.Fd()), &st) == nil && uint64(st.Dev) == o.Device && st.Ino == o.Inode //nolint:unconvert // as above
+}
+
+// lives says that its process is still there, as far as a look from here can tell.
+func (o *RingOwner) lives() bool {
+	start, there := started(o.PID)
+	return o.PIDs == pidSpace() && there && start == o.Start
+}
+
+// BootID tells this boot of the machine from all others; "" where there is no telling.
+func BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
+func pidSpace() string {
+	name, _ := os.Readlink("/proc/self/ns/pid")
+	return name
+}
+
+// started is when a process did: field 22 of its stat, behind a name that may have anything in it.
+func started(pid int) (ticks uint64, there bool) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 20 {
+		return 0, true
+	}
+	ticks, err = strconv.ParseUint(string(fields[19]), 10, 64)
+	return ticks, err == nil
+}
+
+// Left is what a ring file has of claims that the ledger has not answered for. As long as it is open nobody else reads it.
+type Left struct {
+	RingOwner
+	Claims []luascripts.Claim
+	Offers []Offer
+	Torn   int    // slots of which half is there, which only a machine's death leaves; and a file of another length than it had
+	Doubt  string // why it does not prove that this is all its process has sold; "": it does
+	Whose  bool   // it is the very file its process had, not a copy
+	file   *os.File
+}
+
+// ReadRing opens what a process has left: ErrRingLives, ErrRingFile. Of what it had not sold it is a proof only if that
+// process is dead, and if this is its file: no copy, for which another one may sell on, and nothing that may lack its end.
+func ReadRing(path, boot string) (*Left, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("ring file: %w", err)
+	}
+	l := &Left{file: f}
+	if err = l.read(boot); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return l, nil
+}
+
+// Close lets others read it.
+func (l *Left) Close() { _ = l.file.Close() }
+
+// All is claims and offers alike.
+func (l *Left) All() []luascripts.Claim { return (&left{claims: l.Claims, offers: l.Offers}).all() }
+
+func (l *Left) read(boot string) error {
+	switch err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return ErrRingLives
+	case err != nil:
+		l.Doubt = "it cannot be locked: " + err.Error()
+	}
+	info, err := l.file.Stat()
+	if err != nil || info.Size() > maxRingFile || !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %w", ErrRingFile, errors.Join(err, errors.New("no file, or too large")))
+	}
+	mem, err := io.ReadAll(io.LimitReader(l.file, maxRingFile))
+	if err != nil {
+		return err
+	}
+	if l.RingOwner, err = readOwner(mem); err != nil {
+		return fmt.Errorf("%w: %w", ErrRingFile, err)
+	}
+	found := left{}
+	found.read(l.RingOwner, aligned(mem))
+	l.Claims, l.Offers, l.Torn = found.claims, found.offers, found.torn
+	l.judge(boot)
+	return nil
+}
+
+// judge says what speaks against it as a proof.
+func (l *Left) judge(boot string) {
+	l.Whose = l.Doubt == "" && l.is(l.file)
+	switch {
+	case l.Doubt != "":
+	case l.Format == 1:
+		l.Doubt = "it was made by a version that did not sign its files"
+	case !l.Whose:
+		l.Doubt = "it is a copy: another edge may have the ring that it is a copy of"
+	case l.Boot != boot || boot == "":
+		l.Doubt = "the machine was started anew: its end may be lost"
+	case l.lives():
+		l.Doubt = fmt.Sprintf("process %d, which made it, is still there", l.PID)
+	case l.Torn > 0:
+		l.Doubt = "it is not whole"
+	}
+}
+
+func readOwner(mem []byte) (o RingOwner, err error) {
+	line, _, ok := bytes.Cut(mem[:min(len(mem), countOffset)], []byte("\n"))
+	if !ok {
+		return o, errors.New("no first line")
+	}
+	if err = json.Unmarshal(line, &o); err != nil {
+		return o, err
+	}
+	switch {
+	case o.Format != 1 && o.Format != ringFormat:
+		return o, fmt.Errorf("format %d", o.Format)
+	case o.Format == 1 && !shapely(uint64(o.Lanes), uint64(o.Slots)):
+		return o, fmt.Errorf("%d lanes of %d slots", o.Lanes, o.Slots)
+	case len(mem) < pageSize:
+		return o, fmt.Errorf("%d bytes", len(mem))
+	}
+	return o, nil
+}
+
+func shapely(lanes, slots uint64) bool {
+	pow2 := func(n uint64) bool { return n > 0 && n&(n-1) == 0 }
+	return pow2(lanes) && pow2(slots) && lanes <= maxLanes && slots <= 1<<20
+}
+
+// read looks at all segments. What is there of a file that was cut off counts.
+func (f *left) read(o RingOwner, mem []byte) {
+	if o.Format == 1 {
+		if f.segment(mem[countOffset:], pageSize-countOffset, o.Lanes, o.Slots, 0) != len(mem)-countOffset {
+			f.torn++
+		}
+		return
+	}
+	count, at := headsIn(mem, countOffset, 1)[0].Load(), pageSize
+	for range min(count, maxRingFile/pageSize) {
+		if len(mem)-at < pageSize {
+			break
+		}
+		shape := headsIn(mem, at, 2)
+		lanes, slots := shape[0].Load(), shape[1].Load()
+		if !shapely(lanes, slots) {
+			break
+		}
+		at += f.segment(mem[at:], pageSize, int(lanes), int(slots), headsOffset)
+		count--
+	}
+	if count > 0 || at != len(mem) {
+		f.torn++
+	}
+}
+
+// segment looks at the lanes of a Ring as far as they are there, and says how long it should be.
+func (f *left) segment(mem []byte, first, lanes, slots, heads int) int {
+	for i := range lanes {
+		begin := first + i*slots*slotSize
+		there := min(slots, max(len(mem)-begin, 0)/slotSize)
+		if there > 0 {
+			f.lane(slotsIn(mem, begin, there), slots, headsIn(mem, heads, lanes)[i].Load())
+		}
+	}
+	return first + lanes*slots*slotSize
+}

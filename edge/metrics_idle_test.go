@@ -1,0 +1,41 @@
+package edge
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Row A7: sales that nobody asks for cost a scrape little.
+func TestA7IdleSalesHaveFewSeries(t *testing.T) {
+	store := embedded(t, 10, time.Minute)
+	s := testServer(t, testConfig(), store)
+	const most = 16 // for a sale of which nobody has bought
+	count := func() (n int) {
+		all, err := s.registry().Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			for _, m := range f.GetMetric() {
+				for _, l := range m.GetLabel() {
+					if l.GetName() == "sale" && l.GetValue() != "" {
+						n++
+					}
+				}
+			}
+		}
+		return n
+	}
+	const sales = 20
+	for k := range sales {
+		name := fmt.Sprintf("s%d", k)
+		(&watched{Store: store}).create(t, name)
+		if _, err := s.sales.find(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := count(); n > sales*most || n < sales*7 {
+		t.Errorf("%d series for %d sales", n, sales)
+	}
+}

@@ -1,0 +1,28 @@
+package luascripts
+
+import "context"
+
+// BindGroup is Store's.
+func (e *Embedded) BindGroup(_ context.Context, group string, b Binding, take bool) (Binding, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	has, bound := e.bound[group]
+	mine := has.ID == b.ID && (has.Place == b.Place || has.Beats == b.Beats)
+	if bound && !mine && !take {
+		return has, nil
+	}
+	b.Beats = has.Beats + 1
+	e.bound[group] = b
+	return b, nil
+}
+
+// EventsStored is Store's.
+func (e *Embedded) EventsStored(_ context.Context, sale string, q Group) (Stored, error) {
+	return with(e, sale, func(t *Twin, _ int64) (Stored, error) {
+		out := Stored{Birth: t.head.Birth}
+		if needed := e.stream(sale, t).needed(q.Name); needed > 1 {
+			out.Number = needed - 1
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,163 @@
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+)
+
+// The audit of a sale that may be large: Redis gives it in slices, and what is compared is compared here.
+
+const (
+	auditTries = 3    // while the sale moves
+	censusScan = 2000 // owners in one HSCAN: about half a millisecond of Redis
+	censusLook = 64   // after so many of them: does the sale stand still yet?
+)
+
+// errMoved says that two slices are not of one moment.
+var errMoved = errors.New("the sale moved")
+
+// Audit runs audit.lua, slice by slice, and looks at all owners. It tries again while the sale moves meanwhile; then what it
+// could not count is as booked.
+func (r *Redis) Audit(ctx context.Context, sale string) (Audit, error) {
+	var held holdings
+	for range auditTries {
+		var err error
+		if held, err = r.holdings(ctx, sale); errors.Is(err, errMoved) {
+			held.booked = true
+			continue
+		} else if err != nil {
+			return Audit{}, err
+		}
+		if held.census, err = r.census(ctx, sale, held); err == nil {
+			break
+		} else if !errors.Is(err, errMoved) {
+			return Audit{}, err
+		}
+	}
+	return held.audit(sale), nil
+}
+
+// still says that no unit has moved between two looks: whatever comes back to the free stock makes gen grow, and nothing else
+// makes up for what leaves it.
+func (h Head) still(now Head) bool {
+	return h.Birth == now.Birth && h.Total == now.Total && h.Gen == now.Gen && h.Free == now.Free && h.Leased == now.Leased &&
+		h.Limbo == now.Limbo && h.Pending == now.Pending && h.Confirmed == now.Confirmed
+}
+
+// holdings is what is free and what is leased, at one moment.
+func (r *Redis) holdings(ctx context.Context, sale string) (out holdings, err error) {
+	serial, cursor := "0", "0"
+	for first := true; first || serial != "" || cursor != ""; first = false {
+		h, rd, err := r.run(ctx, &r.scripts.audit, sale, []string{r.caller(0), serial, cursor})
+		if err != nil {
+			return out, err
+		}
+		if !first && !out.head.still(h) {
+			return out, errMoved
+		}
+		if first {
+			out = holdings{head: h, owned: uint64(rd.int(1, 0)), prior: uint64(rd.int(1, 1)), trouble: rd.text(1, 2),
+				collected: uint64(rd.int(1, 3)), leases: map[uint64]leaseHolding{}, ranges: int(rd.int(1, 4)), indexed: int(rd.int(1, 5))}
+		}
+		serial, cursor = rd.text(1, 6), rd.text(1, 7)
+		out.slice(rd)
+		if rd.err != nil {
+			return out, r.down(rd.err)
+		}
+	}
+	return out, nil
+}
+
+// slice adds one reply's ranges and leases. A lease may come in two of them.
+func (h *holdings) slice(rd *reply) {
+	lengths := rd.part(3)
+	for k, text := range rd.texts(2) {
+		got := rd.ranges(text)
+		h.free = append(h.free, got...)
+		if h.indexed < 0 || k >= len(lengths) {
+			continue
+		}
+		if n, err := lengths[k].AsFloat64(); err != nil || uint64(n) != got.Len() {
+			h.misplaced = append(h.misplaced, text)
+		}
+	}
+	leases := rd.texts(4)
+	for i := 0; i+2 < len(leases); i += 3 {
+		fence, err := strconv.ParseUint(leases[i], 10, 64)
+		rd.fail("fence", err)
+		h.leases[fence] = leaseHolding{fence, leases[i+1] == "1", rd.ranges(leases[i+2])}
+	}
+}
+
+// census looks at all owners, slice by slice; errMoved: the sale changed meanwhile.
+func (r *Redis) census(ctx context.Context, sale string, held holdings) (*census, error) {
+	c, places, seen := &census{}, held.places(), serialSet{}
+	for cursor, slices := uint64(0), 0; ; {
+		e, err := r.owners(ctx, sale, cursor)
+		if err != nil {
+			return nil, r.failed(err)
+		}
+		for i := 0; i+1 < len(e.Elements); i += 2 {
+			if err := c.count(held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
+				return nil, r.down(err)
+			}
+		}
+		slices++
+		if cursor = e.Cursor; cursor != 0 && slices%censusLook != 0 {
+			continue
+		}
+		if shown, err := r.Show(ctx, sale); err != nil || !held.head.still(shown.Head) {
+			return nil, errors.Join(err, errMoved)
+		}
+		if cursor == 0 {
+			return c, nil
+		}
+	}
+}
+
+// owners is a slice of who has which serial. A serial may come twice.
+func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis.ScanEntry, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(censusScan).Build()).AsScanEntry()
+}
+
+// count takes one owner in.
+func (c *census) count(held holdings, places RangeSet, seen serialSet, field, value string) error {
+	serial, err := strconv.ParseUint(field, 10, 32)
+	if err != nil || len(value) < 29 {
+		return fmt.Errorf("%w: owner of %q", errReply, field)
+	}
+	switch {
+	case !seen.add(uint32(serial)):
+		return nil
+	case value[24] == 'c':
+		c.confirmed++
+	default:
+		c.pending++
+	}
+	if serial <= held.prior || serial > held.head.Total || places.has(uint32(serial)) {
+		c.twice = append(c.twice, uint32(serial))
+	}
+	return nil
+}
+
+// serialSet is a set of serials, 8 KB for each 65,536 of them.
+type serialSet map[uint16]*[1 << 10]uint64
+
+// add says whether it was not there yet.
+func (s serialSet) add(serial uint32) bool {
+	page := s[uint16(serial>>16)]
+	if page == nil {
+		page = new([1 << 10]uint64)
+		s[uint16(serial>>16)] = page
+	}
+	word, bit := &page[serial&0xffff>>6], uint64(1)<<(serial&63)
+	fresh := *word&bit == 0
+	*word |= bit
+	return fresh
+}

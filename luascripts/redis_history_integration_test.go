@@ -1,0 +1,179 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+	"spike/shard"
+)
+
+// What a server comes back with decides how long a recovery takes, and its clock decides nothing. Here a clock that is behind
+// or ahead is a ledger that was written later or earlier.
+
+// clockMoves makes the server's clock look as if it had been set by d since the ledger was written.
+func clockMoves(t *testing.T, s *Redis, sale string, d time.Duration) {
+	t.Helper()
+	key, c := Keys(sale)[1], s.client
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		raw, err := c.Do(bg, c.B().Hget().Key(key).Field("raw").Build()).AsInt64()
+		if err == nil && c.Do(bg, c.B().Hset().Key(key).FieldValue().FieldValue("raw", num(raw-d.Microseconds())).Build()).Error() == nil {
+			return
+		}
+	}
+	t.Fatal("it does not come back")
+}
+
+// keepsAll is a server that writes all down before it answers.
+func keepsAll(dir string) []string {
+	return []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
+}
+
+// shortest is how long a recovery may last in which nothing was lost, with leases of a minute.
+func shortest() time.Duration { return max(time.Minute+DefaultBounds().Margin, DefaultBounds().Proof) }
+
+// TestP2ClockBehindHidesNoLoss: primary and replica die, and the primary comes back alone, from an old dump, with a clock
+// that is an hour behind: what came after the dump may have been acted on.
+func TestP2ClockBehindHidesNoLoss(t *testing.T) {
+	for _, d := range []time.Duration{-time.Hour, -20 * time.Second, 0, time.Hour} {
+		addr, dir := redistest.FreeAddr(t), t.TempDir()
+		args := []string{"--dir", dir, "--repl-diskless-sync-delay", "0"}
+		s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+		host, port, _ := net.SplitHostPort(addr)
+		replica := redistest.Start(t, "--replicaof", host+" "+port)
+		online(t, s, 1)
+		w := newBusySale(t, s)
+		command("SAVE")(t, s)
+		buyOne(t, s, w.sale, 5)
+		ends(t, s, addr)
+		ends(t, dial(t, replica, DefaultBounds()), replica)
+		redistest.StartAt(t, addr, args...)
+		clockMoves(t, s, w.sale, d)
+		if h := w.again(t); wait(h) < shortest()+time.Minute {
+			t.Errorf("its clock is set by %v: it grants again in %v: %+v", d, wait(h), h)
+		}
+	}
+}
+
+// TestP6ClockCostsNoHold: a server that wrote all down lost nothing, whatever its clock says.
+func TestP6ClockCostsNoHold(t *testing.T) {
+	for _, d := range []time.Duration{-time.Hour, -10 * time.Second, time.Hour} {
+		addr, args := redistest.FreeAddr(t), keepsAll(t.TempDir())
+		s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+		w := newBusySale(t, s)
+		ends(t, s, addr)
+		redistest.StartAt(t, addr, args...)
+		clockMoves(t, s, w.sale, d)
+		if h := w.again(t); wait(h) <= 0 || wait(h) > shortest() {
+			t.Errorf("its clock is set by %v: it grants again in %v: %+v", d, wait(h), h)
+		}
+	}
+}
+
+// TestP5ClockAheadEndsNoHold: a lone server comes back from its newest dump with a clock that is an hour ahead. Who pays
+// after it hears "ask again" at the most, and then that it is paid.
+func TestP5ClockAheadEndsNoHold(t *testing.T) {
+	addr, args := redistest.FreeAddr(t), []string{"--dir", t.TempDir()}
+	s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+	w := newBusySale(t, s)
+	won := buyOne(t, s, w.sale, 5)
+	command("SAVE")(t, s)
+	ends(t, s, addr)
+	redistest.StartAt(t, addr, args...)
+	clockMoves(t, s, w.sale, time.Hour)
+	if h := w.again(t); h.Pending != 2 || h.Now-won.Now > 5*time.Second.Microseconds() {
+		t.Errorf("holds have ended: %+v", h)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		r, err := s.Confirm(bg, w.sale, 0, won.Claim)
+		if err == nil && r.Life == IsConfirmed {
+			return
+		}
+		if !errors.Is(err, ErrRecovering) || time.Now().After(end) {
+			t.Fatalf("%+v %v", r, err)
+		}
+	}
+}
+
+// TestP3WhoLivesHasTheTimeToProve: the file is a backup. Who has acted on more comes 2.5 s later than a new edge, which gets
+// nothing before, and for long after.
+func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
+	addr, dir, copied := redistest.FreeAddr(t), t.TempDir(), t.TempDir()
+	s := dial(t, redistest.StartAt(t, addr, keepsAll(dir)...), DefaultBounds())
+	sale := newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute})
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	w := &busySale{s: s, sale: sale, party: Party{Instance: "b", Node: "b"}}
+	sold := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: 5 * time.Second}))
+	w.lease = sold.Grant
+	must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{w.claim()}}))
+	acted := must[RenewReply](t)(s.Renew(bg, sale, RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second, Fences: []uint64{w.lease.Fence}}))
+	ends(t, s, addr)
+	redistest.StartAt(t, addr, keepsAll(copied)...)
+	h := w.again(t)
+	if wait(h) < 4*time.Second || wait(h) > 10*time.Second {
+		t.Fatalf("it grants again in %v: %+v", wait(h), h)
+	}
+	lease := func(request uint64) uint64 {
+		must[RenewReply](t)(s.Renew(bg, sale, RenewRequest{Party: Party{Instance: "c"}, Awaited: request, Term: 5 * time.Second}))
+		return must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "c"}, Request: request, Want: 10, Term: 5 * time.Second})).Grant.Fence
+	}
+	for n, late := uint64(1), time.Now().Add(2500*time.Millisecond); time.Now().Before(late); n++ {
+		if lease(n) != 0 {
+			t.Fatal("granted before who lives could come")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	q := ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era, Acted: acted.Rev, Told: acted.Now}
+	if r := must[ReassertReply](t)(s.Reassert(bg, sale, q)); wait(r.Head) < time.Minute || lease(1000) != 0 {
+		t.Errorf("what it has acted on is lost, and it grants again in %v", wait(r.Head))
+	}
+}
+
+// TestReassertIsBounded: what a call looks at is bounded, and all of it is said in the end; so it is of a lease in many ranges.
+func TestReassertIsBounded(t *testing.T) {
+	s := dial(t, redistest.Start(t, "--enable-debug-command", "local"), DefaultBounds())
+	sale := newSale(t, s, CreateRequest{Total: 20_000, Hold: time.Minute})
+	old := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "old"}, Request: 1, Want: 6000, Term: time.Minute})).Grant
+	c := s.client
+	if err := c.Do(bg, c.B().Hset().Key(Keys(sale)[1]).FieldValue().FieldValue("run", "1").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	command("DEBUG", "CHANGE-REPL-ID")(t, s)
+	h := must[ExpireReply](t)(s.Expire(bg, sale, 1)).Head
+	held := []Held{{Fence: old.Fence + 1, Request: 1, Ranges: Ranges{{Start: 1, End: 5001}}}, {Fence: old.Fence + 2, Request: 2}}
+	for at := uint32(5001); at < 8001; at += 3 {
+		held[1].Ranges = append(held[1].Ranges, shard.Range{Start: at, End: at + 2})
+	}
+	held = append(held, Held{Fence: old.Fence + 3, Request: 3, Ranges: Ranges{{Start: 9000, End: 20_001}}}) // all free
+	before := evals(t, s)
+	r := must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: Party{Instance: "new"}, Era: h.Era, Term: time.Minute, Leases: held}))
+	if calls := evals(t, s) - before; calls < 5000/512+1 || calls > 30 {
+		t.Errorf("%d calls", calls)
+	}
+	for i, g := range r.Grants {
+		if g.Fence != held[i].Fence || normal(g.Ranges) != normal(held[i].Ranges) || g.Deadline == 0 {
+			t.Errorf("%d of %d units in %d of %d ranges", g.Ranges.Len(), held[i].Ranges.Len(), len(g.Ranges), len(held[i].Ranges))
+		}
+	}
+	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+		t.Errorf("%+v", a)
+	}
+}
+
+// evals counts the scripts a server has run by their names.
+func evals(t *testing.T, s *Redis) int {
+	t.Helper()
+	info := must[string](t)(s.client.Do(bg, s.client.B().Info().Section("commandstats").Build()).ToString())
+	_, after, _ := strings.Cut(info, "cmdstat_evalsha:calls=")
+	calls, _, _ := strings.Cut(after, ",")
+	return must[int](t)(strconv.Atoi(calls))
+}

@@ -1,0 +1,272 @@
+package luascripts
+
+import (
+	"context"
+	"fmt"
+	mapkit "maps"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// The index of sales: by name and by birth, whatever else lies in that Redis. It is a hint that is kept true. Who runs a
+// script on a sale puts its birth there before anybody hears the answer: so before there can be a token of it. A walk over
+// all keys finds what no script of ours has touched (a hash made by hand, a sale of an older version, an index that was
+// lost), never in the way of an answer. A name that it has is believed of no birth but the one its ledger says.
+
+const (
+	noteAgain   = time.Second // after an entry could not be written
+	maxRemoved  = 10_000      // births of removed sales that are remembered
+	maxFound    = 1 << 16     // births a process remembers from its walks, where it may not write the index
+	indexAtOnce = 200         // sales looked at together
+	putTries    = 3           // what was written is looked at again: a sale may be made or removed meanwhile
+	bornWait    = time.Second // for a walk, when the index does not know a birth
+)
+
+// index is what this process knows of it.
+type index struct {
+	noted  sync.Map     // sale -> entry, as written
+	failed atomic.Int64 // when one could not be, Unix nanoseconds
+
+	mu    sync.Mutex
+	found map[uint64]string // by walks
+	walks walks
+}
+
+// entry is a sale's birth, and the history in which it was written: in another one it may be lost.
+type entry struct{ birth, era uint64 }
+
+// note puts a sale into the index, once. It fails for nobody: the next answer tries again, and a walk finds it.
+func (r *Redis) note(ctx context.Context, sale string, h Head) {
+	e := entry{h.Birth, h.Era}
+	if was, known := r.index.noted.Load(sale); known && was == any(e) {
+		return
+	}
+	if time.Since(time.Unix(0, r.index.failed.Load())) < noteAgain {
+		return
+	}
+	if r.write(ctx, map[string]uint64{sale: h.Birth}) != nil {
+		r.index.failed.Store(time.Now().UnixNano())
+		return
+	}
+	r.index.noted.Store(sale, e)
+}
+
+// write sets entries.
+func (r *Redis) write(ctx context.Context, births map[string]uint64) error {
+	if len(births) == 0 {
+		return nil
+	}
+	result, err := r.handOut(ctx, SalesKey, func(b rueidis.Builder) rueidis.Completed {
+		add := b.Zadd().Key(SalesKey).ScoreMember()
+		for _, name := range slices.Sorted(mapkit.Keys(births)) {
+			add = add.ScoreMember(float64(births[name]), name)
+		}
+		return add.Build()
+	})
+	if err == nil {
+		err = result.Error()
+	}
+	return r.down(err)
+}
+
+// Born is Store's.
+func (r *Redis) Born(ctx context.Context, birth uint64) (Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout+bornWait)
+	defer cancel()
+	if f, err := r.indexed(ctx, birth); err != nil || f.Sale != "" {
+		return f, err
+	}
+	w, _ := r.walk(true)
+	late := time.NewTimer(bornWait)
+	defer late.Stop()
+	select {
+	case <-w.done:
+		if f, err := r.indexed(ctx, birth); err != nil || f.Sale != "" {
+			return f, err
+		}
+		if w.err != nil {
+			return Found{}, r.down(w.err)
+		}
+		return Found{}, unborn(birth)
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ErrDown, r.name)
+}
+
+func unborn(birth uint64) error {
+	return &Refusal{Code: "NOSALE", Why: "no sale was made at " + num(birth) + ", or it was removed"}
+}
+
+// indexed is one look-up, and one at the ledger it leads to. No sale and no error: the index does not know.
+func (r *Redis) indexed(ctx context.Context, birth uint64) (Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	at := num(birth)
+	got := r.client.DoMulti(ctx, r.client.B().Zrangebyscore().Key(SalesKey).Min(at).Max(at).Build(),
+		r.client.B().Zrangebyscore().Key(RemovedKey).Min(at).Max(at).Build())
+	names, err := got[0].AsStrSlice()
+	if r.unreadable(err) != nil {
+		return Found{}, r.unreadable(err)
+	}
+	if name := r.index.foundBy(birth); name != "" && !slices.Contains(names, name) {
+		names = append(names, name)
+	}
+	best := Found{}
+	for _, name := range names {
+		born, f, err := r.ledgerOf(ctx, name)
+		if err != nil {
+			return Found{}, err
+		}
+		if best.Sale == "" || born == birth {
+			best = f
+		}
+	}
+	if gone, err := got[1].AsStrSlice(); best.Sale == "" && err == nil && len(gone) > 0 {
+		return Found{}, unborn(birth)
+	}
+	return best, nil
+}
+
+// unreadable is an error of the index, unless Redis answered that we may not have it: then walks must do.
+func (r *Redis) unreadable(err error) error {
+	if refusesKey(err) {
+		return nil
+	}
+	return r.down(err)
+}
+
+// ledgerOf reads a sale's birth and era. A sale that is not there has none: its scripts say in which history it is so.
+func (r *Redis) ledgerOf(ctx context.Context, name string) (birth uint64, f Found, err error) {
+	if CheckName(name) != nil { // a hand's
+		return 0, Found{}, nil
+	}
+	fields, err := r.client.Do(ctx, r.client.B().Hmget().Key(Keys(name)[1]).Field("birth", "era").Build()).ToArray()
+	if err != nil {
+		return 0, Found{}, r.down(err)
+	}
+	if len(fields) != 2 {
+		return 0, Found{}, r.down(errReply)
+	}
+	birth, _ = fields[0].AsUint64()
+	era, _ := fields[1].AsUint64()
+	return birth, Found{Sale: name, Era: era}, nil
+}
+
+func (x *index) foundBy(birth uint64) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.found[birth]
+}
+
+func (x *index) remember(births map[string]uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.found == nil || len(x.found) > maxFound {
+		x.found = map[uint64]string{}
+	}
+	for name, birth := range births {
+		if birth != 0 {
+			x.found[birth] = name
+		}
+	}
+}
+
+// names is what the index has.
+func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	pairs, err := r.client.Do(ctx, r.client.B().Zrange().Key(SalesKey).Min("0").Max("-1").Withscores().Build()).AsZScores()
+	if err != nil {
+		return nil, err
+	}
+	births := make(map[string]uint64, len(pairs))
+	for _, p := range pairs {
+		births[p.Member] = uint64(max(p.Score, 0))
+	}
+	return births, nil
+}
+
+// put makes the index say what the ledgers say of these sales; have is what it says now. Between the look at a ledger and
+// the write the sale may be made anew or removed: so it is looked at again, until both are the same.
+func (r *Redis) put(ctx context.Context, names []string, have map[string]uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	for range putTries {
+		is, err := r.births(ctx, names)
+		if err != nil {
+			return err
+		}
+		r.index.remember(is)
+		wrong := map[string]uint64{}
+		var dead []string
+		for _, name := range names {
+			birth, there := is[name]
+			was, known := have[name]
+			switch {
+			case there && (!known || was != birth):
+				wrong[name] = birth
+			case !there && known:
+				dead = append(dead, name)
+			}
+		}
+		if len(wrong)+len(dead) == 0 {
+			return nil
+		}
+		if err := r.write(ctx, wrong); err != nil {
+			return err
+		}
+		if len(dead) > 0 {
+			if err := r.client.Do(ctx, r.client.B().Zrem().Key(SalesKey).Member(dead...).Build()).Error(); err != nil {
+				return r.down(err)
+			}
+		}
+		names, have = slices.Concat(dead, slices.Collect(mapkit.Keys(wrong))), wrong
+	}
+	return nil
+}
+
+// births are those of the sales that are there; 0 where nobody has sold from one yet.
+func (r *Redis) births(ctx context.Context, names []string) (map[string]uint64, error) {
+	cmds := make(rueidis.Commands, 0, 2*len(names))
+	for _, name := range names {
+		keys := Keys(name)
+		cmds = append(cmds, r.client.B().Hget().Key(keys[1]).Field("birth").Build(),
+			r.client.B().Exists().Key(keys[0], keys[1]).Build())
+	}
+	is := make(map[string]uint64, len(names))
+	got := r.client.DoMulti(ctx, cmds...)
+	for i, name := range names {
+		text, err := got[2*i].ToString()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return nil, r.down(err)
+		}
+		n, err := got[2*i+1].AsInt64()
+		if err != nil {
+			return nil, r.down(err)
+		}
+		if n > 0 {
+			is[name], _ = strconv.ParseUint(text, 10, 64)
+		}
+	}
+	return is, nil
+}
+
+// bury takes a removed sale out of the index, and remembers that its tokens are nobody's: a walk need not say so. If another
+// sale has the name by now, its entry stays.
+func (r *Redis) bury(ctx context.Context, sale string, birth uint64) {
+	r.index.noted.Delete(sale)
+	_ = r.put(ctx, []string{sale}, map[string]uint64{sale: birth})
+	if birth == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	r.client.DoMulti(ctx, r.client.B().Zadd().Key(RemovedKey).ScoreMember().ScoreMember(float64(birth), sale).Build(),
+		r.client.B().Zremrangebyrank().Key(RemovedKey).Start(0).Stop(-maxRemoved-1).Build())
+}

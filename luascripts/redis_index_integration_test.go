@@ -1,0 +1,174 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/luascripts/redistest"
+)
+
+// scans is how many steps of a walk the server has done.
+func scans(t *testing.T, r *Redis) (n int) {
+	t.Helper()
+	info := must[string](t)(r.client.Do(bg, r.client.B().Info().Section("commandstats").Build()).ToString())
+	if _, rest, ok := strings.Cut(info, "cmdstat_scan:calls="); ok {
+		digits, _, _ := strings.Cut(rest, ",")
+		n, _ = strconv.Atoi(digits)
+	}
+	return n
+}
+
+// populate puts n keys beside the sales that are nobody's.
+func populate(t *testing.T, addr string, n int) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	_, _ = fmt.Fprintf(c, "DEBUG POPULATE %d foreign 10\r\n", n)
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "+OK\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+}
+
+// A2: a token finds its sale in one look-up, whatever else lies in that Redis.
+func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
+	addr := redistest.Start(t, "--enable-debug-command", "local")
+	seller, other := dial(t, addr, DefaultBounds()), dial(t, addr, DefaultBounds())
+	populate(t, addr, 500_000)
+	born := map[uint64]string{}
+	for i := range 2015 {
+		name := fmt.Sprintf("s%d", i)
+		if i%2 == 0 {
+			born[must[Head](t)(seller.Create(bg, name, CreateRequest{Total: 9, Hold: time.Minute})).Birth] = name
+			continue
+		}
+		hset(t, seller, "HMSET", name+HashSuffix, "ticket_total_nums", "10", "ticket_sold_nums", "0")
+		born[must[RenewReply](t)(seller.Renew(bg, name, RenewRequest{Party: Party{Instance: "i"}, Term: time.Second})).Birth] = name
+	}
+	if len(born) != 2015 {
+		t.Fatalf("%d births", len(born))
+	}
+	for birth, name := range born {
+		if f := must[Found](t)(other.Born(bg, birth)); f.Sale != name || f.Era == 0 {
+			t.Fatalf("%+v, not %s", f, name)
+		}
+	}
+	if n := scans(t, other); n != 0 {
+		t.Errorf("%d steps of a walk", n)
+	}
+}
+
+// A2: an index that is lost, a sale of an older version: found by a walk, and kept.
+func TestA2LostIndexIsMadeAgain(t *testing.T) {
+	addr := redistest.Start(t, "--enable-debug-command", "local")
+	seller, other := dial(t, addr, DefaultBounds()), dial(t, addr, DefaultBounds())
+	a := newSale(t, seller, CreateRequest{Total: 9, Hold: time.Minute})
+	birth := buyOne(t, seller, a, 1).Birth
+	hset(t, seller, "HMSET", "untouched_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "0")
+	populate(t, addr, 300_000)
+	hset(t, seller, "DEL", SalesKey)
+	for end := time.Now().Add(time.Minute); ; {
+		f, err := other.Born(bg, birth)
+		if err == nil && f.Sale == a {
+			break
+		}
+		if !errors.Is(err, ErrDown) || time.Now().After(end) {
+			t.Fatalf("%+v %v", f, err)
+		}
+	}
+	third := dial(t, addr, DefaultBounds())
+	before := scans(t, third)
+	other.Close()
+	if f := must[Found](t)(third.Born(bg, birth)); f.Sale != a {
+		t.Errorf("%+v", f)
+	}
+	if n := scans(t, third); n > before+1 { // the step under way
+		t.Errorf("%d steps more", n-before)
+	}
+	if names := must[[]string](t)(third.Survey(bg)); !slices.Equal(names, []string{a, "untouched"}) {
+		t.Errorf("%v", names)
+	}
+}
+
+// A2: what is removed is gone, by us and by a hand; what is made again under its name is another sale.
+func TestA2RemovedAndMadeAgain(t *testing.T) {
+	addr := redistest.Start(t)
+	s, other := dial(t, addr, DefaultBounds()), dial(t, addr, DefaultBounds())
+	old := must[Head](t)(s.Create(bg, "a", CreateRequest{Total: 9})).Birth
+	if err := other.Remove(bg, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Born(bg, old); !errors.Is(err, ErrNoSale) {
+		t.Errorf("removed: %+v %v", f, err)
+	}
+	if n := scans(t, s); n != 0 {
+		t.Errorf("%d steps of a walk", n)
+	}
+	young := must[Head](t)(s.Create(bg, "a", CreateRequest{Total: 9})).Birth
+	if f := must[Found](t)(other.Born(bg, young)); f.Sale != "a" {
+		t.Errorf("made again: %+v", f)
+	}
+	hset(t, s, append([]string{"DEL"}, Keys("a")...)...)
+	if f, err := other.Born(bg, young); err != nil || f.Era != 0 { // its scripts say so, and in which history
+		t.Errorf("removed by hand: %+v %v", f, err)
+	}
+	if names := must[[]string](t)(other.List(bg)); len(names) != 0 {
+		t.Errorf("%v", names)
+	}
+	if f, err := s.Born(bg, young); !errors.Is(err, ErrNoSale) {
+		t.Errorf("after a walk: %+v %v", f, err)
+	}
+}
+
+// A2: hashes made by hand are listed, though nobody has asked for them yet.
+func TestA2HashMadeByHandIsListed(t *testing.T) {
+	s := dial(t, redistest.Start(t), DefaultBounds())
+	for i := range 500 {
+		hset(t, s, "HMSET", fmt.Sprintf("x%03d_hash_key", i), "ticket_total_nums", "10", "ticket_sold_nums", "0")
+	}
+	if names := must[[]string](t)(s.List(bg)); len(names) != 500 || names[499] != "x499" {
+		t.Errorf("%d names", len(names))
+	}
+}
+
+// A2: a user who may not have the index finds sales by walks.
+func TestA2WithoutTheIndex(t *testing.T) {
+	addr := redistest.Start(t)
+	s := dial(t, addr, DefaultBounds())
+	hset(t, s, "ACL", "SETUSER", "u", "on", ">p", "+@all", "~*_hash_key", "~{*_hash_key}:*", "~spike:token_key", "~spike:keys:*", "&*")
+	u, err := Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "u", Password: "p"}, DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(u.Close)
+	birth := must[Head](t)(u.Create(bg, "a", CreateRequest{Total: 9, Hold: time.Minute})).Birth
+	buyOne(t, u, "a", 1)
+	for range 2 {
+		if f := must[Found](t)(u.Born(bg, birth)); f.Sale != "a" {
+			t.Errorf("%+v", f)
+		}
+		if names := must[[]string](t)(u.List(bg)); !slices.Equal(names, []string{"a"}) {
+			t.Errorf("%v", names)
+		}
+	}
+	if err := u.Remove(bg, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := u.Born(bg, birth+1); !errors.Is(err, ErrNoSale) {
+		t.Errorf("%+v %v", f, err)
+	}
+}

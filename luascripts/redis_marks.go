@@ -1,0 +1,77 @@
+package luascripts
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// marksAtOnce is how many sales are asked for in one packet.
+const marksAtOnce = 500
+
+// Marks is Store's: one plain command a sale, no script.
+func (r *Redis) Marks(ctx context.Context, sales []string) (marks []Mark, history string, err error) {
+	history = r.history(ctx) // before: what changes after it is seen the next time
+	for part := range slices.Chunk(sales, marksAtOnce) {
+		got, err := r.marks(ctx, part)
+		if err != nil {
+			return nil, "", err
+		}
+		marks = append(marks, got...)
+	}
+	return marks, history, nil
+}
+
+func (r *Redis) marks(ctx context.Context, sales []string) ([]Mark, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	cmds := make(rueidis.Commands, len(sales))
+	for i, sale := range sales {
+		cmds[i] = r.client.B().Hmget().Key(Keys(sale)[1]).Field("birth", "era", "rev", "events", "tended").Build()
+	}
+	marks := make([]Mark, len(sales))
+	for i, result := range r.client.DoMulti(ctx, cmds...) {
+		fields, err := result.ToArray()
+		if err != nil {
+			return nil, r.down(err)
+		}
+		for k, to := range []*uint64{&marks[i].Birth, &marks[i].Era, &marks[i].Rev, &marks[i].Events} {
+			if k < len(fields) {
+				*to, _ = fields[k].AsUint64() // nothing is 0
+			}
+		}
+		if len(fields) == 5 {
+			text, _ := fields[4].ToString()
+			marks[i].Rev = anchorOf(text, marks[i].Rev)
+		}
+	}
+	return marks, nil
+}
+
+// anchorOf reads field tended, as tend.lua does.
+func anchorOf(tended string, rev uint64) uint64 {
+	anchor, last, _ := strings.Cut(tended, " ")
+	if n, err := strconv.ParseUint(last, 10, 64); err != nil || n != rev {
+		return rev
+	}
+	n, _ := strconv.ParseUint(anchor, 10, 64)
+	return n
+}
+
+// history is what the servers call theirs; who does not answer is left out.
+func (r *Redis) history(ctx context.Context) string {
+	var all []string
+	for addr, node := range r.client.Nodes() {
+		info, err := ask(ctx, node, node.B().Info().Section("replication").Build())
+		if err == nil && !strings.Contains(info, "role:slave") {
+			_, id, _ := strings.Cut(info, "master_replid:")
+			id, _, _ = strings.Cut(id, "\r\n")
+			all = append(all, addr+"="+id)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}

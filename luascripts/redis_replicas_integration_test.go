@@ -1,0 +1,314 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+)
+
+// Rows P4 and P13: which followers of a server are its replicas, and who says that one is waited for no more.
+
+// reader follows a server as a reader of its changes does: port is what it announces (0: none), and it acknowledges whatever
+// there is and more, if acks.
+type reader struct{ conn net.Conn }
+
+func startReader(t *testing.T, addr string, port int, acks bool) *reader {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{c}
+	t.Cleanup(func() { _ = c.Close() })
+	in := bufio.NewReader(c)
+	if port > 0 {
+		fmt.Fprintf(c, "REPLCONF listening-port %d\r\n", port)
+		if _, err := in.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fmt.Fprint(c, "REPLCONF capa psync2\r\n")
+	if _, err := in.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(c, "PSYNC ? -1\r\n")
+	go func() { _, _ = io.Copy(io.Discard, in) }()
+	if acks {
+		go func() {
+			for {
+				if _, err := fmt.Fprint(c, "REPLCONF ACK 1000000000000\r\n"); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+	}
+	return r
+}
+
+func (r *reader) leave(t *testing.T, s *Redis) {
+	t.Helper()
+	_ = r.conn.Close()
+	followed(t, s, func(info string) bool { return strings.Contains(info, "connected_slaves:0") })
+}
+
+// followed waits for what INFO says of followers.
+func followed(t *testing.T, s *Redis, ok func(info string) bool) {
+	t.Helper()
+	info := ""
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		info = must[string](t)(s.client.Do(bg, s.client.B().Info().Section("replication").Build()).ToString())
+		if ok(info) {
+			return
+		}
+	}
+	t.Fatal(info)
+}
+
+func onlineInInfo(n int) func(string) bool {
+	return func(info string) bool { return strings.Count(info, "state=online") == n }
+}
+
+func (w *busySale) another(request uint64) (LeaseReply, error) {
+	return w.s.Lease(bg, w.sale, LeaseRequest{Party: w.party, Request: request, Want: 3, Term: time.Minute})
+}
+
+// redis-cli --replica on a lone Redis is no replica: units are granted while it is there, and after it.
+func TestP13ReaderIsNoReplica(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s := dial(t, addr, DefaultBounds())
+	w := newBusySale(t, s)
+	_, port, _ := net.SplitHostPort(addr)
+	cli := exec.Command("redis-cli", "-p", port, "--replica")
+	if err := cli.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = cli.Process.Kill(), cli.Wait() }()
+	followed(t, s, onlineInInfo(1))
+	for request := uint64(2); request < 6; request++ {
+		r, err := w.another(request)
+		if err != nil || r.Replicas != 0 || r.Strangers != 1 {
+			t.Errorf("while it is there: %+v %v", r.Head, err)
+		}
+	}
+	_, _ = cli.Process.Kill(), cli.Wait()
+	followed(t, s, onlineInInfo(0))
+	if r, err := w.another(9); err != nil || r.Replicas != 0 || r.Grant.Fence == 0 {
+		t.Errorf("when it has left: %+v %v", r, err)
+	}
+	if r := must[ShowReply](t)(s.Show(bg, w.sale)); r.Trouble != "" {
+		t.Error(r.Trouble)
+	}
+}
+
+// What a reader acknowledges is not what the replica has: while that one hangs nothing is acted on.
+func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s := dial(t, addr, DefaultBounds())
+	host, port, _ := net.SplitHostPort(addr)
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	online(t, s, 1)
+	w := newBusySale(t, s)
+	startReader(t, addr, 0, true)
+	followed(t, s, onlineInInfo(2))
+	followed(t, s, func(info string) bool { return !strings.Contains(info, ",port=0,state=online,offset=0,") })
+	if r, err := w.another(2); err != nil || r.Replicas != 1 || r.Strangers != 1 {
+		t.Fatalf("beside a replica that is well: %+v %v", r.Head, err)
+	}
+	stop := pidOf(t, dial(t, replica, DefaultBounds()))
+	if err := syscall.Kill(stop, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.another(3)
+	_, err2 := s.ReadEvents(bg, w.sale, Group{OrdersGroup, "a"}, 10)
+	if err := syscall.Kill(stop, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, ErrReplicas) || !errors.Is(err2, ErrReplicas) {
+		t.Errorf("lease %v, events %v", err, err2)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err = w.another(3); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func pidOf(t *testing.T, s *Redis) (pid int) {
+	t.Helper()
+	info := must[string](t)(s.client.Do(bg, s.client.B().Info().Section("server").Build()).ToString())
+	if _, err := fmt.Sscan(infoField(info, "process_id"), &pid); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// A reader that announces a port is taken for a replica, unless the operator says how many there are; what the ledger believed
+// before is corrected by the first script.
+func TestP13TheOperatorSaysHowMany(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s := dial(t, addr, DefaultBounds())
+	w := newBusySale(t, s)
+	r := startReader(t, addr, 7777, false)
+	followed(t, s, onlineInInfo(1))
+	if _, err := w.another(2); !errors.Is(err, ErrReplicas) {
+		t.Error("a follower with a port, and nobody has said anything:", err)
+	}
+	told := dial(t, addr, DefaultBounds())
+	told.CountReplicas(0)
+	w.s = told
+	if r, err := w.another(3); err != nil || r.Replicas != 0 || r.Strangers != 1 {
+		t.Errorf("%+v %v", r.Head, err)
+	}
+	r.leave(t, s)
+	if r, err := w.another(4); err != nil || r.Grant.Fence == 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+	if r := must[ShowReply](t)(told.Show(bg, w.sale)); r.Trouble != "" {
+		t.Error(r.Trouble)
+	}
+}
+
+// Two follow and one of them can be promoted: both must have it, for which is which nobody knows. None is missed that leaves.
+func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s := dial(t, addr, DefaultBounds())
+	s.CountReplicas(1)
+	w := newBusySale(t, s)
+	host, port, _ := net.SplitHostPort(addr)
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	r := startReader(t, addr, 7777, true)
+	followed(t, s, onlineInInfo(2))
+	lease := func(request uint64) (LeaseReply, error) {
+		for end := time.Now().Add(10 * time.Second); ; {
+			if r, err := w.another(request); err == nil || time.Now().After(end) {
+				return r, err
+			}
+		}
+	}
+	if r, err := lease(2); err != nil || r.Replicas != 1 || r.Strangers != 1 {
+		t.Fatalf("%+v %v", r.Head, err)
+	}
+	pid := pidOf(t, dial(t, replica, DefaultBounds()))
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.another(3)
+	if e := syscall.Kill(pid, syscall.SIGCONT); e != nil || !errors.Is(err, ErrReplicas) {
+		t.Error("the replica hangs, the reader acknowledges:", err, e)
+	}
+	_ = r.conn.Close()
+	followed(t, s, onlineInInfo(1))
+	if r, err := lease(4); err != nil || r.Replicas != 1 || r.Strangers != 0 {
+		t.Errorf("%+v %v", r.Head, err)
+	}
+}
+
+// Row P4: the number that was agreed upon is the number that is set, or nothing is done: not where one has gone since, nor
+// where another has come in its place, nor where it has come back.
+func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s := dial(t, addr, DefaultBounds())
+	host, port, _ := net.SplitHostPort(addr)
+	var replicas []*Redis
+	for range 2 {
+		replicas = append(replicas, dial(t, redistest.Start(t, "--replicaof", host+" "+port), DefaultBounds()))
+	}
+	online(t, s, 2)
+	w := newBusySale(t, s)
+	follow := func(k int, of ...string) { command(append([]string{"REPLICAOF"}, of...)...)(t, replicas[k]) }
+	follow(1, "NO", "ONE")
+	followed(t, s, onlineInInfo(1))
+	agreed := must[ShowReply](t)(s.Show(bg, w.sale))
+	if agreed.Replicas != 2 || !strings.HasPrefix(agreed.Lineup, "127.0.0.1:") {
+		t.Fatalf("%+v", agreed)
+	}
+	if p := must[primary](t)(s.primary()); p.lineup != agreed.Lineup || p.era != agreed.Era {
+		t.Errorf("the client reads %q, the script %q", p.lineup, agreed.Lineup)
+	}
+	q := ReopenRequest{Era: agreed.Era, Lineup: agreed.Lineup}
+	refused := func(what string, q ReopenRequest) {
+		t.Helper()
+		if _, err := s.Reopen(bg, w.sale, q); !errors.Is(err, ErrChanged) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if h := must[ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {
+			t.Errorf("%s: %d are waited for", what, h.Replicas)
+		}
+	}
+	follow(0, "NO", "ONE")
+	followed(t, s, onlineInInfo(0))
+	refused("one has gone", q)
+	follow(1, host, port)
+	followed(t, s, onlineInInfo(1))
+	refused("the other one has come", q)
+	follow(1, "NO", "ONE")
+	follow(0, host, port)
+	followed(t, s, onlineInInfo(1))
+	refused("it is back, and may have been anywhere", q)
+	now := must[ShowReply](t)(s.Show(bg, w.sale))
+	refused("another era", ReopenRequest{Era: now.Era + 1, Lineup: now.Lineup})
+	refused("fewer than there must be", ReopenRequest{Lineup: now.Lineup, Least: 2})
+	if h, err := s.Reopen(bg, w.sale, ReopenRequest{Era: now.Era, Lineup: now.Lineup, Least: 1}); err != nil || h.Replicas != 1 {
+		t.Errorf("%+v %v", h, err)
+	}
+	if r, err := w.another(2); err != nil || r.Replicas != 1 {
+		t.Errorf("%+v %v", r.Head, err)
+	}
+}
+
+// Sentinels that hang keep nobody waiting for the others' votes: all are asked before any has answered.
+func TestP4SentinelsAreAskedSideBySide(t *testing.T) {
+	const n = 5
+	var mu sync.Mutex
+	open, most := 0, 0
+	g := sentinels{master: "m"}
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		g.known = append(g.known, l.Addr().String())
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open++
+			most = max(most, open)
+			mu.Unlock()
+			_, _ = io.Copy(io.Discard, c) // it hangs, until who asks gives up
+			mu.Lock()
+			open--
+			mu.Unlock()
+			_ = c.Close()
+		}()
+	}
+	g.option = newSentinels(g.option).option
+	if g.vouch(bg, primary{}) {
+		t.Error("nobody has voted")
+	}
+	g.asking.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	if most != n {
+		t.Errorf("at most %d were asked at a time", most)
+	}
+}

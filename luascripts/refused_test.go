@@ -1,0 +1,47 @@
+package luascripts
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// Row A7: who is over the limit fills no memory with new keys: a buyer's first sixteen are remembered.
+func testRefused(t *testing.T, s Store) {
+	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute, Limit: 1})
+	ask := func(buyer byte, key uint64) DeductReply {
+		q := DeductRequest{N: 1, Nonce: 1000*uint64(buyer) + key, Buyer: Buyer{buyer}}
+		binary.BigEndian.PutUint64(q.Key[:], 1000*uint64(buyer)+key)
+		return must[DeductReply](t)(s.Deduct(bg, sale, q))
+	}
+	first := ask(1, 1)
+	for key := uint64(2); key < 300; key++ {
+		if r := ask(1, key); r.Answer != OverLimit || r.Claim != first.Claim {
+			t.Fatalf("key %d: %+v", key, r)
+		}
+	}
+	must[ReservationReply](t)(s.Cancel(bg, sale, first.Birth, first.Claim))
+	if r := ask(1, 2); r.Answer != OverLimit {
+		t.Errorf("what a key was told stands: %+v", r)
+	}
+	if r := ask(1, 299); r.Answer != Had {
+		t.Errorf("one too many is asked about anew: %+v", r)
+	}
+	if r := ask(2, 1); r.Answer != Had {
+		t.Errorf("another buyer: %+v", r)
+	}
+	if r := ask(2, 2); r.Answer != OverLimit {
+		t.Errorf("another buyer: %+v", r)
+	}
+	switch s := s.(type) {
+	case *Embedded:
+		if n := len(s.sales[sale].answers); n > 24 {
+			t.Errorf("%d answers are kept", n)
+		}
+	case *Redis:
+		n := must[int64](t)(s.client.Do(bg, s.client.B().Hlen().Key(Keys(sale)[10]).Build()).AsInt64())
+		if n > 24 || n < 16 {
+			t.Errorf("%d answers are kept", n)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package luascripts
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// S1: history is cut twice within one recovery, and the second time only after it would have been over. What was
+// re-asserted in the part that is lost is heard of again: it is not called resolved.
+func TestS1TwoCutsInOneRecovery(t *testing.T) {
+	second := time.Second.Microseconds()
+	now := 1000 * second
+	tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
+	assert := func(inst string, era, fence uint64, from uint32) ReassertReply {
+		t.Helper()
+		held := Held{Fence: fence, Request: 1, Deadline: now + 5*second, Ranges: Ranges{{Start: from, End: from + 10}}}
+		return must[ReassertReply](t)(tw.Reassert(now, ReassertRequest{Party: Party{Instance: inst}, Era: era, Term: time.Second, Leases: []Held{held}}))
+	}
+	now += second
+	tw.On(Node{Era: 2, Run: 2, Fed: NeverFed}) // it has lost the leases of both
+	h := assert("other", 2, 1500, 11).Head
+	if h.Reopens == 0 || h.Leased != 10 {
+		t.Fatalf("%+v", h)
+	}
+	for h.Reopens-h.Now > second/4 {
+		now += second / 5
+		h = must[ExpireReply](t)(tw.Expire(now, 1)).Head
+	}
+	// Here "late" re-asserts fence 1400, and sells on; all of that is lost.
+	now += 3600 * second
+	tw.On(Node{Era: 3, Run: 3, Fed: NeverFed})
+	c := Claim{Serial: 1, Count: 1, Fence: 1400, Nonce: 1, Expiry: now + 3600*second}
+	settle := func() (SettleReply, error) {
+		return tw.Settle(now, SettleRequest{Party: Party{Instance: "late"}, Batch: 1, Claims: []Claim{c}})
+	}
+	if r, err := settle(); !errors.Is(err, ErrReassert) {
+		t.Errorf("a claim that may be lost history's: %+v %v", r, err)
+	}
+	assert("late", 3, 1400, 1)
+	if r := must[SettleReply](t)(settle()); r.Verdicts[0] != Kept {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Fences of two histories that began with one file differ, and grow: a dump may be older than the last restart.
+func TestS1RestartsFromOneFile(t *testing.T) {
+	second := time.Second.Microseconds()
+	again := func(era uint64, now int64, cut int) (fence uint64) {
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, 1000*second, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
+		for ; cut > 0; cut-- { // the second within the recovery of the first
+			tw.On(Node{Era: era, Run: era, Fed: NeverFed})
+			must[ExpireReply](t)(tw.Expire(now, 1))
+			era, now = era+1, now+second
+		}
+		for r := (LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
+			r = must[LeaseReply](t)(tw.Lease(now, LeaseRequest{Party: Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
+			fence = r.Grant.Fence
+		}
+		return fence
+	}
+	first, second1, third := again(2, 1001*second, 1), again(3, 1060*second, 1), again(3, 1060*second, 2)
+	if first >= second1 || second1 >= third {
+		t.Errorf("fences %d, %d and, cut again, %d", first, second1, third)
+	}
+}

@@ -1,0 +1,224 @@
+package order
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+)
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// fetch is a page of the operators' side; nothing where it does not answer.
+func fetch(addr, path string) string {
+	r, err := http.Get("http://" + addr + path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = r.Body.Close() }()
+	text, _ := io.ReadAll(r.Body)
+	return string(text)
+}
+
+func contains(text string, all ...string) bool {
+	for _, part := range all {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// diary is a log that may be read while it is written.
+type diary struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (d *diary) Write(b []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(b)
+}
+
+func (d *diary) says(parts ...string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return contains(d.text.String(), parts...)
+}
+
+// run is a worker until it ends by itself, or the test does.
+func run(t testing.TB, store luascripts.Store, book Book, log io.Writer, change ...func(*Config)) <-chan error {
+	t.Helper()
+	cfg := Config{Batch: 20, pace: &brisk}
+	for _, f := range change {
+		f(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		done <- Run(ctx, cfg, store, book, zerolog.New(log))
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	return done
+}
+
+// A second worker on another database would have a part of the orders, and the first the rest: it is refused.
+func TestO1AnotherDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	store, one, two := newTill(), newSQLite(t), newSQLite(t)
+	store.sale(t, "a", 1000, time.Hour)
+	stop := work(t, store, one)
+	store.buy(t, "a", 1)
+	one.comesTo(t, "a", map[State]int{Pending: 1})
+	err := <-run(t, store, two, io.Discard)
+	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Book.(*sqlite).file, two.Book.(*sqlite).file, "--rebind") {
+		t.Fatalf("%v", err)
+	}
+	for range 100 {
+		store.buy(t, "a", 1)
+	}
+	one.comesTo(t, "a", map[State]int{Pending: 101})
+	if n, err := two.count("SELECT count(*) FROM orders"); err != nil || n != 0 {
+		t.Errorf("%d rows in the other, %v", n, err)
+	}
+	stop()
+	if err := <-run(t, store, two, io.Discard); !errors.Is(err, ErrConfig) { // nor when the first is away
+		t.Errorf("%v", err)
+	}
+}
+
+// The operator moves the orders to another database: who had them ends, and stores nothing more.
+func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	store, one, two := newTill(), newSQLite(t), newSQLite(t)
+	store.sale(t, "a", 1000, time.Hour)
+	old := run(t, store, one, io.Discard)
+	store.buy(t, "a", 1)
+	one.comesTo(t, "a", map[State]int{Pending: 1})
+	allDone(t, store, "a")
+	var log diary
+	run(t, store, two, &log, func(c *Config) { c.Rebind = true })
+	if err := <-old; !errors.Is(err, ErrConfig) || !contains(err.Error(), two.Book.(*sqlite).file) {
+		t.Errorf("the old one: %v", err)
+	}
+	for range 30 {
+		store.buy(t, "a", 1)
+	}
+	two.comesTo(t, "a", map[State]int{Pending: 30})
+	eventually(t, "it names what the new one lacks", func() bool { return log.says(`"first":1`, `"last":1`, "lost orders") })
+}
+
+// copyOf is a copy of a file that lives.
+func (s shelf) copyOf(t testing.TB) shelf {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "copy.db")
+	s.do(t, "VACUUM INTO '"+file+"'")
+	return openShelf(t, "sqlite:"+file)
+}
+
+// A copy has the same id. While the other lives it is refused; when that is silent it has the orders, and what is missing in it
+// is named.
+func TestO1CopiedDatabase(t *testing.T) {
+	t.Parallel()
+	store, one := newTill(), newSQLite(t)
+	store.sale(t, "a", 1000, time.Hour)
+	stop := work(t, store, one)
+	store.buy(t, "a", 1)
+	one.comesTo(t, "a", map[State]int{Pending: 1})
+	two := one.copyOf(t)
+	store.buy(t, "a", 2)
+	one.comesTo(t, "a", map[State]int{Pending: 3})
+	allDone(t, store, "a")
+	if err := <-run(t, store, two, io.Discard); !errors.Is(err, ErrConfig) || !contains(err.Error(), "copy of this database") {
+		t.Fatalf("%v", err)
+	}
+	stop()
+	var log diary
+	run(t, store, two, &log)
+	eventually(t, "the move is named", func() bool { return log.says("from now on", two.Book.(*sqlite).file) })
+	eventually(t, "what is missing is named", func() bool { return log.says("lost orders", `"first":2`, `"last":2`) })
+	store.buy(t, "a", 4)
+	two.comesTo(t, "a", map[State]int{Pending: 5})
+	if _, err := os.Stat(two.Book.(*sqlite).file); err != nil {
+		t.Error(err)
+	}
+}
+
+// The database goes back in time under a worker that lives.
+func TestO1DatabaseThatForgot(t *testing.T) {
+	t.Parallel()
+	store, book := newTill(), newSQLite(t)
+	store.sale(t, "a", 1000, time.Hour)
+	var log diary
+	run(t, store, book, &log)
+	store.buy(t, "a", 1)
+	store.buy(t, "a", 1)
+	book.comesTo(t, "a", map[State]int{Pending: 2})
+	allDone(t, store, "a")
+	book.do(t, "UPDATE spike_marks SET number = 1")
+	book.do(t, "DELETE FROM orders WHERE serial = 2")
+	time.Sleep(2 * brisk.check)
+	store.buy(t, "a", 1)
+	eventually(t, "what is missing is named", func() bool { return log.says("lost orders", `"first":2`, `"last":2`) })
+	book.comesTo(t, "a", map[State]int{Pending: 2})
+}
+
+// Off loopback the operators' side needs a token; health needs none.
+func TestO6AdminOffLoopbackWithAToken(t *testing.T) {
+	t.Parallel()
+	_, port, _ := net.SplitHostPort(freeAddr(t))
+	store, book := newTill(), newSQLite(t)
+	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, ErrConfig) {
+		t.Errorf("without a token: %v", err)
+	}
+	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminToken = "0.0.0.0:"+port, "sesame" })
+	ask := func(path, token string) (code int) {
+		q, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
+		q.Host = "pod.example"
+		if token != "" {
+			q.Header.Set("Authorization", token)
+		}
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			return 0
+		}
+		_ = r.Body.Close()
+		return r.StatusCode
+	}
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	eventually(t, "it is ready", func() bool { return ask("/readyz", "") == 200 })
+	for _, c := range []struct {
+		path, token string
+		want        int
+	}{
+		{"/healthz", "", 200}, {"/metrics", "", 401}, {"/metrics", "Bearer sesam", 401}, {"/metrics", "sesame", 401},
+		{"/metrics", "Bearer sesame", 200},
+	} {
+		if got := ask(c.path, c.token); got != c.want {
+			t.Errorf("%s with %q: %d, want %d", c.path, c.token, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spike/luascripts"
+)
+
+// counted is a store that counts its scripts, and commands of streams.
+type counted struct {
+	luascripts.Store
+	scripts, commands, marks atomic.Int64
+}
+
+func (c *counted) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+	c.scripts.Add(1)
+	return c.Store.Show(ctx, sale)
+}
+
+func (c *counted) Tend(ctx context.Context, sale string, q luascripts.TendRequest) (luascripts.TendReply, error) {
+	c.scripts.Add(1)
+	return c.Store.Tend(ctx, sale, q)
+}
+
+func (c *counted) EventLag(ctx context.Context, sale string, g luascripts.Group) (luascripts.Lag, error) {
+	c.scripts.Add(1)
+	return c.Store.EventLag(ctx, sale, g)
+}
+
+func (c *counted) ReadEvents(ctx context.Context, sale string, g luascripts.Group, n int) ([]luascripts.Event, error) {
+	c.commands.Add(1)
+	return c.Store.ReadEvents(ctx, sale, g, n)
+}
+
+func (c *counted) TakeOver(ctx context.Context, sale string, g luascripts.Group, idle time.Duration, n int) (
+	[]luascripts.Event, error) {
+	c.commands.Add(1)
+	return c.Store.TakeOver(ctx, sale, g, idle, n)
+}
+
+func (c *counted) Marks(ctx context.Context, sales []string) ([]luascripts.Mark, string, error) {
+	c.marks.Add(1)
+	return c.Store.Marks(ctx, sales)
+}
+
+// openBook takes everything.
+type openBook struct {
+	closedBook
+	entered *atomic.Int64
+}
+
+func (b openBook) Enter(context.Context, Entry) error {
+	b.entered.Add(1)
+	return nil
+}
+
+// A4: 504 sales of which nothing is new, half of them sold from: one look a second at all of them, and next to no script.
+// What is new is stored as soon as ever.
+func TestA4IdleSalesCostNoScripts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		till := newTill()
+		store, book := &counted{Store: till}, openBook{entered: &atomic.Int64{}}
+		for i := range 504 {
+			till.sale(t, fmt.Sprint("s", i), 5, 0)
+			if i%2 == 0 {
+				till.buy(t, fmt.Sprint("s", i), 1)
+			}
+		}
+		stop := work(t, store, book, func(c *Config) { c.pace = &steady })
+		defer stop()
+		time.Sleep(30 * time.Second)
+		if n := book.entered.Load(); n != 252 {
+			t.Fatalf("%d batches stored", n)
+		}
+		scripts, commands, marks := store.scripts.Load(), store.commands.Load(), store.marks.Load()
+		time.Sleep(10 * time.Minute)
+		scripts, commands, marks = store.scripts.Load()-scripts, store.commands.Load()-commands, store.marks.Load()-marks
+		t.Logf("a second: %.2f scripts, %.2f commands of streams, %.2f looks", float64(scripts)/600, float64(commands)/600,
+			float64(marks)/600)
+		if scripts > 600*8 || commands > 600*8 || marks < 590 || marks > 610 {
+			t.Errorf("in ten minutes: %d scripts, %d commands of streams, %d looks", scripts, commands, marks)
+		}
+		till.buy(t, "s7", 1)
+		time.Sleep(2 * time.Second)
+		if n := book.entered.Load(); n != 253 {
+			t.Errorf("%d batches stored", n)
+		}
+	})
+}
+
+// A4: 500 sales of which one unit each is held, and nobody buys: a script or two a minute each, and the holds end in time.
+func TestA4PendingUnitsCostFewScripts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const sales, hold = 500, 5 * time.Minute
+		till := newTill()
+		store, book := &counted{Store: till}, openBook{entered: &atomic.Int64{}}
+		for i := range sales {
+			till.sale(t, fmt.Sprint("s", i), 5, hold)
+			till.buy(t, fmt.Sprint("s", i), 1)
+		}
+		stop := work(t, store, book, func(c *Config) { c.pace = &steady })
+		defer stop()
+		time.Sleep(30 * time.Second)
+		before := store.scripts.Load()
+		time.Sleep(2 * time.Minute)
+		scripts := store.scripts.Load() - before
+		t.Logf("%.1f scripts a second for %d sales", float64(scripts)/120, sales)
+		if scripts > 120*15 {
+			t.Errorf("%d scripts in two minutes", scripts)
+		}
+		time.Sleep(hold - 150*time.Second - time.Second)
+		pending := func() (n uint64) {
+			for i := range sales {
+				shown, err := till.Show(t.Context(), fmt.Sprint("s", i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += shown.Pending
+			}
+			return n
+		}
+		if n := pending(); n != sales {
+			t.Errorf("%d holds have ended early", sales-n)
+		}
+		time.Sleep(5 * time.Second)
+		if n := pending(); n != 0 {
+			t.Errorf("%d holds have not ended", n)
+		}
+	})
+}

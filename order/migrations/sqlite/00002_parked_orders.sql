@@ -1,0 +1,40 @@
+-- +goose Up
+-- Who this database is. The orders of a store belong to one database; a copy of it has the same id.
+CREATE TABLE spike_book (
+    id text NOT NULL PRIMARY KEY
+);
+INSERT INTO spike_book (id) VALUES (lower(hex(randomblob(16))));
+
+-- The newest event that was stored, by sale: what a database that comes from a backup has lost is seen by it. Workers write
+-- different slots, so that none waits for another.
+CREATE TABLE spike_marks (
+    sale   text     NOT NULL,
+    birth  integer  NOT NULL,
+    slot   integer  NOT NULL,
+    number integer  NOT NULL,
+    PRIMARY KEY (sale, birth, slot)
+);
+
+-- Events of reservations that a constraint or a trigger would not have. `UPDATE parked_orders SET retry = true` has them tried
+-- again.
+CREATE TABLE parked_orders (
+    sale      text        NOT NULL,
+    birth     integer     NOT NULL,
+    serial    integer     NOT NULL, -- the first of units
+    units     integer     NOT NULL,
+    fence     integer     NOT NULL,
+    number    integer     NOT NULL, -- of the event, within the sale
+    kind      text        NOT NULL, -- reserved, confirmed, cancelled, expired
+    why       text        NOT NULL,
+    event     text        NOT NULL, -- JSON
+    held      integer     NOT NULL, -- the sale has a hold
+    retry     integer     NOT NULL DEFAULT 0,
+    parked_at text        NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    PRIMARY KEY (sale, birth, serial, fence, number)
+);
+CREATE INDEX parked_orders_retry ON parked_orders (sale, birth, fence) WHERE retry;
+
+-- +goose Down
+DROP TABLE parked_orders;
+DROP TABLE spike_marks;
+DROP TABLE spike_book;

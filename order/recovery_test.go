@@ -1,0 +1,40 @@
+package order
+
+import (
+	"testing"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Row P12: a sale without hold, on a store that has lost history, where nothing but a worker runs: it begins the recovery, and
+// sees it through.
+func TestP12WorkerAloneEndsARecovery(t *testing.T) {
+	t.Parallel()
+	b := luascripts.DefaultBounds()
+	b.Lease, b.Margin, b.Cover = 60*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond
+	store := luascripts.NewEmbedded(b, time.Now)
+	store.On(luascripts.Node{Era: 1, Run: 1})
+	if _, err := store.Create(t.Context(), "a", luascripts.CreateRequest{Total: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 1}); err != nil || r.Answer != luascripts.Had {
+		t.Fatal(r, err)
+	}
+	store.On(luascripts.Node{Era: 2, Run: 2})
+	reopens := func() int64 {
+		shown, err := store.Show(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shown.Reopens
+	}
+	if reopens() == 0 {
+		t.Fatal("nothing is lost")
+	}
+	work(t, store, nil)
+	eventually(t, "units are granted again", func() bool { return reopens() == 0 })
+	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 2}); err != nil || r.Answer != luascripts.Had {
+		t.Error(r, err)
+	}
+}
