@@ -120,7 +120,6 @@ func eraMutations() []Mutation {
 		{luascripts.DiskIsPrimary, "a server that comes back from its file is taken for a promoted replica"},
 		{luascripts.DiskForgets, "a server that comes back from a file that has everything is taken to have lost some"},
 		{luascripts.NoProof, "a recovery ends before those who have acted on more had the time to come"},
-		{luascripts.RenewUnheard, "a lease is renewed in a recovery before its owner has re-asserted it"},
 		{luascripts.FenceCounts, "fences count up: a lost history's come again"},
 	}
 }
