@@ -161,6 +161,10 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 	eventually(t, 20*time.Second, "it sells on", func() bool { return w.count() > had+2_000 })
 	eventually(t, 20*time.Second, "both have rings", func() bool { return len(rings(t, data)) == 2 })
 	stop()
+	eventually(t, 20*time.Second, "the cut sale is open again", func() bool {
+		status, _, _ := get(t, "POST", edge.buyURL("cut"))
+		return status == 200
+	})
 	for sale, n := range map[string]int64{"whole": 200, "cut": 200} {
 		crowd(t, n, 4, edge.buyURL(sale))
 	}
