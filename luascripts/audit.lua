@@ -4,7 +4,7 @@
 -- Reply {head, {owned serials, prior, why nothing is granted, lots collected, free ranges, how many of them LENGTHS knows (-1: it
 --       is made anew), the serial to go on from, the cursor; '' = that was all}, {free range ...}, {what LENGTHS says of
 --       each}, {fence, limbo, ranges, ...}}.
--- Work    1,000 free ranges, HSCAN for 200 leases; a lease has about 64 ranges. Writes nothing.
+-- Work    1,000 free ranges, HSCAN for 200 leases; their ranges are not looked at, and the reply carries them. Writes nothing.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 local MOST_FREE, MOST_LEASES = 1000, 200
 

@@ -1,7 +1,7 @@
 -- bindgroup.lua: which database a group of the orders' streams belongs to. Not of any sale: a group reads all. Who has it says so
 -- again and again, and each time is a beat; a copy of the database (the same id in another place) has it only when the beats have
 -- stopped for as long as the copy watched: no clock is asked.
--- Work: one hash of four fields.
+-- Work    one hash of four fields.
 -- KEYS  a hash: group .. ':id', ':place', ':name', ':beats'
 -- ARGV  the group, id, place, name (for people), beats as another place was last seen with ('0': not), '1': take it from whomever
 -- Reply {id, place, name, beats}: whose it is now.

@@ -2,6 +2,7 @@
 -- others come: each call looks at two bindings, so those that are over stay about as few as those that are not.
 -- KEYS  a hash of bindings: idempotency key -> end (ms, Unix, 14 digits), what it stands for
 -- ARGV  the key, what it is to stand for, how long at least (ms)
+-- Work    three fields of a hash.
 -- Reply 1: it does. 0: it stands for something else.
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)

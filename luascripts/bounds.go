@@ -49,8 +49,14 @@ const pastEras = 8
 // MaxExpire is the most that one Expire looks at: about 3 ms of Redis.
 const MaxExpire = 512
 
+// spoken is how many instances are looked at in one call, to see who has not said what it holds in a new era.
+const spoken = 128
+
 // few is how many instances that are silent are looked at in one lease call.
 const few = 8
+
+// maxLease is the most units that one lease has: sold in any order it is in half as many ranges, and a script may read all of them.
+const maxLease = 1 << 14
 
 // MaxUnits is the most one buy may ask for.
 const MaxUnits = 100
@@ -80,6 +86,7 @@ func (b Bounds) lua() string {
 		{"INDEX", int64(b.Index)}, {"FREES", int64(b.Frees)}, {"HELD", int64(b.Held)}, {"FEW", few}, {"ENTER", int64(b.Enter)},
 		{"MOST", MaxSerial},
 		{"UNITS", MaxUnits},
+		{"LARGEST", maxLease}, {"SPOKEN", spoken},
 	} {
 		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
 	}

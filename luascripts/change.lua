@@ -1,5 +1,6 @@
 -- change.lua: the operator's hand: more stock (row 12, once per request id) and the doors.
 -- ARGV  caller, request, units to add, state ('' = as it is; open, paused or closed)
+-- Work    one range more; the doors are a field.
 -- Reply {head}. Errors NOSALE BADSALE FOREIGN CLOSED (a closed sale stays closed) TOOMANY.
 local caller, request, add, to = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 

@@ -14,7 +14,7 @@ local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUY
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced', 'backup', 'indexed', 'walk'}
-local WORDS = {'state', 'wisher', 'past', 'shuffle', 'tended'}
+local WORDS = {'state', 'wisher', 'past', 'shuffle', 'tended', 'spoken'}
 local NOBODY = string.rep('\0', 8)
 
 local L, stored = {}, {}

@@ -1,6 +1,7 @@
 -- confirm.lua: pending -> confirmed (row 7). It is paid. The claim suffices: if its settle is still to come, it is settled
 -- here first (row 5). Once done it is done: a repeat is answered as the first.
 -- ARGV  caller, claim (40 bytes)
+-- Work    UNITS fields and an event; the list of the claim's lease is copied once.
 -- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
 -- FOREIGN(gone) REASSERT RECOVERING (history was lost, and it may be later than it is here: ask again).
 local refused = open(ARGV[1])

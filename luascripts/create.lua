@@ -2,6 +2,7 @@
 -- ARGV  caller, total, hold_us (0 = sold is sold), opens_us, closes_us (0 = no such time), limit (units per
 --       buyer; 0 = no limit); where the first units go by lot: window_us, seed, its SHA-256. A window without an opening
 --       begins now.
+-- Work    one range, one ledger, whatever the total.
 -- Reply {head}. Errors EXISTS.
 if redis.call('EXISTS', unpack(KEYS)) > 0 then return refuse('EXISTS', HASH .. ' exists') end
 synced = ARGV[1] == '+' and 1 or 0

@@ -1,5 +1,6 @@
 -- enter.lua: buyers enter the draw, several in one call. Each has one lot, however often it enters.
 -- ARGV  caller, buyers (8 bytes each)
+-- Work    callers send up to 250 buyers: a hash (SHA-1) and a member in log(entrants) each.
 -- Reply {head, {1: they have entered; 0: they have not, and the head says how the doors are; if they are as they were, there
 --       is no room, or a new era recovers after the window}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN.

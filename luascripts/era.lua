@@ -84,7 +84,7 @@ local function enter(raw)
   L.backup = from == DISK and 1 or 0
   pass(raw)
   pass_on()
-  L.era, L.run, L.began = era, s.run, L.now
+  L.era, L.run, L.began, L.spoken = era, s.run, L.now, '0'
   L.early = L.now + PROOF
   L.replicas = math.max(L.replicas - (from == PRIMARY and 1 or 0), replicas)
   L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again

@@ -11,7 +11,7 @@ if refused then return refused end
 local leases, freed = {}, 0
 -- take_out frees the part of [a, b) that is still in rem.
 local function take_out(lease, a, b)
-  local got = cut_all(lease.rem, a, b)
+  local got = lease_cut(lease, a, b)
   for _, r in ipairs(got) do free_add(r[1], r[2]) end
   L[counter(lease)] = L[counter(lease)] - count(got)
   freed = freed + count(got)

@@ -153,25 +153,26 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	mustAudit(t, r, "ticket")
 }
 
-// A settle call at its limits: as many claims of as many units as one batch can have.
+// A whole lease in one settle call, in claims as large as can be.
 func TestLargestBatch(t *testing.T) {
 	ctx := context.Background()
 	r := dial(t, redistest.Start(t), DefaultBounds())
 	if _, err := r.Create(ctx, "s", CreateRequest{Total: 200_000, Hold: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
+	const claimed = maxLease / 100
 	got, err := grab(r, "s", 512*100)
-	if err != nil || got.Grant.Ranges.Len() != 512*100 {
+	if err != nil || got.Grant.Ranges.Len() != maxLease {
 		t.Fatal(got, err)
 	}
 	var claims []Claim
-	for i := range uint32(512) {
+	for i := range uint32(claimed) {
 		claims = append(claims, Claim{Serial: i*100 + 1, Count: 100, Fence: got.Grant.Fence, Nonce: uint64(i), Expiry: got.Grant.Deadline})
 	}
 	q := SettleRequest{Party: Party{Instance: "i", Node: "n"}, Batch: 1, Claims: claims}
 	for range 2 { // and once more: nothing changes
 		settled, err := r.Settle(ctx, "s", q)
-		if err != nil || settled.Pending != 512*100 {
+		if err != nil || settled.Pending != claimed*100 {
 			t.Fatal(settled.Head, err)
 		}
 		for _, v := range settled.Verdicts {

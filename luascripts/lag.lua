@@ -1,6 +1,6 @@
--- lag.lua: how far a group of the orders' stream is behind. Writes nothing. Work: four entries read, one by one, however long the
--- stream; XINFO walks the groups.
+-- lag.lua: how far a group of the orders' stream is behind. Writes nothing.
 -- ARGV  caller ('' = any), group
+-- Work    four entries read, one by one, however long the stream; XINFO walks the groups.
 -- Reply {head, {events given to nobody yet, events given and not acknowledged, time of the oldest of them (us, by TIME;
 -- 0 = none), number of the newest event that is surely acknowledged with all before it (0 = unknown)}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).

@@ -1,4 +1,4 @@
--- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials, never more than a fair part of what is
+-- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials, never more than LARGEST or a fair part of what is
 -- free, until now + term; nothing while a new era recovers. An instance may hold several leases; each grant has a fence
 -- of its own. Who holds HELD leases gets no more of them before one has ended: its buyers have Deduct.
 -- ARGV  caller, instance, node, request, want, term_us, hungry (1: wishes others to give back), run (units in a
@@ -62,7 +62,7 @@ end
 -- A sale with a limit per buyer is sold from the free stock alone: only here are all buyers known.
 local lease
 if state() == 0 and L.limit == 0 and not recovering() and #me.fences < HELD then
-  local k = math.min(want, fair_part())
+  local k = math.min(want, LARGEST, fair_part())
   local got = k > 0 and free_take(k, RANGES, run) or {}
   if #got > 0 then
     local n = count(got)

@@ -1,15 +1,18 @@
 -- leases.lua follows promises.lua: what instances hold, and what a new era makes of it (E3).
 
+local list_of
+
 -- Leases: field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in ranges. A new era
 -- moves every deadline as if its lease were renewed when it began, for a renewal may be lost: not in the record, but for
 -- whoever reads it. So its place in DEADLINES may be too early: the sweep looks.
 
--- What is left of a lease is read when somebody asks for it: who only moves its end need not.
+-- What is left of a lease is its list, the text, and beside it what was read of the text: all of it (rem), or here and there
+-- a stretch (see stretch_at). list_of makes a list of it again.
 local LAZY = {__index = function(lease, field)
   if field ~= 'rem' then return nil end
   local rem = {}
-  for a, b in string.gmatch(lease.list, '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
-  lease.rem = rem
+  for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
+  lease.rem, lease.stretches = rem, nil
   return rem
 end}
 
@@ -55,15 +58,6 @@ local function lease_end(lease)
   instance_write(i)
 end
 
--- list_of is what is left of a lease as it is written.
-local function list_of(lease)
-  local rem = rawget(lease, 'rem')
-  if not rem then return lease.list end
-  local list = {}
-  for k, r in ipairs(rem) do list[k] = int(r[1]) .. '-' .. int(r[2]) end
-  return table.concat(list, ',')
-end
-
 -- lease_write keeps a lease, or ends it when nothing is left of it.
 local function lease_write(lease)
   local list = list_of(lease)
@@ -81,9 +75,8 @@ end
 
 -- units counts what is left of a lease.
 local function units(lease)
-  if rawget(lease, 'rem') then return count(lease.rem) end
   local n = 0
-  for a, b in string.gmatch(lease.list, '(%d+)-(%d+)') do n = n + b - a end
+  for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do n = n + b - a end
   return n
 end
 
@@ -131,32 +124,82 @@ local function cut_all(rem, a, b)
   return got
 end
 
--- piece is the range in a lease's list that has all of [a, b), with the places where its text begins and where the next one's
--- does; found by halves, for a lease that nobody settles steadily may be in thousands of pieces.
-local function piece(list, a, b)
+-- place is where in a list the text of the last range begins that is at a or before; 1: none is. It is found by halves, for a
+-- lease that nobody settles steadily may be in thousands of ranges.
+local function place(list, a)
   local low, high = 1, #list + 1
   while high - low > 64 do
     local mid = math.floor((low + high) / 2)
     local comma = string.find(list, ',', mid, true)
     if comma and comma < high - 1 and tonumber(string.match(list, '^%d+', comma + 1)) <= a then low = comma + 1 else high = mid end
   end
-  while low <= #list do
-    local from, to, on = string.match(list, '^(%d+)-(%d+),?()', low)
-    from, to = tonumber(from), tonumber(to)
-    if from <= a and b <= to then return from, to, low, on end
-    if from > a then return nil end
+  while true do
+    local on = string.match(list, '^%d+%-%d+,()', low)
+    if not on or tonumber(string.match(list, '^%d+', on)) > a then return low end
     low = on
   end
 end
 
--- without is a list from which [a, b) was cut out of such a piece.
-local function without(list, a, b, from, to, at, on)
-  local rest = {}
-  if at > 1 then rest[1] = string.sub(list, 1, at - 2) end
-  if from < a then rest[#rest + 1] = int(from) .. '-' .. int(a) end
-  if b < to then rest[#rest + 1] = int(b) .. '-' .. int(to) end
-  if on <= #list then rest[#rest + 1] = string.sub(list, on) end
-  return table.concat(rest, ',')
+-- stretch_at is the range whose text begins there: its serials, where the next one's text begins, and what is left of it (rem).
+local function stretch_at(lease, at)
+  local known = rawget(lease, 'stretches') or {}
+  lease.stretches = known
+  local s = known[at]
+  if not s then
+    local from, to, on = string.match(lease.list, '^(%d+)-(%d+),?()', at)
+    from, to = tonumber(from), tonumber(to)
+    s = {from = from, to = to, at = at, on = on, rem = {{from, to}}}
+    known[at] = s
+  end
+  return s
+end
+
+-- lease_has is the stretch that has all of [a, b), and which range of what is left of it; or nil. Who asks for one serial after
+-- the other finds it at once. The list is not empty, and nobody has asked for rem.
+local function lease_has(lease, a, b)
+  local s = lease.near
+  if not s or a < s.from or a >= s.to then
+    s = stretch_at(lease, place(lease.list, a))
+    lease.near = s
+  end
+  local k = holds_range(s.rem, a, b)
+  if k then return s, k end
+end
+
+-- lease_cut takes what there is of [a, b) out of a lease, and returns it.
+local function lease_cut(lease, a, b)
+  local got, at = {}, place(lease.list, a)
+  while at <= #lease.list do
+    local s = stretch_at(lease, at)
+    if s.from >= b then break end
+    for _, r in ipairs(cut_all(s.rem, a, b)) do got[#got + 1] = r end
+    at = s.on
+  end
+  return got
+end
+
+local function put_ranges(list, rem)
+  for _, r in ipairs(rem) do list[#list + 1] = int(r[1]) .. '-' .. int(r[2]) end
+end
+
+-- list_of is what is left of a lease as it is written. What nobody has read is copied as it is.
+function list_of(lease)
+  local rem, stretches, list = rawget(lease, 'rem'), rawget(lease, 'stretches'), {}
+  if rem then
+    put_ranges(list, rem)
+    return table.concat(list, ',')
+  end
+  if not stretches then return lease.list end
+  local sorted, at = {}, 1
+  for _, s in pairs(stretches) do sorted[#sorted + 1] = s end
+  table.sort(sorted, function(x, y) return x.at < y.at end)
+  for _, s in ipairs(sorted) do
+    if s.at > at then list[#list + 1] = string.sub(lease.list, at, s.at - 2) end
+    put_ranges(list, s.rem)
+    at = s.on
+  end
+  if at <= #lease.list then list[#list + 1] = string.sub(lease.list, at) end
+  return table.concat(list, ',')
 end
 
 local function counter(lease) return lease.limbo and 'limbo' or 'leased' end
@@ -184,7 +227,7 @@ local function lease_free(lease)
   L[counter(lease)] = L[counter(lease)] - n
   L.free = L.free + n
   if n > 0 then L.gen = L.gen + 1 end
-  lease.list, lease.rem = string.sub(list, at), nil
+  lease.list, lease.rem, lease.stretches = string.sub(list, at), nil, nil
   if lease.list ~= '' then
     due = 1
     move_limbo(lease, true)
@@ -209,13 +252,16 @@ local function awaits(record)
 end
 
 -- reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
--- whoever lives has had a while to prove that something was. It reads each instance once, and leases of one that is awaited.
+-- whoever lives has had a while to prove that something was. A call looks at about SPOKEN instances, and the next goes on where it
+-- stopped (`spoken`, HSCAN's cursor): who is awaited no more will not be again in this era. So with many edges it takes several.
 local function reopen()
   if not recovering() or L.lossy == 1 or L.now < L.early then return end
-  for _, record in ipairs(redis.call('HVALS', INSTANCES)) do
-    if awaits(record) then return end
+  local scan = redis.call('HSCAN', INSTANCES, L.spoken or '0', 'COUNT', SPOKEN)
+  for k = 2, #scan[2], 2 do
+    if awaits(scan[2][k]) then return end
   end
-  L.shut = 0
+  L.spoken = scan[1]
+  if L.spoken == '0' then L.shut = 0 end
 end
 
 -- lossy says that promises may be alive that are not written here.

@@ -27,7 +27,7 @@ end
 -- lease_of is the lease that still has all of the claim.
 local function lease_of(c)
   local lease = lease_read(int(c.fence))
-  return lease and piece(lease.list, c.serial, c.serial + c.n) and lease
+  return lease and lease_has(lease, c.serial, c.serial + c.n) and lease
 end
 
 -- life says what has become of a claim. Over is over, before a sweep has found it too.
@@ -76,7 +76,8 @@ end
 -- settle_claim is row 5: claimed -> pending by the claim alone, its settle may come later and changes nothing.
 local function settle_claim(c)
   local lease, a, b = lease_of(c), c.serial, c.serial + c.n
-  lease.list = without(lease.list, a, b, piece(lease.list, a, b))
+  local stretch, k = lease_has(lease, a, b)
+  cut(stretch.rem, k, a, b)
   L[counter(lease)] = L[counter(lease)] - c.n
   lease_write(lease)
   own(c)

@@ -12,13 +12,13 @@
 --       ledger has of each piece now; deadline 0: nothing. A repeat writes nothing and hears the same. Nothing but head:
 --       it is another era by now, and nothing was done.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- Work  WORK serials are looked at where others may have them, and the ranges that the caller names; every lease is read
---       once if others have some; a piece of a lease that is known costs its ranges once more.
+-- Work    WORK serials are looked at where others may have them, fewer where there are many leases, which are all read then; the
+--         ranges that the caller names; of a lease that is known its ranges, LARGEST / 2 at the most; SPOKEN instances.
 local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local was, acted, told, last = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 local from_piece, from_serial = tonumber(ARGV[10]), tonumber(ARGV[11])
-local WORK = 512
-local all -- leases, as they are now
+local WORK, EACH = 256, 32 -- so many leases are as much work as a serial
+local all -- hulls of leases, as they are now
 local work = WORK -- serials that may still be looked at
 
 local refused = open(caller)
@@ -125,11 +125,16 @@ local function free_cut(a, b)
   return got
 end
 
-local function leases()
-  if not all then
-    all = {}
-    for k, fence in ipairs(redis.call('HKEYS', LEASES)) do all[k] = lease_read(fence) end
+-- hulls is of each lease there is its fence, its first serial and the end of its last. They are read again once one was written.
+local function hulls()
+  if all then return all end
+  all = {}
+  local texts = redis.call('HGETALL', LEASES)
+  for k = 1, #texts, 2 do
+    local first = string.match(texts[k + 1], '^%S+ %d+ %d+ %d+ %d (%d+)')
+    all[#all + 1] = {fence = texts[k], first = tonumber(first), last = tonumber(string.match(texts[k + 1], '%d+$', -10))}
   end
+  work = work - #all / EACH
   return all
 end
 
@@ -140,16 +145,20 @@ local function take(fence, a, b)
   local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)[1]
   local _, ends = range(text or '0-0')
   if ends >= b then return free_cut(a, b), b end -- nobody has any of it
-  b = math.min(b, a + work)
-  work = work - (b - a)
-  if a == b then return {}, b end
+  if work <= 0 then return {}, a end
+  local list = hulls()
+  b = math.min(b, a + math.max(math.floor(work), 1))
+  work = work - (b - a) - #list / EACH
   disown(fence, a, b)
-  for _, lease in ipairs(leases()) do
-    local got = tonumber(lease.fence) < fence and cut_all(lease.rem, a, b) or {}
-    for _, r in ipairs(got) do free_add(r[1], r[2]) end
-    if #got > 0 then
-      L[counter(lease)], L.free = L[counter(lease)] - count(got), L.free + count(got)
-      lease_write(lease)
+  for _, hull in ipairs(list) do
+    if hull.first < b and hull.last > a and tonumber(hull.fence) < fence then
+      hull.lease = hull.lease or lease_read(hull.fence)
+      local got = lease_cut(hull.lease, a, b)
+      for _, r in ipairs(got) do free_add(r[1], r[2]) end
+      if #got > 0 then
+        L[counter(hull.lease)], L.free = L[counter(hull.lease)] - count(got), L.free + count(got)
+        lease_write(hull.lease)
+      end
     end
   end
   return free_cut(a, b), b

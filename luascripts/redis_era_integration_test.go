@@ -278,3 +278,45 @@ func TestUnpromotable(t *testing.T) {
 		}
 	}
 }
+
+// However many edges there are, a recovery waits for the last of them, and a call looks at some of them only.
+func TestRecoveryOfManyEdges(t *testing.T) {
+	const edges = 400
+	addr, dir, bounds := redistest.FreeAddr(t), t.TempDir(), DefaultBounds()
+	bounds.Proof = 100 * time.Millisecond
+	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
+	s := dial(t, redistest.StartAt(t, addr, args...), bounds)
+	sale := newSale(t, s, CreateRequest{Total: 100_000})
+	party := func(k int) Party { return Party{Instance: "an-instance-with-a-long-name-" + num(k), Node: "n" + num(k)} }
+	grants := make([]Grant, edges)
+	for k := range edges {
+		grants[k] = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: party(k), Request: 1, Want: 2, Term: time.Hour})).Grant
+	}
+	ends(t, s, addr)
+	redistest.StartAt(t, addr, args...)
+	h := (&busySale{s: s, sale: sale}).again(t)
+	said := func(k int) {
+		must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: party(k), Era: h.Era, Term: time.Hour,
+			Leases: []Held{{Fence: grants[k].Fence, Request: 1, Deadline: grants[k].Deadline, Ranges: grants[k].Ranges}}}))
+	}
+	renewed := func() Head {
+		return must[RenewReply](t)(s.Renew(bg, sale, RenewRequest{Party: party(0), Awaited: 2, Term: time.Hour, Fences: []uint64{grants[0].Fence}})).Head
+	}
+	silent := edges / 2
+	for k := range edges {
+		if k != silent {
+			said(k)
+		}
+	}
+	for range 2 * edges {
+		if h := renewed(); h.Reopens == 0 {
+			t.Fatalf("it grants, and edge %d has not spoken", silent)
+		}
+	}
+	said(silent)
+	for calls := 0; renewed().Reopens != 0; calls++ {
+		if calls > edges/spoken+1 {
+			t.Fatalf("%d calls after the last edge has spoken it does not grant", calls)
+		}
+	}
+}

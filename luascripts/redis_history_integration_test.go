@@ -156,7 +156,7 @@ func TestReassertIsBounded(t *testing.T) {
 	held = append(held, Held{Fence: old.Fence + 3, Request: 3, Ranges: Ranges{{Start: 9000, End: 20_001}}}) // all free
 	before := evals(t, s)
 	r := must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: Party{Instance: "new"}, Era: h.Era, Term: time.Minute, Leases: held}))
-	if calls := evals(t, s) - before; calls < 5000/512+1 || calls > 30 {
+	if calls := evals(t, s) - before; calls < 5000/256+1 || calls > 60 {
 		t.Errorf("%d calls", calls)
 	}
 	for i, g := range r.Grants {

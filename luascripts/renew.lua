@@ -5,8 +5,8 @@
 --       had re-asserted when it asked (0 = it does not say): an older call may come late, fence ...
 -- Reply {head, {deadline of each fence in order, or 0: gone for good, or to be re-asserted in this era}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- Work  each lease named, and each the instance has, is read and written once; SWEEP items; while it recovers, each instance
---       is read once.
+-- Work    each lease named, and each the instance has, is read and written once; SWEEP items; while it recovers, SPOKEN
+--         instances are looked at.
 local caller, instance, node = ARGV[1], ARGV[2], ARGV[3]
 local awaited, term, said = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 

@@ -1,5 +1,6 @@
 -- reservation.lua: what has become of a claim, and whether the order workers have stored it. Writes nothing.
 -- ARGV  caller, claim (40 bytes), the order workers' group
+-- Work    UNITS fields; what lag.lua looks at.
 -- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired; end of the hold (us, by TIME), stored 0 or 1}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT.
 local refused = open(ARGV[1], true)

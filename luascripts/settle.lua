@@ -3,6 +3,8 @@
 -- how far the instance has come. Its loops run once for every unit ever sold: they are as plain as they are for that.
 -- ARGV  caller, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
 --       u64, expiry u64 (us of ledger time), buyer 8 bytes
+-- Work    edges send up to 512 units in a batch: each is a field, all of them are an event; a claim is looked for in its lease's list
+--         by halves; the list, of LARGEST / 2 ranges at the most, is copied once.
 -- Reply {head, {i, verdict, ...}}: the claims (from 0) that do not stand: 1 resolved otherwise, 2 its time was over.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
 local caller, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -49,10 +51,11 @@ local function judge(first, n, fence, mine, expiry)
     lease = lease_read(int(fence)) or false
     leases[fence] = lease
   end
-  local k = lease and holds_range(lease.rem, first, first + n)
+  local stretch, k
+  if lease then stretch, k = lease_has(lease, first, first + n) end
   if not k then return absent(first, fence, mine, expiry) end
   if expiry <= now then return 2 end
-  cut(lease.rem, k, first, first + n)
+  cut(stretch.rem, k, first, first + n)
   if lease.limbo then limbo = limbo + n else leased = leased + n end
   touched[fence] = lease
 end

@@ -141,7 +141,7 @@ func TestNoScriptIsSlow(t *testing.T) {
 	defer s.report()
 	only := os.Getenv("SPIKE_ONLY")
 	for name, f := range map[string]func(){"selling": s.selling, "scattered": s.scattered, "holds": s.holdsEnd, "edges": s.edgesDie, "tokens": s.tokens,
-		"looking": s.looking, "lots": s.lots} {
+		"lost": s.historyIsLost, "looking": s.looking, "lots": s.lots} {
 		if only == "" || only == name {
 			f()
 		}
@@ -289,6 +289,22 @@ func (s *slow) tokens() {
 	if got := held.leases[g.Fence].rem; len(got) != len(order) || got[0] != (shard.Range{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}) {
 		s.t.Errorf("%d pieces left, want %d: %v ...", len(got), len(order), got[:min(3, len(got))])
 	}
+	s.part("a lease in thousands of pieces is settled, and given back", func() {
+		var claims []Claim
+		var parts []Part
+		for k, r := range held.leases[g.Fence].rem {
+			if k%2 == 0 {
+				claims = append(claims, Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start), Expiry: g.Deadline})
+			} else {
+				parts = append(parts, Part{g.Fence, r})
+			}
+		}
+		for k := range len(claims) / 512 {
+			must[SettleReply](s.t)(s.Settle(bg, "tokens", SettleRequest{Party: Party{Instance: "i", Node: "n"}, Batch: uint64(k) + 1,
+				Claims: claims[512*k:][:512]}))
+			must[GiveBackReply](s.t)(s.GiveBack(bg, "tokens", GiveBackRequest{Party: Party{Instance: "i", Node: "n"}, Parts: parts[256*k:][:256]}))
+		}
+	})
 	s.part("a lease in thousands of pieces is renewed, and ends", func() {
 		must[RenewReply](s.t)(s.Renew(bg, "tokens", RenewRequest{Party: Party{Instance: "i", Node: "n"}, Term: time.Second, Fences: []uint64{g.Fence}}))
 		for range 2 {
@@ -299,6 +315,32 @@ func (s *slow) tokens() {
 		}
 	})
 	if a := mustAudit(s.t, s.Redis, "tokens"); a.Leased+a.Limbo > 0 {
+		s.t.Errorf("%+v", a)
+	}
+}
+
+// historyIsLost is a thousand edges with leases of single units in a history that was cut, and one that says it has them all.
+func (s *slow) historyIsLost() {
+	n := large(200, 1000)
+	singles(s.t, s.Redis, "lost", 64*n, 1000, 0)
+	last := uint64(0)
+	for k := range n {
+		last = s.lease("lost", "lost"+num(k), 64).Fence
+	}
+	ledger := Keys("lost")[1]
+	hset(s.t, s.Redis, "HSET", ledger, "era", "1", "run", "1")
+	h := must[ExpireReply](s.t)(s.Expire(bg, "lost", 1)).Head
+	var ranges Ranges
+	for k := range uint32(1000) {
+		ranges = append(ranges, shard.Range{Start: 2*k + 1, End: 2*k + 2})
+	}
+	s.part(fmt.Sprintf("an edge says that it has what %d others have", n), func() {
+		for k, r := range []Ranges{ranges, {{Start: 1, End: 2000}}} {
+			must[ReassertReply](s.t)(s.Reassert(bg, "lost", ReassertRequest{Party: Party{Instance: "late" + num(k), Node: "n"}, Era: h.Era, Term: time.Minute,
+				Leases: []Held{{Fence: last + uint64(k) + 1<<30, Request: 1, Ranges: r}}}))
+		}
+	})
+	if a := mustAudit(s.t, s.Redis, "lost"); !a.OK {
 		s.t.Errorf("%+v", a)
 	}
 }

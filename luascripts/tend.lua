@@ -6,7 +6,7 @@
 -- ARGV  caller ('' = any), items to look at, 1 to 512; of an answer: era, rev (0 = none), ledger time, raw; how long ago, us
 -- Reply {head (due = 1: call again), {units whose hold was over, the ledger time at which a hold may be
 --       over, or a recovery is; 0 = none}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- Work  as expire.lua.
+-- Work    as expire.lua.
 local refused = open(ARGV[1])
 if refused then return refused end
 

@@ -40,7 +40,7 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 		len(me.fences) >= t.bounds.Held {
 		return nil
 	}
-	got := t.free.take(min(q.Want, t.fairPart()), t.bounds.Ranges, t.runFor(q))
+	got := t.free.take(min(q.Want, maxLease, t.fairPart()), t.bounds.Ranges, t.runFor(q))
 	if len(got) > 0 {
 		return t.grant(me, q, got)
 	}
