@@ -287,7 +287,9 @@ func TestRecoveryOfManyEdges(t *testing.T) {
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
 	s := dial(t, redistest.StartAt(t, addr, args...), bounds)
 	sale := newSale(t, s, CreateRequest{Total: 100_000})
-	party := func(k int) Party { return Party{Instance: "an-instance-with-a-long-name-" + num(k), Node: "n" + num(k)} }
+	party := func(k int) Party {
+		return Party{Instance: "an-instance-with-a-long-name-" + num(k), Node: "n" + num(k)}
+	}
 	grants := make([]Grant, edges)
 	for k := range edges {
 		grants[k] = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: party(k), Request: 1, Want: 2, Term: time.Hour})).Grant
