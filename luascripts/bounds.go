@@ -43,8 +43,8 @@ const lostFences = 7 * 24 * 3600 * 1_000_000
 // eraFences is how far apart fences are that follow two cuts whose eras differ by one.
 const eraFences = 104_729
 
-// pastEras is how many eras a ledger remembers.
-const pastEras = 8
+// pastEras is how many eras a ledger remembers: an edge that has rested through more of them seems to prove that history was lost.
+const pastEras = 256
 
 // MaxExpire is the most that one Expire looks at: about 3 ms of Redis.
 const MaxExpire = 512

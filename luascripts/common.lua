@@ -14,7 +14,8 @@ local HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUY
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced', 'backup', 'indexed', 'walk'}
-local WORDS = {'state', 'wisher', 'past', 'shuffle', 'tended', 'spoken'}
+local WORDS = {'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted'}
+local UNREAD = {'past'} -- written like the others, and read by who needs it
 local NOBODY = string.rep('\0', 8)
 
 local L, stored = {}, {}
@@ -125,7 +126,7 @@ local function begin_ledger(raw, total, sold, hold, opens, closes, limit)
   L = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
     raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
     confirmed = sold, events = 0, floor = 0, began = 0, early = 0, shut = 0, lossy = 0, backup = 0, term = LEASE, synced = synced,
-    indexed = 0, walk = 0, state = 'open', wisher = '-', past = ''}
+    indexed = 0, walk = 0, state = 'open', wisher = '-', voted = ''}
   L.era, L.replicas = node()
   L.run = server().run
 end
@@ -249,7 +250,7 @@ local function commit(calm)
   if calm then L.tended = anchor .. ' ' .. int(L.rev) end
   if lots then L.shuffle = lots_text() end
   local args = {}
-  for _, names in ipairs({NUMBERS, WORDS}) do
+  for _, names in ipairs({NUMBERS, WORDS, UNREAD}) do
     for _, name in ipairs(names) do
       if L[name] ~= stored[name] then
         args[#args + 1] = name

@@ -34,10 +34,11 @@ end
 -- covered is how long a promise binds: the sale's hold, or what stands for it.
 local function covered() return L.hold > 0 and L.hold or COVER end
 
--- pass_on remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
+-- pass_on remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost. An edge
+-- may have rested through many of them. Only who begins an era, or re-asserts, reads them.
 local function pass_on()
   local list = {int(L.era) .. ':' .. int(L.rev)}
-  for one in string.gmatch(L.past, '[^,]+') do
+  for one in string.gmatch(redis.call('HGET', LEDGER, 'past') or '', '[^,]+') do
     if #list < PAST then list[#list + 1] = one end
   end
   L.past = table.concat(list, ',')
@@ -52,15 +53,46 @@ local function close()
   if L.lossy == 1 then lots.over = -1 end
 end
 
--- cut_off marks where the history known here ends. Fences beyond may have been used in lost history: they are not used again,
--- whatever the clock says, for it may be behind. They followed a clock that was at `raw` when the ledger was written. One file
--- may come back twice: the era, which is drawn at random, keeps what follows apart.
-local function cut_off(lossy, raw, era)
+-- cut_off marks where the history known here ends. Fences beyond may have been used in lost history, and, where the ledger
+-- comes from a file, nobody may be left to prove it: they are not used again, whatever the clock says, for it may be behind.
+-- They followed a clock that was at `raw` when the ledger was written. One file may come back twice: the era, which is drawn at
+-- random, keeps what follows apart.
+local function cut_off(lossy, file, raw, era)
   local already = recovering() and L.lossy == 1
   L.floor = recovering() and math.min(L.floor, L.fence) or L.fence
   L.lossy = (already or lossy) and 1 or 0
-  L.fence = math.max(L.fence, raw) + (lossy and LOST_FENCES + era % 65536 * ERA_FENCES or 0)
+  local apart = L.lossy == 1 or file
+  L.fence = math.max(L.fence, raw) + (apart and LOST_FENCES + era % 65536 * ERA_FENCES or 0)
 end
+
+-- A vote takes replicas off the count because they cannot be promoted. Who has come back since may be: while one is here it is
+-- counted, but one may come and go between two scripts. voted is how many there were, and the lineup that was agreed upon; ''
+-- where no replica is voted out.
+
+-- parts_of a lineup: how many follow, and how often anybody has begun to.
+local function parts_of(text)
+  local names, syncs = string.match(text, '^(.*)#(%d+)$')
+  local _, here = string.gsub(names or '', '[^,]+', '')
+  return here, tonumber(syncs)
+end
+
+-- vote_ends waits again for as many as there were, if more have come since the vote than are here.
+local function vote_ends()
+  if not L.voted or L.voted == '' then return end
+  local were, agreed = string.match(L.voted, '^(%d+) (.*)$')
+  local here, syncs = parts_of(lineup())
+  local then_here, then_syncs = parts_of(agreed)
+  if syncs and (syncs < then_syncs or syncs - then_syncs > math.max(here - then_here, 0)) then
+    L.replicas, L.voted = math.max(L.replicas, tonumber(were)), ''
+  end
+end
+
+-- voted_out is what is kept of a vote, or of an older one on a new server.
+local function voted_out(were, agreed)
+  L.voted = were > L.replicas and int(were) .. ' ' .. agreed or ''
+end
+
+local function were_before_vote() return math.max(L.replicas, tonumber(string.match(L.voted or '', '^%d+')) or 0) end
 
 -- enter begins a new era (E1, E2), or lets time pass and counts the replicas. Of I5 the most that were seen: a new era takes
 -- off the one that was promoted, and no other, for they may be promoted yet. A recovery under way goes on in the new era: it
@@ -78,15 +110,18 @@ local function enter(raw)
       L.era = era
     end
     L.replicas = math.max(L.replicas, replicas)
+    vote_ends()
     return false
   end
-  cut_off(may_lack(from, s), math.max(L.raw, raw), era)
+  cut_off(may_lack(from, s), from == DISK, math.max(L.raw, raw), era)
   L.backup = from == DISK and 1 or 0
   pass(raw)
   pass_on()
   L.era, L.run, L.began, L.spoken = era, s.run, L.now, '0'
   L.early = L.now + PROOF
-  L.replicas = math.max(L.replicas - (from == PRIMARY and 1 or 0), replicas)
+  local promoted, were = from == PRIMARY and 1 or 0, were_before_vote()
+  L.replicas = math.max(L.replicas - promoted, replicas)
+  voted_out(were - promoted, lineup())
   L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
   close()
   return true

@@ -270,7 +270,7 @@ local function lossy() return recovering() and L.lossy == 1 end
 -- lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
 local function lose()
   if lossy() then return end
-  cut_off(true, 0, L.era)
+  cut_off(true, false, 0, L.era)
   L.began = L.now
   L.early = math.max(L.early, L.now)
   close()

@@ -43,7 +43,7 @@ local function proves()
   end
   if was == 0 then return false end
   if was == L.era then return acted > L.rev end -- a primary of old has come back under its name
-  for past, rev in string.gmatch(L.past, '(%d+):(%d+)') do
+  for past, rev in string.gmatch(redis.call('HGET', LEDGER, 'past') or '', '(%d+):(%d+)') do
     if tonumber(past) == was then return acted > tonumber(rev) end
   end
   return true

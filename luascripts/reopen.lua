@@ -11,7 +11,11 @@ local _, online = node()
 if era ~= 0 and era ~= L.era then return refuse('CHANGED', 'the server has another history by now') end
 if agreed ~= '' and agreed ~= lineup() then return refuse('CHANGED', 'replicas have come or gone meanwhile') end
 if online < least then return refuse('CHANGED', int(online) .. ' replicas are here, not ' .. int(least)) end
-if agreed ~= '' then L.replicas = online end
+if agreed ~= '' then
+  local were = were_before_vote()
+  L.replicas = online
+  voted_out(were, agreed)
+end
 if ARGV[5] == '1' then L.shut = 0 end
 commit()
 return {head('-')}

@@ -42,6 +42,7 @@ type Twin struct {
 	early     int64 // when it may end, if nothing was lost
 	shut      int64 // ledger time until which it grants nothing
 	past      []pastEra
+	vote      vote
 	lossy     bool
 	backup    bool  // the file the server has it from may be one
 	term      int64 // of leases, the longest seen
@@ -129,10 +130,10 @@ func (t *Twin) look(raw int64, birth uint64) error {
 // peek gives what undoes a look.
 func (t *Twin) peek() (undo func()) {
 	h, run, fence, floor, began, early := t.head, t.run, t.fence, t.floor, t.began, t.early
-	shut, past, lossy, backup, numbered, due := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due
+	shut, past, lossy, backup, numbered, due, vote := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.vote
 	return func() {
 		t.head, t.run, t.fence, t.floor, t.began, t.early = h, run, fence, floor, began, early
-		t.shut, t.past, t.lossy, t.backup, t.numbered, t.due = shut, past, lossy, backup, numbered, due
+		t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.vote = shut, past, lossy, backup, numbered, due, vote
 	}
 }
 

@@ -71,13 +71,14 @@ func (t *Twin) enter(raw int64) bool {
 			t.head.Era = n.Era
 		}
 		t.head.Replicas = max(t.head.Replicas, n.Replicas)
+		t.voteEnds()
 		return false
 	}
 	lossy := t.mayLack(from)
 	if t.bounds.Lacks(FloorRises) {
 		t.pass(raw)
 	}
-	t.cutOff(lossy, uint64(max(t.head.Raw, raw)), n.Era)
+	t.cutOff(lossy, from == fromDisk, uint64(max(t.head.Raw, raw)), n.Era)
 	t.backup = from == fromDisk
 	if t.bounds.Lacks(LostTime) && lossy {
 		t.head.Now += max(raw-t.head.Raw, 0)
@@ -86,18 +87,22 @@ func (t *Twin) enter(raw int64) bool {
 	t.passOn()
 	t.head.Era, t.run, t.began = n.Era, n.Run, t.head.Now
 	t.early = t.began + t.bounds.Proof.Microseconds()
-	if from == fromPrimary && t.head.Replicas > 0 {
-		t.head.Replicas--
+	were := t.wereBeforeVote()
+	if from == fromPrimary && were > 0 {
+		were--
+		t.head.Replicas = max(t.head.Replicas, 1) - 1
 	}
 	t.head.Replicas = max(t.head.Replicas, n.Replicas)
+	t.votedOut(were)
 	t.numbered += lostEvents
 	t.close()
 	return true
 }
 
-// cutOff marks where the history known here ends. Fences beyond may have been used in lost history. One file may come back
-// twice: the era, which is drawn at random, keeps what follows apart.
-func (t *Twin) cutOff(lossy bool, raw, era uint64) {
+// cutOff marks where the history known here ends. Fences beyond may have been used in lost history, and, where the ledger comes
+// from a file, nobody may be left to prove it. One file may come back twice: the era, which is drawn at random, keeps what
+// follows apart.
+func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 	already := t.unwritten()
 	if t.recovering() {
 		t.floor = min(t.floor, t.fence)
@@ -109,7 +114,7 @@ func (t *Twin) cutOff(lossy bool, raw, era uint64) {
 		return
 	}
 	t.fence = max(t.fence, raw)
-	if lossy {
+	if t.lossy || file {
 		t.fence += lostFences + era%65536*eraFences
 	}
 }
@@ -124,7 +129,7 @@ func (t *Twin) lose() {
 	if t.unwritten() {
 		return
 	}
-	t.cutOff(true, 0, t.head.Era)
+	t.cutOff(true, false, 0, t.head.Era)
 	t.began = t.head.Now
 	t.early = max(t.early, t.head.Now)
 	t.close()

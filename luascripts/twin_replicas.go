@@ -1,6 +1,10 @@
 package luascripts
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // The twin and the replicas that must have what is acted on.
 
@@ -10,6 +14,44 @@ func (t *Twin) obey() {
 		t.head.Replicas = min(t.head.Replicas, t.node.Cap)
 	}
 }
+
+// vote is what is kept of a vote that has taken replicas off the count; nothing, where were is 0.
+type vote struct {
+	were   uint64 // there were so many
+	agreed string // the lineup agreed upon
+}
+
+// lineupParts is how many follow, and how often anybody has begun to.
+func lineupParts(lineup string) (here int, syncs uint64) {
+	names, count, _ := strings.Cut(lineup, "#")
+	if names != "" {
+		here = strings.Count(names, ",") + 1
+	}
+	syncs, _ = strconv.ParseUint(count, 10, 64)
+	return here, syncs
+}
+
+// voteEnds waits again for as many as there were, if more have come since the vote than are here: one who has come and gone
+// may be promoted.
+func (t *Twin) voteEnds() {
+	if t.vote.were == 0 {
+		return
+	}
+	here, syncs := lineupParts(t.node.Lineup)
+	thenHere, thenSyncs := lineupParts(t.vote.agreed)
+	if syncs < thenSyncs || syncs-thenSyncs > uint64(max(here-thenHere, 0)) {
+		t.head.Replicas, t.vote = max(t.head.Replicas, t.vote.were), vote{}
+	}
+}
+
+func (t *Twin) votedOut(were uint64) {
+	t.vote = vote{}
+	if were > t.head.Replicas {
+		t.vote = vote{were, t.node.Lineup}
+	}
+}
+
+func (t *Twin) wereBeforeVote() uint64 { return max(t.head.Replicas, t.vote.were) }
 
 // Reopen is reopen.lua.
 func (t *Twin) Reopen(raw int64, q ReopenRequest) (Head, error) {
@@ -26,7 +68,9 @@ func (t *Twin) Reopen(raw int64, q ReopenRequest) (Head, error) {
 		return Head{}, &Refusal{Code: "CHANGED", Why: fmt.Sprintf("%d replicas are here, not %d", online, q.Least)}
 	}
 	if q.Lineup != "" {
+		were := t.wereBeforeVote()
 		t.head.Replicas = online
+		t.votedOut(were)
 	}
 	if q.Grants {
 		t.shut = 0

@@ -125,3 +125,12 @@ func (e *edge) burst() int {
 	}
 	return 1 + e.w.rng.IntN(4)
 }
+
+// longestQueue is how long a sparse crowd takes to buy what is left, at one edge.
+func (w *world) longestQueue() time.Duration {
+	if !w.fates.rare.sparse {
+		return 0
+	}
+	h := w.primary.twin.Last()
+	return time.Duration(h.Total-min(h.Total, h.Owned())) * 300 * time.Millisecond
+}

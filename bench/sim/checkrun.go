@@ -122,7 +122,7 @@ func (c *checks) settles(q luascripts.SettleRequest, r luascripts.SettleReply) {
 		switch {
 		case p == nil || p.Claim != claim:
 			c.w.fail("%s settles %v, which nobody has decided", q.Instance, brief(claim))
-		case r.Verdicts[i] != luascripts.Kept && r.Now < claim.Expiry && !p.over && !p.excused:
+		case r.Verdicts[i] != luascripts.Kept && r.Now < claim.Expiry && !p.over && !p.excused && !p.outlasted(c.w):
 			c.w.fail("%s told a buyer of %v, and in time, at %d, the ledger says %v", q.Instance, brief(claim), r.Now, r.Verdicts[i])
 		}
 	}

@@ -22,6 +22,7 @@ type follower struct {
 
 // follow makes a server a replica of this one.
 func (s *server) follow(other *server) {
+	s.came++
 	s.followers = append(s.followers, &follower{s: other, w: s.w, from: int64(len(s.log))})
 }
 
@@ -136,6 +137,7 @@ func (w *world) failOver(split time.Duration) {
 	w.check.ledgerNow()
 	w.tell("Redis %d is promoted with %d of %d scripts; %d goes on for %v", best.s.id, has, len(old.log), old.id, split)
 	s, others := best.s, old.followers
+	old.came = old.joins()
 	old.followers, old.up = nil, split > 0
 	w.primary, s.up, s.followers = s, true, nil
 	s.fed, s.followed = luascripts.WasFed, old.era

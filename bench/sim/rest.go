@@ -18,7 +18,7 @@ func (w *world) mustLast(what string, d time.Duration, so func(luascripts.Head) 
 		d += w.longestNap()
 	}
 	for range mostTurns {
-		w.mustEnd(what, 0, so)
+		w.mustEnd(what, w.longestQueue(), so)
 		if !w.until(w.now+int64(d), func() bool { return !so(w.primary.twin.Last()) }) {
 			if w.mustRest() {
 				return

@@ -25,6 +25,7 @@ type server struct {
 	most     uint64 // replicas seen in this era
 
 	followers []*follower
+	came      int // followers, ever: each has begun with all there was
 }
 
 // entry is a script that ran.
@@ -94,7 +95,7 @@ func (w *world) newTwin() *luascripts.Twin {
 func (s *server) execute(call any) (reply any, e *entry, err error) {
 	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(),
 		node: s.node()}
-	if _, recounts := call.(luascripts.ReopenRequest); recounts {
+	if s.w.fates.votes {
 		e.node.Lineup = s.lineup()
 	}
 	s.log = append(s.log, e)

@@ -18,20 +18,25 @@ const (
 	voteIn   = 2500 * time.Millisecond // they answer
 )
 
+// joins is how often anybody has begun to follow.
+func (s *server) joins() int {
+	n := s.came
+	for _, f := range s.followers {
+		n += f.joined
+		if f.cut > 0 && f.cut <= s.w.now {
+			n++
+		}
+	}
+	return n
+}
+
 // lineup is lineup() of common.lua.
 func (s *server) lineup() string {
 	var here []string
-	joined := 0
-	for _, f := range s.followers {
-		joined += f.joined
-		if f.cut > 0 && f.cut <= s.w.now {
-			joined++
-		}
-		if f.cut <= s.w.now {
-			here = append(here, fmt.Sprint(f.s.id))
-		}
+	for _, f := range s.onlineNow() {
+		here = append(here, fmt.Sprint(f.s.id))
 	}
-	return fmt.Sprintf("%s#%d", strings.Join(here, ","), joined)
+	return fmt.Sprintf("%s#%d", strings.Join(here, ","), s.joins())
 }
 
 // given says that the Sentinels would not promote it.

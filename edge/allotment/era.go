@@ -66,7 +66,10 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	}
 	reply := e.Reply.(luascripts.ReassertReply)
 	k.look(reply.Head, e.Sent)
-	if reply.Era != q.Era { // yet another one: it is asked at once
+	if reply.Era != q.Era { // yet another one: it is asked at once; unless an answer that came late has misled us
+		if reply.Era == k.asserted {
+			k.sworn = k.asserted
+		}
 		return
 	}
 	k.asserted, k.acted, k.assertedAt = q.Era, reply.Rev, k.now
