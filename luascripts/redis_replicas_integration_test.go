@@ -270,6 +270,16 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	if r, err := w.another(2); err != nil || r.Replicas != 1 {
 		t.Errorf("%+v %v", r.Head, err)
 	}
+	follow(1, host, port) // and no script looks while it is here: it may be promoted again
+	followed(t, s, onlineInInfo(2))
+	follow(1, "NO", "ONE")
+	followed(t, s, onlineInInfo(1))
+	if _, err := w.another(3); !errors.Is(err, ErrReplicas) {
+		t.Errorf("one has come and gone, and the vote still stands: %v", err)
+	}
+	if h := must[ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {
+		t.Errorf("%+v", h.Head)
+	}
 }
 
 // Sentinels that hang keep nobody waiting for the others' votes: all are asked before any has answered.

@@ -113,6 +113,31 @@ func TestEraThatMayHaveLost(t *testing.T) {
 	b.audit()
 }
 
+// An answer of an older era, which is lost and had come further, is heard after we have spoken in the new one: we speak again,
+// hear that it is the new one still, and go on.
+func TestLateAnswerOfAnOlderEra(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.fill()
+	sent, old := b.clock(), b.head()
+	old.Rev += 1000
+	b.era(luascripts.Node{Era: 2})
+	live := func(d time.Duration) {
+		for end := b.now + d; b.now < end; {
+			b.demand++
+			b.run(time.Second)
+		}
+	}
+	live(luascripts.DefaultBounds().Proof + time.Second)
+	late := luascripts.RenewRequest{Party: b.k.party()}
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: late, Reply: luascripts.RenewReply{Head: old}, Sent: sent})...)
+	live(3 * b.k.cfg.Term)
+	if _, o := b.buy(); o != Won {
+		t.Errorf("%d units in stock, and %v; the ledger has %+v", b.a.Stock(), o, b.head())
+	}
+	b.audit()
+}
+
 // The operator may say that nothing was promised, or that whoever was is on his own.
 func TestOperatorReopens(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
