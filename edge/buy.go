@@ -23,6 +23,7 @@ type request struct {
 	byLot    bool                      // it wants what was drawn for its buyer, and no other unit
 	polls    bool                      // it asks what has become of that
 	lotAsked bool                      // it has been asked for that
+	waits    bool                      // it is counted among those that wait
 	nonce    uint64                    // of the newest Deduct made for it
 }
 
@@ -102,11 +103,12 @@ func denied(v *allotment.Verdict) result { return result{no: v} }
 // buySlowly waits for the lease that is on its way, and falls back on Deduct when there is none; a sale with a limit per
 // buyer has Deduct alone.
 func (s *Server) buySlowly(ctx *fasthttp.RequestCtx, sale *Sale, r *request) {
-	if !sale.queue() {
+	mine, ok := sale.queue(r)
+	if !ok {
 		s.refuse(ctx, sale, busy, r)
 		return
 	}
-	defer sale.unqueue()
+	defer sale.unqueue(mine)
 	if sale.limit > 0 {
 		s.tell(ctx, sale, s.settle(sale, r), r)
 		return

@@ -27,11 +27,13 @@ func (s *Server) enter(ctx *fasthttp.RequestCtx, sale *Sale, v *allotment.Verdic
 	case sale.entries.has(r.buyer, sale.View().Era):
 		s.entered(ctx, sale, v.Draws, r)
 		return
-	case !sale.queue():
+	}
+	mine, ok := sale.queue(r)
+	if !ok {
 		s.refuse(ctx, sale, busy, r)
 		return
 	}
-	defer sale.unqueue()
+	defer sale.unqueue(mine)
 	switch reply, err := s.enterDraw(sale, r.buyer); {
 	case err != nil:
 		s.tell(ctx, sale, sale.failed(err), r)
@@ -185,11 +187,14 @@ func (s *Server) become(sale *Sale, b luascripts.Buyer, text []byte) word {
 	switch {
 	case !h.MayHaveLot(b):
 		return said(Reservation{Sale: sale.name, State: "lost", Detail: lotLost})
-	case !sale.queue():
+	}
+	r := request{n: 1, buyer: b, polls: true}
+	mine, ok := sale.queue(&r)
+	if !ok {
 		return sorry(luascripts.ErrDown)
 	}
-	defer sale.unqueue()
-	reply, fresh, err := s.collect(sale, &request{n: 1, buyer: b, polls: true})
+	defer sale.unqueue(mine)
+	reply, fresh, err := s.collect(sale, &r)
 	if fresh {
 		sale.tally.add(won)
 		s.decisions.note(sale, true)

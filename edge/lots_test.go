@@ -323,6 +323,27 @@ func TestBuyThatComesWithTheDraw(t *testing.T) {
 	})
 }
 
+// P16: a buyer under a key who comes with the draw has one of the places of those that wait, not two.
+func TestP16KeyedBuyThatComesWithTheDrawWaitsOnce(t *testing.T) {
+	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+		s.claims(t, 1)
+		for at := range 12 {
+			s.ahead.Store(int64(time.Duration(at+1) * 500 * time.Millisecond))
+			if _, err := s.store.Expire(t.Context(), "ticket", 1); err != nil {
+				t.Error(err)
+			}
+		}
+		sale := s.sales.get([]byte("ticket"))
+		sale.waiting.Store(maxWaiting - 1)
+		if status, body := s.buys(t, "/buy/ticket", "late", "key"); status != 200 || !strings.Contains(body, `"code":1,`) {
+			t.Errorf("%d %s", status, body)
+		}
+		if n := sale.waiting.Load(); n != maxWaiting-1 {
+			t.Errorf("%d wait afterwards", n)
+		}
+	})
+}
+
 // Before the opening both voices say when, in whole seconds by the store's clock.
 func TestNotOpenSaysWhen(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {

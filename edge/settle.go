@@ -37,10 +37,11 @@ func (s *Server) byKey(sale *Sale, r *request) result {
 		return denied(busy)
 	}
 	defer s.inFlight.leave(r.key)
-	if !sale.queue() {
+	mine, ok := sale.queue(r)
+	if !ok {
 		return denied(busy)
 	}
-	defer sale.unqueue()
+	defer sale.unqueue(mine)
 	if v := sale.Verdict().Barring(); v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.Closed) {
 		return s.settle(sale, r)
 	}
@@ -160,16 +161,25 @@ func (s *Sale) missedElsewhere(no *luascripts.Refusal) bool {
 	return missing && no.Era != s.View().Era
 }
 
-// queue counts a buy among those that wait, if there is room.
-func (s *Sale) queue() bool {
+// queue counts a buy among those that wait, if there is room; mine: it was not among them before, and whoever called takes
+// it out again.
+func (s *Sale) queue(r *request) (mine, ok bool) {
+	if r.waits {
+		return false, true
+	}
 	if s.waiting.Add(1) > maxWaiting {
 		s.waiting.Add(-1)
-		return false
+		return false, false
 	}
-	return true
+	r.waits = true
+	return true, true
 }
 
-func (s *Sale) unqueue() { s.waiting.Add(-1) }
+func (s *Sale) unqueue(mine bool) {
+	if mine {
+		s.waiting.Add(-1)
+	}
+}
 
 // place waits for one of the few places at the store, and says how to leave it. Buys under a key have places of their own.
 func (s *Sale) place(life context.Context, r *request) (leave func(), ok bool) {

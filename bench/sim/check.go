@@ -145,6 +145,7 @@ func (c *checks) settled(q luascripts.SettleRequest, r luascripts.SettleReply, a
 			continue // ran has looked at it
 		}
 		if r.Verdicts[i] == luascripts.Kept && p.kept == nil && !p.over {
+			p.late = p.outlasted(c.w)
 			p.kept, p.keptFor = a.entry, a.lasts()
 			if !c.w.primary.has(a.entry) {
 				c.forgotten(p)

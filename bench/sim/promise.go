@@ -14,6 +14,7 @@ type promise struct {
 	keptFor  bool   // that answer was durable
 	paidFor  bool
 	over     bool  // cancelled
+	late     bool  // it was over by true time when the ledger took it: history was lost, and time with it
 	excused  bool  // it is among what the named deaths take with them
 	ends     int64 // by true time its hold is over, at the latest
 }
@@ -28,7 +29,7 @@ func (p *promise) live(now, hold int64) bool {
 // outlasted says that a promise is over by true time, where history was lost and the ledger has not kept it: the ledger's time
 // went back with that history, and whoever knew better may be dead.
 func (p *promise) outlasted(w *world) bool {
-	return p.paid == nil && p.ends > 0 && w.now >= p.ends && w.histories > 0 && (p.kept == nil || !w.primary.has(p.kept))
+	return p.paid == nil && p.ends > 0 && w.now >= p.ends && w.histories > 0 && (p.kept == nil || p.late || !w.primary.has(p.kept))
 }
 
 // knows says that the promise, or the lease that it was made under, is in this history.
