@@ -31,13 +31,13 @@ func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 		}
 		s.killAll(primary)
 		redis.Promoted(primary)
-		primary.Start()
-		dies.Start()
-		s.elsewhere()
 		for _, hung := range redis.Sentinels[1:3] {
 			hung.Resume()
 		}
-		s.evidence(redis.Primary() == lives, "another replica was promoted")
+		within(s.t, promoteWait, "all Sentinels have heard of it", func() bool { return redis.agree(lives) }) // or they promote who comes next
+		primary.Start()
+		dies.Start()
+		s.elsewhere()
 		s.finish(s.healing() + patient)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,17 +102,30 @@ func (r *Replicated) URLBy(first string) string {
 	return fmt.Sprintf("redis+sentinel://%s:%s@%s/%s", edgeUser, password, strings.Join(addrs, ","), masterName)
 }
 
-// Primary is who the Sentinels say it is.
+// Primary is who the Sentinels say it is: the first that says anything.
 func (r *Replicated) Primary() *Node {
 	for _, s := range r.Sentinels {
-		said, _ := s.Try("SENTINEL", "get-master-addr-by-name", masterName)
-		for _, n := range r.Nodes {
-			if said == "127.0.0.1 "+port(n.Addr) {
-				return n
-			}
+		if n := r.primaryOf(s); n != nil {
+			return n
 		}
 	}
 	return nil
+}
+
+// primaryOf is who one Sentinel says it is; nil: it says nothing.
+func (r *Replicated) primaryOf(s *Node) *Node {
+	said, _ := s.Try("SENTINEL", "get-master-addr-by-name", masterName)
+	for _, n := range r.Nodes {
+		if said == "127.0.0.1 "+port(n.Addr) {
+			return n
+		}
+	}
+	return nil
+}
+
+// agree says that every Sentinel names this primary.
+func (r *Replicated) agree(on *Node) bool {
+	return !slices.ContainsFunc(r.Sentinels, func(s *Node) bool { return r.primaryOf(s) != on })
 }
 
 // Promoted waits until another than old is the primary and says so itself.
