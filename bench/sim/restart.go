@@ -19,6 +19,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 	}
 	if backup {
 		w.backups++
+		w.calmUntil = max(w.calmUntil, w.now+int64(down)) // who can prove it lives on
 	}
 	w.check.ledgerNow()
 	if backup || w.fates.store >= replica { // the last copy of what was waited for
