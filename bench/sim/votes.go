@@ -57,7 +57,7 @@ func (w *world) recount(s *server) {
 		era, lineup := s.era, s.lineup()
 		here := s.onlineNow()
 		w.after(w.upTo(voteIn), func() {
-			vouched := s == w.primary && s.up && s.vouched(here)
+			vouched := !w.healed && s == w.primary && s.up && s.vouched(here)
 			w.tell("the Sentinels are asked about Redis %d with %s, and vouch: %v", s.id, lineup, vouched)
 			if vouched && w.chance(0.5) {
 				s.loseMore()
