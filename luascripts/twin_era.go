@@ -29,7 +29,7 @@ const (
 
 func (t *Twin) origin() origin {
 	switch n := t.node; {
-	case t.bounds.Lacks(DiskIsPrimary) && n.Run != t.run:
+	case t.bounds.Lacks(DiskIsPrimary) && n.Run != t.run && t.head.Replicas > 0:
 		return fromPrimary
 	case n.Run == 0 || n.Fed == FedUnknown:
 	case n.Followed == 0 && n.Run == t.run:
@@ -74,9 +74,6 @@ func (t *Twin) enter(raw int64) bool {
 		return false
 	}
 	lossy := t.mayLack(from)
-	if t.bounds.Lacks(FloorRises) {
-		t.pass(raw)
-	}
 	t.cutOff(lossy, uint64(max(t.head.Raw, raw)), n.Era)
 	t.backup = from == fromDisk
 	if t.bounds.Lacks(LostTime) && lossy {
@@ -99,7 +96,7 @@ func (t *Twin) enter(raw int64) bool {
 // twice: the era, which is drawn at random, keeps what follows apart.
 func (t *Twin) cutOff(lossy bool, raw, era uint64) {
 	already := t.unwritten()
-	if t.recovering() {
+	if t.recovering() && !t.bounds.Lacks(FloorRises) {
 		t.floor = min(t.floor, t.fence)
 	} else {
 		t.floor = t.fence
