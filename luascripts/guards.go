@@ -31,6 +31,10 @@ const (
 	RunDeaf         Mutant = "run-deaf"
 	OldWitness      Mutant = "old-witness"
 	FloorRises      Mutant = "floor-rises"
+	DueAsWritten    Mutant = "due-as-written"
+	DrawByClock     Mutant = "draw-by-clock"
+	LotsLeased      Mutant = "lots-leased"
+	LotTwice        Mutant = "lot-twice"
 )
 
 // fit is where n free serials are in a row; -1: nowhere.
@@ -40,6 +44,14 @@ func (t *Twin) fit(n uint64) int {
 		return -1
 	}
 	return i
+}
+
+// forAll is how many free units are for everybody.
+func (t *Twin) forAll() uint64 {
+	if t.bounds.Lacks(LotsLeased) {
+		return t.head.Free
+	}
+	return t.head.Unkept()
 }
 
 // runFor is how many units in a row a lease must have.

@@ -110,6 +110,21 @@ func TestNothingIsSoldBeforeTheDraw(t *testing.T) {
 	h.audit()
 }
 
+// A look at a server that has lost history writes nothing: where the window is known it stays so.
+func TestP17ALookEndsNoWindow(t *testing.T) {
+	h := newHall(t, CreateRequest{Total: 10, Hold: time.Minute})
+	h.enter(1, 3)
+	h.tw.On(Node{Era: 2, Run: 2, Fed: NeverFed})
+	if r := h.tw.Show(h.now); r.Reopens == 0 {
+		t.Fatalf("nothing was lost: %+v", r)
+	}
+	h.tw.On(Node{Era: 1, Run: 1})
+	h.now += time.Hour.Microseconds()
+	if r := must[ExpireReply](t)(h.tw.Expire(h.now, 1)); r.Lots.Drawn != 0 {
+		t.Errorf("drawn by the clock alone: %+v", r)
+	}
+}
+
 // TestP17JumpsDrawNoSooner: a clock that jumps ends no window: neither for a while, nor for good, nor before it opens.
 func TestP17JumpsDrawNoSooner(t *testing.T) {
 	hour := time.Hour.Microseconds()

@@ -130,10 +130,10 @@ func (t *Twin) look(raw int64, birth uint64) error {
 // peek gives what undoes a look.
 func (t *Twin) peek() (undo func()) {
 	h, run, fence, floor, began, early := t.head, t.run, t.fence, t.floor, t.began, t.early
-	shut, past, lossy, backup, numbered, due, vote := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.vote
+	shut, past, lossy, backup, numbered, due, over, vote := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.over, t.vote
 	return func() {
 		t.head, t.run, t.fence, t.floor, t.began, t.early = h, run, fence, floor, began, early
-		t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.vote = shut, past, lossy, backup, numbered, due, vote
+		t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.over, t.vote = shut, past, lossy, backup, numbered, due, over, vote
 	}
 }
 
@@ -283,7 +283,7 @@ func (t *Twin) sweepLeases(most int) int {
 			return most
 		}
 		switch {
-		case t.dueAt(l) > t.head.Now: // a new era has moved it
+		case t.dueAt(l) > t.head.Now && !t.bounds.Lacks(DueAsWritten): // a new era has moved it
 			t.drop(l)
 		case l.limbo || t.bounds.Lacks(NoLimbo):
 			t.freeLease(l)

@@ -88,7 +88,7 @@ func (t *Twin) fairPart() uint64 {
 			active++
 		}
 	}
-	return (t.head.Unkept() + active) / (active + 1) // the caller is one of them
+	return (t.forAll() + active) / (active + 1) // the caller is one of them
 }
 
 // Renew is renew.lua.

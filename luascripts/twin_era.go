@@ -29,7 +29,7 @@ const (
 
 func (t *Twin) origin() origin {
 	switch n := t.node; {
-	case t.bounds.Lacks(DiskIsPrimary) && n.Run != t.run:
+	case t.bounds.Lacks(DiskIsPrimary) && n.Run != t.run && t.head.Replicas > 0:
 		return fromPrimary
 	case n.Run == 0 || n.Fed == FedUnknown:
 	case n.Followed == 0 && n.Run == t.run:
@@ -75,9 +75,6 @@ func (t *Twin) enter(raw int64) bool {
 		return false
 	}
 	lossy := t.mayLack(from)
-	if t.bounds.Lacks(FloorRises) {
-		t.pass(raw)
-	}
 	t.cutOff(lossy, from == fromDisk, uint64(max(t.head.Raw, raw)), n.Era)
 	t.backup = from == fromDisk
 	if t.bounds.Lacks(LostTime) && lossy {
@@ -104,7 +101,7 @@ func (t *Twin) enter(raw int64) bool {
 // follows apart.
 func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 	already := t.unwritten()
-	if t.recovering() {
+	if t.recovering() && !t.bounds.Lacks(FloorRises) {
 		t.floor = min(t.floor, t.fence)
 	} else {
 		t.floor = t.fence

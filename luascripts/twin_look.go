@@ -1,5 +1,7 @@
 package luascripts
 
+import "slices"
+
 // What a simulator may see of the twin, besides replies.
 
 // Audit is the whole account, as Store's.
@@ -20,6 +22,14 @@ func (t *Twin) Deadline(fence uint64) int64 {
 		return t.ends(l)
 	}
 	return 0
+}
+
+// Leased is what the ledger has in this lease.
+func (t *Twin) Leased(fence uint64) Ranges {
+	if l := t.leases[fence]; l != nil {
+		return slices.Clone(l.rem.list)
+	}
+	return nil
 }
 
 // Free is what nobody has.

@@ -40,7 +40,7 @@ func (t *Twin) passLots() {
 	switch {
 	case l.Window == 0 || t.recovering():
 	case l.Drawn == 0:
-		if t.head.Raw >= t.head.DrawsAt() && t.head.Now >= t.over {
+		if t.head.Raw >= t.head.DrawsAt() && (t.head.Now >= t.over || t.bounds.Lacks(DrawByClock)) {
 			t.draw()
 		}
 	case l.Kept > 0 && t.head.Now >= l.Ends && t.door != Paused:
@@ -120,7 +120,7 @@ func (t *Twin) Draw(raw int64, from, most int) DrawReply {
 
 // collect is deduct.lua by lot: the unit drawn, or the one collected before.
 func (t *Twin) collect(q DeductRequest) keyAnswer {
-	if c, done := t.collected[q.Buyer]; done {
+	if c, done := t.collected[q.Buyer]; done && !t.bounds.Lacks(LotTwice) {
 		if q.Ever || q.Key == (IdempotencyKey{}) && t.life(c) == IsPending {
 			return keyAnswer{q.N, Had, c, t.until(c.Expiry)}
 		}

@@ -16,6 +16,7 @@ type checks struct {
 	hold    int64      // the sale's
 	covers  int64      // and what stands for it
 	sold    uint64     // units, told
+	drawn   bool       // lots are
 	latest  int64      // ledger time there ever was
 	scripts int
 }
@@ -122,6 +123,7 @@ func (c *checks) answered(e *edge, call any, a answer) {
 	case luascripts.LeaseReply:
 		if r.Grant.Fence != 0 {
 			e.deadline[r.Grant.Fence], e.granted[r.Grant.Fence] = r.Grant.Deadline, a.entry
+			e.newest = max(e.newest, r.Grant.Fence)
 		}
 	case luascripts.RenewReply:
 		for i, f := range call.(luascripts.RenewRequest).Fences {

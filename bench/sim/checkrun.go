@@ -31,12 +31,14 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 	if err == nil {
 		c.inARow(s, e.call, reply)
+		c.kept(s, e, reply)
 	}
 	if s != c.w.primary {
 		c.cancelsThere(e, reply, err)
 		return
 	}
 	c.paced(s.twin.Last())
+	c.inTime(s)
 	if q, ok := e.call.(luascripts.SettleRequest); ok && err == nil {
 		c.settles(q, reply.(luascripts.SettleReply))
 	}

@@ -15,9 +15,9 @@ const (
 
 func ringMutations() []Mutation {
 	return []Mutation{
-		{copyProves, "a copy of a living edge's ring is taken for a dead one's"},
+		{copyProves, "a copy of a living edge's ring is taken for a dead one's (P1)"},
 		{storeBlind, "an edge sets its rings aside where another store does not know their sales"},
-		{offerBlind, "what was offered to a key and left in a ring is settled without the key"},
+		{offerBlind, "what was offered to a key and left in a ring is settled without the key (P10)"},
 		{allotment.OfferSettles, "an edge settles what it has offered to a key, whatever the key has"},
 	}
 }

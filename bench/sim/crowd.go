@@ -29,7 +29,7 @@ func (e *edge) arrivals() {
 		return
 	}
 	w := e.w
-	if e.asleep == 0 && !e.ending && !w.lulled() {
+	if e.asleep == 0 && !e.ending && !w.lulled() && !e.host.deserted {
 		for range e.burst() {
 			e.buyer(1 + uint32(w.rng.IntN(int(w.fates.most))))
 		}
@@ -54,14 +54,14 @@ func (e *edge) arrivals() {
 
 // knock is one more buyer.
 func (e *edge) knock() {
-	if !e.w.shut && !e.ending {
+	if !e.w.shut && !e.ending && !e.host.deserted {
 		e.buyer(1)
 	}
 }
 
 // buyer is edge's buy.go: verdict, then stock, then the wait for a lease.
 func (e *edge) buyer(n uint32) {
-	if e.a.Verdict() != nil {
+	if e.a.Verdict().Barring() != nil {
 		e.demand++
 		e.listen()
 		return
@@ -114,7 +114,7 @@ func (e *edge) serve() {
 	for _, who := range e.waiting {
 		switch {
 		case who.done:
-		case e.a.Verdict() != nil:
+		case e.a.Verdict().Barring() != nil:
 			who.done = true
 			e.demand++
 		case e.buy(who.n):

@@ -15,6 +15,8 @@
 //	holder   who pays, cancels or looks by token, through any edge
 //	check    what must hold after every step, and what a death may take with it
 //	again    combinations that chance alone brings too seldom: cuts within a recovery, bad days, few buyers
+//	plot     stories of several acts that chance brings once in thousands of worlds: who outlived what, power cuts, late payers
+//	draw     buyers who enter a draw, and collect
 //	rest     what comes to rest in the end, what is in nobody's hands then, and what the way there may cost
 //	mutant   guards of the protocol that may be left out, to see that it is noticed
 //
@@ -30,6 +32,7 @@
 //     freed by an answer that only a lost history had;
 //   - ledger time gains no more than a step, whatever clocks and servers do; where history was lost it is as late as those who
 //     live were told; a store that kept everything makes nobody wait for a hold;
+//   - the window of a draw is not shorter than it was said to be, whoever has entered has a lot, and a winner finds its unit;
 //   - "sold out" for good is said only when it is so.
 //
 // And in the end, within lease + hold + margins (and a new era's delay): everything that nobody owns is free, or sold; what is

@@ -177,12 +177,18 @@ func (c *checks) doors(e *edge, claim luascripts.Claim) {
 	}
 }
 
-// atTheEnd waits until a sale that has closed is at rest.
-func (w *world) atTheEnd() {
-	for _, s := range w.servers { // the sale closes by their clocks
+// rightClocks is for a sale that opens, draws or closes by the store's clocks: none of them is behind.
+func (w *world) rightClocks() {
+	for _, s := range w.servers {
 		s.skew = max(s.skew, 0)
 	}
 	w.moved = w.now
+	w.moves++
+}
+
+// atTheEnd waits until a sale that has closed is at rest.
+func (w *world) atTheEnd() {
+	w.rightClocks()
 	w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)
 	w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 })
 	w.until(w.now+int64(5*time.Second+w.longestNap()), nil)

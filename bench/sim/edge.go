@@ -38,6 +38,7 @@ type edge struct {
 	birth    uint64
 	deadline map[uint64]int64  // of its leases, as it has heard
 	granted  map[uint64]*entry // which script did
+	newest   uint64            // of their fences
 }
 
 func newEdge(h *host) *edge {

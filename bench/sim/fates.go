@@ -54,8 +54,10 @@ type fates struct {
 	backups bool // its file may be an older one than it wrote, and replicas may die with it
 	watched
 	rare   rare
-	copies bool // rings are copied while their edges live
-	keys   bool // some buyers have one
+	plot   plot
+	window time.Duration // of a draw; 0: no lots are drawn
+	copies bool          // rings are copied while their edges live
+	keys   bool          // some buyers have one
 }
 
 // binds is how long a promise does: the hold, or what stands for it.
@@ -107,8 +109,8 @@ func (f fates) String() string {
 	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; loss %.0f %%, slow %.0f %%, "+
 		"stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, "+
 		"changes %v, jumps %v, outages %v, cuts %v, deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
-		"doors %v, votes %v, closes %v, copies %v, keys %v; %v",
+		"doors %v, votes %v, closes %v, copies %v, keys %v, draws after %v; %v; %v",
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
 		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts, f.deaths, f.pauses, f.stops,
-		f.quiet, f.crashes, f.lags, f.eras, f.backups, f.doors, f.votes, f.closes, f.copies, f.keys, f.rare)
+		f.quiet, f.crashes, f.lags, f.eras, f.backups, f.doors, f.votes, f.closes, f.copies, f.keys, f.window, f.rare, f.plot)
 }

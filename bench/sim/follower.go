@@ -155,7 +155,7 @@ func (w *world) failOver(split time.Duration) {
 	w.history(s)
 	for _, h := range w.hosts {
 		turns := w.upTo(2 * time.Second)
-		if w.chance(0.3) { // it is on the old one's side of the net
+		if w.chance(w.fates.strays()) { // it is on the old one's side of the net
 			turns += split
 		}
 		w.after(turns, func() { h.turn(w.primary) })

@@ -20,6 +20,9 @@ type host struct {
 	edge  *edge // the newest
 	left  []*remains
 
+	deserted bool // no buyer comes here
+	mute     bool // nothing but a look comes through
+
 	drift float64 // its seconds per true second
 	wall  int64   // its clock, ahead of true time
 }

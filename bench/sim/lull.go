@@ -30,7 +30,7 @@ const lullEvery = 8 // worlds
 
 func (w *world) drawLull() {
 	r := rand.New(rand.NewPCG(w.seed, 0x6c756c6c))
-	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || w.fates.crowded() {
+	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 {
 		return
 	}
 	f := &w.fates

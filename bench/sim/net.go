@@ -36,7 +36,7 @@ func (w *world) latency() time.Duration {
 // call is the network between a host and its Redis. A call may be lost, arrive after everybody gave it up, or its answer
 // may be lost.
 func (w *world) call(from *host, call any, hear func(answer)) {
-	to, out := from.route, w.now < max(w.outage, from.cut)
+	to, out := from.route, w.out() || from.loses(call)
 	well := w.healed || w.now < w.calmUntil
 	sent, answered := w.now, false
 	reply := func(a answer) {

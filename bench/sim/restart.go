@@ -38,6 +38,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 		}
 		w.history(s)
 		w.cutAgain(s)
+		w.latePayers(s)
 	})
 }
 

@@ -24,6 +24,9 @@ func (c *checks) inARow(s *server, call, reply any) {
 	}
 	switch q := call.(type) {
 	case luascripts.DeductRequest:
+		if q.ByLot {
+			return
+		}
 		r := reply.(luascripts.DeductReply)
 		no := r.Answer == luascripts.NotHad && q.Offer.Count == 0 && r.State == luascripts.Open && r.Unkept() >= uint64(q.N)
 		if no && longest >= q.N {

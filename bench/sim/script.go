@@ -52,6 +52,9 @@ func (e *entry) run(t *luascripts.Twin) (any, luascripts.Head, error) {
 	case luascripts.DeductRequest:
 		r, err := t.Deduct(e.raw, q)
 		return r, r.Head, err
+	case luascripts.EnterRequest:
+		r, err := t.EnterDraw(e.raw, q)
+		return r, r.Head, err
 	case byToken:
 		r, err := q.run(t, e.raw)
 		return r, r.Head, err
@@ -100,6 +103,8 @@ func (e *entry) kind() uint64 {
 		return 10
 	case luascripts.TendRequest:
 		return 12
+	case luascripts.EnterRequest:
+		return 13
 	}
 	return 11
 }

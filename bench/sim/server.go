@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"spike/luascripts"
@@ -88,7 +89,11 @@ func (s *server) begin(log []*entry) {
 // newTwin is the ledger before all.
 func (w *world) newTwin() *luascripts.Twin {
 	n := luascripts.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
-	return luascripts.NewTwinOn(n, start/1000, luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}, w.ledger)
+	q := luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
+	if w.fates.window > 0 {
+		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.seed)
+	}
+	return luascripts.NewTwinOn(n, start/1000, q, w.ledger)
 }
 
 // execute runs a script, and lets the followers have it.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"spike/bench"
+	"spike/luascripts"
 )
 
 // Whatever dies, nothing is lost and nothing is sold twice.
@@ -53,6 +54,23 @@ func TestWorkersDecideNothing(t *testing.T) {
 	}
 	if hashes[0] != hashes[1] {
 		t.Errorf("one worker %016x, three %016x", hashes[0], hashes[1])
+	}
+}
+
+// Each fault that was found from outside has a mutant that puts it back.
+func TestEveryFaultHasAMutant(t *testing.T) {
+	all, names := "", map[luascripts.Mutant]bool{}
+	for _, m := range Mutations() {
+		all += m.What
+		names[m.Name] = true
+	}
+	for _, row := range strings.Fields("P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P17 S1 S2 S3") {
+		if strings.Count(all, "("+row+")") != 1 {
+			t.Errorf("%s has no mutant of its own", row)
+		}
+	}
+	if n := len(names); n < 60 || n < len(Mutations()) {
+		t.Errorf("%d mutants have %d names", len(Mutations()), n)
 	}
 }
 

@@ -190,6 +190,9 @@ func (w *world) sweep() (more bool) {
 func (w *world) heal() {
 	w.tell("all is well from here")
 	w.healed, w.outage = true, 0
+	if w.fates.window > 0 {
+		w.rightClocks()
+	}
 	w.mend()
 	alive := 0
 	for _, h := range w.hosts {

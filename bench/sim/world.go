@@ -26,15 +26,16 @@ type world struct {
 	now    int64             // true time, nanoseconds
 	agenda agenda
 
-	servers []*server
-	primary *server // the one that counts; an older one may think it is it
-	eras    uint64
-	runs    uint64 // of server processes
-	hosts   []*host
-	edges   []*edge           // all that ever were
-	nonces  uint64            // of Deducts
-	offers  []allotment.Offer // ever made
-	batches map[string]uint64 // a mutant's: by node, the newest settled
+	servers  []*server
+	primary  *server // the one that counts; an older one may think it is it
+	eras     uint64
+	runs     uint64 // of server processes
+	hosts    []*host
+	edges    []*edge           // all that ever were
+	nonces   uint64            // of Deducts
+	offers   []allotment.Offer // ever made
+	entrants []*entrant
+	batches  map[string]uint64 // a mutant's: by node, the newest settled
 
 	outage    int64 // until then nothing gets through
 	healed    bool
@@ -78,6 +79,8 @@ func newWorld(seed uint64, mutant luascripts.Mutant, telling bool) *world {
 	w := &world{seed: seed, rng: r, fates: drawFates(r), now: start, telling: telling, hash: fnvBasis, batches: map[string]uint64{}}
 	w.fates.rare = drawRare(seed, &w.fates)
 	w.fates.watch(seed)
+	w.fates.plot = drawPlot(seed, &w.fates)
+	w.fates.drawWindow(seed)
 	w.drawLull()
 	w.bounds = luascripts.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
@@ -113,6 +116,8 @@ func (w *world) live() (wrong string) {
 // run goes from the troubles to the end.
 func (w *world) run() {
 	w.troubles()
+	w.plays()
+	w.enters()
 	w.lulls()
 	w.until(start+int64(w.fates.length), nil)
 	w.heal()
@@ -154,7 +159,7 @@ func (w *world) mustEnd(what string, more time.Duration, done func(luascripts.He
 	if w.histories > 0 {
 		more += max(w.fates.term+w.bounds.Margin, w.bounds.Proof) + hold
 	}
-	bound := more + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
+	bound := more + w.collecting() + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
 	from := w.now
 	if !w.until(w.now+int64(bound), func() bool { return done(w.primary.twin.Last()) }) {
 		w.fail("%s: not within %v: %v", what, bound, brief(w.primary.twin.Last()))

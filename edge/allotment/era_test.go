@@ -258,3 +258,40 @@ func TestOutlivedUnitsAreNotClaimed(t *testing.T) {
 		t.Errorf("%d units named, %d on sale", n, b.a.Stock())
 	}
 }
+
+// An answer of lost history comes late, when the new era has been told already what is held here, and its rev is higher, for the
+// store has lost much. It is not taken for the newest: the edge sells on.
+func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.fill()
+	b.now += 2 * pollBusy
+	b.tick()
+	look, sent := pick[luascripts.RenewRequest](b), b.clock()
+	reply, err := execute(b.ledger, look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := reply.(luascripts.RenewReply)
+	late.Rev += 1000
+	b.era(luascripts.Node{Era: 2})
+	if _, o := b.buy(); o != Won {
+		t.Fatal(o)
+	}
+	b.tick() // the Keeper sees the claim
+	b.now += 2 * linger
+	b.tick()
+	b.settleDown()
+	if b.k.asserted != 2 {
+		t.Fatalf("the new era has not heard of us: %d", b.k.asserted)
+	}
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: look, Reply: late, Sent: sent})...)
+	for range 10 {
+		b.demand++
+		b.run(time.Second)
+	}
+	if _, o := b.buy(); o != Won {
+		t.Errorf("nothing is sold: %v of %+v", o, b.head())
+	}
+	b.audit()
+}

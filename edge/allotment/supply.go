@@ -68,10 +68,16 @@ func whyDown(err error) string {
 }
 
 // look takes a reply's view of the sale. Replies may overtake each other: of two that were under way together rev tells
-// which is newer. One that was asked for later is newer whatever its rev: the store may have lost some history.
+// which is newer, where both are of one history. Where they are not nothing does, and the next look decides: an answer of lost
+// history that comes late is not taken for the newest. One that was asked for later is newer whatever its rev.
 func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	k.told = max(k.told, h.Now)
-	if k.known && h.Birth == k.view.Birth && h.Rev < k.view.Rev && !k.seen.Before(sent) {
+	switch {
+	case !k.known || h.Birth != k.view.Birth:
+	case h.Era != k.view.Era && sent.Before(k.seen):
+		k.news = true
+		return
+	case h.Era == k.view.Era && h.Rev < k.view.Rev && !k.seen.Before(sent):
 		return
 	}
 	if k.asserted == 0 { // the first look: we hold nothing from before

@@ -1,0 +1,271 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"spike/luascripts"
+)
+
+// plot is a story with a few acts, one after the other, each when the one before has come about. Chance alone brings these once
+// in thousands of worlds; where there is a plot little else goes wrong.
+type plot int
+
+// The plots.
+const (
+	noPlot    plot = iota
+	outlived       // an edge comes back to a store that has forgotten who got its units while it was away
+	behind         // a store whose clock is an hour behind forgets what it has granted since
+	oldSide        // an edge goes on at a primary of old while another one is elected, and its units are sold there
+	election       // replicas come and go while the Sentinels are asked
+	latePay        // who was too late to pay tries again just when the store has forgotten how late it is
+	powerCut       // store and edges lose their power together; rings and files may be old
+	fromLimbo      // an edge takes its lease back out of limbo, and the store forgets that
+	sleeper        // a buyer's goroutine stalls with a unit in hand until its edge has leased that unit again
+	plots
+)
+
+func (p plot) String() string {
+	return [...]string{"no plot", "outlived", "behind", "old side", "election", "late payers", "power cut", "from limbo",
+		"sleeper"}[p]
+}
+
+// plotEvery is one in how many worlds have a plot.
+const plotEvery = 4
+
+func drawPlot(seed uint64, f *fates) plot {
+	r := rand.New(rand.NewPCG(seed, 5))
+	if r.IntN(plotEvery) > 0 || f.crowded() {
+		return noPlot
+	}
+	p := plot(1 + r.IntN(int(plots)-1))
+	f.calm()
+	f.hosts, f.slack = max(f.hosts, 3), 1
+	f.hold, f.term = time.Duration(1000+r.IntN(1000))*time.Millisecond, 1500*time.Millisecond
+	switch p {
+	case outlived:
+		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+1500*time.Millisecond, 14*time.Second
+	case behind:
+		f.store, f.total, f.length = lossy, max(f.total, 40), 30*time.Second
+	case oldSide:
+		f.store, f.total, f.length, f.slack = max(f.store, replica), max(f.total, 40), 18*time.Second, 4
+		f.keys = true
+	case election:
+		f.store, f.votes, f.crashes, f.length = replicas, true, true, 20*time.Second
+	case latePay:
+		f.store, f.total, f.length = lossy, min(f.total, 40), 12*time.Second
+	case powerCut:
+		f.store, f.total, f.length, f.data = []store{fsynced, replica, replicas}[r.IntN(3)], min(f.total, 60), 20*time.Second, 1
+		f.hold += 7 * time.Second
+	case fromLimbo:
+		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+time.Second, 16*time.Second
+		f.sweeper = true
+	case sleeper:
+		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
+	}
+	return p
+}
+
+// calm leaves out what would spoil a plot.
+func (f *fates) calm() {
+	f.outages, f.cuts, f.deaths, f.pauses, f.stops = false, false, false, false, false
+	f.crashes, f.lags, f.eras, f.backups, f.jumps = false, false, false, false, false
+	f.changes, f.quiet, f.doors, f.votes, f.copies, f.keys = false, false, false, false, false, false
+	f.rare, f.closes, f.sleepy = rare{}, 0, 0
+}
+
+// plays begins the plot.
+func (w *world) plays() {
+	opening := 2*time.Second + w.upTo(2*time.Second)
+	switch w.fates.plot {
+	case outlived:
+		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).laden) }, w.outlive)
+	case behind:
+		w.after(opening, w.fallBehind)
+	case oldSide:
+		w.after(opening, func() { w.failOver(w.fates.term + w.fates.binds() + 6*time.Second) })
+	case latePay:
+		w.after(opening+w.fates.hold, func() {
+			w.moved = w.now
+			w.primary.crash(w.fates.hold+w.upTo(w.fates.hold), w.oneOf(300*time.Millisecond, time.Second), false)
+		})
+	case powerCut:
+		w.after(opening, func() { w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).unsettled) }, w.cutPower) })
+	case fromLimbo:
+		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).laden) }, w.leaveLimbo)
+	case sleeper:
+		w.after(opening, w.oversleep)
+	case noPlot, election, plots:
+	}
+}
+
+// when does the next act once something is so. It is looked for every few milliseconds.
+func (w *world) when(so func() bool, act func()) {
+	switch {
+	case w.healed:
+	case so():
+		act()
+	default:
+		w.after(5*time.Millisecond, func() { w.when(so, act) })
+	}
+}
+
+// outlive cuts an edge off until others have sold units of its lease; then the store forgets it. The edge comes back first, and
+// buyers with it.
+func (w *world) outlive() {
+	away := w.hosts[slices.IndexFunc(w.hosts, (*host).laden)].edge
+	left := w.primary.twin.Leased(away.newest)
+	away.host.cutOff(time.Minute)
+	away.host.deserted = true
+	var heir *promise
+	w.when(func() bool {
+		heir = w.check.heir(away, left)
+		return heir != nil
+	}, func() {
+		w.after(w.upTo(time.Second), func() {
+			down := w.oneOf(300*time.Millisecond, time.Second)
+			w.moved = w.now
+			w.primary.crash(time.Duration(w.now-heir.lease().when)+w.upTo(100*time.Millisecond), down, false)
+			for _, h := range w.hosts {
+				h.cutOff(down + w.upTo(3*time.Second))
+			}
+			away.host.cut, away.host.deserted, away.host.mute = 0, false, w.chance(0.5)
+			for range 100 {
+				w.after(down+w.upTo(1500*time.Millisecond), away.knock)
+			}
+		})
+	})
+}
+
+// loses says that a call of a host does not come through: of one that is mute, the first look does.
+func (h *host) loses(call any) bool {
+	if _, looks := call.(luascripts.RenewRequest); looks {
+		h.mute = h.mute && h.w.now < h.cut
+	}
+	return h.mute || h.w.now < h.cut
+}
+
+// laden says that its edge has units to sell, and nothing to settle: what it says first is of its leases.
+func (h *host) laden() bool {
+	return h.edge.newest > 0 && h.edge.a.Stock() > 4 && h.edge.a.Claims() == 0
+}
+
+// heir is somebody else's promise of a unit that this edge had leased.
+func (c *checks) heir(e *edge, left luascripts.Ranges) *promise {
+	for _, r := range left {
+		for s := r.Start; s < r.End; s++ {
+			if p := c.owner[s]; p != nil && p.edge != e && p.lease() != nil && p.Fence > e.newest {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// lease is the script that leased, or sold, the units of a promise.
+func (p *promise) lease() *entry {
+	if p.grant != nil {
+		return p.grant
+	}
+	return p.kept
+}
+
+// fallBehind is a store that comes back with a clock that is behind, grants, and forgets that in a power cut that takes who has
+// leased as well.
+func (w *world) fallBehind() {
+	s := w.primary
+	w.moved = w.now
+	s.crash(w.upTo(200*time.Millisecond), w.oneOf(300*time.Millisecond, time.Second), false)
+	s.skew -= int64(time.Hour)
+	w.moves += 2
+	var back int64
+	w.when(func() bool {
+		if h := s.twin.Last(); back == 0 && s.up && h.Era == s.era && h.Era > 1 && h.Reopens == 0 {
+			back = w.now
+		}
+		last := len(w.check.order) - 1
+		return back > 0 && last >= 0 && w.check.order[last].lease() != nil && w.check.order[last].lease().when > back
+	}, func() {
+		w.after(w.upTo(time.Second), func() {
+			w.moved = w.now
+			s.crash(time.Duration(w.now-back)+w.upTo(200*time.Millisecond), w.oneOf(300*time.Millisecond, time.Second), false)
+			for _, h := range w.hosts {
+				h.burn()
+				w.after(w.upTo(time.Second), func() { w.replace(h) })
+			}
+		})
+	})
+}
+
+// unsettled says that its edge has sold what the ledger does not know.
+func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
+
+// cutPower ends everything; it comes back with what its disks have.
+func (w *world) cutPower() {
+	w.moved = w.now
+	w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
+	for _, h := range w.hosts {
+		h.burn()
+		w.after(w.upTo(time.Second), func() { w.replace(h) })
+	}
+}
+
+// leaveLimbo cuts an edge off until its lease is nearly free; it renews the lease and sells, and the store forgets the renewal. It
+// says so only when the lease would have been free.
+func (w *world) leaveLimbo() {
+	e := w.hosts[slices.IndexFunc(w.hosts, (*host).laden)].edge
+	was := e.deadline[e.newest]
+	e.host.cutOff(w.fates.term + 2*w.bounds.Margin + 500*time.Millisecond + w.upTo(w.fates.hold-1500*time.Millisecond))
+	e.host.deserted = true
+	w.after(w.fates.term, func() { e.host.deserted = false }) // buyers wait until it is back
+	w.when(func() bool { return e.deadline[e.newest] > was }, func() {
+		w.after(w.upTo(100*time.Millisecond), func() {
+			w.moved = w.now
+			w.primary.crash(150*time.Millisecond, 300*time.Millisecond, false)
+			free := time.Duration(was-w.check.scriptNow())*time.Microsecond + 2*w.bounds.Margin + w.fates.hold
+			e.host.cutOff(max(free, 0) + w.upTo(500*time.Millisecond))
+			for range 10 {
+				w.after(w.upTo(400*time.Millisecond), e.knock)
+			}
+		})
+	})
+}
+
+// oversleep stalls a goroutine that has taken a unit and not looked at its lease yet.
+func (w *world) oversleep() {
+	if w.now+int64(w.longestNap()) > start+int64(w.fates.length) {
+		return
+	}
+	h := w.someHost()
+	d, naps := w.longestNap()-w.upTo(time.Second), 0
+	h.edge.stallingTake(1, func() time.Duration {
+		if naps++; naps == 3 {
+			return d
+		}
+		return 0
+	})
+	h.edge.forsake(d)
+	w.after(d+w.upTo(2*time.Second), w.oversleep)
+}
+
+// latePayers show their tokens once more, all at once.
+func (w *world) latePayers(s *server) {
+	if w.fates.plot != latePay {
+		return
+	}
+	now := w.check.ledgerNow()
+	for _, p := range w.check.order {
+		if o, paid, owned := s.twin.Owner(p.Serial); owned && !paid && o.Fence == p.Fence && o.Nonce == p.Nonce && p.Expiry <= now {
+			(&holder{w: w, p: p, what: confirm, tries: 1}).show()
+		}
+	}
+}
+
+// strays is how many hosts stay on a primary of old's side.
+func (f *fates) strays() float64 {
+	if f.plot == oldSide {
+		return 0.5
+	}
+	return 0.3
+}
