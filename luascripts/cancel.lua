@@ -1,7 +1,7 @@
 -- cancel.lua: pending -> free (row 8). The buyer does not want it. As confirm.lua, the claim suffices; that it was cancelled
 -- is kept for the hold and KEEP, so that a repeat is answered as the first.
 -- ARGV  caller, claim (40 bytes)
--- Work    UNITS fields and an event; the list of the claim's lease is copied once.
+-- Work    UNITS fields, an event, and up to seven commands of free_add; the list of the claim's lease is copied once.
 -- Reply {head, {state: 1 = was confirmed before, 2 = cancelled, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
 -- FOREIGN(gone) REASSERT.
 local refused = open(ARGV[1])

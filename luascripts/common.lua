@@ -3,6 +3,7 @@
 --
 -- A script (1) opens the ledger, (2) lets ledger time pass, (3) validates, (4) writes, (5) commits. Redis does not
 -- undo the writes of a script that fails half way, so nothing may fail after the first write.
+-- Each says in its head how much work the worst call is. While LENGTHS is made anew INDEX ranges come on top.
 -- Ranges are half open: 'a-b' is the serials a <= s < b. Times are microseconds; a number that may pass 14 digits
 -- is written with int(), because tostring and .. would round it.
 
@@ -41,6 +42,7 @@ end
 -- that there are. Strangers follow this server as well: WAIT would count what they acknowledge, and they count for nothing.
 local most_told
 local strangers = 0
+local replicas_here = 0 -- as of the last look
 
 -- node is what this server says of its history: which it is (48 bits of master_replid; 0: it does not say), and how many
 -- replicas follow it now.
@@ -55,7 +57,7 @@ local function node()
     if port == '0' then strangers = strangers + 1 else online = online + 1 end
   end
   local count = math.min(online, most_told or online)
-  strangers = strangers + online - count
+  strangers, replicas_here = strangers + online - count, count
   return id, count
 end
 

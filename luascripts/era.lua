@@ -80,6 +80,10 @@ end
 local function vote_ends()
   if not L.voted or L.voted == '' then return end
   local were, agreed = string.match(L.voted, '^(%d+) (.*)$')
+  if L.replicas >= tonumber(were) then -- all are back
+    L.voted = ''
+    return
+  end
   local here, syncs = parts_of(lineup())
   local then_here, then_syncs = parts_of(agreed)
   if syncs and (syncs < then_syncs or syncs - then_syncs > math.max(here - then_here, 0)) then
@@ -114,7 +118,7 @@ local function enter(raw)
     return false
   end
   cut_off(may_lack(from, s), from == DISK, math.max(L.raw, raw), era)
-  L.backup = from == DISK and 1 or 0
+  L.backup = (from == DISK or recovering() and L.backup == 1) and 1 or 0
   pass(raw)
   pass_on()
   L.era, L.run, L.began, L.spoken = era, s.run, L.now, '0'

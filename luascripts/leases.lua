@@ -289,5 +289,10 @@ end
 -- what is not in it has not had the time to say so. Meanwhile nothing is for good.
 local function unsure() return recovering() and L.now < L.early and (L.lossy == 1 or L.backup == 1) end
 
--- unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
-local function unheard(fence) return recovering() and fence > L.floor and not lease_read(int(fence)) end
+-- unheard says that history lost may have had this lease, or more of it than is back: its owner must re-assert it first, and all
+-- that it holds (E3). What is back of a lease is asked for before.
+local function unheard(fence)
+  if not recovering() or fence <= L.floor then return false end
+  local lease = lease_read(int(fence))
+  return not lease or instance_read(lease.inst).era ~= L.era
+end

@@ -40,8 +40,8 @@ local function life(c)
   end
   if answer_kept(c.grave) then return CANCELLED end
   if c.expiry <= L.now then return EXPIRED end
-  if unheard(c.fence) then return UNHEARD end
-  return lease_of(c) and CLAIMED or EXPIRED
+  if lease_of(c) then return CLAIMED end
+  return unheard(c.fence) and UNHEARD or EXPIRED
 end
 
 -- lives says that a claim is not paid, cancelled or over, as far as it is known here.

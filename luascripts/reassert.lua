@@ -9,15 +9,17 @@
 --       (0 0: the first), then for each piece: fence, request, deadline, first serial, end (it speaks of no serials but
 --       these), how many ranges, a, b, a, b ..., in their order
 -- Reply {head, {piece and serial to go on from; empty: all is done}, {fence, deadline, hold, a, b, a, b, ...}, ...}: what the
---       ledger has of each piece now; deadline 0: nothing. A repeat writes nothing and hears the same. Nothing but head:
+--       ledger has of each piece now; deadline 0: nothing. A repeat changes nothing and hears the same. Nothing but head:
 --       it is another era by now, and nothing was done.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- Work    WORK serials are looked at where others may have them, fewer where there are many leases, which are all read then; the
---         ranges that the caller names; of a lease that is known its ranges, LARGEST / 2 at the most; SPOKEN instances.
+--         ranges that the caller names; of a lease that is known its ranges, LARGEST / 2 at the most, half of WORK of which go
+--         free, each in up to seven commands; SPOKEN instances.
 local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local was, acted, told, last = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 local from_piece, from_serial = tonumber(ARGV[10]), tonumber(ARGV[11])
-local WORK, EACH = 256, 32 -- so many leases are as much work as a serial
+local WORK = 256
+local EACH, FREED = 32, 2 -- so many leases are as much work as a serial; a range that goes free is as much as so many
 local all -- hulls of leases, as they are now
 local work = WORK -- serials that may still be looked at
 
@@ -56,41 +58,41 @@ local function put(list, a, b)
   if newest and newest[2] == a then newest[2] = b else list[#list + 1] = {a, b} end
 end
 
--- share parts what a lease has: what its owner names, or does not speak of, and what goes free.
-local function share(rem, p)
-  local kept, gone, k = {}, {}, 1
-  for _, r in ipairs(rem) do
-    local from, to = math.max(r[1], p.first), math.min(r[2], p.stop)
-    if from >= to then
-      put(kept, r[1], r[2])
-    else
-      put(kept, r[1], from)
-      while k <= #p.ranges and p.ranges[k][2] <= from do k = k + 1 end
-      local j = k
-      while p.ranges[j] and p.ranges[j][1] < to do
-        local a, b = math.max(p.ranges[j][1], from), math.min(p.ranges[j][2], to)
-        put(gone, from, a)
-        put(kept, a, b)
-        from, j = b, j + 1
-      end
-      put(gone, from, to)
-      put(kept, to, r[2])
+-- unnamed is what a lease has from a serial on and its owner does not name, where it speaks of it: as many ranges as there is
+-- work to do, and the serial to go on from, if there are more.
+local function unnamed(list, p, from)
+  local gone, k, at = {}, 1, place(list, from)
+  while at <= #list do
+    local a, b, on = string.match(list, '^(%d+)-(%d+),?()', at)
+    a, b = math.max(tonumber(a), from), math.min(tonumber(b), p.stop)
+    while a < b do
+      while k <= #p.ranges and p.ranges[k][2] <= a do k = k + 1 end
+      local named = p.ranges[k] and p.ranges[k][1] < b and p.ranges[k]
+      local ends = named and math.max(named[1], a) or b
+      if ends > a and #gone >= work / FREED then return gone, a end
+      if ends > a then gone[#gone + 1] = {a, ends} end
+      a = named and named[2] or b
     end
+    at = on
   end
-  return kept, gone
+  return gone, nil
 end
 
--- keep lets go of what the owner does not name.
-local function keep(lease, p)
-  if lossy() then return end
-  local kept, gone = share(lease.rem, p)
+-- keep lets go of what the owner does not name, from a serial on. It says where there was too much to do, or nil.
+local function keep(lease, p, from)
+  if lossy() then return nil end
+  local gone, stopped = unnamed(lease.list, p, math.max(p.first, from))
   local n = count(gone)
-  for _, r in ipairs(gone) do free_add(r[1], r[2]) end
+  for _, r in ipairs(gone) do
+    lease_cut(lease, r[1], r[2])
+    free_add(r[1], r[2])
+  end
+  work = work - FREED * #gone
   L[counter(lease)], L.free = L[counter(lease)] - n, L.free + n
   if n > 0 then L.gen = L.gen + 1 end
-  lease.rem = kept
   lease_write(lease)
   all = nil
+  return stopped
 end
 
 -- disown takes pending owners under lower fences out of [a, b), which is short: they had ended before the serial was leased
@@ -215,8 +217,7 @@ local function assert_one(p, from)
   local lease = lease_read(int(p.fence))
   if lease and lease.inst ~= instance then return nil end
   if recovering() and p.fence > L.floor then return restore(p, from) end
-  if lease then keep(lease, p) end
-  return nil
+  return lease and keep(lease, p, from)
 end
 
 local go_on = {}

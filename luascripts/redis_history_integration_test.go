@@ -169,6 +169,100 @@ func TestReassertIsBounded(t *testing.T) {
 	}
 }
 
+// lostLease is a sale in a recovery of lost history, and a lease that is not lost.
+func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old Grant, h Head) {
+	t.Helper()
+	s = dial(t, redistest.Start(t, "--enable-debug-command", "local"), DefaultBounds())
+	sale = newSale(t, s, CreateRequest{Total: total, Hold: time.Minute})
+	old = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "old"}, Request: 1, Want: want, Term: time.Minute})).Grant
+	command("HSET", Keys(sale)[1], "run", "1")(t, s)
+	command("DEBUG", "CHANGE-REPL-ID")(t, s)
+	return s, sale, old, must[ExpireReply](t)(s.Expire(bg, sale, 1)).Head
+}
+
+// Between two calls of one re-assertion a lease is back in part: a claim on what is still to come is not resolved, and its token
+// is not over.
+func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
+	s, sale, old, h := lostLease(t, 20_000, 6000)
+	me := Party{Instance: "new", Node: "n"}
+	held := []Held{{Fence: old.Fence + 1, Request: 1, Ranges: Ranges{{Start: 1, End: 1001}}}}
+	q := ReassertRequest{Party: me, Era: h.Era, Term: time.Minute, Leases: held}
+	claim := func(serial uint32) Claim {
+		return Claim{Serial: serial, Count: 1, Fence: held[0].Fence, Nonce: uint64(serial), Expiry: h.Now + 30_000_000}
+	}
+	settle := func(c Claim) (SettleReply, error) {
+		return s.Settle(bg, sale, SettleRequest{Party: me, Batch: uint64(c.Serial), Claims: []Claim{c}})
+	}
+	args := []string{s.caller(0), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), "0", "0", "0", "1", "0", "0"}
+	args = append(args, pieces(held)[0][0].args(held[0])...)
+	if _, rd, err := s.run(bg, &s.scripts.reassert, sale, args); err != nil || rd.part(1) == nil {
+		t.Fatal("all is said in one call:", err)
+	}
+	late := claim(900)
+	if r, err := settle(late); !errors.Is(err, ErrReassert) {
+		t.Errorf("settle: %v %v", r.Verdicts, err)
+	}
+	if r, err := s.Reservation(bg, sale, 0, late); !errors.Is(err, ErrReassert) {
+		t.Errorf("look: %v %v", r.Life, err)
+	}
+	if r, err := s.Confirm(bg, sale, 0, late); !errors.Is(err, ErrReassert) && !errors.Is(err, ErrRecovering) {
+		t.Errorf("confirm: %v %v", r.Life, err)
+	}
+	if r := must[SettleReply](t)(settle(claim(2))); r.Verdicts[0] != Kept {
+		t.Errorf("what is back already: %v", r.Verdicts)
+	}
+	must[ReassertReply](t)(s.Reassert(bg, sale, q))
+	if r := must[SettleReply](t)(settle(late)); r.Verdicts[0] != Kept {
+		t.Errorf("when all is said: %v", r.Verdicts)
+	}
+	mustAudit(t, s, sale)
+}
+
+// An edge comes back with next to nothing of a lease in thousands of pieces: the rest goes free, a few ranges a call.
+func TestReassertFreesInSteps(t *testing.T) {
+	args := append(keepsAll(t.TempDir()), "--enable-debug-command", "local")
+	s := dial(t, redistest.StartAt(t, redistest.FreeAddr(t), args...), DefaultBounds())
+	sale := newSale(t, s, CreateRequest{Total: 200_000, Hold: time.Minute})
+	me := Party{Instance: "me", Node: "n"}
+	g := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: me, Request: 1, Want: 4000, Term: time.Minute})).Grant
+	for k := uint32(0); k < 4000; k += 1000 {
+		var claims []Claim
+		for serial := g.Ranges[0].Start + k; serial < g.Ranges[0].Start+k+1000; serial += 2 {
+			claims = append(claims, Claim{Serial: serial, Count: 1, Fence: g.Fence, Nonce: uint64(serial), Expiry: g.Deadline})
+		}
+		must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: me, Batch: uint64(k) + 1, Claims: claims}))
+	}
+	command("HSET", Keys(sale)[1], "run", "1")(t, s) // as if it had begun with its file, which has everything
+	command("DEBUG", "CHANGE-REPL-ID")(t, s)
+	h := must[ExpireReply](t)(s.Expire(bg, sale, 1)).Head
+	before := evals(t, s)
+	held := []Held{{Fence: g.Fence, Request: 1, Ranges: Ranges{{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}}}}
+	r := must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: me, Era: h.Era, Term: time.Minute, Leases: held}))
+	if calls, least := evals(t, s)-before, 2000/128; calls < least || r.Leased != 1 {
+		t.Errorf("%d calls, at least %d are needed; %+v", calls, least, r.Head)
+	}
+	mustAudit(t, s, sale)
+}
+
+// A primary that was left, and does not know it yet, does not say that a reservation made elsewhere is over.
+func TestLonePrimaryCallsNothingOver(t *testing.T) {
+	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(primary)
+	s := dial(t, primary, DefaultBounds())
+	r := dial(t, redistest.Start(t, "--replicaof", host+" "+port), DefaultBounds())
+	online(t, s, 1)
+	sale := newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute})
+	must[ShowReply](t)(s.Show(bg, sale))
+	must[ExpireReply](t)(s.Expire(bg, sale, 1))
+	command("REPLICAOF", "NO", "ONE")(t, r)
+	(&busySale{s: r, sale: sale}).again(t)
+	must[Head](t)(r.Reopen(bg, sale, ReopenRequest{Grants: true}))
+	won := buyOne(t, r, sale, 5)
+	if got, err := s.Reservation(bg, sale, 0, won.Claim); !errors.Is(err, ErrRecovering) {
+		t.Errorf("%v %v", got.Life, err)
+	}
+}
+
 // evals counts the scripts a server has run by their names.
 func evals(t *testing.T, s *Redis) int {
 	t.Helper()

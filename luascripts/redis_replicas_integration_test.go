@@ -258,6 +258,7 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	followed(t, s, onlineInInfo(1))
 	refused("the other one has come", q)
 	follow(1, "NO", "ONE")
+	followed(t, s, onlineInInfo(0))
 	follow(0, host, port)
 	followed(t, s, onlineInInfo(1))
 	refused("it is back, and may have been anywhere", q)

@@ -2,7 +2,7 @@
 -- lost history that may be alive. The number of replicas that was agreed upon is the one that is set, or nothing is done.
 -- ARGV  caller, era (0 = whichever it is), the replicas as they were when it was agreed upon (lineup(); '' = they are not
 --       counted anew), the fewest that must be here, grants (1: grant units again now)
--- Work    INFO, twice.
+-- Work    INFO, up to four times.
 -- Reply {head}. Errors NOSALE BADSALE BIRTH FOREIGN(gone) CHANGED (it is another era, or replicas have come or gone since).
 local refused = open(ARGV[1])
 if refused then return refused end

@@ -1,6 +1,6 @@
 -- show.lua: the sale as it stands; writes nothing, not even the ledger of a hash nobody has sold from yet.
 -- ARGV  caller ('' = any)
--- Work    INFO, once or twice.
+-- Work    INFO, up to four times.
 -- Reply {head, {why nothing is granted, or '', units added by hand that no script has taken in yet, SHA-256 of the lots' seed
 --       ('' = no lots), the seed ('' = still secret), lineup() ('' = no replica is missing), the ledger time until which edges
 --       may sell from leases of lost history (0 = none does)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).

@@ -189,7 +189,7 @@ func (t *Twin) unsettleable(inst string, c Claim) bool {
 	o, owned := t.sold[c.Serial]
 	owned = owned && o.outlasts(c)
 	_, cancelled := t.answerKept(grave(c))
-	return !asserted && !owned && !cancelled && c.Expiry > t.head.Now && t.unheard(c.Fence)
+	return !asserted && !owned && !cancelled && c.Expiry > t.head.Now && !t.leased(c) && t.unheard(c.Fence)
 }
 
 // outlasts says that an owner is not there only because the end of it is lost history, as it is where a claim is of a later

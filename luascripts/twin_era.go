@@ -76,7 +76,7 @@ func (t *Twin) enter(raw int64) bool {
 	}
 	lossy := t.mayLack(from)
 	t.cutOff(lossy, from == fromDisk, uint64(max(t.head.Raw, raw)), n.Era)
-	t.backup = from == fromDisk
+	t.backup = from == fromDisk || t.recovering() && t.backup
 	if t.bounds.Lacks(LostTime) && lossy {
 		t.head.Now += max(raw-t.head.Raw, 0)
 	}
@@ -203,7 +203,11 @@ func (t *Twin) reopen() {
 
 // unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
 func (t *Twin) unheard(fence uint64) bool {
-	return t.recovering() && fence > t.floor && t.leases[fence] == nil && !t.bounds.Lacks(NeverUnheard)
+	if !t.recovering() || fence <= t.floor || t.bounds.Lacks(NeverUnheard) {
+		return false
+	}
+	l := t.leases[fence]
+	return l == nil || t.instance(l.inst).era != t.head.Era
 }
 
 func reassertFirst() error { return &Refusal{Code: "REASSERT", Why: "the lease is not known here yet"} }

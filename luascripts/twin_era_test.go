@@ -1,6 +1,7 @@
 package luascripts
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -86,6 +87,26 @@ func TestP2LostFencesDoNotComeAgain(t *testing.T) {
 		}
 		if fence <= lost {
 			t.Errorf("%s: fence %d after a lost %d", c.name, fence, lost)
+		}
+	}
+}
+
+// The file may be a backup, and before anybody had the time to say so its replica is promoted: nothing is paid for meanwhile.
+func TestBackupThenPromoted(t *testing.T) {
+	now := time.UnixMicro(1_700_000_000_000_000)
+	e := NewEmbedded(DefaultBounds(), func() time.Time { return now })
+	node := Node{Era: 1, Run: 1, Fed: NeverFed, File: true, Fsynced: true, Replicas: 1}
+	e.On(node)
+	must[Head](t)(e.Create(t.Context(), "s", CreateRequest{Total: 10, Hold: time.Minute}))
+	won := must[DeductReply](t)(e.Deduct(t.Context(), "s", DeductRequest{N: 1, Nonce: 1}))
+	for _, n := range []Node{
+		{Era: 2, Run: 2, Fed: NeverFed, File: true, Fsynced: true, Replicas: 1},
+		{Era: 3, Run: 3, Followed: 2, Fed: WasFed, File: true, Fsynced: true},
+	} {
+		now = now.Add(400 * time.Millisecond)
+		e.On(n)
+		if r, err := e.Confirm(t.Context(), "s", 0, won.Claim); !errors.Is(err, ErrRecovering) {
+			t.Errorf("era %d: %v %v", n.Era, r.Life, err)
 		}
 	}
 }

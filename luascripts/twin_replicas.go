@@ -34,7 +34,8 @@ func lineupParts(lineup string) (here int, syncs uint64) {
 // voteEnds waits again for as many as there were, if more have come since the vote than are here: one who has come and gone
 // may be promoted.
 func (t *Twin) voteEnds() {
-	if t.vote.were == 0 {
+	if t.head.Replicas >= t.vote.were { // nobody is voted out, or all are back
+		t.vote = vote{}
 		return
 	}
 	here, syncs := lineupParts(t.node.Lineup)

@@ -123,10 +123,10 @@ func (t *Twin) life(c Claim) Life {
 	}
 	switch {
 	case c.Expiry <= t.head.Now:
-	case t.unheard(c.Fence):
-		return unheard
 	case t.leased(c):
 		return claimed
+	case t.unheard(c.Fence):
+		return unheard
 	}
 	return IsExpired
 }
@@ -206,6 +206,9 @@ func (t *Twin) Reservation(raw int64, birth uint64, c Claim, needed uint64) (Res
 	life := t.life(c)
 	if life == unheard {
 		return ReservationReply{}, reassertFirst()
+	}
+	if (life == IsCancelled || life == IsExpired) && t.node.Replicas < t.head.Replicas {
+		return ReservationReply{}, &Refusal{Code: "RECOVERING", Why: "replicas are missing: another server may know of it"}
 	}
 	expiry, number := c.Expiry, t.numbered
 	if o := t.sold[c.Serial]; o.fence == c.Fence && o.nonce == c.Nonce && o.fence != 0 {

@@ -50,8 +50,11 @@ func (c *checks) decided(e *edge, claim luascripts.Claim) {
 		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
 	c.known[claimID{claim.Fence, claim.Nonce}] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence],
-		ends: c.w.now + c.covers*1000*101/100}
+		ends: c.soon(c.covers)}
 }
+
+// soon is so many microseconds from now by true time, for who counts them on a clock that drifts.
+func (c *checks) soon(us int64) int64 { return c.w.now + us*1000*101/100 }
 
 // told is the reply: at most one live winner of a serial, under a fence that nobody has had it under.
 func (c *checks) told(e *edge, claim luascripts.Claim) {
@@ -86,12 +89,20 @@ func (c *checks) alone(s uint32, old, p *promise, now int64) {
 	}
 }
 
+// binds notes when what the ledger has said now is over by true time, if it ever is.
+func (c *checks) binds(p *promise) {
+	if p.ends = 0; c.hold > 0 {
+		p.ends = c.soon(c.hold)
+	}
+}
+
 func (c *checks) deducted(e *edge, r luascripts.DeductReply, a answer) {
 	c.w.trace(won, uint64(r.Claim.Serial)<<32|uint64(r.Claim.Count), r.Claim.Fence, r.Claim.Nonce, uint64(r.Claim.Expiry))
 	if c.w.telling {
 		c.w.tell("%s: deducted %v", e.name, r.Claim)
 	}
 	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.lasts()}
+	c.binds(p)
 	c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	c.promise(p)
 	if !c.w.primary.has(a.entry) {

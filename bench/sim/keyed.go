@@ -95,6 +95,7 @@ func (c *checks) keyTold(e *edge, b *keyed, r luascripts.DeductReply, a answer) 
 		p = &promise{Claim: r.Claim, birth: e.birth, edge: e}
 		c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	}
+	e.w.check.binds(p)
 	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
 	c.promise(p)
 	if !c.w.primary.has(a.entry) {

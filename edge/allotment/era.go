@@ -8,8 +8,11 @@ import (
 	"spike/shard"
 )
 
-// estranged says that the ledger has begun a new era, and has not heard yet what we hold from before.
-func (k *Keeper) estranged() bool { return k.asserted != k.view.Era }
+// estranged says that the ledger is in another era than the one in which we have said what we hold, or have last begun to: who
+// has begun to speak elsewhere, and was not heard, speaks again where the ledger is.
+func (k *Keeper) estranged() bool {
+	return k.asserted != k.view.Era || k.sworn != 0 && k.sworn != k.view.Era
+}
 
 // stale says that an answer is of a history before the one in which we have begun to say what we hold: we may not be heard yet.
 func (k *Keeper) stale(era uint64) bool { return k.sworn != 0 && era != k.sworn }
@@ -66,10 +69,7 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	}
 	reply := e.Reply.(luascripts.ReassertReply)
 	k.look(reply.Head, e.Sent)
-	if reply.Era != q.Era { // yet another one: it is asked at once; unless an answer that came late has misled us
-		if reply.Era == k.asserted {
-			k.sworn = k.asserted
-		}
+	if reply.Era != q.Era { // yet another one: it is asked at once
 		return
 	}
 	k.asserted, k.acted, k.assertedAt = q.Era, reply.Rev, k.now

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spike/luascripts"
+	"spike/shard"
 )
 
 // era gives the ledger's server another history: unless it says otherwise, of one that was promoted from the era before.
@@ -136,6 +137,52 @@ func TestLateAnswerOfAnOlderEra(t *testing.T) {
 		t.Errorf("%d units in stock, and %v; the ledger has %+v", b.a.Stock(), o, b.head())
 	}
 	b.audit()
+}
+
+// The service address leads elsewhere for a moment and back, and what was said there is not answered: it is said again here.
+func TestSpokenWhereNobodyAnswers(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1})
+	b.fill()
+	b.run(time.Second)
+	other := b.head()
+	other.Era, other.Rev, other.Reopens = 2, other.Rev+1, other.Now+time.Minute.Microseconds()
+	q := luascripts.RenewRequest{Party: b.k.party()}
+	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: q, Reply: luascripts.RenewReply{Head: other}, Sent: b.clock()})...)
+	lost := pick[luascripts.ReassertRequest](b)
+	b.run(900 * time.Millisecond)
+	b.fail(lost)
+	for range 3 * int(b.k.cfg.Term/time.Second) {
+		b.demand++
+		b.a.Hungry(1)
+		b.run(time.Second)
+	}
+	if _, o := b.buy(); o != Won {
+		t.Errorf("%d units in stock, and %v; the ledger has %+v", b.a.Stock(), o, b.head())
+	}
+	b.audit()
+}
+
+// What the ledger has of ours, and we do not know, stays in a recovery for whoever shows a token; an answer of the era before,
+// which was none, does not send it back.
+func TestLateAnswerLeavesTheSurplus(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.era(luascripts.Node{Era: 1})
+	b.fill()
+	old := b.head()
+	old.Rev += 1000
+	b.era(luascripts.Node{Era: 2})
+	b.run(2 * time.Second)
+	if h := b.head(); h.Reopens == 0 || b.k.asserted != 2 {
+		t.Fatalf("%+v", h)
+	}
+	b.k.surplus = []luascripts.Part{{Fence: b.k.leases[0].fence, Range: shard.Range{Start: 1, End: 2}}}
+	late := Answer{Call: luascripts.RenewRequest{Party: b.k.party()}, Reply: luascripts.RenewReply{Head: old}, Sent: b.clock()}
+	for _, call := range b.k.Step(b.clock(), late) {
+		if q, ok := call.(luascripts.GiveBackRequest); ok {
+			t.Errorf("%+v goes back", q.Parts)
+		}
+	}
 }
 
 // The operator may say that nothing was promised, or that whoever was is on his own.

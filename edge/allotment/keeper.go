@@ -26,7 +26,7 @@ const (
 	ahead      = 200 * time.Millisecond // a lease covers this much of the measured rate
 	early      = 100 * time.Millisecond // and the next is asked for this long before it is sold
 	firstWant  = 64                     // while no rate is known
-	maxWant    = 1 << 22                //
+	maxWant    = 1 << 22                // the ledger grants less at a time
 	linger     = 40 * time.Millisecond  // how long a claim waits for company
 	maxBatch   = 512                    // units in a settle call, or the last claim's more: about 2 ms of Redis
 	maxParts   = 256                    // ranges in a give-back call: about as much

@@ -90,7 +90,7 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	k.view, k.known = h, true
 	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
 	k.lossy = k.recovering() && (k.lossy || wait > k.cfg.Term+2*k.cfg.Bounds.Margin)
-	if !k.recovering() {
+	if !k.recovering() && h.Era == k.asserted {
 		k.back, k.surplus = append(k.back, k.surplus...), nil
 	}
 	if h.Due { // there is more to sweep
