@@ -73,6 +73,7 @@ func (s *Server) adminHandler() http.Handler {
 // So is who does not read the answer; guard lifts that for those who may wait for a profile.
 func inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
 		line := http.NewResponseController(w)
 		err := readWhole(line, w, r)
 		_ = line.SetWriteDeadline(time.Now().Add(sendTimeout))

@@ -13,9 +13,14 @@ import (
 
 var buyPrefix = []byte("/buy/")
 
-// handle is the one handler: a buy that says no more than "one, please" is recognised from the raw request line,
-// everything else may take its time.
+// handle is the one handler. Each answer is for one buyer and one moment.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	s.answer(ctx)
+	forbidStoring(ctx)
+}
+
+// answer recognises a buy that says no more than "one, please" from the raw request line. Everything else may take its time.
+func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 	if s.draining.Load() {
 		ctx.SetConnectionClose()
 	}

@@ -161,7 +161,7 @@ func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler: s.handle, HeaderReceived: framing, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
 		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
-		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
+		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: filesMost,
 	}
 }
 
@@ -184,6 +184,7 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		problem(ctx, fasthttp.StatusBadRequest, "malformed", "this is not an HTTP request")
 	}
+	forbidStoring(ctx)
 }
 
 // newNonce is 53 random bits, which Lua's numbers hold exactly.
