@@ -42,6 +42,7 @@ type Server struct {
 	reservations *reservations
 	snapshots    *snapshots
 	document     *document
+	pulse        pulse
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -130,6 +131,8 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)
 	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
+	s.sales.running.start(s.watch)
+	s.sales.running.start(s.nurse)
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
