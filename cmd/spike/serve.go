@@ -50,6 +50,10 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
 	}
+	sales, err := saleNames(c.Sales)
+	if err != nil {
+		return err
+	}
 	keys, err := c.tokenKeys(log)
 	if err != nil {
 		return err
@@ -68,10 +72,11 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
+	missingSales(ctx, store, sales, log)
 	metrics := prometheus.NewRegistry()
 	serve := func(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
-			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
+			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
 			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics}, store, log)
 	}
