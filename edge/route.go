@@ -162,6 +162,7 @@ func (s *Server) caller(ctx *fasthttp.RequestCtx) (request, error) {
 func (s *Server) stranger(ctx *fasthttp.RequestCtx, err error) {
 	switch {
 	case errors.Is(err, ErrJWT):
+		s.jwtLog.note(err)
 		problem(ctx, fasthttp.StatusUnauthorized, "bad_token", "the bearer token is not valid")
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
 	case errors.Is(err, ErrIdempotencyKey):

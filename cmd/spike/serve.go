@@ -125,6 +125,10 @@ func (c *ServeCmd) jwtKey(log zerolog.Logger) (*edge.JWTKey, error) {
 	}
 	key, warning, err := edge.LoadJWTKey(c.JWTKey)
 	warn(log, warning)
+	if err == nil {
+		keys, others := key.Count()
+		log.Info().Int("keys", keys).Int("passed_over", others).Msg("JWTs are verified")
+	}
 	return key, err
 }
 
