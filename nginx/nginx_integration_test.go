@@ -257,7 +257,7 @@ func TestLimits(t *testing.T) {
 	base := start(t, Topology{Edges: []Edge{{e.addr, 1}}}, asRendered)
 	for name, req := range map[string]*http.Request{
 		"413": request(http.MethodPost, base+"/buy/ticket", strings.Repeat("x", 17<<10)),
-		"414": request(http.MethodGet, base+"/buy/"+strings.Repeat("x", 9<<10), ""),
+		"414": request(http.MethodGet, base+"/buy/"+strings.Repeat("x", 17<<10), ""),
 		"400": func() *http.Request {
 			r := request(http.MethodGet, base+"/buy/ticket", "")
 			r.Header.Set("X-Long", strings.Repeat("x", 1<<20))
