@@ -15,8 +15,16 @@ var buyPrefix = []byte("/buy/")
 
 // handle is the one handler. Each answer is for one buyer and one moment.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	s.answer(ctx)
+	if s.cors == nil {
+		s.answer(ctx)
+		forbidStoring(ctx)
+		return
+	}
+	if !s.cors.preflight(ctx) {
+		s.answer(ctx)
+	}
 	forbidStoring(ctx)
+	s.cors.mark(ctx)
 }
 
 // answer recognises a buy that says no more than "one, please" from the raw request line. Everything else may take its time.

@@ -37,6 +37,7 @@ type Server struct {
 	v1        *voice
 	who       *Who
 	jwtLog    *jwtLog
+	cors      *cors // nil: pages of other sites are not let in
 	inFlight  inFlight
 	decisions *decisions
 
@@ -95,7 +96,7 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(keys...),
 		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), jwtLog: newJWTLog(log),
-		document: newDocument(cfg.Version), life: life}
+		cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
 	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
 	s.snapshots = newSnapshots(life, store, s.sales)
 	return s

@@ -62,6 +62,7 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 			}
 			if has(4) {
 				topology.Keepalive, topology.AccessLog = new(int), "access.log"
+				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443", "http://[::1]:8080"}
 			}
 			if has(5) && !has(3) {
 				continue // HTTP/2 only with TLS

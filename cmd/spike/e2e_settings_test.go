@@ -38,3 +38,13 @@ func TestD7NamesOfSales(t *testing.T) {
 		}
 	}
 }
+
+// Row D9: an origin that no browser sends is refused.
+func TestD9OddOriginsAreRefused(t *testing.T) {
+	for _, origin := range []string{"*", "shop.example", "https://shop.example/", "https://Shop.example", "https://shop.example:443", "null"} {
+		_, errs, code := spike(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--cors-origins", origin)
+		if code != exitUsage || !strings.Contains(errs, "--cors-origins") {
+			t.Errorf("%q: exit %d %s", origin, code, errs)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"spike/edge"
 	"spike/luascripts"
+	"spike/nginx"
 	"spike/order"
 )
 
@@ -35,6 +36,7 @@ type ServeCmd struct {
 	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line, or the keys themselves (in SPIKE_TOKEN_KEY, not here: others would see them). The first signs, all are accepted. Default: one in the store."`
 	Production     bool           `help:"Refuse to start with what is only good for trying: a token key kept in the store."`
 	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128)."`
+	CORSOrigins    []string       `name:"cors-origins" placeholder:"ORIGIN" help:"Sites whose pages may buy (https://shop.example). Where nginx stands in front, its topology says it. Default: none."`
 	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
 	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders here, sqlite:FILE or postgres://…."`
 
@@ -53,6 +55,11 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	sales, err := saleNames(c.Sales)
 	if err != nil {
 		return err
+	}
+	for _, origin := range c.CORSOrigins {
+		if err := nginx.CheckOrigin(origin); err != nil {
+			return fmt.Errorf("%w: --cors-origins: %w", errUsage, err)
+		}
 	}
 	keys, err := c.tokenKeys(log)
 	if err != nil {
@@ -78,7 +85,7 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
 			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
-			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics}, store, log)
+			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Origins: c.CORSOrigins, Registry: metrics}, store, log)
 	}
 	if c.Redis != "" {
 		return serve(ctx)
