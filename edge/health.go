@@ -16,8 +16,7 @@ import (
 
 const (
 	beat       = 250 * time.Millisecond // between two looks at the store
-	beatWithin = 600 * time.Millisecond // a store that needs longer does not answer
-	beatOld    = time.Second            // older than this, a look says nothing
+	beatOld    = 2 * luascripts.Timeout // older than this, a look says nothing
 	nurseEvery = time.Second            // looking after sales in trouble
 	nurseMost  = 8                      // at a time
 	wellFor    = 2 * time.Second        // so long after a look a sale is taken to be well
@@ -34,7 +33,8 @@ type heartbeat struct {
 	err error
 }
 
-// feel looks at the store, unless somebody has since the caller began to wait.
+// feel looks at the store, unless somebody has since the caller began to wait. A store that takes longer than a buyer's call may
+// does not answer.
 func (p *pulse) feel(ctx context.Context, store luascripts.Store) *heartbeat {
 	began := time.Now()
 	p.asking.Lock()
@@ -42,8 +42,6 @@ func (p *pulse) feel(ctx context.Context, store luascripts.Store) *heartbeat {
 	if h := p.newest.Load(); h != nil && h.at.After(began) {
 		return h
 	}
-	ctx, cancel := context.WithTimeout(ctx, beatWithin)
-	defer cancel()
 	h := &heartbeat{err: store.Willing(ctx)}
 	h.at = time.Now()
 	p.newest.Store(h)
