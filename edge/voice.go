@@ -84,7 +84,7 @@ func newV1() *voice {
 		retry        []byte
 		code, detail string
 	}{
-		{soldOut, 410, nil, "sold_out", "every unit has its owner, for good"},
+		{soldOut, 410, nil, "sold_out", "every unit has its owner, and no more come unless the operator adds some"},
 		{noneNow, 409, oneSecond, "none_now", "no unit can be had now; held ones may come back"},
 		{paused, 409, oneSecond, "paused", "the sale is paused"},
 		{closed, 410, nil, "closed", "the sale is closed"},

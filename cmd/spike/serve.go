@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -48,7 +49,7 @@ type ServeCmd struct {
 
 // Run serves until a signal.
 func (c *ServeCmd) Run(ctx context.Context) error {
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: true}).With().Timestamp().Logger()
+	log := newLog()
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
 	}
@@ -178,13 +179,24 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.St
 	return store, nil
 }
 
+// node names this edge: among edges of one host their addresses differ, or their processes.
 func (c *ServeCmd) node() string {
 	if c.Node != "" {
 		return c.Node
 	}
-	host, err := os.Hostname()
+	name, err := os.Hostname()
 	if err != nil {
-		host = "edge"
+		name = "edge"
 	}
-	return host + c.Listen
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil { // it cannot be listened on, which is said elsewhere
+		return name
+	}
+	if port == "0" {
+		port = fmt.Sprintf("0-%d", os.Getpid())
+	}
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		name += "/" + host
+	}
+	return net.JoinHostPort(name, port)
 }
