@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -73,6 +72,7 @@ func (s *Server) adminHandler() http.Handler {
 // So is who does not read the answer; guard lifts that for those who may wait for a profile.
 func inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
 		line := http.NewResponseController(w)
 		err := readWhole(line, w, r)
 		_ = line.SetWriteDeadline(time.Now().Add(sendTimeout))
@@ -179,15 +179,11 @@ func (s *Server) mayEnter(r *http.Request) (refuse func(http.ResponseWriter)) {
 
 // readyz names the part that is not ready.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-	defer cancel()
-	if !s.ready.Load() {
-		adminProblem(w, http.StatusServiceUnavailable, "not_ready", "listener: starting or stopping")
-	} else if err := s.store.Ping(ctx); err != nil {
-		adminProblem(w, http.StatusServiceUnavailable, "not_ready", "store: "+err.Error())
-	} else {
-		_, _ = fmt.Fprintln(w, "ready")
+	if why := s.unready(r.Context()); why != "" {
+		adminProblem(w, http.StatusServiceUnavailable, "not_ready", why)
+		return
 	}
+	_, _ = fmt.Fprintln(w, "ready")
 }
 
 func (s *Server) listSales(w http.ResponseWriter, r *http.Request) {

@@ -143,6 +143,7 @@ func (n newSale) request() (luascripts.CreateRequest, error) {
 		{n.Limit > luascripts.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", luascripts.MaxLimit)},
 		{badOpens != nil, "opens", "a time as 2026-11-22T20:00:00Z"},
 		{badCloses != nil, "closes", "a time as 2026-11-22T20:00:00Z"},
+		{!closes.IsZero() && !closes.After(time.Now()), "closes", "is over already"},
 		{!closes.IsZero() && !closes.After(luascripts.WindowEnds(opens, shuffle, time.Now())), "closes", "must be after opens, and the lots' window"},
 		{badShuffle != nil, "shuffle", `a duration as "5s"`},
 		{shuffle != 0 && (shuffle < luascripts.MinShuffle || shuffle > luascripts.MaxShuffle), "shuffle",

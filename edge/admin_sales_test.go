@@ -116,6 +116,19 @@ func TestBadRequestsNameTheField(t *testing.T) {
 	}
 }
 
+// Row D20: a sale that would be closed from the first is not made.
+func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
+	store := embedded(t, 10, time.Minute)
+	o := newOperator(t, store)
+	status, says := o.does("POST", "/api/v1/sales", `{"sale":"x","total":1,"closes":"2020-01-01T00:00:00Z"}`)
+	if detail, _ := says["detail"].(string); status != 400 || detail != "closes: is over already" {
+		t.Errorf("%d %v", status, says)
+	}
+	if _, err := store.Show(t.Context(), "x"); !errors.Is(err, luascripts.ErrNoSale) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 // Another site's page in an operator's browser must not close sales.
 func TestOtherSitesCannotWrite(t *testing.T) {
 	o := newOperator(t, embedded(t, 10, time.Minute))

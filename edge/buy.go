@@ -126,6 +126,10 @@ func (s *Server) tell(ctx *fasthttp.RequestCtx, sale *Sale, came result, r *requ
 	default:
 		sale.tally.add(came.outcome)
 		s.decisions.note(sale, false)
+		if came.outcome == tooMuch {
+			r.voice.moreThanAllowed(ctx, sale)
+			return
+		}
 		if came.sold != nil {
 			r.voice.limited.send(ctx, s.signer, sale, came.sold)
 			return

@@ -38,6 +38,7 @@ type Config struct {
 	TokenKeys  [][]byte             // the first signs, all are accepted; none: the store's key
 	Trusted    []netip.Prefix       // peers whose X-Buyer-Id is believed
 	JWT        *JWTKey              // nil: bearer tokens are not looked at
+	Origins    []string             // of sites whose pages may buy; none: no answer speaks of them
 	Registry   *prometheus.Registry // has what else is shown at /metrics; nil: nothing else
 
 	instance string

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"spike/edge/allotment"
@@ -22,6 +23,8 @@ type dataDir struct {
 	store string   // the identity of the store that our rings are for
 	left  []string // ring files that processes before us left
 	odd   []string // what is called so and is no file: a link, a directory
+
+	trying sync.Mutex // whether there is room
 }
 
 // openData takes the directory for this process; nil for "".
@@ -137,6 +140,22 @@ func (d *dataDir) rings(sale, instance, node string, birth uint64) allotment.Rin
 	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", sale, birth, instance, ringSuffix))
 	return allotment.NewRingFile(path, allotment.RingOwner{Sale: sale, Birth: birth, Instance: instance, Node: node,
 		Store: d.store, Boot: d.boot})
+}
+
+// hasRoom says whether such a ring can be made, by making one.
+func (d *dataDir) hasRoom(q allotment.RingRequest) bool {
+	if d == nil {
+		return true
+	}
+	d.trying.Lock()
+	defer d.trying.Unlock()
+	path := filepath.Join(d.path, "room")
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
+		return false
+	}
+	f := allotment.NewRingFile(path, allotment.RingOwner{Boot: d.boot})
+	_, err := f.Make(q.Lanes, q.Slots, 0)
+	return errors.Join(err, f.Drop()) == nil
 }
 
 // name is where rings are kept, for the log.

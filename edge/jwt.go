@@ -40,10 +40,16 @@ const (
 // JWTKey verifies JWTs. Which algorithms it takes follows from the key and never from the JWT, so a public key is never
 // used as a secret. Safe for concurrent use.
 type JWTKey struct {
-	parser *jwt.Parser
-	find   jwt.Keyfunc
-	secret bool // one of the keys is
+	parser  *jwt.Parser
+	find    jwt.Keyfunc
+	methods []string // algorithms of the keys
+	secret  bool     // one of the keys is
+	keys    int      // that verify
+	others  int      // of a set, for something else
 }
+
+// Count is how many keys verify JWTs, and how many others a JWK Set has.
+func (k *JWTKey) Count() (keys, others int) { return k.keys, k.others }
 
 // LoadJWTKey reads the file of --jwt-key; see ParseJWTKey. The warning, if any, is for the log.
 func LoadJWTKey(path string) (key *JWTKey, warning string, err error) {
@@ -73,7 +79,7 @@ func ParseJWTKey(text []byte) (*JWTKey, error) {
 	case isPublic(text):
 		return nil, fmt.Errorf("%w: looks like a public key that is not in PEM; it would be no secret", ErrJWTKey)
 	}
-	return newJWTKey([]any{secretIn(text)}, nil)
+	return newJWTKey([]jwtKey{{secretIn(text), 1}}, nil)
 }
 
 // isPublic knows the shapes of keys that would be a disaster as a secret: DER, bare base64 of it, OpenSSH's, bare JWKs.
@@ -109,7 +115,7 @@ func secretIn(text []byte) []byte {
 }
 
 func pemKeys(text []byte) (*JWTKey, error) {
-	var keys []any
+	var keys []jwtKey
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		var key any
 		var err error
@@ -124,31 +130,29 @@ func pemKeys(text []byte) (*JWTKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: PEM that holds no public key", ErrJWTKey)
 		}
-		keys = append(keys, key)
+		keys = append(keys, jwtKey{key, len(keys) + 1})
 	}
 	return newJWTKey(keys, nil)
 }
 
 // jwkSet keeps the keys for signatures and passes over the others, as RFC 7517 wants it.
 func jwkSet(text []byte) (*JWTKey, error) {
-	var set jwkset.JWKSMarshal
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, fmt.Errorf("%w: not a JWK Set", ErrJWTKey)
 	}
-	var keys []any
+	var keys []jwtKey
 	var storage []jwkset.JWK
-	for i, m := range set.Keys {
-		if m.USE == jwkset.UseEnc || len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify) {
-			continue
-		}
-		k, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
-		if errors.Is(err, jwkset.ErrUnsupportedKey) {
-			continue
-		}
+	for i, member := range set.Keys {
+		k, use, err := jwkOf(member)
 		if err != nil {
 			return nil, fmt.Errorf("%w: JWK %d of the set is malformed", ErrJWTKey, i+1)
 		}
-		keys, storage = append(keys, k.Key()), append(storage, k)
+		if use {
+			keys, storage = append(keys, jwtKey{k.Key(), i + 1}), append(storage, k)
+		}
 	}
 	memory := jwkset.NewMemoryStorage()
 	_ = memory.KeyReplaceAll(context.Background(), storage) // never fails
@@ -156,21 +160,62 @@ func jwkSet(text []byte) (*JWTKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJWTKey, err)
 	}
-	return newJWTKey(keys, found.Keyfunc)
+	key, err := newJWTKey(keys, found.Keyfunc)
+	if key != nil {
+		key.others = len(set.Keys) - len(keys)
+	}
+	return key, err
+}
+
+// jwkOf reads a member of a set, if it is for verifying. What else a set has may be of any kind, also one to come.
+func jwkOf(member []byte) (k jwkset.JWK, use bool, err error) {
+	var kind struct {
+		KTY    jwkset.KTY      `json:"kty"`
+		USE    jwkset.USE      `json:"use"`
+		ALG    jwkset.ALG      `json:"alg"`
+		CRV    jwkset.CRV      `json:"crv"`
+		KEYOPS []jwkset.KEYOPS `json:"key_ops"`
+	}
+	if err = json.Unmarshal(member, &kind); err != nil {
+		return k, false, err
+	}
+	known := slices.Contains([]jwkset.KTY{jwkset.KtyRSA, jwkset.KtyEC, jwkset.KtyOKP, jwkset.KtyOct}, kind.KTY)
+	signs := kind.USE == "" || kind.USE == jwkset.UseSig
+	verifies := len(kind.KEYOPS) == 0 || slices.Contains(kind.KEYOPS, jwkset.KeyOpsVerify)
+	method := kind.ALG == "" || kind.ALG != jwkset.AlgNone && jwt.GetSigningMethod(string(kind.ALG)) != nil // others encrypt
+	agrees := kind.KTY == jwkset.KtyOKP && kind.CRV != jwkset.CrvEd25519                                    // on keys, by X25519 or X448
+	if !known || !signs || !verifies || !method || agrees {
+		return k, false, nil
+	}
+	var m jwkset.JWKMarshal
+	if err = json.Unmarshal(member, &m); err != nil {
+		return k, false, err
+	}
+	k, err = jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	if errors.Is(err, jwkset.ErrUnsupportedKey) {
+		return k, false, nil
+	}
+	return k, err == nil, err
+}
+
+// jwtKey is a key, and which one of its file it is.
+type jwtKey struct {
+	key any
+	at  int
 }
 
 // newJWTKey takes all keys there are, and how to find a JWT's among them; nil: any of them may be it.
-func newJWTKey(keys []any, find jwt.Keyfunc) (*JWTKey, error) {
+func newJWTKey(keys []jwtKey, find jwt.Keyfunc) (*JWTKey, error) {
 	var methods []string
 	var set jwt.VerificationKeySet
 	var secret bool
-	for i, key := range keys {
-		of, err := methodsOf(key)
+	for _, key := range keys {
+		of, err := methodsOf(key.key)
 		if err != nil {
-			return nil, fmt.Errorf("%w: key %d: %w", ErrJWTKey, i+1, err)
+			return nil, fmt.Errorf("%w: key %d: %w", ErrJWTKey, key.at, err)
 		}
-		methods, set.Keys = append(methods, of...), append(set.Keys, key)
-		if _, shared := key.([]byte); shared {
+		methods, set.Keys = append(methods, of...), append(set.Keys, key.key)
+		if _, shared := key.key.([]byte); shared {
 			secret = true
 		}
 	}
@@ -180,7 +225,7 @@ func newJWTKey(keys []any, find jwt.Keyfunc) (*JWTKey, error) {
 	if find == nil {
 		find = func(*jwt.Token) (any, error) { return set, nil }
 	}
-	return &JWTKey{find: find, secret: secret, parser: jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(),
+	return &JWTKey{find: find, secret: secret, methods: methods, keys: len(keys), parser: jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithStrictDecoding())}, nil
 }
 
@@ -210,37 +255,22 @@ func methodsOf(key any) ([]string, error) {
 	return nil, fmt.Errorf("%T is not a public key for signatures", key)
 }
 
-// subject verifies what an Authorization header holds and says whom it names.
+// subject verifies what an Authorization header holds and says whom it names. Its error is a jwtFault.
 func (k *JWTKey) subject(header []byte) (string, error) {
 	scheme, text, _ := strings.Cut(string(header), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", fmt.Errorf("%w: Authorization is not a Bearer's", ErrJWT)
+		return "", notBearer
 	}
 	token, err := k.parser.Parse(strings.TrimLeft(text, " "), k.find)
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", ErrJWT, fault(err))
+		return "", k.faultOf(token, err)
 	}
 	if _, critical := token.Header["crit"]; critical { // RFC 7515: refuse what you do not understand
-		return "", fmt.Errorf("%w: it has critical extensions", ErrJWT)
+		return "", criticalJWT
 	}
 	id, err := token.Claims.GetSubject()
 	if err != nil || !isBuyerID(id) {
-		return "", fmt.Errorf("%w: sub is 1 to %d bytes without control characters", ErrJWT, maxBuyerID)
+		return "", badSubject
 	}
 	return id, nil
-}
-
-// fault says what is wrong in words of our own, so that nothing of the JWT comes back.
-func fault(err error) string {
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return "it has expired"
-	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return "it is not valid yet"
-	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return "it has no exp"
-	case errors.Is(err, jwt.ErrTokenMalformed):
-		return "it is malformed"
-	}
-	return "its signature or its claims are not right"
 }

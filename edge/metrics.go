@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -20,12 +22,14 @@ var (
 	waitingDesc = prometheus.NewDesc("spike_edge_waiting", "Buys that wait for a lease or for the store.", saleLabel, nil)
 	lostDesc    = prometheus.NewDesc("spike_claims_lost_total", "Claims the store refused: dead tokens.", nil, nil)
 	dropsDesc   = prometheus.NewDesc("spike_decision_log_dropped_total", "Lines the decision log could not keep.", nil, nil)
-	readyDesc   = prometheus.NewDesc("spike_ready", "1 while the edge takes buys.", nil, nil)
+	jwtDesc     = prometheus.NewDesc("spike_jwt_refused_total", "Requests whose JWT was refused.", []string{"reason"}, nil)
+	readyDesc   = prometheus.NewDesc("spike_ready", "1 while the edge takes buys, as /readyz says.", nil, nil)
+	troubleDesc = prometheus.NewDesc("spike_trouble", "1 while the sale gets no new units here, by what ails it.", []string{"sale", "ailment"}, nil)
 )
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{buysDesc, unitsDesc, stockDesc, claimsDesc, callsDesc, waitingDesc, lostDesc, dropsDesc,
-		readyDesc} {
+		jwtDesc, readyDesc, troubleDesc} {
 		ch <- d
 	}
 }
@@ -65,13 +69,21 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			gauge(claimsDesc, sale.Claims(), name)
 			gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
 		}
+		if t := sale.Trouble(); t != nil {
+			gauge(troubleDesc, 1, name, string(t.Ailment))
+		}
 		lost += sale.Lost()
 	}
 	counter(buysDesc, c.s.unknownUndecided.Load(), "", names[undecided])
 	counter(lostDesc, lost)
 	counter(dropsDesc, c.s.decisions.drops())
+	if c.s.cfg.JWT != nil {
+		for i := range c.s.jwtLog.count {
+			counter(jwtDesc, c.s.jwtLog.count[i].Load(), jwtReasons[i].label)
+		}
+	}
 	ready := uint64(0)
-	if c.s.ready.Load() {
+	if c.s.unready(context.Background()) == "" {
 		ready = 1
 	}
 	gauge(readyDesc, ready)

@@ -159,6 +159,7 @@ func (w *world) try(t *testing.T, c apiCase) {
 		bytes.Contains(body, []byte("retry_after_ms")) {
 		t.Errorf("Retry-After %q, but %s", answer.Header.Get("Retry-After"), body)
 	}
+	unstored(t, c.uri, answer.Header)
 	in := w.input(t, c)
 	turnedAway := c.code == "no_token" || c.code == "cross_origin" // before anybody read the request
 	if err := openapi3filter.ValidateRequest(t.Context(), in); !turnedAway && (err != nil) != c.bad {
@@ -204,6 +205,7 @@ func (w *world) tryMethods(t *testing.T, path string, item *openapi3.PathItem) {
 	slices.Sort(want)
 	for _, side := range w.operations[item.Operations()[want[0]].OperationID].sides() {
 		answer, body := hear(w.up.sides[side], httptest.NewRequest(http.MethodPatch, path, nil))
+		unstored(t, path, answer.Header)
 		allow := strings.Split(answer.Header.Get("Allow"), ", ")
 		slices.Sort(allow)
 		if answer.StatusCode != http.StatusMethodNotAllowed || codeOf(body) != "method_not_allowed" || !slices.Equal(allow, want) {

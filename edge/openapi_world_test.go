@@ -269,4 +269,4 @@ func (silent) Born(context.Context, uint64) (luascripts.Found, error) {
 	return luascripts.Found{}, luascripts.ErrDown
 }
 
-func (silent) Ping(context.Context) error { return luascripts.ErrDown }
+func (silent) Willing(context.Context) error { return luascripts.ErrDown }

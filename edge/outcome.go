@@ -27,6 +27,7 @@ const (
 	keyUsed                      // the idempotency key stands for another sale or number of units
 	keyInFlight                  // another request with it is under way
 	entered                      // the buyer has a lot
+	tooMuch                      // it asks for more than one buyer may ever have
 	outcomes
 )
 
@@ -35,7 +36,7 @@ var names = [outcomes]string{
 	allotment.SoldOut: "sold_out", allotment.NoneNow: "none_now", allotment.Paused: "paused",
 	allotment.Unopened: "not_open", allotment.Closed: "closed", allotment.Undecided: "undecided",
 	allotment.Refused: "refused", won: "won", overLimit: "over_limit", noBuyer: "no_buyer", keyUsed: "key_used",
-	keyInFlight: "key_in_flight", entered: "entered",
+	keyInFlight: "key_in_flight", entered: "entered", tooMuch: "n_over_limit",
 }
 
 // tally counts answers, a line of counters for each CPU.

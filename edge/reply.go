@@ -20,7 +20,13 @@ var (
 	problemType = []byte("application/problem+json")
 	retryAfter  = []byte(fasthttp.HeaderRetryAfter)
 	oneSecond   = []byte("1")
+
+	cacheControl = []byte(fasthttp.HeaderCacheControl)
+	noStore      = []byte("no-store")
 )
+
+// forbidStoring keeps an answer out of every cache on its way: another buyer must not hear it.
+func forbidStoring(ctx *fasthttp.RequestCtx) { ctx.Response.Header.SetCanonical(cacheControl, noStore) }
 
 // answer is a reply that is the same for everybody.
 type answer struct {

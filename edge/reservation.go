@@ -155,7 +155,6 @@ func sorry(err error) word {
 func (w word) send(ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetStatusCode(w.status)
 	ctx.Response.Header.SetContentTypeBytes(w.contentType())
-	ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store")
 	if w.retry != nil {
 		ctx.Response.Header.SetCanonical(retryAfter, w.retry)
 	}
@@ -165,7 +164,6 @@ func (w word) send(ctx *fasthttp.RequestCtx) {
 // write is the word to an operator.
 func (w word) write(to http.ResponseWriter) {
 	to.Header().Set("Content-Type", string(w.contentType()))
-	to.Header().Set("Cache-Control", "no-store")
 	if w.retry != nil {
 		to.Header().Set("Retry-After", string(w.retry))
 	}

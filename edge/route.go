@@ -13,9 +13,22 @@ import (
 
 var buyPrefix = []byte("/buy/")
 
-// handle is the one handler: a buy that says no more than "one, please" is recognised from the raw request line,
-// everything else may take its time.
+// handle is the one handler. Each answer is for one buyer and one moment.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	if s.cors == nil {
+		s.answer(ctx)
+		forbidStoring(ctx)
+		return
+	}
+	if !s.cors.preflight(ctx) {
+		s.answer(ctx)
+	}
+	forbidStoring(ctx)
+	s.cors.mark(ctx)
+}
+
+// answer recognises a buy that says no more than "one, please" from the raw request line. Everything else may take its time.
+func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 	if s.draining.Load() {
 		ctx.SetConnectionClose()
 	}
@@ -157,6 +170,7 @@ func (s *Server) caller(ctx *fasthttp.RequestCtx) (request, error) {
 func (s *Server) stranger(ctx *fasthttp.RequestCtx, err error) {
 	switch {
 	case errors.Is(err, ErrJWT):
+		s.jwtLog.note(err)
 		problem(ctx, fasthttp.StatusUnauthorized, "bad_token", "the bearer token is not valid")
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
 	case errors.Is(err, ErrIdempotencyKey):

@@ -36,12 +36,15 @@ type Server struct {
 	article   *voice
 	v1        *voice
 	who       *Who
+	jwtLog    *jwtLog
+	cors      *cors // nil: pages of other sites are not let in
 	inFlight  inFlight
 	decisions *decisions
 
 	reservations *reservations
 	snapshots    *snapshots
 	document     *document
+	pulse        pulse
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -92,7 +95,8 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 
 func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(keys...),
-		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), document: newDocument(cfg.Version), life: life}
+		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), jwtLog: newJWTLog(log),
+		cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
 	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
 	s.snapshots = newSnapshots(life, store, s.sales)
 	return s
@@ -130,6 +134,8 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)
 	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
+	s.sales.running.start(s.watch)
+	s.sales.running.start(s.nurse)
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
@@ -161,7 +167,7 @@ func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler: s.handle, HeaderReceived: framing, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
 		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
-		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
+		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: filesMost,
 	}
 }
 
@@ -184,6 +190,7 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		problem(ctx, fasthttp.StatusBadRequest, "malformed", "this is not an HTTP request")
 	}
+	forbidStoring(ctx)
 }
 
 // newNonce is 53 random bits, which Lua's numbers hold exactly.

@@ -69,6 +69,9 @@ func (s *Server) settle(sale *Sale, r *request) result {
 	if sale.limit > 0 && r.buyer == (luascripts.Buyer{}) {
 		return result{outcome: noBuyer}
 	}
+	if sale.forbids(r.n) && !r.keyed() { // what a key was told only the ledger knows
+		return result{outcome: tooMuch}
+	}
 	if came, decided := s.lot(sale, sale.View(), r); decided {
 		return came
 	}
@@ -210,5 +213,12 @@ func (s *Server) kept(sale *Sale, r *request, reply luascripts.DeductReply, err 
 		keep := time.Duration(reply.Hold)*time.Microsecond + s.cfg.Bounds.Keep
 		_ = s.bind(sale, r, keep)
 	}
-	return deducted(reply, err)
+	came := deducted(reply, err)
+	if came.outcome == overLimit && sale.forbids(r.n) {
+		return result{outcome: tooMuch}
+	}
+	return came
 }
+
+// forbids says that no buyer may ever have n units. A limit per buyer does not change.
+func (s *Sale) forbids(n uint32) bool { return s.limit > 0 && uint64(n) > s.limit }

@@ -226,7 +226,7 @@ func TestLimitedSale(t *testing.T) {
 		if had(ann) == "" || !strings.Contains(more, `"code":-4`) || !strings.Contains(more, had(ann)) {
 			t.Errorf("%s\n%s", ann, more)
 		}
-		if _, two := s.buys(t, "/buy/lim?n=2", "bob", ""); !strings.Contains(two, `"code":-4`) || strings.Contains(two, "token") {
+		if _, two := s.buys(t, "/buy/lim?n=2", "bob", ""); !strings.Contains(two, `"code":-8`) || strings.Contains(two, "token") {
 			t.Error(two)
 		}
 		_, bob := s.buys(t, "/buy/lim", "bob", "")
@@ -260,4 +260,41 @@ func TestSalesAreFoundByMany(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Row D19: more units than one buyer may ever have are another answer than "you have as many as one buyer may have".
+func TestD19MoreThanOneBuyerMayEverHave(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		s.create(t, "lim", luascripts.CreateRequest{Total: 100, Hold: time.Minute, Limit: 2})
+		const never = `{"code":-8,"msg":"超过每人限购数量","data":{"sale":"lim","limit_per_buyer":2}}`
+		for _, c := range []struct {
+			n             int
+			who, key      string
+			status        int
+			begins, tells string
+		}{
+			{3, "ann", "", 200, never, ""},
+			{3, "ann", "key-one", 200, never, ""},
+			{3, "ann", "key-one", 200, never, ""}, // the same answer again
+			{2, "ann", "key-one", 422, "", "key_used"},
+			{100, "bob", "", 200, never, ""},
+			{1, "bob", "key-two", 200, `{"code":1,`, ""},
+			{3, "bob", "key-two", 422, "", "key_used"},
+			{2, "bob", "", 200, `{"code":-4,`, `"token":`}, // what a buyer without units could have
+			{3, "bob", "", 200, never, ""},
+			{3, "", "", 401, "", "no_buyer"},
+			{2, "ann", "", 200, `{"code":1,`, ""},
+		} {
+			status, body := s.buys(t, fmt.Sprint("/buy/lim?n=", c.n), c.who, c.key)
+			if status != c.status || !strings.HasPrefix(body, c.begins) || !strings.Contains(body, c.tells) {
+				t.Errorf("%+v: %d %s", c, status, body)
+			}
+		}
+		if n := s.sales.get([]byte("lim")).tally.read(tooMuch); n != 5 {
+			t.Errorf("%d are counted", n)
+		}
+		if a, err := s.store.Audit(t.Context(), "lim"); err != nil || a.Pending != 3 {
+			t.Errorf("%+v %v", a, err)
+		}
+	})
 }

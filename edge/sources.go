@@ -13,9 +13,10 @@ import (
 
 // How many connections there may be at a time. Each is a file, and a process has only so many of them.
 const (
-	maxPerSource = 4096 // or a quarter of all, where that is less
-	otherFiles   = 256  // kept for the store, the rings, the operators
-	fewFiles     = 1024 // taken for the limit where the system does not tell
+	maxPerSource = 4096    // or a quarter of all, where that is less
+	otherFiles   = 256     // kept for the store, the rings, the operators
+	filesMost    = 1 << 20 // however many the system allows
+	fewFiles     = 1024    // taken for the limit where the system does not tell
 	turnedAway   = 100 * time.Millisecond
 	acceptPause  = 10 * time.Millisecond
 )
@@ -37,7 +38,7 @@ func newSources(exempt func(net.Addr) bool) *sources {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		files.Cur = fewFiles
 	}
-	most := max(int(min(files.Cur, 1<<20))-otherFiles, 4)
+	most := max(int(min(files.Cur, filesMost))-otherFiles, 4)
 	return &sources{most: most, each: min(maxPerSource, most/4), exempt: exempt, from: map[netip.Addr]int{}}
 }
 
@@ -66,7 +67,7 @@ func refusal(status int, code, detail string) []byte {
 	d.RetryAfterMS = time.Second.Milliseconds()
 	body := d.body()
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: spike\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: 1\r\n"+
-		"Connection: close\r\n\r\n%s", status, d.Title, problemType, len(body), body)
+		"Cache-Control: no-store\r\nConnection: close\r\n\r\n%s", status, d.Title, problemType, len(body), body)
 }
 
 // enter counts a connection until leave is called, or says why not.

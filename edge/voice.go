@@ -19,6 +19,7 @@ type voice struct {
 	limited  frame // over the limit, with a pending reservation of the buyer's own
 	waiting  frame // a lot, to be drawn
 	opens    bool  // what a sale that is not open says is a problem
+	tooMuch  string
 }
 
 // Codes of the article's contract, and ours beside them.
@@ -30,17 +31,19 @@ const (
 	codeOverLimit = -4
 	codeUndecided = -5
 	codeEntered   = -6
+	codeTooMuch   = -8 // -7 is nginx' own
 )
 
 var phrases = map[string][outcomes]string{
 	"zh": {
 		soldOut: "已售罄", noneNow: "已售罄", paused: "暂停销售，请稍后重试", unopened: "尚未开售", closed: "已结束",
 		undecided: "系统繁忙，请稍后重试", won: "抢票成功", overLimit: "已达限购数量", entered: "已登记，等待抽签",
+		tooMuch: "超过每人限购数量",
 	},
 	"en": {
 		soldOut: "sold out", noneNow: "none left for now", paused: "paused, try again later", unopened: "not open yet",
 		closed: "closed", undecided: "busy, try again", won: "yours", overLimit: "you have as many as one buyer may have",
-		entered: "you have a lot: wait for the draw",
+		entered: "you have a lot: wait for the draw", tooMuch: "one buyer may never have so many",
 	},
 }
 
@@ -67,6 +70,7 @@ func newArticle(lang string) *voice {
 	around := func(code int, o outcome) frame {
 		return frame{200, jsonType, fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, code, say[o]), []byte(`"}}`)}
 	}
+	v.tooMuch = say[tooMuch]
 	v.won, v.limited, v.waiting = around(codeWon, won), around(codeOverLimit, overLimit), around(codeEntered, entered)
 	return v
 }
@@ -80,7 +84,7 @@ func newV1() *voice {
 		retry        []byte
 		code, detail string
 	}{
-		{soldOut, 410, nil, "sold_out", "every unit has its owner, for good"},
+		{soldOut, 410, nil, "sold_out", "every unit has its owner, and no more come unless the operator adds some"},
 		{noneNow, 409, oneSecond, "none_now", "no unit can be had now; held ones may come back"},
 		{paused, 409, oneSecond, "paused", "the sale is paused"},
 		{closed, 410, nil, "closed", "the sale is closed"},
@@ -95,6 +99,18 @@ func newV1() *voice {
 	open := bytes.TrimSuffix(problemBody(429, "over_limit", tooManyDetail), []byte("}"))
 	v.limited = frame{429, problemType, append(open, `,"sale":"`...), []byte(`"}`)}
 	return v
+}
+
+// moreThanAllowed says that a buyer asks for more units than the sale lets one buyer have: it could not even as the first.
+func (v *voice) moreThanAllowed(ctx *fasthttp.RequestCtx, sale *Sale) {
+	if v.opens {
+		problem(ctx, http.StatusUnprocessableEntity, "n_over_limit",
+			fmt.Sprintf("one buyer may have %d of this sale: so many at once can never be had", sale.limit))
+		return
+	}
+	ctx.Response.Header.SetContentTypeBytes(jsonType)
+	ctx.Response.SetBody(fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":%q,"limit_per_buyer":%d}}`, codeTooMuch,
+		v.tooMuch, sale.name, sale.limit))
 }
 
 const tooManyDetail = "one buyer may have no more of this sale"

@@ -296,6 +296,9 @@ func (e *Embedded) TokenKey(context.Context) ([]byte, error) { return e.key, nil
 // Ping is Store's.
 func (e *Embedded) Ping(context.Context) error { return nil }
 
+// Willing is Store's.
+func (e *Embedded) Willing(context.Context) error { return nil }
+
 // Close is Store's.
 func (e *Embedded) Close() {}
 

@@ -36,6 +36,9 @@ func TestRedisRefusesWhole(t *testing.T) {
 			s := dial(t, redistest.Start(t, c.args...), DefaultBounds())
 			w := newBusySale(t, s)
 			c.begin(t, s)
+			if u := (*Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
+				t.Errorf("it says that it takes writes: %v", u)
+			}
 			for name, call := range w.calls() {
 				err := call()
 				var u *Unwilling
@@ -48,6 +51,9 @@ func TestRedisRefusesWhole(t *testing.T) {
 			}
 			must[ShowReply](t)(s.Show(bg, w.sale))
 			c.end(t, s)
+			if err := s.Willing(bg); err != nil {
+				t.Error(err)
+			}
 			if a := must[Audit](t)(s.Audit(bg, w.sale)); !a.OK || normal(a) != normal(w.audit) {
 				t.Errorf("before %+v, after %+v", w.audit, a)
 			}

@@ -68,6 +68,8 @@ type Store interface {
 	// Identity tells this store from all others, and from itself after it has lost everything. Made at the first call.
 	Identity(ctx context.Context) (string, error)
 	Ping(ctx context.Context) error
+	// Willing is Ping, and fails too where the store answers and takes no writes.
+	Willing(ctx context.Context) error
 	Close()
 }
 

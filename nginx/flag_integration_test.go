@@ -47,8 +47,8 @@ func openStore(t *testing.T) luascripts.Store {
 	return downStore{store}
 }
 
-// openEdge is a live edge whose sales "gone" and "held" have sold their only unit.
-func openEdge(t *testing.T, lang string) string {
+// openEdge is a live edge whose sales "gone" and "held" have sold their only unit. Pages of the origins may buy.
+func openEdge(t *testing.T, lang string, origins ...string) string {
 	t.Helper()
 	addr, admin := freeAddr(t), freeAddr(t)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -56,7 +56,7 @@ func openEdge(t *testing.T, lang string) string {
 	store := openStore(t)
 	go func() {
 		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang, Lease: 5 * time.Second,
-			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault()}, store, zerolog.Nop())
+			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault(), Origins: origins}, store, zerolog.Nop())
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -62,6 +62,7 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 			}
 			if has(4) {
 				topology.Keepalive, topology.AccessLog = new(int), "access.log"
+				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443", "http://[::1]:8080"}
 			}
 			if has(5) && !has(3) {
 				continue // HTTP/2 only with TLS
@@ -257,7 +258,7 @@ func TestLimits(t *testing.T) {
 	base := start(t, Topology{Edges: []Edge{{e.addr, 1}}}, asRendered)
 	for name, req := range map[string]*http.Request{
 		"413": request(http.MethodPost, base+"/buy/ticket", strings.Repeat("x", 17<<10)),
-		"414": request(http.MethodGet, base+"/buy/"+strings.Repeat("x", 9<<10), ""),
+		"414": request(http.MethodGet, base+"/buy/"+strings.Repeat("x", 17<<10), ""),
 		"400": func() *http.Request {
 			r := request(http.MethodGet, base+"/buy/ticket", "")
 			r.Header.Set("X-Long", strings.Repeat("x", 1<<20))

@@ -56,6 +56,9 @@ type Topology struct {
 	// X-Forwarded-For that is not one of theirs. It is what limits, ip-hash and the access log go by, and what edges
 	// hear. Left out: the address that connects. Whom TrustedProxies means is always who connects.
 	RealIP []netip.Prefix `yaml:"real_ip"`
+	// CORSOrigins are the sites whose pages may buy, as browsers name them: https://shop.example. Left out, no answer speaks of
+	// other sites, and browsers keep their pages out. Edges behind nginx need not know of it.
+	CORSOrigins []string `yaml:"cors_origins"`
 	// Limits are what one client may ask of the edges; left out, there is none.
 	Limits Limits `yaml:"limits"`
 	// Balance says which edge a buy goes to: "round-robin", the default, "ip-hash" or "buyer-hash".
@@ -149,6 +152,9 @@ func (t Topology) Validate() error {
 		return err
 	}
 	if err := checkNetworks("real_ip", t.RealIP); err != nil {
+		return err
+	}
+	if err := checkOrigins(t.CORSOrigins); err != nil {
 		return err
 	}
 	if err := t.Limits.check(); err != nil {

@@ -72,6 +72,12 @@ func TestParseRefuses(t *testing.T) {
 		{"keepalive, many", "listen: :80\nkeepalive: 16385" + edges, "keepalive: 16385 is not within 0..16384"},
 		{"real_ip", "listen: :80\nreal_ip: [10.0.0.0/33]" + edges, "line 2: real_ip[0]: "},
 		{"real_ip, empty", "listen: :80\nreal_ip: ['']" + edges, "real_ip[0]: is not a network"},
+		{"cors_origins, all", "listen: :80\ncors_origins: ['*']" + edges, `cors_origins[0]: "*" would let every site`},
+		{"cors_origins, a path", "listen: :80\ncors_origins: ['https://a.example/']" + edges, `cors_origins[0]: "https://a.example/" is no origin`},
+		{"cors_origins, a directive", "listen: :80\ncors_origins: [\"https://a\\\"; b\"]" + edges, `cors_origins[0]: "https://a\"; b" is no origin`},
+		{"cors_origins, large letters", "listen: :80\ncors_origins: ['https://A.example']" + edges, "cors_origins[0]: "},
+		{"cors_origins, its port", "listen: :80\ncors_origins: ['https://a.example:443']" + edges, "browsers leave out :443"},
+		{"cors_origins, twice", "listen: :80\ncors_origins: ['https://a.example', 'https://a.example']" + edges, "cors_origins[1]: https://a.example is cors_origins[0] too"},
 		{"limit without rate", "listen: :80\nlimits: {per_ip: {burst: 5}}" + edges, "limits.per_ip.rate: 0 is not within 1..100000"},
 		{"limit's rate", "listen: :80\nlimits: {per_buyer: {rate: 100001}}" + edges, "limits.per_buyer.rate: 100001 is not within"},
 		{"limit's burst", "listen: :80\nlimits: {per_buyer: {rate: 1, burst: -1}}" + edges, "limits.per_buyer.burst: -1 is not within"},
@@ -163,6 +169,9 @@ func likeness(t Topology) Topology {
 	}
 	if t.GateDir != "" {
 		l.GateDir = "/x"
+	}
+	for i := range t.CORSOrigins {
+		l.CORSOrigins = append(l.CORSOrigins, fmt.Sprintf("http://x%d", i))
 	}
 	if t.TLS != nil {
 		l.TLS = &TLS{"x", "x"}

@@ -54,7 +54,7 @@ func (w *Worker) readyz(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *Worker) unready(ctx context.Context) string {
-	if err := w.store.Ping(ctx); err != nil {
+	if err := w.store.Willing(ctx); err != nil {
 		return "store: " + err.Error()
 	}
 	if w.book == nil {

@@ -1,6 +1,11 @@
 package order
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // meters are the worker's own counters, and what it last saw of the sales when somebody scrapes.
 type meters struct {
@@ -19,6 +24,7 @@ var (
 	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.", []string{"state"}, nil)
 	pausedDesc  = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
 	parkedDesc  = prometheus.NewDesc("spike_orders_parked", "Orders in parked_orders: the database refused them.", nil, nil)
+	readyDesc   = prometheus.NewDesc("spike_orders_ready", "1 while orders are stored, as /readyz says.", nil, nil)
 	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.", []string{"part"}, nil)
 )
 
@@ -49,7 +55,7 @@ func (m *meters) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.list {
 		c.Describe(ch)
 	}
-	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc, partDesc} {
+	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc, partDesc, readyDesc} {
 		ch <- d
 	}
 }
@@ -62,6 +68,9 @@ func (m *meters) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.list {
 		c.Collect(ch)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	gauge(readyDesc, ok(m.w.unready(ctx) == ""))
 	gauge(partDesc, ok(m.w.storeTrouble.well()), "store")
 	if m.w.book == nil {
 		return

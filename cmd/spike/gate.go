@@ -3,10 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"spike/nginx"
 	"spike/nginx/gate"
@@ -21,7 +17,7 @@ type GateCmd struct {
 
 // Run keeps them until a signal.
 func (c *GateCmd) Run(ctx context.Context) error {
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: true}).With().Timestamp().Logger()
+	log := newLog()
 	t, err := nginx.Load(c.Topology)
 	if err != nil {
 		return err

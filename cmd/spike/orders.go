@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"spike/order"
 )
@@ -29,7 +26,7 @@ type OrdersCmd struct {
 
 // Run works until a signal.
 func (c *OrdersCmd) Run(ctx context.Context) error {
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: true}).With().Timestamp().Logger()
+	log := newLog()
 	secret, err := c.secret()
 	if err != nil {
 		return err

@@ -50,8 +50,8 @@ type SaleCreateCmd struct {
 	Total  uint64        `required:"" placeholder:"N" help:"Units, 1 to 4294967294."`
 	Hold   time.Duration `default:"5m" help:"How long a reservation waits for its payment; 0: sold is sold."`
 	Limit  uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units one buyer may have, 1 to 100. Buyers must say who they are. Default: no limit."`
-	Opens  time.Time     `placeholder:"TIME" help:"When it opens (RFC 3339)."`
-	Closes time.Time     `placeholder:"TIME" help:"When it closes (RFC 3339)."`
+	Opens  moment        `placeholder:"TIME" help:"When it opens: 2026-11-22T20:00:00+08:00, or +10m for ten minutes from now."`
+	Closes moment        `placeholder:"TIME" help:"When it closes: as --opens."`
 
 	Shuffle time.Duration `placeholder:"W" help:"Draw lots for the first units among the buyers who come so soon after it opens, or, without --opens, from now on; 100ms to 1h. Buyers must say who they are."`
 	Seed    string        `name:"shuffle-seed" env:"-" placeholder:"HEX" help:"The draw's seed, for a ceremony or a test: 32 to 128 hex digits. Default: random, and secret until the draw."`
@@ -72,11 +72,13 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("%w: the window of --shuffle is over already", errUsage)
 	case c.Seed != "" && (c.Shuffle == 0 || luascripts.CheckSeed(c.Seed) != nil):
 		return fmt.Errorf("%w: --shuffle-seed goes with --shuffle: %w", errUsage, luascripts.ErrSeed)
-	case !c.Closes.IsZero() && !c.Closes.After(luascripts.WindowEnds(c.Opens, c.Shuffle, time.Now())):
+	case !c.Closes.IsZero() && !c.Closes.After(time.Now()):
+		return fmt.Errorf("%w: --closes %s is over already", errUsage, c.Closes.Format(time.RFC3339))
+	case !c.Closes.IsZero() && !c.Closes.After(luascripts.WindowEnds(c.Opens.Time, c.Shuffle, time.Now())):
 		return fmt.Errorf("%w: --closes must be after --opens and --shuffle", errUsage)
 	}
 	return c.with(ctx, func(s luascripts.Store) error {
-		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens, Closes: c.Closes,
+		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens.Time, Closes: c.Closes.Time,
 			Shuffle: c.Shuffle, Seed: c.Seed})
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	"spike/edge"
 	"spike/luascripts"
+	"spike/nginx"
 	"spike/order"
 )
 
@@ -35,6 +37,7 @@ type ServeCmd struct {
 	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line, or the keys themselves (in SPIKE_TOKEN_KEY, not here: others would see them). The first signs, all are accepted. Default: one in the store."`
 	Production     bool           `help:"Refuse to start with what is only good for trying: a token key kept in the store."`
 	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128)."`
+	CORSOrigins    []string       `name:"cors-origins" placeholder:"ORIGIN" help:"Sites whose pages may buy (https://shop.example). Where nginx stands in front, its topology says it. Default: none."`
 	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
 	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders here, sqlite:FILE or postgres://…."`
 
@@ -46,9 +49,18 @@ type ServeCmd struct {
 
 // Run serves until a signal.
 func (c *ServeCmd) Run(ctx context.Context) error {
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: true}).With().Timestamp().Logger()
+	log := newLog()
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
+	}
+	sales, err := saleNames(c.Sales)
+	if err != nil {
+		return err
+	}
+	for _, origin := range c.CORSOrigins {
+		if err := nginx.CheckOrigin(origin); err != nil {
+			return fmt.Errorf("%w: --cors-origins: %w", errUsage, err)
+		}
 	}
 	keys, err := c.tokenKeys(log)
 	if err != nil {
@@ -68,12 +80,13 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
+	missingSales(ctx, store, sales, log)
 	metrics := prometheus.NewRegistry()
 	serve := func(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
-			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
+			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
-			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics}, store, log)
+			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Origins: c.CORSOrigins, Registry: metrics}, store, log)
 	}
 	if c.Redis != "" {
 		return serve(ctx)
@@ -120,6 +133,10 @@ func (c *ServeCmd) jwtKey(log zerolog.Logger) (*edge.JWTKey, error) {
 	}
 	key, warning, err := edge.LoadJWTKey(c.JWTKey)
 	warn(log, warning)
+	if err == nil {
+		keys, others := key.Count()
+		log.Info().Int("keys", keys).Int("passed_over", others).Msg("JWTs are verified")
+	}
 	return key, err
 }
 
@@ -162,13 +179,24 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.St
 	return store, nil
 }
 
+// node names this edge: among edges of one host their addresses differ, or their processes.
 func (c *ServeCmd) node() string {
 	if c.Node != "" {
 		return c.Node
 	}
-	host, err := os.Hostname()
+	name, err := os.Hostname()
 	if err != nil {
-		host = "edge"
+		name = "edge"
 	}
-	return host + c.Listen
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil { // it cannot be listened on, which is said elsewhere
+		return name
+	}
+	if port == "0" {
+		port = fmt.Sprintf("0-%d", os.Getpid())
+	}
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		name += "/" + host
+	}
+	return net.JoinHostPort(name, port)
 }

@@ -62,6 +62,7 @@ type Keeper struct {
 	downWhy string          // and why, when it last was not
 	refused string          // why the ledger grants nothing
 	gone    error           // the sale is not there any more: this allotment ends
+	shown   proofs          // that trouble is over
 
 	asserted   uint64            // the era in which the ledger has heard what we hold
 	acted      uint64            // the rev of the newest answer of it that we have acted on

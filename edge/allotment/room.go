@@ -34,14 +34,15 @@ type RingDrop struct{}
 
 // room is the Keeper's hand on the Rings.
 type room struct {
-	making   bool    // a RingRequest is under way
-	dropping bool    // a RingDrop is, or must be
-	dropSent bool    //
-	why      string  // the newest could not be made
-	next     Instant // to be tried
-	held     Instant // when something was last held here
-	broken   bool    // the file has failed: this allotment ends
-	since    Instant //
+	making   bool        // a RingRequest is under way
+	dropping bool        // a RingDrop is, or must be
+	dropSent bool        //
+	why      string      // the newest could not be made
+	next     Instant     // to be tried
+	held     Instant     // when something was last held here
+	broken   bool        // the file has failed: this allotment ends
+	since    Instant     //
+	asked    RingRequest // that could not be made
 }
 
 // outstanding is the units that may come to lie in the Rings as claims.
@@ -142,10 +143,12 @@ func (k *Keeper) ringMade(e Answer) {
 	k.room.making = false
 	if e.Err != nil {
 		k.room.why, k.room.next = e.Err.Error(), k.now.Add(ringAgain)
+		k.room.asked = e.Call.(RingRequest)
 		k.a.announce()
 		return
 	}
 	k.room.why, k.room.held = "", k.now
+	k.shown.rings++
 	k.a.ring.install(e.Reply.(*Ring))
 	k.nextLease = k.now
 	k.a.announce()

@@ -17,13 +17,16 @@ var ErrUnsettled = errors.New("stopped too soon")
 // Runner drives a Keeper: it makes the calls, and brings the answers back.
 type Runner struct {
 	*Allotment
-	keeper  *Keeper
-	store   luascripts.Store
-	maker   RingMaker
-	answers chan Answer
-	news    atomic.Pointer[News]
-	trouble string // as noticed last
-	calls   struct{ lease, renew, tend, settle, giveBack, reassert, deduct atomic.Uint64 }
+	keeper   *Keeper
+	store    luascripts.Store
+	maker    RingMaker
+	answers  chan Answer
+	news     atomic.Pointer[News]
+	trouble  atomic.Pointer[Trouble]
+	cured    atomic.Pointer[Trouble] // by somebody else's word
+	shown    proofs                  // as of when trouble was seen last
+	answered atomic.Int64            // when the ledger answered last, by the clock that does not jump
+	calls    struct{ lease, renew, tend, settle, giveBack, reassert, deduct atomic.Uint64 }
 }
 
 // New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
@@ -83,28 +86,6 @@ func (r *Runner) Hear(n News) {
 	}
 	r.news.Store(&n)
 	r.wake()
-}
-
-// notice tells when the store goes, when it comes back, and when the ledger refuses to grant.
-func (r *Runner) notice() {
-	now := r.keeper.refused
-	if r.keeper.recovering() {
-		now = "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"
-		if r.keeper.lossy {
-			now = "the store has lost history: nothing is granted until all that was promised in it is over " +
-				"(spike sale show says when, spike sale reopen --grants does not wait)"
-		}
-	}
-	if r.keeper.down {
-		now = r.keeper.downWhy
-	}
-	if r.keeper.room.why != "" {
-		now = r.keeper.room.why
-	}
-	if now != r.trouble && r.keeper.cfg.Notice != nil {
-		r.keeper.cfg.Notice(r.trouble, now)
-	}
-	r.trouble = now
 }
 
 // call makes one call; its answer is always taken, or the channel has room for it.

@@ -18,6 +18,8 @@ func (k *Keeper) answer(e Answer) {
 	k.down = errors.Is(e.Err, luascripts.ErrDown) || k.absent
 	if k.down {
 		k.downWhy = whyDown(e.Err)
+	} else {
+		k.shown.answers++
 	}
 	failed := e.Err != nil
 	switch q := e.Call.(type) {
@@ -136,6 +138,7 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	}
 	reply := e.Reply.(luascripts.LeaseReply)
 	k.refused = ""
+	k.shown.grants++
 	first := !k.known
 	k.look(reply.Head, e.Sent)
 	k.act(reply.Head)

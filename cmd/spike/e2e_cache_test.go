@@ -1,0 +1,69 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+	"spike/nginx"
+)
+
+// startVarnish runs a cache in front of a server, as Debian configures it by default, and returns its URL.
+func startVarnish(t testing.TB, behind string) string {
+	t.Helper()
+	addr := redistest.FreeAddr(t)
+	cmd := exec.Command("varnishd", "-F", "-a", addr, "-b", behind, "-n", t.TempDir(), "-s", "malloc,16m", "-j", "none", "-T", "none",
+		"-p", "vcc_allow_inline_c=off")
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("varnishd (make deps installs it): %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // the manager ends its child
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("varnishd:\n%s", &log)
+		}
+	})
+	eventually(t, time.Minute, "varnish answers", func() bool {
+		r, err := http.Get("http://" + addr + "/openapi.yaml")
+		if err == nil {
+			_ = r.Body.Close()
+		}
+		return err == nil && r.StatusCode == http.StatusOK
+	})
+	return "http://" + addr
+}
+
+// Row D2: a cache in front of an edge, or of nginx, keeps nothing: each buyer has a unit of its own, and who comes after a
+// restock hears of it.
+func TestD2ACacheKeepsNothing(t *testing.T) {
+	redis := startRedis(t)
+	edge := startEdge(t, "--redis", redis.addr, "--lang", "en")
+	for sale, front := range map[string]string{
+		"edge":  startVarnish(t, edge.addr),
+		"nginx": startVarnish(t, strings.TrimPrefix(startNginx(t, 1, []nginx.Edge{{Addr: edge.addr, Weight: 1}}), "http://")),
+	} {
+		mustSpike(t, "sale", "create", sale, "--total", "3", "--hold", "5m", "--redis", redis.addr)
+		if w, _ := crowd(t, 3, 1, front+"/buy/"+sale); len(w.owner) != 3 {
+			t.Fatalf("%s: %d of 3 buyers have a unit", sale, len(w.owner))
+		}
+		eventually(t, 10*time.Second, "none left", func() bool {
+			_, _, body := get(t, "GET", front+"/buy/"+sale)
+			return strings.Contains(body, `"code":-1`)
+		})
+		mustSpike(t, "sale", "add", sale, "1", "--redis", redis.addr)
+		eventually(t, 10*time.Second, "the unit that was added", func() bool { // far less than a cache's two minutes
+			_, _, body := get(t, "GET", front+"/buy/"+sale)
+			return strings.Contains(body, `"code":1`)
+		})
+	}
+}

@@ -1,0 +1,264 @@
+//go:build e2e
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/luascripts/redistest"
+)
+
+// Rows D8, D13 and D17: whether an edge takes buys is one truth, whoever tells it.
+
+// witness is an edge whose log is read while it runs, and its Redis, which has everything on disk.
+type witness struct {
+	t          *testing.T
+	edge       *testEdge
+	addr       string // Redis'
+	dir        string
+	log, data  string
+	everything []string // arguments of redis-server
+}
+
+func newWitness(t *testing.T) *witness {
+	dir := t.TempDir()
+	w := &witness{t: t, addr: redistest.FreeAddr(t), dir: dir, log: filepath.Join(dir, "log"), data: filepath.Join(dir, "data")}
+	w.everything = []string{"--dir", dir, "--save", "3600 100000000", "--enable-protected-configs", "local"}
+	redistest.StartAt(t, w.addr, w.everything...)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "10s", "--redis", w.addr)
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	w.edge = runEdge(t, addr, admin, "sh", "-c", `exec "$@" 2>`+w.log, "sh", binary(t), "serve", "--admin", admin, "--redis", w.addr,
+		"--data", w.data, "--node", "witness", "--lang", "en")
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(w.log); err == nil && t.Failed() {
+			t.Logf("%s", text)
+		}
+	})
+	return w
+}
+
+func (w *witness) redis(words ...string) {
+	w.t.Helper()
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{w.addr}, DisableCache: true, ForceSingleClient: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Do(w.t.Context(), c.B().Arbitrary(words...).Build()).Error(); err != nil {
+		w.t.Fatalf("%v: %v", words, err)
+	}
+}
+
+func (w *witness) pid() int { return redisServer{addr: w.addr, Client: w.client()}.pid(w.t) }
+
+func (w *witness) client() rueidis.Client {
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{w.addr}, DisableCache: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(c.Close)
+	return c
+}
+
+// killed ends Redis; it comes back with its newest dump.
+func (w *witness) killed() {
+	w.redis("SAVE")
+	if err := syscall.Kill(w.pid(), syscall.SIGKILL); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *witness) restarted(args ...string) {
+	redistest.StartAt(w.t, w.addr, append(w.everything, args...)...)
+}
+
+// bgsave takes a snapshot that ends well, or does not.
+func (w *witness) bgsave(status string) {
+	w.redis("BGSAVE")
+	c := w.client()
+	eventually(w.t, 10*time.Second, "the snapshot is "+status, func() bool {
+		info, _ := c.Do(w.t.Context(), c.B().Info().Section("persistence").Build()).ToString()
+		return strings.Contains(info, "rdb_bgsave_in_progress:0") && strings.Contains(info, "rdb_last_bgsave_status:"+status)
+	})
+}
+
+// say is what each of them says: takes this edge buys?
+type say struct{ probe, metric, log, answer bool }
+
+func (s say) String() string {
+	word := func(yes bool) string { return map[bool]string{true: "yes", false: "no"}[yes] }
+	return fmt.Sprintf("probe %-3s  metric %-3s  log %-3s  answer %-3s", word(s.probe), word(s.metric), word(s.log), word(s.answer))
+}
+
+var readyLine = regexp.MustCompile(`trouble: not ready|trouble is over: ready`)
+
+// asked is what they say now. A buyer asks until the answer is either of the two.
+func (w *witness) asked() (s say) {
+	w.t.Helper()
+	status, _, _ := get(w.t, "GET", "http://"+w.edge.admin+"/readyz")
+	s.probe = status == http.StatusOK
+	_, _, metrics := get(w.t, "GET", "http://"+w.edge.admin+"/metrics")
+	s.metric = strings.Contains(metrics, "\nspike_ready 1\n")
+	log, err := os.ReadFile(w.log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	lines := readyLine.FindAllString(string(log), -1)
+	s.log = len(lines) == 0 || strings.Contains(lines[len(lines)-1], "over")
+	status, _, body := get(w.t, "GET", w.edge.buyURL("ticket"))
+	s.answer = status == http.StatusOK && strings.Contains(body, `"code":1`)
+	if !s.answer && status != http.StatusServiceUnavailable {
+		w.t.Errorf("a buyer hears %d %s", status, body)
+	}
+	return s
+}
+
+// agree waits until all say the same, and go on doing so. They are asked one after the other, so that in between one may have
+// changed its mind: a contradiction is what stays.
+func (w *witness) agree(state string, yes bool) {
+	w.t.Helper()
+	want, begun := say{yes, yes, yes, yes}, time.Now()
+	var first time.Duration
+	var newest say
+	eventually(w.t, 60*time.Second, state+": all say the same", func() bool {
+		newest = w.asked()
+		if first == 0 && newest != (say{!yes, !yes, !yes, !yes}) {
+			first = time.Since(begun)
+		}
+		return newest == want
+	})
+	all := time.Since(begun)
+	for range 5 {
+		eventually(w.t, 20*time.Second, state+": all still say the same", func() bool { newest = w.asked(); return newest == want })
+	}
+	w.t.Logf("%-22s %v  (the first says so after %v, all after %v)", state, newest, first.Round(10*time.Millisecond), all.Round(10*time.Millisecond))
+}
+
+// grants ends a recovery, as the operator may.
+func (w *witness) grants() {
+	eventually(w.t, 20*time.Second, "the recovery is ended", func() bool {
+		_, _, code := spike(w.t, "sale", "reopen", "ticket", "--grants", "--yes", "--redis", w.addr)
+		return code == 0
+	})
+}
+
+func TestD8ReadyIsOneTruth(t *testing.T) {
+	w := newWitness(t)
+	w.agree("well", true)
+	host, port, _ := net.SplitHostPort(redistest.FreeAddr(t)) // of nobody
+	var pid int
+	for _, state := range []struct {
+		name       string
+		begin, end func()
+	}{
+		{"hanging", func() { pid = w.pid(); _ = syscall.Kill(pid, syscall.SIGSTOP) }, func() { _ = syscall.Kill(pid, syscall.SIGCONT) }},
+		{"OOM", func() { w.redis("CONFIG", "SET", "maxmemory", "1") }, func() { w.redis("CONFIG", "SET", "maxmemory", "0") }},
+		{"NOREPLICAS", func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "1") }, func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "0") }},
+		{"MISCONF", w.failSave, func() { w.redis("CONFIG", "SET", "dbfilename", "dump.rdb"); w.bgsave("ok") }},
+		{"READONLY", func() { w.redis("REPLICAOF", host, port) }, func() { w.redis("REPLICAOF", "NO", "ONE"); w.grants() }},
+		{"gone", w.killed, func() { w.restarted(); w.grants() }},
+		{"recovering", func() { w.killed(); w.restarted() }, w.grants},
+		{"LOADING", func() {
+			for i := range 800 {
+				w.redis("SET", fmt.Sprint("filler", i), strings.Repeat("x", 100))
+			}
+			w.killed()
+			w.restarted("--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
+		}, w.grants},
+		{"no room for rings", w.roomGone, func() { w.mustRename(w.data+".away", w.data) }},
+	} {
+		state.begin()
+		w.agree(state.name, false)
+		state.end()
+		w.agree("after "+state.name, true)
+	}
+	w.edge.stop(t)
+}
+
+func (w *witness) failSave() {
+	if err := os.MkdirAll(filepath.Join(w.dir, "taken", "full"), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	w.redis("CONFIG", "SET", "dbfilename", "taken")
+	w.bgsave("err")
+}
+
+// roomGone lets no ring be made from now on. The last one goes when nobody buys for a while.
+func (w *witness) roomGone() {
+	eventually(w.t, 30*time.Second, "the ring is gone", func() bool { return len(rings(w.t, w.data)) == 0 })
+	w.mustRename(w.data, w.data+".away")
+}
+
+func (w *witness) mustRename(from, to string) {
+	w.t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A probe must not depend on buyers: an edge that a balancer has taken out has none.
+func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
+	w := newWitness(t)
+	probe := func() bool {
+		status, _, _ := get(t, "GET", "http://"+w.edge.admin+"/readyz")
+		return status == http.StatusOK
+	}
+	for name, state := range map[string]struct{ begin, end func() }{
+		"READONLY": {func() { w.redis("REPLICAOF", "127.0.0.1", "1") }, func() { w.redis("REPLICAOF", "NO", "ONE"); w.grants() }},
+		"rings":    {w.roomGone, func() { w.mustRename(w.data+".away", w.data) }},
+	} {
+		w.agree("well", true)
+		state.begin()
+		w.agree(name, false)
+		state.end()
+		eventually(t, 20*time.Second, name+": ready without a buyer", probe)
+	}
+	w.edge.stop(t)
+}
+
+// Row D13: somebody has changed the hash, and a buyer comes now and then: the log says it once, and once that it is over.
+func TestD13TroubleIsToldOnce(t *testing.T) {
+	w := newWitness(t)
+	mustSpike(t, "sale", "create", "odd", "--total", "100", "--hold", "1h", "--redis", w.addr)
+	if won, _ := crowd(t, 1, 1, w.edge.buyURL("odd")); len(won.owner) != 1 {
+		t.Fatal("nobody has a unit")
+	}
+	eventually(t, 20*time.Second, "all is settled and given back", func() bool { return len(rings(t, w.data)) == 0 })
+	c := w.client()
+	sold, err := c.Do(t.Context(), c.B().Hget().Key("odd_hash_key").Field("ticket_sold_nums").Build()).ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.redis("HSET", "odd_hash_key", "ticket_sold_nums", "50")
+	for range 5 {
+		if status, _, body := get(t, "GET", w.edge.buyURL("odd")); status != http.StatusConflict {
+			t.Errorf("%d %s", status, body)
+		}
+		time.Sleep(1500 * time.Millisecond) // a buyer every few seconds
+	}
+	told := func() (times [2]int) {
+		log, _ := os.ReadFile(w.log)
+		return [2]int{strings.Count(string(log), "trouble: no new units"), strings.Count(string(log), "trouble is over sale=")}
+	}
+	if got := told(); got != [2]int{1, 0} {
+		t.Errorf("trouble, and its end, were told %v times", got)
+	}
+	_, _, metrics := get(t, "GET", "http://"+w.edge.admin+"/metrics")
+	if !strings.Contains(metrics, `spike_trouble{ailment="refused",sale="odd"} 1`) || !strings.Contains(metrics, "\nspike_ready 1\n") {
+		t.Error("the metrics do not tell of it")
+	}
+	w.redis("HSET", "odd_hash_key", "ticket_sold_nums", sold)
+	eventually(t, 20*time.Second, "it is over, and no buyer was needed", func() bool { return told() == [2]int{1, 1} })
+	w.edge.stop(t)
+}

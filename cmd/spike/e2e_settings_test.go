@@ -1,0 +1,97 @@
+//go:build e2e
+
+package main
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Row D7: a name of --sales is what it looks like, or is refused, or is named in the log.
+func TestD7NamesOfSales(t *testing.T) {
+	redis := startRedis(t)
+	for _, sale := range []string{"a", "unit"} {
+		redis.hmset(t, sale, "10", "0")
+	}
+	edge := startEdge(t, "--redis", redis.addr, "--sales", " a, unit ,units")
+	for sale, want := range map[string]int{"a": http.StatusOK, "unit": http.StatusOK, "units": http.StatusNotFound} {
+		if status, _, body := get(t, "GET", edge.buyURL(sale)); status != want {
+			t.Errorf("%s: %d %s", sale, status, body)
+		}
+	}
+	redis.hmset(t, "units", "10", "0")
+	eventually(t, 5*time.Second, "a sale that is made later is sold", func() bool {
+		status, _, _ := get(t, "GET", edge.buyURL("units"))
+		return status == http.StatusOK
+	})
+	edge.stop(t)
+	log := edge.log.String()
+	if strings.Count(log, "there is no such sale yet") != 1 || !strings.Contains(log, "sale=units similar=unit") {
+		t.Errorf("the log does not name the missing sale, and only that:\n%s", log)
+	}
+	for _, names := range []string{"u*", "a,,b", "a b", ".a", ",", " ", strings.Repeat("a", 65)} {
+		out, errs, code := spike(t, "serve", "--redis", redis.addr, "--listen", "127.0.0.1:0", "--admin", "", "--sales", names)
+		if code != exitUsage || !strings.Contains(errs, "--sales") {
+			t.Errorf("%q: exit %d %s%s", names, code, out, errs)
+		}
+	}
+}
+
+// Row D9: an origin that no browser sends is refused.
+func TestD9OddOriginsAreRefused(t *testing.T) {
+	for _, origin := range []string{"*", "shop.example", "https://shop.example/", "https://Shop.example", "https://shop.example:443", "null"} {
+		_, errs, code := spike(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--cors-origins", origin)
+		if code != exitUsage || !strings.Contains(errs, "--cors-origins") {
+			t.Errorf("%q: exit %d %s", origin, code, errs)
+		}
+	}
+}
+
+// Row D20: what operators say and read.
+func TestD20WordsForOperators(t *testing.T) {
+	redis := startRedis(t)
+	create := func(args ...string) (out, errs string, code int) {
+		return spike(t, append([]string{"sale", "create", "ticket", "--total", "2", "--redis", redis.addr}, args...)...)
+	}
+	for _, c := range []struct{ flag, value, says string }{
+		{"--opens", "1m", "+10m"}, {"--opens", "tomorrow", "+10m"}, {"--closes", "2020-01-01", "+10m"}, {"--closes", "2020-01-01T00:00:00Z", "over already"},
+	} {
+		out, errs, code := create(c.flag, c.value)
+		if code != exitUsage || !strings.Contains(errs, c.flag) || !strings.Contains(errs, c.says) || strings.Contains(errs, "2006") {
+			t.Errorf("%s %s: exit %d %s%s", c.flag, c.value, code, out, errs)
+		}
+	}
+	if out, errs, code := create("--opens", "+1s", "--closes", "+10m"); code != 0 || !strings.Contains(out, "not open yet") {
+		t.Fatalf("exit %d %s%s", code, out, errs)
+	}
+	edge := startEdge(t, "--redis", redis.addr, "--lang", "en")
+	for sold := 0; sold < 2; {
+		if _, _, body := get(t, "GET", edge.buyURL("ticket")); strings.Contains(body, `"code":1`) {
+			sold++
+		}
+	}
+	eventually(t, 10*time.Second, "a status of its own", func() bool {
+		status, _, _ := get(t, "POST", "http://"+edge.addr+"/v1/sales/ticket/reservations")
+		return status == http.StatusConflict
+	})
+	redis.hmset(t, "all", "1", "0")
+	eventually(t, 10*time.Second, "sold out", func() bool {
+		status, _, body := get(t, "POST", "http://"+edge.addr+"/v1/sales/all/reservations")
+		return status == http.StatusGone && strings.Contains(body, "unless the operator adds some")
+	})
+	mustSpike(t, "sale", "add", "all", "1", "--redis", redis.addr)
+	eventually(t, 10*time.Second, "it sells what was added", func() bool {
+		status, _, _ := get(t, "POST", "http://"+edge.addr+"/v1/sales/all/reservations")
+		return status == http.StatusCreated
+	})
+	edge.stop(t)
+	stamp := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d) [A-Z]{3} `)
+	for _, line := range strings.Split(strings.TrimSpace(edge.log.String()), "\n") {
+		if !stamp.MatchString(line) {
+			t.Errorf("the log does not say when: %s", line)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"spike/luascripts"
+	"spike/nginx/strictyaml"
+)
+
+// saleNames are the names of --sales. One that no sale can have is refused: its buyers would hear "no such sale".
+func saleNames(flag []string) (names []string, err error) {
+	for _, name := range flag {
+		name = strings.TrimSpace(name)
+		if err := luascripts.CheckName(name); err != nil {
+			return nil, fmt.Errorf("%w: --sales: %w", errUsage, err)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// missingSales warns of names that no sale has now. It may be made later.
+func missingSales(ctx context.Context, store luascripts.Store, names []string, log zerolog.Logger) {
+	for _, name := range names {
+		if _, err := store.Show(ctx, name); !errors.Is(err, luascripts.ErrNoSale) {
+			continue
+		}
+		warning := log.Warn().Str("sale", name)
+		if all, err := store.List(ctx); err == nil {
+			if meant, ok := strictyaml.Nearest(name, all); ok {
+				warning = warning.Str("similar", meant)
+			}
+		}
+		warning.Msg("--sales: there is no such sale yet; it is sold once it is made")
+	}
+}

@@ -1,0 +1,48 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+)
+
+// moody takes writes, or does not.
+type moody struct {
+	luascripts.Store
+	no atomic.Bool
+}
+
+func (m *moody) Willing(context.Context) error {
+	if m.no.Load() {
+		return luascripts.ErrDown
+	}
+	return nil
+}
+
+// Row D17: the metric says what the probe says, of the store and of the listener.
+func TestD17MetricSaysWhatTheProbeSays(t *testing.T) {
+	store := &moody{Store: embedded(t, 100, time.Minute)}
+	s := testServer(t, testConfig(), store)
+	operators := s.adminHandler()
+	for _, state := range []struct {
+		listens, refuses bool
+		want             int
+		named            string
+	}{{false, false, 503, "listener"}, {true, false, 200, "ready"}, {true, true, 503, "store"}, {true, false, 200, "ready"}, {false, true, 503, "listener"}} {
+		s.ready.Store(state.listens)
+		store.no.Store(state.refuses)
+		s.pulse.feel(t.Context(), store)
+		probe, text := hear(operators, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
+		_, metrics := hear(operators, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+		if one := strings.Contains(string(metrics), "\nspike_ready 1\n"); probe.StatusCode != state.want || one != (state.want == 200) ||
+			!strings.Contains(string(text), state.named) {
+			t.Errorf("%+v: /readyz %d %s, spike_ready 1: %v", state, probe.StatusCode, text, one)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package nginx
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What pages of other sites may send and read: as edges say it, which a test holds.
+const (
+	corsMethods = "GET, HEAD, POST"
+	corsHeaders = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
+	corsExposed = "Allow, ETag, Retry-After, WWW-Authenticate"
+	corsMaxAge  = 600
+)
+
+const maxOrigins = 64
+
+var originShape = regexp.MustCompile(`^(https?)://([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$`)
+
+// CheckOrigin accepts an origin as browsers send it: any other would never be heard.
+func CheckOrigin(origin string) error {
+	parts := originShape.FindStringSubmatch(origin)
+	switch {
+	case origin == "*":
+		return errors.New(`"*" would let every site buy in its visitors' names: name the sites`)
+	case parts == nil:
+		return fmt.Errorf("%q is no origin such as https://shop.example or http://localhost:8080 (small letters, no path)", origin)
+	case parts[1]+parts[4] == "https:443", parts[1]+parts[4] == "http:80":
+		return fmt.Errorf("%q: browsers leave out %s", origin, parts[4])
+	}
+	return nil
+}
+
+func checkOrigins(origins []string) error {
+	if len(origins) > maxOrigins {
+		return wrong("cors_origins", fmt.Errorf("at most %d, not %d", maxOrigins, len(origins)))
+	}
+	for i, o := range origins {
+		if err := CheckOrigin(o); err != nil {
+			return wrong(fmt.Sprintf("cors_origins[%d]", i), err)
+		}
+		if j := slices.Index(origins, o); j < i {
+			return wrong(fmt.Sprintf("cors_origins[%d]", i), fmt.Errorf("%s is cors_origins[%d] too", o, j))
+		}
+	}
+	return nil
+}
+
+// Always is what nginx says with every answer, its own and the edges'. A block that has an add_header of its own inherits none,
+// and must say this as well.
+func (p page) Always(indent int) string {
+	lines := []string{"Cache-Control no-store"}
+	if len(p.CORSOrigins) > 0 {
+		lines = append(lines, "Vary Origin", "Access-Control-Allow-Origin $cors_origin", "Access-Control-Expose-Headers $cors_exposed")
+	}
+	text := ""
+	for _, l := range lines {
+		text += "\n" + strings.Repeat(" ", indent) + "add_header " + l + " always;"
+	}
+	return text
+}
+
+// Preflight is what nginx says to a browser that asks whether a page may send a request.
+func (p page) Preflight(indent int) string {
+	text := p.Always(indent)
+	for _, l := range []string{"Methods '" + corsMethods + "'", "Headers '" + corsHeaders + "'"} {
+		text += "\n" + strings.Repeat(" ", indent) + "add_header Access-Control-Allow-" + l + " always;"
+	}
+	return text + fmt.Sprintf("\n%sadd_header Access-Control-Max-Age %d always;", strings.Repeat(" ", indent), corsMaxAge)
+}
+
+// Exposed are headers of answers that pages may read.
+func (page) Exposed() string { return corsExposed }

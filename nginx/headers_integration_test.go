@@ -1,0 +1,58 @@
+//go:build integration
+
+package nginx
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Row D10: what a browser sends beside a buy does not reach edges, and keeps no buyer from buying.
+func TestD10OnlyWhatEdgesReadIsPassedOn(t *testing.T) {
+	got := make(chan http.Header, 1)
+	seen := newHTTPServer(t, func(_ http.ResponseWriter, r *http.Request) { got <- r.Header })
+	read := map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer x.y.z", "If-None-Match": `"e"`, "X-Buyer-Id": "ann"}
+	front := strings.TrimPrefix(start(t, Topology{Edges: []Edge{{seen, 1}}}, asRendered), "http://")
+	hear(t, front, "POST", "/buy/ticket", "Cookie: a=b", "Cookie: c=d", "User-Agent: x", "Referer: x", "Accept: x", "Accept-Encoding: gzip",
+		"X-Anything: x", "Sec-Fetch-Site: none", "Origin: https://shop.example", "Content-Type: application/json", "Idempotency-Key: k",
+		"Authorization: Bearer x.y.z", `If-None-Match: "e"`, "X-Buyer-Id: ann")
+	ours := []string{"X-Request-Id", "X-Real-Ip", "X-Forwarded-For", "Content-Length"}
+	for name, values := range <-got {
+		if want, yes := read[name]; yes && slices.Equal(values, []string{want}) || slices.Contains(ours, name) {
+			delete(read, name)
+			continue
+		}
+		t.Errorf("an edge hears %s: %q", name, values)
+	}
+	if len(read) > 0 {
+		t.Errorf("an edge does not hear %v", read)
+	}
+	hear(t, front, "POST", "/buy/ticket")
+	for name := range <-got {
+		if !slices.Contains(ours, name) {
+			t.Errorf("nobody has sent %s", name)
+		}
+	}
+}
+
+// A site's cookies may be larger than all that an edge reads.
+func TestD10CookiesKeepNobodyFromBuying(t *testing.T) {
+	live := openEdge(t, "en")
+	front := strings.TrimPrefix(start(t, Topology{Edges: []Edge{{live, 1}}}, asRendered), "http://")
+	for name, headers := range map[string][]string{
+		"9 kB in one": {"Cookie: a=" + strings.Repeat("a", 9_000)},
+		"in two":      {"Cookie: a=" + strings.Repeat("a", 7_000), "Cookie: b=" + strings.Repeat("b", 7_000)},
+		"in many":     slices.Repeat([]string{"Cookie: a=" + strings.Repeat("a", 200)}, 80),
+		"others":      {"X-A: " + strings.Repeat("a", 5_000), "X-B: " + strings.Repeat("b", 5_000), "Referer: " + strings.Repeat("c", 5_000)},
+	} {
+		if got := hear(t, front, "GET", "/buy/ticket", headers...); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, `"code":1`) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	large := "Authorization: Bearer " + strings.Repeat("a", 9_000) // what an edge reads has its limit
+	if got := hear(t, front, "GET", "/buy/ticket", large); !strings.HasPrefix(got, "431 ") {
+		t.Error(got)
+	}
+}

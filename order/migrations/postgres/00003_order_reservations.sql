@@ -1,0 +1,10 @@
+-- +goose Up
+-- One row per reservation, with its first serial. orders has a row for each unit, and units says on each of them how many the
+-- whole reservation has: sum(units) is right here, count(*) there.
+CREATE VIEW order_reservations AS
+    SELECT sale, birth, serial, units, fence, nonce, buyer, state, expires_at, reserved_at, confirmed_at, released_at
+    FROM orders
+    WHERE serial = first_serial;
+
+-- +goose Down
+DROP VIEW order_reservations;

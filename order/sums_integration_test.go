@@ -1,0 +1,15 @@
+//go:build integration
+
+package order
+
+import (
+	"testing"
+
+	"spike/order/pgtest"
+)
+
+func TestD20UnitsAddUpInPostgres(t *testing.T) {
+	s := openShelf(t, pgtest.Start(t).URL)
+	unitsAddUp(t, s)
+	s.do(t, "ALTER TABLE orders ADD COLUMN mine text") // an operator's column goes beside it
+}
