@@ -13,6 +13,7 @@ import (
 type closedBook struct{ Book }
 
 func (closedBook) Migrate(context.Context) error      { return nil }
+func (closedBook) Ping(context.Context) error         { return nil }
 func (closedBook) Writers() int                       { return 1 }
 func (closedBook) Enter(context.Context, Entry) error { return errAway }
 
