@@ -129,6 +129,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	}
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)
+	s.sales.running.start(s.heed)
 	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).

@@ -15,14 +15,16 @@ import (
 	"spike/edge"
 	"spike/luascripts"
 	"spike/order"
+	"spike/order/loopback"
 )
 
 // ServeCmd is an edge.
 type ServeCmd struct {
 	storeFlag
+	logFlag
+	adminTokens
 	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers come in (:3005)."`
 	Admin       string        `default:"127.0.0.1:3006" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
-	AdminToken  string        `placeholder:"TOKEN" help:"Bearer token of the operators' side. Needed off loopback."`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
 	Sales       []string      `placeholder:"NAME" help:"Sell these only. Default: every sale."`
 	Ack         string        `enum:"edge,redis" default:"edge" help:"When a buyer hears \"won\": edge (in this edge's ring) or redis (in the ledger)."`
@@ -45,8 +47,9 @@ type ServeCmd struct {
 }
 
 // Run serves until a signal.
-func (c *ServeCmd) Run(ctx context.Context) error {
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: true}).With().Timestamp().Logger()
+func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
+	log, out := c.open()
+	defer out.Close()
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
 	}
@@ -55,6 +58,10 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	jwt, err := c.jwtKey(log)
+	if err != nil {
+		return err
+	}
+	admin, err := c.tokens()
 	if err != nil {
 		return err
 	}
@@ -69,16 +76,63 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	}
 	defer store.Close()
 	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(out.metric())
+	tokens, changes := loopback.NewTokens(admin...), make(chan edge.Changes)
+	go hup.each(ctx, func() { c.reload(ctx, s, tokens, changes, log) })
 	serve := func(ctx context.Context) error {
-		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
+		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminTokens: tokens, Node: c.node(),
 			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
-			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics}, store, log)
+			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics, Changes: changes}, store, log)
 	}
 	if c.Redis != "" {
 		return serve(ctx)
 	}
 	return c.alone(ctx, store, metrics, log, serve)
+}
+
+// reloaded are the settings that SIGHUP changes.
+var reloaded = []string{"token-key", "jwt-key", "admin-token", "admin-token-file", "log-level"}
+
+// reload reads the settings again. If any of them cannot be used, all stay as they are.
+func (c *ServeCmd) reload(ctx context.Context, s *settings, tokens *loopback.Tokens, changes chan<- edge.Changes, log zerolog.Logger) {
+	var admin []string
+	var change edge.Changes
+	fresh, others, err := s.again()
+	if err == nil {
+		admin, err = fresh.Serve.tokens()
+	}
+	if err == nil {
+		change.TokenKeys, err = fresh.Serve.tokenKeys(log)
+	}
+	if err == nil {
+		change.JWT, err = fresh.Serve.jwtKey(log)
+	}
+	if err == nil && (len(admin) == 0) != tokens.None() {
+		err = errReopen
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
+		return
+	}
+	fresh.Serve.setLevel()
+	tokens.Set(admin...)
+	select {
+	case changes <- change:
+	case <-ctx.Done():
+	}
+	sayReloaded(log, without(others, reloaded...))
+}
+
+// errReopen: who may enter without a token is decided when the listener opens.
+var errReopen = fmt.Errorf("%w: that there is an admin token, or none, takes a restart", errUsage)
+
+// sayReloaded names settings that are others now, and that nobody has heard.
+func sayReloaded(log zerolog.Logger, unheard []string) {
+	if len(unheard) > 0 {
+		log.Warn().Strs("settings", unheard).Msg("SIGHUP: these have changed and take a restart")
+	}
+	log.Info().Msg("SIGHUP: settings and files are read again")
 }
 
 // alone does the order workers' work beside the edge: nobody else can reach the embedded store.
