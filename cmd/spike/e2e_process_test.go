@@ -311,3 +311,78 @@ func (s *hangupStage) rotate(t testing.TB) {
 	})
 	eventually(t, patience, "every line is in one of them", func() bool { return lines(s.decisions)+lines(s.decisions+".1") == want })
 }
+
+// Row D3: production sells nothing without a store; a setting that is there but empty, and a variable that was meant to be a
+// setting, are named and refused, wherever they stand.
+func TestD3SettingsThatAreNotThere(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "spike.yaml")
+	keys := filepath.Join(t.TempDir(), "keys")
+	write(t, keys, newKey())
+	for _, c := range []struct {
+		env, file string
+		args      []string
+		says      string // "": it starts
+	}{
+		{args: []string{"--production", "--token-key", keys}, says: "--production needs --redis"},
+		{env: "SPIKE_REDIS=", args: []string{"--production", "--token-key", keys}, says: "SPIKE_REDIS is there but empty"},
+		{env: "SPIKE_REDIS=", says: "SPIKE_REDIS is there but empty"},
+		{args: []string{"--redis="}, says: "--redis is there but empty"},
+		{args: []string{"--redis", ""}, says: "--redis is there but empty"},
+		{file: `redis: ""`, says: "redis is there but empty"},
+		{file: `redis:`, says: "redis: has no value"},
+		{env: "SPIKE_TOKEN_KEY=", says: "SPIKE_TOKEN_KEY is there but empty"},
+		{env: "SPIKE_DATA=", says: "SPIKE_DATA is there but empty"},
+		{env: "SPIKE_SALES=", says: "SPIKE_SALES is there but empty"},
+		{args: []string{"--sales="}, says: "--sales is there but empty"},
+		{file: "sales: []", says: "sales is there but empty"},
+		{file: `data: ""`, says: "data is there but empty"},
+		{env: "SPIKE_PRODUCTION=", says: "SPIKE_PRODUCTION"},
+		{env: "SPIKE_LEASE=", says: "SPIKE_LEASE"},
+		{env: "SPIKE_CONFIG=", says: "SPIKE_CONFIG is there but empty"},
+		{env: "SPIKE_REDISS=127.0.0.1:1", says: "unknown variable SPIKE_REDISS, did you mean SPIKE_REDIS?"},
+		{env: "SPIKE_TOKENKEY=x", says: "did you mean SPIKE_TOKEN_KEY?"},
+		{env: "SPIKE_SERVICE_HOST=10.0.0.1"},
+		{env: "SPIKE_PORT_3005_TCP=tcp://10.0.0.1:3005"},
+		{env: "SPIKE_ADMIN="},
+		{file: `admin: ""`},
+		{env: "SPIKE_QUITE_ANOTHER_THING=1"},
+	} {
+		write(t, config, c.file+"\n")
+		args := append([]string{"serve", "--listen", "127.0.0.1:0", "--config", config}, c.args...)
+		if c.env == "SPIKE_CONFIG=" {
+			args = []string{"serve", "--listen", "127.0.0.1:0"}
+		}
+		if !strings.Contains(c.env+c.file, "ADMIN") && !strings.Contains(c.file, "admin") {
+			args = append(args, "--admin", redistest.FreeAddr(t))
+		}
+		cmd := exec.Command(binary(t), args...)
+		cmd.Env = append(os.Environ(), c.env)
+		log := &lockedBuffer{}
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		up, over := false, false
+		eventually(t, patience, "it is up, or ends", func() bool {
+			select {
+			case <-ended:
+				over = true
+			default:
+			}
+			up = strings.Contains(log.String(), "edge is up")
+			return up || over
+		})
+		if !over {
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+		if up != (c.says == "") || !up && cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(log.String(), c.says) {
+			t.Errorf("%s %s %v: up %v, want %q:\n%s", c.env, c.file, c.args, up, c.says, log)
+		}
+		if c.env == "SPIKE_QUITE_ANOTHER_THING=1" && !strings.Contains(log.String(), "SPIKE_QUITE_ANOTHER_THING") {
+			t.Errorf("a variable that nobody reads is not named:\n%s", log)
+		}
+	}
+}

@@ -21,7 +21,7 @@ type OrdersCmd struct {
 	Webhook           string     `placeholder:"URL" help:"Tell this address of reserved, confirmed and released (Standard Webhooks)."`
 	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs the webhooks. Better in SPIKE_WEBHOOK_SECRET, or a file."`
 	WebhookSecretFile string     `placeholder:"FILE" help:"Has the secret in it."`
-	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3007); empty: nowhere."`
+	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" empty:"" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3007); empty: nowhere."`
 	Rebind            bool       `help:"Keep this Redis' orders in this database from now on, though another one has had them. What that one stored does not come again."`
 	RetryParked       bool       `help:"Try all parked orders again (table parked_orders), once."`
 	Batch             int        `default:"500" help:"Rows to a transaction, about."`

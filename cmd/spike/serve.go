@@ -24,7 +24,7 @@ type ServeCmd struct {
 	logFlag
 	adminTokens
 	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers come in (:3005)."`
-	Admin       string        `default:"127.0.0.1:3006" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
+	Admin       string        `default:"127.0.0.1:3006" empty:"" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
 	Sales       []string      `placeholder:"NAME" help:"Sell these only. Default: every sale."`
 	Ack         string        `enum:"edge,redis" default:"edge" help:"When a buyer hears \"won\": edge (in this edge's ring) or redis (in the ledger)."`
@@ -35,7 +35,7 @@ type ServeCmd struct {
 	DecisionLog string        `placeholder:"FILE" help:"Log every decision as the article does (result:1,localSales:17); - is standard output."`
 
 	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line, or the keys themselves (in SPIKE_TOKEN_KEY, not here: others would see them). The first signs, all are accepted. Default: one in the store."`
-	Production     bool           `help:"Refuse to start with what is only good for trying: a token key kept in the store."`
+	Production     bool           `help:"Refuse to start with what is only good for trying: no --redis, a token key kept in the store."`
 	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128)."`
 	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
 	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders here, sqlite:FILE or postgres://…."`
@@ -52,6 +52,9 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	defer out.Close()
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
+	}
+	if c.Production && c.Redis == "" {
+		return fmt.Errorf("%w: --production needs --redis ADDR: else 10,000 made-up units are sold from memory", errUsage)
 	}
 	keys, err := c.tokenKeys(log)
 	if err != nil {
