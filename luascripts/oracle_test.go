@@ -494,7 +494,7 @@ func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 		acked, _ = redis.client.DoMulti(bg, redis.client.B().Set().Key("any").Value("1").Build(),
 			redis.client.B().Wait().Numreplicas(1).Timeout(1000).Build())[1].AsInt64()
 	}
-	redis.kept.look(context.Background(), redis.client)
+	redis.look(context.Background())
 	scriptsAndTwinAgree(t, redis)
 }
 

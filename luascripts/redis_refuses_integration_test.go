@@ -247,5 +247,5 @@ func online(t *testing.T, s *Redis, n uint64) {
 			t.Fatal(err)
 		}
 	}
-	s.kept.look(bg, s.client)
+	s.look(bg)
 }
