@@ -23,6 +23,7 @@ const (
 	readTimeout = 10 * time.Second // a whole request
 	sendTimeout = 10 * time.Second
 	drainFor    = 500 * time.Millisecond // answering, with `Connection: close`, before the listener goes
+	lingerFor   = 200 * time.Millisecond // answering who is connected, after that
 	idleTimeout = 60 * time.Second       // between requests; nginx gives a connection up at 30 s
 )
 
@@ -110,19 +111,22 @@ func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byt
 	return [][]byte{key}, nil
 }
 
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+func listen(addr string) (*net.TCPListener, error) {
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // of it Linux takes no filter (lastListener)
+	l, err := plain.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%w on %s: %w", ErrListen, addr, err)
 	}
-	return l, nil
+	return l.(*net.TCPListener), nil // a listener on tcp is one
 }
 
 // serve owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
-func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listener) error {
+func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener, admin net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	go func() { ended <- front.Serve(patientListener{fairListener{buyers, newSources(s.who.trusts)}}) }()
+	door := newLastListener(buyers)
+	go func() { ended <- front.Serve(patientListener{fairListener{door, newSources(s.who.trusts)}}) }()
 	back := s.back()
 	if admin != nil {
 		go func() { ended <- back.Serve(visitorsListener{admin, newVisitors()}) }()
@@ -145,6 +149,10 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	time.Sleep(min(drainFor, s.cfg.Grace)) // whoever asks is answered, and told to go elsewhere
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
+	if e := door.finish(drain); e != nil {
+		s.log.Warn().Err(e).Msg("who comes as the listener closes may be reset")
+	}
+	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx hears that it is refused, before connections that it keeps are closed
 	if e := front.ShutdownWithContext(drain); e != nil {
 		s.log.Warn().Err(e).Msg("some connections did not end")
 	}
