@@ -31,6 +31,7 @@ type Config struct {
 	Ack         Ack              //
 	Lang        string           // zh or en
 	Lease       time.Duration    // how long a lease lasts
+	Drain       time.Duration    // at the end: answering, with `Connection: close`, before the listener goes
 	Grace       time.Duration    // for settling and giving back at the end
 	Bounds      luascripts.Bounds
 	Data        string // directory of the rings; "": memory, lost with the process

@@ -14,8 +14,8 @@ import (
 // is let in (linux: a SYN is dropped, and the client's next one is refused), and the queue is emptied.
 
 const (
-	lullFor    = 5 * time.Millisecond // without a connection the queue is empty: half-open ones are a way of the wire behind
-	finishMost = time.Second          // for all of it
+	lullFor    = time.Millisecond // without a connection the queue is empty: half-open ones are a way of the wire behind
+	finishMost = time.Second      // for all of it
 )
 
 // lastListener can be emptied before it is closed.

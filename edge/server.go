@@ -22,7 +22,6 @@ const (
 	maxBody     = 16 << 10
 	readTimeout = 10 * time.Second // a whole request
 	sendTimeout = 10 * time.Second
-	drainFor    = 500 * time.Millisecond // answering, with `Connection: close`, before the listener goes
 	lingerFor   = 200 * time.Millisecond // answering who is connected, after that
 	idleTimeout = 60 * time.Second       // between requests; nginx gives a connection up at 30 s
 )
@@ -146,7 +145,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 	s.ready.Store(false)
 	s.draining.Store(true)
 	s.log.Info().Msg("edge stops: draining")
-	time.Sleep(min(drainFor, s.cfg.Grace)) // whoever asks is answered, and told to go elsewhere
+	time.Sleep(s.cfg.Drain) // whoever asks is answered, and told to go elsewhere
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
 	if e := door.finish(drain); e != nil {

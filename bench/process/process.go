@@ -16,7 +16,7 @@ import (
 )
 
 // stopGrace is how long a server may take to stop by itself before it is killed.
-const stopGrace = 5 * time.Second
+const stopGrace = 15 * time.Second
 
 // Process is a running server. Its output goes to a file that outlives it.
 type Process struct {

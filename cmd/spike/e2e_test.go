@@ -80,6 +80,7 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
 	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
+	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // nobody here waits for a balancer, but who says so
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ type ServeCmd struct {
 	Ack         string        `enum:"edge,redis" default:"edge" help:"When a buyer hears \"won\": edge (in this edge's ring) or redis (in the ledger)."`
 	Data        string        `placeholder:"DIR" help:"Keep the ring in files here: kill -9 then loses no win. Default: memory."`
 	Lease       time.Duration `default:"5s" help:"How long a lease lasts, from 3s to 1m."`
-	Grace       time.Duration `default:"10s" help:"For draining, settling and giving back at the end."`
+	Drain       time.Duration `default:"3s" help:"How long an edge that ends goes on answering: longer than a balancer may keep out the edge that was restarted before. From 0s to 5m."`
+	Grace       time.Duration `default:"10s" help:"For settling and giving back after that."`
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
 	DecisionLog string        `placeholder:"FILE" help:"Log every decision as the article does (result:1,localSales:17); - is standard output."`
 
@@ -52,6 +53,9 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	defer out.Close()
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
+	}
+	if c.Drain < 0 || c.Drain > 5*time.Minute {
+		return fmt.Errorf("%w: --drain %v is not between 0s and 5m", errUsage, c.Drain)
 	}
 	if c.Production && c.Redis == "" {
 		return fmt.Errorf("%w: --production needs --redis ADDR: else 10,000 made-up units are sold from memory", errUsage)
@@ -84,7 +88,7 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	go hup.each(ctx, func() { c.reload(ctx, s, tokens, changes, log) })
 	serve := func(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminTokens: tokens, Node: c.node(),
-			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
+			Sales: c.Sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Drain: c.Drain, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
 			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Registry: metrics, Changes: changes}, store, log)
 	}
