@@ -106,6 +106,16 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(con
 	}
 }
 
+// ReadyAt is Ready for who listens on an address: it must be this process that does, and not whoever answers there.
+func (p *Process) ReadyAt(ctx context.Context, limit time.Duration, addr string, probe func(context.Context) error) error {
+	return p.Ready(ctx, limit, func(ctx context.Context) error {
+		if err := Listens(p.PID(), addr); err != nil {
+			return err
+		}
+		return probe(ctx)
+	})
+}
+
 // failed wraps a failure with the last of what the process printed.
 func (p *Process) failed(what string, err error) error {
 	return fmt.Errorf("%w: %s %s: %w\n%s", bench.ErrDependency, p.Name, what, err, tail(p.Log))

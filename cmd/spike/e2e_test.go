@@ -22,6 +22,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/bench/load"
+	"spike/bench/process"
 	"spike/luascripts"
 	"spike/luascripts/redistest"
 )
@@ -97,7 +98,7 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 			return false
 		}
 		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK
+		return r.StatusCode == http.StatusOK && process.Listens(e.cmd.Process.Pid, addr) == nil && process.Listens(e.cmd.Process.Pid, admin) == nil
 	})
 	return e
 }
