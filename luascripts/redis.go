@@ -256,6 +256,12 @@ func (r *Redis) Reopen(ctx context.Context, sale string, q ReopenRequest) (Head,
 	return h, err
 }
 
+// Mend runs mend.lua.
+func (r *Redis) Mend(ctx context.Context, sale string) (Head, error) {
+	h, _, err := r.run(ctx, &r.scripts.mend, sale, []string{r.caller(0)})
+	return h, err
+}
+
 // Remove deletes every key of the sale, and tells whoever listens.
 func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := CheckName(sale); err != nil {
