@@ -124,8 +124,11 @@ func listen(addr string) (*net.TCPListener, error) {
 func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener, admin net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	door := newLastListener(buyers)
-	go func() { ended <- front.Serve(patientListener{fairListener{door, newSources(s.who.trusts)}}) }()
+	door, sources := newLastListener(buyers), newSources(s.who.trusts)
+	if sources.most < fewConnections {
+		s.log.Warn().Int("connections", sources.most).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
+	}
+	go func() { ended <- front.Serve(patientListener{fairListener{door, sources}}) }()
 	back := s.back()
 	if admin != nil {
 		go func() { ended <- back.Serve(visitorsListener{admin, newVisitors()}) }()

@@ -90,7 +90,10 @@ const (
 // fields of the hash: total and sold.
 func (s *stage) fields(ctx context.Context) (total, sold string, err error) {
 	both, err := s.client.Do(ctx, s.client.B().Hmget().Key(hashKey).Field(totalField, soldField).Build()).AsStrSlice()
-	if err != nil || len(both) != 2 {
+	if err == nil && len(both) != 2 {
+		err = fmt.Errorf("%d fields, not 2", len(both))
+	}
+	if err != nil {
 		return "", "", fmt.Errorf("read %s: %w", hashKey, err)
 	}
 	return both[0], both[1], nil

@@ -386,3 +386,13 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 		}
 	}
 }
+
+// Row D15: few files are named at the start.
+func TestD15FewFiles(t *testing.T) {
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	edge := runEdge(t, addr, admin, "sh", "-c", `ulimit -n 64; exec "$@"`, "sh", binary(t), "serve", "--admin", admin)
+	edge.stop(t)
+	if log := edge.log.String(); !strings.Contains(log, "ulimit -n") {
+		t.Errorf("it is not said that there are few:\n%s", log)
+	}
+}
