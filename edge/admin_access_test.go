@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"spike/order/loopback"
 )
 
 // guarded is every path of the operators' side but those for load balancers, and what is public.
@@ -28,7 +30,7 @@ var guarded = []struct{ method, path string }{
 func TestOperatorsNeedTheToken(t *testing.T) {
 	const token = "S3cret-of-the-operators"
 	cfg := testConfig()
-	cfg.AdminToken = token
+	cfg.AdminTokens = loopback.NewTokens(token)
 	s := testServer(t, cfg, embedded(t, 10, time.Minute))
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
@@ -64,7 +66,7 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 // The list above is the whole of it: what is not in it is open to all, and says nothing that is not for all.
 func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
-	cfg.AdminToken = "x"
+	cfg.AdminTokens = loopback.NewTokens("x")
 	o := testServer(t, cfg, embedded(t, 10, time.Minute)).adminHandler()
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 404, "/api/v1/": 404,
 		"/debug/": 404, "/debug/vars": 404, "/metrics/": 404} {
@@ -85,7 +87,7 @@ func TestOperatorsSideIsForLoopback(t *testing.T) {
 		if l, err := s.listenAdmin(); !errors.Is(err, ErrAdmin) {
 			t.Errorf("%s without a token: %v %v", addr, l, err)
 		}
-		s.cfg.AdminToken = "t0ken"
+		s.cfg.AdminTokens = loopback.NewTokens("t0ken")
 		l, err := s.listenAdmin()
 		if err != nil {
 			t.Errorf("%s with a token: %v", addr, err)

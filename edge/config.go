@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"spike/luascripts"
+	"spike/order/loopback"
 )
 
 // Ack is when a buyer hears "won".
@@ -22,24 +23,26 @@ const (
 
 // Config is what an edge is told at start.
 type Config struct {
-	Listen     string
-	Admin      string        // "" for none
-	AdminToken string        // wanted from everybody when set
-	Node       string        // for people
-	Sales      []string      // none: every sale
-	Ack        Ack           //
-	Lang       string        // zh or en
-	Lease      time.Duration // how long a lease lasts
-	Grace      time.Duration // for settling and giving back at the end
-	Bounds     luascripts.Bounds
-	Data       string // directory of the rings; "": memory, lost with the process
-	Decisions  string // a file for the decision log, "-" for standard output, "" for none
-	Version    string
-	TokenKeys  [][]byte             // the first signs, all are accepted; none: the store's key
-	Trusted    []netip.Prefix       // peers whose X-Buyer-Id is believed
-	JWT        *JWTKey              // nil: bearer tokens are not looked at
-	Origins    []string             // of sites whose pages may buy; none: no answer speaks of them
-	Registry   *prometheus.Registry // has what else is shown at /metrics; nil: nothing else
+	Listen      string
+	Admin       string           // "" for none
+	AdminTokens *loopback.Tokens // wanted from everybody, if there is one
+	Node        string           // for people
+	Sales       []string         // none: every sale
+	Ack         Ack              //
+	Lang        string           // zh or en
+	Lease       time.Duration    // how long a lease lasts
+	Drain       time.Duration    // at the end: answering, with `Connection: close`, before the listener goes
+	Grace       time.Duration    // for settling and giving back at the end
+	Bounds      luascripts.Bounds
+	Data        string // directory of the rings; "": memory, lost with the process
+	Decisions   string // a file for the decision log, "-" for standard output, "" for none
+	Version     string
+	TokenKeys   [][]byte             // the first signs, all are accepted; none: the store's key
+	Trusted     []netip.Prefix       // peers whose X-Buyer-Id is believed
+	JWT         *JWTKey              // nil: bearer tokens are not looked at
+	Origins     []string             // of sites whose pages may buy; none: no answer speaks of them
+	Registry    *prometheus.Registry // has what else is shown at /metrics; nil: nothing else
+	Changes     <-chan Changes       // while it sells; nil: none
 
 	instance string
 }

@@ -1,7 +1,10 @@
 package edge
 
 import (
+	"errors"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +28,8 @@ func (l patientListener) Accept() (net.Conn, error) {
 type patientConn struct {
 	net.Conn
 	read, write deadline
+	reading     atomic.Bool // perhaps for a request that never comes
+	ending      atomic.Bool // somebody else wants it closed
 }
 
 // deadline is when an operation is to fail, as wanted and as set. The zero time is none.
@@ -61,7 +66,34 @@ func (c *patientConn) Read(b []byte) (int, error) {
 		}
 		c.read.set = c.read.want
 	}
+	c.reading.Store(true)
+	n, err := c.Conn.Read(b)
+	c.reading.Store(false)
+	if err != nil && c.ending.Load() {
+		return c.lastLook(b, n, err)
+	}
+	return n, err
+}
+
+// lastLook reads what has come while the connection was being closed.
+func (c *patientConn) lastLook(b []byte, n int, err error) (int, error) {
+	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	c.read.set = time.Now().Add(time.Millisecond)
+	if e := c.Conn.SetReadDeadline(c.read.set); e != nil {
+		return n, err
+	}
 	return c.Conn.Read(b)
+}
+
+// Close ends the connection. While its goroutine waits for a request, it is that goroutine who closes it, once it has seen that
+// none has come: the kernel resets a connection that is closed with a request unread.
+func (c *patientConn) Close() error {
+	if c.reading.Load() && !c.ending.Swap(true) {
+		return c.Conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return c.Conn.Close()
 }
 
 func (c *patientConn) Write(b []byte) (int, error) {

@@ -16,10 +16,11 @@ import (
 // shelf is a store that has whatever is asked of it and settles everything: the edge alone is under test.
 type shelf struct {
 	luascripts.Store
-	mu    sync.Mutex
-	next  uint32
-	left  uint64
-	opens int64
+	mu      sync.Mutex
+	next    uint32
+	left    uint64
+	opens   int64
+	settles chan struct{} // nothing is settled before it is closed; nil: all at once
 }
 
 func (s *shelf) head() luascripts.Head {
@@ -55,7 +56,14 @@ func (s *shelf) Lease(_ context.Context, _ string, q luascripts.LeaseRequest) (l
 	return out, nil
 }
 
-func (s *shelf) Settle(_ context.Context, _ string, q luascripts.SettleRequest) (luascripts.SettleReply, error) {
+func (s *shelf) Settle(ctx context.Context, _ string, q luascripts.SettleRequest) (luascripts.SettleReply, error) {
+	if s.settles != nil {
+		select {
+		case <-s.settles:
+		case <-ctx.Done():
+			return luascripts.SettleReply{}, luascripts.ErrDown
+		}
+	}
 	return luascripts.SettleReply{Head: s.head(), Verdicts: make([]luascripts.Verdict, len(q.Claims))}, nil
 }
 

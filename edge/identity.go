@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
 
@@ -42,7 +43,7 @@ func nonZero(b luascripts.Buyer) luascripts.Buyer {
 // Who tells who sent a request. Safe for concurrent use.
 type Who struct {
 	trusted []netip.Prefix
-	jwt     *JWTKey
+	jwt     atomic.Pointer[JWTKey]
 }
 
 // TrustedByDefault are the networks whose X-Buyer-Id is believed where none are given: this machine's own.
@@ -52,7 +53,8 @@ func TrustedByDefault() []netip.Prefix {
 
 // NewWho believes X-Buyer-Id of peers in the trusted networks, and JWTs under the key; nil: Authorization is ignored.
 func NewWho(trusted []netip.Prefix, key *JWTKey) *Who {
-	w := &Who{jwt: key}
+	w := &Who{}
+	w.jwt.Store(key)
 	for _, p := range trusted {
 		const mapped = 96 // bits before the IPv4 address in ::ffff:a.b.c.d
 		if p.Addr().Is4In6() && p.Bits() >= mapped {
@@ -71,8 +73,8 @@ func (w *Who) of(ctx *fasthttp.RequestCtx) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	if h.bearer != nil && w.jwt != nil {
-		id, err := w.jwt.subject(h.bearer)
+	if key := w.jwt.Load(); h.bearer != nil && key != nil {
+		id, err := key.subject(h.bearer)
 		if err != nil {
 			return Identity{}, err
 		}

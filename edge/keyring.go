@@ -20,7 +20,7 @@ import (
 //  2. Put the new key first, on every edge. Tokens of both are about, and every edge takes both.
 //  3. When the longest hold has passed since the last edge did step 2, drop the old key.
 //
-// Edges read their keys at start, so each step is a restart, one edge after the other. A key that has leaked is dropped
+// Edges read their keys at start and at SIGHUP, so each step ends with one for every edge. A key that has leaked is dropped
 // at once: that ends every token it made, and only units already settled keep their buyers.
 const (
 	// MinKey is the least a key may have, in bytes: as much as SHA-256 gives.

@@ -18,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/luascripts"
+	"spike/order/loopback"
 )
 
 // world is two edges, one of them with a store that does not answer, and all that the table speaks of.
@@ -68,7 +69,7 @@ func newEdge(t *testing.T, store luascripts.Store) edge {
 		t.Fatal(err)
 	}
 	cfg := testConfig()
-	cfg.AdminToken, cfg.Trusted, cfg.JWT, cfg.Version = adminToken, TrustedByDefault(), key, "1.2.3"
+	cfg.AdminTokens, cfg.Trusted, cfg.JWT, cfg.Version = loopback.NewTokens(adminToken), TrustedByDefault(), key, "1.2.3"
 	s := testServer(t, cfg, store)
 	s.ready.Store(true)
 	return edge{s, [2]http.Handler{buyersSide(s.handle), s.adminHandler()}}

@@ -33,7 +33,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 	}
 	uri := ctx.Request.Header.RequestURI()
-	if bytes.HasPrefix(uri, buyPrefix) && (ctx.IsGet() || ctx.IsPost()) {
+	if bytes.HasPrefix(uri, buyPrefix) && (ctx.IsGet() || ctx.IsPost() && len(ctx.Request.Body()) == 0) {
 		if sale := s.sales.get(uri[len(buyPrefix):]); sale != nil && plain(&ctx.Request.Header) {
 			s.buy(ctx, sale, request{n: 1, voice: s.article})
 			return
@@ -82,7 +82,38 @@ func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, sale []byte) {
 		return
 	}
 	n, ok := units(ctx.QueryArgs())
+	if body := ctx.Request.Body(); ctx.IsPost() && len(body) > 0 {
+		asked, says := unitsIn(body)
+		if says && ctx.QueryArgs().Has("n") {
+			problem(ctx, fasthttp.StatusBadRequest, "bad_n", "n is in the query or in the body, not in both")
+			return
+		}
+		if says {
+			n, ok = asked, asked > 0
+		}
+	}
 	s.routeUnits(ctx, sale, n, ok, s.article)
+}
+
+// unitsIn reads n from the body of the article's way to buy, a form's or {"n":2}; 0 is an n that is none. A body that says nothing
+// of n means nothing.
+func unitsIn(body []byte) (n uint32, says bool) {
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		asked, err := wish(body)
+		if err != nil || asked < 1 || asked > MaxUnits {
+			return 0, true
+		}
+		return uint32(asked), true
+	}
+	var form fasthttp.Args
+	form.ParseBytes(body)
+	if !form.Has("n") {
+		return 1, false
+	}
+	if n, ok := units(&form); ok {
+		return n, true
+	}
+	return 0, true
 }
 
 // routeReserve is POST /v1/sales/{sale}/reservations: how many is in the query, or in a body {"n":2}.

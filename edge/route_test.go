@@ -108,3 +108,26 @@ func FuzzRoute(f *testing.F) {
 		}
 	})
 }
+
+// Row D15: n in the body of the article's way to buy is honoured, or refused.
+func TestD15UnitsInABody(t *testing.T) {
+	s := testServer(t, testConfig(), &shelf{left: 1 << 20})
+	for _, c := range []struct {
+		path, body string
+		status     int
+		has        string
+	}{
+		{"/buy/ticket", "", 200, `"serial"`}, {"/buy/ticket", "n=3", 200, `"count":3`}, {"/buy/ticket", "a=b&n=2", 200, `"count":2`},
+		{"/buy/ticket", `{"n":4}`, 200, `"count":4`}, {"/buy/ticket", "n=0", 400, "bad_n"}, {"/buy/ticket", "n=x", 400, "bad_n"},
+		{"/buy/ticket", `{"n":101}`, 400, "bad_n"}, {"/buy/ticket", `{"n":"2"}`, 400, "bad_n"}, {"/buy/ticket?n=2", "n=2", 400, "bad_n"},
+		{"/buy/ticket?n=2", "hello", 200, `"count":2`}, {"/buy/ticket", "hello", 200, `"serial"`},
+	} {
+		ctx := buyer(c.path)
+		ctx.Request.Header.SetMethod("POST")
+		ctx.Request.SetBodyString(c.body)
+		s.serveOne(ctx)
+		if got := string(ctx.Response.Body()); ctx.Response.StatusCode() != c.status || !strings.Contains(got, c.has) {
+			t.Errorf("%s %q: %d %s", c.path, c.body, ctx.Response.StatusCode(), got)
+		}
+	}
+}

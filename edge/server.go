@@ -22,7 +22,7 @@ const (
 	maxBody     = 16 << 10
 	readTimeout = 10 * time.Second // a whole request
 	sendTimeout = 10 * time.Second
-	drainFor    = 500 * time.Millisecond // answering, with `Connection: close`, before the listener goes
+	lingerFor   = 200 * time.Millisecond // answering who is connected, after that
 	idleTimeout = 60 * time.Second       // between requests; nginx gives a connection up at 30 s
 )
 
@@ -114,25 +114,32 @@ func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byt
 	return [][]byte{key}, nil
 }
 
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+func listen(addr string) (*net.TCPListener, error) {
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // of it Linux takes no filter (lastListener)
+	l, err := plain.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%w on %s: %w", ErrListen, addr, err)
 	}
-	return l, nil
+	return l.(*net.TCPListener), nil // a listener on tcp is one
 }
 
 // serve owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
-func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listener) error {
+func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener, admin net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	go func() { ended <- front.Serve(patientListener{fairListener{buyers, newSources(s.who.trusts)}}) }()
+	door, sources := newLastListener(buyers), newSources(s.who.trusts)
+	if sources.most < fewConnections {
+		s.log.Warn().Int("connections", sources.most).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
+	}
+	go func() { ended <- front.Serve(patientListener{fairListener{door, sources}}) }()
 	back := s.back()
 	if admin != nil {
 		go func() { ended <- back.Serve(visitorsListener{admin, newVisitors()}) }()
 	}
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)
+	s.sales.running.start(s.heed)
 	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
 	s.sales.running.start(s.watch)
 	s.sales.running.start(s.nurse)
@@ -147,9 +154,13 @@ func (s *Server) serve(ctx context.Context, die func(), buyers, admin net.Listen
 	s.ready.Store(false)
 	s.draining.Store(true)
 	s.log.Info().Msg("edge stops: draining")
-	time.Sleep(min(drainFor, s.cfg.Grace)) // whoever asks is answered, and told to go elsewhere
+	time.Sleep(s.cfg.Drain) // whoever asks is answered, and told to go elsewhere
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
+	if e := door.finish(drain); e != nil {
+		s.log.Warn().Err(e).Msg("who comes as the listener closes may be reset")
+	}
+	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx hears that it is refused, before connections that it keeps are closed
 	if e := front.ShutdownWithContext(drain); e != nil {
 		s.log.Warn().Err(e).Msg("some connections did not end")
 	}

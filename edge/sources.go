@@ -13,12 +13,13 @@ import (
 
 // How many connections there may be at a time. Each is a file, and a process has only so many of them.
 const (
-	maxPerSource = 4096    // or a quarter of all, where that is less
-	otherFiles   = 256     // kept for the store, the rings, the operators
-	filesMost    = 1 << 20 // however many the system allows
-	fewFiles     = 1024    // taken for the limit where the system does not tell
-	turnedAway   = 100 * time.Millisecond
-	acceptPause  = 10 * time.Millisecond
+	maxPerSource   = 4096    // or a quarter of all, where that is less
+	otherFiles     = 256     // kept for the store, the rings, the operators
+	fewConnections = 4096    // are said at the start
+	filesMost      = 1 << 20 // however many the system allows
+	fewFiles       = 1024    // taken for the limit where the system does not tell
+	turnedAway     = 100 * time.Millisecond
+	acceptPause    = 10 * time.Millisecond
 )
 
 // sources counts connections, by where they come from: an IPv4 address, or an IPv6 network of 64 bits, of which one

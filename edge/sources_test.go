@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"spike/order/loopback"
 )
 
 func peerAt(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
@@ -209,7 +211,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 	for _, token := range []string{"", "secret"} {
 		synctest.Test(t, func(t *testing.T) {
 			cfg := testConfig()
-			cfg.AdminToken = token
+			cfg.AdminTokens = loopback.NewTokens(token)
 			s := newServer(t.Context(), cfg, &shelf{}, nil, zerolog.Nop(), make([]byte, 32))
 			here, there := net.Pipe()
 			back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout}

@@ -30,7 +30,7 @@ type Stub struct {
 
 // AppendStub adds the stub's text to b.
 func (s *Signer) AppendStub(b []byte, stub Stub) []byte {
-	k := s.keys[0]
+	k := s.keys()[0]
 	w := k.pool.Get().(*signing)
 	b = base64.RawURLEncoding.AppendEncode(b, w.stub(stub, k.id))
 	k.pool.Put(w)
@@ -57,7 +57,7 @@ func (s *Signer) ParseStub(text []byte) (Stub, error) {
 		return Stub{}, ErrToken
 	}
 	stub := Stub{Birth: binary.BigEndian.Uint64(raw[2:]), Buyer: luascripts.Buyer(raw[10:stubBody])}
-	for _, k := range s.keys {
+	for _, k := range s.keys() {
 		if k.id == raw[1] && k.madeStub(stub, &raw) {
 			return stub, nil
 		}

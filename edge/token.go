@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash"
+	"sync/atomic"
 
 	"spike/luascripts"
 )
@@ -33,9 +34,9 @@ type Token struct {
 	luascripts.Claim
 }
 
-// Signer makes tokens under its first key and takes those of any of its keys. Safe for concurrent use; it does not
-// allocate once warm.
-type Signer struct{ keys []*signingKey }
+// Signer makes tokens under its first key and takes those of any of its keys. Safe for concurrent use, also while its keys
+// change; it does not allocate once warm.
+type Signer struct{ now atomic.Pointer[[]*signingKey] }
 
 type signing struct {
 	mac hash.Hash
@@ -44,19 +45,28 @@ type signing struct {
 
 // NewSigner takes 1 to MaxKeys keys of at least MinKey bytes, as ParseKeys gives them.
 func NewSigner(keys ...[]byte) *Signer {
-	if len(keys) == 0 || len(keys) > MaxKeys {
-		panic("edge: a Signer needs 1 to 4 keys")
-	}
 	s := &Signer{}
-	for _, key := range keys {
-		s.keys = append(s.keys, newSigningKey(key))
-	}
+	s.change(keys...)
 	return s
 }
 
+// change exchanges all keys.
+func (s *Signer) change(keys ...[]byte) {
+	if len(keys) == 0 || len(keys) > MaxKeys {
+		panic("edge: a Signer needs 1 to 4 keys")
+	}
+	var all []*signingKey
+	for _, key := range keys {
+		all = append(all, newSigningKey(key))
+	}
+	s.now.Store(&all)
+}
+
+func (s *Signer) keys() []*signingKey { return *s.now.Load() }
+
 // Append adds the token's text to b.
 func (s *Signer) Append(b []byte, birth uint64, c *luascripts.Claim) []byte {
-	k := s.keys[0]
+	k := s.keys()[0]
 	w := k.pool.Get().(*signing)
 	raw := append(w.raw[:0], tokenVersion, k.id)
 	raw = binary.BigEndian.AppendUint64(raw, birth)
@@ -97,7 +107,7 @@ func (s *Signer) Parse(text []byte) (Token, error) {
 
 // made says whether one of the keys made it. An id only spares work: two keys may share one.
 func (s *Signer) made(raw *[tokenSize]byte) bool {
-	for _, k := range s.keys {
+	for _, k := range s.keys() {
 		if k.id == raw[1] && k.made(raw) {
 			return true
 		}

@@ -229,7 +229,7 @@ func TestSignedButNotAToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw[at]++
-		w := s.keys[0].pool.Get().(*signing)
+		w := s.keys()[0].pool.Get().(*signing)
 		sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...))
 		mustRefuse(t, s, []byte(base64.RawURLEncoding.EncodeToString(sealed)), "signed with another byte", at)
 	}

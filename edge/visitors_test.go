@@ -8,13 +8,15 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"spike/order/loopback"
 )
 
 // Row A5: who has the token is never kept out of the operators' side by who has not: idle ones, slow ones, many.
 func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 	const token = "the-operators-token"
 	cfg := testConfig()
-	cfg.AdminToken = token
+	cfg.AdminTokens = loopback.NewTokens(token)
 	s := testServer(t, cfg, embedded(t, 10, time.Minute))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -123,6 +123,11 @@ func (e *Embedded) Reopen(_ context.Context, sale string, q ReopenRequest) (Head
 	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, q) })
 }
 
+// Mend is Store's: there is no hash here that could be lost.
+func (e *Embedded) Mend(_ context.Context, sale string) (Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Mend(raw) })
+}
+
 // Deduct is Store's.
 func (e *Embedded) Deduct(_ context.Context, sale string, q DeductRequest) (DeductReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (DeductReply, error) { return t.Deduct(raw, q) })

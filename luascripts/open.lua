@@ -10,7 +10,7 @@ local function open(caller, peek)
   local h = hash_fields()
   local known = load_ledger()
   if not h and not known then return refuse('NOSALE', HASH .. ' does not exist' .. in_era()) end
-  if not h then return refuse('FOREIGN', HASH .. ' is gone, its ledger is not: remove the sale first') end
+  if not h then return refuse('FOREIGN', HASH .. ' is gone, its ledger is not: spike sale mend writes it again') end
   local raw = time_us()
   synced = on_disk == '+' and 1 or 0
   if not known then

@@ -22,6 +22,7 @@ type Redis struct {
 	life    context.Context
 	kept    keeping
 	guards  sentinels
+	lines   lines
 	told    *uint64 // the most replicas there are, by the operator's word; nil: as many as announce a port
 	index   index
 	stop    func() // ends the watch, and waits for its end
@@ -37,16 +38,18 @@ func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, 
 	if len(options.InitAddress) == 1 {
 		name = options.InitAddress[0]
 	}
+	r := &Redis{scripts: newScripts(b), name: name, guards: newSentinels(options)}
+	r.lines.through(&options)
 	client, err := rueidis.NewClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("%w: redis %s: %w", ErrDown, name, err)
 	}
-	r := &Redis{client: client, scripts: newScripts(b), name: name, guards: newSentinels(options)}
+	r.client = client
 	if err := r.Ping(ctx); err != nil {
 		client.Close()
 		return nil, err
 	}
-	r.kept.look(ctx, client)
+	r.look(ctx)
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.life = life
 	done := make(chan struct{})
@@ -81,7 +84,9 @@ func (r *Redis) down(err error) error {
 		return nil
 	}
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		err = &Unwilling{Text: e.Error()}
+		u := &Unwilling{Text: e.Error()}
+		r.lines.heard(u)
+		err = u
 	}
 	return fmt.Errorf("%w: redis %s: %w", ErrDown, r.name, err)
 }
@@ -248,6 +253,12 @@ func (r *Redis) Change(ctx context.Context, sale string, q ChangeRequest) (Head,
 // Reopen runs reopen.lua.
 func (r *Redis) Reopen(ctx context.Context, sale string, q ReopenRequest) (Head, error) {
 	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), num(q.Era), q.Lineup, num(q.Least), flag(q.Grants)})
+	return h, err
+}
+
+// Mend runs mend.lua.
+func (r *Redis) Mend(ctx context.Context, sale string) (Head, error) {
+	h, _, err := r.run(ctx, &r.scripts.mend, sale, []string{r.caller(0)})
 	return h, err
 }
 

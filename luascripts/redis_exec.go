@@ -29,10 +29,11 @@ type keeping struct {
 	sales    sync.Map      // sale -> uint64: replicas as the newest answer said
 }
 
-// look asks every node that takes writes. Where its configuration cannot be read it is taken to forget.
-func (k *keeping) look(ctx context.Context, client rueidis.Client) {
-	synced, most := true, uint64(0)
-	for _, node := range client.Nodes() {
+// look asks every node that takes writes. Where its configuration cannot be read it is taken to forget. If none takes writes,
+// the address may have moved.
+func (r *Redis) look(ctx context.Context) {
+	synced, most, writes := true, uint64(0), false
+	for _, node := range r.client.Nodes() {
 		info, err := ask(ctx, node, node.B().Info().Section("replication").Build())
 		if err != nil {
 			return // a node may be gone: what was known stands
@@ -40,11 +41,15 @@ func (k *keeping) look(ctx context.Context, client rueidis.Client) {
 		if strings.Contains(info, "role:slave") {
 			continue
 		}
+		writes = true
 		most = max(most, uint64(len(followersIn(info).names)))
 		synced = synced && onDisk(ctx, node)
 	}
-	k.synced.Store(synced)
-	k.replicas.Store(most)
+	if !writes {
+		r.lines.refused()
+	}
+	r.kept.synced.Store(synced)
+	r.kept.replicas.Store(most)
 }
 
 func ask(ctx context.Context, node rueidis.Client, cmd rueidis.Completed) (string, error) {
@@ -71,7 +76,7 @@ func (r *Redis) watch(done chan<- struct{}) {
 		case <-r.life.Done():
 			return
 		case <-tick.C:
-			r.kept.look(r.life, r.client)
+			r.look(r.life)
 		}
 	}
 }

@@ -125,6 +125,7 @@ func (w *busySale) calls() map[string]func() error {
 			return err
 		},
 		"reopen": func() error { _, err := w.s.Reopen(bg, w.sale, ReopenRequest{Era: 1}); return err },
+		"mend":   func() error { _, err := w.s.Mend(bg, w.sale); return err },
 		"trim":   func() error { return w.s.TrimEvents(bg, w.sale) },
 	}
 }
@@ -253,5 +254,5 @@ func online(t *testing.T, s *Redis, n uint64) {
 			t.Fatal(err)
 		}
 	}
-	s.kept.look(bg, s.client)
+	s.look(bg)
 }

@@ -22,7 +22,7 @@ type script struct {
 // share.
 type scripts struct {
 	lease, renew, settle, deduct, reassert, confirm, cancel script
-	create, change, reopen                                  script
+	create, change, reopen, mend                            script
 	giveback, expire, tend, trim, bindkey, bindgroup, enter script
 	show, audit, reservation, lag, draw                     script
 }
@@ -51,6 +51,7 @@ func newScripts(b Bounds) scripts {
 		deduct: sale(writes, true, "owners", "deduct"), reassert: sale(writes, true, "reassert"),
 		confirm: sale(writes, true, "owners", "confirm"), cancel: sale(writes, true, "owners", "cancel"),
 		create: sale(writes, true, "create"), change: sale(writes, true, "change"), reopen: sale(writes, false, "reopen"),
+		mend:     sale(writes, false, "mend"),
 		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"), tend: sale(writes, false, "tend"),
 		trim: sale(writes, false, "stream", "trim"), bindkey: newScript(writes+source("bindkey"), false),
 		bindgroup: newScript(writes+source("bindgroup"), false),

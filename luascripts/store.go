@@ -55,6 +55,8 @@ type Store interface {
 	Remove(ctx context.Context, sale string) error
 	// Reopen gives up waiting for replicas that are gone, and, with Grants, for the end of a recovery.
 	Reopen(ctx context.Context, sale string, r ReopenRequest) (Head, error)
+	// Mend writes the sale's hash again from its ledger: a hand has deleted it or spoilt it.
+	Mend(ctx context.Context, sale string) (Head, error)
 	// List names the sales there are: all that were ever opened, and of those made by hand the ones found yet. Survey names
 	// all, however long that takes.
 	List(ctx context.Context) ([]string, error)

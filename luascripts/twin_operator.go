@@ -21,6 +21,16 @@ func (t *Twin) Show(raw int64) ShowReply {
 	return out
 }
 
+// Mend is mend.lua: the twin has no hash, so that all that shows is that those who listen look again.
+func (t *Twin) Mend(raw int64) (Head, error) {
+	if err := t.open(raw, 0); err != nil {
+		return Head{}, err
+	}
+	t.head.Gen++
+	t.commit()
+	return t.view("-"), nil
+}
+
 // Change is change.lua.
 func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 	if err := t.open(raw, 0); err != nil {

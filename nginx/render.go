@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -15,14 +16,31 @@ var confText string
 
 var conf = template.Must(template.New("nginx.conf").Option("missingkey=error").Parse(confText))
 
-// Render writes the complete nginx.conf for t. It checks t first, and writes nothing if t is wrong.
-func Render(w io.Writer, t Topology) error {
+// Render is RenderFor an nginx that nobody knows.
+func Render(w io.Writer, t Topology) error { return RenderFor(w, t, "") }
+
+// newHTTP2 is the nginx from which on HTTP/2 is a directive of its own; older ones know no such thing, newer ones warn of the
+// other. Who says no version gets what all take.
+var newHTTP2 = [3]int{1, 25, 1}
+
+// oldHTTP2 reads a version, as nginx -v says it.
+func oldHTTP2(version string) bool {
+	var v [3]int
+	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); n < len(v) {
+		return true
+	}
+	return slices.Compare(v[:], newHTTP2[:]) < 0
+}
+
+// RenderFor writes the complete nginx.conf for t and an nginx of this version ("1.26.0"). It checks t first, and writes nothing
+// if t is wrong.
+func RenderFor(w io.Writer, t Topology, version string) error {
 	t = t.withDefaults()
 	if err := t.Validate(); err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := conf.Execute(&b, page{t, articles[t.Lang], v1, tooLarge}); err != nil {
+	if err := conf.Execute(&b, page{t, articles[t.Lang], v1, tooLarge, oldHTTP2(version)}); err != nil {
 		return fmt.Errorf("render nginx.conf: %w", err)
 	}
 	if _, err := b.WriteTo(w); err != nil {
@@ -36,6 +54,7 @@ type page struct {
 	Topology
 	Article, V1 voice
 	TooLarge    answer
+	OldHTTP2    bool // a word of `listen`
 }
 
 // Idle is how many idle connections to edges a worker keeps.

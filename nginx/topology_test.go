@@ -193,3 +193,18 @@ func shape(t *testing.T, topology Topology) string {
 	}
 	return fmt.Sprint(counts)
 }
+
+// Row D15: HTTP/2 is said as the nginx at hand wants it; where nobody knows which it is, as all take it.
+func TestD15HTTP2ByVersion(t *testing.T) {
+	topology := Topology{Listen: ":443", HTTP2: true, TLS: &TLS{"/c", "/k"}, Edges: []Edge{{"127.0.0.1:1", 1}}}
+	for version, own := range map[string]bool{"": false, "1.22.1": false, "1.25.0": false, "1.25.1": true, "1.26.0": true, "2.0.0": true, "x": false} {
+		var b bytes.Buffer
+		if err := RenderFor(&b, topology, version); err != nil {
+			t.Fatal(err)
+		}
+		word, directive := strings.Contains(b.String(), "ssl http2 backlog"), strings.Contains(b.String(), "http2       on;")
+		if directive != own || word == own {
+			t.Errorf("%q: in listen %v, of its own %v", version, word, directive)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,12 +23,12 @@ func (w *Worker) handler() http.Handler {
 // guard wants the bearer token, where one was set; where none was, the caller must mean this machine: pages of other sites do
 // not.
 func (w *Worker) guard(next http.Handler) http.Handler {
-	want := []byte("Bearer " + w.cfg.AdminToken)
+	tokens := w.cfg.AdminTokens
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
-		case w.cfg.AdminToken == "" && !loopback.Means(r.Host):
+		case tokens.None() && !loopback.Means(r.Host):
 			http.Error(rw, "without an admin token this is for 127.0.0.1 and localhost, under no other name", http.StatusForbidden)
-		case w.cfg.AdminToken != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1:
+		case !tokens.None() && !tokens.Shown(r.Header.Get("Authorization")):
 			rw.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(rw, "this needs the admin token", http.StatusUnauthorized)
 		default:

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/luascripts"
+	"spike/order/loopback"
 )
 
 func freeAddr(t testing.TB) string {
@@ -194,7 +195,7 @@ func TestO6AdminOffLoopbackWithAToken(t *testing.T) {
 	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, ErrConfig) {
 		t.Errorf("without a token: %v", err)
 	}
-	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminToken = "0.0.0.0:"+port, "sesame" })
+	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })
 	ask := func(path, token string) (code int) {
 		q, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
 		q.Host = "pod.example"

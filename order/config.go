@@ -9,19 +9,22 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"spike/order/loopback"
 )
 
 // Config is what a worker needs to know.
 type Config struct {
-	Admin         string // where operators come in; empty: nowhere
-	AdminToken    string // wanted from everybody who wants the metrics, when set; needed off loopback
-	Rebind        bool   // the store's orders belong to this database from now on, whatever database had them
-	RetryParked   bool   // try all parked orders again, once
-	Batch         int    // rows to a transaction, about: 1 to MaxBatch
-	Webhook       string // http(s)://…; empty: none
-	WebhookSecret string // whsec_…, never logged
+	Admin         string           // where operators come in; empty: nowhere
+	AdminTokens   *loopback.Tokens // wanted from everybody who wants the metrics, if there is one; needed off loopback
+	Rebind        bool             // the store's orders belong to this database from now on, whatever database had them
+	RetryParked   bool             // try all parked orders again, once
+	Batch         int              // rows to a transaction, about: 1 to MaxBatch
+	Webhook       string           // http(s)://…; empty: none
+	WebhookSecret string           // whsec_…, never logged
 
 	Registry prometheus.Registerer // for the worker's metrics besides the listener's; nil: none
+	Process  prometheus.Collector  // what the listener's metrics say of the process; nil: nothing
 
 	pace *pace // of tests
 }
@@ -91,7 +94,7 @@ func (c *Config) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: cannot listen on %s: %w", ErrConfig, c.Admin, err)
 	}
-	if c.AdminToken == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
+	if c.AdminTokens.None() && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		_ = l.Close()
 		return nil, fmt.Errorf("%w: the operators' side is for loopback, or needs a token: %s", ErrConfig, c.Admin)
 	}

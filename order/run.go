@@ -159,5 +159,8 @@ func (w *Worker) migrate(ctx context.Context) bool {
 func (w *Worker) registry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(w.meters)
+	if w.cfg.Process != nil {
+		r.MustRegister(w.cfg.Process)
+	}
 	return r
 }

@@ -61,8 +61,11 @@ func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
 	}
 	before := time.Now()
 	now, err := c.Do(ctx, c.B().Time().Build()).AsIntSlice()
-	if err != nil || len(now) != 2 {
-		return f, fmt.Errorf("TIME: %v: %w", now, err)
+	if err == nil && len(now) != 2 {
+		err = fmt.Errorf("%d numbers, not 2", len(now))
+	}
+	if err != nil {
+		return f, fmt.Errorf("TIME: %w", err)
 	}
 	f.trip = time.Since(before)
 	f.skew = time.Unix(now[0], now[1]*1000).Sub(before.Add(f.trip / 2))
@@ -97,8 +100,8 @@ func (f facts) judge() []Finding {
 }
 
 func (f facts) judgeVersion() Finding {
-	if !atLeast(f.version, 6, 2) {
-		return Fail("redis version %s: 6.2 or newer is needed", f.version)
+	if !atLeast(f.version, 7, 0) {
+		return Fail("redis version %s: 7.0 or newer is needed", f.version)
 	}
 	return OK("redis version %s", f.version)
 }

@@ -72,7 +72,7 @@ func (l *lineup) open(ctx context.Context, name string) (*server, error) {
 		s.proc, err = process.Start(ctx, process.Spec{Name: name, Path: l.o.Binary, Args: args, Dir: l.dir, Env: l.env(name)})
 	}
 	if err == nil {
-		err = s.proc.Ready(ctx, readyLimit, l.says(s))
+		err = s.proc.ReadyAt(ctx, readyLimit, addr, l.says(s))
 	}
 	if err != nil {
 		s.stop()

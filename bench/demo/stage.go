@@ -90,7 +90,10 @@ const (
 // fields of the hash: total and sold.
 func (s *stage) fields(ctx context.Context) (total, sold string, err error) {
 	both, err := s.client.Do(ctx, s.client.B().Hmget().Key(hashKey).Field(totalField, soldField).Build()).AsStrSlice()
-	if err != nil || len(both) != 2 {
+	if err == nil && len(both) != 2 {
+		err = fmt.Errorf("%d fields, not 2", len(both))
+	}
+	if err != nil {
 		return "", "", fmt.Errorf("read %s: %w", hashKey, err)
 	}
 	return both[0], both[1], nil
@@ -114,7 +117,7 @@ func (s *stage) openEdge(ctx, life context.Context, o Options, i, weight int) er
 		return err
 	}
 	s.edges = append(s.edges, e)
-	return e.Ready(ctx, readyLimit, process.Answers("http://"+e.admin+"/readyz", http.StatusOK))
+	return e.ReadyAt(ctx, readyLimit, e.admin, process.Answers("http://"+e.admin+"/readyz", http.StatusOK))
 }
 
 func (s *stage) openNginx(ctx, life context.Context, path string) error {
@@ -137,7 +140,7 @@ func (s *stage) openNginx(ctx, life context.Context, path string) error {
 		return err
 	}
 	// A probe that buys nothing: an edge, through nginx, knows no such path.
-	return s.nginx.Ready(ctx, readyLimit, process.Answers("http://"+s.front+"/", http.StatusNotFound))
+	return s.nginx.ReadyAt(ctx, readyLimit, s.front, process.Answers("http://"+s.front+"/", http.StatusNotFound))
 }
 
 func writeConf(file string, t nginx.Topology) error {

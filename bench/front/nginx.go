@@ -53,7 +53,7 @@ func StartNginx(ctx context.Context, dir, name, addr string, conf []byte, idle i
 	if err != nil {
 		return nil, err
 	}
-	if err = p.Ready(ctx, readyLimit, process.Answers("http://"+addr+"/", idle)); err != nil {
+	if err = p.ReadyAt(ctx, readyLimit, addr, process.Answers("http://"+addr+"/", idle)); err != nil {
 		p.Stop()
 		return nil, err
 	}

@@ -24,8 +24,11 @@ func Metrics(ctx context.Context, admin string) (string, error) {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("metrics of %s: %s: %w", admin, resp.Status, err)
+	if err != nil {
+		return "", fmt.Errorf("metrics of %s: %w", admin, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("metrics of %s: %s", admin, resp.Status)
 	}
 	return string(text), nil
 }

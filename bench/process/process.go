@@ -16,7 +16,7 @@ import (
 )
 
 // stopGrace is how long a server may take to stop by itself before it is killed.
-const stopGrace = 5 * time.Second
+const stopGrace = 15 * time.Second
 
 // Process is a running server. Its output goes to a file that outlives it.
 type Process struct {
@@ -104,6 +104,16 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(con
 		case <-time.After(every):
 		}
 	}
+}
+
+// ReadyAt is Ready for who listens on an address: it must be this process that does, and not whoever answers there.
+func (p *Process) ReadyAt(ctx context.Context, limit time.Duration, addr string, probe func(context.Context) error) error {
+	return p.Ready(ctx, limit, func(ctx context.Context) error {
+		if err := Listens(p.PID(), addr); err != nil {
+			return err
+		}
+		return probe(ctx)
+	})
 }
 
 // failed wraps a failure with the last of what the process printed.

@@ -5,7 +5,9 @@ package process
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -129,5 +131,34 @@ func TestLabel(t *testing.T) {
 		if got := Label(labels, "sale"); got != want {
 			t.Errorf("%s: %q", labels, got)
 		}
+	}
+}
+
+// Row D16: who answers on a port is not believed to be the server that was started.
+func TestD16SomebodyElseAnswers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr := l.Addr().String()
+	if err := Listens(os.Getpid(), addr); err != nil {
+		t.Error(err)
+	}
+	p, err := Start(t.Context(), Spec{Name: "sleeper", Path: "/bin/sleep", Args: []string{"60"}, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	if err := Listens(p.PID(), addr); err == nil {
+		t.Error("it is believed to listen where we do")
+	}
+	asked := 0
+	err = p.ReadyAt(t.Context(), 200*time.Millisecond, addr, func(context.Context) error {
+		asked++
+		return nil
+	})
+	if err == nil || asked > 0 {
+		t.Errorf("it is believed to be ready: %v, asked %d times", err, asked)
 	}
 }

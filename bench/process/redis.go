@@ -41,7 +41,7 @@ func StartRedis(ctx context.Context, dir, name string) (*Redis, error) {
 		return nil, err
 	}
 	r := &Redis{Process: p, Addr: addr}
-	if err = p.Ready(ctx, 10*time.Second, r.connect); err != nil {
+	if err = p.ReadyAt(ctx, 10*time.Second, addr, r.connect); err != nil {
 		p.Stop()
 		return nil, err
 	}

@@ -9,6 +9,9 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	runtimepprof "runtime/pprof"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -45,7 +48,7 @@ func TestSessionTakesAndOpensAllKinds(t *testing.T) {
 		t.Fatalf("got %v", profiles)
 	}
 	var text bytes.Buffer
-	if err = Print(t.Context(), &text, profiles); err != nil {
+	if err = Print(&text, profiles); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range views {
@@ -82,10 +85,37 @@ func TestSessionSecondsAreBounded(t *testing.T) {
 	}
 }
 
-func TestTopsWithoutGo(t *testing.T) {
+// Row D16: profiles are opened by this process: nothing is compiled first, and no go need be there.
+func TestD16TopsWithoutGo(t *testing.T) {
+	out := t.TempDir()
+	profiles, err := Session{Admin: admin(t, "").URL, Seconds: 1, Out: out}.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("PATH", t.TempDir())
 	var text bytes.Buffer
-	if err := Print(t.Context(), &text, []Profile{{Kind: "cpu", File: "cpu.pb.gz"}}); err != nil || text.Len() == 0 {
+	if err := Print(&text, profiles); err != nil || !bytes.Contains(text.Bytes(), []byte("== Heap in use")) {
 		t.Fatalf("%q, %v", text.String(), err)
 	}
+}
+
+func keep(n int) []byte { return make([]byte, n) }
+
+// What the text says is what was measured: who has 64 MiB in use has them in the heap's.
+func TestTopFindsWhoHasIt(t *testing.T) {
+	held := keep(64 << 20)
+	runtime.GC()
+	file := filepath.Join(t.TempDir(), "heap.pb.gz")
+	f, err := os.Create(file)
+	if err == nil {
+		err = errors.Join(runtimepprof.Lookup("heap").WriteTo(f, 0), f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := top(file, "inuse_space")
+	if err != nil || !regexp.MustCompile(`6[4-9]\.\d\dMB +\d+\.\d% +6[4-9]\.\d\dMB .*bench/profile\.keep`).Match(text) {
+		t.Errorf("%s %v", text, err)
+	}
+	runtime.KeepAlive(held)
 }

@@ -1,42 +1,40 @@
 package profile
 
 import (
-	"context"
-	"errors"
+	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
-)
 
-// errNoGo says that the profiles are saved but cannot be opened as text here.
-var errNoGo = errors.New("go is not installed here; open the saved files where it is: go tool pprof -top FILE")
+	"github.com/google/pprof/profile"
+)
 
 // views are the texts made of the profiles. A heap has two: what is in use, and what was ever allocated.
 var views = []struct{ kind, file, title, sample string }{
-	{"cpu", "cpu.txt", "CPU", ""},
-	{"mutex", "mutex.txt", "Mutex: time others waited for a lock", ""},
-	{"block", "block.txt", "Block: time spent waiting", ""},
+	{"cpu", "cpu.txt", "CPU", "cpu"},
+	{"mutex", "mutex.txt", "Mutex: time others waited for a lock", "delay"},
+	{"block", "block.txt", "Block: time spent waiting", "delay"},
 	{"heap", "heap.txt", "Heap in use", "inuse_space"},
 	{"heap", "alloc.txt", "Allocated since start", "alloc_space"},
 }
 
-// Print writes the top 20 of each profile to w and beside the profile. Without a go tool it says so instead.
-func Print(ctx context.Context, w io.Writer, profiles []Profile) error {
-	if _, err := exec.LookPath("go"); err != nil {
-		fmt.Fprintln(w, errNoGo)
-		return nil
-	}
+// topMost is how many functions are shown of each.
+const topMost = 20
+
+// Print writes the top 20 of each profile to w and beside the profile.
+func Print(w io.Writer, profiles []Profile) error {
 	for _, p := range profiles {
 		for _, v := range views {
 			if v.kind != p.Kind {
 				continue
 			}
-			text, err := top(ctx, p.File, v.sample)
+			text, err := top(p.File, v.sample)
 			if err != nil {
-				return err
+				return fmt.Errorf("top of %s: %w", p.Kind, err)
 			}
 			fmt.Fprintf(w, "\n== %s (%s)\n%s", v.title, p.File, text)
 			if err = os.WriteFile(filepath.Join(filepath.Dir(p.File), v.file), text, 0o644); err != nil {
@@ -47,17 +45,84 @@ func Print(ctx context.Context, w io.Writer, profiles []Profile) error {
 	return nil
 }
 
-// top opens one profile as text.
-func top(ctx context.Context, file, sample string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	args := []string{"tool", "pprof", "-top", "-nodecount=20"}
-	if sample != "" {
-		args = append(args, "-sample_index="+sample)
-	}
-	out, err := exec.CommandContext(ctx, "go", append(args, file)...).CombinedOutput()
+// function is what was measured in one function, and in it and those that it called.
+type function struct {
+	name      string
+	flat, cum int64
+}
+
+// top is one profile as text, as `go tool pprof -top` writes it.
+func top(file, sample string) ([]byte, error) {
+	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("go tool pprof %s: %w: %s", file, err, out)
+		return nil, err
 	}
-	return out, nil
+	defer f.Close()
+	p, err := profile.Parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == sample })
+	if at < 0 {
+		return nil, fmt.Errorf("%s: no samples of %s", file, sample)
+	}
+	all, total := functions(p, at)
+	var out bytes.Buffer
+	unit := p.SampleType[at].Unit
+	fmt.Fprintf(&out, "%s of %s in all; the first %d of %d functions\n%12s %6s %12s %6s\n", amount(total, unit), sample,
+		min(topMost, len(all)), len(all), "flat", "flat%", "cum", "cum%")
+	for _, one := range all[:min(topMost, len(all))] {
+		fmt.Fprintf(&out, "%12s %5.1f%% %12s %5.1f%%  %s\n", amount(one.flat, unit), share(one.flat, total), amount(one.cum, unit),
+			share(one.cum, total), one.name)
+	}
+	return out.Bytes(), nil
+}
+
+// functions are all there are, those with most of their own first.
+func functions(p *profile.Profile, at int) (all []*function, total int64) {
+	by := map[string]*function{}
+	for _, s := range p.Sample {
+		total += s.Value[at]
+		seen := map[string]bool{} // of a function that calls itself a sample is counted once
+		for depth, location := range s.Location {
+			for inlined, line := range location.Line {
+				name := line.Function.Name
+				one := by[name]
+				if one == nil {
+					one = &function{name: name}
+					by[name] = one
+					all = append(all, one)
+				}
+				if depth == 0 && inlined == 0 {
+					one.flat += s.Value[at]
+				}
+				if !seen[name] {
+					seen[name] = true
+					one.cum += s.Value[at]
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *function) int {
+		return cmp.Or(cmp.Compare(b.flat, a.flat), cmp.Compare(b.cum, a.cum), cmp.Compare(a.name, b.name))
+	})
+	return all, total
+}
+
+func share(n, total int64) float64 {
+	if total == 0 {
+		return 0
+	}
+	return 100 * float64(n) / float64(total)
+}
+
+// amount is a number with its unit, for people.
+func amount(n int64, unit string) string {
+	switch unit {
+	case "nanoseconds":
+		return time.Duration(n).Round(time.Microsecond).String()
+	case "bytes":
+		return fmt.Sprintf("%.2fMB", float64(n)/(1<<20))
+	}
+	return fmt.Sprint(n)
 }

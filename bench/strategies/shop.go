@@ -59,7 +59,7 @@ func openDatabase(ctx context.Context, o Options, strategy string, p place) (sho
 		return nil, err
 	}
 	// A probe that buys nothing: there is no such path.
-	if err = s.server.Ready(ctx, readyLimit, process.Answers("http://"+addr+"/", http.StatusNotFound)); err != nil {
+	if err = s.server.ReadyAt(ctx, readyLimit, addr, process.Answers("http://"+addr+"/", http.StatusNotFound)); err != nil {
 		s.stop()
 		return nil, err
 	}

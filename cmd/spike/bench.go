@@ -208,5 +208,5 @@ func (c *BenchPprofCmd) Run(ctx context.Context) error {
 	}
 	fmt.Printf("%s: %d answers at %.0f/s, codes %v, transport errors %v\n",
 		c.Only, crowd.Answered, crowd.PerSecond(), crowd.Codes, crowd.ErrorKinds)
-	return profile.Print(ctx, os.Stdout, profiles)
+	return profile.Print(os.Stdout, profiles)
 }

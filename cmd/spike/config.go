@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -31,6 +32,11 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	}
 	if err := known(settings, ctx.Selected()); err != nil {
 		return fmt.Errorf("%w: --config %s: %w", errUsage, file, err)
+	}
+	for _, flag := range ctx.Selected().Flags {
+		if set, there := settings[flag.Name]; there && isEmpty(reflect.ValueOf(set.words)) && !mayBeEmpty(flag) {
+			return fmt.Errorf("--config %s: %w", file, emptySetting(flag.Name))
+		}
 	}
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		for _, name := range flag.Envs {

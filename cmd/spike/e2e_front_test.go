@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"spike/bench/load"
+	"spike/bench/process"
 	"spike/luascripts/redistest"
 	"spike/nginx"
 )
@@ -63,7 +64,7 @@ func runNginx(t testing.TB, dir, topology, addr string) string {
 		if err == nil {
 			_ = c.Close()
 		}
-		return err == nil
+		return err == nil && process.Listens(cmd.Process.Pid, addr) == nil
 	})
 	return "http://" + addr
 }

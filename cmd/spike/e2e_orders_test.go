@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
+	"spike/bench/process"
 	"spike/luascripts/redistest"
 	"spike/order/pgtest"
 )
@@ -64,7 +65,7 @@ func (o *testOrders) ready() bool {
 		return false
 	}
 	_ = r.Body.Close()
-	return r.StatusCode == http.StatusOK
+	return r.StatusCode == http.StatusOK && process.Listens(o.cmd.Process.Pid, o.admin) == nil
 }
 
 // die is kill -9.

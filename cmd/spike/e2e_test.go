@@ -22,6 +22,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/bench/load"
+	"spike/bench/process"
 	"spike/luascripts"
 	"spike/luascripts/redistest"
 )
@@ -80,6 +81,7 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
 	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
+	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // nobody here waits for a balancer, but who says so
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +98,7 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 			return false
 		}
 		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK
+		return r.StatusCode == http.StatusOK && process.Listens(e.cmd.Process.Pid, addr) == nil && process.Listens(e.cmd.Process.Pid, admin) == nil
 	})
 	return e
 }

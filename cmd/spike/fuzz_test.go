@@ -13,7 +13,7 @@ import (
 )
 
 // sayings are all that is ever said of a bad address.
-var sayings = regexp.MustCompile(`^usage: --redis: (unknown scheme|not [A-Z\[\]:,.]+|not redis\[s\]://[^\x00]+ and so on\)|not redis\+sentinel://[A-Z:@\[\],./]+)$`)
+var sayings = regexp.MustCompile(`^usage: --redis: (unknown scheme|what follows the host's slash is the number of a database, or nothing|not [A-Z\[\]:,.]+|not redis\[s\]://[^\x00]+ and so on\)|not redis\+sentinel://[A-Z:@\[\],./]+)$`)
 
 // FuzzRedisAddress: no address makes a panic; one that is refused is not repeated, for it may hold a password; one that is taken
 // says where to go.

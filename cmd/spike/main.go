@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -53,25 +52,33 @@ var errFailed = errors.New("failed")
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	var c cli
-	parser := kong.Must(&c, kong.Name("spike"), kong.DefaultEnvars("SPIKE"),
-		kong.Description("Sells N units to a crowd a hundred times larger, exactly once each."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	parsed, err := parser.Parse(args)
+	_, parsed, err := parse(args)
 	if err != nil {
 		complain(err)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals, hup := ends(parsed.Command())
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(hup, &settings{args, parsed})
 	if err = parsed.Run(); err != nil {
 		complain(err)
 	}
 	return exitCode(err)
+}
+
+// parse reads a command line, and what else a command is told.
+func parse(args []string) (*cli, *kong.Context, error) {
+	var c cli
+	parser := kong.Must(&c, kong.Name("spike"), kong.DefaultEnvars("SPIKE"),
+		kong.Description("Sells N units to a crowd a hundred times larger, exactly once each."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parsed, err := parser.Parse(args)
+	return &c, parsed, err
 }
 
 // complain prints an error on one line.

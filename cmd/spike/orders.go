@@ -6,18 +6,22 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"spike/order"
+	"spike/order/loopback"
 )
 
 // OrdersCmd is the order worker.
 type OrdersCmd struct {
 	storeFlag
+	logFlag
+	adminTokens
 	DB                string     `name:"db" required:"" placeholder:"URL" help:"postgres://USER:PASS@HOST/DB or sqlite:FILE. Its table orders has a row per serial of a reservation."`
 	Webhook           string     `placeholder:"URL" help:"Tell this address of reserved, confirmed and released (Standard Webhooks)."`
 	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs the webhooks. Better in SPIKE_WEBHOOK_SECRET, or a file."`
 	WebhookSecretFile string     `placeholder:"FILE" help:"Has the secret in it."`
-	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3007); empty: nowhere."`
-	AdminToken        string     `placeholder:"TOKEN" help:"Bearer token of the operators' side: /metrics wants it, /healthz and /readyz do not. Needed off loopback."`
+	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" empty:"" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3007); empty: nowhere."`
 	Rebind            bool       `help:"Keep this Redis' orders in this database from now on, though another one has had them. What that one stored does not come again."`
 	RetryParked       bool       `help:"Try all parked orders again (table parked_orders), once."`
 	Batch             int        `default:"500" help:"Rows to a transaction, about."`
@@ -25,9 +29,14 @@ type OrdersCmd struct {
 }
 
 // Run works until a signal.
-func (c *OrdersCmd) Run(ctx context.Context) error {
-	log := newLog()
+func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
+	log, out := c.open()
+	defer out.Close()
 	secret, err := c.secret()
+	if err != nil {
+		return err
+	}
+	admin, err := c.tokens()
 	if err != nil {
 		return err
 	}
@@ -41,8 +50,29 @@ func (c *OrdersCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	return order.Run(ctx, order.Config{Admin: c.Admin, AdminToken: c.AdminToken, Rebind: c.Rebind, RetryParked: c.RetryParked,
-		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret}, store, book, log)
+	tokens := loopback.NewTokens(admin...)
+	go hup.each(ctx, func() { c.reload(s, tokens, log) })
+	return order.Run(ctx, order.Config{Admin: c.Admin, AdminTokens: tokens, Rebind: c.Rebind, RetryParked: c.RetryParked,
+		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, book, log)
+}
+
+// reload reads admin tokens and log level again.
+func (c *OrdersCmd) reload(s *settings, tokens *loopback.Tokens, log zerolog.Logger) {
+	var admin []string
+	fresh, others, err := s.again()
+	if err == nil {
+		admin, err = fresh.Orders.tokens()
+	}
+	if err == nil && (len(admin) == 0) != tokens.None() {
+		err = errReopen
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
+		return
+	}
+	fresh.Orders.setLevel()
+	tokens.Set(admin...)
+	sayReloaded(log, without(others, reloaded...))
 }
 
 func (c *OrdersCmd) secret() (string, error) {

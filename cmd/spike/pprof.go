@@ -21,5 +21,5 @@ func (c *PprofCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return profile.Print(ctx, os.Stdout, profiles)
+	return profile.Print(os.Stdout, profiles)
 }

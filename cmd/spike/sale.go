@@ -25,6 +25,7 @@ type SaleCmd struct {
 	Resume SaleResumeCmd `cmd:"" help:"Go on selling."`
 	Close  SaleCloseCmd  `cmd:"" help:"Stop selling for good."`
 	Reopen SaleReopenCmd `cmd:"" help:"After a fail-over: wait no more for replicas that are gone, nor (--grants) for promises that were lost."`
+	Mend   SaleMendCmd   `cmd:"" help:"Write a sale's hash again from its ledger, where it was deleted or spoilt."`
 	Remove SaleRemoveCmd `cmd:"" help:"Delete a sale and all that is known of it."`
 }
 

@@ -17,25 +17,28 @@ import (
 	"spike/luascripts"
 	"spike/nginx"
 	"spike/order"
+	"spike/order/loopback"
 )
 
 // ServeCmd is an edge.
 type ServeCmd struct {
 	storeFlag
+	logFlag
+	adminTokens
 	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers come in (:3005)."`
-	Admin       string        `default:"127.0.0.1:3006" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
-	AdminToken  string        `placeholder:"TOKEN" help:"Bearer token of the operators' side. Needed off loopback."`
+	Admin       string        `default:"127.0.0.1:3006" empty:"" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
 	Sales       []string      `placeholder:"NAME" help:"Sell these only. Default: every sale."`
 	Ack         string        `enum:"edge,redis" default:"edge" help:"When a buyer hears \"won\": edge (in this edge's ring) or redis (in the ledger)."`
 	Data        string        `placeholder:"DIR" help:"Keep the ring in files here: kill -9 then loses no win. Default: memory."`
 	Lease       time.Duration `default:"5s" help:"How long a lease lasts, from 3s to 1m."`
-	Grace       time.Duration `default:"10s" help:"For draining, settling and giving back at the end."`
+	Drain       time.Duration `default:"3s" help:"How long an edge that ends goes on answering: longer than a balancer may keep out the edge that was restarted before. From 0s to 5m."`
+	Grace       time.Duration `default:"10s" help:"For settling and giving back after that."`
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
 	DecisionLog string        `placeholder:"FILE" help:"Log every decision as the article does (result:1,localSales:17); - is standard output."`
 
 	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line, or the keys themselves (in SPIKE_TOKEN_KEY, not here: others would see them). The first signs, all are accepted. Default: one in the store."`
-	Production     bool           `help:"Refuse to start with what is only good for trying: a token key kept in the store."`
+	Production     bool           `help:"Refuse to start with what is only good for trying: no --redis, a token key kept in the store."`
 	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128)."`
 	CORSOrigins    []string       `name:"cors-origins" placeholder:"ORIGIN" help:"Sites whose pages may buy (https://shop.example). Where nginx stands in front, its topology says it. Default: none."`
 	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
@@ -48,10 +51,17 @@ type ServeCmd struct {
 }
 
 // Run serves until a signal.
-func (c *ServeCmd) Run(ctx context.Context) error {
-	log := newLog()
+func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
+	log, out := c.open()
+	defer out.Close()
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
+	}
+	if c.Drain < 0 || c.Drain > 5*time.Minute {
+		return fmt.Errorf("%w: --drain %v is not between 0s and 5m", errUsage, c.Drain)
+	}
+	if c.Production && c.Redis == "" {
+		return fmt.Errorf("%w: --production needs --redis ADDR: else 10,000 made-up units are sold from memory", errUsage)
 	}
 	sales, err := saleNames(c.Sales)
 	if err != nil {
@@ -70,6 +80,10 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	admin, err := c.tokens()
+	if err != nil {
+		return err
+	}
 	runtime.SetMutexProfileFraction(c.MutexProfileFraction)
 	runtime.SetBlockProfileRate(c.BlockProfileRate)
 	if c.Redis != "" && c.DB != "" {
@@ -82,16 +96,63 @@ func (c *ServeCmd) Run(ctx context.Context) error {
 	defer store.Close()
 	missingSales(ctx, store, sales, log)
 	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(out.metric())
+	tokens, changes := loopback.NewTokens(admin...), make(chan edge.Changes)
+	go hup.each(ctx, func() { c.reload(ctx, s, tokens, changes, log) })
 	serve := func(ctx context.Context) error {
-		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminToken: c.AdminToken, Node: c.node(),
-			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Grace: c.Grace,
+		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminTokens: tokens, Node: c.node(),
+			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Drain: c.Drain, Grace: c.Grace,
 			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
-			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Origins: c.CORSOrigins, Registry: metrics}, store, log)
+			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Origins: c.CORSOrigins, Registry: metrics, Changes: changes}, store, log)
 	}
 	if c.Redis != "" {
 		return serve(ctx)
 	}
 	return c.alone(ctx, store, metrics, log, serve)
+}
+
+// reloaded are the settings that SIGHUP changes.
+var reloaded = []string{"token-key", "jwt-key", "admin-token", "admin-token-file", "log-level"}
+
+// reload reads the settings again. If any of them cannot be used, all stay as they are.
+func (c *ServeCmd) reload(ctx context.Context, s *settings, tokens *loopback.Tokens, changes chan<- edge.Changes, log zerolog.Logger) {
+	var admin []string
+	var change edge.Changes
+	fresh, others, err := s.again()
+	if err == nil {
+		admin, err = fresh.Serve.tokens()
+	}
+	if err == nil {
+		change.TokenKeys, err = fresh.Serve.tokenKeys(log)
+	}
+	if err == nil {
+		change.JWT, err = fresh.Serve.jwtKey(log)
+	}
+	if err == nil && (len(admin) == 0) != tokens.None() {
+		err = errReopen
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
+		return
+	}
+	fresh.Serve.setLevel()
+	tokens.Set(admin...)
+	select {
+	case changes <- change:
+	case <-ctx.Done():
+	}
+	sayReloaded(log, without(others, reloaded...))
+}
+
+// errReopen: who may enter without a token is decided when the listener opens.
+var errReopen = fmt.Errorf("%w: that there is an admin token, or none, takes a restart", errUsage)
+
+// sayReloaded names settings that are others now, and that nobody has heard.
+func sayReloaded(log zerolog.Logger, unheard []string) {
+	if len(unheard) > 0 {
+		log.Warn().Strs("settings", unheard).Msg("SIGHUP: these have changed and take a restart")
+	}
+	log.Info().Msg("SIGHUP: settings and files are read again")
 }
 
 // alone does the order workers' work beside the edge: nobody else can reach the embedded store.

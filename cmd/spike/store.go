@@ -58,6 +58,8 @@ var redisParams = []string{"db", "dial_timeout", "write_timeout", "addr", "skip_
 
 var errRedisURL = fmt.Errorf("%w: --redis: not redis[s]://[USER:PASS@]H:P[/DB], nor unix:///PATH (in a password, write %%40 for @ and so on)", errUsage)
 
+var errRedisPath = fmt.Errorf("%w: --redis: what follows the host's slash is the number of a database, or nothing", errUsage)
+
 func fromURL(addr string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(addr)
 	if err != nil || u.Fragment != "" || (u.Scheme == "unix") != (u.Host == "") || u.Scheme == "unix" && u.Path == "" {
@@ -71,6 +73,13 @@ func fromURL(addr string) (rueidis.ClientOption, error) {
 	}
 	if err != nil {
 		return rueidis.ClientOption{}, errRedisURL
+	}
+	if u.Scheme != "unix" {
+		if u.Path == "/" { // no number: database 0, as without the slash
+			addr = strings.Replace(addr, u.Host+"/", u.Host, 1)
+		} else if _, err = strconv.ParseUint(strings.TrimPrefix(u.Path, "/"), 10, 31); err != nil && u.Path != "" {
+			return rueidis.ClientOption{}, errRedisPath
+		}
 	}
 	o, err := rueidis.ParseURL(addr)
 	if err != nil || o.SelectDB < 0 || u.Scheme != "unix" && !ports(o.InitAddress) {

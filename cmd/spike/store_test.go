@@ -6,6 +6,15 @@ import (
 	"testing"
 )
 
+// Row D15: a slash alone is no error, and one that is followed by no number is named.
+func TestD15SlashOfARedisURL(t *testing.T) {
+	for _, addr := range []string{"redis://h:6379/x", "rediss://u:s3cret@h:6379/1/2", "redis://h:1/-1"} {
+		if _, err := redisOptions(addr); err == nil || !strings.Contains(err.Error(), "slash") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}
+
 func TestRedisAddresses(t *testing.T) {
 	for addr, want := range map[string]struct {
 		seeds                  []string
@@ -14,6 +23,8 @@ func TestRedisAddresses(t *testing.T) {
 		"127.0.0.1:6379":                           {seeds: []string{"127.0.0.1:6379"}},
 		"a:1,b:2,[::1]:3":                          {seeds: []string{"a:1", "b:2", "[::1]:3"}},
 		"redis://u:p@h:6379/0":                     {seeds: []string{"h:6379"}, user: "u", password: "p"},
+		"redis://h:6379/":                          {seeds: []string{"h:6379"}},
+		"redis://u:p@h:6379/?protocol=3":           {seeds: []string{"h:6379"}, user: "u", password: "p"},
 		"unix:///run/redis.sock":                   {seeds: []string{"/run/redis.sock"}},
 		"redis+sentinel://a:1,b:2/mymaster":        {seeds: []string{"a:1", "b:2"}, master: "mymaster"},
 		"redis+sentinel://u:p%40ss@a:1,b:2/master": {seeds: []string{"a:1", "b:2"}, master: "master", user: "u", password: "p@ss"},

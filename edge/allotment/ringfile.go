@@ -150,8 +150,11 @@ func (f *RingFile) sign() error {
 		return err
 	}
 	line, err := json.Marshal(o)
-	if err != nil || len(line) >= countOffset {
-		return fmt.Errorf("owner too long: %w", err)
+	if err == nil && len(line) >= countOffset {
+		err = errors.New("too long")
+	}
+	if err != nil {
+		return fmt.Errorf("owner: %w", err)
 	}
 	page := make([]byte, pageSize)
 	copy(page, append(line, '\n'))

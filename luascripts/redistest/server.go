@@ -11,14 +11,32 @@ import (
 )
 
 // Start runs redis-server on a free loopback port with nothing kept on disk, and ends it, by pid, with the test. More
-// arguments are redis-server's own.
+// arguments are redis-server's own. A port that somebody else has taken meanwhile is exchanged for another.
 func Start(t testing.TB, args ...string) (addr string) {
 	t.Helper()
-	return StartAt(t, FreeAddr(t), args...)
+	for range tries {
+		if addr = FreeAddr(t); start(t, addr, args...) {
+			return addr
+		}
+	}
+	t.Fatal("redis-server finds no port")
+	return ""
 }
+
+// tries is how many ports may be taken by others.
+const tries = 5
 
 // StartAt is Start at an address of the caller's choice, where perhaps one was before.
 func StartAt(t testing.TB, addr string, args ...string) string {
+	t.Helper()
+	if !start(t, addr, args...) {
+		t.Fatalf("redis-server does not listen on %s", addr)
+	}
+	return addr
+}
+
+// start says whether the server that it starts listens there.
+func start(t testing.TB, addr string, args ...string) bool {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "",
@@ -26,18 +44,26 @@ func StartAt(t testing.TB, addr string, args ...string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("redis-server (make deps installs it): %v", err)
 	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		<-ended
 	})
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-ended:
+			return false
+		default:
+		}
 		if c, err := net.Dial("tcp", addr); err == nil {
 			_ = c.Close()
-			return addr
+			if process.Listens(cmd.Process.Pid, addr) == nil {
+				return true
+			}
 		}
 	}
-	t.Fatalf("redis-server does not listen on %s", addr)
-	return ""
+	return false
 }
 
 // FreeAddr is a loopback address nobody listened on a moment ago.

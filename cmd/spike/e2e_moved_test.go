@@ -1,0 +1,137 @@
+//go:build e2e
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/rueidis"
+
+	"spike/luascripts"
+	"spike/luascripts/redistest"
+)
+
+// service is an address that leads to one server and then to another; what it has led somewhere stays there.
+type service struct {
+	addr string
+	to   atomic.Pointer[string]
+}
+
+func newService(t testing.TB, to string) *service {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{addr: l.Addr().String()}
+	s.to.Store(&to)
+	ctx, end := context.WithCancel(context.Background())
+	var leading sync.WaitGroup
+	t.Cleanup(func() { end(); _ = l.Close(); leading.Wait() })
+	leading.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			leading.Go(func() { s.lead(ctx, c) })
+		}
+	})
+	return s
+}
+
+// lead carries bytes both ways until one side ends.
+func (s *service) lead(ctx context.Context, c net.Conn) {
+	defer func() { _ = c.Close() }()
+	d, err := net.Dial("tcp", *s.to.Load())
+	if err != nil {
+		return
+	}
+	defer func() { _ = d.Close() }()
+	over, end := context.WithCancel(ctx)
+	go func() { _, _ = io.Copy(d, c); end() }()
+	go func() { _, _ = io.Copy(c, d); end() }()
+	<-over.Done()
+}
+
+// redisAt is a client of a server that is there.
+func redisAt(t testing.TB, addr string) redisServer {
+	t.Helper()
+	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
+	store, err := luascripts.Dial(context.Background(), options, luascripts.DefaultBounds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close(); client.Close() })
+	return redisServer{store, client, addr}
+}
+
+// Row D4: the service's address moves to the promoted replica, and the old primary lives on as its replica. Edge, order worker
+// and gate go where the address leads: they sell, store and flag again.
+func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
+	old, fresh := startRedis(t), redisAt(t, redistest.Start(t))
+	_, port, _ := net.SplitHostPort(old.addr)
+	fresh.do(t, "REPLICAOF", "127.0.0.1", port)
+	eventually(t, patience, "the replica follows", func() bool {
+		info, _ := fresh.do(t, "INFO", "replication").ToString()
+		return strings.Contains(info, "master_link_status:up")
+	})
+	redis := newService(t, old.addr)
+	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", old.addr)
+	mustSpike(t, "sale", "create", "last", "--total", "1", "--redis", old.addr)
+	edge := startEdge(t, "--redis", redis.addr)
+	file := filepath.Join(t.TempDir(), "orders.db")
+	orders := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+file)
+	s := &gateStage{redis: redisServer{addr: redis.addr}, topology: filepath.Join(t.TempDir(), "t.yaml"), flags: filepath.Join(t.TempDir(), "flags")}
+	write(t, s.topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", s.flags, edge.addr))
+	s.startGate(t)
+	crowd(t, 500, 8, edge.buyURL("ticket"))
+	stored := func() bool {
+		_, _, metrics := get(t, "GET", "http://"+orders.admin+"/metrics")
+		return strings.Contains(metrics, `spike_orders_unread{sale="ticket"} 0`) && strings.Contains(metrics, `spike_orders_unacked{sale="ticket"} 0`)
+	}
+	eventually(t, patience, "its orders are stored", stored)
+
+	fresh.do(t, "REPLICAOF", "NO", "ONE")
+	_, port, _ = net.SplitHostPort(fresh.addr)
+	old.do(t, "REPLICAOF", "127.0.0.1", port)
+	redis.to.Store(&fresh.addr)
+
+	won := 0
+	eventually(t, patience, "it sells", func() bool {
+		w, _ := crowdAnyway(t, 2_000, 8, edge.buyURL("ticket"))
+		won += len(w.owner)
+		a, err := fresh.Audit(context.Background(), "ticket")
+		return err == nil && a.Pending > 1_000
+	})
+	eventually(t, patience, "its orders are stored", func() bool {
+		r, err := http.Get("http://" + orders.admin + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = r.Body.Close()
+		return r.StatusCode == http.StatusOK && stored()
+	})
+	eventually(t, patience, "the last one is sold", func() bool {
+		_, _, body := get(t, "GET", edge.buyURL("last"))
+		return strings.Contains(body, `"serial"`)
+	})
+	eventually(t, patience, "the gate has flagged it", func() bool { return s.flagged("last", "none-now") })
+	edge.stop(t)
+	if a := (redisServer{addr: fresh.addr}).audit(t, "ticket"); a.Leased != 0 || a.Pending < uint64(won) {
+		t.Errorf("%+v", a)
+	}
+}

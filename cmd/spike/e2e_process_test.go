@@ -1,0 +1,398 @@
+//go:build e2e
+
+package main
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"spike/luascripts/redistest"
+)
+
+// journal is a reader of a command's log as journald is one: the other end of a socket.
+type journal struct {
+	ours  *os.File
+	lines *bufio.Scanner
+}
+
+// journalOf starts a command whose log goes there, until it has said something.
+func journalOf(t testing.TB, says string, args ...string) (*exec.Cmd, *journal) {
+	t.Helper()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "theirs")
+	j := &journal{ours: os.NewFile(uintptr(pair[0]), "ours")}
+	j.lines = bufio.NewScanner(j.ours)
+	cmd := exec.Command(binary(t), args...)
+	cmd.Stderr = theirs
+	err = cmd.Start()
+	_ = theirs.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = j.ours.Close()
+	})
+	for j.lines.Scan() {
+		if strings.Contains(j.lines.Text(), says) {
+			return cmd, j
+		}
+	}
+	t.Fatalf("spike %v did not say %q", args, says)
+	return nil, nil
+}
+
+// ended sends SIGTERM and says how the command ended.
+func ended(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %v", cmd.Args[1:2], err)
+	}
+}
+
+var lostLines = regexp.MustCompile(`(?m)^spike_log_lost_lines_total [1-9]`)
+
+// Row D1: who reads the log may go away. The next lines are lost and counted; no long-running command ends by them.
+func TestD1ReaderOfTheLogEnds(t *testing.T) {
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "100", "--redis", redis.addr)
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	serve, log := journalOf(t, "edge is up", "serve", "--redis", redis.addr, "--listen", addr, "--admin", admin)
+	_ = log.ours.Close()
+	if status, _, body := get(t, "POST", "http://"+admin+"/api/v1/sales/ticket/pause"); status != 200 { // which is logged
+		t.Errorf("%d %s", status, body)
+	}
+	get(t, "POST", "http://"+admin+"/api/v1/sales/ticket/resume")
+	eventually(t, patience, "the edge sells", func() bool {
+		_, _, body := get(t, "GET", "http://"+addr+"/buy/ticket")
+		return strings.Contains(body, `"serial"`)
+	})
+	eventually(t, patience, "lost lines are counted", func() bool {
+		_, _, body := get(t, "GET", "http://"+admin+"/metrics")
+		return lostLines.MatchString(body)
+	})
+	ended(t, serve)
+	if a := redis.audit(t, "ticket"); a.Leased != 0 || a.Pending != 1 {
+		t.Errorf("it did not settle and give back: %+v", a)
+	}
+
+	admin = redistest.FreeAddr(t)
+	orders, log := journalOf(t, "order worker is up", "orders", "--redis", redis.addr, "--admin", admin, "--db", "sqlite:"+filepath.Join(t.TempDir(), "o.db"))
+	_ = log.ours.Close()
+	_ = orders.Process.Signal(syscall.SIGHUP) // which is logged
+	eventually(t, patience, "lost lines are counted", func() bool {
+		_, _, body := get(t, "GET", "http://"+admin+"/metrics")
+		return lostLines.MatchString(body)
+	})
+	ended(t, orders)
+
+	flags := filepath.Join(t.TempDir(), "flags")
+	topology := filepath.Join(t.TempDir(), "topology.yaml")
+	write(t, topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", flags, addr))
+	gate, log := journalOf(t, " flags", "gate", "--topology", topology, "--redis", redis.addr)
+	_ = log.ours.Close()
+	ended(t, gate) // which it logs
+}
+
+// Row D6: what was started with nohup ignores SIGHUP.
+func TestD6NohupIsKept(t *testing.T) {
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	edge := runEdge(t, addr, admin, "nohup", binary(t), "serve", "--admin", admin)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", edge.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ignored := regexp.MustCompile(`SigIgn:\s+[0-9a-f]*([0-9a-f])`).FindSubmatch(status); !strings.ContainsAny(string(ignored[1]), "13579bdf") {
+		t.Errorf("SIGHUP, the first signal, is not ignored: %s", ignored[0])
+	}
+	_ = edge.cmd.Process.Signal(syscall.SIGHUP)
+	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"serial"`) {
+		t.Error(body)
+	}
+	edge.stop(t) // ends well by SIGTERM alone
+	if log := edge.log.String(); strings.Contains(log, "SIGHUP") {
+		t.Errorf("an ignored SIGHUP was heard:\n%s", log)
+	}
+}
+
+// newKey is a token key as --token-key reads it.
+func newKey() string {
+	var key [32]byte
+	_, _ = rand.Read(key[:])
+	return base64.StdEncoding.EncodeToString(key[:]) + "\n"
+}
+
+// hangupStage is an edge all of whose secrets are in files.
+type hangupStage struct {
+	*testEdge
+	dir, decisions string
+	log            *lockedBuffer
+}
+
+func newHangupStage(t *testing.T) *hangupStage {
+	dir := t.TempDir()
+	s := &hangupStage{dir: dir, decisions: filepath.Join(dir, "decisions.log"), log: &lockedBuffer{}}
+	for file, text := range map[string]string{"keys": newKey(), "jwt": "the-first-secret-of-the-issuer-of-jwts", "admin": "first\n"} {
+		write(t, filepath.Join(dir, file), text)
+	}
+	s.configure(t, "lang: en")
+	redis := startRedis(t)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--redis", redis.addr)
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	cmd := exec.Command(binary(t), "serve", "--admin", admin, "--listen", addr, "--redis", redis.addr, "--config", filepath.Join(dir, "spike.yaml"))
+	cmd.Stderr = s.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("edge:\n%s", s.log)
+		}
+	})
+	s.testEdge = &testEdge{addr: addr, admin: admin, cmd: cmd}
+	eventually(t, patience, "edge is up", func() bool { return strings.Contains(s.log.String(), "edge is up") })
+	return s
+}
+
+func (s *hangupStage) file(name string) string { return filepath.Join(s.dir, name) }
+
+// configure writes the edge's settings.
+func (s *hangupStage) configure(t testing.TB, more string) {
+	write(t, s.file("spike.yaml"), fmt.Sprintf("token-key: %s\njwt-key: %s\nadmin-token-file: %s\ndecision-log: %s\n%s\n",
+		s.file("keys"), s.file("jwt"), s.file("admin"), s.decisions, more))
+}
+
+// hangup sends SIGHUP and waits until the edge has said something n times.
+func (s *hangupStage) hangup(t testing.TB, says string, n int) {
+	t.Helper()
+	_ = s.cmd.Process.Signal(syscall.SIGHUP)
+	eventually(t, patience, fmt.Sprintf("it says %q %d times", says, n), func() bool { return strings.Count(s.log.String(), says) >= n })
+}
+
+// buy is the token of a reservation bought under a JWT.
+func (s *hangupStage) buy(t testing.TB, secret string) (status int, token string) {
+	t.Helper()
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, body := ask(t, "POST", s.addr, "/v1/sales/ticket/reservations", "", "Bearer "+signed)
+	if m := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body); m != nil {
+		token = m[1]
+	}
+	return status, token
+}
+
+// Row D6: SIGHUP reads token keys, JWT keys, admin tokens and the log level again, opens the decision log anew (logrotate has
+// moved it away), and stops nothing. What cannot be used changes nothing.
+func TestD6HangupReadsAgain(t *testing.T) {
+	const again = "read again"
+	s := newHangupStage(t)
+	status, before := s.buy(t, "the-first-secret-of-the-issuer-of-jwts")
+	if status != http.StatusCreated {
+		t.Fatal(status)
+	}
+	keys, err := os.ReadFile(s.file("keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.file("keys"), newKey()+string(keys))
+	write(t, s.file("jwt"), "another-secret-of-the-issuer-of-jwts")
+	write(t, s.file("admin"), "second\nthird\n")
+	s.hangup(t, again, 1)
+	if status, _ = s.buy(t, "the-first-secret-of-the-issuer-of-jwts"); status != http.StatusUnauthorized {
+		t.Errorf("the old JWT key: %d", status)
+	}
+	status, after := s.buy(t, "another-secret-of-the-issuer-of-jwts")
+	if status != http.StatusCreated {
+		t.Errorf("the new JWT key: %d", status)
+	}
+	for _, token := range []string{before, after} {
+		if status, _, body := get(t, "GET", "http://"+s.addr+"/v1/reservations/"+token); status != http.StatusOK {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	for token, want := range map[string]int{"first": 401, "second": 200, "third": 200} {
+		if status, _ := ask(t, "GET", s.admin, "/metrics", "", "Bearer "+token); status != want {
+			t.Errorf("admin token %s: %d", token, status)
+		}
+	}
+
+	write(t, s.file("keys"), newKey()) // both are dropped: their tokens with them
+	s.hangup(t, again, 2)
+	if status, _, _ := get(t, "GET", "http://"+s.addr+"/v1/reservations/"+after); status != http.StatusNotFound {
+		t.Errorf("a token of a dropped key: %d", status)
+	}
+	write(t, s.file("keys"), "no key")
+	write(t, s.file("admin"), "fourth\n")
+	s.hangup(t, "all stay as they were", 1)
+	if status, _ := ask(t, "GET", s.admin, "/metrics", "", "Bearer second"); status != 200 {
+		t.Errorf("after keys that cannot be used: %d", status)
+	}
+	write(t, s.file("keys"), newKey())
+	s.configure(t, "lang: zh\nlog-level: debug")
+	s.hangup(t, again, 3)
+	if !regexp.MustCompile(`take a restart.*lang`).MatchString(s.log.String()) {
+		t.Error("lang takes a restart, and that is not said")
+	}
+	s.configure(t, "lang: zh\nlog-level: error")
+	_ = s.cmd.Process.Signal(syscall.SIGHUP)
+	eventually(t, patience, "pausing is not logged", func() bool {
+		n := len(s.log.String())
+		ask(t, "POST", s.admin, "/api/v1/sales/ticket/pause", "", "Bearer fourth")
+		ask(t, "POST", s.admin, "/api/v1/sales/ticket/resume", "", "Bearer fourth")
+		return len(s.log.String()) == n
+	})
+	s.rotate(t)
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// rotate has logrotate move the decision log away: no line is lost, and the next is in the new file.
+func (s *hangupStage) rotate(t testing.TB) {
+	t.Helper()
+	rotate, err := exec.LookPath("logrotate")
+	if err != nil {
+		t.Log("there is no logrotate: skipped")
+		return
+	}
+	lines := func(file string) int {
+		text, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return strings.Count(string(text), "result:1")
+	}
+	want := lines(s.decisions)
+	const secret = "another-secret-of-the-issuer-of-jwts"
+	buy := func() {
+		if status, _ := s.buy(t, secret); status != http.StatusCreated {
+			t.Fatal(status)
+		}
+		want++
+	}
+	eventually(t, patience, "the sale is on", func() bool {
+		status, _ := s.buy(t, secret)
+		return status == http.StatusCreated
+	})
+	want++
+	write(t, s.file("rotate.conf"), fmt.Sprintf("%s {\n  rotate 3\n  su root root\n  postrotate\n    kill -HUP %d\n  endscript\n}\n", s.decisions, s.cmd.Process.Pid))
+	if out, err := exec.Command(rotate, "--force", "--state", s.file("state"), s.file("rotate.conf")).CombinedOutput(); err != nil {
+		t.Fatalf("logrotate: %v\n%s", err, out)
+	}
+	eventually(t, patience, "lines are in the new file", func() bool {
+		buy()
+		return lines(s.decisions) > 0
+	})
+	eventually(t, patience, "every line is in one of them", func() bool { return lines(s.decisions)+lines(s.decisions+".1") == want })
+}
+
+// Row D3: production sells nothing without a store; a setting that is there but empty, and a variable that was meant to be a
+// setting, are named and refused, wherever they stand.
+func TestD3SettingsThatAreNotThere(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "spike.yaml")
+	keys := filepath.Join(t.TempDir(), "keys")
+	write(t, keys, newKey())
+	for _, c := range []struct {
+		env, file string
+		args      []string
+		says      string // "": it starts
+	}{
+		{args: []string{"--production", "--token-key", keys}, says: "--production needs --redis"},
+		{env: "SPIKE_REDIS=", args: []string{"--production", "--token-key", keys}, says: "SPIKE_REDIS is there but empty"},
+		{env: "SPIKE_REDIS=", says: "SPIKE_REDIS is there but empty"},
+		{args: []string{"--redis="}, says: "--redis is there but empty"},
+		{args: []string{"--redis", ""}, says: "--redis is there but empty"},
+		{file: `redis: ""`, says: "redis is there but empty"},
+		{file: `redis:`, says: "redis: has no value"},
+		{env: "SPIKE_TOKEN_KEY=", says: "SPIKE_TOKEN_KEY is there but empty"},
+		{env: "SPIKE_DATA=", says: "SPIKE_DATA is there but empty"},
+		{env: "SPIKE_SALES=", says: "SPIKE_SALES is there but empty"},
+		{args: []string{"--sales="}, says: "--sales is there but empty"},
+		{file: "sales: []", says: "sales is there but empty"},
+		{file: `data: ""`, says: "data is there but empty"},
+		{env: "SPIKE_PRODUCTION=", says: "SPIKE_PRODUCTION"},
+		{env: "SPIKE_LEASE=", says: "SPIKE_LEASE"},
+		{env: "SPIKE_CONFIG=", says: "SPIKE_CONFIG is there but empty"},
+		{env: "SPIKE_REDISS=127.0.0.1:1", says: "unknown variable SPIKE_REDISS, did you mean SPIKE_REDIS?"},
+		{env: "SPIKE_TOKENKEY=x", says: "did you mean SPIKE_TOKEN_KEY?"},
+		{env: "SPIKE_SERVICE_HOST=10.0.0.1"},
+		{env: "SPIKE_PORT_3005_TCP=tcp://10.0.0.1:3005"},
+		{env: "SPIKE_ADMIN="},
+		{file: `admin: ""`},
+		{env: "SPIKE_QUITE_ANOTHER_THING=1"},
+	} {
+		write(t, config, c.file+"\n")
+		args := append([]string{"serve", "--listen", "127.0.0.1:0", "--config", config}, c.args...)
+		if c.env == "SPIKE_CONFIG=" {
+			args = []string{"serve", "--listen", "127.0.0.1:0"}
+		}
+		if !strings.Contains(c.env+c.file, "ADMIN") && !strings.Contains(c.file, "admin") {
+			args = append(args, "--admin", redistest.FreeAddr(t))
+		}
+		cmd := exec.Command(binary(t), args...)
+		cmd.Env = append(os.Environ(), c.env)
+		log := &lockedBuffer{}
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		up, over := false, false
+		eventually(t, patience, "it is up, or ends", func() bool {
+			select {
+			case <-ended:
+				over = true
+			default:
+			}
+			up = strings.Contains(log.String(), "edge is up")
+			return up || over
+		})
+		if !over {
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+		if up != (c.says == "") || !up && cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(log.String(), c.says) {
+			t.Errorf("%s %s %v: up %v, want %q:\n%s", c.env, c.file, c.args, up, c.says, log)
+		}
+		if c.env == "SPIKE_QUITE_ANOTHER_THING=1" && !strings.Contains(log.String(), "SPIKE_QUITE_ANOTHER_THING") {
+			t.Errorf("a variable that nobody reads is not named:\n%s", log)
+		}
+	}
+}
+
+// Row D15: few files are named at the start.
+func TestD15FewFiles(t *testing.T) {
+	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	edge := runEdge(t, addr, admin, "sh", "-c", `ulimit -n 64; exec "$@"`, "sh", binary(t), "serve", "--admin", admin)
+	edge.stop(t)
+	if log := edge.log.String(); !strings.Contains(log, "ulimit -n") {
+		t.Errorf("it is not said that there are few:\n%s", log)
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+// Row D1: a reader of the log that stands still makes nobody wait. What it does not take is counted; once it reads again it is
+// told how much that was.
+func TestD1SlowReaderOfTheLog(t *testing.T) {
+	in, out := io.Pipe() // takes nothing that nobody reads
+	l := newLines(out)
+	const written = 3 * linesWaiting
+	for range written {
+		if n, err := l.Write([]byte("a line\n")); n != 7 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	lost := l.lost.Load()
+	if lost < written-linesWaiting-1 || lost >= written {
+		t.Errorf("%d of %d lines lost", lost, written)
+	}
+	read := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(in)
+		read <- string(text)
+	}()
+	l.Close()
+	_ = out.Close()
+	text := <-read
+	if n := strings.Count(text, "a line\n"); n != written-int(lost) {
+		t.Errorf("%d lines read, %d of %d lost", n, lost, written)
+	}
+	if n := strings.Count(text, "lines were lost"); n != 1 {
+		t.Errorf("the loss is told %d times", n)
+	}
+}
+
+// A reader that is gone takes nothing, and nobody waits for it at the end.
+func TestD1NoReaderOfTheLog(t *testing.T) {
+	in, out := io.Pipe()
+	_ = in.Close()
+	l := newLines(out)
+	for range 10 {
+		_, _ = l.Write([]byte("a line\n"))
+	}
+	l.Close()
+	if l.lost.Load() != 10 {
+		t.Errorf("%d of 10 lost", l.lost.Load())
+	}
+}

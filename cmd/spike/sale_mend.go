@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+
+	"spike/luascripts"
+)
+
+// SaleMendCmd writes a sale's hash again.
+type SaleMendCmd struct{ saleArg }
+
+// Run writes it, and shows the sale.
+func (c *SaleMendCmd) Run(ctx context.Context) error {
+	return c.with(ctx, func(s luascripts.Store) error {
+		if _, err := s.Mend(ctx, c.Name); err != nil {
+			return err
+		}
+		return show(ctx, s, c.Name, false)
+	})
+}

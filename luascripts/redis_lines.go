@@ -1,0 +1,103 @@
+package luascripts
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// A service's address may move to another server while the one before lives on as a replica of it. That one answers, so no
+// connection to it breaks by itself; it refuses to write. Then every connection is ended: the next one looks the name up anew.
+
+// elsewhere are the refusals of a server that is, perhaps, no longer the one that takes writes.
+var elsewhere = []string{"READONLY", "MASTERDOWN", "NOREPLICAS", "LOADING", "UNBLOCKED"}
+
+const (
+	renewAfter = time.Second      // of refusals, and again after as much: the address may not have moved yet
+	refusedFor = 15 * time.Second // without another one it is over
+)
+
+// lines are a client's connections. Safe for concurrent use.
+type lines struct {
+	mu    sync.Mutex
+	open  map[*line]struct{}
+	since time.Time // of the first refusal in a row
+	last  time.Time
+}
+
+type line struct {
+	net.Conn
+	of *lines
+}
+
+// through has a client dial by way of these.
+func (l *lines) through(o *rueidis.ClientOption) {
+	dial := o.DialCtxFn
+	if dial == nil {
+		dial = dialTCP
+	}
+	o.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+		c, err := dial(ctx, addr, d, t)
+		if err != nil {
+			return nil, err
+		}
+		return l.keep(c), nil
+	}
+}
+
+func dialTCP(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+	if t != nil {
+		return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+	}
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+func (l *lines) keep(c net.Conn) *line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[*line]struct{}{}
+	}
+	one := &line{c, l}
+	l.open[one] = struct{}{}
+	return one
+}
+
+// Close forgets it.
+func (c *line) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// heard looks at a refusal of a server's own.
+func (l *lines) heard(u *Unwilling) {
+	if slices.Contains(elsewhere, u.Code()) {
+		l.refused()
+	}
+}
+
+// refused ends all connections when the server has refused for a while. Who waits for an answer on one hears that it broke, as
+// ever when nobody knows.
+func (l *lines) refused() {
+	now := time.Now()
+	l.mu.Lock()
+	if now.Sub(l.last) > refusedFor {
+		l.since = now
+	}
+	l.last = now
+	var all map[*line]struct{}
+	if now.Sub(l.since) >= renewAfter {
+		all, l.open, l.since = l.open, nil, now
+	}
+	l.mu.Unlock()
+	for c := range all {
+		_ = c.Conn.Close()
+	}
+}
