@@ -5,8 +5,8 @@
  * Everything that a script does is one step. What an edge does with the answer is another. Time is ticks: what ends is counted
  * down, so that no state has a date in it.
  *
- *   SERIALS  units; each is a lease of its own
- *   edges    0 and 1, and 2: it follows 0 after its death and has its ring, or it stands beside 0 and has a copy of its ring
+ *   SERIALS  units; each is a lease of its own, and the lowest that is free is granted first
+ *   edges    0 and 1, and an heir: it follows 0 after its death and has its ring, or it stands beside 0 and has a copy of its ring
  *   FILE     a lone store, which forgets what came after its file was written
  *   BACKUP   a lone store which forgets nothing, until somebody puts an older file in its place; all edges live
  *   REPLICA  a store that a replica replaces; the replica has what was waited for; a vote takes a dead replica off the count
@@ -16,17 +16,21 @@
  * ahead, and says anything at a restart; the store is cut off from its replica.
  *
  * What holds:
- *   I1   a buyer is told of a unit only while nobody else has it: no promise of it is alive, and nobody has paid for it
- *   I4   a fence is given once, whatever history was lost
- *   E3   a claim is never called resolved while its time is not over and its ring is there
+ *   I1     a buyer is told of a unit only while nobody else has it: no promise of it is alive, and nobody has paid for it
+ *   E3     a claim is never called resolved while its time is not over and its ring is there
  *   row 8  a hold lasts as long as was told
- *   live (ltl)  a unit of a dead edge comes back; a recovery ends
+ *   live   (ltl, with -DLIVE) what a dead edge had leased is free at last, or another's, or paid; a recovery ends. Its search
+ *          is of runs in which whoever can always do something does something at last: time passes, and somebody sweeps.
+ * That a fence is given once (I4) is taken for granted: era.lua sees to it.
+ *
+ * The constants below bound what happens; `check` has those of each search. No search has all of it: BACKUP has no kills; with
+ * two serials no edge renews or dies, nobody deducts and no clock jumps; edge 1 never renews; `live` is of FILE.
  *
  * Left out: ranges, batches, n > 1, limits, keys, draws, cancels; the ring's slots, and the taker who sleeps within a Take
  * (edge/allotment/doc.go and the simulator have both); recall and fair parts; an old primary that still answers (nobody waits
- * for it with success); ledger time that stands still because nobody calls; wall clocks of edges (they only end a
- * lease sooner); calls that are executed twice; a re-assertion that is sent before what it names has changed; tokens of
- * a lone store that lost history (they are a named loss).
+ * for it with success; where WAIT_RENEW is left out it renews); ledger time that stands still because nobody calls; wall clocks
+ * of edges (they only end a lease sooner); calls that are executed twice; a re-assertion that is sent before what it names has
+ * changed, or whose answer is late; tokens of a lone store that lost history (they are a named loss).
  */
 
 #define FILE    1
@@ -93,6 +97,9 @@
 #define SWEEP_OWNED       28 /* the end of a hold frees what was paid */
 #define OLD_ANSWER        29 /* having re-asserted, an edge acts on an answer of the era before */
 #define RENEW_OLD_CALL    30 /* a renewal sent before its edge has re-asserted counts when it comes after */
+#define ASSERT_LATE       31 /* an edge re-asserts a lease that has ended if the store's clock has jumped */
+#define OWNER_FREES       32 /* a lease that is over waits for its owner */
+#define AWAIT_ALL         33 /* a recovery ends only when every edge has spoken */
 #ifndef LACKS
 #define LACKS NOTHING
 #endif
@@ -108,7 +115,9 @@
 #define HOLD   1
 #endif
 #define JUMP   1
-#define PROOF  2
+#ifndef PROOF
+#define PROOF  2 /* where an older file may come back: SELLS and the jumps, at least, for an answer may be that late */
+#endif
 #define SELLS  (LEASE + 1 - (GUARD(NO_MARGIN) -> MARGIN : 0))
 #define FREES  (LEASE + (GUARD(NO_MARGIN) -> MARGIN : 0) + (GUARD(NO_LIMBO) -> HOLD : 0))
 #define WHOLE  (LEASE + MARGIN + HOLD)
@@ -195,6 +204,7 @@ byte deductFence[SERIALS];
 byte deductEnds[SERIALS];
 bit deductKept[SERIALS];
 byte wanted;                   /* replicas that must have what is acted on (I5) */
+byte heard;                    /* the same, as the replica has it */
 bit online;                    /* the replica hears the primary */
 bit voting;
 hidden byte k;                 /* counts within a step */
@@ -205,7 +215,9 @@ hidden byte k;                 /* counts within a step */
 #define unheard(f, s) (recovering && f > db.floor && !known(f, s) && GUARD(NEVER_UNHEARD))
 #define kept(b, g)    (STORE != REPLICA || LACKS == g || wanted == 0 || (wanted == 1 && b))
 #define less(n, by)   (n > by -> n - by : 0)
+#define lowest(s)     (db.state[s] == FREE && (s == 0 || db.state[0] != FREE)) /* it is granted first */
 #define sells(e, s)   (E[e].freed[s] > FREES - SELLS)
+#define outlived(e, s)  (GUARD(ASSERT_ENDED) && E[e].freed[s] <= (GUARD(ASSERT_LATE) -> MARGIN : 0)) /* it may have ended */
 
 /* told is the moment at which a buyer hears that a unit is theirs. */
 inline told(unit, mark, span) {
@@ -258,7 +270,7 @@ inline reassert(e, claims) {
 		fi;
 		for (k : 0 .. SERIALS - 1) {
 			if
-			:: (E[e].have[k] == CLAIM || (!claims && E[e].have[k] != NONE && (E[e].freed[k] > 0 || !GUARD(ASSERT_ENDED)))) &&
+			:: (E[e].have[k] == CLAIM || (!claims && E[e].have[k] != NONE && !outlived(e, k))) &&
 			   unheard(E[e].fence[k], k) && (db.state[k] == FREE ||
 			   (db.state[k] != CONFIRMED && db.fence[k] < E[e].fence[k])) ->
 				db.state[k] = LEASED; db.owner[k] = e; db.fence[k] = E[e].fence[k]; db.ends[k] = FREES; db.request[k] = 0;
@@ -356,8 +368,10 @@ inline renewal(e) {
 inline adjust(e) {
 	for (k : 0 .. SERIALS - 1) {
 		if
-		:: E[e].have[k] == STOCK && (!known(E[e].fence[k], k) || db.owner[k] != e || (E[e].freed[k] == 0 && GUARD(ASSERT_ENDED))) ->
+		:: E[e].have[k] == STOCK && (!known(E[e].fence[k], k) || db.owner[k] != e || outlived(e, k)) ->
 			forget(e, k)
+		:: E[e].have[k] == STOCK && known(E[e].fence[k], k) && db.owner[k] == e && E[e].freed[k] < db.ends[k] ->
+			E[e].freed[k] = db.ends[k]
 		:: else
 		fi
 	}
@@ -377,6 +391,11 @@ proctype Keeper(byte e) {
 				E[e].names[k] = (E[e].have[k] != NONE -> E[e].fence[k] : 0)
 			}; skip }
 	:: d_step { E[e].renew == SENT -> renewLeases(e); E[e].renew = ANSWERED; E[e].renewEra = era; E[e].renewFrom = 0 }
+	:: d_step { !GUARD(WAIT_RENEW) && E[e].renew == SENT && E[e].era != era -> /* by the old primary */
+			for (k : 0 .. SERIALS - 1) {
+				E[e].renewed[k] = (E[e].names[k] != 0)
+			}
+			E[e].renew = ANSWERED; E[e].renewEra = E[e].era; E[e].renewFrom = 0 }
 	:: d_step { E[e].lives && E[e].renew == ANSWERED && kept(E[e].renewKept, WAIT_RENEW) -> renewal(e) }
 	:: d_step { E[e].lives && E[e].era != era -> reassert(e, 0); adjust(e) }
 	:: d_step { E[e].lives && E[e].era != era && !db.said[e] -> reassert(e, 0); E[e].asserting = 1 } /* the answer is lost */
@@ -386,7 +405,7 @@ proctype Keeper(byte e) {
 /* An edge and one unit. */
 proctype Seller(byte e; byte s) {
 	do
-	:: d_step { (E[e].lease == SENT || E[e].orphan) && db.state[s] == FREE && fences < GRANTS && /* row 1 */
+	:: d_step { (E[e].lease == SENT || E[e].orphan) && lowest(s) && fences < GRANTS && /* row 1 */
 			(!recovering || !GUARD(LEASE_ANY_ERA)) ->
 			newFence(s);
 			db.state[s] = LEASED; db.owner[s] = e; db.ends[s] = FREES; db.request[s] = E[e].asked;
@@ -422,7 +441,7 @@ proctype Heir(byte s) {
 	do
 	:: d_step { KILLS && !E[0].lives && E[0].have[s] == CLAIM && E[0].settle[s] == QUIET -> settleClaim(0, s) }
 	:: d_step { KILLS && !E[0].lives && E[0].settle[s] == ANSWERED && kept(E[0].settleKept[s], WAIT_SETTLE) -> forget(0, s) }
-	:: d_step { KILLS && !E[0].lives && recovering && !db.said[0] -> reassert(0, 1) }
+	:: d_step { KILLS && !E[0].lives && !burnt && recovering && !db.said[0] -> reassert(0, 1) }
 	:: d_step { KILLS && !burnt && (!E[0].lives || !GUARD(COPY_IS_PROOF)) && (settledRing || !GUARD(RECOVER_BLIND)) && !forgetful ->
 			for (k : 0 .. SERIALS - 1) { /* its owner is dead: what it has not sold it never will (I7) */
 				if
@@ -436,7 +455,7 @@ proctype Heir(byte s) {
 /* Buyers who pay, and buyers served by a Deduct (row 6). */
 proctype Buyer(byte s) {
 	do
-	:: d_step { db.state[s] == FREE && fences < GRANTS && (!recovering || !GUARD(DEDUCT_ANY_ERA)) && !deducted[s] && deducts < DEDUCTS ->
+	:: d_step { lowest(s) && fences < GRANTS && (!recovering || !GUARD(DEDUCT_ANY_ERA)) && !deducted[s] && deducts < DEDUCTS ->
 			deducts++; newFence(s);
 			db.state[s] = PENDING; db.owner[s] = NOBODY; db.ends[s] = HOLD; db.request[s] = 0;
 			deducted[s] = 1; deductFence[s] = db.fence[s]; deductEnds[s] = HOLD }
@@ -460,7 +479,8 @@ inline recovered() {
 /* What is due by itself (rows 8, 10, 11), and the end of a recovery (E2). */
 proctype Sweeper(byte s) {
 	do
-	:: d_step { db.ends[s] == 0 && (db.state[s] == LEASED || db.state[s] == PENDING ||
+	:: d_step { db.ends[s] == 0 && (db.state[s] == PENDING ||
+			(db.state[s] == LEASED && (GUARD(OWNER_FREES) || E[db.owner[s]].lives)) ||
 			(db.state[s] == CONFIRMED && !GUARD(SWEEP_OWNED))) -> sweep(s) }
 	:: d_step { recovering && !db.lossy && db.early == 0 ->
 			k = 0;
@@ -483,6 +503,7 @@ inline ledgerTime(by) {
 	db.early = less(db.early, by);
 	if
 	:: db.shut > by -> db.shut = db.shut - by
+	:: db.shut > 0 && db.shut <= by && !GUARD(AWAIT_ALL) && !(db.said[0] && db.said[1]) -> skip
 	:: else -> recovered()
 	fi
 }
@@ -515,13 +536,14 @@ inline edgeTime(e) {
 }
 
 #define mustCome(e) (E[e].lives && E[e].ahead && E[e].era != era)
+#define awaited     (GUARD(NO_PROOF_TIME) && db.early == 1 && (mustCome(0) || mustCome(1)))
 
-/* An edge that lives has PROOF to come, whatever file the store came back with (P3): the clock waits for it. */
+/* An edge that lives has PROOF to come, whatever file the store came back with (P3): the clock waits for it, jumps too. */
 proctype Clock() {
 	do
-	:: d_step { !(GUARD(NO_PROOF_TIME) && db.early == 1 && (mustCome(0) || mustCome(1))) ->
+	:: d_step { !awaited ->
 			ledgerTime(1); promiseTime(1); edgeTime(0); edgeTime(1) }
-	:: d_step { jumps < JUMPS -> jumps++;
+	:: d_step { !awaited && jumps < JUMPS -> jumps++;
 			ledgerTime((GUARD(CLOCK_UNCAPPED) -> JUMP : 2 * WHOLE)); promiseTime(JUMP) }
 	od
 }
@@ -583,20 +605,20 @@ proctype Fate() {
 	do
 	:: d_step { online && era < ERAS && (STORE == REPLICA || saves == 0) ->
 			saves = (STORE == REPLICA -> 0 : 1);
-			COPY(old, db); saved(0); saved(1);
+			COPY(old, db); heard = wanted; saved(0); saved(1);
 			for (k : 0 .. SERIALS - 1) {
 				deductKept[k] = (STORE != FILE && deducted[k]); payingKept[k] = paying[k]
 			}; skip }
 	:: d_step { STORE == FILE && era < ERAS -> begin(GUARD(ORIGIN_BY_CLOCK)) }
 	:: d_step { STORE == BACKUP && era < ERAS -> begin(0) }
 	:: d_step { STORE == REPLICA && era < ERAS && wanted < 2 ->
-			begin((wanted == 0));
+			begin((heard == 0));
 			unanswered(0); unanswered(1);
 			for (k : 0 .. SERIALS - 1) {
 				deducted[k] = deducted[k] && deductKept[k]; deductFence[k] = (deducted[k] -> deductFence[k] : 0);
 				deductEnds[k] = (deducted[k] -> deductEnds[k] : 0); paying[k] = paying[k] && payingKept[k]
 			}
-			wanted = 0; online = 0; voting = 0 }
+			wanted = 0; heard = 0; online = 0; voting = 0 }
 	:: d_step { STORE == REPLICA && era == 0 && online -> online = 0 }
 	:: d_step { STORE == REPLICA && era == 0 && !online -> online = 1 }
 	:: d_step { wanted == 2 && online && !voting -> voting = 1 } /* Sentinels: the other one is dead, this one counts (P4) */
@@ -630,6 +652,7 @@ init {
 		:: STORE == REPLICA -> wanted = 2
 		:: STORE != REPLICA -> skip
 		fi;
+		heard = wanted;
 		run Keeper(0); run Keeper(1); run Seller(0, 0); run Seller(1, 0); run Buyer(0); run Sweeper(0); run Heir(0);
 #if SERIALS > 1
 		run Seller(0, 1); run Seller(1, 1); run Buyer(1); run Sweeper(1); run Heir(1);
@@ -637,3 +660,8 @@ init {
 		run Clock(); run Fate()
 	}
 }
+
+#ifdef LIVE
+#define stuck (!E[0].lives && (db.state[0] == PENDING || (db.state[0] == LEASED && db.owner[0] == 0)))
+ltl live { []<>(!stuck) && []<>(!recovering) }
+#endif
