@@ -184,8 +184,7 @@ func (s *Server) become(sale *Sale, b luascripts.Buyer, text []byte) word {
 		}
 		return sale.waits(h, text)
 	}
-	switch {
-	case !h.MayHaveLot(b):
+	if !h.MayHaveLot(b) {
 		return said(Reservation{Sale: sale.name, State: "lost", Detail: lotLost})
 	}
 	r := request{n: 1, buyer: b, polls: true}

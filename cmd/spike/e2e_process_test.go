@@ -362,8 +362,8 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
 		up, over := false, false
 		eventually(t, patience, "it is up, or ends", func() bool {
 			select {

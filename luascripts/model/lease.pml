@@ -23,8 +23,8 @@
  *          is of runs in which whoever can always do something does something at last: time passes, and somebody sweeps.
  * That a fence is given once (I4) is taken for granted: era.lua sees to it.
  *
- * The constants below bound what happens; `check` has those of each search. No search has all of it: only FILE has kills; with
- * two serials no edge renews, nobody deducts and no clock jumps; edge 1 never renews; `live` is of FILE.
+ * The constants below bound what happens; `check` has those of each search. No search has all of it: BACKUP has no kills; with
+ * two serials no edge renews or dies, nobody deducts and no clock jumps; edge 1 never renews; `live` is of FILE.
  *
  * Left out: ranges, batches, n > 1, limits, keys, draws, cancels; the ring's slots, and the taker who sleeps within a Take
  * (edge/allotment/doc.go and the simulator have both); recall and fair parts; an old primary that still answers (nobody waits
