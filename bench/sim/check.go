@@ -50,8 +50,11 @@ func (c *checks) decided(e *edge, claim luascripts.Claim) {
 		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
 	c.known[claimID{claim.Fence, claim.Nonce}] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence],
-		ends: c.w.now + c.covers*1000*101/100}
+		ends: c.ends()}
 }
+
+// ends is when a promise that is made now is over by true time, at the latest.
+func (c *checks) ends() int64 { return c.w.now + c.covers*1000*101/100 }
 
 // told is the reply: at most one live winner of a serial, under a fence that nobody has had it under.
 func (c *checks) told(e *edge, claim luascripts.Claim) {
@@ -91,7 +94,7 @@ func (c *checks) deducted(e *edge, r luascripts.DeductReply, a answer) {
 	if c.w.telling {
 		c.w.tell("%s: deducted %v", e.name, r.Claim)
 	}
-	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.lasts()}
+	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.lasts(), ends: c.ends()}
 	c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	c.promise(p)
 	if !c.w.primary.has(a.entry) {

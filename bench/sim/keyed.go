@@ -92,7 +92,7 @@ func (c *checks) keyTold(e *edge, b *keyed, r luascripts.DeductReply, a answer) 
 	b.told = r.Claim
 	p := c.known[claimID{r.Claim.Fence, r.Claim.Nonce}]
 	if p == nil {
-		p = &promise{Claim: r.Claim, birth: e.birth, edge: e}
+		p = &promise{Claim: r.Claim, birth: e.birth, edge: e, ends: c.ends()}
 		c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	}
 	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
