@@ -43,8 +43,8 @@ const lostFences = 7 * 24 * 3600 * 1_000_000
 // eraFences is how far apart fences are that follow two cuts whose eras differ by one.
 const eraFences = 104_729
 
-// pastEras is how many eras a ledger remembers: an edge that has rested through more of them seems to prove that history was lost.
-const pastEras = 256
+// PastEras is how many eras a ledger remembers: an edge that has rested through more of them seems to prove that history was lost.
+const PastEras = 256
 
 // MaxExpire is the most that one Expire looks at: about 3 ms of Redis.
 const MaxExpire = 512
@@ -80,7 +80,7 @@ func (b Bounds) lua() string {
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
 		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
 		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"PROOF", b.Proof.Microseconds()},
-		{"LOST_EVENTS", lostEvents}, {"LOST_FENCES", lostFences}, {"ERA_FENCES", eraFences}, {"PAST", pastEras},
+		{"LOST_EVENTS", lostEvents}, {"LOST_FENCES", lostFences}, {"ERA_FENCES", eraFences}, {"PAST", PastEras},
 		{"ANSWERS_MOST", int64(b.Most)},
 		{"REFUSED", int64(b.Refused)}, {"GROUP", int64(b.Group)}, {"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)},
 		{"INDEX", int64(b.Index)}, {"FREES", int64(b.Frees)}, {"HELD", int64(b.Held)}, {"FEW", few}, {"ENTER", int64(b.Enter)},

@@ -118,7 +118,7 @@ func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 
 // passOn remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
 func (t *Twin) passOn() {
-	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), pastEras-1)]...)
+	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), PastEras-1)]...)
 }
 
 // lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.

@@ -77,6 +77,9 @@ func (f *fates) calm() {
 
 // plays begins the plot.
 func (w *world) plays() {
+	if w.fates.plot == noPlot { // no dice: these worlds stay as they are
+		return
+	}
 	opening := 2*time.Second + w.upTo(2*time.Second)
 	switch w.fates.plot {
 	case outlived:

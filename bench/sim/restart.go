@@ -29,6 +29,9 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 	w.tell("Redis %d dies for %v, and loses %d scripts, backup %v", s.id, down, len(s.log)-kept, backup)
 	w.after(down, func() {
 		w.moves++
+		if backup && !w.witnessed(s.log[kept:]) { // who could have proved it has died meanwhile
+			kept = len(s.log)
+		}
 		s.setClock()
 		s.begin(slices.Clone(s.log[:kept]))
 		s.starts()
@@ -63,6 +66,9 @@ func (s *server) setClock() {
 	if s.w.chance(0.5) {
 		s.w.after(s.w.upTo(time.Second), func() {
 			s.skew = was
+			if s.w.healed { // no clock is behind any more
+				s.skew = max(was, 0)
+			}
 			s.w.tell("the clock of Redis %d is right again", s.id)
 		})
 	}
