@@ -201,7 +201,8 @@ func (t *Twin) reopen() {
 	t.shut = 0
 }
 
-// unheard says that history lost may have had this lease: its owner must re-assert it first (E3).
+// unheard says that history lost may have had this lease, or more of it than is back: its owner must re-assert it first, and all
+// that it holds (E3).
 func (t *Twin) unheard(fence uint64) bool {
 	if !t.recovering() || fence <= t.floor || t.bounds.Lacks(NeverUnheard) {
 		return false

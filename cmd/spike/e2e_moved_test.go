@@ -14,9 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/redis/rueidis"
-
-	"spike/luascripts"
 	"spike/luascripts/redistest"
 )
 
@@ -61,22 +58,6 @@ func (s *service) lead(ctx context.Context, c net.Conn) {
 	go func() { _, _ = io.Copy(d, c); end() }()
 	go func() { _, _ = io.Copy(c, d); end() }()
 	<-over.Done()
-}
-
-// redisAt is a client of a server that is there.
-func redisAt(t testing.TB, addr string) redisServer {
-	t.Helper()
-	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
-	store, err := luascripts.Dial(context.Background(), options, luascripts.DefaultBounds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := rueidis.NewClient(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close(); client.Close() })
-	return redisServer{store, client, addr}
 }
 
 // Row D4: the service's address moves to the promoted replica, and the old primary lives on as its replica. Edge, order worker

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net"
 	"regexp"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"spike/luascripts"
 	"spike/luascripts/redistest"
@@ -35,17 +32,7 @@ func startBusyRedis(t testing.TB, n int) redisServer {
 	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "+OK\r\n" {
 		t.Fatalf("%q %v", line, err)
 	}
-	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
-	store, err := luascripts.Dial(context.Background(), options, luascripts.DefaultBounds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := rueidis.NewClient(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close(); client.Close() })
-	return redisServer{store, client, addr}
+	return redisAt(t, addr)
 }
 
 // steps is how many steps of a walk over all keys Redis has done.

@@ -219,9 +219,11 @@ type redisServer struct {
 	addr string
 }
 
-func startRedis(t testing.TB) redisServer {
+func startRedis(t testing.TB) redisServer { t.Helper(); return redisAt(t, redistest.Start(t)) }
+
+// redisAt is a client of a server that is there.
+func redisAt(t testing.TB, addr string) redisServer {
 	t.Helper()
-	addr := redistest.Start(t)
 	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
 	store, err := luascripts.Dial(context.Background(), options, luascripts.DefaultBounds())
 	if err != nil {

@@ -1,0 +1,41 @@
+package allotment
+
+import (
+	"slices"
+
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// What goes back to the ledger unsold. It is told until the ledger has answered.
+
+// giveBack names drained units to the ledger, each under its lease.
+func (k *Keeper) giveBack(ranges []shard.Range) {
+	for _, r := range ranges {
+		k.rate.filled -= uint64(r.Len())
+		if l := k.a.table.Load().find(r.Start); l != nil {
+			k.back = append(k.back, luascripts.Part{Fence: l.fence, Range: r})
+		}
+	}
+}
+
+func (k *Keeper) giveBackOf(h *holding, ranges luascripts.Ranges) {
+	for _, r := range ranges {
+		k.back = append(k.back, luascripts.Part{Fence: h.fence, Range: r})
+	}
+}
+
+func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
+	if failed {
+		k.nextBack = k.now.Add(retryFirst)
+		if k.cfg.Bounds.Lacks(RefillOnSilence) {
+			k.refill()
+		}
+		return
+	}
+	k.look(e.Reply.(luascripts.GiveBackReply).Head, e.Sent)
+	k.back = slices.Delete(k.back, 0, k.backSent)
+	for _, p := range q.Parts {
+		k.resolved(p.Fence, p.Range)
+	}
+}
