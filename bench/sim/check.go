@@ -70,6 +70,7 @@ func (c *checks) promise(p *promise) {
 	for s := p.Serial; s < p.Serial+p.Count && p.live(now, c.hold); s++ { // the reply may be late
 		if old := c.owner[s]; old != nil {
 			c.alone(s, old, p, now)
+			old.beaten = true
 			if old.Fence == p.Fence || old.Fence > p.Fence && c.w.primary.knows(old) { // they grow within a history
 				c.w.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
 			}

@@ -18,6 +18,7 @@ type follower struct {
 	cut    int64   // until then it hears nothing
 	since  int64   // and from then on
 	joined int     // how often it has come back, before that
+	seen   bool    // by a script: it is counted
 }
 
 // follow makes a server a replica of this one.

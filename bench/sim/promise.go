@@ -14,6 +14,7 @@ type promise struct {
 	keptFor  bool   // that answer was durable
 	paidFor  bool
 	over     bool  // cancelled
+	beaten   bool  // it was over, and somebody else was told that a unit of it is theirs
 	late     bool  // it was over by true time when the ledger took it: history was lost, and time with it
 	excused  bool  // it is among what the named deaths take with them
 	ends     int64 // by true time its hold is over, at the latest

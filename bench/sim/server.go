@@ -106,6 +106,7 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 	s.log = append(s.log, e)
 	s.most = max(s.most, e.node.Replicas)
 	for _, f := range s.followers {
+		f.seen = f.seen || f.cut <= s.w.now
 		f.hear()
 	}
 	reply, head, err := e.run(s.twin)

@@ -42,13 +42,12 @@ func (s *server) lineup() string {
 // given says that the Sentinels would not promote it.
 func (f *follower) given() bool { return f.cut > f.w.now && f.w.now-f.since > int64(pardon) }
 
-// promotable is whom the Sentinels would promote.
+// promotable is whom the Sentinels would promote; but for who came, and was gone again before any script ran: nobody could
+// wait for it, which is a named residue.
 func (w *world) promotable(fs []*follower) []*follower {
-	if !w.fates.votes {
-		return fs
-	}
 	return slices.DeleteFunc(slices.Clone(fs), func(f *follower) bool {
-		return f.given() || f.cut <= w.now && f.cut > w.now-int64(5*time.Millisecond) // what it missed is on its way
+		late := f.given() || f.cut <= w.now && f.cut > w.now-int64(5*time.Millisecond) // what it missed is on its way
+		return w.fates.votes && late || !f.seen && f.cut > w.now
 	})
 }
 

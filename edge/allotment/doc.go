@@ -30,6 +30,8 @@
 //     taker's hand, or sold and not settled; but not the unsold units of a lease that by one of our clocks may have been
 //     freed, and sold to others, in a history that is lost. What the ledger then has not leaves the Stock; a renewal that
 //     does not know a lease counts for nothing before.
+//     A lease that loses serials there has a new Lease in its place, and one that is gone ends: a taker who sleeps with one
+//     of them sells nothing.
 //   - A unit given back has left the Stock before the call is sent, and never comes back into it (row 9).
 //   - Nothing goes round without end: who gave units up for others and sold none keeps the next ones longer, and who
 //     followed news in vain follows the next more slowly (calm.go).

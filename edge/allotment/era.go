@@ -120,8 +120,11 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 		k.drop(h)
 		return
 	}
-	for _, r := range h.rest.Without(g.Ranges) {
-		k.forfeit(h, r)
+	if lost := h.rest.Without(g.Ranges); len(lost) > 0 {
+		for _, r := range lost {
+			k.forfeit(h, r)
+		}
+		k.replace(h)
 	}
 	extra := luascripts.NewRangeSet(g.Ranges)
 	for _, r := range extra.Without(h.rest.Ranges()) {
@@ -129,6 +132,16 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 	}
 	k.prolong(h, k.term(sent, head, g.Deadline))
 	k.closeIfResolved(h)
+}
+
+// replace puts another Lease in a holding's place. A taker who has found the old one, and sleeps with a serial that the ledger has
+// given to others, finds its term over: the term of what is left may be renewed, and that serial is not in it.
+func (k *Keeper) replace(h *holding) {
+	old := h.Lease
+	h.Lease = &Lease{fence: old.fence, hold: old.hold}
+	h.term.Store(old.term.Load())
+	k.publish(k.a.table.Load().under(old, h.Lease))
+	old.end()
 }
 
 // forfeit lets go of units that are another's now. What of them is sold already stays in the Ring: its settle will tell.

@@ -344,3 +344,32 @@ func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
 	}
 	b.audit()
 }
+
+// A taker has found the lease of its serial, and sleeps. Meanwhile a re-assertion says that the serial is another's, and that what
+// else is left of the lease goes on: the taker sells nothing.
+func TestTakerSleepsWhileItsSerialIsGivenAway(t *testing.T) {
+	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
+	b.fill()
+	var sold Sold
+	heard := Empty
+	var wake func()
+	nap := func(next func()) { wake = next }
+	silent := func(Sold, Outcome) {}
+	SlowTake(b.a, 1, luascripts.DefaultBounds(), nap, silent, func(s Sold, o Outcome) { sold, heard = s, o })
+	for range 3 { // the first look, the cut, the lease
+		wake()
+	}
+	h := b.k.leases[0]
+	end := h.ranges[len(h.ranges)-1].End
+	left := luascripts.Ranges{{Start: end - 1, End: end}} // the Stock hands out the lowest first
+	b.k.adjust(h, b.clock(), b.head(), luascripts.Grant{Fence: h.fence, Deadline: h.term.Load().deadline + 1e6, Hold: h.hold, Ranges: left})
+	for heard == Empty {
+		wake()
+	}
+	if heard != Again {
+		t.Errorf("the taker of %d hears %v; left is %v", sold.Serial, heard, left)
+	}
+	if _, o := b.buy(); o != Won { // what is left is sold
+		t.Error("what is left of the lease:", o)
+	}
+}

@@ -296,6 +296,7 @@ func (k *Keeper) drop(h *holding) {
 	if !h.lapsed {
 		k.withdraw(h)
 	}
+	h.end()
 	k.release(h)
 }
 

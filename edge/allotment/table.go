@@ -26,6 +26,9 @@ type Lease struct {
 	term  atomic.Pointer[Term]
 }
 
+// end lets nobody promise anything under it any more.
+func (l *Lease) end() { l.term.Store(&Term{}) }
+
 // expiry is when a promise made now ends, in ledger time and by the wall clock: after its hold, and never after the
 // lease's deadline + hold.
 func (l *Lease) expiry(t *Term, now Instant) (ledger, wall int64) {
@@ -90,6 +93,16 @@ func (t *Table) less(l *Lease, r shard.Range) *Table {
 	return t.keep(func(s span) []span {
 		if s.lease == l {
 			return s.minus(r)
+		}
+		return []span{s}
+	})
+}
+
+// under is the table after a Lease has another in its place.
+func (t *Table) under(old, l *Lease) *Table {
+	return t.keep(func(s span) []span {
+		if s.lease == old {
+			s.lease = l
 		}
 		return []span{s}
 	})
