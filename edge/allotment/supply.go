@@ -178,8 +178,8 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
 	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
-	k.leases = append(k.leases, h)                                                                                                         // fences grow
-	if k.stopping || k.a.ring.slots() == 0 || !h.term.Load().open(k.now) || k.asserting || reply.Era != k.asserted || k.stale(reply.Era) { // of lost history, perhaps
+	k.leases = append(k.leases, h) // fences grow
+	if !k.mayTake(h, reply.Era) {
 		k.giveBackOf(h, g.Ranges)
 		k.hungry = k.hungry || k.waited && k.a.ring.slots() == 0
 		return
@@ -195,6 +195,12 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	}
 	k.publish(k.a.table.Load().with(h.Lease, sell))
 	k.fill(sell)
+}
+
+// mayTake says that a grant may go on sale: somebody sells here, in time, and it is not of lost history, perhaps.
+func (k *Keeper) mayTake(h *holding, era uint64) bool {
+	sells := !k.stopping && k.a.ring.slots() > 0 && h.term.Load().open(k.now)
+	return sells && !k.asserting && era == k.asserted && !k.stale(era)
 }
 
 // tooSoon says that serials of r left the Stock less than a margin ago because their lease had lapsed.
