@@ -3,3 +3,5 @@
 package sim
 
 const seeds = 40
+
+const raceEnabled = true

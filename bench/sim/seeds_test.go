@@ -3,3 +3,5 @@
 package sim
 
 const seeds = 400
+
+const raceEnabled = false

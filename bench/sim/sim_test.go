@@ -21,6 +21,7 @@ func TestWorlds(t *testing.T) {
 	if len(r.Wrong) > 0 {
 		t.FailNow()
 	}
+	keepsTrace(t, r)
 	if r.Half < seeds*8/10 || r.Again < seeds/5 || r.Cut < seeds/4 {
 		t.Error("too little went on to prove anything")
 	}
