@@ -61,7 +61,7 @@ const maxLease = 1 << 14
 // MaxUnits is the most one buy may ask for.
 const MaxUnits = 100
 
-// DefaultBounds are DESIGN's defaults.
+// DefaultBounds are those of ARCHITECTURE.md.
 func DefaultBounds() Bounds {
 	return Bounds{
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,

@@ -5,7 +5,7 @@
 // same in Go with no clock and no I/O: it is the embedded store, the scripts' oracle in tests, and the simulator's Redis.
 // TestScriptsAndTwinAgree holds the two to every reply and the whole audit.
 //
-// What holds after every script (DESIGN's state table gives the rows):
+// What holds after every script (ARCHITECTURE.md has the rows of a unit's life, the invariants and the eras):
 //
 //   - free, what is left of leases (leased or limbo), and the owned (pending or confirmed) are disjoint and cover
 //     1..total. Each is counted on its own, never by subtraction; Audit counts the things beside the counters.

@@ -127,7 +127,7 @@
 //     until Take can no longer hand it out: Withdraw has returned, and whoever
 //     took before has finished looking.
 //   - Withdraw ends nothing for a taker that has won already. The clock is read
-//     after Take, by the taker (row 3 of the design's table).
+//     after Take, by the taker (row 3 of ARCHITECTURE.md).
 //
 // # How it is tested
 //

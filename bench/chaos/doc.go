@@ -14,7 +14,7 @@
 // preloaded, moves it while the server runs), a file that comes from a backup or a dump, a copy of an edge's rings, a
 // replica that is cut off while it is counted. Where a store has forgotten a part of its history, that part is judged by what is
 // promised for it (Forget): what was told may have come to nothing, but no unit may have two owners. A fault that did not
-// come about is no evidence either. These tests are called by their row in the list of faults: TestP1 and so on.
+// come about is no evidence either. These tests are called by their row in ARCHITECTURE.md: TestP1 and so on.
 //
 // The judges need no servers, and have tests of their own that plant what they must find (`make unit`). The runs are
 // behind the build tag chaos (`make chaos`).

@@ -28,7 +28,7 @@
 //   - a promise is never made past its lease, and never binds longer than deadline + hold;
 //   - an edge uses a slot again only when the ledger has answered for its claim; what was answered durably (fsynced, or on
 //     every replica) is in every history that follows; what was answered at all is there while its history is;
-//   - a claim or token that comes in time is good, but for the deaths that DESIGN names: machine and lease lost, or a slot
+//   - a claim or token that comes in time is good, but for the deaths that README names: machine and lease lost, or a slot
 //     freed by an answer that only a lost history had;
 //   - ledger time gains no more than a step, whatever clocks and servers do; where history was lost it is as late as those who
 //     live were told; a store that kept everything makes nobody wait for a hold;

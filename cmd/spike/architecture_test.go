@@ -1,0 +1,381 @@
+package main
+
+import (
+	"fmt"
+	"go/scanner"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ARCHITECTURE.md is what comments cite: each citation must resolve there, and all that the page names must be there.
+
+const architecture = "ARCHITECTURE.md"
+
+// tree is the repository's files, by their paths from its root; of those that somebody wrote, with their text.
+type tree map[string]string
+
+var (
+	skipped = []string{".git", "bin", "bench/out", "node_modules"}
+	written = []string{"", ".go", ".lua", ".pml", ".c", ".md", ".sql", ".yaml", ".yml", ".tmpl"} // Makefile has no extension
+)
+
+func readTree(t *testing.T) tree {
+	t.Helper()
+	files, root := tree{}, os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if err == nil && slices.Contains(skipped, name) {
+				return fs.SkipDir
+			}
+			return err
+		}
+		files[name] = ""
+		if !slices.Contains(written, path.Ext(name)) {
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		files[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// A rule's or a row's name ends before 50: P50 and P99 are percentiles.
+var (
+	rule     = regexp.MustCompile(`(?:^|[^\w>'"%.-])([IEPSOAD](?:[1-9]|[1-4]\d))\b`)
+	ofRow    = regexp.MustCompile(`\b[Rr]ows? (\d+(?:(?:, | and |, and )\d+)*)`)
+	digits   = regexp.MustCompile(`\d+`)
+	inString = regexp.MustCompile(`\(([PSOAD][1-9]\d?)\)|^["` + "`" + `]([PSOAD][1-9]\d?): `)
+	rowTest  = regexp.MustCompile(`\bTest([PSOAD][1-9]\d?)(?:[A-Z]\w*|\*)`)
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*\*?`)
+	word     = regexp.MustCompile(`[A-Za-z_][\w-]*\w`)
+	span     = regexp.MustCompile("`([^`\n]+)`")
+	fileName = regexp.MustCompile(`^[\w.*/-]+\.(?:go|lua|pml|md|yaml|tmpl|sql)$`)
+	folder   = regexp.MustCompile(`^(?:shard|luascripts|edge|order|nginx|bench|cmd)(?:/[\w-]+)*$`)
+	link     = regexp.MustCompile(`\]\(#([\w-]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	bold     = regexp.MustCompile(`\*\*([a-zA-Z][a-zA-Z -]+)\*\*`)
+)
+
+// comments is what people say to people in a file.
+func comments(name, text string) []string {
+	switch ext := path.Ext(name); {
+	case ext == ".md":
+		return []string{text}
+	case ext == ".go":
+		return goComments(text)
+	case ext == ".pml" || ext == ".c":
+		return regexp.MustCompile(`(?s)/\*.*?\*/`).FindAllString(text, -1)
+	case ext == ".lua" || ext == ".sql":
+		return regexp.MustCompile(`--.*`).FindAllString(text, -1)
+	case ext == ".yaml" || ext == ".yml" || ext == ".tmpl" || path.Base(name) == "Makefile" || strings.HasPrefix(name, ".ci/"):
+		return regexp.MustCompile(`(?m)(?:^|\s)#.*`).FindAllString(text, -1)
+	}
+	return nil
+}
+
+// goComments is the comments of Go source, what its strings say of faults, and the names of tests that are called by one.
+func goComments(text string) (said []string) {
+	file := token.NewFileSet().AddFile("", -1, len(text))
+	var s scanner.Scanner
+	s.Init(file, []byte(text), func(token.Position, string) {}, scanner.ScanComments)
+	for {
+		_, tok, lit := s.Scan()
+		switch tok {
+		case token.EOF:
+			return said
+		case token.COMMENT:
+			said = append(said, lit)
+		case token.STRING:
+			for _, m := range inString.FindAllStringSubmatch(lit, -1) {
+				said = append(said, " "+m[1]+m[2])
+			}
+		case token.IDENT:
+			for _, m := range rowTest.FindAllStringSubmatch(lit, -1) {
+				said = append(said, " "+m[1])
+			}
+		}
+	}
+}
+
+// cited is the rules and rows that a text speaks of.
+func cited(text string) (names []string) {
+	for _, m := range rule.FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	for _, m := range rowTest.FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	for _, m := range ofRow.FindAllStringSubmatch(text, -1) {
+		for _, row := range digits.FindAllString(m[1], -1) {
+			names = append(names, "row "+row)
+		}
+	}
+	return names
+}
+
+// section is the page's text under a heading.
+func section(page, title string) string {
+	_, text, _ := strings.Cut(page, "\n## "+title+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// entries is the page's rules and rows, each with its text.
+func entries(page string) (all map[string]string, twice []string) {
+	all = map[string]string{}
+	for _, kind := range []struct {
+		title, prefix string
+		begins        *regexp.Regexp
+	}{
+		{"The life of a unit", "row ", regexp.MustCompile(`(?m)^\| (\d+) \|`)},
+		{"Invariants", "", regexp.MustCompile(`(?m)^- \*\*(I\d+)\. `)},
+		{"Eras", "", regexp.MustCompile(`(?m)^- \*\*(E\d+)\. `)},
+		{"Faults that were met", "", regexp.MustCompile(`(?m)^\| ([PSOAD]\d+) \|`)},
+	} {
+		text := section(page, kind.title)
+		at := kind.begins.FindAllStringSubmatchIndex(text, -1)
+		for i, m := range at {
+			end := len(text)
+			if i+1 < len(at) {
+				end = at[i+1][0]
+			}
+			name := kind.prefix + text[m[2]:m[3]]
+			if all[name] != "" {
+				twice = append(twice, name)
+			}
+			all[name] = text[m[0]:end]
+		}
+	}
+	return all, twice
+}
+
+// unresolved is what is cited and has no entry, and rules that no test is said to hold.
+func unresolved(files tree) (wrong []string) {
+	all, twice := entries(files[architecture])
+	for _, name := range twice {
+		wrong = append(wrong, name+" has two entries")
+	}
+	for name, text := range all {
+		if !strings.HasPrefix(name, "row ") && !strings.HasPrefix(name, "E") && !testName.MatchString(text) {
+			wrong = append(wrong, name+" names no test")
+		}
+	}
+	for file, text := range files {
+		for _, said := range comments(file, text) {
+			for _, name := range cited(said) {
+				if all[name] == "" {
+					wrong = append(wrong, fmt.Sprintf("%s cites %s, which %s does not have", file, name, architecture))
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+// unknownTests is the tests that a page names and nobody has written. One that ends in * stands for all that begin so.
+func unknownTests(files tree, page string) (wrong []string) {
+	known := map[string]bool{}
+	for file, text := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			for _, m := range testFunc.FindAllStringSubmatch(text, -1) {
+				known[m[1]] = true
+			}
+		}
+	}
+	for _, name := range testName.FindAllString(files[page], -1) {
+		begins, many := strings.CutSuffix(name, "*")
+		found := known[name]
+		for one := range known {
+			found = found || many && strings.HasPrefix(one, begins)
+		}
+		if !found {
+			wrong = append(wrong, page+" names "+name+", and there is no such test")
+		}
+	}
+	return wrong
+}
+
+// unknownNames is what stands between backquotes, files, folders and words of the sources, and is not there.
+func unknownNames(files tree) (wrong []string) {
+	words, folders := map[string]bool{}, map[string]bool{}
+	for file, text := range files {
+		for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+		if path.Ext(file) != ".md" {
+			for _, w := range word.FindAllString(text, -1) {
+				words[w] = true
+				for part := range strings.SplitSeq(w, "-") {
+					words[part] = true
+				}
+			}
+		}
+	}
+	for _, m := range span.FindAllStringSubmatch(files[architecture], -1) {
+		for _, name := range strings.Fields(m[1]) {
+			switch {
+			case fileName.MatchString(name) && path.Base(name) != name || path.Ext(name) == ".lua" || path.Ext(name) == ".md":
+				if !isFile(files, name) {
+					wrong = append(wrong, "there is no file "+name)
+				}
+			case folder.MatchString(name):
+				if !folders[name] {
+					wrong = append(wrong, "there is no folder "+name)
+				}
+			default:
+				for _, w := range word.FindAllString(name, -1) {
+					if !words[w] && !strings.HasPrefix(w, "Test") {
+						wrong = append(wrong, fmt.Sprintf("no source has a word %s (of `%s`)", w, m[1]))
+					}
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+// isFile knows scripts by their names alone.
+func isFile(files tree, name string) bool {
+	for file := range files {
+		for _, pattern := range []string{name, "luascripts/" + name} {
+			if ok, _ := path.Match(pattern, file); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unusedTerms is the glossary's words that no source uses.
+func unusedTerms(files tree) (wrong []string) {
+	used := map[string]bool{}
+	var all strings.Builder
+	for file, text := range files {
+		if slices.Contains([]string{".go", ".lua", ".pml"}, path.Ext(file)) {
+			text = strings.ToLower(text)
+			all.WriteString(text)
+			for _, w := range word.FindAllString(text, -1) {
+				used[w] = true
+			}
+		}
+	}
+	terms := bold.FindAllStringSubmatch(section(files[architecture], "Glossary"), -1)
+	for _, m := range terms {
+		term := strings.ToLower(m[1])
+		if several := strings.Contains(term, " "); !used[term] && !several || several && !strings.Contains(all.String(), term) {
+			wrong = append(wrong, "no source uses the term "+m[1])
+		}
+	}
+	if len(terms) == 0 {
+		wrong = append(wrong, "there is no glossary")
+	}
+	return wrong
+}
+
+// deadLinks is links within the page that lead nowhere, and README's to it if it is missing.
+func deadLinks(files tree) (wrong []string) {
+	page, anchors := files[architecture], map[string]bool{}
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		anchors[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = true
+	}
+	for _, m := range link.FindAllStringSubmatch(page, -1) {
+		if !anchors[m[1]] {
+			wrong = append(wrong, "nothing is at #"+m[1])
+		}
+	}
+	if !strings.Contains(files["README.md"], "("+architecture+")") {
+		wrong = append(wrong, "README.md has no link to "+architecture)
+	}
+	return wrong
+}
+
+// elsewhere is comments that send their reader to a page which no reader has.
+func elsewhere(files tree) (wrong []string) {
+	for file, text := range files {
+		for _, said := range comments(file, text) {
+			if strings.Contains(said, "DESIGN") {
+				wrong = append(wrong, file+" cites a page that is not in the repository")
+			}
+		}
+	}
+	return wrong
+}
+
+func faultsOf(files tree) []string {
+	return slices.Concat(unresolved(files), unknownTests(files, architecture), unknownTests(files, "README.md"), unknownNames(files),
+		unusedTerms(files), deadLinks(files), elsewhere(files))
+}
+
+func TestArchitecture(t *testing.T) {
+	wrong := faultsOf(readTree(t))
+	slices.Sort(wrong)
+	for _, w := range slices.Compact(wrong) {
+		t.Error(w)
+	}
+}
+
+// small is a repository in which all is well: two rules, two rows, a fault, and what the page names of them.
+func small() tree {
+	return tree{
+		architecture: "# Page\n[life](#the-life-of-a-unit)\n## Glossary\n| **ledger time** | a clock |\n" +
+			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
+			"## Eras\n- **E1. A cut.** `Stock.Take` in `edge/allotment`\n## Faults that were met\n| P1 | a copy | `TestP1*` |\n",
+		"README.md":            "[how](ARCHITECTURE.md), `TestOwner`",
+		"shard/a.go":           "// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
+		"shard/a_test.go":      "// P1: a copy.\nfunc TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
+		"luascripts/lease.lua": "-- rows 1 and 2 (E1)\n",
+		"edge/allotment/b.go":  "package allotment\n",
+	}
+}
+
+// What is planted there is found, and nothing else.
+func TestArchitectureIsHeldToTheCode(t *testing.T) {
+	if wrong := faultsOf(small()); len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	for _, c := range []struct{ file, old, fresh, finding string }{
+		{"shard/a.go", "(I1)", "I9", "shard/a.go cites I9"},
+		{"shard/a.go", "row 2", "rows 2, 3", "cites row 3"},
+		{"shard/a.go", "func", "var w = \"it is back (D\" + \"7)\"\nfunc", ""}, // two strings are no citation
+		{"shard/a.go", "func", "var w = `O7: a fault`\nfunc", "cites O7"},
+		{"shard/a.go", "// Take", "// DESIGN says so: Take", "is not in the repository"},
+		{"shard/a.go", "by ledger time", "by now", "no source uses the term ledger time"},
+		{"shard/a_test.go", "TestP1Copy", "TestP2Copy", "cites P2"},
+		{"shard/a_test.go", "TestP1Copy", "TestCopy", "names TestP1*"},
+		{"shard/a_test.go", "TestOwner", "TestOwners", "README.md names TestOwner"},
+		{"luascripts/lease.lua", "E1", "E2", "luascripts/lease.lua cites E2"},
+		{"README.md", "ARCHITECTURE", "DOCUMENT", "README.md has no link"},
+		{"README.md", "how", "A1", "README.md cites A1"},
+		{architecture, "I1. One", "I2. One", "cites I1"},
+		{architecture, "`TestOwner`, ", "", "I1 names no test"},
+		{architecture, "| 1 | free |", "", "cites row 1"},
+		{architecture, "- **E1", "- **I1. Again.** `TestOwner`\n- **E1", ""}, // among the eras it is none
+		{architecture, "| P1 |", "| P1 | x | `TestOwner` |\n| P1 |", "P1 has two entries"},
+		{architecture, "shard/a.go", "shard/c.go", "no file shard/c.go"},
+		{architecture, "lease.lua", "leases.lua", "no file leases.lua"},
+		{architecture, "edge/allotment", "edge/shares", "no folder edge/shares"},
+		{architecture, "Stock.Take", "Stock.Give", "no source has a word Give"},
+		{architecture, "(#the-life", "(#a-life", "nothing is at #a-life"},
+	} {
+		files := small()
+		files[c.file] = strings.Replace(files[c.file], c.old, c.fresh, 1)
+		if files[c.file] == small()[c.file] {
+			t.Errorf("%s has no %q", c.file, c.old)
+		}
+		found := faultsOf(files)
+		if c.finding == "" && len(found) > 0 || !strings.Contains(strings.Join(found, "\n"), c.finding) {
+			t.Errorf("%q in place of %q in %s: found %q, not %q", c.fresh, c.old, c.file, found, c.finding)
+		}
+	}
+}
