@@ -19,7 +19,7 @@ type answer struct {
 	Body   string // JSON without a single quote or a dollar sign, which mean something to nginx
 }
 
-// codeTooMany stands beside the edges' codes; theirs end at -6.
+// codeTooMany stands beside the edges' codes; theirs are up to -6, and -8.
 const codeTooMany = -7
 
 // articles are the voice of /buy by language.
