@@ -148,7 +148,7 @@ func (e *edge) sleepyTake(n uint32) {
 func (e *edge) stallingTake(n uint32, length func() time.Duration) {
 	w := e.w
 	nap := func(next func()) { w.after(length(), func() { e.whenAwake(next) }) }
-	allotment.SlowTake(e.a, n, w.bounds, nap, func(s allotment.Sold, o allotment.Outcome) {
+	allotment.SlowTake(e.a, n, nap, func(s allotment.Sold, o allotment.Outcome) {
 		if o == allotment.Won {
 			w.check.decided(e, s.Claim)
 		}

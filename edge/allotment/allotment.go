@@ -24,7 +24,7 @@ type Allotment struct {
 	stock  *shard.Stock
 	ring   *rings
 	clock  Clock
-	margin int64 // nanoseconds
+	bounds luascripts.Bounds
 
 	table   atomic.Pointer[Table]
 	verdict atomic.Pointer[Verdict]
@@ -43,8 +43,8 @@ type Allotment struct {
 	offered map[uint64]Reply                   // by nonce: offers that the Keeper is not done with
 }
 
-func newAllotment(stock *shard.Stock, ring *rings, clock Clock, margin int64) *Allotment {
-	a := &Allotment{stock: stock, ring: ring, clock: clock, margin: margin, nudge: make(chan struct{}, 1),
+func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds luascripts.Bounds) *Allotment {
+	a := &Allotment{stock: stock, ring: ring, clock: clock, bounds: bounds, nudge: make(chan struct{}, 1),
 		waiters: map[uint64]chan luascripts.Verdict{}, offered: map[uint64]Reply{}}
 	a.table.Store(&Table{})
 	a.announce()
@@ -68,37 +68,7 @@ func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
-	if !p.publish(k, s.Claim) {
-		a.wake()
-		return Sold{}, Full
-	}
-	if a.resting.Load() {
-		a.wake()
-	}
-	return s, outcome
-}
-
-// take is row 3: the slot is reserved, now the unit, then the clock.
-func (a *Allotment) take(n uint32, p place) (s Sold, k kind, outcome Outcome) {
-	before := a.table.Load()
-	serial, ok := a.stock.TakeN(n)
-	if !ok {
-		return s, void, Empty
-	}
-	table := a.table.Load()
-	lease := table.find(serial)
-	now := a.clock()
-	s.Claim = luascripts.Claim{Serial: serial, Count: n, Nonce: p.nonce()}
-	if lease == nil || table != before && lease != before.find(serial) && now.Mono-before.replaced.Load() >= a.margin {
-		return s, doubt, Again
-	}
-	s.Fence = lease.fence
-	term := lease.term.Load()
-	if !term.open(now) {
-		return s, unsold, Again
-	}
-	s.Expiry, s.Until = lease.expiry(term, now)
-	return s, claim, Won
+	return a.publish(p, k, s, outcome)
 }
 
 // Verdict is what every buy hears now, or nil while units may be had.

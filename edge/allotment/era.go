@@ -25,7 +25,7 @@ func (k *Keeper) recovering() bool { return k.known && k.view.Reopens > 0 }
 func (k *Keeper) outlived(h *holding) bool {
 	t := h.term.Load()
 	late := max(k.now.Mono-t.sellMono, k.now.Wall-t.sellWall)
-	return late >= 1000*h.hold+k.a.margin
+	return late >= 1000*h.hold+int64(k.cfg.Bounds.Margin)
 }
 
 // disclaim lets go of what of a lease is not sold. What is sold stays to be settled, and the lease with it.

@@ -355,7 +355,7 @@ func TestTakerSleepsWhileItsSerialIsGivenAway(t *testing.T) {
 	var wake func()
 	nap := func(next func()) { wake = next }
 	silent := func(Sold, Outcome) {}
-	SlowTake(b.a, 1, luascripts.DefaultBounds(), nap, silent, func(s Sold, o Outcome) { sold, heard = s, o })
+	SlowTake(b.a, 1, nap, silent, func(s Sold, o Outcome) { sold, heard = s, o })
 	for range 3 { // the first look, the cut, the lease
 		wake()
 	}

@@ -30,7 +30,7 @@ func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, int64(luascripts.DefaultBounds().Margin))
+	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, luascripts.DefaultBounds())
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
 		Bounds: luascripts.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
@@ -264,7 +264,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 			b.fill()
 			naps, goOn := 0, func() {}
 			sales := map[uint64]int{} // by fence
-			SlowTake(b.a, 1, luascripts.DefaultBounds(), func(next func()) {
+			SlowTake(b.a, 1, func(next func()) {
 				if naps++; naps == 3 { // it has the serial, and has not looked for its lease
 					goOn = next
 				} else {

@@ -13,7 +13,7 @@ import (
 // lane: which CPU runs them decides nothing.
 func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotment, *Keeper) {
 	cfg.OneLane = true
-	a := newAllotment(shard.New(1), newRings(nil, most), clock, int64(cfg.Bounds.Margin))
+	a := newAllotment(shard.New(1), newRings(nil, most), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)

@@ -31,7 +31,7 @@ type Runner struct {
 
 // New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
 func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, maker RingMaker) *Runner {
-	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, int64(cfg.Bounds.Margin))
+	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)

@@ -205,7 +205,7 @@ func (k *Keeper) mayTake(h *holding, era uint64) bool {
 
 // tooSoon says that serials of r left the Stock less than a margin ago because their lease had lapsed.
 func (k *Keeper) tooSoon(r shard.Range) bool {
-	k.withdrawn = slices.DeleteFunc(k.withdrawn, func(w withdrawal) bool { return k.now.Mono-w.at.Mono >= k.a.margin })
+	k.withdrawn = slices.DeleteFunc(k.withdrawn, func(w withdrawal) bool { return k.now.Sub(w.at) >= k.cfg.Bounds.Margin })
 	return slices.ContainsFunc(k.withdrawn, func(w withdrawal) bool {
 		return slices.ContainsFunc(w.ranges, func(old shard.Range) bool { return old.Start < r.End && r.Start < old.End })
 	})

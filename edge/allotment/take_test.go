@@ -27,7 +27,7 @@ func newCrowd(t *testing.T) *crowd {
 	procs := runtime.GOMAXPROCS(8)
 	c := &crowd{}
 	c.now.Store(int64(time.Hour))
-	c.a = newAllotment(shard.New(2), newRings(NewRing(1<<14), 0), c.clock, int64(time.Second))
+	c.a = newAllotment(shard.New(2), newRings(NewRing(1<<14), 0), c.clock, luascripts.DefaultBounds())
 	c.k = newKeeper(Config{Bounds: luascripts.DefaultBounds()}, c.a)
 	for range 6 {
 		c.all.Go(func() {
@@ -176,7 +176,7 @@ func TestSlowTakeIsTake(t *testing.T) {
 			}
 			sold, outcome := want.Take(1, luascripts.Buyer{})
 			heard := false
-			SlowTake(got, 1, luascripts.DefaultBounds(), func(next func()) { next() }, func(Sold, Outcome) {}, func(s Sold, o Outcome) {
+			SlowTake(got, 1, func(next func()) { next() }, func(Sold, Outcome) {}, func(s Sold, o Outcome) {
 				heard = true
 				if s != sold || o != outcome {
 					t.Errorf("in pieces %+v %v, whole %+v %v", s, o, sold, outcome)

@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 		{"in limbo", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Limbo = 1 })}, &Verdict{Reason: NoneNow}},
 		{"free again", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Free = 1 })}, &Verdict{Reason: NoneNow}},
 	} {
-		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, 1)
+		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
 		k := newKeeper(Config{}, a)
 		if c.stocked {
 			a.stock.Fill(shard.Range{Start: 1, End: 2})
@@ -92,7 +92,7 @@ func closed(c <-chan struct{}) bool {
 // What is kept for winners is none of ours: with nothing else free there is nothing to lease, until it is free for all.
 func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	for _, limit := range []uint64{0, 1} {
-		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, 1)
+		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
 		k := newKeeper(Config{Demand: func() uint64 { return 0 }}, a)
 		view := luascripts.Head{Total: 9, Free: 3, Limit: limit, Lots: luascripts.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
 		k.leasing = true
@@ -125,7 +125,7 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 
 // The ledger is looked at when lots are to be drawn: that is when it draws them.
 func TestLooksWhenLotsAreDrawn(t *testing.T) {
-	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, 1))
+	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{}))
 	k.view = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
 	if got := k.pollEvery(); got != 101*time.Millisecond {
 		t.Error(got)

@@ -1,0 +1,103 @@
+package allotment
+
+import "spike/luascripts"
+
+// taking is a Take under way, after its slot was reserved (row 3). Take makes the steps in a row; the simulator's goroutines stall
+// between any two of them.
+type taking struct {
+	a      *Allotment
+	n      uint32
+	place  place
+	before *Table
+	table  *Table
+	serial uint32
+	lease  *Lease
+}
+
+// take makes the steps: the table, the unit, its lease, and last the clock.
+func (a *Allotment) take(n uint32, p place) (Sold, kind, Outcome) {
+	t := taking{a: a, n: n, place: p}
+	t.look()
+	if !t.cut() {
+		return Sold{}, void, Empty
+	}
+	t.find()
+	return t.decide()
+}
+
+// look notes the Table from before the unit is taken.
+func (t *taking) look() { t.before = t.a.table.Load() }
+
+// cut takes the units.
+func (t *taking) cut() (ok bool) {
+	t.serial, ok = t.a.stock.TakeN(t.n)
+	return ok
+}
+
+// find looks their lease up.
+func (t *taking) find() {
+	t.table = t.a.table.Load()
+	t.lease = t.table.find(t.serial)
+}
+
+// decide reads the clock. A promise is made while the lease is open, or not at all.
+func (t *taking) decide() (s Sold, k kind, o Outcome) {
+	now := t.a.clock()
+	s.Claim = luascripts.Claim{Serial: t.serial, Count: t.n, Nonce: t.place.nonce()}
+	if t.lease == nil || t.doubtful(now) && !t.a.bounds.Lacks(NoDoubt) {
+		return s, doubt, Again
+	}
+	s.Fence = t.lease.fence
+	term := t.lease.term.Load()
+	if !term.open(now) {
+		return s, unsold, Again
+	}
+	s.Expiry, s.Until = t.lease.expiry(term, now)
+	return s, claim, Won
+}
+
+// doubtful says that the units may have been taken under an older lease than the one that was found: see doc.go.
+func (t *taking) doubtful(now Instant) bool {
+	return t.table != t.before && t.lease != t.before.find(t.serial) && now.Mono-t.before.replaced.Load() >= int64(t.a.bounds.Margin)
+}
+
+// publish lets the Keeper have the record, and then the buyer the outcome.
+func (a *Allotment) publish(p place, k kind, s Sold, o Outcome) (Sold, Outcome) {
+	if !p.publish(k, s.Claim) {
+		a.wake()
+		return Sold{}, Full
+	}
+	if a.resting.Load() {
+		a.wake()
+	}
+	return s, o
+}
+
+// SlowTake is Take with a nap between any two of its steps: nap goes on with the next when it likes. decided hears the outcome
+// when the clock was read, told when the record is published.
+func SlowTake(a *Allotment, n uint32, nap func(func()), decided, told func(Sold, Outcome)) {
+	if a.stock.Empty() {
+		told(Sold{}, Empty)
+		return
+	}
+	p, ok := a.ring.reserve()
+	if !ok {
+		told(Sold{}, a.noSlot())
+		return
+	}
+	t := &taking{a: a, n: n, place: p}
+	end := func(s Sold, k kind, o Outcome) {
+		decided(s, o)
+		nap(func() { told(a.publish(p, k, s, o)) })
+	}
+	decide := func() { end(t.decide()) }
+	find := func() { t.find(); nap(decide) }
+	cut := func() {
+		if !t.cut() {
+			end(Sold{}, void, Empty)
+			return
+		}
+		nap(find)
+	}
+	nap(func() { t.look(); nap(cut) })
+}
