@@ -124,20 +124,25 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 	}
 	var mu sync.Mutex
 	units := map[string]string{} // buyer -> token
-	var won, limited, odd atomic.Int64
+	var won, limited, unknown, odd atomic.Int64
 	r, err := load.Run(context.Background(), load.Options{URLs: urls, Connections: 64, Requests: buyers * tries,
 		Timeout: 10 * time.Second,
 		Header:  func(n int64, h *fasthttp.RequestHeader) { h.Set("X-Buyer-Id", fmt.Sprintf("buyer-%d", n%buyers)) },
 		OnAnswer: func(_ string, status int, body []byte) {
 			token := tokenOf(string(body))
-			switch {
-			case status == 200 && strings.HasPrefix(string(body), `{"code":1,`):
-				won.Add(1)
+			own := func(heard *atomic.Int64) {
+				heard.Add(1)
 				mu.Lock()
 				units[buyerIn(t, token)] = token
 				mu.Unlock()
+			}
+			switch {
+			case status == 200 && strings.HasPrefix(string(body), `{"code":1,`):
+				own(&won)
 			case status == 200 && strings.HasPrefix(string(body), `{"code":-4,`) && token != "":
-				limited.Add(1)
+				own(&limited) // which names the unit that the buyer has
+			case status == 503 && strings.HasPrefix(string(body), `{"code":-5,`): // a Redis that has no CPU for a second
+				unknown.Add(1)
 			default:
 				odd.Add(1)
 				t.Logf("odd: %d %s", status, body)
@@ -146,8 +151,8 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 	if err != nil || r.Errors > 0 || odd.Load() > 0 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if won.Load() != buyers || len(units) != buyers || limited.Load() != buyers*(tries-1) {
-		t.Errorf("%d wins of %d buyers, %d over the limit", won.Load(), len(units), limited.Load())
+	if u := unknown.Load(); len(units) != buyers || won.Load() > buyers || won.Load()+u < buyers || won.Load()+limited.Load()+u != buyers*tries {
+		t.Errorf("%d wins of %d buyers, %d over the limit, %d of whom nobody knows", won.Load(), len(units), limited.Load(), u)
 	}
 	if a := redis.audit(t, "ticket"); a.Pending != buyers || a.Free != 5000-buyers {
 		t.Errorf("%+v", a)
