@@ -12,29 +12,29 @@ import (
 // giveBack names drained units to the ledger, each under its lease.
 func (k *Keeper) giveBack(ranges []shard.Range) {
 	for _, r := range ranges {
-		k.rate.filled -= uint64(r.Len())
+		k.demand.rate.filled -= uint64(r.Len())
 		if l := k.a.table.Load().find(r.Start); l != nil {
-			k.back = append(k.back, luascripts.Part{Fence: l.fence, Range: r})
+			k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: l.fence, Range: r})
 		}
 	}
 }
 
 func (k *Keeper) giveBackOf(h *holding, ranges luascripts.Ranges) {
 	for _, r := range ranges {
-		k.back = append(k.back, luascripts.Part{Fence: h.fence, Range: r})
+		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: h.fence, Range: r})
 	}
 }
 
 func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
 	if failed {
-		k.nextBack = k.now.Add(retryFirst)
+		k.returns.due = k.now.Add(retryFirst)
 		if k.cfg.Bounds.Lacks(RefillOnSilence) {
 			k.refill()
 		}
 		return
 	}
 	k.look(e.Reply.(luascripts.GiveBackReply).Head, e.Sent)
-	k.back = slices.Delete(k.back, 0, k.backSent)
+	k.returns.parts = slices.Delete(k.returns.parts, 0, k.returns.sent)
 	for _, p := range q.Parts {
 		k.resolved(p.Fence, p.Range)
 	}

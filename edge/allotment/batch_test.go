@@ -30,7 +30,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 		b.now += linger
 		b.tick()
 		settled, calls := uint64(0), 0
-		for ; b.a.ring.unread() > 0 || len(b.k.batch) > 0; calls++ {
+		for ; b.a.ring.unread() > 0 || len(b.k.claims.batch) > 0; calls++ {
 			q := pick[luascripts.SettleRequest](b)
 			units := unitsOf(q)
 			if units >= maxBatch+luascripts.MaxUnits {
@@ -88,8 +88,8 @@ func TestA7WhatIsOverIsSweptAtThePaceOfTheStore(t *testing.T) {
 		{0, pollDue}, {time.Millisecond, dueShare * time.Millisecond}, {time.Second, pollNews},
 	} {
 		b := newBench(t, luascripts.CreateRequest{Total: 100})
-		b.k.view.Due, b.k.news, b.k.lookTook, b.k.lastPoll = true, true, c.took, b.clock()
-		b.k.nextPoll = b.clock().Add(time.Minute)
+		b.k.view.Due, b.k.polling.news, b.k.polling.took, b.k.polling.asked = true, true, c.took, b.clock()
+		b.k.polling.due = b.clock().Add(time.Minute)
 		if got := b.k.pollAt().Sub(b.clock()); got != c.want {
 			t.Errorf("a look that took %v is followed after %v, want %v", c.took, got, c.want)
 		}

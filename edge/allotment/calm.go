@@ -23,7 +23,7 @@ type calm struct {
 const mostVain = 4
 
 // sales is how many units have left the Stock for buyers.
-func (k *Keeper) sales() uint64 { return k.rate.filled - k.a.stock.Len() }
+func (k *Keeper) sales() uint64 { return k.demand.rate.filled - k.a.stock.Len() }
 
 // patience is how long units wait for a buyer here while others are out of them. I15 allows a third of a lease.
 func (k *Keeper) patience() time.Duration {
@@ -58,4 +58,4 @@ func (k *Keeper) looked(h luascripts.Head) {
 }
 
 // followAt is when news leads to a look.
-func (k *Keeper) followAt() Instant { return k.lastPoll.Add(max(k.calm.follow, pollNews)) }
+func (k *Keeper) followAt() Instant { return k.polling.asked.Add(max(k.calm.follow, pollNews)) }

@@ -83,8 +83,8 @@ func TestP8NothingIsSoldBehindShutDoors(t *testing.T) {
 		t.Fatalf("%+v", h)
 	}
 	inHand := b.k.leases[0].Lease // of a taker who sleeps between two steps
-	b.k.renewing, b.k.backing = false, false
-	b.k.nextPoll = b.clock()
+	b.k.polling.busy, b.k.returns.busy = false, false
+	b.k.polling.due = b.clock()
 	b.tick()
 	b.pass(pick[luascripts.RenewRequest](b))
 	if inHand.term.Load().open(b.clock()) {

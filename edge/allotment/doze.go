@@ -21,42 +21,42 @@ const (
 // dozes says that there is nothing else to do.
 func (k *Keeper) dozes() bool {
 	v := &k.view
-	quiet := k.now.Sub(k.lastBuy) >= dozeAfter && !k.hungry && !k.stopping && !k.news
+	quiet := k.now.Sub(k.demand.lastBuy) >= dozeAfter && !k.demand.unmet && !k.stopping && !k.polling.news
 	door := v.State == luascripts.Open || v.State == luascripts.Closed // others may move without our hearing of it
-	return k.known && quiet && k.holdsNothing() && door && v.Hold > 0 && v.Pending > 0 && v.Leased+v.Limbo == 0 && v.Reopens == 0 &&
-		v.Lots.Kept == 0 && !k.estranged()
+	held := v.Hold > 0 && v.Pending > 0 && v.Leased+v.Limbo == 0 && v.Lots.Kept == 0
+	return v.known && quiet && k.holdsNothing() && door && held && v.Reopens == 0 && !k.needsReassert()
 }
 
 // wakes says that a buyer has come while we dozed: first of all the ledger hears how much time has passed.
-func (k *Keeper) wakes() bool { return k.known && k.dozed && !k.dozes() }
+func (k *Keeper) wakes() bool { return k.view.known && k.polling.dozed && !k.dozes() }
 
 // poll is the next look at the sale.
 func (k *Keeper) poll() any {
-	if !k.dozed && !k.dozes() {
+	if !k.polling.dozed && !k.dozes() {
 		return k.renewal()
 	}
-	return luascripts.TendRequest{Birth: k.view.Birth, Most: dozeItems, Witness: k.view.Seen(k.now.Sub(k.seen))}
+	return luascripts.TendRequest{Birth: k.view.Birth, Most: dozeItems, Witness: k.view.Seen(k.now.Sub(k.view.seen))}
 }
 
 // tended takes a call's answer, and says when the next is due.
 func (k *Keeper) tended(e Answer, failed bool) {
-	k.renewing, k.dozed = false, false
-	k.nextPoll = e.Sent.Add(k.pollEvery())
+	k.polling.busy, k.polling.dozed = false, false
+	k.polling.due = e.Sent.Add(k.pollEvery())
 	if failed {
 		return
 	}
 	reply := e.Reply.(luascripts.TendReply)
 	k.look(reply.Head, e.Sent)
-	k.nextPoll = e.Sent.Add(k.pollEvery())
-	if k.dozed = k.dozes(); !k.dozed {
+	k.polling.due = e.Sent.Add(k.pollEvery())
+	if k.polling.dozed = k.dozes(); !k.polling.dozed {
 		return
 	}
-	wait := min(k.now.Sub(k.lastBuy)/dozeShare, dozeMost)
+	wait := min(k.now.Sub(k.demand.lastBuy)/dozeShare, dozeMost)
 	if until := reply.Until(); until > 0 {
 		wait = min(wait, until+dozeSlip)
 	}
 	if closes := time.Duration(k.view.Closes-k.view.Raw) * time.Microsecond; closes > 0 {
 		wait = min(wait, closes+time.Millisecond)
 	}
-	k.nextPoll = e.Sent.Add(max(wait, dozeLeast))
+	k.polling.due = e.Sent.Add(max(wait, dozeLeast))
 }

@@ -34,7 +34,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	b.demand++
-	b.k.known = false // it has heard nothing of that
+	b.k.view.known = false // it has heard nothing of that
 	b.a.Hungry(1)
 	b.live(sold + 10*time.Second)
 	if n := b.live(sold + 5*time.Minute - time.Second); n > 25 {
@@ -72,7 +72,7 @@ func TestWhoWakesTellsTheTimeFirst(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	began := b.now
-	b.k.known = false
+	b.k.view.known = false
 	b.a.Hungry(1)
 	b.live(began + time.Second)
 	b.demand++

@@ -26,13 +26,13 @@ func (k *Keeper) abandon() {
 	k.a.stock.Drain(math.MaxUint64)
 	k.a.ring.collect(math.MaxInt, func(r record) {
 		if r.kind == claim {
-			k.batch = append(k.batch, r.Claim)
+			k.claims.batch = append(k.claims.batch, r.Claim)
 		}
 	})
-	for _, c := range k.batch {
+	for _, c := range k.claims.batch {
 		k.a.lost.Add(1)
 		k.a.tell(c.Nonce, luascripts.Resolved)
 	}
-	k.batch = nil
+	k.claims.batch = nil
 	k.a.vanish()
 }

@@ -8,17 +8,17 @@ import (
 	"spike/shard"
 )
 
-// estranged says that the ledger is in another era than the one in which we have said what we hold, or have last begun to: who
+// needsReassert says that the ledger is in another era than the one in which we have said what we hold, or have last begun to: who
 // has begun to speak elsewhere, and was not heard, speaks again where the ledger is.
-func (k *Keeper) estranged() bool {
-	return k.asserted != k.view.Era || k.sworn != 0 && k.sworn != k.view.Era
+func (k *Keeper) needsReassert() bool {
+	return k.recovery.asserted != k.view.Era || k.recovery.begun != 0 && k.recovery.begun != k.view.Era
 }
 
 // stale says that an answer is of a history before the one in which we have begun to say what we hold: we may not be heard yet.
-func (k *Keeper) stale(era uint64) bool { return k.sworn != 0 && era != k.sworn }
+func (k *Keeper) stale(era uint64) bool { return k.recovery.begun != 0 && era != k.recovery.begun }
 
 // recovering says that the ledger grants nothing until it has heard, or waited long enough.
-func (k *Keeper) recovering() bool { return k.known && k.view.Reopens > 0 }
+func (k *Keeper) recovering() bool { return k.view.known && k.view.Reopens > 0 }
 
 // outlived says that by one of our clocks a lease may have been freed, and its units sold to others, in a history that is
 // lost by now and that we have not heard of.
@@ -43,7 +43,7 @@ func (k *Keeper) disclaim(h *holding) {
 // assertion is all that we answer for: what is on sale, and what is sold and not settled.
 func (k *Keeper) assertion() luascripts.ReassertRequest {
 	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
-		Was: k.asserted, Acted: k.acted, Told: k.told}
+		Was: k.recovery.asserted, Acted: k.recovery.lastApplied, Told: k.recovery.latest}
 	for _, h := range slices.Clone(k.leases) {
 		if k.outlived(h) && !k.cfg.Bounds.Lacks(KeepOutlived) {
 			k.disclaim(h)
@@ -64,7 +64,7 @@ func (k *Keeper) assertion() luascripts.ReassertRequest {
 // reasserted takes the ledger's word on what we hold in its new era.
 func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool) {
 	if failed {
-		k.nextAssert = k.now.Add(retryFirst)
+		k.recovery.due = k.now.Add(retryFirst)
 		return
 	}
 	reply := e.Reply.(luascripts.ReassertReply)
@@ -72,7 +72,7 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	if reply.Era != q.Era { // yet another one: it is asked at once
 		return
 	}
-	k.asserted, k.acted, k.assertedAt = q.Era, reply.Rev, k.now
+	k.recovery.asserted, k.recovery.lastApplied, k.recovery.assertedAt = q.Era, reply.Rev, k.now
 	for i, held := range q.Leases {
 		if h := k.lease(held.Fence); h != nil {
 			k.adjust(h, e.Sent, reply.Head, reply.Grants[i])
@@ -83,17 +83,17 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 // attend keeps a Keeper that rests, and was to look, at it until it has: who has acted on answers must say so in a new era
 // while that may still count.
 func (k *Keeper) attend(failed bool, sent Instant) {
-	k.owes = failed && !k.known
-	k.nextPoll = sent.Add(k.pollEvery())
-	if k.owes {
-		k.nextPoll = sent.Add(pollDone)
+	k.recovery.owes = failed && !k.view.known
+	k.polling.due = sent.Add(k.pollEvery())
+	if k.recovery.owes {
+		k.polling.due = sent.Add(pollDone)
 	}
 }
 
 // act notes that an answer is acted on. A later era in which it is not written has lost history.
 func (k *Keeper) act(h luascripts.Head) {
-	if h.Era == k.asserted {
-		k.acted = max(k.acted, h.Rev)
+	if h.Era == k.recovery.asserted {
+		k.recovery.lastApplied = max(k.recovery.lastApplied, h.Rev)
 	}
 }
 
@@ -102,14 +102,14 @@ func (k *Keeper) act(h luascripts.Head) {
 func (k *Keeper) missing(err error) {
 	var r *luascripts.Refusal
 	if !errors.Is(err, luascripts.ErrBirth) && !errors.Is(err, luascripts.ErrNoSale) || !errors.As(err, &r) {
-		k.absent = k.absent && err != nil
+		k.recovery.absent = k.recovery.absent && err != nil
 		return
 	}
-	if !k.absent {
-		k.absent, k.absentAt = true, k.now
+	if !k.recovery.absent {
+		k.recovery.absent, k.recovery.absentAt = true, k.now
 	}
-	holds := len(k.leases)+len(k.batch) > 0 || k.a.ring.unread() > 0
-	if r.Era == k.view.Era || !holds || k.now.Sub(k.absentAt) >= k.cfg.Term+k.cfg.Bounds.Margin {
+	holds := len(k.leases)+len(k.claims.batch) > 0 || k.a.ring.unread() > 0
+	if r.Era == k.view.Era || !holds || k.now.Sub(k.recovery.absentAt) >= k.cfg.Term+k.cfg.Bounds.Margin {
 		k.gone = err
 	}
 }
@@ -128,7 +128,7 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 	}
 	extra := luascripts.NewRangeSet(g.Ranges)
 	for _, r := range extra.Without(h.rest.Ranges()) {
-		k.surplus = append(k.surplus, luascripts.Part{Fence: h.fence, Range: r})
+		k.recovery.excess = append(k.recovery.excess, luascripts.Part{Fence: h.fence, Range: r})
 	}
 	k.prolong(h, k.term(sent, head, g.Deadline))
 	k.closeIfResolved(h)

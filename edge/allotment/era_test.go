@@ -176,10 +176,10 @@ func TestLateAnswerLeavesTheSurplus(t *testing.T) {
 	old.Rev += 1000
 	b.era(luascripts.Node{Era: 2})
 	b.run(2 * time.Second)
-	if h := b.head(); h.Reopens == 0 || b.k.asserted != 2 {
+	if h := b.head(); h.Reopens == 0 || b.k.recovery.asserted != 2 {
 		t.Fatalf("%+v", h)
 	}
-	b.k.surplus = []luascripts.Part{{Fence: b.k.leases[0].fence, Range: shard.Range{Start: 1, End: 2}}}
+	b.k.recovery.excess = []luascripts.Part{{Fence: b.k.leases[0].fence, Range: shard.Range{Start: 1, End: 2}}}
 	for _, call := range b.hears(old, b.clock()) {
 		if q, ok := call.(luascripts.GiveBackRequest); ok {
 			t.Errorf("%+v goes back", q.Parts)
@@ -235,7 +235,7 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 		b.asked = b.asked[1:]
 	}
 	b.run(2 * time.Second)
-	if h := b.head(); b.k.gone != nil || b.k.absent || h.Pending != 1 {
+	if h := b.head(); b.k.gone != nil || b.k.recovery.absent || h.Pending != 1 {
 		t.Errorf("the right server is back: %v, %+v", b.k.gone, h)
 	}
 	b.buy()
@@ -262,7 +262,7 @@ func (b *bench) idles() {
 		b.t.Fatal(o)
 	}
 	b.run(15 * time.Second)
-	if b.k.known || b.k.acted == 0 {
+	if b.k.view.known || b.k.recovery.lastApplied == 0 {
 		b.t.Fatalf("it does not rest: %+v", b.k.view)
 	}
 }
@@ -276,8 +276,8 @@ func TestP3WhoRestsComesToProve(t *testing.T) {
 	b.asked = append(b.asked, b.k.Step(b.clock(), News{Unsure: true})...)
 	b.fail(pick[luascripts.RenewRequest](b))
 	b.run(3 * time.Second)
-	if b.k.asserted != 2 || b.k.acted == 0 {
-		t.Errorf("asserted in era %d", b.k.asserted)
+	if b.k.recovery.asserted != 2 || b.k.recovery.lastApplied == 0 {
+		t.Errorf("asserted in era %d", b.k.recovery.asserted)
 	}
 }
 
@@ -331,8 +331,8 @@ func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
 	b.now += 2 * linger
 	b.tick()
 	b.settleDown()
-	if b.k.asserted != 2 {
-		t.Fatalf("the new era has not heard of us: %d", b.k.asserted)
+	if b.k.recovery.asserted != 2 {
+		t.Fatalf("the new era has not heard of us: %d", b.k.recovery.asserted)
 	}
 	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: look, Reply: late, Sent: sent})...)
 	for range 10 {

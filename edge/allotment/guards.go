@@ -19,10 +19,10 @@ const (
 
 // refill puts units back on sale whose give-back nobody has answered.
 func (k *Keeper) refill() {
-	for _, p := range k.back[:k.backSent] {
+	for _, p := range k.returns.parts[:k.returns.sent] {
 		if h := k.lease(p.Fence); h != nil && !h.lapsed {
 			k.a.stock.Fill(p.Range)
 		}
 	}
-	k.back = slices.Delete(k.back, 0, k.backSent)
+	k.returns.parts = slices.Delete(k.returns.parts, 0, k.returns.sent)
 }

@@ -35,7 +35,7 @@ func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 		Bounds: luascripts.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
 	b.k.look(head, b.k.now)
-	b.k.lastBuy = b.k.now
+	b.k.demand.lastBuy = b.k.now
 	return b
 }
 
@@ -331,19 +331,19 @@ func TestOutageLeavesNoDeadLeases(t *testing.T) {
 // A view that was overtaken changes nothing.
 func TestOldNewsIsIgnored(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 8})
-	now := b.k.view
+	now := b.k.view.Head
 	now.Rev, now.Free = 10, 0
 	b.k.look(now, b.k.now)
 	old := now
 	old.Rev, old.Free = 9, 8
 	b.k.look(old, b.k.now)
-	if b.k.view != now || b.a.View() != now {
+	if b.k.view.Head != now || b.a.View() != now {
 		t.Errorf("%+v", b.k.view)
 	}
 	made := old
 	made.Birth++ // a sale made anew counts from the start
 	b.k.look(made, b.k.now)
-	if b.k.view != made {
+	if b.k.view.Head != made {
 		t.Errorf("%+v", b.k.view)
 	}
 }

@@ -89,20 +89,20 @@ func (a *Allotment) forget(nonce uint64) {
 // hearOffers lets go of offers that somebody has heard of.
 func (k *Keeper) hearOffers() {
 	var rest []*offering
-	for _, o := range k.offers {
+	for _, o := range k.claims.offers {
 		switch k.a.heard(o.Nonce) {
 		case Bound:
 			k.a.forget(o.Nonce)
 			k.resolved(o.Fence, o.units())
 		case Unbound:
 			k.a.forget(o.Nonce)
-			k.back = append(k.back, luascripts.Part{Fence: o.Fence, Range: o.units()})
+			k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: o.Fence, Range: o.units()})
 		case Unknown:
 			rest = append(rest, o)
 		}
 	}
-	done := len(rest) < len(k.offers)
-	k.offers = rest
+	done := len(rest) < len(k.claims.offers)
+	k.claims.offers = rest
 	if done {
 		k.freeAnswered()
 	}
@@ -112,7 +112,7 @@ func (o *offering) units() shard.Range { return shard.Range{Start: o.Serial, End
 
 // freeAnswered lets slots be used again once the ledger has answered for all that was read.
 func (k *Keeper) freeAnswered() {
-	if len(k.batch) == 0 && len(k.offers) == 0 {
+	if len(k.claims.batch) == 0 && len(k.claims.offers) == 0 {
 		k.a.ring.free()
 		k.a.ring.prune()
 	}
@@ -127,12 +127,12 @@ type OfferRequest struct {
 // askOffers is the questions that are due.
 func (k *Keeper) askOffers() (calls []any) {
 	asking := 0
-	for _, o := range k.offers {
+	for _, o := range k.claims.offers {
 		if o.asking {
 			asking++
 		}
 	}
-	for _, o := range k.offers {
+	for _, o := range k.claims.offers {
 		if asking < maxAsking && !o.asking && !k.now.Before(o.next) {
 			o.asking = true
 			asking++
@@ -150,7 +150,7 @@ func DeductOffer(birth uint64, o Offer) luascripts.DeductRequest {
 
 // nextOffer is when the next question is due.
 func (k *Keeper) nextOffer() (at Instant, due bool) {
-	for _, o := range k.offers {
+	for _, o := range k.claims.offers {
 		if !o.asking && (!due || o.next.Before(at)) {
 			at, due = o.next, true
 		}
@@ -160,7 +160,7 @@ func (k *Keeper) nextOffer() (at Instant, due bool) {
 
 // offerAnswered takes in what the ledger says of an offer.
 func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
-	for _, o := range k.offers {
+	for _, o := range k.claims.offers {
 		if o.Claim != q.Deduct.Offer {
 			continue
 		}

@@ -17,7 +17,7 @@ func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotmen
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)
-	k.lastBuy = k.now
+	k.demand.lastBuy = k.now
 	return a, k
 }
 

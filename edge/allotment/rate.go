@@ -37,14 +37,14 @@ func (r *rate) units(d time.Duration) uint64 { return uint64(r.value * d.Seconds
 
 // measure looks at the Stock and at the buyers.
 func (k *Keeper) measure() {
-	k.rate.update(k.now, k.a.stock.Len())
+	k.demand.rate.update(k.now, k.a.stock.Len())
 	k.a.stock.SetLow(k.low())
 	if n := k.a.hungry.Swap(0); n > 0 {
-		k.hungry, k.lastBuy = true, k.now
-		k.most = max(k.most, uint64(n))
+		k.demand.unmet, k.demand.lastBuy = true, k.now
+		k.demand.largestUnmet = max(k.demand.largestUnmet, uint64(n))
 	}
-	if n := k.cfg.Demand(); n != k.buys {
-		k.buys, k.lastBuy = n, k.now
+	if n := k.cfg.Demand(); n != k.demand.buys {
+		k.demand.buys, k.demand.lastBuy = n, k.now
 	}
 	k.recall()
 }
@@ -54,20 +54,22 @@ func (k *Keeper) want() uint64 { return min(k.wish(), max(k.fits(), 1)) }
 
 // wish is what ahead will sell, less what is there.
 func (k *Keeper) wish() uint64 {
-	need := max(k.rate.units(ahead), firstWant, 2*k.most)
-	if k.now.Before(k.modest) {
-		need = max(k.rate.units(ahead), k.most)
+	need := max(k.demand.rate.units(ahead), firstWant, 2*k.demand.largestUnmet)
+	if k.now.Before(k.demand.backoffUntil) {
+		need = max(k.demand.rate.units(ahead), k.demand.largestUnmet)
 	}
 	return min(need-min(need, k.a.stock.Len()), maxWant)
 }
 
 // low is the stock at which the next lease is asked for.
-func (k *Keeper) low() uint64 { return max(k.rate.units(early), firstWant/4, k.most) }
+func (k *Keeper) low() uint64 {
+	return max(k.demand.rate.units(early), firstWant/4, k.demand.largestUnmet)
+}
 
 // recall gives back what this edge does not need: when another one is out of units, all it will not sell in a
 // moment; when nobody has bought for long, or what is here lies too scattered for a buyer or over too many leases, everything.
 func (k *Keeper) recall() {
-	quiet := k.now.Sub(k.lastBuy)
+	quiet := k.now.Sub(k.demand.lastBuy)
 	left := k.a.stock.Len()
 	var spare uint64
 	switch {
@@ -75,18 +77,18 @@ func (k *Keeper) recall() {
 		return
 	case quiet >= idleAfter:
 		spare = left
-	case !k.now.Before(k.nextScraps) && (k.a.scraps.Swap(false) || k.laden()):
+	case !k.now.Before(k.demand.nextFragmented) && (k.a.scraps.Swap(false) || k.laden()):
 		spare = left
-		k.nextScraps = k.now.Add(pollBusy)
+		k.demand.nextFragmented = k.now.Add(pollBusy)
 	case k.view.Recall && k.view.Unkept() == 0 && quiet >= k.patience():
 		spare = left
 		k.givesUp()
 	case k.view.Recall && k.view.Unkept() == 0:
-		spare = left - min(left, max(k.rate.units(ahead), 1))
+		spare = left - min(left, max(k.demand.rate.units(ahead), 1))
 	}
 	if spare > 0 {
 		k.view.Recall = false
-		k.modest = k.now.Add(pollBusy)
+		k.demand.backoffUntil = k.now.Add(pollBusy)
 		k.giveBack(k.a.stock.Drain(spare))
 		k.a.announce()
 	}

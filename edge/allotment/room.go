@@ -34,11 +34,10 @@ type RingDrop struct{}
 
 // room is the Keeper's hand on the Rings.
 type room struct {
-	making   bool        // a RingRequest is under way
+	call                 // RingRequests
 	dropping bool        // a RingDrop is, or must be
 	dropSent bool        //
 	why      string      // the newest could not be made
-	next     Instant     // to be tried
 	held     Instant     // when something was last held here
 	broken   bool        // the file has failed: this allotment ends
 	since    Instant     //
@@ -87,7 +86,7 @@ func (k *Keeper) ringNeed(wants bool) uint64 {
 
 // ringDue is the Ring that is to be made now.
 func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
-	if k.room.making || k.room.dropping || k.stopping || k.now.Before(k.room.next) {
+	if k.room.busy || k.room.dropping || k.stopping || k.now.Before(k.room.due) {
 		return q, false
 	}
 	need := k.ringNeed(wants)
@@ -113,16 +112,16 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 // nextRing is when the next Ring is to be made, if one is.
 func (k *Keeper) nextRing() (at Instant, due bool) {
 	switch {
-	case k.room.making, k.room.dropping, k.stopping:
+	case k.room.busy, k.room.dropping, k.stopping:
 		return at, false
 	case k.ringNeed(false) > 0:
-		return k.room.next, true
+		return k.room.due, true
 	case !k.wantsLease() || k.ringNeed(true) == 0:
 		return at, false
-	case k.room.next.Before(k.nextLease):
-		return k.nextLease, true
+	case k.room.due.Before(k.leasing.due):
+		return k.leasing.due, true
 	}
-	return k.room.next, true
+	return k.room.due, true
 }
 
 // ringAnswered takes in what is not the ledger's answer.
@@ -140,9 +139,9 @@ func (k *Keeper) ringAnswered(e Answer) bool {
 
 // ringMade takes in a Ring, or why there is none.
 func (k *Keeper) ringMade(e Answer) {
-	k.room.making = false
+	k.room.busy = false
 	if e.Err != nil {
-		k.room.why, k.room.next = e.Err.Error(), k.now.Add(ringAgain)
+		k.room.why, k.room.due = e.Err.Error(), k.now.Add(ringAgain)
 		k.room.asked = e.Call.(RingRequest)
 		k.a.announce()
 		return
@@ -150,13 +149,13 @@ func (k *Keeper) ringMade(e Answer) {
 	k.room.why, k.room.held = "", k.now
 	k.shown.rings++
 	k.a.ring.install(e.Reply.(*Ring))
-	k.nextLease = k.now
+	k.leasing.due = k.now
 	k.a.announce()
 }
 
 // holdsNothing says that no slot is in use here, nor will be.
 func (k *Keeper) holdsNothing() bool {
-	return len(k.leases)+len(k.batch)+len(k.offers)+len(k.back) == 0 && !k.leasing && !k.settling && !k.room.making &&
+	return len(k.leases)+len(k.claims.batch)+len(k.claims.offers)+len(k.returns.parts) == 0 && !k.leasing.busy && !k.claims.busy && !k.room.busy &&
 		k.a.ring.unread() == 0 && k.a.ring.taken() == 0
 }
 

@@ -35,7 +35,7 @@ func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, 
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)
-	k.lastBuy = k.now
+	k.demand.lastBuy = k.now
 	return &Runner{Allotment: a, keeper: k, store: store, maker: maker, answers: make(chan Answer, 8)}
 }
 
@@ -63,7 +63,7 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 			ev = Stop{}
 		case <-late:
 			return fmt.Errorf("%w: %d claims not settled, %d ranges not given back", ErrUnsettled,
-				len(r.keeper.batch)+int(r.ring.unread()), len(r.keeper.back))
+				len(r.keeper.claims.batch)+int(r.ring.unread()), len(r.keeper.returns.parts))
 		}
 		now := r.clock() // a call was sent no earlier than the Step that planned it
 		for _, call := range r.keeper.Step(now, ev) {

@@ -15,9 +15,9 @@ func (k *Keeper) answer(e Answer) {
 		return
 	}
 	k.missing(e.Err)
-	k.down = errors.Is(e.Err, luascripts.ErrDown) || k.absent
-	if k.down {
-		k.downWhy = whyDown(e.Err)
+	k.view.down = errors.Is(e.Err, luascripts.ErrDown) || k.recovery.absent
+	if k.view.down {
+		k.view.downWhy = whyDown(e.Err)
 	} else {
 		k.shown.answers++
 	}
@@ -25,12 +25,12 @@ func (k *Keeper) answer(e Answer) {
 	switch q := e.Call.(type) {
 	case luascripts.LeaseRequest:
 		k.setLeasing(false)
-		if k.waited { // that buyer is here still, and must hear what comes of it
-			k.lastBuy = k.now
+		if k.leasing.forBuyer { // that buyer is here still, and must hear what comes of it
+			k.demand.lastBuy = k.now
 		}
 		k.leased(e, failed)
 	case luascripts.RenewRequest:
-		k.renewing, k.lookTook = false, k.now.Sub(e.Sent)
+		k.polling.busy, k.polling.took = false, k.now.Sub(e.Sent)
 		if !failed {
 			reply := e.Reply.(luascripts.RenewReply)
 			k.look(reply.Head, e.Sent)
@@ -42,13 +42,13 @@ func (k *Keeper) answer(e Answer) {
 	case luascripts.TendRequest:
 		k.tended(e, failed)
 	case luascripts.ReassertRequest:
-		k.asserting = false
+		k.recovery.busy = false
 		k.reasserted(e, q, failed)
 	case luascripts.SettleRequest:
-		k.settling = false
+		k.claims.busy = false
 		k.settled(e, failed)
 	case luascripts.GiveBackRequest:
-		k.backing = false
+		k.returns.busy = false
 		k.gaveBack(e, q, failed)
 	case OfferRequest:
 		k.offerAnswered(e, q)
@@ -73,39 +73,39 @@ func whyDown(err error) string {
 // which is newer, where both are of one history. Where they are not nothing does, and the next look decides: an answer of lost
 // history that comes late is not taken for the newest. One that was asked for later is newer whatever its rev.
 func (k *Keeper) look(h luascripts.Head, sent Instant) {
-	k.told = max(k.told, h.Now)
+	k.recovery.latest = max(k.recovery.latest, h.Now)
 	switch {
-	case !k.known || h.Birth != k.view.Birth:
-	case h.Era != k.view.Era && sent.Before(k.seen):
-		k.news = true
+	case !k.view.known || h.Birth != k.view.Birth:
+	case h.Era != k.view.Era && sent.Before(k.view.seen):
+		k.polling.news = true
 		return
-	case h.Era == k.view.Era && h.Rev < k.view.Rev && !k.seen.Before(sent):
+	case h.Era == k.view.Era && h.Rev < k.view.Rev && !k.view.seen.Before(sent):
 		return
 	}
-	if k.asserted == 0 { // the first look: we hold nothing from before
-		k.asserted = h.Era
+	if k.recovery.asserted == 0 { // the first look: we hold nothing from before
+		k.recovery.asserted = h.Era
 	}
 	if k.recovering() && h.Reopens == 0 {
-		k.retry, k.nextLease = retryFirst, k.now
+		k.leasing.retry, k.leasing.due = retryFirst, k.now
 	}
-	k.seen = k.now
-	k.view, k.known = h, true
+	k.view.seen = k.now
+	k.view.Head, k.view.known = h, true
 	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
-	k.lossy = k.recovering() && (k.lossy || wait > k.cfg.Term+2*k.cfg.Bounds.Margin)
-	if !k.recovering() && h.Era == k.asserted {
-		k.back, k.surplus = append(k.back, k.surplus...), nil
+	k.recovery.lossy = k.recovering() && (k.recovery.lossy || wait > k.cfg.Term+2*k.cfg.Bounds.Margin)
+	if !k.recovering() && h.Era == k.recovery.asserted {
+		k.returns.parts, k.recovery.excess = append(k.returns.parts, k.recovery.excess...), nil
 	}
 	if h.Due { // there is more to sweep
-		k.news, k.calm.follow = true, 0
+		k.polling.news, k.calm.follow = true, 0
 	}
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
 	if h.Limit > 0 { // nobody else holds units: what the ledger has is all there is
-		k.barren = h.Unkept() == 0
+		k.view.exhausted = h.Unkept() == 0
 	}
-	if h.Unkept() > 0 && k.barren {
-		k.barren = false
-		k.retry, k.nextLease = retryFirst, k.now
+	if h.Unkept() > 0 && k.view.exhausted {
+		k.view.exhausted = false
+		k.leasing.retry, k.leasing.due = retryFirst, k.now
 	}
 }
 
@@ -117,7 +117,7 @@ func (k *Keeper) pollEvery() time.Duration {
 		every = pollDraw
 	case k.view.State == luascripts.Drawing:
 		every = pollWindow
-	case k.barren && k.view.Final():
+	case k.view.exhausted && k.view.Final():
 		every = pollDone
 	}
 	for _, door := range [...]int64{k.view.Opens, k.view.DrawsAt(), k.view.Closes} {
@@ -131,33 +131,33 @@ func (k *Keeper) pollEvery() time.Duration {
 // leased fills the Stock with a grant, or notes that there is none.
 func (k *Keeper) leased(e Answer, failed bool) {
 	if failed {
-		k.nextLease = k.now.Add(retryFirst)
+		k.leasing.due = k.now.Add(retryFirst)
 		k.refuse(e.Err)
 		k.a.announce()
 		return
 	}
 	reply := e.Reply.(luascripts.LeaseReply)
-	k.refused = ""
+	k.view.refused = ""
 	k.shown.grants++
-	first := !k.known
+	first := !k.view.known
 	k.look(reply.Head, e.Sent)
 	k.act(reply.Head)
 	if first {
-		k.nextPoll = e.Sent.Add(k.pollEvery())
+		k.polling.due = e.Sent.Add(k.pollEvery())
 	}
 	if reply.Grant.Fence == 0 {
-		k.barren = k.view.Unkept() == 0
+		k.view.exhausted = k.view.Unkept() == 0
 		if k.calm.races {
 			k.lost(reply.Head)
 		}
-		k.hungry = k.hungry || !k.barren && k.view.Limit == 0 // somebody still waits, and there is something again
-		k.nextLease = k.now.Add(k.retry)
-		k.retry = min(2*k.retry, pollBusy)
+		k.demand.unmet = k.demand.unmet || !k.view.exhausted && k.view.Limit == 0 // somebody still waits, and there is something again
+		k.leasing.due = k.now.Add(k.leasing.retry)
+		k.leasing.retry = min(2*k.leasing.retry, pollBusy)
 		return
 	}
-	k.retry = retryFirst
-	if k.barren = k.view.Unkept() == 0; k.barren { // what came was the last: to ask at once is in vain
-		k.nextLease = k.now.Add(k.retry)
+	k.leasing.retry = retryFirst
+	if k.view.exhausted = k.view.Unkept() == 0; k.view.exhausted { // what came was the last: to ask at once is in vain
+		k.leasing.due = k.now.Add(k.leasing.retry)
 	}
 	k.calm.follow /= 2
 	k.take(e.Sent, e.Call.(luascripts.LeaseRequest).Request, reply)
@@ -167,8 +167,8 @@ func (k *Keeper) leased(e Answer, failed bool) {
 func (k *Keeper) refuse(err error) {
 	var r *luascripts.Refusal
 	if errors.As(err, &r) {
-		k.refused = r.Why
-		k.nextLease = k.nextLease.Add(pollDone)
+		k.view.refused = r.Why
+		k.leasing.due = k.leasing.due.Add(pollDone)
 	}
 }
 
@@ -181,14 +181,14 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	k.leases = append(k.leases, h) // fences grow
 	if !k.mayTake(h, reply.Era) {
 		k.giveBackOf(h, g.Ranges)
-		k.hungry = k.hungry || k.waited && k.a.ring.slots() == 0
+		k.demand.unmet = k.demand.unmet || k.leasing.forBuyer && k.a.ring.slots() == 0
 		return
 	}
 	var sell luascripts.Ranges
 	for _, r := range g.Ranges {
 		if k.tooSoon(r) {
 			k.giveBackOf(h, luascripts.Ranges{r})
-			k.barren, k.nextLease = false, k.now.Add(k.cfg.Bounds.Margin) // that it is free again is no reason to ask sooner
+			k.view.exhausted, k.leasing.due = false, k.now.Add(k.cfg.Bounds.Margin) // that it is free again is no reason to ask sooner
 		} else {
 			sell = append(sell, r)
 		}
@@ -200,7 +200,7 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 // mayTake says that a grant may go on sale: somebody sells here, in time, and it is not of lost history, perhaps.
 func (k *Keeper) mayTake(h *holding, era uint64) bool {
 	sells := !k.stopping && k.a.ring.slots() > 0 && h.term.Load().open(k.now)
-	return sells && !k.asserting && era == k.asserted && !k.stale(era)
+	return sells && !k.recovery.busy && era == k.recovery.asserted && !k.stale(era)
 }
 
 // tooSoon says that serials of r left the Stock less than a margin ago because their lease had lapsed.
@@ -213,10 +213,10 @@ func (k *Keeper) tooSoon(r shard.Range) bool {
 
 func (k *Keeper) fill(ranges luascripts.Ranges) {
 	if k.a.stock.Empty() {
-		k.rate.restart(k.now)
+		k.demand.rate.restart(k.now)
 	}
 	k.a.stock.Fill(ranges...)
-	k.rate.filled += ranges.Len()
+	k.demand.rate.filled += ranges.Len()
 	k.a.announce()
 }
 
@@ -257,7 +257,7 @@ func (k *Keeper) withdraw(h *holding) {
 func (k *Keeper) park(h *holding, got shard.Range) {
 	if k.a.table.Load().find(got.Start) == h.Lease {
 		h.parked = append(h.parked, got)
-		k.rate.filled -= uint64(got.Len())
+		k.demand.rate.filled -= uint64(got.Len())
 		return
 	}
 	k.a.stock.Fill(got)
@@ -269,9 +269,9 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		h := k.lease(fence)
 		switch {
 		case h == nil:
-		case reply.Deadlines[i] == 0 && (reply.Era != k.asserted || sent.Before(k.assertedAt)):
+		case reply.Deadlines[i] == 0 && (reply.Era != k.recovery.asserted || sent.Before(k.recovery.assertedAt)):
 			// The ledger had not heard of the lease in this era.
-		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.batch) > 0 || len(k.back) > 0):
+		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.claims.batch) > 0 || len(k.returns.parts) > 0):
 			// Its end may be the doing of a call whose answer is still to come: the next renewal will say.
 		case reply.Deadlines[i] == 0:
 			k.drop(h)
@@ -282,7 +282,7 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		}
 	}
 	k.forget(reply.Now)
-	k.most = max(k.most/2, 1)
+	k.demand.largestUnmet = max(k.demand.largestUnmet/2, 1)
 }
 
 // revive puts a lapsed lease's units back on sale: they never left the lease.
@@ -374,16 +374,16 @@ func (k *Keeper) forget(ledgerNow int64) {
 // settled frees the slots of a batch the ledger has answered for.
 func (k *Keeper) settled(e Answer, failed bool) {
 	if failed {
-		k.nextSettle = k.now.Add(retryFirst)
+		k.claims.due = k.now.Add(retryFirst)
 		return
 	}
 	reply := e.Reply.(luascripts.SettleReply)
 	k.look(reply.Head, e.Sent)
 	k.act(reply.Head)
-	for i, c := range k.batch {
+	for i, c := range k.claims.batch {
 		k.verdictOn(c, reply.Verdicts[i])
 	}
-	k.batch = k.batch[:0:0]
+	k.claims.batch = k.claims.batch[:0:0]
 	k.freeAnswered()
 }
 
@@ -392,7 +392,7 @@ func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
 	switch v {
 	case luascripts.TooLate:
 		k.a.lost.Add(1)
-		k.back = append(k.back, luascripts.Part{Fence: c.Fence, Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
+		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence, Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
 		return
 	case luascripts.Resolved:
 		k.a.lost.Add(1)

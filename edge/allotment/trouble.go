@@ -28,15 +28,15 @@ func (k *Keeper) trouble() *Trouble {
 	switch {
 	case k.room.why != "":
 		return &Trouble{NoRing, k.room.why, k.room.asked}
-	case k.down:
-		return &Trouble{Ailment: StoreAway, Why: k.downWhy}
-	case k.recovering() && k.lossy:
+	case k.view.down:
+		return &Trouble{Ailment: StoreAway, Why: k.view.downWhy}
+	case k.recovering() && k.recovery.lossy:
 		return &Trouble{Ailment: Cut, Why: "the store has lost history: nothing is granted until all that was promised in it is over " +
 			"(spike sale show says when, spike sale reopen --grants does not wait)"}
 	case k.recovering():
 		return &Trouble{Ailment: Cut, Why: "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"}
-	case k.refused != "":
-		return &Trouble{Ailment: ByHand, Why: k.refused}
+	case k.view.refused != "":
+		return &Trouble{Ailment: ByHand, Why: k.view.refused}
 	}
 	return nil
 }
@@ -45,8 +45,8 @@ func (k *Keeper) trouble() *Trouble {
 // the next buyer makes it look; trouble is over when something has shown it.
 func (r *Runner) notice() {
 	now, was := r.keeper.trouble(), r.trouble.Load()
-	if !r.keeper.down && r.keeper.known {
-		r.answered.Store(r.keeper.seen.Mono)
+	if !r.keeper.view.down && r.keeper.view.known {
+		r.answered.Store(r.keeper.view.seen.Mono)
 	}
 	switch {
 	case now != nil:

@@ -60,10 +60,10 @@ func (k *Keeper) judge() *Verdict {
 	if k.room.broken {
 		return &Verdict{Reason: Undecided}
 	}
-	if door := Door(k.view); k.known && door != nil {
+	if door := Door(k.view.Head); k.view.known && door != nil {
 		return door
 	}
-	if k.known && k.view.Lots.Kept > 0 {
+	if k.view.known && k.view.Lots.Kept > 0 {
 		return &Verdict{Reason: Lots, Others: k.judgeStock()}
 	}
 	return k.judgeStock()
@@ -73,13 +73,13 @@ func (k *Keeper) judgeStock() *Verdict {
 	switch {
 	case !k.a.stock.Empty():
 		return nil
-	case k.barren && k.view.Final():
+	case k.view.exhausted && k.view.Final():
 		return &Verdict{Reason: SoldOut}
-	case k.refused != "":
-		return &Verdict{Reason: Refused, Why: k.refused}
-	case k.down, k.recovering(), k.room.why != "":
+	case k.view.refused != "":
+		return &Verdict{Reason: Refused, Why: k.view.refused}
+	case k.view.down, k.recovering(), k.room.why != "":
 		return &Verdict{Reason: Undecided}
-	case !k.barren:
+	case !k.view.exhausted:
 		return nil
 	}
 	return &Verdict{Reason: NoneNow}

@@ -10,9 +10,9 @@ import (
 
 func TestJudge(t *testing.T) {
 	type state struct {
-		stocked, known, barren, down bool
-		refused                      string
-		view                         luascripts.Head
+		stocked, known, exhausted, down bool
+		refused                         string
+		view                            luascripts.Head
 	}
 	open := luascripts.Head{Total: 10}
 	head := func(f func(*luascripts.Head)) luascripts.Head { h := open; f(&h); return h }
@@ -25,7 +25,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{"units here", state{stocked: true, known: true, view: open}, nil},
 		{"units here, store gone", state{stocked: true, known: true, down: true, view: open}, nil},
-		{"units here, sold out elsewhere", state{stocked: true, known: true, barren: true, view: sold}, nil},
+		{"units here, sold out elsewhere", state{stocked: true, known: true, exhausted: true, view: sold}, nil},
 		{"units here, paused", state{stocked: true, known: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Paused })},
 			&Verdict{Reason: Paused}},
 		{"closed", state{known: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })}, &Verdict{Reason: Closed}},
@@ -37,8 +37,8 @@ func TestJudge(t *testing.T) {
 			&Verdict{Reason: Drawing, Draws: 12}},
 		{"lots kept, units here", state{stocked: true, known: true, view: kept}, &Verdict{Reason: Lots}},
 		{"lots kept, more to lease", state{known: true, view: kept}, &Verdict{Reason: Lots}},
-		{"lots kept, nothing else", state{known: true, barren: true, view: kept}, &Verdict{Reason: Lots, Others: &Verdict{Reason: NoneNow}}},
-		{"lots kept, store gone", state{known: true, barren: true, down: true, view: kept},
+		{"lots kept, nothing else", state{known: true, exhausted: true, view: kept}, &Verdict{Reason: Lots, Others: &Verdict{Reason: NoneNow}}},
+		{"lots kept, store gone", state{known: true, exhausted: true, down: true, view: kept},
 			&Verdict{Reason: Lots, Others: &Verdict{Reason: Undecided}}},
 		{"lots kept, paused", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Lots.Kept = luascripts.Paused, 2 })},
 			&Verdict{Reason: Paused}},
@@ -47,19 +47,19 @@ func TestJudge(t *testing.T) {
 		{"refused", state{known: true, refused: "why", view: open}, &Verdict{Reason: Refused, Why: "why"}},
 		{"down", state{known: true, down: true, view: open}, &Verdict{Reason: Undecided}},
 		{"nothing here, more to lease", state{known: true, view: open}, nil},
-		{"sold out", state{known: true, barren: true, view: sold}, &Verdict{Reason: SoldOut}},
-		{"all paid", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Confirmed, h.Hold = 10, 5 })}, &Verdict{Reason: SoldOut}},
-		{"unpaid", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Pending, h.Hold = 10, 5 })}, &Verdict{Reason: NoneNow}},
-		{"leased elsewhere", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Leased = 1 })}, &Verdict{Reason: NoneNow}},
-		{"in limbo", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Limbo = 1 })}, &Verdict{Reason: NoneNow}},
-		{"free again", state{known: true, barren: true, view: head(func(h *luascripts.Head) { h.Free = 1 })}, &Verdict{Reason: NoneNow}},
+		{"sold out", state{known: true, exhausted: true, view: sold}, &Verdict{Reason: SoldOut}},
+		{"all paid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Confirmed, h.Hold = 10, 5 })}, &Verdict{Reason: SoldOut}},
+		{"unpaid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Pending, h.Hold = 10, 5 })}, &Verdict{Reason: NoneNow}},
+		{"leased elsewhere", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Leased = 1 })}, &Verdict{Reason: NoneNow}},
+		{"in limbo", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Limbo = 1 })}, &Verdict{Reason: NoneNow}},
+		{"free again", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Free = 1 })}, &Verdict{Reason: NoneNow}},
 	} {
 		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
 		k := newKeeper(Config{}, a)
 		if c.stocked {
 			a.stock.Fill(shard.Range{Start: 1, End: 2})
 		}
-		k.known, k.barren, k.down, k.refused, k.view = c.known, c.barren, c.down, c.refused, c.view
+		k.view = view{Head: c.view, known: c.known, exhausted: c.exhausted, down: c.down, refused: c.refused}
 		got := k.judge()
 		if !got.same(c.want) || !c.want.same(got) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
@@ -95,30 +95,30 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
 		k := newKeeper(Config{Demand: func() uint64 { return 0 }}, a)
 		view := luascripts.Head{Total: 9, Free: 3, Limit: limit, Lots: luascripts.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
-		k.leasing = true
+		k.leasing.busy = true
 		k.Step(Instant{}, Answer{Call: luascripts.LeaseRequest{}, Reply: luascripts.LeaseReply{Head: view}})
-		if v := a.Verdict(); !k.barren || v == nil || v.Reason != Lots || v.Barring() == nil || v.Barring().Reason != NoneNow {
-			t.Errorf("limit %d: barren %v, %+v", limit, k.barren, v)
+		if v := a.Verdict(); !k.view.exhausted || v == nil || v.Reason != Lots || v.Barring() == nil || v.Barring().Reason != NoneNow {
+			t.Errorf("limit %d: exhausted %v, %+v", limit, k.view.exhausted, v)
 		}
 		k.now = Instant{Mono: int64(time.Hour)}
 		if k.idle() { // somebody must call when their time is over
 			t.Errorf("limit %d: it rests", limit)
 		}
-		k.down = true
+		k.view.down = true
 		if k.settleVerdict(); a.Verdict().Barring().Reason != Undecided {
 			t.Errorf("limit %d: others do not hear that the store is gone", limit)
 		}
-		k.down, k.barren = false, limit == 0
+		k.view.down, k.view.exhausted = false, limit == 0
 		if view.Rev++; limit > 0 {
 			k.look(view, Instant{Mono: 1})
 		}
-		if k.settleVerdict(); !k.barren || a.Verdict().Barring().Reason != NoneNow {
-			t.Errorf("limit %d: barren %v, %+v", limit, k.barren, a.Verdict())
+		if k.settleVerdict(); !k.view.exhausted || a.Verdict().Barring().Reason != NoneNow {
+			t.Errorf("limit %d: exhausted %v, %+v", limit, k.view.exhausted, a.Verdict())
 		}
 		view.Lots.Kept, view.Rev = 0, 2
 		k.look(view, Instant{Mono: 1})
-		if k.settleVerdict(); k.barren || a.Verdict() != nil || !k.idle() {
-			t.Errorf("limit %d: barren %v, %+v", limit, k.barren, a.Verdict())
+		if k.settleVerdict(); k.view.exhausted || a.Verdict() != nil || !k.idle() {
+			t.Errorf("limit %d: exhausted %v, %+v", limit, k.view.exhausted, a.Verdict())
 		}
 	}
 }
@@ -126,7 +126,7 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 // The ledger is looked at when lots are to be drawn: that is when it draws them.
 func TestLooksWhenLotsAreDrawn(t *testing.T) {
 	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{}))
-	k.view = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
+	k.view.Head = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
 	if got := k.pollEvery(); got != 101*time.Millisecond {
 		t.Error(got)
 	}
