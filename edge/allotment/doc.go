@@ -37,4 +37,6 @@
 //     followed news in vain follows the next more slowly (calm.go).
 //   - "Sold out" is said only while the Stock is Empty, nothing is free in the ledger, and the ledger said so after
 //     the last unit went (Keeper.verdict).
+//
+// testdata/keeper has scenarios, to be read: what comes of a lost answer, a silent store, a fail-over, a recall.
 package allotment
