@@ -1,0 +1,25 @@
+package shard_test
+
+import (
+	"fmt"
+
+	"spike/shard"
+)
+
+// An edge fills its Stock with what it has leased. Buyers take one serial each, or n in a row.
+func ExampleStock() {
+	stock := shard.New(2) // lanes: about one a CPU
+	stock.Fill(shard.Range{Start: 1, End: 6})
+
+	one, _ := stock.Take()
+	pair, _ := stock.TakeN(2)
+	fmt.Println(one, pair, stock.Len())
+
+	fmt.Println(stock.Drain(10)) // what is not sold leaves for good
+	_, ok := stock.Take()
+	fmt.Println(ok, stock.Empty())
+	// Output:
+	// 1 2 2
+	// [{4 6}]
+	// false true
+}
