@@ -11,12 +11,12 @@ import (
 // Outcome is what a Take came to.
 type Outcome int
 
-// What a Take came to.
+// What a Take came to. The zero value promises nothing.
 const (
-	Won   Outcome = iota
-	Empty         // nothing here now; ask Verdict, or wait for Changed
-	Full          // too many claims wait for the ledger
-	Again         // the serial could not be sold; another one may
+	Empty Outcome = iota // nothing here now; ask Verdict, or wait for Changed
+	Won
+	Full  // too many claims wait for the ledger
+	Again // the serial could not be sold; another one may
 )
 
 // Allotment is an edge's units of one sale, as buyers see them.
