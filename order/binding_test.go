@@ -18,6 +18,7 @@ import (
 
 	"spike/luascripts"
 	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 func freeAddr(t testing.TB) string {
@@ -192,7 +193,7 @@ func TestO6AdminOffLoopbackWithAToken(t *testing.T) {
 	t.Parallel()
 	_, port, _ := net.SplitHostPort(freeAddr(t))
 	store, book := newTill(), newSQLite(t)
-	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, ErrConfig) {
+	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, operators.ErrAdmin) {
 		t.Errorf("without a token: %v", err)
 	}
 	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"os/exec"
@@ -27,7 +26,7 @@ import (
 type testOrders struct {
 	admin string
 	cmd   *exec.Cmd
-	log   *bytes.Buffer
+	log   *lockedBuffer
 	once  sync.Once
 }
 
@@ -37,7 +36,7 @@ const patience = time.Minute
 // launchOrders starts a worker; it may be a while before it is ready.
 func launchOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
-	o := &testOrders{admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
+	o := &testOrders{admin: redistest.FreeAddr(t), log: &lockedBuffer{}}
 	o.cmd = exec.Command(binary(t), append([]string{"orders", "--admin", o.admin}, args...)...)
 	o.cmd.Stderr = o.log
 	if err := o.cmd.Start(); err != nil {

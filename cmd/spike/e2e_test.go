@@ -66,7 +66,7 @@ func mustSpike(t testing.TB, args ...string) string {
 type testEdge struct {
 	addr, admin string
 	cmd         *exec.Cmd
-	log         *bytes.Buffer
+	log         *lockedBuffer
 }
 
 func startEdge(t testing.TB, args ...string) *testEdge {
@@ -78,7 +78,7 @@ func startEdge(t testing.TB, args ...string) *testEdge {
 // runEdge runs an edge that a command line of ours starts, until it is ready.
 func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	t.Helper()
-	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
+	e := &testEdge{addr: addr, admin: admin, log: &lockedBuffer{}}
 	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
 	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // nobody here waits for a balancer, but who says so
