@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -17,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
-	"spike/bench/process"
 	"spike/luascripts/redistest"
 	"spike/order/pgtest"
 )
@@ -58,14 +56,7 @@ func startOrders(t testing.TB, args ...string) *testOrders {
 	return o
 }
 
-func (o *testOrders) ready() bool {
-	r, err := http.Get("http://" + o.admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	_ = r.Body.Close()
-	return r.StatusCode == http.StatusOK && process.Listens(o.cmd.Process.Pid, o.admin) == nil
-}
+func (o *testOrders) ready() bool { return readyAt(o.cmd.Process.Pid, o.admin) }
 
 // die is kill -9.
 func (o *testOrders) die() {

@@ -92,15 +92,20 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 			t.Logf("edge %s:\n%s", e.addr, e.log)
 		}
 	})
-	eventually(t, 10*time.Second, "edge is ready", func() bool {
-		r, err := http.Get("http://" + e.admin + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK && process.Listens(e.cmd.Process.Pid, addr) == nil && process.Listens(e.cmd.Process.Pid, admin) == nil
+	eventually(t, patience, "edge is ready", func() bool {
+		return readyAt(e.cmd.Process.Pid, admin) && process.Listens(e.cmd.Process.Pid, addr) == nil
 	})
 	return e
+}
+
+// readyAt says whether a process of ours is ready; it must be this one that answers there.
+func readyAt(pid int, admin string) bool {
+	r, err := http.Get("http://" + admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = r.Body.Close()
+	return r.StatusCode == http.StatusOK && process.Listens(pid, admin) == nil
 }
 
 func (e *testEdge) buyURL(sale string) string { return "http://" + e.addr + "/buy/" + sale }

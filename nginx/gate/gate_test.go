@@ -29,6 +29,7 @@ type ledger struct {
 	shows   int
 	glances int
 	silent  bool
+	odd     string // of this sale nothing is heard
 	expires int
 	sweep   func() (luascripts.ExpireReply, error)
 }
@@ -86,6 +87,9 @@ func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
 	if errors.Is(l.err, luascripts.ErrDown) {
 		return "", l.err
 	}
+	if sale == l.odd {
+		return "", luascripts.ErrDown
+	}
 	reply, there := l.answers[sale]
 	return fmt.Sprintf("%+v %v %v", reply, there, l.err), nil
 }
@@ -95,6 +99,15 @@ func (l *ledger) Expire(context.Context, string, int) (luascripts.ExpireReply, e
 	defer l.mu.Unlock()
 	l.expires++
 	return l.sweep()
+}
+
+func (l *ledger) Willing(context.Context) (err error) {
+	l.set(func() {
+		if errors.Is(l.err, luascripts.ErrDown) {
+			err = l.err
+		}
+	})
+	return err
 }
 
 func (l *ledger) set(change func()) {
