@@ -126,6 +126,9 @@ func (e *testEdge) stop(t testing.TB) {
 	}
 }
 
+// settled is for what is settled within a second, on a machine that has other things to do as well.
+const settled = 10 * time.Second
+
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -319,7 +322,7 @@ func TestArticleSession(t *testing.T) {
 	if strings.Contains(string(out), "Non-2xx") {
 		t.Errorf("ab saw other statuses:\n%s", out)
 	}
-	eventually(t, time.Second, "10000 sold in the hash", func() bool { return redis.sold(t, "ticket") == "10000" })
+	eventually(t, settled, "10000 sold in the hash", func() bool { return redis.sold(t, "ticket") == "10000" })
 	if a := redis.audit(t, "ticket"); a.Pending != 10_000 {
 		t.Errorf("%+v", a)
 	}
@@ -354,7 +357,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 		if len(w.owner) != total {
 			t.Fatalf("%d of %d won", len(w.owner), total)
 		}
-		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
+		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
 		if a := redis.audit(t, sale); a.Pending != total {
 			t.Fatalf("%+v", a)
 		}
@@ -386,12 +389,12 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 			if len(w.owner) > 0 {
 				have, last = have+len(w.owner), time.Now()
 			}
-			if time.Since(last) > 5*time.Second {
+			if time.Since(last) > 3*5*time.Second { // 5 s, on a machine of its own
 				t.Fatalf("%d of %d sold; the rest is stranded: %+v", have, total, redis.audit(t, sale))
 			}
 		}
 		t.Logf("total %d: the last unit after %v", total, time.Since(start).Round(time.Millisecond))
-		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
+		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
 	}
 }
 
@@ -404,7 +407,7 @@ func TestScriptsPerAnswer(t *testing.T) {
 	if w, _ := crowd(t, total, 64, edge.buyURL("ticket")); len(w.owner) != total {
 		t.Fatalf("%d won", len(w.owner))
 	}
-	eventually(t, time.Second, "sold", func() bool { return redis.sold(t, "ticket") == strconv.Itoa(total) })
+	eventually(t, settled, "sold", func() bool { return redis.sold(t, "ticket") == strconv.Itoa(total) })
 	selling := redis.scripts(t) - before
 	crowd(t, losers, 64, edge.buyURL("ticket"))
 	losing := redis.scripts(t) - before - selling
