@@ -256,7 +256,7 @@ func TestGateNoneNow(t *testing.T) {
 	if s.buys(t, "ticket") != 0 {
 		t.Error("an edge that has just begun has answered")
 	}
-	if n := s.winsWithin(t, "ticket", 3, 12*time.Second); n < 3 {
+	if n := s.winsWithin(t, "ticket", 3, 5*time.Second+2*noticed); n < 3 {
 		t.Errorf("%d won", n)
 	}
 	tokens := map[string]bool{}

@@ -171,6 +171,8 @@ type winners struct {
 	doubly []uint32
 	odd    []string
 	none   int // heard that there is none
+
+	undecided int // heard 503
 }
 
 var serialIn = regexp.MustCompile(`"serial":(\d+)`)
@@ -184,6 +186,9 @@ func (w *winners) answer(_ string, status int, body []byte) {
 		return
 	}
 	if m == nil {
+		if status == http.StatusServiceUnavailable {
+			w.undecided++
+		}
 		if len(w.odd) < 5 {
 			w.odd = append(w.odd, fmt.Sprintf("%d %s", status, body))
 		}
