@@ -63,6 +63,12 @@ func (d *diary) Write(b []byte) (int, error) {
 	return d.text.Write(b)
 }
 
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
 func (d *diary) says(parts ...string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -59,11 +59,11 @@ func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 		store, book, metrics := newTill(), &fullBook{}, prometheus.NewRegistry()
 		book.full.Store(true)
 		store.sale(t, "a", 10, time.Hour)
-		var said strings.Builder
+		said := &diary{}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, book, zerolog.New(&said))
+			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, book, zerolog.New(said))
 		}()
 		ready := func(want float64, lines int) {
 			t.Helper()

@@ -35,7 +35,7 @@ func newClerk(t *testing.T) *clerk {
 // stores says whether an order is taken and stored now. It is looked for over a connection of its own, so that a database that
 // hangs is no answer.
 func (c *clerk) stores() bool {
-	t := c.teller.t
+	t := c.t
 	status, _, body := get(t, "GET", c.edge.buyURL("ticket"))
 	m := serialIn.FindStringSubmatch(body)
 	if status != http.StatusOK || m == nil {
@@ -59,7 +59,7 @@ func TestD8OrdersReadyIsOneTruth(t *testing.T) {
 	}
 	c.db.exec(t, "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "+
 		"$$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$")
-	c.teller.matrix(c.hanging(), c.readOnly(), c.gone(), c.loading(),
+	c.matrix(c.hanging(), c.readOnly(), c.gone(), c.loading(),
 		state{"database gone", c.db.Stop, c.db.Restart},
 		state{"database hanging", c.db.Hang, c.db.Resume},
 		state{"database read-only", readOnly("SET default_transaction_read_only = on"), readOnly("RESET default_transaction_read_only")},
@@ -94,7 +94,7 @@ func newDoorman(t *testing.T, flags string) *doorman {
 // flags says whether a sale that is sold out now has its flag. Where none can be sold out, because the store is away, it says
 // whether flags stand all the same.
 func (d *doorman) flags() bool {
-	t := d.teller.t
+	t := d.t
 	d.sales++
 	name := fmt.Sprintf("fresh%d", d.sales)
 	_, err := d.store.Create(t.Context(), name, luascripts.CreateRequest{Total: 1, Hold: time.Hour})
@@ -163,7 +163,7 @@ func TestD8GateReadyIsOneTruth(t *testing.T) {
 		var undo func()
 		states = append(states, state{"no room for flags", func() { undo = full() }, func() { undo() }})
 	}
-	d.teller.matrix(states...)
+	d.matrix(states...)
 	_, _, metrics := get(t, "GET", "http://"+d.stage.admin+"/metrics")
 	for _, line := range []string{"spike_gate_sales", `spike_gate_flags\{flag="none-now"\}`, "spike_gate_looks_total"} {
 		if !regexp.MustCompile(`(?m)^` + line + ` [1-9]\d*$`).MatchString(metrics) {

@@ -142,13 +142,31 @@ var (
 	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
 )
 
+// logBook is a log that is read while it is written.
+type logBook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // world is a gate in virtual time.
 type world struct {
 	*ledger
 	t    *testing.T
 	dir  string
 	gate *Gate
-	log  bytes.Buffer
+	log  logBook
 	stop func()
 }
 
@@ -165,7 +183,7 @@ func inWorld(t *testing.T, h luascripts.Head, test func(w *world)) {
 }
 
 func (w *world) start(store Store) {
-	g, err := Open(w.dir, store, zerolog.New(zerolog.SyncWriter(&w.log)))
+	g, err := Open(w.dir, store, zerolog.New(&w.log))
 	if err != nil {
 		w.t.Fatal(err)
 	}

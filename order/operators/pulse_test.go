@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -36,8 +37,26 @@ func (p *part) ask(context.Context) error {
 // watched is a program that needs a part, its log, and its operators' side.
 type watched struct {
 	part
-	log  strings.Builder
+	log  logBook
 	side http.Handler
+}
+
+// logBook is a log that is read while it is written.
+type logBook struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func (w *watched) start(t *testing.T) {
