@@ -18,25 +18,6 @@ import (
 	"spike/order/loopback"
 )
 
-// ErrAdmin says that the operators' side would stand open.
-var ErrAdmin = errors.New("the operators' side is for loopback, or needs a token")
-
-// listenAdmin opens the operators' listener; nil when there is to be none.
-func (s *Server) listenAdmin() (net.Listener, error) {
-	if s.cfg.Admin == "" {
-		return nil, nil
-	}
-	l, err := listen(s.cfg.Admin)
-	if err != nil {
-		return nil, err
-	}
-	if s.cfg.AdminTokens.None() && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		_ = l.Close()
-		return nil, fmt.Errorf("%w: %s", ErrAdmin, s.cfg.Admin)
-	}
-	return l, nil
-}
-
 // adminHandler is the operators' side. Only what a load balancer asks, and what is public anyway, needs no token.
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()

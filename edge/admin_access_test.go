@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 // guarded is every path of the operators' side but those for load balancers, and what is public.
@@ -82,13 +83,10 @@ func TestOpenWithoutToken(t *testing.T) {
 func TestOperatorsSideIsForLoopback(t *testing.T) {
 	closed := []string{"0.0.0.0:0", "[::]:0", ":0"}
 	for _, addr := range append(closed, foreign(t)...) {
-		s := testServer(t, testConfig(), &shelf{})
-		s.cfg.Admin = addr
-		if l, err := s.listenAdmin(); !errors.Is(err, ErrAdmin) {
+		if l, err := operators.Listen(addr, nil); !errors.Is(err, operators.ErrAdmin) {
 			t.Errorf("%s without a token: %v %v", addr, l, err)
 		}
-		s.cfg.AdminTokens = loopback.NewTokens("t0ken")
-		l, err := s.listenAdmin()
+		l, err := operators.Listen(addr, loopback.NewTokens("t0ken"))
 		if err != nil {
 			t.Errorf("%s with a token: %v", addr, err)
 			continue
@@ -96,9 +94,7 @@ func TestOperatorsSideIsForLoopback(t *testing.T) {
 		_ = l.Close()
 	}
 	for _, addr := range []string{"127.0.0.1:0", "127.0.0.2:0", "localhost:0"} {
-		s := testServer(t, testConfig(), &shelf{})
-		s.cfg.Admin = addr
-		l, err := s.listenAdmin()
+		l, err := operators.Listen(addr, loopback.NewTokens())
 		if err != nil {
 			t.Errorf("%s: %v", addr, err)
 			continue

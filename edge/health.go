@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"spike/edge/allotment"
@@ -15,50 +14,23 @@ import (
 // with "undecided".
 
 const (
-	beat       = 250 * time.Millisecond // between two looks at the store
-	beatOld    = 2 * luascripts.Timeout // older than this, a look says nothing
-	nurseEvery = time.Second            // looking after sales in trouble
-	nurseMost  = 8                      // at a time
-	wellFor    = 2 * time.Second        // so long after a look a sale is taken to be well
+	nurseEvery = time.Second     // looking after sales in trouble
+	nurseMost  = 8               // at a time
+	wellFor    = 2 * time.Second // so long after a look a sale is taken to be well
 )
-
-// pulse is the newest look at the store.
-type pulse struct {
-	asking sync.Mutex
-	newest atomic.Pointer[heartbeat]
-}
-
-type heartbeat struct {
-	at  time.Time
-	err error
-}
-
-// feel looks at the store, unless somebody has since the caller began to wait. A store that takes longer than a buyer's call may
-// does not answer.
-func (p *pulse) feel(ctx context.Context, store luascripts.Store) *heartbeat {
-	began := time.Now()
-	p.asking.Lock()
-	defer p.asking.Unlock()
-	if h := p.newest.Load(); h != nil && h.at.After(began) {
-		return h
-	}
-	h := &heartbeat{err: store.Willing(ctx)}
-	h.at = time.Now()
-	p.newest.Store(h)
-	return h
-}
 
 // unready names the part that is not ready; "": buys are taken.
 func (s *Server) unready(ctx context.Context) string {
 	if !s.ready.Load() {
 		return "listener: starting or stopping"
 	}
-	h := s.pulse.newest.Load()
-	if h == nil || time.Since(h.at) > beatOld {
-		h = s.pulse.feel(ctx, s.store)
-	}
-	if h.err != nil {
-		return "store: " + h.err.Error()
+	return s.unwell(ctx)
+}
+
+// unwell is the same of an edge whose listener is up: that it starts or stops is logged elsewhere.
+func (s *Server) unwell(ctx context.Context) string {
+	if err := s.pulse.Err(ctx); err != nil {
+		return "store: " + err.Error()
 	}
 	return s.sales.ail()
 }
@@ -84,29 +56,10 @@ func (s *Sales) ail() (why string) {
 	return why
 }
 
-// watch looks at the store steadily, and logs when this edge takes no buys and when it does again.
-func (s *Server) watch() {
-	said := ""
-	s.each(beat, func() {
-		s.pulse.feel(s.life, s.store)
-		if !s.ready.Load() || s.life.Err() != nil { // that is logged elsewhere
-			return
-		}
-		why := s.unready(s.life)
-		switch {
-		case why != "" && said == "":
-			s.log.Error().Str("why", why).Msg("trouble: not ready, buyers hear 503")
-		case why == "" && said != "":
-			s.log.Info().Str("was", said).Msg("trouble is over: ready")
-		}
-		said = why
-	})
-}
-
 // nurse looks after sales in trouble: they have perhaps no buyer who would find out that it is over.
 func (s *Server) nurse() {
 	s.each(nurseEvery, func() {
-		if h := s.pulse.newest.Load(); h != nil && h.err != nil {
+		if s.pulse.Err(s.life) != nil {
 			return
 		}
 		places, all := make(chan struct{}, nurseMost), sync.WaitGroup{}

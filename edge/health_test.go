@@ -37,7 +37,7 @@ func TestD17MetricSaysWhatTheProbeSays(t *testing.T) {
 	}{{false, false, 503, "listener"}, {true, false, 200, "ready"}, {true, true, 503, "store"}, {true, false, 200, "ready"}, {false, true, 503, "listener"}} {
 		s.ready.Store(state.listens)
 		store.no.Store(state.refuses)
-		s.pulse.feel(t.Context(), store)
+		_ = s.pulse.Feel(t.Context())
 		probe, text := hear(operators, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
 		_, metrics := hear(operators, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 		if one := strings.Contains(string(metrics), "\nspike_ready 1\n"); probe.StatusCode != state.want || one != (state.want == 200) ||

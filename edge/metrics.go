@@ -1,10 +1,10 @@
 package edge
 
 import (
-	"context"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"spike/order/operators"
 )
 
 // collector reads the sales' own counters when somebody scrapes; the hot path knows nothing of Prometheus.
@@ -23,13 +23,12 @@ var (
 	lostDesc    = prometheus.NewDesc("spike_claims_lost_total", "Claims the store refused: dead tokens.", nil, nil)
 	dropsDesc   = prometheus.NewDesc("spike_decision_log_dropped_total", "Lines the decision log could not keep.", nil, nil)
 	jwtDesc     = prometheus.NewDesc("spike_jwt_refused_total", "Requests whose JWT was refused.", []string{"reason"}, nil)
-	readyDesc   = prometheus.NewDesc("spike_ready", "1 while the edge takes buys, as /readyz says.", nil, nil)
 	troubleDesc = prometheus.NewDesc("spike_trouble", "1 while the sale gets no new units here, by what ails it.", []string{"sale", "ailment"}, nil)
 )
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{buysDesc, unitsDesc, stockDesc, claimsDesc, callsDesc, waitingDesc, lostDesc, dropsDesc,
-		jwtDesc, readyDesc, troubleDesc} {
+		jwtDesc, troubleDesc} {
 		ch <- d
 	}
 }
@@ -82,11 +81,6 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			counter(jwtDesc, c.s.jwtLog.count[i].Load(), jwtReasons[i].label)
 		}
 	}
-	ready := uint64(0)
-	if c.s.unready(context.Background()) == "" {
-		ready = 1
-	}
-	gauge(readyDesc, ready)
 }
 
 func (s *Server) registry() *prometheus.Registry {
@@ -94,7 +88,7 @@ func (s *Server) registry() *prometheus.Registry {
 	if r == nil {
 		r = prometheus.NewRegistry()
 	}
-	r.MustRegister(collector{s}, collectors.NewGoCollector(),
+	r.MustRegister(collector{s}, operators.Gauge(s.unready), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/luascripts"
+	"spike/order/operators"
 )
 
 // Limits of one connection and one request. A buy is a line and a few headers.
@@ -44,7 +45,7 @@ type Server struct {
 	reservations *reservations
 	snapshots    *snapshots
 	document     *document
-	pulse        pulse
+	pulse        *operators.Pulse // of the store
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -59,7 +60,7 @@ var ErrConfig = errors.New("configuration")
 var ErrListen = errors.New("cannot listen")
 
 // Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
-// back. Errors wrap ErrListen or luascripts.ErrDown.
+// back. Errors wrap ErrListen, operators.ErrAdmin or luascripts.ErrDown.
 func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Logger) error {
 	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)
@@ -85,7 +86,7 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	if err != nil {
 		return err
 	}
-	admin, err := s.listenAdmin()
+	admin, err := operators.Listen(cfg.Admin, cfg.AdminTokens)
 	if err != nil {
 		_ = buyers.Close()
 		return err
@@ -97,6 +98,7 @@ func newServer(life context.Context, cfg Config, store luascripts.Store, data *d
 	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(keys...),
 		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), jwtLog: newJWTLog(log),
 		cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
+	s.pulse = operators.NewPulse(store.Willing)
 	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
 	s.snapshots = newSnapshots(life, store, s.sales)
 	return s
@@ -141,7 +143,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 	s.sales.running.start(s.sales.listen)
 	s.sales.running.start(s.heed)
 	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
-	s.sales.running.start(s.watch)
+	s.sales.running.start(func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) })
 	s.sales.running.start(s.nurse)
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).

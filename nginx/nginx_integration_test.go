@@ -318,7 +318,9 @@ func start(t *testing.T, topology Topology, edit change) string {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", topology.Listen); err == nil {
 			_ = conn.Close()
-			return "http://" + topology.Listen
+			if process.Listens(cmd.Process.Pid, topology.Listen) == nil {
+				return "http://" + topology.Listen
+			}
 		}
 		select {
 		case <-exited:

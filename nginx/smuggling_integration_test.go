@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/bench/process"
 	"spike/edge"
 	"spike/luascripts"
 )
@@ -298,7 +300,7 @@ func (s *shop) wait(t *testing.T, admin string) {
 	for range 500 {
 		if r, err := scrape.Get("http://" + admin + "/readyz"); err == nil {
 			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK {
+			if r.StatusCode == http.StatusOK && process.Listens(os.Getpid(), admin) == nil {
 				return
 			}
 		}

@@ -3,69 +3,75 @@ package order
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus"
 
-	"spike/order/loopback"
+	"spike/luascripts"
+	"spike/order/operators"
 )
 
-// handler is the operators' side.
-func (w *Worker) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(rw, "ok") })
-	mux.HandleFunc("GET /readyz", w.readyz)
-	mux.Handle("GET /metrics", w.guard(promhttp.HandlerFor(w.registry(), promhttp.HandlerOpts{})))
-	return mux
-}
+// Whether orders are stored is one truth, which /readyz, spike_ready and the log tell: the store and the database take writes,
+// the orders are this database's, and nobody has tried in vain for long to store some.
 
-// guard wants the bearer token, where one was set; where none was, the caller must mean this machine: pages of other sites do
-// not.
-func (w *Worker) guard(next http.Handler) http.Handler {
-	tokens := w.cfg.AdminTokens
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		switch {
-		case tokens.None() && !loopback.Means(r.Host):
-			http.Error(rw, "without an admin token this is for 127.0.0.1 and localhost, under no other name", http.StatusForbidden)
-		case !tokens.None() && !tokens.Shown(r.Header.Get("Authorization")):
-			rw.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(rw, "this needs the admin token", http.StatusUnauthorized)
-		default:
-			next.ServeHTTP(rw, r)
+// wrongFor is how long somebody's calls must have failed until it counts: a deadlock, or a line that breaks, is over by then.
+const wrongFor = time.Second
+
+// side is what operators see.
+func (w *Worker) side() operators.Side {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(w.meters)
+	if w.cfg.Process != nil {
+		registry.MustRegister(w.cfg.Process)
+	}
+	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, Ready: func(ctx context.Context) (why, remark string) {
+		if n := w.parked.Load(); n > 0 {
+			remark = fmt.Sprintf("the database refused %d orders: see table parked_orders", n)
 		}
-	})
+		return w.unready(ctx), remark
+	}}
 }
 
-// readyz names the part that is not ready.
-func (w *Worker) readyz(rw http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-	defer cancel()
-	if why := w.unready(ctx); why != "" {
-		http.Error(rw, why, http.StatusServiceUnavailable)
-		return
-	}
-	if n := w.parked.Load(); n > 0 {
-		_, _ = fmt.Fprintf(rw, "ready, but the database refused %d orders: see table parked_orders\n", n)
-		return
-	}
-	_, _ = fmt.Fprintln(rw, "ready")
-}
-
+// unready names the part that is not ready; "": orders are stored.
 func (w *Worker) unready(ctx context.Context) string {
-	if err := w.store.Willing(ctx); err != nil {
-		return "store: " + err.Error()
+	if w.stopping.Load() {
+		return "worker: stopping"
+	}
+	if err := w.pulse.Err(ctx); err != nil {
+		return err.Error()
 	}
 	if w.book == nil {
-		return ""
-	}
-	if err := w.book.Ping(ctx); err != nil {
-		return "database: " + err.Error()
+		return w.storeTrouble.lasting(wrongFor)
 	}
 	select {
 	case <-w.migrated:
-		return ""
 	default:
 		return "database: " + w.binding.waits()
 	}
+	if why := w.storeTrouble.lasting(wrongFor); why != "" {
+		return why
+	}
+	return w.bookTrouble.lasting(wrongFor)
+}
+
+// feel asks store and database side by side whether they take writes.
+func (w *Worker) feel(ctx context.Context) error {
+	book := make(chan error, 1)
+	go func() {
+		if w.book == nil {
+			book <- nil
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, luascripts.Timeout)
+		defer cancel()
+		book <- w.book.Ping(ctx)
+	}()
+	store, database := w.store.Willing(ctx), <-book
+	switch {
+	case store != nil:
+		return fmt.Errorf("store: %w", store)
+	case database != nil:
+		return fmt.Errorf("database: %w", database)
+	}
+	return nil
 }

@@ -22,7 +22,7 @@ func TestOtherNamesAreRefused(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 		r.Host = host
 		got := httptest.NewRecorder()
-		w.handler().ServeHTTP(got, r)
+		w.side().Handler().ServeHTTP(got, r)
 		if got.Code != want {
 			t.Errorf("%q: %d, want %d", host, got.Code, want)
 		}

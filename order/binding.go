@@ -150,7 +150,8 @@ func (c *claimant) begin(ctx context.Context) {
 	}
 	c.begun = true
 	risks, err := c.w.book.Risks(ctx)
-	c.w.bookTrouble.note("identity", err)
+	c.w.bookTrouble.note("risks", err)
+	c.w.bookTrouble.forget("risks") // nobody asks again
 	for _, risk := range risks {
 		c.w.log.Warn().Msg("database: " + risk)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"spike/luascripts"
 	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 func freeAddr(t testing.TB) string {
@@ -60,6 +61,12 @@ func (d *diary) Write(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.text.Write(b)
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
 }
 
 func (d *diary) says(parts ...string) bool {
@@ -192,7 +199,7 @@ func TestO6AdminOffLoopbackWithAToken(t *testing.T) {
 	t.Parallel()
 	_, port, _ := net.SplitHostPort(freeAddr(t))
 	store, book := newTill(), newSQLite(t)
-	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, ErrConfig) {
+	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, operators.ErrAdmin) {
 		t.Errorf("without a token: %v", err)
 	}
 	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })

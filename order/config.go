@@ -3,7 +3,6 @@ package order
 import (
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -83,20 +82,4 @@ func checkSecret(secret string) error {
 		return fmt.Errorf("%w: a webhook needs a secret: whsec_ and 24 to 64 random bytes in base64", ErrConfig)
 	}
 	return nil
-}
-
-// listen opens the operators' listener; nil when there is to be none.
-func (c *Config) listen() (net.Listener, error) {
-	if c.Admin == "" {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", c.Admin)
-	if err != nil {
-		return nil, fmt.Errorf("%w: cannot listen on %s: %w", ErrConfig, c.Admin, err)
-	}
-	if c.AdminTokens.None() && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		_ = l.Close()
-		return nil, fmt.Errorf("%w: the operators' side is for loopback, or needs a token: %s", ErrConfig, c.Admin)
-	}
-	return l, nil
 }

@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -68,9 +67,7 @@ func (m *meters) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.list {
 		c.Collect(ch)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	gauge(readyDesc, ok(m.w.unready(ctx) == ""))
+	gauge(readyDesc, ok(m.w.unready(context.Background()) == ""))
 	gauge(partDesc, ok(m.w.storeTrouble.well()), "store")
 	if m.w.book == nil {
 		return

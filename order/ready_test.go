@@ -7,7 +7,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"spike/luascripts"
@@ -35,11 +38,84 @@ func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
 	}
 	for _, no := range []bool{false, true, false} {
 		store.no.Store(no)
+		_ = w.pulse.Feel(t.Context())
 		probe, metrics := httptest.NewRecorder(), httptest.NewRecorder()
-		w.handler().ServeHTTP(probe, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
-		w.handler().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
-		if one := strings.Contains(metrics.Body.String(), "\nspike_orders_ready 1\n"); one == no || (probe.Code == http.StatusOK) == no {
-			t.Errorf("refuses %v: /readyz %d, spike_orders_ready 1: %v", no, probe.Code, one)
+		side := w.side().Handler()
+		side.ServeHTTP(probe, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
+		side.ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+		for _, name := range []string{"spike_ready", "spike_orders_ready"} {
+			if one := strings.Contains(metrics.Body.String(), "\n"+name+" 1\n"); one == no || (probe.Code == http.StatusOK) == no {
+				t.Errorf("refuses %v: /readyz %d, %s 1: %v", no, probe.Code, name, one)
+			}
 		}
 	}
+}
+
+// The database answers and says that it takes writes, but takes no order: the worker is not ready, though no order is lost. It
+// is ready again when it has stored what it has in hand, and nobody needs to buy for that.
+func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, book, metrics := newTill(), &fullBook{}, prometheus.NewRegistry()
+		book.full.Store(true)
+		store.sale(t, "a", 10, time.Hour)
+		said := &diary{}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, book, zerolog.New(said))
+		}()
+		ready := func(want float64, lines int) {
+			t.Helper()
+			synctest.Wait()
+			if got := gaugeOf(t, metrics, "spike_orders_ready"); got != want || strings.Count(said.String(), "ready") != lines {
+				t.Errorf("spike_orders_ready %v, want %v; said:\n%s", got, want, said.String())
+			}
+		}
+		time.Sleep(10 * time.Second)
+		ready(1, 0) // there is no order to store
+		store.buy(t, "a", 1)
+		time.Sleep(10 * time.Second)
+		ready(0, 1)
+		book.full.Store(false)
+		time.Sleep(10 * time.Second)
+		ready(1, 2)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// fullBook is a database whose disk is full, or not.
+type fullBook struct {
+	closedBook
+	full atomic.Bool
+}
+
+func (b *fullBook) Enter(context.Context, Entry) error {
+	if b.full.Load() {
+		return errAway
+	}
+	return nil
+}
+
+// A deadlock is over at the next try: that is no trouble.
+func TestTroubleThatLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTrouble(zerolog.Nop(), "database")
+		p.note("a", errAway)
+		if why := p.lasting(wrongFor); why != "" {
+			t.Error(why)
+		}
+		time.Sleep(wrongFor)
+		p.note("a", errAway) // again, not anew
+		if why := p.lasting(wrongFor); !strings.Contains(why, "database: a: ") {
+			t.Error(why)
+		}
+		p.note("a", nil)
+		if why := p.lasting(0); why != "" {
+			t.Error(why)
+		}
+	})
 }

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"spike/luascripts"
+	"spike/order/operators"
 )
 
 // Worker is one process that stores orders and ends holds. Several share the work of one store and one book.
@@ -31,6 +30,7 @@ type Worker struct {
 	meters       *meters
 	roster       *roster
 	sender       *sender // nil: no webhook
+	pulse        *operators.Pulse
 
 	desks    chan struct{}   // places of those who have a batch in the making
 	sweeps   chan struct{}   // places of those who sweep
@@ -39,6 +39,7 @@ type Worker struct {
 	binding  binding
 	stumbled atomic.Uint64 // how often the book failed
 	parked   atomic.Int64  // orders parked in the book, as last seen
+	stopping atomic.Bool
 	parkLog  zerolog.Logger
 }
 
@@ -46,7 +47,7 @@ type Worker struct {
 const maxSweeps = 16
 
 // Run works until ctx ends, then finishes the batches in hand. Without a book it only ends holds. What it needs may be away,
-// at the start too: it says so, tries again, and loses nothing. Errors wrap ErrConfig.
+// at the start too: it says so, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
 func Run(ctx context.Context, cfg Config, store luascripts.Store, book Book, log zerolog.Logger) error {
 	if err := cfg.begin(); err != nil {
 		return err
@@ -64,7 +65,7 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, book Book, log
 		}
 		defer cfg.Registry.Unregister(w.meters)
 	}
-	admin, err := cfg.listen()
+	admin, err := operators.Listen(cfg.Admin, cfg.AdminTokens)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func newWorker(cfg Config, store luascripts.Store, book Book, log zerolog.Logger
 		sweeps: make(chan struct{}, maxSweeps), migrated: make(chan struct{}),
 		parkLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Minute})}
 	w.roster = newRoster(w)
-	w.meters = newMeters(w)
+	w.meters, w.pulse = newMeters(w), operators.NewPulse(w.feel)
 	if book == nil {
 		return w, nil
 	}
@@ -101,16 +102,11 @@ func (w *Worker) run(life context.Context, admin net.Listener) error {
 	defer over()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.pace.lastTry, over) })()
 	w.grace = grace
-	var running sync.WaitGroup
-	server := &http.Server{Handler: w.handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
-	if admin != nil {
-		running.Go(func() { _ = server.Serve(admin) })
-		defer running.Wait()
-		defer func() { _ = server.Close() }()
-	}
+	defer context.AfterFunc(ctx, func() { w.stopping.Store(true) })()
+	defer w.side().Serve(admin)()
 	var working sync.WaitGroup
 	if w.book != nil {
+		working.Go(func() { w.pulse.Watch(ctx, w.log, "orders are not stored", w.unready) })
 		working.Go(func() {
 			if w.migrate(ctx) {
 				end(w.keepGroup(ctx))
@@ -153,14 +149,4 @@ func (w *Worker) migrate(ctx context.Context) bool {
 			return false
 		}
 	}
-}
-
-// registry is the listener's.
-func (w *Worker) registry() *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(w.meters)
-	if w.cfg.Process != nil {
-		r.MustRegister(w.cfg.Process)
-	}
-	return r
 }

@@ -16,25 +16,33 @@ type trouble struct {
 	part string
 
 	mu    sync.Mutex
-	wrong map[string]bool // for whom; empty: all is well
+	wrong map[string]ill // for whom; empty: all is well
 	said  time.Time
 	told  bool // that something is wrong
+}
+
+// ill is what is wrong for somebody.
+type ill struct {
+	since time.Time
+	err   error // the newest
 }
 
 const sayEvery = 10 * time.Second
 
 func newTrouble(log zerolog.Logger, part string) *trouble {
-	return &trouble{log: log, part: part, wrong: map[string]bool{}}
+	return &trouble{log: log, part: part, wrong: map[string]ill{}}
 }
 
 // note takes the outcome of somebody's call.
 func (t *trouble) note(who string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err != nil {
-		t.wrong[who] = true
-	} else {
+	if was, known := t.wrong[who]; err == nil {
 		delete(t.wrong, who)
+	} else if known {
+		t.wrong[who] = ill{was.since, err}
+	} else {
+		t.wrong[who] = ill{time.Now(), err}
 	}
 	switch {
 	case err != nil && time.Since(t.said) >= sayEvery:
@@ -57,6 +65,18 @@ func (t *trouble) well() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.wrong) == 0
+}
+
+// lasting says what has been wrong for somebody for so long; "": nothing.
+func (t *trouble) lasting(d time.Duration) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for who, is := range t.wrong {
+		if time.Since(is.since) >= d {
+			return t.part + ": " + who + ": " + is.err.Error()
+		}
+	}
+	return ""
 }
 
 // sleep waits; false: ctx is over.

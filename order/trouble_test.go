@@ -31,6 +31,21 @@ func partOK(t testing.TB, from prometheus.Gatherer, part string) float64 {
 	return -1
 }
 
+// gaugeOf is a gauge without labels; -1: there is none.
+func gaugeOf(t testing.TB, from prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return -1
+}
+
 // It is over when it is over for everybody, and said once.
 func TestTroubleOfSeveral(t *testing.T) {
 	var said strings.Builder

@@ -76,7 +76,7 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			reader := newPart(s.t, process.Spec{Name: "reader", Path: path, Dir: s.dir,
+			reader := newPart(s.t, nowhere, process.Spec{Name: "reader", Path: path, Dir: s.dir,
 				Args: []string{"-p", port(redis.Addr), "--replica"}}, redis.answers)
 			within(s.t, patient, "Redis calls it a replica", func() bool { return redis.replicas() == 1 })
 			s.pause(time.Second, 3*time.Second)

@@ -86,7 +86,7 @@ func newSentinel(t testing.TB, dir, name, primary string) *Node {
 		t.Fatal(err)
 	}
 	n := &Node{Addr: addr, client: plainly(addr, rueidis.ClientOption{})}
-	n.part = newPart(t, process.Spec{Name: name, Path: path, Dir: dir, Args: []string{file, "--sentinel"}}, n.answers)
+	n.part = newPart(t, addr, process.Spec{Name: name, Path: path, Dir: dir, Args: []string{file, "--sentinel"}}, n.answers)
 	return n
 }
 

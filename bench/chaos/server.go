@@ -22,26 +22,30 @@ import (
 type part struct {
 	t     testing.TB
 	spec  process.Spec
+	addrs string // where it listens, with commas
 	probe func(context.Context) error
 	lives int
 	*process.Process
 }
 
+// nowhere listens who only talks to others.
+const nowhere = ""
+
 // newPart starts a server, and ends it, by its process id, with the test.
-func newPart(t testing.TB, spec process.Spec, probe func(context.Context) error) *part {
+func newPart(t testing.TB, addrs string, spec process.Spec, probe func(context.Context) error) *part {
 	t.Helper()
-	p := idlePart(t, spec, probe)
+	p := idlePart(t, addrs, spec, probe)
 	p.Start()
 	return p
 }
 
 // idlePart is a server that is not started yet.
-func idlePart(t testing.TB, spec process.Spec, probe func(context.Context) error) *part {
+func idlePart(t testing.TB, addrs string, spec process.Spec, probe func(context.Context) error) *part {
 	t.Helper()
 	if err := os.MkdirAll(spec.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := &part{t: t, spec: spec, probe: probe}
+	p := &part{t: t, spec: spec, addrs: addrs, probe: probe}
 	t.Cleanup(p.Kill)
 	t.Cleanup(p.logs)
 	return p
@@ -51,7 +55,11 @@ func idlePart(t testing.TB, spec process.Spec, probe func(context.Context) error
 func (p *part) Start() {
 	p.t.Helper()
 	p.Launch()
-	if err := p.Ready(context.Background(), 20*time.Second, p.probe); err != nil {
+	ready := func() error { return p.ReadyAt(context.Background(), 20*time.Second, p.addrs, p.probe) }
+	if p.addrs == nowhere {
+		ready = func() error { return p.Ready(context.Background(), 20*time.Second, p.probe) }
+	}
+	if err := ready(); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -127,7 +135,7 @@ func newNode(t testing.TB, dir, name, addr string, login rueidis.ClientOption, e
 		t.Fatal(err)
 	}
 	n := &Node{Addr: addr, client: plainly(addr, login)}
-	n.part = newPart(t, process.Spec{Name: name, Path: path, Dir: dir, Env: env,
+	n.part = newPart(t, addr, process.Spec{Name: name, Path: path, Dir: dir, Env: env,
 		Args: append([]string{"--bind", "127.0.0.1", "--port", port(addr), "--dir", dir, "--save", ""}, args...)}, n.answers)
 	return n
 }

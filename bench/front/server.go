@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"spike/bench/peers"
 	"spike/bench/process"
@@ -30,7 +29,7 @@ func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, er
 	}
 	name := fmt.Sprintf("edge-%d", i+1)
 	s := &Server{Addr: addr, admin: admin}
-	return s.start(ctx, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve", "--listen", addr,
+	return s.start(ctx, addr+","+admin, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve", "--listen", addr,
 		"--admin", admin, "--redis", redis, "--node", name, "--sales", Sale, "--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
 		process.Answers("http://"+admin+"/readyz", http.StatusOK))
 }
@@ -43,7 +42,7 @@ func startArticle(ctx context.Context, o Options, i int, redis string) (*Server,
 	}
 	name := fmt.Sprintf("article-%d", i+1)
 	s := &Server{Addr: addr}
-	return s.start(ctx, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"bench", "peer", peers.Article,
+	return s.start(ctx, addr, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"bench", "peer", peers.Article,
 		"--listen", addr, "--redis", redis, "--log", filepath.Join(o.Dir, name+".stat"),
 		"--local-stock", strconv.FormatInt(LocalStock(o.Units), 10)}},
 		process.Answers("http://"+addr+"/", http.StatusNotFound))
@@ -53,12 +52,12 @@ func startArticle(ctx context.Context, o Options, i int, redis string) (*Server,
 // again, as the article's 150 of 100.
 func LocalStock(units int64) int64 { return (units*3 + 7) / 8 }
 
-func (s *Server) start(ctx context.Context, spec process.Spec, probe func(context.Context) error) (*Server, error) {
+func (s *Server) start(ctx context.Context, addrs string, spec process.Spec, probe func(context.Context) error) (*Server, error) {
 	var err error
 	if s.Process, err = process.Start(context.WithoutCancel(ctx), spec); err != nil {
 		return nil, err
 	}
-	if err = s.Ready(ctx, readyLimit, probe); err != nil {
+	if err = s.ReadyAt(ctx, readyLimit, addrs, probe); err != nil {
 		s.Stop()
 		return nil, err
 	}
@@ -74,20 +73,16 @@ func twoPorts() (first, second string, err error) {
 
 // startGate starts `spike gate` for the topology in a file.
 func startGate(ctx context.Context, o Options, topology, redis string) (*process.Process, error) {
-	p, err := process.Start(context.WithoutCancel(ctx), process.Spec{Name: "gate", Path: o.Binary, Dir: o.Dir,
-		Args: []string{"gate", "--topology", topology, "--redis", redis}})
+	admin, err := process.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
-	const settle = 500 * time.Millisecond // it has no face to ask; one that cannot start has ended by then
-	begin := time.Now()
-	alive := func(context.Context) error {
-		if time.Since(begin) < settle {
-			return fmt.Errorf("gate: started %v ago", time.Since(begin).Round(time.Millisecond))
-		}
-		return nil
+	p, err := process.Start(context.WithoutCancel(ctx), process.Spec{Name: "gate", Path: o.Binary, Dir: o.Dir,
+		Args: []string{"gate", "--topology", topology, "--redis", redis, "--admin", admin}})
+	if err != nil {
+		return nil, err
 	}
-	if err = p.Ready(ctx, readyLimit, alive); err != nil {
+	if err = p.ReadyAt(ctx, readyLimit, admin, process.Answers("http://"+admin+"/readyz", http.StatusOK)); err != nil {
 		p.Stop()
 		return nil, err
 	}

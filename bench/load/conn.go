@@ -76,7 +76,11 @@ func (c *conn) one(ctx context.Context, n int64, due time.Time) {
 		due = begin
 	}
 	if c.net == nil && !c.dial(ctx) {
-		c.tally.failure("connect")
+		kind := "connect"
+		if ctx.Err() != nil {
+			kind = cancelled
+		}
+		c.tally.failure(kind)
 		bench.Sleep(ctx, connectPause)
 		return
 	}
@@ -155,12 +159,14 @@ func (c *conn) interrupt() {
 	}
 }
 
+const cancelled = "cancelled" // cut off by the end of ctx
+
 // kindOf names a transport error for people.
 func kindOf(ctx context.Context, err error) string {
 	var netErr net.Error
 	switch {
 	case ctx.Err() != nil:
-		return "cancelled"
+		return cancelled
 	case errors.Is(err, fasthttp.ErrTimeout), errors.As(err, &netErr) && netErr.Timeout():
 		return "timeout"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),

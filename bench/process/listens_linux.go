@@ -30,7 +30,7 @@ func Listens(pid int, addr string) error {
 	if err != nil {
 		return err
 	}
-	for _, one := range family(pid) {
+	for _, one := range Family(pid) {
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", one))
 		for _, file := range files {
 			if to, err := os.Readlink(file); err == nil && slices.Contains(sockets, to) {
@@ -58,8 +58,8 @@ func listeners(pid int, port uint64) (sockets []string, err error) {
 	return sockets, nil
 }
 
-// family is a process and its children.
-func family(pid int) []int {
+// Family is a process and its children.
+func Family(pid int) []int {
 	all := []int{pid}
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, file := range files {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -106,11 +107,14 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(con
 	}
 }
 
-// ReadyAt is Ready for who listens on an address: it must be this process that does, and not whoever answers there.
-func (p *Process) ReadyAt(ctx context.Context, limit time.Duration, addr string, probe func(context.Context) error) error {
+// ReadyAt is Ready for who listens on an address, or on several (one after the other, with commas): it must be this process that
+// does, and not whoever answers there.
+func (p *Process) ReadyAt(ctx context.Context, limit time.Duration, addrs string, probe func(context.Context) error) error {
 	return p.Ready(ctx, limit, func(ctx context.Context) error {
-		if err := Listens(p.PID(), addr); err != nil {
-			return err
+		for addr := range strings.SplitSeq(addrs, ",") {
+			if err := Listens(p.PID(), addr); err != nil {
+				return err
+			}
 		}
 		return probe(ctx)
 	})

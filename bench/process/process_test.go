@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -160,5 +161,30 @@ func TestD16SomebodyElseAnswers(t *testing.T) {
 	})
 	if err == nil || asked > 0 {
 		t.Errorf("it is believed to be ready: %v, asked %d times", err, asked)
+	}
+}
+
+// Of several addresses it must listen on all.
+func TestD16EveryAddressIsItsOwn(t *testing.T) {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{Name: "we", cmd: &exec.Cmd{Process: self}, done: make(chan struct{})}
+	var addrs []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+	}
+	well := func(context.Context) error { return nil }
+	if err := p.ReadyAt(t.Context(), 10*time.Second, strings.Join(addrs, ","), well); err != nil {
+		t.Error(err)
+	}
+	if err := p.ReadyAt(t.Context(), 100*time.Millisecond, addrs[0]+",127.0.0.1:1", well); err == nil {
+		t.Error("nobody listens on the second")
 	}
 }

@@ -77,7 +77,7 @@ func (l Loaded) startEdge(ctx context.Context, dir, redis string) (edge *process
 	if err != nil {
 		return nil, "", "", err
 	}
-	if err = edge.Ready(ctx, readyLimit, process.Answers("http://"+addr+"/buy/"+sale, http.StatusOK)); err != nil {
+	if err = edge.ReadyAt(ctx, readyLimit, addr+","+admin, process.Answers("http://"+addr+"/buy/"+sale, http.StatusOK)); err != nil {
 		edge.Stop()
 		return nil, "", "", err
 	}

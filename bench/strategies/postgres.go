@@ -59,7 +59,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	if p.proc, err = process.Start(ctx, process.Spec{Name: "postgres", Path: name, Args: args, Dir: dir}); err != nil {
 		return nil, err
 	}
-	if err = p.proc.Ready(ctx, pgReady, p.answers); err != nil {
+	if err = p.proc.ReadyAt(ctx, pgReady, addr, p.answers); err != nil {
 		p.Stop()
 		return nil, err
 	}

@@ -54,17 +54,18 @@ func (s *edgeShop) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// openOrders starts the worker; it is ready when it has made its table.
+// openOrders starts the worker.
 func (s *edgeShop) openOrders(ctx context.Context, db string) (err error) {
-	s.orders, err = process.Start(ctx, process.Spec{Name: "orders", Path: s.o.Binary, Dir: s.dir, Env: []string{"SPIKE_DB=" + db},
-		Args: []string{"orders", "--redis", s.redis.Addr, "--admin", ""}})
+	admin, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
-	return s.orders.Ready(ctx, readyLimit, func(ctx context.Context) error {
-		_, err := s.book.number(ctx, `SELECT count(*) FROM orders`)
+	s.orders, err = process.Start(ctx, process.Spec{Name: "orders", Path: s.o.Binary, Dir: s.dir, Env: []string{"SPIKE_DB=" + db},
+		Args: []string{"orders", "--redis", s.redis.Addr, "--admin", admin}})
+	if err != nil {
 		return err
-	})
+	}
+	return s.orders.ReadyAt(ctx, readyLimit, admin, process.Answers("http://"+admin+"/readyz", http.StatusOK))
 }
 
 func (s *edgeShop) openListener(ctx context.Context) (err error) {
@@ -79,7 +80,7 @@ func (s *edgeShop) openListener(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.edge.Ready(ctx, readyLimit, process.Answers("http://"+s.admin+"/readyz", http.StatusOK))
+	return s.edge.ReadyAt(ctx, readyLimit, s.addr+","+s.admin, process.Answers("http://"+s.admin+"/readyz", http.StatusOK))
 }
 
 func (s *edgeShop) buyURL() string { return "http://" + s.addr + buyPath }

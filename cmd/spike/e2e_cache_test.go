@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/process"
 	"spike/luascripts/redistest"
 	"spike/nginx"
 )
@@ -38,7 +39,7 @@ func startVarnish(t testing.TB, behind string) string {
 		if err == nil {
 			_ = r.Body.Close()
 		}
-		return err == nil && r.StatusCode == http.StatusOK
+		return err == nil && r.StatusCode == http.StatusOK && process.Listens(cmd.Process.Pid, addr) == nil
 	})
 	return "http://" + addr
 }

@@ -45,6 +45,13 @@ func startNginx(t testing.TB, workers int, edges []nginx.Edge) string {
 // runNginx runs nginx in dir as `spike nginx` configures it for a topology that says addr, and returns its URL.
 func runNginx(t testing.TB, dir, topology, addr string) string {
 	t.Helper()
+	launchNginx(t, dir, topology, addr)
+	return "http://" + addr
+}
+
+// launchNginx is runNginx; its own process is the master.
+func launchNginx(t testing.TB, dir, topology, addr string) *os.Process {
+	t.Helper()
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, mustSpike(t, "nginx", "--topology", topology))
 	path, err := exec.LookPath("nginx")
@@ -59,14 +66,14 @@ func runNginx(t testing.TB, dir, topology, addr string) string {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
 		_ = cmd.Wait()
 	})
-	eventually(t, 10*time.Second, "nginx listens", func() bool {
+	eventually(t, patience, "nginx listens", func() bool {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = c.Close()
 		}
 		return err == nil && process.Listens(cmd.Process.Pid, addr) == nil
 	})
-	return "http://" + addr
+	return cmd.Process
 }
 
 func write(t testing.TB, file, text string) {

@@ -150,7 +150,7 @@ func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
 		t.Errorf("%d of 10 won", len(w.owner))
 	}
 	redis.hmset(t, "words", "3", "0") // put right: it sells, without a restart
-	eventually(t, 2*time.Second, "the mended sale sells", func() bool {
+	eventually(t, noticed, "the mended sale sells", func() bool {
 		_, _, body := get(t, "GET", edge.buyURL("words"))
 		return strings.Contains(body, `"code":1`)
 	})
@@ -164,12 +164,12 @@ func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
 		redis.do(t, "FLUSHALL")
 		redis.hmset(t, "ticket", "500", "0")
 		won := 0
-		eventually(t, 5*time.Second, fmt.Sprintf("run %d sells 500", run), func() bool {
+		eventually(t, noticed, fmt.Sprintf("run %d sells 500", run), func() bool {
 			w, _ := crowd(t, 1000, 8, edge.buyURL("ticket"))
 			won += len(w.owner)
 			return won == 500
 		})
-		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, "ticket") == "500" })
+		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, "ticket") == "500" })
 		redis.audit(t, "ticket")
 	}
 }
@@ -212,18 +212,18 @@ func TestDoors(t *testing.T) {
 		t.Error("not open yet must say -2")
 	}
 	time.Sleep(time.Until(opens))
-	eventually(t, time.Second, "it opens", says("later", "1"))
+	eventually(t, noticed, "it opens", says("later", "1"))
 	time.Sleep(time.Until(opens.Add(2 * time.Second)))
-	eventually(t, time.Second, "it closes", says("later", "-3"))
+	eventually(t, noticed, "it closes", says("later", "-3"))
 
 	mustSpike(t, "sale", "create", "doors", "--total", "1000", "--redis", redis.addr)
-	eventually(t, time.Second, "it sells", says("doors", "1"))
+	eventually(t, noticed, "it sells", says("doors", "1"))
 	mustSpike(t, "sale", "pause", "doors", "--redis", redis.addr)
-	eventually(t, time.Second, "it pauses", says("doors", "-1"))
+	eventually(t, noticed, "it pauses", says("doors", "-1"))
 	mustSpike(t, "sale", "resume", "doors", "--redis", redis.addr)
-	eventually(t, time.Second, "it goes on", says("doors", "1"))
+	eventually(t, noticed, "it goes on", says("doors", "1"))
 	mustSpike(t, "sale", "close", "doors", "--redis", redis.addr)
-	eventually(t, time.Second, "it closes", says("doors", "-3"))
+	eventually(t, noticed, "it closes", says("doors", "-3"))
 	if _, errs, code := spike(t, "sale", "resume", "doors", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
 		t.Errorf("a closed sale stays closed: exit %d %s", code, errs)
 	}
@@ -244,7 +244,7 @@ func TestAddedUnitsAreSold(t *testing.T) {
 		mustSpike(t, "sale", "add", "ticket", "7", "--request-id", "same", "--redis", redis.addr)
 	}
 	won := 0
-	eventually(t, 3*time.Second, "7 more are sold", func() bool {
+	eventually(t, noticed, "7 more are sold", func() bool {
 		w, _ := crowd(t, 100, 4, edge.buyURL("ticket"))
 		won += len(w.owner)
 		return won == 7
@@ -266,7 +266,7 @@ func TestHoldsEndAndUnitsComeBack(t *testing.T) {
 		t.Errorf("units may come back: %s", body)
 	}
 	again := 0
-	eventually(t, 8*time.Second, "all 300 are sold again", func() bool {
+	eventually(t, noticed, "all 300 are sold again", func() bool {
 		w, _ := crowd(t, 50, 4, edge.buyURL("ticket"))
 		again += len(w.owner)
 		return again >= 300
@@ -293,7 +293,7 @@ func TestDecisionLogReadsAsTheArticles(t *testing.T) {
 func TestAdminSide(t *testing.T) {
 	edge := startEdge(t)
 	crowd(t, 20_000, 16, edge.buyURL("ticket"))
-	eventually(t, 2*time.Second, "the embedded store's audit", func() bool {
+	eventually(t, noticed, "the embedded store's audit", func() bool {
 		_, _, body := get(t, "GET", "http://"+edge.admin+"/api/v1/sales/ticket/audit")
 		return strings.Contains(body, `"pending":10000`) && strings.Contains(body, `"ok":true`)
 	})

@@ -5,18 +5,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"spike/bench/load"
-	"spike/luascripts/redistest"
 )
 
 // leavers ask for something over a connection of their own, again and again, until they are refused.
@@ -81,76 +75,5 @@ func TestD11NobodyIsReset(t *testing.T) {
 	})
 	if total.refused.Load() != int64(runs*160) {
 		t.Errorf("%d refused, of %d who ask until they are", total.refused.Load(), runs*160)
-	}
-}
-
-// defaultDrain is how long an edge drains where nothing is said.
-func defaultDrain(t testing.TB) string {
-	t.Helper()
-	c, _, err := parse([]string{"serve"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.Serve.Drain.String()
-}
-
-// Row D18: edges behind nginx are restarted one after the other, each as soon as the one before is ready, in full load. No buy is
-// lost: all are answered by an edge.
-func TestD18RollingRestart(t *testing.T) {
-	rounds := 3
-	if long() {
-		rounds = 15
-	}
-	t.Setenv("SPIKE_DRAIN", defaultDrain(t))
-	for _, balance := range []string{"round-robin", "ip-hash"} {
-		t.Run(balance, func(t *testing.T) {
-			redis := startRedis(t)
-			redis.hmset(t, "ticket", "4000000000", "0")
-			dir, addr := t.TempDir(), redistest.FreeAddr(t)
-			text := fmt.Sprintf("listen: %s\nbalance: %s\nworkers: 2\nedges:\n", addr, balance)
-			edges := make([]*testEdge, 2)
-			start := func(i int, listen, admin string) {
-				edges[i] = runEdge(t, listen, admin, binary(t), "serve", "--admin", admin, "--redis", redis.addr)
-			}
-			for i := range edges {
-				start(i, redistest.FreeAddr(t), redistest.FreeAddr(t))
-				text += fmt.Sprintf("  - {addr: %s, weight: 1}\n", edges[i].addr)
-			}
-			write(t, filepath.Join(dir, "topology.yaml"), text)
-			front := runNginx(t, dir, filepath.Join(dir, "topology.yaml"), addr)
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-			defer cancel()
-			var answers, lost atomic.Int64
-			result := make(chan load.Result)
-			go func() {
-				r, _ := load.Run(ctx, load.Options{URLs: []string{front + "/buy/ticket"}, Connections: 64, Requests: 1 << 30,
-					OnAnswer: func(_ string, status int, _ []byte) {
-						if answers.Add(1); status != http.StatusOK {
-							lost.Add(1)
-						}
-					}})
-				result <- r
-			}()
-			busy := func() {
-				n := answers.Load()
-				eventually(t, patience, "it is in full load", func() bool { return answers.Load() > n+500 })
-			}
-			busy()
-			for range rounds {
-				for i, e := range edges {
-					e.stop(t)
-					start(i, e.addr, e.admin)
-				}
-			}
-			busy()
-			cancel()
-			r := <-result
-			t.Logf("%d answered, %v, %v", answers.Load(), r.Statuses, r.ErrorKinds)
-			delete(r.ErrorKinds, "cancelled")
-			if lost.Load() > 0 || len(r.ErrorKinds) > 0 {
-				text, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-				t.Errorf("%d buys were not answered by an edge: %v %v\n%.3000s", lost.Load(), r.Statuses, r.ErrorKinds, text)
-			}
-		})
 	}
 }

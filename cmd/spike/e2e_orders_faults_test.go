@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"net"
@@ -166,7 +165,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 // In a pod: probes and scrapes come from outside.
 func TestO6AdminOffLoopback(t *testing.T) {
 	redis := startRedis(t)
-	pod := &testOrders{admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
+	pod := &testOrders{admin: redistest.FreeAddr(t), log: &lockedBuffer{}}
 	_, port, _ := net.SplitHostPort(pod.admin)
 	pod.cmd = exec.Command(binary(t), "orders", "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "a.db"),
 		"--admin", "0.0.0.0:"+port, "--admin-token", "sesame")

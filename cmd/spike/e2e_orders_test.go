@@ -3,9 +3,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -18,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
-	"spike/bench/process"
 	"spike/luascripts/redistest"
 	"spike/order/pgtest"
 )
@@ -27,7 +24,7 @@ import (
 type testOrders struct {
 	admin string
 	cmd   *exec.Cmd
-	log   *bytes.Buffer
+	log   *lockedBuffer
 	once  sync.Once
 }
 
@@ -37,7 +34,7 @@ const patience = time.Minute
 // launchOrders starts a worker; it may be a while before it is ready.
 func launchOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
-	o := &testOrders{admin: redistest.FreeAddr(t), log: &bytes.Buffer{}}
+	o := &testOrders{admin: redistest.FreeAddr(t), log: &lockedBuffer{}}
 	o.cmd = exec.Command(binary(t), append([]string{"orders", "--admin", o.admin}, args...)...)
 	o.cmd.Stderr = o.log
 	if err := o.cmd.Start(); err != nil {
@@ -59,14 +56,7 @@ func startOrders(t testing.TB, args ...string) *testOrders {
 	return o
 }
 
-func (o *testOrders) ready() bool {
-	r, err := http.Get("http://" + o.admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	_ = r.Body.Close()
-	return r.StatusCode == http.StatusOK && process.Listens(o.cmd.Process.Pid, o.admin) == nil
-}
+func (o *testOrders) ready() bool { return readyAt(o.cmd.Process.Pid, o.admin) }
 
 // die is kill -9.
 func (o *testOrders) die() {

@@ -19,32 +19,35 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// Rows D8, D13 and D17: whether an edge takes buys is one truth, whoever tells it.
+// Rows D8, D13 and D17: whether an edge takes buys is one truth, whoever tells it. So it is of order workers and gates
+// (e2e_ready_others_test.go).
+
+// teller is a program that says whether it does its work, and a way to see whether it does.
+type teller struct {
+	t      *testing.T
+	admin  string
+	log    func() string
+	answer func() bool
+}
 
 // witness is an edge whose log is read while it runs, and its Redis, which has everything on disk.
 type witness struct {
-	t          *testing.T
+	teller
 	edge       *testEdge
 	addr       string // Redis'
 	dir        string
-	log, data  string
+	data       string
 	everything []string // arguments of redis-server
 }
 
 func newWitness(t *testing.T) *witness {
 	dir := t.TempDir()
-	w := &witness{t: t, addr: redistest.FreeAddr(t), dir: dir, log: filepath.Join(dir, "log"), data: filepath.Join(dir, "data")}
+	w := &witness{teller: teller{t: t}, addr: redistest.FreeAddr(t), dir: dir, data: filepath.Join(dir, "data")}
 	w.everything = []string{"--dir", dir, "--save", "3600 100000000", "--enable-protected-configs", "local"}
 	redistest.StartAt(t, w.addr, w.everything...)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "10s", "--redis", w.addr)
-	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
-	w.edge = runEdge(t, addr, admin, "sh", "-c", `exec "$@" 2>`+w.log, "sh", binary(t), "serve", "--admin", admin, "--redis", w.addr,
-		"--data", w.data, "--node", "witness", "--lang", "en")
-	t.Cleanup(func() {
-		if text, err := os.ReadFile(w.log); err == nil && t.Failed() {
-			t.Logf("%s", text)
-		}
-	})
+	w.edge = startEdge(t, "--redis", w.addr, "--data", w.data, "--node", "witness", "--lang", "en")
+	w.admin, w.log, w.answer = w.edge.admin, w.edge.log.String, w.sells
 	return w
 }
 
@@ -93,7 +96,18 @@ func (w *witness) bgsave(status string) {
 	})
 }
 
-// say is what each of them says: takes this edge buys?
+// sells says whether a buyer wins now.
+func (w *witness) sells() bool {
+	w.t.Helper()
+	status, _, body := get(w.t, "GET", w.edge.buyURL("ticket"))
+	won := status == http.StatusOK && strings.Contains(body, `"code":1`)
+	if !won && status != http.StatusServiceUnavailable {
+		w.t.Errorf("a buyer hears %d %s", status, body)
+	}
+	return won
+}
+
+// say is what each of them says: does this program do its work?
 type say struct{ probe, metric, log, answer bool }
 
 func (s say) String() string {
@@ -103,46 +117,64 @@ func (s say) String() string {
 
 var readyLine = regexp.MustCompile(`trouble: not ready|trouble is over: ready`)
 
-// asked is what they say now. A buyer asks until the answer is either of the two.
-func (w *witness) asked() (s say) {
+// asked is what they say now.
+func (w *teller) asked() (s say) {
 	w.t.Helper()
-	status, _, _ := get(w.t, "GET", "http://"+w.edge.admin+"/readyz")
+	status, _, _ := get(w.t, "GET", "http://"+w.admin+"/readyz")
 	s.probe = status == http.StatusOK
-	_, _, metrics := get(w.t, "GET", "http://"+w.edge.admin+"/metrics")
+	_, _, metrics := get(w.t, "GET", "http://"+w.admin+"/metrics")
 	s.metric = strings.Contains(metrics, "\nspike_ready 1\n")
-	log, err := os.ReadFile(w.log)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	lines := readyLine.FindAllString(string(log), -1)
+	lines := readyLine.FindAllString(w.log(), -1)
 	s.log = len(lines) == 0 || strings.Contains(lines[len(lines)-1], "over")
-	status, _, body := get(w.t, "GET", w.edge.buyURL("ticket"))
-	s.answer = status == http.StatusOK && strings.Contains(body, `"code":1`)
-	if !s.answer && status != http.StatusServiceUnavailable {
-		w.t.Errorf("a buyer hears %d %s", status, body)
-	}
+	s.answer = w.answer()
 	return s
 }
 
 // agree waits until all say the same, and go on doing so. They are asked one after the other, so that in between one may have
 // changed its mind: a contradiction is what stays.
-func (w *witness) agree(state string, yes bool) {
+func (w *teller) agree(state string, yes bool) {
 	w.t.Helper()
 	want, begun := say{yes, yes, yes, yes}, time.Now()
 	var first time.Duration
 	var newest say
-	eventually(w.t, 60*time.Second, state+": all say the same", func() bool {
-		newest = w.asked()
-		if first == 0 && newest != (say{!yes, !yes, !yes, !yes}) {
-			first = time.Since(begun)
+	within := func(d time.Duration, what string) {
+		w.t.Helper()
+		for end := time.Now().Add(d); ; time.Sleep(20 * time.Millisecond) {
+			if newest = w.asked(); first == 0 && newest != (say{!yes, !yes, !yes, !yes}) {
+				first = time.Since(begun)
+			}
+			if newest == want {
+				return
+			}
+			if time.Now().After(end) {
+				w.t.Fatalf("%s: %s: %v", state, what, newest)
+			}
 		}
-		return newest == want
-	})
+	}
+	within(60*time.Second, "they do not all say the same")
 	all := time.Since(begun)
-	for range 5 {
-		eventually(w.t, 20*time.Second, state+": all still say the same", func() bool { newest = w.asked(); return newest == want })
+	for range 3 {
+		within(20*time.Second, "they do not go on saying the same")
 	}
 	w.t.Logf("%-22s %v  (the first says so after %v, all after %v)", state, newest, first.Round(10*time.Millisecond), all.Round(10*time.Millisecond))
+}
+
+// state is one that a program gets into and out of.
+type state struct {
+	name       string
+	begin, end func()
+}
+
+// matrix goes through states in which a program does not do its work.
+func (w *teller) matrix(states ...state) {
+	w.t.Helper()
+	w.agree("well", true)
+	for _, s := range states {
+		s.begin()
+		w.agree(s.name, false)
+		s.end()
+		w.agree("after "+s.name, true)
+	}
 }
 
 // grants ends a recovery, as the operator may.
@@ -153,36 +185,40 @@ func (w *witness) grants() {
 	})
 }
 
+func (w *witness) hanging() state {
+	var pid int
+	return state{"hanging", func() { pid = w.pid(); _ = syscall.Kill(pid, syscall.SIGSTOP) }, func() { _ = syscall.Kill(pid, syscall.SIGCONT) }}
+}
+
+func (w *witness) gone() state {
+	return state{"gone", w.killed, func() { w.restarted(); w.grants() }}
+}
+
+func (w *witness) readOnly() state {
+	host, port, _ := net.SplitHostPort(redistest.FreeAddr(w.t)) // of nobody
+	return state{"READONLY", func() { w.redis("REPLICAOF", host, port) }, func() { w.redis("REPLICAOF", "NO", "ONE"); w.grants() }}
+}
+
+func (w *witness) loading() state {
+	return state{"LOADING", func() {
+		for i := range 800 {
+			w.redis("SET", fmt.Sprint("filler", i), strings.Repeat("x", 100))
+		}
+		w.killed()
+		w.restarted("--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
+	}, w.grants}
+}
+
 func TestD8ReadyIsOneTruth(t *testing.T) {
 	w := newWitness(t)
-	w.agree("well", true)
-	host, port, _ := net.SplitHostPort(redistest.FreeAddr(t)) // of nobody
-	var pid int
-	for _, state := range []struct {
-		name       string
-		begin, end func()
-	}{
-		{"hanging", func() { pid = w.pid(); _ = syscall.Kill(pid, syscall.SIGSTOP) }, func() { _ = syscall.Kill(pid, syscall.SIGCONT) }},
-		{"OOM", func() { w.redis("CONFIG", "SET", "maxmemory", "1") }, func() { w.redis("CONFIG", "SET", "maxmemory", "0") }},
-		{"NOREPLICAS", func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "1") }, func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "0") }},
-		{"MISCONF", w.failSave, func() { w.redis("CONFIG", "SET", "dbfilename", "dump.rdb"); w.bgsave("ok") }},
-		{"READONLY", func() { w.redis("REPLICAOF", host, port) }, func() { w.redis("REPLICAOF", "NO", "ONE"); w.grants() }},
-		{"gone", w.killed, func() { w.restarted(); w.grants() }},
-		{"recovering", func() { w.killed(); w.restarted() }, w.grants},
-		{"LOADING", func() {
-			for i := range 800 {
-				w.redis("SET", fmt.Sprint("filler", i), strings.Repeat("x", 100))
-			}
-			w.killed()
-			w.restarted("--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
-		}, w.grants},
-		{"no room for rings", w.roomGone, func() { w.mustRename(w.data+".away", w.data) }},
-	} {
-		state.begin()
-		w.agree(state.name, false)
-		state.end()
-		w.agree("after "+state.name, true)
-	}
+	w.matrix(w.hanging(),
+		state{"OOM", func() { w.redis("CONFIG", "SET", "maxmemory", "1") }, func() { w.redis("CONFIG", "SET", "maxmemory", "0") }},
+		state{"NOREPLICAS", func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "1") }, func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "0") }},
+		state{"MISCONF", w.failSave, func() { w.redis("CONFIG", "SET", "dbfilename", "dump.rdb"); w.bgsave("ok") }},
+		w.readOnly(), w.gone(),
+		state{"recovering", func() { w.killed(); w.restarted() }, w.grants},
+		w.loading(),
+		state{"no room for rings", w.roomGone, func() { w.mustRename(w.data+".away", w.data) }})
 	w.edge.stop(t)
 }
 
@@ -248,8 +284,8 @@ func TestD13TroubleIsToldOnce(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond) // a buyer every few seconds
 	}
 	told := func() (times [2]int) {
-		log, _ := os.ReadFile(w.log)
-		return [2]int{strings.Count(string(log), "trouble: no new units"), strings.Count(string(log), "trouble is over sale=")}
+		log := w.log()
+		return [2]int{strings.Count(log, "trouble: no new units"), strings.Count(log, "trouble is over sale=")}
 	}
 	if got := told(); got != [2]int{1, 0} {
 		t.Errorf("trouble, and its end, were told %v times", got)

@@ -26,7 +26,7 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		won := 0
-		eventually(t, 5*time.Second, fmt.Sprintf("all %d are sold", total), func() bool {
+		eventually(t, noticed, fmt.Sprintf("all %d are sold", total), func() bool {
 			w, _ := crowd(t, 5, 1, one.buyURL(sale))
 			won += len(w.owner)
 			return won == total

@@ -23,7 +23,7 @@ func TestD7NamesOfSales(t *testing.T) {
 		}
 	}
 	redis.hmset(t, "units", "10", "0")
-	eventually(t, 5*time.Second, "a sale that is made later is sold", func() bool {
+	eventually(t, noticed, "a sale that is made later is sold", func() bool {
 		status, _, _ := get(t, "GET", edge.buyURL("units"))
 		return status == http.StatusOK
 	})

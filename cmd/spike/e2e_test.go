@@ -66,7 +66,7 @@ func mustSpike(t testing.TB, args ...string) string {
 type testEdge struct {
 	addr, admin string
 	cmd         *exec.Cmd
-	log         *bytes.Buffer
+	log         *lockedBuffer
 }
 
 func startEdge(t testing.TB, args ...string) *testEdge {
@@ -78,7 +78,7 @@ func startEdge(t testing.TB, args ...string) *testEdge {
 // runEdge runs an edge that a command line of ours starts, until it is ready.
 func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	t.Helper()
-	e := &testEdge{addr: addr, admin: admin, log: &bytes.Buffer{}}
+	e := &testEdge{addr: addr, admin: admin, log: &lockedBuffer{}}
 	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
 	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // nobody here waits for a balancer, but who says so
@@ -92,15 +92,20 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 			t.Logf("edge %s:\n%s", e.addr, e.log)
 		}
 	})
-	eventually(t, 10*time.Second, "edge is ready", func() bool {
-		r, err := http.Get("http://" + e.admin + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK && process.Listens(e.cmd.Process.Pid, addr) == nil && process.Listens(e.cmd.Process.Pid, admin) == nil
+	eventually(t, patience, "edge is ready", func() bool {
+		return readyAt(e.cmd.Process.Pid, admin) && process.Listens(e.cmd.Process.Pid, addr) == nil
 	})
 	return e
+}
+
+// readyAt says whether a process of ours is ready; it must be this one that answers there.
+func readyAt(pid int, admin string) bool {
+	r, err := http.Get("http://" + admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = r.Body.Close()
+	return r.StatusCode == http.StatusOK && process.Listens(pid, admin) == nil
 }
 
 func (e *testEdge) buyURL(sale string) string { return "http://" + e.addr + "/buy/" + sale }
@@ -120,6 +125,9 @@ func (e *testEdge) stop(t testing.TB) {
 		t.Fatalf("edge did not stop well: %v\n%s", err, e.log)
 	}
 }
+
+// settled is for what is settled within a second, on a machine that has other things to do as well.
+const settled = 10 * time.Second
 
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
@@ -163,6 +171,8 @@ type winners struct {
 	doubly []uint32
 	odd    []string
 	none   int // heard that there is none
+
+	undecided int // heard 503
 }
 
 var serialIn = regexp.MustCompile(`"serial":(\d+)`)
@@ -176,6 +186,9 @@ func (w *winners) answer(_ string, status int, body []byte) {
 		return
 	}
 	if m == nil {
+		if status == http.StatusServiceUnavailable {
+			w.undecided++
+		}
 		if len(w.odd) < 5 {
 			w.odd = append(w.odd, fmt.Sprintf("%d %s", status, body))
 		}
@@ -314,7 +327,7 @@ func TestArticleSession(t *testing.T) {
 	if strings.Contains(string(out), "Non-2xx") {
 		t.Errorf("ab saw other statuses:\n%s", out)
 	}
-	eventually(t, time.Second, "10000 sold in the hash", func() bool { return redis.sold(t, "ticket") == "10000" })
+	eventually(t, settled, "10000 sold in the hash", func() bool { return redis.sold(t, "ticket") == "10000" })
 	if a := redis.audit(t, "ticket"); a.Pending != 10_000 {
 		t.Errorf("%+v", a)
 	}
@@ -349,7 +362,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 		if len(w.owner) != total {
 			t.Fatalf("%d of %d won", len(w.owner), total)
 		}
-		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
+		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
 		if a := redis.audit(t, sale); a.Pending != total {
 			t.Fatalf("%+v", a)
 		}
@@ -381,12 +394,12 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 			if len(w.owner) > 0 {
 				have, last = have+len(w.owner), time.Now()
 			}
-			if time.Since(last) > 5*time.Second {
+			if time.Since(last) > 3*5*time.Second { // 5 s, on a machine of its own
 				t.Fatalf("%d of %d sold; the rest is stranded: %+v", have, total, redis.audit(t, sale))
 			}
 		}
 		t.Logf("total %d: the last unit after %v", total, time.Since(start).Round(time.Millisecond))
-		eventually(t, time.Second, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
+		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
 	}
 }
 
@@ -399,7 +412,7 @@ func TestScriptsPerAnswer(t *testing.T) {
 	if w, _ := crowd(t, total, 64, edge.buyURL("ticket")); len(w.owner) != total {
 		t.Fatalf("%d won", len(w.owner))
 	}
-	eventually(t, time.Second, "sold", func() bool { return redis.sold(t, "ticket") == strconv.Itoa(total) })
+	eventually(t, settled, "sold", func() bool { return redis.sold(t, "ticket") == strconv.Itoa(total) })
 	selling := redis.scripts(t) - before
 	crowd(t, losers, 64, edge.buyURL("ticket"))
 	losing := redis.scripts(t) - before - selling

@@ -4,17 +4,22 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"spike/nginx"
 	"spike/nginx/gate"
+	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 // GateCmd keeps the flags by which nginx says "sold out" in the edges' place.
 type GateCmd struct {
 	storeFlag
 	logFlag
+	adminTokens
 	Topology string     `required:"" type:"existingfile" placeholder:"FILE" help:"What stands in front (YAML), as spike nginx has it; gate_dir is where the flags are."`
+	Admin    string     `env:"SPIKE_GATE_ADMIN" empty:"" placeholder:"ADDR" help:"Where operators come in: /healthz, /readyz, /metrics (127.0.0.1:3008). Default: nowhere."`
 	Config   configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
 
@@ -29,6 +34,18 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if t.GateDir == "" {
 		return fmt.Errorf("%w: %s: gate_dir is missing: without it there is no gate", nginx.ErrTopology, c.Topology)
 	}
+	admin, err := c.tokens()
+	if err != nil {
+		return err
+	}
+	tokens := loopback.NewTokens(admin...)
+	door, err := operators.Listen(c.Admin, tokens)
+	if err != nil {
+		return err
+	}
+	if door != nil {
+		defer func() { _ = door.Close() }()
+	}
 	store, err := c.dial(ctx)
 	if err != nil {
 		return err
@@ -38,17 +55,29 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if err != nil {
 		return err
 	}
-	go hup.each(ctx, func() { c.reload(s, log) })
+	go hup.each(ctx, func() { c.reload(s, tokens, log) })
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(g, out.metric())
+	side := operators.Side{Tokens: tokens, Metrics: metrics, Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
+	defer side.Serve(door)()
 	return g.Run(ctx)
 }
 
-// reload reads the log level again.
-func (c *GateCmd) reload(s *settings, log zerolog.Logger) {
+// reload reads admin tokens and log level again.
+func (c *GateCmd) reload(s *settings, tokens *loopback.Tokens, log zerolog.Logger) {
+	var admin []string
 	fresh, others, err := s.again()
+	if err == nil {
+		admin, err = fresh.Gate.tokens()
+	}
+	if err == nil && (len(admin) == 0) != tokens.None() {
+		err = errReopen
+	}
 	if err != nil {
 		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
 		return
 	}
 	fresh.Gate.setLevel()
+	tokens.Set(admin...)
 	sayReloaded(log, without(others, reloaded...))
 }

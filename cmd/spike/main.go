@@ -18,6 +18,7 @@ import (
 	"spike/nginx"
 	"spike/nginx/gate"
 	"spike/order"
+	"spike/order/operators"
 )
 
 var version = "unknown" // set by the linker
@@ -97,7 +98,7 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {edge.ErrKeys, exitUsage}, {edge.ErrJWTKey, exitUsage},
+		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {edge.ErrKeys, exitUsage}, {edge.ErrJWTKey, exitUsage},
 		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {

@@ -98,6 +98,7 @@ func (g *Gate) answered(s *sale, news uint64, a answer) {
 		g.stale--
 		defer g.say()
 	}
+	g.heard(s, a.err)
 	switch {
 	case late:
 		s.ask = s.asked.Add(spacing)
@@ -157,6 +158,7 @@ func (g *Gate) fail(s *sale, err error) {
 func (g *Gate) swept(s *sale, news uint64, h luascripts.Head, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.heard(s, err)
 	switch {
 	case err != nil:
 		g.fail(s, err)

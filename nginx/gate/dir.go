@@ -160,6 +160,17 @@ func (d *dir) clear() error {
 	return nil
 }
 
+// probeName is no flag's.
+const probeName = ".spike-gate.probe"
+
+// willing tries whether a flag could be made and removed.
+func (d *dir) willing() error {
+	if err := d.add(probeName); err != nil {
+		return err
+	}
+	return d.remove(probeName)
+}
+
 // add makes a flag of which only the name counts: a directory (see nginx.FlagName).
 func (d *dir) add(name string) error {
 	if !d.there() { // somebody has tidied up

@@ -20,10 +20,12 @@
 //     slots are removed with them, and all of them before the gate goes and when it comes.
 //   - Where nginx answers everybody, nobody makes the edges look. So the gate itself ends the holds and dead leases of
 //     the sales it has flagged, often enough for ledger time to pass as the clock does, unless somebody else does.
+//   - Whether all this works is one truth (health.go), for whoever watches the gate.
 //
 // What it costs: one subscription; a glance for each flag and slot, and a question where something was written, at most four a
-// second, or once a minute; a look at the list of sales a minute. nginx only looks a name up in a cache, whose second is
-// the longest that a restock stays unnoticed there.
+// second, or once a minute; a look at the list of sales a minute; a write that changes nothing, and a name tried in the
+// directory, four times a second. nginx only looks a name up in a cache, whose second is the longest that a restock stays
+// unnoticed there.
 //
 // Dropped: flags renewed by a timer (one that nobody has asked about for a while is a guess); the end of the connection only
 // doubting the flags (what was restocked meanwhile would wait); one file with all sales in it (every change would be

@@ -92,6 +92,7 @@ func (s *sale) flagName(slot int64) string { return nginx.FlagName(s.name, s.fla
 // tell says what is wrong in the directory, if something is.
 func (g *Gate) tell(what string, err error) (well bool) {
 	if err != nil {
+		g.counts.faults++
 		g.loud.Error().Err(err).Msg(what)
 	}
 	return err == nil

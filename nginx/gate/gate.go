@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/luascripts"
+	"spike/order/operators"
 )
 
 // Store is what the gate asks of luascripts.Store.
@@ -18,6 +19,7 @@ type Store interface {
 	Show(ctx context.Context, sale string) (luascripts.ShowReply, error)
 	Glance(ctx context.Context, sale string) (string, error)
 	Expire(ctx context.Context, sale string, most int) (luascripts.ExpireReply, error)
+	Willing(ctx context.Context) error
 }
 
 // How often the gate asks, and how much it keeps.
@@ -42,17 +44,20 @@ type Gate struct {
 	loud   zerolog.Logger // of what is wrong: neither
 	wake   chan struct{}  // the queue has changed
 	relist chan struct{}  // it listens anew
+	pulse  *operators.Pulse
 
 	mu        sync.Mutex
 	listening bool
 	sales     map[string]*sale
 	queue     queue
-	flags     int    // that stand
-	noneNow   int    // of them
-	stale     int    // sales not asked about since it listens
-	listed    bool   // since it listens
-	said      bool   // how many there are, since it listens
-	why       string // it could not listen, last time
+	flags     int                 // that stand
+	noneNow   int                 // of them
+	stale     int                 // sales not asked about since it listens
+	listed    bool                // since it listens
+	said      bool                // how many there are, since it listens
+	why       string              // it could not listen, last time
+	mute      map[*sale]time.Time // since when the store has not answered for them
+	counts    counts
 }
 
 // Open takes the directory. An error wraps ErrDir.
@@ -67,12 +72,15 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	if who := d.sharedWith(); who != "" {
 		log.Warn().Str("gate_dir", path).Str("who", who).Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
 	}
-	return &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
-		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1), sales: map[string]*sale{}}, nil
+	g := &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
+		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1),
+		sales: map[string]*sale{}, mute: map[*sale]time.Time{}}
+	g.pulse = operators.NewPulse(g.feel)
+	return g, nil
 }
 
 // Run keeps the flags until ctx ends, and then removes them all. These goroutines and no others work meanwhile: one
-// listens, one lists, one hands out calls, callers make them. Each ends with ctx.
+// listens, one lists, one looks whether all is well, one hands out calls, callers make them. Each ends with ctx.
 func (g *Gate) Run(ctx context.Context) error {
 	defer g.dir.close()
 	var working sync.WaitGroup
@@ -81,6 +89,7 @@ func (g *Gate) Run(ctx context.Context) error {
 		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.deaf})
 	})
 	working.Go(func() { g.list(ctx) })
+	working.Go(func() { g.pulse.Watch(ctx, g.log, "flags do not tell what the ledger says", g.Unready) })
 	working.Go(func() { g.hand(ctx, calls) })
 	for range callers {
 		working.Go(func() {
@@ -206,6 +215,7 @@ func (g *Gate) learn(name string) *sale {
 func (g *Gate) forget(s *sale) {
 	g.lower(s)
 	delete(g.sales, s.name)
+	delete(g.mute, s)
 }
 
 // soon asks about a sale as soon as may be.

@@ -29,6 +29,7 @@ type ledger struct {
 	shows   int
 	glances int
 	silent  bool
+	odd     string // of this sale nothing is heard
 	expires int
 	sweep   func() (luascripts.ExpireReply, error)
 }
@@ -86,6 +87,9 @@ func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
 	if errors.Is(l.err, luascripts.ErrDown) {
 		return "", l.err
 	}
+	if sale == l.odd {
+		return "", luascripts.ErrDown
+	}
 	reply, there := l.answers[sale]
 	return fmt.Sprintf("%+v %v %v", reply, there, l.err), nil
 }
@@ -95,6 +99,15 @@ func (l *ledger) Expire(context.Context, string, int) (luascripts.ExpireReply, e
 	defer l.mu.Unlock()
 	l.expires++
 	return l.sweep()
+}
+
+func (l *ledger) Willing(context.Context) (err error) {
+	l.set(func() {
+		if errors.Is(l.err, luascripts.ErrDown) {
+			err = l.err
+		}
+	})
+	return err
 }
 
 func (l *ledger) set(change func()) {
@@ -129,13 +142,31 @@ var (
 	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
 )
 
+// logBook is a log that is read while it is written.
+type logBook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // world is a gate in virtual time.
 type world struct {
 	*ledger
 	t    *testing.T
 	dir  string
 	gate *Gate
-	log  bytes.Buffer
+	log  logBook
 	stop func()
 }
 
@@ -152,7 +183,7 @@ func inWorld(t *testing.T, h luascripts.Head, test func(w *world)) {
 }
 
 func (w *world) start(store Store) {
-	g, err := Open(w.dir, store, zerolog.New(zerolog.SyncWriter(&w.log)))
+	g, err := Open(w.dir, store, zerolog.New(&w.log))
 	if err != nil {
 		w.t.Fatal(err)
 	}

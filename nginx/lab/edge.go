@@ -22,15 +22,15 @@ func (l *lab) startEdge(ctx context.Context, h host) error {
 	if err != nil {
 		return err
 	}
-	return p.Ready(ctx, upLimit, func(ctx context.Context) error { return ready(ctx, h) })
+	return p.ReadyAt(ctx, upLimit, h.edgeAddr()+","+adminAddr, func(ctx context.Context) error { return ready(ctx, h) })
 }
 
 func (h host) edgeAddr() string { return fmt.Sprintf("%s:%d", h.edge, edgePort) }
 
-// adminAddr is the operators' side, on each edge's own loopback.
+// adminAddr is the operators' side, on each edge's own loopback, and on each gate's.
 var adminAddr = fmt.Sprintf("127.0.0.1:%d", adminPort)
 
-// ready is a probe of an edge.
+// ready is a probe of an edge or a gate.
 func ready(ctx context.Context, h host) error {
 	status, _, err := get(ctx, h.web(false, time.Second), "http://"+adminAddr+"/readyz")
 	if err == nil && status != http.StatusOK {

@@ -69,9 +69,12 @@ func (l *lab) startFront(ctx context.Context, h host) error {
 	if err = l.startNginx(ctx, h, dir, conf); err != nil {
 		return err
 	}
-	_, err = h.start(l.life, process.Spec{Name: "gate", Path: l.o.Binary, Dir: dir,
-		Args: []string{"gate", "--topology", file, "--redis", l.redis()}})
-	return err
+	p, err := h.start(l.life, process.Spec{Name: "gate", Path: l.o.Binary, Dir: dir,
+		Args: []string{"gate", "--topology", file, "--redis", l.redis(), "--admin", adminAddr}})
+	if err != nil {
+		return err
+	}
+	return p.ReadyAt(ctx, upLimit, adminAddr, func(ctx context.Context) error { return ready(ctx, h) })
 }
 
 // shut says that every nginx says "sold out" by itself.
@@ -93,7 +96,7 @@ func (l *lab) startNginx(ctx context.Context, h host, dir, conf string) error {
 	if err != nil {
 		return err
 	}
-	return p.Ready(ctx, upLimit, func(ctx context.Context) error {
+	return p.ReadyAt(ctx, upLimit, fmt.Sprintf("%s:%d", h.lan, buyersPort), func(ctx context.Context) error {
 		if !healthy(ctx, h.web(false, time.Second), h.lan) {
 			return fmt.Errorf("%s does not answer", h.name)
 		}

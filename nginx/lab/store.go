@@ -34,8 +34,9 @@ func (l *lab) startStore(ctx context.Context, h host) error {
 	if err != nil {
 		return err
 	}
-	return p.Ready(ctx, upLimit, func(ctx context.Context) error {
-		conn, err := h.dial(ctx, "tcp", net.JoinHostPort(h.edge, strconv.Itoa(redisPort)))
+	addr := net.JoinHostPort(h.edge, strconv.Itoa(redisPort))
+	return p.ReadyAt(ctx, upLimit, addr, func(ctx context.Context) error {
+		conn, err := h.dial(ctx, "tcp", addr)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"spike/bench/process"
 )
 
 // Pooler starts a PgBouncer before the server: what one transaction's session was, another client's next one is. Settings are
@@ -41,6 +43,9 @@ func (s *Server) Pooler(t testing.TB, settings string) string {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = c.Close()
+			err = process.Listens(cmd.Process.Pid, addr)
+		}
+		if err == nil {
 			break
 		}
 		if time.Now().After(end) {

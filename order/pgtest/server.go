@@ -226,6 +226,20 @@ func (s *Server) Stop() {
 		return
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	s.Resume()
 	<-s.died
 	s.cmd = nil
+}
+
+// Hang stops the server's processes, the first one first, so that there are no new ones. Connections are taken by the kernel.
+func (s *Server) Hang() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets them go on.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	_ = s.cmd.Process.Signal(sig)
+	for _, pid := range process.Family(s.cmd.Process.Pid) {
+		_ = syscall.Kill(pid, sig)
+	}
 }

@@ -1,0 +1,174 @@
+//go:build e2e
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+	"spike/nginx"
+	"spike/order/pgtest"
+)
+
+// clerk is an order worker beside an edge: what a buyer wins is to be stored.
+type clerk struct {
+	*witness
+	teller
+	worker *testOrders
+	db     ordersDB
+}
+
+func newClerk(t *testing.T) *clerk {
+	c := &clerk{witness: newWitness(t), db: ordersDB{pgtest.Start(t)}}
+	c.worker = startOrders(t, "--redis", c.addr, "--db", c.db.URL)
+	c.teller = teller{t, c.worker.admin, c.worker.log.String, c.stores}
+	return c
+}
+
+// stores says whether an order is taken and stored now. It is looked for over a connection of its own, so that a database that
+// hangs is no answer.
+func (c *clerk) stores() bool {
+	t := c.t
+	status, _, body := get(t, "GET", c.edge.buyURL("ticket"))
+	m := serialIn.FindStringSubmatch(body)
+	if status != http.StatusOK || m == nil {
+		return false
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if c.db.ask(t, "SELECT count(*) FROM orders WHERE serial = "+m[1]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func TestD8OrdersReadyIsOneTruth(t *testing.T) {
+	c := newClerk(t)
+	readOnly := func(how string) func() {
+		return func() {
+			c.db.exec(t, "ALTER SYSTEM "+how)
+			c.db.exec(t, "SELECT pg_reload_conf()")
+		}
+	}
+	c.db.exec(t, "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "+
+		"$$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$")
+	c.matrix(c.hanging(), c.readOnly(), c.gone(), c.loading(),
+		state{"database gone", c.db.Stop, c.db.Restart},
+		state{"database hanging", c.db.Hang, c.db.Resume},
+		state{"database read-only", readOnly("SET default_transaction_read_only = on"), readOnly("RESET default_transaction_read_only")},
+		state{"database full", func() {
+			c.db.exec(t, "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION full_disk()")
+		}, func() { c.db.exec(t, "DROP TRIGGER full_disk ON orders") }})
+	c.edge.stop(t)
+	if a := (redisServer{addr: c.addr}).audit(t, "ticket"); a.Leased != 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// doorman is a gate beside an edge: of what is sold out there is to be a flag.
+type doorman struct {
+	*witness
+	teller
+	stage *gateStage
+	store redisServer
+	sales int
+}
+
+func newDoorman(t *testing.T, flags string) *doorman {
+	d := &doorman{witness: newWitness(t)}
+	d.store = redisAt(t, d.addr)
+	d.stage = &gateStage{redis: d.store, flags: flags, topology: filepath.Join(t.TempDir(), "t.yaml")}
+	write(t, d.stage.topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", flags, d.edge.addr))
+	d.stage.startGate(t)
+	d.teller = teller{t, d.stage.admin, d.stage.log.String, d.flags}
+	return d
+}
+
+// flags says whether a sale that is sold out now has its flag. Where none can be sold out, because the store is away, it says
+// whether flags stand all the same.
+func (d *doorman) flags() bool {
+	t := d.t
+	d.sales++
+	name := fmt.Sprintf("fresh%d", d.sales)
+	_, err := d.store.Create(t.Context(), name, luascripts.CreateRequest{Total: 1, Hold: time.Hour})
+	if err == nil {
+		_, err = d.store.Deduct(t.Context(), name, luascripts.DeductRequest{N: 1, Nonce: 1})
+	}
+	if err != nil {
+		return d.stands("*")
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if d.stands(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// stands says whether nginx would find a flag of a sale now.
+func (d *doorman) stands(sale string) bool {
+	found, _ := filepath.Glob(filepath.Join(d.stage.flags, nginx.FlagName(sale, nginx.NoneNow, nginx.Slot(time.Now()))))
+	return len(found) > 0
+}
+
+// flagsDisk is a file system for flags alone, and fills it; where it cannot be made (full is nil) it is a directory.
+func flagsDisk(t *testing.T) (dir string, full func() (undo func())) {
+	dir = t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=755,nr_inodes=4096"); err != nil {
+		t.Logf("a file system of our own cannot be made here, so none is full: %v", err)
+		return dir, nil
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir, func() func() {
+		var fillers []string
+		for i := 0; ; i++ {
+			name := filepath.Join(dir, fmt.Sprint("filler", i))
+			if os.WriteFile(name, nil, 0o600) != nil {
+				break
+			}
+			fillers = append(fillers, name)
+		}
+		return func() {
+			for _, name := range fillers {
+				_ = os.Remove(name)
+			}
+		}
+	}
+}
+
+func TestD8GateReadyIsOneTruth(t *testing.T) {
+	dir, full := flagsDisk(t)
+	d := newDoorman(t, filepath.Join(dir, "flags"))
+	states := []state{d.hanging(), d.readOnly(), d.gone(), d.loading(),
+		{"deaf", func() { d.redis("ACL", "SETUSER", "default", "resetchannels") }, func() { d.redis("ACL", "SETUSER", "default", "allchannels") }},
+		{"flags unwritable", func() {
+			d.mustRename(d.stage.flags, d.stage.flags+".away")
+			write(t, d.stage.flags, "")
+		}, func() { _ = os.Remove(d.stage.flags); d.mustRename(d.stage.flags+".away", d.stage.flags) }}}
+	if full != nil {
+		var undo func()
+		states = append(states, state{"no room for flags", func() { undo = full() }, func() { undo() }})
+	}
+	d.matrix(states...)
+	_, _, metrics := get(t, "GET", "http://"+d.stage.admin+"/metrics")
+	for _, line := range []string{"spike_gate_sales", `spike_gate_flags\{flag="none-now"\}`, "spike_gate_looks_total"} {
+		if !regexp.MustCompile(`(?m)^` + line + ` [1-9]\d*$`).MatchString(metrics) {
+			t.Errorf("%s is not there, or 0:\n%s", line, metrics)
+		}
+	}
+	d.edge.stop(t)
+}

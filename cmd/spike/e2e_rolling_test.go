@@ -1,0 +1,373 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/bench/load"
+	"spike/luascripts/redistest"
+)
+
+// Row D18: what is restarted or exchanged in full sale loses nothing, if the operator waits for what the program says.
+
+// rounds is how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or a few.
+func rounds(t testing.TB) int {
+	t.Helper()
+	text := os.Getenv("SPIKE_E2E_ROUNDS")
+	if text == "" {
+		return 2
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("SPIKE_E2E_ROUNDS=%s", text)
+	}
+	return n
+}
+
+// defaultDrain is how long an edge drains where nothing is said.
+func defaultDrain(t testing.TB) string {
+	t.Helper()
+	c, _, err := parse([]string{"serve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Serve.Drain.String()
+}
+
+// troupe is edges behind nginx, and a crowd that buys as fast as it can.
+type troupe struct {
+	t       testing.TB
+	redis   redisServer
+	balance string
+	dir     string
+	addr    string // nginx'
+	nginx   *os.Process
+	edges   []*testEdge
+	single  bool  // each buy comes over a connection of its own
+	reloads int64 // of nginx
+
+	answers, lost atomic.Int64
+	won           serials
+	end           func() load.Result
+}
+
+func newTroupe(t testing.TB, edges int, balance string) *troupe {
+	t.Helper()
+	t.Setenv("SPIKE_DRAIN", defaultDrain(t))
+	p := &troupe{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: redistest.FreeAddr(t)}
+	mustSpike(t, "sale", "create", "ticket", "--total", "4000000000", "--hold", "1h", "--redis", p.redis.addr)
+	for range edges {
+		p.edges = append(p.edges, p.edge(redistest.FreeAddr(t), redistest.FreeAddr(t)))
+	}
+	p.nginx = launchNginx(t, p.dir, p.topology(), p.addr)
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(filepath.Join(p.dir, "error.log")); err == nil && t.Failed() {
+			t.Logf("nginx:\n%.3000s", text)
+		}
+	})
+	return p
+}
+
+func (p *troupe) edge(listen, admin string) *testEdge {
+	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr)
+}
+
+// topology writes the file for the edges that there are.
+func (p *troupe) topology() string {
+	text := fmt.Sprintf("listen: %s\nbalance: %s\nworkers: 2\nedges:\n", p.addr, p.balance)
+	for _, e := range p.edges {
+		text += fmt.Sprintf("  - {addr: %s, weight: 1}\n", e.addr)
+	}
+	file := filepath.Join(p.dir, "topology.yaml")
+	write(p.t, file, text)
+	return file
+}
+
+// crowdSize is how many buy at once.
+const crowdSize = 64
+
+// buys lets the crowd in, until stop.
+func (p *troupe) buys() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	result := make(chan load.Result, 1)
+	go func() {
+		r, _ := load.Run(ctx, load.Options{URLs: []string{"http://" + p.addr + "/buy/ticket"}, Connections: crowdSize, Requests: 1 << 40,
+			Timeout: 20 * time.Second, OnAnswer: p.answer, Header: func(_ int64, h *fasthttp.RequestHeader) {
+				if p.single {
+					h.SetConnectionClose()
+				}
+			}})
+		result <- r
+	}()
+	p.end = sync.OnceValue(func() load.Result { cancel(); return <-result })
+	p.t.Cleanup(func() { p.end() })
+	p.busy()
+}
+
+func (p *troupe) answer(_ string, status int, body []byte) {
+	p.answers.Add(1)
+	if status != http.StatusOK || !p.won.add(body) {
+		p.lost.Add(1)
+	}
+}
+
+// busy waits until the crowd has been answered a good deal more.
+func (p *troupe) busy() {
+	p.t.Helper()
+	n := p.answers.Load()
+	eventually(p.t, patience, "it is in full load", func() bool { return p.answers.Load() > n+500 })
+}
+
+// lostNothing ends the crowd and the edges: every request was answered by an edge, with a unit, and every unit that is somebody's
+// is one that was told, or one whose answer the crowd's end has cut off. An nginx whose old workers end closes connections that it
+// kept: who has just sent a request over one hears nothing, but then no edge has heard of it.
+func (p *troupe) lostNothing() {
+	p.t.Helper()
+	p.busy()
+	r := p.end()
+	for _, e := range p.edges {
+		e.stop(p.t)
+	}
+	cut := uint64(r.ErrorKinds["cancelled"])
+	delete(r.ErrorKinds, "cancelled")
+	if closed := r.ErrorKinds["closed"]; !p.single && closed <= crowdSize*p.reloads {
+		delete(r.ErrorKinds, "closed")
+		p.t.Logf("%d kept connections were closed in %d reloads", closed, p.reloads)
+	}
+	a := p.redis.audit(p.t, "ticket")
+	told := p.won.count()
+	p.t.Logf("%d answered, %v, %v, %d told, %d pending, %d cut off", r.Answered, r.Statuses, r.ErrorKinds, told, a.Pending, cut)
+	if p.lost.Load() > 0 || len(r.ErrorKinds) > 0 || p.won.twice > 0 {
+		p.t.Errorf("%d buys won nothing, %d units were sold twice: %v %v", p.lost.Load(), p.won.twice, r.Statuses, r.ErrorKinds)
+	}
+	if a.Pending < told || a.Pending > told+cut || a.Leased+a.Limbo+a.Confirmed > 0 {
+		p.t.Errorf("%d told, %d cut off: %+v", told, cut, a)
+	}
+}
+
+// serials is which of millions were told.
+type serials struct {
+	mu    sync.Mutex
+	words []uint64
+	n     uint64
+	twice int
+}
+
+// add notes the serial of an answer; false: there is none.
+func (s *serials) add(body []byte) bool {
+	_, rest, found := bytes.Cut(body, []byte(`"serial":`))
+	n := uint64(0)
+	for _, c := range rest {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = 10*n + uint64(c-'0')
+	}
+	if !found || n == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for uint64(len(s.words)) <= n/64 {
+		s.words = append(s.words, make([]uint64, 1<<12)...)
+	}
+	if bit := uint64(1) << (n % 64); s.words[n/64]&bit == 0 {
+		s.words[n/64] |= bit
+		s.n++
+	} else {
+		s.twice++
+	}
+	return true
+}
+
+func (s *serials) count() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}
+
+// Four edges behind nginx are restarted one after the other, each as soon as the one before is ready, in full load.
+func TestD18RollingRestart(t *testing.T) {
+	for _, balance := range []string{"round-robin", "ip-hash"} {
+		t.Run(balance, func(t *testing.T) {
+			p := newTroupe(t, 4, balance)
+			p.buys()
+			for range rounds(t) {
+				for i, e := range p.edges {
+					e.stop(t)
+					p.edges[i] = p.edge(e.addr, e.admin)
+				}
+			}
+			p.lostNothing()
+		})
+	}
+}
+
+// reload is a new topology for nginx as it runs, and returns when its old workers are gone.
+func (p *troupe) reload() {
+	p.t.Helper()
+	write(p.t, filepath.Join(p.dir, "nginx.conf"), mustSpike(p.t, "nginx", "--topology", p.topology()))
+	old := p.workers()
+	p.reloads++
+	if err := p.nginx.Signal(syscall.SIGHUP); err != nil {
+		p.t.Fatal(err)
+	}
+	eventually(p.t, patience, "the old workers are gone", func() bool {
+		for pid := range p.workers() {
+			if old[pid] {
+				return false
+			}
+		}
+		return len(p.workers()) > 0
+	})
+}
+
+// workers are nginx' processes but the master.
+func (p *troupe) workers() map[string]bool {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.nginx.Pid))
+	all := map[string]bool{}
+	for _, pid := range strings.Fields(string(text)) {
+		all[pid] = true
+	}
+	return all
+}
+
+// A fifth edge joins and the first one leaves while the crowd buys: nginx is told of a new topology each time, and the edge that
+// leaves is ended when nginx' old workers are.
+func TestD18NewTopology(t *testing.T) {
+	for kind, single := range map[string]bool{"kept connections": false, "a connection a buy": true} {
+		t.Run(kind, func(t *testing.T) {
+			p := newTroupe(t, 4, "round-robin")
+			p.single = single
+			p.buys()
+			for range rounds(t) {
+				fresh := p.edge(redistest.FreeAddr(t), redistest.FreeAddr(t))
+				p.edges = append(p.edges, fresh)
+				p.reload()
+				eventually(t, patience, "it has buyers", func() bool { return fresh.buys(t, "ticket") > 100 })
+				leaves := p.edges[0]
+				p.edges = p.edges[1:]
+				p.reload()
+				leaves.stop(t)
+				p.busy()
+			}
+			p.lostNothing()
+		})
+	}
+}
+
+// stop ends an order worker as an operator does, and waits for it.
+func (o *testOrders) stop(t testing.TB) {
+	t.Helper()
+	o.once.Do(func() {
+		_ = o.cmd.Process.Signal(syscall.SIGTERM)
+		if err := o.cmd.Wait(); err != nil {
+			t.Errorf("the order worker did not stop well: %v\n%s", err, o.log)
+		}
+	})
+}
+
+// Two order workers are restarted in turn while a crowd buys, each as soon as the other is ready: every order is stored, once, and
+// nothing is left in anybody's hands.
+func TestD18OrderWorkersInTurn(t *testing.T) {
+	s := newOrdersStage(t)
+	workers := []*testOrders{startOrders(t, s.args...), startOrders(t, s.args...)}
+	var sold atomic.Int64
+	done := make(chan load.Result, 1)
+	go func() {
+		r, _ := load.Run(t.Context(), load.Options{URLs: []string{s.edge.buyURL("ticket")}, Connections: 8, Requests: int64(s.total), Rate: 400,
+			OnAnswer: func(_ string, status int, body []byte) {
+				if status == http.StatusOK && serialIn.Match(body) {
+					sold.Add(1)
+				}
+			}})
+		done <- r
+	}()
+	restarts := 0
+	for selling := true; selling; restarts++ {
+		i := restarts % len(workers)
+		workers[i].stop(t)
+		workers[i] = startOrders(t, s.args...)
+		select {
+		case r := <-done:
+			if selling = false; r.Errors > 0 || sold.Load() != int64(s.total) {
+				t.Errorf("%d of %d sold: %+v", sold.Load(), s.total, r)
+			}
+		default:
+		}
+	}
+	t.Logf("%d restarts", restarts)
+	s.db.comesTo(t, s.redis, s.total)
+	s.redis.audit(t, "ticket")
+}
+
+// The gate is restarted in front of a crowd, and each time as it is away units come: buyers get them, at the latest when nginx looks
+// again, and nobody hears 503.
+func TestD18GateRestarted(t *testing.T) {
+	const more = 5
+	s := newGateStage(t, "zh")
+	total := 20
+	s.redis.hmset(t, "ticket", strconv.Itoa(total), "0")
+	w := &winners{}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_, _ = load.Run(ctx, load.Options{URLs: []string{s.url + "/buy/ticket"}, Connections: 8, Requests: 1 << 40, Rate: 1000, OnAnswer: w.answer})
+	}()
+	stop := func() { cancel(); <-gone }
+	defer stop()
+	eventually(t, patience, "all are sold", func() bool { return w.count() == total })
+	for round := range 2 * rounds(t) {
+		eventually(t, patience, "nginx answers", func() bool { return s.shut(t, "ticket") })
+		if round%2 == 0 { // as it ends, or as it begins
+			_ = s.gate.Process.Signal(syscall.SIGTERM)
+			mustSpike(t, "sale", "add", "ticket", strconv.Itoa(more), "--redis", s.redis.addr)
+			if err := s.gate.Wait(); err != nil {
+				t.Error(err)
+			}
+		} else {
+			_ = s.gate.Process.Signal(syscall.SIGTERM)
+			if err := s.gate.Wait(); err != nil {
+				t.Error(err)
+			}
+			added := make(chan struct{})
+			go func() {
+				defer close(added)
+				mustSpike(t, "sale", "add", "ticket", strconv.Itoa(more), "--redis", s.redis.addr)
+			}()
+			s.startGate(t)
+			<-added
+		}
+		total += more
+		eventually(t, noticed, fmt.Sprintf("round %d: what came is sold", round), func() bool { return w.count() == total })
+		if round%2 == 0 {
+			s.startGate(t)
+		}
+	}
+	stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.odd)+len(w.doubly) > 0 || w.none == 0 || len(w.owner) != total {
+		t.Errorf("%d of %d won, %d heard that there is none; twice %v, odd %v", len(w.owner), total, w.none, w.doubly, w.odd)
+	}
+	if a := s.redis.audit(t, "ticket"); a.Pending != uint64(total) {
+		t.Errorf("%+v", a)
+	}
+}

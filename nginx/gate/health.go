@@ -1,0 +1,105 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"spike/luascripts"
+	"spike/nginx"
+)
+
+// Whether the flags tell what the ledger says is one truth, which /readyz, spike_ready and the log tell: the store answers, the
+// gate hears its news and has asked about every sale since it does, and the directory takes flags. A gate that is not ready is
+// open, sooner or later: edges answer.
+
+// muteFor is how long the store must have been silent about a sale until it counts.
+const muteFor = time.Second
+
+// feel asks the store, and tries the directory: it may be days until the next flag.
+func (g *Gate) feel(ctx context.Context) error {
+	if err := g.store.Willing(ctx); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dir.willing()
+}
+
+// Unready names the part that is not ready; "": the flags tell what the ledger says.
+func (g *Gate) Unready(ctx context.Context) string {
+	if err := g.pulse.Err(ctx); err != nil {
+		return err.Error()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.listening && g.why != "":
+		return "news: they cannot be listened to: " + g.why
+	case !g.listening:
+		return "news: they are not listened to"
+	case !g.listed:
+		return "sales: they are not listed yet"
+	case !g.said:
+		return fmt.Sprintf("sales: %d of %d are not asked about yet", g.stale, len(g.sales))
+	}
+	for s, since := range g.mute {
+		if time.Since(since) >= muteFor {
+			return "store: it does not answer for sale " + s.name
+		}
+	}
+	return ""
+}
+
+// heard takes the outcome of a call.
+func (g *Gate) heard(s *sale, err error) {
+	now := time.Now()
+	g.counts.looks++
+	if !errors.Is(err, luascripts.ErrDown) {
+		g.counts.last = now
+		delete(g.mute, s)
+	} else if _, known := g.mute[s]; !known {
+		g.mute[s] = now
+	}
+}
+
+// counts are what the gate tells of its work.
+type counts struct {
+	looks, faults uint64
+	last          time.Time // when a look was answered
+}
+
+var (
+	salesDesc  = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
+	flagsDesc  = prometheus.NewDesc("spike_gate_flags", "Flags that stand, by what they say.", []string{"flag"}, nil)
+	looksDesc  = prometheus.NewDesc("spike_gate_looks_total", "Questions and sweeps, answered or not.", nil, nil)
+	ageDesc    = prometheus.NewDesc("spike_gate_last_look_seconds", "Age of the newest look that was answered.", nil, nil)
+	faultsDesc = prometheus.NewDesc("spike_gate_flag_faults_total", "Flags that could not be made or removed.", nil, nil)
+)
+
+// Describe is prometheus.Collector's.
+func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{salesDesc, flagsDesc, looksDesc, ageDesc, faultsDesc} {
+		ch <- d
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (g *Gate) Collect(ch chan<- prometheus.Metric) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	tell := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, n, labels...)
+	}
+	tell(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
+	tell(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
+	tell(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
+	tell(looksDesc, prometheus.CounterValue, float64(g.counts.looks))
+	tell(faultsDesc, prometheus.CounterValue, float64(g.counts.faults))
+	if !g.counts.last.IsZero() {
+		tell(ageDesc, prometheus.GaugeValue, time.Since(g.counts.last).Seconds())
+	}
+}

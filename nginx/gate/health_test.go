@@ -1,0 +1,98 @@
+package gate
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"spike/luascripts"
+	"spike/nginx"
+)
+
+// What keeps the flags from telling what the ledger says is named, and the log says it once, and once that it is over.
+func TestUnreadyNamesThePart(t *testing.T) {
+	for name, c := range map[string]struct {
+		begin, end func(w *world)
+		says       string
+	}{
+		"the store takes nothing": {func(w *world) { w.set(func() { w.err = luascripts.ErrDown }) }, func(w *world) { w.set(func() { w.err = nil }) }, "store: "},
+		"no news":                 {func(w *world) { w.hears.End() }, func(w *world) { w.hears.Begin() }, "news: they are not listened to"},
+		"no right to news": {func(w *world) { w.hears.End(); w.hears.Fails(errors.New("NOPERM")) }, func(w *world) { w.hears.Begin() },
+			"news: they cannot be listened to: NOPERM"},
+		"news again, and no answer yet": {func(w *world) {
+			w.hears.End()
+			w.set(func() { w.post = make(chan struct{}) })
+			w.hears.Begin()
+		}, func(w *world) { close(w.post); w.set(func() { w.post = nil }) }, "sales: 1 of 1"},
+		"no answer for one sale": {func(w *world) { w.set(func() { w.odd = "s" }); w.push() }, func(w *world) { w.set(func() { w.odd = "" }) }, "for sale s"},
+		"the directory is a file": {func(w *world) {
+			if err := errors.Join(os.RemoveAll(w.dir), os.WriteFile(w.dir, nil, 0o600)); err != nil {
+				w.t.Fatal(err)
+			}
+		}, func(w *world) { _ = os.Remove(w.dir) }, "gate_dir: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, sold, func(w *world) {
+				ready := func(says string, lines int) {
+					t.Helper()
+					w.pass(2 * time.Second)
+					if why := w.gate.Unready(bg); (why == "") != (says == "") || !strings.Contains(why, says) {
+						t.Errorf("%q, want %q", why, says)
+					}
+					if log := w.log.String(); strings.Count(log, "trouble") != lines {
+						t.Errorf("want %d lines of trouble:\n%s", lines, log)
+					}
+				}
+				ready("", 0)
+				c.begin(w)
+				ready(c.says, 1)
+				c.end(w)
+				w.pass(retryMost)
+				ready("", 2)
+				w.pass(nginx.SlotSeconds * time.Second)
+				w.want(nginx.SoldOut)
+			})
+		})
+	}
+}
+
+// The gate's own counters, and their names.
+func TestGateMetrics(t *testing.T) {
+	inWorld(t, sold, func(w *world) {
+		w.set(func() {
+			w.answers["h"], w.answers["f"] = luascripts.ShowReply{Head: held}, luascripts.ShowReply{Head: selling}
+		})
+		w.hears.News("h", luascripts.Open)
+		w.hears.News("f", luascripts.Open)
+		w.pass(time.Second)
+		r := prometheus.NewRegistry()
+		r.MustRegister(w.gate)
+		families, err := r.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				name := f.GetName()
+				for _, l := range m.GetLabel() {
+					name += " " + l.GetValue()
+				}
+				got[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+		for name, want := range map[string]float64{"spike_gate_sales": 3, "spike_gate_flags sold-out": 1, "spike_gate_flags none-now": 1,
+			"spike_gate_flag_faults_total": 0} {
+			if got[name] != want {
+				t.Errorf("%s %v, want %v", name, got[name], want)
+			}
+		}
+		if got["spike_gate_looks_total"] < 3 || got["spike_gate_last_look_seconds"] > 1 {
+			t.Errorf("%v", got)
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package operators
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"spike/order/loopback"
+)
+
+var errGone = errors.New("gone")
+
+// part answers, or does not.
+type part struct {
+	gone  atomic.Bool
+	asked atomic.Int64
+}
+
+func (p *part) ask(context.Context) error {
+	p.asked.Add(1)
+	if p.gone.Load() {
+		return errGone
+	}
+	return nil
+}
+
+// watched is a program that needs a part, its log, and its operators' side.
+type watched struct {
+	part
+	log  logBook
+	side http.Handler
+}
+
+// logBook is a log that is read while it is written.
+type logBook struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (w *watched) start(t *testing.T) {
+	p := NewPulse(w.ask)
+	why := func(ctx context.Context) string {
+		if err := p.Err(ctx); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	w.side = Side{Metrics: prometheus.NewRegistry(), Ready: func(ctx context.Context) (string, string) { return why(ctx), "" }}.Handler()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.Watch(ctx, zerolog.New(&w.log), "nothing works", why) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// say is what probe and metric say, and how many lines the log has.
+func (w *watched) say() (probe, metric bool, lines int) {
+	synctest.Wait()
+	one, all := httptest.NewRecorder(), httptest.NewRecorder()
+	w.side.ServeHTTP(one, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
+	w.side.ServeHTTP(all, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+	return one.Code == http.StatusOK, strings.Contains(all.Body.String(), "\nspike_ready 1\n"), strings.Count(w.log.String(), "\n")
+}
+
+// All say the same at every moment, and the log says each change once.
+func TestPulseIsOneTruth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{}
+		w.start(t)
+		for i, gone := range []bool{false, true, false, true} {
+			w.gone.Store(gone)
+			for range 40 {
+				probe, metric, lines := w.say()
+				if told := i - 1; probe != metric || lines > max(i, 0) || lines < told {
+					t.Fatalf("change %d: probe %v, metric %v, %d lines:\n%s", i, probe, metric, lines, w.log.String())
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			if probe, metric, lines := w.say(); probe == gone || metric == gone || lines != i {
+				t.Errorf("change %d: probe %v, metric %v, %d lines", i, probe, metric, lines)
+			}
+		}
+		if !strings.Contains(w.log.String(), "not ready, nothing works") || !strings.Contains(w.log.String(), "trouble is over: ready") {
+			t.Error(w.log.String())
+		}
+		before := w.asked.Load()
+		w.say()
+		if w.asked.Load() != before {
+			t.Error("who asks for the metrics has the part asked")
+		}
+	})
+}
+
+// A program that starts may want a moment; one that wants longer says so.
+func TestPulseAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{}
+		w.gone.Store(true)
+		w.start(t)
+		time.Sleep(warming - beat/2)
+		if _, _, lines := w.say(); lines != 0 {
+			t.Error(w.log.String())
+		}
+		time.Sleep(2 * beat)
+		if _, _, lines := w.say(); lines != 1 {
+			t.Error(w.log.String())
+		}
+	})
+}
+
+// A look that the asker's own end has cut short says nothing of the part.
+func TestPulseForgetsWhoGaveUp(t *testing.T) {
+	p := NewPulse(func(ctx context.Context) error { return ctx.Err() })
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if p.Feel(over) == nil {
+		t.Error("it was cut short")
+	}
+	if err := p.Err(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Off loopback there is no way in without a token.
+func TestListenIsForLoopback(t *testing.T) {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "[::]:0", "256.0.0.1:1", "nonsense"} {
+		if l, err := Listen(addr, loopback.NewTokens()); l != nil || !errors.Is(err, ErrAdmin) {
+			t.Errorf("%s: %v %v", addr, l, err)
+		}
+	}
+	if l, err := Listen("", nil); l != nil || err != nil {
+		t.Errorf("%v %v", l, err)
+	}
+}
