@@ -27,6 +27,16 @@ type scripts struct {
 	show, audit, reservation, lag, draw                     script
 }
 
+// named is every script by its file's name.
+func (s *scripts) named() map[string]*script {
+	return map[string]*script{
+		"lease": &s.lease, "renew": &s.renew, "settle": &s.settle, "deduct": &s.deduct, "reassert": &s.reassert, "confirm": &s.confirm,
+		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
+		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindkey": &s.bindkey, "bindgroup": &s.bindgroup, "enter": &s.enter,
+		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw,
+	}
+}
+
 // The first line of a script makes Redis refuse it as a whole, before it begins, where its writes would be refused: out of
 // memory, on a replica, without the replicas or the disk it must have. Reading goes on.
 const (
