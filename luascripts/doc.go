@@ -1,9 +1,10 @@
 // Package luascripts is the common truth: the ledger of a sale, as Lua scripts on Redis (the article's hash among its
 // keys) and as their twin in Go. It is the only room that talks to Redis.
 //
-// Each script has its contract on top; a prelude (common.lua and what follows it) is put in front of all. The twin says the
-// same in Go with no clock and no I/O: it is the embedded store, the scripts' oracle in tests, and the simulator's Redis.
-// TestScriptsAndTwinAgree holds the two to every reply and the whole audit.
+// The scripts are in lua/script, each with its contract on top. What they share is in lua/lib, and stands in front of them.
+// The twin says the same in Go with no clock and no I/O: it is the embedded store, the scripts' oracle in tests, and the
+// simulator's Redis. TestScriptsAndTwinAgree holds the two to every reply and the whole audit; testdata/scenarios are their
+// stories, to be read.
 //
 // What holds after every script (DESIGN's state table gives the rows):
 //

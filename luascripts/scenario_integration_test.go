@@ -26,7 +26,8 @@ func staged(t *testing.T, s script) script {
 		t.Fatal("a script asks for INFO in another way")
 	}
 	text := strings.ReplaceAll(s.text, "redis.call('TIME')", "{string.match(redis.call('GET', '"+clockKey+"'), '^(%d+)(%d%d%d%d%d%d)$')}")
-	return newScript(asksInfo.ReplaceAllString(text, "redis.call('GET', '"+infoKey+"')"), false)
+	s.widens = false
+	return s.of(asksInfo.ReplaceAllString(text, "redis.call('GET', '"+infoKey+"')"))
 }
 
 // stagedScripts are all scripts so.

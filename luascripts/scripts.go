@@ -4,11 +4,14 @@ import (
 	"crypto/sha1" // how Redis names scripts
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-//go:embed *.lua
+// Entry points are in lua/script, what they share is in lua/lib. The head of each file says what it needs.
+//
+//go:embed lua
 var sources embed.FS
 
 // script is one script as Redis gets it.
@@ -18,8 +21,7 @@ type script struct {
 	peeks     bool // it writes nothing: the birth it tells of may not be in the ledger
 }
 
-// scripts are the compiled-in scripts. All but bindkey are a sale's: behind the bounds, the prelude, and what else they
-// share.
+// scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: behind the bounds, and what they need.
 type scripts struct {
 	lease, renew, settle, deduct, reassert, confirm, cancel script
 	create, change, reopen, mend                            script
@@ -37,47 +39,90 @@ func (s *scripts) named() map[string]*script {
 	}
 }
 
-// The first line of a script makes Redis refuse it as a whole, before it begins, where its writes would be refused: out of
-// memory, on a replica, without the replicas or the disk it must have. Reading goes on.
-const (
-	writes = "#!lua\n"
-	reads  = "#!lua flags=no-writes\n"
-)
+func newScripts(b Bounds) (s scripts) {
+	for name, to := range s.named() {
+		*to = assemble(name, b)
+	}
+	return s
+}
 
-// prelude is in front of every script of a sale.
-var prelude = []string{"common", "era", "lots", "open", "promises", "leases", "sweep"}
+// luaHead is what Go reads of a file's head. A script has all three lines, a lib has `needs`; `-` stands for none.
+type luaHead struct {
+	needs []string // libs that come before it, and what those need
+	rows  []string // of the life of a unit that the script carries out
+	flags []string // no-writes is Redis'; widens: see script
+}
 
-func newScripts(b Bounds) scripts {
-	sale := func(first string, widens bool, names ...string) script {
-		text := first + b.lua()
-		shared, own := names[:len(names)-1], names[len(names)-1]
-		for _, name := range append(slices.Clone(prelude), shared...) {
-			text += source(name)
+// headOf reads the lines `-- needs: ...`, `-- row: ...` and `-- flags: ...`.
+func headOf(text string) (h luaHead) {
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "--") {
+			break
 		}
-		return newScript(text+"local function main()\n"+source(own)+"end\nreturn main()\n", widens) // Lua allows a function 200 locals
+		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "--")), ": ")
+		words := slices.DeleteFunc(strings.Fields(value), func(w string) bool { return w == "-" })
+		switch name {
+		case "needs":
+			h.needs = words
+		case "row":
+			h.rows = words
+		case "flags":
+			h.flags = words
+		}
 	}
-	return scripts{
-		lease: sale(writes, true, "lease"), renew: sale(writes, true, "renew"), settle: sale(writes, true, "settle"),
-		deduct: sale(writes, true, "owners", "deduct"), reassert: sale(writes, true, "reassert"),
-		confirm: sale(writes, true, "owners", "confirm"), cancel: sale(writes, true, "owners", "cancel"),
-		create: sale(writes, true, "create"), change: sale(writes, true, "change"), reopen: sale(writes, false, "reopen"),
-		mend:     sale(writes, false, "mend"),
-		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"), tend: sale(writes, false, "tend"),
-		trim: sale(writes, false, "stream", "trim"), bindkey: newScript(writes+source("bindkey"), false),
-		bindgroup: newScript(writes+source("bindgroup"), false),
-		enter:     sale(writes, true, "enter"), draw: sale(reads, false, "draw"),
-		show: sale(reads, false, "show"), audit: sale(reads, false, "audit"),
-		reservation: sale(reads, false, "owners", "stream", "reservation"), lag: sale(reads, false, "stream", "lag"),
-	}
+	return h
 }
 
-func newScript(text string, widens bool) script {
+// assemble puts a script behind what it needs. Its first line makes Redis refuse it as a whole, before it begins, where its
+// writes would be refused: out of memory, on a replica, without the replicas or the disk it must have. Reading goes on.
+func assemble(name string, b Bounds) script {
+	own := source("script", name)
+	head := headOf(own)
+	s := script{widens: slices.Contains(head.flags, "widens"), peeks: slices.Contains(head.flags, "no-writes")}
+	s.text = "#!lua\n"
+	if s.peeks {
+		s.text = "#!lua flags=no-writes\n"
+	}
+	if len(head.needs) > 0 {
+		s.text += b.lua()
+		for _, lib := range libsFor(head.needs) {
+			s.text += source("lib", lib)
+		}
+		own = "local function main()\n" + own + "end\nreturn main()\n" // Lua allows a function 200 locals
+	}
+	return s.of(s.text + own)
+}
+
+// of is the script with this text.
+func (s script) of(text string) script {
 	sum := sha1.Sum([]byte(text))
-	return script{text: text, sha: hex.EncodeToString(sum[:]), widens: widens, peeks: strings.HasPrefix(text, reads)}
+	s.text, s.sha = text, hex.EncodeToString(sum[:])
+	return s
 }
 
-func source(name string) string {
-	text, err := sources.ReadFile(name + ".lua")
+// libsFor is these libs behind all that they need, each once.
+func libsFor(needs []string) (libs []string) {
+	var add func(lib string, above []string)
+	add = func(lib string, above []string) {
+		if slices.Contains(above, lib) {
+			panic(fmt.Sprintf("lua/lib: %v need each other", append(above, lib)))
+		}
+		if slices.Contains(libs, lib) {
+			return
+		}
+		for _, other := range headOf(source("lib", lib)).needs {
+			add(other, append(slices.Clone(above), lib))
+		}
+		libs = append(libs, lib)
+	}
+	for _, lib := range needs {
+		add(lib, nil)
+	}
+	return libs
+}
+
+func source(kind, name string) string {
+	text, err := sources.ReadFile("lua/" + kind + "/" + name + ".lua")
 	if err != nil {
 		panic(err) // the build embeds them
 	}

@@ -1,0 +1,81 @@
+package luascripts
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// luaFiles are the names of all files of a kind.
+func luaFiles(t *testing.T, kind string) (names []string) {
+	t.Helper()
+	for _, f := range must[[]string](t)(filesIn("lua/" + kind)) {
+		name, isLua := strings.CutSuffix(path.Base(f), ".lua")
+		if !isLua {
+			t.Errorf("lua/%s/%s is no Lua", kind, f)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func filesIn(dir string) (names []string, err error) {
+	entries, err := sources.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
+
+// Whoever changes a script finds in its head what it is given, what it answers, the most that it does, what it needs, which
+// rows of a unit's life it carries out, and what Redis and the store must know of it.
+func TestEveryScriptSaysItsWork(t *testing.T) {
+	var s scripts
+	if in := slices.Sorted(maps.Keys(s.named())); !slices.Equal(in, luaFiles(t, "script")) {
+		t.Fatalf("lua/script has %v, Go knows %v", luaFiles(t, "script"), in)
+	}
+	for _, name := range luaFiles(t, "script") {
+		text := source("script", name)
+		if first := "-- " + name + ".lua: "; !strings.HasPrefix(text, first) {
+			t.Errorf("%s.lua does not begin with %q", name, first)
+		}
+		for _, line := range []string{"ARGV  ", "Work    ", "Reply ", "needs: ", "row: ", "flags: "} {
+			if n := strings.Count("\n"+text, "\n-- "+line); n != 1 {
+				t.Errorf("the head of %s.lua has %d lines %q", name, n, line)
+			}
+		}
+		for _, flag := range headOf(text).flags {
+			if flag != "no-writes" && flag != "widens" {
+				t.Errorf("%s.lua has a flag that nobody knows: %s", name, flag)
+			}
+		}
+	}
+	for _, name := range luaFiles(t, "lib") {
+		if text := source("lib", name); !strings.HasPrefix(text, "-- "+name+".lua") || strings.Count(text, "\n-- needs: ") != 1 {
+			t.Errorf("the head of %s.lua does not say its name and what it needs", name)
+		}
+	}
+}
+
+// A lib is there because somebody needs it, and comes after all that it needs itself.
+func TestLibsComeInOrder(t *testing.T) {
+	used := map[string]bool{}
+	for _, name := range luaFiles(t, "script") {
+		libs := libsFor(headOf(source("script", name)).needs)
+		for i, lib := range libs {
+			used[lib] = true
+			for _, other := range headOf(source("lib", lib)).needs {
+				if at := slices.Index(libs, other); at < 0 || at > i {
+					t.Errorf("%s.lua: %s comes before %s, which it needs: %v", name, lib, other, libs)
+				}
+			}
+		}
+	}
+	for _, lib := range luaFiles(t, "lib") {
+		if !used[lib] {
+			t.Errorf("no script needs %s.lua", lib)
+		}
+	}
+}
