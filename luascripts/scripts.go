@@ -84,11 +84,10 @@ func assemble(name string, b Bounds) script {
 		s.text = "#!lua flags=no-writes\n"
 	}
 	if len(head.needs) > 0 {
-		s.text += b.lua()
+		s.text += b.lua() + source("lib", "base")
 		for _, lib := range libsFor(head.needs) {
-			s.text += source("lib", lib)
+			s.text += "local " + table(lib) + " = (function()\n" + source("lib", lib) + "end)()\n"
 		}
-		own = "local function main()\n" + own + "end\nreturn main()\n" // Lua allows a function 200 locals
 	}
 	return s.of(s.text + own)
 }
@@ -120,6 +119,9 @@ func libsFor(needs []string) (libs []string) {
 	}
 	return libs
 }
+
+// table is the name of a lib's table: lease.lua returns Lease.
+func table(lib string) string { return strings.ToUpper(lib[:1]) + lib[1:] }
 
 func source(kind, name string) string {
 	text, err := sources.ReadFile("lua/" + kind + "/" + name + ".lua")

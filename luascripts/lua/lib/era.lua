@@ -1,5 +1,5 @@
--- era.lua follows common.lua: the history of the server, and what a cut in it means (E1, E2).
--- needs: common
+-- era.lua: the history of the server, and what a cut in it means (E1, E2).
+-- needs: server
 
 -- recovering says that a new era grants nothing yet (E2).
 local function recovering() return L.shut > L.now end
@@ -45,10 +45,11 @@ local function pass_on()
   L.past = table.concat(list, ',')
 end
 
--- close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of
+-- close_grants grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of
 -- a lease has spoken. In no case before who lives has had the time to prove that something was lost: a file may be a backup.
-local function close()
+local function close_grants()
   L.shut = math.max(L.shut, L.began + math.max(L.term + MARGIN, PROOF) + (L.lossy == 1 and covered() or 0))
+  local lots = Run.lots
   if not lots then return end
   lots.ends = math.max(lots.ends, L.shut + covered()) -- winners cannot collect meanwhile
   if L.lossy == 1 then lots.over = -1 end
@@ -58,10 +59,10 @@ end
 -- comes from a file, nobody may be left to prove it: they are not used again, whatever the clock says, for it may be behind.
 -- They followed a clock that was at `raw` when the ledger was written. One file may come back twice: the era, which is drawn at
 -- random, keeps what follows apart.
-local function cut_off(lossy, file, raw, era)
+local function cut_off(lost, file, raw, era)
   local already = recovering() and L.lossy == 1
   L.floor = recovering() and math.min(L.floor, L.fence) or L.fence
-  L.lossy = (already or lossy) and 1 or 0
+  L.lossy = (already or lost) and 1 or 0
   local apart = L.lossy == 1 or file
   L.fence = math.max(L.fence, raw) + (apart and LOST_FENCES + era % 65536 * ERA_FENCES or 0)
 end
@@ -85,7 +86,7 @@ local function vote_ends()
     L.voted = ''
     return
   end
-  local here, syncs = parts_of(lineup())
+  local here, syncs = parts_of(Server.lineup())
   local then_here, then_syncs = parts_of(agreed)
   if syncs and (syncs < then_syncs or syncs - then_syncs > math.max(here - then_here, 0)) then
     L.replicas, L.voted = math.max(L.replicas, tonumber(were)), ''
@@ -104,9 +105,9 @@ local function were_before_vote() return math.max(L.replicas, tonumber(string.ma
 -- is under way where it was when the history was cut, however much time has passed since. What was re-asserted in it and is
 -- lost again is heard of again: the floor stays where it was.
 local function enter(raw)
-  local era, replicas = node()
+  local era, replicas = Server.node()
   if L.era == 0 then L.era = era end
-  local s = era ~= 0 and era ~= L.era and server()
+  local s = era ~= 0 and era ~= L.era and Server.process()
   local from = s and origin(s)
   if not s or from == MEMORY then
     pass(raw)
@@ -126,9 +127,9 @@ local function enter(raw)
   L.early = L.now + PROOF
   local promoted, were = from == PRIMARY and 1 or 0, were_before_vote()
   L.replicas = math.max(L.replicas - promoted, replicas)
-  voted_out(were - promoted, lineup())
+  voted_out(were - promoted, Server.lineup())
   L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
-  close()
+  close_grants()
   return true
 end
 
@@ -136,8 +137,36 @@ end
 local function lasts(term)
   if term <= L.term then return end
   L.term = term
-  if recovering() then close() end
+  if recovering() then close_grants() end
 end
 
--- in_era ends what is said to who believes in a sale that is not here: in another era it may be so for a moment only.
-local function in_era() return ' (era ' .. int((node())) .. ')' end
+-- named ends what is said to who believes in a sale that is not here: in another era it may be so for a moment only.
+local function named() return ' (era ' .. int((Server.node())) .. ')' end
+
+-- lossy says that promises may be alive that are not written here.
+local function lossy() return recovering() and L.lossy == 1 end
+
+-- lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
+local function lose()
+  if lossy() then return end
+  cut_off(true, false, 0, L.era)
+  L.began = L.now
+  L.early = math.max(L.early, L.now)
+  close_grants()
+end
+
+-- catch_up makes it as late, where history was lost, as somebody who lived through it has been told. No clock is asked: what
+-- was over when others were sold its units stays over, and an outage takes no more from a hold than elsewhere.
+local function catch_up(told)
+  if not lossy() or told <= L.now then return end
+  L.early = L.early + told - L.now
+  L.now, L.began = told, told
+  close_grants()
+end
+
+-- unsure says that it may be later than it is here: history was lost, or this file may be a backup, and who lived through
+-- what is not in it has not had the time to say so. Meanwhile nothing is for good.
+local function unsure() return recovering() and L.now < L.early and (L.lossy == 1 or L.backup == 1) end
+
+return {recovering = recovering, covered = covered, enter = enter, lasts = lasts, named = named, lossy = lossy, lose = lose,
+  catch_up = catch_up, unsure = unsure, voted_out = voted_out, were_before_vote = were_before_vote}

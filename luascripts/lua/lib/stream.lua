@@ -1,5 +1,5 @@
--- stream.lua is put in front of the scripts that look at the orders' stream, after the prelude.
--- needs: sweep
+-- stream.lua: the orders' stream, its groups of consumers, and how far they are.
+-- needs: -
 
 -- pairs_of makes a table of a flat reply: name, value, name, value ...
 local function pairs_of(flat)
@@ -13,14 +13,14 @@ local function groups()
   if redis.call('EXISTS', ORDERS) == 0 then return {} end
   local list = {}
   for k, g in ipairs(redis.call('XINFO', 'GROUPS', ORDERS)) do
-    local group = pairs_of(g)
-    list[k] = {name = group.name, pending = group.pending, lag = group.lag, last = group['last-delivered-id'],
-      oldest = group.pending > 0 and redis.call('XPENDING', ORDERS, group.name)[2]}
+    local one = pairs_of(g)
+    list[k] = {name = one.name, pending = one.pending, lag = one.lag, last = one['last-delivered-id'],
+      oldest = one.pending > 0 and redis.call('XPENDING', ORDERS, one.name)[2]}
   end
   return list
 end
 
-local function group_of(name)
+local function group(name)
   for _, g in ipairs(groups()) do
     if g.name == name then return g end
   end
@@ -35,4 +35,6 @@ local function event_at(from)
 end
 
 -- event_needed is the first event that a group has not acknowledged; nil: it has acknowledged all.
-local function event_needed(group) return event_at(group.oldest or '(' .. group.last) end
+local function event_needed(by) return event_at(by.oldest or '(' .. by.last) end
+
+return {pairs_of = pairs_of, groups = groups, group = group, event_at = event_at, event_needed = event_needed}

@@ -1,17 +1,18 @@
--- sweep.lua follows leases.lua: what is due by itself (rows 8, 10, 11).
--- needs: leases
+-- sweep.lua: what is due by itself (rows 8, 10, 11).
+-- needs: answer lease owner
 
 local function sweep_leases(most)
   local list = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(L.now), 'LIMIT', 0, most)
   for _, fence in ipairs(list) do
-    if freeing == 0 then return most end
-    local lease = lease_read(fence)
-    if lease_due(lease) > L.now then -- a new era has moved it
-      lease_write(lease)
+    if Run.freeing == 0 then return most end
+    local lease = Lease.read(fence)
+    if Lease.due(lease) > L.now then -- a new era has moved it
+      Lease.write(lease)
     elseif lease.limbo then
-      lease_free(lease)
+      Lease.free(lease)
     else
-      lease_limbo(lease)
+      Lease.move_limbo(lease, true)
+      Lease.write(lease)
     end
   end
   return #list
@@ -24,23 +25,22 @@ local function expired(group, gone)
   local names = {}
   for at = 1, #group, 4 do names[#names + 1] = int(struct.unpack('>I4', group, at)) end
   for k, value in ipairs(redis.call('HMGET', SOLD, unpack(names))) do
-    if value and string.sub(value, 25, 25) == 'p' then
-      local ends = struct.unpack('>I8', value, 17)
-      local serial = tonumber(names[k])
+    if value and Owner.pending(value) then
+      local ends, serial = Owner.ends(value), tonumber(names[k])
       if ends <= L.now then
         if not gone[-serial] then gone[#gone + 1] = {serial, value} end
         gone[-serial] = true
       else
-        hold_add(string.sub(group, 4 * k - 3, 4 * k), ends)
+        Owner.add_hold(string.sub(group, 4 * k - 3, 4 * k), ends)
       end
     end
   end
   return #names
 end
 
--- whole adds to gone the rest of the reservations that are in it: one is over as a whole, and told of in one piece, though
+-- add_whole adds to gone the rest of the reservations that are in it: one is over as a whole, and told of in one piece, though
 -- its units lie in several groups since a part of them was looked at before its time.
-local function whole(gone)
+local function add_whole(gone)
   local asked, from = {}, {}
   for _, g in ipairs(gone) do
     for step = -1, 1, 2 do
@@ -68,28 +68,30 @@ local function sweep_holds(most)
     local group = redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(L.now), 'LIMIT', 0, 1)[1]
     if not group then break end
     if seen >= most then
-      due = 1
+      Run.due = 1
       break
     end
     seen = seen + expired(group, gone)
   end
   if #gone == 0 then return 0 end
-  whole(gone)
+  add_whole(gone)
   table.sort(gone, function(a, b) return a[1] < b[1] end)
-  unown('expired', gone)
+  Owner.release('expired', gone)
   return #gone
 end
 
--- sweep moves what is due on (rows 8, 10, 11), about `most` items; every lease, renew, deduct and expire begins with it.
+-- run moves what is due on (rows 8, 10, 11), about `most` items; every lease, renew, deduct and expire begins with it.
 -- Returns how many units' holds were over. Its work: 16 answers; `most` leases, FREES of their ranges set free; or, where
--- fewer leases are due, as many units less, GROUP and twice UNITS more, each a field and up to seven commands of free_add.
-local function sweep(most)
-  sweep_answers(WINLOG, 8)
-  sweep_answers(NOLOG, 8)
+-- fewer leases are due, as many units less, GROUP and twice UNITS more, each a field and up to seven commands of Free.add.
+local function run(most)
+  Answer.sweep(WINLOG, 8)
+  Answer.sweep(NOLOG, 8)
   local n = sweep_leases(most)
   if n == most then
-    due = 1
+    Run.due = 1
     return 0
   end
   return sweep_holds(most - n)
 end
+
+return {run = run}

@@ -6,12 +6,12 @@
 --       each}, {fence, limbo, ranges, ...}}.
 -- Work    1,000 free ranges, HSCAN for 200 leases; their ranges are not looked at, and the reply carries them. Writes nothing.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- needs: sweep
+-- needs: free ledger sale
 -- row: -
 -- flags: no-writes
 local MOST_FREE, MOST_LEASES = 1000, 200
 
-local refused, stop = open(ARGV[1], true)
+local refused, stop = Sale.open(ARGV[1], true)
 if refused then return refused end
 
 local free, lengths, on = {}, {}, ''
@@ -19,11 +19,12 @@ if ARGV[2] ~= '' then
   local list, members = redis.call('ZRANGEBYSCORE', FREE, ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_FREE), {}
   for k = 1, #list, 2 do
     local a = tonumber(list[k + 1])
-    free[#free + 1], members[#members + 1] = list[k], struct.pack('>I4', a)
+    free[#free + 1], members[#members + 1] = list[k], Free.member(a)
     if #free == MOST_FREE then on = int(a + 1) end
   end
   if #free > 0 then lengths = redis.call('ZMSCORE', LENGTHS, unpack(members)) end
 end
+local stored = Ledger.stored
 local whole_index = stored.indexed == stored.rev and stored.walk == 0
 if not stored.birth and L.free > 0 then free = {int(L.prior + 1) .. '-' .. int(L.total + 1)} end
 
@@ -38,5 +39,5 @@ if ARGV[3] ~= '' then
     leases[#leases + 1] = list
   end
 end
-return {head('-'), {redis.call('HLEN', SOLD), L.prior, stop and stop.err or '', lots and redis.call('HLEN', LOTS) or 0,
+return {Sale.head('-'), {redis.call('HLEN', SOLD), L.prior, stop and stop.err or '', Run.lots and redis.call('HLEN', LOTS) or 0,
   redis.call('ZCARD', FREE), whole_index and redis.call('ZCARD', LENGTHS) or -1, on, cursor}, free, lengths, leases}

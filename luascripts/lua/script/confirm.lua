@@ -4,29 +4,29 @@
 -- Work    UNITS fields and an event; the list of the claim's lease is copied once.
 -- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
 -- FOREIGN(gone) REASSERT RECOVERING (history was lost, and it may be later than it is here: ask again).
--- needs: owners
+-- needs: claim era ledger owner sale
 -- row: 7 5
 -- flags: widens
-local refused = open(ARGV[1])
+local refused = Sale.open(ARGV[1])
 if refused then return refused end
 
-local c = claim_read(ARGV[2])
-if unsure() and lives(c) then
-  commit() -- time passes, though nobody else calls
+local c = Claim.read(ARGV[2])
+if Era.unsure() and Claim.lives(c) then
+  Ledger.commit() -- time passes, though nobody else calls
   return refuse('RECOVERING', 'history was lost: who lived through it has not said yet how late it is')
 end
-local state, values = settled(c)
-if state == UNHEARD then return refuse_unheard(c) end
-if state == PENDING then
+local state, values = Claim.settled(c)
+if state == Claim.UNHEARD then return Claim.refuse_unheard(c) end
+if state == Claim.PENDING then
   L.pending, L.confirmed = L.pending - c.n, L.confirmed + c.n
-  event('confirmed', c.block)
+  Sale.event('confirmed', c.block)
   local sold = {}
-  for k, name in ipairs(names(c)) do
+  for k, name in ipairs(Claim.names(c)) do
     sold[2 * k - 1] = name
-    sold[2 * k] = owner_value(c.id, string.sub(values[k], 17, 24), 'c', L.events, c.buyer)
+    sold[2 * k] = Owner.confirmed(values[k], L.events, c.buyer)
   end
   redis.call('HSET', SOLD, unpack(sold))
-  state = CONFIRMED
+  state = Claim.CONFIRMED
 end
-commit(true)
-return {head('-'), {state}}
+Ledger.commit(true)
+return {Sale.head('-'), {state}}

@@ -3,12 +3,13 @@
 -- Work    5,000 members of a sorted set, which the reply carries.
 -- Reply {head, {SHA-256 of the seed ('' = no lots), seed ('' = still secret)}, {buyers (8 bytes) in the order of their lots}}.
 -- Nobody is named before the seed is. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- needs: sweep
+-- needs: sale
 -- row: -
 -- flags: no-writes
-local refused = open(ARGV[1], true)
+local refused = Sale.open(ARGV[1], true)
 if refused then return refused end
-local seed = lots and seed_shown() or ''
+local lots = Run.lots
+local seed = lots and lots.seed_shown() or ''
 local from, most = tonumber(ARGV[2]), math.min(tonumber(ARGV[3]), 5000)
 local buyers = seed ~= '' and redis.call('ZRANGE', ENTRANTS, from, from + most - 1) or {}
-return {head('-'), {lots and lots.seal or '', seed}, buyers}
+return {Sale.head('-'), {lots and lots.seal or '', seed}, buyers}

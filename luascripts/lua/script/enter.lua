@@ -4,18 +4,18 @@
 -- Reply {head, {1: they have entered; 0: they have not, and the head says how the doors are; if they are as they were, there
 --       is no room, or a new era recovers after the window}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN.
--- needs: sweep
+-- needs: era ledger lots sale
 -- row: -
 -- flags: widens
 local caller, buyers = ARGV[1], ARGV[2]
 
-local refused, stop = open(caller)
+local refused, stop = Sale.open(caller)
 if refused or stop then return refused or stop end
 
 local entered = 0
-if state() == DRAWING and (L.raw < draws_at() or not recovering()) and redis.call('ZCARD', ENTRANTS) + #buyers / 8 <= ENTER then
-  each_part('ZADD', ENTRANTS, lots_for(buyers))
+if Sale.state() == Lots.DRAWING and (L.raw < Run.lots.draws_at() or not Era.recovering()) and redis.call('ZCARD', ENTRANTS) + #buyers / 8 <= ENTER then
+  each_part('ZADD', ENTRANTS, Run.lots.members(buyers))
   entered = 1
 end
-commit()
-return {head('-'), {entered}}
+Ledger.commit()
+return {Sale.head('-'), {entered}}

@@ -15,7 +15,7 @@
 -- Work    WORK serials are looked at where others may have them, fewer where there are many leases, which are all read then; the
 --         ranges that the caller names; of a lease that is known its ranges, LARGEST / 2 at the most, half of WORK of which go
 --         free, each in up to seven commands; SPOKEN instances.
--- needs: sweep
+-- needs: era free instance lease ledger lots owner ranges recovery sale
 -- row: -
 -- flags: widens
 local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -26,25 +26,25 @@ local EACH, FREED = 32, 2 -- so many leases are as much work as a serial; a rang
 local all -- hulls of leases, as they are now
 local work = WORK -- serials that may still be looked at
 
-local refused = open(caller)
+local refused = Sale.open(caller)
 if refused then return refused end
-lasts(term)
+Era.lasts(term)
 
 local pieces = {}
-local at = 12
-while at <= #ARGV do
-  local p = {fence = tonumber(ARGV[at]), req = tonumber(ARGV[at + 1]), deadline = tonumber(ARGV[at + 2]),
-    first = tonumber(ARGV[at + 3]), stop = tonumber(ARGV[at + 4]), ranges = {}}
-  local n = tonumber(ARGV[at + 5])
-  for k = 1, n do p.ranges[k] = {tonumber(ARGV[at + 2 * k + 4]), tonumber(ARGV[at + 2 * k + 5])} end
+local arg = 12
+while arg <= #ARGV do
+  local p = {fence = tonumber(ARGV[arg]), req = tonumber(ARGV[arg + 1]), deadline = tonumber(ARGV[arg + 2]),
+    first = tonumber(ARGV[arg + 3]), stop = tonumber(ARGV[arg + 4]), ranges = {}}
+  local n = tonumber(ARGV[arg + 5])
+  for k = 1, n do p.ranges[k] = {tonumber(ARGV[arg + 2 * k + 4]), tonumber(ARGV[arg + 2 * k + 5])} end
   pieces[#pieces + 1] = p
-  at = at + 6 + 2 * n
+  arg = arg + 6 + 2 * n
 end
 
 -- proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
 local function proves()
   for _, p in ipairs(pieces) do
-    if unheard(p.fence) then return true end
+    if Recovery.unheard(p.fence) then return true end
   end
   if was == 0 then return false end
   if was == L.era then return acted > L.rev end -- a primary of old has come back under its name
@@ -64,7 +64,7 @@ end
 -- unnamed is what a lease has from a serial on and its owner does not name, where it speaks of it: as many ranges as there is
 -- work to do, and the serial to go on from, if there are more.
 local function unnamed(list, p, from)
-  local gone, k, at = {}, 1, place(list, from)
+  local gone, k, at = {}, 1, Ranges.place(list, from)
   while at <= #list do
     local a, b, on = string.match(list, '^(%d+)-(%d+),?()', at)
     a, b = math.max(tonumber(a), from), math.min(tonumber(b), p.stop)
@@ -83,17 +83,18 @@ end
 
 -- keep lets go of what the owner does not name, from a serial on. It says where there was too much to do, or nil.
 local function keep(lease, p, from)
-  if lossy() then return nil end
+  if Era.lossy() then return nil end
   local gone, stopped = unnamed(lease.list, p, math.max(p.first, from))
-  local n = count(gone)
+  local n = Ranges.count(gone)
   for _, r in ipairs(gone) do
-    lease_cut(lease, r[1], r[2])
-    free_add(r[1], r[2])
+    Lease.cut(lease, r[1], r[2])
+    Free.add(r[1], r[2])
   end
   work = work - FREED * #gone
-  L[counter(lease)], L.free = L[counter(lease)] - n, L.free + n
+  Lease.add_count(lease, -n)
+  L.free = L.free + n
   if n > 0 then L.gen = L.gen + 1 end
-  lease_write(lease)
+  Lease.write(lease)
   all = nil
   return stopped
 end
@@ -104,30 +105,11 @@ local function disown(fence, a, b)
   local list, gone = {}, {}
   for s = a, b - 1 do list[#list + 1] = int(s) end
   for k, value in ipairs(redis.call('HMGET', SOLD, unpack(list))) do
-    if value and string.sub(value, 25, 25) == 'p' and struct.unpack('>I8', value) < fence then
+    if value and Owner.pending(value) and Owner.fence(value) < fence then
       gone[#gone + 1] = {a + k - 1, value}
     end
   end
-  if #gone > 0 then unown('expired', gone) end
-end
-
--- free_cut takes what is free of [a, b) out of the free ranges, and returns it.
-local function free_cut(a, b)
-  local list = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)
-  for _, text in ipairs(redis.call('ZRANGEBYSCORE', FREE, '(' .. int(a), '(' .. int(b))) do list[#list + 1] = text end
-  local got = {}
-  for _, text in ipairs(list) do
-    local x, y = range(text)
-    local from, to = math.max(a, x), math.min(b, y)
-    if from < to then
-      free_drop(x, y)
-      if x < from then free_put(x, from) end
-      if to < y then free_put(to, y) end
-      L.free = L.free - (to - from)
-      got[#got + 1] = {from, to}
-    end
-  end
-  return got
+  if #gone > 0 then Owner.release('expired', gone) end
 end
 
 -- hulls is of each lease there is its fence, its first serial and the end of its last. They are read again once one was written.
@@ -148,8 +130,8 @@ end
 local function take(fence, a, b)
   if a >= b then return {}, b end
   local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)[1]
-  local _, ends = range(text or '0-0')
-  if ends >= b then return free_cut(a, b), b end -- nobody has any of it
+  local _, ends = Ranges.read(text or '0-0')
+  if ends >= b then return Free.cut(a, b), b end -- nobody has any of it
   if work <= 0 then return {}, a end
   local list = hulls()
   b = math.min(b, a + math.max(math.floor(work), 1))
@@ -157,29 +139,30 @@ local function take(fence, a, b)
   disown(fence, a, b)
   for _, hull in ipairs(list) do
     if hull.first < b and hull.last > a and tonumber(hull.fence) < fence then
-      hull.lease = hull.lease or lease_read(hull.fence)
-      local got = lease_cut(hull.lease, a, b)
-      for _, r in ipairs(got) do free_add(r[1], r[2]) end
+      hull.lease = hull.lease or Lease.read(hull.fence)
+      local got = Lease.cut(hull.lease, a, b)
+      for _, r in ipairs(got) do Free.add(r[1], r[2]) end
       if #got > 0 then
-        L[counter(hull.lease)], L.free = L[counter(hull.lease)] - count(got), L.free + count(got)
-        lease_write(hull.lease)
+        Lease.add_count(hull.lease, -Ranges.count(got))
+        L.free = L.free + Ranges.count(got)
+        Lease.write(hull.lease)
       end
     end
   end
-  return free_cut(a, b), b
+  return Free.cut(a, b), b
 end
 
 -- found is a lease of lost history: as much of it as is back already, or none of it yet.
 local function found(p)
-  local lease = lease_read(int(p.fence))
+  local lease = Lease.read(int(p.fence))
   if lease then
-    move_limbo(lease, false)
+    Lease.move_limbo(lease, false)
     return lease
   end
-  local me = instance_read(instance)
+  local me = Instance.read(instance)
   me.fences[#me.fences + 1] = int(p.fence)
-  instance_write(me)
-  return {fence = int(p.fence), inst = instance, req = p.req, deadline = L.began + L.term, hold = covered(), limbo = false,
+  Instance.write(me)
+  return {fence = int(p.fence), inst = instance, req = p.req, deadline = L.began + L.term, hold = Era.covered(), limbo = false,
     rem = {}}
 end
 
@@ -191,7 +174,7 @@ local function back(lease, got)
   table.sort(list, function(x, y) return x[1] < y[1] end)
   for _, r in ipairs(list) do put(rem, r[1], r[2]) end
   lease.rem = rem
-  L.leased = L.leased + count(got)
+  L.leased = L.leased + Ranges.count(got)
 end
 
 -- restore brings a piece of a lease of lost history back, from a serial on. It says where there was too much to do, or nil.
@@ -207,19 +190,19 @@ local function restore(p, from)
   end
   back(lease, got)
   local soon = L.now + term
-  lease.deadline = math.max(lease.deadline, math.min(math.max(p.deadline, soon), soon + covered()))
+  lease.deadline = math.max(lease.deadline, math.min(math.max(p.deadline, soon), soon + Era.covered()))
   L.fence = math.max(L.fence, p.fence)
-  if withheld() > L.free then lots.kept = L.free end -- who has sold a unit has the better right
-  lease_write(lease)
+  if Lots.withheld() > L.free then Run.lots.kept = L.free end -- who has sold a unit has the better right
+  Lease.write(lease)
   all = nil
   return stopped
 end
 
 -- assert_one does what a piece asks for, from a serial on; it says where it stopped, if it did.
 local function assert_one(p, from)
-  local lease = lease_read(int(p.fence))
+  local lease = Lease.read(int(p.fence))
   if lease and lease.inst ~= instance then return nil end
-  if recovering() and p.fence > L.floor then return restore(p, from) end
+  if Era.recovering() and p.fence > L.floor then return restore(p, from) end
   return lease and keep(lease, p, from)
 end
 
@@ -239,25 +222,25 @@ local function assert_all()
 end
 
 if era ~= L.era then
-  commit()
-  return {head(instance)}
+  Ledger.commit()
+  return {Sale.head(instance)}
 end
-if proves() then lose() end
-catch_up(told)
-if instance_read(instance).era ~= era then
+if proves() then Era.lose() end
+Era.catch_up(told)
+if Instance.read(instance).era ~= era then
   assert_all()
   if last and #go_on == 0 then
-    local me = instance_read(instance)
+    local me = Instance.read(instance)
     me.node, me.era = node, era
-    instance_write(me)
-    reopen()
+    Instance.write(me)
+    Recovery.reopen()
   end
 end
-commit()
+Ledger.commit()
 
-local reply = {head(instance), go_on}
+local reply = {Sale.head(instance), go_on}
 for k, p in ipairs(#go_on == 0 and pieces or {}) do
-  local lease = lease_read(int(p.fence))
+  local lease = Lease.read(int(p.fence))
   local body = {p.fence, 0, 0}
   if lease and lease.inst == instance then
     body = {p.fence, lease.deadline, lease.hold}

@@ -7,44 +7,44 @@
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- Work    each lease named, and each the instance has, is read and written once; SWEEP items; while it recovers, SPOKEN
 --         instances are looked at.
--- needs: sweep
+-- needs: era instance lease ledger recovery sale sweep
 -- row: 2
 -- flags: widens
-local caller, instance, node = ARGV[1], ARGV[2], ARGV[3]
+local caller, instance = ARGV[1], ARGV[2]
 local awaited, term, said = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local refused = open(caller)
+local refused = Sale.open(caller)
 if refused then return refused end
-sweep(SWEEP)
-lasts(term)
+Sweep.run(SWEEP)
+Era.lasts(term)
 
 local function over(lease)
-  return lease.limbo and L.now >= lease_due(lease)
+  return lease.limbo and L.now >= Lease.due(lease)
 end
 
-local me = instance_read(instance)
-local asserted = not recovering() or me.era == L.era and (said == 0 or said == L.era)
+local me = Instance.read(instance)
+local asserted = not Era.recovering() or me.era == L.era and (said == 0 or said == L.era)
 local held, deadlines = {}, {}
 for k = 7, #ARGV do
-  local lease = lease_read(ARGV[k])
+  local lease = Lease.read(ARGV[k])
   local deadline = 0
   if asserted and lease and lease.inst == instance and not over(lease) then
     held[lease.fence] = true
-    move_limbo(lease, false)
+    Lease.move_limbo(lease, false)
     lease.deadline = math.max(lease.deadline, L.now + term)
-    lease_write(lease)
+    Lease.write(lease)
     deadline = lease.deadline
   end
   deadlines[#deadlines + 1] = deadline
 end
 -- In lost history it may have sold what it does not hold: that waits for its end in limbo. So does what an instance has that
 -- is yet to be heard, but for one that names no lease: whoever settles what the dead have left says so of theirs.
-for _, fence in ipairs((lossy() or not asserted and #ARGV > 6) and {} or me.fences) do
+for _, fence in ipairs((Era.lossy() or not asserted and #ARGV > 6) and {} or me.fences) do
   if not held[fence] then
-    local lease = lease_read(fence)
-    if lease.req < awaited then lease_free(lease) end
+    local lease = Lease.read(fence)
+    if lease.req < awaited then Lease.free(lease) end
   end
 end
-reopen()
-commit()
-return {head(instance), deadlines}
+Recovery.reopen()
+Ledger.commit()
+return {Sale.head(instance), deadlines}

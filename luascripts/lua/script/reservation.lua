@@ -4,27 +4,27 @@
 -- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired; end of the hold (us, by TIME), stored 0 or 1}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT RECOVERING
 -- (it is over here, and replicas are missing).
--- needs: owners stream
+-- needs: claim owner sale stream
 -- row: -
 -- flags: no-writes
-local refused = open(ARGV[1], true)
+local refused = Sale.open(ARGV[1], true)
 if refused then return refused end
 
-local c = claim_read(ARGV[2])
-local state, values = life(c)
-if state == UNHEARD then return refuse_unheard(c) end
-if (state == CANCELLED or state == EXPIRED) and replicas_here < L.replicas then -- this server may be the one that was left
+local c = Claim.read(ARGV[2])
+local state, values = Claim.life(c)
+if state == Claim.UNHEARD then return Claim.refuse_unheard(c) end
+if (state == Claim.CANCELLED or state == Claim.EXPIRED) and Run.replicas < L.replicas then -- this server may be the one that was left
   return refuse('RECOVERING', 'replicas are missing: another server may know of it')
 end
-local ends = values and struct.unpack('>I8', values[1], 17) or c.expiry
+local ends = values and Owner.ends(values[1]) or c.expiry
 
 -- stored: who has no owner's value any more is stored when all is.
 local function stored()
-  local group = group_of(ARGV[3])
-  if state == CLAIMED or not group then return 0 end
-  local number = values and struct.unpack('>I4', values[1], 26) or L.events
-  local needed = event_needed(group)
+  local group = Stream.group(ARGV[3])
+  if state == Claim.CLAIMED or not group then return 0 end
+  local number = values and Owner.number(values[1]) or L.events
+  local needed = Stream.event_needed(group)
   return (not needed or number < needed.number) and 1 or 0
 end
 
-return {head('-'), {state == CLAIMED and PENDING or state, until_us(ends), stored()}}
+return {Sale.head('-'), {state == Claim.CLAIMED and Claim.PENDING or state, Claim.until_us(ends), stored()}}

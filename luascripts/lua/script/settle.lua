@@ -7,42 +7,42 @@
 --         by halves; the list, of LARGEST / 2 ranges at the most, is copied once.
 -- Reply {head, {i, verdict, ...}}: the claims (from 0) that do not stand: 1 resolved otherwise, 2 its time was over.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
--- needs: sweep
+-- needs: answer hash instance lease ledger owner ranges recovery sale
 -- row: 4
 -- flags: widens
 local caller, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local SIZE, SPREAD = 40, 100000 -- a group of HOLDS has ends at most so many us apart
-local parse, format, sub = struct.unpack, string.format, string.sub
+local parse, sub = struct.unpack, string.sub
 
-local refused = open(caller)
+local refused = Sale.open(caller)
 if refused then return refused end
 
 local now, hold = L.now, L.hold
 local leases, touched = {}, {}
 local verdicts, sold, stand = {}, {}, {}
-local me = instance_read(instance)
+local me = Instance.read(instance)
 local asserted = me.era == L.era -- it has said what it has: what it has not is nobody's
 local lost
 local limbo, leased = 0, 0
 
 -- outlived says that an owner is there only because the end of it may be lost history: the claim is of a later fence.
 local function outlived(owner, fence)
-  return sub(owner, 25, 25) == 'p' and parse('>I8', owner) < fence
+  return Owner.pending(owner) and Owner.fence(owner) < fence
 end
 
 -- absent answers for a serial that is not in its lease: it was cancelled, or the ledger has its owner, or this very batch,
 -- or nobody. Who claims again is answered as before.
 local function absent(serial, fence, mine, expiry)
-  if answer_kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
+  if Answer.kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
   local name = int(serial)
   local owner = redis.call('HGET', SOLD, name)
   for k = 1, owner and 0 or #sold, 2 do
     if sold[k] == name then owner = sold[k + 1] end
   end
-  if owner and sub(owner, 1, 16) == mine then return 0 end
+  if owner and Owner.id(owner) == mine then return 0 end
   if owner and not outlived(owner, fence) then return 1 end
   if expiry <= now then return 2 end
-  lost = lost or not asserted and unheard(fence) and fence
+  lost = lost or not asserted and Recovery.unheard(fence) and fence
   return 1
 end
 
@@ -51,14 +51,14 @@ end
 local function judge(first, n, fence, mine, expiry)
   local lease = leases[fence]
   if lease == nil then
-    lease = lease_read(int(fence)) or false
+    lease = Lease.read(int(fence)) or false
     leases[fence] = lease
   end
   local stretch, k
-  if lease then stretch, k = lease_has(lease, first, first + n) end
+  if lease then stretch, k = Lease.has(lease, first, first + n) end
   if not k then return absent(first, fence, mine, expiry) end
   if expiry <= now then return 2 end
-  cut(stretch.rem, k, first, first + n)
+  Ranges.cut(stretch.rem, k, first, first + n)
   if lease.limbo then limbo = limbo + n else leased = leased + n end
   touched[fence] = lease
 end
@@ -66,7 +66,7 @@ end
 local group = {n = 0} -- serials whose holds end at about the same time
 
 local function group_end()
-  if group.n > 0 then hold_add(table.concat(group), group.last) end
+  if group.n > 0 then Owner.add_hold(table.concat(group), group.last) end
   group = {n = 0}
 end
 
@@ -78,13 +78,12 @@ local function group_add(first, n, expiry, serial)
   for s = first + 1, first + n - 1 do group[#group + 1] = struct.pack('>I4', s) end
 end
 
-local NEVER, number = NOBODY, struct.pack('>I4', L.events + 1)
+local mark = Owner.mark('p', L.events + 1)
 
 -- own writes the owner as its claim says it: bytes of the claim, and what the ledger adds.
 local function own(first, n, expiry, at)
-  local buyer = sub(claims, at + 32, at + 39)
-  local ends = hold > 0 and sub(claims, at + 24, at + 31) or NEVER
-  local value = sub(claims, at + 8, at + 23) .. ends .. 'p' .. number .. (buyer == NOBODY and '' or buyer)
+  local ends = hold > 0 and sub(claims, at + 24, at + 31) or Owner.NEVER
+  local value = Owner.write(sub(claims, at + 8, at + 23), ends, mark, sub(claims, at + 32, at + 39))
   for s = first, first + n - 1 do
     local k = #sold
     sold[k + 1], sold[k + 2] = format('%d', s), value
@@ -116,16 +115,16 @@ end
 if lost then return refuse('REASSERT', int(lost) .. ' is not known here yet: re-assert it first') end
 if batch > me.seq then
   me.node, me.seq = node, batch
-  instance_write(me)
+  Instance.write(me)
 end
 if #stand > 0 then
   local n = #sold / 2
   each_part('HSET', SOLD, sold)
   group_end()
-  for _, lease in pairs(touched) do lease_write(lease) end
+  for _, lease in pairs(touched) do Lease.write(lease) end
   L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + n
-  sold_by(n)
-  event('reserved', block())
+  Hash.add_sold(n)
+  Sale.event('reserved', block())
 end
-commit(true)
-return {head(instance), verdicts}
+Ledger.commit(true)
+return {Sale.head(instance), verdicts}

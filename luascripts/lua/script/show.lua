@@ -4,12 +4,12 @@
 -- Reply {head, {why nothing is granted, or '', units added by hand that no script has taken in yet, SHA-256 of the lots' seed
 --       ('' = no lots), the seed ('' = still secret), lineup() ('' = no replica is missing), the ledger time until which edges
 --       may sell from leases of lost history (0 = none does)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- needs: sweep
+-- needs: hash sale server
 -- row: -
 -- flags: no-writes
-local refused, stop = open(ARGV[1], true)
+local refused, stop = Sale.open(ARGV[1], true)
 if refused then return refused end
-local _, online = node()
+local _, online = Server.node()
 local why = stop and stop.err or ''
 if why == '' and online < L.replicas then why = 'MISSING ' .. int(online) .. ' of ' .. int(L.replicas) .. ' replicas' end
 
@@ -19,6 +19,7 @@ local function selling_until()
   return L.early > 0 and ends > L.now and ends or 0
 end
 
-local raised = why == '' and hash_fields().total - L.total or 0
-return {head('-'), {why, raised, lots and lots.seal or '', lots and seed_shown() or '',
-  online < L.replicas and lineup() or '', selling_until()}}
+local lots = Run.lots
+local raised = why == '' and Hash.read().total - L.total or 0
+return {Sale.head('-'), {why, raised, lots and lots.seal or '', lots and lots.seed_shown() or '',
+  online < L.replicas and Server.lineup() or '', selling_until()}}

@@ -7,21 +7,21 @@
 -- Reply {head (due = 1: call again), {units whose hold was over, the ledger time at which a hold may be
 --       over, or a recovery is; 0 = none}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- Work    as expire.lua.
--- needs: sweep
+-- needs: era ledger sale sweep
 -- row: 8 10 11
 -- flags: -
-local refused = open(ARGV[1])
+local refused = Sale.open(ARGV[1])
 if refused then return refused end
 
 local era, rev, now, raw, ago = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-if rev > 0 and era == L.era and rev >= anchored() then
+if rev > 0 and era == L.era and rev >= Ledger.anchored() then
   L.now = math.max(L.now, now + math.min(ago, L.raw - raw))
 end
 
-local freed = sweep(math.max(1, math.min(tonumber(ARGV[2]), 512)))
-commit(true)
+local freed = Sweep.run(math.max(1, math.min(tonumber(ARGV[2]), 512)))
+Ledger.commit(true)
 
-local more = due == 1 and L.now or recovering() and L.shut or 0
+local more = Run.due == 1 and L.now or Era.recovering() and L.shut or 0
 local ends = tonumber(redis.call('ZRANGE', HOLDS, 0, 0, 'WITHSCORES')[2] or 0)
 if ends > 0 and (more == 0 or ends < more) then more = ends end
-return {head('-'), {freed, more}}
+return {Sale.head('-'), {freed, more}}

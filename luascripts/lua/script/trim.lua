@@ -3,10 +3,10 @@
 -- ARGV  caller ('' = any), how long silent (ms)
 -- Work    1,000 events dropped at the most, each as long as a batch of claims; every group and consumer there is is looked at.
 -- Reply {head, {events dropped}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- needs: stream
+-- needs: sale stream
 -- row: -
 -- flags: -
-local refused = open(ARGV[1], true)
+local refused = Sale.open(ARGV[1], true)
 if refused then return refused end
 
 local function before(a, b)
@@ -17,14 +17,14 @@ local function before(a, b)
 end
 
 local floor
-for _, group in ipairs(groups()) do
+for _, group in ipairs(Stream.groups()) do
   local needs = group.oldest or group.last
   if not floor or before(needs, floor) then floor = needs end
   for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', ORDERS, group.name)) do
-    local consumer = pairs_of(flat)
+    local consumer = Stream.pairs_of(flat)
     if consumer.pending == 0 and consumer.idle > tonumber(ARGV[2]) then
       redis.call('XGROUP', 'DELCONSUMER', ORDERS, group.name, consumer.name)
     end
   end
 end
-return {head('-'), {floor and redis.call('XTRIM', ORDERS, 'MINID', '~', floor, 'LIMIT', 1000) or 0}}
+return {Sale.head('-'), {floor and redis.call('XTRIM', ORDERS, 'MINID', '~', floor, 'LIMIT', 1000) or 0}}
