@@ -19,6 +19,7 @@ type script struct {
 	text, sha string
 	widens    bool // somebody acts on its answer: it must be on every replica first (I5)
 	peeks     bool // it writes nothing: the birth it tells of may not be in the ledger
+	files     []placed
 }
 
 // scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: behind the bounds, and what they need.
@@ -76,20 +77,25 @@ func headOf(text string) (h luaHead) {
 // assemble puts a script behind what it needs. Its first line makes Redis refuse it as a whole, before it begins, where its
 // writes would be refused: out of memory, on a replica, without the replicas or the disk it must have. Reading goes on.
 func assemble(name string, b Bounds) script {
-	own := source("script", name)
-	head := headOf(own)
-	s := script{widens: slices.Contains(head.flags, "widens"), peeks: slices.Contains(head.flags, "no-writes")}
-	s.text = "#!lua\n"
-	if s.peeks {
-		s.text = "#!lua flags=no-writes\n"
+	head := headOf(source("script", name))
+	var a assembly
+	peeks := slices.Contains(head.flags, "no-writes")
+	if peeks {
+		a.add("#!lua flags=no-writes\n")
+	} else {
+		a.add("#!lua\n")
 	}
 	if len(head.needs) > 0 {
-		s.text += b.lua() + source("lib", "base")
+		a.add(b.lua())
+		a.addFile("lib", "base")
 		for _, lib := range libsFor(head.needs) {
-			s.text += "local " + table(lib) + " = (function()\n" + source("lib", lib) + "end)()\n"
+			a.add("local " + table(lib) + " = (function()\n")
+			a.addFile("lib", lib)
+			a.add("end)()\n")
 		}
 	}
-	return s.of(s.text + own)
+	a.addFile("script", name)
+	return script{widens: slices.Contains(head.flags, "widens"), peeks: peeks, files: a.files}.of(a.text.String())
 }
 
 // of is the script with this text.

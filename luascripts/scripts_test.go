@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,6 +77,28 @@ func TestLibsComeInOrder(t *testing.T) {
 	for _, lib := range luaFiles(t, "lib") {
 		if !used[lib] {
 			t.Errorf("no script needs %s.lua", lib)
+		}
+	}
+}
+
+// Every line of every file is found again in every script that has it.
+func TestLinesAreFoundAgain(t *testing.T) {
+	s := newScripts(DefaultBounds())
+	for name, one := range s.named() {
+		for i, line := range strings.Split(one.text, "\n") {
+			where := one.where(i + 1)
+			file, n, found := strings.Cut(where, ".lua:")
+			if !found {
+				continue
+			}
+			kind, file, _ := strings.Cut(file, "/")
+			at, err := strconv.Atoi(n)
+			if lines := strings.Split(source(kind, file), "\n"); err != nil || lines[at-1] != line {
+				t.Fatalf("line %d of %s is %q, not %s", i+1, name, line, where)
+			}
+		}
+		if last := strings.Count(one.text, "\n"); !strings.HasPrefix(one.where(last), "script/"+name+".lua:") {
+			t.Errorf("the last line of %s is in %q", name, one.where(last))
 		}
 	}
 }
