@@ -25,7 +25,7 @@ func BenchmarkScripts(b *testing.B) {
 			claims := make([]Claim, 16)
 			for k := range claims {
 				n := i*16 + uint64(k)
-				claims[k] = Claim{Serial: uint32(n%uint64(g.Ranges.Len())) + 1, Count: 1, Fence: g.Fence, Nonce: n, Expiry: g.Deadline}
+				claims[k] = Claim{Serial: uint32(n%g.Ranges.Len()) + 1, Count: 1, Fence: g.Fence, Nonce: n, Expiry: g.Deadline}
 			}
 			must[SettleReply](b)(r.Settle(b.Context(), "s", SettleRequest{Party: me, Batch: i + 1, Claims: claims}))
 		}},
@@ -36,7 +36,7 @@ func BenchmarkScripts(b *testing.B) {
 			must[RenewReply](b)(r.Renew(b.Context(), "s", RenewRequest{Party: me, Awaited: 2, Term: time.Minute, Fences: []uint64{g.Fence}}))
 		}},
 		{"confirm", func(b *testing.B, r *Redis, g Grant, i uint64) {
-			must[ReservationReply](b)(r.Confirm(b.Context(), "s", 0, Claim{Serial: uint32(i%uint64(g.Ranges.Len())) + 1, Count: 1, Fence: g.Fence,
+			must[ReservationReply](b)(r.Confirm(b.Context(), "s", 0, Claim{Serial: uint32(i%g.Ranges.Len()) + 1, Count: 1, Fence: g.Fence,
 				Nonce: i, Expiry: g.Deadline}))
 		}},
 	} {
