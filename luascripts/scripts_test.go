@@ -37,8 +37,12 @@ func TestEveryScriptSaysItsWork(t *testing.T) {
 	if in := slices.Sorted(maps.Keys(s.named())); !slices.Equal(in, luaFiles(t, "script")) {
 		t.Fatalf("lua/script has %v, Go knows %v", luaFiles(t, "script"), in)
 	}
+	rows := map[string]bool{"3": true} // the edge's alone
 	for _, name := range luaFiles(t, "script") {
 		text := source("script", name)
+		for _, row := range headOf(text).rows {
+			rows[row] = true
+		}
 		if first := "-- " + name + ".lua: "; !strings.HasPrefix(text, first) {
 			t.Errorf("%s.lua does not begin with %q", name, first)
 		}
@@ -52,6 +56,9 @@ func TestEveryScriptSaysItsWork(t *testing.T) {
 				t.Errorf("%s.lua has a flag that nobody knows: %s", name, flag)
 			}
 		}
+	}
+	if len(rows) != 12 {
+		t.Errorf("the rows of a unit's life that some script carries out: %v", rows)
 	}
 	for _, name := range luaFiles(t, "lib") {
 		if text := source("lib", name); !strings.HasPrefix(text, "-- "+name+".lua") || strings.Count(text, "\n-- needs: ") != 1 {

@@ -1,12 +1,14 @@
--- owner.lua: who owns which serial, and until when. Field serial of SOLD is the owner's bytes, which nobody else takes apart: what
--- a claim says (fence u64, nonce u64: together its id; expiry u64, 0 = never), then p(ending) or c(onfirmed), the number of the newest
--- event that concerns it (u32): these five are its mark; and the buyer (8 bytes), unless it is nobody.
+-- owner.lua: who owns which serial, and until when. Field serial of SOLD is the owner's bytes. Only this file takes them apart.
+--
+--   1  id      fence u64, nonce u64
+--  17  expiry  u64, ledger time; 0 = never
+--  25  mark    p(ending) or c(onfirmed), and the number of the newest event that concerns the owner, u32
+--  30  buyer   8 bytes; nothing, if it is nobody
 -- needs: free hash sale
 
 local pack, parse, sub, byte = struct.pack, struct.unpack, string.sub, string.byte
 local PENDING = byte('p')
-
-local NEVER = NOBODY -- an expiry
+local NEVER = NOBODY -- an expiry of 0
 
 local function mark(letter, number) return letter .. pack('>I4', number) end
 

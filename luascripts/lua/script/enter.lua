@@ -13,7 +13,8 @@ local refused, stop = Sale.open(caller)
 if refused or stop then return refused or stop end
 
 local entered = 0
-if Sale.state() == Lots.DRAWING and (L.raw < Run.lots.draws_at() or not Era.recovering()) and redis.call('ZCARD', ENTRANTS) + #buyers / 8 <= ENTER then
+if Sale.state() == Lots.DRAWING and (L.raw < Run.lots.draws_at() or not Era.recovering()) and
+  redis.call('ZCARD', ENTRANTS) + #buyers / 8 <= ENTER then
   each_part('ZADD', ENTRANTS, Run.lots.members(buyers))
   entered = 1
 end
