@@ -1,9 +1,24 @@
 // Package luascripts is the common truth: the ledger of a sale, as Lua scripts on Redis (the article's hash among its
 // keys) and as their twin in Go. It is the only room that talks to Redis.
 //
-// Each script has its contract on top; a prelude (common.lua and what follows it) is put in front of all. The twin says the
-// same in Go with no clock and no I/O: it is the embedded store, the scripts' oracle in tests, and the simulator's Redis.
-// TestScriptsAndTwinAgree holds the two to every reply and the whole audit.
+// The scripts are in lua/script, each with its contract on top. What they share is in lua/lib, and stands in front of them.
+// The twin says the same in Go with no clock and no I/O: it is the embedded store, the scripts' oracle in tests, and the
+// simulator's Redis. TestScriptsAndTwinAgree holds the two to every reply and the whole audit; testdata/scenarios are their
+// stories, to be read.
+//
+// The twin does not model what follows. The oracle and the simulator say nothing of it, and a scenario about it begins with
+// `redis only`.
+//
+//   - The article's hash and what hands do to it: BADSALE, FOREIGN, adoption, a total raised by hand. The twin's Mend only
+//     makes Gen grow.
+//   - The index of free ranges by length (INDEXING), and the slices in which reassert.lua, reopen (recovery.lua) and audit.lua
+//     do their work.
+//   - The text of a refusal: refusals are compared by their code. A refused script writes nothing. A refused call of the twin
+//     may have let time pass and lots be drawn; TestScriptsAndTwinAgree undoes that.
+//   - The order in which settle.lua looks. It looks for an owner only if the lease has not got the serial, because a serial in
+//     a lease has no owner (I2). The twin looks for the owner first.
+//   - Redis as a store of keys: expiry, consumers that trim.lua forgets, and the two bindings at which bindkey.lua looks.
+//   - What Redis itself refuses (OOM, READONLY, NOREPLICAS, MISCONF), and WAIT.
 //
 // What holds after every script (ARCHITECTURE.md has the rows of a unit's life, the invariants and the eras):
 //

@@ -8,7 +8,7 @@ type Node struct {
 	Capped    bool   // the operator says how many of them there are at the most:
 	Cap       uint64
 	Strangers uint64 // that follow it too, and count for nothing
-	Lineup    string // who they are, and how often any has come: lineup() in common.lua
+	Lineup    string // who they are, and how often any has come: lineup() in server.lua
 	Followed  uint64 // 48 bits of master_replid2: the history it followed when it was promoted; 0: none
 	Fed       Fed    // whether data has come to this process from a master
 	File      bool   // it has an append-only file

@@ -84,7 +84,7 @@ func (r *Redis) down(err error) error {
 		return nil
 	}
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		u := &Unwilling{Text: e.Error()}
+		u := &Unwilling{Text: r.scripts.located(e.Error())}
 		r.lines.heard(u)
 		err = u
 	}

@@ -14,7 +14,7 @@ import (
 
 // followers is what INFO says of who follows a server.
 type followers struct {
-	lineup  string   // lineup() of common.lua
+	lineup  string   // lineup() of server.lua
 	names   []string // HOST:PORT of those that can be promoted and have all that the server has
 	late    int      // that can be promoted, and have not yet
 	readers uint64   // that can not, and have acknowledged something

@@ -4,11 +4,14 @@ import (
 	"crypto/sha1" // how Redis names scripts
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-//go:embed *.lua
+// Entry points are in lua/script, what they share is in lua/lib. The head of each file says what it needs.
+//
+//go:embed lua
 var sources embed.FS
 
 // script is one script as Redis gets it.
@@ -16,10 +19,10 @@ type script struct {
 	text, sha string
 	widens    bool // somebody acts on its answer: it must be on every replica first (I5)
 	peeks     bool // it writes nothing: the birth it tells of may not be in the ledger
+	files     []placed
 }
 
-// scripts are the compiled-in scripts. All but bindkey are a sale's: behind the bounds, the prelude, and what else they
-// share.
+// scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: behind the bounds, and what they need.
 type scripts struct {
 	lease, renew, settle, deduct, reassert, confirm, cancel script
 	create, change, reopen, mend                            script
@@ -27,47 +30,107 @@ type scripts struct {
 	show, audit, reservation, lag, draw                     script
 }
 
-// The first line of a script makes Redis refuse it as a whole, before it begins, where its writes would be refused: out of
-// memory, on a replica, without the replicas or the disk it must have. Reading goes on.
-const (
-	writes = "#!lua\n"
-	reads  = "#!lua flags=no-writes\n"
-)
+// named is every script by its file's name.
+func (s *scripts) named() map[string]*script {
+	return map[string]*script{
+		"lease": &s.lease, "renew": &s.renew, "settle": &s.settle, "deduct": &s.deduct, "reassert": &s.reassert, "confirm": &s.confirm,
+		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
+		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindkey": &s.bindkey, "bindgroup": &s.bindgroup, "enter": &s.enter,
+		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw,
+	}
+}
 
-// prelude is in front of every script of a sale.
-var prelude = []string{"common", "era", "lots", "open", "promises", "leases", "sweep"}
+func newScripts(b Bounds) (s scripts) {
+	for name, to := range s.named() {
+		*to = assemble(name, b)
+	}
+	return s
+}
 
-func newScripts(b Bounds) scripts {
-	sale := func(first string, widens bool, names ...string) script {
-		text := first + b.lua()
-		shared, own := names[:len(names)-1], names[len(names)-1]
-		for _, name := range append(slices.Clone(prelude), shared...) {
-			text += source(name)
+// luaHead is what Go reads of a file's head. A script has all three lines, a lib has `needs`; `-` stands for none.
+type luaHead struct {
+	needs []string // libs that come before it, and what those need
+	rows  []string // of the life of a unit that the script carries out
+	flags []string // no-writes is Redis'; widens: see script
+}
+
+// headOf reads the lines `-- needs: ...`, `-- row: ...` and `-- flags: ...`.
+func headOf(text string) (h luaHead) {
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "--") {
+			break
 		}
-		return newScript(text+"local function main()\n"+source(own)+"end\nreturn main()\n", widens) // Lua allows a function 200 locals
+		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "--")), ": ")
+		words := slices.DeleteFunc(strings.Fields(value), func(w string) bool { return w == "-" })
+		switch name {
+		case "needs":
+			h.needs = words
+		case "row":
+			h.rows = words
+		case "flags":
+			h.flags = words
+		}
 	}
-	return scripts{
-		lease: sale(writes, true, "lease"), renew: sale(writes, true, "renew"), settle: sale(writes, true, "settle"),
-		deduct: sale(writes, true, "owners", "deduct"), reassert: sale(writes, true, "reassert"),
-		confirm: sale(writes, true, "owners", "confirm"), cancel: sale(writes, true, "owners", "cancel"),
-		create: sale(writes, true, "create"), change: sale(writes, true, "change"), reopen: sale(writes, false, "reopen"),
-		mend:     sale(writes, false, "mend"),
-		giveback: sale(writes, false, "giveback"), expire: sale(writes, false, "expire"), tend: sale(writes, false, "tend"),
-		trim: sale(writes, false, "stream", "trim"), bindkey: newScript(writes+source("bindkey"), false),
-		bindgroup: newScript(writes+source("bindgroup"), false),
-		enter:     sale(writes, true, "enter"), draw: sale(reads, false, "draw"),
-		show: sale(reads, false, "show"), audit: sale(reads, false, "audit"),
-		reservation: sale(reads, false, "owners", "stream", "reservation"), lag: sale(reads, false, "stream", "lag"),
-	}
+	return h
 }
 
-func newScript(text string, widens bool) script {
+// assemble puts a script behind what it needs. Its first line makes Redis refuse it as a whole, before it begins, where its
+// writes would be refused: out of memory, on a replica, without the replicas or the disk it must have. Reading goes on.
+func assemble(name string, b Bounds) script {
+	head := headOf(source("script", name))
+	var a assembly
+	peeks := slices.Contains(head.flags, "no-writes")
+	if peeks {
+		a.add("#!lua flags=no-writes\n")
+	} else {
+		a.add("#!lua\n")
+	}
+	if len(head.needs) > 0 {
+		a.add(b.lua())
+		a.addFile("lib", "base")
+		for _, lib := range libsFor(head.needs) {
+			a.add("local " + table(lib) + " = (function()\n")
+			a.addFile("lib", lib)
+			a.add("end)()\n")
+		}
+	}
+	a.addFile("script", name)
+	return script{widens: slices.Contains(head.flags, "widens"), peeks: peeks, files: a.files}.of(a.text.String())
+}
+
+// of is the script with this text.
+func (s script) of(text string) script {
 	sum := sha1.Sum([]byte(text))
-	return script{text: text, sha: hex.EncodeToString(sum[:]), widens: widens, peeks: strings.HasPrefix(text, reads)}
+	s.text, s.sha = text, hex.EncodeToString(sum[:])
+	return s
 }
 
-func source(name string) string {
-	text, err := sources.ReadFile(name + ".lua")
+// libsFor is these libs behind all that they need, each once.
+func libsFor(needs []string) (libs []string) {
+	var add func(lib string, above []string)
+	add = func(lib string, above []string) {
+		if slices.Contains(above, lib) {
+			panic(fmt.Sprintf("lua/lib: %v need each other", append(above, lib)))
+		}
+		if slices.Contains(libs, lib) {
+			return
+		}
+		for _, other := range headOf(source("lib", lib)).needs {
+			add(other, append(slices.Clone(above), lib))
+		}
+		libs = append(libs, lib)
+	}
+	for _, lib := range needs {
+		add(lib, nil)
+	}
+	return libs
+}
+
+// table is the name of a lib's table: lease.lua returns Lease.
+func table(lib string) string { return strings.ToUpper(lib[:1]) + lib[1:] }
+
+func source(kind, name string) string {
+	text, err := sources.ReadFile("lua/" + kind + "/" + name + ".lua")
 	if err != nil {
 		panic(err) // the build embeds them
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,9 +39,8 @@ type took struct {
 func newSlow(t testing.TB) *slow {
 	s := &slow{Redis: dial(t, redistest.Start(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000"), DefaultBounds()), t: t,
 		names: map[string]string{}, worst: map[string]took{}}
-	all := reflect.ValueOf(s.scripts)
-	for i := range all.NumField() {
-		s.names[all.Field(i).FieldByName("sha").String()] = all.Type().Field(i).Name + ".lua"
+	for name, one := range s.scripts.named() {
+		s.names[one.sha] = name + ".lua"
 	}
 	return s
 }

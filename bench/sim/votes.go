@@ -30,7 +30,7 @@ func (s *server) joins() int {
 	return n
 }
 
-// lineup is lineup() of common.lua.
+// lineup is lineup() of server.lua.
 func (s *server) lineup() string {
 	var here []string
 	for _, f := range s.onlineNow() {

@@ -248,7 +248,7 @@ func unknownNames(files tree) (wrong []string) {
 // isFile knows scripts by their names alone.
 func isFile(files tree, name string) bool {
 	for file := range files {
-		for _, pattern := range []string{name, "luascripts/" + name} {
+		for _, pattern := range []string{name, "luascripts/lua/script/" + name, "luascripts/lua/lib/" + name} {
 			if ok, _ := path.Match(pattern, file); ok {
 				return true
 			}
@@ -331,11 +331,11 @@ func small() tree {
 		architecture: "# Page\n[life](#the-life-of-a-unit)\n## Glossary\n| **ledger time** | a clock |\n" +
 			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
 			"## Eras\n- **E1. A cut.** `Stock.Take` in `edge/allotment`\n## Faults that were met\n| P1 | a copy | `TestP1*` |\n",
-		"README.md":            "[how](ARCHITECTURE.md), `TestOwner`",
-		"shard/a.go":           "// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
-		"shard/a_test.go":      "// P1: a copy.\nfunc TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
-		"luascripts/lease.lua": "-- rows 1 and 2 (E1)\n",
-		"edge/allotment/b.go":  "package allotment\n",
+		"README.md":                       "[how](ARCHITECTURE.md), `TestOwner`",
+		"shard/a.go":                      "// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
+		"shard/a_test.go":                 "// P1: a copy.\nfunc TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
+		"luascripts/lua/script/lease.lua": "-- rows 1 and 2 (E1)\n",
+		"edge/allotment/b.go":             "package allotment\n",
 	}
 }
 
@@ -354,7 +354,7 @@ func TestArchitectureIsHeldToTheCode(t *testing.T) {
 		{"shard/a_test.go", "TestP1Copy", "TestP2Copy", "cites P2"},
 		{"shard/a_test.go", "TestP1Copy", "TestCopy", "names TestP1*"},
 		{"shard/a_test.go", "TestOwner", "TestOwners", "README.md names TestOwner"},
-		{"luascripts/lease.lua", "E1", "E2", "luascripts/lease.lua cites E2"},
+		{"luascripts/lua/script/lease.lua", "E1", "E2", "luascripts/lua/script/lease.lua cites E2"},
 		{"README.md", "ARCHITECTURE", "DOCUMENT", "README.md has no link"},
 		{"README.md", "how", "A1", "README.md cites A1"},
 		{architecture, "I1. One", "I2. One", "cites I1"},

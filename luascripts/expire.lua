@@ -1,9 +1,0 @@
--- expire.lua: pending -> free where the hold is over (row 8), and the rest of what every sweep does, a slice at a time.
--- ARGV  caller ('' = any), items to look at, 1 to 512
--- Work    a sweep of so many items: up to 512 units, GROUP and twice UNITS more.
--- Reply {head (due = 1: call again), {units whose hold was over}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
-local refused = open(ARGV[1])
-if refused then return refused end
-local freed = sweep(math.max(1, math.min(tonumber(ARGV[2]), 512)))
-commit(true)
-return {head('-'), {freed}}

@@ -1,0 +1,113 @@
+-- claim.lua: one reservation, by what its token says: 40 bytes, serial u32, count u32, then as its owner's bytes begin: fence u64,
+-- nonce u64, expiry u64; and the buyer, 8 bytes.
+-- needs: answer hash lease owner ranges recovery sale
+
+local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5
+
+-- read reads a claim in its wire form.
+local function read(b)
+  local serial, n, fence, nonce, expiry, buyer = struct.unpack('>I4I4I8I8I8c8', b)
+  return {serial = serial, n = n, fence = fence, nonce = nonce, expiry = expiry, buyer = buyer, block = b, id = string.sub(b, 9, 24),
+    grave = 'x' .. string.sub(b, 1, 4) .. string.sub(b, 9, 24)}
+end
+
+-- names are the claim's serials, as SOLD names them.
+local function names(c)
+  local list = {}
+  for k = 1, c.n do list[k] = int(c.serial + k - 1) end
+  return list
+end
+
+-- owners is the values of all of the claim's serials, or nil unless all are this claim's.
+local function owners(c)
+  local values = redis.call('HMGET', SOLD, unpack(names(c)))
+  for k = 1, c.n do
+    if not values[k] or Owner.id(values[k]) ~= c.id then return nil end
+  end
+  return values
+end
+
+-- lease_of is the lease that still has all of the claim.
+local function lease_of(c)
+  local lease = Lease.read(int(c.fence))
+  return lease and Lease.has(lease, c.serial, c.serial + c.n) and lease
+end
+
+-- life says what has become of a claim. Over is over, before a sweep has found it too.
+local function life(c)
+  local values = owners(c)
+  if values then
+    if not Owner.pending(values[1]) then return CONFIRMED, values end
+    local ends = Owner.ends(values[1])
+    return ends > 0 and ends <= L.now and EXPIRED or PENDING, values
+  end
+  if Answer.kept(c.grave) then return CANCELLED end
+  if c.expiry <= L.now then return EXPIRED end
+  if lease_of(c) then return CLAIMED end
+  return Recovery.unheard(c.fence) and UNHEARD or EXPIRED
+end
+
+-- lives says that a claim is not paid, cancelled or over, as far as it is known here.
+local function lives(c)
+  local state = life(c)
+  return state == PENDING or state == CLAIMED
+end
+
+local function refuse_unheard(c)
+  return refuse('REASSERT', int(c.fence) .. ' is not known here yet: its owner must re-assert it first')
+end
+
+-- own makes a claim pending. Its units have left where they were.
+local function own(c)
+  local ends = L.hold > 0 and string.sub(c.block, 25, 32) or Owner.NEVER
+  local sold, serials = {}, {}
+  L.pending = L.pending + c.n
+  Hash.add_sold(c.n)
+  Sale.event('reserved', c.block)
+  local value = Owner.write(c.id, ends, Owner.mark('p', L.events), c.buyer)
+  for k, name in ipairs(names(c)) do
+    sold[2 * k - 1], sold[2 * k] = name, value
+    serials[k] = struct.pack('>I4', c.serial + k - 1)
+  end
+  redis.call('HSET', SOLD, unpack(sold))
+  if L.hold > 0 then Owner.add_hold(table.concat(serials), c.expiry) end
+  if L.limit > 0 then
+    redis.call('HSET', BUYERS, c.buyer, (redis.call('HGET', BUYERS, c.buyer) or '') .. table.concat(serials))
+  end
+end
+
+-- settle is row 5: claimed -> pending by the claim alone, its settle may come later and changes nothing.
+local function settle(c)
+  local lease, a, b = lease_of(c), c.serial, c.serial + c.n
+  local stretch, k = Lease.has(lease, a, b)
+  Ranges.cut(stretch.rem, k, a, b)
+  Lease.add_count(lease, -c.n)
+  Lease.write(lease)
+  own(c)
+end
+
+-- settled looks at a claim, and settles it if it is still to be settled. Returns its life, and the owners' values.
+local function settled(c)
+  local state, values = life(c)
+  if state ~= CLAIMED then return state, values end
+  settle(c)
+  return PENDING, owners(c)
+end
+
+-- release puts a claim's units back on sale (row 8), unless that is over. Returns its life.
+local function release(c)
+  local state, values = settled(c)
+  if state ~= PENDING then return state end
+  local gone = {}
+  for k = 1, c.n do gone[k] = {c.serial + k - 1, values[k]} end
+  Owner.release('cancelled', gone)
+  Answer.keep(NOLOG, c.grave, '')
+  return CANCELLED
+end
+
+-- until_us is when a claim's hold ends by the store's clock.
+local function until_us(expiry) return L.hold > 0 and L.raw + expiry - L.now or 0 end
+
+return {PENDING = PENDING, CONFIRMED = CONFIRMED, CANCELLED = CANCELLED, EXPIRED = EXPIRED, CLAIMED = CLAIMED, UNHEARD = UNHEARD,
+  read = read, names = names, life = life, lives = lives, refuse_unheard = refuse_unheard, own = own, settled = settled,
+  release = release, until_us = until_us}

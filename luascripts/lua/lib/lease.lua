@@ -1,0 +1,149 @@
+-- lease.lua: what instances hold. Field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in
+-- ranges. A new era moves every deadline as if its lease were renewed when it began, for a renewal may be lost: not in the record,
+-- but for whoever reads it. So its place in DEADLINES may be too early: the sweep looks.
+-- needs: free instance ranges
+
+-- What is left of a lease is its list, the text, and beside it what was read of the text: all of it (rem), or here and there
+-- a stretch (see stretch_at). list_of makes a list of it again. What nobody has read is copied as it is.
+local function list_of(lease)
+  local rem, stretches, list = rawget(lease, 'rem'), rawget(lease, 'stretches'), {}
+  if rem then
+    Ranges.add_texts(list, rem)
+    return table.concat(list, ',')
+  end
+  if not stretches then return lease.list end
+  local sorted, at = {}, 1
+  for _, s in pairs(stretches) do sorted[#sorted + 1] = s end
+  table.sort(sorted, function(x, y) return x.at < y.at end)
+  for _, s in ipairs(sorted) do
+    if s.at > at then list[#list + 1] = string.sub(lease.list, at, s.at - 2) end
+    Ranges.add_texts(list, s.rem)
+    at = s.on
+  end
+  if at <= #lease.list then list[#list + 1] = string.sub(lease.list, at) end
+  return table.concat(list, ',')
+end
+
+local LAZY = {__index = function(lease, field)
+  if field ~= 'rem' then return nil end
+  local rem = {}
+  for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
+  lease.rem, lease.stretches = rem, nil
+  return rem
+end}
+
+local function read(fence)
+  local text = redis.call('HGET', LEASES, fence)
+  if not text then return nil end
+  local inst, req, deadline, hold, limbo, at = string.match(text, '^(%S+) (%d+) (%d+) (%d+) (%d) ()')
+  return setmetatable({fence = fence, inst = inst, req = tonumber(req), deadline = math.max(tonumber(deadline), L.began + L.term),
+    hold = tonumber(hold), limbo = limbo ~= '0', list = string.sub(text, at)}, LAZY)
+end
+
+-- due is when a lease moves on: into limbo, or out of it.
+local function due(lease) return lease.deadline + MARGIN + (lease.limbo and lease.hold or 0) end
+
+local function end_lease(lease)
+  redis.call('HDEL', LEASES, lease.fence)
+  redis.call('ZREM', DEADLINES, lease.fence)
+  local i = Instance.read(lease.inst)
+  for k, f in ipairs(i.fences) do
+    if f == lease.fence then
+      table.remove(i.fences, k)
+      break
+    end
+  end
+  Instance.write(i)
+end
+
+-- write keeps a lease, or ends it when nothing is left of it.
+local function write(lease)
+  local list = list_of(lease)
+  if list == '' then return end_lease(lease) end
+  redis.call('HSET', LEASES, lease.fence, lease.inst .. ' ' .. int(lease.req) .. ' ' .. int(lease.deadline) .. ' ' ..
+    int(lease.hold) .. ' ' .. (lease.limbo and '1' or '0') .. ' ' .. list)
+  redis.call('ZADD', DEADLINES, int(due(lease)), lease.fence)
+end
+
+-- units counts what is left of a lease.
+local function units(lease)
+  local n = 0
+  for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do n = n + b - a end
+  return n
+end
+
+-- stretch_at is the range whose text begins there: its serials, where the next one's text begins, and what is left of it (rem).
+local function stretch_at(lease, at)
+  local known = rawget(lease, 'stretches') or {}
+  lease.stretches = known
+  local s = known[at]
+  if not s then
+    local from, to, on = string.match(lease.list, '^(%d+)-(%d+),?()', at)
+    from, to = tonumber(from), tonumber(to)
+    s = {from = from, to = to, at = at, on = on, rem = {{from, to}}}
+    known[at] = s
+  end
+  return s
+end
+
+-- has is the stretch that has all of [a, b), and which range of what is left of it; or nil. Who asks for one serial after
+-- the other finds it at once. The list is not empty, and nobody has asked for rem.
+local function has(lease, a, b)
+  local s = lease.near
+  if not s or a < s.from or a >= s.to then
+    s = stretch_at(lease, Ranges.place(lease.list, a))
+    lease.near = s
+  end
+  local k = Ranges.holds(s.rem, a, b)
+  if k then return s, k end
+end
+
+-- cut takes what there is of [a, b) out of a lease, and returns it.
+local function cut(lease, a, b)
+  local got, at = {}, Ranges.place(lease.list, a)
+  while at <= #lease.list do
+    local s = stretch_at(lease, at)
+    if s.from >= b then break end
+    for _, r in ipairs(Ranges.cut_all(s.rem, a, b)) do got[#got + 1] = r end
+    at = s.on
+  end
+  return got
+end
+
+-- add_count says in the ledger that a lease has n units more.
+local function add_count(lease, n)
+  local counter = lease.limbo and 'limbo' or 'leased'
+  L[counter] = L[counter] + n
+end
+
+-- move_limbo takes a lease into limbo, or out of it.
+local function move_limbo(lease, limbo)
+  if lease.limbo == limbo then return end
+  local n = units(lease)
+  add_count(lease, -n)
+  lease.limbo = limbo
+  add_count(lease, n)
+end
+
+-- free gives all that is left of a lease back to the free stock (rows 9 and 11). What is too much for one script waits
+-- in limbo, and is due at once.
+local function free(lease)
+  local list, at, n = list_of(lease), 1, 0
+  while Run.freeing > 0 and at <= #list do
+    local a, b, on = string.match(list, '^(%d+)-(%d+),?()', at)
+    Free.add(tonumber(a), tonumber(b))
+    n, at, Run.freeing = n + b - a, on, Run.freeing - 1
+  end
+  add_count(lease, -n)
+  L.free = L.free + n
+  if n > 0 then L.gen = L.gen + 1 end
+  lease.list, lease.rem, lease.stretches = string.sub(list, at), nil, nil
+  if lease.list ~= '' then
+    Run.due = 1
+    move_limbo(lease, true)
+    lease.deadline = math.min(lease.deadline, L.now - MARGIN - lease.hold)
+  end
+  write(lease)
+end
+
+return {read = read, due = due, write = write, has = has, cut = cut, add_count = add_count, move_limbo = move_limbo, free = free}

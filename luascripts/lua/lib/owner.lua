@@ -1,0 +1,96 @@
+-- owner.lua: who owns which serial, and until when. Field serial of SOLD is the owner's bytes. Only this file takes them apart.
+--
+--   1  id      fence u64, nonce u64
+--  17  expiry  u64, ledger time; 0 = never
+--  25  mark    p(ending) or c(onfirmed), and the number of the newest event that concerns the owner, u32
+--  30  buyer   8 bytes; nothing, if it is nobody
+-- needs: free hash sale
+
+local pack, parse, sub, byte = struct.pack, struct.unpack, string.sub, string.byte
+local PENDING = byte('p')
+local NEVER = NOBODY -- an expiry of 0
+
+local function mark(letter, number) return letter .. pack('>I4', number) end
+
+-- write makes an owner's bytes of its id, its expiry's and its mark's.
+local function write(id, expiry, its_mark, buyer) return id .. expiry .. its_mark .. (buyer == NOBODY and '' or buyer) end
+
+local function id(value) return sub(value, 1, 16) end
+
+local function fence(value) return (parse('>I8', value)) end
+
+-- ends is when the hold is over; 0: never.
+local function ends(value) return (parse('>I8', value, 17)) end
+
+local function pending(value) return byte(value, 25) == PENDING end
+
+local function number(value) return (parse('>I4', value, 26)) end
+
+local function buyer_of(value) return #value > 29 and sub(value, 30) or NOBODY end
+
+-- confirmed is the same owner, paid, as the event of this number tells.
+local function confirmed(value, event, buyer) return write(sub(value, 1, 16), sub(value, 17, 24), mark('c', event), buyer) end
+
+-- read is what a reply says of an owner: fence, nonce and end.
+local function read(value) return parse('>I8I8I8', value) end
+
+-- Holds: what is pending is looked for once its hold is over. A member of HOLDS is up to GROUP serials (u32 each), its
+-- score the latest end among theirs. Serials are not taken out when their life moves on: the sweep asks their owners.
+
+local function add_hold(serials, over) redis.call('ZADD', HOLDS, 'GT', int(over), serials) end
+
+-- Buyers, where the sale has a limit: field buyer of BUYERS is the serials (u32) that buyer has.
+
+local function buyer_loses(buyer, serial)
+  if buyer == NOBODY then return end
+  local has = redis.call('HGET', BUYERS, buyer) or ''
+  for at = 1, #has, 4 do
+    if sub(has, at, at + 3) == serial then
+      has = sub(has, 1, at - 1) .. sub(has, at + 4)
+      break
+    end
+  end
+  if has == '' then redis.call('HDEL', BUYERS, buyer) else redis.call('HSET', BUYERS, buyer, has) end
+end
+
+-- claims_of is the claims of the stream's event that tells of what is gone, as long as they go.
+local function claims_of(gone)
+  local claims, last = {}, nil
+  for _, g in ipairs(gone) do
+    local serial, value = g[1], g[2]
+    local says, old = sub(value, 1, 24), claims[#claims]
+    if serial - 1 == last and old.says == says then
+      old.n = old.n + 1
+    else
+      claims[#claims + 1] = {first = serial, n = 1, says = says, buyer = buyer_of(value)}
+    end
+    last = serial
+  end
+  for k, c in ipairs(claims) do claims[k] = pack('>I4I4', c.first, c.n) .. c.says .. c.buyer end
+  return table.concat(claims)
+end
+
+-- release puts serials back on sale. gone is {serial, owner's value} ..., in the order of the serials; the stream hears of them in
+-- one event.
+local function release(kind, gone)
+  local names, first, last = {}, nil, nil
+  for k, g in ipairs(gone) do
+    local serial = g[1]
+    if serial - 1 ~= last then
+      if first then Free.add(first, last + 1) end
+      first = serial
+    end
+    last, names[k] = serial, int(serial)
+    if L.limit > 0 then buyer_loses(buyer_of(g[2]), pack('>I4', serial)) end
+  end
+  if first then Free.add(first, last + 1) end
+  each_part('HDEL', SOLD, names)
+  L.pending = L.pending - #gone
+  L.free = L.free + #gone
+  L.gen = L.gen + 1
+  Hash.add_sold(-#gone)
+  Sale.event(kind, claims_of(gone))
+end
+
+return {NEVER = NEVER, mark = mark, write = write, id = id, fence = fence, ends = ends, pending = pending, number = number,
+  confirmed = confirmed, read = read, add_hold = add_hold, release = release}

@@ -1,0 +1,81 @@
+-- ranges.lua: ranges of serials: a text 'a-b', a list of texts 'a-b,a-b', or a table {{a, b}, {a, b}}, always in order.
+-- needs: -
+
+-- read takes one range's text apart.
+local function read(text)
+  local a, b = string.match(text, '^(%d+)-(%d+)$')
+  return tonumber(a), tonumber(b)
+end
+
+local function count(ranges)
+  local n = 0
+  for _, r in ipairs(ranges) do n = n + r[2] - r[1] end
+  return n
+end
+
+-- at_or_before is the last range of rem that begins at s or before it; 0: none does.
+local function at_or_before(rem, s)
+  local low, high = 0, #rem
+  while low < high do
+    local mid = math.ceil((low + high) / 2)
+    if rem[mid][1] <= s then low = mid else high = mid - 1 end
+  end
+  return low
+end
+
+-- holds says which range of rem holds all of [a, b), or nil.
+local function holds(rem, a, b)
+  local k = at_or_before(rem, a)
+  if k > 0 and b <= rem[k][2] then return k end
+  return nil
+end
+
+-- cut takes [a, b) out of range k, which holds it.
+local function cut(rem, k, a, b)
+  local r = rem[k]
+  if r[1] == a and r[2] == b then
+    table.remove(rem, k)
+  elseif r[1] == a then
+    r[1] = b
+  elseif r[2] == b then
+    r[2] = a
+  else
+    table.insert(rem, k + 1, {b, r[2]})
+    r[2] = a
+  end
+end
+
+-- cut_all takes what there is of [a, b) out of rem, and returns it.
+local function cut_all(rem, a, b)
+  local got = {}
+  for k = at_or_before(rem, b - 1), 1, -1 do
+    local from, to = math.max(a, rem[k][1]), math.min(b, rem[k][2])
+    if from >= to then break end
+    cut(rem, k, from, to)
+    table.insert(got, 1, {from, to})
+  end
+  return got
+end
+
+-- place is where in a list the text of the last range begins that is at a or before; 1: none is. It is found by halves, for a
+-- lease that nobody settles steadily may be in thousands of ranges.
+local function place(list, a)
+  local low, high = 1, #list + 1
+  while high - low > 64 do
+    local mid = math.floor((low + high) / 2)
+    local comma = string.find(list, ',', mid, true)
+    if comma and comma < high - 1 and tonumber(string.match(list, '^%d+', comma + 1)) <= a then low = comma + 1 else high = mid end
+  end
+  while true do
+    local on = string.match(list, '^%d+%-%d+,()', low)
+    if not on or tonumber(string.match(list, '^%d+', on)) > a then return low end
+    low = on
+  end
+end
+
+-- add_texts adds the texts of rem to a list.
+local function add_texts(list, rem)
+  for _, r in ipairs(rem) do list[#list + 1] = int(r[1]) .. '-' .. int(r[2]) end
+end
+
+return {read = read, count = count, holds = holds, cut = cut, cut_all = cut_all, place = place, add_texts = add_texts}

@@ -1,0 +1,105 @@
+-- sale.lua: how a script begins, and what every answer begins with.
+-- needs: era free hash ledger lots server
+
+-- adopt begins the ledger of a hash made by hand, and writes it whole: what comes after may still refuse.
+local function adopt(h, raw, peek)
+  Ledger.begin(raw, h.total, h.sold, 0, 0, 0, 0)
+  h.birth = int(L.birth)
+  if peek then return end
+  redis.call('HSET', HASH, 'birth', h.birth)
+  if L.free > 0 then Free.add(L.prior + 1, L.total + 1) end
+  Ledger.commit()
+end
+
+-- raise takes a total raised by hand for more stock.
+local function raise(total)
+  Free.add(L.total + 1, total + 1)
+  L.free = L.free + total - L.total
+  L.total = total
+  L.gen = L.gen + 1
+  Ledger.commit()
+end
+
+-- known_or_adopted brings L to life, or says why not. A missing ledger beside a good hash is adopted, unless `peek`.
+local function known_or_adopted(h, birth, peek)
+  local known = Ledger.load()
+  if not h and not known then return known, nil, refuse('NOSALE', HASH .. ' does not exist' .. Era.named()) end
+  if not h then
+    return known, nil, refuse('FOREIGN', HASH .. ' is gone, its ledger is not: spike sale mend writes it again')
+  end
+  local raw = Server.clock()
+  if not known then
+    if h.wrong then return known, raw, refuse('BADSALE', HASH .. ': ' .. h.wrong) end
+    if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- it would be adopted over what is leased and sold
+      return known, raw, refuse('FOREIGN', HASH .. ' has lost its ledger: remove the sale first')
+    end
+    if birth ~= '' then return known, raw, refuse('BIRTH', HASH .. ' is another sale now' .. Era.named()) end
+    adopt(h, raw, peek)
+  elseif birth ~= '' and birth ~= int(L.birth) then
+    return known, raw, refuse('BIRTH', HASH .. ' is another sale now' .. Era.named())
+  end
+  return known, raw
+end
+
+-- open brings L to life, and lets time pass. A total raised by hand is taken, unless `peek`. The caller
+-- is the birth it believes in ('' = any), + if what this server answers is on its disk (appendfsync always), and r and the
+-- most replicas that there are, if the operator says so.
+-- Returns what is wrong: nil, a refusal of every script, or (second) a reason to grant nothing.
+local function open(caller, peek)
+  local birth, on_disk, most = string.match(caller, '^(%d*)(%+?)r?(%d*)$')
+  Run.most_told = tonumber(most)
+  Run.synced = on_disk == '+' and 1 or 0
+  local h = Hash.read()
+  local known, raw, refused = known_or_adopted(h, birth, peek)
+  if refused then return refused end
+  if L.shuffle then Lots.begin() end
+  if Run.most_told and L.replicas > Run.most_told then L.replicas = Run.most_told end
+  if known and not peek then Free.index_check() end
+  local fresh = Era.enter(raw)
+  if not peek then
+    L.synced = Run.synced
+    if fresh then Ledger.commit() end -- what comes after may still refuse
+    if Run.lots then Run.lots.pass() end
+  end
+  local why = Hash.foreign(h)
+  if not why and h.total > L.total and not peek then raise(h.total) end
+  return nil, why and refuse('FOREIGN', HASH .. ': ' .. why)
+end
+
+local STATES = {open = 0, paused = 1, closed = 2}
+
+-- state is what a buy would hear now: 0 open, 1 paused, 2 closed, 3 not open yet, 4 drawing. Doors open by the wall clock.
+local function state()
+  if STATES[L.state] ~= 0 then return STATES[L.state] end
+  if L.closes > 0 and L.raw >= L.closes then return 2 end
+  if L.raw < L.opens then return 3 end
+  if Run.lots and Run.lots.drawn == 0 then return Lots.DRAWING end
+  return 0
+end
+
+-- head is how every reply begins: the sale as it stands after this script.
+local function head(instance)
+  local recall = (L.wish > L.now and L.wisher ~= instance) and 1 or 0
+  local reply = {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
+    state(), L.hold, L.opens, L.closes, L.limit, Run.due, L.era, Era.recovering() and L.shut or 0, L.replicas, Run.strangers}
+  local lots = Run.lots
+  if lots then
+    reply[#reply + 1] = {lots.window, lots.drawn, lots.entrants, lots.winners, lots.kept, lots.ends, lots.last,
+      lots.drawn > 0 and lots.seed or ''}
+  end
+  return reply
+end
+
+local function new_fence()
+  L.fence = math.max(L.fence + 1, L.raw)
+  return L.fence
+end
+
+-- event tells the orders' stream of claims whose owner has changed; owners name its number.
+local function event(kind, block)
+  L.events = L.events + 1
+  redis.call('XADD', ORDERS, '*', 't', kind, 'n', int(L.events), 's', int(L.birth), 'at', int(L.now), 'raw', int(L.raw),
+    'b', block)
+end
+
+return {open = open, state = state, head = head, new_fence = new_fence, event = event}

@@ -1,0 +1,53 @@
+-- server.lua: what the server says of itself.
+-- needs: -
+
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+
+-- node is what this server says of its history: which it is (48 bits of master_replid; 0: it does not say), and how many
+-- replicas follow it now. A replica is who announces a port, for only such a one can be promoted. Strangers follow this server as
+-- well: WAIT would count what they acknowledge, and they count for nothing.
+local function node()
+  local info = redis.pcall('INFO', 'replication')
+  Run.strangers = 0
+  if type(info) ~= 'string' then return 0, 0 end
+  local id = tonumber(string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16)
+  if string.find(info, 'connected_slaves:0', 1, true) then return id, 0 end
+  local online, others = 0, 0
+  for port in string.gmatch(info, 'slave%d+:ip=[^,]*,port=(%d+),state=online') do
+    if port == '0' then others = others + 1 else online = online + 1 end
+  end
+  local count = math.min(online, Run.most_told or online)
+  Run.strangers, Run.replicas = others + online - count, count
+  return id, count
+end
+
+-- lineup is who follows this server (~: not yet with all it has), and how often anybody has begun to: while it stays the same
+-- nobody has come and nobody has gone.
+local function lineup()
+  local info = redis.pcall('INFO', 'replication', 'stats')
+  if type(info) ~= 'string' then return '?' end
+  local list = {}
+  for ip, port, is in string.gmatch(info, 'slave%d+:ip=([^,]*),port=(%d+),state=([a-z_]+)') do
+    if port ~= '0' then list[#list + 1] = ip .. ':' .. port .. (is == 'online' and '' or '~') end
+  end
+  local full, part = string.match(info, 'sync_full:(%d+)'), string.match(info, 'sync_partial_ok:(%d+)')
+  local syncs = tonumber(full or 0) + tonumber(part or 0)
+  return table.concat(list, ',') .. '#' .. int(syncs)
+end
+
+-- process is which it is (48 bits of run_id; 0: it does not say), the history it followed when it was promoted (48 bits of
+-- master_replid2; 0: none), whether data has come to it from a master (nil: it does not say), and whether it writes down what
+-- it does.
+local function process()
+  local info = redis.pcall('INFO', 'server', 'replication', 'stats', 'persistence')
+  if type(info) ~= 'string' then info = '' end
+  local fed = string.match(info, 'total_net_repl_input_bytes:(%d+)')
+  return {run = tonumber(string.match(info, 'run_id:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16),
+    followed = tonumber(string.match(info, 'master_replid2:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16),
+    fed = fed and fed ~= '0', file = string.find(info, 'aof_enabled:1', 1, true) ~= nil}
+end
+
+return {clock = clock, node = node, lineup = lineup, process = process}

@@ -1,0 +1,24 @@
+-- reopen.lua: what was waited for is waited for no more: replicas that are gone, and, on the operator's word, promises of
+-- lost history that may be alive. The number of replicas that was agreed upon is the one that is set, or nothing is done.
+-- ARGV  caller, era (0 = whichever it is), the replicas as they were when it was agreed upon (lineup(); '' = they are not
+--       counted anew), the fewest that must be here, grants (1: grant units again now)
+-- Work    INFO, up to four times.
+-- Reply {head}. Errors NOSALE BADSALE BIRTH FOREIGN(gone) CHANGED (it is another era, or replicas have come or gone since).
+-- needs: era ledger sale server
+-- row: -
+-- flags: -
+local refused = Sale.open(ARGV[1])
+if refused then return refused end
+local era, agreed, least = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local _, online = Server.node()
+if era ~= 0 and era ~= L.era then return refuse('CHANGED', 'the server has another history by now') end
+if agreed ~= '' and agreed ~= Server.lineup() then return refuse('CHANGED', 'replicas have come or gone meanwhile') end
+if online < least then return refuse('CHANGED', int(online) .. ' replicas are here, not ' .. int(least)) end
+if agreed ~= '' then
+  local were = Era.were_before_vote()
+  L.replicas = online
+  Era.voted_out(were, agreed)
+end
+if ARGV[5] == '1' then L.shut = 0 end
+Ledger.commit()
+return {Sale.head('-')}

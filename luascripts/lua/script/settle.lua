@@ -1,0 +1,130 @@
+-- settle.lua: claimed -> pending (row 4). An edge tells what it sold, in batches. Each claim stands or falls by
+-- itself and always answers the same, so a batch whose reply was lost is sent again as it was; its number only says
+-- how far the instance has come. Its loops run once for every unit ever sold: they are as plain as they are for that.
+-- ARGV  caller, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
+--       u64, expiry u64 (us of ledger time), buyer 8 bytes
+-- Work    edges send up to 512 units in a batch: each is a field, all of them are an event; a claim is looked for in its lease's list
+--         by halves; the list, of LARGEST / 2 ranges at the most, is copied once.
+-- Reply {head, {i, verdict, ...}}: the claims (from 0) that do not stand: 1 resolved otherwise, 2 its time was over.
+-- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
+-- needs: answer hash instance lease ledger owner ranges recovery sale
+-- row: 4
+-- flags: widens
+local caller, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local SIZE, SPREAD = 40, 100000 -- a group of HOLDS has ends at most so many us apart
+local parse, sub = struct.unpack, string.sub
+
+local refused = Sale.open(caller)
+if refused then return refused end
+
+local now, hold = L.now, L.hold
+local leases, touched = {}, {}
+local verdicts, sold, stand = {}, {}, {}
+local me = Instance.read(instance)
+local asserted = me.era == L.era -- it has said what it has: what it has not is nobody's
+local lost
+local limbo, leased = 0, 0
+
+-- outlived says that an owner is there only because the end of it may be lost history: the claim is of a later fence.
+local function outlived(owner, fence)
+  return Owner.pending(owner) and Owner.fence(owner) < fence
+end
+
+-- absent answers for a serial that is not in its lease: it was cancelled, or the ledger has its owner, or this very batch,
+-- or nobody. Who claims again is answered as before.
+local function absent(serial, fence, mine, expiry)
+  if Answer.kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
+  local name = int(serial)
+  local owner = redis.call('HGET', SOLD, name)
+  for k = 1, owner and 0 or #sold, 2 do
+    if sold[k] == name then owner = sold[k + 1] end
+  end
+  if owner and Owner.id(owner) == mine then return 0 end
+  if owner and not outlived(owner, fence) then return 1 end
+  if expiry <= now then return 2 end
+  lost = lost or not asserted and Recovery.unheard(fence) and fence
+  return 1
+end
+
+-- judge is nil for a claim that stands; its serials have then left the lease. What a lease has has no owner (I2), so
+-- nobody is looked up for it.
+local function judge(first, n, fence, mine, expiry)
+  local lease = leases[fence]
+  if lease == nil then
+    lease = Lease.read(int(fence)) or false
+    leases[fence] = lease
+  end
+  local stretch, k
+  if lease then stretch, k = Lease.has(lease, first, first + n) end
+  if not k then return absent(first, fence, mine, expiry) end
+  if expiry <= now then return 2 end
+  Ranges.cut(stretch.rem, k, first, first + n)
+  if lease.limbo then limbo = limbo + n else leased = leased + n end
+  touched[fence] = lease
+end
+
+local group = {n = 0} -- serials whose holds end at about the same time
+
+local function group_end()
+  if group.n > 0 then Owner.add_hold(table.concat(group), group.last) end
+  group = {n = 0}
+end
+
+local function group_add(first, n, expiry, serial)
+  if group.n + n > GROUP or group.n > 0 and math.abs(expiry - group.first) > SPREAD then group_end() end
+  if group.n == 0 then group.first, group.last = expiry, expiry end
+  group.n, group.last = group.n + n, math.max(group.last, expiry)
+  group[#group + 1] = serial
+  for s = first + 1, first + n - 1 do group[#group + 1] = struct.pack('>I4', s) end
+end
+
+local mark = Owner.mark('p', L.events + 1)
+
+-- own writes the owner as its claim says it: bytes of the claim, and what the ledger adds.
+local function own(first, n, expiry, at)
+  local ends = hold > 0 and sub(claims, at + 24, at + 31) or Owner.NEVER
+  local value = Owner.write(sub(claims, at + 8, at + 23), ends, mark, sub(claims, at + 32, at + 39))
+  for s = first, first + n - 1 do
+    local k = #sold
+    sold[k + 1], sold[k + 2] = format('%d', s), value
+  end
+  if hold > 0 then group_add(first, n, expiry, sub(claims, at, at + 3)) end
+end
+
+for at = 1, #claims, SIZE do
+  local first, n, fence, _, expiry = parse('>I4I4I8I8I8', claims, at)
+  local mine = sub(claims, at + 8, at + 23)
+  local verdict = judge(first, n, fence, mine, expiry)
+  if not verdict then
+    own(first, n, expiry, at)
+    stand[#stand + 1] = at
+  elseif verdict ~= 0 then
+    verdicts[#verdicts + 1] = (at - 1) / SIZE
+    verdicts[#verdicts + 1] = verdict
+  end
+end
+
+-- block is the claims that stand, as they came.
+local function block()
+  if #stand * SIZE == #claims then return claims end
+  local parts = {}
+  for k, at in ipairs(stand) do parts[k] = string.sub(claims, at, at + SIZE - 1) end
+  return table.concat(parts)
+end
+
+if lost then return refuse('REASSERT', int(lost) .. ' is not known here yet: re-assert it first') end
+if batch > me.seq then
+  me.node, me.seq = node, batch
+  Instance.write(me)
+end
+if #stand > 0 then
+  local n = #sold / 2
+  each_part('HSET', SOLD, sold)
+  group_end()
+  for _, lease in pairs(touched) do Lease.write(lease) end
+  L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + n
+  Hash.add_sold(n)
+  Sale.event('reserved', block())
+end
+Ledger.commit(true)
+return {Sale.head(instance), verdicts}

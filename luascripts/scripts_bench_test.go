@@ -1,0 +1,58 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"testing"
+	"time"
+
+	"spike/luascripts/redistest"
+	"spike/shard"
+)
+
+// BenchmarkScripts is what Redis pays for a call of the scripts that run most, in CPU as Redis counts it.
+func BenchmarkScripts(b *testing.B) {
+	me := Party{Instance: "i", Node: "n"}
+	for _, bench := range []struct {
+		name string
+		call func(b *testing.B, r *Redis, g Grant, i uint64)
+	}{
+		{"lease and giveback", func(b *testing.B, r *Redis, _ Grant, i uint64) {
+			got := must[LeaseReply](b)(r.Lease(b.Context(), "s", LeaseRequest{Party: me, Request: i + 2, Want: 100, Term: time.Minute}))
+			must[GiveBackReply](b)(r.GiveBack(b.Context(), "s", GiveBackRequest{Party: me, Parts: []Part{{got.Grant.Fence, got.Grant.Ranges[0]}}}))
+		}},
+		{"settle 16", func(b *testing.B, r *Redis, g Grant, i uint64) {
+			claims := make([]Claim, 16)
+			for k := range claims {
+				n := i*16 + uint64(k)
+				claims[k] = Claim{Serial: uint32(n%g.Ranges.Len()) + 1, Count: 1, Fence: g.Fence, Nonce: n, Expiry: g.Deadline}
+			}
+			must[SettleReply](b)(r.Settle(b.Context(), "s", SettleRequest{Party: me, Batch: i + 1, Claims: claims}))
+		}},
+		{"deduct", func(b *testing.B, r *Redis, _ Grant, i uint64) {
+			must[DeductReply](b)(r.Deduct(b.Context(), "s", DeductRequest{N: 1, Nonce: i + 1, Buyer: Buyer{1}}))
+		}},
+		{"renew", func(b *testing.B, r *Redis, g Grant, _ uint64) {
+			must[RenewReply](b)(r.Renew(b.Context(), "s", RenewRequest{Party: me, Awaited: 2, Term: time.Minute, Fences: []uint64{g.Fence}}))
+		}},
+		{"confirm", func(b *testing.B, r *Redis, g Grant, i uint64) {
+			must[ReservationReply](b)(r.Confirm(b.Context(), "s", 0, Claim{Serial: uint32(i%g.Ranges.Len()) + 1, Count: 1, Fence: g.Fence,
+				Nonce: i, Expiry: g.Deadline}))
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			r := dial(b, redistest.Start(b), DefaultBounds())
+			must[Head](b)(r.Create(b.Context(), "s", CreateRequest{Total: 1_000_000, Hold: 5 * time.Minute}))
+			g := must[LeaseReply](b)(r.Lease(b.Context(), "s", LeaseRequest{Party: me, Request: 1, Want: maxLease, Term: time.Minute})).Grant
+			if len(g.Ranges) != 1 || g.Ranges[0] != (shard.Range{Start: 1, End: maxLease + 1}) {
+				b.Fatalf("%+v", g)
+			}
+			cpu := infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:")
+			for i := range uint64(b.N) {
+				bench.call(b, r, g, i)
+			}
+			cpu = infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:") - cpu
+			b.ReportMetric(cpu*1e6/float64(b.N), "cpu-us/call")
+		})
+	}
+}
