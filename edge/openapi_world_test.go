@@ -6,9 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,13 +98,13 @@ func (serve buyersSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // prepare makes the sales and the tokens.
 func (w *world) prepare(t *testing.T) {
-	for name, q := range map[string]luascripts.CreateRequest{
+	for name, q := range inOrder(map[string]luascripts.CreateRequest{
 		"ticket": {Total: 1000, Hold: time.Hour}, "slow": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
 		"closed": {Total: 1, Hold: time.Hour}, "held": {Total: 1, Hold: time.Hour}, "limited": {Total: 9, Hold: time.Hour, Limit: 1},
 		"one-buyByGet": {Total: 1}, "one-buyByPost": {Total: 1}, "one-reserve": {Total: 1},
 		"entering": {Total: 1, Shuffle: time.Hour}, "drawn": {Total: 1, Hold: time.Hour, Shuffle: luascripts.MinShuffle},
 		"soon": {Total: 1, Hold: time.Hour, Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)},
-	} {
+	}) {
 		if _, err := w.store.Create(t.Context(), name, q); err != nil {
 			t.Fatal(err)
 		}
@@ -111,11 +114,11 @@ func (w *world) prepare(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for token, uri := range map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
-		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"} {
+	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
+		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"}) {
 		w.names[token] = w.buys(t, uri, nil)
 	}
-	for who, header := range map[string]map[string]string{"annslot": asAnn, "bobslot": asBob} { // one of them wins
+	for who, header := range inOrder(map[string]map[string]string{"annslot": asAnn, "bobslot": asBob}) { // one of them wins
 		w.names[who] = w.enters(t, "drawn", header)
 	}
 	w.names["waiting"] = w.enters(t, "entering", asAnn)
@@ -133,6 +136,17 @@ func (w *world) prepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.names["jwt"] = token
+}
+
+// inOrder goes through a map by its keys' order: so every run is the same.
+func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
 
 func (w *world) buys(t *testing.T, uri string, header map[string]string) string {
