@@ -1,0 +1,100 @@
+package oracle
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// collector reads the sales' own counters when somebody scrapes; the hot path knows nothing of Prometheus.
+type collector struct{ s *Server }
+
+var (
+	saleLabel = []string{"sale"}
+	buysDesc  = prometheus.NewDesc("spike_buys_total", "Buys answered, by what the buyer heard.",
+		[]string{"sale", "outcome"}, nil)
+	unitsDesc = prometheus.NewDesc("spike_units", "Units of the sale by where they lie, as of the newest look at the store.",
+		[]string{"sale", "place"}, nil)
+	stockDesc   = prometheus.NewDesc("spike_edge_stock", "Units on this edge that a buyer could have now.", saleLabel, nil)
+	claimsDesc  = prometheus.NewDesc("spike_edge_claims", "Claims this edge has made and not yet settled.", saleLabel, nil)
+	callsDesc   = prometheus.NewDesc("spike_store_calls_total", "Calls this edge made to the store.", []string{"sale", "call"}, nil)
+	waitingDesc = prometheus.NewDesc("spike_edge_waiting", "Buys that wait for a lease or for the store.", saleLabel, nil)
+	lostDesc    = prometheus.NewDesc("spike_claims_lost_total", "Claims the store refused: dead tokens.", nil, nil)
+	dropsDesc   = prometheus.NewDesc("spike_decision_log_dropped_total", "Lines the decision log could not keep.", nil, nil)
+	jwtDesc     = prometheus.NewDesc("spike_jwt_refused_total", "Requests whose JWT was refused.", []string{"reason"}, nil)
+	readyDesc   = prometheus.NewDesc("spike_ready", "1 while the edge takes buys, as /readyz says.", nil, nil)
+	troubleDesc = prometheus.NewDesc("spike_trouble", "1 while the sale gets no new units here, by what ails it.", []string{"sale", "ailment"}, nil)
+)
+
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{buysDesc, unitsDesc, stockDesc, claimsDesc, callsDesc, waitingDesc, lostDesc, dropsDesc,
+		jwtDesc, readyDesc, troubleDesc} {
+		ch <- d
+	}
+}
+
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(d *prometheus.Desc, n uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
+	}
+	lost := c.s.sales.lost.Load()
+	for name, sale := range c.s.sales.all() { // perhaps thousands, most of which nobody asks for: what never was is not said
+		bought := false
+		for o, n := range names {
+			if n == "" {
+				continue
+			}
+			heard := sale.tally.read(outcome(o))
+			bought = bought || heard > 0
+			if heard > 0 || outcome(o) == won || outcome(o) == undecided {
+				counter(buysDesc, heard, name, n)
+			}
+		}
+		v := sale.View()
+		for place, n := range map[string]uint64{"free": v.Free, "leased": v.Leased, "limbo": v.Limbo,
+			"pending": v.Pending, "confirmed": v.Confirmed} {
+			gauge(unitsDesc, n, name, place)
+		}
+		for call, n := range sale.Calls() {
+			if n > 0 {
+				counter(callsDesc, n, name, call)
+			}
+		}
+		if bought {
+			gauge(stockDesc, sale.Stock(), name)
+			gauge(claimsDesc, sale.Claims(), name)
+			gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
+		}
+		if t := sale.Trouble(); t != nil {
+			gauge(troubleDesc, 1, name, string(t.Ailment))
+		}
+		lost += sale.Lost()
+	}
+	counter(buysDesc, c.s.unknownUndecided.Load(), "", names[undecided])
+	counter(lostDesc, lost)
+	counter(dropsDesc, c.s.decisions.drops())
+	if c.s.cfg.JWT != nil {
+		for i := range c.s.jwtLog.count {
+			counter(jwtDesc, c.s.jwtLog.count[i].Load(), jwtReasons[i].label)
+		}
+	}
+	ready := uint64(0)
+	if c.s.unready(context.Background()) == "" {
+		ready = 1
+	}
+	gauge(readyDesc, ready)
+}
+
+func (s *Server) registry() *prometheus.Registry {
+	r := s.cfg.Registry
+	if r == nil {
+		r = prometheus.NewRegistry()
+	}
+	r.MustRegister(collector{s}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}

@@ -1,0 +1,64 @@
+package oracle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the document
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+//go:embed openapi.yaml
+var openapi []byte
+
+// document is the description of this very API: every endpoint of both sides, held to by TestOpenAPI.
+type document struct {
+	text []byte
+	etag string
+}
+
+const yamlType = "application/yaml"
+
+// newDocument gives the text this edge's version.
+func newDocument(version string) *document {
+	text := bytes.Replace(openapi, []byte(`version: "0"`), []byte("version: "+strconv.Quote(version)), 1)
+	sum := sha256.Sum256(text)
+	return &document{text: text, etag: fmt.Sprintf(`"%x"`, sum[:8])}
+}
+
+// show is GET /openapi.yaml on the buyers' side.
+func (d *document) show(ctx *fasthttp.RequestCtx) {
+	if !ctx.IsGet() && !ctx.IsHead() {
+		notAllowed(ctx, "GET, HEAD")
+		return
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderETag, d.etag)
+	if d.has(string(ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch))) {
+		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+		return
+	}
+	ctx.Response.Header.SetContentType(yamlType)
+	ctx.Response.SetBodyRaw(d.text)
+}
+
+// has says whether an If-None-Match names this text.
+func (d *document) has(tags string) bool {
+	for tag := range strings.SplitSeq(tags, ",") {
+		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == d.etag || tag == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// ServeHTTP is GET /openapi.yaml on the operators' side.
+func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", yamlType)
+	w.Header().Set("ETag", d.etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.text))
+}
