@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"spike/edge/identity"
+	"spike/edge/listener"
 	"spike/luascripts"
 	"spike/order/loopback"
 )
@@ -26,7 +28,7 @@ func (s *Server) listenAdmin() (net.Listener, error) {
 	if s.cfg.Admin == "" {
 		return nil, nil
 	}
-	l, err := listen(s.cfg.Admin)
+	l, err := listener.Listen(s.cfg.Admin)
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +37,27 @@ func (s *Server) listenAdmin() (net.Listener, error) {
 		return nil, fmt.Errorf("%w: %s", ErrAdmin, s.cfg.Admin)
 	}
 	return l, nil
+}
+
+// visitors have places: those of this machine as many as there are.
+func visitors() *listener.Visitors {
+	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
+}
+
+// back is the operators' side as a server.
+func (s *Server) back() *http.Server {
+	return &http.Server{Handler: s.recognising(s.adminHandler()), ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ConnContext: listener.Keep}
+}
+
+// recognising looks at the token as soon as the headers have come: who shows it and sends a body is not kept waiting for a place.
+func (s *Server) recognising(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.mayEnter(r) == nil {
+			listener.Recognise(r.Context())
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // adminHandler is the operators' side. Only what a load balancer asks, and what is public anyway, needs no token.

@@ -24,6 +24,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/identity"
 	"spike/edge/internal/oracle"
 	"spike/luascripts"
 )
@@ -70,7 +71,8 @@ func sameCourse(t *testing.T, world uint64) (is course, tries int) {
 			return now[i], tries
 		}
 	}
-	t.Errorf("world %d: no course in common.\nas it was, twice: %s\nas it was and is: %s", world, was[0].differs(was[1]), was[0].differs(now[0]))
+	t.Errorf("world %d: no course in common.\nas it was, twice: %s\nas it was and is: %s\nas it is, twice: %s", world,
+		was[0].differs(was[1]), was[0].differs(now[0]), now[0].differs(now[1]))
 	return now[0], tries
 }
 
@@ -118,7 +120,7 @@ func oldEdge(store luascripts.Store, ack string) compared {
 
 func newEdgeUnder(store luascripts.Store, ack string) compared {
 	cfg := testConfig()
-	cfg.Ack, cfg.Trusted = Ack(ack), TrustedByDefault()
+	cfg.Ack, cfg.Trusted = Ack(ack), identity.TrustedByDefault()
 	life, die := context.WithCancel(context.Background())
 	s := newServer(life, cfg, store, nil, zerolog.Nop(), make([]byte, 32))
 	s.sales.running.start(s.sales.listen)
@@ -206,6 +208,7 @@ func (w *buyWorld) live(buys int) {
 		for i := range requests {
 			requests[i] = w.request()
 			all.Go(func() { answers[i] = w.answer(requests[i]) })
+			synctest.Wait() // it is answered, or waits
 		}
 		all.Wait()
 		synctest.Wait()
@@ -312,12 +315,12 @@ func (w *buyWorld) answer(request string) string {
 	return dateLine.ReplaceAllString(string(ctx.Response.Header.Header()), "") + string(ctx.Response.Body())
 }
 
-var secret = regexp.MustCompile(`"(?:token|claim)":"([^"]+)"`)
+var secretTold = regexp.MustCompile(`"(?:token|claim)":"([^"]+)"`)
 
 // hear notes an answer, and the token it tells.
 func (w *buyWorld) hear(request, answer string) {
 	w.out.answers = append(w.out.answers, fmt.Sprintf("%q: %q", request, answer))
-	if told := secret.FindStringSubmatch(answer); told != nil && len(w.tokens) < 2000 {
+	if told := secretTold.FindStringSubmatch(answer); told != nil && len(w.tokens) < 2000 {
 		w.tokens = append(w.tokens, told[1])
 	}
 	code := codeOf([]byte(answer[strings.Index(answer, "\r\n\r\n")+4:]))

@@ -94,11 +94,12 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 			for _, request := range oddRequests {
 				up.exchange(&out, []byte(request))
 			}
+			fmt.Fprintf(&out, "### one connection too many from a source\n%s\n\n### one connection too many\n%s\n\n", tooMany.Here, tooMany.All)
 			w.up.draining.Store(true)
 			up.exchange(&out, []byte("GET /buy/closed HTTP/1.1\r\nHost: a\r\n\r\n"))
 		}
 	})
-	return out.Bytes()
+	return bytes.ReplaceAll(out.Bytes(), []byte("\r\n"), []byte("\n"))
 }
 
 // oddRequests are answered alike in all formats.
@@ -186,6 +187,5 @@ func (l wire) exchange(out *bytes.Buffer, request []byte) {
 		answer = yamlMark.ReplaceAll(yamlBody.ReplaceAll(answer, []byte("$1(openapi.yaml)")), []byte("$1…"))
 	}
 	request = yamlMark.ReplaceAll(longRun.ReplaceAll(request, []byte("xxx…")), []byte("$1…"))
-	text := strings.ReplaceAll(fmt.Sprintf("### %s\n%s\n\n", bytes.TrimSpace(request), yamlMark.ReplaceAll(answer, []byte("$1…"))), "\r\n", "\n")
-	out.WriteString(text)
+	fmt.Fprintf(out, "### %s\n%s\n\n", bytes.TrimSpace(request), yamlMark.ReplaceAll(answer, []byte("$1…")))
 }

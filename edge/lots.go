@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/allotment"
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -231,11 +232,11 @@ func (s *Sale) waits(h luascripts.Head, text []byte) word {
 func secondsUntil(now, then int64) int64 { return max((then-now+999_999)/1_000_000, 1) }
 
 // sendStub tells of a lot: as send tells of a reservation.
-func (f *frame) sendStub(ctx *fasthttp.RequestCtx, signer *Signer, sale *Sale, b luascripts.Buyer, draws int64) {
+func (f *frame) sendStub(ctx *fasthttp.RequestCtx, signer *token.Signer, sale *Sale, b luascripts.Buyer, draws int64) {
 	var room [512]byte
 	text := append(append(room[:0], f.head...), sale.name...)
 	text = append(text, `","claim":"`...)
-	text = signer.AppendStub(text, Stub{sale.birth, b})
+	text = signer.AppendStub(text, token.Stub{Birth: sale.birth, Buyer: b})
 	text = append(text, `","draws_at":"`...)
 	text = time.UnixMicro(draws).UTC().AppendFormat(text, time.RFC3339Nano)
 	text = append(text, f.tail...)

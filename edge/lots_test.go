@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -47,7 +48,7 @@ func (s *settlingEdge) hears(t *testing.T, method, uri, who string) (a lotAnswer
 	t.Helper()
 	lines := method + " " + uri + " HTTP/1.1\r\nHost: a\r\n"
 	if who != "" {
-		lines += headerBuyer + ": " + who + "\r\n"
+		lines += "X-Buyer-Id: " + who + "\r\n"
 	}
 	ctx := from(t, "127.0.0.1", mustReceive(t, lines+"\r\n"))
 	s.handle(ctx)
@@ -72,7 +73,7 @@ func (s *settlingEdge) claims(t *testing.T, n int) []string {
 	list := make([]string, n)
 	for i := range list {
 		a := s.buysLot(t, fmt.Sprint("b", i))
-		if a.status != 200 || a.Code != float64(codeEntered) || len(a.Data.Claim) != StubLen {
+		if a.status != 200 || a.Code != float64(codeEntered) || len(a.Data.Claim) != token.StubLen {
 			t.Fatalf("%+v", a)
 		}
 		list[i] = a.Data.Claim
@@ -132,7 +133,7 @@ func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[i
 	won, serials := map[int]lotAnswer{}, map[uint32]bool{}
 	for i, claim := range claims {
 		switch a := s.polls(t, claim); {
-		case a.status == 200 && a.State == "pending" && len(a.Token) == TokenLen && a.Serial > 0:
+		case a.status == 200 && a.State == "pending" && len(a.Token) == token.Len && a.Serial > 0:
 			won[i], serials[a.Serial] = a, true
 		case a.status != 200 || a.State != "lost" || a.Detail != lotLost || a.Token != "":
 			t.Errorf("claim %d: %+v", i, a)

@@ -78,8 +78,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter(lostDesc, lost)
 	counter(dropsDesc, c.s.decisions.drops())
 	if c.s.cfg.JWT != nil {
-		for i := range c.s.jwtLog.count {
-			counter(jwtDesc, c.s.jwtLog.count[i].Load(), jwtReasons[i].label)
+		for reason, n := range c.s.refusals.All() {
+			counter(jwtDesc, n, reason)
 		}
 	}
 	ready := uint64(0)

@@ -56,7 +56,7 @@ func TestD2AnswersToNonsenseAreNotStored(t *testing.T) {
 		heardOnce(t, request, bufio.NewReader(c), want)
 		_ = c.Close()
 	}
-	for want, refusal := range map[int][]byte{429: tooManyHere, 503: tooManyAll} {
+	for want, refusal := range map[int][]byte{429: tooMany.Here, 503: tooMany.All} {
 		heardOnce(t, "a connection too many", bufio.NewReader(strings.NewReader(string(refusal))), want)
 	}
 }

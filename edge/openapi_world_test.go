@@ -20,6 +20,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/identity"
+	"spike/edge/token"
 	"spike/luascripts"
 	"spike/order/loopback"
 )
@@ -67,12 +69,12 @@ type edge struct {
 
 func newEdge(t *testing.T, store luascripts.Store) edge {
 	t.Helper()
-	key, err := ParseJWTKey(jwtSecret)
+	key, err := identity.ParseJWTKey(jwtSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := testConfig()
-	cfg.AdminTokens, cfg.Trusted, cfg.JWT, cfg.Version = loopback.NewTokens(adminToken), TrustedByDefault(), key, "1.2.3"
+	cfg.AdminTokens, cfg.Trusted, cfg.JWT, cfg.Version = loopback.NewTokens(adminToken), identity.TrustedByDefault(), key, "1.2.3"
 	s := testServer(t, cfg, store)
 	s.ready.Store(true)
 	return edge{s, [2]http.Handler{buyersSide(s.handle), s.adminHandler()}}
@@ -164,7 +166,7 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	t.Helper()
 	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + sale, header: header})
 	var got struct{ Data struct{ Claim string } }
-	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != StubLen {
+	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != token.StubLen {
 		t.Fatalf("%s: %d %s", sale, answer.StatusCode, body)
 	}
 	return got.Data.Claim

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/allotment"
+	"spike/edge/listener"
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -56,7 +59,7 @@ type frame struct {
 }
 
 // send tells of a reservation: no allocation once fasthttp's buffer is warm.
-func (f *frame) send(ctx *fasthttp.RequestCtx, signer *Signer, sale *Sale, sold *allotment.Sold) {
+func (f *frame) send(ctx *fasthttp.RequestCtx, signer *token.Signer, sale *Sale, sold *allotment.Sold) {
 	var room [1024]byte
 	b := append(room[:0], f.head...)
 	b = append(b, sale.name...)
@@ -110,4 +113,18 @@ func problem(ctx *fasthttp.RequestCtx, status int, code, detail string) {
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentTypeBytes(problemType)
 	ctx.Response.SetBody(problemBody(status, code, detail))
+}
+
+// tooMany answers who has one connection too many.
+var tooMany = listener.Refusals{
+	Here: refusal(429, "too_many_connections", "there are too many connections from your address"),
+	All:  refusal(503, "too_many_connections", "there are too many connections"),
+}
+
+func refusal(status int, code, detail string) []byte {
+	d := detailsOf(status, code, detail)
+	d.RetryAfterMS = time.Second.Milliseconds()
+	body := d.body()
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: spike\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: 1\r\n"+
+		"Cache-Control: no-store\r\nConnection: close\r\n\r\n%s", status, d.Title, problemType, len(body), body)
 }

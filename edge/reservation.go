@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -17,11 +18,11 @@ import (
 type reservations struct {
 	life   context.Context
 	store  luascripts.Store
-	signer *Signer
+	signer *token.Signer
 	births *births
 }
 
-func newReservations(life context.Context, store luascripts.Store, signer *Signer, b *births) *reservations {
+func newReservations(life context.Context, store luascripts.Store, signer *token.Signer, b *births) *reservations {
 	return &reservations{life: life, store: store, signer: signer, births: b}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -141,7 +142,7 @@ func TestBadTokensAreAlike(t *testing.T) {
 	if err := store.Remove(t.Context(), "gone"); err != nil {
 		t.Fatal(err)
 	}
-	foreign := NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &luascripts.Claim{Serial: 1, Count: 1})
+	foreign := token.NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &luascripts.Claim{Serial: 1, Count: 1})
 	bad := map[string]string{
 		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:], "end changed": good[:83] + flip(good[83]),
 		"of another key": string(foreign), "of a removed sale": removed,

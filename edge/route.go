@@ -8,6 +8,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/identity"
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -34,7 +36,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 	}
 	uri := ctx.Request.Header.RequestURI()
 	if bytes.HasPrefix(uri, buyPrefix) && (ctx.IsGet() || ctx.IsPost() && len(ctx.Request.Body()) == 0) {
-		if sale := s.sales.get(uri[len(buyPrefix):]); sale != nil && plain(&ctx.Request.Header) {
+		if sale := s.sales.get(uri[len(buyPrefix):]); sale != nil && identity.Anonymous(&ctx.Request.Header) {
 			s.buy(ctx, sale, request{n: 1, voice: s.article})
 			return
 		}
@@ -135,12 +137,12 @@ func (s *Server) routeReserve(ctx *fasthttp.RequestCtx, sale []byte) {
 }
 
 // routeReservation is GET /v1/reservations/{token}, where the token may be an entrant's claim.
-func (s *Server) routeReservation(ctx *fasthttp.RequestCtx, token []byte) {
-	if len(token) == StubLen {
-		s.showLot(ctx, token)
+func (s *Server) routeReservation(ctx *fasthttp.RequestCtx, text []byte) {
+	if len(text) == token.StubLen {
+		s.showLot(ctx, text)
 		return
 	}
-	s.reservations.show(ctx, token)
+	s.reservations.show(ctx, text)
 }
 
 // wish reads a body {"n":2}.
@@ -186,25 +188,21 @@ func (s *Server) routeUnits(ctx *fasthttp.RequestCtx, name []byte, n uint32, ok 
 
 // caller reads who buys, and under which key.
 func (s *Server) caller(ctx *fasthttp.RequestCtx) (request, error) {
-	if plain(&ctx.Request.Header) {
+	if identity.Anonymous(&ctx.Request.Header) {
 		return request{}, nil
 	}
-	who, err := s.who.of(ctx)
-	if err != nil {
-		return request{}, err
-	}
-	key, err := idempotencyKey(&ctx.Request.Header, who)
-	return request{buyer: who.Buyer, key: key}, err
+	who, err := s.who.Identify(&ctx.Request.Header, ctx.RemoteAddr())
+	return request{buyer: who.Buyer, key: who.Key}, err
 }
 
 // stranger answers who cannot be told apart from others.
 func (s *Server) stranger(ctx *fasthttp.RequestCtx, err error) {
 	switch {
-	case errors.Is(err, ErrJWT):
-		s.jwtLog.note(err)
+	case errors.Is(err, identity.ErrJWT):
+		s.refusals.Note(err)
 		problem(ctx, fasthttp.StatusUnauthorized, "bad_token", "the bearer token is not valid")
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
-	case errors.Is(err, ErrIdempotencyKey):
+	case errors.Is(err, identity.ErrIdempotencyKey):
 		problem(ctx, fasthttp.StatusBadRequest, "bad_key", err.Error())
 	default:
 		problem(ctx, fasthttp.StatusBadRequest, "bad_buyer", err.Error())

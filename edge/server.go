@@ -13,6 +13,9 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/identity"
+	"spike/edge/listener"
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -32,11 +35,11 @@ type Server struct {
 	store     luascripts.Store
 	log       zerolog.Logger
 	sales     *Sales
-	signer    *Signer
+	signer    *token.Signer
 	article   *voice
 	v1        *voice
-	who       *Who
-	jwtLog    *jwtLog
+	who       *identity.Who
+	refusals  *identity.Refusals
 	cors      *cors // nil: pages of other sites are not let in
 	inFlight  inFlight
 	decisions *decisions
@@ -56,7 +59,7 @@ type Server struct {
 var ErrConfig = errors.New("configuration")
 
 // ErrListen says that an address cannot be listened on.
-var ErrListen = errors.New("cannot listen")
+var ErrListen = listener.ErrListen
 
 // Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
 // back. Errors wrap ErrListen or luascripts.ErrDown.
@@ -81,7 +84,7 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 		return err
 	}
 	defer s.decisions.close()
-	buyers, err := listen(cfg.Listen)
+	buyers, err := listener.Listen(cfg.Listen)
 	if err != nil {
 		return err
 	}
@@ -94,8 +97,8 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 }
 
 func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, keys ...[]byte) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(keys...),
-		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), jwtLog: newJWTLog(log),
+	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: token.NewSigner(keys...),
+		article: newArticle(cfg.Lang), v1: newV1(), who: identity.NewWho(cfg.Trusted, cfg.JWT), refusals: identity.NewRefusals(log),
 		cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
 	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
 	s.snapshots = newSnapshots(life, store, s.sales)
@@ -114,28 +117,18 @@ func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byt
 	return [][]byte{key}, nil
 }
 
-func listen(addr string) (*net.TCPListener, error) {
-	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // of it Linux takes no filter (lastListener)
-	l, err := plain.Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("%w on %s: %w", ErrListen, addr, err)
-	}
-	return l.(*net.TCPListener), nil // a listener on tcp is one
-}
-
 // serve owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
 func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener, admin net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	door, sources := newLastListener(buyers), newSources(s.who.trusts)
-	if sources.most < fewConnections {
-		s.log.Warn().Int("connections", sources.most).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
+	door, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
+	if limits.Most() < listener.Few {
+		s.log.Warn().Int("connections", limits.Most()).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
-	go func() { ended <- front.Serve(patientListener{fairListener{door, sources}}) }()
+	go func() { ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits)}) }()
 	back := s.back()
 	if admin != nil {
-		go func() { ended <- back.Serve(visitorsListener{admin, newVisitors()}) }()
+		go func() { ended <- back.Serve(visitors().Listener(admin)) }()
 	}
 	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
 	s.sales.running.start(s.sales.listen)
@@ -157,7 +150,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 	time.Sleep(s.cfg.Drain) // whoever asks is answered, and told to go elsewhere
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
-	if e := door.finish(drain); e != nil {
+	if e := door.Finish(drain); e != nil {
 		s.log.Warn().Err(e).Msg("who comes as the listener closes may be reset")
 	}
 	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx hears that it is refused, before connections that it keeps are closed
@@ -178,7 +171,7 @@ func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler: s.handle, HeaderReceived: framing, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
 		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
-		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: filesMost,
+		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: listener.FilesMost,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"spike/edge/identity"
 	"spike/luascripts"
 )
 
@@ -18,7 +19,7 @@ import (
 func (s *Server) buys(t testing.TB, uri, who, key string) (status int, body string) {
 	t.Helper()
 	lines := "GET " + uri + " HTTP/1.1\r\nHost: a\r\n"
-	for name, value := range map[string]string{headerBuyer: who, headerKey: key} {
+	for name, value := range map[string]string{"X-Buyer-Id": who, "Idempotency-Key": key} {
 		if value != "" {
 			lines += name + ": " + value + "\r\n"
 		}
@@ -75,7 +76,7 @@ func withSettling(t *testing.T, f func(t *testing.T, s *settlingEdge)) {
 			return time.Now().Add(time.Duration(s.ahead.Load()))
 		})}
 		cfg := testConfig()
-		cfg.Trusted = TrustedByDefault()
+		cfg.Trusted = identity.TrustedByDefault()
 		s.Server = testServer(t, cfg, s.store)
 		s.sales.running.start(s.sales.listen)
 		f(t, s)
@@ -196,18 +197,18 @@ func (f *forgetful) mustShow(t *testing.T, sale string) luascripts.ShowReply {
 func TestKeyInFlight(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.create(t, "a", luascripts.CreateRequest{Total: 3, Hold: time.Minute})
-		key, err := idempotencyKey(&from(t, "127.0.0.1", mustReceive(t,
-			"GET / HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n\r\n")).Request.Header, Identity{Buyer: BuyerOf([]byte("ann")), Known: true})
+		ctx := from(t, "127.0.0.1", mustReceive(t, "GET / HTTP/1.1\r\nHost: a\r\nX-Buyer-Id: ann\r\nIdempotency-Key: k\r\n\r\n"))
+		ann, err := s.who.Identify(&ctx.Request.Header, ctx.RemoteAddr())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.inFlight.enter(key); err != nil {
+		if err := s.inFlight.enter(ann.Key); err != nil {
 			t.Fatal(err)
 		}
 		if status, body := s.buys(t, "/buy/a", "ann", "k"); status != 409 || !strings.Contains(body, "key_in_flight") {
 			t.Errorf("%d %s", status, body)
 		}
-		s.inFlight.leave(key)
+		s.inFlight.leave(ann.Key)
 		if status, body := s.buys(t, "/buy/a", "ann", "k"); had(body) == "" {
 			t.Errorf("%d %s", status, body)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge"
+	"spike/edge/identity"
 	"spike/luascripts"
 )
 
@@ -279,7 +280,7 @@ func openShop(t *testing.T, edges int) *shop {
 		stopped := make(chan error, 1)
 		go func() {
 			stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: "en", Lease: 5 * time.Second,
-				Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault()}, store, zerolog.Nop())
+				Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault()}, store, zerolog.Nop())
 		}()
 		t.Cleanup(func() {
 			stop()
