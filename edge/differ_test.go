@@ -48,20 +48,26 @@ func TestSameAsBefore(t *testing.T) {
 	}
 	for seed := first; seed < first+seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			heard, calls, tries := map[string]int{}, 0, 0
+			heard, calls, tries, alike := map[string]int{}, 0, 0, 0
 			for world := range uint64(seedWorlds) {
 				is, tried := sameCourse(t, seed*seedWorlds+world)
 				for what, n := range is.heard {
 					heard[what] += n
 				}
 				calls, tries = calls+len(is.calls), tries+tried
+				if len(is.answers) > 0 {
+					alike++
+				}
 			}
-			t.Logf("%d store calls, %d courses for %d worlds: %v", calls, tries, seedWorlds, heard)
+			t.Logf("%d of %d worlds have a common course, %d tried: %d store calls, %v", alike, seedWorlds, tries, calls, heard)
+			if alike < seedWorlds*9/10 {
+				t.Error("too few worlds repeat themselves: nothing is proved")
+			}
 		})
 	}
 }
 
-// sameCourse is a course that the edge took as it was and as it is.
+// sameCourse is a course that the edge took as it was and as it is; none: it never was the same twice.
 func sameCourse(t *testing.T, world uint64) (is course, tries int) {
 	var was, now []course
 	for tries < worldTries {
@@ -71,9 +77,14 @@ func sameCourse(t *testing.T, world uint64) (is course, tries int) {
 			return now[i], tries
 		}
 	}
-	t.Errorf("world %d: no course in common.\nas it was, twice: %s\nas it was and is: %s\nas it is, twice: %s", world,
-		was[0].differs(was[1]), was[0].differs(now[0]), now[0].differs(now[1]))
-	return now[0], tries
+	for i, a := range was {
+		if common(was[:i], []course{a}) >= 0 { // it repeats itself, so what it is now should be among that
+			t.Errorf("world %d: no course in common.\nas it was, twice: %s\nas it was and is: %s\nas it is, twice: %s", world,
+				was[0].differs(was[1]), was[0].differs(now[0]), now[0].differs(now[1]))
+			return now[0], tries
+		}
+	}
+	return course{}, tries
 }
 
 // course is what became of all buys of a seed.
@@ -123,8 +134,8 @@ func newEdgeUnder(store luascripts.Store, ack string) compared {
 	cfg.Ack, cfg.Trusted = Ack(ack), identity.TrustedByDefault()
 	life, die := context.WithCancel(context.Background())
 	s := newServer(life, cfg, store, nil, zerolog.Nop(), make([]byte, 32))
-	s.sales.running.start(s.sales.listen)
-	return compared{s.handle, collector{s}, func() { die(); s.sales.running.end() }}
+	s.sales.Running.Start(s.sales.Listen)
+	return compared{s.handle, collector{s}, func() { die(); s.sales.Running.End() }}
 }
 
 // buyWorld is a crowd, an operator and a store that has its bad days.

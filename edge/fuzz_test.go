@@ -17,6 +17,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/listener"
 	"spike/luascripts"
 )
 
@@ -46,15 +47,15 @@ func FuzzUnits(f *testing.F) {
 	})
 }
 
-// FuzzWish: a body is one JSON object with a whole number in it, or refused; what is read is what encoding/json reads without
+// FuzzBody: a body is one JSON object with a whole number in it, or refused; what is read is what encoding/json reads without
 // our rules.
-func FuzzWish(f *testing.F) {
+func FuzzBody(f *testing.F) {
 	for _, seed := range []string{`{"n":2}`, `{}`, `{"n":null}`, `{"n":1.0}`, `{"n":1e2}`, `{"n":"2"}`, `{"n":2,"n":3}`, `{"N":2}`, `{"n":2}{}`, `[]`, `2`, `null`,
 		`{"n":9223372036854775808}`, ` {"n":-1} `, "{\"n\":2}\x00", `{"n":2,"m":3}`, strings.Repeat("[", 9000), `{"n":` + strings.Repeat("1", 400) + `}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		n, err := wish(body)
+		n, err := decodeBody(body)
 		if err != nil {
 			if n != 0 {
 				t.Errorf("%q: %d and %v", body, n, err)
@@ -88,12 +89,12 @@ func FuzzRequests(f *testing.F) {
 	}
 	s := testServer(f, cfg, store)
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		in := bufio.NewReaderSize(bytes.NewReader(sent), maxHeader)
+		in := bufio.NewReaderSize(bytes.NewReader(sent), listener.MaxHeader)
 		won, begun := 0, bytes.Count(bytes.ToLower(sent), []byte("/buy/"))+bytes.Count(bytes.ToLower(sent), []byte("/reservations"))
 		for range 100 {
 			ctx := &fasthttp.RequestCtx{}
 			ctx.Init(&ctx.Request, peerAt("127.0.0.1:1"), nil)
-			if err := ctx.Request.ReadLimitBody(in, maxBody); err != nil {
+			if err := ctx.Request.ReadLimitBody(in, listener.MaxBody); err != nil {
 				break
 			}
 			s.handle(ctx)
@@ -160,7 +161,7 @@ func FuzzOperatorsBodies(f *testing.F) {
 		r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(body))
 		r.Host = "localhost"
 		w := httptest.NewRecorder()
-		testServer(t, testConfig(), store).adminHandler().ServeHTTP(w, r)
+		testServer(t, testConfig(), store).operators().Handler().ServeHTTP(w, r)
 		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s %q: %d %s", at, body, w.Code, w.Body)
 		}

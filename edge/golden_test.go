@@ -19,6 +19,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttputil"
+
+	"spike/edge/answer"
+	"spike/edge/listener"
 )
 
 var update = flag.Bool("update", false, "write testdata/answers anew")
@@ -72,7 +75,7 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 	var out bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.up.article, w.down.article = newArticle(lang), newArticle(lang)
+		w.up.article, w.down.article = answer.Article(lang, w.up.signer), answer.Article(lang, w.up.signer)
 		up, down := newWire(t, w.up.Server), newWire(t, w.down.Server)
 		for _, c := range apiCases() {
 			if !wanted(c.op) || w.operations[c.op].sides()[0] != 0 {
@@ -120,7 +123,7 @@ var oddRequests = []string{
 	"GET /buy/closed HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Buyer-Id: a\r\nX-Buyer-Id: b\r\n\r\n",
 	"GET /buy/closed HTTP/1.1\r\nHost: a\r\nConnection: close\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n",
 	"POST /buy/closed HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-	"GET /buy/closed HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", maxHeader) + "\r\n\r\n",
+	"GET /buy/closed HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", listener.MaxHeader) + "\r\n\r\n",
 	"POST /buy/closed HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n" + strings.Repeat("x", 16385),
 	"nonsense\r\n\r\n",
 }

@@ -19,7 +19,6 @@ const (
 	beatOld    = 2 * luascripts.Timeout // older than this, a look says nothing
 	nurseEvery = time.Second            // looking after sales in trouble
 	nurseMost  = 8                      // at a time
-	wellFor    = 2 * time.Second        // so long after a look a sale is taken to be well
 )
 
 // pulse is the newest look at the store.
@@ -60,28 +59,7 @@ func (s *Server) unready(ctx context.Context) string {
 	if h.err != nil {
 		return "store: " + h.err.Error()
 	}
-	return s.sales.ail()
-}
-
-// ail is what ails a sale, where every sale that was looked at lately ails; else "". Of ten thousand sales most often none ails, and
-// no clock need be read.
-func (s *Sales) ail() (why string) {
-	all := s.all()
-	for name, sale := range all {
-		if t := sale.Trouble(); t != nil && sale.Ails() {
-			why = "sale " + name + ": " + t.Why
-			break
-		}
-	}
-	if why == "" {
-		return ""
-	}
-	for _, sale := range all {
-		if !sale.Ails() && sale.SeenWithin(wellFor) {
-			return ""
-		}
-	}
-	return why
+	return s.sales.Ail()
 }
 
 // watch looks at the store steadily, and logs when this edge takes no buys and when it does again.
@@ -110,40 +88,17 @@ func (s *Server) nurse() {
 			return
 		}
 		places, all := make(chan struct{}, nurseMost), sync.WaitGroup{}
-		for _, sale := range s.sales.all() {
+		for _, sale := range s.sales.All() {
 			if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // its Keeper looks steadily
 				places <- struct{}{}
 				all.Go(func() {
-					s.sales.examine(sale, t)
+					s.sales.Examine(sale, t)
 					<-places
 				})
 			}
 		}
 		all.Wait()
 	})
-}
-
-// examine looks whether a sale's trouble is over.
-func (s *Sales) examine(sale *Sale, t *allotment.Trouble) {
-	switch t.Ailment {
-	case allotment.NoRing:
-		if s.data.hasRoom(t.Ring) {
-			sale.Cure(t)
-		}
-	case allotment.StoreAway, allotment.ByHand:
-		party := luascripts.Party{Birth: sale.birth, Instance: s.cfg.instance, Node: s.cfg.Node}
-		_, err := s.store.Renew(s.life, sale.name, luascripts.RenewRequest{Term: s.cfg.Lease, Party: party})
-		if err == nil && t.Ailment == allotment.ByHand {
-			shown, e := s.store.Show(s.life, sale.name)
-			if err = e; e == nil && shown.Trouble != "" {
-				return
-			}
-		}
-		if err == nil {
-			sale.Cure(t)
-		}
-	case allotment.Cut:
-	}
 }
 
 // each does something again and again until the edge stops.

@@ -26,7 +26,7 @@ func TestD12RefusedJWTIsCounted(t *testing.T) {
 			t.Errorf("%s", &ctx.Response)
 		}
 	}
-	_, metrics := hear(s.adminHandler(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+	_, metrics := hear(s.operators().Handler(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 	if line := "spike_jwt_refused_total{reason=\"malformed\"} 3\n"; !strings.Contains(string(metrics), line) {
 		t.Errorf("not there: %s", line)
 	}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"spike/edge/buy"
 )
 
 // collector reads the sales' own counters when somebody scrapes; the hot path knows nothing of Prometheus.
@@ -41,17 +43,14 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, n uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
 	}
-	lost := c.s.sales.lost.Load()
-	for name, sale := range c.s.sales.all() { // perhaps thousands, most of which nobody asks for: what never was is not said
+	lost := c.s.sales.Lost()
+	for name, sale := range c.s.sales.All() { // perhaps thousands, most of which nobody asks for: what never was is not said
 		bought := false
-		for o, n := range names {
-			if n == "" {
-				continue
-			}
-			heard := sale.tally.read(outcome(o))
+		for o, label := range buy.Labels() {
+			heard := sale.Tally.Read(uint8(o))
 			bought = bought || heard > 0
-			if heard > 0 || outcome(o) == won || outcome(o) == undecided {
-				counter(buysDesc, heard, name, n)
+			if heard > 0 || buy.Outcome(o) == buy.Won || buy.Outcome(o) == buy.Undecided {
+				counter(buysDesc, heard, name, label)
 			}
 		}
 		v := sale.View()
@@ -67,14 +66,14 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		if bought {
 			gauge(stockDesc, sale.Stock(), name)
 			gauge(claimsDesc, sale.Claims(), name)
-			gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
+			gauge(waitingDesc, uint64(sale.Waiting()), name)
 		}
 		if t := sale.Trouble(); t != nil {
 			gauge(troubleDesc, 1, name, string(t.Ailment))
 		}
 		lost += sale.Lost()
 	}
-	counter(buysDesc, c.s.unknownUndecided.Load(), "", names[undecided])
+	counter(buysDesc, c.s.unknownUndecided.Load(), "", buy.Labels()[buy.Undecided])
 	counter(lostDesc, lost)
 	counter(dropsDesc, c.s.decisions.drops())
 	if c.s.cfg.JWT != nil {

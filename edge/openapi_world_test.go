@@ -77,7 +77,7 @@ func newEdge(t *testing.T, store luascripts.Store) edge {
 	cfg.AdminTokens, cfg.Trusted, cfg.JWT, cfg.Version = loopback.NewTokens(adminToken), identity.TrustedByDefault(), key, "1.2.3"
 	s := testServer(t, cfg, store)
 	s.ready.Store(true)
-	return edge{s, [2]http.Handler{buyersSide(s.handle), s.adminHandler()}}
+	return edge{s, [2]http.Handler{buyersSide(s.handle), s.operators().Handler()}}
 }
 
 // buyersSide reads requests as fasthttp does from a connection, and has no goroutine of its own.
@@ -130,7 +130,7 @@ func (w *world) prepare(t *testing.T) {
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{confirmed}/confirm"})
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{bobs}/confirm"})
 	w.send(t, apiCase{op: "cancelReservation", uri: "/v1/reservations/{cancelled}/cancel"})
-	birth := w.up.sales.get([]byte("ticket")).birth
+	birth := w.up.sales.Get([]byte("ticket")).Birth
 	w.names["expired"] = string(w.up.signer.Append(nil, birth, &luascripts.Claim{Serial: 999, Count: 1, Fence: 1, Nonce: 1, Expiry: 1}))
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{Subject: "eve",
 		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}).SignedString(jwtSecret)

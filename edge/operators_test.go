@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/edge/identity"
 	"spike/edge/listener"
 	"spike/order/loopback"
 )
@@ -30,7 +31,7 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, all := s.back(), visitors()
+	back, all := s.operators().Server(), listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
 	go func() { _ = back.Serve(all.Listener(l)) }()
 	defer func() { _ = back.Close() }()
 
@@ -108,7 +109,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 			cfg.AdminTokens = loopback.NewTokens(token)
 			s := newServer(t.Context(), cfg, &shelf{}, nil, zerolog.Nop(), make([]byte, 32))
 			here, there := net.Pipe()
-			back := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout}
+			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout, IdleTimeout: listener.IdleTimeout}
 			served := make(chan error, 1)
 			once := &pipeListener{conns: make(chan net.Conn, 1), addr: peerAt("127.0.0.1:1")}
 			once.conns <- here
@@ -118,7 +119,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 			if status != 408 || !strings.Contains(body, `"code":"too_slow"`) {
 				t.Errorf("%d %s", status, body)
 			}
-			if took := time.Since(begin); took > readTimeout+time.Second { // of the bubble's own time
+			if took := time.Since(begin); took > listener.ReadTimeout+time.Second { // of the bubble's own time
 				t.Errorf("after %v", took)
 			}
 			if _, err := there.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
@@ -126,7 +127,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 			}
 			_ = there.Close()
 			_, _ = back.Close(), <-served
-			s.sales.running.end()
+			s.sales.Running.End()
 		})
 	}
 }

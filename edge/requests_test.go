@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/edge/listener"
 )
 
 func mustReceive(t testing.TB, request string) *fasthttp.Request {
 	t.Helper()
 	r := &fasthttp.Request{}
-	if err := r.Read(bufio.NewReaderSize(strings.NewReader(request), maxHeader)); err != nil {
+	if err := r.Read(bufio.NewReaderSize(strings.NewReader(request), listener.MaxHeader)); err != nil {
 		t.Fatalf("%q: %v", request, err)
 	}
 	return r

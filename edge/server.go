@@ -2,8 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -13,39 +11,36 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/admin"
+	"spike/edge/answer"
+	"spike/edge/buy"
 	"spike/edge/identity"
 	"spike/edge/listener"
+	"spike/edge/ringdir"
+	"spike/edge/sales"
 	"spike/edge/token"
 	"spike/luascripts"
 )
 
-// Limits of one connection and one request. A buy is a line and a few headers.
-const (
-	maxHeader   = 8 << 10
-	maxBody     = 16 << 10
-	readTimeout = 10 * time.Second // a whole request
-	sendTimeout = 10 * time.Second
-	lingerFor   = 200 * time.Millisecond // answering who is connected, after that
-	idleTimeout = 60 * time.Second       // between requests; nginx gives a connection up at 30 s
-)
+const lingerFor = 200 * time.Millisecond // answering who is connected, once the listener is closed
 
 // Server is one edge.
 type Server struct {
 	cfg       Config
 	store     luascripts.Store
 	log       zerolog.Logger
-	sales     *Sales
+	sales     *sales.Registry
+	seller    *buy.Seller
+	article   *answer.Format
+	v1        *answer.Format
 	signer    *token.Signer
-	article   *voice
-	v1        *voice
 	who       *identity.Who
 	refusals  *identity.Refusals
 	cors      *cors // nil: pages of other sites are not let in
-	inFlight  inFlight
 	decisions *decisions
 
 	reservations *reservations
-	snapshots    *snapshots
+	snapshots    *sales.Snapshots
 	document     *document
 	pulse        pulse
 
@@ -71,15 +66,12 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	}
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	data, err := openData(cfg.Data)
+	rings, err := openRings(ctx, cfg.Data, store)
 	if err != nil {
 		return err
 	}
-	defer data.close()
-	if err = data.belongs(ctx, store); err != nil {
-		return err
-	}
-	s := newServer(life, cfg, store, data, log, keys...)
+	defer rings.Close()
+	s := newServer(life, cfg, store, rings, log, keys...)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
 	}
@@ -88,20 +80,38 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	if err != nil {
 		return err
 	}
-	admin, err := s.listenAdmin()
+	operators, err := admin.Listen(cfg.Admin, cfg.AdminTokens)
 	if err != nil {
 		_ = buyers.Close()
 		return err
 	}
-	return s.serve(ctx, die, buyers, admin)
+	return s.serveUntil(ctx, die, buyers, operators)
 }
 
-func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, keys ...[]byte) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: token.NewSigner(keys...),
-		article: newArticle(cfg.Lang), v1: newV1(), who: identity.NewWho(cfg.Trusted, cfg.JWT), refusals: identity.NewRefusals(log),
-		cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
-	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
-	s.snapshots = newSnapshots(life, store, s.sales)
+// openRings takes the directory of the rings for this process, if they are for this store; nil for "".
+func openRings(ctx context.Context, path string, store luascripts.Store) (*ringdir.Dir, error) {
+	rings, err := ringdir.Open(path)
+	if err == nil {
+		if err = rings.Belongs(ctx, store); err != nil {
+			rings.Close()
+		}
+	}
+	if errors.Is(err, ringdir.ErrData) {
+		err = fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return rings, err
+}
+
+func newServer(life context.Context, cfg Config, store luascripts.Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
+	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
+		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance, Node: cfg.Node,
+		Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
+	s.seller = buy.NewSeller(life, store, s.sales, cfg.Bounds.Keep)
+	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
+	s.snapshots = sales.NewSnapshots(s.sales)
+	s.reservations = &reservations{life: life, store: store, signer: s.signer, generations: sales.NewGenerations(s.sales),
+		seller: s.seller, count: s.count}
 	return s
 }
 
@@ -117,8 +127,8 @@ func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byt
 	return [][]byte{key}, nil
 }
 
-// serve owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
-func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener, admin net.Listener) error {
+// serveUntil owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
+func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, operators net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
 	door, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
@@ -126,16 +136,16 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 		s.log.Warn().Int("connections", limits.Most()).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
 	go func() { ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits)}) }()
-	back := s.back()
-	if admin != nil {
-		go func() { ended <- back.Serve(visitors().Listener(admin)) }()
+	back := s.operators().Server()
+	if operators != nil {
+		go func() { ended <- back.Serve(operators) }()
 	}
-	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
-	s.sales.running.start(s.sales.listen)
-	s.sales.running.start(s.heed)
-	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
-	s.sales.running.start(s.watch)
-	s.sales.running.start(s.nurse)
+	for _, work := range []func(){
+		s.sales.Recover, s.sales.Listen, s.heed, s.watch, s.nurse,
+		func() { _, _ = s.store.List(s.life) }, // it looks for sales that no index has, before a token asks
+	} {
+		s.sales.Running.Start(work)
+	}
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
@@ -158,10 +168,10 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 		s.log.Warn().Err(e).Msg("some connections did not end")
 	}
 	die()
-	s.sales.running.end()
+	s.sales.Running.End()
 	_ = back.Close()
-	if left := s.sales.unsettled.Load(); left != nil {
-		return errors.Join(err, *left)
+	if left := s.sales.Unsettled(); left != nil {
+		return errors.Join(err, left)
 	}
 	s.log.Info().Msg("edge has stopped: settled and given back")
 	return err
@@ -169,37 +179,25 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 
 func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler: s.handle, HeaderReceived: framing, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
-		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
+		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: "spike", ReadBufferSize: listener.MaxHeader,
+		MaxRequestBodySize: listener.MaxBody, ReadTimeout: listener.ReadTimeout, WriteTimeout: listener.SendTimeout, IdleTimeout: listener.IdleTimeout,
 		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: listener.FilesMost,
 	}
+}
+
+// tooMany answers who has one connection too many.
+var tooMany = listener.Refusals{
+	Here: answer.NewProblem(429, "too_many_connections", "there are too many connections from your address").Soon().Raw(),
+	All:  answer.NewProblem(503, "too_many_connections", "there are too many connections").Soon().Raw(),
+}
+
+// operators is their side.
+func (s *Server) operators() *admin.Side {
+	return admin.New(admin.Config{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
+		Confirm: s.reservations.confirm, Metrics: s.registry()})
 }
 
 // quiet drops what fasthttp says of connections that strangers broke; malformed requests are answered, not logged.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
-
-// malformed answers what fasthttp could not read.
-func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
-	var small *fasthttp.ErrSmallBuffer
-	var timeout net.Error
-	switch {
-	case errors.As(err, &small):
-		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "header_too_large", "headers are at most 8 KiB")
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
-	case errors.As(err, &timeout) && timeout.Timeout():
-		problem(ctx, fasthttp.StatusRequestTimeout, "too_slow", "the request did not come whole in time")
-	default:
-		problem(ctx, fasthttp.StatusBadRequest, "malformed", "this is not an HTTP request")
-	}
-	forbidStoring(ctx)
-}
-
-// newNonce is 53 random bits, which Lua's numbers hold exactly.
-func newNonce() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return binary.BigEndian.Uint64(b[:]) >> 11
-}

@@ -14,6 +14,7 @@ import (
 
 	"spike/bench"
 	"spike/edge"
+	"spike/edge/admin"
 	"spike/edge/identity"
 	"spike/edge/token"
 	"spike/luascripts"
@@ -99,7 +100,7 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitUsage}, {edge.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage}, {identity.ErrJWTKey, exitUsage},
+		{edge.ErrListen, exitUsage}, {admin.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage}, {identity.ErrJWTKey, exitUsage},
 		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge"
+	"spike/edge/admin"
 	"spike/edge/identity"
 	"spike/edge/token"
 	"spike/luascripts"
@@ -231,7 +232,7 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.St
 	if c.DB != "" {
 		store.KeepEvents()
 	}
-	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: edge.DefaultHold}); err != nil {
+	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: admin.DefaultHold}); err != nil {
 		return nil, err
 	}
 	kept := "nothing is"

@@ -12,6 +12,15 @@ import (
 	"time"
 )
 
+// Limits of one connection and one request. A buy is a line and a few headers.
+const (
+	MaxHeader   = 8 << 10
+	MaxBody     = 16 << 10
+	ReadTimeout = 10 * time.Second // a whole request
+	SendTimeout = 10 * time.Second
+	IdleTimeout = 60 * time.Second // between requests; nginx gives a connection up at 30 s
+)
+
 // How many connections there may be at a time. Each is a file, and a process has only so many of them.
 const (
 	maxPerSource = 4096    // or a quarter of all, where that is less
