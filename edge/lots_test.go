@@ -81,7 +81,7 @@ func (s *settlingEdge) claims(t *testing.T, n int) []string {
 	list := make([]string, n)
 	for i := range list {
 		a := s.buysLot(t, fmt.Sprint("b", i))
-		if a.status != 200 || a.Code != float64(answer.CodeEntered) || len(a.Data.Claim) != token.StubLen {
+		if a.status != 200 || a.Code != float64(answer.CodeEntered) || len(a.Data.Claim) != token.TicketLen {
 			t.Fatalf("%+v", a)
 		}
 		list[i] = a.Data.Claim

@@ -102,7 +102,7 @@ var reservationCases = []apiCase{
 	{op: "showReservation", uri: "/v1/reservations/{annslot}", status: 200},
 	{op: "showReservation", uri: "/v1/reservations/{bobslot}", status: 200},
 	{op: "showReservation", uri: "/v1/reservations/{waiting}", status: 503, code: "undecided", down: true},
-	{op: "showReservation", uri: "/v1/reservations/" + strings.Repeat("x", token.StubLen), status: 404, code: "no_such_reservation"},
+	{op: "showReservation", uri: "/v1/reservations/" + strings.Repeat("x", token.TicketLen), status: 404, code: "no_such_reservation"},
 	{op: "cancelReservation", uri: "/v1/reservations/{waiting}/cancel", status: 404, code: "no_such_reservation"},
 	{op: "showReservation", uri: "/v1/reservations/none", status: 404, code: "no_such_reservation"},
 	{op: "showReservation", uri: "/v1/reservations/{pending}", status: 503, code: "undecided", down: true},

@@ -166,7 +166,7 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	t.Helper()
 	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + sale, header: header})
 	var got struct{ Data struct{ Claim string } }
-	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != token.StubLen {
+	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != token.TicketLen {
 		t.Fatalf("%s: %d %s", sale, answer.StatusCode, body)
 	}
 	return got.Data.Claim

@@ -89,7 +89,7 @@ func (r *reservations) bring(ctx context.Context, text []byte, do action, wanted
 
 // show is GET /v1/reservations/{token}, where the token may be a ticket.
 func (r *reservations) show(text []byte) answer.Reply {
-	if len(text) == token.StubLen {
+	if len(text) == token.TicketLen {
 		return r.showTicket(text)
 	}
 	told, err := r.look(text)
@@ -111,7 +111,7 @@ func (r *reservations) confirm(ctx context.Context, text string) answer.Reply {
 
 // showTicket says what has become of a ticket. What it has won is told with its token.
 func (r *reservations) showTicket(text []byte) answer.Reply {
-	shown, err := r.signer.ParseStub(text)
+	shown, err := r.signer.ParseTicket(text)
 	if err != nil {
 		return answer.Of(answer.ErrNoReservation)
 	}

@@ -211,7 +211,7 @@ func (f *frame) ticket(to *fasthttp.Response, signer *token.Signer, sale *sales.
 	var room [512]byte
 	b := append(append(room[:0], f.head...), sale.Name...)
 	b = append(b, `","claim":"`...)
-	b = signer.AppendStub(b, token.Stub{Birth: sale.Birth, Buyer: d.Sold.Buyer})
+	b = signer.AppendTicket(b, token.Ticket{Birth: sale.Birth, Buyer: d.Sold.Buyer})
 	b = append(b, `","draws_at":"`...)
 	b = time.UnixMicro(d.At).UTC().AppendFormat(b, time.RFC3339Nano)
 	f.send(to, b)
