@@ -34,7 +34,7 @@ const (
 	counted = OneTicket
 )
 
-const _ = uint(sales.Outcomes - counted) // the tally has room
+const _ = uint(sales.Kinds - counted) // the tally has room
 
 // labels are the outcome label of spike_buys_total.
 var labels = [counted]string{Undecided: "undecided", Won: "won", SoldOut: "sold_out", NoneNow: "none_now", Paused: "paused",

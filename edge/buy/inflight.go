@@ -8,10 +8,10 @@ import (
 )
 
 var (
-	// ErrInFlight says that a request with the same key is being answered here: 409.
-	ErrInFlight = errors.New("a request with this Idempotency-Key is under way")
-	// ErrTooManyInFlight says that nothing was done, for want of room: 503.
-	ErrTooManyInFlight = errors.New("too many requests with an Idempotency-Key are under way")
+	// errInFlight says that a request with the same key is being answered here: 409.
+	errInFlight = errors.New("a request with this Idempotency-Key is under way")
+	// errTooMany says that nothing was done, for want of room: 503.
+	errTooMany = errors.New("too many requests with an Idempotency-Key are under way")
 )
 
 const maxInFlight = 1 << 16 // more than the buys that may wait on an edge
@@ -22,15 +22,15 @@ type inFlight struct {
 	keys map[luascripts.IdempotencyKey]struct{}
 }
 
-// enter notes the key until leave, unless it is noted: ErrInFlight, ErrTooManyInFlight.
+// enter notes the key until leave, unless it is noted: errInFlight, errTooMany.
 func (f *inFlight) enter(key luascripts.IdempotencyKey) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, there := f.keys[key]; there {
-		return ErrInFlight
+		return errInFlight
 	}
 	if len(f.keys) >= maxInFlight {
-		return ErrTooManyInFlight
+		return errTooMany
 	}
 	if f.keys == nil {
 		f.keys = make(map[luascripts.IdempotencyKey]struct{})

@@ -15,7 +15,7 @@ func TestInFlight(t *testing.T) {
 	if err := f.enter(a); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.enter(a); !errors.Is(err, ErrInFlight) {
+	if err := f.enter(a); !errors.Is(err, errInFlight) {
 		t.Errorf("the same again: %v", err)
 	}
 	if err := f.enter(b); err != nil {
@@ -37,10 +37,10 @@ func TestInFlightIsBounded(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	if err := f.enter(key(maxInFlight)); !errors.Is(err, ErrTooManyInFlight) {
+	if err := f.enter(key(maxInFlight)); !errors.Is(err, errTooMany) {
 		t.Error(err)
 	}
-	if err := f.enter(key(7)); !errors.Is(err, ErrInFlight) {
+	if err := f.enter(key(7)); !errors.Is(err, errInFlight) {
 		t.Error(err)
 	}
 	f.leave(key(7))

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/edge/sales"
 	"spike/luascripts"
 )
 
@@ -19,7 +18,7 @@ const boundWhile = 30 * time.Second // how long a key stands for its sale and n 
 // the key need not be bound.
 func (a *attempt) byKey() (Decision, Way) {
 	switch err := a.keys.enter(a.q.Key); {
-	case errors.Is(err, ErrInFlight):
+	case errors.Is(err, errInFlight):
 		return Decision{Outcome: KeyInFlight}, Told
 	case err != nil:
 		return Decision{}, Told
@@ -126,28 +125,24 @@ func (a *attempt) ask(offer luascripts.Claim) (luascripts.DeductReply, error) {
 	return reply, err
 }
 
+// asked is what this buy asks of the ledger, but for nonce and time.
 func (a *attempt) asked(offer luascripts.Claim) *luascripts.DeductRequest {
-	return &luascripts.DeductRequest{N: a.q.N, Buyer: a.q.Buyer, Key: a.q.Key, Offer: offer}
-}
-
-func (a *attempt) deduct(q *luascripts.DeductRequest) (luascripts.DeductReply, error) {
-	return a.Seller.deduct(a.sale, q)
+	return &luascripts.DeductRequest{Party: luascripts.Party{Birth: a.sale.Birth}, N: a.q.N, Buyer: a.q.Buyer, Key: a.q.Key, Offer: offer}
 }
 
 // deduct is one Deduct. If it came too late by the store's clock, ours was wrong: it is put right, and the Deduct made again.
-func (s *Seller) deduct(sale *sales.Sale, q *luascripts.DeductRequest) (luascripts.DeductReply, error) {
-	q.Birth = sale.Birth
+func (a *attempt) deduct(q *luascripts.DeductRequest) (luascripts.DeductReply, error) {
 	for again := false; ; again = true {
-		q.Nonce, q.Latest = newNonce(), sale.StoreTime()+luascripts.Timeout.Microseconds()
-		reply, err := s.store.Deduct(context.WithoutCancel(s.life), sale.Name, *q)
+		q.Nonce, q.Latest = newNonce(), a.sale.StoreTime()+luascripts.Timeout.Microseconds()
+		reply, err := a.store.Deduct(context.WithoutCancel(a.life), a.sale.Name, *q)
 		var no *luascripts.Refusal
 		switch {
 		case !errors.As(err, &no):
 			return reply, err
 		case errors.Is(err, luascripts.ErrLate) && !again:
-			sale.SetStoreTime(no.At)
-		case sale.MissedElsewhere(no):
-			sale.Hear(allotment.News{Unsure: true})
+			a.sale.SetStoreTime(no.At)
+		case a.sale.MissedElsewhere(no):
+			a.sale.Hear(allotment.News{Unsure: true})
 			return reply, luascripts.ErrDown
 		default:
 			return reply, err

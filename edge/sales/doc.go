@@ -5,6 +5,6 @@
 //     ask the store.
 //   - Generations finds the sale that a token speaks of by its birth; Snapshots shows a sale to whoever asks.
 //
-// All three ask the store through a Lookup: a crowd that asks for the same thing is one call, calls at once are few, and a refusal is
-// believed for a moment. No package of the edge but allotment and ringdir is beneath this one; nothing here knows HTTP.
+// All three ask the store through one kind of look-up: a crowd that asks for the same thing is one call, calls at once are few, and a
+// refusal is believed for a moment. No package of the edge but allotment and ringdir is beneath this one; nothing here knows HTTP.
 package sales

@@ -10,7 +10,7 @@ import (
 
 // Generations finds the sale a token speaks of by its birth, which is all a token says of it: one look-up in the store, once.
 type Generations struct {
-	looks *Lookup[uint64, luascripts.Found]
+	looks *lookup[uint64, luascripts.Found]
 	sales *Registry // those open on this edge need no look-up
 
 	mu     sync.Mutex
@@ -29,7 +29,7 @@ const (
 // NewGenerations asks the store of the registry.
 func NewGenerations(sales *Registry) *Generations {
 	g := &Generations{sales: sales, known: map[uint64]luascripts.Found{}, doubts: map[uint64]time.Time{}}
-	g.looks = newLookup(&Lookup[uint64, luascripts.Found]{Life: sales.life, Most: maxLookingFor, Known: g.has, First: g.open,
+	g.looks = newLookup(&lookup[uint64, luascripts.Found]{Life: sales.life, Most: maxLookingFor, Known: g.has, First: g.open,
 		Ask: g.ask, Keep: g.keep,
 		Lasts: func(err error) time.Duration {
 			if errors.Is(err, luascripts.ErrNoSale) {

@@ -19,8 +19,8 @@ const (
 // ErrBusy says that too many look-ups are under way already.
 var ErrBusy = errors.New("too many look-ups")
 
-// Lookup finds what is not known here. Callers who ask for the same key share one call to the store.
-type Lookup[K comparable, V any] struct {
+// lookup finds what is not known here. Callers who ask for the same key share one call to the store.
+type lookup[K comparable, V any] struct {
 	Life  context.Context               // ends all waiting
 	Known func(K) (V, bool)             // without asking
 	Ask   func(K) (V, error)            // the store
@@ -49,13 +49,13 @@ type miss struct {
 	until time.Time
 }
 
-func newLookup[K comparable, V any](l *Lookup[K, V]) *Lookup[K, V] {
+func newLookup[K comparable, V any](l *lookup[K, V]) *lookup[K, V] {
 	l.slots, l.looking, l.missing = make(chan struct{}, maxLookups), map[K]*look[V]{}, map[K]miss{}
 	return l
 }
 
 // Find is what is known, or what the store says. ErrBusy: it was not asked.
-func (l *Lookup[K, V]) Find(key K) (found V, err error) {
+func (l *lookup[K, V]) Find(key K) (found V, err error) {
 	one, mine, err := l.join(key)
 	if err != nil || one.done == nil { // known already; else what is found is the asker's to write, until done
 		return one.found, err
@@ -74,7 +74,7 @@ func (l *Lookup[K, V]) Find(key K) (found V, err error) {
 }
 
 // join finds out what is known of a key, or who is looking; mine: nobody, so the caller must.
-func (l *Lookup[K, V]) join(key K) (one *look[V], mine bool, err error) {
+func (l *lookup[K, V]) join(key K) (one *look[V], mine bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one = &look[V]{}
@@ -97,14 +97,14 @@ func (l *Lookup[K, V]) join(key K) (one *look[V], mine bool, err error) {
 	return one, true, nil
 }
 
-func (l *Lookup[K, V]) leave() {
+func (l *lookup[K, V]) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting--
 }
 
 // ask waits for its turn, and for one of the few slots from which the store is asked.
-func (l *Lookup[K, V]) ask(key K) (found V, err error) {
+func (l *lookup[K, V]) ask(key K) (found V, err error) {
 	if l.First != nil {
 		if known, ok, err := l.First(key); ok || err != nil {
 			return known, err
@@ -137,7 +137,7 @@ func enter(life context.Context, slots chan struct{}, wait time.Duration) error 
 }
 
 // learn notes what a look-up came to, and tells those who wait for it.
-func (l *Lookup[K, V]) learn(key K, one *look[V]) {
+func (l *lookup[K, V]) learn(key K, one *look[V]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.looking, key)

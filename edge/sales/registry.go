@@ -38,7 +38,7 @@ type Registry struct {
 	life      context.Context
 	clock     allotment.Clock
 	open      atomic.Pointer[map[string]*Sale]
-	looks     *Lookup[string, *Sale]
+	looks     *lookup[string, *Sale]
 	opened    atomic.Uint64 // so many sales
 	mu        sync.Mutex    // for changes of open
 	unsettled atomic.Pointer[error]
@@ -49,7 +49,7 @@ type Registry struct {
 func NewRegistry(life context.Context, cfg Config) *Registry {
 	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock()}
 	s.open.Store(&map[string]*Sale{})
-	s.looks = newLookup(&Lookup[string, *Sale]{Life: life, Ask: s.look, Lasts: refusedLasts,
+	s.looks = newLookup(&lookup[string, *Sale]{Life: life, Ask: s.look, Lasts: refusedLasts,
 		Known: func(name string) (*Sale, bool) { sale := s.All()[name]; return sale, sale != nil },
 		Keep:  func(string, *Sale) {}}) // it is open
 	return s

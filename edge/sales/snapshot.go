@@ -31,7 +31,7 @@ type Snapshots struct {
 	sales *Registry
 
 	first, again *pacer // of looks
-	looks        *Lookup[string, *stock]
+	looks        *lookup[string, *stock]
 
 	room  sync.RWMutex
 	shown map[string]*stock
@@ -58,7 +58,7 @@ func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 
 func NewSnapshots(sales *Registry) *Snapshots {
 	s := &Snapshots{life: sales.life, store: sales.cfg.Store, sales: sales, first: newPacer(snapMost, snapBurst),
 		again: newPacer(snapMost, snapBurst), shown: map[string]*stock{}}
-	s.looks = newLookup(&Lookup[string, *stock]{Life: s.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep, Lasts: refusedLasts})
+	s.looks = newLookup(&lookup[string, *stock]{Life: s.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep, Lasts: refusedLasts})
 	return s
 }
 
@@ -195,8 +195,8 @@ func (s *Snapshots) refresh(st *stock) {
 // passes says that time alone makes a sale's stock another.
 func passes(h luascripts.Head) bool { return h.Opens > h.Raw || h.Closes > 0 || h.Lots.Window > 0 }
 
-// Stock is a sale as the crowd may see it.
-type Stock struct {
+// stockJSON is a sale as the crowd may see it.
+type stockJSON struct {
 	Sale      string     `json:"sale"`
 	State     string     `json:"state"` // open, paused, closed, not_open, drawing or sold_out
 	Total     uint64     `json:"total"`
@@ -208,9 +208,9 @@ type Stock struct {
 	Lots      *Lots      `json:"lots,omitempty"`
 }
 
-func stockOf(sale string, r luascripts.ShowReply) Stock {
+func stockOf(sale string, r luascripts.ShowReply) stockJSON {
 	h := r.Head
-	return Stock{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
+	return stockJSON{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
 		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: UnixTime(h.Opens), Closes: UnixTime(h.Closes), Lots: LotsOf(r)}
 }
 

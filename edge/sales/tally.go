@@ -8,13 +8,13 @@ import (
 	"spike/shard"
 )
 
-// Outcomes is how many kinds of answers a Tally has room for.
-const Outcomes = 16
+// Kinds is how many kinds of answers a Tally has room for.
+const Kinds = 16
 
 // Tally counts answers by kind, a line of counters for each CPU.
 type Tally []struct {
-	n [Outcomes]atomic.Uint64
-	_ [128 - 8*Outcomes%128]byte
+	n [Kinds]atomic.Uint64
+	_ [128 - 8*Kinds%128]byte
 }
 
 func newTally() Tally { return make(Tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1))) }
@@ -31,7 +31,7 @@ func (t Tally) Read(kind uint8) (n uint64) {
 }
 
 func (t Tally) total() (n uint64) {
-	for kind := range uint8(Outcomes) {
+	for kind := range uint8(Kinds) {
 		n += t.Read(kind)
 	}
 	return n
