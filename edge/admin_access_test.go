@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/edge/admin"
 	"spike/order/loopback"
 	"spike/order/operators"
 )
@@ -32,10 +33,9 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 	const token = "S3cret-of-the-operators"
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens(token)
-	s := testServer(t, cfg, embedded(t, 10, time.Minute))
 	var log bytes.Buffer
-	s.log = zerolog.New(&log)
-	o := s.adminHandler()
+	s := loggingServer(t, cfg, embedded(t, 10, time.Minute), zerolog.New(&log))
+	o := s.operators().Handler()
 	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x", "bearer " + token,
 		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x", "Bearer x" + token[1:]} {
 		for _, at := range guarded {
@@ -68,7 +68,7 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens("x")
-	o := testServer(t, cfg, embedded(t, 10, time.Minute)).adminHandler()
+	o := testServer(t, cfg, embedded(t, 10, time.Minute)).operators().Handler()
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 404, "/api/v1/": 404,
 		"/debug/": 404, "/debug/vars": 404, "/metrics/": 404} {
 		w := httptest.NewRecorder()
@@ -83,10 +83,10 @@ func TestOpenWithoutToken(t *testing.T) {
 func TestOperatorsSideIsForLoopback(t *testing.T) {
 	closed := []string{"0.0.0.0:0", "[::]:0", ":0"}
 	for _, addr := range append(closed, foreign(t)...) {
-		if l, err := operators.Listen(addr, nil); !errors.Is(err, operators.ErrAdmin) {
+		if l, err := admin.Listen(addr, nil); !errors.Is(err, operators.ErrAdmin) {
 			t.Errorf("%s without a token: %v %v", addr, l, err)
 		}
-		l, err := operators.Listen(addr, loopback.NewTokens("t0ken"))
+		l, err := admin.Listen(addr, loopback.NewTokens("t0ken"))
 		if err != nil {
 			t.Errorf("%s with a token: %v", addr, err)
 			continue
@@ -94,7 +94,7 @@ func TestOperatorsSideIsForLoopback(t *testing.T) {
 		_ = l.Close()
 	}
 	for _, addr := range []string{"127.0.0.1:0", "127.0.0.2:0", "localhost:0"} {
-		l, err := operators.Listen(addr, loopback.NewTokens())
+		l, err := admin.Listen(addr, loopback.NewTokens())
 		if err != nil {
 			t.Errorf("%s: %v", addr, err)
 			continue

@@ -5,6 +5,8 @@ package edge
 import (
 	"testing"
 	"time"
+
+	"spike/edge/buy"
 )
 
 // Who comes before the opening costs no more, in either voice.
@@ -20,7 +22,7 @@ func TestRefusalBeforeTheOpeningAllocatesNothing(t *testing.T) {
 		if n := allocated(5000, func() { s.serveOne(ctx) }); n > 5000/50 {
 			t.Errorf("%s: %d allocations in 5000 buys", uri, n)
 		}
-		if n := s.sales.get([]byte("ticket")).tally.read(unopened); n < 5000 {
+		if n := s.sales.Get([]byte("ticket")).Tally.Read(uint8(buy.Unopened)); n < 5000 {
 			t.Errorf("%s: %d heard that it is not open", uri, n)
 		}
 	}
@@ -52,7 +54,7 @@ func TestBuyAllocatesNothing(t *testing.T) {
 			if n := allocated(buys, func() { s.serveOne(ctx) }); n > buys/50 {
 				t.Errorf("%d allocations in %d buys", n, buys)
 			}
-			won := s.sales.get([]byte("ticket")).tally.read(won)
+			won := s.sales.Get([]byte("ticket")).Tally.Read(uint8(buy.Won))
 			if name == "won" && won < buys || name == "sold out" && won != 1 {
 				t.Errorf("%d won", won)
 			}

@@ -1,9 +1,11 @@
 package edge
 
+import "spike/edge/identity"
+
 // Changes are settings that change while an edge sells; what is not set stays as it is.
 type Changes struct {
 	TokenKeys [][]byte
-	JWT       *JWTKey
+	JWT       *identity.JWTKey
 }
 
 // heed takes changes, until the edge stops selling.
@@ -21,12 +23,12 @@ func (s *Server) heed() {
 // adopt takes settings, and opens the decision log anew: its file may have been moved away.
 func (s *Server) adopt(c Changes) {
 	if len(c.TokenKeys) > 0 {
-		s.signer.change(c.TokenKeys...)
+		s.signer.Change(c.TokenKeys...)
 	} else if len(s.cfg.TokenKeys) > 0 {
 		s.log.Warn().Msg("to do without --token-key takes a restart; the keys stay")
 	}
 	if c.JWT != nil {
-		s.who.jwt.Store(c.JWT)
+		s.who.SetJWT(c.JWT)
 	} else if s.cfg.JWT != nil {
 		s.log.Warn().Msg("to do without --jwt-key takes a restart; the key stays")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"spike/edge/identity"
 	"spike/luascripts"
 	"spike/order/loopback"
 )
@@ -39,7 +40,7 @@ type Config struct {
 	Version     string
 	TokenKeys   [][]byte             // the first signs, all are accepted; none: the store's key
 	Trusted     []netip.Prefix       // peers whose X-Buyer-Id is believed
-	JWT         *JWTKey              // nil: bearer tokens are not looked at
+	JWT         *identity.JWTKey     // nil: bearer tokens are not looked at
 	Origins     []string             // of sites whose pages may buy; none: no answer speaks of them
 	Registry    *prometheus.Registry // has what else is shown at /metrics; nil: nothing else
 	Changes     <-chan Changes       // while it sells; nil: none

@@ -27,8 +27,8 @@ func newCORS(origins []string) *cors {
 }
 
 // origin is the site that asks, if it may.
-func (c *cors) origin(ctx *fasthttp.RequestCtx) string {
-	asks := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+func (c *cors) origin(q *fasthttp.Request) string {
+	asks := q.Header.Peek(fasthttp.HeaderOrigin)
 	if i := slices.IndexFunc(c.origins, func(o string) bool { return o == string(asks) }); i >= 0 {
 		return c.origins[i]
 	}
@@ -36,23 +36,23 @@ func (c *cors) origin(ctx *fasthttp.RequestCtx) string {
 }
 
 // preflight answers a browser that asks whether a page may send a request; false: it is none, or of a site that may not.
-func (c *cors) preflight(ctx *fasthttp.RequestCtx) bool {
-	h := &ctx.Request.Header
-	if !ctx.IsOptions() || len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 || c.origin(ctx) == "" {
+func (c *cors) preflight(q *fasthttp.Request, to *fasthttp.Response) bool {
+	h := &q.Header
+	if !h.IsOptions() || len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 || c.origin(q) == "" {
 		return false
 	}
-	ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
-	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowMethods, corsMethods)
-	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowHeaders, corsHeaders)
-	ctx.Response.Header.Set(fasthttp.HeaderAccessControlMaxAge, corsMaxAge)
+	to.SetStatusCode(fasthttp.StatusNoContent)
+	to.Header.Set(fasthttp.HeaderAccessControlAllowMethods, corsMethods)
+	to.Header.Set(fasthttp.HeaderAccessControlAllowHeaders, corsHeaders)
+	to.Header.Set(fasthttp.HeaderAccessControlMaxAge, corsMaxAge)
 	return true
 }
 
 // mark lets the page of an allowed site read the answer.
-func (c *cors) mark(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
-	if origin := c.origin(ctx); origin != "" {
-		ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowOrigin, origin)
-		ctx.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, corsExposed)
+func (c *cors) mark(q *fasthttp.Request, to *fasthttp.Response) {
+	to.Header.Set(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
+	if origin := c.origin(q); origin != "" {
+		to.Header.Set(fasthttp.HeaderAccessControlAllowOrigin, origin)
+		to.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, corsExposed)
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/rs/zerolog/diode"
+
+	"spike/edge/sales"
 )
 
 // decisions is the article's stat.log: a line for each decision, `result:1,localSales:17`, where localSales counts this
@@ -95,18 +97,18 @@ func (w *diskWriter) Close() error {
 	return w.out.Close()
 }
 
-func (d *decisions) note(sale *Sale, yes bool) {
+func (d *decisions) note(sale *sales.Sale, yes bool) {
 	if d == nil {
 		return
 	}
-	result, local := byte('0'), sale.localSales.Load()
+	result, local := byte('0'), sale.Won.Load()
 	if yes {
-		result, local = '1', sale.localSales.Add(1)
+		result, local = '1', sale.Won.Add(1)
 	}
 	var room [48]byte
 	text := append(append(append(room[:0], "result:"...), result), ",localSales:"...)
 	text = strconv.AppendUint(text, local, 10)
-	d.log.Log().Str("sale", sale.name).Int64("us", time.Now().UnixMicro()).Msg(string(text))
+	d.log.Log().Str("sale", sale.Name).Int64("us", time.Now().UnixMicro()).Msg(string(text))
 }
 
 func (d *decisions) drops() uint64 {

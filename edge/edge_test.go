@@ -80,9 +80,14 @@ func testConfig() Config {
 // testServer is an edge without listeners; it ends with the test.
 func testServer(t testing.TB, cfg Config, store luascripts.Store) *Server {
 	t.Helper()
+	return loggingServer(t, cfg, store, zerolog.Nop())
+}
+
+func loggingServer(t testing.TB, cfg Config, store luascripts.Store, log zerolog.Logger) *Server {
+	t.Helper()
 	life, die := context.WithCancel(context.Background())
-	s := newServer(life, cfg, store, nil, zerolog.Nop(), make([]byte, 32))
-	t.Cleanup(func() { die(); s.sales.running.end() })
+	s := newServer(life, cfg, store, nil, log, make([]byte, 32))
+	t.Cleanup(func() { die(); s.sales.Running.End() })
 	return s
 }
 

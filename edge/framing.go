@@ -2,8 +2,12 @@ package edge
 
 import (
 	"bytes"
+	"errors"
+	"net"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/edge/answer"
 )
 
 // A request that says twice how long it is, by Content-Length and in chunks, may mean two things to two servers. fasthttp reads
@@ -28,12 +32,25 @@ func framing(h *fasthttp.RequestHeader) (as fasthttp.RequestConfig) {
 	return as
 }
 
-// isDoublyFramed answers such a request, and ends its connection.
-func isDoublyFramed(ctx *fasthttp.RequestCtx) bool {
-	if string(ctx.Request.Header.RequestURI()) != doublyFramed {
-		return false
+func isDoublyFramed(h *fasthttp.RequestHeader) bool { return string(h.RequestURI()) == doublyFramed }
+
+func malformed(why string) answer.Reply {
+	return answer.NewProblem(fasthttp.StatusBadRequest, "malformed", why).Reply()
+}
+
+// unread answers what fasthttp could not read.
+func unread(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	r := malformed("this is not an HTTP request")
+	switch {
+	case errors.As(err, &small):
+		r = answer.NewProblem(fasthttp.StatusRequestHeaderFieldsTooLarge, "header_too_large", "headers are at most 8 KiB").Reply()
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		r = answer.NewProblem(fasthttp.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB").Reply()
+	case errors.As(err, &timeout) && timeout.Timeout():
+		r = answer.NewProblem(fasthttp.StatusRequestTimeout, "too_slow", "the request did not come whole in time").Reply()
 	}
-	ctx.SetConnectionClose()
-	problem(ctx, fasthttp.StatusBadRequest, "malformed", "Content-Length and Transfer-Encoding do not go together")
-	return true
+	send(&ctx.Response, r)
+	answer.ForbidStoring(&ctx.Response)
 }

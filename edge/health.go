@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
 )
 
 // Whether this edge takes buys is one truth, which /readyz, spike_ready and the log tell: the listener is up, the store takes
@@ -14,9 +13,8 @@ import (
 // with "undecided".
 
 const (
-	nurseEvery = time.Second     // looking after sales in trouble
-	nurseMost  = 8               // at a time
-	wellFor    = 2 * time.Second // so long after a look a sale is taken to be well
+	nurseEvery = time.Second // looking after sales in trouble
+	nurseMost  = 8           // at a time
 )
 
 // unready names the part that is not ready; "": buys are taken.
@@ -32,28 +30,7 @@ func (s *Server) unwell(ctx context.Context) string {
 	if err := s.pulse.Err(ctx); err != nil {
 		return "store: " + err.Error()
 	}
-	return s.sales.ail()
-}
-
-// ail is what ails a sale, where every sale that was looked at lately ails; else "". Of ten thousand sales most often none ails, and
-// no clock need be read.
-func (s *Sales) ail() (why string) {
-	all := s.all()
-	for name, sale := range all {
-		if t := sale.Trouble(); t != nil && sale.Ails() {
-			why = "sale " + name + ": " + t.Why
-			break
-		}
-	}
-	if why == "" {
-		return ""
-	}
-	for _, sale := range all {
-		if !sale.Ails() && sale.SeenWithin(wellFor) {
-			return ""
-		}
-	}
-	return why
+	return s.sales.Ail()
 }
 
 // nurse looks after sales in trouble: they have perhaps no buyer who would find out that it is over.
@@ -63,40 +40,17 @@ func (s *Server) nurse() {
 			return
 		}
 		places, all := make(chan struct{}, nurseMost), sync.WaitGroup{}
-		for _, sale := range s.sales.all() {
+		for _, sale := range s.sales.All() {
 			if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // its Keeper looks steadily
 				places <- struct{}{}
 				all.Go(func() {
-					s.sales.examine(sale, t)
+					s.sales.Examine(sale, t)
 					<-places
 				})
 			}
 		}
 		all.Wait()
 	})
-}
-
-// examine looks whether a sale's trouble is over.
-func (s *Sales) examine(sale *Sale, t *allotment.Trouble) {
-	switch t.Ailment {
-	case allotment.NoRing:
-		if s.data.hasRoom(t.Ring) {
-			sale.Cure(t)
-		}
-	case allotment.StoreAway, allotment.ByHand:
-		party := luascripts.Party{Birth: sale.birth, Instance: s.cfg.instance, Node: s.cfg.Node}
-		_, err := s.store.Renew(s.life, sale.name, luascripts.RenewRequest{Term: s.cfg.Lease, Party: party})
-		if err == nil && t.Ailment == allotment.ByHand {
-			shown, e := s.store.Show(s.life, sale.name)
-			if err = e; e == nil && shown.Trouble != "" {
-				return
-			}
-		}
-		if err == nil {
-			sale.Cure(t)
-		}
-	case allotment.Cut:
-	}
 }
 
 // each does something again and again until the edge stops.

@@ -29,7 +29,7 @@ func (m *moody) Willing(context.Context) error {
 func TestD17MetricSaysWhatTheProbeSays(t *testing.T) {
 	store := &moody{Store: embedded(t, 100, time.Minute)}
 	s := testServer(t, testConfig(), store)
-	operators := s.adminHandler()
+	operators := s.operators().Handler()
 	for _, state := range []struct {
 		listens, refuses bool
 		want             int

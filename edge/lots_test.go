@@ -9,6 +9,11 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/answer"
+	"spike/edge/buy"
+	"spike/edge/identity"
+	"spike/edge/sales"
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
@@ -16,7 +21,11 @@ const lotsSeed = "000102030405060708090a0b0c0d0e0f"
 
 // withLots makes a sale whose first units go by lot, and an edge that sells it, in virtual time.
 func withLots(t *testing.T, q luascripts.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
-	withSettling(t, func(t *testing.T, s *settlingEdge) {
+	withLotsAck(t, AckEdge, q, f)
+}
+
+func withLotsAck(t *testing.T, ack Ack, q luascripts.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
+	withSettlingAck(t, ack, func(t *testing.T, s *settlingEdge) {
 		q.Shuffle, q.Seed = 5*time.Second, lotsSeed
 		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
 			t.Fatal(err)
@@ -47,7 +56,7 @@ func (s *settlingEdge) hears(t *testing.T, method, uri, who string) (a lotAnswer
 	t.Helper()
 	lines := method + " " + uri + " HTTP/1.1\r\nHost: a\r\n"
 	if who != "" {
-		lines += headerBuyer + ": " + who + "\r\n"
+		lines += "X-Buyer-Id: " + who + "\r\n"
 	}
 	ctx := from(t, "127.0.0.1", mustReceive(t, lines+"\r\n"))
 	s.handle(ctx)
@@ -72,7 +81,7 @@ func (s *settlingEdge) claims(t *testing.T, n int) []string {
 	list := make([]string, n)
 	for i := range list {
 		a := s.buysLot(t, fmt.Sprint("b", i))
-		if a.status != 200 || a.Code != float64(codeEntered) || len(a.Data.Claim) != StubLen {
+		if a.status != 200 || a.Code != float64(answer.CodeEntered) || len(a.Data.Claim) != token.TicketLen {
 			t.Fatalf("%+v", a)
 		}
 		list[i] = a.Data.Claim
@@ -116,10 +125,10 @@ func TestLots(t *testing.T) {
 				t.Errorf("%d: %+v, then %+v", i, first, again)
 			}
 		}
-		if sale := s.sales.get([]byte("ticket")); sale.tally.read(entered) != 13 || sale.tally.read(won) != 3 {
-			t.Errorf("entered %d, won %d", sale.tally.read(entered), sale.tally.read(won))
+		if sale := s.sales.Get([]byte("ticket")); sale.Tally.Read(uint8(buy.Entered)) != 13 || sale.Tally.Read(uint8(buy.Won)) != 3 {
+			t.Errorf("entered %d, won %d", sale.Tally.Read(uint8(buy.Entered)), sale.Tally.Read(uint8(buy.Won)))
 		}
-		if s.sales.get([]byte("ticket")).entries.entered != nil {
+		if sale := s.sales.Get([]byte("ticket")); sale.Entrants.Has(identity.BuyerOf([]byte("b3")), sale.View().Era) {
 			t.Error("who has entered is still remembered")
 		}
 		s.audited(t, 3)
@@ -132,9 +141,9 @@ func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[i
 	won, serials := map[int]lotAnswer{}, map[uint32]bool{}
 	for i, claim := range claims {
 		switch a := s.polls(t, claim); {
-		case a.status == 200 && a.State == "pending" && len(a.Token) == TokenLen && a.Serial > 0:
+		case a.status == 200 && a.State == "pending" && len(a.Token) == token.Len && a.Serial > 0:
 			won[i], serials[a.Serial] = a, true
-		case a.status != 200 || a.State != "lost" || a.Detail != lotLost || a.Token != "":
+		case a.status != 200 || a.State != "lost" || a.Detail != "the lot has not won; what is left goes to whoever comes first" || a.Token != "":
 			t.Errorf("claim %d: %+v", i, a)
 		}
 	}
@@ -155,8 +164,7 @@ func TestWinnersMayBuyAgain(t *testing.T) {
 		key   string
 	}{{0, AckEdge, ""}, {0, AckRedis, ""}, {2, AckEdge, ""}, {0, AckEdge, "again"}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			withLots(t, luascripts.CreateRequest{Total: 4, Hold: time.Minute, Limit: c.limit}, func(t *testing.T, s *settlingEdge) {
-				s.cfg.Ack, s.sales.cfg.Ack = c.ack, c.ack
+			withLotsAck(t, c.ack, luascripts.CreateRequest{Total: 4, Hold: time.Minute, Limit: c.limit}, func(t *testing.T, s *settlingEdge) {
 				claims := s.claims(t, 10)
 				drawn()
 				winners := map[int]string{}
@@ -204,12 +212,12 @@ func TestWhatIsNotKeptIsForWhoeverComes(t *testing.T) {
 		claims := s.claims(t, 2)
 		drawn()
 		for i := range 3 {
-			if a := s.buysLot(t, ""); a.Code != float64(codeWon) {
+			if a := s.buysLot(t, ""); a.Code != float64(answer.CodeWon) {
 				t.Errorf("%d: %+v", i, a)
 			}
 		}
 		time.Sleep(time.Second)
-		if a := s.buysLot(t, "late"); a.Code != float64(codeSoldOut) || a.retry != "1" {
+		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeSoldOut) || a.retry != "1" {
 			t.Errorf("%+v", a)
 		}
 		s.audited(t, 3)
@@ -222,7 +230,7 @@ func TestUncollectedLotsExpire(t *testing.T) {
 	withLots(t, luascripts.CreateRequest{Total: 1, Hold: 20 * time.Second}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 2)
 		drawn()
-		if a := s.buysLot(t, "late"); a.Code != float64(codeSoldOut) || a.retry != "1" {
+		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeSoldOut) || a.retry != "1" {
 			t.Errorf("%+v", a)
 		}
 		for range 50 { // ledger time passes with those who ask
@@ -250,7 +258,7 @@ func TestPausedAndClosedLots(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		change("paused")
-		if a := s.buysLot(t, "late"); a.Code != float64(codeSoldOut) || a.retry != "1" {
+		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeSoldOut) || a.retry != "1" {
 			t.Errorf("paused: %+v", a)
 		}
 		drawn()
@@ -315,7 +323,7 @@ func TestBuyThatComesWithTheDraw(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if a := s.buysLot(t, "late"); a.Code != float64(codeWon) {
+		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeWon) {
 			t.Errorf("%+v", a)
 		}
 		time.Sleep(time.Second) // settled by then
@@ -333,12 +341,14 @@ func TestP16KeyedBuyThatComesWithTheDrawWaitsOnce(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		sale := s.sales.get([]byte("ticket"))
-		sale.waiting.Store(maxWaiting - 1)
+		sale := s.sales.Get([]byte("ticket"))
+		for range sales.MaxWaiting - 1 {
+			sale.Wait()
+		}
 		if status, body := s.buys(t, "/buy/ticket", "late", "key"); status != 200 || !strings.Contains(body, `"code":1,`) {
 			t.Errorf("%d %s", status, body)
 		}
-		if n := sale.waiting.Load(); n != maxWaiting-1 {
+		if n := sale.Waiting(); n != sales.MaxWaiting-1 {
 			t.Errorf("%d wait afterwards", n)
 		}
 	})
@@ -360,7 +370,7 @@ func TestNotOpenSaysWhen(t *testing.T) {
 			{88*time.Second + 100*time.Millisecond, "1", "900"}} {
 			time.Sleep(c.wait)
 			a := s.buysLot(t, "")
-			if a.status != 200 || a.Code != float64(codeUnopened) || !a.Data.OpensAt.Equal(opens) || a.retry != c.retry {
+			if a.status != 200 || a.Code != float64(answer.CodeUnopened) || !a.Data.OpensAt.Equal(opens) || a.retry != c.retry {
 				t.Errorf("after %v: %+v", c.wait, a)
 			}
 			ctx := ask(s.Server, "POST", "/v1/sales/ticket/reservations")
@@ -370,7 +380,7 @@ func TestNotOpenSaysWhen(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		if a := s.buysLot(t, ""); a.Code != float64(codeWon) {
+		if a := s.buysLot(t, ""); a.Code != float64(answer.CodeWon) {
 			t.Errorf("%+v", a)
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"spike/edge/buy"
+	"spike/edge/sales"
 	"spike/order/operators"
 )
 
@@ -33,53 +35,60 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
+// scrape is where metrics go.
+type scrape chan<- prometheus.Metric
+
+func (to scrape) counter(d *prometheus.Desc, n uint64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+func (to scrape) gauge(d *prometheus.Desc, n uint64, labels ...string) {
+	to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
+}
+
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-	}
-	gauge := func(d *prometheus.Desc, n uint64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
-	}
-	lost := c.s.sales.lost.Load()
-	for name, sale := range c.s.sales.all() { // perhaps thousands, most of which nobody asks for: what never was is not said
-		bought := false
-		for o, n := range names {
-			if n == "" {
-				continue
-			}
-			heard := sale.tally.read(outcome(o))
-			bought = bought || heard > 0
-			if heard > 0 || outcome(o) == won || outcome(o) == undecided {
-				counter(buysDesc, heard, name, n)
-			}
-		}
-		v := sale.View()
-		for place, n := range map[string]uint64{"free": v.Free, "leased": v.Leased, "limbo": v.Limbo,
-			"pending": v.Pending, "confirmed": v.Confirmed} {
-			gauge(unitsDesc, n, name, place)
-		}
-		for call, n := range sale.Calls() {
-			if n > 0 {
-				counter(callsDesc, n, name, call)
-			}
-		}
-		if bought {
-			gauge(stockDesc, sale.Stock(), name)
-			gauge(claimsDesc, sale.Claims(), name)
-			gauge(waitingDesc, uint64(max(sale.waiting.Load(), 0)), name)
-		}
-		if t := sale.Trouble(); t != nil {
-			gauge(troubleDesc, 1, name, string(t.Ailment))
-		}
+	to, lost := scrape(ch), c.s.sales.Lost()
+	for _, sale := range c.s.sales.All() {
+		to.sale(sale)
 		lost += sale.Lost()
 	}
-	counter(buysDesc, c.s.unknownUndecided.Load(), "", names[undecided])
-	counter(lostDesc, lost)
-	counter(dropsDesc, c.s.decisions.drops())
+	to.counter(buysDesc, c.s.unknownUndecided.Load(), "", buy.Labels()[buy.Undecided])
+	to.counter(lostDesc, lost)
+	to.counter(dropsDesc, c.s.decisions.drops())
 	if c.s.cfg.JWT != nil {
-		for i := range c.s.jwtLog.count {
-			counter(jwtDesc, c.s.jwtLog.count[i].Load(), jwtReasons[i].label)
+		for reason, n := range c.s.refusals.All() {
+			to.counter(jwtDesc, n, reason)
 		}
+	}
+}
+
+// sale tells of one of perhaps thousands, most of which nobody asks for: what never was is not said.
+func (to scrape) sale(sale *sales.Sale) {
+	bought := false
+	for o, label := range buy.Labels() {
+		heard := sale.Tally.Read(uint8(o))
+		bought = bought || heard > 0
+		if heard > 0 || buy.Outcome(o) == buy.Won || buy.Outcome(o) == buy.Undecided {
+			to.counter(buysDesc, heard, sale.Name, label)
+		}
+	}
+	v := sale.View()
+	for place, n := range map[string]uint64{"free": v.Free, "leased": v.Leased, "limbo": v.Limbo,
+		"pending": v.Pending, "confirmed": v.Confirmed} {
+		to.gauge(unitsDesc, n, sale.Name, place)
+	}
+	for call, n := range sale.Calls() {
+		if n > 0 {
+			to.counter(callsDesc, n, sale.Name, call)
+		}
+	}
+	if bought {
+		to.gauge(stockDesc, sale.Stock(), sale.Name)
+		to.gauge(claimsDesc, sale.Claims(), sale.Name)
+		to.gauge(waitingDesc, uint64(sale.Waiting()), sale.Name)
+	}
+	if t := sale.Trouble(); t != nil {
+		to.gauge(troubleDesc, 1, sale.Name, string(t.Ailment))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"spike/edge/internal/storetest"
 )
 
 // Row A7: sales that nobody asks for cost a scrape little.
@@ -30,8 +32,8 @@ func TestA7IdleSalesHaveFewSeries(t *testing.T) {
 	const sales = 20
 	for k := range sales {
 		name := fmt.Sprintf("s%d", k)
-		(&watched{Store: store}).create(t, name)
-		if _, err := s.sales.find(t.Context(), name); err != nil {
+		(&storetest.Watched{Store: store}).Make(t, name)
+		if _, err := s.sales.Find(name); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"spike/edge/listener"
 )
 
 // Row D2: no cache may keep an answer. TestOpenAPI looks at every answer that is documented; here are the others.
@@ -42,8 +44,8 @@ func TestD2AnswersToNonsenseAreNotStored(t *testing.T) {
 		"TRACE /buy/ticket HTTP/1.1\r\nHost: a\r\n" + end:                         405,
 		post:                                     408,
 		post + "Content-Length: 20000\r\n" + end: 413,
-		post + "Expect: 100-continue\r\nContent-Length: 1\r\n\r\na":                     200,
-		"GET /buy/ticket HTTP/1.1\r\nA: " + strings.Repeat("a", maxHeader) + "\r\n\r\n": 431,
+		post + "Expect: 100-continue\r\nContent-Length: 1\r\n\r\na":                              200,
+		"GET /buy/ticket HTTP/1.1\r\nA: " + strings.Repeat("a", listener.MaxHeader) + "\r\n\r\n": 431,
 	} {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
@@ -56,7 +58,7 @@ func TestD2AnswersToNonsenseAreNotStored(t *testing.T) {
 		heardOnce(t, request, bufio.NewReader(c), want)
 		_ = c.Close()
 	}
-	for want, refusal := range map[int][]byte{429: tooManyHere, 503: tooManyAll} {
+	for want, refusal := range map[int][]byte{429: tooMany.Here, 503: tooMany.All} {
 		heardOnce(t, "a connection too many", bufio.NewReader(strings.NewReader(string(refusal))), want)
 	}
 }

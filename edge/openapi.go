@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/edge/answer"
 )
 
 //go:embed openapi.yaml
@@ -32,18 +34,18 @@ func newDocument(version string) *document {
 }
 
 // show is GET /openapi.yaml on the buyers' side.
-func (d *document) show(ctx *fasthttp.RequestCtx) {
-	if !ctx.IsGet() && !ctx.IsHead() {
-		notAllowed(ctx, "GET, HEAD")
+func (d *document) show(q *fasthttp.Request, to *fasthttp.Response) {
+	if !q.Header.IsGet() && !q.Header.IsHead() {
+		send(to, answer.NotAllowed("GET, HEAD"))
 		return
 	}
-	ctx.Response.Header.Set(fasthttp.HeaderETag, d.etag)
-	if d.has(string(ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch))) {
-		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+	to.Header.Set(fasthttp.HeaderETag, d.etag)
+	if d.has(string(q.Header.Peek(fasthttp.HeaderIfNoneMatch))) {
+		to.SetStatusCode(fasthttp.StatusNotModified)
 		return
 	}
-	ctx.Response.Header.SetContentType(yamlType)
-	ctx.Response.SetBodyRaw(d.text)
+	to.Header.SetContentType(yamlType)
+	to.SetBodyRaw(d.text)
 }
 
 // has says whether an If-None-Match names this text.

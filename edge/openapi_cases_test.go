@@ -3,6 +3,9 @@ package edge
 import (
 	"slices"
 	"strings"
+
+	"spike/edge/listener"
+	"spike/edge/token"
 )
 
 var (
@@ -99,7 +102,7 @@ var reservationCases = []apiCase{
 	{op: "showReservation", uri: "/v1/reservations/{annslot}", status: 200},
 	{op: "showReservation", uri: "/v1/reservations/{bobslot}", status: 200},
 	{op: "showReservation", uri: "/v1/reservations/{waiting}", status: 503, code: "undecided", down: true},
-	{op: "showReservation", uri: "/v1/reservations/" + strings.Repeat("x", StubLen), status: 404, code: "no_such_reservation"},
+	{op: "showReservation", uri: "/v1/reservations/" + strings.Repeat("x", token.TicketLen), status: 404, code: "no_such_reservation"},
 	{op: "cancelReservation", uri: "/v1/reservations/{waiting}/cancel", status: 404, code: "no_such_reservation"},
 	{op: "showReservation", uri: "/v1/reservations/none", status: 404, code: "no_such_reservation"},
 	{op: "showReservation", uri: "/v1/reservations/{pending}", status: 503, code: "undecided", down: true},
@@ -156,7 +159,7 @@ var saleCases = []apiCase{
 	{op: "createSale", uri: "/api/v1/sales", body: `{"sale":"new","total":5}`, status: 409, code: "exists"},
 	{op: "createSale", uri: "/api/v1/sales", body: `{"sale":"x","total":0}`, status: 400, code: "bad_request", bad: true},
 	{op: "createSale", uri: "/api/v1/sales", body: `{"sale":"x","total":1,"price":5}`, status: 400, code: "bad_request", bad: true},
-	{op: "createSale", uri: "/api/v1/sales", body: `{"sale":"` + strings.Repeat("x", maxBody) + `"}`, status: 413, code: "body_too_large", bad: true},
+	{op: "createSale", uri: "/api/v1/sales", body: `{"sale":"` + strings.Repeat("x", listener.MaxBody) + `"}`, status: 413, code: "body_too_large", bad: true},
 	{op: "createSale", uri: "/api/v1/sales", body: `{"sale":"x","total":5}`, status: 503, code: "store", down: true},
 	{op: "showSale", uri: "/api/v1/sales/newer", status: 200},
 	{op: "showSale", uri: "/api/v1/sales/none", status: 404, code: "no_such_sale"},
@@ -174,7 +177,7 @@ var saleCases = []apiCase{
 	{op: "addUnits", uri: "/api/v1/sales/new/add", body: `{"n":4294967294,"request_id":"2"}`, status: 409, code: "toomany"},
 	{op: "addUnits", uri: "/api/v1/sales/odd/add", body: `{"n":5,"request_id":"1"}`, status: 409, code: "badsale"},
 	{op: "addUnits", uri: "/api/v1/sales/foreign/add", body: `{"n":5,"request_id":"1"}`, status: 409, code: "foreign"},
-	{op: "addUnits", uri: "/api/v1/sales/new/add", body: `{"n":5,"request_id":"` + strings.Repeat("x", maxBody) + `"}`, status: 413, code: "body_too_large", bad: true},
+	{op: "addUnits", uri: "/api/v1/sales/new/add", body: `{"n":5,"request_id":"` + strings.Repeat("x", listener.MaxBody) + `"}`, status: 413, code: "body_too_large", bad: true},
 	{op: "addUnits", uri: "/api/v1/sales/new/add", body: `{"n":5,"request_id":"1"}`, status: 503, code: "store", down: true},
 	{op: "pauseSale", uri: "/api/v1/sales/new/pause", status: 200},
 	{op: "pauseSale", uri: "/api/v1/sales/new/pause?wait=2s", status: 200},

@@ -6,9 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +20,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/identity"
+	"spike/edge/token"
 	"spike/luascripts"
 	"spike/order/loopback"
 )
@@ -64,15 +69,15 @@ type edge struct {
 
 func newEdge(t *testing.T, store luascripts.Store) edge {
 	t.Helper()
-	key, err := ParseJWTKey(jwtSecret)
+	key, err := identity.ParseJWTKey(jwtSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := testConfig()
-	cfg.AdminTokens, cfg.Trusted, cfg.JWT, cfg.Version = loopback.NewTokens(adminToken), TrustedByDefault(), key, "1.2.3"
+	cfg.AdminTokens, cfg.Trusted, cfg.JWT, cfg.Version = loopback.NewTokens(adminToken), identity.TrustedByDefault(), key, "1.2.3"
 	s := testServer(t, cfg, store)
 	s.ready.Store(true)
-	return edge{s, [2]http.Handler{buyersSide(s.handle), s.adminHandler()}}
+	return edge{s, [2]http.Handler{buyersSide(s.handle), s.operators().Handler()}}
 }
 
 // buyersSide reads requests as fasthttp does from a connection, and has no goroutine of its own.
@@ -95,13 +100,13 @@ func (serve buyersSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // prepare makes the sales and the tokens.
 func (w *world) prepare(t *testing.T) {
-	for name, q := range map[string]luascripts.CreateRequest{
+	for name, q := range inOrder(map[string]luascripts.CreateRequest{
 		"ticket": {Total: 1000, Hold: time.Hour}, "slow": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
 		"closed": {Total: 1, Hold: time.Hour}, "held": {Total: 1, Hold: time.Hour}, "limited": {Total: 9, Hold: time.Hour, Limit: 1},
 		"one-buyByGet": {Total: 1}, "one-buyByPost": {Total: 1}, "one-reserve": {Total: 1},
 		"entering": {Total: 1, Shuffle: time.Hour}, "drawn": {Total: 1, Hold: time.Hour, Shuffle: luascripts.MinShuffle},
 		"soon": {Total: 1, Hold: time.Hour, Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)},
-	} {
+	}) {
 		if _, err := w.store.Create(t.Context(), name, q); err != nil {
 			t.Fatal(err)
 		}
@@ -111,11 +116,11 @@ func (w *world) prepare(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for token, uri := range map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
-		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"} {
+	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
+		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"}) {
 		w.names[token] = w.buys(t, uri, nil)
 	}
-	for who, header := range map[string]map[string]string{"annslot": asAnn, "bobslot": asBob} { // one of them wins
+	for who, header := range inOrder(map[string]map[string]string{"annslot": asAnn, "bobslot": asBob}) { // one of them wins
 		w.names[who] = w.enters(t, "drawn", header)
 	}
 	w.names["waiting"] = w.enters(t, "entering", asAnn)
@@ -125,7 +130,7 @@ func (w *world) prepare(t *testing.T) {
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{confirmed}/confirm"})
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{bobs}/confirm"})
 	w.send(t, apiCase{op: "cancelReservation", uri: "/v1/reservations/{cancelled}/cancel"})
-	birth := w.up.sales.get([]byte("ticket")).birth
+	birth := w.up.sales.Get([]byte("ticket")).Birth
 	w.names["expired"] = string(w.up.signer.Append(nil, birth, &luascripts.Claim{Serial: 999, Count: 1, Fence: 1, Nonce: 1, Expiry: 1}))
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{Subject: "eve",
 		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}).SignedString(jwtSecret)
@@ -133,6 +138,17 @@ func (w *world) prepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.names["jwt"] = token
+}
+
+// inOrder goes through a map by its keys' order: so every run is the same.
+func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
 }
 
 func (w *world) buys(t *testing.T, uri string, header map[string]string) string {
@@ -150,7 +166,7 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	t.Helper()
 	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + sale, header: header})
 	var got struct{ Data struct{ Claim string } }
-	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != StubLen {
+	if err := json.Unmarshal(body, &got); err != nil || len(got.Data.Claim) != token.TicketLen {
 		t.Fatalf("%s: %d %s", sale, answer.StatusCode, body)
 	}
 	return got.Data.Claim

@@ -11,20 +11,19 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/valyala/fasthttp"
 
+	"spike/edge/token"
 	"spike/luascripts"
 )
 
 // bearer is a buyer with tokens at an edge.
 type bearer struct {
 	s     *Server
-	r     *reservations
 	admin http.Handler
 }
 
 func newBearer(s *Server) bearer {
-	return bearer{s, s.reservations, s.adminHandler()}
+	return bearer{s, s.operators().Handler()}
 }
 
 // buys wins n units and gives their token.
@@ -54,13 +53,11 @@ func (b bearer) does(what, token string) response {
 		b.admin.ServeHTTP(w, r)
 		return response{w.Code, w.Body.String(), w.Header()}
 	}
-	ctx := buyer("/v1/reservations/x")
+	method, uri := "GET", "/v1/reservations/"+token
 	if what == "cancel" {
-		ctx.Request.Header.SetMethod("POST")
-		b.r.cancel(ctx, []byte(token))
-	} else {
-		b.r.show(ctx, []byte(token))
+		method, uri = "POST", uri+"/cancel"
 	}
+	ctx := ask(b.s, method, uri)
 	header := http.Header{}
 	for k, v := range ctx.Response.Header.All() {
 		header.Add(string(k), string(v))
@@ -130,8 +127,7 @@ func TestReservationExpires(t *testing.T) {
 func TestBadTokensAreAlike(t *testing.T) {
 	var log bytes.Buffer
 	store := embedded(t, 10, time.Hour)
-	s := testServer(t, testConfig(), store)
-	s.log = zerolog.New(&log)
+	s := loggingServer(t, testConfig(), store, zerolog.New(&log))
 	b := newBearer(s)
 	good := b.buys(t, "/buy/ticket")
 	if _, err := store.Create(t.Context(), "gone", luascripts.CreateRequest{Total: 1}); err != nil {
@@ -141,7 +137,7 @@ func TestBadTokensAreAlike(t *testing.T) {
 	if err := store.Remove(t.Context(), "gone"); err != nil {
 		t.Fatal(err)
 	}
-	foreign := NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &luascripts.Claim{Serial: 1, Count: 1})
+	foreign := token.NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &luascripts.Claim{Serial: 1, Count: 1})
 	bad := map[string]string{
 		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:], "end changed": good[:83] + flip(good[83]),
 		"of another key": string(foreign), "of a removed sale": removed,
@@ -232,19 +228,17 @@ func TestReservationsOfAMuteStoreAreUndecided(t *testing.T) {
 
 func TestReservationMethods(t *testing.T) {
 	b := newBearer(testServer(t, testConfig(), embedded(t, 10, time.Hour)))
-	token := []byte(b.buys(t, "/buy/ticket"))
+	show := "/v1/reservations/" + b.buys(t, "/buy/ticket")
+	cancel := show + "/cancel"
 	for _, c := range []struct {
-		method string
-		do     func(*fasthttp.RequestCtx, []byte)
-		status int
-		allow  string
+		method, uri string
+		status      int
+		allow       string
 	}{
-		{"HEAD", b.r.show, 200, ""}, {"POST", b.r.show, 405, "GET, HEAD"}, {"DELETE", b.r.show, 405, "GET, HEAD"},
-		{"GET", b.r.cancel, 405, "POST"}, {"PUT", b.r.cancel, 405, "POST"}, {"POST", b.r.cancel, 200, ""},
+		{"HEAD", show, 200, ""}, {"POST", show, 405, "GET, HEAD"}, {"DELETE", show, 405, "GET, HEAD"},
+		{"GET", cancel, 405, "POST"}, {"PUT", cancel, 405, "POST"}, {"POST", cancel, 200, ""},
 	} {
-		ctx := buyer("/")
-		ctx.Request.Header.SetMethod(c.method)
-		c.do(ctx, token)
+		ctx := ask(b.s, c.method, c.uri)
 		if ctx.Response.StatusCode() != c.status || string(ctx.Response.Header.Peek("Allow")) != c.allow {
 			t.Errorf("%s: %s", c.method, &ctx.Response)
 		}

@@ -2,8 +2,6 @@ package edge
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -13,39 +11,39 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/admin"
+	"spike/edge/answer"
+	"spike/edge/buy"
+	"spike/edge/identity"
+	"spike/edge/listener"
+	"spike/edge/ringdir"
+	"spike/edge/sales"
+	"spike/edge/token"
 	"spike/luascripts"
 	"spike/order/operators"
 )
 
-// Limits of one connection and one request. A buy is a line and a few headers.
-const (
-	maxHeader   = 8 << 10
-	maxBody     = 16 << 10
-	readTimeout = 10 * time.Second // a whole request
-	sendTimeout = 10 * time.Second
-	lingerFor   = 200 * time.Millisecond // answering who is connected, after that
-	idleTimeout = 60 * time.Second       // between requests; nginx gives a connection up at 30 s
-)
+const lingerFor = 200 * time.Millisecond // answering who is connected, once the listener is closed
 
 // Server is one edge.
 type Server struct {
 	cfg       Config
 	store     luascripts.Store
 	log       zerolog.Logger
-	sales     *Sales
-	signer    *Signer
-	article   *voice
-	v1        *voice
-	who       *Who
-	jwtLog    *jwtLog
+	sales     *sales.Registry
+	seller    *buy.Seller
+	article   *answer.Format
+	v1        *answer.Format
+	signer    *token.Signer
+	who       *identity.Who
+	refusals  *identity.Refusals
 	cors      *cors // nil: pages of other sites are not let in
-	inFlight  inFlight
 	decisions *decisions
 
 	reservations *reservations
-	snapshots    *snapshots
+	snapshots    *sales.Snapshots
 	document     *document
-	pulse        *operators.Pulse // of the store
+	pulse        *operators.Pulse // looks at the store
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -57,7 +55,7 @@ type Server struct {
 var ErrConfig = errors.New("configuration")
 
 // ErrListen says that an address cannot be listened on.
-var ErrListen = errors.New("cannot listen")
+var ErrListen = listener.ErrListen
 
 // Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
 // back. Errors wrap ErrListen, operators.ErrAdmin or luascripts.ErrDown.
@@ -69,38 +67,53 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 	}
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	data, err := openData(cfg.Data)
+	rings, err := openRings(ctx, cfg.Data, store)
 	if err != nil {
 		return err
 	}
-	defer data.close()
-	if err = data.belongs(ctx, store); err != nil {
-		return err
-	}
-	s := newServer(life, cfg, store, data, log, keys...)
+	defer rings.Close()
+	s := newServer(life, cfg, store, rings, log, keys...)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
 	}
 	defer s.decisions.close()
-	buyers, err := listen(cfg.Listen)
+	buyers, err := listener.Listen(cfg.Listen)
 	if err != nil {
 		return err
 	}
-	admin, err := operators.Listen(cfg.Admin, cfg.AdminTokens)
+	side, err := admin.Listen(cfg.Admin, cfg.AdminTokens)
 	if err != nil {
 		_ = buyers.Close()
 		return err
 	}
-	return s.serve(ctx, die, buyers, admin)
+	return s.serveUntil(ctx, die, buyers, side)
 }
 
-func newServer(life context.Context, cfg Config, store luascripts.Store, data *dataDir, log zerolog.Logger, keys ...[]byte) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, sales: newSales(life, cfg, store, data, log), signer: NewSigner(keys...),
-		article: newArticle(cfg.Lang), v1: newV1(), who: NewWho(cfg.Trusted, cfg.JWT), jwtLog: newJWTLog(log),
-		cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
+// openRings takes the directory of the rings for this process, if they are for this store; nil for "".
+func openRings(ctx context.Context, path string, store luascripts.Store) (*ringdir.Dir, error) {
+	rings, err := ringdir.Open(path)
+	if err == nil {
+		if err = rings.Belongs(ctx, store); err != nil {
+			rings.Close()
+		}
+	}
+	if errors.Is(err, ringdir.ErrData) {
+		err = fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return rings, err
+}
+
+func newServer(life context.Context, cfg Config, store luascripts.Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
+	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
+		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance, Node: cfg.Node,
+		Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
-	s.reservations = newReservations(life, store, s.signer, newBirths(life, store, s.sales))
-	s.snapshots = newSnapshots(life, store, s.sales)
+	s.seller = buy.NewSeller(life, store, s.sales, cfg.Bounds.Keep)
+	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
+	s.snapshots = sales.NewSnapshots(s.sales)
+	s.reservations = &reservations{life: life, store: store, signer: s.signer, generations: sales.NewGenerations(s.sales),
+		seller: s.seller, count: s.count}
 	return s
 }
 
@@ -116,35 +129,26 @@ func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byt
 	return [][]byte{key}, nil
 }
 
-func listen(addr string) (*net.TCPListener, error) {
-	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // of it Linux takes no filter (lastListener)
-	l, err := plain.Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("%w on %s: %w", ErrListen, addr, err)
-	}
-	return l.(*net.TCPListener), nil // a listener on tcp is one
-}
-
-// serve owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
-func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener, admin net.Listener) error {
+// serveUntil owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
+func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	door, sources := newLastListener(buyers), newSources(s.who.trusts)
-	if sources.most < fewConnections {
-		s.log.Warn().Int("connections", sources.most).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
+	door, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
+	if limits.Most() < listener.Few {
+		s.log.Warn().Int("connections", limits.Most()).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
-	go func() { ended <- front.Serve(patientListener{fairListener{door, sources}}) }()
-	back := s.back()
-	if admin != nil {
-		go func() { ended <- back.Serve(visitorsListener{admin, newVisitors()}) }()
+	go func() { ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits)}) }()
+	back := s.operators().Server()
+	if side != nil {
+		go func() { ended <- back.Serve(side) }()
 	}
-	s.sales.running.start(func() { s.sales.data.recoverAll(s.life, s.store, s.log) })
-	s.sales.running.start(s.sales.listen)
-	s.sales.running.start(s.heed)
-	s.sales.running.start(func() { _, _ = s.store.List(s.life) }) // it looks for sales that no index has, before a token asks
-	s.sales.running.start(func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) })
-	s.sales.running.start(s.nurse)
+	for _, work := range []func(){
+		s.sales.Recover, s.sales.Listen, s.heed, s.nurse,
+		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
+		func() { _, _ = s.store.List(s.life) }, // it looks for sales that no index has, before a token asks
+	} {
+		s.sales.Running.Start(work)
+	}
 	s.ready.Store(true)
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
@@ -159,7 +163,7 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 	time.Sleep(s.cfg.Drain) // whoever asks is answered, and told to go elsewhere
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
-	if e := door.finish(drain); e != nil {
+	if e := door.Finish(drain); e != nil {
 		s.log.Warn().Err(e).Msg("who comes as the listener closes may be reset")
 	}
 	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx hears that it is refused, before connections that it keeps are closed
@@ -167,10 +171,10 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 		s.log.Warn().Err(e).Msg("some connections did not end")
 	}
 	die()
-	s.sales.running.end()
+	s.sales.Running.End()
 	_ = back.Close()
-	if left := s.sales.unsettled.Load(); left != nil {
-		return errors.Join(err, *left)
+	if left := s.sales.Unsettled(); left != nil {
+		return errors.Join(err, left)
 	}
 	s.log.Info().Msg("edge has stopped: settled and given back")
 	return err
@@ -178,37 +182,25 @@ func (s *Server) serve(ctx context.Context, die func(), buyers *net.TCPListener,
 
 func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler: s.handle, HeaderReceived: framing, ErrorHandler: s.malformed, Name: "spike", ReadBufferSize: maxHeader,
-		MaxRequestBodySize: maxBody, ReadTimeout: readTimeout, WriteTimeout: sendTimeout, IdleTimeout: idleTimeout,
-		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: filesMost,
+		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: "spike", ReadBufferSize: listener.MaxHeader,
+		MaxRequestBodySize: listener.MaxBody, ReadTimeout: listener.ReadTimeout, WriteTimeout: listener.SendTimeout, IdleTimeout: listener.IdleTimeout,
+		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: listener.FilesMost,
 	}
+}
+
+// tooMany answers who has one connection too many.
+var tooMany = listener.Refusals{
+	Here: answer.NewProblem(429, "too_many_connections", "there are too many connections from your address").Soon().Raw(),
+	All:  answer.NewProblem(503, "too_many_connections", "there are too many connections").Soon().Raw(),
+}
+
+// operators is their side.
+func (s *Server) operators() *admin.Side {
+	return admin.New(admin.Config{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
+		Confirm: s.reservations.confirm, Metrics: s.registry()})
 }
 
 // quiet drops what fasthttp says of connections that strangers broke; malformed requests are answered, not logged.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
-
-// malformed answers what fasthttp could not read.
-func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
-	var small *fasthttp.ErrSmallBuffer
-	var timeout net.Error
-	switch {
-	case errors.As(err, &small):
-		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "header_too_large", "headers are at most 8 KiB")
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
-	case errors.As(err, &timeout) && timeout.Timeout():
-		problem(ctx, fasthttp.StatusRequestTimeout, "too_slow", "the request did not come whole in time")
-	default:
-		problem(ctx, fasthttp.StatusBadRequest, "malformed", "this is not an HTTP request")
-	}
-	forbidStoring(ctx)
-}
-
-// newNonce is 53 random bits, which Lua's numbers hold exactly.
-func newNonce() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return binary.BigEndian.Uint64(b[:]) >> 11
-}

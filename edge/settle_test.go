@@ -11,6 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"spike/edge/answer"
+	"spike/edge/buy"
+	"spike/edge/identity"
+	"spike/edge/sales"
 	"spike/luascripts"
 )
 
@@ -18,7 +22,7 @@ import (
 func (s *Server) buys(t testing.TB, uri, who, key string) (status int, body string) {
 	t.Helper()
 	lines := "GET " + uri + " HTTP/1.1\r\nHost: a\r\n"
-	for name, value := range map[string]string{headerBuyer: who, headerKey: key} {
+	for name, value := range map[string]string{"X-Buyer-Id": who, "Idempotency-Key": key} {
 		if value != "" {
 			lines += name + ": " + value + "\r\n"
 		}
@@ -34,7 +38,7 @@ func had(body string) string {
 		Code int
 		Data struct{ Token string }
 	}
-	if json.Unmarshal([]byte(body), &won) != nil || won.Code != codeWon {
+	if json.Unmarshal([]byte(body), &won) != nil || won.Code != answer.CodeWon {
 		return ""
 	}
 	return won.Data.Token
@@ -52,12 +56,16 @@ type forgetful struct {
 	*luascripts.Embedded
 	silent atomic.Bool // about offers
 	deaf   atomic.Bool // to them as well
+	slow   atomic.Bool // to answer anything
 
 	deducts atomic.Int64
 }
 
 func (f *forgetful) Deduct(ctx context.Context, sale string, q luascripts.DeductRequest) (luascripts.DeductReply, error) {
 	f.deducts.Add(1)
+	if f.slow.Load() {
+		time.Sleep(time.Second / 2)
+	}
 	if q.Offer.Count > 0 && f.deaf.Load() {
 		return luascripts.DeductReply{}, luascripts.ErrDown
 	}
@@ -69,15 +77,19 @@ func (f *forgetful) Deduct(ctx context.Context, sale string, q luascripts.Deduct
 }
 
 func withSettling(t *testing.T, f func(t *testing.T, s *settlingEdge)) {
+	withSettlingAck(t, AckEdge, f)
+}
+
+func withSettlingAck(t *testing.T, ack Ack, f func(t *testing.T, s *settlingEdge)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &settlingEdge{}
 		s.store = &forgetful{Embedded: luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time {
 			return time.Now().Add(time.Duration(s.ahead.Load()))
 		})}
 		cfg := testConfig()
-		cfg.Trusted = TrustedByDefault()
+		cfg.Trusted, cfg.Ack = identity.TrustedByDefault(), ack
 		s.Server = testServer(t, cfg, s.store)
-		s.sales.running.start(s.sales.listen)
+		s.sales.Running.Start(s.sales.Listen)
 		f(t, s)
 	})
 }
@@ -121,13 +133,13 @@ func TestStoresClockJumps(t *testing.T) {
 // A sale removed and made again is sold anew to who asks with a key, and nothing of the old one goes on.
 func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		var old []*Sale
+		var old []*sales.Sale
 		for i := range 3 {
 			s.create(t, "a", luascripts.CreateRequest{Total: 10, Hold: time.Second, Limit: 1})
 			if status, body := s.buys(t, "/buy/a", "ann", fmt.Sprint("key", i)); had(body) == "" {
 				t.Errorf("%d: %d %s", i, status, body)
 			}
-			old = append(old, s.sales.get([]byte("a")))
+			old = append(old, s.sales.Get([]byte("a")))
 			time.Sleep(5 * time.Second) // the hold is over, and its Keeper rests
 			if err := s.store.Remove(context.Background(), "a"); err != nil {
 				t.Fatal(err)
@@ -139,7 +151,7 @@ func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		for i, sale := range old {
-			if v := sale.Verdict(); v == nil || sale == s.sales.get([]byte("a")) {
+			if v := sale.Verdict(); v == nil || sale == s.sales.Get([]byte("a")) {
 				t.Errorf("sale %d is still kept: %+v", i, v)
 			}
 		}
@@ -196,20 +208,21 @@ func (f *forgetful) mustShow(t *testing.T, sale string) luascripts.ShowReply {
 func TestKeyInFlight(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.create(t, "a", luascripts.CreateRequest{Total: 3, Hold: time.Minute})
-		key, err := idempotencyKey(&from(t, "127.0.0.1", mustReceive(t,
-			"GET / HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n\r\n")).Request.Header, Identity{Buyer: BuyerOf([]byte("ann")), Known: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.inFlight.enter(key); err != nil {
-			t.Fatal(err)
-		}
+		s.store.slow.Store(true)
+		var first string
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, first = s.buys(t, "/buy/a", "ann", "k")
+		}()
+		synctest.Wait() // it is at the store
 		if status, body := s.buys(t, "/buy/a", "ann", "k"); status != 409 || !strings.Contains(body, "key_in_flight") {
 			t.Errorf("%d %s", status, body)
 		}
-		s.inFlight.leave(key)
-		if status, body := s.buys(t, "/buy/a", "ann", "k"); had(body) == "" {
-			t.Errorf("%d %s", status, body)
+		<-ended
+		s.store.slow.Store(false)
+		if status, body := s.buys(t, "/buy/a", "ann", "k"); had(body) == "" || body != first {
+			t.Errorf("%d %s, first %s", status, body, first)
 		}
 	})
 }
@@ -254,7 +267,7 @@ func TestSalesAreFoundByMany(t *testing.T) {
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
-			if sale, err := s.sales.find(s.life, "ticket"); err != nil || sale.name != "ticket" {
+			if sale, err := s.sales.Find("ticket"); err != nil || sale.Name != "ticket" {
 				t.Error(sale, err)
 			}
 		})
@@ -290,7 +303,7 @@ func TestD19MoreThanOneBuyerMayEverHave(t *testing.T) {
 				t.Errorf("%+v: %d %s", c, status, body)
 			}
 		}
-		if n := s.sales.get([]byte("lim")).tally.read(tooMuch); n != 5 {
+		if n := s.sales.Get([]byte("lim")).Tally.Read(uint8(buy.TooMuch)); n != 5 {
 			t.Errorf("%d are counted", n)
 		}
 		if a, err := s.store.Audit(t.Context(), "lim"); err != nil || a.Pending != 3 {

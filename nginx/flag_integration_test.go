@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge"
+	"spike/edge/identity"
 	"spike/luascripts"
 )
 
@@ -56,7 +57,7 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	store := openStore(t)
 	go func() {
 		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang, Lease: 5 * time.Second,
-			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault(), Origins: origins}, store, zerolog.Nop())
+			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault(), Origins: origins}, store, zerolog.Nop())
 	}()
 	t.Cleanup(func() {
 		stop()

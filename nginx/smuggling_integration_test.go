@@ -24,6 +24,7 @@ import (
 
 	"spike/bench/process"
 	"spike/edge"
+	"spike/edge/identity"
 	"spike/luascripts"
 )
 
@@ -281,7 +282,7 @@ func openShop(t *testing.T, edges int) *shop {
 		stopped := make(chan error, 1)
 		go func() {
 			stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: "en", Lease: 5 * time.Second,
-				Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault()}, store, zerolog.Nop())
+				Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault()}, store, zerolog.Nop())
 		}()
 		t.Cleanup(func() {
 			stop()

@@ -81,13 +81,13 @@ func (w *world) crashUnnoticed() {
 	w.after(20*time.Millisecond, back)
 }
 
-// How edge.Shut waits.
+// How admin.Shut waits.
 const (
 	shutEvery = 50 * time.Millisecond
 	sweepEach = 8
 )
 
-// shutDoors is edge.Shut.
+// shutDoors is admin.Shut.
 func (w *world) shutDoors() {
 	if w.healed || !w.primary.up {
 		return

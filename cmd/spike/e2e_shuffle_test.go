@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/edge"
+	"spike/edge/identity"
 	"spike/luascripts"
 	"spike/luascripts/redistest"
 )
@@ -45,7 +45,7 @@ type lotState struct {
 func buyerName(i int) string { return fmt.Sprint("buyer-", i) }
 
 func buyerHash(i int) string {
-	b := edge.BuyerOf([]byte(buyerName(i)))
+	b := identity.BuyerOf([]byte(buyerName(i)))
 	return hex.EncodeToString(b[:])
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"spike/bench"
 	"spike/edge"
+	"spike/edge/identity"
+	"spike/edge/token"
 	"spike/luascripts"
 	"spike/nginx"
 	"spike/nginx/gate"
@@ -98,7 +100,7 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {edge.ErrKeys, exitUsage}, {edge.ErrJWTKey, exitUsage},
+		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage}, {identity.ErrJWTKey, exitUsage},
 		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
 	} {

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"spike/edge"
+	"spike/edge/admin"
 	"spike/luascripts"
 )
 
@@ -104,10 +104,10 @@ func show(ctx context.Context, s luascripts.Store, name string, asJSON bool) err
 	if err != nil {
 		return err
 	}
-	return describe(edge.Describe(name, reply), asJSON)
+	return describe(admin.Describe(name, reply), asJSON)
 }
 
-func describe(d edge.Description, asJSON bool) error {
+func describe(d admin.Description, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(d)
 	}
@@ -187,11 +187,11 @@ type shutting struct {
 
 func (a shutting) shut(ctx context.Context, to string) error {
 	return a.with(ctx, func(s luascripts.Store) error {
-		out, err := edge.Shut(ctx, s, a.Name, to, a.Wait)
+		out, err := admin.Shut(ctx, s, a.Name, to, a.Wait)
 		if err != nil {
 			return err
 		}
-		d := edge.Describe(a.Name, out.ShowReply)
+		d := admin.Describe(a.Name, out.ShowReply)
 		if err := describe(d, false); err != nil {
 			return err
 		}

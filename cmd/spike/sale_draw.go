@@ -10,12 +10,12 @@ import (
 	"os"
 	"time"
 
-	"spike/edge"
+	"spike/edge/sales"
 	"spike/luascripts"
 )
 
 // describeLots is a sale's draw, for people.
-func describeLots(w io.Writer, l edge.Lots) {
+func describeLots(w io.Writer, l sales.Lots) {
 	fmt.Fprintf(w, "lots drawn\t%s\nseed's sha256\t%s\n", l.DrawsAt.Format(time.RFC3339Nano), l.Seal)
 	if l.Seed != "" {
 		fmt.Fprintf(w, "seed\t%s\n", l.Seed)

@@ -14,6 +14,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge"
+	"spike/edge/admin"
+	"spike/edge/identity"
+	"spike/edge/token"
 	"spike/luascripts"
 	"spike/nginx"
 	"spike/order"
@@ -183,16 +186,16 @@ func (c *ServeCmd) tokenKeys(log zerolog.Logger) ([][]byte, error) {
 		}
 		return nil, nil
 	}
-	keys, warning, err := edge.LoadKeys(c.TokenKey)
+	keys, warning, err := token.LoadKeys(c.TokenKey)
 	warn(log, warning)
 	return keys, err
 }
 
-func (c *ServeCmd) jwtKey(log zerolog.Logger) (*edge.JWTKey, error) {
+func (c *ServeCmd) jwtKey(log zerolog.Logger) (*identity.JWTKey, error) {
 	if c.JWTKey == "" {
 		return nil, nil
 	}
-	key, warning, err := edge.LoadJWTKey(c.JWTKey)
+	key, warning, err := identity.LoadJWTKey(c.JWTKey)
 	warn(log, warning)
 	if err == nil {
 		keys, others := key.Count()
@@ -229,7 +232,7 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.St
 	if c.DB != "" {
 		store.KeepEvents()
 	}
-	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: edge.DefaultHold}); err != nil {
+	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: admin.DefaultHold}); err != nil {
 		return nil, err
 	}
 	kept := "nothing is"

@@ -1,0 +1,313 @@
+// Package admin is the operators' side of an edge: whether it is ready, its numbers, its profiles, and the sales' own. It is another
+// listener, on net/http, because it is not the hot path. All but what a load balancer asks needs the token, or this machine.
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+
+	"spike/edge/answer"
+	"spike/edge/identity"
+	"spike/edge/listener"
+	"spike/edge/sales"
+	"spike/luascripts"
+	"spike/order/loopback"
+	"spike/order/operators"
+)
+
+// Config is what the operators' side asks of the edge.
+type Config struct {
+	Store    luascripts.Store
+	Log      zerolog.Logger
+	Tokens   *loopback.Tokens                                     // wanted from everybody, if there is one
+	Ready    func(context.Context) string                         // "", or the part that is not ready
+	Confirm  func(ctx context.Context, token string) answer.Reply // a reservation is paid
+	Metrics  prometheus.Gatherer
+	Document http.Handler
+}
+
+// Side is the operators' side of an edge.
+type Side struct{ cfg Config }
+
+// New is the operators' side.
+func New(cfg Config) *Side { return &Side{cfg} }
+
+// Listen opens the operators' listener, as operators.Listen does; nil for "". Who has no token has few places in it.
+func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
+	l, err := operators.Listen(addr, tokens)
+	if l == nil || err != nil {
+		return nil, err
+	}
+	return visitors().Listener(l), nil
+}
+
+// visitors have places: those of this machine as many as there are.
+func visitors() *listener.Visitors {
+	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
+}
+
+// Server serves it, on what Listen has opened.
+func (s *Side) Server() *http.Server {
+	return &http.Server{Handler: s.recognising(s.Handler()), ReadHeaderTimeout: listener.ReadTimeout, IdleTimeout: listener.IdleTimeout,
+		MaxHeaderBytes: listener.MaxHeader, ConnContext: listener.Keep}
+}
+
+// recognising looks at the token as soon as the headers have come: who shows it and sends a body is not kept waiting for a place.
+func (s *Side) recognising(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.mayEnter(r) == nil {
+			listener.Recognise(r.Context())
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Handler is the operators' side. Only what a load balancer asks, and what is public anyway, needs no token.
+func (s *Side) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /openapi.yaml", s.cfg.Document)
+	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}).ServeHTTP))
+	for pattern, serve := range map[string]http.HandlerFunc{
+		"GET /debug/pprof/":                         pprof.Index,
+		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
+		"GET /debug/pprof/profile":                  pprof.Profile,
+		"GET /debug/pprof/symbol":                   pprof.Symbol,
+		"POST /debug/pprof/symbol":                  pprof.Symbol,
+		"GET /debug/pprof/trace":                    pprof.Trace,
+		"GET /api/v1/sales":                         s.listSales,
+		"POST /api/v1/sales":                        s.createSale,
+		"GET /api/v1/sales/{sale}":                  s.showSale,
+		"DELETE /api/v1/sales/{sale}":               s.removeSale,
+		"GET /api/v1/sales/{sale}/audit":            s.auditSale,
+		"POST /api/v1/sales/{sale}/add":             s.addUnits,
+		"POST /api/v1/sales/{sale}/pause":           s.shutSale("paused"),
+		"POST /api/v1/sales/{sale}/resume":          s.resumeSale,
+		"POST /api/v1/sales/{sale}/close":           s.shutSale("closed"),
+		"POST /api/v1/reservations/{token}/confirm": s.confirm,
+	} {
+		mux.Handle(pattern, s.guard(serve))
+	}
+	return inTime(sameOrigin(problems(mux)))
+}
+
+// inTime reads a request's body before anybody looks at it: whoever sends one for ever is ended, with the token or without.
+// So is who does not read the answer; guard lifts that for those who may wait for a profile.
+func inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		line := http.NewResponseController(w)
+		err := readWhole(line, w, r)
+		_ = line.SetWriteDeadline(time.Now().Add(listener.SendTimeout))
+		if err != nil {
+			unread(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// readWhole puts the body into memory. After an error the deadline stays: net/http goes on reading what nobody wants.
+func readWhole(line *http.ResponseController, w http.ResponseWriter, r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	_ = line.SetReadDeadline(time.Now().Add(listener.ReadTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, listener.MaxBody))
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_ = line.SetReadDeadline(time.Time{}) // else it would end who may wait
+	return nil
+}
+
+// unread answers for a body that did not come whole.
+func unread(w http.ResponseWriter, err error) {
+	w.Header().Set("Connection", "close")
+	var large *http.MaxBytesError
+	var slow net.Error
+	switch {
+	case errors.As(err, &large):
+		adminProblem(w, http.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
+	case errors.As(err, &slow) && slow.Timeout():
+		adminProblem(w, http.StatusRequestTimeout, "too_slow", "the request did not come whole in time")
+	default:
+		adminProblem(w, http.StatusBadRequest, "malformed", "the body is not whole")
+	}
+}
+
+// sameOrigin keeps other sites' pages, open in an operator's browser, from writing here.
+func sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		adminProblem(w, http.StatusForbidden, "cross_origin", "a page of another site may not do this")
+	}))
+	return p.Handler(next)
+}
+
+// problems answers as a problem where the mux has nothing for a path or its method.
+func problems(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			w = &muxNo{ResponseWriter: w}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// muxNo turns the mux's own 404 and 405 into problems.
+type muxNo struct{ http.ResponseWriter }
+
+func (w *muxNo) WriteHeader(status int) {
+	code, detail := "not_found", "there is no such endpoint"
+	if status == http.StatusMethodNotAllowed {
+		code, detail = "method_not_allowed", "this is "+w.Header().Get("Allow")
+	}
+	adminProblem(w.ResponseWriter, status, code, detail)
+}
+
+func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
+
+// guard wants the bearer token, where one was set; where none was, the caller must mean this machine.
+func (s *Side) guard(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refuse := s.mayEnter(r); refuse != nil {
+			refuse(w)
+			return
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		next(w, r)
+	})
+}
+
+// mayEnter is nil, or the answer to who may not.
+func (s *Side) mayEnter(r *http.Request) (refuse func(http.ResponseWriter)) {
+	if s.cfg.Tokens.None() {
+		if loopback.Means(r.Host) {
+			return nil
+		}
+		return func(w http.ResponseWriter) {
+			adminProblem(w, http.StatusForbidden, "cross_origin", "without an admin token this is for 127.0.0.1 and localhost, under no other name")
+		}
+	}
+	if s.cfg.Tokens.Shown(r.Header.Get("Authorization")) {
+		return nil
+	}
+	return func(w http.ResponseWriter) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		adminProblem(w, http.StatusUnauthorized, "no_token", "this needs the admin token")
+	}
+}
+
+// readyz names the part that is not ready.
+func (s *Side) readyz(w http.ResponseWriter, r *http.Request) {
+	if why := s.cfg.Ready(r.Context()); why != "" {
+		adminProblem(w, http.StatusServiceUnavailable, "not_ready", why)
+		return
+	}
+	_, _ = fmt.Fprintln(w, "ready")
+}
+
+func (s *Side) confirm(w http.ResponseWriter, r *http.Request) {
+	reply := s.cfg.Confirm(r.Context(), r.PathValue("token"))
+	reply.Write(w)
+}
+
+func (s *Side) listSales(w http.ResponseWriter, r *http.Request) {
+	names, err := s.cfg.Store.List(r.Context())
+	adminReply(w, map[string]any{"sales": names}, err)
+}
+
+func (s *Side) showSale(w http.ResponseWriter, r *http.Request) {
+	shown, err := s.cfg.Store.Show(r.Context(), r.PathValue("sale"))
+	adminReply(w, Describe(r.PathValue("sale"), shown), err)
+}
+
+func (s *Side) auditSale(w http.ResponseWriter, r *http.Request) {
+	audit, err := s.cfg.Store.Audit(r.Context(), r.PathValue("sale"))
+	adminReply(w, audit, err)
+}
+
+// Description is a sale for people and programs outside.
+type Description struct {
+	Sale        string      `json:"sale"`
+	State       string      `json:"state"`
+	Total       uint64      `json:"total"`
+	Free        uint64      `json:"free"`
+	Leased      uint64      `json:"leased"`
+	Limbo       uint64      `json:"limbo"`
+	Pending     uint64      `json:"pending"`
+	Confirmed   uint64      `json:"confirmed"`
+	Outstanding uint64      `json:"outstanding"` // on edges or in limbo: promised to buyers perhaps, nobody knows yet
+	Hold        string      `json:"hold"`
+	Limit       uint64      `json:"limit_per_buyer,omitempty"`
+	Opens       *time.Time  `json:"opens,omitempty"`
+	Closes      *time.Time  `json:"closes,omitempty"`
+	Lots        *sales.Lots `json:"lots,omitempty"` // where the first units go by lot
+	Trouble     string      `json:"trouble,omitempty"`
+	Uncounted   *time.Time  `json:"uncounted_until,omitempty"` // until then what lost history has promised may be alive, and is in no number here
+}
+
+// Describe puts the store's view into words.
+func Describe(sale string, r luascripts.ShowReply) Description {
+	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
+		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
+		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: sales.UnixTime(r.Opens),
+		Closes: sales.UnixTime(r.Closes), Lots: sales.LotsOf(r), Trouble: trouble(r), Uncounted: uncounted(r)}
+}
+
+// uncounted is until when units may be leased or promised that the ledger does not know of.
+func uncounted(r luascripts.ShowReply) *time.Time {
+	if until := max(r.Reopens, r.Sells); until > 0 {
+		return sales.UnixTime(r.Raw + until - r.Now)
+	}
+	return nil
+}
+
+// trouble is why nothing is granted.
+func trouble(r luascripts.ShowReply) string {
+	if have, missing := strings.CutPrefix(r.Trouble, "MISSING "); missing {
+		return have + " are there: nothing is acted on that the others do not have; if they are gone for good: spike sale reopen NAME --yes"
+	}
+	if r.Trouble != "" || r.Reopens == 0 {
+		return r.Trouble
+	}
+	wait := time.Duration(r.Reopens-r.Now) * time.Microsecond
+	return fmt.Sprintf("the store's history was cut by a restart or a fail-over: nothing is granted for at most %v more", wait.Round(time.Second))
+}
+
+func adminReply(w http.ResponseWriter, v any, err error) {
+	var refusal *luascripts.Refusal
+	switch {
+	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+		adminProblem(w, http.StatusNotFound, "no_such_sale", err.Error())
+	case errors.As(err, &refusal):
+		adminProblem(w, http.StatusConflict, strings.ToLower(refusal.Code), err.Error())
+	case err != nil:
+		w.Header().Set("Retry-After", "1")
+		adminProblem(w, http.StatusServiceUnavailable, "store", err.Error())
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	}
+}
+
+func adminProblem(w http.ResponseWriter, status int, code, detail string) {
+	r := answer.NewProblem(status, code, detail).Reply()
+	r.Write(w)
+}

@@ -1,0 +1,331 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"spike/edge/listener"
+	"spike/luascripts"
+)
+
+// How long a sale is waited for after its doors were shut.
+const (
+	// ShutWait is enough for any lease to run out, whoever holds it: a minute at the most, and margins.
+	ShutWait  = time.Minute + 3*time.Second
+	shutEvery = 50 * time.Millisecond // the sale is looked at
+	sweepEach = 8                     // looks, it is also swept: perhaps no edge lives to do it, and ledger time needs it (J)
+	sweepMost = 64
+)
+
+// Outcome is a sale after its doors were shut.
+type Outcome struct {
+	luascripts.ShowReply
+	Settled bool // no edge sells any more, and what is in no lease and not in limbo is counted for good
+}
+
+// shut is what is waited for.
+type shut struct {
+	store luascripts.Store
+	sale  string
+	door  luascripts.ChangeRequest
+	era   uint64 // in which the doors were shut
+}
+
+// Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, those too that
+// are known to edges alone because the store has lost them; for wait at the most and no longer than ctx.
+func Shut(ctx context.Context, store luascripts.Store, sale, to string, wait time.Duration) (Outcome, error) {
+	w := shut{store: store, sale: sale, door: luascripts.ChangeRequest{To: to}}
+	head, err := store.Change(ctx, sale, w.door)
+	if err != nil {
+		return Outcome{}, err
+	}
+	w.era = head.Era
+	out := Outcome{ShowReply: luascripts.ShowReply{Head: head}}
+	if err := w.look(ctx, &out); err != nil {
+		return out, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(wait, ShutWait))
+	defer cancel()
+	clock := time.NewTicker(shutEvery)
+	defer clock.Stop()
+	for looks := 1; !out.Settled; looks++ {
+		select {
+		case <-clock.C:
+		case <-ctx.Done():
+			return out, nil
+		}
+		if looks%sweepEach == 0 {
+			_, _ = store.Expire(ctx, sale, sweepMost)
+		}
+		if err := w.look(ctx, &out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// look brings the outcome up to date. A store that does not answer may do so the next time; one that has forgotten that the
+// doors were shut is told again.
+func (w *shut) look(ctx context.Context, out *Outcome) error {
+	shown, err := w.store.Show(ctx, w.sale)
+	var refusal *luascripts.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return err
+	case err != nil:
+		return nil
+	}
+	out.ShowReply, out.Settled = shown, false
+	switch {
+	case shown.State.String() == w.door.To:
+		out.Settled = shown.Quiet()
+	case shown.Era == w.era:
+		return &luascripts.Refusal{Code: "CHANGED", Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
+	default:
+		head, err := w.store.Change(ctx, w.sale, w.door)
+		if errors.As(err, &refusal) {
+			return err
+		}
+		if err == nil {
+			w.era = head.Era
+		}
+	}
+	return nil
+}
+
+// badRequest names the field that is wrong.
+type badRequest struct{ field, why string }
+
+func (b badRequest) Error() string { return b.field + ": " + b.why }
+
+// newSale is the body of POST /api/v1/sales.
+type newSale struct {
+	Sale    string  `json:"sale"`
+	Total   uint64  `json:"total"`
+	Hold    *string `json:"hold"`
+	Limit   uint32  `json:"limit_per_buyer"`
+	Opens   string  `json:"opens"`
+	Closes  string  `json:"closes"`
+	Shuffle string  `json:"shuffle"`
+	Seed    string  `json:"shuffle_seed"`
+}
+
+// DefaultHold is how long a reservation waits for its payment, where nobody says.
+const DefaultHold = 5 * time.Minute
+
+// request is what the body asks for, or the field that is wrong.
+func (n newSale) request() (luascripts.CreateRequest, error) {
+	q := luascripts.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit}
+	var badHold error
+	if n.Hold != nil {
+		q.Hold, badHold = time.ParseDuration(*n.Hold)
+	}
+	opens, badOpens := timeOf(n.Opens)
+	closes, badCloses := timeOf(n.Closes)
+	shuffle, badShuffle := durationOf(n.Shuffle)
+	q.Opens, q.Closes, q.Shuffle, q.Seed = opens, closes, shuffle, n.Seed
+	for _, wrong := range []struct {
+		is    bool
+		field string
+		why   string
+	}{
+		{luascripts.CheckName(n.Sale) != nil, "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
+		{n.Total < 1 || n.Total > luascripts.MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(luascripts.MaxSerial))},
+		{badHold != nil, "hold", `a duration as "5m", or "0s"`},
+		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > luascripts.MaxHold, "hold",
+			fmt.Sprintf("0s, or 1s to %v", luascripts.MaxHold)},
+		{n.Limit > luascripts.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", luascripts.MaxLimit)},
+		{badOpens != nil, "opens", "a time as 2026-11-22T20:00:00Z"},
+		{badCloses != nil, "closes", "a time as 2026-11-22T20:00:00Z"},
+		{!closes.IsZero() && !closes.After(time.Now()), "closes", "is over already"},
+		{!closes.IsZero() && !closes.After(luascripts.WindowEnds(opens, shuffle, time.Now())), "closes", "must be after opens, and the lots' window"},
+		{badShuffle != nil, "shuffle", `a duration as "5s"`},
+		{shuffle != 0 && (shuffle < luascripts.MinShuffle || shuffle > luascripts.MaxShuffle), "shuffle",
+			fmt.Sprintf("%v to %v", luascripts.MinShuffle, luascripts.MaxShuffle)},
+		{shuffle > 0 && !opens.IsZero() && opens.Add(shuffle).Before(time.Now()), "shuffle", "its window is over already"},
+		{n.Seed != "" && shuffle == 0, "shuffle_seed", "goes with shuffle"},
+		{n.Seed != "" && luascripts.CheckSeed(n.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
+	} {
+		if wrong.is {
+			return q, badRequest{wrong.field, wrong.why}
+		}
+	}
+	if q.Shuffle > 0 && q.Seed == "" {
+		q.Seed = luascripts.NewSeed()
+	}
+	return q, nil
+}
+
+// durationOf reads a duration; none is 0.
+func durationOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(text)
+}
+
+// timeOf reads a time after RFC 3339; none is the zero time.
+func timeOf(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
+
+func (s *Side) createSale(w http.ResponseWriter, r *http.Request) {
+	var body newSale
+	err := readJSON(w, r, &body)
+	var q luascripts.CreateRequest
+	if err == nil {
+		q, err = body.request()
+	}
+	var head luascripts.Head
+	if err == nil {
+		head, err = s.cfg.Store.Create(r.Context(), body.Sale, q)
+	}
+	if err == nil {
+		w.Header().Set("Location", "/api/v1/sales/"+body.Sale)
+	}
+	made := luascripts.ShowReply{Head: head, Secret: luascripts.Secret{Seal: luascripts.Seal(q.Seed)}}
+	s.written(w, http.StatusCreated, "created", body.Sale, Describe(body.Sale, made), err)
+}
+
+// moreUnits is the body of POST /api/v1/sales/{sale}/add.
+type moreUnits struct {
+	N         uint64 `json:"n"`
+	RequestID string `json:"request_id"`
+}
+
+const maxRequestID = 64
+
+func (s *Side) addUnits(w http.ResponseWriter, r *http.Request) {
+	var body moreUnits
+	err := readJSON(w, r, &body)
+	switch {
+	case err != nil:
+	case body.N < 1 || body.N > luascripts.MaxSerial:
+		err = badRequest{"n", fmt.Sprintf("1 to %d", uint64(luascripts.MaxSerial))}
+	case body.RequestID == "" || len(body.RequestID) > maxRequestID:
+		err = badRequest{"request_id", "1 to 64 characters: the same adds once, however often it is sent"}
+	}
+	s.change(w, r, "units added", luascripts.ChangeRequest{Request: body.RequestID, Add: body.N}, err)
+}
+
+func (s *Side) resumeSale(w http.ResponseWriter, r *http.Request) {
+	s.change(w, r, "resumed", luascripts.ChangeRequest{To: "open"}, nil)
+}
+
+func (s *Side) change(w http.ResponseWriter, r *http.Request, did string, q luascripts.ChangeRequest, err error) {
+	var head luascripts.Head
+	if err == nil {
+		head, err = s.cfg.Store.Change(r.Context(), r.PathValue("sale"), q)
+	}
+	s.written(w, http.StatusOK, did, r.PathValue("sale"), Describe(r.PathValue("sale"), luascripts.ShowReply{Head: head}), err)
+}
+
+// shutSale shuts the doors and says what is still out.
+func (s *Side) shutSale(to string) http.HandlerFunc {
+	type shutSale struct {
+		Description
+		Settled bool `json:"settled"`
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		wait, err := waitOf(r)
+		var out Outcome
+		if err == nil {
+			out, err = Shut(r.Context(), s.cfg.Store, r.PathValue("sale"), to, wait)
+		}
+		s.written(w, http.StatusOK, to, r.PathValue("sale"), shutSale{Describe(r.PathValue("sale"), out.ShowReply), out.Settled}, err)
+	}
+}
+
+// waitOf reads how long the caller would wait.
+func waitOf(r *http.Request) (time.Duration, error) {
+	text := r.URL.Query().Get("wait")
+	if text == "" {
+		return ShutWait, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 {
+		return 0, badRequest{"wait", `a duration as "2s"`}
+	}
+	return wait, nil
+}
+
+// removeSale forgets a sale, and describes what it was.
+func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
+	sale := r.PathValue("sale")
+	var err error
+	if r.URL.Query().Get("yes") != "true" {
+		err = badRequest{"yes", "this forgets who owns what: say ?yes=true"}
+	}
+	var shown luascripts.ShowReply
+	if err == nil {
+		shown, err = s.cfg.Store.Show(r.Context(), sale)
+	}
+	var refusal *luascripts.Refusal
+	if errors.As(err, &refusal) && !errors.Is(err, luascripts.ErrNoSale) { // it makes no sense: the more to be removed
+		shown.Trouble, err = refusal.Why, nil
+	}
+	if err == nil {
+		err = s.cfg.Store.Remove(r.Context(), sale)
+	}
+	s.written(w, http.StatusOK, "removed", sale, Describe(sale, shown), err)
+}
+
+// written answers an operator's write, and logs it if it was done.
+func (s *Side) written(w http.ResponseWriter, status int, did, sale string, v any, err error) {
+	var bad badRequest
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		adminProblem(w, http.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
+		return
+	case errors.As(err, &bad):
+		adminProblem(w, http.StatusBadRequest, "bad_request", bad.Error())
+		return
+	case err == nil:
+		s.cfg.Log.Info().Str("sale", sale).Str("did", did).Msg("operator")
+		w.Header().Set("Content-Type", "application/json") // adminReply's, before the status goes out
+		w.WriteHeader(status)
+	}
+	adminReply(w, v, err)
+}
+
+// readJSON reads a body that is one JSON object of known fields.
+func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, listener.MaxBody))
+	in.DisallowUnknownFields()
+	err := in.Decode(v)
+	if err == nil {
+		if _, more := in.Token(); !errors.Is(more, io.EOF) {
+			err = errors.Join(more, errMore)
+		}
+	}
+	return jsonProblem(err)
+}
+
+var errMore = errors.New("more than one JSON value")
+
+// jsonProblem says in our words what is wrong with a body.
+func jsonProblem(err error) error {
+	var kind *json.UnmarshalTypeError
+	var large *http.MaxBytesError
+	switch {
+	case err == nil || errors.As(err, &large):
+		return err
+	case errors.As(err, &kind):
+		return badRequest{cmp.Or(kind.Field, "body"), "cannot be " + kind.Value}
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return badRequest{strings.Trim(field, `"`), "there is no such field"}
+	}
+	return badRequest{"body", "must be one JSON object"}
+}

@@ -1,0 +1,106 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Row P8: in a recovery nobody is told that no edge sells while one may, from a lease that the ledger does not know.
+
+// begun is a sale of which nothing is leased, on a server with a history of its own.
+func begun(t *testing.T) *luascripts.Embedded {
+	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	store.On(luascripts.Node{Era: 1, Run: 1})
+	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 10, Hold: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// cutHistory is the server back with a history that somebody may have been ahead of.
+func cutHistory(store *luascripts.Embedded, era uint64) {
+	store.On(luascripts.Node{Era: era, Run: era})
+}
+
+func TestP8ShutWaitsForLeasesOfLostHistory(t *testing.T) {
+	b := luascripts.DefaultBounds()
+	for name, c := range map[string]struct {
+		cut func(t *testing.T, store *luascripts.Embedded) // before the doors are shut
+	}{
+		"nobody has noticed it": {func(_ *testing.T, store *luascripts.Embedded) { cutHistory(store, 2) }},
+		"it recovers": {func(t *testing.T, store *luascripts.Embedded) {
+			cutHistory(store, 2)
+			if _, err := store.Expire(t.Context(), "ticket", 1); err != nil {
+				t.Error(err)
+			}
+		}},
+		"it begins as the operator waits": {func(t *testing.T, store *luascripts.Embedded) {
+			_, err := store.Lease(t.Context(), "ticket", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "dead"}, Request: 1, Want: 1,
+				Term: b.Lease})
+			if err != nil {
+				t.Error(err)
+			}
+			time.AfterFunc(5*time.Second, func() { cutHistory(store, 2) })
+		}},
+		"the operator grants again": {func(t *testing.T, store *luascripts.Embedded) {
+			cutHistory(store, 2)
+			if h, err := store.Reopen(t.Context(), "ticket", luascripts.ReopenRequest{Grants: true}); err != nil || h.Reopens != 0 {
+				t.Error(h, err)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := begun(t)
+				c.cut(t, store)
+				start := time.Now()
+				out, err := Shut(t.Context(), store, "ticket", "paused", ShutWait)
+				if err != nil || !out.Settled || out.Leased != 0 {
+					t.Errorf("%+v %v", out, err)
+				}
+				if took := time.Since(start); took < b.Lease+b.Margin {
+					t.Errorf("a lease may be alive after %v", took)
+				}
+				if d := Describe("ticket", out.ShowReply); (out.Reopens > 0) != (d.Uncounted != nil) {
+					t.Errorf("%+v", d)
+				}
+			})
+		})
+	}
+}
+
+func TestP8ShutSaysThatItDoesNotKnow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := begun(t)
+		cutHistory(store, 2)
+		out, err := Shut(t.Context(), store, "ticket", "closed", time.Second)
+		if d := Describe("ticket", out.ShowReply); err != nil || out.Settled || d.Uncounted == nil || time.Until(*d.Uncounted) < time.Minute {
+			t.Errorf("%+v %v", d, err)
+		}
+	})
+}
+
+// The doors were shut in history that is lost with them: they are shut again. Where a hand opens them that is said.
+func TestP8TheDoorsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for lost, want := range map[bool]error{true: nil, false: luascripts.ErrChanged} {
+			store := begun(t)
+			cutHistory(store, 2)
+			time.AfterFunc(time.Second, func() {
+				if lost {
+					cutHistory(store, 3)
+				}
+				_, _ = store.Change(context.Background(), "ticket", luascripts.ChangeRequest{To: "open"})
+			})
+			out, err := Shut(t.Context(), store, "ticket", "paused", ShutWait)
+			if !errors.Is(err, want) || (err == nil) != out.Settled || lost && out.State != luascripts.Paused {
+				t.Errorf("lost %v: %+v %v", lost, out, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,219 @@
+package answer
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/edge/buy"
+	"spike/edge/sales"
+	"spike/edge/token"
+)
+
+// Format is a way of answering buys: the article's, or the v1 API's.
+type Format struct {
+	signer   *token.Signer
+	prepared [buy.Outcomes]Reply // those that are the same for everybody
+	won      frame
+	limited  frame // over the limit, with a pending reservation of the buyer's own
+	entered  frame
+	early    frame // not open yet
+	problems bool  // what a sale that is not open says, and too many units, are problems
+	tooMuch  string
+}
+
+// Codes of the article's contract, and ours beside them.
+const (
+	CodeWon       = 1
+	CodeSoldOut   = -1
+	CodeUnopened  = -2
+	CodeClosed    = -3
+	CodeOverLimit = -4
+	CodeUndecided = -5
+	CodeEntered   = -6
+	CodeTooMuch   = -8 // -7 is nginx' own
+)
+
+var phrases = map[string][buy.Outcomes]string{
+	"zh": {
+		buy.SoldOut: "已售罄", buy.NoneNow: "已售罄", buy.Paused: "暂停销售，请稍后重试", buy.Unopened: "尚未开售", buy.Closed: "已结束",
+		buy.Undecided: "系统繁忙，请稍后重试", buy.Won: "抢票成功", buy.OverLimit: "已达限购数量", buy.Entered: "已登记，等待抽签",
+		buy.TooMuch: "超过每人限购数量",
+	},
+	"en": {
+		buy.SoldOut: "sold out", buy.NoneNow: "none left for now", buy.Paused: "paused, try again later", buy.Unopened: "not open yet",
+		buy.Closed: "closed", buy.Undecided: "busy, try again", buy.Won: "yours", buy.OverLimit: "you have as many as one buyer may have",
+		buy.Entered: "you have a lot: wait for the draw", buy.TooMuch: "one buyer may never have so many",
+	},
+}
+
+// Article is the format of /buy, in one of the languages zh and en.
+func Article(lang string, signer *token.Signer) *Format {
+	say := phrases[lang]
+	f := &Format{signer: signer, tooMuch: say[buy.TooMuch]}
+	for _, o := range []struct {
+		outcome      buy.Outcome
+		status, code int
+		retry        []byte
+	}{
+		{buy.SoldOut, 200, CodeSoldOut, nil},
+		{buy.NoneNow, 200, CodeSoldOut, oneSecond},
+		{buy.Paused, 200, CodeSoldOut, oneSecond},
+		{buy.Closed, 200, CodeClosed, nil},
+		{buy.Undecided, 503, CodeUndecided, oneSecond},
+		{buy.OverLimit, 200, CodeOverLimit, nil},
+	} {
+		f.prepared[o.outcome] = Reply{Status: o.status, Kind: jsonType, Retry: o.retry,
+			Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, o.code, say[o.outcome])}
+	}
+	around := func(code int, o buy.Outcome) frame {
+		return frame{200, jsonType, fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, code, say[o]), []byte(`"}}`)}
+	}
+	f.won, f.limited, f.entered = around(CodeWon, buy.Won), around(CodeOverLimit, buy.OverLimit), around(CodeEntered, buy.Entered)
+	f.early = around(CodeUnopened, buy.Unopened)
+	return f.complete()
+}
+
+const overLimit = "one buyer may have no more of this sale"
+
+// V1 is the format of /v1.
+func V1(signer *token.Signer) *Format {
+	f := &Format{signer: signer, problems: true}
+	for o, p := range map[buy.Outcome]*Problem{
+		buy.SoldOut:   NewProblem(410, "sold_out", "every unit has its owner, and no more come unless the operator adds some"),
+		buy.NoneNow:   NewProblem(409, "none_now", "no unit can be had now; held ones may come back").Soon(),
+		buy.Paused:    NewProblem(409, "paused", "the sale is paused").Soon(),
+		buy.Closed:    NewProblem(410, "closed", "the sale is closed"),
+		buy.Undecided: NewProblem(503, "undecided", "nobody knows whether you have one: ask again").Soon(),
+		buy.OverLimit: NewProblem(429, "over_limit", overLimit),
+	} {
+		f.prepared[o] = p.Reply()
+	}
+	f.won = frame{201, jsonType, []byte(`{"state":"pending","sale":"`), []byte(`"}`)}
+	f.entered = frame{202, jsonType, []byte(`{"state":"waiting","sale":"`), []byte(`"}`)}
+	open := func(p *Problem) []byte { return bytes.TrimSuffix(p.body(), []byte("}")) }
+	f.limited = frame{429, problemType, append(open(NewProblem(429, "over_limit", overLimit)), `,"sale":"`...), []byte(`"}`)}
+	f.early = frame{425, problemType, append(open(NewProblem(425, "not_open", "the sale is not open yet")), `,"retry_after_ms":`...), []byte(`"}`)}
+	return f.complete()
+}
+
+// complete adds what both formats say the same way: something is wrong with the request. An outcome that has no answer is undecided.
+func (f *Format) complete() *Format {
+	for o, p := range map[buy.Outcome]*Problem{
+		buy.NoBuyer:     NewProblem(401, "no_buyer", "this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT"),
+		buy.KeyUsed:     NewProblem(422, "key_used", "this Idempotency-Key stands for another sale or another number of units"),
+		buy.KeyInFlight: NewProblem(409, "key_in_flight", "a request with this Idempotency-Key is being answered: ask again").Soon(),
+		buy.OneTicket:   NewProblem(400, "bad_n", "n is 1 while lots are to be drawn"),
+		buy.NoSale:      NewProblem(404, "no_such_sale", "there is no such sale"),
+	} {
+		f.prepared[o] = p.Reply()
+	}
+	for o := range f.prepared {
+		if f.prepared[o].Body == nil {
+			f.prepared[o] = f.prepared[buy.Undecided]
+		}
+	}
+	return f
+}
+
+// Write tells a buyer what a buy of the sale came to. sale is nil where there is none.
+func (f *Format) Write(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision) {
+	switch {
+	case d.Outcome == buy.Won:
+		f.won.reservation(to, f.signer, sale, d)
+	case d.Outcome == buy.OverLimit && d.Sold.Count > 0:
+		f.limited.reservation(to, f.signer, sale, d)
+	case d.Outcome == buy.Entered:
+		f.entered.ticket(to, f.signer, sale, d)
+	case d.Outcome == buy.Unopened:
+		f.notOpen(to, sale, d)
+	case d.Outcome == buy.Refused:
+		r := refused(d.Why)
+		r.Send(to)
+	case d.Outcome == buy.TooMuch:
+		r := f.moreThanAllowed(sale)
+		r.Send(to)
+	default:
+		f.prepared[d.Outcome].Send(to)
+	}
+}
+
+// moreThanAllowed says that a buyer asks for more units than the sale lets one buyer have: it could not even as the first.
+func (f *Format) moreThanAllowed(sale *sales.Sale) Reply {
+	if f.problems {
+		return NewProblem(http.StatusUnprocessableEntity, "n_over_limit",
+			fmt.Sprintf("one buyer may have %d of this sale: so many at once can never be had", sale.Limit)).Reply()
+	}
+	return Reply{Status: 200, Kind: jsonType, Body: fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":%q,"limit_per_buyer":%d}}`,
+		CodeTooMuch, f.tooMuch, sale.Name, sale.Limit)}
+}
+
+var tooEarly = []byte(http.StatusText(http.StatusTooEarly)) // fasthttp does not know this one
+
+// notOpen says when a sale opens, by the store's clock, and how long that is from now. It does not allocate once warm.
+func (f *Format) notOpen(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision) {
+	var room [512]byte
+	now, text := sale.StoreTime(), append(room[:0], f.early.head...)
+	if f.problems {
+		to.Header.SetStatusMessage(tooEarly)
+		text = strconv.AppendInt(text, max((d.At-now+999)/1000, 1), 10)
+		text = append(text, `,"opens":"`...)
+	} else {
+		text = append(text, sale.Name...)
+		text = append(text, `","opens_at":"`...)
+	}
+	text = time.UnixMicro(d.At).UTC().AppendFormat(text, time.RFC3339Nano)
+	f.early.send(to, text)
+	retryIn(to, secondsUntil(now, d.At))
+}
+
+// frame is what stands around what a buyer is told.
+type frame struct {
+	status     int
+	kind       []byte
+	head, tail []byte // JSON up to the sale's name, and after all
+}
+
+// send writes the frame's head and what follows it, and its tail.
+func (f *frame) send(to *fasthttp.Response, text []byte) {
+	if f.status != fasthttp.StatusOK {
+		to.SetStatusCode(f.status)
+	}
+	to.Header.SetContentTypeBytes(f.kind)
+	to.AppendBody(append(text, f.tail...))
+}
+
+// reservation tells of a reservation: no allocation once fasthttp's buffer is warm.
+func (f *frame) reservation(to *fasthttp.Response, signer *token.Signer, sale *sales.Sale, d *buy.Decision) {
+	var room [1024]byte
+	b := append(append(room[:0], f.head...), sale.Name...)
+	b = append(b, `","serial":`...)
+	b = strconv.AppendUint(b, uint64(d.Sold.Serial), 10)
+	if d.Sold.Count > 1 {
+		b = append(b, `,"count":`...)
+		b = strconv.AppendUint(b, uint64(d.Sold.Count), 10)
+	}
+	b = append(b, `,"token":"`...)
+	b = signer.Append(b, sale.Birth, &d.Sold.Claim)
+	if sale.Hold > 0 {
+		b = append(b, `","expires_at":"`...)
+		b = time.UnixMicro(d.Sold.Until).UTC().AppendFormat(b, time.RFC3339)
+	}
+	f.send(to, b)
+}
+
+// ticket tells of a ticket.
+func (f *frame) ticket(to *fasthttp.Response, signer *token.Signer, sale *sales.Sale, d *buy.Decision) {
+	var room [512]byte
+	b := append(append(room[:0], f.head...), sale.Name...)
+	b = append(b, `","claim":"`...)
+	b = signer.AppendTicket(b, token.Ticket{Birth: sale.Birth, Buyer: d.Sold.Buyer})
+	b = append(b, `","draws_at":"`...)
+	b = time.UnixMicro(d.At).UTC().AppendFormat(b, time.RFC3339Nano)
+	f.send(to, b)
+	retryIn(to, secondsUntil(sale.StoreTime(), d.At))
+}

@@ -1,0 +1,94 @@
+package answer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"spike/edge/identity"
+	"spike/luascripts"
+)
+
+// Problem is an error after RFC 9457, with a code that does not change.
+type Problem struct {
+	Type         string `json:"type"`
+	Title        string `json:"title"`
+	Status       int    `json:"status"`
+	Code         string `json:"code"`
+	Detail       string `json:"detail"`
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+}
+
+// NewProblem is a problem of this HTTP status.
+func NewProblem(status int, code, detail string) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
+}
+
+// Soon says that a second later the answer may be another one.
+func (p *Problem) Soon() *Problem {
+	p.RetryAfterMS = time.Second.Milliseconds()
+	return p
+}
+
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+func (p *Problem) body() []byte {
+	body, _ := json.Marshal(p) // strings and numbers: cannot fail
+	return body
+}
+
+// Reply is the answer.
+func (p *Problem) Reply() Reply {
+	r := Reply{Status: p.Status, Kind: problemType, Body: p.body()}
+	if p.RetryAfterMS > 0 {
+		r.Retry = oneSecond
+	}
+	return r
+}
+
+// Raw is the answer to who is not served at all, as bytes of a connection that ends with it.
+func (p *Problem) Raw() []byte {
+	body := p.body()
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: spike\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: 1\r\n"+
+		"Cache-Control: no-store\r\nConnection: close\r\n\r\n%s", p.Status, p.Title, problemType, len(body), body)
+}
+
+// NotAllowed names the methods there are.
+func NotAllowed(allow string) Reply {
+	r := NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this is "+allow).Reply()
+	r.Header = [2]string{"Allow", allow}
+	return r
+}
+
+// ErrNoReservation is all that is said of a token that is not good, or not good any more.
+var ErrNoReservation = errors.New("no such reservation")
+
+// Of is what a buyer hears of an error. A Problem is its own answer; of an error that is nobody's fault nobody knows more than that.
+func Of(err error) Reply {
+	var own *Problem
+	var refusal *luascripts.Refusal
+	switch {
+	case errors.As(err, &own):
+		return own.Reply()
+	case errors.Is(err, ErrNoReservation):
+		return NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation").Reply()
+	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+		return NewProblem(http.StatusNotFound, "no_such_sale", "there is no such sale").Reply()
+	case errors.As(err, &refusal):
+		return refused(refusal.Why)
+	case errors.Is(err, identity.ErrJWT):
+		r := NewProblem(http.StatusUnauthorized, "bad_token", "the bearer token is not valid").Reply()
+		r.Header = [2]string{"WWW-Authenticate", "Bearer"}
+		return r
+	case errors.Is(err, identity.ErrIdempotencyKey):
+		return NewProblem(http.StatusBadRequest, "bad_key", err.Error()).Reply()
+	case errors.Is(err, identity.ErrIdentity):
+		return NewProblem(http.StatusBadRequest, "bad_buyer", err.Error()).Reply()
+	}
+	return NewProblem(http.StatusServiceUnavailable, "undecided", "the store does not answer: ask again").Soon().Reply()
+}
+
+// refused is what is said of a sale that makes no sense.
+func refused(why string) Reply { return NewProblem(http.StatusConflict, "sale_refused", why).Reply() }

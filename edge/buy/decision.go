@@ -1,0 +1,83 @@
+package buy
+
+import (
+	"errors"
+
+	"spike/edge/allotment"
+	"spike/edge/sales"
+	"spike/luascripts"
+)
+
+// Outcome is what a buyer hears, in one word.
+type Outcome uint8
+
+// The outcomes. A sale counts those before OneTicket.
+const (
+	Undecided   Outcome = iota // nobody knows: ask again
+	Won                        // Decision.Sold is the buyer's
+	SoldOut                    // for good
+	NoneNow                    // held, unsold or unpaid units may come back
+	Paused                     //
+	Unopened                   // until Decision.At
+	Closed                     //
+	Refused                    // the sale makes no sense, or was changed by hand: Decision.Why
+	OverLimit                  // the buyer has as many as the sale allows; Decision.Sold may be its own pending reservation
+	NoBuyer                    // the sale must know its buyers, and this one is nobody
+	KeyUsed                    // the idempotency key stands for another sale or number of units
+	KeyInFlight                // another request with it is under way
+	Entered                    // Decision.Sold.Buyer is in the draw of Decision.At
+	TooMuch                    // it asks for more than one buyer may ever have
+	OneTicket                  // more than one unit is asked for while tickets are to be drawn
+	NoSale                     // there is none of that name
+	Outcomes
+
+	counted = OneTicket
+)
+
+const _ = uint(sales.Kinds - counted) // the tally has room
+
+// labels are the outcome label of spike_buys_total.
+var labels = [counted]string{Undecided: "undecided", Won: "won", SoldOut: "sold_out", NoneNow: "none_now", Paused: "paused",
+	Unopened: "not_open", Closed: "closed", Refused: "refused", OverLimit: "over_limit", NoBuyer: "no_buyer", KeyUsed: "key_used",
+	KeyInFlight: "key_in_flight", Entered: "entered", TooMuch: "n_over_limit"}
+
+// Labels are the names of the outcomes that are counted, by outcome.
+func Labels() []string { return labels[:] }
+
+// Counts says whether a sale counts buys of that outcome.
+func (o Outcome) Counts() bool { return o < counted }
+
+// Decision is what a buy came to. The zero value promises nothing.
+type Decision struct {
+	Outcome Outcome
+	Sold    allotment.Sold // Count 0: nothing
+	At      int64          // by the store's clock, Unix microseconds
+	Why     string         // for people
+}
+
+func won(sold allotment.Sold) Decision { return Decision{Outcome: Won, Sold: sold} }
+
+func entered(q *Request, draws int64) Decision {
+	return Decision{Outcome: Entered, Sold: allotment.Sold{Claim: luascripts.Claim{Buyer: q.Buyer}}, At: draws}
+}
+
+// Request is one buy.
+type Request struct {
+	N     uint32
+	Buyer luascripts.Buyer          // zero: nobody is known
+	Key   luascripts.IdempotencyKey // zero: none was sent
+}
+
+func (q *Request) keyed() bool { return q.Key != luascripts.IdempotencyKey{} }
+
+// Unknown is what a buy comes to whose sale could not be found.
+func Unknown(err error) Decision {
+	var no *luascripts.Refusal
+	switch {
+	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+		return Decision{Outcome: NoSale}
+	case errors.As(err, &no):
+		return Decision{Outcome: Refused, Why: no.Why}
+	}
+	return Decision{}
+}

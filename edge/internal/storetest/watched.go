@@ -1,0 +1,74 @@
+// Package storetest has stores for tests.
+package storetest
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Watched is a store that counts who asks, and fails on demand.
+type Watched struct {
+	luascripts.Store
+	Looks, Shows atomic.Int64 // for births, at sales
+	Glances      atomic.Int64
+	Hangs        atomic.Bool
+	Down         atomic.Bool
+	Refuses      atomic.Pointer[string] // a sale whose hash makes no sense
+}
+
+func (w *Watched) fails(sale string) error {
+	if odd := w.Refuses.Load(); odd != nil && *odd == sale {
+		return &luascripts.Refusal{Code: "BADSALE", Why: "its hash makes no sense"}
+	}
+	if w.Down.Load() {
+		return luascripts.ErrDown
+	}
+	return nil
+}
+
+// Born is Store's.
+func (w *Watched) Born(ctx context.Context, birth uint64) (luascripts.Found, error) {
+	w.Looks.Add(1)
+	time.Sleep(time.Millisecond) // virtual
+	if err := w.fails(""); err != nil {
+		return luascripts.Found{}, err
+	}
+	return w.Store.Born(ctx, birth)
+}
+
+// Show is Store's.
+func (w *Watched) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+	w.Shows.Add(1)
+	if err := w.fails(sale); err != nil {
+		return luascripts.ShowReply{}, err
+	}
+	return w.Store.Show(ctx, sale)
+}
+
+// Glance is Store's.
+func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
+	w.Glances.Add(1)
+	if w.Hangs.Load() {
+		time.Sleep(luascripts.Timeout)
+		return "", luascripts.ErrDown
+	}
+	if err := w.fails(sale); err != nil {
+		return "", err
+	}
+	return w.Store.Glance(ctx, sale)
+}
+
+// Make makes a sale and says its birth.
+func (w *Watched) Make(t *testing.T, sale string) uint64 {
+	t.Helper()
+	time.Sleep(time.Microsecond) // no two births are the same
+	head, err := w.Store.Create(t.Context(), sale, luascripts.CreateRequest{Total: 10, Hold: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head.Birth
+}

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package edge
-
-import "net"
-
-// shutOut cannot be done here: who comes as the listener closes is reset.
-func shutOut(*net.TCPListener) error { return nil }

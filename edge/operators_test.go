@@ -1,0 +1,151 @@
+package edge
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/edge/identity"
+	"spike/edge/listener"
+	"spike/order/loopback"
+)
+
+// Row A5: who has the token is never kept out of the operators' side by who has not: idle ones, slow ones, many.
+func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
+	const token = "the-operators-token"
+	cfg := testConfig()
+	cfg.AdminTokens = loopback.NewTokens(token)
+	s := testServer(t, cfg, embedded(t, 10, time.Minute))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, all := s.operators().Server(), listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
+	go func() { _ = back.Serve(all.Listener(l)) }()
+	defer func() { _ = back.Close() }()
+
+	knock := func(text string) net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		fmt.Fprint(c, text)
+		return c
+	}
+	get := func(c net.Conn) error {
+		fmt.Fprintf(c, "GET /api/v1/sales/ticket HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer %s\r\n\r\n", token)
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = r.Body.Close() }()
+		if _, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK {
+			return fmt.Errorf("%d %w", r.StatusCode, err)
+		}
+		return nil
+	}
+	old := knock("")
+	if err := get(old); err != nil {
+		t.Fatal("before anybody else:", err)
+	}
+	for name, text := range map[string]string{
+		"silent": "", "idle": "GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n", "half a header": "GET /healthz HTTP/1.1\r\nHo",
+		"half a body":   "POST /healthz HTTP/1.1\r\nHost: e\r\nContent-Length: 9\r\n\r\nx",
+		"a wrong token": "GET /metrics HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer guess\r\n\r\n",
+	} {
+		for range 3 * listener.StrangersMost {
+			knock(text)
+		}
+		if err := get(knock("")); err != nil {
+			t.Errorf("%s: who comes with the token hears %v", name, err)
+		}
+		if err := get(old); err != nil {
+			t.Errorf("%s: who was there before: %v", name, err)
+		}
+	}
+	if strangers, known := all.Count(); strangers > listener.StrangersMost || known > 6 {
+		t.Errorf("%d strangers, %d known", strangers, known)
+	}
+}
+
+func peerAt(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
+
+// oneAnswer sends a request and reads an answer; 0: the connection ended without one, as happens to what was sent to somebody
+// who had hung up before.
+func oneAnswer(t *testing.T, c net.Conn, request string) (status int, body string) {
+	t.Helper()
+	_, _ = io.WriteString(c, request)
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Logf("no answer: %v", err)
+		return 0, ""
+	}
+	defer func() { _ = r.Body.Close() }()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return r.StatusCode, string(b)
+}
+
+// The operators' side ends who never ends its request, with the token or without, and who sends too much.
+func TestSlowOperatorsAreEnded(t *testing.T) {
+	for _, token := range []string{"", "secret"} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := testConfig()
+			cfg.AdminTokens = loopback.NewTokens(token)
+			s := newServer(t.Context(), cfg, &shelf{}, nil, zerolog.Nop(), make([]byte, 32))
+			here, there := net.Pipe()
+			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout, IdleTimeout: listener.IdleTimeout}
+			served := make(chan error, 1)
+			once := &pipeListener{conns: make(chan net.Conn, 1), addr: peerAt("127.0.0.1:1")}
+			once.conns <- here
+			go func() { served <- back.Serve(once) }()
+			begin := time.Now()
+			status, body := oneAnswer(t, there, "POST /api/v1/sales HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+			if status != 408 || !strings.Contains(body, `"code":"too_slow"`) {
+				t.Errorf("%d %s", status, body)
+			}
+			if took := time.Since(begin); took > listener.ReadTimeout+time.Second { // of the bubble's own time
+				t.Errorf("after %v", took)
+			}
+			if _, err := there.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("still open: %v", err)
+			}
+			_ = there.Close()
+			_, _ = back.Close(), <-served
+			s.sales.Running.End()
+		})
+	}
+}
+
+// pipeListener has one connection, made before.
+type pipeListener struct {
+	conns chan net.Conn
+	once  sync.Once
+	addr  net.Addr
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	c, ok := <-l.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.conns) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return l.addr }

@@ -1,0 +1,166 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"spike/luascripts"
+)
+
+// recorder is a store that notes every call and what came of it. By its seed some calls are late, refused, or not answered:
+// before or after they are done. Whether a call is, follows from its name, its sale, and how many such calls came before.
+type recorder struct {
+	luascripts.Store
+	seed uint64
+
+	mu    sync.Mutex
+	rate  uint64 // so many of a thousand calls go wrong
+	nth   map[string]uint64
+	calls []string
+}
+
+func newRecorder(store luascripts.Store, seed uint64) *recorder {
+	return &recorder{Store: store, seed: seed, nth: map[string]uint64{}}
+}
+
+// goWrong lets so many of a thousand calls go wrong from now on.
+func (r *recorder) goWrong(rate uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate = rate
+}
+
+// What may go wrong with a call.
+const (
+	goesWell  = iota
+	isLate    //
+	isLost    // before it is done
+	isSilent  // after it
+	isRefused //
+	faults
+)
+
+// fault is what goes wrong with the next such call.
+func (r *recorder) fault(name, sale string) (kind int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := name + " " + sale
+	r.nth[key]++
+	z := r.seed ^ r.nth[key]<<20
+	for _, c := range []byte(key) {
+		z = (z ^ uint64(c)) * 0xff51afd7ed558ccd
+		z ^= z >> 33
+	}
+	if z%1000 >= r.rate {
+		return goesWell
+	}
+	return 1 + int(z/1000%(faults-1))
+}
+
+func (r *recorder) note(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, fmt.Sprintf("%d %s", time.Now().UnixMicro(), line))
+}
+
+// noted is the calls so far, those of one moment in the order of their text.
+func (r *recorder) noted() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Clone(r.calls)
+	slices.Sort(all)
+	return all
+}
+
+// counted is how often each call was made, by its first word.
+func (r *recorder) counted(call string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range r.calls {
+		if strings.Contains(line, " "+call+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// through makes a call, unless it goes wrong.
+func through[R any](r *recorder, name, sale string, q any, call func() (R, error)) (reply R, err error) {
+	kind := r.fault(name, sale)
+	switch kind {
+	case isLost:
+		err = luascripts.ErrDown
+	case isRefused:
+		err = &luascripts.Refusal{Code: "FOREIGN", Why: "changed by a hand, says the seed"}
+	case isLate:
+		time.Sleep(time.Duration(r.seed%300) * time.Millisecond)
+		fallthrough
+	default:
+		reply, err = call()
+	}
+	if kind == isSilent {
+		var none R
+		reply, err = none, luascripts.ErrDown
+	}
+	r.note(fmt.Sprintf("%s %s %+v: %d %+v %v", name, sale, q, kind, reply, err))
+	return reply, err
+}
+
+func (r *recorder) Lease(ctx context.Context, sale string, q luascripts.LeaseRequest) (luascripts.LeaseReply, error) {
+	return through(r, "lease", sale, q, func() (luascripts.LeaseReply, error) { return r.Store.Lease(ctx, sale, q) })
+}
+
+func (r *recorder) Renew(ctx context.Context, sale string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {
+	return through(r, "renew", sale, q, func() (luascripts.RenewReply, error) { return r.Store.Renew(ctx, sale, q) })
+}
+
+func (r *recorder) GiveBack(ctx context.Context, sale string, q luascripts.GiveBackRequest) (luascripts.GiveBackReply, error) {
+	return through(r, "giveback", sale, q, func() (luascripts.GiveBackReply, error) { return r.Store.GiveBack(ctx, sale, q) })
+}
+
+func (r *recorder) Settle(ctx context.Context, sale string, q luascripts.SettleRequest) (luascripts.SettleReply, error) {
+	return through(r, "settle", sale, q, func() (luascripts.SettleReply, error) { return r.Store.Settle(ctx, sale, q) })
+}
+
+func (r *recorder) Deduct(ctx context.Context, sale string, q luascripts.DeductRequest) (luascripts.DeductReply, error) {
+	return through(r, "deduct", sale, q, func() (luascripts.DeductReply, error) { return r.Store.Deduct(ctx, sale, q) })
+}
+
+func (r *recorder) Tend(ctx context.Context, sale string, q luascripts.TendRequest) (luascripts.TendReply, error) {
+	return through(r, "tend", sale, q, func() (luascripts.TendReply, error) { return r.Store.Tend(ctx, sale, q) })
+}
+
+func (r *recorder) EnterDraw(ctx context.Context, sale string, q luascripts.EnterRequest) (luascripts.EnterReply, error) {
+	return through(r, "enter", sale, q, func() (luascripts.EnterReply, error) { return r.Store.EnterDraw(ctx, sale, q) })
+}
+
+func (r *recorder) BindKey(ctx context.Context, key luascripts.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+	_, err := through(r, "bind", sale, fmt.Sprintf("%x %d %v", key[:4], n, keep), func() (struct{}, error) {
+		return struct{}{}, r.Store.BindKey(ctx, key, sale, n, keep)
+	})
+	return err
+}
+
+func (r *recorder) Reservation(ctx context.Context, sale string, birth uint64, c luascripts.Claim) (luascripts.ReservationReply, error) {
+	return through(r, "reservation", sale, c, func() (luascripts.ReservationReply, error) { return r.Store.Reservation(ctx, sale, birth, c) })
+}
+
+func (r *recorder) Cancel(ctx context.Context, sale string, birth uint64, c luascripts.Claim) (luascripts.ReservationReply, error) {
+	return through(r, "cancel", sale, c, func() (luascripts.ReservationReply, error) { return r.Store.Cancel(ctx, sale, birth, c) })
+}
+
+func (r *recorder) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+	return through(r, "show", sale, "", func() (luascripts.ShowReply, error) { return r.Store.Show(ctx, sale) })
+}
+
+func (r *recorder) Glance(ctx context.Context, sale string) (string, error) {
+	return through(r, "glance", sale, "", func() (string, error) { return r.Store.Glance(ctx, sale) })
+}
+
+func (r *recorder) Born(ctx context.Context, birth uint64) (luascripts.Found, error) {
+	return through(r, "born", "", birth, func() (luascripts.Found, error) { return r.Store.Born(ctx, birth) })
+}

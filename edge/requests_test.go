@@ -1,0 +1,50 @@
+package edge
+
+import (
+	"bufio"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/edge/listener"
+)
+
+func mustReceive(t testing.TB, request string) *fasthttp.Request {
+	t.Helper()
+	r := &fasthttp.Request{}
+	if err := r.Read(bufio.NewReaderSize(strings.NewReader(request), listener.MaxHeader)); err != nil {
+		t.Fatalf("%q: %v", request, err)
+	}
+	return r
+}
+
+func from(t testing.TB, peer string, r *fasthttp.Request) *fasthttp.RequestCtx {
+	t.Helper()
+	ctx := &fasthttp.RequestCtx{}
+	r.CopyTo(&ctx.Request)
+	ctx.Init2(addrOnly{peer: addressOf(t, peer)}, nil, false)
+	return ctx
+}
+
+// addrOnly is a connection that knows who is at its other end, and nothing else.
+type addrOnly struct {
+	net.Conn
+	peer net.Addr
+}
+
+func (a addrOnly) RemoteAddr() net.Addr { return a.peer }
+func (a addrOnly) LocalAddr() net.Addr  { return a.peer }
+
+func addressOf(t testing.TB, peer string) net.Addr {
+	t.Helper()
+	if strings.HasPrefix(peer, "/") {
+		return &net.UnixAddr{Name: peer, Net: "unix"}
+	}
+	ip := net.ParseIP(peer)
+	if ip == nil {
+		t.Fatal("not an address: ", peer)
+	}
+	return &net.TCPAddr{IP: ip, Port: 1}
+}

@@ -1,0 +1,120 @@
+package ringdir
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// What the ledger did not take of a ring is kept for a person, and bounded: whose ring it was, and each claim, a line of JSON
+// each.
+
+const (
+	asideSuffix = ".aside"
+	maxAside    = 64       // files in a directory; the oldest go
+	maxClaims   = 5_000    // in one of them
+	maxOdd      = 64 << 10 // bytes of a file that could not be understood: a larger one is cut
+)
+
+// asideClaim is a claim for a person, who may compare it with a token or an order.
+type asideClaim struct {
+	Serial uint32 `json:"serial"`
+	Count  uint32 `json:"count"`
+	Fence  uint64 `json:"fence"`
+	Nonce  uint64 `json:"nonce"`
+	Expiry int64  `json:"expiry"` // ledger time, microseconds
+	Buyer  string `json:"buyer"`
+	Keyed  bool   `json:"keyed,omitempty"` // offered under an Idempotency-Key, told to nobody
+}
+
+// setAside puts a ring out of the way that could not be settled whole, and says why.
+func (d *Dir) setAside(path string, why error, log zerolog.Logger) {
+	what := "ring set aside: nobody takes its claims"
+	if errors.Is(why, allotment.ErrRingFile) {
+		what = "ring set aside: it is damaged; whole claims in it are settled"
+	}
+	left, err := allotment.ReadRing(path, d.boot)
+	if err == nil {
+		defer left.Close()
+		if err = d.keep(left.RingOwner, left); err == nil {
+			err = os.Remove(path)
+		}
+	} else {
+		_ = cut(path, maxOdd)
+		err = os.Rename(path, path+asideSuffix)
+		d.thin()
+	}
+	log.Error().AnErr("why", why).Err(err).Str("file", path+asideSuffix).Msg(what)
+}
+
+// cut takes from a file that nobody understands what no person would read.
+func cut(path string, size int64) error {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() <= size {
+		return err
+	}
+	return os.Truncate(path, size)
+}
+
+// keep writes what a ring has.
+func (d *Dir) keep(o allotment.RingOwner, left *allotment.Left) (err error) {
+	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", o.Sale, o.Birth, o.Instance, ringSuffix+asideSuffix))
+	if strings.ContainsRune(o.Sale+o.Instance, filepath.Separator) {
+		path = filepath.Join(d.path, "unnamed"+ringSuffix+asideSuffix)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	out := json.NewEncoder(w)
+	err = out.Encode(struct {
+		allotment.RingOwner
+		Claims int `json:"claims"`
+		Offers int `json:"offers"`
+		Torn   int `json:"torn"`
+	}{o, len(left.Claims), len(left.Offers), left.Torn})
+	for i, c := range left.All() {
+		if err != nil || i == maxClaims {
+			break
+		}
+		err = out.Encode(asideOf(c, i >= len(left.Claims)))
+	}
+	d.thin()
+	return errors.Join(err, w.Flush(), f.Close())
+}
+
+func asideOf(c luascripts.Claim, keyed bool) asideClaim {
+	return asideClaim{Serial: c.Serial, Count: c.Count, Fence: c.Fence, Nonce: c.Nonce, Expiry: c.Expiry,
+		Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: keyed}
+}
+
+// thin removes the oldest of too many.
+func (d *Dir) thin() {
+	files, err := os.ReadDir(d.path)
+	if err != nil {
+		return
+	}
+	var aside []os.FileInfo
+	for _, f := range files {
+		if info, err := f.Info(); err == nil && info.Mode().IsRegular() && strings.HasSuffix(f.Name(), ringSuffix+asideSuffix) {
+			aside = append(aside, info)
+		}
+	}
+	slices.SortFunc(aside, func(a, b os.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for len(aside) > maxAside {
+		_ = os.Remove(filepath.Join(d.path, aside[0].Name()))
+		aside = aside[1:]
+	}
+}

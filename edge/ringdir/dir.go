@@ -1,0 +1,186 @@
+// Package ringdir is the directory where an edge keeps what must outlive it: a ring file for each sale it sells. One process has it
+// at a time. What processes before it left in there is settled as its owner's, batch by batch, or set aside for a person.
+package ringdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// ErrData says that the directory cannot be used.
+var ErrData = errors.New("--data")
+
+// Dir is where an edge keeps what must outlive it: a ring file for each sale it sells. One process has it at a time.
+// A nil Dir keeps nothing: rings are memory.
+type Dir struct {
+	path  string
+	locks []*os.File
+	boot  string
+	store string   // the identity of the store that our rings are for
+	left  []string // ring files that processes before us left
+	odd   []string // what is called so and is no file: a link, a directory
+
+	trying sync.Mutex // whether there is room
+}
+
+// Open takes the directory for this process; nil for "".
+func Open(path string) (*Dir, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
+	}
+	d := &Dir{path: path, boot: allotment.BootID()}
+	var err error
+	if d.left, d.odd, err = ringsIn(path); err == nil {
+		err = d.takeLocks()
+	}
+	if err != nil {
+		d.Close()
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
+	}
+	return d, nil
+}
+
+// takeLocks locks the directory, and a file in it, as versions before did: whoever removes that file has proved nothing. A
+// ring in it that is locked has an edge, wherever that edge came from.
+func (d *Dir) takeLocks() error {
+	for _, l := range []struct {
+		path string
+		flag int
+	}{{filepath.Join(d.path, "lock"), os.O_CREATE | os.O_RDWR}, {d.path, os.O_RDONLY}} {
+		f, err := os.OpenFile(l.path, l.flag, 0o600)
+		if err != nil {
+			return err
+		}
+		d.locks = append(d.locks, f)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if l.path == d.path && err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+			break // some file systems lock no directories
+		}
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return fmt.Errorf("%s: another edge has it", d.path)
+		}
+		if err != nil {
+			return fmt.Errorf("%s cannot be locked: %w", l.path, err)
+		}
+	}
+	for _, path := range d.left {
+		if _, err := d.owner(path); errors.Is(err, allotment.ErrRingLives) {
+			return fmt.Errorf("%s: another edge has it: it sells from %s", d.path, filepath.Base(path))
+		}
+	}
+	return nil
+}
+
+// owner is whose ring a file is.
+func (d *Dir) owner(path string) (allotment.RingOwner, error) {
+	left, err := allotment.ReadRing(path, d.boot)
+	if err != nil {
+		return allotment.RingOwner{}, err
+	}
+	left.Close()
+	return left.RingOwner, nil
+}
+
+// Belongs says whether the rings here are for this store. Another one does not know their sales, or takes others for them.
+func (d *Dir) Belongs(ctx context.Context, store luascripts.Store) (err error) {
+	if d == nil {
+		return nil
+	}
+	if d.store, err = store.Identity(ctx); err != nil {
+		return fmt.Errorf("identity of the store: %w", err)
+	}
+	for _, path := range d.left {
+		o, err := d.owner(path)
+		if err == nil && o.Store != "" && o.Store != d.store && !luascripts.Passing(o.Store) {
+			return fmt.Errorf("%w: %s has claims for store %s, and this store is %s: start with the store it was made for, "+
+				"which then hears of them; if that store has lost everything, or is gone for good, its sales are over: move the file elsewhere",
+				ErrData, path, o.Store, d.store)
+		}
+	}
+	return nil
+}
+
+// ringsIn are the ring files in a directory of any name: to a pattern, some characters of it would mean others.
+func ringsIn(path string) (rings, odd []string, err error) {
+	files, err := os.ReadDir(path)
+	for _, f := range files {
+		switch {
+		case !strings.HasSuffix(f.Name(), ringSuffix):
+		case f.Type().IsRegular():
+			rings = append(rings, filepath.Join(path, f.Name()))
+		default:
+			odd = append(odd, filepath.Join(path, f.Name()))
+		}
+	}
+	return rings, odd, err
+}
+
+const ringSuffix = ".ring"
+
+func (d *Dir) Close() {
+	if d != nil {
+		for _, f := range d.locks {
+			_ = f.Close()
+		}
+	}
+}
+
+// Rings make a sale's rings: files, where there is a directory for them.
+func (d *Dir) Rings(sale, instance, node string, birth uint64) allotment.RingMaker {
+	if d == nil {
+		return allotment.MemoryRings{}
+	}
+	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", sale, birth, instance, ringSuffix))
+	return allotment.NewRingFile(path, allotment.RingOwner{Sale: sale, Birth: birth, Instance: instance, Node: node,
+		Store: d.store, Boot: d.boot})
+}
+
+// HasRoom says whether such a ring can be made, by making one.
+func (d *Dir) HasRoom(q allotment.RingRequest) bool {
+	if d == nil {
+		return true
+	}
+	d.trying.Lock()
+	defer d.trying.Unlock()
+	path := filepath.Join(d.path, "room")
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
+		return false
+	}
+	f := allotment.NewRingFile(path, allotment.RingOwner{Boot: d.boot})
+	_, err := f.Make(q.Lanes, q.Slots, 0)
+	return errors.Join(err, f.Drop()) == nil
+}
+
+// Name is where rings are kept, for the log.
+func (d *Dir) Name(m allotment.RingMaker) string {
+	if f, is := m.(*allotment.RingFile); is {
+		return f.Path()
+	}
+	return ""
+}
+
+// End ends a sale's rings, which nobody touches any more. What the ledger has refused of them is kept for a person.
+func (d *Dir) End(m allotment.RingMaker, refused, failed bool) error {
+	f, is := m.(*allotment.RingFile)
+	switch {
+	case !is:
+		return nil
+	case failed:
+		return f.Forsake()
+	case refused:
+		return errors.Join(d.keep(f.Owner(), f.Left()), f.Drop())
+	}
+	return f.Drop()
+}

@@ -1,0 +1,155 @@
+package ringdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/edge/allotment"
+	"spike/luascripts"
+)
+
+// Rings that processes before us left.
+
+const (
+	leftBatch = 512 // units in a settle call, or the last claim's more
+
+	goneAfter = 10 * time.Second // a sale is missed: in a fail-over the wrong server may answer for a moment
+	leftTerm  = 5 * time.Second  // of leases that are re-asserted for their claims alone
+)
+
+// errOtherStore says that a ring's claims are for a store that is no more.
+var errOtherStore = errors.New("the store it was made for ended with its process")
+
+// RecoverAll settles what processes before us sold and could not settle, and gives back what they did not sell. It goes
+// on until all is done or ctx ends; a file that is left is for the next start.
+func (d *Dir) RecoverAll(ctx context.Context, store luascripts.Store, log zerolog.Logger) {
+	if d == nil {
+		return
+	}
+	for _, path := range d.odd {
+		log.Error().Str("file", path).Msg("no file: its claims, if it has any, are not settled")
+	}
+	waits := map[string]bool{} // and has been named
+	for gone := time.Now().Add(goneAfter); len(d.left) > 0; {
+		var again []string
+		for _, path := range d.left {
+			err := d.recover(ctx, path, store, log)
+			missing := errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth)
+			if waiting(err) || missing && time.Now().Before(gone) {
+				if !waits[path] {
+					log.Warn().Err(err).Str("file", path).Msg("ring of an edge that died waits")
+				}
+				waits[path] = true
+				again = append(again, path)
+			} else if err != nil {
+				d.setAside(path, err, log)
+			}
+		}
+		d.left = again
+		if len(again) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// waiting says that a ring may be settled later: the store is away, or an edge has it.
+func waiting(err error) bool {
+	return errors.Is(err, luascripts.ErrDown) || errors.Is(err, luascripts.ErrReassert) || errors.Is(err, allotment.ErrRingLives)
+}
+
+// recover settles one ring. Its claims are settled as its owner's, batch by batch, and its offers go to their keys: each is
+// idempotent, so a crash in here costs nothing. What is left of the owner's leases goes free at once if the ring proves
+// that it was never promised (I7); else it waits in limbo.
+func (d *Dir) recover(ctx context.Context, path string, store luascripts.Store, log zerolog.Logger) error {
+	left, err := allotment.ReadRing(path, d.boot)
+	if err != nil {
+		return err
+	}
+	defer left.Close()
+	if luascripts.Passing(left.Store) && left.Store != d.store {
+		return errOtherStore
+	}
+	r := leftover{left, store, luascripts.Party{Birth: left.Birth, Instance: left.Instance, Node: left.Node}}
+	kept, err := r.settle(ctx)
+	if errors.Is(err, luascripts.ErrReassert) && left.Whose { // the store has lost their leases
+		if err = r.reassert(ctx); err == nil {
+			kept, err = r.settle(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if left.Doubt == "" {
+		if _, err = store.Renew(ctx, left.Sale, luascripts.RenewRequest{Party: r.owner, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
+			return err
+		}
+	}
+	dead := len(left.Claims) + len(left.Offers) - kept
+	log.Info().Str("sale", left.Sale).Str("instance", left.Instance).Int("settled", kept).Int("dead", dead).Int("torn", left.Torn).
+		Str("unsold_waits_in_limbo", left.Doubt).Msg("ring of an edge that died: settled")
+	if left.Torn > 0 {
+		return fmt.Errorf("%w: %d torn slots", allotment.ErrRingFile, left.Torn)
+	}
+	return os.Remove(path)
+}
+
+// leftover is a ring of whom `owner` was.
+type leftover struct {
+	*allotment.Left
+	store luascripts.Store
+	owner luascripts.Party
+}
+
+// settle settles claims as their owner's, and says how many stand, with the offers that are their keys' now.
+func (r leftover) settle(ctx context.Context) (kept int, err error) {
+	batch := uint64(1 << 32) // after all of the owner's own
+	for claims := r.Claims; len(claims) > 0; {
+		var some []luascripts.Claim
+		some, claims = luascripts.Batch(claims, leftBatch)
+		reply, err := r.store.Settle(ctx, r.Sale, luascripts.SettleRequest{Party: r.owner, Batch: batch, Claims: some})
+		if err != nil {
+			return 0, err
+		}
+		for _, v := range reply.Verdicts {
+			if v == luascripts.Kept {
+				kept++
+			}
+		}
+		batch++
+	}
+	for _, o := range r.Offers {
+		reply, err := r.store.Deduct(ctx, r.Sale, allotment.DeductOffer(r.Birth, o))
+		switch {
+		case errors.Is(err, luascripts.ErrForeign): // it grants nothing, and takes back what nobody was told of
+			_, err = r.store.Cancel(ctx, r.Sale, r.Birth, o.Claim)
+		case err == nil && reply.Answer == luascripts.Had && reply.Claim.Nonce == o.Nonce && reply.Claim.Fence == o.Fence:
+			kept++
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return kept, nil
+}
+
+// reassert names the leases that claims were made under, as far as the claims go: nothing else of them was promised.
+func (r leftover) reassert(ctx context.Context) error {
+	shown, err := r.store.Show(ctx, r.Sale)
+	if err != nil {
+		return err
+	}
+	q := luascripts.ReassertRequest{Party: r.owner, Era: shown.Era, Term: leftTerm, Leases: luascripts.HeldBy(r.All())}
+	_, err = r.store.Reassert(ctx, r.Sale, q)
+	return err
+}

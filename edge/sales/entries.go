@@ -1,0 +1,134 @@
+package sales
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"spike/luascripts"
+)
+
+// Limits of entering a draw. The crowd of a whole sale comes within the window, and most of it more than once.
+const (
+	maxEnterCalls = 2       // to the store, at once and for one sale: what comes meanwhile goes with the next
+	maxEntered    = 1 << 20 // buyers remembered as entered: who is forgotten is entered once more, and nothing changes
+)
+
+// Entrants are the buyers that this edge has put into a sale's draw.
+type Entrants struct {
+	mu      sync.Mutex
+	era     uint64 // the store's history in which they were
+	entered map[luascripts.Buyer]struct{}
+	coming  map[luascripts.Buyer]*round // they are in, until it ends
+	rounds  []*round                    // that wait for a call; the last may have room
+	calls   int                         // under way
+}
+
+// round is buyers who enter with one call. What came of it may be read once done is closed.
+type round struct {
+	buyers []luascripts.Buyer
+	done   chan struct{}
+	reply  luascripts.EnterReply
+	err    error
+}
+
+// Has says that a buyer has entered in this era: in another one that may be lost.
+func (e *Entrants) Has(b luascripts.Buyer, era uint64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, in := e.entered[b]
+	return in && e.era == era
+}
+
+// join puts a buyer into a round; call: there is one call more to be made, by the caller.
+func (e *Entrants) join(b luascripts.Buyer) (mine *round, call bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.coming[b]; r != nil {
+		return r, false
+	}
+	last := len(e.rounds) - 1
+	if last < 0 || len(e.rounds[last].buyers) == luascripts.MaxEntering {
+		e.rounds = append(e.rounds, &round{done: make(chan struct{})})
+		last++
+	}
+	mine = e.rounds[last]
+	mine.buyers = append(mine.buyers, b)
+	if e.coming == nil {
+		e.coming = map[luascripts.Buyer]*round{}
+	}
+	e.coming[b] = mine
+	if call = e.calls < maxEnterCalls; call {
+		e.calls++
+	}
+	return mine, call
+}
+
+// take is the next round to be called, or nil: then the caller calls no more.
+func (e *Entrants) take() *round {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.rounds) == 0 {
+		e.calls--
+		return nil
+	}
+	r := e.rounds[0]
+	e.rounds = e.rounds[1:]
+	return r
+}
+
+// tell ends a round.
+func (e *Entrants) tell(r *round) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, b := range r.buyers {
+		delete(e.coming, b)
+	}
+	if r.err == nil && r.reply.Entered {
+		e.remember(r)
+	}
+	close(r.done)
+}
+
+// remember notes who has entered. Under mu.
+func (e *Entrants) remember(r *round) {
+	if e.entered == nil || e.era != r.reply.Era || len(e.entered)+len(r.buyers) > maxEntered {
+		e.entered, e.era = map[luascripts.Buyer]struct{}{}, r.reply.Era
+	}
+	for _, b := range r.buyers {
+		e.entered[b] = struct{}{}
+	}
+}
+
+// Forget lets go of all: lots are drawn.
+func (e *Entrants) Forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.entered = nil
+}
+
+// call makes calls until no round waits.
+func (e *Entrants) call(life context.Context, store luascripts.Store, sale string, birth uint64) {
+	for r := e.take(); r != nil; r = e.take() {
+		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, luascripts.EnterRequest{Birth: birth, Buyers: r.buyers})
+		e.tell(r)
+	}
+}
+
+// Enter puts a buyer into the draw of the sale, and waits for the store's word, so long at the most: luascripts.ErrDown.
+func (s *Registry) Enter(sale *Sale, b luascripts.Buyer, most time.Duration) (luascripts.EnterReply, error) {
+	e := &sale.Entrants
+	r, call := e.join(b)
+	if call && !s.Running.Start(func() { e.call(s.life, s.cfg.Store, sale.Name, sale.Birth) }) {
+		return luascripts.EnterReply{}, luascripts.ErrDown // this edge stops
+	}
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-r.done:
+		return r.reply, r.err
+	case <-late.C:
+	case <-s.life.Done():
+	}
+	return luascripts.EnterReply{}, luascripts.ErrDown
+}

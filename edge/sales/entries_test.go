@@ -1,0 +1,120 @@
+package sales
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"spike/luascripts"
+)
+
+// drawer is a store that takes entries, slowly, and counts its calls.
+type drawer struct {
+	luascripts.Store
+	mu       sync.Mutex
+	calls    int
+	at, most int // at once
+	entered  map[luascripts.Buyer]int
+	largest  int
+	era      uint64
+}
+
+func (d *drawer) EnterDraw(_ context.Context, _ string, q luascripts.EnterRequest) (luascripts.EnterReply, error) {
+	d.mu.Lock()
+	d.calls++
+	d.at++
+	d.most, d.largest = max(d.most, d.at), max(d.largest, len(q.Buyers))
+	if d.entered == nil {
+		d.entered = map[luascripts.Buyer]int{}
+	}
+	for _, b := range q.Buyers {
+		d.entered[b]++
+	}
+	d.mu.Unlock()
+	time.Sleep(10 * time.Millisecond)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at--
+	return luascripts.EnterReply{Head: luascripts.Head{State: luascripts.Drawing, Era: d.era}, Entered: true}, nil
+}
+
+func (d *drawer) Renew(context.Context, string, luascripts.RenewRequest) (luascripts.RenewReply, error) {
+	return luascripts.RenewReply{Head: luascripts.Head{Birth: 7, Total: 1}}, nil
+}
+
+func buyerNo(i int) luascripts.Buyer {
+	return luascripts.Buyer{1, byte(i >> 16), byte(i >> 8), byte(i)}
+}
+
+// enterAll enters buyers at the same time, over so many connections each.
+func (s *Registry) enterAll(t *testing.T, sale *Sale, from, to, connections int) {
+	t.Helper()
+	var all sync.WaitGroup
+	for i := from; i < to; i++ {
+		for range connections {
+			all.Go(func() {
+				if sale.Entrants.Has(buyerNo(i), 0) {
+					return
+				}
+				if r, err := s.Enter(sale, buyerNo(i), time.Minute); err != nil || !r.Entered {
+					t.Errorf("%+v %v", r, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// However many connections a buyer has, it costs the store one entry; buyers who come together share calls, of which there
+// are few at a time.
+func TestEntriesShareCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &drawer{}
+		s := testRegistry(t, d)
+		sale, err := s.Find("ticket")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.enterAll(t, sale, 0, 1, 50)
+		if d.calls != 1 || d.entered[buyerNo(0)] != 1 {
+			t.Errorf("50 connections of one buyer: %d calls", d.calls)
+		}
+		d.calls = 0
+		s.enterAll(t, sale, 0, 1, 50)
+		if d.calls != 0 {
+			t.Errorf("50 more connections of it: %d calls", d.calls)
+		}
+		const crowd = 4 * luascripts.MaxEntering
+		s.enterAll(t, sale, 1, 1+crowd, 2)
+		if d.calls > 12 || d.most > maxEnterCalls || d.largest > luascripts.MaxEntering || len(d.entered) != crowd+1 {
+			t.Errorf("%d buyers: %d calls, %d at once, of %d buyers at the most", len(d.entered), d.calls, d.most, d.largest)
+		}
+		synctest.Wait() // who made the last call looks for one more
+		if sale.Entrants.calls != 0 || len(sale.Entrants.rounds) != 0 {
+			t.Errorf("left: %d calls, %d rounds", sale.Entrants.calls, len(sale.Entrants.rounds))
+		}
+	})
+}
+
+// What is remembered is bounded, and stands for one era alone.
+func TestEntriesForget(t *testing.T) {
+	e := &Entrants{}
+	remember := func(i int, era uint64) {
+		e.remember(&round{buyers: []luascripts.Buyer{buyerNo(i)}, reply: luascripts.EnterReply{Head: luascripts.Head{Era: era}}})
+	}
+	for i := range maxEntered + 1 {
+		remember(i, 1)
+	}
+	if len(e.entered) > maxEntered || !e.Has(buyerNo(maxEntered), 1) || e.Has(buyerNo(0), 1) {
+		t.Errorf("%d remembered", len(e.entered))
+	}
+	if e.Has(buyerNo(maxEntered), 2) {
+		t.Error("an entry of another era is believed")
+	}
+	remember(7, 2)
+	if !e.Has(buyerNo(7), 2) || e.Has(buyerNo(maxEntered), 2) {
+		t.Error("the new era's entry is not remembered, or the old one's is")
+	}
+}

@@ -1,0 +1,23 @@
+package sales
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"spike/luascripts"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testRegistry ends with the test.
+func testRegistry(t *testing.T, store luascripts.Store) *Registry {
+	life, die := context.WithCancel(context.Background())
+	s := NewRegistry(life, Config{Store: store, Log: zerolog.Nop(), Sells: func(string) bool { return true }, Instance: "test", Lease: 5 * time.Second,
+		Grace: time.Second, Bounds: luascripts.DefaultBounds(), EarlyAck: true})
+	t.Cleanup(func() { die(); s.Running.End() })
+	return s
+}

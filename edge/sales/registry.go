@@ -1,0 +1,194 @@
+package sales
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"spike/edge/allotment"
+	"spike/edge/ringdir"
+	"spike/luascripts"
+)
+
+// Config is what a Registry is told at start.
+type Config struct {
+	Store    luascripts.Store
+	Rings    *ringdir.Dir // nil: rings are memory
+	Log      zerolog.Logger
+	Sells    func(sale string) bool
+	Instance string // this process
+	Node     string // for people
+	Lease    time.Duration
+	Grace    time.Duration // for settling and giving back at the end
+	Bounds   luascripts.Bounds
+	EarlyAck bool // buyers are told before the ledger is, where a sale allows it
+}
+
+// Registry has the sales this edge knows, and the goroutines that keep them.
+type Registry struct {
+	Running Group // ends with life
+
+	cfg       Config
+	life      context.Context
+	clock     allotment.Clock
+	open      atomic.Pointer[map[string]*Sale]
+	looks     *lookup[string, *Sale]
+	opened    atomic.Uint64 // so many sales
+	mu        sync.Mutex    // for changes of open
+	unsettled atomic.Pointer[error]
+	lost      atomic.Uint64 // claims of sales that have ended
+}
+
+// NewRegistry has no sale open yet. They end when life does.
+func NewRegistry(life context.Context, cfg Config) *Registry {
+	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock()}
+	s.open.Store(&map[string]*Sale{})
+	s.looks = newLookup(&lookup[string, *Sale]{Life: life, Ask: s.look, Lasts: refusedLasts,
+		Known: func(name string) (*Sale, bool) { sale := s.All()[name]; return sale, sale != nil },
+		Keep:  func(string, *Sale) {}}) // it is open
+	return s
+}
+
+// Get is the hot path's look: no lock, no I/O. The name may be a buffer that is used again.
+func (s *Registry) Get(name []byte) *Sale { return (*s.open.Load())[string(name)] }
+
+// All is the sales open now.
+func (s *Registry) All() map[string]*Sale { return *s.open.Load() }
+
+// Lost is how many claims of sales that have ended here the store refused.
+func (s *Registry) Lost() uint64 { return s.lost.Load() }
+
+// Unsettled is what a sale could not settle before the end, or nil.
+func (s *Registry) Unsettled() error {
+	if left := s.unsettled.Load(); left != nil {
+		return *left
+	}
+	return nil
+}
+
+// Find opens a sale this edge has not sold yet.
+func (s *Registry) Find(name string) (*Sale, error) {
+	if err := s.Allows(name); err != nil {
+		return nil, err
+	}
+	return s.looks.Find(name)
+}
+
+// Allows says whether a sale of that name may be one of this edge's.
+func (s *Registry) Allows(name string) error {
+	if err := luascripts.CheckName(name); err != nil {
+		return err
+	}
+	if !s.cfg.Sells(name) {
+		return luascripts.ErrNoSale
+	}
+	return nil
+}
+
+// look asks the store, which adopts a hash made by hand, and opens the sale.
+func (s *Registry) look(name string) (*Sale, error) {
+	reply, err := s.renew(name, luascripts.Party{Instance: s.cfg.Instance, Node: s.cfg.Node})
+	if err != nil {
+		if !errors.Is(err, luascripts.ErrNoSale) {
+			s.cfg.Log.Error().Err(err).Str("sale", name).Msg("cannot sell")
+		}
+		return nil, err
+	}
+	instance := fmt.Sprintf("%s.%d", s.cfg.Instance, s.opened.Add(1)) // a sale that comes back begins anew: requests, nonces
+	sale := &Sale{Name: name, Birth: reply.Birth, Hold: reply.Hold, Limit: reply.Limit, Tally: newTally(),
+		AcksBeforeLedger: s.cfg.EarlyAck && reply.Limit == 0, rings: s.cfg.Rings.Rings(name, instance, s.cfg.Node, reply.Birth),
+		slots: [2]chan struct{}{make(chan struct{}, maxAsking), make(chan struct{}, maxAsking)}}
+	life, end := context.WithCancel(s.life)
+	sale.end = end
+	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,
+		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.Tally.total,
+		Notice: s.noticer(name)}, s.cfg.Store, s.clock, reply.Head, sale.rings)
+	if !s.Running.Start(func() { s.run(life, sale) }) {
+		end()
+		return nil, s.life.Err()
+	}
+	s.publish(func(m map[string]*Sale) { m[name] = sale })
+	s.cfg.Log.Info().Str("sale", name).Uint64("total", reply.Total).Uint64("free", reply.Free).Msg("selling")
+	return sale, nil
+}
+
+func (s *Registry) renew(name string, as luascripts.Party) (luascripts.RenewReply, error) {
+	return s.cfg.Store.Renew(s.life, name, luascripts.RenewRequest{Term: s.cfg.Lease, Party: as})
+}
+
+// noticer logs a sale's trouble as it comes and goes.
+func (s *Registry) noticer(sale string) func(was, is string) {
+	return func(was, is string) {
+		if is == "" {
+			s.cfg.Log.Info().Str("sale", sale).Str("was", was).Msg("trouble is over")
+		} else {
+			s.cfg.Log.Error().Str("sale", sale).Str("why", is).Msg("trouble: no new units")
+		}
+	}
+}
+
+// run keeps the sale until this edge stops or the sale is gone.
+func (s *Registry) run(life context.Context, sale *Sale) {
+	defer sale.end()
+	err := sale.Run(life, s.cfg.Grace)
+	if errors.Is(err, allotment.ErrUnsettled) {
+		err = fmt.Errorf("sale %s: %w", sale.Name, err)
+		s.unsettled.Store(&err)
+	} else {
+		failed := errors.Is(err, allotment.ErrRing)
+		if e := s.cfg.Rings.End(sale.rings, err != nil && sale.Lost() > 0, failed); e != nil && !failed {
+			s.cfg.Log.Error().Err(e).Str("sale", sale.Name).Msg("its ring")
+		}
+	}
+	s.Drop(sale)
+	s.lost.Add(sale.Lost())
+	switch {
+	case errors.Is(err, allotment.ErrRing):
+		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", s.cfg.Rings.Name(sale.rings)).
+			Msg("sale ended here, and begins anew: its ring's file was cut short, or its disk is full")
+	case err != nil:
+		s.cfg.Log.Warn().Err(err).Str("sale", sale.Name).Uint64("claims_lost", sale.Lost()).Msg("sale ended here")
+	case sale.Lost() > 0:
+		s.cfg.Log.Error().Str("sale", sale.Name).Uint64("claims_lost", sale.Lost()).Msg("buyers hold dead tokens")
+	}
+}
+
+// Recover settles what processes before this one sold and could not settle.
+func (s *Registry) Recover() { s.cfg.Rings.RecoverAll(s.life, s.cfg.Store, s.cfg.Log) }
+
+// Listen passes the store's news on to the sales open here, until the edge stops.
+func (s *Registry) Listen() {
+	s.cfg.Store.News(s.life, func(name string, door luascripts.State) {
+		if sale := s.All()[name]; sale != nil {
+			sale.Hear(allotment.News{Door: door})
+		}
+	}, func() {
+		for _, sale := range s.All() {
+			sale.Hear(allotment.News{Unsure: true})
+		}
+	})
+}
+
+// Drop forgets a sale that has ended here or in the ledger, unless its name stands for another by now.
+func (s *Registry) Drop(sale *Sale) {
+	sale.end()
+	s.publish(func(m map[string]*Sale) {
+		if m[sale.Name] == sale {
+			delete(m, sale.Name)
+		}
+	})
+}
+
+func (s *Registry) publish(change func(map[string]*Sale)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := maps.Clone(s.All())
+	change(next)
+	s.open.Store(&next)
+}

@@ -1,0 +1,42 @@
+// Package secret reads files that hold secrets: what it says of them never repeats what is in them.
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Read reads a small file that should be its owner's alone. Its errors do not name it: what was meant as a path
+// may be a secret. The warning does, for then the file is there.
+func Read(path string, most int64) (text []byte, warning string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", fmt.Errorf("the file given cannot be opened: %w", bare(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, "", fmt.Errorf("the file given cannot be looked at: %w", bare(err))
+	}
+	if text, err = io.ReadAll(io.LimitReader(f, most+1)); err != nil {
+		return nil, "", fmt.Errorf("the file given cannot be read: %w", bare(err))
+	}
+	if int64(len(text)) > most {
+		return nil, "", fmt.Errorf("the file given is larger than %d KiB", most>>10)
+	}
+	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o007 != 0 {
+		warning = fmt.Sprintf("%s is open to every user of this machine (mode %04o): chmod 600", path, mode.Perm())
+	}
+	return text, warning, nil
+}
+
+// bare takes the path out of an error.
+func bare(err error) error {
+	var of *os.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}

@@ -1,0 +1,153 @@
+package token
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"spike/edge/secret"
+)
+
+// The keys that tokens are signed with: the first signs, all are accepted. To change the key without losing a token:
+//
+//  1. Add the new key as the second one, on every edge. Edges still sign with the old key; all know the new one.
+//  2. Put the new key first, on every edge. Tokens of both are about, and every edge takes both.
+//  3. When the longest hold has passed since the last edge did step 2, drop the old key.
+//
+// Edges read their keys at start and at SIGHUP, so each step ends with one for every edge. A key that has leaked is dropped
+// at once: that ends every token it made, and only units already settled keep their buyers.
+const (
+	// MinKey is the least a key may have, in bytes: as much as SHA-256 gives.
+	MinKey = 32
+	// MaxKeys is how many keys there may be; a rotation needs two.
+	MaxKeys = 4
+
+	maxKey     = 1 << 10  // bytes of one key
+	maxKeyFile = 64 << 10 // bytes of all that is said of them
+)
+
+// ErrKeys says that token keys cannot be used. What it says never repeats them.
+var ErrKeys = errors.New("token keys")
+
+// signingKey is one key. Its id is public, a byte of a hash: it tells keys apart without saying anything of them.
+type signingKey struct {
+	id   byte
+	pool sync.Pool
+}
+
+func newSigningKey(key []byte) *signingKey {
+	key = bytes.Clone(key)
+	id := sha256.Sum256(append([]byte("spike key id"), key...))
+	k := &signingKey{id: id[0]}
+	k.pool.New = func() any { return &signing{mac: hmac.New(sha256.New, key)} }
+	return k
+}
+
+func (k *signingKey) made(raw *[tokenSize]byte) bool {
+	w := k.pool.Get().(*signing)
+	sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...))
+	same := hmac.Equal(sealed[tokenBody:], raw[tokenBody:])
+	k.pool.Put(w)
+	return same
+}
+
+// ParseKeys reads 1 to MaxKeys keys, one a line or with commas between them; blank ones do not count, and # begins a
+// comment. A key is at least MinKey bytes in hex, or in base64 of either alphabet, padded or not; digits and a-f alone
+// are hex.
+func ParseKeys(text string) ([][]byte, error) {
+	if len(text) > maxKeyFile {
+		return nil, fmt.Errorf("%w: more than %d KiB", ErrKeys, maxKeyFile>>10)
+	}
+	var keys [][]byte
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		for word := range strings.SplitSeq(line, ",") {
+			if word = strings.TrimSpace(word); word == "" {
+				continue
+			}
+			key, err := parseKey(word)
+			if err == nil {
+				err = fits(keys, key)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%w: key %d: %w", ErrKeys, len(keys)+1, err)
+			}
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: there is none", ErrKeys)
+	}
+	return keys, nil
+}
+
+var (
+	errKeyText  = errors.New("is neither base64 nor hex")
+	errKeySize  = fmt.Errorf("is not %d to %d bytes long", MinKey, maxKey)
+	errKeyAgain = errors.New("is there twice")
+	errKeyMany  = fmt.Errorf("is one too many: there may be %d", MaxKeys)
+)
+
+// parseKey decodes one key; decoders' own errors are dropped, for they quote.
+func parseKey(word string) ([]byte, error) {
+	if strings.ContainsAny(word, "\r\n") { // base64 would skip them
+		return nil, errKeyText
+	}
+	if key, err := hex.DecodeString(word); err == nil {
+		return key, nil
+	}
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if key, err := e.Strict().DecodeString(word); err == nil {
+			return key, nil
+		}
+	}
+	return nil, errKeyText
+}
+
+func fits(keys [][]byte, key []byte) error {
+	if len(key) < MinKey || len(key) > maxKey {
+		return errKeySize
+	}
+	if len(keys) == MaxKeys {
+		return errKeyMany
+	}
+	for _, k := range keys {
+		if bytes.Equal(k, key) {
+			return errKeyAgain
+		}
+	}
+	return nil
+}
+
+// LoadKeys reads what --token-key and SPIKE_TOKEN_KEY hold: the path of a file with keys, or the keys themselves.
+// It is a path if it begins with / or . or if there is a file of that name; anything else is keys, as ParseKeys reads
+// them. (Base64 may begin with /: put a comma before such a key.) The warning, if any, is for the log.
+func LoadKeys(value string) (keys [][]byte, warning string, err error) {
+	if !isPath(value) {
+		keys, err = ParseKeys(value)
+		return keys, "", err
+	}
+	text, warning, err := secret.Read(value, maxKeyFile)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrKeys, err)
+	}
+	if keys, err = ParseKeys(string(text)); err != nil {
+		return nil, "", fmt.Errorf("in the file given: %w", err)
+	}
+	return keys, warning, nil
+}
+
+func isPath(value string) bool {
+	if strings.HasPrefix(value, "/") || strings.HasPrefix(value, ".") {
+		return true
+	}
+	_, err := os.Stat(value)
+	return err == nil
+}

@@ -1,5 +1,0 @@
-//go:build race
-
-package edge
-
-const tokenMutations = 100_000 // the race detector makes each fifty times as dear

@@ -1,5 +1,0 @@
-//go:build !race
-
-package edge
-
-const tokenMutations = 3_000_000
