@@ -40,33 +40,33 @@ func (w *Worker) unready(ctx context.Context) string {
 	if err := w.pulse.Err(ctx); err != nil {
 		return err.Error()
 	}
-	if w.book == nil {
-		return w.storeTrouble.lasting(wrongFor)
+	if w.repo == nil {
+		return w.storeHealth.lasting(wrongFor)
 	}
 	select {
 	case <-w.migrated:
 	default:
 		return "database: " + w.binding.waits()
 	}
-	if why := w.storeTrouble.lasting(wrongFor); why != "" {
+	if why := w.storeHealth.lasting(wrongFor); why != "" {
 		return why
 	}
-	return w.bookTrouble.lasting(wrongFor)
+	return w.databaseHealth.lasting(wrongFor)
 }
 
-// feel asks store and database side by side whether they take writes.
-func (w *Worker) feel(ctx context.Context) error {
-	book := make(chan error, 1)
+// probe asks store and database side by side whether they take writes.
+func (w *Worker) probe(ctx context.Context) error {
+	repo := make(chan error, 1)
 	go func() {
-		if w.book == nil {
-			book <- nil
+		if w.repo == nil {
+			repo <- nil
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, luascripts.Timeout)
 		defer cancel()
-		book <- w.book.Ping(ctx)
+		repo <- w.repo.Ping(ctx)
 	}()
-	store, database := w.store.Willing(ctx), <-book
+	store, database := w.store.Willing(ctx), <-repo
 	switch {
 	case store != nil:
 		return fmt.Errorf("store: %w", store)

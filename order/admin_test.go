@@ -11,7 +11,7 @@ import (
 
 // A page of another site, under a name that it has made point here, reads nothing.
 func TestOtherNamesAreRefused(t *testing.T) {
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 10, time.Hour)
 	w, err := newWorker(Config{Batch: 1, pace: &brisk}, store, newSQLite(t), zerolog.Nop())
 	if err != nil {

@@ -55,13 +55,13 @@ func (b *binding) set(until time.Time, why string) {
 	b.until, b.why = until, why
 }
 
-// keepGroup makes the store's orders this database's, lets the desks begin, and says so again and again. It returns when the
+// keepGroup makes the store's orders this database's, lets the consumers begin, and says so again and again. It returns when the
 // worker ends, or with an error when they are another's.
 func (w *Worker) keepGroup(ctx context.Context) error {
 	claim := claimant{w: w, take: w.cfg.Rebind}
 	for n := 0; ctx.Err() == nil; {
 		began := time.Now()
-		mine, err := claim.say(ctx)
+		mine, err := claim.bind(ctx)
 		switch {
 		case errors.Is(err, ErrConfig):
 			w.binding.set(time.Time{}, "the orders are another database's")
@@ -91,17 +91,17 @@ type claimant struct {
 	since time.Time          // it has been silent
 }
 
-// say asks once. Not mine and no error: a copy has them, or had them not long ago.
-func (c *claimant) say(ctx context.Context) (mine bool, err error) {
+// bind asks once. Not mine and no error: a copy has them, or had them not long ago.
+func (c *claimant) bind(ctx context.Context) (mine bool, err error) {
 	if c.me.ID == "" {
-		me, err := c.w.book.Binding(ctx)
-		if c.w.bookTrouble.note("identity", err); err != nil {
+		me, err := c.w.repo.Binding(ctx)
+		if c.w.databaseHealth.note("identity", err); err != nil {
 			return false, err
 		}
 		c.me = me
 	}
 	has, err := c.w.store.BindGroup(ctx, c.w.group.Name, c.me, c.take)
-	if c.w.storeTrouble.note("group", err); err != nil {
+	if c.w.storeHealth.note("group", err); err != nil {
 		return false, err
 	}
 	if has.ID != c.me.ID {
@@ -143,15 +143,15 @@ func (c *claimant) moved() {
 	c.other = luascripts.Binding{}
 }
 
-// begin lets the desks begin.
+// begin lets the consumers begin.
 func (c *claimant) begin(ctx context.Context) {
 	if c.begun {
 		return
 	}
 	c.begun = true
-	risks, err := c.w.book.Risks(ctx)
-	c.w.bookTrouble.note("risks", err)
-	c.w.bookTrouble.forget("risks") // nobody asks again
+	risks, err := c.w.repo.Risks(ctx)
+	c.w.databaseHealth.note("risks", err)
+	c.w.databaseHealth.forget("risks") // nobody asks again
 	for _, risk := range risks {
 		c.w.log.Warn().Msg("database: " + risk)
 	}

@@ -76,7 +76,7 @@ func (d *diary) says(parts ...string) bool {
 }
 
 // run is a worker until it ends by itself, or the test does.
-func run(t testing.TB, store luascripts.Store, book Book, log io.Writer, change ...func(*Config)) <-chan error {
+func run(t testing.TB, store luascripts.Store, repo Repository, log io.Writer, change ...func(*Config)) <-chan error {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
 	for _, f := range change {
@@ -87,7 +87,7 @@ func run(t testing.TB, store luascripts.Store, book Book, log io.Writer, change 
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		done <- Run(ctx, cfg, store, book, zerolog.New(log))
+		done <- Run(ctx, cfg, store, repo, zerolog.New(log))
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	return done
@@ -96,13 +96,13 @@ func run(t testing.TB, store luascripts.Store, book Book, log io.Writer, change 
 // A second worker on another database would have a part of the orders, and the first the rest: it is refused.
 func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
-	store, one, two := newTill(), newSQLite(t), newSQLite(t)
+	store, one, two := newShop(), newSQLite(t), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	stop := work(t, store, one)
 	store.buy(t, "a", 1)
 	one.comesTo(t, "a", map[State]int{Pending: 1})
 	err := <-run(t, store, two, io.Discard)
-	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Book.(*sqlite).file, two.Book.(*sqlite).file, "--rebind") {
+	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Repository.(*sqlite).file, two.Repository.(*sqlite).file, "--rebind") {
 		t.Fatalf("%v", err)
 	}
 	for range 100 {
@@ -121,7 +121,7 @@ func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 // The operator moves the orders to another database: who had them ends, and stores nothing more.
 func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	t.Parallel()
-	store, one, two := newTill(), newSQLite(t), newSQLite(t)
+	store, one, two := newShop(), newSQLite(t), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	old := run(t, store, one, io.Discard)
 	store.buy(t, "a", 1)
@@ -129,7 +129,7 @@ func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	allDone(t, store, "a")
 	var log diary
 	run(t, store, two, &log, func(c *Config) { c.Rebind = true })
-	if err := <-old; !errors.Is(err, ErrConfig) || !contains(err.Error(), two.Book.(*sqlite).file) {
+	if err := <-old; !errors.Is(err, ErrConfig) || !contains(err.Error(), two.Repository.(*sqlite).file) {
 		t.Errorf("the old one: %v", err)
 	}
 	for range 30 {
@@ -140,18 +140,18 @@ func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 }
 
 // copyOf is a copy of a file that lives.
-func (s shelf) copyOf(t testing.TB) shelf {
+func (s testRepository) copyOf(t testing.TB) testRepository {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "copy.db")
 	s.do(t, "VACUUM INTO '"+file+"'")
-	return openShelf(t, "sqlite:"+file)
+	return openTestRepository(t, "sqlite:"+file)
 }
 
 // A copy has the same id. While the other lives it is refused; when that is silent it has the orders, and what is missing in it
 // is named.
 func TestO1CopiedDatabase(t *testing.T) {
 	t.Parallel()
-	store, one := newTill(), newSQLite(t)
+	store, one := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	stop := work(t, store, one)
 	store.buy(t, "a", 1)
@@ -166,11 +166,11 @@ func TestO1CopiedDatabase(t *testing.T) {
 	stop()
 	var log diary
 	run(t, store, two, &log)
-	eventually(t, "the move is named", func() bool { return log.says("from now on", two.Book.(*sqlite).file) })
+	eventually(t, "the move is named", func() bool { return log.says("from now on", two.Repository.(*sqlite).file) })
 	eventually(t, "what is missing is named", func() bool { return log.says("lost orders", `"first":2`, `"last":2`) })
 	store.buy(t, "a", 4)
 	two.comesTo(t, "a", map[State]int{Pending: 5})
-	if _, err := os.Stat(two.Book.(*sqlite).file); err != nil {
+	if _, err := os.Stat(two.Repository.(*sqlite).file); err != nil {
 		t.Error(err)
 	}
 }
@@ -178,31 +178,31 @@ func TestO1CopiedDatabase(t *testing.T) {
 // The database goes back in time under a worker that lives.
 func TestO1DatabaseThatForgot(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	var log diary
-	run(t, store, book, &log)
+	run(t, store, repo, &log)
 	store.buy(t, "a", 1)
 	store.buy(t, "a", 1)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 	allDone(t, store, "a")
-	book.do(t, "UPDATE spike_marks SET number = 1")
-	book.do(t, "DELETE FROM orders WHERE serial = 2")
+	repo.do(t, "UPDATE spike_marks SET number = 1")
+	repo.do(t, "DELETE FROM orders WHERE serial = 2")
 	time.Sleep(2 * brisk.check)
 	store.buy(t, "a", 1)
 	eventually(t, "what is missing is named", func() bool { return log.says("lost orders", `"first":2`, `"last":2`) })
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 }
 
 // Off loopback the operators' side needs a token; health needs none.
 func TestO6AdminOffLoopbackWithAToken(t *testing.T) {
 	t.Parallel()
 	_, port, _ := net.SplitHostPort(freeAddr(t))
-	store, book := newTill(), newSQLite(t)
-	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, operators.ErrAdmin) {
+	store, repo := newShop(), newSQLite(t)
+	if err := <-run(t, store, repo, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, operators.ErrAdmin) {
 		t.Errorf("without a token: %v", err)
 	}
-	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })
+	run(t, store, repo, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })
 	ask := func(path, token string) (code int) {
 		q, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
 		q.Host = "pod.example"

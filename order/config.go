@@ -46,7 +46,7 @@ type pace struct {
 	lastTry   time.Duration // for a batch in hand, when the worker is told to end
 	bind      time.Duration // between words that the store's orders are this database's
 	again     time.Duration // between looks for parked orders that are to be tried again
-	check     time.Duration // at most so long a desk stores without a look whether the database still has what it had
+	check     time.Duration // at most so long a consumer stores without a look whether the database still has what it had
 	send      time.Duration // between looks for deliveries that are due
 	webhook   time.Duration // first pause after a failed attempt; it doubles up to maxSendPause, of all messages to maxPause
 }

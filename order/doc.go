@@ -5,9 +5,9 @@
 // twin are held to it (TestLifeAndLedgerAgree, and the tests that hold those two to each other), and from it comes Merge, by
 // which events become the state of a row. What runs:
 //
-//	stream -> desk (one a sale) -> one SQL transaction: rows, deliveries, parked events -> acknowledge -> trim
+//	stream -> consumer (one a sale) -> one SQL transaction: rows, deliveries, parked events -> acknowledge -> trim
 //	holds  -> sweeper (one a sale) -> Store.Tend
-//	marks of all sales, once a second -> those desks and sweepers of whose sales there is news (news.go)
+//	marks of all sales, once a second -> those consumers and sweepers of whose sales there is news (news.go)
 //	deliveries -> sender -> the endpoint
 //
 // What is guaranteed: every event of the stream is stored at least once, and storing it again changes nothing, so a serial

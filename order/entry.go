@@ -16,7 +16,7 @@ type Entry struct {
 	Deliveries []Delivery
 	Parked     []ParkedEvent
 	Orders     []Order   // what the rows tell of
-	Refused    []Refused // orders that the book would not have, for people to look at
+	Refused    []Refused // orders that the database would not have, for people to look at
 	Again      []Order   // parked until now
 }
 
@@ -73,8 +73,8 @@ const (
 
 var errEvent = errors.New("event makes no sense")
 
-// enter adds what an event says; held: the sale of its birth has a hold. An event that makes no sense is parked.
-func (e *Entry) enter(sale string, ev luascripts.Event, held, tell bool) error {
+// addEvent adds what an event says; held: the sale of its birth has a hold. An event that makes no sense is parked.
+func (e *Entry) addEvent(sale string, ev luascripts.Event, held, tell bool) error {
 	err := check(ev)
 	if err != nil {
 		text, _ := json.Marshal(ev) // plain fields: does not fail
@@ -84,13 +84,13 @@ func (e *Entry) enter(sale string, ev luascripts.Event, held, tell bool) error {
 	for i := range ev.Claims {
 		one := ev
 		one.Claims = ev.Claims[i : i+1 : i+1]
-		e.add(Order{Sale: sale, Event: one, Held: held}, tell)
+		e.addOrder(Order{Sale: sale, Event: one, Held: held}, tell)
 	}
 	return nil
 }
 
-// add is what one order writes.
-func (e *Entry) add(o Order, tell bool) {
+// addOrder is what one order writes.
+func (e *Entry) addOrder(o Order, tell bool) {
 	e.Orders = append(e.Orders, o)
 	e.Rows = append(e.Rows, rowsOf(o.Sale, o.Event, o.claim(), o.Held)...)
 	if tell {

@@ -71,14 +71,14 @@ func FuzzDatabase(f *testing.F) {
 			}
 			t.Chdir(t.TempDir())
 		}
-		book, err := Open(text)
+		repo, err := Open(text)
 		if err != nil {
 			if !errors.Is(err, ErrConfig) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%q: %v", text, err)
 			}
 			return
 		}
-		book.Close()
+		repo.Close()
 	})
 }
 
@@ -99,7 +99,7 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		var e Entry
-		err = e.enter("ticket", luascripts.Event{ID: id, Number: number, Kind: luascripts.EventKind(kind), Birth: birth, At: at, Raw: raw, Claims: claims}, held, true)
+		err = e.addEvent("ticket", luascripts.Event{ID: id, Number: number, Kind: luascripts.EventKind(kind), Birth: birth, At: at, Raw: raw, Claims: claims}, held, true)
 		if err != nil {
 			if len(e.Parked) != 1 || len(e.Rows)+len(e.Deliveries) > 0 || !errors.Is(err, errEvent) || !storable(e.Parked[0].Why) || !json.Valid([]byte(e.Parked[0].Event)) {
 				t.Errorf("%v: %+v", err, e)
@@ -139,12 +139,12 @@ func storable(text string) bool { return utf8.ValidString(text) && !strings.Cont
 func TestOddNamesOfFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a?b.db", "a#b.db", "a%20b.db", "a&_pragma=x.db", "a'b;c.db", ":memory:x"} {
-		book, err := Open("sqlite:" + filepath.Join(dir, name))
+		repo, err := Open("sqlite:" + filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = book.Migrate(t.Context())
-		book.Close()
+		err = repo.Migrate(t.Context())
+		repo.Close()
 		if _, there := os.Stat(filepath.Join(dir, name)); err != nil || there != nil {
 			t.Errorf("%s: %v, %v", name, err, there)
 		}

@@ -9,71 +9,71 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// trouble says what is wrong with a part when it begins and now and then while it lasts, and when it is over; not each
+// healthLog says what is wrong with a part when it begins and now and then while it lasts, and when it is over; not each
 // time, for many may try. What is wrong for one of them is over when it goes well for that one, whatever others find.
-type trouble struct {
+type healthLog struct {
 	log  zerolog.Logger
 	part string
 
-	mu    sync.Mutex
-	wrong map[string]ill // for whom; empty: all is well
-	said  time.Time
-	told  bool // that something is wrong
+	mu       sync.Mutex
+	failing  map[string]failure // for whom; empty: all is well
+	loggedAt time.Time
+	reported bool // that something is wrong
 }
 
-// ill is what is wrong for somebody.
-type ill struct {
+// failure is what is wrong for somebody.
+type failure struct {
 	since time.Time
 	err   error // the newest
 }
 
-const sayEvery = 10 * time.Second
+const logEvery = 10 * time.Second
 
-func newTrouble(log zerolog.Logger, part string) *trouble {
-	return &trouble{log: log, part: part, wrong: map[string]ill{}}
+func newHealthLog(log zerolog.Logger, part string) *healthLog {
+	return &healthLog{log: log, part: part, failing: map[string]failure{}}
 }
 
 // note takes the outcome of somebody's call.
-func (t *trouble) note(who string, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if was, known := t.wrong[who]; err == nil {
-		delete(t.wrong, who)
+func (h *healthLog) note(who string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if was, known := h.failing[who]; err == nil {
+		delete(h.failing, who)
 	} else if known {
-		t.wrong[who] = ill{was.since, err}
+		h.failing[who] = failure{was.since, err}
 	} else {
-		t.wrong[who] = ill{time.Now(), err}
+		h.failing[who] = failure{time.Now(), err}
 	}
 	switch {
-	case err != nil && time.Since(t.said) >= sayEvery:
-		t.log.Warn().Err(err).Str("part", t.part).Str("for", who).Msg("something is wrong; it is tried again")
-		t.said, t.told = time.Now(), true
-	case len(t.wrong) == 0 && t.told:
-		t.log.Info().Str("part", t.part).Msg("well again")
-		t.told = false
+	case err != nil && time.Since(h.loggedAt) >= logEvery:
+		h.log.Warn().Err(err).Str("part", h.part).Str("for", who).Msg("something is wrong; it is tried again")
+		h.loggedAt, h.reported = time.Now(), true
+	case len(h.failing) == 0 && h.reported:
+		h.log.Info().Str("part", h.part).Msg("well again")
+		h.reported = false
 	}
 }
 
 // forget is for somebody who calls no more: nothing is said of how the part is.
-func (t *trouble) forget(who string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.wrong, who)
+func (h *healthLog) forget(who string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.failing, who)
 }
 
-func (t *trouble) well() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.wrong) == 0
+func (h *healthLog) well() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.failing) == 0
 }
 
 // lasting says what has been wrong for somebody for so long; "": nothing.
-func (t *trouble) lasting(d time.Duration) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for who, is := range t.wrong {
+func (h *healthLog) lasting(d time.Duration) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for who, is := range h.failing {
 		if time.Since(is.since) >= d {
-			return t.part + ": " + who + ": " + is.err.Error()
+			return h.part + ": " + who + ": " + is.err.Error()
 		}
 	}
 	return ""

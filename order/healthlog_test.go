@@ -49,7 +49,7 @@ func gaugeOf(t testing.TB, from prometheus.Gatherer, name string) float64 {
 // It is over when it is over for everybody, and said once.
 func TestTroubleOfSeveral(t *testing.T) {
 	var said strings.Builder
-	p := newTrouble(zerolog.New(&said), "store")
+	p := newHealthLog(zerolog.New(&said), "store")
 	p.note("a", errAway)
 	p.note("b", errAway)
 	p.note("b", nil)
@@ -91,12 +91,12 @@ func TestTroubleOfOneIsNotClearedByOthers(t *testing.T) {
 func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store) {
 	t.Helper()
 	var said strings.Builder
-	store, metrics := newTill(), prometheus.NewRegistry()
+	store, metrics := newShop(), prometheus.NewRegistry()
 	store.sale(t, "a", 10, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, broken(store), closedBook{}, zerolog.New(&said))
+		done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, broken(store), closedRepository{}, zerolog.New(&said))
 	}()
 	for range 100 {
 		time.Sleep(300 * time.Millisecond)
@@ -114,25 +114,25 @@ func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store
 	}
 }
 
-// lostBook takes orders; its outbox is away.
-type lostBook struct {
-	Book
+// outboxAwayRepository takes orders; its outbox is away.
+type outboxAwayRepository struct {
+	Repository
 	off atomic.Bool
 }
 
-func (l *lostBook) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
+func (l *outboxAwayRepository) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
 	if l.off.Load() {
 		return nil, errAway
 	}
-	return l.Book.Take(ctx, now, lease, most)
+	return l.Repository.Take(ctx, now, lease, most)
 }
 
 // Nothing happens at the sale; the sender alone finds the database away, and back.
 func TestSenderSaysThatTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
-	metrics, lost := prometheus.NewRegistry(), &lostBook{Book: newSQLite(t)}
+	metrics, lost := prometheus.NewRegistry(), &outboxAwayRepository{Repository: newSQLite(t)}
 	lost.off.Store(true)
-	work(t, newTill(), lost, hooked("http://127.0.0.1:1/"), func(c *Config) { c.Registry = metrics })
+	work(t, newShop(), lost, hooked("http://127.0.0.1:1/"), func(c *Config) { c.Registry = metrics })
 	eventually(t, "the database is not well", func() bool { return partOK(t, metrics, "database") == 0 })
 	lost.off.Store(false)
 	eventually(t, "it is well again", func() bool { return partOK(t, metrics, "database") == 1 })

@@ -13,7 +13,7 @@ import (
 
 // ledgerLife is one reservation of a lease, in the real ledger's twin.
 type ledgerLife struct {
-	*till
+	*shop
 	birth uint64
 	claim luascripts.Claim
 }
@@ -26,7 +26,7 @@ const (
 )
 
 func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
-	l := &ledgerLife{till: newTill()}
+	l := &ledgerLife{shop: newShop()}
 	fixed := time.UnixMicro(at0)
 	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
 	store.KeepEvents()

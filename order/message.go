@@ -32,12 +32,12 @@ const (
 )
 
 type payload struct {
-	Type      string `json:"type"`
-	Timestamp string `json:"timestamp"`
-	Data      told   `json:"data"`
+	Type      string      `json:"type"`
+	Timestamp string      `json:"timestamp"`
+	Data      messageData `json:"data"`
 }
 
-type told struct {
+type messageData struct {
 	Sale        string   `json:"sale"`
 	Reservation string   `json:"reservation"`
 	Serial      uint32   `json:"serial"`
@@ -50,7 +50,7 @@ type told struct {
 
 // message tells of one claim in an event.
 func message(sale string, ev luascripts.Event, c luascripts.Claim, held bool) Delivery {
-	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: told{Sale: sale,
+	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: messageData{Sale: sale,
 		Reservation: "rsv_" + digest(sale, "", ev.Birth, c.Fence, c.Nonce), Serial: c.Serial, Units: c.Count, Buyer: buyerOf(c)}}
 	if at := holdEnd(ev, c, held); at != nil && ev.Kind == luascripts.Reserved {
 		p.Data.ExpiresAt = stamp(*at)

@@ -68,13 +68,13 @@ func (m *meters) Collect(ch chan<- prometheus.Metric) {
 		c.Collect(ch)
 	}
 	gauge(readyDesc, ok(m.w.unready(context.Background()) == ""))
-	gauge(partDesc, ok(m.w.storeTrouble.well()), "store")
-	if m.w.book == nil {
+	gauge(partDesc, ok(m.w.storeHealth.well()), "store")
+	if m.w.repo == nil {
 		return
 	}
-	gauge(partDesc, ok(m.w.bookTrouble.well()), "database")
+	gauge(partDesc, ok(m.w.databaseHealth.well()), "database")
 	gauge(parkedDesc, float64(m.w.parked.Load()))
-	for _, s := range m.w.roster.all() {
+	for _, s := range m.w.supervisor.listed() {
 		f := s.getFigures()
 		gauge(unreadDesc, float64(f.unread), s.name)
 		gauge(unackedDesc, float64(f.unacked), s.name)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// What both books share about orders that are parked, and about how far a sale's events have come.
+// What both databases share about orders that are parked, and about how far a sale's events have come.
 
 // markSlots is in how many rows a sale's mark is: workers that write different ones do not wait for each other.
 const markSlots = 32

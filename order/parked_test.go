@@ -11,8 +11,8 @@ import (
 )
 
 // refusals are ways in which an operator's database refuses the row of serial 3, and how each is taken back.
-func (s shelf) refusals() map[string][2]string {
-	if _, ok := s.Book.(*sqlite); ok {
+func (s testRepository) refusals() map[string][2]string {
+	if _, ok := s.Repository.(*sqlite); ok {
 		const trigger, gone = "CREATE TRIGGER picky BEFORE INSERT ON orders WHEN NEW.serial = 3 BEGIN SELECT ", "DROP TRIGGER picky"
 		return map[string][2]string{
 			"a trigger":                           {trigger + "RAISE(ABORT, 'not three'); END", gone},
@@ -40,14 +40,14 @@ func (s shelf) refusals() map[string][2]string {
 
 // suiteRefusals has the database refuse one row: it is found among many, parked and named, all others are stored, and what
 // comes later of its reservation waits behind it. Taken back and asked for, it is stored.
-func suiteRefusals(t *testing.T, s shelf) {
+func suiteRefusals(t *testing.T, s testRepository) {
 	for name, r := range s.refusals() {
 		t.Run(name, func(t *testing.T) { refuseOne(t, s, r[0], r[1]) })
 	}
 }
 
-func refuseOne(t *testing.T, s shelf, begin, end string) {
-	store, addr := newTill(), freeAddr(t)
+func refuseOne(t *testing.T, s testRepository, begin, end string) {
+	store, addr := newShop(), freeAddr(t)
 	sale := fmt.Sprint("s", time.Now().UnixNano())
 	store.sale(t, sale, 40, time.Hour)
 	s.do(t, begin)
@@ -100,26 +100,26 @@ func refuseOne(t *testing.T, s shelf, begin, end string) {
 }
 
 // suiteBehind: an order may not overtake a parked one of its reservation, or of a part of it; any other may.
-func suiteBehind(t *testing.T, s shelf) {
+func suiteBehind(t *testing.T, s testRepository) {
 	events := append(story(5, 3, 1000, luascripts.Expired, true), story(5, 3, 2000, luascripts.Confirmed, false)...)
 	orders := entryOf(t, "joins", events).Orders
-	if err := s.Enter(t.Context(), Entry{Refused: []Refused{{orders[0], "x"}}}); err != nil {
+	if err := s.Save(t.Context(), Entry{Refused: []Refused{{orders[0], "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	only := func(orders ...Order) (e Entry) {
 		for _, o := range orders {
-			e.add(o, false)
+			e.addOrder(o, false)
 		}
 		e.Rows = mergeRows(e.Rows)
 		return e
 	}
 	for i, o := range orders {
-		err := s.Enter(t.Context(), only(o))
+		err := s.Save(t.Context(), only(o))
 		if behind := i == 1 || i == 2; errors.Is(err, errBehind) != behind || !behind && err != nil {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if err := s.Enter(t.Context(), only(orders...)); !errors.Is(err, ErrRefused) {
+	if err := s.Save(t.Context(), only(orders...)); !errors.Is(err, ErrRefused) {
 		t.Errorf("all together: %v", err)
 	}
 	if err := s.Retry(t.Context()); err != nil {
@@ -137,18 +137,18 @@ func suiteBehind(t *testing.T, s shelf) {
 	}
 	again := only(orders[0])
 	again.Again = orders[:1]
-	if err := s.Enter(t.Context(), again); err != nil {
+	if err := s.Save(t.Context(), again); err != nil {
 		t.Error(err)
 	}
 	if n, err := s.ParkedOrders(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d parked, %v", n, err)
 	}
-	if err := s.Enter(t.Context(), only(orders[1:]...)); err != nil {
+	if err := s.Save(t.Context(), only(orders[1:]...)); err != nil {
 		t.Error(err)
 	}
 }
 
-func suiteIdentity(t *testing.T, s shelf) {
+func suiteIdentity(t *testing.T, s testRepository) {
 	a, err := s.Binding(t.Context())
 	b, err2 := s.Binding(t.Context())
 	if err != nil || err2 != nil || a != b || len(a.ID) < 32 || a.Place == "" || a.Name == "" {
@@ -159,7 +159,7 @@ func suiteIdentity(t *testing.T, s shelf) {
 	}
 	e := entryOf(t, "joins", story(5, 3, 1000, luascripts.Confirmed, false))
 	for _, e := range []Entry{e, entryOf(t, "joins", story(8, 1, 900, luascripts.Reserved, false))} {
-		if err := s.Enter(t.Context(), e); err != nil {
+		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		if n, known, err := s.Stored(t.Context(), "joins", 77); n != 2010 || !known || err != nil {

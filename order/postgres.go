@@ -21,7 +21,7 @@ const (
 	connectTimeout  = 5 * time.Second
 )
 
-// postgres is the book that several workers share. What a session needs is said anew in every transaction, and no statement
+// postgres is the database that several workers share. What a session needs is said anew in every transaction, and no statement
 // has a name: so sessions may be a pooler's, and another one's next time.
 type postgres struct {
 	pool   *pgxpool.Pool
@@ -32,7 +32,7 @@ type postgres struct {
 	upsert string
 }
 
-func openPostgres(url string) (Book, error) {
+func openPostgres(url string) (Repository, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the database is not postgres://USER:PASS@HOST:PORT/DB", ErrConfig)
@@ -110,10 +110,10 @@ func databaseName(c *pgx.ConnConfig) string {
 // Close ends all connections.
 func (p *postgres) Close() { p.pool.Close() }
 
-// Writers is Book's.
+// Writers is Repository's.
 func (p *postgres) Writers() int { return postgresWriters }
 
-// Ping is Book's.
+// Ping is Repository's.
 func (p *postgres) Ping(ctx context.Context) error {
 	var readOnly bool
 	err := p.pool.QueryRow(ctx, "SELECT current_setting('transaction_read_only') = 'on'").Scan(&readOnly)
@@ -146,16 +146,16 @@ func (p *postgres) failed(what string, err error) error {
 	return fmt.Errorf("postgres: %s: %w", what, err)
 }
 
-// Enter is Book's: a statement a table, whatever the number of rows.
-func (p *postgres) Enter(ctx context.Context, e Entry) error {
-	return p.inTx(ctx, "enter", func(tx pgx.Tx) error {
-		if err := p.enterOrders(ctx, tx, e); err != nil {
+// Save is Repository's: a statement a table, whatever the number of rows.
+func (p *postgres) Save(ctx context.Context, e Entry) error {
+	return p.inTx(ctx, "save", func(tx pgx.Tx) error {
+		if err := p.saveOrders(ctx, tx, e); err != nil {
 			return err
 		}
-		if err := p.enterRows(ctx, tx, e.Rows); err != nil {
+		if err := p.saveRows(ctx, tx, e.Rows); err != nil {
 			return err
 		}
-		if err := p.enterDeliveries(ctx, tx, e.Deliveries); err != nil {
+		if err := p.saveDeliveries(ctx, tx, e.Deliveries); err != nil {
 			return err
 		}
 		for _, ev := range e.Parked {
@@ -177,7 +177,7 @@ func column[T, V any](list []T, of func(*T) V) []V {
 	return out
 }
 
-func (p *postgres) enterRows(ctx context.Context, tx pgx.Tx, rows []Row) error {
+func (p *postgres) saveRows(ctx context.Context, tx pgx.Tx, rows []Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -198,7 +198,7 @@ func (p *postgres) enterRows(ctx context.Context, tx pgx.Tx, rows []Row) error {
 	return err
 }
 
-func (p *postgres) enterDeliveries(ctx context.Context, tx pgx.Tx, ds []Delivery) error {
+func (p *postgres) saveDeliveries(ctx context.Context, tx pgx.Tx, ds []Delivery) error {
 	if len(ds) == 0 {
 		return nil
 	}
@@ -228,7 +228,7 @@ func (p *postgres) exec(ctx context.Context, what, query string, args ...any) (n
 	return n, err
 }
 
-// Take is Book's. Who takes at the same time takes others.
+// Take is Repository's. Who takes at the same time takes others.
 func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
 	var ds []Delivery
 	err := p.inTx(ctx, "take deliveries", func(tx pgx.Tx) error {
@@ -254,7 +254,7 @@ func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration,
 	return ds, nil
 }
 
-// Mark is Book's.
+// Mark is Repository's.
 func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
 	_, err := p.exec(ctx, "mark deliveries", `
 		UPDATE deliveries d SET state = m.state, attempts = m.attempts, next_at = m.next_at, last_error = m.error
@@ -268,13 +268,13 @@ func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
 	return err
 }
 
-// Prune is Book's.
+// Prune is Repository's.
 func (p *postgres) Prune(ctx context.Context, before time.Time, most int) (int64, error) {
 	return p.exec(ctx, "prune deliveries", `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE state = 'delivered' AND next_at < $1 LIMIT $2)`, before, most)
 }
 
-// Backlog is Book's.
+// Backlog is Repository's.
 func (p *postgres) Backlog(ctx context.Context) (due, parked int64, err error) {
 	err = p.inTx(ctx, "count deliveries", func(tx pgx.Tx) error { return tx.QueryRow(ctx, backlogQuery).Scan(&due, &parked) })
 	return due, parked, err

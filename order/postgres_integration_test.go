@@ -50,14 +50,14 @@ func hand(t testing.TB, url, query string) {
 	}
 }
 
-func open(t testing.TB, url string) Book {
+func open(t testing.TB, url string) Repository {
 	t.Helper()
-	book, err := Open(url)
+	repo, err := Open(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(book.Close)
-	return book
+	t.Cleanup(repo.Close)
+	return repo
 }
 
 const oneRowEach = `SELECT CASE WHEN count(*) = count(DISTINCT serial) THEN count(*) ELSE -2 END FROM orders`
@@ -84,7 +84,7 @@ func TestO2CrashWithSynchronousCommitOff(t *testing.T) {
 
 func crash(t *testing.T, param string) {
 	server := pgtest.Start(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 1000, time.Hour)
 	work(t, store, open(t, server.URL+param))
 	for range 40 {
@@ -101,15 +101,15 @@ func crash(t *testing.T, param string) {
 
 // What a crash of its machine would lose is named at the start.
 func TestO2RisksAreNamed(t *testing.T) {
-	book := openShelf(t, pgtest.Start(t, "full_page_writes=off").URL)
-	risks, err := book.Risks(t.Context())
+	repo := openTestRepository(t, pgtest.Start(t, "full_page_writes=off").URL)
+	risks, err := repo.Risks(t.Context())
 	if err != nil || len(risks) != 2 || !strings.Contains(strings.Join(risks, "; "), "fsync is off") ||
 		!strings.Contains(strings.Join(risks, "; "), "full_page_writes is off") {
 		t.Errorf("%q %v", risks, err)
 	}
 	var log diary
-	store := newTill()
-	run(t, store, book, &log)
+	store := newShop()
+	run(t, store, repo, &log)
 	eventually(t, "they are said", func() bool { return log.says("fsync is off", "full_page_writes is off") })
 }
 
@@ -119,7 +119,7 @@ func TestO3FailOverToAStandby(t *testing.T) {
 	runs(t, func(t *testing.T) {
 		primary := pgtest.Start(t, "synchronous_standby_names=b", "wal_level=replica", "synchronous_commit=local")
 		standby := primary.Standby("b")
-		store := newTill()
+		store := newShop()
 		store.sale(t, "a", 1000, time.Hour)
 		work(t, store, open(t, bothOf(t, standby, primary)), func(c *Config) { c.Batch = 10 })
 		var buying sync.WaitGroup
@@ -163,10 +163,10 @@ func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 		"read-only now": {failing("25006"), "DROP FUNCTION failing CASCADE"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store, addr, sale := newTill(), freeAddr(t), strings.ReplaceAll(name, " ", "-")
+			store, addr, sale := newShop(), freeAddr(t), strings.ReplaceAll(name, " ", "-")
 			rows := "SELECT count(*) FROM orders WHERE sale = '" + sale + "'"
 			store.sale(t, sale, 1000, time.Hour)
-			work(t, store, openShelf(t, server.URL), func(c *Config) { c.Admin = addr })
+			work(t, store, openTestRepository(t, server.URL), func(c *Config) { c.Admin = addr })
 			store.buy(t, sale, 1)
 			allDone(t, store, sale)
 			hand(t, server.URL, c[0])
@@ -194,7 +194,7 @@ func failing(code string) string {
 func TestO3DemotedPrimary(t *testing.T) {
 	primary := pgtest.Start(t)
 	standby := primary.Standby("b")
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 1000, time.Hour)
 	work(t, store, open(t, bothOf(t, primary, standby)))
 	store.buy(t, "a", 1)
@@ -222,7 +222,7 @@ func TestO5PgBouncer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			through := server.Pooler(t, c.settings) + c.params
-			store, h := newTill(), newHook(t, nil)
+			store, h := newShop(), newHook(t, nil)
 			store.sale(t, "a", 1000, time.Hour)
 			ends := make([]func(), 0, 3)
 			for range 3 {
@@ -253,7 +253,7 @@ func TestO5PgBouncer(t *testing.T) {
 // Another database on the same server, made from this one, is a copy: it has the same id, and is another place.
 func TestO1CopyByTemplate(t *testing.T) {
 	server := pgtest.Start(t)
-	first := openShelf(t, server.URL)
+	first := openTestRepository(t, server.URL)
 	me, err := first.Binding(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -261,11 +261,11 @@ func TestO1CopyByTemplate(t *testing.T) {
 	first.Close()
 	other := strings.Replace(server.URL, "/postgres", "/copy", 1)
 	hand(t, strings.Replace(server.URL, "/postgres", "/template1", 1), "CREATE DATABASE copy TEMPLATE postgres")
-	copied, err := openShelf(t, other).Binding(t.Context())
+	copied, err := openTestRepository(t, other).Binding(t.Context())
 	if err != nil || copied.ID != me.ID || copied.Place == me.Place {
 		t.Errorf("%+v is taken for %+v: %v", copied, me, err)
 	}
-	store := newTill()
+	store := newShop()
 	addr := freeAddr(t)
 	work(t, store, open(t, server.URL), func(c *Config) { c.Admin = addr })
 	eventually(t, "the first has them", func() bool { return contains(fetch(addr, "/readyz"), "ready") })

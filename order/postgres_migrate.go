@@ -24,7 +24,7 @@ const (
 	turnPause = 100 * time.Millisecond
 )
 
-// Migrate is Book's. There is no lock: one of a session would be lost in a pooler. Who comes second is refused by the tables
+// Migrate is Repository's. There is no lock: one of a session would be lost in a pooler. Who comes second is refused by the tables
 // that are there, or by their names, and looks again.
 func (p *postgres) Migrate(ctx context.Context) (err error) {
 	for range turns {

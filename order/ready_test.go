@@ -31,7 +31,7 @@ func (m *moody) Willing(ctx context.Context) error {
 
 // Rows D8 and D17: a store that answers and takes no writes is none, and the metric says what the probe says.
 func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
-	store := &moody{Store: newTill()}
+	store := &moody{Store: newShop()}
 	w, err := newWorker(Config{Batch: 1, pace: &brisk}, store, nil, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -56,14 +56,14 @@ func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
 func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store, book, metrics := newTill(), &fullBook{}, prometheus.NewRegistry()
-		book.full.Store(true)
+		store, repo, metrics := newShop(), &fullRepository{}, prometheus.NewRegistry()
+		repo.full.Store(true)
 		store.sale(t, "a", 10, time.Hour)
 		said := &diary{}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, book, zerolog.New(said))
+			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, repo, zerolog.New(said))
 		}()
 		ready := func(want float64, lines int) {
 			t.Helper()
@@ -77,7 +77,7 @@ func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 		store.buy(t, "a", 1)
 		time.Sleep(10 * time.Second)
 		ready(0, 1)
-		book.full.Store(false)
+		repo.full.Store(false)
 		time.Sleep(10 * time.Second)
 		ready(1, 2)
 		cancel()
@@ -87,13 +87,13 @@ func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 	})
 }
 
-// fullBook is a database whose disk is full, or not.
-type fullBook struct {
-	closedBook
+// fullRepository is a database whose disk is full, or not.
+type fullRepository struct {
+	closedRepository
 	full atomic.Bool
 }
 
-func (b *fullBook) Enter(context.Context, Entry) error {
+func (b *fullRepository) Save(context.Context, Entry) error {
 	if b.full.Load() {
 		return errAway
 	}
@@ -103,7 +103,7 @@ func (b *fullBook) Enter(context.Context, Entry) error {
 // A deadlock is over at the next try: that is no trouble.
 func TestTroubleThatLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newTrouble(zerolog.Nop(), "database")
+		p := newHealthLog(zerolog.Nop(), "database")
 		p.note("a", errAway)
 		if why := p.lasting(wrongFor); why != "" {
 			t.Error(why)

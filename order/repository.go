@@ -14,22 +14,22 @@ import (
 // ErrConfig is a setting that cannot be used.
 var ErrConfig = errors.New("orders: configuration")
 
-// ErrRefused says that the book will not have an entry as it is, however often it is tried: a constraint or a trigger of its
+// ErrRefused says that the database will not have an entry as it is, however often it is tried: a constraint or a trigger of its
 // operator's refuses a row, or an earlier event of the same reservation was refused and is parked.
 var ErrRefused = errors.New("the database refuses it")
 
 // errBehind is an event that may not overtake a parked one.
 var errBehind = fmt.Errorf("%w: an earlier event of this reservation is parked", ErrRefused)
 
-// Book is where orders are kept: PostgreSQL or SQLite. All calls are safe for concurrent use, and may be repeated when
+// Repository is where orders are kept: PostgreSQL or SQLite. All calls are safe for concurrent use, and may be repeated when
 // their answer was lost.
-type Book interface {
+type Repository interface {
 	// Migrate makes the tables, or brings them up to date.
 	Migrate(ctx context.Context) error
-	// Enter writes all of an entry or nothing; what it has written survives a crash of the book when it returns. Rows are
+	// Save writes all of an entry or nothing; what it has written survives a crash of the database when it returns. Rows are
 	// joined with what is there (Row.Merge); deliveries and parked events that are there already stay as they are. The rows
 	// have each key once, in order. An error wraps ErrRefused where trying again is in vain.
-	Enter(ctx context.Context, e Entry) error
+	Save(ctx context.Context, e Entry) error
 
 	// Again gives up to most parked orders that an operator wants tried again, and with them all that are parked of the same
 	// reservations, in the order of their events.
@@ -64,9 +64,9 @@ type Book interface {
 	Close()
 }
 
-// Open opens the book at postgres://… or sqlite:FILE. It does not connect: a book may be away for now. What it cannot read
+// Open opens the database at postgres://… or sqlite:FILE. It does not connect: a database may be away for now. What it cannot read
 // wraps ErrConfig and does not repeat the address, which may hold a password.
-func Open(url string) (Book, error) {
+func Open(url string) (Repository, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "postgres", "postgresql":
@@ -83,7 +83,7 @@ var migrations embed.FS
 // migrationsTable is ours alone: the database may be somebody else's too.
 const migrationsTable = "spike_migrations"
 
-// onConflict is Row.Merge in SQL, the same for both books.
+// onConflict is Row.Merge in SQL, the same for both databases.
 func onConflict() string {
 	var set []string
 	for _, column := range []string{"nonce", "first_serial", "units", "buyer", "expires_at"} {

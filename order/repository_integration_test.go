@@ -9,19 +9,19 @@ import (
 	"spike/order/pgtest"
 )
 
-func TestPostgresBook(t *testing.T) {
+func TestPostgresRepository(t *testing.T) {
 	server := pgtest.Start(t)
-	bookSuite(t, func(t testing.TB) shelf {
+	repositorySuite(t, func(t testing.TB) testRepository {
 		t.Helper()
-		s := openShelf(t, server.URL)
+		s := openTestRepository(t, server.URL)
 		t.Cleanup(func() { s.wipe(t) })
 		return s
 	})
 }
 
-func (s shelf) wipe(t testing.TB) {
+func (s testRepository) wipe(t testing.TB) {
 	t.Helper()
-	if _, err := s.Book.(*postgres).pool.Exec(context.Background(), "TRUNCATE orders, deliveries, parked_events, parked_orders, spike_marks"); err != nil {
+	if _, err := s.Repository.(*postgres).pool.Exec(context.Background(), "TRUNCATE orders, deliveries, parked_events, parked_orders, spike_marks"); err != nil {
 		t.Log(err)
 	}
 }

@@ -18,13 +18,13 @@ import (
 	"spike/luascripts"
 )
 
-func TestSQLiteBook(t *testing.T) {
+func TestSQLiteRepository(t *testing.T) {
 	t.Parallel()
-	bookSuite(t, func(t testing.TB) shelf { t.Helper(); return newSQLite(t) })
+	repositorySuite(t, func(t testing.TB) testRepository { t.Helper(); return newSQLite(t) })
 }
 
-// bookSuite is what every book must do.
-func bookSuite(t *testing.T, open func(testing.TB) shelf) {
+// bookSuite is what every database must do.
+func repositorySuite(t *testing.T, open func(testing.TB) testRepository) {
 	t.Helper()
 	t.Run("rows are joined, whatever comes when", func(t *testing.T) { suiteJoins(t, open(t)) })
 	t.Run("every state meets every state", func(t *testing.T) { suiteStates(t, open(t)) })
@@ -71,7 +71,7 @@ func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 	return list
 }
 
-// history is what happened at a sale, and how it came to the desks: cut anyhow, in any order, some of it again.
+// history is what happened at a sale, and how it came to the consumers: cut anyhow, in any order, some of it again.
 type history struct {
 	events []luascripts.Event
 	cuts   [][]luascripts.Event
@@ -91,11 +91,11 @@ var histories = rapid.Custom(func(t *rapid.T) (h history) {
 	return h
 })
 
-// entryOf is what a desk writes of events.
+// entryOf is what a consumer writes of events.
 func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
 	t.Helper()
 	for _, ev := range events {
-		if err := e.enter(sale, ev, true, true); err != nil {
+		if err := e.addEvent(sale, ev, true, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,12 +138,12 @@ func TestRowsAreJoinedWhateverComesWhen(t *testing.T) {
 	})
 }
 
-// suiteJoins has the book do the same as Row.Merge, for a few.
-func suiteJoins(t *testing.T, s shelf) {
+// suiteJoins has the database do the same as Row.Merge, for a few.
+func suiteJoins(t *testing.T, s testRepository) {
 	for run := range 20 {
 		sale, h := fmt.Sprintf("joins%d", run), histories.Example(run)
 		for _, events := range h.cuts {
-			if err := s.Enter(t.Context(), entryOf(t, sale, events)); err != nil {
+			if err := s.Save(t.Context(), entryOf(t, sale, events)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,14 +157,14 @@ func suiteJoins(t *testing.T, s shelf) {
 	}
 }
 
-func suiteStates(t *testing.T, s shelf) {
+func suiteStates(t *testing.T, s testRepository) {
 	serial := int64(0)
 	for a := Pending; a <= Confirmed; a++ {
 		for b := Pending; b <= Confirmed; b++ {
 			serial++
 			r := Row{Key: Key{Sale: "states", Birth: 1, Serial: serial, Fence: 1}, FirstSerial: serial, Units: 1}
 			for _, r.State = range []State{a, b} {
-				if err := s.Enter(t.Context(), Entry{Rows: []Row{r}}); err != nil {
+				if err := s.Save(t.Context(), Entry{Rows: []Row{r}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -176,14 +176,14 @@ func suiteStates(t *testing.T, s shelf) {
 	}
 }
 
-func suiteLargest(t *testing.T, s shelf) {
+func suiteLargest(t *testing.T, s testRepository) {
 	ev := luascripts.Event{ID: "1-0", Number: 1<<53 - 1, Kind: luascripts.Reserved, Birth: 1<<53 - 1, At: 5, Raw: at0,
 		Claims: []luascripts.Claim{{Serial: luascripts.MaxSerial, Count: 1, Fence: 1<<53 - 1, Nonce: 1 << 53, Expiry: 0}}}
 	var e Entry
-	if err := e.enter("largest", ev, true, true); err != nil {
+	if err := e.addEvent("largest", ev, true, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Enter(t.Context(), e); err != nil {
+	if err := s.Save(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := s.rows("largest")
@@ -194,17 +194,17 @@ func suiteLargest(t *testing.T, s shelf) {
 }
 
 // suiteAtomic has a batch fail at its last part: nothing of it may stay.
-func suiteAtomic(t *testing.T, s shelf) {
+func suiteAtomic(t *testing.T, s testRepository) {
 	e := entries(t, story(1, 2, 1000, luascripts.Reserved, false), 9)[0]
 	e.Deliveries[0].State = "nonsense" // the table refuses it
-	if err := s.Enter(t.Context(), e); err == nil {
+	if err := s.Save(t.Context(), e); err == nil {
 		t.Fatal("a delivery in no state was taken")
 	}
 	if rows, err := s.rows("joins"); err != nil || len(rows) > 0 {
 		t.Errorf("%v %v", rows, err)
 	}
 	e.Deliveries[0].State = Due
-	if err := s.Enter(t.Context(), e); err != nil {
+	if err := s.Save(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	if rows, err := s.rows("joins"); err != nil || len(rows) != 2 {
@@ -213,7 +213,7 @@ func suiteAtomic(t *testing.T, s shelf) {
 }
 
 // suiteWriters has two workers write the same batches, in opposite directions.
-func suiteWriters(t *testing.T, s shelf) {
+func suiteWriters(t *testing.T, s testRepository) {
 	var events []luascripts.Event
 	for serial := uint32(1); serial <= 150; serial += 3 {
 		events = append(events, story(serial, 3, 1000+uint64(serial), luascripts.Cancelled, false)...)
@@ -225,7 +225,7 @@ func suiteWriters(t *testing.T, s shelf) {
 	for _, list := range [][]Entry{there, back, there} {
 		writing.Go(func() {
 			for _, e := range list {
-				if err := s.Enter(t.Context(), e); err != nil {
+				if err := s.Save(t.Context(), e); err != nil {
 					t.Error(err)
 				}
 			}
@@ -246,14 +246,14 @@ func suiteWriters(t *testing.T, s shelf) {
 	}
 }
 
-func suiteDeliveries(t *testing.T, s shelf) {
+func suiteDeliveries(t *testing.T, s testRepository) {
 	now := wall(at0)
 	e := entries(t, append(story(1, 2, 1000, luascripts.Confirmed, false), story(5, 1, 2000, luascripts.Cancelled, false)...), 9)[0]
 	for i := range e.Deliveries {
 		e.Deliveries[i].NextAt = now
 	}
 	for range 2 { // the second time they are there
-		if err := s.Enter(t.Context(), e); err != nil {
+		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -295,7 +295,7 @@ func suiteDeliveries(t *testing.T, s shelf) {
 }
 
 // suiteOddWords has an endpoint fail in words that a database may not like.
-func suiteOddWords(t *testing.T, s shelf) {
+func suiteOddWords(t *testing.T, s testRepository) {
 	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -312,7 +312,7 @@ func suiteOddWords(t *testing.T, s shelf) {
 	}
 	defer e.close()
 	d := Delivery{ID: "odd", Sale: "x", Type: "reserved", Body: "{}", At: wall(at0), State: Due, NextAt: wall(at0)}
-	if err := s.Enter(t.Context(), Entry{Deliveries: []Delivery{d}}); err != nil {
+	if err := s.Save(t.Context(), Entry{Deliveries: []Delivery{d}}); err != nil {
 		t.Fatal(err)
 	}
 	heard := e.post(t.Context(), d, time.Now())
@@ -333,7 +333,7 @@ func suiteOddWords(t *testing.T, s shelf) {
 	}
 }
 
-func take(t testing.TB, s shelf, now time.Time, most int) []Delivery {
+func take(t testing.TB, s testRepository, now time.Time, most int) []Delivery {
 	t.Helper()
 	ds, err := s.Take(t.Context(), now, time.Minute, most)
 	if err != nil {
@@ -343,13 +343,13 @@ func take(t testing.TB, s shelf, now time.Time, most int) []Delivery {
 }
 
 // suiteShared has several senders take: each delivery comes to one.
-func suiteShared(t *testing.T, s shelf) {
+func suiteShared(t *testing.T, s testRepository) {
 	e := Entry{}
 	for i := range 200 {
 		e.Deliveries = append(e.Deliveries, Delivery{ID: fmt.Sprint(i), Sale: "x", Type: "reserved", Body: "{}", At: wall(at0),
 			State: Due, NextAt: wall(at0)})
 	}
-	if err := s.Enter(t.Context(), e); err != nil {
+	if err := s.Save(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	var taking sync.WaitGroup
@@ -384,13 +384,13 @@ func suiteShared(t *testing.T, s shelf) {
 	}
 }
 
-func suiteParked(t *testing.T, s shelf) {
+func suiteParked(t *testing.T, s testRepository) {
 	var e Entry
-	if err := e.enter("odd", luascripts.Event{ID: "5-1", Kind: "sung", Birth: 1, At: 1, Raw: 1}, true, true); err == nil {
+	if err := e.addEvent("odd", luascripts.Event{ID: "5-1", Kind: "sung", Birth: 1, At: 1, Raw: 1}, true, true); err == nil {
 		t.Fatal("it made sense")
 	}
 	for range 2 {
-		if err := s.Enter(t.Context(), e); err != nil {
+		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -416,9 +416,9 @@ func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
 
 func TestBadDatabaseAddresses(t *testing.T) {
 	for _, url := range []string{"", "orders.db", "mysql://x", "sqlite:", "postgres://u:hunter2@h:nan/db", "postgres://%zz:hunter2@/"} {
-		book, err := Open(url)
+		repo, err := Open(url)
 		if err == nil {
-			book.Close()
+			repo.Close()
 		}
 		wantConfigError(t, url, err)
 	}

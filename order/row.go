@@ -28,7 +28,7 @@ type Row struct {
 	ReleasedAt  *time.Time
 }
 
-// Merge is the row that has heard of both; the SQL of the books says the same. The state (a maximum) and the times (the
+// Merge is the row that has heard of both; the SQL of the databases says the same. The state (a maximum) and the times (the
 // earliest of each) are commutative, associative and idempotent, whatever is heard. What the reservation is, all the rest,
 // is what the last "reserved" said, for other events may tell of a part of it only; before one has come, what the first event
 // said. A key has one "reserved", which says the same each time, and at most one end; so the rest does not depend on the

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	sendMost     = 64 // taken from the book at a time
+	sendMost     = 64 // taken from the database at a time
 	sendAtOnce   = 8
 	sendLease    = 2 * time.Minute // others leave them alone for so long: more than sendMost / sendAtOnce * postTimeout
 	maxAttempts  = 20              // then parked: after 25 h on average, 34 h at most
@@ -26,7 +26,7 @@ type sender struct {
 	w        *Worker
 	endpoint *endpoint
 	news     chan struct{}
-	trouble  *trouble
+	health   *healthLog
 	counted  time.Time
 	due      atomic.Int64
 	parked   atomic.Int64
@@ -37,7 +37,7 @@ func newSender(w *Worker) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{w: w, endpoint: e, news: make(chan struct{}, 1), trouble: newTrouble(w.log, "webhook")}, nil
+	return &sender{w: w, endpoint: e, news: make(chan struct{}, 1), health: newHealthLog(w.log, "webhook")}, nil
 }
 
 // nudge says that there is something to send.
@@ -88,7 +88,7 @@ func (s *sender) round(ctx context.Context) (more bool, err error) {
 	}
 	taking, cancel := context.WithTimeout(ctx, s.w.pace.statement)
 	defer cancel()
-	ds, err := s.w.book.Take(taking, time.Now(), sendLease, room)
+	ds, err := s.w.repo.Take(taking, time.Now(), sendLease, room)
 	if err != nil || len(ds) == 0 {
 		return false, s.note(ctx, err)
 	}
@@ -96,13 +96,13 @@ func (s *sender) round(ctx context.Context) (more bool, err error) {
 	// What was heard is written down although the worker ends: else it would be said again.
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.w.pace.lastTry)
 	defer cancel()
-	return len(ds) == room, s.note(ctx, s.w.book.Mark(marking, ds))
+	return len(ds) == room, s.note(ctx, s.w.repo.Mark(marking, ds))
 }
 
 // note takes how the database answered; not what the end of the worker has cut short.
 func (s *sender) note(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
-		s.w.bookTrouble.note("sender", err)
+		s.w.databaseHealth.note("sender", err)
 	}
 	return err
 }
@@ -135,7 +135,7 @@ func (s *sender) send(ctx context.Context, d *Delivery) {
 	}
 	now = time.Now()
 	s.endpoint.heard(a, now)
-	s.trouble.note("sender", a.err)
+	s.health.note("sender", a.err)
 	if a.status == http.StatusGone {
 		s.w.log.Error().Msg("webhook: the endpoint says it is gone (410): nothing more is sent until this worker starts again")
 	}
@@ -183,13 +183,13 @@ func (s *sender) keepHouse(ctx context.Context) {
 	s.counted = time.Now()
 	working, cancel := context.WithTimeout(ctx, s.w.pace.statement)
 	defer cancel()
-	due, parked, err := s.w.book.Backlog(working)
+	due, parked, err := s.w.repo.Backlog(working)
 	if err == nil {
 		s.due.Store(due)
 		s.parked.Store(parked)
-		_, err = s.w.book.Prune(working, time.Now().Add(-keepSent), pruneMost)
+		_, err = s.w.repo.Prune(working, time.Now().Add(-keepSent), pruneMost)
 	}
 	if ctx.Err() == nil {
-		s.w.bookTrouble.note("outbox", err)
+		s.w.databaseHealth.note("outbox", err)
 	}
 }

@@ -21,21 +21,21 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 
 func (c *clock) skip(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// till is a store of sales, and the buyers at it.
-type till struct {
+// shop is a store of sales, and the buyers at it.
+type shop struct {
 	luascripts.Store
 	*clock
 	nonce uint64
 }
 
-func newTill() *till {
+func newShop() *shop {
 	c := &clock{}
 	e := luascripts.NewEmbedded(luascripts.DefaultBounds(), c.now)
 	e.KeepEvents()
-	return &till{Store: e, clock: c}
+	return &shop{Store: e, clock: c}
 }
 
-func (b *till) sale(t testing.TB, name string, total uint64, hold time.Duration) {
+func (b *shop) sale(t testing.TB, name string, total uint64, hold time.Duration) {
 	t.Helper()
 	if _, err := b.Create(t.Context(), name, luascripts.CreateRequest{Total: total, Hold: hold}); err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func (b *till) sale(t testing.TB, name string, total uint64, hold time.Duration)
 }
 
 // buy is a reservation of n units.
-func (b *till) buy(t testing.TB, sale string, n uint32) (luascripts.Claim, uint64) {
+func (b *shop) buy(t testing.TB, sale string, n uint32) (luascripts.Claim, uint64) {
 	t.Helper()
 	b.nonce++
 	r, err := b.Deduct(t.Context(), sale, luascripts.DeductRequest{N: n, Nonce: b.nonce, Buyer: luascripts.Buyer{1, byte(b.nonce)}})
@@ -53,14 +53,14 @@ func (b *till) buy(t testing.TB, sale string, n uint32) (luascripts.Claim, uint6
 	return r.Claim, r.Birth
 }
 
-func (b *till) confirm(t testing.TB, sale string, birth uint64, c luascripts.Claim) {
+func (b *shop) confirm(t testing.TB, sale string, birth uint64, c luascripts.Claim) {
 	t.Helper()
 	if r, err := b.Confirm(t.Context(), sale, birth, c); err != nil || r.Life != luascripts.IsConfirmed {
 		t.Fatalf("%+v %v", r, err)
 	}
 }
 
-func (b *till) cancel(t testing.TB, sale string, birth uint64, c luascripts.Claim) {
+func (b *shop) cancel(t testing.TB, sale string, birth uint64, c luascripts.Claim) {
 	t.Helper()
 	if r, err := b.Cancel(t.Context(), sale, birth, c); err != nil || r.Life != luascripts.IsCancelled {
 		t.Fatalf("%+v %v", r, err)
@@ -68,7 +68,7 @@ func (b *till) cancel(t testing.TB, sale string, birth uint64, c luascripts.Clai
 }
 
 // expire lets ledger time pass, a step at a time, as its scripts do.
-func (b *till) expire(t testing.TB, sale string, d time.Duration) {
+func (b *shop) expire(t testing.TB, sale string, d time.Duration) {
 	t.Helper()
 	for ; d > 0; d -= 400 * time.Millisecond {
 		b.skip(400 * time.Millisecond)

@@ -15,7 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// sqlite is the book in a file, for one machine: one writer at a time, readers are never in its way. A commit is on the disk
+// sqlite is the database in a file, for one machine: one writer at a time, readers are never in its way. A commit is on the disk
 // when it returns (FULL; under NORMAL a write-ahead log is there only at the next checkpoint): the stream forgets the events.
 type sqlite struct {
 	db     *sql.DB
@@ -44,7 +44,7 @@ func private(path string) error {
 	return nil
 }
 
-func openSQLite(path string) (Book, error) {
+func openSQLite(path string) (Repository, error) {
 	if path == "" {
 		return nil, fmt.Errorf("%w: sqlite:FILE names no file", ErrConfig)
 	}
@@ -71,10 +71,10 @@ func openSQLite(path string) (Book, error) {
 // Close ends the connection.
 func (s *sqlite) Close() { _ = s.db.Close() }
 
-// Writers is Book's.
+// Writers is Repository's.
 func (s *sqlite) Writers() int { return 1 }
 
-// Ping is Book's.
+// Ping is Repository's.
 func (s *sqlite) Ping(ctx context.Context) error { return s.failed("ping", s.db.PingContext(ctx)) }
 
 func (s *sqlite) failed(what string, err error) error {
@@ -87,7 +87,7 @@ func (s *sqlite) failed(what string, err error) error {
 	return fmt.Errorf("sqlite: %s: %w", what, err)
 }
 
-// Migrate is Book's.
+// Migrate is Repository's.
 func (s *sqlite) Migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
@@ -132,10 +132,10 @@ func each[T any](ctx context.Context, tx *sql.Tx, query string, list []T, args f
 	return nil
 }
 
-// Enter is Book's.
-func (s *sqlite) Enter(ctx context.Context, e Entry) error {
-	return s.inTx(ctx, "enter", func(tx *sql.Tx) error {
-		if err := s.enterOrders(ctx, tx, e); err != nil {
+// Save is Repository's.
+func (s *sqlite) Save(ctx context.Context, e Entry) error {
+	return s.inTx(ctx, "save", func(tx *sql.Tx) error {
+		if err := s.saveOrders(ctx, tx, e); err != nil {
 			return err
 		}
 		if err := each(ctx, tx, s.upsert, e.Rows, func(r *Row) []any {
@@ -171,7 +171,7 @@ func untext(s string) time.Time {
 	return t
 }
 
-// Take is Book's.
+// Take is Repository's.
 func (s *sqlite) Take(ctx context.Context, now time.Time, lease time.Duration, most int) (ds []Delivery, err error) {
 	until := now.Add(lease)
 	rows, err := s.db.QueryContext(ctx, `UPDATE deliveries SET next_at = ? WHERE id IN
@@ -193,7 +193,7 @@ func (s *sqlite) Take(ctx context.Context, now time.Time, lease time.Duration, m
 	return ds, s.failed("take deliveries", rows.Err())
 }
 
-// Mark is Book's.
+// Mark is Repository's.
 func (s *sqlite) Mark(ctx context.Context, ds []Delivery) error {
 	return s.inTx(ctx, "mark deliveries", func(tx *sql.Tx) error {
 		return each(ctx, tx, `UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, last_error = ?
@@ -203,7 +203,7 @@ func (s *sqlite) Mark(ctx context.Context, ds []Delivery) error {
 	})
 }
 
-// Prune is Book's.
+// Prune is Repository's.
 func (s *sqlite) Prune(ctx context.Context, before time.Time, most int) (n int64, err error) {
 	done, err := s.db.ExecContext(ctx, `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE state = 'delivered' AND next_at < ? LIMIT ?)`, text(&before), most)
@@ -213,7 +213,7 @@ func (s *sqlite) Prune(ctx context.Context, before time.Time, most int) (n int64
 	return n, s.failed("prune deliveries", err)
 }
 
-// Backlog is Book's.
+// Backlog is Repository's.
 func (s *sqlite) Backlog(ctx context.Context) (due, parked int64, err error) {
 	err = s.db.QueryRowContext(ctx, strings.TrimSpace(backlogQuery)).Scan(&due, &parked)
 	return due, parked, s.failed("count deliveries", err)

@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// roster has the sales that are worked on: those the store lists. Ending holds does not depend on storing orders: a desk that
-// has a batch of a sale that is gone in hand keeps its name from other desks, but not from a sweeper.
-type roster struct {
+// supervisor has the sales that are worked on: those the store lists. Ending holds does not depend on storing orders: a consumer that
+// has a batch of a sale that is gone in hand keeps its name from other consumers, but not from a sweeper.
+type supervisor struct {
 	w       *Worker
 	working sync.WaitGroup
 
-	mu    sync.Mutex
-	sales map[string]*sale // those listed
-	desks map[string]bool  // names at which a desk is at work, be its sale listed or gone
+	mu        sync.Mutex
+	sales     map[string]*sale // those listed
+	consumers map[string]bool  // names at which a consumer is at work, be its sale listed or gone
 }
 
 // sale is one sale as this worker serves it.
 type sale struct {
-	name    string
-	life    context.Context // it is listed
-	end     context.CancelFunc
-	trouble *trouble
-	news    news
+	name   string
+	life   context.Context // it is listed
+	end    context.CancelFunc
+	health *healthLog
+	news   news
 
 	mu      sync.Mutex
 	figures figures
 }
 
-func newRoster(w *Worker) *roster {
-	return &roster{w: w, sales: map[string]*sale{}, desks: map[string]bool{}}
+func newSupervisor(w *Worker) *supervisor {
+	return &supervisor{w: w, sales: map[string]*sale{}, consumers: map[string]bool{}}
 }
 
 // lookShare is what part of the time the store may be busy with the list, at most 1 / lookShare: it walks over all its keys.
@@ -41,76 +41,76 @@ const (
 )
 
 // run looks at the store's list until ctx ends, and returns when nobody works any more.
-func (r *roster) run(ctx context.Context) {
-	r.working.Go(func() { r.listen(ctx) })
+func (v *supervisor) run(ctx context.Context) {
+	v.working.Go(func() { v.listen(ctx) })
 	for n := 0; ; {
 		began := time.Now()
-		names, err := r.w.store.List(ctx)
+		names, err := v.w.store.List(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		r.w.storeTrouble.note("list", err)
-		pause := max(r.w.pace.look, min(lookShare*time.Since(began), longestLook))
+		v.w.storeHealth.note("list", err)
+		pause := max(v.w.pace.look, min(lookShare*time.Since(began), longestLook))
 		if n++; err == nil {
 			n = 0
-			r.update(ctx, names)
+			v.update(ctx, names)
 		} else {
-			pause = backoff(r.w.pace.retry, r.w.pace.retryMost, n)
+			pause = backoff(v.w.pace.retry, v.w.pace.retryMost, n)
 		}
 		if !sleep(ctx, pause) {
 			break
 		}
 	}
-	r.working.Wait()
+	v.working.Wait()
 }
 
 // update begins with the sales that are new, and ends with those that are gone.
-func (r *roster) update(ctx context.Context, names []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (v *supervisor) update(ctx context.Context, names []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	listed := make(map[string]bool, len(names))
 	for _, name := range names {
 		listed[name] = true
-		if r.sales[name] == nil {
-			r.open(ctx, name)
+		if v.sales[name] == nil {
+			v.startSale(ctx, name)
 		}
-		if r.w.book != nil && !r.desks[name] {
-			r.seat(ctx, r.sales[name])
+		if v.w.repo != nil && !v.consumers[name] {
+			v.startConsumer(ctx, v.sales[name])
 		}
 	}
-	for name, s := range r.sales {
+	for name, s := range v.sales {
 		if !listed[name] {
 			s.end()
-			delete(r.sales, name)
+			delete(v.sales, name)
 		}
 	}
 }
 
-// open starts a sale's sweeper.
-func (r *roster) open(ctx context.Context, name string) {
-	s := &sale{name: name, trouble: newTrouble(r.w.log, "sale "+name), news: newNews()}
+// startSale starts a sale's sweeper.
+func (v *supervisor) startSale(ctx context.Context, name string) {
+	s := &sale{name: name, health: newHealthLog(v.w.log, "sale "+name), news: newNews()}
 	s.life, s.end = context.WithCancel(ctx)
-	r.sales[name] = s
-	r.working.Go(func() { (&sweeper{w: r.w, sale: s}).run(s.life) })
+	v.sales[name] = s
+	v.working.Go(func() { (&sweeper{w: v.w, sale: s}).run(s.life) })
 }
 
-// seat starts a sale's desk. It may outlive its sale; the name's next sale gets one at the first look after that.
-func (r *roster) seat(process context.Context, s *sale) {
-	r.desks[s.name] = true
-	r.working.Go(func() {
-		newDesk(r.w, s).run(s.life, process)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.desks, s.name)
+// startConsumer starts a sale's consumer. It may outlive its sale; the name's next sale gets one at the first look after that.
+func (v *supervisor) startConsumer(process context.Context, s *sale) {
+	v.consumers[s.name] = true
+	v.working.Go(func() {
+		newConsumer(v.w, s).run(s.life, process)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.consumers, s.name)
 	})
 }
 
-// all is the sales served now.
-func (r *roster) all() []*sale {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]*sale, 0, len(r.sales))
-	for _, s := range r.sales {
+// listed is the sales served now.
+func (v *supervisor) listed() []*sale {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := make([]*sale, 0, len(v.sales))
+	for _, s := range v.sales {
 		list = append(list, s)
 	}
 	return list

@@ -9,30 +9,32 @@ import (
 	"spike/luascripts"
 )
 
-// closedBook is there and takes nothing.
-type closedBook struct{ Book }
+// closedRepository is there and takes nothing.
+type closedRepository struct{ Repository }
 
-func (closedBook) Migrate(context.Context) error      { return nil }
-func (closedBook) Ping(context.Context) error         { return nil }
-func (closedBook) Writers() int                       { return 1 }
-func (closedBook) Enter(context.Context, Entry) error { return errAway }
+func (closedRepository) Migrate(context.Context) error     { return nil }
+func (closedRepository) Ping(context.Context) error        { return nil }
+func (closedRepository) Writers() int                      { return 1 }
+func (closedRepository) Save(context.Context, Entry) error { return errAway }
 
-func (closedBook) Binding(context.Context) (luascripts.Binding, error) {
+func (closedRepository) Binding(context.Context) (luascripts.Binding, error) {
 	return luascripts.Binding{ID: "closed", Place: "here"}, nil
 }
-func (closedBook) Risks(context.Context) ([]string, error)                      { return nil, nil }
-func (closedBook) Stored(context.Context, string, uint64) (uint64, bool, error) { return 0, false, nil }
-func (closedBook) Again(context.Context, int) ([]Order, error)                  { return nil, nil }
-func (closedBook) ParkedOrders(context.Context) (int64, error)                  { return 0, nil }
+func (closedRepository) Risks(context.Context) ([]string, error) { return nil, nil }
+func (closedRepository) Stored(context.Context, string, uint64) (uint64, bool, error) {
+	return 0, false, nil
+}
+func (closedRepository) Again(context.Context, int) ([]Order, error) { return nil, nil }
+func (closedRepository) ParkedOrders(context.Context) (int64, error) { return 0, nil }
 
-// A desk has a batch of a sale in hand that it cannot store. The sale is removed and made again: its holds end all the same.
-func TestHoldsOfASaleMadeAgainEndWhileItsDeskIsStuck(t *testing.T) {
+// A consumer has a batch of a sale in hand that it cannot store. The sale is removed and made again: its holds end all the same.
+func TestHoldsOfASaleMadeAgainEndWhileItsConsumerIsStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := newTill()
+		store := newShop()
 		store.sale(t, "a", 2, time.Hour)
 		store.buy(t, "a", 1)
-		work(t, store, closedBook{}, func(c *Config) { c.pace = &steady })
+		work(t, store, closedRepository{}, func(c *Config) { c.pace = &steady })
 		time.Sleep(time.Minute)
 		if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil || lag.Pending != 1 {
 			t.Fatalf("nothing is in hand: %+v %v", lag, err)
@@ -66,7 +68,7 @@ func (l *longStore) List(ctx context.Context) ([]string, error) {
 func TestAListThatTakesLongIsLookedAtSeldom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &longStore{Store: newTill()}
+		store := &longStore{Store: newShop()}
 		stop := work(t, store, nil, func(c *Config) { c.pace = &steady })
 		time.Sleep(10 * time.Minute)
 		stop()

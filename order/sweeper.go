@@ -32,8 +32,8 @@ func (s *sweeper) who() string { return "sweeper of " + s.sale.name }
 func (s *sweeper) lagWho() string { return "lag of " + s.sale.name }
 
 func (s *sweeper) run(ctx context.Context) {
-	defer s.w.storeTrouble.forget(s.who())
-	defer s.w.storeTrouble.forget(s.lagWho())
+	defer s.w.storeHealth.forget(s.who())
+	defer s.w.storeHealth.forget(s.lagWho())
 	if !sleep(ctx, rand.N(s.w.pace.sweep)) { // hundreds of sales: not all at once
 		return
 	}
@@ -49,8 +49,8 @@ func (s *sweeper) run(ctx context.Context) {
 // turn does what is due and says when to come again.
 func (s *sweeper) turn(ctx context.Context) time.Duration {
 	select {
-	case s.w.sweeps <- struct{}{}:
-		defer func() { <-s.w.sweeps }()
+	case s.w.sweeping <- struct{}{}:
+		defer func() { <-s.w.sweeping }()
 	case <-ctx.Done():
 		return 0
 	}
@@ -107,7 +107,7 @@ func (s *sweeper) pause() time.Duration {
 }
 
 // settled says that nobody's orders wait, as far as this worker must know.
-func (s *sweeper) settled() bool { return s.w.book == nil || s.sale.news.isSettled() }
+func (s *sweeper) settled() bool { return s.w.repo == nil || s.sale.news.isSettled() }
 
 // tend sweeps once, and says for how long we have lived since the last answer: so it need not be often that ledger time
 // passes. What is left over is swept soon, but Redis has as much time for others as for this.
@@ -132,7 +132,7 @@ func (s *sweeper) tend(ctx context.Context, now time.Time) (pause time.Duration,
 
 // lag only looks: whatever is wrong with the stream, holds end.
 func (s *sweeper) lag(ctx context.Context) {
-	if s.w.book == nil {
+	if s.w.repo == nil {
 		return
 	}
 	changes := s.sale.news.changes.Load()
@@ -156,6 +156,6 @@ func (w *Worker) noteStore(s *sale, who string, err error) {
 	default:
 		odd = err
 	}
-	w.storeTrouble.note(who, down)
-	s.trouble.note(who, odd)
+	w.storeHealth.note(who, down)
+	s.health.note(who, odd)
 }

@@ -102,7 +102,7 @@ func hooked(url string) func(*Config) {
 	return func(c *Config) { c.Webhook, c.WebhookSecret = url, testSecret }
 }
 
-func (s shelf) deliveries(t testing.TB, state string) int {
+func (s testRepository) deliveries(t testing.TB, state string) int {
 	t.Helper()
 	n, err := s.count("SELECT count(*) FROM deliveries WHERE state = '" + state + "'")
 	if err != nil {
@@ -113,9 +113,9 @@ func (s shelf) deliveries(t testing.TB, state string) int {
 
 func TestWebhooksTellWhatHappened(t *testing.T) {
 	t.Parallel()
-	store, book, h := newTill(), newSQLite(t), newHook(t, nil)
+	store, repo, h := newShop(), newSQLite(t), newHook(t, nil)
 	store.sale(t, "a.b", 100, time.Minute)
-	work(t, store, book, hooked(h.URL))
+	work(t, store, repo, hooked(h.URL))
 	paid, birth := store.buy(t, "a.b", 2)
 	store.confirm(t, "a.b", birth, paid)
 	left, _ := store.buy(t, "a.b", 1)
@@ -123,7 +123,7 @@ func TestWebhooksTellWhatHappened(t *testing.T) {
 	store.buy(t, "a.b", 3)
 	eventually(t, "five are told", func() bool { return h.ids() == 5 })
 	store.expire(t, "a.b", 61*time.Second)
-	eventually(t, "six are delivered", func() bool { return book.deliveries(t, Delivered) == 6 })
+	eventually(t, "six are delivered", func() bool { return repo.deliveries(t, Delivered) == 6 })
 	kinds, reservations := map[string]int{}, map[string]int{}
 	for _, m := range h.messages(t) {
 		kinds[m.Type+" "+m.Data.Reason]++
@@ -171,11 +171,11 @@ func TestWebhooksAreTriedAgain(t *testing.T) {
 			w.WriteHeader([]int{500, 302, 404}[n-1])
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
 	store.buy(t, "a", 1)
-	work(t, store, book, hooked(h.URL))
-	eventually(t, "it is delivered", func() bool { return book.deliveries(t, Delivered) == 1 })
+	work(t, store, repo, hooked(h.URL))
+	eventually(t, "it is delivered", func() bool { return repo.deliveries(t, Delivered) == 1 })
 	h.messages(t)
 	if h.hits() != 4 || h.ids() != 1 {
 		t.Errorf("%d attempts of %d messages", h.hits(), h.ids())
@@ -192,17 +192,17 @@ func TestDeadEndpoint(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Minute)
 	for range 200 {
 		store.buy(t, "a", 1)
 	}
 	slow := brisk
 	slow.webhook = time.Second
-	work(t, store, book, hooked(h.URL), func(c *Config) { c.pace, c.Batch = &slow, 500 })
-	book.comesTo(t, "a", map[State]int{Pending: 200})
+	work(t, store, repo, hooked(h.URL), func(c *Config) { c.pace, c.Batch = &slow, 500 })
+	repo.comesTo(t, "a", map[State]int{Pending: 200})
 	attempts := func() int {
-		n, err := book.count("SELECT sum(attempts) FROM deliveries")
+		n, err := repo.count("SELECT sum(attempts) FROM deliveries")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func TestDeadEndpoint(t *testing.T) {
 		t.Errorf("%d attempts to tell a dead endpoint 200 messages", n)
 	}
 	dead.Store(false)
-	eventually(t, "all is told", func() bool { return book.deliveries(t, Delivered) == 200 })
+	eventually(t, "all is told", func() bool { return repo.deliveries(t, Delivered) == 200 })
 	h.messages(t)
 }
 
@@ -225,20 +225,20 @@ func TestEndpointGone(t *testing.T) {
 			w.WriteHeader(http.StatusGone)
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
 	store.buy(t, "a", 1)
-	stop := work(t, store, book, hooked(h.URL))
+	stop := work(t, store, repo, hooked(h.URL))
 	eventually(t, "it was told once", func() bool { return h.hits() == 1 })
 	store.buy(t, "a", 1)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 	time.Sleep(20 * brisk.send)
 	stop()
-	if h.hits() != 1 || book.deliveries(t, Due) != 2 {
-		t.Errorf("%d attempts, %d due", h.hits(), book.deliveries(t, Due))
+	if h.hits() != 1 || repo.deliveries(t, Due) != 2 {
+		t.Errorf("%d attempts, %d due", h.hits(), repo.deliveries(t, Due))
 	}
-	work(t, store, book, hooked(h.URL))
-	eventually(t, "the next one tells all", func() bool { return book.deliveries(t, Delivered) == 2 })
+	work(t, store, repo, hooked(h.URL))
+	eventually(t, "the next one tells all", func() bool { return repo.deliveries(t, Delivered) == 2 })
 }
 
 // Two workers and a mind to fail: everything is told, under one id each.
@@ -249,9 +249,9 @@ func TestTwoSenders(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Minute)
-	day := badDay{Store: store, Book: book, bad: &atomic.Bool{}}
+	day := badDay{Store: store, Repository: repo, bad: &atomic.Bool{}}
 	day.bad.Store(true)
 	for range 2 {
 		work(t, day, day, hooked(h.URL))
@@ -259,7 +259,7 @@ func TestTwoSenders(t *testing.T) {
 	for range 100 {
 		store.buy(t, "a", 1)
 	}
-	eventually(t, "all is told", func() bool { return h.ids() == 100 && book.deliveries(t, Delivered) == 100 })
+	eventually(t, "all is told", func() bool { return h.ids() == 100 && repo.deliveries(t, Delivered) == 100 })
 	h.messages(t)
 }
 
@@ -347,14 +347,14 @@ func TestNothingSecretIsSaid(t *testing.T) {
 	var said strings.Builder
 	var mu sync.Mutex
 	log := zerolog.New(zerolog.SyncWriter(writer(func(b []byte) { mu.Lock(); defer mu.Unlock(); said.Write(b) })))
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
 	store.buy(t, "a", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- Run(ctx, Config{Batch: 9, pace: &brisk, Webhook: "http://u:hunter2@127.0.0.1:1/hunter2?k=hunter2", WebhookSecret: testSecret},
-			store, book, log)
+			store, repo, log)
 	}()
 	eventually(t, "trouble is said", func() bool {
 		mu.Lock()
@@ -362,7 +362,7 @@ func TestNothingSecretIsSaid(t *testing.T) {
 		return strings.Contains(said.String(), "webhook")
 	})
 	eventually(t, "it was tried", func() bool {
-		n, err := book.count("SELECT count(*) FROM deliveries WHERE last_error <> '' AND last_error NOT LIKE '%hunter2%'")
+		n, err := repo.count("SELECT count(*) FROM deliveries WHERE last_error <> '' AND last_error NOT LIKE '%hunter2%'")
 		return err == nil && n == 1
 	})
 	cancel()
@@ -381,20 +381,20 @@ func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 // An event that is told again makes no second message.
 func TestOutboxKeepsTheFirst(t *testing.T) {
 	t.Parallel()
-	book := newSQLite(t)
+	repo := newSQLite(t)
 	e := entries(t, story(1, 1, 1000, luascripts.Confirmed, false), 9)[0]
 	for range 3 {
-		if err := book.Enter(t.Context(), e); err != nil {
+		if err := repo.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		for _, d := range take(t, book, time.Now(), 10) {
+		for _, d := range take(t, repo, time.Now(), 10) {
 			d.State = Delivered
-			if err := book.Mark(t.Context(), []Delivery{d}); err != nil {
+			if err := repo.Mark(t.Context(), []Delivery{d}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if n := book.deliveries(t, Delivered); n != 2 {
+	if n := repo.deliveries(t, Delivered); n != 2 {
 		t.Errorf("%d", n)
 	}
 	if ids := []string{e.Deliveries[0].ID, e.Deliveries[1].ID}; slices.Contains(ids, "") || ids[0] == ids[1] {

@@ -19,7 +19,7 @@ import (
 )
 
 // work runs a worker until the test ends or stop is called; stop waits for it.
-func work(t testing.TB, store luascripts.Store, book Book, change ...func(*Config)) (stop func()) {
+func work(t testing.TB, store luascripts.Store, repo Repository, change ...func(*Config)) (stop func()) {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
 	for _, f := range change {
@@ -27,7 +27,7 @@ func work(t testing.TB, store luascripts.Store, book Book, change ...func(*Confi
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, cfg, store, book, zerolog.Nop()) }()
+	go func() { done <- Run(ctx, cfg, store, repo, zerolog.Nop()) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -49,7 +49,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // states counts a sale's rows.
-func (s shelf) states(t testing.TB, sale string) map[State]int {
+func (s testRepository) states(t testing.TB, sale string) map[State]int {
 	t.Helper()
 	rows, err := s.rows(sale)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s shelf) states(t testing.TB, sale string) map[State]int {
 	return n
 }
 
-func (s shelf) comesTo(t testing.TB, sale string, want map[State]int) {
+func (s testRepository) comesTo(t testing.TB, sale string, want map[State]int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%s has %v", sale, want), func() bool { return maps.Equal(s.states(t, sale), want) })
 }
@@ -78,9 +78,9 @@ func allDone(t testing.TB, store luascripts.Store, sale string) {
 
 func TestWorkerStoresWhatHappens(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
-	work(t, store, book)
+	work(t, store, repo)
 	for i := range 10 {
 		c, birth := store.buy(t, "a", 2)
 		switch {
@@ -90,11 +90,11 @@ func TestWorkerStoresWhatHappens(t *testing.T) {
 			store.cancel(t, "a", birth, c)
 		}
 	}
-	book.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Pending: 6})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Pending: 6})
 	store.expire(t, "a", 61*time.Second)
-	book.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Expired: 6})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Expired: 6})
 	allDone(t, store, "a")
-	rows, _ := book.rows("a")
+	rows, _ := repo.rows("a")
 	for _, r := range rows {
 		if r.Buyer == nil || r.ExpiresAt == nil || r.ReservedAt == nil || r.Units != 2 || r.Serial-r.FirstSerial > 1 ||
 			r.ExpiresAt.Sub(*r.ReservedAt) != time.Minute || (r.ConfirmedAt != nil) != (r.State == Confirmed) ||
@@ -107,7 +107,7 @@ func TestWorkerStoresWhatHappens(t *testing.T) {
 // Without a hold a claim's expiry is about settling it, and no row says it.
 func TestSaleWithoutHold(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 0)
 	lease, err := store.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i", Node: "n"}, Request: 1,
 		Want: 1, Term: 5 * time.Second})
@@ -119,9 +119,9 @@ func TestSaleWithoutHold(t *testing.T) {
 		Claims: []luascripts.Claim{c}}); err != nil {
 		t.Fatal(err)
 	}
-	work(t, store, book)
-	book.comesTo(t, "a", map[State]int{Pending: 1})
-	rows, _ := book.rows("a")
+	work(t, store, repo)
+	repo.comesTo(t, "a", map[State]int{Pending: 1})
+	rows, _ := repo.rows("a")
 	for _, r := range rows {
 		if r.ExpiresAt != nil || r.Buyer != nil {
 			t.Errorf("%+v", r)
@@ -131,41 +131,41 @@ func TestSaleWithoutHold(t *testing.T) {
 
 func TestSalesComeAndGo(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
-	stop := work(t, store, book)
+	store, repo := newShop(), newSQLite(t)
+	stop := work(t, store, repo)
 	store.sale(t, "a", 10, time.Minute)
 	c, birth := store.buy(t, "a", 1)
-	book.comesTo(t, "a", map[State]int{Pending: 1})
+	repo.comesTo(t, "a", map[State]int{Pending: 1})
 	store.confirm(t, "a", birth, c)
-	book.comesTo(t, "a", map[State]int{Confirmed: 1})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 1})
 	if err := store.Remove(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	store.skip(time.Second)
 	store.sale(t, "a", 10, 0)
 	store.buy(t, "a", 3)
-	book.comesTo(t, "a", map[State]int{Confirmed: 1, Pending: 3})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 1, Pending: 3})
 	stop()
 }
 
 // The sale is made again between two looks at the list: its own hold is what counts, under its own birth.
 func TestSaleMadeAgainUnnoticed(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 0)
 	_, first := store.buy(t, "a", 1)
 	blind := brisk
 	blind.look = time.Hour
-	work(t, store, book, func(c *Config) { c.pace = &blind })
-	book.comesTo(t, "a", map[State]int{Pending: 1})
+	work(t, store, repo, func(c *Config) { c.pace = &blind })
+	repo.comesTo(t, "a", map[State]int{Pending: 1})
 	if err := store.Remove(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	store.skip(time.Second)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 3)
-	book.comesTo(t, "a", map[State]int{Pending: 4})
-	rows, _ := book.rows("a")
+	repo.comesTo(t, "a", map[State]int{Pending: 4})
+	rows, _ := repo.rows("a")
 	for _, r := range rows {
 		if (r.ExpiresAt == nil) != (r.Birth == int64(first)) {
 			t.Errorf("%+v", r)
@@ -179,7 +179,7 @@ func TestHoldEndsByTheWallClock(t *testing.T) {
 		Claims: []luascripts.Claim{{Serial: 1, Count: 1, Fence: 1, Expiry: 5_000}}}
 	for held, want := range map[bool]string{true: "2023-11-14T22:13:20.004000Z", false: "<nil>"} {
 		var e Entry
-		if err := e.enter("a", ev, held, false); err != nil {
+		if err := e.addEvent("a", ev, held, false); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(text(e.Rows[0].ExpiresAt)); got != want || len(e.Deliveries) != 0 {
@@ -201,7 +201,7 @@ func (mutedStore) ReadEvents(context.Context, string, luascripts.Group, int) ([]
 
 func TestHoldsEndWithoutTheStream(t *testing.T) {
 	t.Parallel()
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 2, 2*time.Second)
 	store.buy(t, "a", 2)
 	work(t, mutedStore{store}, newSQLite(t))
@@ -213,9 +213,9 @@ func TestHoldsEndWithoutTheStream(t *testing.T) {
 }
 
 // Expiry alone: no database, no stream read, and units come back.
-func TestExpiryWithoutABook(t *testing.T) {
+func TestExpiryWithoutADatabase(t *testing.T) {
 	t.Parallel()
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 2, 2*time.Second)
 	store.buy(t, "a", 2)
 	work(t, store, nil)
@@ -232,9 +232,9 @@ func TestExpiryWithoutABook(t *testing.T) {
 // Two workers on a bad day, ended and started again and again in the middle of it: nothing is missing, nothing is twice.
 func TestNothingIsLostOnABadDay(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 3000, time.Hour)
-	day := badDay{Store: store, Book: book, bad: &atomic.Bool{}}
+	day := badDay{Store: store, Repository: repo, bad: &atomic.Bool{}}
 	day.bad.Store(true)
 	var stops []func()
 	for range 2 {
@@ -261,16 +261,16 @@ func TestNothingIsLostOnABadDay(t *testing.T) {
 		}
 	}
 	day.bad.Store(false)
-	book.comesTo(t, "a", want)
+	repo.comesTo(t, "a", want)
 	allDone(t, store, "a")
 }
 
 // The database is away at the start and in the middle; holds end all the same.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 2*time.Second)
-	away := &awayBook{Book: book}
+	away := &awayRepository{Repository: repo}
 	away.off.Store(true)
 	stop := work(t, store, away)
 	store.buy(t, "a", 2)
@@ -281,13 +281,13 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	eventually(t, "holds end without a database", freed)
 	away.off.Store(false)
-	book.comesTo(t, "a", map[State]int{Expired: 2})
+	repo.comesTo(t, "a", map[State]int{Expired: 2})
 	away.off.Store(true)
 	store.buy(t, "a", 3)
 	eventually(t, "holds end without a database again", freed)
 	eventually(t, "it tries", func() bool { return away.tried.Load() > 3 })
 	away.off.Store(false)
-	book.comesTo(t, "a", map[State]int{Expired: 5})
+	repo.comesTo(t, "a", map[State]int{Expired: 5})
 	allDone(t, store, "a")
 	away.off.Store(true)
 	store.buy(t, "a", 1)
@@ -297,27 +297,27 @@ func TestDatabaseAway(t *testing.T) {
 // A worker took events and never came back.
 func TestDeadWorkersEventsAreTakenOver(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 4)
 	dead := luascripts.Group{Name: luascripts.OrdersGroup, Consumer: "dead"}
 	if evs, err := store.ReadEvents(t.Context(), "a", dead, 10); err != nil || len(evs) != 1 {
 		t.Fatal(evs, err)
 	}
-	work(t, store, book)
-	book.comesTo(t, "a", map[State]int{Pending: 4})
+	work(t, store, repo)
+	repo.comesTo(t, "a", map[State]int{Pending: 4})
 	allDone(t, store, "a")
 }
 
 // The sale is removed and made again while a batch of the old one is in hand: both are stored, each under its birth.
 func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
-	away := &awayBook{Book: book}
+	store, repo := newShop(), newSQLite(t)
+	away := &awayRepository{Repository: repo}
 	store.sale(t, "a", 10, time.Hour)
 	_, first := store.buy(t, "a", 2)
 	work(t, store, away)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 	away.off.Store(true)
 	store.buy(t, "a", 3)
 	eventually(t, "a batch is in hand", func() bool { return away.tried.Load() > 0 })
@@ -329,8 +329,8 @@ func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 	_, second := store.buy(t, "a", 1)
 	time.Sleep(3 * brisk.look)
 	away.off.Store(false)
-	book.comesTo(t, "a", map[State]int{Pending: 6})
-	rows, _ := book.rows("a")
+	repo.comesTo(t, "a", map[State]int{Pending: 6})
+	rows, _ := repo.rows("a")
 	births := map[int64]int{}
 	for _, r := range rows {
 		births[r.Birth]++
@@ -345,13 +345,13 @@ func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 
 func TestOddEventsAreParked(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 2)
 	odd := &oddStore{Store: store}
-	work(t, odd, book)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
-	if n, err := book.count("SELECT count(*) FROM parked_events WHERE id = 'odd'"); err != nil || n != 1 {
+	work(t, odd, repo)
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
+	if n, err := repo.count("SELECT count(*) FROM parked_events WHERE id = 'odd'"); err != nil || n != 1 {
 		t.Errorf("%d parked, %v", n, err)
 	}
 	eventually(t, "it is acknowledged", func() bool { _, done := odd.acked.Load("odd"); return done })
@@ -361,24 +361,24 @@ func TestOddEventsAreParked(t *testing.T) {
 func TestManySales(t *testing.T) {
 	t.Parallel()
 	const sales = 50
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	for i := range sales {
 		name := fmt.Sprintf("s%d", i)
 		store.sale(t, name, 5, time.Hour)
 		store.buy(t, name, 2)
 	}
-	work(t, store, sulkyBook{book, "s7"})
+	work(t, store, refusingRepository{repo, "s7"})
 	eventually(t, "all others are stored", func() bool {
-		n, err := book.count("SELECT count(*) FROM orders")
+		n, err := repo.count("SELECT count(*) FROM orders")
 		return err == nil && n == 2*(sales-1)
 	})
 }
 
 func TestOperatorsSide(t *testing.T) {
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 3)
-	away := &awayBook{Book: book}
+	away := &awayRepository{Repository: repo}
 	away.off.Store(true)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
