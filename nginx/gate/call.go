@@ -8,13 +8,13 @@ import (
 	"spike/luascripts"
 )
 
-// hand gives out the calls that are due, while the gate listens.
-func (g *Gate) hand(ctx context.Context, calls chan<- *sale) {
+// dispatch gives out the calls that are due, while the gate listens.
+func (g *Gate) dispatch(ctx context.Context, calls chan<- *sale) {
 	defer close(calls)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		s, wait := g.next()
+		s, wait := g.nextCall()
 		if s == nil {
 			timer.Reset(wait)
 			select {
@@ -33,7 +33,7 @@ func (g *Gate) hand(ctx context.Context, calls chan<- *sale) {
 	}
 }
 
-func (g *Gate) next() (*sale, time.Duration) {
+func (g *Gate) nextCall() (*sale, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.listening {
@@ -96,7 +96,7 @@ func (g *Gate) answered(s *sale, news uint64, a answer) {
 	if !late && !s.fresh {
 		s.fresh = true
 		g.stale--
-		defer g.say()
+		defer g.logCensus()
 	}
 	g.heard(s, a.err)
 	switch {
@@ -124,9 +124,9 @@ func (g *Gate) conclude(s *sale, a answer) {
 		what = judge(a.shown, s.flag)
 	}
 	if what == "" {
-		g.lower(s)
+		g.removeFlag(s)
 	} else {
-		g.raise(s, what)
+		g.setFlag(s, what)
 	}
 	now := time.Now()
 	s.ask = now.Add(s.untilPhase(now))
@@ -148,8 +148,8 @@ func (g *Gate) conclude(s *sale, a answer) {
 
 // fail opens the gate for a sale of which nobody knows anything.
 func (g *Gate) fail(s *sale, err error) {
-	g.loud.Warn().Err(err).Str("sale", s.name).Msg("gate: no answer to go by; it is tried again")
-	g.lower(s)
+	g.faultLog.Warn().Err(err).Str("sale", s.name).Msg("gate: no answer to go by; it is tried again")
+	g.removeFlag(s)
 	s.failed++
 	s.ask = time.Now().Add(backoff(s.failed))
 }

@@ -37,27 +37,27 @@ const (
 
 // Gate keeps the flags of one directory.
 type Gate struct {
-	store  Store
-	dir    *dir
-	log    zerolog.Logger
-	each   zerolog.Logger // of single sales, of which a crowd may change at once: not every line
-	loud   zerolog.Logger // of what is wrong: neither
-	wake   chan struct{}  // the queue has changed
-	relist chan struct{}  // it listens anew
-	pulse  *operators.Pulse
+	store    Store
+	dir      *dir
+	log      zerolog.Logger
+	saleLog  zerolog.Logger // of single sales, of which a crowd may change at once: not every line
+	faultLog zerolog.Logger // of what is wrong: neither
+	wake     chan struct{}  // the queue has changed
+	relist   chan struct{}  // it listens anew
+	pulse    *operators.Pulse
 
-	mu        sync.Mutex
-	listening bool
-	sales     map[string]*sale
-	queue     queue
-	flags     int                 // that stand
-	noneNow   int                 // of them
-	stale     int                 // sales not asked about since it listens
-	listed    bool                // since it listens
-	said      bool                // how many there are, since it listens
-	why       string              // it could not listen, last time
-	mute      map[*sale]time.Time // since when the store has not answered for them
-	counts    counts
+	mu           sync.Mutex
+	listening    bool
+	sales        map[string]*sale
+	queue        queue
+	flags        int                 // that stand
+	noneNow      int                 // of them
+	stale        int                 // sales not asked about since it listens
+	listed       bool                // since it listens
+	censusLogged bool                // how many there are, since it listens
+	why          string              // it could not listen, last time
+	unanswered   map[*sale]time.Time // since when the store has not answered for them
+	counts       counts
 }
 
 // Open takes the directory. An error wraps ErrDir.
@@ -72,10 +72,10 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	if who := d.sharedWith(); who != "" {
 		log.Warn().Str("gate_dir", path).Str("who", who).Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
 	}
-	g := &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
-		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1),
-		sales: map[string]*sale{}, mute: map[*sale]time.Time{}}
-	g.pulse = operators.NewPulse(g.feel)
+	g := &Gate{store: store, dir: d, log: log, saleLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
+		faultLog: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1),
+		sales: map[string]*sale{}, unanswered: map[*sale]time.Time{}}
+	g.pulse = operators.NewPulse(g.probe)
 	return g, nil
 }
 
@@ -86,11 +86,11 @@ func (g *Gate) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	calls := make(chan *sale)
 	working.Go(func() {
-		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.deaf})
+		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.listenFailed})
 	})
 	working.Go(func() { g.list(ctx) })
 	working.Go(func() { g.pulse.Watch(ctx, g.log, "flags do not tell what the ledger says", g.Unready) })
-	working.Go(func() { g.hand(ctx, calls) })
+	working.Go(func() { g.dispatch(ctx, calls) })
 	for range callers {
 		working.Go(func() {
 			for s := range calls {
@@ -109,7 +109,7 @@ func (g *Gate) Run(ctx context.Context) error {
 func (g *Gate) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.listening, g.listed, g.said, g.stale, g.why = true, false, false, len(g.sales), ""
+	g.listening, g.listed, g.censusLogged, g.stale, g.why = true, false, false, len(g.sales), ""
 	for _, s := range g.sales {
 		g.doubt(s)
 		s.fresh = false
@@ -131,8 +131,8 @@ func (g *Gate) end() {
 	}
 }
 
-// deaf is told why the gate cannot listen, again and again: there is no flag until it can.
-func (g *Gate) deaf(err error) {
+// listenFailed is told why the gate cannot listen, again and again: there is no flag until it can.
+func (g *Gate) listenFailed(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if why := err.Error(); why != g.why {
@@ -191,7 +191,7 @@ func (g *Gate) look(names []string) {
 		}
 	}
 	g.listed = true
-	g.say()
+	g.logCensus()
 }
 
 // learn is the sale of that name, known or new; nil: there are too many.
@@ -199,7 +199,7 @@ func (g *Gate) learn(name string) *sale {
 	s := g.sales[name]
 	if s != nil || len(g.sales) >= maxSales {
 		if s == nil {
-			g.loud.Error().Int("known", maxSales).Msg("gate: there are more sales; edges answer for them")
+			g.faultLog.Error().Int("known", maxSales).Msg("gate: there are more sales; edges answer for them")
 		}
 		return s
 	}
@@ -213,9 +213,9 @@ func (g *Gate) learn(name string) *sale {
 
 // forget is for a sale that is no more, while no call for it is under way.
 func (g *Gate) forget(s *sale) {
-	g.lower(s)
+	g.removeFlag(s)
 	delete(g.sales, s.name)
-	delete(g.mute, s)
+	delete(g.unanswered, s)
 }
 
 // soon asks about a sale as soon as may be.
@@ -225,10 +225,10 @@ func (g *Gate) soon(s *sale) {
 	nudge(g.wake)
 }
 
-// say tells how many there are, once all have been asked about.
-func (g *Gate) say() {
-	if g.listening && g.listed && !g.said && g.stale == 0 {
-		g.said = true
+// logCensus tells how many there are, once all have been asked about.
+func (g *Gate) logCensus() {
+	if g.listening && g.listed && !g.censusLogged && g.stale == 0 {
+		g.censusLogged = true
 		g.log.Info().Msg(fmt.Sprintf("gate: %d sales, %d flags", len(g.sales), g.flags))
 	}
 }

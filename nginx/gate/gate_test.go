@@ -142,19 +142,19 @@ var (
 	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
 )
 
-// logBook is a log that is read while it is written.
-type logBook struct {
+// syncLog is a log that is read while it is written.
+type syncLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *logBook) Write(p []byte) (int, error) {
+func (l *syncLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logBook) String() string {
+func (l *syncLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -166,7 +166,7 @@ type world struct {
 	t    *testing.T
 	dir  string
 	gate *Gate
-	log  logBook
+	log  syncLog
 	stop func()
 }
 

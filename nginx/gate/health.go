@@ -16,11 +16,11 @@ import (
 // gate hears its news and has asked about every sale since it does, and the directory takes flags. A gate that is not ready is
 // open, sooner or later: edges answer.
 
-// muteFor is how long the store must have been silent about a sale until it counts.
-const muteFor = time.Second
+// unansweredFor is how long the store must have been silent about a sale until it counts.
+const unansweredFor = time.Second
 
-// feel asks the store, and tries the directory: it may be days until the next flag.
-func (g *Gate) feel(ctx context.Context) error {
+// probe asks the store, and tries the directory: it may be days until the next flag.
+func (g *Gate) probe(ctx context.Context) error {
 	if err := g.store.Willing(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -43,11 +43,11 @@ func (g *Gate) Unready(ctx context.Context) string {
 		return "news: they are not listened to"
 	case !g.listed:
 		return "sales: they are not listed yet"
-	case !g.said:
+	case !g.censusLogged:
 		return fmt.Sprintf("sales: %d of %d are not asked about yet", g.stale, len(g.sales))
 	}
-	for s, since := range g.mute {
-		if time.Since(since) >= muteFor {
+	for s, since := range g.unanswered {
+		if time.Since(since) >= unansweredFor {
 			return "store: it does not answer for sale " + s.name
 		}
 	}
@@ -60,9 +60,9 @@ func (g *Gate) heard(s *sale, err error) {
 	g.counts.looks++
 	if !errors.Is(err, luascripts.ErrDown) {
 		g.counts.last = now
-		delete(g.mute, s)
-	} else if _, known := g.mute[s]; !known {
-		g.mute[s] = now
+		delete(g.unanswered, s)
+	} else if _, known := g.unanswered[s]; !known {
+		g.unanswered[s] = now
 	}
 }
 
@@ -91,15 +91,15 @@ func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
 func (g *Gate) Collect(ch chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	tell := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
+	emit := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, kind, n, labels...)
 	}
-	tell(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
-	tell(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
-	tell(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
-	tell(looksDesc, prometheus.CounterValue, float64(g.counts.looks))
-	tell(faultsDesc, prometheus.CounterValue, float64(g.counts.faults))
+	emit(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
+	emit(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
+	emit(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
+	emit(looksDesc, prometheus.CounterValue, float64(g.counts.looks))
+	emit(faultsDesc, prometheus.CounterValue, float64(g.counts.faults))
 	if !g.counts.last.IsZero() {
-		tell(ageDesc, prometheus.GaugeValue, time.Since(g.counts.last).Seconds())
+		emit(ageDesc, prometheus.GaugeValue, time.Since(g.counts.last).Seconds())
 	}
 }

@@ -13,13 +13,13 @@ func (q queue) Less(i, j int) bool { return q[i].due().Before(q[j].due()) }
 
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].place, q[j].place = i, j
+	q[i].index, q[j].index = i, j
 }
 
 // Push is heap's.
 func (q *queue) Push(x any) {
 	s := x.(*sale)
-	s.place = len(*q)
+	s.index = len(*q)
 	*q = append(*q, s)
 }
 
@@ -29,14 +29,14 @@ func (q *queue) Pop() any {
 	s := (*q)[last]
 	(*q)[last] = nil
 	*q = (*q)[:last]
-	s.place = -1
+	s.index = -1
 	return s
 }
 
 // moved puts a sale where it belongs, unless a call is under way.
 func (q *queue) moved(s *sale) {
-	if s.place >= 0 {
-		heap.Fix(q, s.place)
+	if s.index >= 0 {
+		heap.Fix(q, s.index)
 	}
 }
 

@@ -25,7 +25,7 @@ type sale struct {
 	fresh  bool      // asked about since we listen
 	failed int       // questions in a row
 	sweeps
-	place int // in the queue; -1: a call is under way
+	index int // in the queue; -1: a call is under way
 }
 
 // due is when the next call is.
@@ -39,7 +39,7 @@ func (s *sale) due() time.Time {
 func newSale(name string) *sale {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
-	return &sale{name: name, place: -1, phase: time.Duration(h.Sum32()%phases) * phaseEvery}
+	return &sale{name: name, index: -1, phase: time.Duration(h.Sum32()%phases) * phaseEvery}
 }
 
 // Phases are steps of a slot, so that those asked about in one share a packet or two. The last second and a half is left for
