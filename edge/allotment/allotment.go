@@ -26,17 +26,17 @@ type Allotment struct {
 	clock  Clock
 	bounds luascripts.Bounds
 
-	table   atomic.Pointer[Table]
-	verdict atomic.Pointer[Verdict]
-	view    atomic.Pointer[luascripts.Head]
-	ahead   atomic.Int64 // the store's clock minus our monotonic one, microseconds
-	lost    atomic.Uint64
-	changed atomic.Pointer[chan struct{}] // closed at the Keeper's next change
-	hungry  atomic.Uint32                 // buyers found too little: the most that one asked for
-	leasing atomic.Bool                   // a lease call is under way
-	scraps  atomic.Bool                   // a buyer found units, but not enough in a row
-	resting atomic.Bool                   // the Keeper sleeps: a claim must wake it
-	nudge   chan struct{}                 // cap 1
+	table      atomic.Pointer[Table]
+	verdict    atomic.Pointer[Verdict]
+	view       atomic.Pointer[luascripts.Head]
+	ahead      atomic.Int64 // the store's clock minus our monotonic one, microseconds
+	lost       atomic.Uint64
+	changed    atomic.Pointer[chan struct{}] // closed at the Keeper's next change
+	unmet      atomic.Uint32                 // buyers found too little: the most that one asked for
+	leasing    atomic.Bool                   // a lease call is under way
+	fragmented atomic.Bool                   // a buyer found units, but not enough in a row
+	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
+	nudge      chan struct{}                 // cap 1
 
 	mu      sync.Mutex
 	waiters map[uint64]chan luascripts.Verdict // by nonce: buys that answer after the ledger
@@ -101,11 +101,11 @@ func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 // Hungry tells the Keeper that a buyer of n found too little.
 func (a *Allotment) Hungry(n uint32) {
 	for {
-		most := a.hungry.Load()
-		if most >= n {
+		unmet := a.unmet.Load()
+		if unmet >= n {
 			return
 		}
-		if a.hungry.CompareAndSwap(most, n) {
+		if a.unmet.CompareAndSwap(unmet, n) {
 			a.wake()
 			return
 		}
@@ -114,7 +114,7 @@ func (a *Allotment) Hungry(n uint32) {
 
 // Scraps tells the Keeper that units are here, but not enough in a row: in the ledger they may join others.
 func (a *Allotment) Scraps() {
-	if a.scraps.CompareAndSwap(false, true) {
+	if a.fragmented.CompareAndSwap(false, true) {
 		a.wake()
 	}
 }

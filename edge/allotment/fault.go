@@ -11,7 +11,7 @@ import (
 // The ring has failed then: its Keeper sells no more from it.
 
 // publishMapped is publish where the slot is in a file.
-func (p place) publishMapped(k kind, c luascripts.Claim) (ok bool) {
+func (p reservedSlot) publishMapped(k kind, c luascripts.Claim) (ok bool) {
 	defer p.ring.caught(debug.SetPanicOnFault(true), &ok)
 	p.write(k, c)
 	return true

@@ -31,16 +31,16 @@ func (r *record) key() (k luascripts.IdempotencyKey) {
 }
 
 // reserveTwo is reserve for an offer: first is its key's.
-func (r *Ring) reserveTwo() (first, second place, ok bool) {
+func (r *Ring) reserveTwo() (first, second reservedSlot, ok bool) {
 	id := uint64(shard.CPU() & (len(r.lanes) - 1))
 	l := &r.lanes[id]
 	for {
 		pos := l.tail.Load()
 		if pos-l.head.Load() >= uint64(len(l.slot))-1 {
-			return place{}, place{}, false
+			return reservedSlot{}, reservedSlot{}, false
 		}
 		if l.tail.CompareAndSwap(pos, pos+2) {
-			at := func(pos uint64) place { return place{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id} }
+			at := func(pos uint64) reservedSlot { return reservedSlot{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id} }
 			return at(pos), at(pos + 1), true
 		}
 	}

@@ -39,7 +39,7 @@ func (r *rate) units(d time.Duration) uint64 { return uint64(r.value * d.Seconds
 func (k *Keeper) measure() {
 	k.demand.rate.update(k.now, k.a.stock.Len())
 	k.a.stock.SetLow(k.low())
-	if n := k.a.hungry.Swap(0); n > 0 {
+	if n := k.a.unmet.Swap(0); n > 0 {
 		k.demand.unmet, k.demand.lastBuy = true, k.now
 		k.demand.largestUnmet = max(k.demand.largestUnmet, uint64(n))
 	}
@@ -50,10 +50,10 @@ func (k *Keeper) measure() {
 }
 
 // want is what is wished for, as far as the Ring has room for it; without one, next to nothing: it is a look.
-func (k *Keeper) want() uint64 { return min(k.wish(), max(k.fits(), 1)) }
+func (k *Keeper) want() uint64 { return min(k.shortfall(), max(k.fits(), 1)) }
 
-// wish is what ahead will sell, less what is there.
-func (k *Keeper) wish() uint64 {
+// shortfall is what ahead will sell, less what is there.
+func (k *Keeper) shortfall() uint64 {
 	need := max(k.demand.rate.units(ahead), firstWant, 2*k.demand.largestUnmet)
 	if k.now.Before(k.demand.backoffUntil) {
 		need = max(k.demand.rate.units(ahead), k.demand.largestUnmet)
@@ -77,7 +77,7 @@ func (k *Keeper) recall() {
 		return
 	case quiet >= idleAfter:
 		spare = left
-	case !k.now.Before(k.demand.nextFragmented) && (k.a.scraps.Swap(false) || k.laden()):
+	case !k.now.Before(k.demand.nextFragmented) && (k.a.fragmented.Swap(false) || k.laden()):
 		spare = left
 		k.demand.nextFragmented = k.now.Add(pollBusy)
 	case k.view.Recall && k.view.Unkept() == 0 && quiet >= k.patience():

@@ -114,8 +114,8 @@ func (r *Ring) seal() {
 // end is the position up to which slots were reserved.
 func (l *ringLane) end() uint64 { return l.tail.Load() &^ sealed }
 
-// place is a reserved slot: its owner must publish it, whatever happens.
-type place struct {
+// reservedSlot is a reserved slot: its owner must publish it, whatever happens.
+type reservedSlot struct {
 	ring *Ring
 	slot *slot
 	pos  uint64
@@ -123,25 +123,25 @@ type place struct {
 }
 
 // reserve claims a slot on this CPU's lane; false: the ledger is behind by a whole lane.
-func (r *Ring) reserve() (place, bool) {
+func (r *Ring) reserve() (reservedSlot, bool) {
 	id := uint64(shard.CPU() & (len(r.lanes) - 1))
 	l := &r.lanes[id]
 	for {
 		pos := l.tail.Load()
 		if pos-l.head.Load() >= uint64(len(l.slot)) {
-			return place{}, false
+			return reservedSlot{}, false
 		}
 		if l.tail.CompareAndSwap(pos, pos+1) {
-			return place{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
+			return reservedSlot{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
 		}
 	}
 }
 
 // nonce tells this claim from all others of the instance: lane and position, below 2^53.
-func (p place) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
+func (p reservedSlot) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
 
 // publish hands the record to the Keeper; false: the ring has failed, and nobody may be told.
-func (p place) publish(k kind, c luascripts.Claim) bool {
+func (p reservedSlot) publish(k kind, c luascripts.Claim) bool {
 	if p.ring.mem.mapped() {
 		return p.publishMapped(k, c)
 	}
@@ -149,7 +149,7 @@ func (p place) publish(k kind, c luascripts.Claim) bool {
 	return true
 }
 
-func (p place) write(k kind, c luascripts.Claim) {
+func (p reservedSlot) write(k kind, c luascripts.Claim) {
 	p.slot.record = record{k, c}
 	p.slot.sum = p.slot.checksum(p.pos + 1)
 	p.slot.turn.Store(p.pos + 1)

@@ -16,7 +16,7 @@ func oneLane(size int) *Ring {
 }
 
 // take reserves a slot that must be there.
-func mustReserve(t *testing.T, r *Ring) place {
+func mustReserve(t *testing.T, r *Ring) reservedSlot {
 	t.Helper()
 	p, ok := r.reserve()
 	if !ok {
@@ -92,7 +92,7 @@ func TestRingStopsAtAnUnpublishedSlot(t *testing.T) {
 
 func TestRingLanesDoNotWaitForEachOther(t *testing.T) {
 	r := &Ring{lanes: make([]ringLane, 2), next: make([]uint64, 2)}
-	at := func(lane, pos uint64) place { return place{r, &r.lanes[lane].slot[pos], pos, lane} }
+	at := func(lane, pos uint64) reservedSlot { return reservedSlot{r, &r.lanes[lane].slot[pos], pos, lane} }
 	for i := range r.lanes {
 		r.lanes[i].slot = make([]slot, 4)
 		r.lanes[i].tail.Store(2)
@@ -110,7 +110,7 @@ func TestRingNoncesDiffer(t *testing.T) {
 	seen := map[uint64]bool{}
 	for lane := range uint64(256) {
 		for _, pos := range []uint64{0, 1, 1 << 20, 1<<45 - 1} {
-			n := place{lane: lane, pos: pos}.nonce()
+			n := reservedSlot{lane: lane, pos: pos}.nonce()
 			if seen[n] || n >= 1<<53 {
 				t.Fatalf("nonce %d of lane %d, position %d", n, lane, pos)
 			}

@@ -9,29 +9,29 @@ import (
 // rings are an allotment's Rings: the one that buyers put into, and, for a while, smaller ones before it that are sealed
 // and not read to their end. None while nothing is held here: a sale that sells nothing costs no slots.
 type rings struct {
-	now  atomic.Pointer[Ring]
-	all  atomic.Pointer[[]*Ring] // the Keeper writes it, oldest first
-	most int                     // slots of a lane: there is no larger one
-	from uint64                  // the Keeper's: where the next one's positions begin
+	now      atomic.Pointer[Ring]
+	all      atomic.Pointer[[]*Ring] // the Keeper writes it, oldest first
+	maxSlots int                     // slots of a lane: there is no larger one
+	from     uint64                  // the Keeper's: where the next one's positions begin
 }
 
 // overlap is more than all buyers who may still reserve in a ring when the next one is there.
 const overlap = 1 << 20
 
 func newRings(r *Ring, most int) *rings {
-	s := &rings{most: most}
+	s := &rings{maxSlots: most}
 	s.all.Store(&[]*Ring{})
 	if r != nil {
-		s.most = len(r.lanes[0].slot)
+		s.maxSlots = len(r.lanes[0].slot)
 		s.install(r)
 	}
 	return s
 }
 
-func (s *rings) reserve() (place, bool) {
+func (s *rings) reserve() (reservedSlot, bool) {
 	r := s.now.Load()
 	if r == nil {
-		return place{}, false
+		return reservedSlot{}, false
 	}
 	p, ok := r.reserve()
 	if !ok {
@@ -41,7 +41,7 @@ func (s *rings) reserve() (place, bool) {
 }
 
 // reserveAfter is for who had a ring in hand that is sealed by now.
-func (s *rings) reserveAfter(was *Ring) (p place, ok bool) {
+func (s *rings) reserveAfter(was *Ring) (p reservedSlot, ok bool) {
 	for r := s.now.Load(); r != nil && r != was && !ok; r = s.now.Load() {
 		p, ok = r.reserve()
 		was = r
@@ -49,7 +49,7 @@ func (s *rings) reserveAfter(was *Ring) (p place, ok bool) {
 	return p, ok
 }
 
-func (s *rings) reserveTwo() (first, second place, ok bool) {
+func (s *rings) reserveTwo() (first, second reservedSlot, ok bool) {
 	for r, was := s.now.Load(), (*Ring)(nil); r != nil && r != was && !ok; r = s.now.Load() {
 		first, second, ok = r.reserveTwo()
 		was = r

@@ -55,7 +55,7 @@ func (k *Keeper) outstanding() (n uint64) {
 // fits is how many units more may be leased: a slot for each, and one for a taker who comes too late.
 func (k *Keeper) fits() uint64 {
 	slots := k.a.ring.slots()
-	if slots >= k.a.ring.most {
+	if slots >= k.a.ring.maxSlots {
 		return maxWant
 	}
 	room := uint64(slots / 2)
@@ -71,12 +71,12 @@ func (k *Keeper) roomless() bool {
 // units; 0: as many as there are.
 func (k *Keeper) ringNeed(wants bool) uint64 {
 	slots := k.a.ring.slots()
-	if slots >= k.a.ring.most {
+	if slots >= k.a.ring.maxSlots {
 		return 0
 	}
 	units := k.outstanding()
 	if wants && k.view.Unkept() > 0 && k.view.Limit == 0 {
-		units += k.wish()
+		units += k.shortfall()
 	}
 	if 2*units <= uint64(slots) {
 		return 0
@@ -97,9 +97,9 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 	if k.cfg.Slots > 0 {
 		first = k.cfg.Slots
 	}
-	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.most)}
-	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.most {
-		q.Slots = min(q.Slots*ringGrows, k.a.ring.most)
+	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.maxSlots)}
+	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.maxSlots {
+		q.Slots = min(q.Slots*ringGrows, k.a.ring.maxSlots)
 		q.Lanes, _ = ringShape(1)
 	}
 	if k.cfg.OneLane {
@@ -215,4 +215,4 @@ func (a *Allotment) noSlot() Outcome {
 }
 
 // Growing says that who found no slot may wait for one: there is no Ring, or a small one.
-func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.most }
+func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.maxSlots }

@@ -7,7 +7,7 @@ import "spike/luascripts"
 type taking struct {
 	a      *Allotment
 	n      uint32
-	place  place
+	slot   reservedSlot
 	before *Table
 	table  *Table
 	serial uint32
@@ -15,8 +15,8 @@ type taking struct {
 }
 
 // take makes the steps: the table, the unit, its lease, and last the clock.
-func (a *Allotment) take(n uint32, p place) (Sold, kind, Outcome) {
-	t := taking{a: a, n: n, place: p}
+func (a *Allotment) take(n uint32, p reservedSlot) (Sold, kind, Outcome) {
+	t := taking{a: a, n: n, slot: p}
 	t.look()
 	if !t.cut() {
 		return Sold{}, void, Empty
@@ -43,7 +43,7 @@ func (t *taking) find() {
 // decide reads the clock. A promise is made while the lease is open, or not at all.
 func (t *taking) decide() (s Sold, k kind, o Outcome) {
 	now := t.a.clock()
-	s.Claim = luascripts.Claim{Serial: t.serial, Count: t.n, Nonce: t.place.nonce()}
+	s.Claim = luascripts.Claim{Serial: t.serial, Count: t.n, Nonce: t.slot.nonce()}
 	if t.lease == nil || t.doubtful(now) && !t.a.bounds.Lacks(NoDoubt) {
 		return s, doubt, Again
 	}
@@ -62,7 +62,7 @@ func (t *taking) doubtful(now Instant) bool {
 }
 
 // publish lets the Keeper have the record, and then the buyer the outcome.
-func (a *Allotment) publish(p place, k kind, s Sold, o Outcome) (Sold, Outcome) {
+func (a *Allotment) publish(p reservedSlot, k kind, s Sold, o Outcome) (Sold, Outcome) {
 	if !p.publish(k, s.Claim) {
 		a.wake()
 		return Sold{}, Full
@@ -85,7 +85,7 @@ func SlowTake(a *Allotment, n uint32, nap func(func()), decided, told func(Sold,
 		told(Sold{}, a.noSlot())
 		return
 	}
-	t := &taking{a: a, n: n, place: p}
+	t := &taking{a: a, n: n, slot: p}
 	end := func(s Sold, k kind, o Outcome) {
 		decided(s, o)
 		nap(func() { told(a.publish(p, k, s, o)) })
