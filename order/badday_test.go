@@ -11,7 +11,7 @@ import (
 	"spike/luascripts"
 )
 
-// badDay has a store and a database where calls fail, before or after they have done what they were asked.
+// badDay has a store and a database whose calls fail, before or after they have done their work.
 type badDay struct {
 	luascripts.Store
 	Repository
@@ -20,7 +20,7 @@ type badDay struct {
 
 var errBadDay = errors.New("bad day")
 
-// maybe fails one in three times before the call, and one in three after it.
+// maybe fails one in three times before the call, and one in three times after it.
 func (b badDay) maybe(err error, f func() error) error {
 	luck := 1.0
 	if b.bad.Load() {
@@ -87,7 +87,7 @@ func (a *awayRepository) Save(ctx context.Context, e Entry) error {
 	return a.Repository.Save(ctx, e)
 }
 
-// oddStore puts an event into the stream that makes no sense.
+// oddStore adds an event to the stream that makes no sense.
 type oddStore struct {
 	luascripts.Store
 	acked sync.Map

@@ -31,7 +31,7 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// fetch is a page of the operators' side; nothing where it does not answer.
+// fetch is a page of the operators' side; "" if it does not answer.
 func fetch(addr, path string) string {
 	r, err := http.Get("http://" + addr + path)
 	if err != nil {
@@ -75,7 +75,7 @@ func (d *diary) says(parts ...string) bool {
 	return contains(d.text.String(), parts...)
 }
 
-// run is a worker until it ends by itself, or the test does.
+// run runs a worker until it ends by itself, or the test ends.
 func run(t testing.TB, store luascripts.Store, repo Repository, log io.Writer, change ...func(*Config)) <-chan error {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
@@ -93,7 +93,7 @@ func run(t testing.TB, store luascripts.Store, repo Repository, log io.Writer, c
 	return done
 }
 
-// A second worker on another database would have a part of the orders, and the first the rest: it is refused.
+// A second worker on another database would store a part of the orders, and the first worker the rest. The second is refused.
 func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	store, one, two := newShop(), newSQLite(t), newSQLite(t)
@@ -113,12 +113,12 @@ func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 		t.Errorf("%d rows in the other, %v", n, err)
 	}
 	stop()
-	if err := <-run(t, store, two, io.Discard); !errors.Is(err, ErrConfig) { // nor when the first is away
+	if err := <-run(t, store, two, io.Discard); !errors.Is(err, ErrConfig) { // it is refused even if the first is away
 		t.Errorf("%v", err)
 	}
 }
 
-// The operator moves the orders to another database: who had them ends, and stores nothing more.
+// The operator moves the orders to another database. The worker that had them ends, and stores nothing more.
 func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	store, one, two := newShop(), newSQLite(t), newSQLite(t)
@@ -139,7 +139,7 @@ func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	eventually(t, "it names what the new one lacks", func() bool { return log.says(`"first":1`, `"last":1`, "lost orders") })
 }
 
-// copyOf is a copy of a file that lives.
+// copyOf is a copy of a database file in use.
 func (s testRepository) copyOf(t testing.TB) testRepository {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "copy.db")
@@ -147,8 +147,8 @@ func (s testRepository) copyOf(t testing.TB) testRepository {
 	return openTestRepository(t, "sqlite:"+file)
 }
 
-// A copy has the same id. While the other lives it is refused; when that is silent it has the orders, and what is missing in it
-// is named.
+// A copy has the same id. While the other database has a worker, the copy is refused. When the other is silent, the copy gets the
+// orders, and the log names the events that are missing in it.
 func TestO1CopiedDatabase(t *testing.T) {
 	t.Parallel()
 	store, one := newShop(), newSQLite(t)
@@ -175,7 +175,7 @@ func TestO1CopiedDatabase(t *testing.T) {
 	}
 }
 
-// The database goes back in time under a worker that lives.
+// The database goes back in time while its worker lives.
 func TestO1DatabaseThatForgot(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)

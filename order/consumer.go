@@ -11,8 +11,8 @@ import (
 	"spike/luascripts"
 )
 
-// consumer stores one sale's events: read some; then for each batch of rows in them one transaction, and acknowledge. It reads no
-// more until all it has in hand is stored; so its events are stored in their order, as far as they came to this worker.
+// consumer stores the events of one sale. It reads some events, stores each batch of rows in one transaction, and acknowledges.
+// It reads no more until all events in hand are stored. So events are stored in the order in which this worker got them.
 type consumer struct {
 	w    *Worker
 	sale *sale
@@ -24,27 +24,27 @@ type consumer struct {
 
 	birth   uint64 // of the sale whose hold is known
 	held    bool
-	count   int // of events to ask for: about a batch of rows
+	count   int // events to ask for: about a batch of rows
 	checked time.Time
 	trimmed time.Time
-	dirty   bool // something was acknowledged since
+	dirty   bool // something was acknowledged since the last trim
 	quiet   time.Duration
-	failed  int // calls of the store, in a row
+	failed  int // calls of the store that failed in a row
 	past    past
 }
 
 // heard is an event in hand.
 type heard struct {
 	luascripts.Event
-	held bool // the sale of its birth has a hold
+	held bool // the sale of the event's birth has a hold
 }
 
-// batch is some events' rows.
+// batch is the rows of some events.
 type batch struct {
 	entry  Entry
 	ids    []string
 	stored bool
-	whole  bool // the database has not refused it as one
+	whole  bool // the database has not refused it as one transaction
 }
 
 func newConsumer(w *Worker, s *sale) *consumer {
@@ -52,7 +52,7 @@ func newConsumer(w *Worker, s *sale) *consumer {
 		count: min(w.cfg.Batch, 32)}
 }
 
-// run works until the sale is gone; what is in hand then is stored all the same, unless the process ends.
+// run works until the sale is gone. It then still stores the events in hand, unless the process ends.
 func (c *consumer) run(life, process context.Context) {
 	defer c.w.storeHealth.forget(c.who)
 	defer c.w.databaseHealth.forget(c.who)
@@ -73,7 +73,7 @@ func (c *consumer) run(life, process context.Context) {
 	}
 }
 
-// pause is how long to wait when there was nothing to do: longer and longer, while nothing happens.
+// pause is how long to wait when there was nothing to do. It grows while nothing happens.
 func (c *consumer) pause(err error) time.Duration {
 	c.w.noteStore(c.sale, c.who, err)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *consumer) pause(err error) time.Duration {
 	return c.quiet/2 + rand.N(c.quiet/2+1)
 }
 
-// rest waits that long; until there is news, where the stream has nothing for anybody.
+// rest waits for the pause. If the stream has nothing for anybody, it waits for news instead.
 func (c *consumer) rest(ctx context.Context, pause time.Duration) bool {
 	if c.failed > 0 || c.dirty || c.quiet < c.w.pace.quiet || !c.sale.news.isSettled() {
 		return sleep(ctx, pause)
@@ -97,8 +97,8 @@ func (c *consumer) rest(ctx context.Context, pause time.Duration) bool {
 	return ok
 }
 
-// turn reads events and stores them, all in one of the few places, so that no more is in memory than can be stored. If that
-// did not work it is stuck with what is in hand: the place is not kept while others could have it.
+// turn reads events and stores them. It holds one of the few permits meanwhile, so memory never has more events than can be
+// stored. If storing fails, the consumer is stuck with the events in hand, and the permit goes to others.
 func (c *consumer) turn(ctx context.Context) (stuck bool, err error) {
 	select {
 	case c.w.storing <- struct{}{}:
@@ -125,7 +125,7 @@ func (c *consumer) read(ctx context.Context) error {
 	}
 	for _, ev := range events {
 		if err := c.learn(ctx, ev.Birth); err != nil {
-			c.hand = nil // nothing is lost: they come back by being taken over
+			c.hand = nil // nothing is lost: the events are taken over later
 			return err
 		}
 		c.hand = append(c.hand, heard{ev, c.held})
@@ -133,7 +133,7 @@ func (c *consumer) read(ctx context.Context) error {
 	return nil
 }
 
-// ask prefers what others have left lying.
+// ask prefers events that other workers have left.
 func (c *consumer) ask(ctx context.Context) ([]luascripts.Event, error) {
 	if now := time.Now(); now.Sub(c.checked) >= c.w.pace.checkIdle {
 		events, err := c.w.store.TakeOver(ctx, c.sale.name, c.w.group, c.w.pace.idle, c.count)
@@ -146,8 +146,8 @@ func (c *consumer) ask(ctx context.Context) ([]luascripts.Event, error) {
 	return c.w.store.ReadEvents(ctx, c.sale.name, c.w.group, c.count)
 }
 
-// learn finds out whether the sale of this birth has a hold. One that is gone by now is taken to have one: its claims say
-// until when.
+// learn finds out whether the sale of this birth has a hold. A sale that is gone counts as one with a hold, because its claims
+// carry their ends.
 func (c *consumer) learn(ctx context.Context, birth uint64) error {
 	if birth == c.birth {
 		return nil
@@ -160,7 +160,7 @@ func (c *consumer) learn(ctx context.Context, birth uint64) error {
 	return nil
 }
 
-// storeHand stores what is in hand, a batch after the other, until one fails.
+// storeHand stores the events in hand, one batch after another, until one fails.
 func (c *consumer) storeHand() error {
 	for c.batch != nil || len(c.hand) > 0 {
 		if c.batch == nil {
@@ -171,12 +171,12 @@ func (c *consumer) storeHand() error {
 		}
 		c.batch = nil
 	}
-	c.hand = nil // not only empty: what it was cut from may be large
+	c.hand = nil // the slice may keep a large array alive
 	return nil
 }
 
-// cut puts the first events in hand into rows and messages, until there is a batch of rows. How many of them it took says
-// how many to ask for: but what comes then may be events of one row, or of hundreds. No event is split.
+// cut turns the first events in hand into rows and messages, until there is a batch of rows. The number of events in the batch is
+// the next count to ask for. That is an estimate: one event may have one row or hundreds. No event is split.
 func (c *consumer) cut() *batch {
 	b := &batch{whole: true}
 	for len(c.hand) > 0 && len(b.entry.Rows) < c.w.cfg.Batch {
@@ -194,7 +194,7 @@ func (c *consumer) cut() *batch {
 	return b
 }
 
-// try stores and acknowledges. Stored but not acknowledged it comes again, and changes nothing.
+// try stores a batch and acknowledges it. A batch that is stored and not acknowledged comes again, and changes nothing.
 func (c *consumer) try(b *batch) error {
 	if !b.stored {
 		if err := c.store(b); err != nil {
@@ -217,7 +217,7 @@ func (c *consumer) try(b *batch) error {
 	return nil
 }
 
-// store is the transaction, or several where the database refuses it as one.
+// store is one transaction, or several where the database refuses the batch as one.
 func (c *consumer) store(b *batch) error {
 	c.look(b.entry.Orders)
 	err := error(nil)
@@ -236,7 +236,7 @@ func (c *consumer) store(b *batch) error {
 	return nil
 }
 
-// save is one transaction. It is not cut short by the end of the sale or of the worker, only by its own time.
+// save is one transaction. Only its own timeout ends it early, not the end of the sale or of the worker.
 func (c *consumer) save(e Entry) error {
 	now := time.Now()
 	for i := range e.Deliveries {
@@ -245,7 +245,7 @@ func (c *consumer) save(e Entry) error {
 	ctx, cancel := context.WithTimeout(c.w.grace, c.w.pace.statement)
 	defer cancel()
 	err := c.w.repo.Save(ctx, e)
-	if errors.Is(err, ErrRefused) && len(e.Orders) > 0 { // it answers, and it is not its fault
+	if errors.Is(err, ErrRefused) && len(e.Orders) > 0 { // the database answers: it is well
 		c.w.databaseHealth.note(c.who, nil)
 		return err
 	}
@@ -263,8 +263,8 @@ func (c *consumer) save(e Entry) error {
 	return nil
 }
 
-// finish tries until what is in hand is stored; when the process is told to end, once more. What it gives up then another
-// worker takes over, or this one's next run.
+// finish tries until the events in hand are stored. When the process is told to end, it tries once more. Another worker takes
+// over what is left then, or the next run of this one.
 func (c *consumer) finish(process context.Context) {
 	for n := 1; ; n++ {
 		over := !sleep(process, backoff(c.w.pace.retry, c.w.pace.retryMost, n))
@@ -288,7 +288,7 @@ func (c *consumer) tryInTurn() error {
 	}
 }
 
-// trim lets the stream forget what has been stored.
+// trim lets the stream forget stored events.
 func (c *consumer) trim(ctx context.Context) error {
 	if !c.dirty || time.Since(c.trimmed) < c.w.pace.look {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"spike/luascripts"
 )
 
-// strictRepository refuses rows from a reservation on, and keeps how the others came.
+// strictRepository refuses rows from one reservation on, and remembers how the others came.
 type strictRepository struct {
 	Repository
 	from atomic.Int64 // a nonce
@@ -34,8 +34,8 @@ func (s *strictRepository) Save(ctx context.Context, e Entry) error {
 	return s.Repository.Save(ctx, e)
 }
 
-// After events of one row come events of many: what was read at once is stored in transactions of a batch, in order, and
-// each is acknowledged; the one that fails and the rest wait.
+// Events of many rows follow events of one row. The events of one read are stored in several transactions, in order, and each
+// batch is acknowledged. The batch that fails and the rest wait.
 func TestLargeEventsAreCut(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
@@ -47,7 +47,7 @@ func TestLargeEventsAreCut(t *testing.T) {
 		store.buy(t, "a", 15)
 	}
 	strict := &strictRepository{Repository: repo}
-	const refused = 51 // is in the middle of what is read at once, and in a transaction with the one before it
+	const refused = 51 // it is in the middle of one read, and in a transaction with the one before it
 	strict.from.Store(refused)
 	stop := work(t, store, strict)
 	unacked := func() uint64 {
@@ -74,7 +74,7 @@ func TestLargeEventsAreCut(t *testing.T) {
 	}
 }
 
-// slipStore does not trim the first time it is asked.
+// slipStore fails the first trim.
 type slipStore struct {
 	luascripts.Store
 	slipped, trimmed atomic.Bool
@@ -91,7 +91,7 @@ func (s *slipStore) TrimEvents(ctx context.Context, sale string) error {
 	return err
 }
 
-// A trim that failed is made up for, though nothing more happens.
+// A failed trim is tried again, though nothing more happens.
 func TestTrimIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	store := newShop()

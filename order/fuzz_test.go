@@ -14,7 +14,7 @@ import (
 	"spike/luascripts"
 )
 
-// FuzzWebhook: an address that is taken is one that messages can go to; one that is not is never repeated, nor is a secret.
+// FuzzWebhook: messages can go to every accepted address. A refused address is never repeated, nor is a secret.
 func FuzzWebhook(f *testing.F) {
 	for _, seed := range [][2]string{{"https://example.org/hook", secretOf(24)}, {"http://u:hunter2@h", secretOf(64)}, {"ftp://h", secretOf(24)}, {"http://", ""},
 		{"http://[::1]:80/x?y#z", "whsec_"}, {"http://h:99999", secretOf(24)}, {"http:h", secretOf(24)}, {"HTTPS://H", secretOf(24) + "="}, {"http://h/%zz", secretOf(30)},
@@ -44,7 +44,7 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// FuzzRetryAfter: a pause is never negative, and never longer than an hour, whatever an endpoint answers.
+// FuzzRetryAfter: whatever an endpoint answers, a pause is never negative, and never longer than an hour.
 func FuzzRetryAfter(f *testing.F) {
 	now := time.Unix(1795399305, 0)
 	for _, seed := range []string{"", "0", "120", "-1", "+5", "1e3", "99999999999999999999", "Mon, 23 Nov 2026 07:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon Jan  2 15:04:05 0001"} {
@@ -57,7 +57,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzDatabase: no address of a database makes a panic, connects, or is repeated.
+// FuzzDatabase: no address of a database causes a panic, connects, or is repeated.
 func FuzzDatabase(f *testing.F) {
 	for _, seed := range []string{"postgres://u:hunter2@h:1/d?pool_max_conns=3", "postgres://u:hunter2@h:x/d", "postgres:hunter2", "postgres://h?sslmode=hunter2", "sqlite:", "sqlite://",
 		"mysql://u:hunter2@h", "postgres://%", "postgresql://h1,h2:3/d?target_session_attrs=any", "sqlite:\x00", "", "hunter2",
@@ -66,7 +66,7 @@ func FuzzDatabase(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.HasPrefix(text, "sqlite:") {
-			if strings.ContainsAny(text, "/\\") { // a file of the fuzzer's choice
+			if strings.ContainsAny(text, "/\\") { // the fuzzer must not choose a file
 				return
 			}
 			t.Chdir(t.TempDir())
@@ -82,8 +82,8 @@ func FuzzDatabase(f *testing.F) {
 	})
 }
 
-// FuzzEvent: an event is parked whole, or is as many rows and messages as it says: each its own, none that a database or a
-// listener could not take.
+// FuzzEvent: an event is parked whole, or becomes as many rows and messages as it has. All of them differ, and a database and a
+// listener can take each.
 func FuzzEvent(f *testing.F) {
 	claim := luascripts.Claim{Serial: 5, Count: 3, Fence: 7, Nonce: 9, Expiry: 1795399605199326, Buyer: luascripts.Buyer{1}}
 	for _, kind := range []string{"reserved", "confirmed", "cancelled", "expired", "sung", "unreadable: \x00"} {
@@ -135,7 +135,7 @@ func checkEntry(t *testing.T, e Entry, claims []luascripts.Claim) {
 // storable is a text that PostgreSQL takes.
 func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
-// A database's file is made with its name as it stands, whatever is in it.
+// A database file gets its name unchanged, whatever is in the name.
 func TestOddNamesOfFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a?b.db", "a#b.db", "a%20b.db", "a&_pragma=x.db", "a'b;c.db", ":memory:x"} {

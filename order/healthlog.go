@@ -9,19 +9,20 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// healthLog says what is wrong with a part when it begins and now and then while it lasts, and when it is over; not each
-// time, for many may try. What is wrong for one of them is over when it goes well for that one, whatever others find.
+// healthLog logs that a part fails: when it begins, now and then while it lasts, and when it is over. It does not log each
+// failure, because many callers may fail at once. A caller's failure is over when that caller's own call succeeds, whatever other
+// callers find.
 type healthLog struct {
 	log  zerolog.Logger
 	part string
 
 	mu       sync.Mutex
-	failing  map[string]failure // for whom; empty: all is well
+	failing  map[string]failure // by caller; empty: all is well
 	loggedAt time.Time
-	reported bool // that something is wrong
+	reported bool // a failure was logged
 }
 
-// failure is what is wrong for somebody.
+// failure is what is wrong for one caller.
 type failure struct {
 	since time.Time
 	err   error // the newest
@@ -33,7 +34,7 @@ func newHealthLog(log zerolog.Logger, part string) *healthLog {
 	return &healthLog{log: log, part: part, failing: map[string]failure{}}
 }
 
-// note takes the outcome of somebody's call.
+// note takes the outcome of a caller's call.
 func (h *healthLog) note(who string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,7 +55,7 @@ func (h *healthLog) note(who string, err error) {
 	}
 }
 
-// forget is for somebody who calls no more: nothing is said of how the part is.
+// forget removes a caller that makes no more calls. It logs nothing, because the state of the part is not known.
 func (h *healthLog) forget(who string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -67,7 +68,7 @@ func (h *healthLog) well() bool {
 	return len(h.failing) == 0
 }
 
-// lasting says what has been wrong for somebody for so long; "": nothing.
+// lasting names a failure that has lasted for d or longer; "": none.
 func (h *healthLog) lasting(d time.Duration) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -91,7 +92,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// backoff is the pause after the n-th failure in a row (from 1): it doubles, and half of it is chance.
+// backoff is the pause after the n-th failure in a row (from 1). It doubles, and half of it is random.
 func backoff(first, most time.Duration, n int) time.Duration {
 	d := most
 	if n < 30 && first<<(n-1) < most {

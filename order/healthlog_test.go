@@ -14,7 +14,7 @@ import (
 	"spike/luascripts"
 )
 
-// partOK is what an operator sees of a part: 1 or 0; -1 before there is anything to see.
+// partOK is the metric of a part: 1 or 0; -1 before the metric exists.
 func partOK(t testing.TB, from prometheus.Gatherer, part string) float64 {
 	t.Helper()
 	families, err := from.Gather()
@@ -31,7 +31,7 @@ func partOK(t testing.TB, from prometheus.Gatherer, part string) float64 {
 	return -1
 }
 
-// gaugeOf is a gauge without labels; -1: there is none.
+// gaugeOf is a gauge without labels; -1: it does not exist.
 func gaugeOf(t testing.TB, from prometheus.Gatherer, name string) float64 {
 	t.Helper()
 	families, err := from.Gather()
@@ -46,7 +46,7 @@ func gaugeOf(t testing.TB, from prometheus.Gatherer, name string) float64 {
 	return -1
 }
 
-// It is over when it is over for everybody, and said once.
+// A failure is over when it is over for every caller, and that is logged once.
 func TestTroubleOfSeveral(t *testing.T) {
 	var said strings.Builder
 	p := newHealthLog(zerolog.New(&said), "store")
@@ -75,7 +75,7 @@ func (blindStore) Show(context.Context, string) (luascripts.ShowReply, error) {
 	return luascripts.ShowReply{}, errDownToday
 }
 
-// The list can be had and other calls go well, but one does not: all the time the store is not well, and nobody says it is.
+// The list and other calls go well, and one call fails. All the time the store is not well, and the log never says that it is.
 func TestTroubleOfOneIsNotClearedByOthers(t *testing.T) {
 	t.Parallel()
 	for what, broken := range map[string]func(luascripts.Store) luascripts.Store{
@@ -114,7 +114,7 @@ func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store
 	}
 }
 
-// outboxAwayRepository takes orders; its outbox is away.
+// outboxAwayRepository stores orders; its outbox is away.
 type outboxAwayRepository struct {
 	Repository
 	off atomic.Bool
@@ -127,7 +127,7 @@ func (l *outboxAwayRepository) Take(ctx context.Context, now time.Time, lease ti
 	return l.Repository.Take(ctx, now, lease, most)
 }
 
-// Nothing happens at the sale; the sender alone finds the database away, and back.
+// Nothing happens at the sale. The sender alone finds the database away, and back.
 func TestSenderSaysThatTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
 	metrics, lost := prometheus.NewRegistry(), &outboxAwayRepository{Repository: newSQLite(t)}

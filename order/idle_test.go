@@ -11,7 +11,7 @@ import (
 	"spike/luascripts"
 )
 
-// counted is a store that counts its scripts, and commands of streams.
+// counted is a store that counts its scripts and its stream commands.
 type counted struct {
 	luascripts.Store
 	scripts, commands, marks atomic.Int64
@@ -48,7 +48,7 @@ func (c *counted) Marks(ctx context.Context, sales []string) ([]luascripts.Mark,
 	return c.Store.Marks(ctx, sales)
 }
 
-// openRepository takes everything.
+// openRepository accepts everything.
 type openRepository struct {
 	closedRepository
 	saved *atomic.Int64
@@ -59,8 +59,8 @@ func (b openRepository) Save(context.Context, Entry) error {
 	return nil
 }
 
-// A4: 504 sales of which nothing is new, half of them sold from: one look a second at all of them, and next to no script.
-// What is new is stored as soon as ever.
+// A4: 504 sales have no news, and half of them have sold. One look a second covers all of them, with next to no script. New
+// events are stored as fast as ever.
 func TestA4IdleSalesCostNoScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestA4IdleSalesCostNoScripts(t *testing.T) {
 	})
 }
 
-// A4: 500 sales of which one unit each is held, and nobody buys: a script or two a minute each, and the holds end in time.
+// A4: 500 sales have one held unit each, and nobody buys. Each costs a script or two a minute, and the holds end in time.
 func TestA4PendingUnitsCostFewScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"spike/luascripts"
 )
 
-// ledgerLife is one reservation of a lease, in the real ledger's twin.
+// ledgerLife is one reservation from a lease, in the real ledger's twin.
 type ledgerLife struct {
 	*shop
 	birth uint64
@@ -44,7 +44,7 @@ func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
 	return l
 }
 
-// ask puts an input to the ledger: its time, and what it answers.
+// ask gives an input to the ledger, and returns its time and its answer.
 func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uint64) {
 	var r luascripts.ReservationReply
 	var err error
@@ -74,7 +74,7 @@ func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uin
 	return r.Now, r.Life.String(), r.Free
 }
 
-// news is the kinds of the events since the last time.
+// news is the kinds of the events since the last call.
 func (l *ledgerLife) news(t *rapid.T) (kinds []luascripts.EventKind) {
 	events, err := l.ReadEvents(t.Context(), "a", luascripts.Group{Name: "test", Consumer: "test"}, 100)
 	if err != nil {
@@ -86,8 +86,8 @@ func (l *ledgerLife) news(t *rapid.T) (kinds []luascripts.EventKind) {
 	return kinds
 }
 
-// The pure machine and the ledger say the same of every input in every order: answers, verdicts, events, units that come
-// back. Only a claim that was never settled comes back another way, with its lease.
+// The pure machine and the ledger agree on every input in every order: answers, verdicts, events, units that come back. The
+// exception is a claim that was never settled, which comes back with its lease.
 func TestLifeAndLedgerAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hold := rapid.SampledFrom([]time.Duration{0, lifeHold}).Draw(t, "hold")

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// meters are the worker's own counters, and what it last saw of the sales when somebody scrapes.
+// meters are the worker's own counters, and at a scrape also its newest figures of the sales.
 type meters struct {
 	w *Worker
 
@@ -49,7 +49,7 @@ func newMeters(w *Worker) *meters {
 	return m
 }
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (m *meters) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.list {
 		c.Describe(ch)
@@ -59,7 +59,7 @@ func (m *meters) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (m *meters) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)

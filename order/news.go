@@ -8,28 +8,28 @@ import (
 	"spike/luascripts"
 )
 
-// news is what a sale's consumer and sweeper are told by those who look at all sales at once: that something was written. Both
-// rest while nothing is, and while nothing is unread, unacknowledged or due.
+// news tells a sale's consumer and its sweeper that something was written. One look at all sales finds that out. Both rest while
+// nothing is written, unread, unacknowledged or due.
 type news struct {
 	consumer, sweeper chan struct{}
-	changes           atomic.Uint64 // seen in the ledger
-	settled           atomic.Uint64 // how many of them had been seen, and one, when nothing was unread or unacknowledged
+	changes           atomic.Uint64 // changes seen in the ledger
+	settled           atomic.Uint64 // one more than the changes seen when nothing was unread or unacknowledged
 	mark              luascripts.Mark
 }
 
 func newNews() news { return news{consumer: make(chan struct{}, 1), sweeper: make(chan struct{}, 1)} }
 
-// isSettled says that the stream has nothing for anybody.
+// isSettled says that nothing in the stream is unread or unacknowledged.
 func (n *news) isSettled() bool { return n.settled.Load() == n.changes.Load()+1 }
 
-// settles notes what a look at the stream, begun after so many changes, has come to.
+// settles notes the result of a look at the stream. The look began after so many changes.
 func (n *news) settles(changes uint64, lag luascripts.Lag) {
 	if lag.Unread == 0 && lag.Pending == 0 {
 		n.settled.Store(changes + 1)
 	}
 }
 
-// wake wakes both.
+// wake wakes the consumer and the sweeper.
 func (n *news) wake() {
 	n.changes.Add(1)
 	for _, c := range []chan struct{}{n.consumer, n.sweeper} {
@@ -40,7 +40,7 @@ func (n *news) wake() {
 	}
 }
 
-// listen looks at the marks of all sales, again and again: one look for any number of them, and no script.
+// listen looks at the marks of all sales every pace.look: one call for any number of sales, and no script.
 func (v *supervisor) listen(ctx context.Context) {
 	known, blind := "", false
 	for sleep(ctx, v.w.pace.look) {

@@ -10,7 +10,7 @@ import (
 	"spike/luascripts"
 )
 
-// refusals are ways in which an operator's database refuses the row of serial 3, and how each is taken back.
+// refusals are ways in which an operator's database refuses the row of serial 3, each with its undoing.
 func (s testRepository) refusals() map[string][2]string {
 	if _, ok := s.Repository.(*sqlite); ok {
 		const trigger, gone = "CREATE TRIGGER picky BEFORE INSERT ON orders WHEN NEW.serial = 3 BEGIN SELECT ", "DROP TRIGGER picky"
@@ -38,8 +38,8 @@ func (s testRepository) refusals() map[string][2]string {
 	}
 }
 
-// suiteRefusals has the database refuse one row: it is found among many, parked and named, all others are stored, and what
-// comes later of its reservation waits behind it. Taken back and asked for, it is stored.
+// suiteRefusals has the database refuse one row among many. The row is found, parked and named. All others are stored, and later
+// events of its reservation wait behind it. After the undoing and a retry it is stored.
 func suiteRefusals(t *testing.T, s testRepository) {
 	for name, r := range s.refusals() {
 		t.Run(name, func(t *testing.T) { refuseOne(t, s, r[0], r[1]) })
@@ -99,7 +99,7 @@ func refuseOne(t *testing.T, s testRepository, begin, end string) {
 	}
 }
 
-// suiteBehind: an order may not overtake a parked one of its reservation, or of a part of it; any other may.
+// suiteBehind: an order must not overtake a parked order of its reservation, or of a part of it. Any other order may.
 func suiteBehind(t *testing.T, s testRepository) {
 	events := append(story(5, 3, 1000, luascripts.Expired, true), story(5, 3, 2000, luascripts.Confirmed, false)...)
 	orders := entryOf(t, "joins", events).Orders

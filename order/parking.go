@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// storeByHalves stores orders that the database would not have all together: half of them, and the other half, until one is left that it
-// will not have. That one is parked, in the database, and what comes after it of its reservation waits behind it.
+// storeByHalves stores orders that the database refused as one. It stores one half, then the other, until a single order is
+// refused. That order is parked in the database, and later events of its reservation wait behind it.
 func (c *consumer) storeByHalves(orders []Order, parked []ParkedEvent) error {
 	e := Entry{Parked: parked}
 	for _, o := range orders {
@@ -39,10 +39,10 @@ func (c *consumer) park(o Order, parked []ParkedEvent, why error) error {
 	return nil
 }
 
-// againMost is how many parked orders are tried again at a time.
+// againMost is how many parked orders one pass tries again.
 const againMost = 100
 
-// tryAgain counts parked orders, and tries those again that an operator wants tried again.
+// tryAgain counts parked orders, and tries those again that an operator has marked.
 func (w *Worker) tryAgain(ctx context.Context) {
 	select {
 	case <-w.migrated:
@@ -86,7 +86,7 @@ func (w *Worker) again(ctx context.Context, all *bool) (more bool, err error) {
 	return len(orders) == againMost, err
 }
 
-// oneAgain stores an order that was parked, or parks it again.
+// oneAgain stores a parked order, or parks it again.
 func (w *Worker) oneAgain(ctx context.Context, o Order) error {
 	e := Entry{Again: []Order{o}}
 	e.addOrder(o, w.sender != nil)

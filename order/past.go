@@ -7,14 +7,15 @@ import (
 	"spike/luascripts"
 )
 
-// past is what a consumer knows that the database has: it notices when the database comes from a time before that, a backup, or a
-// standby that had not received all. What is missing then the stream may have forgotten; it can only be named.
+// past is what a consumer knows that the database has stored. With it the consumer notices a database from an earlier time: a
+// backup, or a standby that had not received everything. The stream may have forgotten the missing events, so they can only be
+// named.
 type past struct {
 	birth    uint64
-	number   uint64 // the newest event that was stored, and acknowledged or by this consumer
-	asked    bool   // the store, how far it was when this consumer began
+	number   uint64 // the newest event that was acknowledged, or stored by this consumer
+	asked    bool   // the store was asked how far it was when this consumer began
 	looked   time.Time
-	stumbled uint64 // the database had, when we looked
+	stumbled uint64 // failures of the database as of the look
 }
 
 func (p *past) note(orders []Order) {
@@ -28,7 +29,7 @@ func (p *past) note(orders []Order) {
 	}
 }
 
-// look is made before a batch is stored: after it the newest event is new, and what is missing before it is not seen.
+// look runs before a batch is stored. After the batch the newest event is new, and would hide missing events before it.
 func (c *consumer) look(orders []Order) {
 	stumbled := c.w.stumbled.Load()
 	if p := &c.past; p.asked && p.stumbled == stumbled && time.Since(p.looked) < c.w.pace.check || len(orders) == 0 {
@@ -41,14 +42,14 @@ func (c *consumer) look(orders []Order) {
 	}
 }
 
-// lookOnce looks when the consumer begins, be there anything to store or not.
+// lookOnce looks when the consumer begins, even if there is nothing to store.
 func (c *consumer) lookOnce(ctx context.Context) {
 	if c.past.looked.IsZero() && c.compare(ctx) == nil {
 		c.past.looked, c.past.stumbled = time.Now(), c.w.stumbled.Load()
 	}
 }
 
-// remember asks the store how far the events were acknowledged when this consumer began.
+// remember asks the store which events were acknowledged when this consumer began.
 func (c *consumer) remember(ctx context.Context) error {
 	if c.past.asked {
 		return nil
@@ -62,7 +63,8 @@ func (c *consumer) remember(ctx context.Context) error {
 	return nil
 }
 
-// compare names what the database should have and has not. An error says nothing: storing will say what is wrong.
+// compare names the events that the database should have and has not. An error here says nothing, because storing will show what
+// is wrong.
 func (c *consumer) compare(ctx context.Context) error {
 	if err := c.remember(ctx); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Row A7: a SQLite file, and those beside it, are for their owner alone.
+// Row A7: a SQLite file and the files beside it are for their owner alone.
 func TestA7TheSQLiteFileIsPrivate(t *testing.T) {
 	dir := t.TempDir()
 	s := openTestRepository(t, "sqlite:"+filepath.Join(dir, "orders.db"))

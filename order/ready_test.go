@@ -29,7 +29,7 @@ func (m *moody) Willing(ctx context.Context) error {
 	return m.Store.Willing(ctx)
 }
 
-// Rows D8 and D17: a store that answers and takes no writes is none, and the metric says what the probe says.
+// Rows D8 and D17: a store that answers and takes no writes counts as away, and the metric agrees with the probe.
 func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
 	store := &moody{Store: newShop()}
 	w, err := newWorker(Config{Batch: 1, pace: &brisk}, store, nil, zerolog.Nop())
@@ -51,8 +51,8 @@ func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
 	}
 }
 
-// The database answers and says that it takes writes, but takes no order: the worker is not ready, though no order is lost. It
-// is ready again when it has stored what it has in hand, and nobody needs to buy for that.
+// The database answers and says that it takes writes, but takes no order. The worker is not ready, though no order is lost. It is
+// ready again when it has stored the orders in hand, even if nobody buys.
 func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 	})
 }
 
-// fullRepository is a database whose disk is full, or not.
+// fullRepository is a database whose disk may be full.
 type fullRepository struct {
 	closedRepository
 	full atomic.Bool
@@ -100,7 +100,7 @@ func (b *fullRepository) Save(context.Context, Entry) error {
 	return nil
 }
 
-// A deadlock is over at the next try: that is no trouble.
+// A deadlock is over at the next try, so it does not count.
 func TestTroubleThatLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newHealthLog(zerolog.Nop(), "database")
@@ -109,7 +109,7 @@ func TestTroubleThatLasts(t *testing.T) {
 			t.Error(why)
 		}
 		time.Sleep(wrongFor)
-		p.note("a", errAway) // again, not anew
+		p.note("a", errAway) // the failure began before
 		if why := p.lasting(wrongFor); !strings.Contains(why, "database: a: ") {
 			t.Error(why)
 		}

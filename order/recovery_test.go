@@ -7,8 +7,8 @@ import (
 	"spike/luascripts"
 )
 
-// Row P12: a sale without hold, on a store that has lost history, where nothing but a worker runs: it begins the recovery, and
-// sees it through.
+// Row P12: a store has lost history, its sale has no hold, and only a worker runs. The worker begins the recovery, and sees it
+// through.
 func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	t.Parallel()
 	b := luascripts.DefaultBounds()

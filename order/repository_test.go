@@ -23,7 +23,7 @@ func TestSQLiteRepository(t *testing.T) {
 	repositorySuite(t, func(t testing.TB) testRepository { t.Helper(); return newSQLite(t) })
 }
 
-// bookSuite is what every database must do.
+// repositorySuite is what every database must do.
 func repositorySuite(t *testing.T, open func(testing.TB) testRepository) {
 	t.Helper()
 	t.Run("rows are joined, whatever comes when", func(t *testing.T) { suiteJoins(t, open(t)) })
@@ -62,7 +62,7 @@ func story(serial, count uint32, fence uint64, end luascripts.EventKind, parts b
 	return events
 }
 
-// entries cuts events into batches, as they are written.
+// entries cuts events into batches, as a consumer does.
 func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 	t.Helper()
 	for chunk := range slices.Chunk(events, size) {
@@ -71,7 +71,7 @@ func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 	return list
 }
 
-// history is what happened at a sale, and how it came to the consumers: cut anyhow, in any order, some of it again.
+// history is what happened at a sale, and how it came to the consumers: cut anywhere, in any order, some of it again.
 type history struct {
 	events []luascripts.Event
 	cuts   [][]luascripts.Event
@@ -91,7 +91,7 @@ var histories = rapid.Custom(func(t *rapid.T) (h history) {
 	return h
 })
 
-// entryOf is what a consumer writes of events.
+// entryOf is what a consumer writes for events.
 func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
 	t.Helper()
 	for _, ev := range events {
@@ -103,7 +103,7 @@ func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
 	return e
 }
 
-// joined is what Row.Merge makes of rows, in the order they come in.
+// joined is the result of Row.Merge over rows, in their order.
 func joined(lists ...[]Row) map[Key]Row {
 	all := map[Key]Row{}
 	for _, r := range slices.Concat(lists...) {
@@ -115,7 +115,7 @@ func joined(lists ...[]Row) map[Key]Row {
 	return all
 }
 
-// inOrder is how it must come out.
+// inOrder is the expected result.
 func (h history) inOrder(t rapid.TB, sale string) map[Key]Row {
 	t.Helper()
 	var rows [][]Row
@@ -138,7 +138,7 @@ func TestRowsAreJoinedWhateverComesWhen(t *testing.T) {
 	})
 }
 
-// suiteJoins has the database do the same as Row.Merge, for a few.
+// suiteJoins: the database agrees with Row.Merge.
 func suiteJoins(t *testing.T, s testRepository) {
 	for run := range 20 {
 		sale, h := fmt.Sprintf("joins%d", run), histories.Example(run)
@@ -193,7 +193,7 @@ func suiteLargest(t *testing.T, s testRepository) {
 	}
 }
 
-// suiteAtomic has a batch fail at its last part: nothing of it may stay.
+// suiteAtomic has a batch fail at its last part. Nothing of the batch may stay.
 func suiteAtomic(t *testing.T, s testRepository) {
 	e := entries(t, story(1, 2, 1000, luascripts.Reserved, false), 9)[0]
 	e.Deliveries[0].State = "nonsense" // the table refuses it
@@ -212,7 +212,7 @@ func suiteAtomic(t *testing.T, s testRepository) {
 	}
 }
 
-// suiteWriters has two workers write the same batches, in opposite directions.
+// suiteWriters has two workers write the same batches in opposite directions.
 func suiteWriters(t *testing.T, s testRepository) {
 	var events []luascripts.Event
 	for serial := uint32(1); serial <= 150; serial += 3 {
@@ -252,7 +252,7 @@ func suiteDeliveries(t *testing.T, s testRepository) {
 	for i := range e.Deliveries {
 		e.Deliveries[i].NextAt = now
 	}
-	for range 2 { // the second time they are there
+	for range 2 { // the second time the rows exist
 		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +280,7 @@ func suiteDeliveries(t *testing.T, s testRepository) {
 	if len(again) != 1 || again[0].ID != ds[2].ID || again[0].Attempts != 3 {
 		t.Errorf("again: %+v", again)
 	}
-	if lost := take(t, s, now.Add(2*time.Minute), 10); len(lost) != 2 { // whose sender died come back after its lease
+	if lost := take(t, s, now.Add(2*time.Minute), 10); len(lost) != 2 { // deliveries of a dead sender come back after its lease
 		t.Errorf("lost: %+v", lost)
 	}
 	if n, err := s.Prune(t.Context(), now, 10); err != nil || n != 0 {
@@ -294,7 +294,7 @@ func suiteDeliveries(t *testing.T, s testRepository) {
 	}
 }
 
-// suiteOddWords has an endpoint fail in words that a database may not like.
+// suiteOddWords has an endpoint fail with words that a database may refuse.
 func suiteOddWords(t *testing.T, s testRepository) {
 	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
@@ -342,7 +342,7 @@ func take(t testing.TB, s testRepository, now time.Time, most int) []Delivery {
 	return ds
 }
 
-// suiteShared has several senders take: each delivery comes to one.
+// suiteShared has several senders take deliveries. Each delivery goes to one sender.
 func suiteShared(t *testing.T, s testRepository) {
 	e := Entry{}
 	for i := range 200 {
@@ -379,7 +379,7 @@ func suiteShared(t *testing.T, s testRepository) {
 			t.Errorf("%s was given %d times", id, n)
 		}
 	}
-	if left := take(t, s, wall(at0), 200); len(had)+len(left) != 200 { // who meets others' locks may leave early
+	if left := take(t, s, wall(at0), 200); len(had)+len(left) != 200 { // a sender that meets locks of others may stop early
 		t.Errorf("%d given, %d left", len(had), len(left))
 	}
 }
@@ -399,7 +399,7 @@ func suiteParked(t *testing.T, s testRepository) {
 	}
 }
 
-// One statement meets a row once only, and two workers meet rows in the same order.
+// One statement meets a row only once, and two workers meet rows in the same order.
 func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
 	events := append(story(5, 2, 2000, luascripts.Confirmed, false), story(1, 3, 1000, luascripts.Expired, true)...)
 	slices.Reverse(events)

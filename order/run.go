@@ -16,12 +16,12 @@ import (
 	"spike/order/operators"
 )
 
-// Worker is one process that stores orders and ends holds. Several share the work of one store and one database.
+// Worker is one process that stores orders and ends holds. Several workers may share one store and one database.
 type Worker struct {
 	cfg   Config
 	pace  pace
 	store luascripts.Store
-	repo  Repository // nil: expiry only, no stream is read
+	repo  Repository // nil: it only ends holds, and reads no stream
 	log   zerolog.Logger
 	group luascripts.Group
 
@@ -32,22 +32,22 @@ type Worker struct {
 	sender         *sender // nil: no webhook
 	pulse          *operators.Pulse
 
-	storing  chan struct{}   // places of those who have a batch in the making
-	sweeping chan struct{}   // places of those who sweep
-	migrated chan struct{}   // closed once the database has its tables, and the group is its
-	grace    context.Context // of what is in hand: ends a little after the worker is told to end
+	storing  chan struct{}   // permits to have a batch in the making
+	sweeping chan struct{}   // permits to sweep
+	migrated chan struct{}   // closed once the tables exist and the group is this database's
+	grace    context.Context // for events in hand: it ends a little after the worker is told to end
 	binding  binding
-	stumbled atomic.Uint64 // how often the database failed
-	parked   atomic.Int64  // orders parked in the database, as last seen
+	stumbled atomic.Uint64 // failures of the database
+	parked   atomic.Int64  // parked orders in the database, at the newest count
 	stopping atomic.Bool
 	parkLog  zerolog.Logger
 }
 
-// maxSweeps is how many calls for expiry and figures are under way at once.
+// maxSweeps is how many calls for holds and figures are under way at once.
 const maxSweeps = 16
 
-// Run works until ctx ends, then finishes the batches in hand. Without a database it only ends holds. What it needs may be away,
-// at the start too: it says so, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
+// Run works until ctx ends, then stores the batches in hand. Without a repository it only ends holds. The store and the database
+// may be away, at the start too: Run logs it, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
 func Run(ctx context.Context, cfg Config, store luascripts.Store, repo Repository, log zerolog.Logger) error {
 	if err := cfg.begin(); err != nil {
 		return err
@@ -92,9 +92,9 @@ func newWorker(cfg Config, store luascripts.Store, repo Repository, log zerolog.
 	return w, err
 }
 
-// run owns every goroutine of the worker. The listener's ends with Close, at the very end; the one that makes the tables and
-// keeps the group, the sender, the one that tries parked orders again and the sales' (a consumer and a sweeper each) end with ctx.
-// They end as well, and the error says why, when the orders turn out to be another database's.
+// run owns every goroutine of the worker. The listener's goroutine ends with Close, at the very end. All others end with ctx: the
+// pulse, the migration that then keeps the group, the sender, the one that tries parked orders again, and each sale's consumer
+// and sweeper. They end as well, with an error, when the orders turn out to be another database's.
 func (w *Worker) run(life context.Context, admin net.Listener) error {
 	ctx, end := context.WithCancelCause(life)
 	defer end(nil)
@@ -127,7 +127,7 @@ func (w *Worker) run(life context.Context, admin net.Listener) error {
 	return nil
 }
 
-// logState says it where there are orders to store: ending holds is nothing an edge's operator asked for.
+// logState logs only where there are orders to store. An edge's operator did not ask for a worker that only ends holds.
 func (w *Worker) logState(what string) {
 	if w.repo != nil {
 		w.log.Info().Str("admin", w.cfg.Admin).Bool("webhook", w.sender != nil).Msg(what)

@@ -8,20 +8,20 @@ import (
 	"spike/luascripts"
 )
 
-// brisk is steady's pace for tests.
+// brisk is the pace for tests.
 var brisk = pace{look: 20 * time.Millisecond, sweep: 5 * time.Millisecond, tend: 10 * time.Millisecond, rest: time.Minute, quiet: 10 * time.Millisecond,
 	checkIdle: 20 * time.Millisecond, idle: 100 * time.Millisecond, retry: time.Millisecond, retryMost: 20 * time.Millisecond,
 	statement: 10 * time.Second, lastTry: 2 * time.Second, bind: 500 * time.Millisecond, again: 20 * time.Millisecond,
 	check: time.Millisecond, send: 5 * time.Millisecond, webhook: time.Millisecond}
 
-// clock is the store's: real, and moved on by hand.
+// clock is the store's clock: real, and moved on by hand.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 func (c *clock) skip(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// shop is a store of sales, and the buyers at it.
+// shop is a store of sales, and its buyers.
 type shop struct {
 	luascripts.Store
 	*clock
@@ -42,7 +42,7 @@ func (b *shop) sale(t testing.TB, name string, total uint64, hold time.Duration)
 	}
 }
 
-// buy is a reservation of n units.
+// buy reserves n units.
 func (b *shop) buy(t testing.TB, sale string, n uint32) (luascripts.Claim, uint64) {
 	t.Helper()
 	b.nonce++
@@ -67,7 +67,7 @@ func (b *shop) cancel(t testing.TB, sale string, birth uint64, c luascripts.Clai
 	}
 }
 
-// expire lets ledger time pass, a step at a time, as its scripts do.
+// expire moves ledger time on, one step at a time, as scripts do.
 func (b *shop) expire(t testing.TB, sale string, d time.Duration) {
 	t.Helper()
 	for ; d > 0; d -= 400 * time.Millisecond {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Row D20: where a row is a reservation, its units add up.
+// Row D20: if a row is a reservation, its units add up.
 func TestD20UnitsAddUp(t *testing.T) { unitsAddUp(t, newSQLite(t)) }
 
 func unitsAddUp(t *testing.T, s testRepository) {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// supervisor has the sales that are worked on: those the store lists. Ending holds does not depend on storing orders: a consumer that
-// has a batch of a sale that is gone in hand keeps its name from other consumers, but not from a sweeper.
+// supervisor serves the sales that the store lists. Ending holds does not depend on storing orders. A consumer with a batch of a
+// removed sale keeps other consumers from its name, but not a sweeper.
 type supervisor struct {
 	w       *Worker
 	working sync.WaitGroup
 
 	mu        sync.Mutex
-	sales     map[string]*sale // those listed
-	consumers map[string]bool  // names at which a consumer is at work, be its sale listed or gone
+	sales     map[string]*sale // listed sales
+	consumers map[string]bool  // names with a consumer at work, even if its sale is gone
 }
 
 // sale is one sale as this worker serves it.
 type sale struct {
 	name   string
-	life   context.Context // it is listed
+	life   context.Context // ends when the sale is not listed any more
 	end    context.CancelFunc
 	health *healthLog
 	news   news
@@ -33,14 +33,14 @@ func newSupervisor(w *Worker) *supervisor {
 	return &supervisor{w: w, sales: map[string]*sale{}, consumers: map[string]bool{}}
 }
 
-// lookShare is what part of the time the store may be busy with the list, at most 1 / lookShare: it walks over all its keys.
-// But a new sale never waits longer than longestLook.
+// The list walks over all keys of the store, so it may keep the store busy for at most 1 / lookShare of the time. But a new sale
+// never waits longer than longestLook.
 const (
 	lookShare   = 20
 	longestLook = 10 * time.Second
 )
 
-// run looks at the store's list until ctx ends, and returns when nobody works any more.
+// run reads the store's list until ctx ends, and returns when all goroutines have ended.
 func (v *supervisor) run(ctx context.Context) {
 	v.working.Go(func() { v.listen(ctx) })
 	for n := 0; ; {
@@ -64,7 +64,7 @@ func (v *supervisor) run(ctx context.Context) {
 	v.working.Wait()
 }
 
-// update begins with the sales that are new, and ends with those that are gone.
+// update starts new sales, and ends sales that are gone.
 func (v *supervisor) update(ctx context.Context, names []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -94,7 +94,8 @@ func (v *supervisor) startSale(ctx context.Context, name string) {
 	v.working.Go(func() { (&sweeper{w: v.w, sale: s}).run(s.life) })
 }
 
-// startConsumer starts a sale's consumer. It may outlive its sale; the name's next sale gets one at the first look after that.
+// startConsumer starts a sale's consumer. The consumer may outlive its sale. The name's next sale gets a consumer at the first
+// look after that.
 func (v *supervisor) startConsumer(process context.Context, s *sale) {
 	v.consumers[s.name] = true
 	v.working.Go(func() {
@@ -105,7 +106,7 @@ func (v *supervisor) startConsumer(process context.Context, s *sale) {
 	})
 }
 
-// listed is the sales served now.
+// listed is the sales that are served now.
 func (v *supervisor) listed() []*sale {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"spike/luascripts"
 )
 
-// closedRepository is there and takes nothing.
+// closedRepository answers and stores nothing.
 type closedRepository struct{ Repository }
 
 func (closedRepository) Migrate(context.Context) error     { return nil }
@@ -27,7 +27,7 @@ func (closedRepository) Stored(context.Context, string, uint64) (uint64, bool, e
 func (closedRepository) Again(context.Context, int) ([]Order, error) { return nil, nil }
 func (closedRepository) ParkedOrders(context.Context) (int64, error) { return 0, nil }
 
-// A consumer has a batch of a sale in hand that it cannot store. The sale is removed and made again: its holds end all the same.
+// A consumer has a batch in hand that it cannot store. The sale is removed and made again. The new sale's holds end all the same.
 func TestHoldsOfASaleMadeAgainEndWhileItsConsumerIsStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestHoldsOfASaleMadeAgainEndWhileItsConsumerIsStuck(t *testing.T) {
 	})
 }
 
-// longStore has a list that takes a while.
+// longStore has a slow list.
 type longStore struct {
 	luascripts.Store
 	busy time.Duration

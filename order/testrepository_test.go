@@ -42,7 +42,7 @@ func openTestRepository(t testing.TB, url string) testRepository {
 	return s
 }
 
-// do is an operator's hand on the database.
+// do executes an operator's query.
 func (s testRepository) do(t testing.TB, query string) {
 	t.Helper()
 	var err error
@@ -119,7 +119,7 @@ func (p *postgres) peekCount(query string) (n int, err error) {
 	return n, err
 }
 
-// same compares rows; times as instants.
+// same compares rows, and times as instants.
 func same(a, b Row) bool {
 	at := func(t *time.Time) int64 {
 		if t == nil {

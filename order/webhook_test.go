@@ -22,7 +22,7 @@ import (
 
 var testSecret = secretOf(32)
 
-// hook is an endpoint that checks signatures and keeps what it was told.
+// hook is an endpoint that checks signatures and keeps its messages.
 type hook struct {
 	*httptest.Server
 	answer func(w http.ResponseWriter, n int) // of the n-th message, from 1; nil: 200
@@ -75,7 +75,7 @@ func (h *hook) hits() int {
 	return h.n
 }
 
-// messages is what was told, each once; a message told again must say the same.
+// messages is the received messages, each once. A repeated message must have the same body.
 func (h *hook) messages(t testing.TB) (list []payload) {
 	t.Helper()
 	h.mu.Lock()
@@ -138,7 +138,7 @@ func TestWebhooksTellWhatHappened(t *testing.T) {
 	}
 }
 
-// Anonymous is null, not a hash of nothing; one unit has no list of serials.
+// Anonymous is null, not the hash of nothing. One unit has no list of serials.
 func TestPayload(t *testing.T) {
 	ev := luascripts.Event{ID: "1-0", Number: 4, Kind: luascripts.Expired, Birth: 7, At: 9, Raw: at0,
 		Claims: []luascripts.Claim{{Serial: 5, Count: 1, Fence: 8, Nonce: 3, Expiry: 9}}}
@@ -146,7 +146,7 @@ func TestPayload(t *testing.T) {
 	const want = `{"type":"released","timestamp":"2023-11-14T22:13:20.000000Z","data":{"sale":"tickets",` +
 		`"reservation":"rsv_3fb3b6a6","serial":5,"units":1,"buyer":null,"reason":"expired"}}`
 	got := d.Body
-	if i := strings.Index(got, "rsv_"); i > 0 { // the identity is a hash: its length and that it stays are what matters
+	if i := strings.Index(got, "rsv_"); i > 0 { // the identity is a hash: only its length and its stability matter
 		got = got[:i+4] + "3fb3b6a6" + got[i+4+32:]
 	}
 	if got != want {
@@ -162,12 +162,12 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// What fails is tried again, under the same id and with the same words.
+// A failed message is tried again, under the same id and with the same body.
 func TestWebhooksAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
 		if n <= 3 {
-			w.Header().Set("Location", "/elsewhere") // followed, it would be a GET without a signature
+			w.Header().Set("Location", "/elsewhere") // a client that followed it would send a GET without a signature
 			w.WriteHeader([]int{500, 302, 404}[n-1])
 		}
 	})
@@ -182,7 +182,7 @@ func TestWebhooksAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A dead endpoint is not asked much, and nobody waits for it; when it is back, all is told.
+// A dead endpoint gets few attempts, and nothing waits for it. When it is back, it gets every message.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	var dead atomic.Bool
@@ -217,7 +217,7 @@ func TestDeadEndpoint(t *testing.T) {
 	h.messages(t)
 }
 
-// 410: this process tells nothing more; orders go on, and the next process tries again.
+// 410: this process sends nothing more. Orders go on, and the next process tries again.
 func TestEndpointGone(t *testing.T) {
 	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
@@ -241,7 +241,7 @@ func TestEndpointGone(t *testing.T) {
 	eventually(t, "the next one tells all", func() bool { return repo.deliveries(t, Delivered) == 2 })
 }
 
-// Two workers and a mind to fail: everything is told, under one id each.
+// Two workers meet an endpoint that often fails. Every message arrives, under one id each.
 func TestTwoSenders(t *testing.T) {
 	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
@@ -302,7 +302,7 @@ func TestEndpointRoom(t *testing.T) {
 	if e.room(now, 64) != 0 || e.room(now.Add(time.Second), 64) != 1 || !e.pausedNow() {
 		t.Error("not paused")
 	}
-	for range 50 { // were on their way
+	for range 50 { // on their way before the pause
 		e.heard(bad, now)
 	}
 	if e.room(now.Add(time.Second), 64) != 1 {
@@ -341,7 +341,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// What goes wrong is said without the address, which may hold a password, and without the secret.
+// Errors are logged without the address, which may hold a password, and without the secret.
 func TestNothingSecretIsSaid(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
@@ -378,7 +378,7 @@ type writer func([]byte)
 
 func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
-// An event that is told again makes no second message.
+// A repeated event makes no second message.
 func TestOutboxKeepsTheFirst(t *testing.T) {
 	t.Parallel()
 	repo := newSQLite(t)

@@ -13,8 +13,8 @@ import (
 	"spike/order/pgtest"
 )
 
-// On real servers: a dead worker's events, an entry that no script wrote, all four kinds of events, and a stream that is
-// short again when all is stored.
+// On real servers: events of a dead worker, an entry that no script wrote, and all four kinds of events. The stream is short
+// again when all is stored.
 func TestWorkerOnRealServers(t *testing.T) {
 	options := rueidis.ClientOption{InitAddress: []string{redistest.Start(t)}, DisableCache: true}
 	redis, err := luascripts.Dial(t.Context(), options, luascripts.DefaultBounds())

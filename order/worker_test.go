@@ -67,7 +67,7 @@ func (s testRepository) comesTo(t testing.TB, sale string, want map[State]int) {
 	eventually(t, fmt.Sprintf("%s has %v", sale, want), func() bool { return maps.Equal(s.states(t, sale), want) })
 }
 
-// allDone waits until nothing of the sale's stream is left to store.
+// allDone waits until the sale's stream has nothing left to store.
 func allDone(t testing.TB, store luascripts.Store, sale string) {
 	t.Helper()
 	eventually(t, "all is acknowledged", func() bool {
@@ -104,7 +104,7 @@ func TestWorkerStoresWhatHappens(t *testing.T) {
 	}
 }
 
-// Without a hold a claim's expiry is about settling it, and no row says it.
+// In a sale without a hold a claim's expiry only limits its settling, and no row has it.
 func TestSaleWithoutHold(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
@@ -148,7 +148,7 @@ func TestSalesComeAndGo(t *testing.T) {
 	stop()
 }
 
-// The sale is made again between two looks at the list: its own hold is what counts, under its own birth.
+// The sale is removed and made again between two looks at the list. Its own hold counts, under its own birth.
 func TestSaleMadeAgainUnnoticed(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
@@ -173,7 +173,7 @@ func TestSaleMadeAgainUnnoticed(t *testing.T) {
 	}
 }
 
-// Ledger time and the wall clock differ; a row says when by the wall clock.
+// Ledger time and the wall clock differ. A row has the hold's end by the wall clock.
 func TestHoldEndsByTheWallClock(t *testing.T) {
 	ev := luascripts.Event{ID: "1-0", Number: 1, Kind: luascripts.Reserved, Birth: 1, At: 1_000, Raw: at0,
 		Claims: []luascripts.Claim{{Serial: 1, Count: 1, Fence: 1, Expiry: 5_000}}}
@@ -212,7 +212,7 @@ func TestHoldsEndWithoutTheStream(t *testing.T) {
 	})
 }
 
-// Expiry alone: no database, no stream read, and units come back.
+// Without a database no stream is read, and units still come back.
 func TestExpiryWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	store := newShop()
@@ -229,7 +229,7 @@ func TestExpiryWithoutADatabase(t *testing.T) {
 	}
 }
 
-// Two workers on a bad day, ended and started again and again in the middle of it: nothing is missing, nothing is twice.
+// Two workers on a bad day are ended and started again and again. No order is missing, and none is stored twice.
 func TestNothingIsLostOnABadDay(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
@@ -265,7 +265,7 @@ func TestNothingIsLostOnABadDay(t *testing.T) {
 	allDone(t, store, "a")
 }
 
-// The database is away at the start and in the middle; holds end all the same.
+// The database is away at the start and again later. Holds end all the same.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
@@ -291,7 +291,7 @@ func TestDatabaseAway(t *testing.T) {
 	allDone(t, store, "a")
 	away.off.Store(true)
 	store.buy(t, "a", 1)
-	stop() // does not wait for a database that is away
+	stop() // the stop must not wait for the database
 }
 
 // A worker took events and never came back.
@@ -309,7 +309,7 @@ func TestDeadWorkersEventsAreTakenOver(t *testing.T) {
 	allDone(t, store, "a")
 }
 
-// The sale is removed and made again while a batch of the old one is in hand: both are stored, each under its birth.
+// The sale is removed and made again while a batch of the old sale is in hand. Both are stored, each under its birth.
 func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)

@@ -26,7 +26,7 @@ func TestMeans(t *testing.T) {
 	}
 }
 
-// FuzzMeans: whatever counts as this machine is its name, or what the resolver would take for an address of loopback.
+// FuzzMeans: every Host that counts as this machine is localhost or a loopback address, as the resolver reads it.
 func FuzzMeans(f *testing.F) {
 	for host := range hosts {
 		f.Add(host)

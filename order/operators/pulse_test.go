@@ -20,7 +20,7 @@ import (
 
 var errGone = errors.New("gone")
 
-// part answers, or does not.
+// part is a part that may fail.
 type part struct {
 	gone  atomic.Bool
 	asked atomic.Int64
@@ -34,7 +34,7 @@ func (p *part) ask(context.Context) error {
 	return nil
 }
 
-// watched is a program that needs a part, its log, and its operators' side.
+// watched is a program that needs a part, with its log and its operators' side.
 type watched struct {
 	part
 	log  logBook
@@ -74,7 +74,7 @@ func (w *watched) start(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-done })
 }
 
-// say is what probe and metric say, and how many lines the log has.
+// say is the answer of the probe and of the metric, and how many lines the log has.
 func (w *watched) say() (probe, metric bool, lines int) {
 	synctest.Wait()
 	one, all := httptest.NewRecorder(), httptest.NewRecorder()
@@ -83,7 +83,7 @@ func (w *watched) say() (probe, metric bool, lines int) {
 	return one.Code == http.StatusOK, strings.Contains(all.Body.String(), "\nspike_ready 1\n"), strings.Count(w.log.String(), "\n")
 }
 
-// All say the same at every moment, and the log says each change once.
+// Probe and metric agree at every moment, and the log has each change once.
 func TestPulseIsOneTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{}
@@ -112,7 +112,7 @@ func TestPulseIsOneTruth(t *testing.T) {
 	})
 }
 
-// A program that starts may want a moment; one that wants longer says so.
+// A starting program may take a moment. If it takes longer, the log says so.
 func TestPulseAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{}
@@ -129,7 +129,7 @@ func TestPulseAtTheStart(t *testing.T) {
 	})
 }
 
-// A look that the asker's own end has cut short says nothing of the part.
+// A look that its caller's end has cut short says nothing about the part.
 func TestPulseForgetsWhoGaveUp(t *testing.T) {
 	p := NewPulse(func(ctx context.Context) error { return ctx.Err() })
 	over, cancel := context.WithCancel(t.Context())

@@ -12,8 +12,8 @@ import (
 	"spike/bench/process"
 )
 
-// Pooler starts a PgBouncer before the server: what one transaction's session was, another client's next one is. Settings are
-// lines of its file. The answer is the URL through it.
+// Pooler starts a PgBouncer in front of the server. After each transaction its session may serve another client. Settings are
+// lines of its configuration. Pooler returns the URL through it.
 func (s *Server) Pooler(t testing.TB, settings string) string {
 	t.Helper()
 	port := freePort(t)
