@@ -52,7 +52,7 @@ func RenderFor(w io.Writer, t Topology, version string) error {
 // page is what the template speaks of.
 type page struct {
 	Topology
-	Article, V1 voice
+	Article, V1 format
 	TooLarge    answer
 	OldHTTP2    bool // a word of `listen`
 }

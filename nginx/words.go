@@ -7,7 +7,7 @@ import (
 )
 
 // voice is what nginx says in the edges' place to one kind of client: the article's at /buy, or /v1.
-type voice struct {
+type format struct {
 	Type                                 string // Content-Type
 	SoldOut, NoneNow, Undecided, TooMany answer
 }
@@ -23,16 +23,16 @@ type answer struct {
 const codeTooMany = -7
 
 // articles are the voice of /buy by language.
-var articles = map[string]voice{
+var articles = map[string]format{
 	"zh": newArticle("已售罄", "已售罄", "系统繁忙，请稍后重试", "请求过于频繁，请稍后重试"),
 	"en": newArticle("sold out", "none left for now", "busy, try again", "too many requests, try again later"),
 }
 
-func newArticle(soldOut, noneNow, undecided, tooMany string) voice {
+func newArticle(soldOut, noneNow, undecided, tooMany string) format {
 	say := func(status int, retry bool, code int, msg string) answer {
 		return answer{status, retry, fmt.Sprintf(`{"code":%d,"msg":%q}`, code, msg)}
 	}
-	return voice{
+	return format{
 		Type:      "application/json",
 		SoldOut:   say(http.StatusOK, false, -1, soldOut),
 		NoneNow:   say(http.StatusOK, true, -1, noneNow),
@@ -42,7 +42,7 @@ func newArticle(soldOut, noneNow, undecided, tooMany string) voice {
 }
 
 // v1 speaks English only, as the edges' does.
-var v1 = voice{
+var v1 = format{
 	Type:      "application/problem+json",
 	SoldOut:   problem(http.StatusGone, false, "sold_out", "every unit has its owner, and no more come unless the operator adds some"),
 	NoneNow:   problem(http.StatusConflict, true, "none_now", "no unit can be had now; held ones may come back"),

@@ -8,7 +8,7 @@ import (
 
 // TestWordsStandInQuotes: nginx.conf has every body between single quotes, where a dollar sign begins a variable.
 func TestWordsStandInQuotes(t *testing.T) {
-	for _, v := range []voice{articles["zh"], articles["en"], v1} {
+	for _, v := range []format{articles["zh"], articles["en"], v1} {
 		for _, a := range []answer{v.SoldOut, v.NoneNow, v.Undecided, v.TooMany} {
 			if strings.ContainsAny(a.Body, `'$\`) || !json.Valid([]byte(a.Body)) {
 				t.Errorf("%s cannot stand there", a.Body)
