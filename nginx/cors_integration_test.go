@@ -18,7 +18,7 @@ const (
 	stranger = "https://evil.example"
 )
 
-// corsOf is the status of an answer, and what it says of other sites.
+// corsOf is the status of an answer and its headers about other sites.
 func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -48,8 +48,8 @@ func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 	return strings.Join(said, "\n")
 }
 
-// Row D9: pages of allowed sites may buy, at an edge and behind nginx alike, whoever answers. By default no answer speaks of
-// other sites.
+// Row D9: pages of allowed sites may buy, at an edge and behind nginx alike, whichever of the two answers. By default no answer
+// has a header about other sites.
 func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 	dir := gateDir(t)
 	raise(t, dir, "nowhere", SoldOut)
@@ -90,7 +90,7 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 			{"GET", "/nowhere", seller, "", 404, may},
 			{"GET", "/buy/ticket?n=0", seller, "", 400, may},
 		} {
-			if alone && c.status != 204 { // what nginx says in its place
+			if alone && c.status != 204 { // nginx's own answer
 				c.status = 503
 			}
 			var headers []string
@@ -107,7 +107,7 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 			}
 		}
 	}
-	for uri, status := range map[string]int{"/buy/nowhere": 200, "/buy/later": 200} { // the gate's
+	for uri, status := range map[string]int{"/buy/nowhere": 200, "/buy/later": 200} { // answers of the gate
 		got := corsOf(t, doors["nginx"], "GET", uri, "Origin: "+seller)
 		if want := strings.Join(sorted(fmt.Sprint(status)+may+nothing+vary), "\n"); got != want {
 			t.Errorf("%s: %s", uri, got)
@@ -124,7 +124,7 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 	}
 }
 
-// sorted is a status and lines in order.
+// sorted is a status, and lines in order.
 func sorted(text string) []string {
 	lines := strings.Split(text, "\n")
 	slices.Sort(lines[1:])

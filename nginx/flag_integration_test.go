@@ -21,7 +21,7 @@ import (
 	"spike/luascripts"
 )
 
-// downStore is a store that knows nothing of one sale: nobody answers.
+// downStore is a store that does not answer for one sale.
 type downStore struct{ luascripts.Store }
 
 const unheard = "unheard"
@@ -47,7 +47,7 @@ func openStore(t *testing.T) luascripts.Store {
 	return downStore{store}
 }
 
-// openEdge is a live edge whose sales "gone" and "held" have sold their only unit. Pages of the origins may buy.
+// openEdge is a live edge whose sales "gone" and "held" have sold their only unit. Pages of the given origins may buy.
 func openEdge(t *testing.T, lang string, origins ...string) string {
 	t.Helper()
 	addr, admin := freeAddr(t), freeAddr(t)
@@ -66,7 +66,7 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	})
 	new(shop).wait(t, admin)
 	for sale, want := range map[string]string{"gone": "410 ", "held": "409 "} {
-		for i := 0; ; i++ { // until the edge has heard that the ledger holds it settled
+		for i := 0; ; i++ { // until the edge knows that the ledger has settled it
 			if got := hear(t, addr, http.MethodPost, "/v1/sales/"+sale+"/reservations"); strings.HasPrefix(got, want) {
 				break
 			} else if i == 500 {
@@ -78,8 +78,8 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	return addr
 }
 
-// hear asks and returns what a buyer reads of the answer: status, content type, Retry-After and body. Headers come as
-// "Name: value".
+// hear sends a request and returns the parts of the answer that a buyer reads: status, content type, Retry-After and body.
+// Headers are given as "Name: value".
 func hear(t *testing.T, addr, method, uri string, headers ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -110,7 +110,7 @@ func hear(t *testing.T, addr, method, uri string, headers ...string) string {
 // hearLarge is the answer to a request that announces too large a body.
 func hearLarge(t *testing.T, addr, uri string) string {
 	t.Helper()
-	return hear(t, addr, http.MethodPut, uri, "Content-Length: 20000") // hear's own POST says that it has no body
+	return hear(t, addr, http.MethodPut, uri, "Content-Length: 20000") // a POST of hear has no body
 }
 
 // gateDir is a directory for flags that nginx may read.
@@ -123,7 +123,7 @@ func gateDir(t *testing.T) string {
 	return dir
 }
 
-// raise shuts the gate for a sale for the next half minute, and in the slot that may just be ending.
+// raise shuts the gate for a sale for the next half minute, and for the slot that may just be ending.
 func raise(t *testing.T, dir, sale string, what What) {
 	t.Helper()
 	for slot := Slot(time.Now()); slot < Slot(time.Now())+4; slot++ {
@@ -146,7 +146,7 @@ func unflag(t *testing.T, dir string) {
 	}
 }
 
-// TestNginxSaysWhatEdgesSay compares, for each voice, outcome and language, nginx's own answer with a live edge's.
+// TestNginxSaysWhatEdgesSay compares nginx's own answer with a live edge's, for each format, outcome and language.
 func TestNginxSaysWhatEdgesSay(t *testing.T) {
 	for _, lang := range []string{"zh", "en"} {
 		live, dir := openEdge(t, lang), gateDir(t)
@@ -176,7 +176,7 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 	}
 }
 
-// TestGateAnswersNobodyElse: what the gate answers, and what goes to an edge though there is a flag.
+// TestGateAnswersNobodyElse: the gate answers buys of a flagged sale, and all other requests go to an edge.
 func TestGateAnswersNobodyElse(t *testing.T) {
 	dir, here := gateDir(t), newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{here, 1}}}, asRendered), "http://")
@@ -219,14 +219,14 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 	}
 }
 
-// TestOddPathsMeanTheSameAtTheGate: however a path is written, the gate's answer is what an edge says of the sale it reads
-// there, and no flag outside gate_dir counts.
+// TestOddPathsMeanTheSameAtTheGate: however a path is written, the gate answers as an edge does for the sale that the edge reads
+// in that path. A flag outside gate_dir never counts.
 func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 	live, dir := openEdge(t, "en"), gateDir(t)
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}}, asRendered), "http://")
 	raise(t, dir, "gone", SoldOut)
 	raise(t, filepath.Dir(dir), "ticket", SoldOut)
-	kind := func(addr, method, uri string) string { // of "won", which differs each time, the beginning
+	kind := func(addr, method, uri string) string { // only the beginning of "won", which differs each time
 		got := hear(t, addr, method, uri)
 		if before, _, won := strings.Cut(got, `"serial"`); won {
 			return before
@@ -247,7 +247,7 @@ func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 			{"GET", "/buy/" + path}, {"POST", "/v1/sales/" + path + "/reservations"}, {"GET", "//buy/" + path}, {"GET", "http://b/buy/" + path},
 		} {
 			got, want := kind(front, r.method, r.uri), kind(live, r.method, r.uri)
-			if strings.HasPrefix(got, "400 [\"text/html\"]") { // nginx itself does not read such a path
+			if strings.HasPrefix(got, "400 [\"text/html\"]") { // nginx itself refuses such a path
 				refused++
 				continue
 			}
@@ -288,7 +288,7 @@ func TestFlagsHoldNothingOpen(t *testing.T) {
 	}
 }
 
-// openUnder is what processes hold open in a directory, as far as we may look.
+// openUnder is the files in a directory that processes hold open, as far as the test may look.
 func openUnder(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/fd/*")
@@ -303,7 +303,7 @@ func openUnder(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestGateOpens: when its flags are removed, when nobody writes new ones, and when there is no directory.
+// TestGateOpens: the gate opens when its flags are removed, when no new ones are written, and when the directory is gone.
 func TestGateOpens(t *testing.T) {
 	dir, here := gateDir(t), newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	front := strings.TrimPrefix(start(t, Topology{Workers: 2, GateDir: dir, Edges: []Edge{{here, 1}}}, asRendered), "http://")
@@ -319,7 +319,7 @@ func TestGateOpens(t *testing.T) {
 			}
 		}
 	}
-	const second = 1500 * time.Millisecond // what nginx has looked up is good for one; the rest is for the machine
+	const second = 1500 * time.Millisecond // nginx' look-up holds for one second; the rest is for a busy machine
 	becomes(false, second, "no flag")
 	raise(t, dir, "ticket", SoldOut)
 	becomes(true, second, "a flag")

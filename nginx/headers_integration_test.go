@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Row D10: what a browser sends beside a buy does not reach edges, and keeps no buyer from buying.
+// Row D10: headers that a browser sends beside a buy do not reach edges, and keep no buyer from buying.
 func TestD10OnlyWhatEdgesReadIsPassedOn(t *testing.T) {
 	got := make(chan http.Header, 1)
 	seen := newHTTPServer(t, func(_ http.ResponseWriter, r *http.Request) { got <- r.Header })
@@ -51,7 +51,7 @@ func TestD10CookiesKeepNobodyFromBuying(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	large := "Authorization: Bearer " + strings.Repeat("a", 9_000) // what an edge reads has its limit
+	large := "Authorization: Bearer " + strings.Repeat("a", 9_000) // headers that an edge reads have a limit
 	if got := hear(t, front, "GET", "/buy/ticket", large); !strings.HasPrefix(got, "431 ") {
 		t.Error(got)
 	}

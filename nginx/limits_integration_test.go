@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// limited runs nginx with limits and returns where it writes, too.
+// limited runs nginx with limits, and also returns its directory.
 func limited(t *testing.T, topology Topology) (front, dir string) {
 	t.Helper()
 	topology.Workers, topology.RealIP = 2, everywhere
@@ -23,10 +23,11 @@ func limited(t *testing.T, topology Topology) (front, dir string) {
 	return strings.TrimPrefix(url, "http://"), dir
 }
 
-// few flow out of a bucket while a test runs, so that what passes is its size: the burst, and the one that is being served.
+// few requests flow out of a bucket during a test. So the number that passes is the bucket's size: the burst, and the one being
+// served.
 const few, burst = 1, 10
 
-// passing asks 40 times and counts who reached an edge.
+// passing sends 40 requests and counts those that reached an edge.
 func passing(t *testing.T, front, method, uri, refusal string, client func(i int) []string) (n int) {
 	t.Helper()
 	for i := range 40 {
@@ -90,7 +91,7 @@ func TestLimitsPerClient(t *testing.T) {
 	}
 }
 
-// TestStrangersAreNoBuyers: who is not trusted cannot use up another buyer's share.
+// TestStrangersAreNoBuyers: a client that is not trusted cannot use up another buyer's share.
 func TestStrangersAreNoBuyers(t *testing.T) {
 	front, _ := limited(t, Topology{Lang: "en", Limits: Limits{PerBuyer: &Limit{few, burst}}, TrustedProxies: networks("10.0.0.0/8")})
 	if n := passing(t, front, "GET", "/buy/ticket", refusedBuy, func(int) []string { return []string{buyer("ann")} }); n != 40 {
@@ -98,7 +99,7 @@ func TestStrangersAreNoBuyers(t *testing.T) {
 	}
 }
 
-// TestTheGateIsNotLimited, and refusals are not logged.
+// TestTheGateIsNotLimited: the gate's answers have no limit, and refusals are not logged.
 func TestTheGateIsNotLimited(t *testing.T) {
 	flags := gateDir(t)
 	front, dir := limited(t, Topology{Lang: "en", GateDir: flags, Limits: Limits{PerIP: &Limit{few, burst}}})

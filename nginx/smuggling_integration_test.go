@@ -30,14 +30,14 @@ import (
 const (
 	aBuy   = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n"
 	aPost  = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\n"
-	inside = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-A: " // 40 bytes to be smuggled: the next one's first line is its last header
+	inside = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-A: " // 40 bytes to be smuggled: the first line of the next request becomes its last header
 )
 
-// smuggle is a request, or several, that two readers could understand differently. The connection then says aLook, whose
-// answer is none of a buy's.
+// smuggle is one or several requests that two readers could understand differently. After them the connection sends aLook, whose
+// answer differs from any answer of a buy.
 var smuggle = []struct {
 	name, bytes string
-	buys        int // at most: as many as an honest reader finds
+	buys        int // at most: the number that an honest reader finds
 }{
 	{"two in a row", aBuy + aBuy, 2},
 	{"ten in a row", strings.Repeat(aBuy, 10), 10},
@@ -113,8 +113,8 @@ var smuggle = []struct {
 
 const aLook = "GET /v1/sales/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
-// TestNothingIsSmuggledThroughNginx: however a request is written, the edges count as many buys as nginx answered, and what
-// nginx sends on the same connections to the edges for others stays theirs.
+// TestNothingIsSmuggledThroughNginx: however a request is written, the edges count as many buys as nginx answered. Other clients'
+// requests on the same connections to the edges stay theirs.
 func TestNothingIsSmuggledThroughNginx(t *testing.T) {
 	shop := openShop(t, 2)
 	via := strings.TrimPrefix(start(t, Topology{Workers: 1, Edges: []Edge{{shop.addrs[0], 1}, {shop.addrs[1], 1}}}, asRendered), "http://")
@@ -127,8 +127,8 @@ func TestNothingIsSmuggledThroughNginx(t *testing.T) {
 	}
 }
 
-// TestNothingIsSmuggledThroughTheGate: who hears "sold out" from nginx has sent a body for nobody, and what is in it is no
-// request either.
+// TestNothingIsSmuggledThroughTheGate: a buy that nginx answers with "sold out" may have a body. No edge gets that body, and
+// nothing in it is a request.
 func TestNothingIsSmuggledThroughTheGate(t *testing.T) {
 	shop, dir := openShop(t, 1), gateDir(t)
 	via := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{shop.addrs[0], 1}}}, asRendered), "http://")
@@ -149,7 +149,7 @@ func TestNothingIsSmuggledThroughTheGate(t *testing.T) {
 	}
 }
 
-// TestNothingIsSmuggledIntoAnEdge: the same without nginx.
+// TestNothingIsSmuggledIntoAnEdge is the same without nginx.
 func TestNothingIsSmuggledIntoAnEdge(t *testing.T) {
 	shop := openShop(t, 1)
 	for _, c := range smuggle {
@@ -161,7 +161,7 @@ func TestNothingIsSmuggledIntoAnEdge(t *testing.T) {
 	}
 }
 
-// TestTheHarnessSeesSmuggling is the control: an edge that takes no notice of bodies is found out, through nginx too.
+// TestTheHarnessSeesSmuggling is the control: the harness finds an edge that ignores bodies, through nginx too.
 func TestTheHarnessSeesSmuggling(t *testing.T) {
 	careless := newCareless(t)
 	shop := &shop{addrs: []string{careless.addr}, count: careless.count}
@@ -231,9 +231,9 @@ func (e *careless) serve(c net.Conn) {
 	}
 }
 
-// TestAmbiguousRequestsEndAtEdges: an edge may stand behind some other proxy, so it does not choose between two lengths, or
-// between two ways to read a header. A request with both kinds of length is read as RFC 9112 says, and is the last one on
-// its connection.
+// TestAmbiguousRequestsEndAtEdges: an edge may stand behind another proxy. So it refuses to choose between two lengths, or
+// between two readings of a header. A request with both kinds of length is read as RFC 9112 says, and is the last one on its
+// connection.
 func TestAmbiguousRequestsEndAtEdges(t *testing.T) {
 	shop := openShop(t, 1)
 	for _, c := range smuggle {
@@ -251,7 +251,7 @@ func TestAmbiguousRequestsEndAtEdges(t *testing.T) {
 	}
 }
 
-// ambiguous says how many buys are made of it at most.
+// ambiguous says how many buys a request may make at most.
 var ambiguous = map[string]int{
 	"CL.TE": 1, "TE.CL": 1, "TE.CL, 0": 1, "TE after a tab": 1, "TE folded": 1,
 	"TE twice": 0, "TE twice, obscure first": 0, "TE x": 0, "TE list": 0, "TE list, chunked first": 0, "TE in quotes": 0,
@@ -264,7 +264,7 @@ var ambiguous = map[string]int{
 // shop is some edges with one sale.
 type shop struct {
 	addrs, admins []string
-	count         func(*testing.T) int // else it asks the operators' side
+	count         func(*testing.T) int // nil: it asks the operators' side
 }
 
 func openShop(t *testing.T, edges int) *shop {
@@ -335,12 +335,12 @@ func (s *shop) counted(t *testing.T) (n int) {
 	return n
 }
 
-// try sends the bytes, and then, as others, looks at the sale. It returns what is wrong.
+// try sends the bytes, and then looks at the sale over other connections. It returns what is wrong.
 func (s *shop) try(t *testing.T, via, sent string, most int) (wrong []string) {
 	t.Helper()
 	before := s.counted(t)
 	heard := exchange(t, via, sent+aLook)
-	for range 6 { // others, on whatever connections to the edges are left
+	for range 6 { // others, on the connections to the edges that are left
 		if other := exchange(t, via, aLook); len(other) != 1 || other[0].status != http.StatusOK || !bytes.Contains(other[0].body, []byte(`"total":100000`)) {
 			wrong = append(wrong, fmt.Sprintf("another one heard %v", other))
 		}
@@ -381,10 +381,10 @@ func exchange(t *testing.T, addr, sent string) (all []heard) {
 	if _, err = io.WriteString(c, sent); err != nil {
 		t.Fatal(err)
 	}
-	hangUp := time.AfterFunc(patience, func() { _ = c.(*net.TCPConn).CloseWrite() }) // for who waits for more of a body
+	hangUp := time.AfterFunc(patience, func() { _ = c.(*net.TCPConn).CloseWrite() }) // for a reader that waits for more of a body
 	defer hangUp.Stop()
 	in := bufio.NewReader(c)
-	if first, _ := in.Peek(5); len(first) > 0 && string(first) != "HTTP/" { // as to HTTP/0.9: a body and nothing else
+	if first, _ := in.Peek(5); len(first) > 0 && string(first) != "HTTP/" { // as in HTTP/0.9: a body and nothing else
 		body, _ := io.ReadAll(in)
 		return []heard{{http.StatusOK, body, isBuy(body)}}
 	}

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// certify writes cert.pem and key.pem, for 127.0.0.1, where nginx may read them, and returns who believes them.
+// certify writes cert.pem and key.pem for 127.0.0.1, readable by nginx, and returns a pool that trusts them.
 func certify(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -47,7 +47,7 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 	return pool
 }
 
-// TestTLS: buyers speak HTTP/1.1 or, where it is offered, HTTP/2, and edges hear the same either way.
+// TestTLS: buyers speak HTTP/1.1 or, if it is offered, HTTP/2. Edges get the same request either way.
 func TestTLS(t *testing.T) {
 	for _, offered := range []bool{false, true} {
 		for _, wanted := range []bool{false, true} {
@@ -85,7 +85,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestOldTLSIsRefused, and so is who speaks none.
+// TestOldTLSIsRefused: old versions are refused, and so is a client without TLS.
 func TestOldTLSIsRefused(t *testing.T) {
 	dir := gateDir(t)
 	pool := certify(t, dir)

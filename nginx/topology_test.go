@@ -133,7 +133,7 @@ func TestRenderWritesNothingWrong(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that what Parse accepts renders, and that no value can add a line or a directive.
+// FuzzParse: every topology that Parse accepts renders, and no value can add a line or a directive.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {
@@ -194,7 +194,7 @@ func shape(t *testing.T, topology Topology) string {
 	return fmt.Sprint(counts)
 }
 
-// Row D15: HTTP/2 is said as the nginx at hand wants it; where nobody knows which it is, as all take it.
+// Row D15: HTTP/2 is written in the form of the nginx at hand. If its version is not known, the form is the one that all take.
 func TestD15HTTP2ByVersion(t *testing.T) {
 	topology := Topology{Listen: ":443", HTTP2: true, TLS: &TLS{"/c", "/k"}, Edges: []Edge{{"127.0.0.1:1", 1}}}
 	for version, own := range map[string]bool{"": false, "1.22.1": false, "1.25.0": false, "1.25.1": true, "1.26.0": true, "2.0.0": true, "x": false} {

@@ -6,13 +6,13 @@ import (
 	"spike/nginx"
 )
 
-// doubt takes the sale's flag away, and makes every answer that was asked for before worthless (I13).
+// doubt removes the sale's flag, and makes the answers of all earlier questions worthless (I13).
 func (g *Gate) doubt(s *sale) {
 	s.news++
 	g.removeFlag(s)
 }
 
-// removeFlag takes the sale's flag away.
+// removeFlag removes the sale's flag.
 func (g *Gate) removeFlag(s *sale) {
 	if s.flag != "" {
 		g.saleLog.Info().Str("sale", s.name).Msg("gate: open")
@@ -29,8 +29,8 @@ func (g *Gate) clearFlag(s *sale) {
 	g.flags--
 }
 
-// setFlag has a flag stand for the slot in which the sale was asked about, and the next: not for those in which the answer
-// came, or was read.
+// setFlag makes a flag stand for the slot in which the question was sent, and the next. The slot in which the answer came does
+// not count.
 func (g *Gate) setFlag(s *sale, what nginx.What) {
 	if s.flag != what && !g.replaceFlag(s, what) {
 		return
@@ -41,7 +41,7 @@ func (g *Gate) setFlag(s *sale, what nginx.What) {
 	}
 }
 
-// replaceFlag gives a sale a flag, or another one; false: there are too many.
+// replaceFlag gives a sale a flag, or another one; false: there are too many flags.
 func (g *Gate) replaceFlag(s *sale, what nginx.What) bool {
 	if s.flag != "" {
 		g.clearFlag(s)
@@ -60,8 +60,8 @@ func (g *Gate) replaceFlag(s *sale, what nginx.What) bool {
 	return true
 }
 
-// keepSlots makes the names of the sale's flag those of these slots; false: one could not be made. One that cannot be removed
-// is without effect when its slot is over.
+// keepSlots gives the sale's flag one name for each of these slots; false: a name could not be made. A name that cannot be
+// removed has no effect after its slot.
 func (g *Gate) keepSlots(s *sale, slots ...int64) bool {
 	for _, slot := range slots {
 		if !slices.Contains(s.slots, slot) && !g.addName(s, slot, slots) {
@@ -74,7 +74,7 @@ func (g *Gate) keepSlots(s *sale, slots ...int64) bool {
 	return true
 }
 
-// addName makes a name, of one that is not to be kept if there is one.
+// addName makes a name. It renames a name of a past slot, if there is one.
 func (g *Gate) addName(s *sale, slot int64, kept []int64) bool {
 	const message = "gate: no flag; edges answer for the sale"
 	old := slices.IndexFunc(s.slots, func(slot int64) bool { return !slices.Contains(kept, slot) })
@@ -89,7 +89,7 @@ func (g *Gate) addName(s *sale, slot int64, kept []int64) bool {
 
 func (s *sale) flagName(slot int64) string { return nginx.FlagName(s.name, s.flag, slot) }
 
-// logged says what is wrong in the directory, if something is.
+// logged logs and counts a fault of the directory, if err is one.
 func (g *Gate) logged(what string, err error) (well bool) {
 	if err != nil {
 		g.counts.faults++

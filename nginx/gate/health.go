@@ -12,14 +12,14 @@ import (
 	"spike/nginx"
 )
 
-// Whether the flags tell what the ledger says is one truth, which /readyz, spike_ready and the log tell: the store answers, the
-// gate hears its news and has asked about every sale since it does, and the directory takes flags. A gate that is not ready is
-// open, sooner or later: edges answer.
+// Whether the flags agree with the ledger is one truth, which /readyz, spike_ready and the log tell. They agree while the store
+// answers, the gate hears news and has asked about every sale since then, and the directory takes flags. A gate that is not ready
+// opens sooner or later, so edges answer.
 
-// unansweredFor is how long the store must have been silent about a sale until it counts.
+// unansweredFor is how long the store must fail to answer for a sale until that counts.
 const unansweredFor = time.Second
 
-// probe asks the store, and tries the directory: it may be days until the next flag.
+// probe asks the store and tries the directory, because the next flag may be days away.
 func (g *Gate) probe(ctx context.Context) error {
 	if err := g.store.Willing(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -29,7 +29,7 @@ func (g *Gate) probe(ctx context.Context) error {
 	return g.dir.willing()
 }
 
-// Unready names the part that is not ready; "": the flags tell what the ledger says.
+// Unready names the part that is not ready; "": the flags agree with the ledger.
 func (g *Gate) Unready(ctx context.Context) string {
 	if err := g.pulse.Err(ctx); err != nil {
 		return err.Error()
@@ -66,7 +66,7 @@ func (g *Gate) heard(s *sale, err error) {
 	}
 }
 
-// counts are what the gate tells of its work.
+// counts are the figures of the gate's own metrics.
 type counts struct {
 	looks, faults uint64
 	last          time.Time // when a look was answered
@@ -80,14 +80,14 @@ var (
 	faultsDesc = prometheus.NewDesc("spike_gate_flag_faults_total", "Flags that could not be made or removed.", nil, nil)
 )
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{salesDesc, flagsDesc, looksDesc, ageDesc, faultsDesc} {
 		ch <- d
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (g *Gate) Collect(ch chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

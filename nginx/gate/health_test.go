@@ -13,7 +13,7 @@ import (
 	"spike/nginx"
 )
 
-// What keeps the flags from telling what the ledger says is named, and the log says it once, and once that it is over.
+// The part that is not ready is named. The log names it once, and says once that it is over.
 func TestUnreadyNamesThePart(t *testing.T) {
 	for name, c := range map[string]struct {
 		begin, end func(w *world)

@@ -57,7 +57,7 @@ func (w *onRedis) do(words ...string) {
 	}
 }
 
-// sellOut sells what there is, past the gate.
+// sellOut sells all units, past the gate.
 func (w *onRedis) sellOut(by luascripts.Store) {
 	w.t.Helper()
 	for nonce := uint64(1); ; nonce++ {
@@ -153,7 +153,7 @@ func TestGateOnRedis(t *testing.T) {
 	}
 }
 
-// A connection that has gone silent, and one side does not know: nothing comes, nothing fails.
+// A connection goes silent, and one side does not notice: nothing comes, nothing fails.
 func TestSilentConnection(t *testing.T) {
 	addr := redistest.Start(t)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
@@ -167,7 +167,7 @@ func TestSilentConnection(t *testing.T) {
 	w.sellOut(other)
 	w.shuts()
 	for _, way := range []string{"upstream", "downstream"} {
-		toxic := `{"type":"timeout","stream":"` + way + `","attributes":{"timeout":0}}` // all that comes is lost
+		toxic := `{"type":"timeout","stream":"` + way + `","attributes":{"timeout":0}}` // everything on its way is lost
 		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestSilentConnection(t *testing.T) {
 	t.Logf("open after %v", time.Since(begun).Round(time.Millisecond))
 }
 
-// Who may not listen must say so: for its buyers nothing is wrong, but edges answer them all.
+// A gate that may not listen must say so. Its buyers notice nothing, but edges answer them all.
 func TestGateThatMayNotListen(t *testing.T) {
 	addr := redistest.Start(t)
 	hand, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})

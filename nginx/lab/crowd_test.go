@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// hear lets one buyer ask a server once.
+// hear lets one buyer send one request to a server.
 func hear(t *testing.T, answer http.HandlerFunc) (heard, bool) {
 	t.Helper()
 	s := httptest.NewServer(answer)
@@ -54,7 +54,7 @@ func TestWhatABuyerHears(t *testing.T) {
 	}
 }
 
-// What was never sent was never sold.
+// A request that was never sent did not buy a unit.
 func TestARefusedConnectionIsNotUnanswered(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
@@ -64,7 +64,7 @@ func TestARefusedConnectionIsNotUnanswered(t *testing.T) {
 	}
 }
 
-// A crowd that is sent home waits for the answers that are under way.
+// A crowd that leaves waits for the answers on their way.
 func TestLeavingCrowdWaitsForItsAnswers(t *testing.T) {
 	asked := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -10,7 +10,7 @@ import (
 	"spike/bench/process"
 )
 
-// startEdge starts an edge, or starts it again on the ring it had.
+// startEdge starts an edge, or restarts it on its ring.
 func (l *lab) startEdge(ctx context.Context, h host) error {
 	dir, err := l.room(h)
 	if err != nil {
@@ -27,7 +27,7 @@ func (l *lab) startEdge(ctx context.Context, h host) error {
 
 func (h host) edgeAddr() string { return fmt.Sprintf("%s:%d", h.edge, edgePort) }
 
-// adminAddr is the operators' side, on each edge's own loopback, and on each gate's.
+// adminAddr is the operators' side, on the own loopback of each edge and each gate.
 var adminAddr = fmt.Sprintf("127.0.0.1:%d", adminPort)
 
 // ready is a probe of an edge or a gate.

@@ -41,7 +41,7 @@ spike_edge_stock{sale="calm"} 9
 	}
 }
 
-// A log is read as it grows, and what directors ask is no buy.
+// A log is read as it grows, and a director's question is no buy.
 func TestLinesOfAGrowingLog(t *testing.T) {
 	c := lineCounter{file: filepath.Join(t.TempDir(), "access.log")}
 	if n := c.count(); n != 0 {
@@ -72,7 +72,7 @@ func TestSharesSinceASample(t *testing.T) {
 		}
 		return sample{[]layer{l}}
 	}
-	if got := at(110, 30, 60).less(at(100, 10, 70)).layers[0].shares(); got != "11/22/67" { // the third began anew: 60
+	if got := at(110, 30, 60).less(at(100, 10, 70)).layers[0].shares(); got != "11/22/67" { // the third was restarted: 60
 		t.Errorf("got %s", got)
 	}
 	if got := at(5, 5).less(at(5, 5)).layers[0].shares(); got != "-/-" {

@@ -10,7 +10,7 @@ import (
 	"spike/bench/check"
 )
 
-// board prints what happens: a line for each event, and one a second that says who carries how much.
+// board prints a line for each event, and one a second with what each part carries.
 type board struct {
 	out   io.Writer
 	begun time.Time
@@ -32,7 +32,7 @@ func (b *board) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "%6.2f  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// watch turns to another sale.
+// watch switches to another sale.
 func (b *board) watch(sale string, units uint64, crowd *throng) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

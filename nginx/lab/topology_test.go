@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// golden compares with a file a person has looked at.
+// golden compares text with a file that a person has checked.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -59,7 +59,8 @@ func TestWiresAndSettings(t *testing.T) {
 	golden(t, "wires.txt", b.String())
 }
 
-// The host has no part in it: every namespace is ours by its name, every link is made within one, with both its ends.
+// The host has no part in the network. Every namespace has our prefix, and every link is made within a namespace, with both its
+// ends.
 func TestWiresStayInside(t *testing.T) {
 	for _, batch := range newPlan(Standard()).wires() {
 		if !strings.HasPrefix(string(batch.in), prefix) {
@@ -100,7 +101,7 @@ func TestTopologyNamesWhatIsWrong(t *testing.T) {
 		{"[1, 2, 3, 4]", "[1]", "edges"},
 		{"[1, 2, 3, 4]", "[1, 0]", "edges[1]"},
 		{"replicas: 1", "replicas: 4", "replicas"},
-		{"replicas: 1", "replicas: 0", "trials[5]"}, // nobody to die
+		{"replicas: 1", "replicas: 0", "trials[5]"}, // no replica that could die
 		{"misses: 3", "misses: 1", "bfd.misses"},
 		{"fall: 2", "fall: 0", "check.fall"},
 		{"kept: 32", "kept: 0", "crowd.kept"},

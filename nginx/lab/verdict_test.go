@@ -9,7 +9,7 @@ import (
 	"spike/luascripts"
 )
 
-// fine is a trial with nothing wrong: 100 units, one of them sold to who was not answered.
+// fine is a trial without a failure: 100 units, one of them sold to a buyer without an answer.
 func fine() *trial {
 	now := time.Now()
 	return &trial{name: edgeTrial, units: 100, death: &death{layer: "edges", what: "e4 is killed (-9)"}, since: 50,
@@ -51,7 +51,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// Who dies and how it went is in the table, also for a trial in which nobody dies.
+// The table has each trial's death and its result, also for a trial without a death.
 func TestVerdictTellsAllTrials(t *testing.T) {
 	calm, edge := fine(), fine()
 	calm.name, calm.death = calmTrial, nil
