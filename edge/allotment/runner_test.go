@@ -72,8 +72,8 @@ func newShop(t *testing.T, total uint64) *shop {
 	return &shop{t: t, ledger: ledger, store: &flaky{Store: ledger}, birth: head.Birth}
 }
 
-// desk is a Runner at work.
-type desk struct {
+// seller is a Runner at work.
+type seller struct {
 	*Runner
 	shop  *shop
 	asked atomic.Uint64 // buys answered
@@ -81,12 +81,12 @@ type desk struct {
 	ended chan error
 }
 
-func (s *shop) open(name string) *desk {
+func (s *shop) open(name string) *seller {
 	head, err := s.ledger.Show(context.Background(), benchSale)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	d := &desk{shop: s, ended: make(chan error, 1)}
+	d := &seller{shop: s, ended: make(chan error, 1)}
 	d.Runner = New(Config{Sale: benchSale, Instance: name, Node: name, Term: 5 * time.Second,
 		Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load}, s.store, SystemClock(), head.Head, MemoryRings{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -97,27 +97,27 @@ func (s *shop) open(name string) *desk {
 }
 
 // close stops a Runner and waits for its end.
-func (d *desk) close() error {
-	d.shop.t.Helper()
-	d.stop()
+func (s *seller) close() error {
+	s.shop.t.Helper()
+	s.stop()
 	select {
-	case err := <-d.ended:
+	case err := <-s.ended:
 		return err
 	case <-time.After(10 * time.Second):
-		d.shop.t.Fatal("the Runner did not end")
+		s.shop.t.Fatal("the Runner did not end")
 		return nil
 	}
 }
 
 // buy is what edge's acquire does, without the way straight to the ledger: it waits for units or a verdict.
-func (d *desk) buy(ctx context.Context) (Sold, *Verdict) {
-	defer d.asked.Add(1)
+func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
+	defer s.asked.Add(1)
 	for ctx.Err() == nil {
-		changed := d.Changed()
-		if v := d.Verdict(); v != nil {
+		changed := s.Changed()
+		if v := s.Verdict(); v != nil {
 			return Sold{}, v
 		}
-		sold, outcome := d.Take(1, luascripts.Buyer{})
+		sold, outcome := s.Take(1, luascripts.Buyer{})
 		switch outcome {
 		case Won:
 			return sold, nil
@@ -126,7 +126,7 @@ func (d *desk) buy(ctx context.Context) (Sold, *Verdict) {
 		case Again:
 			continue
 		}
-		d.Hungry(1)
+		s.Hungry(1)
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -136,7 +136,7 @@ func (d *desk) buy(ctx context.Context) (Sold, *Verdict) {
 }
 
 // rush has buyers come to the desks until each has heard "sold out"; it says who got what.
-func rush(t *testing.T, buyers int, desks ...*desk) map[uint32]int {
+func rush(t *testing.T, buyers int, sellers ...*seller) map[uint32]int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
@@ -146,7 +146,7 @@ func rush(t *testing.T, buyers int, desks ...*desk) map[uint32]int {
 	for b := range buyers {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
-				sold, no := desks[b%len(desks)].buy(ctx)
+				sold, no := sellers[b%len(sellers)].buy(ctx)
 				switch {
 				case no == nil:
 					mu.Lock()
@@ -193,7 +193,7 @@ func TestRunnersSellEverythingOnce(t *testing.T) {
 		t.Run(fmt.Sprint(desks), func(t *testing.T) {
 			const total = 20_000
 			s := newShop(t, total)
-			var all []*desk
+			var all []*seller
 			for i := range desks {
 				all = append(all, s.open(fmt.Sprint("e", i)))
 			}
@@ -260,7 +260,7 @@ func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx, 50*time.Millisecond) }()
-	d := &desk{Runner: r, shop: s}
+	d := &seller{Runner: r, shop: s}
 	if _, no := d.buy(ctx); no != nil {
 		t.Fatalf("%+v", no)
 	}

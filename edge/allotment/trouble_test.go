@@ -53,7 +53,7 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 					u := &unwell{flaky: flaky{Store: s.ledger}}
 					ill(u, rings, true)
 					var said []string
-					d := &desk{shop: s, ended: make(chan error, 1)}
+					d := &seller{shop: s, ended: make(chan error, 1)}
 					head, _ := s.ledger.Show(t.Context(), benchSale)
 					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second, Bounds: luascripts.DefaultBounds(),
 						Demand: d.asked.Load, Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
