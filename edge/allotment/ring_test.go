@@ -8,14 +8,14 @@ import (
 	"spike/luascripts"
 )
 
-// oneLane is a Ring that does not care which CPU asks.
+// oneLane is a Ring with one lane, whichever CPU asks.
 func oneLane(size int) *Ring {
 	r := NewRing(size)
 	r.lanes, r.next = r.lanes[:1], r.next[:1]
 	return r
 }
 
-// take reserves a slot that must be there.
+// mustReserve reserves a slot that must exist.
 func mustReserve(t *testing.T, r *Ring) reservedSlot {
 	t.Helper()
 	p, ok := r.reserve()
@@ -97,7 +97,7 @@ func TestRingLanesDoNotWaitForEachOther(t *testing.T) {
 		r.lanes[i].slot = make([]slot, 4)
 		r.lanes[i].tail.Store(2)
 	}
-	at(0, 1).publish(claim, luascripts.Claim{Serial: 99}) // behind a slot that nobody has published
+	at(0, 1).publish(claim, luascripts.Claim{Serial: 99}) // behind a slot that is not published yet
 	at(1, 0).publish(claim, luascripts.Claim{Serial: 1})
 	at(1, 1).publish(claim, luascripts.Claim{Serial: 2})
 	sameSerials(t, collected(r, 8), 1, 2)
@@ -119,7 +119,7 @@ func TestRingNoncesDiffer(t *testing.T) {
 	}
 }
 
-// A crowd fills the ring while one reader empties it: every record arrives once, and each lane's in order.
+// A crowd fills the ring while one reader empties it. Every record arrives once, and each lane's records in order.
 func TestRingCrowd(t *testing.T) {
 	const producers, each = 8, 5_000
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))

@@ -12,7 +12,7 @@ import (
 	"spike/luascripts"
 )
 
-// flaky is a Store that can be out of reach, and counts its calls.
+// flaky is a Store that may be out of reach, and that counts its calls.
 type flaky struct {
 	luascripts.Store
 	down  atomic.Bool
@@ -55,7 +55,7 @@ func (f *flaky) GiveBack(ctx context.Context, sale string, q luascripts.GiveBack
 	return f.Store.GiveBack(ctx, sale, q)
 }
 
-// shop is one ledger in this process, with the Runners that sell from it.
+// shop is one ledger in this process, and the Runners that sell from it.
 type shop struct {
 	t      *testing.T
 	ledger *luascripts.Embedded
@@ -72,7 +72,7 @@ func newShop(t *testing.T, total uint64) *shop {
 	return &shop{t: t, ledger: ledger, store: &flaky{Store: ledger}, birth: head.Birth}
 }
 
-// seller is a Runner at work.
+// seller is a running Runner.
 type seller struct {
 	*Runner
 	shop  *shop
@@ -109,7 +109,7 @@ func (s *seller) close() error {
 	}
 }
 
-// buy is what edge's acquire does, without the way straight to the ledger: it waits for units or a verdict.
+// buy is edge's acquire without Deduct: it waits for units or a verdict.
 func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
 	defer s.asked.Add(1)
 	for ctx.Err() == nil {
@@ -135,7 +135,7 @@ func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
 	return Sold{}, &Verdict{Reason: Undecided}
 }
 
-// rush has buyers come to the desks until each has heard "sold out"; it says who got what.
+// rush sends buyers to the sellers until each has heard "sold out". It returns how often each serial was sold.
 func rush(t *testing.T, buyers int, sellers ...*seller) map[uint32]int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
@@ -213,7 +213,7 @@ func TestRunnersSellEverythingOnce(t *testing.T) {
 	}
 }
 
-// The last units lie with an edge that nobody visits; they are called back and sold.
+// The last units are at an edge without buyers. They are recalled and sold.
 func TestIdleRunnerGivesUpItsUnits(t *testing.T) {
 	s := newShop(t, 100)
 	idle := s.open("idle")
@@ -251,7 +251,7 @@ func TestStopSettlesAndGivesBack(t *testing.T) {
 	}
 }
 
-// A stop while the store is away says what it leaves behind, once its grace is over.
+// A stop while the store is away names what it leaves undone, once its grace is over.
 func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	s := newShop(t, 100)
 	head, _ := s.ledger.Show(context.Background(), benchSale)
@@ -326,7 +326,7 @@ func TestRunnerEndsWithItsSale(t *testing.T) {
 	}
 }
 
-// A sale made anew under the same name is not the one whose units are here.
+// A sale made anew under the same name is another sale than the one whose units are here.
 func TestRunnerEndsWithAnotherSale(t *testing.T) {
 	s := newShop(t, 100)
 	d := s.open("e")
@@ -390,7 +390,7 @@ func TestTakeSettledOnARunner(t *testing.T) {
 	}
 }
 
-// Nobody buys: after a while everything is back, and no call is made any more.
+// Without buyers everything goes back after a while, and then no call is made.
 func TestIdleSaleIsSilent(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 100})
 	b.fill()

@@ -89,7 +89,8 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// What is kept for winners is none of ours: with nothing else free there is nothing to lease, until it is free for all.
+// Units that are kept for winners cannot be leased. If no other unit is free, there is nothing to lease until they are free for
+// all.
 func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	for _, limit := range []uint64{0, 1} {
 		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
@@ -101,7 +102,7 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 			t.Errorf("limit %d: exhausted %v, %+v", limit, k.view.exhausted, v)
 		}
 		k.now = Instant{Mono: int64(time.Hour)}
-		if k.idle() { // somebody must call when their time is over
+		if k.idle() { // a call must come when their time is over
 			t.Errorf("limit %d: it rests", limit)
 		}
 		k.view.down = true
@@ -123,7 +124,7 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	}
 }
 
-// The ledger is looked at when lots are to be drawn: that is when it draws them.
+// The Keeper looks at the ledger when lots are to be drawn, because that look draws them.
 func TestLooksWhenLotsAreDrawn(t *testing.T) {
 	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{}))
 	k.view.Head = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
