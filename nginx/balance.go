@@ -36,8 +36,9 @@ func (b Balance) check(edges []Edge) error {
 		sum += e.Weight
 	}
 	if b == BuyerHash && sum > maxRing {
-		return wrong("balance", fmt.Errorf("with %s the weights add up to at most %d, not %d: 1 and 2 mean the same as 500 and 1000",
-			BuyerHash, maxRing, sum))
+		return wrong("balance",
+			fmt.Errorf("with %s the weights add up to at most %d, not %d: 1 and 2 mean the same as 500 and 1000",
+				BuyerHash, maxRing, sum))
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 func namedEdges(t *testing.T, weights ...int) (edges []Edge) {
 	t.Helper()
 	for i, weight := range weights {
-		edges = append(edges, Edge{newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, i) }), weight})
+		edges = append(edges, Edge{newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, i) }),
+			weight})
 	}
 	return edges
 }

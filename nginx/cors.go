@@ -18,7 +18,8 @@ const (
 
 const maxOrigins = 64
 
-var originShape = regexp.MustCompile(`^(https?)://([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$`)
+var originShape = regexp.MustCompile(
+	`^(https?)://([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$`)
 
 // CheckOrigin accepts an origin in the form that browsers send. Another form would never match.
 func CheckOrigin(origin string) error {
@@ -27,7 +28,8 @@ func CheckOrigin(origin string) error {
 	case origin == "*":
 		return errors.New(`"*" would let every site buy in its visitors' names: name the sites`)
 	case parts == nil:
-		return fmt.Errorf("%q is no origin such as https://shop.example or http://localhost:8080 (small letters, no path)", origin)
+		return fmt.Errorf("%q is no origin such as https://shop.example or http://localhost:8080 (small letters, no path)",
+			origin)
 	case parts[1]+parts[4] == "https:443", parts[1]+parts[4] == "http:80":
 		return fmt.Errorf("%q: browsers leave out %s", origin, parts[4])
 	}
@@ -54,7 +56,8 @@ func checkOrigins(origins []string) error {
 func (p page) Always(indent int) string {
 	lines := []string{"Cache-Control no-store"}
 	if len(p.CORSOrigins) > 0 {
-		lines = append(lines, "Vary Origin", "Access-Control-Allow-Origin $cors_origin", "Access-Control-Expose-Headers $cors_exposed")
+		lines = append(lines, "Vary Origin", "Access-Control-Allow-Origin $cors_origin",
+			"Access-Control-Expose-Headers $cors_exposed")
 	}
 	text := ""
 	for _, l := range lines {

@@ -56,17 +56,20 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 	raise(t, dir, "later", NoneNow)
 	plain := openEdge(t, "en")
 	behind := func(edge string, origins ...string) string {
-		return strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, CORSOrigins: origins, Edges: []Edge{{edge, 1}}}, asRendered), "http://")
+		return strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, CORSOrigins: origins, Edges: []Edge{{edge, 1}}},
+			asRendered), "http://")
 	}
 	const asks = "Access-Control-Request-Method: POST"
 	const reserve, nothing = "/v1/sales/ticket/reservations", "\nCache-Control: [\"no-store\"]"
 	vary := "\nVary: [\"Origin\"]"
 	may := fmt.Sprintf("\nAccess-Control-Allow-Origin: [%q]\nAccess-Control-Expose-Headers: [%q]", seller, corsExposed)
-	granted := fmt.Sprintf("\nAccess-Control-Allow-Headers: [%q]\nAccess-Control-Allow-Methods: [%q]\nAccess-Control-Allow-Origin: [%q]\n"+
-		"Access-Control-Expose-Headers: [%q]\nAccess-Control-Max-Age: [\"600\"]", corsHeaders, corsMethods, seller, corsExposed)
+	granted := fmt.Sprintf("\nAccess-Control-Allow-Headers: [%q]\nAccess-Control-Allow-Methods: [%q]\n"+
+		"Access-Control-Allow-Origin: [%q]\nAccess-Control-Expose-Headers: [%q]\nAccess-Control-Max-Age: [\"600\"]",
+		corsHeaders, corsMethods, seller, corsExposed)
 	doors := map[string]string{
 		"an edge": openEdge(t, "en", "http://localhost:8080", seller), "nginx": behind(plain, seller, "http://localhost:8080"),
-		"nginx before such an edge": behind(openEdge(t, "en", seller), seller), "nginx before nobody": behind(refusedAddrs(1)[0], seller),
+		"nginx before such an edge": behind(openEdge(t, "en", seller), seller),
+		"nginx before nobody":       behind(refusedAddrs(1)[0], seller),
 	}
 	for door, addr := range doors {
 		alone := door == "nginx before nobody"
@@ -113,7 +116,8 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 			t.Errorf("%s: %s", uri, got)
 		}
 	}
-	for door, addr := range map[string]string{"an edge": plain, "nginx": behind(plain), "nginx before an edge that would": behind(openEdge(t, "en", seller))} {
+	for door, addr := range map[string]string{"an edge": plain, "nginx": behind(plain),
+		"nginx before an edge that would": behind(openEdge(t, "en", seller))} {
 		for method, status := range map[string]int{"OPTIONS": 405, "POST": 201} {
 			got := corsOf(t, addr, method, reserve, "Origin: "+seller, asks)
 			silent := fmt.Sprint(status) + nothing

@@ -55,8 +55,10 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	stopped := make(chan error, 1)
 	store := openStore(t)
 	go func() {
-		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang, Lease: 5 * time.Second,
-			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault(), Origins: origins}, store, zerolog.Nop())
+		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang,
+			Lease: 5 * time.Second,
+			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: edge.TrustedByDefault(), Origins: origins}, store,
+			zerolog.Nop())
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -150,12 +152,14 @@ func unflag(t *testing.T, dir string) {
 func TestNginxSaysWhatEdgesSay(t *testing.T) {
 	for _, lang := range []string{"zh", "en"} {
 		live, dir := openEdge(t, lang), gateDir(t)
-		alone := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: lang, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
+		alone := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: lang, GateDir: dir,
+			Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
 		raise(t, dir, "gone", SoldOut)
 		raise(t, dir, "held", NoneNow)
 		for _, sale := range []string{"gone", "held", unheard} {
 			for _, r := range []struct{ method, uri string }{
-				{http.MethodGet, "/buy/" + sale}, {http.MethodPost, "/buy/" + sale}, {http.MethodPost, "/v1/sales/" + sale + "/reservations"},
+				{http.MethodGet, "/buy/" + sale}, {http.MethodPost, "/buy/" + sale}, {http.MethodPost, "/v1/sales/" + sale +
+					"/reservations"},
 			} {
 				want, got := hear(t, live, r.method, r.uri), hear(t, alone, r.method, r.uri)
 				if got != want {
@@ -170,7 +174,8 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 			}
 		}
 		raise(t, dir, "gone.html", SoldOut)
-		if want, got := hear(t, alone, http.MethodGet, "/buy/gone"), hear(t, alone, http.MethodGet, "/buy/gone.html"); got != want {
+		if want, got := hear(t, alone, http.MethodGet, "/buy/gone"), hear(t, alone, http.MethodGet,
+			"/buy/gone.html"); got != want {
 			t.Errorf("nginx sees a page in a sale's name: %s", got)
 		}
 	}
@@ -182,7 +187,8 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{here, 1}}}, asRendered), "http://")
 	raise(t, dir, "ticket", SoldOut)
 	slot := Slot(time.Now())
-	for _, name := range []string{FlagName("early", SoldOut, slot+9), FlagName("late", SoldOut, slot-1), FlagName("soon", "sold-out-soon", slot),
+	for _, name := range []string{FlagName("early", SoldOut, slot+9), FlagName("late", SoldOut, slot-1),
+		FlagName("soon", "sold-out-soon", slot),
 		"bare", "bare.sold-out", "bare.sold-out.", "bare.sold-out.never"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
 			t.Fatal(err)
@@ -194,19 +200,27 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 		gate                bool
 	}{
 		{"GET", buy, "", true}, {"POST", buy, "", true}, {"POST", reserve, "", true},
-		{"GET", buy + "?", "", true}, {"GET", buy + "?n=1", "", true}, {"POST", buy + "?n=99", "", true}, {"POST", reserve + "?n=100", "", true},
-		{"POST", buy, "X-Buyer-Id: ann", true}, {"POST", buy, "Authorization: Bearer x", true}, {"GET", buy, "Idempotency_Key: 1", true},
-		{"GET", buy, "Idempotency-Key: 1", false}, {"POST", buy, "idempotency-key: n=1", false}, {"POST", reserve, "IDEMPOTENCY-KEY: \"1\"", false},
+		{"GET", buy + "?", "", true}, {"GET", buy + "?n=1", "", true}, {"POST", buy + "?n=99", "", true},
+		{"POST", reserve + "?n=100", "", true},
+		{"POST", buy, "X-Buyer-Id: ann", true}, {"POST", buy, "Authorization: Bearer x", true},
+		{"GET", buy, "Idempotency_Key: 1", true},
+		{"GET", buy, "Idempotency-Key: 1", false}, {"POST", buy, "idempotency-key: n=1", false},
+		{"POST", reserve, "IDEMPOTENCY-KEY: \"1\"", false},
 		{"GET", buy + "?n=1", "Idempotency-Key: 1", false}, {"GET", buy, "Idempotency-Key: a\r\nIdempotency-Key: b", false},
 		{"HEAD", buy, "", false}, {"PUT", buy, "", false}, {"OPTIONS", buy, "", false}, {"GETPOST", buy, "", false},
 		{"GET", reserve, "", false}, {"DELETE", reserve, "", false},
-		{"GET", buy + "?n=0", "", false}, {"GET", buy + "?n=101", "", false}, {"GET", buy + "?n=01", "", false}, {"GET", buy + "?n=", "", false},
-		{"GET", buy + "?n=1&n=2", "", false}, {"GET", buy + "?n=1x", "", false}, {"GET", buy + "?m=1", "", false}, {"GET", buy + "?%6e=1", "", false},
-		{"GET", "/buy/other", "", false}, {"GET", "/buy/early", "", false}, {"GET", "/buy/late", "", false}, {"GET", "/buy/soon", "", false},
+		{"GET", buy + "?n=0", "", false}, {"GET", buy + "?n=101", "", false}, {"GET", buy + "?n=01", "", false},
+		{"GET", buy + "?n=", "", false},
+		{"GET", buy + "?n=1&n=2", "", false}, {"GET", buy + "?n=1x", "", false}, {"GET", buy + "?m=1", "", false},
+		{"GET", buy + "?%6e=1", "", false},
+		{"GET", "/buy/other", "", false}, {"GET", "/buy/early", "", false}, {"GET", "/buy/late", "", false},
+		{"GET", "/buy/soon", "", false},
 		{"GET", "/buy/bare", "", false}, {"GET", "/buy/bare", "Idempotency-Key: 1", false}, {"GET", "/buy/Ticket", "", false},
-		{"GET", "/buy/", "", false}, {"GET", "/buy", "", false}, {"GET", "/buy/ticket/", "", false}, {"GET", "/buy/ticket.sold-out", "", false},
+		{"GET", "/buy/", "", false}, {"GET", "/buy", "", false}, {"GET", "/buy/ticket/", "", false},
+		{"GET", "/buy/ticket.sold-out", "", false},
 		{"POST", "/v1/sales/ticket", "", false}, {"POST", reserve + "/", "", false}, {"POST", reserve + "%0a", "", false},
-		{"POST", "/v1/sales/other/reservations", "", false}, {"POST", "/v1/sales//reservations", "", false}, {"POST", "/v2" + reserve, "", false},
+		{"POST", "/v1/sales/other/reservations", "", false}, {"POST", "/v1/sales//reservations", "", false},
+		{"POST", "/v2" + reserve, "", false},
 	} {
 		var headers []string
 		if c.header != "" {
@@ -223,7 +237,8 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 // in that path. A flag outside gate_dir never counts.
 func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 	live, dir := openEdge(t, "en"), gateDir(t)
-	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}}, asRendered), "http://")
+	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}},
+		asRendered), "http://")
 	raise(t, dir, "gone", SoldOut)
 	raise(t, filepath.Dir(dir), "ticket", SoldOut)
 	kind := func(addr, method, uri string) string { // only the beginning of "won", which differs each time
@@ -235,16 +250,25 @@ func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 	}
 	refused := 0
 	for _, path := range []string{
-		"gone", "%67one", "gon%65", "%67%6f%6e%65", "./gone", "../buy/gone", "x/../gone", "/gone", "///gone", "gone/.", "gone/..", "gone/../ticket",
-		"gone/../../buy/ticket", "ticket/../gone", "gone/", "gone//", "gone%2f", "gone%2F..%2Fticket", "ticket%2f..%2fgone", "%2fgone", "%2e/gone",
-		"%2e%2e/buy/gone", "gone%2f%2e%2e%2fticket", "..%2fbuy%2fgone", "gone%3f", "gone%3fn=1", "gone%23", "gone#x", "gone#?n=0", "gone?n=1#x", "gone?#",
-		"gone%00", "gone%00ticket", "gone%0a", "gone%0d%0a", "gone%20", "%20gone", "gone+", "gone%2b", "gone;x", "gone;", "gone%3b", "gone,ticket", "gone\\", "gone%5c",
-		"gone%5c..%5cticket", "gone%252f", "%2567one", "gone%", "gone%6", "gone%zz", "GONE", "g%c3%b6ne", "gone%ff", "gone%e2%80%8b", "gone.", "gone..", "...gone",
-		"ticket", "../ticket", "%2e%2e/ticket", "..%2fticket", "..%2f..%2fticket", "../gate/gone", "x/../../ticket", "%2e%2e%2f%2e%2e%2f%2e%2e%2fetc%2fpasswd", "", ".", "..", "%2e", "*", "~gone", "$gone", "{gone}", "gone'", `gone"`, "gone|x", "^gone",
-		strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 300), strings.Repeat("a/", 200) + "gone", strings.Repeat("../", 9) + "buy/gone",
+		"gone", "%67one", "gon%65", "%67%6f%6e%65", "./gone", "../buy/gone", "x/../gone", "/gone", "///gone", "gone/.", "gone/..",
+		"gone/../ticket",
+		"gone/../../buy/ticket", "ticket/../gone", "gone/", "gone//", "gone%2f", "gone%2F..%2Fticket", "ticket%2f..%2fgone",
+		"%2fgone", "%2e/gone",
+		"%2e%2e/buy/gone", "gone%2f%2e%2e%2fticket", "..%2fbuy%2fgone", "gone%3f", "gone%3fn=1", "gone%23", "gone#x", "gone#?n=0",
+		"gone?n=1#x", "gone?#",
+		"gone%00", "gone%00ticket", "gone%0a", "gone%0d%0a", "gone%20", "%20gone", "gone+", "gone%2b", "gone;x", "gone;",
+		"gone%3b", "gone,ticket", "gone\\", "gone%5c",
+		"gone%5c..%5cticket", "gone%252f", "%2567one", "gone%", "gone%6", "gone%zz", "GONE", "g%c3%b6ne", "gone%ff",
+		"gone%e2%80%8b", "gone.", "gone..", "...gone",
+		"ticket", "../ticket", "%2e%2e/ticket", "..%2fticket", "..%2f..%2fticket", "../gate/gone", "x/../../ticket",
+		"%2e%2e%2f%2e%2e%2f%2e%2e%2fetc%2fpasswd", "", ".", "..", "%2e", "*", "~gone", "$gone", "{gone}", "gone'", `gone"`,
+		"gone|x", "^gone",
+		strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 300), strings.Repeat("a/", 200) +
+			"gone", strings.Repeat("../", 9) + "buy/gone",
 	} {
 		for _, r := range []struct{ method, uri string }{
-			{"GET", "/buy/" + path}, {"POST", "/v1/sales/" + path + "/reservations"}, {"GET", "//buy/" + path}, {"GET", "http://b/buy/" + path},
+			{"GET", "/buy/" + path}, {"POST", "/v1/sales/" + path + "/reservations"}, {"GET", "//buy/" + path},
+			{"GET", "http://b/buy/" + path},
 		} {
 			got, want := kind(front, r.method, r.uri), kind(live, r.method, r.uri)
 			if strings.HasPrefix(got, "400 [\"text/html\"]") { // nginx itself refuses such a path
@@ -264,7 +288,8 @@ func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 // TestFlagsHoldNothingOpen: however many sales are sold out, nginx keeps its descriptors for connections.
 func TestFlagsHoldNothingOpen(t *testing.T) {
 	dir := gateDir(t)
-	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
+	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}},
+		asRendered), "http://")
 	raise(t, dir, "first", SoldOut)
 	file := filepath.Join(dir, FlagName("file", SoldOut, Slot(time.Now())))
 	for _, name := range []string{file, filepath.Join(dir, FlagName("file", SoldOut, Slot(time.Now())+1))} {

@@ -15,7 +15,8 @@ import (
 func limited(t *testing.T, topology Topology) (front, dir string) {
 	t.Helper()
 	topology.Workers, topology.RealIP = 2, everywhere
-	topology.Edges = []Edge{{newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), 1}}
+	server := newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	topology.Edges = []Edge{{server, 1}}
 	dir = workDir(t, "")
 	url := start(t, topology, func(conf string) string {
 		return strings.Replace(conf, "error_log            error.log", "error_log            "+dir+"/error.log", 1)
@@ -72,7 +73,9 @@ func TestLimitsPerClient(t *testing.T) {
 		{"many IPv6 networks", ip, "GET", buy, each("X-Forwarded-For: 2001:db8:0:%x::1"), false},
 		{"one buyer", per, "GET", buy, alike(buyer("ann")), true},
 		{"one buyer at v1", per, "POST", reserve, alike(buyer("ann")), true},
-		{"one buyer, many addresses", per, "POST", buy, func(i int) []string { return []string{buyer("ann"), from(fmt.Sprintf("192.0.2.%d", i))} }, true},
+		{"one buyer, many addresses", per, "POST", buy, func(i int) []string {
+			return []string{buyer("ann"), from(fmt.Sprintf("192.0.2.%d", i))}
+		}, true},
 		{"many buyers", per, "GET", buy, each("X-Buyer-Id: buyer-%d"), false},
 		{"nobody says who buys", per, "GET", buy, alike(from("192.0.2.1")), false},
 	} {
@@ -93,7 +96,8 @@ func TestLimitsPerClient(t *testing.T) {
 
 // TestStrangersAreNoBuyers: a client that is not trusted cannot use up another buyer's share.
 func TestStrangersAreNoBuyers(t *testing.T) {
-	front, _ := limited(t, Topology{Lang: "en", Limits: Limits{PerBuyer: &Limit{few, burst}}, TrustedProxies: networks("10.0.0.0/8")})
+	front, _ := limited(t, Topology{Lang: "en", Limits: Limits{PerBuyer: &Limit{few, burst}},
+		TrustedProxies: networks("10.0.0.0/8")})
 	if n := passing(t, front, "GET", "/buy/ticket", refusedBuy, func(int) []string { return []string{buyer("ann")} }); n != 40 {
 		t.Errorf("%d of 40 passed", n)
 	}

@@ -62,7 +62,8 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 			}
 			if has(4) {
 				topology.Keepalive, topology.AccessLog = new(int), "access.log"
-				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443", "http://[::1]:8080"}
+				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443",
+					"http://[::1]:8080"}
 			}
 			if has(5) && !has(3) {
 				continue // HTTP/2 only with TLS
@@ -154,7 +155,8 @@ func TestStrangersNameNobody(t *testing.T) {
 		{"twice", "10.0.0.0/8", buy + "X-Buyer-Id: ann\r\nX-BUYER-ID: bob\r\n" + end, ""},
 		{"with underlines", "10.0.0.0/8", buy + "X_Buyer_Id: ann\r\nX-Buyer_Id: ann\r\n" + end, ""},
 		{"hop by hop", "10.0.0.0/8", buy + "X-Buyer-Id: ann\r\nConnection: X-Buyer-Id\r\n" + end, ""},
-		{"in a trailer", "127.0.0.0/8", buy + "Transfer-Encoding: chunked\r\nTrailer: X-Buyer-Id\r\n\r\n1\r\na\r\n0\r\nX-Buyer-Id: ann\r\n\r\n", ""},
+		{"in a trailer", "127.0.0.0/8", buy +
+			"Transfer-Encoding: chunked\r\nTrailer: X-Buyer-Id\r\n\r\n1\r\na\r\n0\r\nX-Buyer-Id: ann\r\n\r\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := make(chan http.Header, 1)
@@ -165,7 +167,8 @@ func TestStrangersNameNobody(t *testing.T) {
 				}
 				got <- r.Header
 			})
-			base := start(t, Topology{Edges: []Edge{{edge, 1}}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}, asRendered)
+			base := start(t, Topology{Edges: []Edge{{edge, 1}},
+				TrustedProxies: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}, asRendered)
 			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 			if err != nil {
 				t.Fatal(err)
@@ -215,7 +218,8 @@ func TestEveryInterfacePassesThrough(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		r := <-got
-		if r.Method != want.method || r.RequestURI != want.uri || resp.StatusCode != http.StatusConflict || resp.Header.Get("Retry-After") != "7" {
+		if r.Method != want.method || r.RequestURI != want.uri || resp.StatusCode != http.StatusConflict ||
+			resp.Header.Get("Retry-After") != "7" {
 			t.Errorf("%v became %s %s, answered %d %v", want, r.Method, r.RequestURI, resp.StatusCode, resp.Header)
 		}
 		for _, name := range []string{"Idempotency-Key", "Authorization"} {

@@ -43,7 +43,8 @@ func wantUnstored(t *testing.T, addr, sent string, status int) {
 }
 
 func line(method, uri string, headers ...string) string {
-	return method + " " + uri + " HTTP/1.1\r\nHost: a\r\n" + strings.Join(append(headers, "Connection: close"), "\r\n") + "\r\n\r\n"
+	return method + " " + uri + " HTTP/1.1\r\nHost: a\r\n" +
+		strings.Join(append(headers, "Connection: close"), "\r\n") + "\r\n\r\n"
 }
 
 // TestD2EdgesBehindNginxAreNotStored: an edge sets the header, nginx sets it, and a client gets it once. Answers of a server

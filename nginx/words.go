@@ -43,8 +43,9 @@ func newArticle(soldOut, noneNow, undecided, tooMany string) format {
 
 // v1 is in English only, as the edges' is.
 var v1 = format{
-	Type:      "application/problem+json",
-	SoldOut:   problem(http.StatusGone, false, "sold_out", "every unit has its owner, and no more come unless the operator adds some"),
+	Type: "application/problem+json",
+	SoldOut: problem(http.StatusGone, false, "sold_out",
+		"every unit has its owner, and no more come unless the operator adds some"),
 	NoneNow:   problem(http.StatusConflict, true, "none_now", "no unit can be had now; held ones may come back"),
 	Undecided: problem(http.StatusServiceUnavailable, true, "undecided", "nobody knows whether you have one: ask again"),
 	TooMany:   problem(http.StatusTooManyRequests, true, "too_many_requests", "fewer requests a second, please"),

@@ -106,8 +106,8 @@ func (c *claimant) bind(ctx context.Context) (mine bool, err error) {
 		return false, err
 	}
 	if has.ID != c.me.ID {
-		return false, fmt.Errorf("%w: this store's orders are kept in another database, %s; this one is %s. It would have only a part "+
-			"of them. To keep them here from now on: --rebind", ErrConfig, has.Name, c.me.Name)
+		return false, fmt.Errorf("%w: this store's orders are kept in another database, %s; this one is %s. "+
+			"It would have only a part of them. To keep them here from now on: --rebind", ErrConfig, has.Name, c.me.Name)
 	}
 	if has.Place == c.me.Place {
 		c.moved()
@@ -120,8 +120,8 @@ func (c *claimant) bind(ctx context.Context) (mine bool, err error) {
 // watch waits until the other place is silent. A worker that had the orders, and finds them in another place, ends at once.
 func (c *claimant) watch(has luascripts.Binding) error {
 	if c.begun || has.Beats != c.other.Beats && c.other.Beats != 0 {
-		return fmt.Errorf("%w: this store's orders are being kept in a copy of this database, %s; this one is %s. To keep them here "+
-			"from now on, end what works there; then it goes on by itself", ErrConfig, has.Name, c.me.Name)
+		return fmt.Errorf("%w: this store's orders are being kept in a copy of this database, %s; this one is %s. "+
+			"To keep them here from now on, end what works there; then it goes on by itself", ErrConfig, has.Name, c.me.Name)
 	}
 	if c.other.Beats == 0 {
 		c.other, c.since = has, time.Now()

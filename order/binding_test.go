@@ -102,7 +102,8 @@ func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 	store.buy(t, "a", 1)
 	one.comesTo(t, "a", map[State]int{Pending: 1})
 	err := <-run(t, store, two, io.Discard)
-	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Repository.(*sqlite).file, two.Repository.(*sqlite).file, "--rebind") {
+	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Repository.(*sqlite).file, two.Repository.(*sqlite).file,
+		"--rebind") {
 		t.Fatalf("%v", err)
 	}
 	for range 100 {

@@ -24,7 +24,8 @@ const (
 // server's resources, operators and disks (53, 57, 58, 72, F0, XX), a foreign server (HV). All other classes blame the row, and
 // so do classes that a trigger's author has made up.
 var (
-	blameless = []string{"08", "0A", "0B", "0L", "0P", "24", "25", "26", "28", "2D", "34", "3B", "3D", "3F", "40", "42", "53", "55",
+	blameless = []string{"08", "0A", "0B", "0L", "0P", "24", "25", "26", "28", "2D", "34", "3B", "3D", "3F", "40",
+		"42", "53", "55",
 		"57", "58", "72", "F0", "HV", "XX"}
 	inFunctions = []string{"0A", "24", "2D", "34", "3F", "42"} // in a function, a row has caused it
 	races       = []string{"40001", "40P01", "55P03", "57014"}

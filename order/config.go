@@ -48,11 +48,12 @@ type pace struct {
 	again     time.Duration // between looks for parked orders to try again
 	check     time.Duration // a consumer stores at most so long without a look whether the database still has what it had
 	send      time.Duration // between looks for deliveries that are due
-	webhook   time.Duration // first pause after a failed attempt; it doubles up to maxSendPause for one message, to maxPause for all
+	webhook   time.Duration // first pause after a failed attempt; it doubles up to maxSendPause for one message, maxPause for all
 }
 
 // Silence counts after 5 s, and the looks are 2 s apart. So another worker has a dead worker's events within 10 s.
-var steady = pace{look: time.Second, sweep: 200 * time.Millisecond, tend: time.Minute, rest: 5 * time.Minute, quiet: 500 * time.Millisecond,
+var steady = pace{look: time.Second, sweep: 200 * time.Millisecond, tend: time.Minute, rest: 5 * time.Minute,
+	quiet:     500 * time.Millisecond,
 	checkIdle: 2 * time.Second, idle: 5 * time.Second, retry: 100 * time.Millisecond, retryMost: 5 * time.Second,
 	statement: 10 * time.Second, lastTry: 5 * time.Second, bind: 2 * time.Second, again: 2 * time.Second, check: time.Second,
 	send: 500 * time.Millisecond, webhook: 5 * time.Second}

@@ -96,7 +96,8 @@ func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, broken(store), closedRepository{}, zerolog.New(&said))
+		done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, broken(store), closedRepository{},
+			zerolog.New(&said))
 	}()
 	for range 100 {
 		time.Sleep(300 * time.Millisecond)

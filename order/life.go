@@ -47,7 +47,7 @@ const (
 
 // Output is the result of an input.
 type Output struct {
-	Answer  State                  // to Confirm, Cancel and Look: what the caller hears. It is done, now or before, if it is theirs
+	Answer  State                  // to Confirm, Cancel and Look: what the caller hears. It is done if it is the asked state
 	Verdict luascripts.Verdict     // to Settle
 	Events  []luascripts.EventKind // for the stream, in order
 	Restock shard.Range            // goes back on sale; empty: nothing

@@ -28,7 +28,8 @@ const (
 func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
 	l := &ledgerLife{shop: newShop()}
 	fixed := time.UnixMicro(at0)
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
+	store := luascripts.NewEmbedded(luascripts.DefaultBounds(),
+		func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
 	store.KeepEvents()
 	l.Store = store
 	if _, err := l.Create(t.Context(), "a", luascripts.CreateRequest{Total: 10, Hold: hold}); err != nil {

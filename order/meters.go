@@ -20,11 +20,13 @@ var (
 	unreadDesc  = prometheus.NewDesc("spike_orders_unread", "Events of the stream that no worker has had.", saleLabel, nil)
 	unackedDesc = prometheus.NewDesc("spike_orders_unacked", "Events that a worker has in hand.", saleLabel, nil)
 	lagDesc     = prometheus.NewDesc("spike_orders_lag_seconds", "Age of the oldest event that is not stored.", saleLabel, nil)
-	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.", []string{"state"}, nil)
-	pausedDesc  = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
-	parkedDesc  = prometheus.NewDesc("spike_orders_parked", "Orders in parked_orders: the database refused them.", nil, nil)
-	readyDesc   = prometheus.NewDesc("spike_orders_ready", "1 while orders are stored, as /readyz says.", nil, nil)
-	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.", []string{"part"}, nil)
+	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.",
+		[]string{"state"}, nil)
+	pausedDesc = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
+	parkedDesc = prometheus.NewDesc("spike_orders_parked", "Orders in parked_orders: the database refused them.", nil, nil)
+	readyDesc  = prometheus.NewDesc("spike_orders_ready", "1 while orders are stored, as /readyz says.", nil, nil)
+	partDesc   = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.",
+		[]string{"part"}, nil)
 )
 
 func newMeters(w *Worker) *meters {
@@ -54,7 +56,8 @@ func (m *meters) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.list {
 		c.Describe(ch)
 	}
-	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc, partDesc, readyDesc} {
+	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc,
+		partDesc, readyDesc} {
 		ch <- d
 	}
 }

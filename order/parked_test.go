@@ -13,7 +13,8 @@ import (
 // refusals are ways in which an operator's database refuses the row of serial 3, each with its undoing.
 func (s testRepository) refusals() map[string][2]string {
 	if _, ok := s.Repository.(*sqlite); ok {
-		const trigger, gone = "CREATE TRIGGER picky BEFORE INSERT ON orders WHEN NEW.serial = 3 BEGIN SELECT ", "DROP TRIGGER picky"
+		const trigger = "CREATE TRIGGER picky BEFORE INSERT ON orders WHEN NEW.serial = 3 BEGIN SELECT "
+		const gone = "DROP TRIGGER picky"
 		return map[string][2]string{
 			"a trigger":                           {trigger + "RAISE(ABORT, 'not three'); END", gone},
 			"a trigger that ends the transaction": {trigger + "RAISE(ROLLBACK, 'not three'); END", gone},
@@ -32,7 +33,8 @@ func (s testRepository) refusals() map[string][2]string {
 		"its own": trigger("RAISE EXCEPTION 'not three' USING ERRCODE = 'SHOP1'"),
 		"42P01":   trigger("PERFORM count(*) FROM no_such_table"),
 		"a check": {"ALTER TABLE orders ADD CONSTRAINT picky CHECK (serial <> 3)", "ALTER TABLE orders DROP CONSTRAINT picky"},
-		"at commit": {`CREATE TABLE shelf (n bigint PRIMARY KEY); INSERT INTO shelf SELECT n FROM generate_series(1, 100) n WHERE n <> 3;
+		"at commit": {`CREATE TABLE shelf (n bigint PRIMARY KEY);
+			INSERT INTO shelf SELECT n FROM generate_series(1, 100) n WHERE n <> 3;
 			ALTER TABLE orders ADD CONSTRAINT picky FOREIGN KEY (serial) REFERENCES shelf DEFERRABLE INITIALLY DEFERRED`,
 			"ALTER TABLE orders DROP CONSTRAINT picky; DROP TABLE shelf"},
 	}

@@ -78,8 +78,9 @@ func (c *consumer) compare(ctx context.Context) error {
 		return err
 	}
 	c.w.meters.lost.Add(float64(p.number - has))
-	c.log.Error().Uint64("first", has+1).Uint64("last", p.number).Msg("the database has lost orders that it had stored: it comes " +
-		"from a backup, or from a standby that had not received them. Events with these numbers are missing in it")
+	c.log.Error().Uint64("first", has+1).Uint64("last", p.number).
+		Msg("the database has lost orders that it had stored: it comes " +
+			"from a backup, or from a standby that had not received them. Events with these numbers are missing in it")
 	p.number = has
 	return nil
 }

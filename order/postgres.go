@@ -46,7 +46,8 @@ func openPostgres(url string) (Repository, error) {
 		INSERT INTO orders (sale, birth, serial, fence, nonce, first_serial, units, buyer, state,
 			expires_at, reserved_at, confirmed_at, released_at)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-			$8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]) ` + onConflict()
+			$8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
+			$13::timestamptz[]) ` + onConflict()
 	return p, nil
 }
 
@@ -258,7 +259,8 @@ func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration,
 func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
 	_, err := p.exec(ctx, "mark deliveries", `
 		UPDATE deliveries d SET state = m.state, attempts = m.attempts, next_at = m.next_at, last_error = m.error
-		FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[]) AS m (id, state, attempts, next_at, error)
+		FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[])
+			AS m (id, state, attempts, next_at, error)
 		WHERE d.id = m.id AND d.state = 'due'`,
 		column(ds, func(d *Delivery) string { return d.ID }),
 		column(ds, func(d *Delivery) string { return d.State }),

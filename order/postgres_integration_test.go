@@ -187,7 +187,8 @@ func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 // failing is a trigger that fails every order with an error that does not blame the order.
 func failing(code string) string {
 	return `CREATE FUNCTION failing() RETURNS trigger LANGUAGE plpgsql AS $$
-		BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '` + code + `'; END $$; CREATE TRIGGER failing BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION failing()`
+		BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '` + code + `'; END $$;
+		CREATE TRIGGER failing BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION failing()`
 }
 
 // A primary becomes read-only while its sessions live. The next sessions go to a server that takes writes.

@@ -36,8 +36,9 @@ func (p *postgres) saveOrders(ctx context.Context, tx pgx.Tx, e Entry) error {
 		}
 	}
 	for _, r := range e.Refused {
-		if _, err := tx.Exec(ctx, `INSERT INTO parked_orders (sale, birth, serial, fence, number, units, kind, why, event, held)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`, append(r.key(), r.rest()...)...); err != nil {
+		_, err := tx.Exec(ctx, `INSERT INTO parked_orders (sale, birth, serial, fence, number, units, kind, why, event, held)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`, append(r.key(), r.rest()...)...)
+		if err != nil {
 			return err
 		}
 	}

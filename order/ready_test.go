@@ -44,7 +44,8 @@ func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
 		side.ServeHTTP(probe, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
 		side.ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 		for _, name := range []string{"spike_ready", "spike_orders_ready"} {
-			if one := strings.Contains(metrics.Body.String(), "\n"+name+" 1\n"); one == no || (probe.Code == http.StatusOK) == no {
+			if one := strings.Contains(metrics.Body.String(), "\n"+name+" 1\n"); one == no ||
+				(probe.Code == http.StatusOK) == no {
 				t.Errorf("refuses %v: /readyz %d, %s 1: %v", no, probe.Code, name, one)
 			}
 		}

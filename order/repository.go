@@ -87,10 +87,12 @@ const migrationsTable = "spike_migrations"
 func onConflict() string {
 	var set []string
 	for _, column := range []string{"nonce", "first_serial", "units", "buyer", "expires_at"} {
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.reserved_at IS NULL THEN orders.%[1]s ELSE excluded.%[1]s END", column))
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.reserved_at IS NULL THEN orders.%[1]s ELSE excluded.%[1]s END",
+			column))
 	}
 	for _, column := range []string{"reserved_at", "confirmed_at", "released_at"} {
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.%[1]s < orders.%[1]s THEN excluded.%[1]s ELSE COALESCE(orders.%[1]s, excluded.%[1]s) END", column))
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.%[1]s < orders.%[1]s THEN excluded.%[1]s "+
+			"ELSE COALESCE(orders.%[1]s, excluded.%[1]s) END", column))
 	}
 	set = append(set, fmt.Sprintf("state = CASE WHEN %s > %s THEN excluded.state ELSE orders.state END",
 		rank("excluded.state"), rank("orders.state")))

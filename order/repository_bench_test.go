@@ -27,7 +27,8 @@ func BenchmarkSave(b *testing.B) {
 					ev := luascripts.Event{ID: "1-1", Kind: luascripts.Reserved, Birth: 1, At: 1, Raw: time.Now().UnixMicro()}
 					for range rows {
 						next++
-						ev.Claims = append(ev.Claims, luascripts.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next), Expiry: 300e6})
+						ev.Claims = append(ev.Claims, luascripts.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next),
+							Expiry: 300e6})
 					}
 					if err := batch.addEvent("s", ev, true, told); err != nil {
 						b.Fatal(err)

@@ -21,7 +21,8 @@ func TestPostgresRepository(t *testing.T) {
 
 func (s testRepository) wipe(t testing.TB) {
 	t.Helper()
-	if _, err := s.Repository.(*postgres).pool.Exec(context.Background(), "TRUNCATE orders, deliveries, parked_events, parked_orders, spike_marks"); err != nil {
+	if _, err := s.Repository.(*postgres).pool.Exec(context.Background(),
+		"TRUNCATE orders, deliveries, parked_events, parked_orders, spike_marks"); err != nil {
 		t.Log(err)
 	}
 }

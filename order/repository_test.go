@@ -248,7 +248,8 @@ func suiteWriters(t *testing.T, s testRepository) {
 
 func suiteDeliveries(t *testing.T, s testRepository) {
 	now := wall(at0)
-	e := entries(t, append(story(1, 2, 1000, luascripts.Confirmed, false), story(5, 1, 2000, luascripts.Cancelled, false)...), 9)[0]
+	e := entries(t, append(story(1, 2, 1000, luascripts.Confirmed, false),
+		story(5, 1, 2000, luascripts.Cancelled, false)...), 9)[0]
 	for i := range e.Deliveries {
 		e.Deliveries[i].NextAt = now
 	}
@@ -394,7 +395,8 @@ func suiteParked(t *testing.T, s testRepository) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := s.count("SELECT count(*) FROM parked_events WHERE sale = 'odd' AND id = '5-1' AND why LIKE '%sung%'"); err != nil || n != 1 {
+	n, err := s.count("SELECT count(*) FROM parked_events WHERE sale = 'odd' AND id = '5-1' AND why LIKE '%sung%'")
+	if err != nil || n != 1 {
 		t.Errorf("%d parked, %v", n, err)
 	}
 }
@@ -415,7 +417,8 @@ func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
 }
 
 func TestBadDatabaseAddresses(t *testing.T) {
-	for _, url := range []string{"", "orders.db", "mysql://x", "sqlite:", "postgres://u:hunter2@h:nan/db", "postgres://%zz:hunter2@/"} {
+	for _, url := range []string{"", "orders.db", "mysql://x", "sqlite:", "postgres://u:hunter2@h:nan/db",
+		"postgres://%zz:hunter2@/"} {
 		repo, err := Open(url)
 		if err == nil {
 			repo.Close()

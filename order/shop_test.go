@@ -9,7 +9,8 @@ import (
 )
 
 // brisk is the pace for tests.
-var brisk = pace{look: 20 * time.Millisecond, sweep: 5 * time.Millisecond, tend: 10 * time.Millisecond, rest: time.Minute, quiet: 10 * time.Millisecond,
+var brisk = pace{look: 20 * time.Millisecond, sweep: 5 * time.Millisecond, tend: 10 * time.Millisecond, rest: time.Minute,
+	quiet:     10 * time.Millisecond,
 	checkIdle: 20 * time.Millisecond, idle: 100 * time.Millisecond, retry: time.Millisecond, retryMost: 20 * time.Millisecond,
 	statement: 10 * time.Second, lastTry: 2 * time.Second, bind: 500 * time.Millisecond, again: 20 * time.Millisecond,
 	check: time.Millisecond, send: 5 * time.Millisecond, webhook: time.Millisecond}
@@ -46,7 +47,8 @@ func (b *shop) sale(t testing.TB, name string, total uint64, hold time.Duration)
 func (b *shop) buy(t testing.TB, sale string, n uint32) (luascripts.Claim, uint64) {
 	t.Helper()
 	b.nonce++
-	r, err := b.Deduct(t.Context(), sale, luascripts.DeductRequest{N: n, Nonce: b.nonce, Buyer: luascripts.Buyer{1, byte(b.nonce)}})
+	r, err := b.Deduct(t.Context(), sale, luascripts.DeductRequest{N: n, Nonce: b.nonce,
+		Buyer: luascripts.Buyer{1, byte(b.nonce)}})
 	if err != nil || r.Claim.Count != n {
 		t.Fatalf("nothing bought: %+v %v", r, err)
 	}

@@ -20,8 +20,9 @@ func (s *sqlite) saveOrders(ctx context.Context, tx *sql.Tx, e Entry) error {
 	}
 	waits := false
 	for _, m := range e.marks() {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO spike_marks (sale, birth, slot, number) VALUES (?, ?, 0, ?)
-			ON CONFLICT (sale, birth, slot) DO UPDATE SET number = max(number, excluded.number)`, m.sale, m.birth, m.number); err != nil {
+		_, err := tx.ExecContext(ctx, `INSERT INTO spike_marks (sale, birth, slot, number) VALUES (?, ?, 0, ?)
+			ON CONFLICT (sale, birth, slot) DO UPDATE SET number = max(number, excluded.number)`, m.sale, m.birth, m.number)
+		if err != nil {
 			return err
 		}
 		var parked bool

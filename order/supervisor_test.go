@@ -36,7 +36,8 @@ func TestHoldsOfASaleMadeAgainEndWhileItsConsumerIsStuck(t *testing.T) {
 		store.buy(t, "a", 1)
 		work(t, store, closedRepository{}, func(c *Config) { c.pace = &steady })
 		time.Sleep(time.Minute)
-		if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil || lag.Pending != 1 {
+		if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil ||
+			lag.Pending != 1 {
 			t.Fatalf("nothing is in hand: %+v %v", lag, err)
 		}
 		if err := store.Remove(t.Context(), "a"); err != nil {

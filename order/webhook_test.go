@@ -129,7 +129,8 @@ func TestWebhooksTellWhatHappened(t *testing.T) {
 		kinds[m.Type+" "+m.Data.Reason]++
 		reservations[m.Data.Reservation]++
 		if _, err := time.Parse(time.RFC3339, m.Timestamp); err != nil || m.Data.Sale != "a.b" || m.Data.Buyer == nil ||
-			(m.Data.Units > 1) != (len(m.Data.Serials) == int(m.Data.Units)) || (m.Type == "reserved") != (m.Data.ExpiresAt != "") {
+			(m.Data.Units > 1) != (len(m.Data.Serials) == int(m.Data.Units)) ||
+			(m.Type == "reserved") != (m.Data.ExpiresAt != "") {
 			t.Errorf("%+v %v", m, err)
 		}
 	}
@@ -332,7 +333,8 @@ func TestEndpointRoom(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	now := wall(at0).Truncate(time.Second)
-	for text, want := range map[string]time.Duration{"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "99999": maxRetryAfter,
+	for text, want := range map[string]time.Duration{"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "soon": 0,
+		"99999": maxRetryAfter,
 		now.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second, now.Add(-time.Hour).Format(http.TimeFormat): 0,
 		now.Add(72 * time.Hour).Format(http.TimeFormat): maxRetryAfter} {
 		if got := retryAfter(text, now); got != want {
@@ -353,7 +355,8 @@ func TestNothingSecretIsSaid(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Batch: 9, pace: &brisk, Webhook: "http://u:hunter2@127.0.0.1:1/hunter2?k=hunter2", WebhookSecret: testSecret},
+		done <- Run(ctx, Config{Batch: 9, pace: &brisk, Webhook: "http://u:hunter2@127.0.0.1:1/hunter2?k=hunter2",
+			WebhookSecret: testSecret},
 			store, repo, log)
 	}()
 	eventually(t, "trouble is said", func() bool {
@@ -369,7 +372,8 @@ func TestNothingSecretIsSaid(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if text := said.String(); strings.Contains(text, "hunter2") || strings.Contains(text, strings.TrimPrefix(testSecret, "whsec_")) {
+	if text := said.String(); strings.Contains(text, "hunter2") ||
+		strings.Contains(text, strings.TrimPrefix(testSecret, "whsec_")) {
 		t.Errorf("said:\n%s", text)
 	}
 }

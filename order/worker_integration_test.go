@@ -37,7 +37,8 @@ func TestWorkerOnRealServers(t *testing.T) {
 		t.Fatal(evs, err)
 	}
 	const stream = "{a_hash_key}:orders"
-	if err := client.Do(t.Context(), client.B().Xadd().Key(stream).Id("*").FieldValue().FieldValue("t", "sung").Build()).Error(); err != nil {
+	if err := client.Do(t.Context(), client.B().Xadd().Key(stream).Id("*").FieldValue().FieldValue("t",
+		"sung").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 300 {

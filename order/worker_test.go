@@ -109,13 +109,16 @@ func TestSaleWithoutHold(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 0)
-	lease, err := store.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i", Node: "n"}, Request: 1,
+	lease, err := store.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i",
+		Node: "n"}, Request: 1,
 		Want: 1, Term: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := luascripts.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 1, Fence: lease.Grant.Fence, Nonce: 5, Expiry: lease.Now + 60e6}
-	if _, err := store.Settle(t.Context(), "a", luascripts.SettleRequest{Party: luascripts.Party{Instance: "i", Node: "n"}, Batch: 1,
+	c := luascripts.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 1, Fence: lease.Grant.Fence, Nonce: 5,
+		Expiry: lease.Now + 60e6}
+	if _, err := store.Settle(t.Context(), "a", luascripts.SettleRequest{Party: luascripts.Party{Instance: "i",
+		Node: "n"}, Batch: 1,
 		Claims: []luascripts.Claim{c}}); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +227,8 @@ func TestExpiryWithoutADatabase(t *testing.T) {
 		r, err := store.Show(t.Context(), "a")
 		return err == nil && r.Free == 2 && r.Pending == 0
 	})
-	if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil || lag.Unread != 2 {
+	if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil ||
+		lag.Unread != 2 {
 		t.Errorf("the stream was read: %+v %v", lag, err)
 	}
 }
@@ -406,7 +410,8 @@ func TestOperatorsSide(t *testing.T) {
 	}
 	eventually(t, "the lag is seen", func() bool {
 		_, text := fetch("/metrics")
-		return strings.Contains(text, `spike_orders_unread{sale="a"} 1`) && strings.Contains(text, `spike_orders_part_ok{part="database"} 0`)
+		return strings.Contains(text, `spike_orders_unread{sale="a"} 1`) &&
+			strings.Contains(text, `spike_orders_part_ok{part="database"} 0`)
 	})
 	away.off.Store(false)
 	eventually(t, "it is ready", func() bool { code, _ := fetch("/readyz"); return code == 200 })

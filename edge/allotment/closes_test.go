@@ -47,7 +47,8 @@ func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 
 // When the store answers again, unsold units of the leases go back, and buyers hear that the sale has closed.
 func TestP9WhatIsLeftGoesBack(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 100, Hold: time.Minute, Closes: time.UnixMicro((time.Hour + time.Second).Microseconds())})
+	b := newBench(t, luascripts.CreateRequest{Total: 100, Hold: time.Minute,
+		Closes: time.UnixMicro((time.Hour + time.Second).Microseconds())})
 	b.fill()
 	for range 20 {
 		b.run(100 * time.Millisecond)

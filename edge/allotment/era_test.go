@@ -201,10 +201,12 @@ func TestOperatorReopens(t *testing.T) {
 	if h := b.head(); h.Replicas != 1 || h.Reopens == 0 {
 		t.Errorf("the replica is forgotten: %+v", h)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Lineup: "#1"}); err != nil || h.Replicas != 0 || h.Reopens == 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Lineup: "#1"}); err != nil ||
+		h.Replicas != 0 || h.Reopens == 0 {
 		t.Error(h, err)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Grants: true}); err != nil || h.Reopens != 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Grants: true}); err != nil ||
+		h.Reopens != 0 {
 		t.Error(h, err)
 	}
 }
@@ -365,7 +367,8 @@ func TestTakerSleepsWhileItsSerialIsGivenAway(t *testing.T) {
 	h := b.k.leases[0]
 	end := h.ranges[len(h.ranges)-1].End
 	left := luascripts.Ranges{{Start: end - 1, End: end}} // the Stock hands out the lowest serial first
-	b.k.adjust(h, b.clock(), b.head(), luascripts.Grant{Fence: h.fence, Deadline: h.term.Load().deadline + 1e6, Hold: h.hold, Ranges: left})
+	b.k.adjust(h, b.clock(), b.head(), luascripts.Grant{Fence: h.fence, Deadline: h.term.Load().deadline + 1e6, Hold: h.hold,
+		Ranges: left})
 	for heard == Empty {
 		wake()
 	}

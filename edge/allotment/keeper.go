@@ -23,20 +23,21 @@ type Config struct {
 
 // The Keeper's own numbers.
 const (
-	ahead       = 200 * time.Millisecond // a lease covers the sales of so long, at the measured rate
-	early       = 100 * time.Millisecond // the next lease is asked for so long before the units are sold
-	firstWant   = 64                     // while no rate is known
-	maxWant     = 1 << 22                // more than the ledger grants at a time
-	linger      = 40 * time.Millisecond  // how long a claim waits for other claims
-	maxBatch    = 512                    // units in a settle call, and what the last claim has beyond: about 2 ms of Redis
-	maxParts    = 256                    // ranges in a give-back call: about 2 ms as well
-	pollBusy    = 500 * time.Millisecond // between renewals, which are looks at the sale: ledger time needs one so often (J)
-	pollDone    = time.Second            // between looks at a sale that is over
-	pollWindow  = 400 * time.Millisecond // while buyers enter a draw, so that ledger time, which ends it, keeps up
-	pollDraw    = 100 * time.Millisecond // while a draw is due
-	retryFirst  = 50 * time.Millisecond  // between lease calls for units that others hold
-	idleAfter   = 3 * time.Second        // without buys for so long, everything goes back
-	restAfter   = time.Second            // without buys for so long, no more calls, if nothing is held here and nothing waits in the ledger
+	ahead      = 200 * time.Millisecond // a lease covers the sales of so long, at the measured rate
+	early      = 100 * time.Millisecond // the next lease is asked for so long before the units are sold
+	firstWant  = 64                     // while no rate is known
+	maxWant    = 1 << 22                // more than the ledger grants at a time
+	linger     = 40 * time.Millisecond  // how long a claim waits for other claims
+	maxBatch   = 512                    // units in a settle call, and what the last claim has beyond: about 2 ms of Redis
+	maxParts   = 256                    // ranges in a give-back call: about 2 ms as well
+	pollBusy   = 500 * time.Millisecond // between renewals, which are looks at the sale: ledger time needs one so often (J)
+	pollDone   = time.Second            // between looks at a sale that is over
+	pollWindow = 400 * time.Millisecond // while buyers enter a draw, so that ledger time, which ends it, keeps up
+	pollDraw   = 100 * time.Millisecond // while a draw is due
+	retryFirst = 50 * time.Millisecond  // between lease calls for units that others hold
+	idleAfter  = 3 * time.Second        // without buys for so long, everything goes back
+	// without buys for so long, no more calls, if nothing is held here and nothing waits in the ledger
+	restAfter   = time.Second
 	pollNews    = 20 * time.Millisecond  // after news of a sale, or while there is more to sweep
 	pollDue     = 5 * time.Millisecond   // while there is more to sweep and the store is quick
 	dueShare    = 8                      // other edges get dueShare times as long as the last look took

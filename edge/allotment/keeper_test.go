@@ -25,7 +25,8 @@ const benchSale = "s"
 
 func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 	b := &bench{t: t, now: time.Hour}
-	b.ledger = luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
+	b.ledger = luascripts.NewEmbedded(luascripts.DefaultBounds(),
+		func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
 	head, err := b.ledger.Create(context.Background(), benchSale, q)
 	if err != nil {
 		t.Fatal(err)
@@ -258,7 +259,8 @@ func TestRenewalKeepsTheGrantUnderWay(t *testing.T) {
 // A taker stalls with a serial in hand. Its lease runs out, and the ledger frees the serial and leases it to this edge again. The
 // taker must not sell it under the new lease, because another buyer may get it under that lease.
 func TestStalledTakerDoesNotSellAgain(t *testing.T) {
-	for _, stall := range []time.Duration{0, 100 * time.Millisecond, 990 * time.Millisecond, 1100 * time.Millisecond, 5 * time.Second} {
+	for _, stall := range []time.Duration{0, 100 * time.Millisecond, 990 * time.Millisecond, 1100 * time.Millisecond,
+		5 * time.Second} {
 		t.Run(stall.String(), func(t *testing.T) {
 			b := newBench(t, luascripts.CreateRequest{Total: 1, Hold: time.Second})
 			b.fill()
@@ -426,7 +428,8 @@ func TestOutageDoesNotOutliveRest(t *testing.T) {
 			}
 			b.knock(time.Minute)
 			if _, o := b.buy(); o != Won {
-				t.Errorf("a minute after the outage: %v, verdict %+v, next step in %v", o, b.a.Verdict(), b.k.Next().Sub(b.clock()))
+				t.Errorf("a minute after the outage: %v, verdict %+v, next step in %v", o, b.a.Verdict(),
+					b.k.Next().Sub(b.clock()))
 			}
 		})
 	}
@@ -542,7 +545,8 @@ func TestLimitedSaleIsNotLeased(t *testing.T) {
 	if a := b.audit(); a.Leased != 0 || b.a.Verdict() != nil {
 		t.Fatalf("%+v, %+v", a, b.a.Verdict())
 	}
-	reply, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1, Buyer: luascripts.Buyer{1}})
+	reply, err := b.ledger.Deduct(context.Background(), benchSale,
+		luascripts.DeductRequest{N: 1, Nonce: 1, Buyer: luascripts.Buyer{1}})
 	if err != nil || reply.Answer != luascripts.Had {
 		t.Fatal(reply, err)
 	}

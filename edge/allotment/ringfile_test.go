@@ -15,7 +15,8 @@ func sampleOwner() RingOwner {
 }
 
 func sampleClaim(i uint64) luascripts.Claim {
-	return luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5, Buyer: luascripts.Buyer{9}}
+	return luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5,
+		Buyer: luascripts.Buyer{9}}
 }
 
 // put publishes one record, as Take does.

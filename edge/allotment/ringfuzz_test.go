@@ -120,7 +120,8 @@ func FuzzSlots(f *testing.F) {
 		s := slotAt(text[slotsAt : slotsAt+slotSize])
 		turn := s.turn.Load()
 		whole := turn > 0 && s.sum == s.checksum(turn)
-		if len(claims) > 0 && (!whole || s.kind != claim || claims[0] != s.Claim) || len(claims)+torn > 1 || turn > 0 && !whole && torn != 1 {
+		if len(claims) > 0 && (!whole || s.kind != claim || claims[0] != s.Claim) || len(claims)+torn > 1 || turn > 0 &&
+			!whole && torn != 1 {
 			t.Errorf("%x: %d claims, %d torn", one, len(claims), torn)
 		}
 	})
@@ -135,8 +136,10 @@ func slotAt(b []byte) *slot {
 
 // FuzzRingOwner: the first line says what the rest of the file must look like. If the rest differs, that counts as torn.
 func FuzzRingOwner(f *testing.F) {
-	for _, line := range []string{`{"format":1,"sale":"ticket","lanes":1,"slots":1}`, `{"format":1,"lanes":0,"slots":0}`, `{"format":1,"lanes":-1,"slots":-1}`,
-		`{"format":1,"lanes":256,"slots":1048576}`, `{"format":1,"lanes":4611686018427387904,"slots":4}`, `{"format":2,"lanes":1,"slots":1}`, `{"format":1,"lanes":3,"slots":1}`,
+	for _, line := range []string{`{"format":1,"sale":"ticket","lanes":1,"slots":1}`, `{"format":1,"lanes":0,"slots":0}`,
+		`{"format":1,"lanes":-1,"slots":-1}`,
+		`{"format":1,"lanes":256,"slots":1048576}`, `{"format":1,"lanes":4611686018427387904,"slots":4}`,
+		`{"format":2,"lanes":1,"slots":1}`, `{"format":1,"lanes":3,"slots":1}`,
 		`{"lanes":1e3}`, `null`, ``, `[`} {
 		for _, slots := range []uint16{0, 1, 4} {
 			f.Add(line, slots)
@@ -153,7 +156,8 @@ func FuzzRingOwner(f *testing.F) {
 			t.Errorf("%q: %d bytes cost %d", line, len(text), took)
 		}
 		odd := o.Format == 1 && pageSize+o.Lanes*o.Slots*slotSize != len(text)
-		if err == nil && (o.Format != ringFormat && o.Format != 1 || o.Format == 1 && (o.Lanes < 1 || o.Slots < 1) || odd && torn == 0) || len(claims)+torn > 1+int(slots)+len(line)/slotSize {
+		if err == nil && (o.Format != ringFormat && o.Format != 1 || o.Format == 1 && (o.Lanes < 1 || o.Slots < 1) || odd &&
+			torn == 0) || len(claims)+torn > 1+int(slots)+len(line)/slotSize {
 			t.Errorf("%q and %d slots: %+v, %d claims", line, slots, o, len(claims))
 		}
 		if err != nil && !errors.Is(err, ErrRingFile) {

@@ -41,7 +41,7 @@ func (o *RingOwner) here(f *os.File) error {
 	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
 		return err
 	}
-	o.Device, o.Inode, o.PID, o.PIDs = uint64(st.Dev), st.Ino, os.Getpid(), pidSpace() //nolint:unconvert // macOS has it as an int32
+	o.Device, o.Inode, o.PID, o.PIDs = uint64(st.Dev), st.Ino, os.Getpid(), pidSpace() //nolint:unconvert // int32 on macOS
 	o.Start, _ = started(o.PID)
 	return nil
 }
@@ -49,7 +49,8 @@ func (o *RingOwner) here(f *os.File) error {
 // is says whether this is the very file that here noted, and no copy.
 func (o *RingOwner) is(f *os.File) bool {
 	var st syscall.Stat_t
-	return o.Inode != 0 && syscall.Fstat(int(f.Fd()), &st) == nil && uint64(st.Dev) == o.Device && st.Ino == o.Inode //nolint:unconvert // as above
+	return o.Inode != 0 && syscall.Fstat(int(f.Fd()), &st) == nil &&
+		uint64(st.Dev) == o.Device && st.Ino == o.Inode //nolint:unconvert // as above
 }
 
 // lives says that the owner's process still runs, as far as this process can see.

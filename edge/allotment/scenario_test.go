@@ -160,7 +160,8 @@ func (s *scene) buys(n int) {
 
 // verdict is the answer to a buyer.
 func (s *scene) verdict() string {
-	names := [Reasons]string{"sold out", "none now", "paused", "unopened", "closed", "undecided", "refused", "gone", "drawing", "lots"}
+	names := [Reasons]string{"sold out", "none now", "paused", "unopened", "closed", "undecided", "refused", "gone",
+		"drawing", "lots"}
 	if v := s.a.Verdict(); v != nil {
 		return strconv.Quote(names[v.Reason])
 	}
@@ -245,7 +246,8 @@ func (s *scene) cut(how []string) {
 // hungry is another edge with buyers, which asks for units so many times.
 func (s *scene) hungry(times int) {
 	for i := range times {
-		q := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100, Term: time.Minute, Hungry: true}
+		q := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100,
+			Term: time.Minute, Hungry: true}
 		r, err := s.ledger.Lease(context.Background(), benchSale, q)
 		s.said("another edge", r, err, true)
 	}

@@ -150,13 +150,15 @@ func (k *Keeper) leased(e Answer, failed bool) {
 		if k.calm.races {
 			k.lost(reply.Head)
 		}
-		k.demand.unmet = k.demand.unmet || !k.view.exhausted && k.view.Limit == 0 // a buyer still waits, and units are there again
+		// a buyer still waits, and units are there again
+		k.demand.unmet = k.demand.unmet || !k.view.exhausted && k.view.Limit == 0
 		k.leasing.due = k.now.Add(k.leasing.retry)
 		k.leasing.retry = min(2*k.leasing.retry, pollBusy)
 		return
 	}
 	k.leasing.retry = retryFirst
-	if k.view.exhausted = k.view.Unkept() == 0; k.view.exhausted { // these were the last units: another call at once would be in vain
+	// these were the last units: another call at once would be in vain
+	if k.view.exhausted = k.view.Unkept() == 0; k.view.exhausted {
 		k.leasing.due = k.now.Add(k.leasing.retry)
 	}
 	k.calm.follow /= 2
@@ -188,7 +190,8 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	for _, r := range g.Ranges {
 		if k.tooSoon(r) {
 			k.giveBackOf(h, luascripts.Ranges{r})
-			k.view.exhausted, k.leasing.due = false, k.now.Add(k.cfg.Bounds.Margin) // their being free again is no reason to ask sooner
+			// their being free again is no reason to ask sooner
+			k.view.exhausted, k.leasing.due = false, k.now.Add(k.cfg.Bounds.Margin)
 		} else {
 			sell = append(sell, r)
 		}
@@ -393,7 +396,8 @@ func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
 	switch v {
 	case luascripts.TooLate:
 		k.a.lost.Add(1)
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence, Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
+		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence,
+			Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
 		return
 	case luascripts.Resolved:
 		k.a.lost.Add(1)

@@ -58,7 +58,8 @@ func (t *taking) decide() (s Sold, k kind, o Outcome) {
 
 // doubtful says that the units may have been taken under an older lease than the one that was found (see doc.go).
 func (t *taking) doubtful(now Instant) bool {
-	return t.table != t.before && t.lease != t.before.find(t.serial) && now.Mono-t.before.replaced.Load() >= int64(t.a.bounds.Margin)
+	return t.table != t.before && t.lease != t.before.find(t.serial) &&
+		now.Mono-t.before.replaced.Load() >= int64(t.a.bounds.Margin)
 }
 
 // publish gives the record to the Keeper, and then the outcome to the buyer.

@@ -31,10 +31,12 @@ func (k *Keeper) trouble() *Trouble {
 	case k.view.down:
 		return &Trouble{Ailment: StoreAway, Why: k.view.downWhy}
 	case k.recovering() && k.recovery.lossy:
-		return &Trouble{Ailment: Cut, Why: "the store has lost history: nothing is granted until all that was promised in it is over " +
-			"(spike sale show says when, spike sale reopen --grants does not wait)"}
+		return &Trouble{Ailment: Cut,
+			Why: "the store has lost history: nothing is granted until all that was promised in it is over " +
+				"(spike sale show says when, spike sale reopen --grants does not wait)"}
 	case k.recovering():
-		return &Trouble{Ailment: Cut, Why: "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"}
+		return &Trouble{Ailment: Cut,
+			Why: "the store's history was cut by a restart or a fail-over: it waits for every edge to say what it holds"}
 	case k.view.refused != "":
 		return &Trouble{Ailment: ByHand, Why: k.view.refused}
 	}

@@ -55,8 +55,9 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 					var said []string
 					d := &seller{shop: s, ended: make(chan error, 1)}
 					head, _ := s.ledger.Show(t.Context(), benchSale)
-					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second, Bounds: luascripts.DefaultBounds(),
-						Demand: d.asked.Load, Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
+					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second,
+						Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load,
+						Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
 					ctx, cancel := context.WithCancel(t.Context())
 					go func() { d.ended <- d.Run(ctx, 5*time.Second) }()
 					for range 5 {
@@ -70,7 +71,8 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 						t.Errorf("five buyers: %q, %v stands", said, is)
 					}
 					ill(u, rings, false)
-					for sold := (Sold{}); sold.Count == 0; time.Sleep(every) { // a buyer that comes at once may hear an old answer
+					// a buyer that comes at once may hear an old answer
+					for sold := (Sold{}); sold.Count == 0; time.Sleep(every) {
 						sold, _ = d.buy(t.Context())
 					}
 					synctest.Wait()

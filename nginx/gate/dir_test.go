@@ -44,7 +44,8 @@ func TestA6LinksAreNotFollowed(t *testing.T) {
 		if err := d.add(flag); !errors.Is(err, ErrDir) {
 			t.Errorf("a flag that is a link to %s: %v", target, err)
 		}
-		if err := errors.Join(os.Mkdir(filepath.Join(at, "s.sold-out.6"), 0o755), d.rename("s.sold-out.6", "s.sold-out.8"), d.remove("s.sold-out.8"), d.remove(flag)); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Join(at, "s.sold-out.6"), 0o755), d.rename("s.sold-out.6", "s.sold-out.8"),
+			d.remove("s.sold-out.8"), d.remove(flag)); err != nil {
 			t.Error(err)
 		}
 	}

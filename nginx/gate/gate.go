@@ -67,14 +67,18 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 		return nil, err
 	}
 	if hidden := d.hidden(); hidden != "" {
-		log.Warn().Str("folder", hidden).Msg("gate: not everybody may enter; an nginx whose workers may not (started by root they are somebody else) sees no flag")
+		log.Warn().Str("folder", hidden).
+			Msg("gate: not everybody may enter; an nginx whose workers may not (started by root they are somebody else) " +
+				"sees no flag")
 	}
 	if who := d.sharedWith(); who != "" {
-		log.Warn().Str("gate_dir", path).Str("who", who).Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
+		log.Warn().Str("gate_dir", path).Str("who", who).
+			Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
 	}
 	g := &Gate{store: store, dir: d, log: log, saleLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
-		faultLog: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1),
-		sales: map[string]*sale{}, unanswered: map[*sale]time.Time{}}
+		faultLog: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}),
+		wake:     make(chan struct{}, 1), relist: make(chan struct{}, 1), sales: map[string]*sale{},
+		unanswered: map[*sale]time.Time{}}
 	g.pulse = operators.NewPulse(g.probe)
 	return g, nil
 }
@@ -137,7 +141,9 @@ func (g *Gate) listenFailed(err error) {
 	defer g.mu.Unlock()
 	if why := err.Error(); why != g.why {
 		g.why = why
-		g.log.Error().Err(err).Msg("gate: news cannot be listened to; there are no flags until they can (a user of Redis' ACL needs the channels {*_hash_key}:news)")
+		g.log.Error().Err(err).
+			Msg("gate: news cannot be listened to; there are no flags until they can " +
+				"(a user of Redis' ACL needs the channels {*_hash_key}:news)")
 	}
 }
 

@@ -42,7 +42,8 @@ func startOnRedis(t *testing.T, addr, through string) *onRedis {
 
 func dial(t *testing.T, addr string) *luascripts.Redis {
 	t.Helper()
-	store, err := luascripts.Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}}, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}},
+		luascripts.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,8 @@ func TestGateThatMayNotListen(t *testing.T) {
 	if err = hand.Do(bg, acl).Error(); err != nil {
 		t.Fatal(err)
 	}
-	store, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "deaf", Password: "pw"}, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "deaf", Password: "pw"},
+		luascripts.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,8 +46,9 @@ func TestNothingEscapesTheGate(t *testing.T) {
 			if seed%2 == 0 {
 				bounds.Step = time.Minute // ledger time passes as the clock does
 			}
-			m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}}, store: luascripts.NewEmbedded(bounds, time.Now),
-				rand: rand.New(rand.NewPCG(uint64(seed), 5))}
+			m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}},
+				store: luascripts.NewEmbedded(bounds, time.Now),
+				rand:  rand.New(rand.NewPCG(uint64(seed), 5))}
 			m.create()
 			m.start(m.store)
 			defer func() { m.stop() }()

@@ -32,7 +32,8 @@ func TestOnlyTheBucketsOfTheFallenMove(t *testing.T) {
 
 func TestConnectionsOfTheFallenAloneAreForgotten(t *testing.T) {
 	n := nft{three()}
-	if text := n.Live(n.Reals, n.Reals[1:]).Input; !strings.Contains(text, "flush set netdev spike n1\n") || strings.Count(text, "flush set") != 1 {
+	if text := n.Live(n.Reals, n.Reals[1:]).Input; !strings.Contains(text, "flush set netdev spike n1\n") ||
+		strings.Count(text, "flush set") != 1 {
 		t.Errorf("n1 fell:\n%s", text)
 	}
 	if text := n.Live(n.Reals[1:], n.Reals).Input; strings.Contains(text, "flush set") {

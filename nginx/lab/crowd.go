@@ -54,7 +54,8 @@ type throng struct {
 
 // gather starts a crowd. If a buyer panics, it calls fail.
 func (l *lab) gather(ctx context.Context, sale string, fail func(error)) *throng {
-	t := &throng{url: "http://" + l.Address.String() + "/buy/" + sale, pause: ms(l.Crowd.PauseMS), home: make(chan struct{}), fail: fail}
+	t := &throng{url: "http://" + l.Address.String() + "/buy/" + sale, pause: ms(l.Crowd.PauseMS),
+		home: make(chan struct{}), fail: fail}
 	for i := range l.Crowd.Kept + l.Crowd.Fresh {
 		web := l.buyers.web(i < l.Crowd.Kept, buyTimeout)
 		t.all.Go(func() {

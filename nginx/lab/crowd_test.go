@@ -39,10 +39,13 @@ func TestWhatABuyerHears(t *testing.T) {
 	}{
 		"won": {say(200, "", `{"code":1,"msg":"","data":{"sale":"calm","serial":7,"token":"t"}}`), true,
 			func(h heard) bool { return h.Won == 1 && !h.LastWin.IsZero() && !h.LateWin.IsZero() }},
-		"sold out":  {say(200, "", `{"code":-1,"msg":""}`), true, func(h heard) bool { return h.SoldOut == 1 && !h.Final.IsZero() }},
-		"none now":  {say(200, "1", `{"code":-1,"msg":""}`), true, func(h heard) bool { return h.SoldOut == 1 && h.Final.IsZero() }},
-		"undecided": {say(503, "1", `{"code":-5,"msg":""}`), false, func(h heard) bool { return h.Undecided == 1 && !h.LastBad.IsZero() }},
-		"odd":       {say(404, "", `nothing`), true, func(h heard) bool { return h.Odd == 1 && h.OddSample == "nothing" }},
+		"sold out": {say(200, "", `{"code":-1,"msg":""}`), true,
+			func(h heard) bool { return h.SoldOut == 1 && !h.Final.IsZero() }},
+		"none now": {say(200, "1", `{"code":-1,"msg":""}`), true,
+			func(h heard) bool { return h.SoldOut == 1 && h.Final.IsZero() }},
+		"undecided": {say(503, "1", `{"code":-5,"msg":""}`), false,
+			func(h heard) bool { return h.Undecided == 1 && !h.LastBad.IsZero() }},
+		"odd": {say(404, "", `nothing`), true, func(h heard) bool { return h.Odd == 1 && h.OddSample == "nothing" }},
 		"hung up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false,
 			func(h heard) bool { return h.Unanswered == 1 && h.Refused == 0 && h.Answered == 0 }},
 	} {

@@ -17,7 +17,8 @@ func (l *lab) startEdge(ctx context.Context, h host) error {
 		return err
 	}
 	p, err := h.start(l.life, process.Spec{Name: "edge", Path: l.o.Binary, Dir: dir, Args: []string{"serve",
-		"--listen", h.edgeAddr(), "--admin", adminAddr, "--redis", l.redis(), "--node", h.name, "--data", filepath.Join(dir, "ring"),
+		"--listen", h.edgeAddr(), "--admin", adminAddr, "--redis", l.redis(), "--node", h.name,
+		"--data", filepath.Join(dir, "ring"),
 		"--grace", "2s"}})
 	if err != nil {
 		return err

@@ -228,8 +228,8 @@ func (l *lab) startDirector(ctx context.Context, d host) error {
 
 // standing describes the lab.
 func (l *lab) standing() string {
-	return fmt.Sprintf("%d ways to %s, nginx %d times, each with its gate, %d edges, Redis and its replicas (%d)", len(l.directors),
-		l.Address, len(l.fronts), len(l.edges), l.Replicas)
+	return fmt.Sprintf("%d ways to %s, nginx %d times, each with its gate, %d edges, Redis and its replicas (%d)",
+		len(l.directors), l.Address, len(l.fronts), len(l.edges), l.Replicas)
 }
 
 // down ends everything that stands.

@@ -182,7 +182,8 @@ func TestEveryLayersDeathLeavesExactlyNSold(t *testing.T) {
 	if strings.Contains(out, ErrSkipped.Error()) {
 		t.Skip(out)
 	}
-	for _, want := range []string{"link r-d1", "d2 dies", "n1 is killed", "e4 is killed", "replica s2", "ok: every sale sold exactly"} {
+	for _, want := range []string{"link r-d1", "d2 dies", "n1 is killed", "e4 is killed", "replica s2",
+		"ok: every sale sold exactly"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("nothing of %q", want)
 		}
@@ -255,7 +256,8 @@ func TestAddressGoesWithWhoServesIt(t *testing.T) {
 		text, _ := os.ReadFile(log)
 		return strings.HasSuffix(string(text), livesWord+" \n")
 	}
-	if err := eventually(t.Context(), time.Second, "the director says so", func() bool { return empty(filepath.Join(dir, "d1", "director.log")) }); err != nil {
+	if err := eventually(t.Context(), time.Second, "the director says so",
+		func() bool { return empty(filepath.Join(dir, "d1", "director.log")) }); err != nil {
 		t.Error(err)
 	}
 	_ = kept.Process.Signal(syscall.SIGTERM)
@@ -297,7 +299,8 @@ func TestConfigurationsAreUnderstood(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = in.remove(context.WithoutCancel(t.Context())) }()
-	if _, err := output(t.Context(), "link add up type bridge\nlink add lan type bridge\n", "ip", "-n", string(in), "-batch", "-"); err != nil {
+	if _, err := output(t.Context(), "link add up type bridge\nlink add lan type bridge\n", "ip", "-n", string(in), "-batch",
+		"-"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := Print(Standard(), NFT)

@@ -69,7 +69,8 @@ func programs() error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: not installed: %s (`make deps` installs what the lab needs)", bench.ErrDependency, strings.Join(missing, ", "))
+		return fmt.Errorf("%w: not installed: %s (`make deps` installs what the lab needs)", bench.ErrDependency,
+			strings.Join(missing, ", "))
 	}
 	return nil
 }

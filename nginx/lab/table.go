@@ -58,7 +58,8 @@ func (b *board) tick(now sample, every time.Duration) {
 	rate := float64(h.Answered-b.heard.Answered) / every.Seconds()
 	b.heard = h
 	sold := check.Number(h.Won) + "/" + check.Number(b.units)
-	fmt.Fprintf(b.out, "%6.2f  %-9s %13s %7.0f %6d %5d", time.Since(b.begun).Seconds(), b.sale, sold, rate, h.failed(), h.Undecided)
+	fmt.Fprintf(b.out, "%6.2f  %-9s %13s %7.0f %6d %5d", time.Since(b.begun).Seconds(), b.sale, sold, rate,
+		h.failed(), h.Undecided)
 	for i, l := range carried.layers {
 		fmt.Fprintf(b.out, "%*s", []int{11, 12, 9, 15}[i], l.shares())
 	}

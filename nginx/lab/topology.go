@@ -103,10 +103,12 @@ func (t Topology) Validate() error {
 		field       string
 		n, low, top int
 	}{
-		{"directors", t.Directors, 2, 8}, {"fronts", t.Fronts, 2, 8}, {"edges", len(t.Edges), 2, 16}, {"replicas", t.Replicas, 0, 3},
+		{"directors", t.Directors, 2, 8}, {"fronts", t.Fronts, 2, 8}, {"edges", len(t.Edges), 2, 16},
+		{"replicas", t.Replicas, 0, 3},
 		{"bfd.every_ms", t.BFD.EveryMS, 50, 1000}, {"bfd.misses", t.BFD.Misses, 2, 10},
 		{"check.every_ms", t.Check.EveryMS, 50, 5000}, {"check.fall", t.Check.Fall, 1, 10}, {"check.rise", t.Check.Rise, 1, 10},
-		{"crowd.kept", t.Crowd.Kept, 1, 256}, {"crowd.fresh", t.Crowd.Fresh, 1, 256}, {"crowd.pause_ms", t.Crowd.PauseMS, 5, 1000},
+		{"crowd.kept", t.Crowd.Kept, 1, 256}, {"crowd.fresh", t.Crowd.Fresh, 1, 256},
+		{"crowd.pause_ms", t.Crowd.PauseMS, 5, 1000},
 		{"trials", len(t.Trials), 1, 64},
 	} {
 		if f.n < f.low || f.n > f.top {

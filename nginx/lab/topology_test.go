@@ -35,7 +35,8 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestGeneratedConfigurations(t *testing.T) {
-	for what, file := range map[string]string{"keepalived": "keepalived.conf", NFT: "nft.conf", LVS: "lvs.rules", "ospf": "frr.conf"} {
+	for what, file := range map[string]string{"keepalived": "keepalived.conf", NFT: "nft.conf", LVS: "lvs.rules",
+		"ospf": "frr.conf"} {
 		text, err := Print(Standard(), what)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +80,8 @@ func TestEachNginxGetsATopologyThatSpikeNginxReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if topology.GateDir != "/run/gate" || len(topology.Edges) != 4 || topology.Edges[3] != (nginx.Edge{Addr: "10.3.0.24:3005", Weight: 4}) {
+	if topology.GateDir != "/run/gate" || len(topology.Edges) != 4 ||
+		topology.Edges[3] != (nginx.Edge{Addr: "10.3.0.24:3005", Weight: 4}) {
 		t.Fatalf("got %+v", topology)
 	}
 }
@@ -122,8 +124,9 @@ func TestTopologyNamesWhatIsWrong(t *testing.T) {
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	for name, o := range map[string]Options{
-		"few units": {Topology: Standard(), Units: 99, Rounds: 1}, "many units": {Topology: Standard(), Units: 1_000_001, Rounds: 1},
-		"no round": {Topology: Standard(), Units: 100}, "many rounds": {Topology: Standard(), Units: 100, Rounds: 1001},
+		"few units":  {Topology: Standard(), Units: 99, Rounds: 1},
+		"many units": {Topology: Standard(), Units: 1_000_001, Rounds: 1},
+		"no round":   {Topology: Standard(), Units: 100}, "many rounds": {Topology: Standard(), Units: 100, Rounds: 1001},
 	} {
 		if err := o.check(); !errors.Is(err, ErrUsage) {
 			t.Errorf("%s: %v", name, err)

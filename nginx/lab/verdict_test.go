@@ -13,7 +13,8 @@ import (
 func fine() *trial {
 	now := time.Now()
 	return &trial{name: edgeTrial, units: 100, death: &death{layer: "edges", what: "e4 is killed (-9)"}, since: 50,
-		heard:   heard{Answered: 120, Won: 99, SoldOut: 20, Undecided: 1, Unanswered: 1, LateWin: now, Final: now.Add(time.Millisecond)},
+		heard: heard{Answered: 120, Won: 99, SoldOut: 20, Undecided: 1, Unanswered: 1, LateWin: now,
+			Final: now.Add(time.Millisecond)},
 		wins:    wins{told: 99, highest: 100},
 		carried: sample{[]layer{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}}},
 		audit:   luascripts.Audit{Total: 100, Pending: 100, OK: true}}

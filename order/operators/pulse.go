@@ -87,7 +87,8 @@ func (p *Pulse) Watch(ctx context.Context, log zerolog.Logger, means string, why
 
 // Gauge is spike_ready.
 func Gauge(why func(context.Context) string) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "spike_ready", Help: "1 while this program does its work, as /readyz says."},
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "spike_ready",
+		Help: "1 while this program does its work, as /readyz says."},
 		func() float64 {
 			if why(context.Background()) == "" {
 				return 1

@@ -67,7 +67,8 @@ func (w *watched) start(t *testing.T) {
 		}
 		return ""
 	}
-	w.side = Side{Metrics: prometheus.NewRegistry(), Ready: func(ctx context.Context) (string, string) { return why(ctx), "" }}.Handler()
+	w.side = Side{Metrics: prometheus.NewRegistry(),
+		Ready: func(ctx context.Context) (string, string) { return why(ctx), "" }}.Handler()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); p.Watch(ctx, zerolog.New(&w.log), "nothing works", why) }()
@@ -80,7 +81,8 @@ func (w *watched) say() (probe, metric bool, lines int) {
 	one, all := httptest.NewRecorder(), httptest.NewRecorder()
 	w.side.ServeHTTP(one, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
 	w.side.ServeHTTP(all, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
-	return one.Code == http.StatusOK, strings.Contains(all.Body.String(), "\nspike_ready 1\n"), strings.Count(w.log.String(), "\n")
+	return one.Code == http.StatusOK, strings.Contains(all.Body.String(),
+		"\nspike_ready 1\n"), strings.Count(w.log.String(), "\n")
 }
 
 // Probe and metric agree at every moment, and the log has each change once.
@@ -101,7 +103,8 @@ func TestPulseIsOneTruth(t *testing.T) {
 				t.Errorf("change %d: probe %v, metric %v, %d lines", i, probe, metric, lines)
 			}
 		}
-		if !strings.Contains(w.log.String(), "not ready, nothing works") || !strings.Contains(w.log.String(), "trouble is over: ready") {
+		if !strings.Contains(w.log.String(), "not ready, nothing works") ||
+			!strings.Contains(w.log.String(), "trouble is over: ready") {
 			t.Error(w.log.String())
 		}
 		before := w.asked.Load()

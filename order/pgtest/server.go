@@ -52,7 +52,8 @@ func Start(t testing.TB, settings ...string) *Server {
 func (s *Server) Standby(name string, settings ...string) *Server {
 	s.t.Helper()
 	b := house(s.t, settings)
-	copied := b.command("pg_basebackup", "-D", b.data(), "-d", s.URL+"?application_name="+name, "-R", "-X", "stream", "-c", "fast",
+	copied := b.command("pg_basebackup", "-D", b.data(), "-d", s.URL+"?application_name="+name, "-R", "-X", "stream",
+		"-c", "fast",
 		"--no-sync")
 	if out, err := copied.CombinedOutput(); err != nil {
 		s.t.Fatalf("pg_basebackup: %v\n%s", err, out)
@@ -176,7 +177,8 @@ func (s *Server) begin(before func()) {
 func (s *Server) launch() bool {
 	s.t.Helper()
 	args := []string{"-D", s.data(), "-p", s.port}
-	for _, set := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=50",
+	for _, set := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off",
+		"max_connections=50",
 		"shared_buffers=32MB"}, s.sets...) {
 		args = append(args, "-c", set)
 	}
