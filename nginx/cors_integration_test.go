@@ -52,8 +52,8 @@ func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 // has a header about other sites.
 func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 	dir := gateDir(t)
-	raise(t, dir, "nowhere", SoldOut)
-	raise(t, dir, "later", NoneNow)
+	setFlag(t, dir, "nowhere", SoldOut)
+	setFlag(t, dir, "later", NoneNow)
 	plain := openEdge(t, "en")
 	behind := func(edge string, origins ...string) string {
 		return strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, CORSOrigins: origins, Edges: []Edge{{edge, 1}}},

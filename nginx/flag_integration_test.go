@@ -125,8 +125,8 @@ func gateDir(t *testing.T) string {
 	return dir
 }
 
-// raise shuts the gate for a sale for the next half minute, and for the slot that may just be ending.
-func raise(t *testing.T, dir, sale string, what What) {
+// setFlag shuts the gate for a sale for the next half minute, and for the slot that may just be ending.
+func setFlag(t *testing.T, dir, sale string, what What) {
 	t.Helper()
 	for slot := Slot(time.Now()); slot < Slot(time.Now())+4; slot++ {
 		if err := os.Mkdir(filepath.Join(dir, FlagName(sale, what, slot)), 0o755); err != nil && !os.IsExist(err) {
@@ -154,8 +154,8 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 		live, dir := openEdge(t, lang), gateDir(t)
 		alone := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: lang, GateDir: dir,
 			Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
-		raise(t, dir, "gone", SoldOut)
-		raise(t, dir, "held", NoneNow)
+		setFlag(t, dir, "gone", SoldOut)
+		setFlag(t, dir, "held", NoneNow)
 		for _, sale := range []string{"gone", "held", unheard} {
 			for _, r := range []struct{ method, uri string }{
 				{http.MethodGet, "/buy/" + sale}, {http.MethodPost, "/buy/" + sale}, {http.MethodPost, "/v1/sales/" + sale +
@@ -173,7 +173,7 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 				t.Errorf("%s, %s with a large body:\nnginx %s\nedge  %s", lang, uri, got, want)
 			}
 		}
-		raise(t, dir, "gone.html", SoldOut)
+		setFlag(t, dir, "gone.html", SoldOut)
 		if want, got := hear(t, alone, http.MethodGet, "/buy/gone"), hear(t, alone, http.MethodGet,
 			"/buy/gone.html"); got != want {
 			t.Errorf("nginx sees a page in a sale's name: %s", got)
@@ -185,7 +185,7 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 func TestGateAnswersNobodyElse(t *testing.T) {
 	dir, here := gateDir(t), newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{here, 1}}}, asRendered), "http://")
-	raise(t, dir, "ticket", SoldOut)
+	setFlag(t, dir, "ticket", SoldOut)
 	slot := Slot(time.Now())
 	for _, name := range []string{FlagName("early", SoldOut, slot+9), FlagName("late", SoldOut, slot-1),
 		FlagName("soon", "sold-out-soon", slot),
@@ -239,8 +239,8 @@ func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 	live, dir := openEdge(t, "en"), gateDir(t)
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}},
 		asRendered), "http://")
-	raise(t, dir, "gone", SoldOut)
-	raise(t, filepath.Dir(dir), "ticket", SoldOut)
+	setFlag(t, dir, "gone", SoldOut)
+	setFlag(t, filepath.Dir(dir), "ticket", SoldOut)
 	kind := func(addr, method, uri string) string { // only the beginning of "won", which differs each time
 		got := hear(t, addr, method, uri)
 		if before, _, won := strings.Cut(got, `"serial"`); won {
@@ -290,7 +290,7 @@ func TestFlagsHoldNothingOpen(t *testing.T) {
 	dir := gateDir(t)
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}},
 		asRendered), "http://")
-	raise(t, dir, "first", SoldOut)
+	setFlag(t, dir, "first", SoldOut)
 	file := filepath.Join(dir, FlagName("file", SoldOut, Slot(time.Now())))
 	for _, name := range []string{file, filepath.Join(dir, FlagName("file", SoldOut, Slot(time.Now())+1))} {
 		if err := os.WriteFile(name, nil, 0o644); err != nil {
@@ -346,11 +346,11 @@ func TestGateOpens(t *testing.T) {
 	}
 	const second = 1500 * time.Millisecond // nginx' look-up holds for one second; the rest is for a busy machine
 	becomes(false, second, "no flag")
-	raise(t, dir, "ticket", SoldOut)
+	setFlag(t, dir, "ticket", SoldOut)
 	becomes(true, second, "a flag")
 	unflag(t, dir)
 	becomes(false, second, "no flag any more")
-	raise(t, dir, "ticket", NoneNow)
+	setFlag(t, dir, "ticket", NoneNow)
 	becomes(true, second, "the other flag")
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)

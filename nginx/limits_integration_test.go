@@ -107,7 +107,7 @@ func TestStrangersAreNoBuyers(t *testing.T) {
 func TestTheGateIsNotLimited(t *testing.T) {
 	flags := gateDir(t)
 	front, dir := limited(t, Topology{Lang: "en", GateDir: flags, Limits: Limits{PerIP: &Limit{few, burst}}})
-	raise(t, flags, "gone", SoldOut)
+	setFlag(t, flags, "gone", SoldOut)
 	for range 40 {
 		if got := hear(t, front, "GET", "/buy/gone"); !strings.HasPrefix(got, "200 ") {
 			t.Fatal(got)

@@ -65,8 +65,8 @@ func TestD2NginxsOwnAnswersAreNotStored(t *testing.T) {
 	dir := gateDir(t)
 	nobody := Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}}
 	front := strings.TrimPrefix(start(t, nobody, asRendered), "http://")
-	raise(t, dir, "gone", SoldOut)
-	raise(t, dir, "held", NoneNow)
+	setFlag(t, dir, "gone", SoldOut)
+	setFlag(t, dir, "held", NoneNow)
 	for sent, status := range map[string]int{
 		line("GET", "/buy/gone"):                                 200,
 		line("GET", "/buy/held"):                                 200,

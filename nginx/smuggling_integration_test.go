@@ -145,7 +145,7 @@ func TestNothingIsSmuggledThroughTheGate(t *testing.T) {
 		asRendered), "http://")
 	for _, c := range smuggle {
 		t.Run(c.name, func(t *testing.T) {
-			raise(t, dir, "ticket", SoldOut)
+			setFlag(t, dir, "ticket", SoldOut)
 			before, told := shop.counted(t), 0
 			heard := exchange(t, via, c.bytes+aLook)
 			for _, a := range heard {

@@ -60,7 +60,7 @@ func TestTLS(t *testing.T) {
 			topology := Topology{TLS: &TLS{dir + "/cert.pem", dir + "/key.pem"}, HTTP2: offered, GateDir: dir,
 				Edges: []Edge{{edge, 1}}}
 			base := strings.Replace(start(t, topology, asRendered), "http://", "https://", 1)
-			raise(t, dir, "gone", SoldOut)
+			setFlag(t, dir, "gone", SoldOut)
 			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: wanted}
 			if !wanted {
 				transport.TLSClientConfig.NextProtos = []string{"http/1.1"}

@@ -37,23 +37,23 @@ func (p *part) ask(context.Context) error {
 // watched is a program that needs a part, with its log and its operators' side.
 type watched struct {
 	part
-	log  logBook
+	log  syncLog
 	side http.Handler
 }
 
-// logBook is a log that is read while it is written.
-type logBook struct {
+// syncLog is a log that is read while it is written.
+type syncLog struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (l *logBook) Write(p []byte) (int, error) {
+func (l *syncLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logBook) String() string {
+func (l *syncLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
