@@ -93,8 +93,8 @@
 //	TakeN lost, n > 1    the same, or the end of its own pass: each place in turn
 //	                     had fewer than n, and under mu places only shrink
 //	Fill                 empty = false, or the unlock if it was false already
-//	Drain, Withdraw      the last removal. What was removed earlier counts as
-//	                     here until then, and no one can tell: whoever finds
+//	Drain, Withdraw      the last removal. Serials removed earlier count as here
+//	                     until then, and no caller can tell: a caller that finds
 //	                     nothing must hold mu, or read a flag that is not set
 //
 // Progress: a CAS fails only because another one took or moved serials. A Take
