@@ -9,9 +9,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// healthLog logs that a part fails: when it begins, now and then while it lasts, and when it is over. It does not log each
-// failure, because many callers may fail at once. A caller's failure is over when that caller's own call succeeds, whatever other
-// callers find.
+// healthLog is the health log of a part: it logs that the part fails, when that begins and now and then while it lasts, and when
+// it is over. It does not log each failure, because many callers may fail at once. A caller's failure is over when that caller's
+// own call succeeds, whatever other callers find.
 type healthLog struct {
 	log  zerolog.Logger
 	part string
