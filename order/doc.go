@@ -2,7 +2,8 @@
 // over put their units back on sale.
 //
 // life.go is the specification: the life of a reservation as a pure state machine, with no clock and no I/O. Tests hold the
-// ledger and its twin to it (TestLifeAndLedgerAgree). Merge comes from it, and turns events into the state of a row. What runs:
+// ledger and its twin to it (TestLifeAndLedgerAgree, and the tests that compare those two). Merge comes from it, and turns
+// events into the state of a row. What runs:
 //
 //	stream -> consumer (one a sale) -> one SQL transaction: rows, deliveries, parked events -> acknowledge -> trim
 //	holds  -> sweeper (one a sale) -> Store.Tend

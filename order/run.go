@@ -93,8 +93,8 @@ func newWorker(cfg Config, store luascripts.Store, repo Repository, log zerolog.
 }
 
 // run owns every goroutine of the worker. The listener's goroutine ends with Close, at the very end. All others end with ctx: the
-// pulse, the migration that then keeps the group, the sender, the one that tries parked orders again, and each sale's consumer
-// and sweeper. They end as well, with an error, when the orders turn out to be another database's.
+// pulse, the migration that then keeps the group, the sender, the one that tries parked orders again, the look at marks, and each
+// sale's consumer and sweeper. They end as well, with an error, when the orders turn out to be another database's.
 func (w *Worker) run(life context.Context, admin net.Listener) error {
 	ctx, end := context.WithCancelCause(life)
 	defer end(nil)
