@@ -12,19 +12,20 @@ import (
 	"time"
 )
 
-// namedEdges say who they are.
+// namedEdges are edges that answer with their name.
 func namedEdges(t *testing.T, weights ...int) (edges []Edge) {
 	t.Helper()
 	for i, weight := range weights {
-		edges = append(edges, Edge{newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, i) }), weight})
+		edges = append(edges, Edge{newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, i) }),
+			weight})
 	}
 	return edges
 }
 
-// everywhere lets a test come from any address: it is a proxy.
+// everywhere lets a test come from any address, as a proxy.
 var everywhere = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// who asks, by header.
+// from is the header of a client address.
 func from(address string) string { return "X-Forwarded-For: " + address }
 func buyer(id string) string     { return "X-Buyer-Id: " + id }
 
@@ -38,7 +39,7 @@ func edgeOf(t *testing.T, front string, headers ...string) string {
 	return got[len(got)-1:]
 }
 
-// shares counts how many of a thousand clients each edge serves; each must meet the same edge three times.
+// shares counts how many of a thousand clients each edge serves. Each client must meet the same edge three times.
 func shares(t *testing.T, front string, client func(i int) string) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
@@ -73,14 +74,14 @@ func TestHashesAreFaithful(t *testing.T) {
 			topology := Topology{Workers: 2, Balance: c.balance, RealIP: everywhere, Edges: namedEdges(t, 1, 3)}
 			counts := shares(t, strings.TrimPrefix(start(t, topology, asRendered), "http://"), c.client)
 			t.Log(counts)
-			if counts["0"] < 100 || counts["0"] > 450 || counts["0"]+counts["1"] != 1000 { // 250, as good as a hash is
+			if counts["0"] < 100 || counts["0"] > 450 || counts["0"]+counts["1"] != 1000 { // 250, within what a hash can do
 				t.Errorf("weights 1:3 became %v", counts)
 			}
 		})
 	}
 }
 
-// TestNeighboursShareAnEdge: what ip-hash means by an address is its network.
+// TestNeighboursShareAnEdge: ip-hash hashes the network of an address.
 func TestNeighboursShareAnEdge(t *testing.T) {
 	topology := Topology{Balance: IPHash, RealIP: everywhere, Edges: namedEdges(t, 1, 1, 1, 1)}
 	front := strings.TrimPrefix(start(t, topology, asRendered), "http://")
@@ -92,7 +93,7 @@ func TestNeighboursShareAnEdge(t *testing.T) {
 	}
 }
 
-// TestOnlyTheLostEdgesBuyersMove: a consistent hash leaves everybody else where they are.
+// TestOnlyTheLostEdgesBuyersMove: with a consistent hash all other buyers stay at their edges.
 func TestOnlyTheLostEdgesBuyersMove(t *testing.T) {
 	edges := namedEdges(t, 1, 1, 1, 1)
 	whole := strings.TrimPrefix(start(t, Topology{Balance: BuyerHash, Edges: edges}, asRendered), "http://")
@@ -112,7 +113,7 @@ func TestOnlyTheLostEdgesBuyersMove(t *testing.T) {
 	}
 }
 
-// TestEveryBalancePassesOverTheDead: edges that refuse cost no buyer anything, whoever hashes to them.
+// TestEveryBalancePassesOverTheDead: an edge that refuses costs no buyer anything, even if the buyer hashes to it.
 func TestEveryBalancePassesOverTheDead(t *testing.T) {
 	for _, b := range balances {
 		t.Run(string(b), func(t *testing.T) {
@@ -127,14 +128,14 @@ func TestEveryBalancePassesOverTheDead(t *testing.T) {
 					edgeOf(t, front, from(fmt.Sprintf("10.%d.%d.1", i, i)), buyer(fmt.Sprintf("buyer-%d", i)))
 				}
 				if round == 0 {
-					time.Sleep(1100 * time.Millisecond) // the dead are due for another try
+					time.Sleep(1100 * time.Millisecond) // the dead edges are due for another try
 				}
 			}
 		})
 	}
 }
 
-// TestWithoutKeepalive: each buy has a connection of its own, and with it one serves many.
+// TestWithoutKeepalive: without it each buy has a connection of its own; with it a connection serves many.
 func TestWithoutKeepalive(t *testing.T) {
 	for _, idle := range []int{0, 16} {
 		conns := make(chan net.Conn, 100)

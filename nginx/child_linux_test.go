@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// childAttr lets nginx die with the test, also with one that panics, and takes root away from it.
+// childAttr ends nginx with the test, even if the test panics. It also takes root away from nginx.
 func childAttr() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if os.Getuid() == 0 {

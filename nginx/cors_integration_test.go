@@ -18,7 +18,7 @@ const (
 	stranger = "https://evil.example"
 )
 
-// corsOf is the status of an answer, and what it says of other sites.
+// corsOf is the status of an answer and its headers about other sites.
 func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -48,25 +48,28 @@ func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 	return strings.Join(said, "\n")
 }
 
-// Row D9: pages of allowed sites may buy, at an edge and behind nginx alike, whoever answers. By default no answer speaks of
-// other sites.
+// Row D9: pages of allowed sites may buy, at an edge and behind nginx alike, whichever of the two answers. By default no answer
+// has a header about other sites.
 func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 	dir := gateDir(t)
-	raise(t, dir, "nowhere", SoldOut)
-	raise(t, dir, "later", NoneNow)
+	setFlag(t, dir, "nowhere", SoldOut)
+	setFlag(t, dir, "later", NoneNow)
 	plain := openEdge(t, "en")
 	behind := func(edge string, origins ...string) string {
-		return strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, CORSOrigins: origins, Edges: []Edge{{edge, 1}}}, asRendered), "http://")
+		return strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, CORSOrigins: origins, Edges: []Edge{{edge, 1}}},
+			asRendered), "http://")
 	}
 	const asks = "Access-Control-Request-Method: POST"
 	const reserve, nothing = "/v1/sales/ticket/reservations", "\nCache-Control: [\"no-store\"]"
 	vary := "\nVary: [\"Origin\"]"
 	may := fmt.Sprintf("\nAccess-Control-Allow-Origin: [%q]\nAccess-Control-Expose-Headers: [%q]", seller, corsExposed)
-	granted := fmt.Sprintf("\nAccess-Control-Allow-Headers: [%q]\nAccess-Control-Allow-Methods: [%q]\nAccess-Control-Allow-Origin: [%q]\n"+
-		"Access-Control-Expose-Headers: [%q]\nAccess-Control-Max-Age: [\"600\"]", corsHeaders, corsMethods, seller, corsExposed)
+	granted := fmt.Sprintf("\nAccess-Control-Allow-Headers: [%q]\nAccess-Control-Allow-Methods: [%q]\n"+
+		"Access-Control-Allow-Origin: [%q]\nAccess-Control-Expose-Headers: [%q]\nAccess-Control-Max-Age: [\"600\"]",
+		corsHeaders, corsMethods, seller, corsExposed)
 	doors := map[string]string{
 		"an edge": openEdge(t, "en", "http://localhost:8080", seller), "nginx": behind(plain, seller, "http://localhost:8080"),
-		"nginx before such an edge": behind(openEdge(t, "en", seller), seller), "nginx before nobody": behind(refusedAddrs(1)[0], seller),
+		"nginx before such an edge": behind(openEdge(t, "en", seller), seller),
+		"nginx before nobody":       behind(refusedAddrs(1)[0], seller),
 	}
 	for door, addr := range doors {
 		alone := door == "nginx before nobody"
@@ -90,7 +93,7 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 			{"GET", "/nowhere", seller, "", 404, may},
 			{"GET", "/buy/ticket?n=0", seller, "", 400, may},
 		} {
-			if alone && c.status != 204 { // what nginx says in its place
+			if alone && c.status != 204 { // nginx's own answer
 				c.status = 503
 			}
 			var headers []string
@@ -107,13 +110,14 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 			}
 		}
 	}
-	for uri, status := range map[string]int{"/buy/nowhere": 200, "/buy/later": 200} { // the gate's
+	for uri, status := range map[string]int{"/buy/nowhere": 200, "/buy/later": 200} { // answers of the gate
 		got := corsOf(t, doors["nginx"], "GET", uri, "Origin: "+seller)
 		if want := strings.Join(sorted(fmt.Sprint(status)+may+nothing+vary), "\n"); got != want {
 			t.Errorf("%s: %s", uri, got)
 		}
 	}
-	for door, addr := range map[string]string{"an edge": plain, "nginx": behind(plain), "nginx before an edge that would": behind(openEdge(t, "en", seller))} {
+	for door, addr := range map[string]string{"an edge": plain, "nginx": behind(plain),
+		"nginx before an edge that would": behind(openEdge(t, "en", seller))} {
 		for method, status := range map[string]int{"OPTIONS": 405, "POST": 201} {
 			got := corsOf(t, addr, method, reserve, "Origin: "+seller, asks)
 			silent := fmt.Sprint(status) + nothing
@@ -124,7 +128,7 @@ func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
 	}
 }
 
-// sorted is a status and lines in order.
+// sorted is a status, and lines in order.
 func sorted(text string) []string {
 	lines := strings.Split(text, "\n")
 	slices.Sort(lines[1:])

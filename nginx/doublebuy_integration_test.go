@@ -16,25 +16,24 @@ import (
 	"time"
 )
 
-// A failure is what an edge does once it has read a whole request, that is, once it may have sold.
+// A failure is what an edge does after it has read a whole request, when it may have sold.
 type failure int
 
 const (
 	sells      failure = iota // answers: no failure
-	closes                    // hangs up, as when the process ends
-	resets                    // the same with RST, as when it is killed
-	halfAnswer                // hangs up within its answer's headers
+	closes                    // hangs up, as an ending process does
+	resets                    // hangs up with RST, as a killed process does
+	halfAnswer                // hangs up within the headers of its answer
 	hangs                     // never answers
-	staleReuse                // answers the first request of a connection and hangs up on the second: the keep-alive race
+	staleReuse                // answers the first request of a connection, and hangs up on the second: the keep-alive race
 )
 
 func (f failure) String() string {
 	return [...]string{"sells", "closes", "resets", "half an answer", "hangs", "stale reuse"}[f]
 }
 
-// TestNoDoubleBuy sends buys through nginx to an edge that sells and to one that reads a buy and then fails.
-// Every buy has its own X-Request-ID, made by nginx and kept through its retries, so a buy that reaches edges
-// twice shows.
+// TestNoDoubleBuy sends buys through nginx to one edge that sells and one that reads a buy and then fails. nginx gives every buy
+// an X-Request-ID, and keeps it through its retries. So a buy that reaches edges twice shows.
 func TestNoDoubleBuy(t *testing.T) {
 	for _, way := range []struct{ method, path string }{
 		{http.MethodGet, "/buy/ticket"}, {http.MethodPost, "/buy/ticket"}, {http.MethodPut, "/buy/ticket"},
@@ -59,8 +58,8 @@ func TestNoDoubleBuy(t *testing.T) {
 	}
 }
 
-// TestTheOtherWaysBuyTwice is the control: it shows that the harness sees a double buy, and why the
-// configuration does not rely on nginx's own idea of what is safe to repeat.
+// TestTheOtherWaysBuyTwice is the control. It shows that the harness sees a double buy, and why the configuration does not rely
+// on nginx's own idea of a safe retry.
 func TestTheOtherWaysBuyTwice(t *testing.T) {
 	for name, ours := range map[string]string{
 		"nginx's default":     "proxy_next_upstream error timeout;",
@@ -119,7 +118,7 @@ func TestRefusedIsAskedElsewhere(t *testing.T) {
 	}
 }
 
-// TestUnreachableIsAskedElsewhere: the machine is gone and nobody refuses; nginx waits a second, once.
+// TestUnreachableIsAskedElsewhere: the machine is gone, so no connection is refused. nginx waits a second, once.
 func TestUnreachableIsAskedElsewhere(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux: a full backlog drops SYNs there")
@@ -137,7 +136,7 @@ func TestUnreachableIsAskedElsewhere(t *testing.T) {
 	}
 }
 
-// TestKilledEdge: an edge dies under load with connections open. Only buys that it may have read hear 503.
+// TestKilledEdge: an edge dies under load with open connections. Only buys that it may have read hear 503.
 func TestKilledEdge(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		t.Run(method, func(t *testing.T) {
@@ -212,7 +211,7 @@ func (l *ledger) twice() (ids []string) {
 	return ids
 }
 
-// edgeServer is an edge as nginx sees it, down to the bytes.
+// edgeServer is an edge as nginx sees it, byte by byte.
 type edgeServer struct {
 	addr     string
 	listener net.Listener
@@ -305,7 +304,7 @@ func (e *edgeServer) fail(conn net.Conn) {
 	}
 }
 
-// deafAddr is an address whose backlog is full: it neither accepts nor refuses.
+// deafAddr is an address with a full backlog: it neither accepts nor refuses.
 func deafAddr(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)

@@ -22,7 +22,7 @@ import (
 	"spike/luascripts"
 )
 
-// downStore is a store that knows nothing of one sale: nobody answers.
+// downStore is a store that does not answer for one sale.
 type downStore struct{ luascripts.Store }
 
 const unheard = "unheard"
@@ -48,7 +48,7 @@ func openStore(t *testing.T) luascripts.Store {
 	return downStore{store}
 }
 
-// openEdge is a live edge whose sales "gone" and "held" have sold their only unit. Pages of the origins may buy.
+// openEdge is a live edge whose sales "gone" and "held" have sold their only unit. Pages of the given origins may buy.
 func openEdge(t *testing.T, lang string, origins ...string) string {
 	t.Helper()
 	addr, admin := freeAddr(t), freeAddr(t)
@@ -56,8 +56,10 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	stopped := make(chan error, 1)
 	store := openStore(t)
 	go func() {
-		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang, Lease: 5 * time.Second,
-			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault(), Origins: origins}, store, zerolog.Nop())
+		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang,
+			Lease: 5 * time.Second,
+			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault(), Origins: origins}, store,
+			zerolog.Nop())
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -67,7 +69,7 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	})
 	new(shop).wait(t, admin)
 	for sale, want := range map[string]string{"gone": "410 ", "held": "409 "} {
-		for i := 0; ; i++ { // until the edge has heard that the ledger holds it settled
+		for i := 0; ; i++ { // until the edge knows that the ledger has settled it
 			if got := hear(t, addr, http.MethodPost, "/v1/sales/"+sale+"/reservations"); strings.HasPrefix(got, want) {
 				break
 			} else if i == 500 {
@@ -79,8 +81,8 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	return addr
 }
 
-// hear asks and returns what a buyer reads of the answer: status, content type, Retry-After and body. Headers come as
-// "Name: value".
+// hear sends a request and returns the parts of the answer that a buyer reads: status, content type, Retry-After and body.
+// Headers are given as "Name: value".
 func hear(t *testing.T, addr, method, uri string, headers ...string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -111,7 +113,7 @@ func hear(t *testing.T, addr, method, uri string, headers ...string) string {
 // hearLarge is the answer to a request that announces too large a body.
 func hearLarge(t *testing.T, addr, uri string) string {
 	t.Helper()
-	return hear(t, addr, http.MethodPut, uri, "Content-Length: 20000") // hear's own POST says that it has no body
+	return hear(t, addr, http.MethodPut, uri, "Content-Length: 20000") // a POST of hear has no body
 }
 
 // gateDir is a directory for flags that nginx may read.
@@ -124,8 +126,8 @@ func gateDir(t *testing.T) string {
 	return dir
 }
 
-// raise shuts the gate for a sale for the next half minute, and in the slot that may just be ending.
-func raise(t *testing.T, dir, sale string, what What) {
+// setFlag shuts the gate for a sale for the next half minute, and for the slot that may just be ending.
+func setFlag(t *testing.T, dir, sale string, what What) {
 	t.Helper()
 	for slot := Slot(time.Now()); slot < Slot(time.Now())+4; slot++ {
 		if err := os.Mkdir(filepath.Join(dir, FlagName(sale, what, slot)), 0o755); err != nil && !os.IsExist(err) {
@@ -147,16 +149,18 @@ func unflag(t *testing.T, dir string) {
 	}
 }
 
-// TestNginxSaysWhatEdgesSay compares, for each voice, outcome and language, nginx's own answer with a live edge's.
+// TestNginxSaysWhatEdgesSay compares nginx's own answer with a live edge's, for each format, outcome and language.
 func TestNginxSaysWhatEdgesSay(t *testing.T) {
 	for _, lang := range []string{"zh", "en"} {
 		live, dir := openEdge(t, lang), gateDir(t)
-		alone := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: lang, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
-		raise(t, dir, "gone", SoldOut)
-		raise(t, dir, "held", NoneNow)
+		alone := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: lang, GateDir: dir,
+			Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
+		setFlag(t, dir, "gone", SoldOut)
+		setFlag(t, dir, "held", NoneNow)
 		for _, sale := range []string{"gone", "held", unheard} {
 			for _, r := range []struct{ method, uri string }{
-				{http.MethodGet, "/buy/" + sale}, {http.MethodPost, "/buy/" + sale}, {http.MethodPost, "/v1/sales/" + sale + "/reservations"},
+				{http.MethodGet, "/buy/" + sale}, {http.MethodPost, "/buy/" + sale}, {http.MethodPost, "/v1/sales/" + sale +
+					"/reservations"},
 			} {
 				want, got := hear(t, live, r.method, r.uri), hear(t, alone, r.method, r.uri)
 				if got != want {
@@ -170,20 +174,22 @@ func TestNginxSaysWhatEdgesSay(t *testing.T) {
 				t.Errorf("%s, %s with a large body:\nnginx %s\nedge  %s", lang, uri, got, want)
 			}
 		}
-		raise(t, dir, "gone.html", SoldOut)
-		if want, got := hear(t, alone, http.MethodGet, "/buy/gone"), hear(t, alone, http.MethodGet, "/buy/gone.html"); got != want {
+		setFlag(t, dir, "gone.html", SoldOut)
+		if want, got := hear(t, alone, http.MethodGet, "/buy/gone"), hear(t, alone, http.MethodGet,
+			"/buy/gone.html"); got != want {
 			t.Errorf("nginx sees a page in a sale's name: %s", got)
 		}
 	}
 }
 
-// TestGateAnswersNobodyElse: what the gate answers, and what goes to an edge though there is a flag.
+// TestGateAnswersNobodyElse: the gate answers buys of a flagged sale, and all other requests go to an edge.
 func TestGateAnswersNobodyElse(t *testing.T) {
 	dir, here := gateDir(t), newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{here, 1}}}, asRendered), "http://")
-	raise(t, dir, "ticket", SoldOut)
+	setFlag(t, dir, "ticket", SoldOut)
 	slot := Slot(time.Now())
-	for _, name := range []string{FlagName("early", SoldOut, slot+9), FlagName("late", SoldOut, slot-1), FlagName("soon", "sold-out-soon", slot),
+	for _, name := range []string{FlagName("early", SoldOut, slot+9), FlagName("late", SoldOut, slot-1),
+		FlagName("soon", "sold-out-soon", slot),
 		"bare", "bare.sold-out", "bare.sold-out.", "bare.sold-out.never"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
 			t.Fatal(err)
@@ -195,19 +201,27 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 		gate                bool
 	}{
 		{"GET", buy, "", true}, {"POST", buy, "", true}, {"POST", reserve, "", true},
-		{"GET", buy + "?", "", true}, {"GET", buy + "?n=1", "", true}, {"POST", buy + "?n=99", "", true}, {"POST", reserve + "?n=100", "", true},
-		{"POST", buy, "X-Buyer-Id: ann", true}, {"POST", buy, "Authorization: Bearer x", true}, {"GET", buy, "Idempotency_Key: 1", true},
-		{"GET", buy, "Idempotency-Key: 1", false}, {"POST", buy, "idempotency-key: n=1", false}, {"POST", reserve, "IDEMPOTENCY-KEY: \"1\"", false},
+		{"GET", buy + "?", "", true}, {"GET", buy + "?n=1", "", true}, {"POST", buy + "?n=99", "", true},
+		{"POST", reserve + "?n=100", "", true},
+		{"POST", buy, "X-Buyer-Id: ann", true}, {"POST", buy, "Authorization: Bearer x", true},
+		{"GET", buy, "Idempotency_Key: 1", true},
+		{"GET", buy, "Idempotency-Key: 1", false}, {"POST", buy, "idempotency-key: n=1", false},
+		{"POST", reserve, "IDEMPOTENCY-KEY: \"1\"", false},
 		{"GET", buy + "?n=1", "Idempotency-Key: 1", false}, {"GET", buy, "Idempotency-Key: a\r\nIdempotency-Key: b", false},
 		{"HEAD", buy, "", false}, {"PUT", buy, "", false}, {"OPTIONS", buy, "", false}, {"GETPOST", buy, "", false},
 		{"GET", reserve, "", false}, {"DELETE", reserve, "", false},
-		{"GET", buy + "?n=0", "", false}, {"GET", buy + "?n=101", "", false}, {"GET", buy + "?n=01", "", false}, {"GET", buy + "?n=", "", false},
-		{"GET", buy + "?n=1&n=2", "", false}, {"GET", buy + "?n=1x", "", false}, {"GET", buy + "?m=1", "", false}, {"GET", buy + "?%6e=1", "", false},
-		{"GET", "/buy/other", "", false}, {"GET", "/buy/early", "", false}, {"GET", "/buy/late", "", false}, {"GET", "/buy/soon", "", false},
+		{"GET", buy + "?n=0", "", false}, {"GET", buy + "?n=101", "", false}, {"GET", buy + "?n=01", "", false},
+		{"GET", buy + "?n=", "", false},
+		{"GET", buy + "?n=1&n=2", "", false}, {"GET", buy + "?n=1x", "", false}, {"GET", buy + "?m=1", "", false},
+		{"GET", buy + "?%6e=1", "", false},
+		{"GET", "/buy/other", "", false}, {"GET", "/buy/early", "", false}, {"GET", "/buy/late", "", false},
+		{"GET", "/buy/soon", "", false},
 		{"GET", "/buy/bare", "", false}, {"GET", "/buy/bare", "Idempotency-Key: 1", false}, {"GET", "/buy/Ticket", "", false},
-		{"GET", "/buy/", "", false}, {"GET", "/buy", "", false}, {"GET", "/buy/ticket/", "", false}, {"GET", "/buy/ticket.sold-out", "", false},
+		{"GET", "/buy/", "", false}, {"GET", "/buy", "", false}, {"GET", "/buy/ticket/", "", false},
+		{"GET", "/buy/ticket.sold-out", "", false},
 		{"POST", "/v1/sales/ticket", "", false}, {"POST", reserve + "/", "", false}, {"POST", reserve + "%0a", "", false},
-		{"POST", "/v1/sales/other/reservations", "", false}, {"POST", "/v1/sales//reservations", "", false}, {"POST", "/v2" + reserve, "", false},
+		{"POST", "/v1/sales/other/reservations", "", false}, {"POST", "/v1/sales//reservations", "", false},
+		{"POST", "/v2" + reserve, "", false},
 	} {
 		var headers []string
 		if c.header != "" {
@@ -220,14 +234,15 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 	}
 }
 
-// TestOddPathsMeanTheSameAtTheGate: however a path is written, the gate's answer is what an edge says of the sale it reads
-// there, and no flag outside gate_dir counts.
+// TestOddPathsMeanTheSameAtTheGate: however a path is written, the gate answers as an edge does for the sale that the edge reads
+// in that path. A flag outside gate_dir never counts.
 func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 	live, dir := openEdge(t, "en"), gateDir(t)
-	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}}, asRendered), "http://")
-	raise(t, dir, "gone", SoldOut)
-	raise(t, filepath.Dir(dir), "ticket", SoldOut)
-	kind := func(addr, method, uri string) string { // of "won", which differs each time, the beginning
+	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}},
+		asRendered), "http://")
+	setFlag(t, dir, "gone", SoldOut)
+	setFlag(t, filepath.Dir(dir), "ticket", SoldOut)
+	kind := func(addr, method, uri string) string { // only the beginning of "won", which differs each time
 		got := hear(t, addr, method, uri)
 		if before, _, won := strings.Cut(got, `"serial"`); won {
 			return before
@@ -236,19 +251,28 @@ func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 	}
 	refused := 0
 	for _, path := range []string{
-		"gone", "%67one", "gon%65", "%67%6f%6e%65", "./gone", "../buy/gone", "x/../gone", "/gone", "///gone", "gone/.", "gone/..", "gone/../ticket",
-		"gone/../../buy/ticket", "ticket/../gone", "gone/", "gone//", "gone%2f", "gone%2F..%2Fticket", "ticket%2f..%2fgone", "%2fgone", "%2e/gone",
-		"%2e%2e/buy/gone", "gone%2f%2e%2e%2fticket", "..%2fbuy%2fgone", "gone%3f", "gone%3fn=1", "gone%23", "gone#x", "gone#?n=0", "gone?n=1#x", "gone?#",
-		"gone%00", "gone%00ticket", "gone%0a", "gone%0d%0a", "gone%20", "%20gone", "gone+", "gone%2b", "gone;x", "gone;", "gone%3b", "gone,ticket", "gone\\", "gone%5c",
-		"gone%5c..%5cticket", "gone%252f", "%2567one", "gone%", "gone%6", "gone%zz", "GONE", "g%c3%b6ne", "gone%ff", "gone%e2%80%8b", "gone.", "gone..", "...gone",
-		"ticket", "../ticket", "%2e%2e/ticket", "..%2fticket", "..%2f..%2fticket", "../gate/gone", "x/../../ticket", "%2e%2e%2f%2e%2e%2f%2e%2e%2fetc%2fpasswd", "", ".", "..", "%2e", "*", "~gone", "$gone", "{gone}", "gone'", `gone"`, "gone|x", "^gone",
-		strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 300), strings.Repeat("a/", 200) + "gone", strings.Repeat("../", 9) + "buy/gone",
+		"gone", "%67one", "gon%65", "%67%6f%6e%65", "./gone", "../buy/gone", "x/../gone", "/gone", "///gone", "gone/.", "gone/..",
+		"gone/../ticket",
+		"gone/../../buy/ticket", "ticket/../gone", "gone/", "gone//", "gone%2f", "gone%2F..%2Fticket", "ticket%2f..%2fgone",
+		"%2fgone", "%2e/gone",
+		"%2e%2e/buy/gone", "gone%2f%2e%2e%2fticket", "..%2fbuy%2fgone", "gone%3f", "gone%3fn=1", "gone%23", "gone#x", "gone#?n=0",
+		"gone?n=1#x", "gone?#",
+		"gone%00", "gone%00ticket", "gone%0a", "gone%0d%0a", "gone%20", "%20gone", "gone+", "gone%2b", "gone;x", "gone;",
+		"gone%3b", "gone,ticket", "gone\\", "gone%5c",
+		"gone%5c..%5cticket", "gone%252f", "%2567one", "gone%", "gone%6", "gone%zz", "GONE", "g%c3%b6ne", "gone%ff",
+		"gone%e2%80%8b", "gone.", "gone..", "...gone",
+		"ticket", "../ticket", "%2e%2e/ticket", "..%2fticket", "..%2f..%2fticket", "../gate/gone", "x/../../ticket",
+		"%2e%2e%2f%2e%2e%2f%2e%2e%2fetc%2fpasswd", "", ".", "..", "%2e", "*", "~gone", "$gone", "{gone}", "gone'", `gone"`,
+		"gone|x", "^gone",
+		strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 300), strings.Repeat("a/", 200) +
+			"gone", strings.Repeat("../", 9) + "buy/gone",
 	} {
 		for _, r := range []struct{ method, uri string }{
-			{"GET", "/buy/" + path}, {"POST", "/v1/sales/" + path + "/reservations"}, {"GET", "//buy/" + path}, {"GET", "http://b/buy/" + path},
+			{"GET", "/buy/" + path}, {"POST", "/v1/sales/" + path + "/reservations"}, {"GET", "//buy/" + path},
+			{"GET", "http://b/buy/" + path},
 		} {
 			got, want := kind(front, r.method, r.uri), kind(live, r.method, r.uri)
-			if strings.HasPrefix(got, "400 [\"text/html\"]") { // nginx itself does not read such a path
+			if strings.HasPrefix(got, "400 [\"text/html\"]") { // nginx itself refuses such a path
 				refused++
 				continue
 			}
@@ -265,8 +289,9 @@ func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
 // TestFlagsHoldNothingOpen: however many sales are sold out, nginx keeps its descriptors for connections.
 func TestFlagsHoldNothingOpen(t *testing.T) {
 	dir := gateDir(t)
-	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}}, asRendered), "http://")
-	raise(t, dir, "first", SoldOut)
+	front := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}},
+		asRendered), "http://")
+	setFlag(t, dir, "first", SoldOut)
 	file := filepath.Join(dir, FlagName("file", SoldOut, Slot(time.Now())))
 	for _, name := range []string{file, filepath.Join(dir, FlagName("file", SoldOut, Slot(time.Now())+1))} {
 		if err := os.WriteFile(name, nil, 0o644); err != nil {
@@ -289,7 +314,7 @@ func TestFlagsHoldNothingOpen(t *testing.T) {
 	}
 }
 
-// openUnder is what processes hold open in a directory, as far as we may look.
+// openUnder is the files in a directory that processes hold open, as far as the test may look.
 func openUnder(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/fd/*")
@@ -304,7 +329,7 @@ func openUnder(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestGateOpens: when its flags are removed, when nobody writes new ones, and when there is no directory.
+// TestGateOpens: the gate opens when its flags are removed, when no new ones are written, and when the directory is gone.
 func TestGateOpens(t *testing.T) {
 	dir, here := gateDir(t), newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	front := strings.TrimPrefix(start(t, Topology{Workers: 2, GateDir: dir, Edges: []Edge{{here, 1}}}, asRendered), "http://")
@@ -320,13 +345,13 @@ func TestGateOpens(t *testing.T) {
 			}
 		}
 	}
-	const second = 1500 * time.Millisecond // what nginx has looked up is good for one; the rest is for the machine
+	const second = 1500 * time.Millisecond // nginx' look-up holds for one second; the rest is for a busy machine
 	becomes(false, second, "no flag")
-	raise(t, dir, "ticket", SoldOut)
+	setFlag(t, dir, "ticket", SoldOut)
 	becomes(true, second, "a flag")
 	unflag(t, dir)
 	becomes(false, second, "no flag any more")
-	raise(t, dir, "ticket", NoneNow)
+	setFlag(t, dir, "ticket", NoneNow)
 	becomes(true, second, "the other flag")
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,8 @@ func TestFlagNamesAreParsed(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", "ticket", "ticket.sold-out", ".sold-out.1", "sold-out.1", "ticket.gone.1", "ticket.sold-out.",
+	for _, name := range []string{"", "ticket", "ticket.sold-out", ".sold-out.1", "sold-out.1", "ticket.gone.1",
+		"ticket.sold-out.",
 		"ticket.sold-out.01", "ticket.sold-out.+1", "ticket.sold-out.x", "ticket.sold-out.1.tmp"} {
 		if _, _, _, ok := ParseFlagName(name); ok {
 			t.Errorf("%q is a flag", name)

@@ -9,14 +9,17 @@ import (
 	"testing"
 )
 
-// Row D10: what a browser sends beside a buy does not reach edges, and keeps no buyer from buying.
+// Row D10: headers that a browser sends beside a buy do not reach edges, and keep no buyer from buying.
 func TestD10OnlyWhatEdgesReadIsPassedOn(t *testing.T) {
 	got := make(chan http.Header, 1)
 	seen := newHTTPServer(t, func(_ http.ResponseWriter, r *http.Request) { got <- r.Header })
-	read := map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer x.y.z", "If-None-Match": `"e"`, "X-Buyer-Id": "ann"}
+	read := map[string]string{"Idempotency-Key": "k", "Authorization": "Bearer x.y.z", "If-None-Match": `"e"`,
+		"X-Buyer-Id": "ann"}
 	front := strings.TrimPrefix(start(t, Topology{Edges: []Edge{{seen, 1}}}, asRendered), "http://")
-	hear(t, front, "POST", "/buy/ticket", "Cookie: a=b", "Cookie: c=d", "User-Agent: x", "Referer: x", "Accept: x", "Accept-Encoding: gzip",
-		"X-Anything: x", "Sec-Fetch-Site: none", "Origin: https://shop.example", "Content-Type: application/json", "Idempotency-Key: k",
+	hear(t, front, "POST", "/buy/ticket", "Cookie: a=b", "Cookie: c=d", "User-Agent: x", "Referer: x", "Accept: x",
+		"Accept-Encoding: gzip",
+		"X-Anything: x", "Sec-Fetch-Site: none", "Origin: https://shop.example", "Content-Type: application/json",
+		"Idempotency-Key: k",
 		"Authorization: Bearer x.y.z", `If-None-Match: "e"`, "X-Buyer-Id: ann")
 	ours := []string{"X-Request-Id", "X-Real-Ip", "X-Forwarded-For", "Content-Length"}
 	for name, values := range <-got {
@@ -45,13 +48,15 @@ func TestD10CookiesKeepNobodyFromBuying(t *testing.T) {
 		"9 kB in one": {"Cookie: a=" + strings.Repeat("a", 9_000)},
 		"in two":      {"Cookie: a=" + strings.Repeat("a", 7_000), "Cookie: b=" + strings.Repeat("b", 7_000)},
 		"in many":     slices.Repeat([]string{"Cookie: a=" + strings.Repeat("a", 200)}, 80),
-		"others":      {"X-A: " + strings.Repeat("a", 5_000), "X-B: " + strings.Repeat("b", 5_000), "Referer: " + strings.Repeat("c", 5_000)},
+		"others": {"X-A: " + strings.Repeat("a", 5_000), "X-B: " + strings.Repeat("b", 5_000), "Referer: " +
+			strings.Repeat("c", 5_000)},
 	} {
-		if got := hear(t, front, "GET", "/buy/ticket", headers...); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, `"code":1`) {
+		if got := hear(t, front, "GET", "/buy/ticket", headers...); !strings.HasPrefix(got, "200 ") ||
+			!strings.Contains(got, `"code":1`) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	large := "Authorization: Bearer " + strings.Repeat("a", 9_000) // what an edge reads has its limit
+	large := "Authorization: Bearer " + strings.Repeat("a", 9_000) // headers that an edge reads have a limit
 	if got := hear(t, front, "GET", "/buy/ticket", large); !strings.HasPrefix(got, "431 ") {
 		t.Error(got)
 	}

@@ -2,22 +2,21 @@ package nginx
 
 import "fmt"
 
-// Limits are what one client may ask of the edges; left out, there is none. Who asks for more hears 429 with Retry-After
-// at once, in the words of the interface that was called. What the gate answers costs next to nothing and is not
-// counted. Each nginx counts for itself.
+// Limits are what one client may ask of the edges; left out, there is no limit. A request beyond a limit gets 429 with
+// Retry-After at once, in the format of the interface that was called. Answers of the gate are not counted, because they cost
+// next to nothing. Each nginx counts for itself.
 type Limits struct {
-	// PerIP is for a client address; for IPv6, where everybody has a whole network, for the first 64 bits of it.
+	// PerIP is for a client address. For IPv6 it is for the first 64 bits, because a client has a whole network.
 	PerIP *Limit `yaml:"per_ip"`
-	// PerBuyer is for the X-Buyer-Id of a trusted proxy. Where nobody says who buys, only PerIP holds; nginx does not
-	// read JWTs.
+	// PerBuyer is for the X-Buyer-Id of a trusted proxy. Without that header only PerIP holds, because nginx does not read JWTs.
 	PerBuyer *Limit `yaml:"per_buyer"`
 }
 
 // Limit is a leaky bucket.
 type Limit struct {
-	// Rate is how many requests flow out of it in a second: 1 to 100000.
+	// Rate is how many requests flow out in a second: 1 to 100000.
 	Rate int `yaml:"rate"`
-	// Burst is how many beyond that may come at once: 1 to 100000. Left out, it is Rate: a second's worth.
+	// Burst is how many more may come at once: 1 to 100000. Left out, it is Rate: a second's worth.
 	Burst int `yaml:"burst"`
 }
 

@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// limited runs nginx with limits and returns where it writes, too.
+// limited runs nginx with limits, and also returns its directory.
 func limited(t *testing.T, topology Topology) (front, dir string) {
 	t.Helper()
 	topology.Workers, topology.RealIP = 2, everywhere
-	topology.Edges = []Edge{{newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), 1}}
+	server := newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	topology.Edges = []Edge{{server, 1}}
 	dir = workDir(t, "")
 	url := start(t, topology, func(conf string) string {
 		return strings.Replace(conf, "error_log            error.log", "error_log            "+dir+"/error.log", 1)
@@ -23,10 +24,11 @@ func limited(t *testing.T, topology Topology) (front, dir string) {
 	return strings.TrimPrefix(url, "http://"), dir
 }
 
-// few flow out of a bucket while a test runs, so that what passes is its size: the burst, and the one that is being served.
+// few requests flow out of a bucket during a test. So the number that passes is the bucket's size: the burst, and the one being
+// served.
 const few, burst = 1, 10
 
-// passing asks 40 times and counts who reached an edge.
+// passing sends 40 requests and counts those that reached an edge.
 func passing(t *testing.T, front, method, uri, refusal string, client func(i int) []string) (n int) {
 	t.Helper()
 	for i := range 40 {
@@ -71,7 +73,9 @@ func TestLimitsPerClient(t *testing.T) {
 		{"many IPv6 networks", ip, "GET", buy, each("X-Forwarded-For: 2001:db8:0:%x::1"), false},
 		{"one buyer", per, "GET", buy, alike(buyer("ann")), true},
 		{"one buyer at v1", per, "POST", reserve, alike(buyer("ann")), true},
-		{"one buyer, many addresses", per, "POST", buy, func(i int) []string { return []string{buyer("ann"), from(fmt.Sprintf("192.0.2.%d", i))} }, true},
+		{"one buyer, many addresses", per, "POST", buy, func(i int) []string {
+			return []string{buyer("ann"), from(fmt.Sprintf("192.0.2.%d", i))}
+		}, true},
 		{"many buyers", per, "GET", buy, each("X-Buyer-Id: buyer-%d"), false},
 		{"nobody says who buys", per, "GET", buy, alike(from("192.0.2.1")), false},
 	} {
@@ -90,19 +94,20 @@ func TestLimitsPerClient(t *testing.T) {
 	}
 }
 
-// TestStrangersAreNoBuyers: who is not trusted cannot use up another buyer's share.
+// TestStrangersAreNoBuyers: a client that is not trusted cannot use up another buyer's share.
 func TestStrangersAreNoBuyers(t *testing.T) {
-	front, _ := limited(t, Topology{Lang: "en", Limits: Limits{PerBuyer: &Limit{few, burst}}, TrustedProxies: networks("10.0.0.0/8")})
+	front, _ := limited(t, Topology{Lang: "en", Limits: Limits{PerBuyer: &Limit{few, burst}},
+		TrustedProxies: networks("10.0.0.0/8")})
 	if n := passing(t, front, "GET", "/buy/ticket", refusedBuy, func(int) []string { return []string{buyer("ann")} }); n != 40 {
 		t.Errorf("%d of 40 passed", n)
 	}
 }
 
-// TestTheGateIsNotLimited, and refusals are not logged.
+// TestTheGateIsNotLimited: the gate's answers have no limit, and refusals are not logged.
 func TestTheGateIsNotLimited(t *testing.T) {
 	flags := gateDir(t)
 	front, dir := limited(t, Topology{Lang: "en", GateDir: flags, Limits: Limits{PerIP: &Limit{few, burst}}})
-	raise(t, flags, "gone", SoldOut)
+	setFlag(t, flags, "gone", SoldOut)
 	for range 40 {
 		if got := hear(t, front, "GET", "/buy/gone"); !strings.HasPrefix(got, "200 ") {
 			t.Fatal(got)

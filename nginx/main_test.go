@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Of fasthttp two goroutines outlive a server: one for ever, one for ten seconds.
+// Two goroutines of fasthttp outlive a server: one for ever, one for ten seconds.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))

@@ -41,7 +41,7 @@ func TestNginxAcceptsEveryVariant(t *testing.T) {
 	}
 }
 
-// TestNginxAcceptsEveryCombination of what a topology can say.
+// TestNginxAcceptsEveryCombination: nginx accepts every combination of a topology's settings.
 func TestNginxAcceptsEveryCombination(t *testing.T) {
 	for _, balance := range balances {
 		for with := range 1 << 6 {
@@ -62,7 +62,8 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 			}
 			if has(4) {
 				topology.Keepalive, topology.AccessLog = new(int), "access.log"
-				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443", "http://[::1]:8080"}
+				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443",
+					"http://[::1]:8080"}
 			}
 			if has(5) && !has(3) {
 				continue // HTTP/2 only with TLS
@@ -76,7 +77,7 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 	}
 }
 
-// accepted checks that nginx has nothing against a configuration.
+// accepted checks that nginx accepts a configuration.
 func accepted(t *testing.T, conf string) {
 	t.Helper()
 	dir := workDir(t, conf)
@@ -87,7 +88,7 @@ func accepted(t *testing.T, conf string) {
 	}
 }
 
-// TestWeightsAreExact is the article's picture: 1000 requests over weights 1:2:3:4.
+// TestWeightsAreExact is the article's experiment: 1000 requests over weights 1:2:3:4.
 func TestWeightsAreExact(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
@@ -144,8 +145,8 @@ func TestHeadersTowardsTheEdge(t *testing.T) {
 	}
 }
 
-// TestStrangersNameNobody: however a stranger writes X-Buyer-Id, an edge on this machine, which would believe nginx, does
-// not hear of it. The first request is the control.
+// TestStrangersNameNobody: an edge on this machine believes nginx. However a stranger writes X-Buyer-Id, the edge does not get
+// it. The first request is the control.
 func TestStrangersNameNobody(t *testing.T) {
 	const buy, end = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", "Content-Length: 0\r\n\r\n"
 	for _, c := range []struct{ name, trusted, request, want string }{
@@ -154,7 +155,8 @@ func TestStrangersNameNobody(t *testing.T) {
 		{"twice", "10.0.0.0/8", buy + "X-Buyer-Id: ann\r\nX-BUYER-ID: bob\r\n" + end, ""},
 		{"with underlines", "10.0.0.0/8", buy + "X_Buyer_Id: ann\r\nX-Buyer_Id: ann\r\n" + end, ""},
 		{"hop by hop", "10.0.0.0/8", buy + "X-Buyer-Id: ann\r\nConnection: X-Buyer-Id\r\n" + end, ""},
-		{"in a trailer", "127.0.0.0/8", buy + "Transfer-Encoding: chunked\r\nTrailer: X-Buyer-Id\r\n\r\n1\r\na\r\n0\r\nX-Buyer-Id: ann\r\n\r\n", ""},
+		{"in a trailer", "127.0.0.0/8", buy +
+			"Transfer-Encoding: chunked\r\nTrailer: X-Buyer-Id\r\n\r\n1\r\na\r\n0\r\nX-Buyer-Id: ann\r\n\r\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := make(chan http.Header, 1)
@@ -165,7 +167,8 @@ func TestStrangersNameNobody(t *testing.T) {
 				}
 				got <- r.Header
 			})
-			base := start(t, Topology{Edges: []Edge{{edge, 1}}, TrustedProxies: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}, asRendered)
+			base := start(t, Topology{Edges: []Edge{{edge, 1}},
+				TrustedProxies: []netip.Prefix{netip.MustParsePrefix(c.trusted)}}, asRendered)
 			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 			if err != nil {
 				t.Fatal(err)
@@ -190,7 +193,8 @@ func TestStrangersNameNobody(t *testing.T) {
 	}
 }
 
-// TestEveryInterfacePassesThrough: what an edge offers, it offers through nginx, with all that a client says of itself.
+// TestEveryInterfacePassesThrough: each interface of an edge works through nginx, with all headers by which a client identifies
+// itself.
 func TestEveryInterfacePassesThrough(t *testing.T) {
 	got := make(chan *http.Request, 1)
 	edge := newHTTPServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -214,7 +218,8 @@ func TestEveryInterfacePassesThrough(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		r := <-got
-		if r.Method != want.method || r.RequestURI != want.uri || resp.StatusCode != http.StatusConflict || resp.Header.Get("Retry-After") != "7" {
+		if r.Method != want.method || r.RequestURI != want.uri || resp.StatusCode != http.StatusConflict ||
+			resp.Header.Get("Retry-After") != "7" {
 			t.Errorf("%v became %s %s, answered %d %v", want, r.Method, r.RequestURI, resp.StatusCode, resp.Header)
 		}
 		for _, name := range []string{"Idempotency-Key", "Authorization"} {
@@ -251,7 +256,7 @@ func TestUndecided(t *testing.T) {
 	}
 }
 
-// TestLimits: what is too big stops at nginx.
+// TestLimits: a request that is too big stops at nginx.
 func TestLimits(t *testing.T) {
 	var seen ledger
 	e := newEdge(t, &seen, sells)
@@ -268,7 +273,7 @@ func TestLimits(t *testing.T) {
 		resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
 		if err != nil {
 			if name == "400" && strings.Contains(err.Error(), "reset") || strings.Contains(err.Error(), "broken pipe") {
-				continue // nginx hung up while the megabyte was still under way
+				continue // nginx hung up while the megabyte was still on its way
 			}
 			t.Fatal(err)
 		}
@@ -290,7 +295,7 @@ func request(method, url, body string) *http.Request {
 	return r
 }
 
-// change edits a rendered configuration: for what a test must do otherwise than users do.
+// change edits a rendered configuration, where a test needs another one than users do.
 type change func(conf string) string
 
 func asRendered(conf string) string { return conf }
@@ -343,7 +348,7 @@ func stop(t *testing.T, p *os.Process, exited <-chan struct{}) {
 	}
 }
 
-// nginxCommand prepares nginx in dir, as nobody where the test itself is root.
+// nginxCommand prepares nginx in dir. If the test is root, nginx runs as nobody.
 func nginxCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := exec.LookPath("nginx")
@@ -360,7 +365,7 @@ func nginxCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 
 const nobody = 65534
 
-// workDir is a directory with conf in it that nobody may write to.
+// workDir is a directory with the configuration, which no other user may write to.
 func workDir(t *testing.T, conf string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -377,7 +382,7 @@ func workDir(t *testing.T, conf string) string {
 	return dir
 }
 
-// freeAddr is an address where nobody listens yet.
+// freeAddr is an address without a listener.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	addr, err := process.FreeAddr()
@@ -387,7 +392,7 @@ func freeAddr(t *testing.T) string {
 	return addr
 }
 
-// refusedAddrs are addresses where nobody ever listens: ports that no kernel hands out.
+// refusedAddrs are addresses that never have a listener: ports that no kernel hands out.
 func refusedAddrs(n int) (addrs []string) {
 	for port := 1; port <= n; port++ {
 		addrs = append(addrs, fmt.Sprintf("127.0.0.1:%d", port))
@@ -407,7 +412,7 @@ func newHTTPServer(t *testing.T, handle http.HandlerFunc) string {
 	return l.Addr().String()
 }
 
-// answers counts what the crowd heard, by status.
+// answers counts the crowd's answers by status.
 type answers struct {
 	mu       sync.Mutex
 	byStatus map[int]int
@@ -424,8 +429,7 @@ func (a *answers) want(t *testing.T, status, n int) {
 	}
 }
 
-// crowd sends n requests, abreast of them at a time and each on its own connection, so that net/http has no
-// reason to repeat one.
+// crowd sends n requests, abreast of them at a time. Each has its own connection, so net/http has no reason to repeat one.
 func crowd(base, method, path string, n, abreast int) *answers {
 	a := &answers{byStatus: map[int]int{}}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Row D2: whoever says it, nginx or an edge, no cache may keep it.
+// Row D2: no cache may keep an answer, of nginx or of an edge.
 
-// wantUnstored sends raw bytes and looks at the answer's status and Cache-Control.
+// wantUnstored sends raw bytes and checks the answer's status and Cache-Control.
 func wantUnstored(t *testing.T, addr, sent string, status int) {
 	t.Helper()
 	what := fmt.Sprintf("%.60q", sent)
@@ -43,11 +43,12 @@ func wantUnstored(t *testing.T, addr, sent string, status int) {
 }
 
 func line(method, uri string, headers ...string) string {
-	return method + " " + uri + " HTTP/1.1\r\nHost: a\r\n" + strings.Join(append(headers, "Connection: close"), "\r\n") + "\r\n\r\n"
+	return method + " " + uri + " HTTP/1.1\r\nHost: a\r\n" +
+		strings.Join(append(headers, "Connection: close"), "\r\n") + "\r\n\r\n"
 }
 
-// TestD2EdgesBehindNginxAreNotStored: an edge says it, nginx says it, and a client hears it once. A server that does not say
-// it, such as an older edge, is not stored either.
+// TestD2EdgesBehindNginxAreNotStored: an edge sets the header, nginx sets it, and a client gets it once. Answers of a server
+// without the header, such as an older edge, are not stored either.
 func TestD2EdgesBehindNginxAreNotStored(t *testing.T) {
 	silent := newHTTPServer(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "max-age=60") })
 	for behind, status := range map[string]int{openEdge(t, "en"): 404, silent: 200} {
@@ -64,8 +65,8 @@ func TestD2NginxsOwnAnswersAreNotStored(t *testing.T) {
 	dir := gateDir(t)
 	nobody := Topology{Workers: 1, GateDir: dir, Edges: []Edge{{refusedAddrs(1)[0], 1}}}
 	front := strings.TrimPrefix(start(t, nobody, asRendered), "http://")
-	raise(t, dir, "gone", SoldOut)
-	raise(t, dir, "held", NoneNow)
+	setFlag(t, dir, "gone", SoldOut)
+	setFlag(t, dir, "held", NoneNow)
 	for sent, status := range map[string]int{
 		line("GET", "/buy/gone"):                                 200,
 		line("GET", "/buy/held"):                                 200,

@@ -16,8 +16,8 @@ func networks(texts ...string) (all []netip.Prefix) {
 	return all
 }
 
-// TestRealIP: the client's address is what our own proxies say, and nobody else; and who may name a buyer is judged by who
-// connects, whatever address he says.
+// TestRealIP: only our own proxies tell the client's address. Whether a client may name a buyer depends on the address that
+// connects, whatever address it names.
 func TestRealIP(t *testing.T) {
 	loopback, other := networks("127.0.0.0/8"), networks("10.0.0.0/8")
 	both := networks("127.0.0.0/8", "10.0.0.0/8")

@@ -16,14 +16,14 @@ var confText string
 
 var conf = template.Must(template.New("nginx.conf").Option("missingkey=error").Parse(confText))
 
-// Render is RenderFor an nginx that nobody knows.
+// Render is RenderFor an nginx of unknown version.
 func Render(w io.Writer, t Topology) error { return RenderFor(w, t, "") }
 
-// newHTTP2 is the nginx from which on HTTP/2 is a directive of its own; older ones know no such thing, newer ones warn of the
-// other. Who says no version gets what all take.
+// newHTTP2 is the first nginx with a directive for HTTP/2. Older versions do not know the directive, and newer ones warn of the
+// old form. An unknown version gets the old form, which all take.
 var newHTTP2 = [3]int{1, 25, 1}
 
-// oldHTTP2 reads a version, as nginx -v says it.
+// oldHTTP2 says whether a version, as nginx -v prints it, needs the old form.
 func oldHTTP2(version string) bool {
 	var v [3]int
 	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); n < len(v) {
@@ -32,8 +32,8 @@ func oldHTTP2(version string) bool {
 	return slices.Compare(v[:], newHTTP2[:]) < 0
 }
 
-// RenderFor writes the complete nginx.conf for t and an nginx of this version ("1.26.0"). It checks t first, and writes nothing
-// if t is wrong.
+// RenderFor writes the complete nginx.conf for t and an nginx of this version ("1.26.0"). It checks t first. If t is wrong, it
+// writes nothing.
 func RenderFor(w io.Writer, t Topology, version string) error {
 	t = t.withDefaults()
 	if err := t.Validate(); err != nil {
@@ -49,12 +49,12 @@ func RenderFor(w io.Writer, t Topology, version string) error {
 	return nil
 }
 
-// page is what the template speaks of.
+// page is the template's data.
 type page struct {
 	Topology
-	Article, V1 voice
+	Article, V1 format
 	TooLarge    answer
-	OldHTTP2    bool // a word of `listen`
+	OldHTTP2    bool // HTTP/2 as a word of `listen`
 }
 
 // Idle is how many idle connections to edges a worker keeps.
@@ -65,7 +65,7 @@ func (t Topology) Idle() int {
 	return *t.Keepalive
 }
 
-// GateRoot is where nginx looks for flags, with a slash at its end; empty: nowhere.
+// GateRoot is the directory in which nginx looks for flags, with a slash at its end; empty: there is none.
 func (t Topology) GateRoot() string {
 	if t.GateDir == "" {
 		return ""
@@ -73,7 +73,7 @@ func (t Topology) GateRoot() string {
 	return path.Clean(t.GateDir) + "/"
 }
 
-// ListenOn is Listen as nginx wants it: ":8080" becomes "*:8080".
+// ListenOn is Listen in nginx's form: ":8080" becomes "*:8080".
 func (t Topology) ListenOn() string {
 	if strings.HasPrefix(t.Listen, ":") {
 		return "*" + t.Listen

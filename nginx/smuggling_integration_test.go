@@ -29,16 +29,17 @@ import (
 )
 
 const (
-	aBuy   = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n"
-	aPost  = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\n"
-	inside = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-A: " // 40 bytes to be smuggled: the next one's first line is its last header
+	aBuy  = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n"
+	aPost = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\n"
+	// 40 bytes to be smuggled: the first line of the next request becomes its last header
+	inside = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-A: "
 )
 
-// smuggle is a request, or several, that two readers could understand differently. The connection then says aLook, whose
-// answer is none of a buy's.
+// smuggle is one or several requests that two readers could understand differently. After them the connection sends aLook, whose
+// answer differs from any answer of a buy.
 var smuggle = []struct {
 	name, bytes string
-	buys        int // at most: as many as an honest reader finds
+	buys        int // at most: the number that an honest reader finds
 }{
 	{"two in a row", aBuy + aBuy, 2},
 	{"ten in a row", strings.Repeat(aBuy, 10), 10},
@@ -48,7 +49,8 @@ var smuggle = []struct {
 	{"TE.CL", aPost + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n28\r\n" + inside + "\r\n0\r\n\r\n", 1},
 	{"TE.CL, 0", aPost + "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n" + "5\r\nhello\r\n0\r\n\r\n", 1},
 	{"TE twice", aPost + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", 1},
-	{"TE twice, obscure first", aPost + "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
+	{"TE twice, obscure first", aPost +
+		"Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
 	{"TE x", aPost + "Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
 	{"TE list", aPost + "Transfer-Encoding: gzip, chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
 	{"TE list, chunked first", aPost + "Transfer-Encoding: chunked, identity\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
@@ -61,7 +63,9 @@ var smuggle = []struct {
 	{"TE, space before the colon", aPost + "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
 	{"TE with an underline", aPost + "Transfer_Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 1},
 	{"TE with a null", aPost + "Transfer-Encoding: chunked\x00\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
-	{"TE in HTTP/1.0", "POST /buy/ticket HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
+	{"TE in HTTP/1.0",
+		"POST /buy/ticket HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n" +
+			"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inside, 1},
 	{"lengths that differ", aPost + "Content-Length: 5\r\nContent-Length: 0\r\n\r\nhello", 1},
 	{"lengths that do not differ", aPost + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 1},
 	{"a list of lengths", aPost + "Content-Length: 5, 5\r\n\r\nhello", 1},
@@ -78,18 +82,21 @@ var smuggle = []struct {
 	{"length after a bare LF", aPost + "X-B: c\nContent-Length: 40\r\n\r\n" + inside, 1},
 	{"length after a bare CR", aPost + "X-B: c\rContent-Length: 40\r\n\r\n" + inside, 2},
 	{"chunk with extension", aPost + "Transfer-Encoding: chunked\r\n\r\n7;a=b\r\n{\"n\":1}\r\n0;x\r\n\r\n", 1},
-	{"chunk with an LF in the extension", aPost + "Transfer-Encoding: chunked\r\n\r\n2;\nxx\r\n28\r\n0\r\n\r\n" + inside + "\r\n0\r\n\r\n", 2},
+	{"chunk with an LF in the extension", aPost + "Transfer-Encoding: chunked\r\n\r\n2;\nxx\r\n28\r\n0\r\n\r\n" + inside +
+		"\r\n0\r\n\r\n", 2},
 	{"chunk of +5", aPost + "Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", 1},
 	{"chunk of 0x5", aPost + "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", 1},
 	{"chunk of -5", aPost + "Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n", 1},
 	{"chunk beyond 64 bits", aPost + "Transfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\r\n", 1},
 	{"chunks ended with LF", aPost + "Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n" + aBuy, 2},
 	{"chunk longer than said", aPost + "Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n", 1},
-	{"chunks with trailers", aPost + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 40\r\nX-Buyer-Id: ann\r\n\r\n" + aBuy, 2},
+	{"chunks with trailers", aPost + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 40\r\nX-Buyer-Id: ann\r\n\r\n" +
+		aBuy, 2},
 	{"lines ended with LF", "GET /buy/ticket HTTP/1.1\nHost: a\n\n" + aBuy, 2},
 	{"a first line ended with CR", "GET /buy/ticket HTTP/1.1\rHost: a\r\n\r\n" + aBuy, 2},
 	{"absolute form", "GET http://b/buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n", 1},
-	{"absolute form with a line in it", "GET http://b/buy/ticket%20HTTP/1.1%0d%0aHost:%20a%0d%0a%0d%0a HTTP/1.1\r\nHost: a\r\n\r\n", 1},
+	{"absolute form with a line in it",
+		"GET http://b/buy/ticket%20HTTP/1.1%0d%0aHost:%20a%0d%0a%0d%0a HTTP/1.1\r\nHost: a\r\n\r\n", 1},
 	{"a path with a line in it", "GET /buy/ticket%0d%0aHost:%20a HTTP/1.1\r\nHost: a\r\n\r\n", 1},
 	{"a path with a space in it", "GET /buy/ticket HTTP/1.1 HTTP/1.1\r\nHost: a\r\n\r\n", 1},
 	{"HTTP/0.9", "GET /buy/ticket\r\n" + aBuy, 2},
@@ -104,7 +111,9 @@ var smuggle = []struct {
 	{"two hosts", "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 1},
 	{"no host", "GET /buy/ticket HTTP/1.1\r\n\r\n", 1},
 	{"an upgrade", "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + aBuy, 2},
-	{"an upgrade to h2c", "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n" + aBuy, 2},
+	{"an upgrade to h2c",
+		"GET /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" +
+			"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n" + aBuy, 2},
 	{"100-continue", aPost + "Expect: 100-continue\r\nContent-Length: 40\r\n\r\n" + inside, 2},
 	{"hop by hop lengths", aPost + "Connection: Content-Length\r\nContent-Length: 40\r\n\r\n" + inside, 1},
 	{"a tunnel", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n" + aBuy, 1},
@@ -114,11 +123,12 @@ var smuggle = []struct {
 
 const aLook = "GET /v1/sales/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
-// TestNothingIsSmuggledThroughNginx: however a request is written, the edges count as many buys as nginx answered, and what
-// nginx sends on the same connections to the edges for others stays theirs.
+// TestNothingIsSmuggledThroughNginx: however a request is written, the edges count as many buys as nginx answered. Other clients'
+// requests on the same connections to the edges stay theirs.
 func TestNothingIsSmuggledThroughNginx(t *testing.T) {
 	shop := openShop(t, 2)
-	via := strings.TrimPrefix(start(t, Topology{Workers: 1, Edges: []Edge{{shop.addrs[0], 1}, {shop.addrs[1], 1}}}, asRendered), "http://")
+	via := strings.TrimPrefix(start(t, Topology{Workers: 1, Edges: []Edge{{shop.addrs[0], 1}, {shop.addrs[1], 1}}},
+		asRendered), "http://")
 	for _, c := range smuggle {
 		t.Run(c.name, func(t *testing.T) {
 			for _, wrong := range shop.try(t, via, c.bytes, c.buys) {
@@ -128,14 +138,15 @@ func TestNothingIsSmuggledThroughNginx(t *testing.T) {
 	}
 }
 
-// TestNothingIsSmuggledThroughTheGate: who hears "sold out" from nginx has sent a body for nobody, and what is in it is no
-// request either.
+// TestNothingIsSmuggledThroughTheGate: a buy that nginx answers with "sold out" may have a body. No edge gets that body, and
+// nothing in it is a request.
 func TestNothingIsSmuggledThroughTheGate(t *testing.T) {
 	shop, dir := openShop(t, 1), gateDir(t)
-	via := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{shop.addrs[0], 1}}}, asRendered), "http://")
+	via := strings.TrimPrefix(start(t, Topology{Workers: 1, GateDir: dir, Edges: []Edge{{shop.addrs[0], 1}}},
+		asRendered), "http://")
 	for _, c := range smuggle {
 		t.Run(c.name, func(t *testing.T) {
-			raise(t, dir, "ticket", SoldOut)
+			setFlag(t, dir, "ticket", SoldOut)
 			before, told := shop.counted(t), 0
 			heard := exchange(t, via, c.bytes+aLook)
 			for _, a := range heard {
@@ -150,7 +161,7 @@ func TestNothingIsSmuggledThroughTheGate(t *testing.T) {
 	}
 }
 
-// TestNothingIsSmuggledIntoAnEdge: the same without nginx.
+// TestNothingIsSmuggledIntoAnEdge is the same without nginx.
 func TestNothingIsSmuggledIntoAnEdge(t *testing.T) {
 	shop := openShop(t, 1)
 	for _, c := range smuggle {
@@ -162,7 +173,7 @@ func TestNothingIsSmuggledIntoAnEdge(t *testing.T) {
 	}
 }
 
-// TestTheHarnessSeesSmuggling is the control: an edge that takes no notice of bodies is found out, through nginx too.
+// TestTheHarnessSeesSmuggling is the control: the harness finds an edge that ignores bodies, through nginx too.
 func TestTheHarnessSeesSmuggling(t *testing.T) {
 	careless := newCareless(t)
 	shop := &shop{addrs: []string{careless.addr}, count: careless.count}
@@ -232,9 +243,9 @@ func (e *careless) serve(c net.Conn) {
 	}
 }
 
-// TestAmbiguousRequestsEndAtEdges: an edge may stand behind some other proxy, so it does not choose between two lengths, or
-// between two ways to read a header. A request with both kinds of length is read as RFC 9112 says, and is the last one on
-// its connection.
+// TestAmbiguousRequestsEndAtEdges: an edge may stand behind another proxy. So it refuses to choose between two lengths, or
+// between two readings of a header. A request with both kinds of length is read as RFC 9112 says, and is the last one on its
+// connection.
 func TestAmbiguousRequestsEndAtEdges(t *testing.T) {
 	shop := openShop(t, 1)
 	for _, c := range smuggle {
@@ -252,12 +263,13 @@ func TestAmbiguousRequestsEndAtEdges(t *testing.T) {
 	}
 }
 
-// ambiguous says how many buys are made of it at most.
+// ambiguous says how many buys a request may make at most.
 var ambiguous = map[string]int{
 	"CL.TE": 1, "TE.CL": 1, "TE.CL, 0": 1, "TE after a tab": 1, "TE folded": 1,
 	"TE twice": 0, "TE twice, obscure first": 0, "TE x": 0, "TE list": 0, "TE list, chunked first": 0, "TE in quotes": 0,
 	"TE with a vertical tab": 0, "TE, space before the colon": 0, "TE with a null": 0, "TE in HTTP/1.0": 0,
-	"lengths that differ": 0, "a list of lengths": 0, "length +5": 0, "length -1": 0, "length 0x5": 0, "length 5 0": 0, "no length": 0,
+	"lengths that differ": 0, "a list of lengths": 0, "length +5": 0, "length -1": 0, "length 0x5": 0, "length 5 0": 0,
+	"no length":               0,
 	"a length beyond 64 bits": 0, "length, space before the colon": 0, "chunk of +5": 0, "chunk of 0x5": 0, "chunk of -5": 0,
 	"chunk beyond 64 bits": 0, "chunk longer than said": 0, "two hosts": 0, "first header folded": 0,
 }
@@ -265,7 +277,7 @@ var ambiguous = map[string]int{
 // shop is some edges with one sale.
 type shop struct {
 	addrs, admins []string
-	count         func(*testing.T) int // else it asks the operators' side
+	count         func(*testing.T) int // nil: it asks the operators' side
 }
 
 func openShop(t *testing.T, edges int) *shop {
@@ -281,7 +293,8 @@ func openShop(t *testing.T, edges int) *shop {
 		ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 		stopped := make(chan error, 1)
 		go func() {
-			stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: "en", Lease: 5 * time.Second,
+			stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: "en",
+				Lease: 5 * time.Second,
 				Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault()}, store, zerolog.Nop())
 		}()
 		t.Cleanup(func() {
@@ -336,13 +349,14 @@ func (s *shop) counted(t *testing.T) (n int) {
 	return n
 }
 
-// try sends the bytes, and then, as others, looks at the sale. It returns what is wrong.
+// try sends the bytes, and then looks at the sale over other connections. It returns what is wrong.
 func (s *shop) try(t *testing.T, via, sent string, most int) (wrong []string) {
 	t.Helper()
 	before := s.counted(t)
 	heard := exchange(t, via, sent+aLook)
-	for range 6 { // others, on whatever connections to the edges are left
-		if other := exchange(t, via, aLook); len(other) != 1 || other[0].status != http.StatusOK || !bytes.Contains(other[0].body, []byte(`"total":100000`)) {
+	for range 6 { // others, on the connections to the edges that are left
+		if other := exchange(t, via, aLook); len(other) != 1 || other[0].status != http.StatusOK ||
+			!bytes.Contains(other[0].body, []byte(`"total":100000`)) {
 			wrong = append(wrong, fmt.Sprintf("another one heard %v", other))
 		}
 	}
@@ -382,10 +396,10 @@ func exchange(t *testing.T, addr, sent string) (all []heard) {
 	if _, err = io.WriteString(c, sent); err != nil {
 		t.Fatal(err)
 	}
-	hangUp := time.AfterFunc(patience, func() { _ = c.(*net.TCPConn).CloseWrite() }) // for who waits for more of a body
+	hangUp := time.AfterFunc(patience, func() { _ = c.(*net.TCPConn).CloseWrite() }) // for a reader that waits for more of a body
 	defer hangUp.Stop()
 	in := bufio.NewReader(c)
-	if first, _ := in.Peek(5); len(first) > 0 && string(first) != "HTTP/" { // as to HTTP/0.9: a body and nothing else
+	if first, _ := in.Peek(5); len(first) > 0 && string(first) != "HTTP/" { // as in HTTP/0.9: a body and nothing else
 		body, _ := io.ReadAll(in)
 		return []heard{{http.StatusOK, body, isBuy(body)}}
 	}

@@ -2,10 +2,10 @@ package nginx
 
 import "errors"
 
-// TLS is how buyers' connections are encrypted: TLS 1.2 and 1.3.
+// TLS is the encryption of buyers' connections: TLS 1.2 and 1.3.
 type TLS struct {
-	// Certificate and Key are PEM files: an absolute path, or one relative to the directory nginx.conf lies in. nginx
-	// must be able to read them when it starts.
+	// Certificate and Key are PEM files. Each is an absolute path, or relative to the directory of nginx.conf. nginx must be able
+	// to read them when it starts.
 	Certificate string `yaml:"certificate"`
 	Key         string `yaml:"key"`
 }

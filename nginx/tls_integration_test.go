@@ -20,14 +20,15 @@ import (
 	"time"
 )
 
-// certify writes cert.pem and key.pem, for 127.0.0.1, where nginx may read them, and returns who believes them.
+// certify writes cert.pem and key.pem for 127.0.0.1, readable by nginx, and returns a pool that trusts them.
 func certify(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +38,8 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert},
+		"key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
 		text := pem.EncodeToMemory(block)
 		pool.AppendCertsFromPEM(text)
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
@@ -47,16 +49,18 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 	return pool
 }
 
-// TestTLS: buyers speak HTTP/1.1 or, where it is offered, HTTP/2, and edges hear the same either way.
+// TestTLS: buyers speak HTTP/1.1 or, if it is offered, HTTP/2. Edges get the same request either way.
 func TestTLS(t *testing.T) {
 	for _, offered := range []bool{false, true} {
 		for _, wanted := range []bool{false, true} {
 			dir, got := gateDir(t), make(chan *http.Request, 1)
 			pool := certify(t, dir)
-			edge := newHTTPServer(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusConflict); got <- r })
-			topology := Topology{TLS: &TLS{dir + "/cert.pem", dir + "/key.pem"}, HTTP2: offered, GateDir: dir, Edges: []Edge{{edge, 1}}}
+			edge := newHTTPServer(t,
+				func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusConflict); got <- r })
+			topology := Topology{TLS: &TLS{dir + "/cert.pem", dir + "/key.pem"}, HTTP2: offered, GateDir: dir,
+				Edges: []Edge{{edge, 1}}}
 			base := strings.Replace(start(t, topology, asRendered), "http://", "https://", 1)
-			raise(t, dir, "gone", SoldOut)
+			setFlag(t, dir, "gone", SoldOut)
 			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: wanted}
 			if !wanted {
 				transport.TLSClientConfig.NextProtos = []string{"http/1.1"}
@@ -78,14 +82,15 @@ func TestTLS(t *testing.T) {
 				}
 			}
 			client.CloseIdleConnections()
-			if r := <-got; r.Method != http.MethodPost || r.RequestURI != "/buy/ticket?n=2" || r.Proto != "HTTP/1.1" || r.Header.Get("X-Real-IP") != "127.0.0.1" {
+			if r := <-got; r.Method != http.MethodPost || r.RequestURI != "/buy/ticket?n=2" || r.Proto != "HTTP/1.1" ||
+				r.Header.Get("X-Real-IP") != "127.0.0.1" {
 				t.Errorf("the edge heard %s %s %s %v", r.Method, r.RequestURI, r.Proto, r.Header)
 			}
 		}
 	}
 }
 
-// TestOldTLSIsRefused, and so is who speaks none.
+// TestOldTLSIsRefused: old versions are refused, and so is a client without TLS.
 func TestOldTLSIsRefused(t *testing.T) {
 	dir := gateDir(t)
 	pool := certify(t, dir)

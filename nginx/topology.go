@@ -1,14 +1,14 @@
-// Package nginx writes the configuration of what stands in front of the edges.
+// Package nginx writes the configuration of the nginx in front of the edges.
 //
-// A Topology says where nginx listens and which edges stand behind it with what weight; Render turns it into
-// a complete nginx.conf. The configuration has two guarantees worth the name:
+// A Topology says where nginx listens, and which edges it has with which weights. Render turns it into a complete nginx.conf. The
+// configuration has two guarantees:
 //
-//   - A request of which nginx may have sent a single byte to an edge is never sent again, because a buy sent twice may
-//     be sold twice. A connection that is refused costs nobody anything: another edge is asked.
-//   - The gate fails open. nginx answers "sold out" itself only while a flag says so whose name holds the present ten
-//     seconds (see FlagName), in an edge's words; flag gone, flags no longer written, no directory: an edge is asked.
+//   - If nginx may have sent a single byte of a request to an edge, it never sends the request again, because a buy sent twice
+//     may be sold twice. A refused connection costs no buyer anything: nginx asks another edge.
+//   - The gate fails open. nginx itself says "sold out", in an edge's words, only while a flag with the name of the present ten
+//     seconds exists (see FlagName). If the flag or the directory is gone, or no new flags are written, nginx asks an edge.
 //
-// nginx.conf.tmpl says how, and why each line is there.
+// nginx.conf.tmpl says how, with a reason for each line.
 package nginx
 
 import (
@@ -26,54 +26,53 @@ import (
 	"spike/nginx/strictyaml"
 )
 
-// ErrTopology is wrapped by every error that lies in what the topology says: the caller must change it.
+// ErrTopology is wrapped by every error in a topology: the caller must change the topology.
 var ErrTopology = errors.New("topology")
 
 // Topology is the file that `spike nginx`, `spike gate`, the demo and the lab share.
 type Topology struct {
 	// Listen is HOST:PORT or :PORT (every IPv4 address).
 	Listen string `yaml:"listen"`
-	// TLS encrypts what buyers send and hear; left out, nothing does.
+	// TLS encrypts buyers' connections; left out, they are not encrypted.
 	TLS *TLS `yaml:"tls"`
 	// HTTP2 offers buyers HTTP/2 beside HTTP/1.1; only with TLS.
 	HTTP2 bool `yaml:"http2"`
-	// GateDir holds a flag for each sold-out sale (see FlagName): `spike gate` writes them, nginx answers by them.
-	// It is an absolute path, for the two may start in different directories, and best on tmpfs. Left out, there is no
-	// gate: every request goes to an edge.
+	// GateDir has a flag for each sold-out sale (see FlagName). `spike gate` writes the flags, and nginx answers by them. It must
+	// be an absolute path, because the two may start in different directories, and is best on tmpfs. Left out, there is no gate:
+	// every request goes to an edge.
 	GateDir string `yaml:"gate_dir"`
-	// Lang is the language of what nginx itself says at /buy: "zh", the default, or "en"; give the edges the same.
+	// Lang is the language of nginx's own answers at /buy: "zh", the default, or "en". The edges should have the same.
 	Lang string `yaml:"lang"`
 	// Workers is the number of nginx worker processes, 0 to 256; 0 is one for each CPU.
 	Workers int `yaml:"workers"`
-	// AccessLog is a path, relative to nginx's -p, or "off", the default: a line per buy costs more than a buy.
+	// AccessLog is a path, relative to nginx's -p, or "off", the default, because a line for each buy costs more than a buy.
 	AccessLog string `yaml:"access_log"`
-	// TrustedProxies are the networks whose X-Buyer-Id is passed on; everybody else's is removed, for an edge
-	// on this machine believes whatever nginx says. Left out it is the edges' own default, loopback only. A
-	// proxy among them must replace the header its client sent, not add a second: nginx does not tell two from
-	// one (before 1.23 it passes the first).
+	// TrustedProxies are the networks whose X-Buyer-Id is passed on. The header of all other clients is removed, because an edge
+	// on this machine believes nginx. Left out, it is the edges' own default, loopback only. A trusted proxy must replace its
+	// client's header, and must not add a second, because nginx does not tell two from one (before 1.23 it passes the first).
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
-	// RealIP are the networks of the proxies before nginx: the client's address is then the last one in their
-	// X-Forwarded-For that is not one of theirs. It is what limits, ip-hash and the access log go by, and what edges
-	// hear. Left out: the address that connects. Whom TrustedProxies means is always who connects.
+	// RealIP are the networks of the proxies in front of nginx. The client's address is the last one in X-Forwarded-For that is
+	// not in these networks. Limits, ip-hash, the access log and the edges use it. Left out, it is the address that connects.
+	// TrustedProxies always judges the address that connects.
 	RealIP []netip.Prefix `yaml:"real_ip"`
-	// CORSOrigins are the sites whose pages may buy, as browsers name them: https://shop.example. Left out, no answer speaks of
-	// other sites, and browsers keep their pages out. Edges behind nginx need not know of it.
+	// CORSOrigins are the sites whose pages may buy, as browsers name them: https://shop.example. Left out, no answer has a
+	// header about other sites, so browsers keep their pages out. Edges behind nginx need no such setting.
 	CORSOrigins []string `yaml:"cors_origins"`
-	// Limits are what one client may ask of the edges; left out, there is none.
+	// Limits are what one client may ask of the edges; left out, there is no limit.
 	Limits Limits `yaml:"limits"`
-	// Balance says which edge a buy goes to: "round-robin", the default, "ip-hash" or "buyer-hash".
+	// Balance is how an edge is chosen for a buy: "round-robin", the default, "ip-hash" or "buyer-hash".
 	Balance Balance `yaml:"balance"`
-	// Keepalive is how many idle connections each worker keeps to all edges together, 0 to 16384; left out 256. With 0
-	// each buy makes a connection of its own, as in the article.
+	// Keepalive is how many idle connections each worker keeps to all edges together: 0 to 16384, left out 256. With 0 each buy
+	// makes a connection of its own, as in the article.
 	Keepalive *int `yaml:"keepalive"`
-	// Edges share the buys by weight; 1 to 256 of them.
+	// Edges share the buys by weight. There are 1 to 256 of them.
 	Edges []Edge `yaml:"edges"`
 }
 
 // Edge is one server process.
 type Edge struct {
-	// Addr is HOST:PORT. nginx looks a name up once, when it starts, and takes each address it finds for an
-	// edge of this weight: localhost may be two.
+	// Addr is HOST:PORT. nginx looks a name up once, when it starts. Each address of the name is an edge of this weight:
+	// localhost may be two.
 	Addr string `yaml:"addr"`
 	// Weight is 1 to 1000; an edge gets its weight's share of the buys.
 	Weight int `yaml:"weight"`
@@ -163,7 +162,7 @@ func (t Topology) Validate() error {
 	return t.checkUpstream()
 }
 
-// checkUpstream checks what lies behind nginx.
+// checkUpstream checks the settings of the edges.
 func (t Topology) checkUpstream() error {
 	if n := t.Keepalive; n != nil && (*n < 0 || *n > maxKeepalive) {
 		return wrong("keepalive", fmt.Errorf("%d is not within 0..%d", *n, maxKeepalive))
@@ -179,7 +178,7 @@ func (t Topology) checkUpstream() error {
 	return t.Balance.check(t.Edges)
 }
 
-// checkAccessLog refuses what somebody means otherwise: it would be the name of a file.
+// checkAccessLog refuses words such as "on", which nginx would take for the name of a file.
 func checkAccessLog(path string) error {
 	switch strings.ToLower(path) {
 	case "on", "true", "false", "yes", "no", "off":
@@ -190,7 +189,7 @@ func checkAccessLog(path string) error {
 	return checkPath(path)
 }
 
-// unmapped are the same networks as nginx knows them: to it an IPv4 address is never an IPv6 one.
+// unmapped are the same networks in nginx's form: to nginx an IPv4 address is never an IPv6 one.
 func unmapped(networks []netip.Prefix) []netip.Prefix {
 	networks = slices.Clone(networks)
 	for i, p := range networks {
@@ -245,7 +244,7 @@ func checkListen(addr string) error {
 	return nil
 }
 
-// checkEdgeAddr returns the address in the one form in which equal addresses are equal.
+// checkEdgeAddr returns the address in a form in which equal addresses are equal.
 func checkEdgeAddr(addr string) (string, error) {
 	host, port, err := splitAddr(addr)
 	if err != nil {
@@ -284,7 +283,7 @@ var (
 	safePath = regexp.MustCompile(`^[A-Za-z0-9._/+@-]{1,512}$`)
 )
 
-// isHost accepts what nginx takes for a host and nothing that could end a directive.
+// isHost accepts what nginx takes for a host, and nothing that could end a directive.
 func isHost(s string) bool {
 	if ip, err := netip.ParseAddr(s); err == nil {
 		return ip.Zone() == ""
@@ -292,7 +291,7 @@ func isHost(s string) bool {
 	return hostName.MatchString(s) && !dotsOnly.MatchString(s)
 }
 
-// checkGateDir wants a path that means the same to nginx and to the gate, and names one directory in one way.
+// checkGateDir demands a path that means the same to nginx and to the gate, and has one spelling.
 func checkGateDir(dir string) error {
 	if dir == "" {
 		return nil
@@ -303,7 +302,7 @@ func checkGateDir(dir string) error {
 	return checkPath(dir)
 }
 
-// checkPath refuses what nginx would read as anything but a path: blanks, quotes, $, ; and braces.
+// checkPath refuses characters that nginx would not read as part of a path: blanks, quotes, $, ; and braces.
 func checkPath(p string) error {
 	if p != "" && !safePath.MatchString(p) {
 		return fmt.Errorf("%q may hold only letters, digits and . _ / + @ -", p)

@@ -73,15 +73,22 @@ func TestParseRefuses(t *testing.T) {
 		{"real_ip", "listen: :80\nreal_ip: [10.0.0.0/33]" + edges, "line 2: real_ip[0]: "},
 		{"real_ip, empty", "listen: :80\nreal_ip: ['']" + edges, "real_ip[0]: is not a network"},
 		{"cors_origins, all", "listen: :80\ncors_origins: ['*']" + edges, `cors_origins[0]: "*" would let every site`},
-		{"cors_origins, a path", "listen: :80\ncors_origins: ['https://a.example/']" + edges, `cors_origins[0]: "https://a.example/" is no origin`},
-		{"cors_origins, a directive", "listen: :80\ncors_origins: [\"https://a\\\"; b\"]" + edges, `cors_origins[0]: "https://a\"; b" is no origin`},
+		{"cors_origins, a path", "listen: :80\ncors_origins: ['https://a.example/']" + edges,
+			`cors_origins[0]: "https://a.example/" is no origin`},
+		{"cors_origins, a directive", "listen: :80\ncors_origins: [\"https://a\\\"; b\"]" + edges,
+			`cors_origins[0]: "https://a\"; b" is no origin`},
 		{"cors_origins, large letters", "listen: :80\ncors_origins: ['https://A.example']" + edges, "cors_origins[0]: "},
 		{"cors_origins, its port", "listen: :80\ncors_origins: ['https://a.example:443']" + edges, "browsers leave out :443"},
-		{"cors_origins, twice", "listen: :80\ncors_origins: ['https://a.example', 'https://a.example']" + edges, "cors_origins[1]: https://a.example is cors_origins[0] too"},
-		{"limit without rate", "listen: :80\nlimits: {per_ip: {burst: 5}}" + edges, "limits.per_ip.rate: 0 is not within 1..100000"},
-		{"limit's rate", "listen: :80\nlimits: {per_buyer: {rate: 100001}}" + edges, "limits.per_buyer.rate: 100001 is not within"},
-		{"limit's burst", "listen: :80\nlimits: {per_buyer: {rate: 1, burst: -1}}" + edges, "limits.per_buyer.burst: -1 is not within"},
-		{"limit by name", "listen: :80\nlimits: {per_user: {rate: 1}}" + edges, `limits.per_user: unknown key; did you mean "per_buyer"?`},
+		{"cors_origins, twice", "listen: :80\ncors_origins: ['https://a.example', 'https://a.example']" + edges,
+			"cors_origins[1]: https://a.example is cors_origins[0] too"},
+		{"limit without rate", "listen: :80\nlimits: {per_ip: {burst: 5}}" + edges,
+			"limits.per_ip.rate: 0 is not within 1..100000"},
+		{"limit's rate", "listen: :80\nlimits: {per_buyer: {rate: 100001}}" + edges,
+			"limits.per_buyer.rate: 100001 is not within"},
+		{"limit's burst", "listen: :80\nlimits: {per_buyer: {rate: 1, burst: -1}}" + edges,
+			"limits.per_buyer.burst: -1 is not within"},
+		{"limit by name", "listen: :80\nlimits: {per_user: {rate: 1}}" + edges,
+			`limits.per_user: unknown key; did you mean "per_buyer"?`},
 		{"access_log, a word", "listen: :80\naccess_log: on" + edges, `access_log: "on" is neither a path nor off`},
 		{"an edge that is nginx", "listen: 'a:1'" + edges, "edges[0].addr: a:1 is where nginx listens"},
 		{"access_log", "listen: :80\naccess_log: 'a;b'" + edges, `access_log: "a;b" may hold only`},
@@ -90,16 +97,21 @@ func TestParseRefuses(t *testing.T) {
 		{"proxy", "listen: :80\ntrusted_proxies: [10.0.0.0/33]" + edges, "line 2: trusted_proxies[0]: "},
 		{"proxy, empty", "listen: :80\ntrusted_proxies: ['']" + edges, "trusted_proxies[0]: is not a network"},
 		{"no edges", "listen: :80", "edges: needs 1..256 edges, has 0"},
-		{"many edges", "listen: :80\nedges: [" + strings.Repeat("{addr: 'a:1', weight: 1},", 257) + "]", "edges: needs 1..256 edges, has 257"},
+		{"many edges", "listen: :80\nedges: [" + strings.Repeat("{addr: 'a:1', weight: 1},", 257) + "]",
+			"edges: needs 1..256 edges, has 257"},
 		{"no addr", "listen: :80\nedges: [{weight: 1}]", "edges[0].addr: is missing"},
 		{"addr without host", "listen: :80\nedges: [{addr: ':1', weight: 1}]", `edges[0].addr: ":1": "" is neither`},
-		{"addr of nobody", "listen: :80\nedges: [{addr: '0.0.0.0:1', weight: 1}]", "edges[0].addr: \"0.0.0.0:1\": nginx cannot connect"},
+		{"addr of nobody", "listen: :80\nedges: [{addr: '0.0.0.0:1', weight: 1}]",
+			"edges[0].addr: \"0.0.0.0:1\": nginx cannot connect"},
 		{"addr with zone", "listen: :80\nedges: [{addr: '[fe80::1%eth0]:1', weight: 1}]", "edges[0].addr: "},
 		{"no weight", "listen: :80\nedges: [{addr: 'a:1'}]", "edges[0].weight: 0 is not within 1..1000"},
 		{"weight too high", "listen: :80\nedges: [{addr: 'a:1', weight: 1001}]", "edges[0].weight: 1001 is not within 1..1000"},
-		{"addr twice", "listen: :80\nedges: [{addr: 'a:1', weight: 1}, {addr: 'A:1', weight: 1}]", "edges[1].addr: A:1 is the address of edges[0] too"},
-		{"IPv6 twice", "listen: :80\nedges: [{addr: '[::1]:1', weight: 1}, {addr: '[0:0::1]:1', weight: 1}]", "edges[1].addr: [0:0::1]:1 is the address of edges[0] too"},
-		{"unknown key", "listen: :80\nedges:\n- {addr: 'a:1', wieght: 1}", `line 3: edges[0].wieght: unknown key; did you mean "weight"?`},
+		{"addr twice", "listen: :80\nedges: [{addr: 'a:1', weight: 1}, {addr: 'A:1', weight: 1}]",
+			"edges[1].addr: A:1 is the address of edges[0] too"},
+		{"IPv6 twice", "listen: :80\nedges: [{addr: '[::1]:1', weight: 1}, {addr: '[0:0::1]:1', weight: 1}]",
+			"edges[1].addr: [0:0::1]:1 is the address of edges[0] too"},
+		{"unknown key", "listen: :80\nedges:\n- {addr: 'a:1', wieght: 1}",
+			`line 3: edges[0].wieght: unknown key; did you mean "weight"?`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for i := 1; strings.Contains(c.text, "%d"); i++ {
@@ -133,7 +145,7 @@ func TestRenderWritesNothingWrong(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that what Parse accepts renders, and that no value can add a line or a directive.
+// FuzzParse: every topology that Parse accepts renders, and no value can add a line or a directive.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {
@@ -162,8 +174,9 @@ func FuzzParse(f *testing.F) {
 
 // likeness has as many of everything as t, with harmless values.
 func likeness(t Topology) Topology {
-	l := Topology{Listen: ":8080", HTTP2: t.HTTP2, Lang: t.Lang, Workers: t.Workers, AccessLog: "off", TrustedProxies: t.TrustedProxies,
-		RealIP: t.RealIP, Limits: t.Limits, Balance: t.Balance, Keepalive: t.Keepalive}
+	l := Topology{Listen: ":8080", HTTP2: t.HTTP2, Lang: t.Lang, Workers: t.Workers, AccessLog: "off",
+		TrustedProxies: t.TrustedProxies,
+		RealIP:         t.RealIP, Limits: t.Limits, Balance: t.Balance, Keepalive: t.Keepalive}
 	if t.AccessLog != "off" {
 		l.AccessLog = "x"
 	}
@@ -194,10 +207,11 @@ func shape(t *testing.T, topology Topology) string {
 	return fmt.Sprint(counts)
 }
 
-// Row D15: HTTP/2 is said as the nginx at hand wants it; where nobody knows which it is, as all take it.
+// Row D15: HTTP/2 is written in the form of the nginx at hand. If its version is not known, the form is the one that all take.
 func TestD15HTTP2ByVersion(t *testing.T) {
 	topology := Topology{Listen: ":443", HTTP2: true, TLS: &TLS{"/c", "/k"}, Edges: []Edge{{"127.0.0.1:1", 1}}}
-	for version, own := range map[string]bool{"": false, "1.22.1": false, "1.25.0": false, "1.25.1": true, "1.26.0": true, "2.0.0": true, "x": false} {
+	for version, own := range map[string]bool{"": false, "1.22.1": false, "1.25.0": false, "1.25.1": true, "1.26.0": true,
+		"2.0.0": true, "x": false} {
 		var b bytes.Buffer
 		if err := RenderFor(&b, topology, version); err != nil {
 			t.Fatal(err)

@@ -11,13 +11,14 @@ import (
 	"spike/order/operators"
 )
 
-// Whether orders are stored is one truth, which /readyz, spike_ready and the log tell: the store and the database take writes,
-// the orders are this database's, and nobody has tried in vain for long to store some.
+// Whether orders are stored is one truth, which /readyz, spike_ready and the log tell. Orders are stored while the store and the
+// database take writes, the orders are this database's, and no call that stores orders has failed for wrongFor.
 
-// wrongFor is how long somebody's calls must have failed until it counts: a deadlock, or a line that breaks, is over by then.
+// wrongFor is how long a caller's calls must have failed until the failure counts. A deadlock or a broken connection is over by
+// then.
 const wrongFor = time.Second
 
-// side is what operators see.
+// side is the operators' side of this worker.
 func (w *Worker) side() operators.Side {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(w.meters)
@@ -40,33 +41,33 @@ func (w *Worker) unready(ctx context.Context) string {
 	if err := w.pulse.Err(ctx); err != nil {
 		return err.Error()
 	}
-	if w.book == nil {
-		return w.storeTrouble.lasting(wrongFor)
+	if w.repo == nil {
+		return w.storeHealth.lasting(wrongFor)
 	}
 	select {
 	case <-w.migrated:
 	default:
 		return "database: " + w.binding.waits()
 	}
-	if why := w.storeTrouble.lasting(wrongFor); why != "" {
+	if why := w.storeHealth.lasting(wrongFor); why != "" {
 		return why
 	}
-	return w.bookTrouble.lasting(wrongFor)
+	return w.databaseHealth.lasting(wrongFor)
 }
 
-// feel asks store and database side by side whether they take writes.
-func (w *Worker) feel(ctx context.Context) error {
-	book := make(chan error, 1)
+// probe asks the store and the database at the same time whether they take writes.
+func (w *Worker) probe(ctx context.Context) error {
+	repo := make(chan error, 1)
 	go func() {
-		if w.book == nil {
-			book <- nil
+		if w.repo == nil {
+			repo <- nil
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, luascripts.Timeout)
 		defer cancel()
-		book <- w.book.Ping(ctx)
+		repo <- w.repo.Ping(ctx)
 	}()
-	store, database := w.store.Willing(ctx), <-book
+	store, database := w.store.Willing(ctx), <-repo
 	switch {
 	case store != nil:
 		return fmt.Errorf("store: %w", store)

@@ -9,9 +9,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// A page of another site, under a name that it has made point here, reads nothing.
+// A page of another site, under a name that points to this machine, reads nothing.
 func TestOtherNamesAreRefused(t *testing.T) {
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 10, time.Hour)
 	w, err := newWorker(Config{Batch: 1, pace: &brisk}, store, newSQLite(t), zerolog.Nop())
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"spike/luascripts"
 )
 
-// badDay has a store and a book where calls fail, before or after they have done what they were asked.
+// badDay has a store and a database whose calls fail, before or after they have done their work.
 type badDay struct {
 	luascripts.Store
-	Book
+	Repository
 	bad *atomic.Bool
 }
 
 var errBadDay = errors.New("bad day")
 
-// maybe fails one in three times before the call, and one in three after it.
+// maybe fails one in three times before the call, and one in three times after it.
 func (b badDay) maybe(err error, f func() error) error {
 	luck := 1.0
 	if b.bad.Load() {
@@ -41,8 +41,8 @@ func (b badDay) maybe(err error, f func() error) error {
 func (b badDay) Ping(ctx context.Context) error { return b.Store.Ping(ctx) }
 func (b badDay) Close()                         {}
 
-func (b badDay) Enter(ctx context.Context, e Entry) error {
-	return b.maybe(errBadDay, func() error { return b.Book.Enter(ctx, e) })
+func (b badDay) Save(ctx context.Context, e Entry) error {
+	return b.maybe(errBadDay, func() error { return b.Repository.Save(ctx, e) })
 }
 
 var errDownToday = fmt.Errorf("%w: bad day", luascripts.ErrDown)
@@ -64,30 +64,30 @@ func (b badDay) List(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-type awayBook struct {
-	Book
+type awayRepository struct {
+	Repository
 	off   atomic.Bool
 	tried atomic.Int64
 }
 
 var errAway = errors.New("connection refused")
 
-func (a *awayBook) Migrate(ctx context.Context) error {
+func (a *awayRepository) Migrate(ctx context.Context) error {
 	if a.off.Load() {
 		return errAway
 	}
-	return a.Book.Migrate(ctx)
+	return a.Repository.Migrate(ctx)
 }
 
-func (a *awayBook) Enter(ctx context.Context, e Entry) error {
+func (a *awayRepository) Save(ctx context.Context, e Entry) error {
 	if a.off.Load() {
 		a.tried.Add(1)
 		return errAway
 	}
-	return a.Book.Enter(ctx, e)
+	return a.Repository.Save(ctx, e)
 }
 
-// oddStore puts an event into the stream that makes no sense.
+// oddStore adds an event to the stream that makes no sense.
 type oddStore struct {
 	luascripts.Store
 	acked sync.Map
@@ -110,15 +110,15 @@ func (o *oddStore) AckEvents(ctx context.Context, sale string, g luascripts.Grou
 	return o.Store.AckEvents(ctx, sale, g, ids)
 }
 
-// sulkyBook refuses one sale's rows.
-type sulkyBook struct {
-	Book
+// refusingRepository refuses one sale's rows.
+type refusingRepository struct {
+	Repository
 	sale string
 }
 
-func (s sulkyBook) Enter(ctx context.Context, e Entry) error {
+func (s refusingRepository) Save(ctx context.Context, e Entry) error {
 	if len(e.Rows) > 0 && e.Rows[0].Sale == s.sale {
 		return errAway
 	}
-	return s.Book.Enter(ctx, e)
+	return s.Repository.Save(ctx, e)
 }

@@ -10,26 +10,27 @@ import (
 	"spike/luascripts"
 )
 
-// The orders of a store belong to one database: it has an id, and the store knows the id (luascripts.Binding). Else two workers
-// with two databases would share the events, and neither had all. A copy of a database has the same id. It is known by its
-// place, and has the orders only when the other place has been silent for long; who has them acknowledges nothing unless it has
-// said so lately. So there are never two at once.
+// The orders of a store belong to one database. The database has an id, and the store knows the id (luascripts.Binding).
+// Otherwise two workers with two databases would share the events, and neither database would have all of them.
+// A copy of a database has the same id, so a copy is known by its place. The copy gets the orders only when the other place has
+// been silent for long. A worker must not acknowledge anything unless it has lately said that the orders are its database's. So
+// two places never have the orders at once.
 
-// errUnbound is an acknowledgement that waits until it is sure whose the orders are.
+// errUnbound delays an acknowledgement until the worker is sure whose the orders are.
 var errUnbound = errors.New("it is not known whether the orders are still this database's")
 
-// Of pace.bind: for so long after it said so a worker acknowledges, and for so long another place must have been silent. Between
-// them is time for a call on its way.
+// Both count in pace.bind. A worker acknowledges for bindHolds after it said that the orders are its database's. Another place
+// must have been silent for bindSilent. The difference leaves time for a call on its way.
 const (
 	bindHolds  = 3
 	bindSilent = 5
 )
 
-// binding is what a worker knows of whose the orders are.
+// binding is what a worker knows about the owner of the orders.
 type binding struct {
 	mu    sync.Mutex
 	until time.Time
-	why   string // it is not known yet
+	why   string // why the owner is not known yet
 }
 
 // holds says that the orders are still this database's.
@@ -39,7 +40,7 @@ func (b *binding) holds() bool {
 	return time.Now().Before(b.until)
 }
 
-// waits says for what everything waits.
+// waits says what the worker waits for.
 func (b *binding) waits() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -55,13 +56,13 @@ func (b *binding) set(until time.Time, why string) {
 	b.until, b.why = until, why
 }
 
-// keepGroup makes the store's orders this database's, lets the desks begin, and says so again and again. It returns when the
-// worker ends, or with an error when they are another's.
+// keepGroup makes the store's orders this database's, lets the consumers begin, and repeats the claim every pace.bind. It returns
+// when the worker ends, or with an error when the orders are another database's.
 func (w *Worker) keepGroup(ctx context.Context) error {
 	claim := claimant{w: w, take: w.cfg.Rebind}
 	for n := 0; ctx.Err() == nil; {
 		began := time.Now()
-		mine, err := claim.say(ctx)
+		mine, err := claim.bind(ctx)
 		switch {
 		case errors.Is(err, ErrConfig):
 			w.binding.set(time.Time{}, "the orders are another database's")
@@ -81,32 +82,32 @@ func (w *Worker) keepGroup(ctx context.Context) error {
 	return nil
 }
 
-// claimant asks for the orders.
+// claimant claims the orders for a database.
 type claimant struct {
 	w     *Worker
 	me    luascripts.Binding
 	take  bool
 	begun bool
 	other luascripts.Binding // the same database in another place
-	since time.Time          // it has been silent
+	since time.Time          // when its silence began
 }
 
-// say asks once. Not mine and no error: a copy has them, or had them not long ago.
-func (c *claimant) say(ctx context.Context) (mine bool, err error) {
+// bind claims the orders once. If it returns false and no error, a copy of the database has the orders, or had them not long ago.
+func (c *claimant) bind(ctx context.Context) (mine bool, err error) {
 	if c.me.ID == "" {
-		me, err := c.w.book.Binding(ctx)
-		if c.w.bookTrouble.note("identity", err); err != nil {
+		me, err := c.w.repo.Binding(ctx)
+		if c.w.databaseHealth.note("identity", err); err != nil {
 			return false, err
 		}
 		c.me = me
 	}
 	has, err := c.w.store.BindGroup(ctx, c.w.group.Name, c.me, c.take)
-	if c.w.storeTrouble.note("group", err); err != nil {
+	if c.w.storeHealth.note("group", err); err != nil {
 		return false, err
 	}
 	if has.ID != c.me.ID {
-		return false, fmt.Errorf("%w: this store's orders are kept in another database, %s; this one is %s. It would have only a part "+
-			"of them. To keep them here from now on: --rebind", ErrConfig, has.Name, c.me.Name)
+		return false, fmt.Errorf("%w: this store's orders are kept in another database, %s; this one is %s. "+
+			"It would have only a part of them. To keep them here from now on: --rebind", ErrConfig, has.Name, c.me.Name)
 	}
 	if has.Place == c.me.Place {
 		c.moved()
@@ -116,11 +117,11 @@ func (c *claimant) say(ctx context.Context) (mine bool, err error) {
 	return false, c.watch(has)
 }
 
-// watch waits for the silence of another place. Who finds its own orders there is at an end at once.
+// watch waits until the other place is silent. A worker that had the orders, and finds them in another place, ends at once.
 func (c *claimant) watch(has luascripts.Binding) error {
 	if c.begun || has.Beats != c.other.Beats && c.other.Beats != 0 {
-		return fmt.Errorf("%w: this store's orders are being kept in a copy of this database, %s; this one is %s. To keep them here "+
-			"from now on, end what works there; then it goes on by itself", ErrConfig, has.Name, c.me.Name)
+		return fmt.Errorf("%w: this store's orders are being kept in a copy of this database, %s; this one is %s. "+
+			"To keep them here from now on, end what works there; then it goes on by itself", ErrConfig, has.Name, c.me.Name)
 	}
 	if c.other.Beats == 0 {
 		c.other, c.since = has, time.Now()
@@ -134,7 +135,7 @@ func (c *claimant) watch(has luascripts.Binding) error {
 	return nil
 }
 
-// moved tells of a place that was taken over.
+// moved logs that the orders were taken over from another place.
 func (c *claimant) moved() {
 	if c.other.Beats != 0 {
 		c.w.log.Warn().Str("from", c.other.Name).Str("to", c.me.Name).
@@ -143,15 +144,15 @@ func (c *claimant) moved() {
 	c.other = luascripts.Binding{}
 }
 
-// begin lets the desks begin.
+// begin lets the consumers begin.
 func (c *claimant) begin(ctx context.Context) {
 	if c.begun {
 		return
 	}
 	c.begun = true
-	risks, err := c.w.book.Risks(ctx)
-	c.w.bookTrouble.note("risks", err)
-	c.w.bookTrouble.forget("risks") // nobody asks again
+	risks, err := c.w.repo.Risks(ctx)
+	c.w.databaseHealth.note("risks", err)
+	c.w.databaseHealth.forget("risks") // no later call would clear it
 	for _, risk := range risks {
 		c.w.log.Warn().Msg("database: " + risk)
 	}

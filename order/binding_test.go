@@ -31,7 +31,7 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// fetch is a page of the operators' side; nothing where it does not answer.
+// fetch is a page of the operators' side; "" if it does not answer.
 func fetch(addr, path string) string {
 	r, err := http.Get("http://" + addr + path)
 	if err != nil {
@@ -75,8 +75,8 @@ func (d *diary) says(parts ...string) bool {
 	return contains(d.text.String(), parts...)
 }
 
-// run is a worker until it ends by itself, or the test does.
-func run(t testing.TB, store luascripts.Store, book Book, log io.Writer, change ...func(*Config)) <-chan error {
+// run runs a worker until it ends by itself, or the test ends.
+func run(t testing.TB, store luascripts.Store, repo Repository, log io.Writer, change ...func(*Config)) <-chan error {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
 	for _, f := range change {
@@ -87,22 +87,23 @@ func run(t testing.TB, store luascripts.Store, book Book, log io.Writer, change 
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		done <- Run(ctx, cfg, store, book, zerolog.New(log))
+		done <- Run(ctx, cfg, store, repo, zerolog.New(log))
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	return done
 }
 
-// A second worker on another database would have a part of the orders, and the first the rest: it is refused.
+// A second worker on another database would store a part of the orders, and the first worker the rest. The second is refused.
 func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
-	store, one, two := newTill(), newSQLite(t), newSQLite(t)
+	store, one, two := newShop(), newSQLite(t), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	stop := work(t, store, one)
 	store.buy(t, "a", 1)
 	one.comesTo(t, "a", map[State]int{Pending: 1})
 	err := <-run(t, store, two, io.Discard)
-	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Book.(*sqlite).file, two.Book.(*sqlite).file, "--rebind") {
+	if !errors.Is(err, ErrConfig) || !contains(err.Error(), one.Repository.(*sqlite).file, two.Repository.(*sqlite).file,
+		"--rebind") {
 		t.Fatalf("%v", err)
 	}
 	for range 100 {
@@ -113,15 +114,15 @@ func TestO1AnotherDatabaseIsRefused(t *testing.T) {
 		t.Errorf("%d rows in the other, %v", n, err)
 	}
 	stop()
-	if err := <-run(t, store, two, io.Discard); !errors.Is(err, ErrConfig) { // nor when the first is away
+	if err := <-run(t, store, two, io.Discard); !errors.Is(err, ErrConfig) { // it is refused even if the first is away
 		t.Errorf("%v", err)
 	}
 }
 
-// The operator moves the orders to another database: who had them ends, and stores nothing more.
+// The operator moves the orders to another database. The worker that had them ends, and stores nothing more.
 func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	t.Parallel()
-	store, one, two := newTill(), newSQLite(t), newSQLite(t)
+	store, one, two := newShop(), newSQLite(t), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	old := run(t, store, one, io.Discard)
 	store.buy(t, "a", 1)
@@ -129,7 +130,7 @@ func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	allDone(t, store, "a")
 	var log diary
 	run(t, store, two, &log, func(c *Config) { c.Rebind = true })
-	if err := <-old; !errors.Is(err, ErrConfig) || !contains(err.Error(), two.Book.(*sqlite).file) {
+	if err := <-old; !errors.Is(err, ErrConfig) || !contains(err.Error(), two.Repository.(*sqlite).file) {
 		t.Errorf("the old one: %v", err)
 	}
 	for range 30 {
@@ -139,19 +140,19 @@ func TestO1OrdersAreMovedToAnotherDatabase(t *testing.T) {
 	eventually(t, "it names what the new one lacks", func() bool { return log.says(`"first":1`, `"last":1`, "lost orders") })
 }
 
-// copyOf is a copy of a file that lives.
-func (s shelf) copyOf(t testing.TB) shelf {
+// copyOf is a copy of a database file in use.
+func (s testRepository) copyOf(t testing.TB) testRepository {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "copy.db")
 	s.do(t, "VACUUM INTO '"+file+"'")
-	return openShelf(t, "sqlite:"+file)
+	return openTestRepository(t, "sqlite:"+file)
 }
 
-// A copy has the same id. While the other lives it is refused; when that is silent it has the orders, and what is missing in it
-// is named.
+// A copy has the same id. While the other database has a worker, the copy is refused. When the other is silent, the copy gets the
+// orders, and the log names the events that are missing in it.
 func TestO1CopiedDatabase(t *testing.T) {
 	t.Parallel()
-	store, one := newTill(), newSQLite(t)
+	store, one := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	stop := work(t, store, one)
 	store.buy(t, "a", 1)
@@ -166,43 +167,43 @@ func TestO1CopiedDatabase(t *testing.T) {
 	stop()
 	var log diary
 	run(t, store, two, &log)
-	eventually(t, "the move is named", func() bool { return log.says("from now on", two.Book.(*sqlite).file) })
+	eventually(t, "the move is named", func() bool { return log.says("from now on", two.Repository.(*sqlite).file) })
 	eventually(t, "what is missing is named", func() bool { return log.says("lost orders", `"first":2`, `"last":2`) })
 	store.buy(t, "a", 4)
 	two.comesTo(t, "a", map[State]int{Pending: 5})
-	if _, err := os.Stat(two.Book.(*sqlite).file); err != nil {
+	if _, err := os.Stat(two.Repository.(*sqlite).file); err != nil {
 		t.Error(err)
 	}
 }
 
-// The database goes back in time under a worker that lives.
+// The database goes back in time while its worker lives.
 func TestO1DatabaseThatForgot(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	var log diary
-	run(t, store, book, &log)
+	run(t, store, repo, &log)
 	store.buy(t, "a", 1)
 	store.buy(t, "a", 1)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 	allDone(t, store, "a")
-	book.do(t, "UPDATE spike_marks SET number = 1")
-	book.do(t, "DELETE FROM orders WHERE serial = 2")
+	repo.do(t, "UPDATE spike_marks SET number = 1")
+	repo.do(t, "DELETE FROM orders WHERE serial = 2")
 	time.Sleep(2 * brisk.check)
 	store.buy(t, "a", 1)
 	eventually(t, "what is missing is named", func() bool { return log.says("lost orders", `"first":2`, `"last":2`) })
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 }
 
 // Off loopback the operators' side needs a token; health needs none.
 func TestO6AdminOffLoopbackWithAToken(t *testing.T) {
 	t.Parallel()
 	_, port, _ := net.SplitHostPort(freeAddr(t))
-	store, book := newTill(), newSQLite(t)
-	if err := <-run(t, store, book, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, operators.ErrAdmin) {
+	store, repo := newShop(), newSQLite(t)
+	if err := <-run(t, store, repo, io.Discard, func(c *Config) { c.Admin = "0.0.0.0:0" }); !errors.Is(err, operators.ErrAdmin) {
 		t.Errorf("without a token: %v", err)
 	}
-	run(t, store, book, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })
+	run(t, store, repo, io.Discard, func(c *Config) { c.Admin, c.AdminTokens = "0.0.0.0:"+port, loopback.NewTokens("sesame") })
 	ask := func(path, token string) (code int) {
 		q, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+path, nil)
 		q.Host = "pod.example"

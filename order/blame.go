@@ -10,27 +10,28 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// culprit is whose fault an error of a database is.
+// culprit is what an error of a database is blamed on.
 type culprit int
 
 const (
-	theSession culprit = iota // this session's, its server's, or the way's to it: another session may fare better
-	theRow                    // it will never pass, whoever tries
-	nobody                    // others were in the way, or time was over: again, as it is
+	theSession culprit = iota // the session, its server, or the way to it: another session may succeed
+	theRow                    // the row never passes, in any session
+	nobody                    // other transactions were in the way, or time was over: try again unchanged
 )
 
-// The classes of PostgreSQL's errors that say nothing against a row: the connection (08), what the server cannot do (0A, 0B,
-// 0L, 0P), a session's or a transaction's state (24, 25, 26, 2D, 34, 3B, 40, 55), who asks and for what (28, 3D, 3F, 42), the
-// server's resources, operators and disks (53, 57, 58, 72, F0, XX), a foreign server (HV). All others do, those too that only
-// the author of a trigger knows.
+// The classes of PostgreSQL's errors that say nothing against a row: the connection (08), features that the server lacks (0A, 0B,
+// 0L, 0P), the state of a session or a transaction (24, 25, 26, 2D, 34, 3B, 40, 55), rights and names (28, 3D, 3F, 42), the
+// server's resources, operators and disks (53, 57, 58, 72, F0, XX), a foreign server (HV). All other classes blame the row, and
+// so do classes that a trigger's author has made up.
 var (
-	blameless = []string{"08", "0A", "0B", "0L", "0P", "24", "25", "26", "28", "2D", "34", "3B", "3D", "3F", "40", "42", "53", "55",
+	blameless = []string{"08", "0A", "0B", "0L", "0P", "24", "25", "26", "28", "2D", "34", "3B", "3D", "3F", "40",
+		"42", "53", "55",
 		"57", "58", "72", "F0", "HV", "XX"}
-	inFunctions = []string{"0A", "24", "2D", "34", "3F", "42"} // where such an error is from a function, a row has called it
+	inFunctions = []string{"0A", "24", "2D", "34", "3F", "42"} // in a function, a row has caused it
 	races       = []string{"40001", "40P01", "55P03", "57014"}
 )
 
-// blame says whose fault an error of PostgreSQL is.
+// blame says what an error of PostgreSQL is blamed on.
 func blame(err error) culprit {
 	var pg *pgconn.PgError
 	switch {
@@ -50,7 +51,7 @@ func blame(err error) culprit {
 	return theSession
 }
 
-// blameSQLite says whose fault an error of SQLite is.
+// blameSQLite says what an error of SQLite is blamed on.
 func blameSQLite(err error) culprit {
 	var e *driver.Error
 	switch {

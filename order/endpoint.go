@@ -17,31 +17,31 @@ import (
 
 const (
 	postTimeout = 10 * time.Second
-	maxAnswer   = 64 << 10 // read of an answer's body, so that the connection can be used again
+	maxAnswer   = 64 << 10 // so much of an answer is read, so that the connection can be used again
 	idlePosts   = 30 * time.Second
 
-	failuresToPause = 5 // in a row: then the endpoint is only probed
+	failuresToPause = 5 // failures in a row after which the endpoint is only probed
 	maxPause        = time.Minute
 	maxRetryAfter   = time.Hour
 )
 
-// endpoint is where webhook messages go: how to say them, and whether it is worth trying.
+// endpoint is the target of webhook messages: how to send them, and whether sending is worth a try.
 type endpoint struct {
 	url    string
 	signer *webhooks.Webhook
 	client *http.Client
-	first  time.Duration // pause when it is given up; doubles up to maxPause
+	first  time.Duration // first pause after failuresToPause; it doubles up to maxPause
 
 	mu     sync.Mutex
 	failed int       // in a row
 	until  time.Time // no attempt before then
-	gone   bool      // it said 410: nothing more, until this process starts again
+	gone   bool      // the endpoint answered 410: nothing is sent until this process starts again
 }
 
 func newEndpoint(target, secret string, first time.Duration) (*endpoint, error) {
 	signer, err := webhooks.NewWebhook(secret)
 	if err != nil {
-		return nil, fmt.Errorf("%w: webhook secret", ErrConfig) // the error could repeat it
+		return nil, fmt.Errorf("%w: webhook secret", ErrConfig) // the error could repeat the secret
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost, transport.IdleConnTimeout = sendAtOnce, idlePosts
@@ -49,14 +49,14 @@ func newEndpoint(target, secret string, first time.Duration) (*endpoint, error) 
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
 
-// answer is what an attempt came to.
+// answer is the result of an attempt.
 type answer struct {
 	status     int // 0: there was no answer
 	retryAfter time.Duration
-	err        error // nil: it was taken
+	err        error // nil: the message was taken
 }
 
-// post says a message once, signed as of now.
+// post sends a message once, signed as of now.
 func (e *endpoint) post(ctx context.Context, d Delivery, now time.Time) answer {
 	signature, err := e.signer.Sign(d.ID, now, []byte(d.Body))
 	if err != nil {
@@ -84,7 +84,7 @@ func (e *endpoint) post(ctx context.Context, d Delivery, now time.Time) answer {
 		err: fmt.Errorf("answered %d", r.StatusCode)}
 }
 
-// unaddressed is the error without the URL, which may hold a secret.
+// unaddressed is the error without the URL. The URL may hold a secret.
 func unaddressed(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -104,7 +104,7 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// room is how many messages are worth trying now: none while it is paused, one to see whether it is back.
+// room is how many messages are worth a try now: none while the endpoint is paused, then one to see whether it is back.
 func (e *endpoint) room(now time.Time, most int) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -117,7 +117,7 @@ func (e *endpoint) room(now time.Time, most int) int {
 	return most
 }
 
-// heard learns from an attempt. A Retry-After is for all messages; a 410 is for good.
+// heard learns from an attempt. A Retry-After delays all messages. A 410 ends sending for good.
 func (e *endpoint) heard(a answer, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,7 +127,7 @@ func (e *endpoint) heard(a answer, now time.Time) {
 	}
 	e.gone = e.gone || a.status == http.StatusGone
 	pause := a.retryAfter
-	if !now.Before(e.until) { // else it was on its way before the pause, and says nothing new
+	if !now.Before(e.until) { // else the attempt began before the pause, and says nothing new
 		e.failed++
 		if over := e.failed - failuresToPause; over >= 0 {
 			pause = max(pause, backoff(e.first, maxPause, over+1))
@@ -138,7 +138,7 @@ func (e *endpoint) heard(a answer, now time.Time) {
 	}
 }
 
-// pausedNow says that messages are only tried now and then, or not at all.
+// pausedNow says that messages are tried only now and then, or never.
 func (e *endpoint) pausedNow() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -10,24 +10,24 @@ import (
 	"spike/luascripts"
 )
 
-// Entry is what a batch of events writes, in one transaction.
+// Entry is what a batch of events writes in one transaction.
 type Entry struct {
 	Rows       []Row
 	Deliveries []Delivery
 	Parked     []ParkedEvent
-	Orders     []Order   // what the rows tell of
-	Refused    []Refused // orders that the book would not have, for people to look at
-	Again      []Order   // parked until now
+	Orders     []Order   // what the rows are made of
+	Refused    []Refused // orders that the database refused, for people to look at
+	Again      []Order   // orders that were parked until now
 }
 
-// Order is what one event tells of one reservation, or of a part of it.
+// Order is what one event says about one reservation, or about a part of it.
 type Order struct {
 	Sale  string
 	Event luascripts.Event // with one claim
-	Held  bool             // the sale of its birth has a hold
+	Held  bool             // the sale of the event's birth has a hold
 }
 
-// Refused is an order that is parked: later events of its reservation wait behind it.
+// Refused is a parked order: later events of its reservation wait behind it.
 type Refused struct {
 	Order
 	Why string
@@ -35,13 +35,13 @@ type Refused struct {
 
 func (o Order) claim() luascripts.Claim { return o.Event.Claims[0] }
 
-// text is the event, as it can be read again.
+// text is the event in a form that readOrder can read.
 func (o Order) text() string {
-	text, _ := json.Marshal(o.Event) // plain fields: does not fail
+	text, _ := json.Marshal(o.Event) // plain fields: this cannot fail
 	return string(text)
 }
 
-// readOrder is text's reverse.
+// readOrder is the reverse of text.
 func readOrder(sale string, held bool, text string) (Order, error) {
 	o := Order{Sale: sale, Held: held}
 	if err := json.Unmarshal([]byte(text), &o.Event); err != nil {
@@ -61,36 +61,36 @@ type ParkedEvent struct {
 	Sale  string
 	ID    string
 	Why   string
-	Event string // as far as it could be read, JSON
+	Event string // JSON, as far as it could be read
 }
 
-// Limits of what an event may say. The ledger stays far below; beyond them something is broken.
+// Limits of what an event may say. The ledger stays far below them, so an event beyond them is broken.
 const (
-	maxExact = 1 << 53   // what Lua's numbers hold exactly; and as a time, the year 2255
-	maxUnits = 1 << 10   // of one claim: a buy has at most 100
-	maxRows  = 100 << 10 // of one event
+	maxExact = 1 << 53   // the largest integer that Lua's numbers hold exactly; as a time, the year 2255
+	maxUnits = 1 << 10   // in one claim: a buy has at most 100
+	maxRows  = 100 << 10 // in one event
 )
 
 var errEvent = errors.New("event makes no sense")
 
-// enter adds what an event says; held: the sale of its birth has a hold. An event that makes no sense is parked.
-func (e *Entry) enter(sale string, ev luascripts.Event, held, tell bool) error {
+// addEvent adds the orders of an event. held says that the sale of its birth has a hold. An event that makes no sense is parked.
+func (e *Entry) addEvent(sale string, ev luascripts.Event, held, tell bool) error {
 	err := check(ev)
 	if err != nil {
-		text, _ := json.Marshal(ev) // plain fields: does not fail
+		text, _ := json.Marshal(ev) // plain fields: this cannot fail
 		e.Parked = append(e.Parked, ParkedEvent{Sale: sale, ID: ev.ID, Why: err.Error(), Event: string(text)})
 		return err
 	}
 	for i := range ev.Claims {
 		one := ev
 		one.Claims = ev.Claims[i : i+1 : i+1]
-		e.add(Order{Sale: sale, Event: one, Held: held}, tell)
+		e.addOrder(Order{Sale: sale, Event: one, Held: held}, tell)
 	}
 	return nil
 }
 
-// add is what one order writes.
-func (e *Entry) add(o Order, tell bool) {
+// addOrder adds what one order writes.
+func (e *Entry) addOrder(o Order, tell bool) {
 	e.Orders = append(e.Orders, o)
 	e.Rows = append(e.Rows, rowsOf(o.Sale, o.Event, o.claim(), o.Held)...)
 	if tell {
@@ -147,7 +147,8 @@ func rowsOf(sale string, ev luascripts.Event, c luascripts.Claim, held bool) []R
 
 func wall(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// holdEnd is when the hold ends by the wall clock; nil: never. Without a hold a claim's expiry was about settling it.
+// holdEnd is the end of the hold by the wall clock; nil: never. In a sale without a hold, a claim's expiry only limits its
+// settling.
 func holdEnd(ev luascripts.Event, c luascripts.Claim, held bool) *time.Time {
 	if !held || c.Expiry == 0 {
 		return nil

@@ -14,17 +14,20 @@ import (
 	"spike/luascripts"
 )
 
-// FuzzWebhook: an address that is taken is one that messages can go to; one that is not is never repeated, nor is a secret.
+// FuzzWebhook: messages can go to every accepted address. A refused address is never repeated, nor is a secret.
 func FuzzWebhook(f *testing.F) {
-	for _, seed := range [][2]string{{"https://example.org/hook", secretOf(24)}, {"http://u:hunter2@h", secretOf(64)}, {"ftp://h", secretOf(24)}, {"http://", ""},
-		{"http://[::1]:80/x?y#z", "whsec_"}, {"http://h:99999", secretOf(24)}, {"http:h", secretOf(24)}, {"HTTPS://H", secretOf(24) + "="}, {"http://h/%zz", secretOf(30)},
+	for _, seed := range [][2]string{{"https://example.org/hook", secretOf(24)}, {"http://u:hunter2@h", secretOf(64)},
+		{"ftp://h", secretOf(24)}, {"http://", ""},
+		{"http://[::1]:80/x?y#z", "whsec_"}, {"http://h:99999", secretOf(24)}, {"http:h", secretOf(24)},
+		{"HTTPS://H", secretOf(24) + "="}, {"http://h/%zz", secretOf(30)},
 		{"http://h\x00", secretOf(24)}, {"", "x"}} {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, target, secret string) {
 		c := Config{Batch: 1, Webhook: target, WebhookSecret: secret}
 		if err := c.begin(); err != nil {
-			if !errors.Is(err, ErrConfig) || len(err.Error()) > 200 || len(secret) > 12 && strings.Contains(err.Error(), secret) ||
+			if !errors.Is(err, ErrConfig) || len(err.Error()) > 200 || len(secret) > 12 &&
+				strings.Contains(err.Error(), secret) ||
 				len(target) > 24 && strings.Contains(err.Error(), target) {
 				t.Errorf("%q %q: %v", target, secret, err)
 			}
@@ -44,10 +47,11 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// FuzzRetryAfter: a pause is never negative, and never longer than an hour, whatever an endpoint answers.
+// FuzzRetryAfter: whatever an endpoint answers, a pause is never negative, and never longer than an hour.
 func FuzzRetryAfter(f *testing.F) {
 	now := time.Unix(1795399305, 0)
-	for _, seed := range []string{"", "0", "120", "-1", "+5", "1e3", "99999999999999999999", "Mon, 23 Nov 2026 07:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon Jan  2 15:04:05 0001"} {
+	for _, seed := range []string{"", "0", "120", "-1", "+5", "1e3", "99999999999999999999", "Mon, 23 Nov 2026 07:00:00 GMT",
+		"Fri, 31 Dec 9999 23:59:59 GMT", "Mon Jan  2 15:04:05 0001"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -57,33 +61,35 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// FuzzDatabase: no address of a database makes a panic, connects, or is repeated.
+// FuzzDatabase: no address of a database causes a panic, connects, or is repeated.
 func FuzzDatabase(f *testing.F) {
-	for _, seed := range []string{"postgres://u:hunter2@h:1/d?pool_max_conns=3", "postgres://u:hunter2@h:x/d", "postgres:hunter2", "postgres://h?sslmode=hunter2", "sqlite:", "sqlite://",
+	for _, seed := range []string{"postgres://u:hunter2@h:1/d?pool_max_conns=3", "postgres://u:hunter2@h:x/d", "postgres:hunter2",
+		"postgres://h?sslmode=hunter2", "sqlite:", "sqlite://",
 		"mysql://u:hunter2@h", "postgres://%", "postgresql://h1,h2:3/d?target_session_attrs=any", "sqlite:\x00", "", "hunter2",
-		"postgres://h?connect_timeout=x&password=hunter2", "postgres://h?pool_max_conns=-1&password=hunter2", "postgres://h?sslcert=/none/hunter2"} {
+		"postgres://h?connect_timeout=x&password=hunter2", "postgres://h?pool_max_conns=-1&password=hunter2",
+		"postgres://h?sslcert=/none/hunter2"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.HasPrefix(text, "sqlite:") {
-			if strings.ContainsAny(text, "/\\") { // a file of the fuzzer's choice
+			if strings.ContainsAny(text, "/\\") { // the fuzzer must not choose a file
 				return
 			}
 			t.Chdir(t.TempDir())
 		}
-		book, err := Open(text)
+		repo, err := Open(text)
 		if err != nil {
 			if !errors.Is(err, ErrConfig) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%q: %v", text, err)
 			}
 			return
 		}
-		book.Close()
+		repo.Close()
 	})
 }
 
-// FuzzEvent: an event is parked whole, or is as many rows and messages as it says: each its own, none that a database or a
-// listener could not take.
+// FuzzEvent: an event is parked whole, or becomes as many rows and messages as it has. All of them differ, and a database and a
+// listener can take each.
 func FuzzEvent(f *testing.F) {
 	claim := luascripts.Claim{Serial: 5, Count: 3, Fence: 7, Nonce: 9, Expiry: 1795399605199326, Buyer: luascripts.Buyer{1}}
 	for _, kind := range []string{"reserved", "confirmed", "cancelled", "expired", "sung", "unreadable: \x00"} {
@@ -99,9 +105,11 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		var e Entry
-		err = e.enter("ticket", luascripts.Event{ID: id, Number: number, Kind: luascripts.EventKind(kind), Birth: birth, At: at, Raw: raw, Claims: claims}, held, true)
+		err = e.addEvent("ticket", luascripts.Event{ID: id, Number: number, Kind: luascripts.EventKind(kind), Birth: birth,
+			At: at, Raw: raw, Claims: claims}, held, true)
 		if err != nil {
-			if len(e.Parked) != 1 || len(e.Rows)+len(e.Deliveries) > 0 || !errors.Is(err, errEvent) || !storable(e.Parked[0].Why) || !json.Valid([]byte(e.Parked[0].Event)) {
+			if len(e.Parked) != 1 || len(e.Rows)+len(e.Deliveries) > 0 || !errors.Is(err, errEvent) ||
+				!storable(e.Parked[0].Why) || !json.Valid([]byte(e.Parked[0].Event)) {
 				t.Errorf("%v: %+v", err, e)
 			}
 			return
@@ -120,13 +128,15 @@ func checkEntry(t *testing.T, e Entry, claims []luascripts.Claim) {
 		t.Fatalf("%d rows, %d messages of %d claims with %d units", len(e.Rows), len(e.Deliveries), len(claims), units)
 	}
 	for _, r := range e.Rows {
-		if r.Serial < 1 || r.Serial > luascripts.MaxSerial || r.Fence < 1 || r.Birth < 1 || r.Serial < r.FirstSerial || r.Serial >= r.FirstSerial+r.Units {
+		if r.Serial < 1 || r.Serial > luascripts.MaxSerial || r.Fence < 1 || r.Birth < 1 || r.Serial < r.FirstSerial ||
+			r.Serial >= r.FirstSerial+r.Units {
 			t.Errorf("%+v", r)
 		}
 	}
 	for i, d := range e.Deliveries {
 		var p payload
-		if err := json.Unmarshal([]byte(d.Body), &p); err != nil || !storable(d.Body) || len(d.Body) > maxUnits*16 || p.Data.Units != claims[i].Count {
+		if err := json.Unmarshal([]byte(d.Body), &p); err != nil || !storable(d.Body) || len(d.Body) > maxUnits*16 ||
+			p.Data.Units != claims[i].Count {
 			t.Errorf("%v %s", err, d.Body)
 		}
 	}
@@ -135,16 +145,16 @@ func checkEntry(t *testing.T, e Entry, claims []luascripts.Claim) {
 // storable is a text that PostgreSQL takes.
 func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
-// A database's file is made with its name as it stands, whatever is in it.
+// A database file gets its name unchanged, whatever is in the name.
 func TestOddNamesOfFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a?b.db", "a#b.db", "a%20b.db", "a&_pragma=x.db", "a'b;c.db", ":memory:x"} {
-		book, err := Open("sqlite:" + filepath.Join(dir, name))
+		repo, err := Open("sqlite:" + filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = book.Migrate(t.Context())
-		book.Close()
+		err = repo.Migrate(t.Context())
+		repo.Close()
 		if _, there := os.Stat(filepath.Join(dir, name)); err != nil || there != nil {
 			t.Errorf("%s: %v, %v", name, err, there)
 		}

@@ -11,7 +11,7 @@ import (
 	"spike/luascripts"
 )
 
-// counted is a store that counts its scripts, and commands of streams.
+// counted is a store that counts its scripts and its stream commands.
 type counted struct {
 	luascripts.Store
 	scripts, commands, marks atomic.Int64
@@ -48,34 +48,34 @@ func (c *counted) Marks(ctx context.Context, sales []string) ([]luascripts.Mark,
 	return c.Store.Marks(ctx, sales)
 }
 
-// openBook takes everything.
-type openBook struct {
-	closedBook
-	entered *atomic.Int64
+// openRepository accepts everything.
+type openRepository struct {
+	closedRepository
+	saved *atomic.Int64
 }
 
-func (b openBook) Enter(context.Context, Entry) error {
-	b.entered.Add(1)
+func (b openRepository) Save(context.Context, Entry) error {
+	b.saved.Add(1)
 	return nil
 }
 
-// A4: 504 sales of which nothing is new, half of them sold from: one look a second at all of them, and next to no script.
-// What is new is stored as soon as ever.
+// A4: 504 sales have no news, and half of them have sold. One look a second covers all of them, with next to no script. New
+// events are stored as fast as ever.
 func TestA4IdleSalesCostNoScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		till := newTill()
-		store, book := &counted{Store: till}, openBook{entered: &atomic.Int64{}}
+		shop := newShop()
+		store, repo := &counted{Store: shop}, openRepository{saved: &atomic.Int64{}}
 		for i := range 504 {
-			till.sale(t, fmt.Sprint("s", i), 5, 0)
+			shop.sale(t, fmt.Sprint("s", i), 5, 0)
 			if i%2 == 0 {
-				till.buy(t, fmt.Sprint("s", i), 1)
+				shop.buy(t, fmt.Sprint("s", i), 1)
 			}
 		}
-		stop := work(t, store, book, func(c *Config) { c.pace = &steady })
+		stop := work(t, store, repo, func(c *Config) { c.pace = &steady })
 		defer stop()
 		time.Sleep(30 * time.Second)
-		if n := book.entered.Load(); n != 252 {
+		if n := repo.saved.Load(); n != 252 {
 			t.Fatalf("%d batches stored", n)
 		}
 		scripts, commands, marks := store.scripts.Load(), store.commands.Load(), store.marks.Load()
@@ -86,26 +86,26 @@ func TestA4IdleSalesCostNoScripts(t *testing.T) {
 		if scripts > 600*8 || commands > 600*8 || marks < 590 || marks > 610 {
 			t.Errorf("in ten minutes: %d scripts, %d commands of streams, %d looks", scripts, commands, marks)
 		}
-		till.buy(t, "s7", 1)
+		shop.buy(t, "s7", 1)
 		time.Sleep(2 * time.Second)
-		if n := book.entered.Load(); n != 253 {
+		if n := repo.saved.Load(); n != 253 {
 			t.Errorf("%d batches stored", n)
 		}
 	})
 }
 
-// A4: 500 sales of which one unit each is held, and nobody buys: a script or two a minute each, and the holds end in time.
+// A4: 500 sales have one held unit each, and nobody buys. Each costs a script or two a minute, and the holds end in time.
 func TestA4PendingUnitsCostFewScripts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const sales, hold = 500, 5 * time.Minute
-		till := newTill()
-		store, book := &counted{Store: till}, openBook{entered: &atomic.Int64{}}
+		shop := newShop()
+		store, repo := &counted{Store: shop}, openRepository{saved: &atomic.Int64{}}
 		for i := range sales {
-			till.sale(t, fmt.Sprint("s", i), 5, hold)
-			till.buy(t, fmt.Sprint("s", i), 1)
+			shop.sale(t, fmt.Sprint("s", i), 5, hold)
+			shop.buy(t, fmt.Sprint("s", i), 1)
 		}
-		stop := work(t, store, book, func(c *Config) { c.pace = &steady })
+		stop := work(t, store, repo, func(c *Config) { c.pace = &steady })
 		defer stop()
 		time.Sleep(30 * time.Second)
 		before := store.scripts.Load()
@@ -118,7 +118,7 @@ func TestA4PendingUnitsCostFewScripts(t *testing.T) {
 		time.Sleep(hold - 150*time.Second - time.Second)
 		pending := func() (n uint64) {
 			for i := range sales {
-				shown, err := till.Show(t.Context(), fmt.Sprint("s", i))
+				shown, err := shop.Show(t.Context(), fmt.Sprint("s", i))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -5,15 +5,15 @@ import (
 	"spike/shard"
 )
 
-// State is how far a reservation has come. The order is Merge's: of two states the later one holds.
+// State is how far a reservation has come. The order is Merge's: of two states the later one wins.
 type State int
 
-// The states. The last three are final: a reservation comes to one of them, and stays.
+// The states. The last three are final: a reservation reaches one of them, and stays there.
 const (
-	Claimed   State = iota // an edge knows
-	Pending                // the ledger knows, unpaid
-	Expired                // the hold was over first
-	Cancelled              // the buyer did not want it
+	Claimed   State = iota // an edge knows of it
+	Pending                // the ledger knows of it, unpaid
+	Expired                // its hold was over
+	Cancelled              // its buyer gave it up
 	Confirmed              // paid
 )
 
@@ -21,33 +21,33 @@ var stateNames = [...]string{"claimed", "pending", "expired", "cancelled", "conf
 
 func (s State) String() string { return stateNames[s] }
 
-// Final says that nothing more will happen.
+// Final says that the state never changes again.
 func (s State) Final() bool { return s > Pending }
 
-// Merge is the state of a row that has heard of both: a final state wins over pending, in whatever order they arrive. It
-// is a maximum, so batches of several workers commute, and hearing a thing twice is hearing it once. Two different final
-// states of one reservation do not happen; if they did, paid would win.
+// Merge is the state of a row after two events. A final state wins over pending, in whatever order they come. Merge is a maximum,
+// so batches of several workers commute, and a repeated event changes nothing. Two different final states of one reservation do
+// not happen; if they did, paid would win.
 func Merge(old, heard State) State { return max(old, heard) }
 
-// after is the state an event tells of.
+// after is the state that an event leads to.
 var after = map[luascripts.EventKind]State{luascripts.Reserved: Pending, luascripts.Confirmed: Confirmed,
 	luascripts.Cancelled: Cancelled, luascripts.Expired: Expired}
 
-// Input is something that is asked of a reservation.
+// Input is a request to a reservation.
 type Input int
 
 // The inputs.
 const (
 	Settle  Input = iota // the edge tells the ledger
-	Confirm              // the payment service says it is paid
+	Confirm              // the payment service says that it is paid
 	Cancel               // the buyer gives it up
-	Look                 // somebody asks for its state
+	Look                 // a caller asks for its state
 	Sweep                // time has passed
 )
 
-// Output is what an input came to.
+// Output is the result of an input.
 type Output struct {
-	Answer  State                  // to Confirm, Cancel and Look: what the caller hears. Done, now or before, if it is the caller's
+	Answer  State                  // to Confirm, Cancel and Look: what the caller hears. It is done if it is the asked state
 	Verdict luascripts.Verdict     // to Settle
 	Events  []luascripts.EventKind // for the stream, in order
 	Restock shard.Range            // goes back on sale; empty: nothing
@@ -55,22 +55,22 @@ type Output struct {
 
 // Life is one reservation, from Reserve on. It has no clock: every step is told the time (ledger time, microseconds).
 //
-// A repeat answers what the first answered. Confirm and Cancel may overtake Settle: then it is settled in the same step,
-// first. What is over is over, also before a sweep has found it; only the sweep puts its units back.
+// A repeat gets the first answer. Confirm and Cancel may overtake Settle; then the same step settles first. A reservation is over
+// at the end of its time, even before a sweep has found it. Only the sweep puts its units back.
 type Life struct {
 	claim luascripts.Claim
-	held  bool // the sale has a hold. Without: what is settled in time never ends by itself
+	held  bool // the sale has a hold. Without one, a claim that is settled in time never ends by itself
 	state State
 }
 
-// Reserve is an edge's promise to a buyer, told to nobody yet. A sale without hold gives its claims an expiry too: until
-// then they can be settled.
+// Reserve is an edge's promise to a buyer, not told yet. Claims of a sale without a hold have an expiry too: they must be settled
+// before it.
 func Reserve(c luascripts.Claim, held bool) *Life { return &Life{claim: c, held: held} }
 
-// State is what the ledger would write down; past the hold and before the sweep that is still pending.
+// State is the state that the ledger would store. After the hold's end and before the sweep that is still pending.
 func (l *Life) State() State { return l.state }
 
-// over says that the reservation can no longer be had, though no sweep may have found it.
+// over says that the time of the reservation is over, even if no sweep has found it.
 func (l *Life) over(now int64) bool {
 	switch l.state {
 	case Claimed:
@@ -82,7 +82,7 @@ func (l *Life) over(now int64) bool {
 	}
 }
 
-// seen is the state as a caller hears it.
+// seen is the state that a caller hears.
 func (l *Life) seen(now int64) State {
 	if l.over(now) {
 		return Expired
@@ -107,7 +107,7 @@ func (l *Life) Step(in Input, now int64) (out Output) {
 	return out
 }
 
-// settle answers for good: what was told once was told, whatever has become of it since.
+// settle gives a final answer: a repeat hears it again, whatever happened since.
 func (l *Life) settle(now int64, out *Output) luascripts.Verdict {
 	switch {
 	case l.state == Expired, l.state == Claimed && l.over(now):
@@ -131,7 +131,8 @@ func (l *Life) resolve(to State, kind luascripts.EventKind, now int64, out *Outp
 	}
 }
 
-// sweep ends what is over. A claim that was never settled ends without a word: the stream has never heard of it.
+// sweep ends a reservation whose time is over. A claim that was never settled ends without an event, because the stream has never
+// heard of it.
 func (l *Life) sweep(now int64, out *Output) {
 	if l.state.Final() || !l.over(now) {
 		return

@@ -18,8 +18,8 @@ var update = flag.Bool("update", false, "rewrite testdata")
 
 var inputs = map[string]Input{"settle": Settle, "confirm": Confirm, "cancel": Cancel, "look": Look, "sweep": Sweep}
 
-// A scenario is lines `TIME INPUT`; what comes out is indented below. `TIME reserve SERIAL+COUNT until TIME [no hold]`
-// begins a reservation.
+// A scenario is lines `TIME INPUT`; the output is indented below. `TIME reserve SERIAL+COUNT until TIME [no hold]` begins a
+// reservation.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -105,8 +105,8 @@ func tell(in Input, o Output, l *Life) string {
 	return b.String()
 }
 
-// A life is told once and ends once, whatever is asked of it in whatever order, and its units come back exactly if it ends
-// in their coming back.
+// Whatever the inputs and their order, a life has one "reserved" and one end. Its units come back exactly if that end gives them
+// back.
 func TestLifeEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.Bool().Draw(t, "held")

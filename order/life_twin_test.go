@@ -11,9 +11,9 @@ import (
 	"spike/luascripts"
 )
 
-// ledgerLife is one reservation of a lease, in the real ledger's twin.
+// ledgerLife is one reservation from a lease, in the real ledger's twin.
 type ledgerLife struct {
-	*till
+	*shop
 	birth uint64
 	claim luascripts.Claim
 }
@@ -26,9 +26,10 @@ const (
 )
 
 func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
-	l := &ledgerLife{till: newTill()}
+	l := &ledgerLife{shop: newShop()}
 	fixed := time.UnixMicro(at0)
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
+	store := luascripts.NewEmbedded(luascripts.DefaultBounds(),
+		func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
 	store.KeepEvents()
 	l.Store = store
 	if _, err := l.Create(t.Context(), "a", luascripts.CreateRequest{Total: 10, Hold: hold}); err != nil {
@@ -44,7 +45,7 @@ func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
 	return l
 }
 
-// ask puts an input to the ledger: its time, and what it answers.
+// ask gives an input to the ledger, and returns its time and its answer.
 func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uint64) {
 	var r luascripts.ReservationReply
 	var err error
@@ -74,7 +75,7 @@ func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uin
 	return r.Now, r.Life.String(), r.Free
 }
 
-// news is the kinds of the events since the last time.
+// news is the kinds of the events since the last call.
 func (l *ledgerLife) news(t *rapid.T) (kinds []luascripts.EventKind) {
 	events, err := l.ReadEvents(t.Context(), "a", luascripts.Group{Name: "test", Consumer: "test"}, 100)
 	if err != nil {
@@ -86,8 +87,8 @@ func (l *ledgerLife) news(t *rapid.T) (kinds []luascripts.EventKind) {
 	return kinds
 }
 
-// The pure machine and the ledger say the same of every input in every order: answers, verdicts, events, units that come
-// back. Only a claim that was never settled comes back another way, with its lease.
+// The pure machine and the ledger agree on every input in every order: answers, verdicts, events, units that come back. The
+// exception is a claim that was never settled, which comes back with its lease.
 func TestLifeAndLedgerAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		hold := rapid.SampledFrom([]time.Duration{0, lifeHold}).Draw(t, "hold")

@@ -10,9 +10,9 @@ import (
 	"spike/luascripts"
 )
 
-// Delivery is a webhook message and how far it has come.
+// Delivery is a webhook message and its progress.
 type Delivery struct {
-	ID       string // the webhook-id: follows from what it tells, so it is the same whenever it is told
+	ID       string // the webhook-id: it follows from the content, so it is the same whenever it is sent
 	Sale     string
 	Type     string // reserved, confirmed, released
 	Number   int64  // of the event, within the sale
@@ -28,16 +28,16 @@ type Delivery struct {
 const (
 	Due       = "due"
 	Delivered = "delivered"
-	Parked    = "parked" // tried often enough; `UPDATE deliveries SET state = 'due', attempts = 0` has them tried again
+	Parked    = "parked" // after maxAttempts; `UPDATE deliveries SET state = 'due', attempts = 0` has them tried again
 )
 
 type payload struct {
-	Type      string `json:"type"`
-	Timestamp string `json:"timestamp"`
-	Data      told   `json:"data"`
+	Type      string      `json:"type"`
+	Timestamp string      `json:"timestamp"`
+	Data      messageData `json:"data"`
 }
 
-type told struct {
+type messageData struct {
 	Sale        string   `json:"sale"`
 	Reservation string   `json:"reservation"`
 	Serial      uint32   `json:"serial"`
@@ -48,9 +48,9 @@ type told struct {
 	Reason      string   `json:"reason,omitempty"` // of released: cancelled or expired
 }
 
-// message tells of one claim in an event.
+// message is the message about one claim of an event.
 func message(sale string, ev luascripts.Event, c luascripts.Claim, held bool) Delivery {
-	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: told{Sale: sale,
+	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: messageData{Sale: sale,
 		Reservation: "rsv_" + digest(sale, "", ev.Birth, c.Fence, c.Nonce), Serial: c.Serial, Units: c.Count, Buyer: buyerOf(c)}}
 	if at := holdEnd(ev, c, held); at != nil && ev.Kind == luascripts.Reserved {
 		p.Data.ExpiresAt = stamp(*at)
@@ -61,14 +61,14 @@ func message(sale string, ev luascripts.Event, c luascripts.Claim, held bool) De
 	for s := c.Serial; c.Count > 1 && s < c.Serial+c.Count; s++ {
 		p.Data.Serials = append(p.Data.Serials, s)
 	}
-	body, _ := json.Marshal(p) // plain fields: does not fail
+	body, _ := json.Marshal(p) // plain fields: this cannot fail
 	return Delivery{ID: "msg_" + digest(sale, string(ev.Kind), ev.Birth, c.Fence, c.Nonce, uint64(c.Serial)), Sale: sale,
 		Type: p.Type, Number: int64(ev.Number), Body: string(body), At: wall(ev.Raw), State: Due}
 }
 
 func stamp(t time.Time) string { return t.Format("2006-01-02T15:04:05.000000Z") }
 
-// digest is 128 bits of a hash. Neither names nor kinds have a zero byte.
+// digest is 128 bits of a hash. Names and kinds have no zero byte, so no two inputs look the same.
 func digest(sale, kind string, numbers ...uint64) string {
 	b := append([]byte(sale), 0)
 	b = append(append(b, kind...), 0)

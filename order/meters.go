@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// meters are the worker's own counters, and what it last saw of the sales when somebody scrapes.
+// meters are the worker's own counters, and at a scrape also its newest figures of the sales.
 type meters struct {
 	w *Worker
 
@@ -20,11 +20,13 @@ var (
 	unreadDesc  = prometheus.NewDesc("spike_orders_unread", "Events of the stream that no worker has had.", saleLabel, nil)
 	unackedDesc = prometheus.NewDesc("spike_orders_unacked", "Events that a worker has in hand.", saleLabel, nil)
 	lagDesc     = prometheus.NewDesc("spike_orders_lag_seconds", "Age of the oldest event that is not stored.", saleLabel, nil)
-	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.", []string{"state"}, nil)
-	pausedDesc  = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
-	parkedDesc  = prometheus.NewDesc("spike_orders_parked", "Orders in parked_orders: the database refused them.", nil, nil)
-	readyDesc   = prometheus.NewDesc("spike_orders_ready", "1 while orders are stored, as /readyz says.", nil, nil)
-	partDesc    = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.", []string{"part"}, nil)
+	backlogDesc = prometheus.NewDesc("spike_orders_deliveries", "Webhook messages in the database, by state.",
+		[]string{"state"}, nil)
+	pausedDesc = prometheus.NewDesc("spike_orders_webhook_paused", "1 while the endpoint is only probed, or is gone.", nil, nil)
+	parkedDesc = prometheus.NewDesc("spike_orders_parked", "Orders in parked_orders: the database refused them.", nil, nil)
+	readyDesc  = prometheus.NewDesc("spike_orders_ready", "1 while orders are stored, as /readyz says.", nil, nil)
+	partDesc   = prometheus.NewDesc("spike_orders_part_ok", "1 while the last call of a part went well for all who use it.",
+		[]string{"part"}, nil)
 )
 
 func newMeters(w *Worker) *meters {
@@ -49,17 +51,18 @@ func newMeters(w *Worker) *meters {
 	return m
 }
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (m *meters) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.list {
 		c.Describe(ch)
 	}
-	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc, partDesc, readyDesc} {
+	for _, d := range []*prometheus.Desc{unreadDesc, unackedDesc, lagDesc, backlogDesc, pausedDesc, parkedDesc,
+		partDesc, readyDesc} {
 		ch <- d
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (m *meters) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -68,13 +71,13 @@ func (m *meters) Collect(ch chan<- prometheus.Metric) {
 		c.Collect(ch)
 	}
 	gauge(readyDesc, ok(m.w.unready(context.Background()) == ""))
-	gauge(partDesc, ok(m.w.storeTrouble.well()), "store")
-	if m.w.book == nil {
+	gauge(partDesc, ok(m.w.storeHealth.well()), "store")
+	if m.w.repo == nil {
 		return
 	}
-	gauge(partDesc, ok(m.w.bookTrouble.well()), "database")
+	gauge(partDesc, ok(m.w.databaseHealth.well()), "database")
 	gauge(parkedDesc, float64(m.w.parked.Load()))
-	for _, s := range m.w.roster.all() {
+	for _, s := range m.w.supervisor.listed() {
 		f := s.getFigures()
 		gauge(unreadDesc, float64(f.unread), s.name)
 		gauge(unackedDesc, float64(f.unacked), s.name)

@@ -8,31 +8,31 @@ import (
 	"spike/luascripts"
 )
 
-// news is what a sale's desk and sweeper are told by those who look at all sales at once: that something was written. Both
-// rest while nothing is, and while nothing is unread, unacknowledged or due.
+// news tells a sale's consumer and its sweeper that something was written. One look at all sales finds that out. Both rest while
+// nothing is written, unread, unacknowledged or due.
 type news struct {
-	desk, sweeper chan struct{}
-	changes       atomic.Uint64 // seen in the ledger
-	settled       atomic.Uint64 // how many of them had been seen, and one, when nothing was unread or unacknowledged
-	mark          luascripts.Mark
+	consumer, sweeper chan struct{}
+	changes           atomic.Uint64 // changes seen in the ledger
+	settled           atomic.Uint64 // one more than the changes seen when nothing was unread or unacknowledged
+	mark              luascripts.Mark
 }
 
-func newNews() news { return news{desk: make(chan struct{}, 1), sweeper: make(chan struct{}, 1)} }
+func newNews() news { return news{consumer: make(chan struct{}, 1), sweeper: make(chan struct{}, 1)} }
 
-// isSettled says that the stream has nothing for anybody.
+// isSettled says that nothing in the stream is unread or unacknowledged.
 func (n *news) isSettled() bool { return n.settled.Load() == n.changes.Load()+1 }
 
-// settles notes what a look at the stream, begun after so many changes, has come to.
+// settles notes the result of a look at the stream. The look began after so many changes.
 func (n *news) settles(changes uint64, lag luascripts.Lag) {
 	if lag.Unread == 0 && lag.Pending == 0 {
 		n.settled.Store(changes + 1)
 	}
 }
 
-// tell wakes both.
-func (n *news) tell() {
+// wake wakes the consumer and the sweeper.
+func (n *news) wake() {
 	n.changes.Add(1)
-	for _, c := range []chan struct{}{n.desk, n.sweeper} {
+	for _, c := range []chan struct{}{n.consumer, n.sweeper} {
 		select {
 		case c <- struct{}{}:
 		default:
@@ -40,20 +40,20 @@ func (n *news) tell() {
 	}
 }
 
-// listen looks at the marks of all sales, again and again: one look for any number of them, and no script.
-func (r *roster) listen(ctx context.Context) {
+// listen looks at the marks of all sales every pace.look: one call for any number of sales, and no script.
+func (v *supervisor) listen(ctx context.Context) {
 	known, blind := "", false
-	for sleep(ctx, r.w.pace.look) {
-		sales := r.all()
+	for sleep(ctx, v.w.pace.look) {
+		sales := v.listed()
 		names := make([]string, len(sales))
 		for i, s := range sales {
 			names[i] = s.name
 		}
-		marks, history, err := r.w.store.Marks(ctx, names)
+		marks, history, err := v.w.store.Marks(ctx, names)
 		if ctx.Err() != nil {
 			return
 		}
-		r.w.storeTrouble.note("marks", err)
+		v.w.storeHealth.note("marks", err)
 		if err != nil {
 			blind = true
 			continue
@@ -63,7 +63,7 @@ func (r *roster) listen(ctx context.Context) {
 		for i, s := range sales {
 			if all || marks[i] != s.news.mark {
 				s.news.mark = marks[i]
-				s.news.tell()
+				s.news.wake()
 			}
 		}
 	}

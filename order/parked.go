@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// What both books share about orders that are parked, and about how far a sale's events have come.
+// What both databases share about parked orders, and about how far a sale's events have come.
 
-// markSlots is in how many rows a sale's mark is: workers that write different ones do not wait for each other.
+// markSlots is the number of rows of a sale's mark. Workers that write different rows do not wait for each other.
 const markSlots = 32
 
 // mark is the newest event of a sale in an entry.
@@ -16,7 +16,7 @@ type mark struct {
 	birth, number int64
 }
 
-// marks are one a sale, in order.
+// marks has one mark for each sale and birth, in order.
 func (e *Entry) marks() (list []mark) {
 	note := func(o Order) {
 		m := mark{o.Sale, int64(o.Event.Birth), int64(o.Event.Number)}
@@ -31,25 +31,25 @@ func (e *Entry) marks() (list []mark) {
 	for _, o := range e.Orders {
 		note(o)
 	}
-	for _, r := range e.Refused { // parked is stored as well
+	for _, r := range e.Refused { // a parked order is stored as well
 		note(r.Order)
 	}
 	slices.SortFunc(list, func(a, b mark) int { return cmp.Or(cmp.Compare(a.sale, b.sale), cmp.Compare(a.birth, b.birth)) })
 	return list
 }
 
-// key is what a parked order is found by: sale, birth, serial, fence, number.
+// key identifies a parked order: sale, birth, serial, fence, number.
 func (o Order) key() []any {
 	c := o.claim()
 	return []any{o.Sale, int64(o.Event.Birth), int64(c.Serial), int64(c.Fence), int64(o.Event.Number)}
 }
 
-// rest is what is kept of it besides: units, kind, why, event, held.
+// rest is the other columns of a parked order: units, kind, why, event, held.
 func (r Refused) rest() []any {
 	return []any{int64(r.claim().Count), string(r.Event.Kind), r.Why, r.text(), r.Held}
 }
 
-// againQuery is for all of a reservation, if any of it is to be tried again: its events keep their order.
+// againQuery finds all parked orders of a reservation if one of them is to be tried again. So its events keep their order.
 const againQuery = `
 	SELECT sale, held, event FROM parked_orders p WHERE EXISTS (
 		SELECT 1 FROM parked_orders r WHERE r.retry AND r.sale = p.sale AND r.birth = p.birth AND r.fence = p.fence
@@ -59,11 +59,11 @@ const againQuery = `
 const refuseQuery = `UPDATE parked_orders SET retry = false, why = $6
 	WHERE sale = $1 AND birth = $2 AND serial = $3 AND fence = $4 AND number = $5`
 
-// storedQuery is the newest event of a sale that was stored, and whether there are rows of it.
+// storedQuery finds the newest stored event of a sale, and whether the sale has rows.
 const storedQuery = `SELECT (SELECT max(number) FROM spike_marks WHERE sale = $1 AND birth = $2),
 	EXISTS (SELECT 1 FROM orders WHERE sale = $1 AND birth = $2)`
 
-// stored reads its answer. Rows without a mark are from a time when there were no marks.
+// stored reads the answer of storedQuery. Rows without a mark are from a version that had no marks.
 func stored(newest *int64, rows bool) (number uint64, known bool) {
 	if newest != nil {
 		return uint64(*newest), true

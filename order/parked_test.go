@@ -10,10 +10,11 @@ import (
 	"spike/luascripts"
 )
 
-// refusals are ways in which an operator's database refuses the row of serial 3, and how each is taken back.
-func (s shelf) refusals() map[string][2]string {
-	if _, ok := s.Book.(*sqlite); ok {
-		const trigger, gone = "CREATE TRIGGER picky BEFORE INSERT ON orders WHEN NEW.serial = 3 BEGIN SELECT ", "DROP TRIGGER picky"
+// refusals are ways in which an operator's database refuses the row of serial 3, each with its undoing.
+func (s testRepository) refusals() map[string][2]string {
+	if _, ok := s.Repository.(*sqlite); ok {
+		const trigger = "CREATE TRIGGER picky BEFORE INSERT ON orders WHEN NEW.serial = 3 BEGIN SELECT "
+		const gone = "DROP TRIGGER picky"
 		return map[string][2]string{
 			"a trigger":                           {trigger + "RAISE(ABORT, 'not three'); END", gone},
 			"a trigger that ends the transaction": {trigger + "RAISE(ROLLBACK, 'not three'); END", gone},
@@ -32,22 +33,23 @@ func (s shelf) refusals() map[string][2]string {
 		"its own": trigger("RAISE EXCEPTION 'not three' USING ERRCODE = 'SHOP1'"),
 		"42P01":   trigger("PERFORM count(*) FROM no_such_table"),
 		"a check": {"ALTER TABLE orders ADD CONSTRAINT picky CHECK (serial <> 3)", "ALTER TABLE orders DROP CONSTRAINT picky"},
-		"at commit": {`CREATE TABLE shelf (n bigint PRIMARY KEY); INSERT INTO shelf SELECT n FROM generate_series(1, 100) n WHERE n <> 3;
+		"at commit": {`CREATE TABLE shelf (n bigint PRIMARY KEY);
+			INSERT INTO shelf SELECT n FROM generate_series(1, 100) n WHERE n <> 3;
 			ALTER TABLE orders ADD CONSTRAINT picky FOREIGN KEY (serial) REFERENCES shelf DEFERRABLE INITIALLY DEFERRED`,
 			"ALTER TABLE orders DROP CONSTRAINT picky; DROP TABLE shelf"},
 	}
 }
 
-// suiteRefusals has the database refuse one row: it is found among many, parked and named, all others are stored, and what
-// comes later of its reservation waits behind it. Taken back and asked for, it is stored.
-func suiteRefusals(t *testing.T, s shelf) {
+// suiteRefusals has the database refuse one row among many. The row is found, parked and named. All others are stored, and later
+// events of its reservation wait behind it. After the undoing and a retry it is stored.
+func suiteRefusals(t *testing.T, s testRepository) {
 	for name, r := range s.refusals() {
 		t.Run(name, func(t *testing.T) { refuseOne(t, s, r[0], r[1]) })
 	}
 }
 
-func refuseOne(t *testing.T, s shelf, begin, end string) {
-	store, addr := newTill(), freeAddr(t)
+func refuseOne(t *testing.T, s testRepository, begin, end string) {
+	store, addr := newShop(), freeAddr(t)
 	sale := fmt.Sprint("s", time.Now().UnixNano())
 	store.sale(t, sale, 40, time.Hour)
 	s.do(t, begin)
@@ -99,27 +101,27 @@ func refuseOne(t *testing.T, s shelf, begin, end string) {
 	}
 }
 
-// suiteBehind: an order may not overtake a parked one of its reservation, or of a part of it; any other may.
-func suiteBehind(t *testing.T, s shelf) {
+// suiteBehind: an order must not overtake a parked order of its reservation, or of a part of it. Any other order may.
+func suiteBehind(t *testing.T, s testRepository) {
 	events := append(story(5, 3, 1000, luascripts.Expired, true), story(5, 3, 2000, luascripts.Confirmed, false)...)
 	orders := entryOf(t, "joins", events).Orders
-	if err := s.Enter(t.Context(), Entry{Refused: []Refused{{orders[0], "x"}}}); err != nil {
+	if err := s.Save(t.Context(), Entry{Refused: []Refused{{orders[0], "x"}}}); err != nil {
 		t.Fatal(err)
 	}
 	only := func(orders ...Order) (e Entry) {
 		for _, o := range orders {
-			e.add(o, false)
+			e.addOrder(o, false)
 		}
 		e.Rows = mergeRows(e.Rows)
 		return e
 	}
 	for i, o := range orders {
-		err := s.Enter(t.Context(), only(o))
+		err := s.Save(t.Context(), only(o))
 		if behind := i == 1 || i == 2; errors.Is(err, errBehind) != behind || !behind && err != nil {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if err := s.Enter(t.Context(), only(orders...)); !errors.Is(err, ErrRefused) {
+	if err := s.Save(t.Context(), only(orders...)); !errors.Is(err, ErrRefused) {
 		t.Errorf("all together: %v", err)
 	}
 	if err := s.Retry(t.Context()); err != nil {
@@ -137,18 +139,18 @@ func suiteBehind(t *testing.T, s shelf) {
 	}
 	again := only(orders[0])
 	again.Again = orders[:1]
-	if err := s.Enter(t.Context(), again); err != nil {
+	if err := s.Save(t.Context(), again); err != nil {
 		t.Error(err)
 	}
 	if n, err := s.ParkedOrders(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d parked, %v", n, err)
 	}
-	if err := s.Enter(t.Context(), only(orders[1:]...)); err != nil {
+	if err := s.Save(t.Context(), only(orders[1:]...)); err != nil {
 		t.Error(err)
 	}
 }
 
-func suiteIdentity(t *testing.T, s shelf) {
+func suiteIdentity(t *testing.T, s testRepository) {
 	a, err := s.Binding(t.Context())
 	b, err2 := s.Binding(t.Context())
 	if err != nil || err2 != nil || a != b || len(a.ID) < 32 || a.Place == "" || a.Name == "" {
@@ -159,7 +161,7 @@ func suiteIdentity(t *testing.T, s shelf) {
 	}
 	e := entryOf(t, "joins", story(5, 3, 1000, luascripts.Confirmed, false))
 	for _, e := range []Entry{e, entryOf(t, "joins", story(8, 1, 900, luascripts.Reserved, false))} {
-		if err := s.Enter(t.Context(), e); err != nil {
+		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		if n, known, err := s.Stored(t.Context(), "joins", 77); n != 2010 || !known || err != nil {

@@ -7,14 +7,15 @@ import (
 	"spike/luascripts"
 )
 
-// past is what a desk knows that the database has: it notices when the database comes from a time before that, a backup, or a
-// standby that had not received all. What is missing then the stream may have forgotten; it can only be named.
+// past is what a consumer knows that the database has stored. With it the consumer notices a database from an earlier time: a
+// backup, or a standby that had not received everything. The stream may have forgotten the missing events, so they can only be
+// named.
 type past struct {
 	birth    uint64
-	number   uint64 // the newest event that was stored, and acknowledged or by this desk
-	asked    bool   // the store, how far it was when this desk began
+	number   uint64 // the newest event that was acknowledged, or stored by this consumer
+	asked    bool   // the store was asked how far it was when this consumer began
 	looked   time.Time
-	stumbled uint64 // the book had, when we looked
+	stumbled uint64 // failures of the database as of the look
 }
 
 func (p *past) note(orders []Order) {
@@ -28,56 +29,58 @@ func (p *past) note(orders []Order) {
 	}
 }
 
-// look is made before a batch is stored: after it the newest event is new, and what is missing before it is not seen.
-func (d *desk) look(orders []Order) {
-	stumbled := d.w.stumbled.Load()
-	if p := &d.past; p.asked && p.stumbled == stumbled && time.Since(p.looked) < d.w.pace.check || len(orders) == 0 {
+// look runs before a batch is stored. After the batch the newest event is new, and would hide missing events before it.
+func (c *consumer) look(orders []Order) {
+	stumbled := c.w.stumbled.Load()
+	if p := &c.past; p.asked && p.stumbled == stumbled && time.Since(p.looked) < c.w.pace.check || len(orders) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(d.w.grace, d.w.pace.statement)
+	ctx, cancel := context.WithTimeout(c.w.grace, c.w.pace.statement)
 	defer cancel()
-	if d.compare(ctx) == nil {
-		d.past.looked, d.past.stumbled = time.Now(), stumbled
+	if c.compare(ctx) == nil {
+		c.past.looked, c.past.stumbled = time.Now(), stumbled
 	}
 }
 
-// lookOnce looks when the desk begins, be there anything to store or not.
-func (d *desk) lookOnce(ctx context.Context) {
-	if d.past.looked.IsZero() && d.compare(ctx) == nil {
-		d.past.looked, d.past.stumbled = time.Now(), d.w.stumbled.Load()
+// lookOnce looks when the consumer begins, even if there is nothing to store.
+func (c *consumer) lookOnce(ctx context.Context) {
+	if c.past.looked.IsZero() && c.compare(ctx) == nil {
+		c.past.looked, c.past.stumbled = time.Now(), c.w.stumbled.Load()
 	}
 }
 
-// remember asks the store how far the events were acknowledged when this desk began.
-func (d *desk) remember(ctx context.Context) error {
-	if d.past.asked {
+// remember asks the store which events were acknowledged when this consumer began.
+func (c *consumer) remember(ctx context.Context) error {
+	if c.past.asked {
 		return nil
 	}
 	var known luascripts.Stored
-	known, err := d.w.store.EventsStored(ctx, d.sale.name, d.w.group)
+	known, err := c.w.store.EventsStored(ctx, c.sale.name, c.w.group)
 	if err != nil {
 		return err
 	}
-	d.past.birth, d.past.number, d.past.asked = known.Birth, known.Number, true
+	c.past.birth, c.past.number, c.past.asked = known.Birth, known.Number, true
 	return nil
 }
 
-// compare names what the database should have and has not. An error says nothing: storing will say what is wrong.
-func (d *desk) compare(ctx context.Context) error {
-	if err := d.remember(ctx); err != nil {
+// compare names the events that the database should have and has not. An error here says nothing, because storing will show what
+// is wrong.
+func (c *consumer) compare(ctx context.Context) error {
+	if err := c.remember(ctx); err != nil {
 		return err
 	}
-	p := &d.past
+	p := &c.past
 	if p.number == 0 {
 		return nil
 	}
-	has, known, err := d.w.book.Stored(ctx, d.sale.name, p.birth)
+	has, known, err := c.w.repo.Stored(ctx, c.sale.name, p.birth)
 	if err != nil || !known || has >= p.number {
 		return err
 	}
-	d.w.meters.lost.Add(float64(p.number - has))
-	d.log.Error().Uint64("first", has+1).Uint64("last", p.number).Msg("the database has lost orders that it had stored: it comes " +
-		"from a backup, or from a standby that had not received them. Events with these numbers are missing in it")
+	c.w.meters.lost.Add(float64(p.number - has))
+	c.log.Error().Uint64("first", has+1).Uint64("last", p.number).
+		Msg("the database has lost orders that it had stored: it comes " +
+			"from a backup, or from a standby that had not received them. Events with these numbers are missing in it")
 	p.number = has
 	return nil
 }

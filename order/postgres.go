@@ -21,18 +21,18 @@ const (
 	connectTimeout  = 5 * time.Second
 )
 
-// postgres is the book that several workers share. What a session needs is said anew in every transaction, and no statement
-// has a name: so sessions may be a pooler's, and another one's next time.
+// postgres is the database that several workers share. Every transaction sets what it needs of a session, and no statement has a
+// name. So sessions may be a pooler's, and the next transaction may get another one.
 type postgres struct {
 	pool   *pgxpool.Pool
 	begin  pgx.TxOptions
-	path   string // search_path, as the address has it; empty: the server's
-	name   string // of the database, for people
-	slot   int16  // of this worker's marks
+	path   string // search_path of the address; empty: the server's
+	name   string // name of the database, for people
+	slot   int16  // row of this worker's marks
 	upsert string
 }
 
-func openPostgres(url string) (Book, error) {
+func openPostgres(url string) (Repository, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the database is not postgres://USER:PASS@HOST:PORT/DB", ErrConfig)
@@ -46,20 +46,21 @@ func openPostgres(url string) (Book, error) {
 		INSERT INTO orders (sale, birth, serial, fence, nonce, first_serial, units, buyer, state,
 			expires_at, reserved_at, confirmed_at, released_at)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-			$8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[]) ` + onConflict()
+			$8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[],
+			$13::timestamptz[]) ` + onConflict()
 	return p, nil
 }
 
-// settle makes of an address what this worker needs, as far as the address does not say otherwise.
+// settle adds this worker's needs to an address, except where the address says otherwise.
 func (p *postgres) settle(cfg *pgxpool.Config, url string) {
 	c := cfg.ConnConfig
 	if !strings.Contains(url, "pool_max_conns") {
-		cfg.MaxConns = postgresWriters + 2 // the sender, and who asks whether it is there
+		cfg.MaxConns = postgresWriters + 2 // for the sender, and for the probe
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout
 	}
-	if !strings.Contains(url, "default_query_exec_mode") { // prepared statements are not for sessions of a pooler
+	if !strings.Contains(url, "default_query_exec_mode") { // a pooler's sessions take no prepared statements
 		c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	if c.ValidateConnect == nil && !strings.Contains(url, "target_session_attrs") {
@@ -67,13 +68,13 @@ func (p *postgres) settle(cfg *pgxpool.Config, url string) {
 	}
 	p.path = c.RuntimeParams["search_path"]
 	p.begin.BeginQuery = beginQuery(p.path, c.RuntimeParams["synchronous_commit"])
-	for _, name := range []string{"search_path", "synchronous_commit"} { // a pooler would refuse these at the start, or forget them
+	for _, name := range []string{"search_path", "synchronous_commit"} { // a pooler would refuse or forget these
 		delete(c.RuntimeParams, name)
 	}
 }
 
-// beginQuery begins a transaction whose commit is on the disk when it returns, whatever is the default of the server, the
-// database or the role: the stream forgets the events. Only what the address says may be less than "on", but never "off".
+// beginQuery begins a transaction whose commit is on the disk when it returns. The default of the server, the database or the
+// role does not matter, because the stream forgets the events. Only the address may ask for less than "on", and never for "off".
 func beginQuery(path, commit string) string {
 	level := `CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END`
 	if slices.Contains([]string{"local", "remote_write", "on", "remote_apply"}, commit) {
@@ -86,13 +87,13 @@ func beginQuery(path, commit string) string {
 	return query
 }
 
-// quoted is a text in SQL, whatever standard_conforming_strings says.
+// quoted is a text in SQL. It is right under any standard_conforming_strings.
 func quoted(text string) string {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, `\`, `\\`), "'", "''")
 	return " E'" + text + "'"
 }
 
-// databaseName is an address without who asks and what is secret.
+// databaseName is an address without its user and its secrets.
 func databaseName(c *pgx.ConnConfig) string {
 	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
 	for _, f := range c.Fallbacks {
@@ -110,10 +111,10 @@ func databaseName(c *pgx.ConnConfig) string {
 // Close ends all connections.
 func (p *postgres) Close() { p.pool.Close() }
 
-// Writers is Book's.
+// Writers implements Repository.
 func (p *postgres) Writers() int { return postgresWriters }
 
-// Ping is Book's.
+// Ping implements Repository.
 func (p *postgres) Ping(ctx context.Context) error {
 	var readOnly bool
 	err := p.pool.QueryRow(ctx, "SELECT current_setting('transaction_read_only') = 'on'").Scan(&readOnly)
@@ -130,8 +131,8 @@ func (p *postgres) inTx(ctx context.Context, what string, f func(pgx.Tx) error) 
 	return p.failed(what, pgx.BeginTxFunc(ctx, p.pool, p.begin, f))
 }
 
-// failed names an error and says what kind it is. Whatever the row, or another transaction, is not to blame for may be the
-// session's fault, or its server's: all sessions end, and the next are looked for anew, at every host of the address.
+// failed wraps an error and says what kind it is. If the error blames neither the row nor another transaction, the session or its
+// server may be at fault. Then all sessions end, and the next are opened anew, at any host of the address.
 func (p *postgres) failed(what string, err error) error {
 	if err == nil {
 		return nil
@@ -146,16 +147,16 @@ func (p *postgres) failed(what string, err error) error {
 	return fmt.Errorf("postgres: %s: %w", what, err)
 }
 
-// Enter is Book's: a statement a table, whatever the number of rows.
-func (p *postgres) Enter(ctx context.Context, e Entry) error {
-	return p.inTx(ctx, "enter", func(tx pgx.Tx) error {
-		if err := p.enterOrders(ctx, tx, e); err != nil {
+// Save implements Repository with one statement for each table, whatever the number of rows.
+func (p *postgres) Save(ctx context.Context, e Entry) error {
+	return p.inTx(ctx, "save", func(tx pgx.Tx) error {
+		if err := p.saveOrders(ctx, tx, e); err != nil {
 			return err
 		}
-		if err := p.enterRows(ctx, tx, e.Rows); err != nil {
+		if err := p.saveRows(ctx, tx, e.Rows); err != nil {
 			return err
 		}
-		if err := p.enterDeliveries(ctx, tx, e.Deliveries); err != nil {
+		if err := p.saveDeliveries(ctx, tx, e.Deliveries); err != nil {
 			return err
 		}
 		for _, ev := range e.Parked {
@@ -168,7 +169,7 @@ func (p *postgres) Enter(ctx context.Context, e Entry) error {
 	})
 }
 
-// column picks a field of all.
+// column picks one field of each element.
 func column[T, V any](list []T, of func(*T) V) []V {
 	out := make([]V, len(list))
 	for i := range list {
@@ -177,7 +178,7 @@ func column[T, V any](list []T, of func(*T) V) []V {
 	return out
 }
 
-func (p *postgres) enterRows(ctx context.Context, tx pgx.Tx, rows []Row) error {
+func (p *postgres) saveRows(ctx context.Context, tx pgx.Tx, rows []Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -198,7 +199,7 @@ func (p *postgres) enterRows(ctx context.Context, tx pgx.Tx, rows []Row) error {
 	return err
 }
 
-func (p *postgres) enterDeliveries(ctx context.Context, tx pgx.Tx, ds []Delivery) error {
+func (p *postgres) saveDeliveries(ctx context.Context, tx pgx.Tx, ds []Delivery) error {
 	if len(ds) == 0 {
 		return nil
 	}
@@ -218,7 +219,7 @@ func (p *postgres) enterDeliveries(ctx context.Context, tx pgx.Tx, ds []Delivery
 	return err
 }
 
-// exec is one statement in a transaction of its own: how many rows it was about.
+// exec runs one statement in a transaction of its own, and returns how many rows it touched.
 func (p *postgres) exec(ctx context.Context, what, query string, args ...any) (n int64, err error) {
 	err = p.inTx(ctx, what, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, query, args...)
@@ -228,7 +229,7 @@ func (p *postgres) exec(ctx context.Context, what, query string, args ...any) (n
 	return n, err
 }
 
-// Take is Book's. Who takes at the same time takes others.
+// Take implements Repository. Calls at the same time take different deliveries.
 func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
 	var ds []Delivery
 	err := p.inTx(ctx, "take deliveries", func(tx pgx.Tx) error {
@@ -254,11 +255,12 @@ func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration,
 	return ds, nil
 }
 
-// Mark is Book's.
+// Mark implements Repository.
 func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
 	_, err := p.exec(ctx, "mark deliveries", `
 		UPDATE deliveries d SET state = m.state, attempts = m.attempts, next_at = m.next_at, last_error = m.error
-		FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[]) AS m (id, state, attempts, next_at, error)
+		FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[])
+			AS m (id, state, attempts, next_at, error)
 		WHERE d.id = m.id AND d.state = 'due'`,
 		column(ds, func(d *Delivery) string { return d.ID }),
 		column(ds, func(d *Delivery) string { return d.State }),
@@ -268,18 +270,18 @@ func (p *postgres) Mark(ctx context.Context, ds []Delivery) error {
 	return err
 }
 
-// Prune is Book's.
+// Prune implements Repository.
 func (p *postgres) Prune(ctx context.Context, before time.Time, most int) (int64, error) {
 	return p.exec(ctx, "prune deliveries", `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE state = 'delivered' AND next_at < $1 LIMIT $2)`, before, most)
 }
 
-// Backlog is Book's.
+// Backlog implements Repository.
 func (p *postgres) Backlog(ctx context.Context) (due, parked int64, err error) {
 	err = p.inTx(ctx, "count deliveries", func(tx pgx.Tx) error { return tx.QueryRow(ctx, backlogQuery).Scan(&due, &parked) })
 	return due, parked, err
 }
 
-// backlogQuery reads two partial indexes, not what was delivered.
+// backlogQuery reads two partial indexes, and no delivered rows.
 const backlogQuery = `SELECT (SELECT count(*) FROM deliveries WHERE state = 'due'),
 	(SELECT count(*) FROM deliveries WHERE state = 'parked')`

@@ -21,7 +21,7 @@ import (
 	"spike/order/pgtest"
 )
 
-// ask looks into a database over a connection of its own; -1: it does not answer.
+// ask queries a database over a connection of its own; -1: the database does not answer.
 func ask(t testing.TB, url, query string) (n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -37,7 +37,7 @@ func ask(t testing.TB, url, query string) (n int) {
 	return n
 }
 
-// hand is an operator's.
+// hand executes an operator's query.
 func hand(t testing.TB, url, query string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), url)
@@ -50,19 +50,19 @@ func hand(t testing.TB, url, query string) {
 	}
 }
 
-func open(t testing.TB, url string) Book {
+func open(t testing.TB, url string) Repository {
 	t.Helper()
-	book, err := Open(url)
+	repo, err := Open(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(book.Close)
-	return book
+	t.Cleanup(repo.Close)
+	return repo
 }
 
 const oneRowEach = `SELECT CASE WHEN count(*) = count(DISTINCT serial) THEN count(*) ELSE -2 END FROM orders`
 
-// runs is how often a fault is tried: SPIKE_ORDER_RUNS.
+// runs repeats a fault SPIKE_ORDER_RUNS times.
 func runs(t *testing.T, run func(*testing.T)) {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("SPIKE_ORDER_RUNS"), "2"))
 	if err != nil {
@@ -75,7 +75,7 @@ func runs(t *testing.T, run func(*testing.T)) {
 	}
 }
 
-// PostgreSQL dies (immediate) with synchronous_commit = off as its default, while orders come: what was acknowledged is there.
+// PostgreSQL dies (immediate) with synchronous_commit = off as its default, while orders come. Every acknowledged order is there.
 func TestO2CrashWithSynchronousCommitOff(t *testing.T) {
 	for name, param := range map[string]string{"of the server": "", "in the address": "?synchronous_commit=off"} {
 		t.Run(name, func(t *testing.T) { runs(t, func(t *testing.T) { crash(t, param) }) })
@@ -84,7 +84,7 @@ func TestO2CrashWithSynchronousCommitOff(t *testing.T) {
 
 func crash(t *testing.T, param string) {
 	server := pgtest.Start(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 1000, time.Hour)
 	work(t, store, open(t, server.URL+param))
 	for range 40 {
@@ -99,27 +99,27 @@ func crash(t *testing.T, param string) {
 	}
 }
 
-// What a crash of its machine would lose is named at the start.
+// The start names settings with which a crash of the machine loses orders.
 func TestO2RisksAreNamed(t *testing.T) {
-	book := openShelf(t, pgtest.Start(t, "full_page_writes=off").URL)
-	risks, err := book.Risks(t.Context())
+	repo := openTestRepository(t, pgtest.Start(t, "full_page_writes=off").URL)
+	risks, err := repo.Risks(t.Context())
 	if err != nil || len(risks) != 2 || !strings.Contains(strings.Join(risks, "; "), "fsync is off") ||
 		!strings.Contains(strings.Join(risks, "; "), "full_page_writes is off") {
 		t.Errorf("%q %v", risks, err)
 	}
 	var log diary
-	store := newTill()
-	run(t, store, book, &log)
+	store := newShop()
+	run(t, store, repo, &log)
 	eventually(t, "they are said", func() bool { return log.says("fsync is off", "full_page_writes is off") })
 }
 
-// A real fail-over: the primary dies in the middle of it, its standby is promoted. With a synchronous standby nothing is lost,
-// and it goes on by itself.
+// A real fail-over: the primary dies in the middle of the work, and its standby is promoted. With a synchronous standby nothing
+// is lost, and the worker goes on by itself.
 func TestO3FailOverToAStandby(t *testing.T) {
 	runs(t, func(t *testing.T) {
 		primary := pgtest.Start(t, "synchronous_standby_names=b", "wal_level=replica", "synchronous_commit=local")
 		standby := primary.Standby("b")
-		store := newTill()
+		store := newShop()
 		store.sale(t, "a", 1000, time.Hour)
 		work(t, store, open(t, bothOf(t, standby, primary)), func(c *Config) { c.Batch = 10 })
 		var buying sync.WaitGroup
@@ -150,7 +150,7 @@ func bothOf(t testing.TB, a, b *pgtest.Server) string {
 }
 
 // The old primary lives on as a standby, or its administrator makes it read-only for a while (as a full disk does in some
-// clouds): sessions that have met it are of no use any more, but they do not end by themselves.
+// clouds). Its sessions are useless, and do not end by themselves.
 func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 	server := pgtest.Start(t)
 	for name, c := range map[string][2]string{
@@ -163,10 +163,10 @@ func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 		"read-only now": {failing("25006"), "DROP FUNCTION failing CASCADE"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store, addr, sale := newTill(), freeAddr(t), strings.ReplaceAll(name, " ", "-")
+			store, addr, sale := newShop(), freeAddr(t), strings.ReplaceAll(name, " ", "-")
 			rows := "SELECT count(*) FROM orders WHERE sale = '" + sale + "'"
 			store.sale(t, sale, 1000, time.Hour)
-			work(t, store, openShelf(t, server.URL), func(c *Config) { c.Admin = addr })
+			work(t, store, openTestRepository(t, server.URL), func(c *Config) { c.Admin = addr })
 			store.buy(t, sale, 1)
 			allDone(t, store, sale)
 			hand(t, server.URL, c[0])
@@ -184,17 +184,18 @@ func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 	}
 }
 
-// failing has every order fail with an error that says nothing against it.
+// failing is a trigger that fails every order with an error that does not blame the order.
 func failing(code string) string {
 	return `CREATE FUNCTION failing() RETURNS trigger LANGUAGE plpgsql AS $$
-		BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '` + code + `'; END $$; CREATE TRIGGER failing BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION failing()`
+		BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '` + code + `'; END $$;
+		CREATE TRIGGER failing BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION failing()`
 }
 
-// A primary becomes read-only under sessions that live: the next go where writes are taken.
+// A primary becomes read-only while its sessions live. The next sessions go to a server that takes writes.
 func TestO3DemotedPrimary(t *testing.T) {
 	primary := pgtest.Start(t)
 	standby := primary.Standby("b")
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 1000, time.Hour)
 	work(t, store, open(t, bothOf(t, primary, standby)))
 	store.buy(t, "a", 1)
@@ -210,7 +211,7 @@ func TestO3DemotedPrimary(t *testing.T) {
 	}
 }
 
-// PgBouncer as Debian has it (1.18) in transaction pooling: two sessions for all, each other's next one.
+// PgBouncer as Debian has it (1.18), in transaction pooling. All clients share two sessions.
 func TestO5PgBouncer(t *testing.T) {
 	server := pgtest.Start(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
 	hand(t, server.URL, `CREATE SCHEMA shop; CREATE SCHEMA "My Shop"`)
@@ -222,7 +223,7 @@ func TestO5PgBouncer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			through := server.Pooler(t, c.settings) + c.params
-			store, h := newTill(), newHook(t, nil)
+			store, h := newShop(), newHook(t, nil)
 			store.sale(t, "a", 1000, time.Hour)
 			ends := make([]func(), 0, 3)
 			for range 3 {
@@ -250,10 +251,10 @@ func TestO5PgBouncer(t *testing.T) {
 	}
 }
 
-// Another database on the same server, made from this one, is a copy: it has the same id, and is another place.
+// Another database on the same server, made from this one, is a copy. It has the same id and another place.
 func TestO1CopyByTemplate(t *testing.T) {
 	server := pgtest.Start(t)
-	first := openShelf(t, server.URL)
+	first := openTestRepository(t, server.URL)
 	me, err := first.Binding(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -261,11 +262,11 @@ func TestO1CopyByTemplate(t *testing.T) {
 	first.Close()
 	other := strings.Replace(server.URL, "/postgres", "/copy", 1)
 	hand(t, strings.Replace(server.URL, "/postgres", "/template1", 1), "CREATE DATABASE copy TEMPLATE postgres")
-	copied, err := openShelf(t, other).Binding(t.Context())
+	copied, err := openTestRepository(t, other).Binding(t.Context())
 	if err != nil || copied.ID != me.ID || copied.Place == me.Place {
 		t.Errorf("%+v is taken for %+v: %v", copied, me, err)
 	}
-	store := newTill()
+	store := newShop()
 	addr := freeAddr(t)
 	work(t, store, open(t, server.URL), func(c *Config) { c.Admin = addr })
 	eventually(t, "the first has them", func() bool { return contains(fetch(addr, "/readyz"), "ready") })

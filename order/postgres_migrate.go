@@ -18,14 +18,14 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-// Where others make the tables just now, it is tried again soon: this often, after this pause.
+// If another worker makes the tables at the same time, the migration is tried again so often, after this pause.
 const (
 	turns     = 10
 	turnPause = 100 * time.Millisecond
 )
 
-// Migrate is Book's. There is no lock: one of a session would be lost in a pooler. Who comes second is refused by the tables
-// that are there, or by their names, and looks again.
+// Migrate implements Repository. It takes no lock, because a pooler would lose a session's lock. The second of two workers is
+// refused by the tables that exist, or by their names, and looks again.
 func (p *postgres) Migrate(ctx context.Context) (err error) {
 	for range turns {
 		if err = p.migrate(ctx); !raced(err) || !sleep(ctx, turnPause) {
@@ -41,7 +41,7 @@ func (p *postgres) Migrate(ctx context.Context) (err error) {
 	return fmt.Errorf("postgres: migrations: %w", err)
 }
 
-// raced says that somebody else has made just that.
+// raced says that another worker has just made the same thing.
 func raced(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && slices.Contains([]string{"23505", "42P07", "42710", "40001", "40P01", "XX000"}, pg.Code)
@@ -61,7 +61,7 @@ func (p *postgres) migrate(ctx context.Context) error {
 		return err
 	}
 	db := stdlib.OpenDBFromPool(p.pool)
-	defer func() { _ = db.Close() }() // not the pool
+	defer func() { _ = db.Close() }() // this does not close the pool
 	provider, err := goose.NewProvider("", db, nil, goose.WithStore(inSchema{kept, schema}), goose.WithGoMigrations(steps...),
 		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *postgres) migrate(ctx context.Context) error {
 	return err
 }
 
-// schema is where the tables are, or come.
+// schema is the schema of the tables, made already or not.
 func (p *postgres) schema(ctx context.Context) (string, error) {
 	var schema *string
 	err := pgx.BeginTxFunc(ctx, p.pool, p.begin, func(tx pgx.Tx) error {
@@ -86,7 +86,7 @@ func (p *postgres) schema(ctx context.Context) (string, error) {
 	return *schema, nil
 }
 
-// steps are the files as goose runs them, each in a transaction that knows the search_path.
+// steps are the migration files as goose runs them. Each runs in a transaction that has the search_path.
 func (p *postgres) steps() (steps []*goose.Migration, err error) {
 	files, err := fs.Glob(migrations, "migrations/postgres/*.sql")
 	if err != nil {
@@ -115,13 +115,13 @@ func (p *postgres) steps() (steps []*goose.Migration, err error) {
 	return steps, nil
 }
 
-// inSchema looks for goose's table where it is.
+// inSchema looks for goose's table in its schema.
 type inSchema struct {
 	database.Store
 	schema string
 }
 
-// TableExists is database.StoreExtender's.
+// TableExists implements database.StoreExtender.
 func (s inSchema) TableExists(ctx context.Context, db database.DBTxConn) (there bool, err error) {
 	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)", s.schema,
 		migrationsTable).Scan(&there)

@@ -8,10 +8,10 @@ import (
 	"spike/luascripts"
 )
 
-// PostgreSQL and the orders it would not have, and what it knows of itself.
+// PostgreSQL's part of parked orders, and of the database's identity and settings.
 
-// enterOrders writes down how far a sale's events have come, and those that are parked. None may overtake one that is.
-func (p *postgres) enterOrders(ctx context.Context, tx pgx.Tx, e Entry) error {
+// saveOrders stores how far a sale's events have come, and the parked orders. No order may overtake a parked one.
+func (p *postgres) saveOrders(ctx context.Context, tx pgx.Tx, e Entry) error {
 	for _, o := range e.Again {
 		if _, err := tx.Exec(ctx, `DELETE FROM parked_orders WHERE sale = $1 AND birth = $2 AND serial = $3 AND fence = $4
 			AND number = $5`, o.key()...); err != nil {
@@ -36,8 +36,9 @@ func (p *postgres) enterOrders(ctx context.Context, tx pgx.Tx, e Entry) error {
 		}
 	}
 	for _, r := range e.Refused {
-		if _, err := tx.Exec(ctx, `INSERT INTO parked_orders (sale, birth, serial, fence, number, units, kind, why, event, held)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`, append(r.key(), r.rest()...)...); err != nil {
+		_, err := tx.Exec(ctx, `INSERT INTO parked_orders (sale, birth, serial, fence, number, units, kind, why, event, held)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`, append(r.key(), r.rest()...)...)
+		if err != nil {
 			return err
 		}
 	}
@@ -67,7 +68,7 @@ func (p *postgres) behind(ctx context.Context, tx pgx.Tx, orders []Order) (err e
 	return err
 }
 
-// Again is Book's.
+// Again implements Repository.
 func (p *postgres) Again(ctx context.Context, most int) (list []Order, err error) {
 	err = p.inTx(ctx, "look at parked orders", func(tx pgx.Tx) error {
 		list = nil
@@ -88,19 +89,19 @@ func (p *postgres) Again(ctx context.Context, most int) (list []Order, err error
 	return list, err
 }
 
-// Refuse is Book's.
+// Refuse implements Repository.
 func (p *postgres) Refuse(ctx context.Context, r Refused) error {
 	_, err := p.exec(ctx, "park", refuseQuery, append(r.key(), r.Why)...)
 	return err
 }
 
-// Retry is Book's.
+// Retry implements Repository.
 func (p *postgres) Retry(ctx context.Context) error {
 	_, err := p.exec(ctx, "retry parked orders", "UPDATE parked_orders SET retry = true WHERE NOT retry")
 	return err
 }
 
-// ParkedOrders is Book's.
+// ParkedOrders implements Repository.
 func (p *postgres) ParkedOrders(ctx context.Context) (n int64, err error) {
 	err = p.inTx(ctx, "count parked orders", func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "SELECT count(*) FROM parked_orders").Scan(&n)
@@ -108,7 +109,7 @@ func (p *postgres) ParkedOrders(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// Stored is Book's.
+// Stored implements Repository.
 func (p *postgres) Stored(ctx context.Context, sale string, birth uint64) (number uint64, known bool, err error) {
 	var newest *int64
 	var rows bool
@@ -119,7 +120,7 @@ func (p *postgres) Stored(ctx context.Context, sale string, birth uint64) (numbe
 	return number, known, err
 }
 
-// Identity is Book's. A copy of a database is known by another place: the cluster, the database in it, the schema.
+// Binding implements Repository. A copy of a database has another place: the cluster, the database in it, the schema.
 func (p *postgres) Binding(ctx context.Context) (b luascripts.Binding, err error) {
 	b.Name = p.name
 	err = p.inTx(ctx, "identity", func(tx pgx.Tx) error {
@@ -133,7 +134,7 @@ func (p *postgres) Binding(ctx context.Context) (b luascripts.Binding, err error
 	return b, err
 }
 
-// Risks is Book's.
+// Risks implements Repository.
 func (p *postgres) Risks(ctx context.Context) (risks []string, err error) {
 	err = p.inTx(ctx, "look at its settings", func(tx pgx.Tx) error {
 		for setting, means := range map[string]string{

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// Row A7: a SQLite file, and those beside it, are for their owner alone.
+// Row A7: a SQLite file and the files beside it are for their owner alone.
 func TestA7TheSQLiteFileIsPrivate(t *testing.T) {
 	dir := t.TempDir()
-	s := openShelf(t, "sqlite:"+filepath.Join(dir, "orders.db"))
+	s := openTestRepository(t, "sqlite:"+filepath.Join(dir, "orders.db"))
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}

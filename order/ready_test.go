@@ -29,9 +29,9 @@ func (m *moody) Willing(ctx context.Context) error {
 	return m.Store.Willing(ctx)
 }
 
-// Rows D8 and D17: a store that answers and takes no writes is none, and the metric says what the probe says.
+// Rows D8 and D17: a store that answers and takes no writes counts as away, and the metric agrees with the probe.
 func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
-	store := &moody{Store: newTill()}
+	store := &moody{Store: newShop()}
 	w, err := newWorker(Config{Batch: 1, pace: &brisk}, store, nil, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -44,26 +44,27 @@ func TestD8OrdersMetricSaysWhatTheProbeSays(t *testing.T) {
 		side.ServeHTTP(probe, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
 		side.ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 		for _, name := range []string{"spike_ready", "spike_orders_ready"} {
-			if one := strings.Contains(metrics.Body.String(), "\n"+name+" 1\n"); one == no || (probe.Code == http.StatusOK) == no {
+			if one := strings.Contains(metrics.Body.String(), "\n"+name+" 1\n"); one == no ||
+				(probe.Code == http.StatusOK) == no {
 				t.Errorf("refuses %v: /readyz %d, %s 1: %v", no, probe.Code, name, one)
 			}
 		}
 	}
 }
 
-// The database answers and says that it takes writes, but takes no order: the worker is not ready, though no order is lost. It
-// is ready again when it has stored what it has in hand, and nobody needs to buy for that.
+// The database answers and says that it takes writes, but takes no order. The worker is not ready, though no order is lost. It is
+// ready again when it has stored the orders in hand, even if nobody buys.
 func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store, book, metrics := newTill(), &fullBook{}, prometheus.NewRegistry()
-		book.full.Store(true)
+		store, repo, metrics := newShop(), &fullRepository{}, prometheus.NewRegistry()
+		repo.full.Store(true)
 		store.sale(t, "a", 10, time.Hour)
 		said := &diary{}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, book, zerolog.New(said))
+			done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, store, repo, zerolog.New(said))
 		}()
 		ready := func(want float64, lines int) {
 			t.Helper()
@@ -77,7 +78,7 @@ func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 		store.buy(t, "a", 1)
 		time.Sleep(10 * time.Second)
 		ready(0, 1)
-		book.full.Store(false)
+		repo.full.Store(false)
 		time.Sleep(10 * time.Second)
 		ready(1, 2)
 		cancel()
@@ -87,29 +88,29 @@ func TestD8NotReadyWhileNoOrderIsStored(t *testing.T) {
 	})
 }
 
-// fullBook is a database whose disk is full, or not.
-type fullBook struct {
-	closedBook
+// fullRepository is a database whose disk may be full.
+type fullRepository struct {
+	closedRepository
 	full atomic.Bool
 }
 
-func (b *fullBook) Enter(context.Context, Entry) error {
+func (b *fullRepository) Save(context.Context, Entry) error {
 	if b.full.Load() {
 		return errAway
 	}
 	return nil
 }
 
-// A deadlock is over at the next try: that is no trouble.
+// A deadlock is over at the next try, so it does not count.
 func TestTroubleThatLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newTrouble(zerolog.Nop(), "database")
+		p := newHealthLog(zerolog.Nop(), "database")
 		p.note("a", errAway)
 		if why := p.lasting(wrongFor); why != "" {
 			t.Error(why)
 		}
 		time.Sleep(wrongFor)
-		p.note("a", errAway) // again, not anew
+		p.note("a", errAway) // the failure began before
 		if why := p.lasting(wrongFor); !strings.Contains(why, "database: a: ") {
 			t.Error(why)
 		}

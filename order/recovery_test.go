@@ -7,8 +7,8 @@ import (
 	"spike/luascripts"
 )
 
-// Row P12: a sale without hold, on a store that has lost history, where nothing but a worker runs: it begins the recovery, and
-// sees it through.
+// Row P12: a store has lost history, its sale has no hold, and only a worker runs. The worker begins the recovery, and sees it
+// through.
 func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	t.Parallel()
 	b := luascripts.DefaultBounds()
@@ -18,7 +18,8 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	if _, err := store.Create(t.Context(), "a", luascripts.CreateRequest{Total: 3}); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 1}); err != nil || r.Answer != luascripts.Had {
+	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 1}); err != nil ||
+		r.Answer != luascripts.Had {
 		t.Fatal(r, err)
 	}
 	store.On(luascripts.Node{Era: 2, Run: 2})
@@ -34,7 +35,8 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	}
 	work(t, store, nil)
 	eventually(t, "units are granted again", func() bool { return reopens() == 0 })
-	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 2}); err != nil || r.Answer != luascripts.Had {
+	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 2}); err != nil ||
+		r.Answer != luascripts.Had {
 		t.Error(r, err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Key is what a row is the row of: a serial sold again after it came back has another fence, hence another row.
+// Key identifies a row. A serial that came back and is sold again has another fence, so another row.
 type Key struct {
 	Sale   string
 	Birth  int64
@@ -14,11 +14,11 @@ type Key struct {
 	Fence  int64
 }
 
-// Row is one serial of a reservation, as far as events have told of it. Absent times are nil.
+// Row is one serial of a reservation, as far as events have told. Absent times are nil.
 type Row struct {
 	Key
 	Nonce       int64
-	FirstSerial int64 // of the reservation's; of a part of it until "reserved" has come
+	FirstSerial int64 // first serial of the reservation; of a part of it until "reserved" has come
 	Units       int64
 	Buyer       *string // hex of the buyer's hash; nil: anonymous
 	State       State
@@ -28,11 +28,12 @@ type Row struct {
 	ReleasedAt  *time.Time
 }
 
-// Merge is the row that has heard of both; the SQL of the books says the same. The state (a maximum) and the times (the
-// earliest of each) are commutative, associative and idempotent, whatever is heard. What the reservation is, all the rest,
-// is what the last "reserved" said, for other events may tell of a part of it only; before one has come, what the first event
-// said. A key has one "reserved", which says the same each time, and at most one end; so the rest does not depend on the
-// order either. (Only ExpiresAt may: of a sale without hold that was gone when its "reserved" was stored again.)
+// Merge is the row after two events; the SQL of both databases says the same. The state is a maximum, and each time is the
+// earliest. Both are commutative, associative and idempotent. All other columns are what the last "reserved" said, because other
+// events may be about a part of the reservation only. Before a "reserved" has come they are what the first event said. A key has
+// one "reserved", which says the same each time, and at most one end. So these columns do not depend on the order either.
+// ExpiresAt is the exception: it may depend on the order in a sale without a hold that was gone when its "reserved" was stored
+// again.
 func (r Row) Merge(heard Row) Row {
 	out := r
 	if heard.ReservedAt != nil {
@@ -52,7 +53,7 @@ func earlier(a, b *time.Time) *time.Time {
 	return a
 }
 
-// mergeRows is one row a key, in the order of the keys: a statement may meet a row once only, and two workers that write
+// mergeRows makes one row for each key, in the order of the keys. A statement may meet a row only once. Two workers that write
 // the same rows in the same order never wait for each other in a circle.
 func mergeRows(rows []Row) []Row {
 	slices.SortStableFunc(rows, func(a, b Row) int { return a.compare(b.Key) })

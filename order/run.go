@@ -16,46 +16,46 @@ import (
 	"spike/order/operators"
 )
 
-// Worker is one process that stores orders and ends holds. Several share the work of one store and one book.
+// Worker is one process that stores orders and ends holds. Several workers may share one store and one database.
 type Worker struct {
 	cfg   Config
 	pace  pace
 	store luascripts.Store
-	book  Book // nil: expiry only, no stream is read
+	repo  Repository // nil: it only ends holds, and reads no stream
 	log   zerolog.Logger
 	group luascripts.Group
 
-	storeTrouble *trouble
-	bookTrouble  *trouble
-	meters       *meters
-	roster       *roster
-	sender       *sender // nil: no webhook
-	pulse        *operators.Pulse
+	storeHealth    *healthLog
+	databaseHealth *healthLog
+	meters         *meters
+	supervisor     *supervisor
+	sender         *sender // nil: no webhook
+	pulse          *operators.Pulse
 
-	desks    chan struct{}   // places of those who have a batch in the making
-	sweeps   chan struct{}   // places of those who sweep
-	migrated chan struct{}   // closed once the book has its tables, and the group is its
-	grace    context.Context // of what is in hand: ends a little after the worker is told to end
+	storing  chan struct{}   // permits to have a batch in the making
+	sweeping chan struct{}   // permits to sweep
+	migrated chan struct{}   // closed once the tables exist and the group is this database's
+	grace    context.Context // for events in hand: it ends a little after the worker is told to end
 	binding  binding
-	stumbled atomic.Uint64 // how often the book failed
-	parked   atomic.Int64  // orders parked in the book, as last seen
+	stumbled atomic.Uint64 // failures of the database
+	parked   atomic.Int64  // parked orders in the database, at the newest count
 	stopping atomic.Bool
 	parkLog  zerolog.Logger
 }
 
-// maxSweeps is how many calls for expiry and figures are under way at once.
+// maxSweeps is how many calls for holds and figures are under way at once.
 const maxSweeps = 16
 
-// Run works until ctx ends, then finishes the batches in hand. Without a book it only ends holds. What it needs may be away,
-// at the start too: it says so, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
-func Run(ctx context.Context, cfg Config, store luascripts.Store, book Book, log zerolog.Logger) error {
+// Run works until ctx ends, then stores the batches in hand. Without a repository it only ends holds. The store and the database
+// may be away, at the start too: Run logs it, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
+func Run(ctx context.Context, cfg Config, store luascripts.Store, repo Repository, log zerolog.Logger) error {
 	if err := cfg.begin(); err != nil {
 		return err
 	}
-	if book == nil && cfg.Webhook != "" {
+	if repo == nil && cfg.Webhook != "" {
 		return fmt.Errorf("%w: webhooks need a database", ErrConfig)
 	}
-	w, err := newWorker(cfg, store, book, log)
+	w, err := newWorker(cfg, store, repo, log)
 	if err != nil {
 		return err
 	}
@@ -72,18 +72,18 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, book Book, log
 	return w.run(ctx, admin)
 }
 
-func newWorker(cfg Config, store luascripts.Store, book Book, log zerolog.Logger) (*Worker, error) {
-	w := &Worker{cfg: cfg, pace: *cfg.pace, store: store, book: book, log: log,
-		group:        luascripts.Group{Name: luascripts.OrdersGroup, Consumer: rand.Text()},
-		storeTrouble: newTrouble(log, "store"), bookTrouble: newTrouble(log, "database"),
-		sweeps: make(chan struct{}, maxSweeps), migrated: make(chan struct{}),
+func newWorker(cfg Config, store luascripts.Store, repo Repository, log zerolog.Logger) (*Worker, error) {
+	w := &Worker{cfg: cfg, pace: *cfg.pace, store: store, repo: repo, log: log,
+		group:       luascripts.Group{Name: luascripts.OrdersGroup, Consumer: rand.Text()},
+		storeHealth: newHealthLog(log, "store"), databaseHealth: newHealthLog(log, "database"),
+		sweeping: make(chan struct{}, maxSweeps), migrated: make(chan struct{}),
 		parkLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Minute})}
-	w.roster = newRoster(w)
-	w.meters, w.pulse = newMeters(w), operators.NewPulse(w.feel)
-	if book == nil {
+	w.supervisor = newSupervisor(w)
+	w.meters, w.pulse = newMeters(w), operators.NewPulse(w.probe)
+	if repo == nil {
 		return w, nil
 	}
-	w.desks = make(chan struct{}, book.Writers())
+	w.storing = make(chan struct{}, repo.Writers())
 	if cfg.Webhook == "" {
 		return w, nil
 	}
@@ -92,9 +92,9 @@ func newWorker(cfg Config, store luascripts.Store, book Book, log zerolog.Logger
 	return w, err
 }
 
-// run owns every goroutine of the worker. The listener's ends with Close, at the very end; the one that makes the tables and
-// keeps the group, the sender, the one that tries parked orders again and the sales' (a desk and a sweeper each) end with ctx.
-// They end as well, and the error says why, when the orders turn out to be another database's.
+// run owns every goroutine of the worker. The listener's goroutine ends with Close, at the very end. All others end with ctx: the
+// pulse, the migration that then keeps the group, the sender, the one that tries parked orders again, the look at marks, and each
+// sale's consumer and sweeper. They end as well, with an error, when the orders turn out to be another database's.
 func (w *Worker) run(life context.Context, admin net.Listener) error {
 	ctx, end := context.WithCancelCause(life)
 	defer end(nil)
@@ -105,7 +105,7 @@ func (w *Worker) run(life context.Context, admin net.Listener) error {
 	defer context.AfterFunc(ctx, func() { w.stopping.Store(true) })()
 	defer w.side().Serve(admin)()
 	var working sync.WaitGroup
-	if w.book != nil {
+	if w.repo != nil {
 		working.Go(func() { w.pulse.Watch(ctx, w.log, "orders are not stored", w.unready) })
 		working.Go(func() {
 			if w.migrate(ctx) {
@@ -117,31 +117,31 @@ func (w *Worker) run(life context.Context, admin net.Listener) error {
 	if w.sender != nil {
 		working.Go(func() { w.sender.run(ctx) })
 	}
-	w.say("order worker is up")
-	w.roster.run(ctx)
+	w.logState("order worker is up")
+	w.supervisor.run(ctx)
 	working.Wait()
-	w.say("order worker has stopped")
+	w.logState("order worker has stopped")
 	if cause := context.Cause(ctx); errors.Is(cause, ErrConfig) {
 		return cause
 	}
 	return nil
 }
 
-// say says it where there are orders to store: ending holds is nothing an edge's operator asked for.
-func (w *Worker) say(what string) {
-	if w.book != nil {
+// logState logs only where there are orders to store. An edge's operator did not ask for a worker that only ends holds.
+func (w *Worker) logState(what string) {
+	if w.repo != nil {
 		w.log.Info().Str("admin", w.cfg.Admin).Bool("webhook", w.sender != nil).Msg(what)
 	}
 }
 
-// migrate makes the tables, however long the book is away; false: the worker ends.
+// migrate makes the tables, however long the database is away; false: the worker ends.
 func (w *Worker) migrate(ctx context.Context) bool {
 	for n := 1; ; n++ {
-		err := w.book.Migrate(ctx)
+		err := w.repo.Migrate(ctx)
 		if ctx.Err() != nil {
 			return false
 		}
-		w.bookTrouble.note("migration", err)
+		w.databaseHealth.note("migration", err)
 		if err == nil {
 			return true
 		}

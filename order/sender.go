@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	sendMost     = 64 // taken from the book at a time
+	sendMost     = 64 // taken from the database at a time
 	sendAtOnce   = 8
-	sendLease    = 2 * time.Minute // others leave them alone for so long: more than sendMost / sendAtOnce * postTimeout
-	maxAttempts  = 20              // then parked: after 25 h on average, 34 h at most
+	sendLease    = 2 * time.Minute // no other worker gets them for so long: more than sendMost / sendAtOnce * postTimeout
+	maxAttempts  = 20              // then the message is parked: after 25 h on average, 34 h at most
 	maxSendPause = 4 * time.Hour
-	keepSent     = 72 * time.Hour // an event that is stored again within that is not told again
+	keepSent     = 72 * time.Hour // if an event is stored again within this time, its message is not sent again
 	pruneMost    = 5_000
 	countEvery   = 10 * time.Second
 	maxErrorText = 200
 )
 
-// sender takes messages from the outbox to the endpoint. It has no part in storing orders, and is never waited for.
+// sender takes messages from the outbox to the endpoint. Storing orders never waits for it.
 type sender struct {
 	w        *Worker
 	endpoint *endpoint
 	news     chan struct{}
-	trouble  *trouble
+	health   *healthLog
 	counted  time.Time
 	due      atomic.Int64
 	parked   atomic.Int64
@@ -37,7 +37,7 @@ func newSender(w *Worker) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{w: w, endpoint: e, news: make(chan struct{}, 1), trouble: newTrouble(w.log, "webhook")}, nil
+	return &sender{w: w, endpoint: e, news: make(chan struct{}, 1), health: newHealthLog(w.log, "webhook")}, nil
 }
 
 // nudge says that there is something to send.
@@ -80,7 +80,7 @@ func (s *sender) wait(ctx context.Context) {
 	}
 }
 
-// round sends what is due, as far as the endpoint has room; more: there may be more.
+// round sends the messages that are due, as far as the endpoint has room. more says that there may be more.
 func (s *sender) round(ctx context.Context) (more bool, err error) {
 	room := s.endpoint.room(time.Now(), sendMost)
 	if room == 0 {
@@ -88,26 +88,26 @@ func (s *sender) round(ctx context.Context) (more bool, err error) {
 	}
 	taking, cancel := context.WithTimeout(ctx, s.w.pace.statement)
 	defer cancel()
-	ds, err := s.w.book.Take(taking, time.Now(), sendLease, room)
+	ds, err := s.w.repo.Take(taking, time.Now(), sendLease, room)
 	if err != nil || len(ds) == 0 {
 		return false, s.note(ctx, err)
 	}
 	s.sendAll(ctx, ds)
-	// What was heard is written down although the worker ends: else it would be said again.
+	// The outcome is stored even if the worker ends. Otherwise the message would be sent again.
 	marking, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.w.pace.lastTry)
 	defer cancel()
-	return len(ds) == room, s.note(ctx, s.w.book.Mark(marking, ds))
+	return len(ds) == room, s.note(ctx, s.w.repo.Mark(marking, ds))
 }
 
-// note takes how the database answered; not what the end of the worker has cut short.
+// note takes the database's answer, unless the end of the worker has cut the call short.
 func (s *sender) note(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
-		s.w.bookTrouble.note("sender", err)
+		s.w.databaseHealth.note("sender", err)
 	}
 	return err
 }
 
-// sendAll sends a few at once, until all are sent or the endpoint has had enough.
+// sendAll sends sendAtOnce at a time, until all are sent or the endpoint has no room.
 func (s *sender) sendAll(ctx context.Context, ds []Delivery) {
 	var sending sync.WaitGroup
 	var next atomic.Int64
@@ -121,7 +121,7 @@ func (s *sender) sendAll(ctx context.Context, ds []Delivery) {
 	sending.Wait()
 }
 
-// send tries one, unless the endpoint has been given up meanwhile, or the worker ends: then it is put back untried.
+// send tries one message. If the endpoint has been given up meanwhile, or the worker ends, the message is put back untried.
 func (s *sender) send(ctx context.Context, d *Delivery) {
 	now := time.Now()
 	if ctx.Err() != nil || s.endpoint.room(now, 1) == 0 {
@@ -129,13 +129,13 @@ func (s *sender) send(ctx context.Context, d *Delivery) {
 		return
 	}
 	a := s.endpoint.post(ctx, *d, now)
-	if a.err != nil && ctx.Err() != nil { // cut short by the end of the worker: the endpoint is not to blame
+	if a.err != nil && ctx.Err() != nil { // the end of the worker cut it short: the endpoint is not to blame
 		d.NextAt = now
 		return
 	}
 	now = time.Now()
 	s.endpoint.heard(a, now)
-	s.trouble.note("sender", a.err)
+	s.health.note("sender", a.err)
 	if a.status == http.StatusGone {
 		s.w.log.Error().Msg("webhook: the endpoint says it is gone (410): nothing more is sent until this worker starts again")
 	}
@@ -143,7 +143,7 @@ func (s *sender) send(ctx context.Context, d *Delivery) {
 	s.count(d)
 }
 
-// heard moves a delivery on.
+// heard moves a delivery on after an attempt.
 func (d *Delivery) heard(a answer, now time.Time, first time.Duration) {
 	d.Attempts++
 	if a.err == nil {
@@ -175,7 +175,7 @@ func (s *sender) count(d *Delivery) {
 	}
 }
 
-// keepHouse counts what is there, and forgets what was delivered long ago.
+// keepHouse counts the deliveries, and deletes those that were delivered long ago.
 func (s *sender) keepHouse(ctx context.Context) {
 	if time.Since(s.counted) < countEvery {
 		return
@@ -183,13 +183,13 @@ func (s *sender) keepHouse(ctx context.Context) {
 	s.counted = time.Now()
 	working, cancel := context.WithTimeout(ctx, s.w.pace.statement)
 	defer cancel()
-	due, parked, err := s.w.book.Backlog(working)
+	due, parked, err := s.w.repo.Backlog(working)
 	if err == nil {
 		s.due.Store(due)
 		s.parked.Store(parked)
-		_, err = s.w.book.Prune(working, time.Now().Add(-keepSent), pruneMost)
+		_, err = s.w.repo.Prune(working, time.Now().Add(-keepSent), pruneMost)
 	}
 	if ctx.Err() == nil {
-		s.w.bookTrouble.note("outbox", err)
+		s.w.databaseHealth.note("outbox", err)
 	}
 }

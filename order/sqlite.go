@@ -15,15 +15,16 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// sqlite is the book in a file, for one machine: one writer at a time, readers are never in its way. A commit is on the disk
-// when it returns (FULL; under NORMAL a write-ahead log is there only at the next checkpoint): the stream forgets the events.
+// sqlite is the database in a file, for one machine. It has one writer at a time, and readers never wait for it. A commit is on
+// the disk when it returns, because the stream forgets the events. That needs FULL; under NORMAL a write-ahead log is on the disk
+// only at the next checkpoint.
 type sqlite struct {
 	db     *sql.DB
 	file   string
 	upsert string
 }
 
-// folderOf says whether the folder of a database file is there: a misspelt path is not a database that is away.
+// folderOf demands the folder of a database file. A misspelt path is not a database that is away.
 func folderOf(file string) error {
 	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
 		return fmt.Errorf("%w: there is no folder %s", ErrConfig, filepath.Dir(file))
@@ -31,8 +32,8 @@ func folderOf(file string) error {
 	return nil
 }
 
-// private makes the file, if there is none, for nobody else to read: SQLite makes those beside it alike. One that is there stays
-// as it is.
+// private makes the file if it does not exist, readable by nobody else. SQLite gives the files beside it the same mode. An
+// existing file stays as it is.
 func private(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
@@ -44,7 +45,7 @@ func private(path string) error {
 	return nil
 }
 
-func openSQLite(path string) (Book, error) {
+func openSQLite(path string) (Repository, error) {
 	if path == "" {
 		return nil, fmt.Errorf("%w: sqlite:FILE names no file", ErrConfig)
 	}
@@ -71,10 +72,10 @@ func openSQLite(path string) (Book, error) {
 // Close ends the connection.
 func (s *sqlite) Close() { _ = s.db.Close() }
 
-// Writers is Book's.
+// Writers implements Repository.
 func (s *sqlite) Writers() int { return 1 }
 
-// Ping is Book's.
+// Ping implements Repository.
 func (s *sqlite) Ping(ctx context.Context) error { return s.failed("ping", s.db.PingContext(ctx)) }
 
 func (s *sqlite) failed(what string, err error) error {
@@ -87,7 +88,7 @@ func (s *sqlite) failed(what string, err error) error {
 	return fmt.Errorf("sqlite: %s: %w", what, err)
 }
 
-// Migrate is Book's.
+// Migrate implements Repository.
 func (s *sqlite) Migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
@@ -107,14 +108,14 @@ func (s *sqlite) inTx(ctx context.Context, what string, f func(*sql.Tx) error) e
 	if err != nil {
 		return s.failed(what, err)
 	}
-	defer func() { _ = tx.Rollback() }() // nothing, after a commit
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err = f(tx); err == nil {
 		err = tx.Commit()
 	}
 	return s.failed(what, err)
 }
 
-// each executes one prepared statement for all of list.
+// each executes one prepared statement for every element of list.
 func each[T any](ctx context.Context, tx *sql.Tx, query string, list []T, args func(*T) []any) error {
 	if len(list) == 0 {
 		return nil
@@ -132,10 +133,10 @@ func each[T any](ctx context.Context, tx *sql.Tx, query string, list []T, args f
 	return nil
 }
 
-// Enter is Book's.
-func (s *sqlite) Enter(ctx context.Context, e Entry) error {
-	return s.inTx(ctx, "enter", func(tx *sql.Tx) error {
-		if err := s.enterOrders(ctx, tx, e); err != nil {
+// Save implements Repository.
+func (s *sqlite) Save(ctx context.Context, e Entry) error {
+	return s.inTx(ctx, "save", func(tx *sql.Tx) error {
+		if err := s.saveOrders(ctx, tx, e); err != nil {
 			return err
 		}
 		if err := each(ctx, tx, s.upsert, e.Rows, func(r *Row) []any {
@@ -155,7 +156,7 @@ func (s *sqlite) Enter(ctx context.Context, e Entry) error {
 	})
 }
 
-// text is a time as it sorts.
+// text is a time in a form that sorts.
 func text(t *time.Time) any {
 	if t == nil {
 		return nil
@@ -171,7 +172,7 @@ func untext(s string) time.Time {
 	return t
 }
 
-// Take is Book's.
+// Take implements Repository.
 func (s *sqlite) Take(ctx context.Context, now time.Time, lease time.Duration, most int) (ds []Delivery, err error) {
 	until := now.Add(lease)
 	rows, err := s.db.QueryContext(ctx, `UPDATE deliveries SET next_at = ? WHERE id IN
@@ -193,7 +194,7 @@ func (s *sqlite) Take(ctx context.Context, now time.Time, lease time.Duration, m
 	return ds, s.failed("take deliveries", rows.Err())
 }
 
-// Mark is Book's.
+// Mark implements Repository.
 func (s *sqlite) Mark(ctx context.Context, ds []Delivery) error {
 	return s.inTx(ctx, "mark deliveries", func(tx *sql.Tx) error {
 		return each(ctx, tx, `UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, last_error = ?
@@ -203,7 +204,7 @@ func (s *sqlite) Mark(ctx context.Context, ds []Delivery) error {
 	})
 }
 
-// Prune is Book's.
+// Prune implements Repository.
 func (s *sqlite) Prune(ctx context.Context, before time.Time, most int) (n int64, err error) {
 	done, err := s.db.ExecContext(ctx, `DELETE FROM deliveries WHERE id IN
 		(SELECT id FROM deliveries WHERE state = 'delivered' AND next_at < ? LIMIT ?)`, text(&before), most)
@@ -213,7 +214,7 @@ func (s *sqlite) Prune(ctx context.Context, before time.Time, most int) (n int64
 	return n, s.failed("prune deliveries", err)
 }
 
-// Backlog is Book's.
+// Backlog implements Repository.
 func (s *sqlite) Backlog(ctx context.Context) (due, parked int64, err error) {
 	err = s.db.QueryRowContext(ctx, strings.TrimSpace(backlogQuery)).Scan(&due, &parked)
 	return due, parked, s.failed("count deliveries", err)

@@ -11,17 +11,18 @@ import (
 	"spike/luascripts"
 )
 
-// SQLite and the orders it would not have, and what it knows of itself.
+// SQLite's part of parked orders, and of the database's identity and settings.
 
-func (s *sqlite) enterOrders(ctx context.Context, tx *sql.Tx, e Entry) error {
+func (s *sqlite) saveOrders(ctx context.Context, tx *sql.Tx, e Entry) error {
 	if err := each(ctx, tx, `DELETE FROM parked_orders WHERE sale = ? AND birth = ? AND serial = ? AND fence = ? AND number = ?`,
 		e.Again, func(o *Order) []any { return o.key() }); err != nil {
 		return err
 	}
 	waits := false
 	for _, m := range e.marks() {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO spike_marks (sale, birth, slot, number) VALUES (?, ?, 0, ?)
-			ON CONFLICT (sale, birth, slot) DO UPDATE SET number = max(number, excluded.number)`, m.sale, m.birth, m.number); err != nil {
+		_, err := tx.ExecContext(ctx, `INSERT INTO spike_marks (sale, birth, slot, number) VALUES (?, ?, 0, ?)
+			ON CONFLICT (sale, birth, slot) DO UPDATE SET number = max(number, excluded.number)`, m.sale, m.birth, m.number)
+		if err != nil {
 			return err
 		}
 		var parked bool
@@ -56,7 +57,7 @@ func (s *sqlite) behind(ctx context.Context, tx *sql.Tx, orders []Order) error {
 	return nil
 }
 
-// Again is Book's.
+// Again implements Repository.
 func (s *sqlite) Again(ctx context.Context, most int) (list []Order, err error) {
 	rows, err := s.db.QueryContext(ctx, againQuery, most)
 	if err != nil {
@@ -78,25 +79,25 @@ func (s *sqlite) Again(ctx context.Context, most int) (list []Order, err error) 
 	return list, s.failed("look at parked orders", rows.Err())
 }
 
-// Refuse is Book's.
+// Refuse implements Repository.
 func (s *sqlite) Refuse(ctx context.Context, r Refused) error {
 	_, err := s.db.ExecContext(ctx, refuseQuery, append(r.key(), r.Why)...)
 	return s.failed("park", err)
 }
 
-// Retry is Book's.
+// Retry implements Repository.
 func (s *sqlite) Retry(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "UPDATE parked_orders SET retry = true WHERE NOT retry")
 	return s.failed("retry parked orders", err)
 }
 
-// ParkedOrders is Book's.
+// ParkedOrders implements Repository.
 func (s *sqlite) ParkedOrders(ctx context.Context) (n int64, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM parked_orders").Scan(&n)
 	return n, s.failed("count parked orders", err)
 }
 
-// Stored is Book's.
+// Stored implements Repository.
 func (s *sqlite) Stored(ctx context.Context, sale string, birth uint64) (number uint64, known bool, err error) {
 	var newest *int64
 	var rows bool
@@ -105,7 +106,7 @@ func (s *sqlite) Stored(ctx context.Context, sale string, birth uint64) (number 
 	return number, known, s.failed("look how far it is", err)
 }
 
-// Identity is Book's. A copy of a file is another file.
+// Binding implements Repository. A copy of a file is another file.
 func (s *sqlite) Binding(ctx context.Context) (b luascripts.Binding, err error) {
 	b.Name = "sqlite " + s.file
 	if whole, err := filepath.Abs(s.file); err == nil {
@@ -121,5 +122,5 @@ func (s *sqlite) Binding(ctx context.Context) (b luascripts.Binding, err error) 
 	return b, s.failed("identity", s.db.QueryRowContext(ctx, "SELECT id FROM spike_book").Scan(&b.ID))
 }
 
-// Risks is Book's: every commit is on the disk.
+// Risks implements Repository: every commit is on the disk.
 func (s *sqlite) Risks(context.Context) ([]string, error) { return nil, nil }

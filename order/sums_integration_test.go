@@ -9,7 +9,7 @@ import (
 )
 
 func TestD20UnitsAddUpInPostgres(t *testing.T) {
-	s := openShelf(t, pgtest.Start(t).URL)
+	s := openTestRepository(t, pgtest.Start(t).URL)
 	unitsAddUp(t, s)
-	s.do(t, "ALTER TABLE orders ADD COLUMN mine text") // an operator's column goes beside it
+	s.do(t, "ALTER TABLE orders ADD COLUMN mine text") // an operator may add a column
 }

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Row D20: where a row is a reservation, its units add up.
+// Row D20: if a row is a reservation, its units add up.
 func TestD20UnitsAddUp(t *testing.T) { unitsAddUp(t, newSQLite(t)) }
 
-func unitsAddUp(t *testing.T, s shelf) {
-	store := newTill()
+func unitsAddUp(t *testing.T, s testRepository) {
+	store := newShop()
 	store.sale(t, "sums", 100, time.Hour)
 	for n := range uint32(4) {
 		c, birth := store.buy(t, "sums", n+1)

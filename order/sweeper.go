@@ -9,18 +9,18 @@ import (
 	"spike/luascripts"
 )
 
-// sweeper ends one sale's holds, steadily, and looks how far behind its orders are. It does not know SQL: whatever is
-// wrong there, units come back.
+// sweeper ends one sale's holds, steadily, and looks how far behind its orders are. It does not use SQL. So units come back
+// whatever is wrong with the database.
 type sweeper struct {
 	w    *Worker
 	sale *sale
 
 	head   luascripts.Head
-	heard  time.Time // when it came
+	heard  time.Time // when head came
 	due    time.Time // when a hold may be over
-	looked time.Time // at the sale's numbers
-	lagged time.Time // at the stream
-	failed int       // in a row
+	looked time.Time // the newest look at the sale's numbers
+	lagged time.Time // the newest look at the stream
+	failed int       // failures in a row
 	news   bool      // something was written since the look
 }
 
@@ -32,9 +32,9 @@ func (s *sweeper) who() string { return "sweeper of " + s.sale.name }
 func (s *sweeper) lagWho() string { return "lag of " + s.sale.name }
 
 func (s *sweeper) run(ctx context.Context) {
-	defer s.w.storeTrouble.forget(s.who())
-	defer s.w.storeTrouble.forget(s.lagWho())
-	if !sleep(ctx, rand.N(s.w.pace.sweep)) { // hundreds of sales: not all at once
+	defer s.w.storeHealth.forget(s.who())
+	defer s.w.storeHealth.forget(s.lagWho())
+	if !sleep(ctx, rand.N(s.w.pace.sweep)) { // hundreds of sales must not sweep at the same moment
 		return
 	}
 	for {
@@ -46,11 +46,11 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
-// turn does what is due and says when to come again.
+// turn does what is due, and returns how long to wait.
 func (s *sweeper) turn(ctx context.Context) time.Duration {
 	select {
-	case s.w.sweeps <- struct{}{}:
-		defer func() { <-s.w.sweeps }()
+	case s.w.sweeping <- struct{}{}:
+		defer func() { <-s.w.sweeping }()
 	case <-ctx.Done():
 		return 0
 	}
@@ -83,19 +83,19 @@ func (s *sweeper) work(ctx context.Context) (pause time.Duration, err error) {
 			return 0, err
 		}
 		s.head, s.heard, s.looked, s.news = shown.Head, time.Now(), now, false
-		if s.waits() { // a look begins no recovery, nor does it let ledger time pass
+		if s.waits() { // a look begins no recovery, and does not move ledger time
 			return s.tend(ctx, now)
 		}
 	}
 	return s.pause(), nil
 }
 
-// waits says that there is something that ends by ledger time.
+// waits says that something in the sale ends by ledger time.
 func (s *sweeper) waits() bool {
 	return s.head.Reopens > 0 || s.head.Hold > 0 && s.head.Pending > 0 || s.head.Leased+s.head.Limbo > 0
 }
 
-// pause is how long there is nothing to do, but for news.
+// pause is how long there is nothing to do without news.
 func (s *sweeper) pause() time.Duration {
 	switch {
 	case s.news || !s.settled() || s.head.Leased+s.head.Limbo > 0:
@@ -106,11 +106,11 @@ func (s *sweeper) pause() time.Duration {
 	return s.w.pace.rest/2 + rand.N(s.w.pace.rest/2)
 }
 
-// settled says that nobody's orders wait, as far as this worker must know.
-func (s *sweeper) settled() bool { return s.w.book == nil || s.sale.news.isSettled() }
+// settled says that no orders of the sale wait, as far as this worker must know.
+func (s *sweeper) settled() bool { return s.w.repo == nil || s.sale.news.isSettled() }
 
-// tend sweeps once, and says for how long we have lived since the last answer: so it need not be often that ledger time
-// passes. What is left over is swept soon, but Redis has as much time for others as for this.
+// tend sweeps once. It tells the store how long this worker has lived since the last answer, so ledger time need not be moved
+// often. More holds are swept soon, but Redis gets as much time for others as for this sweep.
 func (s *sweeper) tend(ctx context.Context, now time.Time) (pause time.Duration, err error) {
 	q := luascripts.TendRequest{Most: sweepMost, Witness: s.head.Seen(now.Sub(s.heard))}
 	reply, err := s.w.store.Tend(ctx, s.sale.name, q)
@@ -130,9 +130,9 @@ func (s *sweeper) tend(ctx context.Context, now time.Time) (pause time.Duration,
 	return s.pause(), nil
 }
 
-// lag only looks: whatever is wrong with the stream, holds end.
+// lag only looks. So holds end whatever is wrong with the stream.
 func (s *sweeper) lag(ctx context.Context) {
-	if s.w.book == nil {
+	if s.w.repo == nil {
 		return
 	}
 	changes := s.sale.news.changes.Load()
@@ -145,8 +145,8 @@ func (s *sweeper) lag(ctx context.Context) {
 	s.sale.setFigures(figures{unread: lag.Unread, unacked: lag.Pending, oldest: lag.Oldest})
 }
 
-// noteStore takes the outcome of a call: trouble is the store's, or that of one sale in it. A sale that is gone is no
-// trouble: it will not be listed either.
+// noteStore takes the outcome of a call. A failure is the store's, or that of one sale in it. A sale that is gone is no failure,
+// because it will not be listed either.
 func (w *Worker) noteStore(s *sale, who string, err error) {
 	var down, odd error
 	switch {
@@ -156,6 +156,6 @@ func (w *Worker) noteStore(s *sale, who string, err error) {
 	default:
 		odd = err
 	}
-	w.storeTrouble.note(who, down)
-	s.trouble.note(who, odd)
+	w.storeHealth.note(who, down)
+	s.health.note(who, odd)
 }

@@ -22,7 +22,7 @@ import (
 
 var testSecret = secretOf(32)
 
-// hook is an endpoint that checks signatures and keeps what it was told.
+// hook is an endpoint that checks signatures and keeps its messages.
 type hook struct {
 	*httptest.Server
 	answer func(w http.ResponseWriter, n int) // of the n-th message, from 1; nil: 200
@@ -75,7 +75,7 @@ func (h *hook) hits() int {
 	return h.n
 }
 
-// messages is what was told, each once; a message told again must say the same.
+// messages is the received messages, each once. A repeated message must have the same body.
 func (h *hook) messages(t testing.TB) (list []payload) {
 	t.Helper()
 	h.mu.Lock()
@@ -102,7 +102,7 @@ func hooked(url string) func(*Config) {
 	return func(c *Config) { c.Webhook, c.WebhookSecret = url, testSecret }
 }
 
-func (s shelf) deliveries(t testing.TB, state string) int {
+func (s testRepository) deliveries(t testing.TB, state string) int {
 	t.Helper()
 	n, err := s.count("SELECT count(*) FROM deliveries WHERE state = '" + state + "'")
 	if err != nil {
@@ -113,9 +113,9 @@ func (s shelf) deliveries(t testing.TB, state string) int {
 
 func TestWebhooksTellWhatHappened(t *testing.T) {
 	t.Parallel()
-	store, book, h := newTill(), newSQLite(t), newHook(t, nil)
+	store, repo, h := newShop(), newSQLite(t), newHook(t, nil)
 	store.sale(t, "a.b", 100, time.Minute)
-	work(t, store, book, hooked(h.URL))
+	work(t, store, repo, hooked(h.URL))
 	paid, birth := store.buy(t, "a.b", 2)
 	store.confirm(t, "a.b", birth, paid)
 	left, _ := store.buy(t, "a.b", 1)
@@ -123,13 +123,14 @@ func TestWebhooksTellWhatHappened(t *testing.T) {
 	store.buy(t, "a.b", 3)
 	eventually(t, "five are told", func() bool { return h.ids() == 5 })
 	store.expire(t, "a.b", 61*time.Second)
-	eventually(t, "six are delivered", func() bool { return book.deliveries(t, Delivered) == 6 })
+	eventually(t, "six are delivered", func() bool { return repo.deliveries(t, Delivered) == 6 })
 	kinds, reservations := map[string]int{}, map[string]int{}
 	for _, m := range h.messages(t) {
 		kinds[m.Type+" "+m.Data.Reason]++
 		reservations[m.Data.Reservation]++
 		if _, err := time.Parse(time.RFC3339, m.Timestamp); err != nil || m.Data.Sale != "a.b" || m.Data.Buyer == nil ||
-			(m.Data.Units > 1) != (len(m.Data.Serials) == int(m.Data.Units)) || (m.Type == "reserved") != (m.Data.ExpiresAt != "") {
+			(m.Data.Units > 1) != (len(m.Data.Serials) == int(m.Data.Units)) ||
+			(m.Type == "reserved") != (m.Data.ExpiresAt != "") {
 			t.Errorf("%+v %v", m, err)
 		}
 	}
@@ -138,7 +139,7 @@ func TestWebhooksTellWhatHappened(t *testing.T) {
 	}
 }
 
-// Anonymous is null, not a hash of nothing; one unit has no list of serials.
+// Anonymous is null, not the hash of nothing. One unit has no list of serials.
 func TestPayload(t *testing.T) {
 	ev := luascripts.Event{ID: "1-0", Number: 4, Kind: luascripts.Expired, Birth: 7, At: 9, Raw: at0,
 		Claims: []luascripts.Claim{{Serial: 5, Count: 1, Fence: 8, Nonce: 3, Expiry: 9}}}
@@ -146,7 +147,7 @@ func TestPayload(t *testing.T) {
 	const want = `{"type":"released","timestamp":"2023-11-14T22:13:20.000000Z","data":{"sale":"tickets",` +
 		`"reservation":"rsv_3fb3b6a6","serial":5,"units":1,"buyer":null,"reason":"expired"}}`
 	got := d.Body
-	if i := strings.Index(got, "rsv_"); i > 0 { // the identity is a hash: its length and that it stays are what matters
+	if i := strings.Index(got, "rsv_"); i > 0 { // the identity is a hash: only its length and its stability matter
 		got = got[:i+4] + "3fb3b6a6" + got[i+4+32:]
 	}
 	if got != want {
@@ -162,27 +163,27 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// What fails is tried again, under the same id and with the same words.
+// A failed message is tried again, under the same id and with the same body.
 func TestWebhooksAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
 		if n <= 3 {
-			w.Header().Set("Location", "/elsewhere") // followed, it would be a GET without a signature
+			w.Header().Set("Location", "/elsewhere") // a client that followed it would send a GET without a signature
 			w.WriteHeader([]int{500, 302, 404}[n-1])
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
 	store.buy(t, "a", 1)
-	work(t, store, book, hooked(h.URL))
-	eventually(t, "it is delivered", func() bool { return book.deliveries(t, Delivered) == 1 })
+	work(t, store, repo, hooked(h.URL))
+	eventually(t, "it is delivered", func() bool { return repo.deliveries(t, Delivered) == 1 })
 	h.messages(t)
 	if h.hits() != 4 || h.ids() != 1 {
 		t.Errorf("%d attempts of %d messages", h.hits(), h.ids())
 	}
 }
 
-// A dead endpoint is not asked much, and nobody waits for it; when it is back, all is told.
+// A dead endpoint gets few attempts, and nothing waits for it. When it is back, it gets every message.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	var dead atomic.Bool
@@ -192,17 +193,17 @@ func TestDeadEndpoint(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Minute)
 	for range 200 {
 		store.buy(t, "a", 1)
 	}
 	slow := brisk
 	slow.webhook = time.Second
-	work(t, store, book, hooked(h.URL), func(c *Config) { c.pace, c.Batch = &slow, 500 })
-	book.comesTo(t, "a", map[State]int{Pending: 200})
+	work(t, store, repo, hooked(h.URL), func(c *Config) { c.pace, c.Batch = &slow, 500 })
+	repo.comesTo(t, "a", map[State]int{Pending: 200})
 	attempts := func() int {
-		n, err := book.count("SELECT sum(attempts) FROM deliveries")
+		n, err := repo.count("SELECT sum(attempts) FROM deliveries")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,11 +214,11 @@ func TestDeadEndpoint(t *testing.T) {
 		t.Errorf("%d attempts to tell a dead endpoint 200 messages", n)
 	}
 	dead.Store(false)
-	eventually(t, "all is told", func() bool { return book.deliveries(t, Delivered) == 200 })
+	eventually(t, "all is told", func() bool { return repo.deliveries(t, Delivered) == 200 })
 	h.messages(t)
 }
 
-// 410: this process tells nothing more; orders go on, and the next process tries again.
+// 410: this process sends nothing more. Orders go on, and the next process tries again.
 func TestEndpointGone(t *testing.T) {
 	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
@@ -225,23 +226,23 @@ func TestEndpointGone(t *testing.T) {
 			w.WriteHeader(http.StatusGone)
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
 	store.buy(t, "a", 1)
-	stop := work(t, store, book, hooked(h.URL))
+	stop := work(t, store, repo, hooked(h.URL))
 	eventually(t, "it was told once", func() bool { return h.hits() == 1 })
 	store.buy(t, "a", 1)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 	time.Sleep(20 * brisk.send)
 	stop()
-	if h.hits() != 1 || book.deliveries(t, Due) != 2 {
-		t.Errorf("%d attempts, %d due", h.hits(), book.deliveries(t, Due))
+	if h.hits() != 1 || repo.deliveries(t, Due) != 2 {
+		t.Errorf("%d attempts, %d due", h.hits(), repo.deliveries(t, Due))
 	}
-	work(t, store, book, hooked(h.URL))
-	eventually(t, "the next one tells all", func() bool { return book.deliveries(t, Delivered) == 2 })
+	work(t, store, repo, hooked(h.URL))
+	eventually(t, "the next one tells all", func() bool { return repo.deliveries(t, Delivered) == 2 })
 }
 
-// Two workers and a mind to fail: everything is told, under one id each.
+// Two workers meet an endpoint that often fails. Every message arrives, under one id each.
 func TestTwoSenders(t *testing.T) {
 	t.Parallel()
 	h := newHook(t, func(w http.ResponseWriter, n int) {
@@ -249,9 +250,9 @@ func TestTwoSenders(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Minute)
-	day := badDay{Store: store, Book: book, bad: &atomic.Bool{}}
+	day := badDay{Store: store, Repository: repo, bad: &atomic.Bool{}}
 	day.bad.Store(true)
 	for range 2 {
 		work(t, day, day, hooked(h.URL))
@@ -259,7 +260,7 @@ func TestTwoSenders(t *testing.T) {
 	for range 100 {
 		store.buy(t, "a", 1)
 	}
-	eventually(t, "all is told", func() bool { return h.ids() == 100 && book.deliveries(t, Delivered) == 100 })
+	eventually(t, "all is told", func() bool { return h.ids() == 100 && repo.deliveries(t, Delivered) == 100 })
 	h.messages(t)
 }
 
@@ -302,7 +303,7 @@ func TestEndpointRoom(t *testing.T) {
 	if e.room(now, 64) != 0 || e.room(now.Add(time.Second), 64) != 1 || !e.pausedNow() {
 		t.Error("not paused")
 	}
-	for range 50 { // were on their way
+	for range 50 { // on their way before the pause
 		e.heard(bad, now)
 	}
 	if e.room(now.Add(time.Second), 64) != 1 {
@@ -332,7 +333,8 @@ func TestEndpointRoom(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	now := wall(at0).Truncate(time.Second)
-	for text, want := range map[string]time.Duration{"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "99999": maxRetryAfter,
+	for text, want := range map[string]time.Duration{"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "soon": 0,
+		"99999": maxRetryAfter,
 		now.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second, now.Add(-time.Hour).Format(http.TimeFormat): 0,
 		now.Add(72 * time.Hour).Format(http.TimeFormat): maxRetryAfter} {
 		if got := retryAfter(text, now); got != want {
@@ -341,20 +343,21 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// What goes wrong is said without the address, which may hold a password, and without the secret.
+// Errors are logged without the address, which may hold a password, and without the secret.
 func TestNothingSecretIsSaid(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
 	var mu sync.Mutex
 	log := zerolog.New(zerolog.SyncWriter(writer(func(b []byte) { mu.Lock(); defer mu.Unlock(); said.Write(b) })))
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
 	store.buy(t, "a", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Batch: 9, pace: &brisk, Webhook: "http://u:hunter2@127.0.0.1:1/hunter2?k=hunter2", WebhookSecret: testSecret},
-			store, book, log)
+		done <- Run(ctx, Config{Batch: 9, pace: &brisk, Webhook: "http://u:hunter2@127.0.0.1:1/hunter2?k=hunter2",
+			WebhookSecret: testSecret},
+			store, repo, log)
 	}()
 	eventually(t, "trouble is said", func() bool {
 		mu.Lock()
@@ -362,14 +365,15 @@ func TestNothingSecretIsSaid(t *testing.T) {
 		return strings.Contains(said.String(), "webhook")
 	})
 	eventually(t, "it was tried", func() bool {
-		n, err := book.count("SELECT count(*) FROM deliveries WHERE last_error <> '' AND last_error NOT LIKE '%hunter2%'")
+		n, err := repo.count("SELECT count(*) FROM deliveries WHERE last_error <> '' AND last_error NOT LIKE '%hunter2%'")
 		return err == nil && n == 1
 	})
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if text := said.String(); strings.Contains(text, "hunter2") || strings.Contains(text, strings.TrimPrefix(testSecret, "whsec_")) {
+	if text := said.String(); strings.Contains(text, "hunter2") ||
+		strings.Contains(text, strings.TrimPrefix(testSecret, "whsec_")) {
 		t.Errorf("said:\n%s", text)
 	}
 }
@@ -378,23 +382,23 @@ type writer func([]byte)
 
 func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
-// An event that is told again makes no second message.
+// A repeated event makes no second message.
 func TestOutboxKeepsTheFirst(t *testing.T) {
 	t.Parallel()
-	book := newSQLite(t)
+	repo := newSQLite(t)
 	e := entries(t, story(1, 1, 1000, luascripts.Confirmed, false), 9)[0]
 	for range 3 {
-		if err := book.Enter(t.Context(), e); err != nil {
+		if err := repo.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		for _, d := range take(t, book, time.Now(), 10) {
+		for _, d := range take(t, repo, time.Now(), 10) {
 			d.State = Delivered
-			if err := book.Mark(t.Context(), []Delivery{d}); err != nil {
+			if err := repo.Mark(t.Context(), []Delivery{d}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if n := book.deliveries(t, Delivered); n != 2 {
+	if n := repo.deliveries(t, Delivered); n != 2 {
 		t.Errorf("%d", n)
 	}
 	if ids := []string{e.Deliveries[0].ID, e.Deliveries[1].ID}; slices.Contains(ids, "") || ids[0] == ids[1] {

@@ -13,8 +13,8 @@ import (
 	"spike/order/pgtest"
 )
 
-// On real servers: a dead worker's events, an entry that no script wrote, all four kinds of events, and a stream that is
-// short again when all is stored.
+// On real servers: events of a dead worker, an entry that no script wrote, and all four kinds of events. The stream is short
+// again when all is stored.
 func TestWorkerOnRealServers(t *testing.T) {
 	options := rueidis.ClientOption{InitAddress: []string{redistest.Start(t)}, DisableCache: true}
 	redis, err := luascripts.Dial(t.Context(), options, luascripts.DefaultBounds())
@@ -27,7 +27,7 @@ func TestWorkerOnRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	store, book := &till{Store: redis, clock: &clock{}}, openShelf(t, pgtest.Start(t).URL)
+	store, repo := &shop{Store: redis, clock: &clock{}}, openTestRepository(t, pgtest.Start(t).URL)
 	store.sale(t, "a", 1000, 3*time.Second)
 	for range 5 {
 		store.buy(t, "a", 2)
@@ -37,7 +37,8 @@ func TestWorkerOnRealServers(t *testing.T) {
 		t.Fatal(evs, err)
 	}
 	const stream = "{a_hash_key}:orders"
-	if err := client.Do(t.Context(), client.B().Xadd().Key(stream).Id("*").FieldValue().FieldValue("t", "sung").Build()).Error(); err != nil {
+	if err := client.Do(t.Context(), client.B().Xadd().Key(stream).Id("*").FieldValue().FieldValue("t",
+		"sung").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 300 {
@@ -49,15 +50,15 @@ func TestWorkerOnRealServers(t *testing.T) {
 		}
 	}
 	h := newHook(t, nil)
-	work(t, redis, book, hooked(h.URL))
-	book.comesTo(t, "a", map[State]int{Confirmed: 100, Cancelled: 100, Expired: 110})
-	eventually(t, "all is told", func() bool { return book.deliveries(t, Delivered) == 2*305 })
+	work(t, redis, repo, hooked(h.URL))
+	repo.comesTo(t, "a", map[State]int{Confirmed: 100, Cancelled: 100, Expired: 110})
+	eventually(t, "all is told", func() bool { return repo.deliveries(t, Delivered) == 2*305 })
 	h.messages(t)
 	eventually(t, "all is acknowledged, what nobody can read as well", func() bool {
 		lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup})
 		return err == nil && lag == (luascripts.Lag{})
 	})
-	if n, err := book.count("SELECT count(*) FROM parked_events WHERE sale = 'a' AND why LIKE '%sung%'"); err != nil || n != 1 {
+	if n, err := repo.count("SELECT count(*) FROM parked_events WHERE sale = 'a' AND why LIKE '%sung%'"); err != nil || n != 1 {
 		t.Errorf("%d parked: %v", n, err)
 	}
 	if a, err := store.Audit(t.Context(), "a"); err != nil || !a.OK || a.Free != 900 || a.Confirmed != 100 {

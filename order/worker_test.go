@@ -19,7 +19,7 @@ import (
 )
 
 // work runs a worker until the test ends or stop is called; stop waits for it.
-func work(t testing.TB, store luascripts.Store, book Book, change ...func(*Config)) (stop func()) {
+func work(t testing.TB, store luascripts.Store, repo Repository, change ...func(*Config)) (stop func()) {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
 	for _, f := range change {
@@ -27,7 +27,7 @@ func work(t testing.TB, store luascripts.Store, book Book, change ...func(*Confi
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, cfg, store, book, zerolog.Nop()) }()
+	go func() { done <- Run(ctx, cfg, store, repo, zerolog.Nop()) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -49,7 +49,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // states counts a sale's rows.
-func (s shelf) states(t testing.TB, sale string) map[State]int {
+func (s testRepository) states(t testing.TB, sale string) map[State]int {
 	t.Helper()
 	rows, err := s.rows(sale)
 	if err != nil {
@@ -62,12 +62,12 @@ func (s shelf) states(t testing.TB, sale string) map[State]int {
 	return n
 }
 
-func (s shelf) comesTo(t testing.TB, sale string, want map[State]int) {
+func (s testRepository) comesTo(t testing.TB, sale string, want map[State]int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%s has %v", sale, want), func() bool { return maps.Equal(s.states(t, sale), want) })
 }
 
-// allDone waits until nothing of the sale's stream is left to store.
+// allDone waits until the sale's stream has nothing left to store.
 func allDone(t testing.TB, store luascripts.Store, sale string) {
 	t.Helper()
 	eventually(t, "all is acknowledged", func() bool {
@@ -78,9 +78,9 @@ func allDone(t testing.TB, store luascripts.Store, sale string) {
 
 func TestWorkerStoresWhatHappens(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 100, time.Minute)
-	work(t, store, book)
+	work(t, store, repo)
 	for i := range 10 {
 		c, birth := store.buy(t, "a", 2)
 		switch {
@@ -90,11 +90,11 @@ func TestWorkerStoresWhatHappens(t *testing.T) {
 			store.cancel(t, "a", birth, c)
 		}
 	}
-	book.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Pending: 6})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Pending: 6})
 	store.expire(t, "a", 61*time.Second)
-	book.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Expired: 6})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 8, Cancelled: 6, Expired: 6})
 	allDone(t, store, "a")
-	rows, _ := book.rows("a")
+	rows, _ := repo.rows("a")
 	for _, r := range rows {
 		if r.Buyer == nil || r.ExpiresAt == nil || r.ReservedAt == nil || r.Units != 2 || r.Serial-r.FirstSerial > 1 ||
 			r.ExpiresAt.Sub(*r.ReservedAt) != time.Minute || (r.ConfirmedAt != nil) != (r.State == Confirmed) ||
@@ -104,24 +104,27 @@ func TestWorkerStoresWhatHappens(t *testing.T) {
 	}
 }
 
-// Without a hold a claim's expiry is about settling it, and no row says it.
+// In a sale without a hold a claim's expiry only limits its settling, and no row has it.
 func TestSaleWithoutHold(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 0)
-	lease, err := store.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i", Node: "n"}, Request: 1,
+	lease, err := store.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i",
+		Node: "n"}, Request: 1,
 		Want: 1, Term: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := luascripts.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 1, Fence: lease.Grant.Fence, Nonce: 5, Expiry: lease.Now + 60e6}
-	if _, err := store.Settle(t.Context(), "a", luascripts.SettleRequest{Party: luascripts.Party{Instance: "i", Node: "n"}, Batch: 1,
+	c := luascripts.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 1, Fence: lease.Grant.Fence, Nonce: 5,
+		Expiry: lease.Now + 60e6}
+	if _, err := store.Settle(t.Context(), "a", luascripts.SettleRequest{Party: luascripts.Party{Instance: "i",
+		Node: "n"}, Batch: 1,
 		Claims: []luascripts.Claim{c}}); err != nil {
 		t.Fatal(err)
 	}
-	work(t, store, book)
-	book.comesTo(t, "a", map[State]int{Pending: 1})
-	rows, _ := book.rows("a")
+	work(t, store, repo)
+	repo.comesTo(t, "a", map[State]int{Pending: 1})
+	rows, _ := repo.rows("a")
 	for _, r := range rows {
 		if r.ExpiresAt != nil || r.Buyer != nil {
 			t.Errorf("%+v", r)
@@ -131,41 +134,41 @@ func TestSaleWithoutHold(t *testing.T) {
 
 func TestSalesComeAndGo(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
-	stop := work(t, store, book)
+	store, repo := newShop(), newSQLite(t)
+	stop := work(t, store, repo)
 	store.sale(t, "a", 10, time.Minute)
 	c, birth := store.buy(t, "a", 1)
-	book.comesTo(t, "a", map[State]int{Pending: 1})
+	repo.comesTo(t, "a", map[State]int{Pending: 1})
 	store.confirm(t, "a", birth, c)
-	book.comesTo(t, "a", map[State]int{Confirmed: 1})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 1})
 	if err := store.Remove(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	store.skip(time.Second)
 	store.sale(t, "a", 10, 0)
 	store.buy(t, "a", 3)
-	book.comesTo(t, "a", map[State]int{Confirmed: 1, Pending: 3})
+	repo.comesTo(t, "a", map[State]int{Confirmed: 1, Pending: 3})
 	stop()
 }
 
-// The sale is made again between two looks at the list: its own hold is what counts, under its own birth.
+// The sale is removed and made again between two looks at the list. Its own hold counts, under its own birth.
 func TestSaleMadeAgainUnnoticed(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 0)
 	_, first := store.buy(t, "a", 1)
 	blind := brisk
 	blind.look = time.Hour
-	work(t, store, book, func(c *Config) { c.pace = &blind })
-	book.comesTo(t, "a", map[State]int{Pending: 1})
+	work(t, store, repo, func(c *Config) { c.pace = &blind })
+	repo.comesTo(t, "a", map[State]int{Pending: 1})
 	if err := store.Remove(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	store.skip(time.Second)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 3)
-	book.comesTo(t, "a", map[State]int{Pending: 4})
-	rows, _ := book.rows("a")
+	repo.comesTo(t, "a", map[State]int{Pending: 4})
+	rows, _ := repo.rows("a")
 	for _, r := range rows {
 		if (r.ExpiresAt == nil) != (r.Birth == int64(first)) {
 			t.Errorf("%+v", r)
@@ -173,13 +176,13 @@ func TestSaleMadeAgainUnnoticed(t *testing.T) {
 	}
 }
 
-// Ledger time and the wall clock differ; a row says when by the wall clock.
+// Ledger time and the wall clock differ. A row has the hold's end by the wall clock.
 func TestHoldEndsByTheWallClock(t *testing.T) {
 	ev := luascripts.Event{ID: "1-0", Number: 1, Kind: luascripts.Reserved, Birth: 1, At: 1_000, Raw: at0,
 		Claims: []luascripts.Claim{{Serial: 1, Count: 1, Fence: 1, Expiry: 5_000}}}
 	for held, want := range map[bool]string{true: "2023-11-14T22:13:20.004000Z", false: "<nil>"} {
 		var e Entry
-		if err := e.enter("a", ev, held, false); err != nil {
+		if err := e.addEvent("a", ev, held, false); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(text(e.Rows[0].ExpiresAt)); got != want || len(e.Deliveries) != 0 {
@@ -201,7 +204,7 @@ func (mutedStore) ReadEvents(context.Context, string, luascripts.Group, int) ([]
 
 func TestHoldsEndWithoutTheStream(t *testing.T) {
 	t.Parallel()
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 2, 2*time.Second)
 	store.buy(t, "a", 2)
 	work(t, mutedStore{store}, newSQLite(t))
@@ -212,10 +215,10 @@ func TestHoldsEndWithoutTheStream(t *testing.T) {
 	})
 }
 
-// Expiry alone: no database, no stream read, and units come back.
-func TestExpiryWithoutABook(t *testing.T) {
+// Without a database no stream is read, and units still come back.
+func TestExpiryWithoutADatabase(t *testing.T) {
 	t.Parallel()
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 2, 2*time.Second)
 	store.buy(t, "a", 2)
 	work(t, store, nil)
@@ -224,17 +227,18 @@ func TestExpiryWithoutABook(t *testing.T) {
 		r, err := store.Show(t.Context(), "a")
 		return err == nil && r.Free == 2 && r.Pending == 0
 	})
-	if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil || lag.Unread != 2 {
+	if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil ||
+		lag.Unread != 2 {
 		t.Errorf("the stream was read: %+v %v", lag, err)
 	}
 }
 
-// Two workers on a bad day, ended and started again and again in the middle of it: nothing is missing, nothing is twice.
+// Two workers on a bad day are ended and started again and again. No order is missing, and none is stored twice.
 func TestNothingIsLostOnABadDay(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 3000, time.Hour)
-	day := badDay{Store: store, Book: book, bad: &atomic.Bool{}}
+	day := badDay{Store: store, Repository: repo, bad: &atomic.Bool{}}
 	day.bad.Store(true)
 	var stops []func()
 	for range 2 {
@@ -261,16 +265,16 @@ func TestNothingIsLostOnABadDay(t *testing.T) {
 		}
 	}
 	day.bad.Store(false)
-	book.comesTo(t, "a", want)
+	repo.comesTo(t, "a", want)
 	allDone(t, store, "a")
 }
 
-// The database is away at the start and in the middle; holds end all the same.
+// The database is away at the start and again later. Holds end all the same.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 2*time.Second)
-	away := &awayBook{Book: book}
+	away := &awayRepository{Repository: repo}
 	away.off.Store(true)
 	stop := work(t, store, away)
 	store.buy(t, "a", 2)
@@ -281,43 +285,43 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	eventually(t, "holds end without a database", freed)
 	away.off.Store(false)
-	book.comesTo(t, "a", map[State]int{Expired: 2})
+	repo.comesTo(t, "a", map[State]int{Expired: 2})
 	away.off.Store(true)
 	store.buy(t, "a", 3)
 	eventually(t, "holds end without a database again", freed)
 	eventually(t, "it tries", func() bool { return away.tried.Load() > 3 })
 	away.off.Store(false)
-	book.comesTo(t, "a", map[State]int{Expired: 5})
+	repo.comesTo(t, "a", map[State]int{Expired: 5})
 	allDone(t, store, "a")
 	away.off.Store(true)
 	store.buy(t, "a", 1)
-	stop() // does not wait for a database that is away
+	stop() // the stop must not wait for the database
 }
 
 // A worker took events and never came back.
 func TestDeadWorkersEventsAreTakenOver(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 4)
 	dead := luascripts.Group{Name: luascripts.OrdersGroup, Consumer: "dead"}
 	if evs, err := store.ReadEvents(t.Context(), "a", dead, 10); err != nil || len(evs) != 1 {
 		t.Fatal(evs, err)
 	}
-	work(t, store, book)
-	book.comesTo(t, "a", map[State]int{Pending: 4})
+	work(t, store, repo)
+	repo.comesTo(t, "a", map[State]int{Pending: 4})
 	allDone(t, store, "a")
 }
 
-// The sale is removed and made again while a batch of the old one is in hand: both are stored, each under its birth.
+// The sale is removed and made again while a batch of the old sale is in hand. Both are stored, each under its birth.
 func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
-	away := &awayBook{Book: book}
+	store, repo := newShop(), newSQLite(t)
+	away := &awayRepository{Repository: repo}
 	store.sale(t, "a", 10, time.Hour)
 	_, first := store.buy(t, "a", 2)
 	work(t, store, away)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
 	away.off.Store(true)
 	store.buy(t, "a", 3)
 	eventually(t, "a batch is in hand", func() bool { return away.tried.Load() > 0 })
@@ -329,8 +333,8 @@ func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 	_, second := store.buy(t, "a", 1)
 	time.Sleep(3 * brisk.look)
 	away.off.Store(false)
-	book.comesTo(t, "a", map[State]int{Pending: 6})
-	rows, _ := book.rows("a")
+	repo.comesTo(t, "a", map[State]int{Pending: 6})
+	rows, _ := repo.rows("a")
 	births := map[int64]int{}
 	for _, r := range rows {
 		births[r.Birth]++
@@ -345,13 +349,13 @@ func TestSaleMadeAgainWithABatchInHand(t *testing.T) {
 
 func TestOddEventsAreParked(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 2)
 	odd := &oddStore{Store: store}
-	work(t, odd, book)
-	book.comesTo(t, "a", map[State]int{Pending: 2})
-	if n, err := book.count("SELECT count(*) FROM parked_events WHERE id = 'odd'"); err != nil || n != 1 {
+	work(t, odd, repo)
+	repo.comesTo(t, "a", map[State]int{Pending: 2})
+	if n, err := repo.count("SELECT count(*) FROM parked_events WHERE id = 'odd'"); err != nil || n != 1 {
 		t.Errorf("%d parked, %v", n, err)
 	}
 	eventually(t, "it is acknowledged", func() bool { _, done := odd.acked.Load("odd"); return done })
@@ -361,24 +365,24 @@ func TestOddEventsAreParked(t *testing.T) {
 func TestManySales(t *testing.T) {
 	t.Parallel()
 	const sales = 50
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	for i := range sales {
 		name := fmt.Sprintf("s%d", i)
 		store.sale(t, name, 5, time.Hour)
 		store.buy(t, name, 2)
 	}
-	work(t, store, sulkyBook{book, "s7"})
+	work(t, store, refusingRepository{repo, "s7"})
 	eventually(t, "all others are stored", func() bool {
-		n, err := book.count("SELECT count(*) FROM orders")
+		n, err := repo.count("SELECT count(*) FROM orders")
 		return err == nil && n == 2*(sales-1)
 	})
 }
 
 func TestOperatorsSide(t *testing.T) {
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 3)
-	away := &awayBook{Book: book}
+	away := &awayRepository{Repository: repo}
 	away.off.Store(true)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -406,7 +410,8 @@ func TestOperatorsSide(t *testing.T) {
 	}
 	eventually(t, "the lag is seen", func() bool {
 		_, text := fetch("/metrics")
-		return strings.Contains(text, `spike_orders_unread{sale="a"} 1`) && strings.Contains(text, `spike_orders_part_ok{part="database"} 0`)
+		return strings.Contains(text, `spike_orders_unread{sale="a"} 1`) &&
+			strings.Contains(text, `spike_orders_part_ok{part="database"} 0`)
 	})
 	away.off.Store(false)
 	eventually(t, "it is ready", func() bool { code, _ := fetch("/readyz"); return code == 200 })

@@ -11,8 +11,8 @@ import (
 //
 //	go test -run '^$' -bench . -cpu 1,2,4,8 ./shard
 //
-// Every iteration of BenchmarkTake really gets a unit of its own, or the
-// benchmark fails. -cpu above the machine's CPUs measures a preempted crowd.
+// Every iteration of BenchmarkTake gets a unit of its own, or the benchmark fails. With -cpu above the machine's CPUs it measures
+// a preempted crowd.
 
 // counter is the smallest thing that sells: it hands out 1, 2, 3 ... total.
 type counter interface{ Take() (uint32, bool) }
@@ -34,7 +34,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// BenchmarkLose is the other 99 of 100: nothing left.
+// BenchmarkLose is the other 99 of 100 calls: nothing is left.
 func BenchmarkLose(b *testing.B) {
 	for _, c := range counters {
 		b.Run(c.name, func(b *testing.B) { benchLose(b, c.make(0)) })
@@ -77,15 +77,15 @@ func benchLose(b *testing.B, c counter) {
 	})
 }
 
-// newBenchStock fills one range of b.N: with 8 lanes the guided chunks and the
-// steals at the end were some 340 visits in 30 million takes.
+// newBenchStock fills one range of b.N. With 8 lanes, the guided chunks and the steals at the end were some 340 visits in 30
+// million takes.
 func newBenchStock(total uint64) counter {
 	s := New(0)
 	s.Fill(Range{Start: 1, End: uint32(total) + 1})
 	return s
 }
 
-// chanLock is the article's: a channel of size 1 is the lock.
+// chanLock is the article's lock: a channel of size 1.
 type chanLock struct {
 	lock chan struct{}
 	left uint64
@@ -122,8 +122,7 @@ func (m *mutexLock) Take() (serial uint32, ok bool) {
 	return serial, ok
 }
 
-// fetchAdd never fails and never retries, but it can only ever count up: it
-// cannot give a part of its stock away, so it is no allotment.
+// fetchAdd never fails and never retries, but it only counts up. It cannot give a part of its stock away, so it is no allotment.
 type fetchAdd struct {
 	next  atomic.Uint64
 	_     [laneBytes]byte
@@ -135,7 +134,7 @@ func (f *fetchAdd) Take() (uint32, bool) {
 	return uint32(serial), serial <= f.total
 }
 
-// casWord is one lane for everybody.
+// casWord is one lane for all CPUs.
 type casWord struct{ lane }
 
 func newCASWord(total uint64) *casWord {

@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// ledger knows at every instant which serials may come out. lease is written
-// without any atomic before Fill and read so after Take: under -race this
-// proves that Fill publishes what the caller wrote.
+// ledger knows at every instant which serials may come out. lease is written without any atomic before Fill, and read so after
+// Take. Under -race this proves that Fill publishes what the caller wrote.
 type ledger struct {
 	t      *testing.T
 	inside []atomic.Bool
@@ -47,8 +46,8 @@ func (g *ledger) out(r Range) {
 	}
 }
 
-// TestEverySerialOnceInACrowd: buyers, cancellers, a feeder and a keeper at
-// once; at the end each serial ever fed was sold once, or is still there once.
+// TestEverySerialOnceInACrowd: buyers, cancellers, a feeder and a keeper run at once. At the end each serial ever fed was sold
+// once, or is still there once.
 func TestEverySerialOnceInACrowd(t *testing.T) {
 	overAll(t, func(t *testing.T, make func() allotment) {
 		for round := range short(16) {
@@ -103,7 +102,7 @@ func keep(a allotment, g *ledger, rnd *rand.Rand, serials uint32) {
 	}
 }
 
-// buy keeps what it took, or cancels one buy in eight.
+// buy keeps the serials that it took, or cancels one buy in eight.
 func buy(a allotment, g *ledger, rnd *rand.Rand, closed *atomic.Bool) {
 	for {
 		last := closed.Load()
@@ -126,9 +125,8 @@ func buy(a allotment, g *ledger, rnd *rand.Rand, closed *atomic.Bool) {
 	}
 }
 
-// TestNeverSoldOutWithStock: in each round there are more units than all takers
-// together want, so no Take may lose and Empty may never be true. Short rounds
-// make the end, where lanes rob each other, the rule.
+// TestNeverSoldOutWithStock: each round has more units than all takers together want. So no Take may lose, and Empty may never be
+// true. The rounds are short, so most of the time is the end, where lanes rob each other.
 func TestNeverSoldOutWithStock(t *testing.T) {
 	overAll(t, func(t *testing.T, make func() allotment) {
 		for round := range short(4000) {
@@ -156,7 +154,7 @@ func abundance(t *testing.T, a allotment, each uint32, round int) {
 		})
 	}
 	all.Go(func() {
-		for range round % 4 { // holds at most thief units, moves some between lanes and reserve
+		for range round % 4 { // holds at most thief units, and moves some between lanes and reserve
 			a.Fill(a.Drain(thief)...)
 			a.Fill(a.Withdraw(Range{total - thief, total})...)
 		}
@@ -167,8 +165,8 @@ func abundance(t *testing.T, a allotment, each uint32, round int) {
 	}
 }
 
-// TestTugOfWar keeps one pair of lanes in a tug of war over few units:
-// takers put back what they took, so there is always one more unit than hands.
+// TestTugOfWar keeps one pair of lanes in a tug of war over few units. Takers put back what they took, so there is always one
+// more unit than hands.
 func TestTugOfWar(t *testing.T) {
 	overAll(t, func(t *testing.T, make func() allotment) {
 		const takers = 3
@@ -191,8 +189,8 @@ func TestTugOfWar(t *testing.T) {
 	})
 }
 
-// TestFillIsSeenAtOnce: who filled a unit that nobody else wants gets it, while
-// a crowd asking for two together keeps finding nothing and saying Empty.
+// TestFillIsSeenAtOnce: a caller that fills a unit gets it if no other caller wants it. Meanwhile a crowd that asks for two
+// together keeps finding nothing and saying Empty.
 func TestFillIsSeenAtOnce(t *testing.T) {
 	overAll(t, func(t *testing.T, make func() allotment) {
 		a := make()

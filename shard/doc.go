@@ -1,7 +1,7 @@
-// Package shard is the lock-free allotment: the units one edge may sell now,
-// spread over the CPUs so that a buy costs one compare-and-swap on a cache line
-// nobody else is writing. This comment is the proof; the other files are short
-// because it is here.
+// Package shard is the lock-free allotment: the units that one edge may sell
+// now. They are spread over the CPUs, so a buy costs one compare-and-swap on a
+// cache line that no other CPU writes. This comment is the proof; the other
+// files are short because it is here.
 //
 // # Layout
 //
@@ -12,8 +12,8 @@
 //	  reserve  []Range  filled, in no lane yet, oldest first
 //
 // A word is the serials next <= s < end and the whole state of its lane. A lane
-// belongs to no one: the P's number, masked, only says where to look first. A
-// wrong number costs a cache miss, never a unit.
+// belongs to no goroutine: the P's number, masked, only says where to look
+// first. A wrong number costs a cache miss, never a unit.
 //
 // # Flow
 //
@@ -56,33 +56,35 @@
 // # Handed out at most once per Fill (W2)
 //
 // Every removal from a word is a CAS of the whole word, and what it removes is
-// computed from the value it compared. When it succeeds the word was that value
-// at that moment, so the serials were in it, and after the swap they are not.
+// computed from the value that it compared. When the CAS succeeds, the word had
+// that value at that moment. So the serials were in it, and after the swap they
+// are not.
 //
-// That is also why ABA is harmless here: the word is all the state there is.
-// If it left value A and came back to A while a taker slept, then the same
-// serials are in it again, and handing them out is right. They can only have
-// come back by a Fill of serials that some Drain, Withdraw or new grant put in
-// the caller's hand; which is what the caller must guarantee (below).
+// So ABA is harmless here: the word is all the state there is. If it left value
+// A and came back to A while a taker slept, then the same serials are in it
+// again, and handing them out is right. They can only have come back by a Fill,
+// after some Drain, Withdraw or new grant put them in the caller's hand. The
+// caller must guarantee that (below).
 //
-// install is a plain store, not a CAS, and loses nothing: by W4 the word that
-// the holder of mu saw empty is still empty when it stores.
+// install is a plain store, not a CAS, and loses nothing. By W4 the word that
+// the holder of mu saw empty is still empty when the holder stores.
 //
 // # Empty is said only when it is so (W5)
 //
-// Lemma. A pass under mu that saw the reserve empty and each word empty, at
-// whatever different moments, proves that all were empty together at its end:
-// by W4 a word seen empty stays so while mu is held, the reserve changes only
-// under mu, and the visitor's own hand is empty.
+// Lemma. A pass under mu saw the reserve empty and each word empty, at whatever
+// different moments. Then all were empty together at its end: by W4 a word seen
+// empty stays so while mu is held, the reserve changes only under mu, and the
+// visitor's own hand is empty.
 //
 // So `empty = true` stores a fact. It stays a fact: serials arrive by Fill
-// alone, a visit that moves them must first find some, and under a true flag
-// there are none. Fill makes it false before it lets mu go, so nobody who
-// starts after Fill returned can read the old true; a pass that comes later saw
-// the new serials gone.
+// alone, and a visit that moves them must first find some, and under a true
+// flag there are none. Fill sets the flag false before it releases mu. So a
+// call that starts after Fill returned cannot read the old true, and a later
+// pass that sets it true again saw the new serials gone.
 //
 // Without mu the lemma fails: the pass reads word 1 (empty), a thief moves word
-// 2's serials into word 1, the pass reads word 2 (empty): sold out, with stock.
+// 2's serials into word 1, the pass reads word 2 (empty). It says sold out,
+// with stock.
 //
 // # Linearization points
 //
@@ -91,51 +93,52 @@
 //	TakeN lost, n > 1    the same, or the end of its own pass: each place in turn
 //	                     had fewer than n, and under mu places only shrink
 //	Fill                 empty = false, or the unlock if it was false already
-//	Drain, Withdraw      the last removal. What was removed earlier counts as
-//	                     here until then, and no one can tell: whoever finds
+//	Drain, Withdraw      the last removal. Serials removed earlier count as here
+//	                     until then, and no caller can tell: a caller that finds
 //	                     nothing must hold mu, or read a flag that is not set
 //
-// Progress: a CAS fails only because another took or moved serials. Take that
-// finds its word filled is lock-free. A visit waits for mu; whoever holds it
-// looks at no more than all lanes and all ranges of the reserve, and its CAS
-// retries are each paid for by a sale.
+// Progress: a CAS fails only because another one took or moved serials. A Take
+// that finds its word filled is lock-free. A visit waits for mu. The holder of
+// mu looks at no more than all lanes and all ranges of the reserve, and a sale
+// pays for each of its CAS retries.
 //
 // # What the atomics publish
 //
 // A visit's store of a word comes after the Fill that brought the serials (mu),
-// and a take's CAS reads that store or a CAS that follows it. So all that the
-// caller wrote before Fill (the lease's fence) is seen by whoever takes from it.
-// empty publishes no data. The reserve's total is written under mu; outside it
-// is read by Len only, which is weak.
+// and a take's CAS reads that store or a CAS that follows it. So a taker of the
+// serials sees everything that the caller wrote before Fill (the lease's
+// fence). empty publishes no data. The reserve's total is written under mu;
+// outside mu only Len reads it, and Len is weak.
 //
 // # What is weak
 //
-//   - Len: no lock, no snapshot. Exact only while nobody else calls.
-//   - Low: noticed only by visits. A lane that sells from a full word visits
-//     nothing, so the token may come late: with lanes holding most of the stock,
-//     as late as the end. Set the mark at twice the lead you need, and poll Len.
+//   - Len: no lock, no snapshot. It is exact only while no other call runs.
+//   - Low: only visits notice it. A lane that sells from a full word visits
+//     nothing, so the token may come late: with lanes holding most of the
+//     stock, as late as the end. Set the mark at twice the lead you need, and
+//     poll Len.
 //   - Empty false proves nothing.
-//   - Order: serials of one lane are sold upwards; across lanes there is none.
+//   - Order: a lane sells its serials upwards; across lanes there is no order.
 //
 // # What the caller keeps
 //
 //   - Fill only serials that are in its hand: a fresh grant, or what Drain or
-//     Withdraw returned. Filling one that is here sells it twice. Under -race
-//     Fill panics on it.
+//     Withdraw returned. A serial that is filled while it is here is sold
+//     twice. Under -race Fill panics on it.
 //   - One lease, one range (or several): never two leases in one Range.
-//   - What a Take may need to know of a serial is written before Fill, and kept
-//     until Take can no longer hand it out: Withdraw has returned, and whoever
-//     took before has finished looking.
-//   - Withdraw ends nothing for a taker that has won already. The clock is read
-//     after Take, by the taker (row 3 of ARCHITECTURE.md).
+//   - What a Take may need to know about a serial must be written before Fill,
+//     and kept until no Take can hand the serial out any more: Withdraw has
+//     returned, and every earlier taker has finished looking.
+//   - Withdraw does not stop a taker that has won already. The taker must read
+//     the clock after Take (row 3 of ARCHITECTURE.md).
 //
 // # How it is tested
 //
 // One suite runs over Stock and over a dumb twin: sequences against a set, a
-// crowd in which every serial is booked in and out, rounds in which selling out
-// is impossible, and recorded histories checked by porcupine against the
+// crowd in which every serial is counted in and out, rounds in which selling
+// out is impossible, and recorded histories that porcupine checks against the
 // linearization points above. The windows between a load and its CAS are a few
-// nanoseconds wide, so under -race every load may yield (interleave): some of
+// nanoseconds wide, so under -race every load may yield (interleave). Some of
 // the mutations tried (a steal, a Drain or a Withdraw without the mutex) are
 // seen reliably only there. Run the tests with -race.
 //
@@ -143,14 +146,18 @@
 //
 //   - A chan of size 1, the article's lock: more than 20 times the price on 2
 //     CPUs (BenchmarkTake), and it parks goroutines.
-//   - A sync.Mutex: a seventh of the price of a chan, still all CPUs through one line.
-//   - One shared fetch-add: nothing is cheaper on one CPU, but losers keep adding,
-//     the counter cannot give a part of its stock back, and the line travels.
-//   - One shared CAS word: gives back, but is dearer than the fetch-add when two
-//     CPUs want it, because the loser of a race goes again.
+//   - A sync.Mutex: a seventh of the price of a chan, but all CPUs go through
+//     one line.
+//   - One shared fetch-add: nothing is cheaper on one CPU. But losers keep
+//     adding, the counter cannot give a part of its stock back, and the line
+//     travels.
+//   - One shared CAS word: it gives back, but is dearer than the fetch-add when
+//     two CPUs want it, because the loser of a race goes again.
 //   - An empty-scan without the mutex, twice and compared: a move between the
-//     passes' words can hide in both. A version per word would cost serials' bits.
+//     words of the passes can hide in both. A version per word would cost bits
+//     of the serials.
 //   - sync.Pool-like owners, with CAS only for thieves: Go gives no way to stay
-//     on a P across a plain load and store without pinning, and pinned code must
-//     not be preempted. A CAS on a line of one's own is most of what Take costs, and is worth it.
+//     on a P across a plain load and store without pinning, and pinned code
+//     must not be preempted. A CAS on a line of one's own is most of the price
+//     of Take, and is worth it.
 package shard

@@ -2,14 +2,13 @@ package shard
 
 import "sync/atomic"
 
-// laneBytes is two cache lines: Intel's adjacent-line prefetcher moves them in
-// pairs, so 64 would let neighbours disturb each other.
+// laneBytes is two cache lines. Intel's adjacent-line prefetcher moves them in pairs, so with 64 neighbours would disturb each
+// other.
 const laneBytes = 128
 
 // lane is one CPU's word, alone on its cache lines.
 //
-// take and cut only ever shrink the word. install is the only way back up, and
-// only under Stock.mu.
+// take and cut only shrink the word. Only install makes it grow, and only under Stock.mu.
 type lane struct {
 	bits atomic.Uint64
 	_    [laneBytes - 8]byte
@@ -21,8 +20,7 @@ func (l *lane) load() word {
 	return w
 }
 
-// take removes the first n serials, or nothing. Lock-free: a CAS fails only
-// because another one succeeded. n >= 1.
+// take removes the first n serials, or nothing. It is lock-free: a CAS fails only because another one succeeded. n >= 1.
 func (l *lane) take(n uint32) (first uint32, ok bool) {
 	for {
 		w := l.load()
@@ -44,13 +42,12 @@ func (l *lane) cut(w word, at uint32) (tail Range, ok bool) {
 
 // install puts r into a word that the caller, holding Stock.mu, saw empty.
 //
-// A plain store is safe: no one else may fill an empty word (mu), and a take or
-// cut that still holds an old, non-empty value fails its CAS, or, if r brought
-// the very same value back, gets serials that are in the word now.
+// A plain store is safe. Under mu no other caller may fill an empty word. A take or cut with an old, non-empty value fails its
+// CAS. If r brought the very same value back, the CAS succeeds, and its serials are in the word now.
 func (l *lane) install(r Range) { l.bits.Store(uint64(pack(r))) }
 
-// halve cuts the larger half off the tail. It reads the word afresh: the victim
-// is hot, and a value from the thief's scan is too old for a CAS to succeed.
+// halve cuts the larger half off the tail. It reads the word afresh, because the victim is hot, and a value from the thief's scan
+// is too old for a CAS to succeed.
 func (l *lane) halve() Range {
 	for {
 		w := l.load()
@@ -77,8 +74,8 @@ func (l *lane) drain(max uint64) Range {
 	}
 }
 
-// withdraw removes what it holds of r. The serials behind r's end cannot stay
-// in the word (one word, one range): they are returned as rest.
+// withdraw removes the serials of r. The serials behind r's end cannot stay in the word (one word, one range), so they are
+// returned as rest.
 func (l *lane) withdraw(r Range) (got, rest Range) {
 	for {
 		w := l.load()

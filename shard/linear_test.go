@@ -12,8 +12,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Recorded concurrent histories against a set of at most 64 serials, serial s
-// being bit s. What the model allows is what doc.go promises, no more.
+// Recorded concurrent histories against a set of at most 64 serials, serial s being bit s. The model allows what doc.go promises,
+// and no more.
 
 type call struct {
 	kind opKind
@@ -38,7 +38,7 @@ var setModel = porcupine.Model{
 
 func setStep(have uint64, in call, out reply) (bool, any) {
 	left := have &^ out.set
-	mine := out.set&^have == 0 // what came out was here
+	mine := out.set&^have == 0 // the serials that came out were here
 	got := bits.OnesCount64(out.set)
 	switch in.kind {
 	case opTake, opTakeN:
@@ -67,7 +67,7 @@ func toSet(ranges ...Range) (set uint64) {
 	return set
 }
 
-// recorder stamps calls with a counter: unique, and in an order all agree on.
+// recorder stamps calls with a counter. Stamps are unique, and in an order on which all agree.
 type recorder struct {
 	a     allotment
 	clock atomic.Int64
@@ -128,8 +128,8 @@ func (r *recorder) empty(client int) {
 	r.do(client, call{kind: opEmpty}, func() reply { return reply{ok: r.a.Empty()} })
 }
 
-// record runs three buyers and a keeper over some thirty units, so that lanes run
-// dry, rob each other and are refilled within one history.
+// record runs three buyers and a keeper over some thirty units. So within one history lanes run dry, rob each other and are
+// refilled.
 func record(a allotment, seed uint64) []porcupine.Operation {
 	r := &recorder{a: a}
 	r.pour(0, int(seed), Range{1, 13})
@@ -178,8 +178,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 	})
 }
 
-// The checker must be able to say no: each of these is what a plausible bug
-// would have recorded.
+// The checker must be able to say no. Each of these is what a plausible bug would have recorded.
 func TestCheckerRejectsBrokenHistories(t *testing.T) {
 	take := func(n uint32, set uint64) porcupine.Operation {
 		return porcupine.Operation{Input: call{opTakeN, n, 0}, Output: reply{set != 0, set}}

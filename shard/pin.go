@@ -1,15 +1,15 @@
 package shard
 
-import "unsafe" // the package's only one: linkname, and the size below
+import "unsafe" // used only here: linkname, and the size below
 
-// Every lane fills its cache lines exactly: this does not compile otherwise.
+// Every lane must fill its cache lines exactly, or this does not compile.
 const (
 	_ = uint(unsafe.Sizeof(lane{}) - laneBytes)
 	_ = uint(laneBytes - unsafe.Sizeof(lane{}))
 )
 
-// The runtime keeps these two for libraries that shard by P (Go issue 67401).
-// The empty pin.s is what lets them be declared without a body.
+// The runtime keeps these two for libraries that shard by P (Go issue 67401). The empty pin.s allows their declaration without a
+// body.
 
 //go:linkname procPin runtime.procPin
 //go:nosplit
@@ -19,8 +19,8 @@ func procPin() int
 //go:nosplit
 func procUnpin()
 
-// procID is the number of the P that ran this call. The goroutine may have
-// moved on before the caller reads it: a hint, nothing more.
+// procID is the number of the P that ran this call. It is only a hint, because the goroutine may have moved on before the caller
+// reads it.
 func procID() int {
 	id := procPin()
 	procUnpin()

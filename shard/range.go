@@ -1,7 +1,6 @@
 package shard
 
-// Range is the serials Start <= s < End. A serial is 1..2^32-2, so every
-// serial has an End that fits.
+// Range is the serials Start <= s < End. A serial is 1..2^32-2, so every serial has an End that fits.
 type Range struct{ Start, End uint32 }
 
 // Len is the number of serials in r; 0 if r is empty or inside out.

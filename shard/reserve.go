@@ -5,13 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// reserve is the filled ranges that no lane has yet, oldest first: the oldest
-// lease ends first, so it should sell first. Everything is guarded by Stock.mu;
-// total alone may be read without it.
+// reserve is the filled ranges that no lane has yet, oldest first. The oldest lease ends first, so it should sell first. Stock.mu
+// guards everything; only total may be read without it.
 //
-// Ranges are cut, never joined: two neighbours may belong to different leases.
+// Ranges are cut, never joined, because two neighbours may belong to different leases.
 type reserve struct {
-	ranges []Range // none empty
+	ranges []Range // none is empty
 	total  atomic.Uint64
 }
 
@@ -23,7 +22,7 @@ func (v *reserve) add(r Range) {
 	v.grow(r.Len())
 }
 
-// front removes up to n serials, all of the oldest range; Len 0 if there is none.
+// front removes up to n serials of the oldest range; Len 0 if there is none.
 func (v *reserve) front(n uint32) Range {
 	if len(v.ranges) == 0 {
 		return Range{}
@@ -41,8 +40,8 @@ func (v *reserve) take(n uint32) (first uint32, ok bool) {
 	return 0, false
 }
 
-// drain removes up to max serials, the newest range first and tails first: the
-// mirror of front, so what would have been sold last is given back first.
+// drain removes up to max serials, the newest range first and tails first. It is the mirror of front: the serials that would be
+// sold last are given back first.
 func (v *reserve) drain(max uint64) (out []Range) {
 	for max > 0 && len(v.ranges) > 0 {
 		last := len(v.ranges) - 1
@@ -87,7 +86,7 @@ func (v *reserve) cutFront(i int, n uint32) Range {
 	return got
 }
 
-// remove is O(1) for the oldest, which is the common one.
+// remove is O(1) for the oldest range, which is the common case.
 func (v *reserve) remove(i int) {
 	if i == 0 {
 		v.ranges = v.ranges[1:]

@@ -10,14 +10,12 @@ import (
 // maxLanes bounds a scan under the mutex: 256 loads are a few microseconds.
 const maxLanes = 256
 
-// Stock is the units one edge may sell. All methods are safe for concurrent
-// use; doc.go says what each guarantees. Use New.
+// Stock is the units that one edge may sell. All methods are safe for concurrent use; doc.go says what each guarantees. Use New.
 type Stock struct {
 	lanes []lane      // fixed by New; the length is a power of two
-	empty atomic.Bool // true: nothing is here. Set by a scan, cleared by Fill, both under mu
+	empty atomic.Bool // true: nothing is here. A scan sets it, Fill clears it, both under mu
 
-	// The line above is read by every Take and written once a refill: keep it
-	// clear of the one that lock holders write.
+	// Every Take reads the line above, and a refill writes it once. So it is kept clear of the line that lock holders write.
 	_ [laneBytes]byte
 
 	mu      sync.Mutex // the cold mutex, I9
@@ -26,8 +24,8 @@ type Stock struct {
 	low     chan struct{} // cap 1
 }
 
-// New makes an empty Stock with lanes rounded up to a power of two, at most
-// 256; lanes <= 0 means GOMAXPROCS. More CPUs than lanes share, fewer steal.
+// New makes an empty Stock. It rounds lanes up to a power of two, at most 256; lanes <= 0 means GOMAXPROCS. If there are more
+// CPUs than lanes, CPUs share a lane, and fewer lanes are robbed.
 func New(lanes int) *Stock {
 	if lanes <= 0 {
 		lanes = runtime.GOMAXPROCS(0)
@@ -40,10 +38,9 @@ func New(lanes int) *Stock {
 	return s
 }
 
-// Take hands out one serial, to this caller only. False means that nothing was
-// here at one moment during the call.
+// Take hands out one serial, to this caller only. False means that nothing was here at one moment during the call.
 func (s *Stock) Take() (serial uint32, ok bool) {
-	if s.empty.Load() { // first: one load is all that a loser costs
+	if s.empty.Load() { // first, because one load is all that a loser should cost
 		return 0, false
 	}
 	l := s.lane()
@@ -53,9 +50,8 @@ func (s *Stock) Take() (serial uint32, ok bool) {
 	return s.visit(l, 1)
 }
 
-// TakeN hands out the n serials first <= s < first+n, all of one filled range,
-// or none. For n > 1 false means that no lane and no range of the reserve held
-// n together; there may still be units (see Empty). n = 0 gets nothing.
+// TakeN hands out the n serials first <= s < first+n, all of one filled range, or none. For n > 1 false means that no lane and no
+// range of the reserve held n together; there may still be units (see Empty). n = 0 gets nothing.
 func (s *Stock) TakeN(n uint32) (first uint32, ok bool) {
 	if n == 0 || s.empty.Load() {
 		return 0, false
@@ -67,13 +63,12 @@ func (s *Stock) TakeN(n uint32) (first uint32, ok bool) {
 	return s.visit(l, n)
 }
 
-// Empty is true only while nothing is here (or a Fill has not returned). It
-// lags the other way: the last Take leaves it false, the next one sets it.
+// Empty is true only while nothing is here, or while a Fill has not returned. It may be false for a while when nothing is here:
+// the last Take leaves it false, and the next one sets it.
 func (s *Stock) Empty() bool { return s.empty.Load() }
 
-// Len is how many units are here. It is weak: it takes no lock, so a unit that
-// moves between reserve and lanes meanwhile may be counted twice or not at all.
-// It is exact while nobody else calls.
+// Len is how many units are here. It is weak, because it takes no lock: a unit that moves between reserve and lanes meanwhile may
+// be counted twice or not at all. It is exact while no other call runs.
 func (s *Stock) Len() uint64 {
 	n := s.reserve.total.Load()
 	for i := range s.lanes {

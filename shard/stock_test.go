@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What is true of Stock alone, and of how it is built.
+// What is true only of Stock, and of its construction.
 
 func TestLanesAreAPowerOfTwo(t *testing.T) {
 	for lanes, want := range map[int]int{1: 1, 2: 2, 3: 4, 8: 8, 9: 16, 256: 256, 1 << 20: 256} {
@@ -50,7 +50,7 @@ func TestWordPacks(t *testing.T) {
 	}
 }
 
-// The mutex is held by the test: whoever needs it hangs.
+// The test holds the mutex, so a call that needs it hangs.
 func TestHotPathTakesNoLock(t *testing.T) {
 	s := New(1)
 	s.Fill(Range{1, 101})
@@ -88,7 +88,7 @@ func TestTakeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// With 4 lanes a visit brings an eighth of the reserve, in the end one unit.
+// With 4 lanes a visit brings an eighth of the reserve, and in the end one unit.
 func TestChunksShrink(t *testing.T) {
 	s := New(4)
 	s.Fill(Range{1, 801})
@@ -97,7 +97,7 @@ func TestChunksShrink(t *testing.T) {
 			t.Errorf("visit %d brought %d, want %d", i, 1+s.lanes[i].load().len(), want)
 		}
 	}
-	s.Drain(470 - 7) // the reserve first
+	s.Drain(470 - 7) // from the reserve first
 	if s.reserve.total.Load() != 7 || s.chunk() != 1 {
 		t.Errorf("chunk %d of %d", s.chunk(), s.reserve.total.Load())
 	}
@@ -119,8 +119,8 @@ func TestStealHalvesTheFullest(t *testing.T) {
 	}
 }
 
-// A taker and a thief sleep over a whole life of the word: it was sold out,
-// came back as the same value, and their old CAS now succeeds. It must be right.
+// A taker and a thief sleep over a whole life of the word. The word was sold out and came back as the same value, and their old
+// CAS now succeeds. The result must be right.
 func TestOldWordIsHarmless(t *testing.T) {
 	var l lane
 	l.install(Range{5, 9})
@@ -143,8 +143,7 @@ func TestOldWordIsHarmless(t *testing.T) {
 	}
 }
 
-// With everything in lanes and none of it under the caller, TakeN still finds
-// what one lane has, and says nothing about the rest.
+// All units are in lanes, and none in the caller's lane. TakeN still finds what one lane has, and says nothing about the rest.
 func TestTakeNLooksEverywhere(t *testing.T) {
 	s := New(4)
 	s.empty.Store(false)

@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// allotment is what Stock and its twin both are.
+// allotment is the interface of Stock and its twin.
 type allotment interface {
 	Take() (serial uint32, ok bool)
 	TakeN(n uint32) (first uint32, ok bool)
@@ -33,8 +33,8 @@ var subjects = []struct {
 	{"stock", func() allotment { return New(0) }},
 }
 
-// overAll runs test on every implementation, with more Ps than the machine may
-// have CPUs: a preempted taker is the one that sees old words.
+// overAll runs test on every implementation. It uses more Ps than the machine may have CPUs, because a preempted taker is the one
+// that sees old words.
 func overAll(t *testing.T, test func(t *testing.T, make func() allotment)) {
 	for _, s := range subjects {
 		t.Run(s.name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func takeOn(a allotment, i int, n uint32) (first uint32, ok bool) {
 	return s.takeOn(&s.lanes[i%len(s.lanes)], n)
 }
 
-// takeOn is what Take and TakeN do once they know their lane.
+// takeOn is Take and TakeN after they have found their lane.
 func (s *Stock) takeOn(l *lane, n uint32) (first uint32, ok bool) {
 	if first, ok = l.take(n); ok {
 		return first, true
@@ -61,8 +61,7 @@ func (s *Stock) takeOn(l *lane, n uint32) (first uint32, ok bool) {
 	return s.visit(l, n)
 }
 
-// pour fills r into one lane with an empty reserve, as visits leave it in the
-// end: every other lane must steal.
+// pour fills r into one lane and leaves the reserve empty, as visits do in the end. Every other lane must steal.
 func pour(a allotment, i int, r Range) {
 	s, isStock := a.(*Stock)
 	if !isStock {
@@ -75,7 +74,7 @@ func pour(a allotment, i int, r Range) {
 	s.empty.Store(false)
 }
 
-// places is every piece of stock, where it lies. Only while nobody else calls.
+// places is every piece of stock. No other call may run.
 func places(a allotment) []Range {
 	s, isStock := a.(*Stock)
 	if !isStock {
@@ -88,7 +87,7 @@ func places(a allotment) []Range {
 	return out
 }
 
-// short is n, or less where each costs more.
+// short is n, or less if each costs more.
 func short(n int) int {
 	if invariants || testing.Short() {
 		return max(1, n/4)

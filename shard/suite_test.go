@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What one caller alone can rely on.
+// What a single caller can rely on.
 
 func TestNewIsEmpty(t *testing.T) {
 	overAll(t, func(t *testing.T, make func() allotment) {

@@ -2,13 +2,11 @@ package shard
 
 import "fmt"
 
-// Supply is the keeper's side: what comes in, what goes back, when to bring more.
+// Supply is the keeper's side: units that come in, units that go back, and the sign to bring more.
 
-// Fill adds serials that are nowhere in the Stock: fresh from a grant, or got
-// back by Drain or Withdraw (I3: never serials that Take handed out). Once it
-// has returned they can be taken, and Empty is false until they are gone.
-// Everything written before Fill is seen by whoever takes the serials.
-// It panics on serial 0 and on Start > End, having added nothing.
+// Fill adds serials that are nowhere in the Stock: fresh from a grant, or returned by Drain or Withdraw. They must never be
+// serials that Take handed out (I3). After Fill has returned they can be taken, and Empty is false until they are gone. A taker
+// of the serials sees everything that was written before Fill. Fill panics on serial 0 and on Start > End, having added nothing.
 func (s *Stock) Fill(ranges ...Range) {
 	for _, r := range ranges {
 		if !r.valid() {
@@ -30,11 +28,11 @@ func (s *Stock) fillOne(r Range) {
 		s.mustBeAbsent(r)
 	}
 	s.reserve.add(r)
-	s.empty.Store(false) // publishes the fill to losers; before mu is free, so no scan can miss it
+	s.empty.Store(false) // publishes the fill to losers, before mu is free, so that no scan can miss it
 }
 
-// Drain removes up to max serials, the reserve first, then the lanes' tails:
-// fewer only if nothing was left. Nobody can take them any more.
+// Drain removes up to max serials: the reserve first, then the lanes' tails. It returns fewer only if nothing was left. No caller
+// can take them any more.
 func (s *Stock) Drain(max uint64) []Range {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,8 +46,8 @@ func (s *Stock) Drain(max uint64) []Range {
 	return out
 }
 
-// Withdraw removes every serial of r that is still here and returns them. Of
-// the others in r, each was taken before Withdraw returned, or never was here.
+// Withdraw removes every serial of r that is still here, and returns them. Each other serial of r was taken before Withdraw
+// returned, or never was here.
 func (s *Stock) Withdraw(r Range) []Range {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,11 +63,11 @@ func (s *Stock) Withdraw(r Range) []Range {
 // SetLow sets the low-water mark in units; 0, the default, means empty.
 func (s *Stock) SetLow(n uint64) { s.lowMark.Store(n) }
 
-// Low gets one token (and keeps at most one) when a taker's visit to the cold
-// path leaves Len() <= the mark. Losers who see Empty send nothing more.
+// Low gets one token (and keeps at most one) when a taker's visit to the cold path leaves Len() <= the mark. A loser that sees
+// Empty sends nothing more.
 func (s *Stock) Low() <-chan struct{} { return s.low }
 
-// mustBeAbsent panics if a serial of r is here already: the caller filled twice.
+// mustBeAbsent panics if a serial of r is here already, because the caller filled it twice.
 func (s *Stock) mustBeAbsent(r Range) {
 	for _, have := range s.reserve.ranges {
 		mustBeApart(r, have)

@@ -2,8 +2,8 @@ package shard
 
 import "sync"
 
-// twin is the Stock nobody could get wrong: one mutex, one list, no lanes. The
-// suite runs over both, so that a test the twin fails is a wrong test.
+// twin is the Stock without a chance of error: one mutex, one list, no lanes. The suite runs over both, so a test that the twin
+// fails is a wrong test.
 type twin struct {
 	mu     sync.Mutex
 	ranges []Range

@@ -1,7 +1,7 @@
 package shard
 
-// A visit is what a taker does under the cold mutex when its own word has too
-// little. It always ends with serials in hand or with proof that there are none.
+// A visit is what a taker does under the cold mutex when its own word has too little. It always ends with serials in hand, or
+// with proof that there are none.
 
 // visit takes n serials for the owner of l.
 func (s *Stock) visit(l *lane, n uint32) (first uint32, ok bool) {
@@ -11,7 +11,7 @@ func (s *Stock) visit(l *lane, n uint32) (first uint32, ok bool) {
 	if s.empty.Load() { // set while this caller waited for the mutex
 		return 0, false
 	}
-	if first, ok = l.take(n); ok { // filled meanwhile by another caller on this lane
+	if first, ok = l.take(n); ok { // another caller filled this lane meanwhile
 		return first, true
 	}
 	if n > 1 {
@@ -20,9 +20,8 @@ func (s *Stock) visit(l *lane, n uint32) (first uint32, ok bool) {
 	return s.refill(l)
 }
 
-// refill gets a chunk, hands its first serial to the caller and installs the
-// rest in l, which visit saw empty. Handing out before installing is what makes
-// one visit enough: nobody can empty the word in between.
+// refill gets a chunk, hands its first serial to the caller, and installs the rest in l, which visit saw empty. It hands out
+// before it installs, so no other caller can empty the word in between, and one visit is enough.
 func (s *Stock) refill(l *lane) (serial uint32, ok bool) {
 	r := s.reserve.front(s.chunk())
 	if r.Len() == 0 {
@@ -36,15 +35,14 @@ func (s *Stock) refill(l *lane) (serial uint32, ok bool) {
 	return r.Start, true
 }
 
-// chunk is guided self-scheduling (Polychronopoulos and Kuck, 1987): half of a
-// fair part, so it shrinks to one and no lane hoards the end of the sale.
+// chunk is guided self-scheduling (Polychronopoulos and Kuck, 1987). It is half of a fair part, so it shrinks to one, and no lane
+// hoards the end of the sale.
 func (s *Stock) chunk() uint32 {
 	fair := s.reserve.total.Load() / uint64(2*len(s.lanes))
-	return uint32(max(1, fair)) // fits: serials are distinct uint32s
+	return uint32(max(1, fair)) // fits, because serials are distinct uint32s
 }
 
-// steal halves the fullest lane. Len 0 means that every word was seen empty in
-// one pass.
+// steal halves the fullest lane. Len 0 means that one pass saw every word empty.
 func (s *Stock) steal() Range {
 	for {
 		victim := s.fullest()
@@ -68,8 +66,8 @@ func (s *Stock) fullest() (best *lane) {
 	return best
 }
 
-// gather takes n > 1 serials from any one place that has them. Too little sets
-// nothing; only nothing at all, seen by the same scan, sets Empty.
+// gather takes n > 1 serials from any one place that has them. If it finds too few together, it sets nothing. Only if its scan
+// saw nothing at all, it sets Empty.
 func (s *Stock) gather(n uint32) (first uint32, ok bool) {
 	if first, ok = s.reserve.take(n); ok {
 		return first, true

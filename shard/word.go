@@ -7,8 +7,8 @@ package shard
 //	|     next      |      end      |   serials next <= s < end
 //	+---------------+---------------+
 //
-// next == end is empty, whatever the number. next grows only up to end and
-// end <= 2^32-1, so neither half can carry into the other.
+// next == end is empty, whatever the number. next grows only up to end, and end <= 2^32-1, so neither half can carry into the
+// other.
 type word uint64
 
 const nextShift = 32
@@ -23,5 +23,5 @@ func (w word) len() uint32   { return w.end() - w.next() }
 // after is w without its first n serials. The caller saw n <= w.len().
 func (w word) after(n uint32) word { return w + word(n)<<nextShift }
 
-// middle splits w for a thief, who gets the larger half: [middle, end).
+// middle splits w for a thief. The thief gets the larger half: [middle, end).
 func (w word) middle() uint32 { return w.next() + w.len()/2 }

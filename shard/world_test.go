@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// world is the sequential truth: which serials are in the allotment, and which
-// Fill brought each. Every step is checked to the last serial.
+// world is the sequential truth: which serials are in the allotment, and which Fill brought each. Every step is checked to the
+// last serial.
 
 const worldSize = 64
 
@@ -96,7 +96,7 @@ func (w *world) take(t failer, lane int, n uint32) {
 	}
 }
 
-// fill brings the serials of r that are absent, each run of them as one range.
+// fill adds the serials of r that are absent, each run of them as one range.
 func (w *world) fill(r Range) {
 	var runs []Range
 	for s := r.Start; s < r.End; s++ {
@@ -161,7 +161,7 @@ func (w *world) remove(t failer, r Range) {
 	}
 }
 
-// check: every serial in exactly one place, no place spans two fills (W2, W3).
+// check: every serial is in exactly one place, and no place spans two fills (W2, W3).
 func (w *world) check(t failer) {
 	t.Helper()
 	seen := map[uint32]bool{}

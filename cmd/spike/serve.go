@@ -161,7 +161,7 @@ func sayReloaded(log zerolog.Logger, unheard []string) {
 // alone does the order workers' work beside the edge: nobody else can reach the embedded store.
 func (c *ServeCmd) alone(ctx context.Context, store luascripts.Store, metrics *prometheus.Registry, log zerolog.Logger,
 	serve func(context.Context) error) error {
-	var book order.Book // none: holds end, and that is all
+	var book order.Repository // none: holds end, and that is all
 	if c.DB != "" {
 		var err error
 		if book, err = order.Open(c.DB); err != nil {

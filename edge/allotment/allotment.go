@@ -8,12 +8,12 @@ import (
 	"spike/shard"
 )
 
-// Outcome is what a Take came to.
+// Outcome is the result of a Take.
 type Outcome int
 
-// What a Take came to. The zero value promises nothing.
+// The outcomes. The zero value promises nothing.
 const (
-	Empty Outcome = iota // nothing here now; ask Verdict, or wait for Changed
+	Empty Outcome = iota // no unit is here now; ask Verdict, or wait for Changed
 	Won
 	Full  // too many claims wait for the ledger
 	Again // the serial could not be sold; another one may
@@ -26,20 +26,20 @@ type Allotment struct {
 	clock  Clock
 	bounds luascripts.Bounds
 
-	table   atomic.Pointer[Table]
-	verdict atomic.Pointer[Verdict]
-	view    atomic.Pointer[luascripts.Head]
-	ahead   atomic.Int64 // the store's clock minus our monotonic one, microseconds
-	lost    atomic.Uint64
-	changed atomic.Pointer[chan struct{}] // closed at the Keeper's next change
-	hungry  atomic.Uint32                 // buyers found too little: the most that one asked for
-	leasing atomic.Bool                   // a lease call is under way
-	scraps  atomic.Bool                   // a buyer found units, but not enough in a row
-	resting atomic.Bool                   // the Keeper sleeps: a claim must wake it
-	nudge   chan struct{}                 // cap 1
+	table      atomic.Pointer[Table]
+	verdict    atomic.Pointer[Verdict]
+	view       atomic.Pointer[luascripts.Head]
+	ahead      atomic.Int64 // the store's clock minus this process' monotonic one, microseconds
+	lost       atomic.Uint64
+	changed    atomic.Pointer[chan struct{}] // closed at the Keeper's next change
+	unmet      atomic.Uint32                 // the largest buy that found too little; 0: none
+	leasing    atomic.Bool                   // a lease call is under way
+	fragmented atomic.Bool                   // a buyer found units, but not enough in a row
+	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
+	nudge      chan struct{}                 // cap 1
 
 	mu      sync.Mutex
-	waiters map[uint64]chan luascripts.Verdict // by nonce: buys that answer after the ledger
+	waiters map[uint64]chan luascripts.Verdict // by nonce: buys that are answered only after the ledger has answered
 	offered map[uint64]Reply                   // by nonce: offers that the Keeper is not done with
 }
 
@@ -51,15 +51,15 @@ func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds luascript
 	return a
 }
 
-// Sold is a promise and when it ends by the wall clock, in Unix microseconds.
+// Sold is a promise, and its end by the wall clock, in Unix microseconds.
 type Sold struct {
 	luascripts.Claim
 	Until int64
 }
 
-// Take sells n consecutive units. Lock-free, allocation-free, no I/O; one clock reading when it wins.
+// Take sells n consecutive units. It takes no lock, allocates nothing and does no I/O. If it wins, it reads the clock once.
 func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
-	if a.stock.Empty() { // before a slot is spent on it
+	if a.stock.Empty() { // checked before a slot is spent
 		return Sold{}, Empty
 	}
 	p, ok := a.ring.reserve()
@@ -71,28 +71,28 @@ func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
 	return a.publish(p, k, s, outcome)
 }
 
-// Verdict is what every buy hears now, or nil while units may be had.
+// Verdict is the answer to every buy now, or nil while units may be had.
 func (a *Allotment) Verdict() *Verdict { return a.verdict.Load() }
 
-// IsEmpty is true only while nothing is here.
+// IsEmpty is true only while no unit is here.
 func (a *Allotment) IsEmpty() bool { return a.stock.Empty() }
 
 // View is the sale as of the newest look at the ledger.
 func (a *Allotment) View() luascripts.Head { return *a.view.Load() }
 
-// StoreTime is about what the store's clock says now, in microseconds: at most a round trip fast.
+// StoreTime is about the store's clock now, in microseconds. It is at most a round trip fast.
 func (a *Allotment) StoreTime() int64 { return a.ahead.Load() + a.clock().Mono/1000 }
 
-// SetStoreTime corrects that, by a word from the store.
+// SetStoreTime corrects StoreTime by a reading of the store's clock.
 func (a *Allotment) SetStoreTime(raw int64) { a.ahead.Store(raw - a.clock().Mono/1000) }
 
-// Stock is how many units are here; a weak count.
+// Stock is how many units are here. The count is weak.
 func (a *Allotment) Stock() uint64 { return a.stock.Len() }
 
-// Claims is how many slots of the Ring are taken.
+// Claims is how many slots of the Ring are in use.
 func (a *Allotment) Claims() uint64 { return a.ring.taken() }
 
-// Lost is how many claims the ledger refused: their buyers hold dead tokens.
+// Lost is how many claims the ledger has refused. Their buyers hold dead tokens.
 func (a *Allotment) Lost() uint64 { return a.lost.Load() }
 
 // Leasing says that units may be on their way.
@@ -101,25 +101,25 @@ func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 // Hungry tells the Keeper that a buyer of n found too little.
 func (a *Allotment) Hungry(n uint32) {
 	for {
-		most := a.hungry.Load()
-		if most >= n {
+		unmet := a.unmet.Load()
+		if unmet >= n {
 			return
 		}
-		if a.hungry.CompareAndSwap(most, n) {
+		if a.unmet.CompareAndSwap(unmet, n) {
 			a.wake()
 			return
 		}
 	}
 }
 
-// Scraps tells the Keeper that units are here, but not enough in a row: in the ledger they may join others.
+// Scraps tells the Keeper that units are here, but not enough in a row. In the ledger they may join others.
 func (a *Allotment) Scraps() {
-	if a.scraps.CompareAndSwap(false, true) {
+	if a.fragmented.CompareAndSwap(false, true) {
 		a.wake()
 	}
 }
 
-// Changed is closed when stock or verdict have changed. Get it first, look second, wait third.
+// Changed is closed when the stock or the verdict has changed. Get the channel first, look second, wait third.
 func (a *Allotment) Changed() <-chan struct{} { return *a.changed.Load() }
 
 func (a *Allotment) announce() {
@@ -129,7 +129,7 @@ func (a *Allotment) announce() {
 	}
 }
 
-// vanish sends buyers elsewhere: nobody keeps this allotment any more.
+// vanish sends buyers elsewhere, because no Keeper runs this allotment any more.
 func (a *Allotment) vanish() {
 	a.verdict.Store(&Verdict{Reason: Gone})
 	a.announce()
@@ -142,7 +142,7 @@ func (a *Allotment) wake() {
 	}
 }
 
-// TakeSettled is Take for buys that answer only after the ledger: the channel gets the claim's verdict.
+// TakeSettled is Take for buys that are answered only after the ledger has answered. The channel gets the claim's verdict.
 func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan luascripts.Verdict, Outcome) {
 	if a.stock.Empty() {
 		return Sold{}, nil, Empty
@@ -168,7 +168,7 @@ func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan 
 	return s, told, outcome
 }
 
-// tell passes the ledger's verdict on to the buy that waits for it, if one does.
+// tell passes the ledger's verdict to the buy that waits for it, if one does.
 func (a *Allotment) tell(nonce uint64, v luascripts.Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"spike/shard"
 )
 
-// What goes back to the ledger unsold. It is told until the ledger has answered.
+// Units that go back to the ledger unsold. The call is repeated until the ledger has answered.
 
-// giveBack names drained units to the ledger, each under its lease.
+// giveBack adds drained units to the returns, each under its lease.
 func (k *Keeper) giveBack(ranges []shard.Range) {
 	for _, r := range ranges {
 		k.demand.rate.filled -= uint64(r.Len())

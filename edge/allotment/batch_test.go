@@ -7,12 +7,12 @@ import (
 	"spike/luascripts"
 )
 
-// Row A1: a settle call is bounded by units, whatever one buyer may ask for, and what it leaves behind follows at once.
+// Row A1: a settle call is bounded by units, whatever one buyer may ask for. The claims that it leaves behind follow at once.
 func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 	for _, n := range []uint32{1, 7, luascripts.MaxUnits} {
 		b := newBench(t, luascripts.CreateRequest{Total: 100_000})
 		sold := uint64(0)
-		for range 12 { // buyers, until many claims wait
+		for range 12 { // buy until many claims wait
 			b.a.Hungry(n)
 			b.tick()
 			for len(b.asked) > 0 {
@@ -37,7 +37,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 				t.Errorf("n = %d: %d units in a settle call", n, units)
 			}
 			settled += units
-			b.pass(q) // no time passes
+			b.pass(q) // without time passing
 			if calls > 1000 {
 				t.Fatal("it never ends")
 			}
@@ -57,7 +57,7 @@ func unitsOf(q luascripts.SettleRequest) (n uint64) {
 	return n
 }
 
-// A batch that a ring left behind is bounded in the same way.
+// A batch of claims that a ring left behind is bounded in the same way.
 func TestA1LeftClaimsComeInBatchesOfUnits(t *testing.T) {
 	var claims []luascripts.Claim
 	for k := range uint32(1000) {
@@ -82,7 +82,7 @@ func TestA1LeftClaimsComeInBatchesOfUnits(t *testing.T) {
 	}
 }
 
-// Row A7: what is over comes back as fast as the store is quick, and no faster.
+// Row A7: expired units come back as fast as the store is quick, and no faster.
 func TestA7WhatIsOverIsSweptAtThePaceOfTheStore(t *testing.T) {
 	for _, c := range []struct{ took, want time.Duration }{
 		{0, pollDue}, {time.Millisecond, dueShare * time.Millisecond}, {time.Second, pollNews},
@@ -96,7 +96,7 @@ func TestA7WhatIsOverIsSweptAtThePaceOfTheStore(t *testing.T) {
 	}
 }
 
-// Row P7: the lease call names the run that a buyer waits for.
+// Row P7: the lease call names the number in a row that a buyer waits for.
 func TestP7LeaseCallNamesTheRun(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 10_000})
 	b.a.Hungry(5)

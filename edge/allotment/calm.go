@@ -6,31 +6,31 @@ import (
 	"spike/luascripts"
 )
 
-// calm brings to rest what would go round among hungry edges: a unit that each of them gives up for the next before its
-// own buyer comes, and a unit for which all of them look at once. An edge that got units and sold none of them keeps the next
-// ones twice as long before it gives them up; one that looked in vain waits twice as long before it follows news again. Who
-// sells, or is granted units, goes half the way back, and one who hears no news for a while all of it.
+// calm stops units that would go round among hungry edges without end. Such a unit is given up by each edge for the next before
+// its own buyer comes, or all edges look for it at once. An edge that got units and sold none of them keeps the next units twice
+// as long before it gives them up. An edge that looked in vain waits twice as long before it follows news again. A sale or a
+// grant halves the delay. A while without news ends it.
 type calm struct {
-	vain   uint          // times in a row that units were given up, and none of them sold
-	sold   uint64        // units sold here, as of the last time
-	follow time.Duration // news is followed so long after the last look
+	vain   uint          // times in a row that units were given up and none had been sold
+	sold   uint64        // units sold here, as of the newest time
+	follow time.Duration // the delay from the newest look until news is followed
 	led    bool          // the look under way follows news
-	heard  Instant       // of the newest news
+	heard  Instant       // when the newest news came
 	races  bool          // the lease call under way is for units that were free
 }
 
-// mostVain is where doubling ends: 200 ms come to 3.2 s, which a third of a lease ends before.
+// mostVain is where doubling ends. 200 ms become 3.2 s, and a third of a lease is shorter.
 const mostVain = 4
 
 // sales is how many units have left the Stock for buyers.
 func (k *Keeper) sales() uint64 { return k.demand.rate.filled - k.a.stock.Len() }
 
-// patience is how long units wait for a buyer here while others are out of them. I15 allows a third of a lease.
+// patience is how long units wait for a buyer here while other edges have none. I15 allows a third of a lease.
 func (k *Keeper) patience() time.Duration {
 	return max(ahead, min(ahead<<k.calm.vain, k.cfg.Term/3))
 }
 
-// givesUp notes that units go back for want of buyers.
+// givesUp notes that units go back because no buyer came.
 func (k *Keeper) givesUp() {
 	if k.sales() == k.calm.sold {
 		k.calm.vain = min(k.calm.vain+1, mostVain)
@@ -40,14 +40,14 @@ func (k *Keeper) givesUp() {
 	k.calm.sold = k.sales()
 }
 
-// lost notes that others were faster.
+// lost notes that other edges were faster.
 func (k *Keeper) lost(h luascripts.Head) {
 	if h.Unkept() == 0 && h.State == luascripts.Open && !h.Due && !k.cfg.Bounds.Lacks(NewsStorm) {
 		k.calm.follow = min(max(2*k.calm.follow, pollNews), pollBusy)
 	}
 }
 
-// looked takes in what became of a look.
+// looked notes the result of a look.
 func (k *Keeper) looked(h luascripts.Head) {
 	switch {
 	case k.calm.led:
@@ -57,5 +57,5 @@ func (k *Keeper) looked(h luascripts.Head) {
 	}
 }
 
-// followAt is when news leads to a look.
+// followAt is when the next look after news is due.
 func (k *Keeper) followAt() Instant { return k.polling.asked.Add(max(k.calm.follow, pollNews)) }

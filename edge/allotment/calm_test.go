@@ -8,7 +8,7 @@ import (
 	"spike/luascripts"
 )
 
-// other makes a call as another instance would.
+// other makes a call as another instance.
 func (b *bench) other(call any) any {
 	b.t.Helper()
 	reply, err := execute(b.ledger, call)
@@ -18,7 +18,7 @@ func (b *bench) other(call any) any {
 	return reply
 }
 
-// S3: news of units that others always have first does not make the Keeper look without end, nor ask for a lease.
+// S3: if other edges always get the units first, news of them does not make the Keeper look without end, nor ask for a lease.
 func TestS3NewsInVainIsFollowedLess(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 1})
 	other := luascripts.Party{Instance: "other"}
@@ -55,7 +55,7 @@ func TestS3NewsInVainIsFollowedLess(t *testing.T) {
 	}
 }
 
-// S3: an edge that gave units up for others, and sold none, keeps the next ones longer, within I15's bound.
+// S3: an edge that gave units up for others, and sold none, keeps the next units longer, within I15's bound.
 func TestS3UnitsGivenUpInVainAreKeptLonger(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 1})
 	other := luascripts.Party{Instance: "other"}

@@ -8,10 +8,10 @@ import (
 	"spike/luascripts"
 )
 
-// Row P9: a sale that closes while the store stands still sells nothing after it.
+// Row P9: a sale closes while the store does not answer. After that the edge sells nothing.
 func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 	const closes = 1300 * time.Millisecond
-	for _, slow := range []time.Duration{0, 300 * time.Millisecond} { // on the way to the store, and as long on the way back
+	for _, slow := range []time.Duration{0, 300 * time.Millisecond} { // on the way to the store, and the same on the way back
 		begun := time.UnixMicro(time.Hour.Microseconds())
 		b := newBench(t, luascripts.CreateRequest{Total: 1000, Hold: time.Minute, Closes: begun.Add(closes)})
 		b.buy()
@@ -27,7 +27,7 @@ func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 		}
 		for silent := b.now; b.now < time.Hour+closes-slow-10*time.Millisecond; b.now += 10 * time.Millisecond {
 			b.tick()
-			b.asked = nil // nobody answers
+			b.asked = nil // no answer
 			if b.now%(50*time.Millisecond) != 0 {
 				continue
 			}
@@ -36,7 +36,7 @@ func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 			}
 		}
 		for b.now = time.Hour + closes; b.now < time.Hour+2*closes; b.now += 10 * time.Millisecond {
-			if s, o := b.buy(); o == Won { // before the Keeper wakes, too
+			if s, o := b.buy(); o == Won { // even before the Keeper wakes
 				t.Fatalf("sold %v after the end: %+v", b.now-time.Hour-closes, s)
 			}
 			b.tick()
@@ -45,9 +45,10 @@ func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 	}
 }
 
-// What was left of the leases goes back once the store is there again, and buyers hear that the sale has closed.
+// When the store answers again, unsold units of the leases go back, and buyers hear that the sale has closed.
 func TestP9WhatIsLeftGoesBack(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 100, Hold: time.Minute, Closes: time.UnixMicro((time.Hour + time.Second).Microseconds())})
+	b := newBench(t, luascripts.CreateRequest{Total: 100, Hold: time.Minute,
+		Closes: time.UnixMicro((time.Hour + time.Second).Microseconds())})
 	b.fill()
 	for range 20 {
 		b.run(100 * time.Millisecond)
@@ -61,8 +62,8 @@ func TestP9WhatIsLeftGoesBack(t *testing.T) {
 	}
 }
 
-// Row P8: an edge that comes back while the doors are shut renews what it holds, and sells nothing of it: who has shut them has
-// been told that nobody sells. Once they are open it goes on.
+// Row P8: an edge that comes back while the doors are shut renews its leases and sells nothing of them, because the operator was
+// told that no edge sells. Once the doors are open it goes on.
 func TestP8NothingIsSoldBehindShutDoors(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 1000, Hold: time.Minute})
 	b.fill()
@@ -74,7 +75,7 @@ func TestP8NothingIsSoldBehindShutDoors(t *testing.T) {
 	change("paused")
 	for end := b.now + 7*time.Second; b.now < end; b.now += 100 * time.Millisecond {
 		b.tick()
-		b.asked = nil // it hears nothing
+		b.asked = nil // the edge hears nothing
 		if _, err := b.ledger.Expire(context.Background(), benchSale, 64); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +83,7 @@ func TestP8NothingIsSoldBehindShutDoors(t *testing.T) {
 	if h := b.head(); h.Leased != 0 || h.Limbo == 0 {
 		t.Fatalf("%+v", h)
 	}
-	inHand := b.k.leases[0].Lease // of a taker who sleeps between two steps
+	inHand := b.k.leases[0].Lease // the Lease of a taker that sleeps between two steps
 	b.k.polling.busy, b.k.returns.busy = false, false
 	b.k.polling.due = b.clock()
 	b.tick()

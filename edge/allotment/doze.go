@@ -6,28 +6,28 @@ import (
 	"spike/luascripts"
 )
 
-// A sale in which nobody buys, and of which units are held, needs nothing but that time passes: its holds end by ledger
-// time. Calls every half second are not needed for that, as long as this edge can say how long ago it had the last answer
-// (luascripts.Store's Tend): it comes more and more seldom, and when a hold is over. The first buyer wakes it.
+// A sale with held units and without buyers only needs ledger time to pass, because its holds end by ledger time. Calls every
+// half second are not needed for that, as long as this edge can say how long ago it had the last answer (luascripts.Store's
+// Tend). So the calls become fewer and fewer, and one comes when a hold is over. The first buyer wakes the sale.
 const (
-	dozeAfter = 2 * time.Second        // without buys
-	dozeShare = 4                      // a call comes after this part of the time since the last buy
-	dozeMost  = time.Minute            // at the latest: other edges' news may be missed
-	dozeLeast = 200 * time.Millisecond // though something is over
-	dozeSlip  = 5 * time.Millisecond   // later than a hold ends: clocks differ
-	dozeItems = 64                     // looked at in a call
+	dozeAfter = 2 * time.Second        // time without buys before it
+	dozeShare = 4                      // a call comes after 1 / dozeShare of the time since the last buy
+	dozeMost  = time.Minute            // at the latest, because news of other edges may be missed
+	dozeLeast = 200 * time.Millisecond // even if something is over
+	dozeSlip  = 5 * time.Millisecond   // added to a hold's end, because clocks differ
+	dozeItems = 64                     // items that one call looks at
 )
 
-// dozes says that there is nothing else to do.
+// dozes says that only the passing of ledger time is left to do.
 func (k *Keeper) dozes() bool {
 	v := &k.view
 	quiet := k.now.Sub(k.demand.lastBuy) >= dozeAfter && !k.demand.unmet && !k.stopping && !k.polling.news
-	door := v.State == luascripts.Open || v.State == luascripts.Closed // others may move without our hearing of it
+	door := v.State == luascripts.Open || v.State == luascripts.Closed // other doors may move without news
 	held := v.Hold > 0 && v.Pending > 0 && v.Leased+v.Limbo == 0 && v.Lots.Kept == 0
 	return v.known && quiet && k.holdsNothing() && door && held && v.Reopens == 0 && !k.needsReassert()
 }
 
-// wakes says that a buyer has come while we dozed: first of all the ledger hears how much time has passed.
+// wakes says that a buyer has come while the Keeper dozed. First the ledger must hear how much time has passed.
 func (k *Keeper) wakes() bool { return k.view.known && k.polling.dozed && !k.dozes() }
 
 // poll is the next look at the sale.
@@ -38,7 +38,7 @@ func (k *Keeper) poll() any {
 	return luascripts.TendRequest{Birth: k.view.Birth, Most: dozeItems, Witness: k.view.Seen(k.now.Sub(k.view.seen))}
 }
 
-// tended takes a call's answer, and says when the next is due.
+// tended takes a call's answer, and sets the time of the next call.
 func (k *Keeper) tended(e Answer, failed bool) {
 	k.polling.busy, k.polling.dozed = false, false
 	k.polling.due = e.Sent.Add(k.pollEvery())

@@ -8,7 +8,7 @@ import (
 	"spike/luascripts"
 )
 
-// live lets time pass; calls are answered at once, and counted.
+// live lets time pass, answers all calls at once, and counts them.
 func (b *bench) live(until time.Duration) (calls int) {
 	for b.now < until {
 		b.tick()
@@ -24,8 +24,8 @@ func (b *bench) live(until time.Duration) (calls int) {
 	return calls
 }
 
-// A4: a sale of which a unit is held, and nobody buys: the edge calls a few times in five minutes, the hold ends in time, and
-// the next buyer finds the unit.
+// A4: a sale has a held unit and no buyers. The edge makes few calls in five minutes, the hold ends in time, and the next buyer
+// finds the unit.
 func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 1, Hold: 5 * time.Minute})
 	sold := b.now
@@ -34,7 +34,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	b.demand++
-	b.k.view.known = false // it has heard nothing of that
+	b.k.view.known = false // the edge has no news of that
 	b.a.Hungry(1)
 	b.live(sold + 10*time.Second)
 	if n := b.live(sold + 5*time.Minute - time.Second); n > 25 {
@@ -64,7 +64,8 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	}
 }
 
-// The first buyer of a while makes the ledger hear first how much time has passed: what it is given counts from there.
+// After a while without buyers, the first buyer makes the edge tell the ledger how much time has passed. A grant then counts from
+// there.
 func TestWhoWakesTellsTheTimeFirst(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 9, Hold: 5 * time.Minute})
 	r, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1})

@@ -6,13 +6,13 @@ import (
 	"spike/luascripts"
 )
 
-// stop takes everything out of the Stock for good.
+// stop takes all units out of the Stock for good.
 func (k *Keeper) stop() {
 	k.stopping = true
 	k.unload()
 }
 
-// unload gives back what nobody has bought.
+// unload gives back all unsold units.
 func (k *Keeper) unload() {
 	k.giveBack(k.a.stock.Drain(math.MaxUint64))
 	for _, h := range k.leases {
@@ -21,7 +21,7 @@ func (k *Keeper) unload() {
 	}
 }
 
-// abandon lets go of a sale that is not there any more. Its claims have nobody to hear them, and stay in the Ring.
+// abandon lets go of a sale that is gone. Its claims stay in the Ring, because no ledger takes them.
 func (k *Keeper) abandon() {
 	k.a.stock.Drain(math.MaxUint64)
 	k.a.ring.collect(math.MaxInt, func(r record) {

@@ -8,27 +8,27 @@ import (
 	"spike/shard"
 )
 
-// needsReassert says that the ledger is in another era than the one in which we have said what we hold, or have last begun to: who
-// has begun to speak elsewhere, and was not heard, speaks again where the ledger is.
+// needsReassert says that the ledger is in another era than the newest re-assertion. An instance whose re-assertion in another
+// era was not answered must re-assert again in the present era.
 func (k *Keeper) needsReassert() bool {
 	return k.recovery.asserted != k.view.Era || k.recovery.begun != 0 && k.recovery.begun != k.view.Era
 }
 
-// stale says that an answer is of a history before the one in which we have begun to say what we hold: we may not be heard yet.
+// stale says that an answer is from a history before the newest re-assertion. The ledger may not have heard that one yet.
 func (k *Keeper) stale(era uint64) bool { return k.recovery.begun != 0 && era != k.recovery.begun }
 
-// recovering says that the ledger grants nothing until it has heard, or waited long enough.
+// recovering says that the ledger grants nothing until every instance has re-asserted, or until it has waited long enough.
 func (k *Keeper) recovering() bool { return k.view.known && k.view.Reopens > 0 }
 
-// outlived says that by one of our clocks a lease may have been freed, and its units sold to others, in a history that is
-// lost by now and that we have not heard of.
+// outlived says that by one of the clocks here a lease may have been freed, and its units sold to others, in a history that is
+// lost and unknown here.
 func (k *Keeper) outlived(h *holding) bool {
 	t := h.term.Load()
 	late := max(k.now.Mono-t.sellMono, k.now.Wall-t.sellWall)
 	return late >= 1000*h.hold+int64(k.cfg.Bounds.Margin)
 }
 
-// disclaim lets go of what of a lease is not sold. What is sold stays to be settled, and the lease with it.
+// disclaim lets go of a lease's unsold units. Sold units stay to be settled, and the lease stays with them.
 func (k *Keeper) disclaim(h *holding) {
 	if !h.lapsed {
 		k.withdraw(h)
@@ -40,7 +40,7 @@ func (k *Keeper) disclaim(h *holding) {
 	k.closeIfResolved(h)
 }
 
-// assertion is all that we answer for: what is on sale, and what is sold and not settled.
+// assertion names everything that this instance answers for: units on sale, and claims that are not settled.
 func (k *Keeper) assertion() luascripts.ReassertRequest {
 	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
 		Was: k.recovery.asserted, Acted: k.recovery.lastApplied, Told: k.recovery.latest}
@@ -53,7 +53,7 @@ func (k *Keeper) assertion() luascripts.ReassertRequest {
 		q.Leases = append(q.Leases, luascripts.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
 			Ranges: h.rest.Ranges()})
 	}
-	for _, h := range luascripts.HeldBy(k.a.ring.Left()) { // under leases that are over here, and not settled yet
+	for _, h := range luascripts.HeldBy(k.a.ring.Left()) { // claims under leases that are over here
 		if k.lease(h.Fence) == nil {
 			q.Leases = append(q.Leases, h)
 		}
@@ -61,7 +61,7 @@ func (k *Keeper) assertion() luascripts.ReassertRequest {
 	return q
 }
 
-// reasserted takes the ledger's word on what we hold in its new era.
+// reasserted takes the ledger's answer to a re-assertion.
 func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool) {
 	if failed {
 		k.recovery.due = k.now.Add(retryFirst)
@@ -69,7 +69,7 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	}
 	reply := e.Reply.(luascripts.ReassertReply)
 	k.look(reply.Head, e.Sent)
-	if reply.Era != q.Era { // yet another one: it is asked at once
+	if reply.Era != q.Era { // yet another era: the next re-assertion follows at once
 		return
 	}
 	k.recovery.asserted, k.recovery.lastApplied, k.recovery.assertedAt = q.Era, reply.Rev, k.now
@@ -80,8 +80,8 @@ func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool)
 	}
 }
 
-// attend keeps a Keeper that rests, and was to look, at it until it has: who has acted on answers must say so in a new era
-// while that may still count.
+// attend makes a resting Keeper look until a look succeeds, if news had asked for one. An instance that has acted on answers must
+// say so in a new era while that may still count.
 func (k *Keeper) attend(failed bool, sent Instant) {
 	k.recovery.owes = failed && !k.view.known
 	k.polling.due = sent.Add(k.pollEvery())
@@ -90,15 +90,15 @@ func (k *Keeper) attend(failed bool, sent Instant) {
 	}
 }
 
-// act notes that an answer is acted on. A later era in which it is not written has lost history.
+// act notes that an answer is acted on. A later era without that answer has lost history.
 func (k *Keeper) act(h luascripts.Head) {
 	if h.Era == k.recovery.asserted {
 		k.recovery.lastApplied = max(k.recovery.lastApplied, h.Rev)
 	}
 }
 
-// missing hears that there is no such sale. Where it was before, that is the end of it. A server of another history may
-// be the wrong one, and not for long: what we hold for buyers waits as long as a lease.
+// missing takes the news that the sale does not exist. If the ledger is in the known era, the sale is gone. A server of another
+// history may be the wrong one for a while, so units and claims wait for as long as a lease.
 func (k *Keeper) missing(err error) {
 	var r *luascripts.Refusal
 	if !errors.Is(err, luascripts.ErrBirth) && !errors.Is(err, luascripts.ErrNoSale) || !errors.As(err, &r) {
@@ -114,7 +114,7 @@ func (k *Keeper) missing(err error) {
 	}
 }
 
-// adjust brings a lease in line with the ledger.
+// adjust makes a lease agree with the ledger.
 func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascripts.Grant) {
 	if g.Deadline == 0 {
 		k.drop(h)
@@ -134,8 +134,8 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 	k.closeIfResolved(h)
 }
 
-// replace puts another Lease in a holding's place. A taker who has found the old one, and sleeps with a serial that the ledger has
-// given to others, finds its term over: the term of what is left may be renewed, and that serial is not in it.
+// replace puts another Lease in a holding's place. A taker may have found the old Lease, and sleep with a serial that the ledger
+// has given to others. That taker finds the old term over, even if the rest of the lease is renewed.
 func (k *Keeper) replace(h *holding) {
 	old := h.Lease
 	h.Lease = &Lease{fence: old.fence, hold: old.hold}
@@ -144,7 +144,7 @@ func (k *Keeper) replace(h *holding) {
 	old.end()
 }
 
-// forfeit lets go of units that are another's now. What of them is sold already stays in the Ring: its settle will tell.
+// forfeit lets go of units that belong to others now. Sold units of them stay in the Ring, and their settle will tell.
 func (k *Keeper) forfeit(h *holding, r shard.Range) {
 	if !h.lapsed {
 		for _, got := range k.a.stock.Withdraw(r) {

@@ -10,7 +10,7 @@ import (
 	"spike/shard"
 )
 
-// era gives the ledger's server another history: unless it says otherwise, of one that was promoted from the era before.
+// era gives the ledger's server another history. By default it is that of a server promoted from the era before.
 func (b *bench) era(n luascripts.Node) {
 	if n.Run == 0 && n.Era > 1 {
 		n.Run, n.Followed, n.Fed = n.Era, n.Era-1, luascripts.WasFed
@@ -27,13 +27,13 @@ func (b *bench) head() luascripts.Head {
 	return shown.Head
 }
 
-// hears brings home a look's answer that the ledger does not give, or gives no more.
+// hears delivers an answer to a look that the ledger does not give, or no longer gives.
 func (b *bench) hears(h luascripts.Head, sent Instant) (calls []any) {
 	look := luascripts.RenewRequest{Party: b.k.party()}
 	return b.k.Step(b.clock(), Answer{Call: look, Reply: luascripts.RenewReply{Head: h}, Sent: sent})
 }
 
-// stranger leases units and is never heard of again.
+// stranger leases units as an instance that is never heard of again.
 func (b *bench) stranger(want uint64) {
 	b.t.Helper()
 	reply, err := b.ledger.Lease(context.Background(), benchSale, luascripts.LeaseRequest{Want: want, Request: 1,
@@ -43,7 +43,7 @@ func (b *bench) stranger(want uint64) {
 	}
 }
 
-// sellAll buys until nothing comes.
+// sellAll buys until no unit comes.
 func (b *bench) sellAll() (n int) {
 	for _, o := b.buy(); o == Won; _, o = b.buy() {
 		n++
@@ -51,7 +51,7 @@ func (b *bench) sellAll() (n int) {
 	return n
 }
 
-// A fail-over that lost nothing costs a re-assertion, and no more.
+// A fail-over without loss costs a re-assertion, and no more.
 func TestEraThatLostNothing(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.era(luascripts.Node{Era: 1, Replicas: 1})
@@ -60,7 +60,7 @@ func TestEraThatLostNothing(t *testing.T) {
 		t.Fatal(o)
 	}
 	b.era(luascripts.Node{Era: 2})
-	for range int(luascripts.DefaultBounds().Proof/time.Second) + 1 { // somebody asks now and then
+	for range int(luascripts.DefaultBounds().Proof/time.Second) + 1 { // a buyer now and then
 		b.demand++
 		b.run(time.Second)
 	}
@@ -73,7 +73,7 @@ func TestEraThatLostNothing(t *testing.T) {
 	b.audit()
 }
 
-// Whoever held units before the fail-over and is silent is waited for, no longer than its lease could last.
+// An instance that held units before the fail-over and is silent is waited for, but no longer than its lease could last.
 func TestEraWaitsForTheSilent(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.era(luascripts.Node{Era: 1, Replicas: 1})
@@ -99,7 +99,7 @@ func TestEraWaitsForTheSilent(t *testing.T) {
 	b.audit()
 }
 
-// Where history may be lost nothing is granted until every promise in it is over.
+// If history may be lost, nothing is granted until every promise in it is over.
 func TestEraThatMayHaveLost(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
 	b.era(luascripts.Node{Era: 1})
@@ -120,7 +120,8 @@ func TestEraThatMayHaveLost(t *testing.T) {
 	b.audit()
 }
 
-// An answer of an older era, which is lost and had come further, is heard long after we have spoken in the new one: we go on.
+// An answer comes late, from an older era that is lost and had come further. The edge has re-asserted in the new era, and goes
+// on.
 func TestLateAnswerOfAnOlderEra(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.era(luascripts.Node{Era: 1, Replicas: 1})
@@ -143,7 +144,8 @@ func TestLateAnswerOfAnOlderEra(t *testing.T) {
 	b.audit()
 }
 
-// The service address leads elsewhere for a moment and back, and what was said there is not answered: it is said again here.
+// The service address leads to another server for a moment, and a re-assertion there gets no answer. The edge re-asserts again
+// here.
 func TestSpokenWhereNobodyAnswers(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.era(luascripts.Node{Era: 1})
@@ -166,8 +168,8 @@ func TestSpokenWhereNobodyAnswers(t *testing.T) {
 	b.audit()
 }
 
-// What the ledger has of ours, and we do not know, stays in a recovery for whoever shows a token; an answer of the era before,
-// which was none, does not send it back.
+// In a recovery, units that the ledger has in this edge's leases and the edge has not stay for buyers with tokens. A late answer
+// of the era before, which was no recovery, does not send them back.
 func TestLateAnswerLeavesTheSurplus(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.era(luascripts.Node{Era: 1})
@@ -187,7 +189,7 @@ func TestLateAnswerLeavesTheSurplus(t *testing.T) {
 	}
 }
 
-// The operator may say that nothing was promised, or that whoever was is on his own.
+// The operator may end a recovery: either nothing was promised, or those promises are broken.
 func TestOperatorReopens(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
 	b.era(luascripts.Node{Era: 1})
@@ -199,16 +201,18 @@ func TestOperatorReopens(t *testing.T) {
 	if h := b.head(); h.Replicas != 1 || h.Reopens == 0 {
 		t.Errorf("the replica is forgotten: %+v", h)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Lineup: "#1"}); err != nil || h.Replicas != 0 || h.Reopens == 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Lineup: "#1"}); err != nil ||
+		h.Replicas != 0 || h.Reopens == 0 {
 		t.Error(h, err)
 	}
-	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Grants: true}); err != nil || h.Reopens != 0 {
+	if h, err := b.ledger.Reopen(context.Background(), benchSale, luascripts.ReopenRequest{Grants: true}); err != nil ||
+		h.Reopens != 0 {
 		t.Error(h, err)
 	}
 }
 
-// A server of another history that does not know the sale may be the wrong one, and not for long: what was sold stays in the
-// ring until a lease has passed. Where it was always so, the sale is gone at once.
+// A server of another history that does not know the sale may be the wrong one for a while. So claims stay in the ring until a
+// lease has passed. If the history is the same, the sale is gone at once.
 func TestWrongServerIsNotBelieved(t *testing.T) {
 	gone := func(era uint64) error { return &luascripts.Refusal{Code: "NOSALE", Why: "it is not here", Era: era} }
 	refuse := func(b *bench, era uint64, d time.Duration) {
@@ -253,7 +257,7 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 	}
 }
 
-// idles sells one unit, settles it, gives the rest back, and rests: all that the ledger has of it is sold for good.
+// idles sells one unit, settles it, gives the rest back, and rests. All that the ledger then has of it is sold for good.
 func (b *bench) idles() {
 	b.t.Helper()
 	b.era(luascripts.Node{Era: 1, Run: 1, Fed: luascripts.NeverFed, File: true, Fsynced: true})
@@ -267,8 +271,8 @@ func (b *bench) idles() {
 	}
 }
 
-// TestP3WhoRestsComesToProve: a Keeper that rests, and has acted on answers, says so in a new era when it hears that there may
-// be one, though its first look fails.
+// TestP3WhoRestsComesToProve: a Keeper rests, and has acted on answers. When it hears that there may be a new era, it says so
+// there, even if its first look fails.
 func TestP3WhoRestsComesToProve(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640})
 	b.idles()
@@ -281,7 +285,8 @@ func TestP3WhoRestsComesToProve(t *testing.T) {
 	}
 }
 
-// What a lease had unsold when by one of our clocks it may have been another's is not claimed in a new era; what was sold is.
+// By one of the edge's clocks a lease's unsold units may have been sold by others. They are not claimed in a new era; sold units
+// are.
 func TestOutlivedUnitsAreNotClaimed(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: 10 * time.Second})
 	b.fill()
@@ -291,7 +296,7 @@ func TestOutlivedUnitsAreNotClaimed(t *testing.T) {
 	h := b.k.leases[0]
 	b.k.now = b.clock()
 	for _, c := range []struct {
-		mono, wall time.Duration // since it has lapsed
+		mono, wall time.Duration // since the lease has lapsed
 		named      bool
 	}{{0, 0, true}, {10 * time.Second, 0, true}, {0, 10 * time.Second, true}, {11 * time.Second, 0, false},
 		{0, 11 * time.Second, false}} {
@@ -308,8 +313,8 @@ func TestOutlivedUnitsAreNotClaimed(t *testing.T) {
 	}
 }
 
-// An answer of lost history comes late, when the new era has been told already what is held here, and its rev is higher, for the
-// store has lost much. It is not taken for the newest: the edge sells on.
+// An answer of lost history comes late, after the edge has re-asserted in the new era. Its rev is higher, because the store has
+// lost much. It does not count as the newest, and the edge sells on.
 func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.era(luascripts.Node{Era: 1, Replicas: 1})
@@ -345,8 +350,8 @@ func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
 	b.audit()
 }
 
-// A taker has found the lease of its serial, and sleeps. Meanwhile a re-assertion says that the serial is another's, and that what
-// else is left of the lease goes on: the taker sells nothing.
+// A taker has found the lease of its serial, and sleeps. Meanwhile a re-assertion says that the serial belongs to others, and
+// that the rest of the lease goes on. The taker sells nothing.
 func TestTakerSleepsWhileItsSerialIsGivenAway(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640, Hold: time.Minute})
 	b.fill()
@@ -361,15 +366,16 @@ func TestTakerSleepsWhileItsSerialIsGivenAway(t *testing.T) {
 	}
 	h := b.k.leases[0]
 	end := h.ranges[len(h.ranges)-1].End
-	left := luascripts.Ranges{{Start: end - 1, End: end}} // the Stock hands out the lowest first
-	b.k.adjust(h, b.clock(), b.head(), luascripts.Grant{Fence: h.fence, Deadline: h.term.Load().deadline + 1e6, Hold: h.hold, Ranges: left})
+	left := luascripts.Ranges{{Start: end - 1, End: end}} // the Stock hands out the lowest serial first
+	b.k.adjust(h, b.clock(), b.head(), luascripts.Grant{Fence: h.fence, Deadline: h.term.Load().deadline + 1e6, Hold: h.hold,
+		Ranges: left})
 	for heard == Empty {
 		wake()
 	}
 	if heard != Again {
 		t.Errorf("the taker of %d hears %v; left is %v", sold.Serial, heard, left)
 	}
-	if _, o := b.buy(); o != Won { // what is left is sold
+	if _, o := b.buy(); o != Won { // the rest is sold
 		t.Error("what is left of the lease:", o)
 	}
 }

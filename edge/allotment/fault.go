@@ -6,12 +6,12 @@ import (
 	"spike/luascripts"
 )
 
-// A file that is mapped may lose its end, or the disk under a hole of it may be full: touching that memory is a fault,
-// which ends a Go process unless the goroutine asks for a panic. So whoever touches a slot of a file asks, and catches it.
-// The ring has failed then: its Keeper sells no more from it.
+// A mapped file may lose its end, or the disk may be full under a hole in it. Then touching that memory is a fault, which ends a
+// Go process unless the goroutine asks for a panic. So every goroutine that touches a slot of a file asks for one, and catches
+// it. The ring has failed then, and its Keeper sells no more from it.
 
-// publishMapped is publish where the slot is in a file.
-func (p place) publishMapped(k kind, c luascripts.Claim) (ok bool) {
+// publishMapped is publish for a slot in a file.
+func (p reservedSlot) publishMapped(k kind, c luascripts.Claim) (ok bool) {
 	defer p.ring.caught(debug.SetPanicOnFault(true), &ok)
 	p.write(k, c)
 	return true
@@ -25,7 +25,7 @@ func (r *Ring) caught(was bool, ok *bool) {
 	}
 }
 
-// survive is deferred, twice over: `defer r.survive()()`.
+// survive is deferred in two calls: `defer r.survive()()`.
 func (r *Ring) survive() func() {
 	if !r.mem.mapped() {
 		return func() {}
@@ -39,7 +39,7 @@ func (r *Ring) survive() func() {
 	}
 }
 
-// fail notes a fault in the ring's own memory; any other panic goes on.
+// fail notes a fault in the ring's own memory. Any other panic goes on.
 func (r *Ring) fail(e any) {
 	fault, is := e.(interface{ Addr() uintptr })
 	if !is || !r.mem.has(fault.Addr()) {

@@ -6,7 +6,7 @@ import (
 	"spike/luascripts"
 )
 
-// The edge's guards that a build with the tag mutants can leave out. bench/sim says what each is good for.
+// The edge's guards that a build with the tag mutants can leave out. bench/sim says what each guard is for.
 const (
 	NoDoubt         luascripts.Mutant = "no-doubt"
 	RefillOnSilence luascripts.Mutant = "refill-on-silence"
@@ -17,7 +17,7 @@ const (
 	OfferSettles    luascripts.Mutant = "offer-settles"
 )
 
-// refill puts units back on sale whose give-back nobody has answered.
+// refill puts units back on sale whose give-back got no answer.
 func (k *Keeper) refill() {
 	for _, p := range k.returns.parts[:k.returns.sent] {
 		if h := k.lease(p.Fence); h != nil && !h.lapsed {

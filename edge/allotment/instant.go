@@ -2,11 +2,11 @@ package allotment
 
 import "time"
 
-// Instant is one reading of both clocks, in nanoseconds: monotonic since some start, and Unix wall time. A machine
-// that sleeps may stop the one, an operator may move the other; a lease must be alive by both.
+// Instant is one reading of both clocks, in nanoseconds: monotonic time since some start, and Unix wall time. A sleeping machine
+// may stop the monotonic clock, and an operator may move the wall clock. So a lease must be alive by both.
 type Instant struct{ Mono, Wall int64 }
 
-// Add moves both.
+// Add moves both clocks.
 func (i Instant) Add(d time.Duration) Instant { return Instant{i.Mono + int64(d), i.Wall + int64(d)} }
 
 // Before says whether i is earlier by the monotonic clock.

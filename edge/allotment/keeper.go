@@ -8,64 +8,65 @@ import (
 	"spike/shard"
 )
 
-// Config is how an edge keeps one sale.
+// Config is an edge's settings for one sale.
 type Config struct {
 	Sale     string
 	Instance string
 	Node     string
-	Term     time.Duration // L: how long a lease lasts
+	Term     time.Duration // L: the term of a lease
 	Bounds   luascripts.Bounds
-	Demand   func() uint64        // buys answered so far, whatever they heard
-	Notice   func(was, is string) // trouble comes or goes; "" is none. May be nil
-	Slots    int                  // of the first Ring; 0: as many as the Keeper likes
-	OneLane  bool                 // for every Ring: which CPU runs decides nothing
+	Demand   func() uint64        // buys answered so far, with any answer
+	Notice   func(was, is string) // called when trouble comes or goes; "" is none. May be nil
+	Slots    int                  // slots of a lane of the first Ring; 0: the Keeper chooses
+	OneLane  bool                 // one lane in every Ring, so that the CPU decides nothing
 }
 
 // The Keeper's own numbers.
 const (
-	ahead       = 200 * time.Millisecond // a lease covers this much of the measured rate
-	early       = 100 * time.Millisecond // and the next is asked for this long before it is sold
-	firstWant   = 64                     // while no rate is known
-	maxWant     = 1 << 22                // the ledger grants less at a time
-	linger      = 40 * time.Millisecond  // how long a claim waits for company
-	maxBatch    = 512                    // units in a settle call, or the last claim's more: about 2 ms of Redis
-	maxParts    = 256                    // ranges in a give-back call: about as much
-	pollBusy    = 500 * time.Millisecond // renewing, and looking at the sale: ledger time needs it this often (J)
-	pollDone    = time.Second            // looking at a sale that is over
-	pollWindow  = 400 * time.Millisecond // while buyers enter a draw: ledger time, which ends it, must not fall behind
-	pollDraw    = 100 * time.Millisecond // when it is due
-	retryFirst  = 50 * time.Millisecond  // asking again for units that others hold
-	idleAfter   = 3 * time.Second        // without buys: everything goes back
-	restAfter   = time.Second            // without buys, holding nothing, and nothing in the ledger waiting: no more calls
-	pollNews    = 20 * time.Millisecond  // looking at a sale of which there is news, or more to sweep
-	pollDue     = 5 * time.Millisecond   // looking at one that has more to sweep, while the store is quick
-	dueShare    = 8                      // so many times as long as the last look took we let the others look
-	recheck     = 100 * time.Millisecond // how often "none left" is thought over, without a call
-	answers     = 8_000                  // after so many of them the sale is looked at, at the next recheck
-	quietPeriod = 300 * time.Millisecond // without buys: the next buyer waits for a look instead of hearing old news
+	ahead      = 200 * time.Millisecond // a lease covers the sales of so long, at the measured rate
+	early      = 100 * time.Millisecond // the next lease is asked for so long before the units are sold
+	firstWant  = 64                     // while no rate is known
+	maxWant    = 1 << 22                // more than the ledger grants at a time
+	linger     = 40 * time.Millisecond  // how long a claim waits for other claims
+	maxBatch   = 512                    // units in a settle call, and what the last claim has beyond: about 2 ms of Redis
+	maxParts   = 256                    // ranges in a give-back call: about 2 ms as well
+	pollBusy   = 500 * time.Millisecond // between renewals, which are looks at the sale: ledger time needs one so often (J)
+	pollDone   = time.Second            // between looks at a sale that is over
+	pollWindow = 400 * time.Millisecond // while buyers enter a draw, so that ledger time, which ends it, keeps up
+	pollDraw   = 100 * time.Millisecond // while a draw is due
+	retryFirst = 50 * time.Millisecond  // between lease calls for units that others hold
+	idleAfter  = 3 * time.Second        // without buys for so long, everything goes back
+	// without buys for so long, no more calls, if nothing is held here and nothing waits in the ledger
+	restAfter   = time.Second
+	pollNews    = 20 * time.Millisecond  // after news of a sale, or while there is more to sweep
+	pollDue     = 5 * time.Millisecond   // while there is more to sweep and the store is quick
+	dueShare    = 8                      // other edges get dueShare times as long as the last look took
+	recheck     = 100 * time.Millisecond // how often "none left" is reconsidered, without a call
+	answers     = 8_000                  // after so many answered buys the sale is looked at, at the next recheck
+	quietPeriod = 300 * time.Millisecond // after so long without buys, the next buyer waits for a look, because the news is old
 )
 
-// Keeper is the step function. It owns the Stock's supply, the Ring's far end, the leases and the verdict.
+// Keeper is the step function. It owns the supply of the Stock, the reading end of the Ring, the leases and the verdict.
 type Keeper struct {
 	cfg Config
 	a   *Allotment
-	now Instant // of the step under way
+	now Instant // time of the step under way
 
 	leases    []*holding   // by fence
-	withdrawn []withdrawal // lately
+	withdrawn []withdrawal // the newest withdrawals
 
 	view     view     // the sale as of the newest answer
 	demand   demand   // what buyers want here
 	leasing  leasing  // lease calls
 	polling  polling  // renewals, which are looks at the sale too
-	claims   claims   // what was sold: settle calls, and questions about offers
-	returns  returns  // what goes back: give-back calls
-	recovery recovery // what a new era asks of us: re-assertions
+	claims   claims   // claims not settled: settle calls, and questions about offers
+	returns  returns  // units to give back: give-back calls
+	recovery recovery // what a new era demands: re-assertions
 	room     room     // the Rings
-	calm     calm     // what keeps units from going round
+	calm     calm     // keeps units from going round
 
-	shown    proofs // that trouble is over
-	gone     error  // the sale is not there any more: this allotment ends
+	shown    proofs // proofs that trouble is over
+	gone     error  // why the sale is gone: this allotment ends
 	stopping bool
 }
 
@@ -73,23 +74,23 @@ func newKeeper(cfg Config, a *Allotment) *Keeper {
 	return &Keeper{cfg: cfg, a: a, leasing: leasing{retry: retryFirst}}
 }
 
-// Event is what happened: Tick, Stop, or an Answer.
+// Event is one of Tick, Stop, News and Answer.
 type Event any
 
-// Tick means that somebody called, or time passed.
+// Tick means that a buyer called, or that time passed.
 type Tick struct{}
 
 // Stop means: sell no more, settle, give back, end.
 type Stop struct{}
 
-// News means that units came back, or that the operator moved the sale's doors to Door; Unsure: that either may have
-// been missed.
+// News means that units came back, or that the operator moved the sale's doors to Door. Unsure means that news may have been
+// missed.
 type News struct {
 	Door   luascripts.State
 	Unsure bool
 }
 
-// Answer is a call's end. Err is nil, a *luascripts.Refusal, or wraps luascripts.ErrDown.
+// Answer is the end of a call. Err is nil, a *luascripts.Refusal, or wraps luascripts.ErrDown.
 type Answer struct {
 	Call  any // the request
 	Reply any // the matching reply
@@ -97,10 +98,10 @@ type Answer struct {
 	Sent  Instant
 }
 
-// Step takes one event and says which calls to make now: values of luascripts' request types.
+// Step takes one event and returns the calls to make now, as values of luascripts' request types.
 func (k *Keeper) Step(now Instant, ev Event) []any {
 	k.now = now
-	k.lapse() // before an answer: a grant may hold what has just run out here
+	k.lapse() // before an answer, because a grant may hold serials that have just run out here
 	switch e := ev.(type) {
 	case Stop:
 		k.stop()
@@ -134,7 +135,7 @@ func (k *Keeper) Finished() bool {
 	return k.gone != nil || k.stopping && quiet && told && (k.shattered() || k.a.ring.unread() == 0)
 }
 
-// plan makes every call that is due. Each kind has at most one under way.
+// plan returns every call that is due. Each kind has at most one under way.
 func (k *Keeper) plan() (calls []any) {
 	if k.needsReassert() && k.recovery.ready(k.now) {
 		k.recovery.busy, k.recovery.begun = true, k.view.Era
@@ -174,7 +175,7 @@ func (k *Keeper) plan() (calls []any) {
 	return calls
 }
 
-// setLeasing notes that a lease call is under way, or is not; buyers look too.
+// setLeasing notes whether a lease call is under way. Buyers read it too.
 func (k *Keeper) setLeasing(on bool) {
 	k.leasing.busy = on
 	k.a.leasing.Store(on)
@@ -191,7 +192,7 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 	}
 	for _, h := range k.leases {
 		if h.doubted {
-			q.Awaited = min(q.Awaited, h.req) // kept, and not renewed
+			q.Awaited = min(q.Awaited, h.req) // kept, but not renewed
 		} else {
 			q.Fences = append(q.Fences, h.fence)
 		}
@@ -199,26 +200,26 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 	return q
 }
 
-// idle says that nobody has asked for a while and nothing here or in the ledger needs us.
+// idle says that no buyer has come for a while, and that nothing here or in the ledger needs this edge.
 func (k *Keeper) idle() bool {
 	v := &k.view
 	return k.now.Sub(k.demand.lastBuy) >= restAfter && len(k.leases) == 0 && v.Leased+v.Limbo == 0 && v.Reopens == 0 &&
 		v.State != luascripts.Drawing && v.Lots.Kept == 0 && (v.Pending == 0 || v.Hold == 0)
 }
 
-// rest forgets the view of an idle sale: the next buyer makes us look again.
+// rest forgets the view of an idle sale, so that the next buyer makes the Keeper look again.
 func (k *Keeper) rest() {
 	if k.view.known && !k.polling.busy && !k.leasing.busy && k.idle() {
 		k.view.known, k.view.exhausted = false, false
 	}
 }
 
-// unsure says that buyers hear "no" for a reason that may pass without our hearing of it.
+// unsure says that buyers hear "no" for a reason that may end without news.
 func (k *Keeper) unsure() bool {
 	return k.view.exhausted || k.view.down || k.view.refused != "" || k.room.why != ""
 }
 
-// doubtVerdict thinks such a reason over: a sale may be filled, mended, or made anew, at any time.
+// doubtVerdict reconsiders such a reason, because a sale may be filled, mended or made anew at any time.
 func (k *Keeper) doubtVerdict() {
 	switch {
 	case !k.unsure():
@@ -230,7 +231,7 @@ func (k *Keeper) doubtVerdict() {
 	}
 }
 
-// polls says whether renew calls go on, from pollAt. News wakes one that rests.
+// polls says whether looks at the sale go on, from pollAt. News wakes a Keeper that rests.
 func (k *Keeper) polls() bool {
 	return (k.view.known || k.polling.news || k.recovery.owes) && !k.polling.busy && k.gone == nil && !k.room.broken
 }
@@ -246,8 +247,8 @@ func (k *Keeper) pollAt() Instant {
 	return k.polling.due
 }
 
-// hear notes news that matters here: buyers hear "no", the doors are not as we know them, or a look is under way that may
-// be older than the news. Who rests need not know, for the next buyer makes it look.
+// hear notes news that matters here: buyers hear "no", the doors differ from the known ones, or a look is under way that may be
+// older than the news. A resting Keeper ignores news, because the next buyer makes it look.
 func (k *Keeper) hear(n News) {
 	moved := (n.Door == luascripts.Open) != (k.view.State == luascripts.Open)
 	k.calm.heard = k.now
@@ -257,17 +258,17 @@ func (k *Keeper) hear(n News) {
 	k.polling.news = k.polling.news || n.Unsure || k.view.known && (moved || k.polling.busy || k.unsure())
 }
 
-// empty gives everything back while the doors are shut: the operator waits for it.
+// empty gives everything back while the doors are shut, because the operator waits for that.
 func (k *Keeper) empty() {
 	if k.view.known && k.shut() && len(k.leases) > 0 {
 		k.unload()
 	}
 }
 
-// wantsLease says whether a lease is to be asked for, from nextLease.
+// wantsLease says whether to ask for a lease, from leasing.due.
 func (k *Keeper) wantsLease() bool {
 	if k.view.known && (k.view.State != luascripts.Open || k.view.Limit > 0 && !k.demand.unmet) {
-		return false // a sale with a limit per buyer leases nothing, but its look is asked for the same way
+		return false // a sale with a limit per buyer leases nothing, but a lease call is how it looks
 	}
 	if k.leasing.busy || k.stopping || k.wakes() || k.recovering() || len(k.returns.parts) > 0 {
 		return false
@@ -275,21 +276,21 @@ func (k *Keeper) wantsLease() bool {
 	if k.a.stock.Len() > k.low() || k.laden() {
 		return false
 	}
-	if k.view.exhausted { // news tells when there are units again; to ask others for theirs takes buyers who have none
+	if k.view.exhausted { // news tells when units are free again; only buyers without units justify asking others for theirs
 		return k.view.Leased > 0 && k.a.stock.Len() < max(k.demand.rate.units(early), k.demand.largestUnmet, 1)
 	}
 	if k.now.Before(k.demand.backoffUntil) && k.view.Unkept() < k.demand.largestUnmet {
-		return false // such buyers have Deduct; what we gave back is for others
+		return false // such buyers have Deduct; the units that were given back are for others
 	}
-	troubled := k.view.down || k.view.refused != "" || k.room.why != "" // which is all that buyers hear
+	troubled := k.view.down || k.view.refused != "" || k.room.why != "" // then buyers hear nothing but trouble
 	selling := k.demand.rate.units(ahead) > 0
 	return k.demand.unmet || (selling || troubled) && k.now.Sub(k.demand.lastBuy) < ahead && !k.now.Before(k.demand.backoffUntil)
 }
 
-// laden says that we have as many leases as one instance may: some must end first.
+// laden says that this instance has as many leases as it may. Some must end first.
 func (k *Keeper) laden() bool { return len(k.leases) >= k.cfg.Bounds.Held }
 
-// Next is when Step has something to do by itself, at the latest.
+// Next is the latest time at which Step has something to do by itself.
 func (k *Keeper) Next() Instant {
 	next := k.now.Add(time.Hour)
 	earliest := func(on bool, t Instant) {

@@ -10,14 +10,14 @@ import (
 	"spike/shard"
 )
 
-// bench is one Keeper on a ledger whose time the test moves. Calls wait until the test lets them through.
+// bench is one Keeper on a ledger whose time the test moves. Calls wait until the test executes them.
 type bench struct {
 	t      *testing.T
-	now    time.Duration // since the start, by every clock
+	now    time.Duration // since the start, by all clocks
 	ledger *luascripts.Embedded
 	a      *Allotment
 	k      *Keeper
-	asked  []any // calls made and not executed
+	asked  []any // calls made and not executed yet
 	demand uint64
 }
 
@@ -25,7 +25,8 @@ const benchSale = "s"
 
 func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 	b := &bench{t: t, now: time.Hour}
-	b.ledger = luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
+	b.ledger = luascripts.NewEmbedded(luascripts.DefaultBounds(),
+		func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
 	head, err := b.ledger.Create(context.Background(), benchSale, q)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,7 @@ func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
 
 func (b *bench) clock() Instant { return Instant{Mono: int64(b.now), Wall: int64(b.now)} }
 
-// tick steps the Keeper and keeps its calls.
+// tick steps the Keeper and collects its calls.
 func (b *bench) tick() {
 	b.nudged()
 	b.asked = append(b.asked, b.k.Step(b.clock(), Tick{})...)
@@ -86,7 +87,7 @@ func execute(l luascripts.Store, call any) (reply any, err error) {
 	panic(fmt.Sprintf("no such call: %T", call))
 }
 
-// pick takes the oldest call of a type off the queue.
+// pick removes the oldest call of a type from the queue.
 func pick[C any](b *bench) C {
 	b.t.Helper()
 	for i, call := range b.asked {
@@ -99,7 +100,7 @@ func pick[C any](b *bench) C {
 	panic("unreachable")
 }
 
-// pass executes a call and brings its answer home, all at this moment.
+// pass executes a call and delivers its answer, all at this moment.
 func (b *bench) pass(call any) any {
 	b.t.Helper()
 	reply, err := execute(b.ledger, call)
@@ -107,13 +108,13 @@ func (b *bench) pass(call any) any {
 	return reply
 }
 
-// fail answers a call with silence.
+// fail answers a call with ErrDown.
 func (b *bench) fail(call any) {
 	err := fmt.Errorf("test: %w", luascripts.ErrDown)
 	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: call, Err: err, Sent: b.clock()})...)
 }
 
-// settle lets everything through until the Keeper is quiet.
+// settleDown passes every call until the Keeper is quiet.
 func (b *bench) settleDown() {
 	b.t.Helper()
 	for i := 0; len(b.asked) > 0; i++ {
@@ -126,7 +127,7 @@ func (b *bench) settleDown() {
 	}
 }
 
-// run lets time pass, in steps, with a network that takes none.
+// run lets time pass in steps, with a network that takes no time.
 func (b *bench) run(d time.Duration) {
 	b.t.Helper()
 	for end := b.now + d; b.now < end; {
@@ -136,7 +137,7 @@ func (b *bench) run(d time.Duration) {
 	}
 }
 
-// buy takes one unit, and says so to the Keeper when there is none.
+// buy takes one unit. If there is none, it tells the Keeper.
 func (b *bench) buy() (Sold, Outcome) {
 	s, o := b.a.Take(1, luascripts.Buyer{})
 	if o == Empty {
@@ -157,7 +158,7 @@ func (b *bench) audit() luascripts.Audit {
 	return got
 }
 
-// stock has the bench hold units.
+// fill makes the bench hold units.
 func (b *bench) fill() {
 	b.t.Helper()
 	b.buy()
@@ -168,7 +169,7 @@ func (b *bench) fill() {
 	}
 }
 
-// A lease of which one serial is in doubt still covers what was sold under it.
+// A lease with one serial in doubt still covers the units sold under it.
 func TestDoubtLosesNoClaim(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 64})
 	b.fill()
@@ -179,7 +180,7 @@ func TestDoubtLosesNoClaim(t *testing.T) {
 	serial, _ := b.a.stock.TakeN(1)
 	p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
 	b.tick()
-	b.now += linger // the claim and the doubt are read
+	b.now += linger // the Keeper reads the claim and the doubt
 	b.tick()
 	b.now += time.Second // and a renewal is due
 	b.tick()
@@ -192,7 +193,7 @@ func TestDoubtLosesNoClaim(t *testing.T) {
 	b.audit()
 }
 
-// The serial in doubt comes back when its time is over, and the lease's other units at once.
+// The serial in doubt comes back when its time is over, and the lease's other units come back at once.
 func TestDoubtStrandsNothing(t *testing.T) {
 	for _, when := range []string{"on sale", "lapsed", "revived"} {
 		t.Run(when, func(t *testing.T) {
@@ -222,7 +223,7 @@ func TestDoubtStrandsNothing(t *testing.T) {
 	}
 }
 
-// A lease whose grant was never heard of is free again at the next renewal, not only when its time is over.
+// A lease whose grant was never received is free again at the next renewal, and not only when its time is over.
 func TestUnheardGrantGoesFree(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 8})
 	b.buy()
@@ -238,7 +239,7 @@ func TestUnheardGrantGoesFree(t *testing.T) {
 	}
 }
 
-// A grant that is under way when a renewal is sent is kept by it.
+// A renewal keeps a grant that is under way when the renewal is sent.
 func TestRenewalKeepsTheGrantUnderWay(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 8})
 	b.buy()
@@ -255,17 +256,18 @@ func TestRenewalKeepsTheGrantUnderWay(t *testing.T) {
 	}
 }
 
-// A taker stalls with a serial in its hand; the lease runs out, the ledger frees it and leases it here again. The taker
-// must not sell it under the new lease, under which another buyer may get it.
+// A taker stalls with a serial in hand. Its lease runs out, and the ledger frees the serial and leases it to this edge again. The
+// taker must not sell it under the new lease, because another buyer may get it under that lease.
 func TestStalledTakerDoesNotSellAgain(t *testing.T) {
-	for _, stall := range []time.Duration{0, 100 * time.Millisecond, 990 * time.Millisecond, 1100 * time.Millisecond, 5 * time.Second} {
+	for _, stall := range []time.Duration{0, 100 * time.Millisecond, 990 * time.Millisecond, 1100 * time.Millisecond,
+		5 * time.Second} {
 		t.Run(stall.String(), func(t *testing.T) {
 			b := newBench(t, luascripts.CreateRequest{Total: 1, Hold: time.Second})
 			b.fill()
 			naps, goOn := 0, func() {}
 			sales := map[uint64]int{} // by fence
 			SlowTake(b.a, 1, func(next func()) {
-				if naps++; naps == 3 { // it has the serial, and has not looked for its lease
+				if naps++; naps == 3 { // the taker has the serial, and has not looked for its lease
 					goOn = next
 				} else {
 					next()
@@ -275,7 +277,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 					sales[s.Fence]++
 				}
 			}, func(Sold, Outcome) {})
-			b.now += 20 * time.Second // the whole process pauses, the ledger does not
+			b.now += 20 * time.Second // the whole process pauses, and the ledger does not
 			for range 40 {
 				b.now += 500 * time.Millisecond
 				if _, err := execute(b.ledger, luascripts.RenewRequest{}); err != nil {
@@ -308,7 +310,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 	}
 }
 
-// Leases that ended while the ledger was out of reach are let go.
+// The edge lets go of leases that ended while the ledger was out of reach.
 func TestOutageLeavesNoDeadLeases(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 64, Hold: time.Second})
 	b.fill()
@@ -328,7 +330,7 @@ func TestOutageLeavesNoDeadLeases(t *testing.T) {
 	}
 }
 
-// A view that was overtaken changes nothing.
+// A view that a newer one overtook changes nothing.
 func TestOldNewsIsIgnored(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 8})
 	now := b.k.view.Head
@@ -348,7 +350,7 @@ func TestOldNewsIsIgnored(t *testing.T) {
 	}
 }
 
-// The Keeper sleeps when there is nothing to settle; the next claim wakes it.
+// The Keeper sleeps when there is nothing to settle. The next claim wakes it.
 func TestClaimWakesTheKeeper(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 640})
 	b.fill()
@@ -363,12 +365,12 @@ func TestClaimWakesTheKeeper(t *testing.T) {
 	}
 }
 
-// Units that a wish calls back do not come and go while others are free.
+// While other units are free, recalled units do not come and go.
 func TestRecallRests(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 8})
 	b.fill()
 	other := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "other"}, Want: 8, Term: 5 * time.Second, Hungry: true}
-	for free := true; free; { // somebody else takes the rest, and wishes for more
+	for free := true; free; { // another instance takes the rest, and wants more
 		other.Request++
 		reply, err := b.ledger.Lease(context.Background(), benchSale, other)
 		if err != nil {
@@ -377,7 +379,7 @@ func TestRecallRests(t *testing.T) {
 		free = reply.Grant.Fence != 0
 	}
 	calls := 0
-	for range 1000 { // a second; slow buyers keep this edge interested
+	for range 1000 { // for a second, with slow buyers here
 		b.now += time.Millisecond
 		b.demand++
 		b.tick()
@@ -405,7 +407,7 @@ func (b *bench) outage(d time.Duration) {
 	}
 }
 
-// A sale that nobody buys sleeps; the next buyer wakes it, whatever the store did meanwhile.
+// A sale without buyers sleeps. The next buyer wakes it, whatever the store did meanwhile.
 func TestOutageDoesNotOutliveRest(t *testing.T) {
 	for _, when := range []string{"falling asleep", "waking up"} {
 		t.Run(when, func(t *testing.T) {
@@ -426,13 +428,14 @@ func TestOutageDoesNotOutliveRest(t *testing.T) {
 			}
 			b.knock(time.Minute)
 			if _, o := b.buy(); o != Won {
-				t.Errorf("a minute after the outage: %v, verdict %+v, next step in %v", o, b.a.Verdict(), b.k.Next().Sub(b.clock()))
+				t.Errorf("a minute after the outage: %v, verdict %+v, next step in %v", o, b.a.Verdict(),
+					b.k.Next().Sub(b.clock()))
 			}
 		})
 	}
 }
 
-// knock lets a buyer come every 300 ms; the Keeper steps only when Next or a nudge says so.
+// knock sends a buyer every 300 ms. The Keeper steps only when Next or a nudge says so.
 func (b *bench) knock(d time.Duration) {
 	buyer := b.now
 	for end := b.now + d; b.now < end; b.now += time.Millisecond {
@@ -451,12 +454,13 @@ func (b *bench) knock(d time.Duration) {
 	}
 }
 
-// News that somebody hears "no" for nothing makes the Keeper look at once, and again if it came while a look was under way.
+// If buyers hear "no" for a reason that news ends, the Keeper looks at once. If the news came while a look was under way, the
+// Keeper looks again.
 func TestNewsOfUnitsIsFollowed(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 1})
 	b.fill()
 	b.buy()
-	for range 20 { // sold out, and a crowd that goes on asking
+	for range 20 { // sold out, with a crowd that goes on asking
 		b.buy()
 		b.demand++
 		b.run(50 * time.Millisecond)
@@ -474,7 +478,7 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 	hear := func() { b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Open})...) }
 	hear()
 	first := pick[luascripts.RenewRequest](b)
-	reply, err := execute(b.ledger, first) // answered before the units came
+	reply, err := execute(b.ledger, first) // the ledger answered before the units came
 	add("a")
 	hear()
 	if len(b.asked) > 0 {
@@ -488,7 +492,7 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 	}
 }
 
-// While the doors are shut, an edge holds nothing; what it sold before is settled.
+// While the doors are shut an edge holds nothing, and the claims from before are settled.
 func TestShutDoorsEmptyTheEdge(t *testing.T) {
 	for _, to := range []string{"paused", "closed"} {
 		b := newBench(t, luascripts.CreateRequest{Total: 640})
@@ -533,7 +537,7 @@ func TestGrantAfterTheDoorsShutGoesBack(t *testing.T) {
 	}
 }
 
-// A sale with a limit per buyer leases nothing; its "no" follows the ledger.
+// A sale with a limit per buyer leases nothing. Its "no" follows the ledger.
 func TestLimitedSaleIsNotLeased(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 1, Limit: 1, Hold: time.Minute})
 	b.buy()
@@ -541,12 +545,13 @@ func TestLimitedSaleIsNotLeased(t *testing.T) {
 	if a := b.audit(); a.Leased != 0 || b.a.Verdict() != nil {
 		t.Fatalf("%+v, %+v", a, b.a.Verdict())
 	}
-	reply, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1, Buyer: luascripts.Buyer{1}})
+	reply, err := b.ledger.Deduct(context.Background(), benchSale,
+		luascripts.DeductRequest{N: 1, Nonce: 1, Buyer: luascripts.Buyer{1}})
 	if err != nil || reply.Answer != luascripts.Had {
 		t.Fatal(reply, err)
 	}
 	b.demand++
-	b.a.Hungry(1) // the next buyer had none
+	b.a.Hungry(1) // the next buyer found no unit
 	b.run(100 * time.Millisecond)
 	if v := b.a.Verdict(); v == nil || v.Reason != NoneNow {
 		t.Fatalf("%+v", v)

@@ -7,35 +7,35 @@ import (
 	"spike/shard"
 )
 
-// An offer is in the Ring until the ledger has said whose it is: its key's, or nobody's. Mostly the buyer's own Deduct
-// hears that; where none does, the Keeper asks, for as long as it must. It is never settled as a claim that was told.
+// An offer stays in the Ring until the ledger has said whose it is: its key's, or nobody's. Mostly the buyer's own Deduct gets
+// that answer. Otherwise the Keeper asks until it has the answer. An offer is never settled as a claim whose buyer was told.
 
-// Reply is what is known of an offer.
+// Reply is what is known about an offer.
 type Reply int
 
-// What is known of an offer.
+// The replies.
 const (
 	Unknown Reply = iota
-	Bound         // it is its key's, or was taken back in the ledger
-	Unbound       // the ledger did not have it
+	Bound         // it is its key's, or the ledger has taken it back
+	Unbound       // the ledger did not take it
 )
 
 // The Keeper's numbers for offers.
 const (
-	askAfter  = 4 * linger // since the offer was read: its buyer hears sooner
-	maxAsking = 16         // at once
+	askAfter  = 4 * linger // after the offer was read; its buyer hears sooner
+	maxAsking = 16         // questions under way
 )
 
 // offering is an offer that was read.
 type offering struct {
 	Offer
 	asking  bool
-	foreign bool // the ledger takes nothing but its return
+	foreign bool // the ledger takes only its return
 	next    Instant
 }
 
-// TakeOffered is Take for a buyer with a key: nobody is told before the ledger binds the claim to the key. Whoever hears
-// what became of it says so: Heard.
+// TakeOffered is Take for a buyer with a key. The buyer must not be told before the ledger binds the claim to the key. The caller
+// must pass the ledger's answer to Heard.
 func (a *Allotment) TakeOffered(n uint32, buyer luascripts.Buyer, k luascripts.IdempotencyKey) (Sold, Outcome) {
 	if a.stock.Empty() {
 		return Sold{}, Empty
@@ -61,7 +61,7 @@ func (a *Allotment) TakeOffered(n uint32, buyer luascripts.Buyer, k luascripts.I
 	return s, outcome
 }
 
-// Heard tells the Keeper what became of an offer.
+// Heard tells the Keeper the ledger's answer about an offer.
 func (a *Allotment) Heard(c luascripts.Claim, what Reply) {
 	a.mu.Lock()
 	_, waits := a.offered[c.Nonce]
@@ -86,7 +86,7 @@ func (a *Allotment) forget(nonce uint64) {
 	delete(a.offered, nonce)
 }
 
-// hearOffers lets go of offers that somebody has heard of.
+// hearOffers lets go of offers whose answer is known.
 func (k *Keeper) hearOffers() {
 	var rest []*offering
 	for _, o := range k.claims.offers {
@@ -110,7 +110,7 @@ func (k *Keeper) hearOffers() {
 
 func (o *offering) units() shard.Range { return shard.Range{Start: o.Serial, End: o.Serial + o.Count} }
 
-// freeAnswered lets slots be used again once the ledger has answered for all that was read.
+// freeAnswered frees all read slots, once the ledger has answered for all that was read.
 func (k *Keeper) freeAnswered() {
 	if len(k.claims.batch) == 0 && len(k.claims.offers) == 0 {
 		k.a.ring.free()
@@ -118,13 +118,13 @@ func (k *Keeper) freeAnswered() {
 	}
 }
 
-// OfferRequest asks what became of an offer, or takes it back.
+// OfferRequest asks about an offer, or takes it back.
 type OfferRequest struct {
 	Deduct luascripts.DeductRequest
 	Return bool
 }
 
-// askOffers is the questions that are due.
+// askOffers returns the questions that are due.
 func (k *Keeper) askOffers() (calls []any) {
 	asking := 0
 	for _, o := range k.claims.offers {
@@ -142,7 +142,7 @@ func (k *Keeper) askOffers() (calls []any) {
 	return calls
 }
 
-// DeductOffer is how an offer becomes its key's, whoever asks.
+// DeductOffer is the call that binds an offer to its key. Buyer and Keeper make the same call.
 func DeductOffer(birth uint64, o Offer) luascripts.DeductRequest {
 	return luascripts.DeductRequest{Party: luascripts.Party{Birth: birth}, N: o.Count, Nonce: o.Nonce, Buyer: o.Buyer, Key: o.Key,
 		Offer: o.Claim}
@@ -158,7 +158,7 @@ func (k *Keeper) nextOffer() (at Instant, due bool) {
 	return at, due
 }
 
-// offerAnswered takes in what the ledger says of an offer.
+// offerAnswered takes the ledger's answer about an offer.
 func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 	for _, o := range k.claims.offers {
 		if o.Claim != q.Deduct.Offer {
@@ -174,7 +174,7 @@ func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 	k.hearOffers()
 }
 
-// Came is what a reply says of the offer that was asked about.
+// Came is the Reply in an answer about an offer.
 func Came(reply any) Reply {
 	if r, ok := reply.(luascripts.DeductReply); ok && (r.Answer == luascripts.NotHad || r.Answer == luascripts.OverLimit) {
 		return Unbound

@@ -7,10 +7,10 @@ import (
 	"spike/shard"
 )
 
-// What a simulator needs, which is clock, network and buyers to an edge: everything a Runner has, and no goroutine.
+// What a simulator needs, which is itself clock, network and buyers to an edge: a Runner's parts without its goroutines.
 
-// NewPair is an allotment of a sale whose newest view is head, and the Keeper that somebody steps by hand. Both have one
-// lane: which CPU runs them decides nothing.
+// NewPair is an allotment of a sale whose newest view is head, and its Keeper, for steps by hand. Both have one lane, so that the
+// CPU decides nothing.
 func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotment, *Keeper) {
 	cfg.OneLane = true
 	a := newAllotment(shard.New(1), newRings(nil, most), clock, cfg.Bounds)
@@ -21,13 +21,13 @@ func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotmen
 	return a, k
 }
 
-// Left is the claims and offers that a file of these Rings would have, were its process dead.
+// Left is the claims and offers that a file of these Rings would have if its process were dead.
 func (k *Keeper) Left() (claims []luascripts.Claim, offers []Offer) {
 	f := k.a.ring.left()
 	return f.claims, f.offers
 }
 
-// Nudged says whether somebody has called the Keeper since it was asked last.
+// Nudged says whether the Keeper was called since the last Nudged.
 func (a *Allotment) Nudged() (yes bool) {
 	select {
 	case <-a.nudge:
@@ -45,7 +45,7 @@ func (a *Allotment) Nudged() (yes bool) {
 // Gone is the refusal that ended the sale here, or nil.
 func (k *Keeper) Gone() error { return k.gone }
 
-// Sane says what is wrong with what the Keeper holds: units on sale are covered by leases that are not over.
+// Sane checks that living leases cover the units on sale. Its error says what is wrong.
 func (k *Keeper) Sane() error {
 	covered := uint64(0)
 	for _, h := range k.leases {

@@ -8,16 +8,16 @@ import (
 	"spike/shard"
 )
 
-// An offer is a claim that is its buyer's only if the ledger binds it to the buyer's key. It has two slots in a row: the
-// key's is published first, so that an offer is never without its key.
+// An offer is a claim that becomes its buyer's only if the ledger binds it to the buyer's key. It takes two slots in a row. The
+// key's slot is published first, so that an offer is never without its key.
 
-// Offer is a claim, and the key it is offered to.
+// Offer is a claim, and the key that it is offered to.
 type Offer struct {
 	luascripts.Claim
 	Key luascripts.IdempotencyKey
 }
 
-// keyRecord is a key as a slot holds it: in the places of expiry and buyer, under the offer's fence and nonce.
+// keyRecord is a key in the form of a slot. The key takes the space of expiry and buyer, under the offer's fence and nonce.
 func keyRecord(c luascripts.Claim, key luascripts.IdempotencyKey) luascripts.Claim {
 	c.Expiry = int64(binary.BigEndian.Uint64(key[:8]))
 	copy(c.Buyer[:], key[8:])
@@ -30,31 +30,31 @@ func (r *record) key() (k luascripts.IdempotencyKey) {
 	return k
 }
 
-// reserveTwo is reserve for an offer: first is its key's.
-func (r *Ring) reserveTwo() (first, second place, ok bool) {
+// reserveTwo is reserve for an offer. first is the key's slot.
+func (r *Ring) reserveTwo() (first, second reservedSlot, ok bool) {
 	id := uint64(shard.CPU() & (len(r.lanes) - 1))
 	l := &r.lanes[id]
 	for {
 		pos := l.tail.Load()
 		if pos-l.head.Load() >= uint64(len(l.slot))-1 {
-			return place{}, place{}, false
+			return reservedSlot{}, reservedSlot{}, false
 		}
 		if l.tail.CompareAndSwap(pos, pos+2) {
-			at := func(pos uint64) place { return place{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id} }
+			at := func(pos uint64) reservedSlot { return reservedSlot{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id} }
 			return at(pos), at(pos + 1), true
 		}
 	}
 }
 
-// left is what a Ring whose process is dead has of claims and offers that the ledger has not answered for, in no order;
-// torn counts slots of which half is there.
+// left is the claims and offers in a dead process' Ring that the ledger has not answered for, in no order. torn counts
+// half-written slots.
 type left struct {
 	claims []luascripts.Claim
 	offers []Offer
 	torn   int
 }
 
-// lane reads the slots that are there of a lane of `size`. Positions below head are free.
+// lane reads a lane of `size` slots as far as it exists. Positions below head are free.
 func (f *left) lane(slots []slot, size int, head uint64) {
 	mask := uint64(size - 1)
 	for i := range slots {
@@ -72,7 +72,7 @@ func (f *left) lane(slots []slot, size int, head uint64) {
 	}
 }
 
-// offered takes an offer in, if its key is in the slot before.
+// offered adds an offer, if its key is in the slot before.
 func (f *left) offered(s *slot, slots []slot, before uint64) {
 	turn := s.turn.Load() - 1
 	if before >= uint64(len(slots)) {
@@ -87,7 +87,7 @@ func (f *left) offered(s *slot, slots []slot, before uint64) {
 	f.offers = append(f.offers, Offer{s.Claim, k.key()})
 }
 
-// all is claims and offers alike: what of a lease is sold, to whomever.
+// all is claims and offers alike: the sold units of a lease.
 func (f *left) all() []luascripts.Claim {
 	out := slices.Clip(f.claims)
 	for _, o := range f.offers {

@@ -2,18 +2,18 @@ package allotment
 
 import "time"
 
-// rate is how fast units leave the Stock, per second: quick to rise, and halved in about ahead.
+// rate is how many units a second leave the Stock. It rises quickly, and halves in about the time ahead.
 type rate struct {
-	filled uint64 // ever
-	taken  uint64 // as of at
+	filled uint64 // units ever filled
+	taken  uint64 // units taken, as of at
 	at     Instant
 	value  float64
 }
 
-// rateWindow is the shortest time a rate is read from.
+// rateWindow is the shortest time over which a rate is measured.
 const rateWindow = 2 * time.Millisecond
 
-// restart forgets the time during which there was nothing to sell.
+// restart skips the time without units to sell.
 func (r *rate) restart(now Instant) {
 	if r.at.Before(now) {
 		r.taken, r.at = r.filled, now
@@ -32,14 +32,14 @@ func (r *rate) update(now Instant, left uint64) {
 	r.taken, r.at = taken, now
 }
 
-// units is how many are sold in d at this rate.
+// units is how many units are sold in d at this rate.
 func (r *rate) units(d time.Duration) uint64 { return uint64(r.value * d.Seconds()) }
 
-// measure looks at the Stock and at the buyers.
+// measure reads the Stock and the buyers' demand.
 func (k *Keeper) measure() {
 	k.demand.rate.update(k.now, k.a.stock.Len())
 	k.a.stock.SetLow(k.low())
-	if n := k.a.hungry.Swap(0); n > 0 {
+	if n := k.a.unmet.Swap(0); n > 0 {
 		k.demand.unmet, k.demand.lastBuy = true, k.now
 		k.demand.largestUnmet = max(k.demand.largestUnmet, uint64(n))
 	}
@@ -49,11 +49,11 @@ func (k *Keeper) measure() {
 	k.recall()
 }
 
-// want is what is wished for, as far as the Ring has room for it; without one, next to nothing: it is a look.
-func (k *Keeper) want() uint64 { return min(k.wish(), max(k.fits(), 1)) }
+// want is the units to ask for, limited to the Ring's room. Without a Ring it is next to nothing: such a call is a look.
+func (k *Keeper) want() uint64 { return min(k.shortfall(), max(k.fits(), 1)) }
 
-// wish is what ahead will sell, less what is there.
-func (k *Keeper) wish() uint64 {
+// shortfall is the units that will be sold in the time ahead, less those in the Stock.
+func (k *Keeper) shortfall() uint64 {
 	need := max(k.demand.rate.units(ahead), firstWant, 2*k.demand.largestUnmet)
 	if k.now.Before(k.demand.backoffUntil) {
 		need = max(k.demand.rate.units(ahead), k.demand.largestUnmet)
@@ -66,8 +66,9 @@ func (k *Keeper) low() uint64 {
 	return max(k.demand.rate.units(early), firstWant/4, k.demand.largestUnmet)
 }
 
-// recall gives back what this edge does not need: when another one is out of units, all it will not sell in a
-// moment; when nobody has bought for long, or what is here lies too scattered for a buyer or over too many leases, everything.
+// recall gives back units that this edge does not need. If another edge has none, these are the units that will not be sold soon.
+// If no buyer has come for long, they are all units. They are all units too if those here lie too scattered for a buyer, or over
+// too many leases.
 func (k *Keeper) recall() {
 	quiet := k.now.Sub(k.demand.lastBuy)
 	left := k.a.stock.Len()
@@ -77,7 +78,7 @@ func (k *Keeper) recall() {
 		return
 	case quiet >= idleAfter:
 		spare = left
-	case !k.now.Before(k.demand.nextFragmented) && (k.a.scraps.Swap(false) || k.laden()):
+	case !k.now.Before(k.demand.nextFragmented) && (k.a.fragmented.Swap(false) || k.laden()):
 		spare = left
 		k.demand.nextFragmented = k.now.Add(pollBusy)
 	case k.view.Recall && k.view.Unkept() == 0 && quiet >= k.patience():

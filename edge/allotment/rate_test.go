@@ -13,7 +13,7 @@ func TestRateRisesAtOnceAndFallsSlowly(t *testing.T) {
 	if r.units(time.Second) != 100_000 {
 		t.Fatal("after 1000 units in 10 ms:", r.value)
 	}
-	r.update(at(10*time.Millisecond+ahead), 1_000_000-1000) // nothing for as long as a lease looks ahead
+	r.update(at(10*time.Millisecond+ahead), 1_000_000-1000) // no sale for the time that a lease looks ahead
 	if v := r.value; v < 49_000 || v > 51_000 {
 		t.Fatal("not halved:", v)
 	}
@@ -37,7 +37,7 @@ func TestRateNeedsAWindow(t *testing.T) {
 	}
 }
 
-// Time with nothing to sell does not count as slow sales.
+// Time without units to sell does not count as slow sales.
 func TestRateRestartsWithNewUnits(t *testing.T) {
 	r := rate{filled: 100}
 	r.update(at(10*time.Millisecond), 0)
@@ -47,13 +47,13 @@ func TestRateRestartsWithNewUnits(t *testing.T) {
 	if r.value != 10_000 {
 		t.Fatal(r.value)
 	}
-	r.restart(at(time.Second)) // never backwards
+	r.restart(at(time.Second)) // time never goes backwards
 	if r.at != at(10*time.Second+10*time.Millisecond) {
 		t.Fatal("went back to", r.at)
 	}
 }
 
-// Units that come back unsold lower the count; the rate never falls below zero.
+// Units that come back unsold lower the count. The rate never falls below zero.
 func TestRateIsNeverNegative(t *testing.T) {
 	r := rate{filled: 100}
 	r.update(at(10*time.Millisecond), 50)

@@ -10,41 +10,41 @@ import (
 	"spike/shard"
 )
 
-// kind says what a buy left in its slot.
+// kind is what a buy left in its slot.
 type kind uint32
 
 const (
-	void   kind = iota // nothing: the shelves were empty
-	claim              // sold: the ledger must hear of it
-	unsold             // taken too late in the lease: back to the ledger
-	doubt              // taken, and nobody can say under which lease
+	void   kind = iota // no unit: the Stock was empty
+	claim              // a sold unit, which the ledger must hear of
+	unsold             // a unit taken too late in the lease, which goes back to the ledger
+	doubt              // a unit whose lease cannot be known
 	key                // the idempotency key of the offer in the next slot of the lane
-	offer              // sold to who sent a key: it is that key's, or nobody's
+	offer              // a unit sold under a key: it is that key's, or nobody's
 )
 
-// record is what a slot holds; claims go to the ledger as they are.
+// record is the content of a slot. Claims go to the ledger unchanged.
 type record struct {
 	kind kind
 	luascripts.Claim
 }
 
-// Ring keeps claims from the moment they are made until the ledger has them. Each CPU has a lane: many buyers put in,
-// the Keeper alone takes out. A slot is reserved first, filled, then published; the Keeper reads a lane up to its
-// first unpublished slot, and frees slots only after the ledger's answer.
+// Ring keeps claims from their making until the ledger has them. Each CPU has a lane. Many buyers write a lane, and the Keeper
+// alone reads it. A buyer reserves a slot, fills it, then publishes it. The Keeper reads a lane up to its first unpublished slot,
+// and frees slots only after the ledger's answer.
 type Ring struct {
 	lanes []ringLane
-	next  []uint64        // the Keeper's: where it reads on in each lane
-	first int             // the Keeper's: the lane it begins with, so that none waits behind the others for ever
-	heads []atomic.Uint64 // where the ring is a file: the lanes' heads, for who reads it after us
-	mem   memory          // and its bytes
+	next  []uint64        // the Keeper's: its next position in each lane
+	first int             // the Keeper's: the lane it begins with, so that no lane waits behind the others for ever
+	heads []atomic.Uint64 // in a file: the lanes' heads, for the next reader
+	mem   memory          // in a file: its bytes
 
-	failed atomic.Bool // it is a file, and not all there any more
+	failed atomic.Bool // the file has lost a part
 }
 
 type ringLane struct {
-	tail atomic.Uint64 // the next position to reserve; buyers
+	tail atomic.Uint64 // the next position to reserve; written by buyers
 	_    [56]byte
-	head atomic.Uint64 // positions below are free again; the Keeper
+	head atomic.Uint64 // positions below are free again; written by the Keeper
 	_    [56]byte
 	slot []slot
 }
@@ -52,11 +52,11 @@ type ringLane struct {
 // slot is a cache line. turn is position+1 once the record of that position is published.
 type slot struct {
 	turn atomic.Uint64
-	sum  uint64 // of turn and record: a machine that dies may keep half a slot
+	sum  uint64 // checksum of turn and record, because a machine that dies may keep half a slot
 	record
 }
 
-// checksum is FNV-1a over words. It finds torn slots, not forgers.
+// checksum is FNV-1a over words. It finds torn slots, and does not stop forgers.
 func (r *record) checksum(turn uint64) uint64 {
 	sum := uint64(14695981039346656037)
 	for _, word := range [...]uint64{turn, uint64(r.kind)<<32 | uint64(r.Serial), uint64(r.Count), r.Fence, r.Nonce,
@@ -66,7 +66,8 @@ func (r *record) checksum(turn uint64) uint64 {
 	return sum
 }
 
-// NewRing is in memory: a lane for each CPU, and room for `size` claims in each (rounded up to a power of two).
+// NewRing is a Ring in memory. It has a lane for each CPU, and each lane has room for `size` claims (rounded up to a power of
+// two).
 func NewRing(size int) *Ring {
 	lanes, size := ringShape(size)
 	return ringOver(make([]slot, lanes*size), lanes)
@@ -79,7 +80,7 @@ func ringShape(size int) (lanes, slots int) {
 	return min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxLanes), 1 << bits.Len(uint(size-1))
 }
 
-// ringOver shares slots out to lanes.
+// ringOver divides slots among lanes.
 func ringOver(slots []slot, lanes int) *Ring {
 	r := &Ring{lanes: make([]ringLane, lanes), next: make([]uint64, lanes)}
 	each := len(slots) / lanes
@@ -89,7 +90,7 @@ func ringOver(slots []slot, lanes int) *Ring {
 	return r
 }
 
-// from has all lanes begin at a position: nonces of the instance's rings before this one do not come again.
+// from makes all lanes begin at a position, so that no nonce of the instance's earlier rings comes again.
 func (r *Ring) from(pos uint64) *Ring {
 	for i := range r.lanes {
 		r.lanes[i].tail.Store(pos)
@@ -99,10 +100,10 @@ func (r *Ring) from(pos uint64) *Ring {
 	return r
 }
 
-// sealed is set in the tail of a lane in which nobody can reserve any more: it looks full for ever.
+// sealed is set in the tail of a sealed lane. The lane then looks full for ever.
 const sealed = 1 << 63
 
-// seal lets nobody reserve a slot any more. Who has one publishes it.
+// seal ends reserving. A buyer with a reserved slot still publishes it.
 func (r *Ring) seal() {
 	for i := range r.lanes {
 		l := &r.lanes[i]
@@ -114,34 +115,34 @@ func (r *Ring) seal() {
 // end is the position up to which slots were reserved.
 func (l *ringLane) end() uint64 { return l.tail.Load() &^ sealed }
 
-// place is a reserved slot: its owner must publish it, whatever happens.
-type place struct {
+// reservedSlot is a reserved slot. Its owner must publish it, whatever happens.
+type reservedSlot struct {
 	ring *Ring
 	slot *slot
 	pos  uint64
 	lane uint64
 }
 
-// reserve claims a slot on this CPU's lane; false: the ledger is behind by a whole lane.
-func (r *Ring) reserve() (place, bool) {
+// reserve reserves a slot in this CPU's lane; false: the ledger is behind by a whole lane.
+func (r *Ring) reserve() (reservedSlot, bool) {
 	id := uint64(shard.CPU() & (len(r.lanes) - 1))
 	l := &r.lanes[id]
 	for {
 		pos := l.tail.Load()
 		if pos-l.head.Load() >= uint64(len(l.slot)) {
-			return place{}, false
+			return reservedSlot{}, false
 		}
 		if l.tail.CompareAndSwap(pos, pos+1) {
-			return place{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
+			return reservedSlot{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
 		}
 	}
 }
 
-// nonce tells this claim from all others of the instance: lane and position, below 2^53.
-func (p place) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
+// nonce tells this claim from all other claims of the instance. It is lane and position, below 2^53.
+func (p reservedSlot) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
 
-// publish hands the record to the Keeper; false: the ring has failed, and nobody may be told.
-func (p place) publish(k kind, c luascripts.Claim) bool {
+// publish hands the record to the Keeper; false: the ring has failed, and the buyer must not be told.
+func (p reservedSlot) publish(k kind, c luascripts.Claim) bool {
 	if p.ring.mem.mapped() {
 		return p.publishMapped(k, c)
 	}
@@ -149,14 +150,14 @@ func (p place) publish(k kind, c luascripts.Claim) bool {
 	return true
 }
 
-func (p place) write(k kind, c luascripts.Claim) {
+func (p reservedSlot) write(k kind, c luascripts.Claim) {
 	p.slot.record = record{k, c}
 	p.slot.sum = p.slot.checksum(p.pos + 1)
 	p.slot.turn.Store(p.pos + 1)
 }
 
-// collect reads published records that the Keeper has not read yet, until they are of n units or more, and says how many of n
-// are left. A key and its offer are read together.
+// collect reads published records that the Keeper has not read yet, until they have n units or more. It returns how many of n are
+// left. A key and its offer are read together.
 func (r *Ring) collect(n int, f func(record)) int {
 	r.first++
 	for k := range r.lanes {
@@ -190,7 +191,7 @@ func (r *Ring) collectLane(i, n int, f func(record)) int {
 	return n
 }
 
-// free lets all slots that were read be used again.
+// free frees all slots that were read.
 func (r *Ring) free() {
 	defer r.survive()()
 	for i := range r.lanes {
@@ -201,7 +202,7 @@ func (r *Ring) free() {
 	}
 }
 
-// unread says whether anything was reserved that the Keeper has not read.
+// unread counts the reserved slots that the Keeper has not read.
 func (r *Ring) unread() (n uint64) {
 	for i := range r.lanes {
 		n += r.lanes[i].end() - r.next[i]
@@ -209,10 +210,10 @@ func (r *Ring) unread() (n uint64) {
 	return n
 }
 
-// taken counts the slots that are in use.
+// taken counts the slots in use.
 func (r *Ring) taken() (n uint64) {
 	for i := range r.lanes {
-		head := r.lanes[i].head.Load() // first: it never passes the tail
+		head := r.lanes[i].head.Load() // read first, because it never passes the tail
 		n += r.lanes[i].end() - head
 	}
 	return n

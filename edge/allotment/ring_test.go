@@ -8,15 +8,15 @@ import (
 	"spike/luascripts"
 )
 
-// oneLane is a Ring that does not care which CPU asks.
+// oneLane is a Ring with one lane, whichever CPU asks.
 func oneLane(size int) *Ring {
 	r := NewRing(size)
 	r.lanes, r.next = r.lanes[:1], r.next[:1]
 	return r
 }
 
-// take reserves a slot that must be there.
-func mustReserve(t *testing.T, r *Ring) place {
+// mustReserve reserves a slot that must exist.
+func mustReserve(t *testing.T, r *Ring) reservedSlot {
 	t.Helper()
 	p, ok := r.reserve()
 	if !ok {
@@ -92,12 +92,12 @@ func TestRingStopsAtAnUnpublishedSlot(t *testing.T) {
 
 func TestRingLanesDoNotWaitForEachOther(t *testing.T) {
 	r := &Ring{lanes: make([]ringLane, 2), next: make([]uint64, 2)}
-	at := func(lane, pos uint64) place { return place{r, &r.lanes[lane].slot[pos], pos, lane} }
+	at := func(lane, pos uint64) reservedSlot { return reservedSlot{r, &r.lanes[lane].slot[pos], pos, lane} }
 	for i := range r.lanes {
 		r.lanes[i].slot = make([]slot, 4)
 		r.lanes[i].tail.Store(2)
 	}
-	at(0, 1).publish(claim, luascripts.Claim{Serial: 99}) // behind a slot that nobody has published
+	at(0, 1).publish(claim, luascripts.Claim{Serial: 99}) // behind a slot that is not published yet
 	at(1, 0).publish(claim, luascripts.Claim{Serial: 1})
 	at(1, 1).publish(claim, luascripts.Claim{Serial: 2})
 	sameSerials(t, collected(r, 8), 1, 2)
@@ -110,7 +110,7 @@ func TestRingNoncesDiffer(t *testing.T) {
 	seen := map[uint64]bool{}
 	for lane := range uint64(256) {
 		for _, pos := range []uint64{0, 1, 1 << 20, 1<<45 - 1} {
-			n := place{lane: lane, pos: pos}.nonce()
+			n := reservedSlot{lane: lane, pos: pos}.nonce()
 			if seen[n] || n >= 1<<53 {
 				t.Fatalf("nonce %d of lane %d, position %d", n, lane, pos)
 			}
@@ -119,7 +119,7 @@ func TestRingNoncesDiffer(t *testing.T) {
 	}
 }
 
-// A crowd fills the ring while one reader empties it: every record arrives once, and each lane's in order.
+// A crowd fills the ring while one reader empties it. Every record arrives once, and each lane's records in order.
 func TestRingCrowd(t *testing.T) {
 	const producers, each = 8, 5_000
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))

@@ -7,12 +7,12 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
-	"unsafe" // the package's only one: a file seen as slots
+	"unsafe" // used only here: a file seen as slots
 )
 
-// A ring file has the Rings of one allotment, so that they outlive its process: mapped, so that kill -9 loses no claim, and
-// written whole when they are made, so that a full disk is noticed then. One process writes it, and has it locked for as
-// long as it lives; the next one reads it and removes it.
+// A ring file has the Rings of one allotment, so that they outlive its process. It is mapped, so kill -9 loses no claim. It is
+// written whole when it is made, so a full disk shows then. One process writes it, and keeps it locked for its life. The next
+// process reads it and removes it.
 //
 //	0      one line of JSON: RingOwner
 //	2048   how many segments follow, 8 bytes in this machine's byte order, like all that follows
@@ -22,7 +22,7 @@ import (
 //	64     the lanes' heads, 8 bytes each
 //	4096   the slots, lane by lane, 64 bytes each
 //
-// Format 1 had one Ring, its lanes and slots in the first line, its heads from 2048 and its slots from 4096 on.
+// Format 1 had one Ring. Its lanes and slots were in the first line, its heads from 2048 on, its slots from 4096 on.
 const (
 	ringFormat  = 2
 	countOffset = 2048
@@ -32,16 +32,16 @@ const (
 	maxRingFile = 1 << 30
 )
 
-// A slot fills its cache line exactly: this does not compile otherwise.
+// A slot must fill its cache line exactly, or this does not compile.
 const (
 	_ = uint(unsafe.Sizeof(slot{}) - slotSize)
 	_ = uint(slotSize - unsafe.Sizeof(slot{}))
 )
 
-// ErrRingFile says that a file is no ring of ours, or not a whole one.
+// ErrRingFile says that a file is no ring file, or not a whole one.
 var ErrRingFile = errors.New("not a ring file")
 
-// memory is a mapped segment; none: the Ring is no file.
+// memory is a mapped segment; nil for a Ring in memory.
 type memory []byte
 
 func (m memory) mapped() bool { return m != nil }
@@ -53,24 +53,24 @@ func (m memory) has(addr uintptr) bool {
 
 // RingMaker makes an allotment's Rings.
 type RingMaker interface {
-	// Make is a Ring of so many lanes and slots in each, whose positions begin there.
+	// Make makes a Ring with so many lanes, and so many slots in each. Positions begin at from.
 	Make(lanes, slots int, from uint64) (*Ring, error)
-	// Drop lets go of all Rings made. Nobody touches them any more, and nothing of them is needed.
+	// Drop lets go of all Rings. The caller must make sure that no goroutine touches them, and that nothing in them is needed.
 	Drop() error
 }
 
 // MemoryRings are lost with the process.
 type MemoryRings struct{}
 
-// Make is RingMaker's.
+// Make implements RingMaker.
 func (MemoryRings) Make(lanes, slots int, from uint64) (*Ring, error) {
 	return ringOver(make([]slot, lanes*slots), lanes).from(from), nil
 }
 
-// Drop is RingMaker's.
+// Drop implements RingMaker.
 func (MemoryRings) Drop() error { return nil }
 
-// RingFile makes Rings in a file, which is there from the first Ring until Drop.
+// RingFile makes Rings in a file. The file exists from the first Ring until Drop.
 type RingFile struct {
 	path  string
 	owner RingOwner
@@ -79,16 +79,16 @@ type RingFile struct {
 	maps  [][]byte
 }
 
-// NewRingFile is for a path where no file may be when the first Ring is made.
+// NewRingFile is a RingFile at a path. No file may be there when the first Ring is made.
 func NewRingFile(path string, owner RingOwner) *RingFile { return &RingFile{path: path, owner: owner} }
 
-// Path is where it is, or would be.
+// Path is the path of the file, which may not exist yet.
 func (f *RingFile) Path() string { return f.path }
 
-// Owner is whose it is.
+// Owner is the owner of the file.
 func (f *RingFile) Owner() RingOwner { return f.owner }
 
-// Left is what is in it, for who has it.
+// Left is the content of the file, for its owner.
 func (f *RingFile) Left() *Left {
 	l := &Left{RingOwner: f.owner}
 	if f.file == nil {
@@ -107,7 +107,7 @@ func (f *RingFile) Left() *Left {
 	return l
 }
 
-// Make is RingMaker's. What could not be made whole is not left behind.
+// Make implements RingMaker. A file that could not be made whole is removed.
 func (f *RingFile) Make(lanes, slots int, from uint64) (*Ring, error) {
 	fresh := f.file == nil
 	if fresh {
@@ -127,7 +127,7 @@ func (f *RingFile) Make(lanes, slots int, from uint64) (*Ring, error) {
 	return nil, fmt.Errorf("ring file %s: %w", f.path, err)
 }
 
-// create makes and locks the file, and writes whose it is.
+// create makes and locks the file, and writes its owner.
 func (f *RingFile) create() error {
 	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
@@ -187,7 +187,7 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 	return r, nil
 }
 
-// shape writes what a reader must know of a segment; false: the file is gone already.
+// shape writes a segment's head for readers; false: the file is gone already.
 func (r *Ring) shape(lanes, slots int, from uint64) bool {
 	defer r.survive()()
 	words := headsIn(r.mem, 0, 2)
@@ -197,7 +197,7 @@ func (r *Ring) shape(lanes, slots int, from uint64) bool {
 	return !r.failed.Load()
 }
 
-// Drop is RingMaker's: the file goes.
+// Drop implements RingMaker. It removes the file.
 func (f *RingFile) Drop() error {
 	if f.file == nil {
 		return nil
@@ -211,7 +211,7 @@ func (f *RingFile) Drop() error {
 	return err
 }
 
-// Forsake lets go of a file that has failed. Its memory stays mapped: somebody may be in it.
+// Forsake lets go of a file that has failed. Its memory stays mapped, because a goroutine may still use it.
 func (f *RingFile) Forsake() error {
 	if f.file == nil {
 		return nil
@@ -233,7 +233,7 @@ func headsIn(mem []byte, at, n int) []atomic.Uint64 {
 
 func wordBytes(n uint64) [8]byte { return *(*[8]byte)(unsafe.Pointer(&n)) }
 
-// aligned is a copy of a file's bytes that begins where a word may.
+// aligned is a copy of a file's bytes that begins at a word's boundary.
 func aligned(text []byte) []byte {
 	words := make([]uint64, (len(text)+7)/8+1)
 	out := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(text))

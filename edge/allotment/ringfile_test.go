@@ -15,7 +15,8 @@ func sampleOwner() RingOwner {
 }
 
 func sampleClaim(i uint64) luascripts.Claim {
-	return luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5, Buyer: luascripts.Buyer{9}}
+	return luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5,
+		Buyer: luascripts.Buyer{9}}
 }
 
 // put publishes one record, as Take does.
@@ -52,7 +53,7 @@ func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 			put(t, r, unsold, sampleClaim(i))
 		}
 	}
-	if _, ok := r.reserve(); !ok { // reserved, never published
+	if _, ok := r.reserve(); !ok { // reserved, and never published
 		t.Fatal("full")
 	}
 	o, got, torn, err := readCopy(t, path)
@@ -71,7 +72,7 @@ func TestTornSlotsAreCounted(t *testing.T) {
 	for i := range r.lanes {
 		for k := range r.lanes[i].slot {
 			if s := &r.lanes[i].slot[k]; s.turn.Load() > 0 && s.Nonce == 3 {
-				s.Expiry++ // half of it reached the disk
+				s.Expiry++ // only half of it reached the disk
 			}
 		}
 	}
@@ -106,7 +107,7 @@ func FuzzReadRing(f *testing.F) {
 	})
 }
 
-// mapRing is a ring in a file, of this process.
+// mapRing is a ring of this process in a file.
 func mapRing(t testing.TB, path string, size int) *Ring {
 	t.Helper()
 	lanes, slots := ringShape(size)
@@ -119,7 +120,7 @@ func mapRing(t testing.TB, path string, size int) *Ring {
 	return r
 }
 
-// readCopy reads what a file has while its owner lives.
+// readCopy reads a file while its owner lives.
 func readCopy(t testing.TB, path string) (RingOwner, []luascripts.Claim, int, error) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -142,7 +143,7 @@ func readOnce(path string) (RingOwner, []luascripts.Claim, int, error) {
 	return l.RingOwner, l.Claims, l.Torn, nil
 }
 
-// A file that has lost its end, or got a longer one, gives what is whole of it, and says that it is not.
+// A file that was cut off or grew gives its whole records, and says that it is not whole.
 func TestRingOfAnotherLength(t *testing.T) {
 	good, left := realRing(t, 8, 5)
 	for _, size := range []int{len(good) - 1, len(good) + 1, len(good) + 3*slotSize, slotsAt + slotSize, slotsAt} {

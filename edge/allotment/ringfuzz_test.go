@@ -16,7 +16,7 @@ import (
 // slotsAt is where the slots of a file's first Ring begin.
 const slotsAt = 2 * pageSize
 
-// realRing is the file of an edge that died: claims the ledger has and claims it has not, and other things.
+// realRing is the file of a dead edge. It has claims that the ledger has, claims that it has not, and other records.
 func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Claim) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.ring")
@@ -39,7 +39,7 @@ func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Clai
 	return text, left
 }
 
-// readText reads a ring file of this content, and how many bytes that took.
+// readText reads a ring file with this content. It also returns how many bytes the reading allocated.
 func readText(t testing.TB, text []byte) (o RingOwner, claims []luascripts.Claim, torn int, took uint64, err error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "f.ring")
@@ -53,8 +53,8 @@ func readText(t testing.TB, text []byte) (o RingOwner, claims []luascripts.Claim
 	return o, claims, torn, after.TotalAlloc - before.TotalAlloc, err
 }
 
-// FuzzRingFile: a real file in which somebody changed one byte, and cut or grew it, gives no claim that was not in it, unless
-// the byte was in a head or in the first line, which no checksum covers; and reading costs a few times the file.
+// FuzzRingFile: one byte of a real file is changed, and the file is cut or grown. It gives no claim that was not in it, unless
+// the byte was in a head or in the first line, which have no checksum. Reading costs a few times the file's size.
 func FuzzRingFile(f *testing.F) {
 	good, left := realRing(f, 8, 12)
 	for at := range []int{0, 1, 11, countOffset, pageSize, pageSize + headsOffset, slotsAt} {
@@ -88,7 +88,7 @@ func FuzzRingFile(f *testing.F) {
 		if size != len(good) && torn == 0 || len(claims)+torn > size/slotSize+1 {
 			t.Errorf("%d of %d bytes taken: %d claims, %d torn", size, len(good), len(claims), torn)
 		}
-		settled := at >= countOffset && at < slotsAt // what the ledger has already may come again: each settles once
+		settled := at >= countOffset && at < slotsAt // claims that the ledger has may come again: each settles once
 		for _, c := range claims {
 			if !slices.Contains(left, c) && !settled {
 				t.Errorf("byte %d as %#x: %+v was never left", at, b, c)
@@ -100,7 +100,7 @@ func FuzzRingFile(f *testing.F) {
 	})
 }
 
-// FuzzSlots: no claim is read from a slot whose checksum is not its own, whatever is in the slot.
+// FuzzSlots: a slot gives no claim if its checksum is wrong, whatever is in the slot.
 func FuzzSlots(f *testing.F) {
 	good, _ := realRing(f, 8, 12)
 	for i := range 8 {
@@ -120,7 +120,8 @@ func FuzzSlots(f *testing.F) {
 		s := slotAt(text[slotsAt : slotsAt+slotSize])
 		turn := s.turn.Load()
 		whole := turn > 0 && s.sum == s.checksum(turn)
-		if len(claims) > 0 && (!whole || s.kind != claim || claims[0] != s.Claim) || len(claims)+torn > 1 || turn > 0 && !whole && torn != 1 {
+		if len(claims) > 0 && (!whole || s.kind != claim || claims[0] != s.Claim) || len(claims)+torn > 1 || turn > 0 &&
+			!whole && torn != 1 {
 			t.Errorf("%x: %d claims, %d torn", one, len(claims), torn)
 		}
 	})
@@ -133,10 +134,12 @@ func slotAt(b []byte) *slot {
 	return s
 }
 
-// FuzzRingOwner: the first line says what the rest of the file must look like; if it does not, that is counted as torn.
+// FuzzRingOwner: the first line says what the rest of the file must look like. If the rest differs, that counts as torn.
 func FuzzRingOwner(f *testing.F) {
-	for _, line := range []string{`{"format":1,"sale":"ticket","lanes":1,"slots":1}`, `{"format":1,"lanes":0,"slots":0}`, `{"format":1,"lanes":-1,"slots":-1}`,
-		`{"format":1,"lanes":256,"slots":1048576}`, `{"format":1,"lanes":4611686018427387904,"slots":4}`, `{"format":2,"lanes":1,"slots":1}`, `{"format":1,"lanes":3,"slots":1}`,
+	for _, line := range []string{`{"format":1,"sale":"ticket","lanes":1,"slots":1}`, `{"format":1,"lanes":0,"slots":0}`,
+		`{"format":1,"lanes":-1,"slots":-1}`,
+		`{"format":1,"lanes":256,"slots":1048576}`, `{"format":1,"lanes":4611686018427387904,"slots":4}`,
+		`{"format":2,"lanes":1,"slots":1}`, `{"format":1,"lanes":3,"slots":1}`,
 		`{"lanes":1e3}`, `null`, ``, `[`} {
 		for _, slots := range []uint16{0, 1, 4} {
 			f.Add(line, slots)
@@ -153,7 +156,8 @@ func FuzzRingOwner(f *testing.F) {
 			t.Errorf("%q: %d bytes cost %d", line, len(text), took)
 		}
 		odd := o.Format == 1 && pageSize+o.Lanes*o.Slots*slotSize != len(text)
-		if err == nil && (o.Format != ringFormat && o.Format != 1 || o.Format == 1 && (o.Lanes < 1 || o.Slots < 1) || odd && torn == 0) || len(claims)+torn > 1+int(slots)+len(line)/slotSize {
+		if err == nil && (o.Format != ringFormat && o.Format != 1 || o.Format == 1 && (o.Lanes < 1 || o.Slots < 1) || odd &&
+			torn == 0) || len(claims)+torn > 1+int(slots)+len(line)/slotSize {
 			t.Errorf("%q and %d slots: %+v, %d claims", line, slots, o, len(claims))
 		}
 		if err != nil && !errors.Is(err, ErrRingFile) {

@@ -14,7 +14,7 @@ import (
 	"spike/luascripts"
 )
 
-// ErrRingLives says that a process has this ring: what is in it is that process's to settle.
+// ErrRingLives says that a process has this ring. Only that process may settle its claims.
 var ErrRingLives = errors.New("its edge lives")
 
 // RingOwner says whose claims a ring file has, and which file it is.
@@ -24,41 +24,42 @@ type RingOwner struct {
 	Birth    uint64 `json:"birth"`
 	Instance string `json:"instance"`
 	Node     string `json:"node"`
-	Store    string `json:"store,omitempty"` // the identity of the ledger that must hear of it
-	Boot     string `json:"boot"`            // the machine's boot: another one may have lost what was not written out
+	Store    string `json:"store,omitempty"` // the identity of the ledger that must hear of the claims
+	Boot     string `json:"boot"`            // the machine's boot: a crash may have lost unwritten pages
 	Device   uint64 `json:"device,omitempty"`
 	Inode    uint64 `json:"inode,omitempty"`
 	PID      int    `json:"pid,omitempty"`
-	Start    uint64 `json:"start,omitempty"` // of the process, in ticks since boot
-	PIDs     string `json:"pids,omitempty"`  // the namespace in which the process is called so
-	Lanes    int    `json:"lanes,omitempty"` // of format 1
-	Slots    int    `json:"slots,omitempty"` // of a lane, of format 1
+	Start    uint64 `json:"start,omitempty"` // start of the process, in ticks since boot
+	PIDs     string `json:"pids,omitempty"`  // the process' PID namespace
+	Lanes    int    `json:"lanes,omitempty"` // only in format 1
+	Slots    int    `json:"slots,omitempty"` // of a lane; only in format 1
 }
 
-// here notes which file it is, and which process has it.
+// here notes the identity of the file and of this process.
 func (o *RingOwner) here(f *os.File) error {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
 		return err
 	}
-	o.Device, o.Inode, o.PID, o.PIDs = uint64(st.Dev), st.Ino, os.Getpid(), pidSpace() //nolint:unconvert // macOS has it as an int32
+	o.Device, o.Inode, o.PID, o.PIDs = uint64(st.Dev), st.Ino, os.Getpid(), pidSpace() //nolint:unconvert // int32 on macOS
 	o.Start, _ = started(o.PID)
 	return nil
 }
 
-// is says whether this is the file that was signed, and no copy of it.
+// is says whether this is the very file that here noted, and no copy.
 func (o *RingOwner) is(f *os.File) bool {
 	var st syscall.Stat_t
-	return o.Inode != 0 && syscall.Fstat(int(f.Fd()), &st) == nil && uint64(st.Dev) == o.Device && st.Ino == o.Inode //nolint:unconvert // as above
+	return o.Inode != 0 && syscall.Fstat(int(f.Fd()), &st) == nil &&
+		uint64(st.Dev) == o.Device && st.Ino == o.Inode //nolint:unconvert // as above
 }
 
-// lives says that its process is still there, as far as a look from here can tell.
+// lives says that the owner's process still runs, as far as this process can see.
 func (o *RingOwner) lives() bool {
 	start, there := started(o.PID)
 	return o.PIDs == pidSpace() && there && start == o.Start
 }
 
-// BootID tells this boot of the machine from all others; "" where there is no telling.
+// BootID tells this boot of the machine from all others; "" if that cannot be told.
 func BootID() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -72,7 +73,7 @@ func pidSpace() string {
 	return name
 }
 
-// started is when a process did: field 22 of its stat, behind a name that may have anything in it.
+// started is the start of a process: field 22 of its stat. The name before it may contain anything.
 func started(pid int) (ticks uint64, there bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -86,19 +87,20 @@ func started(pid int) (ticks uint64, there bool) {
 	return ticks, err == nil
 }
 
-// Left is what a ring file has of claims that the ledger has not answered for. As long as it is open nobody else reads it.
+// Left is the claims in a ring file that the ledger has not answered for. While it is open, no other process reads the file.
 type Left struct {
 	RingOwner
 	Claims []luascripts.Claim
 	Offers []Offer
-	Torn   int    // slots of which half is there, which only a machine's death leaves; and a file of another length than it had
-	Doubt  string // why it does not prove that this is all its process has sold; "": it does
-	Whose  bool   // it is the very file its process had, not a copy
+	Torn   int    // half-written slots, which only a machine's death leaves, and a changed length of the file
+	Doubt  string // why it does not prove that this is all its process has sold; "": it proves that
+	Whose  bool   // it is the very file of its process, not a copy
 	file   *os.File
 }
 
-// ReadRing opens what a process has left: ErrRingLives, ErrRingFile. Of what it had not sold it is a proof only if that
-// process is dead, and if this is its file: no copy, for which another one may sell on, and nothing that may lack its end.
+// ReadRing opens the ring file of a dead process. It fails with ErrRingLives or ErrRingFile. The file proves what was not sold
+// only if its process is dead and it is that process' very file. A copy proves nothing, because its process may sell on with the
+// original. Nor does a file that may lack its end.
 func ReadRing(path, boot string) (*Left, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -112,7 +114,7 @@ func ReadRing(path, boot string) (*Left, error) {
 	return l, nil
 }
 
-// Close lets others read it.
+// Close lets other processes read the file.
 func (l *Left) Close() { _ = l.file.Close() }
 
 // All is claims and offers alike.
@@ -143,7 +145,7 @@ func (l *Left) read(boot string) error {
 	return nil
 }
 
-// judge says what speaks against it as a proof.
+// judge sets Doubt to what speaks against the file as a proof.
 func (l *Left) judge(boot string) {
 	l.Whose = l.Doubt == "" && l.is(l.file)
 	switch {
@@ -185,7 +187,7 @@ func shapely(lanes, slots uint64) bool {
 	return pow2(lanes) && pow2(slots) && lanes <= maxLanes && slots <= 1<<20
 }
 
-// read looks at all segments. What is there of a file that was cut off counts.
+// read reads all segments. Of a file that was cut off, the rest counts.
 func (f *left) read(o RingOwner, mem []byte) {
 	if o.Format == 1 {
 		if f.segment(mem[countOffset:], pageSize-countOffset, o.Lanes, o.Slots, 0) != len(mem)-countOffset {
@@ -211,7 +213,7 @@ func (f *left) read(o RingOwner, mem []byte) {
 	}
 }
 
-// segment looks at the lanes of a Ring as far as they are there, and says how long it should be.
+// segment reads the lanes of a Ring as far as they exist, and returns the segment's full length.
 func (f *left) segment(mem []byte, first, lanes, slots, heads int) int {
 	for i := range lanes {
 		begin := first + i*slots*slotSize

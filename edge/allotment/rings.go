@@ -6,32 +6,32 @@ import (
 	"spike/luascripts"
 )
 
-// rings are an allotment's Rings: the one that buyers put into, and, for a while, smaller ones before it that are sealed
-// and not read to their end. None while nothing is held here: a sale that sells nothing costs no slots.
+// rings are an allotment's Rings: the one that buyers write, and for a while smaller, sealed ones that are not read to their end.
+// While nothing is held here there is none, so a sale that sells nothing costs no slots.
 type rings struct {
-	now  atomic.Pointer[Ring]
-	all  atomic.Pointer[[]*Ring] // the Keeper writes it, oldest first
-	most int                     // slots of a lane: there is no larger one
-	from uint64                  // the Keeper's: where the next one's positions begin
+	now      atomic.Pointer[Ring]
+	all      atomic.Pointer[[]*Ring] // written by the Keeper, oldest first
+	maxSlots int                     // slots of a lane of the largest Ring
+	from     uint64                  // the Keeper's: the first position of the next Ring
 }
 
-// overlap is more than all buyers who may still reserve in a ring when the next one is there.
+// overlap is more than the buyers that may still reserve in a ring after the next one exists.
 const overlap = 1 << 20
 
 func newRings(r *Ring, most int) *rings {
-	s := &rings{most: most}
+	s := &rings{maxSlots: most}
 	s.all.Store(&[]*Ring{})
 	if r != nil {
-		s.most = len(r.lanes[0].slot)
+		s.maxSlots = len(r.lanes[0].slot)
 		s.install(r)
 	}
 	return s
 }
 
-func (s *rings) reserve() (place, bool) {
+func (s *rings) reserve() (reservedSlot, bool) {
 	r := s.now.Load()
 	if r == nil {
-		return place{}, false
+		return reservedSlot{}, false
 	}
 	p, ok := r.reserve()
 	if !ok {
@@ -40,8 +40,8 @@ func (s *rings) reserve() (place, bool) {
 	return p, true
 }
 
-// reserveAfter is for who had a ring in hand that is sealed by now.
-func (s *rings) reserveAfter(was *Ring) (p place, ok bool) {
+// reserveAfter is for a buyer whose ring was sealed meanwhile.
+func (s *rings) reserveAfter(was *Ring) (p reservedSlot, ok bool) {
 	for r := s.now.Load(); r != nil && r != was && !ok; r = s.now.Load() {
 		p, ok = r.reserve()
 		was = r
@@ -49,7 +49,7 @@ func (s *rings) reserveAfter(was *Ring) (p place, ok bool) {
 	return p, ok
 }
 
-func (s *rings) reserveTwo() (first, second place, ok bool) {
+func (s *rings) reserveTwo() (first, second reservedSlot, ok bool) {
 	for r, was := s.now.Load(), (*Ring)(nil); r != nil && r != was && !ok; r = s.now.Load() {
 		first, second, ok = r.reserveTwo()
 		was = r
@@ -57,7 +57,7 @@ func (s *rings) reserveTwo() (first, second place, ok bool) {
 	return first, second, ok
 }
 
-// install has buyers use r from now on.
+// install makes buyers use r from now on.
 func (s *rings) install(r *Ring) {
 	old := s.list()
 	s.now.Store(r)
@@ -68,7 +68,7 @@ func (s *rings) install(r *Ring) {
 	s.all.Store(&next)
 }
 
-// withdraw lets nobody reserve anything.
+// withdraw ends reserving in all Rings.
 func (s *rings) withdraw() {
 	s.now.Store(nil)
 	for _, r := range s.list() {
@@ -76,7 +76,7 @@ func (s *rings) withdraw() {
 	}
 }
 
-// position is where the next ring begins, beyond all nonces there were.
+// position is the first position of the next ring, beyond all nonces so far.
 func (s *rings) position() uint64 {
 	for _, r := range s.list() {
 		for i := range r.lanes {
@@ -88,7 +88,7 @@ func (s *rings) position() uint64 {
 
 func (s *rings) list() []*Ring { return *s.all.Load() }
 
-// slots is how many a buyer's lane has, 0: none.
+// slots is the number of slots in a lane of the present Ring; 0: there is none.
 func (s *rings) slots() int {
 	if r := s.now.Load(); r != nil {
 		return len(r.lanes[0].slot)
@@ -96,7 +96,7 @@ func (s *rings) slots() int {
 	return 0
 }
 
-// prune forgets rings before the newest that are read, answered for, and sealed.
+// prune forgets older rings that are read, answered for, and sealed.
 func (s *rings) prune() {
 	now := s.now.Load()
 	var live []*Ring
@@ -111,7 +111,7 @@ func (s *rings) prune() {
 	}
 }
 
-// collect is Ring's, over all; more: that is why it ended.
+// collect is Ring.collect over all Rings. more says that units ended it.
 func (s *rings) collect(units int, f func(record)) (more bool) {
 	for _, r := range s.list() {
 		if units = r.collect(units, f); units <= 0 {
@@ -157,7 +157,7 @@ func (s *rings) left() (f left) {
 	return f
 }
 
-// Left is what ReadRing would find, were these Rings a file and its process dead: claims and offers that were published,
+// Left is what ReadRing would find if these Rings were a file and its process were dead: claims and offers that were published,
 // and that the ledger has not answered for.
 func (s *rings) Left() []luascripts.Claim {
 	f := s.left()

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// The Keeper has a Ring made before it leases, a larger one before it leases more than that has room for, and lets go of
-// all when nothing has been held here for a while.
+// The Keeper has a Ring made before it leases, and a larger one before it leases more than that one has room for. When nothing
+// has been held here for a while, it lets go of all Rings.
 
 const (
-	firstSlots = 128                    // of a lane, in the first Ring, which has one
-	ringGrows  = 16                     // times
-	ringRest   = 2 * time.Second        // with nothing held: the Rings go
-	ringAgain  = time.Second            // between the tries to make one
-	lastWords  = 200 * time.Millisecond // after a file has failed, for who is in it
+	firstSlots = 128                    // slots of the only lane of the first Ring
+	ringGrows  = 16                     // how many times larger the next Ring is
+	ringRest   = 2 * time.Second        // the Rings go after so long with nothing held
+	ringAgain  = time.Second            // between tries to make a Ring
+	lastWords  = 200 * time.Millisecond // after a file has failed, for buyers that still use it
 )
 
-// RingSize is how many claims may wait for the ledger on each CPU: a second of Redis silence at 16,000 sales a second.
+// RingSize is how many claims may wait for the ledger on each CPU: a second without Redis at 16,000 sales a second.
 const RingSize = 1 << 14
 
-// ErrRing says that the Ring's file has failed under its allotment: what was sold from it and had not been read there waits
-// for its buyers' tokens in limbo.
+// ErrRing says that the Ring's file has failed under its allotment. Claims in it that had not been read wait in limbo for their
+// buyers' tokens.
 var ErrRing = errors.New("the ring's file has failed")
 
-// RingRequest asks for a Ring: its Reply.
+// RingRequest asks for a Ring. Its Reply is that Ring.
 type RingRequest struct {
 	Lanes, Slots int
 	From         uint64
@@ -32,19 +32,19 @@ type RingRequest struct {
 // RingDrop lets go of all Rings.
 type RingDrop struct{}
 
-// room is the Keeper's hand on the Rings.
+// room is what the Keeper knows about its Rings.
 type room struct {
 	call                 // RingRequests
-	dropping bool        // a RingDrop is, or must be
+	dropping bool        // a RingDrop is under way, or due
 	dropSent bool        //
-	why      string      // the newest could not be made
-	held     Instant     // when something was last held here
+	why      string      // why the newest Ring could not be made
+	held     Instant     // when a slot was last in use here
 	broken   bool        // the file has failed: this allotment ends
 	since    Instant     //
-	asked    RingRequest // that could not be made
+	asked    RingRequest // the request that failed
 }
 
-// outstanding is the units that may come to lie in the Rings as claims.
+// outstanding is the units that may become claims in the Rings.
 func (k *Keeper) outstanding() (n uint64) {
 	for _, h := range k.leases {
 		n += h.rest.Len()
@@ -52,31 +52,31 @@ func (k *Keeper) outstanding() (n uint64) {
 	return n
 }
 
-// fits is how many units more may be leased: a slot for each, and one for a taker who comes too late.
+// fits is how many more units may be leased. Each needs one slot, and one more for a taker that comes too late.
 func (k *Keeper) fits() uint64 {
 	slots := k.a.ring.slots()
-	if slots >= k.a.ring.most {
+	if slots >= k.a.ring.maxSlots {
 		return maxWant
 	}
 	room := uint64(slots / 2)
 	return room - min(room, k.outstanding())
 }
 
-// roomless says that a Ring must be there before the next lease call: the last look found units.
+// roomless says that a Ring must exist before the next lease call, because the last look found units.
 func (k *Keeper) roomless() bool {
 	return k.fits() == 0 && k.view.Unkept() > 0 && k.view.Limit == 0
 }
 
-// ringNeed is how many slots a lane needs: for what is held, and for the next lease if one is wanted and the last look found
-// units; 0: as many as there are.
+// ringNeed is how many slots a lane needs: for units that are held and, if wants and the last look found units, for the next
+// lease. 0: as many as there are.
 func (k *Keeper) ringNeed(wants bool) uint64 {
 	slots := k.a.ring.slots()
-	if slots >= k.a.ring.most {
+	if slots >= k.a.ring.maxSlots {
 		return 0
 	}
 	units := k.outstanding()
 	if wants && k.view.Unkept() > 0 && k.view.Limit == 0 {
-		units += k.wish()
+		units += k.shortfall()
 	}
 	if 2*units <= uint64(slots) {
 		return 0
@@ -84,7 +84,7 @@ func (k *Keeper) ringNeed(wants bool) uint64 {
 	return 2 * units
 }
 
-// ringDue is the Ring that is to be made now.
+// ringDue is the Ring to make now.
 func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 	if k.room.busy || k.room.dropping || k.stopping || k.now.Before(k.room.due) {
 		return q, false
@@ -97,9 +97,9 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 	if k.cfg.Slots > 0 {
 		first = k.cfg.Slots
 	}
-	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.most)}
-	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.most {
-		q.Slots = min(q.Slots*ringGrows, k.a.ring.most)
+	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.maxSlots)}
+	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.maxSlots {
+		q.Slots = min(q.Slots*ringGrows, k.a.ring.maxSlots)
 		q.Lanes, _ = ringShape(1)
 	}
 	if k.cfg.OneLane {
@@ -124,7 +124,7 @@ func (k *Keeper) nextRing() (at Instant, due bool) {
 	return k.room.due, true
 }
 
-// ringAnswered takes in what is not the ledger's answer.
+// ringAnswered takes answers of the RingMaker.
 func (k *Keeper) ringAnswered(e Answer) bool {
 	switch e.Call.(type) {
 	case RingRequest:
@@ -137,7 +137,7 @@ func (k *Keeper) ringAnswered(e Answer) bool {
 	return true
 }
 
-// ringMade takes in a Ring, or why there is none.
+// ringMade takes a Ring, or the reason why there is none.
 func (k *Keeper) ringMade(e Answer) {
 	k.room.busy = false
 	if e.Err != nil {
@@ -153,14 +153,15 @@ func (k *Keeper) ringMade(e Answer) {
 	k.a.announce()
 }
 
-// holdsNothing says that no slot is in use here, nor will be.
+// holdsNothing says that no slot is in use here, or will be.
 func (k *Keeper) holdsNothing() bool {
-	return len(k.leases)+len(k.claims.batch)+len(k.claims.offers)+len(k.returns.parts) == 0 && !k.leasing.busy && !k.claims.busy && !k.room.busy &&
+	return len(k.leases)+len(k.claims.batch)+len(k.claims.offers)+len(k.returns.parts) == 0 && !k.leasing.busy &&
+		!k.claims.busy && !k.room.busy &&
 		k.a.ring.unread() == 0 && k.a.ring.taken() == 0
 }
 
-// clearRoom lets go of the Rings when nothing was held for long. Who has one in hand finds it sealed; who has a slot
-// publishes it, and is waited for.
+// clearRoom lets go of the Rings when nothing was held for long. A buyer that has one in hand finds it sealed. A buyer with a
+// reserved slot publishes it, and the Keeper waits for that.
 func (k *Keeper) clearRoom() {
 	switch {
 	case len(k.a.ring.list()) == 0 || k.room.dropping && k.room.dropSent:
@@ -172,18 +173,18 @@ func (k *Keeper) clearRoom() {
 		return
 	}
 	k.room.dropping = true
-	_, _ = k.a.stock.Take() // there is none: now the Stock knows, and buyers hear the verdict
+	_, _ = k.a.stock.Take() // it fails, so the Stock learns that it is empty, and buyers hear the verdict
 	k.a.ring.withdraw()
 	k.a.ring.prune()
 }
 
-// dropDue says that nobody touches the Rings any more.
+// dropDue says that no buyer touches the Rings any more.
 func (k *Keeper) dropDue() bool {
 	return k.room.dropping && !k.room.dropSent && len(k.a.ring.list()) == 0
 }
 
-// shatter ends an allotment whose file has failed. What was never sold goes back; its leases run out, for claims that nobody
-// can read may be told; buyers hear 503 meanwhile.
+// shatter ends an allotment whose file has failed. Units that were never sold go back. Its leases run out, because claims that
+// cannot be read may have been told. Meanwhile buyers hear 503.
 func (k *Keeper) shatter() {
 	if k.room.broken || !k.a.ring.failed() {
 		return
@@ -193,20 +194,20 @@ func (k *Keeper) shatter() {
 	k.a.announce()
 }
 
-// shattered says that what could be read of a file that has failed was read: who was at it has come to an end.
+// shattered says that all readable claims of a failed file were read. Buyers that used it have ended.
 func (k *Keeper) shattered() bool { return k.room.broken && k.now.Sub(k.room.since) >= lastWords }
 
 // Broken says that the Ring's file has failed.
 func (k *Keeper) Broken() bool { return k.room.broken }
 
-// SealRings lets nobody reserve a slot from now on; true: nobody has one either, so that the Rings' memory may go.
+// SealRings ends reserving in all Rings; true: no buyer has a reserved slot either, so the Rings' memory may go.
 func (k *Keeper) SealRings() bool {
 	k.a.ring.withdraw()
 	k.a.ring.collect(1<<62, func(record) {})
 	return k.a.ring.unread() == 0
 }
 
-// noSlot is the outcome of a Take that found no slot: where there is no Ring, there is nothing to sell.
+// noSlot is the outcome of a Take without a slot. Without a Ring there is nothing to sell.
 func (a *Allotment) noSlot() Outcome {
 	if a.ring.slots() == 0 {
 		return Empty
@@ -214,5 +215,5 @@ func (a *Allotment) noSlot() Outcome {
 	return Full
 }
 
-// Growing says that who found no slot may wait for one: there is no Ring, or a small one.
-func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.most }
+// Growing says that a buyer without a slot may wait for one, because there is no Ring, or a small one.
+func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.maxSlots }

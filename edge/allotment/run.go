@@ -11,7 +11,7 @@ import (
 	"spike/shard"
 )
 
-// ErrUnsettled says that an allotment ended before the ledger had heard all.
+// ErrUnsettled says that an allotment ended before the ledger had everything.
 var ErrUnsettled = errors.New("stopped too soon")
 
 // Runner drives a Keeper: it makes the calls, and brings the answers back.
@@ -23,13 +23,13 @@ type Runner struct {
 	answers  chan Answer
 	news     atomic.Pointer[News]
 	trouble  atomic.Pointer[Trouble]
-	cured    atomic.Pointer[Trouble] // by somebody else's word
-	shown    proofs                  // as of when trouble was seen last
-	answered atomic.Int64            // when the ledger answered last, by the clock that does not jump
+	cured    atomic.Pointer[Trouble] // trouble that the edge has called cured
+	shown    proofs                  // proofs as of the newest trouble
+	answered atomic.Int64            // when the ledger last answered, by the monotonic clock
 	calls    struct{ lease, renew, tend, settle, giveBack, reassert, deduct atomic.Uint64 }
 }
 
-// New opens the allotment of a sale whose newest view is head. Nothing is leased before the first buyer.
+// New opens the allotment of a sale whose newest view is head. Before the first buyer it leases nothing.
 func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, maker RingMaker) *Runner {
 	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
@@ -39,8 +39,8 @@ func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, 
 	return &Runner{Allotment: a, keeper: k, store: store, maker: maker, answers: make(chan Answer, 8)}
 }
 
-// Run works until ctx ends and everything sold is settled, everything else given back, or until grace is over. It
-// returns nil, or the refusal that ended the sale, or what was left undone.
+// Run works until ctx ends and then until everything sold is settled and all else is given back, or until grace is over. It
+// returns nil, the refusal that ended the sale, or what was left undone.
 func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 	stop, late := ctx.Done(), (<-chan time.Time)(nil)
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -65,7 +65,7 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 			return fmt.Errorf("%w: %d claims not settled, %d ranges not given back", ErrUnsettled,
 				len(r.keeper.claims.batch)+int(r.ring.unread()), len(r.keeper.returns.parts))
 		}
-		now := r.clock() // a call was sent no earlier than the Step that planned it
+		now := r.clock() // a call must not be sent earlier than the Step that planned it
 		for _, call := range r.keeper.Step(now, ev) {
 			go r.call(calls, call, now)
 		}
@@ -78,8 +78,8 @@ func (r *Runner) Run(ctx context.Context, grace time.Duration) error {
 	}
 }
 
-// Hear passes news of the sale on to the Keeper. News that comes before the last was taken in replaces it: both make the
-// Keeper look, if they matter.
+// Hear passes news of the sale to the Keeper. It replaces news that the Keeper has not taken yet. Either makes the Keeper look,
+// if it matters.
 func (r *Runner) Hear(n News) {
 	if old := r.news.Load(); old != nil && old.Unsure {
 		n.Unsure = true
@@ -88,7 +88,7 @@ func (r *Runner) Hear(n News) {
 	r.wake()
 }
 
-// call makes one call; its answer is always taken, or the channel has room for it.
+// call makes one call. Run takes its answer, or the channel has room for it.
 func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	a := Answer{Call: call, Sent: sent}
 	switch q := call.(type) {
@@ -120,7 +120,7 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	r.answers <- a
 }
 
-// askFor asks what became of an offer.
+// askFor asks about an offer, or takes it back.
 func (r *Runner) askFor(ctx context.Context, q OfferRequest) (any, error) {
 	r.calls.deduct.Add(1)
 	if q.Return {
@@ -129,7 +129,7 @@ func (r *Runner) askFor(ctx context.Context, q OfferRequest) (any, error) {
 	return answer(r.store.Deduct(ctx, r.keeper.cfg.Sale, q.Deduct))
 }
 
-// end is what Run says in the end, when no buyer touches the Rings any more: then they may go.
+// end is the result of Run. It waits until no buyer touches the Rings, so that they may go.
 func (r *Runner) end() error {
 	if r.keeper.Broken() {
 		return ErrRing

@@ -12,7 +12,7 @@ import (
 	"spike/luascripts"
 )
 
-// flaky is a Store that can be out of reach, and counts its calls.
+// flaky is a Store that may be out of reach, and that counts its calls.
 type flaky struct {
 	luascripts.Store
 	down  atomic.Bool
@@ -55,7 +55,7 @@ func (f *flaky) GiveBack(ctx context.Context, sale string, q luascripts.GiveBack
 	return f.Store.GiveBack(ctx, sale, q)
 }
 
-// shop is one ledger in this process, with the Runners that sell from it.
+// shop is one ledger in this process, and the Runners that sell from it.
 type shop struct {
 	t      *testing.T
 	ledger *luascripts.Embedded
@@ -72,8 +72,8 @@ func newShop(t *testing.T, total uint64) *shop {
 	return &shop{t: t, ledger: ledger, store: &flaky{Store: ledger}, birth: head.Birth}
 }
 
-// desk is a Runner at work.
-type desk struct {
+// seller is a running Runner.
+type seller struct {
 	*Runner
 	shop  *shop
 	asked atomic.Uint64 // buys answered
@@ -81,12 +81,12 @@ type desk struct {
 	ended chan error
 }
 
-func (s *shop) open(name string) *desk {
+func (s *shop) open(name string) *seller {
 	head, err := s.ledger.Show(context.Background(), benchSale)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	d := &desk{shop: s, ended: make(chan error, 1)}
+	d := &seller{shop: s, ended: make(chan error, 1)}
 	d.Runner = New(Config{Sale: benchSale, Instance: name, Node: name, Term: 5 * time.Second,
 		Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load}, s.store, SystemClock(), head.Head, MemoryRings{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -97,27 +97,27 @@ func (s *shop) open(name string) *desk {
 }
 
 // close stops a Runner and waits for its end.
-func (d *desk) close() error {
-	d.shop.t.Helper()
-	d.stop()
+func (s *seller) close() error {
+	s.shop.t.Helper()
+	s.stop()
 	select {
-	case err := <-d.ended:
+	case err := <-s.ended:
 		return err
 	case <-time.After(10 * time.Second):
-		d.shop.t.Fatal("the Runner did not end")
+		s.shop.t.Fatal("the Runner did not end")
 		return nil
 	}
 }
 
-// buy is what edge's acquire does, without the way straight to the ledger: it waits for units or a verdict.
-func (d *desk) buy(ctx context.Context) (Sold, *Verdict) {
-	defer d.asked.Add(1)
+// buy is edge's acquire without Deduct: it waits for units or a verdict.
+func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
+	defer s.asked.Add(1)
 	for ctx.Err() == nil {
-		changed := d.Changed()
-		if v := d.Verdict(); v != nil {
+		changed := s.Changed()
+		if v := s.Verdict(); v != nil {
 			return Sold{}, v
 		}
-		sold, outcome := d.Take(1, luascripts.Buyer{})
+		sold, outcome := s.Take(1, luascripts.Buyer{})
 		switch outcome {
 		case Won:
 			return sold, nil
@@ -126,7 +126,7 @@ func (d *desk) buy(ctx context.Context) (Sold, *Verdict) {
 		case Again:
 			continue
 		}
-		d.Hungry(1)
+		s.Hungry(1)
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -135,8 +135,8 @@ func (d *desk) buy(ctx context.Context) (Sold, *Verdict) {
 	return Sold{}, &Verdict{Reason: Undecided}
 }
 
-// rush has buyers come to the desks until each has heard "sold out"; it says who got what.
-func rush(t *testing.T, buyers int, desks ...*desk) map[uint32]int {
+// rush sends buyers to the sellers until each has heard "sold out". It returns how often each serial was sold.
+func rush(t *testing.T, buyers int, sellers ...*seller) map[uint32]int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
@@ -146,7 +146,7 @@ func rush(t *testing.T, buyers int, desks ...*desk) map[uint32]int {
 	for b := range buyers {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
-				sold, no := desks[b%len(desks)].buy(ctx)
+				sold, no := sellers[b%len(sellers)].buy(ctx)
 				switch {
 				case no == nil:
 					mu.Lock()
@@ -193,7 +193,7 @@ func TestRunnersSellEverythingOnce(t *testing.T) {
 		t.Run(fmt.Sprint(desks), func(t *testing.T) {
 			const total = 20_000
 			s := newShop(t, total)
-			var all []*desk
+			var all []*seller
 			for i := range desks {
 				all = append(all, s.open(fmt.Sprint("e", i)))
 			}
@@ -213,7 +213,7 @@ func TestRunnersSellEverythingOnce(t *testing.T) {
 	}
 }
 
-// The last units lie with an edge that nobody visits; they are called back and sold.
+// The last units are at an edge without buyers. They are recalled and sold.
 func TestIdleRunnerGivesUpItsUnits(t *testing.T) {
 	s := newShop(t, 100)
 	idle := s.open("idle")
@@ -251,7 +251,7 @@ func TestStopSettlesAndGivesBack(t *testing.T) {
 	}
 }
 
-// A stop while the store is away says what it leaves behind, once its grace is over.
+// A stop while the store is away names what it leaves undone, once its grace is over.
 func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	s := newShop(t, 100)
 	head, _ := s.ledger.Show(context.Background(), benchSale)
@@ -260,7 +260,7 @@ func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx, 50*time.Millisecond) }()
-	d := &desk{Runner: r, shop: s}
+	d := &seller{Runner: r, shop: s}
 	if _, no := d.buy(ctx); no != nil {
 		t.Fatalf("%+v", no)
 	}
@@ -326,7 +326,7 @@ func TestRunnerEndsWithItsSale(t *testing.T) {
 	}
 }
 
-// A sale made anew under the same name is not the one whose units are here.
+// A sale made anew under the same name is another sale than the one whose units are here.
 func TestRunnerEndsWithAnotherSale(t *testing.T) {
 	s := newShop(t, 100)
 	d := s.open("e")
@@ -390,7 +390,7 @@ func TestTakeSettledOnARunner(t *testing.T) {
 	}
 }
 
-// Nobody buys: after a while everything is back, and no call is made any more.
+// Without buyers everything goes back after a while, and then no call is made.
 func TestIdleSaleIsSilent(t *testing.T) {
 	b := newBench(t, luascripts.CreateRequest{Total: 100})
 	b.fill()

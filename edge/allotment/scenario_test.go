@@ -16,8 +16,8 @@ import (
 	"spike/shard"
 )
 
-// Scenarios are what a Keeper does, to be read: testdata/keeper/*.txt. A line that begins with ">" is a command, and what follows is
-// what comes of it. `go test ./edge/allotment -run TestScenarios -update` writes it down anew; then read it.
+// Scenarios say what a Keeper does, for people to read: testdata/keeper/*.txt. A line that begins with ">" is a command, and its
+// result follows. `go test ./edge/allotment -run TestScenarios -update` writes the results anew; then read them.
 var update = flag.Bool("update", false, "write testdata down anew")
 
 func TestScenarios(t *testing.T) {
@@ -46,12 +46,12 @@ func TestScenarios(t *testing.T) {
 type scene struct {
 	*bench
 	out    strings.Builder
-	sent   []Instant         // when each of asked was, as far as they were written down
-	fences map[uint64]string // leases by the order in which they came
+	sent   []Instant         // the time of each of asked that was written down
+	fences map[uint64]string // leases in the order of their coming
 	eras   uint64
 }
 
-// play runs a scenario's commands, and returns it with what comes of them.
+// play runs a scenario's commands, and returns the scenario with the results.
 func play(t *testing.T, text string) string {
 	s := &scene{fences: map[uint64]string{}, eras: 1}
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
@@ -73,7 +73,7 @@ func play(t *testing.T, text string) string {
 
 func (s *scene) say(format string, args ...any) { fmt.Fprintf(&s.out, "  "+format+"\n", args...) }
 
-// do is one command.
+// do executes one command.
 func (s *scene) do(t *testing.T, words []string) {
 	rest := words[1:]
 	commands := map[string]func(){
@@ -84,7 +84,7 @@ func (s *scene) do(t *testing.T, words []string) {
 		"lose":     func() { s.answerOne(rest[0], false, false) },
 		"unheard":  func() { s.answerOne(rest[0], true, false) },
 		"all":      func() { s.answerAll() },
-		"wait":     func() { s.passes(length(t, rest), len(rest) > 1, false) }, // "busy": buyers come, and buy nothing
+		"wait":     func() { s.passes(length(t, rest), len(rest) > 1, false) }, // "busy": buyers come, and find nothing
 		"run":      func() { s.passes(length(t, rest), len(rest) > 1, true) },
 		"stop":     func() { s.asked = append(s.asked, s.k.Step(s.clock(), Stop{})...) },
 		"news":     func() { s.asked = append(s.asked, s.k.Step(s.clock(), News{Door: s.head().State})...) },
@@ -141,7 +141,7 @@ func length(t *testing.T, words []string) time.Duration {
 	return d
 }
 
-// buys is so many buyers of one, until one finds nothing; then the Keeper looks.
+// buys is n buyers of one unit each, until one finds nothing. Then the Keeper looks.
 func (s *scene) buys(n int) {
 	var won []string
 	for range n {
@@ -158,22 +158,23 @@ func (s *scene) buys(n int) {
 	s.tick()
 }
 
-// verdict is what a buyer hears.
+// verdict is the answer to a buyer.
 func (s *scene) verdict() string {
-	names := [Reasons]string{"sold out", "none now", "paused", "unopened", "closed", "undecided", "refused", "gone", "drawing", "lots"}
+	names := [Reasons]string{"sold out", "none now", "paused", "unopened", "closed", "undecided", "refused", "gone",
+		"drawing", "lots"}
 	if v := s.a.Verdict(); v != nil {
 		return strconv.Quote(names[v.Reason])
 	}
 	return "nothing yet"
 }
 
-// kind is a call's word here.
+// kindOf is the scenarios' word for a call.
 func kindOf(call any) string {
 	name := strings.TrimSuffix(reflect.TypeOf(call).Name(), "Request")
 	return strings.ToLower(name)
 }
 
-// answerOne lets the oldest call of a kind through: to the ledger, and its answer back.
+// answerOne executes the oldest call of a kind (there), and delivers its answer (back).
 func (s *scene) answerOne(kind string, there, back bool) {
 	for i, call := range s.asked {
 		if kindOf(call) != kind {
@@ -199,7 +200,7 @@ func (s *scene) goes(call any, sent Instant, there, back bool) {
 	s.asked = append(s.asked, s.k.Step(s.clock(), Answer{Call: call, Reply: reply, Err: err, Sent: sent})...)
 }
 
-// answerAll lets everything through until the Keeper asks no more.
+// answerAll answers every call until the Keeper makes no more.
 func (s *scene) answerAll() {
 	for range 100 {
 		if len(s.asked) == 0 {
@@ -242,16 +243,17 @@ func (s *scene) cut(how []string) {
 	s.ledger.On(n)
 }
 
-// hungry is another edge that asks so often for units, and has buyers for more.
+// hungry is another edge with buyers, which asks for units so many times.
 func (s *scene) hungry(times int) {
 	for i := range times {
-		q := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100, Term: time.Minute, Hungry: true}
+		q := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100,
+			Term: time.Minute, Hungry: true}
 		r, err := s.ledger.Lease(context.Background(), benchSale, q)
 		s.said("another edge", r, err, true)
 	}
 }
 
-// change is the operator's.
+// change is a change by the operator.
 func (s *scene) change(t *testing.T, words []string) {
 	q := luascripts.ChangeRequest{}
 	switch words[0] {
@@ -267,7 +269,7 @@ func (s *scene) change(t *testing.T, words []string) {
 	}
 }
 
-// plans writes down the calls that the Keeper has made since.
+// plans writes down the Keeper's new calls.
 func (s *scene) plans() {
 	if s.bench == nil {
 		return

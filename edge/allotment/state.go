@@ -6,12 +6,12 @@ import (
 	"spike/luascripts"
 )
 
-// What a Keeper knows, by what it is for.
+// What a Keeper knows, by purpose.
 
 // call is one kind of call to the ledger. At most one is under way.
 type call struct {
-	busy bool    // one is
-	due  Instant // the next one, at the earliest
+	busy bool    // one is under way
+	due  Instant // the earliest time of the next
 }
 
 func (c *call) ready(now Instant) bool { return !c.busy && !now.Before(c.due) }
@@ -19,11 +19,11 @@ func (c *call) ready(now Instant) bool { return !c.busy && !now.Before(c.due) }
 // view is the sale as of the newest answer, and why buyers hear "no".
 type view struct {
 	luascripts.Head
-	seen      Instant // when that answer came
-	known     bool    // there was one
+	seen      Instant // when the newest answer came
+	known     bool    // an answer has come
 	exhausted bool    // the newest lease call brought nothing, and nothing was free
 	down      bool    // the newest call was not answered
-	downWhy   string  // and why, when it last was not
+	downWhy   string  // why the newest unanswered call failed
 	refused   string  // why the ledger grants nothing
 }
 
@@ -33,76 +33,76 @@ type demand struct {
 	lastBuy        Instant
 	buys           uint64
 	unmet          bool    // a buyer found too little since the last lease call
-	largestUnmet   uint64  // units that one buyer asked for in vain, of late
-	backoffUntil   Instant // until then, having given units back, we lease no more than buyers need at once
-	nextFragmented Instant // when units that lie too scattered may be given back again
+	largestUnmet   uint64  // the largest recent buy that found too little, in units
+	backoffUntil   Instant // until then, after a give-back, leases are no larger than buyers need at once
+	nextFragmented Instant // when scattered units may be given back again
 }
 
 // leasing is the lease calls.
 type leasing struct {
 	call
-	request  uint64        // of the newest
-	forBuyer bool          // the one under way was made for a buyer who waits
-	retry    time.Duration // to the next, after one in vain
+	request  uint64        // number of the newest
+	forBuyer bool          // the call under way is for a buyer that waits
+	retry    time.Duration // pause after a call in vain
 }
 
 // polling is the renewals. They are looks at the sale, too.
 type polling struct {
 	call
-	asked Instant       // when the newest was, and how many buys had been answered then
+	asked Instant       // when the newest look was sent; buys is the answered buys then
 	buys  uint64        //
-	took  time.Duration // the newest
-	news  bool          // something has changed since the newest was asked for
-	dozed bool          // the newest left us dozing
+	took  time.Duration // how long the newest look took
+	news  bool          // something has changed since the newest look was sent
+	dozed bool          // the newest look left the Keeper dozing
 }
 
-// claims is what was sold and the ledger does not know.
+// claims is the sold units that the ledger does not know yet.
 type claims struct {
 	call
 	batch  []luascripts.Claim        // under way, or to be sent again
-	number uint64                    // of the batch
-	offers []*offering               // read with it
-	key    luascripts.IdempotencyKey // read last, of the offer that follows
+	number uint64                    // number of the batch
+	offers []*offering               // offers read with the batch
+	key    luascripts.IdempotencyKey // the key read last, of the offer that follows
 	unread bool                      // the Ring has more
 	since  Instant                   // when the oldest unread claim was first seen
 	more   bool                      // the last batch left claims behind
 }
 
-// returns is what is to be given back.
+// returns is the units to give back.
 type returns struct {
 	call
 	parts []luascripts.Part
-	sent  int // how many of them are under way
+	sent  int // how many of the parts are under way
 }
 
-// recovery is what a new era asks of us.
+// recovery is what a new era demands.
 type recovery struct {
 	call
-	asserted    uint64            // the era in which the ledger has heard what we hold
-	assertedAt  Instant           // when it was answered
-	begun       uint64            // the newest era in which we began to tell it, 0: none; answers of an older one widen nothing
-	lastApplied uint64            // the rev of the newest answer of the asserted era that we have acted on
-	latest      int64             // ledger time in any answer
-	owes        bool              // resting, and a look that news asked for has failed
-	excess      []luascripts.Part // what a ledger that lost history has in our leases, and we have not: to be given back
-	lossy       bool              // the recovery under way is long: sales are lost
+	asserted    uint64            // the era in which the ledger has answered a re-assertion
+	assertedAt  Instant           // when that answer came
+	begun       uint64            // the newest era with a re-assertion begun, 0: none; answers of an older era widen nothing
+	lastApplied uint64            // the rev of the newest answer of the asserted era that was acted on
+	latest      int64             // the latest ledger time in any answer
+	owes        bool              // the Keeper rests, and a look that news asked for has failed
+	excess      []luascripts.Part // units that a ledger with lost history has in our leases, and we have not: to be given back
+	lossy       bool              // the recovery is long, because history is lost
 	absent      bool              // a server of another history does not know the sale
-	absentAt    Instant           // since then
+	absentAt    Instant           // since when it does not
 }
 
-// withdrawal is serials that left the Stock because their lease lapsed: a taker may still have one in hand.
+// withdrawal is serials that left the Stock because their lease lapsed. A taker may still have one in hand.
 type withdrawal struct {
 	at     Instant
 	ranges luascripts.Ranges
 }
 
-// holding is a lease of ours, and what of it the ledger does not know yet.
+// holding is one of our leases, and the part of it that the ledger does not know yet.
 type holding struct {
 	*Lease
-	ranges  luascripts.Ranges   // as granted
+	ranges  luascripts.Ranges   // ranges as granted
 	rest    luascripts.RangeSet // neither settled nor given back
-	parked  luascripts.Ranges   // out of the Stock, because the term is over and may yet be renewed
+	parked  luascripts.Ranges   // out of the Stock, because the term is over; it may still be renewed
 	lapsed  bool
-	req     uint64 // the request it was granted to
-	doubted bool   // a serial of it was dropped by a taker: let it run out
+	req     uint64 // the request that it was granted to
+	doubted bool   // a taker dropped a serial of it in doubt: it must run out
 }

@@ -9,7 +9,7 @@ import (
 	"spike/shard"
 )
 
-// answer takes in what the ledger said to one of the calls.
+// answer takes the answer to one of the calls.
 func (k *Keeper) answer(e Answer) {
 	if k.ringAnswered(e) {
 		return
@@ -25,7 +25,7 @@ func (k *Keeper) answer(e Answer) {
 	switch q := e.Call.(type) {
 	case luascripts.LeaseRequest:
 		k.setLeasing(false)
-		if k.leasing.forBuyer { // that buyer is here still, and must hear what comes of it
+		if k.leasing.forBuyer { // that buyer is still here, and must hear the result
 			k.demand.lastBuy = k.now
 		}
 		k.leased(e, failed)
@@ -55,7 +55,7 @@ func (k *Keeper) answer(e Answer) {
 	}
 }
 
-// whyDown says in few words, the same each time, why a call came to nothing.
+// whyDown says in a few words, the same each time, why a call failed.
 func whyDown(err error) string {
 	var unwilling *luascripts.Unwilling
 	switch {
@@ -69,9 +69,9 @@ func whyDown(err error) string {
 	return "the store does not answer"
 }
 
-// look takes a reply's view of the sale. Replies may overtake each other: of two that were under way together rev tells
-// which is newer, where both are of one history. Where they are not nothing does, and the next look decides: an answer of lost
-// history that comes late is not taken for the newest. One that was asked for later is newer whatever its rev.
+// look takes the view of the sale in a reply. Replies may overtake each other. Of two calls that were under way together, rev
+// tells the newer reply if both are of one history. Otherwise nothing tells, and the next look decides, because a late answer of
+// lost history must not count as the newest. The reply to a later call is newer whatever its rev.
 func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	k.recovery.latest = max(k.recovery.latest, h.Now)
 	switch {
@@ -82,7 +82,7 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	case h.Era == k.view.Era && h.Rev < k.view.Rev && !k.view.seen.Before(sent):
 		return
 	}
-	if k.recovery.asserted == 0 { // the first look: we hold nothing from before
+	if k.recovery.asserted == 0 { // the first look: nothing is held from before
 		k.recovery.asserted = h.Era
 	}
 	if k.recovering() && h.Reopens == 0 {
@@ -100,7 +100,7 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	}
 	k.a.view.Store(&h)
 	k.a.ahead.Store(h.Raw - sent.Mono/1000)
-	if h.Limit > 0 { // nobody else holds units: what the ledger has is all there is
+	if h.Limit > 0 { // no edge holds units: the ledger has them all
 		k.view.exhausted = h.Unkept() == 0
 	}
 	if h.Unkept() > 0 && k.view.exhausted {
@@ -109,7 +109,7 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 	}
 }
 
-// pollEvery is how long after a look at the sale the next is due; not past the moment its doors move.
+// pollEvery is the pause until the next look at the sale. The next look is never later than the moment the doors move.
 func (k *Keeper) pollEvery() time.Duration {
 	every := pollBusy
 	switch {
@@ -150,20 +150,22 @@ func (k *Keeper) leased(e Answer, failed bool) {
 		if k.calm.races {
 			k.lost(reply.Head)
 		}
-		k.demand.unmet = k.demand.unmet || !k.view.exhausted && k.view.Limit == 0 // somebody still waits, and there is something again
+		// a buyer still waits, and units are there again
+		k.demand.unmet = k.demand.unmet || !k.view.exhausted && k.view.Limit == 0
 		k.leasing.due = k.now.Add(k.leasing.retry)
 		k.leasing.retry = min(2*k.leasing.retry, pollBusy)
 		return
 	}
 	k.leasing.retry = retryFirst
-	if k.view.exhausted = k.view.Unkept() == 0; k.view.exhausted { // what came was the last: to ask at once is in vain
+	// these were the last units: another call at once would be in vain
+	if k.view.exhausted = k.view.Unkept() == 0; k.view.exhausted {
 		k.leasing.due = k.now.Add(k.leasing.retry)
 	}
 	k.calm.follow /= 2
 	k.take(e.Sent, e.Call.(luascripts.LeaseRequest).Request, reply)
 }
 
-// refuse notes why the ledger grants nothing, when it says so.
+// refuse notes why the ledger grants nothing, if the error says so.
 func (k *Keeper) refuse(err error) {
 	var r *luascripts.Refusal
 	if errors.As(err, &r) {
@@ -172,13 +174,13 @@ func (k *Keeper) refuse(err error) {
 	}
 }
 
-// take puts a grant on sale: the Table first, the Stock second. Ranges with serials that lapsed here too lately go back
-// unused (see doc.go), and so does all of a grant that came too late.
+// take puts a grant on sale: the Table first, the Stock second. Ranges with serials that lapsed here less than a margin ago go
+// back unused (see doc.go). So does the whole grant if it came too late.
 func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	g := reply.Grant
 	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
-	k.leases = append(k.leases, h) // fences grow
+	k.leases = append(k.leases, h) // in order, because fences grow
 	if !k.mayTake(h, reply.Era) {
 		k.giveBackOf(h, g.Ranges)
 		k.demand.unmet = k.demand.unmet || k.leasing.forBuyer && k.a.ring.slots() == 0
@@ -188,7 +190,8 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	for _, r := range g.Ranges {
 		if k.tooSoon(r) {
 			k.giveBackOf(h, luascripts.Ranges{r})
-			k.view.exhausted, k.leasing.due = false, k.now.Add(k.cfg.Bounds.Margin) // that it is free again is no reason to ask sooner
+			// their being free again is no reason to ask sooner
+			k.view.exhausted, k.leasing.due = false, k.now.Add(k.cfg.Bounds.Margin)
 		} else {
 			sell = append(sell, r)
 		}
@@ -197,13 +200,13 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 	k.fill(sell)
 }
 
-// mayTake says that a grant may go on sale: somebody sells here, in time, and it is not of lost history, perhaps.
+// mayTake says that a grant may go on sale: this edge sells, the grant is in time, and it is of the asserted history.
 func (k *Keeper) mayTake(h *holding, era uint64) bool {
 	sells := !k.stopping && k.a.ring.slots() > 0 && h.term.Load().open(k.now)
 	return sells && !k.recovery.busy && era == k.recovery.asserted && !k.stale(era)
 }
 
-// tooSoon says that serials of r left the Stock less than a margin ago because their lease had lapsed.
+// tooSoon says that serials of r left the Stock less than a margin ago because their lease lapsed.
 func (k *Keeper) tooSoon(r shard.Range) bool {
 	k.withdrawn = slices.DeleteFunc(k.withdrawn, func(w withdrawal) bool { return k.now.Sub(w.at) >= k.cfg.Bounds.Margin })
 	return slices.ContainsFunc(k.withdrawn, func(w withdrawal) bool {
@@ -220,14 +223,14 @@ func (k *Keeper) fill(ranges luascripts.Ranges) {
 	k.a.announce()
 }
 
-// term counts a lease's life from the moment the call was sent: the ledger looked at its clock no earlier.
+// term counts a lease's life from the sending of the call, because the ledger read its clock no earlier.
 func (k *Keeper) term(sent Instant, h luascripts.Head, deadline int64) *Term {
 	sell := sent.Add(k.life(h, deadline))
 	return &Term{sellMono: sell.Mono, sellWall: sell.Wall, deadline: deadline, anchor: h.Now - sent.Mono/1000}
 }
 
 func (k *Keeper) publish(t *Table) {
-	k.a.table.Load().replaced.Store(k.now.Mono) // first: a taker who sees t must find the time on the old one
+	k.a.table.Load().replaced.Store(k.now.Mono) // first, because a taker that sees t must find the time on the old Table
 	k.a.table.Store(t)
 }
 
@@ -240,7 +243,7 @@ func (k *Keeper) lapse() {
 	}
 }
 
-// withdraw parks what of a lease is still in the Stock.
+// withdraw parks a lease's units that are still in the Stock.
 func (k *Keeper) withdraw(h *holding) {
 	h.lapsed = true
 	for _, r := range h.ranges {
@@ -253,7 +256,8 @@ func (k *Keeper) withdraw(h *holding) {
 	k.a.announce() // serials of other leases may have been out for a moment
 }
 
-// park keeps what is this lease's own; a serial resolved under it may be here under a newer lease.
+// park keeps a lease's own serials. A serial that was resolved under it may be here under a newer lease, and goes back into the
+// Stock.
 func (k *Keeper) park(h *holding, got shard.Range) {
 	if k.a.table.Load().find(got.Start) == h.Lease {
 		h.parked = append(h.parked, got)
@@ -263,7 +267,7 @@ func (k *Keeper) park(h *holding, got shard.Range) {
 	k.a.stock.Fill(got)
 }
 
-// renewed moves deadlines, and lets go of what the ledger has no more.
+// renewed moves deadlines, and lets go of leases that the ledger has no more.
 func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewReply) {
 	for i, fence := range fences {
 		h := k.lease(fence)
@@ -272,11 +276,11 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 		case reply.Deadlines[i] == 0 && (reply.Era != k.recovery.asserted || sent.Before(k.recovery.assertedAt)):
 			// The ledger had not heard of the lease in this era.
 		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.claims.batch) > 0 || len(k.returns.parts) > 0):
-			// Its end may be the doing of a call whose answer is still to come: the next renewal will say.
+			// A call whose answer is still to come may have ended the lease: the next renewal will say.
 		case reply.Deadlines[i] == 0:
 			k.drop(h)
 		case k.stale(reply.Era):
-			// It was given in a history before the one in which we have begun to say what we hold.
+			// The deadline is from a history before the newest re-assertion.
 		default:
 			k.prolong(h, k.term(sent, reply.Head, reply.Deadlines[i]))
 		}
@@ -285,7 +289,7 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewRe
 	k.demand.largestUnmet = max(k.demand.largestUnmet/2, 1)
 }
 
-// revive puts a lapsed lease's units back on sale: they never left the lease.
+// revive puts the units of a lapsed lease back on sale. They never left the lease.
 func (k *Keeper) revive(h *holding) {
 	if !h.lapsed || h.doubted || !h.term.Load().open(k.now) {
 		return
@@ -316,7 +320,7 @@ func (k *Keeper) lease(fence uint64) *holding {
 	return nil
 }
 
-// release lets go of a lease. It makes a new list: somebody may be walking along the old one.
+// release lets go of a lease. It makes a new list, because a caller may be walking along the old one.
 func (k *Keeper) release(h *holding) {
 	rest := make([]*holding, 0, len(k.leases))
 	for _, other := range k.leases {
@@ -327,7 +331,7 @@ func (k *Keeper) release(h *holding) {
 	k.leases = rest
 }
 
-// resolved notes units of a lease that the ledger has heard of; when that is all of them, the lease has ended.
+// resolved notes units of a lease that the ledger has heard of. When that is all of them, the lease ends.
 func (k *Keeper) resolved(fence uint64, units shard.Range) {
 	h := k.lease(fence)
 	if h == nil {
@@ -347,8 +351,8 @@ func (k *Keeper) closeIfResolved(h *holding) {
 	}
 }
 
-// retire lets every lease run out that once held serials in doubt. What of it is here goes back, its claims are settled;
-// the serial itself goes free in the ledger with the lease, when no promise under it can be alive.
+// retire makes every lease run out that once held serials in doubt. Its unsold units here go back, and its claims are settled.
+// The serial in doubt goes free in the ledger with the lease, when no promise under it can be alive.
 func (k *Keeper) retire(units shard.Range) {
 	for _, h := range k.leases {
 		holds := slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End })
@@ -364,14 +368,14 @@ func (k *Keeper) retire(units shard.Range) {
 	}
 }
 
-// forget drops leases in doubt that the ledger has freed by now.
+// forget drops leases in doubt that the ledger must have freed by now.
 func (k *Keeper) forget(ledgerNow int64) {
 	k.leases = slices.DeleteFunc(k.leases, func(h *holding) bool {
 		return h.doubted && ledgerNow >= h.term.Load().deadline+h.hold+k.cfg.Bounds.Margin.Microseconds()
 	})
 }
 
-// settled frees the slots of a batch the ledger has answered for.
+// settled frees the slots of a batch that the ledger has answered for.
 func (k *Keeper) settled(e Answer, failed bool) {
 	if failed {
 		k.claims.due = k.now.Add(retryFirst)
@@ -392,7 +396,8 @@ func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
 	switch v {
 	case luascripts.TooLate:
 		k.a.lost.Add(1)
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence, Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
+		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence,
+			Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
 		return
 	case luascripts.Resolved:
 		k.a.lost.Add(1)

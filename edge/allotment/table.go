@@ -9,27 +9,27 @@ import (
 	"spike/shard"
 )
 
-// Term is how long a lease lets us sell, as of its last renewal. Immutable.
+// Term is how long a lease may be sold from, as of its last renewal. It is immutable.
 type Term struct {
 	sellMono, sellWall int64 // both clocks must be before
-	deadline           int64 // the lease's, in ledger time
+	deadline           int64 // the lease's deadline, in ledger time
 	anchor             int64 // ledger time minus monotonic time, microseconds
 }
 
 // open says whether a promise may still be made at this moment.
 func (t *Term) open(now Instant) bool { return now.Mono < t.sellMono && now.Wall < t.sellWall }
 
-// Lease is what a taker needs to know of a lease. Only the term changes.
+// Lease is what a taker needs to know about a lease. Only the term changes.
 type Lease struct {
 	fence uint64
 	hold  int64 // microseconds
 	term  atomic.Pointer[Term]
 }
 
-// end lets nobody promise anything under it any more.
+// end lets no taker promise anything under it any more.
 func (l *Lease) end() { l.term.Store(&Term{}) }
 
-// expiry is when a promise made now ends, in ledger time and by the wall clock: after its hold, and never after the
+// expiry is the end of a promise made now, in ledger time and by the wall clock. It is after the hold, and never after the
 // lease's deadline + hold.
 func (l *Lease) expiry(t *Term, now Instant) (ledger, wall int64) {
 	today := t.anchor + now.Mono/1000
@@ -37,11 +37,11 @@ func (l *Lease) expiry(t *Term, now Instant) (ledger, wall int64) {
 	return ledger, now.Wall/1000 + ledger - today
 }
 
-// Table maps serials to leases. It is immutable; the Keeper replaces it. Spans are sorted and do not overlap: a newer
-// lease covers what older ones once had, because the ledger leases a serial again only after it was resolved.
+// Table maps serials to leases. It is immutable, and the Keeper replaces it. Spans are sorted and do not overlap. A newer lease
+// may cover serials of older ones, because the ledger leases a serial again only after it was resolved.
 type Table struct {
 	spans    []span
-	replaced atomic.Int64 // monotonic time at which a newer one stood in its place; 0: never
+	replaced atomic.Int64 // monotonic time at which a newer Table replaced it; 0: never
 }
 
 type span struct {
@@ -98,7 +98,7 @@ func (t *Table) less(l *Lease, r shard.Range) *Table {
 	})
 }
 
-// under is the table after a Lease has another in its place.
+// under is the table after a Lease was replaced by another.
 func (t *Table) under(old, l *Lease) *Table {
 	return t.keep(func(s span) []span {
 		if s.lease == old {

@@ -10,7 +10,7 @@ import (
 	"spike/shard"
 )
 
-// TestTableIsAMap holds the Table to a map from serial to lease.
+// TestTableIsAMap compares the Table with a map from serial to lease.
 func TestTableIsAMap(t *testing.T) {
 	const serials = 40
 	rapid.Check(t, func(t *rapid.T) {
@@ -104,7 +104,7 @@ func TestExpiryEndsWithTheLease(t *testing.T) {
 	}{
 		{1_000, 77_000, 6_300, 77_300},    // now + hold
 		{5_000, 81_000, 10_300, 81_300},   // at the deadline
-		{9_000, 85_000, 10_300, 81_300},   // past it: deadline + hold, whatever the clock says
+		{9_000, 85_000, 10_300, 81_300},   // after it: deadline + hold, whatever the clock says
 		{-2_000, 74_000, 3_300, 74_300},   // a monotonic clock may be before its start
 		{9_000, 500_000, 10_300, 496_300}, // an operator moved the wall clock
 	} {
@@ -115,7 +115,7 @@ func TestExpiryEndsWithTheLease(t *testing.T) {
 	}
 }
 
-// A lease counts from the moment its call was sent, less the margin, by both clocks.
+// A lease counts from the sending of its call, less the margin, by both clocks.
 func TestTermCountsFromSending(t *testing.T) {
 	k := &Keeper{cfg: Config{Term: 5 * time.Second, Bounds: luascripts.DefaultBounds()}}
 	sent := Instant{Mono: int64(time.Minute), Wall: int64(time.Hour)}

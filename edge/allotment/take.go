@@ -2,21 +2,21 @@ package allotment
 
 import "spike/luascripts"
 
-// taking is a Take under way, after its slot was reserved (row 3). Take makes the steps in a row; the simulator's goroutines stall
-// between any two of them.
+// taking is a Take under way, after its slot was reserved (row 3). Take makes the steps in a row. The simulator's goroutines
+// stall between any two of them.
 type taking struct {
 	a      *Allotment
 	n      uint32
-	place  place
+	slot   reservedSlot
 	before *Table
 	table  *Table
 	serial uint32
 	lease  *Lease
 }
 
-// take makes the steps: the table, the unit, its lease, and last the clock.
-func (a *Allotment) take(n uint32, p place) (Sold, kind, Outcome) {
-	t := taking{a: a, n: n, place: p}
+// take makes the steps: the Table, the units, their lease, and last the clock.
+func (a *Allotment) take(n uint32, p reservedSlot) (Sold, kind, Outcome) {
+	t := taking{a: a, n: n, slot: p}
 	t.look()
 	if !t.cut() {
 		return Sold{}, void, Empty
@@ -25,7 +25,7 @@ func (a *Allotment) take(n uint32, p place) (Sold, kind, Outcome) {
 	return t.decide()
 }
 
-// look notes the Table from before the unit is taken.
+// look notes the Table before the units are taken.
 func (t *taking) look() { t.before = t.a.table.Load() }
 
 // cut takes the units.
@@ -34,16 +34,16 @@ func (t *taking) cut() (ok bool) {
 	return ok
 }
 
-// find looks their lease up.
+// find looks up the units' lease.
 func (t *taking) find() {
 	t.table = t.a.table.Load()
 	t.lease = t.table.find(t.serial)
 }
 
-// decide reads the clock. A promise is made while the lease is open, or not at all.
+// decide reads the clock. It makes a promise only while the lease is open.
 func (t *taking) decide() (s Sold, k kind, o Outcome) {
 	now := t.a.clock()
-	s.Claim = luascripts.Claim{Serial: t.serial, Count: t.n, Nonce: t.place.nonce()}
+	s.Claim = luascripts.Claim{Serial: t.serial, Count: t.n, Nonce: t.slot.nonce()}
 	if t.lease == nil || t.doubtful(now) && !t.a.bounds.Lacks(NoDoubt) {
 		return s, doubt, Again
 	}
@@ -56,13 +56,14 @@ func (t *taking) decide() (s Sold, k kind, o Outcome) {
 	return s, claim, Won
 }
 
-// doubtful says that the units may have been taken under an older lease than the one that was found: see doc.go.
+// doubtful says that the units may have been taken under an older lease than the one that was found (see doc.go).
 func (t *taking) doubtful(now Instant) bool {
-	return t.table != t.before && t.lease != t.before.find(t.serial) && now.Mono-t.before.replaced.Load() >= int64(t.a.bounds.Margin)
+	return t.table != t.before && t.lease != t.before.find(t.serial) &&
+		now.Mono-t.before.replaced.Load() >= int64(t.a.bounds.Margin)
 }
 
-// publish lets the Keeper have the record, and then the buyer the outcome.
-func (a *Allotment) publish(p place, k kind, s Sold, o Outcome) (Sold, Outcome) {
+// publish gives the record to the Keeper, and then the outcome to the buyer.
+func (a *Allotment) publish(p reservedSlot, k kind, s Sold, o Outcome) (Sold, Outcome) {
 	if !p.publish(k, s.Claim) {
 		a.wake()
 		return Sold{}, Full
@@ -73,7 +74,7 @@ func (a *Allotment) publish(p place, k kind, s Sold, o Outcome) (Sold, Outcome) 
 	return s, o
 }
 
-// SlowTake is Take with a nap between any two of its steps: nap goes on with the next when it likes. decided hears the outcome
+// SlowTake is Take with a nap between any two of its steps. nap must call the next step, at any time. decided gets the outcome
 // when the clock was read, told when the record is published.
 func SlowTake(a *Allotment, n uint32, nap func(func()), decided, told func(Sold, Outcome)) {
 	if a.stock.Empty() {
@@ -85,7 +86,7 @@ func SlowTake(a *Allotment, n uint32, nap func(func()), decided, told func(Sold,
 		told(Sold{}, a.noSlot())
 		return
 	}
-	t := &taking{a: a, n: n, place: p}
+	t := &taking{a: a, n: n, slot: p}
 	end := func(s Sold, k kind, o Outcome) {
 		decided(s, o)
 		nap(func() { told(a.publish(p, k, s, o)) })

@@ -11,8 +11,8 @@ import (
 	"spike/shard"
 )
 
-// crowd takes from an allotment on more threads than there are CPUs, so that the system stops some of them half way
-// through a Take, for milliseconds. The Keeper's side is played by the test, in rounds.
+// crowd takes from an allotment on more threads than there are CPUs. So the system stops some of them in the middle of a Take,
+// for milliseconds. The test plays the Keeper, in rounds.
 type crowd struct {
 	a     *Allotment
 	k     *Keeper
@@ -66,7 +66,7 @@ func (c *crowd) grant(fence uint64, ranges luascripts.Ranges) *holding {
 	return h
 }
 
-// sell waits until no more than this is left, and throws away what the ring has.
+// sell waits until no more than left is left, and discards the ring's records.
 func (c *crowd) sell(left uint64, seen func(record)) {
 	for c.a.stock.Len() > left {
 		c.read(seen)
@@ -80,7 +80,7 @@ func (c *crowd) read(seen func(record)) {
 	c.a.ring.free()
 }
 
-// Grants beside takers leave no serial in doubt: none of their leases ever lapsed.
+// Grants beside takers leave no serial in doubt, because none of their leases ever lapsed.
 func TestGrantsCauseNoDoubt(t *testing.T) {
 	c := newCrowd(t)
 	var leases []*holding
@@ -107,8 +107,8 @@ func TestGrantsCauseNoDoubt(t *testing.T) {
 	}
 }
 
-// Serials go free with a lapsed lease and come back under a newer one, while takers stall: nobody sells under the newer
-// fence what it took under the older one. Each serial is filled once under each fence, so it is claimed once or is still
+// Serials go free with a lapsed lease and come back under a newer one, while takers stall. No taker sells a serial under the
+// newer fence that it took under the older one. Each serial is filled once under each fence, so it is claimed once or is still
 // there when the lease lapses.
 func TestStalledTakersNeverUseANewerFence(t *testing.T) {
 	const serials = 2048
@@ -150,7 +150,7 @@ func TestStalledTakersNeverUseANewerFence(t *testing.T) {
 	}
 }
 
-// What the simulation naps in the middle of is Take, step for step.
+// The simulation's Take with naps is Take, step for step.
 func TestSlowTakeIsTake(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -200,7 +200,7 @@ func TestTakeSettledHearsItsVerdict(t *testing.T) {
 	if o != Won {
 		t.Fatal(o)
 	}
-	b.tick() // at once: somebody waits
+	b.tick() // at once, because a buyer waits
 	settle := pick[luascripts.SettleRequest](b)
 	if len(settle.Claims) != 1 || settle.Claims[0] != sold.Claim || sold.Buyer != (luascripts.Buyer{1}) {
 		t.Fatalf("settles %+v, sold %+v", settle.Claims, sold)

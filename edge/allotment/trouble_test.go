@@ -12,9 +12,9 @@ import (
 	"spike/luascripts"
 )
 
-// Row D13: trouble is over when something has shown it, not when buyers are few.
+// Row D13: trouble is over when something has shown it, and not when buyers are few.
 
-// unwell is a store whose lease calls may be refused, as where somebody has changed the hash.
+// unwell is a store that may refuse lease calls, as for a hash changed by hand.
 type unwell struct {
 	flaky
 	refuses atomic.Bool
@@ -53,10 +53,11 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 					u := &unwell{flaky: flaky{Store: s.ledger}}
 					ill(u, rings, true)
 					var said []string
-					d := &desk{shop: s, ended: make(chan error, 1)}
+					d := &seller{shop: s, ended: make(chan error, 1)}
 					head, _ := s.ledger.Show(t.Context(), benchSale)
-					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second, Bounds: luascripts.DefaultBounds(),
-						Demand: d.asked.Load, Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
+					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second,
+						Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load,
+						Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
 					ctx, cancel := context.WithCancel(t.Context())
 					go func() { d.ended <- d.Run(ctx, 5*time.Second) }()
 					for range 5 {
@@ -70,7 +71,8 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 						t.Errorf("five buyers: %q, %v stands", said, is)
 					}
 					ill(u, rings, false)
-					for sold := (Sold{}); sold.Count == 0; time.Sleep(every) { // who comes at once may hear what was true
+					// a buyer that comes at once may hear an old answer
+					for sold := (Sold{}); sold.Count == 0; time.Sleep(every) {
 						sold, _ = d.buy(t.Context())
 					}
 					synctest.Wait()
@@ -87,7 +89,7 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 	}
 }
 
-// Where nobody buys any more, somebody else's word ends trouble, and only the trouble that it was about.
+// Without buyers Cure ends trouble, and only the trouble that it names.
 func TestD13TroubleIsCured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, 10)

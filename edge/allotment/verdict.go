@@ -14,22 +14,22 @@ const (
 	Closed                  //
 	Undecided               // the store does not answer
 	Refused                 // the sale makes no sense, or was changed by hand
-	Gone                    // this allotment has ended: ask for the sale anew
-	Drawing                 // buyers enter the draw, nothing is sold before it
+	Gone                    // this allotment has ended: look the sale up anew
+	Drawing                 // buyers enter the draw, and before it nothing is sold
 	Lots                    // some units are kept for buyers who have drawn them: see Others
-	Reasons                 // how many there are
+	Reasons                 // the number of reasons
 )
 
-// Verdict is what every buyer hears while it stands.
+// Verdict is the answer to every buyer while it stands.
 type Verdict struct {
 	Reason Reason
 	Why    string   // Refused: what is wrong
 	Opens  int64    // Unopened: by the store's clock, Unix microseconds
 	Draws  int64    // Drawing: as Opens
-	Others *Verdict // Lots: what all others hear; nil: they may buy
+	Others *Verdict // Lots: the answer to all other buyers; nil: they may buy
 }
 
-// Barring is what bars a buyer for whom no unit is kept.
+// Barring is the verdict for a buyer for whom no unit is kept.
 func (v *Verdict) Barring() *Verdict {
 	if v != nil && v.Reason == Lots {
 		return v.Others
@@ -41,7 +41,7 @@ var doors = map[luascripts.State]Reason{
 	luascripts.Paused: Paused, luascripts.Closed: Closed, luascripts.Unopened: Unopened, luascripts.Drawing: Drawing,
 }
 
-// Door is the verdict of a sale whose doors are shut, or nil.
+// Door is the verdict of a sale with shut doors, or nil.
 func Door(h luascripts.Head) *Verdict {
 	reason, shut := doors[h.State]
 	switch {
@@ -55,7 +55,7 @@ func Door(h luascripts.Head) *Verdict {
 	return &Verdict{Reason: reason}
 }
 
-// judge works the verdict out anew. The Stock is filled by the Keeper alone, so what is Empty now stays so meanwhile.
+// judge computes the verdict. Only the Keeper fills the Stock, so an Empty Stock stays Empty meanwhile.
 func (k *Keeper) judge() *Verdict {
 	if k.room.broken {
 		return &Verdict{Reason: Undecided}
@@ -85,7 +85,7 @@ func (k *Keeper) judgeStock() *Verdict {
 	return &Verdict{Reason: NoneNow}
 }
 
-// same says that two verdicts tell buyers the same.
+// same says that two verdicts mean the same answers.
 func (v *Verdict) same(w *Verdict) bool {
 	if v == nil || w == nil {
 		return v == w
@@ -95,7 +95,7 @@ func (v *Verdict) same(w *Verdict) bool {
 	return a == b && v.Others.same(w.Others)
 }
 
-// settleVerdict publishes the verdict if it is news.
+// settleVerdict publishes the verdict if it differs from the present one.
 func (k *Keeper) settleVerdict() {
 	now, was := k.judge(), k.a.verdict.Load()
 	if now.same(was) || k.cfg.Bounds.Lacks(OldVerdict) && now != nil && was != nil {

@@ -26,21 +26,26 @@ func TestJudge(t *testing.T) {
 		{"units here", state{stocked: true, known: true, view: open}, nil},
 		{"units here, store gone", state{stocked: true, known: true, down: true, view: open}, nil},
 		{"units here, sold out elsewhere", state{stocked: true, known: true, exhausted: true, view: sold}, nil},
-		{"units here, paused", state{stocked: true, known: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Paused })},
+		{"units here, paused", state{stocked: true, known: true,
+			view: head(func(h *luascripts.Head) { h.State = luascripts.Paused })},
 			&Verdict{Reason: Paused}},
-		{"closed", state{known: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })}, &Verdict{Reason: Closed}},
+		{"closed", state{known: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })},
+			&Verdict{Reason: Closed}},
 		{"closed and down", state{known: true, down: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })},
 			&Verdict{Reason: Closed}},
 		{"not open yet", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Opens = luascripts.Unopened, 7 })},
 			&Verdict{Reason: Unopened, Opens: 7}},
-		{"drawing", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Opens, h.Lots.Window = luascripts.Drawing, 7, 5 })},
+		{"drawing", state{known: true,
+			view: head(func(h *luascripts.Head) { h.State, h.Opens, h.Lots.Window = luascripts.Drawing, 7, 5 })},
 			&Verdict{Reason: Drawing, Draws: 12}},
 		{"lots kept, units here", state{stocked: true, known: true, view: kept}, &Verdict{Reason: Lots}},
 		{"lots kept, more to lease", state{known: true, view: kept}, &Verdict{Reason: Lots}},
-		{"lots kept, nothing else", state{known: true, exhausted: true, view: kept}, &Verdict{Reason: Lots, Others: &Verdict{Reason: NoneNow}}},
+		{"lots kept, nothing else", state{known: true, exhausted: true, view: kept},
+			&Verdict{Reason: Lots, Others: &Verdict{Reason: NoneNow}}},
 		{"lots kept, store gone", state{known: true, exhausted: true, down: true, view: kept},
 			&Verdict{Reason: Lots, Others: &Verdict{Reason: Undecided}}},
-		{"lots kept, paused", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Lots.Kept = luascripts.Paused, 2 })},
+		{"lots kept, paused",
+			state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Lots.Kept = luascripts.Paused, 2 })},
 			&Verdict{Reason: Paused}},
 		{"lots of a view forgotten", state{view: kept}, nil},
 		{"doors of a view forgotten", state{view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })}, nil},
@@ -48,11 +53,16 @@ func TestJudge(t *testing.T) {
 		{"down", state{known: true, down: true, view: open}, &Verdict{Reason: Undecided}},
 		{"nothing here, more to lease", state{known: true, view: open}, nil},
 		{"sold out", state{known: true, exhausted: true, view: sold}, &Verdict{Reason: SoldOut}},
-		{"all paid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Confirmed, h.Hold = 10, 5 })}, &Verdict{Reason: SoldOut}},
-		{"unpaid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Pending, h.Hold = 10, 5 })}, &Verdict{Reason: NoneNow}},
-		{"leased elsewhere", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Leased = 1 })}, &Verdict{Reason: NoneNow}},
-		{"in limbo", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Limbo = 1 })}, &Verdict{Reason: NoneNow}},
-		{"free again", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Free = 1 })}, &Verdict{Reason: NoneNow}},
+		{"all paid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Confirmed, h.Hold = 10, 5 })},
+			&Verdict{Reason: SoldOut}},
+		{"unpaid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Pending, h.Hold = 10, 5 })},
+			&Verdict{Reason: NoneNow}},
+		{"leased elsewhere", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Leased = 1 })},
+			&Verdict{Reason: NoneNow}},
+		{"in limbo", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Limbo = 1 })},
+			&Verdict{Reason: NoneNow}},
+		{"free again", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Free = 1 })},
+			&Verdict{Reason: NoneNow}},
 	} {
 		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
 		k := newKeeper(Config{}, a)
@@ -89,7 +99,8 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// What is kept for winners is none of ours: with nothing else free there is nothing to lease, until it is free for all.
+// Units that are kept for winners cannot be leased. If no other unit is free, there is nothing to lease until they are free for
+// all.
 func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	for _, limit := range []uint64{0, 1} {
 		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
@@ -97,11 +108,12 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 		view := luascripts.Head{Total: 9, Free: 3, Limit: limit, Lots: luascripts.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
 		k.leasing.busy = true
 		k.Step(Instant{}, Answer{Call: luascripts.LeaseRequest{}, Reply: luascripts.LeaseReply{Head: view}})
-		if v := a.Verdict(); !k.view.exhausted || v == nil || v.Reason != Lots || v.Barring() == nil || v.Barring().Reason != NoneNow {
+		if v := a.Verdict(); !k.view.exhausted || v == nil || v.Reason != Lots || v.Barring() == nil ||
+			v.Barring().Reason != NoneNow {
 			t.Errorf("limit %d: exhausted %v, %+v", limit, k.view.exhausted, v)
 		}
 		k.now = Instant{Mono: int64(time.Hour)}
-		if k.idle() { // somebody must call when their time is over
+		if k.idle() { // a call must come when their time is over
 			t.Errorf("limit %d: it rests", limit)
 		}
 		k.view.down = true
@@ -123,9 +135,10 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	}
 }
 
-// The ledger is looked at when lots are to be drawn: that is when it draws them.
+// The Keeper looks at the ledger when lots are to be drawn, because that look draws them.
 func TestLooksWhenLotsAreDrawn(t *testing.T) {
-	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{}))
+	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} },
+		luascripts.Bounds{}))
 	k.view.Head = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
 	if got := k.pollEvery(); got != 101*time.Millisecond {
 		t.Error(got)

@@ -8,13 +8,13 @@ import (
 	"spike/luascripts"
 )
 
-// hand gives out the calls that are due, while the gate listens.
-func (g *Gate) hand(ctx context.Context, calls chan<- *sale) {
+// dispatch hands calls that are due to the callers, while the gate listens.
+func (g *Gate) dispatch(ctx context.Context, calls chan<- *sale) {
 	defer close(calls)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		s, wait := g.next()
+		s, wait := g.nextCall()
 		if s == nil {
 			timer.Reset(wait)
 			select {
@@ -33,7 +33,7 @@ func (g *Gate) hand(ctx context.Context, calls chan<- *sale) {
 	}
 }
 
-func (g *Gate) next() (*sale, time.Duration) {
+func (g *Gate) nextCall() (*sale, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.listening {
@@ -42,7 +42,7 @@ func (g *Gate) next() (*sale, time.Duration) {
 	return g.queue.takes(time.Now())
 }
 
-// call makes the one that is due: a question, or a sweep. At the end of ctx its answer does not count.
+// call makes the call that is due: a question or a sweep. After the end of ctx its answer does not count.
 func (g *Gate) call(ctx context.Context, s *sale) {
 	news, asks, known := g.begins(s)
 	if asks {
@@ -58,7 +58,7 @@ func (g *Gate) call(ctx context.Context, s *sale) {
 	}
 }
 
-// begins notes, before the call is sent, what news there was.
+// begins notes the state of the news before the call is sent.
 func (g *Gate) begins(s *sale) (news uint64, asks bool, known string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,15 +69,15 @@ func (g *Gate) begins(s *sale) (news uint64, asks bool, known string) {
 	return s.news, asks, s.known()
 }
 
-// answer is what came of a question.
+// answer is the result of a question.
 type answer struct {
-	mark  string // from before it was asked
-	same  bool   // as known: there was no more to ask
+	mark  string // taken before the question
+	same  bool   // the mark is the known one: nothing more was asked
 	shown luascripts.ShowReply
 	err   error
 }
 
-// question looks whether anything was written, and only then asks how the sale is.
+// question looks whether anything was written. Only then it asks for the state of the sale.
 func (g *Gate) question(ctx context.Context, sale, known string) (a answer) {
 	if a.mark, a.err = g.store.Glance(ctx, sale); a.err != nil {
 		return a
@@ -96,7 +96,7 @@ func (g *Gate) answered(s *sale, news uint64, a answer) {
 	if !late && !s.fresh {
 		s.fresh = true
 		g.stale--
-		defer g.say()
+		defer g.logCensus()
 	}
 	g.heard(s, a.err)
 	switch {
@@ -115,7 +115,7 @@ func (g *Gate) answered(s *sale, news uint64, a answer) {
 	nudge(g.wake)
 }
 
-// conclude is for an answer that counts.
+// conclude acts on an answer that counts.
 func (g *Gate) conclude(s *sale, a answer) {
 	what := s.flag
 	if a.same {
@@ -124,37 +124,37 @@ func (g *Gate) conclude(s *sale, a answer) {
 		what = judge(a.shown, s.flag)
 	}
 	if what == "" {
-		g.lower(s)
+		g.removeFlag(s)
 	} else {
-		g.raise(s, what)
+		g.setFlag(s, what)
 	}
 	now := time.Now()
 	s.ask = now.Add(s.untilPhase(now))
 	switch {
-	case s.flag == "" && (what != "" || passes(a.shown)): // it could not be set, or will be when some time has passed
+	case s.flag == "" && (what != "" || passes(a.shown)): // the flag could not be set, or time alone may allow it
 	case s.flag == "":
 		s.ask = s.ask.Add(lookIdle)
 	case !a.same:
 		s.seen = 0
-		if s.mark == "" { // a crowd of sales need not ask in the same slot, now or ever after
+		if s.mark == "" { // the sales of a crowd need not ask in the same slot, now or later
 			s.seen = int(s.phase/phaseEvery) % maxSeen
 		}
 		s.mark = a.mark
-		if a.shown.Closes > 0 { // a clock will shut it
+		if a.shown.Closes > 0 { // the sale will close by a clock, without news
 			s.mark = ""
 		}
 	}
 }
 
-// fail opens the gate for a sale of which nobody knows anything.
+// fail opens the gate for a sale whose state is unknown.
 func (g *Gate) fail(s *sale, err error) {
-	g.loud.Warn().Err(err).Str("sale", s.name).Msg("gate: no answer to go by; it is tried again")
-	g.lower(s)
+	g.faultLog.Warn().Err(err).Str("sale", s.name).Msg("gate: no answer to go by; it is tried again")
+	g.removeFlag(s)
 	s.failed++
 	s.ask = time.Now().Add(backoff(s.failed))
 }
 
-// swept takes a sweep's answer. That it brought units back is news, too; this is sooner, or the same.
+// swept takes a sweep's answer. If units came back that is news, too; the sweep's answer comes no later.
 func (g *Gate) swept(s *sale, news uint64, h luascripts.Head, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

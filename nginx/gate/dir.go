@@ -13,22 +13,22 @@ import (
 	"spike/nginx"
 )
 
-// ErrDir is wrapped by every error that lies in the directory given for the flags.
+// ErrDir is wrapped by every error of the directory for the flags.
 var ErrDir = errors.New("gate_dir")
 
-// lockName is the file that one gate at a time has locked. It stays: whoever is next locks the same file.
+// lockName is the file that one gate at a time locks. The file stays, because the next gate must lock the same one.
 const lockName = ".spike-gate.lock"
 
-// dir is the directory of the flags. It is memory (tmpfs) or as good: nothing is synced, nothing is worth keeping. It is held
-// open, and no name in it is followed elsewhere: others may have put there what they like before anybody told them not to.
+// dir is the directory of the flags. It is memory (tmpfs) or as good: nothing in it is synced or worth keeping. It is held open,
+// and no name in it is followed as a link, because other users may have put links there before.
 type dir struct {
 	path string
-	at   *os.File // the directory that is called so
+	at   *os.File // the directory at path
 	was  unix.Stat_t
 	lock *os.File
 }
 
-// openDir makes the directory if need be, keeps every other gate out, and removes what an earlier one has left.
+// openDir makes the directory if it does not exist, locks out every other gate, and removes the flags of an earlier one.
 func openDir(path string) (*dir, error) {
 	d := &dir{path: path}
 	err := d.open()
@@ -61,8 +61,8 @@ func (d *dir) keepOut() error {
 	return nil
 }
 
-// open makes the directory if it is not there, for everybody to look into, whatever this process makes otherwise. One that
-// everybody may write to, or exchange for another, is none for flags: whoever is on this machine could say "sold out".
+// open makes the directory if it does not exist, readable by all users whatever this process' umask. It refuses a directory that
+// every user may write to, or replace. Otherwise any user of this machine could say "sold out".
 func (d *dir) open() error {
 	if _, err := os.Stat(d.path); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(d.path, 0o755); err != nil {
@@ -90,7 +90,7 @@ func (d *dir) open() error {
 	return nil
 }
 
-// openTo is the directory, or a folder on the way to it, if everybody may put another one in its place; "": nobody may.
+// openTo is the directory, or a folder on the way to it, that every user may replace; "": there is none.
 func (d *dir) openTo() string {
 	for path := d.path; ; path = filepath.Dir(path) {
 		info, err := os.Stat(path)
@@ -103,7 +103,7 @@ func (d *dir) openTo() string {
 	}
 }
 
-// sharedWith says who else may write there, by right of the directory itself; "": nobody.
+// sharedWith names a group or user that may also write there, by the directory's own mode; "": none.
 func (d *dir) sharedWith() string {
 	switch {
 	case d.was.Mode&0o020 != 0:
@@ -116,13 +116,13 @@ func (d *dir) sharedWith() string {
 
 func (d *dir) fd() int { return int(d.at.Fd()) }
 
-// there says that the directory held open is the one that is called so still.
+// there says that the directory held open is still the one at path.
 func (d *dir) there() bool {
 	var now unix.Stat_t
 	return unix.Stat(d.path, &now) == nil && now.Dev == d.was.Dev && now.Ino == d.was.Ino
 }
 
-// hidden is a folder on the way to the flags that not everybody may enter; "": there is none.
+// hidden is a folder on the way to the flags that not every user may enter; "": there is none.
 func (d *dir) hidden() string {
 	for path := d.path; ; path = filepath.Dir(path) {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o001 == 0 {
@@ -143,7 +143,7 @@ func (d *dir) close() {
 	}
 }
 
-// clear removes every flag, and nothing else. What is called like one and has something in it is none.
+// clear removes every flag, and nothing else. A directory with a flag's name and something in it is no flag.
 func (d *dir) clear() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -160,10 +160,10 @@ func (d *dir) clear() error {
 	return nil
 }
 
-// probeName is no flag's.
+// probeName is not the name of a flag.
 const probeName = ".spike-gate.probe"
 
-// willing tries whether a flag could be made and removed.
+// willing tries to make and remove a flag.
 func (d *dir) willing() error {
 	if err := d.add(probeName); err != nil {
 		return err
@@ -171,9 +171,9 @@ func (d *dir) willing() error {
 	return d.remove(probeName)
 }
 
-// add makes a flag of which only the name counts: a directory (see nginx.FlagName).
+// add makes a flag. A flag is a directory of which only the name counts (see nginx.FlagName).
 func (d *dir) add(name string) error {
-	if !d.there() { // somebody has tidied up
+	if !d.there() { // somebody removed the directory
 		if err := d.open(); err != nil {
 			return fmt.Errorf("%w: %w", ErrDir, err)
 		}
@@ -184,7 +184,8 @@ func (d *dir) add(name string) error {
 	return nil
 }
 
-// make makes it, for everybody to see: nginx may be another user. What is there already is a flag if it is a directory.
+// make makes the flag, visible to all users, because nginx may run as another one. An existing directory of that name is the
+// flag.
 func (d *dir) make(name string) error {
 	err := unix.Mkdirat(d.fd(), name, 0o755)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -202,7 +203,7 @@ func (d *dir) make(name string) error {
 	return unix.Fchmod(flag, 0o755)
 }
 
-// rename makes one flag of another: a slot later, for half of what a new one costs.
+// rename turns one flag into another. A flag for the next slot costs half as much this way.
 func (d *dir) rename(from, to string) error {
 	err := error(unix.ENOENT)
 	if d.there() {
@@ -217,7 +218,7 @@ func (d *dir) rename(from, to string) error {
 	return fmt.Errorf("%w: %w", ErrDir, &fs.PathError{Op: "rename flag", Path: filepath.Join(d.path, from), Err: err})
 }
 
-// remove is done when there is no such flag, for whatever reason.
+// remove also succeeds when the flag does not exist.
 func (d *dir) remove(name string) error {
 	err := unix.Unlinkat(d.fd(), name, unix.AT_REMOVEDIR)
 	if errors.Is(err, unix.ENOTDIR) {

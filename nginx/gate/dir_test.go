@@ -13,7 +13,7 @@ import (
 	"spike/nginx"
 )
 
-// Row A6: what others have put into the directory of the flags leads the gate nowhere.
+// Row A6: entries that other users put into the directory of the flags never lead the gate elsewhere.
 
 func gateDir(t *testing.T) string {
 	t.Helper()
@@ -44,7 +44,8 @@ func TestA6LinksAreNotFollowed(t *testing.T) {
 		if err := d.add(flag); !errors.Is(err, ErrDir) {
 			t.Errorf("a flag that is a link to %s: %v", target, err)
 		}
-		if err := errors.Join(os.Mkdir(filepath.Join(at, "s.sold-out.6"), 0o755), d.rename("s.sold-out.6", "s.sold-out.8"), d.remove("s.sold-out.8"), d.remove(flag)); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Join(at, "s.sold-out.6"), 0o755), d.rename("s.sold-out.6", "s.sold-out.8"),
+			d.remove("s.sold-out.8"), d.remove(flag)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -72,7 +73,7 @@ func TestA6TheLockIsNoLink(t *testing.T) {
 	}
 }
 
-// A directory that everybody may write to, or put another one in the place of, is refused; one that some may is named.
+// A directory that every user may write to or replace is refused. A directory that some other users may write to is named.
 func TestA6WhoElseMayWrite(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags, parent os.FileMode
@@ -104,7 +105,7 @@ func TestA6WhoElseMayWrite(t *testing.T) {
 	}
 }
 
-// Whose directory it is may write there.
+// The owner of the directory may write there.
 func TestA6AnotherUsersDirectory(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a directory away")
@@ -119,7 +120,7 @@ func TestA6AnotherUsersDirectory(t *testing.T) {
 		t.Fatal(err, log.String())
 	}
 	defer g.dir.close()
-	// and puts another one in its place
+	// and replaces it
 	if err := errors.Join(os.Rename(at, at+".old"), os.Mkdir(at, 0o755)); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"spike/order/operators"
 )
 
-// Store is what the gate asks of luascripts.Store.
+// Store is the part of luascripts.Store that the gate uses.
 type Store interface {
 	Listen(ctx context.Context, l luascripts.Listener)
 	List(ctx context.Context) ([]string, error)
@@ -25,72 +25,76 @@ type Store interface {
 // How often the gate asks, and how much it keeps.
 const (
 	callers    = 16                     // calls under way at once
-	spacing    = 250 * time.Millisecond // between questions about one sale, whatever news there is
-	lookIdle   = time.Minute            // at a sale without a flag of which there was no news: it may have been lost
-	retryFirst = 500 * time.Millisecond // after a call that failed; it doubles
+	spacing    = 250 * time.Millisecond // between questions about one sale, however much news comes
+	lookIdle   = time.Minute            // between looks at a sale without flag and without news: news may have been lost
+	retryFirst = 500 * time.Millisecond // after a failed call; it doubles
 	retryMost  = 10 * time.Second
-	listEvery  = time.Minute // for sales made or gone without news
+	listEvery  = time.Minute // between lists, for sales made or removed without news
 	listShare  = 20          // a list takes at most 1 / listShare of the time
-	maxSales   = 100_000     // known
-	maxFlags   = 16_384      // nginx keeps 65,536 names in mind: two of each flag, for two slots
+	maxSales   = 100_000     // known sales
+	maxFlags   = 16_384      // nginx caches 65,536 names: two for each flag, for two slots
 )
 
 // Gate keeps the flags of one directory.
 type Gate struct {
-	store  Store
-	dir    *dir
-	log    zerolog.Logger
-	each   zerolog.Logger // of single sales, of which a crowd may change at once: not every line
-	loud   zerolog.Logger // of what is wrong: neither
-	wake   chan struct{}  // the queue has changed
-	relist chan struct{}  // it listens anew
-	pulse  *operators.Pulse
+	store    Store
+	dir      *dir
+	log      zerolog.Logger
+	saleLog  zerolog.Logger // about single sales; sampled, because many may change at once
+	faultLog zerolog.Logger // about faults; sampled too
+	wake     chan struct{}  // the queue has changed
+	relist   chan struct{}  // the gate listens anew
+	pulse    *operators.Pulse
 
-	mu        sync.Mutex
-	listening bool
-	sales     map[string]*sale
-	queue     queue
-	flags     int                 // that stand
-	noneNow   int                 // of them
-	stale     int                 // sales not asked about since it listens
-	listed    bool                // since it listens
-	said      bool                // how many there are, since it listens
-	why       string              // it could not listen, last time
-	mute      map[*sale]time.Time // since when the store has not answered for them
-	counts    counts
+	mu           sync.Mutex
+	listening    bool
+	sales        map[string]*sale
+	queue        queue
+	flags        int                 // standing flags
+	noneNow      int                 // flags that say none-now
+	stale        int                 // sales not asked about since the gate listens
+	listed       bool                // the sales were listed since the gate listens
+	censusLogged bool                // the number of sales was logged since the gate listens
+	why          string              // why it could not listen, last time
+	unanswered   map[*sale]time.Time // since when the store has not answered for a sale
+	counts       counts
 }
 
-// Open takes the directory. An error wraps ErrDir.
+// Open opens the directory. An error wraps ErrDir.
 func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	d, err := openDir(path)
 	if err != nil {
 		return nil, err
 	}
 	if hidden := d.hidden(); hidden != "" {
-		log.Warn().Str("folder", hidden).Msg("gate: not everybody may enter; an nginx whose workers may not (started by root they are somebody else) sees no flag")
+		log.Warn().Str("folder", hidden).
+			Msg("gate: not everybody may enter; an nginx whose workers may not (started by root they are somebody else) " +
+				"sees no flag")
 	}
 	if who := d.sharedWith(); who != "" {
-		log.Warn().Str("gate_dir", path).Str("who", who).Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
+		log.Warn().Str("gate_dir", path).Str("who", who).
+			Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
 	}
-	g := &Gate{store: store, dir: d, log: log, each: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
-		loud: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}), wake: make(chan struct{}, 1), relist: make(chan struct{}, 1),
-		sales: map[string]*sale{}, mute: map[*sale]time.Time{}}
-	g.pulse = operators.NewPulse(g.feel)
+	g := &Gate{store: store, dir: d, log: log, saleLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
+		faultLog: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}),
+		wake:     make(chan struct{}, 1), relist: make(chan struct{}, 1), sales: map[string]*sale{},
+		unanswered: map[*sale]time.Time{}}
+	g.pulse = operators.NewPulse(g.probe)
 	return g, nil
 }
 
-// Run keeps the flags until ctx ends, and then removes them all. These goroutines and no others work meanwhile: one
-// listens, one lists, one looks whether all is well, one hands out calls, callers make them. Each ends with ctx.
+// Run keeps the flags until ctx ends, and then removes them all. Meanwhile these goroutines work: one listens, one lists, one
+// looks whether all is well, one dispatches calls, and the callers make them. Each ends with ctx.
 func (g *Gate) Run(ctx context.Context) error {
 	defer g.dir.close()
 	var working sync.WaitGroup
 	calls := make(chan *sale)
 	working.Go(func() {
-		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.deaf})
+		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.listenFailed})
 	})
 	working.Go(func() { g.list(ctx) })
 	working.Go(func() { g.pulse.Watch(ctx, g.log, "flags do not tell what the ledger says", g.Unready) })
-	working.Go(func() { g.hand(ctx, calls) })
+	working.Go(func() { g.dispatch(ctx, calls) })
 	for range callers {
 		working.Go(func() {
 			for s := range calls {
@@ -99,17 +103,17 @@ func (g *Gate) Run(ctx context.Context) error {
 		})
 	}
 	<-ctx.Done()
-	g.end() // before calls that hang have ended
+	g.end() // flags must go before calls that hang have ended
 	working.Wait()
 	g.end()
 	return g.dir.clear()
 }
 
-// begin doubts everything: news may have been missed.
+// begin doubts every flag, because news may have been missed.
 func (g *Gate) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.listening, g.listed, g.said, g.stale, g.why = true, false, false, len(g.sales), ""
+	g.listening, g.listed, g.censusLogged, g.stale, g.why = true, false, false, len(g.sales), ""
 	for _, s := range g.sales {
 		g.doubt(s)
 		s.fresh = false
@@ -118,7 +122,7 @@ func (g *Gate) begin() {
 	nudge(g.relist)
 }
 
-// end opens the gate: from now on nobody tells what comes back.
+// end opens the gate, because no news of units comes any more.
 func (g *Gate) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -131,17 +135,19 @@ func (g *Gate) end() {
 	}
 }
 
-// deaf is told why the gate cannot listen, again and again: there is no flag until it can.
-func (g *Gate) deaf(err error) {
+// listenFailed notes why the gate cannot listen, at each failure. Until it can, there is no flag.
+func (g *Gate) listenFailed(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if why := err.Error(); why != g.why {
 		g.why = why
-		g.log.Error().Err(err).Msg("gate: news cannot be listened to; there are no flags until they can (a user of Redis' ACL needs the channels {*_hash_key}:news)")
+		g.log.Error().Err(err).
+			Msg("gate: news cannot be listened to; there are no flags until they can " +
+				"(a user of Redis' ACL needs the channels {*_hash_key}:news)")
 	}
 }
 
-// hear takes news of a sale: whatever it is, the sale's flag goes first.
+// hear takes news of a sale. Whatever the news, the sale's flag goes first.
 func (g *Gate) hear(name string, _ luascripts.State) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -151,7 +157,7 @@ func (g *Gate) hear(name string, _ luascripts.State) {
 	}
 }
 
-// list looks for sales that were made or removed without news, whenever the gate listens anew and now and then.
+// list looks for sales that were made or removed without news. It does so when the gate listens anew, and every listEvery.
 func (g *Gate) list(ctx context.Context) {
 	pause := time.NewTimer(listEvery)
 	defer pause.Stop()
@@ -176,7 +182,7 @@ func (g *Gate) list(ctx context.Context) {
 	}
 }
 
-// look learns what there is; sales that are not in the list are asked about, and forgotten if they are gone.
+// look adds the listed sales. It asks about sales that are not listed, and these are forgotten if they are gone.
 func (g *Gate) look(names []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -191,7 +197,7 @@ func (g *Gate) look(names []string) {
 		}
 	}
 	g.listed = true
-	g.say()
+	g.logCensus()
 }
 
 // learn is the sale of that name, known or new; nil: there are too many.
@@ -199,7 +205,7 @@ func (g *Gate) learn(name string) *sale {
 	s := g.sales[name]
 	if s != nil || len(g.sales) >= maxSales {
 		if s == nil {
-			g.loud.Error().Int("known", maxSales).Msg("gate: there are more sales; edges answer for them")
+			g.faultLog.Error().Int("known", maxSales).Msg("gate: there are more sales; edges answer for them")
 		}
 		return s
 	}
@@ -211,29 +217,29 @@ func (g *Gate) learn(name string) *sale {
 	return s
 }
 
-// forget is for a sale that is no more, while no call for it is under way.
+// forget removes a sale that is gone. No call for it may be under way.
 func (g *Gate) forget(s *sale) {
-	g.lower(s)
+	g.removeFlag(s)
 	delete(g.sales, s.name)
-	delete(g.mute, s)
+	delete(g.unanswered, s)
 }
 
-// soon asks about a sale as soon as may be.
+// soon asks about a sale as soon as spacing allows.
 func (g *Gate) soon(s *sale) {
 	s.ask = s.asked.Add(spacing)
 	g.queue.moved(s)
 	nudge(g.wake)
 }
 
-// say tells how many there are, once all have been asked about.
-func (g *Gate) say() {
-	if g.listening && g.listed && !g.said && g.stale == 0 {
-		g.said = true
+// logCensus logs the number of sales and flags, once all sales have been asked about.
+func (g *Gate) logCensus() {
+	if g.listening && g.listed && !g.censusLogged && g.stale == 0 {
+		g.censusLogged = true
 		g.log.Info().Msg(fmt.Sprintf("gate: %d sales, %d flags", len(g.sales), g.flags))
 	}
 }
 
-// nudge wakes somebody who looks at everything anew.
+// nudge wakes the goroutine that waits on c.
 func nudge(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -19,17 +19,17 @@ import (
 	"spike/nginx"
 )
 
-// ledger is a store of which the test says what it answers, and when the answers come.
+// ledger is a store with answers of the test's choice, at times of the test's choice.
 type ledger struct {
 	mu      sync.Mutex
 	hears   luascripts.Listener
 	answers map[string]luascripts.ShowReply
 	err     error
-	post    chan struct{} // answers wait for one of these; nil: they come at once
+	post    chan struct{} // each answer waits for one of these; nil: answers come at once
 	shows   int
 	glances int
 	silent  bool
-	odd     string // of this sale nothing is heard
+	odd     string // the store does not answer for this sale
 	expires int
 	sweep   func() (luascripts.ExpireReply, error)
 }
@@ -52,7 +52,7 @@ func (l *ledger) List(context.Context) (names []string, err error) {
 	return names, nil
 }
 
-// Show is answered as things were when it was asked, and delivered later.
+// Show's answer is the state when it was asked, delivered later.
 func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
 	l.mu.Lock()
 	l.shows++
@@ -73,7 +73,7 @@ func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, e
 	return reply, err
 }
 
-// Glance is another one when anything is.
+// Glance changes with anything.
 func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +126,7 @@ func (l *ledger) glanced() (n int) {
 	return n
 }
 
-// is answers for sale s from now on, without news.
+// is sets the answers for sale s from now on, without news.
 func (l *ledger) is(h luascripts.Head) {
 	l.set(func() { l.answers["s"] = luascripts.ShowReply{Head: h} })
 }
@@ -142,19 +142,19 @@ var (
 	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
 )
 
-// logBook is a log that is read while it is written.
-type logBook struct {
+// syncLog is a log that may be read while it is written.
+type syncLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *logBook) Write(p []byte) (int, error) {
+func (l *syncLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logBook) String() string {
+func (l *syncLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -166,7 +166,7 @@ type world struct {
 	t    *testing.T
 	dir  string
 	gate *Gate
-	log  logBook
+	log  syncLog
 	stop func()
 }
 
@@ -205,7 +205,7 @@ func (w *world) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// flag is what nginx would find of sale s now.
+// flag is the flag of sale s that nginx would find now.
 func (w *world) flag() (found nginx.What) { return w.flagOf("s") }
 
 func (w *world) flagOf(sale string) (found nginx.What) {
@@ -250,22 +250,25 @@ func TestJudge(t *testing.T) {
 		want   nginx.What
 		stands nginx.What
 	}{
-		"all confirmed":         {func(*luascripts.ShowReply) {}, nginx.SoldOut, ""},
-		"sold is sold":          {func(r *luascripts.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut, ""},
-		"unpaid":                {func(r *luascripts.ShowReply) { r.Pending = 1 }, nginx.NoneNow, ""},
-		"limbo":                 {func(r *luascripts.ShowReply) { r.Limbo = 1 }, nginx.NoneNow, ""},
-		"free":                  {func(r *luascripts.ShowReply) { r.Free = 1 }, "", ""},
-		"an edge holds it":      {func(r *luascripts.ShowReply) { r.Leased = 1 }, "", ""},
-		"paused":                {func(r *luascripts.ShowReply) { r.State = luascripts.Paused }, "", ""},
-		"closed":                {func(r *luascripts.ShowReply) { r.State = luascripts.Closed }, "", ""},
-		"not open":              {func(r *luascripts.ShowReply) { r.State = luascripts.Unopened }, "", ""},
-		"a new era":             {func(r *luascripts.ShowReply) { r.Reopens = 1 }, "", ""},
-		"trouble":               {func(r *luascripts.ShowReply) { r.Trouble = "FOREIGN" }, "", nginx.SoldOut},
-		"a limit per buyer":     {func(r *luascripts.ShowReply) { r.Limit = 1 }, "", nginx.SoldOut},
-		"no replica, no flag":   {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, "", ""},
-		"no replica, a flag":    {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, nginx.SoldOut, nginx.SoldOut},
-		"no replica, unpaid":    {func(r *luascripts.ShowReply) { r.Pending, r.Trouble = 1, "MISSING 0 of 1 replicas" }, nginx.NoneNow, nginx.SoldOut},
-		"no replica, a unit":    {func(r *luascripts.ShowReply) { r.Free, r.Trouble = 1, "MISSING 0 of 1 replicas" }, "", nginx.SoldOut},
+		"all confirmed":       {func(*luascripts.ShowReply) {}, nginx.SoldOut, ""},
+		"sold is sold":        {func(r *luascripts.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut, ""},
+		"unpaid":              {func(r *luascripts.ShowReply) { r.Pending = 1 }, nginx.NoneNow, ""},
+		"limbo":               {func(r *luascripts.ShowReply) { r.Limbo = 1 }, nginx.NoneNow, ""},
+		"free":                {func(r *luascripts.ShowReply) { r.Free = 1 }, "", ""},
+		"an edge holds it":    {func(r *luascripts.ShowReply) { r.Leased = 1 }, "", ""},
+		"paused":              {func(r *luascripts.ShowReply) { r.State = luascripts.Paused }, "", ""},
+		"closed":              {func(r *luascripts.ShowReply) { r.State = luascripts.Closed }, "", ""},
+		"not open":            {func(r *luascripts.ShowReply) { r.State = luascripts.Unopened }, "", ""},
+		"a new era":           {func(r *luascripts.ShowReply) { r.Reopens = 1 }, "", ""},
+		"trouble":             {func(r *luascripts.ShowReply) { r.Trouble = "FOREIGN" }, "", nginx.SoldOut},
+		"a limit per buyer":   {func(r *luascripts.ShowReply) { r.Limit = 1 }, "", nginx.SoldOut},
+		"no replica, no flag": {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, "", ""},
+		"no replica, a flag": {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, nginx.SoldOut,
+			nginx.SoldOut},
+		"no replica, unpaid": {func(r *luascripts.ShowReply) { r.Pending, r.Trouble = 1, "MISSING 0 of 1 replicas" },
+			nginx.NoneNow, nginx.SoldOut},
+		"no replica, a unit": {func(r *luascripts.ShowReply) { r.Free, r.Trouble = 1, "MISSING 0 of 1 replicas" }, "",
+			nginx.SoldOut},
 		"more, raised by hand":  {func(r *luascripts.ShowReply) { r.Raised = 1 }, "", ""},
 		"nothing was ever sold": {func(r *luascripts.ShowReply) { r.Total, r.Confirmed = 0, 0 }, nginx.SoldOut, ""},
 	} {
@@ -282,7 +285,7 @@ func TestFlagStandsSlotBySlot(t *testing.T) {
 		for range 1400 {
 			w.pass(100 * time.Millisecond)
 			w.want(nginx.SoldOut)
-			if n := len(w.files()); n > 3 { // this slot's, the next's, and the last one's for a while
+			if n := len(w.files()); n > 3 { // this slot's, the next's, and for a while the last one's
 				t.Fatal(w.files())
 			}
 		}
@@ -298,20 +301,20 @@ func TestFlagStandsSlotBySlot(t *testing.T) {
 	})
 }
 
-// The two orders in which an answer and news of the same sale may come (I13).
+// An answer and news of the same sale may come in two orders (I13).
 func TestNewsThatOvertakesTheAnswer(t *testing.T) {
 	inWorld(t, selling, func(w *world) {
 		w.set(func() { w.post = make(chan struct{}) })
 		w.is(sold)
-		w.push() // the last unit is sold: the gate asks
+		w.push() // the last unit is sold, and the gate asks
 		w.pass(spacing)
 		w.is(selling)
-		w.push() // one comes back, before the answer has arrived
+		w.push() // a unit comes back before the answer arrives
 		w.post <- struct{}{}
 		w.pass(0)
 		w.want("")
 		w.pass(spacing)
-		w.post <- struct{}{} // the next answer says that there is one
+		w.post <- struct{}{} // the next answer has the unit
 		w.pass(spacing)
 		w.want("")
 	})
@@ -320,10 +323,10 @@ func TestNewsThatOvertakesTheAnswer(t *testing.T) {
 func TestNewsAfterTheAnswer(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		w.want(nginx.SoldOut)
-		w.set(func() { w.post = make(chan struct{}) }) // no answer comes any more
+		w.set(func() { w.post = make(chan struct{}) }) // no more answers come
 		w.is(selling)
 		w.push()
-		if files := w.files(); len(files) > 0 { // at once: nobody was asked
+		if files := w.files(); len(files) > 0 { // at once, without a question
 			t.Fatal(files)
 		}
 		w.pass(20 * time.Second)
@@ -331,20 +334,20 @@ func TestNewsAfterTheAnswer(t *testing.T) {
 	})
 }
 
-// An answer to a question that was sent long ago says nothing of this slot.
+// An answer to an old question says nothing about this slot.
 func TestAnswerThatComesTooLate(t *testing.T) {
 	inWorld(t, selling, func(w *world) {
 		w.set(func() { w.post = make(chan struct{}) })
 		w.is(sold)
 		w.push()
-		w.pass(25 * time.Second) // the process was stopped, say
+		w.pass(25 * time.Second) // as if the process was stopped
 		w.post <- struct{}{}
 		w.pass(0)
 		w.want("")
 	})
 }
 
-// A flag is renewed by an answer, never by a clock.
+// Answers renew a flag; a clock never does.
 func TestSilenceEndsAFlag(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		w.set(func() { w.silent = true })
@@ -391,7 +394,7 @@ func TestWhatEndsAFlagWithinASlot(t *testing.T) {
 	}
 }
 
-// While it is not listened there is no flag, whatever is answered; and afterwards everything is asked anew.
+// While the gate does not listen there is no flag, whatever the answers. Afterwards it asks about everything anew.
 func TestDeafGateIsOpen(t *testing.T) {
 	inWorld(t, selling, func(w *world) {
 		w.set(func() { w.post = make(chan struct{}) })
@@ -409,7 +412,7 @@ func TestDeafGateIsOpen(t *testing.T) {
 	})
 }
 
-// A question that was handed out while the gate listened, and is asked when it does not any more.
+// A question is dispatched while the gate listens, and asked when it does not listen any more.
 func TestQuestionHandedOutBefore(t *testing.T) {
 	inWorld(t, selling, func(w *world) {
 		w.set(func() {
@@ -434,7 +437,7 @@ func TestQuestionHandedOutBefore(t *testing.T) {
 func TestNoneNowBecomesSoldOut(t *testing.T) {
 	inWorld(t, held, func(w *world) {
 		w.want(nginx.NoneNow)
-		w.is(sold) // paid: no news
+		w.is(sold) // paid, which is no news
 		w.pass(nginx.SlotSeconds * time.Second)
 		w.want(nginx.SoldOut)
 		for _, name := range w.files() {
@@ -445,7 +448,7 @@ func TestNoneNowBecomesSoldOut(t *testing.T) {
 	})
 }
 
-// A sale nobody listed is learnt by its news, and forgotten once it is gone.
+// A sale that no list had is learnt by its news, and forgotten once it is gone.
 func TestSalesComeAndGo(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		if !strings.Contains(w.log.String(), "gate: 1 sales, 1 flags") {
@@ -466,7 +469,7 @@ func TestSalesComeAndGo(t *testing.T) {
 	})
 }
 
-// News as often as it likes: at most four questions a second.
+// However much news comes, the gate asks at most four questions a second.
 func TestQuestionsAreFew(t *testing.T) {
 	inWorld(t, selling, func(w *world) {
 		before := w.asked()
@@ -480,7 +483,7 @@ func TestQuestionsAreFew(t *testing.T) {
 	})
 }
 
-// Where nginx answers everybody the gate lets ledger time pass; where others do, it only looks on.
+// If no other process sweeps, the gate lets ledger time pass. If others do, it only watches.
 func TestFlaggedSalesAreSwept(t *testing.T) {
 	inWorld(t, held, func(w *world) {
 		now := func() int64 { return time.Now().UnixMicro() }
@@ -517,7 +520,7 @@ func TestFlaggedSalesAreSwept(t *testing.T) {
 				w.answers[fmt.Sprint("x", i)] = luascripts.ShowReply{Head: sold}
 			}
 		})
-		w.hears.Begin() // so many more flags, of sales that need no sweep
+		w.hears.Begin() // this many more flags, of sales that need no sweep
 		w.pass(time.Second)
 		keepsTime("beside others")
 		w.set(func() { others = true; w.expires = 0 })
@@ -531,7 +534,7 @@ func TestFlaggedSalesAreSwept(t *testing.T) {
 	})
 }
 
-// A sweep that finds units, or no store, opens the gate though no news of it came.
+// A sweep that finds units, or no store, opens the gate although no news of it came.
 func TestSweepThatFindsUnits(t *testing.T) {
 	for name, sweep := range map[string]func() (luascripts.ExpireReply, error){
 		"units":    func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{Head: selling, Freed: 1}, nil },
@@ -600,7 +603,7 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// nginx' workers may be another user: the gate finds the folder that keeps them out.
+// nginx' workers may run as another user. The gate finds the folder that keeps them out.
 func TestHiddenDirectory(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Chmod(filepath.Dir(root), 0o755); err != nil {
@@ -621,7 +624,7 @@ func TestHiddenDirectory(t *testing.T) {
 	}
 }
 
-// Where no file can be made there is no flag, and all goes on; also afterwards.
+// If no file can be made there is no flag, and the gate goes on, also afterwards.
 func TestDirectoryThatTakesNoFile(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		if err := os.RemoveAll(w.dir); err != nil {
@@ -644,7 +647,7 @@ func TestDirectoryThatTakesNoFile(t *testing.T) {
 	})
 }
 
-// The end of a recovery is no news: the gate looks again by itself, slot by slot, and sooner than at a sale at rest.
+// The end of a recovery is no news. The gate looks again by itself, slot by slot, and sooner than at a sale at rest.
 func TestRecoveryThatEnds(t *testing.T) {
 	recovering := sold
 	recovering.Reopens = 1
@@ -657,7 +660,7 @@ func TestRecoveryThatEnds(t *testing.T) {
 	})
 }
 
-// Room that was missing for a flag may be there a slot later, without news.
+// Room that was missing for a flag may exist one slot later, without news.
 func TestFlagThatCouldNotBeMade(t *testing.T) {
 	inWorld(t, selling, func(w *world) {
 		if err := errors.Join(os.RemoveAll(w.dir), os.WriteFile(w.dir, nil, 0o600)); err != nil {

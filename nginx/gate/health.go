@@ -12,15 +12,15 @@ import (
 	"spike/nginx"
 )
 
-// Whether the flags tell what the ledger says is one truth, which /readyz, spike_ready and the log tell: the store answers, the
-// gate hears its news and has asked about every sale since it does, and the directory takes flags. A gate that is not ready is
-// open, sooner or later: edges answer.
+// Whether the flags agree with the ledger is one truth, which /readyz, spike_ready and the log tell. They agree while the store
+// answers, the gate hears news and has asked about every sale since then, and the directory takes flags. A gate that is not ready
+// opens sooner or later, so edges answer.
 
-// muteFor is how long the store must have been silent about a sale until it counts.
-const muteFor = time.Second
+// unansweredFor is how long the store must fail to answer for a sale until that counts.
+const unansweredFor = time.Second
 
-// feel asks the store, and tries the directory: it may be days until the next flag.
-func (g *Gate) feel(ctx context.Context) error {
+// probe asks the store and tries the directory, because the next flag may be days away.
+func (g *Gate) probe(ctx context.Context) error {
 	if err := g.store.Willing(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -29,7 +29,7 @@ func (g *Gate) feel(ctx context.Context) error {
 	return g.dir.willing()
 }
 
-// Unready names the part that is not ready; "": the flags tell what the ledger says.
+// Unready names the part that is not ready; "": the flags agree with the ledger.
 func (g *Gate) Unready(ctx context.Context) string {
 	if err := g.pulse.Err(ctx); err != nil {
 		return err.Error()
@@ -43,11 +43,11 @@ func (g *Gate) Unready(ctx context.Context) string {
 		return "news: they are not listened to"
 	case !g.listed:
 		return "sales: they are not listed yet"
-	case !g.said:
+	case !g.censusLogged:
 		return fmt.Sprintf("sales: %d of %d are not asked about yet", g.stale, len(g.sales))
 	}
-	for s, since := range g.mute {
-		if time.Since(since) >= muteFor {
+	for s, since := range g.unanswered {
+		if time.Since(since) >= unansweredFor {
 			return "store: it does not answer for sale " + s.name
 		}
 	}
@@ -60,13 +60,13 @@ func (g *Gate) heard(s *sale, err error) {
 	g.counts.looks++
 	if !errors.Is(err, luascripts.ErrDown) {
 		g.counts.last = now
-		delete(g.mute, s)
-	} else if _, known := g.mute[s]; !known {
-		g.mute[s] = now
+		delete(g.unanswered, s)
+	} else if _, known := g.unanswered[s]; !known {
+		g.unanswered[s] = now
 	}
 }
 
-// counts are what the gate tells of its work.
+// counts are the figures of the gate's own metrics.
 type counts struct {
 	looks, faults uint64
 	last          time.Time // when a look was answered
@@ -80,26 +80,26 @@ var (
 	faultsDesc = prometheus.NewDesc("spike_gate_flag_faults_total", "Flags that could not be made or removed.", nil, nil)
 )
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{salesDesc, flagsDesc, looksDesc, ageDesc, faultsDesc} {
 		ch <- d
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (g *Gate) Collect(ch chan<- prometheus.Metric) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	tell := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
+	emit := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, kind, n, labels...)
 	}
-	tell(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
-	tell(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
-	tell(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
-	tell(looksDesc, prometheus.CounterValue, float64(g.counts.looks))
-	tell(faultsDesc, prometheus.CounterValue, float64(g.counts.faults))
+	emit(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
+	emit(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
+	emit(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
+	emit(looksDesc, prometheus.CounterValue, float64(g.counts.looks))
+	emit(faultsDesc, prometheus.CounterValue, float64(g.counts.faults))
 	if !g.counts.last.IsZero() {
-		tell(ageDesc, prometheus.GaugeValue, time.Since(g.counts.last).Seconds())
+		emit(ageDesc, prometheus.GaugeValue, time.Since(g.counts.last).Seconds())
 	}
 }

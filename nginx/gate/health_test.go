@@ -13,22 +13,26 @@ import (
 	"spike/nginx"
 )
 
-// What keeps the flags from telling what the ledger says is named, and the log says it once, and once that it is over.
+// The part that is not ready is named. The log names it once, and says once that it is over.
 func TestUnreadyNamesThePart(t *testing.T) {
 	for name, c := range map[string]struct {
 		begin, end func(w *world)
 		says       string
 	}{
-		"the store takes nothing": {func(w *world) { w.set(func() { w.err = luascripts.ErrDown }) }, func(w *world) { w.set(func() { w.err = nil }) }, "store: "},
-		"no news":                 {func(w *world) { w.hears.End() }, func(w *world) { w.hears.Begin() }, "news: they are not listened to"},
-		"no right to news": {func(w *world) { w.hears.End(); w.hears.Fails(errors.New("NOPERM")) }, func(w *world) { w.hears.Begin() },
+		"the store takes nothing": {func(w *world) { w.set(func() { w.err = luascripts.ErrDown }) },
+			func(w *world) { w.set(func() { w.err = nil }) }, "store: "},
+		"no news": {func(w *world) { w.hears.End() }, func(w *world) { w.hears.Begin() },
+			"news: they are not listened to"},
+		"no right to news": {func(w *world) { w.hears.End(); w.hears.Fails(errors.New("NOPERM")) },
+			func(w *world) { w.hears.Begin() },
 			"news: they cannot be listened to: NOPERM"},
 		"news again, and no answer yet": {func(w *world) {
 			w.hears.End()
 			w.set(func() { w.post = make(chan struct{}) })
 			w.hears.Begin()
 		}, func(w *world) { close(w.post); w.set(func() { w.post = nil }) }, "sales: 1 of 1"},
-		"no answer for one sale": {func(w *world) { w.set(func() { w.odd = "s" }); w.push() }, func(w *world) { w.set(func() { w.odd = "" }) }, "for sale s"},
+		"no answer for one sale": {func(w *world) { w.set(func() { w.odd = "s" }); w.push() },
+			func(w *world) { w.set(func() { w.odd = "" }) }, "for sale s"},
 		"the directory is a file": {func(w *world) {
 			if err := errors.Join(os.RemoveAll(w.dir), os.WriteFile(w.dir, nil, 0o600)); err != nil {
 				w.t.Fatal(err)
@@ -85,7 +89,8 @@ func TestGateMetrics(t *testing.T) {
 				got[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
 			}
 		}
-		for name, want := range map[string]float64{"spike_gate_sales": 3, "spike_gate_flags sold-out": 1, "spike_gate_flags none-now": 1,
+		for name, want := range map[string]float64{"spike_gate_sales": 3, "spike_gate_flags sold-out": 1,
+			"spike_gate_flags none-now":    1,
 			"spike_gate_flag_faults_total": 0} {
 			if got[name] != want {
 				t.Errorf("%s %v, want %v", name, got[name], want)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// queue has the sales by when their next call is due. A sale of which a call is under way is not in it.
+// queue orders the sales by the time of their next call. A sale with a call under way is not in it.
 type queue []*sale
 
 func (q queue) Len() int           { return len(q) }
@@ -13,37 +13,37 @@ func (q queue) Less(i, j int) bool { return q[i].due().Before(q[j].due()) }
 
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].place, q[j].place = i, j
+	q[i].index, q[j].index = i, j
 }
 
-// Push is heap's.
+// Push implements heap.Interface.
 func (q *queue) Push(x any) {
 	s := x.(*sale)
-	s.place = len(*q)
+	s.index = len(*q)
 	*q = append(*q, s)
 }
 
-// Pop is heap's.
+// Pop implements heap.Interface.
 func (q *queue) Pop() any {
 	last := len(*q) - 1
 	s := (*q)[last]
 	(*q)[last] = nil
 	*q = (*q)[:last]
-	s.place = -1
+	s.index = -1
 	return s
 }
 
-// moved puts a sale where it belongs, unless a call is under way.
+// moved puts a sale in its right place, unless a call is under way.
 func (q *queue) moved(s *sale) {
-	if s.place >= 0 {
-		heap.Fix(q, s.place)
+	if s.index >= 0 {
+		heap.Fix(q, s.index)
 	}
 }
 
-// enters puts a sale in: it is new, or its call is over.
+// enters adds a sale that is new, or whose call is over.
 func (q *queue) enters(s *sale) { heap.Push(q, s) }
 
-// takes gives a sale whose call is due, or says how long there is none.
+// takes removes a sale whose call is due, or returns the time until one is.
 func (q *queue) takes(now time.Time) (s *sale, wait time.Duration) {
 	if len(*q) == 0 {
 		return nil, time.Hour

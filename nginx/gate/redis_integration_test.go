@@ -42,7 +42,8 @@ func startOnRedis(t *testing.T, addr, through string) *onRedis {
 
 func dial(t *testing.T, addr string) *luascripts.Redis {
 	t.Helper()
-	store, err := luascripts.Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}}, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}},
+		luascripts.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func (w *onRedis) do(words ...string) {
 	}
 }
 
-// sellOut sells what there is, past the gate.
+// sellOut sells all units, past the gate.
 func (w *onRedis) sellOut(by luascripts.Store) {
 	w.t.Helper()
 	for nonce := uint64(1); ; nonce++ {
@@ -153,7 +154,7 @@ func TestGateOnRedis(t *testing.T) {
 	}
 }
 
-// A connection that has gone silent, and one side does not know: nothing comes, nothing fails.
+// A connection goes silent, and one side does not notice: nothing comes, nothing fails.
 func TestSilentConnection(t *testing.T) {
 	addr := redistest.Start(t)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
@@ -167,7 +168,7 @@ func TestSilentConnection(t *testing.T) {
 	w.sellOut(other)
 	w.shuts()
 	for _, way := range []string{"upstream", "downstream"} {
-		toxic := `{"type":"timeout","stream":"` + way + `","attributes":{"timeout":0}}` // all that comes is lost
+		toxic := `{"type":"timeout","stream":"` + way + `","attributes":{"timeout":0}}` // everything on its way is lost
 		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +181,7 @@ func TestSilentConnection(t *testing.T) {
 	t.Logf("open after %v", time.Since(begun).Round(time.Millisecond))
 }
 
-// Who may not listen must say so: for its buyers nothing is wrong, but edges answer them all.
+// A gate that may not listen must say so. Its buyers notice nothing, but edges answer them all.
 func TestGateThatMayNotListen(t *testing.T) {
 	addr := redistest.Start(t)
 	hand, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
@@ -192,7 +193,8 @@ func TestGateThatMayNotListen(t *testing.T) {
 	if err = hand.Do(bg, acl).Error(); err != nil {
 		t.Fatal(err)
 	}
-	store, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "deaf", Password: "pw"}, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "deaf", Password: "pw"},
+		luascripts.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}

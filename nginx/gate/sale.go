@@ -9,26 +9,26 @@ import (
 	"spike/nginx"
 )
 
-// sale is what the gate knows of one. All of it is under the Gate's mutex.
+// sale is what the gate knows about one sale. The Gate's mutex guards all of it.
 type sale struct {
 	name  string
-	phase time.Duration // when in a slot it is asked about: not all at once
+	phase time.Duration // when in a slot it is asked about, so that not all sales are asked about at once
 
-	news  uint64     // grows with every reason to believe no answer that was asked for before (I13)
+	news  uint64     // grows when the answers of earlier questions must not count any more (I13)
 	flag  nginx.What // "": none
-	slots []int64    // of its names
-	mark  string     // while it is the same, so is the answer that the flag stands on; "": who knows
-	seen  int        // marks that were the same since that answer
+	slots []int64    // slots of the flag's names
+	mark  string     // the flag's answer holds while the mark is the same; "": it must be asked anew
+	seen  int        // equal marks since that answer
 
 	ask    time.Time // when the next question is due
-	asked  time.Time // the newest one
-	fresh  bool      // asked about since we listen
-	failed int       // questions in a row
+	asked  time.Time // when the newest question was sent
+	fresh  bool      // it was asked about since the gate listens
+	failed int       // failed questions in a row
 	sweeps
-	place int // in the queue; -1: a call is under way
+	index int // in the queue; -1: a call is under way
 }
 
-// due is when the next call is.
+// due is when the next call is due.
 func (s *sale) due() time.Time {
 	if !s.next.IsZero() && s.next.Before(s.ask) {
 		return s.next
@@ -39,19 +39,19 @@ func (s *sale) due() time.Time {
 func newSale(name string) *sale {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
-	return &sale{name: name, place: -1, phase: time.Duration(h.Sum32()%phases) * phaseEvery}
+	return &sale{name: name, index: -1, phase: time.Duration(h.Sum32()%phases) * phaseEvery}
 }
 
-// Phases are steps of a slot, so that those asked about in one share a packet or two. The last second and a half is left for
-// answers that are slow to come.
+// Phases are steps of a slot. Questions of one phase share a packet or two. The last second and a half of a slot is left for slow
+// answers.
 const (
 	phaseEvery = 50 * time.Millisecond
 	phases     = (nginx.SlotSeconds*1000 - 1500) / 50
 )
 
-// judge is the flag that an answer of the ledger is good for, where one stands or none (""). Where there is a limit per
-// buyer there is no flag: who is over it hears of its own reservation, and only edges know that. A replica that is missing
-// takes no flag away, for nothing can be sold without it; but it may be where the sale goes on, so it lets none be set.
+// judge is the flag that an answer of the ledger allows; "": none. stands is the flag that stands now. A sale with a limit per
+// buyer has no flag, because a buyer over the limit hears of its own reservation, and only edges know that. A missing replica
+// removes no flag, because nothing can be sold without it. But the sale may go on at that replica, so no flag is set.
 func judge(r luascripts.ShowReply, stands nginx.What) nginx.What {
 	h := r.Head
 	missing := strings.HasPrefix(r.Trouble, "MISSING ")
@@ -66,14 +66,14 @@ func judge(r luascripts.ShowReply, stands nginx.What) nginx.What {
 	return nginx.NoneNow
 }
 
-// passes says that time alone may make an answer another one, and no news of it will come.
+// passes says that time alone may change an answer, without news.
 func passes(r luascripts.ShowReply) bool { return r.Reopens != 0 || r.Trouble != "" }
 
-// maxSeen is how often in a row a mark will do. What it does not tell, replicas that are missing and a new era of which the
-// ledger does not know yet, is nothing that makes a unit sellable.
+// maxSeen is how often in a row an equal mark is enough. A mark does not show missing replicas, nor a new era that the ledger
+// does not know yet. Neither makes a unit sellable.
 const maxSeen = 5
 
-// known is the mark by which the sale's flag may stand on; "": it must be asked about.
+// known is the mark with which the sale's flag may go on; "": the sale must be asked about.
 func (s *sale) known() string {
 	if s.flag == "" || s.seen >= maxSeen {
 		return ""
@@ -81,7 +81,7 @@ func (s *sale) known() string {
 	return s.mark
 }
 
-// untilPhase is the time until the sale's phase of a slot comes next: a slot at most.
+// untilPhase is the time until the sale's next phase: a slot at most.
 func (s *sale) untilPhase(now time.Time) time.Duration {
 	const slot = nginx.SlotSeconds * time.Second
 	at := time.Duration(now.UnixNano()) % slot
@@ -91,27 +91,27 @@ func (s *sale) untilPhase(now time.Time) time.Duration {
 	return s.phase - at + slot
 }
 
-// sweeps end a flagged sale's holds and dead leases, and let ledger time pass: it stands still between two scripts, but for
-// Bounds.Step. Who else does so need not be helped.
+// sweeps end a flagged sale's holds and dead leases, and let ledger time pass. Between two scripts ledger time moves by
+// Bounds.Step at the most. If another process sweeps, the gate need not.
 type sweeps struct {
 	next   time.Time       // zero: nothing to end
-	last   luascripts.Head // as the newest sweep left it; Rev 0: there was none
-	seldom bool            // others do it: we only look whether they still do
-	never  time.Time       // not to be left to others before
+	last   luascripts.Head // after the newest sweep; Rev 0: there was none
+	seldom bool            // others sweep: the gate only looks whether they still do
+	never  time.Time       // others are not trusted before
 }
 
 // How often a sale is swept.
 const (
 	sweepEvery  = 400 * time.Millisecond // less than Bounds.Step
 	sweepSeldom = 2 * time.Second
-	sweepAlone  = time.Minute            // after others were found not to do it
-	sweepLost   = 300 * time.Millisecond // of ledger time, and they do not
+	sweepAlone  = time.Minute            // after others turned out not to sweep
+	sweepLost   = 300 * time.Millisecond // ledger time lost, with which others turn out not to sweep
 	sweepSoon   = 5 * time.Millisecond   // there is more to end
-	sweepShare  = 500 * time.Microsecond // for each sale with none now: any number of them cost no more than 800
-	sweepMost   = 128                    // units looked at in one
+	sweepShare  = 500 * time.Microsecond // for each sale with none now: any number of sales costs no more than 800
+	sweepMost   = 128                    // units that one sweep looks at
 )
 
-// took takes a sweep's answer, and says when the next one is.
+// took takes a sweep's answer, and sets the time of the next.
 func (w *sweeps) took(now time.Time, h luascripts.Head, noneNow int) {
 	if last := w.last; last.Rev > 0 && last.Birth == h.Birth {
 		lost := time.Duration((h.Raw-last.Raw)-(h.Now-last.Now)) * time.Microsecond

@@ -13,7 +13,7 @@ import (
 	"spike/shard"
 )
 
-// market is edges, buyers and operators of one sale who do anything in any order, on the ledger's twin.
+// market is one sale's edges, buyers and operators. They do anything in any order, on the ledger's twin.
 type market struct {
 	*world
 	store  *luascripts.Embedded
@@ -32,8 +32,8 @@ type lease struct {
 
 var bg = context.Background()
 
-// Whatever happens to a sale by whatever way: a flag never stands over a unit that could be sold, and soon stands when there
-// is none.
+// Whatever happens to a sale in whatever way, a flag never stands over a unit that could be sold. If no unit can be sold, a flag
+// soon stands.
 func TestNothingEscapesTheGate(t *testing.T) {
 	worlds := 300
 	if testing.Short() {
@@ -46,8 +46,9 @@ func TestNothingEscapesTheGate(t *testing.T) {
 			if seed%2 == 0 {
 				bounds.Step = time.Minute // ledger time passes as the clock does
 			}
-			m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}}, store: luascripts.NewEmbedded(bounds, time.Now),
-				rand: rand.New(rand.NewPCG(uint64(seed), 5))}
+			m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}},
+				store: luascripts.NewEmbedded(bounds, time.Now),
+				rand:  rand.New(rand.NewPCG(uint64(seed), 5))}
 			m.create()
 			m.start(m.store)
 			defer func() { m.stop() }()
@@ -70,7 +71,7 @@ func TestNothingEscapesTheGate(t *testing.T) {
 	}
 }
 
-// check compares the flag with the ledger; rested: the gate has had its time.
+// check compares the flag with the ledger. rested says that the gate has had its time.
 func (m *market) check(rested bool) {
 	m.t.Helper()
 	shown, err := m.store.Show(bg, "s")
@@ -80,7 +81,7 @@ func (m *market) check(rested bool) {
 	}
 	flag := m.flag()
 	if flag == should || flag == "" && !rested || flag == nginx.NoneNow && should == nginx.SoldOut {
-		return // paid is no news: it is seen within a slot
+		return // paid is no news: the gate sees it within a slot
 	}
 	m.t.Fatalf("flag %q, should be %q: %+v\n%v", flag, should, shown, m.said)
 }
@@ -95,7 +96,7 @@ func (m *market) create() {
 	m.birth, m.leases, m.claims = h.Birth, nil, nil
 }
 
-// act is one thing that may happen. What is refused has not happened.
+// act does one random thing. A refused thing has not happened.
 func (m *market) act() {
 	m.calls++
 	owner := fmt.Sprintf("i%d", m.rand.IntN(2))
@@ -150,7 +151,7 @@ func (m *market) act() {
 	}
 }
 
-// settleOrGiveBack is for the first unit of a lease, perhaps one that has ended.
+// settleOrGiveBack does one of them with the first unit of a lease, which may have ended.
 func (m *market) settleOrGiveBack(p luascripts.Party, kind int) {
 	if len(m.leases) == 0 {
 		return
@@ -168,7 +169,7 @@ func (m *market) settleOrGiveBack(p luascripts.Party, kind int) {
 	_, _ = m.store.Settle(bg, "s", luascripts.SettleRequest{Party: p, Batch: m.calls, Claims: []luascripts.Claim{c}})
 }
 
-// Nobody but the gate calls, and nobody pays: every hold ends, and every lease of a dead edge.
+// Only the gate calls, and no buyer pays. Every hold and every lease of a dead edge ends.
 func TestGateAloneBringsUnitsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)

@@ -11,25 +11,25 @@ import (
 // Real is an nginx as a director knows it.
 type Real struct{ Name, Addr string }
 
-// Balancer is what spreads connections over the nginx that live: in the kernel, told by a program.
+// Balancer spreads connections over the living nginx. It works in the kernel, and a program sets it.
 type Balancer interface {
-	// Begin makes it, with nobody alive.
+	// Begin makes it, with no living nginx.
 	Begin() Command
-	// Live makes it true to a change.
+	// Live changes the living nginx.
 	Live(was, live []Real) Command
-	// Count asks how many connections were passed to each, and Counts reads the answer, by name.
+	// Count lists the connections passed to each nginx. Counts reads its output, by name.
 	Count() Command
 	Counts(text string) (map[string]int64, error)
 }
 
-// Command is a program and what it reads.
+// Command is a program and its input.
 type Command struct {
 	Program string
 	Args    []string
 	Input   string
 }
 
-// service is what a director balances.
+// service is the address and the nginx that a director balances.
 type service struct {
 	Address string
 	Port    int
@@ -41,7 +41,7 @@ func (p plan) service() service {
 	return service{Address: p.Address.String(), Port: buyersPort, Reals: p.reals(), Check: p.Check}
 }
 
-// The balancers there are, by name.
+// The balancers, by name.
 const (
 	NFT = "nftables"
 	LVS = "lvs"
@@ -57,7 +57,7 @@ func newBalancer(kind string, s service) (Balancer, error) {
 	return nil, fmt.Errorf("%w: no balancer %q", ErrTopology, kind)
 }
 
-// balancerHere is LVS where the kernel has it, else nftables.
+// balancerHere is LVS if the kernel has it, else nftables.
 func balancerHere(ctx context.Context, probe Namespace) string {
 	if _, err := probe.run(ctx, "", "ipvsadm", "-Ln"); err == nil {
 		return LVS
@@ -70,8 +70,8 @@ var keepalivedText string
 
 var keepalivedConf = template.Must(template.New("keepalived").Option("missingkey=error").Parse(keepalivedText))
 
-// keepalived is the configuration of a director that runs keepalived instead of ours: the same checks, the same balancing,
-// and the address comes and goes with the nginx behind it.
+// keepalived is the configuration of a director that runs keepalived instead of ours. It has the same checks and the same
+// balancing, and its address comes and goes with the nginx behind it.
 func (s service) keepalived() (string, error) {
 	var b strings.Builder
 	if err := keepalivedConf.Execute(&b, s); err != nil {
@@ -83,5 +83,5 @@ func (s service) keepalived() (string, error) {
 // Every is the pause between two checks, in seconds.
 func (c Check) Every() string { return fmt.Sprintf("%.2f", ms(c.EveryMS).Seconds()) }
 
-// Retries is how many bad answers keepalived hears after the first, before it believes them.
+// Retries is how many bad answers after the first keepalived needs, before it believes them.
 func (c Check) Retries() int { return c.Fall - 1 }

@@ -10,7 +10,7 @@ func three() service {
 	return service{Address: "10.99.99.99", Port: 80, Reals: []Real{{"n1", "10.2.0.11"}, {"n2", "10.2.0.12"}, {"n3", "10.2.0.13"}}}
 }
 
-// When one falls only its buckets move, and to all who live; who has a connection elsewhere keeps it.
+// When an nginx falls only its buckets move, to all living ones. A client that has a connection to another nginx keeps it.
 func TestOnlyTheBucketsOfTheFallenMove(t *testing.T) {
 	n := nft{three()}
 	heirs := map[string]int{}
@@ -32,7 +32,8 @@ func TestOnlyTheBucketsOfTheFallenMove(t *testing.T) {
 
 func TestConnectionsOfTheFallenAloneAreForgotten(t *testing.T) {
 	n := nft{three()}
-	if text := n.Live(n.Reals, n.Reals[1:]).Input; !strings.Contains(text, "flush set netdev spike n1\n") || strings.Count(text, "flush set") != 1 {
+	if text := n.Live(n.Reals, n.Reals[1:]).Input; !strings.Contains(text, "flush set netdev spike n1\n") ||
+		strings.Count(text, "flush set") != 1 {
 		t.Errorf("n1 fell:\n%s", text)
 	}
 	if text := n.Live(n.Reals[1:], n.Reals).Input; strings.Contains(text, "flush set") {

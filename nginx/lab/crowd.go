@@ -15,31 +15,31 @@ import (
 	"spike/bench/check"
 )
 
-// buyTimeout is how long a buyer waits for an answer: TCP has sent a lost packet again several times by then.
+// buyTimeout is how long a buyer waits for an answer. By then TCP has sent a lost packet again several times.
 const buyTimeout = 5 * time.Second
 
-// heard is what a crowd has heard so far.
+// heard is the answers of a crowd so far.
 type heard struct {
-	Answered   int64 // a complete answer, of whatever kind
+	Answered   int64 // complete answers of any kind
 	Won        int64
-	SoldOut    int64         // of both kinds
+	SoldOut    int64         // both kinds of it
 	Undecided  int64         // 503
-	Odd        int64         // nothing that the contract knows
-	Refused    int64         // could not connect: nothing was sent
-	Unanswered int64         // sent, and never answered: may have been sold
-	Wait       time.Duration // the longest that one buyer went without an answer, all its attempts together
+	Odd        int64         // answers that the contract does not have
+	Refused    int64         // no connection: nothing was sent
+	Unanswered int64         // sent, and not answered: a unit may have been sold
+	Wait       time.Duration // the longest time that one buyer waited for an answer, over all its attempts
 
 	OddSample string
-	LastBad   time.Time // the last time that a buyer did not hear yes or no
+	LastBad   time.Time // the last time that a buyer heard neither yes nor no
 	LastWin   time.Time
-	Final     time.Time // when the first heard that it is sold out for good
-	LateWin   time.Time // when the last request that won was sent
+	Final     time.Time // when a buyer first heard "sold out" for good
+	LateWin   time.Time // when the last winning request was sent
 }
 
-// failed are requests that heard neither yes nor no.
+// failed counts requests without an answer.
 func (h heard) failed() int64 { return h.Refused + h.Unanswered }
 
-// throng is buyers in the clients' namespace who go on until they are sent home.
+// throng is buyers in the clients' namespace. They buy until leave is called.
 type throng struct {
 	url   string
 	pause time.Duration
@@ -52,9 +52,10 @@ type throng struct {
 	heard heard
 }
 
-// gather lets a crowd in. Who panics among them tells fail.
+// gather starts a crowd. If a buyer panics, it calls fail.
 func (l *lab) gather(ctx context.Context, sale string, fail func(error)) *throng {
-	t := &throng{url: "http://" + l.Address.String() + "/buy/" + sale, pause: ms(l.Crowd.PauseMS), home: make(chan struct{}), fail: fail}
+	t := &throng{url: "http://" + l.Address.String() + "/buy/" + sale, pause: ms(l.Crowd.PauseMS),
+		home: make(chan struct{}), fail: fail}
 	for i := range l.Crowd.Kept + l.Crowd.Fresh {
 		web := l.buyers.web(i < l.Crowd.Kept, buyTimeout)
 		t.all.Go(func() {
@@ -67,13 +68,13 @@ func (l *lab) gather(ctx context.Context, sale string, fail func(error)) *throng
 	return t
 }
 
-// leave sends everybody home, each after its answer: what is under way may be a sale.
+// leave stops all buyers, each after its answer, because a request on its way may be a sale.
 func (t *throng) leave() {
 	close(t.home)
 	t.all.Wait()
 }
 
-// now is what was heard so far.
+// now is the answers so far.
 func (t *throng) now() heard {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,7 +83,7 @@ func (t *throng) now() heard {
 
 // stay buys again and again.
 func (t *throng) stay(ctx context.Context, web *http.Client) {
-	var since time.Time // the first attempt that has no answer yet
+	var since time.Time // the first of the attempts that have no answer yet
 	for {
 		begin := time.Now()
 		if since.IsZero() {
@@ -91,7 +92,7 @@ func (t *throng) stay(ctx context.Context, web *http.Client) {
 		if t.buy(ctx, web, begin, since) {
 			since = time.Time{}
 		}
-		pause := t.pause/2 + rand.N(t.pause) // uneven: they must not march in step
+		pause := t.pause/2 + rand.N(t.pause) // uneven, so that buyers do not keep step
 		select {
 		case <-t.home:
 			return
@@ -103,7 +104,7 @@ func (t *throng) stay(ctx context.Context, web *http.Client) {
 	}
 }
 
-// buy is one attempt; it says whether the buyer heard yes or no.
+// buy is one attempt. It returns whether the buyer heard yes or no.
 func (t *throng) buy(ctx context.Context, web *http.Client, begin, since time.Time) bool {
 	sent := false
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }})
@@ -140,7 +141,7 @@ func (t *throng) silent(sent bool) {
 	t.heard.LastBad = time.Now()
 }
 
-// note counts an answer; it says whether it was yes or no.
+// note counts an answer. It returns whether the answer was yes or no.
 func (t *throng) note(r *http.Response, body []byte, begin, since time.Time) bool {
 	code := codeOf(body)
 	won := t.wins.Note(r.StatusCode, body) > 0
@@ -172,7 +173,7 @@ func codeOf(body []byte) int {
 	var a struct {
 		Code int `json:"code"`
 	}
-	_ = json.Unmarshal(body, &a) // what is none has no code
+	_ = json.Unmarshal(body, &a) // another body has no code
 	return a.Code
 }
 

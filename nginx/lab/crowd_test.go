@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// hear lets one buyer ask a server once.
+// hear lets one buyer send one request to a server.
 func hear(t *testing.T, answer http.HandlerFunc) (heard, bool) {
 	t.Helper()
 	s := httptest.NewServer(answer)
@@ -39,10 +39,13 @@ func TestWhatABuyerHears(t *testing.T) {
 	}{
 		"won": {say(200, "", `{"code":1,"msg":"","data":{"sale":"calm","serial":7,"token":"t"}}`), true,
 			func(h heard) bool { return h.Won == 1 && !h.LastWin.IsZero() && !h.LateWin.IsZero() }},
-		"sold out":  {say(200, "", `{"code":-1,"msg":""}`), true, func(h heard) bool { return h.SoldOut == 1 && !h.Final.IsZero() }},
-		"none now":  {say(200, "1", `{"code":-1,"msg":""}`), true, func(h heard) bool { return h.SoldOut == 1 && h.Final.IsZero() }},
-		"undecided": {say(503, "1", `{"code":-5,"msg":""}`), false, func(h heard) bool { return h.Undecided == 1 && !h.LastBad.IsZero() }},
-		"odd":       {say(404, "", `nothing`), true, func(h heard) bool { return h.Odd == 1 && h.OddSample == "nothing" }},
+		"sold out": {say(200, "", `{"code":-1,"msg":""}`), true,
+			func(h heard) bool { return h.SoldOut == 1 && !h.Final.IsZero() }},
+		"none now": {say(200, "1", `{"code":-1,"msg":""}`), true,
+			func(h heard) bool { return h.SoldOut == 1 && h.Final.IsZero() }},
+		"undecided": {say(503, "1", `{"code":-5,"msg":""}`), false,
+			func(h heard) bool { return h.Undecided == 1 && !h.LastBad.IsZero() }},
+		"odd": {say(404, "", `nothing`), true, func(h heard) bool { return h.Odd == 1 && h.OddSample == "nothing" }},
 		"hung up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false,
 			func(h heard) bool { return h.Unanswered == 1 && h.Refused == 0 && h.Answered == 0 }},
 	} {
@@ -54,7 +57,7 @@ func TestWhatABuyerHears(t *testing.T) {
 	}
 }
 
-// What was never sent was never sold.
+// A request that was never sent did not buy a unit.
 func TestARefusedConnectionIsNotUnanswered(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
@@ -64,7 +67,7 @@ func TestARefusedConnectionIsNotUnanswered(t *testing.T) {
 	}
 }
 
-// A crowd that is sent home waits for the answers that are under way.
+// A crowd that leaves waits for the answers on their way.
 func TestLeavingCrowdWaitsForItsAnswers(t *testing.T) {
 	asked := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The trials: calm, in which nobody dies, and one for each layer.
+// The trials: calm, without a death, and one for each layer.
 const (
 	calmTrial     = "calm"
 	linkTrial     = "link"
@@ -22,17 +22,17 @@ const (
 
 var trials = []string{calmTrial, linkTrial, directorTrial, nginxTrial, edgeTrial, replicaTrial}
 
-// death is what strikes in a trial.
+// death is the fault of a trial.
 type death struct {
 	layer  string
 	what   string
 	strike func(context.Context) error
-	// moved says that the traffic has found its way around the dead one; nil: the buyers say so.
+	// moved says that the traffic goes around the dead part; nil: the buyers' answers tell.
 	moved func(context.Context) bool
 	heal  func(context.Context) error
 }
 
-// death is the trial's; nil in calm.
+// death is the fault of a trial; nil for calm.
 func (l *lab) death(trial string) *death {
 	switch trial {
 	case linkTrial:
@@ -49,7 +49,7 @@ func (l *lab) death(trial string) *death {
 	return nil
 }
 
-// linkDeath cuts a link: both ends see it.
+// linkDeath cuts a link. Both ends see it.
 func (l *lab) linkDeath(d host) *death {
 	set := func(state string) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (l *lab) linkDeath(d host) *death {
 		moved: func(ctx context.Context) bool { return l.avoids(ctx, d) }}
 }
 
-// directorDeath makes a director deaf and dumb with its links up: nobody is told, everybody must notice.
+// directorDeath cuts a director off with its links up, and kills it. No machine is told: each must notice.
 func (l *lab) directorDeath(d host) *death {
 	const deaf = `table netdev dead {
 	chain up  { type filter hook ingress device "up" priority -500; policy drop; }
@@ -84,7 +84,7 @@ func (l *lab) directorDeath(d host) *death {
 		moved: func(ctx context.Context) bool { return l.avoids(ctx, d) }}
 }
 
-// avoids says that the router knows ways, and none through the director.
+// avoids says that the router has next hops, and the director is not one of them.
 func (l *lab) avoids(ctx context.Context, d host) bool {
 	hops := l.hops(ctx)
 	return len(hops) > 0 && !slices.Contains(hops, d.name)
@@ -100,7 +100,7 @@ func (l *lab) frontDeath(f host) *death {
 		}}
 }
 
-// lives is who lives, as a director said last.
+// lives is the living nginx by a director's newest line.
 func (l *lab) lives(d host) []string {
 	text, _ := os.ReadFile(filepath.Join(l.dir, d.name, "director.log"))
 	said := string(text)
@@ -115,15 +115,15 @@ func (l *lab) lives(d host) []string {
 	return strings.Fields(line)
 }
 
-// edgeDeath kills the edge that sells most; it comes back with its ring.
+// edgeDeath kills the edge with the largest weight in the default topology. It comes back with its ring.
 func (l *lab) edgeDeath(e host) *death {
 	return &death{layer: "edges", what: e.name + " is killed (-9)",
 		strike: func(ctx context.Context) error { e.kill(ctx); return nil },
 		heal:   func(ctx context.Context) error { return l.startEdge(ctx, e) }}
 }
 
-// replicaDeath kills a replica of Redis. Nothing may be promised then that is on one machine only: selling stops until the
-// operator says that it may go on.
+// replicaDeath kills a replica of Redis. Then nothing may be promised that is on one machine only, so selling stops until the
+// operator reopens it.
 func (l *lab) replicaDeath(s host) *death {
 	return &death{layer: "redis", what: "replica " + s.name + " is killed (-9)",
 		strike: func(ctx context.Context) error { s.kill(ctx); return nil },
@@ -135,7 +135,7 @@ func (l *lab) replicaDeath(s host) *death {
 		}}
 }
 
-// stand waits until every part is there, and knows of every other that it should.
+// stand waits until every part runs, and knows every other part that it should.
 func (l *lab) stand(ctx context.Context) error {
 	return eventually(ctx, upLimit, "every part stands", func() bool {
 		for _, d := range l.directors {

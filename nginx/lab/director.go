@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// director is the process on a layer-4 machine. It asks each nginx for its health, and when that changes it tells the kernel
-// in one step; the address that buyers call is on lo, where OSPF finds it, only while somebody lives to answer.
+// director is the process on a layer-4 machine. It asks each nginx for its health, and tells the kernel each change in one step.
+// The buyers' address is on lo, where OSPF finds it, only while an nginx lives.
 type director struct {
 	plan plan
 	self Balancer
@@ -21,7 +21,7 @@ type director struct {
 	live []Real
 }
 
-// Direct is a director's life. It says on out, a line for each change, who lives.
+// Direct runs a director. It writes a line to out for each change of the living nginx.
 func Direct(ctx context.Context, t Topology, kind string, out io.Writer) error {
 	p := newPlan(t)
 	b, err := newBalancer(kind, p.service())
@@ -34,7 +34,7 @@ func Direct(ctx context.Context, t Topology, kind string, out io.Writer) error {
 		}
 		return nil
 	}}
-	// One that was killed may have left the address: it comes back when somebody lives to answer. And it goes with us.
+	// A killed director may have left the address. The address comes back when an nginx lives, and goes when this director ends.
 	if err = errors.Join(d.address(ctx, "flush"), d.do(ctx, b.Begin())); err == nil {
 		err = d.watch(ctx)
 	}
@@ -44,7 +44,7 @@ func Direct(ctx context.Context, t Topology, kind string, out io.Writer) error {
 	return err
 }
 
-// watch asks all of them, again and again.
+// watch asks all nginx, again and again.
 func (d *director) watch(ctx context.Context) error {
 	ask := &http.Client{Timeout: checkTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	healths := make([]health, len(d.plan.fronts))
@@ -72,10 +72,10 @@ func (d *director) watch(ctx context.Context) error {
 	}
 }
 
-// checkTimeout bounds one question. nginx answers it out of its own head; a machine that stalls takes longer, and is not dead.
+// checkTimeout bounds one question. nginx answers it without an edge. A stalling machine takes longer, and is not dead.
 const checkTimeout = time.Second
 
-// answersOf asks all at once.
+// answersOf asks all nginx at once.
 func answersOf(ctx context.Context, ask *http.Client, reals []Real) []bool {
 	answers := make([]bool, len(reals))
 	var all []func() error
@@ -86,7 +86,7 @@ func answersOf(ctx context.Context, ask *http.Client, reals []Real) []bool {
 	return answers
 }
 
-// healthy asks for a path above the root, which nginx refuses by itself: an edge that hangs must not take out an nginx.
+// healthy asks for a path above the root, which nginx itself refuses. So an edge that hangs does not take out an nginx.
 func healthy(ctx context.Context, ask *http.Client, addr string) bool {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/..", addr, buyersPort), nil)
 	if err != nil {
@@ -100,7 +100,7 @@ func healthy(ctx context.Context, ask *http.Client, addr string) bool {
 	return r.StatusCode == http.StatusBadRequest
 }
 
-// turn makes the kernel true to who lives. The balancer knows before the address is announced.
+// turn tells the kernel which nginx live. The balancer is set before the address is announced.
 func (d *director) turn(ctx context.Context, live []Real) error {
 	if slices.Equal(live, d.live) {
 		return nil
@@ -127,10 +127,10 @@ func (d *director) turn(ctx context.Context, live []Real) error {
 	return err
 }
 
-// livesWord begins the line that says who lives.
+// livesWord begins a line with the living nginx.
 const livesWord = "live:"
 
-// address puts what buyers call on lo (add), or takes it away if it is there (flush).
+// address adds the buyers' address to lo (add), or removes it if it is there (flush).
 func (d *director) address(ctx context.Context, verb string) error {
 	args := []string{"address", verb, d.plan.Address.String() + "/32", "dev", "lo"}
 	if verb == "flush" {
@@ -139,13 +139,13 @@ func (d *director) address(ctx context.Context, verb string) error {
 	return d.do(ctx, Command{"ip", args, ""})
 }
 
-// health is what a director thinks of an nginx. At first it is dead.
+// health is a director's opinion of an nginx. At first an nginx counts as dead.
 type health struct {
 	up     bool
-	streak int // answers in a row that speak against it
+	streak int // answers in a row against the opinion
 }
 
-// note takes an answer, and returns whether it lives.
+// note takes an answer, and returns whether the nginx counts as alive.
 func (h *health) note(good bool, c Check) bool {
 	limit := c.Rise
 	if h.up {

@@ -37,7 +37,7 @@ func told(t *testing.T, commands *[]string, refuse string) *director {
 	}}
 }
 
-// The address is announced only when the balancer knows whom to pass it to, and is gone before the balancer knows nobody.
+// The address is announced only after the balancer has an nginx, and is gone before the balancer has none.
 func TestAddressComesAfterTheBalancerAndGoesBefore(t *testing.T) {
 	var did []string
 	d := told(t, &did, "")
@@ -60,7 +60,7 @@ func TestAddressComesAfterTheBalancerAndGoesBefore(t *testing.T) {
 	}
 }
 
-// What the kernel refused is not taken for done: the same is told again.
+// A command that the kernel refused counts as not done, and is sent again.
 func TestRefusedTurnIsTriedAgain(t *testing.T) {
 	var did []string
 	d := told(t, &did, "address add")

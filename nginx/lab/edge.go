@@ -10,14 +10,15 @@ import (
 	"spike/bench/process"
 )
 
-// startEdge starts an edge, or starts it again on the ring it had.
+// startEdge starts an edge, or restarts it on its ring.
 func (l *lab) startEdge(ctx context.Context, h host) error {
 	dir, err := l.room(h)
 	if err != nil {
 		return err
 	}
 	p, err := h.start(l.life, process.Spec{Name: "edge", Path: l.o.Binary, Dir: dir, Args: []string{"serve",
-		"--listen", h.edgeAddr(), "--admin", adminAddr, "--redis", l.redis(), "--node", h.name, "--data", filepath.Join(dir, "ring"),
+		"--listen", h.edgeAddr(), "--admin", adminAddr, "--redis", l.redis(), "--node", h.name,
+		"--data", filepath.Join(dir, "ring"),
 		"--grace", "2s"}})
 	if err != nil {
 		return err
@@ -27,7 +28,7 @@ func (l *lab) startEdge(ctx context.Context, h host) error {
 
 func (h host) edgeAddr() string { return fmt.Sprintf("%s:%d", h.edge, edgePort) }
 
-// adminAddr is the operators' side, on each edge's own loopback, and on each gate's.
+// adminAddr is the operators' side, on the own loopback of each edge and each gate.
 var adminAddr = fmt.Sprintf("127.0.0.1:%d", adminPort)
 
 // ready is a probe of an edge or a gate.

@@ -17,7 +17,7 @@ import (
 	"spike/nginx"
 )
 
-// nginxPlaces is where nginx is: Debian keeps it off a user's PATH.
+// nginxPlaces are the places of nginx. Debian keeps it off a user's PATH.
 var nginxPlaces = []string{"nginx", "/usr/sbin/nginx", "/sbin/nginx"}
 
 func nginxPath() (string, error) {
@@ -29,7 +29,7 @@ func nginxPath() (string, error) {
 	return "", fmt.Errorf("%w: nginx is not installed (Debian package nginx)", bench.ErrDependency)
 }
 
-// topologyOf is an nginx' own topology: what `spike nginx` and `spike gate` read elsewhere.
+// topologyOf is the topology of one nginx, which `spike nginx` and `spike gate` read elsewhere.
 func (p plan) topologyOf(gateDir string) string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "listen: :%d\ngate_dir: %s\nworkers: 1\naccess_log: %s\nedges:\n", buyersPort, gateDir, accessLog)
@@ -39,13 +39,13 @@ func (p plan) topologyOf(gateDir string) string {
 	return b.String()
 }
 
-// gateDir is where an nginx' flags are, below its folder.
+// gateDir is the directory of an nginx' flags, below its folder.
 const gateDir = "gate"
 
-// accessLog has a line for each request that an nginx took.
+// accessLog has a line for each request of an nginx.
 const accessLog = "access.log"
 
-// startFront starts an nginx, and its gate beside it, as `spike nginx` and `spike gate` do from the same topology.
+// startFront starts an nginx and its gate, as `spike nginx` and `spike gate` do from the same topology.
 func (l *lab) startFront(ctx context.Context, h host) error {
 	dir, err := l.room(h)
 	if err != nil {
@@ -77,7 +77,7 @@ func (l *lab) startFront(ctx context.Context, h host) error {
 	return p.ReadyAt(ctx, upLimit, adminAddr, func(ctx context.Context) error { return ready(ctx, h) })
 }
 
-// shut says that every nginx says "sold out" by itself.
+// shut says that every nginx itself says "sold out".
 func (l *lab) shut(sale string) bool {
 	return !slices.ContainsFunc(l.fronts, func(h host) bool {
 		flag := nginx.FlagName(sale, nginx.SoldOut, nginx.Slot(time.Now()))
@@ -108,7 +108,7 @@ func mkdir(dir string) error { return os.MkdirAll(dir, 0o755) }
 
 func write(file, text string) error { return os.WriteFile(file, []byte(text), 0o644) }
 
-// get is one question, for people's figures: its answer is short.
+// get sends a short question for the figures.
 func get(ctx context.Context, c *http.Client, url string) (status int, body []byte, err error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 
 // The errors of a lab.
 var (
-	// ErrSkipped says why there can be no lab here: the kernel or the rights are missing. It is no failure.
+	// ErrSkipped says why a lab cannot run here: the kernel or the rights are missing. It is no failure.
 	ErrSkipped = errors.New("skipped")
-	// ErrFailed says that something was not as promised; what it was has been printed.
+	// ErrFailed says that a guarantee did not hold. The output says which.
 	ErrFailed = errors.New("lab: a promise was not kept")
 	// ErrUsage is an option that makes no sense.
 	ErrUsage = fmt.Errorf("%w: lab", bench.ErrUsage)
@@ -31,13 +31,13 @@ var (
 
 // Options of a lab.
 type Options struct {
-	Binary   string // the spike program: edges and directors are its
+	Binary   string // the spike program, which runs edges and directors
 	Topology Topology
 	Units    uint64    // of each sale, 100 to 1,000,000
-	Rounds   int       // whole labs, up and down, 1 to 1000
-	Keep     bool      // leave it standing after the last round, until ctx ends
-	Logs     string    // folder for a copy of every configuration and log; empty: they go with the lab
-	Out      io.Writer // what happens, and the verdict
+	Rounds   int       // whole labs, from up to down, 1 to 1000
+	Keep     bool      // the lab stays after the last round, until ctx ends
+	Logs     string    // folder for a copy of every configuration and log; empty: they are removed with the lab
+	Out      io.Writer // events and the verdict
 }
 
 func (o Options) check() error {
@@ -50,9 +50,8 @@ func (o Options) check() error {
 	return o.Topology.Validate()
 }
 
-// Run builds the lab, plays its trials, and takes it down, so often as there are rounds. Errors wrap ErrSkipped, ErrFailed,
-// ErrUsage, ErrTopology or bench.ErrDependency. Whatever happens, it leaves nothing behind; what a lab left that was killed
-// is removed first.
+// Run builds the lab, plays its trials, and takes it down, once for each round. Errors wrap ErrSkipped, ErrFailed, ErrUsage,
+// ErrTopology or bench.ErrDependency. It always leaves nothing behind. It first removes what a killed lab left.
 func Run(ctx context.Context, o Options) error {
 	if err := o.check(); err != nil {
 		return err
@@ -90,14 +89,14 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// lab is one that stands.
+// lab is one standing lab.
 type lab struct {
 	plan
 	o        Options
 	kind     string
 	balancer Balancer
 	dir      string
-	life     context.Context // of the servers: longer than the caller's, for we end them ourselves
+	life     context.Context // for the servers: it outlives the caller's, because the lab ends them itself
 	store    *luascripts.Redis
 	client   rueidis.Client
 	board    *board
@@ -123,7 +122,7 @@ func (l *lab) round(ctx context.Context) (all []*trial, err error) {
 	return all, nil
 }
 
-// trials plays them one after the other, below a table.
+// trials plays the trials one after another, and prints a table.
 func (l *lab) trials(ctx context.Context) (all []*trial, err error) {
 	l.board.heads()
 	showing, stop := context.WithCancel(ctx)
@@ -141,9 +140,9 @@ func (l *lab) trials(ctx context.Context) (all []*trial, err error) {
 	return all, nil
 }
 
-// up builds everything, from the wires to the address that buyers call.
+// up builds everything, from the wires to the buyers' address.
 func (l *lab) up(ctx context.Context) (err error) {
-	if err = os.Mkdir(l.dir, 0o755); err != nil { // FRR and nginx' workers look into it, and are not root
+	if err = os.Mkdir(l.dir, 0o755); err != nil { // FRR and nginx' workers read it, and are not root
 		return fmt.Errorf("lab: %w", err)
 	}
 	if l.balancer, err = newBalancer(l.kind, l.service()); err != nil {
@@ -154,7 +153,7 @@ func (l *lab) up(ctx context.Context) (err error) {
 		return err
 	}
 	l.board.say("%d namespaces", len(l.all()))
-	// OSPF has its own pace.
+	// OSPF takes its own time.
 	if err = together(func() error { return l.startRouter(ctx) }, func() error { return l.serve(ctx) }); err != nil {
 		return err
 	}
@@ -180,7 +179,7 @@ func (l *lab) serve(ctx context.Context) error {
 	return nil
 }
 
-// each starts all of a kind at once.
+// each starts all hosts of a kind at once.
 func each(ctx context.Context, hosts []host, start func(context.Context, host) error) error {
 	var all []func() error
 	for _, h := range hosts {
@@ -227,13 +226,13 @@ func (l *lab) startDirector(ctx context.Context, d host) error {
 	return err
 }
 
-// standing says what stands.
+// standing describes the lab.
 func (l *lab) standing() string {
-	return fmt.Sprintf("%d ways to %s, nginx %d times, each with its gate, %d edges, Redis and its replicas (%d)", len(l.directors),
-		l.Address, len(l.fronts), len(l.edges), l.Replicas)
+	return fmt.Sprintf("%d ways to %s, nginx %d times, each with its gate, %d edges, Redis and its replicas (%d)",
+		len(l.directors), l.Address, len(l.fronts), len(l.edges), l.Replicas)
 }
 
-// down ends everything, in the order in which it hurts least, whatever of it stands.
+// down ends everything that stands.
 func (l *lab) down() error {
 	ctx, cancel := context.WithTimeout(l.life, time.Minute)
 	defer cancel()

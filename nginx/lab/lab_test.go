@@ -29,7 +29,7 @@ func binary(t *testing.T) string {
 	return bin
 }
 
-// printer is what a lab has printed so far.
+// printer is the output of a lab so far.
 type printer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -70,7 +70,7 @@ func start(t *testing.T, args ...string) running {
 	return r
 }
 
-// end waits for it.
+// end waits for the lab's end.
 func (r running) end(t *testing.T, code int) string {
 	t.Helper()
 	if err := r.Wait(); err != nil && r.ProcessState == nil {
@@ -82,7 +82,7 @@ func (r running) end(t *testing.T, code int) string {
 	return r.out.String()
 }
 
-// until waits for a word.
+// until waits for a word in the output.
 func (r running) until(t *testing.T, word string) {
 	t.Helper()
 	err := eventually(t.Context(), time.Minute, word, func() bool { return strings.Contains(r.out.String(), word) })
@@ -91,7 +91,7 @@ func (r running) until(t *testing.T, word string) {
 	}
 }
 
-// calm is a topology in which nobody dies.
+// calm is a topology without a death.
 func calm(t *testing.T) string {
 	t.Helper()
 	topology := Standard()
@@ -110,7 +110,7 @@ func needsRoot(t *testing.T) {
 	}
 }
 
-// machine is what a lab must not touch: the host's own network.
+// machine is the host's own network, which a lab must not touch.
 func machine(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -127,7 +127,7 @@ func machine(t *testing.T) string {
 	return all.String()
 }
 
-// lasting is what is said of what lasts: not how long an address is still valid.
+// lasting is the text without times that run down, such as how long an address is still valid.
 func lasting(text string) string {
 	var all strings.Builder
 	for line := range strings.Lines(text) {
@@ -137,7 +137,7 @@ func lasting(text string) string {
 	return all.String()
 }
 
-// traces is what a lab that is down must not have left.
+// traces is what a finished lab must not have left.
 func traces(t *testing.T) (found []string) {
 	t.Helper()
 	all, err := namespaces(t.Context())
@@ -172,8 +172,8 @@ func spotless(t *testing.T, before string) {
 	}
 }
 
-// Every layer loses one in full sale, and every sale sells exactly its units; nothing is left, and nothing of this machine's
-// own network was touched.
+// Every layer loses one part in full sale, and every sale sells exactly its units. Nothing is left, and the host's own network is
+// unchanged.
 func TestEveryLayersDeathLeavesExactlyNSold(t *testing.T) {
 	needsRoot(t)
 	before := machine(t)
@@ -182,7 +182,8 @@ func TestEveryLayersDeathLeavesExactlyNSold(t *testing.T) {
 	if strings.Contains(out, ErrSkipped.Error()) {
 		t.Skip(out)
 	}
-	for _, want := range []string{"link r-d1", "d2 dies", "n1 is killed", "e4 is killed", "replica s2", "ok: every sale sold exactly"} {
+	for _, want := range []string{"link r-d1", "d2 dies", "n1 is killed", "e4 is killed", "replica s2",
+		"ok: every sale sold exactly"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("nothing of %q", want)
 		}
@@ -190,7 +191,7 @@ func TestEveryLayersDeathLeavesExactlyNSold(t *testing.T) {
 	spotless(t, before)
 }
 
-// Whoever ends it, in full sale: nothing is left. And there is never a second one.
+// However a lab ends in full sale, nothing is left. A second lab never runs beside it.
 func TestEndedLabLeavesNothing(t *testing.T) {
 	needsRoot(t)
 	before := machine(t)
@@ -210,7 +211,7 @@ func TestEndedLabLeavesNothing(t *testing.T) {
 	}
 }
 
-// A lab that was killed leaves what it made; the next one removes it, and works.
+// A killed lab leaves its parts. The next lab removes them, and works.
 func TestNextLabRemovesWhatAKilledOneLeft(t *testing.T) {
 	needsRoot(t)
 	before := machine(t)
@@ -225,8 +226,8 @@ func TestNextLabRemovesWhatAKilledOneLeft(t *testing.T) {
 	spotless(t, before)
 }
 
-// The address that buyers call goes with a director that is ended, and with the last nginx, and the router hears it; and the
-// logs are kept where somebody asked for them.
+// The buyers' address goes with a director that ends, and with the last nginx, and the router notices. Logs are kept if they were
+// asked for.
 func TestAddressGoesWithWhoServesIt(t *testing.T) {
 	needsRoot(t)
 	before, logs := machine(t), t.TempDir()
@@ -255,7 +256,8 @@ func TestAddressGoesWithWhoServesIt(t *testing.T) {
 		text, _ := os.ReadFile(log)
 		return strings.HasSuffix(string(text), livesWord+" \n")
 	}
-	if err := eventually(t.Context(), time.Second, "the director says so", func() bool { return empty(filepath.Join(dir, "d1", "director.log")) }); err != nil {
+	if err := eventually(t.Context(), time.Second, "the director says so",
+		func() bool { return empty(filepath.Join(dir, "d1", "director.log")) }); err != nil {
 		t.Error(err)
 	}
 	_ = kept.Process.Signal(syscall.SIGTERM)
@@ -266,10 +268,10 @@ func TestAddressGoesWithWhoServesIt(t *testing.T) {
 	spotless(t, before)
 }
 
-// Where the rights are missing it says so, and that is no failure.
+// Without the rights a lab says so, and that is no failure.
 func TestLabWithoutRightsIsSkipped(t *testing.T) {
 	needsRoot(t)
-	room, err := os.MkdirTemp("", "spike") // which nobody may look into t.TempDir for
+	room, err := os.MkdirTemp("", "spike") // other users may not look into t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +291,7 @@ func TestLabWithoutRightsIsSkipped(t *testing.T) {
 	}
 }
 
-// What is printed for other machines is understood by those who will read it.
+// The programs that will read the printed configurations accept them.
 func TestConfigurationsAreUnderstood(t *testing.T) {
 	needsRoot(t)
 	in := Namespace(prefix + "configs")
@@ -297,7 +299,8 @@ func TestConfigurationsAreUnderstood(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = in.remove(context.WithoutCancel(t.Context())) }()
-	if _, err := output(t.Context(), "link add up type bridge\nlink add lan type bridge\n", "ip", "-n", string(in), "-batch", "-"); err != nil {
+	if _, err := output(t.Context(), "link add up type bridge\nlink add lan type bridge\n", "ip", "-n", string(in), "-batch",
+		"-"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := Print(Standard(), NFT)

@@ -11,10 +11,10 @@ import (
 	"slices"
 )
 
-// dir holds a lab's files: on tmpfs, as gates like it, and where only root can make one.
+// dir has a lab's files. It is on tmpfs, as gates like it, and only root can make it.
 const dir = "/run/spikelab"
 
-// keepLogs copies what a person may want to read: not the rings, nor sockets.
+// keepLogs copies the files that a person may read, and neither rings nor sockets.
 func keepLogs(from, to string) error {
 	if to == "" {
 		return nil
@@ -32,10 +32,11 @@ func keepLogs(from, to string) error {
 	})
 }
 
-// graceful is a file that ospfd leaves when it starts, by whatever name it goes.
+// graceful is a file that ospfd leaves when it starts, under any name.
 const graceful = "ospfd-gr.json"
 
-// only makes sure that there is one lab at a time: the names are the same in all. The kernel forgets who was killed.
+// only makes sure that there is one lab at a time, because all labs use the same names. The kernel releases the lock of a killed
+// lab.
 func only() (release func(), err error) {
 	l, err := net.Listen("unix", "@"+prefix+"lab")
 	if err != nil {
@@ -44,8 +45,8 @@ func only() (release func(), err error) {
 	return func() { _ = l.Close() }, nil
 }
 
-// sweep removes whatever bears our names: processes, namespaces with all their links, FRR's sockets, files. A lab that was
-// killed leaves it to the next one.
+// sweep removes everything with our names: processes, namespaces with all their links, FRR's sockets, files. So a lab removes
+// what a killed one left.
 func sweep(ctx context.Context) error {
 	all, err := namespaces(ctx)
 	if err != nil {
@@ -61,7 +62,7 @@ func sweep(ctx context.Context) error {
 	for _, f := range append(found, dir) {
 		failed = append(failed, os.RemoveAll(f))
 	}
-	if _, err := os.Stat(filepath.Join(frrState, "ospfd.vty")); err != nil { // else it is the machine's own FRR's
+	if _, err := os.Stat(filepath.Join(frrState, "ospfd.vty")); err != nil { // else the file is of the machine's own FRR
 		_ = os.Remove(filepath.Join(frrState, graceful))
 	}
 	return errors.Join(failed...)

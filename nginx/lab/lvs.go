@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// lvs is the kernel's own balancer (IPVS): direct routing, Maglev hashing, so that every director deals alike.
+// lvs is the kernel's own balancer (IPVS) with direct routing. It hashes by Maglev, so every director chooses the same nginx.
 type lvs struct{ service }
 
 func (l lvs) restore(b *strings.Builder) Command {
@@ -23,7 +23,7 @@ func (l lvs) Begin() Command {
 	return l.restore(&b)
 }
 
-// Live takes out who fell and puts in who rose.
+// Live removes fallen nginx and adds risen ones.
 func (l lvs) Live(was, live []Real) Command {
 	var b strings.Builder
 	for _, r := range l.Reals {
@@ -37,7 +37,7 @@ func (l lvs) Live(was, live []Real) Command {
 	return l.restore(&b)
 }
 
-// Count lists the connections of each.
+// Count lists the connections of each nginx.
 func (lvs) Count() Command { return Command{"ipvsadm", []string{"-Ln", "--stats", "--exact"}, ""} }
 
 // Counts reads `  -> 10.2.0.11:80   17 …`.

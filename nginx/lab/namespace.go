@@ -17,10 +17,10 @@ import (
 	"spike/bench/process"
 )
 
-// Namespace is a network namespace by its name: a machine of the lab.
+// Namespace is the name of a network namespace: a machine of the lab.
 type Namespace string
 
-// namespaces are all that bear our prefix.
+// namespaces are all with our prefix.
 func namespaces(ctx context.Context) ([]Namespace, error) {
 	out, err := output(ctx, "", "ip", "netns", "list")
 	if err != nil {
@@ -40,16 +40,16 @@ func (n Namespace) add(ctx context.Context) error {
 	return err
 }
 
-// remove ends all that runs there, and takes it away with all its links.
+// remove ends all its processes, and removes it with all its links.
 func (n Namespace) remove(ctx context.Context) error {
 	n.kill(ctx)
 	_, err := output(ctx, "", "ip", "netns", "delete", string(n))
 	return err
 }
 
-// pids are the processes there. This one is never among them, wherever one of its threads looks.
+// pids are its processes. This process is never among them, even if one of its threads looks.
 func (n Namespace) pids(ctx context.Context) (pids []int) {
-	out, _ := output(ctx, "", "ip", "netns", "pids", string(n)) // an error: the namespace is gone, and so are they
+	out, _ := output(ctx, "", "ip", "netns", "pids", string(n)) // an error: the namespace and its processes are gone
 	for _, word := range strings.Fields(out) {
 		if pid, err := strconv.Atoi(word); err == nil && pid > 1 && pid != os.Getpid() {
 			pids = append(pids, pid)
@@ -58,7 +58,7 @@ func (n Namespace) pids(ctx context.Context) (pids []int) {
 	return pids
 }
 
-// kill ends every process there at once, as a power cut does: killing a master alone would leave its workers.
+// kill ends every process at once, as a power cut does. Killing a master alone would leave its workers.
 func (n Namespace) kill(ctx context.Context) {
 	for range 100 {
 		pids := n.pids(ctx)
@@ -72,19 +72,19 @@ func (n Namespace) kill(ctx context.Context) {
 	}
 }
 
-// run runs a program there to its end, and returns what it printed.
+// run runs a program in the namespace to its end, and returns its output.
 func (n Namespace) run(ctx context.Context, input, program string, args ...string) (string, error) {
 	return output(ctx, input, "ip", append([]string{"netns", "exec", string(n), program}, args...)...)
 }
 
-// start starts a server there.
+// start starts a server in the namespace.
 func (n Namespace) start(ctx context.Context, s process.Spec) (*process.Process, error) {
 	s.Args = append([]string{"netns", "exec", string(n), s.Path}, s.Args...)
 	s.Path = "ip"
 	return process.Start(ctx, s)
 }
 
-// dial connects from there.
+// dial connects from the namespace.
 func (n Namespace) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 	err = n.do(func() error {
 		var d net.Dialer
@@ -106,7 +106,7 @@ func (n Namespace) set(settings map[string]string) error {
 	})
 }
 
-// web is a client whose connections begin there.
+// web is a client whose connections begin in the namespace.
 func (n Namespace) web(kept bool, timeout time.Duration) *http.Client {
 	return &http.Client{Timeout: timeout, Transport: &http.Transport{
 		DialContext: n.dial, DisableKeepAlives: !kept, MaxIdleConnsPerHost: 1, DisableCompression: true}}

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// do does f on a thread that is in the namespace meanwhile: a socket made there stays there. A thread that cannot come back
-// is never given to anybody else. f must start no process: the kernel ends our servers with the thread that started them.
+// do calls f on a thread that is in the namespace meanwhile. A socket made there stays there. A thread that cannot come back is
+// never used again. f must not start a process, because the kernel ends our servers with the thread that started them.
 func (n Namespace) do(f func() error) error {
 	there, err := os.Open("/run/netns/" + string(n))
 	if err != nil {

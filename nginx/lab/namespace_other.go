@@ -4,5 +4,5 @@ package lab
 
 import "errors"
 
-// do: there are no namespaces here.
+// do fails: this system has no namespaces.
 func (Namespace) do(func() error) error { return errors.New("network namespaces are Linux'") }

@@ -9,12 +9,12 @@ import (
 	"text/template"
 )
 
-// nft balances as LVS with direct routing does: a packet for the buyers' address is sent on to an nginx as it came, before
-// the kernel routes it. The seed is the same on every director, so whichever a connection comes through, the same nginx
-// has it; who has a connection keeps it when the buckets change.
+// nft balances as LVS with direct routing does. A packet for the buyers' address is sent on to an nginx unchanged, before the
+// kernel routes it. The seed is the same on every director, so a connection meets the same nginx through any of them. A
+// connection keeps its nginx when the buckets change.
 type nft struct{ service }
 
-// buckets are how finely connections are spread.
+// buckets is the number of parts into which connections are divided.
 const buckets = 64
 
 //go:embed nft.conf.tmpl
@@ -32,13 +32,13 @@ func load(text string) Command { return Command{"nft", []string{"-f", "-"}, text
 func (n nft) Begin() Command {
 	var b strings.Builder
 	if err := nftConf.Execute(&b, n); err != nil {
-		panic("nft.conf: " + err.Error()) // the template and its data are ours, and tested
+		panic("nft.conf: " + err.Error()) // the template and its data are constant and tested
 	}
 	return load(b.String())
 }
 
-// Live deals the buckets anew. The connections of who fell are forgotten: their next packet is given to somebody else, whose
-// refusal the buyer hears at once.
+// Live assigns the buckets anew. The connections of a fallen nginx are forgotten. Their next packet goes to another nginx, which
+// refuses it, and the buyer hears that at once.
 func (n nft) Live(was, live []Real) Command {
 	var b strings.Builder
 	b.WriteString("flush map netdev spike buckets\n")
@@ -57,7 +57,7 @@ func (n nft) Live(was, live []Real) Command {
 	return load(b.String())
 }
 
-// dealt is whose a bucket is: its own nginx' if that lives, else another's. So only the buckets of the fallen move.
+// dealt is the nginx of a bucket: its own if that lives, else another. So only the buckets of fallen nginx move.
 func (n nft) dealt(bucket int, live []Real) Real {
 	if own := n.Reals[bucket%len(n.Reals)]; slices.Contains(live, own) {
 		return own

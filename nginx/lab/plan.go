@@ -5,10 +5,10 @@ import (
 	"net/netip"
 )
 
-// prefix begins the name of every namespace of ours, and of nobody else's: what bears it may be removed.
+// prefix begins the names of our namespaces, and of no other. A namespace with it may be removed.
 const prefix = "spikelab-"
 
-// The ports things listen on.
+// The ports of the servers.
 const (
 	buyersPort = 80
 	edgePort   = 3005
@@ -16,7 +16,7 @@ const (
 	redisPort  = 6379
 )
 
-// The networks: buyers and router, router and each director, the directors' and nginx' bridge, nginx' and the edges'.
+// The networks: buyers and router; router and each director; the bridge of directors and nginx; the bridge of nginx and edges.
 var nets = netip.MustParsePrefix("10.0.0.0/14")
 
 const (
@@ -32,13 +32,13 @@ type host struct {
 	Namespace
 	name string
 	up   string // a director's address towards the router
-	gate string // and the router's towards it
+	gate string // the router's address towards the director
 	lan  string // on the bridge between directors and nginx
 	edge string // on the bridge between nginx and edges
 	n    int    // counts from 1 within its kind
 }
 
-// plan is what everything is called, and where it stands.
+// plan is the names and addresses of everything.
 type plan struct {
 	Topology
 	buyers, router, bridges host
@@ -91,7 +91,7 @@ func (p plan) all() []host {
 	return all
 }
 
-// reals is nginx as the directors know it.
+// reals is the nginx as the directors know them.
 func (p plan) reals() (reals []Real) {
 	for _, f := range p.fronts {
 		reals = append(reals, Real{Name: f.name, Addr: f.lan})

@@ -11,8 +11,8 @@ import (
 	"spike/bench"
 )
 
-// possible says with what balancer a lab can be built here, and removes what an earlier one left. Errors wrap ErrSkipped with
-// the reason, or bench.ErrDependency with the programs that are missing.
+// possible says which balancer a lab can use here, and removes what an earlier lab left. Errors wrap ErrSkipped with the reason,
+// or bench.ErrDependency with the missing programs.
 func possible(ctx context.Context, p plan) (kind string, err error) {
 	switch {
 	case runtime.GOOS != "linux":
@@ -34,7 +34,7 @@ func possible(ctx context.Context, p plan) (kind string, err error) {
 	return balancerHere(ctx, probe), nil
 }
 
-// try does once, in a namespace of its own, all that the lab asks of the kernel.
+// try does once, in a namespace of its own, all that the lab needs of the kernel.
 func try(ctx context.Context, p plan, probe Namespace) error {
 	if err := probe.add(ctx); err != nil {
 		return err
@@ -51,7 +51,7 @@ func try(ctx context.Context, p plan, probe Namespace) error {
 	return err
 }
 
-// programs names all that are missing.
+// programs names all missing programs.
 func programs() error {
 	var missing []string
 	for _, name := range []string{"ip", "nft", "redis-server"} {
@@ -69,12 +69,13 @@ func programs() error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: not installed: %s (`make deps` installs what the lab needs)", bench.ErrDependency, strings.Join(missing, ", "))
+		return fmt.Errorf("%w: not installed: %s (`make deps` installs what the lab needs)", bench.ErrDependency,
+			strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-// Print writes what a director or router would be given elsewhere: a machine of its own is configured the same way.
+// Print is the configuration of a director or router, for a machine of its own.
 func Print(t Topology, what string) (string, error) {
 	p := newPlan(t)
 	switch what {

@@ -27,11 +27,11 @@ var (
 	//go:embed zebra.conf.tmpl
 	zebraText string
 
-	// frr is the daemons of a speaker, in the order in which they start: the others talk to zebra.
+	// frr is the daemons of a speaker, in their order of start: the others talk to zebra.
 	frr = []daemon{newDaemon("zebra", zebraText), newDaemon("bfdd", bfdText), newDaemon("ospfd", ospfText)}
 )
 
-// daemon is a part of FRR, and what it is told.
+// daemon is a part of FRR, and its configuration.
 type daemon struct {
 	name string
 	conf *template.Template
@@ -45,7 +45,7 @@ func newDaemon(name, text string) daemon {
 type speaker struct {
 	Name, ID  string
 	Links     []string // its interfaces towards other speakers
-	Announces bool     // what is on lo
+	Announces bool     // it announces the address on lo
 	BFD       BFD
 }
 
@@ -61,7 +61,7 @@ func (p plan) directorSpeaks(d host) speaker {
 	return speaker{Name: d.name, ID: d.up, Links: []string{"up"}, Announces: true, BFD: p.BFD}
 }
 
-// config is what a daemon is told.
+// config is a daemon's configuration.
 func (s speaker) config(d daemon) (string, error) {
 	var b strings.Builder
 	if err := d.conf.Execute(&b, s); err != nil {
@@ -70,10 +70,10 @@ func (s speaker) config(d daemon) (string, error) {
 	return b.String(), nil
 }
 
-// frrState is where FRR keeps its sockets, below a name of ours.
+// frrState is the folder of FRR's sockets, below a name of ours.
 const frrState = "/var/run/frr"
 
-// frrPlaces is where Debian and others keep the daemons, off the PATH.
+// frrPlaces are the places of the daemons in Debian and elsewhere, off the PATH.
 var frrPlaces = []string{"/usr/lib/frr", "/usr/libexec/frr", "/usr/sbin"}
 
 func (d daemon) path() (string, error) {
@@ -85,10 +85,10 @@ func (d daemon) path() (string, error) {
 	return "", fmt.Errorf("%w: %s is not installed (Debian package frr)", bench.ErrDependency, d.name)
 }
 
-// speak starts FRR on a machine. The daemons give up root for their own user, so their files are that user's.
+// speak starts FRR on a machine. The daemons change from root to their own user, so their files must be that user's.
 func (s speaker) speak(ctx context.Context, in Namespace, dir string) error {
 	state := filepath.Join(frrState, string(in))
-	if err := os.RemoveAll(state); err != nil { // of a machine that died
+	if err := os.RemoveAll(state); err != nil { // left by a machine that died
 		return fmt.Errorf("frr: %w", err)
 	}
 	for _, place := range []string{dir, state} {
@@ -104,7 +104,7 @@ func (s speaker) speak(ctx context.Context, in Namespace, dir string) error {
 	return nil
 }
 
-// start starts one of them, and waits until it can be talked to.
+// start starts a daemon, and waits until it can be reached.
 func (s speaker) start(ctx context.Context, d daemon, in Namespace, dir, state string) error {
 	path, err := d.path()
 	if err != nil {
@@ -126,12 +126,12 @@ func (s speaker) start(ctx context.Context, d daemon, in Namespace, dir, state s
 	return p.Ready(ctx, upLimit, there(filepath.Join(state, d.name+".vty")))
 }
 
-// there is a probe: the file exists.
+// there is a probe that the file exists.
 func there(file string) func(context.Context) error {
 	return func(context.Context) error { _, err := os.Stat(file); return err }
 }
 
-// frrs makes a file FRR's own, unless it could not be made.
+// frrs gives a file to FRR's user, unless err says that it could not be made.
 func frrs(file string, err error) error {
 	if err != nil {
 		return fmt.Errorf("frr: %w", err)
@@ -145,16 +145,16 @@ func frrs(file string, err error) error {
 	return os.Chown(file, uid, gid)
 }
 
-// hops are the directors by which the router reaches the buyers' address, in order.
+// hops are the directors on the router's way to the buyers' address, in order.
 func (p plan) hops(ctx context.Context) (names []string) {
 	text, err := output(ctx, "", "ip", "-n", string(p.router.Namespace), "-j", "route", "show", p.Address.String())
 	if err != nil {
-		return nil // gone, or not there yet
+		return nil // the route is gone, or not there yet
 	}
 	return hopsOf(text)
 }
 
-// hopsOf reads what ip tells of one route. One hop stands in the route itself, several in a list.
+// hopsOf reads ip's output about one route. A single hop is in the route itself, several are in a list.
 func hopsOf(text string) (names []string) {
 	type hop struct {
 		Dev   string   `json:"dev"`
@@ -178,5 +178,5 @@ func hopsOf(text string) (names []string) {
 	return names
 }
 
-// upLimit is how long any one part may take to stand.
+// upLimit is how long a part may take to start.
 const upLimit = 20 * time.Second

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// sample is how much each part of each layer has carried so far, by its own counters.
+// sample is what each part of each layer has carried so far, by its own counters.
 type sample struct{ layers []layer }
 
-// layer is one layer's parts. What they count differs: the router packets, a director connections, nginx and edges buys.
+// layer is the parts of one layer. The router counts packets, a director connections, nginx and edges buys.
 type layer struct {
 	name, counts string
 	parts        []part
@@ -28,7 +28,7 @@ type part struct {
 	n    int64
 }
 
-// less is what was carried since a sample before. A part that was restarted counts from nothing.
+// less is what was carried since an earlier sample. A part that was restarted counts from zero.
 func (s sample) less(before sample) sample {
 	var d sample
 	for i, now := range s.layers {
@@ -44,7 +44,7 @@ func (s sample) less(before sample) sample {
 	return d
 }
 
-// of is all that a layer has carried.
+// of is the sum of a layer.
 func (s sample) of(name string) (sum int64) {
 	for _, l := range s.layers {
 		for _, p := range l.parts {
@@ -56,7 +56,7 @@ func (s sample) of(name string) (sum int64) {
 	return sum
 }
 
-// shares are a layer's parts in percent.
+// shares is the percentages of a layer's parts.
 func (l layer) shares() string {
 	var sum int64
 	for _, p := range l.parts {
@@ -72,7 +72,7 @@ func (l layer) shares() string {
 	return strings.Join(words, "/")
 }
 
-// sampler reads all counters. Who does not answer has carried nothing more.
+// sampler reads all counters. A part that does not answer has carried nothing more.
 type sampler struct {
 	lab   *lab
 	lines []lineCounter // of the access logs
@@ -98,7 +98,7 @@ func (s *sampler) take(ctx context.Context) sample {
 	}}
 }
 
-// layer asks all parts of one at once. Of who does not answer the last answer stands.
+// layer asks all parts of a layer at once. If a part does not answer, its last answer stands.
 func (s *sampler) layer(name, counts string, hosts []host, ask func(int, host) (int64, error)) layer {
 	l := layer{name: name, counts: counts, parts: make([]part, len(hosts))}
 	var all []func() error
@@ -119,7 +119,7 @@ func (s *sampler) layer(name, counts string, hosts []host, ask func(int, host) (
 	return l
 }
 
-// linkPackets is what the router has sent on each of its links.
+// linkPackets is the number of packets that the router has sent on each of its links.
 func (l *lab) linkPackets(ctx context.Context) map[string]int64 {
 	text, err := output(ctx, "", "ip", "-n", string(l.router.Namespace), "-j", "-s", "link", "show")
 	if err != nil {
@@ -137,7 +137,7 @@ func packetsOf(text string) map[string]int64 {
 			} `json:"tx"`
 		} `json:"stats64"`
 	}
-	_ = json.Unmarshal([]byte(text), &links) // nothing read is nothing carried
+	_ = json.Unmarshal([]byte(text), &links) // unreadable output counts as nothing carried
 	packets := map[string]int64{}
 	for _, link := range links {
 		packets[link.Name] = link.Stats.TX.Packets
@@ -159,7 +159,7 @@ func (l *lab) passed(ctx context.Context, d host) (sum int64, err error) {
 	return sum, err
 }
 
-// buysOf is what an edge has answered, of all sales.
+// buysOf is how many buys an edge has answered, of all sales.
 func buysOf(ctx context.Context, e host) (int64, error) {
 	status, body, err := get(ctx, e.web(false, time.Second), "http://"+adminAddr+"/metrics")
 	if err == nil && status != http.StatusOK {
@@ -180,7 +180,7 @@ func answeredBuys(metrics string) (sum int64) {
 	return sum
 }
 
-// lineCounter counts the buys in a log that grows; what directors ask is not of them.
+// lineCounter counts the buys in a growing log, without the directors' questions.
 type lineCounter struct {
 	file  string
 	at, n int64

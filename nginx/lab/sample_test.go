@@ -12,7 +12,8 @@ func TestHopsOfARoute(t *testing.T) {
 		`[]`: nil,
 		`[{"dst":"10.99.99.99","gateway":"10.1.2.2","dev":"d2","protocol":"ospf","metric":20,"flags":[]}]`: {"d2"},
 		`[{"dst":"10.99.99.99","protocol":"ospf","flags":[],"nexthops":[
-			{"gateway":"10.1.2.2","dev":"d2","weight":1,"flags":[]},{"gateway":"10.1.1.2","dev":"d1","weight":1,"flags":[]}]}]`: {"d1", "d2"},
+			{"gateway":"10.1.2.2","dev":"d2","weight":1,"flags":[]},
+			{"gateway":"10.1.1.2","dev":"d1","weight":1,"flags":[]}]}]`: {"d1", "d2"},
 		`[{"dst":"10.99.99.99","flags":[],"nexthops":[
 			{"dev":"d1","weight":1,"flags":["dead","linkdown"]},{"dev":"d2","weight":1,"flags":[]}]}]`: {"d2"},
 		`Error: no such device`: nil,
@@ -41,13 +42,14 @@ spike_edge_stock{sale="calm"} 9
 	}
 }
 
-// A log is read as it grows, and what directors ask is no buy.
+// A log is read as it grows, and a director's question is no buy.
 func TestLinesOfAGrowingLog(t *testing.T) {
 	c := lineCounter{file: filepath.Join(t.TempDir(), "access.log")}
 	if n := c.count(); n != 0 {
 		t.Fatalf("%d lines of no file", n)
 	}
-	const buy, check = `2026 10.0.0.2 "POST /buy/calm HTTP/1.1" 200 0.001` + "\n", `2026 10.2.0.1 "GET /.. HTTP/1.1" 400 0.000` + "\n"
+	const buy = `2026 10.0.0.2 "POST /buy/calm HTTP/1.1" 200 0.001` + "\n"
+	const check = `2026 10.2.0.1 "GET /.. HTTP/1.1" 400 0.000` + "\n"
 	for want, text := range []string{check, buy + check + buy[:30], buy[30:]} {
 		f, err := os.OpenFile(c.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
@@ -72,7 +74,7 @@ func TestSharesSinceASample(t *testing.T) {
 		}
 		return sample{[]layer{l}}
 	}
-	if got := at(110, 30, 60).less(at(100, 10, 70)).layers[0].shares(); got != "11/22/67" { // the third began anew: 60
+	if got := at(110, 30, 60).less(at(100, 10, 70)).layers[0].shares(); got != "11/22/67" { // the third was restarted: 60
 		t.Errorf("got %s", got)
 	}
 	if got := at(5, 5).less(at(5, 5)).layers[0].shares(); got != "-/-" {

@@ -15,7 +15,7 @@ import (
 	"spike/luascripts"
 )
 
-// startStore starts a Redis: the first is the primary, the others follow it.
+// startStore starts a Redis. The first is the primary, and the others follow it.
 func (l *lab) startStore(ctx context.Context, h host) error {
 	path, err := bench.Tool("redis-server")
 	if err != nil {
@@ -44,8 +44,8 @@ func (l *lab) startStore(ctx context.Context, h host) error {
 	})
 }
 
-// openStore connects the lab itself to the primary, from the primary's own place, when every replica follows it: a ledger
-// that met its replicas later would refuse the first thing it is asked.
+// openStore connects the lab itself to the primary, from the primary's own namespace, after every replica follows it. A ledger
+// that met its replicas later would refuse its first call.
 func (l *lab) openStore(ctx context.Context) (err error) {
 	from := l.stores[0].Namespace
 	options := rueidis.ClientOption{InitAddress: []string{l.redis()}, DisableCache: true,
@@ -73,13 +73,13 @@ func (l *lab) replicated(ctx context.Context) error {
 	})
 }
 
-// reopen is the operator's word, as an operator says it.
+// reopen is the operator's command.
 func (l *lab) reopen(ctx context.Context, sale string) error {
 	_, err := l.stores[0].run(ctx, "", l.o.Binary, "sale", "reopen", sale, "--yes", "--redis", l.redis())
 	return err
 }
 
-// room is a machine's folder.
+// room is the folder of a machine.
 func (l *lab) room(h host) (string, error) {
 	dir := filepath.Join(l.dir, h.name)
 	if err := mkdir(dir); err != nil {

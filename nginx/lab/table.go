@@ -10,7 +10,7 @@ import (
 	"spike/bench/check"
 )
 
-// board prints what happens: a line for each event, and one a second that says who carries how much.
+// board prints a line for each event, and one a second with what each part carries.
 type board struct {
 	out   io.Writer
 	begun time.Time
@@ -32,7 +32,7 @@ func (b *board) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "%6.2f  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// watch turns to another sale.
+// watch switches to another sale.
 func (b *board) watch(sale string, units uint64, crowd *throng) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,7 +58,8 @@ func (b *board) tick(now sample, every time.Duration) {
 	rate := float64(h.Answered-b.heard.Answered) / every.Seconds()
 	b.heard = h
 	sold := check.Number(h.Won) + "/" + check.Number(b.units)
-	fmt.Fprintf(b.out, "%6.2f  %-9s %13s %7.0f %6d %5d", time.Since(b.begun).Seconds(), b.sale, sold, rate, h.failed(), h.Undecided)
+	fmt.Fprintf(b.out, "%6.2f  %-9s %13s %7.0f %6d %5d", time.Since(b.begun).Seconds(), b.sale, sold, rate,
+		h.failed(), h.Undecided)
 	for i, l := range carried.layers {
 		fmt.Fprintf(b.out, "%*s", []int{11, 12, 9, 15}[i], l.shares())
 	}

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// errPanic is a panic of ours. It must not end the program: then nobody would take the lab down.
+// errPanic is a panic of ours. It must not end the program, because then the lab would stay.
 var errPanic = errors.New("lab: panic")
 
-// together does all at once, and returns when all are done.
+// together runs all at once, and returns when all are done.
 func together(all ...func() error) error {
 	failed := make([]error, len(all))
 	var wait sync.WaitGroup

@@ -15,7 +15,7 @@ import (
 	"spike/nginx/strictyaml"
 )
 
-// ErrTopology is wrapped by every error that lies in what the topology says.
+// ErrTopology is wrapped by every error in a topology.
 var ErrTopology = fmt.Errorf("lab: %w", nginx.ErrTopology)
 
 //go:embed topology.yaml
@@ -23,7 +23,7 @@ var standard []byte
 
 // Topology is the lab as data.
 type Topology struct {
-	Address   netip.Addr `yaml:"address"`   // what buyers call
+	Address   netip.Addr `yaml:"address"`   // the address that buyers call
 	Directors int        `yaml:"directors"` // 2 to 8
 	Fronts    int        `yaml:"fronts"`    // nginx, 2 to 8
 	Edges     []int      `yaml:"edges"`     // their weights, 1 to 1000; 2 to 16 of them
@@ -34,27 +34,27 @@ type Topology struct {
 	Trials    []string   `yaml:"trials"` // in this order
 }
 
-// BFD is how router and directors notice each other's silence.
+// BFD is how the router and the directors notice each other's silence.
 type BFD struct {
-	EveryMS int `yaml:"every_ms"` // 50 to 1000. On a machine that may stall for half a second 100 flaps
+	EveryMS int `yaml:"every_ms"` // 50 to 1000. With 100 it flaps on a machine that may stall for half a second
 	Misses  int `yaml:"misses"`   // 2 to 10
 }
 
 // Check is how a director watches an nginx.
 type Check struct {
 	EveryMS int `yaml:"every_ms"` // 50 to 5000
-	Fall    int `yaml:"fall"`     // so many bad answers and it is out, 1 to 10
-	Rise    int `yaml:"rise"`     // so many good ones and it is back, 1 to 10
+	Fall    int `yaml:"fall"`     // bad answers in a row after which it is out, 1 to 10
+	Rise    int `yaml:"rise"`     // good answers in a row after which it is back, 1 to 10
 }
 
-// Crowd is the buyers; each waits for its answer, and then for the pause.
+// Crowd is the buyers. Each waits for its answer, and then for the pause.
 type Crowd struct {
-	Kept    int `yaml:"kept"`     // on a connection that stays open, 1 to 256
-	Fresh   int `yaml:"fresh"`    // with a connection for each buy, 1 to 256
+	Kept    int `yaml:"kept"`     // buyers on a connection that stays open, 1 to 256
+	Fresh   int `yaml:"fresh"`    // buyers with a connection for each buy, 1 to 256
 	PauseMS int `yaml:"pause_ms"` // 5 to 1000
 }
 
-// Standard is the topology that `spike lab` builds when it is given none.
+// Standard is the default topology of `spike lab`.
 func Standard() Topology {
 	t, err := Parse(standard)
 	if err != nil {
@@ -89,7 +89,7 @@ func Parse(data []byte) (Topology, error) {
 func (t Topology) String() string {
 	text, err := yaml.Marshal(t)
 	if err != nil {
-		panic("topology: " + err.Error()) // plain fields: there is nothing to fail at
+		panic("topology: " + err.Error()) // plain fields: this cannot fail
 	}
 	return string(text)
 }
@@ -103,10 +103,12 @@ func (t Topology) Validate() error {
 		field       string
 		n, low, top int
 	}{
-		{"directors", t.Directors, 2, 8}, {"fronts", t.Fronts, 2, 8}, {"edges", len(t.Edges), 2, 16}, {"replicas", t.Replicas, 0, 3},
+		{"directors", t.Directors, 2, 8}, {"fronts", t.Fronts, 2, 8}, {"edges", len(t.Edges), 2, 16},
+		{"replicas", t.Replicas, 0, 3},
 		{"bfd.every_ms", t.BFD.EveryMS, 50, 1000}, {"bfd.misses", t.BFD.Misses, 2, 10},
 		{"check.every_ms", t.Check.EveryMS, 50, 5000}, {"check.fall", t.Check.Fall, 1, 10}, {"check.rise", t.Check.Rise, 1, 10},
-		{"crowd.kept", t.Crowd.Kept, 1, 256}, {"crowd.fresh", t.Crowd.Fresh, 1, 256}, {"crowd.pause_ms", t.Crowd.PauseMS, 5, 1000},
+		{"crowd.kept", t.Crowd.Kept, 1, 256}, {"crowd.fresh", t.Crowd.Fresh, 1, 256},
+		{"crowd.pause_ms", t.Crowd.PauseMS, 5, 1000},
 		{"trials", len(t.Trials), 1, 64},
 	} {
 		if f.n < f.low || f.n > f.top {

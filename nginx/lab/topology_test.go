@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// golden compares with a file a person has looked at.
+// golden compares text with a file that a person has checked.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -35,7 +35,8 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestGeneratedConfigurations(t *testing.T) {
-	for what, file := range map[string]string{"keepalived": "keepalived.conf", NFT: "nft.conf", LVS: "lvs.rules", "ospf": "frr.conf"} {
+	for what, file := range map[string]string{"keepalived": "keepalived.conf", NFT: "nft.conf", LVS: "lvs.rules",
+		"ospf": "frr.conf"} {
 		text, err := Print(Standard(), what)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +60,8 @@ func TestWiresAndSettings(t *testing.T) {
 	golden(t, "wires.txt", b.String())
 }
 
-// The host has no part in it: every namespace is ours by its name, every link is made within one, with both its ends.
+// The host has no part in the network. Every namespace has our prefix, and every link is made within a namespace, with both its
+// ends.
 func TestWiresStayInside(t *testing.T) {
 	for _, batch := range newPlan(Standard()).wires() {
 		if !strings.HasPrefix(string(batch.in), prefix) {
@@ -78,7 +80,8 @@ func TestEachNginxGetsATopologyThatSpikeNginxReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if topology.GateDir != "/run/gate" || len(topology.Edges) != 4 || topology.Edges[3] != (nginx.Edge{Addr: "10.3.0.24:3005", Weight: 4}) {
+	if topology.GateDir != "/run/gate" || len(topology.Edges) != 4 ||
+		topology.Edges[3] != (nginx.Edge{Addr: "10.3.0.24:3005", Weight: 4}) {
 		t.Fatalf("got %+v", topology)
 	}
 }
@@ -100,7 +103,7 @@ func TestTopologyNamesWhatIsWrong(t *testing.T) {
 		{"[1, 2, 3, 4]", "[1]", "edges"},
 		{"[1, 2, 3, 4]", "[1, 0]", "edges[1]"},
 		{"replicas: 1", "replicas: 4", "replicas"},
-		{"replicas: 1", "replicas: 0", "trials[5]"}, // nobody to die
+		{"replicas: 1", "replicas: 0", "trials[5]"}, // no replica that could die
 		{"misses: 3", "misses: 1", "bfd.misses"},
 		{"fall: 2", "fall: 0", "check.fall"},
 		{"kept: 32", "kept: 0", "crowd.kept"},
@@ -121,8 +124,9 @@ func TestTopologyNamesWhatIsWrong(t *testing.T) {
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	for name, o := range map[string]Options{
-		"few units": {Topology: Standard(), Units: 99, Rounds: 1}, "many units": {Topology: Standard(), Units: 1_000_001, Rounds: 1},
-		"no round": {Topology: Standard(), Units: 100}, "many rounds": {Topology: Standard(), Units: 100, Rounds: 1001},
+		"few units":  {Topology: Standard(), Units: 99, Rounds: 1},
+		"many units": {Topology: Standard(), Units: 1_000_001, Rounds: 1},
+		"no round":   {Topology: Standard(), Units: 100}, "many rounds": {Topology: Standard(), Units: 100, Rounds: 1001},
 	} {
 		if err := o.check(); !errors.Is(err, ErrUsage) {
 			t.Errorf("%s: %v", name, err)

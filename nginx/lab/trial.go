@@ -8,17 +8,17 @@ import (
 	"spike/luascripts"
 )
 
-// trial is a sale, from its first unit to its last, with a death in it or without.
+// trial is a sale from its first unit to its last, perhaps with a death in it.
 type trial struct {
 	name  string
 	death *death
 	units uint64
 
-	at      int64         // units sold when death struck
-	moved   time.Duration // from the strike until the traffic had found its way
-	since   int64         // answers heard by then
-	stopped time.Duration // replica: from the strike until nothing was sold any more
-	reopen  time.Duration // replica: from the operator's word until the next win
+	at      int64         // units sold at the strike
+	moved   time.Duration // from the strike until the traffic went around the dead part
+	since   int64         // answers until then
+	stopped time.Duration // replica: from the strike until selling stopped
+	reopen  time.Duration // replica: from the reopening until the next win
 
 	heard   heard
 	wins    wins
@@ -26,21 +26,21 @@ type trial struct {
 	audit   luascripts.Audit
 }
 
-// The bounds that a user may rely on, with room for a machine that stalls.
+// The bounds on which a user may rely, with room for a stalling machine.
 const (
 	strikeLimit = 30 * time.Second // until a tenth is sold
 	moveLimit   = 10 * time.Second
-	stopLimit   = 20 * time.Second // until edges have sold what they held
+	stopLimit   = 20 * time.Second // until edges have sold what they hold
 	soldLimit   = 60 * time.Second
 )
 
 // logLimit is how late nginx' log may be, with its `flush=1s`.
 const logLimit = 1500 * time.Millisecond
 
-// quiet is how long nobody must have heard anything but yes or no, to believe that the trouble is over.
+// quiet is how long every buyer must have heard yes or no, until the trouble counts as over.
 const quiet = 300 * time.Millisecond
 
-// play makes the sale, lets the crowd in, strikes, heals, and counts what is left.
+// play makes the sale, starts the crowd, strikes, heals, and counts the result.
 func (l *lab) play(ctx context.Context, name string) (*trial, error) {
 	t := &trial{name: name, death: l.death(name), units: l.o.Units}
 	if err := l.stand(ctx); err != nil {
@@ -66,16 +66,16 @@ func (l *lab) play(ctx context.Context, name string) (*trial, error) {
 	return t, nil
 }
 
-// carriedSince is who carried how much of the sale. nginx writes its log a second late.
+// carriedSince is what each part carried of the sale. nginx writes its log a second late.
 func (l *lab) carriedSince(ctx context.Context, before sample, crowd *throng) (s sample) {
 	_ = eventually(ctx, logLimit, "nginx has written its log", func() bool {
 		s = l.sampler.take(ctx).less(before)
 		return s.of("nginx") >= crowd.now().Answered
 	})
-	return s // where lines are missing, the figures are smaller
+	return s // if lines are missing, the figures are smaller
 }
 
-// unfold is the time from the first buyer until the last unit is sold.
+// unfold lasts from the first buyer until the last unit is sold.
 func (l *lab) unfold(ctx context.Context, t *trial, crowd *throng) error {
 	if t.death != nil {
 		err := eventually(ctx, strikeLimit, "a tenth is sold", func() bool { return crowd.now().Won*10 >= int64(t.units) })
@@ -121,7 +121,7 @@ func (l *lab) die(ctx context.Context, t *trial, crowd *throng) error {
 	return nil
 }
 
-// away waits until the traffic goes around the dead one: by the eyes of the layer before it, or else of the buyers.
+// away waits until the traffic goes around the dead part. The layer before it tells, or else the buyers do.
 func (l *lab) away(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
 	if t.death.moved == nil {
 		return l.calmed(ctx, t, crowd, begin)
@@ -131,7 +131,7 @@ func (l *lab) away(ctx context.Context, t *trial, crowd *throng, begin time.Time
 	return err
 }
 
-// calmed waits until nobody is hurt any more.
+// calmed waits until every buyer hears yes or no.
 func (l *lab) calmed(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
 	err := eventually(ctx, moveLimit, "the traffic moves", func() bool {
 		return time.Since(later(begin, crowd.now().LastBad)) > quiet
@@ -140,7 +140,7 @@ func (l *lab) calmed(ctx context.Context, t *trial, crowd *throng, begin time.Ti
 	return err
 }
 
-// reopened waits until nothing is sold any more, lets that stand for a while, and says the operator's word.
+// reopened waits until selling has stopped, waits a while, and reopens the sale as the operator.
 func (l *lab) reopened(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
 	err := eventually(ctx, stopLimit, "edges stop selling", func() bool {
 		h := crowd.now()
@@ -160,7 +160,7 @@ func (l *lab) reopened(ctx context.Context, t *trial, crowd *throng, begin time.
 	return err
 }
 
-// told says how the traffic moved.
+// told describes how the traffic moved.
 func (t *trial) told() string {
 	if t.name == replicaTrial {
 		return fmt.Sprintf("selling again %s after the operator's word", short(t.reopen))
@@ -168,7 +168,7 @@ func (t *trial) told() string {
 	return "around it after " + short(t.moved)
 }
 
-// short is a time for people.
+// short prints a time for people.
 func short(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

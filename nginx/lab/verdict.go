@@ -9,7 +9,7 @@ import (
 	"spike/bench/check"
 )
 
-// wins is what the winners were told.
+// wins is what winners were told.
 type wins struct {
 	told     int64
 	highest  uint64
@@ -20,7 +20,7 @@ func winsOf(t *throng) wins {
 	return wins{t.wins.Count(), t.wins.Highest(), t.wins.Findings()}
 }
 
-// judge says what is right and what is not in a trial. No time is judged: what is late has been an error before.
+// judge lists what is right and wrong in a trial. It judges no time, because lateness has been an error before.
 func (t *trial) judge() []check.Finding {
 	all := []check.Finding{t.judgeSold(), t.judgeTold()}
 	all = append(all, t.wins.findings...)
@@ -42,7 +42,7 @@ func (t *trial) judge() []check.Finding {
 	return all
 }
 
-// judgeSold: exactly the units there were.
+// judgeSold: the sale sold exactly its units.
 func (t *trial) judgeSold() check.Finding {
 	owned := t.audit.Pending + t.audit.Confirmed
 	if !t.audit.OK || owned != t.units || t.audit.Total != t.units {
@@ -51,7 +51,7 @@ func (t *trial) judgeSold() check.Finding {
 	return check.OK("sold exactly %s", check.Number(t.units))
 }
 
-// judgeTold: owned = told + unanswered. Who was not answered, or heard "undecided", may have been sold one, or not.
+// judgeTold: owned = told + unanswered. A buyer without an answer, or with "undecided", may have a unit or not.
 func (t *trial) judgeTold() check.Finding {
 	untold := int64(t.units) - t.wins.told
 	if h := t.heard; untold < 0 || untold > h.Unanswered+h.Undecided || t.wins.highest > t.units {
@@ -61,7 +61,7 @@ func (t *trial) judgeTold() check.Finding {
 	return check.OK("%s winners told, %d units of requests that were not answered", check.Number(t.wins.told), untold)
 }
 
-// judgeShares: while nobody is dead, nobody is idle.
+// judgeShares: without a death every part carries something.
 func (t *trial) judgeShares() (all []check.Finding) {
 	for _, l := range t.carried.layers {
 		for _, p := range l.parts {
@@ -73,7 +73,7 @@ func (t *trial) judgeShares() (all []check.Finding) {
 	return all
 }
 
-// passed says that nothing is wrong with any trial.
+// passed says that no trial has a failed finding.
 func passed(all []*trial) bool {
 	for _, t := range all {
 		if !check.Passed(t.judge()) {
@@ -83,7 +83,7 @@ func passed(all []*trial) bool {
 	return true
 }
 
-// verdict writes what a round came to.
+// verdict writes the result of a round.
 func verdict(w io.Writer, all []*trial) error {
 	for _, t := range all {
 		if t.death == nil {
@@ -122,7 +122,7 @@ func (t *trial) row(w io.Writer) {
 		check.Number(t.audit.Pending+t.audit.Confirmed), check.Number(t.wins.told))
 }
 
-// shares writes who carried how much, where nobody died.
+// shares writes what each part carried in the trial without a death.
 func shares(w io.Writer, s sample) {
 	fmt.Fprintln(w)
 	for _, l := range s.layers {

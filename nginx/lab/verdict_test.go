@@ -9,11 +9,12 @@ import (
 	"spike/luascripts"
 )
 
-// fine is a trial with nothing wrong: 100 units, one of them sold to who was not answered.
+// fine is a trial without a failure: 100 units, one of them sold to a buyer without an answer.
 func fine() *trial {
 	now := time.Now()
 	return &trial{name: edgeTrial, units: 100, death: &death{layer: "edges", what: "e4 is killed (-9)"}, since: 50,
-		heard:   heard{Answered: 120, Won: 99, SoldOut: 20, Undecided: 1, Unanswered: 1, LateWin: now, Final: now.Add(time.Millisecond)},
+		heard: heard{Answered: 120, Won: 99, SoldOut: 20, Undecided: 1, Unanswered: 1, LateWin: now,
+			Final: now.Add(time.Millisecond)},
 		wins:    wins{told: 99, highest: 100},
 		carried: sample{[]layer{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}}},
 		audit:   luascripts.Audit{Total: 100, Pending: 100, OK: true}}
@@ -51,7 +52,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// Who dies and how it went is in the table, also for a trial in which nobody dies.
+// The table has each trial's death and its result, also for a trial without a death.
 func TestVerdictTellsAllTrials(t *testing.T) {
 	calm, edge := fine(), fine()
 	calm.name, calm.death = calmTrial, nil

@@ -17,8 +17,8 @@ func (b *batch) add(format string, args ...any) {
 
 func (b batch) String() string { return strings.Join(b.lines, "\n") + "\n" }
 
-// wires is the network: first every link, made in a namespace with both its ends, then the addresses. The host has none of
-// them, not even for a moment.
+// wires is the network. First comes every link, made in a namespace with both its ends, and then the addresses. The host never
+// has any of them, not even for a moment.
 func (p plan) wires() []batch {
 	all := []batch{p.links(), p.routerLinks()}
 	for _, h := range p.all() {
@@ -27,7 +27,7 @@ func (p plan) wires() []batch {
 	return all
 }
 
-// links are the bridges and what hangs on them.
+// links are the bridges and their links.
 func (p plan) links() batch {
 	b := batch{in: p.bridges.Namespace}
 	for _, bridge := range []string{"lan", "edge"} {
@@ -43,7 +43,7 @@ func (p plan) links() batch {
 	return b
 }
 
-// routerLinks are the router's own: to the buyers, and to each director.
+// routerLinks are the router's links to the buyers and to each director.
 func (p plan) routerLinks() batch {
 	b := batch{in: p.router.Namespace}
 	b.add("link add c type veth peer name up netns %s", p.buyers.Namespace)
@@ -61,8 +61,8 @@ func (h host) on(bridge string) string {
 	return h.edge
 }
 
-// addresses gives a machine its own, and its ways out. The buyers' address is not among them: the directors take it when
-// they have somebody to pass it to; nginx has it from the start, and tells nobody (see settings).
+// addresses gives a machine its addresses and routes. The buyers' address is not among them. A director takes it when an nginx
+// lives. nginx has it from the start, and announces it to no machine (see settings).
 func (p plan) addresses(h host) batch {
 	b := batch{in: h.Namespace}
 	b.add("link set lo up")
@@ -94,8 +94,8 @@ func (p plan) addresses(h host) batch {
 	return b
 }
 
-// settings are what a machine's kernel must know, by file below /proc/sys/net/ipv4. They are there before the links: a link
-// takes them over when it is made.
+// settings are kernel settings of a machine, by file below /proc/sys/net/ipv4. They are written before the links are made,
+// because a new link takes them over.
 func (h host) settings() map[string]string {
 	s := map[string]string{"conf/all/rp_filter": "0", "conf/default/rp_filter": "0"}
 	forward := func() {
@@ -104,7 +104,8 @@ func (h host) settings() map[string]string {
 	switch h.name[0] {
 	case 'r':
 		forward()
-		// By addresses, protocol and ports. Policy 1 would follow the sender's socket over veth, and flatter every fail-over.
+		// The hash is over addresses, protocol and ports. Policy 1 would follow the sender's socket over veth, and flatter every
+		// fail-over.
 		s["fib_multipath_hash_policy"], s["fib_multipath_hash_fields"] = "3", "55"
 	case 'd':
 		forward()

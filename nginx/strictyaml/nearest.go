@@ -8,9 +8,9 @@ import (
 // maxName bounds the work of one comparison; no key is longer.
 const maxName = 64
 
-// Nearest returns the known name that name was probably meant to be, and false if none is near: at most a
-// third of its letters may be wrong, missing, too many or swapped with their neighbour. Case, '-' and '_' do
-// not count, and of two equally near names the first one listed wins.
+// Nearest returns the known name that is most like name, and false if none is near. At most a third of the letters may be wrong,
+// missing, too many or swapped with a neighbour. Case, '-' and '_' do not count. Of two equally near names the first one listed
+// wins.
 func Nearest(name string, known []string) (string, bool) {
 	best, bestDistance := "", -1
 	for _, k := range known {
@@ -34,8 +34,8 @@ var folder = strings.NewReplacer("-", "", "_", "")
 
 func fold(s string) string { return strings.ToLower(folder.Replace(s)) }
 
-// distance counts edits between a and b (optimal string alignment, Boytsov 2011, section 2.1) and tells
-// whether that is near. A name cut short or drawn out ("addr", "address") is near too, by its length.
+// distance counts the edits between a and b (optimal string alignment, Boytsov 2011, section 2.1), and says whether that is near.
+// A prefix of a name ("addr", "address") is near too.
 func distance(a, b string) (int, bool) {
 	if len(a) > maxName || len(b) > maxName {
 		return 0, false

@@ -1,8 +1,8 @@
-// Package strictyaml reads YAML into structs and accepts nothing it does not understand.
+// Package strictyaml reads YAML into structs and accepts nothing that it does not understand.
 //
-// An unknown key, a key given twice, a key without a value, a value of the wrong kind, an alias or a second
-// document is an error that carries its line and the path of the key, and an unknown key names the known one
-// it most resembles: a misspelt setting must stop a program, not silently fall back to a default.
+// These are errors: an unknown key, a key given twice, a key without a value, a value of the wrong kind, an alias, a second
+// document. An error has its line and the path of the key. The error of an unknown key names the known key that is most like it.
+// A misspelt setting must stop a program, not silently fall back to a default.
 package strictyaml
 
 import (
@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// MaxBytes is the longest text Decode reads: a settings file is written by hand.
+// MaxBytes is the longest text that Decode reads. A settings file is written by hand.
 const MaxBytes = 1 << 20
 
 // Error says what is wrong with a YAML text, and where.
@@ -39,10 +39,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Decode reads one YAML document into the struct or map that into points to. Keys are those of
-// go.yaml.in/yaml/v3 (the `yaml` tag, else the field's name in lower case; `,inline` and `-` work).
-// Fields that the text does not name keep their value, so defaults are set before; an empty text changes
-// nothing. Everything wrong with the text is an *Error. Decode panics only if into is not a non-nil pointer.
+// Decode reads one YAML document into the struct or map that into points to. Keys are those of go.yaml.in/yaml/v3 (the `yaml`
+// tag, else the field's name in lower case; `,inline` and `-` work). A field that the text does not name keeps its value, so set
+// defaults before. An empty text changes nothing. Every error in the text is an *Error. Decode panics only if into is not a
+// non-nil pointer.
 func Decode(data []byte, into any) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -55,7 +55,7 @@ func Decode(data []byte, into any) error {
 	return decode(root, "", v.Elem())
 }
 
-// parse returns the only document's top node; nil for an empty text.
+// parse returns the top node of the only document; nil for an empty text.
 func parse(data []byte) (*yaml.Node, error) {
 	if len(data) > MaxBytes {
 		return nil, &Error{Msg: fmt.Sprintf("longer than %d bytes", MaxBytes)}
@@ -65,7 +65,7 @@ func parse(data []byte) (*yaml.Node, error) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, &Error{Msg: plain(err)} // yaml names the line itself
+		return nil, &Error{Msg: plain(err)} // yaml's message has the line
 	}
 	if err := dec.Decode(&second); err == nil {
 		return nil, &Error{Line: second.Line, Msg: "a second document"}
@@ -79,7 +79,7 @@ func parse(data []byte) (*yaml.Node, error) {
 	return root, refuseAliases(root)
 }
 
-// refuseAliases keeps the walk linear in the text: an alias may stand for a tree of any size.
+// refuseAliases keeps the walk linear in the text, because an alias may stand for a tree of any size.
 func refuseAliases(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode {
 		return &Error{Line: n.Line, Msg: "aliases are not supported"}
@@ -220,7 +220,7 @@ var (
 	textReader = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// readsItself tells whether a value of type t knows its own YAML or text form.
+// readsItself says whether a value of type t has its own YAML or text form.
 func readsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(yamlReader) || p.Implements(textReader)
@@ -246,7 +246,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// plain is yaml's message without its headline and, where Error has the line already, without the line.
+// plain is yaml's message without its headline. If Error has the line already, the message is without the line too.
 func plain(err error) string {
 	var list *yaml.TypeError
 	if errors.As(err, &list) && len(list.Errors) > 0 {

@@ -72,7 +72,8 @@ func TestDecodeEmptyChangesNothing(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown", "listen: a\nlisen: b\n", `line 2: lisen: unknown key; did you mean "listen"?`},
-		{"unknown, nested", "edges:\n  - addr: a\n    wieght: 2\n", `line 3: edges[0].wieght: unknown key; did you mean "weight"?`},
+		{"unknown, nested", "edges:\n  - addr: a\n    wieght: 2\n",
+			`line 3: edges[0].wieght: unknown key; did you mean "weight"?`},
 		{"unknown, inline", "nodename: a", `line 1: nodename: unknown key; did you mean "node-name"?`},
 		{"unknown, far", "edges: [{colour: red}]", `line 1: edges[0].colour: unknown key; known are addr, weight`},
 		{"hidden", "hidden: a", "line 1: hidden: unknown key; known are "},
@@ -134,7 +135,8 @@ func TestNearest(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
-		"listen: a\nedges: [{addr: b, weight: 1}]", "any: {a: [*b]}", "from: 1", "labels: {a: b}", "? : ", "--- ---", "a: &a [*a]", "!!binary a: !!x b",
+		"listen: a\nedges: [{addr: b, weight: 1}]", "any: {a: [*b]}", "from: 1", "labels: {a: b}", "? : ", "--- ---",
+		"a: &a [*a]", "!!binary a: !!x b",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -1,5 +1,5 @@
-// Package loopback tells the requests that mean this machine. A page of another site, open in an operator's browser,
-// reaches listeners on loopback under a name that its owner has made point here; that name betrays it.
+// Package loopback recognizes requests that mean this machine. A page of another site, open in an operator's browser, may reach a
+// listener on loopback, under a name that the site's owner has pointed here. The request's Host tells.
 package loopback
 
 import (
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Means says that a request with this Host was addressed to this machine itself: localhost, or an address of loopback,
-// with a port or without.
+// Means says that a request with this Host was addressed to this machine: to localhost or a loopback address, with or without a
+// port.
 func Means(host string) bool {
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {

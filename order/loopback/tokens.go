@@ -5,18 +5,18 @@ import (
 	"sync/atomic"
 )
 
-// Tokens are the bearer tokens of an operators' side: whoever shows one of them may enter. There may be none; nil is none. They
-// may change at any time.
+// Tokens are the bearer tokens of an operators' side. A caller that shows one of them may enter. A nil *Tokens has no token.
+// Tokens may change at any time.
 type Tokens struct{ all atomic.Pointer[[]string] }
 
-// NewTokens are these.
+// NewTokens makes Tokens of these.
 func NewTokens(all ...string) *Tokens {
 	t := &Tokens{}
 	t.Set(all...)
 	return t
 }
 
-// Set says which there are from now on. An empty one is none.
+// Set replaces all tokens. An empty string is no token.
 func (t *Tokens) Set(all ...string) {
 	var some []string
 	for _, one := range all {
@@ -27,7 +27,7 @@ func (t *Tokens) Set(all ...string) {
 	t.all.Store(&some)
 }
 
-// None says that there is none: then the operators' side is for loopback only.
+// None says that there is no token. The operators' side is then for loopback only.
 func (t *Tokens) None() bool { return t == nil || len(*t.all.Load()) == 0 }
 
 // Shown says whether an Authorization header shows one of them.

@@ -1,5 +1,5 @@
-// Package operators is what every program of ours shows its operators: whether it does its work, and its metrics.
+// Package operators is what each program but the edge shows its operators: whether it does its work, and its metrics.
 //
-// Whether it does its work is one truth (Pulse): /readyz, the metric spike_ready and the log all say what the newest look has
-// found, so that they cannot contradict each other. Whoever may enter is told by package loopback.
+// Whether a program does its work is one truth (Pulse): /readyz, the metric spike_ready and the log all tell the result of the
+// newest look, so they cannot contradict each other. Package loopback decides who may enter.
 package operators

@@ -14,11 +14,11 @@ import (
 
 const (
 	beat    = 250 * time.Millisecond // between two looks
-	beatOld = 2 * luascripts.Timeout // older than this, a look says nothing
-	warming = time.Second            // so long a program that starts may be not ready, and the log says nothing
+	beatOld = 2 * luascripts.Timeout // an older look does not count
+	warming = time.Second            // a starting program may be not ready for so long, and the log is silent
 )
 
-// Pulse looks at what a program needs, for all who want to know whether it is there.
+// Pulse looks whether a program has what it needs. All callers share its looks.
 type Pulse struct {
 	asks   func(context.Context) error
 	asking sync.Mutex
@@ -30,10 +30,10 @@ type look struct {
 	err error
 }
 
-// NewPulse looks by asking. What takes longer than a call may is to be an error.
+// NewPulse looks by calling asks. A look that takes longer than luascripts.Timeout must return an error.
 func NewPulse(asks func(context.Context) error) *Pulse { return &Pulse{asks: asks} }
 
-// Feel looks, unless somebody has since the caller began to wait. What the end of ctx cut short was no look.
+// Feel looks, unless another caller has looked since this one began to wait. A look that the end of ctx cut short does not count.
 func (p *Pulse) Feel(ctx context.Context) error {
 	began := time.Now()
 	p.asking.Lock()
@@ -48,7 +48,7 @@ func (p *Pulse) Feel(ctx context.Context) error {
 	return err
 }
 
-// Err is what the newest look has found. If nobody has looked lately, it looks.
+// Err is the result of the newest look. If that is too old, Err looks.
 func (p *Pulse) Err(ctx context.Context) error {
 	if l := p.newest.Load(); l != nil && time.Since(l.at) <= beatOld {
 		return l.err
@@ -56,8 +56,8 @@ func (p *Pulse) Err(ctx context.Context) error {
 	return p.Feel(ctx)
 }
 
-// Watch looks steadily until ctx ends, and logs when the program is not ready (why says what is missing, "" that nothing is;
-// means says what follows) and when it is again.
+// Watch looks steadily until ctx ends. It logs when the program becomes not ready, and when it is ready again. why names what is
+// missing ("": nothing), and means says what follows.
 func (p *Pulse) Watch(ctx context.Context, log zerolog.Logger, means string, why func(context.Context) string) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
@@ -87,7 +87,8 @@ func (p *Pulse) Watch(ctx context.Context, log zerolog.Logger, means string, why
 
 // Gauge is spike_ready.
 func Gauge(why func(context.Context) string) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "spike_ready", Help: "1 while this program does its work, as /readyz says."},
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "spike_ready",
+		Help: "1 while this program does its work, as /readyz says."},
 		func() float64 {
 			if why(context.Background()) == "" {
 				return 1

@@ -20,7 +20,7 @@ import (
 
 var errGone = errors.New("gone")
 
-// part answers, or does not.
+// part is a part that may fail.
 type part struct {
 	gone  atomic.Bool
 	asked atomic.Int64
@@ -34,26 +34,26 @@ func (p *part) ask(context.Context) error {
 	return nil
 }
 
-// watched is a program that needs a part, its log, and its operators' side.
+// watched is a program that needs a part, with its log and its operators' side.
 type watched struct {
 	part
-	log  logBook
+	log  syncLog
 	side http.Handler
 }
 
-// logBook is a log that is read while it is written.
-type logBook struct {
+// syncLog is a log that is read while it is written.
+type syncLog struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (l *logBook) Write(p []byte) (int, error) {
+func (l *syncLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logBook) String() string {
+func (l *syncLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -67,23 +67,25 @@ func (w *watched) start(t *testing.T) {
 		}
 		return ""
 	}
-	w.side = Side{Metrics: prometheus.NewRegistry(), Ready: func(ctx context.Context) (string, string) { return why(ctx), "" }}.Handler()
+	w.side = Side{Metrics: prometheus.NewRegistry(),
+		Ready: func(ctx context.Context) (string, string) { return why(ctx), "" }}.Handler()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); p.Watch(ctx, zerolog.New(&w.log), "nothing works", why) }()
 	t.Cleanup(func() { cancel(); <-done })
 }
 
-// say is what probe and metric say, and how many lines the log has.
+// say is the answer of the probe and of the metric, and how many lines the log has.
 func (w *watched) say() (probe, metric bool, lines int) {
 	synctest.Wait()
 	one, all := httptest.NewRecorder(), httptest.NewRecorder()
 	w.side.ServeHTTP(one, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
 	w.side.ServeHTTP(all, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
-	return one.Code == http.StatusOK, strings.Contains(all.Body.String(), "\nspike_ready 1\n"), strings.Count(w.log.String(), "\n")
+	return one.Code == http.StatusOK, strings.Contains(all.Body.String(),
+		"\nspike_ready 1\n"), strings.Count(w.log.String(), "\n")
 }
 
-// All say the same at every moment, and the log says each change once.
+// Probe and metric agree at every moment, and the log has each change once.
 func TestPulseIsOneTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{}
@@ -101,7 +103,8 @@ func TestPulseIsOneTruth(t *testing.T) {
 				t.Errorf("change %d: probe %v, metric %v, %d lines", i, probe, metric, lines)
 			}
 		}
-		if !strings.Contains(w.log.String(), "not ready, nothing works") || !strings.Contains(w.log.String(), "trouble is over: ready") {
+		if !strings.Contains(w.log.String(), "not ready, nothing works") ||
+			!strings.Contains(w.log.String(), "trouble is over: ready") {
 			t.Error(w.log.String())
 		}
 		before := w.asked.Load()
@@ -112,7 +115,7 @@ func TestPulseIsOneTruth(t *testing.T) {
 	})
 }
 
-// A program that starts may want a moment; one that wants longer says so.
+// A starting program may take a moment. If it takes longer, the log says so.
 func TestPulseAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{}
@@ -129,7 +132,7 @@ func TestPulseAtTheStart(t *testing.T) {
 	})
 }
 
-// A look that the asker's own end has cut short says nothing of the part.
+// A look that its caller's end has cut short says nothing about the part.
 func TestPulseForgetsWhoGaveUp(t *testing.T) {
 	p := NewPulse(func(ctx context.Context) error { return ctx.Err() })
 	over, cancel := context.WithCancel(t.Context())

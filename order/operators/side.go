@@ -15,10 +15,10 @@ import (
 	"spike/order/loopback"
 )
 
-// ErrAdmin says that the operators' side cannot be, or would stand open.
+// ErrAdmin says that the operators' side cannot listen, or would stand open.
 var ErrAdmin = errors.New("the operators' side")
 
-// Listen opens the operators' listener; nil when there is to be none.
+// Listen opens the operators' listener; nil if addr is empty.
 func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
@@ -34,14 +34,14 @@ func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	return l, nil
 }
 
-// Side is all of the operators' side of a program that is no edge.
+// Side is the operators' side of a program that is no edge.
 type Side struct {
-	Tokens  *loopback.Tokens                           // wanted from everybody who wants the metrics, if there is one
-	Ready   func(context.Context) (why, remark string) // why it is not ready; "": it is, with perhaps a remark
-	Metrics *prometheus.Registry                       // spike_ready is added
+	Tokens  *loopback.Tokens                           // needed for the metrics, if there are any
+	Ready   func(context.Context) (why, remark string) // why it is not ready; "": it is ready, perhaps with a remark
+	Metrics *prometheus.Registry                       // Handler adds spike_ready
 }
 
-// Handler answers /healthz, /readyz and /metrics. What a supervisor asks needs no token.
+// Handler answers /healthz, /readyz and /metrics. The first two need no token, because supervisors ask them.
 func (s Side) Handler() http.Handler {
 	s.Metrics.MustRegister(Gauge(func(ctx context.Context) string {
 		why, _ := s.Ready(ctx)
@@ -54,7 +54,7 @@ func (s Side) Handler() http.Handler {
 	return mux
 }
 
-// Serve answers on a listener until stop is called; on none (nil) it does nothing.
+// Serve answers on a listener until stop is called. On a nil listener it does nothing.
 func (s Side) Serve(l net.Listener) (stop func()) {
 	if l == nil {
 		return func() {}
@@ -82,8 +82,8 @@ func (s Side) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// guard wants the bearer token, where one was set; where none was, the caller must mean this machine: pages of other sites do
-// not.
+// guard demands the bearer token if there is one. If there is none, the request must mean this machine: a request from a page of
+// another site does not.
 func (s Side) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

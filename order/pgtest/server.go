@@ -21,22 +21,21 @@ import (
 	"spike/bench/process"
 )
 
-// Server is a PostgreSQL of the test's own: in a folder of its own, on a free loopback port, with no promise to survive
-// a loss of power.
+// Server is a PostgreSQL of the test's own. It has its own folder and a free loopback port, and need not survive a loss of power.
 type Server struct {
 	URL string
 
 	t    testing.TB
 	dir  string
 	port string
-	as   *syscall.Credential // PostgreSQL refuses to be root; nil: we are not
+	as   *syscall.Credential // PostgreSQL refuses to run as root; nil: the test is not root
 	cmd  *exec.Cmd
 	died chan struct{} // closed when cmd has ended
 	log  *bytes.Buffer
-	sets []string // name=value, over what it begins with
+	sets []string // name=value, over its defaults
 }
 
-// Start makes a cluster and starts the server, with settings (name=value) if any; both end with the test.
+// Start makes a cluster and starts the server, with settings (name=value). Both end with the test.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s := house(t, settings)
@@ -49,11 +48,12 @@ func Start(t testing.TB, settings ...string) *Server {
 	return s
 }
 
-// Standby is a server that follows this one, on a port of its own; it may be connected to as name says to the primary.
+// Standby is a server that follows this one, on a port of its own. The primary knows it by name.
 func (s *Server) Standby(name string, settings ...string) *Server {
 	s.t.Helper()
 	b := house(s.t, settings)
-	copied := b.command("pg_basebackup", "-D", b.data(), "-d", s.URL+"?application_name="+name, "-R", "-X", "stream", "-c", "fast",
+	copied := b.command("pg_basebackup", "-D", b.data(), "-d", s.URL+"?application_name="+name, "-R", "-X", "stream",
+		"-c", "fast",
 		"--no-sync")
 	if out, err := copied.CombinedOutput(); err != nil {
 		s.t.Fatalf("pg_basebackup: %v\n%s", err, out)
@@ -70,15 +70,15 @@ func (s *Server) Promote() {
 	}
 }
 
-// Addr is where it listens.
+// Addr is its address.
 func (s *Server) Addr() string { return "127.0.0.1:" + s.port }
 
-// house is a place for a server, gone with the test.
+// house makes a folder for a server. It goes with the test.
 func house(t testing.TB, settings []string) *Server {
 	t.Helper()
 	s := &Server{t: t, log: &bytes.Buffer{}, sets: settings}
 	var err error
-	if s.dir, err = os.MkdirTemp("", "spike-postgres-"); err != nil { // not t.TempDir: another user must get there
+	if s.dir, err = os.MkdirTemp("", "spike-postgres-"); err != nil { // t.TempDir would lock out the other user
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(s.dir) })
@@ -91,7 +91,7 @@ func house(t testing.TB, settings []string) *Server {
 	return s
 }
 
-// open starts it for the first time.
+// open starts the server for the first time.
 func (s *Server) open() {
 	s.t.Helper()
 	s.t.Cleanup(s.Stop)
@@ -101,7 +101,7 @@ func (s *Server) open() {
 	})
 }
 
-// unprivileged is who runs the server when the test is run by root.
+// unprivileged is the server's user when root runs the test.
 func unprivileged(t testing.TB) *syscall.Credential {
 	t.Helper()
 	for _, name := range []string{"postgres", "nobody"} {
@@ -123,7 +123,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// find knows where Debian keeps what it does not put on the path: .../VERSION/bin/name. The newest is wanted.
+// find also looks where Debian keeps programs that are not on the path: .../VERSION/bin/name. It takes the newest.
 func find(t testing.TB, name string) string {
 	t.Helper()
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
@@ -136,7 +136,7 @@ func find(t testing.TB, name string) string {
 	return path
 }
 
-// version is a number: 15 is more than 9.6.
+// version is a number, so that 15 is more than 9.6.
 func version(path string) float64 {
 	v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(path))), 64)
 	return v
@@ -153,13 +153,13 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-// Restart starts the server again after Stop, on the same port, with what it had, and waits until it answers.
+// Restart starts the server again after Stop, on the same port, with the same data, and waits until it answers.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.begin(func() {})
 }
 
-// begin tries a few times, for others take ports too; before is called each time.
+// begin tries a few times, because others take ports too. It calls before each time.
 func (s *Server) begin(before func()) {
 	s.t.Helper()
 	for range 5 {
@@ -173,11 +173,12 @@ func (s *Server) begin(before func()) {
 	s.t.Fatalf("PostgreSQL does not answer:\n%s", s.log)
 }
 
-// launch starts the server and waits until it answers; false: it does not, or has ended.
+// launch starts the server and waits until it answers; false: it does not, or it has ended.
 func (s *Server) launch() bool {
 	s.t.Helper()
 	args := []string{"-D", s.data(), "-p", s.port}
-	for _, set := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=50",
+	for _, set := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off",
+		"max_connections=50",
 		"shared_buffers=32MB"}, s.sets...) {
 		args = append(args, "-c", set)
 	}
@@ -206,7 +207,7 @@ func (s *Server) launch() bool {
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
-// answers says whether this server answers, not another at its port.
+// answers says whether this server answers, and not another one at its port.
 func (s *Server) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -220,7 +221,7 @@ func (s *Server) answers() bool {
 	return err == nil && data == s.data()
 }
 
-// Stop ends the server at once, as a crash does; what was committed is there after Restart.
+// Stop ends the server at once, as a crash does. After Restart it has everything that was committed.
 func (s *Server) Stop() {
 	if s.cmd == nil {
 		return
@@ -231,10 +232,10 @@ func (s *Server) Stop() {
 	s.cmd = nil
 }
 
-// Hang stops the server's processes, the first one first, so that there are no new ones. Connections are taken by the kernel.
+// Hang stops the server's processes, the first one first, so that no new ones start. The kernel still accepts connections.
 func (s *Server) Hang() { s.signal(syscall.SIGSTOP) }
 
-// Resume lets them go on.
+// Resume lets the processes go on.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) {

@@ -1,8 +1,8 @@
 -- +goose Up
--- One row per serial of a reservation. A serial sold again after it came back has another fence, hence another row.
+-- One row per serial of a reservation. A serial that came back and is sold again has another fence, so another row.
 CREATE TABLE orders (
     sale         text        NOT NULL,
-    birth        bigint      NOT NULL, -- a sale removed and made again under its name has another
+    birth        bigint      NOT NULL, -- differs when a sale is removed and made again
     serial       bigint      NOT NULL,
     fence        bigint      NOT NULL,
     nonce        bigint      NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE orders (
     buyer        text,                 -- hex of the buyer's hash; null: anonymous
     state        text        NOT NULL CHECK (state IN ('pending', 'confirmed', 'cancelled', 'expired')),
     expires_at   timestamptz,          -- null: the sale has no hold
-    reserved_at  timestamptz,          -- null: "reserved" is still to come from another worker
+    reserved_at  timestamptz,          -- null: "reserved" has not come yet
     confirmed_at timestamptz,
     released_at  timestamptz,
     PRIMARY KEY (sale, birth, serial, fence)
@@ -27,7 +27,7 @@ CREATE TABLE deliveries (
     at           timestamptz NOT NULL,
     state        text        NOT NULL CHECK (state IN ('due', 'delivered', 'parked')),
     attempts     integer     NOT NULL DEFAULT 0,
-    next_at      timestamptz NOT NULL, -- of a delivered one: when it was delivered
+    next_at      timestamptz NOT NULL, -- once delivered: when that was
     last_error   text        NOT NULL DEFAULT ''
 );
 CREATE INDEX deliveries_due ON deliveries (next_at, number) WHERE state = 'due';

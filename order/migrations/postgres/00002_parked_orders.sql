@@ -1,12 +1,12 @@
 -- +goose Up
--- Who this database is. The orders of a store belong to one database; a copy of it has the same id.
+-- The identity of this database. The orders of a store belong to one database; a copy of it has the same id.
 CREATE TABLE spike_book (
     id text NOT NULL PRIMARY KEY
 );
 INSERT INTO spike_book (id) VALUES (gen_random_uuid()::text);
 
--- The newest event that was stored, by sale: what a database that comes from a backup has lost is seen by it. Workers write
--- different slots, so that none waits for another.
+-- The newest stored event, by sale. It shows what a database from a backup has lost. Workers write different slots, so that
+-- none waits for another.
 CREATE TABLE spike_marks (
     sale   text     NOT NULL,
     birth  bigint   NOT NULL,
@@ -15,8 +15,7 @@ CREATE TABLE spike_marks (
     PRIMARY KEY (sale, birth, slot)
 );
 
--- Events of reservations that a constraint or a trigger would not have. `UPDATE parked_orders SET retry = true` has them tried
--- again.
+-- Events of reservations that a constraint or a trigger refused. `UPDATE parked_orders SET retry = true` has them tried again.
 CREATE TABLE parked_orders (
     sale      text        NOT NULL,
     birth     bigint      NOT NULL,

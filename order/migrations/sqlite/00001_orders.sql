@@ -1,9 +1,9 @@
 -- +goose Up
--- One row per serial of a reservation. A serial sold again after it came back has another fence, hence another row. Times
+-- One row per serial of a reservation. A serial that came back and is sold again has another fence, so another row. Times
 -- are RFC 3339 with microseconds, UTC: they sort as text.
 CREATE TABLE orders (
     sale         text        NOT NULL,
-    birth        integer     NOT NULL, -- a sale removed and made again under its name has another
+    birth        integer     NOT NULL, -- differs when a sale is removed and made again
     serial       integer     NOT NULL,
     fence        integer     NOT NULL,
     nonce        integer     NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE orders (
     buyer        text,                 -- hex of the buyer's hash; null: anonymous
     state        text        NOT NULL CHECK (state IN ('pending', 'confirmed', 'cancelled', 'expired')),
     expires_at   text,                 -- null: the sale has no hold
-    reserved_at  text,                 -- null: "reserved" is still to come from another worker
+    reserved_at  text,                 -- null: "reserved" has not come yet
     confirmed_at text,       
     released_at  text,
     PRIMARY KEY (sale, birth, serial, fence)
@@ -28,7 +28,7 @@ CREATE TABLE deliveries (
     at           text        NOT NULL,
     state        text        NOT NULL CHECK (state IN ('due', 'delivered', 'parked')),
     attempts     integer     NOT NULL DEFAULT 0,
-    next_at      text        NOT NULL, -- of a delivered one: when it was delivered
+    next_at      text        NOT NULL, -- once delivered: when that was
     last_error   text        NOT NULL DEFAULT ''
 );
 CREATE INDEX deliveries_due ON deliveries (next_at, number) WHERE state = 'due';

@@ -14,59 +14,59 @@ import (
 // ErrConfig is a setting that cannot be used.
 var ErrConfig = errors.New("orders: configuration")
 
-// ErrRefused says that the book will not have an entry as it is, however often it is tried: a constraint or a trigger of its
-// operator's refuses a row, or an earlier event of the same reservation was refused and is parked.
+// ErrRefused says that the database refuses an entry, however often it is tried. A constraint or a trigger of its operator's
+// refuses a row, or an earlier event of the same reservation is parked.
 var ErrRefused = errors.New("the database refuses it")
 
-// errBehind is an event that may not overtake a parked one.
+// errBehind is an event that must not overtake a parked one.
 var errBehind = fmt.Errorf("%w: an earlier event of this reservation is parked", ErrRefused)
 
-// Book is where orders are kept: PostgreSQL or SQLite. All calls are safe for concurrent use, and may be repeated when
-// their answer was lost.
-type Book interface {
+// Repository stores orders, in PostgreSQL or SQLite. All calls are safe for concurrent use, and may be repeated when their answer
+// was lost.
+type Repository interface {
 	// Migrate makes the tables, or brings them up to date.
 	Migrate(ctx context.Context) error
-	// Enter writes all of an entry or nothing; what it has written survives a crash of the book when it returns. Rows are
-	// joined with what is there (Row.Merge); deliveries and parked events that are there already stay as they are. The rows
-	// have each key once, in order. An error wraps ErrRefused where trying again is in vain.
-	Enter(ctx context.Context, e Entry) error
+	// Save writes all of an entry or nothing. After it returns, a crash of the database loses nothing of it. Rows are merged with
+	// stored rows (Row.Merge); stored deliveries and parked events stay as they are. The rows must have each key once, in order.
+	// An error wraps ErrRefused if another try is in vain.
+	Save(ctx context.Context, e Entry) error
 
-	// Again gives up to most parked orders that an operator wants tried again, and with them all that are parked of the same
+	// Again returns up to most parked orders that an operator wants tried again. It adds all parked orders of the same
 	// reservations, in the order of their events.
 	Again(ctx context.Context, most int) ([]Order, error)
 	// Refuse says that an order stays parked, and why.
 	Refuse(ctx context.Context, r Refused) error
 	// Retry wants all parked orders tried again.
 	Retry(ctx context.Context) error
-	// ParkedOrders counts them.
+	// ParkedOrders counts the parked orders.
 	ParkedOrders(ctx context.Context) (int64, error)
 
-	// Identity says which database this is.
+	// Binding identifies this database.
 	Binding(ctx context.Context) (luascripts.Binding, error)
-	// Stored is the number of the newest event that was entered of a sale; known is false where there are rows of it, but
-	// from a time when that was not written down.
+	// Stored is the number of the newest stored event of a sale. known is false if the sale has rows of a version that did not
+	// store that number.
 	Stored(ctx context.Context, sale string, birth uint64) (number uint64, known bool, err error)
-	// Risks names settings of the database with which a crash loses what it said it had.
+	// Risks names settings of the database with which a crash loses stored rows.
 	Risks(ctx context.Context) ([]string, error)
 
-	// Take gives up to most deliveries that are due, oldest first, and to nobody else until now + lease.
+	// Take returns up to most deliveries that are due, oldest first. No other call gets them until now + lease.
 	Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error)
-	// Mark writes down how far deliveries have come: state, attempts, next time, error.
+	// Mark stores the progress of deliveries: state, attempts, next time, error.
 	Mark(ctx context.Context, ds []Delivery) error
-	// Prune forgets up to most deliveries that were delivered before then.
+	// Prune deletes up to most deliveries that were delivered before the given time.
 	Prune(ctx context.Context, before time.Time, most int) (int64, error)
 	// Backlog counts the deliveries that are due and parked.
 	Backlog(ctx context.Context) (due, parked int64, err error)
 
 	Ping(ctx context.Context) error
-	// Writers is how many transactions are worth having at once.
+	// Writers is how many concurrent transactions are useful.
 	Writers() int
 	Close()
 }
 
-// Open opens the book at postgres://… or sqlite:FILE. It does not connect: a book may be away for now. What it cannot read
-// wraps ErrConfig and does not repeat the address, which may hold a password.
-func Open(url string) (Book, error) {
+// Open opens the database at postgres://… or sqlite:FILE. It does not connect, because a database may be away for now. If it
+// cannot read the address, the error wraps ErrConfig and does not repeat the address, which may hold a password.
+func Open(url string) (Repository, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "postgres", "postgresql":
@@ -80,17 +80,19 @@ func Open(url string) (Book, error) {
 //go:embed migrations
 var migrations embed.FS
 
-// migrationsTable is ours alone: the database may be somebody else's too.
+// migrationsTable has a name of its own, because the database may have other users.
 const migrationsTable = "spike_migrations"
 
-// onConflict is Row.Merge in SQL, the same for both books.
+// onConflict is Row.Merge in SQL, the same for both databases.
 func onConflict() string {
 	var set []string
 	for _, column := range []string{"nonce", "first_serial", "units", "buyer", "expires_at"} {
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.reserved_at IS NULL THEN orders.%[1]s ELSE excluded.%[1]s END", column))
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.reserved_at IS NULL THEN orders.%[1]s ELSE excluded.%[1]s END",
+			column))
 	}
 	for _, column := range []string{"reserved_at", "confirmed_at", "released_at"} {
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.%[1]s < orders.%[1]s THEN excluded.%[1]s ELSE COALESCE(orders.%[1]s, excluded.%[1]s) END", column))
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.%[1]s < orders.%[1]s THEN excluded.%[1]s "+
+			"ELSE COALESCE(orders.%[1]s, excluded.%[1]s) END", column))
 	}
 	set = append(set, fmt.Sprintf("state = CASE WHEN %s > %s THEN excluded.state ELSE orders.state END",
 		rank("excluded.state"), rank("orders.state")))

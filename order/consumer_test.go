@@ -11,16 +11,16 @@ import (
 	"spike/luascripts"
 )
 
-// strictBook refuses rows from a reservation on, and keeps how the others came.
-type strictBook struct {
-	Book
+// strictRepository refuses rows from one reservation on, and remembers how the others came.
+type strictRepository struct {
+	Repository
 	from atomic.Int64 // a nonce
 
 	mu     sync.Mutex
 	nonces [][]int64 // of each transaction's rows
 }
 
-func (s *strictBook) Enter(ctx context.Context, e Entry) error {
+func (s *strictRepository) Save(ctx context.Context, e Entry) error {
 	var nonces []int64
 	for _, r := range e.Rows {
 		nonces = append(nonces, r.Nonce)
@@ -31,14 +31,14 @@ func (s *strictBook) Enter(ctx context.Context, e Entry) error {
 	s.mu.Lock()
 	s.nonces = append(s.nonces, nonces)
 	s.mu.Unlock()
-	return s.Book.Enter(ctx, e)
+	return s.Repository.Save(ctx, e)
 }
 
-// After events of one row come events of many: what was read at once is stored in transactions of a batch, in order, and
-// each is acknowledged; the one that fails and the rest wait.
+// Events of many rows follow events of one row. The events of one read are stored in several transactions, in order, and each
+// batch is acknowledged. The batch that fails and the rest wait.
 func TestLargeEventsAreCut(t *testing.T) {
 	t.Parallel()
-	store, book := newTill(), newSQLite(t)
+	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 1000, time.Hour)
 	for range 40 {
 		store.buy(t, "a", 1)
@@ -46,8 +46,8 @@ func TestLargeEventsAreCut(t *testing.T) {
 	for range 40 {
 		store.buy(t, "a", 15)
 	}
-	strict := &strictBook{Book: book}
-	const refused = 51 // is in the middle of what is read at once, and in a transaction with the one before it
+	strict := &strictRepository{Repository: repo}
+	const refused = 51 // it is in the middle of one read, and in a transaction with the one before it
 	strict.from.Store(refused)
 	stop := work(t, store, strict)
 	unacked := func() uint64 {
@@ -59,7 +59,7 @@ func TestLargeEventsAreCut(t *testing.T) {
 	}
 	eventually(t, "what can be stored is acknowledged", func() bool { return unacked() == 80-(refused-1) })
 	strict.from.Store(1 << 53)
-	book.comesTo(t, "a", map[State]int{Pending: 40 + 40*15})
+	repo.comesTo(t, "a", map[State]int{Pending: 40 + 40*15})
 	allDone(t, store, "a")
 	stop()
 	last := int64(0)
@@ -74,7 +74,7 @@ func TestLargeEventsAreCut(t *testing.T) {
 	}
 }
 
-// slipStore does not trim the first time it is asked.
+// slipStore fails the first trim.
 type slipStore struct {
 	luascripts.Store
 	slipped, trimmed atomic.Bool
@@ -91,10 +91,10 @@ func (s *slipStore) TrimEvents(ctx context.Context, sale string) error {
 	return err
 }
 
-// A trim that failed is made up for, though nothing more happens.
+// A failed trim is tried again, though nothing more happens.
 func TestTrimIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	store := newTill()
+	store := newShop()
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 1)
 	slip := &slipStore{Store: store}

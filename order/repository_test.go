@@ -18,13 +18,13 @@ import (
 	"spike/luascripts"
 )
 
-func TestSQLiteBook(t *testing.T) {
+func TestSQLiteRepository(t *testing.T) {
 	t.Parallel()
-	bookSuite(t, func(t testing.TB) shelf { t.Helper(); return newSQLite(t) })
+	repositorySuite(t, func(t testing.TB) testRepository { t.Helper(); return newSQLite(t) })
 }
 
-// bookSuite is what every book must do.
-func bookSuite(t *testing.T, open func(testing.TB) shelf) {
+// repositorySuite is what every database must do.
+func repositorySuite(t *testing.T, open func(testing.TB) testRepository) {
 	t.Helper()
 	t.Run("rows are joined, whatever comes when", func(t *testing.T) { suiteJoins(t, open(t)) })
 	t.Run("every state meets every state", func(t *testing.T) { suiteStates(t, open(t)) })
@@ -62,7 +62,7 @@ func story(serial, count uint32, fence uint64, end luascripts.EventKind, parts b
 	return events
 }
 
-// entries cuts events into batches, as they are written.
+// entries cuts events into batches, as a consumer does.
 func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 	t.Helper()
 	for chunk := range slices.Chunk(events, size) {
@@ -71,7 +71,7 @@ func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 	return list
 }
 
-// history is what happened at a sale, and how it came to the desks: cut anyhow, in any order, some of it again.
+// history is what happened at a sale, and how it came to the consumers: cut anywhere, in any order, some of it again.
 type history struct {
 	events []luascripts.Event
 	cuts   [][]luascripts.Event
@@ -91,11 +91,11 @@ var histories = rapid.Custom(func(t *rapid.T) (h history) {
 	return h
 })
 
-// entryOf is what a desk writes of events.
+// entryOf is what a consumer writes for events.
 func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
 	t.Helper()
 	for _, ev := range events {
-		if err := e.enter(sale, ev, true, true); err != nil {
+		if err := e.addEvent(sale, ev, true, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +103,7 @@ func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
 	return e
 }
 
-// joined is what Row.Merge makes of rows, in the order they come in.
+// joined is the result of Row.Merge over rows, in their order.
 func joined(lists ...[]Row) map[Key]Row {
 	all := map[Key]Row{}
 	for _, r := range slices.Concat(lists...) {
@@ -115,7 +115,7 @@ func joined(lists ...[]Row) map[Key]Row {
 	return all
 }
 
-// inOrder is how it must come out.
+// inOrder is the expected result.
 func (h history) inOrder(t rapid.TB, sale string) map[Key]Row {
 	t.Helper()
 	var rows [][]Row
@@ -138,12 +138,12 @@ func TestRowsAreJoinedWhateverComesWhen(t *testing.T) {
 	})
 }
 
-// suiteJoins has the book do the same as Row.Merge, for a few.
-func suiteJoins(t *testing.T, s shelf) {
+// suiteJoins: the database agrees with Row.Merge.
+func suiteJoins(t *testing.T, s testRepository) {
 	for run := range 20 {
 		sale, h := fmt.Sprintf("joins%d", run), histories.Example(run)
 		for _, events := range h.cuts {
-			if err := s.Enter(t.Context(), entryOf(t, sale, events)); err != nil {
+			if err := s.Save(t.Context(), entryOf(t, sale, events)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,14 +157,14 @@ func suiteJoins(t *testing.T, s shelf) {
 	}
 }
 
-func suiteStates(t *testing.T, s shelf) {
+func suiteStates(t *testing.T, s testRepository) {
 	serial := int64(0)
 	for a := Pending; a <= Confirmed; a++ {
 		for b := Pending; b <= Confirmed; b++ {
 			serial++
 			r := Row{Key: Key{Sale: "states", Birth: 1, Serial: serial, Fence: 1}, FirstSerial: serial, Units: 1}
 			for _, r.State = range []State{a, b} {
-				if err := s.Enter(t.Context(), Entry{Rows: []Row{r}}); err != nil {
+				if err := s.Save(t.Context(), Entry{Rows: []Row{r}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -176,14 +176,14 @@ func suiteStates(t *testing.T, s shelf) {
 	}
 }
 
-func suiteLargest(t *testing.T, s shelf) {
+func suiteLargest(t *testing.T, s testRepository) {
 	ev := luascripts.Event{ID: "1-0", Number: 1<<53 - 1, Kind: luascripts.Reserved, Birth: 1<<53 - 1, At: 5, Raw: at0,
 		Claims: []luascripts.Claim{{Serial: luascripts.MaxSerial, Count: 1, Fence: 1<<53 - 1, Nonce: 1 << 53, Expiry: 0}}}
 	var e Entry
-	if err := e.enter("largest", ev, true, true); err != nil {
+	if err := e.addEvent("largest", ev, true, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Enter(t.Context(), e); err != nil {
+	if err := s.Save(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := s.rows("largest")
@@ -193,18 +193,18 @@ func suiteLargest(t *testing.T, s shelf) {
 	}
 }
 
-// suiteAtomic has a batch fail at its last part: nothing of it may stay.
-func suiteAtomic(t *testing.T, s shelf) {
+// suiteAtomic has a batch fail at its last part. Nothing of the batch may stay.
+func suiteAtomic(t *testing.T, s testRepository) {
 	e := entries(t, story(1, 2, 1000, luascripts.Reserved, false), 9)[0]
 	e.Deliveries[0].State = "nonsense" // the table refuses it
-	if err := s.Enter(t.Context(), e); err == nil {
+	if err := s.Save(t.Context(), e); err == nil {
 		t.Fatal("a delivery in no state was taken")
 	}
 	if rows, err := s.rows("joins"); err != nil || len(rows) > 0 {
 		t.Errorf("%v %v", rows, err)
 	}
 	e.Deliveries[0].State = Due
-	if err := s.Enter(t.Context(), e); err != nil {
+	if err := s.Save(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	if rows, err := s.rows("joins"); err != nil || len(rows) != 2 {
@@ -212,8 +212,8 @@ func suiteAtomic(t *testing.T, s shelf) {
 	}
 }
 
-// suiteWriters has two workers write the same batches, in opposite directions.
-func suiteWriters(t *testing.T, s shelf) {
+// suiteWriters has two workers write the same batches in opposite directions.
+func suiteWriters(t *testing.T, s testRepository) {
 	var events []luascripts.Event
 	for serial := uint32(1); serial <= 150; serial += 3 {
 		events = append(events, story(serial, 3, 1000+uint64(serial), luascripts.Cancelled, false)...)
@@ -225,7 +225,7 @@ func suiteWriters(t *testing.T, s shelf) {
 	for _, list := range [][]Entry{there, back, there} {
 		writing.Go(func() {
 			for _, e := range list {
-				if err := s.Enter(t.Context(), e); err != nil {
+				if err := s.Save(t.Context(), e); err != nil {
 					t.Error(err)
 				}
 			}
@@ -246,14 +246,15 @@ func suiteWriters(t *testing.T, s shelf) {
 	}
 }
 
-func suiteDeliveries(t *testing.T, s shelf) {
+func suiteDeliveries(t *testing.T, s testRepository) {
 	now := wall(at0)
-	e := entries(t, append(story(1, 2, 1000, luascripts.Confirmed, false), story(5, 1, 2000, luascripts.Cancelled, false)...), 9)[0]
+	e := entries(t, append(story(1, 2, 1000, luascripts.Confirmed, false),
+		story(5, 1, 2000, luascripts.Cancelled, false)...), 9)[0]
 	for i := range e.Deliveries {
 		e.Deliveries[i].NextAt = now
 	}
-	for range 2 { // the second time they are there
-		if err := s.Enter(t.Context(), e); err != nil {
+	for range 2 { // the second time the rows exist
+		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -280,7 +281,7 @@ func suiteDeliveries(t *testing.T, s shelf) {
 	if len(again) != 1 || again[0].ID != ds[2].ID || again[0].Attempts != 3 {
 		t.Errorf("again: %+v", again)
 	}
-	if lost := take(t, s, now.Add(2*time.Minute), 10); len(lost) != 2 { // whose sender died come back after its lease
+	if lost := take(t, s, now.Add(2*time.Minute), 10); len(lost) != 2 { // deliveries of a dead sender come back after its lease
 		t.Errorf("lost: %+v", lost)
 	}
 	if n, err := s.Prune(t.Context(), now, 10); err != nil || n != 0 {
@@ -294,8 +295,8 @@ func suiteDeliveries(t *testing.T, s shelf) {
 	}
 }
 
-// suiteOddWords has an endpoint fail in words that a database may not like.
-func suiteOddWords(t *testing.T, s shelf) {
+// suiteOddWords has an endpoint fail with words that a database may refuse.
+func suiteOddWords(t *testing.T, s testRepository) {
 	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -312,7 +313,7 @@ func suiteOddWords(t *testing.T, s shelf) {
 	}
 	defer e.close()
 	d := Delivery{ID: "odd", Sale: "x", Type: "reserved", Body: "{}", At: wall(at0), State: Due, NextAt: wall(at0)}
-	if err := s.Enter(t.Context(), Entry{Deliveries: []Delivery{d}}); err != nil {
+	if err := s.Save(t.Context(), Entry{Deliveries: []Delivery{d}}); err != nil {
 		t.Fatal(err)
 	}
 	heard := e.post(t.Context(), d, time.Now())
@@ -333,7 +334,7 @@ func suiteOddWords(t *testing.T, s shelf) {
 	}
 }
 
-func take(t testing.TB, s shelf, now time.Time, most int) []Delivery {
+func take(t testing.TB, s testRepository, now time.Time, most int) []Delivery {
 	t.Helper()
 	ds, err := s.Take(t.Context(), now, time.Minute, most)
 	if err != nil {
@@ -342,14 +343,14 @@ func take(t testing.TB, s shelf, now time.Time, most int) []Delivery {
 	return ds
 }
 
-// suiteShared has several senders take: each delivery comes to one.
-func suiteShared(t *testing.T, s shelf) {
+// suiteShared has several senders take deliveries. Each delivery goes to one sender.
+func suiteShared(t *testing.T, s testRepository) {
 	e := Entry{}
 	for i := range 200 {
 		e.Deliveries = append(e.Deliveries, Delivery{ID: fmt.Sprint(i), Sale: "x", Type: "reserved", Body: "{}", At: wall(at0),
 			State: Due, NextAt: wall(at0)})
 	}
-	if err := s.Enter(t.Context(), e); err != nil {
+	if err := s.Save(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	var taking sync.WaitGroup
@@ -379,27 +380,28 @@ func suiteShared(t *testing.T, s shelf) {
 			t.Errorf("%s was given %d times", id, n)
 		}
 	}
-	if left := take(t, s, wall(at0), 200); len(had)+len(left) != 200 { // who meets others' locks may leave early
+	if left := take(t, s, wall(at0), 200); len(had)+len(left) != 200 { // a sender that meets locks of others may stop early
 		t.Errorf("%d given, %d left", len(had), len(left))
 	}
 }
 
-func suiteParked(t *testing.T, s shelf) {
+func suiteParked(t *testing.T, s testRepository) {
 	var e Entry
-	if err := e.enter("odd", luascripts.Event{ID: "5-1", Kind: "sung", Birth: 1, At: 1, Raw: 1}, true, true); err == nil {
+	if err := e.addEvent("odd", luascripts.Event{ID: "5-1", Kind: "sung", Birth: 1, At: 1, Raw: 1}, true, true); err == nil {
 		t.Fatal("it made sense")
 	}
 	for range 2 {
-		if err := s.Enter(t.Context(), e); err != nil {
+		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n, err := s.count("SELECT count(*) FROM parked_events WHERE sale = 'odd' AND id = '5-1' AND why LIKE '%sung%'"); err != nil || n != 1 {
+	n, err := s.count("SELECT count(*) FROM parked_events WHERE sale = 'odd' AND id = '5-1' AND why LIKE '%sung%'")
+	if err != nil || n != 1 {
 		t.Errorf("%d parked, %v", n, err)
 	}
 }
 
-// One statement meets a row once only, and two workers meet rows in the same order.
+// One statement meets a row only once, and two workers meet rows in the same order.
 func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
 	events := append(story(5, 2, 2000, luascripts.Confirmed, false), story(1, 3, 1000, luascripts.Expired, true)...)
 	slices.Reverse(events)
@@ -415,10 +417,11 @@ func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
 }
 
 func TestBadDatabaseAddresses(t *testing.T) {
-	for _, url := range []string{"", "orders.db", "mysql://x", "sqlite:", "postgres://u:hunter2@h:nan/db", "postgres://%zz:hunter2@/"} {
-		book, err := Open(url)
+	for _, url := range []string{"", "orders.db", "mysql://x", "sqlite:", "postgres://u:hunter2@h:nan/db",
+		"postgres://%zz:hunter2@/"} {
+		repo, err := Open(url)
 		if err == nil {
-			book.Close()
+			repo.Close()
 		}
 		wantConfigError(t, url, err)
 	}

@@ -10,11 +10,11 @@ import (
 	"spike/order/pgtest"
 )
 
-// BenchmarkEnter stores new orders, 500 to a transaction, with one writer.
-func BenchmarkEnter(b *testing.B) {
-	for name, open := range map[string]func(testing.TB) shelf{
+// BenchmarkSave stores new orders, 500 to a transaction, with one writer.
+func BenchmarkSave(b *testing.B) {
+	for name, open := range map[string]func(testing.TB) testRepository{
 		"sqlite":   newSQLite,
-		"postgres": func(t testing.TB) shelf { return openShelf(t, pgtest.Start(t).URL) },
+		"postgres": func(t testing.TB) testRepository { return openTestRepository(t, pgtest.Start(t).URL) },
 	} {
 		for what, told := range map[string]bool{"plain": false, "with webhooks": true} {
 			b.Run(name+"/"+what, func(b *testing.B) {
@@ -27,12 +27,13 @@ func BenchmarkEnter(b *testing.B) {
 					ev := luascripts.Event{ID: "1-1", Kind: luascripts.Reserved, Birth: 1, At: 1, Raw: time.Now().UnixMicro()}
 					for range rows {
 						next++
-						ev.Claims = append(ev.Claims, luascripts.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next), Expiry: 300e6})
+						ev.Claims = append(ev.Claims, luascripts.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next),
+							Expiry: 300e6})
 					}
-					if err := batch.enter("s", ev, true, told); err != nil {
+					if err := batch.addEvent("s", ev, true, told); err != nil {
 						b.Fatal(err)
 					}
-					if err := s.Enter(b.Context(), batch); err != nil {
+					if err := s.Save(b.Context(), batch); err != nil {
 						b.Fatal(err)
 					}
 				}

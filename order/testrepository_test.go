@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// shelf is a book that the suite can look into.
-type shelf struct {
-	Book
+// testRepository is a database that the suite can look into.
+type testRepository struct {
+	Repository
 	rows  func(sale string) (map[Key]Row, error)
 	count func(query string) (int, error)
 }
 
-func newSQLite(t testing.TB) shelf {
+func newSQLite(t testing.TB) testRepository {
 	t.Helper()
-	return openShelf(t, "sqlite:"+filepath.Join(t.TempDir(), "a file?.db"))
+	return openTestRepository(t, "sqlite:"+filepath.Join(t.TempDir(), "a file?.db"))
 }
 
-func openShelf(t testing.TB, url string) shelf {
+func openTestRepository(t testing.TB, url string) testRepository {
 	t.Helper()
-	book, err := Open(url)
+	repo, err := Open(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(book.Close)
+	t.Cleanup(repo.Close)
 	for range 2 { // the second time there is nothing to do
-		if err := book.Migrate(t.Context()); err != nil {
+		if err := repo.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := shelf{Book: book}
-	switch b := book.(type) {
+	s := testRepository{Repository: repo}
+	switch b := repo.(type) {
 	case *sqlite:
 		s.rows, s.count = b.peek, b.peekCount
 	case *postgres:
@@ -42,11 +42,11 @@ func openShelf(t testing.TB, url string) shelf {
 	return s
 }
 
-// do is an operator's hand on the database.
-func (s shelf) do(t testing.TB, query string) {
+// do executes an operator's query.
+func (s testRepository) do(t testing.TB, query string) {
 	t.Helper()
 	var err error
-	switch b := s.Book.(type) {
+	switch b := s.Repository.(type) {
 	case *sqlite:
 		_, err = b.db.Exec(query)
 	case *postgres:
@@ -119,7 +119,7 @@ func (p *postgres) peekCount(query string) (n int, err error) {
 	return n, err
 }
 
-// same compares rows; times as instants.
+// same compares rows, and times as instants.
 func same(a, b Row) bool {
 	at := func(t *time.Time) int64 {
 		if t == nil {

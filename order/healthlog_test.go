@@ -14,7 +14,7 @@ import (
 	"spike/luascripts"
 )
 
-// partOK is what an operator sees of a part: 1 or 0; -1 before there is anything to see.
+// partOK is the metric of a part: 1 or 0; -1 before the metric exists.
 func partOK(t testing.TB, from prometheus.Gatherer, part string) float64 {
 	t.Helper()
 	families, err := from.Gather()
@@ -31,7 +31,7 @@ func partOK(t testing.TB, from prometheus.Gatherer, part string) float64 {
 	return -1
 }
 
-// gaugeOf is a gauge without labels; -1: there is none.
+// gaugeOf is a gauge without labels; -1: it does not exist.
 func gaugeOf(t testing.TB, from prometheus.Gatherer, name string) float64 {
 	t.Helper()
 	families, err := from.Gather()
@@ -46,10 +46,10 @@ func gaugeOf(t testing.TB, from prometheus.Gatherer, name string) float64 {
 	return -1
 }
 
-// It is over when it is over for everybody, and said once.
+// A failure is over when it is over for every caller, and that is logged once.
 func TestTroubleOfSeveral(t *testing.T) {
 	var said strings.Builder
-	p := newTrouble(zerolog.New(&said), "store")
+	p := newHealthLog(zerolog.New(&said), "store")
 	p.note("a", errAway)
 	p.note("b", errAway)
 	p.note("b", nil)
@@ -75,7 +75,7 @@ func (blindStore) Show(context.Context, string) (luascripts.ShowReply, error) {
 	return luascripts.ShowReply{}, errDownToday
 }
 
-// The list can be had and other calls go well, but one does not: all the time the store is not well, and nobody says it is.
+// The list and other calls go well, and one call fails. All the time the store is not well, and the log never says that it is.
 func TestTroubleOfOneIsNotClearedByOthers(t *testing.T) {
 	t.Parallel()
 	for what, broken := range map[string]func(luascripts.Store) luascripts.Store{
@@ -91,12 +91,13 @@ func TestTroubleOfOneIsNotClearedByOthers(t *testing.T) {
 func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store) {
 	t.Helper()
 	var said strings.Builder
-	store, metrics := newTill(), prometheus.NewRegistry()
+	store, metrics := newShop(), prometheus.NewRegistry()
 	store.sale(t, "a", 10, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, broken(store), closedBook{}, zerolog.New(&said))
+		done <- Run(ctx, Config{Batch: 9, Registry: metrics, pace: &steady}, broken(store), closedRepository{},
+			zerolog.New(&said))
 	}()
 	for range 100 {
 		time.Sleep(300 * time.Millisecond)
@@ -114,25 +115,25 @@ func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store
 	}
 }
 
-// lostBook takes orders; its outbox is away.
-type lostBook struct {
-	Book
+// outboxAwayRepository stores orders; its outbox is away.
+type outboxAwayRepository struct {
+	Repository
 	off atomic.Bool
 }
 
-func (l *lostBook) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
+func (l *outboxAwayRepository) Take(ctx context.Context, now time.Time, lease time.Duration, most int) ([]Delivery, error) {
 	if l.off.Load() {
 		return nil, errAway
 	}
-	return l.Book.Take(ctx, now, lease, most)
+	return l.Repository.Take(ctx, now, lease, most)
 }
 
-// Nothing happens at the sale; the sender alone finds the database away, and back.
+// Nothing happens at the sale. The sender alone finds the database away, and back.
 func TestSenderSaysThatTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
-	metrics, lost := prometheus.NewRegistry(), &lostBook{Book: newSQLite(t)}
+	metrics, lost := prometheus.NewRegistry(), &outboxAwayRepository{Repository: newSQLite(t)}
 	lost.off.Store(true)
-	work(t, newTill(), lost, hooked("http://127.0.0.1:1/"), func(c *Config) { c.Registry = metrics })
+	work(t, newShop(), lost, hooked("http://127.0.0.1:1/"), func(c *Config) { c.Registry = metrics })
 	eventually(t, "the database is not well", func() bool { return partOK(t, metrics, "database") == 0 })
 	lost.off.Store(false)
 	eventually(t, "it is well again", func() bool { return partOK(t, metrics, "database") == 1 })
