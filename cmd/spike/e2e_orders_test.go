@@ -258,6 +258,7 @@ func TestOrdersInSQLite(t *testing.T) {
 }
 
 func TestOrdersUsage(t *testing.T) {
+	db := "sqlite:" + filepath.Join(t.TempDir(), "orders.db")
 	for _, c := range []struct {
 		args []string
 		code int
@@ -266,9 +267,9 @@ func TestOrdersUsage(t *testing.T) {
 		{[]string{"--redis", "127.0.0.1:1"}, exitUsage, "--db"},
 		{[]string{"--redis", "127.0.0.1:1", "--db", "mysql://u:hunter2@h/db"}, exitUsage, "sqlite:FILE"},
 		{[]string{"--redis", "127.0.0.1:1", "--db", "postgres://u:hunter2@h:port/db"}, exitUsage, "postgres://"},
-		{[]string{"--db", "sqlite:x"}, exitUsage, "--redis"},
+		{[]string{"--db", db}, exitUsage, "--redis"},
 		{[]string{"--redis", "127.0.0.1:1", "--db", "sqlite:/nowhere/at/all/orders.db"}, exitUsage, "/nowhere/at/all"},
-		{[]string{"--redis", "127.0.0.1:1", "--db", "sqlite:x"}, exitDependency, "127.0.0.1:1"},
+		{[]string{"--redis", "127.0.0.1:1", "--db", db}, exitDependency, "127.0.0.1:1"},
 	} {
 		if _, errs, code := spike(t, append([]string{"orders"}, c.args...)...); code != c.code || !strings.Contains(errs, c.says) ||
 			strings.Contains(errs, "hunter2") {
@@ -276,7 +277,6 @@ func TestOrdersUsage(t *testing.T) {
 		}
 	}
 	redis := redistest.Start(t)
-	db := "sqlite:" + filepath.Join(t.TempDir(), "orders.db")
 	for says, args := range map[string][]string{"loopback": {"--admin", "0.0.0.0:0"}, "secret": {"--webhook", "http://127.0.0.1:1/"},
 		"batch": {"--batch", "0"}, "http": {"--webhook", "nonsense", "--webhook-secret", "hunter2"}} {
 		_, errs, code := spike(t, append([]string{"orders", "--redis", redis, "--db", db}, args...)...)
