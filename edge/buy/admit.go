@@ -24,7 +24,7 @@ const (
 // Admit says what a buy comes to, as far as that follows from what is known here, and how it goes on. v is the sale's verdict.
 func Admit(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
 	switch {
-	case q.keyed() && !(v != nil && (v.Reason == allotment.Unopened || v.Reason == allotment.Drawing)):
+	case q.keyed() && (v == nil || v.Reason != allotment.Unopened && v.Reason != allotment.Drawing):
 		return Decision{}, Keyed // this buyer may have won already, unless nobody can have
 	case v == nil:
 		return Decision{}, wayTo(sale)
