@@ -63,16 +63,21 @@ const maxAgain = 8
 
 // tell counts, logs and writes what a buy came to: the answer to every buy leaves here. sale is nil where there is none.
 func (s *Server) tell(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, d *buy.Decision) {
-	s.count(sale, d.Outcome)
+	if sale != nil {
+		s.count(sale, d.Outcome)
+	} else if d.Outcome == buy.Undecided {
+		s.unknownUndecided.Add(1)
+	}
 	in.Write(to, sale, d)
 }
 
+// count counts what a buyer of the sale hears, and logs it where a log is kept.
 func (s *Server) count(sale *sales.Sale, o buy.Outcome) {
-	switch {
-	case sale == nil && o == buy.Undecided:
-		s.unknownUndecided.Add(1)
-	case sale != nil && o.Counts():
-		sale.Tally.Add(uint8(o))
+	if !o.Counts() {
+		return
+	}
+	sale.Tally.Add(uint8(o))
+	if s.decisions != nil {
 		s.decisions.note(sale, o == buy.Won)
 	}
 }

@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,15 +64,6 @@ func (r *recorder) note(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, fmt.Sprintf("%d %s", time.Now().UnixMicro(), line))
-}
-
-// noted is the calls so far, those of one moment in the order of their text.
-func (r *recorder) noted() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := slices.Clone(r.calls)
-	slices.Sort(all)
-	return all
 }
 
 // counted is how often each call was made, by its first word.

@@ -106,8 +106,8 @@ func openRings(ctx context.Context, path string, store luascripts.Store) (*ringd
 func newServer(life context.Context, cfg Config, store luascripts.Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
 		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
-	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance, Node: cfg.Node,
-		Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
+		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
 	s.seller = buy.NewSeller(life, store, s.sales, cfg.Bounds.Keep)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
@@ -135,7 +135,8 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	ended := make(chan error, 2)
 	door, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
 	if limits.Most() < listener.Few {
-		s.log.Warn().Int("connections", limits.Most()).Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
+		s.log.Warn().Int("connections", limits.Most()).
+			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
 	go func() { ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits)}) }()
 	back := s.operators().Server()

@@ -43,7 +43,8 @@ func v1Units(q *fasthttp.Request) (uint32, error) {
 	if body := q.Body(); len(body) > 0 {
 		asked, err := decodeBody(body)
 		if err != nil || args.Has("n") {
-			return 0, answer.NewProblem(fasthttp.StatusBadRequest, "bad_request", `the body is empty, or {"n":2} and then there is no n in the query`)
+			return 0, answer.NewProblem(fasthttp.StatusBadRequest, "bad_request",
+				`the body is empty, or {"n":2} and then there is no n in the query`)
 		}
 		n, ok = uint32(asked), asked >= 1 && asked <= MaxUnits
 	}

@@ -40,9 +40,9 @@ const (
 
 var phrases = map[string][buy.Outcomes]string{
 	"zh": {
-		buy.SoldOut: "已售罄", buy.NoneNow: "已售罄", buy.Paused: "暂停销售，请稍后重试", buy.Unopened: "尚未开售", buy.Closed: "已结束",
-		buy.Undecided: "系统繁忙，请稍后重试", buy.Won: "抢票成功", buy.OverLimit: "已达限购数量", buy.Entered: "已登记，等待抽签",
-		buy.TooMuch: "超过每人限购数量",
+		buy.SoldOut: "已售罄", buy.NoneNow: "已售罄", buy.Paused: "暂停销售，请稍后重试", buy.Unopened: "尚未开售",
+		buy.Closed: "已结束", buy.Undecided: "系统繁忙，请稍后重试", buy.Won: "抢票成功", buy.OverLimit: "已达限购数量",
+		buy.Entered: "已登记，等待抽签", buy.TooMuch: "超过每人限购数量",
 	},
 	"en": {
 		buy.SoldOut: "sold out", buy.NoneNow: "none left for now", buy.Paused: "paused, try again later", buy.Unopened: "not open yet",
@@ -97,14 +97,16 @@ func V1(signer *token.Signer) *Format {
 	f.entered = frame{202, jsonType, []byte(`{"state":"waiting","sale":"`), []byte(`"}`)}
 	open := func(p *Problem) []byte { return bytes.TrimSuffix(p.body(), []byte("}")) }
 	f.limited = frame{429, problemType, append(open(NewProblem(429, "over_limit", overLimit)), `,"sale":"`...), []byte(`"}`)}
-	f.early = frame{425, problemType, append(open(NewProblem(425, "not_open", "the sale is not open yet")), `,"retry_after_ms":`...), []byte(`"}`)}
+	early := NewProblem(425, "not_open", "the sale is not open yet")
+	f.early = frame{425, problemType, append(open(early), `,"retry_after_ms":`...), []byte(`"}`)}
 	return f.complete()
 }
 
 // complete adds what both formats say the same way: something is wrong with the request. An outcome that has no answer is undecided.
 func (f *Format) complete() *Format {
 	for o, p := range map[buy.Outcome]*Problem{
-		buy.NoBuyer:     NewProblem(401, "no_buyer", "this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT"),
+		buy.NoBuyer: NewProblem(401, "no_buyer",
+			"this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT"),
 		buy.KeyUsed:     NewProblem(422, "key_used", "this Idempotency-Key stands for another sale or another number of units"),
 		buy.KeyInFlight: NewProblem(409, "key_in_flight", "a request with this Idempotency-Key is being answered: ask again").Soon(),
 		buy.OneTicket:   NewProblem(400, "bad_n", "n is 1 while lots are to be drawn"),

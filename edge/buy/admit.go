@@ -24,19 +24,24 @@ const (
 // Admit says what a buy comes to, as far as that follows from what is known here, and how it goes on. v is the sale's verdict.
 func Admit(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
 	switch {
-	case q.keyed() && !(v != nil && (v.Reason == allotment.Unopened || v.Reason == allotment.Drawing)):
+	case q.keyed() && (v == nil || v.Reason != allotment.Unopened && v.Reason != allotment.Drawing):
 		return Decision{}, Keyed // this buyer may have won already, unless nobody can have
 	case v == nil:
 		return Decision{}, wayTo(sale)
 	case v.Reason != allotment.Lots:
 		return hear(v, sale, q)
-	case mayHaveLot(sale.View(), q): // asked for where it may wait
+	case lotFor(sale, q): // asked for where it may wait
 		return Decision{}, slowWayTo(sale)
 	case v.Others != nil:
 		return hear(v.Others, sale, q)
 	}
 	return Decision{}, wayTo(sale)
 }
+
+// lotFor is mayHaveLot by the newest view of the sale.
+//
+//go:noinline
+func lotFor(sale *sales.Sale, q *Request) bool { return mayHaveLot(sale.View(), q) }
 
 // wayTo is the way to units of a sale that has some.
 func wayTo(sale *sales.Sale) Way {

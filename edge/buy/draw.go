@@ -130,7 +130,7 @@ func collected(reply luascripts.DeductReply, fresh bool) Ticket {
 		return Ticket{Fate: Drawn, Claim: reply.Claim, Fresh: fresh}
 	case reply.Answer == luascripts.OverLimit, // with other units, which it may cancel
 		reply.Answer == luascripts.NotHad && kept && reply.State != luascripts.Open && reply.State != luascripts.Closed:
-		return Ticket{Fate: Waiting, At: reply.Head.DrawsAt()}
+		return Ticket{Fate: Waiting, At: reply.DrawsAt()}
 	case reply.Answer == luascripts.NotHad && (!kept || reply.State == luascripts.Closed):
 		return Ticket{Fate: Expired}
 	}

@@ -15,6 +15,7 @@ const coarse = time.Second
 // would set a runtime timer, together a twentieth of what a sold-out answer costs.
 type Coarse struct{ net.Listener }
 
+// Accept gives a connection whose deadlines are cheap.
 func (l Coarse) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {

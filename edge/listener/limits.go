@@ -32,7 +32,7 @@ const (
 	acceptPause  = 10 * time.Millisecond
 )
 
-// sources counts connections, by where they come from: an IPv4 address, or an IPv6 network of 64 bits, of which one
+// Limits counts connections, by where they come from: an IPv4 address, or an IPv6 network of 64 bits, of which one
 // customer has all addresses. Safe for concurrent use.
 type Limits struct {
 	most, each int

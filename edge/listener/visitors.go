@@ -13,13 +13,14 @@ import (
 // Who knocks at the operators' side is a stranger until a request of his has shown the token. Strangers have so many places, and
 // whoever comes when all are taken gets that of another one: who has the token is never kept out by who has not.
 
+// How many of them there may be.
 const (
 	StrangersMost = otherFiles / 4 // places for them
 	strangersEach = otherFiles / 8 // for those of one source
 	knownMost     = otherFiles / 4 // connections on which the token was shown; more than that stay strangers
 )
 
-// visitors are the connections of the operators' side. Safe for concurrent use.
+// Visitors are the connections of the operators' side. Safe for concurrent use.
 type Visitors struct {
 	exempt func(net.Addr) bool // from strangersEach
 

@@ -129,6 +129,7 @@ func ringsIn(path string) (rings, odd []string, err error) {
 
 const ringSuffix = ".ring"
 
+// Close lets another process have it.
 func (d *Dir) Close() {
 	if d != nil {
 		for _, f := range d.locks {

@@ -66,7 +66,7 @@ func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
 func (w *Watched) Make(t *testing.T, sale string) uint64 {
 	t.Helper()
 	time.Sleep(time.Microsecond) // no two births are the same
-	head, err := w.Store.Create(t.Context(), sale, luascripts.CreateRequest{Total: 10, Hold: time.Minute})
+	head, err := w.Create(t.Context(), sale, luascripts.CreateRequest{Total: 10, Hold: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
