@@ -154,7 +154,7 @@ func (c *checks) honours(q byToken, r luascripts.ReservationReply, err error) {
 		fallthrough
 	case r.Life == luascripts.IsExpired:
 		// Where history was lost, and time with it, whoever has bought the unit since has the better right.
-		if p.live(r.Now, c.hold) && !p.over && !p.excused && !(p.beaten && c.w.histories > 0) {
+		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.histories == 0) {
 			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
 		}
 	case q.what == confirm && r.Life != luascripts.IsConfirmed, q.what == cancel && r.Life != luascripts.IsConfirmed:
