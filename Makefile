@@ -60,6 +60,7 @@ e2e-long: e2e ## the same with more runs and larger sales
 SEEDS ?= 2000
 sim: build ## SEEDS (2000) worlds of the simulator: crashes, fail-overs, pauses and lies, no clock and no network
 	bin/spike bench sim --seeds $(SEEDS)
+	SPIKE_TRACES=1 go test -count=1 -run TestTraces ./bench/sim
 
 mutants: ## every guard of the protocol left out once: the simulator must notice
 	go test -tags mutants -count=1 -timeout 20m -run TestEveryMutantDies -v ./bench/sim

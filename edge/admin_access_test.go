@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/admin"
+	"spike/edge/internal/storetest"
 	"spike/order/loopback"
 	"spike/order/operators"
 )
@@ -34,7 +35,7 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens(token)
 	var log bytes.Buffer
-	s := loggingServer(t, cfg, embedded(t, 10, time.Minute), zerolog.New(&log))
+	s := loggingServer(t, cfg, storetest.Embedded(t, 10, time.Minute), zerolog.New(&log))
 	o := s.operators().Handler()
 	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x", "bearer " + token,
 		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x", "Bearer x" + token[1:]} {
@@ -68,7 +69,7 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens("x")
-	o := testServer(t, cfg, embedded(t, 10, time.Minute)).operators().Handler()
+	o := testServer(t, cfg, storetest.Embedded(t, 10, time.Minute)).operators().Handler()
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 404, "/api/v1/": 404,
 		"/debug/": 404, "/debug/vars": 404, "/metrics/": 404} {
 		w := httptest.NewRecorder()

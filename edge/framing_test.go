@@ -10,11 +10,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"spike/edge/internal/storetest"
 )
 
 // Row A7: a request with Content-Length and Transfer-Encoding is refused, and its connection ends: what follows it is not read.
 func TestA7TwoLengthsAreRefused(t *testing.T) {
-	s := testServer(t, testConfig(), embedded(t, 100, time.Minute))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 100, time.Minute))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

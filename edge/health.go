@@ -35,34 +35,31 @@ func (s *Server) unwell(ctx context.Context) string {
 
 // nurse looks after sales in trouble: they have perhaps no buyer who would find out that it is over.
 func (s *Server) nurse() {
-	s.each(nurseEvery, func() {
-		if s.pulse.Err(s.life) != nil {
-			return
-		}
-		places, all := make(chan struct{}, nurseMost), sync.WaitGroup{}
-		for _, sale := range s.sales.All() {
-			if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // its Keeper looks steadily
-				places <- struct{}{}
-				all.Go(func() {
-					s.sales.Examine(sale, t)
-					<-places
-				})
-			}
-		}
-		all.Wait()
-	})
-}
-
-// each does something again and again until the edge stops.
-func (s *Server) each(every time.Duration, do func()) {
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(nurseEvery)
 	defer tick.Stop()
 	for {
-		do()
+		if s.pulse.Err(s.life) == nil {
+			s.examineAll()
+		}
 		select {
 		case <-tick.C:
 		case <-s.life.Done():
 			return
 		}
 	}
+}
+
+// examineAll looks at each sale in trouble, at a few of them at a time.
+func (s *Server) examineAll() {
+	places, all := make(chan struct{}, nurseMost), sync.WaitGroup{}
+	for _, sale := range s.sales.All() {
+		if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // its Keeper looks steadily
+			places <- struct{}{}
+			all.Go(func() {
+				s.sales.Examine(sale, t)
+				<-places
+			})
+		}
+	}
+	all.Wait()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/edge/internal/storetest"
 	"spike/luascripts"
 )
 
@@ -27,7 +28,7 @@ func (m *moody) Willing(context.Context) error {
 
 // Row D17: the metric says what the probe says, of the store and of the listener.
 func TestD17MetricSaysWhatTheProbeSays(t *testing.T) {
-	store := &moody{Store: embedded(t, 100, time.Minute)}
+	store := &moody{Store: storetest.Embedded(t, 100, time.Minute)}
 	s := testServer(t, testConfig(), store)
 	operators := s.operators().Handler()
 	for _, state := range []struct {

@@ -10,7 +10,7 @@ import (
 
 // Row A7: sales that nobody asks for cost a scrape little.
 func TestA7IdleSalesHaveFewSeries(t *testing.T) {
-	store := embedded(t, 10, time.Minute)
+	store := storetest.Embedded(t, 10, time.Minute)
 	s := testServer(t, testConfig(), store)
 	const most = 16 // for a sale of which nobody has bought
 	count := func() (n int) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/edge/internal/storetest"
 	"spike/edge/listener"
 )
 
@@ -24,7 +25,7 @@ func unstored(t *testing.T, what string, h http.Header) {
 }
 
 func TestD2AnswersToNonsenseAreNotStored(t *testing.T) {
-	s := testServer(t, testConfig(), embedded(t, 100, time.Minute))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 100, time.Minute))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

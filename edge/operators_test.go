@@ -17,6 +17,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/identity"
+	"spike/edge/internal/storetest"
+	"spike/edge/internal/wiretest"
 	"spike/edge/listener"
 	"spike/order/loopback"
 )
@@ -26,7 +28,7 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 	const token = "the-operators-token"
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens(token)
-	s := testServer(t, cfg, embedded(t, 10, time.Minute))
+	s := testServer(t, cfg, storetest.Embedded(t, 10, time.Minute))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -83,24 +85,6 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 
 func peerAt(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
 
-// oneAnswer sends a request and reads an answer; 0: the connection ended without one, as happens to what was sent to somebody
-// who had hung up before.
-func oneAnswer(t *testing.T, c net.Conn, request string) (status int, body string) {
-	t.Helper()
-	_, _ = io.WriteString(c, request)
-	r, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Logf("no answer: %v", err)
-		return 0, ""
-	}
-	defer func() { _ = r.Body.Close() }()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return r.StatusCode, string(b)
-}
-
 // The operators' side ends who never ends its request, with the token or without, and who sends too much.
 func TestSlowOperatorsAreEnded(t *testing.T) {
 	for _, token := range []string{"", "secret"} {
@@ -115,7 +99,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 			once.conns <- here
 			go func() { served <- back.Serve(once) }()
 			begin := time.Now()
-			status, body := oneAnswer(t, there, "POST /api/v1/sales HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+			status, body := wiretest.OneAnswer(t, there, "POST /api/v1/sales HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 			if status != 408 || !strings.Contains(body, `"code":"too_slow"`) {
 				t.Errorf("%d %s", status, body)
 			}

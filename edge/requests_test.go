@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/internal/wiretest"
 	"spike/edge/listener"
 )
 
@@ -24,7 +25,7 @@ func from(t testing.TB, peer string, r *fasthttp.Request) *fasthttp.RequestCtx {
 	t.Helper()
 	ctx := &fasthttp.RequestCtx{}
 	r.CopyTo(&ctx.Request)
-	ctx.Init2(addrOnly{peer: addressOf(t, peer)}, nil, false)
+	ctx.Init2(addrOnly{peer: wiretest.AddressOf(t, peer)}, nil, false)
 	return ctx
 }
 
@@ -36,15 +37,3 @@ type addrOnly struct {
 
 func (a addrOnly) RemoteAddr() net.Addr { return a.peer }
 func (a addrOnly) LocalAddr() net.Addr  { return a.peer }
-
-func addressOf(t testing.TB, peer string) net.Addr {
-	t.Helper()
-	if strings.HasPrefix(peer, "/") {
-		return &net.UnixAddr{Name: peer, Net: "unix"}
-	}
-	ip := net.ParseIP(peer)
-	if ip == nil {
-		t.Fatal("not an address: ", peer)
-	}
-	return &net.TCPAddr{IP: ip, Port: 1}
-}

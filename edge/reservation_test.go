@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/edge/internal/storetest"
 	"spike/edge/token"
 	"spike/luascripts"
 )
@@ -81,7 +82,7 @@ func TestReservationsLive(t *testing.T) {
 		{"cancel", "confirm", 409, `"code":"already_cancelled"`},
 	} {
 		t.Run(c.does+" then "+c.then, func(t *testing.T) {
-			b := newBearer(testServer(t, testConfig(), embedded(t, 10, time.Hour)))
+			b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 10, time.Hour)))
 			token := b.buys(t, "/buy/ticket")
 			if c.does != "" {
 				if got := b.does(c.does, token); got.status != 200 || !strings.HasPrefix(got.body, `{"sale":"ticket","serial":1,"state":`) {
@@ -97,7 +98,7 @@ func TestReservationsLive(t *testing.T) {
 }
 
 func TestReservationOfSeveral(t *testing.T) {
-	b := newBearer(testServer(t, testConfig(), embedded(t, 10, 0)))
+	b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 10, 0)))
 	got := b.does("look", b.buys(t, "/buy/ticket?n=3"))
 	if want := `{"sale":"ticket","serial":1,"count":3,"state":"pending","order":{"state":"queued"}}`; got.body != want {
 		t.Errorf("%s, want %s", got.body, want)
@@ -105,7 +106,7 @@ func TestReservationOfSeveral(t *testing.T) {
 }
 
 func TestReservationExpires(t *testing.T) {
-	store := embedded(t, 10, time.Second)
+	store := storetest.Embedded(t, 10, time.Second)
 	b := newBearer(testServer(t, testConfig(), store))
 	token := b.buys(t, "/buy/ticket")
 	deadline := time.Now().Add(20 * time.Second)
@@ -126,7 +127,7 @@ func TestReservationExpires(t *testing.T) {
 // Every token that is not good has the same answer, to the byte: nobody learns what was wrong with it.
 func TestBadTokensAreAlike(t *testing.T) {
 	var log bytes.Buffer
-	store := embedded(t, 10, time.Hour)
+	store := storetest.Embedded(t, 10, time.Hour)
 	s := loggingServer(t, testConfig(), store, zerolog.New(&log))
 	b := newBearer(s)
 	good := b.buys(t, "/buy/ticket")
@@ -183,7 +184,7 @@ func sameHeaders(a, b http.Header) bool {
 
 // A token of a sale that was made again under its name is of another sale.
 func TestTokenOfTheSaleBefore(t *testing.T) {
-	store := embedded(t, 10, time.Hour)
+	store := storetest.Embedded(t, 10, time.Hour)
 	b := newBearer(testServer(t, testConfig(), store))
 	token := b.buys(t, "/buy/ticket")
 	if err := store.Remove(t.Context(), "ticket"); err != nil {
@@ -215,7 +216,7 @@ func (mute) Confirm(context.Context, string, uint64, luascripts.Claim) (luascrip
 }
 
 func TestReservationsOfAMuteStoreAreUndecided(t *testing.T) {
-	b := newBearer(testServer(t, testConfig(), mute{embedded(t, 10, time.Hour)}))
+	b := newBearer(testServer(t, testConfig(), mute{storetest.Embedded(t, 10, time.Hour)}))
 	token := b.buys(t, "/buy/ticket")
 	for _, what := range []string{"look", "cancel", "confirm"} {
 		got := b.does(what, token)
@@ -227,7 +228,7 @@ func TestReservationsOfAMuteStoreAreUndecided(t *testing.T) {
 }
 
 func TestReservationMethods(t *testing.T) {
-	b := newBearer(testServer(t, testConfig(), embedded(t, 10, time.Hour)))
+	b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 10, time.Hour)))
 	show := "/v1/reservations/" + b.buys(t, "/buy/ticket")
 	cancel := show + "/cancel"
 	for _, c := range []struct {

@@ -7,17 +7,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/internal/storetest"
 	"spike/luascripts"
 )
-
-func embedded(t testing.TB, total uint64, hold time.Duration) *luascripts.Embedded {
-	t.Helper()
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: total, Hold: hold}); err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
 
 func ask(s *Server, method, uri string) *fasthttp.RequestCtx {
 	ctx := buyer(uri)
@@ -27,7 +19,7 @@ func ask(s *Server, method, uri string) *fasthttp.RequestCtx {
 }
 
 func TestRoutes(t *testing.T) {
-	s := testServer(t, testConfig(), embedded(t, 100, 0))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 100, 0))
 	for _, c := range []struct {
 		method, uri string
 		status      int
@@ -53,7 +45,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestWinSaysWhatItIs(t *testing.T) {
-	s := testServer(t, testConfig(), embedded(t, 1, time.Hour))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 1, time.Hour))
 	body := string(ask(s, "GET", "/buy/ticket").Response.Body())
 	before, rest, _ := strings.Cut(body, `"token":"`)
 	token, after, _ := strings.Cut(rest, `"`)
@@ -78,7 +70,7 @@ func TestWinSaysWhatItIs(t *testing.T) {
 func TestAckRedisWaitsForTheLedger(t *testing.T) {
 	cfg := testConfig()
 	cfg.Ack = AckRedis
-	store := embedded(t, 50, 0)
+	store := storetest.Embedded(t, 50, 0)
 	s := testServer(t, cfg, store)
 	for i := range 50 {
 		if body := ask(s, "GET", "/buy/ticket").Response.Body(); !strings.Contains(string(body), `"code":1,`) {

@@ -14,6 +14,7 @@ import (
 	"spike/edge/answer"
 	"spike/edge/buy"
 	"spike/edge/identity"
+	"spike/edge/internal/storetest"
 	"spike/edge/sales"
 	"spike/luascripts"
 )
@@ -263,7 +264,7 @@ func TestLimitedSale(t *testing.T) {
 
 // Sales are found by many at once (for the race detector).
 func TestSalesAreFoundByMany(t *testing.T) {
-	s := testServer(t, testConfig(), embedded(t, 100, 0))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 100, 0))
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {

@@ -11,7 +11,7 @@ import (
 
 // The server's end is the refreshers' end: testServer waits for them.
 func TestSnapshotsEndWithTheServer(t *testing.T) {
-	w := &storetest.Watched{Store: embedded(t, 10, 0)}
+	w := &storetest.Watched{Store: storetest.Embedded(t, 10, 0)}
 	t.Run("server", func(t *testing.T) {
 		s := testServer(t, testConfig(), w)
 		if _, _, err := s.snapshots.Show([]byte("ticket")); err != nil {
@@ -26,7 +26,7 @@ func TestSnapshotsEndWithTheServer(t *testing.T) {
 }
 
 func TestStockMethods(t *testing.T) {
-	s := testServer(t, testConfig(), embedded(t, 10, time.Minute))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 10, time.Minute))
 	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
 		ctx := ask(s, method, "/v1/sales/ticket")
 		allow := string(ctx.Response.Header.Peek("Allow"))
@@ -38,7 +38,7 @@ func TestStockMethods(t *testing.T) {
 
 // reader is a warm connection that reads one sale's stock again and again.
 func reader(t testing.TB) (read func(), ctx *fasthttp.RequestCtx) {
-	s := testServer(t, testConfig(), embedded(t, 10, time.Minute))
+	s := testServer(t, testConfig(), storetest.Embedded(t, 10, time.Minute))
 	ctx = buyer("/v1/sales/ticket")
 	return func() { s.serveOne(ctx) }, ctx
 }

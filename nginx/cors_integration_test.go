@@ -5,12 +5,10 @@ package nginx
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 const (
@@ -21,12 +19,8 @@ const (
 // corsOf is the status of an answer and its headers about other sites.
 func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := connect(t, addr)
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
 	if method == http.MethodPost {
 		headers = append(headers, "Content-Length: 0")
 	}

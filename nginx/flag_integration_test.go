@@ -81,16 +81,23 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	return addr
 }
 
-// hear sends a request and returns the parts of the answer that a buyer reads: status, content type, Retry-After and body.
-// Headers are given as "Name: value".
-func hear(t *testing.T, addr, method, uri string, headers ...string) string {
+// connect is a connection that does not last: its caller closes it.
+func connect(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
+	return c
+}
+
+// hear sends a request and returns the parts of the answer that a buyer reads: status, content type, Retry-After and body.
+// Headers are given as "Name: value".
+func hear(t *testing.T, addr, method, uri string, headers ...string) string {
+	t.Helper()
+	c := connect(t, addr)
+	defer func() { _ = c.Close() }()
 	length := ""
 	if method == http.MethodPost {
 		length = "Content-Length: 0\r\n"

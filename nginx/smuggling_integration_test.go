@@ -387,13 +387,9 @@ func (h heard) String() string { return fmt.Sprintf("%d %.60s", h.status, h.body
 // exchange sends bytes and reads answers to the end of the connection.
 func exchange(t *testing.T, addr, sent string) (all []heard) {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := connect(t, addr)
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
-	if _, err = io.WriteString(c, sent); err != nil {
+	if _, err := io.WriteString(c, sent); err != nil {
 		t.Fatal(err)
 	}
 	hangUp := time.AfterFunc(patience, func() { _ = c.(*net.TCPConn).CloseWrite() }) // for a reader that waits for more of a body

@@ -1,7 +1,6 @@
 package order
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,12 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"spike/bench/synclog"
 	"spike/luascripts"
 	"spike/order/loopback"
 	"spike/order/operators"
@@ -51,28 +50,11 @@ func contains(text string, all ...string) bool {
 	return true
 }
 
-// diary is a log that may be read while it is written.
-type diary struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (d *diary) Write(b []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.text.Write(b)
-}
-
-func (d *diary) String() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.text.String()
-}
+// diary is a log that is asked what it says.
+type diary struct{ synclog.Log }
 
 func (d *diary) says(parts ...string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return contains(d.text.String(), parts...)
+	return contains(d.String(), parts...)
 }
 
 // run runs a worker until it ends by itself, or the test ends.

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/synclog"
 	"spike/luascripts"
 	"spike/luascripts/redistest"
 	"spike/nginx"
@@ -35,7 +35,7 @@ type gateStage struct {
 	flags    string // gate_dir
 	gate     *exec.Cmd
 	admin    string // the gate's
-	log      *lockedBuffer
+	log      *synclog.Log
 }
 
 // newGateStage starts all of it. nginx may run as nobody: its way to the flags must be open.
@@ -66,30 +66,12 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 	return s
 }
 
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // startGate starts the gate, until it is ready.
 func (s *gateStage) startGate(t testing.TB) {
 	t.Helper()
 	s.admin = redistest.FreeAddr(t)
 	cmd := exec.Command(binary(t), "gate", "--topology", s.topology, "--redis", s.redis.addr, "--admin", s.admin)
-	log := &lockedBuffer{}
+	log := &synclog.Log{}
 	s.gate, s.log, cmd.Stderr = cmd, log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite"
 
+	"spike/bench/synclog"
 	"spike/luascripts/redistest"
 	"spike/order/pgtest"
 )
@@ -165,7 +166,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 // In a pod: probes and scrapes come from outside.
 func TestO6AdminOffLoopback(t *testing.T) {
 	redis := startRedis(t)
-	pod := &testOrders{admin: redistest.FreeAddr(t), log: &lockedBuffer{}}
+	pod := &testOrders{admin: redistest.FreeAddr(t), log: &synclog.Log{}}
 	_, port, _ := net.SplitHostPort(pod.admin)
 	pod.cmd = exec.Command(binary(t), "orders", "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "a.db"),
 		"--admin", "0.0.0.0:"+port, "--admin-token", "sesame")

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
+	"spike/bench/synclog"
 	"spike/luascripts/redistest"
 	"spike/order/pgtest"
 )
@@ -24,7 +25,7 @@ import (
 type testOrders struct {
 	admin string
 	cmd   *exec.Cmd
-	log   *lockedBuffer
+	log   *synclog.Log
 	once  sync.Once
 }
 
@@ -34,7 +35,7 @@ const patience = time.Minute
 // launchOrders starts a worker; it may be a while before it is ready.
 func launchOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
-	o := &testOrders{admin: redistest.FreeAddr(t), log: &lockedBuffer{}}
+	o := &testOrders{admin: redistest.FreeAddr(t), log: &synclog.Log{}}
 	o.cmd = exec.Command(binary(t), append([]string{"orders", "--admin", o.admin}, args...)...)
 	o.cmd.Stderr = o.log
 	if err := o.cmd.Start(); err != nil {

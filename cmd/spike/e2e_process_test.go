@@ -20,6 +20,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"spike/bench/synclog"
 	"spike/luascripts/redistest"
 )
 
@@ -145,12 +146,12 @@ func newKey() string {
 type hangupStage struct {
 	*testEdge
 	dir, decisions string
-	log            *lockedBuffer
+	log            *synclog.Log
 }
 
 func newHangupStage(t *testing.T) *hangupStage {
 	dir := t.TempDir()
-	s := &hangupStage{dir: dir, decisions: filepath.Join(dir, "decisions.log"), log: &lockedBuffer{}}
+	s := &hangupStage{dir: dir, decisions: filepath.Join(dir, "decisions.log"), log: &synclog.Log{}}
 	for file, text := range map[string]string{"keys": newKey(), "jwt": "the-first-secret-of-the-issuer-of-jwts", "admin": "first\n"} {
 		write(t, filepath.Join(dir, file), text)
 	}
@@ -357,7 +358,7 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 		}
 		cmd := exec.Command(binary(t), args...)
 		cmd.Env = append(os.Environ(), c.env)
-		log := &lockedBuffer{}
+		log := &synclog.Log{}
 		cmd.Stderr = log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 
 	"spike/bench/load"
 	"spike/bench/process"
+	"spike/bench/synclog"
 	"spike/luascripts"
 	"spike/luascripts/redistest"
 )
@@ -66,7 +67,7 @@ func mustSpike(t testing.TB, args ...string) string {
 type testEdge struct {
 	addr, admin string
 	cmd         *exec.Cmd
-	log         *lockedBuffer
+	log         *synclog.Log
 }
 
 func startEdge(t testing.TB, args ...string) *testEdge {
@@ -78,7 +79,7 @@ func startEdge(t testing.TB, args ...string) *testEdge {
 // runEdge runs an edge that a command line of ours starts, until it is ready.
 func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	t.Helper()
-	e := &testEdge{addr: addr, admin: admin, log: &lockedBuffer{}}
+	e := &testEdge{addr: addr, admin: admin, log: &synclog.Log{}}
 	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
 	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // nobody here waits for a balancer, but who says so

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 
 	"spike/nginx"
 	"spike/nginx/gate"
@@ -55,29 +54,10 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if err != nil {
 		return err
 	}
-	go hup.each(ctx, func() { c.reload(s, tokens, log) })
+	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Gate }) })
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(g, out.metric())
 	side := operators.Side{Tokens: tokens, Metrics: metrics, Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
 	defer side.Serve(door)()
 	return g.Run(ctx)
-}
-
-// reload reads admin tokens and log level again.
-func (c *GateCmd) reload(s *settings, tokens *loopback.Tokens, log zerolog.Logger) {
-	var admin []string
-	fresh, others, err := s.again()
-	if err == nil {
-		admin, err = fresh.Gate.tokens()
-	}
-	if err == nil && (len(admin) == 0) != tokens.None() {
-		err = errReopen
-	}
-	if err != nil {
-		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
-		return
-	}
-	fresh.Gate.setLevel()
-	tokens.Set(admin...)
-	sayReloaded(log, without(others, reloaded...))
 }

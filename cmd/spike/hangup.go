@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"reflect"
@@ -9,6 +10,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+
+	"spike/order/loopback"
 )
 
 // runsOn are the commands that SIGHUP does not end: they read their settings again.
@@ -69,3 +73,44 @@ func (s *settings) again() (*cli, []string, error) {
 func without(names []string, known ...string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(known, name) })
 }
+
+// reloaded are the settings that SIGHUP changes.
+var reloaded = []string{"token-key", "jwt-key", "admin-token", "admin-token-file", "log-level"}
+
+// reloadable is a command whose admin tokens and log level may change while it runs.
+type reloadable interface {
+	tokens() ([]string, error)
+	setLevel()
+}
+
+// reload reads the settings of a command again; more reads what it has beside admin tokens and log level. If any of them cannot
+// be used, all stay as they are (false).
+func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*cli) reloadable, more ...func(*cli) error) bool {
+	var admin []string
+	fresh, others, err := s.again()
+	if err == nil {
+		admin, err = of(fresh).tokens()
+	}
+	for _, read := range more {
+		if err == nil {
+			err = read(fresh)
+		}
+	}
+	if err == nil && (len(admin) == 0) != tokens.None() {
+		err = errReopen
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
+		return false
+	}
+	of(fresh).setLevel()
+	tokens.Set(admin...)
+	if unheard := without(others, reloaded...); len(unheard) > 0 {
+		log.Warn().Strs("settings", unheard).Msg("SIGHUP: these have changed and take a restart")
+	}
+	log.Info().Msg("SIGHUP: settings and files are read again")
+	return true
+}
+
+// errReopen: who may enter without a token is decided when the listener opens.
+var errReopen = fmt.Errorf("%w: that there is an admin token, or none, takes a restart", errUsage)

@@ -6,8 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/rs/zerolog"
-
 	"spike/order"
 	"spike/order/loopback"
 )
@@ -51,28 +49,9 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	}
 	defer store.Close()
 	tokens := loopback.NewTokens(admin...)
-	go hup.each(ctx, func() { c.reload(s, tokens, log) })
+	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
 	return order.Run(ctx, order.Config{Admin: c.Admin, AdminTokens: tokens, Rebind: c.Rebind, RetryParked: c.RetryParked,
 		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, book, log)
-}
-
-// reload reads admin tokens and log level again.
-func (c *OrdersCmd) reload(s *settings, tokens *loopback.Tokens, log zerolog.Logger) {
-	var admin []string
-	fresh, others, err := s.again()
-	if err == nil {
-		admin, err = fresh.Orders.tokens()
-	}
-	if err == nil && (len(admin) == 0) != tokens.None() {
-		err = errReopen
-	}
-	if err != nil {
-		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
-		return
-	}
-	fresh.Orders.setLevel()
-	tokens.Set(admin...)
-	sayReloaded(log, without(others, reloaded...))
 }
 
 func (c *OrdersCmd) secret() (string, error) {

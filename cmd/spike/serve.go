@@ -101,7 +101,20 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(out.metric())
 	tokens, changes := loopback.NewTokens(admin...), make(chan edge.Changes)
-	go hup.each(ctx, func() { c.reload(ctx, s, tokens, changes, log) })
+	go hup.each(ctx, func() {
+		var change edge.Changes
+		ok := s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Serve }, func(fresh *cli) (err error) {
+			change, err = fresh.Serve.rest(log)
+			return err
+		})
+		if !ok {
+			return
+		}
+		select {
+		case changes <- change:
+		case <-ctx.Done():
+		}
+	})
 	serve := func(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminTokens: tokens, Node: c.node(),
 			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Drain: c.Drain, Grace: c.Grace,
@@ -114,48 +127,13 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	return c.alone(ctx, store, metrics, log, serve)
 }
 
-// reloaded are the settings that SIGHUP changes.
-var reloaded = []string{"token-key", "jwt-key", "admin-token", "admin-token-file", "log-level"}
-
-// reload reads the settings again. If any of them cannot be used, all stay as they are.
-func (c *ServeCmd) reload(ctx context.Context, s *settings, tokens *loopback.Tokens, changes chan<- edge.Changes, log zerolog.Logger) {
-	var admin []string
-	var change edge.Changes
-	fresh, others, err := s.again()
-	if err == nil {
-		admin, err = fresh.Serve.tokens()
+// rest reads token keys and JWT keys again.
+func (c *ServeCmd) rest(log zerolog.Logger) (change edge.Changes, err error) {
+	if change.TokenKeys, err = c.tokenKeys(log); err != nil {
+		return change, err
 	}
-	if err == nil {
-		change.TokenKeys, err = fresh.Serve.tokenKeys(log)
-	}
-	if err == nil {
-		change.JWT, err = fresh.Serve.jwtKey(log)
-	}
-	if err == nil && (len(admin) == 0) != tokens.None() {
-		err = errReopen
-	}
-	if err != nil {
-		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
-		return
-	}
-	fresh.Serve.setLevel()
-	tokens.Set(admin...)
-	select {
-	case changes <- change:
-	case <-ctx.Done():
-	}
-	sayReloaded(log, without(others, reloaded...))
-}
-
-// errReopen: who may enter without a token is decided when the listener opens.
-var errReopen = fmt.Errorf("%w: that there is an admin token, or none, takes a restart", errUsage)
-
-// sayReloaded names settings that are others now, and that nobody has heard.
-func sayReloaded(log zerolog.Logger, unheard []string) {
-	if len(unheard) > 0 {
-		log.Warn().Strs("settings", unheard).Msg("SIGHUP: these have changed and take a restart")
-	}
-	log.Info().Msg("SIGHUP: settings and files are read again")
+	change.JWT, err = c.jwtKey(log)
+	return change, err
 }
 
 // alone does the order workers' work beside the edge: nobody else can reach the embedded store.

@@ -38,7 +38,7 @@ func (o operator) does(method, uri, body string) (status int, says map[string]an
 }
 
 func TestOperatorsWrites(t *testing.T) {
-	store := embedded(t, 10, time.Minute)
+	store := storetest.Embedded(t, 10, time.Minute)
 	o := newOperator(t, store)
 	for _, step := range []struct {
 		method, uri, body string
@@ -82,7 +82,7 @@ func TestOperatorsWrites(t *testing.T) {
 
 // A refused request names the field, and changes nothing.
 func TestBadRequestsNameTheField(t *testing.T) {
-	store := embedded(t, 10, time.Minute)
+	store := storetest.Embedded(t, 10, time.Minute)
 	o := newOperator(t, store)
 	const create, add = "/api/v1/sales", "/api/v1/sales/ticket/add"
 	for _, c := range []struct{ uri, body, field string }{
@@ -124,7 +124,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 
 // Row D20: a sale that would be closed from the first is not made.
 func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
-	store := embedded(t, 10, time.Minute)
+	store := storetest.Embedded(t, 10, time.Minute)
 	o := newOperator(t, store)
 	status, says := o.does("POST", "/api/v1/sales", `{"sale":"x","total":1,"closes":"2020-01-01T00:00:00Z"}`)
 	if detail, _ := says["detail"].(string); status != 400 || detail != "closes: is over already" {
@@ -137,7 +137,7 @@ func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 
 // Another site's page in an operator's browser must not close sales.
 func TestOtherSitesCannotWrite(t *testing.T) {
-	o := newOperator(t, embedded(t, 10, time.Minute))
+	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
 	for origin, want := range map[string]int{"": 200, "http://localhost:3006": 200, "http://evil.example": 403, "null": 403} {
 		for header, value := range map[string]string{"Origin": origin, "Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
 			r := httptest.NewRequest(http.MethodPost, "/api/v1/sales/ticket/resume", nil)
@@ -156,7 +156,7 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 
 // Nor may it read or write here under a name of its own that it has made point to this machine.
 func TestOtherNamesAreRefused(t *testing.T) {
-	o := newOperator(t, embedded(t, 10, time.Minute))
+	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
 	for host, want := range map[string]int{"127.0.0.1:3006": 200, "127.0.0.1": 200, "[::1]:3006": 200, "localhost": 200,
 		"evil.example:3006": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example:3006": 403, "10.0.0.1:3006": 403, "": 403} {
 		r := httptest.NewRequest(http.MethodGet, "/api/v1/sales", nil)
@@ -171,7 +171,7 @@ func TestOtherNamesAreRefused(t *testing.T) {
 
 // A sale whose hash makes no sense can still be removed: that is how it is mended.
 func TestOddSaleCanBeRemoved(t *testing.T) {
-	w := &storetest.Watched{Store: embedded(t, 10, time.Minute)}
+	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
 	o := newOperator(t, w)
 	odd := "ticket"
 	w.Refuses.Store(&odd)
@@ -184,7 +184,7 @@ func TestOddSaleCanBeRemoved(t *testing.T) {
 }
 
 func TestSilentStoreIs503(t *testing.T) {
-	w := &storetest.Watched{Store: embedded(t, 10, time.Minute)}
+	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
 	w.Down.Store(true)
 	status, says := newOperator(t, w).does("GET", "/api/v1/sales/ticket", "")
 	if status != 503 || says["code"] != "store" {
@@ -273,13 +273,4 @@ func TestShutThroughTrouble(t *testing.T) {
 			t.Errorf("removed: %v", err)
 		}
 	})
-}
-
-func embedded(t testing.TB, total uint64, hold time.Duration) *luascripts.Embedded {
-	t.Helper()
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: total, Hold: hold}); err != nil {
-		t.Fatal(err)
-	}
-	return store
 }

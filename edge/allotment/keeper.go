@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"spike/luascripts"
-	"spike/shard"
 )
 
 // Config is an edge's settings for one sale.
@@ -318,50 +317,4 @@ func (k *Keeper) Next() Instant {
 		earliest(!h.lapsed, Instant{Mono: h.term.Load().sellMono})
 	}
 	return next
-}
-
-// read takes claims from the Ring into the next batch, once they have waited long enough or are many.
-func (k *Keeper) read() {
-	k.a.resting.Store(true)
-	unread := k.a.ring.unread()
-	if unread == 0 {
-		k.claims.unread = false
-		return
-	}
-	k.a.resting.Store(false)
-	if !k.claims.unread {
-		k.claims.unread, k.claims.since = true, k.now
-	}
-	ripe := unread >= maxBatch || k.claims.more || k.stopping || k.a.awaited() || k.now.Sub(k.claims.since) >= linger
-	if len(k.claims.batch)+len(k.claims.offers) > 0 || k.claims.busy || !ripe {
-		return
-	}
-	k.claims.more = k.a.ring.collect(maxBatch, k.readOne)
-	k.claims.unread, k.claims.since = k.a.ring.unread() > 0, k.now // some may be reserved and not written yet
-	k.freeAnswered()
-	if len(k.claims.batch) == 0 {
-		return
-	}
-	k.claims.number++
-	k.claims.due = k.now
-}
-
-func (k *Keeper) readOne(r record) {
-	units := shard.Range{Start: r.Serial, End: r.Serial + r.Count}
-	switch r.kind {
-	case claim:
-		k.claims.batch = append(k.claims.batch, r.Claim)
-	case key:
-		k.claims.key = r.key()
-	case offer:
-		if k.cfg.Bounds.Lacks(OfferSettles) {
-			k.claims.batch = append(k.claims.batch, r.Claim)
-			return
-		}
-		k.claims.offers = append(k.claims.offers, &offering{Offer: Offer{r.Claim, k.claims.key}, next: k.now.Add(askAfter)})
-	case unsold:
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: r.Fence, Range: units})
-	case doubt:
-		k.retire(units)
-	}
 }

@@ -374,34 +374,3 @@ func (k *Keeper) forget(ledgerNow int64) {
 		return h.doubted && ledgerNow >= h.term.Load().deadline+h.hold+k.cfg.Bounds.Margin.Microseconds()
 	})
 }
-
-// settled frees the slots of a batch that the ledger has answered for.
-func (k *Keeper) settled(e Answer, failed bool) {
-	if failed {
-		k.claims.due = k.now.Add(retryFirst)
-		return
-	}
-	reply := e.Reply.(luascripts.SettleReply)
-	k.look(reply.Head, e.Sent)
-	k.act(reply.Head)
-	for i, c := range k.claims.batch {
-		k.verdictOn(c, reply.Verdicts[i])
-	}
-	k.claims.batch = k.claims.batch[:0:0]
-	k.freeAnswered()
-}
-
-func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
-	k.a.tell(c.Nonce, v)
-	switch v {
-	case luascripts.TooLate:
-		k.a.lost.Add(1)
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence,
-			Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
-		return
-	case luascripts.Resolved:
-		k.a.lost.Add(1)
-	case luascripts.Kept:
-	}
-	k.resolved(c.Fence, shard.Range{Start: c.Serial, End: c.Serial + c.Count})
-}

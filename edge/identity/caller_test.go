@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/edge/internal/wiretest"
 )
 
 // What a load generator sends, and what a browser does.
@@ -45,19 +47,7 @@ func asking(t testing.TB, peer string, lines ...string) (*fasthttp.RequestHeader
 	if len(lines) == 0 {
 		request = requestOfWrk
 	}
-	return &mustReceive(t, request).Header, addressOf(t, peer)
-}
-
-func addressOf(t testing.TB, peer string) net.Addr {
-	t.Helper()
-	if strings.HasPrefix(peer, "/") {
-		return &net.UnixAddr{Name: peer, Net: "unix"}
-	}
-	ip := net.ParseIP(peer)
-	if ip == nil {
-		t.Fatal("not an address: ", peer)
-	}
-	return &net.TCPAddr{IP: ip, Port: 1}
+	return &mustReceive(t, request).Header, wiretest.AddressOf(t, peer)
 }
 
 func TestPlain(t *testing.T) {
@@ -146,7 +136,7 @@ func TestTrailersNameNobody(t *testing.T) {
 	if got := r.Header.Peek(headerBuyer); string(got) != "mallory" {
 		t.Fatalf("Peek says %q: fasthttp has changed, and this test proves nothing", got)
 	}
-	who, err := NewWho(TrustedByDefault(), nil).Identify(&r.Header, addressOf(t, "127.0.0.1"))
+	who, err := NewWho(TrustedByDefault(), nil).Identify(&r.Header, wiretest.AddressOf(t, "127.0.0.1"))
 	if err != nil || who.Known || !Anonymous(&r.Header) {
 		t.Errorf("%+v %v", who, err)
 	}

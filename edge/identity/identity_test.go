@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"spike/edge/internal/wiretest"
 	"spike/luascripts"
 )
 
@@ -106,7 +107,7 @@ func FuzzBuyerID(f *testing.F) {
 		if !near {
 			peer = "10.0.0.1"
 		}
-		got, err := w.Identify(&r.Header, addressOf(t, peer))
+		got, err := w.Identify(&r.Header, wiretest.AddressOf(t, peer))
 		sent := r.Header.Peek(headerBuyer)
 		switch {
 		case err != nil:

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"spike/edge/internal/wiretest"
 )
 
 func peerAt(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
@@ -171,37 +172,19 @@ func TestTooManyHearWhy(t *testing.T) {
 	}
 	first, second := dial(), dial()
 	for _, c := range []net.Conn{first, second} {
-		if status, _ := oneAnswer(t, c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); status != 200 {
+		if status, _ := wiretest.OneAnswer(t, c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); status != 200 {
 			t.Fatal(status)
 		}
 	}
-	status, body := oneAnswer(t, dial(), "")
+	status, body := wiretest.OneAnswer(t, dial(), "")
 	if status != 429 || body != "here" {
 		t.Errorf("%d %s", status, body)
 	}
 	_ = first.Close()
 	for status = 0; status != 200; {
 		c := dial()
-		status, _ = oneAnswer(t, c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		status, _ = wiretest.OneAnswer(t, c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	}
-}
-
-// oneAnswer sends a request and reads an answer; 0: the connection ended without one, as happens to what was sent to somebody
-// who had hung up before.
-func oneAnswer(t *testing.T, c net.Conn, request string) (status int, body string) {
-	t.Helper()
-	_, _ = io.WriteString(c, request)
-	r, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Logf("no answer: %v", err)
-		return 0, ""
-	}
-	defer func() { _ = r.Body.Close() }()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Error(err)
-	}
-	return r.StatusCode, string(b)
 }
 
 // FuzzSource: a connection counts for one source; IPv4 ones for their address, IPv6 ones for their network, however written.

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/bench/synclog"
 	"spike/luascripts"
 	"spike/nginx"
 )
@@ -142,31 +142,13 @@ var (
 	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
 )
 
-// syncLog is a log that may be read while it is written.
-type syncLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *syncLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *syncLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // world is a gate in virtual time.
 type world struct {
 	*ledger
 	t    *testing.T
 	dir  string
 	gate *Gate
-	log  syncLog
+	log  synclog.Log
 	stop func()
 }
 

@@ -12,10 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"spike/bench/synclog"
 )
 
 // These tests drive the built binary (SPIKE_BIN) as root, and look at the machine before and after.
@@ -29,33 +30,15 @@ func binary(t *testing.T) string {
 	return bin
 }
 
-// printer is the output of a lab so far.
-type printer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (p *printer) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *printer) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
-
 // running is a lab under way.
 type running struct {
 	*exec.Cmd
-	out *printer
+	out *synclog.Log
 }
 
 func start(t *testing.T, args ...string) running {
 	t.Helper()
-	r := running{exec.Command(binary(t), append([]string{"lab"}, args...)...), &printer{}}
+	r := running{exec.Command(binary(t), append([]string{"lab"}, args...)...), &synclog.Log{}}
 	r.Stdout, r.Stderr, r.WaitDelay = r.out, r.out, time.Second
 	if err := r.Start(); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"spike/bench/synclog"
 	"spike/order/loopback"
 )
 
@@ -37,26 +37,8 @@ func (p *part) ask(context.Context) error {
 // watched is a program that needs a part, with its log and its operators' side.
 type watched struct {
 	part
-	log  syncLog
+	log  synclog.Log
 	side http.Handler
-}
-
-// syncLog is a log that is read while it is written.
-type syncLog struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *syncLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *syncLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func (w *watched) start(t *testing.T) {

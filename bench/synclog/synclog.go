@@ -1,0 +1,25 @@
+// Package synclog is a log of a test: it may be read while it is written.
+package synclog
+
+import (
+	"strings"
+	"sync"
+)
+
+// Log is safe for concurrent use. The zero value is empty.
+type Log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -1,0 +1,85 @@
+package allotment
+
+import (
+	"spike/luascripts"
+	"spike/shard"
+)
+
+// The way of a claim out of the Ring: read, settled, resolved.
+
+// read takes claims from the Ring into the next batch, once they have waited long enough or are many.
+func (k *Keeper) read() {
+	k.a.resting.Store(true)
+	unread := k.a.ring.unread()
+	if unread == 0 {
+		k.claims.unread = false
+		return
+	}
+	k.a.resting.Store(false)
+	if !k.claims.unread {
+		k.claims.unread, k.claims.since = true, k.now
+	}
+	ripe := unread >= maxBatch || k.claims.more || k.stopping || k.a.awaited() || k.now.Sub(k.claims.since) >= linger
+	if len(k.claims.batch)+len(k.claims.offers) > 0 || k.claims.busy || !ripe {
+		return
+	}
+	k.claims.more = k.a.ring.collect(maxBatch, k.readOne)
+	k.claims.unread, k.claims.since = k.a.ring.unread() > 0, k.now // some may be reserved and not written yet
+	k.freeAnswered()
+	if len(k.claims.batch) == 0 {
+		return
+	}
+	k.claims.number++
+	k.claims.due = k.now
+}
+
+func (k *Keeper) readOne(r record) {
+	units := shard.Range{Start: r.Serial, End: r.Serial + r.Count}
+	switch r.kind {
+	case claim:
+		k.claims.batch = append(k.claims.batch, r.Claim)
+	case key:
+		k.claims.key = r.key()
+	case offer:
+		if k.cfg.Bounds.Lacks(OfferSettles) {
+			k.claims.batch = append(k.claims.batch, r.Claim)
+			return
+		}
+		k.claims.offers = append(k.claims.offers, &offering{Offer: Offer{r.Claim, k.claims.key}, next: k.now.Add(askAfter)})
+	case unsold:
+		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: r.Fence, Range: units})
+	case doubt:
+		k.retire(units)
+	}
+}
+
+// settled frees the slots of a batch that the ledger has answered for.
+func (k *Keeper) settled(e Answer, failed bool) {
+	if failed {
+		k.claims.due = k.now.Add(retryFirst)
+		return
+	}
+	reply := e.Reply.(luascripts.SettleReply)
+	k.look(reply.Head, e.Sent)
+	k.act(reply.Head)
+	for i, c := range k.claims.batch {
+		k.verdictOn(c, reply.Verdicts[i])
+	}
+	k.claims.batch = k.claims.batch[:0:0]
+	k.freeAnswered()
+}
+
+func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
+	k.a.tell(c.Nonce, v)
+	switch v {
+	case luascripts.TooLate:
+		k.a.lost.Add(1)
+		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence,
+			Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
+		return
+	case luascripts.Resolved:
+		k.a.lost.Add(1)
+	case luascripts.Kept:
+	}
+	k.resolved(c.Fence, shard.Range{Start: c.Serial, End: c.Serial + c.Count})
+}
