@@ -8,6 +8,7 @@ import (
 
 	"spike/edge/answer"
 	"spike/edge/buy"
+	"spike/edge/fastpath"
 	"spike/edge/identity"
 	"spike/edge/sales"
 )
@@ -21,10 +22,37 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	if s.cors == nil || !s.cors.preflight(&ctx.Request, &ctx.Response) {
 		s.serve(ctx)
 	}
-	answer.ForbidStoring(&ctx.Response)
+	s.finish(&ctx.Request, &ctx.Response)
+}
+
+// finish adds what all answers have.
+func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
+	answer.ForbidStoring(to)
 	if s.cors != nil {
-		s.cors.mark(&ctx.Request, &ctx.Response)
+		s.cors.mark(q, to)
 	}
+}
+
+// answerPlain answers the plain buys at the beginning of in, where that takes no wait: listener.Plain. It says what handle would say.
+func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
+	for used < len(in) && !s.draining.Load() {
+		q, plain := fastpath.Scan(in[used:])
+		if !plain {
+			break
+		}
+		sale := s.sales.Get(q.Sale)
+		if sale == nil {
+			break
+		}
+		d, decided := s.seller.DecideAtOnce(sale, q.Known)
+		if !decided || !s.wire.Has(d.Outcome) {
+			break
+		}
+		s.count(sale, d.Outcome)
+		to = s.wire.Append(to, sale, &d)
+		used += q.Size
+	}
+	return used, to
 }
 
 var buyPrefix = []byte("/buy/")

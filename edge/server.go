@@ -33,6 +33,7 @@ type Server struct {
 	sales     *sales.Registry
 	seller    *buy.Seller
 	article   *answer.Format
+	wire      *answer.Wire // of article
 	v1        *answer.Format
 	signer    *token.Signer
 	who       *identity.Who
@@ -111,6 +112,7 @@ func newServer(life context.Context, cfg Config, store luascripts.Store, rings *
 	s.pulse = operators.NewPulse(store.Willing)
 	s.seller = buy.NewSeller(life, store, s.sales, cfg.Bounds.Keep)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
+	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
 	s.snapshots = sales.NewSnapshots(s.sales)
 	s.reservations = &reservations{life: life, store: store, signer: s.signer, generations: sales.NewGenerations(s.sales),
 		seller: s.seller, count: s.count}
@@ -138,13 +140,15 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 		s.log.Warn().Int("connections", limits.Most()).
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
-	go func() { ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits)}) }()
+	go func() {
+		ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits), Plain: s.answerPlain})
+	}()
 	back := s.operators().Server()
 	if side != nil {
 		go func() { ended <- back.Serve(side) }()
 	}
 	for _, work := range []func(){
-		s.sales.Recover, s.sales.Listen, s.heed, s.nurse,
+		s.sales.Recover, s.sales.Listen, s.heed, s.nurse, s.keepDate,
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
 		func() { _, _ = s.store.List(s.life) }, // it looks for sales that no index has, before a token asks
 	} {
@@ -181,11 +185,28 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	return err
 }
 
+// serverName is what answers say of who sent them.
+const serverName = "spike"
+
 func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: "spike", ReadBufferSize: listener.MaxHeader,
+		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: serverName, ReadBufferSize: listener.MaxHeader,
 		MaxRequestBodySize: listener.MaxBody, ReadTimeout: listener.ReadTimeout, WriteTimeout: listener.SendTimeout, IdleTimeout: listener.IdleTimeout,
 		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: listener.FilesMost,
+	}
+}
+
+// keepDate keeps the date of answers that fasthttp does not write.
+func (s *Server) keepDate() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.life.Done():
+			return
+		case now := <-tick.C:
+			s.wire.Tick(now)
+		}
 	}
 }
 

@@ -423,6 +423,35 @@ func TestScriptsPerAnswer(t *testing.T) {
 	}
 }
 
+// A sold-out answer costs one read and one write: no read is tried in vain.
+func TestSystemCallsPerAnswer(t *testing.T) {
+	const losers = 100_000
+	edge := startEdge(t)
+	crowd(t, 20_000, 64, edge.buyURL("ticket")) // it has 10,000
+	reads, writes := edge.systemCalls(t)
+	crowd(t, losers, 64, edge.buyURL("ticket"))
+	r, w := edge.systemCalls(t)
+	r, w = r-reads, w-writes
+	t.Logf("%.4f reads and %.4f writes a sold-out answer", float64(r)/losers, float64(w)/losers)
+	if float64(r) > 1.05*losers || float64(w) > 1.02*losers {
+		t.Errorf("%d reads and %d writes for %d answers", r, w, losers)
+	}
+}
+
+// systemCalls are the reads and writes that the edge has made.
+func (e *testEdge) systemCalls(t *testing.T) (reads, writes int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", e.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		_, _ = fmt.Sscanf(line, "syscr: %d", &reads)
+		_, _ = fmt.Sscanf(line, "syscw: %d", &writes)
+	}
+	return reads, writes
+}
+
 func TestGracefulStopSettlesAndGivesBack(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)

@@ -192,7 +192,12 @@ func (f *frame) send(to *fasthttp.Response, text []byte) {
 // reservation tells of a reservation: no allocation once fasthttp's buffer is warm.
 func (f *frame) reservation(to *fasthttp.Response, signer *token.Signer, sale *sales.Sale, d *buy.Decision) {
 	var room [1024]byte
-	b := append(append(room[:0], f.head...), sale.Name...)
+	f.send(to, f.appendReservation(room[:0], signer, sale, d))
+}
+
+// appendReservation adds what a buyer is told of a reservation, up to the frame's tail.
+func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sale, d *buy.Decision) []byte {
+	b = append(append(b, f.head...), sale.Name...)
 	b = append(b, `","serial":`...)
 	b = strconv.AppendUint(b, uint64(d.Sold.Serial), 10)
 	if d.Sold.Count > 1 {
@@ -205,7 +210,7 @@ func (f *frame) reservation(to *fasthttp.Response, signer *token.Signer, sale *s
 		b = append(b, `","expires_at":"`...)
 		b = time.UnixMicro(d.Sold.Until).UTC().AppendFormat(b, time.RFC3339)
 	}
-	f.send(to, b)
+	return b
 }
 
 // ticket tells of a ticket.

@@ -49,6 +49,23 @@ func (s *Seller) Decide(sale *sales.Sale, q *Request) (d Decision, stale bool) {
 	return d, way == Stale
 }
 
+// DecideAtOnce decides a buy of one unit as Decide would, where no call, no wait and no name of the buyer is needed. Else it says no,
+// and has done nothing. known: the buyer has a name.
+func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided bool) {
+	v := sale.Verdict()
+	if known && (v == nil || v.Reason == allotment.Drawing || v.Reason == allotment.Lots) {
+		return d, false
+	}
+	d, way := Admit(v, sale, &oneUnit)
+	if way != Take {
+		return d, way == Told
+	}
+	sold, got := sale.Take(1, luascripts.Buyer{})
+	return won(sold), got == allotment.Won
+}
+
+var oneUnit = Request{N: 1}
+
 // goOn goes ways on which a buy may wait, until the decision stands or the sale is stale.
 func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decision, Way) {
 	a := &attempt{Seller: s, sale: sale, q: q}

@@ -13,7 +13,10 @@ const coarse = time.Second
 
 // Coarse makes connections whose deadlines are cheap. fasthttp moves three of them with every request; each
 // would set a runtime timer, together a twentieth of what a sold-out answer costs.
-type Coarse struct{ net.Listener }
+type Coarse struct {
+	net.Listener
+	Plain Plain // nil: every request goes to the HTTP server
+}
 
 // Accept gives a connection whose deadlines are cheap.
 func (l Coarse) Accept() (net.Conn, error) {
@@ -21,8 +24,16 @@ func (l Coarse) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &patientConn{Conn: c}, nil
+	p := &patientConn{Conn: c}
+	if l.Plain != nil {
+		p.plain = newPlainReads(p, l.Plain)
+	}
+	return p, nil
 }
+
+// Plain answers the plain requests at the beginning of in: it appends their answers to `to`, and says how many bytes of in they
+// were. The HTTP server gets what is left. It must not wait.
+type Plain func(in, to []byte) (used int, answers []byte)
 
 // patientConn notes deadlines and sets them only before a call to the kernel that could wait for them. It is used by one
 // goroutine, but for Close.
@@ -31,6 +42,7 @@ type patientConn struct {
 	read, write deadline
 	reading     atomic.Bool // perhaps for a request that never comes
 	ending      atomic.Bool // somebody else wants it closed
+	plain       *plainReads // nil: it answers nothing by itself
 }
 
 // deadline is when an operation is to fail, as wanted and as set. The zero time is none.
@@ -61,6 +73,9 @@ func (c *patientConn) SetDeadline(t time.Time) error {
 }
 
 func (c *patientConn) Read(b []byte) (int, error) {
+	if c.plain != nil && c.plain.mayBegin(b) {
+		return c.readPlain(b)
+	}
 	if c.read.due() {
 		if err := c.Conn.SetReadDeadline(c.read.want); err != nil {
 			return 0, err
@@ -88,16 +103,25 @@ func (c *patientConn) lastLook(b []byte, n int, err error) (int, error) {
 	return c.Conn.Read(b)
 }
 
+var past = time.Unix(1, 0)
+
 // Close ends the connection. While its goroutine waits for a request, it is that goroutine who closes it, once it has seen that
 // none has come: the kernel resets a connection that is closed with a request unread.
 func (c *patientConn) Close() error {
 	if c.reading.Load() && !c.ending.Swap(true) {
-		return c.Conn.SetReadDeadline(time.Unix(1, 0))
+		return c.Conn.SetReadDeadline(past)
 	}
 	return c.Conn.Close()
 }
 
 func (c *patientConn) Write(b []byte) (int, error) {
+	if c.plain != nil {
+		c.plain.wrote(b)
+	}
+	return c.writeInTime(b)
+}
+
+func (c *patientConn) writeInTime(b []byte) (int, error) {
 	if c.write.due() {
 		if err := c.Conn.SetWriteDeadline(c.write.want); err != nil {
 			return 0, err

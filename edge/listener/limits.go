@@ -161,6 +161,14 @@ type countedConn struct {
 	closed atomic.Bool
 }
 
+// SyscallConn is that of the connection; nil, ErrUnsupported: it has none.
+func (c *countedConn) SyscallConn() (syscall.RawConn, error) {
+	if s, ok := c.Conn.(syscall.Conn); ok {
+		return s.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
 func (c *countedConn) Close() error {
 	err := c.Conn.Close()
 	if c.closed.CompareAndSwap(false, true) {

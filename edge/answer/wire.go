@@ -1,0 +1,89 @@
+package answer
+
+import (
+	"bytes"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"spike/edge/buy"
+	"spike/edge/sales"
+)
+
+// Wire has the answers of a Format to plain buys as the bytes that fasthttp would send. fasthttp itself writes each of them once, and
+// Wire takes it apart where the date and the length stand.
+type Wire struct {
+	format *Format
+	date   atomic.Pointer[[]byte]
+	fixed  [buy.Outcomes]parts
+	won    parts
+}
+
+// parts are the bytes before the date, those after it, and, where a body is to come, those after its length.
+type parts struct{ head, middle, tail []byte }
+
+// plain are the outcomes that Wire knows, but for Won.
+var plain = [...]buy.Outcome{buy.SoldOut, buy.NoneNow, buy.Paused, buy.Closed}
+
+// NewWire has the server's name and what finish does to every answer. Its date must be kept by Tick.
+func NewWire(f *Format, server string, finish func(*fasthttp.Response)) *Wire {
+	w := &Wire{format: f}
+	render := func(r Reply) parts {
+		var resp fasthttp.Response
+		resp.Header.SetServer(server)
+		r.Send(&resp)
+		finish(&resp)
+		return cut(resp.String())
+	}
+	for _, o := range plain {
+		w.fixed[o] = render(f.prepared[o])
+	}
+	w.won = render(Reply{Status: f.won.status, Kind: f.won.kind, Body: []byte(bodyMark)})
+	w.won.middle, w.won.tail = around(w.won.middle, strconv.Itoa(len(bodyMark)))
+	w.won.tail = bytes.TrimSuffix(w.won.tail, []byte(bodyMark))
+	w.Tick(time.Now())
+	return w
+}
+
+const (
+	bodyMark = "body"
+	dateName = "Date: "
+	lenName  = "Content-Length: "
+)
+
+// cut takes an answer apart at its date.
+func cut(text string) parts {
+	at := bytes.Index([]byte(text), []byte("\r\n"+dateName)) + len("\r\n"+dateName)
+	return parts{head: []byte(text[:at]), middle: []byte(text[at+len(time.RFC1123):])}
+}
+
+// around takes the end of an answer apart at its length.
+func around(b []byte, length string) (before, after []byte) {
+	before, after, _ = bytes.Cut(b, []byte(lenName+length))
+	return append(bytes.Clone(before), lenName...), bytes.Clone(after)
+}
+
+// Tick sets the date that answers have from now on.
+func (w *Wire) Tick(now time.Time) {
+	date := fasthttp.AppendHTTPDate(nil, now)
+	w.date.Store(&date)
+}
+
+// Has says whether Append knows the answer.
+func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o].head != nil }
+
+// Append adds the answer to a buy whose outcome it has. It allocates only where b is too small.
+func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
+	if d.Outcome != buy.Won {
+		p := &w.fixed[d.Outcome]
+		return append(append(append(b, p.head...), *w.date.Load()...), p.middle...)
+	}
+	var room [1024]byte
+	f := &w.format.won
+	body := append(f.appendReservation(room[:0], w.format.signer, sale, d), f.tail...)
+	b = append(append(append(b, w.won.head...), *w.date.Load()...), w.won.middle...)
+	b = strconv.AppendUint(b, uint64(len(body)), 10)
+	return append(append(b, w.won.tail...), body...)
+}

@@ -1,0 +1,153 @@
+// Package fastpath recognises plain buys in raw bytes, before an HTTP parser has seen them. A plain buy is a whole request that
+// means the same to every reader: one line, one Host, no body, and headers that cannot change its answer. Everything else is left
+// to the HTTP server, which is the judge of what HTTP is: FuzzScan holds the two to the same method, path and host.
+package fastpath
+
+import "bytes"
+
+// Request is a plain buy as it was read. Its bytes lie in the reader's buffer.
+type Request struct {
+	Sale  []byte // what stands after /buy/
+	Size  int    // bytes of the request
+	Known bool   // it names its buyer, in X-Buyer-Id
+}
+
+// Bounds of what a plain buy may say. A request beyond them is not wrong: it is the HTTP server's.
+const (
+	maxName    = 64  // a header's name
+	maxBuyerID = 256 // as identity has it
+)
+
+var (
+	getBuy  = []byte("GET /buy/")
+	postBuy = []byte("POST /buy/")
+	version = []byte(" HTTP/1.1\r")
+)
+
+// Scan reads the request at the beginning of b. It says no to one that is not plain, or not whole. It does not allocate.
+func Scan(b []byte) (q Request, plain bool) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		return q, false
+	}
+	if q.Sale, plain = scanLine(b[:end]); !plain {
+		return q, false
+	}
+	var seen headers
+	for at := end + 1; ; {
+		end := bytes.IndexByte(b[at:], '\n')
+		if end < 1 || b[at+end-1] != '\r' {
+			return q, false
+		}
+		if end == 1 {
+			q.Size, q.Known = at+2, seen.buyer
+			return q, seen.host
+		}
+		if !seen.add(b[at : at+end-1]) {
+			return q, false
+		}
+		at += end + 1
+	}
+}
+
+// scanLine gives the name of the sale in a request line without its LF.
+func scanLine(line []byte) (sale []byte, plain bool) {
+	rest, is := bytes.CutPrefix(line, getBuy)
+	if !is {
+		rest, is = bytes.CutPrefix(line, postBuy)
+	}
+	if !is {
+		return nil, false
+	}
+	sale, is = bytes.CutSuffix(rest, version)
+	return sale, is && len(sale) > 0 && all(sale, inSale)
+}
+
+// headers are what has been seen of those that may be there once.
+type headers struct{ host, buyer, length bool }
+
+// add takes a header line without its line end; false: with it the request is not plain.
+func (h *headers) add(line []byte) bool {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 1 || colon > maxName {
+		return false
+	}
+	var room [maxName]byte
+	name := room[:colon]
+	for i, c := range line[:colon] {
+		if class[c]&inName == 0 {
+			return false
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		name[i] = c
+	}
+	value := bytes.Trim(line[colon+1:], " ")
+	if !all(value, inValue) {
+		return false
+	}
+	switch string(name) {
+	case "host":
+		return once(&h.host) && isHost(value)
+	case "x-buyer-id":
+		return once(&h.buyer) && len(value) > 0 && len(value) <= maxBuyerID
+	case "content-length":
+		return once(&h.length) && string(value) == "0"
+	case "connection":
+		return string(value) == "keep-alive"
+	case "accept", "accept-language", "accept-encoding", "user-agent", "cookie", "referer", "cache-control", "pragma", "dnt", "priority",
+		"sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user", "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform",
+		"sec-gpc", "upgrade-insecure-requests", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
+		"x-real-ip", "x-request-id", "x-requested-with", "forwarded", "via", "traceparent", "tracestate":
+		return true
+	}
+	return false
+}
+
+func once(seen *bool) bool {
+	first := !*seen
+	*seen = true
+	return first
+}
+
+// isHost takes a name or an IPv4 address, with a port or without one.
+func isHost(v []byte) bool {
+	name, port, has := bytes.Cut(v, []byte{':'})
+	return len(name) > 0 && all(name, inHost) && (!has || len(port) > 0 && len(port) <= 5 && all(port, isDigit))
+}
+
+// Classes of characters.
+const (
+	inName  = 1 << iota // of a header: letters, digits, -
+	inValue             // visible, and space
+	inHost              // letters, digits, - and .
+	inSale              // letters, digits, - _ and .: as names of sales are, or wider
+	isDigit
+)
+
+var class = func() (class [256]byte) {
+	for c := byte(' '); c <= '~'; c++ {
+		class[c] = inValue
+	}
+	for c := byte('a'); c <= 'z'; c++ {
+		class[c] |= inName | inHost | inSale
+		class[c-'a'+'A'] |= inName | inHost | inSale
+	}
+	for c := byte('0'); c <= '9'; c++ {
+		class[c] |= inName | inHost | inSale | isDigit
+	}
+	class['-'] |= inName | inHost | inSale
+	class['.'] |= inHost | inSale
+	class['_'] |= inSale
+	return class
+}()
+
+func all(text []byte, in byte) bool {
+	for _, c := range text {
+		if class[c]&in == 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,292 @@
+//go:build linux
+
+package listener
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	plainRequest = "GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n"
+	otherRequest = "GET /other HTTP/1.1\r\nHost: a\r\n\r\n"
+)
+
+// plainSite is a server whose plain requests are answered as they are read: "plain", and else "other", or what the body was.
+type plainSite struct {
+	server *fasthttp.Server
+	addr   string
+	body   string // of plain answers
+	plain  atomic.Int64
+	ended  chan error
+}
+
+func newPlainSite(t *testing.T) *plainSite {
+	t.Helper()
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &plainSite{addr: l.Addr().String(), body: "plain", ended: make(chan error, 1)}
+	s.server = &fasthttp.Server{ReadBufferSize: MaxHeader, ReadTimeout: ReadTimeout, WriteTimeout: SendTimeout, IdleTimeout: IdleTimeout,
+		CloseOnShutdown: true, Handler: func(ctx *fasthttp.RequestCtx) {
+			if body := ctx.Request.Body(); len(body) > 0 {
+				ctx.SetBody(body)
+				return
+			}
+			ctx.SetBodyString("other")
+		}}
+	go func() { s.ended <- s.server.Serve(Coarse{Listener: l, Plain: s.answer}) }()
+	t.Cleanup(func() {
+		_ = s.server.Shutdown()
+		<-s.ended
+	})
+	return s
+}
+
+func (s *plainSite) answer(in, to []byte) (used int, answers []byte) {
+	for bytes.HasPrefix(in[used:], []byte(plainRequest)) {
+		used += len(plainRequest)
+		to = fmt.Appendf(to, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(s.body), s.body)
+		s.plain.Add(1)
+	}
+	return used, to
+}
+
+// dial gives a connection on which one request has been answered: from then on plain ones may be.
+func (s *plainSite) dial(t *testing.T) (*net.TCPConn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	in := bufio.NewReader(c)
+	s.ask(t, c, in, otherRequest, "other")
+	return c.(*net.TCPConn), in
+}
+
+func (s *plainSite) ask(t *testing.T, c net.Conn, in *bufio.Reader, request string, want ...string) {
+	t.Helper()
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range want {
+		if got := readBody(t, in); got != w {
+			t.Fatalf("answer %d to %.200q: %.200q, want %.200q", i, request, got, w)
+		}
+	}
+}
+
+func readBody(t *testing.T, in *bufio.Reader) string {
+	t.Helper()
+	r, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// Plain requests and others take turns on a connection, alone, several at once, and in pieces.
+func TestPlainRequestsAndOthers(t *testing.T) {
+	s := newPlainSite(t)
+	c, in := s.dial(t)
+	s.ask(t, c, in, plainRequest, "plain")
+	s.ask(t, c, in, otherRequest, "other")
+	s.ask(t, c, in, plainRequest+plainRequest+otherRequest+plainRequest, "plain", "plain", "other", "other") // what follows fasthttp has read
+	s.ask(t, c, in, strings.Repeat(plainRequest, 3), "plain", "plain", "plain")
+	s.ask(t, c, in, plainRequest+plainRequest[:20], "plain")
+	s.ask(t, c, in, plainRequest[20:], "other")
+	many := MaxHeader/len(plainRequest) + 20 // more than the buffer
+	s.ask(t, c, in, strings.Repeat(plainRequest, many))
+	for range many {
+		if got := readBody(t, in); got != "plain" && got != "other" { // the one that the buffer cuts in two is fasthttp's, and what it reads with it
+			t.Fatal(got)
+		}
+	}
+	s.ask(t, c, in, plainRequest, "plain")
+}
+
+// A body that looks like a plain request is a body: by itself, when it was asked for, and when it was asked for behind another answer.
+func TestBodiesAreNotPlainRequests(t *testing.T) {
+	s := newPlainSite(t)
+	head := "POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n"
+	for name, way := range map[string]struct{ head, first string }{
+		"by itself":     {head + "\r\n", ""},
+		"asked for":     {head + "Expect: 100-continue\r\n\r\n", goOn},
+		"asked for too": {otherRequest + head + "Expect: 100-continue\r\n\r\n", "other" + goOn},
+	} {
+		c, in := s.dial(t)
+		s.ask(t, c, in, plainRequest, "plain")
+		before := s.plain.Load()
+		if _, err := io.WriteString(c, way.head); err != nil {
+			t.Fatal(err)
+		}
+		if way.first == "" {
+			time.Sleep(20 * time.Millisecond) // not for the outcome: the body comes by itself
+		}
+		for heard := ""; !strings.HasSuffix(heard, way.first); {
+			b, err := in.ReadByte()
+			if err != nil {
+				t.Fatalf("%s: %v after %q", name, err, heard)
+			}
+			heard += string(b)
+		}
+		s.ask(t, c, in, plainRequest, plainRequest)
+		if n := s.plain.Load() - before; n != 0 {
+			t.Errorf("%s: %d plain requests in a body", name, n)
+		}
+		s.ask(t, c, in, plainRequest, "plain")
+	}
+}
+
+// However the HTTP server's bytes are cut, a question for a body begins no request.
+func TestQuestionForABodyInPieces(t *testing.T) {
+	for cut := range len(goOn) {
+		var p plainReads
+		p.wrote([]byte("HTTP/1.1 200 OK\r\n\r\n" + goOn[:cut]))
+		if p.wrote([]byte(goOn[cut:])); p.begins {
+			t.Errorf("cut at %d", cut)
+		}
+		if p.wrote([]byte("HTTP/1.1 200 OK\r\n\r\n")); !p.begins {
+			t.Errorf("after it, cut at %d", cut)
+		}
+	}
+}
+
+// Trap: a client's last request and its end arrive as one, and nothing is told any more. Each is answered, and each is closed.
+func TestPlainRequestAndEndInOneArrival(t *testing.T) {
+	s := newPlainSite(t)
+	var all []*bufio.Reader
+	for range 20 {
+		c, in := s.dial(t)
+		raw, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, plainRequest); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CloseWrite(); err != nil { // one segment with both
+			t.Fatal(err)
+		}
+		all = append(all, in)
+	}
+	for _, in := range all {
+		if got := readBody(t, in); got != "plain" {
+			t.Error(got)
+		}
+		if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Errorf("not closed: %v", err)
+		}
+	}
+}
+
+// Trap: the kernel has no room for the answers of a client that does not read yet. All come, in order, whole.
+func TestPlainAnswersToWhoDoesNotRead(t *testing.T) {
+	s := newPlainSite(t)
+	const many = 200 // in one read
+	s.body = strings.Repeat("0123456789abcdef", 8<<10)
+	c, in := s.dial(t)
+	if _, err := io.WriteString(c, strings.Repeat(plainRequest, many)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // until the kernel's buffers are full; sooner or later is no matter
+	for i := range many {
+		if got := readBody(t, in); got != s.body {
+			t.Fatalf("answer %d has %d bytes", i, len(got))
+		}
+	}
+	if n := s.plain.Load(); n != many {
+		t.Errorf("%d of %d were plain", n, many)
+	}
+	s.ask(t, c, in, otherRequest, "other")
+}
+
+// Trap: a server that stops reaches connections whose plain requests fasthttp never saw, and resets none of them.
+func TestShutdownEndsPlainConnections(t *testing.T) {
+	s := newPlainSite(t)
+	var all []*bufio.Reader
+	for i := range 50 {
+		c, in := s.dial(t)
+		for range i % 3 {
+			s.ask(t, c, in, plainRequest, "plain")
+		}
+		all = append(all, in)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := s.server.ShutdownWithContext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range all {
+		if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Errorf("not ended: %v", err)
+		}
+	}
+}
+
+// Deadlines hold here too: a connection is closed when nothing comes, and a request that comes slowly is fasthttp's to refuse.
+func TestPlainConnectionsEndWhenIdle(t *testing.T) {
+	here, there := tcpPair(t)
+	c := &patientConn{Conn: here}
+	c.plain = newPlainReads(c, (&plainSite{}).answer)
+	c.plain.wrote([]byte("HTTP/1.1 200 OK\r\n"))
+	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	var timeout net.Error
+	if _, err := c.Read(make([]byte, MaxHeader)); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("idle: %v", err)
+	}
+	c.plain.wrote([]byte("HTTP/1.1 200 OK\r\n"))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(there, plainRequest[:7]); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, MaxHeader)
+	if n, err := c.Read(b); err != nil || string(b[:n]) != plainRequest[:7] {
+		t.Errorf("%q %v", b[:n], err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := c.Read(b[7:]); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("a slow head: %v", err)
+	}
+}
+
+func tcpPair(t *testing.T) (here, there net.Conn) {
+	t.Helper()
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if there, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if here, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = here.Close(); _ = there.Close() })
+	return here, there
+}
