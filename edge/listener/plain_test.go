@@ -52,7 +52,9 @@ func newPlainSite(t *testing.T) *plainSite {
 	go func() { s.ended <- s.server.Serve(Coarse{Listener: l, Plain: s.answer}) }()
 	t.Cleanup(func() {
 		_ = s.server.Shutdown()
-		<-s.ended
+		if err := <-s.ended; err != nil {
+			t.Error(err)
+		}
 	})
 	return s
 }
