@@ -86,12 +86,26 @@ local function stretch_at(lease, at)
   return s
 end
 
+local STEPS = 4 -- a batch names serials mostly in order: so many stretches are looked at one after the other
+
+-- stretch_of is the last stretch that begins at a or before it. near is the one that was found last.
+local function stretch_of(lease, a, near)
+  local at = near and a >= near.to and near.on
+  for _ = 1, at and STEPS or 0 do
+    local from, to, on = string.match(lease.list, '^(%d+)-(%d+),?()', at)
+    if not from or tonumber(from) > a then break end
+    if a < tonumber(to) then return stretch_at(lease, at) end
+    at = on
+  end
+  return stretch_at(lease, Ranges.place(lease.list, a))
+end
+
 -- has is the stretch that has all of [a, b), and which range of what is left of it; or nil. Who asks for one serial after
 -- the other finds it at once. The list is not empty, and nobody has asked for rem.
 local function has(lease, a, b)
   local s = lease.near
   if not s or a < s.from or a >= s.to then
-    s = stretch_at(lease, Ranges.place(lease.list, a))
+    s = stretch_of(lease, a, s)
     lease.near = s
   end
   local k = Ranges.holds(s.rem, a, b)
@@ -100,10 +114,11 @@ end
 
 -- cut takes what there is of [a, b) out of a lease, and returns it.
 local function cut(lease, a, b)
-  local got, at = {}, Ranges.place(lease.list, a)
+  local got, at = {}, lease.list == '' and 1 or stretch_of(lease, a, lease.near).at
   while at <= #lease.list do
     local s = stretch_at(lease, at)
     if s.from >= b then break end
+    lease.near = s
     for _, r in ipairs(Ranges.cut_all(s.rem, a, b)) do got[#got + 1] = r end
     at = s.on
   end
@@ -137,7 +152,7 @@ local function free(lease)
   add_count(lease, -n)
   L.free = L.free + n
   if n > 0 then L.gen = L.gen + 1 end
-  lease.list, lease.rem, lease.stretches = string.sub(list, at), nil, nil
+  lease.list, lease.rem, lease.stretches, lease.near = string.sub(list, at), nil, nil, nil
   if lease.list ~= '' then
     Run.due = 1
     move_limbo(lease, true)

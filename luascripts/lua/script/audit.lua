@@ -4,12 +4,12 @@
 -- Reply {head, {owned serials, prior, why nothing is granted, lots collected, free ranges, how many of them LENGTHS knows (-1: it
 --       is made anew), the serial to go on from, the cursor; '' = that was all}, {free range ...}, {what LENGTHS says of
 --       each}, {fence, limbo, ranges, ...}}.
--- Work    1,000 free ranges, HSCAN for 200 leases; their ranges are not looked at, and the reply carries them. Writes nothing.
+-- Work    500 free ranges, HSCAN for 200 leases; their ranges are not looked at, and the reply carries them. Writes nothing.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- needs: free ledger sale
 -- row: -
 -- flags: no-writes
-local MOST_FREE, MOST_LEASES = 1000, 200
+local MOST_FREE, MOST_LEASES = 500, 200
 
 local refused, stop = Sale.open(ARGV[1], true)
 if refused then return refused end

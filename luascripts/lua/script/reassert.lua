@@ -21,7 +21,7 @@
 local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local was, acted, told, last = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 local from_piece, from_serial = tonumber(ARGV[10]), tonumber(ARGV[11])
-local WORK = 256
+local WORK = 160
 local EACH, FREED = 32, 2 -- so many leases are as much work as a serial; a range that goes free is as much as so many
 local all -- hulls of leases, as they are now
 local work = WORK -- serials that may still be looked at
