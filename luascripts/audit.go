@@ -125,15 +125,21 @@ func (a *Audit) index(h holdings) {
 	}
 }
 
+// Still says that no unit has moved between two looks: whatever comes back to the free stock makes gen grow, and nothing else
+// makes up for what leaves it.
+func (h Head) still(now Head) bool {
+	return h.Birth == now.Birth && h.Total == now.Total && h.Gen == now.Gen && h.Free == now.Free && h.Leased == now.Leased &&
+		h.Limbo == now.Limbo && h.Pending == now.Pending && h.Confirmed == now.Confirmed
+}
+
 // places is every serial that is free or leased.
-func (h holdings) places() (all RangeSet) {
+func (h holdings) places() RangeSet {
 	list := slices.Clone(h.free)
 	for _, l := range h.leases {
 		list = append(list, l.rem...)
 	}
 	slices.SortFunc(list, func(x, y shard.Range) int { return cmp.Compare(x.Start, y.Start) })
-	all.list = list // what lies in two places is overlaps' business
-	return all
+	return RangeSet{list: list} // what lies in two places is overlaps' business
 }
 
 // overlaps finds serials that lie in two places at once.

@@ -1,10 +1,6 @@
 package luascripts
 
-import (
-	"fmt"
-	"strings"
-	"time"
-)
+import "time"
 
 // Bounds are the protocol's numbers. One copy serves the scripts, their twin and the edges; every process that shares
 // a Redis must use the same.
@@ -34,14 +30,14 @@ type Bounds struct {
 // MaxSerial is the largest serial, and so the largest total of a sale.
 const MaxSerial = 1<<32 - 2
 
-// lostEvents is how many events a lost history is taken to have had, at the most: their numbers are not used again.
-const lostEvents = 100_000
+// LostEvents is how many events a lost history is taken to have had, at the most: their numbers are not used again.
+const LostEvents = 100_000
 
-// lostFences is how far a lost history's fences are taken to have come, in microseconds, for they follow the clock: a week.
-const lostFences = 7 * 24 * 3600 * 1_000_000
+// LostFences is how far a lost history's fences are taken to have come, in microseconds, for they follow the clock: a week.
+const LostFences = 7 * 24 * 3600 * 1_000_000
 
-// eraFences is how far apart fences are that follow two cuts whose eras differ by one.
-const eraFences = 104_729
+// EraFences is how far apart fences are that follow two cuts whose eras differ by one.
+const EraFences = 104_729
 
 // PastEras is how many eras a ledger remembers: an edge that has rested through more of them seems to prove that history was lost.
 const PastEras = 256
@@ -49,14 +45,11 @@ const PastEras = 256
 // MaxExpire is the most that one Expire looks at: about 3 ms of Redis.
 const MaxExpire = 512
 
-// spoken is how many instances are looked at in one call, to see who has not said what it holds in a new era.
-const spoken = 128
+// Few is how many instances that are silent are looked at in one lease call.
+const Few = 8
 
-// few is how many instances that are silent are looked at in one lease call.
-const few = 8
-
-// maxLease is the most units that one lease has: sold in any order it is in half as many ranges, and a script may read all of them.
-const maxLease = 1 << 14
+// MaxLease is the most units that one lease has: sold in any order it is in half as many ranges, and a script may read all of them.
+const MaxLease = 1 << 14
 
 // MaxUnits is the most one buy may ask for.
 const MaxUnits = 100
@@ -68,27 +61,4 @@ func DefaultBounds() Bounds {
 		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Frees: 128, Held: 64, Index: 500, Keep: 24 * time.Hour,
 		Most: 1_000_000, Refused: 16, Group: 128, Lease: 5 * time.Second, Proof: 5 * time.Second, Enter: 20_000_000,
 	}
-}
-
-// lua is the bounds as the scripts' first lines, times in microseconds.
-func (b Bounds) lua() string {
-	var s strings.Builder
-	for _, v := range []struct {
-		name string
-		n    int64
-	}{
-		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
-		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
-		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"PROOF", b.Proof.Microseconds()},
-		{"LOST_EVENTS", lostEvents}, {"LOST_FENCES", lostFences}, {"ERA_FENCES", eraFences}, {"PAST", PastEras},
-		{"ANSWERS_MOST", int64(b.Most)},
-		{"REFUSED", int64(b.Refused)}, {"GROUP", int64(b.Group)}, {"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)},
-		{"INDEX", int64(b.Index)}, {"FREES", int64(b.Frees)}, {"HELD", int64(b.Held)}, {"FEW", few}, {"ENTER", int64(b.Enter)},
-		{"MOST", MaxSerial},
-		{"UNITS", MaxUnits},
-		{"LARGEST", maxLease}, {"SPOKEN", spoken},
-	} {
-		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
-	}
-	return s.String()
 }

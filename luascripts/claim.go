@@ -56,8 +56,8 @@ func HeldBy(claims []Claim) (held []Held) {
 		}
 		latest[c.Fence] = max(latest[c.Fence], c.Expiry)
 		units := shard.Range{Start: c.Serial, End: c.Serial + c.Count}
-		rest[c.Fence].cutAll(units) // once, whatever a ring says
-		rest[c.Fence].add(units)
+		rest[c.Fence].CutAll(units) // once, whatever a ring says
+		rest[c.Fence].Add(units)
 	}
 	slices.SortFunc(held, func(a, b Held) int { return cmp.Compare(a.Fence, b.Fence) })
 	for i := range held {

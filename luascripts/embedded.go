@@ -89,10 +89,6 @@ func (e *Embedded) News(ctx context.Context, f func(sale string, door State), lo
 	e.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }
 
-func noSale(sale string) error {
-	return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
-}
-
 // Lease is Store's.
 func (e *Embedded) Lease(_ context.Context, sale string, q LeaseRequest) (LeaseReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (LeaseReply, error) { return t.Lease(raw, q) })
@@ -165,6 +161,11 @@ func (e *Embedded) Expire(_ context.Context, sale string, most int) (ExpireReply
 	return with(e, sale, func(t *Twin, raw int64) (ExpireReply, error) { return t.Expire(raw, most) })
 }
 
+// Tend is Store's.
+func (e *Embedded) Tend(_ context.Context, sale string, q TendRequest) (TendReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (TendReply, error) { return t.Tend(raw, q) })
+}
+
 // binding is what an idempotency key stands for.
 type binding struct {
 	sale  string
@@ -217,7 +218,7 @@ func (e *Embedded) Marks(_ context.Context, sales []string) (marks []Mark, histo
 	marks = make([]Mark, len(sales))
 	for i, name := range sales {
 		if t := e.sales[name]; t != nil {
-			marks[i] = Mark{t.head.Birth, t.head.Era, t.anchor(), t.numbered}
+			marks[i] = t.Mark()
 		}
 	}
 	return marks, fmt.Sprint(e.node.Era), nil
@@ -298,6 +299,9 @@ func (e *Embedded) Born(_ context.Context, birth uint64) (Found, error) {
 // TokenKey is Store's.
 func (e *Embedded) TokenKey(context.Context) ([]byte, error) { return e.key, nil }
 
+// Identity is Store's.
+func (e *Embedded) Identity(context.Context) (string, error) { return e.id, nil }
+
 // Ping is Store's.
 func (e *Embedded) Ping(context.Context) error { return nil }
 
@@ -307,7 +311,4 @@ func (e *Embedded) Willing(context.Context) error { return nil }
 // Close is Store's.
 func (e *Embedded) Close() {}
 
-var (
-	_ Store = (*Embedded)(nil)
-	_ Store = (*Redis)(nil)
-)
+var _ Store = (*Embedded)(nil)

@@ -87,7 +87,7 @@ type Lag struct {
 // ParseClaims reads claims in wire form.
 func ParseClaims(block []byte) ([]Claim, error) {
 	if len(block)%ClaimSize != 0 {
-		return nil, fmt.Errorf("%w: %d bytes are no claims", errReply, len(block))
+		return nil, fmt.Errorf("%d bytes are no claims", len(block))
 	}
 	claims := make([]Claim, 0, len(block)/ClaimSize)
 	for ; len(block) > 0; block = block[ClaimSize:] {

@@ -39,7 +39,7 @@ const (
 
 // fit is where n free serials are in a row; -1: nowhere.
 func (t *Twin) fit(n uint64) int {
-	i := t.free.fit(n)
+	i := t.free.Fit(n)
 	if t.bounds.Lacks(SearchFew) && i > 1 {
 		return -1
 	}
@@ -66,7 +66,7 @@ func (t *Twin) runFor(q LeaseRequest) uint64 {
 func (t *Twin) leaseOf(c Claim) *lease {
 	if t.bounds.Lacks(NoFence) {
 		for _, f := range sortedKeys(t.leases) {
-			if t.leases[f].rem.has(c.Serial) {
+			if t.leases[f].rem.Has(c.Serial) {
 				return t.leases[f]
 			}
 		}

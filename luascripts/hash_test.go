@@ -160,9 +160,9 @@ func TestLargestBatch(t *testing.T) {
 	if _, err := r.Create(ctx, "s", CreateRequest{Total: 200_000, Hold: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	const claimed = maxLease / 100
+	const claimed = MaxLease / 100
 	got, err := grab(r, "s", 512*100)
-	if err != nil || got.Grant.Ranges.Len() != maxLease {
+	if err != nil || got.Grant.Ranges.Len() != MaxLease {
 		t.Fatal(got, err)
 	}
 	var claims []Claim

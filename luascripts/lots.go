@@ -92,7 +92,7 @@ func CheckSeed(seed string) error {
 	return nil
 }
 
-// seed is the one asked for, or a new one that nobody knows.
+// DrawSeed is the one asked for, or a new one that nobody knows.
 func (q CreateRequest) seed() string {
 	if q.Seed != "" {
 		return q.Seed

@@ -1,10 +1,12 @@
 package luascripts
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -18,6 +20,7 @@ const (
 	greedy    = 1  // this buyer
 	greedyFor = 50 // times
 	rejectAt  = 0.001
+	window    = 5 * time.Second
 )
 
 func seedOf(draw int) string {
@@ -26,6 +29,15 @@ func seedOf(draw int) string {
 }
 
 func birthOf(draw int) int64 { return 1_800_000_000_000_000 + int64(draw)*1_000_003 }
+
+func named(i int) Buyer { return Buyer{7, byte(i >> 8), byte(i)} }
+
+func everybody() (all []Buyer) {
+	for i := 1; i <= entrants; i++ {
+		all = append(all, named(i))
+	}
+	return all
+}
 
 // places counts how often each buyer stood at each rank.
 type places [entrants][entrants]int
@@ -100,14 +112,17 @@ func (p *places) check(t *testing.T) {
 func TestDrawIsFair(t *testing.T) {
 	var p places
 	for d := range draws {
-		h := &hall{t: t, now: birthOf(d)}
-		h.tw = NewTwinOn(Node{Era: 1, Run: 1}, h.now, CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, DefaultBounds())
+		now, b := birthOf(d), DefaultBounds()
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, b)
 		for range greedyFor - 1 {
-			h.enter(greedy, greedy)
+			must[EnterReply](t)(tw.EnterDraw(now, EnterRequest{Buyers: []Buyer{named(greedy)}}))
 		}
-		h.enter(1, entrants)
-		h.pass(window + DefaultBounds().Margin + time.Second)
-		p.add(t, h.tw.Draw(h.now, 0, 100).Buyers)
+		must[EnterReply](t)(tw.EnterDraw(now, EnterRequest{Buyers: everybody()}))
+		for end := now + (window + b.Margin + time.Second).Microseconds(); now < end; { // in steps that ledger time follows
+			now += b.Step.Microseconds()
+			must[ExpireReply](t)(tw.Expire(now, 1))
+		}
+		p.add(t, tw.Draw(now, 0, 100).Buyers)
 	}
 	p.check(t)
 }
@@ -129,12 +144,9 @@ func TestUnfairDrawsAreNoticed(t *testing.T) {
 	} {
 		var p places
 		for d := range draws {
-			tw := &Twin{entrants: map[Buyer]int64{}}
-			for i := 1; i <= entrants; i++ {
-				tw.entrants[named(i)] = lot(d, i)
-			}
-			tw.draw()
-			p.add(t, tw.drawn)
+			order := everybody()
+			slices.SortFunc(order, func(a, b Buyer) int { return cmp.Compare(lot(d, int(a[2])), lot(d, int(b[2]))) })
+			p.add(t, order)
 		}
 		won, first, all := p.fair()
 		if min(won, first, all, p.alone(greedy)) > rejectAt {

@@ -323,7 +323,7 @@ func checkLua(file string, list []ast.Stmt, given []string, fields map[string]ma
 }
 
 func TestLuaIsSound(t *testing.T) {
-	bounds, err := parse.Parse(strings.NewReader(DefaultBounds().lua()), "bounds")
+	bounds, err := parse.Parse(strings.NewReader(lua(DefaultBounds())), "bounds")
 	if err != nil {
 		t.Fatal(err)
 	}

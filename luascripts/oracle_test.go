@@ -42,6 +42,7 @@ type oracle struct {
 	t      *rapid.T
 	redis  *Redis
 	twin   *Twin
+	node   Node // that the twin is on
 	sale   string
 	parts  []Part   // everything ever granted
 	claims []Claim  // everything ever claimed
@@ -57,8 +58,8 @@ type oracle struct {
 func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) Head, onTwin func(int64) (R, error)) R {
 	got, err := onRedis()
 	if errors.Is(err, ErrRecovering) || errors.Is(err, ErrReassert) { // nothing was written but the time, perhaps
-		recovering := o.twin.recovering()
-		if raw := o.raw(); raw != o.twin.head.Raw {
+		recovering := o.twin.Last().Reopens > 0
+		if raw := o.raw(); raw != o.twin.Last().Raw {
 			_, twinErr := onTwin(raw)
 			recovering = errors.Is(twinErr, ErrRecovering)
 		}
@@ -68,9 +69,9 @@ func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) H
 		return got
 	}
 	if err != nil {
-		lots, gen := o.twin.head.Lots, o.twin.head.Gen
-		want, twinErr := onTwin(o.twin.head.Raw)
-		o.twin.head.Lots, o.twin.head.Gen = lots, gen                             // a refused script writes nothing, not even that lots were drawn
+		before := o.twin.Last()
+		want, twinErr := onTwin(before.Raw)
+		o.twin.Undraw(before)                                                     // a refused script writes nothing, not even that lots were drawn
 		if errors.Is(twinErr, ErrRecovering) || errors.Is(twinErr, ErrReassert) { // at the time of the last answer; it has passed
 			return got
 		}
@@ -92,7 +93,7 @@ func normal(v any) string { return fmt.Sprintf("%+v", v) }
 
 func (o *oracle) party() Party {
 	who := rapid.SampledFrom(o.owners).Draw(o.t, "instance")
-	birth := o.twin.head.Birth
+	birth := o.twin.Last().Birth
 	if rapid.IntRange(0, 40).Draw(o.t, "stranger") == 0 {
 		birth++
 	}
@@ -164,7 +165,7 @@ func (o *oracle) claim() Claim {
 	}
 	p := o.piece()
 	c := Claim{Serial: p.Start, Count: p.Len(), Fence: p.Fence, Nonce: uint64(len(o.claims) + 1),
-		Expiry: o.twin.head.Now + int64(rapid.IntRange(-2000, 30000).Draw(o.t, "expiry"))}
+		Expiry: o.twin.Last().Now + int64(rapid.IntRange(-2000, 30000).Draw(o.t, "expiry"))}
 	o.claims = append(o.claims, c)
 	return c
 }
@@ -190,7 +191,7 @@ func (o *oracle) deduct() {
 	q := DeductRequest{Party: o.party(), N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
 		Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce"))}
 	q.Buyer[3] = byte(rapid.IntRange(0, 3).Draw(o.t, "buyer"))
-	if o.twin.head.Limit == 0 || q.Buyer != (Buyer{}) { // else a refusal, of which nobody knows the time
+	if o.twin.Last().Limit == 0 || q.Buyer != (Buyer{}) { // else a refusal, of which nobody knows the time
 		q.Key[5] = byte(rapid.IntRange(0, 5).Draw(o.t, "key"))
 	}
 	if len(o.parts) > 0 && rapid.IntRange(0, 3).Draw(o.t, "offers") == 0 {
@@ -287,7 +288,7 @@ func (o *oracle) tend() {
 		o.tended = append(o.tended, got.Head)
 	}
 	marks, _, err := o.redis.Marks(context.Background(), []string{o.sale})
-	if want := (Mark{o.twin.head.Birth, o.twin.head.Era, o.twin.anchor(), o.twin.numbered}); err != nil || marks[0] != want {
+	if want := o.twin.Mark(); err != nil || marks[0] != want {
 		o.t.Fatalf("mark %+v %v, the twin's is %+v", marks, err, want)
 	}
 }
@@ -300,10 +301,10 @@ func (o *oracle) events() {
 		o.t.Fatal(err)
 	}
 	got := eventsOf(entries)
-	if len(got) != len(o.twin.events) {
-		o.t.Fatalf("%d events of redis, %d of the twin", len(got), len(o.twin.events))
+	if len(got) != len(o.twin.Events()) {
+		o.t.Fatalf("%d events of redis, %d of the twin", len(got), len(o.twin.Events()))
 	}
-	for i, want := range o.twin.events {
+	for i, want := range o.twin.Events() {
 		got[i].ID = want.ID
 		if normal(got[i]) != normal(want) {
 			o.t.Fatalf("event:\nredis %+v\ntwin  %+v", got[i], want)
@@ -333,14 +334,15 @@ func (o *oracle) era() {
 		o.command("DEBUG", "CHANGE-REPL-ID")
 	}
 	if rapid.Bool().Draw(o.t, "another process") {
-		o.twin.run = 1
+		o.twin.Rewrite(1, 0)
 		o.ledger("run", 1)
 	}
 	if promoted && rapid.Bool().Draw(o.t, "unheard") {
-		o.twin.head.Era = 1
+		o.twin.Rewrite(0, 1)
 		o.ledger("era", 1)
 	}
-	o.twin.On(nodeOf(o.t, o.redis))
+	o.node = nodeOf(o.t, o.redis)
+	o.twin.On(o.node)
 	o.expire() // a refusal tells no time
 }
 
@@ -388,7 +390,7 @@ func nodeOf(t rapid.TB, r *Redis) Node {
 
 // held is something an instance might say it holds: a lease it has, parts of it, or one nobody knows any more.
 func (o *oracle) held(fence uint64) Held {
-	h := Held{Fence: fence, Request: o.req, Deadline: o.twin.head.Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t, "deadline"))}
+	h := Held{Fence: fence, Request: o.req, Deadline: o.twin.Last().Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t, "deadline"))}
 	at := uint32(rapid.IntRange(1, 6).Draw(o.t, "first"))
 	for range rapid.IntRange(0, 4).Draw(o.t, "ranges") {
 		end := at + uint32(rapid.IntRange(1, 12).Draw(o.t, "len"))
@@ -399,13 +401,13 @@ func (o *oracle) held(fence uint64) Held {
 }
 
 func (o *oracle) reassert() {
-	q := ReassertRequest{Party: o.party(), Era: o.twin.head.Era, Term: time.Duration(rapid.IntRange(15, 20).Draw(o.t, "term")) * time.Millisecond}
-	if known := append(o.twin.past, pastEra{5, 5}); rapid.Bool().Draw(o.t, "acted") {
-		q.Was = rapid.SampledFrom(known).Draw(o.t, "was").era
-		q.Acted = o.twin.head.Rev - min(o.twin.head.Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
+	q := ReassertRequest{Party: o.party(), Era: o.twin.Last().Era, Term: time.Duration(rapid.IntRange(15, 20).Draw(o.t, "term")) * time.Millisecond}
+	if known := append(o.twin.Past(), 5); rapid.Bool().Draw(o.t, "acted") {
+		q.Was = rapid.SampledFrom(known).Draw(o.t, "was")
+		q.Acted = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
 	}
 	if rapid.Bool().Draw(o.t, "told") {
-		q.Told = o.twin.head.Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))
+		q.Told = o.twin.Last().Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))
 	}
 	if rapid.IntRange(0, 9).Draw(o.t, "other era") == 0 {
 		q.Era++
@@ -416,7 +418,7 @@ func (o *oracle) reassert() {
 		}
 	}
 	for range rapid.IntRange(0, 2).Draw(o.t, "lost") {
-		f := max(o.twin.fence, o.twin.head.Birth) + uint64(rapid.IntRange(1, 50).Draw(o.t, "fence"))
+		f := max(o.twin.Fence(), o.twin.Last().Birth) + uint64(rapid.IntRange(1, 50).Draw(o.t, "fence"))
 		q.Leases = append(q.Leases, o.held(f))
 		o.fences = append(o.fences, f)
 		for _, r := range q.Leases[len(q.Leases)-1].Ranges {
@@ -431,8 +433,8 @@ func (o *oracle) reassert() {
 
 func (o *oracle) reopen() {
 	q := ReopenRequest{Grants: rapid.Bool().Draw(o.t, "grants"), Least: rapid.SampledFrom([]uint64{0, 0, 1}).Draw(o.t, "least"),
-		Lineup: rapid.SampledFrom([]string{"", o.twin.node.Lineup, o.twin.node.Lineup, "10.0.0.1:6379#1"}).Draw(o.t, "lineup"),
-		Era:    rapid.SampledFrom([]uint64{0, o.twin.head.Era, 1}).Draw(o.t, "era")}
+		Lineup: rapid.SampledFrom([]string{"", o.node.Lineup, o.node.Lineup, "10.0.0.1:6379#1"}).Draw(o.t, "lineup"),
+		Era:    rapid.SampledFrom([]uint64{0, o.twin.Last().Era, 1}).Draw(o.t, "era")}
 	same(o, fmt.Sprintf("reopen %+v", q), func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, q) },
 		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, q) })
 }
@@ -458,13 +460,13 @@ func (o *oracle) show() {
 
 func (o *oracle) audit() {
 	got, err := o.redis.Audit(context.Background(), o.sale)
-	want := o.twin.holdings().audit(o.sale)
+	want := o.twin.Audit(o.sale)
 	if err != nil || !reflect.DeepEqual(got, want) || !got.OK {
 		o.t.Fatalf("audit:\nredis %+v %v\ntwin  %+v", got, err, want)
 	}
 	held, err := o.redis.holdings(context.Background(), o.sale)
-	if err != nil || normal(held.free) != normal(o.twin.free.list) {
-		o.t.Fatalf("free: redis %v %v, twin %v", held.free, err, o.twin.free.list)
+	if err != nil || normal(held.free) != normal(o.twin.Free()) {
+		o.t.Fatalf("free: redis %v %v, twin %v", held.free, err, o.twin.Free())
 	}
 }
 
@@ -533,8 +535,9 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		o.twin = NewTwinOn(nodeOf(rt, redis), h.Raw, q, bounds)
-		o.twin.keeping = true
+		o.node = nodeOf(rt, redis)
+		o.twin = NewTwinOn(o.node, h.Raw, q, bounds)
+		o.twin.KeepEvents()
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { o.audit(); o.events() }, "resolve": func(*rapid.T) { o.resolve() },

@@ -8,13 +8,13 @@ import (
 	"spike/shard"
 )
 
-// RangeSet is serials as sorted ranges that do not overlap; add joins what touches.
+// RangeSet is serials as sorted ranges that do not overlap; Add joins what touches.
 type RangeSet struct{ list Ranges }
 
 // NewRangeSet has the serials of ranges that do not overlap.
 func NewRangeSet(ranges Ranges) (s RangeSet) {
 	for _, r := range ranges {
-		s.add(r)
+		s.Add(r)
 	}
 	return s
 }
@@ -25,14 +25,11 @@ func (s *RangeSet) Len() uint64 { return s.list.Len() }
 // Ranges are the serials, in order.
 func (s *RangeSet) Ranges() Ranges { return slices.Clone(s.list) }
 
-// CutAll takes out what is there of r, and returns it.
-func (s *RangeSet) CutAll(r shard.Range) Ranges { return s.cutAll(r) }
-
 // Without is what is not in ranges.
 func (s *RangeSet) Without(ranges Ranges) Ranges {
 	rest := RangeSet{list: s.Ranges()}
 	for _, r := range ranges {
-		rest.cutAll(r)
+		rest.CutAll(r)
 	}
 	return rest.list
 }
@@ -42,13 +39,14 @@ func (s *RangeSet) find(serial uint32) int {
 	return sort.Search(len(s.list), func(i int) bool { return s.list[i].End > serial })
 }
 
-func (s *RangeSet) has(serial uint32) bool {
+// Has says whether a serial is there.
+func (s *RangeSet) Has(serial uint32) bool {
 	i := s.find(serial)
 	return i < len(s.list) && s.list[i].Start <= serial
 }
 
-// add puts in a range of which no serial is there yet.
-func (s *RangeSet) add(r shard.Range) {
+// Add puts in a range of which no serial is there yet.
+func (s *RangeSet) Add(r shard.Range) {
 	i := s.find(r.Start)
 	joinsNext := i < len(s.list) && s.list[i].Start == r.End
 	joinsLast := i > 0 && s.list[i-1].End == r.Start
@@ -65,9 +63,9 @@ func (s *RangeSet) add(r shard.Range) {
 	}
 }
 
-// take cuts up to n serials in at most `most` ranges, in order: the lowest; or, for buyers of `run` in a row, such as have
+// Take cuts up to n serials in at most `most` ranges, in order: the lowest; or, for buyers of `run` in a row, such as have
 // all that is still to be had, else the longest, if they are long enough for one.
-func (s *RangeSet) take(n uint64, most int, run uint64) (got Ranges) {
+func (s *RangeSet) Take(n uint64, most int, run uint64) (got Ranges) {
 	if n < run || s.next(n, run) < 0 {
 		run = 1
 	}
@@ -76,7 +74,7 @@ func (s *RangeSet) take(n uint64, most int, run uint64) (got Ranges) {
 		if i < 0 {
 			break
 		}
-		piece := s.front(i, n)
+		piece := s.Front(i, n)
 		got = append(got, piece)
 		n -= uint64(piece.Len())
 	}
@@ -84,12 +82,12 @@ func (s *RangeSet) take(n uint64, most int, run uint64) (got Ranges) {
 	return got
 }
 
-// next is the range from which take goes on; -1: none.
+// next is the range from which Take goes on; -1: none.
 func (s *RangeSet) next(n, run uint64) int {
 	if run <= 1 {
 		return min(0, len(s.list)-1)
 	}
-	if i := s.fit(n); i >= 0 {
+	if i := s.Fit(n); i >= 0 {
 		return i
 	}
 	if i := s.longest(); i >= 0 && uint64(s.list[i].Len()) >= run {
@@ -98,8 +96,8 @@ func (s *RangeSet) next(n, run uint64) int {
 	return -1
 }
 
-// fit is the shortest range that has n serials, the lowest of equal ones; -1: none has.
-func (s *RangeSet) fit(n uint64) int {
+// Fit is the shortest range that has n serials, the lowest of equal ones; -1: none has.
+func (s *RangeSet) Fit(n uint64) int {
 	best := -1
 	for i, r := range s.list {
 		if l := uint64(r.Len()); l >= n && (best < 0 || r.Len() < s.list[best].Len()) {
@@ -123,8 +121,8 @@ func (s *RangeSet) longest() int {
 	return best
 }
 
-// front cuts up to n serials off a range.
-func (s *RangeSet) front(i int, n uint64) shard.Range {
+// Front cuts up to n serials off a range.
+func (s *RangeSet) Front(i int, n uint64) shard.Range {
 	r := &s.list[i]
 	c := uint32(min(uint64(r.Len()), n))
 	piece := shard.Range{Start: r.Start, End: r.Start + c}
@@ -134,12 +132,25 @@ func (s *RangeSet) front(i int, n uint64) shard.Range {
 	return piece
 }
 
-// cut takes out r if one range holds all of it.
-func (s *RangeSet) cut(r shard.Range) bool {
+// Shift takes out the lowest ranges, up to n of them.
+func (s *RangeSet) Shift(n int) (got Ranges) {
+	n = min(n, len(s.list))
+	got, s.list = s.list[:n:n], slices.Clone(s.list[n:])
+	return got
+}
+
+// Contains says that one range holds all of r.
+func (s *RangeSet) Contains(r shard.Range) bool {
 	i := s.find(r.Start)
-	if i == len(s.list) || s.list[i].Start > r.Start || s.list[i].End < r.End {
+	return i < len(s.list) && s.list[i].Start <= r.Start && r.End <= s.list[i].End
+}
+
+// Cut takes out r if one range holds all of it.
+func (s *RangeSet) Cut(r shard.Range) bool {
+	if !s.Contains(r) {
 		return false
 	}
+	i := s.find(r.Start)
 	old := &s.list[i]
 	switch {
 	case *old == r:
@@ -156,15 +167,15 @@ func (s *RangeSet) cut(r shard.Range) bool {
 	return true
 }
 
-// cutAll takes out what is there of r.
-func (s *RangeSet) cutAll(r shard.Range) (got Ranges) {
+// CutAll takes out what is there of r, and returns it.
+func (s *RangeSet) CutAll(r shard.Range) (got Ranges) {
 	for {
 		i := s.find(r.Start)
 		if i == len(s.list) || s.list[i].Start >= r.End {
 			return got
 		}
 		piece := shard.Range{Start: max(r.Start, s.list[i].Start), End: min(r.End, s.list[i].End)}
-		s.cut(piece)
+		s.Cut(piece)
 		got = append(got, piece)
 	}
 }

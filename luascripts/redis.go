@@ -28,6 +28,8 @@ type Redis struct {
 	stop    func() // ends the watch, and waits for its end
 }
 
+var _ Store = (*Redis)(nil)
+
 // Dial connects; an error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, error) {
 	options.ConnWriteTimeout = Timeout
@@ -220,13 +222,6 @@ func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
 	return mark, nil
 }
 
-func unixMicro(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
 // Create runs create.lua.
 func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head, error) {
 	if q.Total > MaxSerial {
@@ -272,7 +267,7 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	birth, _, _ := r.ledgerOf(ctx, sale)
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
 	if err == nil && n == 0 {
-		return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
+		return noSale(sale)
 	}
 	if err == nil { // hints: they may fail
 		r.bury(ctx, sale, birth)

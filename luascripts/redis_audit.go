@@ -41,13 +41,6 @@ func (r *Redis) Audit(ctx context.Context, sale string) (Audit, error) {
 	return held.audit(sale), nil
 }
 
-// still says that no unit has moved between two looks: whatever comes back to the free stock makes gen grow, and nothing else
-// makes up for what leaves it.
-func (h Head) still(now Head) bool {
-	return h.Birth == now.Birth && h.Total == now.Total && h.Gen == now.Gen && h.Free == now.Free && h.Leased == now.Leased &&
-		h.Limbo == now.Limbo && h.Pending == now.Pending && h.Confirmed == now.Confirmed
-}
-
 // holdings is what is free and what is leased, at one moment.
 func (r *Redis) holdings(ctx context.Context, sale string) (out holdings, err error) {
 	serial, cursor := "0", "0"
@@ -64,7 +57,7 @@ func (r *Redis) holdings(ctx context.Context, sale string) (out holdings, err er
 				collected: uint64(rd.int(1, 3)), leases: map[uint64]leaseHolding{}, ranges: int(rd.int(1, 4)), indexed: int(rd.int(1, 5))}
 		}
 		serial, cursor = rd.text(1, 6), rd.text(1, 7)
-		out.slice(rd)
+		slice(&out, rd)
 		if rd.err != nil {
 			return out, r.down(rd.err)
 		}
@@ -73,7 +66,7 @@ func (r *Redis) holdings(ctx context.Context, sale string) (out holdings, err er
 }
 
 // slice adds one reply's ranges and leases. A lease may come in two of them.
-func (h *holdings) slice(rd *reply) {
+func slice(h *holdings, rd *reply) {
 	lengths := rd.part(3)
 	for k, text := range rd.texts(2) {
 		got := rd.ranges(text)
@@ -102,7 +95,7 @@ func (r *Redis) census(ctx context.Context, sale string, held holdings) (*census
 			return nil, r.failed(err)
 		}
 		for i := 0; i+1 < len(e.Elements); i += 2 {
-			if err := c.count(held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
+			if err := count(c, held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
 				return nil, r.down(err)
 			}
 		}
@@ -127,7 +120,7 @@ func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis
 }
 
 // count takes one owner in.
-func (c *census) count(held holdings, places RangeSet, seen serialSet, field, value string) error {
+func count(c *census, held holdings, places RangeSet, seen serialSet, field, value string) error {
 	serial, err := strconv.ParseUint(field, 10, 32)
 	if err != nil || len(value) < 29 {
 		return fmt.Errorf("%w: owner of %q", errReply, field)
@@ -140,7 +133,7 @@ func (c *census) count(held holdings, places RangeSet, seen serialSet, field, va
 	default:
 		c.pending++
 	}
-	if serial <= held.prior || serial > held.head.Total || places.has(uint32(serial)) {
+	if serial <= held.prior || serial > held.head.Total || places.Has(uint32(serial)) {
 		c.twice = append(c.twice, uint32(serial))
 	}
 	return nil

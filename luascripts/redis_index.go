@@ -99,10 +99,6 @@ func (r *Redis) Born(ctx context.Context, birth uint64) (Found, error) {
 	return Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ErrDown, r.name)
 }
 
-func unborn(birth uint64) error {
-	return &Refusal{Code: "NOSALE", Why: "no sale was made at " + num(birth) + ", or it was removed"}
-}
-
 // indexed is one look-up, and one at the ledger it leads to. No sale and no error: the index does not know.
 func (r *Redis) indexed(ctx context.Context, birth uint64) (Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)

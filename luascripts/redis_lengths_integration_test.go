@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"spike/luascripts/redistest"
-	"spike/shard"
 )
 
 // Row P7: a lease for buyers of several in a row has such ranges.
@@ -40,12 +39,12 @@ func hasRun(ranges Ranges, n uint32) bool {
 func TestP7LedgerOfTheVersionBeforeIsIndexed(t *testing.T) {
 	r := dial(t, redistest.Start(t), DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
-	ledger, lengths := Keys("s")[1], Keys("s")[15]
+	ledgerKey, lengths := Keys("s")[1], Keys("s")[15]
 	for _, before := range [][][]string{
-		{{"DEL", lengths}, {"HDEL", ledger, "indexed", "walk"}},          // upgraded
-		{{"DEL", lengths}, {"HINCRBY", ledger, "rev", "1"}},              // an old process beside us
-		{{"ZADD", lengths, "7", "junk"}, {"HSET", ledger, "walk", "-1"}}, // found out
-		{{"ZADD", lengths, "2", string([]byte{0, 0, 0, 2})}},             // a range that is not free
+		{{"DEL", lengths}, {"HDEL", ledgerKey, "indexed", "walk"}},          // upgraded
+		{{"DEL", lengths}, {"HINCRBY", ledgerKey, "rev", "1"}},              // an old process beside us
+		{{"ZADD", lengths, "7", "junk"}, {"HSET", ledgerKey, "walk", "-1"}}, // found out
+		{{"ZADD", lengths, "2", string([]byte{0, 0, 0, 2})}},                // a range that is not free
 	} {
 		for _, c := range before {
 			hset(t, r, c...)
@@ -109,27 +108,5 @@ func TestAuditInSlices(t *testing.T) {
 	hset(t, r, "HSET", Keys("s")[6], "5999", string(make([]byte, 24))+"p"+string(make([]byte, 4)))
 	if a := must[Audit](t)(r.Audit(bg, "s")); a.OK || len(a.Violations) == 0 {
 		t.Errorf("a free serial has an owner, and nobody sees it: %+v", a)
-	}
-}
-
-// The twin's index says what Redis' does.
-func TestRangeSetTake(t *testing.T) {
-	set := NewRangeSet(Ranges{{Start: 1, End: 2}, {Start: 5, End: 8}, {Start: 10, End: 12}, {Start: 20, End: 23}, {Start: 30, End: 40}})
-	for _, c := range []struct {
-		n    uint64
-		most int
-		run  uint64
-		want Ranges
-	}{
-		{2, 9, 2, Ranges{{Start: 10, End: 12}}},
-		{4, 9, 1, Ranges{{Start: 1, End: 2}, {Start: 5, End: 8}}},
-		{12, 9, 3, Ranges{{Start: 30, End: 40}}}, // two are too few for a buyer of three
-	} {
-		if got := set.take(c.n, c.most, c.run); normal(got) != normal(c.want) {
-			t.Errorf("%+v: %v", c, got)
-		}
-	}
-	if rest := set.Ranges(); normal(rest) != normal(Ranges{shard.Range{Start: 20, End: 23}}) {
-		t.Errorf("%v", rest)
 	}
 }

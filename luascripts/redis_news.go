@@ -34,7 +34,7 @@ func (r *Redis) Listen(ctx context.Context, l Listener) {
 	for ctx.Err() == nil {
 		err := r.client.Receive(listening, all, func(m rueidis.PubSubMessage) {
 			if sale, ok := saleOfNews(m.Channel); ok {
-				l.News(sale, doors[m.Message])
+				l.News(sale, StateOf(m.Message))
 			}
 		})
 		if ctx.Err() == nil && err != nil {

@@ -19,7 +19,7 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 		key = string(q.Key[:])
 	}
 	if q.Offer.Count > 0 {
-		offer = q.Offer.wire()
+		offer = wire(q.Offer)
 	}
 	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key, offer}
 	switch {
@@ -48,7 +48,7 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 }
 
 // wire is the claim as scripts take it.
-func (c Claim) wire() string { return rueidis.BinaryString(c.AppendTo(make([]byte, 0, ClaimSize))) }
+func wire(c Claim) string { return rueidis.BinaryString(c.AppendTo(make([]byte, 0, ClaimSize))) }
 
 // Confirm runs confirm.lua.
 func (r *Redis) Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
@@ -61,7 +61,7 @@ func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c Claim) 
 }
 
 func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), c.wire()})
+	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), wire(c)})
 	if err != nil {
 		return ReservationReply{}, err
 	}
@@ -70,7 +70,7 @@ func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint6
 
 // Reservation runs reservation.lua.
 func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	h, rd, err := r.run(ctx, &r.scripts.reservation, sale, []string{r.caller(birth), c.wire(), OrdersGroup})
+	h, rd, err := r.run(ctx, &r.scripts.reservation, sale, []string{r.caller(birth), wire(c), OrdersGroup})
 	if err != nil {
 		return ReservationReply{}, err
 	}

@@ -153,6 +153,9 @@ func eventOf(e rueidis.XRangeEntry) (Event, error) {
 	at, err3 := strconv.ParseInt(f["at"], 10, 64)
 	raw, err4 := strconv.ParseInt(f["raw"], 10, 64)
 	claims, err5 := ParseClaims([]byte(f["b"]))
+	if err5 != nil {
+		err5 = fmt.Errorf("%w: %w", errReply, err5)
+	}
 	kind := EventKind(f["t"])
 	if !kind.known() {
 		err1 = errors.Join(err1, fmt.Errorf("kind %q", kind))

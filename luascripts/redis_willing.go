@@ -39,3 +39,14 @@ func (r *Redis) Willing(ctx context.Context) error {
 func willing(b rueidis.Builder) rueidis.Completed {
 	return b.Zadd().Key(willingKey).Xx().ScoreMember().ScoreMember(0, "").Build()
 }
+
+// Unwilling is an error of Redis' own: it answered, and would not. It wraps nothing; ErrDown comes with it.
+type Unwilling struct{ Text string }
+
+func (u *Unwilling) Error() string { return u.Text }
+
+// Code is the first word: OOM, READONLY, NOREPLICAS, MISCONF, LOADING ...
+func (u *Unwilling) Code() string {
+	code, _, _ := strings.Cut(u.Text, " ")
+	return code
+}

@@ -3,6 +3,8 @@ package luascripts
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,16 +35,8 @@ var codes = map[string]error{
 	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": errIndexing,
 }
 
-// Unwilling is an error of Redis' own: it answered, and would not. It wraps nothing; ErrDown comes with it.
-type Unwilling struct{ Text string }
-
-func (u *Unwilling) Error() string { return u.Text }
-
-// Code is the first word: OOM, READONLY, NOREPLICAS, MISCONF, LOADING ...
-func (u *Unwilling) Code() string {
-	code, _, _ := strings.Cut(u.Text, " ")
-	return code
-}
+// Codes are all that a refusal may have.
+func Codes() []string { return slices.Sorted(maps.Keys(codes)) }
 
 // Refusal is a script's "no": it has written nothing the caller asked for.
 type Refusal struct {
@@ -55,7 +49,7 @@ type Refusal struct {
 func (r *Refusal) Error() string { return codes[r.Code].Error() + ": " + r.Why }
 func (r *Refusal) Unwrap() error { return codes[r.Code] }
 
-// refusalOf reads a script's error text; nil when it is not one of ours.
+// ParseRefusal reads a script's error text; nil when it is not one of ours.
 func refusalOf(text string) error {
 	code, why, _ := strings.Cut(text, " ")
 	if codes[code] == nil {
@@ -73,6 +67,17 @@ func refusalOf(text string) error {
 	return r
 }
 
+// TooMany refuses a total.
 func tooMany() error {
 	return &Refusal{Code: "TOOMANY", Why: fmt.Sprintf("a sale has at most %d units", uint64(MaxSerial))}
+}
+
+// NoSale refuses a name.
+func noSale(sale string) error {
+	return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
+}
+
+// Unborn refuses a birth.
+func unborn(birth uint64) error {
+	return &Refusal{Code: "NOSALE", Why: fmt.Sprintf("no sale was made at %d, or it was removed", birth)}
 }

@@ -156,7 +156,7 @@ func TestScenariosHaveEveryRefusal(t *testing.T) {
 	for _, file := range files {
 		all = append(all, must[[]byte](t)(os.ReadFile(file))...)
 	}
-	for code := range codes {
+	for _, code := range Codes() {
 		if !bytes.Contains(all, []byte("\nrefused "+code)) {
 			t.Errorf("no scenario is refused with %s", code)
 		}

@@ -86,7 +86,7 @@ func assemble(name string, b Bounds) script {
 		a.add("#!lua\n")
 	}
 	if len(head.needs) > 0 {
-		a.add(b.lua())
+		a.add(lua(b))
 		a.addFile("lib", "base")
 		for _, lib := range libsFor(head.needs) {
 			a.add("local " + table(lib) + " = (function()\n")

@@ -43,8 +43,8 @@ func BenchmarkScripts(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			r := dial(b, redistest.Start(b), DefaultBounds())
 			must[Head](b)(r.Create(b.Context(), "s", CreateRequest{Total: 1_000_000, Hold: 5 * time.Minute}))
-			g := must[LeaseReply](b)(r.Lease(b.Context(), "s", LeaseRequest{Party: me, Request: 1, Want: maxLease, Term: time.Minute})).Grant
-			if len(g.Ranges) != 1 || g.Ranges[0] != (shard.Range{Start: 1, End: maxLease + 1}) {
+			g := must[LeaseReply](b)(r.Lease(b.Context(), "s", LeaseRequest{Party: me, Request: 1, Want: MaxLease, Term: time.Minute})).Grant
+			if len(g.Ranges) != 1 || g.Ranges[0] != (shard.Range{Start: 1, End: MaxLease + 1}) {
 				b.Fatalf("%+v", g)
 			}
 			cpu := infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:")

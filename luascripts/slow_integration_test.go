@@ -325,8 +325,8 @@ func (s *slow) historyIsLost() {
 	for k := range n {
 		last = s.lease("lost", "lost"+num(k), 64).Fence
 	}
-	ledger := Keys("lost")[1]
-	hset(s.t, s.Redis, "HSET", ledger, "era", "1", "run", "1")
+	ledgerKey := Keys("lost")[1]
+	hset(s.t, s.Redis, "HSET", ledgerKey, "era", "1", "run", "1")
 	h := must[ExpireReply](s.t)(s.Expire(bg, "lost", 1)).Head
 	var ranges Ranges
 	for k := range uint32(1000) {
@@ -372,10 +372,10 @@ func (s *slow) lots() {
 			must[EnterReply](s.t)(s.EnterDraw(bg, "lots", q))
 		}
 	})
-	ledger := Keys("lots")[1]
-	shuffle := must[string](s.t)(s.client.Do(bg, s.client.B().Hget().Key(ledger).Field("shuffle").Build()).ToString())
+	ledgerKey := Keys("lots")[1]
+	shuffle := must[string](s.t)(s.client.Do(bg, s.client.B().Hget().Key(ledgerKey).Field("shuffle").Build()).ToString())
 	clockAlone := shuffle[:strings.LastIndexByte(shuffle, ' ')] + " -1" // says when the window is over
-	hset(s.t, s.Redis, "HSET", ledger, "opens", num(time.Now().Add(-2*time.Hour).UnixMicro()), "shuffle", clockAlone)
+	hset(s.t, s.Redis, "HSET", ledgerKey, "opens", num(time.Now().Add(-2*time.Hour).UnixMicro()), "shuffle", clockAlone)
 	s.part("lots are drawn, and shown", func() {
 		must[ExpireReply](s.t)(s.Expire(bg, "lots", 1))
 		if r := must[DrawReply](s.t)(s.Draw(bg, "lots", 500, 1000)); len(r.Buyers) == 0 {

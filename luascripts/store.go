@@ -109,6 +109,11 @@ func (s State) String() string {
 	return [...]string{"open", "paused", "closed", "not open yet", "drawing"}[s]
 }
 
+var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
+
+// StateOf is the state that an operator may give the doors, by its word.
+func StateOf(word string) State { return doors[word] }
+
 // Head begins every reply: the sale as it stood after the script. Times are microseconds.
 type Head struct {
 	Raw       int64  // the store's clock, Unix
@@ -366,6 +371,14 @@ type CreateRequest struct {
 
 	Shuffle time.Duration // the units are drawn among those who enter so long from Opens on, or from now; 0: who comes first
 	Seed    string        // of the draw, as CheckSeed takes it; "": a random one
+}
+
+// Micro is a time as the ledger has it, Unix microseconds; 0: none.
+func unixMicro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
 }
 
 // MaxLimit is the largest limit per buyer, MaxHold the longest hold.

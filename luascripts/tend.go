@@ -1,9 +1,6 @@
 package luascripts
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Witness is an answer that the caller has had, and for how long, by a monotonic clock. Rev 0: none.
 type Witness struct {
@@ -37,72 +34,4 @@ func (r TendReply) Until() time.Duration {
 		return 0
 	}
 	return max(time.Duration(r.Next-r.Now)*time.Microsecond, time.Microsecond)
-}
-
-// Tend runs tend.lua.
-func (r *Redis) Tend(ctx context.Context, sale string, q TendRequest) (TendReply, error) {
-	h, rd, err := r.run(ctx, &r.scripts.tend, sale, []string{r.caller(q.Birth), num(q.Most), num(q.Era), num(q.Rev), num(q.Now),
-		num(q.Raw), num(q.Ago.Microseconds())})
-	if err != nil {
-		return TendReply{}, err
-	}
-	n := rd.row(1, 2)
-	return TendReply{Head: h, Freed: uint64(n[0]), Next: n[1]}, r.down(rd.err)
-}
-
-// Tend is Store's.
-func (e *Embedded) Tend(_ context.Context, sale string, q TendRequest) (TendReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (TendReply, error) { return t.Tend(raw, q) })
-}
-
-// tended is the rev of the newest script that somebody may have a time from, as the newest calm one saw it, and the rev that
-// one left.
-type tended struct{ anchor, last uint64 }
-
-// anchor is the rev of the newest script that somebody may have a time from.
-func (t *Twin) anchor() uint64 {
-	if t.tended.last != t.head.Rev {
-		return t.head.Rev
-	}
-	return t.tended.anchor
-}
-
-// commitCalm ends a script that gives nobody a time to count from: no deadline, no hold.
-func (t *Twin) commitCalm() {
-	anchor := t.anchor()
-	t.commit()
-	t.tended = tended{anchor, t.head.Rev}
-}
-
-// Tend is tend.lua.
-func (t *Twin) Tend(raw int64, q TendRequest) (TendReply, error) {
-	if err := t.open(raw, q.Birth); err != nil {
-		return TendReply{}, err
-	}
-	h := &t.head
-	if q.Rev > 0 && q.Era == h.Era && (q.Rev >= t.anchor() || t.bounds.Lacks(OldWitness)) {
-		h.Now = max(h.Now, q.Now+min(q.Ago.Microseconds(), h.Raw-q.Raw))
-	}
-	freed := t.sweep(max(1, min(q.Most, MaxExpire)))
-	t.commitCalm()
-	return TendReply{Head: t.view("-"), Freed: freed, Next: t.next()}, nil
-}
-
-// next is when a hold may be over, or a recovery is.
-func (t *Twin) next() (at int64) {
-	earliest := func(when int64) {
-		if at == 0 || when < at {
-			at = when
-		}
-	}
-	switch {
-	case t.due:
-		earliest(t.head.Now)
-	case t.recovering():
-		earliest(t.shut)
-	}
-	if when, some := t.holds.first(); some {
-		earliest(when)
-	}
-	return at
 }

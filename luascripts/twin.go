@@ -93,7 +93,7 @@ func NewTwinOn(n Node, raw int64, q CreateRequest, b Bounds) *Twin {
 		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes),
 		Limit: uint64(q.Limit), Era: n.Era, Replicas: n.Replicas}
 	if q.Total > 0 {
-		t.free.add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
+		t.free.Add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
 	}
 	t.beginLots(q)
 	t.commit()
@@ -204,7 +204,7 @@ func (t *Twin) counter(l *lease) *uint64 {
 
 // drop keeps a lease as it is now, or ends one of which nothing is left.
 func (t *Twin) drop(l *lease) {
-	if len(l.rem.list) > 0 {
+	if l.rem.Len() > 0 {
 		l.due = t.dueAt(l)
 		return
 	}
@@ -226,25 +226,24 @@ func (t *Twin) dueAt(l *lease) int64 {
 
 // freeLease gives what is left of a lease back. What is too much for one script waits in limbo, and is due at once.
 func (t *Twin) freeLease(l *lease) {
-	some := min(t.freeing, len(l.rem.list))
-	t.freeing -= some
-	n := l.rem.list[:some].Len()
-	for _, r := range l.rem.list[:some] {
-		t.free.add(r)
+	some := l.rem.Shift(t.freeing)
+	t.freeing -= len(some)
+	n := some.Len()
+	for _, r := range some {
+		t.free.Add(r)
 	}
 	*t.counter(l) -= n
 	t.head.Free += n
 	if n > 0 {
 		t.head.Gen++
 	}
-	l.rem.list = slices.Clone(l.rem.list[some:])
-	if len(l.rem.list) > 0 {
+	if l.rem.Len() > 0 {
 		t.due = true
 		t.moveLimbo(l, true)
 		l.deadline = min(t.ends(l), t.head.Now-t.bounds.Margin.Microseconds()-l.hold)
 	}
 	t.drop(l)
-	if len(l.rem.list) > 0 && !t.bounds.Lacks(LimboShort) {
+	if l.rem.Len() > 0 && !t.bounds.Lacks(LimboShort) {
 		l.due = l.deadline + t.bounds.Margin.Microseconds() + l.hold // the sweep looks; in a new era it waits
 	}
 }

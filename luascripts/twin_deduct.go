@@ -184,7 +184,7 @@ func (t *Twin) fromFree(q DeductRequest) (Claim, bool) {
 	if i < 0 {
 		return Claim{}, false
 	}
-	first := t.free.front(i, uint64(q.N)).Start
+	first := t.free.Front(i, uint64(q.N)).Start
 	t.head.Free -= uint64(q.N)
 	c := Claim{Serial: first, Count: q.N, Fence: t.newFence(), Nonce: q.Nonce, Buyer: q.Buyer}
 	if t.head.Hold > 0 {

@@ -23,7 +23,7 @@ func (t *Twin) Lease(raw int64, q LeaseRequest) (LeaseReply, error) {
 }
 
 func (t *Twin) granted(l *lease) Grant {
-	return Grant{Fence: l.fence, Deadline: t.ends(l), Hold: l.hold, Ranges: slices.Clone(l.rem.list)}
+	return Grant{Fence: l.fence, Deadline: t.ends(l), Hold: l.hold, Ranges: l.rem.Ranges()}
 }
 
 // leaseFor is the request's lease: the one it was granted before, a new one, or none.
@@ -40,7 +40,7 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 		len(me.fences) >= t.bounds.Held {
 		return nil
 	}
-	got := t.free.take(min(q.Want, maxLease, t.fairPart()), t.bounds.Ranges, t.runFor(q))
+	got := t.free.Take(min(q.Want, MaxLease, t.fairPart()), t.bounds.Ranges, t.runFor(q))
 	if len(got) > 0 {
 		return t.grant(me, q, got)
 	}
@@ -52,7 +52,7 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 
 func (t *Twin) grant(me *instance, q LeaseRequest, got Ranges) *lease {
 	l := &lease{fence: t.newFence(), inst: q.Instance, req: q.Request, hold: t.covered(),
-		deadline: t.head.Now + q.Term.Microseconds(), rem: RangeSet{list: got}}
+		deadline: t.head.Now + q.Term.Microseconds(), rem: NewRangeSet(got)}
 	me.fences = append(me.fences, l.fence)
 	t.leases[l.fence] = l
 	t.drop(l)
@@ -70,7 +70,7 @@ func (t *Twin) forget() {
 		}
 	}
 	slices.SortFunc(silent, func(a, b string) int { return cmp.Or(cmp.Compare(t.asked[a], t.asked[b]), cmp.Compare(a, b)) })
-	for _, id := range silent[:min(few, len(silent))] {
+	for _, id := range silent[:min(Few, len(silent))] {
 		if len(t.instance(id).fences) == 0 {
 			delete(t.instances, id)
 			delete(t.asked, id)
@@ -138,8 +138,8 @@ func (t *Twin) GiveBack(raw int64, q GiveBackRequest) (GiveBackReply, error) {
 		if l == nil || l.inst != q.Instance {
 			continue
 		}
-		for _, r := range l.rem.cutAll(p.Range) {
-			t.free.add(r)
+		for _, r := range l.rem.CutAll(p.Range) {
+			t.free.Add(r)
 			*t.counter(l) -= uint64(r.Len())
 			freed += uint64(r.Len())
 		}

@@ -91,7 +91,7 @@ func (t *Twin) enter(raw int64) bool {
 	}
 	t.head.Replicas = max(t.head.Replicas, n.Replicas)
 	t.votedOut(were)
-	t.numbered += lostEvents
+	t.numbered += LostEvents
 	t.close()
 	return true
 }
@@ -112,7 +112,7 @@ func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 	}
 	t.fence = max(t.fence, raw)
 	if t.lossy || file {
-		t.fence += lostFences + era%65536*eraFences
+		t.fence += LostFences + era%65536*EraFences
 	}
 }
 
@@ -284,12 +284,12 @@ func (t *Twin) keep(l *lease, h Held) {
 	}
 	var kept RangeSet
 	for _, r := range h.Ranges {
-		for _, got := range l.rem.cutAll(r) {
-			kept.add(got)
+		for _, got := range l.rem.CutAll(r) {
+			kept.Add(got)
 		}
 	}
-	t.letGo(l, l.rem.list)
-	if len(l.rem.list) > 0 {
+	t.letGo(l, l.rem.Ranges())
+	if l.rem.Len() > 0 {
 		t.head.Gen++
 	}
 	l.rem = kept
@@ -299,7 +299,7 @@ func (t *Twin) keep(l *lease, h Held) {
 // letGo frees ranges that have left a lease.
 func (t *Twin) letGo(l *lease, ranges Ranges) {
 	for _, r := range ranges {
-		t.free.add(r)
+		t.free.Add(r)
 	}
 	*t.counter(l) -= ranges.Len()
 	t.head.Free += ranges.Len()
@@ -310,7 +310,7 @@ func (t *Twin) restore(q ReassertRequest, h Held) {
 	l := t.found(q, h)
 	for _, r := range h.Ranges {
 		for _, got := range t.takeOver(h.Fence, shard.Range{Start: r.Start, End: uint32(min(uint64(r.End), t.head.Total+1))}) {
-			l.rem.add(got)
+			l.rem.Add(got)
 			t.head.Leased += uint64(got.Len())
 		}
 	}
@@ -345,13 +345,13 @@ func (t *Twin) takeOver(fence uint64, r shard.Range) Ranges {
 	t.disown(fence, r)
 	for _, f := range sortedKeys(t.leases) {
 		if l := t.leases[f]; f < fence {
-			if got := l.rem.cutAll(r); len(got) > 0 {
+			if got := l.rem.CutAll(r); len(got) > 0 {
 				t.letGo(l, got)
 				t.drop(l)
 			}
 		}
 	}
-	got := t.free.cutAll(r)
+	got := t.free.CutAll(r)
 	t.head.Free -= got.Len()
 	return got
 }

@@ -1,7 +1,5 @@
 package luascripts
 
-import "slices"
-
 // What a simulator may see of the twin, besides replies.
 
 // Audit is the whole account, as Store's.
@@ -27,10 +25,10 @@ func (t *Twin) Deadline(fence uint64) int64 {
 // Leased is what the ledger has in this lease.
 func (t *Twin) Leased(fence uint64) Ranges {
 	if l := t.leases[fence]; l != nil {
-		return slices.Clone(l.rem.list)
+		return l.rem.Ranges()
 	}
 	return nil
 }
 
 // Free is what nobody has.
-func (t *Twin) Free() Ranges { return t.free.list }
+func (t *Twin) Free() Ranges { return t.free.Ranges() }

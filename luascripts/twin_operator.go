@@ -46,7 +46,7 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 	}
 	if wanted {
 		t.adds[q.Request] = true
-		t.free.add(shard.Range{Start: uint32(t.head.Total) + 1, End: uint32(t.head.Total+q.Add) + 1})
+		t.free.Add(shard.Range{Start: uint32(t.head.Total) + 1, End: uint32(t.head.Total+q.Add) + 1})
 		t.head.Total += q.Add
 		t.head.Free += q.Add
 		t.head.Gen++
@@ -55,21 +55,19 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 		t.prolong(t.head.Now) // nobody could collect
 	}
 	if q.To != "" {
-		t.door = doors[q.To]
+		t.door = StateOf(q.To)
 	}
 	t.commitCalm()
 	return t.view("-"), nil
 }
 
-var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
-
 // holdings is the whole account, as Redis' audit has it.
 func (t *Twin) holdings() holdings {
-	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, collected: uint64(len(t.collected)), free: slices.Clone(t.free.list),
+	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, collected: uint64(len(t.collected)), free: t.free.Ranges(),
 		census: &census{}, leases: map[uint64]leaseHolding{}, indexed: -1}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]
-		out.leases[f] = leaseHolding{l.fence, l.limbo, slices.Clone(l.rem.list)}
+		out.leases[f] = leaseHolding{l.fence, l.limbo, l.rem.Ranges()}
 	}
 	for s, o := range t.sold {
 		if o.confirmed {
@@ -86,11 +84,11 @@ func (t *Twin) holdings() holdings {
 
 func (t *Twin) liesElsewhere(s uint32) bool {
 	for _, l := range t.leases {
-		if l.rem.has(s) {
+		if l.rem.Has(s) {
 			return true
 		}
 	}
-	return t.free.has(s)
+	return t.free.Has(s)
 }
 
 func sortedKeys[V any](m map[uint64]V) []uint64 {

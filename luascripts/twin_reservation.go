@@ -15,14 +15,13 @@ func (t *Twin) leased(c Claim) bool {
 	if l == nil || l.limbo && t.bounds.Lacks(LimboDeaf) {
 		return false
 	}
-	i := l.rem.find(c.Serial)
-	return i < len(l.rem.list) && l.rem.list[i].Start <= c.Serial && c.Serial+c.Count <= l.rem.list[i].End
+	return l.rem.Contains(shard.Range{Start: c.Serial, End: c.Serial + c.Count})
 }
 
 // unlease takes a claim's units out of its lease.
 func (t *Twin) unlease(c Claim) bool {
 	l := t.leaseOf(c)
-	if l == nil || !l.rem.cut(shard.Range{Start: c.Serial, End: c.Serial + c.Count}) {
+	if l == nil || !l.rem.Cut(shard.Range{Start: c.Serial, End: c.Serial + c.Count}) {
 		return false
 	}
 	*t.counter(l) -= uint64(c.Count)
@@ -63,7 +62,7 @@ func (t *Twin) unown(kind EventKind, gone []uint32) {
 	for k, s := range gone {
 		o := t.sold[s]
 		delete(t.sold, s)
-		t.free.add(shard.Range{Start: s, End: s + 1})
+		t.free.Add(shard.Range{Start: s, End: s + 1})
 		t.buyerLoses(o.buyer, s)
 		last := len(claims) - 1
 		if k > 0 && gone[k-1]+1 == s && claims[last].Fence == o.fence && claims[last].Nonce == o.nonce {

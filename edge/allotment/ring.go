@@ -36,7 +36,7 @@ type Ring struct {
 	next  []uint64        // the Keeper's: its next position in each lane
 	first int             // the Keeper's: the lane it begins with, so that no lane waits behind the others for ever
 	heads []atomic.Uint64 // in a file: the lanes' heads, for the next reader
-	mem   memory          // in a file: its bytes
+	mem   mapping         // in a file: its bytes
 
 	failed atomic.Bool // the file has lost a part
 }

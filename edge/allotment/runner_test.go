@@ -64,12 +64,12 @@ type shop struct {
 }
 
 func newShop(t *testing.T, total uint64) *shop {
-	ledger := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	head, err := ledger.Create(context.Background(), benchSale, luascripts.CreateRequest{Total: total})
+	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	head, err := store.Create(context.Background(), benchSale, luascripts.CreateRequest{Total: total})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shop{t: t, ledger: ledger, store: &flaky{Store: ledger}, birth: head.Birth}
+	return &shop{t: t, ledger: store, store: &flaky{Store: store}, birth: head.Birth}
 }
 
 // seller is a running Runner.

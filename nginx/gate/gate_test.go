@@ -19,8 +19,8 @@ import (
 	"spike/nginx"
 )
 
-// ledger is a store with answers of the test's choice, at times of the test's choice.
-type ledger struct {
+// fakeStore is a store with answers of the test's choice, at times of the test's choice.
+type fakeStore struct {
 	mu      sync.Mutex
 	hears   luascripts.Listener
 	answers map[string]luascripts.ShowReply
@@ -36,14 +36,14 @@ type ledger struct {
 
 var errNone = &luascripts.Refusal{Code: "NOSALE"}
 
-func (l *ledger) Listen(ctx context.Context, hears luascripts.Listener) {
+func (l *fakeStore) Listen(ctx context.Context, hears luascripts.Listener) {
 	l.hears = hears
 	hears.Begin()
 	<-ctx.Done()
 	hears.End()
 }
 
-func (l *ledger) List(context.Context) (names []string, err error) {
+func (l *fakeStore) List(context.Context) (names []string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name := range l.answers {
@@ -53,7 +53,7 @@ func (l *ledger) List(context.Context) (names []string, err error) {
 }
 
 // Show's answer is the state when it was asked, delivered later.
-func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+func (l *fakeStore) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
 	l.mu.Lock()
 	l.shows++
 	post := l.post
@@ -74,7 +74,7 @@ func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, e
 }
 
 // Glance changes with anything.
-func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
+func (l *fakeStore) Glance(ctx context.Context, sale string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.silent {
@@ -94,14 +94,14 @@ func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
 	return fmt.Sprintf("%+v %v %v", reply, there, l.err), nil
 }
 
-func (l *ledger) Expire(context.Context, string, int) (luascripts.ExpireReply, error) {
+func (l *fakeStore) Expire(context.Context, string, int) (luascripts.ExpireReply, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.expires++
 	return l.sweep()
 }
 
-func (l *ledger) Willing(context.Context) (err error) {
+func (l *fakeStore) Willing(context.Context) (err error) {
 	l.set(func() {
 		if errors.Is(l.err, luascripts.ErrDown) {
 			err = l.err
@@ -110,28 +110,28 @@ func (l *ledger) Willing(context.Context) (err error) {
 	return err
 }
 
-func (l *ledger) set(change func()) {
+func (l *fakeStore) set(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
 }
 
-func (l *ledger) swept() (n int) {
+func (l *fakeStore) swept() (n int) {
 	l.set(func() { n = l.expires })
 	return n
 }
 
-func (l *ledger) glanced() (n int) {
+func (l *fakeStore) glanced() (n int) {
 	l.set(func() { n = l.glances })
 	return n
 }
 
 // is sets the answers for sale s from now on, without news.
-func (l *ledger) is(h luascripts.Head) {
+func (l *fakeStore) is(h luascripts.Head) {
 	l.set(func() { l.answers["s"] = luascripts.ShowReply{Head: h} })
 }
 
-func (l *ledger) asked() (n int) {
+func (l *fakeStore) asked() (n int) {
 	l.set(func() { n = l.shows })
 	return n
 }
@@ -144,7 +144,7 @@ var (
 
 // world is a gate in virtual time.
 type world struct {
-	*ledger
+	*fakeStore
 	t    *testing.T
 	dir  string
 	gate *Gate
@@ -155,9 +155,9 @@ type world struct {
 // inWorld runs a test on a gate that has asked about all sales.
 func inWorld(t *testing.T, h luascripts.Head, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), ledger: &ledger{answers: map[string]luascripts.ShowReply{"s": {Head: h}},
+		w := &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{answers: map[string]luascripts.ShowReply{"s": {Head: h}},
 			sweep: func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{Head: h}, nil }}}
-		w.start(w.ledger)
+		w.start(w.fakeStore)
 		defer func() { w.stop() }()
 		synctest.Wait()
 		test(w)
@@ -544,7 +544,7 @@ func TestStopRemovesAllFlags(t *testing.T) {
 
 func TestDirectory(t *testing.T) {
 	at := filepath.Join(t.TempDir(), "not", "there")
-	store := &ledger{}
+	store := &fakeStore{}
 	g, err := Open(at, store, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

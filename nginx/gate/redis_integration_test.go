@@ -33,7 +33,7 @@ func startOnRedis(t *testing.T, addr, through string) *onRedis {
 		t.Fatal(err)
 	}
 	t.Cleanup(hand.Close)
-	w := &onRedis{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}}, store: store, hand: hand, addr: addr}
+	w := &onRedis{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}}, store: store, hand: hand, addr: addr}
 	w.do("HMSET", "s_hash_key", "ticket_total_nums", "2", "ticket_sold_nums", "0")
 	w.start(store)
 	t.Cleanup(func() { w.stop() })

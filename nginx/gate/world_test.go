@@ -46,7 +46,7 @@ func TestNothingEscapesTheGate(t *testing.T) {
 			if seed%2 == 0 {
 				bounds.Step = time.Minute // ledger time passes as the clock does
 			}
-			m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}},
+			m := &market{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}},
 				store: luascripts.NewEmbedded(bounds, time.Now),
 				rand:  rand.New(rand.NewPCG(uint64(seed), 5))}
 			m.create()
@@ -173,7 +173,7 @@ func (m *market) settleOrGiveBack(p luascripts.Party, kind int) {
 func TestGateAloneBringsUnitsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-		m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}}, store: store}
+		m := &market{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}}, store: store}
 		if _, err := store.Create(bg, "s", luascripts.CreateRequest{Total: 2, Hold: 4 * time.Second}); err != nil {
 			t.Fatal(err)
 		}

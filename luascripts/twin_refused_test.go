@@ -1,0 +1,22 @@
+package luascripts
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// Row A7: who is over the limit fills no memory with new keys: a buyer's first sixteen are remembered.
+func TestA7RefusedKeysAreForgotten(t *testing.T) {
+	tw := NewTwin(1_800_000_000_000_000, CreateRequest{Total: 9, Hold: time.Minute, Limit: 1}, DefaultBounds())
+	for key := uint64(1); key < 300; key++ {
+		q := DeductRequest{N: 1, Nonce: key, Buyer: Buyer{1}}
+		binary.BigEndian.PutUint64(q.Key[:], key)
+		if r := must[DeductReply](t)(tw.Deduct(tw.Last().Raw, q)); key > 1 && r.Answer != OverLimit {
+			t.Fatalf("key %d: %+v", key, r)
+		}
+	}
+	if n := len(tw.answers); n > 24 || n < 16 {
+		t.Errorf("%d answers are kept", n)
+	}
+}
