@@ -7,11 +7,13 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // Embedded is the Store inside one process: the twin behind a lock and a clock. It keeps nothing after exit.
 type Embedded struct {
-	bounds  Bounds
+	bounds  ledger.Bounds
 	clock   func() time.Time
 	key     []byte
 	id      string
@@ -22,19 +24,19 @@ type Embedded struct {
 	mu        sync.Mutex
 	sales     map[string]*Twin
 	streams   map[string]*stream
-	keys      map[IdempotencyKey]binding
-	listeners map[*Listener]struct{}
-	bound     map[string]Binding // group -> its database
+	keys      map[ledger.IdempotencyKey]binding
+	listeners map[*ledger.Listener]struct{}
+	bound     map[string]ledger.Binding // group -> its database
 }
 
 // NewEmbedded has no sale yet.
-func NewEmbedded(b Bounds, clock func() time.Time) *Embedded {
+func NewEmbedded(b ledger.Bounds, clock func() time.Time) *Embedded {
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		panic(err) // crypto/rand does not fail
 	}
-	return &Embedded{bounds: b, clock: clock, key: key, id: passingStore + freshIdentity(), sales: map[string]*Twin{},
-		streams: map[string]*stream{}, keys: map[IdempotencyKey]binding{}, listeners: map[*Listener]struct{}{}, bound: map[string]Binding{}}
+	return &Embedded{bounds: b, clock: clock, key: key, id: ledger.PassingStore + ledger.NewIdentity(), sales: map[string]*Twin{},
+		streams: map[string]*stream{}, keys: map[ledger.IdempotencyKey]binding{}, listeners: map[*ledger.Listener]struct{}{}, bound: map[string]ledger.Binding{}}
 }
 
 // KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
@@ -53,7 +55,7 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 	defer e.mu.Unlock()
 	t := e.sales[sale]
 	if t == nil {
-		return none, noSale(sale)
+		return none, ledger.NoSale(sale)
 	}
 	t.On(e.node)
 	gen, door, bare := t.head.Gen, t.door, t.bare()
@@ -65,14 +67,14 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 }
 
 // tell passes news on to whoever listens; the caller has the lock.
-func (e *Embedded) tell(sale string, door State) {
+func (e *Embedded) tell(sale string, door ledger.State) {
 	for l := range e.listeners {
 		l.News(sale, door)
 	}
 }
 
 // Listen is Store's.
-func (e *Embedded) Listen(ctx context.Context, l Listener) {
+func (e *Embedded) Listen(ctx context.Context, l ledger.Listener) {
 	e.mu.Lock()
 	e.listeners[&l] = struct{}{}
 	e.mu.Unlock()
@@ -85,85 +87,85 @@ func (e *Embedded) Listen(ctx context.Context, l Listener) {
 }
 
 // News is Store's.
-func (e *Embedded) News(ctx context.Context, f func(sale string, door State), lost func()) {
-	e.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
+func (e *Embedded) News(ctx context.Context, f func(sale string, door ledger.State), lost func()) {
+	e.Listen(ctx, ledger.Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }
 
 // Lease is Store's.
-func (e *Embedded) Lease(_ context.Context, sale string, q LeaseRequest) (LeaseReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (LeaseReply, error) { return t.Lease(raw, q) })
+func (e *Embedded) Lease(_ context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.LeaseReply, error) { return t.Lease(raw, q) })
 }
 
 // Renew is Store's.
-func (e *Embedded) Renew(_ context.Context, sale string, q RenewRequest) (RenewReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (RenewReply, error) { return t.Renew(raw, q) })
+func (e *Embedded) Renew(_ context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.RenewReply, error) { return t.Renew(raw, q) })
 }
 
 // GiveBack is Store's.
-func (e *Embedded) GiveBack(_ context.Context, sale string, q GiveBackRequest) (GiveBackReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (GiveBackReply, error) { return t.GiveBack(raw, q) })
+func (e *Embedded) GiveBack(_ context.Context, sale string, q ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.GiveBackReply, error) { return t.GiveBack(raw, q) })
 }
 
 // Settle is Store's.
-func (e *Embedded) Settle(_ context.Context, sale string, q SettleRequest) (SettleReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (SettleReply, error) { return t.Settle(raw, q) })
+func (e *Embedded) Settle(_ context.Context, sale string, q ledger.SettleRequest) (ledger.SettleReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.SettleReply, error) { return t.Settle(raw, q) })
 }
 
 // Reassert is Store's.
-func (e *Embedded) Reassert(_ context.Context, sale string, q ReassertRequest) (ReassertReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ReassertReply, error) { return t.Reassert(raw, q) })
+func (e *Embedded) Reassert(_ context.Context, sale string, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReassertReply, error) { return t.Reassert(raw, q) })
 }
 
 // Reopen is Store's.
-func (e *Embedded) Reopen(_ context.Context, sale string, q ReopenRequest) (Head, error) {
-	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Reopen(raw, q) })
+func (e *Embedded) Reopen(_ context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Reopen(raw, q) })
 }
 
 // Mend is Store's: there is no hash here that could be lost.
-func (e *Embedded) Mend(_ context.Context, sale string) (Head, error) {
-	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Mend(raw) })
+func (e *Embedded) Mend(_ context.Context, sale string) (ledger.Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Mend(raw) })
 }
 
 // Deduct is Store's.
-func (e *Embedded) Deduct(_ context.Context, sale string, q DeductRequest) (DeductReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (DeductReply, error) { return t.Deduct(raw, q) })
+func (e *Embedded) Deduct(_ context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.DeductReply, error) { return t.Deduct(raw, q) })
 }
 
 // EnterDraw is Store's.
-func (e *Embedded) EnterDraw(_ context.Context, sale string, q EnterRequest) (EnterReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (EnterReply, error) { return t.EnterDraw(raw, q) })
+func (e *Embedded) EnterDraw(_ context.Context, sale string, q ledger.EnterRequest) (ledger.EnterReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.EnterReply, error) { return t.EnterDraw(raw, q) })
 }
 
 // Draw is Store's.
-func (e *Embedded) Draw(_ context.Context, sale string, from, most int) (DrawReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (DrawReply, error) { return t.Draw(raw, from, most), nil })
+func (e *Embedded) Draw(_ context.Context, sale string, from, most int) (ledger.DrawReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.DrawReply, error) { return t.Draw(raw, from, most), nil })
 }
 
 // Confirm is Store's.
-func (e *Embedded) Confirm(_ context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ReservationReply, error) { return t.Confirm(raw, birth, c) })
+func (e *Embedded) Confirm(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Confirm(raw, birth, c) })
 }
 
 // Cancel is Store's.
-func (e *Embedded) Cancel(_ context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ReservationReply, error) { return t.Cancel(raw, birth, c) })
+func (e *Embedded) Cancel(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Cancel(raw, birth, c) })
 }
 
 // Reservation is Store's.
-func (e *Embedded) Reservation(_ context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ReservationReply, error) {
-		return t.Reservation(raw, birth, c, e.stream(sale, t).needed(OrdersGroup))
+func (e *Embedded) Reservation(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) {
+		return t.Reservation(raw, birth, c, e.stream(sale, t).needed(ledger.OrdersGroup))
 	})
 }
 
 // Expire is Store's.
-func (e *Embedded) Expire(_ context.Context, sale string, most int) (ExpireReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ExpireReply, error) { return t.Expire(raw, most) })
+func (e *Embedded) Expire(_ context.Context, sale string, most int) (ledger.ExpireReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ExpireReply, error) { return t.Expire(raw, most) })
 }
 
 // Tend is Store's.
-func (e *Embedded) Tend(_ context.Context, sale string, q TendRequest) (TendReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (TendReply, error) { return t.Tend(raw, q) })
+func (e *Embedded) Tend(_ context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.TendReply, error) { return t.Tend(raw, q) })
 }
 
 // binding is what an idempotency key stands for.
@@ -174,13 +176,13 @@ type binding struct {
 }
 
 // BindKey is Store's.
-func (e *Embedded) BindKey(_ context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+func (e *Embedded) BindKey(_ context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.clock()
 	b, known := e.keys[key]
 	if known && now.Before(b.until) && (b.sale != sale || b.n != n) {
-		return ErrKeyUsed
+		return ledger.ErrKeyUsed
 	}
 	looked := 0
 	for k, b := range e.keys { // any two: those that are over stay about as few as those that are not
@@ -200,8 +202,8 @@ func (e *Embedded) BindKey(_ context.Context, key IdempotencyKey, sale string, n
 }
 
 // Show is Store's.
-func (e *Embedded) Show(_ context.Context, sale string) (ShowReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ShowReply, error) { return t.Show(raw), nil })
+func (e *Embedded) Show(_ context.Context, sale string) (ledger.ShowReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ShowReply, error) { return t.Show(raw), nil })
 }
 
 // Glance is Store's.
@@ -212,10 +214,10 @@ func (e *Embedded) Glance(_ context.Context, sale string) (string, error) {
 }
 
 // Marks is Store's.
-func (e *Embedded) Marks(_ context.Context, sales []string) (marks []Mark, history string, err error) {
+func (e *Embedded) Marks(_ context.Context, sales []string) (marks []ledger.Mark, history string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	marks = make([]Mark, len(sales))
+	marks = make([]ledger.Mark, len(sales))
 	for i, name := range sales {
 		if t := e.sales[name]; t != nil {
 			marks[i] = t.Mark()
@@ -225,27 +227,27 @@ func (e *Embedded) Marks(_ context.Context, sales []string) (marks []Mark, histo
 }
 
 // Audit is Store's.
-func (e *Embedded) Audit(_ context.Context, sale string) (Audit, error) {
-	return with(e, sale, func(t *Twin, _ int64) (Audit, error) { return t.holdings().audit(sale), nil })
+func (e *Embedded) Audit(_ context.Context, sale string) (ledger.Audit, error) {
+	return with(e, sale, func(t *Twin, _ int64) (ledger.Audit, error) { return t.holdings().Audit(sale), nil })
 }
 
 // Change is Store's.
-func (e *Embedded) Change(_ context.Context, sale string, q ChangeRequest) (Head, error) {
-	return with(e, sale, func(t *Twin, raw int64) (Head, error) { return t.Change(raw, q) })
+func (e *Embedded) Change(_ context.Context, sale string, q ledger.ChangeRequest) (ledger.Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Change(raw, q) })
 }
 
 // Create is Store's.
-func (e *Embedded) Create(_ context.Context, sale string, q CreateRequest) (Head, error) {
-	if err := CheckName(sale); err != nil {
-		return Head{}, err
+func (e *Embedded) Create(_ context.Context, sale string, q ledger.CreateRequest) (ledger.Head, error) {
+	if err := ledger.CheckName(sale); err != nil {
+		return ledger.Head{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sales[sale] != nil {
-		return Head{}, &Refusal{Code: "EXISTS", Why: sale + HashSuffix + " exists"}
+		return ledger.Head{}, &ledger.Refusal{Code: "EXISTS", Why: sale + ledger.HashSuffix + " exists"}
 	}
-	if q.Total > MaxSerial {
-		return Head{}, tooMany()
+	if q.Total > ledger.MaxSerial {
+		return ledger.Head{}, ledger.TooMany()
 	}
 	t := NewTwinOn(e.node, e.clock().UnixMicro(), q, e.bounds)
 	t.keeping = e.keeping
@@ -261,11 +263,11 @@ func (e *Embedded) Remove(_ context.Context, sale string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sales[sale] == nil {
-		return noSale(sale)
+		return ledger.NoSale(sale)
 	}
 	delete(e.sales, sale)
 	delete(e.streams, sale)
-	e.tell(sale, Closed)
+	e.tell(sale, ledger.Closed)
 	return nil
 }
 
@@ -285,15 +287,15 @@ func (e *Embedded) List(context.Context) ([]string, error) {
 func (e *Embedded) Survey(ctx context.Context) ([]string, error) { return e.List(ctx) }
 
 // Born is Store's.
-func (e *Embedded) Born(_ context.Context, birth uint64) (Found, error) {
+func (e *Embedded) Born(_ context.Context, birth uint64) (ledger.Found, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for name, t := range e.sales {
 		if t.head.Birth == birth {
-			return Found{Sale: name, Era: t.head.Era}, nil
+			return ledger.Found{Sale: name, Era: t.head.Era}, nil
 		}
 	}
-	return Found{}, unborn(birth)
+	return ledger.Found{}, ledger.Unborn(birth)
 }
 
 // TokenKey is Store's.
@@ -311,4 +313,4 @@ func (e *Embedded) Willing(context.Context) error { return nil }
 // Close is Store's.
 func (e *Embedded) Close() {}
 
-var _ Store = (*Embedded)(nil)
+var _ ledger.Store = (*Embedded)(nil)

@@ -1,9 +1,13 @@
 package luascripts
 
-import "context"
+import (
+	"context"
+
+	"spike/luascripts/ledger"
+)
 
 // BindGroup is Store's.
-func (e *Embedded) BindGroup(_ context.Context, group string, b Binding, take bool) (Binding, error) {
+func (e *Embedded) BindGroup(_ context.Context, group string, b ledger.Binding, take bool) (ledger.Binding, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	has, bound := e.bound[group]
@@ -17,9 +21,9 @@ func (e *Embedded) BindGroup(_ context.Context, group string, b Binding, take bo
 }
 
 // EventsStored is Store's.
-func (e *Embedded) EventsStored(_ context.Context, sale string, q Group) (Stored, error) {
-	return with(e, sale, func(t *Twin, _ int64) (Stored, error) {
-		out := Stored{Birth: t.head.Birth}
+func (e *Embedded) EventsStored(_ context.Context, sale string, q ledger.Group) (ledger.Stored, error) {
+	return with(e, sale, func(t *Twin, _ int64) (ledger.Stored, error) {
+		out := ledger.Stored{Birth: t.head.Birth}
 		if needed := e.stream(sale, t).needed(q.Name); needed > 1 {
 			out.Number = needed - 1
 		}

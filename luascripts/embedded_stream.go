@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // stream is what Redis' streams do for order workers, over a twin's events.
@@ -20,7 +22,7 @@ type group struct {
 }
 
 type delivery struct {
-	event    Event
+	event    ledger.Event
 	consumer string
 	at       time.Time
 }
@@ -59,10 +61,10 @@ func (g *group) needed() uint64 {
 }
 
 // ReadEvents is Store's.
-func (e *Embedded) ReadEvents(_ context.Context, sale string, q Group, count int) ([]Event, error) {
-	return with(e, sale, func(t *Twin, _ int64) ([]Event, error) {
+func (e *Embedded) ReadEvents(_ context.Context, sale string, q ledger.Group, count int) ([]ledger.Event, error) {
+	return with(e, sale, func(t *Twin, _ int64) ([]ledger.Event, error) {
 		g := e.stream(sale, t).group(q.Name)
-		i, _ := slices.BinarySearchFunc(t.events, g.last+1, func(ev Event, n uint64) int { return int(int64(ev.Number) - int64(n)) })
+		i, _ := slices.BinarySearchFunc(t.events, g.last+1, func(ev ledger.Event, n uint64) int { return int(int64(ev.Number) - int64(n)) })
 		got := slices.Clone(t.events[i:min(i+count, len(t.events))])
 		for _, ev := range got {
 			g.last = ev.Number
@@ -73,10 +75,10 @@ func (e *Embedded) ReadEvents(_ context.Context, sale string, q Group, count int
 }
 
 // TakeOver is Store's.
-func (e *Embedded) TakeOver(_ context.Context, sale string, q Group, idle time.Duration, count int) ([]Event, error) {
-	return with(e, sale, func(t *Twin, _ int64) ([]Event, error) {
+func (e *Embedded) TakeOver(_ context.Context, sale string, q ledger.Group, idle time.Duration, count int) ([]ledger.Event, error) {
+	return with(e, sale, func(t *Twin, _ int64) ([]ledger.Event, error) {
 		g := e.stream(sale, t).group(q.Name)
-		var got []Event
+		var got []ledger.Event
 		for _, n := range sortedKeys(g.held) {
 			d := g.held[n]
 			if len(got) < count && e.clock().Sub(d.at) >= idle {
@@ -89,7 +91,7 @@ func (e *Embedded) TakeOver(_ context.Context, sale string, q Group, idle time.D
 }
 
 // AckEvents is Store's.
-func (e *Embedded) AckEvents(_ context.Context, sale string, q Group, ids []string) error {
+func (e *Embedded) AckEvents(_ context.Context, sale string, q ledger.Group, ids []string) error {
 	_, err := with(e, sale, func(t *Twin, _ int64) (struct{}, error) {
 		g := e.stream(sale, t).group(q.Name)
 		for _, id := range ids {
@@ -109,7 +111,7 @@ func (e *Embedded) TrimEvents(_ context.Context, sale string) error {
 			needed = min(needed, g.needed())
 		}
 		if needed != math.MaxUint64 {
-			t.events = slices.DeleteFunc(t.events, func(ev Event) bool { return ev.Number < needed })
+			t.events = slices.DeleteFunc(t.events, func(ev ledger.Event) bool { return ev.Number < needed })
 		}
 		return struct{}{}, nil
 	})
@@ -117,10 +119,10 @@ func (e *Embedded) TrimEvents(_ context.Context, sale string) error {
 }
 
 // EventLag is Store's.
-func (e *Embedded) EventLag(_ context.Context, sale string, q Group) (Lag, error) {
-	return with(e, sale, func(t *Twin, raw int64) (Lag, error) {
+func (e *Embedded) EventLag(_ context.Context, sale string, q ledger.Group) (ledger.Lag, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.Lag, error) {
 		g := e.stream(sale, t).group(q.Name)
-		lag, needed := Lag{Unread: t.numbered - g.last, Pending: uint64(len(g.held))}, g.needed()
+		lag, needed := ledger.Lag{Unread: t.numbered - g.last, Pending: uint64(len(g.held))}, g.needed()
 		for _, ev := range t.events {
 			if ev.Number >= needed {
 				lag.Oldest = time.Duration(max(raw-ev.Raw, 0)) * time.Microsecond

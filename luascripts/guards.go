@@ -1,40 +1,44 @@
 package luascripts
 
+import (
+	"spike/luascripts/ledger"
+)
+
 // The ledger's guards that a build with the tag mutants can leave out. bench/sim says what each is good for.
 const (
-	NoFence         Mutant = "no-fence"
-	LimboShort      Mutant = "limbo-short"
-	NoLimbo         Mutant = "no-limbo"
-	LimboDeaf       Mutant = "limbo-deaf"
-	GiveBackCloses  Mutant = "give-back-closes"
-	ReplayRewrites  Mutant = "replay-rewrites"
-	CancelConfirmed Mutant = "cancel-confirmed"
-	ExpireConfirmed Mutant = "expire-confirmed"
-	FenceCounts     Mutant = "fence-counts"
-	ShortRecovery   Mutant = "short-recovery"
-	EarlyRecovery   Mutant = "early-recovery"
-	DeductAnyEra    Mutant = "deduct-any-era"
-	LeaseAnyEra     Mutant = "lease-any-era"
-	LostTime        Mutant = "lost-time"
-	NeverUnheard    Mutant = "never-unheard"
-	DiskIsPrimary   Mutant = "disk-is-primary"
-	DiskForgets     Mutant = "disk-forgets"
-	NoProof         Mutant = "no-proof"
-	DeafToTime      Mutant = "deaf-to-time"
-	ConfirmAtOnce   Mutant = "confirm-at-once"
-	RenewUnheard    Mutant = "renew-unheard"
-	FenceStays      Mutant = "fence-stays"
-	AssertFree      Mutant = "reassert-free-only"
-	AnyLineup       Mutant = "any-lineup"
-	KnownOnly       Mutant = "known-only"
-	SearchFew       Mutant = "search-few"
-	RunDeaf         Mutant = "run-deaf"
-	OldWitness      Mutant = "old-witness"
-	FloorRises      Mutant = "floor-rises"
-	DueAsWritten    Mutant = "due-as-written"
-	DrawByClock     Mutant = "draw-by-clock"
-	LotsLeased      Mutant = "lots-leased"
-	LotTwice        Mutant = "lot-twice"
+	NoFence         ledger.Mutant = "no-fence"
+	LimboShort      ledger.Mutant = "limbo-short"
+	NoLimbo         ledger.Mutant = "no-limbo"
+	LimboDeaf       ledger.Mutant = "limbo-deaf"
+	GiveBackCloses  ledger.Mutant = "give-back-closes"
+	ReplayRewrites  ledger.Mutant = "replay-rewrites"
+	CancelConfirmed ledger.Mutant = "cancel-confirmed"
+	ExpireConfirmed ledger.Mutant = "expire-confirmed"
+	FenceCounts     ledger.Mutant = "fence-counts"
+	ShortRecovery   ledger.Mutant = "short-recovery"
+	EarlyRecovery   ledger.Mutant = "early-recovery"
+	DeductAnyEra    ledger.Mutant = "deduct-any-era"
+	LeaseAnyEra     ledger.Mutant = "lease-any-era"
+	LostTime        ledger.Mutant = "lost-time"
+	NeverUnheard    ledger.Mutant = "never-unheard"
+	DiskIsPrimary   ledger.Mutant = "disk-is-primary"
+	DiskForgets     ledger.Mutant = "disk-forgets"
+	NoProof         ledger.Mutant = "no-proof"
+	DeafToTime      ledger.Mutant = "deaf-to-time"
+	ConfirmAtOnce   ledger.Mutant = "confirm-at-once"
+	RenewUnheard    ledger.Mutant = "renew-unheard"
+	FenceStays      ledger.Mutant = "fence-stays"
+	AssertFree      ledger.Mutant = "reassert-free-only"
+	AnyLineup       ledger.Mutant = "any-lineup"
+	KnownOnly       ledger.Mutant = "known-only"
+	SearchFew       ledger.Mutant = "search-few"
+	RunDeaf         ledger.Mutant = "run-deaf"
+	OldWitness      ledger.Mutant = "old-witness"
+	FloorRises      ledger.Mutant = "floor-rises"
+	DueAsWritten    ledger.Mutant = "due-as-written"
+	DrawByClock     ledger.Mutant = "draw-by-clock"
+	LotsLeased      ledger.Mutant = "lots-leased"
+	LotTwice        ledger.Mutant = "lot-twice"
 )
 
 // fit is where n free serials are in a row; -1: nowhere.
@@ -55,7 +59,7 @@ func (t *Twin) forAll() uint64 {
 }
 
 // runFor is how many units in a row a lease must have.
-func (t *Twin) runFor(q LeaseRequest) uint64 {
+func (t *Twin) runFor(q ledger.LeaseRequest) uint64 {
 	if t.bounds.Lacks(RunDeaf) {
 		return 1
 	}
@@ -63,7 +67,7 @@ func (t *Twin) runFor(q LeaseRequest) uint64 {
 }
 
 // leaseOf is the lease a claim was made under.
-func (t *Twin) leaseOf(c Claim) *lease {
+func (t *Twin) leaseOf(c ledger.Claim) *lease {
 	if t.bounds.Lacks(NoFence) {
 		for _, f := range sortedKeys(t.leases) {
 			if t.leases[f].rem.Has(c.Serial) {

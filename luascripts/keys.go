@@ -1,6 +1,10 @@
 package luascripts
 
-import "strings"
+import (
+	"strings"
+
+	"spike/luascripts/ledger"
+)
 
 // TokenKey holds the key that signs tokens when no other was given.
 const TokenKey = "spike:token_key"
@@ -40,7 +44,7 @@ const IdentityKey = "spike:store"
 // store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for; the index,
 // SalesKey and RemovedKey; and spike:groups, a hash: which database each group of the orders' streams belongs to.
 func Keys(sale string) []string {
-	hash := sale + HashSuffix
+	hash := sale + ledger.HashSuffix
 	keys := []string{hash}
 	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds",
 		"orders", "buyers", "answers", "winlog", "nolog", "entrants", "lots", "lengths", "asked"} {
@@ -50,7 +54,7 @@ func Keys(sale string) []string {
 }
 
 // newsChannel is the channel of a sale's news; `*` for a name: of all sales'.
-func newsChannel(sale string) string { return "{" + sale + HashSuffix + "}:news" }
+func newsChannel(sale string) string { return "{" + sale + ledger.HashSuffix + "}:news" }
 
 // saleOfNews is the sale whose channel this is.
 func saleOfNews(channel string) (string, bool) {
@@ -59,7 +63,7 @@ func saleOfNews(channel string) (string, bool) {
 	if !begins || !ends {
 		return "", false
 	}
-	return SaleOf(hash)
+	return ledger.SaleOf(hash)
 }
 
 // keyPrefix begins the hashes that bind idempotency keys, by their first byte: few, for walks go over all keys.

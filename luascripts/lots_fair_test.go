@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // Is the draw fair? 200 draws with fixed seeds, 20 buyers, 5 units; buyer 1 comes over 50 connections. All is computed from
@@ -30,9 +32,9 @@ func seedOf(draw int) string {
 
 func birthOf(draw int) int64 { return 1_800_000_000_000_000 + int64(draw)*1_000_003 }
 
-func named(i int) Buyer { return Buyer{7, byte(i >> 8), byte(i)} }
+func named(i int) ledger.Buyer { return ledger.Buyer{7, byte(i >> 8), byte(i)} }
 
-func everybody() (all []Buyer) {
+func everybody() (all []ledger.Buyer) {
 	for i := 1; i <= entrants; i++ {
 		all = append(all, named(i))
 	}
@@ -42,7 +44,7 @@ func everybody() (all []Buyer) {
 // places counts how often each buyer stood at each rank.
 type places [entrants][entrants]int
 
-func (p *places) add(t *testing.T, order []Buyer) {
+func (p *places) add(t *testing.T, order []ledger.Buyer) {
 	t.Helper()
 	if len(order) != entrants {
 		t.Fatalf("%d lots for %d buyers", len(order), entrants)
@@ -112,15 +114,15 @@ func (p *places) check(t *testing.T) {
 func TestDrawIsFair(t *testing.T) {
 	var p places
 	for d := range draws {
-		now, b := birthOf(d), DefaultBounds()
-		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, b)
+		now, b := birthOf(d), ledger.DefaultBounds()
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, b)
 		for range greedyFor - 1 {
-			must[EnterReply](t)(tw.EnterDraw(now, EnterRequest{Buyers: []Buyer{named(greedy)}}))
+			must[ledger.EnterReply](t)(tw.EnterDraw(now, ledger.EnterRequest{Buyers: []ledger.Buyer{named(greedy)}}))
 		}
-		must[EnterReply](t)(tw.EnterDraw(now, EnterRequest{Buyers: everybody()}))
+		must[ledger.EnterReply](t)(tw.EnterDraw(now, ledger.EnterRequest{Buyers: everybody()}))
 		for end := now + (window + b.Margin + time.Second).Microseconds(); now < end; { // in steps that ledger time follows
 			now += b.Step.Microseconds()
-			must[ExpireReply](t)(tw.Expire(now, 1))
+			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 		}
 		p.add(t, tw.Draw(now, 0, 100).Buyers)
 	}
@@ -131,21 +133,21 @@ func TestDrawIsFair(t *testing.T) {
 func TestUnfairDrawsAreNoticed(t *testing.T) {
 	for name, lot := range map[string]func(d, buyer int) int64{
 		"a chance for each connection": func(d, i int) int64 {
-			best := Lot(seedOf(d), 1, named(i))
+			best := ledger.Lot(seedOf(d), 1, named(i))
 			for again := range greedyFor - 1 {
 				if i == greedy {
-					best = min(best, Lot(seedOf(d), uint64(again+2), named(i)))
+					best = min(best, ledger.Lot(seedOf(d), uint64(again+2), named(i)))
 				}
 			}
 			return best
 		},
 		"by name":     func(_, i int) int64 { return int64(i) },
-		"a weak seed": func(d, i int) int64 { return Lot(seedOf(d%3), 1, named(i)) },
+		"a weak seed": func(d, i int) int64 { return ledger.Lot(seedOf(d%3), 1, named(i)) },
 	} {
 		var p places
 		for d := range draws {
 			order := everybody()
-			slices.SortFunc(order, func(a, b Buyer) int { return cmp.Compare(lot(d, int(a[2])), lot(d, int(b[2]))) })
+			slices.SortFunc(order, func(a, b ledger.Buyer) int { return cmp.Compare(lot(d, int(a[2])), lot(d, int(b[2]))) })
 			p.add(t, order)
 		}
 		won, first, all := p.fair()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // shortFor is how long replicas that have just come may take until they have a store's new identity.
@@ -15,7 +17,7 @@ const shortFor = 5 * time.Second
 // have it: else a fail-over would make another store of this one.
 func (r *Redis) Identity(ctx context.Context) (string, error) {
 	set, short := r.identify(ctx, func(b rueidis.Builder) rueidis.Completed {
-		return b.Set().Key(IdentityKey).Value(freshIdentity()).Nx().Build()
+		return b.Set().Key(IdentityKey).Value(ledger.NewIdentity()).Nx().Build()
 	})
 	err := set.Error()
 	if rueidis.IsRedisNil(err) { // it was there

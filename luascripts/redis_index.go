@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // The index of sales: by name and by birth, whatever else lies in that Redis. It is a hint that is kept true. Who runs a
@@ -41,7 +43,7 @@ type index struct {
 type entry struct{ birth, era uint64 }
 
 // note puts a sale into the index, once. It fails for nobody: the next answer tries again, and a walk finds it.
-func (r *Redis) note(ctx context.Context, sale string, h Head) {
+func (r *Redis) note(ctx context.Context, sale string, h ledger.Head) {
 	e := entry{h.Birth, h.Era}
 	if was, known := r.index.noted.Load(sale); known && was == any(e) {
 		return
@@ -75,7 +77,7 @@ func (r *Redis) write(ctx context.Context, births map[string]uint64) error {
 }
 
 // Born is Store's.
-func (r *Redis) Born(ctx context.Context, birth uint64) (Found, error) {
+func (r *Redis) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout+bornWait)
 	defer cancel()
 	if f, err := r.indexed(ctx, birth); err != nil || f.Sale != "" {
@@ -90,17 +92,17 @@ func (r *Redis) Born(ctx context.Context, birth uint64) (Found, error) {
 			return f, err
 		}
 		if w.err != nil {
-			return Found{}, r.down(w.err)
+			return ledger.Found{}, r.down(w.err)
 		}
-		return Found{}, unborn(birth)
+		return ledger.Found{}, ledger.Unborn(birth)
 	case <-late.C:
 	case <-ctx.Done():
 	}
-	return Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ErrDown, r.name)
+	return ledger.Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ledger.ErrDown, r.name)
 }
 
 // indexed is one look-up, and one at the ledger it leads to. No sale and no error: the index does not know.
-func (r *Redis) indexed(ctx context.Context, birth uint64) (Found, error) {
+func (r *Redis) indexed(ctx context.Context, birth uint64) (ledger.Found, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	at := num(birth)
@@ -108,23 +110,23 @@ func (r *Redis) indexed(ctx context.Context, birth uint64) (Found, error) {
 		r.client.B().Zrangebyscore().Key(RemovedKey).Min(at).Max(at).Build())
 	names, err := got[0].AsStrSlice()
 	if r.unreadable(err) != nil {
-		return Found{}, r.unreadable(err)
+		return ledger.Found{}, r.unreadable(err)
 	}
 	if name := r.index.foundBy(birth); name != "" && !slices.Contains(names, name) {
 		names = append(names, name)
 	}
-	best := Found{}
+	best := ledger.Found{}
 	for _, name := range names {
 		born, f, err := r.ledgerOf(ctx, name)
 		if err != nil {
-			return Found{}, err
+			return ledger.Found{}, err
 		}
 		if best.Sale == "" || born == birth {
 			best = f
 		}
 	}
 	if gone, err := got[1].AsStrSlice(); best.Sale == "" && err == nil && len(gone) > 0 {
-		return Found{}, unborn(birth)
+		return ledger.Found{}, ledger.Unborn(birth)
 	}
 	return best, nil
 }
@@ -138,20 +140,20 @@ func (r *Redis) unreadable(err error) error {
 }
 
 // ledgerOf reads a sale's birth and era. A sale that is not there has none: its scripts say in which history it is so.
-func (r *Redis) ledgerOf(ctx context.Context, name string) (birth uint64, f Found, err error) {
-	if CheckName(name) != nil { // a hand's
-		return 0, Found{}, nil
+func (r *Redis) ledgerOf(ctx context.Context, name string) (birth uint64, f ledger.Found, err error) {
+	if ledger.CheckName(name) != nil { // a hand's
+		return 0, ledger.Found{}, nil
 	}
 	fields, err := r.client.Do(ctx, r.client.B().Hmget().Key(Keys(name)[1]).Field("birth", "era").Build()).ToArray()
 	if err != nil {
-		return 0, Found{}, r.down(err)
+		return 0, ledger.Found{}, r.down(err)
 	}
 	if len(fields) != 2 {
-		return 0, Found{}, r.down(errReply)
+		return 0, ledger.Found{}, r.down(errReply)
 	}
 	birth, _ = fields[0].AsUint64()
 	era, _ := fields[1].AsUint64()
-	return birth, Found{Sale: name, Era: era}, nil
+	return birth, ledger.Found{Sale: name, Era: era}, nil
 }
 
 func (x *index) foundBy(birth uint64) string {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // A replica that is gone must be waited for as long as it might be promoted. Only who promotes can say that it will not be:
@@ -63,7 +65,7 @@ func (r *Redis) recount(sale string, era uint64) {
 		vouched := err == nil && p.late == 0 && r.guards.vouch(r.life, p)
 		r.guards.short.Range(func(sale, era any) bool {
 			if vouched && era == p.era {
-				_, _ = r.Reopen(r.life, sale.(string), ReopenRequest{Era: p.era, Lineup: p.lineup})
+				_, _ = r.Reopen(r.life, sale.(string), ledger.ReopenRequest{Era: p.era, Lineup: p.lineup})
 			}
 			r.guards.short.Delete(sale)
 			return true

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 const scenarioSale = "s"
@@ -13,20 +15,20 @@ const scenarioSale = "s"
 type play struct {
 	t      *testing.T
 	stage  stage
-	alone  bool  // there is no twin: a hand may spoil the hash
-	silent bool  // the store did not answer, as a busy machine's may not
-	now    int64 // the store's clock
-	head   Head  // as it was told last
+	alone  bool        // there is no twin: a hand may spoil the hash
+	silent bool        // the store did not answer, as a busy machine's may not
+	now    int64       // the store's clock
+	head   ledger.Head // as it was told last
 	node   Node
 	names  map[uint64]string // of fences
 	fences map[string]uint64
-	claims map[string]Claim
+	claims map[string]ledger.Claim
 }
 
 func newPlay(t *testing.T, alone bool) *play {
 	return &play{t: t, alone: alone, now: scenarioBegin,
-		head:  Head{Raw: scenarioBegin, Now: scenarioBegin, Birth: scenarioBegin, Era: 1},
-		names: map[uint64]string{}, fences: map[string]uint64{}, claims: map[string]Claim{}}
+		head:  ledger.Head{Raw: scenarioBegin, Now: scenarioBegin, Birth: scenarioBegin, Era: 1},
+		names: map[uint64]string{}, fences: map[string]uint64{}, claims: map[string]ledger.Claim{}}
 }
 
 // answer runs a command. After every one the whole account is right.
@@ -92,9 +94,9 @@ func (p *play) serve(c *words) {
 }
 
 // party is who calls.
-func (p *play) party(c *words) Party {
+func (p *play) party(c *words) ledger.Party {
 	name := c.next()
-	return Party{Instance: name, Node: "n" + name, Birth: p.birth(c)}
+	return ledger.Party{Instance: name, Node: "n" + name, Birth: p.birth(c)}
 }
 
 // birth is of the sale that the caller believes in.
@@ -129,7 +131,7 @@ func (p *play) fenceOf(c *words, name string) uint64 {
 	return f
 }
 
-func (p *play) claimOf(c *words, name string) Claim {
+func (p *play) claimOf(c *words, name string) ledger.Claim {
 	one, known := p.claims[name]
 	if !known {
 		c.fatal("no claim is called " + name)

@@ -5,32 +5,33 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
 // Twin is the ledger of one sale in memory, the scripts said again in Go: the same inputs at the same times give the
 // same replies. It has no clock, no I/O and no lock; every method takes the store's clock (Unix microseconds).
 type Twin struct {
-	bounds    Bounds
-	head      Head // Recall and State are worked out for each reply
-	door      State
+	bounds    ledger.Bounds
+	head      ledger.Head // Recall and State are worked out for each reply
+	door      ledger.State
 	prior     uint64
 	fence     uint64
 	wish      int64
 	wisher    string
-	free      RangeSet
+	free      ledger.RangeSet
 	leases    map[uint64]*lease
 	instances map[string]*instance
 	asked     map[string]int64 // when they last asked for a lease
 	sold      map[uint32]owner
 	holds     holdQueue
 	adds      map[string]bool
-	buyers    map[Buyer][]uint32 // where the sale has a limit
+	buyers    map[ledger.Buyer][]uint32 // where the sale has a limit
 	answers   map[string]answer
 	winLog    []string
 	noLog     []string
 	numbered  uint64 // events so far
-	events    []Event
+	events    []ledger.Event
 	keeping   bool // events are kept for who reads them
 	due       bool // the sweep under way has left something
 	freeing   int  // ranges of leases that the script under way may still set free
@@ -47,11 +48,11 @@ type Twin struct {
 	backup    bool  // the file the server has it from may be one
 	term      int64 // of leases, the longest seen
 	synced    bool
-	seed      string          // of the draw, where lots are drawn
-	over      int64           // when its window is over, by ledger time; 0: not begun; -1: the clock decides
-	entrants  map[Buyer]int64 // their lots
-	drawn     []Buyer         // in the order of their lots
-	collected map[Buyer]Claim
+	seed      string                 // of the draw, where lots are drawn
+	over      int64                  // when its window is over, by ledger time; 0: not begun; -1: the clock decides
+	entrants  map[ledger.Buyer]int64 // their lots
+	drawn     []ledger.Buyer         // in the order of their lots
+	collected map[ledger.Buyer]ledger.Claim
 }
 
 type lease struct {
@@ -62,7 +63,7 @@ type lease struct {
 	hold     int64
 	limbo    bool
 	due      int64 // when the sweep looks at it; too early where a new era has moved its deadline
-	rem      RangeSet
+	rem      ledger.RangeSet
 }
 
 type instance struct {
@@ -77,20 +78,22 @@ type owner struct {
 	expiry       int64
 	confirmed    bool
 	event        uint64
-	buyer        Buyer
+	buyer        ledger.Buyer
 }
 
 // NewTwin is create.lua.
-func NewTwin(raw int64, q CreateRequest, b Bounds) *Twin { return NewTwinOn(Node{}, raw, q, b) }
+func NewTwin(raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin {
+	return NewTwinOn(Node{}, raw, q, b)
+}
 
 // NewTwinOn is create.lua on a server.
-func NewTwinOn(n Node, raw int64, q CreateRequest, b Bounds) *Twin {
+func NewTwinOn(n Node, raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin {
 	n = n.capped()
 	t := &Twin{bounds: b, node: n, run: n.Run, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{},
 		instances: map[string]*instance{}, asked: map[string]int64{}, sold: map[uint32]owner{},
-		adds: map[string]bool{}, buyers: map[Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
-	t.head = Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
-		Hold: q.Hold.Microseconds(), Opens: unixMicro(q.Opens), Closes: unixMicro(q.Closes),
+		adds: map[string]bool{}, buyers: map[ledger.Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
+	t.head = ledger.Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
+		Hold: q.Hold.Microseconds(), Opens: ledger.Micro(q.Opens), Closes: ledger.Micro(q.Closes),
 		Limit: uint64(q.Limit), Era: n.Era, Replicas: n.Replicas}
 	if q.Total > 0 {
 		t.free.Add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
@@ -139,7 +142,7 @@ func (t *Twin) peek() (undo func()) {
 
 func (t *Twin) believes(birth uint64) error {
 	if birth != 0 && birth != t.head.Birth {
-		return &Refusal{Code: "BIRTH", Why: "it is another sale now"}
+		return &ledger.Refusal{Code: "BIRTH", Why: "it is another sale now"}
 	}
 	return nil
 }
@@ -149,22 +152,22 @@ func (t *Twin) commit() { t.head.Rev++ }
 // bare says that nobody can sell a unit now, be it free or leased.
 func (t *Twin) bare() bool { return t.head.Free == 0 && t.head.Leased == 0 }
 
-func (t *Twin) state() State {
+func (t *Twin) state() ledger.State {
 	h := t.head
 	switch {
-	case t.door != Open:
+	case t.door != ledger.Open:
 		return t.door
 	case h.Closes > 0 && h.Raw >= h.Closes:
-		return Closed
+		return ledger.Closed
 	case h.Raw < h.Opens:
-		return Unopened
+		return ledger.Unopened
 	case h.Lots.Window > 0 && h.Lots.Drawn == 0:
-		return Drawing
+		return ledger.Drawing
 	}
-	return Open
+	return ledger.Open
 }
 
-func (t *Twin) view(inst string) Head {
+func (t *Twin) view(inst string) ledger.Head {
 	h := t.head
 	h.Recall = t.wish > h.Now && t.wisher != inst
 	h.State = t.state()
@@ -311,7 +314,7 @@ func (t *Twin) sweepHolds(most int) uint64 {
 	gone = t.whole(gone)
 	slices.Sort(gone)
 	gone = slices.Compact(gone) // a serial sold again may be in several groups
-	t.unown(Expired, gone)
+	t.unown(ledger.Expired, gone)
 	return uint64(len(gone))
 }
 

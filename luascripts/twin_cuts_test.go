@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // S1: history is cut twice within one recovery, and the second time only after it would have been over. What was
@@ -11,11 +13,11 @@ import (
 func TestS1TwoCutsInOneRecovery(t *testing.T) {
 	second := time.Second.Microseconds()
 	now := 1000 * second
-	tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
-	assert := func(inst string, era, fence uint64, from uint32) ReassertReply {
+	tw := NewTwinOn(Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: 100, Hold: time.Second}, ledger.DefaultBounds())
+	assert := func(inst string, era, fence uint64, from uint32) ledger.ReassertReply {
 		t.Helper()
-		held := Held{Fence: fence, Request: 1, Deadline: now + 5*second, Ranges: Ranges{{Start: from, End: from + 10}}}
-		return must[ReassertReply](t)(tw.Reassert(now, ReassertRequest{Party: Party{Instance: inst}, Era: era, Term: time.Second, Leases: []Held{held}}))
+		held := ledger.Held{Fence: fence, Request: 1, Deadline: now + 5*second, Ranges: ledger.Ranges{{Start: from, End: from + 10}}}
+		return must[ledger.ReassertReply](t)(tw.Reassert(now, ledger.ReassertRequest{Party: ledger.Party{Instance: inst}, Era: era, Term: time.Second, Leases: []ledger.Held{held}}))
 	}
 	now += second
 	tw.On(Node{Era: 2, Run: 2, Fed: NeverFed}) // it has lost the leases of both
@@ -25,20 +27,20 @@ func TestS1TwoCutsInOneRecovery(t *testing.T) {
 	}
 	for h.Reopens-h.Now > second/4 {
 		now += second / 5
-		h = must[ExpireReply](t)(tw.Expire(now, 1)).Head
+		h = must[ledger.ExpireReply](t)(tw.Expire(now, 1)).Head
 	}
 	// Here "late" re-asserts fence 1400, and sells on; all of that is lost.
 	now += 3600 * second
 	tw.On(Node{Era: 3, Run: 3, Fed: NeverFed})
-	c := Claim{Serial: 1, Count: 1, Fence: 1400, Nonce: 1, Expiry: now + 3600*second}
-	settle := func() (SettleReply, error) {
-		return tw.Settle(now, SettleRequest{Party: Party{Instance: "late"}, Batch: 1, Claims: []Claim{c}})
+	c := ledger.Claim{Serial: 1, Count: 1, Fence: 1400, Nonce: 1, Expiry: now + 3600*second}
+	settle := func() (ledger.SettleReply, error) {
+		return tw.Settle(now, ledger.SettleRequest{Party: ledger.Party{Instance: "late"}, Batch: 1, Claims: []ledger.Claim{c}})
 	}
-	if r, err := settle(); !errors.Is(err, ErrReassert) {
+	if r, err := settle(); !errors.Is(err, ledger.ErrReassert) {
 		t.Errorf("a claim that may be lost history's: %+v %v", r, err)
 	}
 	assert("late", 3, 1400, 1)
-	if r := must[SettleReply](t)(settle()); r.Verdicts[0] != Kept {
+	if r := must[ledger.SettleReply](t)(settle()); r.Verdicts[0] != ledger.Kept {
 		t.Errorf("%+v", r)
 	}
 }
@@ -47,14 +49,14 @@ func TestS1TwoCutsInOneRecovery(t *testing.T) {
 func TestS1RestartsFromOneFile(t *testing.T) {
 	second := time.Second.Microseconds()
 	again := func(era uint64, now int64, cut int) (fence uint64) {
-		tw := NewTwinOn(Node{Era: 1, Run: 1}, 1000*second, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, 1000*second, ledger.CreateRequest{Total: 100, Hold: time.Second}, ledger.DefaultBounds())
 		for ; cut > 0; cut-- { // the second within the recovery of the first
 			tw.On(Node{Era: era, Run: era, Fed: NeverFed})
-			must[ExpireReply](t)(tw.Expire(now, 1))
+			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 			era, now = era+1, now+second
 		}
-		for r := (LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
-			r = must[LeaseReply](t)(tw.Lease(now, LeaseRequest{Party: Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
+		for r := (ledger.LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
+			r = must[ledger.LeaseReply](t)(tw.Lease(now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
 			fence = r.Grant.Fence
 		}
 		return fence
@@ -70,16 +72,16 @@ func TestS1FilesOfARecovery(t *testing.T) {
 	second := time.Second.Microseconds()
 	grants := func(nodes ...Node) (fence uint64) {
 		now := 1000 * second
-		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: 100, Hold: time.Second}, ledger.DefaultBounds())
 		for _, n := range nodes {
 			tw.On(n)
-			must[ExpireReply](t)(tw.Expire(now, 1))
+			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 			n.Fsynced = true
 			tw.On(n)
-			must[ExpireReply](t)(tw.Expire(now, 1))
+			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 		}
-		for r := (LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
-			r = must[LeaseReply](t)(tw.Lease(now, LeaseRequest{Party: Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
+		for r := (ledger.LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
+			r = must[ledger.LeaseReply](t)(tw.Lease(now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
 			fence = r.Grant.Fence
 		}
 		return fence
@@ -95,15 +97,15 @@ func TestS1FilesOfARecovery(t *testing.T) {
 func TestRestedThroughManyEras(t *testing.T) {
 	now := 1000 * time.Second.Microseconds()
 	node := Node{Era: 1, Run: 1, Fed: NeverFed, File: true, Fsynced: true}
-	tw := NewTwinOn(node, now, CreateRequest{Total: 100, Hold: time.Hour}, DefaultBounds())
-	acted := must[ExpireReply](t)(tw.Expire(now, 1)).Head
+	tw := NewTwinOn(node, now, ledger.CreateRequest{Total: 100, Hold: time.Hour}, ledger.DefaultBounds())
+	acted := must[ledger.ExpireReply](t)(tw.Expire(now, 1)).Head
 	for node.Era = 2; node.Era < 100; node.Era++ {
 		node.Run, now = node.Era, now+time.Minute.Microseconds()
 		tw.On(node)
-		must[ExpireReply](t)(tw.Expire(now, 1))
+		must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 	}
-	q := ReassertRequest{Party: Party{Instance: "i"}, Era: node.Era - 1, Term: time.Second, Was: acted.Era, Acted: acted.Rev}
-	if h := must[ReassertReply](t)(tw.Reassert(now, q)).Head; h.Reopens-h.Now > (10 * time.Second).Microseconds() {
+	q := ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: node.Era - 1, Term: time.Second, Was: acted.Era, Acted: acted.Rev}
+	if h := must[ledger.ReassertReply](t)(tw.Reassert(now, q)).Head; h.Reopens-h.Now > (10 * time.Second).Microseconds() {
 		t.Errorf("nothing was lost, and nothing is granted for %v", time.Duration(h.Reopens-h.Now)*time.Microsecond)
 	}
 }

@@ -3,31 +3,33 @@ package luascripts
 import (
 	"cmp"
 	"slices"
+
+	"spike/luascripts/ledger"
 )
 
 // What edges ask of the twin.
 
 // Lease is lease.lua.
-func (t *Twin) Lease(raw int64, q LeaseRequest) (LeaseReply, error) {
+func (t *Twin) Lease(raw int64, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return LeaseReply{}, err
+		return ledger.LeaseReply{}, err
 	}
 	t.sweep(t.bounds.Sweep)
 	l := t.leaseFor(q)
 	t.commit()
-	out := LeaseReply{Head: t.view(q.Instance)}
+	out := ledger.LeaseReply{Head: t.view(q.Instance)}
 	if l != nil {
 		out.Grant = t.granted(l)
 	}
 	return out, nil
 }
 
-func (t *Twin) granted(l *lease) Grant {
-	return Grant{Fence: l.fence, Deadline: t.ends(l), Hold: l.hold, Ranges: l.rem.Ranges()}
+func (t *Twin) granted(l *lease) ledger.Grant {
+	return ledger.Grant{Fence: l.fence, Deadline: t.ends(l), Hold: l.hold, Ranges: l.rem.Ranges()}
 }
 
 // leaseFor is the request's lease: the one it was granted before, a new one, or none.
-func (t *Twin) leaseFor(q LeaseRequest) *lease {
+func (t *Twin) leaseFor(q ledger.LeaseRequest) *lease {
 	me := t.instance(q.Instance)
 	me.node, t.asked[q.Instance] = q.Node, t.head.Now
 	t.lasts(q.Term)
@@ -36,11 +38,11 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 			return l
 		}
 	}
-	if t.state() != Open || t.head.Limit > 0 || t.recovering() && !t.bounds.Lacks(LeaseAnyEra) ||
+	if t.state() != ledger.Open || t.head.Limit > 0 || t.recovering() && !t.bounds.Lacks(LeaseAnyEra) ||
 		len(me.fences) >= t.bounds.Held {
 		return nil
 	}
-	got := t.free.Take(min(q.Want, MaxLease, t.fairPart()), t.bounds.Ranges, t.runFor(q))
+	got := t.free.Take(min(q.Want, ledger.MaxLease, t.fairPart()), t.bounds.Ranges, t.runFor(q))
 	if len(got) > 0 {
 		return t.grant(me, q, got)
 	}
@@ -50,9 +52,9 @@ func (t *Twin) leaseFor(q LeaseRequest) *lease {
 	return nil
 }
 
-func (t *Twin) grant(me *instance, q LeaseRequest, got Ranges) *lease {
+func (t *Twin) grant(me *instance, q ledger.LeaseRequest, got ledger.Ranges) *lease {
 	l := &lease{fence: t.newFence(), inst: q.Instance, req: q.Request, hold: t.covered(),
-		deadline: t.head.Now + q.Term.Microseconds(), rem: NewRangeSet(got)}
+		deadline: t.head.Now + q.Term.Microseconds(), rem: ledger.NewRangeSet(got)}
 	me.fences = append(me.fences, l.fence)
 	t.leases[l.fence] = l
 	t.drop(l)
@@ -70,7 +72,7 @@ func (t *Twin) forget() {
 		}
 	}
 	slices.SortFunc(silent, func(a, b string) int { return cmp.Or(cmp.Compare(t.asked[a], t.asked[b]), cmp.Compare(a, b)) })
-	for _, id := range silent[:min(Few, len(silent))] {
+	for _, id := range silent[:min(ledger.Few, len(silent))] {
 		if len(t.instance(id).fences) == 0 {
 			delete(t.instances, id)
 			delete(t.asked, id)
@@ -92,9 +94,9 @@ func (t *Twin) fairPart() uint64 {
 }
 
 // Renew is renew.lua.
-func (t *Twin) Renew(raw int64, q RenewRequest) (RenewReply, error) {
+func (t *Twin) Renew(raw int64, q ledger.RenewRequest) (ledger.RenewReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return RenewReply{}, err
+		return ledger.RenewReply{}, err
 	}
 	t.sweep(t.bounds.Sweep)
 	t.lasts(q.Term)
@@ -124,13 +126,13 @@ func (t *Twin) Renew(raw int64, q RenewRequest) (RenewReply, error) {
 	}
 	t.reopen()
 	t.commit()
-	return RenewReply{Head: t.view(q.Instance), Deadlines: deadlines}, nil
+	return ledger.RenewReply{Head: t.view(q.Instance), Deadlines: deadlines}, nil
 }
 
 // GiveBack is giveback.lua.
-func (t *Twin) GiveBack(raw int64, q GiveBackRequest) (GiveBackReply, error) {
+func (t *Twin) GiveBack(raw int64, q ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return GiveBackReply{}, err
+		return ledger.GiveBackReply{}, err
 	}
 	freed := uint64(0)
 	for _, p := range q.Parts {
@@ -154,18 +156,18 @@ func (t *Twin) GiveBack(raw int64, q GiveBackRequest) (GiveBackReply, error) {
 		t.head.Gen++
 	}
 	t.commitCalm()
-	return GiveBackReply{Head: t.view(q.Instance), Freed: freed}, nil
+	return ledger.GiveBackReply{Head: t.view(q.Instance), Freed: freed}, nil
 }
 
 // Settle is settle.lua.
-func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
+func (t *Twin) Settle(raw int64, q ledger.SettleRequest) (ledger.SettleReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return SettleReply{}, err
+		return ledger.SettleReply{}, err
 	}
-	if slices.ContainsFunc(q.Claims, func(c Claim) bool { return t.unsettleable(q.Instance, c) }) {
-		return SettleReply{}, reassertFirst()
+	if slices.ContainsFunc(q.Claims, func(c ledger.Claim) bool { return t.unsettleable(q.Instance, c) }) {
+		return ledger.SettleReply{}, reassertFirst()
 	}
-	out := SettleReply{Verdicts: make([]Verdict, len(q.Claims))}
+	out := ledger.SettleReply{Verdicts: make([]ledger.Verdict, len(q.Claims))}
 	b := settling{t: t, number: t.numbered + 1, old: q.Batch <= t.instance(q.Instance).seq}
 	for k, c := range q.Claims {
 		out.Verdicts[k] = b.settle(c)
@@ -175,7 +177,7 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 		me.node, me.seq = q.Node, q.Batch
 	}
 	if len(b.stand) > 0 {
-		t.event(Reserved, b.stand)
+		t.event(ledger.Reserved, b.stand)
 	}
 	t.commitCalm()
 	out.Head = t.view(q.Instance)
@@ -183,7 +185,7 @@ func (t *Twin) Settle(raw int64, q SettleRequest) (SettleReply, error) {
 }
 
 // unsettleable says that only a re-assertion can tell what has become of a claim: its lease may be lost history.
-func (t *Twin) unsettleable(inst string, c Claim) bool {
+func (t *Twin) unsettleable(inst string, c ledger.Claim) bool {
 	me := t.instances[inst]
 	asserted := me != nil && me.era == t.head.Era
 	o, owned := t.sold[c.Serial]
@@ -194,50 +196,50 @@ func (t *Twin) unsettleable(inst string, c Claim) bool {
 
 // outlasts says that an owner is not there only because the end of it is lost history, as it is where a claim is of a later
 // fence.
-func (o owner) outlasts(c Claim) bool { return o.confirmed || o.fence >= c.Fence }
+func (o owner) outlasts(c ledger.Claim) bool { return o.confirmed || o.fence >= c.Fence }
 
 // settling is one batch: its claims become one event, and groups of holds that end at about the same time.
 type settling struct {
 	t           *Twin
 	number      uint64
 	old         bool // sent before
-	stand       []Claim
+	stand       []ledger.Claim
 	group       string
 	first, last int64
 }
 
-func (b *settling) settle(c Claim) Verdict {
+func (b *settling) settle(c ledger.Claim) ledger.Verdict {
 	if _, cancelled := b.t.answerKept(grave(c)); cancelled && !b.t.leased(c) {
-		return Kept
+		return ledger.Kept
 	}
 	if o, known := b.t.sold[c.Serial]; known {
 		if o.fence == c.Fence && o.nonce == c.Nonce {
-			return Kept
+			return ledger.Kept
 		}
 		if b.old && b.t.bounds.Lacks(ReplayRewrites) {
 			b.t.sold[c.Serial] = owner{fence: c.Fence, nonce: c.Nonce, expiry: c.Expiry, confirmed: o.confirmed}
-			return Kept
+			return ledger.Kept
 		}
 		if o.outlasts(c) {
-			return Resolved
+			return ledger.Resolved
 		}
 	}
 	if c.Expiry <= b.t.head.Now {
-		return TooLate
+		return ledger.TooLate
 	}
 	if !b.t.unlease(c) {
-		return Resolved
+		return ledger.Resolved
 	}
 	b.t.write(c, b.number)
 	b.hold(c)
 	b.stand = append(b.stand, c)
-	return Kept
+	return ledger.Kept
 }
 
 // spread is how far apart the ends of a group may be, in microseconds.
 const spread = 100_000
 
-func (b *settling) hold(c Claim) {
+func (b *settling) hold(c ledger.Claim) {
 	if b.t.head.Hold == 0 {
 		return
 	}

@@ -3,6 +3,7 @@ package luascripts
 import (
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -91,7 +92,7 @@ func (t *Twin) enter(raw int64) bool {
 	}
 	t.head.Replicas = max(t.head.Replicas, n.Replicas)
 	t.votedOut(were)
-	t.numbered += LostEvents
+	t.numbered += ledger.LostEvents
 	t.close()
 	return true
 }
@@ -112,13 +113,13 @@ func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 	}
 	t.fence = max(t.fence, raw)
 	if t.lossy || file {
-		t.fence += LostFences + era%65536*EraFences
+		t.fence += ledger.LostFences + era%65536*ledger.EraFences
 	}
 }
 
 // passOn remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
 func (t *Twin) passOn() {
-	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), PastEras-1)]...)
+	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), ledger.PastEras-1)]...)
 }
 
 // lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
@@ -211,17 +212,19 @@ func (t *Twin) unheard(fence uint64) bool {
 	return l == nil || t.instance(l.inst).era != t.head.Era
 }
 
-func reassertFirst() error { return &Refusal{Code: "REASSERT", Why: "the lease is not known here yet"} }
+func reassertFirst() error {
+	return &ledger.Refusal{Code: "REASSERT", Why: "the lease is not known here yet"}
+}
 
 // Reassert is reassert.lua.
-func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
+func (t *Twin) Reassert(raw int64, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return ReassertReply{}, err
+		return ledger.ReassertReply{}, err
 	}
 	t.lasts(q.Term)
 	if q.Era != t.head.Era {
 		t.commit()
-		return ReassertReply{Head: t.view(q.Instance)}, nil
+		return ledger.ReassertReply{Head: t.view(q.Instance)}, nil
 	}
 	if t.proves(q) {
 		t.lose()
@@ -235,9 +238,9 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 		t.reopen()
 	}
 	t.commit()
-	out := ReassertReply{Head: t.view(q.Instance)}
+	out := ledger.ReassertReply{Head: t.view(q.Instance)}
 	for _, h := range q.Leases {
-		g := Grant{Fence: h.Fence}
+		g := ledger.Grant{Fence: h.Fence}
 		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance {
 			g = t.granted(l)
 		}
@@ -246,7 +249,7 @@ func (t *Twin) Reassert(raw int64, q ReassertRequest) (ReassertReply, error) {
 	return out, nil
 }
 
-func (t *Twin) assert(q ReassertRequest, h Held) {
+func (t *Twin) assert(q ledger.ReassertRequest, h ledger.Held) {
 	switch l := t.leases[h.Fence]; {
 	case l != nil && l.inst != q.Instance:
 	case t.recovering() && h.Fence > t.floor && !t.bounds.Lacks(NeverUnheard):
@@ -257,7 +260,7 @@ func (t *Twin) assert(q ReassertRequest, h Held) {
 }
 
 // proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
-func (t *Twin) proves(q ReassertRequest) bool {
+func (t *Twin) proves(q ledger.ReassertRequest) bool {
 	for _, h := range q.Leases {
 		if t.unheard(h.Fence) {
 			return true
@@ -278,11 +281,11 @@ func (t *Twin) proves(q ReassertRequest) bool {
 }
 
 // keep lets go of what the owner does not name, unless it may have been sold in lost history.
-func (t *Twin) keep(l *lease, h Held) {
+func (t *Twin) keep(l *lease, h ledger.Held) {
 	if t.unwritten() {
 		return
 	}
-	var kept RangeSet
+	var kept ledger.RangeSet
 	for _, r := range h.Ranges {
 		for _, got := range l.rem.CutAll(r) {
 			kept.Add(got)
@@ -297,7 +300,7 @@ func (t *Twin) keep(l *lease, h Held) {
 }
 
 // letGo frees ranges that have left a lease.
-func (t *Twin) letGo(l *lease, ranges Ranges) {
+func (t *Twin) letGo(l *lease, ranges ledger.Ranges) {
 	for _, r := range ranges {
 		t.free.Add(r)
 	}
@@ -306,7 +309,7 @@ func (t *Twin) letGo(l *lease, ranges Ranges) {
 }
 
 // restore brings back a lease of lost history.
-func (t *Twin) restore(q ReassertRequest, h Held) {
+func (t *Twin) restore(q ledger.ReassertRequest, h ledger.Held) {
 	l := t.found(q, h)
 	for _, r := range h.Ranges {
 		for _, got := range t.takeOver(h.Fence, shard.Range{Start: r.Start, End: uint32(min(uint64(r.End), t.head.Total+1))}) {
@@ -322,7 +325,7 @@ func (t *Twin) restore(q ReassertRequest, h Held) {
 }
 
 // found is a lease of lost history: as much of it as is back already, or none of it yet.
-func (t *Twin) found(q ReassertRequest, h Held) *lease {
+func (t *Twin) found(q ledger.ReassertRequest, h ledger.Held) *lease {
 	if l := t.leases[h.Fence]; l != nil {
 		t.moveLimbo(l, false)
 		return l
@@ -335,7 +338,7 @@ func (t *Twin) found(q ReassertRequest, h Held) *lease {
 }
 
 // takeOver is every serial of r without a better right: what lower fences have goes free first.
-func (t *Twin) takeOver(fence uint64, r shard.Range) Ranges {
+func (t *Twin) takeOver(fence uint64, r shard.Range) ledger.Ranges {
 	if r.Start >= r.End {
 		return nil
 	}
@@ -364,5 +367,5 @@ func (t *Twin) disown(fence uint64, r shard.Range) {
 			gone = append(gone, s)
 		}
 	}
-	t.unown(Expired, gone)
+	t.unown(ledger.Expired, gone)
 }

@@ -4,20 +4,22 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // A second era, which lost nothing, does not end the wait for what the first may have lost.
 func TestSecondEraKeepsTheFirstOnesWait(t *testing.T) {
-	b := DefaultBounds()
+	b := ledger.DefaultBounds()
 	second := time.Second.Microseconds()
 	now := 1000 * second
 	on := func(n Node) Node { n.Fed, n.Followed = WasFed, n.Era-1; return n }
-	tw := NewTwinOn(on(Node{Era: 1, Run: 1}), now, CreateRequest{Total: 100, Hold: time.Minute}, b)
-	look := func(n Node) Head {
+	tw := NewTwinOn(on(Node{Era: 1, Run: 1}), now, ledger.CreateRequest{Total: 100, Hold: time.Minute}, b)
+	look := func(n Node) ledger.Head {
 		t.Helper()
 		tw.On(on(n))
 		now += second / 10
-		r, err := tw.Renew(now, RenewRequest{Party: Party{Instance: "i"}, Term: 5 * time.Second})
+		r, err := tw.Renew(now, ledger.RenewRequest{Party: ledger.Party{Instance: "i"}, Term: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,9 +49,9 @@ func TestActingProvesLoss(t *testing.T) {
 		{"never", 0, 0, false}, {"in this era", 2, 1, false},
 		{"in this era, on more than is written", 2, 1000, true},
 	} {
-		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, CreateRequest{Total: 100, Hold: time.Minute}, DefaultBounds())
+		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, ledger.CreateRequest{Total: 100, Hold: time.Minute}, ledger.DefaultBounds())
 		tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
-		r, err := tw.Reassert(1e9+1000, ReassertRequest{Party: Party{Instance: "i"}, Era: 2, Term: time.Second, Was: c.was, Acted: c.acted})
+		r, err := tw.Reassert(1e9+1000, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2, Term: time.Second, Was: c.was, Acted: c.acted})
 		if err != nil || tw.lossy != c.lossy || (r.Reopens-r.Now > time.Minute.Microseconds()) != c.lossy {
 			t.Errorf("acted %s: lossy %v, %+v %v", c.name, tw.lossy, r, err)
 		}
@@ -71,10 +73,10 @@ func TestP2LostFencesDoNotComeAgain(t *testing.T) {
 		{"with its clock right", false, 0, Node{Era: 2, Run: 2, Fed: NeverFed}},
 	} {
 		now := 1000 * hour
-		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, CreateRequest{Total: 100, Hold: time.Second}, DefaultBounds())
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: 100, Hold: time.Second}, ledger.DefaultBounds())
 		lease := func(raw int64, request uint64) uint64 {
-			q := LeaseRequest{Party: Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second}
-			return must[LeaseReply](t)(tw.Lease(raw, q)).Grant.Fence
+			q := ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second}
+			return must[ledger.LeaseReply](t)(tw.Lease(raw, q)).Grant.Fence
 		}
 		if c.granted {
 			lease(now+1, 1)
@@ -94,18 +96,18 @@ func TestP2LostFencesDoNotComeAgain(t *testing.T) {
 // The file may be a backup, and before anybody had the time to say so its replica is promoted: nothing is paid for meanwhile.
 func TestBackupThenPromoted(t *testing.T) {
 	now := time.UnixMicro(1_700_000_000_000_000)
-	e := NewEmbedded(DefaultBounds(), func() time.Time { return now })
+	e := NewEmbedded(ledger.DefaultBounds(), func() time.Time { return now })
 	node := Node{Era: 1, Run: 1, Fed: NeverFed, File: true, Fsynced: true, Replicas: 1}
 	e.On(node)
-	must[Head](t)(e.Create(t.Context(), "s", CreateRequest{Total: 10, Hold: time.Minute}))
-	won := must[DeductReply](t)(e.Deduct(t.Context(), "s", DeductRequest{N: 1, Nonce: 1}))
+	must[ledger.Head](t)(e.Create(t.Context(), "s", ledger.CreateRequest{Total: 10, Hold: time.Minute}))
+	won := must[ledger.DeductReply](t)(e.Deduct(t.Context(), "s", ledger.DeductRequest{N: 1, Nonce: 1}))
 	for _, n := range []Node{
 		{Era: 2, Run: 2, Fed: NeverFed, File: true, Fsynced: true, Replicas: 1},
 		{Era: 3, Run: 3, Followed: 2, Fed: WasFed, File: true, Fsynced: true},
 	} {
 		now = now.Add(400 * time.Millisecond)
 		e.On(n)
-		if r, err := e.Confirm(t.Context(), "s", 0, won.Claim); !errors.Is(err, ErrRecovering) {
+		if r, err := e.Confirm(t.Context(), "s", 0, won.Claim); !errors.Is(err, ledger.ErrRecovering) {
 			t.Errorf("era %d: %v %v", n.Era, r.Life, err)
 		}
 	}

@@ -1,17 +1,21 @@
 package luascripts
 
+import (
+	"spike/luascripts/ledger"
+)
+
 // What a simulator may see of the twin, besides replies.
 
 // Audit is the whole account, as Store's.
-func (t *Twin) Audit(sale string) Audit { return t.holdings().audit(sale) }
+func (t *Twin) Audit(sale string) ledger.Audit { return t.holdings().Audit(sale) }
 
 // Last is the sale as the last script left it.
-func (t *Twin) Last() Head { return t.view("-") }
+func (t *Twin) Last() ledger.Head { return t.view("-") }
 
 // Owner is the claim that a serial belongs to, of which only serial, fence, nonce and expiry are filled in.
-func (t *Twin) Owner(serial uint32) (c Claim, confirmed, owned bool) {
+func (t *Twin) Owner(serial uint32) (c ledger.Claim, confirmed, owned bool) {
 	o, owned := t.sold[serial]
-	return Claim{Serial: serial, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry}, o.confirmed, owned
+	return ledger.Claim{Serial: serial, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry}, o.confirmed, owned
 }
 
 // Deadline is a lease's, by the ledger; 0 where there is none.
@@ -23,7 +27,7 @@ func (t *Twin) Deadline(fence uint64) int64 {
 }
 
 // Leased is what the ledger has in this lease.
-func (t *Twin) Leased(fence uint64) Ranges {
+func (t *Twin) Leased(fence uint64) ledger.Ranges {
 	if l := t.leases[fence]; l != nil {
 		return l.rem.Ranges()
 	}
@@ -31,4 +35,4 @@ func (t *Twin) Leased(fence uint64) Ranges {
 }
 
 // Free is what nobody has.
-func (t *Twin) Free() Ranges { return t.free.Ranges() }
+func (t *Twin) Free() ledger.Ranges { return t.free.Ranges() }

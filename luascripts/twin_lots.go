@@ -3,21 +3,23 @@ package luascripts
 import (
 	"cmp"
 	"slices"
+
+	"spike/luascripts/ledger"
 )
 
 // The twin's lots: lots.lua said again.
 
 // beginLots is create.lua's part.
-func (t *Twin) beginLots(q CreateRequest) {
+func (t *Twin) beginLots(q ledger.CreateRequest) {
 	if q.Shuffle == 0 {
 		return
 	}
 	if t.head.Opens == 0 {
 		t.head.Opens = t.head.Raw
 	}
-	t.head.Lots = Lots{Window: q.Shuffle.Microseconds(), Last: -1}
+	t.head.Lots = ledger.Lots{Window: q.Shuffle.Microseconds(), Last: -1}
 	t.window()
-	t.seed, t.entrants, t.collected = q.seed(), map[Buyer]int64{}, map[Buyer]Claim{}
+	t.seed, t.entrants, t.collected = q.DrawSeed(), map[ledger.Buyer]int64{}, map[ledger.Buyer]ledger.Claim{}
 }
 
 // window notes when the window is over by ledger time: it is as long as it is said to be from the first script on that finds
@@ -43,7 +45,7 @@ func (t *Twin) passLots() {
 		if t.head.Raw >= t.head.DrawsAt() && (t.head.Now >= t.over || t.bounds.Lacks(DrawByClock)) {
 			t.draw()
 		}
-	case l.Kept > 0 && t.head.Now >= l.Ends && t.door != Paused:
+	case l.Kept > 0 && t.head.Now >= l.Ends && t.door != ledger.Paused:
 		l.Kept = 0
 		t.head.Gen++
 	}
@@ -54,7 +56,7 @@ func (t *Twin) draw() {
 	for b := range t.entrants {
 		t.drawn = append(t.drawn, b)
 	}
-	slices.SortFunc(t.drawn, func(a, b Buyer) int {
+	slices.SortFunc(t.drawn, func(a, b ledger.Buyer) int {
 		return cmp.Or(cmp.Compare(t.entrants[a], t.entrants[b]), slices.Compare(a[:], b[:]))
 	})
 	l := &t.head.Lots
@@ -75,32 +77,32 @@ func (t *Twin) prolong(from int64) {
 }
 
 // hasLot says whether a unit is kept for this buyer, if it has not collected.
-func (t *Twin) hasLot(b Buyer) bool {
+func (t *Twin) hasLot(b ledger.Buyer) bool {
 	l := t.head.Lots
 	return l.Kept > 0 && slices.Contains(t.drawn[:l.Winners], b)
 }
 
 // EnterDraw is enter.lua.
-func (t *Twin) EnterDraw(raw int64, q EnterRequest) (EnterReply, error) {
+func (t *Twin) EnterDraw(raw int64, q ledger.EnterRequest) (ledger.EnterReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return EnterReply{}, err
+		return ledger.EnterReply{}, err
 	}
-	entered := t.state() == Drawing && (t.head.Raw < t.head.DrawsAt() || !t.recovering()) && len(t.entrants)+len(q.Buyers) <= t.bounds.Enter
+	entered := t.state() == ledger.Drawing && (t.head.Raw < t.head.DrawsAt() || !t.recovering()) && len(t.entrants)+len(q.Buyers) <= t.bounds.Enter
 	for _, b := range q.Buyers {
 		if entered {
-			t.entrants[b] = Lot(t.seed, t.head.Birth, b)
+			t.entrants[b] = ledger.Lot(t.seed, t.head.Birth, b)
 		}
 	}
 	t.commit()
-	return EnterReply{Head: t.view("-"), Entered: entered}, nil
+	return ledger.EnterReply{Head: t.view("-"), Entered: entered}, nil
 }
 
 // secret is the seed once it is no secret any more, and what was shown of it before.
-func (t *Twin) secret() (s Secret) {
+func (t *Twin) secret() (s ledger.Secret) {
 	if t.head.Lots.Window == 0 {
 		return s
 	}
-	s.Seal = Seal(t.seed)
+	s.Seal = ledger.Seal(t.seed)
 	if t.head.Lots.Drawn > 0 && t.head.Raw >= t.head.DrawsAt()+t.bounds.Margin.Microseconds() {
 		s.Seed = t.seed
 	}
@@ -108,10 +110,10 @@ func (t *Twin) secret() (s Secret) {
 }
 
 // Draw is draw.lua.
-func (t *Twin) Draw(raw int64, from, most int) DrawReply {
+func (t *Twin) Draw(raw int64, from, most int) ledger.DrawReply {
 	defer t.peek()()
 	_ = t.look(raw, 0)
-	out := DrawReply{Head: t.view("-"), Secret: t.secret()}
+	out := ledger.DrawReply{Head: t.view("-"), Secret: t.secret()}
 	if out.Secret.Seed != "" && from < len(t.drawn) {
 		out.Buyers = slices.Clone(t.drawn[from:min(from+most, len(t.drawn))])
 	}
@@ -119,10 +121,10 @@ func (t *Twin) Draw(raw int64, from, most int) DrawReply {
 }
 
 // collect is deduct.lua by lot: the unit drawn, or the one collected before.
-func (t *Twin) collect(q DeductRequest) keyAnswer {
+func (t *Twin) collect(q ledger.DeductRequest) keyAnswer {
 	if c, done := t.collected[q.Buyer]; done && !t.bounds.Lacks(LotTwice) {
-		if q.Ever || q.Key == (IdempotencyKey{}) && t.life(c) == IsPending {
-			return keyAnswer{q.N, Had, c, t.until(c.Expiry)}
+		if q.Ever || q.Key == (ledger.IdempotencyKey{}) && t.life(c) == ledger.IsPending {
+			return keyAnswer{q.N, ledger.Had, c, t.until(c.Expiry)}
 		}
 		return keyAnswer{}
 	}
@@ -130,7 +132,7 @@ func (t *Twin) collect(q DeductRequest) keyAnswer {
 		return keyAnswer{}
 	}
 	k := t.deduct(q)
-	if k.answer == Had {
+	if k.answer == ledger.Had {
 		t.head.Lots.Kept--
 		t.collected[q.Buyer] = k.claim
 	}

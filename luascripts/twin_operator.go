@@ -4,16 +4,17 @@ import (
 	"fmt"
 	"slices"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
 // What operators ask of the twin.
 
 // Show is show.lua.
-func (t *Twin) Show(raw int64) ShowReply {
+func (t *Twin) Show(raw int64) ledger.ShowReply {
 	defer t.peek()()
 	_ = t.look(raw, 0)
-	out := ShowReply{Head: t.view("-"), Secret: t.secret(), Sells: t.sells()}
+	out := ledger.ShowReply{Head: t.view("-"), Secret: t.secret(), Sells: t.sells()}
 	if online := t.node.Replicas; online < t.head.Replicas {
 		out.Trouble = fmt.Sprintf("MISSING %d of %d replicas", online, t.head.Replicas)
 		out.Lineup = t.node.Lineup
@@ -22,9 +23,9 @@ func (t *Twin) Show(raw int64) ShowReply {
 }
 
 // Mend is mend.lua: the twin has no hash, so that all that shows is that those who listen look again.
-func (t *Twin) Mend(raw int64) (Head, error) {
+func (t *Twin) Mend(raw int64) (ledger.Head, error) {
 	if err := t.open(raw, 0); err != nil {
-		return Head{}, err
+		return ledger.Head{}, err
 	}
 	t.head.Gen++
 	t.commit()
@@ -32,17 +33,17 @@ func (t *Twin) Mend(raw int64) (Head, error) {
 }
 
 // Change is change.lua.
-func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
+func (t *Twin) Change(raw int64, q ledger.ChangeRequest) (ledger.Head, error) {
 	if err := t.open(raw, 0); err != nil {
-		return Head{}, err
+		return ledger.Head{}, err
 	}
 	wanted := q.Add > 0 && !t.adds[q.Request]
-	if wanted && q.Add > MaxSerial-t.head.Total {
-		return Head{}, tooMany()
+	if wanted && q.Add > ledger.MaxSerial-t.head.Total {
+		return ledger.Head{}, ledger.TooMany()
 	}
-	opens := q.To != "" && q.To != Closed.String()
-	if (wanted || opens) && t.door == Closed {
-		return Head{}, &Refusal{Code: "CLOSED", Why: "the sale is closed"}
+	opens := q.To != "" && q.To != ledger.Closed.String()
+	if (wanted || opens) && t.door == ledger.Closed {
+		return ledger.Head{}, &ledger.Refusal{Code: "CLOSED", Why: "the sale is closed"}
 	}
 	if wanted {
 		t.adds[q.Request] = true
@@ -51,32 +52,32 @@ func (t *Twin) Change(raw int64, q ChangeRequest) (Head, error) {
 		t.head.Free += q.Add
 		t.head.Gen++
 	}
-	if t.door == Paused && opens {
+	if t.door == ledger.Paused && opens {
 		t.prolong(t.head.Now) // nobody could collect
 	}
 	if q.To != "" {
-		t.door = StateOf(q.To)
+		t.door = ledger.StateOf(q.To)
 	}
 	t.commitCalm()
 	return t.view("-"), nil
 }
 
 // holdings is the whole account, as Redis' audit has it.
-func (t *Twin) holdings() holdings {
-	out := holdings{head: t.head, owned: uint64(len(t.sold)), prior: t.prior, collected: uint64(len(t.collected)), free: t.free.Ranges(),
-		census: &census{}, leases: map[uint64]leaseHolding{}, indexed: -1}
+func (t *Twin) holdings() ledger.Holdings {
+	out := ledger.Holdings{Head: t.head, Owned: uint64(len(t.sold)), Prior: t.prior, Collected: uint64(len(t.collected)), Free: t.free.Ranges(),
+		Census: &ledger.Census{}, Leases: map[uint64]ledger.HeldLease{}, Indexed: -1}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]
-		out.leases[f] = leaseHolding{l.fence, l.limbo, l.rem.Ranges()}
+		out.Leases[f] = ledger.HeldLease{Fence: l.fence, Limbo: l.limbo, Rest: l.rem.Ranges()}
 	}
 	for s, o := range t.sold {
 		if o.confirmed {
-			out.census.confirmed++
+			out.Census.Confirmed++
 		} else {
-			out.census.pending++
+			out.Census.Pending++
 		}
 		if t.liesElsewhere(s) {
-			out.census.twice = append(out.census.twice, s)
+			out.Census.Twice = append(out.Census.Twice, s)
 		}
 	}
 	return out

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"spike/luascripts/ledger"
 )
 
 // The twin and the replicas that must have what is acted on.
@@ -55,18 +57,18 @@ func (t *Twin) votedOut(were uint64) {
 func (t *Twin) wereBeforeVote() uint64 { return max(t.head.Replicas, t.vote.were) }
 
 // Reopen is reopen.lua.
-func (t *Twin) Reopen(raw int64, q ReopenRequest) (Head, error) {
+func (t *Twin) Reopen(raw int64, q ledger.ReopenRequest) (ledger.Head, error) {
 	if err := t.open(raw, 0); err != nil {
-		return Head{}, err
+		return ledger.Head{}, err
 	}
 	online := t.node.Replicas
 	switch {
 	case q.Era != 0 && q.Era != t.head.Era && !t.bounds.Lacks(AnyLineup):
-		return Head{}, &Refusal{Code: "CHANGED", Why: "the server has another history by now"}
+		return ledger.Head{}, &ledger.Refusal{Code: "CHANGED", Why: "the server has another history by now"}
 	case q.Lineup != "" && q.Lineup != t.node.Lineup && !t.bounds.Lacks(AnyLineup):
-		return Head{}, &Refusal{Code: "CHANGED", Why: "replicas have come or gone meanwhile"}
+		return ledger.Head{}, &ledger.Refusal{Code: "CHANGED", Why: "replicas have come or gone meanwhile"}
 	case online < q.Least:
-		return Head{}, &Refusal{Code: "CHANGED", Why: fmt.Sprintf("%d replicas are here, not %d", online, q.Least)}
+		return ledger.Head{}, &ledger.Refusal{Code: "CHANGED", Why: fmt.Sprintf("%d replicas are here, not %d", online, q.Least)}
 	}
 	if q.Lineup != "" {
 		were := t.wereBeforeVote()

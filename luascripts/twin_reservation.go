@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
 // The twin and one reservation.
 
 // leased says whether the claim's lease still has all of it.
-func (t *Twin) leased(c Claim) bool {
+func (t *Twin) leased(c ledger.Claim) bool {
 	l := t.leaseOf(c)
 	if l == nil || l.limbo && t.bounds.Lacks(LimboDeaf) {
 		return false
@@ -19,7 +20,7 @@ func (t *Twin) leased(c Claim) bool {
 }
 
 // unlease takes a claim's units out of its lease.
-func (t *Twin) unlease(c Claim) bool {
+func (t *Twin) unlease(c ledger.Claim) bool {
 	l := t.leaseOf(c)
 	if l == nil || !l.rem.Cut(shard.Range{Start: c.Serial, End: c.Serial + c.Count}) {
 		return false
@@ -30,7 +31,7 @@ func (t *Twin) unlease(c Claim) bool {
 }
 
 // write makes a claim's serials pending.
-func (t *Twin) write(c Claim, number uint64) {
+func (t *Twin) write(c ledger.Claim, number uint64) {
 	o := owner{fence: c.Fence, nonce: c.Nonce, expiry: c.Expiry, event: number, buyer: c.Buyer}
 	if t.head.Hold == 0 {
 		o.expiry = 0
@@ -42,8 +43,8 @@ func (t *Twin) write(c Claim, number uint64) {
 }
 
 // own makes a claim pending whose units have left where they were.
-func (t *Twin) own(c Claim) {
-	t.event(Reserved, []Claim{c})
+func (t *Twin) own(c ledger.Claim) {
+	t.event(ledger.Reserved, []ledger.Claim{c})
 	t.write(c, t.numbered)
 	if t.head.Hold > 0 {
 		t.holds.add(groupOf(c.Serial, c.Count), c.Expiry)
@@ -54,11 +55,11 @@ func (t *Twin) own(c Claim) {
 }
 
 // unown puts serials, in their order, back on sale.
-func (t *Twin) unown(kind EventKind, gone []uint32) {
+func (t *Twin) unown(kind ledger.EventKind, gone []uint32) {
 	if len(gone) == 0 {
 		return
 	}
-	var claims []Claim
+	var claims []ledger.Claim
 	for k, s := range gone {
 		o := t.sold[s]
 		delete(t.sold, s)
@@ -69,7 +70,7 @@ func (t *Twin) unown(kind EventKind, gone []uint32) {
 			claims[last].Count++
 			continue
 		}
-		claims = append(claims, Claim{Serial: s, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer})
+		claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer})
 	}
 	n := uint64(len(gone))
 	t.head.Pending -= n
@@ -78,8 +79,8 @@ func (t *Twin) unown(kind EventKind, gone []uint32) {
 	t.event(kind, claims)
 }
 
-func (t *Twin) buyerLoses(buyer Buyer, serial uint32) {
-	if t.head.Limit == 0 || buyer == (Buyer{}) {
+func (t *Twin) buyerLoses(buyer ledger.Buyer, serial uint32) {
+	if t.head.Limit == 0 || buyer == (ledger.Buyer{}) {
 		return
 	}
 	rest := slices.DeleteFunc(t.buyers[buyer], func(s uint32) bool { return s == serial })
@@ -88,21 +89,21 @@ func (t *Twin) buyerLoses(buyer Buyer, serial uint32) {
 	}
 }
 
-func (t *Twin) event(kind EventKind, claims []Claim) {
+func (t *Twin) event(kind ledger.EventKind, claims []ledger.Claim) {
 	t.numbered++
 	if t.keeping {
-		t.events = append(t.events, Event{ID: fmt.Sprint(t.numbered), Number: t.numbered, Kind: kind, Birth: t.head.Birth,
+		t.events = append(t.events, ledger.Event{ID: fmt.Sprint(t.numbered), Number: t.numbered, Kind: kind, Birth: t.head.Birth,
 			At: t.head.Now, Raw: t.head.Raw, Claims: slices.Clone(claims)})
 	}
 }
 
 // claimed is the life of a claim whose settle is still to come; unheard, of one whose lease may be lost history.
 const (
-	claimed = IsExpired + 1
-	unheard = IsExpired + 2
+	claimed = ledger.IsExpired + 1
+	unheard = ledger.IsExpired + 2
 )
 
-func (t *Twin) life(c Claim) Life {
+func (t *Twin) life(c ledger.Claim) ledger.Life {
 	o, known := t.sold[c.Serial]
 	for s := c.Serial; s < c.Serial+c.Count; s++ {
 		other := t.sold[s]
@@ -111,14 +112,14 @@ func (t *Twin) life(c Claim) Life {
 	if known {
 		switch {
 		case o.confirmed:
-			return IsConfirmed
+			return ledger.IsConfirmed
 		case o.expiry > 0 && o.expiry <= t.head.Now:
-			return IsExpired
+			return ledger.IsExpired
 		}
-		return IsPending
+		return ledger.IsPending
 	}
 	if _, cancelled := t.answerKept(grave(c)); cancelled {
-		return IsCancelled
+		return ledger.IsCancelled
 	}
 	switch {
 	case c.Expiry <= t.head.Now:
@@ -127,49 +128,49 @@ func (t *Twin) life(c Claim) Life {
 	case t.unheard(c.Fence):
 		return unheard
 	}
-	return IsExpired
+	return ledger.IsExpired
 }
 
 // settled is the claim's life, once it is settled.
-func (t *Twin) settled(c Claim) Life {
+func (t *Twin) settled(c ledger.Claim) ledger.Life {
 	life := t.life(c)
 	if life != claimed {
 		return life
 	}
 	t.unlease(c)
 	t.own(c)
-	return IsPending
+	return ledger.IsPending
 }
 
-func (t *Twin) release(c Claim) Life {
+func (t *Twin) release(c ledger.Claim) ledger.Life {
 	life := t.settled(c)
-	if life != IsPending && (life != IsConfirmed || !t.bounds.Lacks(CancelConfirmed)) {
+	if life != ledger.IsPending && (life != ledger.IsConfirmed || !t.bounds.Lacks(CancelConfirmed)) {
 		return life
 	}
 	var gone []uint32
 	for s := c.Serial; s < c.Serial+c.Count; s++ {
 		gone = append(gone, s)
 	}
-	t.unown(Cancelled, gone)
+	t.unown(ledger.Cancelled, gone)
 	t.answerKeep(&t.noLog, grave(c), keyAnswer{})
-	return IsCancelled
+	return ledger.IsCancelled
 }
 
 // Confirm is confirm.lua.
-func (t *Twin) Confirm(raw int64, birth uint64, c Claim) (ReservationReply, error) {
+func (t *Twin) Confirm(raw int64, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	if err := t.open(raw, birth); err != nil {
-		return ReservationReply{}, err
+		return ledger.ReservationReply{}, err
 	}
-	if life := t.life(c); t.unsure() && (life == IsPending || life == claimed) {
+	if life := t.life(c); t.unsure() && (life == ledger.IsPending || life == claimed) {
 		t.commit() // time passes, though nobody else calls
-		return ReservationReply{}, &Refusal{Code: "RECOVERING", Why: "history was lost: it may be later than it is here"}
+		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING", Why: "history was lost: it may be later than it is here"}
 	}
 	life := t.settled(c)
 	if life == unheard {
-		return ReservationReply{}, reassertFirst()
+		return ledger.ReservationReply{}, reassertFirst()
 	}
-	if life == IsPending {
-		t.event(Confirmed, []Claim{c})
+	if life == ledger.IsPending {
+		t.event(ledger.Confirmed, []ledger.Claim{c})
 		for s := c.Serial; s < c.Serial+c.Count; s++ {
 			o := t.sold[s]
 			o.confirmed, o.event = true, t.numbered
@@ -177,45 +178,45 @@ func (t *Twin) Confirm(raw int64, birth uint64, c Claim) (ReservationReply, erro
 		}
 		t.head.Pending -= uint64(c.Count)
 		t.head.Confirmed += uint64(c.Count)
-		life = IsConfirmed
+		life = ledger.IsConfirmed
 	}
 	t.commitCalm()
-	return ReservationReply{Head: t.view("-"), Life: life}, nil
+	return ledger.ReservationReply{Head: t.view("-"), Life: life}, nil
 }
 
 // Cancel is cancel.lua.
-func (t *Twin) Cancel(raw int64, birth uint64, c Claim) (ReservationReply, error) {
+func (t *Twin) Cancel(raw int64, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	if err := t.open(raw, birth); err != nil {
-		return ReservationReply{}, err
+		return ledger.ReservationReply{}, err
 	}
 	life := t.release(c)
 	if life == unheard {
-		return ReservationReply{}, reassertFirst()
+		return ledger.ReservationReply{}, reassertFirst()
 	}
 	t.commitCalm()
-	return ReservationReply{Head: t.view("-"), Life: life}, nil
+	return ledger.ReservationReply{Head: t.view("-"), Life: life}, nil
 }
 
 // Reservation is reservation.lua; needed is the number of the first event the order workers have not stored.
-func (t *Twin) Reservation(raw int64, birth uint64, c Claim, needed uint64) (ReservationReply, error) {
+func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint64) (ledger.ReservationReply, error) {
 	defer t.peek()()
 	if err := t.look(raw, birth); err != nil {
-		return ReservationReply{}, err
+		return ledger.ReservationReply{}, err
 	}
 	life := t.life(c)
 	if life == unheard {
-		return ReservationReply{}, reassertFirst()
+		return ledger.ReservationReply{}, reassertFirst()
 	}
-	if (life == IsCancelled || life == IsExpired) && t.node.Replicas < t.head.Replicas {
-		return ReservationReply{}, &Refusal{Code: "RECOVERING", Why: "replicas are missing: another server may know of it"}
+	if (life == ledger.IsCancelled || life == ledger.IsExpired) && t.node.Replicas < t.head.Replicas {
+		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING", Why: "replicas are missing: another server may know of it"}
 	}
 	expiry, number := c.Expiry, t.numbered
 	if o := t.sold[c.Serial]; o.fence == c.Fence && o.nonce == c.Nonce && o.fence != 0 {
 		expiry, number = o.expiry, o.event
 	}
-	out := ReservationReply{Head: t.view("-"), Life: life, Until: t.until(expiry), Stored: life != claimed && number < needed}
+	out := ledger.ReservationReply{Head: t.view("-"), Life: life, Until: t.until(expiry), Stored: life != claimed && number < needed}
 	if life == claimed {
-		out.Life = IsPending
+		out.Life = ledger.IsPending
 	}
 	return out, nil
 }
@@ -229,11 +230,11 @@ func (t *Twin) until(expiry int64) int64 {
 }
 
 // Expire is expire.lua.
-func (t *Twin) Expire(raw int64, most int) (ExpireReply, error) {
+func (t *Twin) Expire(raw int64, most int) (ledger.ExpireReply, error) {
 	if err := t.open(raw, 0); err != nil {
-		return ExpireReply{}, err
+		return ledger.ExpireReply{}, err
 	}
-	freed := t.sweep(max(1, min(most, MaxExpire)))
+	freed := t.sweep(max(1, min(most, ledger.MaxExpire)))
 	t.commitCalm()
-	return ExpireReply{Head: t.view("-"), Freed: freed}, nil
+	return ledger.ExpireReply{Head: t.view("-"), Freed: freed}, nil
 }

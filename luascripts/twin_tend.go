@@ -1,5 +1,9 @@
 package luascripts
 
+import (
+	"spike/luascripts/ledger"
+)
+
 // tended is the rev of the newest script that somebody may have a time from, as the newest calm one saw it, and the rev that
 // one left.
 type tended struct{ anchor, last uint64 }
@@ -20,17 +24,17 @@ func (t *Twin) commitCalm() {
 }
 
 // Tend is tend.lua.
-func (t *Twin) Tend(raw int64, q TendRequest) (TendReply, error) {
+func (t *Twin) Tend(raw int64, q ledger.TendRequest) (ledger.TendReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
-		return TendReply{}, err
+		return ledger.TendReply{}, err
 	}
 	h := &t.head
 	if q.Rev > 0 && q.Era == h.Era && (q.Rev >= t.anchor() || t.bounds.Lacks(OldWitness)) {
 		h.Now = max(h.Now, q.Now+min(q.Ago.Microseconds(), h.Raw-q.Raw))
 	}
-	freed := t.sweep(max(1, min(q.Most, MaxExpire)))
+	freed := t.sweep(max(1, min(q.Most, ledger.MaxExpire)))
 	t.commitCalm()
-	return TendReply{Head: t.view("-"), Freed: freed, Next: t.next()}, nil
+	return ledger.TendReply{Head: t.view("-"), Freed: freed, Next: t.next()}, nil
 }
 
 // next is when a hold may be over, or a recovery is.

@@ -7,40 +7,41 @@ import (
 	"spike/bench"
 	"spike/edge/allotment"
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // The guards that can be left out where the simulation stands in for something: clocks, bounds, the network, WAIT, and a
 // start on old data. The others are in luascripts and edge/allotment.
 const (
-	noMargin      luascripts.Mutant = "no-margin"
-	sweepEarly    luascripts.Mutant = "sweep-early"
-	clockUncapped luascripts.Mutant = "clock-uncapped"
-	monotonicOnly luascripts.Mutant = "monotonic-only"
-	wallOnly      luascripts.Mutant = "wall-only"
-	staleClock    luascripts.Mutant = "stale-clock"
-	sentLate      luascripts.Mutant = "sent-late"
-	longHold      luascripts.Mutant = "long-hold"
-	waitLease     luascripts.Mutant = "no-wait-lease"
-	waitRenew     luascripts.Mutant = "no-wait-renew"
-	waitSettle    luascripts.Mutant = "no-wait-settle"
-	waitDeduct    luascripts.Mutant = "no-wait-deduct"
-	waitConfirm   luascripts.Mutant = "no-wait-confirm"
-	waitOnline    luascripts.Mutant = "wait-online"
-	earlySoldOut  luascripts.Mutant = "early-sold-out"
-	freeEarly     luascripts.Mutant = "free-early"
-	awaitedFreed  luascripts.Mutant = "awaited-freed"
-	batchByNode   luascripts.Mutant = "batch-by-node"
-	noReassert    luascripts.Mutant = "no-reassert"
-	assertStock   luascripts.Mutant = "reassert-stock-only"
-	eraStale      luascripts.Mutant = "era-stale"
-	recoverBlind  luascripts.Mutant = "recover-blind"
-	bootBlind     luascripts.Mutant = "boot-blind"
-	nodeRelease   luascripts.Mutant = "node-release"
+	noMargin      ledger.Mutant = "no-margin"
+	sweepEarly    ledger.Mutant = "sweep-early"
+	clockUncapped ledger.Mutant = "clock-uncapped"
+	monotonicOnly ledger.Mutant = "monotonic-only"
+	wallOnly      ledger.Mutant = "wall-only"
+	staleClock    ledger.Mutant = "stale-clock"
+	sentLate      ledger.Mutant = "sent-late"
+	longHold      ledger.Mutant = "long-hold"
+	waitLease     ledger.Mutant = "no-wait-lease"
+	waitRenew     ledger.Mutant = "no-wait-renew"
+	waitSettle    ledger.Mutant = "no-wait-settle"
+	waitDeduct    ledger.Mutant = "no-wait-deduct"
+	waitConfirm   ledger.Mutant = "no-wait-confirm"
+	waitOnline    ledger.Mutant = "wait-online"
+	earlySoldOut  ledger.Mutant = "early-sold-out"
+	freeEarly     ledger.Mutant = "free-early"
+	awaitedFreed  ledger.Mutant = "awaited-freed"
+	batchByNode   ledger.Mutant = "batch-by-node"
+	noReassert    ledger.Mutant = "no-reassert"
+	assertStock   ledger.Mutant = "reassert-stock-only"
+	eraStale      ledger.Mutant = "era-stale"
+	recoverBlind  ledger.Mutant = "recover-blind"
+	bootBlind     ledger.Mutant = "boot-blind"
+	nodeRelease   ledger.Mutant = "node-release"
 )
 
 // Mutation is a guard of the protocol, and what happens where it is left out.
 type Mutation struct {
-	Name luascripts.Mutant
+	Name ledger.Mutant
 	What string
 }
 
@@ -132,11 +133,11 @@ func eraMutations() []Mutation {
 // ErrMutant says that there is no such mutation, or that this build has none.
 var ErrMutant = fmt.Errorf("%w: mutant", bench.ErrUsage)
 
-func checkMutant(m luascripts.Mutant) error {
+func checkMutant(m ledger.Mutant) error {
 	if m == "" {
 		return nil
 	}
-	if !luascripts.Mutable {
+	if !ledger.Mutable {
 		return fmt.Errorf("%w: %q needs a build with -tags mutants", ErrMutant, m)
 	}
 	for _, known := range Mutations() {

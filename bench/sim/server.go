@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // server is a Redis: a ledger, and the log of scripts that made it what it is. Who has the log, or the beginning of it,
@@ -89,7 +90,7 @@ func (s *server) begin(log []*entry) {
 // newTwin is the ledger before all.
 func (w *world) newTwin() *luascripts.Twin {
 	n := luascripts.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
-	q := luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
+	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
 	if w.fates.window > 0 {
 		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.seed)
 	}
@@ -129,9 +130,9 @@ func (s *server) has(e *entry) bool { return e.at < int64(len(s.log)) && s.log[e
 // keepFence notes the fence of a grant, and says whether it is one, and new here.
 func (s *server) keepFence(reply any) (fence uint64, fresh bool) {
 	switch r := reply.(type) {
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		fence = r.Grant.Fence
-	case luascripts.DeductReply:
+	case ledger.DeductReply:
 		fence = r.Claim.Fence
 	}
 	fresh = fence > 0 && !s.fences[fence]
@@ -160,6 +161,6 @@ func (w *world) history(s *server) {
 func (w *world) tidings() {
 	for _, e := range w.edges {
 		late := max(max(w.outage, e.host.cut)-w.now, 0)
-		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(luascripts.Open, true) })
+		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(ledger.Open, true) })
 	}
 }

@@ -1,4 +1,4 @@
-package luascripts
+package ledger
 
 import (
 	"crypto/rand"
@@ -93,7 +93,7 @@ func CheckSeed(seed string) error {
 }
 
 // DrawSeed is the one asked for, or a new one that nobody knows.
-func (q CreateRequest) seed() string {
+func (q CreateRequest) DrawSeed() string {
 	if q.Seed != "" {
 		return q.Seed
 	}

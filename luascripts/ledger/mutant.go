@@ -1,4 +1,4 @@
-package luascripts
+package ledger
 
 // Mutant names a guard of the protocol that is left out on purpose, so that a simulation can show that it notices.
 type Mutant string

@@ -1,4 +1,4 @@
-package luascripts
+package ledger
 
 import (
 	"context"
@@ -374,7 +374,7 @@ type CreateRequest struct {
 }
 
 // Micro is a time as the ledger has it, Unix microseconds; 0: none.
-func unixMicro(t time.Time) int64 {
+func Micro(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}

@@ -1,5 +1,5 @@
 //go:build !mutants
 
-package luascripts
+package ledger
 
 const mutants = false

@@ -1,4 +1,4 @@
-package luascripts
+package ledger
 
 import (
 	"context"
@@ -18,7 +18,8 @@ const (
 	Expired   EventKind = "expired"
 )
 
-func (k EventKind) known() bool {
+// Known says that a script writes such events.
+func (k EventKind) Known() bool {
 	return k == Reserved || k == Confirmed || k == Cancelled || k == Expired
 }
 

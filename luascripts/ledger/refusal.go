@@ -1,4 +1,4 @@
-package luascripts
+package ledger
 
 import (
 	"errors"
@@ -26,13 +26,13 @@ var (
 	ErrKeyUsed    = errors.New("key used before")       // for another sale or number of units
 	ErrName       = errors.New("not a name for a sale") //
 	ErrDown       = errors.New("store does not answer") // nothing is known of what became of the call
-	errIndexing   = errors.New("index is made anew")    // of free ranges: it is asked again
+	ErrIndexing   = errors.New("index is made anew")    // of free ranges: it is asked again
 )
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
 	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer,
-	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": errIndexing,
+	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": ErrIndexing,
 }
 
 // Codes are all that a refusal may have.
@@ -50,7 +50,7 @@ func (r *Refusal) Error() string { return codes[r.Code].Error() + ": " + r.Why }
 func (r *Refusal) Unwrap() error { return codes[r.Code] }
 
 // ParseRefusal reads a script's error text; nil when it is not one of ours.
-func refusalOf(text string) error {
+func ParseRefusal(text string) error {
 	code, why, _ := strings.Cut(text, " ")
 	if codes[code] == nil {
 		return nil
@@ -68,16 +68,16 @@ func refusalOf(text string) error {
 }
 
 // TooMany refuses a total.
-func tooMany() error {
+func TooMany() error {
 	return &Refusal{Code: "TOOMANY", Why: fmt.Sprintf("a sale has at most %d units", uint64(MaxSerial))}
 }
 
 // NoSale refuses a name.
-func noSale(sale string) error {
+func NoSale(sale string) error {
 	return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
 }
 
 // Unborn refuses a birth.
-func unborn(birth uint64) error {
+func Unborn(birth uint64) error {
 	return &Refusal{Code: "NOSALE", Why: fmt.Sprintf("no sale was made at %d, or it was removed", birth)}
 }
