@@ -19,15 +19,15 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/identity"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // crowdWorld is a crowd, an operator and a store that has its bad days, all of it by a seed.
 type crowdWorld struct {
 	*Server
 	rnd   *rand.Rand
-	store *luascripts.Embedded
+	store *memory.Store
 	rec   *recorder
 	ahead atomic.Int64 // of the store's clock
 	heard map[string]uint64
@@ -59,7 +59,7 @@ func TestEveryAnswerIsCountedOnce(t *testing.T) {
 // liveInCrowd is the life of one crowd; all is what all of them have heard.
 func liveInCrowd(t *testing.T, seed uint64, all map[string]uint64) {
 	w := &crowdWorld{rnd: rand.New(rand.NewPCG(seed, seed)), heard: map[string]uint64{}}
-	w.store = luascripts.NewEmbedded(ledger.DefaultBounds(), func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) })
+	w.store = memory.New(ledger.DefaultBounds(), func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) })
 	w.rec = newRecorder(w.store, seed)
 	cfg := testConfig()
 	cfg.Trusted, cfg.Ack = identity.TrustedByDefault(), []Ack{AckEdge, AckEdge, AckRedis}[seed%3]

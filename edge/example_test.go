@@ -10,15 +10,15 @@ import (
 
 	"spike/edge"
 	"spike/edge/token"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // An edge that sells 10,000 tickets from memory on port 3005, until it is told to stop.
 func ExampleRun() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if _, err := store.Create(ctx, "ticket", ledger.CreateRequest{Total: 10_000, Hold: 5 * time.Minute}); err != nil {
 		log.Fatal().Err(err).Msg("no sale")
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/listener"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // FuzzUnits: n is read as a person reads it, as net/url would, or not at all.
@@ -84,7 +84,7 @@ func FuzzRequests(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	cfg := testConfig()
-	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
+	store := memory.New(cfg.Bounds, time.Now)
 	if _, err := store.Create(f.Context(), "ticket", ledger.CreateRequest{Total: ledger.MaxSerial}); err != nil {
 		f.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func FuzzOperatorsBodies(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, where byte, body string) {
-		store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+		store := memory.New(ledger.DefaultBounds(), time.Now)
 		if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
 			t.Fatal(err)
 		}

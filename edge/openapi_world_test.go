@@ -22,8 +22,8 @@ import (
 
 	"spike/edge/identity"
 	"spike/edge/token"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/order/loopback"
 )
 
@@ -182,7 +182,7 @@ type fickle struct {
 }
 
 func newFickle(t *testing.T) *fickle {
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	t.Cleanup(store.Close)
 	return &fickle{Store: store, selling: make(chan struct{}), resume: make(chan struct{})}
 }

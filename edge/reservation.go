@@ -26,7 +26,7 @@ type reservations struct {
 // action is one thing to do about a claim.
 type action func(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
 
-// run acts for whoever shows the token. Its error is ErrNoReservation, or luascripts.ErrDown.
+// run acts for whoever shows the token. Its error is ErrNoReservation, or ledger.ErrDown.
 func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.Reservation, ledger.ReservationReply, error) {
 	shown, err := r.signer.Parse(text)
 	if err != nil {

@@ -58,7 +58,7 @@ var ErrConfig = errors.New("configuration")
 var ErrListen = listener.ErrListen
 
 // Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
-// back. Errors wrap ErrListen, operators.ErrAdmin or luascripts.ErrDown.
+// back. Errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
 func Run(ctx context.Context, cfg Config, store ledger.Store, log zerolog.Logger) error {
 	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)

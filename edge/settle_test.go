@@ -16,8 +16,8 @@ import (
 	"spike/edge/identity"
 	"spike/edge/internal/storetest"
 	"spike/edge/sales"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // buys sends one buy as a known buyer, under a key.
@@ -55,7 +55,7 @@ type settlingEdge struct {
 
 // forgetful is a store that does not answer offers, though it may do what they say.
 type forgetful struct {
-	*luascripts.Embedded
+	*memory.Store
 	silent atomic.Bool // about offers
 	deaf   atomic.Bool // to them as well
 	slow   atomic.Bool // to answer anything
@@ -71,7 +71,7 @@ func (f *forgetful) Deduct(ctx context.Context, sale string, q ledger.DeductRequ
 	if q.Offer.Count > 0 && f.deaf.Load() {
 		return ledger.DeductReply{}, ledger.ErrDown
 	}
-	r, err := f.Embedded.Deduct(ctx, sale, q)
+	r, err := f.Store.Deduct(ctx, sale, q)
 	if q.Offer.Count > 0 && f.silent.Load() {
 		return ledger.DeductReply{}, ledger.ErrDown
 	}
@@ -85,7 +85,7 @@ func withSettling(t *testing.T, f func(t *testing.T, s *settlingEdge)) {
 func withSettlingAck(t *testing.T, ack Ack, f func(t *testing.T, s *settlingEdge)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &settlingEdge{}
-		s.store = &forgetful{Embedded: luascripts.NewEmbedded(ledger.DefaultBounds(), func() time.Time {
+		s.store = &forgetful{Store: memory.New(ledger.DefaultBounds(), func() time.Time {
 			return time.Now().Add(time.Duration(s.ahead.Load()))
 		})}
 		cfg := testConfig()

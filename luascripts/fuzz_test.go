@@ -318,7 +318,8 @@ func FuzzReplies(f *testing.F) {
 		got, err := c.do(ctx, r)
 		var refusal *ledger.Refusal
 		if err != nil {
-			if !errors.Is(err, ledger.ErrDown) && !errors.As(err, &refusal) && !errors.Is(err, ledger.ErrKeyUsed) || err.Error() == "" {
+			if !errors.Is(err, ledger.ErrDown) && !errors.As(err, &refusal) && !errors.Is(err,
+				ledger.ErrKeyUsed) || err.Error() == "" {
 				t.Errorf("%s: %v after %q", c.name, err, answer)
 			}
 			return

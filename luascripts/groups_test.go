@@ -11,7 +11,8 @@ func testGroups(t *testing.T, s ledger.Store) {
 	group := newSale(t, s, ledger.CreateRequest{Total: 1})
 	bind := func(id, place string, beats uint64, take bool) ledger.Binding {
 		t.Helper()
-		return must[ledger.Binding](t)(s.BindGroup(bg, group, ledger.Binding{ID: id, Place: place, Name: id + "@" + place, Beats: beats}, take))
+		return must[ledger.Binding](t)(s.BindGroup(bg, group, ledger.Binding{ID: id, Place: place, Name: id + "@" + place,
+			Beats: beats}, take))
 	}
 	for i, c := range []struct {
 		id, place string

@@ -101,7 +101,8 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	}
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_sold_nums", "3") // nobody sold three
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "ticket_sold_nums was changed by hand") {
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(),
+		"ticket_sold_nums was changed by hand") {
 		t.Error(err)
 	}
 	claim := ledger.Claim{Serial: 1, Count: 1, Fence: first.Grant.Fence, Nonce: 1, Expiry: first.Now + 1e6}
@@ -145,7 +146,8 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 		t.Fatal(err)
 	}
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "5", "ticket_sold_nums", "0")
-	if _, err = r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 2, Claims: []ledger.Claim{claim}}); !errors.Is(err, ledger.ErrBirth) {
+	if _, err = r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 2,
+		Claims: []ledger.Claim{claim}}); !errors.Is(err, ledger.ErrBirth) {
 		t.Errorf("a claim of the sale before: %v", err)
 	}
 	if _, err = grab(r, "ticket", 1); err != nil {
@@ -168,7 +170,8 @@ func TestLargestBatch(t *testing.T) {
 	}
 	var claims []ledger.Claim
 	for i := range uint32(claimed) {
-		claims = append(claims, ledger.Claim{Serial: i*100 + 1, Count: 100, Fence: got.Grant.Fence, Nonce: uint64(i), Expiry: got.Grant.Deadline})
+		claims = append(claims, ledger.Claim{Serial: i*100 + 1, Count: 100, Fence: got.Grant.Fence, Nonce: uint64(i),
+			Expiry: got.Grant.Deadline})
 	}
 	q := ledger.SettleRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Batch: 1, Claims: claims}
 	for range 2 { // and once more: nothing changes

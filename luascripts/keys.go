@@ -40,7 +40,7 @@ const IdentityKey = "spike:store"
 //	{ticket_hash_key}:lengths       zset    free ranges by length: member their first serial (u32); a guide, FREE is the truth
 //	{ticket_hash_key}:asked         zset    instances, by when they last asked for a lease
 //
-// Besides: channel {ticket_hash_key}:news, a message whenever what Store.Listen tells of has happened; and of the whole
+// Besides: channel {ticket_hash_key}:news, a message whenever what ledger.Store.Listen tells of has happened; and of the whole
 // store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for; the index,
 // SalesKey and RemovedKey; and spike:groups, a hash: which database each group of the orders' streams belongs to.
 func Keys(sale string) []string {

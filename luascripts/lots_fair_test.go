@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Is the draw fair? 200 draws with fixed seeds, 20 buyers, 5 units; buyer 1 comes over 50 connections. All is computed from
@@ -115,7 +116,8 @@ func TestDrawIsFair(t *testing.T) {
 	var p places
 	for d := range draws {
 		now, b := birthOf(d), ledger.DefaultBounds()
-		tw := NewTwinOn(Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, b)
+		tw := memory.NewTwinOn(memory.Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: units, Shuffle: window,
+			Seed: seedOf(d)}, b)
 		for range greedyFor - 1 {
 			must[ledger.EnterReply](t)(tw.EnterDraw(now, ledger.EnterRequest{Buyers: []ledger.Buyer{named(greedy)}}))
 		}

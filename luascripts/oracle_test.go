@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/luascripts/redistest"
 	"spike/shard"
 )
@@ -42,8 +43,8 @@ func dial(t testing.TB, addr string, b ledger.Bounds) *Redis {
 type oracle struct {
 	t      *rapid.T
 	redis  *Redis
-	twin   *Twin
-	node   Node // that the twin is on
+	twin   *memory.Twin
+	node   memory.Node // that the twin is on
 	sale   string
 	parts  []ledger.Part  // everything ever granted
 	claims []ledger.Claim // everything ever claimed
@@ -72,9 +73,9 @@ func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) l
 	if err != nil {
 		before := o.twin.Last()
 		want, twinErr := onTwin(before.Raw)
-		o.twin.Undraw(before)                                                                   // a refused script writes nothing, not even that lots were drawn
-		if errors.Is(twinErr, ledger.ErrRecovering) || errors.Is(twinErr, ledger.ErrReassert) { // at the time of the last answer; it has passed
-			return got
+		o.twin.Undraw(before) // a refused script writes nothing, not even that lots were drawn
+		if errors.Is(twinErr, ledger.ErrRecovering) || errors.Is(twinErr, ledger.ErrReassert) {
+			return got // at the time of the last answer; it has passed
 		}
 		var refused, twinRefused *ledger.Refusal
 		if !errors.As(err, &refused) || !errors.As(twinErr, &twinRefused) || refused.Code != twinRefused.Code {
@@ -238,7 +239,10 @@ func (o *oracle) collect() {
 func (o *oracle) draw() {
 	from, most := rapid.IntRange(0, 5).Draw(o.t, "from"), rapid.IntRange(1, 9).Draw(o.t, "most")
 	same(o, "draw", func() (ledger.DrawReply, error) { return o.redis.Draw(context.Background(), o.sale, from, most) },
-		func(r ledger.DrawReply) ledger.Head { return r.Head }, func(raw int64) (ledger.DrawReply, error) { return o.twin.Draw(raw, from, most), nil })
+		func(r ledger.DrawReply) ledger.Head { return r.Head }, func(raw int64) (ledger.DrawReply,
+			error) {
+			return o.twin.Draw(raw, from, most), nil
+		})
 }
 
 // resolve confirms, cancels or looks at something claimed.
@@ -374,7 +378,7 @@ func (o *oracle) ledger(field string, n int64) {
 }
 
 // nodeOf is the server as scripts see it, up for long.
-func nodeOf(t rapid.TB, r *Redis) Node {
+func nodeOf(t rapid.TB, r *Redis) memory.Node {
 	info, err := r.client.Do(context.Background(), r.client.B().Info().Section("replication", "server", "stats").Build()).ToString()
 	if err != nil {
 		t.Fatal(err)
@@ -385,17 +389,18 @@ func nodeOf(t rapid.TB, r *Redis) Node {
 		return text
 	}
 	f := followersIn(info)
-	n := Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: NeverFed,
+	n := memory.Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: memory.NeverFed,
 		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.kept.synced.Load()}
 	if field("total_net_repl_input_bytes") != "0" {
-		n.Fed = WasFed
+		n.Fed = memory.WasFed
 	}
 	return n
 }
 
 // held is something an instance might say it holds: a lease it has, parts of it, or one nobody knows any more.
 func (o *oracle) held(fence uint64) ledger.Held {
-	h := ledger.Held{Fence: fence, Request: o.req, Deadline: o.twin.Last().Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t, "deadline"))}
+	h := ledger.Held{Fence: fence, Request: o.req, Deadline: o.twin.Last().Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t,
+		"deadline"))}
 	at := uint32(rapid.IntRange(1, 6).Draw(o.t, "first"))
 	for range rapid.IntRange(0, 4).Draw(o.t, "ranges") {
 		end := at + uint32(rapid.IntRange(1, 12).Draw(o.t, "len"))
@@ -406,7 +411,8 @@ func (o *oracle) held(fence uint64) ledger.Held {
 }
 
 func (o *oracle) reassert() {
-	q := ledger.ReassertRequest{Party: o.party(), Era: o.twin.Last().Era, Term: time.Duration(rapid.IntRange(15, 20).Draw(o.t, "term")) * time.Millisecond}
+	q := ledger.ReassertRequest{Party: o.party(), Era: o.twin.Last().Era, Term: time.Duration(rapid.IntRange(15, 20).Draw(o.t,
+		"term")) * time.Millisecond}
 	if known := append(o.twin.Past(), 5); rapid.Bool().Draw(o.t, "acted") {
 		q.Was = rapid.SampledFrom(known).Draw(o.t, "was")
 		q.Acted = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
@@ -437,7 +443,8 @@ func (o *oracle) reassert() {
 }
 
 func (o *oracle) reopen() {
-	q := ledger.ReopenRequest{Grants: rapid.Bool().Draw(o.t, "grants"), Least: rapid.SampledFrom([]uint64{0, 0, 1}).Draw(o.t, "least"),
+	q := ledger.ReopenRequest{Grants: rapid.Bool().Draw(o.t, "grants"), Least: rapid.SampledFrom([]uint64{0, 0, 1}).Draw(o.t,
+		"least"),
 		Lineup: rapid.SampledFrom([]string{"", o.node.Lineup, o.node.Lineup, "10.0.0.1:6379#1"}).Draw(o.t, "lineup"),
 		Era:    rapid.SampledFrom([]uint64{0, o.twin.Last().Era, 1}).Draw(o.t, "era")}
 	same(o, fmt.Sprintf("reopen %+v", q), func() (ledger.Head, error) { return o.redis.Reopen(context.Background(), o.sale, q) },
@@ -486,7 +493,7 @@ func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no", "--replicaof", host+" "+port)
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		redis := dial(t, addr, quickBounds())
-		if nodeOf(t, redis).Fed == WasFed {
+		if nodeOf(t, redis).Fed == memory.WasFed {
 			command("REPLICAOF", "NO", "ONE")(t, redis)
 			scriptsAndTwinAgree(t, redis)
 			return
@@ -520,7 +527,7 @@ func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 	bounds := quickBounds()
 	redis.stop() // it would look at the disk, and see that it is not as the test says
-	n, fed := 0, nodeOf(t, redis).Fed == WasFed
+	n, fed := 0, nodeOf(t, redis).Fed == memory.WasFed
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}, fed: fed}
@@ -541,7 +548,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			rt.Fatal(err)
 		}
 		o.node = nodeOf(rt, redis)
-		o.twin = NewTwinOn(o.node, h.Raw, q, bounds)
+		o.twin = memory.NewTwinOn(o.node, h.Raw, q, bounds)
 		o.twin.KeepEvents()
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){

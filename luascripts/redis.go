@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/redis/rueidis"
 
 	"spike/luascripts/ledger"
 )
-
-// Timeout is how long one call to Redis may take before nobody knows what became of it.
-const Timeout = time.Second
 
 // Redis is the Store that many edges share.
 type Redis struct {
@@ -34,8 +30,8 @@ var _ ledger.Store = (*Redis)(nil)
 
 // Dial connects; an error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds) (*Redis, error) {
-	options.ConnWriteTimeout = Timeout
-	options.Dialer.Timeout = Timeout // who waits longer hears of a new history too late
+	options.ConnWriteTimeout = ledger.Timeout
+	options.Dialer.Timeout = ledger.Timeout // who waits longer hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
@@ -70,7 +66,7 @@ func (r *Redis) Close() {
 
 // Ping asks whether Redis answers; of a Cluster, one node: each sale is on one, and another one may sell well.
 func (r *Redis) Ping(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	if err = r.client.Do(ctx, r.client.B().Ping().Build()).Error(); err == nil {
 		return nil
@@ -88,7 +84,7 @@ func (r *Redis) down(err error) error {
 		return nil
 	}
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		u := &Unwilling{Text: r.scripts.located(e.Error())}
+		u := &ledger.Unwilling{Text: r.scripts.located(e.Error())}
 		r.lines.heard(u)
 		err = u
 	}
@@ -123,7 +119,7 @@ func (r *Redis) exists(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	keys := Keys(sale)
 	n, err := r.client.Do(ctx, r.client.B().Exists().Key(keys[0], keys[1]).Build()).AsInt64()
@@ -193,7 +189,8 @@ func (r *Redis) Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 	if err != nil {
 		return ledger.ShowReply{}, err
 	}
-	return ledger.ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: ledger.Secret{Seal: rd.text(1, 2), Seed: rd.text(1, 3)},
+	return ledger.ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: ledger.Secret{Seal: rd.text(1,
+		2), Seed: rd.text(1, 3)},
 		Lineup: rd.text(1, 4), Sells: rd.int(1, 5)}, r.down(rd.err)
 }
 
@@ -203,7 +200,7 @@ func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	keys := Keys(sale)
 	mark := ""
@@ -229,7 +226,8 @@ func (r *Redis) Create(ctx context.Context, sale string, q ledger.CreateRequest)
 	if q.Total > ledger.MaxSerial {
 		return ledger.Head{}, ledger.TooMany()
 	}
-	args := []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()), num(ledger.Micro(q.Opens)), num(ledger.Micro(q.Closes)), num(q.Limit)}
+	args := []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()), num(ledger.Micro(q.Opens)),
+		num(ledger.Micro(q.Closes)), num(q.Limit)}
 	if q.Shuffle > 0 {
 		seed := q.DrawSeed()
 		args = append(args, num(q.Shuffle.Microseconds()), seed, ledger.Seal(seed))
@@ -264,7 +262,7 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	birth, _, _ := r.ledgerOf(ctx, sale)
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
@@ -284,7 +282,7 @@ func (r *Redis) TokenKey(ctx context.Context) ([]byte, error) {
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, fmt.Errorf("token key: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	set := r.client.B().Set().Key(TokenKey).Value(rueidis.BinaryString(fresh)).Nx().Build()
 	if err := r.client.Do(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) {

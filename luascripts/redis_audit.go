@@ -56,7 +56,8 @@ func (r *Redis) holdings(ctx context.Context, sale string) (out ledger.Holdings,
 		}
 		if first {
 			out = ledger.Holdings{Head: h, Owned: uint64(rd.int(1, 0)), Prior: uint64(rd.int(1, 1)), Trouble: rd.text(1, 2),
-				Collected: uint64(rd.int(1, 3)), Leases: map[uint64]ledger.HeldLease{}, Ranges: int(rd.int(1, 4)), Indexed: int(rd.int(1, 5))}
+				Collected: uint64(rd.int(1, 3)), Leases: map[uint64]ledger.HeldLease{}, Ranges: int(rd.int(1,
+					4)), Indexed: int(rd.int(1, 5))}
 		}
 		serial, cursor = rd.text(1, 6), rd.text(1, 7)
 		slice(&out, rd)
@@ -116,7 +117,7 @@ func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (
 
 // owners is a slice of who has which serial. A serial may come twice.
 func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(censusScan).Build()).AsScanEntry()
 }

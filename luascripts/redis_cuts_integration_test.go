@@ -22,7 +22,8 @@ func TestS1TwoCutsOnRedis(t *testing.T) {
 	w := &busySale{s: s, sale: sale}
 	var held [2]ledger.Held
 	for i, inst := range []string{"late", "other"} {
-		g := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: inst}, Request: 1, Want: 20, Term: b.Lease})).Grant
+		g := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: inst}, Request: 1,
+			Want: 20, Term: b.Lease})).Grant
 		held[i] = ledger.Held{Fence: g.Fence, Request: 1, Deadline: g.Deadline + time.Hour.Microseconds(), Ranges: g.Ranges}
 	}
 	restart := func() uint64 {
@@ -31,7 +32,8 @@ func TestS1TwoCutsOnRedis(t *testing.T) {
 		return w.again(t).Era
 	}
 	reassert := func(inst string, era uint64, h ledger.Held) {
-		r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: ledger.Party{Instance: inst}, Era: era, Term: b.Lease, Leases: []ledger.Held{h}}))
+		r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: ledger.Party{Instance: inst},
+			Era: era, Term: b.Lease, Leases: []ledger.Held{h}}))
 		if len(r.Grants) != 1 || r.Grants[0].Deadline == 0 {
 			t.Fatalf("%s in era %d: %+v", inst, era, r)
 		}

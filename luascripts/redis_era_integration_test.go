@@ -41,7 +41,8 @@ func (w *busySale) held() []ledger.Held {
 
 func (w *busySale) reassert(t *testing.T, era uint64) ledger.ReassertReply {
 	t.Helper()
-	return must[ledger.ReassertReply](t)(w.s.Reassert(bg, w.sale, ledger.ReassertRequest{Party: w.party, Era: era, Term: time.Minute, Leases: w.held()}))
+	return must[ledger.ReassertReply](t)(w.s.Reassert(bg, w.sale, ledger.ReassertRequest{Party: w.party, Era: era,
+		Term: time.Minute, Leases: w.held()}))
 }
 
 // again waits until the server answers scripts, and gives the sale as it is then.
@@ -68,7 +69,8 @@ func (w *busySale) again(t *testing.T) ledger.Head {
 func (w *busySale) reopens(t *testing.T) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		r := must[ledger.RenewReply](t)(w.s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute, Fences: []uint64{w.lease.Fence}}))
+		r := must[ledger.RenewReply](t)(w.s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute,
+			Fences: []uint64{w.lease.Fence}}))
 		if r.Reopens == 0 {
 			return
 		}
@@ -130,7 +132,8 @@ func TestRestartThatForgot(t *testing.T) {
 	deducted := buyOne(t, s, sale, 9).Claim
 	command("SAVE")(t, s)
 	w := &busySale{s: s, sale: sale, party: ledger.Party{Instance: "i", Node: "n"}}
-	w.lease = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute})).Grant
+	w.lease = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20,
+		Term: time.Minute})).Grant
 	c := w.claim()
 	settle := func() (ledger.SettleReply, error) {
 		return s.Settle(bg, sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{c}})
@@ -158,7 +161,8 @@ func TestRestartThatForgot(t *testing.T) {
 	if _, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 11}); !errors.Is(err, ledger.ErrRecovering) {
 		t.Error("deduct:", err)
 	}
-	if r := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Request: 1, Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
+	if r := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Request: 1,
+		Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
 		t.Errorf("%+v", r)
 	}
 	if r := w.reassert(t, h.Era); r.Leased != w.lease.Ranges.Len() || r.Reopens == 0 {
@@ -226,11 +230,11 @@ func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	}
 	err := settle()
 	for range 5 { // a connection from before may break first
-		if !errors.Is(err, ErrReplicas) {
+		if !errors.Is(err, ledger.ErrReplicas) {
 			err = settle()
 		}
 	}
-	if !errors.Is(err, ErrReplicas) || !errors.Is(err, ledger.ErrDown) {
+	if !errors.Is(err, ledger.ErrReplicas) || !errors.Is(err, ledger.ErrDown) {
 		t.Error(err)
 	}
 	shown := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
@@ -293,7 +297,8 @@ func TestRecoveryOfManyEdges(t *testing.T) {
 	}
 	grants := make([]ledger.Grant, edges)
 	for k := range edges {
-		grants[k] = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: party(k), Request: 1, Want: 2, Term: time.Hour})).Grant
+		grants[k] = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: party(k), Request: 1, Want: 2,
+			Term: time.Hour})).Grant
 	}
 	ends(t, s, addr)
 	redistest.StartAt(t, addr, args...)
@@ -303,7 +308,8 @@ func TestRecoveryOfManyEdges(t *testing.T) {
 			Leases: []ledger.Held{{Fence: grants[k].Fence, Request: 1, Deadline: grants[k].Deadline, Ranges: grants[k].Ranges}}}))
 	}
 	renewed := func() ledger.Head {
-		return must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: party(0), Awaited: 2, Term: time.Hour, Fences: []uint64{grants[0].Fence}})).Head
+		return must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: party(0), Awaited: 2, Term: time.Hour,
+			Fences: []uint64{grants[0].Fence}})).Head
 	}
 	silent := edges / 2
 	for k := range edges {

@@ -2,7 +2,6 @@ package luascripts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -20,9 +19,6 @@ const (
 	waitFor    = 400 * time.Millisecond // for replicas; twice it is within Timeout
 	watchEvery = 5 * time.Second        // looking at what the server keeps
 )
-
-// ErrReplicas says that a script was executed, and that fewer replicas have it than must. Who asks again changes nothing.
-var ErrReplicas = errors.New("not enough replicas have it")
 
 // keeping is what is known of how the store keeps what it answers.
 type keeping struct {
@@ -55,13 +51,13 @@ func (r *Redis) look(ctx context.Context) {
 }
 
 func ask(ctx context.Context, node rueidis.Client, cmd rueidis.Completed) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	return node.Do(ctx, cmd).ToString()
 }
 
 func onDisk(ctx context.Context, node rueidis.Client) bool {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	set, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendonly").Parameter("appendfsync").
 		Parameter("no-appendfsync-on-rewrite").Build()).AsStrMap()
@@ -112,7 +108,7 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 	if err := ledger.CheckName(sale); err != nil {
 		return ledger.Head{}, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	wait := uint64(0)
 	if s.widens {
@@ -133,7 +129,8 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 	}
 	if s.widens && have < h.Replicas {
 		r.recount(sale, h.Era)
-		return ledger.Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ErrReplicas, have, h.Replicas)
+		return ledger.Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ledger.ErrReplicas, have,
+			h.Replicas)
 	}
 	if !s.peeks {
 		r.note(ctx, sale, h)
@@ -166,7 +163,7 @@ func (r *Redis) handOut(ctx context.Context, sale string, cmd func(rueidis.Build
 		return nil
 	})
 	if result.Error() == nil && have < need {
-		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ErrReplicas, have, need)
+		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ledger.ErrReplicas, have, need)
 	}
 	return result, nil
 }

@@ -115,10 +115,12 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &busySale{s: s, sale: sale, party: ledger.Party{Instance: "b", Node: "b"}}
-	sold := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: 5 * time.Second}))
+	sold := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20,
+		Term: 5 * time.Second}))
 	w.lease = sold.Grant
 	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{w.claim()}}))
-	acted := must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second, Fences: []uint64{w.lease.Fence}}))
+	acted := must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second,
+		Fences: []uint64{w.lease.Fence}}))
 	ends(t, s, addr)
 	redistest.StartAt(t, addr, keepsAll(copied)...)
 	h := w.again(t)
@@ -126,8 +128,10 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 		t.Fatalf("it grants again in %v: %+v", wait(h), h)
 	}
 	lease := func(request uint64) uint64 {
-		must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: ledger.Party{Instance: "c"}, Awaited: request, Term: 5 * time.Second}))
-		return must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "c"}, Request: request, Want: 10, Term: 5 * time.Second})).Grant.Fence
+		must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: ledger.Party{Instance: "c"}, Awaited: request,
+			Term: 5 * time.Second}))
+		return must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "c"},
+			Request: request, Want: 10, Term: 5 * time.Second})).Grant.Fence
 	}
 	for n, late := uint64(1), time.Now().Add(2500*time.Millisecond); time.Now().Before(late); n++ {
 		if lease(n) != 0 {
@@ -145,20 +149,23 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 func TestReassertIsBounded(t *testing.T) {
 	s := dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 20_000, Hold: time.Minute})
-	old := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1, Want: 6000, Term: time.Minute})).Grant
+	old := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
+		Want: 6000, Term: time.Minute})).Grant
 	c := s.client
 	if err := c.Do(bg, c.B().Hset().Key(Keys(sale)[1]).FieldValue().FieldValue("run", "1").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
 	h := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
-	held := []ledger.Held{{Fence: old.Fence + 1, Request: 1, Ranges: ledger.Ranges{{Start: 1, End: 5001}}}, {Fence: old.Fence + 2, Request: 2}}
+	held := []ledger.Held{{Fence: old.Fence + 1, Request: 1, Ranges: ledger.Ranges{{Start: 1, End: 5001}}}, {Fence: old.Fence + 2,
+		Request: 2}}
 	for at := uint32(5001); at < 8001; at += 3 {
 		held[1].Ranges = append(held[1].Ranges, shard.Range{Start: at, End: at + 2})
 	}
 	held = append(held, ledger.Held{Fence: old.Fence + 3, Request: 3, Ranges: ledger.Ranges{{Start: 9000, End: 20_001}}}) // all free
 	before := evals(t, s)
-	r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: ledger.Party{Instance: "new"}, Era: h.Era, Term: time.Minute, Leases: held}))
+	r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: ledger.Party{Instance: "new"},
+		Era: h.Era, Term: time.Minute, Leases: held}))
 	if calls := evals(t, s) - before; calls < 5000/256+1 || calls > 60 {
 		t.Errorf("%d calls", calls)
 	}
@@ -177,7 +184,8 @@ func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old led
 	t.Helper()
 	s = dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
 	sale = newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute})
-	old = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1, Want: want, Term: time.Minute})).Grant
+	old = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
+		Want: want, Term: time.Minute})).Grant
 	command("HSET", Keys(sale)[1], "run", "1")(t, s)
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
 	return s, sale, old, must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
@@ -227,7 +235,8 @@ func TestReassertFreesInSteps(t *testing.T) {
 	s := dial(t, redistest.StartAt(t, redistest.FreeAddr(t), args...), ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 200_000, Hold: time.Minute})
 	me := ledger.Party{Instance: "me", Node: "n"}
-	g := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: 1, Want: 4000, Term: time.Minute})).Grant
+	g := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: 1, Want: 4000,
+		Term: time.Minute})).Grant
 	for k := uint32(0); k < 4000; k += 1000 {
 		var claims []ledger.Claim
 		for serial := g.Ranges[0].Start + k; serial < g.Ranges[0].Start+k+1000; serial += 2 {
@@ -239,8 +248,10 @@ func TestReassertFreesInSteps(t *testing.T) {
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
 	h := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 	before := evals(t, s)
-	held := []ledger.Held{{Fence: g.Fence, Request: 1, Ranges: ledger.Ranges{{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}}}}
-	r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: me, Era: h.Era, Term: time.Minute, Leases: held}))
+	held := []ledger.Held{{Fence: g.Fence, Request: 1, Ranges: ledger.Ranges{{Start: g.Ranges[0].Start + 1,
+		End: g.Ranges[0].Start + 2}}}}
+	r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: me, Era: h.Era, Term: time.Minute,
+		Leases: held}))
 	if calls, least := evals(t, s)-before, 2000/128; calls < least || r.Leased != 1 {
 		t.Errorf("%d calls, at least %d are needed; %+v", calls, least, r.Head)
 	}

@@ -58,7 +58,8 @@ func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
 			continue
 		}
 		hset(t, seller, "HMSET", name+ledger.HashSuffix, "ticket_total_nums", "10", "ticket_sold_nums", "0")
-		born[must[ledger.RenewReply](t)(seller.Renew(bg, name, ledger.RenewRequest{Party: ledger.Party{Instance: "i"}, Term: time.Second})).Birth] = name
+		born[must[ledger.RenewReply](t)(seller.Renew(bg, name, ledger.RenewRequest{Party: ledger.Party{Instance: "i"},
+			Term: time.Second})).Birth] = name
 	}
 	if len(born) != 2015 {
 		t.Fatalf("%d births", len(born))

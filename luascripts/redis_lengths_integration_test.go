@@ -15,7 +15,8 @@ func TestP7LeaseHasTheRunItsBuyersNeed(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
 	for k, run := range []uint32{5, 2, 100} {
-		got := must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Request: uint64(100_000 + k), Want: 200,
+		got := must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+			Request: uint64(100_000 + k), Want: 200,
 			Term: time.Minute, Run: run}))
 		if !hasRun(got.Grant.Ranges, run) {
 			t.Errorf("for %d in a row: %+v", run, got.Grant)
@@ -100,7 +101,8 @@ func TestAuditInSlices(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 3000, 5000, 0)
 	for k := range 300 {
-		must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i" + num(k), Node: "n"}, Request: 1, Want: 3, Term: time.Minute}))
+		must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i" + num(k), Node: "n"},
+			Request: 1, Want: 3, Term: time.Minute}))
 	}
 	a := mustAudit(t, r, "s")
 	if !a.OK || !a.Census || a.Pending != 3000 || a.Leased == 0 || a.Free+a.Leased != 8000 {

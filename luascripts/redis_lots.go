@@ -50,5 +50,6 @@ func (r *reply) lots(m rueidis.RedisMessage) ledger.Lots {
 	n := r.numbers(part[:7])
 	seed, err := part[7].ToString()
 	r.fail("seed", err)
-	return ledger.Lots{Window: n[0], Drawn: n[1], Entrants: uint64(n[2]), Winners: uint64(n[3]), Kept: uint64(n[4]), Ends: n[5], Last: n[6], Seed: seed}
+	return ledger.Lots{Window: n[0], Drawn: n[1], Entrants: uint64(n[2]), Winners: uint64(n[3]), Kept: uint64(n[4]), Ends: n[5],
+		Last: n[6], Seed: seed}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/luascripts/redistest"
 )
 
@@ -37,7 +38,8 @@ func TestScriptsDrawFairly(t *testing.T) {
 		}
 		order := must[ledger.DrawReply](t)(s.Draw(bg, sales[d], 0, 100)).Buyers
 		for i, buyer := range order {
-			if i > 0 && ledger.Lot(seedOf(d), r.Birth, order[i-1]) > ledger.Lot(seedOf(d), r.Birth, buyer) || r.MayHaveLot(buyer) != (i < units) {
+			if i > 0 && ledger.Lot(seedOf(d), r.Birth, order[i-1]) > ledger.Lot(seedOf(d), r.Birth,
+				buyer) || r.MayHaveLot(buyer) != (i < units) {
 				t.Fatalf("draw %d: %x at rank %d", d, buyer, i)
 			}
 		}
@@ -75,7 +77,7 @@ func crowds(t *testing.T, s ledger.Store, sale string) {
 // time, and others never have one of theirs.
 func TestCrowdCollects(t *testing.T) {
 	t.Run("redis", func(t *testing.T) { crowdCollects(t, dial(t, redistest.Start(t), suiteBounds())) })
-	t.Run("embedded", func(t *testing.T) { crowdCollects(t, NewEmbedded(suiteBounds(), time.Now)) })
+	t.Run("embedded", func(t *testing.T) { crowdCollects(t, memory.New(suiteBounds(), time.Now)) })
 }
 
 func crowdCollects(t *testing.T, s ledger.Store) {
@@ -106,7 +108,8 @@ func crowdCollects(t *testing.T, s ledger.Store) {
 			})
 		}
 		all.Go(func() {
-			r, err := s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: uint64(i + 1), Want: 3, Term: time.Minute})
+			r, err := s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: uint64(i + 1), Want: 3,
+				Term: time.Minute})
 			if err != nil {
 				t.Error(err)
 			}
@@ -137,14 +140,16 @@ func TestEntriesSurviveAFailOver(t *testing.T) {
 	const open = 4 * time.Second
 	sale, begun := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute, Shuffle: open}), time.Now()
 	for i := range 20 {
-		if r := must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(i)}})); !r.Entered || r.Replicas != 1 {
+		if r := must[ledger.EnterReply](t)(s.EnterDraw(bg, sale,
+			ledger.EnterRequest{Buyers: []ledger.Buyer{named(i)}})); !r.Entered || r.Replicas != 1 {
 			t.Fatalf("%+v", r)
 		}
 	}
 	ends(t, s, primary)
 	s = dial(t, replica, b)
 	command("REPLICAOF", "NO", "ONE")(t, s)
-	if r := must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(20)}})); !r.Entered || r.Reopens == 0 {
+	if r := must[ledger.EnterReply](t)(s.EnterDraw(bg, sale,
+		ledger.EnterRequest{Buyers: []ledger.Buyer{named(20)}})); !r.Entered || r.Reopens == 0 {
 		t.Errorf("%+v", r)
 	}
 	time.Sleep(time.Until(begun.Add(open)))
@@ -173,7 +178,7 @@ func TestEntriesWaitForReplicas(t *testing.T) {
 		replica.client.Do(bg, replica.client.B().Arbitrary("DEBUG", "SLEEP", "1").Build())
 	}()
 	time.Sleep(100 * time.Millisecond)
-	if r, err := s.EnterDraw(bg, sale, q); !errors.Is(err, ErrReplicas) {
+	if r, err := s.EnterDraw(bg, sale, q); !errors.Is(err, ledger.ErrReplicas) {
 		t.Errorf("%+v %v", r, err)
 	}
 	<-held
@@ -195,7 +200,8 @@ func TestPausedLotsOnRedis(t *testing.T) {
 	if h := must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "open"})); h.Lots.Kept != 1 {
 		t.Errorf("open again: %+v", h)
 	}
-	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1), ByLot: true})); r.Answer != ledger.Had {
+	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
+		ByLot: true})); r.Answer != ledger.Had {
 		t.Errorf("%+v", r)
 	}
 }
@@ -205,7 +211,8 @@ func TestRemoveForgetsLots(t *testing.T) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: 50 * time.Millisecond})
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
 	time.Sleep(50 * time.Millisecond)
-	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1), ByLot: true})); r.Answer != ledger.Had {
+	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
+		ByLot: true})); r.Answer != ledger.Had {
 		t.Fatalf("%+v", r)
 	}
 	if err := s.Remove(bg, sale); err != nil {

@@ -14,7 +14,7 @@ import (
 // marksAtOnce is how many sales are asked for in one packet.
 const marksAtOnce = 500
 
-// Marks is Store's: one plain command a sale, no script.
+// Marks is ledger.Store's: one plain command a sale, no script.
 func (r *Redis) Marks(ctx context.Context, sales []string) (marks []ledger.Mark, history string, err error) {
 	history = r.history(ctx) // before: what changes after it is seen the next time
 	for part := range slices.Chunk(sales, marksAtOnce) {
@@ -28,7 +28,7 @@ func (r *Redis) Marks(ctx context.Context, sales []string) (marks []ledger.Mark,
 }
 
 func (r *Redis) marks(ctx context.Context, sales []string) ([]ledger.Mark, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	cmds := make(rueidis.Commands, len(sales))
 	for i, sale := range sales {

@@ -53,7 +53,7 @@ func (r *Redis) Listen(ctx context.Context, l ledger.Listener) {
 	}
 }
 
-// News is Store's. The subscription is a connection to one server, which may live on while the sale's is another by now; and
+// News is ledger.Store's. The subscription is a connection to one server, which may live on while the sale's is another by now; and
 // it may be refused. So histories are watched, too: once a store, not once a sale.
 func (r *Redis) News(ctx context.Context, f func(sale string, door ledger.State), lost func()) {
 	var watching sync.WaitGroup

@@ -37,12 +37,12 @@ func TestRedisRefusesWhole(t *testing.T) {
 			s := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds())
 			w := newBusySale(t, s)
 			c.begin(t, s)
-			if u := (*Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
+			if u := (*ledger.Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
 				t.Errorf("it says that it takes writes: %v", u)
 			}
 			for name, call := range w.calls() {
 				err := call()
-				var u *Unwilling
+				var u *ledger.Unwilling
 				if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || u.Code() != c.code {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -60,7 +60,8 @@ func TestRedisRefusesWhole(t *testing.T) {
 			}
 			for name, call := range w.calls() {
 				err := call()
-				another := errors.Is(err, ledger.ErrRecovering) || errors.Is(err, ledger.ErrReassert) || errors.Is(err, ledger.ErrChanged) // REPLICAOF begins an era
+				another := errors.Is(err, ledger.ErrRecovering) || errors.Is(err, ledger.ErrReassert) || errors.Is(err,
+					ledger.ErrChanged) // REPLICAOF begins an era
 				if err != nil && !another {
 					t.Errorf("%s, when it is over: %v", name, err)
 				}
@@ -80,7 +81,8 @@ type busySale struct {
 }
 
 func newBusySale(t *testing.T, s *Redis) *busySale {
-	w := &busySale{s: s, sale: newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute}), party: ledger.Party{Instance: "i", Node: "n"}}
+	w := &busySale{s: s, sale: newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute}),
+		party: ledger.Party{Instance: "i", Node: "n"}}
 	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute}))
 	w.lease = r.Grant
 	buyOne(t, s, w.sale, 1)
@@ -90,7 +92,8 @@ func newBusySale(t *testing.T, s *Redis) *busySale {
 
 func (w *busySale) claim() ledger.Claim {
 	w.n++
-	return ledger.Claim{Serial: w.lease.Ranges[0].Start + uint32(w.n), Count: 1, Fence: w.lease.Fence, Nonce: uint64(w.n), Expiry: w.lease.Deadline}
+	return ledger.Claim{Serial: w.lease.Ranges[0].Start + uint32(w.n), Count: 1, Fence: w.lease.Fence, Nonce: uint64(w.n),
+		Expiry: w.lease.Deadline}
 }
 
 // calls are all that write.
@@ -102,7 +105,8 @@ func (w *busySale) calls() map[string]func() error {
 			return err
 		},
 		"renew": func() error {
-			_, err := w.s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 1, Term: time.Minute, Fences: []uint64{w.lease.Fence}})
+			_, err := w.s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 1, Term: time.Minute,
+				Fences: []uint64{w.lease.Fence}})
 			return err
 		},
 		"settle": func() error {
@@ -110,7 +114,8 @@ func (w *busySale) calls() map[string]func() error {
 			return err
 		},
 		"give back": func() error {
-			_, err := w.s.GiveBack(bg, w.sale, ledger.GiveBackRequest{Party: w.party, Parts: []ledger.Part{{Fence: w.lease.Fence, Range: w.lease.Ranges[0]}}})
+			_, err := w.s.GiveBack(bg, w.sale, ledger.GiveBackRequest{Party: w.party, Parts: []ledger.Part{{Fence: w.lease.Fence,
+				Range: w.lease.Ranges[0]}}})
 			return err
 		},
 		"deduct": func() error {
@@ -235,7 +240,8 @@ func TestRedisForgetsScripts(t *testing.T) {
 	w := newBusySale(t, s)
 	for range 3 {
 		command("SCRIPT", "FLUSH")(t, s)
-		if h := must[ledger.RenewReply](t)(s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute, Fences: []uint64{w.lease.Fence}})); h.Replicas != 1 || h.Deadlines[0] == 0 {
+		if h := must[ledger.RenewReply](t)(s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute,
+			Fences: []uint64{w.lease.Fence}})); h.Replicas != 1 || h.Deadlines[0] == 0 {
 			t.Errorf("%+v", h)
 		}
 	}

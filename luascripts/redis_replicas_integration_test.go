@@ -89,7 +89,7 @@ func (w *busySale) another(request uint64) (ledger.LeaseReply, error) {
 // granted is another, asked for until its replicas have it: on a busy machine they take their time, and a repeat changes nothing.
 func (w *busySale) granted(request uint64) (r ledger.LeaseReply, err error) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		if r, err = w.another(request); !errors.Is(err, ErrReplicas) && !errors.Is(err, ledger.ErrDown) {
+		if r, err = w.another(request); !errors.Is(err, ledger.ErrReplicas) && !errors.Is(err, ledger.ErrDown) {
 			return r, err
 		}
 	}
@@ -147,7 +147,7 @@ func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
 	if err := syscall.Kill(stop, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if !errors.Is(err, ErrReplicas) || !errors.Is(err2, ErrReplicas) {
+	if !errors.Is(err, ledger.ErrReplicas) || !errors.Is(err2, ledger.ErrReplicas) {
 		t.Errorf("lease %v, events %v", err, err2)
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -177,7 +177,7 @@ func TestP13TheOperatorSaysHowMany(t *testing.T) {
 	w := newBusySale(t, s)
 	r := startReader(t, addr, 7777, false)
 	followed(t, s, onlineInInfo(1))
-	if _, err := w.another(2); !errors.Is(err, ErrReplicas) {
+	if _, err := w.another(2); !errors.Is(err, ledger.ErrReplicas) {
 		t.Error("a follower with a port, and nobody has said anything:", err)
 	}
 	told := dial(t, addr, ledger.DefaultBounds())
@@ -220,7 +220,7 @@ func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := w.another(3)
-	if e := syscall.Kill(pid, syscall.SIGCONT); e != nil || !errors.Is(err, ErrReplicas) {
+	if e := syscall.Kill(pid, syscall.SIGCONT); e != nil || !errors.Is(err, ledger.ErrReplicas) {
 		t.Error("the replica hangs, the reader acknowledges:", err, e)
 	}
 	_ = r.conn.Close()
@@ -276,7 +276,8 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	now := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 	refused("another era", ledger.ReopenRequest{Era: now.Era + 1, Lineup: now.Lineup})
 	refused("fewer than there must be", ledger.ReopenRequest{Lineup: now.Lineup, Least: 2})
-	if h, err := s.Reopen(bg, w.sale, ledger.ReopenRequest{Era: now.Era, Lineup: now.Lineup, Least: 1}); err != nil || h.Replicas != 1 {
+	if h, err := s.Reopen(bg, w.sale, ledger.ReopenRequest{Era: now.Era, Lineup: now.Lineup,
+		Least: 1}); err != nil || h.Replicas != 1 {
 		t.Errorf("%+v %v", h, err)
 	}
 	if r, err := w.granted(2); err != nil || r.Replicas != 1 {
@@ -286,7 +287,7 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	followed(t, s, onlineInInfo(2))
 	follow(1, "NO", "ONE")
 	followed(t, s, onlineInInfo(1))
-	if _, err := w.another(3); !errors.Is(err, ErrReplicas) {
+	if _, err := w.another(3); !errors.Is(err, ledger.ErrReplicas) {
 		t.Errorf("one has come and gone, and the vote still stands: %v", err)
 	}
 	if h := must[ledger.ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {

@@ -31,7 +31,7 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest)
 		args = append(args, "1")
 	}
 	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, args)
-	for end := time.Now().Add(Timeout); errors.Is(err, ledger.ErrIndexing); { // each call takes a slice of it
+	for end := time.Now().Add(ledger.Timeout); errors.Is(err, ledger.ErrIndexing); { // each call takes a slice of it
 		if ctx.Err() != nil || time.Now().After(end) {
 			return ledger.DeductReply{}, r.down(err)
 		}
@@ -93,7 +93,7 @@ func (r *Redis) Expire(ctx context.Context, sale string, most int) (ledger.Expir
 
 // BindKey runs bindkey.lua.
 func (r *Redis) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	result, _ := r.exec(ctx, &r.scripts.bindkey, []string{keyPrefix + hex.EncodeToString(key[:1])},
 		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}, 0)

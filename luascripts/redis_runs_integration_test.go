@@ -28,12 +28,14 @@ func singles(t testing.TB, r *Redis, sale string, n, rest uint64, limit uint32) 
 	me := ledger.Party{Instance: "i", Node: "n"}
 	batch, total := uint64(0), uint64(0)
 	for request := uint64(1); total < 2*n; request++ {
-		got := must[ledger.LeaseReply](t)(r.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: request, Want: min(2*n-total, 4000), Term: time.Minute}))
+		got := must[ledger.LeaseReply](t)(r.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: request, Want: min(2*n-total,
+			4000), Term: time.Minute}))
 		total += got.Grant.Ranges.Len()
 		var claims []ledger.Claim
 		for _, piece := range got.Grant.Ranges {
 			for s := piece.Start + piece.Start%2; s < piece.End; s += 2 {
-				claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s), Expiry: got.Now + time.Hour.Microseconds()})
+				claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s),
+					Expiry: got.Now + time.Hour.Microseconds()})
 			}
 		}
 		for len(claims) > 0 {
@@ -44,7 +46,8 @@ func singles(t testing.TB, r *Redis, sale string, n, rest uint64, limit uint32) 
 		}
 	}
 	for left := uint64(1); left > 0; { // what is too much for one script comes with the next
-		left = must[ledger.RenewReply](t)(r.Renew(bg, sale, ledger.RenewRequest{Party: me, Awaited: 1 << 40, Term: time.Second})).Leased
+		left = must[ledger.RenewReply](t)(r.Renew(bg, sale, ledger.RenewRequest{Party: me, Awaited: 1 << 40,
+			Term: time.Second})).Leased
 		left += must[ledger.ExpireReply](t)(r.Expire(bg, sale, 128)).Limbo
 	}
 }
@@ -64,7 +67,8 @@ func buySingles(t testing.TB, r *Redis, sale string, n uint64) {
 		all.Wait()
 	}
 	each(func(nonce uint64) {
-		got, err := r.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: ledger.Buyer{1, byte(nonce >> 16), byte(nonce >> 8), byte(nonce)}})
+		got, err := r.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: ledger.Buyer{1, byte(nonce >> 16),
+			byte(nonce >> 8), byte(nonce)}})
 		if err != nil || got.Answer != ledger.Had {
 			t.Errorf("%+v %v", got, err)
 		}
@@ -89,7 +93,8 @@ func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
 				if limit > 0 {
 					n = min(n, limit)
 				}
-				got := must[ledger.DeductReply](t)(r.Deduct(bg, sale, ledger.DeductRequest{N: n, Nonce: uint64(1<<50 + k), Buyer: ledger.Buyer{2, byte(k)}}))
+				got := must[ledger.DeductReply](t)(r.Deduct(bg, sale, ledger.DeductRequest{N: n, Nonce: uint64(1<<50 + k),
+					Buyer: ledger.Buyer{2, byte(k)}}))
 				if got.Answer != ledger.Had || got.Claim.Count != n || got.Claim.Serial < 20_000 {
 					t.Errorf("a buyer of %d: %+v, free %d", n, got, got.Free)
 				}

@@ -179,7 +179,7 @@ func (r *Redis) surveyNode(ctx context.Context, node rueidis.Client, steps *int,
 
 // scan is one step of a walk, in its own time.
 func scan(ctx context.Context, node rueidis.Client, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+ledger.HashSuffix).Count(stepKeys).Type("hash").Build()).AsScanEntry()
 }

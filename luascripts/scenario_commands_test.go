@@ -44,7 +44,8 @@ func playFence(p *play, c *words) (string, ledger.Head, error) {
 func playClaim(p *play, c *words) (string, ledger.Head, error) {
 	name, where := c.next(), c.next()
 	fence, serials, _ := strings.Cut(where, ":")
-	one := ledger.Claim{Fence: p.fenceOf(c, fence), Nonce: c.number("nonce", uint64(len(p.claims)+1)), Expiry: p.at(c, "until", "60s"),
+	one := ledger.Claim{Fence: p.fenceOf(c, fence), Nonce: c.number("nonce", uint64(len(p.claims)+1)), Expiry: p.at(c, "until",
+		"60s"),
 		Buyer: buyerOf(c.text("of", ""))}
 	if _, err := fmt.Sscanf(serials, "%d+%d", &one.Serial, &one.Count); err != nil {
 		c.fatal(where)
@@ -66,13 +67,15 @@ func playCreate(p *play, c *words) (string, ledger.Head, error) {
 }
 
 func playLease(p *play, c *words) (string, ledger.Head, error) {
-	r, err := p.stage.Lease(bg, scenarioSale, ledger.LeaseRequest{Party: p.party(c), Request: c.number("request", 1), Want: c.number("want", 4),
+	r, err := p.stage.Lease(bg, scenarioSale, ledger.LeaseRequest{Party: p.party(c), Request: c.number("request", 1),
+		Want: c.number("want", 4),
 		Term: c.duration("term", "5s"), Hungry: c.flag("hungry"), Run: uint32(c.number("run", 1))})
 	return p.tellGrant(r.Grant), r.Head, err
 }
 
 func playRenew(p *play, c *words) (string, ledger.Head, error) {
-	q := ledger.RenewRequest{Party: p.party(c), Awaited: c.number("awaited", 9), Term: c.duration("term", "5s"), Era: c.number("era", 0)}
+	q := ledger.RenewRequest{Party: p.party(c), Awaited: c.number("awaited", 9), Term: c.duration("term", "5s"),
+		Era: c.number("era", 0)}
 	names := c.rest()
 	for _, name := range names {
 		q.Fences = append(q.Fences, p.fenceOf(c, name))
@@ -112,7 +115,8 @@ func playSettle(p *play, c *words) (string, ledger.Head, error) {
 }
 
 func playReassert(p *play, c *words) (string, ledger.Head, error) {
-	q := ledger.ReassertRequest{Party: p.party(c), Era: c.number("era", p.node.Era), Term: c.duration("term", "5s"), Was: c.number("was", 0),
+	q := ledger.ReassertRequest{Party: p.party(c), Era: c.number("era", p.node.Era), Term: c.duration("term", "5s"),
+		Was:   c.number("was", 0),
 		Acted: c.number("acted", 0)}
 	if told := p.at(c, "told", "never"); told != 0 {
 		q.Told = told
@@ -120,7 +124,8 @@ func playReassert(p *play, c *words) (string, ledger.Head, error) {
 	deadline := p.at(c, "deadline", "5s")
 	for k, one := range c.rest() {
 		fence, ranges, _ := strings.Cut(one, ":")
-		q.Leases = append(q.Leases, ledger.Held{Fence: p.fenceOf(c, fence), Request: uint64(k + 1), Deadline: deadline, Ranges: c.rangesOf(ranges)})
+		q.Leases = append(q.Leases, ledger.Held{Fence: p.fenceOf(c, fence), Request: uint64(k + 1), Deadline: deadline,
+			Ranges: c.rangesOf(ranges)})
 	}
 	r, err := p.stage.Reassert(bg, scenarioSale, q)
 	text := ""
@@ -134,7 +139,8 @@ func playReassert(p *play, c *words) (string, ledger.Head, error) {
 }
 
 func playDeduct(p *play, c *words) (string, ledger.Head, error) {
-	q := ledger.DeductRequest{N: uint32(c.number("n", 1)), Nonce: c.number("nonce", 1), Buyer: buyerOf(c.text("of", "")), Key: keyOf(c.text("key", ""))}
+	q := ledger.DeductRequest{N: uint32(c.number("n", 1)), Nonce: c.number("nonce", 1), Buyer: buyerOf(c.text("of", "")),
+		Key: keyOf(c.text("key", ""))}
 	q.Birth = p.birth(c)
 	if latest := p.at(c, "latest", "never"); latest != 0 {
 		q.Latest = latest
@@ -150,8 +156,9 @@ func playDeduct(p *play, c *words) (string, ledger.Head, error) {
 
 // playCollect asks for what a buyer has drawn.
 func playCollect(p *play, c *words) (string, ledger.Head, error) {
-	return p.deduct(c, ledger.DeductRequest{N: 1, ByLot: true, Buyer: buyerOf(c.next()), Ever: c.flag("ever"), Nonce: c.number("nonce", 1),
-		Key: keyOf(c.text("key", ""))})
+	return p.deduct(c, ledger.DeductRequest{N: 1, ByLot: true, Buyer: buyerOf(c.next()), Ever: c.flag("ever"),
+		Nonce: c.number("nonce", 1),
+		Key:   keyOf(c.text("key", ""))})
 }
 
 // deduct keeps the claim that it came to, under the name that the command gives it.
@@ -225,12 +232,14 @@ func playTend(p *play, c *words) (string, ledger.Head, error) {
 }
 
 func playChange(p *play, c *words) (string, ledger.Head, error) {
-	h, err := p.stage.Change(bg, scenarioSale, ledger.ChangeRequest{Request: c.text("request", "a"), Add: c.number("add", 0), To: c.text("to", "")})
+	h, err := p.stage.Change(bg, scenarioSale, ledger.ChangeRequest{Request: c.text("request", "a"), Add: c.number("add", 0),
+		To: c.text("to", "")})
 	return "", h, err
 }
 
 func playReopen(p *play, c *words) (string, ledger.Head, error) {
-	q := ledger.ReopenRequest{Era: c.number("era", 0), Least: c.number("least", 0), Grants: c.flag("grants"), Lineup: c.text("lineup", "")}
+	q := ledger.ReopenRequest{Era: c.number("era", 0), Least: c.number("least", 0), Grants: c.flag("grants"),
+		Lineup: c.text("lineup", "")}
 	if q.Lineup == "here" {
 		q.Lineup = p.node.Lineup
 	}

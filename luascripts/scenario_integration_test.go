@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/luascripts/redistest"
 )
 
@@ -53,7 +54,7 @@ func TestScenariosOnRedis(t *testing.T) {
 		r.scripts = stagedScripts(t, b)
 		hset(t, r, "FLUSHALL")
 		return stage{Store: forgetful{r}, clock: func(us int64) { hset(t, r, "SET", clockKey, num(us)) },
-			on: func(info string, n Node) {
+			on: func(info string, n memory.Node) {
 				hset(t, r, "SET", infoKey, info)
 				r.kept.synced.Store(n.Fsynced)
 				r.told = nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 const scenarioSale = "s"
@@ -19,7 +20,7 @@ type play struct {
 	silent bool        // the store did not answer, as a busy machine's may not
 	now    int64       // the store's clock
 	head   ledger.Head // as it was told last
-	node   Node
+	node   memory.Node
 	names  map[uint64]string // of fences
 	fences map[string]uint64
 	claims map[string]ledger.Claim
@@ -57,7 +58,7 @@ func (p *play) answer(c *words) string {
 
 // serve sets the server that the store runs on.
 func (p *play) serve(c *words) {
-	n := Node{Era: c.number("era", 1), Run: c.number("run", 1), Followed: c.number("followed", 0), Fed: NeverFed}
+	n := memory.Node{Era: c.number("era", 1), Run: c.number("run", 1), Followed: c.number("followed", 0), Fed: memory.NeverFed}
 	n.File, n.Fsynced = c.flag("file"), c.flag("synced")
 	var s strings.Builder
 	names, strangers := strings.Split(c.text("replicas", ""), ","), c.number("strangers", 0)
@@ -76,10 +77,10 @@ func (p *play) serve(c *words) {
 		c.number("syncs", uint64(len(names))))
 	switch fed := c.text("fed", "no"); fed {
 	case "no", "yes":
-		n.Fed = map[string]Fed{"no": NeverFed, "yes": WasFed}[fed]
+		n.Fed = map[string]memory.Fed{"no": memory.NeverFed, "yes": memory.WasFed}[fed]
 		fmt.Fprintf(&s, "total_net_repl_input_bytes:%d\r\n", map[string]int{"no": 0, "yes": 99}[fed])
 	case "unsaid":
-		n.Fed = FedUnknown
+		n.Fed = memory.FedUnknown
 	default:
 		c.fatal(fed)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Golden scenarios: testdata/scenarios/*.txt are stories of a sale, each command followed by what it is answered. They run on the
@@ -23,7 +24,7 @@ var update = goflag.Bool("update", false, "write the answers of testdata/scenari
 type stage struct {
 	ledger.Store
 	clock func(us int64)                     // sets the store's clock
-	on    func(info string, n Node)          // sets the server that it runs on; info is what INFO says of it
+	on    func(info string, n memory.Node)   // sets the server that it runs on; info is what INFO says of it
 	hand  func(words []string)               // runs a command of Redis' own
 	once  func(q ledger.DeductRequest) error // a Deduct that is not asked again while the index is made anew
 }
@@ -145,9 +146,9 @@ func playScenario(t *testing.T, parts []part, open func(t *testing.T, b ledger.B
 func TestScenarios(t *testing.T) {
 	runScenarios(t, func(_ *testing.T, b ledger.Bounds) stage {
 		var now int64
-		e := NewEmbedded(b, func() time.Time { return time.UnixMicro(now) })
+		e := memory.New(b, func() time.Time { return time.UnixMicro(now) })
 		e.KeepEvents()
-		return stage{Store: e, clock: func(us int64) { now = us }, on: func(_ string, n Node) { e.On(n) }}
+		return stage{Store: e, clock: func(us int64) { now = us }, on: func(_ string, n memory.Node) { e.On(n) }}
 	}, false)
 }
 

@@ -19,8 +19,10 @@ func BenchmarkScripts(b *testing.B) {
 		call func(b *testing.B, r *Redis, g ledger.Grant, i uint64)
 	}{
 		{"lease and giveback", func(b *testing.B, r *Redis, _ ledger.Grant, i uint64) {
-			got := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: i + 2, Want: 100, Term: time.Minute}))
-			must[ledger.GiveBackReply](b)(r.GiveBack(b.Context(), "s", ledger.GiveBackRequest{Party: me, Parts: []ledger.Part{{Fence: got.Grant.Fence, Range: got.Grant.Ranges[0]}}}))
+			got := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: i + 2, Want: 100,
+				Term: time.Minute}))
+			must[ledger.GiveBackReply](b)(r.GiveBack(b.Context(), "s", ledger.GiveBackRequest{Party: me,
+				Parts: []ledger.Part{{Fence: got.Grant.Fence, Range: got.Grant.Ranges[0]}}}))
 		}},
 		{"settle 16", func(b *testing.B, r *Redis, g ledger.Grant, i uint64) {
 			claims := make([]ledger.Claim, 16)
@@ -34,17 +36,20 @@ func BenchmarkScripts(b *testing.B) {
 			must[ledger.DeductReply](b)(r.Deduct(b.Context(), "s", ledger.DeductRequest{N: 1, Nonce: i + 1, Buyer: ledger.Buyer{1}}))
 		}},
 		{"renew", func(b *testing.B, r *Redis, g ledger.Grant, _ uint64) {
-			must[ledger.RenewReply](b)(r.Renew(b.Context(), "s", ledger.RenewRequest{Party: me, Awaited: 2, Term: time.Minute, Fences: []uint64{g.Fence}}))
+			must[ledger.RenewReply](b)(r.Renew(b.Context(), "s", ledger.RenewRequest{Party: me, Awaited: 2, Term: time.Minute,
+				Fences: []uint64{g.Fence}}))
 		}},
 		{"confirm", func(b *testing.B, r *Redis, g ledger.Grant, i uint64) {
-			must[ledger.ReservationReply](b)(r.Confirm(b.Context(), "s", 0, ledger.Claim{Serial: uint32(i%g.Ranges.Len()) + 1, Count: 1, Fence: g.Fence,
+			must[ledger.ReservationReply](b)(r.Confirm(b.Context(), "s", 0, ledger.Claim{Serial: uint32(i%g.Ranges.Len()) + 1,
+				Count: 1, Fence: g.Fence,
 				Nonce: i, Expiry: g.Deadline}))
 		}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := dial(b, redistest.Start(b), ledger.DefaultBounds())
 			must[ledger.Head](b)(r.Create(b.Context(), "s", ledger.CreateRequest{Total: 1_000_000, Hold: 5 * time.Minute}))
-			g := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: 1, Want: ledger.MaxLease, Term: time.Minute})).Grant
+			g := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: 1,
+				Want: ledger.MaxLease, Term: time.Minute})).Grant
 			if len(g.Ranges) != 1 || g.Ranges[0] != (shard.Range{Start: 1, End: ledger.MaxLease + 1}) {
 				b.Fatalf("%+v", g)
 			}

@@ -30,8 +30,9 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 	fails := func(want string) {
 		t.Helper()
 		_, err := r.Expire(bg, sale, 1)
-		var u *Unwilling
-		if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text, "user_script") {
+		var u *ledger.Unwilling
+		if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text,
+			"user_script") {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

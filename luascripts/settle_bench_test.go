@@ -23,7 +23,8 @@ func BenchmarkSettle(b *testing.B) {
 				b.Fatal(err)
 			}
 			me := ledger.Party{Instance: "i", Node: "n"}
-			lease, err := redis.Lease(ctx, "s", ledger.LeaseRequest{Party: me, Request: 1, Want: uint64(b.N) * 512, Term: time.Minute})
+			lease, err := redis.Lease(ctx, "s", ledger.LeaseRequest{Party: me, Request: 1, Want: uint64(b.N) * 512,
+				Term: time.Minute})
 			if err != nil || lease.Grant.Ranges.Len() != uint64(b.N)*512 {
 				b.Fatal(lease, err)
 			}
@@ -31,10 +32,12 @@ func BenchmarkSettle(b *testing.B) {
 			for i := range b.N {
 				claims := make([]ledger.Claim, 512)
 				for k := range claims {
-					claims[k] = ledger.Claim{Serial: uint32(i*512 + k + 1), Count: 1, Fence: lease.Grant.Fence, Nonce: uint64(i*512 + k + 1),
+					claims[k] = ledger.Claim{Serial: uint32(i*512 + k + 1), Count: 1, Fence: lease.Grant.Fence,
+						Nonce:  uint64(i*512 + k + 1),
 						Expiry: lease.Grant.Deadline}
 				}
-				if _, err := redis.Settle(ctx, "s", ledger.SettleRequest{Party: me, Batch: uint64(i + 1), Claims: claims}); err != nil {
+				if _, err := redis.Settle(ctx, "s", ledger.SettleRequest{Party: me, Batch: uint64(i + 1),
+					Claims: claims}); err != nil {
 					b.Fatal(err)
 				}
 			}

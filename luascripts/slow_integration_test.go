@@ -38,7 +38,8 @@ type took struct {
 }
 
 func newSlow(t testing.TB) *slow {
-	s := &slow{Redis: dial(t, redistest.Start(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000"), ledger.DefaultBounds()), t: t,
+	s := &slow{Redis: dial(t, redistest.Start(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000"),
+		ledger.DefaultBounds()), t: t,
 		names: map[string]string{}, worst: map[string]took{}}
 	for name, one := range s.scripts.named() {
 		s.names[one.sha] = name + ".lua"
@@ -109,7 +110,8 @@ func (s *slow) sale(name string, total uint64, hold time.Duration) {
 
 // lease is all of a sale, or as much as one grant gives.
 func (s *slow) lease(sale, inst string, want uint64) ledger.Grant {
-	return must[ledger.LeaseReply](s.t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: inst, Node: "n"}, Request: rand.Uint64N(1 << 40), Want: want,
+	return must[ledger.LeaseReply](s.t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: inst, Node: "n"},
+		Request: rand.Uint64N(1 << 40), Want: want,
 		Term: time.Minute})).Grant
 }
 
@@ -124,7 +126,8 @@ func (s *slow) settleAll(sale, inst string, g ledger.Grant, n uint32) {
 	for batch := uint64(1); len(claims) > 0; batch++ {
 		var some []ledger.Claim
 		some, claims = ledger.Batch(claims, 512)
-		must[ledger.SettleReply](s.t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: inst, Node: "n"}, Batch: batch, Claims: some}))
+		must[ledger.SettleReply](s.t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: inst, Node: "n"},
+			Batch: batch, Claims: some}))
 	}
 }
 
@@ -177,8 +180,10 @@ func (s *slow) scattered() {
 				parts[k*64%len(parts)] = ledger.Part{Fence: g.Fence, Range: r}
 			}
 		}
-		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "single", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Parts: parts[:256]}))
-		must[ledger.RenewReply](s.t)(s.Renew(bg, "single", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Awaited: 1 << 50, Term: time.Second}))
+		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "single", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i",
+			Node: "n"}, Parts: parts[:256]}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "single", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+			Awaited: 1 << 50, Term: time.Second}))
 	})
 	s.part("buying among single units", func() {
 		for k, n := range []uint32{1, 2, 100} {
@@ -191,7 +196,8 @@ func (s *slow) scattered() {
 		for _, r := range g.Ranges {
 			parts = append(parts, ledger.Part{Fence: g.Fence, Range: r})
 		}
-		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "single", ledger.GiveBackRequest{Party: ledger.Party{Instance: "j", Node: "n"}, Parts: parts}))
+		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "single", ledger.GiveBackRequest{Party: ledger.Party{Instance: "j",
+			Node: "n"}, Parts: parts}))
 	})
 	s.part("an audit of single units", func() { mustAudit(s.t, s.Redis, "single") })
 	s.part("the index made anew", func() {
@@ -224,7 +230,8 @@ func (s *slow) holdsEnd() {
 				if k%2 == 0 {
 					must[ledger.ExpireReply](s.t)(s.Expire(bg, sale, 512))
 				} else {
-					must[ledger.RenewReply](s.t)(s.Renew(bg, sale, ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Term: time.Second}))
+					must[ledger.RenewReply](s.t)(s.Renew(bg, sale, ledger.RenewRequest{Party: ledger.Party{Instance: "i",
+						Node: "n"}, Term: time.Second}))
 				}
 			}
 		})
@@ -253,7 +260,8 @@ func (s *slow) edgesDie() {
 		s.lease("dead", "back", 64)
 	}
 	s.part("an edge lets go of 100 leases", func() {
-		must[ledger.RenewReply](s.t)(s.Renew(bg, "dead", ledger.RenewRequest{Party: ledger.Party{Instance: "back", Node: "n"}, Awaited: 1 << 50, Term: time.Second}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "dead", ledger.RenewRequest{Party: ledger.Party{Instance: "back", Node: "n"},
+			Awaited: 1 << 50, Term: time.Second}))
 	})
 	for _, later := range []time.Duration{2 * time.Minute, 2 * time.Hour} {
 		head := must[ledger.ShowReply](s.t)(s.Show(bg, "dead")).Head
@@ -293,19 +301,23 @@ func (s *slow) tokens() {
 		var parts []ledger.Part
 		for k, r := range held.Leases[g.Fence].Rest {
 			if k%2 == 0 {
-				claims = append(claims, ledger.Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start), Expiry: g.Deadline})
+				claims = append(claims, ledger.Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start),
+					Expiry: g.Deadline})
 			} else {
 				parts = append(parts, ledger.Part{Fence: g.Fence, Range: r})
 			}
 		}
 		for k := range len(claims) / 512 {
-			must[ledger.SettleReply](s.t)(s.Settle(bg, "tokens", ledger.SettleRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Batch: uint64(k) + 1,
+			must[ledger.SettleReply](s.t)(s.Settle(bg, "tokens", ledger.SettleRequest{Party: ledger.Party{Instance: "i",
+				Node: "n"}, Batch: uint64(k) + 1,
 				Claims: claims[512*k:][:512]}))
-			must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "tokens", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Parts: parts[256*k:][:256]}))
+			must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "tokens", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i",
+				Node: "n"}, Parts: parts[256*k:][:256]}))
 		}
 	})
 	s.part("a lease in thousands of pieces is renewed, and ends", func() {
-		must[ledger.RenewReply](s.t)(s.Renew(bg, "tokens", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Term: time.Second, Fences: []uint64{g.Fence}}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "tokens", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+			Term: time.Second, Fences: []uint64{g.Fence}}))
 		for range 2 {
 			setClock(s.t, s.Redis, "tokens", must[ledger.ShowReply](s.t)(s.Show(bg, "tokens")).Now+2*time.Hour.Microseconds())
 			for due := true; due; {
@@ -335,8 +347,9 @@ func (s *slow) historyIsLost() {
 	}
 	s.part(fmt.Sprintf("an edge says that it has what %d others have", n), func() {
 		for k, r := range []ledger.Ranges{ranges, {{Start: 1, End: 2000}}} {
-			must[ledger.ReassertReply](s.t)(s.Reassert(bg, "lost", ledger.ReassertRequest{Party: ledger.Party{Instance: "late" + num(k), Node: "n"}, Era: h.Era, Term: time.Minute,
-				Leases: []ledger.Held{{Fence: last + uint64(k) + 1<<30, Request: 1, Ranges: r}}}))
+			must[ledger.ReassertReply](s.t)(s.Reassert(bg, "lost",
+				ledger.ReassertRequest{Party: ledger.Party{Instance: "late" + num(k), Node: "n"}, Era: h.Era, Term: time.Minute,
+					Leases: []ledger.Held{{Fence: last + uint64(k) + 1<<30, Request: 1, Ranges: r}}}))
 		}
 	})
 	if a := mustAudit(s.t, s.Redis, "lost"); !a.OK {
@@ -362,7 +375,8 @@ func (s *slow) looking() {
 
 func (s *slow) lots() {
 	n := large(20_000, 1_000_000)
-	must[ledger.Head](s.t)(s.Create(bg, "lots", ledger.CreateRequest{Total: 1000, Hold: time.Hour, Shuffle: time.Hour, Seed: ledger.NewSeed()}))
+	must[ledger.Head](s.t)(s.Create(bg, "lots", ledger.CreateRequest{Total: 1000, Hold: time.Hour, Shuffle: time.Hour,
+		Seed: ledger.NewSeed()}))
 	s.part("buyers enter a draw", func() {
 		for at := uint64(0); at < n; at += ledger.MaxEntering {
 			q := ledger.EnterRequest{Buyers: make([]ledger.Buyer, ledger.MaxEntering)}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // What both stores must do the same way, beside what the oracle compares: keys, streams, news.
 
 func TestEmbeddedStore(t *testing.T) {
-	e := NewEmbedded(suiteBounds(), time.Now)
+	e := memory.New(suiteBounds(), time.Now)
 	e.KeepEvents()
 	testStore(t, e)
 }
@@ -262,7 +263,8 @@ func testGlance(t *testing.T, s ledger.Store) {
 // Whoever listens is told when the first unit comes that somebody may sell, though none went free: a lease revived.
 func testRevival(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 1, Hold: time.Minute})
-	got := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1, Want: 1, Term: 10 * time.Millisecond}))
+	got := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1,
+		Want: 1, Term: 10 * time.Millisecond}))
 	time.Sleep(suiteBounds().Margin + 20*time.Millisecond)
 	ctx, stop := context.WithCancel(bg)
 	listening, heard, ended := make(chan struct{}), make(chan ledger.State, 9), make(chan struct{})
@@ -332,7 +334,8 @@ func testLate(t *testing.T, s ledger.Store) {
 // leaseAll leases what there is.
 func leaseAll(t *testing.T, s ledger.Store, sale string) (got ledger.LeaseReply) {
 	t.Helper()
-	got = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Request: 1, Want: 100,
+	got = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+		Request: 1, Want: 100,
 		Term: time.Minute}))
 	if got.Grant.Fence == 0 {
 		t.Fatalf("%+v", got)
@@ -366,7 +369,8 @@ func testOffers(t *testing.T, s ledger.Store) {
 	if r.Answer != ledger.Had || r.Claim != first || r.Pending != 1 {
 		t.Errorf("%+v", r)
 	}
-	settled := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1, Claims: []ledger.Claim{first, q.Offer}}))
+	settled := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
+		Claims: []ledger.Claim{first, q.Offer}}))
 	if settled.Pending != 1 || settled.Verdicts[0] != ledger.Kept || settled.Verdicts[1] != ledger.Kept { // it was the buyer's, and went back
 		t.Errorf("%+v", settled)
 	}
@@ -377,7 +381,8 @@ func testLimit(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 2000, Hold: 2 * time.Second, Limit: 1})
 	buy := func(buyer byte, key ledger.IdempotencyKey) ledger.DeductReply {
 		t.Helper()
-		return must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: uint64(buyer), Buyer: ledger.Buyer{buyer}, Key: key}))
+		return must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: uint64(buyer),
+			Buyer: ledger.Buyer{buyer}, Key: key}))
 	}
 	for buyer := range byte(200) { // more than a sweep looks at
 		if r := buy(buyer+1, ledger.IdempotencyKey{}); r.Answer != ledger.Had {
@@ -407,7 +412,8 @@ func testOvertaken(t *testing.T, s ledger.Store) {
 	}
 	buyOne(t, s, sale, 7)
 	buyOne(t, s, sale, 8)
-	r := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1, Claims: []ledger.Claim{c}}))
+	r := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
+		Claims: []ledger.Claim{c}}))
 	if r.Verdicts[0] != ledger.Kept || r.Pending != 2 {
 		t.Errorf("%+v", r)
 	}
@@ -427,7 +433,8 @@ func testWhole(t *testing.T, s ledger.Store) {
 	got := leaseAll(t, s, sale)
 	three, one := claimOn(got, 0), claimOn(got, 3)
 	three.Count, three.Expiry, one.Expiry = 3, got.Now+700_000, got.Now+760_000
-	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1, Claims: []ledger.Claim{three, one}}))
+	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
+		Claims: []ledger.Claim{three, one}}))
 	time.Sleep(300 * time.Millisecond)
 	r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 100)) // and each of the three is put down again
 	if r.Freed != 0 && r.Now < three.Expiry {

@@ -19,8 +19,8 @@ import (
 
 	"spike/edge"
 	"spike/edge/identity"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // downStore is a store that does not answer for one sale.
@@ -38,7 +38,7 @@ func (s downStore) Renew(ctx context.Context, sale string, r ledger.RenewRequest
 // openStore has a sale for each outcome: "gone" for good, "held" by a buyer who has not paid, "ticket" with units.
 func openStore(t *testing.T) ledger.Store {
 	t.Helper()
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	for sale, r := range map[string]ledger.CreateRequest{
 		"gone": {Total: 1}, "held": {Total: 1, Hold: time.Hour}, "ticket": {Total: 1_000_000},
 	} {

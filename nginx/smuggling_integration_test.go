@@ -25,8 +25,8 @@ import (
 	"spike/bench/process"
 	"spike/edge"
 	"spike/edge/identity"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 const (
@@ -283,7 +283,7 @@ type shop struct {
 
 func openShop(t *testing.T, edges int) *shop {
 	t.Helper()
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 100_000}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The orders of a store belong to one database. The database has an id, and the store knows the id (luascripts.Binding).
+// The orders of a store belong to one database. The database has an id, and the store knows the id (ledger.Binding).
 // Otherwise two workers with two databases would share the events, and neither database would have all of them.
 // A copy of a database has the same id, so a copy is known by its place. The copy gets the orders only when the other place has
 // been silent for long. A worker must not acknowledge anything unless it has lately said that the orders are its database's. So

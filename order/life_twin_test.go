@@ -8,8 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // ledgerLife is one reservation from a lease, in the real ledger's twin.
@@ -29,7 +29,7 @@ const (
 func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
 	l := &ledgerLife{shop: newShop()}
 	fixed := time.UnixMicro(at0)
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(),
+	store := memory.New(ledger.DefaultBounds(),
 		func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
 	store.KeepEvents()
 	l.Store = store

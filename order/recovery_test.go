@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Row P12: a store has lost history, its sale has no hold, and only a worker runs. The worker begins the recovery, and sees it
@@ -14,8 +14,8 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	t.Parallel()
 	b := ledger.DefaultBounds()
 	b.Lease, b.Margin, b.Cover = 60*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond
-	store := luascripts.NewEmbedded(b, time.Now)
-	store.On(luascripts.Node{Era: 1, Run: 1})
+	store := memory.New(b, time.Now)
+	store.On(memory.Node{Era: 1, Run: 1})
 	if _, err := store.Create(t.Context(), "a", ledger.CreateRequest{Total: 3}); err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 		r.Answer != ledger.Had {
 		t.Fatal(r, err)
 	}
-	store.On(luascripts.Node{Era: 2, Run: 2})
+	store.On(memory.Node{Era: 2, Run: 2})
 	reopens := func() int64 {
 		shown, err := store.Show(t.Context(), "a")
 		if err != nil {

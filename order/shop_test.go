@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // brisk is the pace for tests.
@@ -32,7 +32,7 @@ type shop struct {
 
 func newShop() *shop {
 	c := &clock{}
-	e := luascripts.NewEmbedded(ledger.DefaultBounds(), c.now)
+	e := memory.New(ledger.DefaultBounds(), c.now)
 	e.KeepEvents()
 	return &shop{Store: e, clock: c}
 }

@@ -17,7 +17,7 @@ import (
 
 // Run buys from an edge and says what it found, one call of say for each finding. The store is for the audit; without
 // one there is none. The error is about the options (bench.ErrUsage), about nobody listening (bench.ErrDependency), about
-// the store (luascripts.ErrDown), or ctx's: what is wrong with the answers is in the findings.
+// the store (ledger.ErrDown), or ctx's: what is wrong with the answers is in the findings.
 func Run(ctx context.Context, o Options, store ledger.Store, say func(Finding)) error {
 	to, err := o.check()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // server answers buy number n, from 1.
@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 
 func TestRunAudits(t *testing.T) {
 	url := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, `{"code":-1}`) })
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	o := Options{URL: url, Requests: 1, Connections: 1}
 	var all []Finding
 	keep := func(f Finding) { all = append(all, f) }

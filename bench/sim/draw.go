@@ -6,17 +6,17 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Draws: in some worlds the first units go by lot. Buyers enter while the window is open, and collect what they have won.
 
 func lotMutations() []Mutation {
 	return []Mutation{
-		{luascripts.DrawByClock, "the window of a draw ends by the store's clock alone, which jumps (P17)"},
-		{luascripts.LotsLeased, "edges lease what is kept for winners"},
-		{luascripts.LotTwice, "who asks for its lot again is given another unit"},
+		{memory.DrawByClock, "the window of a draw ends by the store's clock alone, which jumps (P17)"},
+		{memory.LotsLeased, "edges lease what is kept for winners"},
+		{memory.LotTwice, "who asks for its lot again is given another unit"},
 	}
 }
 

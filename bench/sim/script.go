@@ -3,8 +3,8 @@ package sim
 import (
 	"fmt"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // byToken is a call that needs nothing but a claim.
@@ -29,7 +29,7 @@ func (c tokenCall) String() string { return [...]string{"confirm", "cancel", "lo
 type expire struct{ most int }
 
 // run is the script, on any server that comes to this entry.
-func (e *entry) run(t *luascripts.Twin) (any, ledger.Head, error) {
+func (e *entry) run(t *memory.Twin) (any, ledger.Head, error) {
 	t.On(e.node)
 	switch q := e.call.(type) {
 	case ledger.LeaseRequest:
@@ -72,7 +72,7 @@ func (e *entry) run(t *luascripts.Twin) (any, ledger.Head, error) {
 	panic(fmt.Sprintf("no script for %T", e.call))
 }
 
-func (q byToken) run(t *luascripts.Twin, raw int64) (ledger.ReservationReply, error) {
+func (q byToken) run(t *memory.Twin, raw int64) (ledger.ReservationReply, error) {
 	switch q.what {
 	case confirm:
 		return t.Confirm(raw, q.birth, q.claim)

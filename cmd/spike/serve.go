@@ -17,8 +17,8 @@ import (
 	"spike/edge/admin"
 	"spike/edge/identity"
 	"spike/edge/token"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/nginx"
 	"spike/order"
 	"spike/order/loopback"
@@ -207,7 +207,7 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (ledger.Store,
 		}
 		return store, nil
 	}
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if c.DB != "" {
 		store.KeepEvents()
 	}

@@ -16,8 +16,8 @@ import (
 
 	"spike/edge/internal/storetest"
 	"spike/edge/listener"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // operator is the operators' side of an edge.
@@ -195,7 +195,7 @@ func TestSilentStoreIs503(t *testing.T) {
 
 // leased is a sale of ten, four of them on an edge whose lease ends in five seconds.
 func leased(t *testing.T) (*storetest.Watched, ledger.Party, ledger.Grant) {
-	w := &storetest.Watched{Store: luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)}
+	w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 	w.Make(t, "ticket")
 	p := ledger.Party{Instance: "edge", Node: "edge"}
 	reply, err := w.Lease(t.Context(), "ticket", ledger.LeaseRequest{Party: p, Request: 1, Want: 4, Term: 5 * time.Second})

@@ -7,16 +7,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Row P8: in a recovery nobody is told that no edge sells while one may, from a lease that the ledger does not know.
 
 // begun is a sale of which nothing is leased, on a server with a history of its own.
-func begun(t *testing.T) *luascripts.Embedded {
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
-	store.On(luascripts.Node{Era: 1, Run: 1})
+func begun(t *testing.T) *memory.Store {
+	store := memory.New(ledger.DefaultBounds(), time.Now)
+	store.On(memory.Node{Era: 1, Run: 1})
 	if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 10, Hold: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
@@ -24,23 +24,23 @@ func begun(t *testing.T) *luascripts.Embedded {
 }
 
 // cutHistory is the server back with a history that somebody may have been ahead of.
-func cutHistory(store *luascripts.Embedded, era uint64) {
-	store.On(luascripts.Node{Era: era, Run: era})
+func cutHistory(store *memory.Store, era uint64) {
+	store.On(memory.Node{Era: era, Run: era})
 }
 
 func TestP8ShutWaitsForLeasesOfLostHistory(t *testing.T) {
 	b := ledger.DefaultBounds()
 	for name, c := range map[string]struct {
-		cut func(t *testing.T, store *luascripts.Embedded) // before the doors are shut
+		cut func(t *testing.T, store *memory.Store) // before the doors are shut
 	}{
-		"nobody has noticed it": {func(_ *testing.T, store *luascripts.Embedded) { cutHistory(store, 2) }},
-		"it recovers": {func(t *testing.T, store *luascripts.Embedded) {
+		"nobody has noticed it": {func(_ *testing.T, store *memory.Store) { cutHistory(store, 2) }},
+		"it recovers": {func(t *testing.T, store *memory.Store) {
 			cutHistory(store, 2)
 			if _, err := store.Expire(t.Context(), "ticket", 1); err != nil {
 				t.Error(err)
 			}
 		}},
-		"it begins as the operator waits": {func(t *testing.T, store *luascripts.Embedded) {
+		"it begins as the operator waits": {func(t *testing.T, store *memory.Store) {
 			_, err := store.Lease(t.Context(), "ticket", ledger.LeaseRequest{Party: ledger.Party{Instance: "dead"}, Request: 1, Want: 1,
 				Term: b.Lease})
 			if err != nil {
@@ -48,7 +48,7 @@ func TestP8ShutWaitsForLeasesOfLostHistory(t *testing.T) {
 			}
 			time.AfterFunc(5*time.Second, func() { cutHistory(store, 2) })
 		}},
-		"the operator grants again": {func(t *testing.T, store *luascripts.Embedded) {
+		"the operator grants again": {func(t *testing.T, store *memory.Store) {
 			cutHistory(store, 2)
 			if h, err := store.Reopen(t.Context(), "ticket", ledger.ReopenRequest{Grants: true}); err != nil || h.Reopens != 0 {
 				t.Error(h, err)

@@ -7,7 +7,7 @@ import (
 )
 
 // A sale with held units and without buyers only needs ledger time to pass, because its holds end by ledger time. Calls every
-// half second are not needed for that, as long as this edge can say how long ago it had the last answer (luascripts.Store's
+// half second are not needed for that, as long as this edge can say how long ago it had the last answer (ledger.Store's
 // Tend). So the calls become fewer and fewer, and one comes when a hold is over. The first buyer wakes the sale.
 const (
 	dozeAfter = 2 * time.Second        // time without buys before it

@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/shard"
 )
 
 // era gives the ledger's server another history. By default it is that of a server promoted from the era before.
-func (b *bench) era(n luascripts.Node) {
+func (b *bench) era(n memory.Node) {
 	if n.Run == 0 && n.Era > 1 {
-		n.Run, n.Followed, n.Fed = n.Era, n.Era-1, luascripts.WasFed
+		n.Run, n.Followed, n.Fed = n.Era, n.Era-1, memory.WasFed
 	}
 	b.ledger.On(n)
 }
@@ -55,12 +55,12 @@ func (b *bench) sellAll() (n int) {
 // A fail-over without loss costs a re-assertion, and no more.
 func TestEraThatLostNothing(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.era(memory.Node{Era: 1, Replicas: 1})
 	b.fill()
 	if _, o := b.buy(); o != Won {
 		t.Fatal(o)
 	}
-	b.era(luascripts.Node{Era: 2})
+	b.era(memory.Node{Era: 2})
 	for range int(ledger.DefaultBounds().Proof/time.Second) + 1 { // a buyer now and then
 		b.demand++
 		b.run(time.Second)
@@ -77,10 +77,10 @@ func TestEraThatLostNothing(t *testing.T) {
 // An instance that held units before the fail-over and is silent is waited for, but no longer than its lease could last.
 func TestEraWaitsForTheSilent(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.era(memory.Node{Era: 1, Replicas: 1})
 	b.fill()
 	b.stranger(16)
-	b.era(luascripts.Node{Era: 2})
+	b.era(memory.Node{Era: 2})
 	b.run(time.Second)
 	for !b.a.IsEmpty() {
 		b.sellAll()
@@ -103,9 +103,9 @@ func TestEraWaitsForTheSilent(t *testing.T) {
 // If history may be lost, nothing is granted until every promise in it is over.
 func TestEraThatMayHaveLost(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: 10 * time.Second})
-	b.era(luascripts.Node{Era: 1})
+	b.era(memory.Node{Era: 1})
 	b.fill()
-	b.era(luascripts.Node{Era: 2})
+	b.era(memory.Node{Era: 2})
 	b.run(15 * time.Second)
 	if h := b.head(); h.Reopens == 0 || h.Free == 0 {
 		t.Errorf("granted too early: %+v", h)
@@ -125,11 +125,11 @@ func TestEraThatMayHaveLost(t *testing.T) {
 // on.
 func TestLateAnswerOfAnOlderEra(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.era(memory.Node{Era: 1, Replicas: 1})
 	b.fill()
 	sent, old := b.clock(), b.head()
 	old.Rev += 1000
-	b.era(luascripts.Node{Era: 2})
+	b.era(memory.Node{Era: 2})
 	live := func(d time.Duration) {
 		for end := b.now + d; b.now < end; {
 			b.demand++
@@ -149,7 +149,7 @@ func TestLateAnswerOfAnOlderEra(t *testing.T) {
 // here.
 func TestSpokenWhereNobodyAnswers(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1})
+	b.era(memory.Node{Era: 1})
 	b.fill()
 	b.run(time.Second)
 	other := b.head()
@@ -173,11 +173,11 @@ func TestSpokenWhereNobodyAnswers(t *testing.T) {
 // of the era before, which was no recovery, does not send them back.
 func TestLateAnswerLeavesTheSurplus(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1})
+	b.era(memory.Node{Era: 1})
 	b.fill()
 	old := b.head()
 	old.Rev += 1000
-	b.era(luascripts.Node{Era: 2})
+	b.era(memory.Node{Era: 2})
 	b.run(2 * time.Second)
 	if h := b.head(); h.Reopens == 0 || b.k.recovery.asserted != 2 {
 		t.Fatalf("%+v", h)
@@ -193,11 +193,11 @@ func TestLateAnswerLeavesTheSurplus(t *testing.T) {
 // The operator may end a recovery: either nothing was promised, or those promises are broken.
 func TestOperatorReopens(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: 10 * time.Second})
-	b.era(luascripts.Node{Era: 1})
+	b.era(memory.Node{Era: 1})
 	b.fill()
-	b.era(luascripts.Node{Era: 2, Replicas: 1})
+	b.era(memory.Node{Era: 2, Replicas: 1})
 	b.run(time.Second)
-	b.era(luascripts.Node{Era: 2, Lineup: "#1"})
+	b.era(memory.Node{Era: 2, Lineup: "#1"})
 	b.run(time.Second)
 	if h := b.head(); h.Replicas != 1 || h.Reopens == 0 {
 		t.Errorf("the replica is forgotten: %+v", h)
@@ -227,7 +227,7 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 		}
 	}
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1, Run: 1})
+	b.era(memory.Node{Era: 1, Run: 1})
 	b.fill()
 	if _, o := b.buy(); o != Won {
 		t.Fatal(o)
@@ -250,7 +250,7 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 	}
 
 	b = newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1, Run: 1})
+	b.era(memory.Node{Era: 1, Run: 1})
 	b.fill()
 	refuse(b, 1, 600*time.Millisecond)
 	if b.k.gone == nil {
@@ -261,7 +261,7 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 // idles sells one unit, settles it, gives the rest back, and rests. All that the ledger then has of it is sold for good.
 func (b *bench) idles() {
 	b.t.Helper()
-	b.era(luascripts.Node{Era: 1, Run: 1, Fed: luascripts.NeverFed, File: true, Fsynced: true})
+	b.era(memory.Node{Era: 1, Run: 1, Fed: memory.NeverFed, File: true, Fsynced: true})
 	b.fill()
 	if _, o := b.buy(); o != Won {
 		b.t.Fatal(o)
@@ -277,7 +277,7 @@ func (b *bench) idles() {
 func TestP3WhoRestsComesToProve(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640})
 	b.idles()
-	b.era(luascripts.Node{Era: 2, Run: 2, Fed: luascripts.NeverFed, File: true, Fsynced: true})
+	b.era(memory.Node{Era: 2, Run: 2, Fed: memory.NeverFed, File: true, Fsynced: true})
 	b.asked = append(b.asked, b.k.Step(b.clock(), News{Unsure: true})...)
 	b.fail(pick[ledger.RenewRequest](b))
 	b.run(3 * time.Second)
@@ -318,7 +318,7 @@ func TestOutlivedUnitsAreNotClaimed(t *testing.T) {
 // lost much. It does not count as the newest, and the edge sells on.
 func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: time.Minute})
-	b.era(luascripts.Node{Era: 1, Replicas: 1})
+	b.era(memory.Node{Era: 1, Replicas: 1})
 	b.fill()
 	b.now += 2 * pollBusy
 	b.tick()
@@ -329,7 +329,7 @@ func TestALateAnswerOfLostHistoryIsOld(t *testing.T) {
 	}
 	late := reply.(ledger.RenewReply)
 	late.Rev += 1000
-	b.era(luascripts.Node{Era: 2})
+	b.era(memory.Node{Era: 2})
 	if _, o := b.buy(); o != Won {
 		t.Fatal(o)
 	}

@@ -89,7 +89,7 @@ type News struct {
 	Unsure bool
 }
 
-// Answer is the end of a call. Err is nil, a *luascripts.Refusal, or wraps luascripts.ErrDown.
+// Answer is the end of a call. Err is nil, a *ledger.Refusal, or wraps ledger.ErrDown.
 type Answer struct {
 	Call  any // the request
 	Reply any // the matching reply

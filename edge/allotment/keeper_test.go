@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/shard"
 )
 
@@ -15,7 +15,7 @@ import (
 type bench struct {
 	t      *testing.T
 	now    time.Duration // since the start, by all clocks
-	ledger *luascripts.Embedded
+	ledger *memory.Store
 	a      *Allotment
 	k      *Keeper
 	asked  []any // calls made and not executed yet
@@ -26,7 +26,7 @@ const benchSale = "s"
 
 func newBench(t *testing.T, q ledger.CreateRequest) *bench {
 	b := &bench{t: t, now: time.Hour}
-	b.ledger = luascripts.NewEmbedded(ledger.DefaultBounds(),
+	b.ledger = memory.New(ledger.DefaultBounds(),
 		func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
 	head, err := b.ledger.Create(context.Background(), benchSale, q)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // flaky is a Store that may be out of reach, and that counts its calls.
@@ -59,13 +59,13 @@ func (f *flaky) GiveBack(ctx context.Context, sale string, q ledger.GiveBackRequ
 // shop is one ledger in this process, and the Runners that sell from it.
 type shop struct {
 	t      *testing.T
-	ledger *luascripts.Embedded
+	ledger *memory.Store
 	store  *flaky
 	birth  uint64
 }
 
 func newShop(t *testing.T, total uint64) *shop {
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	head, err := store.Create(context.Background(), benchSale, ledger.CreateRequest{Total: total})
 	if err != nil {
 		t.Fatal(err)

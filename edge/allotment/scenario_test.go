@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/shard"
 )
 
@@ -120,7 +120,7 @@ func (s *scene) open(t *testing.T, settings []string) {
 		}
 	}
 	s.bench = newBench(t, q)
-	s.ledger.On(luascripts.Node{Era: 1, Replicas: 1})
+	s.ledger.On(memory.Node{Era: 1, Replicas: 1})
 }
 
 func amount(t *testing.T, words []string) int {
@@ -233,10 +233,10 @@ func (s *scene) passes(d time.Duration, busy, answers bool) {
 // cut gives the store another history: "promoted", "restarted" (nothing is lost), or "lossy".
 func (s *scene) cut(how []string) {
 	s.eras++
-	n := luascripts.Node{Era: s.eras, Run: s.eras, File: true, Fsynced: true}
+	n := memory.Node{Era: s.eras, Run: s.eras, File: true, Fsynced: true}
 	switch how[0] {
 	case "promoted":
-		n.Fed, n.Followed = luascripts.WasFed, s.eras-1
+		n.Fed, n.Followed = memory.WasFed, s.eras-1
 	case "lossy":
 		n.File, n.Fsynced = false, false
 	case "restarted":

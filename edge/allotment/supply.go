@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
 	"spike/shard"
 )
@@ -58,9 +57,9 @@ func (k *Keeper) answer(e Answer) {
 
 // whyDown says in a few words, the same each time, why a call failed.
 func whyDown(err error) string {
-	var unwilling *luascripts.Unwilling
+	var unwilling *ledger.Unwilling
 	switch {
-	case errors.Is(err, luascripts.ErrReplicas):
+	case errors.Is(err, ledger.ErrReplicas):
 		return "replicas are missing, or too slow: nothing may be acted on that they do not have"
 	case errors.Is(err, ledger.ErrBirth), errors.Is(err, ledger.ErrNoSale):
 		return "another server answers, and does not know the sale"

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
 )
 
@@ -134,7 +133,7 @@ func (a *attempt) asked(offer ledger.Claim) *ledger.DeductRequest {
 // deduct is one Deduct. If it came too late by the store's clock, ours was wrong: it is put right, and the Deduct made again.
 func (a *attempt) deduct(q *ledger.DeductRequest) (ledger.DeductReply, error) {
 	for again := false; ; again = true {
-		q.Nonce, q.Latest = newNonce(), a.sale.StoreTime()+luascripts.Timeout.Microseconds()
+		q.Nonce, q.Latest = newNonce(), a.sale.StoreTime()+ledger.Timeout.Microseconds()
 		reply, err := a.store.Deduct(context.WithoutCancel(a.life), a.sale.Name, *q)
 		var no *ledger.Refusal
 		switch {

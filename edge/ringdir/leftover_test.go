@@ -14,12 +14,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // leaseOf leases units to an instance.
-func leaseOf(t *testing.T, e *luascripts.Embedded, instance string) (birth uint64, g ledger.Grant) {
+func leaseOf(t *testing.T, e *memory.Store, instance string) (birth uint64, g ledger.Grant) {
 	t.Helper()
 	r, err := e.Lease(context.Background(), "ticket", ledger.LeaseRequest{Party: ledger.Party{Instance: instance}, Request: 1, Want: 10,
 		Term: 5 * time.Second})
@@ -53,7 +53,7 @@ func leftRing(t *testing.T, from, to string, o allotment.RingOwner) string {
 
 // P1: what a copy of a ring does not name stays where it is; the copy itself goes.
 func TestP1CopyLetsGoOfNothing(t *testing.T) {
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if _, err := store.Create(context.Background(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestP1CopyLetsGoOfNothing(t *testing.T) {
 // P14: rings of another store keep an edge from starting; those of a store that ended with its process are set aside; those of
 // a version that knew no stores are read.
 func TestP14WhoseRingsMayBeHere(t *testing.T) {
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	mine, err := store.Identity(context.Background())
 	if err != nil || !ledger.Passing(mine) {
 		t.Fatal(mine, err)

@@ -115,7 +115,7 @@ func (e *Entrants) call(life context.Context, store ledger.Store, sale string, b
 	}
 }
 
-// Enter puts a buyer into the draw of the sale, and waits for the store's word, so long at the most: luascripts.ErrDown.
+// Enter puts a buyer into the draw of the sale, and waits for the store's word, so long at the most: ledger.ErrDown.
 func (s *Registry) Enter(sale *Sale, b ledger.Buyer, most time.Duration) (ledger.EnterReply, error) {
 	e := &sale.Entrants
 	r, call := e.join(b)

@@ -40,13 +40,13 @@ func NewGenerations(sales *Registry) *Generations {
 	return g
 }
 
-// Name is the name of the sale born then; luascripts.ErrNoSale: there is none any more. Any other error: nobody knows.
+// Name is the name of the sale born then; ledger.ErrNoSale: there is none any more. Any other error: nobody knows.
 func (g *Generations) Name(birth uint64) (string, error) {
 	found, err := g.looks.Find(birth)
 	return found.Sale, err
 }
 
-// Sale opens the sale born then. luascripts.ErrNoSale: there is none any more. Any other error: nobody knows.
+// Sale opens the sale born then. ledger.ErrNoSale: there is none any more. Any other error: nobody knows.
 func (g *Generations) Sale(birth uint64) (*Sale, error) {
 	name, err := g.Name(birth)
 	var sale *Sale

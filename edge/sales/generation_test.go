@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"spike/edge/internal/storetest"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // withBirths runs a test in virtual time.
 func withBirths(t *testing.T, f func(t *testing.T, w *storetest.Watched, b *Generations)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &storetest.Watched{Store: luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)}
+		w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 		b := NewGenerations(testRegistry(t, w))
 		f(t, w, b)
 	})
@@ -39,7 +39,7 @@ func TestBirthsAreFoundByOneLookEach(t *testing.T) {
 }
 
 func TestSalesOpenHereNeedNoLook(t *testing.T) {
-	w := &storetest.Watched{Store: luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)}
+	w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 	w.Make(t, "ticket")
 	s := testRegistry(t, w)
 	sale, err := s.Find("ticket")

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"spike/edge/internal/storetest"
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 func TestStockSaysWhatABuyWould(t *testing.T) {
@@ -53,7 +53,7 @@ func TestStockSaysWhatABuyWould(t *testing.T) {
 // withSnapshots runs a test in virtual time, over a sale of ten. Every refresher must have ended after it.
 func withSnapshots(t *testing.T, f func(t *testing.T, w *storetest.Watched, s *Snapshots)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &storetest.Watched{Store: luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)}
+		w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 		w.Make(t, "ticket")
 		f(t, w, NewSnapshots(testRegistry(t, w)))
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // What a script refuses with; the code is the first word of the error Redis sends.
@@ -29,6 +30,12 @@ var (
 	ErrIndexing   = errors.New("index is made anew")    // of free ranges: it is asked again
 )
 
+// ErrReplicas says that a script was executed, and that fewer replicas have it than must. Who asks again changes nothing.
+var ErrReplicas = errors.New("not enough replicas have it")
+
+// Timeout is how long one call may take before nobody knows what became of it.
+const Timeout = time.Second
+
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
 	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer,
@@ -37,6 +44,17 @@ var codes = map[string]error{
 
 // Codes are all that a refusal may have.
 func Codes() []string { return slices.Sorted(maps.Keys(codes)) }
+
+// Unwilling is an error of the store's own: it answered, and would not. It wraps nothing; ErrDown comes with it.
+type Unwilling struct{ Text string }
+
+func (u *Unwilling) Error() string { return u.Text }
+
+// Code is the first word: OOM, READONLY, NOREPLICAS, MISCONF, LOADING ...
+func (u *Unwilling) Code() string {
+	code, _, _ := strings.Cut(u.Text, " ")
+	return code
+}
 
 // Refusal is a script's "no": it has written nothing the caller asked for.
 type Refusal struct {

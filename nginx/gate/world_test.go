@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/nginx"
 	"spike/shard"
 )
@@ -17,7 +17,7 @@ import (
 // market is one sale's edges, buyers and operators. They do anything in any order, on the ledger's twin.
 type market struct {
 	*world
-	store  *luascripts.Embedded
+	store  *memory.Store
 	rand   *rand.Rand
 	leases []lease
 	claims []ledger.Claim
@@ -48,7 +48,7 @@ func TestNothingEscapesTheGate(t *testing.T) {
 				bounds.Step = time.Minute // ledger time passes as the clock does
 			}
 			m := &market{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}},
-				store: luascripts.NewEmbedded(bounds, time.Now),
+				store: memory.New(bounds, time.Now),
 				rand:  rand.New(rand.NewPCG(uint64(seed), 5))}
 			m.create()
 			m.start(m.store)
@@ -173,7 +173,7 @@ func (m *market) settleOrGiveBack(p ledger.Party, kind int) {
 // Only the gate calls, and no buyer pays. Every hold and every lease of a dead edge ends.
 func TestGateAloneBringsUnitsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+		store := memory.New(ledger.DefaultBounds(), time.Now)
 		m := &market{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}}, store: store}
 		if _, err := store.Create(bg, "s", ledger.CreateRequest{Total: 2, Hold: 4 * time.Second}); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
 )
 
@@ -54,7 +53,7 @@ func (w *Watched) Show(ctx context.Context, sale string) (ledger.ShowReply, erro
 func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
 	w.Glances.Add(1)
 	if w.Hangs.Load() {
-		time.Sleep(luascripts.Timeout)
+		time.Sleep(ledger.Timeout)
 		return "", ledger.ErrDown
 	}
 	if err := w.fails(sale); err != nil {

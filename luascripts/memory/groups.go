@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// BindGroup is Store's.
-func (e *Embedded) BindGroup(_ context.Context, group string, b ledger.Binding, take bool) (ledger.Binding, error) {
+// BindGroup is ledger.Store's.
+func (e *Store) BindGroup(_ context.Context, group string, b ledger.Binding, take bool) (ledger.Binding, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	has, bound := e.bound[group]
@@ -20,8 +20,8 @@ func (e *Embedded) BindGroup(_ context.Context, group string, b ledger.Binding, 
 	return b, nil
 }
 
-// EventsStored is Store's.
-func (e *Embedded) EventsStored(_ context.Context, sale string, q ledger.Group) (ledger.Stored, error) {
+// EventsStored is ledger.Store's.
+func (e *Store) EventsStored(_ context.Context, sale string, q ledger.Group) (ledger.Stored, error) {
 	return with(e, sale, func(t *Twin, _ int64) (ledger.Stored, error) {
 		out := ledger.Stored{Birth: t.head.Birth}
 		if needed := e.stream(sale, t).needed(q.Name); needed > 1 {

@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"fmt"
@@ -163,7 +163,8 @@ func (t *Twin) Confirm(raw int64, birth uint64, c ledger.Claim) (ledger.Reservat
 	}
 	if life := t.life(c); t.unsure() && (life == ledger.IsPending || life == claimed) {
 		t.commit() // time passes, though nobody else calls
-		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING", Why: "history was lost: it may be later than it is here"}
+		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
+			Why: "history was lost: it may be later than it is here"}
 	}
 	life := t.settled(c)
 	if life == unheard {
@@ -208,7 +209,8 @@ func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint6
 		return ledger.ReservationReply{}, reassertFirst()
 	}
 	if (life == ledger.IsCancelled || life == ledger.IsExpired) && t.node.Replicas < t.head.Replicas {
-		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING", Why: "replicas are missing: another server may know of it"}
+		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
+			Why: "replicas are missing: another server may know of it"}
 	}
 	expiry, number := c.Expiry, t.numbered
 	if o := t.sold[c.Serial]; o.fence == c.Fence && o.nonce == c.Nonce && o.fence != 0 {

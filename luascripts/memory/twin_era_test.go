@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"errors"
@@ -49,9 +49,11 @@ func TestActingProvesLoss(t *testing.T) {
 		{"never", 0, 0, false}, {"in this era", 2, 1, false},
 		{"in this era, on more than is written", 2, 1000, true},
 	} {
-		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, ledger.CreateRequest{Total: 100, Hold: time.Minute}, ledger.DefaultBounds())
+		tw := NewTwinOn(Node{Era: 1, Run: 1, Replicas: 1}, 1e9, ledger.CreateRequest{Total: 100, Hold: time.Minute},
+			ledger.DefaultBounds())
 		tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
-		r, err := tw.Reassert(1e9+1000, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2, Term: time.Second, Was: c.was, Acted: c.acted})
+		r, err := tw.Reassert(1e9+1000, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2, Term: time.Second,
+			Was: c.was, Acted: c.acted})
 		if err != nil || tw.lossy != c.lossy || (r.Reopens-r.Now > time.Minute.Microseconds()) != c.lossy {
 			t.Errorf("acted %s: lossy %v, %+v %v", c.name, tw.lossy, r, err)
 		}
@@ -96,7 +98,7 @@ func TestP2LostFencesDoNotComeAgain(t *testing.T) {
 // The file may be a backup, and before anybody had the time to say so its replica is promoted: nothing is paid for meanwhile.
 func TestBackupThenPromoted(t *testing.T) {
 	now := time.UnixMicro(1_700_000_000_000_000)
-	e := NewEmbedded(ledger.DefaultBounds(), func() time.Time { return now })
+	e := New(ledger.DefaultBounds(), func() time.Time { return now })
 	node := Node{Era: 1, Run: 1, Fed: NeverFed, File: true, Fsynced: true, Replicas: 1}
 	e.On(node)
 	must[ledger.Head](t)(e.Create(t.Context(), "s", ledger.CreateRequest{Total: 10, Hold: time.Minute}))

@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"encoding/binary"
@@ -70,7 +70,8 @@ func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, er
 		return ledger.DeductReply{}, ledger.ParseRefusal(fmt.Sprintf("LATE %d us: nobody waits for this buy any more", raw))
 	}
 	if q.N > ledger.MaxUnits {
-		return ledger.DeductReply{}, &ledger.Refusal{Code: "TOOMANY", Why: fmt.Sprintf("one buy has at most %d units", ledger.MaxUnits)}
+		return ledger.DeductReply{}, &ledger.Refusal{Code: "TOOMANY", Why: fmt.Sprintf("one buy has at most %d units",
+			ledger.MaxUnits)}
 	}
 	keyed := q.Key != (ledger.IdempotencyKey{})
 	field := "k" + string(q.Key[:])
@@ -85,7 +86,8 @@ func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, er
 		return ledger.DeductReply{}, &ledger.Refusal{Code: "NOBUYER", Why: "a sale with a limit per buyer must know its buyers"}
 	}
 	if q.Offer.Count == 0 && t.recovering() && !t.bounds.Lacks(DeductAnyEra) {
-		return ledger.DeductReply{}, &ledger.Refusal{Code: "RECOVERING", Why: "the history of this sale was cut: it grants nothing yet"}
+		return ledger.DeductReply{}, &ledger.Refusal{Code: "RECOVERING",
+			Why: "the history of this sale was cut: it grants nothing yet"}
 	}
 	t.sweep(t.bounds.Sweep)
 	k := t.deducted(q)

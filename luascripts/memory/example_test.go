@@ -1,18 +1,18 @@
-package luascripts_test
+package memory_test
 
 import (
 	"context"
 	"fmt"
 	"time"
 
-	"spike/luascripts"
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // The embedded ledger is a store without a server. An edge leases units of a sale, sells one, and tells the ledger.
-func ExampleEmbedded() {
+func ExampleStore() {
 	ctx := context.Background()
-	store := luascripts.NewEmbedded(ledger.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	head, _ := store.Create(ctx, "ticket", ledger.CreateRequest{Total: 100, Hold: time.Minute})
 
 	edge := ledger.Party{Birth: head.Birth, Instance: "edge-1", Node: "here"}

@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Embedded is the Store inside one process: the twin behind a lock and a clock. It keeps nothing after exit.
-type Embedded struct {
+// Store is the ledger.Store inside one process: the twin behind a lock and a clock. It keeps nothing after exit.
+type Store struct {
 	bounds  ledger.Bounds
 	clock   func() time.Time
 	key     []byte
@@ -29,28 +29,29 @@ type Embedded struct {
 	bound     map[string]ledger.Binding // group -> its database
 }
 
-// NewEmbedded has no sale yet.
-func NewEmbedded(b ledger.Bounds, clock func() time.Time) *Embedded {
+// New has no sale yet.
+func New(b ledger.Bounds, clock func() time.Time) *Store {
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		panic(err) // crypto/rand does not fail
 	}
-	return &Embedded{bounds: b, clock: clock, key: key, id: ledger.PassingStore + ledger.NewIdentity(), sales: map[string]*Twin{},
-		streams: map[string]*stream{}, keys: map[ledger.IdempotencyKey]binding{}, listeners: map[*ledger.Listener]struct{}{}, bound: map[string]ledger.Binding{}}
+	return &Store{bounds: b, clock: clock, key: key, id: ledger.PassingStore + ledger.NewIdentity(), sales: map[string]*Twin{},
+		streams: map[string]*stream{}, keys: map[ledger.IdempotencyKey]binding{}, listeners: map[*ledger.Listener]struct{}{},
+		bound: map[string]ledger.Binding{}}
 }
 
 // KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
-func (e *Embedded) KeepEvents() { e.keeping = true }
+func (e *Store) KeepEvents() { e.keeping = true }
 
 // On says on which server the following calls run.
-func (e *Embedded) On(n Node) {
+func (e *Store) On(n Node) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.node = n
 }
 
 // with runs f on a sale's ledger, alone, and passes its news on.
-func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)) (none R, err error) {
+func with[R any](e *Store, sale string, f func(t *Twin, raw int64) (R, error)) (none R, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	t := e.sales[sale]
@@ -67,14 +68,14 @@ func with[R any](e *Embedded, sale string, f func(t *Twin, raw int64) (R, error)
 }
 
 // tell passes news on to whoever listens; the caller has the lock.
-func (e *Embedded) tell(sale string, door ledger.State) {
+func (e *Store) tell(sale string, door ledger.State) {
 	for l := range e.listeners {
 		l.News(sale, door)
 	}
 }
 
-// Listen is Store's.
-func (e *Embedded) Listen(ctx context.Context, l ledger.Listener) {
+// Listen is ledger.Store's.
+func (e *Store) Listen(ctx context.Context, l ledger.Listener) {
 	e.mu.Lock()
 	e.listeners[&l] = struct{}{}
 	e.mu.Unlock()
@@ -86,85 +87,85 @@ func (e *Embedded) Listen(ctx context.Context, l ledger.Listener) {
 	l.End()
 }
 
-// News is Store's.
-func (e *Embedded) News(ctx context.Context, f func(sale string, door ledger.State), lost func()) {
+// News is ledger.Store's.
+func (e *Store) News(ctx context.Context, f func(sale string, door ledger.State), lost func()) {
 	e.Listen(ctx, ledger.Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }
 
-// Lease is Store's.
-func (e *Embedded) Lease(_ context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
+// Lease is ledger.Store's.
+func (e *Store) Lease(_ context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.LeaseReply, error) { return t.Lease(raw, q) })
 }
 
-// Renew is Store's.
-func (e *Embedded) Renew(_ context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
+// Renew is ledger.Store's.
+func (e *Store) Renew(_ context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.RenewReply, error) { return t.Renew(raw, q) })
 }
 
-// GiveBack is Store's.
-func (e *Embedded) GiveBack(_ context.Context, sale string, q ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
+// GiveBack is ledger.Store's.
+func (e *Store) GiveBack(_ context.Context, sale string, q ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.GiveBackReply, error) { return t.GiveBack(raw, q) })
 }
 
-// Settle is Store's.
-func (e *Embedded) Settle(_ context.Context, sale string, q ledger.SettleRequest) (ledger.SettleReply, error) {
+// Settle is ledger.Store's.
+func (e *Store) Settle(_ context.Context, sale string, q ledger.SettleRequest) (ledger.SettleReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.SettleReply, error) { return t.Settle(raw, q) })
 }
 
-// Reassert is Store's.
-func (e *Embedded) Reassert(_ context.Context, sale string, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
+// Reassert is ledger.Store's.
+func (e *Store) Reassert(_ context.Context, sale string, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ReassertReply, error) { return t.Reassert(raw, q) })
 }
 
-// Reopen is Store's.
-func (e *Embedded) Reopen(_ context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
+// Reopen is ledger.Store's.
+func (e *Store) Reopen(_ context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Reopen(raw, q) })
 }
 
-// Mend is Store's: there is no hash here that could be lost.
-func (e *Embedded) Mend(_ context.Context, sale string) (ledger.Head, error) {
+// Mend is ledger.Store's: there is no hash here that could be lost.
+func (e *Store) Mend(_ context.Context, sale string) (ledger.Head, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Mend(raw) })
 }
 
-// Deduct is Store's.
-func (e *Embedded) Deduct(_ context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
+// Deduct is ledger.Store's.
+func (e *Store) Deduct(_ context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.DeductReply, error) { return t.Deduct(raw, q) })
 }
 
-// EnterDraw is Store's.
-func (e *Embedded) EnterDraw(_ context.Context, sale string, q ledger.EnterRequest) (ledger.EnterReply, error) {
+// EnterDraw is ledger.Store's.
+func (e *Store) EnterDraw(_ context.Context, sale string, q ledger.EnterRequest) (ledger.EnterReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.EnterReply, error) { return t.EnterDraw(raw, q) })
 }
 
-// Draw is Store's.
-func (e *Embedded) Draw(_ context.Context, sale string, from, most int) (ledger.DrawReply, error) {
+// Draw is ledger.Store's.
+func (e *Store) Draw(_ context.Context, sale string, from, most int) (ledger.DrawReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.DrawReply, error) { return t.Draw(raw, from, most), nil })
 }
 
-// Confirm is Store's.
-func (e *Embedded) Confirm(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+// Confirm is ledger.Store's.
+func (e *Store) Confirm(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Confirm(raw, birth, c) })
 }
 
-// Cancel is Store's.
-func (e *Embedded) Cancel(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+// Cancel is ledger.Store's.
+func (e *Store) Cancel(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Cancel(raw, birth, c) })
 }
 
-// Reservation is Store's.
-func (e *Embedded) Reservation(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+// Reservation is ledger.Store's.
+func (e *Store) Reservation(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) {
 		return t.Reservation(raw, birth, c, e.stream(sale, t).needed(ledger.OrdersGroup))
 	})
 }
 
-// Expire is Store's.
-func (e *Embedded) Expire(_ context.Context, sale string, most int) (ledger.ExpireReply, error) {
+// Expire is ledger.Store's.
+func (e *Store) Expire(_ context.Context, sale string, most int) (ledger.ExpireReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ExpireReply, error) { return t.Expire(raw, most) })
 }
 
-// Tend is Store's.
-func (e *Embedded) Tend(_ context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
+// Tend is ledger.Store's.
+func (e *Store) Tend(_ context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.TendReply, error) { return t.Tend(raw, q) })
 }
 
@@ -175,8 +176,8 @@ type binding struct {
 	until time.Time
 }
 
-// BindKey is Store's.
-func (e *Embedded) BindKey(_ context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+// BindKey is ledger.Store's.
+func (e *Store) BindKey(_ context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.clock()
@@ -201,20 +202,20 @@ func (e *Embedded) BindKey(_ context.Context, key ledger.IdempotencyKey, sale st
 	return nil
 }
 
-// Show is Store's.
-func (e *Embedded) Show(_ context.Context, sale string) (ledger.ShowReply, error) {
+// Show is ledger.Store's.
+func (e *Store) Show(_ context.Context, sale string) (ledger.ShowReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ShowReply, error) { return t.Show(raw), nil })
 }
 
-// Glance is Store's.
-func (e *Embedded) Glance(_ context.Context, sale string) (string, error) {
+// Glance is ledger.Store's.
+func (e *Store) Glance(_ context.Context, sale string) (string, error) {
 	return with(e, sale, func(t *Twin, _ int64) (string, error) {
 		return fmt.Sprint(t.head.Birth, t.head.Era, t.head.Rev), nil
 	})
 }
 
-// Marks is Store's.
-func (e *Embedded) Marks(_ context.Context, sales []string) (marks []ledger.Mark, history string, err error) {
+// Marks is ledger.Store's.
+func (e *Store) Marks(_ context.Context, sales []string) (marks []ledger.Mark, history string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	marks = make([]ledger.Mark, len(sales))
@@ -226,18 +227,18 @@ func (e *Embedded) Marks(_ context.Context, sales []string) (marks []ledger.Mark
 	return marks, fmt.Sprint(e.node.Era), nil
 }
 
-// Audit is Store's.
-func (e *Embedded) Audit(_ context.Context, sale string) (ledger.Audit, error) {
+// Audit is ledger.Store's.
+func (e *Store) Audit(_ context.Context, sale string) (ledger.Audit, error) {
 	return with(e, sale, func(t *Twin, _ int64) (ledger.Audit, error) { return t.holdings().Audit(sale), nil })
 }
 
-// Change is Store's.
-func (e *Embedded) Change(_ context.Context, sale string, q ledger.ChangeRequest) (ledger.Head, error) {
+// Change is ledger.Store's.
+func (e *Store) Change(_ context.Context, sale string, q ledger.ChangeRequest) (ledger.Head, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Change(raw, q) })
 }
 
-// Create is Store's.
-func (e *Embedded) Create(_ context.Context, sale string, q ledger.CreateRequest) (ledger.Head, error) {
+// Create is ledger.Store's.
+func (e *Store) Create(_ context.Context, sale string, q ledger.CreateRequest) (ledger.Head, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return ledger.Head{}, err
 	}
@@ -258,8 +259,8 @@ func (e *Embedded) Create(_ context.Context, sale string, q ledger.CreateRequest
 	return t.view("-"), nil
 }
 
-// Remove is Store's.
-func (e *Embedded) Remove(_ context.Context, sale string) error {
+// Remove is ledger.Store's.
+func (e *Store) Remove(_ context.Context, sale string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sales[sale] == nil {
@@ -271,8 +272,8 @@ func (e *Embedded) Remove(_ context.Context, sale string) error {
 	return nil
 }
 
-// List is Store's.
-func (e *Embedded) List(context.Context) ([]string, error) {
+// List is ledger.Store's.
+func (e *Store) List(context.Context) ([]string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	names := make([]string, 0, len(e.sales))
@@ -283,11 +284,11 @@ func (e *Embedded) List(context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Survey is Store's.
-func (e *Embedded) Survey(ctx context.Context) ([]string, error) { return e.List(ctx) }
+// Survey is ledger.Store's.
+func (e *Store) Survey(ctx context.Context) ([]string, error) { return e.List(ctx) }
 
-// Born is Store's.
-func (e *Embedded) Born(_ context.Context, birth uint64) (ledger.Found, error) {
+// Born is ledger.Store's.
+func (e *Store) Born(_ context.Context, birth uint64) (ledger.Found, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for name, t := range e.sales {
@@ -298,19 +299,19 @@ func (e *Embedded) Born(_ context.Context, birth uint64) (ledger.Found, error) {
 	return ledger.Found{}, ledger.Unborn(birth)
 }
 
-// TokenKey is Store's.
-func (e *Embedded) TokenKey(context.Context) ([]byte, error) { return e.key, nil }
+// TokenKey is ledger.Store's.
+func (e *Store) TokenKey(context.Context) ([]byte, error) { return e.key, nil }
 
-// Identity is Store's.
-func (e *Embedded) Identity(context.Context) (string, error) { return e.id, nil }
+// Identity is ledger.Store's.
+func (e *Store) Identity(context.Context) (string, error) { return e.id, nil }
 
-// Ping is Store's.
-func (e *Embedded) Ping(context.Context) error { return nil }
+// Ping is ledger.Store's.
+func (e *Store) Ping(context.Context) error { return nil }
 
-// Willing is Store's.
-func (e *Embedded) Willing(context.Context) error { return nil }
+// Willing is ledger.Store's.
+func (e *Store) Willing(context.Context) error { return nil }
 
-// Close is Store's.
-func (e *Embedded) Close() {}
+// Close is ledger.Store's.
+func (e *Store) Close() {}
 
-var _ ledger.Store = (*Embedded)(nil)
+var _ ledger.Store = (*Store)(nil)

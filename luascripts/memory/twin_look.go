@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"spike/luascripts/ledger"
@@ -6,7 +6,7 @@ import (
 
 // What a simulator may see of the twin, besides replies.
 
-// Audit is the whole account, as Store's.
+// Audit is the whole account, as ledger.Store's.
 func (t *Twin) Audit(sale string) ledger.Audit { return t.holdings().Audit(sale) }
 
 // Last is the sale as the last script left it.

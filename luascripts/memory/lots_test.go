@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"crypto/sha1"
@@ -57,7 +57,8 @@ func (h *hall) collect(i int) ledger.DeductReply {
 }
 
 func (h *hall) lease(want uint64) uint64 {
-	r := must[ledger.LeaseReply](h.t)(h.tw.Lease(h.now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: uint64(h.now), Want: want, Term: time.Hour}))
+	r := must[ledger.LeaseReply](h.t)(h.tw.Lease(h.now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"},
+		Request: uint64(h.now), Want: want, Term: time.Hour}))
 	return r.Grant.Ranges.Len()
 }
 
@@ -269,7 +270,8 @@ func TestKeysAreNotToldWhatWasCollected(t *testing.T) {
 	h.enter(1, 2)
 	h.pass(window)
 	first := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true, Key: ledger.IdempotencyKey{1}})
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true, Key: ledger.IdempotencyKey{1}}); first.Answer != ledger.Had || r.Claim != first.Claim {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true,
+		Key: ledger.IdempotencyKey{1}}); first.Answer != ledger.Had || r.Claim != first.Claim {
 		t.Errorf("%+v", r)
 	}
 	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true, Key: ledger.IdempotencyKey{2}}); r.Answer != ledger.NotHad {
@@ -354,7 +356,8 @@ func TestAddedUnits(t *testing.T) {
 	if l := h.pass(window); l.Lots.Winners != 5 {
 		t.Errorf("%+v", l)
 	}
-	if l := must[ledger.Head](t)(h.tw.Change(h.now, ledger.ChangeRequest{Request: "b", Add: 4})); l.Unkept() != 4 || l.Lots.Kept != 5 {
+	if l := must[ledger.Head](t)(h.tw.Change(h.now, ledger.ChangeRequest{Request: "b",
+		Add: 4})); l.Unkept() != 4 || l.Lots.Kept != 5 {
 		t.Errorf("%+v", l)
 	}
 	h.audit()
@@ -418,8 +421,10 @@ func TestSoldUnitsComeOffKeptOnes(t *testing.T) {
 	h.pass(window)
 	h.tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
 	h.pass(time.Second)
-	lost := ledger.Held{Fence: h.tw.fence + uint64(h.now), Request: 1, Deadline: h.tw.head.Now + 5e6, Ranges: ledger.Ranges{{Start: 1, End: 4}}}
-	r := must[ledger.ReassertReply](t)(h.tw.Reassert(h.now, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2, Term: 5 * time.Second, Leases: []ledger.Held{lost}}))
+	lost := ledger.Held{Fence: h.tw.fence + uint64(h.now), Request: 1, Deadline: h.tw.head.Now + 5e6,
+		Ranges: ledger.Ranges{{Start: 1, End: 4}}}
+	r := must[ledger.ReassertReply](t)(h.tw.Reassert(h.now, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2,
+		Term: 5 * time.Second, Leases: []ledger.Held{lost}}))
 	if r.Leased != 3 || r.Free != 2 || r.Lots.Kept != 2 {
 		t.Errorf("%+v", r)
 	}

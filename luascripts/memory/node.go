@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 // Node is what a script sees of the server it runs on.
 type Node struct {

@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"errors"
@@ -17,7 +17,8 @@ func TestS1TwoCutsInOneRecovery(t *testing.T) {
 	assert := func(inst string, era, fence uint64, from uint32) ledger.ReassertReply {
 		t.Helper()
 		held := ledger.Held{Fence: fence, Request: 1, Deadline: now + 5*second, Ranges: ledger.Ranges{{Start: from, End: from + 10}}}
-		return must[ledger.ReassertReply](t)(tw.Reassert(now, ledger.ReassertRequest{Party: ledger.Party{Instance: inst}, Era: era, Term: time.Second, Leases: []ledger.Held{held}}))
+		return must[ledger.ReassertReply](t)(tw.Reassert(now, ledger.ReassertRequest{Party: ledger.Party{Instance: inst},
+			Era: era, Term: time.Second, Leases: []ledger.Held{held}}))
 	}
 	now += second
 	tw.On(Node{Era: 2, Run: 2, Fed: NeverFed}) // it has lost the leases of both
@@ -49,14 +50,16 @@ func TestS1TwoCutsInOneRecovery(t *testing.T) {
 func TestS1RestartsFromOneFile(t *testing.T) {
 	second := time.Second.Microseconds()
 	again := func(era uint64, now int64, cut int) (fence uint64) {
-		tw := NewTwinOn(Node{Era: 1, Run: 1}, 1000*second, ledger.CreateRequest{Total: 100, Hold: time.Second}, ledger.DefaultBounds())
+		tw := NewTwinOn(Node{Era: 1, Run: 1}, 1000*second, ledger.CreateRequest{Total: 100, Hold: time.Second},
+			ledger.DefaultBounds())
 		for ; cut > 0; cut-- { // the second within the recovery of the first
 			tw.On(Node{Era: era, Run: era, Fed: NeverFed})
 			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 			era, now = era+1, now+second
 		}
 		for r := (ledger.LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
-			r = must[ledger.LeaseReply](t)(tw.Lease(now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
+			r = must[ledger.LeaseReply](t)(tw.Lease(now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1,
+				Want: 1, Term: time.Second}))
 			fence = r.Grant.Fence
 		}
 		return fence
@@ -81,7 +84,8 @@ func TestS1FilesOfARecovery(t *testing.T) {
 			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 		}
 		for r := (ledger.LeaseReply{}); r.Grant.Fence == 0; now += second / 3 {
-			r = must[ledger.LeaseReply](t)(tw.Lease(now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1, Want: 1, Term: time.Second}))
+			r = must[ledger.LeaseReply](t)(tw.Lease(now, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1,
+				Want: 1, Term: time.Second}))
 			fence = r.Grant.Fence
 		}
 		return fence
@@ -104,7 +108,8 @@ func TestRestedThroughManyEras(t *testing.T) {
 		tw.On(node)
 		must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 	}
-	q := ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: node.Era - 1, Term: time.Second, Was: acted.Era, Acted: acted.Rev}
+	q := ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: node.Era - 1, Term: time.Second, Was: acted.Era,
+		Acted: acted.Rev}
 	if h := must[ledger.ReassertReply](t)(tw.Reassert(now, q)).Head; h.Reopens-h.Now > (10 * time.Second).Microseconds() {
 		t.Errorf("nothing was lost, and nothing is granted for %v", time.Duration(h.Reopens-h.Now)*time.Microsecond)
 	}

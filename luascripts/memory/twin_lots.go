@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"cmp"
@@ -87,7 +87,8 @@ func (t *Twin) EnterDraw(raw int64, q ledger.EnterRequest) (ledger.EnterReply, e
 	if err := t.open(raw, q.Birth); err != nil {
 		return ledger.EnterReply{}, err
 	}
-	entered := t.state() == ledger.Drawing && (t.head.Raw < t.head.DrawsAt() || !t.recovering()) && len(t.entrants)+len(q.Buyers) <= t.bounds.Enter
+	entered := t.state() == ledger.Drawing && (t.head.Raw < t.head.DrawsAt() || !t.recovering()) &&
+		len(t.entrants)+len(q.Buyers) <= t.bounds.Enter
 	for _, b := range q.Buyers {
 		if entered {
 			t.entrants[b] = ledger.Lot(t.seed, t.head.Birth, b)

@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"fmt"
@@ -64,7 +64,8 @@ func (t *Twin) Change(raw int64, q ledger.ChangeRequest) (ledger.Head, error) {
 
 // holdings is the whole account, as Redis' audit has it.
 func (t *Twin) holdings() ledger.Holdings {
-	out := ledger.Holdings{Head: t.head, Owned: uint64(len(t.sold)), Prior: t.prior, Collected: uint64(len(t.collected)), Free: t.free.Ranges(),
+	out := ledger.Holdings{Head: t.head, Owned: uint64(len(t.sold)), Prior: t.prior, Collected: uint64(len(t.collected)),
+		Free:   t.free.Ranges(),
 		Census: &ledger.Census{}, Leases: map[uint64]ledger.HeldLease{}, Indexed: -1}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]

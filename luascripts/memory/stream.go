@@ -1,4 +1,4 @@
-package luascripts
+package memory
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type delivery struct {
 	at       time.Time
 }
 
-func (e *Embedded) stream(sale string, t *Twin) *stream {
+func (e *Store) stream(sale string, t *Twin) *stream {
 	s := e.streams[sale]
 	if s == nil || s.t != t {
 		s = &stream{t: t, groups: map[string]*group{}}
@@ -60,11 +60,14 @@ func (g *group) needed() uint64 {
 	return first
 }
 
-// ReadEvents is Store's.
-func (e *Embedded) ReadEvents(_ context.Context, sale string, q ledger.Group, count int) ([]ledger.Event, error) {
+// ReadEvents is ledger.Store's.
+func (e *Store) ReadEvents(_ context.Context, sale string, q ledger.Group, count int) ([]ledger.Event, error) {
 	return with(e, sale, func(t *Twin, _ int64) ([]ledger.Event, error) {
 		g := e.stream(sale, t).group(q.Name)
-		i, _ := slices.BinarySearchFunc(t.events, g.last+1, func(ev ledger.Event, n uint64) int { return int(int64(ev.Number) - int64(n)) })
+		i, _ := slices.BinarySearchFunc(t.events, g.last+1, func(ev ledger.Event,
+			n uint64) int {
+			return int(int64(ev.Number) - int64(n))
+		})
 		got := slices.Clone(t.events[i:min(i+count, len(t.events))])
 		for _, ev := range got {
 			g.last = ev.Number
@@ -74,8 +77,8 @@ func (e *Embedded) ReadEvents(_ context.Context, sale string, q ledger.Group, co
 	})
 }
 
-// TakeOver is Store's.
-func (e *Embedded) TakeOver(_ context.Context, sale string, q ledger.Group, idle time.Duration, count int) ([]ledger.Event, error) {
+// TakeOver is ledger.Store's.
+func (e *Store) TakeOver(_ context.Context, sale string, q ledger.Group, idle time.Duration, count int) ([]ledger.Event, error) {
 	return with(e, sale, func(t *Twin, _ int64) ([]ledger.Event, error) {
 		g := e.stream(sale, t).group(q.Name)
 		var got []ledger.Event
@@ -90,8 +93,8 @@ func (e *Embedded) TakeOver(_ context.Context, sale string, q ledger.Group, idle
 	})
 }
 
-// AckEvents is Store's.
-func (e *Embedded) AckEvents(_ context.Context, sale string, q ledger.Group, ids []string) error {
+// AckEvents is ledger.Store's.
+func (e *Store) AckEvents(_ context.Context, sale string, q ledger.Group, ids []string) error {
 	_, err := with(e, sale, func(t *Twin, _ int64) (struct{}, error) {
 		g := e.stream(sale, t).group(q.Name)
 		for _, id := range ids {
@@ -103,8 +106,8 @@ func (e *Embedded) AckEvents(_ context.Context, sale string, q ledger.Group, ids
 	return err
 }
 
-// TrimEvents is Store's.
-func (e *Embedded) TrimEvents(_ context.Context, sale string) error {
+// TrimEvents is ledger.Store's.
+func (e *Store) TrimEvents(_ context.Context, sale string) error {
 	_, err := with(e, sale, func(t *Twin, _ int64) (struct{}, error) {
 		needed := uint64(math.MaxUint64)
 		for _, g := range e.stream(sale, t).groups {
@@ -118,8 +121,8 @@ func (e *Embedded) TrimEvents(_ context.Context, sale string) error {
 	return err
 }
 
-// EventLag is Store's.
-func (e *Embedded) EventLag(_ context.Context, sale string, q ledger.Group) (ledger.Lag, error) {
+// EventLag is ledger.Store's.
+func (e *Store) EventLag(_ context.Context, sale string, q ledger.Group) (ledger.Lag, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.Lag, error) {
 		g := e.stream(sale, t).group(q.Name)
 		lag, needed := ledger.Lag{Unread: t.numbered - g.last, Pending: uint64(len(g.held))}, g.needed()
