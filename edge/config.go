@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"spike/edge/identity"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/loopback"
 )
 
@@ -34,7 +34,7 @@ type Config struct {
 	Lease       time.Duration    // how long a lease lasts
 	Drain       time.Duration    // at the end: answering, with `Connection: close`, before the listener goes
 	Grace       time.Duration    // for settling and giving back at the end
-	Bounds      luascripts.Bounds
+	Bounds      ledger.Bounds
 	Data        string // directory of the rings; "": memory, lost with the process
 	Decisions   string // a file for the decision log, "-" for standard output, "" for none
 	Version     string

@@ -19,14 +19,15 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/identity"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // crowdWorld is a crowd, an operator and a store that has its bad days, all of it by a seed.
 type crowdWorld struct {
 	*Server
 	rnd   *rand.Rand
-	store *luascripts.Embedded
+	store *memory.Store
 	rec   *recorder
 	ahead atomic.Int64 // of the store's clock
 	heard map[string]uint64
@@ -58,7 +59,7 @@ func TestEveryAnswerIsCountedOnce(t *testing.T) {
 // liveInCrowd is the life of one crowd; all is what all of them have heard.
 func liveInCrowd(t *testing.T, seed uint64, all map[string]uint64) {
 	w := &crowdWorld{rnd: rand.New(rand.NewPCG(seed, seed)), heard: map[string]uint64{}}
-	w.store = luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) })
+	w.store = memory.New(ledger.DefaultBounds(), func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) })
 	w.rec = newRecorder(w.store, seed)
 	cfg := testConfig()
 	cfg.Trusted, cfg.Ack = identity.TrustedByDefault(), []Ack{AckEdge, AckEdge, AckRedis}[seed%3]
@@ -94,7 +95,7 @@ func liveInCrowd(t *testing.T, seed uint64, all map[string]uint64) {
 // create makes a sale of some kind.
 func (w *crowdWorld) create(name string) {
 	pick := func(of ...int) int { return of[w.rnd.IntN(len(of))] }
-	q := luascripts.CreateRequest{Total: uint64(pick(1, 3, 20, 300, 3000)), Hold: time.Duration(pick(0, 2, 60, 60)) * time.Second,
+	q := ledger.CreateRequest{Total: uint64(pick(1, 3, 20, 300, 3000)), Hold: time.Duration(pick(0, 2, 60, 60)) * time.Second,
 		Limit: uint32(pick(0, 0, 0, 1, 3))}
 	if w.rnd.IntN(3) == 0 {
 		q.Shuffle, q.Seed = time.Duration(pick(200, 1000, 5000))*time.Millisecond, lotsSeed
@@ -110,7 +111,7 @@ func (w *crowdWorld) meddle() {
 	name := fmt.Sprint("s", w.rnd.IntN(crowdSales))
 	switch w.rnd.IntN(60) {
 	case 0, 1, 2, 3:
-		_, _ = w.store.Change(context.Background(), name, luascripts.ChangeRequest{To: []string{"paused", "open", "open", "closed"}[w.rnd.IntN(4)]})
+		_, _ = w.store.Change(context.Background(), name, ledger.ChangeRequest{To: []string{"paused", "open", "open", "closed"}[w.rnd.IntN(4)]})
 	case 4:
 		w.ahead.Store(int64(time.Duration(w.rnd.IntN(4000)) * time.Millisecond))
 	case 5, 6, 7:

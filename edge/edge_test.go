@@ -9,13 +9,13 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
 // shelf is a store that has whatever is asked of it and settles everything: the edge alone is under test.
 type shelf struct {
-	luascripts.Store
+	ledger.Store
 	mu      sync.Mutex
 	next    uint32
 	left    uint64
@@ -23,67 +23,67 @@ type shelf struct {
 	settles chan struct{} // nothing is settled before it is closed; nil: all at once
 }
 
-func (s *shelf) head() luascripts.Head {
+func (s *shelf) head() ledger.Head {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now().UnixMicro()
-	h := luascripts.Head{Raw: now, Now: now, Birth: 7, Total: 1 << 31, Free: s.left, Leased: 1, Hold: 300e6, Opens: s.opens}
+	h := ledger.Head{Raw: now, Now: now, Birth: 7, Total: 1 << 31, Free: s.left, Leased: 1, Hold: 300e6, Opens: s.opens}
 	if s.opens > now {
-		h.State = luascripts.Unopened
+		h.State = ledger.Unopened
 	}
 	return h
 }
 
-func (s *shelf) Renew(_ context.Context, _ string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {
-	out := luascripts.RenewReply{Head: s.head(), Deadlines: make([]int64, len(q.Fences))}
+func (s *shelf) Renew(_ context.Context, _ string, q ledger.RenewRequest) (ledger.RenewReply, error) {
+	out := ledger.RenewReply{Head: s.head(), Deadlines: make([]int64, len(q.Fences))}
 	for i := range out.Deadlines {
 		out.Deadlines[i] = out.Now + 5e6
 	}
 	return out, nil
 }
 
-func (s *shelf) Lease(_ context.Context, _ string, q luascripts.LeaseRequest) (luascripts.LeaseReply, error) {
+func (s *shelf) Lease(_ context.Context, _ string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
 	s.mu.Lock()
 	n := min(s.left, 1<<22)
 	s.left -= n
 	s.mu.Unlock()
-	out := luascripts.LeaseReply{Head: s.head()}
+	out := ledger.LeaseReply{Head: s.head()}
 	if n > 0 {
-		out.Grant = luascripts.Grant{Fence: q.Request, Deadline: out.Now + 5e6, Hold: out.Hold,
-			Ranges: luascripts.Ranges{shard.Range{Start: s.next + 1, End: s.next + 1 + uint32(n)}}}
+		out.Grant = ledger.Grant{Fence: q.Request, Deadline: out.Now + 5e6, Hold: out.Hold,
+			Ranges: ledger.Ranges{shard.Range{Start: s.next + 1, End: s.next + 1 + uint32(n)}}}
 		s.next += uint32(n)
 	}
 	return out, nil
 }
 
-func (s *shelf) Settle(ctx context.Context, _ string, q luascripts.SettleRequest) (luascripts.SettleReply, error) {
+func (s *shelf) Settle(ctx context.Context, _ string, q ledger.SettleRequest) (ledger.SettleReply, error) {
 	if s.settles != nil {
 		select {
 		case <-s.settles:
 		case <-ctx.Done():
-			return luascripts.SettleReply{}, luascripts.ErrDown
+			return ledger.SettleReply{}, ledger.ErrDown
 		}
 	}
-	return luascripts.SettleReply{Head: s.head(), Verdicts: make([]luascripts.Verdict, len(q.Claims))}, nil
+	return ledger.SettleReply{Head: s.head(), Verdicts: make([]ledger.Verdict, len(q.Claims))}, nil
 }
 
-func (s *shelf) GiveBack(context.Context, string, luascripts.GiveBackRequest) (luascripts.GiveBackReply, error) {
-	return luascripts.GiveBackReply{Head: s.head()}, nil
+func (s *shelf) GiveBack(context.Context, string, ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
+	return ledger.GiveBackReply{Head: s.head()}, nil
 }
 
 func testConfig() Config {
-	cfg := Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: luascripts.DefaultBounds()}
+	cfg := Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: ledger.DefaultBounds()}
 	cfg.begin()
 	return cfg
 }
 
 // testServer is an edge without listeners; it ends with the test.
-func testServer(t testing.TB, cfg Config, store luascripts.Store) *Server {
+func testServer(t testing.TB, cfg Config, store ledger.Store) *Server {
 	t.Helper()
 	return loggingServer(t, cfg, store, zerolog.Nop())
 }
 
-func loggingServer(t testing.TB, cfg Config, store luascripts.Store, log zerolog.Logger) *Server {
+func loggingServer(t testing.TB, cfg Config, store ledger.Store, log zerolog.Logger) *Server {
 	t.Helper()
 	life, die := context.WithCancel(context.Background())
 	s := newServer(life, cfg, store, nil, log, make([]byte, 32))

@@ -18,7 +18,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/listener"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // FuzzUnits: n is read as a person reads it, as net/url would, or not at all.
@@ -83,8 +84,8 @@ func FuzzRequests(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	cfg := testConfig()
-	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
-	if _, err := store.Create(f.Context(), "ticket", luascripts.CreateRequest{Total: luascripts.MaxSerial}); err != nil {
+	store := memory.New(cfg.Bounds, time.Now)
+	if _, err := store.Create(f.Context(), "ticket", ledger.CreateRequest{Total: ledger.MaxSerial}); err != nil {
 		f.Fatal(err)
 	}
 	s := testServer(f, cfg, store)
@@ -153,8 +154,8 @@ func FuzzOperatorsBodies(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, where byte, body string) {
-		store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-		if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 10}); err != nil {
+		store := memory.New(ledger.DefaultBounds(), time.Now)
+		if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
 			t.Fatal(err)
 		}
 		at := []string{"/api/v1/sales", "/api/v1/sales/ticket/add", "/api/v1/sales/ticket/pause?wait=0s", "/api/v1/sales/ticket/resume", "/api/v1/reservations/x/confirm"}[where%5]
@@ -177,11 +178,11 @@ func FuzzOperatorsBodies(f *testing.F) {
 }
 
 // checkMade wants of a sale what the interface promises of every sale.
-func checkMade(t *testing.T, store luascripts.Store, body, name string) {
+func checkMade(t *testing.T, store ledger.Store, body, name string) {
 	t.Helper()
 	shown, err := store.Show(t.Context(), name)
-	if err != nil || luascripts.CheckName(name) != nil || shown.Total < 1 || shown.Total > luascripts.MaxSerial || shown.Free != shown.Total ||
-		shown.Hold < 0 || shown.Hold > luascripts.MaxHold.Microseconds() || shown.Limit > luascripts.MaxLimit {
+	if err != nil || ledger.CheckName(name) != nil || shown.Total < 1 || shown.Total > ledger.MaxSerial || shown.Free != shown.Total ||
+		shown.Hold < 0 || shown.Hold > ledger.MaxHold.Microseconds() || shown.Limit > ledger.MaxLimit {
 		t.Errorf("%q made %q: %+v %v", body, name, shown, err)
 	}
 }

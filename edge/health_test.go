@@ -10,18 +10,18 @@ import (
 	"time"
 
 	"spike/edge/internal/storetest"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // moody takes writes, or does not.
 type moody struct {
-	luascripts.Store
+	ledger.Store
 	no atomic.Bool
 }
 
 func (m *moody) Willing(context.Context) error {
 	if m.no.Load() {
-		return luascripts.ErrDown
+		return ledger.ErrDown
 	}
 	return nil
 }

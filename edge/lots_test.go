@@ -14,17 +14,17 @@ import (
 	"spike/edge/identity"
 	"spike/edge/sales"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 const lotsSeed = "000102030405060708090a0b0c0d0e0f"
 
 // withLots makes a sale whose first units go by lot, and an edge that sells it, in virtual time.
-func withLots(t *testing.T, q luascripts.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
+func withLots(t *testing.T, q ledger.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
 	withLotsAck(t, AckEdge, q, f)
 }
 
-func withLotsAck(t *testing.T, ack Ack, q luascripts.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
+func withLotsAck(t *testing.T, ack Ack, q ledger.CreateRequest, f func(t *testing.T, s *settlingEdge)) {
 	withSettlingAck(t, ack, func(t *testing.T, s *settlingEdge) {
 		q.Shuffle, q.Seed = 5*time.Second, lotsSeed
 		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
@@ -97,7 +97,7 @@ func (s *settlingEdge) audited(t *testing.T, pending uint64) {
 }
 
 func TestLots(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 10)
 		if a := s.buysLot(t, "b3"); a.Data.Claim != claims[3] || a.retry != "5" {
 			t.Errorf("again: %+v", a)
@@ -164,7 +164,7 @@ func TestWinnersMayBuyAgain(t *testing.T) {
 		key   string
 	}{{0, AckEdge, ""}, {0, AckRedis, ""}, {2, AckEdge, ""}, {0, AckEdge, "again"}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			withLotsAck(t, c.ack, luascripts.CreateRequest{Total: 4, Hold: time.Minute, Limit: c.limit}, func(t *testing.T, s *settlingEdge) {
+			withLotsAck(t, c.ack, ledger.CreateRequest{Total: 4, Hold: time.Minute, Limit: c.limit}, func(t *testing.T, s *settlingEdge) {
 				claims := s.claims(t, 10)
 				drawn()
 				winners := map[int]string{}
@@ -189,7 +189,7 @@ func TestWinnersMayBuyAgain(t *testing.T) {
 
 // Who has cancelled what it had drawn buys as everybody, and hears of no dead token.
 func TestWinnerWhoCancels(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 2)
 		drawn()
 		_, body := s.buys(t, "/buy/ticket", "b0", "")
@@ -208,7 +208,7 @@ func TestWinnerWhoCancels(t *testing.T) {
 
 // What is not kept is for whoever comes, entered or not, named or not.
 func TestWhatIsNotKeptIsForWhoeverComes(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 5, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 5, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 2)
 		drawn()
 		for i := range 3 {
@@ -227,7 +227,7 @@ func TestWhatIsNotKeptIsForWhoeverComes(t *testing.T) {
 }
 
 func TestUncollectedLotsExpire(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 1, Hold: 20 * time.Second}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 1, Hold: 20 * time.Second}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 2)
 		drawn()
 		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeSoldOut) || a.retry != "1" {
@@ -249,10 +249,10 @@ func TestUncollectedLotsExpire(t *testing.T) {
 }
 
 func TestPausedAndClosedLots(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 2)
 		change := func(to string) {
-			if _, err := s.store.Change(t.Context(), "ticket", luascripts.ChangeRequest{To: to}); err != nil {
+			if _, err := s.store.Change(t.Context(), "ticket", ledger.ChangeRequest{To: to}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -288,7 +288,7 @@ func TestPausedAndClosedLots(t *testing.T) {
 
 // A claim is asked about at any edge.
 func TestAnotherEdgeKnowsTheClaim(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 1, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 1, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 3)
 		other := &settlingEdge{store: s.store, Server: testServer(t, s.cfg, s.store)}
 		if a := other.polls(t, claims[0]); a.status != 202 || a.State != "waiting" {
@@ -304,7 +304,7 @@ func TestAnotherEdgeKnowsTheClaim(t *testing.T) {
 // An edge that rested through it all finds a winner's unit, too.
 func TestRestedEdgeFindsTheLot(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		q := luascripts.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second, Opens: time.Now().Add(10 * time.Second)}
+		q := ledger.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second, Opens: time.Now().Add(10 * time.Second)}
 		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +322,7 @@ func TestRestedEdgeFindsTheLot(t *testing.T) {
 
 // An edge that has not looked since does not sell by what it saw: it enters nobody, and draws.
 func TestBuyThatComesWithTheDraw(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 1)
 		for at := range 12 { // the store's clock alone, and others whom ledger time passes with
 			s.ahead.Store(int64(time.Duration(at+1) * 500 * time.Millisecond))
@@ -340,7 +340,7 @@ func TestBuyThatComesWithTheDraw(t *testing.T) {
 
 // P16: a buyer under a key who comes with the draw has one of the places of those that wait, not two.
 func TestP16KeyedBuyThatComesWithTheDrawWaitsOnce(t *testing.T) {
-	withLots(t, luascripts.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
+	withLots(t, ledger.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 1)
 		for at := range 12 {
 			s.ahead.Store(int64(time.Duration(at+1) * 500 * time.Millisecond))
@@ -366,7 +366,7 @@ func TestNotOpenSaysWhen(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.ahead.Store(int64(time.Hour))
 		opens := time.Now().Add(time.Hour + 90*time.Second)
-		if _, err := s.store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 3, Opens: opens}); err != nil {
+		if _, err := s.store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 3, Opens: opens}); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {

@@ -22,7 +22,8 @@ import (
 
 	"spike/edge/identity"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/order/loopback"
 )
 
@@ -67,7 +68,7 @@ type edge struct {
 	sides [2]http.Handler // the buyers', the operators'
 }
 
-func newEdge(t *testing.T, store luascripts.Store) edge {
+func newEdge(t *testing.T, store ledger.Store) edge {
 	t.Helper()
 	key, err := identity.ParseJWTKey(jwtSecret)
 	if err != nil {
@@ -100,11 +101,11 @@ func (serve buyersSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // prepare makes the sales and the tokens.
 func (w *world) prepare(t *testing.T) {
-	for name, q := range inOrder(map[string]luascripts.CreateRequest{
+	for name, q := range inOrder(map[string]ledger.CreateRequest{
 		"ticket": {Total: 1000, Hold: time.Hour}, "slow": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
 		"closed": {Total: 1, Hold: time.Hour}, "held": {Total: 1, Hold: time.Hour}, "limited": {Total: 9, Hold: time.Hour, Limit: 1},
 		"one-buyByGet": {Total: 1}, "one-buyByPost": {Total: 1}, "one-reserve": {Total: 1},
-		"entering": {Total: 1, Shuffle: time.Hour}, "drawn": {Total: 1, Hold: time.Hour, Shuffle: luascripts.MinShuffle},
+		"entering": {Total: 1, Shuffle: time.Hour}, "drawn": {Total: 1, Hold: time.Hour, Shuffle: ledger.MinShuffle},
 		"soon": {Total: 1, Hold: time.Hour, Opens: time.Now().Add(time.Hour), Closes: time.Now().Add(2 * time.Hour)},
 	}) {
 		if _, err := w.store.Create(t.Context(), name, q); err != nil {
@@ -112,7 +113,7 @@ func (w *world) prepare(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"paused", "closed"} {
-		if _, err := w.store.Change(t.Context(), name, luascripts.ChangeRequest{To: name}); err != nil {
+		if _, err := w.store.Change(t.Context(), name, ledger.ChangeRequest{To: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,14 +125,14 @@ func (w *world) prepare(t *testing.T) {
 		w.names[who] = w.enters(t, "drawn", header)
 	}
 	w.names["waiting"] = w.enters(t, "entering", asAnn)
-	time.Sleep(luascripts.MinShuffle)
+	time.Sleep(ledger.MinShuffle)
 	w.buys(t, "limited", asAnn)
 	w.names["bobs"] = w.buys(t, "limited", asBob)
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{confirmed}/confirm"})
 	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{bobs}/confirm"})
 	w.send(t, apiCase{op: "cancelReservation", uri: "/v1/reservations/{cancelled}/cancel"})
 	birth := w.up.sales.Get([]byte("ticket")).Birth
-	w.names["expired"] = string(w.up.signer.Append(nil, birth, &luascripts.Claim{Serial: 999, Count: 1, Fence: 1, Nonce: 1, Expiry: 1}))
+	w.names["expired"] = string(w.up.signer.Append(nil, birth, &ledger.Claim{Serial: 999, Count: 1, Fence: 1, Nonce: 1, Expiry: 1}))
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{Subject: "eve",
 		ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}).SignedString(jwtSecret)
 	if err != nil {
@@ -174,14 +175,14 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 
 // fickle is a store with two sales that make no sense, and keys that it may be slow about.
 type fickle struct {
-	luascripts.Store
+	ledger.Store
 	slow    atomic.Bool   // the next key is
 	selling chan struct{} // it has begun
 	resume  chan struct{} // it may end
 }
 
 func newFickle(t *testing.T) *fickle {
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	t.Cleanup(store.Close)
 	return &fickle{Store: store, selling: make(chan struct{}), resume: make(chan struct{})}
 }
@@ -212,14 +213,14 @@ func (w *world) stick(t *testing.T) (end func()) {
 func odd(sale string) error {
 	switch sale {
 	case "odd":
-		return &luascripts.Refusal{Code: "BADSALE", Why: "odd_hash_key: ticket_total_nums is missing"}
+		return &ledger.Refusal{Code: "BADSALE", Why: "odd_hash_key: ticket_total_nums is missing"}
 	case "foreign":
-		return &luascripts.Refusal{Code: "FOREIGN", Why: "foreign_hash_key: ticket_total_nums was lowered by hand"}
+		return &ledger.Refusal{Code: "FOREIGN", Why: "foreign_hash_key: ticket_total_nums was lowered by hand"}
 	}
 	return nil
 }
 
-func (f *fickle) BindKey(ctx context.Context, key luascripts.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+func (f *fickle) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
 	if f.slow.Swap(false) {
 		f.selling <- struct{}{}
 		<-f.resume
@@ -227,63 +228,63 @@ func (f *fickle) BindKey(ctx context.Context, key luascripts.IdempotencyKey, sal
 	return f.Store.BindKey(ctx, key, sale, n, keep)
 }
 
-func (f *fickle) Renew(ctx context.Context, sale string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {
+func (f *fickle) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
 	if err := odd(sale); err != nil {
-		return luascripts.RenewReply{}, err
+		return ledger.RenewReply{}, err
 	}
 	return f.Store.Renew(ctx, sale, q)
 }
 
-func (f *fickle) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+func (f *fickle) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
 	if err := odd(sale); err != nil {
-		return luascripts.ShowReply{}, err
+		return ledger.ShowReply{}, err
 	}
 	return f.Store.Show(ctx, sale)
 }
 
-func (f *fickle) Audit(ctx context.Context, sale string) (luascripts.Audit, error) {
+func (f *fickle) Audit(ctx context.Context, sale string) (ledger.Audit, error) {
 	if err := odd(sale); err != nil {
-		return luascripts.Audit{}, err
+		return ledger.Audit{}, err
 	}
 	return f.Store.Audit(ctx, sale)
 }
 
-func (f *fickle) Change(ctx context.Context, sale string, q luascripts.ChangeRequest) (luascripts.Head, error) {
+func (f *fickle) Change(ctx context.Context, sale string, q ledger.ChangeRequest) (ledger.Head, error) {
 	if err := odd(sale); err != nil {
-		return luascripts.Head{}, err
+		return ledger.Head{}, err
 	}
 	return f.Store.Change(ctx, sale, q)
 }
 
 // silent is a store that does not answer.
-type silent struct{ luascripts.Store }
+type silent struct{ ledger.Store }
 
-func (silent) Renew(context.Context, string, luascripts.RenewRequest) (luascripts.RenewReply, error) {
-	return luascripts.RenewReply{}, luascripts.ErrDown
+func (silent) Renew(context.Context, string, ledger.RenewRequest) (ledger.RenewReply, error) {
+	return ledger.RenewReply{}, ledger.ErrDown
 }
 
-func (silent) Show(context.Context, string) (luascripts.ShowReply, error) {
-	return luascripts.ShowReply{}, luascripts.ErrDown
+func (silent) Show(context.Context, string) (ledger.ShowReply, error) {
+	return ledger.ShowReply{}, ledger.ErrDown
 }
 
-func (silent) Audit(context.Context, string) (luascripts.Audit, error) {
-	return luascripts.Audit{}, luascripts.ErrDown
+func (silent) Audit(context.Context, string) (ledger.Audit, error) {
+	return ledger.Audit{}, ledger.ErrDown
 }
 
-func (silent) Change(context.Context, string, luascripts.ChangeRequest) (luascripts.Head, error) {
-	return luascripts.Head{}, luascripts.ErrDown
+func (silent) Change(context.Context, string, ledger.ChangeRequest) (ledger.Head, error) {
+	return ledger.Head{}, ledger.ErrDown
 }
 
-func (silent) Create(context.Context, string, luascripts.CreateRequest) (luascripts.Head, error) {
-	return luascripts.Head{}, luascripts.ErrDown
+func (silent) Create(context.Context, string, ledger.CreateRequest) (ledger.Head, error) {
+	return ledger.Head{}, ledger.ErrDown
 }
 
-func (silent) Remove(context.Context, string) error { return luascripts.ErrDown }
+func (silent) Remove(context.Context, string) error { return ledger.ErrDown }
 
-func (silent) List(context.Context) ([]string, error) { return nil, luascripts.ErrDown }
+func (silent) List(context.Context) ([]string, error) { return nil, ledger.ErrDown }
 
-func (silent) Born(context.Context, uint64) (luascripts.Found, error) {
-	return luascripts.Found{}, luascripts.ErrDown
+func (silent) Born(context.Context, uint64) (ledger.Found, error) {
+	return ledger.Found{}, ledger.ErrDown
 }
 
-func (silent) Willing(context.Context) error { return luascripts.ErrDown }
+func (silent) Willing(context.Context) error { return ledger.ErrDown }

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"spike/edge/buy"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 var plainRuns = flag.Int("plain", 20_000, "how many random inputs go over the fast path and through fasthttp")
@@ -22,23 +23,23 @@ var plainRuns = flag.Int("plain", 20_000, "how many random inputs go over the fa
 // plainWorld has a sale in each state that a buyer meets.
 func plainWorld(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
-	open := func(name string, r luascripts.CreateRequest) {
+	store := memory.New(cfg.Bounds, time.Now)
+	open := func(name string, r ledger.CreateRequest) {
 		if _, err := store.Create(t.Context(), name, r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	open("ticket", luascripts.CreateRequest{Total: luascripts.MaxSerial, Hold: time.Minute})
-	open("kept", luascripts.CreateRequest{Total: luascripts.MaxSerial})
-	open("one", luascripts.CreateRequest{Total: 1})
-	open("held", luascripts.CreateRequest{Total: 1, Hold: time.Hour})
-	open("limited", luascripts.CreateRequest{Total: luascripts.MaxSerial, Limit: 2})
-	open("few", luascripts.CreateRequest{Total: 1, Limit: 1})
-	open("early", luascripts.CreateRequest{Total: 1, Opens: time.Now().Add(time.Hour)})
-	open("paused", luascripts.CreateRequest{Total: 1})
-	open("closed", luascripts.CreateRequest{Total: 1})
+	open("ticket", ledger.CreateRequest{Total: ledger.MaxSerial, Hold: time.Minute})
+	open("kept", ledger.CreateRequest{Total: ledger.MaxSerial})
+	open("one", ledger.CreateRequest{Total: 1})
+	open("held", ledger.CreateRequest{Total: 1, Hold: time.Hour})
+	open("limited", ledger.CreateRequest{Total: ledger.MaxSerial, Limit: 2})
+	open("few", ledger.CreateRequest{Total: 1, Limit: 1})
+	open("early", ledger.CreateRequest{Total: 1, Opens: time.Now().Add(time.Hour)})
+	open("paused", ledger.CreateRequest{Total: 1})
+	open("closed", ledger.CreateRequest{Total: 1})
 	for _, name := range []string{"paused", "closed"} {
-		if _, err := store.Change(t.Context(), name, luascripts.ChangeRequest{To: name}); err != nil {
+		if _, err := store.Change(t.Context(), name, ledger.ChangeRequest{To: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,21 +48,21 @@ func plainWorld(t testing.TB, cfg Config) *Server {
 
 var plainSales = []string{"ticket", "kept", "one", "held", "limited", "few", "early", "paused", "closed", "unheard-of"}
 
-// memory is a connection of bytes.
-type memory struct {
+// bytesConn is a connection of bytes.
+type bytesConn struct {
 	net.Conn
 	in  io.Reader
 	out bytes.Buffer
 }
 
-func (m *memory) Read(b []byte) (int, error)       { return m.in.Read(b) }
-func (m *memory) Write(b []byte) (int, error)      { return m.out.Write(b) }
-func (m *memory) Close() error                     { return nil }
-func (m *memory) RemoteAddr() net.Addr             { return peerAt("127.0.0.1:1") }
-func (m *memory) LocalAddr() net.Addr              { return peerAt("127.0.0.1:2") }
-func (m *memory) SetDeadline(time.Time) error      { return nil }
-func (m *memory) SetReadDeadline(time.Time) error  { return nil }
-func (m *memory) SetWriteDeadline(time.Time) error { return nil }
+func (m *bytesConn) Read(b []byte) (int, error)       { return m.in.Read(b) }
+func (m *bytesConn) Write(b []byte) (int, error)      { return m.out.Write(b) }
+func (m *bytesConn) Close() error                     { return nil }
+func (m *bytesConn) RemoteAddr() net.Addr             { return peerAt("127.0.0.1:1") }
+func (m *bytesConn) LocalAddr() net.Addr              { return peerAt("127.0.0.1:2") }
+func (m *bytesConn) SetDeadline(time.Time) error      { return nil }
+func (m *bytesConn) SetReadDeadline(time.Time) error  { return nil }
+func (m *bytesConn) SetWriteDeadline(time.Time) error { return nil }
 
 var own = regexp.MustCompile(`Date: [^\r]+|"serial":\d+|"token":"[\w-]{84}"|"expires_at":"[^"]+"|Content-Length: (1|2)\d\d`)
 
@@ -83,7 +84,7 @@ func wantSame(t *testing.T, s *Server, in []byte) (plain bool) {
 		}
 		return false
 	}
-	c := &memory{in: bytes.NewReader(in[:used])}
+	c := &bytesConn{in: bytes.NewReader(in[:used])}
 	if err := s.front().ServeConn(c); err != nil {
 		t.Fatalf("%q: fasthttp: %v", in[:used], err)
 	}
@@ -102,7 +103,7 @@ func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 			s := plainWorld(t, cfg)
 			for _, name := range []string{"ann", "bob", "eve"} { // they are opened, and the single units go
 				for _, sale := range plainSales {
-					c := &memory{in: strings.NewReader("GET /buy/" + sale + " HTTP/1.1\r\nHost: a\r\nX-Buyer-Id: " + name + "\r\n\r\n")}
+					c := &bytesConn{in: strings.NewReader("GET /buy/" + sale + " HTTP/1.1\r\nHost: a\r\nX-Buyer-Id: " + name + "\r\n\r\n")}
 					_ = s.front().ServeConn(c)
 				}
 			}

@@ -7,13 +7,13 @@ import (
 	"sync"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // recorder is a store that notes every call and what came of it. By its seed some calls are late, refused, or not answered:
 // before or after they are done. Whether a call is, follows from its name, its sale, and how many such calls came before.
 type recorder struct {
-	luascripts.Store
+	ledger.Store
 	seed uint64
 
 	mu    sync.Mutex
@@ -22,7 +22,7 @@ type recorder struct {
 	calls []string
 }
 
-func newRecorder(store luascripts.Store, seed uint64) *recorder {
+func newRecorder(store ledger.Store, seed uint64) *recorder {
 	return &recorder{Store: store, seed: seed, nth: map[string]uint64{}}
 }
 
@@ -83,9 +83,9 @@ func through[R any](r *recorder, name, sale string, q any, call func() (R, error
 	kind := r.fault(name, sale)
 	switch kind {
 	case isLost:
-		err = luascripts.ErrDown
+		err = ledger.ErrDown
 	case isRefused:
-		err = &luascripts.Refusal{Code: "FOREIGN", Why: "changed by a hand, says the seed"}
+		err = &ledger.Refusal{Code: "FOREIGN", Why: "changed by a hand, says the seed"}
 	case isLate:
 		time.Sleep(time.Duration(r.seed%300) * time.Millisecond)
 		fallthrough
@@ -94,63 +94,63 @@ func through[R any](r *recorder, name, sale string, q any, call func() (R, error
 	}
 	if kind == isSilent {
 		var none R
-		reply, err = none, luascripts.ErrDown
+		reply, err = none, ledger.ErrDown
 	}
 	r.note(fmt.Sprintf("%s %s %+v: %d %+v %v", name, sale, q, kind, reply, err))
 	return reply, err
 }
 
-func (r *recorder) Lease(ctx context.Context, sale string, q luascripts.LeaseRequest) (luascripts.LeaseReply, error) {
-	return through(r, "lease", sale, q, func() (luascripts.LeaseReply, error) { return r.Store.Lease(ctx, sale, q) })
+func (r *recorder) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
+	return through(r, "lease", sale, q, func() (ledger.LeaseReply, error) { return r.Store.Lease(ctx, sale, q) })
 }
 
-func (r *recorder) Renew(ctx context.Context, sale string, q luascripts.RenewRequest) (luascripts.RenewReply, error) {
-	return through(r, "renew", sale, q, func() (luascripts.RenewReply, error) { return r.Store.Renew(ctx, sale, q) })
+func (r *recorder) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
+	return through(r, "renew", sale, q, func() (ledger.RenewReply, error) { return r.Store.Renew(ctx, sale, q) })
 }
 
-func (r *recorder) GiveBack(ctx context.Context, sale string, q luascripts.GiveBackRequest) (luascripts.GiveBackReply, error) {
-	return through(r, "giveback", sale, q, func() (luascripts.GiveBackReply, error) { return r.Store.GiveBack(ctx, sale, q) })
+func (r *recorder) GiveBack(ctx context.Context, sale string, q ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
+	return through(r, "giveback", sale, q, func() (ledger.GiveBackReply, error) { return r.Store.GiveBack(ctx, sale, q) })
 }
 
-func (r *recorder) Settle(ctx context.Context, sale string, q luascripts.SettleRequest) (luascripts.SettleReply, error) {
-	return through(r, "settle", sale, q, func() (luascripts.SettleReply, error) { return r.Store.Settle(ctx, sale, q) })
+func (r *recorder) Settle(ctx context.Context, sale string, q ledger.SettleRequest) (ledger.SettleReply, error) {
+	return through(r, "settle", sale, q, func() (ledger.SettleReply, error) { return r.Store.Settle(ctx, sale, q) })
 }
 
-func (r *recorder) Deduct(ctx context.Context, sale string, q luascripts.DeductRequest) (luascripts.DeductReply, error) {
-	return through(r, "deduct", sale, q, func() (luascripts.DeductReply, error) { return r.Store.Deduct(ctx, sale, q) })
+func (r *recorder) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
+	return through(r, "deduct", sale, q, func() (ledger.DeductReply, error) { return r.Store.Deduct(ctx, sale, q) })
 }
 
-func (r *recorder) Tend(ctx context.Context, sale string, q luascripts.TendRequest) (luascripts.TendReply, error) {
-	return through(r, "tend", sale, q, func() (luascripts.TendReply, error) { return r.Store.Tend(ctx, sale, q) })
+func (r *recorder) Tend(ctx context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
+	return through(r, "tend", sale, q, func() (ledger.TendReply, error) { return r.Store.Tend(ctx, sale, q) })
 }
 
-func (r *recorder) EnterDraw(ctx context.Context, sale string, q luascripts.EnterRequest) (luascripts.EnterReply, error) {
-	return through(r, "enter", sale, q, func() (luascripts.EnterReply, error) { return r.Store.EnterDraw(ctx, sale, q) })
+func (r *recorder) EnterDraw(ctx context.Context, sale string, q ledger.EnterRequest) (ledger.EnterReply, error) {
+	return through(r, "enter", sale, q, func() (ledger.EnterReply, error) { return r.Store.EnterDraw(ctx, sale, q) })
 }
 
-func (r *recorder) BindKey(ctx context.Context, key luascripts.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+func (r *recorder) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
 	_, err := through(r, "bind", sale, fmt.Sprintf("%x %d %v", key[:4], n, keep), func() (struct{}, error) {
 		return struct{}{}, r.Store.BindKey(ctx, key, sale, n, keep)
 	})
 	return err
 }
 
-func (r *recorder) Reservation(ctx context.Context, sale string, birth uint64, c luascripts.Claim) (luascripts.ReservationReply, error) {
-	return through(r, "reservation", sale, c, func() (luascripts.ReservationReply, error) { return r.Store.Reservation(ctx, sale, birth, c) })
+func (r *recorder) Reservation(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return through(r, "reservation", sale, c, func() (ledger.ReservationReply, error) { return r.Store.Reservation(ctx, sale, birth, c) })
 }
 
-func (r *recorder) Cancel(ctx context.Context, sale string, birth uint64, c luascripts.Claim) (luascripts.ReservationReply, error) {
-	return through(r, "cancel", sale, c, func() (luascripts.ReservationReply, error) { return r.Store.Cancel(ctx, sale, birth, c) })
+func (r *recorder) Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return through(r, "cancel", sale, c, func() (ledger.ReservationReply, error) { return r.Store.Cancel(ctx, sale, birth, c) })
 }
 
-func (r *recorder) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
-	return through(r, "show", sale, "", func() (luascripts.ShowReply, error) { return r.Store.Show(ctx, sale) })
+func (r *recorder) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
+	return through(r, "show", sale, "", func() (ledger.ShowReply, error) { return r.Store.Show(ctx, sale) })
 }
 
 func (r *recorder) Glance(ctx context.Context, sale string) (string, error) {
 	return through(r, "glance", sale, "", func() (string, error) { return r.Store.Glance(ctx, sale) })
 }
 
-func (r *recorder) Born(ctx context.Context, birth uint64) (luascripts.Found, error) {
-	return through(r, "born", "", birth, func() (luascripts.Found, error) { return r.Store.Born(ctx, birth) })
+func (r *recorder) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
+	return through(r, "born", "", birth, func() (ledger.Found, error) { return r.Store.Born(ctx, birth) })
 }

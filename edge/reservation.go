@@ -9,14 +9,14 @@ import (
 	"spike/edge/buy"
 	"spike/edge/sales"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // reservations answers whoever shows a token. Tokens are secrets: they are never logged, and no answer says why one is
 // not good.
 type reservations struct {
 	life        context.Context
-	store       luascripts.Store
+	store       ledger.Store
 	signer      *token.Signer
 	generations *sales.Generations
 	seller      *buy.Seller
@@ -24,16 +24,16 @@ type reservations struct {
 }
 
 // action is one thing to do about a claim.
-type action func(ctx context.Context, sale string, birth uint64, c luascripts.Claim) (luascripts.ReservationReply, error)
+type action func(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
 
-// run acts for whoever shows the token. Its error is ErrNoReservation, or luascripts.ErrDown.
-func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.Reservation, luascripts.ReservationReply, error) {
+// run acts for whoever shows the token. Its error is ErrNoReservation, or ledger.ErrDown.
+func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.Reservation, ledger.ReservationReply, error) {
 	shown, err := r.signer.Parse(text)
 	if err != nil {
-		return answer.Reservation{}, luascripts.ReservationReply{}, answer.ErrNoReservation
+		return answer.Reservation{}, ledger.ReservationReply{}, answer.ErrNoReservation
 	}
 	sale, err := r.generations.Name(shown.Birth)
-	var reply luascripts.ReservationReply
+	var reply ledger.ReservationReply
 	if err == nil {
 		reply, err = do(ctx, sale, shown.Birth, shown.Claim)
 	}
@@ -49,11 +49,11 @@ func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.
 
 // why is what is said of an error about a sale: it is not there any more, or nobody knows.
 func (r *reservations) why(birth uint64, err error) error {
-	gone := errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth)
+	gone := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth)
 	if gone && !r.generations.Doubtful(birth, err) {
 		return answer.ErrNoReservation
 	}
-	return luascripts.ErrDown
+	return ledger.ErrDown
 }
 
 // look is a reservation as it is.
@@ -62,7 +62,7 @@ func (r *reservations) look(text []byte) (answer.Reservation, error) {
 	if err != nil {
 		return told, err
 	}
-	if reply.Life == luascripts.IsPending && reply.Until > 0 {
+	if reply.Life == ledger.IsPending && reply.Until > 0 {
 		until := time.UnixMicro(reply.Until).UTC().Truncate(time.Second) // as the win said it
 		told.ExpiresAt = &until
 	}
@@ -74,15 +74,15 @@ func (r *reservations) look(text []byte) (answer.Reservation, error) {
 }
 
 // bring makes the reservation's life the one wanted, or tells what it is instead. Done twice it is answered as once.
-func (r *reservations) bring(ctx context.Context, text []byte, do action, wanted luascripts.Life) answer.Reply {
+func (r *reservations) bring(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
 	told, reply, err := r.run(ctx, text, do)
 	switch {
 	case err != nil:
 		return answer.Of(err)
 	case reply.Life == wanted:
 		return told.Reply()
-	case reply.Life == luascripts.IsPending: // it must have gone one way or the other
-		return answer.Of(luascripts.ErrDown)
+	case reply.Life == ledger.IsPending: // it must have gone one way or the other
+		return answer.Of(ledger.ErrDown)
 	}
 	return told.Already()
 }
@@ -101,12 +101,12 @@ func (r *reservations) show(text []byte) answer.Reply {
 
 // cancel is POST /v1/reservations/{token}/cancel.
 func (r *reservations) cancel(text []byte) answer.Reply {
-	return r.bring(r.life, text, r.store.Cancel, luascripts.IsCancelled)
+	return r.bring(r.life, text, r.store.Cancel, ledger.IsCancelled)
 }
 
 // confirm is for the operators' side: paying is not the buyers' to declare.
 func (r *reservations) confirm(ctx context.Context, text string) answer.Reply {
-	return r.bring(ctx, []byte(text), r.store.Confirm, luascripts.IsConfirmed)
+	return r.bring(ctx, []byte(text), r.store.Confirm, ledger.IsConfirmed)
 }
 
 // showTicket says what has become of a ticket. What it has won is told with its token.
@@ -116,7 +116,7 @@ func (r *reservations) showTicket(text []byte) answer.Reply {
 		return answer.Of(answer.ErrNoReservation)
 	}
 	sale, err := r.generations.Sale(shown.Birth)
-	if errors.Is(err, luascripts.ErrNoSale) {
+	if errors.Is(err, ledger.ErrNoSale) {
 		return answer.Of(answer.ErrNoReservation)
 	}
 	var ticket buy.Ticket
@@ -124,7 +124,7 @@ func (r *reservations) showTicket(text []byte) answer.Reply {
 		ticket, err = r.seller.Look(sale, shown.Buyer)
 	}
 	if err != nil {
-		return answer.Of(luascripts.ErrDown)
+		return answer.Of(ledger.ErrDown)
 	}
 	if ticket.Fresh {
 		r.count(sale, buy.Won)

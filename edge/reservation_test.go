@@ -14,7 +14,7 @@ import (
 
 	"spike/edge/internal/storetest"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // bearer is a buyer with tokens at an edge.
@@ -131,18 +131,18 @@ func TestBadTokensAreAlike(t *testing.T) {
 	s := loggingServer(t, testConfig(), store, zerolog.New(&log))
 	b := newBearer(s)
 	good := b.buys(t, "/buy/ticket")
-	if _, err := store.Create(t.Context(), "gone", luascripts.CreateRequest{Total: 1}); err != nil {
+	if _, err := store.Create(t.Context(), "gone", ledger.CreateRequest{Total: 1}); err != nil {
 		t.Fatal(err)
 	}
 	removed := b.buys(t, "/buy/gone")
 	if err := store.Remove(t.Context(), "gone"); err != nil {
 		t.Fatal(err)
 	}
-	foreign := token.NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &luascripts.Claim{Serial: 1, Count: 1})
+	foreign := token.NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &ledger.Claim{Serial: 1, Count: 1})
 	bad := map[string]string{
 		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:], "end changed": good[:83] + flip(good[83]),
 		"of another key": string(foreign), "of a removed sale": removed,
-		"of a sale that never was": string(s.signer.Append(nil, 12345, &luascripts.Claim{Serial: 1, Count: 1})),
+		"of a sale that never was": string(s.signer.Append(nil, 12345, &ledger.Claim{Serial: 1, Count: 1})),
 	}
 	for _, what := range []string{"look", "cancel", "confirm"} {
 		want := b.does(what, "x")
@@ -190,7 +190,7 @@ func TestTokenOfTheSaleBefore(t *testing.T) {
 	if err := store.Remove(t.Context(), "ticket"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 10}); err != nil {
+	if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
 		t.Fatal(err)
 	}
 	for _, what := range []string{"look", "cancel", "confirm"} {
@@ -201,18 +201,18 @@ func TestTokenOfTheSaleBefore(t *testing.T) {
 }
 
 // mute is a store that does not answer about reservations.
-type mute struct{ luascripts.Store }
+type mute struct{ ledger.Store }
 
-func (mute) Reservation(context.Context, string, uint64, luascripts.Claim) (luascripts.ReservationReply, error) {
-	return luascripts.ReservationReply{}, luascripts.ErrDown
+func (mute) Reservation(context.Context, string, uint64, ledger.Claim) (ledger.ReservationReply, error) {
+	return ledger.ReservationReply{}, ledger.ErrDown
 }
 
-func (mute) Cancel(context.Context, string, uint64, luascripts.Claim) (luascripts.ReservationReply, error) {
-	return luascripts.ReservationReply{}, luascripts.ErrDown
+func (mute) Cancel(context.Context, string, uint64, ledger.Claim) (ledger.ReservationReply, error) {
+	return ledger.ReservationReply{}, ledger.ErrDown
 }
 
-func (mute) Confirm(context.Context, string, uint64, luascripts.Claim) (luascripts.ReservationReply, error) {
-	return luascripts.ReservationReply{}, luascripts.ErrDown
+func (mute) Confirm(context.Context, string, uint64, ledger.Claim) (ledger.ReservationReply, error) {
+	return ledger.ReservationReply{}, ledger.ErrDown
 }
 
 func TestReservationsOfAMuteStoreAreUndecided(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/internal/storetest"
-	"spike/luascripts"
+	"spike/luascripts/memory"
 )
 
 func ask(s *Server, method, uri string) *fasthttp.RequestCtx {
@@ -89,7 +89,7 @@ func FuzzRoute(f *testing.F) {
 		f.Add("POST", uri)
 	}
 	cfg := testConfig()
-	store := luascripts.NewEmbedded(cfg.Bounds, time.Now)
+	store := memory.New(cfg.Bounds, time.Now)
 	s := testServer(f, cfg, store)
 	f.Fuzz(func(t *testing.T, method, uri string) {
 		answer := &ask(s, method, uri).Response

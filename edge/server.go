@@ -19,7 +19,7 @@ import (
 	"spike/edge/ringdir"
 	"spike/edge/sales"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
 
@@ -28,7 +28,7 @@ const lingerFor = 200 * time.Millisecond // answering who is connected, once the
 // Server is one edge.
 type Server struct {
 	cfg       Config
-	store     luascripts.Store
+	store     ledger.Store
 	log       zerolog.Logger
 	sales     *sales.Registry
 	seller    *buy.Seller
@@ -59,8 +59,8 @@ var ErrConfig = errors.New("configuration")
 var ErrListen = listener.ErrListen
 
 // Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
-// back. Errors wrap ErrListen, operators.ErrAdmin or luascripts.ErrDown.
-func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Logger) error {
+// back. Errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
+func Run(ctx context.Context, cfg Config, store ledger.Store, log zerolog.Logger) error {
 	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)
 	if err != nil {
@@ -91,7 +91,7 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, log zerolog.Lo
 }
 
 // openRings takes the directory of the rings for this process, if they are for this store; nil for "".
-func openRings(ctx context.Context, path string, store luascripts.Store) (*ringdir.Dir, error) {
+func openRings(ctx context.Context, path string, store ledger.Store) (*ringdir.Dir, error) {
 	rings, err := ringdir.Open(path)
 	if err == nil {
 		if err = rings.Belongs(ctx, store); err != nil {
@@ -104,7 +104,7 @@ func openRings(ctx context.Context, path string, store luascripts.Store) (*ringd
 	return rings, err
 }
 
-func newServer(life context.Context, cfg Config, store luascripts.Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
+func newServer(life context.Context, cfg Config, store ledger.Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
 		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
@@ -120,7 +120,7 @@ func newServer(life context.Context, cfg Config, store luascripts.Store, rings *
 }
 
 // tokenKeys are the configured ones, or the one key in the store.
-func (c *Config) tokenKeys(ctx context.Context, store luascripts.Store) ([][]byte, error) {
+func (c *Config) tokenKeys(ctx context.Context, store ledger.Store) ([][]byte, error) {
 	if len(c.TokenKeys) > 0 {
 		return c.TokenKeys, nil
 	}

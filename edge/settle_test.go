@@ -16,7 +16,8 @@ import (
 	"spike/edge/identity"
 	"spike/edge/internal/storetest"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // buys sends one buy as a known buyer, under a key.
@@ -54,7 +55,7 @@ type settlingEdge struct {
 
 // forgetful is a store that does not answer offers, though it may do what they say.
 type forgetful struct {
-	*luascripts.Embedded
+	*memory.Store
 	silent atomic.Bool // about offers
 	deaf   atomic.Bool // to them as well
 	slow   atomic.Bool // to answer anything
@@ -62,17 +63,17 @@ type forgetful struct {
 	deducts atomic.Int64
 }
 
-func (f *forgetful) Deduct(ctx context.Context, sale string, q luascripts.DeductRequest) (luascripts.DeductReply, error) {
+func (f *forgetful) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
 	f.deducts.Add(1)
 	if f.slow.Load() {
 		time.Sleep(time.Second / 2)
 	}
 	if q.Offer.Count > 0 && f.deaf.Load() {
-		return luascripts.DeductReply{}, luascripts.ErrDown
+		return ledger.DeductReply{}, ledger.ErrDown
 	}
-	r, err := f.Embedded.Deduct(ctx, sale, q)
+	r, err := f.Store.Deduct(ctx, sale, q)
 	if q.Offer.Count > 0 && f.silent.Load() {
-		return luascripts.DeductReply{}, luascripts.ErrDown
+		return ledger.DeductReply{}, ledger.ErrDown
 	}
 	return r, err
 }
@@ -84,7 +85,7 @@ func withSettling(t *testing.T, f func(t *testing.T, s *settlingEdge)) {
 func withSettlingAck(t *testing.T, ack Ack, f func(t *testing.T, s *settlingEdge)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &settlingEdge{}
-		s.store = &forgetful{Embedded: luascripts.NewEmbedded(luascripts.DefaultBounds(), func() time.Time {
+		s.store = &forgetful{Store: memory.New(ledger.DefaultBounds(), func() time.Time {
 			return time.Now().Add(time.Duration(s.ahead.Load()))
 		})}
 		cfg := testConfig()
@@ -95,7 +96,7 @@ func withSettlingAck(t *testing.T, ack Ack, f func(t *testing.T, s *settlingEdge
 	})
 }
 
-func (s *settlingEdge) create(t *testing.T, sale string, q luascripts.CreateRequest) {
+func (s *settlingEdge) create(t *testing.T, sale string, q ledger.CreateRequest) {
 	t.Helper()
 	time.Sleep(time.Microsecond)
 	if _, err := s.store.Create(context.Background(), sale, q); err != nil {
@@ -103,7 +104,7 @@ func (s *settlingEdge) create(t *testing.T, sale string, q luascripts.CreateRequ
 	}
 }
 
-func (s *settlingEdge) audit(t *testing.T, sale string) luascripts.Audit {
+func (s *settlingEdge) audit(t *testing.T, sale string) ledger.Audit {
 	t.Helper()
 	a, err := s.store.Audit(context.Background(), sale)
 	if err != nil || !a.OK {
@@ -115,8 +116,8 @@ func (s *settlingEdge) audit(t *testing.T, sale string) luascripts.Audit {
 // A store whose clock is suddenly another is believed.
 func TestStoresClockJumps(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		s.create(t, "lim", luascripts.CreateRequest{Total: 10, Hold: time.Hour, Limit: 2})
-		s.create(t, "open", luascripts.CreateRequest{Total: 10, Hold: time.Hour})
+		s.create(t, "lim", ledger.CreateRequest{Total: 10, Hold: time.Hour, Limit: 2})
+		s.create(t, "open", ledger.CreateRequest{Total: 10, Hold: time.Hour})
 		for i, jump := range []time.Duration{0, 5 * time.Second, -time.Minute, time.Hour} {
 			s.ahead.Store(int64(jump))
 			who := fmt.Sprint("ann", i)
@@ -136,7 +137,7 @@ func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		var old []*sales.Sale
 		for i := range 3 {
-			s.create(t, "a", luascripts.CreateRequest{Total: 10, Hold: time.Second, Limit: 1})
+			s.create(t, "a", ledger.CreateRequest{Total: 10, Hold: time.Second, Limit: 1})
 			if status, body := s.buys(t, "/buy/a", "ann", fmt.Sprint("key", i)); had(body) == "" {
 				t.Errorf("%d: %d %s", i, status, body)
 			}
@@ -147,7 +148,7 @@ func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 		}
-		s.create(t, "a", luascripts.CreateRequest{Total: 10, Hold: time.Minute})
+		s.create(t, "a", ledger.CreateRequest{Total: 10, Hold: time.Minute})
 		s.buys(t, "/buy/a", "ann", "another")
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -167,8 +168,8 @@ func TestLostOffersFindTheirKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			withSettling(t, func(t *testing.T, s *settlingEdge) {
-				s.create(t, "a", luascripts.CreateRequest{Total: 3}) // no hold: nothing comes back by itself
-				_, first := s.buys(t, "/buy/a", "", "")              // and the edge has all on lease
+				s.create(t, "a", ledger.CreateRequest{Total: 3}) // no hold: nothing comes back by itself
+				_, first := s.buys(t, "/buy/a", "", "")          // and the edge has all on lease
 				time.Sleep(50 * time.Millisecond)
 				for s.store.mustShow(t, "a").Free > 0 {
 					if _, body := s.buys(t, "/buy/a", "", ""); had(body) == "" {
@@ -196,7 +197,7 @@ func TestLostOffersFindTheirKey(t *testing.T) {
 }
 
 // mustShow is Show that works.
-func (f *forgetful) mustShow(t *testing.T, sale string) luascripts.ShowReply {
+func (f *forgetful) mustShow(t *testing.T, sale string) ledger.ShowReply {
 	t.Helper()
 	r, err := f.Show(context.Background(), sale)
 	if err != nil {
@@ -208,7 +209,7 @@ func (f *forgetful) mustShow(t *testing.T, sale string) luascripts.ShowReply {
 // A key in flight is told so; when it is not any more, it is answered.
 func TestKeyInFlight(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		s.create(t, "a", luascripts.CreateRequest{Total: 3, Hold: time.Minute})
+		s.create(t, "a", ledger.CreateRequest{Total: 3, Hold: time.Minute})
 		s.store.slow.Store(true)
 		var first string
 		ended := make(chan struct{})
@@ -231,7 +232,7 @@ func TestKeyInFlight(t *testing.T) {
 // A limited sale in all its answers: nobody, won, over the limit with what is one's own, none now, and back again.
 func TestLimitedSale(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		s.create(t, "lim", luascripts.CreateRequest{Total: 2, Hold: time.Minute, Limit: 1})
+		s.create(t, "lim", ledger.CreateRequest{Total: 2, Hold: time.Minute, Limit: 1})
 		if status, body := s.buys(t, "/buy/lim", "", ""); status != 401 || !strings.Contains(body, "no_buyer") {
 			t.Errorf("%d %s", status, body)
 		}
@@ -279,7 +280,7 @@ func TestSalesAreFoundByMany(t *testing.T) {
 // Row D19: more units than one buyer may ever have are another answer than "you have as many as one buyer may have".
 func TestD19MoreThanOneBuyerMayEverHave(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		s.create(t, "lim", luascripts.CreateRequest{Total: 100, Hold: time.Minute, Limit: 2})
+		s.create(t, "lim", ledger.CreateRequest{Total: 100, Hold: time.Minute, Limit: 2})
 		const never = `{"code":-8,"msg":"超过每人限购数量","data":{"sale":"lim","limit_per_buyer":2}}`
 		for _, c := range []struct {
 			n             int

@@ -9,11 +9,11 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/edge/answer"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // MaxUnits is the most one buy may ask for.
-const MaxUnits = luascripts.MaxUnits
+const MaxUnits = ledger.MaxUnits
 
 var errUnits = answer.NewProblem(fasthttp.StatusBadRequest, "bad_n", "n is a whole number from 1 to 100")
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -16,10 +17,10 @@ import (
 func sellOut(t testing.TB, r *Redis, sale string, hold time.Duration) (ends int64) {
 	t.Helper()
 	ctx := context.Background()
-	me := Party{Instance: "i", Node: "n"}
+	me := ledger.Party{Instance: "i", Node: "n"}
 	batch := uint64(0)
 	for request := uint64(1); ; request++ {
-		got, err := r.Lease(ctx, sale, LeaseRequest{Party: me, Request: request, Want: 1 << 30, Term: time.Minute})
+		got, err := r.Lease(ctx, sale, ledger.LeaseRequest{Party: me, Request: request, Want: 1 << 30, Term: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,13 +29,13 @@ func sellOut(t testing.TB, r *Redis, sale string, hold time.Duration) (ends int6
 		}
 		for _, whole := range got.Grant.Ranges {
 			for first := whole.Start; first < whole.End; first += 512 {
-				var claims []Claim
+				var claims []ledger.Claim
 				for s := first; s < min(first+512, whole.End); s++ {
 					ends = got.Now + hold.Microseconds()
-					claims = append(claims, Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s), Expiry: ends})
+					claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s), Expiry: ends})
 				}
 				batch++
-				if _, err := r.Settle(ctx, sale, SettleRequest{Party: me, Batch: batch, Claims: claims}); err != nil {
+				if _, err := r.Settle(ctx, sale, ledger.SettleRequest{Party: me, Batch: batch, Claims: claims}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -48,10 +49,10 @@ func TestHoldsEndInBoundedSlices(t *testing.T) {
 	if os.Getenv("SPIKE_LONG") != "" {
 		units = 1_000_000
 	}
-	ctx, bounds := context.Background(), DefaultBounds()
+	ctx, bounds := context.Background(), ledger.DefaultBounds()
 	redis := dial(t, redistest.Start(t, "--slowlog-log-slower-than", "0", "--slowlog-max-len", "100000"), bounds)
 	hold := 20 * time.Second
-	if _, err := redis.Create(ctx, "s", CreateRequest{Total: units, Hold: hold}); err != nil {
+	if _, err := redis.Create(ctx, "s", ledger.CreateRequest{Total: units, Hold: hold}); err != nil {
 		t.Fatal(err)
 	}
 	ends := sellOut(t, redis, "s", hold)

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // liar is a Redis that shakes hands and then answers whatever it is told to, to everything.
@@ -88,7 +90,7 @@ func newLiar(t testing.TB) (*Redis, *liar) {
 	l := &liar{}
 	l.says.Store(&[]byte{'+', 'O', 'K', '\r', '\n'})
 	r, err := Dial(t.Context(), rueidis.ClientOption{InitAddress: []string{"liar:1"}, ForceSingleClient: true,
-		DialCtxFn: l.dial}, DefaultBounds())
+		DialCtxFn: l.dial}, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,27 +214,33 @@ var calls = []struct {
 	do   func(context.Context, *Redis) (any, error)
 }{
 	{"lease", func(ctx context.Context, r *Redis) (any, error) {
-		return r.Lease(ctx, "a", LeaseRequest{Request: 1, Want: 5, Term: time.Second})
+		return r.Lease(ctx, "a", ledger.LeaseRequest{Request: 1, Want: 5, Term: time.Second})
 	}},
 	{"renew", func(ctx context.Context, r *Redis) (any, error) {
-		return r.Renew(ctx, "a", RenewRequest{Party: Party{Birth: 1}, Fences: []uint64{1, 2}})
+		return r.Renew(ctx, "a", ledger.RenewRequest{Party: ledger.Party{Birth: 1}, Fences: []uint64{1, 2}})
 	}},
-	{"look", func(ctx context.Context, r *Redis) (any, error) { return r.Renew(ctx, "a", RenewRequest{}) }},
-	{"give back", func(ctx context.Context, r *Redis) (any, error) { return r.GiveBack(ctx, "a", GiveBackRequest{}) }},
-	{"reassert", func(ctx context.Context, r *Redis) (any, error) { return r.Reassert(ctx, "a", ReassertRequest{}) }},
+	{"look", func(ctx context.Context, r *Redis) (any, error) { return r.Renew(ctx, "a", ledger.RenewRequest{}) }},
+	{"give back", func(ctx context.Context, r *Redis) (any, error) {
+		return r.GiveBack(ctx, "a", ledger.GiveBackRequest{})
+	}},
+	{"reassert", func(ctx context.Context, r *Redis) (any, error) {
+		return r.Reassert(ctx, "a", ledger.ReassertRequest{})
+	}},
 	{"settle", func(ctx context.Context, r *Redis) (any, error) {
-		return r.Settle(ctx, "a", SettleRequest{Claims: make([]Claim, 3)})
+		return r.Settle(ctx, "a", ledger.SettleRequest{Claims: make([]ledger.Claim, 3)})
 	}},
-	{"deduct", func(ctx context.Context, r *Redis) (any, error) { return r.Deduct(ctx, "a", DeductRequest{N: 1}) }},
+	{"deduct", func(ctx context.Context, r *Redis) (any, error) {
+		return r.Deduct(ctx, "a", ledger.DeductRequest{N: 1})
+	}},
 	{"enter", func(ctx context.Context, r *Redis) (any, error) {
-		return r.EnterDraw(ctx, "a", EnterRequest{Buyers: make([]Buyer, 3)})
+		return r.EnterDraw(ctx, "a", ledger.EnterRequest{Buyers: make([]ledger.Buyer, 3)})
 	}},
 	{"draw", func(ctx context.Context, r *Redis) (any, error) { return r.Draw(ctx, "a", 0, 5) }},
-	{"confirm", func(ctx context.Context, r *Redis) (any, error) { return r.Confirm(ctx, "a", 1, Claim{}) }},
-	{"cancel", func(ctx context.Context, r *Redis) (any, error) { return r.Cancel(ctx, "a", 1, Claim{}) }},
-	{"reservation", func(ctx context.Context, r *Redis) (any, error) { return r.Reservation(ctx, "a", 1, Claim{}) }},
+	{"confirm", func(ctx context.Context, r *Redis) (any, error) { return r.Confirm(ctx, "a", 1, ledger.Claim{}) }},
+	{"cancel", func(ctx context.Context, r *Redis) (any, error) { return r.Cancel(ctx, "a", 1, ledger.Claim{}) }},
+	{"reservation", func(ctx context.Context, r *Redis) (any, error) { return r.Reservation(ctx, "a", 1, ledger.Claim{}) }},
 	{"expire", func(ctx context.Context, r *Redis) (any, error) { return r.Expire(ctx, "a", 5) }},
-	{"tend", func(ctx context.Context, r *Redis) (any, error) { return r.Tend(ctx, "a", TendRequest{Most: 5}) }},
+	{"tend", func(ctx context.Context, r *Redis) (any, error) { return r.Tend(ctx, "a", ledger.TendRequest{Most: 5}) }},
 	{"marks", func(ctx context.Context, r *Redis) (any, error) {
 		marks, _, err := r.Marks(ctx, []string{"a", "b"})
 		return marks, err
@@ -248,8 +256,10 @@ var calls = []struct {
 		defer cancel()
 		return r.Audit(ctx, "a")
 	}},
-	{"create", func(ctx context.Context, r *Redis) (any, error) { return r.Create(ctx, "a", CreateRequest{Total: 1}) }},
-	{"change", func(ctx context.Context, r *Redis) (any, error) { return r.Change(ctx, "a", ChangeRequest{}) }},
+	{"create", func(ctx context.Context, r *Redis) (any, error) {
+		return r.Create(ctx, "a", ledger.CreateRequest{Total: 1})
+	}},
+	{"change", func(ctx context.Context, r *Redis) (any, error) { return r.Change(ctx, "a", ledger.ChangeRequest{}) }},
 	{"remove", func(ctx context.Context, r *Redis) (any, error) { return nil, r.Remove(ctx, "a") }},
 	{"list", func(ctx context.Context, r *Redis) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
@@ -257,20 +267,26 @@ var calls = []struct {
 		return r.List(ctx)
 	}},
 	{"bind", func(ctx context.Context, r *Redis) (any, error) {
-		return nil, r.BindKey(ctx, IdempotencyKey{1}, "a", 1, time.Second)
+		return nil, r.BindKey(ctx, ledger.IdempotencyKey{1}, "a", 1, time.Second)
 	}},
-	{"events", func(ctx context.Context, r *Redis) (any, error) { return r.ReadEvents(ctx, "a", Group{"g", "c"}, 5) }},
+	{"events", func(ctx context.Context, r *Redis) (any, error) {
+		return r.ReadEvents(ctx, "a", ledger.Group{Name: "g", Consumer: "c"}, 5)
+	}},
 	{"take over", func(ctx context.Context, r *Redis) (any, error) {
-		return r.TakeOver(ctx, "a", Group{"g", "c"}, time.Second, 5)
+		return r.TakeOver(ctx, "a", ledger.Group{Name: "g", Consumer: "c"}, time.Second, 5)
 	}},
 	{"ack", func(ctx context.Context, r *Redis) (any, error) {
-		return nil, r.AckEvents(ctx, "a", Group{"g", "c"}, []string{"1-1"})
+		return nil, r.AckEvents(ctx, "a", ledger.Group{Name: "g", Consumer: "c"}, []string{"1-1"})
 	}},
 	{"trim", func(ctx context.Context, r *Redis) (any, error) { return nil, r.TrimEvents(ctx, "a") }},
-	{"lag", func(ctx context.Context, r *Redis) (any, error) { return r.EventLag(ctx, "a", Group{"g", "c"}) }},
-	{"stored", func(ctx context.Context, r *Redis) (any, error) { return r.EventsStored(ctx, "a", Group{"g", "c"}) }},
+	{"lag", func(ctx context.Context, r *Redis) (any, error) {
+		return r.EventLag(ctx, "a", ledger.Group{Name: "g", Consumer: "c"})
+	}},
+	{"stored", func(ctx context.Context, r *Redis) (any, error) {
+		return r.EventsStored(ctx, "a", ledger.Group{Name: "g", Consumer: "c"})
+	}},
 	{"group", func(ctx context.Context, r *Redis) (any, error) {
-		return r.BindGroup(ctx, "g", Binding{ID: "a"}, false)
+		return r.BindGroup(ctx, "g", ledger.Binding{ID: "a"}, false)
 	}},
 	{"token key", func(ctx context.Context, r *Redis) (any, error) { return r.TokenKey(ctx) }},
 	{"risks", func(ctx context.Context, r *Redis) (any, error) { return r.Risks(ctx), nil }},
@@ -300,9 +316,10 @@ func FuzzReplies(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		got, err := c.do(ctx, r)
-		var refusal *Refusal
+		var refusal *ledger.Refusal
 		if err != nil {
-			if !errors.Is(err, ErrDown) && !errors.As(err, &refusal) && !errors.Is(err, ErrKeyUsed) || err.Error() == "" {
+			if !errors.Is(err, ledger.ErrDown) && !errors.As(err, &refusal) && !errors.Is(err,
+				ledger.ErrKeyUsed) || err.Error() == "" {
 				t.Errorf("%s: %v after %q", c.name, err, answer)
 			}
 			return
@@ -321,41 +338,41 @@ func unusable(got any) (wrong string) {
 		}
 	}()
 	switch g := got.(type) {
-	case LeaseReply:
+	case ledger.LeaseReply:
 		wrong = oddRanges(g.Grant.Ranges)
-	case ReassertReply:
+	case ledger.ReassertReply:
 		for _, one := range g.Grants {
 			wrong += oddRanges(one.Ranges)
 		}
-	case RenewReply:
+	case ledger.RenewReply:
 		if len(g.Deadlines) > 64 {
 			wrong = "many deadlines"
 		}
-	case SettleReply:
+	case ledger.SettleReply:
 		for _, v := range g.Verdicts {
-			if v < Kept || v > TooLate {
+			if v < ledger.Kept || v > ledger.TooLate {
 				wrong = fmt.Sprintf("verdict %d", v)
 			}
 		}
 		if len(g.Verdicts) != 3 {
 			wrong = "not a verdict for each claim"
 		}
-	case DeductReply:
-		if g.Answer < NotHad || g.Answer > KeyUsed || g.Answer == Had && g.Claim.Count == 0 {
+	case ledger.DeductReply:
+		if g.Answer < ledger.NotHad || g.Answer > ledger.KeyUsed || g.Answer == ledger.Had && g.Claim.Count == 0 {
 			wrong = fmt.Sprintf("answer %d", g.Answer)
 		}
-	case ReservationReply:
+	case ledger.ReservationReply:
 		_ = g.Life.String()
 	}
 	if h := reflect.ValueOf(got); wrong == "" && h.Kind() == reflect.Struct {
 		if f := h.FieldByName("State"); f.IsValid() {
-			_ = f.Interface().(State).String()
+			_ = f.Interface().(ledger.State).String()
 		}
 	}
 	return wrong
 }
 
-func oddRanges(rs Ranges) string {
+func oddRanges(rs ledger.Ranges) string {
 	for _, r := range rs {
 		if r.Start < 1 || r.Start >= r.End {
 			return fmt.Sprintf("range %+v", r)
@@ -364,34 +381,9 @@ func oddRanges(rs Ranges) string {
 	return ""
 }
 
-// FuzzClaims: claims are read as they were written, and only whole.
-func FuzzClaims(f *testing.F) {
-	one := Claim{Serial: 1, Count: 2, Fence: 1795399305199326, Nonce: 1<<53 - 1, Expiry: -1, Buyer: Buyer{1, 2, 3}}
-	f.Add([]byte{})
-	f.Add(one.AppendTo(nil))
-	f.Add(one.AppendTo(one.AppendTo(nil)))
-	f.Add(one.AppendTo(nil)[1:])
-	f.Fuzz(func(t *testing.T, block []byte) {
-		claims, err := ParseClaims(block)
-		if whole := len(block)%ClaimSize == 0; whole != (err == nil) || err != nil && !errors.Is(err, errReply) {
-			t.Fatalf("%d bytes: %v", len(block), err)
-		}
-		if err != nil {
-			return
-		}
-		var again []byte
-		for _, c := range claims {
-			again = c.AppendTo(again)
-		}
-		if !bytes.Equal(again, block) {
-			t.Errorf("%x became %x", block, again)
-		}
-	})
-}
-
 // FuzzEvents: an entry that no script wrote is an event of unknown kind; one that a script could have written is read as it is.
 func FuzzEvents(f *testing.F) {
-	block := string(Claim{Serial: 1, Count: 1}.AppendTo(nil))
+	block := string(ledger.Claim{Serial: 1, Count: 1}.AppendTo(nil))
 	f.Add("1-1", "1", "reserved", "1795399305199326", "5", "6", block)
 	f.Add("1-1", "", "sung", "-1", "x", "", "")
 	f.Add("", "18446744073709551616", "expired", "+1", "1e3", "0x1", block+"x")
@@ -402,8 +394,8 @@ func FuzzEvents(f *testing.F) {
 		}
 		e := events[0]
 		good := isNumber(n, 64, false) && isNumber(birth, 64, false) && isNumber(at, 64, true) && isNumber(raw, 64, true) &&
-			len(b)%ClaimSize == 0 && EventKind(kind).known()
-		if good != e.Kind.known() || good && (e.Kind != EventKind(kind) || len(e.Claims) != len(b)/ClaimSize) {
+			len(b)%ledger.ClaimSize == 0 && ledger.EventKind(kind).Known()
+		if good != e.Kind.Known() || good && (e.Kind != ledger.EventKind(kind) || len(e.Claims) != len(b)/ledger.ClaimSize) {
 			t.Errorf("%q %q %q %q %q: %+v", n, kind, birth, at, raw, e)
 		}
 	})
@@ -425,13 +417,13 @@ func FuzzNames(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if name, ok := SaleOf(text); ok && (CheckName(name) != nil || Keys(name)[0] != text) {
+		if name, ok := ledger.SaleOf(text); ok && (ledger.CheckName(name) != nil || Keys(name)[0] != text) {
 			t.Errorf("%q is the hash of %q", text, name)
 		}
-		if name, ok := saleOfNews(text); ok && (CheckName(name) != nil || newsChannel(name) != text) {
+		if name, ok := saleOfNews(text); ok && (ledger.CheckName(name) != nil || newsChannel(name) != text) {
 			t.Errorf("%q is the channel of %q", text, name)
 		}
-		if CheckName(text) == nil && strings.ContainsAny(text, "{}:*?[]\\/ \r\n\x00") {
+		if ledger.CheckName(text) == nil && strings.ContainsAny(text, "{}:*?[]\\/ \r\n\x00") {
 			t.Errorf("%q is a name", text)
 		}
 	})

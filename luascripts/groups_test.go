@@ -1,13 +1,18 @@
 package luascripts
 
-import "testing"
+import (
+	"testing"
+
+	"spike/luascripts/ledger"
+)
 
 // A group belongs to one database; a copy of that has it only when the other has been silent since it was seen.
-func testGroups(t *testing.T, s Store) {
-	group := newSale(t, s, CreateRequest{Total: 1})
-	bind := func(id, place string, beats uint64, take bool) Binding {
+func testGroups(t *testing.T, s ledger.Store) {
+	group := newSale(t, s, ledger.CreateRequest{Total: 1})
+	bind := func(id, place string, beats uint64, take bool) ledger.Binding {
 		t.Helper()
-		return must[Binding](t)(s.BindGroup(bg, group, Binding{ID: id, Place: place, Name: id + "@" + place, Beats: beats}, take))
+		return must[ledger.Binding](t)(s.BindGroup(bg, group, ledger.Binding{ID: id, Place: place, Name: id + "@" + place,
+			Beats: beats}, take))
 	}
 	for i, c := range []struct {
 		id, place string
@@ -34,13 +39,13 @@ func testGroups(t *testing.T, s Store) {
 }
 
 // How far a group has surely acknowledged a sale's events.
-func testEventsStored(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 10})
-	g := Group{"g", "c"}
+func testEventsStored(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 10})
+	g := ledger.Group{Name: "g", Consumer: "c"}
 	var birth uint64
 	want := func(n uint64) {
 		t.Helper()
-		got := must[Stored](t)(s.EventsStored(bg, sale, g))
+		got := must[ledger.Stored](t)(s.EventsStored(bg, sale, g))
 		if birth == 0 {
 			birth = got.Birth
 		}
@@ -53,7 +58,7 @@ func testEventsStored(t *testing.T, s Store) {
 		buyOne(t, s, sale, i+1)
 	}
 	want(0)
-	evs := must[[]Event](t)(s.ReadEvents(bg, sale, g, 3))
+	evs := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, g, 3))
 	want(0)
 	ack := func(i int) {
 		t.Helper()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 	"spike/shard"
 )
@@ -22,12 +23,12 @@ func hset(t testing.TB, r *Redis, words ...string) {
 	}
 }
 
-func grab(r *Redis, sale string, want uint64) (LeaseReply, error) {
-	return r.Lease(context.Background(), sale, LeaseRequest{Party: Party{Instance: "i", Node: "n"},
+func grab(r *Redis, sale string, want uint64) (ledger.LeaseReply, error) {
+	return r.Lease(context.Background(), sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"},
 		Request: uint64(time.Now().UnixNano()), Want: want, Term: 5 * time.Second})
 }
 
-func mustAudit(t testing.TB, r *Redis, sale string) Audit {
+func mustAudit(t testing.TB, r *Redis, sale string) ledger.Audit {
 	t.Helper()
 	a, err := r.Audit(context.Background(), sale)
 	if err != nil || !a.OK {
@@ -37,13 +38,13 @@ func mustAudit(t testing.TB, r *Redis, sale string) Audit {
 }
 
 func TestHashMadeByHandIsASale(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "4")
 	if a := mustAudit(t, r, "ticket"); a.Free != 6 || a.Confirmed != 4 { // before anything was written
 		t.Errorf("untouched: %+v", a)
 	}
 	got, err := grab(r, "ticket", 100)
-	if err != nil || got.Grant.Ranges[0].Start != 5 || got.Hold != 0 || got.Grant.Hold != DefaultBounds().Cover.Microseconds() {
+	if err != nil || got.Grant.Ranges[0].Start != 5 || got.Hold != 0 || got.Grant.Hold != ledger.DefaultBounds().Cover.Microseconds() {
 		t.Fatalf("serials 1..4 are sold elsewhere: %+v %v", got, err)
 	}
 	if a := mustAudit(t, r, "ticket"); a.Leased != 3 || a.Free != 3 || a.Confirmed != 4 {
@@ -52,7 +53,7 @@ func TestHashMadeByHandIsASale(t *testing.T) {
 }
 
 func TestHashThatMakesNoSenseIsRefusedByName(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	for name, c := range map[string]struct {
 		fields []string
 		says   string
@@ -68,28 +69,28 @@ func TestHashThatMakesNoSenseIsRefusedByName(t *testing.T) {
 	} {
 		hset(t, r, append([]string{"HSET", name + "_hash_key"}, c.fields...)...)
 		_, err := grab(r, name, 1)
-		if !errors.Is(err, ErrBadSale) || !strings.Contains(err.Error(), name+"_hash_key: "+c.says) {
+		if !errors.Is(err, ledger.ErrBadSale) || !strings.Contains(err.Error(), name+"_hash_key: "+c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	hset(t, r, "SET", "text_hash_key", "10")
-	if _, err := grab(r, "text", 1); !errors.Is(err, ErrBadSale) || !strings.Contains(err.Error(), "it is a string") {
+	if _, err := grab(r, "text", 1); !errors.Is(err, ledger.ErrBadSale) || !strings.Contains(err.Error(), "it is a string") {
 		t.Error(err)
 	}
-	if _, err := grab(r, "none", 1); !errors.Is(err, ErrNoSale) {
+	if _, err := grab(r, "none", 1); !errors.Is(err, ledger.ErrNoSale) {
 		t.Error(err)
 	}
 }
 
 func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	ctx := context.Background()
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "0")
 	first, err := grab(r, "ticket", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	party := Party{Birth: first.Birth, Instance: "i", Node: "n"}
+	party := ledger.Party{Birth: first.Birth, Instance: "i", Node: "n"}
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_total_nums", "15") // raised: more stock
 	if _, err = grab(r, "ticket", 1); err != nil {
@@ -100,12 +101,13 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	}
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_sold_nums", "3") // nobody sold three
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "ticket_sold_nums was changed by hand") {
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(),
+		"ticket_sold_nums was changed by hand") {
 		t.Error(err)
 	}
-	claim := Claim{Serial: 1, Count: 1, Fence: first.Grant.Fence, Nonce: 1, Expiry: first.Now + 1e6}
-	settled, err := r.Settle(ctx, "ticket", SettleRequest{Party: party, Batch: 1, Claims: []Claim{claim}})
-	if err != nil || settled.Verdicts[0] != Kept {
+	claim := ledger.Claim{Serial: 1, Count: 1, Fence: first.Grant.Fence, Nonce: 1, Expiry: first.Now + 1e6}
+	settled, err := r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 1, Claims: []ledger.Claim{claim}})
+	if err != nil || settled.Verdicts[0] != ledger.Kept {
 		t.Errorf("what was sold is settled all the same: %+v %v", settled, err)
 	}
 	if a, err := r.Audit(ctx, "ticket"); err != nil || a.OK || a.Pending != 1 {
@@ -115,15 +117,15 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	mustAudit(t, r, "ticket")
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_total_nums", "12")
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "lowered") {
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "lowered") {
 		t.Error(err)
 	}
 	hset(t, r, "DEL", "ticket_hash_key")
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "is gone") {
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "is gone") {
 		t.Error(err)
 	}
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "15", "ticket_sold_nums", "1")
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "old ledger") {
+	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "old ledger") {
 		t.Error(err)
 	}
 
@@ -131,12 +133,12 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	for _, hash := range [][]string{{"HSET", "ticket_hash_key", "birth", "1"}, {"HDEL", "ticket_hash_key", "birth"}} {
 		hset(t, r, "DEL", lost) // evicted, say
 		hset(t, r, hash...)
-		if _, err = grab(r, "ticket", 1); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "lost its ledger") {
+		if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "lost its ledger") {
 			t.Errorf("adopted over what was leased and sold: %v", err)
 		}
 	}
 	hset(t, r, "DEL", "ticket_hash_key")
-	if _, err = r.Create(ctx, "ticket", CreateRequest{Total: 5}); !errors.Is(err, ErrExists) {
+	if _, err = r.Create(ctx, "ticket", ledger.CreateRequest{Total: 5}); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("made over what was leased and sold: %v", err)
 	}
 
@@ -144,7 +146,8 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 		t.Fatal(err)
 	}
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "5", "ticket_sold_nums", "0")
-	if _, err = r.Settle(ctx, "ticket", SettleRequest{Party: party, Batch: 2, Claims: []Claim{claim}}); !errors.Is(err, ErrBirth) {
+	if _, err = r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 2,
+		Claims: []ledger.Claim{claim}}); !errors.Is(err, ledger.ErrBirth) {
 		t.Errorf("a claim of the sale before: %v", err)
 	}
 	if _, err = grab(r, "ticket", 1); err != nil {
@@ -156,27 +159,28 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 // A whole lease in one settle call, in claims as large as can be.
 func TestLargestBatch(t *testing.T) {
 	ctx := context.Background()
-	r := dial(t, redistest.Start(t), DefaultBounds())
-	if _, err := r.Create(ctx, "s", CreateRequest{Total: 200_000, Hold: time.Minute}); err != nil {
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	if _, err := r.Create(ctx, "s", ledger.CreateRequest{Total: 200_000, Hold: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	const claimed = maxLease / 100
+	const claimed = ledger.MaxLease / 100
 	got, err := grab(r, "s", 512*100)
-	if err != nil || got.Grant.Ranges.Len() != maxLease {
+	if err != nil || got.Grant.Ranges.Len() != ledger.MaxLease {
 		t.Fatal(got, err)
 	}
-	var claims []Claim
+	var claims []ledger.Claim
 	for i := range uint32(claimed) {
-		claims = append(claims, Claim{Serial: i*100 + 1, Count: 100, Fence: got.Grant.Fence, Nonce: uint64(i), Expiry: got.Grant.Deadline})
+		claims = append(claims, ledger.Claim{Serial: i*100 + 1, Count: 100, Fence: got.Grant.Fence, Nonce: uint64(i),
+			Expiry: got.Grant.Deadline})
 	}
-	q := SettleRequest{Party: Party{Instance: "i", Node: "n"}, Batch: 1, Claims: claims}
+	q := ledger.SettleRequest{Party: ledger.Party{Instance: "i", Node: "n"}, Batch: 1, Claims: claims}
 	for range 2 { // and once more: nothing changes
 		settled, err := r.Settle(ctx, "s", q)
 		if err != nil || settled.Pending != claimed*100 {
 			t.Fatal(settled.Head, err)
 		}
 		for _, v := range settled.Verdicts {
-			if v != Kept {
+			if v != ledger.Kept {
 				t.Fatal(settled.Verdicts)
 			}
 		}
@@ -185,7 +189,7 @@ func TestLargestBatch(t *testing.T) {
 }
 
 func TestLargestSale(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	hset(t, r, "HMSET", "s_hash_key", "ticket_total_nums", "4294967294", "ticket_sold_nums", "4294967290")
 	got, err := grab(r, "s", 10)
 	if err != nil || got.Grant.Ranges[0] != (shard.Range{Start: 4294967291, End: 4294967293}) {

@@ -1,12 +1,10 @@
 package luascripts
 
 import (
-	"fmt"
 	"strings"
-)
 
-// HashSuffix ends the name of a sale's hash: sale `ticket` is the article's `ticket_hash_key`.
-const HashSuffix = "_hash_key"
+	"spike/luascripts/ledger"
+)
 
 // TokenKey holds the key that signs tokens when no other was given.
 const TokenKey = "spike:token_key"
@@ -42,11 +40,11 @@ const IdentityKey = "spike:store"
 //	{ticket_hash_key}:lengths       zset    free ranges by length: member their first serial (u32); a guide, FREE is the truth
 //	{ticket_hash_key}:asked         zset    instances, by when they last asked for a lease
 //
-// Besides: channel {ticket_hash_key}:news, a message whenever what Store.Listen tells of has happened; and of the whole
+// Besides: channel {ticket_hash_key}:news, a message whenever what ledger.Store.Listen tells of has happened; and of the whole
 // store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for; the index,
 // SalesKey and RemovedKey; and spike:groups, a hash: which database each group of the orders' streams belongs to.
 func Keys(sale string) []string {
-	hash := sale + HashSuffix
+	hash := sale + ledger.HashSuffix
 	keys := []string{hash}
 	for _, part := range []string{"ledger", "free", "leases", "deadlines", "instances", "sold", "holds",
 		"orders", "buyers", "answers", "winlog", "nolog", "entrants", "lots", "lengths", "asked"} {
@@ -56,7 +54,7 @@ func Keys(sale string) []string {
 }
 
 // newsChannel is the channel of a sale's news; `*` for a name: of all sales'.
-func newsChannel(sale string) string { return "{" + sale + HashSuffix + "}:news" }
+func newsChannel(sale string) string { return "{" + sale + ledger.HashSuffix + "}:news" }
 
 // saleOfNews is the sale whose channel this is.
 func saleOfNews(channel string) (string, bool) {
@@ -65,28 +63,8 @@ func saleOfNews(channel string) (string, bool) {
 	if !begins || !ends {
 		return "", false
 	}
-	return SaleOf(hash)
+	return ledger.SaleOf(hash)
 }
 
 // keyPrefix begins the hashes that bind idempotency keys, by their first byte: few, for walks go over all keys.
 const keyPrefix = "spike:keys:"
-
-// SaleOf is the sale whose hash this key names.
-func SaleOf(hash string) (string, bool) {
-	name, ok := strings.CutSuffix(hash, HashSuffix)
-	return name, ok && CheckName(name) == nil
-}
-
-// CheckName says whether a sale may be called so: 1 to 64 of a-z A-Z 0-9 _ - and (not first) a dot.
-func CheckName(name string) error {
-	if name == "" || len(name) > 64 || name[0] == '.' {
-		return fmt.Errorf("%w: %q must be 1 to 64 characters and not begin with a dot", ErrName, name)
-	}
-	for _, c := range []byte(name) {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && c != '_' && c != '-' && c != '.' {
-			return fmt.Errorf("%w: %q has a character other than letters, digits and _-. in it", ErrName, name)
-		}
-	}
-	return nil
-}

@@ -1,12 +1,17 @@
 package luascripts
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Is the draw fair? 200 draws with fixed seeds, 20 buyers, 5 units; buyer 1 comes over 50 connections. All is computed from
@@ -18,6 +23,7 @@ const (
 	greedy    = 1  // this buyer
 	greedyFor = 50 // times
 	rejectAt  = 0.001
+	window    = 5 * time.Second
 )
 
 func seedOf(draw int) string {
@@ -27,10 +33,19 @@ func seedOf(draw int) string {
 
 func birthOf(draw int) int64 { return 1_800_000_000_000_000 + int64(draw)*1_000_003 }
 
+func named(i int) ledger.Buyer { return ledger.Buyer{7, byte(i >> 8), byte(i)} }
+
+func everybody() (all []ledger.Buyer) {
+	for i := 1; i <= entrants; i++ {
+		all = append(all, named(i))
+	}
+	return all
+}
+
 // places counts how often each buyer stood at each rank.
 type places [entrants][entrants]int
 
-func (p *places) add(t *testing.T, order []Buyer) {
+func (p *places) add(t *testing.T, order []ledger.Buyer) {
 	t.Helper()
 	if len(order) != entrants {
 		t.Fatalf("%d lots for %d buyers", len(order), entrants)
@@ -100,14 +115,18 @@ func (p *places) check(t *testing.T) {
 func TestDrawIsFair(t *testing.T) {
 	var p places
 	for d := range draws {
-		h := &hall{t: t, now: birthOf(d)}
-		h.tw = NewTwinOn(Node{Era: 1, Run: 1}, h.now, CreateRequest{Total: units, Shuffle: window, Seed: seedOf(d)}, DefaultBounds())
+		now, b := birthOf(d), ledger.DefaultBounds()
+		tw := memory.NewTwinOn(memory.Node{Era: 1, Run: 1}, now, ledger.CreateRequest{Total: units, Shuffle: window,
+			Seed: seedOf(d)}, b)
 		for range greedyFor - 1 {
-			h.enter(greedy, greedy)
+			must[ledger.EnterReply](t)(tw.EnterDraw(now, ledger.EnterRequest{Buyers: []ledger.Buyer{named(greedy)}}))
 		}
-		h.enter(1, entrants)
-		h.pass(window + DefaultBounds().Margin + time.Second)
-		p.add(t, h.tw.Draw(h.now, 0, 100).Buyers)
+		must[ledger.EnterReply](t)(tw.EnterDraw(now, ledger.EnterRequest{Buyers: everybody()}))
+		for end := now + (window + b.Margin + time.Second).Microseconds(); now < end; { // in steps that ledger time follows
+			now += b.Step.Microseconds()
+			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
+		}
+		p.add(t, tw.Draw(now, 0, 100).Buyers)
 	}
 	p.check(t)
 }
@@ -116,25 +135,22 @@ func TestDrawIsFair(t *testing.T) {
 func TestUnfairDrawsAreNoticed(t *testing.T) {
 	for name, lot := range map[string]func(d, buyer int) int64{
 		"a chance for each connection": func(d, i int) int64 {
-			best := Lot(seedOf(d), 1, named(i))
+			best := ledger.Lot(seedOf(d), 1, named(i))
 			for again := range greedyFor - 1 {
 				if i == greedy {
-					best = min(best, Lot(seedOf(d), uint64(again+2), named(i)))
+					best = min(best, ledger.Lot(seedOf(d), uint64(again+2), named(i)))
 				}
 			}
 			return best
 		},
 		"by name":     func(_, i int) int64 { return int64(i) },
-		"a weak seed": func(d, i int) int64 { return Lot(seedOf(d%3), 1, named(i)) },
+		"a weak seed": func(d, i int) int64 { return ledger.Lot(seedOf(d%3), 1, named(i)) },
 	} {
 		var p places
 		for d := range draws {
-			tw := &Twin{entrants: map[Buyer]int64{}}
-			for i := 1; i <= entrants; i++ {
-				tw.entrants[named(i)] = lot(d, i)
-			}
-			tw.draw()
-			p.add(t, tw.drawn)
+			order := everybody()
+			slices.SortFunc(order, func(a, b ledger.Buyer) int { return cmp.Compare(lot(d, int(a[2])), lot(d, int(b[2]))) })
+			p.add(t, order)
 		}
 		won, first, all := p.fair()
 		if min(won, first, all, p.alone(greedy)) > rejectAt {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
+
+	"spike/luascripts/ledger"
 )
 
 // What Lua itself would only find when the line runs, or never: a name that nobody has declared, a local that hides another, a
@@ -323,7 +325,7 @@ func checkLua(file string, list []ast.Stmt, given []string, fields map[string]ma
 }
 
 func TestLuaIsSound(t *testing.T) {
-	bounds, err := parse.Parse(strings.NewReader(DefaultBounds().lua()), "bounds")
+	bounds, err := parse.Parse(strings.NewReader(lua(ledger.DefaultBounds())), "bounds")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,7 +395,7 @@ func TestLuaCheckFinds(t *testing.T) {
 
 // Every script as Redis gets it is Lua, and far from the number of locals that Lua allows.
 func TestAssembledScriptsAreLua(t *testing.T) {
-	s := newScripts(DefaultBounds())
+	s := newScripts(ledger.DefaultBounds())
 	for name, one := range s.named() {
 		_, text, _ := strings.Cut(one.text, "\n")
 		list, err := parse.Parse(strings.NewReader(text), name)

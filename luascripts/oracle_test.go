@@ -15,19 +15,21 @@ import (
 	"github.com/redis/rueidis"
 	"pgregory.net/rapid"
 
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/luascripts/redistest"
 	"spike/shard"
 )
 
 // quickBounds let leases and holds end within a test.
-func quickBounds() Bounds {
-	return Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
+func quickBounds() ledger.Bounds {
+	return ledger.Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
 		Index: 2, Frees: 2, Held: 4, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2,
 		Refused: 2, Group: 3, Enter: 8}
 }
 
-func dial(t testing.TB, addr string, b Bounds) *Redis {
+func dial(t testing.TB, addr string, b ledger.Bounds) *Redis {
 	t.Helper()
 	r, err := Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}}, b)
 	if err != nil {
@@ -41,26 +43,27 @@ func dial(t testing.TB, addr string, b Bounds) *Redis {
 type oracle struct {
 	t      *rapid.T
 	redis  *Redis
-	twin   *Twin
+	twin   *memory.Twin
+	node   memory.Node // that the twin is on
 	sale   string
-	parts  []Part   // everything ever granted
-	claims []Claim  // everything ever claimed
-	fences []uint64 //
-	owners []string // instances
-	fed    bool     // the server was a replica before, and may be promoted again
+	parts  []ledger.Part  // everything ever granted
+	claims []ledger.Claim // everything ever claimed
+	fences []uint64       //
+	owners []string       // instances
+	fed    bool           // the server was a replica before, and may be promoted again
 	req    uint64
 	batch  uint64
-	tended []Head
+	tended []ledger.Head
 }
 
 // same runs one operation on both sides; the twin hears the time Redis answered with.
-func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) Head, onTwin func(int64) (R, error)) R {
+func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) ledger.Head, onTwin func(int64) (R, error)) R {
 	got, err := onRedis()
-	if errors.Is(err, ErrRecovering) || errors.Is(err, ErrReassert) { // nothing was written but the time, perhaps
-		recovering := o.twin.recovering()
-		if raw := o.raw(); raw != o.twin.head.Raw {
+	if errors.Is(err, ledger.ErrRecovering) || errors.Is(err, ledger.ErrReassert) { // nothing was written but the time, perhaps
+		recovering := o.twin.Last().Reopens > 0
+		if raw := o.raw(); raw != o.twin.Last().Raw {
 			_, twinErr := onTwin(raw)
-			recovering = errors.Is(twinErr, ErrRecovering)
+			recovering = errors.Is(twinErr, ledger.ErrRecovering)
 		}
 		if !recovering {
 			o.t.Fatalf("%s: redis %v, the twin does not recover", op, err)
@@ -68,13 +71,13 @@ func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) H
 		return got
 	}
 	if err != nil {
-		lots, gen := o.twin.head.Lots, o.twin.head.Gen
-		want, twinErr := onTwin(o.twin.head.Raw)
-		o.twin.head.Lots, o.twin.head.Gen = lots, gen                             // a refused script writes nothing, not even that lots were drawn
-		if errors.Is(twinErr, ErrRecovering) || errors.Is(twinErr, ErrReassert) { // at the time of the last answer; it has passed
-			return got
+		before := o.twin.Last()
+		want, twinErr := onTwin(before.Raw)
+		o.twin.Undraw(before) // a refused script writes nothing, not even that lots were drawn
+		if errors.Is(twinErr, ledger.ErrRecovering) || errors.Is(twinErr, ledger.ErrReassert) {
+			return got // at the time of the last answer; it has passed
 		}
-		var refused, twinRefused *Refusal
+		var refused, twinRefused *ledger.Refusal
 		if !errors.As(err, &refused) || !errors.As(twinErr, &twinRefused) || refused.Code != twinRefused.Code {
 			o.t.Fatalf("%s: redis %v, twin %v %v", op, err, want, twinErr)
 		}
@@ -90,28 +93,28 @@ func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) H
 // normal prints a reply, so that nil and empty are one.
 func normal(v any) string { return fmt.Sprintf("%+v", v) }
 
-func (o *oracle) party() Party {
+func (o *oracle) party() ledger.Party {
 	who := rapid.SampledFrom(o.owners).Draw(o.t, "instance")
-	birth := o.twin.head.Birth
+	birth := o.twin.Last().Birth
 	if rapid.IntRange(0, 40).Draw(o.t, "stranger") == 0 {
 		birth++
 	}
-	return Party{Birth: birth, Instance: who, Node: "n" + who}
+	return ledger.Party{Birth: birth, Instance: who, Node: "n" + who}
 }
 
 func (o *oracle) lease() {
 	if rapid.IntRange(0, 4).Draw(o.t, "repeat") > 0 {
 		o.req++
 	}
-	q := LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
+	q := ledger.LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
 		Term: 15 * time.Millisecond, Hungry: rapid.Bool().Draw(o.t, "hungry"),
 		Run: uint32(rapid.IntRange(0, 4).Draw(o.t, "run"))}
 	got := same(o, fmt.Sprintf("lease %+v", q),
-		func() (LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },
-		func(r LeaseReply) Head { return r.Head },
-		func(raw int64) (LeaseReply, error) { return o.twin.Lease(raw, q) })
+		func() (ledger.LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },
+		func(r ledger.LeaseReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.LeaseReply, error) { return o.twin.Lease(raw, q) })
 	for _, r := range got.Grant.Ranges {
-		o.parts = append(o.parts, Part{got.Grant.Fence, r})
+		o.parts = append(o.parts, ledger.Part{Fence: got.Grant.Fence, Range: r})
 	}
 	if f := got.Grant.Fence; f != 0 {
 		o.fences = append(o.fences, f)
@@ -119,7 +122,7 @@ func (o *oracle) lease() {
 }
 
 func (o *oracle) renew() {
-	q := RenewRequest{Party: o.party(), Awaited: o.req + uint64(rapid.IntRange(0, 1).Draw(o.t, "awaited")),
+	q := ledger.RenewRequest{Party: o.party(), Awaited: o.req + uint64(rapid.IntRange(0, 1).Draw(o.t, "awaited")),
 		Term: 15 * time.Millisecond}
 	for _, f := range o.fences[max(0, len(o.fences)-5):] {
 		if rapid.IntRange(0, 3).Draw(o.t, "named") > 0 {
@@ -127,34 +130,34 @@ func (o *oracle) renew() {
 		}
 	}
 	same(o, fmt.Sprintf("renew %+v", q),
-		func() (RenewReply, error) { return o.redis.Renew(context.Background(), o.sale, q) },
-		func(r RenewReply) Head { return r.Head },
-		func(raw int64) (RenewReply, error) { return o.twin.Renew(raw, q) })
+		func() (ledger.RenewReply, error) { return o.redis.Renew(context.Background(), o.sale, q) },
+		func(r ledger.RenewReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.RenewReply, error) { return o.twin.Renew(raw, q) })
 }
 
 // piece is a sub-range of something once granted.
-func (o *oracle) piece() Part {
+func (o *oracle) piece() ledger.Part {
 	p := rapid.SampledFrom(o.parts[max(0, len(o.parts)-6):]).Draw(o.t, "part")
 	a := rapid.Uint32Range(p.Start, p.End-1).Draw(o.t, "a")
 	b := rapid.Uint32Range(a+1, p.End).Draw(o.t, "b")
-	return Part{p.Fence, shard.Range{Start: a, End: b}}
+	return ledger.Part{Fence: p.Fence, Range: shard.Range{Start: a, End: b}}
 }
 
 func (o *oracle) giveBack() {
 	if len(o.parts) == 0 {
 		return
 	}
-	q := GiveBackRequest{Party: o.party()}
+	q := ledger.GiveBackRequest{Party: o.party()}
 	for range rapid.IntRange(0, 3).Draw(o.t, "parts") {
 		q.Parts = append(q.Parts, o.piece())
 	}
 	same(o, fmt.Sprintf("give back %+v", q),
-		func() (GiveBackReply, error) { return o.redis.GiveBack(context.Background(), o.sale, q) },
-		func(r GiveBackReply) Head { return r.Head },
-		func(raw int64) (GiveBackReply, error) { return o.twin.GiveBack(raw, q) })
+		func() (ledger.GiveBackReply, error) { return o.redis.GiveBack(context.Background(), o.sale, q) },
+		func(r ledger.GiveBackReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.GiveBackReply, error) { return o.twin.GiveBack(raw, q) })
 }
 
-func (o *oracle) claim() Claim {
+func (o *oracle) claim() ledger.Claim {
 	if len(o.claims) > 0 && rapid.IntRange(0, 3).Draw(o.t, "again") == 0 {
 		c := rapid.SampledFrom(o.claims).Draw(o.t, "claim")
 		if rapid.IntRange(0, 3).Draw(o.t, "forged") == 0 {
@@ -163,8 +166,8 @@ func (o *oracle) claim() Claim {
 		return c
 	}
 	p := o.piece()
-	c := Claim{Serial: p.Start, Count: p.Len(), Fence: p.Fence, Nonce: uint64(len(o.claims) + 1),
-		Expiry: o.twin.head.Now + int64(rapid.IntRange(-2000, 30000).Draw(o.t, "expiry"))}
+	c := ledger.Claim{Serial: p.Start, Count: p.Len(), Fence: p.Fence, Nonce: uint64(len(o.claims) + 1),
+		Expiry: o.twin.Last().Now + int64(rapid.IntRange(-2000, 30000).Draw(o.t, "expiry"))}
 	o.claims = append(o.claims, c)
 	return c
 }
@@ -176,21 +179,21 @@ func (o *oracle) settle() {
 	if rapid.IntRange(0, 4).Draw(o.t, "repeat") > 0 {
 		o.batch++
 	}
-	q := SettleRequest{Party: o.party(), Batch: o.batch}
+	q := ledger.SettleRequest{Party: o.party(), Batch: o.batch}
 	for range rapid.IntRange(0, 4).Draw(o.t, "claims") {
 		q.Claims = append(q.Claims, o.claim())
 	}
 	same(o, fmt.Sprintf("settle %+v", q),
-		func() (SettleReply, error) { return o.redis.Settle(context.Background(), o.sale, q) },
-		func(r SettleReply) Head { return r.Head },
-		func(raw int64) (SettleReply, error) { return o.twin.Settle(raw, q) })
+		func() (ledger.SettleReply, error) { return o.redis.Settle(context.Background(), o.sale, q) },
+		func(r ledger.SettleReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.SettleReply, error) { return o.twin.Settle(raw, q) })
 }
 
 func (o *oracle) deduct() {
-	q := DeductRequest{Party: o.party(), N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
+	q := ledger.DeductRequest{Party: o.party(), N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
 		Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce"))}
 	q.Buyer[3] = byte(rapid.IntRange(0, 3).Draw(o.t, "buyer"))
-	if o.twin.head.Limit == 0 || q.Buyer != (Buyer{}) { // else a refusal, of which nobody knows the time
+	if o.twin.Last().Limit == 0 || q.Buyer != (ledger.Buyer{}) { // else a refusal, of which nobody knows the time
 		q.Key[5] = byte(rapid.IntRange(0, 5).Draw(o.t, "key"))
 	}
 	if len(o.parts) > 0 && rapid.IntRange(0, 3).Draw(o.t, "offers") == 0 {
@@ -198,9 +201,9 @@ func (o *oracle) deduct() {
 		q.Offer.Buyer, q.N = q.Buyer, q.Offer.Count
 	}
 	got := same(o, fmt.Sprintf("deduct %+v", q),
-		func() (DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
-		func(r DeductReply) Head { return r.Head },
-		func(raw int64) (DeductReply, error) { return o.twin.Deduct(raw, q) })
+		func() (ledger.DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
+		func(r ledger.DeductReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.DeductReply, error) { return o.twin.Deduct(raw, q) })
 	if got.Claim.Serial != 0 {
 		o.claims = append(o.claims, got.Claim)
 	}
@@ -208,26 +211,26 @@ func (o *oracle) deduct() {
 
 // enter puts some of few buyers into the draw, again and again.
 func (o *oracle) enter() {
-	q := EnterRequest{Birth: o.party().Birth, Buyers: make([]Buyer, rapid.IntRange(0, 4).Draw(o.t, "entrants"))}
+	q := ledger.EnterRequest{Birth: o.party().Birth, Buyers: make([]ledger.Buyer, rapid.IntRange(0, 4).Draw(o.t, "entrants"))}
 	for i := range q.Buyers {
 		q.Buyers[i][3] = byte(rapid.IntRange(1, 9).Draw(o.t, "buyer"))
 	}
 	same(o, fmt.Sprintf("enter %+v", q),
-		func() (EnterReply, error) { return o.redis.EnterDraw(context.Background(), o.sale, q) },
-		func(r EnterReply) Head { return r.Head },
-		func(raw int64) (EnterReply, error) { return o.twin.EnterDraw(raw, q) })
+		func() (ledger.EnterReply, error) { return o.redis.EnterDraw(context.Background(), o.sale, q) },
+		func(r ledger.EnterReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.EnterReply, error) { return o.twin.EnterDraw(raw, q) })
 }
 
 // collect asks for what a buyer has drawn.
 func (o *oracle) collect() {
-	q := DeductRequest{Party: o.party(), N: 1, Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce")), ByLot: true,
+	q := ledger.DeductRequest{Party: o.party(), N: 1, Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce")), ByLot: true,
 		Ever: rapid.Bool().Draw(o.t, "ever")}
 	q.Buyer[3] = byte(rapid.IntRange(1, 9).Draw(o.t, "buyer"))
 	q.Key[5] = byte(rapid.IntRange(0, 2).Draw(o.t, "key"))
 	got := same(o, fmt.Sprintf("collect %+v", q),
-		func() (DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
-		func(r DeductReply) Head { return r.Head },
-		func(raw int64) (DeductReply, error) { return o.twin.Deduct(raw, q) })
+		func() (ledger.DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
+		func(r ledger.DeductReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.DeductReply, error) { return o.twin.Deduct(raw, q) })
 	if got.Claim.Serial != 0 {
 		o.claims = append(o.claims, got.Claim)
 	}
@@ -235,8 +238,11 @@ func (o *oracle) collect() {
 
 func (o *oracle) draw() {
 	from, most := rapid.IntRange(0, 5).Draw(o.t, "from"), rapid.IntRange(1, 9).Draw(o.t, "most")
-	same(o, "draw", func() (DrawReply, error) { return o.redis.Draw(context.Background(), o.sale, from, most) },
-		func(r DrawReply) Head { return r.Head }, func(raw int64) (DrawReply, error) { return o.twin.Draw(raw, from, most), nil })
+	same(o, "draw", func() (ledger.DrawReply, error) { return o.redis.Draw(context.Background(), o.sale, from, most) },
+		func(r ledger.DrawReply) ledger.Head { return r.Head }, func(raw int64) (ledger.DrawReply,
+			error) {
+			return o.twin.Draw(raw, from, most), nil
+		})
 }
 
 // resolve confirms, cancels or looks at something claimed.
@@ -246,48 +252,52 @@ func (o *oracle) resolve() {
 	}
 	c := rapid.SampledFrom(o.claims[max(0, len(o.claims)-8):]).Draw(o.t, "claim")
 	birth := o.party().Birth
-	reply := func(r ReservationReply) Head { return r.Head }
+	reply := func(r ledger.ReservationReply) ledger.Head { return r.Head }
 	switch rapid.IntRange(0, 2).Draw(o.t, "to") {
 	case 0:
 		same(o, fmt.Sprintf("confirm %+v", c),
-			func() (ReservationReply, error) { return o.redis.Confirm(context.Background(), o.sale, birth, c) }, reply,
-			func(raw int64) (ReservationReply, error) { return o.twin.Confirm(raw, birth, c) })
+			func() (ledger.ReservationReply, error) {
+				return o.redis.Confirm(context.Background(), o.sale, birth, c)
+			}, reply,
+			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Confirm(raw, birth, c) })
 	case 1:
 		same(o, fmt.Sprintf("cancel %+v", c),
-			func() (ReservationReply, error) { return o.redis.Cancel(context.Background(), o.sale, birth, c) }, reply,
-			func(raw int64) (ReservationReply, error) { return o.twin.Cancel(raw, birth, c) })
+			func() (ledger.ReservationReply, error) { return o.redis.Cancel(context.Background(), o.sale, birth, c) }, reply,
+			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Cancel(raw, birth, c) })
 	case 2:
 		same(o, fmt.Sprintf("look at %+v", c),
-			func() (ReservationReply, error) { return o.redis.Reservation(context.Background(), o.sale, birth, c) }, reply,
-			func(raw int64) (ReservationReply, error) { return o.twin.Reservation(raw, birth, c, 0) })
+			func() (ledger.ReservationReply, error) {
+				return o.redis.Reservation(context.Background(), o.sale, birth, c)
+			}, reply,
+			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Reservation(raw, birth, c, 0) })
 	}
 }
 
 func (o *oracle) expire() {
 	most := rapid.IntRange(1, 9).Draw(o.t, "most")
 	same(o, fmt.Sprintf("expire %d", most),
-		func() (ExpireReply, error) { return o.redis.Expire(context.Background(), o.sale, most) },
-		func(r ExpireReply) Head { return r.Head },
-		func(raw int64) (ExpireReply, error) { return o.twin.Expire(raw, most) })
+		func() (ledger.ExpireReply, error) { return o.redis.Expire(context.Background(), o.sale, most) },
+		func(r ledger.ExpireReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.ExpireReply, error) { return o.twin.Expire(raw, most) })
 }
 
 // tend speaks of some earlier answer, perhaps one that others have followed.
 func (o *oracle) tend() {
-	q := TendRequest{Birth: o.party().Birth, Most: rapid.IntRange(1, 9).Draw(o.t, "most")}
+	q := ledger.TendRequest{Birth: o.party().Birth, Most: rapid.IntRange(1, 9).Draw(o.t, "most")}
 	if len(o.tended) > 0 && rapid.IntRange(0, 5).Draw(o.t, "blind") > 0 {
 		q.Witness = rapid.SampledFrom(o.tended[max(0, len(o.tended)-2):]).Draw(o.t, "witness").Seen(
 			time.Duration(rapid.IntRange(0, 30).Draw(o.t, "ago")) * time.Millisecond)
 		q.Rev += uint64(rapid.IntRange(0, 1).Draw(o.t, "later")) // who lies, lies to both
 	}
 	got := same(o, fmt.Sprintf("tend %+v", q),
-		func() (TendReply, error) { return o.redis.Tend(context.Background(), o.sale, q) },
-		func(r TendReply) Head { return r.Head },
-		func(raw int64) (TendReply, error) { return o.twin.Tend(raw, q) })
+		func() (ledger.TendReply, error) { return o.redis.Tend(context.Background(), o.sale, q) },
+		func(r ledger.TendReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.TendReply, error) { return o.twin.Tend(raw, q) })
 	if got.Rev > 0 {
 		o.tended = append(o.tended, got.Head)
 	}
 	marks, _, err := o.redis.Marks(context.Background(), []string{o.sale})
-	if want := (Mark{o.twin.head.Birth, o.twin.head.Era, o.twin.anchor(), o.twin.numbered}); err != nil || marks[0] != want {
+	if want := o.twin.Mark(); err != nil || marks[0] != want {
 		o.t.Fatalf("mark %+v %v, the twin's is %+v", marks, err, want)
 	}
 }
@@ -300,10 +310,10 @@ func (o *oracle) events() {
 		o.t.Fatal(err)
 	}
 	got := eventsOf(entries)
-	if len(got) != len(o.twin.events) {
-		o.t.Fatalf("%d events of redis, %d of the twin", len(got), len(o.twin.events))
+	if len(got) != len(o.twin.Events()) {
+		o.t.Fatalf("%d events of redis, %d of the twin", len(got), len(o.twin.Events()))
 	}
-	for i, want := range o.twin.events {
+	for i, want := range o.twin.Events() {
 		got[i].ID = want.ID
 		if normal(got[i]) != normal(want) {
 			o.t.Fatalf("event:\nredis %+v\ntwin  %+v", got[i], want)
@@ -312,13 +322,13 @@ func (o *oracle) events() {
 }
 
 func (o *oracle) change() {
-	q := ChangeRequest{Request: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(o.t, "request"),
-		Add: uint64(rapid.SampledFrom([]int{0, 3, MaxSerial}).Draw(o.t, "add")),
+	q := ledger.ChangeRequest{Request: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(o.t, "request"),
+		Add: uint64(rapid.SampledFrom([]int{0, 3, ledger.MaxSerial}).Draw(o.t, "add")),
 		To:  rapid.SampledFrom([]string{"", "", "", "", "open", "open", "open", "paused", "closed"}).Draw(o.t, "to")}
 	same(o, fmt.Sprintf("change %+v", q),
-		func() (Head, error) { return o.redis.Change(context.Background(), o.sale, q) },
-		func(h Head) Head { return h },
-		func(raw int64) (Head, error) { return o.twin.Change(raw, q) })
+		func() (ledger.Head, error) { return o.redis.Change(context.Background(), o.sale, q) },
+		func(h ledger.Head) ledger.Head { return h },
+		func(raw int64) (ledger.Head, error) { return o.twin.Change(raw, q) })
 }
 
 // era gives the server another history, as a restart or a fail-over does: what a server says of its own is true, what the
@@ -333,14 +343,15 @@ func (o *oracle) era() {
 		o.command("DEBUG", "CHANGE-REPL-ID")
 	}
 	if rapid.Bool().Draw(o.t, "another process") {
-		o.twin.run = 1
+		o.twin.Rewrite(1, 0)
 		o.ledger("run", 1)
 	}
 	if promoted && rapid.Bool().Draw(o.t, "unheard") {
-		o.twin.head.Era = 1
+		o.twin.Rewrite(0, 1)
 		o.ledger("era", 1)
 	}
-	o.twin.On(nodeOf(o.t, o.redis))
+	o.node = nodeOf(o.t, o.redis)
+	o.twin.On(o.node)
 	o.expire() // a refusal tells no time
 }
 
@@ -367,7 +378,7 @@ func (o *oracle) ledger(field string, n int64) {
 }
 
 // nodeOf is the server as scripts see it, up for long.
-func nodeOf(t rapid.TB, r *Redis) Node {
+func nodeOf(t rapid.TB, r *Redis) memory.Node {
 	info, err := r.client.Do(context.Background(), r.client.B().Info().Section("replication", "server", "stats").Build()).ToString()
 	if err != nil {
 		t.Fatal(err)
@@ -378,17 +389,18 @@ func nodeOf(t rapid.TB, r *Redis) Node {
 		return text
 	}
 	f := followersIn(info)
-	n := Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: NeverFed,
+	n := memory.Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: memory.NeverFed,
 		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.kept.synced.Load()}
 	if field("total_net_repl_input_bytes") != "0" {
-		n.Fed = WasFed
+		n.Fed = memory.WasFed
 	}
 	return n
 }
 
 // held is something an instance might say it holds: a lease it has, parts of it, or one nobody knows any more.
-func (o *oracle) held(fence uint64) Held {
-	h := Held{Fence: fence, Request: o.req, Deadline: o.twin.head.Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t, "deadline"))}
+func (o *oracle) held(fence uint64) ledger.Held {
+	h := ledger.Held{Fence: fence, Request: o.req, Deadline: o.twin.Last().Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t,
+		"deadline"))}
 	at := uint32(rapid.IntRange(1, 6).Draw(o.t, "first"))
 	for range rapid.IntRange(0, 4).Draw(o.t, "ranges") {
 		end := at + uint32(rapid.IntRange(1, 12).Draw(o.t, "len"))
@@ -399,13 +411,14 @@ func (o *oracle) held(fence uint64) Held {
 }
 
 func (o *oracle) reassert() {
-	q := ReassertRequest{Party: o.party(), Era: o.twin.head.Era, Term: time.Duration(rapid.IntRange(15, 20).Draw(o.t, "term")) * time.Millisecond}
-	if known := append(o.twin.past, pastEra{5, 5}); rapid.Bool().Draw(o.t, "acted") {
-		q.Was = rapid.SampledFrom(known).Draw(o.t, "was").era
-		q.Acted = o.twin.head.Rev - min(o.twin.head.Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
+	q := ledger.ReassertRequest{Party: o.party(), Era: o.twin.Last().Era, Term: time.Duration(rapid.IntRange(15, 20).Draw(o.t,
+		"term")) * time.Millisecond}
+	if known := append(o.twin.Past(), 5); rapid.Bool().Draw(o.t, "acted") {
+		q.Was = rapid.SampledFrom(known).Draw(o.t, "was")
+		q.Acted = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
 	}
 	if rapid.Bool().Draw(o.t, "told") {
-		q.Told = o.twin.head.Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))
+		q.Told = o.twin.Last().Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))
 	}
 	if rapid.IntRange(0, 9).Draw(o.t, "other era") == 0 {
 		q.Era++
@@ -416,25 +429,26 @@ func (o *oracle) reassert() {
 		}
 	}
 	for range rapid.IntRange(0, 2).Draw(o.t, "lost") {
-		f := max(o.twin.fence, o.twin.head.Birth) + uint64(rapid.IntRange(1, 50).Draw(o.t, "fence"))
+		f := max(o.twin.Fence(), o.twin.Last().Birth) + uint64(rapid.IntRange(1, 50).Draw(o.t, "fence"))
 		q.Leases = append(q.Leases, o.held(f))
 		o.fences = append(o.fences, f)
 		for _, r := range q.Leases[len(q.Leases)-1].Ranges {
-			o.parts = append(o.parts, Part{f, r})
+			o.parts = append(o.parts, ledger.Part{Fence: f, Range: r})
 		}
 	}
 	same(o, fmt.Sprintf("reassert %+v", q),
-		func() (ReassertReply, error) { return o.redis.Reassert(context.Background(), o.sale, q) },
-		func(r ReassertReply) Head { return r.Head },
-		func(raw int64) (ReassertReply, error) { return o.twin.Reassert(raw, q) })
+		func() (ledger.ReassertReply, error) { return o.redis.Reassert(context.Background(), o.sale, q) },
+		func(r ledger.ReassertReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.ReassertReply, error) { return o.twin.Reassert(raw, q) })
 }
 
 func (o *oracle) reopen() {
-	q := ReopenRequest{Grants: rapid.Bool().Draw(o.t, "grants"), Least: rapid.SampledFrom([]uint64{0, 0, 1}).Draw(o.t, "least"),
-		Lineup: rapid.SampledFrom([]string{"", o.twin.node.Lineup, o.twin.node.Lineup, "10.0.0.1:6379#1"}).Draw(o.t, "lineup"),
-		Era:    rapid.SampledFrom([]uint64{0, o.twin.head.Era, 1}).Draw(o.t, "era")}
-	same(o, fmt.Sprintf("reopen %+v", q), func() (Head, error) { return o.redis.Reopen(context.Background(), o.sale, q) },
-		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Reopen(raw, q) })
+	q := ledger.ReopenRequest{Grants: rapid.Bool().Draw(o.t, "grants"), Least: rapid.SampledFrom([]uint64{0, 0, 1}).Draw(o.t,
+		"least"),
+		Lineup: rapid.SampledFrom([]string{"", o.node.Lineup, o.node.Lineup, "10.0.0.1:6379#1"}).Draw(o.t, "lineup"),
+		Era:    rapid.SampledFrom([]uint64{0, o.twin.Last().Era, 1}).Draw(o.t, "era")}
+	same(o, fmt.Sprintf("reopen %+v", q), func() (ledger.Head, error) { return o.redis.Reopen(context.Background(), o.sale, q) },
+		func(h ledger.Head) ledger.Head { return h }, func(raw int64) (ledger.Head, error) { return o.twin.Reopen(raw, q) })
 }
 
 // mend spoils the hash in one of the ways that hands do, and has it mended: nothing but the doors' news shows.
@@ -445,26 +459,26 @@ func (o *oracle) mend() {
 	if err := o.redis.client.Do(context.Background(), o.redis.client.B().Arbitrary(spoil...).Build()).Error(); err != nil {
 		o.t.Fatal(err)
 	}
-	same(o, "mend", func() (Head, error) { return o.redis.Mend(context.Background(), o.sale) },
-		func(h Head) Head { return h }, func(raw int64) (Head, error) { return o.twin.Mend(raw) })
+	same(o, "mend", func() (ledger.Head, error) { return o.redis.Mend(context.Background(), o.sale) },
+		func(h ledger.Head) ledger.Head { return h }, func(raw int64) (ledger.Head, error) { return o.twin.Mend(raw) })
 }
 
 func (o *oracle) show() {
 	same(o, "show",
-		func() (ShowReply, error) { return o.redis.Show(context.Background(), o.sale) },
-		func(r ShowReply) Head { return r.Head },
-		func(raw int64) (ShowReply, error) { return o.twin.Show(raw), nil })
+		func() (ledger.ShowReply, error) { return o.redis.Show(context.Background(), o.sale) },
+		func(r ledger.ShowReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.ShowReply, error) { return o.twin.Show(raw), nil })
 }
 
 func (o *oracle) audit() {
 	got, err := o.redis.Audit(context.Background(), o.sale)
-	want := o.twin.holdings().audit(o.sale)
+	want := o.twin.Audit(o.sale)
 	if err != nil || !reflect.DeepEqual(got, want) || !got.OK {
 		o.t.Fatalf("audit:\nredis %+v %v\ntwin  %+v", got, err, want)
 	}
 	held, err := o.redis.holdings(context.Background(), o.sale)
-	if err != nil || normal(held.free) != normal(o.twin.free.list) {
-		o.t.Fatalf("free: redis %v %v, twin %v", held.free, err, o.twin.free.list)
+	if err != nil || normal(held.Free) != normal(o.twin.Free()) {
+		o.t.Fatalf("free: redis %v %v, twin %v", held.Free, err, o.twin.Free())
 	}
 }
 
@@ -479,7 +493,7 @@ func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no", "--replicaof", host+" "+port)
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		redis := dial(t, addr, quickBounds())
-		if nodeOf(t, redis).Fed == WasFed {
+		if nodeOf(t, redis).Fed == memory.WasFed {
 			command("REPLICAOF", "NO", "ONE")(t, redis)
 			scriptsAndTwinAgree(t, redis)
 			return
@@ -513,11 +527,11 @@ func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 	bounds := quickBounds()
 	redis.stop() // it would look at the disk, and see that it is not as the test says
-	n, fed := 0, nodeOf(t, redis).Fed == WasFed
+	n, fed := 0, nodeOf(t, redis).Fed == memory.WasFed
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}, fed: fed}
-		q := CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
+		q := ledger.CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
 			Hold:  time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
 			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"), Seed: strings.Repeat("5e", 16),
 			Shuffle: time.Duration(rapid.SampledFrom([]int{0, 0, 5, 25}).Draw(rt, "shuffle_ms")) * time.Millisecond}
@@ -533,8 +547,9 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		o.twin = NewTwinOn(nodeOf(rt, redis), h.Raw, q, bounds)
-		o.twin.keeping = true
+		o.node = nodeOf(rt, redis)
+		o.twin = memory.NewTwinOn(o.node, h.Raw, q, bounds)
+		o.twin.KeepEvents()
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { o.audit(); o.events() }, "resolve": func(*rapid.T) { o.resolve() },

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/redis/rueidis"
-)
 
-// Timeout is how long one call to Redis may take before nobody knows what became of it.
-const Timeout = time.Second
+	"spike/luascripts/ledger"
+)
 
 // Redis is the Store that many edges share.
 type Redis struct {
@@ -28,10 +26,12 @@ type Redis struct {
 	stop    func() // ends the watch, and waits for its end
 }
 
+var _ ledger.Store = (*Redis)(nil)
+
 // Dial connects; an error wraps ErrDown and names the address.
-func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, error) {
-	options.ConnWriteTimeout = Timeout
-	options.Dialer.Timeout = Timeout // who waits longer hears of a new history too late
+func Dial(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds) (*Redis, error) {
+	options.ConnWriteTimeout = ledger.Timeout
+	options.Dialer.Timeout = ledger.Timeout // who waits longer hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
@@ -42,7 +42,7 @@ func Dial(ctx context.Context, options rueidis.ClientOption, b Bounds) (*Redis, 
 	r.lines.through(&options)
 	client, err := rueidis.NewClient(options)
 	if err != nil {
-		return nil, fmt.Errorf("%w: redis %s: %w", ErrDown, name, err)
+		return nil, fmt.Errorf("%w: redis %s: %w", ledger.ErrDown, name, err)
 	}
 	r.client = client
 	if err := r.Ping(ctx); err != nil {
@@ -66,7 +66,7 @@ func (r *Redis) Close() {
 
 // Ping asks whether Redis answers; of a Cluster, one node: each sale is on one, and another one may sell well.
 func (r *Redis) Ping(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	if err = r.client.Do(ctx, r.client.B().Ping().Build()).Error(); err == nil {
 		return nil
@@ -84,11 +84,11 @@ func (r *Redis) down(err error) error {
 		return nil
 	}
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		u := &Unwilling{Text: r.scripts.located(e.Error())}
+		u := &ledger.Unwilling{Text: r.scripts.located(e.Error())}
 		r.lines.heard(u)
 		err = u
 	}
-	return fmt.Errorf("%w: redis %s: %w", ErrDown, r.name, err)
+	return fmt.Errorf("%w: redis %s: %w", ledger.ErrDown, r.name, err)
 }
 
 func num[N int | int64 | uint32 | uint64](n N) string { return strconv.FormatInt(int64(n), 10) }
@@ -101,13 +101,13 @@ func flag(on bool) string {
 }
 
 // Lease runs lease.lua.
-func (r *Redis) Lease(ctx context.Context, sale string, q LeaseRequest) (LeaseReply, error) {
+func (r *Redis) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.lease, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Request),
 		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry), num(max(q.Run, 1))})
 	if err != nil {
-		return LeaseReply{}, err
+		return ledger.LeaseReply{}, err
 	}
-	out := LeaseReply{Head: h}
+	out := ledger.LeaseReply{Head: h}
 	if len(rd.part(1)) > 0 {
 		out.Grant = rd.grant(1)
 	}
@@ -116,24 +116,24 @@ func (r *Redis) Lease(ctx context.Context, sale string, q LeaseRequest) (LeaseRe
 
 // exists says whether anything is known of a sale: a script's "no such sale" for the price of one plain command.
 func (r *Redis) exists(ctx context.Context, sale string) error {
-	if err := CheckName(sale); err != nil {
+	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	keys := Keys(sale)
 	n, err := r.client.Do(ctx, r.client.B().Exists().Key(keys[0], keys[1]).Build()).AsInt64()
 	if err == nil && n == 0 {
-		return noSale(sale)
+		return ledger.NoSale(sale)
 	}
 	return r.down(err)
 }
 
 // Renew runs renew.lua. Who knows no birth is looking a name up, perhaps a stranger's invention: those cost little.
-func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewReply, error) {
+func (r *Redis) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
 	if q.Birth == 0 {
 		if err := r.exists(ctx, sale); err != nil {
-			return RenewReply{}, err
+			return ledger.RenewReply{}, err
 		}
 	}
 	args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Awaited), num(q.Term.Microseconds()), num(q.Era)}
@@ -142,64 +142,65 @@ func (r *Redis) Renew(ctx context.Context, sale string, q RenewRequest) (RenewRe
 	}
 	h, rd, err := r.run(ctx, &r.scripts.renew, sale, args)
 	if err != nil {
-		return RenewReply{}, err
+		return ledger.RenewReply{}, err
 	}
-	out := RenewReply{Head: h, Deadlines: rd.row(1, len(q.Fences))}
+	out := ledger.RenewReply{Head: h, Deadlines: rd.row(1, len(q.Fences))}
 	return out, r.down(rd.err)
 }
 
 // GiveBack runs giveback.lua.
-func (r *Redis) GiveBack(ctx context.Context, sale string, q GiveBackRequest) (GiveBackReply, error) {
+func (r *Redis) GiveBack(ctx context.Context, sale string, q ledger.GiveBackRequest) (ledger.GiveBackReply, error) {
 	args := []string{r.caller(q.Birth), q.Instance}
 	for _, p := range q.Parts {
 		args = append(args, num(p.Fence), num(p.Start), num(p.End))
 	}
 	h, rd, err := r.run(ctx, &r.scripts.giveback, sale, args)
 	if err != nil {
-		return GiveBackReply{}, err
+		return ledger.GiveBackReply{}, err
 	}
-	return GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+	return ledger.GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
 }
 
 // Settle runs settle.lua.
-func (r *Redis) Settle(ctx context.Context, sale string, q SettleRequest) (SettleReply, error) {
-	block := make([]byte, 0, len(q.Claims)*ClaimSize)
+func (r *Redis) Settle(ctx context.Context, sale string, q ledger.SettleRequest) (ledger.SettleReply, error) {
+	block := make([]byte, 0, len(q.Claims)*ledger.ClaimSize)
 	for _, c := range q.Claims {
 		block = c.AppendTo(block)
 	}
 	h, rd, err := r.run(ctx, &r.scripts.settle, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Batch),
 		rueidis.BinaryString(block)})
 	if err != nil {
-		return SettleReply{}, err
+		return ledger.SettleReply{}, err
 	}
-	out := SettleReply{Head: h, Verdicts: make([]Verdict, len(q.Claims))} // Kept, but for those named
+	out := ledger.SettleReply{Head: h, Verdicts: make([]ledger.Verdict, len(q.Claims))} // Kept, but for those named
 	for odd := rd.ints(1); len(odd) > 0; odd = odd[2:] {
 		if len(odd) == 1 || odd[0] < 0 || odd[0] >= int64(len(q.Claims)) {
 			rd.fail("verdicts", fmt.Errorf("%v of %d claims", odd, len(q.Claims)))
 			break
 		}
-		out.Verdicts[odd[0]] = one(rd, odd[1], TooLate)
+		out.Verdicts[odd[0]] = one(rd, odd[1], ledger.TooLate)
 	}
 	return out, r.down(rd.err)
 }
 
 // Show runs show.lua.
-func (r *Redis) Show(ctx context.Context, sale string) (ShowReply, error) {
+func (r *Redis) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.show, sale, []string{r.caller(0)})
 	if err != nil {
-		return ShowReply{}, err
+		return ledger.ShowReply{}, err
 	}
-	return ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: Secret{rd.text(1, 2), rd.text(1, 3)},
+	return ledger.ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: ledger.Secret{Seal: rd.text(1,
+		2), Seed: rd.text(1, 3)},
 		Lineup: rd.text(1, 4), Sells: rd.int(1, 5)}, r.down(rd.err)
 }
 
 // Glance reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
 // has one meaning.
 func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
-	if err := CheckName(sale); err != nil {
+	if err := ledger.CheckName(sale); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	keys := Keys(sale)
 	mark := ""
@@ -220,63 +221,57 @@ func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
 	return mark, nil
 }
 
-func unixMicro(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
 // Create runs create.lua.
-func (r *Redis) Create(ctx context.Context, sale string, q CreateRequest) (Head, error) {
-	if q.Total > MaxSerial {
-		return Head{}, tooMany()
+func (r *Redis) Create(ctx context.Context, sale string, q ledger.CreateRequest) (ledger.Head, error) {
+	if q.Total > ledger.MaxSerial {
+		return ledger.Head{}, ledger.TooMany()
 	}
-	args := []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()), num(unixMicro(q.Opens)), num(unixMicro(q.Closes)), num(q.Limit)}
+	args := []string{r.caller(0), num(q.Total), num(q.Hold.Microseconds()), num(ledger.Micro(q.Opens)),
+		num(ledger.Micro(q.Closes)), num(q.Limit)}
 	if q.Shuffle > 0 {
-		seed := q.seed()
-		args = append(args, num(q.Shuffle.Microseconds()), seed, Seal(seed))
+		seed := q.DrawSeed()
+		args = append(args, num(q.Shuffle.Microseconds()), seed, ledger.Seal(seed))
 	}
 	h, _, err := r.run(ctx, &r.scripts.create, sale, args)
 	return h, err
 }
 
 // Change runs change.lua.
-func (r *Redis) Change(ctx context.Context, sale string, q ChangeRequest) (Head, error) {
-	if q.Add > MaxSerial {
-		return Head{}, tooMany()
+func (r *Redis) Change(ctx context.Context, sale string, q ledger.ChangeRequest) (ledger.Head, error) {
+	if q.Add > ledger.MaxSerial {
+		return ledger.Head{}, ledger.TooMany()
 	}
 	h, _, err := r.run(ctx, &r.scripts.change, sale, []string{r.caller(0), q.Request, num(q.Add), q.To})
 	return h, err
 }
 
 // Reopen runs reopen.lua.
-func (r *Redis) Reopen(ctx context.Context, sale string, q ReopenRequest) (Head, error) {
+func (r *Redis) Reopen(ctx context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
 	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), num(q.Era), q.Lineup, num(q.Least), flag(q.Grants)})
 	return h, err
 }
 
 // Mend runs mend.lua.
-func (r *Redis) Mend(ctx context.Context, sale string) (Head, error) {
+func (r *Redis) Mend(ctx context.Context, sale string) (ledger.Head, error) {
 	h, _, err := r.run(ctx, &r.scripts.mend, sale, []string{r.caller(0)})
 	return h, err
 }
 
 // Remove deletes every key of the sale, and tells whoever listens.
 func (r *Redis) Remove(ctx context.Context, sale string) error {
-	if err := CheckName(sale); err != nil {
+	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	birth, _, _ := r.ledgerOf(ctx, sale)
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
 	if err == nil && n == 0 {
-		return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
+		return ledger.NoSale(sale)
 	}
 	if err == nil { // hints: they may fail
 		r.bury(ctx, sale, birth)
-		_ = r.client.Do(ctx, r.client.B().Publish().Channel(newsChannel(sale)).Message(Closed.String()).Build()).Error()
+		_ = r.client.Do(ctx, r.client.B().Publish().Channel(newsChannel(sale)).Message(ledger.Closed.String()).Build()).Error()
 	}
 	return r.down(err)
 }
@@ -287,7 +282,7 @@ func (r *Redis) TokenKey(ctx context.Context) ([]byte, error) {
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, fmt.Errorf("token key: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	set := r.client.B().Set().Key(TokenKey).Value(rueidis.BinaryString(fresh)).Nx().Build()
 	if err := r.client.Do(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) {

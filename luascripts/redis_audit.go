@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // The audit of a sale that may be large: Redis gives it in slices, and what is compared is compared here.
@@ -22,49 +24,43 @@ var errMoved = errors.New("the sale moved")
 
 // Audit runs audit.lua, slice by slice, and looks at all owners. It tries again while the sale moves meanwhile; then what it
 // could not count is as booked.
-func (r *Redis) Audit(ctx context.Context, sale string) (Audit, error) {
-	var held holdings
+func (r *Redis) Audit(ctx context.Context, sale string) (ledger.Audit, error) {
+	var held ledger.Holdings
 	for range auditTries {
 		var err error
 		if held, err = r.holdings(ctx, sale); errors.Is(err, errMoved) {
-			held.booked = true
+			held.Booked = true
 			continue
 		} else if err != nil {
-			return Audit{}, err
+			return ledger.Audit{}, err
 		}
-		if held.census, err = r.census(ctx, sale, held); err == nil {
+		if held.Census, err = r.census(ctx, sale, held); err == nil {
 			break
 		} else if !errors.Is(err, errMoved) {
-			return Audit{}, err
+			return ledger.Audit{}, err
 		}
 	}
-	return held.audit(sale), nil
-}
-
-// still says that no unit has moved between two looks: whatever comes back to the free stock makes gen grow, and nothing else
-// makes up for what leaves it.
-func (h Head) still(now Head) bool {
-	return h.Birth == now.Birth && h.Total == now.Total && h.Gen == now.Gen && h.Free == now.Free && h.Leased == now.Leased &&
-		h.Limbo == now.Limbo && h.Pending == now.Pending && h.Confirmed == now.Confirmed
+	return held.Audit(sale), nil
 }
 
 // holdings is what is free and what is leased, at one moment.
-func (r *Redis) holdings(ctx context.Context, sale string) (out holdings, err error) {
+func (r *Redis) holdings(ctx context.Context, sale string) (out ledger.Holdings, err error) {
 	serial, cursor := "0", "0"
 	for first := true; first || serial != "" || cursor != ""; first = false {
 		h, rd, err := r.run(ctx, &r.scripts.audit, sale, []string{r.caller(0), serial, cursor})
 		if err != nil {
 			return out, err
 		}
-		if !first && !out.head.still(h) {
+		if !first && !out.Head.Still(h) {
 			return out, errMoved
 		}
 		if first {
-			out = holdings{head: h, owned: uint64(rd.int(1, 0)), prior: uint64(rd.int(1, 1)), trouble: rd.text(1, 2),
-				collected: uint64(rd.int(1, 3)), leases: map[uint64]leaseHolding{}, ranges: int(rd.int(1, 4)), indexed: int(rd.int(1, 5))}
+			out = ledger.Holdings{Head: h, Owned: uint64(rd.int(1, 0)), Prior: uint64(rd.int(1, 1)), Trouble: rd.text(1, 2),
+				Collected: uint64(rd.int(1, 3)), Leases: map[uint64]ledger.HeldLease{}, Ranges: int(rd.int(1,
+					4)), Indexed: int(rd.int(1, 5))}
 		}
 		serial, cursor = rd.text(1, 6), rd.text(1, 7)
-		out.slice(rd)
+		slice(&out, rd)
 		if rd.err != nil {
 			return out, r.down(rd.err)
 		}
@@ -73,36 +69,36 @@ func (r *Redis) holdings(ctx context.Context, sale string) (out holdings, err er
 }
 
 // slice adds one reply's ranges and leases. A lease may come in two of them.
-func (h *holdings) slice(rd *reply) {
+func slice(h *ledger.Holdings, rd *reply) {
 	lengths := rd.part(3)
 	for k, text := range rd.texts(2) {
 		got := rd.ranges(text)
-		h.free = append(h.free, got...)
-		if h.indexed < 0 || k >= len(lengths) {
+		h.Free = append(h.Free, got...)
+		if h.Indexed < 0 || k >= len(lengths) {
 			continue
 		}
 		if n, err := lengths[k].AsFloat64(); err != nil || uint64(n) != got.Len() {
-			h.misplaced = append(h.misplaced, text)
+			h.Misplaced = append(h.Misplaced, text)
 		}
 	}
 	leases := rd.texts(4)
 	for i := 0; i+2 < len(leases); i += 3 {
 		fence, err := strconv.ParseUint(leases[i], 10, 64)
 		rd.fail("fence", err)
-		h.leases[fence] = leaseHolding{fence, leases[i+1] == "1", rd.ranges(leases[i+2])}
+		h.Leases[fence] = ledger.HeldLease{Fence: fence, Limbo: leases[i+1] == "1", Rest: rd.ranges(leases[i+2])}
 	}
 }
 
 // census looks at all owners, slice by slice; errMoved: the sale changed meanwhile.
-func (r *Redis) census(ctx context.Context, sale string, held holdings) (*census, error) {
-	c, places, seen := &census{}, held.places(), serialSet{}
+func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (*ledger.Census, error) {
+	c, places, seen := &ledger.Census{}, held.Places(), serialSet{}
 	for cursor, slices := uint64(0), 0; ; {
 		e, err := r.owners(ctx, sale, cursor)
 		if err != nil {
 			return nil, r.failed(err)
 		}
 		for i := 0; i+1 < len(e.Elements); i += 2 {
-			if err := c.count(held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
+			if err := count(c, held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
 				return nil, r.down(err)
 			}
 		}
@@ -110,7 +106,7 @@ func (r *Redis) census(ctx context.Context, sale string, held holdings) (*census
 		if cursor = e.Cursor; cursor != 0 && slices%censusLook != 0 {
 			continue
 		}
-		if shown, err := r.Show(ctx, sale); err != nil || !held.head.still(shown.Head) {
+		if shown, err := r.Show(ctx, sale); err != nil || !held.Head.Still(shown.Head) {
 			return nil, errors.Join(err, errMoved)
 		}
 		if cursor == 0 {
@@ -121,13 +117,13 @@ func (r *Redis) census(ctx context.Context, sale string, held holdings) (*census
 
 // owners is a slice of who has which serial. A serial may come twice.
 func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(censusScan).Build()).AsScanEntry()
 }
 
 // count takes one owner in.
-func (c *census) count(held holdings, places RangeSet, seen serialSet, field, value string) error {
+func count(c *ledger.Census, held ledger.Holdings, places ledger.RangeSet, seen serialSet, field, value string) error {
 	serial, err := strconv.ParseUint(field, 10, 32)
 	if err != nil || len(value) < 29 {
 		return fmt.Errorf("%w: owner of %q", errReply, field)
@@ -136,12 +132,12 @@ func (c *census) count(held holdings, places RangeSet, seen serialSet, field, va
 	case !seen.add(uint32(serial)):
 		return nil
 	case value[24] == 'c':
-		c.confirmed++
+		c.Confirmed++
 	default:
-		c.pending++
+		c.Pending++
 	}
-	if serial <= held.prior || serial > held.head.Total || places.has(uint32(serial)) {
-		c.twice = append(c.twice, uint32(serial))
+	if serial <= held.Prior || serial > held.Head.Total || places.Has(uint32(serial)) {
+		c.Twice = append(c.Twice, uint32(serial))
 	}
 	return nil
 }

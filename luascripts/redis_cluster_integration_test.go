@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -18,15 +19,15 @@ import (
 // in two places nobody is answered; a few seconds after the move it goes on, and no hold is waited for.
 func TestP11SlotIsMovedWhileItSells(t *testing.T) {
 	m := newMove(t)
-	sale := newSale(t, m.s, CreateRequest{Total: 1000, Hold: 5 * time.Minute})
+	sale := newSale(t, m.s, ledger.CreateRequest{Total: 1000, Hold: 5 * time.Minute})
 	first := buyOne(t, m.s, sale, 1)
 	m.move(sale)
 	for end, nonce := time.Now().Add(30*time.Second), uint64(2); ; nonce++ {
-		r, err := m.s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: nonce})
-		if err == nil && r.Answer == Had {
+		r, err := m.s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce})
+		if err == nil && r.Answer == ledger.Had {
 			break
 		}
-		if time.Now().After(end) || !errors.Is(err, ErrDown) && !errors.Is(err, ErrRecovering) {
+		if time.Now().After(end) || !errors.Is(err, ledger.ErrDown) && !errors.Is(err, ledger.ErrRecovering) {
 			t.Fatalf("%+v %v", r, err)
 		}
 		if h, err := m.s.Expire(bg, sale, 1); err == nil && wait(h.Head) > 10*time.Second {
@@ -34,10 +35,10 @@ func TestP11SlotIsMovedWhileItSells(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if r := must[ReservationReply](t)(m.s.Confirm(bg, sale, first.Birth, first.Claim)); r.Life != IsConfirmed {
+	if r := must[ledger.ReservationReply](t)(m.s.Confirm(bg, sale, first.Birth, first.Claim)); r.Life != ledger.IsConfirmed {
 		t.Errorf("%+v", r)
 	}
-	if a := must[Audit](t)(m.s.Audit(bg, sale)); !a.OK {
+	if a := must[ledger.Audit](t)(m.s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
 	}
 }
@@ -57,7 +58,7 @@ func newMove(t *testing.T) *move {
 		m.servers = append(m.servers, dialPlain(t, addr))
 		m.ids = append(m.ids, must[string](t)(m.do(len(m.servers)-1, "CLUSTER", "MYID").ToString()))
 	}
-	s, err := Dial(bg, rueidis.ClientOption{InitAddress: addrs}, DefaultBounds())
+	s, err := Dial(bg, rueidis.ClientOption{InitAddress: addrs}, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func (m *move) move(sale string) {
 			break
 		}
 		m.must(from, "MIGRATE", "127.0.0.1", port, keys[0], "0", "5000")
-		if _, err := m.s.Expire(bg, sale, 1); err != nil && !errors.Is(err, ErrDown) {
+		if _, err := m.s.Expire(bg, sale, 1); err != nil && !errors.Is(err, ledger.ErrDown) {
 			t.Errorf("after %d keys: %v", moved+1, err)
 		}
 	}

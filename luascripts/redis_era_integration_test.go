@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -34,19 +35,20 @@ func ends(t *testing.T, s *Redis, addr string) {
 }
 
 // held is all that an instance would re-assert of its lease.
-func (w *busySale) held() []Held {
-	return []Held{{Fence: w.lease.Fence, Request: 1, Deadline: w.lease.Deadline, Ranges: w.lease.Ranges}}
+func (w *busySale) held() []ledger.Held {
+	return []ledger.Held{{Fence: w.lease.Fence, Request: 1, Deadline: w.lease.Deadline, Ranges: w.lease.Ranges}}
 }
 
-func (w *busySale) reassert(t *testing.T, era uint64) ReassertReply {
+func (w *busySale) reassert(t *testing.T, era uint64) ledger.ReassertReply {
 	t.Helper()
-	return must[ReassertReply](t)(w.s.Reassert(bg, w.sale, ReassertRequest{Party: w.party, Era: era, Term: time.Minute, Leases: w.held()}))
+	return must[ledger.ReassertReply](t)(w.s.Reassert(bg, w.sale, ledger.ReassertRequest{Party: w.party, Era: era,
+		Term: time.Minute, Leases: w.held()}))
 }
 
 // again waits until the server answers scripts, and gives the sale as it is then.
-func (w *busySale) again(t *testing.T) Head {
+func (w *busySale) again(t *testing.T) ledger.Head {
 	t.Helper()
-	h, answered := Head{}, 0
+	h, answered := ledger.Head{}, 0
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		r, err := w.s.Expire(bg, w.sale, 1)
 		if err != nil {
@@ -67,7 +69,8 @@ func (w *busySale) again(t *testing.T) Head {
 func (w *busySale) reopens(t *testing.T) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		r := must[RenewReply](t)(w.s.Renew(bg, w.sale, RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute, Fences: []uint64{w.lease.Fence}}))
+		r := must[ledger.RenewReply](t)(w.s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute,
+			Fences: []uint64{w.lease.Fence}}))
 		if r.Reopens == 0 {
 			return
 		}
@@ -75,26 +78,26 @@ func (w *busySale) reopens(t *testing.T) {
 	t.Error("it never grants again")
 }
 
-func wait(h Head) time.Duration { return time.Duration(h.Reopens-h.Now) * time.Microsecond }
+func wait(h ledger.Head) time.Duration { return time.Duration(h.Reopens-h.Now) * time.Microsecond }
 
 // A server that had everything on its disk lost nothing: once the one lease from before is re-asserted, it grants.
 func TestRestartFromFullDisk(t *testing.T) {
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
-	s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
 	w := newBusySale(t, s)
-	before := must[ShowReply](t)(s.Show(bg, w.sale))
+	before := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 	ends(t, s, addr)
 	redistest.StartAt(t, addr, args...)
 	h := w.again(t)
-	if b := DefaultBounds(); h.Era == before.Era || wait(h) <= 0 || wait(h) > time.Minute+b.Margin {
+	if b := ledger.DefaultBounds(); h.Era == before.Era || wait(h) <= 0 || wait(h) > time.Minute+b.Margin {
 		t.Errorf("before %+v, after %+v", before.Head, h)
 	}
 	if r := w.reassert(t, h.Era); len(r.Grants) != 1 || normal(r.Grants[0].Ranges) != normal(w.lease.Ranges) {
 		t.Errorf("%+v", r)
 	}
 	w.reopens(t)
-	if a := must[Audit](t)(s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
+	if a := must[ledger.Audit](t)(s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
 		t.Errorf("before %+v, after %+v", w.audit, a)
 	}
 }
@@ -104,19 +107,19 @@ func TestPromotedReplica(t *testing.T) {
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
-	s := dial(t, primary, DefaultBounds())
+	s := dial(t, primary, ledger.DefaultBounds())
 	online(t, s, 1)
 	w := newBusySale(t, s)
 	ends(t, s, primary)
-	w.s = dial(t, replica, DefaultBounds())
+	w.s = dial(t, replica, ledger.DefaultBounds())
 	command("REPLICAOF", "NO", "ONE")(t, w.s)
 	h := w.again(t)
-	if b := DefaultBounds(); wait(h) <= 0 || wait(h) > time.Minute+b.Margin || h.Replicas != 0 {
+	if b := ledger.DefaultBounds(); wait(h) <= 0 || wait(h) > time.Minute+b.Margin || h.Replicas != 0 {
 		t.Errorf("%+v", h)
 	}
 	w.reassert(t, h.Era)
 	w.reopens(t)
-	if a := must[Audit](t)(w.s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
+	if a := must[ledger.Audit](t)(w.s.Audit(bg, w.sale)); normal(a) != normal(w.audit) {
 		t.Errorf("before %+v, after %+v", w.audit, a)
 	}
 }
@@ -124,23 +127,24 @@ func TestPromotedReplica(t *testing.T) {
 // A server that forgot its newest history hears of it again from who is there; who is not is waited for.
 func TestRestartThatForgot(t *testing.T) {
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
-	s := dial(t, redistest.StartAt(t, addr, "--dir", dir), DefaultBounds())
-	sale := newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute})
+	s := dial(t, redistest.StartAt(t, addr, "--dir", dir), ledger.DefaultBounds())
+	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
 	deducted := buyOne(t, s, sale, 9).Claim
 	command("SAVE")(t, s)
-	w := &busySale{s: s, sale: sale, party: Party{Instance: "i", Node: "n"}}
-	w.lease = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute})).Grant
+	w := &busySale{s: s, sale: sale, party: ledger.Party{Instance: "i", Node: "n"}}
+	w.lease = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20,
+		Term: time.Minute})).Grant
 	c := w.claim()
-	settle := func() (SettleReply, error) {
-		return s.Settle(bg, sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{c}})
+	settle := func() (ledger.SettleReply, error) {
+		return s.Settle(bg, sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{c}})
 	}
-	must[SettleReply](t)(settle())
+	must[ledger.SettleReply](t)(settle())
 	lost := buyOne(t, s, sale, 10).Claim
 	ends(t, s, addr)
 	redistest.StartAt(t, addr, "--dir", dir)
 
 	h := w.again(t)
-	if b := DefaultBounds(); wait(h) < b.Lease+time.Minute || h.Leased != 0 || h.Pending != 1 {
+	if b := ledger.DefaultBounds(); wait(h) < b.Lease+time.Minute || h.Leased != 0 || h.Pending != 1 {
 		t.Errorf("it grants again in %v: %+v", wait(h), h)
 	}
 	for what, err := range map[string]error{
@@ -148,37 +152,38 @@ func TestRestartThatForgot(t *testing.T) {
 		"confirm":     second(s.Confirm(bg, sale, 0, lost)),
 		"cancel":      second(s.Cancel(bg, sale, 0, lost)),
 		"reservation": second(s.Reservation(bg, sale, 0, lost)),
-		"offer":       second(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 8, Key: IdempotencyKey{1}, Offer: lost})),
+		"offer":       second(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 8, Key: ledger.IdempotencyKey{1}, Offer: lost})),
 	} {
-		if !errors.Is(err, ErrReassert) {
+		if !errors.Is(err, ledger.ErrReassert) {
 			t.Errorf("%s of what may be lost: %v", what, err)
 		}
 	}
-	if _, err := s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 11}); !errors.Is(err, ErrRecovering) {
+	if _, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 11}); !errors.Is(err, ledger.ErrRecovering) {
 		t.Error("deduct:", err)
 	}
-	if r := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "other"}, Request: 1, Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
+	if r := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Request: 1,
+		Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
 		t.Errorf("%+v", r)
 	}
 	if r := w.reassert(t, h.Era); r.Leased != w.lease.Ranges.Len() || r.Reopens == 0 {
 		t.Errorf("%+v", r)
 	}
-	if r := must[SettleReply](t)(settle()); r.Verdicts[0] != Kept || r.Pending != 2 {
+	if r := must[ledger.SettleReply](t)(settle()); r.Verdicts[0] != ledger.Kept || r.Pending != 2 {
 		t.Errorf("%+v", r)
 	}
-	if _, err := s.Confirm(bg, sale, 0, deducted); !errors.Is(err, ErrRecovering) {
+	if _, err := s.Confirm(bg, sale, 0, deducted); !errors.Is(err, ledger.ErrRecovering) {
 		t.Error("confirmed before anybody had the time to say how late it is:", err)
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		r, err := s.Confirm(bg, sale, 0, deducted)
-		if err == nil && r.Life == IsConfirmed {
+		if err == nil && r.Life == ledger.IsConfirmed {
 			break
 		}
-		if !errors.Is(err, ErrRecovering) || time.Now().After(end) {
+		if !errors.Is(err, ledger.ErrRecovering) || time.Now().After(end) {
 			t.Fatalf("%+v %v", r, err)
 		}
 	}
-	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
 	}
 }
@@ -188,9 +193,9 @@ func second[R any](_ R, err error) error { return err }
 // A first replica gives the history a new name, and takes nothing from it.
 func TestFirstReplicaIsNoLoss(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
-	before := must[ShowReply](t)(s.Show(bg, w.sale))
+	before := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 	host, port, _ := net.SplitHostPort(addr)
 	redistest.Start(t, "--replicaof", host+" "+port)
 	online(t, s, 1)
@@ -198,7 +203,7 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 	if h.Era == before.Era || h.Reopens != 0 || h.Replicas != 1 {
 		t.Errorf("before %+v, after %+v", before.Head, h)
 	}
-	r := must[LeaseReply](t)(s.Lease(bg, w.sale, LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute}))
+	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute}))
 	if r.Grant.Fence == 0 {
 		t.Errorf("%+v", r)
 	}
@@ -208,32 +213,32 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}
-	s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
 	host, port, _ := net.SplitHostPort(addr)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
 	online(t, s, 1)
 	w := newBusySale(t, s)
 	ends(t, s, addr)
-	ends(t, dial(t, replica, DefaultBounds()), replica)
+	ends(t, dial(t, replica, ledger.DefaultBounds()), replica)
 	redistest.StartAt(t, addr, args...)
 	h := w.again(t)
 	if h.Replicas != 1 {
 		t.Errorf("%+v", h)
 	}
 	settle := func() error {
-		return second(s.Settle(bg, w.sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{w.claim()}}))
+		return second(s.Settle(bg, w.sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{w.claim()}}))
 	}
 	err := settle()
 	for range 5 { // a connection from before may break first
-		if !errors.Is(err, ErrReplicas) {
+		if !errors.Is(err, ledger.ErrReplicas) {
 			err = settle()
 		}
 	}
-	if !errors.Is(err, ErrReplicas) || !errors.Is(err, ErrDown) {
+	if !errors.Is(err, ledger.ErrReplicas) || !errors.Is(err, ledger.ErrDown) {
 		t.Error(err)
 	}
-	shown := must[ShowReply](t)(s.Show(bg, w.sale))
-	must[Head](t)(s.Reopen(bg, w.sale, ReopenRequest{Era: shown.Era, Lineup: shown.Lineup}))
+	shown := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
+	must[ledger.Head](t)(s.Reopen(bg, w.sale, ledger.ReopenRequest{Era: shown.Era, Lineup: shown.Lineup}))
 	if err := settle(); err != nil {
 		t.Error(err)
 	}
@@ -282,27 +287,29 @@ func TestUnpromotable(t *testing.T) {
 // However many edges there are, a recovery waits for the last of them, and a call looks at some of them only.
 func TestRecoveryOfManyEdges(t *testing.T) {
 	const edges = 400
-	addr, dir, bounds := redistest.FreeAddr(t), t.TempDir(), DefaultBounds()
+	addr, dir, bounds := redistest.FreeAddr(t), t.TempDir(), ledger.DefaultBounds()
 	bounds.Proof = 100 * time.Millisecond
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
 	s := dial(t, redistest.StartAt(t, addr, args...), bounds)
-	sale := newSale(t, s, CreateRequest{Total: 100_000})
-	party := func(k int) Party {
-		return Party{Instance: "an-instance-with-a-long-name-" + num(k), Node: "n" + num(k)}
+	sale := newSale(t, s, ledger.CreateRequest{Total: 100_000})
+	party := func(k int) ledger.Party {
+		return ledger.Party{Instance: "an-instance-with-a-long-name-" + num(k), Node: "n" + num(k)}
 	}
-	grants := make([]Grant, edges)
+	grants := make([]ledger.Grant, edges)
 	for k := range edges {
-		grants[k] = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: party(k), Request: 1, Want: 2, Term: time.Hour})).Grant
+		grants[k] = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: party(k), Request: 1, Want: 2,
+			Term: time.Hour})).Grant
 	}
 	ends(t, s, addr)
 	redistest.StartAt(t, addr, args...)
 	h := (&busySale{s: s, sale: sale}).again(t)
 	said := func(k int) {
-		must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: party(k), Era: h.Era, Term: time.Hour,
-			Leases: []Held{{Fence: grants[k].Fence, Request: 1, Deadline: grants[k].Deadline, Ranges: grants[k].Ranges}}}))
+		must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: party(k), Era: h.Era, Term: time.Hour,
+			Leases: []ledger.Held{{Fence: grants[k].Fence, Request: 1, Deadline: grants[k].Deadline, Ranges: grants[k].Ranges}}}))
 	}
-	renewed := func() Head {
-		return must[RenewReply](t)(s.Renew(bg, sale, RenewRequest{Party: party(0), Awaited: 2, Term: time.Hour, Fences: []uint64{grants[0].Fence}})).Head
+	renewed := func() ledger.Head {
+		return must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: party(0), Awaited: 2, Term: time.Hour,
+			Fences: []uint64{grants[0].Fence}})).Head
 	}
 	silent := edges / 2
 	for k := range edges {

@@ -2,7 +2,6 @@ package luascripts
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // How a script is executed, and when its answer may be acted on.
@@ -18,9 +19,6 @@ const (
 	waitFor    = 400 * time.Millisecond // for replicas; twice it is within Timeout
 	watchEvery = 5 * time.Second        // looking at what the server keeps
 )
-
-// ErrReplicas says that a script was executed, and that fewer replicas have it than must. Who asks again changes nothing.
-var ErrReplicas = errors.New("not enough replicas have it")
 
 // keeping is what is known of how the store keeps what it answers.
 type keeping struct {
@@ -53,13 +51,13 @@ func (r *Redis) look(ctx context.Context) {
 }
 
 func ask(ctx context.Context, node rueidis.Client, cmd rueidis.Completed) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	return node.Do(ctx, cmd).ToString()
 }
 
 func onDisk(ctx context.Context, node rueidis.Client) bool {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	set, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendonly").Parameter("appendfsync").
 		Parameter("no-appendfsync-on-rewrite").Build()).AsStrMap()
@@ -106,11 +104,11 @@ func (r *Redis) required(sale string) uint64 {
 
 // run executes a script and gives its reply to a reader, head already read. An answer that widens a right comes only when
 // every replica that may be promoted has it.
-func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) (Head, *reply, error) {
-	if err := CheckName(sale); err != nil {
-		return Head{}, nil, err
+func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) (ledger.Head, *reply, error) {
+	if err := ledger.CheckName(sale); err != nil {
+		return ledger.Head{}, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	wait := uint64(0)
 	if s.widens {
@@ -119,19 +117,20 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 	result, have := r.exec(ctx, s, Keys(sale), args, wait)
 	parts, err := result.ToArray()
 	if err != nil {
-		return Head{}, nil, r.failed(err)
+		return ledger.Head{}, nil, r.failed(err)
 	}
 	rd := &reply{parts: parts}
 	h := rd.head()
 	if rd.err != nil {
-		return Head{}, nil, r.down(rd.err)
+		return ledger.Head{}, nil, r.down(rd.err)
 	}
 	if h.Replicas != r.required(sale) {
 		r.kept.sales.Store(sale, h.Replicas)
 	}
 	if s.widens && have < h.Replicas {
 		r.recount(sale, h.Era)
-		return Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ErrDown, r.name, ErrReplicas, have, h.Replicas)
+		return ledger.Head{}, nil, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ledger.ErrReplicas, have,
+			h.Replicas)
 	}
 	if !s.peeks {
 		r.note(ctx, sale, h)
@@ -142,7 +141,7 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 // failed is a refusal of ours, or an error that says nothing of what became of the call.
 func (r *Redis) failed(err error) error {
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		if refusal := refusalOf(e.Error()); refusal != nil {
+		if refusal := ledger.ParseRefusal(e.Error()); refusal != nil {
 			return refusal
 		}
 	}
@@ -164,7 +163,7 @@ func (r *Redis) handOut(ctx context.Context, sale string, cmd func(rueidis.Build
 		return nil
 	})
 	if result.Error() == nil && have < need {
-		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ErrDown, r.name, ErrReplicas, have, need)
+		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ledger.ErrReplicas, have, need)
 	}
 	return result, nil
 }

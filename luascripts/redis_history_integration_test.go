@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 	"spike/shard"
 )
@@ -37,7 +38,9 @@ func keepsAll(dir string) []string {
 }
 
 // shortest is how long a recovery may last in which nothing was lost, with leases of a minute.
-func shortest() time.Duration { return max(time.Minute+DefaultBounds().Margin, DefaultBounds().Proof) }
+func shortest() time.Duration {
+	return max(time.Minute+ledger.DefaultBounds().Margin, ledger.DefaultBounds().Proof)
+}
 
 // TestP2ClockBehindHidesNoLoss: primary and replica die, and the primary comes back alone, from an old dump, with a clock
 // that is an hour behind: what came after the dump may have been acted on.
@@ -45,7 +48,7 @@ func TestP2ClockBehindHidesNoLoss(t *testing.T) {
 	for _, d := range []time.Duration{-time.Hour, -20 * time.Second, 0, time.Hour} {
 		addr, dir := redistest.FreeAddr(t), t.TempDir()
 		args := []string{"--dir", dir, "--repl-diskless-sync-delay", "0"}
-		s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+		s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
 		host, port, _ := net.SplitHostPort(addr)
 		replica := redistest.Start(t, "--replicaof", host+" "+port)
 		online(t, s, 1)
@@ -53,7 +56,7 @@ func TestP2ClockBehindHidesNoLoss(t *testing.T) {
 		command("SAVE")(t, s)
 		buyOne(t, s, w.sale, 5)
 		ends(t, s, addr)
-		ends(t, dial(t, replica, DefaultBounds()), replica)
+		ends(t, dial(t, replica, ledger.DefaultBounds()), replica)
 		redistest.StartAt(t, addr, args...)
 		clockMoves(t, s, w.sale, d)
 		if h := w.again(t); wait(h) < shortest()+time.Minute {
@@ -66,7 +69,7 @@ func TestP2ClockBehindHidesNoLoss(t *testing.T) {
 func TestP6ClockCostsNoHold(t *testing.T) {
 	for _, d := range []time.Duration{-time.Hour, -10 * time.Second, time.Hour} {
 		addr, args := redistest.FreeAddr(t), keepsAll(t.TempDir())
-		s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+		s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
 		w := newBusySale(t, s)
 		ends(t, s, addr)
 		redistest.StartAt(t, addr, args...)
@@ -81,7 +84,7 @@ func TestP6ClockCostsNoHold(t *testing.T) {
 // after it hears "ask again" at the most, and then that it is paid.
 func TestP5ClockAheadEndsNoHold(t *testing.T) {
 	addr, args := redistest.FreeAddr(t), []string{"--dir", t.TempDir()}
-	s := dial(t, redistest.StartAt(t, addr, args...), DefaultBounds())
+	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	won := buyOne(t, s, w.sale, 5)
 	command("SAVE")(t, s)
@@ -93,10 +96,10 @@ func TestP5ClockAheadEndsNoHold(t *testing.T) {
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		r, err := s.Confirm(bg, w.sale, 0, won.Claim)
-		if err == nil && r.Life == IsConfirmed {
+		if err == nil && r.Life == ledger.IsConfirmed {
 			return
 		}
-		if !errors.Is(err, ErrRecovering) || time.Now().After(end) {
+		if !errors.Is(err, ledger.ErrRecovering) || time.Now().After(end) {
 			t.Fatalf("%+v %v", r, err)
 		}
 	}
@@ -106,16 +109,18 @@ func TestP5ClockAheadEndsNoHold(t *testing.T) {
 // nothing before, and for long after.
 func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 	addr, dir, copied := redistest.FreeAddr(t), t.TempDir(), t.TempDir()
-	s := dial(t, redistest.StartAt(t, addr, keepsAll(dir)...), DefaultBounds())
-	sale := newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute})
+	s := dial(t, redistest.StartAt(t, addr, keepsAll(dir)...), ledger.DefaultBounds())
+	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	w := &busySale{s: s, sale: sale, party: Party{Instance: "b", Node: "b"}}
-	sold := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: 5 * time.Second}))
+	w := &busySale{s: s, sale: sale, party: ledger.Party{Instance: "b", Node: "b"}}
+	sold := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20,
+		Term: 5 * time.Second}))
 	w.lease = sold.Grant
-	must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{w.claim()}}))
-	acted := must[RenewReply](t)(s.Renew(bg, sale, RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second, Fences: []uint64{w.lease.Fence}}))
+	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{w.claim()}}))
+	acted := must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second,
+		Fences: []uint64{w.lease.Fence}}))
 	ends(t, s, addr)
 	redistest.StartAt(t, addr, keepsAll(copied)...)
 	h := w.again(t)
@@ -123,8 +128,10 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 		t.Fatalf("it grants again in %v: %+v", wait(h), h)
 	}
 	lease := func(request uint64) uint64 {
-		must[RenewReply](t)(s.Renew(bg, sale, RenewRequest{Party: Party{Instance: "c"}, Awaited: request, Term: 5 * time.Second}))
-		return must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "c"}, Request: request, Want: 10, Term: 5 * time.Second})).Grant.Fence
+		must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: ledger.Party{Instance: "c"}, Awaited: request,
+			Term: 5 * time.Second}))
+		return must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "c"},
+			Request: request, Want: 10, Term: 5 * time.Second})).Grant.Fence
 	}
 	for n, late := uint64(1), time.Now().Add(2500*time.Millisecond); time.Now().Before(late); n++ {
 		if lease(n) != 0 {
@@ -132,30 +139,33 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	q := ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era, Acted: acted.Rev, Told: acted.Now}
-	if r := must[ReassertReply](t)(s.Reassert(bg, sale, q)); wait(r.Head) < time.Minute || lease(1000) != 0 {
+	q := ledger.ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era, Acted: acted.Rev, Told: acted.Now}
+	if r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, q)); wait(r.Head) < time.Minute || lease(1000) != 0 {
 		t.Errorf("what it has acted on is lost, and it grants again in %v", wait(r.Head))
 	}
 }
 
 // TestReassertIsBounded: what a call looks at is bounded, and all of it is said in the end; so it is of a lease in many ranges.
 func TestReassertIsBounded(t *testing.T) {
-	s := dial(t, redistest.Start(t, "--enable-debug-command", "local"), DefaultBounds())
-	sale := newSale(t, s, CreateRequest{Total: 20_000, Hold: time.Minute})
-	old := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "old"}, Request: 1, Want: 6000, Term: time.Minute})).Grant
+	s := dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
+	sale := newSale(t, s, ledger.CreateRequest{Total: 20_000, Hold: time.Minute})
+	old := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
+		Want: 6000, Term: time.Minute})).Grant
 	c := s.client
 	if err := c.Do(bg, c.B().Hset().Key(Keys(sale)[1]).FieldValue().FieldValue("run", "1").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
-	h := must[ExpireReply](t)(s.Expire(bg, sale, 1)).Head
-	held := []Held{{Fence: old.Fence + 1, Request: 1, Ranges: Ranges{{Start: 1, End: 5001}}}, {Fence: old.Fence + 2, Request: 2}}
+	h := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
+	held := []ledger.Held{{Fence: old.Fence + 1, Request: 1, Ranges: ledger.Ranges{{Start: 1, End: 5001}}}, {Fence: old.Fence + 2,
+		Request: 2}}
 	for at := uint32(5001); at < 8001; at += 3 {
 		held[1].Ranges = append(held[1].Ranges, shard.Range{Start: at, End: at + 2})
 	}
-	held = append(held, Held{Fence: old.Fence + 3, Request: 3, Ranges: Ranges{{Start: 9000, End: 20_001}}}) // all free
+	held = append(held, ledger.Held{Fence: old.Fence + 3, Request: 3, Ranges: ledger.Ranges{{Start: 9000, End: 20_001}}}) // all free
 	before := evals(t, s)
-	r := must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: Party{Instance: "new"}, Era: h.Era, Term: time.Minute, Leases: held}))
+	r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: ledger.Party{Instance: "new"},
+		Era: h.Era, Term: time.Minute, Leases: held}))
 	if calls := evals(t, s) - before; calls < 5000/256+1 || calls > 60 {
 		t.Errorf("%d calls", calls)
 	}
@@ -164,34 +174,35 @@ func TestReassertIsBounded(t *testing.T) {
 			t.Errorf("%d of %d units in %d of %d ranges", g.Ranges.Len(), held[i].Ranges.Len(), len(g.Ranges), len(held[i].Ranges))
 		}
 	}
-	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
 	}
 }
 
 // lostLease is a sale in a recovery of lost history, and a lease that is not lost.
-func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old Grant, h Head) {
+func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old ledger.Grant, h ledger.Head) {
 	t.Helper()
-	s = dial(t, redistest.Start(t, "--enable-debug-command", "local"), DefaultBounds())
-	sale = newSale(t, s, CreateRequest{Total: total, Hold: time.Minute})
-	old = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "old"}, Request: 1, Want: want, Term: time.Minute})).Grant
+	s = dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
+	sale = newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute})
+	old = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
+		Want: want, Term: time.Minute})).Grant
 	command("HSET", Keys(sale)[1], "run", "1")(t, s)
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
-	return s, sale, old, must[ExpireReply](t)(s.Expire(bg, sale, 1)).Head
+	return s, sale, old, must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 }
 
 // Between two calls of one re-assertion a lease is back in part: a claim on what is still to come is not resolved, and its token
 // is not over.
 func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
 	s, sale, old, h := lostLease(t, 20_000, 6000)
-	me := Party{Instance: "new", Node: "n"}
-	held := []Held{{Fence: old.Fence + 1, Request: 1, Ranges: Ranges{{Start: 1, End: 1001}}}}
-	q := ReassertRequest{Party: me, Era: h.Era, Term: time.Minute, Leases: held}
-	claim := func(serial uint32) Claim {
-		return Claim{Serial: serial, Count: 1, Fence: held[0].Fence, Nonce: uint64(serial), Expiry: h.Now + 30_000_000}
+	me := ledger.Party{Instance: "new", Node: "n"}
+	held := []ledger.Held{{Fence: old.Fence + 1, Request: 1, Ranges: ledger.Ranges{{Start: 1, End: 1001}}}}
+	q := ledger.ReassertRequest{Party: me, Era: h.Era, Term: time.Minute, Leases: held}
+	claim := func(serial uint32) ledger.Claim {
+		return ledger.Claim{Serial: serial, Count: 1, Fence: held[0].Fence, Nonce: uint64(serial), Expiry: h.Now + 30_000_000}
 	}
-	settle := func(c Claim) (SettleReply, error) {
-		return s.Settle(bg, sale, SettleRequest{Party: me, Batch: uint64(c.Serial), Claims: []Claim{c}})
+	settle := func(c ledger.Claim) (ledger.SettleReply, error) {
+		return s.Settle(bg, sale, ledger.SettleRequest{Party: me, Batch: uint64(c.Serial), Claims: []ledger.Claim{c}})
 	}
 	args := []string{s.caller(0), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), "0", "0", "0", "1", "0", "0"}
 	args = append(args, pieces(held)[0][0].args(held[0])...)
@@ -199,20 +210,20 @@ func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
 		t.Fatal("all is said in one call:", err)
 	}
 	late := claim(900)
-	if r, err := settle(late); !errors.Is(err, ErrReassert) {
+	if r, err := settle(late); !errors.Is(err, ledger.ErrReassert) {
 		t.Errorf("settle: %v %v", r.Verdicts, err)
 	}
-	if r, err := s.Reservation(bg, sale, 0, late); !errors.Is(err, ErrReassert) {
+	if r, err := s.Reservation(bg, sale, 0, late); !errors.Is(err, ledger.ErrReassert) {
 		t.Errorf("look: %v %v", r.Life, err)
 	}
-	if r, err := s.Confirm(bg, sale, 0, late); !errors.Is(err, ErrReassert) && !errors.Is(err, ErrRecovering) {
+	if r, err := s.Confirm(bg, sale, 0, late); !errors.Is(err, ledger.ErrReassert) && !errors.Is(err, ledger.ErrRecovering) {
 		t.Errorf("confirm: %v %v", r.Life, err)
 	}
-	if r := must[SettleReply](t)(settle(claim(2))); r.Verdicts[0] != Kept {
+	if r := must[ledger.SettleReply](t)(settle(claim(2))); r.Verdicts[0] != ledger.Kept {
 		t.Errorf("what is back already: %v", r.Verdicts)
 	}
-	must[ReassertReply](t)(s.Reassert(bg, sale, q))
-	if r := must[SettleReply](t)(settle(late)); r.Verdicts[0] != Kept {
+	must[ledger.ReassertReply](t)(s.Reassert(bg, sale, q))
+	if r := must[ledger.SettleReply](t)(settle(late)); r.Verdicts[0] != ledger.Kept {
 		t.Errorf("when all is said: %v", r.Verdicts)
 	}
 	mustAudit(t, s, sale)
@@ -221,23 +232,26 @@ func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
 // An edge comes back with next to nothing of a lease in thousands of pieces: the rest goes free, a few ranges a call.
 func TestReassertFreesInSteps(t *testing.T) {
 	args := append(keepsAll(t.TempDir()), "--enable-debug-command", "local")
-	s := dial(t, redistest.StartAt(t, redistest.FreeAddr(t), args...), DefaultBounds())
-	sale := newSale(t, s, CreateRequest{Total: 200_000, Hold: time.Minute})
-	me := Party{Instance: "me", Node: "n"}
-	g := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: me, Request: 1, Want: 4000, Term: time.Minute})).Grant
+	s := dial(t, redistest.StartAt(t, redistest.FreeAddr(t), args...), ledger.DefaultBounds())
+	sale := newSale(t, s, ledger.CreateRequest{Total: 200_000, Hold: time.Minute})
+	me := ledger.Party{Instance: "me", Node: "n"}
+	g := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: 1, Want: 4000,
+		Term: time.Minute})).Grant
 	for k := uint32(0); k < 4000; k += 1000 {
-		var claims []Claim
+		var claims []ledger.Claim
 		for serial := g.Ranges[0].Start + k; serial < g.Ranges[0].Start+k+1000; serial += 2 {
-			claims = append(claims, Claim{Serial: serial, Count: 1, Fence: g.Fence, Nonce: uint64(serial), Expiry: g.Deadline})
+			claims = append(claims, ledger.Claim{Serial: serial, Count: 1, Fence: g.Fence, Nonce: uint64(serial), Expiry: g.Deadline})
 		}
-		must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: me, Batch: uint64(k) + 1, Claims: claims}))
+		must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: me, Batch: uint64(k) + 1, Claims: claims}))
 	}
 	command("HSET", Keys(sale)[1], "run", "1")(t, s) // as if it had begun with its file, which has everything
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
-	h := must[ExpireReply](t)(s.Expire(bg, sale, 1)).Head
+	h := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 	before := evals(t, s)
-	held := []Held{{Fence: g.Fence, Request: 1, Ranges: Ranges{{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}}}}
-	r := must[ReassertReply](t)(s.Reassert(bg, sale, ReassertRequest{Party: me, Era: h.Era, Term: time.Minute, Leases: held}))
+	held := []ledger.Held{{Fence: g.Fence, Request: 1, Ranges: ledger.Ranges{{Start: g.Ranges[0].Start + 1,
+		End: g.Ranges[0].Start + 2}}}}
+	r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: me, Era: h.Era, Term: time.Minute,
+		Leases: held}))
 	if calls, least := evals(t, s)-before, 2000/128; calls < least || r.Leased != 1 {
 		t.Errorf("%d calls, at least %d are needed; %+v", calls, least, r.Head)
 	}
@@ -248,17 +262,17 @@ func TestReassertFreesInSteps(t *testing.T) {
 func TestLonePrimaryCallsNothingOver(t *testing.T) {
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
-	s := dial(t, primary, DefaultBounds())
-	r := dial(t, redistest.Start(t, "--replicaof", host+" "+port), DefaultBounds())
+	s := dial(t, primary, ledger.DefaultBounds())
+	r := dial(t, redistest.Start(t, "--replicaof", host+" "+port), ledger.DefaultBounds())
 	online(t, s, 1)
-	sale := newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute})
-	must[ShowReply](t)(s.Show(bg, sale))
-	must[ExpireReply](t)(s.Expire(bg, sale, 1))
+	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
+	must[ledger.ShowReply](t)(s.Show(bg, sale))
+	must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1))
 	command("REPLICAOF", "NO", "ONE")(t, r)
 	(&busySale{s: r, sale: sale}).again(t)
-	must[Head](t)(r.Reopen(bg, sale, ReopenRequest{Grants: true}))
+	must[ledger.Head](t)(r.Reopen(bg, sale, ledger.ReopenRequest{Grants: true}))
 	won := buyOne(t, r, sale, 5)
-	if got, err := s.Reservation(bg, sale, 0, won.Claim); !errors.Is(err, ErrRecovering) {
+	if got, err := s.Reservation(bg, sale, 0, won.Claim); !errors.Is(err, ledger.ErrRecovering) {
 		t.Errorf("%v %v", got.Life, err)
 	}
 }

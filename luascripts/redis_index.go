@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // The index of sales: by name and by birth, whatever else lies in that Redis. It is a hint that is kept true. Who runs a
@@ -41,7 +43,7 @@ type index struct {
 type entry struct{ birth, era uint64 }
 
 // note puts a sale into the index, once. It fails for nobody: the next answer tries again, and a walk finds it.
-func (r *Redis) note(ctx context.Context, sale string, h Head) {
+func (r *Redis) note(ctx context.Context, sale string, h ledger.Head) {
 	e := entry{h.Birth, h.Era}
 	if was, known := r.index.noted.Load(sale); known && was == any(e) {
 		return
@@ -74,9 +76,9 @@ func (r *Redis) write(ctx context.Context, births map[string]uint64) error {
 	return r.down(err)
 }
 
-// Born is Store's.
-func (r *Redis) Born(ctx context.Context, birth uint64) (Found, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout+bornWait)
+// Born is ledger.Store's.
+func (r *Redis) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout+bornWait)
 	defer cancel()
 	if f, err := r.indexed(ctx, birth); err != nil || f.Sale != "" {
 		return f, err
@@ -90,45 +92,41 @@ func (r *Redis) Born(ctx context.Context, birth uint64) (Found, error) {
 			return f, err
 		}
 		if w.err != nil {
-			return Found{}, r.down(w.err)
+			return ledger.Found{}, r.down(w.err)
 		}
-		return Found{}, unborn(birth)
+		return ledger.Found{}, ledger.Unborn(birth)
 	case <-late.C:
 	case <-ctx.Done():
 	}
-	return Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ErrDown, r.name)
-}
-
-func unborn(birth uint64) error {
-	return &Refusal{Code: "NOSALE", Why: "no sale was made at " + num(birth) + ", or it was removed"}
+	return ledger.Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ledger.ErrDown, r.name)
 }
 
 // indexed is one look-up, and one at the ledger it leads to. No sale and no error: the index does not know.
-func (r *Redis) indexed(ctx context.Context, birth uint64) (Found, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+func (r *Redis) indexed(ctx context.Context, birth uint64) (ledger.Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	at := num(birth)
 	got := r.client.DoMulti(ctx, r.client.B().Zrangebyscore().Key(SalesKey).Min(at).Max(at).Build(),
 		r.client.B().Zrangebyscore().Key(RemovedKey).Min(at).Max(at).Build())
 	names, err := got[0].AsStrSlice()
 	if r.unreadable(err) != nil {
-		return Found{}, r.unreadable(err)
+		return ledger.Found{}, r.unreadable(err)
 	}
 	if name := r.index.foundBy(birth); name != "" && !slices.Contains(names, name) {
 		names = append(names, name)
 	}
-	best := Found{}
+	best := ledger.Found{}
 	for _, name := range names {
 		born, f, err := r.ledgerOf(ctx, name)
 		if err != nil {
-			return Found{}, err
+			return ledger.Found{}, err
 		}
 		if best.Sale == "" || born == birth {
 			best = f
 		}
 	}
 	if gone, err := got[1].AsStrSlice(); best.Sale == "" && err == nil && len(gone) > 0 {
-		return Found{}, unborn(birth)
+		return ledger.Found{}, ledger.Unborn(birth)
 	}
 	return best, nil
 }
@@ -142,20 +140,20 @@ func (r *Redis) unreadable(err error) error {
 }
 
 // ledgerOf reads a sale's birth and era. A sale that is not there has none: its scripts say in which history it is so.
-func (r *Redis) ledgerOf(ctx context.Context, name string) (birth uint64, f Found, err error) {
-	if CheckName(name) != nil { // a hand's
-		return 0, Found{}, nil
+func (r *Redis) ledgerOf(ctx context.Context, name string) (birth uint64, f ledger.Found, err error) {
+	if ledger.CheckName(name) != nil { // a hand's
+		return 0, ledger.Found{}, nil
 	}
 	fields, err := r.client.Do(ctx, r.client.B().Hmget().Key(Keys(name)[1]).Field("birth", "era").Build()).ToArray()
 	if err != nil {
-		return 0, Found{}, r.down(err)
+		return 0, ledger.Found{}, r.down(err)
 	}
 	if len(fields) != 2 {
-		return 0, Found{}, r.down(errReply)
+		return 0, ledger.Found{}, r.down(errReply)
 	}
 	birth, _ = fields[0].AsUint64()
 	era, _ := fields[1].AsUint64()
-	return birth, Found{Sale: name, Era: era}, nil
+	return birth, ledger.Found{Sale: name, Era: era}, nil
 }
 
 func (x *index) foundBy(birth uint64) string {
@@ -179,7 +177,7 @@ func (x *index) remember(births map[string]uint64) {
 
 // names is what the index has.
 func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	pairs, err := r.client.Do(ctx, r.client.B().Zrange().Key(SalesKey).Min("0").Max("-1").Withscores().Build()).AsZScores()
 	if err != nil {
@@ -195,7 +193,7 @@ func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
 // put makes the index say what the ledgers say of these sales; have is what it says now. Between the look at a ledger and
 // the write the sale may be made anew or removed: so it is looked at again, until both are the same.
 func (r *Redis) put(ctx context.Context, names []string, have map[string]uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	for range putTries {
 		is, err := r.births(ctx, names)
@@ -265,7 +263,7 @@ func (r *Redis) bury(ctx context.Context, sale string, birth uint64) {
 	if birth == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	r.client.DoMulti(ctx, r.client.B().Zadd().Key(RemovedKey).ScoreMember().ScoreMember(float64(birth), sale).Build(),
 		r.client.B().Zremrangebyrank().Key(RemovedKey).Start(0).Stop(-maxRemoved-1).Build())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -47,23 +48,24 @@ func populate(t *testing.T, addr string, n int) {
 // A2: a token finds its sale in one look-up, whatever else lies in that Redis.
 func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
 	addr := redistest.Start(t, "--enable-debug-command", "local")
-	seller, other := dial(t, addr, DefaultBounds()), dial(t, addr, DefaultBounds())
+	seller, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	populate(t, addr, 500_000)
 	born := map[uint64]string{}
 	for i := range 2015 {
 		name := fmt.Sprintf("s%d", i)
 		if i%2 == 0 {
-			born[must[Head](t)(seller.Create(bg, name, CreateRequest{Total: 9, Hold: time.Minute})).Birth] = name
+			born[must[ledger.Head](t)(seller.Create(bg, name, ledger.CreateRequest{Total: 9, Hold: time.Minute})).Birth] = name
 			continue
 		}
-		hset(t, seller, "HMSET", name+HashSuffix, "ticket_total_nums", "10", "ticket_sold_nums", "0")
-		born[must[RenewReply](t)(seller.Renew(bg, name, RenewRequest{Party: Party{Instance: "i"}, Term: time.Second})).Birth] = name
+		hset(t, seller, "HMSET", name+ledger.HashSuffix, "ticket_total_nums", "10", "ticket_sold_nums", "0")
+		born[must[ledger.RenewReply](t)(seller.Renew(bg, name, ledger.RenewRequest{Party: ledger.Party{Instance: "i"},
+			Term: time.Second})).Birth] = name
 	}
 	if len(born) != 2015 {
 		t.Fatalf("%d births", len(born))
 	}
 	for birth, name := range born {
-		if f := must[Found](t)(other.Born(bg, birth)); f.Sale != name || f.Era == 0 {
+		if f := must[ledger.Found](t)(other.Born(bg, birth)); f.Sale != name || f.Era == 0 {
 			t.Fatalf("%+v, not %s", f, name)
 		}
 	}
@@ -75,8 +77,8 @@ func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
 // A2: an index that is lost, a sale of an older version: found by a walk, and kept.
 func TestA2LostIndexIsMadeAgain(t *testing.T) {
 	addr := redistest.Start(t, "--enable-debug-command", "local")
-	seller, other := dial(t, addr, DefaultBounds()), dial(t, addr, DefaultBounds())
-	a := newSale(t, seller, CreateRequest{Total: 9, Hold: time.Minute})
+	seller, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
+	a := newSale(t, seller, ledger.CreateRequest{Total: 9, Hold: time.Minute})
 	birth := buyOne(t, seller, a, 1).Birth
 	hset(t, seller, "HMSET", "untouched_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "0")
 	populate(t, addr, 300_000)
@@ -86,14 +88,14 @@ func TestA2LostIndexIsMadeAgain(t *testing.T) {
 		if err == nil && f.Sale == a {
 			break
 		}
-		if !errors.Is(err, ErrDown) || time.Now().After(end) {
+		if !errors.Is(err, ledger.ErrDown) || time.Now().After(end) {
 			t.Fatalf("%+v %v", f, err)
 		}
 	}
-	third := dial(t, addr, DefaultBounds())
+	third := dial(t, addr, ledger.DefaultBounds())
 	before := scans(t, third)
 	other.Close()
-	if f := must[Found](t)(third.Born(bg, birth)); f.Sale != a {
+	if f := must[ledger.Found](t)(third.Born(bg, birth)); f.Sale != a {
 		t.Errorf("%+v", f)
 	}
 	if n := scans(t, third); n > before+1 { // the step under way
@@ -107,19 +109,19 @@ func TestA2LostIndexIsMadeAgain(t *testing.T) {
 // A2: what is removed is gone, by us and by a hand; what is made again under its name is another sale.
 func TestA2RemovedAndMadeAgain(t *testing.T) {
 	addr := redistest.Start(t)
-	s, other := dial(t, addr, DefaultBounds()), dial(t, addr, DefaultBounds())
-	old := must[Head](t)(s.Create(bg, "a", CreateRequest{Total: 9})).Birth
+	s, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
+	old := must[ledger.Head](t)(s.Create(bg, "a", ledger.CreateRequest{Total: 9})).Birth
 	if err := other.Remove(bg, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := s.Born(bg, old); !errors.Is(err, ErrNoSale) {
+	if f, err := s.Born(bg, old); !errors.Is(err, ledger.ErrNoSale) {
 		t.Errorf("removed: %+v %v", f, err)
 	}
 	if n := scans(t, s); n != 0 {
 		t.Errorf("%d steps of a walk", n)
 	}
-	young := must[Head](t)(s.Create(bg, "a", CreateRequest{Total: 9})).Birth
-	if f := must[Found](t)(other.Born(bg, young)); f.Sale != "a" {
+	young := must[ledger.Head](t)(s.Create(bg, "a", ledger.CreateRequest{Total: 9})).Birth
+	if f := must[ledger.Found](t)(other.Born(bg, young)); f.Sale != "a" {
 		t.Errorf("made again: %+v", f)
 	}
 	hset(t, s, append([]string{"DEL"}, Keys("a")...)...)
@@ -129,14 +131,14 @@ func TestA2RemovedAndMadeAgain(t *testing.T) {
 	if names := must[[]string](t)(other.List(bg)); len(names) != 0 {
 		t.Errorf("%v", names)
 	}
-	if f, err := s.Born(bg, young); !errors.Is(err, ErrNoSale) {
+	if f, err := s.Born(bg, young); !errors.Is(err, ledger.ErrNoSale) {
 		t.Errorf("after a walk: %+v %v", f, err)
 	}
 }
 
 // A2: hashes made by hand are listed, though nobody has asked for them yet.
 func TestA2HashMadeByHandIsListed(t *testing.T) {
-	s := dial(t, redistest.Start(t), DefaultBounds())
+	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	for i := range 500 {
 		hset(t, s, "HMSET", fmt.Sprintf("x%03d_hash_key", i), "ticket_total_nums", "10", "ticket_sold_nums", "0")
 	}
@@ -148,17 +150,17 @@ func TestA2HashMadeByHandIsListed(t *testing.T) {
 // A2: a user who may not have the index finds sales by walks.
 func TestA2WithoutTheIndex(t *testing.T) {
 	addr := redistest.Start(t)
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	hset(t, s, "ACL", "SETUSER", "u", "on", ">p", "+@all", "~*_hash_key", "~{*_hash_key}:*", "~spike:token_key", "~spike:keys:*", "&*")
-	u, err := Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "u", Password: "p"}, DefaultBounds())
+	u, err := Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "u", Password: "p"}, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(u.Close)
-	birth := must[Head](t)(u.Create(bg, "a", CreateRequest{Total: 9, Hold: time.Minute})).Birth
+	birth := must[ledger.Head](t)(u.Create(bg, "a", ledger.CreateRequest{Total: 9, Hold: time.Minute})).Birth
 	buyOne(t, u, "a", 1)
 	for range 2 {
-		if f := must[Found](t)(u.Born(bg, birth)); f.Sale != "a" {
+		if f := must[ledger.Found](t)(u.Born(bg, birth)); f.Sale != "a" {
 			t.Errorf("%+v", f)
 		}
 		if names := must[[]string](t)(u.List(bg)); !slices.Equal(names, []string{"a"}) {
@@ -168,7 +170,7 @@ func TestA2WithoutTheIndex(t *testing.T) {
 	if err := u.Remove(bg, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := u.Born(bg, birth+1); !errors.Is(err, ErrNoSale) {
+	if f, err := u.Born(bg, birth+1); !errors.Is(err, ledger.ErrNoSale) {
 		t.Errorf("%+v %v", f, err)
 	}
 }

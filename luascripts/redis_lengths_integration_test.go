@@ -6,16 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
-	"spike/shard"
 )
 
 // Row P7: a lease for buyers of several in a row has such ranges.
 func TestP7LeaseHasTheRunItsBuyersNeed(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
 	for k, run := range []uint32{5, 2, 100} {
-		got := must[LeaseReply](t)(r.Lease(bg, "s", LeaseRequest{Party: Party{Instance: "i", Node: "n"}, Request: uint64(100_000 + k), Want: 200,
+		got := must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+			Request: uint64(100_000 + k), Want: 200,
 			Term: time.Minute, Run: run}))
 		if !hasRun(got.Grant.Ranges, run) {
 			t.Errorf("for %d in a row: %+v", run, got.Grant)
@@ -26,7 +27,7 @@ func TestP7LeaseHasTheRunItsBuyersNeed(t *testing.T) {
 	}
 }
 
-func hasRun(ranges Ranges, n uint32) bool {
+func hasRun(ranges ledger.Ranges, n uint32) bool {
 	for _, r := range ranges {
 		if r.Len() >= n {
 			return true
@@ -38,31 +39,31 @@ func hasRun(ranges Ranges, n uint32) bool {
 // A ledger that the version before has written has no index by length. It is made in slices, and nobody hears a wrong "no"
 // meanwhile; so it is when a process of that version writes beside us.
 func TestP7LedgerOfTheVersionBeforeIsIndexed(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
-	ledger, lengths := Keys("s")[1], Keys("s")[15]
+	ledgerKey, lengths := Keys("s")[1], Keys("s")[15]
 	for _, before := range [][][]string{
-		{{"DEL", lengths}, {"HDEL", ledger, "indexed", "walk"}},          // upgraded
-		{{"DEL", lengths}, {"HINCRBY", ledger, "rev", "1"}},              // an old process beside us
-		{{"ZADD", lengths, "7", "junk"}, {"HSET", ledger, "walk", "-1"}}, // found out
-		{{"ZADD", lengths, "2", string([]byte{0, 0, 0, 2})}},             // a range that is not free
+		{{"DEL", lengths}, {"HDEL", ledgerKey, "indexed", "walk"}},          // upgraded
+		{{"DEL", lengths}, {"HINCRBY", ledgerKey, "rev", "1"}},              // an old process beside us
+		{{"ZADD", lengths, "7", "junk"}, {"HSET", ledgerKey, "walk", "-1"}}, // found out
+		{{"ZADD", lengths, "2", string([]byte{0, 0, 0, 2})}},                // a range that is not free
 	} {
 		for _, c := range before {
 			hset(t, r, c...)
 		}
-		got := must[DeductReply](t)(r.Deduct(bg, "s", DeductRequest{N: 2, Nonce: got()}))
-		if got.Answer != Had || got.Claim.Serial < 20_000 {
+		got := must[ledger.DeductReply](t)(r.Deduct(bg, "s", ledger.DeductRequest{N: 2, Nonce: got()}))
+		if got.Answer != ledger.Had || got.Claim.Serial < 20_000 {
 			t.Errorf("after %v: %+v", before, got)
 		}
 		for k := 0; ; k++ {
-			held := must[holdings](t)(r.holdings(bg, "s"))
-			if held.indexed >= 0 {
+			held := must[ledger.Holdings](t)(r.holdings(bg, "s"))
+			if held.Indexed >= 0 {
 				break
 			}
 			if k == 100 {
 				t.Fatal("the index is not whole after 100 scripts")
 			}
-			must[ExpireReply](t)(r.Expire(bg, "s", 1))
+			must[ledger.ExpireReply](t)(r.Expire(bg, "s", 1))
 		}
 		if a := mustAudit(t, r, "s"); !a.OK {
 			t.Errorf("after %v: %+v", before, a)
@@ -76,7 +77,7 @@ func got() uint64 { nonces++; return nonces }
 
 // The audit sees that the two indexes of free ranges do not say the same.
 func TestP7AuditComparesTheIndexes(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10, 1000, 0)
 	lengths := Keys("s")[15]
 	for _, c := range [][2][]string{
@@ -85,11 +86,11 @@ func TestP7AuditComparesTheIndexes(t *testing.T) {
 		{{"ZADD", lengths, "7", string([]byte{0, 0, 0, 4})}, {"ZREM", lengths, string([]byte{0, 0, 0, 4})}},
 	} {
 		hset(t, r, c[0]...)
-		if a := must[Audit](t)(r.Audit(bg, "s")); a.OK {
+		if a := must[ledger.Audit](t)(r.Audit(bg, "s")); a.OK {
 			t.Errorf("%q is not seen", c[0])
 		}
 		hset(t, r, c[1]...)
-		if a := must[Audit](t)(r.Audit(bg, "s")); !a.OK {
+		if a := must[ledger.Audit](t)(r.Audit(bg, "s")); !a.OK {
 			t.Errorf("%+v", a)
 		}
 	}
@@ -97,39 +98,18 @@ func TestP7AuditComparesTheIndexes(t *testing.T) {
 
 // An audit of more than a slice of everything: 3,000 free ranges, 300 leases, and owners.
 func TestAuditInSlices(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 3000, 5000, 0)
 	for k := range 300 {
-		must[LeaseReply](t)(r.Lease(bg, "s", LeaseRequest{Party: Party{Instance: "i" + num(k), Node: "n"}, Request: 1, Want: 3, Term: time.Minute}))
+		must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i" + num(k), Node: "n"},
+			Request: 1, Want: 3, Term: time.Minute}))
 	}
 	a := mustAudit(t, r, "s")
 	if !a.OK || !a.Census || a.Pending != 3000 || a.Leased == 0 || a.Free+a.Leased != 8000 {
 		t.Errorf("%+v", a)
 	}
 	hset(t, r, "HSET", Keys("s")[6], "5999", string(make([]byte, 24))+"p"+string(make([]byte, 4)))
-	if a := must[Audit](t)(r.Audit(bg, "s")); a.OK || len(a.Violations) == 0 {
+	if a := must[ledger.Audit](t)(r.Audit(bg, "s")); a.OK || len(a.Violations) == 0 {
 		t.Errorf("a free serial has an owner, and nobody sees it: %+v", a)
-	}
-}
-
-// The twin's index says what Redis' does.
-func TestRangeSetTake(t *testing.T) {
-	set := NewRangeSet(Ranges{{Start: 1, End: 2}, {Start: 5, End: 8}, {Start: 10, End: 12}, {Start: 20, End: 23}, {Start: 30, End: 40}})
-	for _, c := range []struct {
-		n    uint64
-		most int
-		run  uint64
-		want Ranges
-	}{
-		{2, 9, 2, Ranges{{Start: 10, End: 12}}},
-		{4, 9, 1, Ranges{{Start: 1, End: 2}, {Start: 5, End: 8}}},
-		{12, 9, 3, Ranges{{Start: 30, End: 40}}}, // two are too few for a buyer of three
-	} {
-		if got := set.take(c.n, c.most, c.run); normal(got) != normal(c.want) {
-			t.Errorf("%+v: %v", c, got)
-		}
-	}
-	if rest := set.Ranges(); normal(rest) != normal(Ranges{shard.Range{Start: 20, End: 23}}) {
-		t.Errorf("%v", rest)
 	}
 }

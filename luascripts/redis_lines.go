@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // A service's address may move to another server while the one before lives on as a replica of it. That one answers, so no
@@ -77,7 +79,7 @@ func (c *line) Close() error {
 }
 
 // heard looks at a refusal of a server's own.
-func (l *lines) heard(u *Unwilling) {
+func (l *lines) heard(u *ledger.Unwilling) {
 	if slices.Contains(elsewhere, u.Code()) {
 		l.refused()
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/luascripts/redistest"
 )
 
@@ -22,7 +24,7 @@ func TestScriptsDrawFairly(t *testing.T) {
 	var p places
 	sales := make([]string, draws)
 	for d := range draws {
-		sales[d] = newSale(t, s, CreateRequest{Total: units, Shuffle: open, Seed: seedOf(d)})
+		sales[d] = newSale(t, s, ledger.CreateRequest{Total: units, Shuffle: open, Seed: seedOf(d)})
 		for key, field := range map[string]string{Keys(sales[d])[0]: "birth", Keys(sales[d])[1]: "birth"} {
 			hset(t, s, "HSET", key, field, num(birthOf(d)))
 		}
@@ -30,13 +32,14 @@ func TestScriptsDrawFairly(t *testing.T) {
 	}
 	time.Sleep(open + b.Margin)
 	for d := range draws {
-		r := must[ExpireReply](t)(s.Expire(bg, sales[d], 1))
+		r := must[ledger.ExpireReply](t)(s.Expire(bg, sales[d], 1))
 		if r.Lots.Entrants != entrants || r.Lots.Winners != units {
 			t.Fatalf("draw %d: %+v", d, r.Lots)
 		}
-		order := must[DrawReply](t)(s.Draw(bg, sales[d], 0, 100)).Buyers
+		order := must[ledger.DrawReply](t)(s.Draw(bg, sales[d], 0, 100)).Buyers
 		for i, buyer := range order {
-			if i > 0 && Lot(seedOf(d), r.Birth, order[i-1]) > Lot(seedOf(d), r.Birth, buyer) || r.MayHaveLot(buyer) != (i < units) {
+			if i > 0 && ledger.Lot(seedOf(d), r.Birth, order[i-1]) > ledger.Lot(seedOf(d), r.Birth,
+				buyer) || r.MayHaveLot(buyer) != (i < units) {
 				t.Fatalf("draw %d: %x at rank %d", d, buyer, i)
 			}
 		}
@@ -46,14 +49,14 @@ func TestScriptsDrawFairly(t *testing.T) {
 }
 
 // crowds enters every buyer, the greedy one over many connections at the same time.
-func crowds(t *testing.T, s Store, sale string) {
+func crowds(t *testing.T, s ledger.Store, sale string) {
 	t.Helper()
 	var all sync.WaitGroup
-	enter := func(buyers ...Buyer) {
+	enter := func(buyers ...ledger.Buyer) {
 		all.Go(func() {
-			q := EnterRequest{Buyers: buyers}
+			q := ledger.EnterRequest{Buyers: buyers}
 			r, err := s.EnterDraw(bg, sale, q)
-			for tries := 5; tries > 0 && errors.Is(err, ErrDown); tries-- { // the machine is busy; to enter again changes nothing
+			for tries := 5; tries > 0 && errors.Is(err, ledger.ErrDown); tries-- { // the machine is busy; to enter again changes nothing
 				r, err = s.EnterDraw(bg, sale, q)
 			}
 			if err != nil || !r.Entered {
@@ -74,38 +77,39 @@ func crowds(t *testing.T, s Store, sale string) {
 // time, and others never have one of theirs.
 func TestCrowdCollects(t *testing.T) {
 	t.Run("redis", func(t *testing.T) { crowdCollects(t, dial(t, redistest.Start(t), suiteBounds())) })
-	t.Run("embedded", func(t *testing.T) { crowdCollects(t, NewEmbedded(suiteBounds(), time.Now)) })
+	t.Run("embedded", func(t *testing.T) { crowdCollects(t, memory.New(suiteBounds(), time.Now)) })
 }
 
-func crowdCollects(t *testing.T, s Store) {
+func crowdCollects(t *testing.T, s ledger.Store) {
 	const total, came = 60, 100
-	sale := newSale(t, s, CreateRequest{Total: total, Hold: time.Minute, Shuffle: 200 * time.Millisecond})
-	q := EnterRequest{}
+	sale := newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute, Shuffle: 200 * time.Millisecond})
+	q := ledger.EnterRequest{}
 	for i := range 40 {
 		q.Buyers = append(q.Buyers, named(i))
 	}
-	must[EnterReply](t)(s.EnterDraw(bg, sale, q))
+	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, q))
 	time.Sleep(200 * time.Millisecond)
 	var mu sync.Mutex
-	lots, serials, others := map[Buyer]Claim{}, map[uint32]bool{}, uint64(0)
+	lots, serials, others := map[ledger.Buyer]ledger.Claim{}, map[uint32]bool{}, uint64(0)
 	var all sync.WaitGroup
 	for i := range came {
 		for k := range 3 {
 			all.Go(func() {
-				r, err := s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: uint64(3*i + k + 1), Buyer: named(i), ByLot: true})
+				r, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: uint64(3*i + k + 1), Buyer: named(i), ByLot: true})
 				mu.Lock()
 				defer mu.Unlock()
 				old, again := lots[named(i)]
 				switch {
-				case err != nil || (r.Answer == Had) != (i < 40) || again && old != r.Claim || !again && serials[r.Claim.Serial]:
+				case err != nil || (r.Answer == ledger.Had) != (i < 40) || again && old != r.Claim || !again && serials[r.Claim.Serial]:
 					t.Errorf("buyer %d: %+v %v, had %+v", i, r, err, old)
-				case r.Answer == Had:
+				case r.Answer == ledger.Had:
 					lots[named(i)], serials[r.Claim.Serial] = r.Claim, true
 				}
 			})
 		}
 		all.Go(func() {
-			r, err := s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "i"}, Request: uint64(i + 1), Want: 3, Term: time.Minute})
+			r, err := s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: uint64(i + 1), Want: 3,
+				Term: time.Minute})
 			if err != nil {
 				t.Error(err)
 			}
@@ -115,11 +119,11 @@ func crowdCollects(t *testing.T, s Store) {
 		})
 	}
 	all.Wait()
-	h := must[ShowReply](t)(s.Show(bg, sale)).Head
+	h := must[ledger.ShowReply](t)(s.Show(bg, sale)).Head
 	if len(lots) != 40 || others != total-40 || h.Pending != 40 || h.Free != 0 || h.Lots.Kept != 0 {
 		t.Errorf("%d collected, %d leased, %+v", len(lots), others, h)
 	}
-	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
 	}
 }
@@ -129,27 +133,29 @@ func TestEntriesSurviveAFailOver(t *testing.T) {
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
-	b := DefaultBounds()
+	b := ledger.DefaultBounds()
 	b.Lease, b.Proof = 100*time.Millisecond, 100*time.Millisecond
 	s := dial(t, primary, b)
 	online(t, s, 1)
 	const open = 4 * time.Second
-	sale, begun := newSale(t, s, CreateRequest{Total: 3, Hold: time.Minute, Shuffle: open}), time.Now()
+	sale, begun := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute, Shuffle: open}), time.Now()
 	for i := range 20 {
-		if r := must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(i)}})); !r.Entered || r.Replicas != 1 {
+		if r := must[ledger.EnterReply](t)(s.EnterDraw(bg, sale,
+			ledger.EnterRequest{Buyers: []ledger.Buyer{named(i)}})); !r.Entered || r.Replicas != 1 {
 			t.Fatalf("%+v", r)
 		}
 	}
 	ends(t, s, primary)
 	s = dial(t, replica, b)
 	command("REPLICAOF", "NO", "ONE")(t, s)
-	if r := must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(20)}})); !r.Entered || r.Reopens == 0 {
+	if r := must[ledger.EnterReply](t)(s.EnterDraw(bg, sale,
+		ledger.EnterRequest{Buyers: []ledger.Buyer{named(20)}})); !r.Entered || r.Reopens == 0 {
 		t.Errorf("%+v", r)
 	}
 	time.Sleep(time.Until(begun.Add(open)))
-	var l Lots
+	var l ledger.Lots
 	for end := time.Now().Add(10 * time.Second); l.Drawn == 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		l = must[ExpireReply](t)(s.Expire(bg, sale, 1)).Lots
+		l = must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Lots
 	}
 	if l.Entrants != 21 || l.Winners != 3 {
 		t.Errorf("%+v", l)
@@ -160,19 +166,19 @@ func TestEntriesSurviveAFailOver(t *testing.T) {
 func TestEntriesWaitForReplicas(t *testing.T) {
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
-	replica := dial(t, redistest.Start(t, "--replicaof", host+" "+port, "--enable-debug-command", "local"), DefaultBounds())
-	s := dial(t, primary, DefaultBounds())
+	replica := dial(t, redistest.Start(t, "--replicaof", host+" "+port, "--enable-debug-command", "local"), ledger.DefaultBounds())
+	s := dial(t, primary, ledger.DefaultBounds())
 	online(t, s, 1)
-	sale := newSale(t, s, CreateRequest{Total: 3, Shuffle: time.Minute})
-	q := EnterRequest{Buyers: []Buyer{named(1)}}
-	must[EnterReply](t)(s.EnterDraw(bg, sale, q))
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: time.Minute})
+	q := ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}
+	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, q))
 	held := make(chan struct{})
 	go func() { // it answers nobody meanwhile
 		defer close(held)
 		replica.client.Do(bg, replica.client.B().Arbitrary("DEBUG", "SLEEP", "1").Build())
 	}()
 	time.Sleep(100 * time.Millisecond)
-	if r, err := s.EnterDraw(bg, sale, q); !errors.Is(err, ErrReplicas) {
+	if r, err := s.EnterDraw(bg, sale, q); !errors.Is(err, ledger.ErrReplicas) {
 		t.Errorf("%+v %v", r, err)
 	}
 	<-held
@@ -183,28 +189,30 @@ func TestPausedLotsOnRedis(t *testing.T) {
 	b := suiteBounds()
 	b.Cover = 200 * time.Millisecond
 	s := dial(t, redistest.Start(t), b)
-	sale := newSale(t, s, CreateRequest{Total: 3, Shuffle: 100 * time.Millisecond})
-	must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(1)}}))
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: 100 * time.Millisecond})
+	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
 	time.Sleep(100 * time.Millisecond)
-	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
+	must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "paused"}))
 	time.Sleep(b.Cover + 50*time.Millisecond)
-	if r := must[ExpireReply](t)(s.Expire(bg, sale, 1)); r.Lots.Kept != 1 {
+	if r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)); r.Lots.Kept != 1 {
 		t.Errorf("paused: %+v", r)
 	}
-	if h := must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "open"})); h.Lots.Kept != 1 {
+	if h := must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "open"})); h.Lots.Kept != 1 {
 		t.Errorf("open again: %+v", h)
 	}
-	if r := must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1, Buyer: named(1), ByLot: true})); r.Answer != Had {
+	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
+		ByLot: true})); r.Answer != ledger.Had {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestRemoveForgetsLots(t *testing.T) {
 	s := dial(t, redistest.Start(t), suiteBounds())
-	sale := newSale(t, s, CreateRequest{Total: 3, Shuffle: 50 * time.Millisecond})
-	must[EnterReply](t)(s.EnterDraw(bg, sale, EnterRequest{Buyers: []Buyer{named(1)}}))
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: 50 * time.Millisecond})
+	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
 	time.Sleep(50 * time.Millisecond)
-	if r := must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1, Buyer: named(1), ByLot: true})); r.Answer != Had {
+	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
+		ByLot: true})); r.Answer != ledger.Had {
 		t.Fatalf("%+v", r)
 	}
 	if err := s.Remove(bg, sale); err != nil {
@@ -217,19 +225,19 @@ func TestRemoveForgetsLots(t *testing.T) {
 
 // BenchmarkEnter is what a registration costs Redis, by how many share a call.
 func BenchmarkEnter(b *testing.B) {
-	s := dial(b, redistest.Start(b), DefaultBounds())
-	for _, batch := range []int{1, 10, 100, MaxEntering} {
+	s := dial(b, redistest.Start(b), ledger.DefaultBounds())
+	for _, batch := range []int{1, 10, 100, ledger.MaxEntering} {
 		b.Run(num(batch), func(b *testing.B) {
 			sale := "b" + num(time.Now().UnixNano())
-			if _, err := s.Create(bg, sale, CreateRequest{Total: 10_000, Shuffle: time.Hour}); err != nil {
+			if _, err := s.Create(bg, sale, ledger.CreateRequest{Total: 10_000, Shuffle: time.Hour}); err != nil {
 				b.Fatal(err)
 			}
 			defer func() { _ = s.Remove(context.Background(), sale) }()
-			q, n := EnterRequest{Buyers: make([]Buyer, batch)}, uint32(0)
+			q, n := ledger.EnterRequest{Buyers: make([]ledger.Buyer, batch)}, uint32(0)
 			for b.Loop() {
 				for i := range q.Buyers {
 					n++
-					q.Buyers[i] = Buyer{byte(n * 7), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), 1}
+					q.Buyers[i] = ledger.Buyer{byte(n * 7), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), 1}
 				}
 				if _, err := s.EnterDraw(bg, sale, q); err != nil {
 					b.Fatal(err)

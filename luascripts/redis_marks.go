@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // marksAtOnce is how many sales are asked for in one packet.
 const marksAtOnce = 500
 
-// Marks is Store's: one plain command a sale, no script.
-func (r *Redis) Marks(ctx context.Context, sales []string) (marks []Mark, history string, err error) {
+// Marks is ledger.Store's: one plain command a sale, no script.
+func (r *Redis) Marks(ctx context.Context, sales []string) (marks []ledger.Mark, history string, err error) {
 	history = r.history(ctx) // before: what changes after it is seen the next time
 	for part := range slices.Chunk(sales, marksAtOnce) {
 		got, err := r.marks(ctx, part)
@@ -25,14 +27,14 @@ func (r *Redis) Marks(ctx context.Context, sales []string) (marks []Mark, histor
 	return marks, history, nil
 }
 
-func (r *Redis) marks(ctx context.Context, sales []string) ([]Mark, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+func (r *Redis) marks(ctx context.Context, sales []string) ([]ledger.Mark, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	cmds := make(rueidis.Commands, len(sales))
 	for i, sale := range sales {
 		cmds[i] = r.client.B().Hmget().Key(Keys(sale)[1]).Field("birth", "era", "rev", "events", "tended").Build()
 	}
-	marks := make([]Mark, len(sales))
+	marks := make([]ledger.Mark, len(sales))
 	for i, result := range r.client.DoMulti(ctx, cmds...) {
 		fields, err := result.ToArray()
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // How long after a lost subscription it is tried again, and after one that was refused.
@@ -17,7 +19,7 @@ const (
 
 // Listen subscribes to the news of all sales, and again whenever the connection is lost, which the client does by itself,
 // too. One that has gone silent is found out within a few seconds.
-func (r *Redis) Listen(ctx context.Context, l Listener) {
+func (r *Redis) Listen(ctx context.Context, l ledger.Listener) {
 	all := r.client.B().Psubscribe().Pattern(newsChannel("*")).Build().Pin()
 	var on atomic.Bool
 	listening := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
@@ -34,7 +36,7 @@ func (r *Redis) Listen(ctx context.Context, l Listener) {
 	for ctx.Err() == nil {
 		err := r.client.Receive(listening, all, func(m rueidis.PubSubMessage) {
 			if sale, ok := saleOfNews(m.Channel); ok {
-				l.News(sale, doors[m.Message])
+				l.News(sale, ledger.StateOf(m.Message))
 			}
 		})
 		if ctx.Err() == nil && err != nil {
@@ -51,13 +53,13 @@ func (r *Redis) Listen(ctx context.Context, l Listener) {
 	}
 }
 
-// News is Store's. The subscription is a connection to one server, which may live on while the sale's is another by now; and
+// News is ledger.Store's. The subscription is a connection to one server, which may live on while the sale's is another by now; and
 // it may be refused. So histories are watched, too: once a store, not once a sale.
-func (r *Redis) News(ctx context.Context, f func(sale string, door State), lost func()) {
+func (r *Redis) News(ctx context.Context, f func(sale string, door ledger.State), lost func()) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { r.watchHistories(ctx, lost) })
-	r.Listen(ctx, Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
+	r.Listen(ctx, ledger.Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }
 
 // historyEvery is how often the servers are asked which history they have: well within Bounds.Proof.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -14,11 +15,11 @@ const maxPieceRanges = 256
 type piece struct {
 	of          int // the lease's place in the request
 	first, stop uint64
-	ranges      Ranges
+	ranges      ledger.Ranges
 }
 
 // pieces cuts what is held into what one call may name, in order.
-func pieces(leases []Held) (calls [][]piece) {
+func pieces(leases []ledger.Held) (calls [][]piece) {
 	var call []piece
 	room := maxPieceRanges
 	for i, l := range leases {
@@ -26,7 +27,7 @@ func pieces(leases []Held) (calls [][]piece) {
 			if room == 0 {
 				calls, call, room = append(calls, call), nil, maxPieceRanges
 			}
-			p := piece{of: i, first: first, stop: MaxSerial + 1, ranges: rest[:min(len(rest), room)]}
+			p := piece{of: i, first: first, stop: ledger.MaxSerial + 1, ranges: rest[:min(len(rest), room)]}
 			rest = rest[len(p.ranges):]
 			room -= max(1, len(p.ranges))
 			if len(rest) > 0 {
@@ -42,24 +43,24 @@ func pieces(leases []Held) (calls [][]piece) {
 }
 
 // Reassert runs reassert.lua, as often as it takes.
-func (r *Redis) Reassert(ctx context.Context, sale string, q ReassertRequest) (ReassertReply, error) {
-	out := ReassertReply{Grants: make([]Grant, len(q.Leases))}
+func (r *Redis) Reassert(ctx context.Context, sale string, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
+	out := ledger.ReassertReply{Grants: make([]ledger.Grant, len(q.Leases))}
 	calls := pieces(q.Leases)
 	for i, call := range calls {
 		same, err := r.reassertSome(ctx, sale, q, call, i == len(calls)-1, &out)
 		if err != nil {
-			return ReassertReply{}, err
+			return ledger.ReassertReply{}, err
 		}
 		if !same {
-			return ReassertReply{Head: out.Head}, nil
+			return ledger.ReassertReply{Head: out.Head}, nil
 		}
 	}
 	return out, nil
 }
 
 // reassertSome says some pieces, and adds what the ledger has of them to the reply. False: it is another era.
-func (r *Redis) reassertSome(ctx context.Context, sale string, q ReassertRequest, call []piece, last bool,
-	out *ReassertReply) (same bool, err error) {
+func (r *Redis) reassertSome(ctx context.Context, sale string, q ledger.ReassertRequest, call []piece, last bool,
+	out *ledger.ReassertReply) (same bool, err error) {
 	for at := [2]int64{}; ; {
 		args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was), num(q.Acted),
 			num(q.Told), flag(last), num(at[0]), num(at[1])}
@@ -91,7 +92,7 @@ func (r *Redis) reassertSome(ctx context.Context, sale string, q ReassertRequest
 	}
 }
 
-func (p piece) args(l Held) []string {
+func (p piece) args(l ledger.Held) []string {
 	args := []string{num(l.Fence), num(l.Request), num(l.Deadline), num(p.first), num(p.stop), num(len(p.ranges))}
 	for _, r := range p.ranges {
 		args = append(args, num(r.Start), num(r.End))
@@ -100,7 +101,7 @@ func (p piece) args(l Held) []string {
 }
 
 // joined is what the ledger has of a lease, after one more piece of it. The newest word on its deadline holds.
-func joined(g, more Grant) Grant {
+func joined(g, more ledger.Grant) ledger.Grant {
 	if g.Fence == 0 {
 		return more
 	}

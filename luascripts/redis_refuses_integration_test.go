@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -33,33 +34,34 @@ func TestRedisRefusesWhole(t *testing.T) {
 		{code: "MISCONF", args: []string{"--save", "3600 100000000", "--enable-protected-configs", "local"}, begin: failedSave, end: goodSave},
 	} {
 		t.Run(c.code, func(t *testing.T) {
-			s := dial(t, redistest.Start(t, c.args...), DefaultBounds())
+			s := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds())
 			w := newBusySale(t, s)
 			c.begin(t, s)
-			if u := (*Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
+			if u := (*ledger.Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
 				t.Errorf("it says that it takes writes: %v", u)
 			}
 			for name, call := range w.calls() {
 				err := call()
-				var u *Unwilling
-				if !errors.Is(err, ErrDown) || !errors.As(err, &u) || u.Code() != c.code {
+				var u *ledger.Unwilling
+				if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || u.Code() != c.code {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
-			if a := must[Audit](t)(s.Audit(bg, w.sale)); !a.OK || normal(a) != normal(w.audit) {
+			if a := must[ledger.Audit](t)(s.Audit(bg, w.sale)); !a.OK || normal(a) != normal(w.audit) {
 				t.Errorf("before %+v, now %+v", w.audit, a)
 			}
-			must[ShowReply](t)(s.Show(bg, w.sale))
+			must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 			c.end(t, s)
 			if err := s.Willing(bg); err != nil {
 				t.Error(err)
 			}
-			if a := must[Audit](t)(s.Audit(bg, w.sale)); !a.OK || normal(a) != normal(w.audit) {
+			if a := must[ledger.Audit](t)(s.Audit(bg, w.sale)); !a.OK || normal(a) != normal(w.audit) {
 				t.Errorf("before %+v, after %+v", w.audit, a)
 			}
 			for name, call := range w.calls() {
 				err := call()
-				another := errors.Is(err, ErrRecovering) || errors.Is(err, ErrReassert) || errors.Is(err, ErrChanged) // REPLICAOF begins an era
+				another := errors.Is(err, ledger.ErrRecovering) || errors.Is(err, ledger.ErrReassert) || errors.Is(err,
+					ledger.ErrChanged) // REPLICAOF begins an era
 				if err != nil && !another {
 					t.Errorf("%s, when it is over: %v", name, err)
 				}
@@ -72,24 +74,26 @@ func TestRedisRefusesWhole(t *testing.T) {
 type busySale struct {
 	s     *Redis
 	sale  string
-	party Party
-	lease Grant
-	audit Audit
+	party ledger.Party
+	lease ledger.Grant
+	audit ledger.Audit
 	n     int
 }
 
 func newBusySale(t *testing.T, s *Redis) *busySale {
-	w := &busySale{s: s, sale: newSale(t, s, CreateRequest{Total: 100, Hold: time.Minute}), party: Party{Instance: "i", Node: "n"}}
-	r := must[LeaseReply](t)(s.Lease(bg, w.sale, LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute}))
+	w := &busySale{s: s, sale: newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute}),
+		party: ledger.Party{Instance: "i", Node: "n"}}
+	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute}))
 	w.lease = r.Grant
 	buyOne(t, s, w.sale, 1)
-	w.audit = must[Audit](t)(s.Audit(bg, w.sale))
+	w.audit = must[ledger.Audit](t)(s.Audit(bg, w.sale))
 	return w
 }
 
-func (w *busySale) claim() Claim {
+func (w *busySale) claim() ledger.Claim {
 	w.n++
-	return Claim{Serial: w.lease.Ranges[0].Start + uint32(w.n), Count: 1, Fence: w.lease.Fence, Nonce: uint64(w.n), Expiry: w.lease.Deadline}
+	return ledger.Claim{Serial: w.lease.Ranges[0].Start + uint32(w.n), Count: 1, Fence: w.lease.Fence, Nonce: uint64(w.n),
+		Expiry: w.lease.Deadline}
 }
 
 // calls are all that write.
@@ -97,34 +101,36 @@ func (w *busySale) calls() map[string]func() error {
 	c := w.claim()
 	return map[string]func() error{
 		"lease": func() error {
-			_, err := w.s.Lease(bg, w.sale, LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute})
+			_, err := w.s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute})
 			return err
 		},
 		"renew": func() error {
-			_, err := w.s.Renew(bg, w.sale, RenewRequest{Party: w.party, Awaited: 1, Term: time.Minute, Fences: []uint64{w.lease.Fence}})
+			_, err := w.s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 1, Term: time.Minute,
+				Fences: []uint64{w.lease.Fence}})
 			return err
 		},
 		"settle": func() error {
-			_, err := w.s.Settle(bg, w.sale, SettleRequest{Party: w.party, Batch: 1, Claims: []Claim{c}})
+			_, err := w.s.Settle(bg, w.sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{c}})
 			return err
 		},
 		"give back": func() error {
-			_, err := w.s.GiveBack(bg, w.sale, GiveBackRequest{Party: w.party, Parts: []Part{{w.lease.Fence, w.lease.Ranges[0]}}})
+			_, err := w.s.GiveBack(bg, w.sale, ledger.GiveBackRequest{Party: w.party, Parts: []ledger.Part{{Fence: w.lease.Fence,
+				Range: w.lease.Ranges[0]}}})
 			return err
 		},
 		"deduct": func() error {
-			_, err := w.s.Deduct(bg, w.sale, DeductRequest{N: 1, Nonce: 7})
+			_, err := w.s.Deduct(bg, w.sale, ledger.DeductRequest{N: 1, Nonce: 7})
 			return err
 		},
 		"confirm": func() error { _, err := w.s.Confirm(bg, w.sale, 0, c); return err },
 		"cancel":  func() error { _, err := w.s.Cancel(bg, w.sale, 0, c); return err },
 		"expire":  func() error { _, err := w.s.Expire(bg, w.sale, 10); return err },
-		"change":  func() error { _, err := w.s.Change(bg, w.sale, ChangeRequest{Request: "r", Add: 5}); return err },
+		"change":  func() error { _, err := w.s.Change(bg, w.sale, ledger.ChangeRequest{Request: "r", Add: 5}); return err },
 		"reassert": func() error {
-			_, err := w.s.Reassert(bg, w.sale, ReassertRequest{Party: w.party, Era: 1})
+			_, err := w.s.Reassert(bg, w.sale, ledger.ReassertRequest{Party: w.party, Era: 1})
 			return err
 		},
-		"reopen": func() error { _, err := w.s.Reopen(bg, w.sale, ReopenRequest{Era: 1}); return err },
+		"reopen": func() error { _, err := w.s.Reopen(bg, w.sale, ledger.ReopenRequest{Era: 1}); return err },
 		"mend":   func() error { _, err := w.s.Mend(bg, w.sale); return err },
 		"trim":   func() error { return w.s.TrimEvents(bg, w.sale) },
 	}
@@ -175,7 +181,7 @@ func save(t *testing.T, s *Redis, status string) {
 func TestRedisLoading(t *testing.T) {
 	addr := redistest.FreeAddr(t)
 	dir := t.TempDir()
-	first := dial(t, redistest.StartAt(t, addr, "--dir", dir), DefaultBounds())
+	first := dial(t, redistest.StartAt(t, addr, "--dir", dir), ledger.DefaultBounds())
 	w := newBusySale(t, first)
 	for i := range 400 {
 		command("SET", fmt.Sprint("filler", i), rand.Text()+rand.Text())(t, first)
@@ -192,7 +198,7 @@ func TestRedisLoading(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, ErrDown) || time.Now().After(end) {
+		if !errors.Is(err, ledger.ErrDown) || time.Now().After(end) {
 			t.Fatal(err)
 		}
 	}
@@ -200,7 +206,7 @@ func TestRedisLoading(t *testing.T) {
 		t.Error("it was never loading")
 	}
 	a, err := first.Audit(bg, w.sale)
-	for end := time.Now().Add(20 * time.Second); errors.Is(err, ErrDown) && time.Now().Before(end); {
+	for end := time.Now().Add(20 * time.Second); errors.Is(err, ledger.ErrDown) && time.Now().Before(end); {
 		a, err = first.Audit(bg, w.sale) // a connection that was refused for long may end at this very moment
 	}
 	if err != nil || !a.OK || normal(a) != normal(w.audit) {
@@ -229,12 +235,13 @@ func TestRedisForgetsScripts(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(addr)
 	redistest.Start(t, "--replicaof", host+" "+port)
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	online(t, s, 1)
 	w := newBusySale(t, s)
 	for range 3 {
 		command("SCRIPT", "FLUSH")(t, s)
-		if h := must[RenewReply](t)(s.Renew(bg, w.sale, RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute, Fences: []uint64{w.lease.Fence}})); h.Replicas != 1 || h.Deadlines[0] == 0 {
+		if h := must[ledger.RenewReply](t)(s.Renew(bg, w.sale, ledger.RenewRequest{Party: w.party, Awaited: 9, Term: time.Minute,
+			Fences: []uint64{w.lease.Fence}})); h.Replicas != 1 || h.Deadlines[0] == 0 {
 			t.Errorf("%+v", h)
 		}
 	}

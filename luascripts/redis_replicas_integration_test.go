@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -81,14 +82,14 @@ func onlineInInfo(n int) func(string) bool {
 	return func(info string) bool { return strings.Count(info, "state=online") == n }
 }
 
-func (w *busySale) another(request uint64) (LeaseReply, error) {
-	return w.s.Lease(bg, w.sale, LeaseRequest{Party: w.party, Request: request, Want: 3, Term: time.Minute})
+func (w *busySale) another(request uint64) (ledger.LeaseReply, error) {
+	return w.s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: request, Want: 3, Term: time.Minute})
 }
 
 // granted is another, asked for until its replicas have it: on a busy machine they take their time, and a repeat changes nothing.
-func (w *busySale) granted(request uint64) (r LeaseReply, err error) {
+func (w *busySale) granted(request uint64) (r ledger.LeaseReply, err error) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
-		if r, err = w.another(request); !errors.Is(err, ErrReplicas) && !errors.Is(err, ErrDown) {
+		if r, err = w.another(request); !errors.Is(err, ledger.ErrReplicas) && !errors.Is(err, ledger.ErrDown) {
 			return r, err
 		}
 	}
@@ -98,7 +99,7 @@ func (w *busySale) granted(request uint64) (r LeaseReply, err error) {
 // redis-cli --replica on a lone Redis is no replica: units are granted while it is there, and after it.
 func TestP13ReaderIsNoReplica(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	_, port, _ := net.SplitHostPort(addr)
 	cli := exec.Command("redis-cli", "-p", port, "--replica")
@@ -118,7 +119,7 @@ func TestP13ReaderIsNoReplica(t *testing.T) {
 	if r, err := w.granted(9); err != nil || r.Replicas != 0 || r.Grant.Fence == 0 {
 		t.Errorf("when it has left: %+v %v", r, err)
 	}
-	if r := must[ShowReply](t)(s.Show(bg, w.sale)); r.Trouble != "" {
+	if r := must[ledger.ShowReply](t)(s.Show(bg, w.sale)); r.Trouble != "" {
 		t.Error(r.Trouble)
 	}
 }
@@ -126,7 +127,7 @@ func TestP13ReaderIsNoReplica(t *testing.T) {
 // What a reader acknowledges is not what the replica has: while that one hangs nothing is acted on.
 func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	host, port, _ := net.SplitHostPort(addr)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
 	online(t, s, 1)
@@ -137,16 +138,16 @@ func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
 	if r, err := w.granted(2); err != nil || r.Replicas != 1 || r.Strangers != 1 {
 		t.Fatalf("beside a replica that is well: %+v %v", r.Head, err)
 	}
-	stop := pidOf(t, dial(t, replica, DefaultBounds()))
+	stop := pidOf(t, dial(t, replica, ledger.DefaultBounds()))
 	if err := syscall.Kill(stop, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.another(3)
-	_, err2 := s.ReadEvents(bg, w.sale, Group{OrdersGroup, "a"}, 10)
+	_, err2 := s.ReadEvents(bg, w.sale, ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}, 10)
 	if err := syscall.Kill(stop, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if !errors.Is(err, ErrReplicas) || !errors.Is(err2, ErrReplicas) {
+	if !errors.Is(err, ledger.ErrReplicas) || !errors.Is(err2, ledger.ErrReplicas) {
 		t.Errorf("lease %v, events %v", err, err2)
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -172,14 +173,14 @@ func pidOf(t *testing.T, s *Redis) (pid int) {
 // before is corrected by the first script.
 func TestP13TheOperatorSaysHowMany(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	r := startReader(t, addr, 7777, false)
 	followed(t, s, onlineInInfo(1))
-	if _, err := w.another(2); !errors.Is(err, ErrReplicas) {
+	if _, err := w.another(2); !errors.Is(err, ledger.ErrReplicas) {
 		t.Error("a follower with a port, and nobody has said anything:", err)
 	}
-	told := dial(t, addr, DefaultBounds())
+	told := dial(t, addr, ledger.DefaultBounds())
 	told.CountReplicas(0)
 	w.s = told
 	if r, err := w.granted(3); err != nil || r.Replicas != 0 || r.Strangers != 1 {
@@ -189,7 +190,7 @@ func TestP13TheOperatorSaysHowMany(t *testing.T) {
 	if r, err := w.granted(4); err != nil || r.Grant.Fence == 0 {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r := must[ShowReply](t)(told.Show(bg, w.sale)); r.Trouble != "" {
+	if r := must[ledger.ShowReply](t)(told.Show(bg, w.sale)); r.Trouble != "" {
 		t.Error(r.Trouble)
 	}
 }
@@ -197,14 +198,14 @@ func TestP13TheOperatorSaysHowMany(t *testing.T) {
 // Two follow and one of them can be promoted: both must have it, for which is which nobody knows. None is missed that leaves.
 func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	s.CountReplicas(1)
 	w := newBusySale(t, s)
 	host, port, _ := net.SplitHostPort(addr)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
 	r := startReader(t, addr, 7777, true)
 	followed(t, s, onlineInInfo(2))
-	lease := func(request uint64) (LeaseReply, error) {
+	lease := func(request uint64) (ledger.LeaseReply, error) {
 		for end := time.Now().Add(10 * time.Second); ; {
 			if r, err := w.another(request); err == nil || time.Now().After(end) {
 				return r, err
@@ -214,12 +215,12 @@ func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 	if r, err := lease(2); err != nil || r.Replicas != 1 || r.Strangers != 1 {
 		t.Fatalf("%+v %v", r.Head, err)
 	}
-	pid := pidOf(t, dial(t, replica, DefaultBounds()))
+	pid := pidOf(t, dial(t, replica, ledger.DefaultBounds()))
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.another(3)
-	if e := syscall.Kill(pid, syscall.SIGCONT); e != nil || !errors.Is(err, ErrReplicas) {
+	if e := syscall.Kill(pid, syscall.SIGCONT); e != nil || !errors.Is(err, ledger.ErrReplicas) {
 		t.Error("the replica hangs, the reader acknowledges:", err, e)
 	}
 	_ = r.conn.Close()
@@ -233,31 +234,31 @@ func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 // where another has come in its place, nor where it has come back.
 func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
-	s := dial(t, addr, DefaultBounds())
+	s := dial(t, addr, ledger.DefaultBounds())
 	host, port, _ := net.SplitHostPort(addr)
 	var replicas []*Redis
 	for range 2 {
-		replicas = append(replicas, dial(t, redistest.Start(t, "--replicaof", host+" "+port), DefaultBounds()))
+		replicas = append(replicas, dial(t, redistest.Start(t, "--replicaof", host+" "+port), ledger.DefaultBounds()))
 	}
 	online(t, s, 2)
 	w := newBusySale(t, s)
 	follow := func(k int, of ...string) { command(append([]string{"REPLICAOF"}, of...)...)(t, replicas[k]) }
 	follow(1, "NO", "ONE")
 	followed(t, s, onlineInInfo(1))
-	agreed := must[ShowReply](t)(s.Show(bg, w.sale))
+	agreed := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 	if agreed.Replicas != 2 || !strings.HasPrefix(agreed.Lineup, "127.0.0.1:") {
 		t.Fatalf("%+v", agreed)
 	}
 	if p := must[primary](t)(s.primary()); p.lineup != agreed.Lineup || p.era != agreed.Era {
 		t.Errorf("the client reads %q, the script %q", p.lineup, agreed.Lineup)
 	}
-	q := ReopenRequest{Era: agreed.Era, Lineup: agreed.Lineup}
-	refused := func(what string, q ReopenRequest) {
+	q := ledger.ReopenRequest{Era: agreed.Era, Lineup: agreed.Lineup}
+	refused := func(what string, q ledger.ReopenRequest) {
 		t.Helper()
-		if _, err := s.Reopen(bg, w.sale, q); !errors.Is(err, ErrChanged) {
+		if _, err := s.Reopen(bg, w.sale, q); !errors.Is(err, ledger.ErrChanged) {
 			t.Errorf("%s: %v", what, err)
 		}
-		if h := must[ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {
+		if h := must[ledger.ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {
 			t.Errorf("%s: %d are waited for", what, h.Replicas)
 		}
 	}
@@ -272,10 +273,11 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	follow(0, host, port)
 	followed(t, s, onlineInInfo(1))
 	refused("it is back, and may have been anywhere", q)
-	now := must[ShowReply](t)(s.Show(bg, w.sale))
-	refused("another era", ReopenRequest{Era: now.Era + 1, Lineup: now.Lineup})
-	refused("fewer than there must be", ReopenRequest{Lineup: now.Lineup, Least: 2})
-	if h, err := s.Reopen(bg, w.sale, ReopenRequest{Era: now.Era, Lineup: now.Lineup, Least: 1}); err != nil || h.Replicas != 1 {
+	now := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
+	refused("another era", ledger.ReopenRequest{Era: now.Era + 1, Lineup: now.Lineup})
+	refused("fewer than there must be", ledger.ReopenRequest{Lineup: now.Lineup, Least: 2})
+	if h, err := s.Reopen(bg, w.sale, ledger.ReopenRequest{Era: now.Era, Lineup: now.Lineup,
+		Least: 1}); err != nil || h.Replicas != 1 {
 		t.Errorf("%+v %v", h, err)
 	}
 	if r, err := w.granted(2); err != nil || r.Replicas != 1 {
@@ -285,10 +287,10 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	followed(t, s, onlineInInfo(2))
 	follow(1, "NO", "ONE")
 	followed(t, s, onlineInInfo(1))
-	if _, err := w.another(3); !errors.Is(err, ErrReplicas) {
+	if _, err := w.another(3); !errors.Is(err, ledger.ErrReplicas) {
 		t.Errorf("one has come and gone, and the vote still stands: %v", err)
 	}
-	if h := must[ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {
+	if h := must[ledger.ShowReply](t)(s.Show(bg, w.sale)); h.Replicas != 2 {
 		t.Errorf("%+v", h.Head)
 	}
 }

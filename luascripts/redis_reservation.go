@@ -8,18 +8,20 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // Redis and one reservation.
 
 // Deduct runs deduct.lua.
-func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (DeductReply, error) {
+func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
 	var key, offer string
-	if q.Key != (IdempotencyKey{}) {
+	if q.Key != (ledger.IdempotencyKey{}) {
 		key = string(q.Key[:])
 	}
 	if q.Offer.Count > 0 {
-		offer = q.Offer.wire()
+		offer = wire(q.Offer)
 	}
 	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key, offer}
 	switch {
@@ -29,73 +31,75 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q DeductRequest) (Deduc
 		args = append(args, "1")
 	}
 	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, args)
-	for end := time.Now().Add(Timeout); errors.Is(err, errIndexing); { // each call takes a slice of it
+	for end := time.Now().Add(ledger.Timeout); errors.Is(err, ledger.ErrIndexing); { // each call takes a slice of it
 		if ctx.Err() != nil || time.Now().After(end) {
-			return DeductReply{}, r.down(err)
+			return ledger.DeductReply{}, r.down(err)
 		}
 		h, rd, err = r.run(ctx, &r.scripts.deduct, sale, args)
 	}
 	if err != nil {
-		return DeductReply{}, err
+		return ledger.DeductReply{}, err
 	}
 	n := rd.row(1, 7)
-	out := DeductReply{Head: h, Answer: one(rd, n[0], KeyUsed), Until: n[6]}
+	out := ledger.DeductReply{Head: h, Answer: one(rd, n[0], ledger.KeyUsed), Until: n[6]}
 	if n[2] > 0 {
-		out.Claim = Claim{Serial: uint32(n[1]), Count: uint32(n[2]), Fence: uint64(n[3]), Nonce: uint64(n[4]), Expiry: n[5],
+		out.Claim = ledger.Claim{Serial: uint32(n[1]), Count: uint32(n[2]), Fence: uint64(n[3]), Nonce: uint64(n[4]), Expiry: n[5],
 			Buyer: q.Buyer}
 	}
 	return out, r.down(rd.err)
 }
 
 // wire is the claim as scripts take it.
-func (c Claim) wire() string { return rueidis.BinaryString(c.AppendTo(make([]byte, 0, ClaimSize))) }
+func wire(c ledger.Claim) string {
+	return rueidis.BinaryString(c.AppendTo(make([]byte, 0, ledger.ClaimSize)))
+}
 
 // Confirm runs confirm.lua.
-func (r *Redis) Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+func (r *Redis) Confirm(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	return r.resolve(ctx, &r.scripts.confirm, sale, birth, c)
 }
 
 // Cancel runs cancel.lua.
-func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
+func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	return r.resolve(ctx, &r.scripts.cancel, sale, birth, c)
 }
 
-func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), c.wire()})
+func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), wire(c)})
 	if err != nil {
-		return ReservationReply{}, err
+		return ledger.ReservationReply{}, err
 	}
-	return ReservationReply{Head: h, Life: one(rd, rd.int(1, 0), IsExpired)}, r.down(rd.err)
+	return ledger.ReservationReply{Head: h, Life: one(rd, rd.int(1, 0), ledger.IsExpired)}, r.down(rd.err)
 }
 
 // Reservation runs reservation.lua.
-func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error) {
-	h, rd, err := r.run(ctx, &r.scripts.reservation, sale, []string{r.caller(birth), c.wire(), OrdersGroup})
+func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	h, rd, err := r.run(ctx, &r.scripts.reservation, sale, []string{r.caller(birth), wire(c), ledger.OrdersGroup})
 	if err != nil {
-		return ReservationReply{}, err
+		return ledger.ReservationReply{}, err
 	}
 	n := rd.row(1, 3)
-	return ReservationReply{Head: h, Life: one(rd, n[0], IsExpired), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
+	return ledger.ReservationReply{Head: h, Life: one(rd, n[0], ledger.IsExpired), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
 }
 
 // Expire runs expire.lua.
-func (r *Redis) Expire(ctx context.Context, sale string, most int) (ExpireReply, error) {
+func (r *Redis) Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.expire, sale, []string{r.caller(0), num(int64(most))})
 	if err != nil {
-		return ExpireReply{}, err
+		return ledger.ExpireReply{}, err
 	}
-	return ExpireReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+	return ledger.ExpireReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
 }
 
 // BindKey runs bindkey.lua.
-func (r *Redis) BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+func (r *Redis) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	result, _ := r.exec(ctx, &r.scripts.bindkey, []string{keyPrefix + hex.EncodeToString(key[:1])},
 		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}, 0)
 	bound, err := result.AsInt64()
 	if err == nil && bound == 0 {
-		return ErrKeyUsed
+		return ledger.ErrKeyUsed
 	}
 	return r.down(err)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -19,38 +20,41 @@ import (
 // limit per buyer nothing is leased: they are bought one by one, and every second one is cancelled.
 func singles(t testing.TB, r *Redis, sale string, n, rest uint64, limit uint32) {
 	t.Helper()
-	must[Head](t)(r.Create(bg, sale, CreateRequest{Total: 2*n + rest, Hold: time.Hour, Limit: limit}))
+	must[ledger.Head](t)(r.Create(bg, sale, ledger.CreateRequest{Total: 2*n + rest, Hold: time.Hour, Limit: limit}))
 	if limit > 0 {
 		buySingles(t, r, sale, 2*n)
 		return
 	}
-	me := Party{Instance: "i", Node: "n"}
+	me := ledger.Party{Instance: "i", Node: "n"}
 	batch, total := uint64(0), uint64(0)
 	for request := uint64(1); total < 2*n; request++ {
-		got := must[LeaseReply](t)(r.Lease(bg, sale, LeaseRequest{Party: me, Request: request, Want: min(2*n-total, 4000), Term: time.Minute}))
+		got := must[ledger.LeaseReply](t)(r.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: request, Want: min(2*n-total,
+			4000), Term: time.Minute}))
 		total += got.Grant.Ranges.Len()
-		var claims []Claim
+		var claims []ledger.Claim
 		for _, piece := range got.Grant.Ranges {
 			for s := piece.Start + piece.Start%2; s < piece.End; s += 2 {
-				claims = append(claims, Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s), Expiry: got.Now + time.Hour.Microseconds()})
+				claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(s),
+					Expiry: got.Now + time.Hour.Microseconds()})
 			}
 		}
 		for len(claims) > 0 {
-			var some []Claim
+			var some []ledger.Claim
 			some, claims = claims[:min(512, len(claims))], claims[min(512, len(claims)):]
 			batch++
-			must[SettleReply](t)(r.Settle(bg, sale, SettleRequest{Party: me, Batch: batch, Claims: some}))
+			must[ledger.SettleReply](t)(r.Settle(bg, sale, ledger.SettleRequest{Party: me, Batch: batch, Claims: some}))
 		}
 	}
 	for left := uint64(1); left > 0; { // what is too much for one script comes with the next
-		left = must[RenewReply](t)(r.Renew(bg, sale, RenewRequest{Party: me, Awaited: 1 << 40, Term: time.Second})).Leased
-		left += must[ExpireReply](t)(r.Expire(bg, sale, 128)).Limbo
+		left = must[ledger.RenewReply](t)(r.Renew(bg, sale, ledger.RenewRequest{Party: me, Awaited: 1 << 40,
+			Term: time.Second})).Leased
+		left += must[ledger.ExpireReply](t)(r.Expire(bg, sale, 128)).Limbo
 	}
 }
 
 func buySingles(t testing.TB, r *Redis, sale string, n uint64) {
 	t.Helper()
-	bought := make([]Claim, n+1)
+	bought := make([]ledger.Claim, n+1)
 	each := func(f func(nonce uint64)) {
 		var all sync.WaitGroup
 		for k := range uint64(16) {
@@ -63,8 +67,9 @@ func buySingles(t testing.TB, r *Redis, sale string, n uint64) {
 		all.Wait()
 	}
 	each(func(nonce uint64) {
-		got, err := r.Deduct(bg, sale, DeductRequest{N: 1, Nonce: nonce, Buyer: Buyer{1, byte(nonce >> 16), byte(nonce >> 8), byte(nonce)}})
-		if err != nil || got.Answer != Had {
+		got, err := r.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: ledger.Buyer{1, byte(nonce >> 16),
+			byte(nonce >> 8), byte(nonce)}})
+		if err != nil || got.Answer != ledger.Had {
 			t.Errorf("%+v %v", got, err)
 		}
 		bought[nonce] = got.Claim
@@ -79,7 +84,7 @@ func buySingles(t testing.TB, r *Redis, sale string, n uint64) {
 }
 
 func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	for _, limit := range []uint32{0, 10} {
 		t.Run(fmt.Sprintf("limit=%d", limit), func(t *testing.T) {
 			sale := "s" + strconv.Itoa(int(limit))
@@ -88,12 +93,13 @@ func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
 				if limit > 0 {
 					n = min(n, limit)
 				}
-				got := must[DeductReply](t)(r.Deduct(bg, sale, DeductRequest{N: n, Nonce: uint64(1<<50 + k), Buyer: Buyer{2, byte(k)}}))
-				if got.Answer != Had || got.Claim.Count != n || got.Claim.Serial < 20_000 {
+				got := must[ledger.DeductReply](t)(r.Deduct(bg, sale, ledger.DeductRequest{N: n, Nonce: uint64(1<<50 + k),
+					Buyer: ledger.Buyer{2, byte(k)}}))
+				if got.Answer != ledger.Had || got.Claim.Count != n || got.Claim.Serial < 20_000 {
 					t.Errorf("a buyer of %d: %+v, free %d", n, got, got.Free)
 				}
 			}
-			if one := buyBy(t, r, sale, Buyer{3}); one.Claim.Serial > 20_000 {
+			if one := buyBy(t, r, sale, ledger.Buyer{3}); one.Claim.Serial > 20_000 {
 				t.Errorf("a buyer of one breaks up what is left in a row: %+v", one.Claim)
 			}
 			if a := mustAudit(t, r, sale); !a.OK {
@@ -103,10 +109,10 @@ func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
 	}
 }
 
-func buyBy(t testing.TB, r *Redis, sale string, b Buyer) DeductReply {
+func buyBy(t testing.TB, r *Redis, sale string, b ledger.Buyer) ledger.DeductReply {
 	t.Helper()
-	got := must[DeductReply](t)(r.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1 << 49, Buyer: b}))
-	if got.Answer != Had {
+	got := must[ledger.DeductReply](t)(r.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1 << 49, Buyer: b}))
+	if got.Answer != ledger.Had {
 		t.Fatalf("%+v", got)
 	}
 	return got
@@ -133,8 +139,8 @@ func commands(t testing.TB, r *Redis, f func()) (n int) {
 
 // A Deduct of one is the same commands with one free range and with 1,500. Their time is BenchmarkDeductBeside's.
 func TestP7DeductOfOneIsTheSameWorkWithManyRanges(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
-	must[Head](t)(r.Create(bg, "one", CreateRequest{Total: 5000, Hold: time.Hour}))
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	must[ledger.Head](t)(r.Create(bg, "one", ledger.CreateRequest{Total: 5000, Hold: time.Hour}))
 	singles(t, r, "many", 1500, 2000, 0)
 	buyOne(t, r, "one", 1) // both scripts are known, both sales have an owner
 	buyOne(t, r, "many", 1)
@@ -144,7 +150,7 @@ func TestP7DeductOfOneIsTheSameWorkWithManyRanges(t *testing.T) {
 		t.Errorf("%d commands with one range, %d with 1,500", few, many)
 	}
 	pair := commands(t, r, func() {
-		if got := must[DeductReply](t)(r.Deduct(bg, "many", DeductRequest{N: 2, Nonce: 3})); got.Answer != Had {
+		if got := must[ledger.DeductReply](t)(r.Deduct(bg, "many", ledger.DeductRequest{N: 2, Nonce: 3})); got.Answer != ledger.Had {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -161,17 +167,17 @@ func BenchmarkDeductBeside(b *testing.B) {
 		ranges uint64
 	}{{1, 0}, {1, 1500}, {1, 100_000}, {2, 0}, {2, 1500}, {2, 100_000}} {
 		b.Run(fmt.Sprintf("n=%d/ranges=%d", c.n, c.ranges), func(b *testing.B) {
-			r := dial(b, redistest.Start(b), DefaultBounds())
+			r := dial(b, redistest.Start(b), ledger.DefaultBounds())
 			singles(b, r, "s", c.ranges, uint64(b.N)*uint64(c.n)+2, 0)
 			cpu := infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:")
 			hset(b, r, "CONFIG", "RESETSTAT")
 			for i := range b.N {
-				got, err := r.Deduct(bg, "s", DeductRequest{N: c.n, Nonce: uint64(i + 1)})
-				if err != nil || got.Answer != Had {
+				got, err := r.Deduct(bg, "s", ledger.DeductRequest{N: c.n, Nonce: uint64(i + 1)})
+				if err != nil || got.Answer != ledger.Had {
 					b.Fatal(got, err)
 				}
 				if c.n == 1 && c.ranges > 0 && i%16 == 0 { // so many singles stay
-					must[ReservationReply](b)(r.Cancel(bg, "s", 0, got.Claim))
+					must[ledger.ReservationReply](b)(r.Cancel(bg, "s", 0, got.Claim))
 				}
 			}
 			cpu = infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:") - cpu

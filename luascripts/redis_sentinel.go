@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // A replica that is gone must be waited for as long as it might be promoted. Only who promotes can say that it will not be:
@@ -19,7 +21,7 @@ import (
 
 const (
 	sentinelEvery = 2 * time.Second // asking them who is primary, and, in need, whether it is still
-	votesIn       = Timeout         // all Sentinels' answers: they are asked side by side
+	votesIn       = ledger.Timeout  // all Sentinels' answers: they are asked side by side
 	forgiven      = 10              // times down-after-milliseconds: a replica without its primary for longer is not promoted
 )
 
@@ -34,11 +36,11 @@ type sentinels struct {
 
 func newSentinels(o rueidis.ClientOption) sentinels {
 	if o.Sentinel.Dialer.Timeout == 0 {
-		o.Sentinel.Dialer.Timeout = Timeout
+		o.Sentinel.Dialer.Timeout = ledger.Timeout
 	}
 	return sentinels{master: o.Sentinel.MasterSet, known: o.InitAddress, option: rueidis.ClientOption{
 		Username: o.Sentinel.Username, Password: o.Sentinel.Password, TLSConfig: o.Sentinel.TLSConfig, Dialer: o.Sentinel.Dialer,
-		DisableCache: true, ForceSingleClient: true, DisableRetry: true, ConnWriteTimeout: Timeout}}
+		DisableCache: true, ForceSingleClient: true, DisableRetry: true, ConnWriteTimeout: ledger.Timeout}}
 }
 
 // recount finds out whether the replicas that are missing can be promoted, a while after; if not, they count no more. The
@@ -63,7 +65,7 @@ func (r *Redis) recount(sale string, era uint64) {
 		vouched := err == nil && p.late == 0 && r.guards.vouch(r.life, p)
 		r.guards.short.Range(func(sale, era any) bool {
 			if vouched && era == p.era {
-				_, _ = r.Reopen(r.life, sale.(string), ReopenRequest{Era: p.era, Lineup: p.lineup})
+				_, _ = r.Reopen(r.life, sale.(string), ledger.ReopenRequest{Era: p.era, Lineup: p.lineup})
 			}
 			r.guards.short.Delete(sale)
 			return true
@@ -79,7 +81,7 @@ type primary struct {
 }
 
 func (r *Redis) primary() (p primary, err error) {
-	ctx, cancel := context.WithTimeout(r.life, Timeout)
+	ctx, cancel := context.WithTimeout(r.life, ledger.Timeout)
 	defer cancel()
 	info, err := r.client.Do(ctx, r.client.B().Info().Section("server", "replication", "stats").Build()).ToString()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // Redis and a sale's stream of events.
@@ -19,7 +21,7 @@ const silentFor = time.Hour
 func ordersKey(sale string) string { return Keys(sale)[8] }
 
 // ReadEvents is XREADGROUP; the first reader makes the group.
-func (r *Redis) ReadEvents(ctx context.Context, sale string, g Group, count int) ([]Event, error) {
+func (r *Redis) ReadEvents(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
 	events, err := r.readGroup(ctx, sale, g, count)
 	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
 		if err = r.makeGroup(ctx, sale, g); err != nil {
@@ -33,8 +35,8 @@ func (r *Redis) ReadEvents(ctx context.Context, sale string, g Group, count int)
 	return events, r.down(err)
 }
 
-func (r *Redis) readGroup(ctx context.Context, sale string, g Group, count int) ([]Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+func (r *Redis) readGroup(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	key := ordersKey(sale)
 	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
@@ -54,8 +56,8 @@ func (r *Redis) readGroup(ctx context.Context, sale string, g Group, count int) 
 }
 
 // makeGroup makes no stream: a sale that is gone leaves nothing behind.
-func (r *Redis) makeGroup(ctx context.Context, sale string, g Group) error {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+func (r *Redis) makeGroup(ctx context.Context, sale string, g ledger.Group) error {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	err := r.client.Do(ctx, r.client.B().XgroupCreate().Key(ordersKey(sale)).Group(g.Name).Id("0").Build()).Error()
 	if e, ok := rueidis.IsRedisErr(err); ok && (e.IsBusyGroup() || strings.Contains(e.Error(), "requires the key to exist")) {
@@ -65,8 +67,8 @@ func (r *Redis) makeGroup(ctx context.Context, sale string, g Group) error {
 }
 
 // TakeOver is XAUTOCLAIM.
-func (r *Redis) TakeOver(ctx context.Context, sale string, g Group, idle time.Duration, count int) ([]Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+func (r *Redis) TakeOver(ctx context.Context, sale string, g ledger.Group, idle time.Duration, count int) ([]ledger.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
 		return b.Xautoclaim().Key(ordersKey(sale)).Group(g.Name).Consumer(g.Consumer).MinIdleTime(num(idle.Milliseconds())).
@@ -93,11 +95,11 @@ func (r *Redis) TakeOver(ctx context.Context, sale string, g Group, idle time.Du
 }
 
 // AckEvents is XACK.
-func (r *Redis) AckEvents(ctx context.Context, sale string, g Group, ids []string) error {
+func (r *Redis) AckEvents(ctx context.Context, sale string, g ledger.Group, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	return r.down(r.client.Do(ctx, r.client.B().Xack().Key(ordersKey(sale)).Group(g.Name).Id(ids...).Build()).Error())
 }
@@ -120,13 +122,13 @@ func (r *Redis) TrimEvents(ctx context.Context, sale string) error {
 }
 
 // EventLag runs lag.lua.
-func (r *Redis) EventLag(ctx context.Context, sale string, g Group) (Lag, error) {
+func (r *Redis) EventLag(ctx context.Context, sale string, g ledger.Group) (ledger.Lag, error) {
 	h, rd, err := r.run(ctx, &r.scripts.lag, sale, []string{r.caller(0), g.Name})
 	if err != nil {
-		return Lag{}, err
+		return ledger.Lag{}, err
 	}
 	n := rd.row(1, 4)
-	lag := Lag{Unread: uint64(n[0]), Pending: uint64(n[1])}
+	lag := ledger.Lag{Unread: uint64(n[0]), Pending: uint64(n[1])}
 	if n[2] > 0 {
 		lag.Oldest = time.Duration(max(h.Raw-n[2], 0)) * time.Microsecond
 	}
@@ -134,29 +136,32 @@ func (r *Redis) EventLag(ctx context.Context, sale string, g Group) (Lag, error)
 }
 
 // eventsOf reads entries. One that no script wrote is passed on as an event of a kind that says what is wrong with it.
-func eventsOf(entries []rueidis.XRangeEntry) []Event {
-	events := make([]Event, len(entries))
+func eventsOf(entries []rueidis.XRangeEntry) []ledger.Event {
+	events := make([]ledger.Event, len(entries))
 	for i, e := range entries {
 		event, err := eventOf(e)
 		if err != nil {
-			event.Kind = EventKind("unreadable: " + err.Error())
+			event.Kind = ledger.EventKind("unreadable: " + err.Error())
 		}
 		events[i] = event
 	}
 	return events
 }
 
-func eventOf(e rueidis.XRangeEntry) (Event, error) {
+func eventOf(e rueidis.XRangeEntry) (ledger.Event, error) {
 	f := e.FieldValues
 	number, err1 := strconv.ParseUint(f["n"], 10, 64)
 	birth, err2 := strconv.ParseUint(f["s"], 10, 64)
 	at, err3 := strconv.ParseInt(f["at"], 10, 64)
 	raw, err4 := strconv.ParseInt(f["raw"], 10, 64)
-	claims, err5 := ParseClaims([]byte(f["b"]))
-	kind := EventKind(f["t"])
-	if !kind.known() {
+	claims, err5 := ledger.ParseClaims([]byte(f["b"]))
+	if err5 != nil {
+		err5 = fmt.Errorf("%w: %w", errReply, err5)
+	}
+	kind := ledger.EventKind(f["t"])
+	if !kind.Known() {
 		err1 = errors.Join(err1, fmt.Errorf("kind %q", kind))
 	}
-	return Event{ID: e.ID, Number: number, Kind: kind, Birth: birth, At: at, Raw: raw, Claims: claims},
+	return ledger.Event{ID: e.ID, Number: number, Kind: kind, Birth: birth, At: at, Raw: raw, Claims: claims},
 		errors.Join(err1, err2, err3, err4, err5)
 }

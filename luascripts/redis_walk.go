@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
 )
 
 // walks over all keys, one at a time. Whoever asked before one began is answered by it.
@@ -164,7 +166,7 @@ func (r *Redis) surveyNode(ctx context.Context, node rueidis.Client, steps *int,
 		failed = 0
 		var names []string
 		for _, key := range e.Elements {
-			if name, ok := SaleOf(key); ok {
+			if name, ok := ledger.SaleOf(key); ok {
 				names = append(names, name)
 			}
 		}
@@ -177,9 +179,9 @@ func (r *Redis) surveyNode(ctx context.Context, node rueidis.Client, steps *int,
 
 // scan is one step of a walk, in its own time.
 func scan(ctx context.Context, node rueidis.Client, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
-	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+HashSuffix).Count(stepKeys).Type("hash").Build()).AsScanEntry()
+	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+ledger.HashSuffix).Count(stepKeys).Type("hash").Build()).AsScanEntry()
 }
 
 // processOf is which process a server is; "": it does not say.
@@ -240,7 +242,7 @@ func (r *Redis) Survey(ctx context.Context) ([]string, error) {
 
 // sorted are the names a sale may have.
 func sorted[V any](names map[string]V) []string {
-	list := slices.DeleteFunc(slices.Collect(mapkit.Keys(names)), func(name string) bool { return CheckName(name) != nil })
+	list := slices.DeleteFunc(slices.Collect(mapkit.Keys(names)), func(name string) bool { return ledger.CheckName(name) != nil })
 	slices.Sort(list)
 	return list
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -100,7 +101,7 @@ func (r *reply) texts(i int) []string {
 }
 
 // ranges reads `a-b,c-d`.
-func (r *reply) ranges(text string) (out Ranges) {
+func (r *reply) ranges(text string) (out ledger.Ranges) {
 	for _, one := range strings.Split(text, ",") {
 		a, b, _ := strings.Cut(one, "-")
 		start, err1 := strconv.ParseUint(a, 10, 32)
@@ -122,16 +123,16 @@ func one[E ~int](r *reply, n int64, last E) E {
 
 const headFields = 22
 
-func (r *reply) head() Head {
+func (r *reply) head() ledger.Head {
 	part := r.part(0)
 	if len(part) != headFields && len(part) != headFields+1 {
 		r.fail("head", fmt.Errorf("%d fields", len(part)))
-		return Head{}
+		return ledger.Head{}
 	}
 	n := r.numbers(part[:headFields])
 	u := func(i int) uint64 { return uint64(n[i]) }
-	h := Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
-		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], Drawing), Hold: n[13], Opens: n[14],
+	h := ledger.Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
+		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], ledger.Drawing), Hold: n[13], Opens: n[14],
 		Closes: n[15],
 		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20), Strangers: u(21)}
 	if len(part) > headFields {
@@ -141,17 +142,17 @@ func (r *reply) head() Head {
 }
 
 // grant reads a lease: fence, deadline, hold, ranges.
-func (r *reply) grant(i int) Grant {
+func (r *reply) grant(i int) ledger.Grant {
 	n := r.ints(i)
 	if len(n) < 3 {
 		r.fail("lease", fmt.Errorf("%d fields", len(n)))
-		return Grant{}
+		return ledger.Grant{}
 	}
-	return Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: r.pairs(n[3:])}
+	return ledger.Grant{Fence: uint64(n[0]), Deadline: n[1], Hold: n[2], Ranges: r.pairs(n[3:])}
 }
 
 // pairs reads starts and ends.
-func (r *reply) pairs(n []int64) (out Ranges) {
+func (r *reply) pairs(n []int64) (out ledger.Ranges) {
 	if len(n)%2 != 0 {
 		r.fail("ranges", fmt.Errorf("%d numbers", len(n)))
 		return nil
@@ -163,8 +164,8 @@ func (r *reply) pairs(n []int64) (out Ranges) {
 }
 
 // add adds a range of serials, which has some.
-func (r *reply) add(to Ranges, start, end int64) Ranges {
-	if start < 1 || start >= end || end > MaxSerial+1 {
+func (r *reply) add(to ledger.Ranges, start, end int64) ledger.Ranges {
+	if start < 1 || start >= end || end > ledger.MaxSerial+1 {
 		r.fail("range", fmt.Errorf("%d-%d", start, end))
 		return to
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -20,7 +21,7 @@ func TestRisksOfRedisAreNamed(t *testing.T) {
 		{[]string{"--maxmemory", "1gb", "--maxmemory-policy", "noeviction", "--appendonly", "yes", "--appendfsync", "always"}, nil},
 		{[]string{"--rename-command", "CONFIG", ""}, nil}, // it may not be asked
 	} {
-		got := dial(t, redistest.Start(t, c.args...), DefaultBounds()).Risks(bg)
+		got := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds()).Risks(bg)
 		if len(got) != len(c.says) {
 			t.Errorf("%v: %v", c.args, got)
 			continue

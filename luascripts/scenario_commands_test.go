@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // scenarioCommands are what a scenario may say: each gives its answer, and the sale as it is then.
-var scenarioCommands = map[string]func(p *play, c *words) (string, Head, error){
-	"server": func(p *play, c *words) (string, Head, error) {
+var scenarioCommands = map[string]func(p *play, c *words) (string, ledger.Head, error){
+	"server": func(p *play, c *words) (string, ledger.Head, error) {
 		p.serve(c)
-		return "", Head{}, nil
+		return "", ledger.Head{}, nil
 	},
 	"wait": playWait, "create": playCreate, "fence": playFence, "claim": playClaim,
 	"lease": playLease, "renew": playRenew, "giveback": playGiveBack, "settle": playSettle, "reassert": playReassert,
@@ -21,38 +23,39 @@ var scenarioCommands = map[string]func(p *play, c *words) (string, Head, error){
 	"show": playShow, "ledger": playLedger, "events": playEvents, "hand": playHand,
 }
 
-func playWait(p *play, c *words) (string, Head, error) {
+func playWait(p *play, c *words) (string, ledger.Head, error) {
 	d, err := time.ParseDuration(c.next())
 	if err != nil {
 		c.fatal("a time is missing")
 	}
 	p.now += d.Microseconds()
 	p.stage.clock(p.now)
-	return "clock " + since(p.now), Head{}, nil
+	return "clock " + since(p.now), ledger.Head{}, nil
 }
 
 // playFence names a fence that lost history may have given: so long after the scenario's beginning.
-func playFence(p *play, c *words) (string, Head, error) {
+func playFence(p *play, c *words) (string, ledger.Head, error) {
 	name := c.next()
 	p.nameFence(name, uint64(p.at(c, "at", "")))
-	return "", Head{}, nil
+	return "", ledger.Head{}, nil
 }
 
 // playClaim names a claim: NAME FENCE:SERIAL+COUNT.
-func playClaim(p *play, c *words) (string, Head, error) {
+func playClaim(p *play, c *words) (string, ledger.Head, error) {
 	name, where := c.next(), c.next()
 	fence, serials, _ := strings.Cut(where, ":")
-	one := Claim{Fence: p.fenceOf(c, fence), Nonce: c.number("nonce", uint64(len(p.claims)+1)), Expiry: p.at(c, "until", "60s"),
+	one := ledger.Claim{Fence: p.fenceOf(c, fence), Nonce: c.number("nonce", uint64(len(p.claims)+1)), Expiry: p.at(c, "until",
+		"60s"),
 		Buyer: buyerOf(c.text("of", ""))}
 	if _, err := fmt.Sscanf(serials, "%d+%d", &one.Serial, &one.Count); err != nil {
 		c.fatal(where)
 	}
 	p.claims[name] = one
-	return "", Head{}, nil
+	return "", ledger.Head{}, nil
 }
 
-func playCreate(p *play, c *words) (string, Head, error) {
-	q := CreateRequest{Total: c.number("total", 10), Hold: c.duration("hold", "1m"), Limit: uint32(c.number("limit", 0)),
+func playCreate(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.CreateRequest{Total: c.number("total", 10), Hold: c.duration("hold", "1m"), Limit: uint32(c.number("limit", 0)),
 		Shuffle: c.duration("shuffle", "0s"), Seed: strings.Repeat("5e", 16)}
 	for name, to := range map[string]*time.Time{"opens": &q.Opens, "closes": &q.Closes} {
 		if at := p.at(c, name, "never"); at != 0 {
@@ -63,14 +66,16 @@ func playCreate(p *play, c *words) (string, Head, error) {
 	return "", h, err
 }
 
-func playLease(p *play, c *words) (string, Head, error) {
-	r, err := p.stage.Lease(bg, scenarioSale, LeaseRequest{Party: p.party(c), Request: c.number("request", 1), Want: c.number("want", 4),
+func playLease(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.Lease(bg, scenarioSale, ledger.LeaseRequest{Party: p.party(c), Request: c.number("request", 1),
+		Want: c.number("want", 4),
 		Term: c.duration("term", "5s"), Hungry: c.flag("hungry"), Run: uint32(c.number("run", 1))})
 	return p.tellGrant(r.Grant), r.Head, err
 }
 
-func playRenew(p *play, c *words) (string, Head, error) {
-	q := RenewRequest{Party: p.party(c), Awaited: c.number("awaited", 9), Term: c.duration("term", "5s"), Era: c.number("era", 0)}
+func playRenew(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.RenewRequest{Party: p.party(c), Awaited: c.number("awaited", 9), Term: c.duration("term", "5s"),
+		Era: c.number("era", 0)}
 	names := c.rest()
 	for _, name := range names {
 		q.Fences = append(q.Fences, p.fenceOf(c, name))
@@ -83,20 +88,20 @@ func playRenew(p *play, c *words) (string, Head, error) {
 	return strings.TrimSuffix(text, "\n"), r.Head, err
 }
 
-func playGiveBack(p *play, c *words) (string, Head, error) {
-	q := GiveBackRequest{Party: p.party(c)}
+func playGiveBack(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.GiveBackRequest{Party: p.party(c)}
 	for _, one := range c.rest() {
 		fence, ranges, _ := strings.Cut(one, ":")
 		for _, r := range c.rangesOf(ranges) {
-			q.Parts = append(q.Parts, Part{p.fenceOf(c, fence), r})
+			q.Parts = append(q.Parts, ledger.Part{Fence: p.fenceOf(c, fence), Range: r})
 		}
 	}
 	r, err := p.stage.GiveBack(bg, scenarioSale, q)
 	return fmt.Sprint("freed ", r.Freed), r.Head, err
 }
 
-func playSettle(p *play, c *words) (string, Head, error) {
-	q := SettleRequest{Party: p.party(c), Batch: c.number("batch", 1)}
+func playSettle(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.SettleRequest{Party: p.party(c), Batch: c.number("batch", 1)}
 	names := c.rest()
 	for _, name := range names {
 		q.Claims = append(q.Claims, p.claimOf(c, name))
@@ -109,8 +114,9 @@ func playSettle(p *play, c *words) (string, Head, error) {
 	return strings.TrimSuffix(text, "\n"), r.Head, err
 }
 
-func playReassert(p *play, c *words) (string, Head, error) {
-	q := ReassertRequest{Party: p.party(c), Era: c.number("era", p.node.Era), Term: c.duration("term", "5s"), Was: c.number("was", 0),
+func playReassert(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.ReassertRequest{Party: p.party(c), Era: c.number("era", p.node.Era), Term: c.duration("term", "5s"),
+		Was:   c.number("was", 0),
 		Acted: c.number("acted", 0)}
 	if told := p.at(c, "told", "never"); told != 0 {
 		q.Told = told
@@ -118,7 +124,8 @@ func playReassert(p *play, c *words) (string, Head, error) {
 	deadline := p.at(c, "deadline", "5s")
 	for k, one := range c.rest() {
 		fence, ranges, _ := strings.Cut(one, ":")
-		q.Leases = append(q.Leases, Held{Fence: p.fenceOf(c, fence), Request: uint64(k + 1), Deadline: deadline, Ranges: c.rangesOf(ranges)})
+		q.Leases = append(q.Leases, ledger.Held{Fence: p.fenceOf(c, fence), Request: uint64(k + 1), Deadline: deadline,
+			Ranges: c.rangesOf(ranges)})
 	}
 	r, err := p.stage.Reassert(bg, scenarioSale, q)
 	text := ""
@@ -131,8 +138,9 @@ func playReassert(p *play, c *words) (string, Head, error) {
 	return strings.TrimSuffix(text, "\n"), r.Head, err
 }
 
-func playDeduct(p *play, c *words) (string, Head, error) {
-	q := DeductRequest{N: uint32(c.number("n", 1)), Nonce: c.number("nonce", 1), Buyer: buyerOf(c.text("of", "")), Key: keyOf(c.text("key", ""))}
+func playDeduct(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.DeductRequest{N: uint32(c.number("n", 1)), Nonce: c.number("nonce", 1), Buyer: buyerOf(c.text("of", "")),
+		Key: keyOf(c.text("key", ""))}
 	q.Birth = p.birth(c)
 	if latest := p.at(c, "latest", "never"); latest != 0 {
 		q.Latest = latest
@@ -141,19 +149,20 @@ func playDeduct(p *play, c *words) (string, Head, error) {
 		q.Offer = p.claimOf(c, offer)
 	}
 	if c.flag("once") {
-		return "", Head{}, p.stage.once(q)
+		return "", ledger.Head{}, p.stage.once(q)
 	}
 	return p.deduct(c, q)
 }
 
 // playCollect asks for what a buyer has drawn.
-func playCollect(p *play, c *words) (string, Head, error) {
-	return p.deduct(c, DeductRequest{N: 1, ByLot: true, Buyer: buyerOf(c.next()), Ever: c.flag("ever"), Nonce: c.number("nonce", 1),
-		Key: keyOf(c.text("key", ""))})
+func playCollect(p *play, c *words) (string, ledger.Head, error) {
+	return p.deduct(c, ledger.DeductRequest{N: 1, ByLot: true, Buyer: buyerOf(c.next()), Ever: c.flag("ever"),
+		Nonce: c.number("nonce", 1),
+		Key:   keyOf(c.text("key", ""))})
 }
 
 // deduct keeps the claim that it came to, under the name that the command gives it.
-func (p *play) deduct(c *words, q DeductRequest) (string, Head, error) {
+func (p *play) deduct(c *words, q ledger.DeductRequest) (string, ledger.Head, error) {
 	name := c.text("as", "")
 	r, err := p.stage.Deduct(bg, scenarioSale, q)
 	text := [...]string{"none had", "had", "over the limit", "key used for another number"}[r.Answer]
@@ -166,19 +175,19 @@ func (p *play) deduct(c *words, q DeductRequest) (string, Head, error) {
 	return text, r.Head, err
 }
 
-func buyersOf(names []string) (all []Buyer) {
+func buyersOf(names []string) (all []ledger.Buyer) {
 	for _, name := range names {
 		all = append(all, buyerOf(name))
 	}
 	return all
 }
 
-func playEnter(p *play, c *words) (string, Head, error) {
-	r, err := p.stage.EnterDraw(bg, scenarioSale, EnterRequest{Birth: p.birth(c), Buyers: buyersOf(c.rest())})
+func playEnter(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.EnterDraw(bg, scenarioSale, ledger.EnterRequest{Birth: p.birth(c), Buyers: buyersOf(c.rest())})
 	return map[bool]string{true: "entered", false: "not entered"}[r.Entered], r.Head, err
 }
 
-func playDraw(p *play, c *words) (string, Head, error) {
+func playDraw(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Draw(bg, scenarioSale, int(c.number("from", 0)), int(c.number("most", 99)))
 	text := fmt.Sprintf("seal %.8s seed %.8q", r.Secret.Seal, r.Secret.Seed)
 	for _, b := range r.Buyers {
@@ -187,17 +196,17 @@ func playDraw(p *play, c *words) (string, Head, error) {
 	return text, r.Head, err
 }
 
-func playConfirm(p *play, c *words) (string, Head, error) {
+func playConfirm(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Confirm(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
 	return r.Life.String(), r.Head, err
 }
 
-func playCancel(p *play, c *words) (string, Head, error) {
+func playCancel(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Cancel(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
 	return r.Life.String(), r.Head, err
 }
 
-func playLook(p *play, c *words) (string, Head, error) {
+func playLook(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Reservation(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
 	text := r.Life.String() + ", by the clock " + orNever(r.Until)
 	if r.Stored {
@@ -206,14 +215,14 @@ func playLook(p *play, c *words) (string, Head, error) {
 	return text, r.Head, err
 }
 
-func playExpire(p *play, c *words) (string, Head, error) {
+func playExpire(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Expire(bg, scenarioSale, int(c.number("most", 64)))
 	return fmt.Sprint("freed ", r.Freed), r.Head, err
 }
 
 // playTend speaks of the answer before, if it says how long ago that was.
-func playTend(p *play, c *words) (string, Head, error) {
-	q := TendRequest{Birth: p.birth(c), Most: int(c.number("most", 64))}
+func playTend(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.TendRequest{Birth: p.birth(c), Most: int(c.number("most", 64))}
 	if ago := c.duration("ago", "0s"); ago > 0 {
 		q.Witness = p.head.Seen(ago)
 		q.Rev -= c.number("older", 0)
@@ -222,13 +231,15 @@ func playTend(p *play, c *words) (string, Head, error) {
 	return fmt.Sprintf("freed %d, next %s", r.Freed, orNever(r.Next)), r.Head, err
 }
 
-func playChange(p *play, c *words) (string, Head, error) {
-	h, err := p.stage.Change(bg, scenarioSale, ChangeRequest{Request: c.text("request", "a"), Add: c.number("add", 0), To: c.text("to", "")})
+func playChange(p *play, c *words) (string, ledger.Head, error) {
+	h, err := p.stage.Change(bg, scenarioSale, ledger.ChangeRequest{Request: c.text("request", "a"), Add: c.number("add", 0),
+		To: c.text("to", "")})
 	return "", h, err
 }
 
-func playReopen(p *play, c *words) (string, Head, error) {
-	q := ReopenRequest{Era: c.number("era", 0), Least: c.number("least", 0), Grants: c.flag("grants"), Lineup: c.text("lineup", "")}
+func playReopen(p *play, c *words) (string, ledger.Head, error) {
+	q := ledger.ReopenRequest{Era: c.number("era", 0), Least: c.number("least", 0), Grants: c.flag("grants"),
+		Lineup: c.text("lineup", "")}
 	if q.Lineup == "here" {
 		q.Lineup = p.node.Lineup
 	}
@@ -236,21 +247,21 @@ func playReopen(p *play, c *words) (string, Head, error) {
 	return "", h, err
 }
 
-func playMend(p *play, _ *words) (string, Head, error) {
+func playMend(p *play, _ *words) (string, ledger.Head, error) {
 	h, err := p.stage.Mend(bg, scenarioSale)
 	return "", h, err
 }
 
-func playRemove(p *play, _ *words) (string, Head, error) {
-	return "", Head{}, p.stage.Remove(bg, scenarioSale)
+func playRemove(p *play, _ *words) (string, ledger.Head, error) {
+	return "", ledger.Head{}, p.stage.Remove(bg, scenarioSale)
 }
 
-func playBind(p *play, c *words) (string, Head, error) {
+func playBind(p *play, c *words) (string, ledger.Head, error) {
 	err := p.stage.BindKey(bg, keyOf(c.next()), c.text("sale", scenarioSale), uint32(c.number("n", 1)), c.duration("keep", "1m"))
-	return "bound", Head{}, err
+	return "bound", ledger.Head{}, err
 }
 
-func playShow(p *play, _ *words) (string, Head, error) {
+func playShow(p *play, _ *words) (string, ledger.Head, error) {
 	r, err := p.stage.Show(bg, scenarioSale)
 	var told []string
 	for what, is := range map[string]bool{r.Trouble: r.Trouble != "", fmt.Sprint("raised ", r.Raised): r.Raised > 0, "lineup " + r.Lineup: r.Lineup != "",
@@ -266,21 +277,21 @@ func playShow(p *play, _ *words) (string, Head, error) {
 }
 
 // playLedger tells where every unit lies.
-func playLedger(p *play, _ *words) (string, Head, error) {
+func playLedger(p *play, _ *words) (string, ledger.Head, error) {
 	a, err := p.stage.Audit(bg, scenarioSale)
 	text := fmt.Sprintf("%d = %d free + %d leased + %d limbo + %d pending + %d confirmed", a.Total, a.Free, a.Leased, a.Limbo, a.Pending, a.Confirmed)
 	for _, v := range a.Violations {
 		text += "\nwrong: " + v
 	}
 	if err != nil {
-		return "", Head{}, err
+		return "", ledger.Head{}, err
 	}
-	return text, Head{}, nil
+	return text, ledger.Head{}, nil
 }
 
 // playEvents reads what is new in the sale's stream; `stored` acknowledges it.
-func playEvents(p *play, c *words) (string, Head, error) {
-	g := Group{OrdersGroup, "scenario"}
+func playEvents(p *play, c *words) (string, ledger.Head, error) {
+	g := ledger.Group{Name: ledger.OrdersGroup, Consumer: "scenario"}
 	events, err := p.stage.ReadEvents(bg, scenarioSale, g, 100)
 	store := c.flag("stored")
 	text := make([]string, 0, len(events))
@@ -290,11 +301,11 @@ func playEvents(p *play, c *words) (string, Head, error) {
 			err = p.stage.AckEvents(bg, scenarioSale, g, []string{e.ID})
 		}
 	}
-	return strings.Join(text, "\n"), Head{}, err
+	return strings.Join(text, "\n"), ledger.Head{}, err
 }
 
 // playHand is a hand on the keys: a command of Redis' own.
-func playHand(p *play, c *words) (string, Head, error) {
+func playHand(p *play, c *words) (string, ledger.Head, error) {
 	p.stage.hand(c.rest())
-	return "", Head{}, nil
+	return "", ledger.Head{}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/luascripts/redistest"
 )
 
@@ -31,7 +33,7 @@ func staged(t *testing.T, s script) script {
 }
 
 // stagedScripts are all scripts so.
-func stagedScripts(t *testing.T, b Bounds) (s scripts) {
+func stagedScripts(t *testing.T, b ledger.Bounds) (s scripts) {
 	t.Helper()
 	s = newScripts(b)
 	for _, one := range s.named() {
@@ -46,13 +48,13 @@ func stagedScripts(t *testing.T, b Bounds) (s scripts) {
 // TestScenariosOnRedis plays them with the scripts, on a real Redis whose clock and INFO are what the scenario says.
 func TestScenariosOnRedis(t *testing.T) {
 	addr := redistest.Start(t)
-	runScenarios(t, func(t *testing.T, b Bounds) stage {
+	runScenarios(t, func(t *testing.T, b ledger.Bounds) stage {
 		r := dial(t, addr, b)
 		r.stop() // it would look at the real server
 		r.scripts = stagedScripts(t, b)
 		hset(t, r, "FLUSHALL")
 		return stage{Store: forgetful{r}, clock: func(us int64) { hset(t, r, "SET", clockKey, num(us)) },
-			on: func(info string, n Node) {
+			on: func(info string, n memory.Node) {
 				hset(t, r, "SET", infoKey, info)
 				r.kept.synced.Store(n.Fsynced)
 				r.told = nil
@@ -61,7 +63,7 @@ func TestScenariosOnRedis(t *testing.T) {
 				}
 			},
 			hand: func(words []string) { hset(t, r, words...) },
-			once: func(q DeductRequest) error {
+			once: func(q ledger.DeductRequest) error {
 				_, _, err := r.run(bg, &r.scripts.deduct, scenarioSale, []string{"", num(q.N), num(q.Nonce), string(q.Buyer[:]), "0", "", ""})
 				return err
 			}}
@@ -71,7 +73,7 @@ func TestScenariosOnRedis(t *testing.T) {
 // forgetful waits for no replicas before it reads events: there are none.
 type forgetful struct{ *Redis }
 
-func (f forgetful) ReadEvents(ctx context.Context, sale string, g Group, count int) ([]Event, error) {
+func (f forgetful) ReadEvents(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
 	f.kept.sales.Clear()
 	return f.Redis.ReadEvents(ctx, sale, g, count)
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 const scenarioSale = "s"
@@ -13,20 +16,20 @@ const scenarioSale = "s"
 type play struct {
 	t      *testing.T
 	stage  stage
-	alone  bool  // there is no twin: a hand may spoil the hash
-	silent bool  // the store did not answer, as a busy machine's may not
-	now    int64 // the store's clock
-	head   Head  // as it was told last
-	node   Node
+	alone  bool        // there is no twin: a hand may spoil the hash
+	silent bool        // the store did not answer, as a busy machine's may not
+	now    int64       // the store's clock
+	head   ledger.Head // as it was told last
+	node   memory.Node
 	names  map[uint64]string // of fences
 	fences map[string]uint64
-	claims map[string]Claim
+	claims map[string]ledger.Claim
 }
 
 func newPlay(t *testing.T, alone bool) *play {
 	return &play{t: t, alone: alone, now: scenarioBegin,
-		head:  Head{Raw: scenarioBegin, Now: scenarioBegin, Birth: scenarioBegin, Era: 1},
-		names: map[uint64]string{}, fences: map[string]uint64{}, claims: map[string]Claim{}}
+		head:  ledger.Head{Raw: scenarioBegin, Now: scenarioBegin, Birth: scenarioBegin, Era: 1},
+		names: map[uint64]string{}, fences: map[string]uint64{}, claims: map[string]ledger.Claim{}}
 }
 
 // answer runs a command. After every one the whole account is right.
@@ -55,7 +58,7 @@ func (p *play) answer(c *words) string {
 
 // serve sets the server that the store runs on.
 func (p *play) serve(c *words) {
-	n := Node{Era: c.number("era", 1), Run: c.number("run", 1), Followed: c.number("followed", 0), Fed: NeverFed}
+	n := memory.Node{Era: c.number("era", 1), Run: c.number("run", 1), Followed: c.number("followed", 0), Fed: memory.NeverFed}
 	n.File, n.Fsynced = c.flag("file"), c.flag("synced")
 	var s strings.Builder
 	names, strangers := strings.Split(c.text("replicas", ""), ","), c.number("strangers", 0)
@@ -74,10 +77,10 @@ func (p *play) serve(c *words) {
 		c.number("syncs", uint64(len(names))))
 	switch fed := c.text("fed", "no"); fed {
 	case "no", "yes":
-		n.Fed = map[string]Fed{"no": NeverFed, "yes": WasFed}[fed]
+		n.Fed = map[string]memory.Fed{"no": memory.NeverFed, "yes": memory.WasFed}[fed]
 		fmt.Fprintf(&s, "total_net_repl_input_bytes:%d\r\n", map[string]int{"no": 0, "yes": 99}[fed])
 	case "unsaid":
-		n.Fed = FedUnknown
+		n.Fed = memory.FedUnknown
 	default:
 		c.fatal(fed)
 	}
@@ -92,9 +95,9 @@ func (p *play) serve(c *words) {
 }
 
 // party is who calls.
-func (p *play) party(c *words) Party {
+func (p *play) party(c *words) ledger.Party {
 	name := c.next()
-	return Party{Instance: name, Node: "n" + name, Birth: p.birth(c)}
+	return ledger.Party{Instance: name, Node: "n" + name, Birth: p.birth(c)}
 }
 
 // birth is of the sale that the caller believes in.
@@ -129,7 +132,7 @@ func (p *play) fenceOf(c *words, name string) uint64 {
 	return f
 }
 
-func (p *play) claimOf(c *words, name string) Claim {
+func (p *play) claimOf(c *words, name string) ledger.Claim {
 	one, known := p.claims[name]
 	if !known {
 		c.fatal("no claim is called " + name)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"spike/luascripts/ledger"
 )
 
 // How a scenario's answers are told. Times are counted from the scenario's beginning, fences have names.
@@ -38,7 +40,7 @@ func (p *play) fence(f uint64) string {
 
 func (p *play) nameFence(name string, f uint64) { p.names[f], p.fences[name] = name, f }
 
-func tellRanges(rs Ranges) string {
+func tellRanges(rs ledger.Ranges) string {
 	var list []string
 	for _, r := range rs {
 		list = append(list, fmt.Sprintf("%d-%d", r.Start, r.End))
@@ -49,7 +51,7 @@ func tellRanges(rs Ranges) string {
 	return strings.Join(list, ",")
 }
 
-func (p *play) tellGrant(g Grant) string {
+func (p *play) tellGrant(g ledger.Grant) string {
 	if g.Fence == 0 {
 		return "no lease"
 	}
@@ -59,16 +61,16 @@ func (p *play) tellGrant(g Grant) string {
 	return fmt.Sprintf("%s %s until %s, hold %s", p.fence(g.Fence), tellRanges(g.Ranges), since(g.Deadline), time.Duration(g.Hold)*time.Microsecond)
 }
 
-func (p *play) tellClaim(c Claim) string {
+func (p *play) tellClaim(c ledger.Claim) string {
 	text := fmt.Sprintf("%s:%d+%d nonce %d until %s", p.fence(c.Fence), c.Serial, c.Count, c.Nonce, orNever(c.Expiry))
-	if c.Buyer != (Buyer{}) {
+	if c.Buyer != (ledger.Buyer{}) {
 		text += " of " + strings.TrimRight(string(c.Buyer[:]), "\x00")
 	}
 	return text
 }
 
 // tellHead tells what of the sale is not as it was in the answer before; at first, what is not as in a sale of nothing.
-func (p *play) tellHead(h Head) string {
+func (p *play) tellHead(h ledger.Head) string {
 	now, was := p.fields(h), p.fields(p.head)
 	p.head = h
 	text := slices.DeleteFunc(now, func(field string) bool { return slices.Contains(was, field) })
@@ -78,7 +80,7 @@ func (p *play) tellHead(h Head) string {
 	return "= " + strings.Join(text, ", ")
 }
 
-func (p *play) fields(h Head) []string {
+func (p *play) fields(h ledger.Head) []string {
 	at := "now " + since(h.Now)
 	if h.Raw != h.Now {
 		at += " (clock " + since(h.Raw) + ")"
@@ -96,7 +98,7 @@ func (p *play) fields(h Head) []string {
 	return list
 }
 
-func (p *play) tellEvent(e Event) string {
+func (p *play) tellEvent(e ledger.Event) string {
 	text := fmt.Sprintf("#%d %s at %s:", e.Number, e.Kind, since(e.At))
 	for _, c := range e.Claims {
 		text += " [" + p.tellClaim(c) + "]"
@@ -106,13 +108,13 @@ func (p *play) tellEvent(e Event) string {
 
 // tellError is a refusal by its code, for the twin and the scripts say the rest in words of their own.
 func tellError(err error) string {
-	var r *Refusal
+	var r *ledger.Refusal
 	switch {
 	case errors.As(err, &r) && r.Code == "LATE":
 		return "refused LATE at " + since(r.At)
 	case errors.As(err, &r):
 		return "refused " + r.Code
-	case errors.Is(err, ErrKeyUsed):
+	case errors.Is(err, ledger.ErrKeyUsed):
 		return "key used before"
 	}
 	return "error " + err.Error()

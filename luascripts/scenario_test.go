@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Golden scenarios: testdata/scenarios/*.txt are stories of a sale, each command followed by what it is answered. They run on the
@@ -19,11 +22,11 @@ var update = goflag.Bool("update", false, "write the answers of testdata/scenari
 
 // stage is a store with a clock and a server that the scenario sets.
 type stage struct {
-	Store
-	clock func(us int64)              // sets the store's clock
-	on    func(info string, n Node)   // sets the server that it runs on; info is what INFO says of it
-	hand  func(words []string)        // runs a command of Redis' own
-	once  func(q DeductRequest) error // a Deduct that is not asked again while the index is made anew
+	ledger.Store
+	clock func(us int64)                     // sets the store's clock
+	on    func(info string, n memory.Node)   // sets the server that it runs on; info is what INFO says of it
+	hand  func(words []string)               // runs a command of Redis' own
+	once  func(q ledger.DeductRequest) error // a Deduct that is not asked again while the index is made anew
 }
 
 // part is one command of a scenario, with the comments above it, and its answer.
@@ -72,7 +75,7 @@ func writeScenario(parts []part) string {
 func onlyRedis(parts []part) bool { return strings.HasPrefix(parts[0].command, "redis only") }
 
 // runScenarios plays every scenario that this kind of store can play.
-func runScenarios(t *testing.T, open func(t *testing.T, b Bounds) stage, redis bool) {
+func runScenarios(t *testing.T, open func(t *testing.T, b ledger.Bounds) stage, redis bool) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
 	if err != nil || len(files) < 25 {
 		t.Fatalf("%d scenarios, %v", len(files), err)
@@ -114,7 +117,7 @@ func firstDifference(want, got string) string {
 }
 
 // playScenario runs the commands, and puts what they are answered into the parts. It says whether all were answered.
-func playScenario(t *testing.T, parts []part, open func(t *testing.T, b Bounds) stage) bool {
+func playScenario(t *testing.T, parts []part, open func(t *testing.T, b ledger.Bounds) stage) bool {
 	b := suiteBounds()
 	p := newPlay(t, onlyRedis(parts))
 	for i := range parts {
@@ -141,11 +144,11 @@ func playScenario(t *testing.T, parts []part, open func(t *testing.T, b Bounds) 
 
 // TestScenarios plays them on the twin.
 func TestScenarios(t *testing.T) {
-	runScenarios(t, func(_ *testing.T, b Bounds) stage {
+	runScenarios(t, func(_ *testing.T, b ledger.Bounds) stage {
 		var now int64
-		e := NewEmbedded(b, func() time.Time { return time.UnixMicro(now) })
+		e := memory.New(b, func() time.Time { return time.UnixMicro(now) })
 		e.KeepEvents()
-		return stage{Store: e, clock: func(us int64) { now = us }, on: func(_ string, n Node) { e.On(n) }}
+		return stage{Store: e, clock: func(us int64) { now = us }, on: func(_ string, n memory.Node) { e.On(n) }}
 	}, false)
 }
 
@@ -156,7 +159,7 @@ func TestScenariosHaveEveryRefusal(t *testing.T) {
 	for _, file := range files {
 		all = append(all, must[[]byte](t)(os.ReadFile(file))...)
 	}
-	for code := range codes {
+	for _, code := range ledger.Codes() {
 		if !bytes.Contains(all, []byte("\nrefused "+code)) {
 			t.Errorf("no scenario is refused with %s", code)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -98,7 +99,7 @@ func (c *words) rest() []string {
 }
 
 // rangesOf reads `1-3,7-9`: serials 1, 2, 7 and 8.
-func (c *words) rangesOf(text string) (out Ranges) {
+func (c *words) rangesOf(text string) (out ledger.Ranges) {
 	if text == "" {
 		return nil
 	}
@@ -114,7 +115,7 @@ func (c *words) rangesOf(text string) (out Ranges) {
 	return out
 }
 
-func boundsOf(c *words, b Bounds) Bounds {
+func boundsOf(c *words, b ledger.Bounds) ledger.Bounds {
 	b.Step = c.duration("step", b.Step.String())
 	b.Keep = c.duration("keep", b.Keep.String())
 	b.Forget = c.duration("forget", b.Forget.String())
@@ -126,12 +127,12 @@ func boundsOf(c *words, b Bounds) Bounds {
 	return b
 }
 
-func buyerOf(name string) (b Buyer) {
+func buyerOf(name string) (b ledger.Buyer) {
 	copy(b[:], name)
 	return b
 }
 
-func keyOf(name string) (k IdempotencyKey) {
+func keyOf(name string) (k ledger.IdempotencyKey) {
 	copy(k[:], name)
 	return k
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"spike/luascripts/ledger"
 )
 
 // Entry points are in lua/script, what they share is in lua/lib. The head of each file says what it needs.
@@ -40,7 +42,7 @@ func (s *scripts) named() map[string]*script {
 	}
 }
 
-func newScripts(b Bounds) (s scripts) {
+func newScripts(b ledger.Bounds) (s scripts) {
 	for name, to := range s.named() {
 		*to = assemble(name, b)
 	}
@@ -76,7 +78,7 @@ func headOf(text string) (h luaHead) {
 
 // assemble puts a script behind what it needs. Its first line makes Redis refuse it as a whole, before it begins, where its
 // writes would be refused: out of memory, on a replica, without the replicas or the disk it must have. Reading goes on.
-func assemble(name string, b Bounds) script {
+func assemble(name string, b ledger.Bounds) script {
 	head := headOf(source("script", name))
 	var a assembly
 	peeks := slices.Contains(head.flags, "no-writes")
@@ -86,7 +88,7 @@ func assemble(name string, b Bounds) script {
 		a.add("#!lua\n")
 	}
 	if len(head.needs) > 0 {
-		a.add(b.lua())
+		a.add(lua(b))
 		a.addFile("lib", "base")
 		for _, lib := range libsFor(head.needs) {
 			a.add("local " + table(lib) + " = (function()\n")

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -24,13 +25,14 @@ func lineOf(t *testing.T, lib, text string) string {
 
 // What goes wrong in a script is told by file and line: what Lua says, and what a command of Redis says.
 func TestErrorsNameFileAndLine(t *testing.T) {
-	r := dial(t, redistest.Start(t), DefaultBounds())
-	sale := newSale(t, r, CreateRequest{Total: 5, Hold: time.Minute})
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	sale := newSale(t, r, ledger.CreateRequest{Total: 5, Hold: time.Minute})
 	fails := func(want string) {
 		t.Helper()
 		_, err := r.Expire(bg, sale, 1)
-		var u *Unwilling
-		if !errors.Is(err, ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text, "user_script") {
+		var u *ledger.Unwilling
+		if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text,
+			"user_script") {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

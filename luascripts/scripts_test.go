@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"spike/luascripts/ledger"
 )
 
 // luaFiles are the names of all files of a kind.
@@ -90,7 +92,7 @@ func TestLibsComeInOrder(t *testing.T) {
 
 // Every line of every file is found again in every script that has it.
 func TestLinesAreFoundAgain(t *testing.T) {
-	s := newScripts(DefaultBounds())
+	s := newScripts(ledger.DefaultBounds())
 	for name, one := range s.named() {
 		for i, line := range strings.Split(one.text, "\n") {
 			where := one.where(i + 1)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -17,23 +18,26 @@ func BenchmarkSettle(b *testing.B) {
 	for _, hold := range []time.Duration{0, 5 * time.Minute} {
 		b.Run("hold="+hold.String(), func(b *testing.B) {
 			ctx := context.Background()
-			redis := dial(b, redistest.Start(b), DefaultBounds())
-			if _, err := redis.Create(ctx, "s", CreateRequest{Total: uint64(b.N)*512*2 + 2, Hold: hold}); err != nil {
+			redis := dial(b, redistest.Start(b), ledger.DefaultBounds())
+			if _, err := redis.Create(ctx, "s", ledger.CreateRequest{Total: uint64(b.N)*512*2 + 2, Hold: hold}); err != nil {
 				b.Fatal(err)
 			}
-			me := Party{Instance: "i", Node: "n"}
-			lease, err := redis.Lease(ctx, "s", LeaseRequest{Party: me, Request: 1, Want: uint64(b.N) * 512, Term: time.Minute})
+			me := ledger.Party{Instance: "i", Node: "n"}
+			lease, err := redis.Lease(ctx, "s", ledger.LeaseRequest{Party: me, Request: 1, Want: uint64(b.N) * 512,
+				Term: time.Minute})
 			if err != nil || lease.Grant.Ranges.Len() != uint64(b.N)*512 {
 				b.Fatal(lease, err)
 			}
 			cpu := infoSum(b, redis, "cpu", "used_cpu_user:", "used_cpu_sys:")
 			for i := range b.N {
-				claims := make([]Claim, 512)
+				claims := make([]ledger.Claim, 512)
 				for k := range claims {
-					claims[k] = Claim{Serial: uint32(i*512 + k + 1), Count: 1, Fence: lease.Grant.Fence, Nonce: uint64(i*512 + k + 1),
+					claims[k] = ledger.Claim{Serial: uint32(i*512 + k + 1), Count: 1, Fence: lease.Grant.Fence,
+						Nonce:  uint64(i*512 + k + 1),
 						Expiry: lease.Grant.Deadline}
 				}
-				if _, err := redis.Settle(ctx, "s", SettleRequest{Party: me, Batch: uint64(i + 1), Claims: claims}); err != nil {
+				if _, err := redis.Settle(ctx, "s", ledger.SettleRequest{Party: me, Batch: uint64(i + 1),
+					Claims: claims}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 	"spike/shard"
 )
@@ -37,7 +38,8 @@ type took struct {
 }
 
 func newSlow(t testing.TB) *slow {
-	s := &slow{Redis: dial(t, redistest.Start(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000"), DefaultBounds()), t: t,
+	s := &slow{Redis: dial(t, redistest.Start(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000"),
+		ledger.DefaultBounds()), t: t,
 		names: map[string]string{}, worst: map[string]took{}}
 	for name, one := range s.scripts.named() {
 		s.names[one.sha] = name + ".lua"
@@ -103,27 +105,29 @@ func (s *slow) report() {
 }
 
 func (s *slow) sale(name string, total uint64, hold time.Duration) {
-	must[Head](s.t)(s.Create(bg, name, CreateRequest{Total: total, Hold: hold}))
+	must[ledger.Head](s.t)(s.Create(bg, name, ledger.CreateRequest{Total: total, Hold: hold}))
 }
 
 // lease is all of a sale, or as much as one grant gives.
-func (s *slow) lease(sale, inst string, want uint64) Grant {
-	return must[LeaseReply](s.t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: inst, Node: "n"}, Request: rand.Uint64N(1 << 40), Want: want,
+func (s *slow) lease(sale, inst string, want uint64) ledger.Grant {
+	return must[ledger.LeaseReply](s.t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: inst, Node: "n"},
+		Request: rand.Uint64N(1 << 40), Want: want,
 		Term: time.Minute})).Grant
 }
 
 // settle sells a grant in claims of n, in the batches an edge makes.
-func (s *slow) settleAll(sale, inst string, g Grant, n uint32) {
-	var claims []Claim
+func (s *slow) settleAll(sale, inst string, g ledger.Grant, n uint32) {
+	var claims []ledger.Claim
 	for _, r := range g.Ranges {
 		for at := r.Start; at+n <= r.End; at += n {
-			claims = append(claims, Claim{Serial: at, Count: n, Fence: g.Fence, Nonce: uint64(at), Expiry: g.Deadline})
+			claims = append(claims, ledger.Claim{Serial: at, Count: n, Fence: g.Fence, Nonce: uint64(at), Expiry: g.Deadline})
 		}
 	}
 	for batch := uint64(1); len(claims) > 0; batch++ {
-		var some []Claim
-		some, claims = Batch(claims, 512)
-		must[SettleReply](s.t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: inst, Node: "n"}, Batch: batch, Claims: some}))
+		var some []ledger.Claim
+		some, claims = ledger.Batch(claims, 512)
+		must[ledger.SettleReply](s.t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: inst, Node: "n"},
+			Batch: batch, Claims: some}))
 	}
 }
 
@@ -164,38 +168,41 @@ func (s *slow) scattered() {
 	n := large(20_000, 1_000_000)
 	singles(s.t, s.Redis, "single", n, 1000, 0)
 	s.part("leases of single units, given back", func() {
-		var parts []Part
+		var parts []ledger.Part
 		for k := range 8 {
 			for _, r := range s.lease("single", "i"+num(k%2), 64).Ranges {
-				parts = append(parts, Part{0, r})
+				parts = append(parts, ledger.Part{Fence: 0, Range: r})
 			}
 		}
 		for k := range 8 {
 			g := s.lease("single", "i", 64)
 			for _, r := range g.Ranges {
-				parts[k*64%len(parts)] = Part{g.Fence, r}
+				parts[k*64%len(parts)] = ledger.Part{Fence: g.Fence, Range: r}
 			}
 		}
-		must[GiveBackReply](s.t)(s.GiveBack(bg, "single", GiveBackRequest{Party: Party{Instance: "i", Node: "n"}, Parts: parts[:256]}))
-		must[RenewReply](s.t)(s.Renew(bg, "single", RenewRequest{Party: Party{Instance: "i", Node: "n"}, Awaited: 1 << 50, Term: time.Second}))
+		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "single", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i",
+			Node: "n"}, Parts: parts[:256]}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "single", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+			Awaited: 1 << 50, Term: time.Second}))
 	})
 	s.part("buying among single units", func() {
 		for k, n := range []uint32{1, 2, 100} {
-			must[DeductReply](s.t)(s.Deduct(bg, "single", DeductRequest{N: n, Nonce: uint64(1<<51 + k)}))
+			must[ledger.DeductReply](s.t)(s.Deduct(bg, "single", ledger.DeductRequest{N: n, Nonce: uint64(1<<51 + k)}))
 		}
 	})
 	s.part("256 single units given back one by one", func() {
 		g := s.lease("single", "j", 1000)
-		var parts []Part
+		var parts []ledger.Part
 		for _, r := range g.Ranges {
-			parts = append(parts, Part{g.Fence, r})
+			parts = append(parts, ledger.Part{Fence: g.Fence, Range: r})
 		}
-		must[GiveBackReply](s.t)(s.GiveBack(bg, "single", GiveBackRequest{Party: Party{Instance: "j", Node: "n"}, Parts: parts}))
+		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "single", ledger.GiveBackRequest{Party: ledger.Party{Instance: "j",
+			Node: "n"}, Parts: parts}))
 	})
 	s.part("an audit of single units", func() { mustAudit(s.t, s.Redis, "single") })
 	s.part("the index made anew", func() {
 		hset(s.t, s.Redis, "HDEL", Keys("single")[1], "indexed", "walk")
-		must[DeductReply](s.t)(s.Deduct(bg, "single", DeductRequest{N: 2, Nonce: 1 << 52}))
+		must[ledger.DeductReply](s.t)(s.Deduct(bg, "single", ledger.DeductRequest{N: 2, Nonce: 1 << 52}))
 	})
 	s.part("remove", func() { _ = s.Remove(bg, "single") })
 }
@@ -210,20 +217,21 @@ func (s *slow) holdsEnd() {
 			left -= g.Ranges.Len()
 			s.settleAll(sale, "i", g, 1)
 		}
-		head := must[ShowReply](s.t)(s.Show(bg, sale)).Head
+		head := must[ledger.ShowReply](s.t)(s.Show(bg, sale)).Head
 		if step == 2 {
 			for serial := uint32(2); serial < 4000; serial += 2 {
 				c, _ := s.ownerOf(sale, serial)
-				must[ReservationReply](s.t)(s.Confirm(bg, sale, 0, c))
+				must[ledger.ReservationReply](s.t)(s.Confirm(bg, sale, 0, c))
 			}
 		}
 		setClock(s.t, s.Redis, sale, head.Now+2*time.Hour.Microseconds())
 		s.part(fmt.Sprintf("512 holds end, %d apart", step), func() {
 			for k := range 60 {
 				if k%2 == 0 {
-					must[ExpireReply](s.t)(s.Expire(bg, sale, 512))
+					must[ledger.ExpireReply](s.t)(s.Expire(bg, sale, 512))
 				} else {
-					must[RenewReply](s.t)(s.Renew(bg, sale, RenewRequest{Party: Party{Instance: "i", Node: "n"}, Term: time.Second}))
+					must[ledger.RenewReply](s.t)(s.Renew(bg, sale, ledger.RenewRequest{Party: ledger.Party{Instance: "i",
+						Node: "n"}, Term: time.Second}))
 				}
 			}
 		})
@@ -231,9 +239,9 @@ func (s *slow) holdsEnd() {
 }
 
 // ownerOf is the claim a serial belongs to.
-func (s *slow) ownerOf(sale string, serial uint32) (Claim, string) {
+func (s *slow) ownerOf(sale string, serial uint32) (ledger.Claim, string) {
 	value := must[string](s.t)(s.client.Do(bg, s.client.B().Hget().Key(Keys(sale)[6]).Field(num(serial)).Build()).ToString())
-	c := Claim{Serial: serial, Count: 1}
+	c := ledger.Claim{Serial: serial, Count: 1}
 	for k := range 8 {
 		c.Fence = c.Fence<<8 | uint64(value[k])
 		c.Nonce = c.Nonce<<8 | uint64(value[8+k])
@@ -252,14 +260,15 @@ func (s *slow) edgesDie() {
 		s.lease("dead", "back", 64)
 	}
 	s.part("an edge lets go of 100 leases", func() {
-		must[RenewReply](s.t)(s.Renew(bg, "dead", RenewRequest{Party: Party{Instance: "back", Node: "n"}, Awaited: 1 << 50, Term: time.Second}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "dead", ledger.RenewRequest{Party: ledger.Party{Instance: "back", Node: "n"},
+			Awaited: 1 << 50, Term: time.Second}))
 	})
 	for _, later := range []time.Duration{2 * time.Minute, 2 * time.Hour} {
-		head := must[ShowReply](s.t)(s.Show(bg, "dead")).Head
+		head := must[ledger.ShowReply](s.t)(s.Show(bg, "dead")).Head
 		setClock(s.t, s.Redis, "dead", head.Now+later.Microseconds())
 		s.part("the leases of 200 edges end", func() {
 			for due := true; due; {
-				due = must[ExpireReply](s.t)(s.Expire(bg, "dead", 64)).Due
+				due = must[ledger.ExpireReply](s.t)(s.Expire(bg, "dead", 64)).Due
 			}
 		})
 	}
@@ -277,38 +286,42 @@ func (s *slow) tokens() {
 	s.part("tokens of one lease in any order", func() {
 		for _, k := range order {
 			serial := g.Ranges[0].Start + 2*uint32(k)
-			c := Claim{Serial: serial, Count: 1, Fence: g.Fence, Nonce: uint64(serial), Expiry: g.Deadline}
-			if r := must[ReservationReply](s.t)(s.Confirm(bg, "tokens", 0, c)); r.Life != IsConfirmed {
+			c := ledger.Claim{Serial: serial, Count: 1, Fence: g.Fence, Nonce: uint64(serial), Expiry: g.Deadline}
+			if r := must[ledger.ReservationReply](s.t)(s.Confirm(bg, "tokens", 0, c)); r.Life != ledger.IsConfirmed {
 				s.t.Fatalf("%+v: %+v", c, r)
 			}
 		}
 	})
-	held := must[holdings](s.t)(s.holdings(bg, "tokens"))
-	if got := held.leases[g.Fence].rem; len(got) != len(order) || got[0] != (shard.Range{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}) {
+	held := must[ledger.Holdings](s.t)(s.holdings(bg, "tokens"))
+	if got := held.Leases[g.Fence].Rest; len(got) != len(order) || got[0] != (shard.Range{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}) {
 		s.t.Errorf("%d pieces left, want %d: %v ...", len(got), len(order), got[:min(3, len(got))])
 	}
 	s.part("a lease in thousands of pieces is settled, and given back", func() {
-		var claims []Claim
-		var parts []Part
-		for k, r := range held.leases[g.Fence].rem {
+		var claims []ledger.Claim
+		var parts []ledger.Part
+		for k, r := range held.Leases[g.Fence].Rest {
 			if k%2 == 0 {
-				claims = append(claims, Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start), Expiry: g.Deadline})
+				claims = append(claims, ledger.Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start),
+					Expiry: g.Deadline})
 			} else {
-				parts = append(parts, Part{g.Fence, r})
+				parts = append(parts, ledger.Part{Fence: g.Fence, Range: r})
 			}
 		}
 		for k := range len(claims) / 512 {
-			must[SettleReply](s.t)(s.Settle(bg, "tokens", SettleRequest{Party: Party{Instance: "i", Node: "n"}, Batch: uint64(k) + 1,
+			must[ledger.SettleReply](s.t)(s.Settle(bg, "tokens", ledger.SettleRequest{Party: ledger.Party{Instance: "i",
+				Node: "n"}, Batch: uint64(k) + 1,
 				Claims: claims[512*k:][:512]}))
-			must[GiveBackReply](s.t)(s.GiveBack(bg, "tokens", GiveBackRequest{Party: Party{Instance: "i", Node: "n"}, Parts: parts[256*k:][:256]}))
+			must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "tokens", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i",
+				Node: "n"}, Parts: parts[256*k:][:256]}))
 		}
 	})
 	s.part("a lease in thousands of pieces is renewed, and ends", func() {
-		must[RenewReply](s.t)(s.Renew(bg, "tokens", RenewRequest{Party: Party{Instance: "i", Node: "n"}, Term: time.Second, Fences: []uint64{g.Fence}}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "tokens", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+			Term: time.Second, Fences: []uint64{g.Fence}}))
 		for range 2 {
-			setClock(s.t, s.Redis, "tokens", must[ShowReply](s.t)(s.Show(bg, "tokens")).Now+2*time.Hour.Microseconds())
+			setClock(s.t, s.Redis, "tokens", must[ledger.ShowReply](s.t)(s.Show(bg, "tokens")).Now+2*time.Hour.Microseconds())
 			for due := true; due; {
-				due = must[ExpireReply](s.t)(s.Expire(bg, "tokens", 64)).Due
+				due = must[ledger.ExpireReply](s.t)(s.Expire(bg, "tokens", 64)).Due
 			}
 		}
 	})
@@ -325,17 +338,18 @@ func (s *slow) historyIsLost() {
 	for k := range n {
 		last = s.lease("lost", "lost"+num(k), 64).Fence
 	}
-	ledger := Keys("lost")[1]
-	hset(s.t, s.Redis, "HSET", ledger, "era", "1", "run", "1")
-	h := must[ExpireReply](s.t)(s.Expire(bg, "lost", 1)).Head
-	var ranges Ranges
+	ledgerKey := Keys("lost")[1]
+	hset(s.t, s.Redis, "HSET", ledgerKey, "era", "1", "run", "1")
+	h := must[ledger.ExpireReply](s.t)(s.Expire(bg, "lost", 1)).Head
+	var ranges ledger.Ranges
 	for k := range uint32(1000) {
 		ranges = append(ranges, shard.Range{Start: 2*k + 1, End: 2*k + 2})
 	}
 	s.part(fmt.Sprintf("an edge says that it has what %d others have", n), func() {
-		for k, r := range []Ranges{ranges, {{Start: 1, End: 2000}}} {
-			must[ReassertReply](s.t)(s.Reassert(bg, "lost", ReassertRequest{Party: Party{Instance: "late" + num(k), Node: "n"}, Era: h.Era, Term: time.Minute,
-				Leases: []Held{{Fence: last + uint64(k) + 1<<30, Request: 1, Ranges: r}}}))
+		for k, r := range []ledger.Ranges{ranges, {{Start: 1, End: 2000}}} {
+			must[ledger.ReassertReply](s.t)(s.Reassert(bg, "lost",
+				ledger.ReassertRequest{Party: ledger.Party{Instance: "late" + num(k), Node: "n"}, Era: h.Era, Term: time.Minute,
+					Leases: []ledger.Held{{Fence: last + uint64(k) + 1<<30, Request: 1, Ranges: r}}}))
 		}
 	})
 	if a := mustAudit(s.t, s.Redis, "lost"); !a.OK {
@@ -361,24 +375,25 @@ func (s *slow) looking() {
 
 func (s *slow) lots() {
 	n := large(20_000, 1_000_000)
-	must[Head](s.t)(s.Create(bg, "lots", CreateRequest{Total: 1000, Hold: time.Hour, Shuffle: time.Hour, Seed: NewSeed()}))
+	must[ledger.Head](s.t)(s.Create(bg, "lots", ledger.CreateRequest{Total: 1000, Hold: time.Hour, Shuffle: time.Hour,
+		Seed: ledger.NewSeed()}))
 	s.part("buyers enter a draw", func() {
-		for at := uint64(0); at < n; at += MaxEntering {
-			q := EnterRequest{Buyers: make([]Buyer, MaxEntering)}
+		for at := uint64(0); at < n; at += ledger.MaxEntering {
+			q := ledger.EnterRequest{Buyers: make([]ledger.Buyer, ledger.MaxEntering)}
 			for k := range q.Buyers {
 				id := at + uint64(k) + 1
-				q.Buyers[k] = Buyer{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}
+				q.Buyers[k] = ledger.Buyer{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}
 			}
-			must[EnterReply](s.t)(s.EnterDraw(bg, "lots", q))
+			must[ledger.EnterReply](s.t)(s.EnterDraw(bg, "lots", q))
 		}
 	})
-	ledger := Keys("lots")[1]
-	shuffle := must[string](s.t)(s.client.Do(bg, s.client.B().Hget().Key(ledger).Field("shuffle").Build()).ToString())
+	ledgerKey := Keys("lots")[1]
+	shuffle := must[string](s.t)(s.client.Do(bg, s.client.B().Hget().Key(ledgerKey).Field("shuffle").Build()).ToString())
 	clockAlone := shuffle[:strings.LastIndexByte(shuffle, ' ')] + " -1" // says when the window is over
-	hset(s.t, s.Redis, "HSET", ledger, "opens", num(time.Now().Add(-2*time.Hour).UnixMicro()), "shuffle", clockAlone)
+	hset(s.t, s.Redis, "HSET", ledgerKey, "opens", num(time.Now().Add(-2*time.Hour).UnixMicro()), "shuffle", clockAlone)
 	s.part("lots are drawn, and shown", func() {
-		must[ExpireReply](s.t)(s.Expire(bg, "lots", 1))
-		if r := must[DrawReply](s.t)(s.Draw(bg, "lots", 500, 1000)); len(r.Buyers) == 0 {
+		must[ledger.ExpireReply](s.t)(s.Expire(bg, "lots", 1))
+		if r := must[ledger.DrawReply](s.t)(s.Draw(bg, "lots", 500, 1000)); len(r.Buyers) == 0 {
 			s.t.Errorf("%+v", r.Head)
 		}
 	})
@@ -388,10 +403,10 @@ func (s *slow) lots() {
 // stream is what the order workers drop: settled batches, all acknowledged.
 func (s *slow) stream() {
 	sale := must[[]string](s.t)(s.List(bg))
-	g := Group{OrdersGroup, "a"}
+	g := ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}
 	for _, name := range sale {
 		for {
-			events := must[[]Event](s.t)(s.ReadEvents(bg, name, g, 200))
+			events := must[[]ledger.Event](s.t)(s.ReadEvents(bg, name, g, 200))
 			if len(events) == 0 {
 				break
 			}

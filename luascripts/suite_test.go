@@ -6,25 +6,28 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // What both stores must do the same way, beside what the oracle compares: keys, streams, news.
 
 func TestEmbeddedStore(t *testing.T) {
-	e := NewEmbedded(suiteBounds(), time.Now)
+	e := memory.New(suiteBounds(), time.Now)
 	e.KeepEvents()
 	testStore(t, e)
 }
 
 // suiteBounds let ledger time pass as the clock does.
-func suiteBounds() Bounds {
-	b := DefaultBounds()
+func suiteBounds() ledger.Bounds {
+	b := ledger.DefaultBounds()
 	b.Step = time.Minute
 	return b
 }
 
-func testStore(t *testing.T, s Store) {
-	for name, test := range map[string]func(*testing.T, Store){
+func testStore(t *testing.T, s ledger.Store) {
+	for name, test := range map[string]func(*testing.T, ledger.Store){
 		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews, "revival": testRevival, "glance": testGlance,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
@@ -46,44 +49,44 @@ func must[R any](t testing.TB) func(R, error) R {
 }
 
 // newSale is an open sale of its own.
-func newSale(t *testing.T, s Store, q CreateRequest) string {
+func newSale(t *testing.T, s ledger.Store, q ledger.CreateRequest) string {
 	t.Helper()
 	name := "s" + time.Now().Format("150405.000000000")
-	must[Head](t)(s.Create(bg, name, q))
+	must[ledger.Head](t)(s.Create(bg, name, q))
 	t.Cleanup(func() { _ = s.Remove(bg, name) })
 	return name
 }
 
-func buyOne(t *testing.T, s Store, sale string, nonce uint64) DeductReply {
+func buyOne(t *testing.T, s ledger.Store, sale string, nonce uint64) ledger.DeductReply {
 	t.Helper()
-	r := must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: nonce}))
-	if r.Answer != Had {
+	r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce}))
+	if r.Answer != ledger.Had {
 		t.Fatalf("%+v", r)
 	}
 	return r
 }
 
-func testKeys(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 3, Hold: time.Minute})
-	key := IdempotencyKey{1}
+func testKeys(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute})
+	key := ledger.IdempotencyKey{1}
 	for _, c := range []struct {
 		sale string
 		n    uint32
 		want error
-	}{{sale, 1, nil}, {sale, 1, nil}, {sale, 2, ErrKeyUsed}, {"other", 1, ErrKeyUsed}} {
+	}{{sale, 1, nil}, {sale, 1, nil}, {sale, 2, ledger.ErrKeyUsed}, {"other", 1, ledger.ErrKeyUsed}} {
 		if err := s.BindKey(bg, key, c.sale, c.n, time.Minute); !errors.Is(err, c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	if err := s.BindKey(bg, IdempotencyKey{2}, sale, 1, time.Millisecond); err != nil {
+	if err := s.BindKey(bg, ledger.IdempotencyKey{2}, sale, 1, time.Millisecond); err != nil {
 		t.Error(err)
 	}
 	time.Sleep(20 * time.Millisecond)
-	if err := s.BindKey(bg, IdempotencyKey{2}, sale, 3, time.Minute); err != nil {
+	if err := s.BindKey(bg, ledger.IdempotencyKey{2}, sale, 3, time.Minute); err != nil {
 		t.Error("a binding that is over:", err)
 	}
-	buy := func(nonce uint64) DeductReply {
-		return must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: nonce, Key: key}))
+	buy := func(nonce uint64) ledger.DeductReply {
+		return must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Key: key}))
 	}
 	first, again := buy(7), buy(8)
 	if first.Claim != again.Claim || first.Until != again.Until || again.Pending != 1 {
@@ -91,75 +94,75 @@ func testKeys(t *testing.T, s Store) {
 	}
 }
 
-func testStream(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
-	a, b := Group{OrdersGroup, "a"}, Group{OrdersGroup, "b"}
-	if got := must[[]Event](t)(s.ReadEvents(bg, sale, a, 10)); len(got) != 0 {
+func testStream(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})
+	a, b := ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}, ledger.Group{Name: ledger.OrdersGroup, Consumer: "b"}
+	if got := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, a, 10)); len(got) != 0 {
 		t.Fatalf("%+v", got)
 	}
 	first := buyOne(t, s, sale, 1)
 	buyOne(t, s, sale, 2)
-	must[ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
-	must[ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim)) // no change, no event
-	one := must[[]Event](t)(s.ReadEvents(bg, sale, a, 1))
-	if len(one) != 1 || one[0].Kind != Reserved || one[0].Number != 1 || len(one[0].Claims) != 1 || one[0].Claims[0] != first.Claim ||
+	must[ledger.ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
+	must[ledger.ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim)) // no change, no event
+	one := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, a, 1))
+	if len(one) != 1 || one[0].Kind != ledger.Reserved || one[0].Number != 1 || len(one[0].Claims) != 1 || one[0].Claims[0] != first.Claim ||
 		one[0].Birth != first.Birth {
 		t.Fatalf("%+v", one)
 	}
-	if l := must[Lag](t)(s.EventLag(bg, sale, a)); l.Unread != 2 || l.Pending != 1 || l.Oldest <= 0 {
+	if l := must[ledger.Lag](t)(s.EventLag(bg, sale, a)); l.Unread != 2 || l.Pending != 1 || l.Oldest <= 0 {
 		t.Errorf("%+v", l)
 	}
-	rest := must[[]Event](t)(s.ReadEvents(bg, sale, b, 10))
-	if len(rest) != 2 || rest[1].Kind != Confirmed || rest[1].Claims[0] != first.Claim {
+	rest := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, b, 10))
+	if len(rest) != 2 || rest[1].Kind != ledger.Confirmed || rest[1].Claims[0] != first.Claim {
 		t.Fatalf("%+v", rest)
 	}
-	for _, events := range [][]Event{one, rest} {
+	for _, events := range [][]ledger.Event{one, rest} {
 		for _, e := range events {
 			if err := s.AckEvents(bg, sale, a, []string{e.ID}); err != nil { // by whichever consumer
 				t.Fatal(err)
 			}
 		}
 	}
-	if l := must[Lag](t)(s.EventLag(bg, sale, a)); l != (Lag{}) {
+	if l := must[ledger.Lag](t)(s.EventLag(bg, sale, a)); l != (ledger.Lag{}) {
 		t.Errorf("%+v", l)
 	}
 	if err := s.TrimEvents(bg, sale); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.ReadEvents(bg, "nothere", a, 1); err != nil && !errors.Is(err, ErrNoSale) {
+	if _, err := s.ReadEvents(bg, "nothere", a, 1); err != nil && !errors.Is(err, ledger.ErrNoSale) {
 		t.Error(err)
 	}
 }
 
-func testTakeOver(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
-	dead, heir := Group{OrdersGroup, "dead"}, Group{OrdersGroup, "heir"}
-	if got := must[[]Event](t)(s.TakeOver(bg, sale, heir, 0, 10)); len(got) != 0 {
+func testTakeOver(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})
+	dead, heir := ledger.Group{Name: ledger.OrdersGroup, Consumer: "dead"}, ledger.Group{Name: ledger.OrdersGroup, Consumer: "heir"}
+	if got := must[[]ledger.Event](t)(s.TakeOver(bg, sale, heir, 0, 10)); len(got) != 0 {
 		t.Fatalf("%+v", got)
 	}
 	buyOne(t, s, sale, 1)
 	buyOne(t, s, sale, 2)
-	held := must[[]Event](t)(s.ReadEvents(bg, sale, dead, 10))
-	if got := must[[]Event](t)(s.TakeOver(bg, sale, heir, time.Hour, 10)); len(got) != 0 {
+	held := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, dead, 10))
+	if got := must[[]ledger.Event](t)(s.TakeOver(bg, sale, heir, time.Hour, 10)); len(got) != 0 {
 		t.Errorf("too soon: %+v", got)
 	}
 	time.Sleep(5 * time.Millisecond)
-	got := must[[]Event](t)(s.TakeOver(bg, sale, heir, time.Millisecond, 1))
+	got := must[[]ledger.Event](t)(s.TakeOver(bg, sale, heir, time.Millisecond, 1))
 	if len(held) != 2 || len(got) != 1 || got[0].ID != held[0].ID {
 		t.Errorf("%+v of %+v", got, held)
 	}
 }
 
 // The stream is trimmed only behind what every group has stored.
-func testTwoGroups(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 1000, Hold: time.Minute})
-	fast, slow := Group{OrdersGroup, "a"}, Group{"auditors", "b"}
+func testTwoGroups(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 1000, Hold: time.Minute})
+	fast, slow := ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}, ledger.Group{Name: "auditors", Consumer: "b"}
 	buyOne(t, s, sale, 1)
-	held := must[[]Event](t)(s.ReadEvents(bg, sale, slow, 1))
+	held := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, slow, 1))
 	for n := range uint64(500) {
 		buyOne(t, s, sale, n+2)
 	}
-	for _, e := range must[[]Event](t)(s.ReadEvents(bg, sale, fast, 1000)) {
+	for _, e := range must[[]ledger.Event](t)(s.ReadEvents(bg, sale, fast, 1000)) {
 		if err := s.AckEvents(bg, sale, fast, []string{e.ID}); err != nil {
 			t.Fatal(err)
 		}
@@ -167,22 +170,22 @@ func testTwoGroups(t *testing.T, s Store) {
 	if err := s.TrimEvents(bg, sale); err != nil {
 		t.Fatal(err)
 	}
-	if got := must[[]Event](t)(s.TakeOver(bg, sale, slow, 0, 10)); len(got) != 1 || got[0].Number != held[0].Number {
+	if got := must[[]ledger.Event](t)(s.TakeOver(bg, sale, slow, 0, 10)); len(got) != 1 || got[0].Number != held[0].Number {
 		t.Errorf("%+v, of %+v", got, held)
 	}
-	if got := must[[]Event](t)(s.ReadEvents(bg, sale, slow, 1000)); len(got) != 500 || got[0].Number != 2 {
+	if got := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, slow, 1000)); len(got) != 500 || got[0].Number != 2 {
 		t.Errorf("%d events", len(got))
 	}
 }
 
-func testNews(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 1, Hold: time.Minute})
+func testNews(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 1, Hold: time.Minute})
 	ctx, stop := context.WithCancel(bg)
-	heard := make(chan State, 100)
+	heard := make(chan ledger.State, 100)
 	listening := make(chan struct{}, 100)
 	var done sync.WaitGroup
 	done.Go(func() {
-		s.News(ctx, func(name string, door State) {
+		s.News(ctx, func(name string, door ledger.State) {
 			if name == sale {
 				heard <- door
 			}
@@ -191,7 +194,7 @@ func testNews(t *testing.T, s Store) {
 	defer done.Wait()
 	defer stop()
 	<-listening
-	next := func(want State) {
+	next := func(want ledger.State) {
 		t.Helper()
 		select {
 		case door := <-heard:
@@ -203,30 +206,30 @@ func testNews(t *testing.T, s Store) {
 		}
 	}
 	won := buyOne(t, s, sale, 1)
-	next(Open) // it was the last one
-	must[ReservationReply](t)(s.Cancel(bg, sale, won.Birth, won.Claim))
-	next(Open)
-	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
-	next(Paused)
-	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "open"}))
-	next(Open)
+	next(ledger.Open) // it was the last one
+	must[ledger.ReservationReply](t)(s.Cancel(bg, sale, won.Birth, won.Claim))
+	next(ledger.Open)
+	must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "paused"}))
+	next(ledger.Paused)
+	must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "open"}))
+	next(ledger.Open)
 	leaseAll(t, s, sale) // neither the last unit nor the first: who leases can sell
-	must[Head](t)(s.Change(bg, sale, ChangeRequest{Request: "a", Add: 1}))
-	next(Open)
+	must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{Request: "a", Add: 1}))
+	next(ledger.Open)
 	if err := s.Remove(bg, sale); err != nil {
 		t.Fatal(err)
 	}
-	next(Closed)
-	must[Head](t)(s.Create(bg, sale, CreateRequest{Total: 1}))
-	next(Open)
+	next(ledger.Closed)
+	must[ledger.Head](t)(s.Create(bg, sale, ledger.CreateRequest{Total: 1}))
+	next(ledger.Open)
 	if len(heard) > 0 {
 		t.Errorf("%d more", len(heard))
 	}
 }
 
 // A mark is another one after whatever has written, and the same after whatever has not.
-func testGlance(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 3, Hold: time.Minute})
+func testGlance(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute})
 	mark := must[string](t)(s.Glance(bg, sale))
 	same := func(want bool) {
 		t.Helper()
@@ -235,50 +238,51 @@ func testGlance(t *testing.T, s Store) {
 			t.Errorf("%s, then %s", was, mark)
 		}
 	}
-	must[ShowReply](t)(s.Show(bg, sale))
-	must[Audit](t)(s.Audit(bg, sale))
+	must[ledger.ShowReply](t)(s.Show(bg, sale))
+	must[ledger.Audit](t)(s.Audit(bg, sale))
 	same(true)
 	got := buyOne(t, s, sale, 1)
 	same(false)
-	must[ReservationReply](t)(s.Reservation(bg, sale, got.Birth, got.Claim))
+	must[ledger.ReservationReply](t)(s.Reservation(bg, sale, got.Birth, got.Claim))
 	same(true)
-	must[ReservationReply](t)(s.Cancel(bg, sale, got.Birth, got.Claim))
+	must[ledger.ReservationReply](t)(s.Cancel(bg, sale, got.Birth, got.Claim))
 	same(false)
 	leaseAll(t, s, sale)
 	same(false)
-	must[Head](t)(s.Change(bg, sale, ChangeRequest{To: "paused"}))
+	must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "paused"}))
 	same(false)
-	must[ExpireReply](t)(s.Expire(bg, sale, 1))
+	must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1))
 	same(false)
 	if err := s.Remove(bg, sale); err != nil {
 		t.Fatal(err)
 	}
-	must[Head](t)(s.Create(bg, sale, CreateRequest{Total: 3, Hold: time.Minute}))
+	must[ledger.Head](t)(s.Create(bg, sale, ledger.CreateRequest{Total: 3, Hold: time.Minute}))
 	same(false)
 }
 
 // Whoever listens is told when the first unit comes that somebody may sell, though none went free: a lease revived.
-func testRevival(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 1, Hold: time.Minute})
-	got := must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "i"}, Request: 1, Want: 1, Term: 10 * time.Millisecond}))
+func testRevival(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 1, Hold: time.Minute})
+	got := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1,
+		Want: 1, Term: 10 * time.Millisecond}))
 	time.Sleep(suiteBounds().Margin + 20*time.Millisecond)
 	ctx, stop := context.WithCancel(bg)
-	listening, heard, ended := make(chan struct{}), make(chan State, 9), make(chan struct{})
+	listening, heard, ended := make(chan struct{}), make(chan ledger.State, 9), make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
-		s.Listen(ctx, Listener{Begin: func() { close(listening) }, News: func(name string, d State) {
+		s.Listen(ctx, ledger.Listener{Begin: func() { close(listening) }, News: func(name string, d ledger.State) {
 			if name == sale {
 				heard <- d
 			}
 		}, End: func() { close(ended) }, Fails: func(error) {}})
 	})
 	<-listening
-	if r := must[ExpireReply](t)(s.Expire(bg, sale, 9)); r.Limbo != 1 {
+	if r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 9)); r.Limbo != 1 {
 		t.Fatalf("%+v", r)
 	}
 	<-heard // nobody may sell it
-	q := RenewRequest{Party: Party{Instance: "i"}, Awaited: 2, Term: time.Second, Fences: []uint64{got.Grant.Fence}}
-	if r := must[RenewReply](t)(s.Renew(bg, sale, q)); r.Leased != 1 {
+	q := ledger.RenewRequest{Party: ledger.Party{Instance: "i"}, Awaited: 2, Term: time.Second, Fences: []uint64{got.Grant.Fence}}
+	if r := must[ledger.RenewReply](t)(s.Renew(bg, sale, q)); r.Leased != 1 {
 		t.Fatalf("%+v", r)
 	}
 	select {
@@ -291,18 +295,18 @@ func testRevival(t *testing.T, s Store) {
 	done.Wait()
 }
 
-func testStored(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
-	g := Group{OrdersGroup, "a"}
+func testStored(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})
+	g := ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}
 	first, second := buyOne(t, s, sale, 1), buyOne(t, s, sale, 2)
-	stored := func(r DeductReply) bool {
+	stored := func(r ledger.DeductReply) bool {
 		t.Helper()
-		return must[ReservationReply](t)(s.Reservation(bg, sale, r.Birth, r.Claim)).Stored
+		return must[ledger.ReservationReply](t)(s.Reservation(bg, sale, r.Birth, r.Claim)).Stored
 	}
 	if stored(first) {
 		t.Error("nobody has stored anything")
 	}
-	events := must[[]Event](t)(s.ReadEvents(bg, sale, g, 1))
+	events := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, g, 1))
 	if stored(first) {
 		t.Error("read is not stored")
 	}
@@ -312,25 +316,26 @@ func testStored(t *testing.T, s Store) {
 	if !stored(first) || stored(second) {
 		t.Error("the first is stored, the second is not")
 	}
-	must[ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
+	must[ledger.ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
 	if stored(first) {
 		t.Error("its confirmation is not")
 	}
 }
 
 // A call that nobody waits for any more does nothing.
-func testLate(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 9, Hold: time.Minute})
-	_, err := s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: 1, Latest: time.Now().Add(-time.Minute).UnixMicro()})
-	if !errors.Is(err, ErrLate) {
+func testLate(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})
+	_, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Latest: time.Now().Add(-time.Minute).UnixMicro()})
+	if !errors.Is(err, ledger.ErrLate) {
 		t.Error(err)
 	}
 }
 
 // leaseAll leases what there is.
-func leaseAll(t *testing.T, s Store, sale string) (got LeaseReply) {
+func leaseAll(t *testing.T, s ledger.Store, sale string) (got ledger.LeaseReply) {
 	t.Helper()
-	got = must[LeaseReply](t)(s.Lease(bg, sale, LeaseRequest{Party: Party{Instance: "i", Node: "n"}, Request: 1, Want: 100,
+	got = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"},
+		Request: 1, Want: 100,
 		Term: time.Minute}))
 	if got.Grant.Fence == 0 {
 		t.Fatalf("%+v", got)
@@ -339,106 +344,110 @@ func leaseAll(t *testing.T, s Store, sale string) (got LeaseReply) {
 }
 
 // claimOn is a claim on the nth unit of a grant.
-func claimOn(got LeaseReply, nth uint32) Claim {
-	return Claim{Serial: got.Grant.Ranges[0].Start + nth, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(nth) + 1,
+func claimOn(got ledger.LeaseReply, nth uint32) ledger.Claim {
+	return ledger.Claim{Serial: got.Grant.Ranges[0].Start + nth, Count: 1, Fence: got.Grant.Fence, Nonce: uint64(nth) + 1,
 		Expiry: got.Now + time.Minute.Microseconds()}
 }
 
 // An offer sent twice is had once, and stays had; one that the key does not need goes free.
-func testOffers(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 10, Hold: time.Minute})
+func testOffers(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 10, Hold: time.Minute})
 	got := leaseAll(t, s, sale)
-	q := DeductRequest{N: 1, Nonce: 1, Key: IdempotencyKey{9}, Offer: claimOn(got, 0)}
+	q := ledger.DeductRequest{N: 1, Nonce: 1, Key: ledger.IdempotencyKey{9}, Offer: claimOn(got, 0)}
 	for range 2 {
-		r := must[DeductReply](t)(s.Deduct(bg, sale, q))
-		if r.Answer != Had || r.Claim != q.Offer || r.Pending != 1 {
+		r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, q))
+		if r.Answer != ledger.Had || r.Claim != q.Offer || r.Pending != 1 {
 			t.Fatalf("%+v", r)
 		}
 	}
-	if r := must[ReservationReply](t)(s.Reservation(bg, sale, got.Birth, q.Offer)); r.Life != IsPending {
+	if r := must[ledger.ReservationReply](t)(s.Reservation(bg, sale, got.Birth, q.Offer)); r.Life != ledger.IsPending {
 		t.Errorf("%+v", r)
 	}
 	first := q.Offer
 	q.Offer = claimOn(got, 1)
-	r := must[DeductReply](t)(s.Deduct(bg, sale, q))
-	if r.Answer != Had || r.Claim != first || r.Pending != 1 {
+	r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, q))
+	if r.Answer != ledger.Had || r.Claim != first || r.Pending != 1 {
 		t.Errorf("%+v", r)
 	}
-	settled := must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{first, q.Offer}}))
-	if settled.Pending != 1 || settled.Verdicts[0] != Kept || settled.Verdicts[1] != Kept { // it was the buyer's, and went back
+	settled := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
+		Claims: []ledger.Claim{first, q.Offer}}))
+	if settled.Pending != 1 || settled.Verdicts[0] != ledger.Kept || settled.Verdicts[1] != ledger.Kept { // it was the buyer's, and went back
 		t.Errorf("%+v", settled)
 	}
 }
 
 // What is over counts no more against the limit, swept or not.
-func testLimit(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 2000, Hold: 2 * time.Second, Limit: 1})
-	buy := func(buyer byte, key IdempotencyKey) DeductReply {
+func testLimit(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 2000, Hold: 2 * time.Second, Limit: 1})
+	buy := func(buyer byte, key ledger.IdempotencyKey) ledger.DeductReply {
 		t.Helper()
-		return must[DeductReply](t)(s.Deduct(bg, sale, DeductRequest{N: 1, Nonce: uint64(buyer), Buyer: Buyer{buyer}, Key: key}))
+		return must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: uint64(buyer),
+			Buyer: ledger.Buyer{buyer}, Key: key}))
 	}
 	for buyer := range byte(200) { // more than a sweep looks at
-		if r := buy(buyer+1, IdempotencyKey{}); r.Answer != Had {
+		if r := buy(buyer+1, ledger.IdempotencyKey{}); r.Answer != ledger.Had {
 			t.Fatalf("%+v", r)
 		}
 	}
-	mine := buy(1, IdempotencyKey{})
-	if mine.Answer != OverLimit || mine.Claim.Serial == 0 || mine.Claim.Buyer != (Buyer{1}) {
+	mine := buy(1, ledger.IdempotencyKey{})
+	if mine.Answer != ledger.OverLimit || mine.Claim.Serial == 0 || mine.Claim.Buyer != (ledger.Buyer{1}) {
 		t.Errorf("%+v", mine)
 	}
 	time.Sleep(2100 * time.Millisecond)
-	if r := buy(200, IdempotencyKey{7}); r.Answer != Had {
+	if r := buy(200, ledger.IdempotencyKey{7}); r.Answer != ledger.Had {
 		t.Errorf("%+v", r)
 	}
-	if a := must[Audit](t)(s.Audit(bg, sale)); !a.OK {
+	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
 	}
 }
 
 // A claim cancelled before its settle was the buyer's, even if its unit has another owner by now.
-func testOvertaken(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 2, Hold: time.Minute})
+func testOvertaken(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 2, Hold: time.Minute})
 	got := leaseAll(t, s, sale)
 	c := claimOn(got, 0)
-	if r := must[ReservationReply](t)(s.Cancel(bg, sale, got.Birth, c)); r.Life != IsCancelled {
+	if r := must[ledger.ReservationReply](t)(s.Cancel(bg, sale, got.Birth, c)); r.Life != ledger.IsCancelled {
 		t.Fatalf("%+v", r)
 	}
 	buyOne(t, s, sale, 7)
 	buyOne(t, s, sale, 8)
-	r := must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{c}}))
-	if r.Verdicts[0] != Kept || r.Pending != 2 {
+	r := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
+		Claims: []ledger.Claim{c}}))
+	if r.Verdicts[0] != ledger.Kept || r.Pending != 2 {
 		t.Errorf("%+v", r)
 	}
 }
 
 // A reservation of several units is over as a whole, in one event, though its units lie in groups of their own since those
 // were looked at before their time.
-func testWhole(t *testing.T, s Store) {
-	sale := newSale(t, s, CreateRequest{Total: 8, Hold: 200 * time.Millisecond})
-	var first []DeductReply
+func testWhole(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 8, Hold: 200 * time.Millisecond})
+	var first []ledger.DeductReply
 	for nonce := range uint64(3) {
 		first = append(first, buyOne(t, s, sale, nonce+1)) // serials 1, 2, 3: a group each
 	}
 	for _, r := range first {
-		must[ReservationReply](t)(s.Cancel(bg, sale, r.Birth, r.Claim))
+		must[ledger.ReservationReply](t)(s.Cancel(bg, sale, r.Birth, r.Claim))
 	}
 	got := leaseAll(t, s, sale)
 	three, one := claimOn(got, 0), claimOn(got, 3)
 	three.Count, three.Expiry, one.Expiry = 3, got.Now+700_000, got.Now+760_000
-	must[SettleReply](t)(s.Settle(bg, sale, SettleRequest{Party: Party{Instance: "i"}, Batch: 1, Claims: []Claim{three, one}}))
+	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
+		Claims: []ledger.Claim{three, one}}))
 	time.Sleep(300 * time.Millisecond)
-	r := must[ExpireReply](t)(s.Expire(bg, sale, 100)) // and each of the three is put down again
+	r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 100)) // and each of the three is put down again
 	if r.Freed != 0 && r.Now < three.Expiry {
 		t.Fatalf("%+v", r)
 	}
-	for ; r.Freed == 0; r = must[ExpireReply](t)(s.Expire(bg, sale, 1)) {
+	for ; r.Freed == 0; r = must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if r.Freed < 3 || r.Freed > 3 && r.Now < one.Expiry {
 		t.Errorf("%d of 3 units", r.Freed)
 	}
-	events := must[[]Event](t)(s.ReadEvents(bg, sale, Group{OrdersGroup, "a"}, 100))
-	if last := events[len(events)-1]; last.Kind != Expired || len(last.Claims) != 1 || last.Claims[0] != three {
+	events := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}, 100))
+	if last := events[len(events)-1]; last.Kind != ledger.Expired || len(last.Claims) != 1 || last.Claims[0] != three {
 		t.Errorf("%+v", last)
 	}
 }

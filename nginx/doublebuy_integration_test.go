@@ -86,9 +86,9 @@ func TestTheOtherWaysBuyTwice(t *testing.T) {
 
 const buys = 300
 
-func doubleBuy(t *testing.T, method, path string, f failure, edit change) (*ledger, string, *answers) {
+func doubleBuy(t *testing.T, method, path string, f failure, edit change) (*visits, string, *answers) {
 	t.Helper()
-	seen := new(ledger)
+	seen := new(visits)
 	good, bad := newEdge(t, seen, sells), newEdge(t, seen, f)
 	base := start(t, Topology{Workers: 1, Edges: []Edge{{good.addr, 1}, {bad.addr, 1}}}, edit)
 	return seen, bad.addr, crowd(base, method, path, buys, 100)
@@ -100,7 +100,7 @@ func TestRefusedIsAskedElsewhere(t *testing.T) {
 		for _, gone := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s, %d gone", method, gone), func(t *testing.T) {
 				t.Parallel()
-				var seen ledger
+				var seen visits
 				good := newEdge(t, &seen, sells)
 				topology := Topology{Workers: 2, Edges: []Edge{{good.addr, 1}}}
 				for _, addr := range refusedAddrs(gone) {
@@ -123,7 +123,7 @@ func TestUnreachableIsAskedElsewhere(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux: a full backlog drops SYNs there")
 	}
-	var seen ledger
+	var seen visits
 	good := newEdge(t, &seen, sells)
 	base := start(t, Topology{Edges: []Edge{{good.addr, 1}, {deafAddr(t), 1}}}, asRendered)
 	begin := time.Now()
@@ -141,7 +141,7 @@ func TestKilledEdge(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			var seen ledger
+			var seen visits
 			a, b := newEdge(t, &seen, sells), newEdge(t, &seen, sells)
 			base := start(t, Topology{Edges: []Edge{{a.addr, 1}, {b.addr, 1}}}, asRendered)
 			killed := make(chan struct{})
@@ -167,15 +167,15 @@ func TestKilledEdge(t *testing.T) {
 	}
 }
 
-// ledger notes every request that any edge has read to its end.
-type ledger struct {
+// visits notes every request that any edge has read to its end.
+type visits struct {
 	mu     sync.Mutex
 	byID   map[string]int
 	byEdge map[string]int
 	failed map[string]int
 }
 
-func (l *ledger) note(addr, id string, failed bool) {
+func (l *visits) note(addr, id string, failed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byID == nil {
@@ -188,19 +188,19 @@ func (l *ledger) note(addr, id string, failed bool) {
 	}
 }
 
-func (l *ledger) at(addr string) int {
+func (l *visits) at(addr string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.byEdge[addr]
 }
 
-func (l *ledger) failedAt(addr string) int {
+func (l *visits) failedAt(addr string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failed[addr]
 }
 
-func (l *ledger) twice() (ids []string) {
+func (l *visits) twice() (ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, n := range l.byID {
@@ -215,7 +215,7 @@ func (l *ledger) twice() (ids []string) {
 type edgeServer struct {
 	addr     string
 	listener net.Listener
-	seen     *ledger
+	seen     *visits
 	failure  failure
 
 	mu    sync.Mutex
@@ -223,7 +223,7 @@ type edgeServer struct {
 	conns []net.Conn
 }
 
-func newEdge(t *testing.T, seen *ledger, f failure) *edgeServer {
+func newEdge(t *testing.T, seen *visits, f failure) *edgeServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -19,26 +19,27 @@ import (
 
 	"spike/edge"
 	"spike/edge/identity"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // downStore is a store that does not answer for one sale.
-type downStore struct{ luascripts.Store }
+type downStore struct{ ledger.Store }
 
 const unheard = "unheard"
 
-func (s downStore) Renew(ctx context.Context, sale string, r luascripts.RenewRequest) (luascripts.RenewReply, error) {
+func (s downStore) Renew(ctx context.Context, sale string, r ledger.RenewRequest) (ledger.RenewReply, error) {
 	if sale == unheard {
-		return luascripts.RenewReply{}, luascripts.ErrDown
+		return ledger.RenewReply{}, ledger.ErrDown
 	}
 	return s.Store.Renew(ctx, sale, r)
 }
 
 // openStore has a sale for each outcome: "gone" for good, "held" by a buyer who has not paid, "ticket" with units.
-func openStore(t *testing.T) luascripts.Store {
+func openStore(t *testing.T) ledger.Store {
 	t.Helper()
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	for sale, r := range map[string]luascripts.CreateRequest{
+	store := memory.New(ledger.DefaultBounds(), time.Now)
+	for sale, r := range map[string]ledger.CreateRequest{
 		"gone": {Total: 1}, "held": {Total: 1, Hold: time.Hour}, "ticket": {Total: 1_000_000},
 	} {
 		if _, err := store.Create(t.Context(), sale, r); err != nil {
@@ -58,7 +59,7 @@ func openEdge(t *testing.T, lang string, origins ...string) string {
 	go func() {
 		stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: lang,
 			Lease: 5 * time.Second,
-			Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault(), Origins: origins}, store,
+			Grace: time.Second, Bounds: ledger.DefaultBounds(), Trusted: identity.TrustedByDefault(), Origins: origins}, store,
 			zerolog.Nop())
 	}()
 	t.Cleanup(func() {

@@ -92,7 +92,7 @@ func accepted(t *testing.T, conf string) {
 func TestWeightsAreExact(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
-			var seen ledger
+			var seen visits
 			topology := Topology{Workers: workers}
 			for i := range 4 {
 				e := newEdge(t, &seen, sells)
@@ -258,7 +258,7 @@ func TestUndecided(t *testing.T) {
 
 // TestLimits: a request that is too big stops at nginx.
 func TestLimits(t *testing.T) {
-	var seen ledger
+	var seen visits
 	e := newEdge(t, &seen, sells)
 	base := start(t, Topology{Edges: []Edge{{e.addr, 1}}}, asRendered)
 	for name, req := range map[string]*http.Request{

@@ -25,7 +25,8 @@ import (
 	"spike/bench/process"
 	"spike/edge"
 	"spike/edge/identity"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 const (
@@ -282,8 +283,8 @@ type shop struct {
 
 func openShop(t *testing.T, edges int) *shop {
 	t.Helper()
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 100_000}); err != nil {
+	store := memory.New(ledger.DefaultBounds(), time.Now)
+	if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 100_000}); err != nil {
 		t.Fatal(err)
 	}
 	s := &shop{}
@@ -295,7 +296,7 @@ func openShop(t *testing.T, edges int) *shop {
 		go func() {
 			stopped <- edge.Run(ctx, edge.Config{Listen: addr, Admin: admin, Node: addr, Ack: edge.AckEdge, Lang: "en",
 				Lease: 5 * time.Second,
-				Grace: time.Second, Bounds: luascripts.DefaultBounds(), Trusted: identity.TrustedByDefault()}, store, zerolog.Nop())
+				Grace: time.Second, Bounds: ledger.DefaultBounds(), Trusted: identity.TrustedByDefault()}, store, zerolog.Nop())
 		}()
 		t.Cleanup(func() {
 			stop()

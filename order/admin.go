@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
 
@@ -63,7 +63,7 @@ func (w *Worker) probe(ctx context.Context) error {
 			repo <- nil
 			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, luascripts.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 		defer cancel()
 		repo <- w.repo.Ping(ctx)
 	}()

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // badDay has a store and a database whose calls fail, before or after they have done their work.
 type badDay struct {
-	luascripts.Store
+	ledger.Store
 	Repository
 	bad *atomic.Bool
 }
@@ -45,13 +45,13 @@ func (b badDay) Save(ctx context.Context, e Entry) error {
 	return b.maybe(errBadDay, func() error { return b.Repository.Save(ctx, e) })
 }
 
-var errDownToday = fmt.Errorf("%w: bad day", luascripts.ErrDown)
+var errDownToday = fmt.Errorf("%w: bad day", ledger.ErrDown)
 
-func (b badDay) AckEvents(ctx context.Context, sale string, g luascripts.Group, ids []string) error {
+func (b badDay) AckEvents(ctx context.Context, sale string, g ledger.Group, ids []string) error {
 	return b.maybe(errDownToday, func() error { return b.Store.AckEvents(ctx, sale, g, ids) })
 }
 
-func (b badDay) ReadEvents(ctx context.Context, sale string, g luascripts.Group, n int) (evs []luascripts.Event, err error) {
+func (b badDay) ReadEvents(ctx context.Context, sale string, g ledger.Group, n int) (evs []ledger.Event, err error) {
 	err = b.maybe(errDownToday, func() (err error) { evs, err = b.Store.ReadEvents(ctx, sale, g, n); return err })
 	if err != nil {
 		evs = nil
@@ -89,21 +89,21 @@ func (a *awayRepository) Save(ctx context.Context, e Entry) error {
 
 // oddStore adds an event to the stream that makes no sense.
 type oddStore struct {
-	luascripts.Store
+	ledger.Store
 	acked sync.Map
 }
 
-func (o *oddStore) ReadEvents(ctx context.Context, sale string, g luascripts.Group, n int) ([]luascripts.Event, error) {
+func (o *oddStore) ReadEvents(ctx context.Context, sale string, g ledger.Group, n int) ([]ledger.Event, error) {
 	evs, err := o.Store.ReadEvents(ctx, sale, g, n)
 	if len(evs) == 0 || err != nil {
 		return evs, err
 	}
 	odd := evs[0]
-	odd.ID, odd.Claims = "odd", []luascripts.Claim{{Serial: 0, Count: 5}}
-	return append([]luascripts.Event{odd}, evs...), nil
+	odd.ID, odd.Claims = "odd", []ledger.Claim{{Serial: 0, Count: 5}}
+	return append([]ledger.Event{odd}, evs...), nil
 }
 
-func (o *oddStore) AckEvents(ctx context.Context, sale string, g luascripts.Group, ids []string) error {
+func (o *oddStore) AckEvents(ctx context.Context, sale string, g ledger.Group, ids []string) error {
 	for _, id := range ids {
 		o.acked.Store(id, true)
 	}

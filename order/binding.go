@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
-// The orders of a store belong to one database. The database has an id, and the store knows the id (luascripts.Binding).
+// The orders of a store belong to one database. The database has an id, and the store knows the id (ledger.Binding).
 // Otherwise two workers with two databases would share the events, and neither database would have all of them.
 // A copy of a database has the same id, so a copy is known by its place. The copy gets the orders only when the other place has
 // been silent for long. A worker must not acknowledge anything unless it has lately said that the orders are its database's. So
@@ -85,11 +85,11 @@ func (w *Worker) keepGroup(ctx context.Context) error {
 // claimant claims the orders for a database.
 type claimant struct {
 	w     *Worker
-	me    luascripts.Binding
+	me    ledger.Binding
 	take  bool
 	begun bool
-	other luascripts.Binding // the same database in another place
-	since time.Time          // when its silence began
+	other ledger.Binding // the same database in another place
+	since time.Time      // when its silence began
 }
 
 // bind claims the orders once. If it returns false and no error, a copy of the database has the orders, or had them not long ago.
@@ -118,7 +118,7 @@ func (c *claimant) bind(ctx context.Context) (mine bool, err error) {
 }
 
 // watch waits until the other place is silent. A worker that had the orders, and finds them in another place, ends at once.
-func (c *claimant) watch(has luascripts.Binding) error {
+func (c *claimant) watch(has ledger.Binding) error {
 	if c.begun || has.Beats != c.other.Beats && c.other.Beats != 0 {
 		return fmt.Errorf("%w: this store's orders are being kept in a copy of this database, %s; this one is %s. "+
 			"To keep them here from now on, end what works there; then it goes on by itself", ErrConfig, has.Name, c.me.Name)
@@ -141,7 +141,7 @@ func (c *claimant) moved() {
 		c.w.log.Warn().Str("from", c.other.Name).Str("to", c.me.Name).
 			Msg("the orders are kept here from now on; the copy is not used any more")
 	}
-	c.other = luascripts.Binding{}
+	c.other = ledger.Binding{}
 }
 
 // begin lets the consumers begin.

@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/bench/synclog"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/loopback"
 	"spike/order/operators"
 )
@@ -58,7 +58,7 @@ func (d *diary) says(parts ...string) bool {
 }
 
 // run runs a worker until it ends by itself, or the test ends.
-func run(t testing.TB, store luascripts.Store, repo Repository, log io.Writer, change ...func(*Config)) <-chan error {
+func run(t testing.TB, store ledger.Store, repo Repository, log io.Writer, change ...func(*Config)) <-chan error {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
 	for _, f := range change {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // consumer stores the events of one sale. It reads some events, stores each batch of rows in one transaction, and acknowledges.
@@ -35,7 +35,7 @@ type consumer struct {
 
 // heard is an event in hand.
 type heard struct {
-	luascripts.Event
+	ledger.Event
 	held bool // the sale of the event's birth has a hold
 }
 
@@ -134,7 +134,7 @@ func (c *consumer) read(ctx context.Context) error {
 }
 
 // ask prefers events that other workers have left.
-func (c *consumer) ask(ctx context.Context) ([]luascripts.Event, error) {
+func (c *consumer) ask(ctx context.Context) ([]ledger.Event, error) {
 	if now := time.Now(); now.Sub(c.checked) >= c.w.pace.checkIdle {
 		events, err := c.w.store.TakeOver(ctx, c.sale.name, c.w.group, c.w.pace.idle, c.count)
 		c.w.meters.takeovers.Add(float64(len(events)))
@@ -153,7 +153,7 @@ func (c *consumer) learn(ctx context.Context, birth uint64) error {
 		return nil
 	}
 	shown, err := c.w.store.Show(ctx, c.sale.name)
-	if err != nil && !errors.Is(err, luascripts.ErrNoSale) {
+	if err != nil && !errors.Is(err, ledger.ErrNoSale) {
 		return err
 	}
 	c.birth, c.held = birth, shown.Birth != birth || shown.Hold > 0
@@ -205,7 +205,7 @@ func (c *consumer) try(b *batch) error {
 		return errUnbound
 	}
 	err := c.w.store.AckEvents(c.w.grace, c.sale.name, c.w.group, b.ids)
-	var refused *luascripts.Refusal
+	var refused *ledger.Refusal
 	if errors.As(err, &refused) { // the stream is gone
 		err = nil
 	}

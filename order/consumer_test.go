@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // strictRepository refuses rows from one reservation on, and remembers how the others came.
@@ -51,7 +51,7 @@ func TestLargeEventsAreCut(t *testing.T) {
 	strict.from.Store(refused)
 	stop := work(t, store, strict)
 	unacked := func() uint64 {
-		lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup})
+		lag, err := store.EventLag(t.Context(), "a", ledger.Group{Name: ledger.OrdersGroup})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestLargeEventsAreCut(t *testing.T) {
 
 // slipStore fails the first trim.
 type slipStore struct {
-	luascripts.Store
+	ledger.Store
 	slipped, trimmed atomic.Bool
 }
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Entry is what a batch of events writes in one transaction.
@@ -23,8 +23,8 @@ type Entry struct {
 // Order is what one event says about one reservation, or about a part of it.
 type Order struct {
 	Sale  string
-	Event luascripts.Event // with one claim
-	Held  bool             // the sale of the event's birth has a hold
+	Event ledger.Event // with one claim
+	Held  bool         // the sale of the event's birth has a hold
 }
 
 // Refused is a parked order: later events of its reservation wait behind it.
@@ -33,7 +33,7 @@ type Refused struct {
 	Why string
 }
 
-func (o Order) claim() luascripts.Claim { return o.Event.Claims[0] }
+func (o Order) claim() ledger.Claim { return o.Event.Claims[0] }
 
 // text is the event in a form that readOrder can read.
 func (o Order) text() string {
@@ -74,7 +74,7 @@ const (
 var errEvent = errors.New("event makes no sense")
 
 // addEvent adds the orders of an event. held says that the sale of its birth has a hold. An event that makes no sense is parked.
-func (e *Entry) addEvent(sale string, ev luascripts.Event, held, tell bool) error {
+func (e *Entry) addEvent(sale string, ev ledger.Event, held, tell bool) error {
 	err := check(ev)
 	if err != nil {
 		text, _ := json.Marshal(ev) // plain fields: this cannot fail
@@ -98,7 +98,7 @@ func (e *Entry) addOrder(o Order, tell bool) {
 	}
 }
 
-func check(ev luascripts.Event) error {
+func check(ev ledger.Event) error {
 	switch _, known := after[ev.Kind]; {
 	case !known:
 		return fmt.Errorf("%w: unknown kind %q", errEvent, ev.Kind)
@@ -111,7 +111,7 @@ func check(ev luascripts.Event) error {
 	}
 	rows := 0
 	for _, c := range ev.Claims {
-		if c.Serial == 0 || c.Count == 0 || c.Count > maxUnits || uint64(c.Serial)+uint64(c.Count) > luascripts.MaxSerial+1 ||
+		if c.Serial == 0 || c.Count == 0 || c.Count > maxUnits || uint64(c.Serial)+uint64(c.Count) > ledger.MaxSerial+1 ||
 			c.Fence == 0 || c.Fence >= maxExact || c.Nonce > maxExact || c.Expiry < 0 || c.Expiry >= maxExact {
 			return fmt.Errorf("%w: claim %d+%d under fence %d, nonce %d, until %d", errEvent, c.Serial, c.Count, c.Fence,
 				c.Nonce, c.Expiry)
@@ -124,17 +124,17 @@ func check(ev luascripts.Event) error {
 	return nil
 }
 
-func rowsOf(sale string, ev luascripts.Event, c luascripts.Claim, held bool) []Row {
+func rowsOf(sale string, ev ledger.Event, c ledger.Claim, held bool) []Row {
 	r := Row{Key: Key{Sale: sale, Birth: int64(ev.Birth), Fence: int64(c.Fence)}, Nonce: int64(c.Nonce),
 		FirstSerial: int64(c.Serial), Units: int64(c.Count), Buyer: buyerOf(c), State: after[ev.Kind],
 		ExpiresAt: holdEnd(ev, c, held)}
 	at := wall(ev.Raw)
 	switch ev.Kind {
-	case luascripts.Reserved:
+	case ledger.Reserved:
 		r.ReservedAt = &at
-	case luascripts.Confirmed:
+	case ledger.Confirmed:
 		r.ConfirmedAt = &at
-	case luascripts.Cancelled, luascripts.Expired:
+	case ledger.Cancelled, ledger.Expired:
 		r.ReleasedAt = &at
 	}
 	rows := make([]Row, c.Count)
@@ -149,7 +149,7 @@ func wall(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 // holdEnd is the end of the hold by the wall clock; nil: never. In a sale without a hold, a claim's expiry only limits its
 // settling.
-func holdEnd(ev luascripts.Event, c luascripts.Claim, held bool) *time.Time {
+func holdEnd(ev ledger.Event, c ledger.Claim, held bool) *time.Time {
 	if !held || c.Expiry == 0 {
 		return nil
 	}
@@ -157,8 +157,8 @@ func holdEnd(ev luascripts.Event, c luascripts.Claim, held bool) *time.Time {
 	return &at
 }
 
-func buyerOf(c luascripts.Claim) *string {
-	if c.Buyer == (luascripts.Buyer{}) {
+func buyerOf(c ledger.Claim) *string {
+	if c.Buyer == (ledger.Buyer{}) {
 		return nil
 	}
 	text := hex.EncodeToString(c.Buyer[:])

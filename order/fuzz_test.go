@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // FuzzWebhook: messages can go to every accepted address. A refused address is never repeated, nor is a secret.
@@ -91,7 +91,7 @@ func FuzzDatabase(f *testing.F) {
 // FuzzEvent: an event is parked whole, or becomes as many rows and messages as it has. All of them differ, and a database and a
 // listener can take each.
 func FuzzEvent(f *testing.F) {
-	claim := luascripts.Claim{Serial: 5, Count: 3, Fence: 7, Nonce: 9, Expiry: 1795399605199326, Buyer: luascripts.Buyer{1}}
+	claim := ledger.Claim{Serial: 5, Count: 3, Fence: 7, Nonce: 9, Expiry: 1795399605199326, Buyer: ledger.Buyer{1}}
 	for _, kind := range []string{"reserved", "confirmed", "cancelled", "expired", "sung", "unreadable: \x00"} {
 		f.Add("1-1", kind, uint64(1), uint64(7), int64(1795399305199326), int64(1795399305199326), claim.AppendTo(nil), true)
 	}
@@ -100,12 +100,12 @@ func FuzzEvent(f *testing.F) {
 	f.Add("1-1", "reserved", uint64(1), uint64(7), int64(1), int64(1<<53-1), huge.AppendTo(nil), true)
 	f.Add("1-1", "reserved", uint64(1)<<63, uint64(7), int64(-1), int64(0), claim.AppendTo(claim.AppendTo(nil)), false)
 	f.Fuzz(func(t *testing.T, id, kind string, number, birth uint64, at, raw int64, block []byte, held bool) {
-		claims, err := luascripts.ParseClaims(block)
+		claims, err := ledger.ParseClaims(block)
 		if err != nil {
 			return
 		}
 		var e Entry
-		err = e.addEvent("ticket", luascripts.Event{ID: id, Number: number, Kind: luascripts.EventKind(kind), Birth: birth,
+		err = e.addEvent("ticket", ledger.Event{ID: id, Number: number, Kind: ledger.EventKind(kind), Birth: birth,
 			At: at, Raw: raw, Claims: claims}, held, true)
 		if err != nil {
 			if len(e.Parked) != 1 || len(e.Rows)+len(e.Deliveries) > 0 || !errors.Is(err, errEvent) ||
@@ -118,7 +118,7 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-func checkEntry(t *testing.T, e Entry, claims []luascripts.Claim) {
+func checkEntry(t *testing.T, e Entry, claims []ledger.Claim) {
 	t.Helper()
 	units := 0
 	for _, c := range claims {
@@ -128,7 +128,7 @@ func checkEntry(t *testing.T, e Entry, claims []luascripts.Claim) {
 		t.Fatalf("%d rows, %d messages of %d claims with %d units", len(e.Rows), len(e.Deliveries), len(claims), units)
 	}
 	for _, r := range e.Rows {
-		if r.Serial < 1 || r.Serial > luascripts.MaxSerial || r.Fence < 1 || r.Birth < 1 || r.Serial < r.FirstSerial ||
+		if r.Serial < 1 || r.Serial > ledger.MaxSerial || r.Fence < 1 || r.Birth < 1 || r.Serial < r.FirstSerial ||
 			r.Serial >= r.FirstSerial+r.Units {
 			t.Errorf("%+v", r)
 		}

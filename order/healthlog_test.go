@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // partOK is the metric of a part: 1 or 0; -1 before the metric exists.
@@ -69,18 +69,18 @@ func TestTroubleOfSeveral(t *testing.T) {
 }
 
 // blindStore does not show its sales.
-type blindStore struct{ luascripts.Store }
+type blindStore struct{ ledger.Store }
 
-func (blindStore) Show(context.Context, string) (luascripts.ShowReply, error) {
-	return luascripts.ShowReply{}, errDownToday
+func (blindStore) Show(context.Context, string) (ledger.ShowReply, error) {
+	return ledger.ShowReply{}, errDownToday
 }
 
 // The list and other calls go well, and one call fails. All the time the store is not well, and the log never says that it is.
 func TestTroubleOfOneIsNotClearedByOthers(t *testing.T) {
 	t.Parallel()
-	for what, broken := range map[string]func(luascripts.Store) luascripts.Store{
-		"streams": func(s luascripts.Store) luascripts.Store { return mutedStore{s} },
-		"shows":   func(s luascripts.Store) luascripts.Store { return blindStore{s} },
+	for what, broken := range map[string]func(ledger.Store) ledger.Store{
+		"streams": func(s ledger.Store) ledger.Store { return mutedStore{s} },
+		"shows":   func(s ledger.Store) ledger.Store { return blindStore{s} },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { staysInTrouble(t, broken) })
@@ -88,7 +88,7 @@ func TestTroubleOfOneIsNotClearedByOthers(t *testing.T) {
 	}
 }
 
-func staysInTrouble(t *testing.T, broken func(luascripts.Store) luascripts.Store) {
+func staysInTrouble(t *testing.T, broken func(ledger.Store) ledger.Store) {
 	t.Helper()
 	var said strings.Builder
 	store, metrics := newShop(), prometheus.NewRegistry()

@@ -8,42 +8,42 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // counted is a store that counts its scripts and its stream commands.
 type counted struct {
-	luascripts.Store
+	ledger.Store
 	scripts, commands, marks atomic.Int64
 }
 
-func (c *counted) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+func (c *counted) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
 	c.scripts.Add(1)
 	return c.Store.Show(ctx, sale)
 }
 
-func (c *counted) Tend(ctx context.Context, sale string, q luascripts.TendRequest) (luascripts.TendReply, error) {
+func (c *counted) Tend(ctx context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
 	c.scripts.Add(1)
 	return c.Store.Tend(ctx, sale, q)
 }
 
-func (c *counted) EventLag(ctx context.Context, sale string, g luascripts.Group) (luascripts.Lag, error) {
+func (c *counted) EventLag(ctx context.Context, sale string, g ledger.Group) (ledger.Lag, error) {
 	c.scripts.Add(1)
 	return c.Store.EventLag(ctx, sale, g)
 }
 
-func (c *counted) ReadEvents(ctx context.Context, sale string, g luascripts.Group, n int) ([]luascripts.Event, error) {
+func (c *counted) ReadEvents(ctx context.Context, sale string, g ledger.Group, n int) ([]ledger.Event, error) {
 	c.commands.Add(1)
 	return c.Store.ReadEvents(ctx, sale, g, n)
 }
 
-func (c *counted) TakeOver(ctx context.Context, sale string, g luascripts.Group, idle time.Duration, n int) (
-	[]luascripts.Event, error) {
+func (c *counted) TakeOver(ctx context.Context, sale string, g ledger.Group, idle time.Duration, n int) (
+	[]ledger.Event, error) {
 	c.commands.Add(1)
 	return c.Store.TakeOver(ctx, sale, g, idle, n)
 }
 
-func (c *counted) Marks(ctx context.Context, sales []string) ([]luascripts.Mark, string, error) {
+func (c *counted) Marks(ctx context.Context, sales []string) ([]ledger.Mark, string, error) {
 	c.marks.Add(1)
 	return c.Store.Marks(ctx, sales)
 }

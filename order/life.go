@@ -1,7 +1,7 @@
 package order
 
 import (
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -30,8 +30,8 @@ func (s State) Final() bool { return s > Pending }
 func Merge(old, heard State) State { return max(old, heard) }
 
 // after is the state that an event leads to.
-var after = map[luascripts.EventKind]State{luascripts.Reserved: Pending, luascripts.Confirmed: Confirmed,
-	luascripts.Cancelled: Cancelled, luascripts.Expired: Expired}
+var after = map[ledger.EventKind]State{ledger.Reserved: Pending, ledger.Confirmed: Confirmed,
+	ledger.Cancelled: Cancelled, ledger.Expired: Expired}
 
 // Input is a request to a reservation.
 type Input int
@@ -47,10 +47,10 @@ const (
 
 // Output is the result of an input.
 type Output struct {
-	Answer  State                  // to Confirm, Cancel and Look: what the caller hears. It is done if it is the asked state
-	Verdict luascripts.Verdict     // to Settle
-	Events  []luascripts.EventKind // for the stream, in order
-	Restock shard.Range            // goes back on sale; empty: nothing
+	Answer  State              // to Confirm, Cancel and Look: what the caller hears. It is done if it is the asked state
+	Verdict ledger.Verdict     // to Settle
+	Events  []ledger.EventKind // for the stream, in order
+	Restock shard.Range        // goes back on sale; empty: nothing
 }
 
 // Life is one reservation, from Reserve on. It has no clock: every step is told the time (ledger time, microseconds).
@@ -58,14 +58,14 @@ type Output struct {
 // A repeat gets the first answer. Confirm and Cancel may overtake Settle; then the same step settles first. A reservation is over
 // at the end of its time, even before a sweep has found it. Only the sweep puts its units back.
 type Life struct {
-	claim luascripts.Claim
+	claim ledger.Claim
 	held  bool // the sale has a hold. Without one, a claim that is settled in time never ends by itself
 	state State
 }
 
 // Reserve is an edge's promise to a buyer, not told yet. Claims of a sale without a hold have an expiry too: they must be settled
 // before it.
-func Reserve(c luascripts.Claim, held bool) *Life { return &Life{claim: c, held: held} }
+func Reserve(c ledger.Claim, held bool) *Life { return &Life{claim: c, held: held} }
 
 // State is the state that the ledger would store. After the hold's end and before the sweep that is still pending.
 func (l *Life) State() State { return l.state }
@@ -96,9 +96,9 @@ func (l *Life) Step(in Input, now int64) (out Output) {
 	case Settle:
 		out.Verdict = l.settle(now, &out)
 	case Confirm:
-		l.resolve(Confirmed, luascripts.Confirmed, now, &out)
+		l.resolve(Confirmed, ledger.Confirmed, now, &out)
 	case Cancel:
-		l.resolve(Cancelled, luascripts.Cancelled, now, &out)
+		l.resolve(Cancelled, ledger.Cancelled, now, &out)
 	case Sweep:
 		l.sweep(now, &out)
 	case Look:
@@ -108,18 +108,18 @@ func (l *Life) Step(in Input, now int64) (out Output) {
 }
 
 // settle gives a final answer: a repeat hears it again, whatever happened since.
-func (l *Life) settle(now int64, out *Output) luascripts.Verdict {
+func (l *Life) settle(now int64, out *Output) ledger.Verdict {
 	switch {
 	case l.state == Expired, l.state == Claimed && l.over(now):
-		return luascripts.TooLate
+		return ledger.TooLate
 	case l.state == Claimed:
 		l.state = Pending
-		out.Events = append(out.Events, luascripts.Reserved)
+		out.Events = append(out.Events, ledger.Reserved)
 	}
-	return luascripts.Kept
+	return ledger.Kept
 }
 
-func (l *Life) resolve(to State, kind luascripts.EventKind, now int64, out *Output) {
+func (l *Life) resolve(to State, kind ledger.EventKind, now int64, out *Output) {
 	if l.over(now) || l.state.Final() {
 		return
 	}
@@ -138,7 +138,7 @@ func (l *Life) sweep(now int64, out *Output) {
 		return
 	}
 	if l.state == Pending {
-		out.Events = append(out.Events, luascripts.Expired)
+		out.Events = append(out.Events, ledger.Expired)
 	}
 	l.state = Expired
 	out.Restock = l.units()

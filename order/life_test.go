@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -82,7 +82,7 @@ func number(t *testing.T, text string) int64 {
 func reserveFrom(t *testing.T, words []string) *Life {
 	t.Helper()
 	first, count, _ := strings.Cut(words[2], "+")
-	return Reserve(luascripts.Claim{Serial: uint32(number(t, first)), Count: uint32(number(t, count)), Fence: 9, Nonce: 5,
+	return Reserve(ledger.Claim{Serial: uint32(number(t, first)), Count: uint32(number(t, count)), Fence: 9, Nonce: 5,
 		Expiry: number(t, words[4])}, len(words) == 5)
 }
 
@@ -110,8 +110,8 @@ func tell(in Input, o Output, l *Life) string {
 func TestLifeEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.Bool().Draw(t, "held")
-		life := Reserve(luascripts.Claim{Serial: 3, Count: 2, Expiry: 50}, held)
-		events := map[luascripts.EventKind]int{}
+		life := Reserve(ledger.Claim{Serial: 3, Count: 2, Expiry: 50}, held)
+		events := map[ledger.EventKind]int{}
 		answers := map[Input]State{}
 		restocked, now := 0, int64(0)
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
@@ -124,10 +124,10 @@ func TestLifeEndsOnce(t *testing.T) {
 			}
 			for _, e := range out.Events {
 				events[e]++
-				if e != luascripts.Reserved && after[e] != life.State() {
+				if e != ledger.Reserved && after[e] != life.State() {
 					t.Fatalf("event %s, but it is %v", e, life.State())
 				}
-				if e != luascripts.Reserved && events[luascripts.Reserved] != 1 {
+				if e != ledger.Reserved && events[ledger.Reserved] != 1 {
 					t.Fatalf("%s before reserved", e)
 				}
 			}
@@ -148,8 +148,8 @@ func TestLifeEndsOnce(t *testing.T) {
 		if back := life.State() == Cancelled || life.State() == Expired; restocked > 1 || back != (restocked == 1) {
 			t.Fatalf("%v, and its units went back %d times", life.State(), restocked)
 		}
-		ends := events[luascripts.Confirmed] + events[luascripts.Cancelled] + events[luascripts.Expired]
-		if ends > 1 || events[luascripts.Reserved] > 1 {
+		ends := events[ledger.Confirmed] + events[ledger.Cancelled] + events[ledger.Expired]
+		if ends > 1 || events[ledger.Reserved] > 1 {
 			t.Fatalf("told twice: %v", events)
 		}
 	})

@@ -8,17 +8,18 @@ import (
 
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // ledgerLife is one reservation from a lease, in the real ledger's twin.
 type ledgerLife struct {
 	*shop
 	birth uint64
-	claim luascripts.Claim
+	claim ledger.Claim
 }
 
-var us = luascripts.Party{Instance: "i", Node: "n"}
+var us = ledger.Party{Instance: "i", Node: "n"}
 
 const (
 	lifeHold = 2 * time.Second
@@ -28,30 +29,30 @@ const (
 func newLedgerLife(t *rapid.T, hold time.Duration) *ledgerLife {
 	l := &ledgerLife{shop: newShop()}
 	fixed := time.UnixMicro(at0)
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(),
+	store := memory.New(ledger.DefaultBounds(),
 		func() time.Time { return fixed.Add(time.Duration(l.ahead.Load())) })
 	store.KeepEvents()
 	l.Store = store
-	if _, err := l.Create(t.Context(), "a", luascripts.CreateRequest{Total: 10, Hold: hold}); err != nil {
+	if _, err := l.Create(t.Context(), "a", ledger.CreateRequest{Total: 10, Hold: hold}); err != nil {
 		t.Fatal(err)
 	}
-	lease, err := l.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: us, Request: 1, Want: 5, Term: time.Minute})
+	lease, err := l.Lease(t.Context(), "a", ledger.LeaseRequest{Party: us, Request: 1, Want: 5, Term: time.Minute})
 	if err != nil || lease.Grant.Ranges.Len() < 2 {
 		t.Fatal(lease, err)
 	}
 	l.birth = lease.Birth
-	l.claim = luascripts.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 2, Fence: lease.Grant.Fence, Nonce: 5,
-		Expiry: lease.Now + cover.Microseconds(), Buyer: luascripts.Buyer{1}}
+	l.claim = ledger.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 2, Fence: lease.Grant.Fence, Nonce: 5,
+		Expiry: lease.Now + cover.Microseconds(), Buyer: ledger.Buyer{1}}
 	return l
 }
 
 // ask gives an input to the ledger, and returns its time and its answer.
 func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uint64) {
-	var r luascripts.ReservationReply
+	var r ledger.ReservationReply
 	var err error
 	switch in {
 	case Settle:
-		s, err := l.Settle(t.Context(), "a", luascripts.SettleRequest{Party: us, Batch: 1, Claims: []luascripts.Claim{l.claim}})
+		s, err := l.Settle(t.Context(), "a", ledger.SettleRequest{Party: us, Batch: 1, Claims: []ledger.Claim{l.claim}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,8 +77,8 @@ func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uin
 }
 
 // news is the kinds of the events since the last call.
-func (l *ledgerLife) news(t *rapid.T) (kinds []luascripts.EventKind) {
-	events, err := l.ReadEvents(t.Context(), "a", luascripts.Group{Name: "test", Consumer: "test"}, 100)
+func (l *ledgerLife) news(t *rapid.T) (kinds []ledger.EventKind) {
+	events, err := l.ReadEvents(t.Context(), "a", ledger.Group{Name: "test", Consumer: "test"}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

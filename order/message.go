@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Delivery is a webhook message and its progress.
@@ -49,13 +49,13 @@ type messageData struct {
 }
 
 // message is the message about one claim of an event.
-func message(sale string, ev luascripts.Event, c luascripts.Claim, held bool) Delivery {
+func message(sale string, ev ledger.Event, c ledger.Claim, held bool) Delivery {
 	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: messageData{Sale: sale,
 		Reservation: "rsv_" + digest(sale, "", ev.Birth, c.Fence, c.Nonce), Serial: c.Serial, Units: c.Count, Buyer: buyerOf(c)}}
-	if at := holdEnd(ev, c, held); at != nil && ev.Kind == luascripts.Reserved {
+	if at := holdEnd(ev, c, held); at != nil && ev.Kind == ledger.Reserved {
 		p.Data.ExpiresAt = stamp(*at)
 	}
-	if ev.Kind == luascripts.Cancelled || ev.Kind == luascripts.Expired {
+	if ev.Kind == ledger.Cancelled || ev.Kind == ledger.Expired {
 		p.Type, p.Data.Reason = "released", string(ev.Kind)
 	}
 	for s := c.Serial; c.Count > 1 && s < c.Serial+c.Count; s++ {

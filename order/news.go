@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // news tells a sale's consumer and its sweeper that something was written. One look at all sales finds that out. Both rest while
@@ -14,7 +14,7 @@ type news struct {
 	consumer, sweeper chan struct{}
 	changes           atomic.Uint64 // changes seen in the ledger
 	settled           atomic.Uint64 // one more than the changes seen when nothing was unread or unacknowledged
-	mark              luascripts.Mark
+	mark              ledger.Mark
 }
 
 func newNews() news { return news{consumer: make(chan struct{}, 1), sweeper: make(chan struct{}, 1)} }
@@ -23,7 +23,7 @@ func newNews() news { return news{consumer: make(chan struct{}, 1), sweeper: mak
 func (n *news) isSettled() bool { return n.settled.Load() == n.changes.Load()+1 }
 
 // settles notes the result of a look at the stream. The look began after so many changes.
-func (n *news) settles(changes uint64, lag luascripts.Lag) {
+func (n *news) settles(changes uint64, lag ledger.Lag) {
 	if lag.Unread == 0 && lag.Pending == 0 {
 		n.settled.Store(changes + 1)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // refusals are ways in which an operator's database refuses the row of serial 3, each with its undoing.
@@ -53,7 +53,7 @@ func refuseOne(t *testing.T, s testRepository, begin, end string) {
 	sale := fmt.Sprint("s", time.Now().UnixNano())
 	store.sale(t, sale, 40, time.Hour)
 	s.do(t, begin)
-	var third luascripts.Claim
+	var third ledger.Claim
 	var birth uint64
 	for i := range 20 {
 		c, b := store.buy(t, sale, 1)
@@ -103,7 +103,7 @@ func refuseOne(t *testing.T, s testRepository, begin, end string) {
 
 // suiteBehind: an order must not overtake a parked order of its reservation, or of a part of it. Any other order may.
 func suiteBehind(t *testing.T, s testRepository) {
-	events := append(story(5, 3, 1000, luascripts.Expired, true), story(5, 3, 2000, luascripts.Confirmed, false)...)
+	events := append(story(5, 3, 1000, ledger.Expired, true), story(5, 3, 2000, ledger.Confirmed, false)...)
 	orders := entryOf(t, "joins", events).Orders
 	if err := s.Save(t.Context(), Entry{Refused: []Refused{{orders[0], "x"}}}); err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ func suiteIdentity(t *testing.T, s testRepository) {
 	if n, known, err := s.Stored(t.Context(), "joins", 77); n != 0 || !known || err != nil {
 		t.Errorf("nothing is stored: %d %v %v", n, known, err)
 	}
-	e := entryOf(t, "joins", story(5, 3, 1000, luascripts.Confirmed, false))
-	for _, e := range []Entry{e, entryOf(t, "joins", story(8, 1, 900, luascripts.Reserved, false))} {
+	e := entryOf(t, "joins", story(5, 3, 1000, ledger.Confirmed, false))
+	for _, e := range []Entry{e, entryOf(t, "joins", story(8, 1, 900, ledger.Reserved, false))} {
 		if err := s.Save(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // past is what a consumer knows that the database has stored. With it the consumer notices a database from an earlier time: a
@@ -54,7 +54,7 @@ func (c *consumer) remember(ctx context.Context) error {
 	if c.past.asked {
 		return nil
 	}
-	var known luascripts.Stored
+	var known ledger.Stored
 	known, err := c.w.store.EventsStored(ctx, c.sale.name, c.w.group)
 	if err != nil {
 		return err

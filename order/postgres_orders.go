@@ -5,7 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // PostgreSQL's part of parked orders, and of the database's identity and settings.
@@ -121,7 +121,7 @@ func (p *postgres) Stored(ctx context.Context, sale string, birth uint64) (numbe
 }
 
 // Binding implements Repository. A copy of a database has another place: the cluster, the database in it, the schema.
-func (p *postgres) Binding(ctx context.Context) (b luascripts.Binding, err error) {
+func (p *postgres) Binding(ctx context.Context) (b ledger.Binding, err error) {
 	b.Name = p.name
 	err = p.inTx(ctx, "identity", func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, "SELECT id FROM spike_book").Scan(&b.ID); err != nil {

@@ -13,18 +13,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // moody takes writes, or does not.
 type moody struct {
-	luascripts.Store
+	ledger.Store
 	no atomic.Bool
 }
 
 func (m *moody) Willing(ctx context.Context) error {
 	if m.no.Load() {
-		return luascripts.ErrDown
+		return ledger.ErrDown
 	}
 	return m.Store.Willing(ctx)
 }

@@ -4,25 +4,26 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Row P12: a store has lost history, its sale has no hold, and only a worker runs. The worker begins the recovery, and sees it
 // through.
 func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	t.Parallel()
-	b := luascripts.DefaultBounds()
+	b := ledger.DefaultBounds()
 	b.Lease, b.Margin, b.Cover = 60*time.Millisecond, 20*time.Millisecond, 60*time.Millisecond
-	store := luascripts.NewEmbedded(b, time.Now)
-	store.On(luascripts.Node{Era: 1, Run: 1})
-	if _, err := store.Create(t.Context(), "a", luascripts.CreateRequest{Total: 3}); err != nil {
+	store := memory.New(b, time.Now)
+	store.On(memory.Node{Era: 1, Run: 1})
+	if _, err := store.Create(t.Context(), "a", ledger.CreateRequest{Total: 3}); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 1}); err != nil ||
-		r.Answer != luascripts.Had {
+	if r, err := store.Deduct(t.Context(), "a", ledger.DeductRequest{N: 1, Nonce: 1}); err != nil ||
+		r.Answer != ledger.Had {
 		t.Fatal(r, err)
 	}
-	store.On(luascripts.Node{Era: 2, Run: 2})
+	store.On(memory.Node{Era: 2, Run: 2})
 	reopens := func() int64 {
 		shown, err := store.Show(t.Context(), "a")
 		if err != nil {
@@ -35,8 +36,8 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	}
 	work(t, store, nil)
 	eventually(t, "units are granted again", func() bool { return reopens() == 0 })
-	if r, err := store.Deduct(t.Context(), "a", luascripts.DeductRequest{N: 1, Nonce: 2}); err != nil ||
-		r.Answer != luascripts.Had {
+	if r, err := store.Deduct(t.Context(), "a", ledger.DeductRequest{N: 1, Nonce: 2}); err != nil ||
+		r.Answer != ledger.Had {
 		t.Error(r, err)
 	}
 }

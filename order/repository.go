@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // ErrConfig is a setting that cannot be used.
@@ -42,7 +42,7 @@ type Repository interface {
 	ParkedOrders(ctx context.Context) (int64, error)
 
 	// Binding identifies this database.
-	Binding(ctx context.Context) (luascripts.Binding, error)
+	Binding(ctx context.Context) (ledger.Binding, error)
 	// Stored is the number of the newest stored event of a sale. known is false if the sale has rows of a version that did not
 	// store that number.
 	Stored(ctx context.Context, sale string, birth uint64) (number uint64, known bool, err error)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/pgtest"
 )
 
@@ -24,10 +24,10 @@ func BenchmarkSave(b *testing.B) {
 				began := time.Now()
 				for b.Loop() {
 					batch := Entry{}
-					ev := luascripts.Event{ID: "1-1", Kind: luascripts.Reserved, Birth: 1, At: 1, Raw: time.Now().UnixMicro()}
+					ev := ledger.Event{ID: "1-1", Kind: ledger.Reserved, Birth: 1, At: 1, Raw: time.Now().UnixMicro()}
 					for range rows {
 						next++
-						ev.Claims = append(ev.Claims, luascripts.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next),
+						ev.Claims = append(ev.Claims, ledger.Claim{Serial: next, Count: 1, Fence: 7, Nonce: uint64(next),
 							Expiry: 300e6})
 					}
 					if err := batch.addEvent("s", ev, true, told); err != nil {

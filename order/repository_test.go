@@ -15,7 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 func TestSQLiteRepository(t *testing.T) {
@@ -43,27 +43,27 @@ func repositorySuite(t *testing.T, open func(testing.TB) testRepository) {
 const at0 = 1_700_000_000_000_000 // µs
 
 // story is the events of one reservation, in their order.
-func story(serial, count uint32, fence uint64, end luascripts.EventKind, parts bool) []luascripts.Event {
-	c := luascripts.Claim{Serial: serial, Count: count, Fence: fence, Nonce: fence * 3, Expiry: 900_000_000 + at0,
-		Buyer: luascripts.Buyer{byte(serial), 1, 2, 3, 4, 5, 6, 7}}
-	ev := func(kind luascripts.EventKind, later int64, claims ...luascripts.Claim) luascripts.Event {
-		return luascripts.Event{ID: fmt.Sprintf("%d-%d", fence, later), Number: fence + uint64(later), Kind: kind, Birth: 77,
+func story(serial, count uint32, fence uint64, end ledger.EventKind, parts bool) []ledger.Event {
+	c := ledger.Claim{Serial: serial, Count: count, Fence: fence, Nonce: fence * 3, Expiry: 900_000_000 + at0,
+		Buyer: ledger.Buyer{byte(serial), 1, 2, 3, 4, 5, 6, 7}}
+	ev := func(kind ledger.EventKind, later int64, claims ...ledger.Claim) ledger.Event {
+		return ledger.Event{ID: fmt.Sprintf("%d-%d", fence, later), Number: fence + uint64(later), Kind: kind, Birth: 77,
 			At: at0 + later, Raw: at0 + 5 + later, Claims: claims}
 	}
-	events := []luascripts.Event{ev(luascripts.Reserved, int64(fence), c)}
-	if end == luascripts.Expired && parts && count > 1 {
+	events := []ledger.Event{ev(ledger.Reserved, int64(fence), c)}
+	if end == ledger.Expired && parts && count > 1 {
 		a, b := c, c
 		a.Count, b.Count, b.Serial = 1, count-1, serial+1
 		return append(events, ev(end, int64(fence)+10, a), ev(end, int64(fence)+20, b))
 	}
-	if end != luascripts.Reserved {
+	if end != ledger.Reserved {
 		events = append(events, ev(end, int64(fence)+10, c))
 	}
 	return events
 }
 
 // entries cuts events into batches, as a consumer does.
-func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
+func entries(t testing.TB, events []ledger.Event, size int) (list []Entry) {
 	t.Helper()
 	for chunk := range slices.Chunk(events, size) {
 		list = append(list, entryOf(t, "joins", chunk))
@@ -73,14 +73,14 @@ func entries(t testing.TB, events []luascripts.Event, size int) (list []Entry) {
 
 // history is what happened at a sale, and how it came to the consumers: cut anywhere, in any order, some of it again.
 type history struct {
-	events []luascripts.Event
-	cuts   [][]luascripts.Event
+	events []ledger.Event
+	cuts   [][]ledger.Event
 }
 
 var histories = rapid.Custom(func(t *rapid.T) (h history) {
 	for i := range rapid.IntRange(1, 5).Draw(t, "reservations") {
-		end := rapid.SampledFrom([]luascripts.EventKind{luascripts.Reserved, luascripts.Confirmed, luascripts.Cancelled,
-			luascripts.Expired}).Draw(t, "end")
+		end := rapid.SampledFrom([]ledger.EventKind{ledger.Reserved, ledger.Confirmed, ledger.Cancelled,
+			ledger.Expired}).Draw(t, "end")
 		serial := uint32(rapid.IntRange(1, 3).Draw(t, "serial"))
 		h.events = append(h.events, story(serial, uint32(rapid.IntRange(1, 3).Draw(t, "units")), uint64(1000*(i+1)), end,
 			rapid.Bool().Draw(t, "parts"))...)
@@ -92,7 +92,7 @@ var histories = rapid.Custom(func(t *rapid.T) (h history) {
 })
 
 // entryOf is what a consumer writes for events.
-func entryOf(t rapid.TB, sale string, events []luascripts.Event) (e Entry) {
+func entryOf(t rapid.TB, sale string, events []ledger.Event) (e Entry) {
 	t.Helper()
 	for _, ev := range events {
 		if err := e.addEvent(sale, ev, true, true); err != nil {
@@ -120,7 +120,7 @@ func (h history) inOrder(t rapid.TB, sale string) map[Key]Row {
 	t.Helper()
 	var rows [][]Row
 	for _, ev := range h.events {
-		rows = append(rows, entryOf(t, sale, []luascripts.Event{ev}).Rows)
+		rows = append(rows, entryOf(t, sale, []ledger.Event{ev}).Rows)
 	}
 	return joined(rows...)
 }
@@ -177,8 +177,8 @@ func suiteStates(t *testing.T, s testRepository) {
 }
 
 func suiteLargest(t *testing.T, s testRepository) {
-	ev := luascripts.Event{ID: "1-0", Number: 1<<53 - 1, Kind: luascripts.Reserved, Birth: 1<<53 - 1, At: 5, Raw: at0,
-		Claims: []luascripts.Claim{{Serial: luascripts.MaxSerial, Count: 1, Fence: 1<<53 - 1, Nonce: 1 << 53, Expiry: 0}}}
+	ev := ledger.Event{ID: "1-0", Number: 1<<53 - 1, Kind: ledger.Reserved, Birth: 1<<53 - 1, At: 5, Raw: at0,
+		Claims: []ledger.Claim{{Serial: ledger.MaxSerial, Count: 1, Fence: 1<<53 - 1, Nonce: 1 << 53, Expiry: 0}}}
 	var e Entry
 	if err := e.addEvent("largest", ev, true, true); err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func suiteLargest(t *testing.T, s testRepository) {
 		t.Fatal(err)
 	}
 	rows, err := s.rows("largest")
-	r, ok := rows[Key{"largest", 1<<53 - 1, luascripts.MaxSerial, 1<<53 - 1}]
+	r, ok := rows[Key{"largest", 1<<53 - 1, ledger.MaxSerial, 1<<53 - 1}]
 	if err != nil || !ok || r.Nonce != 1<<53 || r.Buyer != nil || r.ExpiresAt != nil || r.ReservedAt.UnixMicro() != at0 {
 		t.Errorf("%+v %v", rows, err)
 	}
@@ -195,7 +195,7 @@ func suiteLargest(t *testing.T, s testRepository) {
 
 // suiteAtomic has a batch fail at its last part. Nothing of the batch may stay.
 func suiteAtomic(t *testing.T, s testRepository) {
-	e := entries(t, story(1, 2, 1000, luascripts.Reserved, false), 9)[0]
+	e := entries(t, story(1, 2, 1000, ledger.Reserved, false), 9)[0]
 	e.Deliveries[0].State = "nonsense" // the table refuses it
 	if err := s.Save(t.Context(), e); err == nil {
 		t.Fatal("a delivery in no state was taken")
@@ -214,9 +214,9 @@ func suiteAtomic(t *testing.T, s testRepository) {
 
 // suiteWriters has two workers write the same batches in opposite directions.
 func suiteWriters(t *testing.T, s testRepository) {
-	var events []luascripts.Event
+	var events []ledger.Event
 	for serial := uint32(1); serial <= 150; serial += 3 {
-		events = append(events, story(serial, 3, 1000+uint64(serial), luascripts.Cancelled, false)...)
+		events = append(events, story(serial, 3, 1000+uint64(serial), ledger.Cancelled, false)...)
 	}
 	there := entries(t, events, 20)
 	back := entries(t, events, 30)
@@ -248,8 +248,8 @@ func suiteWriters(t *testing.T, s testRepository) {
 
 func suiteDeliveries(t *testing.T, s testRepository) {
 	now := wall(at0)
-	e := entries(t, append(story(1, 2, 1000, luascripts.Confirmed, false),
-		story(5, 1, 2000, luascripts.Cancelled, false)...), 9)[0]
+	e := entries(t, append(story(1, 2, 1000, ledger.Confirmed, false),
+		story(5, 1, 2000, ledger.Cancelled, false)...), 9)[0]
 	for i := range e.Deliveries {
 		e.Deliveries[i].NextAt = now
 	}
@@ -387,7 +387,7 @@ func suiteShared(t *testing.T, s testRepository) {
 
 func suiteParked(t *testing.T, s testRepository) {
 	var e Entry
-	if err := e.addEvent("odd", luascripts.Event{ID: "5-1", Kind: "sung", Birth: 1, At: 1, Raw: 1}, true, true); err == nil {
+	if err := e.addEvent("odd", ledger.Event{ID: "5-1", Kind: "sung", Birth: 1, At: 1, Raw: 1}, true, true); err == nil {
 		t.Fatal("it made sense")
 	}
 	for range 2 {
@@ -403,7 +403,7 @@ func suiteParked(t *testing.T, s testRepository) {
 
 // One statement meets a row only once, and two workers meet rows in the same order.
 func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
-	events := append(story(5, 2, 2000, luascripts.Confirmed, false), story(1, 3, 1000, luascripts.Expired, true)...)
+	events := append(story(5, 2, 2000, ledger.Confirmed, false), story(1, 3, 1000, ledger.Expired, true)...)
 	slices.Reverse(events)
 	rows := entries(t, events, 99)[0].Rows
 	if len(rows) != 5 || !slices.IsSortedFunc(rows, func(a, b Row) int { return a.compare(b.Key) }) {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
 
@@ -20,10 +20,10 @@ import (
 type Worker struct {
 	cfg   Config
 	pace  pace
-	store luascripts.Store
+	store ledger.Store
 	repo  Repository // nil: it only ends holds, and reads no stream
 	log   zerolog.Logger
-	group luascripts.Group
+	group ledger.Group
 
 	storeHealth    *healthLog
 	databaseHealth *healthLog
@@ -48,7 +48,7 @@ const maxSweeps = 16
 
 // Run works until ctx ends, then stores the batches in hand. Without a repository it only ends holds. The store and the database
 // may be away, at the start too: Run logs it, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
-func Run(ctx context.Context, cfg Config, store luascripts.Store, repo Repository, log zerolog.Logger) error {
+func Run(ctx context.Context, cfg Config, store ledger.Store, repo Repository, log zerolog.Logger) error {
 	if err := cfg.begin(); err != nil {
 		return err
 	}
@@ -72,9 +72,9 @@ func Run(ctx context.Context, cfg Config, store luascripts.Store, repo Repositor
 	return w.run(ctx, admin)
 }
 
-func newWorker(cfg Config, store luascripts.Store, repo Repository, log zerolog.Logger) (*Worker, error) {
+func newWorker(cfg Config, store ledger.Store, repo Repository, log zerolog.Logger) (*Worker, error) {
 	w := &Worker{cfg: cfg, pace: *cfg.pace, store: store, repo: repo, log: log,
-		group:       luascripts.Group{Name: luascripts.OrdersGroup, Consumer: rand.Text()},
+		group:       ledger.Group{Name: ledger.OrdersGroup, Consumer: rand.Text()},
 		storeHealth: newHealthLog(log, "store"), databaseHealth: newHealthLog(log, "database"),
 		sweeping: make(chan struct{}, maxSweeps), migrated: make(chan struct{}),
 		parkLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Minute})}

@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // brisk is the pace for tests.
@@ -24,47 +25,47 @@ func (c *clock) skip(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // shop is a store of sales, and its buyers.
 type shop struct {
-	luascripts.Store
+	ledger.Store
 	*clock
 	nonce uint64
 }
 
 func newShop() *shop {
 	c := &clock{}
-	e := luascripts.NewEmbedded(luascripts.DefaultBounds(), c.now)
+	e := memory.New(ledger.DefaultBounds(), c.now)
 	e.KeepEvents()
 	return &shop{Store: e, clock: c}
 }
 
 func (b *shop) sale(t testing.TB, name string, total uint64, hold time.Duration) {
 	t.Helper()
-	if _, err := b.Create(t.Context(), name, luascripts.CreateRequest{Total: total, Hold: hold}); err != nil {
+	if _, err := b.Create(t.Context(), name, ledger.CreateRequest{Total: total, Hold: hold}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // buy reserves n units.
-func (b *shop) buy(t testing.TB, sale string, n uint32) (luascripts.Claim, uint64) {
+func (b *shop) buy(t testing.TB, sale string, n uint32) (ledger.Claim, uint64) {
 	t.Helper()
 	b.nonce++
-	r, err := b.Deduct(t.Context(), sale, luascripts.DeductRequest{N: n, Nonce: b.nonce,
-		Buyer: luascripts.Buyer{1, byte(b.nonce)}})
+	r, err := b.Deduct(t.Context(), sale, ledger.DeductRequest{N: n, Nonce: b.nonce,
+		Buyer: ledger.Buyer{1, byte(b.nonce)}})
 	if err != nil || r.Claim.Count != n {
 		t.Fatalf("nothing bought: %+v %v", r, err)
 	}
 	return r.Claim, r.Birth
 }
 
-func (b *shop) confirm(t testing.TB, sale string, birth uint64, c luascripts.Claim) {
+func (b *shop) confirm(t testing.TB, sale string, birth uint64, c ledger.Claim) {
 	t.Helper()
-	if r, err := b.Confirm(t.Context(), sale, birth, c); err != nil || r.Life != luascripts.IsConfirmed {
+	if r, err := b.Confirm(t.Context(), sale, birth, c); err != nil || r.Life != ledger.IsConfirmed {
 		t.Fatalf("%+v %v", r, err)
 	}
 }
 
-func (b *shop) cancel(t testing.TB, sale string, birth uint64, c luascripts.Claim) {
+func (b *shop) cancel(t testing.TB, sale string, birth uint64, c ledger.Claim) {
 	t.Helper()
-	if r, err := b.Cancel(t.Context(), sale, birth, c); err != nil || r.Life != luascripts.IsCancelled {
+	if r, err := b.Cancel(t.Context(), sale, birth, c); err != nil || r.Life != ledger.IsCancelled {
 		t.Fatalf("%+v %v", r, err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // SQLite's part of parked orders, and of the database's identity and settings.
@@ -107,7 +107,7 @@ func (s *sqlite) Stored(ctx context.Context, sale string, birth uint64) (number 
 }
 
 // Binding implements Repository. A copy of a file is another file.
-func (s *sqlite) Binding(ctx context.Context) (b luascripts.Binding, err error) {
+func (s *sqlite) Binding(ctx context.Context) (b ledger.Binding, err error) {
 	b.Name = "sqlite " + s.file
 	if whole, err := filepath.Abs(s.file); err == nil {
 		b.Name = "sqlite " + whole

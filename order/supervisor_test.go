@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // closedRepository answers and stores nothing.
@@ -17,8 +17,8 @@ func (closedRepository) Ping(context.Context) error        { return nil }
 func (closedRepository) Writers() int                      { return 1 }
 func (closedRepository) Save(context.Context, Entry) error { return errAway }
 
-func (closedRepository) Binding(context.Context) (luascripts.Binding, error) {
-	return luascripts.Binding{ID: "closed", Place: "here"}, nil
+func (closedRepository) Binding(context.Context) (ledger.Binding, error) {
+	return ledger.Binding{ID: "closed", Place: "here"}, nil
 }
 func (closedRepository) Risks(context.Context) ([]string, error) { return nil, nil }
 func (closedRepository) Stored(context.Context, string, uint64) (uint64, bool, error) {
@@ -36,7 +36,7 @@ func TestHoldsOfASaleMadeAgainEndWhileItsConsumerIsStuck(t *testing.T) {
 		store.buy(t, "a", 1)
 		work(t, store, closedRepository{}, func(c *Config) { c.pace = &steady })
 		time.Sleep(time.Minute)
-		if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil ||
+		if lag, err := store.EventLag(t.Context(), "a", ledger.Group{Name: ledger.OrdersGroup}); err != nil ||
 			lag.Pending != 1 {
 			t.Fatalf("nothing is in hand: %+v %v", lag, err)
 		}
@@ -55,7 +55,7 @@ func TestHoldsOfASaleMadeAgainEndWhileItsConsumerIsStuck(t *testing.T) {
 
 // longStore has a slow list.
 type longStore struct {
-	luascripts.Store
+	ledger.Store
 	busy time.Duration
 }
 

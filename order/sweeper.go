@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // sweeper ends one sale's holds, steadily, and looks how far behind its orders are. It does not use SQL. So units come back
@@ -15,7 +15,7 @@ type sweeper struct {
 	w    *Worker
 	sale *sale
 
-	head   luascripts.Head
+	head   ledger.Head
 	heard  time.Time // when head came
 	due    time.Time // when a hold may be over
 	looked time.Time // the newest look at the sale's numbers
@@ -25,7 +25,7 @@ type sweeper struct {
 }
 
 // sweepMost is how many holds one call looks at.
-const sweepMost = luascripts.MaxExpire
+const sweepMost = ledger.MaxExpire
 
 func (s *sweeper) who() string { return "sweeper of " + s.sale.name }
 
@@ -112,7 +112,7 @@ func (s *sweeper) settled() bool { return s.w.repo == nil || s.sale.news.isSettl
 // tend sweeps once. It tells the store how long this worker has lived since the last answer, so ledger time need not be moved
 // often. More holds are swept soon, but Redis gets as much time for others as for this sweep.
 func (s *sweeper) tend(ctx context.Context, now time.Time) (pause time.Duration, err error) {
-	q := luascripts.TendRequest{Most: sweepMost, Witness: s.head.Seen(now.Sub(s.heard))}
+	q := ledger.TendRequest{Most: sweepMost, Witness: s.head.Seen(now.Sub(s.heard))}
 	reply, err := s.w.store.Tend(ctx, s.sale.name, q)
 	if err != nil {
 		return 0, err
@@ -150,8 +150,8 @@ func (s *sweeper) lag(ctx context.Context) {
 func (w *Worker) noteStore(s *sale, who string, err error) {
 	var down, odd error
 	switch {
-	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, context.Canceled):
-	case errors.Is(err, luascripts.ErrDown):
+	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, context.Canceled):
+	case errors.Is(err, ledger.ErrDown):
 		down = err
 	default:
 		odd = err

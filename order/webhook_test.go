@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 var testSecret = secretOf(32)
@@ -141,8 +141,8 @@ func TestWebhooksTellWhatHappened(t *testing.T) {
 
 // Anonymous is null, not the hash of nothing. One unit has no list of serials.
 func TestPayload(t *testing.T) {
-	ev := luascripts.Event{ID: "1-0", Number: 4, Kind: luascripts.Expired, Birth: 7, At: 9, Raw: at0,
-		Claims: []luascripts.Claim{{Serial: 5, Count: 1, Fence: 8, Nonce: 3, Expiry: 9}}}
+	ev := ledger.Event{ID: "1-0", Number: 4, Kind: ledger.Expired, Birth: 7, At: 9, Raw: at0,
+		Claims: []ledger.Claim{{Serial: 5, Count: 1, Fence: 8, Nonce: 3, Expiry: 9}}}
 	d := message("tickets", ev, ev.Claims[0], true)
 	const want = `{"type":"released","timestamp":"2023-11-14T22:13:20.000000Z","data":{"sale":"tickets",` +
 		`"reservation":"rsv_3fb3b6a6","serial":5,"units":1,"buyer":null,"reason":"expired"}}`
@@ -386,7 +386,7 @@ func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
 func TestOutboxKeepsTheFirst(t *testing.T) {
 	t.Parallel()
 	repo := newSQLite(t)
-	e := entries(t, story(1, 1, 1000, luascripts.Confirmed, false), 9)[0]
+	e := entries(t, story(1, 1, 1000, ledger.Confirmed, false), 9)[0]
 	for range 3 {
 		if err := repo.Save(t.Context(), e); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 	"spike/order/pgtest"
 )
@@ -17,7 +18,7 @@ import (
 // again when all is stored.
 func TestWorkerOnRealServers(t *testing.T) {
 	options := rueidis.ClientOption{InitAddress: []string{redistest.Start(t)}, DisableCache: true}
-	redis, err := luascripts.Dial(t.Context(), options, luascripts.DefaultBounds())
+	redis, err := luascripts.Dial(t.Context(), options, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestWorkerOnRealServers(t *testing.T) {
 	for range 5 {
 		store.buy(t, "a", 2)
 	}
-	dead := luascripts.Group{Name: luascripts.OrdersGroup, Consumer: "dead"}
+	dead := ledger.Group{Name: ledger.OrdersGroup, Consumer: "dead"}
 	if evs, err := store.ReadEvents(t.Context(), "a", dead, 5); err != nil || len(evs) != 5 {
 		t.Fatal(evs, err)
 	}
@@ -55,8 +56,8 @@ func TestWorkerOnRealServers(t *testing.T) {
 	eventually(t, "all is told", func() bool { return repo.deliveries(t, Delivered) == 2*305 })
 	h.messages(t)
 	eventually(t, "all is acknowledged, what nobody can read as well", func() bool {
-		lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup})
-		return err == nil && lag == (luascripts.Lag{})
+		lag, err := store.EventLag(t.Context(), "a", ledger.Group{Name: ledger.OrdersGroup})
+		return err == nil && lag == (ledger.Lag{})
 	})
 	if n, err := repo.count("SELECT count(*) FROM parked_events WHERE sale = 'a' AND why LIKE '%sung%'"); err != nil || n != 1 {
 		t.Errorf("%d parked: %v", n, err)

@@ -15,11 +15,11 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // work runs a worker until the test ends or stop is called; stop waits for it.
-func work(t testing.TB, store luascripts.Store, repo Repository, change ...func(*Config)) (stop func()) {
+func work(t testing.TB, store ledger.Store, repo Repository, change ...func(*Config)) (stop func()) {
 	t.Helper()
 	cfg := Config{Batch: 20, pace: &brisk}
 	for _, f := range change {
@@ -68,11 +68,11 @@ func (s testRepository) comesTo(t testing.TB, sale string, want map[State]int) {
 }
 
 // allDone waits until the sale's stream has nothing left to store.
-func allDone(t testing.TB, store luascripts.Store, sale string) {
+func allDone(t testing.TB, store ledger.Store, sale string) {
 	t.Helper()
 	eventually(t, "all is acknowledged", func() bool {
-		lag, err := store.EventLag(t.Context(), sale, luascripts.Group{Name: luascripts.OrdersGroup})
-		return err == nil && lag == luascripts.Lag{}
+		lag, err := store.EventLag(t.Context(), sale, ledger.Group{Name: ledger.OrdersGroup})
+		return err == nil && lag == ledger.Lag{}
 	})
 }
 
@@ -109,17 +109,17 @@ func TestSaleWithoutHold(t *testing.T) {
 	t.Parallel()
 	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, 0)
-	lease, err := store.Lease(t.Context(), "a", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i",
+	lease, err := store.Lease(t.Context(), "a", ledger.LeaseRequest{Party: ledger.Party{Instance: "i",
 		Node: "n"}, Request: 1,
 		Want: 1, Term: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := luascripts.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 1, Fence: lease.Grant.Fence, Nonce: 5,
+	c := ledger.Claim{Serial: lease.Grant.Ranges[0].Start, Count: 1, Fence: lease.Grant.Fence, Nonce: 5,
 		Expiry: lease.Now + 60e6}
-	if _, err := store.Settle(t.Context(), "a", luascripts.SettleRequest{Party: luascripts.Party{Instance: "i",
+	if _, err := store.Settle(t.Context(), "a", ledger.SettleRequest{Party: ledger.Party{Instance: "i",
 		Node: "n"}, Batch: 1,
-		Claims: []luascripts.Claim{c}}); err != nil {
+		Claims: []ledger.Claim{c}}); err != nil {
 		t.Fatal(err)
 	}
 	work(t, store, repo)
@@ -178,8 +178,8 @@ func TestSaleMadeAgainUnnoticed(t *testing.T) {
 
 // Ledger time and the wall clock differ. A row has the hold's end by the wall clock.
 func TestHoldEndsByTheWallClock(t *testing.T) {
-	ev := luascripts.Event{ID: "1-0", Number: 1, Kind: luascripts.Reserved, Birth: 1, At: 1_000, Raw: at0,
-		Claims: []luascripts.Claim{{Serial: 1, Count: 1, Fence: 1, Expiry: 5_000}}}
+	ev := ledger.Event{ID: "1-0", Number: 1, Kind: ledger.Reserved, Birth: 1, At: 1_000, Raw: at0,
+		Claims: []ledger.Claim{{Serial: 1, Count: 1, Fence: 1, Expiry: 5_000}}}
 	for held, want := range map[bool]string{true: "2023-11-14T22:13:20.004000Z", false: "<nil>"} {
 		var e Entry
 		if err := e.addEvent("a", ev, held, false); err != nil {
@@ -192,13 +192,13 @@ func TestHoldEndsByTheWallClock(t *testing.T) {
 }
 
 // mutedStore has a stream that does not answer.
-type mutedStore struct{ luascripts.Store }
+type mutedStore struct{ ledger.Store }
 
-func (mutedStore) EventLag(context.Context, string, luascripts.Group) (luascripts.Lag, error) {
-	return luascripts.Lag{}, errDownToday
+func (mutedStore) EventLag(context.Context, string, ledger.Group) (ledger.Lag, error) {
+	return ledger.Lag{}, errDownToday
 }
 
-func (mutedStore) ReadEvents(context.Context, string, luascripts.Group, int) ([]luascripts.Event, error) {
+func (mutedStore) ReadEvents(context.Context, string, ledger.Group, int) ([]ledger.Event, error) {
 	return nil, errDownToday
 }
 
@@ -227,7 +227,7 @@ func TestExpiryWithoutADatabase(t *testing.T) {
 		r, err := store.Show(t.Context(), "a")
 		return err == nil && r.Free == 2 && r.Pending == 0
 	})
-	if lag, err := store.EventLag(t.Context(), "a", luascripts.Group{Name: luascripts.OrdersGroup}); err != nil ||
+	if lag, err := store.EventLag(t.Context(), "a", ledger.Group{Name: ledger.OrdersGroup}); err != nil ||
 		lag.Unread != 2 {
 		t.Errorf("the stream was read: %+v %v", lag, err)
 	}
@@ -304,7 +304,7 @@ func TestDeadWorkersEventsAreTakenOver(t *testing.T) {
 	store, repo := newShop(), newSQLite(t)
 	store.sale(t, "a", 10, time.Hour)
 	store.buy(t, "a", 4)
-	dead := luascripts.Group{Name: luascripts.OrdersGroup, Consumer: "dead"}
+	dead := ledger.Group{Name: ledger.OrdersGroup, Consumer: "dead"}
 	if evs, err := store.ReadEvents(t.Context(), "a", dead, 10); err != nil || len(evs) != 1 {
 		t.Fatal(evs, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"spike/bench/check"
 	"spike/bench/front"
 	"spike/bench/load"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 const requests, units = 1000, 10
@@ -21,7 +21,7 @@ func took(design string, round int, us int64) Sample {
 	s := Sample{Design: design, Round: round, Cost: front.Cost{Nginx: d, Servers: d}, Won: units, Sold: units,
 		Load: load.Result{Requests: requests, Answered: requests, Elapsed: time.Second, Statuses: map[int]int64{200: requests}}}
 	if design != Article {
-		s.Reached, s.Audit = requests/5, &luascripts.Audit{OK: true, Pending: units - 1, Confirmed: 1}
+		s.Reached, s.Audit = requests/5, &ledger.Audit{OK: true, Pending: units - 1, Confirmed: 1}
 	}
 	return s
 }

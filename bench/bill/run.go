@@ -13,7 +13,7 @@ import (
 	"spike/bench"
 	"spike/bench/front"
 	"spike/bench/process"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Run measures. It returns every sample; [Summarise] makes the table of them. That something was sold twice or somebody
@@ -172,9 +172,9 @@ func (s *Sample) readBooks(ctx context.Context, o Options, site *front.Site) (er
 }
 
 // audit is `spike audit`, as an operator runs it.
-func audit(ctx context.Context, binary, redis string) (*luascripts.Audit, error) {
+func audit(ctx context.Context, binary, redis string) (*ledger.Audit, error) {
 	out, err := exec.CommandContext(ctx, binary, "audit", front.Sale, "--json", "--redis", redis).Output()
-	var a luascripts.Audit
+	var a ledger.Audit
 	if json.Unmarshal(out, &a) != nil { // it prints the audit that fails as well
 		return nil, fmt.Errorf("spike audit: %w", err)
 	}

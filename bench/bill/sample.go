@@ -8,7 +8,7 @@ import (
 	"spike/bench/check"
 	"spike/bench/front"
 	"spike/bench/load"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Sample is one turn: one crowd at one design.
@@ -16,13 +16,13 @@ type Sample struct {
 	Design string `json:"design"`
 	Round  int    `json:"round"` // from 1
 
-	Load    load.Result       `json:"load"`
-	Cost    front.Cost        `json:"cost"` // 0 where it cannot be read
-	Won     int64             `json:"won"`
-	Sold    int64             `json:"sold"`    // by the sale's hash
-	Reached int64             `json:"reached"` // requests the servers answered, as they count them; the article's do not
-	Audit   *luascripts.Audit `json:"audit,omitempty"`
-	Wrong   []string          `json:"wrong,omitempty"` // what is not as it must be
+	Load    load.Result   `json:"load"`
+	Cost    front.Cost    `json:"cost"` // 0 where it cannot be read
+	Won     int64         `json:"won"`
+	Sold    int64         `json:"sold"`    // by the sale's hash
+	Reached int64         `json:"reached"` // requests the servers answered, as they count them; the article's do not
+	Audit   *ledger.Audit `json:"audit,omitempty"`
+	Wrong   []string      `json:"wrong,omitempty"` // what is not as it must be
 }
 
 // perMillion is somebody's part of the bill, in CPU-seconds for a million requests: microseconds for one. It is not a

@@ -109,7 +109,7 @@ func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
 		buying := s.during(5*time.Millisecond, func() { buyer.buy() }) // an edge without buyers gives back what it holds
 		time.Sleep(time.Until(closes.Add(-s.span(500*time.Millisecond, time.Second))))
 		buying()
-		held := redis.Do("HGET", ledger, "leased")
+		held := redis.Do("HGET", ledgerKey, "leased")
 		redis.Pause()
 		stopped := time.Now()
 		buying = s.during(50*time.Millisecond, func() { buyer.buy() })
@@ -239,8 +239,8 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 	})
 }
 
-// ledger is where the sale's numbers are.
-const ledger = "{" + sale + "_hash_key}:ledger"
+// ledgerKey is where the sale's numbers are.
+const ledgerKey = "{" + sale + "_hash_key}:ledger"
 
 // claims is how many claims an edge has not settled.
 func (e *Edge) claims() (n int) {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"spike/bench/process"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Lease is how long the edges' leases last: the shortest there is, so that runs are short.
@@ -73,7 +73,7 @@ func CreateSale(t testing.TB, redis, sale, units, hold string, args ...string) {
 }
 
 // Audit counts a sale as an operator does. Not known: nobody answers just now.
-func Audit(t testing.TB, redis, sale string) (a luascripts.Audit, known bool) {
+func Audit(t testing.TB, redis, sale string) (a ledger.Audit, known bool) {
 	t.Helper()
 	out, err := exec.Command(binary(t), "audit", sale, "--json", "--redis", redis).Output()
 	if json.Unmarshal(out, &a) != nil {

@@ -50,7 +50,7 @@ const briefly = 4_000 // units of a brief sale
 const (
 	sale   = "ticket"
 	short  = 4 * time.Second // the hold of most sales: what nobody pays for is soon sold again
-	margin = time.Second     // luascripts.DefaultBounds().Margin
+	margin = time.Second     // ledger.DefaultBounds().Margin
 )
 
 // healing is how long the crowd may need to buy and pay for the last unit, when all is well again: a new era's delay and

@@ -12,13 +12,13 @@ import (
 
 	"spike/bench"
 	"spike/bench/load"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Run buys from an edge and says what it found, one call of say for each finding. The store is for the audit; without
 // one there is none. The error is about the options (bench.ErrUsage), about nobody listening (bench.ErrDependency), about
-// the store (luascripts.ErrDown), or ctx's: what is wrong with the answers is in the findings.
-func Run(ctx context.Context, o Options, store luascripts.Store, say func(Finding)) error {
+// the store (ledger.ErrDown), or ctx's: what is wrong with the answers is in the findings.
+func Run(ctx context.Context, o Options, store ledger.Store, say func(Finding)) error {
 	to, err := o.check()
 	if err != nil {
 		return err
@@ -128,9 +128,9 @@ func round(d time.Duration) time.Duration {
 }
 
 // Audited says whether the store accounts for every unit of the sale once.
-func Audited(ctx context.Context, store luascripts.Store, sale string) ([]Finding, error) {
+func Audited(ctx context.Context, store ledger.Store, sale string) ([]Finding, error) {
 	a, err := store.Audit(ctx, sale)
-	var refused *luascripts.Refusal
+	var refused *ledger.Refusal
 	if errors.As(err, &refused) {
 		return []Finding{Fail("audit of %s: %v", sale, err)}, nil
 	}
@@ -148,7 +148,7 @@ func Audited(ctx context.Context, store luascripts.Store, sale string) ([]Findin
 }
 
 // Account is an audit's sum.
-func Account(a luascripts.Audit) string {
+func Account(a ledger.Audit) string {
 	parts := []string{}
 	for _, p := range []struct {
 		name string

@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // server answers buy number n, from 1.
@@ -64,14 +65,14 @@ func TestRun(t *testing.T) {
 
 func TestRunAudits(t *testing.T) {
 	url := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, `{"code":-1}`) })
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	o := Options{URL: url, Requests: 1, Connections: 1}
 	var all []Finding
 	keep := func(f Finding) { all = append(all, f) }
 	if err := Run(t.Context(), o, store, keep); err != nil || Passed(all) {
 		t.Errorf("a sale that does not exist passed: %v\n%s", err, texts(all))
 	}
-	if _, err := store.Create(t.Context(), "ticket", luascripts.CreateRequest{Total: 1234}); err != nil {
+	if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 1234}); err != nil {
 		t.Fatal(err)
 	}
 	all = nil
@@ -113,7 +114,7 @@ func TestRunRefuses(t *testing.T) {
 }
 
 func TestAccount(t *testing.T) {
-	got := Account(luascripts.Audit{Total: 10_000, Free: 1, Leased: 2, Limbo: 3, Pending: 4, Confirmed: 9990})
+	got := Account(ledger.Audit{Total: 10_000, Free: 1, Leased: 2, Limbo: 3, Pending: 4, Confirmed: 9990})
 	if got != "10,000 = 1 free + 2 leased + 3 limbo + 4 pending + 9,990 confirmed" {
 		t.Error(got)
 	}

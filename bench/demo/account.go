@@ -9,7 +9,7 @@ import (
 	"spike/bench/check"
 	"spike/bench/load"
 	"spike/bench/report"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Account is what happened.
@@ -26,7 +26,7 @@ type Account struct {
 	Total, Sold            string // the hash's fields
 	SellingN, SoldOutN     int64  // scripts until the hash showed the last unit sold, and after
 	SellingFor, SoldOutFor int64  // wins the first ones sold, answers the others went with; 0: not known
-	Audit                  luascripts.Audit
+	Audit                  ledger.Audit
 	Findings               []check.Finding
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"spike/bench/check"
 	"spike/bench/load"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // right is an account of 30 requests for 6 units in which everything is right.
@@ -21,7 +21,7 @@ func right() *Account {
 			edge("edge-4", 4, 6000, 7000)},
 		Total: "6", Sold: "6", SellingN: 3, SellingFor: 6,
 		Load:  load.Result{Requests: 30, Answered: 30, Statuses: map[int]int64{200: 30}, Codes: map[int]int64{1: 6, -1: 24}},
-		Audit: luascripts.Audit{Sale: sale, Total: 6, Pending: 6, OK: true}}
+		Audit: ledger.Audit{Sale: sale, Total: 6, Pending: 6, OK: true}}
 }
 
 // seen is a crowd whose answers gave these serials.

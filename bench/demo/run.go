@@ -10,7 +10,7 @@ import (
 )
 
 // Run plays the article and returns what happened. Errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
-// luascripts.ErrDown; that something came out wrong is no error, but in the account's findings. All servers are gone when
+// ledger.ErrDown; that something came out wrong is no error, but in the account's findings. All servers are gone when
 // it returns.
 func Run(ctx context.Context, o Options) (*Account, error) {
 	if err := o.check(); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"spike/bench/process"
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 )
 
@@ -66,9 +67,9 @@ func (s *stage) openRedis(ctx, life context.Context, o Options) (err error) {
 	o.step("Redis on %s, nothing of it kept", s.redis.Addr)
 	options := rueidis.ClientOption{InitAddress: []string{s.redis.Addr}, DisableCache: true}
 	if s.client, err = rueidis.NewClient(options); err != nil {
-		return fmt.Errorf("%w: %w", luascripts.ErrDown, err)
+		return fmt.Errorf("%w: %w", ledger.ErrDown, err)
 	}
-	if s.store, err = luascripts.Dial(ctx, options, luascripts.DefaultBounds()); err != nil {
+	if s.store, err = luascripts.Dial(ctx, options, ledger.DefaultBounds()); err != nil {
 		return err
 	}
 	hmset := s.client.B().Hmset().Key(hashKey).FieldValue().
@@ -82,7 +83,7 @@ func (s *stage) openRedis(ctx, life context.Context, o Options) (err error) {
 
 // The article's hash.
 const (
-	hashKey    = sale + luascripts.HashSuffix
+	hashKey    = sale + ledger.HashSuffix
 	totalField = "ticket_total_nums"
 	soldField  = "ticket_sold_nums"
 )

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -44,15 +44,15 @@ func (e *edge) bend(now allotment.Instant) allotment.Instant {
 }
 
 // waits says which mutation leaves out the wait behind a call.
-func waits(call any) luascripts.Mutant {
+func waits(call any) ledger.Mutant {
 	switch q := call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		return waitLease
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		return waitRenew
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		return waitSettle
-	case luascripts.DeductRequest:
+	case ledger.DeductRequest:
 		return waitDeduct
 	case byToken:
 		if q.what == confirm {
@@ -63,9 +63,9 @@ func waits(call any) luascripts.Mutant {
 }
 
 // waitsFor is how many replicas must have a script before its answer goes out.
-func (w *world) waitsFor(e *entry, h luascripts.Head) uint64 {
+func (w *world) waitsFor(e *entry, h ledger.Head) uint64 {
 	switch {
-	case !widens(e.call), luascripts.Mutable && w.lacks(waits(e.call)):
+	case !widens(e.call), ledger.Mutable && w.lacks(waits(e.call)):
 		return 0
 	case w.lacks(waitOnline):
 		return e.node.Replicas
@@ -76,12 +76,12 @@ func (w *world) waitsFor(e *entry, h luascripts.Head) uint64 {
 // say is a call as it is sent.
 func (e *edge) say(call any) any {
 	switch q := call.(type) {
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		if e.w.lacks(awaitedFreed) {
 			q.Awaited = 1 << 62
 			return q
 		}
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		if e.w.lacks(noReassert) {
 			return expire{1}
 		}
@@ -94,9 +94,9 @@ func (e *edge) say(call any) any {
 }
 
 // unsold is what is held, without what is claimed.
-func unsold(held []luascripts.Held, claims []luascripts.Claim) (out []luascripts.Held) {
+func unsold(held []ledger.Held, claims []ledger.Claim) (out []ledger.Held) {
 	for _, h := range held {
-		rest := luascripts.NewRangeSet(h.Ranges)
+		rest := ledger.NewRangeSet(h.Ranges)
 		for _, c := range claims {
 			if c.Fence == h.Fence {
 				rest.CutAll(shard.Range{Start: c.Serial, End: c.Serial + c.Count})
@@ -110,7 +110,7 @@ func unsold(held []luascripts.Held, claims []luascripts.Claim) (out []luascripts
 
 // skip is a settle call whose number looks old: nothing of it is done.
 func (w *world) skip(call any) (instead any, skipped int) {
-	q, ok := call.(luascripts.SettleRequest)
+	q, ok := call.(ledger.SettleRequest)
 	if !ok || !w.lacks(batchByNode) {
 		return call, 0
 	}
@@ -124,8 +124,8 @@ func (w *world) skip(call any) (instead any, skipped int) {
 
 // kept pads the answer to a call that was skipped.
 func kept(reply any, skipped int) any {
-	if r, ok := reply.(luascripts.SettleReply); ok && skipped > 0 {
-		r.Verdicts = make([]luascripts.Verdict, skipped)
+	if r, ok := reply.(ledger.SettleReply); ok && skipped > 0 {
+		r.Verdicts = make([]ledger.Verdict, skipped)
 		return r
 	}
 	return reply
@@ -133,8 +133,8 @@ func kept(reply any, skipped int) any {
 
 // hasten answers a settle call as soon as it is sent.
 func (e *edge) hasten(call any, sent allotment.Instant) {
-	q := call.(luascripts.SettleRequest)
-	reply := luascripts.SettleReply{Head: e.a.View(), Verdicts: make([]luascripts.Verdict, len(q.Claims))}
+	q := call.(ledger.SettleRequest)
+	reply := ledger.SettleReply{Head: e.a.View(), Verdicts: make([]ledger.Verdict, len(q.Claims))}
 	e.w.after(time.Microsecond, func() {
 		e.whenAwake(func() {
 			e.w.check.heard(q.Claims)
@@ -149,17 +149,17 @@ func (e *edge) understand(a allotment.Answer) allotment.Answer {
 		a.Sent = e.clock()
 	}
 	switch q := a.Call.(type) {
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		if e.w.lacks(noReassert) && a.Err == nil {
-			a.Reply = assumed(q, a.Reply.(luascripts.ExpireReply).Head)
+			a.Reply = assumed(q, a.Reply.(ledger.ExpireReply).Head)
 		}
-	case luascripts.SettleRequest:
-		if e.w.lacks(eraStale) && errors.Is(a.Err, luascripts.ErrReassert) {
-			a.Err, a.Reply = nil, luascripts.SettleReply{Head: e.a.View(), Verdicts: resolved(len(q.Claims))}
+	case ledger.SettleRequest:
+		if e.w.lacks(eraStale) && errors.Is(a.Err, ledger.ErrReassert) {
+			a.Err, a.Reply = nil, ledger.SettleReply{Head: e.a.View(), Verdicts: resolved(len(q.Claims))}
 		}
 	}
 	switch r := a.Reply.(type) {
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		if e.w.lacks(earlySoldOut) {
 			r.Leased, r.Limbo = 0, 0
 		}
@@ -167,7 +167,7 @@ func (e *edge) understand(a allotment.Answer) allotment.Answer {
 			r.Grant.Hold += (3 * time.Second).Microseconds()
 		}
 		a.Reply = r
-	case luascripts.RenewReply:
+	case ledger.RenewReply:
 		if e.w.lacks(earlySoldOut) {
 			r.Leased, r.Limbo = 0, 0
 		}
@@ -177,19 +177,19 @@ func (e *edge) understand(a allotment.Answer) allotment.Answer {
 }
 
 // assumed is what the ledger would say if it had everything.
-func assumed(q luascripts.ReassertRequest, h luascripts.Head) luascripts.ReassertReply {
-	r := luascripts.ReassertReply{Head: h}
+func assumed(q ledger.ReassertRequest, h ledger.Head) ledger.ReassertReply {
+	r := ledger.ReassertReply{Head: h}
 	for _, held := range q.Leases {
-		r.Grants = append(r.Grants, luascripts.Grant{Fence: held.Fence, Deadline: max(held.Deadline, h.Now+q.Term.Microseconds()),
+		r.Grants = append(r.Grants, ledger.Grant{Fence: held.Fence, Deadline: max(held.Deadline, h.Now+q.Term.Microseconds()),
 			Ranges: held.Ranges})
 	}
 	return r
 }
 
-func resolved(n int) []luascripts.Verdict {
-	all := make([]luascripts.Verdict, n)
+func resolved(n int) []ledger.Verdict {
+	all := make([]ledger.Verdict, n)
 	for i := range all {
-		all[i] = luascripts.Resolved
+		all[i] = ledger.Resolved
 	}
 	return all
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // checks is everything the simulation knows better than the edges do.
@@ -39,7 +39,7 @@ func (c *checks) ledgerNow() int64 {
 }
 
 // decided is a Take that has read the clock: never after its lease, and never a promise that is longer than that allows.
-func (c *checks) decided(e *edge, claim luascripts.Claim) {
+func (c *checks) decided(e *edge, claim ledger.Claim) {
 	c.doors(e, claim)
 	deadline, now := max(e.deadline[claim.Fence], c.w.primary.twin.Deadline(claim.Fence)), c.scriptNow()
 	if claim.Expiry > deadline+c.covers {
@@ -57,7 +57,7 @@ func (c *checks) decided(e *edge, claim luascripts.Claim) {
 func (c *checks) soon(us int64) int64 { return c.w.now + us*1000*101/100 }
 
 // told is the reply: at most one live winner of a serial, under a fence that nobody has had it under.
-func (c *checks) told(e *edge, claim luascripts.Claim) {
+func (c *checks) told(e *edge, claim ledger.Claim) {
 	c.w.trace(won, uint64(claim.Serial)<<32|uint64(claim.Count), claim.Fence, claim.Nonce, uint64(claim.Expiry))
 	if c.w.telling {
 		c.w.tell("%s: won %v", e.name, claim)
@@ -97,7 +97,7 @@ func (c *checks) binds(p *promise) {
 	}
 }
 
-func (c *checks) deducted(e *edge, r luascripts.DeductReply, a answer) {
+func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
 	c.w.trace(won, uint64(r.Claim.Serial)<<32|uint64(r.Claim.Count), r.Claim.Fence, r.Claim.Nonce, uint64(r.Claim.Expiry))
 	if c.w.telling {
 		c.w.tell("%s: deducted %v", e.name, r.Claim)
@@ -132,33 +132,33 @@ func (c *checks) confirmed(p *promise, a answer) {
 // answered is what an edge hears of its leases.
 func (c *checks) answered(e *edge, call any, a answer) {
 	switch r := a.reply.(type) {
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		if r.Grant.Fence != 0 {
 			e.deadline[r.Grant.Fence], e.granted[r.Grant.Fence] = r.Grant.Deadline, a.entry
 			e.newest = max(e.newest, r.Grant.Fence)
 		}
-	case luascripts.RenewReply:
-		for i, f := range call.(luascripts.RenewRequest).Fences {
+	case ledger.RenewReply:
+		for i, f := range call.(ledger.RenewRequest).Fences {
 			e.deadline[f] = max(e.deadline[f], r.Deadlines[i])
 		}
-	case luascripts.ReassertReply:
+	case ledger.ReassertReply:
 		for _, g := range r.Grants {
 			e.deadline[g.Fence] = max(e.deadline[g.Fence], g.Deadline)
 			e.granted[g.Fence] = a.entry
 		}
-	case luascripts.SettleReply:
-		c.settled(call.(luascripts.SettleRequest), r, a)
+	case ledger.SettleReply:
+		c.settled(call.(ledger.SettleRequest), r, a)
 	}
 }
 
 // settled is the ledger's word on claims: from here on their slots may be used again.
-func (c *checks) settled(q luascripts.SettleRequest, r luascripts.SettleReply, a answer) {
+func (c *checks) settled(q ledger.SettleRequest, r ledger.SettleReply, a answer) {
 	for i, claim := range q.Claims {
 		p := c.known[claimID{claim.Fence, claim.Nonce}]
 		if p == nil {
 			continue // ran has looked at it
 		}
-		if r.Verdicts[i] == luascripts.Kept && p.kept == nil && !p.over {
+		if r.Verdicts[i] == ledger.Kept && p.kept == nil && !p.over {
 			p.late = p.outlasted(c.w)
 			p.kept, p.keptFor = a.entry, a.lasts()
 			if !c.w.primary.has(a.entry) {
@@ -169,7 +169,7 @@ func (c *checks) settled(q luascripts.SettleRequest, r luascripts.SettleReply, a
 }
 
 // heard is an edge that lets go of claims.
-func (c *checks) heard(claims []luascripts.Claim) {
+func (c *checks) heard(claims []ledger.Claim) {
 	for _, claim := range claims {
 		p := c.known[claimID{claim.Fence, claim.Nonce}]
 		if p == nil {
@@ -185,7 +185,7 @@ func (c *checks) heard(claims []luascripts.Claim) {
 
 // burnt is what a death takes with it: claims that only a lost ring had. Their tokens are as good as ever, while the
 // ledger knows the lease.
-func (c *checks) burnt(e *edge, left []luascripts.Claim) {
+func (c *checks) burnt(e *edge, left []ledger.Claim) {
 	kept := map[claimID]bool{}
 	for _, claim := range left {
 		kept[claimID{claim.Fence, claim.Nonce}] = true

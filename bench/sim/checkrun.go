@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // auditEvery is how many scripts run between two audits; where hundreds of edges have leases one takes long.
@@ -26,7 +26,7 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 		c.w.tell("Redis %d: %v -> %v", s.id, e.call, said)
 	}
 	c.counts(s)
-	if q, ok := e.call.(luascripts.DeductRequest); !ok || q.Offer.Count == 0 && q.Key == (luascripts.IdempotencyKey{}) {
+	if q, ok := e.call.(ledger.DeductRequest); !ok || q.Offer.Count == 0 && q.Key == (ledger.IdempotencyKey{}) {
 		c.fence(s, reply, err)
 	}
 	if err == nil {
@@ -39,16 +39,16 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 	c.paced(s.twin.Last())
 	c.inTime(s)
-	if q, ok := e.call.(luascripts.SettleRequest); ok && err == nil {
-		c.settles(q, reply.(luascripts.SettleReply))
+	if q, ok := e.call.(ledger.SettleRequest); ok && err == nil {
+		c.settles(q, reply.(ledger.SettleReply))
 	}
-	if q, ok := e.call.(luascripts.ReassertRequest); ok && err == nil {
-		c.caughtUp(q, reply.(luascripts.ReassertReply))
+	if q, ok := e.call.(ledger.ReassertRequest); ok && err == nil {
+		c.caughtUp(q, reply.(ledger.ReassertReply))
 	}
 	if q, ok := e.call.(byToken); ok {
-		c.honours(q, reply.(luascripts.ReservationReply), err)
+		c.honours(q, reply.(ledger.ReservationReply), err)
 	}
-	if _, ok := e.call.(luascripts.ChangeRequest); ok && err != nil {
+	if _, ok := e.call.(ledger.ChangeRequest); ok && err != nil {
 		c.w.fail("the operator is refused: %v", err)
 	}
 	if c.scripts++; c.scripts%c.w.fates.auditEvery() == 0 {
@@ -60,7 +60,7 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 // cancelsThere: who cancels at a server of old has let go of the promise all the same.
 func (c *checks) cancelsThere(e *entry, reply any, err error) {
 	q, ok := e.call.(byToken)
-	if !ok || err != nil || q.what != cancel || reply.(luascripts.ReservationReply).Life != luascripts.IsCancelled {
+	if !ok || err != nil || q.what != cancel || reply.(ledger.ReservationReply).Life != ledger.IsCancelled {
 		return
 	}
 	if p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]; p != nil {
@@ -77,21 +77,21 @@ func (c *checks) counts(s *server) {
 
 // paced: whatever clocks and servers do, ledger time gains no more than a step each time, so no hold ends early by more; and
 // a store that kept everything does not make buyers wait for a hold.
-func (c *checks) paced(h luascripts.Head) {
+func (c *checks) paced(h ledger.Head) {
 	step := c.w.bounds.Step
 	if ahead := time.Duration(h.Now-c.w.now/1000) * time.Microsecond; ahead > maxSkew+time.Duration(c.w.moves+1)*step {
 		c.w.fail("ledger time is %v ahead after %d changes of clocks and servers", ahead, c.w.moves)
 	}
 	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
 	// Who was away for more eras than the ledger remembers may have acted on what it does not have, for all that it knows.
-	whole := c.w.fates.store == fsynced && c.w.backups == 0 && c.w.eras <= luascripts.PastEras
+	whole := c.w.fates.store == fsynced && c.w.backups == 0 && c.w.eras <= ledger.PastEras
 	if whole && h.Reopens > 0 && wait > max(c.w.fates.term+c.w.bounds.Margin, c.w.bounds.Proof) {
 		c.w.fail("nothing was lost, and nothing is granted for %v", wait)
 	}
 }
 
 // caughtUp: where history was lost it is as late as anybody who lives was told, once it has said so.
-func (c *checks) caughtUp(q luascripts.ReassertRequest, r luascripts.ReassertReply) {
+func (c *checks) caughtUp(q ledger.ReassertRequest, r ledger.ReassertReply) {
 	if c.w.fates.store == lossy && r.Era == q.Era && r.Reopens > 0 && r.Now < q.Told {
 		c.w.fail("%s was told that it is %d, and in the recovery it is %d", q.Instance, q.Told, r.Now)
 	}
@@ -119,14 +119,14 @@ func (c *checks) fence(s *server, reply any, err error) {
 }
 
 // settles: a claim that was told, and that the ledger hears of in time, is kept, whatever happened in between.
-func (c *checks) settles(q luascripts.SettleRequest, r luascripts.SettleReply) {
+func (c *checks) settles(q ledger.SettleRequest, r ledger.SettleReply) {
 	for i, claim := range q.Claims {
 		p := c.known[claimID{claim.Fence, claim.Nonce}]
 		c.beyond(p, r.Total)
 		switch {
 		case p == nil || p.Claim != claim:
 			c.w.fail("%s settles %v, which nobody has decided", q.Instance, brief(claim))
-		case r.Verdicts[i] != luascripts.Kept && r.Now < claim.Expiry && !p.over && !p.excused && !p.outlasted(c.w):
+		case r.Verdicts[i] != ledger.Kept && r.Now < claim.Expiry && !p.over && !p.excused && !p.outlasted(c.w):
 			c.w.fail("%s told a buyer of %v, and in time, at %d, the ledger says %v", q.Instance, brief(claim), r.Now, r.Verdicts[i])
 		}
 	}
@@ -140,27 +140,27 @@ func (c *checks) beyond(p *promise, total uint64) {
 }
 
 // honours: a token that is shown in time is good.
-func (c *checks) honours(q byToken, r luascripts.ReservationReply, err error) {
+func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 	p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]
 	c.beyond(p, r.Total)
 	switch {
-	case errors.Is(err, luascripts.ErrReassert), errors.Is(err, luascripts.ErrRecovering): // ask again
+	case errors.Is(err, ledger.ErrReassert), errors.Is(err, ledger.ErrRecovering): // ask again
 	case err != nil:
 		c.w.fail("%v is refused: %v", brief(q), err)
-	case p.paid != nil && r.Life != luascripts.IsConfirmed:
+	case p.paid != nil && r.Life != ledger.IsConfirmed:
 		c.w.fail("%v was confirmed, and is %v", brief(q.claim), r.Life)
-	case r.Life == luascripts.IsCancelled:
+	case r.Life == ledger.IsCancelled:
 		p.over = p.over || q.what == cancel
 		fallthrough
-	case r.Life == luascripts.IsExpired:
+	case r.Life == ledger.IsExpired:
 		// Where history was lost, and time with it, whoever has bought the unit since has the better right.
 		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.histories == 0) {
 			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
 		}
-	case q.what == confirm && r.Life != luascripts.IsConfirmed, q.what == cancel && r.Life != luascripts.IsConfirmed:
+	case q.what == confirm && r.Life != ledger.IsConfirmed, q.what == cancel && r.Life != ledger.IsConfirmed:
 		c.w.fail("%v comes to nothing: %v", brief(q), r.Life)
 	}
-	if q.what == cancel && r.Life == luascripts.IsCancelled && err == nil {
+	if q.what == cancel && r.Life == ledger.IsCancelled && err == nil {
 		c.w.fresh = c.w.now
 	}
 }

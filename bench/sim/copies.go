@@ -2,15 +2,15 @@ package sim
 
 import (
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // A directory with rings may be copied while its edge lives, and an edge begun on the copy; or an edge may be begun on its own
 // rings and another store, which knows no sale of theirs.
 const (
-	copyProves luascripts.Mutant = "copy-proves"
-	storeBlind luascripts.Mutant = "store-blind"
-	offerBlind luascripts.Mutant = "offer-blind"
+	copyProves ledger.Mutant = "copy-proves"
+	storeBlind ledger.Mutant = "store-blind"
+	offerBlind ledger.Mutant = "offer-blind"
 )
 
 func ringMutations() []Mutation {

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // patience is how long a buyer waits for a lease before it asks the ledger, or leaves.
@@ -80,7 +80,7 @@ func (e *edge) buyer(n uint32) {
 
 // buy is one attempt; true: the buyer has an answer.
 func (e *edge) buy(n uint32) bool {
-	s, outcome := e.a.Take(n, luascripts.Buyer{})
+	s, outcome := e.a.Take(n, ledger.Buyer{})
 	defer e.listen()
 	switch outcome {
 	case allotment.Won:

@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Doors: an operator who shuts them and waits until no edge sells, and a sale that closes at a time that was set.
@@ -96,7 +96,7 @@ func (w *world) shutDoors() {
 		w.leaveAsleep(h)
 	}
 	w.tell("the operator shuts the doors")
-	w.order(luascripts.ChangeRequest{To: "paused"})
+	w.order(ledger.ChangeRequest{To: "paused"})
 	w.spread(false)
 	w.watchDoors(1, w.primary.era)
 }
@@ -129,14 +129,14 @@ func (w *world) watchDoors(looks int, era uint64) {
 			}
 			shown := s.show()
 			switch {
-			case shown.State == luascripts.Paused && shown.Quiet():
+			case shown.State == ledger.Paused && shown.Quiet():
 				w.silence()
 				return
-			case shown.State == luascripts.Paused:
+			case shown.State == ledger.Paused:
 			case shown.Era == era:
 				return // another one moves the doors
 			default:
-				w.order(luascripts.ChangeRequest{To: "paused"})
+				w.order(ledger.ChangeRequest{To: "paused"})
 				era = s.era
 			}
 		}
@@ -150,20 +150,20 @@ func (w *world) silence() {
 	w.silent = w.primary.log[len(w.primary.log)-1]
 	w.after(w.upTo(8*time.Second), func() {
 		if !w.healed && w.primary.up {
-			w.order(luascripts.ChangeRequest{To: "open"})
+			w.order(ledger.ChangeRequest{To: "open"})
 			w.spread(false)
 		}
 	})
 }
 
 // show is show.lua: nothing is written.
-func (s *server) show() luascripts.ShowReply {
+func (s *server) show() ledger.ShowReply {
 	s.twin.On(s.node())
 	return s.twin.Show(s.raw())
 }
 
 // doors looks at a promise that is made: not after the operator has heard that nobody makes any, nor after the end of the sale.
-func (c *checks) doors(e *edge, claim luascripts.Claim) {
+func (c *checks) doors(e *edge, claim ledger.Claim) {
 	w := c.w
 	if e.fooled {
 		return
@@ -190,6 +190,6 @@ func (w *world) rightClocks() {
 func (w *world) atTheEnd() {
 	w.rightClocks()
 	w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)
-	w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 })
+	w.mustEnd("the sale is closed, and nothing is on an edge", idleAfter, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 })
 	w.until(w.now+int64(5*time.Second+w.longestNap()), nil)
 }

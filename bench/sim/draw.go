@@ -6,16 +6,17 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // Draws: in some worlds the first units go by lot. Buyers enter while the window is open, and collect what they have won.
 
 func lotMutations() []Mutation {
 	return []Mutation{
-		{luascripts.DrawByClock, "the window of a draw ends by the store's clock alone, which jumps (P17)"},
-		{luascripts.LotsLeased, "edges lease what is kept for winners"},
-		{luascripts.LotTwice, "who asks for its lot again is given another unit"},
+		{memory.DrawByClock, "the window of a draw ends by the store's clock alone, which jumps (P17)"},
+		{memory.LotsLeased, "edges lease what is kept for winners"},
+		{memory.LotTwice, "who asks for its lot again is given another unit"},
 	}
 }
 
@@ -31,11 +32,11 @@ func (f *fates) drawWindow(seed uint64) {
 // entrant is a buyer in a draw. Who hears nothing asks again, at any edge.
 type entrant struct {
 	w     *world
-	buyer luascripts.Buyer
+	buyer ledger.Buyer
 	in    *entry // the script that entered it, as it has heard
 	tries int
-	got   []*entry         // scripts that gave it a unit, of which it may never hear
-	told  luascripts.Claim // Count 0: nothing yet
+	got   []*entry     // scripts that gave it a unit, of which it may never hear
+	told  ledger.Claim // Count 0: nothing yet
 }
 
 // enters has buyers come to the draw, some more than there are units. In some of these worlds the store's clocks are an hour
@@ -91,8 +92,8 @@ func (b *entrant) ask() {
 }
 
 func (b *entrant) enter(h *host) {
-	b.w.call(h, luascripts.EnterRequest{Birth: h.edge.birth, Buyers: []luascripts.Buyer{b.buyer}}, func(a answer) {
-		if r, ok := a.reply.(luascripts.EnterReply); ok && a.err == nil && r.Entered {
+	b.w.call(h, ledger.EnterRequest{Birth: h.edge.birth, Buyers: []ledger.Buyer{b.buyer}}, func(a answer) {
+		if r, ok := a.reply.(ledger.EnterReply); ok && a.err == nil && r.Entered {
 			b.in = a.entry
 		}
 	})
@@ -101,12 +102,12 @@ func (b *entrant) enter(h *host) {
 func (b *entrant) collect(e *edge) {
 	w := b.w
 	w.nonces++
-	q := luascripts.DeductRequest{Party: e.party(), N: 1, Nonce: deducted + w.nonces, Buyer: b.buyer, ByLot: true,
+	q := ledger.DeductRequest{Party: e.party(), N: 1, Nonce: deducted + w.nonces, Buyer: b.buyer, ByLot: true,
 		Latest: e.host.route.raw() + timeout.Microseconds()}
 	w.call(e.host, q, func(a answer) {
 		e.whenAwake(func() {
-			r, ok := a.reply.(luascripts.DeductReply)
-			if !ok || a.err != nil || r.Answer != luascripts.Had {
+			r, ok := a.reply.(ledger.DeductReply)
+			if !ok || a.err != nil || r.Answer != ledger.Had {
 				return
 			}
 			if b.told.Count == 0 {
@@ -125,16 +126,16 @@ func (c *checks) kept(s *server, e *entry, reply any) {
 	if h.Lots.Kept > h.Free {
 		c.w.fail("Redis %d keeps %d units for winners: %v", s.id, h.Lots.Kept, brief(h))
 	}
-	q, ok := e.call.(luascripts.DeductRequest)
+	q, ok := e.call.(ledger.DeductRequest)
 	if !ok || !q.ByLot {
 		return
 	}
 	b := c.w.entrants[binary.BigEndian.Uint64(q.Buyer[:])-1]
-	r := reply.(luascripts.DeductReply)
+	r := reply.(ledger.DeductReply)
 	switch {
-	case r.Answer == luascripts.Had:
+	case r.Answer == ledger.Had:
 		b.got = append(b.got, e)
-	case r.State != luascripts.Open || r.Lots.Kept == 0 || !r.MayHaveLot(q.Buyer) || !s.has(b.in) || slices.ContainsFunc(b.got, s.has):
+	case r.State != ledger.Open || r.Lots.Kept == 0 || !r.MayHaveLot(q.Buyer) || !s.has(b.in) || slices.ContainsFunc(b.got, s.has):
 	default:
 		c.w.fail("buyer %x has won, and there is nothing: %v", q.Buyer, brief(r.Head))
 	}

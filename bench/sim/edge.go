@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // edge is one process: an Allotment, its Keeper, their clock and their buyers. It stands in for the Runner.
@@ -54,8 +54,8 @@ func newEdge(h *host) *edge {
 	return e
 }
 
-func (e *edge) party() luascripts.Party {
-	return luascripts.Party{Birth: e.birth, Instance: e.name, Node: e.host.name}
+func (e *edge) party() ledger.Party {
+	return ledger.Party{Birth: e.birth, Instance: e.name, Node: e.host.name}
 }
 
 func (e *edge) start() {
@@ -135,14 +135,14 @@ func (e *edge) send(call any) {
 	if e.makes(call, sent) {
 		return
 	}
-	if _, settles := call.(luascripts.SettleRequest); settles && e.w.lacks(freeEarly) {
+	if _, settles := call.(ledger.SettleRequest); settles && e.w.lacks(freeEarly) {
 		e.w.call(e.host, call, func(answer) {})
 		e.hasten(call, sent)
 		return
 	}
 	e.w.call(e.host, e.say(call), func(a answer) {
 		e.whenAwake(func() {
-			if a.err != nil && !errors.Is(a.err, luascripts.ErrDown) && !errors.Is(a.err, luascripts.ErrReassert) {
+			if a.err != nil && !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert) {
 				e.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
 			}
 			if a.err == nil {
@@ -150,7 +150,7 @@ func (e *edge) send(call any) {
 				e.w.check.answered(e, call, a)
 			}
 			heard := e.understand(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
-			if q, ok := call.(luascripts.SettleRequest); ok && heard.Err == nil {
+			if q, ok := call.(ledger.SettleRequest); ok && heard.Err == nil {
 				e.w.check.heard(q.Claims)
 			}
 			e.step(heard)
@@ -159,7 +159,7 @@ func (e *edge) send(call any) {
 }
 
 // hear is news.
-func (e *edge) hear(door luascripts.State, unsure bool) {
+func (e *edge) hear(door ledger.State, unsure bool) {
 	e.whenAwake(func() { e.step(allotment.News{Door: door, Unsure: unsure}) })
 }
 

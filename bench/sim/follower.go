@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/memory"
 )
 
 // follower is a replica: it has what its primary had when it came, and hears of the rest a little later, in order.
@@ -141,7 +141,7 @@ func (w *world) failOver(split time.Duration) {
 	old.came = old.joins()
 	old.followers, old.up = nil, split > 0
 	w.primary, s.up, s.followers = s, true, nil
-	s.fed, s.followed = luascripts.WasFed, old.era
+	s.fed, s.followed = memory.WasFed, old.era
 	w.moves++
 	s.begin(slices.Clone(old.log[:has]))
 	for _, f := range others {

@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // holder is somebody with a token, who pays, cancels or looks, through any edge, and asks again until answered.
@@ -52,12 +52,12 @@ func (h *holder) hear(a answer) {
 		w.after(300*time.Millisecond+w.upTo(time.Second), h.show)
 		return
 	}
-	r := a.reply.(luascripts.ReservationReply)
+	r := a.reply.(ledger.ReservationReply)
 	w.trace(learned, uint64(h.what), uint64(r.Life), h.p.Nonce, h.p.Fence)
 	if w.telling {
 		w.tell("who holds %v hears %v", h.p.Claim, r.Life)
 	}
-	if h.what == confirm && r.Life == luascripts.IsConfirmed {
+	if h.what == confirm && r.Life == ledger.IsConfirmed {
 		w.check.confirmed(h.p, a)
 		h.regret()
 	}

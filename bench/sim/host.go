@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // host is a machine on which an edge runs, and after it another one under the same name.
@@ -96,7 +96,7 @@ func (h *host) burn() {
 	h.boots++
 	kept := h.data && h.w.chance(0.5)
 	for _, r := range h.left {
-		var claims []luascripts.Claim
+		var claims []ledger.Claim
 		for _, c := range r.claims {
 			if kept && h.w.chance(0.5) {
 				claims = append(claims, c)

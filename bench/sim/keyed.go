@@ -5,17 +5,17 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // keyed is a buyer with an idempotency key, as edge's settle.go serves one: it asks the ledger, and where that has nothing
 // free, an edge offers a unit of its own. Who hears nothing asks again, at any edge.
 type keyed struct {
 	w     *world
-	key   luascripts.IdempotencyKey
+	key   ledger.IdempotencyKey
 	n     uint32
 	tries int
-	told  luascripts.Claim // Count 0: nothing yet
+	told  ledger.Claim // Count 0: nothing yet
 }
 
 // keyedBuyer is one more.
@@ -33,28 +33,28 @@ func (b *keyed) ask() {
 		return
 	}
 	if e := b.w.someHost().edge; !e.gone && e.asleep == 0 && !e.ending {
-		b.deduct(e, luascripts.Claim{})
+		b.deduct(e, ledger.Claim{})
 	}
 	b.w.after(time.Second+b.w.upTo(3*time.Second), b.ask)
 }
 
-func (b *keyed) deduct(e *edge, offered luascripts.Claim) {
+func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 	w := b.w
 	w.nonces++
-	q := luascripts.DeductRequest{Party: luascripts.Party{Birth: e.birth}, N: b.n, Nonce: 1<<50 + w.nonces, Key: b.key,
+	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: 1<<50 + w.nonces, Key: b.key,
 		Offer: offered, Latest: e.host.route.raw() + timeout.Microseconds()}
 	w.call(e.host, q, func(a answer) {
 		e.whenAwake(func() {
 			if a.err != nil {
 				return
 			}
-			reply := a.reply.(luascripts.DeductReply)
+			reply := a.reply.(ledger.DeductReply)
 			if offered.Count > 0 {
 				e.a.Heard(offered, allotment.Came(reply))
 				e.listen()
 			}
 			switch {
-			case reply.Answer == luascripts.Had:
+			case reply.Answer == ledger.Had:
 				w.check.keyTold(e, b, reply, a)
 			case offered.Count == 0 && e.a.Verdict() == nil:
 				b.offer(e)
@@ -65,7 +65,7 @@ func (b *keyed) deduct(e *edge, offered luascripts.Claim) {
 
 // offer takes a unit here, and offers it.
 func (b *keyed) offer(e *edge) {
-	s, outcome := e.a.TakeOffered(b.n, luascripts.Buyer{}, b.key)
+	s, outcome := e.a.TakeOffered(b.n, ledger.Buyer{}, b.key)
 	defer e.listen()
 	if outcome != allotment.Won {
 		return
@@ -82,7 +82,7 @@ func (b *keyed) offer(e *edge) {
 }
 
 // keyTold: a key has one answer, whoever tells it.
-func (c *checks) keyTold(e *edge, b *keyed, r luascripts.DeductReply, a answer) {
+func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 	if b.told.Count > 0 {
 		if c.w.histories == 0 && (r.Claim.Fence != b.told.Fence || r.Claim.Nonce != b.told.Nonce) {
 			c.w.fail("a key was told %v, and is told %v", brief(b.told), brief(r.Claim))
@@ -113,9 +113,9 @@ func (c *checks) offered() {
 		if !owned || owner.Fence != o.Fence || owner.Nonce != o.Nonce {
 			continue
 		}
-		q := luascripts.DeductRequest{N: o.Count, Nonce: 1, Key: o.Key}
+		q := ledger.DeductRequest{N: o.Count, Nonce: 1, Key: o.Key}
 		r, err := c.w.primary.twin.Deduct(c.w.primary.raw(), q)
-		if err != nil || r.Answer != luascripts.Had || r.Claim.Fence != o.Fence || r.Claim.Nonce != o.Nonce {
+		if err != nil || r.Answer != ledger.Had || r.Claim.Fence != o.Fence || r.Claim.Nonce != o.Nonce {
 			c.w.fail("%v was offered to a key, and is nobody's: the key has %v, %v", brief(o.Claim), brief(r.Claim), err)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // A lull: some time into the world most buyers stay away for long, while units are held. Edges doze. Now and then one buys
@@ -77,13 +77,13 @@ func (w *world) notes(a answer, asked int64) {
 	if !w.lull.on || a.err != nil {
 		return
 	}
-	var h luascripts.Head
+	var h ledger.Head
 	switch r := a.reply.(type) {
-	case luascripts.DeductReply:
+	case ledger.DeductReply:
 		h = r.Head
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		h = r.Head
-	case luascripts.RenewReply:
+	case ledger.RenewReply:
 		h = r.Head
 	default:
 		return
@@ -114,11 +114,11 @@ func (w *world) patient() {
 // deduct is a buy straight from the ledger.
 func (e *edge) deduct(n uint32) {
 	e.w.nonces++
-	q := luascripts.DeductRequest{Party: e.party(), N: n, Nonce: deducted + e.w.nonces,
+	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: deducted + e.w.nonces,
 		Latest: e.host.route.raw() + timeout.Microseconds()}
 	e.w.call(e.host, q, func(a answer) {
 		e.whenAwake(func() {
-			if reply, ok := a.reply.(luascripts.DeductReply); ok && a.err == nil && reply.Answer == luascripts.Had {
+			if reply, ok := a.reply.(ledger.DeductReply); ok && a.err == nil && reply.Answer == ledger.Had {
 				e.w.check.deducted(e, reply, a)
 			}
 		})

@@ -6,41 +6,42 @@ import (
 
 	"spike/bench"
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // The guards that can be left out where the simulation stands in for something: clocks, bounds, the network, WAIT, and a
 // start on old data. The others are in luascripts and edge/allotment.
 const (
-	noMargin      luascripts.Mutant = "no-margin"
-	sweepEarly    luascripts.Mutant = "sweep-early"
-	clockUncapped luascripts.Mutant = "clock-uncapped"
-	monotonicOnly luascripts.Mutant = "monotonic-only"
-	wallOnly      luascripts.Mutant = "wall-only"
-	staleClock    luascripts.Mutant = "stale-clock"
-	sentLate      luascripts.Mutant = "sent-late"
-	longHold      luascripts.Mutant = "long-hold"
-	waitLease     luascripts.Mutant = "no-wait-lease"
-	waitRenew     luascripts.Mutant = "no-wait-renew"
-	waitSettle    luascripts.Mutant = "no-wait-settle"
-	waitDeduct    luascripts.Mutant = "no-wait-deduct"
-	waitConfirm   luascripts.Mutant = "no-wait-confirm"
-	waitOnline    luascripts.Mutant = "wait-online"
-	earlySoldOut  luascripts.Mutant = "early-sold-out"
-	freeEarly     luascripts.Mutant = "free-early"
-	awaitedFreed  luascripts.Mutant = "awaited-freed"
-	batchByNode   luascripts.Mutant = "batch-by-node"
-	noReassert    luascripts.Mutant = "no-reassert"
-	assertStock   luascripts.Mutant = "reassert-stock-only"
-	eraStale      luascripts.Mutant = "era-stale"
-	recoverBlind  luascripts.Mutant = "recover-blind"
-	bootBlind     luascripts.Mutant = "boot-blind"
-	nodeRelease   luascripts.Mutant = "node-release"
+	noMargin      ledger.Mutant = "no-margin"
+	sweepEarly    ledger.Mutant = "sweep-early"
+	clockUncapped ledger.Mutant = "clock-uncapped"
+	monotonicOnly ledger.Mutant = "monotonic-only"
+	wallOnly      ledger.Mutant = "wall-only"
+	staleClock    ledger.Mutant = "stale-clock"
+	sentLate      ledger.Mutant = "sent-late"
+	longHold      ledger.Mutant = "long-hold"
+	waitLease     ledger.Mutant = "no-wait-lease"
+	waitRenew     ledger.Mutant = "no-wait-renew"
+	waitSettle    ledger.Mutant = "no-wait-settle"
+	waitDeduct    ledger.Mutant = "no-wait-deduct"
+	waitConfirm   ledger.Mutant = "no-wait-confirm"
+	waitOnline    ledger.Mutant = "wait-online"
+	earlySoldOut  ledger.Mutant = "early-sold-out"
+	freeEarly     ledger.Mutant = "free-early"
+	awaitedFreed  ledger.Mutant = "awaited-freed"
+	batchByNode   ledger.Mutant = "batch-by-node"
+	noReassert    ledger.Mutant = "no-reassert"
+	assertStock   ledger.Mutant = "reassert-stock-only"
+	eraStale      ledger.Mutant = "era-stale"
+	recoverBlind  ledger.Mutant = "recover-blind"
+	bootBlind     ledger.Mutant = "boot-blind"
+	nodeRelease   ledger.Mutant = "node-release"
 )
 
 // Mutation is a guard of the protocol, and what happens where it is left out.
 type Mutation struct {
-	Name luascripts.Mutant
+	Name ledger.Mutant
 	What string
 }
 
@@ -59,20 +60,20 @@ func leaseMutations() []Mutation {
 		{staleClock, "a Take believes the time at which the Keeper last woke"},
 		{sentLate, "a lease's life is counted from the reply, not from the send"},
 		{longHold, "an edge promises three seconds more than the lease's hold"},
-		{luascripts.LimboShort, "limbo lasts a margin, not the hold"},
-		{luascripts.NoLimbo, "a dead lease's units are free at once"},
-		{luascripts.DueAsWritten, "the sweep believes when a lease was to be over, though a new era has moved that"},
-		{luascripts.GiveBackCloses, "giving some units back ends the whole lease"},
+		{memory.LimboShort, "limbo lasts a margin, not the hold"},
+		{memory.NoLimbo, "a dead lease's units are free at once"},
+		{memory.DueAsWritten, "the sweep believes when a lease was to be over, though a new era has moved that"},
+		{memory.GiveBackCloses, "giving some units back ends the whole lease"},
 		{allotment.RefillOnSilence, "units whose give-back nobody answers are sold after all"},
 		{allotment.NoDoubt, "a taker who slept believes the lease it finds"},
 		{awaitedFreed, "a renewal lets go of leases whose grant is still on its way"},
 		{allotment.CloseBlind, "an edge sells to the end of its lease, whenever the sale closes (P9)"},
-		{luascripts.OldWitness, "who has lived through a while speaks for it, though others have had a time from the ledger since"},
+		{memory.OldWitness, "who has lived through a while speaks for it, though others have had a time from the ledger since"},
 		{allotment.NewsStorm, "every edge follows every news at once, though others are faster each time (S3)"},
 		{allotment.OldVerdict, "who has said none now goes on saying it when all is sold for good (S2)"},
 		{earlySoldOut, "sold out for good, though leases may come back"},
-		{luascripts.SearchFew, "n units in a row are looked for in the lowest two free ranges alone (P7)"},
-		{luascripts.RunDeaf, "a lease for who needs several in a row is cut from the lowest ranges"},
+		{memory.SearchFew, "n units in a row are looked for in the lowest two free ranges alone (P7)"},
+		{memory.RunDeaf, "a lease for who needs several in a row is cut from the lowest ranges"},
 	}
 }
 
@@ -83,20 +84,20 @@ func replicaMutations() []Mutation {
 		{waitSettle, "a slot is used again before the replicas have its claim"},
 		{waitDeduct, "a Deduct is told before the replicas have it"},
 		{waitConfirm, "a confirm is told before the replicas have it"},
-		{luascripts.AnyLineup, "replicas that are here when it is written are waited for, not those the Sentinels were asked about (P4)"},
+		{memory.AnyLineup, "replicas that are here when it is written are waited for, not those the Sentinels were asked about (P4)"},
 		{waitOnline, "WAIT asks for the replicas that are connected now, not for those there ever were"},
 	}
 }
 
 func claimMutations() []Mutation {
 	return []Mutation{
-		{luascripts.NoFence, "a claim is settled from whatever lease has its serial"},
-		{luascripts.ReplayRewrites, "a batch that is sent again writes its owners again"},
+		{memory.NoFence, "a claim is settled from whatever lease has its serial"},
+		{memory.ReplayRewrites, "a batch that is sent again writes its owners again"},
 		{batchByNode, "settle batches are numbered by node: a new edge's first ones look old"},
 		{freeEarly, "a slot is used again once its settle is sent"},
-		{luascripts.LimboDeaf, "a token whose claim was never settled is worth nothing in limbo"},
-		{luascripts.CancelConfirmed, "who has paid can still cancel"},
-		{luascripts.ExpireConfirmed, "a hold ends though it was paid"},
+		{memory.LimboDeaf, "a token whose claim was never settled is worth nothing in limbo"},
+		{memory.CancelConfirmed, "who has paid can still cancel"},
+		{memory.ExpireConfirmed, "a hold ends though it was paid"},
 		{recoverBlind, "an edge that comes back lets go of its old leases without settling its old ring"},
 		{bootBlind, "a ring that a lost machine had is taken for whole"},
 		{nodeRelease, "an edge that comes back lets go of all that its node ever leased, data or not"},
@@ -107,24 +108,24 @@ func eraMutations() []Mutation {
 	return []Mutation{
 		{noReassert, "an edge does not say in a new era what it holds"},
 		{assertStock, "an edge does not say in a new era what it has sold and not settled"},
-		{luascripts.AssertFree, "a re-assertion takes only what is free"},
+		{memory.AssertFree, "a re-assertion takes only what is free"},
 		{eraStale, "an edge takes unheard for resolved"},
-		{luascripts.KnownOnly, "who shuts the doors waits for the leases that the ledger knows, and for no other (P8)"},
-		{luascripts.NeverUnheard, "what lost history may have had is called resolved"},
-		{luascripts.ShortRecovery, "units are granted again before the promises of lost history are over"},
-		{luascripts.EarlyRecovery, "units are granted again once all known leases are re-asserted, though others are lost"},
-		{luascripts.LeaseAnyEra, "units are leased while the ledger recovers"},
-		{luascripts.DeductAnyEra, "units are deducted while the ledger recovers"},
-		{luascripts.LostTime, "where history was lost ledger time takes the wall clock's word (P5)"},
-		{luascripts.DeafToTime, "where history was lost ledger time does not hear those who lived through it"},
-		{luascripts.ConfirmAtOnce, "a restarted ledger confirms before anybody had the time to say how late it is"},
-		{luascripts.DiskIsPrimary, "a server that comes back from its file is taken for a promoted replica (P2)"},
-		{luascripts.DiskForgets, "a server that comes back from a file that has everything is taken to have lost some (P6)"},
-		{luascripts.NoProof, "a recovery ends before those who have acted on more had the time to come (P3)"},
-		{luascripts.FenceCounts, "fences count up: a lost history's come again"},
-		{luascripts.FenceStays, "where history was lost fences go on from those that are known: a lost history's come again"},
-		{luascripts.FloorRises, "a recovery that is cut off forgets where the history before it ended (S1)"},
-		{luascripts.RenewUnheard, "leases are renewed in a recovery before their owner has said what it holds"},
+		{memory.KnownOnly, "who shuts the doors waits for the leases that the ledger knows, and for no other (P8)"},
+		{memory.NeverUnheard, "what lost history may have had is called resolved"},
+		{memory.ShortRecovery, "units are granted again before the promises of lost history are over"},
+		{memory.EarlyRecovery, "units are granted again once all known leases are re-asserted, though others are lost"},
+		{memory.LeaseAnyEra, "units are leased while the ledger recovers"},
+		{memory.DeductAnyEra, "units are deducted while the ledger recovers"},
+		{memory.LostTime, "where history was lost ledger time takes the wall clock's word (P5)"},
+		{memory.DeafToTime, "where history was lost ledger time does not hear those who lived through it"},
+		{memory.ConfirmAtOnce, "a restarted ledger confirms before anybody had the time to say how late it is"},
+		{memory.DiskIsPrimary, "a server that comes back from its file is taken for a promoted replica (P2)"},
+		{memory.DiskForgets, "a server that comes back from a file that has everything is taken to have lost some (P6)"},
+		{memory.NoProof, "a recovery ends before those who have acted on more had the time to come (P3)"},
+		{memory.FenceCounts, "fences count up: a lost history's come again"},
+		{memory.FenceStays, "where history was lost fences go on from those that are known: a lost history's come again"},
+		{memory.FloorRises, "a recovery that is cut off forgets where the history before it ended (S1)"},
+		{memory.RenewUnheard, "leases are renewed in a recovery before their owner has said what it holds"},
 		{allotment.KeepOutlived, "an edge says that it holds what may have been another's in lost history"},
 	}
 }
@@ -132,11 +133,11 @@ func eraMutations() []Mutation {
 // ErrMutant says that there is no such mutation, or that this build has none.
 var ErrMutant = fmt.Errorf("%w: mutant", bench.ErrUsage)
 
-func checkMutant(m luascripts.Mutant) error {
+func checkMutant(m ledger.Mutant) error {
 	if m == "" {
 		return nil
 	}
-	if !luascripts.Mutable {
+	if !ledger.Mutable {
 		return fmt.Errorf("%w: %q needs a build with -tags mutants", ErrMutant, m)
 	}
 	for _, known := range Mutations() {

@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // timeout is when a caller stops waiting for an answer.
@@ -21,7 +21,7 @@ type answer struct {
 }
 
 // unanswered is what a caller makes of silence.
-func unanswered() answer { return answer{err: luascripts.ErrDown} }
+func unanswered() answer { return answer{err: ledger.ErrDown} }
 
 // out says whether the store cannot be reached.
 func (w *world) out() bool { return w.now < w.outage }
@@ -126,6 +126,6 @@ func (w *world) spread(unsure bool) {
 
 // news on its way to an edge.
 type news struct {
-	door   luascripts.State
+	door   ledger.State
 	unsure bool
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // plot is a story with a few acts, one after the other, each when the one before has come about. Chance alone brings these once
@@ -143,7 +143,7 @@ func (w *world) outlive() {
 
 // loses says that a call of a host does not come through: of one that is mute, the first look does.
 func (h *host) loses(call any) bool {
-	if _, looks := call.(luascripts.RenewRequest); looks {
+	if _, looks := call.(ledger.RenewRequest); looks {
 		h.mute = h.mute && h.w.now < h.cut
 	}
 	return h.mute || h.w.now < h.cut
@@ -155,7 +155,7 @@ func (h *host) laden() bool {
 }
 
 // heir is somebody else's promise of a unit that this edge had leased.
-func (c *checks) heir(e *edge, left luascripts.Ranges) *promise {
+func (c *checks) heir(e *edge, left ledger.Ranges) *promise {
 	for _, r := range left {
 		for s := r.Start; s < r.End; s++ {
 			if p := c.owner[s]; p != nil && p.edge != e && p.lease() != nil && p.Fence > e.newest {

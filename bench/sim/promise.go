@@ -1,10 +1,10 @@
 package sim
 
-import "spike/luascripts"
+import "spike/luascripts/ledger"
 
 // promise is what a buyer was told, and what has become of it.
 type promise struct {
-	luascripts.Claim
+	ledger.Claim
 	birth    uint64
 	edge     *edge
 	grant    *entry // of its lease; nil for a Deduct

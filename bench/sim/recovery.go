@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // recovery is an edge that settles what processes before it sold and could not settle, as edge's recoverAll does, with
@@ -20,16 +20,16 @@ type recovery struct {
 
 // remains is a ring file whose process is dead.
 type remains struct {
-	party  luascripts.Party
+	party  ledger.Party
 	boot   int
-	claims []luascripts.Claim
+	claims []ledger.Claim
 	offers []allotment.Offer
 	copied bool // while its process lived
 	of     *edge
 }
 
 // all is claims and offers alike.
-func (r *remains) all() []luascripts.Claim {
+func (r *remains) all() []ledger.Claim {
 	out := slices.Clip(r.claims)
 	for _, o := range r.offers {
 		out = append(out, o.Claim)
@@ -37,7 +37,7 @@ func (r *remains) all() []luascripts.Claim {
 	return out
 }
 
-func isReassert(err error) bool { return errors.Is(err, luascripts.ErrReassert) }
+func isReassert(err error) bool { return errors.Is(err, ledger.ErrReassert) }
 
 // recoverAll goes through the rings that were left, again and again until all is done, for as long as the edge lives.
 func (h *host) recoverAll(e *edge) {
@@ -77,16 +77,16 @@ func (v recovery) settle(done, unheard func()) {
 // leftBatch is small, so that rings of a few slots come in several batches.
 const leftBatch = 4
 
-func (v recovery) settleFrom(batch uint64, rest []luascripts.Claim, done, unheard func()) {
+func (v recovery) settleFrom(batch uint64, rest []ledger.Claim, done, unheard func()) {
 	if len(rest) == 0 {
 		v.h.w.check.heard(v.r.claims)
 		v.offer(v.r.offers, done, unheard)
 		return
 	}
 	n := min(len(rest), leftBatch)
-	v.ask(luascripts.SettleRequest{Party: v.r.party, Batch: batch, Claims: rest[:n]}, func(err error) {
+	v.ask(ledger.SettleRequest{Party: v.r.party, Batch: batch, Claims: rest[:n]}, func(err error) {
 		switch {
-		case errors.Is(err, luascripts.ErrReassert):
+		case errors.Is(err, ledger.ErrReassert):
 			unheard()
 		case err != nil:
 			v.again()
@@ -103,7 +103,7 @@ func (v recovery) reassert() {
 		return
 	}
 	era := v.h.route.twin.Last().Era
-	q := luascripts.ReassertRequest{Party: v.r.party, Era: era, Leases: luascripts.HeldBy(v.r.all())}
+	q := ledger.ReassertRequest{Party: v.r.party, Era: era, Leases: ledger.HeldBy(v.r.all())}
 	v.ask(q, func(err error) {
 		if err != nil {
 			v.again()
@@ -124,7 +124,7 @@ func (v recovery) release() {
 		done()
 		return
 	}
-	v.ask(luascripts.RenewRequest{Party: v.r.party, Awaited: math.MaxInt64, Term: time.Second}, func(err error) {
+	v.ask(ledger.RenewRequest{Party: v.r.party, Awaited: math.MaxInt64, Term: time.Second}, func(err error) {
 		if err != nil {
 			v.again()
 			return
@@ -138,7 +138,7 @@ func (v recovery) ask(call any, hear func(error)) {
 	w := v.h.w
 	w.call(v.h, call, func(a answer) {
 		v.e.whenAwake(func() {
-			if a.err != nil && !errors.Is(a.err, luascripts.ErrDown) && !errors.Is(a.err, luascripts.ErrReassert) {
+			if a.err != nil && !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert) {
 				w.fail("%s: %v is refused: %v", v.e.name, brief(call), a.err)
 			}
 			if a.err == nil {

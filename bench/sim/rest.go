@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // What comes to rest in the end, what is in nobody's hands then, and what the way there may cost.
@@ -13,7 +13,7 @@ const mostTurns = 40
 
 // mustLast waits until something is so and stays so: all edges know then, and none of them asks for units that there are
 // not. A token that is shown late begins it anew.
-func (w *world) mustLast(what string, d time.Duration, so func(luascripts.Head) bool) {
+func (w *world) mustLast(what string, d time.Duration, so func(ledger.Head) bool) {
 	if w.fates.sleepy > 0 {
 		d += w.longestNap()
 	}
@@ -52,11 +52,11 @@ type calls struct{ lease, renew, giveBack int }
 
 func (c *calls) note(call any) {
 	switch call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		c.lease++
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		c.renew++
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		c.giveBack++
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // S2: who has a token cancels after all was sold, so all is not sold any more; what edges say is looked at only after it has
@@ -17,7 +17,7 @@ func TestS2SoldIsLookedAtWhenItLasts(t *testing.T) {
 		w.after(at, func() { sold = false })
 		w.after(at+500*time.Millisecond, func() { sold = true })
 	}
-	w.mustLast("all is sold", 2*time.Second, func(luascripts.Head) bool { return sold })
+	w.mustLast("all is sold", 2*time.Second, func(ledger.Head) bool { return sold })
 	if looked = w.now - start; looked < int64(5*time.Second) {
 		t.Errorf("looked after %v", time.Duration(looked))
 	}

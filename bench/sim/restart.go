@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // What a server comes back with: its file, which may be older than the last thing it wrote, or a backup; and its clock, which
@@ -124,11 +124,11 @@ func (w *world) witnessed(lost []*entry) bool {
 // actor is the instance that acts on a call's answer.
 func actor(call any) string {
 	switch q := call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		return q.Instance
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		return q.Instance
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		return q.Instance
 	}
 	return ""

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // makes does what the Keeper asks of its own machine: a ring is made or dropped, after a moment. Now and then there is no
@@ -36,7 +36,7 @@ func (e *edge) makes(call any, sent allotment.Instant) bool {
 var errNoRoom = errors.New("no room for a ring")
 
 // claims is what the ring has that the ledger has not answered for.
-func (e *edge) claims() []luascripts.Claim {
+func (e *edge) claims() []ledger.Claim {
 	claims, offers := e.k.Left()
 	for _, o := range offers {
 		claims = append(claims, o.Claim)

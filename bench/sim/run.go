@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Options is which worlds to live.
@@ -12,10 +12,10 @@ type Options struct {
 	First   uint64
 	Seeds   uint64
 	Workers int
-	Mutant  luascripts.Mutant // the guard to leave out; only in a build with the tag mutants
-	Most    int               // violations, then no more worlds; 0: one
-	Lines   int               // of a story's end that are kept
-	Tell    bool              // keep all of every story
+	Mutant  ledger.Mutant // the guard to leave out; only in a build with the tag mutants
+	Most    int           // violations, then no more worlds; 0: one
+	Lines   int           // of a story's end that are kept
+	Tell    bool          // keep all of every story
 	OnWorld func(done, all uint64)
 }
 
@@ -45,7 +45,7 @@ func Live(seed uint64, o Options) World {
 	return out
 }
 
-func live(seed uint64, mutant luascripts.Mutant, telling bool) (out World, w *world) {
+func live(seed uint64, mutant ledger.Mutant, telling bool) (out World, w *world) {
 	w = newWorld(seed, mutant, telling)
 	out.Wrong = w.live()
 	out.Seed, out.Hash, out.Steps, out.Scripts, out.Sold = seed, w.hash, w.steps, w.scripts, w.check.sold

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -23,17 +23,17 @@ func (c *checks) inARow(s *server, call, reply any) {
 		longest = max(longest, r.Len())
 	}
 	switch q := call.(type) {
-	case luascripts.DeductRequest:
+	case ledger.DeductRequest:
 		if q.ByLot {
 			return
 		}
-		r := reply.(luascripts.DeductReply)
-		no := r.Answer == luascripts.NotHad && q.Offer.Count == 0 && r.State == luascripts.Open && r.Unkept() >= uint64(q.N)
+		r := reply.(ledger.DeductReply)
+		no := r.Answer == ledger.NotHad && q.Offer.Count == 0 && r.State == ledger.Open && r.Unkept() >= uint64(q.N)
 		if no && longest >= q.N {
 			c.w.fail("a buyer of %d hears no, and %d are free in a row: %v", q.N, longest, s.twin.Free())
 		}
-	case luascripts.LeaseRequest:
-		r := reply.(luascripts.LeaseReply)
+	case ledger.LeaseRequest:
+		r := reply.(ledger.LeaseReply)
 		runs := func(of shard.Range) bool { return of.Len() >= q.Run }
 		if q.Run > 1 && r.Grant.Ranges.Len() >= uint64(q.Run) && longest >= q.Run && !anyOf(r.Grant.Ranges, runs) {
 			c.w.fail("a lease for buyers of %d is %v, and %d are free in a row", q.Run, r.Grant.Ranges, longest)
@@ -41,7 +41,7 @@ func (c *checks) inARow(s *server, call, reply any) {
 	}
 }
 
-func anyOf(ranges luascripts.Ranges, is func(shard.Range) bool) bool {
+func anyOf(ranges ledger.Ranges, is func(shard.Range) bool) bool {
 	for _, r := range ranges {
 		if is(r) {
 			return true

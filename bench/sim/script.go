@@ -3,14 +3,15 @@ package sim
 import (
 	"fmt"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // byToken is a call that needs nothing but a claim.
 type byToken struct {
 	what  tokenCall
 	birth uint64
-	claim luascripts.Claim
+	claim ledger.Claim
 }
 
 type tokenCall int
@@ -28,31 +29,31 @@ func (c tokenCall) String() string { return [...]string{"confirm", "cancel", "lo
 type expire struct{ most int }
 
 // run is the script, on any server that comes to this entry.
-func (e *entry) run(t *luascripts.Twin) (any, luascripts.Head, error) {
+func (e *entry) run(t *memory.Twin) (any, ledger.Head, error) {
 	t.On(e.node)
 	switch q := e.call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		r, err := t.Lease(e.raw, q)
 		return r, r.Head, err
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		r, err := t.Renew(e.raw, q)
 		return r, r.Head, err
-	case luascripts.TendRequest:
+	case ledger.TendRequest:
 		r, err := t.Tend(e.raw, q)
 		return r, r.Head, err
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		r, err := t.Settle(e.raw, q)
 		return r, r.Head, err
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		r, err := t.GiveBack(e.raw, q)
 		return r, r.Head, err
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		r, err := t.Reassert(e.raw, q)
 		return r, r.Head, err
-	case luascripts.DeductRequest:
+	case ledger.DeductRequest:
 		r, err := t.Deduct(e.raw, q)
 		return r, r.Head, err
-	case luascripts.EnterRequest:
+	case ledger.EnterRequest:
 		r, err := t.EnterDraw(e.raw, q)
 		return r, r.Head, err
 	case byToken:
@@ -61,17 +62,17 @@ func (e *entry) run(t *luascripts.Twin) (any, luascripts.Head, error) {
 	case expire:
 		r, err := t.Expire(e.raw, q.most)
 		return r, r.Head, err
-	case luascripts.ReopenRequest:
+	case ledger.ReopenRequest:
 		h, err := t.Reopen(e.raw, q)
 		return h, h, err
-	case luascripts.ChangeRequest:
+	case ledger.ChangeRequest:
 		h, err := t.Change(e.raw, q)
 		return h, h, err
 	}
 	panic(fmt.Sprintf("no script for %T", e.call))
 }
 
-func (q byToken) run(t *luascripts.Twin, raw int64) (luascripts.ReservationReply, error) {
+func (q byToken) run(t *memory.Twin, raw int64) (ledger.ReservationReply, error) {
 	switch q.what {
 	case confirm:
 		return t.Confirm(raw, q.birth, q.claim)
@@ -85,25 +86,25 @@ func (q byToken) run(t *luascripts.Twin, raw int64) (luascripts.ReservationReply
 // kind tells scripts apart in the trace.
 func (e *entry) kind() uint64 {
 	switch q := e.call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		return 1
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		return 2
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		return 3
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		return 4
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		return 5
-	case luascripts.DeductRequest:
+	case ledger.DeductRequest:
 		return 6
 	case byToken:
 		return 7 + uint64(q.what)
 	case expire:
 		return 10
-	case luascripts.TendRequest:
+	case ledger.TendRequest:
 		return 12
-	case luascripts.EnterRequest:
+	case ledger.EnterRequest:
 		return 13
 	}
 	return 11
@@ -112,8 +113,8 @@ func (e *entry) kind() uint64 {
 // widens says that somebody will act on the answer: it waits for the replicas (I5).
 func widens(call any) bool {
 	switch q := call.(type) {
-	case luascripts.LeaseRequest, luascripts.RenewRequest, luascripts.SettleRequest, luascripts.DeductRequest,
-		luascripts.ReassertRequest:
+	case ledger.LeaseRequest, ledger.RenewRequest, ledger.SettleRequest, ledger.DeductRequest,
+		ledger.ReassertRequest:
 		return true
 	case byToken:
 		return q.what != look

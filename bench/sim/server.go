@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // server is a Redis: a ledger, and the log of scripts that made it what it is. Who has the log, or the beginning of it,
@@ -12,13 +13,13 @@ import (
 type server struct {
 	w        *world
 	id       uint64
-	twin     *luascripts.Twin
+	twin     *memory.Twin
 	log      []*entry
 	up       bool // takes calls
 	synced   bool // appendfsync always
 	run      uint64
-	fed      luascripts.Fed // whether data has come to this process from a master
-	followed uint64         // the era it followed when it was promoted; 0: none
+	fed      memory.Fed // whether data has come to this process from a master
+	followed uint64     // the era it followed when it was promoted; 0: none
 	era      uint64
 	skew     int64 // its clock, ahead of true time
 	fences   map[uint64]bool
@@ -35,7 +36,7 @@ type entry struct {
 	when int64 // true time
 	call any
 	raw  int64
-	node luascripts.Node
+	node memory.Node
 
 	heard  bool // an edge's Keeper has acted on its answer
 	undone bool // it was lost though its answer was durable: by a backup, or with every copy
@@ -64,7 +65,7 @@ func (w *world) newServer() *server {
 // starts makes it another process, which has what it has from its own file.
 func (s *server) starts() {
 	s.w.runs++
-	s.run, s.fed, s.followed = s.w.runs, luascripts.NeverFed, 0
+	s.run, s.fed, s.followed = s.w.runs, memory.NeverFed, 0
 }
 
 // firstRun is the primary's before all.
@@ -87,13 +88,13 @@ func (s *server) begin(log []*entry) {
 }
 
 // newTwin is the ledger before all.
-func (w *world) newTwin() *luascripts.Twin {
-	n := luascripts.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
-	q := luascripts.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
+func (w *world) newTwin() *memory.Twin {
+	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
+	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
 	if w.fates.window > 0 {
 		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.seed)
 	}
-	return luascripts.NewTwinOn(n, start/1000, q, w.ledger)
+	return memory.NewTwinOn(n, start/1000, q, w.ledger)
 }
 
 // execute runs a script, and lets the followers have it.
@@ -118,8 +119,8 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 }
 
 // node is what scripts see of it.
-func (s *server) node() luascripts.Node {
-	return luascripts.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: s.online(), File: s.synced,
+func (s *server) node() memory.Node {
+	return memory.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: s.online(), File: s.synced,
 		Fsynced: s.synced}
 }
 
@@ -129,9 +130,9 @@ func (s *server) has(e *entry) bool { return e.at < int64(len(s.log)) && s.log[e
 // keepFence notes the fence of a grant, and says whether it is one, and new here.
 func (s *server) keepFence(reply any) (fence uint64, fresh bool) {
 	switch r := reply.(type) {
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		fence = r.Grant.Fence
-	case luascripts.DeductReply:
+	case ledger.DeductReply:
 		fence = r.Claim.Fence
 	}
 	fresh = fence > 0 && !s.fences[fence]
@@ -160,6 +161,6 @@ func (w *world) history(s *server) {
 func (w *world) tidings() {
 	for _, e := range w.edges {
 		late := max(max(w.outage, e.host.cut)-w.now, 0)
-		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(luascripts.Open, true) })
+		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(ledger.Open, true) })
 	}
 }

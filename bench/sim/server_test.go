@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // bare is a world with a store and nobody else.
@@ -17,7 +17,7 @@ func bare(s store) *world {
 }
 
 func (w *world) lease(request uint64) *entry {
-	_, e, _ := w.primary.execute(luascripts.LeaseRequest{Party: luascripts.Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second})
+	_, e, _ := w.primary.execute(ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second})
 	return e
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"spike/bench"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Whatever dies, nothing is lost and nothing is sold twice.
@@ -60,7 +60,7 @@ func TestWorkersDecideNothing(t *testing.T) {
 
 // Each fault that was found from outside has a mutant that puts it back.
 func TestEveryFaultHasAMutant(t *testing.T) {
-	all, names := "", map[luascripts.Mutant]bool{}
+	all, names := "", map[ledger.Mutant]bool{}
 	for _, m := range Mutations() {
 		all += m.What
 		names[m.Name] = true

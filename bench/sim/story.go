@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // line is a line of the story. Only a world that somebody has to read about writes any.
@@ -39,41 +39,41 @@ func (w *world) read(most int) string {
 // brief says a call or its answer in few words.
 func brief(v any) any {
 	switch v := v.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		return fmt.Sprintf("lease #%d want %d hungry %v", v.Request, v.Want, v.Hungry)
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		return fmt.Sprintf("renew %v awaiting #%d", v.Fences, v.Awaited)
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		return fmt.Sprintf("settle #%d %v for %s", v.Batch, brief(v.Claims), v.Instance)
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		return fmt.Sprintf("give back %v", v.Parts)
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		return fmt.Sprintf("re-assert in era %d %+v for %s", v.Era, v.Leases, v.Instance)
-	case luascripts.DeductRequest:
+	case ledger.DeductRequest:
 		return fmt.Sprintf("deduct %d nonce %d", v.N, v.Nonce)
 	case byToken:
 		return fmt.Sprintf("%s %v", v.what, brief(v.claim))
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		return fmt.Sprintf("%v granted %v under %d until %d", brief(v.Head), v.Grant.Ranges, v.Grant.Fence, v.Grant.Deadline)
-	case luascripts.RenewReply:
+	case ledger.RenewReply:
 		return fmt.Sprintf("%v deadlines %v", brief(v.Head), v.Deadlines)
-	case luascripts.SettleReply:
+	case ledger.SettleReply:
 		return fmt.Sprintf("%v verdicts %v", brief(v.Head), v.Verdicts)
-	case luascripts.GiveBackReply:
+	case ledger.GiveBackReply:
 		return fmt.Sprintf("%v freed %d", brief(v.Head), v.Freed)
-	case luascripts.ReassertReply:
+	case ledger.ReassertReply:
 		return fmt.Sprintf("%v grants %+v", brief(v.Head), v.Grants)
-	case luascripts.DeductReply:
+	case ledger.DeductReply:
 		return fmt.Sprintf("%v %d: %v", brief(v.Head), v.Answer, brief(v.Claim))
-	case luascripts.ReservationReply:
+	case ledger.ReservationReply:
 		return fmt.Sprintf("%v %v", brief(v.Head), v.Life)
-	case luascripts.ExpireReply:
+	case ledger.ExpireReply:
 		return fmt.Sprintf("%v freed %d", brief(v.Head), v.Freed)
-	case luascripts.Head:
+	case ledger.Head:
 		return briefHead(v)
-	case luascripts.Claim:
+	case ledger.Claim:
 		return fmt.Sprintf("%d+%d under %d nonce %d until %d", v.Serial, v.Count, v.Fence, v.Nonce, v.Expiry)
-	case []luascripts.Claim:
+	case []ledger.Claim:
 		var all []any
 		for _, c := range v {
 			all = append(all, brief(c))
@@ -83,7 +83,7 @@ func brief(v any) any {
 	return v
 }
 
-func briefHead(h luascripts.Head) string {
+func briefHead(h ledger.Head) string {
 	s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v", h.Now, h.Era, h.Total, h.Free, h.Leased, h.Limbo,
 		h.Pending, h.Confirmed, h.State)
 	if h.Recall {

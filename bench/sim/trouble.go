@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // apart is how far apart jumps of the store's clock are, and changes of the server: the margin is made for one of each
@@ -130,7 +130,7 @@ func (w *world) change() {
 	if !w.primary.up {
 		return
 	}
-	q := luascripts.ChangeRequest{To: []string{"paused", "open", "open"}[w.rng.IntN(3)]}
+	q := ledger.ChangeRequest{To: []string{"paused", "open", "open"}[w.rng.IntN(3)]}
 	if w.chance(0.4) {
 		q.Request, q.Add, w.fresh = fmt.Sprint(w.now), uint64(1+w.rng.IntN(30)), w.now
 	}
@@ -140,7 +140,7 @@ func (w *world) change() {
 
 // order runs a script beside the network; the checks look at what it says.
 func (w *world) order(call any) {
-	if q, ok := call.(luascripts.ChangeRequest); ok && q.To == "open" {
+	if q, ok := call.(ledger.ChangeRequest); ok && q.To == "open" {
 		w.silent = nil
 	}
 	_, _, _ = w.primary.execute(call)
@@ -221,7 +221,7 @@ func (w *world) mend() {
 		h.cut = 0
 		h.turn(w.primary)
 	}
-	w.order(luascripts.ChangeRequest{To: "open"})
+	w.order(ledger.ChangeRequest{To: "open"})
 	w.spread(true)
 	w.visit()
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Votes: a replica that is gone for long is waited for no more once a majority of the Sentinels says that it will not be
@@ -69,7 +69,7 @@ func (w *world) recount(s *server) {
 			w.after(w.upTo(500*time.Millisecond), func() {
 				w.asking = false
 				if vouched && s.up && !w.healed {
-					_, _, _ = s.execute(luascripts.ReopenRequest{Era: era, Lineup: lineup})
+					_, _, _ = s.execute(ledger.ReopenRequest{Era: era, Lineup: lineup})
 				}
 			})
 		})

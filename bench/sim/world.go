@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // saleName is the one sale of every world.
@@ -21,9 +21,9 @@ type world struct {
 	seed   uint64
 	rng    *rand.Rand
 	fates  fates
-	bounds luascripts.Bounds // the edges'
-	ledger luascripts.Bounds // the scripts'; the same, but for mutants
-	now    int64             // true time, nanoseconds
+	bounds ledger.Bounds // the edges'
+	ledger ledger.Bounds // the scripts'; the same, but for mutants
+	now    int64         // true time, nanoseconds
 	agenda agenda
 
 	servers  []*server
@@ -65,7 +65,7 @@ type violation string
 
 func (w *world) fail(format string, args ...any) { panic(violation(fmt.Sprintf(format, args...))) }
 
-func (w *world) lacks(m luascripts.Mutant) bool { return w.bounds.Lacks(m) }
+func (w *world) lacks(m ledger.Mutant) bool { return w.bounds.Lacks(m) }
 
 func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
 
@@ -74,7 +74,7 @@ func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng
 // oneOf picks a length of time up to one of these.
 func (w *world) oneOf(ds ...time.Duration) time.Duration { return w.upTo(ds[w.rng.IntN(len(ds))]) }
 
-func newWorld(seed uint64, mutant luascripts.Mutant, telling bool) *world {
+func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := &world{seed: seed, rng: r, fates: drawFates(r), now: start, telling: telling, hash: fnvBasis, batches: map[string]uint64{}}
 	w.fates.rare = drawRare(seed, &w.fates)
@@ -82,7 +82,7 @@ func newWorld(seed uint64, mutant luascripts.Mutant, telling bool) *world {
 	w.fates.plot = drawPlot(seed, &w.fates)
 	w.fates.drawWindow(seed)
 	w.drawLull()
-	w.bounds = luascripts.DefaultBounds()
+	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
 	w.tighten()
 	w.ledger = w.bounds
@@ -127,14 +127,14 @@ func (w *world) run() {
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
 		w.shut = true
-		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(h luascripts.Head) bool { return h.Free+h.Confirmed == h.Total })
+		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(h ledger.Head) bool { return h.Free+h.Confirmed == h.Total })
 	case w.rng.IntN(3) == 0:
 		for _, e := range w.edges {
 			e.stop()
 		}
-		w.mustEnd("the edges stop", 0, func(h luascripts.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
+		w.mustEnd("the edges stop", 0, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
 	default:
-		w.mustLast("everything is sold", 3*time.Second, func(h luascripts.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
+		w.mustLast("everything is sold", 3*time.Second, func(h ledger.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
 		w.check.everybodyKnows()
 	}
 	w.check.end()
@@ -151,7 +151,7 @@ func (w *world) allStopped() bool {
 
 // mustEnd waits for an account of the ledger, no longer than it takes a dead edge's last call to arrive, its lease to
 // end, and limbo (I15); and `more`. Where history was lost grants wait too (E2).
-func (w *world) mustEnd(what string, more time.Duration, done func(luascripts.Head) bool) {
+func (w *world) mustEnd(what string, more time.Duration, done func(ledger.Head) bool) {
 	hold := w.fates.binds()
 	if w.fates.sleepy > 0 {
 		more += w.longestNap()

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // AuditCmd counts a sale.
@@ -17,7 +17,7 @@ type AuditCmd struct {
 
 // Run fails unless every unit is accounted for once.
 func (c *AuditCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s luascripts.Store) error {
+	return c.with(ctx, func(s ledger.Store) error {
 		audit, err := s.Audit(ctx, c.Name)
 		if err != nil {
 			return err
@@ -26,7 +26,7 @@ func (c *AuditCmd) Run(ctx context.Context) error {
 	})
 }
 
-func printAudit(a luascripts.Audit, asJSON bool) error {
+func printAudit(a ledger.Audit, asJSON bool) error {
 	if asJSON {
 		if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {
 			return err

@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"spike/bench/sim"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // BenchSimCmd lives worlds in which everything goes wrong that may.
@@ -22,7 +22,7 @@ type BenchSimCmd struct {
 
 // Run lives them, and prints what went wrong, how to see it again, and how fast it was.
 func (c *BenchSimCmd) Run(ctx context.Context) error {
-	o := sim.Options{First: c.First, Seeds: c.Seeds, Workers: c.Workers, Mutant: luascripts.Mutant(c.Mutant), Lines: c.Lines, Most: 3}
+	o := sim.Options{First: c.First, Seeds: c.Seeds, Workers: c.Workers, Mutant: ledger.Mutant(c.Mutant), Lines: c.Lines, Most: 3}
 	if c.Seed != nil {
 		o.First, o.Seeds, o.Tell = *c.Seed, 1, c.Tell
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/bench/check"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // CheckCmd is a smoke test of a running edge, or of the nginx before it.
@@ -35,7 +35,7 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 		fmt.Println(f)
 		passed = passed && f.Level != check.Failed
 	}
-	var store luascripts.Store
+	var store ledger.Store
 	if c.Redis != "" {
 		var err error
 		if store, err = c.dial(ctx); err != nil {
@@ -64,7 +64,7 @@ func (c *CheckCmd) preflight(ctx context.Context, say func(check.Finding)) error
 	options.DisableCache = true
 	client, err := rueidis.NewClient(options)
 	if err != nil {
-		return fmt.Errorf("%w: %w", luascripts.ErrDown, err)
+		return fmt.Errorf("%w: %w", ledger.ErrDown, err)
 	}
 	defer client.Close()
 	found, err := check.Preflight(ctx, client)
@@ -72,7 +72,7 @@ func (c *CheckCmd) preflight(ctx context.Context, say func(check.Finding)) error
 		say(f)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", luascripts.ErrDown, err)
+		return fmt.Errorf("%w: %w", ledger.ErrDown, err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"spike/bench/synclog"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 	"spike/nginx"
 )
@@ -262,9 +262,9 @@ func TestGateNoneNow(t *testing.T) {
 func TestGateNeverHidesIdleUnits(t *testing.T) {
 	s := newGateStage(t, "zh")
 	s.redis.hmset(t, "ticket", "7", "0")
-	idle := luascripts.Party{Instance: "idle", Node: "idle"}
+	idle := ledger.Party{Instance: "idle", Node: "idle"}
 	for request := uint64(1); ; request++ {
-		r, err := s.redis.Lease(t.Context(), "ticket", luascripts.LeaseRequest{Party: idle, Request: request, Want: 9, Term: time.Minute})
+		r, err := s.redis.Lease(t.Context(), "ticket", ledger.LeaseRequest{Party: idle, Request: request, Want: 9, Term: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestGateNeverHidesIdleUnits(t *testing.T) {
 			t.Fatal("a flag over units that an edge holds")
 		}
 	}
-	if _, err := s.redis.Renew(t.Context(), "ticket", luascripts.RenewRequest{Party: idle, Awaited: 99, Term: time.Minute}); err != nil {
+	if _, err := s.redis.Renew(t.Context(), "ticket", ledger.RenewRequest{Party: idle, Awaited: 99, Term: time.Minute}); err != nil {
 		t.Fatal(err) // it names none: all are given back
 	}
 	if n := s.winsWithin(t, "ticket", 7, noticed); n != 7 {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 	"spike/order/pgtest"
 )
@@ -97,9 +97,9 @@ func (d *doorman) flags() bool {
 	t := d.t
 	d.sales++
 	name := fmt.Sprintf("fresh%d", d.sales)
-	_, err := d.store.Create(t.Context(), name, luascripts.CreateRequest{Total: 1, Hold: time.Hour})
+	_, err := d.store.Create(t.Context(), name, ledger.CreateRequest{Total: 1, Hold: time.Hour})
 	if err == nil {
-		_, err = d.store.Deduct(t.Context(), name, luascripts.DeductRequest{N: 1, Nonce: 1})
+		_, err = d.store.Deduct(t.Context(), name, ledger.DeductRequest{N: 1, Nonce: 1})
 	}
 	if err != nil {
 		return d.stands("*")

@@ -21,7 +21,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/bench/load"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // What happens to a unit after it was won: holds, payment, the same buyer twice.
@@ -374,7 +374,7 @@ func TestRestockIsHeard(t *testing.T) {
 		w, stop := storm(t, 4, edge.buyURL("ticket")) // a crowd that hears "sold out"
 		time.Sleep(50 * time.Millisecond)
 		began := time.Now()
-		if _, err := redis.Change(context.Background(), "ticket", luascripts.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3}); err != nil {
+		if _, err := redis.Change(context.Background(), "ticket", ledger.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3}); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, noticed, "they are sold", func() bool { return w.count() == 3 })

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Row P7: buyers of two and of five behind 1,500 single free units are served at once, in a plain sale and in one with a
@@ -36,17 +36,17 @@ func TestP7RunsAreFoundAtOnce(t *testing.T) {
 }
 
 // scatter makes a sale with n single free units in front and rest in a row behind.
-func scatter(t *testing.T, store luascripts.Store, sale string, n, rest uint64, limit uint32) {
+func scatter(t *testing.T, store ledger.Store, sale string, n, rest uint64, limit uint32) {
 	t.Helper()
-	q := luascripts.CreateRequest{Total: 2*n + rest, Hold: time.Hour, Limit: limit}
+	q := ledger.CreateRequest{Total: 2*n + rest, Hold: time.Hour, Limit: limit}
 	if _, err := store.Create(t.Context(), sale, q); err != nil {
 		t.Fatal(err)
 	}
-	var bought []luascripts.Claim
+	var bought []ledger.Claim
 	for k := range 2 * n {
-		q := luascripts.DeductRequest{N: 1, Nonce: k + 1, Buyer: luascripts.Buyer{1, byte(k >> 8), byte(k)}}
+		q := ledger.DeductRequest{N: 1, Nonce: k + 1, Buyer: ledger.Buyer{1, byte(k >> 8), byte(k)}}
 		r, err := store.Deduct(context.Background(), sale, q)
-		if err != nil || r.Answer != luascripts.Had {
+		if err != nil || r.Answer != ledger.Had {
 			t.Fatal(r, err)
 		}
 		bought = append(bought, r.Claim)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -62,7 +62,7 @@ func TestA2ConfirmBesideForeignKeys(t *testing.T) {
 	for i := range sales {
 		name := fmt.Sprint("s", i)
 		if i%2 == 0 {
-			if _, err := redis.Create(t.Context(), name, luascripts.CreateRequest{Total: 5, Hold: time.Hour}); err != nil {
+			if _, err := redis.Create(t.Context(), name, ledger.CreateRequest{Total: 5, Hold: time.Hour}); err != nil {
 				t.Fatal(err)
 			}
 		} else {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"spike/edge/identity"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -83,7 +83,7 @@ func (h *hall) poll(e *testEdge, buyer int) (status int, got lotState) {
 }
 
 // audit holds that every unit is accounted for once.
-func (h *hall) audit() (a luascripts.Audit) {
+func (h *hall) audit() (a ledger.Audit) {
 	h.t.Helper()
 	if err := json.Unmarshal([]byte(mustSpike(h.t, "audit", "ticket", "--json", "--redis", h.redis)), &a); err != nil {
 		h.t.Fatal(err)
@@ -98,7 +98,7 @@ func (h *hall) winners() map[int]bool {
 	if err := json.Unmarshal([]byte(mustSpike(h.t, "sale", "draw", "ticket", "--json", "--redis", h.redis)), &d); err != nil {
 		h.t.Fatal(err)
 	}
-	if !d.OK || len(d.Entrants) != len(h.claims) || luascripts.Seal(d.Seed) != d.Seal {
+	if !d.OK || len(d.Entrants) != len(h.claims) || ledger.Seal(d.Seed) != d.Seal {
 		h.t.Fatalf("%+v", d)
 	}
 	byHash, won := map[string]int{}, map[int]bool{}

@@ -25,6 +25,7 @@ import (
 	"spike/bench/process"
 	"spike/bench/synclog"
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 )
 
@@ -228,7 +229,7 @@ func crowdAnyway(t testing.TB, requests int64, connections int, urls ...string) 
 }
 
 type redisServer struct {
-	luascripts.Store
+	ledger.Store
 	rueidis.Client
 	addr string
 }
@@ -239,7 +240,7 @@ func startRedis(t testing.TB) redisServer { t.Helper(); return redisAt(t, redist
 func redisAt(t testing.TB, addr string) redisServer {
 	t.Helper()
 	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
-	store, err := luascripts.Dial(context.Background(), options, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(context.Background(), options, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +305,7 @@ func (r redisServer) pid(t testing.TB) int {
 }
 
 // audit fails the test unless every unit is there once, and returns the account.
-func (r redisServer) audit(t testing.TB, sale string) (a luascripts.Audit) {
+func (r redisServer) audit(t testing.TB, sale string) (a ledger.Audit) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(mustSpike(t, "audit", sale, "--json", "--redis", r.addr)), &a); err != nil {
 		t.Fatal(err)

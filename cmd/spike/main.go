@@ -16,7 +16,7 @@ import (
 	"spike/edge"
 	"spike/edge/identity"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 	"spike/nginx/gate"
 	"spike/order"
@@ -99,10 +99,10 @@ func exitCode(err error) int {
 		err  error
 		code int
 	}{
-		{errFailed, exitFailed}, {luascripts.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
+		{errFailed, exitFailed}, {ledger.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
 		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage}, {identity.ErrJWTKey, exitUsage},
 		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
-		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {luascripts.ErrName, exitUsage},
+		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {ledger.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {
 			return known.code

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"spike/edge/admin"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // SaleCmd makes, shows and changes sales.
@@ -36,7 +36,7 @@ type saleArg struct {
 }
 
 // with runs f on the store.
-func (a storeFlag) with(ctx context.Context, f func(luascripts.Store) error) error {
+func (a storeFlag) with(ctx context.Context, f func(ledger.Store) error) error {
 	store, err := a.dial(ctx)
 	if err != nil {
 		return err
@@ -63,23 +63,23 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 	switch {
 	case c.Total == 0:
 		return fmt.Errorf("%w: --total must be at least 1", errUsage)
-	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second || c.Hold > luascripts.MaxHold:
-		return fmt.Errorf("%w: --hold must be 0, or from 1s to %v", errUsage, luascripts.MaxHold)
-	case c.Limit > luascripts.MaxLimit:
-		return fmt.Errorf("%w: --limit-per-buyer is at most %d", errUsage, luascripts.MaxLimit)
-	case c.Shuffle != 0 && (c.Shuffle < luascripts.MinShuffle || c.Shuffle > luascripts.MaxShuffle):
-		return fmt.Errorf("%w: --shuffle is %v to %v", errUsage, luascripts.MinShuffle, luascripts.MaxShuffle)
+	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second || c.Hold > ledger.MaxHold:
+		return fmt.Errorf("%w: --hold must be 0, or from 1s to %v", errUsage, ledger.MaxHold)
+	case c.Limit > ledger.MaxLimit:
+		return fmt.Errorf("%w: --limit-per-buyer is at most %d", errUsage, ledger.MaxLimit)
+	case c.Shuffle != 0 && (c.Shuffle < ledger.MinShuffle || c.Shuffle > ledger.MaxShuffle):
+		return fmt.Errorf("%w: --shuffle is %v to %v", errUsage, ledger.MinShuffle, ledger.MaxShuffle)
 	case c.Shuffle > 0 && !c.Opens.IsZero() && c.Opens.Add(c.Shuffle).Before(time.Now()):
 		return fmt.Errorf("%w: the window of --shuffle is over already", errUsage)
-	case c.Seed != "" && (c.Shuffle == 0 || luascripts.CheckSeed(c.Seed) != nil):
-		return fmt.Errorf("%w: --shuffle-seed goes with --shuffle: %w", errUsage, luascripts.ErrSeed)
+	case c.Seed != "" && (c.Shuffle == 0 || ledger.CheckSeed(c.Seed) != nil):
+		return fmt.Errorf("%w: --shuffle-seed goes with --shuffle: %w", errUsage, ledger.ErrSeed)
 	case !c.Closes.IsZero() && !c.Closes.After(time.Now()):
 		return fmt.Errorf("%w: --closes %s is over already", errUsage, c.Closes.Format(time.RFC3339))
-	case !c.Closes.IsZero() && !c.Closes.After(luascripts.WindowEnds(c.Opens.Time, c.Shuffle, time.Now())):
+	case !c.Closes.IsZero() && !c.Closes.After(ledger.WindowEnds(c.Opens.Time, c.Shuffle, time.Now())):
 		return fmt.Errorf("%w: --closes must be after --opens and --shuffle", errUsage)
 	}
-	return c.with(ctx, func(s luascripts.Store) error {
-		_, err := s.Create(ctx, c.Name, luascripts.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens.Time, Closes: c.Closes.Time,
+	return c.with(ctx, func(s ledger.Store) error {
+		_, err := s.Create(ctx, c.Name, ledger.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens.Time, Closes: c.Closes.Time,
 			Shuffle: c.Shuffle, Seed: c.Seed})
 		if err != nil {
 			return err
@@ -96,10 +96,10 @@ type SaleShowCmd struct {
 
 // Run shows it.
 func (c *SaleShowCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s luascripts.Store) error { return show(ctx, s, c.Name, c.JSON) })
+	return c.with(ctx, func(s ledger.Store) error { return show(ctx, s, c.Name, c.JSON) })
 }
 
-func show(ctx context.Context, s luascripts.Store, name string, asJSON bool) error {
+func show(ctx context.Context, s ledger.Store, name string, asJSON bool) error {
 	reply, err := s.Show(ctx, name)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ type SaleListCmd struct{ storeFlag }
 
 // Run lists them, one a line.
 func (c *SaleListCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s luascripts.Store) error {
+	return c.with(ctx, func(s ledger.Store) error {
 		names, err := s.Survey(ctx)
 		for _, name := range names {
 			fmt.Println(name)
@@ -157,21 +157,21 @@ type SaleAddCmd struct {
 
 // Run adds them.
 func (c *SaleAddCmd) Run(ctx context.Context) error {
-	if c.N == 0 || c.N > luascripts.MaxSerial {
-		return fmt.Errorf("%w: N is 1 to %d", errUsage, uint64(luascripts.MaxSerial))
+	if c.N == 0 || c.N > ledger.MaxSerial {
+		return fmt.Errorf("%w: N is 1 to %d", errUsage, uint64(ledger.MaxSerial))
 	}
 	if c.RequestID == "" {
 		c.RequestID = rand.Text()
 	}
-	err := c.change(ctx, luascripts.ChangeRequest{Request: c.RequestID, Add: c.N})
-	if errors.Is(err, luascripts.ErrDown) {
+	err := c.change(ctx, ledger.ChangeRequest{Request: c.RequestID, Add: c.N})
+	if errors.Is(err, ledger.ErrDown) {
 		return fmt.Errorf("%w; nobody knows whether it was done: say it again with --request-id %s", err, c.RequestID)
 	}
 	return err
 }
 
-func (a saleArg) change(ctx context.Context, q luascripts.ChangeRequest) error {
-	return a.with(ctx, func(s luascripts.Store) error {
+func (a saleArg) change(ctx context.Context, q ledger.ChangeRequest) error {
+	return a.with(ctx, func(s ledger.Store) error {
 		if _, err := s.Change(ctx, a.Name, q); err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ type shutting struct {
 }
 
 func (a shutting) shut(ctx context.Context, to string) error {
-	return a.with(ctx, func(s luascripts.Store) error {
+	return a.with(ctx, func(s ledger.Store) error {
 		out, err := admin.Shut(ctx, s, a.Name, to, a.Wait)
 		if err != nil {
 			return err
@@ -224,7 +224,7 @@ type SaleResumeCmd struct{ saleArg }
 
 // Run resumes it.
 func (c *SaleResumeCmd) Run(ctx context.Context) error {
-	return c.change(ctx, luascripts.ChangeRequest{To: "open"})
+	return c.change(ctx, ledger.ChangeRequest{To: "open"})
 }
 
 // SaleCloseCmd stops selling for good.
@@ -244,5 +244,5 @@ func (c *SaleRemoveCmd) Run(ctx context.Context) error {
 	if !c.Yes {
 		return fmt.Errorf("%w: this forgets who owns what; say --yes", errUsage)
 	}
-	return c.with(ctx, func(s luascripts.Store) error { return s.Remove(ctx, c.Name) })
+	return c.with(ctx, func(s ledger.Store) error { return s.Remove(ctx, c.Name) })
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // describeLots is a sale's draw, for people.
@@ -52,7 +52,7 @@ type lot struct {
 
 // Run fails unless the order is the seed's, and the seed is the one that was sealed.
 func (c *SaleDrawCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s luascripts.Store) error {
+	return c.with(ctx, func(s ledger.Store) error {
 		if _, err := s.Expire(ctx, c.Name, 1); err != nil { // time passes, with no edge alive too: that draws
 			return err
 		}
@@ -67,7 +67,7 @@ func (c *SaleDrawCmd) Run(ctx context.Context) error {
 // drawSlice is how many entrants are asked for at once.
 const drawSlice = 1000
 
-func readDraw(ctx context.Context, s luascripts.Store, sale string) (drawn, error) {
+func readDraw(ctx context.Context, s ledger.Store, sale string) (drawn, error) {
 	d := drawn{Sale: sale, Entrants: []lot{}, Violations: []string{}}
 	last := int64(-1)
 	for {
@@ -96,8 +96,8 @@ func readDraw(ctx context.Context, s luascripts.Store, sale string) (drawn, erro
 var errTooSoon = errors.New("not drawn yet")
 
 // add works out an entrant's lot anew, which must not be lower than the one before it.
-func (d *drawn) add(b luascripts.Buyer, last int64) int64 {
-	n := luascripts.Lot(d.Seed, d.Birth, b)
+func (d *drawn) add(b ledger.Buyer, last int64) int64 {
+	n := ledger.Lot(d.Seed, d.Birth, b)
 	if n < last {
 		d.Violations = append(d.Violations, fmt.Sprintf("entrant %d does not stand where its lot is", len(d.Entrants)+1))
 	}
@@ -105,8 +105,8 @@ func (d *drawn) add(b luascripts.Buyer, last int64) int64 {
 	return n
 }
 
-func (d *drawn) check(l luascripts.Lots) {
-	if luascripts.Seal(d.Seed) != d.Seal {
+func (d *drawn) check(l ledger.Lots) {
+	if ledger.Seal(d.Seed) != d.Seal {
 		d.Violations = append(d.Violations, "the seed is not the one that was sealed")
 	}
 	if uint64(len(d.Entrants)) != l.Entrants {

@@ -9,32 +9,32 @@ import (
 	"strings"
 	"testing"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 const drawSeed = "000102030405060708090a0b0c0d0e0f"
 
 // urn is a store with a draw of its own making.
 type urn struct {
-	luascripts.Store
-	buyers []luascripts.Buyer
-	secret luascripts.Secret
+	ledger.Store
+	buyers []ledger.Buyer
+	secret ledger.Secret
 }
 
-func (u urn) Draw(_ context.Context, _ string, from, most int) (luascripts.DrawReply, error) {
-	r := luascripts.DrawReply{Secret: u.secret}
-	r.Birth, r.Lots = 7, luascripts.Lots{Window: 5, Drawn: 9, Entrants: 2500, Winners: 3}
+func (u urn) Draw(_ context.Context, _ string, from, most int) (ledger.DrawReply, error) {
+	r := ledger.DrawReply{Secret: u.secret}
+	r.Birth, r.Lots = 7, ledger.Lots{Window: 5, Drawn: 9, Entrants: 2500, Winners: 3}
 	r.Buyers = u.buyers[min(from, len(u.buyers)):min(from+most, len(u.buyers))]
 	return r, nil
 }
 
 func newUrn() urn {
-	u := urn{secret: luascripts.Secret{Seal: luascripts.Seal(drawSeed), Seed: drawSeed}}
+	u := urn{secret: ledger.Secret{Seal: ledger.Seal(drawSeed), Seed: drawSeed}}
 	for i := range 2500 {
-		u.buyers = append(u.buyers, luascripts.Buyer{byte(i >> 8), byte(i), 1})
+		u.buyers = append(u.buyers, ledger.Buyer{byte(i >> 8), byte(i), 1})
 	}
-	slices.SortFunc(u.buyers, func(a, b luascripts.Buyer) int {
-		return cmp.Compare(luascripts.Lot(drawSeed, 7, a), luascripts.Lot(drawSeed, 7, b))
+	slices.SortFunc(u.buyers, func(a, b ledger.Buyer) int {
+		return cmp.Compare(ledger.Lot(drawSeed, 7, a), ledger.Lot(drawSeed, 7, b))
 	})
 	return u
 }
@@ -50,9 +50,9 @@ func TestDrawIsChecked(t *testing.T) {
 		{"as it is", func(*urn) {}, "", nil},
 		{"two changed places", func(u *urn) { u.buyers[0], u.buyers[9] = u.buyers[9], u.buyers[0] }, "does not stand where its lot is", nil},
 		{"one is missing", func(u *urn) { u.buyers = u.buyers[1:] }, "2499 entrants, 2500 when lots were drawn", nil},
-		{"another seed", func(u *urn) { u.secret.Seal = luascripts.Seal("x") }, "not the one that was sealed", nil},
+		{"another seed", func(u *urn) { u.secret.Seal = ledger.Seal("x") }, "not the one that was sealed", nil},
 		{"still secret", func(u *urn) { u.secret.Seed = "" }, "", errTooSoon},
-		{"no lots", func(u *urn) { u.secret = luascripts.Secret{} }, "", errUsage},
+		{"no lots", func(u *urn) { u.secret = ledger.Secret{} }, "", errUsage},
 	} {
 		u := newUrn()
 		c.spoil(&u)

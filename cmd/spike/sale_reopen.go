@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // SaleReopenCmd is the operator's word on a store that has lost replicas or history.
@@ -29,13 +29,13 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("%w: %s; say --yes", errUsage, risk)
 	}
-	return c.with(ctx, func(s luascripts.Store) error {
+	return c.with(ctx, func(s ledger.Store) error {
 		if !c.All {
 			return c.reopen(ctx, s, c.Name)
 		}
 		names, err := s.List(ctx)
 		for _, name := range names {
-			if e := c.reopen(ctx, s, name); e != nil && !errors.Is(e, luascripts.ErrNoSale) {
+			if e := c.reopen(ctx, s, name); e != nil && !errors.Is(e, ledger.ErrNoSale) {
 				err = errors.Join(err, fmt.Errorf("sale %s: %w", name, e))
 			}
 		}
@@ -45,12 +45,12 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 
 // reopen sets how many replicas are waited for to those that are here as it looks, and no fewer than the operator says there
 // are. If one comes or goes before that is done, nothing is done.
-func (c *SaleReopenCmd) reopen(ctx context.Context, s luascripts.Store, name string) error {
+func (c *SaleReopenCmd) reopen(ctx context.Context, s ledger.Store, name string) error {
 	shown, err := s.Show(ctx, name)
 	if err != nil {
 		return err
 	}
-	q := luascripts.ReopenRequest{Era: shown.Era, Lineup: shown.Lineup, Grants: c.Grants}
+	q := ledger.ReopenRequest{Era: shown.Era, Lineup: shown.Lineup, Grants: c.Grants}
 	if c.All && q.Lineup == "" && (!q.Grants || shown.Reopens == 0) {
 		return nil
 	}

@@ -17,7 +17,8 @@ import (
 	"spike/edge/admin"
 	"spike/edge/identity"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/nginx"
 	"spike/order"
 	"spike/order/loopback"
@@ -118,7 +119,7 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	serve := func(ctx context.Context) error {
 		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminTokens: tokens, Node: c.node(),
 			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Drain: c.Drain, Grace: c.Grace,
-			Bounds: luascripts.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
+			Bounds: ledger.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
 			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Origins: c.CORSOrigins, Registry: metrics, Changes: changes}, store, log)
 	}
 	if c.Redis != "" {
@@ -137,7 +138,7 @@ func (c *ServeCmd) rest(log zerolog.Logger) (change edge.Changes, err error) {
 }
 
 // alone does the order workers' work beside the edge: nobody else can reach the embedded store.
-func (c *ServeCmd) alone(ctx context.Context, store luascripts.Store, metrics *prometheus.Registry, log zerolog.Logger,
+func (c *ServeCmd) alone(ctx context.Context, store ledger.Store, metrics *prometheus.Registry, log zerolog.Logger,
 	serve func(context.Context) error) error {
 	var book order.Repository // none: holds end, and that is all
 	if c.DB != "" {
@@ -189,7 +190,7 @@ func warn(log zerolog.Logger, text string) {
 }
 
 // store is Redis, or else the embedded one with the article's sale in it.
-func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.Store, error) {
+func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (ledger.Store, error) {
 	if c.Redis != "" {
 		store, err := c.dial(ctx)
 		if err != nil {
@@ -206,11 +207,11 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (luascripts.St
 		}
 		return store, nil
 	}
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if c.DB != "" {
 		store.KeepEvents()
 	}
-	if _, err := store.Create(ctx, "ticket", luascripts.CreateRequest{Total: 10_000, Hold: admin.DefaultHold}); err != nil {
+	if _, err := store.Create(ctx, "ticket", ledger.CreateRequest{Total: 10_000, Hold: admin.DefaultHold}); err != nil {
 		return nil, err
 	}
 	kept := "nothing is"

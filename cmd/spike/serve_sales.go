@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx/strictyaml"
 )
 
@@ -16,7 +16,7 @@ import (
 func saleNames(flag []string) (names []string, err error) {
 	for _, name := range flag {
 		name = strings.TrimSpace(name)
-		if err := luascripts.CheckName(name); err != nil {
+		if err := ledger.CheckName(name); err != nil {
 			return nil, fmt.Errorf("%w: --sales: %w", errUsage, err)
 		}
 		names = append(names, name)
@@ -25,9 +25,9 @@ func saleNames(flag []string) (names []string, err error) {
 }
 
 // missingSales warns of names that no sale has now. It may be made later.
-func missingSales(ctx context.Context, store luascripts.Store, names []string, log zerolog.Logger) {
+func missingSales(ctx context.Context, store ledger.Store, names []string, log zerolog.Logger) {
 	for _, name := range names {
-		if _, err := store.Show(ctx, name); !errors.Is(err, luascripts.ErrNoSale) {
+		if _, err := store.Show(ctx, name); !errors.Is(err, ledger.ErrNoSale) {
 			continue
 		}
 		warning := log.Warn().Str("sale", name)

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // storeFlag is how a command finds the common truth.
@@ -29,7 +30,7 @@ func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := luascripts.Dial(ctx, options, luascripts.DefaultBounds())
+	store, err := luascripts.Dial(ctx, options, ledger.DefaultBounds())
 	if err == nil && f.Replicas != nil {
 		store.CountReplicas(*f.Replicas)
 	}

@@ -23,14 +23,14 @@ import (
 	"spike/edge/identity"
 	"spike/edge/listener"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/loopback"
 	"spike/order/operators"
 )
 
 // Config is what the operators' side asks of the edge.
 type Config struct {
-	Store    luascripts.Store
+	Store    ledger.Store
 	Log      zerolog.Logger
 	Tokens   *loopback.Tokens                                     // wanted from everybody, if there is one
 	Ready    func(context.Context) string                         // "", or the part that is not ready
@@ -264,7 +264,7 @@ type Description struct {
 }
 
 // Describe puts the store's view into words.
-func Describe(sale string, r luascripts.ShowReply) Description {
+func Describe(sale string, r ledger.ShowReply) Description {
 	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
 		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
 		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: sales.UnixTime(r.Opens),
@@ -272,7 +272,7 @@ func Describe(sale string, r luascripts.ShowReply) Description {
 }
 
 // uncounted is until when units may be leased or promised that the ledger does not know of.
-func uncounted(r luascripts.ShowReply) *time.Time {
+func uncounted(r ledger.ShowReply) *time.Time {
 	if until := max(r.Reopens, r.Sells); until > 0 {
 		return sales.UnixTime(r.Raw + until - r.Now)
 	}
@@ -280,7 +280,7 @@ func uncounted(r luascripts.ShowReply) *time.Time {
 }
 
 // trouble is why nothing is granted.
-func trouble(r luascripts.ShowReply) string {
+func trouble(r ledger.ShowReply) string {
 	if have, missing := strings.CutPrefix(r.Trouble, "MISSING "); missing {
 		return have + " are there: nothing is acted on that the others do not have; if they are gone for good: spike sale reopen NAME --yes"
 	}
@@ -292,9 +292,9 @@ func trouble(r luascripts.ShowReply) string {
 }
 
 func adminReply(w http.ResponseWriter, v any, err error) {
-	var refusal *luascripts.Refusal
+	var refusal *ledger.Refusal
 	switch {
-	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		adminProblem(w, http.StatusNotFound, "no_such_sale", err.Error())
 	case errors.As(err, &refusal):
 		adminProblem(w, http.StatusConflict, strings.ToLower(refusal.Code), err.Error())

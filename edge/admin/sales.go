@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"spike/edge/listener"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // How long a sale is waited for after its doors were shut.
@@ -26,28 +26,28 @@ const (
 
 // Outcome is a sale after its doors were shut.
 type Outcome struct {
-	luascripts.ShowReply
+	ledger.ShowReply
 	Settled bool // no edge sells any more, and what is in no lease and not in limbo is counted for good
 }
 
 // shut is what is waited for.
 type shut struct {
-	store luascripts.Store
+	store ledger.Store
 	sale  string
-	door  luascripts.ChangeRequest
+	door  ledger.ChangeRequest
 	era   uint64 // in which the doors were shut
 }
 
 // Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, those too that
 // are known to edges alone because the store has lost them; for wait at the most and no longer than ctx.
-func Shut(ctx context.Context, store luascripts.Store, sale, to string, wait time.Duration) (Outcome, error) {
-	w := shut{store: store, sale: sale, door: luascripts.ChangeRequest{To: to}}
+func Shut(ctx context.Context, store ledger.Store, sale, to string, wait time.Duration) (Outcome, error) {
+	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	head, err := store.Change(ctx, sale, w.door)
 	if err != nil {
 		return Outcome{}, err
 	}
 	w.era = head.Era
-	out := Outcome{ShowReply: luascripts.ShowReply{Head: head}}
+	out := Outcome{ShowReply: ledger.ShowReply{Head: head}}
 	if err := w.look(ctx, &out); err != nil {
 		return out, err
 	}
@@ -75,7 +75,7 @@ func Shut(ctx context.Context, store luascripts.Store, sale, to string, wait tim
 // doors were shut is told again.
 func (w *shut) look(ctx context.Context, out *Outcome) error {
 	shown, err := w.store.Show(ctx, w.sale)
-	var refusal *luascripts.Refusal
+	var refusal *ledger.Refusal
 	switch {
 	case errors.As(err, &refusal):
 		return err
@@ -87,7 +87,7 @@ func (w *shut) look(ctx context.Context, out *Outcome) error {
 	case shown.State.String() == w.door.To:
 		out.Settled = shown.Quiet()
 	case shown.Era == w.era:
-		return &luascripts.Refusal{Code: "CHANGED", Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
+		return &ledger.Refusal{Code: "CHANGED", Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
 	default:
 		head, err := w.store.Change(ctx, w.sale, w.door)
 		if errors.As(err, &refusal) {
@@ -121,8 +121,8 @@ type newSale struct {
 const DefaultHold = 5 * time.Minute
 
 // request is what the body asks for, or the field that is wrong.
-func (n newSale) request() (luascripts.CreateRequest, error) {
-	q := luascripts.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit}
+func (n newSale) request() (ledger.CreateRequest, error) {
+	q := ledger.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit}
 	var badHold error
 	if n.Hold != nil {
 		q.Hold, badHold = time.ParseDuration(*n.Hold)
@@ -136,29 +136,29 @@ func (n newSale) request() (luascripts.CreateRequest, error) {
 		field string
 		why   string
 	}{
-		{luascripts.CheckName(n.Sale) != nil, "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
-		{n.Total < 1 || n.Total > luascripts.MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(luascripts.MaxSerial))},
+		{ledger.CheckName(n.Sale) != nil, "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
+		{n.Total < 1 || n.Total > ledger.MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial))},
 		{badHold != nil, "hold", `a duration as "5m", or "0s"`},
-		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > luascripts.MaxHold, "hold",
-			fmt.Sprintf("0s, or 1s to %v", luascripts.MaxHold)},
-		{n.Limit > luascripts.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", luascripts.MaxLimit)},
+		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > ledger.MaxHold, "hold",
+			fmt.Sprintf("0s, or 1s to %v", ledger.MaxHold)},
+		{n.Limit > ledger.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", ledger.MaxLimit)},
 		{badOpens != nil, "opens", "a time as 2026-11-22T20:00:00Z"},
 		{badCloses != nil, "closes", "a time as 2026-11-22T20:00:00Z"},
 		{!closes.IsZero() && !closes.After(time.Now()), "closes", "is over already"},
-		{!closes.IsZero() && !closes.After(luascripts.WindowEnds(opens, shuffle, time.Now())), "closes", "must be after opens, and the lots' window"},
+		{!closes.IsZero() && !closes.After(ledger.WindowEnds(opens, shuffle, time.Now())), "closes", "must be after opens, and the lots' window"},
 		{badShuffle != nil, "shuffle", `a duration as "5s"`},
-		{shuffle != 0 && (shuffle < luascripts.MinShuffle || shuffle > luascripts.MaxShuffle), "shuffle",
-			fmt.Sprintf("%v to %v", luascripts.MinShuffle, luascripts.MaxShuffle)},
+		{shuffle != 0 && (shuffle < ledger.MinShuffle || shuffle > ledger.MaxShuffle), "shuffle",
+			fmt.Sprintf("%v to %v", ledger.MinShuffle, ledger.MaxShuffle)},
 		{shuffle > 0 && !opens.IsZero() && opens.Add(shuffle).Before(time.Now()), "shuffle", "its window is over already"},
 		{n.Seed != "" && shuffle == 0, "shuffle_seed", "goes with shuffle"},
-		{n.Seed != "" && luascripts.CheckSeed(n.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
+		{n.Seed != "" && ledger.CheckSeed(n.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
 	} {
 		if wrong.is {
 			return q, badRequest{wrong.field, wrong.why}
 		}
 	}
 	if q.Shuffle > 0 && q.Seed == "" {
-		q.Seed = luascripts.NewSeed()
+		q.Seed = ledger.NewSeed()
 	}
 	return q, nil
 }
@@ -182,18 +182,18 @@ func timeOf(text string) (time.Time, error) {
 func (s *Side) createSale(w http.ResponseWriter, r *http.Request) {
 	var body newSale
 	err := readJSON(w, r, &body)
-	var q luascripts.CreateRequest
+	var q ledger.CreateRequest
 	if err == nil {
 		q, err = body.request()
 	}
-	var head luascripts.Head
+	var head ledger.Head
 	if err == nil {
 		head, err = s.cfg.Store.Create(r.Context(), body.Sale, q)
 	}
 	if err == nil {
 		w.Header().Set("Location", "/api/v1/sales/"+body.Sale)
 	}
-	made := luascripts.ShowReply{Head: head, Secret: luascripts.Secret{Seal: luascripts.Seal(q.Seed)}}
+	made := ledger.ShowReply{Head: head, Secret: ledger.Secret{Seal: ledger.Seal(q.Seed)}}
 	s.written(w, http.StatusCreated, "created", body.Sale, Describe(body.Sale, made), err)
 }
 
@@ -210,24 +210,24 @@ func (s *Side) addUnits(w http.ResponseWriter, r *http.Request) {
 	err := readJSON(w, r, &body)
 	switch {
 	case err != nil:
-	case body.N < 1 || body.N > luascripts.MaxSerial:
-		err = badRequest{"n", fmt.Sprintf("1 to %d", uint64(luascripts.MaxSerial))}
+	case body.N < 1 || body.N > ledger.MaxSerial:
+		err = badRequest{"n", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial))}
 	case body.RequestID == "" || len(body.RequestID) > maxRequestID:
 		err = badRequest{"request_id", "1 to 64 characters: the same adds once, however often it is sent"}
 	}
-	s.change(w, r, "units added", luascripts.ChangeRequest{Request: body.RequestID, Add: body.N}, err)
+	s.change(w, r, "units added", ledger.ChangeRequest{Request: body.RequestID, Add: body.N}, err)
 }
 
 func (s *Side) resumeSale(w http.ResponseWriter, r *http.Request) {
-	s.change(w, r, "resumed", luascripts.ChangeRequest{To: "open"}, nil)
+	s.change(w, r, "resumed", ledger.ChangeRequest{To: "open"}, nil)
 }
 
-func (s *Side) change(w http.ResponseWriter, r *http.Request, did string, q luascripts.ChangeRequest, err error) {
-	var head luascripts.Head
+func (s *Side) change(w http.ResponseWriter, r *http.Request, did string, q ledger.ChangeRequest, err error) {
+	var head ledger.Head
 	if err == nil {
 		head, err = s.cfg.Store.Change(r.Context(), r.PathValue("sale"), q)
 	}
-	s.written(w, http.StatusOK, did, r.PathValue("sale"), Describe(r.PathValue("sale"), luascripts.ShowReply{Head: head}), err)
+	s.written(w, http.StatusOK, did, r.PathValue("sale"), Describe(r.PathValue("sale"), ledger.ShowReply{Head: head}), err)
 }
 
 // shutSale shuts the doors and says what is still out.
@@ -266,12 +266,12 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("yes") != "true" {
 		err = badRequest{"yes", "this forgets who owns what: say ?yes=true"}
 	}
-	var shown luascripts.ShowReply
+	var shown ledger.ShowReply
 	if err == nil {
 		shown, err = s.cfg.Store.Show(r.Context(), sale)
 	}
-	var refusal *luascripts.Refusal
-	if errors.As(err, &refusal) && !errors.Is(err, luascripts.ErrNoSale) { // it makes no sense: the more to be removed
+	var refusal *ledger.Refusal
+	if errors.As(err, &refusal) && !errors.Is(err, ledger.ErrNoSale) { // it makes no sense: the more to be removed
 		shown.Trouble, err = refusal.Why, nil
 	}
 	if err == nil {

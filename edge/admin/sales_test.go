@@ -16,13 +16,14 @@ import (
 
 	"spike/edge/internal/storetest"
 	"spike/edge/listener"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // operator is the operators' side of an edge.
 type operator struct{ http.Handler }
 
-func newOperator(t *testing.T, store luascripts.Store) operator {
+func newOperator(t *testing.T, store ledger.Store) operator {
 	return operator{New(Config{Store: store, Log: zerolog.Nop(), Document: http.NotFoundHandler(), Metrics: prometheus.NewRegistry(),
 		Ready: func(context.Context) string { return "" }}).Handler()}
 }
@@ -117,7 +118,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		t.Errorf("%d %v", status, says)
 	}
 	names, _ := store.List(t.Context())
-	if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Total != 10 || shown.State != luascripts.Open || len(names) != 1 {
+	if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Total != 10 || shown.State != ledger.Open || len(names) != 1 {
 		t.Errorf("%+v %v %v", shown, err, names)
 	}
 }
@@ -130,7 +131,7 @@ func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 	if detail, _ := says["detail"].(string); status != 400 || detail != "closes: is over already" {
 		t.Errorf("%d %v", status, says)
 	}
-	if _, err := store.Show(t.Context(), "x"); !errors.Is(err, luascripts.ErrNoSale) {
+	if _, err := store.Show(t.Context(), "x"); !errors.Is(err, ledger.ErrNoSale) {
 		t.Errorf("it is there: %v", err)
 	}
 }
@@ -193,11 +194,11 @@ func TestSilentStoreIs503(t *testing.T) {
 }
 
 // leased is a sale of ten, four of them on an edge whose lease ends in five seconds.
-func leased(t *testing.T) (*storetest.Watched, luascripts.Party, luascripts.Grant) {
-	w := &storetest.Watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+func leased(t *testing.T) (*storetest.Watched, ledger.Party, ledger.Grant) {
+	w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 	w.Make(t, "ticket")
-	p := luascripts.Party{Instance: "edge", Node: "edge"}
-	reply, err := w.Lease(t.Context(), "ticket", luascripts.LeaseRequest{Party: p, Request: 1, Want: 4, Term: 5 * time.Second})
+	p := ledger.Party{Instance: "edge", Node: "edge"}
+	reply, err := w.Lease(t.Context(), "ticket", ledger.LeaseRequest{Party: p, Request: 1, Want: 4, Term: 5 * time.Second})
 	if err != nil || reply.Leased != 4 {
 		t.Fatalf("%+v %v", reply, err)
 	}
@@ -209,8 +210,8 @@ func TestShutWaitsUntilEdgesHaveGivenBack(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w, party, grant := leased(t)
 			time.AfterFunc(2*time.Second, func() {
-				_, _ = w.GiveBack(context.Background(), "ticket", luascripts.GiveBackRequest{Party: party,
-					Parts: []luascripts.Part{{Fence: grant.Fence, Range: grant.Ranges[0]}}})
+				_, _ = w.GiveBack(context.Background(), "ticket", ledger.GiveBackRequest{Party: party,
+					Parts: []ledger.Part{{Fence: grant.Fence, Range: grant.Ranges[0]}}})
 			})
 			start := time.Now()
 			out, err := Shut(t.Context(), w, "ticket", to, ShutWait)
@@ -244,7 +245,7 @@ func TestShutWaitsNoLongerThanItIsTold(t *testing.T) {
 			w, _, _ := leased(t)
 			start := time.Now()
 			out, err := Shut(t.Context(), w, "ticket", "closed", wait)
-			if err != nil || out.Settled || out.Leased != 4 || out.State != luascripts.Closed || time.Since(start) != least {
+			if err != nil || out.Settled || out.Leased != 4 || out.State != ledger.Closed || time.Since(start) != least {
 				t.Errorf("wait %v: %+v %v after %v", wait, out, err, time.Since(start))
 			}
 		}
@@ -269,7 +270,7 @@ func TestShutThroughTrouble(t *testing.T) {
 		}
 		w, _, _ = leased(t)
 		time.AfterFunc(time.Second, func() { _ = w.Remove(context.Background(), "ticket") })
-		if _, err := Shut(t.Context(), w, "ticket", "paused", ShutWait); !errors.Is(err, luascripts.ErrNoSale) {
+		if _, err := Shut(t.Context(), w, "ticket", "paused", ShutWait); !errors.Is(err, ledger.ErrNoSale) {
 			t.Errorf("removed: %v", err)
 		}
 	})

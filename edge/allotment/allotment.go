@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -24,11 +24,11 @@ type Allotment struct {
 	stock  *shard.Stock
 	ring   *rings
 	clock  Clock
-	bounds luascripts.Bounds
+	bounds ledger.Bounds
 
 	table      atomic.Pointer[Table]
 	verdict    atomic.Pointer[Verdict]
-	view       atomic.Pointer[luascripts.Head]
+	view       atomic.Pointer[ledger.Head]
 	ahead      atomic.Int64 // the store's clock minus this process' monotonic one, microseconds
 	lost       atomic.Uint64
 	changed    atomic.Pointer[chan struct{}] // closed at the Keeper's next change
@@ -39,13 +39,13 @@ type Allotment struct {
 	nudge      chan struct{}                 // cap 1
 
 	mu      sync.Mutex
-	waiters map[uint64]chan luascripts.Verdict // by nonce: buys that are answered only after the ledger has answered
-	offered map[uint64]Reply                   // by nonce: offers that the Keeper is not done with
+	waiters map[uint64]chan ledger.Verdict // by nonce: buys that are answered only after the ledger has answered
+	offered map[uint64]Reply               // by nonce: offers that the Keeper is not done with
 }
 
-func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds luascripts.Bounds) *Allotment {
+func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds ledger.Bounds) *Allotment {
 	a := &Allotment{stock: stock, ring: ring, clock: clock, bounds: bounds, nudge: make(chan struct{}, 1),
-		waiters: map[uint64]chan luascripts.Verdict{}, offered: map[uint64]Reply{}}
+		waiters: map[uint64]chan ledger.Verdict{}, offered: map[uint64]Reply{}}
 	a.table.Store(&Table{})
 	a.announce()
 	return a
@@ -53,12 +53,12 @@ func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds luascript
 
 // Sold is a promise, and its end by the wall clock, in Unix microseconds.
 type Sold struct {
-	luascripts.Claim
+	ledger.Claim
 	Until int64
 }
 
 // Take sells n consecutive units. It takes no lock, allocates nothing and does no I/O. If it wins, it reads the clock once.
-func (a *Allotment) Take(n uint32, buyer luascripts.Buyer) (Sold, Outcome) {
+func (a *Allotment) Take(n uint32, buyer ledger.Buyer) (Sold, Outcome) {
 	if a.stock.Empty() { // checked before a slot is spent
 		return Sold{}, Empty
 	}
@@ -78,7 +78,7 @@ func (a *Allotment) Verdict() *Verdict { return a.verdict.Load() }
 func (a *Allotment) IsEmpty() bool { return a.stock.Empty() }
 
 // View is the sale as of the newest look at the ledger.
-func (a *Allotment) View() luascripts.Head { return *a.view.Load() }
+func (a *Allotment) View() ledger.Head { return *a.view.Load() }
 
 // StoreTime is about the store's clock now, in microseconds. It is at most a round trip fast.
 func (a *Allotment) StoreTime() int64 { return a.ahead.Load() + a.clock().Mono/1000 }
@@ -143,7 +143,7 @@ func (a *Allotment) wake() {
 }
 
 // TakeSettled is Take for buys that are answered only after the ledger has answered. The channel gets the claim's verdict.
-func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan luascripts.Verdict, Outcome) {
+func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledger.Verdict, Outcome) {
 	if a.stock.Empty() {
 		return Sold{}, nil, Empty
 	}
@@ -153,9 +153,9 @@ func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan 
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
-	var told chan luascripts.Verdict
+	var told chan ledger.Verdict
 	if k == claim {
-		told = make(chan luascripts.Verdict, 1)
+		told = make(chan ledger.Verdict, 1)
 		a.mu.Lock()
 		a.waiters[s.Nonce] = told
 		a.mu.Unlock()
@@ -169,7 +169,7 @@ func (a *Allotment) TakeSettled(n uint32, buyer luascripts.Buyer) (Sold, <-chan 
 }
 
 // tell passes the ledger's verdict to the buy that waits for it, if one does.
-func (a *Allotment) tell(nonce uint64, v luascripts.Verdict) {
+func (a *Allotment) tell(nonce uint64, v ledger.Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if told := a.waiters[nonce]; told != nil {

@@ -3,7 +3,7 @@ package allotment
 import (
 	"slices"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -14,18 +14,18 @@ func (k *Keeper) giveBack(ranges []shard.Range) {
 	for _, r := range ranges {
 		k.demand.rate.filled -= uint64(r.Len())
 		if l := k.a.table.Load().find(r.Start); l != nil {
-			k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: l.fence, Range: r})
+			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: l.fence, Range: r})
 		}
 	}
 }
 
-func (k *Keeper) giveBackOf(h *holding, ranges luascripts.Ranges) {
+func (k *Keeper) giveBackOf(h *holding, ranges ledger.Ranges) {
 	for _, r := range ranges {
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: h.fence, Range: r})
+		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: h.fence, Range: r})
 	}
 }
 
-func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
+func (k *Keeper) gaveBack(e Answer, q ledger.GiveBackRequest, failed bool) {
 	if failed {
 		k.returns.due = k.now.Add(retryFirst)
 		if k.cfg.Bounds.Lacks(RefillOnSilence) {
@@ -33,7 +33,7 @@ func (k *Keeper) gaveBack(e Answer, q luascripts.GiveBackRequest, failed bool) {
 		}
 		return
 	}
-	k.look(e.Reply.(luascripts.GiveBackReply).Head, e.Sent)
+	k.look(e.Reply.(ledger.GiveBackReply).Head, e.Sent)
 	k.returns.parts = slices.Delete(k.returns.parts, 0, k.returns.sent)
 	for _, p := range q.Parts {
 		k.resolved(p.Fence, p.Range)

@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Row A1: a settle call is bounded by units, whatever one buyer may ask for. The claims that it leaves behind follow at once.
 func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
-	for _, n := range []uint32{1, 7, luascripts.MaxUnits} {
-		b := newBench(t, luascripts.CreateRequest{Total: 100_000})
+	for _, n := range []uint32{1, 7, ledger.MaxUnits} {
+		b := newBench(t, ledger.CreateRequest{Total: 100_000})
 		sold := uint64(0)
 		for range 12 { // buy until many claims wait
 			b.a.Hungry(n)
@@ -20,7 +20,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 				b.asked = b.asked[1:]
 			}
 			for b.a.Claims() < 60 {
-				s, o := b.a.Take(n, luascripts.Buyer{})
+				s, o := b.a.Take(n, ledger.Buyer{})
 				if o != Won {
 					break
 				}
@@ -31,9 +31,9 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 		b.tick()
 		settled, calls := uint64(0), 0
 		for ; b.a.ring.unread() > 0 || len(b.k.claims.batch) > 0; calls++ {
-			q := pick[luascripts.SettleRequest](b)
+			q := pick[ledger.SettleRequest](b)
 			units := unitsOf(q)
-			if units >= maxBatch+luascripts.MaxUnits {
+			if units >= maxBatch+ledger.MaxUnits {
 				t.Errorf("n = %d: %d units in a settle call", n, units)
 			}
 			settled += units
@@ -50,7 +50,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 	}
 }
 
-func unitsOf(q luascripts.SettleRequest) (n uint64) {
+func unitsOf(q ledger.SettleRequest) (n uint64) {
 	for _, c := range q.Claims {
 		n += uint64(c.Count)
 	}
@@ -59,15 +59,15 @@ func unitsOf(q luascripts.SettleRequest) (n uint64) {
 
 // A batch of claims that a ring left behind is bounded in the same way.
 func TestA1LeftClaimsComeInBatchesOfUnits(t *testing.T) {
-	var claims []luascripts.Claim
+	var claims []ledger.Claim
 	for k := range uint32(1000) {
-		claims = append(claims, luascripts.Claim{Serial: 100 * k, Count: 1 + k%luascripts.MaxUnits})
+		claims = append(claims, ledger.Claim{Serial: 100 * k, Count: 1 + k%ledger.MaxUnits})
 	}
 	seen := 0
 	for rest := claims; len(rest) > 0; {
-		var some []luascripts.Claim
-		some, rest = luascripts.Batch(rest, 512)
-		if n := unitsOf(luascripts.SettleRequest{Claims: some}); n >= 512+luascripts.MaxUnits || len(some) == 0 {
+		var some []ledger.Claim
+		some, rest = ledger.Batch(rest, 512)
+		if n := unitsOf(ledger.SettleRequest{Claims: some}); n >= 512+ledger.MaxUnits || len(some) == 0 {
 			t.Fatalf("%d claims of %d units", len(some), n)
 		}
 		for _, c := range some {
@@ -87,7 +87,7 @@ func TestA7WhatIsOverIsSweptAtThePaceOfTheStore(t *testing.T) {
 	for _, c := range []struct{ took, want time.Duration }{
 		{0, pollDue}, {time.Millisecond, dueShare * time.Millisecond}, {time.Second, pollNews},
 	} {
-		b := newBench(t, luascripts.CreateRequest{Total: 100})
+		b := newBench(t, ledger.CreateRequest{Total: 100})
 		b.k.view.Due, b.k.polling.news, b.k.polling.took, b.k.polling.asked = true, true, c.took, b.clock()
 		b.k.polling.due = b.clock().Add(time.Minute)
 		if got := b.k.pollAt().Sub(b.clock()); got != c.want {
@@ -98,10 +98,10 @@ func TestA7WhatIsOverIsSweptAtThePaceOfTheStore(t *testing.T) {
 
 // Row P7: the lease call names the number in a row that a buyer waits for.
 func TestP7LeaseCallNamesTheRun(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 10_000})
+	b := newBench(t, ledger.CreateRequest{Total: 10_000})
 	b.a.Hungry(5)
 	b.tick()
-	if q := pick[luascripts.LeaseRequest](b); q.Run != 5 {
+	if q := pick[ledger.LeaseRequest](b); q.Run != 5 {
 		t.Errorf("%+v", q)
 	}
 }

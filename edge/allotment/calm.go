@@ -3,7 +3,7 @@ package allotment
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // calm stops units that would go round among hungry edges without end. Such a unit is given up by each edge for the next before
@@ -41,14 +41,14 @@ func (k *Keeper) givesUp() {
 }
 
 // lost notes that other edges were faster.
-func (k *Keeper) lost(h luascripts.Head) {
-	if h.Unkept() == 0 && h.State == luascripts.Open && !h.Due && !k.cfg.Bounds.Lacks(NewsStorm) {
+func (k *Keeper) lost(h ledger.Head) {
+	if h.Unkept() == 0 && h.State == ledger.Open && !h.Due && !k.cfg.Bounds.Lacks(NewsStorm) {
 		k.calm.follow = min(max(2*k.calm.follow, pollNews), pollBusy)
 	}
 }
 
 // looked notes the result of a look.
-func (k *Keeper) looked(h luascripts.Head) {
+func (k *Keeper) looked(h ledger.Head) {
 	switch {
 	case k.calm.led:
 		k.lost(h)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // other makes a call as another instance.
@@ -20,9 +20,9 @@ func (b *bench) other(call any) any {
 
 // S3: if other edges always get the units first, news of them does not make the Keeper look without end, nor ask for a lease.
 func TestS3NewsInVainIsFollowedLess(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 1})
-	other := luascripts.Party{Instance: "other"}
-	lease := b.other(luascripts.LeaseRequest{Party: other, Request: 1, Want: 1, Term: time.Hour}).(luascripts.LeaseReply).Grant
+	b := newBench(t, ledger.CreateRequest{Total: 1})
+	other := ledger.Party{Instance: "other"}
+	lease := b.other(ledger.LeaseRequest{Party: other, Request: 1, Want: 1, Term: time.Hour}).(ledger.LeaseReply).Grant
 	if lease.Fence == 0 {
 		t.Fatal("nothing to lease")
 	}
@@ -30,9 +30,9 @@ func TestS3NewsInVainIsFollowedLess(t *testing.T) {
 	count := func(calls []any) {
 		for _, call := range calls {
 			switch call.(type) {
-			case luascripts.RenewRequest:
+			case ledger.RenewRequest:
 				looks++
-			case luascripts.LeaseRequest:
+			case ledger.LeaseRequest:
 				asks++
 			}
 		}
@@ -42,7 +42,7 @@ func TestS3NewsInVainIsFollowedLess(t *testing.T) {
 		b.now += 10 * time.Millisecond
 		b.buy()
 		b.demand++
-		count(b.k.Step(b.clock(), News{Door: luascripts.Open}))
+		count(b.k.Step(b.clock(), News{Door: ledger.Open}))
 		for len(b.asked) > 0 {
 			call := b.asked[0]
 			b.asked = b.asked[1:]
@@ -57,8 +57,8 @@ func TestS3NewsInVainIsFollowedLess(t *testing.T) {
 
 // S3: an edge that gave units up for others, and sold none, keeps the next units longer, within I15's bound.
 func TestS3UnitsGivenUpInVainAreKeptLonger(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 1})
-	other := luascripts.Party{Instance: "other"}
+	b := newBench(t, ledger.CreateRequest{Total: 1})
+	other := ledger.Party{Instance: "other"}
 	var kept []time.Duration
 	for range 6 {
 		for end := b.now + 10*time.Second; b.a.Stock() == 0 && b.now < end; {
@@ -68,7 +68,7 @@ func TestS3UnitsGivenUpInVainAreKeptLonger(t *testing.T) {
 		}
 		from := b.now
 		for request := uint64(1); b.a.Stock() > 0 && b.now < from+10*time.Second; request++ {
-			b.other(luascripts.LeaseRequest{Party: other, Request: request, Want: 1, Term: time.Second, Hungry: true})
+			b.other(ledger.LeaseRequest{Party: other, Request: request, Want: 1, Term: time.Second, Hungry: true})
 			b.run(20 * time.Millisecond)
 		}
 		kept = append(kept, b.now-from)

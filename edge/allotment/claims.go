@@ -1,7 +1,7 @@
 package allotment
 
 import (
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -47,7 +47,7 @@ func (k *Keeper) readOne(r record) {
 		}
 		k.claims.offers = append(k.claims.offers, &offering{Offer: Offer{r.Claim, k.claims.key}, next: k.now.Add(askAfter)})
 	case unsold:
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: r.Fence, Range: units})
+		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: r.Fence, Range: units})
 	case doubt:
 		k.retire(units)
 	}
@@ -59,7 +59,7 @@ func (k *Keeper) settled(e Answer, failed bool) {
 		k.claims.due = k.now.Add(retryFirst)
 		return
 	}
-	reply := e.Reply.(luascripts.SettleReply)
+	reply := e.Reply.(ledger.SettleReply)
 	k.look(reply.Head, e.Sent)
 	k.act(reply.Head)
 	for i, c := range k.claims.batch {
@@ -69,17 +69,17 @@ func (k *Keeper) settled(e Answer, failed bool) {
 	k.freeAnswered()
 }
 
-func (k *Keeper) verdictOn(c luascripts.Claim, v luascripts.Verdict) {
+func (k *Keeper) verdictOn(c ledger.Claim, v ledger.Verdict) {
 	k.a.tell(c.Nonce, v)
 	switch v {
-	case luascripts.TooLate:
+	case ledger.TooLate:
 		k.a.lost.Add(1)
-		k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: c.Fence,
+		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: c.Fence,
 			Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
 		return
-	case luascripts.Resolved:
+	case ledger.Resolved:
 		k.a.lost.Add(1)
-	case luascripts.Kept:
+	case ledger.Kept:
 	}
 	k.resolved(c.Fence, shard.Range{Start: c.Serial, End: c.Serial + c.Count})
 }

@@ -3,7 +3,7 @@ package allotment
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // While the doors are shut, or after they will be, an edge may sell nothing.
@@ -13,7 +13,7 @@ const clocksAgree = 500
 
 // life is how long a lease may be sold from, counted from the sending of its call. It ends when the sale closes, by the store's
 // clock.
-func (k *Keeper) life(h luascripts.Head, deadline int64) time.Duration {
+func (k *Keeper) life(h ledger.Head, deadline int64) time.Duration {
 	life := time.Duration(deadline-h.Now)*time.Microsecond - k.cfg.Bounds.Margin
 	wait := h.Closes - h.Raw
 	if h.Closes == 0 || wait >= life.Microseconds() || k.cfg.Bounds.Lacks(CloseBlind) {
@@ -24,7 +24,7 @@ func (k *Keeper) life(h luascripts.Head, deadline int64) time.Duration {
 
 // shut says that the doors are shut.
 func (k *Keeper) shut() bool {
-	return k.view.State == luascripts.Paused || k.view.State == luascripts.Closed
+	return k.view.State == ledger.Paused || k.view.State == ledger.Closed
 }
 
 // prolong gives takers more time, but not while the doors are shut. The operator may have been told that no edge sells, and a

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Row P9: a sale closes while the store does not answer. After that the edge sells nothing.
@@ -13,10 +13,10 @@ func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 	const closes = 1300 * time.Millisecond
 	for _, slow := range []time.Duration{0, 300 * time.Millisecond} { // on the way to the store, and the same on the way back
 		begun := time.UnixMicro(time.Hour.Microseconds())
-		b := newBench(t, luascripts.CreateRequest{Total: 1000, Hold: time.Minute, Closes: begun.Add(closes)})
+		b := newBench(t, ledger.CreateRequest{Total: 1000, Hold: time.Minute, Closes: begun.Add(closes)})
 		b.buy()
 		b.tick()
-		q := pick[luascripts.LeaseRequest](b)
+		q := pick[ledger.LeaseRequest](b)
 		sent := b.clock()
 		b.now += slow
 		reply, err := execute(b.ledger, q)
@@ -47,7 +47,7 @@ func TestP9NothingIsSoldAfterTheSaleHasClosed(t *testing.T) {
 
 // When the store answers again, unsold units of the leases go back, and buyers hear that the sale has closed.
 func TestP9WhatIsLeftGoesBack(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 100, Hold: time.Minute,
+	b := newBench(t, ledger.CreateRequest{Total: 100, Hold: time.Minute,
 		Closes: time.UnixMicro((time.Hour + time.Second).Microseconds())})
 	b.fill()
 	for range 20 {
@@ -65,10 +65,10 @@ func TestP9WhatIsLeftGoesBack(t *testing.T) {
 // Row P8: an edge that comes back while the doors are shut renews its leases and sells nothing of them, because the operator was
 // told that no edge sells. Once the doors are open it goes on.
 func TestP8NothingIsSoldBehindShutDoors(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 1000, Hold: time.Minute})
+	b := newBench(t, ledger.CreateRequest{Total: 1000, Hold: time.Minute})
 	b.fill()
 	change := func(to string) {
-		if _, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{To: to}); err != nil {
+		if _, err := b.ledger.Change(context.Background(), benchSale, ledger.ChangeRequest{To: to}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestP8NothingIsSoldBehindShutDoors(t *testing.T) {
 	b.k.polling.busy, b.k.returns.busy = false, false
 	b.k.polling.due = b.clock()
 	b.tick()
-	b.pass(pick[luascripts.RenewRequest](b))
+	b.pass(pick[ledger.RenewRequest](b))
 	if inHand.term.Load().open(b.clock()) {
 		t.Error("who has a serial of it in hand sells it")
 	}

@@ -3,11 +3,11 @@ package allotment
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // A sale with held units and without buyers only needs ledger time to pass, because its holds end by ledger time. Calls every
-// half second are not needed for that, as long as this edge can say how long ago it had the last answer (luascripts.Store's
+// half second are not needed for that, as long as this edge can say how long ago it had the last answer (ledger.Store's
 // Tend). So the calls become fewer and fewer, and one comes when a hold is over. The first buyer wakes the sale.
 const (
 	dozeAfter = 2 * time.Second        // time without buys before it
@@ -22,7 +22,7 @@ const (
 func (k *Keeper) dozes() bool {
 	v := &k.view
 	quiet := k.now.Sub(k.demand.lastBuy) >= dozeAfter && !k.demand.unmet && !k.stopping && !k.polling.news
-	door := v.State == luascripts.Open || v.State == luascripts.Closed // other doors may move without news
+	door := v.State == ledger.Open || v.State == ledger.Closed // other doors may move without news
 	held := v.Hold > 0 && v.Pending > 0 && v.Leased+v.Limbo == 0 && v.Lots.Kept == 0
 	return v.known && quiet && k.holdsNothing() && door && held && v.Reopens == 0 && !k.needsReassert()
 }
@@ -35,7 +35,7 @@ func (k *Keeper) poll() any {
 	if !k.polling.dozed && !k.dozes() {
 		return k.renewal()
 	}
-	return luascripts.TendRequest{Birth: k.view.Birth, Most: dozeItems, Witness: k.view.Seen(k.now.Sub(k.view.seen))}
+	return ledger.TendRequest{Birth: k.view.Birth, Most: dozeItems, Witness: k.view.Seen(k.now.Sub(k.view.seen))}
 }
 
 // tended takes a call's answer, and sets the time of the next call.
@@ -45,7 +45,7 @@ func (k *Keeper) tended(e Answer, failed bool) {
 	if failed {
 		return
 	}
-	reply := e.Reply.(luascripts.TendReply)
+	reply := e.Reply.(ledger.TendReply)
 	k.look(reply.Head, e.Sent)
 	k.polling.due = e.Sent.Add(k.pollEvery())
 	if k.polling.dozed = k.dozes(); !k.polling.dozed {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // live lets time pass, answers all calls at once, and counts them.
@@ -27,10 +27,10 @@ func (b *bench) live(until time.Duration) (calls int) {
 // A4: a sale has a held unit and no buyers. The edge makes few calls in five minutes, the hold ends in time, and the next buyer
 // finds the unit.
 func TestA4HeldUnitCostsFewCalls(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 1, Hold: 5 * time.Minute})
+	b := newBench(t, ledger.CreateRequest{Total: 1, Hold: 5 * time.Minute})
 	sold := b.now
-	r, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1})
-	if err != nil || r.Answer != luascripts.Had {
+	r, err := b.ledger.Deduct(context.Background(), benchSale, ledger.DeductRequest{N: 1, Nonce: 1})
+	if err != nil || r.Answer != ledger.Had {
 		t.Fatal(r, err)
 	}
 	b.demand++
@@ -67,9 +67,9 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 // After a while without buyers, the first buyer makes the edge tell the ledger how much time has passed. A grant then counts from
 // there.
 func TestWhoWakesTellsTheTimeFirst(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 9, Hold: 5 * time.Minute})
-	r, err := b.ledger.Deduct(context.Background(), benchSale, luascripts.DeductRequest{N: 1, Nonce: 1})
-	if err != nil || r.Answer != luascripts.Had {
+	b := newBench(t, ledger.CreateRequest{Total: 9, Hold: 5 * time.Minute})
+	r, err := b.ledger.Deduct(context.Background(), benchSale, ledger.DeductRequest{N: 1, Nonce: 1})
+	if err != nil || r.Answer != ledger.Had {
 		t.Fatal(r, err)
 	}
 	began := b.now

@@ -3,7 +3,7 @@ package allotment
 import (
 	"math"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // stop takes all units out of the Stock for good.
@@ -31,7 +31,7 @@ func (k *Keeper) abandon() {
 	})
 	for _, c := range k.claims.batch {
 		k.a.lost.Add(1)
-		k.a.tell(c.Nonce, luascripts.Resolved)
+		k.a.tell(c.Nonce, ledger.Resolved)
 	}
 	k.claims.batch = nil
 	k.a.vanish()

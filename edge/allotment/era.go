@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -41,8 +41,8 @@ func (k *Keeper) disclaim(h *holding) {
 }
 
 // assertion names everything that this instance answers for: units on sale, and claims that are not settled.
-func (k *Keeper) assertion() luascripts.ReassertRequest {
-	q := luascripts.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
+func (k *Keeper) assertion() ledger.ReassertRequest {
+	q := ledger.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
 		Was: k.recovery.asserted, Acted: k.recovery.lastApplied, Told: k.recovery.latest}
 	for _, h := range slices.Clone(k.leases) {
 		if k.outlived(h) && !k.cfg.Bounds.Lacks(KeepOutlived) {
@@ -50,10 +50,10 @@ func (k *Keeper) assertion() luascripts.ReassertRequest {
 		}
 	}
 	for _, h := range k.leases {
-		q.Leases = append(q.Leases, luascripts.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
+		q.Leases = append(q.Leases, ledger.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
 			Ranges: h.rest.Ranges()})
 	}
-	for _, h := range luascripts.HeldBy(k.a.ring.Left()) { // claims under leases that are over here
+	for _, h := range ledger.HeldBy(k.a.ring.Left()) { // claims under leases that are over here
 		if k.lease(h.Fence) == nil {
 			q.Leases = append(q.Leases, h)
 		}
@@ -62,12 +62,12 @@ func (k *Keeper) assertion() luascripts.ReassertRequest {
 }
 
 // reasserted takes the ledger's answer to a re-assertion.
-func (k *Keeper) reasserted(e Answer, q luascripts.ReassertRequest, failed bool) {
+func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest, failed bool) {
 	if failed {
 		k.recovery.due = k.now.Add(retryFirst)
 		return
 	}
-	reply := e.Reply.(luascripts.ReassertReply)
+	reply := e.Reply.(ledger.ReassertReply)
 	k.look(reply.Head, e.Sent)
 	if reply.Era != q.Era { // yet another era: the next re-assertion follows at once
 		return
@@ -91,7 +91,7 @@ func (k *Keeper) attend(failed bool, sent Instant) {
 }
 
 // act notes that an answer is acted on. A later era without that answer has lost history.
-func (k *Keeper) act(h luascripts.Head) {
+func (k *Keeper) act(h ledger.Head) {
 	if h.Era == k.recovery.asserted {
 		k.recovery.lastApplied = max(k.recovery.lastApplied, h.Rev)
 	}
@@ -100,8 +100,8 @@ func (k *Keeper) act(h luascripts.Head) {
 // missing takes the news that the sale does not exist. If the ledger is in the known era, the sale is gone. A server of another
 // history may be the wrong one for a while, so units and claims wait for as long as a lease.
 func (k *Keeper) missing(err error) {
-	var r *luascripts.Refusal
-	if !errors.Is(err, luascripts.ErrBirth) && !errors.Is(err, luascripts.ErrNoSale) || !errors.As(err, &r) {
+	var r *ledger.Refusal
+	if !errors.Is(err, ledger.ErrBirth) && !errors.Is(err, ledger.ErrNoSale) || !errors.As(err, &r) {
 		k.recovery.absent = k.recovery.absent && err != nil
 		return
 	}
@@ -115,7 +115,7 @@ func (k *Keeper) missing(err error) {
 }
 
 // adjust makes a lease agree with the ledger.
-func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascripts.Grant) {
+func (k *Keeper) adjust(h *holding, sent Instant, head ledger.Head, g ledger.Grant) {
 	if g.Deadline == 0 {
 		k.drop(h)
 		return
@@ -126,9 +126,9 @@ func (k *Keeper) adjust(h *holding, sent Instant, head luascripts.Head, g luascr
 		}
 		k.replace(h)
 	}
-	extra := luascripts.NewRangeSet(g.Ranges)
+	extra := ledger.NewRangeSet(g.Ranges)
 	for _, r := range extra.Without(h.rest.Ranges()) {
-		k.recovery.excess = append(k.recovery.excess, luascripts.Part{Fence: h.fence, Range: r})
+		k.recovery.excess = append(k.recovery.excess, ledger.Part{Fence: h.fence, Range: r})
 	}
 	k.prolong(h, k.term(sent, head, g.Deadline))
 	k.closeIfResolved(h)
@@ -151,9 +151,9 @@ func (k *Keeper) forfeit(h *holding, r shard.Range) {
 			k.park(h, got)
 		}
 		k.publish(k.a.table.Load().less(h.Lease, r))
-		k.withdrawn = append(k.withdrawn, withdrawal{k.now, luascripts.Ranges{r}})
+		k.withdrawn = append(k.withdrawn, withdrawal{k.now, ledger.Ranges{r}})
 	}
-	parked := luascripts.NewRangeSet(h.parked)
+	parked := ledger.NewRangeSet(h.parked)
 	for _, lost := range parked.CutAll(r) {
 		h.rest.CutAll(lost)
 	}

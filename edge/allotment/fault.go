@@ -3,7 +3,7 @@ package allotment
 import (
 	"runtime/debug"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // A mapped file may lose its end, or the disk may be full under a hole in it. Then touching that memory is a fault, which ends a
@@ -11,7 +11,7 @@ import (
 // it. The ring has failed then, and its Keeper sells no more from it.
 
 // publishMapped is publish for a slot in a file.
-func (p reservedSlot) publishMapped(k kind, c luascripts.Claim) (ok bool) {
+func (p reservedSlot) publishMapped(k kind, c ledger.Claim) (ok bool) {
 	defer p.ring.caught(debug.SetPanicOnFault(true), &ok)
 	p.write(k, c)
 	return true

@@ -3,18 +3,18 @@ package allotment
 import (
 	"slices"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // The edge's guards that a build with the tag mutants can leave out. bench/sim says what each guard is for.
 const (
-	NoDoubt         luascripts.Mutant = "no-doubt"
-	RefillOnSilence luascripts.Mutant = "refill-on-silence"
-	KeepOutlived    luascripts.Mutant = "keep-outlived"
-	CloseBlind      luascripts.Mutant = "close-blind"
-	NewsStorm       luascripts.Mutant = "news-storm"
-	OldVerdict      luascripts.Mutant = "old-verdict"
-	OfferSettles    luascripts.Mutant = "offer-settles"
+	NoDoubt         ledger.Mutant = "no-doubt"
+	RefillOnSilence ledger.Mutant = "refill-on-silence"
+	KeepOutlived    ledger.Mutant = "keep-outlived"
+	CloseBlind      ledger.Mutant = "close-blind"
+	NewsStorm       ledger.Mutant = "news-storm"
+	OldVerdict      ledger.Mutant = "old-verdict"
+	OfferSettles    ledger.Mutant = "offer-settles"
 )
 
 // refill puts units back on sale whose give-back got no answer.

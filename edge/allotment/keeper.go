@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Config is an edge's settings for one sale.
@@ -13,7 +13,7 @@ type Config struct {
 	Instance string
 	Node     string
 	Term     time.Duration // L: the term of a lease
-	Bounds   luascripts.Bounds
+	Bounds   ledger.Bounds
 	Demand   func() uint64        // buys answered so far, with any answer
 	Notice   func(was, is string) // called when trouble comes or goes; "" is none. May be nil
 	Slots    int                  // slots of a lane of the first Ring; 0: the Keeper chooses
@@ -85,11 +85,11 @@ type Stop struct{}
 // News means that units came back, or that the operator moved the sale's doors to Door. Unsure means that news may have been
 // missed.
 type News struct {
-	Door   luascripts.State
+	Door   ledger.State
 	Unsure bool
 }
 
-// Answer is the end of a call. Err is nil, a *luascripts.Refusal, or wraps luascripts.ErrDown.
+// Answer is the end of a call. Err is nil, a *ledger.Refusal, or wraps ledger.ErrDown.
 type Answer struct {
 	Call  any // the request
 	Reply any // the matching reply
@@ -142,11 +142,11 @@ func (k *Keeper) plan() (calls []any) {
 	}
 	if len(k.claims.batch) > 0 && k.claims.ready(k.now) {
 		k.claims.busy = true
-		calls = append(calls, luascripts.SettleRequest{Party: k.party(), Batch: k.claims.number, Claims: k.claims.batch})
+		calls = append(calls, ledger.SettleRequest{Party: k.party(), Batch: k.claims.number, Claims: k.claims.batch})
 	}
 	if len(k.returns.parts) > 0 && k.returns.ready(k.now) {
 		k.returns.busy, k.returns.sent = true, min(len(k.returns.parts), maxParts)
-		calls = append(calls, luascripts.GiveBackRequest{Party: k.party(), Parts: slices.Clone(k.returns.parts[:k.returns.sent])})
+		calls = append(calls, ledger.GiveBackRequest{Party: k.party(), Parts: slices.Clone(k.returns.parts[:k.returns.sent])})
 	}
 	if k.polls() && !k.now.Before(k.pollAt()) {
 		k.calm.led = k.polling.news
@@ -168,7 +168,7 @@ func (k *Keeper) plan() (calls []any) {
 		k.calm.races = k.view.Unkept() > 0
 		k.leasing.forBuyer, k.demand.unmet = k.demand.unmet, false
 		k.leasing.request++
-		calls = append(calls, luascripts.LeaseRequest{Party: k.party(), Request: k.leasing.request, Want: k.want(),
+		calls = append(calls, ledger.LeaseRequest{Party: k.party(), Request: k.leasing.request, Want: k.want(),
 			Term: k.cfg.Term, Hungry: k.a.stock.Empty(), Run: uint32(k.demand.largestUnmet)})
 	}
 	return calls
@@ -180,12 +180,12 @@ func (k *Keeper) setLeasing(on bool) {
 	k.a.leasing.Store(on)
 }
 
-func (k *Keeper) party() luascripts.Party {
-	return luascripts.Party{Birth: k.view.Birth, Instance: k.cfg.Instance, Node: k.cfg.Node}
+func (k *Keeper) party() ledger.Party {
+	return ledger.Party{Birth: k.view.Birth, Instance: k.cfg.Instance, Node: k.cfg.Node}
 }
 
-func (k *Keeper) renewal() luascripts.RenewRequest {
-	q := luascripts.RenewRequest{Party: k.party(), Awaited: k.leasing.request + 1, Term: k.cfg.Term, Era: k.recovery.asserted}
+func (k *Keeper) renewal() ledger.RenewRequest {
+	q := ledger.RenewRequest{Party: k.party(), Awaited: k.leasing.request + 1, Term: k.cfg.Term, Era: k.recovery.asserted}
 	if k.leasing.busy {
 		q.Awaited = k.leasing.request
 	}
@@ -203,7 +203,7 @@ func (k *Keeper) renewal() luascripts.RenewRequest {
 func (k *Keeper) idle() bool {
 	v := &k.view
 	return k.now.Sub(k.demand.lastBuy) >= restAfter && len(k.leases) == 0 && v.Leased+v.Limbo == 0 && v.Reopens == 0 &&
-		v.State != luascripts.Drawing && v.Lots.Kept == 0 && (v.Pending == 0 || v.Hold == 0)
+		v.State != ledger.Drawing && v.Lots.Kept == 0 && (v.Pending == 0 || v.Hold == 0)
 }
 
 // rest forgets the view of an idle sale, so that the next buyer makes the Keeper look again.
@@ -249,7 +249,7 @@ func (k *Keeper) pollAt() Instant {
 // hear notes news that matters here: buyers hear "no", the doors differ from the known ones, or a look is under way that may be
 // older than the news. A resting Keeper ignores news, because the next buyer makes it look.
 func (k *Keeper) hear(n News) {
-	moved := (n.Door == luascripts.Open) != (k.view.State == luascripts.Open)
+	moved := (n.Door == ledger.Open) != (k.view.State == ledger.Open)
 	k.calm.heard = k.now
 	if moved {
 		k.calm.follow = 0
@@ -266,7 +266,7 @@ func (k *Keeper) empty() {
 
 // wantsLease says whether to ask for a lease, from leasing.due.
 func (k *Keeper) wantsLease() bool {
-	if k.view.known && (k.view.State != luascripts.Open || k.view.Limit > 0 && !k.demand.unmet) {
+	if k.view.known && (k.view.State != ledger.Open || k.view.Limit > 0 && !k.demand.unmet) {
 		return false // a sale with a limit per buyer leases nothing, but a lease call is how it looks
 	}
 	if k.leasing.busy || k.stopping || k.wakes() || k.recovering() || len(k.returns.parts) > 0 {

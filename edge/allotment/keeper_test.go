@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/shard"
 )
 
@@ -14,7 +15,7 @@ import (
 type bench struct {
 	t      *testing.T
 	now    time.Duration // since the start, by all clocks
-	ledger *luascripts.Embedded
+	ledger *memory.Store
 	a      *Allotment
 	k      *Keeper
 	asked  []any // calls made and not executed yet
@@ -23,17 +24,17 @@ type bench struct {
 
 const benchSale = "s"
 
-func newBench(t *testing.T, q luascripts.CreateRequest) *bench {
+func newBench(t *testing.T, q ledger.CreateRequest) *bench {
 	b := &bench{t: t, now: time.Hour}
-	b.ledger = luascripts.NewEmbedded(luascripts.DefaultBounds(),
+	b.ledger = memory.New(ledger.DefaultBounds(),
 		func() time.Time { return time.UnixMicro(b.now.Microseconds()) })
 	head, err := b.ledger.Create(context.Background(), benchSale, q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, luascripts.DefaultBounds())
+	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, ledger.DefaultBounds())
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
-		Bounds: luascripts.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
+		Bounds: ledger.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
 	b.k.look(head, b.k.now)
 	b.k.demand.lastBuy = b.k.now
@@ -62,20 +63,20 @@ func (b *bench) nudged() (yes bool) {
 }
 
 // execute runs one call on the ledger.
-func execute(l luascripts.Store, call any) (reply any, err error) {
+func execute(l ledger.Store, call any) (reply any, err error) {
 	ctx := context.Background()
 	switch q := call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		return answer(l.Lease(ctx, benchSale, q))
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		return answer(l.Renew(ctx, benchSale, q))
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		return answer(l.Settle(ctx, benchSale, q))
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		return answer(l.GiveBack(ctx, benchSale, q))
-	case luascripts.TendRequest:
+	case ledger.TendRequest:
 		return answer(l.Tend(ctx, benchSale, q))
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		return answer(l.Reassert(ctx, benchSale, q))
 	case OfferRequest:
 		return answer(l.Deduct(ctx, benchSale, q.Deduct))
@@ -110,7 +111,7 @@ func (b *bench) pass(call any) any {
 
 // fail answers a call with ErrDown.
 func (b *bench) fail(call any) {
-	err := fmt.Errorf("test: %w", luascripts.ErrDown)
+	err := fmt.Errorf("test: %w", ledger.ErrDown)
 	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: call, Err: err, Sent: b.clock()})...)
 }
 
@@ -139,7 +140,7 @@ func (b *bench) run(d time.Duration) {
 
 // buy takes one unit. If there is none, it tells the Keeper.
 func (b *bench) buy() (Sold, Outcome) {
-	s, o := b.a.Take(1, luascripts.Buyer{})
+	s, o := b.a.Take(1, ledger.Buyer{})
 	if o == Empty {
 		b.a.Hungry(1)
 	}
@@ -149,7 +150,7 @@ func (b *bench) buy() (Sold, Outcome) {
 	return s, o
 }
 
-func (b *bench) audit() luascripts.Audit {
+func (b *bench) audit() ledger.Audit {
 	b.t.Helper()
 	got, err := b.ledger.Audit(context.Background(), benchSale)
 	if err != nil || !got.OK {
@@ -171,22 +172,22 @@ func (b *bench) fill() {
 
 // A lease with one serial in doubt still covers the units sold under it.
 func TestDoubtLosesNoClaim(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 64})
+	b := newBench(t, ledger.CreateRequest{Total: 64})
 	b.fill()
 	if _, o := b.buy(); o != Won {
 		t.Fatal("not won", o)
 	}
 	p, _ := b.a.ring.reserve()
 	serial, _ := b.a.stock.TakeN(1)
-	p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
+	p.publish(doubt, ledger.Claim{Serial: serial, Count: 1})
 	b.tick()
 	b.now += linger // the Keeper reads the claim and the doubt
 	b.tick()
 	b.now += time.Second // and a renewal is due
 	b.tick()
-	settle, renew := pick[luascripts.SettleRequest](b), pick[luascripts.RenewRequest](b)
+	settle, renew := pick[ledger.SettleRequest](b), pick[ledger.RenewRequest](b)
 	b.pass(renew) // the renewal is faster
-	if got := b.pass(settle).(luascripts.SettleReply); got.Verdicts[0] != luascripts.Kept {
+	if got := b.pass(settle).(ledger.SettleReply); got.Verdicts[0] != ledger.Kept {
 		t.Errorf("a claim told as won is answered %v", got.Verdicts[0])
 	}
 	b.settleDown()
@@ -197,7 +198,7 @@ func TestDoubtLosesNoClaim(t *testing.T) {
 func TestDoubtStrandsNothing(t *testing.T) {
 	for _, when := range []string{"on sale", "lapsed", "revived"} {
 		t.Run(when, func(t *testing.T) {
-			b := newBench(t, luascripts.CreateRequest{Total: 8})
+			b := newBench(t, ledger.CreateRequest{Total: 8})
 			b.fill()
 			p, _ := b.a.ring.reserve()
 			serial, _ := b.a.stock.TakeN(1)
@@ -208,7 +209,7 @@ func TestDoubtStrandsNothing(t *testing.T) {
 			if when == "revived" {
 				b.settleDown()
 			}
-			p.publish(doubt, luascripts.Claim{Serial: serial, Count: 1})
+			p.publish(doubt, ledger.Claim{Serial: serial, Count: 1})
 			b.run(time.Second)
 			for _, h := range b.k.leases {
 				if h.doubted && h.rest.Len() > 1 {
@@ -225,10 +226,10 @@ func TestDoubtStrandsNothing(t *testing.T) {
 
 // A lease whose grant was never received is free again at the next renewal, and not only when its time is over.
 func TestUnheardGrantGoesFree(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b := newBench(t, ledger.CreateRequest{Total: 8})
 	b.buy()
 	b.tick()
-	unheard := pick[luascripts.LeaseRequest](b)
+	unheard := pick[ledger.LeaseRequest](b)
 	if _, err := execute(b.ledger, unheard); err != nil {
 		t.Fatal(err)
 	}
@@ -241,15 +242,15 @@ func TestUnheardGrantGoesFree(t *testing.T) {
 
 // A renewal keeps a grant that is under way when the renewal is sent.
 func TestRenewalKeepsTheGrantUnderWay(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b := newBench(t, ledger.CreateRequest{Total: 8})
 	b.buy()
 	b.tick()
-	lease := pick[luascripts.LeaseRequest](b)
+	lease := pick[ledger.LeaseRequest](b)
 	reply, err := execute(b.ledger, lease)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.pass(pick[luascripts.RenewRequest](b))
+	b.pass(pick[ledger.RenewRequest](b))
 	b.k.Step(b.clock(), Answer{Call: lease, Reply: reply, Sent: b.clock()})
 	if got := b.audit(); got.Leased == 0 || got.Leased != b.a.Stock() {
 		t.Errorf("%+v, and %d units here", got, b.a.Stock())
@@ -262,7 +263,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 	for _, stall := range []time.Duration{0, 100 * time.Millisecond, 990 * time.Millisecond, 1100 * time.Millisecond,
 		5 * time.Second} {
 		t.Run(stall.String(), func(t *testing.T) {
-			b := newBench(t, luascripts.CreateRequest{Total: 1, Hold: time.Second})
+			b := newBench(t, ledger.CreateRequest{Total: 1, Hold: time.Second})
 			b.fill()
 			naps, goOn := 0, func() {}
 			sales := map[uint64]int{} // by fence
@@ -280,7 +281,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 			b.now += 20 * time.Second // the whole process pauses, and the ledger does not
 			for range 40 {
 				b.now += 500 * time.Millisecond
-				if _, err := execute(b.ledger, luascripts.RenewRequest{}); err != nil {
+				if _, err := execute(b.ledger, ledger.RenewRequest{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -312,11 +313,11 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 
 // The edge lets go of leases that ended while the ledger was out of reach.
 func TestOutageLeavesNoDeadLeases(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 64, Hold: time.Second})
+	b := newBench(t, ledger.CreateRequest{Total: 64, Hold: time.Second})
 	b.fill()
 	for range 30 {
 		b.outage(time.Second)
-		if _, err := execute(b.ledger, luascripts.RenewRequest{}); err != nil {
+		if _, err := execute(b.ledger, ledger.RenewRequest{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -332,7 +333,7 @@ func TestOutageLeavesNoDeadLeases(t *testing.T) {
 
 // A view that a newer one overtook changes nothing.
 func TestOldNewsIsIgnored(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b := newBench(t, ledger.CreateRequest{Total: 8})
 	now := b.k.view.Head
 	now.Rev, now.Free = 10, 0
 	b.k.look(now, b.k.now)
@@ -352,7 +353,7 @@ func TestOldNewsIsIgnored(t *testing.T) {
 
 // The Keeper sleeps when there is nothing to settle. The next claim wakes it.
 func TestClaimWakesTheKeeper(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 640})
+	b := newBench(t, ledger.CreateRequest{Total: 640})
 	b.fill()
 	b.run(time.Second)
 	b.nudged()
@@ -367,9 +368,9 @@ func TestClaimWakesTheKeeper(t *testing.T) {
 
 // While other units are free, recalled units do not come and go.
 func TestRecallRests(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 8})
+	b := newBench(t, ledger.CreateRequest{Total: 8})
 	b.fill()
-	other := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "other"}, Want: 8, Term: 5 * time.Second, Hungry: true}
+	other := ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Want: 8, Term: 5 * time.Second, Hungry: true}
 	for free := true; free; { // another instance takes the rest, and wants more
 		other.Request++
 		reply, err := b.ledger.Lease(context.Background(), benchSale, other)
@@ -411,7 +412,7 @@ func (b *bench) outage(d time.Duration) {
 func TestOutageDoesNotOutliveRest(t *testing.T) {
 	for _, when := range []string{"falling asleep", "waking up"} {
 		t.Run(when, func(t *testing.T) {
-			b := newBench(t, luascripts.CreateRequest{Total: 8})
+			b := newBench(t, ledger.CreateRequest{Total: 8})
 			for range 9 {
 				b.buy()
 				b.run(time.Second)
@@ -422,7 +423,7 @@ func TestOutageDoesNotOutliveRest(t *testing.T) {
 				b.tick()
 			}
 			b.outage(12 * time.Second)
-			_, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{Request: "more", Add: 500})
+			_, err := b.ledger.Change(context.Background(), benchSale, ledger.ChangeRequest{Request: "more", Add: 500})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -457,7 +458,7 @@ func (b *bench) knock(d time.Duration) {
 // If buyers hear "no" for a reason that news ends, the Keeper looks at once. If the news came while a look was under way, the
 // Keeper looks again.
 func TestNewsOfUnitsIsFollowed(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 1})
+	b := newBench(t, ledger.CreateRequest{Total: 1})
 	b.fill()
 	b.buy()
 	for range 20 { // sold out, with a crowd that goes on asking
@@ -469,15 +470,15 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 		t.Fatalf("%+v", v)
 	}
 	add := func(id string) {
-		if _, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{Request: id, Add: 1}); err != nil {
+		if _, err := b.ledger.Change(context.Background(), benchSale, ledger.ChangeRequest{Request: id, Add: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.demand++
 	b.now += pollNews
-	hear := func() { b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Open})...) }
+	hear := func() { b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: ledger.Open})...) }
 	hear()
-	first := pick[luascripts.RenewRequest](b)
+	first := pick[ledger.RenewRequest](b)
 	reply, err := execute(b.ledger, first) // the ledger answered before the units came
 	add("a")
 	hear()
@@ -486,7 +487,7 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 	}
 	b.now += pollNews
 	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: first, Reply: reply, Err: err, Sent: b.clock()})...)
-	b.pass(pick[luascripts.RenewRequest](b))
+	b.pass(pick[ledger.RenewRequest](b))
 	if v := b.a.Verdict(); v != nil {
 		t.Errorf("there is a unit, and buyers hear %+v", v)
 	}
@@ -495,10 +496,10 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 // While the doors are shut an edge holds nothing, and the claims from before are settled.
 func TestShutDoorsEmptyTheEdge(t *testing.T) {
 	for _, to := range []string{"paused", "closed"} {
-		b := newBench(t, luascripts.CreateRequest{Total: 640})
+		b := newBench(t, ledger.CreateRequest{Total: 640})
 		b.fill()
 		b.buy()
-		if _, err := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{To: to}); err != nil {
+		if _, err := b.ledger.Change(context.Background(), benchSale, ledger.ChangeRequest{To: to}); err != nil {
 			t.Fatal(err)
 		}
 		b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: doorOf(to)})...)
@@ -512,24 +513,24 @@ func TestShutDoorsEmptyTheEdge(t *testing.T) {
 	}
 }
 
-func doorOf(state string) luascripts.State {
-	return map[string]luascripts.State{"paused": luascripts.Paused, "closed": luascripts.Closed}[state]
+func doorOf(state string) ledger.State {
+	return map[string]ledger.State{"paused": ledger.Paused, "closed": ledger.Closed}[state]
 }
 
 // A grant that comes when the doors are known to be shut goes back unused.
 func TestGrantAfterTheDoorsShutGoesBack(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 640})
+	b := newBench(t, ledger.CreateRequest{Total: 640})
 	b.buy()
 	b.tick()
-	lease := pick[luascripts.LeaseRequest](b)
+	lease := pick[ledger.LeaseRequest](b)
 	granted, err := execute(b.ledger, lease)
 	sent := b.clock()
-	if _, e := b.ledger.Change(context.Background(), benchSale, luascripts.ChangeRequest{To: "paused"}); e != nil {
+	if _, e := b.ledger.Change(context.Background(), benchSale, ledger.ChangeRequest{To: "paused"}); e != nil {
 		t.Fatal(e)
 	}
 	b.now += pollBusy
-	b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Paused})...)
-	b.pass(pick[luascripts.RenewRequest](b))
+	b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: ledger.Paused})...)
+	b.pass(pick[ledger.RenewRequest](b))
 	b.asked = append(b.asked, b.k.Step(b.clock(), Answer{Call: lease, Reply: granted, Err: err, Sent: sent})...)
 	b.run(2 * pollBusy)
 	if a := b.audit(); a.Leased != 0 || b.a.Stock() != 0 {
@@ -539,15 +540,15 @@ func TestGrantAfterTheDoorsShutGoesBack(t *testing.T) {
 
 // A sale with a limit per buyer leases nothing. Its "no" follows the ledger.
 func TestLimitedSaleIsNotLeased(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 1, Limit: 1, Hold: time.Minute})
+	b := newBench(t, ledger.CreateRequest{Total: 1, Limit: 1, Hold: time.Minute})
 	b.buy()
 	b.run(time.Second)
 	if a := b.audit(); a.Leased != 0 || b.a.Verdict() != nil {
 		t.Fatalf("%+v, %+v", a, b.a.Verdict())
 	}
 	reply, err := b.ledger.Deduct(context.Background(), benchSale,
-		luascripts.DeductRequest{N: 1, Nonce: 1, Buyer: luascripts.Buyer{1}})
-	if err != nil || reply.Answer != luascripts.Had {
+		ledger.DeductRequest{N: 1, Nonce: 1, Buyer: ledger.Buyer{1}})
+	if err != nil || reply.Answer != ledger.Had {
 		t.Fatal(reply, err)
 	}
 	b.demand++
@@ -560,7 +561,7 @@ func TestLimitedSaleIsNotLeased(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.demand++
-	b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: luascripts.Open})...)
+	b.asked = append(b.asked, b.k.Step(b.clock(), News{Door: ledger.Open})...)
 	b.settleDown()
 	if v := b.a.Verdict(); v != nil {
 		t.Errorf("one was cancelled, and buyers hear %+v", v)

@@ -3,7 +3,7 @@ package allotment
 import (
 	"errors"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -36,7 +36,7 @@ type offering struct {
 
 // TakeOffered is Take for a buyer with a key. The buyer must not be told before the ledger binds the claim to the key. The caller
 // must pass the ledger's answer to Heard.
-func (a *Allotment) TakeOffered(n uint32, buyer luascripts.Buyer, k luascripts.IdempotencyKey) (Sold, Outcome) {
+func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.IdempotencyKey) (Sold, Outcome) {
 	if a.stock.Empty() {
 		return Sold{}, Empty
 	}
@@ -62,7 +62,7 @@ func (a *Allotment) TakeOffered(n uint32, buyer luascripts.Buyer, k luascripts.I
 }
 
 // Heard tells the Keeper the ledger's answer about an offer.
-func (a *Allotment) Heard(c luascripts.Claim, what Reply) {
+func (a *Allotment) Heard(c ledger.Claim, what Reply) {
 	a.mu.Lock()
 	_, waits := a.offered[c.Nonce]
 	if waits {
@@ -96,7 +96,7 @@ func (k *Keeper) hearOffers() {
 			k.resolved(o.Fence, o.units())
 		case Unbound:
 			k.a.forget(o.Nonce)
-			k.returns.parts = append(k.returns.parts, luascripts.Part{Fence: o.Fence, Range: o.units()})
+			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: o.units()})
 		case Unknown:
 			rest = append(rest, o)
 		}
@@ -120,7 +120,7 @@ func (k *Keeper) freeAnswered() {
 
 // OfferRequest asks about an offer, or takes it back.
 type OfferRequest struct {
-	Deduct luascripts.DeductRequest
+	Deduct ledger.DeductRequest
 	Return bool
 }
 
@@ -143,8 +143,8 @@ func (k *Keeper) askOffers() (calls []any) {
 }
 
 // DeductOffer is the call that binds an offer to its key. Buyer and Keeper make the same call.
-func DeductOffer(birth uint64, o Offer) luascripts.DeductRequest {
-	return luascripts.DeductRequest{Party: luascripts.Party{Birth: birth}, N: o.Count, Nonce: o.Nonce, Buyer: o.Buyer, Key: o.Key,
+func DeductOffer(birth uint64, o Offer) ledger.DeductRequest {
+	return ledger.DeductRequest{Party: ledger.Party{Birth: birth}, N: o.Count, Nonce: o.Nonce, Buyer: o.Buyer, Key: o.Key,
 		Offer: o.Claim}
 }
 
@@ -166,7 +166,7 @@ func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 		}
 		o.asking = false
 		o.next = k.now.Add(retryFirst)
-		o.foreign = errors.Is(e.Err, luascripts.ErrForeign)
+		o.foreign = errors.Is(e.Err, ledger.ErrForeign)
 		if e.Err == nil {
 			k.a.Heard(o.Claim, Came(e.Reply))
 		}
@@ -176,7 +176,7 @@ func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 
 // Came is the Reply in an answer about an offer.
 func Came(reply any) Reply {
-	if r, ok := reply.(luascripts.DeductReply); ok && (r.Answer == luascripts.NotHad || r.Answer == luascripts.OverLimit) {
+	if r, ok := reply.(ledger.DeductReply); ok && (r.Answer == ledger.NotHad || r.Answer == ledger.OverLimit) {
 		return Unbound
 	}
 	return Bound

@@ -3,7 +3,7 @@ package allotment
 import (
 	"fmt"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -11,7 +11,7 @@ import (
 
 // NewPair is an allotment of a sale whose newest view is head, and its Keeper, for steps by hand. Both have one lane, so that the
 // CPU decides nothing.
-func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotment, *Keeper) {
+func NewPair(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
 	cfg.OneLane = true
 	a := newAllotment(shard.New(1), newRings(nil, most), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
@@ -22,7 +22,7 @@ func NewPair(cfg Config, clock Clock, head luascripts.Head, most int) (*Allotmen
 }
 
 // Left is the claims and offers that a file of these Rings would have if its process were dead.
-func (k *Keeper) Left() (claims []luascripts.Claim, offers []Offer) {
+func (k *Keeper) Left() (claims []ledger.Claim, offers []Offer) {
 	f := k.a.ring.left()
 	return f.claims, f.offers
 }

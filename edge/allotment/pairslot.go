@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -13,18 +13,18 @@ import (
 
 // Offer is a claim, and the key that it is offered to.
 type Offer struct {
-	luascripts.Claim
-	Key luascripts.IdempotencyKey
+	ledger.Claim
+	Key ledger.IdempotencyKey
 }
 
 // keyRecord is a key in the form of a slot. The key takes the space of expiry and buyer, under the offer's fence and nonce.
-func keyRecord(c luascripts.Claim, key luascripts.IdempotencyKey) luascripts.Claim {
+func keyRecord(c ledger.Claim, key ledger.IdempotencyKey) ledger.Claim {
 	c.Expiry = int64(binary.BigEndian.Uint64(key[:8]))
 	copy(c.Buyer[:], key[8:])
 	return c
 }
 
-func (r *record) key() (k luascripts.IdempotencyKey) {
+func (r *record) key() (k ledger.IdempotencyKey) {
 	binary.BigEndian.PutUint64(k[:8], uint64(r.Expiry))
 	copy(k[8:], r.Buyer[:])
 	return k
@@ -49,7 +49,7 @@ func (r *Ring) reserveTwo() (first, second reservedSlot, ok bool) {
 // left is the claims and offers in a dead process' Ring that the ledger has not answered for, in no order. torn counts
 // half-written slots.
 type left struct {
-	claims []luascripts.Claim
+	claims []ledger.Claim
 	offers []Offer
 	torn   int
 }
@@ -88,7 +88,7 @@ func (f *left) offered(s *slot, slots []slot, before uint64) {
 }
 
 // all is claims and offers alike: the sold units of a lease.
-func (f *left) all() []luascripts.Claim {
+func (f *left) all() []ledger.Claim {
 	out := slices.Clip(f.claims)
 	for _, o := range f.offers {
 		out = append(out, o.Claim)

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -25,7 +25,7 @@ const (
 // record is the content of a slot. Claims go to the ledger unchanged.
 type record struct {
 	kind kind
-	luascripts.Claim
+	ledger.Claim
 }
 
 // Ring keeps claims from their making until the ledger has them. Each CPU has a lane. Many buyers write a lane, and the Keeper
@@ -36,7 +36,7 @@ type Ring struct {
 	next  []uint64        // the Keeper's: its next position in each lane
 	first int             // the Keeper's: the lane it begins with, so that no lane waits behind the others for ever
 	heads []atomic.Uint64 // in a file: the lanes' heads, for the next reader
-	mem   memory          // in a file: its bytes
+	mem   mapping         // in a file: its bytes
 
 	failed atomic.Bool // the file has lost a part
 }
@@ -142,7 +142,7 @@ func (r *Ring) reserve() (reservedSlot, bool) {
 func (p reservedSlot) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
 
 // publish hands the record to the Keeper; false: the ring has failed, and the buyer must not be told.
-func (p reservedSlot) publish(k kind, c luascripts.Claim) bool {
+func (p reservedSlot) publish(k kind, c ledger.Claim) bool {
 	if p.ring.mem.mapped() {
 		return p.publishMapped(k, c)
 	}
@@ -150,7 +150,7 @@ func (p reservedSlot) publish(k kind, c luascripts.Claim) bool {
 	return true
 }
 
-func (p reservedSlot) write(k kind, c luascripts.Claim) {
+func (p reservedSlot) write(k kind, c ledger.Claim) {
 	p.slot.record = record{k, c}
 	p.slot.sum = p.slot.checksum(p.pos + 1)
 	p.slot.turn.Store(p.pos + 1)

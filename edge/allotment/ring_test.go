@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // oneLane is a Ring with one lane, whichever CPU asks.
@@ -46,7 +46,7 @@ func TestRingKeepsSlotsUntilFreed(t *testing.T) {
 	r := oneLane(4)
 	for round := range uint32(10) { // wraps around
 		for i := range uint32(4) {
-			mustReserve(t, r).publish(claim, luascripts.Claim{Serial: 10*round + i})
+			mustReserve(t, r).publish(claim, ledger.Claim{Serial: 10*round + i})
 		}
 		if _, ok := r.reserve(); ok {
 			t.Fatal("a fifth slot of four")
@@ -65,7 +65,7 @@ func TestRingKeepsSlotsUntilFreed(t *testing.T) {
 func TestRingFreesOnlyWhatWasRead(t *testing.T) {
 	r := oneLane(4)
 	for i := range uint32(4) {
-		mustReserve(t, r).publish(claim, luascripts.Claim{Serial: i})
+		mustReserve(t, r).publish(claim, ledger.Claim{Serial: i})
 	}
 	sameSerials(t, collected(r, 3), 0, 1, 2)
 	r.free()
@@ -79,14 +79,14 @@ func TestRingFreesOnlyWhatWasRead(t *testing.T) {
 func TestRingStopsAtAnUnpublishedSlot(t *testing.T) {
 	r := oneLane(8)
 	first, slow, last := mustReserve(t, r), mustReserve(t, r), mustReserve(t, r)
-	last.publish(claim, luascripts.Claim{Serial: 3})
-	first.publish(claim, luascripts.Claim{Serial: 1})
+	last.publish(claim, ledger.Claim{Serial: 3})
+	first.publish(claim, ledger.Claim{Serial: 1})
 	sameSerials(t, collected(r, 8), 1)
 	r.free()
 	if r.unread() != 2 || r.taken() != 2 {
 		t.Fatalf("%d unread, %d taken", r.unread(), r.taken())
 	}
-	slow.publish(claim, luascripts.Claim{Serial: 2})
+	slow.publish(claim, ledger.Claim{Serial: 2})
 	sameSerials(t, collected(r, 8), 2, 3)
 }
 
@@ -97,9 +97,9 @@ func TestRingLanesDoNotWaitForEachOther(t *testing.T) {
 		r.lanes[i].slot = make([]slot, 4)
 		r.lanes[i].tail.Store(2)
 	}
-	at(0, 1).publish(claim, luascripts.Claim{Serial: 99}) // behind a slot that is not published yet
-	at(1, 0).publish(claim, luascripts.Claim{Serial: 1})
-	at(1, 1).publish(claim, luascripts.Claim{Serial: 2})
+	at(0, 1).publish(claim, ledger.Claim{Serial: 99}) // behind a slot that is not published yet
+	at(1, 0).publish(claim, ledger.Claim{Serial: 1})
+	at(1, 1).publish(claim, ledger.Claim{Serial: 2})
 	sameSerials(t, collected(r, 8), 1, 2)
 	if r.unread() != 2 {
 		t.Fatal(r.unread(), "unread")
@@ -132,7 +132,7 @@ func TestRingCrowd(t *testing.T) {
 				for ; !ok; slot, ok = r.reserve() {
 					runtime.Gosched()
 				}
-				slot.publish(claim, luascripts.Claim{Serial: p*each + i, Nonce: slot.nonce()})
+				slot.publish(claim, ledger.Claim{Serial: p*each + i, Nonce: slot.nonce()})
 			}
 		})
 	}

@@ -41,12 +41,12 @@ const (
 // ErrRingFile says that a file is no ring file, or not a whole one.
 var ErrRingFile = errors.New("not a ring file")
 
-// memory is a mapped segment; nil for a Ring in memory.
-type memory []byte
+// mapping is a mapped segment; nil for a Ring in memory.
+type mapping []byte
 
-func (m memory) mapped() bool { return m != nil }
+func (m mapping) mapped() bool { return m != nil }
 
-func (m memory) has(addr uintptr) bool {
+func (m mapping) has(addr uintptr) bool {
 	first := uintptr(unsafe.Pointer(unsafe.SliceData(m)))
 	return m != nil && addr >= first && addr < first+uintptr(len(m))
 }

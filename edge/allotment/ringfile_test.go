@@ -7,20 +7,20 @@ import (
 	"slices"
 	"testing"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 func sampleOwner() RingOwner {
 	return RingOwner{Sale: "ticket", Birth: 7, Instance: "i", Node: "node one", Boot: "b"}
 }
 
-func sampleClaim(i uint64) luascripts.Claim {
-	return luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5,
-		Buyer: luascripts.Buyer{9}}
+func sampleClaim(i uint64) ledger.Claim {
+	return ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1795399305199326, Nonce: i, Expiry: -5,
+		Buyer: ledger.Buyer{9}}
 }
 
 // put publishes one record, as Take does.
-func put(t testing.TB, r *Ring, k kind, c luascripts.Claim) {
+func put(t testing.TB, r *Ring, k kind, c ledger.Claim) {
 	t.Helper()
 	p, ok := r.reserve()
 	if !ok {
@@ -29,7 +29,7 @@ func put(t testing.TB, r *Ring, k kind, c luascripts.Claim) {
 	p.publish(k, c)
 }
 
-func byNonce(a, b luascripts.Claim) int { return int(a.Nonce) - int(b.Nonce) }
+func byNonce(a, b ledger.Claim) int { return int(a.Nonce) - int(b.Nonce) }
 
 func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.ring")
@@ -37,7 +37,7 @@ func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 	if _, err := NewRingFile(path, sampleOwner()).Make(1, 64, 0); err == nil {
 		t.Error("one ring was made over another")
 	}
-	var want []luascripts.Claim
+	var want []ledger.Claim
 	for i := range uint64(150) { // more than once around
 		put(t, r, claim, sampleClaim(i))
 		if i < 100 {
@@ -49,7 +49,7 @@ func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 			r.collect(5, func(record) {})
 		}
 		if want = append(want, sampleClaim(i)); i%10 == 0 {
-			put(t, r, void, luascripts.Claim{})
+			put(t, r, void, ledger.Claim{})
 			put(t, r, unsold, sampleClaim(i))
 		}
 	}
@@ -121,7 +121,7 @@ func mapRing(t testing.TB, path string, size int) *Ring {
 }
 
 // readCopy reads a file while its owner lives.
-func readCopy(t testing.TB, path string) (RingOwner, []luascripts.Claim, int, error) {
+func readCopy(t testing.TB, path string) (RingOwner, []ledger.Claim, int, error) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -134,7 +134,7 @@ func readCopy(t testing.TB, path string) (RingOwner, []luascripts.Claim, int, er
 	return readOnce(copied)
 }
 
-func readOnce(path string) (RingOwner, []luascripts.Claim, int, error) {
+func readOnce(path string) (RingOwner, []ledger.Claim, int, error) {
 	l, err := ReadRing(path, "b")
 	if err != nil {
 		return RingOwner{}, nil, 0, err

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"unsafe"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // slotsAt is where the slots of a file's first Ring begin.
 const slotsAt = 2 * pageSize
 
 // realRing is the file of a dead edge. It has claims that the ledger has, claims that it has not, and other records.
-func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Claim) {
+func realRing(t testing.TB, size, puts int) (text []byte, left []ledger.Claim) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.ring")
 	r := mapRing(t, path, size)
@@ -31,7 +31,7 @@ func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Clai
 		left = append(left, sampleClaim(i))
 	}
 	put(t, r, unsold, sampleClaim(99))
-	put(t, r, void, luascripts.Claim{})
+	put(t, r, void, ledger.Claim{})
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func realRing(t testing.TB, size, puts int) (text []byte, left []luascripts.Clai
 }
 
 // readText reads a ring file with this content. It also returns how many bytes the reading allocated.
-func readText(t testing.TB, text []byte) (o RingOwner, claims []luascripts.Claim, torn int, took uint64, err error) {
+func readText(t testing.TB, text []byte) (o RingOwner, claims []ledger.Claim, torn int, took uint64, err error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "f.ring")
 	if err := os.WriteFile(path, text, 0o600); err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // ErrRingLives says that a process has this ring. Only that process may settle its claims.
@@ -90,7 +90,7 @@ func started(pid int) (ticks uint64, there bool) {
 // Left is the claims in a ring file that the ledger has not answered for. While it is open, no other process reads the file.
 type Left struct {
 	RingOwner
-	Claims []luascripts.Claim
+	Claims []ledger.Claim
 	Offers []Offer
 	Torn   int    // half-written slots, which only a machine's death leaves, and a changed length of the file
 	Doubt  string // why it does not prove that this is all its process has sold; "": it proves that
@@ -118,7 +118,7 @@ func ReadRing(path, boot string) (*Left, error) {
 func (l *Left) Close() { _ = l.file.Close() }
 
 // All is claims and offers alike.
-func (l *Left) All() []luascripts.Claim { return (&left{claims: l.Claims, offers: l.Offers}).all() }
+func (l *Left) All() []ledger.Claim { return (&left{claims: l.Claims, offers: l.Offers}).all() }
 
 func (l *Left) read(boot string) error {
 	switch err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {

@@ -3,7 +3,7 @@ package allotment
 import (
 	"sync/atomic"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // rings are an allotment's Rings: the one that buyers write, and for a while smaller, sealed ones that are not read to their end.
@@ -159,7 +159,7 @@ func (s *rings) left() (f left) {
 
 // Left is what ReadRing would find if these Rings were a file and its process were dead: claims and offers that were published,
 // and that the ledger has not answered for.
-func (s *rings) Left() []luascripts.Claim {
+func (s *rings) Left() []ledger.Claim {
 	f := s.left()
 	return f.all()
 }

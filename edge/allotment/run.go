@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -18,7 +18,7 @@ var ErrUnsettled = errors.New("stopped too soon")
 type Runner struct {
 	*Allotment
 	keeper   *Keeper
-	store    luascripts.Store
+	store    ledger.Store
 	maker    RingMaker
 	answers  chan Answer
 	news     atomic.Pointer[News]
@@ -30,7 +30,7 @@ type Runner struct {
 }
 
 // New opens the allotment of a sale whose newest view is head. Before the first buyer it leases nothing.
-func New(cfg Config, store luascripts.Store, clock Clock, head luascripts.Head, maker RingMaker) *Runner {
+func New(cfg Config, store ledger.Store, clock Clock, head ledger.Head, maker RingMaker) *Runner {
 	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
 	k.now = clock()
@@ -92,22 +92,22 @@ func (r *Runner) Hear(n News) {
 func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	a := Answer{Call: call, Sent: sent}
 	switch q := call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		r.calls.lease.Add(1)
 		a.Reply, a.Err = answer(r.store.Lease(ctx, r.keeper.cfg.Sale, q))
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		r.calls.renew.Add(1)
 		a.Reply, a.Err = answer(r.store.Renew(ctx, r.keeper.cfg.Sale, q))
-	case luascripts.TendRequest:
+	case ledger.TendRequest:
 		r.calls.tend.Add(1)
 		a.Reply, a.Err = answer(r.store.Tend(ctx, r.keeper.cfg.Sale, q))
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		r.calls.reassert.Add(1)
 		a.Reply, a.Err = answer(r.store.Reassert(ctx, r.keeper.cfg.Sale, q))
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		r.calls.settle.Add(1)
 		a.Reply, a.Err = answer(r.store.Settle(ctx, r.keeper.cfg.Sale, q))
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		r.calls.giveBack.Add(1)
 		a.Reply, a.Err = answer(r.store.GiveBack(ctx, r.keeper.cfg.Sale, q))
 	case OfferRequest:

@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // flaky is a Store that may be out of reach, and that counts its calls.
 type flaky struct {
-	luascripts.Store
+	ledger.Store
 	down  atomic.Bool
 	calls atomic.Int64
 }
@@ -22,33 +23,33 @@ type flaky struct {
 func (f *flaky) try() error {
 	f.calls.Add(1)
 	if f.down.Load() {
-		return fmt.Errorf("test: %w", luascripts.ErrDown)
+		return fmt.Errorf("test: %w", ledger.ErrDown)
 	}
 	return nil
 }
 
-func (f *flaky) Lease(ctx context.Context, sale string, q luascripts.LeaseRequest) (r luascripts.LeaseReply, err error) {
+func (f *flaky) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (r ledger.LeaseReply, err error) {
 	if err = f.try(); err != nil {
 		return r, err
 	}
 	return f.Store.Lease(ctx, sale, q)
 }
 
-func (f *flaky) Renew(ctx context.Context, sale string, q luascripts.RenewRequest) (r luascripts.RenewReply, err error) {
+func (f *flaky) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (r ledger.RenewReply, err error) {
 	if err = f.try(); err != nil {
 		return r, err
 	}
 	return f.Store.Renew(ctx, sale, q)
 }
 
-func (f *flaky) Settle(ctx context.Context, sale string, q luascripts.SettleRequest) (r luascripts.SettleReply, err error) {
+func (f *flaky) Settle(ctx context.Context, sale string, q ledger.SettleRequest) (r ledger.SettleReply, err error) {
 	if err = f.try(); err != nil {
 		return r, err
 	}
 	return f.Store.Settle(ctx, sale, q)
 }
 
-func (f *flaky) GiveBack(ctx context.Context, sale string, q luascripts.GiveBackRequest) (r luascripts.GiveBackReply, err error) {
+func (f *flaky) GiveBack(ctx context.Context, sale string, q ledger.GiveBackRequest) (r ledger.GiveBackReply, err error) {
 	if err = f.try(); err != nil {
 		return r, err
 	}
@@ -58,18 +59,18 @@ func (f *flaky) GiveBack(ctx context.Context, sale string, q luascripts.GiveBack
 // shop is one ledger in this process, and the Runners that sell from it.
 type shop struct {
 	t      *testing.T
-	ledger *luascripts.Embedded
+	ledger *memory.Store
 	store  *flaky
 	birth  uint64
 }
 
 func newShop(t *testing.T, total uint64) *shop {
-	ledger := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	head, err := ledger.Create(context.Background(), benchSale, luascripts.CreateRequest{Total: total})
+	store := memory.New(ledger.DefaultBounds(), time.Now)
+	head, err := store.Create(context.Background(), benchSale, ledger.CreateRequest{Total: total})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shop{t: t, ledger: ledger, store: &flaky{Store: ledger}, birth: head.Birth}
+	return &shop{t: t, ledger: store, store: &flaky{Store: store}, birth: head.Birth}
 }
 
 // seller is a running Runner.
@@ -88,7 +89,7 @@ func (s *shop) open(name string) *seller {
 	}
 	d := &seller{shop: s, ended: make(chan error, 1)}
 	d.Runner = New(Config{Sale: benchSale, Instance: name, Node: name, Term: 5 * time.Second,
-		Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load}, s.store, SystemClock(), head.Head, MemoryRings{})
+		Bounds: ledger.DefaultBounds(), Demand: d.asked.Load}, s.store, SystemClock(), head.Head, MemoryRings{})
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	go func() { d.ended <- d.Run(ctx, 5*time.Second) }()
@@ -117,7 +118,7 @@ func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
 		if v := s.Verdict(); v != nil {
 			return Sold{}, v
 		}
-		sold, outcome := s.Take(1, luascripts.Buyer{})
+		sold, outcome := s.Take(1, ledger.Buyer{})
 		switch outcome {
 		case Won:
 			return sold, nil
@@ -179,7 +180,7 @@ func exactlyOnce(t *testing.T, got map[uint32]int, total uint64) {
 	}
 }
 
-func (s *shop) audit() luascripts.Audit {
+func (s *shop) audit() ledger.Audit {
 	s.t.Helper()
 	a, err := s.ledger.Audit(context.Background(), benchSale)
 	if err != nil || !a.OK {
@@ -255,7 +256,7 @@ func TestStopSettlesAndGivesBack(t *testing.T) {
 func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	s := newShop(t, 100)
 	head, _ := s.ledger.Show(context.Background(), benchSale)
-	r := New(Config{Sale: benchSale, Instance: "e", Node: "e", Term: 5 * time.Second, Bounds: luascripts.DefaultBounds(),
+	r := New(Config{Sale: benchSale, Instance: "e", Node: "e", Term: 5 * time.Second, Bounds: ledger.DefaultBounds(),
 		Demand: func() uint64 { return 0 }}, s.store, SystemClock(), head.Head, MemoryRings{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -315,7 +316,7 @@ func TestRunnerEndsWithItsSale(t *testing.T) {
 	}
 	select {
 	case err := <-d.ended:
-		if !errors.Is(err, luascripts.ErrNoSale) {
+		if !errors.Is(err, ledger.ErrNoSale) {
 			t.Error(err)
 		}
 	case <-time.After(5 * time.Second):
@@ -337,12 +338,12 @@ func TestRunnerEndsWithAnotherSale(t *testing.T) {
 	if err := s.ledger.Remove(ctx, benchSale); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.ledger.Create(ctx, benchSale, luascripts.CreateRequest{Total: 5}); err != nil {
+	if _, err := s.ledger.Create(ctx, benchSale, ledger.CreateRequest{Total: 5}); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case err := <-d.ended:
-		if !errors.Is(err, luascripts.ErrBirth) && !errors.Is(err, luascripts.ErrNoSale) {
+		if !errors.Is(err, ledger.ErrBirth) && !errors.Is(err, ledger.ErrNoSale) {
 			t.Error(err)
 		}
 	case <-time.After(5 * time.Second):
@@ -364,15 +365,15 @@ func TestTakeSettledOnARunner(t *testing.T) {
 	for range 20 {
 		crowd.Go(func() {
 			for range 5 {
-				_, told, o := d.TakeSettled(1, luascripts.Buyer{})
-				for ; o == Empty; _, told, o = d.TakeSettled(1, luascripts.Buyer{}) {
+				_, told, o := d.TakeSettled(1, ledger.Buyer{})
+				for ; o == Empty; _, told, o = d.TakeSettled(1, ledger.Buyer{}) {
 					d.Hungry(1)
 					time.Sleep(time.Millisecond)
 				}
 				d.asked.Add(1)
 				select {
 				case v := <-told:
-					if o == Won && v == luascripts.Kept {
+					if o == Won && v == ledger.Kept {
 						kept.Add(1)
 					}
 				case <-time.After(5 * time.Second):
@@ -392,7 +393,7 @@ func TestTakeSettledOnARunner(t *testing.T) {
 
 // Without buyers everything goes back after a while, and then no call is made.
 func TestIdleSaleIsSilent(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 100})
+	b := newBench(t, ledger.CreateRequest{Total: 100})
 	b.fill()
 	b.run(idleAfter + 2*time.Second)
 	if a := b.audit(); a.Free != 100 {

@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/shard"
 )
 
@@ -102,7 +103,7 @@ func (s *scene) do(t *testing.T, words []string) {
 }
 
 func (s *scene) open(t *testing.T, settings []string) {
-	q := luascripts.CreateRequest{}
+	q := ledger.CreateRequest{}
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
 		switch name {
@@ -119,7 +120,7 @@ func (s *scene) open(t *testing.T, settings []string) {
 		}
 	}
 	s.bench = newBench(t, q)
-	s.ledger.On(luascripts.Node{Era: 1, Replicas: 1})
+	s.ledger.On(memory.Node{Era: 1, Replicas: 1})
 }
 
 func amount(t *testing.T, words []string) int {
@@ -190,7 +191,7 @@ func (s *scene) answerOne(kind string, there, back bool) {
 
 func (s *scene) goes(call any, sent Instant, there, back bool) {
 	var reply any
-	err := fmt.Errorf("test: %w", luascripts.ErrDown)
+	err := fmt.Errorf("test: %w", ledger.ErrDown)
 	if there {
 		heard, refused := execute(s.ledger, call)
 		if s.said(kindOf(call), heard, refused, back); back {
@@ -232,10 +233,10 @@ func (s *scene) passes(d time.Duration, busy, answers bool) {
 // cut gives the store another history: "promoted", "restarted" (nothing is lost), or "lossy".
 func (s *scene) cut(how []string) {
 	s.eras++
-	n := luascripts.Node{Era: s.eras, Run: s.eras, File: true, Fsynced: true}
+	n := memory.Node{Era: s.eras, Run: s.eras, File: true, Fsynced: true}
 	switch how[0] {
 	case "promoted":
-		n.Fed, n.Followed = luascripts.WasFed, s.eras-1
+		n.Fed, n.Followed = memory.WasFed, s.eras-1
 	case "lossy":
 		n.File, n.Fsynced = false, false
 	case "restarted":
@@ -246,7 +247,7 @@ func (s *scene) cut(how []string) {
 // hungry is another edge with buyers, which asks for units so many times.
 func (s *scene) hungry(times int) {
 	for i := range times {
-		q := luascripts.LeaseRequest{Party: luascripts.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100,
+		q := ledger.LeaseRequest{Party: ledger.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100,
 			Term: time.Minute, Hungry: true}
 		r, err := s.ledger.Lease(context.Background(), benchSale, q)
 		s.said("another edge", r, err, true)
@@ -255,7 +256,7 @@ func (s *scene) hungry(times int) {
 
 // change is a change by the operator.
 func (s *scene) change(t *testing.T, words []string) {
-	q := luascripts.ChangeRequest{}
+	q := ledger.ChangeRequest{}
 	switch words[0] {
 	case "paused", "open", "closed":
 		q.To = words[0]
@@ -283,23 +284,23 @@ func (s *scene) plans() {
 // asks is a call in words.
 func (s *scene) asks(call any) string {
 	switch q := call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		hungry := ""
 		if q.Hungry {
 			hungry = ", has none"
 		}
 		return fmt.Sprintf("lease: #%d, up to %d%s", q.Request, q.Want, hungry)
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		return fmt.Sprintf("renew: %s, awaits from #%d", s.leases(q.Fences), q.Awaited)
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		return fmt.Sprintf("settle: batch %d,%s", q.Batch, s.claims(q.Claims))
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		var parts []string
 		for _, p := range q.Parts {
 			parts = append(parts, s.fence(p.Fence)+" "+brief(p.Range))
 		}
 		return "giveback: " + strings.Join(parts, ", ")
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		var held []string
 		for _, h := range q.Leases {
 			held = append(held, s.fence(h.Fence)+" "+briefs(h.Ranges))
@@ -321,23 +322,23 @@ func (s *scene) said(kind string, reply any, err error, heard bool) {
 	}
 	says := "it is done"
 	switch r := reply.(type) {
-	case luascripts.LeaseReply:
+	case ledger.LeaseReply:
 		if says = "no units"; r.Grant.Fence != 0 {
 			says = s.fence(r.Grant.Fence) + " is " + briefs(r.Grant.Ranges)
 		}
-	case luascripts.RenewReply:
+	case ledger.RenewReply:
 		var ends []string
 		for _, d := range r.Deadlines {
 			ends = append(ends, fmt.Sprintf("until %d ms", max(d-time.Hour.Microseconds(), 0)/1000))
 		}
 		says = strings.Join(append(ends, s.stands(r.Head)), "; ")
-	case luascripts.SettleReply:
+	case ledger.SettleReply:
 		var verdicts []string
 		for _, v := range r.Verdicts {
 			verdicts = append(verdicts, [...]string{"kept", "resolved", "too late"}[v])
 		}
 		says = strings.Join(verdicts, ", ")
-	case luascripts.ReassertReply:
+	case ledger.ReassertReply:
 		var held []string
 		for _, g := range r.Grants {
 			held = append(held, s.fence(g.Fence)+" "+briefs(g.Ranges))
@@ -348,7 +349,7 @@ func (s *scene) said(kind string, reply any, err error, heard bool) {
 }
 
 // stands is a sale in words.
-func (s *scene) stands(h luascripts.Head) string {
+func (s *scene) stands(h ledger.Head) string {
 	more := ""
 	if h.Reopens > 0 {
 		more = ", recovers"
@@ -356,7 +357,7 @@ func (s *scene) stands(h luascripts.Head) string {
 	if h.Recall {
 		more += ", recall"
 	}
-	if h.State != luascripts.Open {
+	if h.State != ledger.Open {
 		more += ", " + h.State.String()
 	}
 	return fmt.Sprintf("%d free, %d leased, %d in limbo, %d pending%s", h.Free, h.Leased, h.Limbo, h.Pending, more)
@@ -385,7 +386,7 @@ func (s *scene) leases(fences []uint64) string {
 	return strings.Join(list, " ")
 }
 
-func (s *scene) claims(claims []luascripts.Claim) (list string) {
+func (s *scene) claims(claims []ledger.Claim) (list string) {
 	for _, c := range claims {
 		list += fmt.Sprintf(" %s/%d", s.fence(c.Fence), c.Serial)
 	}
@@ -394,7 +395,7 @@ func (s *scene) claims(claims []luascripts.Claim) (list string) {
 
 func brief(r shard.Range) string { return fmt.Sprintf("%d..%d", r.Start, r.End-1) }
 
-func briefs(rs luascripts.Ranges) string {
+func briefs(rs ledger.Ranges) string {
 	var list []string
 	for _, r := range rs {
 		list = append(list, brief(r))

@@ -3,7 +3,7 @@ package allotment
 import (
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // What a Keeper knows, by purpose.
@@ -18,7 +18,7 @@ func (c *call) ready(now Instant) bool { return !c.busy && !now.Before(c.due) }
 
 // view is the sale as of the newest answer, and why buyers hear "no".
 type view struct {
-	luascripts.Head
+	ledger.Head
 	seen      Instant // when the newest answer came
 	known     bool    // an answer has come
 	exhausted bool    // the newest lease call brought nothing, and nothing was free
@@ -59,49 +59,49 @@ type polling struct {
 // claims is the sold units that the ledger does not know yet.
 type claims struct {
 	call
-	batch  []luascripts.Claim        // under way, or to be sent again
-	number uint64                    // number of the batch
-	offers []*offering               // offers read with the batch
-	key    luascripts.IdempotencyKey // the key read last, of the offer that follows
-	unread bool                      // the Ring has more
-	since  Instant                   // when the oldest unread claim was first seen
-	more   bool                      // the last batch left claims behind
+	batch  []ledger.Claim        // under way, or to be sent again
+	number uint64                // number of the batch
+	offers []*offering           // offers read with the batch
+	key    ledger.IdempotencyKey // the key read last, of the offer that follows
+	unread bool                  // the Ring has more
+	since  Instant               // when the oldest unread claim was first seen
+	more   bool                  // the last batch left claims behind
 }
 
 // returns is the units to give back.
 type returns struct {
 	call
-	parts []luascripts.Part
+	parts []ledger.Part
 	sent  int // how many of the parts are under way
 }
 
 // recovery is what a new era demands.
 type recovery struct {
 	call
-	asserted    uint64            // the era in which the ledger has answered a re-assertion
-	assertedAt  Instant           // when that answer came
-	begun       uint64            // the newest era with a re-assertion begun, 0: none; answers of an older era widen nothing
-	lastApplied uint64            // the rev of the newest answer of the asserted era that was acted on
-	latest      int64             // the latest ledger time in any answer
-	owes        bool              // the Keeper rests, and a look that news asked for has failed
-	excess      []luascripts.Part // units that a ledger with lost history has in our leases, and we have not: to be given back
-	lossy       bool              // the recovery is long, because history is lost
-	absent      bool              // a server of another history does not know the sale
-	absentAt    Instant           // since when it does not
+	asserted    uint64        // the era in which the ledger has answered a re-assertion
+	assertedAt  Instant       // when that answer came
+	begun       uint64        // the newest era with a re-assertion begun, 0: none; answers of an older era widen nothing
+	lastApplied uint64        // the rev of the newest answer of the asserted era that was acted on
+	latest      int64         // the latest ledger time in any answer
+	owes        bool          // the Keeper rests, and a look that news asked for has failed
+	excess      []ledger.Part // units that a ledger with lost history has in our leases, and we have not: to be given back
+	lossy       bool          // the recovery is long, because history is lost
+	absent      bool          // a server of another history does not know the sale
+	absentAt    Instant       // since when it does not
 }
 
 // withdrawal is serials that left the Stock because their lease lapsed. A taker may still have one in hand.
 type withdrawal struct {
 	at     Instant
-	ranges luascripts.Ranges
+	ranges ledger.Ranges
 }
 
 // holding is one of our leases, and the part of it that the ledger does not know yet.
 type holding struct {
 	*Lease
-	ranges  luascripts.Ranges   // ranges as granted
-	rest    luascripts.RangeSet // neither settled nor given back
-	parked  luascripts.Ranges   // out of the Stock, because the term is over; it may still be renewed
+	ranges  ledger.Ranges   // ranges as granted
+	rest    ledger.RangeSet // neither settled nor given back
+	parked  ledger.Ranges   // out of the Stock, because the term is over; it may still be renewed
 	lapsed  bool
 	req     uint64 // the request that it was granted to
 	doubted bool   // a taker dropped a serial of it in doubt: it must run out

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -15,7 +15,7 @@ func (k *Keeper) answer(e Answer) {
 		return
 	}
 	k.missing(e.Err)
-	k.view.down = errors.Is(e.Err, luascripts.ErrDown) || k.recovery.absent
+	k.view.down = errors.Is(e.Err, ledger.ErrDown) || k.recovery.absent
 	if k.view.down {
 		k.view.downWhy = whyDown(e.Err)
 	} else {
@@ -23,31 +23,31 @@ func (k *Keeper) answer(e Answer) {
 	}
 	failed := e.Err != nil
 	switch q := e.Call.(type) {
-	case luascripts.LeaseRequest:
+	case ledger.LeaseRequest:
 		k.setLeasing(false)
 		if k.leasing.forBuyer { // that buyer is still here, and must hear the result
 			k.demand.lastBuy = k.now
 		}
 		k.leased(e, failed)
-	case luascripts.RenewRequest:
+	case ledger.RenewRequest:
 		k.polling.busy, k.polling.took = false, k.now.Sub(e.Sent)
 		if !failed {
-			reply := e.Reply.(luascripts.RenewReply)
+			reply := e.Reply.(ledger.RenewReply)
 			k.look(reply.Head, e.Sent)
 			k.act(reply.Head)
 			k.looked(reply.Head)
 			k.renewed(e.Sent, q.Fences, reply)
 		}
 		k.attend(failed, e.Sent)
-	case luascripts.TendRequest:
+	case ledger.TendRequest:
 		k.tended(e, failed)
-	case luascripts.ReassertRequest:
+	case ledger.ReassertRequest:
 		k.recovery.busy = false
 		k.reasserted(e, q, failed)
-	case luascripts.SettleRequest:
+	case ledger.SettleRequest:
 		k.claims.busy = false
 		k.settled(e, failed)
-	case luascripts.GiveBackRequest:
+	case ledger.GiveBackRequest:
 		k.returns.busy = false
 		k.gaveBack(e, q, failed)
 	case OfferRequest:
@@ -57,11 +57,11 @@ func (k *Keeper) answer(e Answer) {
 
 // whyDown says in a few words, the same each time, why a call failed.
 func whyDown(err error) string {
-	var unwilling *luascripts.Unwilling
+	var unwilling *ledger.Unwilling
 	switch {
-	case errors.Is(err, luascripts.ErrReplicas):
+	case errors.Is(err, ledger.ErrReplicas):
 		return "replicas are missing, or too slow: nothing may be acted on that they do not have"
-	case errors.Is(err, luascripts.ErrBirth), errors.Is(err, luascripts.ErrNoSale):
+	case errors.Is(err, ledger.ErrBirth), errors.Is(err, ledger.ErrNoSale):
 		return "another server answers, and does not know the sale"
 	case errors.As(err, &unwilling):
 		return "the store refuses: " + unwilling.Code()
@@ -72,7 +72,7 @@ func whyDown(err error) string {
 // look takes the view of the sale in a reply. Replies may overtake each other. Of two calls that were under way together, rev
 // tells the newer reply if both are of one history. Otherwise nothing tells, and the next look decides, because a late answer of
 // lost history must not count as the newest. The reply to a later call is newer whatever its rev.
-func (k *Keeper) look(h luascripts.Head, sent Instant) {
+func (k *Keeper) look(h ledger.Head, sent Instant) {
 	k.recovery.latest = max(k.recovery.latest, h.Now)
 	switch {
 	case !k.view.known || h.Birth != k.view.Birth:
@@ -113,9 +113,9 @@ func (k *Keeper) look(h luascripts.Head, sent Instant) {
 func (k *Keeper) pollEvery() time.Duration {
 	every := pollBusy
 	switch {
-	case k.view.State == luascripts.Drawing && k.view.Raw >= k.view.DrawsAt():
+	case k.view.State == ledger.Drawing && k.view.Raw >= k.view.DrawsAt():
 		every = pollDraw
-	case k.view.State == luascripts.Drawing:
+	case k.view.State == ledger.Drawing:
 		every = pollWindow
 	case k.view.exhausted && k.view.Final():
 		every = pollDone
@@ -136,7 +136,7 @@ func (k *Keeper) leased(e Answer, failed bool) {
 		k.a.announce()
 		return
 	}
-	reply := e.Reply.(luascripts.LeaseReply)
+	reply := e.Reply.(ledger.LeaseReply)
 	k.view.refused = ""
 	k.shown.grants++
 	first := !k.view.known
@@ -162,12 +162,12 @@ func (k *Keeper) leased(e Answer, failed bool) {
 		k.leasing.due = k.now.Add(k.leasing.retry)
 	}
 	k.calm.follow /= 2
-	k.take(e.Sent, e.Call.(luascripts.LeaseRequest).Request, reply)
+	k.take(e.Sent, e.Call.(ledger.LeaseRequest).Request, reply)
 }
 
 // refuse notes why the ledger grants nothing, if the error says so.
 func (k *Keeper) refuse(err error) {
-	var r *luascripts.Refusal
+	var r *ledger.Refusal
 	if errors.As(err, &r) {
 		k.view.refused = r.Why
 		k.leasing.due = k.leasing.due.Add(pollDone)
@@ -176,9 +176,9 @@ func (k *Keeper) refuse(err error) {
 
 // take puts a grant on sale: the Table first, the Stock second. Ranges with serials that lapsed here less than a margin ago go
 // back unused (see doc.go). So does the whole grant if it came too late.
-func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
+func (k *Keeper) take(sent Instant, req uint64, reply ledger.LeaseReply) {
 	g := reply.Grant
-	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: luascripts.NewRangeSet(g.Ranges)}
+	h := &holding{Lease: &Lease{fence: g.Fence, hold: g.Hold}, req: req, ranges: g.Ranges, rest: ledger.NewRangeSet(g.Ranges)}
 	h.term.Store(k.term(sent, reply.Head, g.Deadline))
 	k.leases = append(k.leases, h) // in order, because fences grow
 	if !k.mayTake(h, reply.Era) {
@@ -186,10 +186,10 @@ func (k *Keeper) take(sent Instant, req uint64, reply luascripts.LeaseReply) {
 		k.demand.unmet = k.demand.unmet || k.leasing.forBuyer && k.a.ring.slots() == 0
 		return
 	}
-	var sell luascripts.Ranges
+	var sell ledger.Ranges
 	for _, r := range g.Ranges {
 		if k.tooSoon(r) {
-			k.giveBackOf(h, luascripts.Ranges{r})
+			k.giveBackOf(h, ledger.Ranges{r})
 			// their being free again is no reason to ask sooner
 			k.view.exhausted, k.leasing.due = false, k.now.Add(k.cfg.Bounds.Margin)
 		} else {
@@ -214,7 +214,7 @@ func (k *Keeper) tooSoon(r shard.Range) bool {
 	})
 }
 
-func (k *Keeper) fill(ranges luascripts.Ranges) {
+func (k *Keeper) fill(ranges ledger.Ranges) {
 	if k.a.stock.Empty() {
 		k.demand.rate.restart(k.now)
 	}
@@ -224,7 +224,7 @@ func (k *Keeper) fill(ranges luascripts.Ranges) {
 }
 
 // term counts a lease's life from the sending of the call, because the ledger read its clock no earlier.
-func (k *Keeper) term(sent Instant, h luascripts.Head, deadline int64) *Term {
+func (k *Keeper) term(sent Instant, h ledger.Head, deadline int64) *Term {
 	sell := sent.Add(k.life(h, deadline))
 	return &Term{sellMono: sell.Mono, sellWall: sell.Wall, deadline: deadline, anchor: h.Now - sent.Mono/1000}
 }
@@ -268,7 +268,7 @@ func (k *Keeper) park(h *holding, got shard.Range) {
 }
 
 // renewed moves deadlines, and lets go of leases that the ledger has no more.
-func (k *Keeper) renewed(sent Instant, fences []uint64, reply luascripts.RenewReply) {
+func (k *Keeper) renewed(sent Instant, fences []uint64, reply ledger.RenewReply) {
 	for i, fence := range fences {
 		h := k.lease(fence)
 		switch {

@@ -5,7 +5,7 @@ import (
 	"sort"
 	"sync/atomic"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -59,7 +59,7 @@ func (t *Table) find(serial uint32) *Lease {
 }
 
 // with is the table after a grant.
-func (t *Table) with(l *Lease, ranges luascripts.Ranges) *Table {
+func (t *Table) with(l *Lease, ranges ledger.Ranges) *Table {
 	out := t.keep(func(old span) []span {
 		rest := []span{old}
 		for _, r := range ranges {

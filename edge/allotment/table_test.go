@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -16,7 +16,7 @@ func TestTableIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table, want := &Table{}, map[uint32]*Lease{}
 		var leases []*Lease
-		drawRanges := func() (rs luascripts.Ranges) { // disjoint, in any order
+		drawRanges := func() (rs ledger.Ranges) { // disjoint, in any order
 			free := map[uint32]bool{}
 			for range rapid.IntRange(1, 4).Draw(t, "ranges") {
 				a := rapid.Uint32Range(1, serials).Draw(t, "a")
@@ -117,10 +117,10 @@ func TestExpiryEndsWithTheLease(t *testing.T) {
 
 // A lease counts from the sending of its call, less the margin, by both clocks.
 func TestTermCountsFromSending(t *testing.T) {
-	k := &Keeper{cfg: Config{Term: 5 * time.Second, Bounds: luascripts.DefaultBounds()}}
+	k := &Keeper{cfg: Config{Term: 5 * time.Second, Bounds: ledger.DefaultBounds()}}
 	sent := Instant{Mono: int64(time.Minute), Wall: int64(time.Hour)}
 	k.now = sent.Add(3 * time.Second) // the answer took its time
-	got := k.term(sent, luascripts.Head{Now: 90_000_000}, 95_000_000)
+	got := k.term(sent, ledger.Head{Now: 90_000_000}, 95_000_000)
 	want := Term{sellMono: int64(time.Minute + 4*time.Second), sellWall: int64(time.Hour + 4*time.Second),
 		deadline: 95_000_000, anchor: 30_000_000}
 	if *got != want {

@@ -1,6 +1,6 @@
 package allotment
 
-import "spike/luascripts"
+import "spike/luascripts/ledger"
 
 // taking is a Take under way, after its slot was reserved (row 3). Take makes the steps in a row. The simulator's goroutines
 // stall between any two of them.
@@ -43,7 +43,7 @@ func (t *taking) find() {
 // decide reads the clock. It makes a promise only while the lease is open.
 func (t *taking) decide() (s Sold, k kind, o Outcome) {
 	now := t.a.clock()
-	s.Claim = luascripts.Claim{Serial: t.serial, Count: t.n, Nonce: t.slot.nonce()}
+	s.Claim = ledger.Claim{Serial: t.serial, Count: t.n, Nonce: t.slot.nonce()}
 	if t.lease == nil || t.doubtful(now) && !t.a.bounds.Lacks(NoDoubt) {
 		return s, doubt, Again
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -27,12 +27,12 @@ func newCrowd(t *testing.T) *crowd {
 	procs := runtime.GOMAXPROCS(8)
 	c := &crowd{}
 	c.now.Store(int64(time.Hour))
-	c.a = newAllotment(shard.New(2), newRings(NewRing(1<<14), 0), c.clock, luascripts.DefaultBounds())
-	c.k = newKeeper(Config{Bounds: luascripts.DefaultBounds()}, c.a)
+	c.a = newAllotment(shard.New(2), newRings(NewRing(1<<14), 0), c.clock, ledger.DefaultBounds())
+	c.k = newKeeper(Config{Bounds: ledger.DefaultBounds()}, c.a)
 	for range 6 {
 		c.all.Go(func() {
 			for !c.stop.Load() {
-				switch _, o := c.a.Take(1, luascripts.Buyer{}); o {
+				switch _, o := c.a.Take(1, ledger.Buyer{}); o {
 				case Won:
 					c.wins.Add(1)
 				case Again:
@@ -56,8 +56,8 @@ func (c *crowd) end() {
 func (c *crowd) clock() Instant { n := c.now.Load(); return Instant{n, n} }
 
 // grant puts a lease on sale, as Keeper.take does.
-func (c *crowd) grant(fence uint64, ranges luascripts.Ranges) *holding {
-	h := &holding{Lease: &Lease{fence: fence, hold: 1}, ranges: ranges, rest: luascripts.NewRangeSet(ranges)}
+func (c *crowd) grant(fence uint64, ranges ledger.Ranges) *holding {
+	h := &holding{Lease: &Lease{fence: fence, hold: 1}, ranges: ranges, rest: ledger.NewRangeSet(ranges)}
 	h.term.Store(&Term{sellMono: 1 << 62, sellWall: 1 << 62, deadline: 1 << 60})
 	c.k.now = c.clock()
 	c.k.leases = append(c.k.leases, h)
@@ -92,7 +92,7 @@ func TestGrantsCauseNoDoubt(t *testing.T) {
 	}
 	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
 		fence++
-		leases = append(leases, c.grant(fence, luascripts.Ranges{{Start: next, End: next + 100}}))
+		leases = append(leases, c.grant(fence, ledger.Ranges{{Start: next, End: next + 100}}))
 		next += 100
 		c.sell(0, count)
 		if leases[ended].rest.Len() == 0 {
@@ -130,7 +130,7 @@ func TestStalledTakersNeverUseANewerFence(t *testing.T) {
 	for end := time.Now().Add(time.Second); time.Now().Before(end) && !t.Failed(); {
 		fence := uint64(len(used))
 		used = append(used, [serials]bool{})
-		h := c.grant(fence, luascripts.Ranges{{Start: 1, End: serials}})
+		h := c.grant(fence, ledger.Ranges{{Start: 1, End: serials}})
 		c.sell(serials/2, check)
 		c.k.now = c.clock()
 		c.k.withdraw(h)
@@ -169,12 +169,12 @@ func TestSlowTakeIsTake(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var got, want *Allotment
 			for _, a := range []**Allotment{&got, &want} {
-				b := newBench(t, luascripts.CreateRequest{Total: 64})
+				b := newBench(t, ledger.CreateRequest{Total: 64})
 				b.a.ring = newRings(oneLane(64), 0)
 				c.before(b)
 				*a = b.a
 			}
-			sold, outcome := want.Take(1, luascripts.Buyer{})
+			sold, outcome := want.Take(1, ledger.Buyer{})
 			heard := false
 			SlowTake(got, 1, func(next func()) { next() }, func(Sold, Outcome) {}, func(s Sold, o Outcome) {
 				heard = true
@@ -194,15 +194,15 @@ func TestSlowTakeIsTake(t *testing.T) {
 }
 
 func TestTakeSettledHearsItsVerdict(t *testing.T) {
-	b := newBench(t, luascripts.CreateRequest{Total: 64})
+	b := newBench(t, ledger.CreateRequest{Total: 64})
 	b.fill()
-	sold, told, o := b.a.TakeSettled(1, luascripts.Buyer{1})
+	sold, told, o := b.a.TakeSettled(1, ledger.Buyer{1})
 	if o != Won {
 		t.Fatal(o)
 	}
 	b.tick() // at once, because a buyer waits
-	settle := pick[luascripts.SettleRequest](b)
-	if len(settle.Claims) != 1 || settle.Claims[0] != sold.Claim || sold.Buyer != (luascripts.Buyer{1}) {
+	settle := pick[ledger.SettleRequest](b)
+	if len(settle.Claims) != 1 || settle.Claims[0] != sold.Claim || sold.Buyer != (ledger.Buyer{1}) {
 		t.Fatalf("settles %+v, sold %+v", settle.Claims, sold)
 	}
 	b.fail(settle)
@@ -211,12 +211,12 @@ func TestTakeSettledHearsItsVerdict(t *testing.T) {
 	}
 	b.now += time.Second
 	b.tick()
-	again := pick[luascripts.SettleRequest](b)
+	again := pick[ledger.SettleRequest](b)
 	if again.Batch != settle.Batch || len(again.Claims) != 1 || again.Claims[0] != sold.Claim {
 		t.Fatalf("sent again as %+v", again)
 	}
 	b.pass(again)
-	if v := <-told; v != luascripts.Kept || b.a.Claims() != 0 || len(b.a.waiters) != 0 {
+	if v := <-told; v != ledger.Kept || b.a.Claims() != 0 || len(b.a.waiters) != 0 {
 		t.Fatalf("verdict %v, %d slots, %d waiters", v, b.a.Claims(), len(b.a.waiters))
 	}
 }

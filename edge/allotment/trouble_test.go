@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Row D13: trouble is over when something has shown it, and not when buyers are few.
@@ -20,9 +20,9 @@ type unwell struct {
 	refuses atomic.Bool
 }
 
-func (u *unwell) Lease(ctx context.Context, sale string, q luascripts.LeaseRequest) (r luascripts.LeaseReply, err error) {
+func (u *unwell) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (r ledger.LeaseReply, err error) {
 	if u.refuses.Load() {
-		return r, &luascripts.Refusal{Code: "FOREIGN", Why: "a hand"}
+		return r, &ledger.Refusal{Code: "FOREIGN", Why: "a hand"}
 	}
 	return u.flaky.Lease(ctx, sale, q)
 }
@@ -56,7 +56,7 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 					d := &seller{shop: s, ended: make(chan error, 1)}
 					head, _ := s.ledger.Show(t.Context(), benchSale)
 					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second,
-						Bounds: luascripts.DefaultBounds(), Demand: d.asked.Load,
+						Bounds: ledger.DefaultBounds(), Demand: d.asked.Load,
 						Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
 					ctx, cancel := context.WithCancel(t.Context())
 					go func() { d.ended <- d.Run(ctx, 5*time.Second) }()

@@ -1,6 +1,6 @@
 package allotment
 
-import "spike/luascripts"
+import "spike/luascripts/ledger"
 
 // Reason is why no unit can be had now.
 type Reason int
@@ -37,12 +37,12 @@ func (v *Verdict) Barring() *Verdict {
 	return v
 }
 
-var doors = map[luascripts.State]Reason{
-	luascripts.Paused: Paused, luascripts.Closed: Closed, luascripts.Unopened: Unopened, luascripts.Drawing: Drawing,
+var doors = map[ledger.State]Reason{
+	ledger.Paused: Paused, ledger.Closed: Closed, ledger.Unopened: Unopened, ledger.Drawing: Drawing,
 }
 
 // Door is the verdict of a sale with shut doors, or nil.
-func Door(h luascripts.Head) *Verdict {
+func Door(h ledger.Head) *Verdict {
 	reason, shut := doors[h.State]
 	switch {
 	case !shut:

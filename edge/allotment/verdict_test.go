@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/shard"
 )
 
@@ -12,12 +12,12 @@ func TestJudge(t *testing.T) {
 	type state struct {
 		stocked, known, exhausted, down bool
 		refused                         string
-		view                            luascripts.Head
+		view                            ledger.Head
 	}
-	open := luascripts.Head{Total: 10}
-	head := func(f func(*luascripts.Head)) luascripts.Head { h := open; f(&h); return h }
-	sold := head(func(h *luascripts.Head) { h.Pending = 10 })
-	kept := head(func(h *luascripts.Head) { h.Free, h.Lots.Kept = 2, 2 })
+	open := ledger.Head{Total: 10}
+	head := func(f func(*ledger.Head)) ledger.Head { h := open; f(&h); return h }
+	sold := head(func(h *ledger.Head) { h.Pending = 10 })
+	kept := head(func(h *ledger.Head) { h.Free, h.Lots.Kept = 2, 2 })
 	for _, c := range []struct {
 		name string
 		state
@@ -27,16 +27,16 @@ func TestJudge(t *testing.T) {
 		{"units here, store gone", state{stocked: true, known: true, down: true, view: open}, nil},
 		{"units here, sold out elsewhere", state{stocked: true, known: true, exhausted: true, view: sold}, nil},
 		{"units here, paused", state{stocked: true, known: true,
-			view: head(func(h *luascripts.Head) { h.State = luascripts.Paused })},
+			view: head(func(h *ledger.Head) { h.State = ledger.Paused })},
 			&Verdict{Reason: Paused}},
-		{"closed", state{known: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })},
+		{"closed", state{known: true, view: head(func(h *ledger.Head) { h.State = ledger.Closed })},
 			&Verdict{Reason: Closed}},
-		{"closed and down", state{known: true, down: true, view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })},
+		{"closed and down", state{known: true, down: true, view: head(func(h *ledger.Head) { h.State = ledger.Closed })},
 			&Verdict{Reason: Closed}},
-		{"not open yet", state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Opens = luascripts.Unopened, 7 })},
+		{"not open yet", state{known: true, view: head(func(h *ledger.Head) { h.State, h.Opens = ledger.Unopened, 7 })},
 			&Verdict{Reason: Unopened, Opens: 7}},
 		{"drawing", state{known: true,
-			view: head(func(h *luascripts.Head) { h.State, h.Opens, h.Lots.Window = luascripts.Drawing, 7, 5 })},
+			view: head(func(h *ledger.Head) { h.State, h.Opens, h.Lots.Window = ledger.Drawing, 7, 5 })},
 			&Verdict{Reason: Drawing, Draws: 12}},
 		{"lots kept, units here", state{stocked: true, known: true, view: kept}, &Verdict{Reason: Lots}},
 		{"lots kept, more to lease", state{known: true, view: kept}, &Verdict{Reason: Lots}},
@@ -45,26 +45,26 @@ func TestJudge(t *testing.T) {
 		{"lots kept, store gone", state{known: true, exhausted: true, down: true, view: kept},
 			&Verdict{Reason: Lots, Others: &Verdict{Reason: Undecided}}},
 		{"lots kept, paused",
-			state{known: true, view: head(func(h *luascripts.Head) { h.State, h.Lots.Kept = luascripts.Paused, 2 })},
+			state{known: true, view: head(func(h *ledger.Head) { h.State, h.Lots.Kept = ledger.Paused, 2 })},
 			&Verdict{Reason: Paused}},
 		{"lots of a view forgotten", state{view: kept}, nil},
-		{"doors of a view forgotten", state{view: head(func(h *luascripts.Head) { h.State = luascripts.Closed })}, nil},
+		{"doors of a view forgotten", state{view: head(func(h *ledger.Head) { h.State = ledger.Closed })}, nil},
 		{"refused", state{known: true, refused: "why", view: open}, &Verdict{Reason: Refused, Why: "why"}},
 		{"down", state{known: true, down: true, view: open}, &Verdict{Reason: Undecided}},
 		{"nothing here, more to lease", state{known: true, view: open}, nil},
 		{"sold out", state{known: true, exhausted: true, view: sold}, &Verdict{Reason: SoldOut}},
-		{"all paid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Confirmed, h.Hold = 10, 5 })},
+		{"all paid", state{known: true, exhausted: true, view: head(func(h *ledger.Head) { h.Confirmed, h.Hold = 10, 5 })},
 			&Verdict{Reason: SoldOut}},
-		{"unpaid", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Pending, h.Hold = 10, 5 })},
+		{"unpaid", state{known: true, exhausted: true, view: head(func(h *ledger.Head) { h.Pending, h.Hold = 10, 5 })},
 			&Verdict{Reason: NoneNow}},
-		{"leased elsewhere", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Leased = 1 })},
+		{"leased elsewhere", state{known: true, exhausted: true, view: head(func(h *ledger.Head) { h.Leased = 1 })},
 			&Verdict{Reason: NoneNow}},
-		{"in limbo", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Limbo = 1 })},
+		{"in limbo", state{known: true, exhausted: true, view: head(func(h *ledger.Head) { h.Limbo = 1 })},
 			&Verdict{Reason: NoneNow}},
-		{"free again", state{known: true, exhausted: true, view: head(func(h *luascripts.Head) { h.Free = 1 })},
+		{"free again", state{known: true, exhausted: true, view: head(func(h *ledger.Head) { h.Free = 1 })},
 			&Verdict{Reason: NoneNow}},
 	} {
-		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
+		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, ledger.Bounds{})
 		k := newKeeper(Config{}, a)
 		if c.stocked {
 			a.stock.Fill(shard.Range{Start: 1, End: 2})
@@ -103,11 +103,11 @@ func closed(c <-chan struct{}) bool {
 // all.
 func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	for _, limit := range []uint64{0, 1} {
-		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, luascripts.Bounds{})
+		a := newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} }, ledger.Bounds{})
 		k := newKeeper(Config{Demand: func() uint64 { return 0 }}, a)
-		view := luascripts.Head{Total: 9, Free: 3, Limit: limit, Lots: luascripts.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
+		view := ledger.Head{Total: 9, Free: 3, Limit: limit, Lots: ledger.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
 		k.leasing.busy = true
-		k.Step(Instant{}, Answer{Call: luascripts.LeaseRequest{}, Reply: luascripts.LeaseReply{Head: view}})
+		k.Step(Instant{}, Answer{Call: ledger.LeaseRequest{}, Reply: ledger.LeaseReply{Head: view}})
 		if v := a.Verdict(); !k.view.exhausted || v == nil || v.Reason != Lots || v.Barring() == nil ||
 			v.Barring().Reason != NoneNow {
 			t.Errorf("limit %d: exhausted %v, %+v", limit, k.view.exhausted, v)
@@ -138,8 +138,8 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 // The Keeper looks at the ledger when lots are to be drawn, because that look draws them.
 func TestLooksWhenLotsAreDrawn(t *testing.T) {
 	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(NewRing(1), 0), func() Instant { return Instant{} },
-		luascripts.Bounds{}))
-	k.view.Head = luascripts.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: luascripts.Lots{Window: 200_000}}
+		ledger.Bounds{}))
+	k.view.Head = ledger.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: ledger.Lots{Window: 200_000}}
 	if got := k.pollEvery(); got != 101*time.Millisecond {
 		t.Error(got)
 	}

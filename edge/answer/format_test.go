@@ -14,7 +14,7 @@ import (
 	"spike/edge/identity"
 	"spike/edge/sales"
 	"spike/edge/token"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 var someSigner = token.NewSigner(make([]byte, token.MinKey))
@@ -66,14 +66,14 @@ func TestProblemOfAnError(t *testing.T) {
 		{NewProblem(400, "bad_n", "n"), 400, "bad_n", ""},
 		{fmt.Errorf("about n: %w", NewProblem(400, "bad_n", "n")), 400, "bad_n", ""},
 		{ErrNoReservation, 404, "no_such_reservation", ""},
-		{luascripts.ErrNoSale, 404, "no_such_sale", ""},
-		{&luascripts.Refusal{Code: "NOSALE", Why: "gone"}, 404, "no_such_sale", ""},
-		{luascripts.ErrName, 404, "no_such_sale", ""},
-		{&luascripts.Refusal{Code: "BADSALE", Why: "odd"}, 409, "sale_refused", ""},
+		{ledger.ErrNoSale, 404, "no_such_sale", ""},
+		{&ledger.Refusal{Code: "NOSALE", Why: "gone"}, 404, "no_such_sale", ""},
+		{ledger.ErrName, 404, "no_such_sale", ""},
+		{&ledger.Refusal{Code: "BADSALE", Why: "odd"}, 409, "sale_refused", ""},
 		{identity.ErrJWT, 401, "bad_token", "WWW-Authenticate"},
 		{identity.ErrIdempotencyKey, 400, "bad_key", ""},
 		{identity.ErrIdentity, 400, "bad_buyer", ""},
-		{luascripts.ErrDown, 503, "undecided", ""},
+		{ledger.ErrDown, 503, "undecided", ""},
 		{sales.ErrBusy, 503, "undecided", ""},
 		{errors.New("anything else"), 503, "undecided", ""},
 	} {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"spike/edge/identity"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Problem is an error after RFC 9457, with a code that does not change.
@@ -68,13 +68,13 @@ var ErrNoReservation = errors.New("no such reservation")
 // Of is what a buyer hears of an error. A Problem is its own answer; of an error that is nobody's fault nobody knows more than that.
 func Of(err error) Reply {
 	var own *Problem
-	var refusal *luascripts.Refusal
+	var refusal *ledger.Refusal
 	switch {
 	case errors.As(err, &own):
 		return own.Reply()
 	case errors.Is(err, ErrNoReservation):
 		return NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation").Reply()
-	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return NewProblem(http.StatusNotFound, "no_such_sale", "there is no such sale").Reply()
 	case errors.As(err, &refusal):
 		return refused(refusal.Why)

@@ -3,7 +3,7 @@ package buy
 import (
 	"spike/edge/allotment"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Way is how a buy goes on.
@@ -79,7 +79,7 @@ func admitToDraw(draws int64, sale *sales.Sale, q *Request) (Decision, Way) {
 	switch {
 	case q.N != 1:
 		return Decision{Outcome: OneTicket}, Told
-	case q.Buyer == luascripts.Buyer{}:
+	case q.Buyer == ledger.Buyer{}:
 		return Decision{Outcome: NoBuyer}, Told
 	case sale.Entrants.Has(q.Buyer, sale.View().Era):
 		return entered(q, draws), Told
@@ -88,6 +88,6 @@ func admitToDraw(draws int64, sale *sales.Sale, q *Request) (Decision, Way) {
 }
 
 // mayHaveLot says whether a unit may be kept for this buyer: that is worth a call, and of a hundred buyers one has it.
-func mayHaveLot(h luascripts.Head, q *Request) bool {
-	return h.Lots.Kept > 0 && q.N == 1 && q.Buyer != luascripts.Buyer{} && h.MayHaveLot(q.Buyer)
+func mayHaveLot(h ledger.Head, q *Request) bool {
+	return h.Lots.Kept > 0 && q.N == 1 && q.Buyer != ledger.Buyer{} && h.MayHaveLot(q.Buyer)
 }

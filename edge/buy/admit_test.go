@@ -5,27 +5,27 @@ import (
 
 	"spike/edge/allotment"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // saleOf is a sale whose newest view is h. Nobody keeps it.
-func saleOf(h luascripts.Head, early bool) *sales.Sale {
+func saleOf(h ledger.Head, early bool) *sales.Sale {
 	clock := func() allotment.Instant { return allotment.Instant{} }
-	a, _ := allotment.NewPair(allotment.Config{Sale: "ticket", Bounds: luascripts.DefaultBounds()}, clock, h, 64)
+	a, _ := allotment.NewPair(allotment.Config{Sale: "ticket", Bounds: ledger.DefaultBounds()}, clock, h, 64)
 	return &sales.Sale{Name: "ticket", Limit: h.Limit, AcksBeforeLedger: early, Runner: &allotment.Runner{Allotment: a}}
 }
 
 var (
-	ann   = luascripts.Buyer{1}
+	ann   = ledger.Buyer{1}
 	one   = Request{N: 1}
 	named = Request{N: 1, Buyer: ann}
-	keyed = Request{N: 1, Buyer: ann, Key: luascripts.IdempotencyKey{1}}
+	keyed = Request{N: 1, Buyer: ann, Key: ledger.IdempotencyKey{1}}
 	two   = Request{N: 2, Buyer: ann}
 )
 
 func TestAdmit(t *testing.T) {
-	open := luascripts.Head{Total: 10, Free: 10}
-	lots := luascripts.Head{Total: 10, Free: 10, Lots: luascripts.Lots{Window: 5e6, Drawn: 1, Entrants: 10, Winners: 10, Kept: 10, Last: 1 << 52}}
+	open := ledger.Head{Total: 10, Free: 10}
+	lots := ledger.Head{Total: 10, Free: 10, Lots: ledger.Lots{Window: 5e6, Drawn: 1, Entrants: 10, Winners: 10, Kept: 10, Last: 1 << 52}}
 	is := func(r allotment.Reason) *allotment.Verdict {
 		return &allotment.Verdict{Reason: r, Why: "why", Opens: 7, Draws: 8}
 	}
@@ -34,7 +34,7 @@ func TestAdmit(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		verdict *allotment.Verdict
-		head    luascripts.Head
+		head    ledger.Head
 		late    bool // buyers hear after the ledger
 		q       Request
 		outcome Outcome
@@ -43,7 +43,7 @@ func TestAdmit(t *testing.T) {
 	}{
 		"units here":                      {nil, open, false, one, Undecided, 0, Take},
 		"buyers hear after the ledger":    {nil, open, true, one, Undecided, 0, Lease},
-		"a limit per buyer":               {nil, luascripts.Head{Limit: 2}, true, one, Undecided, 0, Ledger},
+		"a limit per buyer":               {nil, ledger.Head{Limit: 2}, true, one, Undecided, 0, Ledger},
 		"sold out":                        {is(allotment.SoldOut), open, false, one, SoldOut, 7, Told},
 		"none now":                        {is(allotment.NoneNow), open, false, one, NoneNow, 7, Told},
 		"paused":                          {is(allotment.Paused), open, false, two, Paused, 7, Told},
@@ -78,7 +78,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-func with(h luascripts.Head, limit uint64) luascripts.Head {
+func with(h ledger.Head, limit uint64) ledger.Head {
 	h.Limit = limit
 	return h
 }

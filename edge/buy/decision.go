@@ -5,7 +5,7 @@ import (
 
 	"spike/edge/allotment"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Outcome is what a buyer hears, in one word.
@@ -58,23 +58,23 @@ type Decision struct {
 func won(sold allotment.Sold) Decision { return Decision{Outcome: Won, Sold: sold} }
 
 func entered(q *Request, draws int64) Decision {
-	return Decision{Outcome: Entered, Sold: allotment.Sold{Claim: luascripts.Claim{Buyer: q.Buyer}}, At: draws}
+	return Decision{Outcome: Entered, Sold: allotment.Sold{Claim: ledger.Claim{Buyer: q.Buyer}}, At: draws}
 }
 
 // Request is one buy.
 type Request struct {
 	N     uint32
-	Buyer luascripts.Buyer          // zero: nobody is known
-	Key   luascripts.IdempotencyKey // zero: none was sent
+	Buyer ledger.Buyer          // zero: nobody is known
+	Key   ledger.IdempotencyKey // zero: none was sent
 }
 
-func (q *Request) keyed() bool { return q.Key != luascripts.IdempotencyKey{} }
+func (q *Request) keyed() bool { return q.Key != ledger.IdempotencyKey{} }
 
 // Unknown is what a buy comes to whose sale could not be found.
 func Unknown(err error) Decision {
-	var no *luascripts.Refusal
+	var no *ledger.Refusal
 	switch {
-	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return Decision{Outcome: NoSale}
 	case errors.As(err, &no):
 		return Decision{Outcome: Refused, Why: no.Why}

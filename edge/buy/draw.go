@@ -3,7 +3,7 @@ package buy
 import (
 	"spike/edge/allotment"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // The way of a buy in a sale whose first units go by lot: it enters the draw, its buyer asks what has become of it, and
@@ -19,12 +19,12 @@ func (a *attempt) enterDraw(draws int64) (Decision, Way) {
 		a.sale.Hear(allotment.News{Unsure: true})
 		return Decision{}, Told
 	case err != nil:
-		return a.deducted(luascripts.DeductReply{}, err)
+		return a.deducted(ledger.DeductReply{}, err)
 	case reply.Entered:
 		return entered(&a.q, draws), Told
-	case reply.State == luascripts.Open:
+	case reply.State == ledger.Open:
 		return a.awaitDraw()
-	case reply.State == luascripts.Drawing: // no room, or a new era keeps the ledger from drawing
+	case reply.State == ledger.Drawing: // no room, or a new era keeps the ledger from drawing
 		return Decision{}, Told
 	default:
 		return a.hear(allotment.Door(reply.Head))
@@ -47,13 +47,13 @@ func (a *attempt) awaitDraw() (Decision, Way) {
 }
 
 // byLot gets the unit that was drawn for the buyer, if there is one. It is asked for once.
-func (a *attempt) byLot(h luascripts.Head) (d Decision, way Way, decided bool) {
+func (a *attempt) byLot(h ledger.Head) (d Decision, way Way, decided bool) {
 	if a.lotAsk || !mayHaveLot(h, &a.q) {
 		return Decision{}, Told, false
 	}
 	a.lotAsk = true
 	reply, _, err := a.collect(false)
-	if err == nil && reply.Answer == luascripts.NotHad {
+	if err == nil && reply.Answer == ledger.NotHad {
 		return Decision{}, Told, false
 	}
 	d, way = a.kept(reply, err)
@@ -61,16 +61,16 @@ func (a *attempt) byLot(h luascripts.Head) (d Decision, way Way, decided bool) {
 }
 
 // collect is one Deduct by lot, in its turn; fresh: the unit was not collected before.
-func (a *attempt) collect(polls bool) (reply luascripts.DeductReply, fresh bool, err error) {
+func (a *attempt) collect(polls bool) (reply ledger.DeductReply, fresh bool, err error) {
 	leave, ok := a.slot()
 	if !ok {
-		return reply, false, luascripts.ErrDown
+		return reply, false, ledger.ErrDown
 	}
 	defer leave()
-	q := a.asked(luascripts.Claim{})
+	q := a.asked(ledger.Claim{})
 	q.ByLot, q.Ever = true, polls
 	reply, err = a.deduct(q)
-	return reply, err == nil && reply.Answer == luascripts.Had && reply.Claim.Nonce == q.Nonce, err
+	return reply, err == nil && reply.Answer == ledger.Had && reply.Claim.Nonce == q.Nonce, err
 }
 
 // Fate is what has become of a ticket.
@@ -88,13 +88,13 @@ const (
 // Ticket is a ticket as it is.
 type Ticket struct {
 	Fate  Fate
-	Claim luascripts.Claim // Drawn
-	Fresh bool             // Drawn: this look has collected it, and nobody was told before
-	At    int64            // Waiting: for the draw of then, by the store's clock
+	Claim ledger.Claim // Drawn
+	Fresh bool         // Drawn: this look has collected it, and nobody was told before
+	At    int64        // Waiting: for the draw of then, by the store's clock
 }
 
 // Look says what has become of a buyer's ticket, and collects what it has won. A loser needs no call: the seed is known by then.
-func (s *Seller) Look(sale *sales.Sale, b luascripts.Buyer) (Ticket, error) {
+func (s *Seller) Look(sale *sales.Sale, b ledger.Buyer) (Ticket, error) {
 	h := sale.View()
 	switch {
 	case h.Lots.Window == 0:
@@ -113,7 +113,7 @@ func (s *Seller) Look(sale *sales.Sale, b luascripts.Buyer) (Ticket, error) {
 	a := &attempt{Seller: s, sale: sale, q: Request{N: 1, Buyer: b}}
 	defer a.end()
 	if !a.permit() {
-		return Ticket{}, luascripts.ErrDown
+		return Ticket{}, ledger.ErrDown
 	}
 	reply, fresh, err := a.collect(true)
 	if err != nil {
@@ -123,15 +123,15 @@ func (s *Seller) Look(sale *sales.Sale, b luascripts.Buyer) (Ticket, error) {
 }
 
 // collected is what a ticket that may have won came to.
-func collected(reply luascripts.DeductReply, fresh bool) Ticket {
+func collected(reply ledger.DeductReply, fresh bool) Ticket {
 	kept := reply.Lots.Kept > 0
 	switch {
-	case reply.Answer == luascripts.Had:
+	case reply.Answer == ledger.Had:
 		return Ticket{Fate: Drawn, Claim: reply.Claim, Fresh: fresh}
-	case reply.Answer == luascripts.OverLimit, // with other units, which it may cancel
-		reply.Answer == luascripts.NotHad && kept && reply.State != luascripts.Open && reply.State != luascripts.Closed:
+	case reply.Answer == ledger.OverLimit, // with other units, which it may cancel
+		reply.Answer == ledger.NotHad && kept && reply.State != ledger.Open && reply.State != ledger.Closed:
 		return Ticket{Fate: Waiting, At: reply.DrawsAt()}
-	case reply.Answer == luascripts.NotHad && (!kept || reply.State == luascripts.Closed):
+	case reply.Answer == ledger.NotHad && (!kept || reply.State == ledger.Closed):
 		return Ticket{Fate: Expired}
 	}
 	return Ticket{Fate: Lost}

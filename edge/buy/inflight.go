@@ -4,7 +4,7 @@ import (
 	"errors"
 	"sync"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 var (
@@ -19,11 +19,11 @@ const maxInFlight = 1 << 16 // more than the buys that may wait on an edge
 // inFlight are the keys of requests that this edge is answering. A plain mutex: each of them asks Redis anyway.
 type inFlight struct {
 	mu   sync.Mutex
-	keys map[luascripts.IdempotencyKey]struct{}
+	keys map[ledger.IdempotencyKey]struct{}
 }
 
 // enter notes the key until leave, unless it is noted: errInFlight, errTooMany.
-func (f *inFlight) enter(key luascripts.IdempotencyKey) error {
+func (f *inFlight) enter(key ledger.IdempotencyKey) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, there := f.keys[key]; there {
@@ -33,14 +33,14 @@ func (f *inFlight) enter(key luascripts.IdempotencyKey) error {
 		return errTooMany
 	}
 	if f.keys == nil {
-		f.keys = make(map[luascripts.IdempotencyKey]struct{})
+		f.keys = make(map[ledger.IdempotencyKey]struct{})
 	}
 	f.keys[key] = struct{}{}
 	return nil
 }
 
 // leave is for whom enter let in, and nobody else.
-func (f *inFlight) leave(key luascripts.IdempotencyKey) {
+func (f *inFlight) leave(key ledger.IdempotencyKey) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.keys, key)

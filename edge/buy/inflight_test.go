@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 func TestInFlight(t *testing.T) {
 	var f inFlight
-	a, b := luascripts.IdempotencyKey{1}, luascripts.IdempotencyKey{2}
+	a, b := ledger.IdempotencyKey{1}, ledger.IdempotencyKey{2}
 	if err := f.enter(a); err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +29,8 @@ func TestInFlight(t *testing.T) {
 
 func TestInFlightIsBounded(t *testing.T) {
 	var f inFlight
-	key := func(i int) luascripts.IdempotencyKey {
-		return luascripts.IdempotencyKey{byte(i), byte(i >> 8), byte(i >> 16)}
+	key := func(i int) ledger.IdempotencyKey {
+		return ledger.IdempotencyKey{byte(i), byte(i >> 8), byte(i >> 16)}
 	}
 	for i := range maxInFlight {
 		if err := f.enter(key(i)); err != nil {
@@ -57,14 +57,14 @@ func TestInFlightLetsOneIn(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 2000 {
-				if f.enter(luascripts.IdempotencyKey{1}) != nil {
+				if f.enter(ledger.IdempotencyKey{1}) != nil {
 					continue
 				}
 				if entered.Add(1); inside.Add(1) != 1 {
 					t.Error("two at once")
 				}
 				inside.Add(-1)
-				f.leave(luascripts.IdempotencyKey{1})
+				f.leave(ledger.IdempotencyKey{1})
 			}
 		})
 	}
@@ -76,7 +76,7 @@ func TestInFlightLetsOneIn(t *testing.T) {
 
 func BenchmarkInFlight(b *testing.B) {
 	var f inFlight
-	key := luascripts.IdempotencyKey{1}
+	key := ledger.IdempotencyKey{1}
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = f.enter(key)

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 const runs = 64 // free units for so many buys: fewer, and buys of several go straight to Deduct
@@ -61,7 +61,7 @@ func (a *attempt) take() (allotment.Sold, allotment.Outcome) {
 	}
 	select {
 	case v := <-told:
-		if v != luascripts.Kept {
+		if v != ledger.Kept {
 			return sold, allotment.Again
 		}
 		return sold, allotment.Won
@@ -84,8 +84,8 @@ func (a *attempt) deductFree() (d Decision, way Way, tried bool) {
 		return Decision{}, Told, false
 	}
 	defer leave()
-	reply, err := a.deduct(a.asked(luascripts.Claim{}))
-	if err == nil && reply.Answer == luascripts.NotHad && a.q.N > 1 {
+	reply, err := a.deduct(a.asked(ledger.Claim{}))
+	if err == nil && reply.Answer == ledger.NotHad && a.q.N > 1 {
 		a.sale.Scraps()
 		a.sale.RememberShort(a.q.N, shortage(reply.Head))
 	}

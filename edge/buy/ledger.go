@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // The way of a buy that only the ledger can decide: under an idempotency key, or in a sale with a limit per buyer. Key,
@@ -31,7 +31,7 @@ func (a *attempt) byKey() (Decision, Way) {
 		return a.fromLedger()
 	}
 	switch err := a.bind(boundWhile); {
-	case errors.Is(err, luascripts.ErrKeyUsed):
+	case errors.Is(err, ledger.ErrKeyUsed):
 		return Decision{Outcome: KeyUsed}, Told
 	case err != nil:
 		return Decision{}, Told
@@ -42,7 +42,7 @@ func (a *attempt) byKey() (Decision, Way) {
 func (a *attempt) bind(keep time.Duration) error {
 	leave, ok := a.slot()
 	if !ok {
-		return luascripts.ErrDown
+		return ledger.ErrDown
 	}
 	defer leave()
 	return a.store.BindKey(a.life, a.q.Key, a.sale.Name, a.q.N, keep)
@@ -59,7 +59,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 	switch {
 	case !a.permit():
 		return Decision{}, Told
-	case a.sale.Limit > 0 && a.q.Buyer == luascripts.Buyer{}:
+	case a.sale.Limit > 0 && a.q.Buyer == ledger.Buyer{}:
 		return Decision{Outcome: NoBuyer}, Told
 	case a.sale.Forbids(a.q.N) && !a.q.keyed(): // what a key was told only the ledger knows
 		return Decision{Outcome: TooMuch}, Told
@@ -69,17 +69,17 @@ func (a *attempt) fromLedger() (Decision, Way) {
 	}
 	w := a.waiter()
 	defer w.end()
-	offer := luascripts.Claim{}
+	offer := ledger.Claim{}
 	for waits := true; waits; {
 		changed := a.sale.Changed()
 		reply, err := a.ask(offer)
-		if err != nil || reply.Answer != luascripts.NotHad {
+		if err != nil || reply.Answer != ledger.NotHad {
 			return a.kept(reply, err)
 		}
 		if d, way, decided := a.byLot(reply.Head); decided { // drawn since this edge looked
 			return d, way
 		}
-		if a.sale.Limit > 0 || reply.State != luascripts.Open || reply.Final() {
+		if a.sale.Limit > 0 || reply.State != ledger.Open || reply.Final() {
 			a.sale.Hungry(a.q.N) // the Keeper looks, and the next hears it from us
 			return a.deducted(reply, nil)
 		}
@@ -100,7 +100,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 }
 
 // offer takes units that this edge has on lease, for the ledger to bind to the key.
-func (a *attempt) offer() (luascripts.Claim, allotment.Outcome) {
+func (a *attempt) offer() (ledger.Claim, allotment.Outcome) {
 	sold, got := a.sale.TakeOffered(a.q.N, a.q.Buyer, a.q.Key)
 	switch {
 	case got == allotment.Won:
@@ -108,14 +108,14 @@ func (a *attempt) offer() (luascripts.Claim, allotment.Outcome) {
 	case got == allotment.Empty && a.q.N > 1:
 		a.sale.Scraps()
 	}
-	return luascripts.Claim{}, got
+	return ledger.Claim{}, got
 }
 
 // ask is one Deduct, in its turn. An offer of which nobody knows what became is the Keeper's: it asks until it knows.
-func (a *attempt) ask(offer luascripts.Claim) (luascripts.DeductReply, error) {
+func (a *attempt) ask(offer ledger.Claim) (ledger.DeductReply, error) {
 	leave, ok := a.slot()
 	if !ok {
-		return luascripts.DeductReply{}, luascripts.ErrDown
+		return ledger.DeductReply{}, ledger.ErrDown
 	}
 	defer leave()
 	reply, err := a.deduct(a.asked(offer))
@@ -126,24 +126,24 @@ func (a *attempt) ask(offer luascripts.Claim) (luascripts.DeductReply, error) {
 }
 
 // asked is what this buy asks of the ledger, but for nonce and time.
-func (a *attempt) asked(offer luascripts.Claim) *luascripts.DeductRequest {
-	return &luascripts.DeductRequest{Party: luascripts.Party{Birth: a.sale.Birth}, N: a.q.N, Buyer: a.q.Buyer, Key: a.q.Key, Offer: offer}
+func (a *attempt) asked(offer ledger.Claim) *ledger.DeductRequest {
+	return &ledger.DeductRequest{Party: ledger.Party{Birth: a.sale.Birth}, N: a.q.N, Buyer: a.q.Buyer, Key: a.q.Key, Offer: offer}
 }
 
 // deduct is one Deduct. If it came too late by the store's clock, ours was wrong: it is put right, and the Deduct made again.
-func (a *attempt) deduct(q *luascripts.DeductRequest) (luascripts.DeductReply, error) {
+func (a *attempt) deduct(q *ledger.DeductRequest) (ledger.DeductReply, error) {
 	for again := false; ; again = true {
-		q.Nonce, q.Latest = newNonce(), a.sale.StoreTime()+luascripts.Timeout.Microseconds()
+		q.Nonce, q.Latest = newNonce(), a.sale.StoreTime()+ledger.Timeout.Microseconds()
 		reply, err := a.store.Deduct(context.WithoutCancel(a.life), a.sale.Name, *q)
-		var no *luascripts.Refusal
+		var no *ledger.Refusal
 		switch {
 		case !errors.As(err, &no):
 			return reply, err
-		case errors.Is(err, luascripts.ErrLate) && !again:
+		case errors.Is(err, ledger.ErrLate) && !again:
 			a.sale.SetStoreTime(no.At)
 		case a.sale.MissedElsewhere(no):
 			a.sale.Hear(allotment.News{Unsure: true})
-			return reply, luascripts.ErrDown
+			return reply, ledger.ErrDown
 		default:
 			return reply, err
 		}
@@ -151,8 +151,8 @@ func (a *attempt) deduct(q *luascripts.DeductRequest) (luascripts.DeductReply, e
 }
 
 // kept is a decided answer. A key that won is bound for as long as the ledger keeps its answer; if that fails, for less.
-func (a *attempt) kept(reply luascripts.DeductReply, err error) (Decision, Way) {
-	if a.q.keyed() && err == nil && reply.Answer == luascripts.Had {
+func (a *attempt) kept(reply ledger.DeductReply, err error) (Decision, Way) {
+	if a.q.keyed() && err == nil && reply.Answer == ledger.Had {
 		_ = a.bind(time.Duration(reply.Hold)*time.Microsecond + a.keep)
 	}
 	d, way := a.deducted(reply, err)
@@ -163,32 +163,32 @@ func (a *attempt) kept(reply luascripts.DeductReply, err error) (Decision, Way) 
 }
 
 // deducted is what a Deduct's answer means for its buyer.
-func (a *attempt) deducted(reply luascripts.DeductReply, err error) (Decision, Way) {
+func (a *attempt) deducted(reply ledger.DeductReply, err error) (Decision, Way) {
 	switch {
-	case errors.Is(err, luascripts.ErrForeign), errors.Is(err, luascripts.ErrBadSale):
+	case errors.Is(err, ledger.ErrForeign), errors.Is(err, ledger.ErrBadSale):
 		return Decision{Outcome: Refused, Why: err.Error()}, Told
-	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrBirth):
+	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrBirth):
 		return Decision{}, Stale
-	case errors.Is(err, luascripts.ErrNoBuyer):
+	case errors.Is(err, ledger.ErrNoBuyer):
 		return Decision{Outcome: NoBuyer}, Told
 	case err != nil:
 		return Decision{}, Told
 	}
 	sold := allotment.Sold{Claim: reply.Claim, Until: reply.Until}
 	switch reply.Answer {
-	case luascripts.Had:
+	case ledger.Had:
 		return won(sold), Told
-	case luascripts.OverLimit:
+	case ledger.OverLimit:
 		return Decision{Outcome: OverLimit, Sold: sold}, Told
-	case luascripts.KeyUsed:
+	case ledger.KeyUsed:
 		return Decision{Outcome: KeyUsed}, Told
-	case luascripts.NotHad:
+	case ledger.NotHad:
 	}
 	return a.hear(shortage(reply.Head))
 }
 
 // shortage is what a Deduct that found too little says.
-func shortage(h luascripts.Head) *allotment.Verdict {
+func shortage(h ledger.Head) *allotment.Verdict {
 	if v := allotment.Door(h); v != nil {
 		return v
 	}

@@ -8,7 +8,7 @@ import (
 
 	"spike/edge/allotment"
 	"spike/edge/sales"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Bounds of a buy that waits.
@@ -22,14 +22,14 @@ const (
 // Seller decides buys. Safe for concurrent use.
 type Seller struct {
 	life  context.Context // ends when the edge stops selling
-	store luascripts.Store
+	store ledger.Store
 	sales *sales.Registry
 	keep  time.Duration // a key that has won is bound so long after the hold
 	keys  inFlight
 }
 
 // NewSeller sells what the registry has; a key that has won is bound for keep after the hold, at the least.
-func NewSeller(life context.Context, store luascripts.Store, registry *sales.Registry, keep time.Duration) *Seller {
+func NewSeller(life context.Context, store ledger.Store, registry *sales.Registry, keep time.Duration) *Seller {
 	return &Seller{life: life, store: store, sales: registry, keep: keep}
 }
 
@@ -60,7 +60,7 @@ func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided
 	if way != Take {
 		return d, way == Told
 	}
-	sold, got := sale.Take(1, luascripts.Buyer{})
+	sold, got := sale.Take(1, ledger.Buyer{})
 	return won(sold), got == allotment.Won
 }
 

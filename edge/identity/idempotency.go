@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // ErrIdempotencyKey says that a request's Idempotency-Key cannot be used: 400.
@@ -18,15 +18,15 @@ const (
 
 // idempotencyKey reads the request's key; zero: there is none. What counts is the text as sent; the quotes that the
 // IETF's draft puts around it are a part of it.
-func idempotencyKey(text []byte, who Identity) (luascripts.IdempotencyKey, error) {
+func idempotencyKey(text []byte, who Identity) (ledger.IdempotencyKey, error) {
 	if text == nil {
-		return luascripts.IdempotencyKey{}, nil
+		return ledger.IdempotencyKey{}, nil
 	}
 	if !isKeyText(text) {
-		return luascripts.IdempotencyKey{}, fmt.Errorf("%w: it is 1 to %d visible ASCII characters", ErrIdempotencyKey, maxKeyText)
+		return ledger.IdempotencyKey{}, fmt.Errorf("%w: it is 1 to %d visible ASCII characters", ErrIdempotencyKey, maxKeyText)
 	}
 	if !who.Known && len(unquoted(text)) < minAnonKey {
-		return luascripts.IdempotencyKey{}, fmt.Errorf("%w: from a buyer without a name it is %d random characters or more",
+		return ledger.IdempotencyKey{}, fmt.Errorf("%w: from a buyer without a name it is %d random characters or more",
 			ErrIdempotencyKey, minAnonKey)
 	}
 	return keyOf(who.Buyer, text), nil
@@ -54,13 +54,13 @@ func unquoted(text []byte) []byte {
 
 // keyOf is what the ledger calls a key: the buyer is hashed with it, after its length, so that two buyers' equal keys
 // are two keys. Every edge must compute the same.
-func keyOf(buyer luascripts.Buyer, text []byte) luascripts.IdempotencyKey {
+func keyOf(buyer ledger.Buyer, text []byte) ledger.IdempotencyKey {
 	var room [1 + len(buyer) + maxKeyText]byte
 	b := append(room[:0], byte(len(buyer)))
 	b = append(b, buyer[:]...)
 	sum := sha256.Sum256(append(b, text...))
-	key := luascripts.IdempotencyKey(sum[:])
-	if key == (luascripts.IdempotencyKey{}) { // which would mean that none was sent
+	key := ledger.IdempotencyKey(sum[:])
+	if key == (ledger.IdempotencyKey{}) { // which would mean that none was sent
 		key[len(key)-1] = 1
 	}
 	return key

@@ -10,17 +10,17 @@ import (
 	"github.com/valyala/fasthttp"
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 var ann = Identity{Buyer: BuyerOf([]byte("ann")), Known: true}
 
 // keySent is the key that a request of somebody has.
-func keySent(who Identity) func(*fasthttp.RequestHeader, net.Addr) (luascripts.IdempotencyKey, error) {
-	return func(h *fasthttp.RequestHeader, _ net.Addr) (luascripts.IdempotencyKey, error) {
+func keySent(who Identity) func(*fasthttp.RequestHeader, net.Addr) (ledger.IdempotencyKey, error) {
+	return func(h *fasthttp.RequestHeader, _ net.Addr) (ledger.IdempotencyKey, error) {
 		sent, err := readCaller(h)
 		if err != nil {
-			return luascripts.IdempotencyKey{}, err
+			return ledger.IdempotencyKey{}, err
 		}
 		return idempotencyKey(sent.key, who)
 	}
@@ -48,11 +48,11 @@ func TestIdempotencyKey(t *testing.T) {
 		{"nobody's, a quote", `"`, Identity{}, false},
 	} {
 		key, err := keySent(c.who)(asking(t, "127.0.0.1", "idempotency-KEY: "+c.line))
-		if c.ok && (err != nil || key != keyOf(c.who.Buyer, []byte(c.line))) || !c.ok && (!errors.Is(err, ErrIdempotencyKey) || key != luascripts.IdempotencyKey{}) {
+		if c.ok && (err != nil || key != keyOf(c.who.Buyer, []byte(c.line))) || !c.ok && (!errors.Is(err, ErrIdempotencyKey) || key != ledger.IdempotencyKey{}) {
 			t.Errorf("%s: %x %v", c.name, key, err)
 		}
 	}
-	if key, err := keySent(ann)(asking(t, "127.0.0.1")); err != nil || key != (luascripts.IdempotencyKey{}) {
+	if key, err := keySent(ann)(asking(t, "127.0.0.1")); err != nil || key != (ledger.IdempotencyKey{}) {
 		t.Errorf("none: %x %v", key, err)
 	}
 	if key, err := keySent(ann)(asking(t, "127.0.0.1", "Idempotency-Key: a", "Idempotency-Key: a")); !errors.Is(err, ErrIdempotencyKey) {
@@ -63,17 +63,17 @@ func TestIdempotencyKey(t *testing.T) {
 // The hash is a contract between edges of different versions.
 func TestKeyOfIsWhatItWas(t *testing.T) {
 	want := sha256.Sum256([]byte("\x08\x01\x02\x03\x04\x05\x06\x07\x08key"))
-	if got := keyOf(luascripts.Buyer{1, 2, 3, 4, 5, 6, 7, 8}, []byte("key")); got != luascripts.IdempotencyKey(want[:16]) {
+	if got := keyOf(ledger.Buyer{1, 2, 3, 4, 5, 6, 7, 8}, []byte("key")); got != ledger.IdempotencyKey(want[:16]) {
 		t.Errorf("%x, want %x", got, want[:16])
 	}
 }
 
 func TestTwoBuyersKeysNeverMeet(t *testing.T) {
 	type said struct {
-		buyer luascripts.Buyer
+		buyer ledger.Buyer
 		text  string
 	}
-	seen := map[luascripts.IdempotencyKey]said{}
+	seen := map[ledger.IdempotencyKey]said{}
 	rapid.Check(t, func(t *rapid.T) {
 		s := said{text: rapid.StringMatching(`[ -~]{1,12}`).Draw(t, "key")}
 		copy(s.buyer[:], rapid.SliceOfN(rapid.ByteRange('a', 'c'), 0, 8).Draw(t, "buyer"))
@@ -81,7 +81,7 @@ func TestTwoBuyersKeysNeverMeet(t *testing.T) {
 		if other, there := seen[key]; there && other != s {
 			t.Fatalf("%v and %v are one", s, other)
 		}
-		if seen[key] = s; key == (luascripts.IdempotencyKey{}) {
+		if seen[key] = s; key == (ledger.IdempotencyKey{}) {
 			t.Fatal("no key at all")
 		}
 	})
@@ -100,7 +100,7 @@ func FuzzIdempotencyKey(f *testing.F) {
 		who := Identity{Known: known}
 		key, err := keySent(who)(&r.Header, nil)
 		if err != nil {
-			if !errors.Is(err, ErrIdempotencyKey) && !errors.Is(err, ErrIdentity) || key != (luascripts.IdempotencyKey{}) {
+			if !errors.Is(err, ErrIdempotencyKey) && !errors.Is(err, ErrIdentity) || key != (ledger.IdempotencyKey{}) {
 				t.Errorf("%q: %x %v", text, key, err)
 			}
 			return
@@ -109,7 +109,7 @@ func FuzzIdempotencyKey(f *testing.F) {
 		if len(sent) == 0 || len(sent) > maxKeyText || !known && len(sent) < minAnonKey || strings.ContainsFunc(string(sent), func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
 			t.Errorf("%q was taken", sent)
 		}
-		if key != keyOf(who.Buyer, sent) || key == (luascripts.IdempotencyKey{}) {
+		if key != keyOf(who.Buyer, sent) || key == (ledger.IdempotencyKey{}) {
 			t.Errorf("%q is %x", sent, key)
 		}
 	})

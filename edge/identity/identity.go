@@ -12,7 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // ErrIdentity says that a request does not say clearly who buys: 400.
@@ -23,21 +23,21 @@ const maxBuyerID = 256
 
 // Identity is who buys: the zero value is somebody whom nobody vouches for.
 type Identity struct {
-	Buyer luascripts.Buyer
+	Buyer ledger.Buyer
 	Known bool
-	Key   luascripts.IdempotencyKey // zero: none was sent
+	Key   ledger.IdempotencyKey // zero: none was sent
 }
 
 // BuyerOf is what tokens, ledger and orders call the buyer with this id: the first 8 bytes of the id's SHA-256. In
 // PostgreSQL, where ids are text: substr(sha256(convert_to(id, 'UTF8')), 1, 8). All zeros would mean "anonymous", so
 // the one id in 2^64 that hashes to it is called 0000000000000001.
-func BuyerOf(id []byte) luascripts.Buyer {
+func BuyerOf(id []byte) ledger.Buyer {
 	sum := sha256.Sum256(id)
-	return nonZero(luascripts.Buyer(sum[:8]))
+	return nonZero(ledger.Buyer(sum[:8]))
 }
 
-func nonZero(b luascripts.Buyer) luascripts.Buyer {
-	if b == (luascripts.Buyer{}) {
+func nonZero(b ledger.Buyer) ledger.Buyer {
+	if b == (ledger.Buyer{}) {
 		b[len(b)-1] = 1
 	}
 	return b

@@ -8,20 +8,20 @@ import (
 	"testing"
 
 	"spike/edge/internal/wiretest"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 func TestBuyerOf(t *testing.T) {
 	sum := sha256.Sum256([]byte("ann"))
-	if got := BuyerOf([]byte("ann")); got != luascripts.Buyer(sum[:8]) {
+	if got := BuyerOf([]byte("ann")); got != ledger.Buyer(sum[:8]) {
 		t.Errorf("%x, want %x", got, sum[:8])
 	}
 	// What `select encode(substr(sha256(convert_to('安娜', 'UTF8')), 1, 8), 'hex')` says.
 	sum = sha256.Sum256([]byte{0xe5, 0xae, 0x89, 0xe5, 0xa8, 0x9c})
-	if got := BuyerOf([]byte("安娜")); got != luascripts.Buyer(sum[:8]) {
+	if got := BuyerOf([]byte("安娜")); got != ledger.Buyer(sum[:8]) {
 		t.Errorf("%x, want %x", got, sum[:8])
 	}
-	if got := nonZero(luascripts.Buyer{}); got != (luascripts.Buyer{7: 1}) {
+	if got := nonZero(ledger.Buyer{}); got != (ledger.Buyer{7: 1}) {
 		t.Errorf("a hash of zeros is %x", got)
 	}
 }

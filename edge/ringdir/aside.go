@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // What the ledger did not take of a ring is kept for a person, and bounded: whose ring it was, and each claim, a line of JSON
@@ -95,7 +95,7 @@ func (d *Dir) keep(o allotment.RingOwner, left *allotment.Left) (err error) {
 	return errors.Join(err, w.Flush(), f.Close())
 }
 
-func asideOf(c luascripts.Claim, keyed bool) asideClaim {
+func asideOf(c ledger.Claim, keyed bool) asideClaim {
 	return asideClaim{Serial: c.Serial, Count: c.Count, Fence: c.Fence, Nonce: c.Nonce, Expiry: c.Expiry,
 		Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: keyed}
 }

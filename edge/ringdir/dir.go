@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // ErrData says that the directory cannot be used.
@@ -94,7 +94,7 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 }
 
 // Belongs says whether the rings here are for this store. Another one does not know their sales, or takes others for them.
-func (d *Dir) Belongs(ctx context.Context, store luascripts.Store) (err error) {
+func (d *Dir) Belongs(ctx context.Context, store ledger.Store) (err error) {
 	if d == nil {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (d *Dir) Belongs(ctx context.Context, store luascripts.Store) (err error) {
 	}
 	for _, path := range d.left {
 		o, err := d.owner(path)
-		if err == nil && o.Store != "" && o.Store != d.store && !luascripts.Passing(o.Store) {
+		if err == nil && o.Store != "" && o.Store != d.store && !ledger.Passing(o.Store) {
 			return fmt.Errorf("%w: %s has claims for store %s, and this store is %s: start with the store it was made for, "+
 				"which then hears of them; if that store has lost everything, or is gone for good, its sales are over: move the file elsewhere",
 				ErrData, path, o.Store, d.store)

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Rings that processes before us left.
@@ -28,7 +28,7 @@ var errOtherStore = errors.New("the store it was made for ended with its process
 
 // RecoverAll settles what processes before us sold and could not settle, and gives back what they did not sell. It goes
 // on until all is done or ctx ends; a file that is left is for the next start.
-func (d *Dir) RecoverAll(ctx context.Context, store luascripts.Store, log zerolog.Logger) {
+func (d *Dir) RecoverAll(ctx context.Context, store ledger.Store, log zerolog.Logger) {
 	if d == nil {
 		return
 	}
@@ -40,7 +40,7 @@ func (d *Dir) RecoverAll(ctx context.Context, store luascripts.Store, log zerolo
 		var again []string
 		for _, path := range d.left {
 			err := d.recover(ctx, path, store, log)
-			missing := errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth)
+			missing := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth)
 			if waiting(err) || missing && time.Now().Before(gone) {
 				if !waits[path] {
 					log.Warn().Err(err).Str("file", path).Msg("ring of an edge that died waits")
@@ -65,24 +65,24 @@ func (d *Dir) RecoverAll(ctx context.Context, store luascripts.Store, log zerolo
 
 // waiting says that a ring may be settled later: the store is away, or an edge has it.
 func waiting(err error) bool {
-	return errors.Is(err, luascripts.ErrDown) || errors.Is(err, luascripts.ErrReassert) || errors.Is(err, allotment.ErrRingLives)
+	return errors.Is(err, ledger.ErrDown) || errors.Is(err, ledger.ErrReassert) || errors.Is(err, allotment.ErrRingLives)
 }
 
 // recover settles one ring. Its claims are settled as its owner's, batch by batch, and its offers go to their keys: each is
 // idempotent, so a crash in here costs nothing. What is left of the owner's leases goes free at once if the ring proves
 // that it was never promised (I7); else it waits in limbo.
-func (d *Dir) recover(ctx context.Context, path string, store luascripts.Store, log zerolog.Logger) error {
+func (d *Dir) recover(ctx context.Context, path string, store ledger.Store, log zerolog.Logger) error {
 	left, err := allotment.ReadRing(path, d.boot)
 	if err != nil {
 		return err
 	}
 	defer left.Close()
-	if luascripts.Passing(left.Store) && left.Store != d.store {
+	if ledger.Passing(left.Store) && left.Store != d.store {
 		return errOtherStore
 	}
-	r := leftover{left, store, luascripts.Party{Birth: left.Birth, Instance: left.Instance, Node: left.Node}}
+	r := leftover{left, store, ledger.Party{Birth: left.Birth, Instance: left.Instance, Node: left.Node}}
 	kept, err := r.settle(ctx)
-	if errors.Is(err, luascripts.ErrReassert) && left.Whose { // the store has lost their leases
+	if errors.Is(err, ledger.ErrReassert) && left.Whose { // the store has lost their leases
 		if err = r.reassert(ctx); err == nil {
 			kept, err = r.settle(ctx)
 		}
@@ -91,7 +91,7 @@ func (d *Dir) recover(ctx context.Context, path string, store luascripts.Store, 
 		return err
 	}
 	if left.Doubt == "" {
-		if _, err = store.Renew(ctx, left.Sale, luascripts.RenewRequest{Party: r.owner, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
+		if _, err = store.Renew(ctx, left.Sale, ledger.RenewRequest{Party: r.owner, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
 			return err
 		}
 	}
@@ -107,22 +107,22 @@ func (d *Dir) recover(ctx context.Context, path string, store luascripts.Store, 
 // leftover is a ring of whom `owner` was.
 type leftover struct {
 	*allotment.Left
-	store luascripts.Store
-	owner luascripts.Party
+	store ledger.Store
+	owner ledger.Party
 }
 
 // settle settles claims as their owner's, and says how many stand, with the offers that are their keys' now.
 func (r leftover) settle(ctx context.Context) (kept int, err error) {
 	batch := uint64(1 << 32) // after all of the owner's own
 	for claims := r.Claims; len(claims) > 0; {
-		var some []luascripts.Claim
-		some, claims = luascripts.Batch(claims, leftBatch)
-		reply, err := r.store.Settle(ctx, r.Sale, luascripts.SettleRequest{Party: r.owner, Batch: batch, Claims: some})
+		var some []ledger.Claim
+		some, claims = ledger.Batch(claims, leftBatch)
+		reply, err := r.store.Settle(ctx, r.Sale, ledger.SettleRequest{Party: r.owner, Batch: batch, Claims: some})
 		if err != nil {
 			return 0, err
 		}
 		for _, v := range reply.Verdicts {
-			if v == luascripts.Kept {
+			if v == ledger.Kept {
 				kept++
 			}
 		}
@@ -131,9 +131,9 @@ func (r leftover) settle(ctx context.Context) (kept int, err error) {
 	for _, o := range r.Offers {
 		reply, err := r.store.Deduct(ctx, r.Sale, allotment.DeductOffer(r.Birth, o))
 		switch {
-		case errors.Is(err, luascripts.ErrForeign): // it grants nothing, and takes back what nobody was told of
+		case errors.Is(err, ledger.ErrForeign): // it grants nothing, and takes back what nobody was told of
 			_, err = r.store.Cancel(ctx, r.Sale, r.Birth, o.Claim)
-		case err == nil && reply.Answer == luascripts.Had && reply.Claim.Nonce == o.Nonce && reply.Claim.Fence == o.Fence:
+		case err == nil && reply.Answer == ledger.Had && reply.Claim.Nonce == o.Nonce && reply.Claim.Fence == o.Fence:
 			kept++
 		}
 		if err != nil {
@@ -149,7 +149,7 @@ func (r leftover) reassert(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	q := luascripts.ReassertRequest{Party: r.owner, Era: shown.Era, Term: leftTerm, Leases: luascripts.HeldBy(r.All())}
+	q := ledger.ReassertRequest{Party: r.owner, Era: shown.Era, Term: leftTerm, Leases: ledger.HeldBy(r.All())}
 	_, err = r.store.Reassert(ctx, r.Sale, q)
 	return err
 }

@@ -14,13 +14,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // leaseOf leases units to an instance.
-func leaseOf(t *testing.T, e *luascripts.Embedded, instance string) (birth uint64, g luascripts.Grant) {
+func leaseOf(t *testing.T, e *memory.Store, instance string) (birth uint64, g ledger.Grant) {
 	t.Helper()
-	r, err := e.Lease(context.Background(), "ticket", luascripts.LeaseRequest{Party: luascripts.Party{Instance: instance}, Request: 1, Want: 10,
+	r, err := e.Lease(context.Background(), "ticket", ledger.LeaseRequest{Party: ledger.Party{Instance: instance}, Request: 1, Want: 10,
 		Term: 5 * time.Second})
 	if err != nil || r.Grant.Fence == 0 {
 		t.Fatalf("%+v %v", r, err)
@@ -52,8 +53,8 @@ func leftRing(t *testing.T, from, to string, o allotment.RingOwner) string {
 
 // P1: what a copy of a ring does not name stays where it is; the copy itself goes.
 func TestP1CopyLetsGoOfNothing(t *testing.T) {
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-	if _, err := store.Create(context.Background(), "ticket", luascripts.CreateRequest{Total: 10}); err != nil {
+	store := memory.New(ledger.DefaultBounds(), time.Now)
+	if _, err := store.Create(context.Background(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
 		t.Fatal(err)
 	}
 	birth, g := leaseOf(t, store, "owner")
@@ -77,9 +78,9 @@ func TestP1CopyLetsGoOfNothing(t *testing.T) {
 // P14: rings of another store keep an edge from starting; those of a store that ended with its process are set aside; those of
 // a version that knew no stores are read.
 func TestP14WhoseRingsMayBeHere(t *testing.T) {
-	store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
+	store := memory.New(ledger.DefaultBounds(), time.Now)
 	mine, err := store.Identity(context.Background())
-	if err != nil || !luascripts.Passing(mine) {
+	if err != nil || !ledger.Passing(mine) {
 		t.Fatal(mine, err)
 	}
 	for of, refused := range map[string]bool{"": false, mine: false, "process-0": false, "0123456789abcdef0123456789abcdef": true} {
@@ -102,7 +103,7 @@ func TestA7AsideIsSmall(t *testing.T) {
 	d := &Dir{path: t.TempDir()}
 	left := &allotment.Left{Torn: 3}
 	for i := range 3 * maxClaims {
-		left.Claims = append(left.Claims, luascripts.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52, Expiry: 1 << 50})
+		left.Claims = append(left.Claims, ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52, Expiry: 1 << 50})
 	}
 	for i := range maxAside + 20 {
 		if err := d.keep(allotment.RingOwner{Sale: "ticket", Birth: 7, Instance: fmt.Sprint(i)}, left); err != nil {

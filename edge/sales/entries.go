@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Limits of entering a draw. The crowd of a whole sale comes within the window, and most of it more than once.
@@ -18,22 +18,22 @@ const (
 type Entrants struct {
 	mu      sync.Mutex
 	era     uint64 // the store's history in which they were
-	entered map[luascripts.Buyer]struct{}
-	coming  map[luascripts.Buyer]*round // they are in, until it ends
-	rounds  []*round                    // that wait for a call; the last may have room
-	calls   int                         // under way
+	entered map[ledger.Buyer]struct{}
+	coming  map[ledger.Buyer]*round // they are in, until it ends
+	rounds  []*round                // that wait for a call; the last may have room
+	calls   int                     // under way
 }
 
 // round is buyers who enter with one call. What came of it may be read once done is closed.
 type round struct {
-	buyers []luascripts.Buyer
+	buyers []ledger.Buyer
 	done   chan struct{}
-	reply  luascripts.EnterReply
+	reply  ledger.EnterReply
 	err    error
 }
 
 // Has says that a buyer has entered in this era: in another one that may be lost.
-func (e *Entrants) Has(b luascripts.Buyer, era uint64) bool {
+func (e *Entrants) Has(b ledger.Buyer, era uint64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, in := e.entered[b]
@@ -41,21 +41,21 @@ func (e *Entrants) Has(b luascripts.Buyer, era uint64) bool {
 }
 
 // join puts a buyer into a round; call: there is one call more to be made, by the caller.
-func (e *Entrants) join(b luascripts.Buyer) (mine *round, call bool) {
+func (e *Entrants) join(b ledger.Buyer) (mine *round, call bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r := e.coming[b]; r != nil {
 		return r, false
 	}
 	last := len(e.rounds) - 1
-	if last < 0 || len(e.rounds[last].buyers) == luascripts.MaxEntering {
+	if last < 0 || len(e.rounds[last].buyers) == ledger.MaxEntering {
 		e.rounds = append(e.rounds, &round{done: make(chan struct{})})
 		last++
 	}
 	mine = e.rounds[last]
 	mine.buyers = append(mine.buyers, b)
 	if e.coming == nil {
-		e.coming = map[luascripts.Buyer]*round{}
+		e.coming = map[ledger.Buyer]*round{}
 	}
 	e.coming[b] = mine
 	if call = e.calls < maxEnterCalls; call {
@@ -93,7 +93,7 @@ func (e *Entrants) tell(r *round) {
 // remember notes who has entered. Under mu.
 func (e *Entrants) remember(r *round) {
 	if e.entered == nil || e.era != r.reply.Era || len(e.entered)+len(r.buyers) > maxEntered {
-		e.entered, e.era = map[luascripts.Buyer]struct{}{}, r.reply.Era
+		e.entered, e.era = map[ledger.Buyer]struct{}{}, r.reply.Era
 	}
 	for _, b := range r.buyers {
 		e.entered[b] = struct{}{}
@@ -108,19 +108,19 @@ func (e *Entrants) Forget() {
 }
 
 // call makes calls until no round waits.
-func (e *Entrants) call(life context.Context, store luascripts.Store, sale string, birth uint64) {
+func (e *Entrants) call(life context.Context, store ledger.Store, sale string, birth uint64) {
 	for r := e.take(); r != nil; r = e.take() {
-		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, luascripts.EnterRequest{Birth: birth, Buyers: r.buyers})
+		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, ledger.EnterRequest{Birth: birth, Buyers: r.buyers})
 		e.tell(r)
 	}
 }
 
-// Enter puts a buyer into the draw of the sale, and waits for the store's word, so long at the most: luascripts.ErrDown.
-func (s *Registry) Enter(sale *Sale, b luascripts.Buyer, most time.Duration) (luascripts.EnterReply, error) {
+// Enter puts a buyer into the draw of the sale, and waits for the store's word, so long at the most: ledger.ErrDown.
+func (s *Registry) Enter(sale *Sale, b ledger.Buyer, most time.Duration) (ledger.EnterReply, error) {
 	e := &sale.Entrants
 	r, call := e.join(b)
 	if call && !s.Running.Start(func() { e.call(s.life, s.cfg.Store, sale.Name, sale.Birth) }) {
-		return luascripts.EnterReply{}, luascripts.ErrDown // this edge stops
+		return ledger.EnterReply{}, ledger.ErrDown // this edge stops
 	}
 	late := time.NewTimer(most)
 	defer late.Stop()
@@ -130,5 +130,5 @@ func (s *Registry) Enter(sale *Sale, b luascripts.Buyer, most time.Duration) (lu
 	case <-late.C:
 	case <-s.life.Done():
 	}
-	return luascripts.EnterReply{}, luascripts.ErrDown
+	return ledger.EnterReply{}, ledger.ErrDown
 }

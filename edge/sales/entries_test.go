@@ -7,27 +7,27 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // drawer is a store that takes entries, slowly, and counts its calls.
 type drawer struct {
-	luascripts.Store
+	ledger.Store
 	mu       sync.Mutex
 	calls    int
 	at, most int // at once
-	entered  map[luascripts.Buyer]int
+	entered  map[ledger.Buyer]int
 	largest  int
 	era      uint64
 }
 
-func (d *drawer) EnterDraw(_ context.Context, _ string, q luascripts.EnterRequest) (luascripts.EnterReply, error) {
+func (d *drawer) EnterDraw(_ context.Context, _ string, q ledger.EnterRequest) (ledger.EnterReply, error) {
 	d.mu.Lock()
 	d.calls++
 	d.at++
 	d.most, d.largest = max(d.most, d.at), max(d.largest, len(q.Buyers))
 	if d.entered == nil {
-		d.entered = map[luascripts.Buyer]int{}
+		d.entered = map[ledger.Buyer]int{}
 	}
 	for _, b := range q.Buyers {
 		d.entered[b]++
@@ -37,15 +37,15 @@ func (d *drawer) EnterDraw(_ context.Context, _ string, q luascripts.EnterReques
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.at--
-	return luascripts.EnterReply{Head: luascripts.Head{State: luascripts.Drawing, Era: d.era}, Entered: true}, nil
+	return ledger.EnterReply{Head: ledger.Head{State: ledger.Drawing, Era: d.era}, Entered: true}, nil
 }
 
-func (d *drawer) Renew(context.Context, string, luascripts.RenewRequest) (luascripts.RenewReply, error) {
-	return luascripts.RenewReply{Head: luascripts.Head{Birth: 7, Total: 1}}, nil
+func (d *drawer) Renew(context.Context, string, ledger.RenewRequest) (ledger.RenewReply, error) {
+	return ledger.RenewReply{Head: ledger.Head{Birth: 7, Total: 1}}, nil
 }
 
-func buyerNo(i int) luascripts.Buyer {
-	return luascripts.Buyer{1, byte(i >> 16), byte(i >> 8), byte(i)}
+func buyerNo(i int) ledger.Buyer {
+	return ledger.Buyer{1, byte(i >> 16), byte(i >> 8), byte(i)}
 }
 
 // enterAll enters buyers at the same time, over so many connections each.
@@ -86,9 +86,9 @@ func TestEntriesShareCalls(t *testing.T) {
 		if d.calls != 0 {
 			t.Errorf("50 more connections of it: %d calls", d.calls)
 		}
-		const crowd = 4 * luascripts.MaxEntering
+		const crowd = 4 * ledger.MaxEntering
 		s.enterAll(t, sale, 1, 1+crowd, 2)
-		if d.calls > 12 || d.most > maxEnterCalls || d.largest > luascripts.MaxEntering || len(d.entered) != crowd+1 {
+		if d.calls > 12 || d.most > maxEnterCalls || d.largest > ledger.MaxEntering || len(d.entered) != crowd+1 {
 			t.Errorf("%d buyers: %d calls, %d at once, of %d buyers at the most", len(d.entered), d.calls, d.most, d.largest)
 		}
 		synctest.Wait() // who made the last call looks for one more
@@ -102,7 +102,7 @@ func TestEntriesShareCalls(t *testing.T) {
 func TestEntriesForget(t *testing.T) {
 	e := &Entrants{}
 	remember := func(i int, era uint64) {
-		e.remember(&round{buyers: []luascripts.Buyer{buyerNo(i)}, reply: luascripts.EnterReply{Head: luascripts.Head{Era: era}}})
+		e.remember(&round{buyers: []ledger.Buyer{buyerNo(i)}, reply: ledger.EnterReply{Head: ledger.Head{Era: era}}})
 	}
 	for i := range maxEntered + 1 {
 		remember(i, 1)

@@ -5,17 +5,17 @@ import (
 	"sync"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Generations finds the sale a token speaks of by its birth, which is all a token says of it: one look-up in the store, once.
 type Generations struct {
-	looks *lookup[uint64, luascripts.Found]
+	looks *lookup[uint64, ledger.Found]
 	sales *Registry // those open on this edge need no look-up
 
 	mu     sync.Mutex
-	known  map[uint64]luascripts.Found // ever seen; that one is there no more, the store says itself
-	doubts map[uint64]time.Time        // since when another history denies it
+	known  map[uint64]ledger.Found // ever seen; that one is there no more, the store says itself
+	doubts map[uint64]time.Time    // since when another history denies it
 }
 
 // Limits of looking for births: a crowd with tokens of a removed sale must not become a crowd at Redis.
@@ -28,11 +28,11 @@ const (
 
 // NewGenerations asks the store of the registry.
 func NewGenerations(sales *Registry) *Generations {
-	g := &Generations{sales: sales, known: map[uint64]luascripts.Found{}, doubts: map[uint64]time.Time{}}
-	g.looks = newLookup(&lookup[uint64, luascripts.Found]{Life: sales.life, Most: maxLookingFor, Known: g.has, First: g.open,
+	g := &Generations{sales: sales, known: map[uint64]ledger.Found{}, doubts: map[uint64]time.Time{}}
+	g.looks = newLookup(&lookup[uint64, ledger.Found]{Life: sales.life, Most: maxLookingFor, Known: g.has, First: g.open,
 		Ask: g.ask, Keep: g.keep,
 		Lasts: func(err error) time.Duration {
-			if errors.Is(err, luascripts.ErrNoSale) {
+			if errors.Is(err, ledger.ErrNoSale) {
 				return goneFor
 			}
 			return 0
@@ -40,13 +40,13 @@ func NewGenerations(sales *Registry) *Generations {
 	return g
 }
 
-// Name is the name of the sale born then; luascripts.ErrNoSale: there is none any more. Any other error: nobody knows.
+// Name is the name of the sale born then; ledger.ErrNoSale: there is none any more. Any other error: nobody knows.
 func (g *Generations) Name(birth uint64) (string, error) {
 	found, err := g.looks.Find(birth)
 	return found.Sale, err
 }
 
-// Sale opens the sale born then. luascripts.ErrNoSale: there is none any more. Any other error: nobody knows.
+// Sale opens the sale born then. ledger.ErrNoSale: there is none any more. Any other error: nobody knows.
 func (g *Generations) Sale(birth uint64) (*Sale, error) {
 	name, err := g.Name(birth)
 	var sale *Sale
@@ -56,20 +56,20 @@ func (g *Generations) Sale(birth uint64) (*Sale, error) {
 	switch {
 	case err == nil && sale.Birth == birth:
 		return sale, nil
-	case err != nil && !errors.Is(err, luascripts.ErrNoSale) || g.Doubtful(birth, err):
-		return nil, luascripts.ErrDown
+	case err != nil && !errors.Is(err, ledger.ErrNoSale) || g.Doubtful(birth, err):
+		return nil, ledger.ErrDown
 	}
-	return nil, luascripts.ErrNoSale
+	return nil, ledger.ErrNoSale
 }
 
-func (g *Generations) has(birth uint64) (luascripts.Found, bool) {
+func (g *Generations) has(birth uint64) (ledger.Found, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	found, seen := g.known[birth]
 	return found, seen
 }
 
-func (g *Generations) keep(birth uint64, found luascripts.Found) {
+func (g *Generations) keep(birth uint64, found ledger.Found) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.known) >= maxKnown {
@@ -79,23 +79,23 @@ func (g *Generations) keep(birth uint64, found luascripts.Found) {
 }
 
 // open looks among the sales open here.
-func (g *Generations) open(birth uint64) (found luascripts.Found, ok bool, err error) {
+func (g *Generations) open(birth uint64) (found ledger.Found, ok bool, err error) {
 	for name, sale := range g.sales.All() {
 		if sale.Birth == birth {
-			return luascripts.Found{Sale: name, Era: sale.View().Era}, true, nil
+			return ledger.Found{Sale: name, Era: sale.View().Era}, true, nil
 		}
 	}
 	return found, false, nil
 }
 
-func (g *Generations) ask(birth uint64) (luascripts.Found, error) {
+func (g *Generations) ask(birth uint64) (ledger.Found, error) {
 	return g.sales.cfg.Store.Born(g.sales.life, birth)
 }
 
 // Doubtful says that a refusal comes from another history than the one the sale was seen in: in a fail-over the wrong
 // server may answer for a moment.
 func (g *Generations) Doubtful(birth uint64, err error) bool {
-	var r *luascripts.Refusal
+	var r *ledger.Refusal
 	if !errors.As(err, &r) {
 		return false
 	}

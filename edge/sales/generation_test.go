@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"spike/edge/internal/storetest"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // withBirths runs a test in virtual time.
 func withBirths(t *testing.T, f func(t *testing.T, w *storetest.Watched, b *Generations)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &storetest.Watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+		w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 		b := NewGenerations(testRegistry(t, w))
 		f(t, w, b)
 	})
@@ -38,7 +39,7 @@ func TestBirthsAreFoundByOneLookEach(t *testing.T) {
 }
 
 func TestSalesOpenHereNeedNoLook(t *testing.T) {
-	w := &storetest.Watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+	w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 	w.Make(t, "ticket")
 	s := testRegistry(t, w)
 	sale, err := s.Find("ticket")
@@ -60,7 +61,7 @@ func TestCrowdOfARemovedSaleIsOneLook(t *testing.T) {
 			var crowd sync.WaitGroup
 			for range 500 {
 				crowd.Go(func() {
-					if _, err := b.Name(birth); !errors.Is(err, luascripts.ErrNoSale) {
+					if _, err := b.Name(birth); !errors.Is(err, ledger.ErrNoSale) {
 						t.Errorf("%v", err)
 					}
 				})
@@ -87,7 +88,7 @@ func TestBirthsAreNotGoneWhileNobodyKnows(t *testing.T) {
 	withBirths(t, func(t *testing.T, w *storetest.Watched, b *Generations) {
 		birth := w.Make(t, "a")
 		w.Down.Store(true)
-		if _, err := b.Name(birth); !errors.Is(err, luascripts.ErrDown) {
+		if _, err := b.Name(birth); !errors.Is(err, ledger.ErrDown) {
 			t.Errorf("store down: %v", err)
 		}
 		w.Down.Store(false)
@@ -137,8 +138,8 @@ func TestAnotherHistoryIsDoubted(t *testing.T) {
 		if _, err := b.Name(birth); err != nil {
 			t.Fatal(err)
 		}
-		gone := func(era uint64) error { return &luascripts.Refusal{Code: "NOSALE", Why: "it is not here", Era: era} }
-		if b.Doubtful(birth, gone(0)) || b.Doubtful(birth+1, gone(7)) || b.Doubtful(birth, luascripts.ErrDown) {
+		gone := func(era uint64) error { return &ledger.Refusal{Code: "NOSALE", Why: "it is not here", Era: era} }
+		if b.Doubtful(birth, gone(0)) || b.Doubtful(birth+1, gone(7)) || b.Doubtful(birth, ledger.ErrDown) {
 			t.Error("doubted where nothing is doubtful")
 		}
 		for range 3 { // each time anew, once it is long ago

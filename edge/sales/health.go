@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 const wellFor = 2 * time.Second // so long after a look a sale is taken to be well
@@ -38,7 +38,7 @@ func (s *Registry) Examine(sale *Sale, t *allotment.Trouble) {
 			sale.Cure(t)
 		}
 	case allotment.StoreAway, allotment.ByHand:
-		_, err := s.renew(sale.Name, luascripts.Party{Birth: sale.Birth, Instance: s.cfg.Instance, Node: s.cfg.Node})
+		_, err := s.renew(sale.Name, ledger.Party{Birth: sale.Birth, Instance: s.cfg.Instance, Node: s.cfg.Node})
 		if err == nil && t.Ailment == allotment.ByHand {
 			shown, e := s.cfg.Store.Show(s.life, sale.Name)
 			if err = e; e == nil && shown.Trouble != "" {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Limits of looking things up: a crowd that asks for what does not exist must not become a crowd at the store.
@@ -156,7 +156,7 @@ const missFor = 250 * time.Millisecond // a name is believed to be missing
 
 // refusedLasts is how long a refusal of the store is believed. Other errors say nothing of a sale.
 func refusedLasts(err error) time.Duration {
-	var refusal *luascripts.Refusal
+	var refusal *ledger.Refusal
 	if errors.As(err, &refusal) {
 		return missFor
 	}

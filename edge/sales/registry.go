@@ -13,12 +13,12 @@ import (
 
 	"spike/edge/allotment"
 	"spike/edge/ringdir"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Config is what a Registry is told at start.
 type Config struct {
-	Store    luascripts.Store
+	Store    ledger.Store
 	Rings    *ringdir.Dir // nil: rings are memory
 	Log      zerolog.Logger
 	Sells    func(sale string) bool
@@ -26,7 +26,7 @@ type Config struct {
 	Node     string // for people
 	Lease    time.Duration
 	Grace    time.Duration // for settling and giving back at the end
-	Bounds   luascripts.Bounds
+	Bounds   ledger.Bounds
 	EarlyAck bool // buyers are told before the ledger is, where a sale allows it
 }
 
@@ -82,20 +82,20 @@ func (s *Registry) Find(name string) (*Sale, error) {
 
 // Allows says whether a sale of that name may be one of this edge's.
 func (s *Registry) Allows(name string) error {
-	if err := luascripts.CheckName(name); err != nil {
+	if err := ledger.CheckName(name); err != nil {
 		return err
 	}
 	if !s.cfg.Sells(name) {
-		return luascripts.ErrNoSale
+		return ledger.ErrNoSale
 	}
 	return nil
 }
 
 // look asks the store, which adopts a hash made by hand, and opens the sale.
 func (s *Registry) look(name string) (*Sale, error) {
-	reply, err := s.renew(name, luascripts.Party{Instance: s.cfg.Instance, Node: s.cfg.Node})
+	reply, err := s.renew(name, ledger.Party{Instance: s.cfg.Instance, Node: s.cfg.Node})
 	if err != nil {
-		if !errors.Is(err, luascripts.ErrNoSale) {
+		if !errors.Is(err, ledger.ErrNoSale) {
 			s.cfg.Log.Error().Err(err).Str("sale", name).Msg("cannot sell")
 		}
 		return nil, err
@@ -118,8 +118,8 @@ func (s *Registry) look(name string) (*Sale, error) {
 	return sale, nil
 }
 
-func (s *Registry) renew(name string, as luascripts.Party) (luascripts.RenewReply, error) {
-	return s.cfg.Store.Renew(s.life, name, luascripts.RenewRequest{Term: s.cfg.Lease, Party: as})
+func (s *Registry) renew(name string, as ledger.Party) (ledger.RenewReply, error) {
+	return s.cfg.Store.Renew(s.life, name, ledger.RenewRequest{Term: s.cfg.Lease, Party: as})
 }
 
 // noticer logs a sale's trouble as it comes and goes.
@@ -164,7 +164,7 @@ func (s *Registry) Recover() { s.cfg.Rings.RecoverAll(s.life, s.cfg.Store, s.cfg
 
 // Listen passes the store's news on to the sales open here, until the edge stops.
 func (s *Registry) Listen() {
-	s.cfg.Store.News(s.life, func(name string, door luascripts.State) {
+	s.cfg.Store.News(s.life, func(name string, door ledger.State) {
 		if sale := s.All()[name]; sale != nil {
 			sale.Hear(allotment.News{Door: door})
 		}

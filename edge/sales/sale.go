@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"spike/edge/allotment"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Sale is one sale as this edge sells it.
@@ -96,7 +96,7 @@ func (s *Sale) Short(n uint32) *allotment.Verdict {
 // MissedElsewhere says that a server of another history does not know the sale. It may be the wrong one: whether the sale is
 // gone is the Keeper's to say.
 func (s *Sale) MissedElsewhere(err error) bool {
-	var no *luascripts.Refusal
-	missing := errors.Is(err, luascripts.ErrNoSale) || errors.Is(err, luascripts.ErrBirth)
+	var no *ledger.Refusal
+	missing := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth)
 	return missing && errors.As(err, &no) && no.Era != s.View().Era
 }

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // How the stock is shown to whoever asks.
@@ -27,7 +27,7 @@ const (
 // who read any sales. Reading one takes no I/O, but for the first reader of a while.
 type Snapshots struct {
 	life  context.Context
-	store luascripts.Store
+	store ledger.Store
 	sales *Registry
 
 	first, again *pacer // of looks
@@ -176,11 +176,11 @@ func (s *Snapshots) refresh(st *stock) {
 		st.newest.Store(&snapshot{time.Now(), old.head, old.mark})
 		return
 	}
-	var shown luascripts.ShowReply
+	var shown ledger.ShowReply
 	if err == nil {
 		shown, err = s.store.Show(s.life, st.name)
 	}
-	var refusal *luascripts.Refusal
+	var refusal *ledger.Refusal
 	switch {
 	case errors.As(err, &refusal):
 		s.drop(st)
@@ -193,7 +193,7 @@ func (s *Snapshots) refresh(st *stock) {
 }
 
 // passes says that time alone makes a sale's stock another.
-func passes(h luascripts.Head) bool { return h.Opens > h.Raw || h.Closes > 0 || h.Lots.Window > 0 }
+func passes(h ledger.Head) bool { return h.Opens > h.Raw || h.Closes > 0 || h.Lots.Window > 0 }
 
 // stockJSON is a sale as the crowd may see it.
 type stockJSON struct {
@@ -208,25 +208,25 @@ type stockJSON struct {
 	Lots      *Lots      `json:"lots,omitempty"`
 }
 
-func stockOf(sale string, r luascripts.ShowReply) stockJSON {
+func stockOf(sale string, r ledger.ShowReply) stockJSON {
 	h := r.Head
 	return stockJSON{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
 		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: UnixTime(h.Opens), Closes: UnixTime(h.Closes), Lots: LotsOf(r)}
 }
 
 // stockState is what a buy would hear, in one word; "open" with nothing remaining: held units may come back.
-func stockState(h luascripts.Head) string {
+func stockState(h ledger.Head) string {
 	switch {
-	case h.State == luascripts.Unopened:
+	case h.State == ledger.Unopened:
 		return "not_open"
-	case h.State == luascripts.Open && h.Final():
+	case h.State == ledger.Open && h.Final():
 		return "sold_out"
 	}
 	return h.State.String()
 }
 
 // stockHead is the answer up to its age.
-func stockHead(sale string, r luascripts.ShowReply) []byte {
+func stockHead(sale string, r ledger.ShowReply) []byte {
 	body, _ := json.Marshal(stockOf(sale, r)) // strings, numbers and times of our days: cannot fail
 	return append(body[:len(body)-1], `,"age_ms":`...)
 }
@@ -253,7 +253,7 @@ type Lots struct {
 }
 
 // LotsOf is a sale's draw, or nil.
-func LotsOf(r luascripts.ShowReply) *Lots {
+func LotsOf(r ledger.ShowReply) *Lots {
 	l := r.Lots
 	if l.Window == 0 || r.Secret.Seal == "" { // after an operator's change nobody asked for them
 		return nil

@@ -11,39 +11,40 @@ import (
 	"time"
 
 	"spike/edge/internal/storetest"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 func TestStockSaysWhatABuyWould(t *testing.T) {
-	open := luascripts.Head{Total: 10, Free: 4, Leased: 3, Pending: 2, Confirmed: 1, Hold: 300e6}
-	with := func(change func(h *luascripts.Head)) luascripts.Head {
+	open := ledger.Head{Total: 10, Free: 4, Leased: 3, Pending: 2, Confirmed: 1, Hold: 300e6}
+	with := func(change func(h *ledger.Head)) ledger.Head {
 		h := open
 		change(&h)
 		return h
 	}
 	const at = 1795399305000000
 	for _, c := range []struct {
-		head luascripts.Head
+		head ledger.Head
 		want string
 	}{
 		{open, `{"sale":"x","state":"open","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
-		{with(func(h *luascripts.Head) { h.Hold, h.Limit = 0, 2 }),
+		{with(func(h *ledger.Head) { h.Hold, h.Limit = 0, 2 }),
 			`{"sale":"x","state":"open","total":10,"remaining":7,"hold_seconds":0,"limit_per_buyer":2,"age_ms":`},
-		{with(func(h *luascripts.Head) { h.State = luascripts.Paused }),
+		{with(func(h *ledger.Head) { h.State = ledger.Paused }),
 			`{"sale":"x","state":"paused","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
-		{with(func(h *luascripts.Head) { h.State, h.Opens, h.Closes = luascripts.Unopened, at, at+60e6 }),
+		{with(func(h *ledger.Head) { h.State, h.Opens, h.Closes = ledger.Unopened, at, at+60e6 }),
 			`{"sale":"x","state":"not_open","total":10,"remaining":7,"hold_seconds":300,` +
 				`"opens":"2026-11-23T02:01:45Z","closes":"2026-11-23T02:02:45Z","age_ms":`},
-		{luascripts.Head{Total: 10, Pending: 4, Confirmed: 6, Hold: 1e6}, // four may come back
+		{ledger.Head{Total: 10, Pending: 4, Confirmed: 6, Hold: 1e6}, // four may come back
 			`{"sale":"x","state":"open","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
-		{luascripts.Head{Total: 10, Confirmed: 10, Hold: 1e6},
+		{ledger.Head{Total: 10, Confirmed: 10, Hold: 1e6},
 			`{"sale":"x","state":"sold_out","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
-		{luascripts.Head{Total: 10, Confirmed: 10, State: luascripts.Closed},
+		{ledger.Head{Total: 10, Confirmed: 10, State: ledger.Closed},
 			`{"sale":"x","state":"closed","total":10,"remaining":0,"hold_seconds":0,"age_ms":`},
-		{luascripts.Head{Total: 10, Free: 10, Opens: 1 << 62}, // no such year in JSON
+		{ledger.Head{Total: 10, Free: 10, Opens: 1 << 62}, // no such year in JSON
 			`{"sale":"x","state":"open","total":10,"remaining":10,"hold_seconds":0,"age_ms":`},
 	} {
-		if got := string(stockHead("x", luascripts.ShowReply{Head: c.head})); got != c.want {
+		if got := string(stockHead("x", ledger.ShowReply{Head: c.head})); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
 		}
 	}
@@ -52,7 +53,7 @@ func TestStockSaysWhatABuyWould(t *testing.T) {
 // withSnapshots runs a test in virtual time, over a sale of ten. Every refresher must have ended after it.
 func withSnapshots(t *testing.T, f func(t *testing.T, w *storetest.Watched, s *Snapshots)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &storetest.Watched{Store: luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)}
+		w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 		w.Make(t, "ticket")
 		f(t, w, NewSnapshots(testRegistry(t, w)))
 	})
@@ -61,11 +62,11 @@ func withSnapshots(t *testing.T, f func(t *testing.T, w *storetest.Watched, s *S
 // reads asks for a sale's stock, and says what HTTP would.
 func (s *Snapshots) reads(name string) (status int, age, body string) {
 	head, old, err := s.Show([]byte(name))
-	var refusal *luascripts.Refusal
+	var refusal *ledger.Refusal
 	switch {
 	case err == nil:
 		return 200, fmt.Sprint(int64(old / time.Second)), fmt.Sprintf("%s%d}", head, old.Milliseconds())
-	case errors.Is(err, luascripts.ErrNoSale), errors.Is(err, luascripts.ErrName):
+	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return 404, "", "{}"
 	case errors.As(err, &refusal):
 		return 409, "", "{}"
@@ -148,7 +149,7 @@ func TestA4LooksAtManySalesAreBounded(t *testing.T) {
 func TestSnapshotsShowChanges(t *testing.T) {
 	withSnapshots(t, func(t *testing.T, w *storetest.Watched, s *Snapshots) {
 		s.reads("ticket")
-		if _, err := w.Change(t.Context(), "ticket", luascripts.ChangeRequest{Request: "1", Add: 5, To: "paused"}); err != nil {
+		if _, err := w.Change(t.Context(), "ticket", ledger.ChangeRequest{Request: "1", Add: 5, To: "paused"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(snapEvery)

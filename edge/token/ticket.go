@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // A ticket is what a buyer holds who has entered a draw, called `claim` in answers: 36 bytes, 48 characters of base64url.
@@ -25,7 +25,7 @@ const (
 // Ticket is what a ticket says.
 type Ticket struct {
 	Birth uint64
-	Buyer luascripts.Buyer
+	Buyer ledger.Buyer
 }
 
 // AppendTicket adds the ticket's text to b.
@@ -56,7 +56,7 @@ func (s *Signer) ParseTicket(text []byte) (Ticket, error) {
 	if n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text); err != nil || n != ticketSize {
 		return Ticket{}, ErrToken
 	}
-	ticket := Ticket{Birth: binary.BigEndian.Uint64(raw[2:]), Buyer: luascripts.Buyer(raw[10:ticketBody])}
+	ticket := Ticket{Birth: binary.BigEndian.Uint64(raw[2:]), Buyer: ledger.Buyer(raw[10:ticketBody])}
 	for _, k := range s.keys() {
 		if k.id == raw[1] && k.madeTicket(ticket, &raw) {
 			return ticket, nil

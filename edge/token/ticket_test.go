@@ -5,11 +5,11 @@ import (
 	"errors"
 	"testing"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 func someTicket(s *Signer) (Ticket, []byte) {
-	want := Ticket{Birth: 1795399305199325, Buyer: luascripts.Buyer{1, 2, 3, 4, 5, 6, 7, 8}}
+	want := Ticket{Birth: 1795399305199325, Buyer: ledger.Buyer{1, 2, 3, 4, 5, 6, 7, 8}}
 	return want, s.AppendTicket(nil, want)
 }
 

@@ -11,7 +11,7 @@ import (
 	"hash"
 	"sync/atomic"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // A token is a claim its buyer can carry: 63 bytes, 84 characters of base64url.
@@ -34,7 +34,7 @@ var ErrToken = errors.New("not a valid token")
 // Token is what a token says.
 type Token struct {
 	Birth uint64
-	luascripts.Claim
+	ledger.Claim
 }
 
 // Signer makes tokens under its first key and takes those of any of its keys. Safe for concurrent use, also while its keys
@@ -68,7 +68,7 @@ func (s *Signer) Change(keys ...[]byte) {
 func (s *Signer) keys() []*signingKey { return *s.now.Load() }
 
 // Append adds the token's text to b.
-func (s *Signer) Append(b []byte, birth uint64, c *luascripts.Claim) []byte {
+func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
 	k := s.keys()[0]
 	w := k.pool.Get().(*signing)
 	raw := append(w.raw[:0], tokenVersion, k.id)

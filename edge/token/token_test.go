@@ -14,14 +14,14 @@ import (
 
 	"pgregory.net/rapid"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 func someKey(b byte) []byte { return bytes.Repeat([]byte{b}, MinKey) }
 
 func someToken(s *Signer) (Token, []byte) {
-	want := Token{Birth: 1795399305199325, Claim: luascripts.Claim{Serial: 4294967294, Count: 100, Fence: 1795399305199326,
-		Nonce: 1<<53 - 1, Expiry: 1795399605199326, Buyer: luascripts.Buyer{1, 2, 3, 4, 5, 6, 7, 8}}}
+	want := Token{Birth: 1795399305199325, Claim: ledger.Claim{Serial: 4294967294, Count: 100, Fence: 1795399305199326,
+		Nonce: 1<<53 - 1, Expiry: 1795399605199326, Buyer: ledger.Buyer{1, 2, 3, 4, 5, 6, 7, 8}}}
 	return want, s.Append(nil, want.Birth, &want.Claim)
 }
 
@@ -172,8 +172,8 @@ func TestRotation(t *testing.T) {
 		if bytes.Equal(older, newer) {
 			t.Skip()
 		}
-		token := Token{Birth: rapid.Uint64().Draw(t, "birth"), Claim: luascripts.Claim{Serial: rapid.Uint32().Draw(t, "serial"),
-			Count: rapid.Uint32Range(1, luascripts.MaxUnits).Draw(t, "count"), Fence: rapid.Uint64().Draw(t, "fence"),
+		token := Token{Birth: rapid.Uint64().Draw(t, "birth"), Claim: ledger.Claim{Serial: rapid.Uint32().Draw(t, "serial"),
+			Count: rapid.Uint32Range(1, ledger.MaxUnits).Draw(t, "count"), Fence: rapid.Uint64().Draw(t, "fence"),
 			Nonce: rapid.Uint64().Draw(t, "nonce"), Expiry: rapid.Int64().Draw(t, "expiry")}}
 		copy(token.Buyer[:], rapid.SliceOfN(rapid.Byte(), 8, 8).Draw(t, "buyer"))
 		signed := func(s *Signer) []byte { return s.Append(nil, token.Birth, &token.Claim) }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // dispatch hands calls that are due to the callers, while the gate listens.
@@ -73,7 +73,7 @@ func (g *Gate) begins(s *sale) (news uint64, asks bool, known string) {
 type answer struct {
 	mark  string // taken before the question
 	same  bool   // the mark is the known one: nothing more was asked
-	shown luascripts.ShowReply
+	shown ledger.ShowReply
 	err   error
 }
 
@@ -102,7 +102,7 @@ func (g *Gate) answered(s *sale, news uint64, a answer) {
 	switch {
 	case late:
 		s.ask = s.asked.Add(spacing)
-	case errors.Is(a.err, luascripts.ErrNoSale):
+	case errors.Is(a.err, ledger.ErrNoSale):
 		g.forget(s)
 		return
 	case a.err != nil:
@@ -155,7 +155,7 @@ func (g *Gate) fail(s *sale, err error) {
 }
 
 // swept takes a sweep's answer. If units came back that is news, too; the sweep's answer comes no later.
-func (g *Gate) swept(s *sale, news uint64, h luascripts.Head, err error) {
+func (g *Gate) swept(s *sale, news uint64, h ledger.Head, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.heard(s, err)
@@ -163,7 +163,7 @@ func (g *Gate) swept(s *sale, news uint64, h luascripts.Head, err error) {
 	case err != nil:
 		g.fail(s, err)
 	case s.news != news || s.flag == "":
-	case h.State != luascripts.Open, h.Free > 0, h.Leased > 0:
+	case h.State != ledger.Open, h.Free > 0, h.Leased > 0:
 		g.doubt(s)
 		s.ask = s.asked.Add(spacing)
 	default:

@@ -92,7 +92,7 @@ func TestA6WhoElseMayWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log bytes.Buffer
-		g, err := Open(at, &ledger{}, zerolog.New(&log))
+		g, err := Open(at, &fakeStore{}, zerolog.New(&log))
 		if (err != nil) != c.refused || err != nil && !errors.Is(err, ErrDir) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -115,7 +115,7 @@ func TestA6AnotherUsersDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	g, err := Open(at, &ledger{}, zerolog.New(&log))
+	g, err := Open(at, &fakeStore{}, zerolog.New(&log))
 	if err != nil || !strings.Contains(log.String(), "user 65534") {
 		t.Fatal(err, log.String())
 	}

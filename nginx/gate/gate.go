@@ -8,17 +8,17 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
 
-// Store is the part of luascripts.Store that the gate uses.
+// Store is the part of ledger.Store that the gate uses.
 type Store interface {
-	Listen(ctx context.Context, l luascripts.Listener)
+	Listen(ctx context.Context, l ledger.Listener)
 	List(ctx context.Context) ([]string, error)
-	Show(ctx context.Context, sale string) (luascripts.ShowReply, error)
+	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 	Glance(ctx context.Context, sale string) (string, error)
-	Expire(ctx context.Context, sale string, most int) (luascripts.ExpireReply, error)
+	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
 	Willing(ctx context.Context) error
 }
 
@@ -90,7 +90,7 @@ func (g *Gate) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	calls := make(chan *sale)
 	working.Go(func() {
-		g.store.Listen(ctx, luascripts.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.listenFailed})
+		g.store.Listen(ctx, ledger.Listener{Begin: g.begin, News: g.hear, End: g.end, Fails: g.listenFailed})
 	})
 	working.Go(func() { g.list(ctx) })
 	working.Go(func() { g.pulse.Watch(ctx, g.log, "flags do not tell what the ledger says", g.Unready) })
@@ -148,7 +148,7 @@ func (g *Gate) listenFailed(err error) {
 }
 
 // hear takes news of a sale. Whatever the news, the sale's flag goes first.
-func (g *Gate) hear(name string, _ luascripts.State) {
+func (g *Gate) hear(name string, _ ledger.State) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s := g.learn(name); s != nil {

@@ -15,15 +15,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/bench/synclog"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 )
 
-// ledger is a store with answers of the test's choice, at times of the test's choice.
-type ledger struct {
+// fakeStore is a store with answers of the test's choice, at times of the test's choice.
+type fakeStore struct {
 	mu      sync.Mutex
-	hears   luascripts.Listener
-	answers map[string]luascripts.ShowReply
+	hears   ledger.Listener
+	answers map[string]ledger.ShowReply
 	err     error
 	post    chan struct{} // each answer waits for one of these; nil: answers come at once
 	shows   int
@@ -31,19 +31,19 @@ type ledger struct {
 	silent  bool
 	odd     string // the store does not answer for this sale
 	expires int
-	sweep   func() (luascripts.ExpireReply, error)
+	sweep   func() (ledger.ExpireReply, error)
 }
 
-var errNone = &luascripts.Refusal{Code: "NOSALE"}
+var errNone = &ledger.Refusal{Code: "NOSALE"}
 
-func (l *ledger) Listen(ctx context.Context, hears luascripts.Listener) {
+func (l *fakeStore) Listen(ctx context.Context, hears ledger.Listener) {
 	l.hears = hears
 	hears.Begin()
 	<-ctx.Done()
 	hears.End()
 }
 
-func (l *ledger) List(context.Context) (names []string, err error) {
+func (l *fakeStore) List(context.Context) (names []string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name := range l.answers {
@@ -53,7 +53,7 @@ func (l *ledger) List(context.Context) (names []string, err error) {
 }
 
 // Show's answer is the state when it was asked, delivered later.
-func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+func (l *fakeStore) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
 	l.mu.Lock()
 	l.shows++
 	post := l.post
@@ -74,7 +74,7 @@ func (l *ledger) Show(ctx context.Context, sale string) (luascripts.ShowReply, e
 }
 
 // Glance changes with anything.
-func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
+func (l *fakeStore) Glance(ctx context.Context, sale string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.silent {
@@ -84,67 +84,67 @@ func (l *ledger) Glance(ctx context.Context, sale string) (string, error) {
 		return "", ctx.Err()
 	}
 	l.glances++
-	if errors.Is(l.err, luascripts.ErrDown) {
+	if errors.Is(l.err, ledger.ErrDown) {
 		return "", l.err
 	}
 	if sale == l.odd {
-		return "", luascripts.ErrDown
+		return "", ledger.ErrDown
 	}
 	reply, there := l.answers[sale]
 	return fmt.Sprintf("%+v %v %v", reply, there, l.err), nil
 }
 
-func (l *ledger) Expire(context.Context, string, int) (luascripts.ExpireReply, error) {
+func (l *fakeStore) Expire(context.Context, string, int) (ledger.ExpireReply, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.expires++
 	return l.sweep()
 }
 
-func (l *ledger) Willing(context.Context) (err error) {
+func (l *fakeStore) Willing(context.Context) (err error) {
 	l.set(func() {
-		if errors.Is(l.err, luascripts.ErrDown) {
+		if errors.Is(l.err, ledger.ErrDown) {
 			err = l.err
 		}
 	})
 	return err
 }
 
-func (l *ledger) set(change func()) {
+func (l *fakeStore) set(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
 }
 
-func (l *ledger) swept() (n int) {
+func (l *fakeStore) swept() (n int) {
 	l.set(func() { n = l.expires })
 	return n
 }
 
-func (l *ledger) glanced() (n int) {
+func (l *fakeStore) glanced() (n int) {
 	l.set(func() { n = l.glances })
 	return n
 }
 
 // is sets the answers for sale s from now on, without news.
-func (l *ledger) is(h luascripts.Head) {
-	l.set(func() { l.answers["s"] = luascripts.ShowReply{Head: h} })
+func (l *fakeStore) is(h ledger.Head) {
+	l.set(func() { l.answers["s"] = ledger.ShowReply{Head: h} })
 }
 
-func (l *ledger) asked() (n int) {
+func (l *fakeStore) asked() (n int) {
 	l.set(func() { n = l.shows })
 	return n
 }
 
 var (
-	sold    = luascripts.Head{Total: 9, Confirmed: 9, Hold: 1}
-	held    = luascripts.Head{Total: 9, Confirmed: 8, Pending: 1, Hold: 1}
-	selling = luascripts.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
+	sold    = ledger.Head{Total: 9, Confirmed: 9, Hold: 1}
+	held    = ledger.Head{Total: 9, Confirmed: 8, Pending: 1, Hold: 1}
+	selling = ledger.Head{Total: 9, Confirmed: 8, Free: 1, Hold: 1}
 )
 
 // world is a gate in virtual time.
 type world struct {
-	*ledger
+	*fakeStore
 	t    *testing.T
 	dir  string
 	gate *Gate
@@ -153,11 +153,11 @@ type world struct {
 }
 
 // inWorld runs a test on a gate that has asked about all sales.
-func inWorld(t *testing.T, h luascripts.Head, test func(w *world)) {
+func inWorld(t *testing.T, h ledger.Head, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), ledger: &ledger{answers: map[string]luascripts.ShowReply{"s": {Head: h}},
-			sweep: func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{Head: h}, nil }}}
-		w.start(w.ledger)
+		w := &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{answers: map[string]ledger.ShowReply{"s": {Head: h}},
+			sweep: func() (ledger.ExpireReply, error) { return ledger.ExpireReply{Head: h}, nil }}}
+		w.start(w.fakeStore)
 		defer func() { w.stop() }()
 		synctest.Wait()
 		test(w)
@@ -219,40 +219,40 @@ func (w *world) files() (names []string) {
 	return names
 }
 
-func (w *world) push() { w.hears.News("s", luascripts.Open) }
+func (w *world) push() { w.hears.News("s", ledger.Open) }
 
 func TestJudge(t *testing.T) {
-	sayable := func(change func(*luascripts.ShowReply)) luascripts.ShowReply {
-		r := luascripts.ShowReply{Head: sold}
+	sayable := func(change func(*ledger.ShowReply)) ledger.ShowReply {
+		r := ledger.ShowReply{Head: sold}
 		change(&r)
 		return r
 	}
 	for name, c := range map[string]struct {
-		change func(*luascripts.ShowReply)
+		change func(*ledger.ShowReply)
 		want   nginx.What
 		stands nginx.What
 	}{
-		"all confirmed":       {func(*luascripts.ShowReply) {}, nginx.SoldOut, ""},
-		"sold is sold":        {func(r *luascripts.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut, ""},
-		"unpaid":              {func(r *luascripts.ShowReply) { r.Pending = 1 }, nginx.NoneNow, ""},
-		"limbo":               {func(r *luascripts.ShowReply) { r.Limbo = 1 }, nginx.NoneNow, ""},
-		"free":                {func(r *luascripts.ShowReply) { r.Free = 1 }, "", ""},
-		"an edge holds it":    {func(r *luascripts.ShowReply) { r.Leased = 1 }, "", ""},
-		"paused":              {func(r *luascripts.ShowReply) { r.State = luascripts.Paused }, "", ""},
-		"closed":              {func(r *luascripts.ShowReply) { r.State = luascripts.Closed }, "", ""},
-		"not open":            {func(r *luascripts.ShowReply) { r.State = luascripts.Unopened }, "", ""},
-		"a new era":           {func(r *luascripts.ShowReply) { r.Reopens = 1 }, "", ""},
-		"trouble":             {func(r *luascripts.ShowReply) { r.Trouble = "FOREIGN" }, "", nginx.SoldOut},
-		"a limit per buyer":   {func(r *luascripts.ShowReply) { r.Limit = 1 }, "", nginx.SoldOut},
-		"no replica, no flag": {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, "", ""},
-		"no replica, a flag": {func(r *luascripts.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, nginx.SoldOut,
+		"all confirmed":       {func(*ledger.ShowReply) {}, nginx.SoldOut, ""},
+		"sold is sold":        {func(r *ledger.ShowReply) { r.Pending, r.Hold = 9, 0 }, nginx.SoldOut, ""},
+		"unpaid":              {func(r *ledger.ShowReply) { r.Pending = 1 }, nginx.NoneNow, ""},
+		"limbo":               {func(r *ledger.ShowReply) { r.Limbo = 1 }, nginx.NoneNow, ""},
+		"free":                {func(r *ledger.ShowReply) { r.Free = 1 }, "", ""},
+		"an edge holds it":    {func(r *ledger.ShowReply) { r.Leased = 1 }, "", ""},
+		"paused":              {func(r *ledger.ShowReply) { r.State = ledger.Paused }, "", ""},
+		"closed":              {func(r *ledger.ShowReply) { r.State = ledger.Closed }, "", ""},
+		"not open":            {func(r *ledger.ShowReply) { r.State = ledger.Unopened }, "", ""},
+		"a new era":           {func(r *ledger.ShowReply) { r.Reopens = 1 }, "", ""},
+		"trouble":             {func(r *ledger.ShowReply) { r.Trouble = "FOREIGN" }, "", nginx.SoldOut},
+		"a limit per buyer":   {func(r *ledger.ShowReply) { r.Limit = 1 }, "", nginx.SoldOut},
+		"no replica, no flag": {func(r *ledger.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, "", ""},
+		"no replica, a flag": {func(r *ledger.ShowReply) { r.Trouble = "MISSING 0 of 1 replicas" }, nginx.SoldOut,
 			nginx.SoldOut},
-		"no replica, unpaid": {func(r *luascripts.ShowReply) { r.Pending, r.Trouble = 1, "MISSING 0 of 1 replicas" },
+		"no replica, unpaid": {func(r *ledger.ShowReply) { r.Pending, r.Trouble = 1, "MISSING 0 of 1 replicas" },
 			nginx.NoneNow, nginx.SoldOut},
-		"no replica, a unit": {func(r *luascripts.ShowReply) { r.Free, r.Trouble = 1, "MISSING 0 of 1 replicas" }, "",
+		"no replica, a unit": {func(r *ledger.ShowReply) { r.Free, r.Trouble = 1, "MISSING 0 of 1 replicas" }, "",
 			nginx.SoldOut},
-		"more, raised by hand":  {func(r *luascripts.ShowReply) { r.Raised = 1 }, "", ""},
-		"nothing was ever sold": {func(r *luascripts.ShowReply) { r.Total, r.Confirmed = 0, 0 }, nginx.SoldOut, ""},
+		"more, raised by hand":  {func(r *ledger.ShowReply) { r.Raised = 1 }, "", ""},
+		"nothing was ever sold": {func(r *ledger.ShowReply) { r.Total, r.Confirmed = 0, 0 }, nginx.SoldOut, ""},
 	} {
 		if got := judge(sayable(c.change), c.stands); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -357,12 +357,12 @@ func TestWhatEndsAFlagAtOnce(t *testing.T) {
 
 func TestWhatEndsAFlagWithinASlot(t *testing.T) {
 	for name, change := range map[string]func(w *world){
-		"Redis does not answer": func(w *world) { w.set(func() { w.err = luascripts.ErrDown }) },
-		"a refusal":             func(w *world) { w.set(func() { w.err = &luascripts.Refusal{Code: "FOREIGN"} }) },
+		"Redis does not answer": func(w *world) { w.set(func() { w.err = ledger.ErrDown }) },
+		"a refusal":             func(w *world) { w.set(func() { w.err = &ledger.Refusal{Code: "FOREIGN"} }) },
 		"the sale is gone":      func(w *world) { w.set(func() { clear(w.answers) }) },
 		"another one by now":    func(w *world) { w.is(selling) },
-		"closed by the clock":   func(w *world) { w.is(luascripts.Head{Total: 9, Confirmed: 9, State: luascripts.Closed}) },
-		"an era has begun":      func(w *world) { w.is(luascripts.Head{Total: 9, Confirmed: 9, Reopens: 7}) },
+		"closed by the clock":   func(w *world) { w.is(ledger.Head{Total: 9, Confirmed: 9, State: ledger.Closed}) },
+		"an era has begun":      func(w *world) { w.is(ledger.Head{Total: 9, Confirmed: 9, Reopens: 7}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, sold, func(w *world) {
@@ -400,11 +400,11 @@ func TestQuestionHandedOutBefore(t *testing.T) {
 		w.set(func() {
 			w.post = make(chan struct{})
 			for c := range callers + 4 {
-				w.answers[string(rune('a'+c))] = luascripts.ShowReply{Head: sold}
+				w.answers[string(rune('a'+c))] = ledger.ShowReply{Head: sold}
 			}
 		})
 		for name := range w.answers {
-			w.hears.News(name, luascripts.Open)
+			w.hears.News(name, ledger.Open)
 		}
 		w.pass(spacing)
 		w.hears.End()
@@ -436,14 +436,14 @@ func TestSalesComeAndGo(t *testing.T) {
 		if !strings.Contains(w.log.String(), "gate: 1 sales, 1 flags") {
 			t.Error(w.log.String())
 		}
-		w.set(func() { w.answers["new"] = luascripts.ShowReply{Head: sold} })
-		w.hears.News("new", luascripts.Open)
+		w.set(func() { w.answers["new"] = ledger.ShowReply{Head: sold} })
+		w.hears.News("new", ledger.Open)
 		w.pass(0)
 		if w.flagOf("new") != nginx.SoldOut {
 			t.Error(w.files())
 		}
 		w.set(func() { delete(w.answers, "new") })
-		w.hears.News("new", luascripts.Closed)
+		w.hears.News("new", ledger.Closed)
 		w.pass(spacing)
 		if len(w.gate.sales) != 1 || len(w.gate.queue) != 1 {
 			t.Errorf("%d sales, %d in the queue", len(w.gate.sales), len(w.gate.queue))
@@ -472,18 +472,18 @@ func TestFlaggedSalesAreSwept(t *testing.T) {
 		rev, at, others := uint64(1), now(), false
 		last := at
 		w.set(func() {
-			w.sweep = func() (luascripts.ExpireReply, error) {
+			w.sweep = func() (ledger.ExpireReply, error) {
 				rev++
 				h := held
 				if passes := now() - last; others {
 					rev += 3
 					at += passes
 				} else {
-					at += min(passes, luascripts.DefaultBounds().Step.Microseconds())
+					at += min(passes, ledger.DefaultBounds().Step.Microseconds())
 				}
 				last = now()
 				h.Rev, h.Raw, h.Now = rev, last, at
-				return luascripts.ExpireReply{Head: h}, nil
+				return ledger.ExpireReply{Head: h}, nil
 			}
 		})
 		clock := func() (raw, ledger int64) { w.set(func() { raw, ledger = now(), at }); return raw, ledger }
@@ -499,7 +499,7 @@ func TestFlaggedSalesAreSwept(t *testing.T) {
 		keepsTime("alone")
 		w.set(func() {
 			for i := range 1500 {
-				w.answers[fmt.Sprint("x", i)] = luascripts.ShowReply{Head: sold}
+				w.answers[fmt.Sprint("x", i)] = ledger.ShowReply{Head: sold}
 			}
 		})
 		w.hears.Begin() // this many more flags, of sales that need no sweep
@@ -518,9 +518,9 @@ func TestFlaggedSalesAreSwept(t *testing.T) {
 
 // A sweep that finds units, or no store, opens the gate although no news of it came.
 func TestSweepThatFindsUnits(t *testing.T) {
-	for name, sweep := range map[string]func() (luascripts.ExpireReply, error){
-		"units":    func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{Head: selling, Freed: 1}, nil },
-		"no store": func() (luascripts.ExpireReply, error) { return luascripts.ExpireReply{}, luascripts.ErrDown },
+	for name, sweep := range map[string]func() (ledger.ExpireReply, error){
+		"units":    func() (ledger.ExpireReply, error) { return ledger.ExpireReply{Head: selling, Freed: 1}, nil },
+		"no store": func() (ledger.ExpireReply, error) { return ledger.ExpireReply{}, ledger.ErrDown },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, held, func(w *world) {
@@ -544,7 +544,7 @@ func TestStopRemovesAllFlags(t *testing.T) {
 
 func TestDirectory(t *testing.T) {
 	at := filepath.Join(t.TempDir(), "not", "there")
-	store := &ledger{}
+	store := &fakeStore{}
 	g, err := Open(at, store, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

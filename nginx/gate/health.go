@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 )
 
@@ -58,7 +58,7 @@ func (g *Gate) Unready(ctx context.Context) string {
 func (g *Gate) heard(s *sale, err error) {
 	now := time.Now()
 	g.counts.looks++
-	if !errors.Is(err, luascripts.ErrDown) {
+	if !errors.Is(err, ledger.ErrDown) {
 		g.counts.last = now
 		delete(g.unanswered, s)
 	} else if _, known := g.unanswered[s]; !known {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 )
 
@@ -19,7 +19,7 @@ func TestUnreadyNamesThePart(t *testing.T) {
 		begin, end func(w *world)
 		says       string
 	}{
-		"the store takes nothing": {func(w *world) { w.set(func() { w.err = luascripts.ErrDown }) },
+		"the store takes nothing": {func(w *world) { w.set(func() { w.err = ledger.ErrDown }) },
 			func(w *world) { w.set(func() { w.err = nil }) }, "store: "},
 		"no news": {func(w *world) { w.hears.End() }, func(w *world) { w.hears.Begin() },
 			"news: they are not listened to"},
@@ -68,10 +68,10 @@ func TestUnreadyNamesThePart(t *testing.T) {
 func TestGateMetrics(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		w.set(func() {
-			w.answers["h"], w.answers["f"] = luascripts.ShowReply{Head: held}, luascripts.ShowReply{Head: selling}
+			w.answers["h"], w.answers["f"] = ledger.ShowReply{Head: held}, ledger.ShowReply{Head: selling}
 		})
-		w.hears.News("h", luascripts.Open)
-		w.hears.News("f", luascripts.Open)
+		w.hears.News("h", ledger.Open)
+		w.hears.News("f", ledger.Open)
 		w.pass(time.Second)
 		r := prometheus.NewRegistry()
 		r.MustRegister(w.gate)

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
 	"spike/nginx"
 )
@@ -33,7 +34,7 @@ func startOnRedis(t *testing.T, addr, through string) *onRedis {
 		t.Fatal(err)
 	}
 	t.Cleanup(hand.Close)
-	w := &onRedis{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}}, store: store, hand: hand, addr: addr}
+	w := &onRedis{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}}, store: store, hand: hand, addr: addr}
 	w.do("HMSET", "s_hash_key", "ticket_total_nums", "2", "ticket_sold_nums", "0")
 	w.start(store)
 	t.Cleanup(func() { w.stop() })
@@ -43,7 +44,7 @@ func startOnRedis(t *testing.T, addr, through string) *onRedis {
 func dial(t *testing.T, addr string) *luascripts.Redis {
 	t.Helper()
 	store, err := luascripts.Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}},
-		luascripts.DefaultBounds())
+		ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,14 +60,14 @@ func (w *onRedis) do(words ...string) {
 }
 
 // sellOut sells all units, past the gate.
-func (w *onRedis) sellOut(by luascripts.Store) {
+func (w *onRedis) sellOut(by ledger.Store) {
 	w.t.Helper()
 	for nonce := uint64(1); ; nonce++ {
-		r, err := by.Deduct(bg, "s", luascripts.DeductRequest{N: 1, Nonce: nonce})
+		r, err := by.Deduct(bg, "s", ledger.DeductRequest{N: 1, Nonce: nonce})
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if r.Answer == luascripts.NotHad {
+		if r.Answer == ledger.NotHad {
 			return
 		}
 	}
@@ -93,7 +94,7 @@ func TestGateOnRedis(t *testing.T) {
 	const slot = nginx.SlotSeconds*time.Second + time.Second
 	for name, test := range map[string]func(t *testing.T, w *onRedis){
 		"more stock": func(t *testing.T, w *onRedis) {
-			if _, err := w.store.Change(bg, "s", luascripts.ChangeRequest{Request: "a", Add: 1}); err != nil {
+			if _, err := w.store.Change(bg, "s", ledger.ChangeRequest{Request: "a", Add: 1}); err != nil {
 				t.Fatal(err)
 			}
 			w.opens(500 * time.Millisecond)
@@ -132,12 +133,12 @@ func TestGateOnRedis(t *testing.T) {
 		"scripts may not publish": func(t *testing.T, w *onRedis) {
 			w.do("ACL", "SETUSER", "mute", "on", "nopass", "~*", "+@all", "-publish")
 			mute, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{w.addr}, Username: "mute", Password: "x"},
-				luascripts.DefaultBounds())
+				ledger.DefaultBounds())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer mute.Close()
-			if _, err := mute.Change(bg, "s", luascripts.ChangeRequest{Request: "a", Add: 1}); err != nil {
+			if _, err := mute.Change(bg, "s", ledger.ChangeRequest{Request: "a", Add: 1}); err != nil {
 				t.Fatal(err)
 			}
 			w.opens(slot)
@@ -173,7 +174,7 @@ func TestSilentConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := other.Change(bg, "s", luascripts.ChangeRequest{Request: "a", Add: 1}); err != nil {
+	if _, err := other.Change(bg, "s", ledger.ChangeRequest{Request: "a", Add: 1}); err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
@@ -194,7 +195,7 @@ func TestGateThatMayNotListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	store, err := luascripts.Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "deaf", Password: "pw"},
-		luascripts.DefaultBounds())
+		ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 	"spike/nginx"
 )
 
@@ -52,11 +52,11 @@ const (
 // judge is the flag that an answer of the ledger allows; "": none. stands is the flag that stands now. A sale with a limit per
 // buyer has no flag, because a buyer over the limit hears of its own reservation, and only edges know that. A missing replica
 // removes no flag, because nothing can be sold without it. But the sale may go on at that replica, so no flag is set.
-func judge(r luascripts.ShowReply, stands nginx.What) nginx.What {
+func judge(r ledger.ShowReply, stands nginx.What) nginx.What {
 	h := r.Head
 	missing := strings.HasPrefix(r.Trouble, "MISSING ")
 	switch {
-	case h.State != luascripts.Open, h.Limit > 0, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Raised > 0:
+	case h.State != ledger.Open, h.Limit > 0, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Raised > 0:
 		return ""
 	case r.Trouble != "" && (!missing || stands == ""):
 		return ""
@@ -67,7 +67,7 @@ func judge(r luascripts.ShowReply, stands nginx.What) nginx.What {
 }
 
 // passes says that time alone may change an answer, without news.
-func passes(r luascripts.ShowReply) bool { return r.Reopens != 0 || r.Trouble != "" }
+func passes(r ledger.ShowReply) bool { return r.Reopens != 0 || r.Trouble != "" }
 
 // maxSeen is how often in a row an equal mark is enough. A mark does not show missing replicas, nor a new era that the ledger
 // does not know yet. Neither makes a unit sellable.
@@ -94,10 +94,10 @@ func (s *sale) untilPhase(now time.Time) time.Duration {
 // sweeps end a flagged sale's holds and dead leases, and let ledger time pass. Between two scripts ledger time moves by
 // Bounds.Step at the most. If another process sweeps, the gate need not.
 type sweeps struct {
-	next   time.Time       // zero: nothing to end
-	last   luascripts.Head // after the newest sweep; Rev 0: there was none
-	seldom bool            // others sweep: the gate only looks whether they still do
-	never  time.Time       // others are not trusted before
+	next   time.Time   // zero: nothing to end
+	last   ledger.Head // after the newest sweep; Rev 0: there was none
+	seldom bool        // others sweep: the gate only looks whether they still do
+	never  time.Time   // others are not trusted before
 }
 
 // How often a sale is swept.
@@ -112,7 +112,7 @@ const (
 )
 
 // took takes a sweep's answer, and sets the time of the next.
-func (w *sweeps) took(now time.Time, h luascripts.Head, noneNow int) {
+func (w *sweeps) took(now time.Time, h ledger.Head, noneNow int) {
 	if last := w.last; last.Rev > 0 && last.Birth == h.Birth {
 		lost := time.Duration((h.Raw-last.Raw)-(h.Now-last.Now)) * time.Microsecond
 		others := h.Rev > last.Rev+1

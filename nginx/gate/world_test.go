@@ -8,7 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 	"spike/nginx"
 	"spike/shard"
 )
@@ -16,10 +17,10 @@ import (
 // market is one sale's edges, buyers and operators. They do anything in any order, on the ledger's twin.
 type market struct {
 	*world
-	store  *luascripts.Embedded
+	store  *memory.Store
 	rand   *rand.Rand
 	leases []lease
-	claims []luascripts.Claim
+	claims []ledger.Claim
 	birth  uint64
 	calls  uint64
 	said   []string
@@ -27,7 +28,7 @@ type market struct {
 
 type lease struct {
 	owner string
-	luascripts.Grant
+	ledger.Grant
 }
 
 var bg = context.Background()
@@ -42,12 +43,12 @@ func TestNothingEscapesTheGate(t *testing.T) {
 	flags := 0
 	for seed := range worlds {
 		synctest.Test(t, func(t *testing.T) {
-			bounds := luascripts.DefaultBounds()
+			bounds := ledger.DefaultBounds()
 			if seed%2 == 0 {
 				bounds.Step = time.Minute // ledger time passes as the clock does
 			}
-			m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}},
-				store: luascripts.NewEmbedded(bounds, time.Now),
+			m := &market{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}},
+				store: memory.New(bounds, time.Now),
 				rand:  rand.New(rand.NewPCG(uint64(seed), 5))}
 			m.create()
 			m.start(m.store)
@@ -87,7 +88,7 @@ func (m *market) check(rested bool) {
 }
 
 func (m *market) create() {
-	q := luascripts.CreateRequest{Total: m.rand.Uint64N(4), Hold: time.Duration(m.rand.IntN(3)) * 2 * time.Second,
+	q := ledger.CreateRequest{Total: m.rand.Uint64N(4), Hold: time.Duration(m.rand.IntN(3)) * 2 * time.Second,
 		Limit: uint32(m.rand.IntN(4) / 3)}
 	h, err := m.store.Create(bg, "s", q)
 	if err != nil {
@@ -100,17 +101,17 @@ func (m *market) create() {
 func (m *market) act() {
 	m.calls++
 	owner := fmt.Sprintf("i%d", m.rand.IntN(2))
-	party := luascripts.Party{Birth: m.birth, Instance: owner, Node: owner}
+	party := ledger.Party{Birth: m.birth, Instance: owner, Node: owner}
 	kind := m.rand.IntN(13)
 	m.said = append(m.said, fmt.Sprintf("%d of %s at %v;", kind, owner, time.Now().Format("05.000")))
 	switch kind {
 	case 0, 1:
-		q := luascripts.LeaseRequest{Party: party, Request: m.calls, Want: m.rand.Uint64N(4), Term: 3 * time.Second}
+		q := ledger.LeaseRequest{Party: party, Request: m.calls, Want: m.rand.Uint64N(4), Term: 3 * time.Second}
 		if r, err := m.store.Lease(bg, "s", q); err == nil && r.Grant.Fence > 0 {
 			m.leases = append(m.leases, lease{owner, r.Grant})
 		}
 	case 2:
-		q := luascripts.RenewRequest{Party: party, Awaited: m.calls + 1, Term: 3 * time.Second}
+		q := ledger.RenewRequest{Party: party, Awaited: m.calls + 1, Term: 3 * time.Second}
 		for _, l := range m.leases {
 			if l.owner == owner {
 				q.Fences = append(q.Fences, l.Fence)
@@ -120,8 +121,8 @@ func (m *market) act() {
 	case 3, 4, 5:
 		m.settleOrGiveBack(party, kind)
 	case 6, 7:
-		q := luascripts.DeductRequest{Party: party, N: 1, Nonce: m.calls, Buyer: luascripts.Buyer{byte(m.calls)}}
-		if r, err := m.store.Deduct(bg, "s", q); err == nil && r.Answer == luascripts.Had {
+		q := ledger.DeductRequest{Party: party, N: 1, Nonce: m.calls, Buyer: ledger.Buyer{byte(m.calls)}}
+		if r, err := m.store.Deduct(bg, "s", q); err == nil && r.Answer == ledger.Had {
 			m.claims = append(m.claims, r.Claim)
 		}
 	case 8, 9:
@@ -134,7 +135,7 @@ func (m *market) act() {
 			_, _ = call(bg, "s", m.birth, c)
 		}
 	case 10:
-		q := luascripts.ChangeRequest{Request: fmt.Sprint(m.calls), Add: m.rand.Uint64N(2),
+		q := ledger.ChangeRequest{Request: fmt.Sprint(m.calls), Add: m.rand.Uint64N(2),
 			To: []string{"", "", "open", "paused"}[m.rand.IntN(4)]}
 		_, _ = m.store.Change(bg, "s", q)
 	case 11:
@@ -152,7 +153,7 @@ func (m *market) act() {
 }
 
 // settleOrGiveBack does one of them with the first unit of a lease, which may have ended.
-func (m *market) settleOrGiveBack(p luascripts.Party, kind int) {
+func (m *market) settleOrGiveBack(p ledger.Party, kind int) {
 	if len(m.leases) == 0 {
 		return
 	}
@@ -160,32 +161,32 @@ func (m *market) settleOrGiveBack(p luascripts.Party, kind int) {
 	p.Instance = l.owner
 	first := l.Ranges[0].Start + m.rand.Uint32N(l.Ranges[0].Len())
 	if kind == 3 {
-		_, _ = m.store.GiveBack(bg, "s", luascripts.GiveBackRequest{Party: p, Parts: []luascripts.Part{{Fence: l.Fence,
+		_, _ = m.store.GiveBack(bg, "s", ledger.GiveBackRequest{Party: p, Parts: []ledger.Part{{Fence: l.Fence,
 			Range: shard.Range{Start: first, End: first + 1}}}})
 		return
 	}
-	c := luascripts.Claim{Serial: first, Count: 1, Fence: l.Fence, Nonce: m.calls, Expiry: l.Deadline + l.Hold}
+	c := ledger.Claim{Serial: first, Count: 1, Fence: l.Fence, Nonce: m.calls, Expiry: l.Deadline + l.Hold}
 	m.claims = append(m.claims, c)
-	_, _ = m.store.Settle(bg, "s", luascripts.SettleRequest{Party: p, Batch: m.calls, Claims: []luascripts.Claim{c}})
+	_, _ = m.store.Settle(bg, "s", ledger.SettleRequest{Party: p, Batch: m.calls, Claims: []ledger.Claim{c}})
 }
 
 // Only the gate calls, and no buyer pays. Every hold and every lease of a dead edge ends.
 func TestGateAloneBringsUnitsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := luascripts.NewEmbedded(luascripts.DefaultBounds(), time.Now)
-		m := &market{world: &world{t: t, dir: t.TempDir(), ledger: &ledger{}}, store: store}
-		if _, err := store.Create(bg, "s", luascripts.CreateRequest{Total: 2, Hold: 4 * time.Second}); err != nil {
+		store := memory.New(ledger.DefaultBounds(), time.Now)
+		m := &market{world: &world{t: t, dir: t.TempDir(), fakeStore: &fakeStore{}}, store: store}
+		if _, err := store.Create(bg, "s", ledger.CreateRequest{Total: 2, Hold: 4 * time.Second}); err != nil {
 			t.Fatal(err)
 		}
 		m.start(store)
 		defer func() { m.stop() }()
-		r, err := store.Lease(bg, "s", luascripts.LeaseRequest{Party: luascripts.Party{Instance: "dead"}, Request: 1, Want: 1,
+		r, err := store.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "dead"}, Request: 1, Want: 1,
 			Term: time.Second})
 		if err != nil || r.Grant.Fence == 0 {
 			t.Fatalf("%+v %v", r, err)
 		}
 		time.Sleep(1500 * time.Millisecond)
-		if r, err := store.Deduct(bg, "s", luascripts.DeductRequest{N: 1, Nonce: 1}); err != nil || r.Answer != luascripts.Had {
+		if r, err := store.Deduct(bg, "s", ledger.DeductRequest{N: 1, Nonce: 1}); err != nil || r.Answer != ledger.Had {
 			t.Fatalf("%+v %v", r, err)
 		}
 		for range 4 { // ledger time passes half a second at a time

@@ -13,6 +13,7 @@ import (
 	"spike/bench"
 	"spike/bench/process"
 	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // startStore starts a Redis. The first is the primary, and the others follow it.
@@ -53,12 +54,12 @@ func (l *lab) openStore(ctx context.Context) (err error) {
 			return from.dial(ctx, "tcp", addr)
 		}}
 	if l.client, err = rueidis.NewClient(options); err != nil {
-		return fmt.Errorf("%w: %w", luascripts.ErrDown, err)
+		return fmt.Errorf("%w: %w", ledger.ErrDown, err)
 	}
 	if err = l.replicated(ctx); err != nil {
 		return err
 	}
-	l.store, err = luascripts.Dial(ctx, options, luascripts.DefaultBounds())
+	l.store, err = luascripts.Dial(ctx, options, ledger.DefaultBounds())
 	return err
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // trial is a sale from its first unit to its last, perhaps with a death in it.
@@ -23,7 +23,7 @@ type trial struct {
 	heard   heard
 	wins    wins
 	carried sample
-	audit   luascripts.Audit
+	audit   ledger.Audit
 }
 
 // The bounds on which a user may rely, with room for a stalling machine.
@@ -46,7 +46,7 @@ func (l *lab) play(ctx context.Context, name string) (*trial, error) {
 	if err := l.stand(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := l.store.Create(ctx, name, luascripts.CreateRequest{Total: t.units}); err != nil {
+	if _, err := l.store.Create(ctx, name, ledger.CreateRequest{Total: t.units}); err != nil {
 		return nil, fmt.Errorf("sale %s: %w", name, err)
 	}
 	before := l.sampler.take(ctx)

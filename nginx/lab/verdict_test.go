@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"spike/bench/check"
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // fine is a trial without a failure: 100 units, one of them sold to a buyer without an answer.
@@ -17,7 +17,7 @@ func fine() *trial {
 			Final: now.Add(time.Millisecond)},
 		wins:    wins{told: 99, highest: 100},
 		carried: sample{[]layer{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}}},
-		audit:   luascripts.Audit{Total: 100, Pending: 100, OK: true}}
+		audit:   ledger.Audit{Total: 100, Pending: 100, OK: true}}
 }
 
 func TestVerdict(t *testing.T) {

@@ -9,12 +9,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 const (
 	beat    = 250 * time.Millisecond // between two looks
-	beatOld = 2 * luascripts.Timeout // an older look does not count
+	beatOld = 2 * ledger.Timeout     // an older look does not count
 	warming = time.Second            // a starting program may be not ready for so long, and the log is silent
 )
 
@@ -30,7 +30,7 @@ type look struct {
 	err error
 }
 
-// NewPulse looks by calling asks. A look that takes longer than luascripts.Timeout must return an error.
+// NewPulse looks by calling asks. A look that takes longer than ledger.Timeout must return an error.
 func NewPulse(asks func(context.Context) error) *Pulse { return &Pulse{asks: asks} }
 
 // Feel looks, unless another caller has looked since this one began to wait. A look that the end of ctx cut short does not count.

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts"
+	"spike/luascripts/ledger"
 )
 
 // Watched is a store that counts who asks, and fails on demand.
 type Watched struct {
-	luascripts.Store
+	ledger.Store
 	Looks, Shows atomic.Int64 // for births, at sales
 	Glances      atomic.Int64
 	Hangs        atomic.Bool
@@ -22,29 +22,29 @@ type Watched struct {
 
 func (w *Watched) fails(sale string) error {
 	if odd := w.Refuses.Load(); odd != nil && *odd == sale {
-		return &luascripts.Refusal{Code: "BADSALE", Why: "its hash makes no sense"}
+		return &ledger.Refusal{Code: "BADSALE", Why: "its hash makes no sense"}
 	}
 	if w.Down.Load() {
-		return luascripts.ErrDown
+		return ledger.ErrDown
 	}
 	return nil
 }
 
 // Born is Store's.
-func (w *Watched) Born(ctx context.Context, birth uint64) (luascripts.Found, error) {
+func (w *Watched) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
 	w.Looks.Add(1)
 	time.Sleep(time.Millisecond) // virtual
 	if err := w.fails(""); err != nil {
-		return luascripts.Found{}, err
+		return ledger.Found{}, err
 	}
 	return w.Store.Born(ctx, birth)
 }
 
 // Show is Store's.
-func (w *Watched) Show(ctx context.Context, sale string) (luascripts.ShowReply, error) {
+func (w *Watched) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
 	w.Shows.Add(1)
 	if err := w.fails(sale); err != nil {
-		return luascripts.ShowReply{}, err
+		return ledger.ShowReply{}, err
 	}
 	return w.Store.Show(ctx, sale)
 }
@@ -53,8 +53,8 @@ func (w *Watched) Show(ctx context.Context, sale string) (luascripts.ShowReply, 
 func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
 	w.Glances.Add(1)
 	if w.Hangs.Load() {
-		time.Sleep(luascripts.Timeout)
-		return "", luascripts.ErrDown
+		time.Sleep(ledger.Timeout)
+		return "", ledger.ErrDown
 	}
 	if err := w.fails(sale); err != nil {
 		return "", err
@@ -66,7 +66,7 @@ func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
 func (w *Watched) Make(t *testing.T, sale string) uint64 {
 	t.Helper()
 	time.Sleep(time.Microsecond) // no two births are the same
-	head, err := w.Create(t.Context(), sale, luascripts.CreateRequest{Total: 10, Hold: time.Minute})
+	head, err := w.Create(t.Context(), sale, ledger.CreateRequest{Total: 10, Hold: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

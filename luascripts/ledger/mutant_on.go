@@ -1,0 +1,5 @@
+//go:build mutants
+
+package ledger
+
+const mutants = true

@@ -1,0 +1,181 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+
+	"spike/shard"
+)
+
+// RangeSet is serials as sorted ranges that do not overlap; Add joins what touches.
+type RangeSet struct{ list Ranges }
+
+// NewRangeSet has the serials of ranges that do not overlap.
+func NewRangeSet(ranges Ranges) (s RangeSet) {
+	for _, r := range ranges {
+		s.Add(r)
+	}
+	return s
+}
+
+// Len counts the serials.
+func (s *RangeSet) Len() uint64 { return s.list.Len() }
+
+// Ranges are the serials, in order.
+func (s *RangeSet) Ranges() Ranges { return slices.Clone(s.list) }
+
+// Without is what is not in ranges.
+func (s *RangeSet) Without(ranges Ranges) Ranges {
+	rest := RangeSet{list: s.Ranges()}
+	for _, r := range ranges {
+		rest.CutAll(r)
+	}
+	return rest.list
+}
+
+// find is the index of the first range that ends after serial.
+func (s *RangeSet) find(serial uint32) int {
+	return sort.Search(len(s.list), func(i int) bool { return s.list[i].End > serial })
+}
+
+// Has says whether a serial is there.
+func (s *RangeSet) Has(serial uint32) bool {
+	i := s.find(serial)
+	return i < len(s.list) && s.list[i].Start <= serial
+}
+
+// Add puts in a range of which no serial is there yet.
+func (s *RangeSet) Add(r shard.Range) {
+	i := s.find(r.Start)
+	joinsNext := i < len(s.list) && s.list[i].Start == r.End
+	joinsLast := i > 0 && s.list[i-1].End == r.Start
+	switch {
+	case joinsLast && joinsNext:
+		s.list[i-1].End = s.list[i].End
+		s.list = slices.Delete(s.list, i, i+1)
+	case joinsLast:
+		s.list[i-1].End = r.End
+	case joinsNext:
+		s.list[i].Start = r.Start
+	default:
+		s.list = slices.Insert(s.list, i, r)
+	}
+}
+
+// Take cuts up to n serials in at most `most` ranges, in order: the lowest; or, for buyers of `run` in a row, such as have
+// all that is still to be had, else the longest, if they are long enough for one.
+func (s *RangeSet) Take(n uint64, most int, run uint64) (got Ranges) {
+	if n < run || s.next(n, run) < 0 {
+		run = 1
+	}
+	for n >= run && n > 0 && len(got) < most {
+		i := s.next(n, run)
+		if i < 0 {
+			break
+		}
+		piece := s.Front(i, n)
+		got = append(got, piece)
+		n -= uint64(piece.Len())
+	}
+	slices.SortFunc(got, func(a, b shard.Range) int { return cmp.Compare(a.Start, b.Start) })
+	return got
+}
+
+// next is the range from which Take goes on; -1: none.
+func (s *RangeSet) next(n, run uint64) int {
+	if run <= 1 {
+		return min(0, len(s.list)-1)
+	}
+	if i := s.Fit(n); i >= 0 {
+		return i
+	}
+	if i := s.longest(); i >= 0 && uint64(s.list[i].Len()) >= run {
+		return i
+	}
+	return -1
+}
+
+// Fit is the shortest range that has n serials, the lowest of equal ones; -1: none has.
+func (s *RangeSet) Fit(n uint64) int {
+	best := -1
+	for i, r := range s.list {
+		if l := uint64(r.Len()); l >= n && (best < 0 || r.Len() < s.list[best].Len()) {
+			best = i
+			if l == n {
+				break
+			}
+		}
+	}
+	return best
+}
+
+// longest is the longest range, the highest of equal ones; -1: there is none.
+func (s *RangeSet) longest() int {
+	best := -1
+	for i, r := range s.list {
+		if best < 0 || r.Len() >= s.list[best].Len() {
+			best = i
+		}
+	}
+	return best
+}
+
+// Front cuts up to n serials off a range.
+func (s *RangeSet) Front(i int, n uint64) shard.Range {
+	r := &s.list[i]
+	c := uint32(min(uint64(r.Len()), n))
+	piece := shard.Range{Start: r.Start, End: r.Start + c}
+	if r.Start += c; r.Len() == 0 {
+		s.list = slices.Delete(s.list, i, i+1)
+	}
+	return piece
+}
+
+// Shift takes out the lowest ranges, up to n of them.
+func (s *RangeSet) Shift(n int) (got Ranges) {
+	n = min(n, len(s.list))
+	got, s.list = s.list[:n:n], slices.Clone(s.list[n:])
+	return got
+}
+
+// Contains says that one range holds all of r.
+func (s *RangeSet) Contains(r shard.Range) bool {
+	i := s.find(r.Start)
+	return i < len(s.list) && s.list[i].Start <= r.Start && r.End <= s.list[i].End
+}
+
+// Cut takes out r if one range holds all of it.
+func (s *RangeSet) Cut(r shard.Range) bool {
+	if !s.Contains(r) {
+		return false
+	}
+	i := s.find(r.Start)
+	old := &s.list[i]
+	switch {
+	case *old == r:
+		s.list = slices.Delete(s.list, i, i+1)
+	case old.Start == r.Start:
+		old.Start = r.End
+	case old.End == r.End:
+		old.End = r.Start
+	default:
+		rest := shard.Range{Start: r.End, End: old.End}
+		old.End = r.Start
+		s.list = slices.Insert(s.list, i+1, rest)
+	}
+	return true
+}
+
+// CutAll takes out what is there of r, and returns it.
+func (s *RangeSet) CutAll(r shard.Range) (got Ranges) {
+	for {
+		i := s.find(r.Start)
+		if i == len(s.list) || s.list[i].Start >= r.End {
+			return got
+		}
+		piece := shard.Range{Start: max(r.Start, s.list[i].Start), End: min(r.End, s.list[i].End)}
+		s.Cut(piece)
+		got = append(got, piece)
+	}
+}

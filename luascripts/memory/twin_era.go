@@ -1,0 +1,371 @@
+package memory
+
+import (
+	"time"
+
+	"spike/luascripts/ledger"
+	"spike/shard"
+)
+
+// The twin and the history of the server it runs on.
+
+// On says on which server the following calls run.
+func (t *Twin) On(n Node) { t.node = n.capped() }
+
+// recovering says that a new era grants nothing yet (E2).
+func (t *Twin) recovering() bool { return t.shut > t.head.Now }
+
+// pastEra is how far an era came, as far as it is known here.
+type pastEra struct{ era, rev uint64 }
+
+// origin is where a server may have the ledger from, when its history is not the one the ledger was written in.
+type origin int
+
+const (
+	fromMemory  origin = iota // only the name is new
+	fromDisk                  // it has read its own file
+	fromPrimary               // it was a replica, and had all that was written in the ledger's history
+	fromUnknown               // what it says fits none of these
+)
+
+func (t *Twin) origin() origin {
+	switch n := t.node; {
+	case t.bounds.Lacks(DiskIsPrimary) && n.Run != t.run && t.head.Replicas > 0:
+		return fromPrimary
+	case n.Run == 0 || n.Fed == FedUnknown:
+	case n.Followed == 0 && n.Run == t.run:
+		return fromMemory
+	case n.Followed == 0 && n.Fed == NeverFed:
+		return fromDisk
+	case n.Followed == t.head.Era && n.Fed == WasFed:
+		return fromPrimary
+	}
+	return fromUnknown
+}
+
+// mayLack says that somebody may have acted on what came after the ledger as it is here.
+func (t *Twin) mayLack(from origin) bool {
+	if from == fromDisk {
+		return !t.synced || !t.node.File || t.bounds.Lacks(DiskForgets)
+	}
+	return from != fromPrimary || t.head.Replicas == 0
+}
+
+// pass lets ledger time pass: not more than a step, whatever the clock says, and whatever has happened.
+func (t *Twin) pass(raw int64) {
+	t.head.Now += min(max(raw-t.head.Raw, 0), t.bounds.Step.Microseconds())
+	t.head.Raw = raw
+}
+
+// enter begins a new era (E1, E2), or lets time pass and counts the replicas.
+func (t *Twin) enter(raw int64) bool {
+	n := t.node
+	if t.head.Era == 0 {
+		t.head.Era = n.Era
+	}
+	other := n.Era != 0 && n.Era != t.head.Era
+	from := t.origin()
+	if !other || from == fromMemory {
+		t.pass(raw)
+		if other {
+			t.passOn()
+			t.head.Era = n.Era
+		}
+		t.head.Replicas = max(t.head.Replicas, n.Replicas)
+		t.voteEnds()
+		return false
+	}
+	lossy := t.mayLack(from)
+	t.cutOff(lossy, from == fromDisk, uint64(max(t.head.Raw, raw)), n.Era)
+	t.backup = from == fromDisk || t.recovering() && t.backup
+	if t.bounds.Lacks(LostTime) && lossy {
+		t.head.Now += max(raw-t.head.Raw, 0)
+	}
+	t.pass(raw)
+	t.passOn()
+	t.head.Era, t.run, t.began = n.Era, n.Run, t.head.Now
+	t.early = t.began + t.bounds.Proof.Microseconds()
+	were := t.wereBeforeVote()
+	if from == fromPrimary && were > 0 {
+		were--
+		t.head.Replicas = max(t.head.Replicas, 1) - 1
+	}
+	t.head.Replicas = max(t.head.Replicas, n.Replicas)
+	t.votedOut(were)
+	t.numbered += ledger.LostEvents
+	t.close()
+	return true
+}
+
+// cutOff marks where the history known here ends. Fences beyond may have been used in lost history, and, where the ledger comes
+// from a file, nobody may be left to prove it. One file may come back twice: the era, which is drawn at random, keeps what
+// follows apart.
+func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
+	already := t.unwritten()
+	if t.recovering() && !t.bounds.Lacks(FloorRises) {
+		t.floor = min(t.floor, t.fence)
+	} else {
+		t.floor = t.fence
+	}
+	t.lossy = already || lossy
+	if t.bounds.Lacks(FenceStays) || t.bounds.Lacks(FenceCounts) {
+		return
+	}
+	t.fence = max(t.fence, raw)
+	if t.lossy || file {
+		t.fence += ledger.LostFences + era%65536*ledger.EraFences
+	}
+}
+
+// passOn remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
+func (t *Twin) passOn() {
+	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), ledger.PastEras-1)]...)
+}
+
+// lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
+func (t *Twin) lose() {
+	if t.unwritten() {
+		return
+	}
+	t.cutOff(true, false, 0, t.head.Era)
+	t.began = t.head.Now
+	t.early = max(t.early, t.head.Now)
+	t.close()
+}
+
+// close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of a
+// lease has spoken, and in no case before who lives has had the time to prove that something was.
+func (t *Twin) close() {
+	wait := t.term + t.bounds.Margin.Microseconds()
+	if !t.bounds.Lacks(NoProof) {
+		wait = max(wait, t.bounds.Proof.Microseconds())
+	}
+	if t.lossy && !t.bounds.Lacks(ShortRecovery) {
+		wait += t.covered()
+	}
+	t.shut = max(t.shut, t.began+wait)
+	t.prolong(t.shut) // winners cannot collect meanwhile
+	if t.lossy {
+		t.over = -1
+	}
+}
+
+// catchUp makes it as late, where history was lost, as somebody who lived through it has been told.
+func (t *Twin) catchUp(told int64) {
+	if !t.unwritten() || told <= t.head.Now || t.bounds.Lacks(DeafToTime) {
+		return
+	}
+	t.early += told - t.head.Now
+	t.head.Now, t.began = told, told
+	t.close()
+}
+
+// unsure says that it may be later than it is here: nothing is for good.
+func (t *Twin) unsure() bool {
+	return t.recovering() && t.head.Now < t.early && (t.lossy || t.backup) && !t.bounds.Lacks(ConfirmAtOnce)
+}
+
+// lasts notes how long leases last: those in lost history, too.
+func (t *Twin) lasts(term time.Duration) {
+	if term.Microseconds() <= t.term {
+		return
+	}
+	t.term = term.Microseconds()
+	if t.recovering() {
+		t.close()
+	}
+}
+
+// unwritten says that promises may be alive that are not written here.
+func (t *Twin) unwritten() bool { return t.recovering() && t.lossy }
+
+// covered is how long a promise binds: the sale's hold, or what stands for it.
+func (t *Twin) covered() int64 {
+	if t.head.Hold > 0 {
+		return t.head.Hold
+	}
+	return t.bounds.Cover.Microseconds()
+}
+
+// reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
+// whoever lives has had a while to prove that something was.
+func (t *Twin) reopen() {
+	lossy := t.lossy && !t.bounds.Lacks(EarlyRecovery)
+	if !t.recovering() || lossy || t.head.Now < t.early && !t.bounds.Lacks(NoProof) {
+		return
+	}
+	for _, l := range t.leases {
+		if !l.limbo && l.fence <= t.floor && t.instance(l.inst).era != t.head.Era {
+			return
+		}
+	}
+	t.shut = 0
+}
+
+// unheard says that history lost may have had this lease, or more of it than is back: its owner must re-assert it first, and all
+// that it holds (E3).
+func (t *Twin) unheard(fence uint64) bool {
+	if !t.recovering() || fence <= t.floor || t.bounds.Lacks(NeverUnheard) {
+		return false
+	}
+	l := t.leases[fence]
+	return l == nil || t.instance(l.inst).era != t.head.Era
+}
+
+func reassertFirst() error {
+	return &ledger.Refusal{Code: "REASSERT", Why: "the lease is not known here yet"}
+}
+
+// Reassert is reassert.lua.
+func (t *Twin) Reassert(raw int64, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
+	if err := t.open(raw, q.Birth); err != nil {
+		return ledger.ReassertReply{}, err
+	}
+	t.lasts(q.Term)
+	if q.Era != t.head.Era {
+		t.commit()
+		return ledger.ReassertReply{Head: t.view(q.Instance)}, nil
+	}
+	if t.proves(q) {
+		t.lose()
+	}
+	t.catchUp(q.Told)
+	if me := t.instance(q.Instance); me.era != q.Era {
+		for _, h := range q.Leases {
+			t.assert(q, h)
+		}
+		me.node, me.era = q.Node, q.Era
+		t.reopen()
+	}
+	t.commit()
+	out := ledger.ReassertReply{Head: t.view(q.Instance)}
+	for _, h := range q.Leases {
+		g := ledger.Grant{Fence: h.Fence}
+		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance {
+			g = t.granted(l)
+		}
+		out.Grants = append(out.Grants, g)
+	}
+	return out, nil
+}
+
+func (t *Twin) assert(q ledger.ReassertRequest, h ledger.Held) {
+	switch l := t.leases[h.Fence]; {
+	case l != nil && l.inst != q.Instance:
+	case t.recovering() && h.Fence > t.floor && !t.bounds.Lacks(NeverUnheard):
+		t.restore(q, h)
+	case l != nil:
+		t.keep(l, h)
+	}
+}
+
+// proves says that the instance has acted on answers that are not written here, or holds a lease that is not.
+func (t *Twin) proves(q ledger.ReassertRequest) bool {
+	for _, h := range q.Leases {
+		if t.unheard(h.Fence) {
+			return true
+		}
+	}
+	switch q.Was {
+	case 0:
+		return false
+	case t.head.Era: // a primary of old has come back under its name
+		return q.Acted > t.head.Rev
+	}
+	for _, p := range t.past {
+		if p.era == q.Was {
+			return q.Acted > p.rev
+		}
+	}
+	return true
+}
+
+// keep lets go of what the owner does not name, unless it may have been sold in lost history.
+func (t *Twin) keep(l *lease, h ledger.Held) {
+	if t.unwritten() {
+		return
+	}
+	var kept ledger.RangeSet
+	for _, r := range h.Ranges {
+		for _, got := range l.rem.CutAll(r) {
+			kept.Add(got)
+		}
+	}
+	t.letGo(l, l.rem.Ranges())
+	if l.rem.Len() > 0 {
+		t.head.Gen++
+	}
+	l.rem = kept
+	t.drop(l)
+}
+
+// letGo frees ranges that have left a lease.
+func (t *Twin) letGo(l *lease, ranges ledger.Ranges) {
+	for _, r := range ranges {
+		t.free.Add(r)
+	}
+	*t.counter(l) -= ranges.Len()
+	t.head.Free += ranges.Len()
+}
+
+// restore brings back a lease of lost history.
+func (t *Twin) restore(q ledger.ReassertRequest, h ledger.Held) {
+	l := t.found(q, h)
+	for _, r := range h.Ranges {
+		for _, got := range t.takeOver(h.Fence, shard.Range{Start: r.Start, End: uint32(min(uint64(r.End), t.head.Total+1))}) {
+			l.rem.Add(got)
+			t.head.Leased += uint64(got.Len())
+		}
+	}
+	soon := t.head.Now + q.Term.Microseconds()
+	l.deadline = max(t.ends(l), min(max(h.Deadline, soon), soon+t.covered()))
+	t.fence = max(t.fence, h.Fence)
+	t.head.Lots.Kept = min(t.head.Lots.Kept, t.head.Free) // who has sold a unit has the better right
+	t.drop(l)
+}
+
+// found is a lease of lost history: as much of it as is back already, or none of it yet.
+func (t *Twin) found(q ledger.ReassertRequest, h ledger.Held) *lease {
+	if l := t.leases[h.Fence]; l != nil {
+		t.moveLimbo(l, false)
+		return l
+	}
+	l := &lease{fence: h.Fence, inst: q.Instance, req: h.Request, hold: t.covered()}
+	t.leases[l.fence] = l
+	me := t.instance(q.Instance)
+	me.fences = append(me.fences, l.fence)
+	return l
+}
+
+// takeOver is every serial of r without a better right: what lower fences have goes free first.
+func (t *Twin) takeOver(fence uint64, r shard.Range) ledger.Ranges {
+	if r.Start >= r.End {
+		return nil
+	}
+	if t.bounds.Lacks(AssertFree) {
+		fence = 0
+	}
+	t.disown(fence, r)
+	for _, f := range sortedKeys(t.leases) {
+		if l := t.leases[f]; f < fence {
+			if got := l.rem.CutAll(r); len(got) > 0 {
+				t.letGo(l, got)
+				t.drop(l)
+			}
+		}
+	}
+	got := t.free.CutAll(r)
+	t.head.Free -= got.Len()
+	return got
+}
+
+// disown takes pending owners under lower fences out of r: they had ended before the serial was leased again.
+func (t *Twin) disown(fence uint64, r shard.Range) {
+	var gone []uint32
+	for s := r.Start; s < r.End; s++ {
+		if o, owned := t.sold[s]; owned && !o.confirmed && o.fence < fence {
+			gone = append(gone, s)
+		}
+	}
+	t.unown(ledger.Expired, gone)
+}

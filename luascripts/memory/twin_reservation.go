@@ -1,0 +1,242 @@
+package memory
+
+import (
+	"fmt"
+	"slices"
+
+	"spike/luascripts/ledger"
+	"spike/shard"
+)
+
+// The twin and one reservation.
+
+// leased says whether the claim's lease still has all of it.
+func (t *Twin) leased(c ledger.Claim) bool {
+	l := t.leaseOf(c)
+	if l == nil || l.limbo && t.bounds.Lacks(LimboDeaf) {
+		return false
+	}
+	return l.rem.Contains(shard.Range{Start: c.Serial, End: c.Serial + c.Count})
+}
+
+// unlease takes a claim's units out of its lease.
+func (t *Twin) unlease(c ledger.Claim) bool {
+	l := t.leaseOf(c)
+	if l == nil || !l.rem.Cut(shard.Range{Start: c.Serial, End: c.Serial + c.Count}) {
+		return false
+	}
+	*t.counter(l) -= uint64(c.Count)
+	t.drop(l)
+	return true
+}
+
+// write makes a claim's serials pending.
+func (t *Twin) write(c ledger.Claim, number uint64) {
+	o := owner{fence: c.Fence, nonce: c.Nonce, expiry: c.Expiry, event: number, buyer: c.Buyer}
+	if t.head.Hold == 0 {
+		o.expiry = 0
+	}
+	for s := c.Serial; s < c.Serial+c.Count; s++ {
+		t.sold[s] = o
+	}
+	t.head.Pending += uint64(c.Count)
+}
+
+// own makes a claim pending whose units have left where they were.
+func (t *Twin) own(c ledger.Claim) {
+	t.event(ledger.Reserved, []ledger.Claim{c})
+	t.write(c, t.numbered)
+	if t.head.Hold > 0 {
+		t.holds.add(groupOf(c.Serial, c.Count), c.Expiry)
+	}
+	for s := c.Serial; t.head.Limit > 0 && s < c.Serial+c.Count; s++ {
+		t.buyers[c.Buyer] = append(t.buyers[c.Buyer], s)
+	}
+}
+
+// unown puts serials, in their order, back on sale.
+func (t *Twin) unown(kind ledger.EventKind, gone []uint32) {
+	if len(gone) == 0 {
+		return
+	}
+	var claims []ledger.Claim
+	for k, s := range gone {
+		o := t.sold[s]
+		delete(t.sold, s)
+		t.free.Add(shard.Range{Start: s, End: s + 1})
+		t.buyerLoses(o.buyer, s)
+		last := len(claims) - 1
+		if k > 0 && gone[k-1]+1 == s && claims[last].Fence == o.fence && claims[last].Nonce == o.nonce {
+			claims[last].Count++
+			continue
+		}
+		claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer})
+	}
+	n := uint64(len(gone))
+	t.head.Pending -= n
+	t.head.Free += n
+	t.head.Gen++
+	t.event(kind, claims)
+}
+
+func (t *Twin) buyerLoses(buyer ledger.Buyer, serial uint32) {
+	if t.head.Limit == 0 || buyer == (ledger.Buyer{}) {
+		return
+	}
+	rest := slices.DeleteFunc(t.buyers[buyer], func(s uint32) bool { return s == serial })
+	if t.buyers[buyer] = rest; len(rest) == 0 {
+		delete(t.buyers, buyer)
+	}
+}
+
+func (t *Twin) event(kind ledger.EventKind, claims []ledger.Claim) {
+	t.numbered++
+	if t.keeping {
+		t.events = append(t.events, ledger.Event{ID: fmt.Sprint(t.numbered), Number: t.numbered, Kind: kind, Birth: t.head.Birth,
+			At: t.head.Now, Raw: t.head.Raw, Claims: slices.Clone(claims)})
+	}
+}
+
+// claimed is the life of a claim whose settle is still to come; unheard, of one whose lease may be lost history.
+const (
+	claimed = ledger.IsExpired + 1
+	unheard = ledger.IsExpired + 2
+)
+
+func (t *Twin) life(c ledger.Claim) ledger.Life {
+	o, known := t.sold[c.Serial]
+	for s := c.Serial; s < c.Serial+c.Count; s++ {
+		other := t.sold[s]
+		known = known && other.fence == c.Fence && other.nonce == c.Nonce
+	}
+	if known {
+		switch {
+		case o.confirmed:
+			return ledger.IsConfirmed
+		case o.expiry > 0 && o.expiry <= t.head.Now:
+			return ledger.IsExpired
+		}
+		return ledger.IsPending
+	}
+	if _, cancelled := t.answerKept(grave(c)); cancelled {
+		return ledger.IsCancelled
+	}
+	switch {
+	case c.Expiry <= t.head.Now:
+	case t.leased(c):
+		return claimed
+	case t.unheard(c.Fence):
+		return unheard
+	}
+	return ledger.IsExpired
+}
+
+// settled is the claim's life, once it is settled.
+func (t *Twin) settled(c ledger.Claim) ledger.Life {
+	life := t.life(c)
+	if life != claimed {
+		return life
+	}
+	t.unlease(c)
+	t.own(c)
+	return ledger.IsPending
+}
+
+func (t *Twin) release(c ledger.Claim) ledger.Life {
+	life := t.settled(c)
+	if life != ledger.IsPending && (life != ledger.IsConfirmed || !t.bounds.Lacks(CancelConfirmed)) {
+		return life
+	}
+	var gone []uint32
+	for s := c.Serial; s < c.Serial+c.Count; s++ {
+		gone = append(gone, s)
+	}
+	t.unown(ledger.Cancelled, gone)
+	t.answerKeep(&t.noLog, grave(c), keyAnswer{})
+	return ledger.IsCancelled
+}
+
+// Confirm is confirm.lua.
+func (t *Twin) Confirm(raw int64, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	if err := t.open(raw, birth); err != nil {
+		return ledger.ReservationReply{}, err
+	}
+	if life := t.life(c); t.unsure() && (life == ledger.IsPending || life == claimed) {
+		t.commit() // time passes, though nobody else calls
+		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
+			Why: "history was lost: it may be later than it is here"}
+	}
+	life := t.settled(c)
+	if life == unheard {
+		return ledger.ReservationReply{}, reassertFirst()
+	}
+	if life == ledger.IsPending {
+		t.event(ledger.Confirmed, []ledger.Claim{c})
+		for s := c.Serial; s < c.Serial+c.Count; s++ {
+			o := t.sold[s]
+			o.confirmed, o.event = true, t.numbered
+			t.sold[s] = o
+		}
+		t.head.Pending -= uint64(c.Count)
+		t.head.Confirmed += uint64(c.Count)
+		life = ledger.IsConfirmed
+	}
+	t.commitCalm()
+	return ledger.ReservationReply{Head: t.view("-"), Life: life}, nil
+}
+
+// Cancel is cancel.lua.
+func (t *Twin) Cancel(raw int64, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	if err := t.open(raw, birth); err != nil {
+		return ledger.ReservationReply{}, err
+	}
+	life := t.release(c)
+	if life == unheard {
+		return ledger.ReservationReply{}, reassertFirst()
+	}
+	t.commitCalm()
+	return ledger.ReservationReply{Head: t.view("-"), Life: life}, nil
+}
+
+// Reservation is reservation.lua; needed is the number of the first event the order workers have not stored.
+func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint64) (ledger.ReservationReply, error) {
+	defer t.peek()()
+	if err := t.look(raw, birth); err != nil {
+		return ledger.ReservationReply{}, err
+	}
+	life := t.life(c)
+	if life == unheard {
+		return ledger.ReservationReply{}, reassertFirst()
+	}
+	if (life == ledger.IsCancelled || life == ledger.IsExpired) && t.node.Replicas < t.head.Replicas {
+		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
+			Why: "replicas are missing: another server may know of it"}
+	}
+	expiry, number := c.Expiry, t.numbered
+	if o := t.sold[c.Serial]; o.fence == c.Fence && o.nonce == c.Nonce && o.fence != 0 {
+		expiry, number = o.expiry, o.event
+	}
+	out := ledger.ReservationReply{Head: t.view("-"), Life: life, Until: t.until(expiry), Stored: life != claimed && number < needed}
+	if life == claimed {
+		out.Life = ledger.IsPending
+	}
+	return out, nil
+}
+
+// until is when a claim's hold ends by the store's clock.
+func (t *Twin) until(expiry int64) int64 {
+	if t.head.Hold == 0 {
+		return 0
+	}
+	return t.head.Raw + expiry - t.head.Now
+}
+
+// Expire is expire.lua.
+func (t *Twin) Expire(raw int64, most int) (ledger.ExpireReply, error) {
+	if err := t.open(raw, 0); err != nil {
+		return ledger.ExpireReply{}, err
+	}
+	freed := t.sweep(max(1, min(most, ledger.MaxExpire)))
+	t.commitCalm()
+	return ledger.ExpireReply{Head: t.view("-"), Freed: freed}, nil
+}

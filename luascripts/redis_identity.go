@@ -1,0 +1,51 @@
+package luascripts
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/luascripts/ledger"
+)
+
+// shortFor is how long replicas that have just come may take until they have a store's new identity.
+const shortFor = 5 * time.Second
+
+// Identity reads the store's identity, or makes it. One that was made just now is not given out before the replicas
+// have it: else a fail-over would make another store of this one.
+func (r *Redis) Identity(ctx context.Context) (string, error) {
+	set, short := r.identify(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Set().Key(IdentityKey).Value(ledger.NewIdentity()).Nx().Build()
+	})
+	err := set.Error()
+	if rueidis.IsRedisNil(err) { // it was there
+		err, short = nil, nil
+	}
+	for end := time.Now().Add(shortFor); err == nil && short != nil && time.Now().Before(end); {
+		set, short = r.identify(ctx, func(b rueidis.Builder) rueidis.Completed { // a write of nothing, to be waited for
+			return b.Append().Key(IdentityKey).Value("").Build()
+		})
+		err = set.Error()
+	}
+	switch {
+	case err != nil:
+		return "", r.down(err)
+	case short != nil:
+		return "", short
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	defer cancel()
+	id, err := r.client.Do(ctx, r.client.B().Get().Key(IdentityKey).Build()).ToString()
+	if err == nil && id == "" {
+		err = errors.New(IdentityKey + " is empty")
+	}
+	return id, r.down(err)
+}
+
+func (r *Redis) identify(ctx context.Context, do func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	defer cancel()
+	return r.handOut(ctx, "", do)
+}
