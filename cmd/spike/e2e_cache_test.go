@@ -47,6 +47,7 @@ func startVarnish(t testing.TB, behind string) string {
 // Row D2: a cache in front of an edge, or of nginx, keeps nothing: each buyer has a unit of its own, and who comes after a
 // restock hears of it.
 func TestD2ACacheKeepsNothing(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr, "--lang", "en")
 	for sale, front := range map[string]string{

@@ -42,6 +42,7 @@ func (e *testEdge) die() {
 
 // Every win that a buyer read is in the ledger after the edge has come back, and what it had not sold is sold at once.
 func TestKilledEdgeLosesNoWin(t *testing.T) {
+	t.Parallel()
 	runs := 2
 	if long() {
 		runs = 20
@@ -95,6 +96,7 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 }
 
 func TestDataHasOneOwner(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	startEdge(t, "--data", data)
 	_, errs, code := spike(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--data", data)
@@ -104,6 +106,7 @@ func TestDataHasOneOwner(t *testing.T) {
 }
 
 func TestForeignRingIsSetAside(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	if err := os.WriteFile(filepath.Join(data, "x.ring"), []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
@@ -121,6 +124,7 @@ func TestForeignRingIsSetAside(t *testing.T) {
 
 // An edge that does not come back: the others sell what it held, after lease + margin + hold + margin.
 func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
+	t.Parallel()
 	const total, bound = 20_000, (5 + 1 + 2 + 1) * time.Second
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(total), "--hold", "2s", "--redis", redis.addr)
@@ -152,6 +156,7 @@ func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 
 // Redis stands still in full sale: buyers hear 503 or win from what is held, never "sold out"; then all is sold, once.
 func TestRedisStandsStill(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
@@ -195,6 +200,7 @@ func TestRedisStandsStill(t *testing.T) {
 
 // SIGTERM in full sale: who asks is answered, told to go, and what was told is what is settled.
 func TestStopInFullSale(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)

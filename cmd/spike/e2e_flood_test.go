@@ -157,6 +157,7 @@ var kinds = []struct{ name, first, slow string }{
 // One source opens more connections than the edge has files, over IPv4 or IPv6, in all ways of being slow. A buyer from
 // elsewhere is answered all the while, and afterwards the edge has what it had before.
 func TestOneSourceStarvesNobody(t *testing.T) {
+	t.Parallel()
 	for name, flooder := range map[string]struct{ source, host string }{
 		"IPv4": {"127.0.0.1", "127.0.0.1"}, "IPv6": {"::1", "::1"}, "IPv4 through IPv6": {"127.0.0.3", "::ffff:127.0.0.1"},
 	} {
@@ -202,6 +203,7 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 // What never ends its request, or never reads its answers, is ended by the edge, though its source holds less than its
 // share.
 func TestSlowRequestsAreEnded(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds {
 		if k.name == "kept alive" && !long() {
 			continue // it may rest for a minute
@@ -221,6 +223,7 @@ func TestSlowRequestsAreEnded(t *testing.T) {
 
 // More sources than there are files for: the edge turns away who is too many, and lives.
 func TestManySourcesDoNotEndTheEdge(t *testing.T) {
+	t.Parallel()
 	const files = 600
 	edge, port := floodedEdge(t, files)
 	addr := net.JoinHostPort("127.0.0.1", port)
@@ -244,10 +247,11 @@ func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 
 // A flood of the operators' side, without the token, neither ends the edge nor keeps files for long.
 func TestFloodOfTheOperatorsSide(t *testing.T) {
+	t.Parallel()
 	at := outside(t).String()
 	port := lowPort(t)
-	t.Setenv("SPIKE_ADMIN_TOKEN", "t0ken")
-	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port, "sh", "-c", `ulimit -n "$0" && exec "$@"`, "600", binary(t), "serve", "--admin", "0.0.0.0:"+port)
+	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port, "sh", "-c", `ulimit -n "$0" && SPIKE_ADMIN_TOKEN=t0ken exec "$@"`, "600",
+		binary(t), "serve", "--admin", "0.0.0.0:"+port)
 	f := &flood{over: make(chan struct{})}
 	defer f.end()
 	for _, first := range []string{"", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "POST /api/v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",

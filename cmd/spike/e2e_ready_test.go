@@ -210,6 +210,7 @@ func (w *witness) loading() state {
 }
 
 func TestD8ReadyIsOneTruth(t *testing.T) {
+	t.Parallel()
 	w := newWitness(t)
 	w.matrix(w.hanging(),
 		state{"OOM", func() { w.redis("CONFIG", "SET", "maxmemory", "1") }, func() { w.redis("CONFIG", "SET", "maxmemory", "0") }},
@@ -245,6 +246,7 @@ func (w *witness) mustRename(from, to string) {
 
 // A probe must not depend on buyers: an edge that a balancer has taken out has none.
 func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
+	t.Parallel()
 	w := newWitness(t)
 	probe := func() bool {
 		status, _, _ := get(t, "GET", "http://"+w.edge.admin+"/readyz")
@@ -265,6 +267,7 @@ func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
 
 // Row D13: somebody has changed the hash, and a buyer comes now and then: the log says it once, and once that it is over.
 func TestD13TroubleIsToldOnce(t *testing.T) {
+	t.Parallel()
 	w := newWitness(t)
 	mustSpike(t, "sale", "create", "odd", "--total", "100", "--hold", "1h", "--redis", w.addr)
 	if won, _ := crowd(t, 1, 1, w.edge.buyURL("odd")); len(won.owner) != 1 {

@@ -111,6 +111,7 @@ func killAt(t *testing.T, addr string) {
 // A Redis is back from an older snapshot, and an edge that sells from a lease which that one does not know is slow to come: who
 // pauses or closes hears that nobody sells when nobody does, and that nobody knows what was promised.
 func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
+	t.Parallel()
 	runs := 2
 	if long() {
 		runs = 50
@@ -148,6 +149,7 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 
 // A sale closes while Redis stands still: what is won was won before. A reservation's end says when.
 func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	const hold = time.Minute
 	closes := time.Now().Add(5 * time.Second).Truncate(time.Second)
@@ -207,6 +209,7 @@ func (e *testEdge) wins(t *testing.T, sale string) (status int, won bool) {
 
 // redis-cli --replica on a lone Redis stops no sale, neither while it is there nor after it.
 func TestP13AReaderStopsNoSale(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--limit-per-buyer", "100", "--redis", redis.addr) // each buy asks Redis
 	edge := startEdge(t, "--redis", redis.addr)
@@ -249,6 +252,7 @@ func TestP13AReaderStopsNoSale(t *testing.T) {
 // A reader that announces a port is taken for a replica, and is missed: --replicas says that it is none, sale reopen --all that
 // all sales go on without it.
 func TestP13AllSalesAreReopened(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	sales := []string{"a", "b", "c"}
 	for _, sale := range sales {

@@ -37,6 +37,7 @@ func rings(t testing.TB, data string) []string {
 // P1: a second edge on a copy of a living edge's directory settles what it finds there, and sells nothing that the first
 // may have sold.
 func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
+	t.Parallel()
 	runs := 3
 	if long() {
 		runs = 20
@@ -83,6 +84,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 
 // P1: the file `lock` is not what keeps a second edge out.
 func TestP1RemovedLockDoesNotLetAnotherIn(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "1000", "0")
 	data := t.TempDir()
@@ -128,6 +130,7 @@ func unsettled(t testing.TB, redis redisServer, data string) (wins int) {
 
 // P14: an edge with rings of another store does not start, and the rings are for the right one still.
 func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
+	t.Parallel()
 	redis, wrong := startRedis(t), startRedis(t)
 	redis.hmset(t, "ticket", "1000", "0")
 	data := t.TempDir()
@@ -144,6 +147,7 @@ func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
 
 // P15: a ring file that is cut short under its edge costs that sale a moment, and no other anything.
 func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "cut", "100000", "0")
 	redis.hmset(t, "whole", "100000", "0")
@@ -227,6 +231,7 @@ func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
 
 // P10: an offer whose Deduct never arrived is its key's after the edge has come back, and its key buys no other unit.
 func TestP10OfferGoesWithItsKey(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "12", "0")
 	line, heard := deafLine(t, redis.addr)

@@ -68,7 +68,6 @@ type troupe struct {
 
 func newTroupe(t testing.TB, edges int, balance string) *troupe {
 	t.Helper()
-	t.Setenv("SPIKE_DRAIN", defaultDrain(t))
 	p := &troupe{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: redistest.FreeAddr(t)}
 	mustSpike(t, "sale", "create", "ticket", "--total", "4000000000", "--hold", "1h", "--redis", p.redis.addr)
 	for range edges {
@@ -84,7 +83,7 @@ func newTroupe(t testing.TB, edges int, balance string) *troupe {
 }
 
 func (p *troupe) edge(listen, admin string) *testEdge {
-	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr)
+	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr, "--drain", defaultDrain(p.t))
 }
 
 // topology writes the file for the edges that there are.
@@ -204,6 +203,7 @@ func (s *serials) count() uint64 {
 
 // Four edges behind nginx are restarted one after the other, each as soon as the one before is ready, in full load.
 func TestD18RollingRestart(t *testing.T) {
+	t.Parallel()
 	for _, balance := range []string{"round-robin", "ip-hash"} {
 		t.Run(balance, func(t *testing.T) {
 			p := newTroupe(t, 4, balance)
@@ -251,6 +251,7 @@ func (p *troupe) workers() map[string]bool {
 // A fifth edge joins and the first one leaves while the crowd buys: nginx is told of a new topology each time, and the edge that
 // leaves is ended when nginx' old workers are.
 func TestD18NewTopology(t *testing.T) {
+	t.Parallel()
 	for kind, single := range map[string]bool{"kept connections": false, "a connection a buy": true} {
 		t.Run(kind, func(t *testing.T) {
 			p := newTroupe(t, 4, "round-robin")
@@ -286,6 +287,7 @@ func (o *testOrders) stop(t testing.TB) {
 // Two order workers are restarted in turn while a crowd buys, each as soon as the other is ready: every order is stored, once, and
 // nothing is left in anybody's hands.
 func TestD18OrderWorkersInTurn(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	workers := []*testOrders{startOrders(t, s.args...), startOrders(t, s.args...)}
 	var sold atomic.Int64
@@ -320,6 +322,7 @@ func TestD18OrderWorkersInTurn(t *testing.T) {
 // The gate is restarted in front of a crowd, and each time as it is away units come: buyers get them, at the latest when nginx looks
 // again, and nobody hears 503.
 func TestD18GateRestarted(t *testing.T) {
+	t.Parallel()
 	const more = 5
 	s := newGateStage(t, "zh")
 	total := 20

@@ -14,6 +14,7 @@ import (
 
 // Buyers of six at one edge must not keep the last units from buyers of one at another.
 func TestBuyersOfManyKeepNothing(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	many, one := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
 	for _, total := range []int{1, 2, 5} {
@@ -38,6 +39,7 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 
 // The last units in a row are sold to buyers of so many, and who is one too many costs Redis no script.
 func TestLastUnitsInARowAreSold(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	for _, c := range []struct{ total, n int }{{2, 2}, {100, 100}, {10, 5}, {200, 50}, {1000, 100}} {

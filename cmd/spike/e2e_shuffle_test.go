@@ -120,6 +120,7 @@ func (h *hall) winners() map[int]bool {
 // A window over two edges, of which one dies in it: whoever has entered is drawn, winners collect at the edge that lives, each
 // once, and what is not collected goes to whoever comes.
 func TestShuffle(t *testing.T) {
+	t.Parallel()
 	const (
 		units, crowd = 20, 100
 		greedy       = 7 // this buyer has 50 connections
