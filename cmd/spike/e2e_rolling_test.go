@@ -25,12 +25,15 @@ import (
 
 // Row D18: what is restarted or exchanged in full sale loses nothing, if the operator waits for what the program says.
 
-// rounds is how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or a few.
+// rounds is how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or one, or a few in the long run.
 func rounds(t testing.TB) int {
 	t.Helper()
 	text := os.Getenv("SPIKE_E2E_ROUNDS")
+	if text == "" && long() {
+		return 4
+	}
 	if text == "" {
-		return 2
+		return 1
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -203,9 +206,9 @@ func (s *serials) count() uint64 {
 
 // Four edges behind nginx are restarted one after the other, each as soon as the one before is ready, in full load.
 func TestD18RollingRestart(t *testing.T) {
-	t.Parallel()
 	for _, balance := range []string{"round-robin", "ip-hash"} {
 		t.Run(balance, func(t *testing.T) {
+			t.Parallel()
 			p := newTroupe(t, 4, balance)
 			p.buys()
 			for range rounds(t) {
@@ -251,9 +254,9 @@ func (p *troupe) workers() map[string]bool {
 // A fifth edge joins and the first one leaves while the crowd buys: nginx is told of a new topology each time, and the edge that
 // leaves is ended when nginx' old workers are.
 func TestD18NewTopology(t *testing.T) {
-	t.Parallel()
 	for kind, single := range map[string]bool{"kept connections": false, "a connection a buy": true} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			p := newTroupe(t, 4, "round-robin")
 			p.single = single
 			p.buys()
