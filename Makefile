@@ -60,13 +60,13 @@ race-core: ## the same of what every buy and every order goes through
 	CGO_ENABLED=1 go test $(V) -race ./shard ./luascripts ./edge/... ./order/...
 
 integration: deps ## tests against the real redis-server and nginx
-	$(if $(call tagged,integration),go test $(V) -tags integration -count=1 -timeout 20m $(call tagged,integration))
+	$(if $(call tagged,integration),go test $(V) -tags integration -count=1 -timeout 20m -parallel 6 $(call tagged,integration))
 
 twin: deps ## scripts and their twin in Go, on a real redis-server
-	go test $(V) -tags integration -count=1 -run '^Test(ScriptsAndTwinAgree|Scenarios)$$' ./luascripts
+	go test $(V) -tags integration -count=1 -run '^Test(ScriptsAndTwinAgree|ScenariosOnRedis)$$' ./luascripts
 
 e2e: deps build ## tests that drive the built binary
-	$(if $(call tagged,e2e),go test $(V) -tags e2e -count=1 -timeout 40m $(call tagged,e2e))
+	$(if $(call tagged,e2e),go test $(V) -tags e2e -count=1 -timeout 40m -parallel 6 $(call tagged,e2e))
 
 e2e-short: deps build ## the article's session, a buy through nginx, orders in SQLite and PostgreSQL
 	go test $(V) -tags e2e -count=1 -run '^Test(ArticleSession|WeightsByTheEdgesOwnCounters|OrdersSurviveKills|OrdersInSQLite)$$' ./cmd/spike

@@ -185,7 +185,7 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 				t.Errorf("%d connections: a buyer from elsewhere heard %v", len(f.conns), heard)
 			}
 			share, held := (files-256)/4, 0
-			eventually(t, 5*time.Second, "the flood has its share and no more", func() bool {
+			eventually(t, patience, "the flood has its share and no more", func() bool {
 				held = f.held()
 				return held > share/2 && held <= share
 			})
@@ -215,7 +215,7 @@ func TestSlowRequestsAreEnded(t *testing.T) {
 			f := &flood{over: make(chan struct{})}
 			defer f.end()
 			f.open(t, "127.0.0.1", net.JoinHostPort("127.0.0.1", port), 8, k.first, k.slow)
-			eventually(t, 5*time.Second, "they are waited for", func() bool { return edge.weigh(t).files >= before.files+8 })
+			eventually(t, patience, "they are waited for", func() bool { return edge.weigh(t).files >= before.files+8 })
 			edge.backTo(t, before)
 		})
 	}
@@ -232,7 +232,7 @@ func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 	for i := range 20 {
 		f.open(t, fmt.Sprintf("127.0.1.%d", i+1), addr, 60, "", "")
 	}
-	eventually(t, 5*time.Second, "the edge holds what it has files for", func() bool {
+	eventually(t, patience, "the edge holds what it has files for", func() bool {
 		held := f.held()
 		return held > 0 && held <= files-256
 	})
@@ -240,7 +240,7 @@ func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 		t.Errorf("one too many heard %d", status)
 	}
 	f.end()
-	eventually(t, 20*time.Second, "buyers are answered again", func() bool { return oneBuy("127.0.0.2", addr) == 200 })
+	eventually(t, patience, "buyers are answered again", func() bool { return oneBuy("127.0.0.2", addr) == 200 })
 	edge.backTo(t, before)
 	edge.stop(t)
 }
@@ -258,7 +258,7 @@ func TestFloodOfTheOperatorsSide(t *testing.T) {
 		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{", "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"} {
 		f.open(t, at, net.JoinHostPort(at, port), 200, first, "")
 	}
-	eventually(t, 5*time.Second, "a stranger has its share and no more", func() bool { return f.held() <= 32 })
+	eventually(t, patience, "a stranger has its share and no more", func() bool { return f.held() <= 32 })
 	for range 20 {
 		if status, _ := ask(t, "GET", "127.0.0.1:"+port, "/healthz", "", ""); status != 200 {
 			t.Errorf("the operators hear %d", status)

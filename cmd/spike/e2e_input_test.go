@@ -115,7 +115,7 @@ func TestUnitsInARow(t *testing.T) {
 		seen[first], seen[first+1] = true, true
 	}
 	alone := 0 // odd ends of leases and shards are for single buyers, once they are back in the ledger
-	eventually(t, 20*time.Second, "the odd ends are sold", func() bool {
+	eventually(t, patience, "the odd ends are sold", func() bool {
 		w, _ := crowdAnyway(t, 10, 1, edge.buyURL("pairs"))
 		for serial := range w.owner {
 			if seen[int(serial)] {

@@ -48,7 +48,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		data, copied := t.TempDir(), filepath.Join(t.TempDir(), "d2")
 		first := startEdge(t, "--redis", redis.addr, "--data", data)
 		w, stop := storm(t, 16, first.buyURL("ticket"))
-		eventually(t, 20*time.Second, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
+		eventually(t, patience, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
 		if out, err := exec.Command("cp", "-a", data, copied).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -58,7 +58,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		}
 		second := startEdge(t, "--redis", redis.addr, "--data", copied)
 		others, _ := crowdAnyway(t, 40_000, 16, second.buyURL("ticket"))
-		eventually(t, 30*time.Second, "all is sold", func() bool {
+		eventually(t, patience, "all is sold", func() bool {
 			a := redis.audit(t, "ticket")
 			return a.Pending == a.Total
 		})
@@ -74,7 +74,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		if len(twice) > 0 || len(others.owner) == 0 || told > 60_000 || told < 60_000-lost {
 			t.Fatalf("sold twice: %v; %d told, %d may be lost", twice, told, lost)
 		}
-		eventually(t, 20*time.Second, "the copy is settled", func() bool {
+		eventually(t, patience, "the copy is settled", func() bool {
 			return !slices.ContainsFunc(rings(t, copied), func(ring string) bool { return slices.Contains(was, filepath.Base(ring)) })
 		})
 		first.stop(t)
@@ -154,7 +154,7 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
 	w, stop := storm(t, 8, edge.buyURL("cut"), edge.buyURL("whole"))
-	eventually(t, 20*time.Second, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
+	eventually(t, patience, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
 	for _, path := range rings(t, data) {
 		if strings.HasPrefix(filepath.Base(path), "cut-") {
 			if err := os.Truncate(path, 0); err != nil {
@@ -163,10 +163,10 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 		}
 	}
 	had := w.count()
-	eventually(t, 20*time.Second, "it sells on", func() bool { return w.count() > had+2_000 })
-	eventually(t, 20*time.Second, "both have rings", func() bool { return len(rings(t, data)) == 2 })
+	eventually(t, patience, "it sells on", func() bool { return w.count() > had+2_000 })
+	eventually(t, patience, "both have rings", func() bool { return len(rings(t, data)) == 2 })
 	stop()
-	eventually(t, 20*time.Second, "the cut sale is open again", func() bool {
+	eventually(t, patience, "the cut sale is open again", func() bool {
 		status, _, _ := get(t, "POST", edge.buyURL("cut"))
 		return status == 200
 	})
@@ -256,11 +256,11 @@ func TestP10OfferGoesWithItsKey(t *testing.T) {
 			_ = r.Body.Close()
 		}
 	}()
-	eventually(t, 10*time.Second, "the offer is on its way", func() bool { return heard.Load() > 0 })
+	eventually(t, patience, "the offer is on its way", func() bool { return heard.Load() > 0 })
 	edge.die()
 	<-done
 	again := startEdge(t, "--redis", redis.addr, "--data", data)
-	eventually(t, 10*time.Second, "the ring is settled", func() bool { return len(rings(t, data)) == 0 })
+	eventually(t, patience, "the ring is settled", func() bool { return len(rings(t, data)) == 0 })
 	pending := redis.audit(t, "ticket").Pending
 	var serials []string
 	for range 3 {

@@ -52,12 +52,12 @@ func TestLastUnitsInARowAreSold(t *testing.T) {
 		redis.audit(t, sale)
 	}
 	redis.hmset(t, "odd", "99", "0")
-	before := redis.scripts(t)
+	before, began := redis.scripts(t), time.Now()
 	if w, _ := crowd(t, 20_000, 16, edge.buyURL("odd")+"?n=100"); len(w.owner) != 0 {
 		t.Error("99 units are not 100")
 	}
-	if n := redis.scripts(t) - before; n > 200 {
-		t.Errorf("%d scripts to say so 20,000 times", n)
+	if n, most := redis.scripts(t)-before, 200+100*int(time.Since(began)/time.Second); n > most { // a look now and then
+		t.Errorf("%d scripts to say so 20,000 times, at most %d", n, most)
 	}
 	if w, _ := crowd(t, 500, 8, edge.buyURL("odd")); len(w.owner) != 99 {
 		t.Errorf("%d of 99 to buyers of one", len(w.owner))

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Row D7: a name of --sales is what it looks like, or is refused, or is named in the log.
@@ -76,17 +75,17 @@ func TestD20WordsForOperators(t *testing.T) {
 			sold++
 		}
 	}
-	eventually(t, 10*time.Second, "a status of its own", func() bool {
+	eventually(t, patience, "a status of its own", func() bool {
 		status, _, _ := get(t, "POST", "http://"+edge.addr+"/v1/sales/ticket/reservations")
 		return status == http.StatusConflict
 	})
 	redis.hmset(t, "all", "1", "0")
-	eventually(t, 10*time.Second, "sold out", func() bool {
+	eventually(t, patience, "sold out", func() bool {
 		status, _, body := get(t, "POST", "http://"+edge.addr+"/v1/sales/all/reservations")
 		return status == http.StatusGone && strings.Contains(body, "unless the operator adds some")
 	})
 	mustSpike(t, "sale", "add", "all", "1", "--redis", redis.addr)
-	eventually(t, 10*time.Second, "it sells what was added", func() bool {
+	eventually(t, patience, "it sells what was added", func() bool {
 		status, _, _ := get(t, "POST", "http://"+edge.addr+"/v1/sales/all/reservations")
 		return status == http.StatusCreated
 	})
