@@ -15,8 +15,12 @@ export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test deps vet lint unit race integration e2e e2e-long sim mutants chaos chaos-long lab lab-test soak \
-        fuzz bench bench-strategies bench-balance pprof clean
+.PHONY: help run demo build test verify deps deps-short vet lint unit race race-core integration twin e2e e2e-short e2e-long sim \
+        mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak fuzz bench bench-strategies bench-balance pprof clean
+
+# The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
+TEST   := build vet lint unit race-core twin e2e-short chaos-short mutants-short
+VERIFY := build vet lint unit race integration e2e sim mutants chaos lab lab-test
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -30,10 +34,17 @@ demo: deps build ## Redis, nginx 1:2:3:4, four edges, a million requests, and th
 build: ## bin/spike, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/spike ./cmd/spike
 
-test: deps vet lint build unit race integration e2e sim mutants chaos lab lab-test ## everything a change must pass (.ci/run)
+test: deps-short ## is this change sound? five minutes, without root
+	@.ci/steps $(TEST)
+
+verify: deps ## everything a change must pass; `make test verify` makes no step twice
+	@.ci/steps $(if $(filter test,$(MAKECMDGOALS)),$(filter-out $(TEST),$(VERIFY)),$(VERIFY))
 
 deps: ## install the servers and tools that the tests need and that are missing
 	@.ci/deps
+
+deps-short: ## those that `make test` needs
+	@.ci/deps short
 
 vet: ## go vet, all build tags
 	go vet -tags integration,e2e,chaos,lab ./...
@@ -43,16 +54,25 @@ lint: ## golangci-lint, as pinned in .ci/tools.mod
 	$(TOOL) golangci-lint run
 
 unit: ## tests that need only Go; the fuzz targets' seeds are among them
-	go test ./...
+	go test $(V) ./...
 
 race: ## the same under the race detector
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test $(V) -race ./...
+
+race-core: ## the same of what every buy and every order goes through
+	CGO_ENABLED=1 go test $(V) -race ./shard ./luascripts ./edge/... ./order/...
 
 integration: deps ## tests against the real redis-server and nginx
-	$(if $(call tagged,integration),go test -tags integration -count=1 -timeout 20m $(call tagged,integration))
+	$(if $(call tagged,integration),go test $(V) -tags integration -count=1 -timeout 20m -parallel 6 $(call tagged,integration))
+
+twin: deps-short ## scripts and their twin in Go, on a real redis-server
+	go test $(V) -tags integration -count=1 -run '^Test(ScriptsAndTwinAgree|ScenariosOnRedis)$$' ./luascripts
 
 e2e: deps build ## tests that drive the built binary
-	$(if $(call tagged,e2e),go test -tags e2e -count=1 -timeout 40m $(call tagged,e2e))
+	$(if $(call tagged,e2e),go test $(V) -tags e2e -count=1 -timeout 40m -parallel 6 $(call tagged,e2e))
+
+e2e-short: deps-short build ## the article's session, a buy through nginx, orders in SQLite and PostgreSQL
+	go test $(V) -tags e2e -count=1 -run '^Test(ArticleSession|WeightsByTheEdgesOwnCounters|OrdersSurviveKills|OrdersInSQLite)$$' ./cmd/spike
 
 e2e-long: export SPIKE_E2E_LONG := 1
 e2e-long: e2e ## the same with more runs and larger sales
@@ -60,10 +80,14 @@ e2e-long: e2e ## the same with more runs and larger sales
 SEEDS ?= 2000
 sim: build ## SEEDS (2000) worlds of the simulator: crashes, fail-overs, pauses and lies, no clock and no network
 	bin/spike bench sim --seeds $(SEEDS)
-	SPIKE_TRACES=1 go test -count=1 -run TestTraces ./bench/sim
+	SPIKE_TRACES=1 go test $(V) -count=1 -run TestTraces ./bench/sim
 
 mutants: ## every guard of the protocol left out once: the simulator must notice
 	go test -tags mutants -count=1 -timeout 20m -run TestEveryMutantDies -v ./bench/sim
+
+FEW := no-wait-.*|no-limbo|no-fence|free-early|sweep-early|clock-uncapped|era-stale|copy-proves|early-sold-out
+mutants-short: ## a dozen of them
+	go test -tags mutants -count=1 -run 'TestEveryMutantDies/^($(FEW))$$' -v ./bench/sim
 
 model: deps ## the lease protocol, searched whole by spin, and each of its guards left out once
 	luascripts/model/check
@@ -73,7 +97,10 @@ bin/clock.so: bench/chaos/clock/clock.c
 	cc -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 chaos: deps build bin/clock.so ## real faults on real parts, one or two runs of each
-	go test -tags chaos -count=1 -timeout 30m -parallel 4 -v ./bench/chaos
+	go test -tags chaos -count=1 -timeout 30m -parallel 6 -v ./bench/chaos
+
+chaos-short: deps-short build bin/clock.so ## a killed edge and a killed Redis, one run of each
+	SPIKE_CHAOS_RUNS=1 go test -tags chaos -count=1 -parallel 4 -run '^Test(EdgeKilledAndBack|RedisKilledAndBack)$$' -v ./bench/chaos
 
 chaos-long: export SPIKE_CHAOS_LONG := 1
 chaos-long: deps build bin/clock.so ## the same with larger sales, 20 to 50 runs of each: hours
@@ -84,7 +111,7 @@ lab: deps build ## router, directors, nginx, edges, Redis, each in a namespace; 
 	@exec bin/spike lab --rounds $(ROUNDS)
 
 lab-test: deps build ## the same once, killed and interrupted too: nothing may be left of it
-	go test -tags lab -count=1 -timeout 10m ./nginx/lab
+	go test $(V) -tags lab -count=1 -timeout 10m ./nginx/lab
 
 SOAK ?= 10m
 soak: deps build ## full load for SOAK (10m), an audit every second, flat memory

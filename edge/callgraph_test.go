@@ -1,3 +1,7 @@
+//go:build !race
+
+// It reads source and runs nothing: the race detector would find nothing, and take a minute.
+
 package edge
 
 import (

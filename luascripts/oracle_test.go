@@ -483,12 +483,14 @@ func (o *oracle) audit() {
 }
 
 func TestScriptsAndTwinAgree(t *testing.T) {
+	t.Parallel()
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no")
 	scriptsAndTwinAgree(t, dial(t, addr, quickBounds()))
 }
 
 // A server that was a replica once has its ledgers from its primary, or from nobody knows where.
 func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
+	t.Parallel()
 	host, port, _ := net.SplitHostPort(redistest.Start(t, "--repl-diskless-sync-delay", "0"))
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no", "--replicaof", host+" "+port)
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -506,6 +508,7 @@ func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 
 // With a replica every script that widens a right is followed by WAIT, and an era that was on it loses nothing.
 func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
+	t.Parallel()
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0", "--appendonly", "yes",
 		"--appendfsync", "no")
 	host, port, _ := net.SplitHostPort(addr)

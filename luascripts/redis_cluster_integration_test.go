@@ -18,6 +18,7 @@ import (
 // TestP11SlotIsMovedWhileItSells: the sale's slot goes to another server, key by key, and nothing is lost. While its keys are
 // in two places nobody is answered; a few seconds after the move it goes on, and no hold is waited for.
 func TestP11SlotIsMovedWhileItSells(t *testing.T) {
+	t.Parallel()
 	m := newMove(t)
 	sale := newSale(t, m.s, ledger.CreateRequest{Total: 1000, Hold: 5 * time.Minute})
 	first := buyOne(t, m.s, sale, 1)

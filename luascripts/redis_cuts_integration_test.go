@@ -13,6 +13,7 @@ import (
 
 // S1 on a Redis that loses what came after its dump, twice: the second time when the first recovery would have been over.
 func TestS1TwoCutsOnRedis(t *testing.T) {
+	t.Parallel()
 	b := ledger.DefaultBounds()
 	b.Lease, b.Margin = 500*time.Millisecond, 500*time.Millisecond
 	addr, dir := redistest.FreeAddr(t), t.TempDir()

@@ -82,6 +82,7 @@ func wait(h ledger.Head) time.Duration { return time.Duration(h.Reopens-h.Now) *
 
 // A server that had everything on its disk lost nothing: once the one lease from before is re-asserted, it grants.
 func TestRestartFromFullDisk(t *testing.T) {
+	t.Parallel()
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
 	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
@@ -104,6 +105,7 @@ func TestRestartFromFullDisk(t *testing.T) {
 
 // A server that was a replica when its primary's answers were waited for has all that anybody acted on.
 func TestPromotedReplica(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
@@ -126,6 +128,7 @@ func TestPromotedReplica(t *testing.T) {
 
 // A server that forgot its newest history hears of it again from who is there; who is not is waited for.
 func TestRestartThatForgot(t *testing.T) {
+	t.Parallel()
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
 	s := dial(t, redistest.StartAt(t, addr, "--dir", dir), ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
@@ -192,6 +195,7 @@ func second[R any](_ R, err error) error { return err }
 
 // A first replica gives the history a new name, and takes nothing from it.
 func TestFirstReplicaIsNoLoss(t *testing.T) {
+	t.Parallel()
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
@@ -211,6 +215,7 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 
 // A primary that comes back alone does nothing that its replica might not know: that one may be promoted at any time.
 func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
+	t.Parallel()
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}
 	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
@@ -286,6 +291,7 @@ func TestUnpromotable(t *testing.T) {
 
 // However many edges there are, a recovery waits for the last of them, and a call looks at some of them only.
 func TestRecoveryOfManyEdges(t *testing.T) {
+	t.Parallel()
 	const edges = 400
 	addr, dir, bounds := redistest.FreeAddr(t), t.TempDir(), ledger.DefaultBounds()
 	bounds.Proof = 100 * time.Millisecond

@@ -45,6 +45,7 @@ func shortest() time.Duration {
 // TestP2ClockBehindHidesNoLoss: primary and replica die, and the primary comes back alone, from an old dump, with a clock
 // that is an hour behind: what came after the dump may have been acted on.
 func TestP2ClockBehindHidesNoLoss(t *testing.T) {
+	t.Parallel()
 	for _, d := range []time.Duration{-time.Hour, -20 * time.Second, 0, time.Hour} {
 		addr, dir := redistest.FreeAddr(t), t.TempDir()
 		args := []string{"--dir", dir, "--repl-diskless-sync-delay", "0"}
@@ -67,6 +68,7 @@ func TestP2ClockBehindHidesNoLoss(t *testing.T) {
 
 // TestP6ClockCostsNoHold: a server that wrote all down lost nothing, whatever its clock says.
 func TestP6ClockCostsNoHold(t *testing.T) {
+	t.Parallel()
 	for _, d := range []time.Duration{-time.Hour, -10 * time.Second, time.Hour} {
 		addr, args := redistest.FreeAddr(t), keepsAll(t.TempDir())
 		s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
@@ -83,6 +85,7 @@ func TestP6ClockCostsNoHold(t *testing.T) {
 // TestP5ClockAheadEndsNoHold: a lone server comes back from its newest dump with a clock that is an hour ahead. Who pays
 // after it hears "ask again" at the most, and then that it is paid.
 func TestP5ClockAheadEndsNoHold(t *testing.T) {
+	t.Parallel()
 	addr, args := redistest.FreeAddr(t), []string{"--dir", t.TempDir()}
 	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
 	w := newBusySale(t, s)
@@ -108,6 +111,7 @@ func TestP5ClockAheadEndsNoHold(t *testing.T) {
 // TestP3WhoLivesHasTheTimeToProve: the file is a backup. Who has acted on more comes 2.5 s later than a new edge, which gets
 // nothing before, and for long after.
 func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
+	t.Parallel()
 	addr, dir, copied := redistest.FreeAddr(t), t.TempDir(), t.TempDir()
 	s := dial(t, redistest.StartAt(t, addr, keepsAll(dir)...), ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})

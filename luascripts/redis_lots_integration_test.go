@@ -17,6 +17,7 @@ import (
 
 // The scripts' draw, as the twin's: 200 of them, and one buyer comes over 50 connections at once.
 func TestScriptsDrawFairly(t *testing.T) {
+	t.Parallel()
 	b := suiteBounds() // nobody looks while the windows are open
 	b.Margin = time.Millisecond
 	s := dial(t, redistest.Start(t), b)
@@ -130,6 +131,7 @@ func crowdCollects(t *testing.T, s ledger.Store) {
 
 // Who was told that it has entered has entered, also on the replica that is promoted in the window.
 func TestEntriesSurviveAFailOver(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
 	replica := redistest.Start(t, "--replicaof", host+" "+port)
@@ -164,6 +166,7 @@ func TestEntriesSurviveAFailOver(t *testing.T) {
 
 // An entry is not acted on before every replica has it.
 func TestEntriesWaitForReplicas(t *testing.T) {
+	t.Parallel()
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)
 	replica := dial(t, redistest.Start(t, "--replicaof", host+" "+port, "--enable-debug-command", "local"), ledger.DefaultBounds())

@@ -23,6 +23,7 @@ import (
 // What Redis itself refuses, and what becomes of a sale then: nothing at all. Every script is refused as a whole, with
 // ErrDown and Redis' own word for it; whoever only looks is answered. When it is over, all goes on.
 func TestRedisRefusesWhole(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		code       string
 		args       []string

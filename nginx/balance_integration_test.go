@@ -115,6 +115,7 @@ func TestOnlyTheLostEdgesBuyersMove(t *testing.T) {
 
 // TestEveryBalancePassesOverTheDead: an edge that refuses costs no buyer anything, even if the buyer hashes to it.
 func TestEveryBalancePassesOverTheDead(t *testing.T) {
+	t.Parallel()
 	for _, b := range balances {
 		t.Run(string(b), func(t *testing.T) {
 			t.Parallel()

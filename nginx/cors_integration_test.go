@@ -45,6 +45,7 @@ func corsOf(t *testing.T, addr, method, uri string, headers ...string) string {
 // Row D9: pages of allowed sites may buy, at an edge and behind nginx alike, whichever of the two answers. By default no answer
 // has a header about other sites.
 func TestD9PagesOfAllowedSitesMayBuy(t *testing.T) {
+	t.Parallel()
 	dir := gateDir(t)
 	setFlag(t, dir, "nowhere", SoldOut)
 	setFlag(t, dir, "later", NoneNow)

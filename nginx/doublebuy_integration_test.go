@@ -35,6 +35,7 @@ func (f failure) String() string {
 // TestNoDoubleBuy sends buys through nginx to one edge that sells and one that reads a buy and then fails. nginx gives every buy
 // an X-Request-ID, and keeps it through its retries. So a buy that reaches edges twice shows.
 func TestNoDoubleBuy(t *testing.T) {
+	t.Parallel()
 	for _, way := range []struct{ method, path string }{
 		{http.MethodGet, "/buy/ticket"}, {http.MethodPost, "/buy/ticket"}, {http.MethodPut, "/buy/ticket"},
 		{http.MethodPost, "/v1/sales/ticket/reservations"}, {http.MethodPost, "/v1/reservations/x/cancel"},
@@ -96,6 +97,7 @@ func doubleBuy(t *testing.T, method, path string, f failure, edit change) (*visi
 
 // TestRefusedIsAskedElsewhere: an edge that is gone costs no buyer anything.
 func TestRefusedIsAskedElsewhere(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, gone := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%s, %d gone", method, gone), func(t *testing.T) {
@@ -138,6 +140,7 @@ func TestUnreachableIsAskedElsewhere(t *testing.T) {
 
 // TestKilledEdge: an edge dies under load with open connections. Only buys that it may have read hear 503.
 func TestKilledEdge(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()

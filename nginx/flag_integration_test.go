@@ -159,6 +159,7 @@ func unflag(t *testing.T, dir string) {
 
 // TestNginxSaysWhatEdgesSay compares nginx's own answer with a live edge's, for each format, outcome and language.
 func TestNginxSaysWhatEdgesSay(t *testing.T) {
+	t.Parallel()
 	for _, lang := range []string{"zh", "en"} {
 		live, dir := openEdge(t, lang), gateDir(t)
 		alone := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: lang, GateDir: dir,
@@ -245,6 +246,7 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 // TestOddPathsMeanTheSameAtTheGate: however a path is written, the gate answers as an edge does for the sale that the edge reads
 // in that path. A flag outside gate_dir never counts.
 func TestOddPathsMeanTheSameAtTheGate(t *testing.T) {
+	t.Parallel()
 	live, dir := openEdge(t, "en"), gateDir(t)
 	front := strings.TrimPrefix(start(t, Topology{Workers: 1, Lang: "en", GateDir: dir, Edges: []Edge{{live, 1}}},
 		asRendered), "http://")

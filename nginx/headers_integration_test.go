@@ -42,6 +42,7 @@ func TestD10OnlyWhatEdgesReadIsPassedOn(t *testing.T) {
 
 // A site's cookies may be larger than all that an edge reads.
 func TestD10CookiesKeepNobodyFromBuying(t *testing.T) {
+	t.Parallel()
 	live := openEdge(t, "en")
 	front := strings.TrimPrefix(start(t, Topology{Edges: []Edge{{live, 1}}}, asRendered), "http://")
 	for name, headers := range map[string][]string{

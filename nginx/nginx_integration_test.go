@@ -43,6 +43,7 @@ func TestNginxAcceptsEveryVariant(t *testing.T) {
 
 // TestNginxAcceptsEveryCombination: nginx accepts every combination of a topology's settings.
 func TestNginxAcceptsEveryCombination(t *testing.T) {
+	t.Parallel()
 	for _, balance := range balances {
 		for with := range 1 << 6 {
 			topology := Topology{Listen: freeAddr(t), Balance: balance, Edges: []Edge{{"127.0.0.1:3001", 1}, {"[::1]:3002", 3}}}

@@ -127,6 +127,7 @@ const aLook = "GET /v1/sales/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n
 // TestNothingIsSmuggledThroughNginx: however a request is written, the edges count as many buys as nginx answered. Other clients'
 // requests on the same connections to the edges stay theirs.
 func TestNothingIsSmuggledThroughNginx(t *testing.T) {
+	t.Parallel()
 	shop := openShop(t, 2)
 	via := strings.TrimPrefix(start(t, Topology{Workers: 1, Edges: []Edge{{shop.addrs[0], 1}, {shop.addrs[1], 1}}},
 		asRendered), "http://")

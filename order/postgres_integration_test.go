@@ -77,6 +77,7 @@ func runs(t *testing.T, run func(*testing.T)) {
 
 // PostgreSQL dies (immediate) with synchronous_commit = off as its default, while orders come. Every acknowledged order is there.
 func TestO2CrashWithSynchronousCommitOff(t *testing.T) {
+	t.Parallel()
 	for name, param := range map[string]string{"of the server": "", "in the address": "?synchronous_commit=off"} {
 		t.Run(name, func(t *testing.T) { runs(t, func(t *testing.T) { crash(t, param) }) })
 	}
@@ -101,6 +102,7 @@ func crash(t *testing.T, param string) {
 
 // The start names settings with which a crash of the machine loses orders.
 func TestO2RisksAreNamed(t *testing.T) {
+	t.Parallel()
 	repo := openTestRepository(t, pgtest.Start(t, "full_page_writes=off").URL)
 	risks, err := repo.Risks(t.Context())
 	if err != nil || len(risks) != 2 || !strings.Contains(strings.Join(risks, "; "), "fsync is off") ||
@@ -116,6 +118,7 @@ func TestO2RisksAreNamed(t *testing.T) {
 // A real fail-over: the primary dies in the middle of the work, and its standby is promoted. With a synchronous standby nothing
 // is lost, and the worker goes on by itself.
 func TestO3FailOverToAStandby(t *testing.T) {
+	t.Parallel()
 	runs(t, func(t *testing.T) {
 		primary := pgtest.Start(t, "synchronous_standby_names=b", "wal_level=replica", "synchronous_commit=local")
 		standby := primary.Standby("b")
@@ -152,6 +155,7 @@ func bothOf(t testing.TB, a, b *pgtest.Server) string {
 // The old primary lives on as a standby, or its administrator makes it read-only for a while (as a full disk does in some
 // clouds). Its sessions are useless, and do not end by themselves.
 func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	for name, c := range map[string][2]string{
 		"read-only": {"ALTER ROLE spike SET default_transaction_read_only = on",
@@ -193,6 +197,7 @@ func failing(code string) string {
 
 // A primary becomes read-only while its sessions live. The next sessions go to a server that takes writes.
 func TestO3DemotedPrimary(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.Start(t)
 	standby := primary.Standby("b")
 	store := newShop()
@@ -213,6 +218,7 @@ func TestO3DemotedPrimary(t *testing.T) {
 
 // PgBouncer as Debian has it (1.18), in transaction pooling. All clients share two sessions.
 func TestO5PgBouncer(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
 	hand(t, server.URL, `CREATE SCHEMA shop; CREATE SCHEMA "My Shop"`)
 	for name, c := range map[string]struct{ settings, params, schema string }{
@@ -253,6 +259,7 @@ func TestO5PgBouncer(t *testing.T) {
 
 // Another database on the same server, made from this one, is a copy. It has the same id and another place.
 func TestO1CopyByTemplate(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	first := openTestRepository(t, server.URL)
 	me, err := first.Binding(t.Context())

@@ -10,6 +10,7 @@ import (
 )
 
 func TestPostgresRepository(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	repositorySuite(t, func(t testing.TB) testRepository {
 		t.Helper()

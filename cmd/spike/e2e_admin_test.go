@@ -46,6 +46,7 @@ func outside(t testing.TB) netip.Addr {
 
 // Off loopback the edge does not start without a token.
 func TestAdminOffLoopbackNeedsAToken(t *testing.T) {
+	t.Parallel()
 	for _, host := range []string{"0.0.0.0", "[::]", ""} {
 		_, port, _ := net.SplitHostPort(redistest.FreeAddr(t))
 		out, errs, code := spike(t, "serve", "--listen", redistest.FreeAddr(t), "--admin", host+":"+port)
@@ -88,6 +89,7 @@ func TestAdminFromOutside(t *testing.T) {
 
 // A name that its owner made point here opens neither listener on loopback.
 func TestAdminUnderAnotherName(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	orders := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))

@@ -47,6 +47,7 @@ func startVarnish(t testing.TB, behind string) string {
 // Row D2: a cache in front of an edge, or of nginx, keeps nothing: each buyer has a unit of its own, and who comes after a
 // restock hears of it.
 func TestD2ACacheKeepsNothing(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr, "--lang", "en")
 	for sale, front := range map[string]string{
@@ -57,12 +58,12 @@ func TestD2ACacheKeepsNothing(t *testing.T) {
 		if w, _ := crowd(t, 3, 1, front+"/buy/"+sale); len(w.owner) != 3 {
 			t.Fatalf("%s: %d of 3 buyers have a unit", sale, len(w.owner))
 		}
-		eventually(t, 10*time.Second, "none left", func() bool {
+		eventually(t, patience, "none left", func() bool {
 			_, _, body := get(t, "GET", front+"/buy/"+sale)
 			return strings.Contains(body, `"code":-1`)
 		})
 		mustSpike(t, "sale", "add", sale, "1", "--redis", redis.addr)
-		eventually(t, 10*time.Second, "the unit that was added", func() bool { // far less than a cache's two minutes
+		eventually(t, patience, "the unit that was added", func() bool { // far less than a cache's two minutes
 			_, _, body := get(t, "GET", front+"/buy/"+sale)
 			return strings.Contains(body, `"code":1`)
 		})

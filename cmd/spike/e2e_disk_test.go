@@ -68,6 +68,7 @@ func newFiles(t testing.TB, dir string) (count func() int) {
 // Row D5: on a full disk buyers hear 503, one ring file a second is tried, and nothing of it is left. When there is room again
 // it sells, and nothing is left behind.
 func TestD5FullDisk(t *testing.T) {
+	t.Parallel()
 	for name, room := range map[string]uint64{"no room at all": 0, "room for a part of a ring": 8 << 10} {
 		t.Run(name, func(t *testing.T) {
 			disk := smallDisk(t, "16m")
@@ -116,6 +117,7 @@ func TestD5FullDisk(t *testing.T) {
 
 // A disk that has room for a small ring only sells from that.
 func TestD5RoomForASmallRing(t *testing.T) {
+	t.Parallel()
 	disk := smallDisk(t, "16m")
 	data := filepath.Join(disk, "data")
 	redis := startRedis(t)

@@ -157,6 +157,7 @@ var kinds = []struct{ name, first, slow string }{
 // One source opens more connections than the edge has files, over IPv4 or IPv6, in all ways of being slow. A buyer from
 // elsewhere is answered all the while, and afterwards the edge has what it had before.
 func TestOneSourceStarvesNobody(t *testing.T) {
+	t.Parallel()
 	for name, flooder := range map[string]struct{ source, host string }{
 		"IPv4": {"127.0.0.1", "127.0.0.1"}, "IPv6": {"::1", "::1"}, "IPv4 through IPv6": {"127.0.0.3", "::ffff:127.0.0.1"},
 	} {
@@ -184,7 +185,7 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 				t.Errorf("%d connections: a buyer from elsewhere heard %v", len(f.conns), heard)
 			}
 			share, held := (files-256)/4, 0
-			eventually(t, 5*time.Second, "the flood has its share and no more", func() bool {
+			eventually(t, patience, "the flood has its share and no more", func() bool {
 				held = f.held()
 				return held > share/2 && held <= share
 			})
@@ -202,6 +203,7 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 // What never ends its request, or never reads its answers, is ended by the edge, though its source holds less than its
 // share.
 func TestSlowRequestsAreEnded(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds {
 		if k.name == "kept alive" && !long() {
 			continue // it may rest for a minute
@@ -213,7 +215,7 @@ func TestSlowRequestsAreEnded(t *testing.T) {
 			f := &flood{over: make(chan struct{})}
 			defer f.end()
 			f.open(t, "127.0.0.1", net.JoinHostPort("127.0.0.1", port), 8, k.first, k.slow)
-			eventually(t, 5*time.Second, "they are waited for", func() bool { return edge.weigh(t).files >= before.files+8 })
+			eventually(t, patience, "they are waited for", func() bool { return edge.weigh(t).files >= before.files+8 })
 			edge.backTo(t, before)
 		})
 	}
@@ -221,6 +223,7 @@ func TestSlowRequestsAreEnded(t *testing.T) {
 
 // More sources than there are files for: the edge turns away who is too many, and lives.
 func TestManySourcesDoNotEndTheEdge(t *testing.T) {
+	t.Parallel()
 	const files = 600
 	edge, port := floodedEdge(t, files)
 	addr := net.JoinHostPort("127.0.0.1", port)
@@ -229,7 +232,7 @@ func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 	for i := range 20 {
 		f.open(t, fmt.Sprintf("127.0.1.%d", i+1), addr, 60, "", "")
 	}
-	eventually(t, 5*time.Second, "the edge holds what it has files for", func() bool {
+	eventually(t, patience, "the edge holds what it has files for", func() bool {
 		held := f.held()
 		return held > 0 && held <= files-256
 	})
@@ -237,24 +240,25 @@ func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 		t.Errorf("one too many heard %d", status)
 	}
 	f.end()
-	eventually(t, 20*time.Second, "buyers are answered again", func() bool { return oneBuy("127.0.0.2", addr) == 200 })
+	eventually(t, patience, "buyers are answered again", func() bool { return oneBuy("127.0.0.2", addr) == 200 })
 	edge.backTo(t, before)
 	edge.stop(t)
 }
 
 // A flood of the operators' side, without the token, neither ends the edge nor keeps files for long.
 func TestFloodOfTheOperatorsSide(t *testing.T) {
+	t.Parallel()
 	at := outside(t).String()
 	port := lowPort(t)
-	t.Setenv("SPIKE_ADMIN_TOKEN", "t0ken")
-	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port, "sh", "-c", `ulimit -n "$0" && exec "$@"`, "600", binary(t), "serve", "--admin", "0.0.0.0:"+port)
+	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port, "sh", "-c", `ulimit -n "$0" && SPIKE_ADMIN_TOKEN=t0ken exec "$@"`, "600",
+		binary(t), "serve", "--admin", "0.0.0.0:"+port)
 	f := &flood{over: make(chan struct{})}
 	defer f.end()
 	for _, first := range []string{"", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "POST /api/v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
 		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{", "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"} {
 		f.open(t, at, net.JoinHostPort(at, port), 200, first, "")
 	}
-	eventually(t, 5*time.Second, "a stranger has its share and no more", func() bool { return f.held() <= 32 })
+	eventually(t, patience, "a stranger has its share and no more", func() bool { return f.held() <= 32 })
 	for range 20 {
 		if status, _ := ask(t, "GET", "127.0.0.1:"+port, "/healthz", "", ""); status != 200 {
 			t.Errorf("the operators hear %d", status)

@@ -335,13 +335,13 @@ func (s *frontStage) stop(t testing.TB) {
 	}
 }
 
-// 100,000 buys through nginx while edges are killed and come back and one hangs after it has sold: the units owned
+// 50,000 buys through nginx while edges are killed and come back and one hangs after it has sold: the units owned
 // are those that winners were told of and those whose buyers heard "nobody knows", and no unit has two owners.
 func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 	const (
-		requests, units = 100_000, 60_000
-		rate            = 10_000 // a second: whatever happens in the first five happens in full sale
-		swallowed       = 100    // fewer than there are connections, so that the others go on
+		requests, units = 50_000, 30_000
+		rate            = 5_000 // a second: whatever happens in the first five happens in full sale
+		swallowed       = 100   // fewer than there are connections, so that the others go on
 	)
 	s := newFrontStage(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(units), "--hold", "30m", "--redis", s.redis.addr)

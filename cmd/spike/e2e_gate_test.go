@@ -196,6 +196,7 @@ func (s *gateStage) winsWithin(t testing.TB, sale string, want int, within time.
 }
 
 func TestGateSoldOut(t *testing.T) {
+	t.Parallel()
 	for _, lang := range []string{"zh", "en"} {
 		t.Run(lang, func(t *testing.T) {
 			s := newGateStage(t, lang)
@@ -223,6 +224,7 @@ func TestGateSoldOut(t *testing.T) {
 // Nobody pays, nobody runs `spike orders`, and the edges have just begun and heard of no sale: units come back all the same,
 // and are sold through nginx. Cancelled ones come back at once.
 func TestGateNoneNow(t *testing.T) {
+	t.Parallel()
 	s := newGateStage(t, "zh")
 	mustSpike(t, "sale", "create", "ticket", "--total", "3", "--hold", "5s", "--redis", s.redis.addr)
 	mustSpike(t, "sale", "create", "paid", "--total", "2", "--hold", "1m", "--redis", s.redis.addr)
@@ -260,6 +262,7 @@ func TestGateNoneNow(t *testing.T) {
 
 // Units that lie idle on an edge can be had only as long as buyers come: no flag ever hides them.
 func TestGateNeverHidesIdleUnits(t *testing.T) {
+	t.Parallel()
 	s := newGateStage(t, "zh")
 	s.redis.hmset(t, "ticket", "7", "0")
 	idle := ledger.Party{Instance: "idle", Node: "idle"}
@@ -287,6 +290,7 @@ func TestGateNeverHidesIdleUnits(t *testing.T) {
 
 // Who shuts a sale's doors has the edges say so.
 func TestGateAndDoors(t *testing.T) {
+	t.Parallel()
 	s := newGateStage(t, "zh")
 	s.redis.hmset(t, "ticket", "2", "0")
 	s.sellOut(t, "ticket", 2)
@@ -301,6 +305,7 @@ func TestGateAndDoors(t *testing.T) {
 
 // Whatever becomes of the gate or of Redis: nginx soon asks the edges again.
 func TestGateFailsOpen(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		does   func(t *testing.T, s *gateStage)
 		within time.Duration
@@ -364,6 +369,7 @@ func (r redisServer) stick(t testing.TB) {
 }
 
 func TestGateUsage(t *testing.T) {
+	t.Parallel()
 	s := newGateStage(t, "zh")
 	bare := filepath.Join(t.TempDir(), "bare.yaml")
 	if err := os.WriteFile(bare, []byte("listen: :1\nedges: [{addr: 'a:1', weight: 1}]\n"), 0o600); err != nil {

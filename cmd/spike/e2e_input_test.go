@@ -39,6 +39,7 @@ func raw(t testing.TB, addr, request string) int {
 }
 
 func TestBadInputSellsNothing(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "100", "0")
 	edge := startEdge(t, "--redis", redis.addr)
@@ -91,6 +92,7 @@ func TestBadInputSellsNothing(t *testing.T) {
 }
 
 func TestUnitsInARow(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "pairs", "--total", "101", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
@@ -113,7 +115,7 @@ func TestUnitsInARow(t *testing.T) {
 		seen[first], seen[first+1] = true, true
 	}
 	alone := 0 // odd ends of leases and shards are for single buyers, once they are back in the ledger
-	eventually(t, 20*time.Second, "the odd ends are sold", func() bool {
+	eventually(t, patience, "the odd ends are sold", func() bool {
 		w, _ := crowdAnyway(t, 10, 1, edge.buyURL("pairs"))
 		for serial := range w.owner {
 			if seen[int(serial)] {
@@ -130,6 +132,7 @@ func TestUnitsInARow(t *testing.T) {
 }
 
 func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "good", "10", "0")
 	redis.hmset(t, "words", "ten", "0")
@@ -158,6 +161,7 @@ func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
 
 // A reader of the article runs it twice: a new hash under an edge that still runs.
 func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	for run := range 3 {
@@ -175,6 +179,7 @@ func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
 }
 
 func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
+	t.Parallel()
 	resident := func(total string, buys int64) (kb int) {
 		redis := startRedis(t)
 		redis.hmset(t, "ticket", total, "0")
@@ -197,6 +202,7 @@ func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
 }
 
 func TestDoors(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	opens := time.Now().Add(2 * time.Second).Truncate(time.Second).Add(time.Second)
 	mustSpike(t, "sale", "create", "later", "--total", "5", "--opens", opens.Format(time.RFC3339), "--closes",
@@ -234,6 +240,7 @@ func TestDoors(t *testing.T) {
 }
 
 func TestAddedUnitsAreSold(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "50", "0")
 	edge := startEdge(t, "--redis", redis.addr)
@@ -255,6 +262,7 @@ func TestAddedUnitsAreSold(t *testing.T) {
 }
 
 func TestHoldsEndAndUnitsComeBack(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "300", "--hold", "2s", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
@@ -275,6 +283,7 @@ func TestHoldsEndAndUnitsComeBack(t *testing.T) {
 }
 
 func TestDecisionLogReadsAsTheArticles(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "100", "0")
 	file := filepath.Join(t.TempDir(), "stat.log")
@@ -291,6 +300,7 @@ func TestDecisionLogReadsAsTheArticles(t *testing.T) {
 }
 
 func TestAdminSide(t *testing.T) {
+	t.Parallel()
 	edge := startEdge(t)
 	crowd(t, 20_000, 16, edge.buyURL("ticket"))
 	eventually(t, noticed, "the embedded store's audit", func() bool {
@@ -323,6 +333,7 @@ func TestAdminSide(t *testing.T) {
 }
 
 func TestStartsThatFail(t *testing.T) {
+	t.Parallel()
 	nobody := redistest.FreeAddr(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

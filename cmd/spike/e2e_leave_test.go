@@ -45,6 +45,7 @@ func (l *leavers) run(ctx context.Context, url string, kept bool, pause time.Dur
 // Row D11: SIGTERM in full load resets nobody: who was let in is answered, whether the kernel has let him in or the edge; others
 // are refused.
 func TestD11NobodyIsReset(t *testing.T) {
+	t.Parallel()
 	runs := 5
 	if long() {
 		runs = 30

@@ -10,6 +10,7 @@ import (
 // Row D14: a hash that was deleted, let expire or spoilt is written again from its ledger, under an edge in sale; all that there is
 // is sold once, and what was sold stays sold.
 func TestD14HashIsMended(t *testing.T) {
+	t.Parallel()
 	for name, words := range map[string][]string{
 		"deleted":  {"DEL", "ticket_hash_key"},
 		"expired":  {"PEXPIRE", "ticket_hash_key", "1"},

@@ -63,6 +63,7 @@ func (s *service) lead(ctx context.Context, c net.Conn) {
 // Row D4: the service's address moves to the promoted replica, and the old primary lives on as its replica. Edge, order worker
 // and gate go where the address leads: they sell, store and flag again.
 func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
+	t.Parallel()
 	old, fresh := startRedis(t), redisAt(t, redistest.Start(t))
 	_, port, _ := net.SplitHostPort(old.addr)
 	fresh.do(t, "REPLICAOF", "127.0.0.1", port)

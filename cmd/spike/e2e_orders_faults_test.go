@@ -73,6 +73,7 @@ func (o *testOrders) ends(t testing.TB) (code int) {
 
 // Two workers with two databases on one Redis: the second is refused, and the first has every order.
 func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
+	t.Parallel()
 	redis, dir := startRedis(t), t.TempDir()
 	mustSpike(t, "sale", "create", "ticket", "--total", "400", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
@@ -105,6 +106,7 @@ func sqliteRows(file string) (n int) {
 
 // PostgreSQL dies at once when all is acknowledged, and its default was synchronous_commit = off.
 func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
+	t.Parallel()
 	s := newFaultStage(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
 	startOrders(t, s.args...)
 	s.sell(t, func(int) {})
@@ -118,6 +120,7 @@ func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
 
 // The primary dies in full sale, and its synchronous standby is promoted.
 func TestO3DatabaseFailsOver(t *testing.T) {
+	t.Parallel()
 	s := newFaultStage(t, "synchronous_standby_names=b", "synchronous_commit=local")
 	standby := s.db.Standby("b")
 	worker := startOrders(t, "--redis", s.redis.addr, "--batch", "20",
@@ -135,6 +138,7 @@ func TestO3DatabaseFailsOver(t *testing.T) {
 
 // A CHECK refuses one row: all others are stored, it is parked and can be tried again.
 func TestO4OneRowIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newFaultStage(t)
 	worker := startOrders(t, s.args...)
 	s.db.exec(t, "ALTER TABLE orders ADD CONSTRAINT picky CHECK (serial <> 17)")
@@ -153,6 +157,7 @@ func TestO4OneRowIsRefused(t *testing.T) {
 
 // PgBouncer 1.18 in transaction pooling, and a search_path.
 func TestO5OrdersThroughPgBouncer(t *testing.T) {
+	t.Parallel()
 	s := newFaultStage(t)
 	s.db.exec(t, "CREATE SCHEMA shop")
 	through := s.db.Pooler(t, "") + "?search_path=shop"
@@ -165,6 +170,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 
 // In a pod: probes and scrapes come from outside.
 func TestO6AdminOffLoopback(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	pod := &testOrders{admin: redistest.FreeAddr(t), log: &synclog.Log{}}
 	_, port, _ := net.SplitHostPort(pod.admin)

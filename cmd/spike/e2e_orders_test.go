@@ -156,6 +156,7 @@ func (s ordersStage) sell(t testing.TB, between func(tenth int)) {
 }
 
 func TestOrdersSurviveKills(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	worker := startOrders(t, s.args...)
 	s.sell(t, func(tenth int) {
@@ -169,6 +170,7 @@ func TestOrdersSurviveKills(t *testing.T) {
 }
 
 func TestOrdersWithDatabaseAway(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	worker := startOrders(t, s.args...)
 	s.sell(t, func(tenth int) {
@@ -187,6 +189,7 @@ func TestOrdersWithDatabaseAway(t *testing.T) {
 }
 
 func TestOrdersStartBeforeTheirDatabase(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	s.db.Stop()
 	launchOrders(t, s.args...)
@@ -197,6 +200,7 @@ func TestOrdersStartBeforeTheirDatabase(t *testing.T) {
 
 // Redis stands still while the worker reads, for longer than any call waits.
 func TestOrdersWhileRedisStandsStill(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	s.sell(t, func(int) {})
 	worker := startOrders(t, s.args...)
@@ -210,6 +214,7 @@ func TestOrdersWhileRedisStandsStill(t *testing.T) {
 
 // Two workers share the work; one is killed with events in hand and never comes back.
 func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	doomed, other := startOrders(t, s.args...), startOrders(t, s.args...)
 	lock, err := pgx.Connect(t.Context(), s.db.URL)
@@ -237,6 +242,7 @@ func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 
 // The same in a file: bought, and unpaid at the end of the hold.
 func TestOrdersInSQLite(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "500", "--hold", "2s", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
@@ -259,6 +265,7 @@ func TestOrdersInSQLite(t *testing.T) {
 }
 
 func TestOrdersUsage(t *testing.T) {
+	t.Parallel()
 	db := "sqlite:" + filepath.Join(t.TempDir(), "orders.db")
 	for _, c := range []struct {
 		args []string

@@ -74,6 +74,7 @@ var lostLines = regexp.MustCompile(`(?m)^spike_log_lost_lines_total [1-9]`)
 
 // Row D1: who reads the log may go away. The next lines are lost and counted; no long-running command ends by them.
 func TestD1ReaderOfTheLogEnds(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100", "--redis", redis.addr)
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
@@ -116,6 +117,7 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 
 // Row D6: what was started with nohup ignores SIGHUP.
 func TestD6NohupIsKept(t *testing.T) {
+	t.Parallel()
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
 	edge := runEdge(t, addr, admin, "nohup", binary(t), "serve", "--admin", admin)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", edge.cmd.Process.Pid))
@@ -208,6 +210,7 @@ func (s *hangupStage) buy(t testing.TB, secret string) (status int, token string
 // Row D6: SIGHUP reads token keys, JWT keys, admin tokens and the log level again, opens the decision log anew (logrotate has
 // moved it away), and stops nothing. What cannot be used changes nothing.
 func TestD6HangupReadsAgain(t *testing.T) {
+	t.Parallel()
 	const again = "read again"
 	s := newHangupStage(t)
 	status, before := s.buy(t, "the-first-secret-of-the-issuer-of-jwts")
@@ -316,6 +319,7 @@ func (s *hangupStage) rotate(t testing.TB) {
 // Row D3: production sells nothing without a store; a setting that is there but empty, and a variable that was meant to be a
 // setting, are named and refused, wherever they stand.
 func TestD3SettingsThatAreNotThere(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(t.TempDir(), "spike.yaml")
 	keys := filepath.Join(t.TempDir(), "keys")
 	write(t, keys, newKey())
@@ -390,6 +394,7 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 
 // Row D15: few files are named at the start.
 func TestD15FewFiles(t *testing.T) {
+	t.Parallel()
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
 	edge := runEdge(t, addr, admin, "sh", "-c", `ulimit -n 64; exec "$@"`, "sh", binary(t), "serve", "--admin", admin)
 	edge.stop(t)

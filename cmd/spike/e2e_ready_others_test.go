@@ -50,6 +50,7 @@ func (c *clerk) stores() bool {
 }
 
 func TestD8OrdersReadyIsOneTruth(t *testing.T) {
+	t.Parallel()
 	c := newClerk(t)
 	readOnly := func(how string) func() {
 		return func() {
@@ -151,6 +152,7 @@ func flagsDisk(t *testing.T) (dir string, full func() (undo func())) {
 }
 
 func TestD8GateReadyIsOneTruth(t *testing.T) {
+	t.Parallel()
 	dir, full := flagsDisk(t)
 	d := newDoorman(t, filepath.Join(dir, "flags"))
 	states := []state{d.hanging(), d.readOnly(), d.gone(), d.loading(),

@@ -90,7 +90,7 @@ func (w *witness) restarted(args ...string) {
 func (w *witness) bgsave(status string) {
 	w.redis("BGSAVE")
 	c := w.client()
-	eventually(w.t, 10*time.Second, "the snapshot is "+status, func() bool {
+	eventually(w.t, patience, "the snapshot is "+status, func() bool {
 		info, _ := c.Do(w.t.Context(), c.B().Info().Section("persistence").Build()).ToString()
 		return strings.Contains(info, "rdb_bgsave_in_progress:0") && strings.Contains(info, "rdb_last_bgsave_status:"+status)
 	})
@@ -179,7 +179,7 @@ func (w *teller) matrix(states ...state) {
 
 // grants ends a recovery, as the operator may.
 func (w *witness) grants() {
-	eventually(w.t, 20*time.Second, "the recovery is ended", func() bool {
+	eventually(w.t, patience, "the recovery is ended", func() bool {
 		_, _, code := spike(w.t, "sale", "reopen", "ticket", "--grants", "--yes", "--redis", w.addr)
 		return code == 0
 	})
@@ -210,6 +210,7 @@ func (w *witness) loading() state {
 }
 
 func TestD8ReadyIsOneTruth(t *testing.T) {
+	t.Parallel()
 	w := newWitness(t)
 	w.matrix(w.hanging(),
 		state{"OOM", func() { w.redis("CONFIG", "SET", "maxmemory", "1") }, func() { w.redis("CONFIG", "SET", "maxmemory", "0") }},
@@ -232,7 +233,7 @@ func (w *witness) failSave() {
 
 // roomGone lets no ring be made from now on. The last one goes when nobody buys for a while.
 func (w *witness) roomGone() {
-	eventually(w.t, 30*time.Second, "the ring is gone", func() bool { return len(rings(w.t, w.data)) == 0 })
+	eventually(w.t, patience, "the ring is gone", func() bool { return len(rings(w.t, w.data)) == 0 })
 	w.mustRename(w.data, w.data+".away")
 }
 
@@ -245,6 +246,7 @@ func (w *witness) mustRename(from, to string) {
 
 // A probe must not depend on buyers: an edge that a balancer has taken out has none.
 func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
+	t.Parallel()
 	w := newWitness(t)
 	probe := func() bool {
 		status, _, _ := get(t, "GET", "http://"+w.edge.admin+"/readyz")
@@ -258,19 +260,20 @@ func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
 		state.begin()
 		w.agree(name, false)
 		state.end()
-		eventually(t, 20*time.Second, name+": ready without a buyer", probe)
+		eventually(t, patience, name+": ready without a buyer", probe)
 	}
 	w.edge.stop(t)
 }
 
 // Row D13: somebody has changed the hash, and a buyer comes now and then: the log says it once, and once that it is over.
 func TestD13TroubleIsToldOnce(t *testing.T) {
+	t.Parallel()
 	w := newWitness(t)
 	mustSpike(t, "sale", "create", "odd", "--total", "100", "--hold", "1h", "--redis", w.addr)
 	if won, _ := crowd(t, 1, 1, w.edge.buyURL("odd")); len(won.owner) != 1 {
 		t.Fatal("nobody has a unit")
 	}
-	eventually(t, 20*time.Second, "all is settled and given back", func() bool { return len(rings(t, w.data)) == 0 })
+	eventually(t, patience, "all is settled and given back", func() bool { return len(rings(t, w.data)) == 0 })
 	c := w.client()
 	sold, err := c.Do(t.Context(), c.B().Hget().Key("odd_hash_key").Field("ticket_sold_nums").Build()).ToString()
 	if err != nil {
@@ -295,6 +298,6 @@ func TestD13TroubleIsToldOnce(t *testing.T) {
 		t.Error("the metrics do not tell of it")
 	}
 	w.redis("HSET", "odd_hash_key", "ticket_sold_nums", sold)
-	eventually(t, 20*time.Second, "it is over, and no buyer was needed", func() bool { return told() == [2]int{1, 1} })
+	eventually(t, patience, "it is over, and no buyer was needed", func() bool { return told() == [2]int{1, 1} })
 	w.edge.stop(t)
 }

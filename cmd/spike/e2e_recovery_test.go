@@ -99,7 +99,7 @@ func killAt(t *testing.T, addr string) {
 	if err := syscall.Kill(pidOf(t, addr), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "it is dead", func() bool {
+	eventually(t, patience, "it is dead", func() bool {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = c.Close()
@@ -111,6 +111,7 @@ func killAt(t *testing.T, addr string) {
 // A Redis is back from an older snapshot, and an edge that sells from a lease which that one does not know is slow to come: who
 // pauses or closes hears that nobody sells when nobody does, and that nobody knows what was promised.
 func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
+	t.Parallel()
 	runs := 2
 	if long() {
 		runs = 50
@@ -125,7 +126,7 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 		way := newWire(t, addr)
 		edge := startEdge(t, "--redis", way.Addr().String())
 		w, stop := storm(t, 4, edge.buyURL("ticket"))
-		eventually(t, 20*time.Second, "it sells", func() bool { return w.count() > 1000 })
+		eventually(t, patience, "it sells", func() bool { return w.count() > 1000 })
 		way.sever(true)
 		killAt(t, addr)
 		redistest.StartAt(t, addr, "--dir", dir)
@@ -148,6 +149,7 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 
 // A sale closes while Redis stands still: what is won was won before. A reservation's end says when.
 func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	const hold = time.Minute
 	closes := time.Now().Add(5 * time.Second).Truncate(time.Second)
@@ -207,6 +209,7 @@ func (e *testEdge) wins(t *testing.T, sale string) (status int, won bool) {
 
 // redis-cli --replica on a lone Redis stops no sale, neither while it is there nor after it.
 func TestP13AReaderStopsNoSale(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--limit-per-buyer", "100", "--redis", redis.addr) // each buy asks Redis
 	edge := startEdge(t, "--redis", redis.addr)
@@ -233,13 +236,13 @@ func TestP13AReaderStopsNoSale(t *testing.T) {
 			return err == nil && strings.Count(said, "state=online") == n
 		}
 	}
-	eventually(t, 20*time.Second, "it follows", online(1))
+	eventually(t, patience, "it follows", online(1))
 	for range 20 {
 		buy("while it follows")
 		time.Sleep(20 * time.Millisecond)
 	}
 	_, _ = cli.Process.Kill(), cli.Wait()
-	eventually(t, 20*time.Second, "it has left", online(0))
+	eventually(t, patience, "it has left", online(0))
 	for range 20 {
 		buy("when it has left")
 		time.Sleep(20 * time.Millisecond)
@@ -249,6 +252,7 @@ func TestP13AReaderStopsNoSale(t *testing.T) {
 // A reader that announces a port is taken for a replica, and is missed: --replicas says that it is none, sale reopen --all that
 // all sales go on without it.
 func TestP13AllSalesAreReopened(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	sales := []string{"a", "b", "c"}
 	for _, sale := range sales {
@@ -273,7 +277,7 @@ func TestP13AllSalesAreReopened(t *testing.T) {
 		}
 		return n
 	}
-	eventually(t, 20*time.Second, "it follows", func() bool {
+	eventually(t, patience, "it follows", func() bool {
 		said, err := redis.do(t, "INFO", "replication").ToString()
 		return err == nil && strings.Contains(said, "state=online")
 	})
@@ -281,7 +285,7 @@ func TestP13AllSalesAreReopened(t *testing.T) {
 		spike(t, "sale", "resume", sale, "--redis", redis.addr) // a script that writes sees it
 	}
 	_ = reader.Close()
-	eventually(t, 20*time.Second, "each sale misses it", func() bool { return missing() == len(sales) })
+	eventually(t, patience, "each sale misses it", func() bool { return missing() == len(sales) })
 	if _, errs, code := spike(t, "sale", "reopen", "--all", "--redis", redis.addr); code != 2 || !strings.Contains(errs, "--yes") {
 		t.Errorf("exit %d %s", code, errs)
 	}
@@ -290,6 +294,6 @@ func TestP13AllSalesAreReopened(t *testing.T) {
 		t.Errorf("%s%d miss it", out, missing())
 	}
 	for _, sale := range sales {
-		eventually(t, 20*time.Second, "it sells", func() bool { _, won := edge.wins(t, sale); return won })
+		eventually(t, patience, "it sells", func() bool { _, won := edge.wins(t, sale); return won })
 	}
 }

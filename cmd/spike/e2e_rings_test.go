@@ -37,6 +37,7 @@ func rings(t testing.TB, data string) []string {
 // P1: a second edge on a copy of a living edge's directory settles what it finds there, and sells nothing that the first
 // may have sold.
 func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
+	t.Parallel()
 	runs := 3
 	if long() {
 		runs = 20
@@ -47,7 +48,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		data, copied := t.TempDir(), filepath.Join(t.TempDir(), "d2")
 		first := startEdge(t, "--redis", redis.addr, "--data", data)
 		w, stop := storm(t, 16, first.buyURL("ticket"))
-		eventually(t, 20*time.Second, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
+		eventually(t, patience, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
 		if out, err := exec.Command("cp", "-a", data, copied).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -57,7 +58,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		}
 		second := startEdge(t, "--redis", redis.addr, "--data", copied)
 		others, _ := crowdAnyway(t, 40_000, 16, second.buyURL("ticket"))
-		eventually(t, 30*time.Second, "all is sold", func() bool {
+		eventually(t, patience, "all is sold", func() bool {
 			a := redis.audit(t, "ticket")
 			return a.Pending == a.Total
 		})
@@ -73,7 +74,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		if len(twice) > 0 || len(others.owner) == 0 || told > 60_000 || told < 60_000-lost {
 			t.Fatalf("sold twice: %v; %d told, %d may be lost", twice, told, lost)
 		}
-		eventually(t, 20*time.Second, "the copy is settled", func() bool {
+		eventually(t, patience, "the copy is settled", func() bool {
 			return !slices.ContainsFunc(rings(t, copied), func(ring string) bool { return slices.Contains(was, filepath.Base(ring)) })
 		})
 		first.stop(t)
@@ -83,6 +84,7 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 
 // P1: the file `lock` is not what keeps a second edge out.
 func TestP1RemovedLockDoesNotLetAnotherIn(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "1000", "0")
 	data := t.TempDir()
@@ -128,6 +130,7 @@ func unsettled(t testing.TB, redis redisServer, data string) (wins int) {
 
 // P14: an edge with rings of another store does not start, and the rings are for the right one still.
 func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
+	t.Parallel()
 	redis, wrong := startRedis(t), startRedis(t)
 	redis.hmset(t, "ticket", "1000", "0")
 	data := t.TempDir()
@@ -144,13 +147,14 @@ func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
 
 // P15: a ring file that is cut short under its edge costs that sale a moment, and no other anything.
 func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "cut", "100000", "0")
 	redis.hmset(t, "whole", "100000", "0")
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
 	w, stop := storm(t, 8, edge.buyURL("cut"), edge.buyURL("whole"))
-	eventually(t, 20*time.Second, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
+	eventually(t, patience, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
 	for _, path := range rings(t, data) {
 		if strings.HasPrefix(filepath.Base(path), "cut-") {
 			if err := os.Truncate(path, 0); err != nil {
@@ -159,10 +163,10 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 		}
 	}
 	had := w.count()
-	eventually(t, 20*time.Second, "it sells on", func() bool { return w.count() > had+2_000 })
-	eventually(t, 20*time.Second, "both have rings", func() bool { return len(rings(t, data)) == 2 })
+	eventually(t, patience, "it sells on", func() bool { return w.count() > had+2_000 })
+	eventually(t, patience, "both have rings", func() bool { return len(rings(t, data)) == 2 })
 	stop()
-	eventually(t, 20*time.Second, "the cut sale is open again", func() bool {
+	eventually(t, patience, "the cut sale is open again", func() bool {
 		status, _, _ := get(t, "POST", edge.buyURL("cut"))
 		return status == 200
 	})
@@ -227,6 +231,7 @@ func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
 
 // P10: an offer whose Deduct never arrived is its key's after the edge has come back, and its key buys no other unit.
 func TestP10OfferGoesWithItsKey(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "12", "0")
 	line, heard := deafLine(t, redis.addr)
@@ -251,11 +256,11 @@ func TestP10OfferGoesWithItsKey(t *testing.T) {
 			_ = r.Body.Close()
 		}
 	}()
-	eventually(t, 10*time.Second, "the offer is on its way", func() bool { return heard.Load() > 0 })
+	eventually(t, patience, "the offer is on its way", func() bool { return heard.Load() > 0 })
 	edge.die()
 	<-done
 	again := startEdge(t, "--redis", redis.addr, "--data", data)
-	eventually(t, 10*time.Second, "the ring is settled", func() bool { return len(rings(t, data)) == 0 })
+	eventually(t, patience, "the ring is settled", func() bool { return len(rings(t, data)) == 0 })
 	pending := redis.audit(t, "ticket").Pending
 	var serials []string
 	for range 3 {

@@ -25,12 +25,15 @@ import (
 
 // Row D18: what is restarted or exchanged in full sale loses nothing, if the operator waits for what the program says.
 
-// rounds is how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or a few.
+// rounds is how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or one, or a few in the long run.
 func rounds(t testing.TB) int {
 	t.Helper()
 	text := os.Getenv("SPIKE_E2E_ROUNDS")
+	if text == "" && long() {
+		return 4
+	}
 	if text == "" {
-		return 2
+		return 1
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -68,7 +71,6 @@ type troupe struct {
 
 func newTroupe(t testing.TB, edges int, balance string) *troupe {
 	t.Helper()
-	t.Setenv("SPIKE_DRAIN", defaultDrain(t))
 	p := &troupe{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: redistest.FreeAddr(t)}
 	mustSpike(t, "sale", "create", "ticket", "--total", "4000000000", "--hold", "1h", "--redis", p.redis.addr)
 	for range edges {
@@ -84,7 +86,7 @@ func newTroupe(t testing.TB, edges int, balance string) *troupe {
 }
 
 func (p *troupe) edge(listen, admin string) *testEdge {
-	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr)
+	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr, "--drain", defaultDrain(p.t))
 }
 
 // topology writes the file for the edges that there are.
@@ -206,6 +208,7 @@ func (s *serials) count() uint64 {
 func TestD18RollingRestart(t *testing.T) {
 	for _, balance := range []string{"round-robin", "ip-hash"} {
 		t.Run(balance, func(t *testing.T) {
+			t.Parallel()
 			p := newTroupe(t, 4, balance)
 			p.buys()
 			for range rounds(t) {
@@ -253,6 +256,7 @@ func (p *troupe) workers() map[string]bool {
 func TestD18NewTopology(t *testing.T) {
 	for kind, single := range map[string]bool{"kept connections": false, "a connection a buy": true} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			p := newTroupe(t, 4, "round-robin")
 			p.single = single
 			p.buys()
@@ -286,6 +290,7 @@ func (o *testOrders) stop(t testing.TB) {
 // Two order workers are restarted in turn while a crowd buys, each as soon as the other is ready: every order is stored, once, and
 // nothing is left in anybody's hands.
 func TestD18OrderWorkersInTurn(t *testing.T) {
+	t.Parallel()
 	s := newOrdersStage(t)
 	workers := []*testOrders{startOrders(t, s.args...), startOrders(t, s.args...)}
 	var sold atomic.Int64
@@ -320,6 +325,7 @@ func TestD18OrderWorkersInTurn(t *testing.T) {
 // The gate is restarted in front of a crowd, and each time as it is away units come: buyers get them, at the latest when nginx looks
 // again, and nobody hears 503.
 func TestD18GateRestarted(t *testing.T) {
+	t.Parallel()
 	const more = 5
 	s := newGateStage(t, "zh")
 	total := 20

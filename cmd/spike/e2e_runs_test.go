@@ -15,6 +15,7 @@ import (
 // Row P7: buyers of two and of five behind 1,500 single free units are served at once, in a plain sale and in one with a
 // limit per buyer.
 func TestP7RunsAreFoundAtOnce(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	for _, limit := range []uint32{0, 50} {

@@ -52,6 +52,7 @@ func (r redisServer) steps(t testing.TB) int {
 
 // A2: tokens are looked at and paid at an edge that has not opened their sales, beside many foreign keys: no walk is in the way.
 func TestA2ConfirmBesideForeignKeys(t *testing.T) {
+	t.Parallel()
 	keys, sales := 500_000, 100
 	if long() {
 		keys, sales = 5_000_000, 2015
@@ -103,6 +104,7 @@ func TestA2ConfirmBesideForeignKeys(t *testing.T) {
 
 // A4: one client reads the stock of many sales: scripts are bounded, whatever it reads.
 func TestA4ReadingManySalesIsBounded(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	const sales = 400
 	for i := range sales {
@@ -125,6 +127,7 @@ func TestA4ReadingManySalesIsBounded(t *testing.T) {
 
 // A4: an edge and an order worker on many sales that were sold from, and are idle: next to no scripts.
 func TestA4IdleSalesCostNextToNothing(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	const sales = 200
 	e := startEdge(t, "--redis", redis.addr)

@@ -14,6 +14,7 @@ import (
 
 // Buyers of six at one edge must not keep the last units from buyers of one at another.
 func TestBuyersOfManyKeepNothing(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	many, one := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
 	for _, total := range []int{1, 2, 5} {
@@ -38,6 +39,7 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 
 // The last units in a row are sold to buyers of so many, and who is one too many costs Redis no script.
 func TestLastUnitsInARowAreSold(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	for _, c := range []struct{ total, n int }{{2, 2}, {100, 100}, {10, 5}, {200, 50}, {1000, 100}} {
@@ -50,12 +52,12 @@ func TestLastUnitsInARowAreSold(t *testing.T) {
 		redis.audit(t, sale)
 	}
 	redis.hmset(t, "odd", "99", "0")
-	before := redis.scripts(t)
+	before, began := redis.scripts(t), time.Now()
 	if w, _ := crowd(t, 20_000, 16, edge.buyURL("odd")+"?n=100"); len(w.owner) != 0 {
 		t.Error("99 units are not 100")
 	}
-	if n := redis.scripts(t) - before; n > 200 {
-		t.Errorf("%d scripts to say so 20,000 times", n)
+	if n, most := redis.scripts(t)-before, 200+100*int(time.Since(began)/time.Second); n > most { // a look now and then
+		t.Errorf("%d scripts to say so 20,000 times, at most %d", n, most)
 	}
 	if w, _ := crowd(t, 500, 8, edge.buyURL("odd")); len(w.owner) != 99 {
 		t.Errorf("%d of 99 to buyers of one", len(w.owner))

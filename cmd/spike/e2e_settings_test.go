@@ -7,11 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Row D7: a name of --sales is what it looks like, or is refused, or is named in the log.
 func TestD7NamesOfSales(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	for _, sale := range []string{"a", "unit"} {
 		redis.hmset(t, sale, "10", "0")
@@ -42,6 +42,7 @@ func TestD7NamesOfSales(t *testing.T) {
 
 // Row D9: an origin that no browser sends is refused.
 func TestD9OddOriginsAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, origin := range []string{"*", "shop.example", "https://shop.example/", "https://Shop.example", "https://shop.example:443", "null"} {
 		_, errs, code := spike(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--cors-origins", origin)
 		if code != exitUsage || !strings.Contains(errs, "--cors-origins") {
@@ -52,6 +53,7 @@ func TestD9OddOriginsAreRefused(t *testing.T) {
 
 // Row D20: what operators say and read.
 func TestD20WordsForOperators(t *testing.T) {
+	t.Parallel()
 	redis := startRedis(t)
 	create := func(args ...string) (out, errs string, code int) {
 		return spike(t, append([]string{"sale", "create", "ticket", "--total", "2", "--redis", redis.addr}, args...)...)
@@ -73,17 +75,17 @@ func TestD20WordsForOperators(t *testing.T) {
 			sold++
 		}
 	}
-	eventually(t, 10*time.Second, "a status of its own", func() bool {
+	eventually(t, patience, "a status of its own", func() bool {
 		status, _, _ := get(t, "POST", "http://"+edge.addr+"/v1/sales/ticket/reservations")
 		return status == http.StatusConflict
 	})
 	redis.hmset(t, "all", "1", "0")
-	eventually(t, 10*time.Second, "sold out", func() bool {
+	eventually(t, patience, "sold out", func() bool {
 		status, _, body := get(t, "POST", "http://"+edge.addr+"/v1/sales/all/reservations")
 		return status == http.StatusGone && strings.Contains(body, "unless the operator adds some")
 	})
 	mustSpike(t, "sale", "add", "all", "1", "--redis", redis.addr)
-	eventually(t, 10*time.Second, "it sells what was added", func() bool {
+	eventually(t, patience, "it sells what was added", func() bool {
 		status, _, _ := get(t, "POST", "http://"+edge.addr+"/v1/sales/all/reservations")
 		return status == http.StatusCreated
 	})

@@ -120,6 +120,7 @@ func (h *hall) winners() map[int]bool {
 // A window over two edges, of which one dies in it: whoever has entered is drawn, winners collect at the edge that lives, each
 // once, and what is not collected goes to whoever comes.
 func TestShuffle(t *testing.T) {
+	t.Parallel()
 	const (
 		units, crowd = 20, 100
 		greedy       = 7 // this buyer has 50 connections
@@ -215,7 +216,7 @@ func (h *hall) comeLate(a *testEdge, units, forgetful int, hold time.Duration) {
 		}
 	}
 	had := 0
-	eventually(h.t, hold+10*time.Second, "late comers have the rest", func() bool {
+	eventually(h.t, hold+patience, "late comers have the rest", func() bool {
 		_, _, body := h.buy(a, 2000+had)
 		if strings.Contains(body, `"code":1`) {
 			had++
@@ -225,5 +226,5 @@ func (h *hall) comeLate(a *testEdge, units, forgetful int, hold time.Duration) {
 	if _, _, body := h.buy(a, 3000); !strings.Contains(body, `"code":-1`) {
 		h.t.Errorf("one too many: %s", body)
 	}
-	eventually(h.t, 10*time.Second, "all is settled", func() bool { return int(h.audit().Confirmed+h.audit().Pending) == units })
+	eventually(h.t, patience, "all is settled", func() bool { return int(h.audit().Confirmed+h.audit().Pending) == units })
 }
