@@ -35,6 +35,7 @@ type Allotment struct {
 	unmet      atomic.Uint32                 // the largest buy that found too little; 0: none
 	leasing    atomic.Bool                   // a lease call is under way
 	fragmented atomic.Bool                   // a buyer found units, but not enough in a row
+	crowded    atomic.Bool                   // buyers wait for a slot
 	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
 	nudge      chan struct{}                 // cap 1
 

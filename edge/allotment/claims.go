@@ -67,6 +67,7 @@ func (k *Keeper) settled(e Answer, failed bool) {
 	}
 	k.claims.batch = k.claims.batch[:0:0]
 	k.freeAnswered()
+	k.roomMade()
 }
 
 func (k *Keeper) verdictOn(c ledger.Claim, v ledger.Verdict) {

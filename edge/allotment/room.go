@@ -215,5 +215,16 @@ func (a *Allotment) noSlot() Outcome {
 	return Full
 }
 
-// Growing says that a buyer without a slot may wait for one, because there is no Ring, or a small one.
-func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.maxSlots }
+// MakesRoom says whether a buyer without a slot may wait for one: there is no Ring, or a small one, or the ledger takes claims. A buyer
+// that has waited so often without a change knows that it does not.
+func (a *Allotment) MakesRoom(waited int) bool {
+	a.crowded.Store(true)
+	return waited == 0 || a.ring.slots() < a.ring.maxSlots
+}
+
+// roomMade calls the buyers who wait for a slot.
+func (k *Keeper) roomMade() {
+	if k.a.crowded.Swap(false) {
+		k.a.announce()
+	}
+}

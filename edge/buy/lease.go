@@ -24,17 +24,19 @@ func (a *attempt) fromLease() (Decision, Way) {
 		if no := a.sale.Verdict().Barring(); no != nil {
 			return a.hear(no)
 		}
-		sold, got := a.take()
-		switch got {
-		case allotment.Won:
+		sold, got, known := a.take()
+		switch {
+		case !known:
+			return Decision{}, Told
+		case got == allotment.Won:
 			return won(sold), Told
-		case allotment.Again:
+		case got == allotment.Again:
 			continue
-		case allotment.Full:
-			if !a.sale.Growing() {
+		case got == allotment.Full:
+			if !a.sale.MakesRoom(w.ticks) {
 				return Decision{}, Told
 			}
-		case allotment.Empty:
+		case got == allotment.Empty:
 			if no := a.sale.Short(a.q.N); no != nil {
 				return a.hear(no)
 			}
@@ -50,23 +52,25 @@ func (a *attempt) fromLease() (Decision, Way) {
 	return Decision{}, Told
 }
 
-// take is Take; where buyers hear after the ledger, it waits for the ledger's word.
-func (a *attempt) take() (allotment.Sold, allotment.Outcome) {
+// take is Take; where buyers hear after the ledger, it waits for the ledger's word. Not known: the word has not come, and the claim
+// stands or falls without its buyer.
+func (a *attempt) take() (sold allotment.Sold, got allotment.Outcome, known bool) {
 	if a.sale.AcksBeforeLedger {
-		return a.sale.Take(a.q.N, a.q.Buyer)
+		sold, got = a.sale.Take(a.q.N, a.q.Buyer)
+		return sold, got, true
 	}
 	sold, told, got := a.sale.TakeSettled(a.q.N, a.q.Buyer)
 	if got != allotment.Won {
-		return sold, got
+		return sold, got, true
 	}
 	select {
 	case v := <-told:
 		if v != ledger.Kept {
-			return sold, allotment.Again
+			got = allotment.Again
 		}
-		return sold, allotment.Won
+		return sold, got, true
 	case <-time.After(settleWait):
-		return sold, allotment.Full // the claim stands or falls without its buyer
+		return sold, got, false
 	}
 }
 
