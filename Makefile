@@ -63,7 +63,7 @@ race-core: ## the same of what every buy and every order goes through
 	CGO_ENABLED=1 go test $(V) -race ./shard ./luascripts ./edge/... ./order/...
 
 integration: deps ## tests against the real redis-server and nginx
-	$(if $(call tagged,integration),go test $(V) -tags integration -count=1 -timeout 20m -parallel 6 $(call tagged,integration))
+	$(if $(call tagged,integration),go test $(V) -tags integration -count=1 -timeout 20m -parallel 4 $(call tagged,integration))
 
 twin: deps-short ## scripts and their twin in Go, on a real redis-server
 	go test $(V) -tags integration -count=1 -run '^Test(ScriptsAndTwinAgree|ScenariosOnRedis)$$' ./luascripts

@@ -17,7 +17,6 @@ import (
 
 // The scripts' draw, as the twin's: 200 of them, and one buyer comes over 50 connections at once.
 func TestScriptsDrawFairly(t *testing.T) {
-	t.Parallel()
 	b := suiteBounds() // nobody looks while the windows are open
 	b.Margin = time.Millisecond
 	s := dial(t, redistest.Start(t), b)
