@@ -99,7 +99,7 @@ func (c *SaleShowCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error { return show(ctx, s, c.Name, c.JSON) })
 }
 
-func show(ctx context.Context, s ledger.Store, name string, asJSON bool) error {
+func show(ctx context.Context, s ledger.News, name string, asJSON bool) error {
 	reply, err := s.Show(ctx, name)
 	if err != nil {
 		return err

@@ -32,15 +32,22 @@ type Outcome struct {
 
 // shut is what is waited for.
 type shut struct {
-	store ledger.Store
+	store Doors
 	sale  string
 	door  ledger.ChangeRequest
 	era   uint64 // in which the doors were shut
 }
 
+// Doors is the part of a store that shuts doors.
+type Doors interface {
+	Change(ctx context.Context, sale string, r ledger.ChangeRequest) (ledger.Head, error)
+	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
+	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
+}
+
 // Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, those too that
 // are known to edges alone because the store has lost them; for wait at the most and no longer than ctx.
-func Shut(ctx context.Context, store ledger.Store, sale, to string, wait time.Duration) (Outcome, error) {
+func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (Outcome, error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	head, err := store.Change(ctx, sale, w.door)
 	if err != nil {
