@@ -134,7 +134,7 @@ type DeductRequest struct {
 	Key   IdempotencyKey // who asks again with it gets the answer of the first time
 	Offer Claim          // to be had instead of free units: claimed from a lease, told to nobody. Count 0: none
 
-	ByLot bool // the unit that Buyer has drawn and no other; collected before, it is had again while it is pending and no Key is sent
+	ByLot bool // the unit that Buyer has drawn, no other and no Offer; collected before, it is had again while it is pending and no Key is sent
 	Ever  bool // with ByLot: had again whatever has become of it since
 
 	Latest int64 // by the store's clock: not to be executed later; 0: at any time
