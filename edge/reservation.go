@@ -16,7 +16,7 @@ import (
 // not good.
 type reservations struct {
 	life        context.Context
-	store       ledger.Store
+	store       ledger.Reservations
 	signer      *token.Signer
 	generations *sales.Generations
 	seller      *buy.Seller

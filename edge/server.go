@@ -25,10 +25,20 @@ import (
 
 const lingerFor = 200 * time.Millisecond // answering who is connected, once the listener is closed
 
+// Store is the part of a store that an edge uses.
+type Store interface {
+	sales.Store
+	buy.Store
+	admin.Store
+	ledger.Reservations
+	TokenKey(ctx context.Context) ([]byte, error)
+	Willing(ctx context.Context) error
+}
+
 // Server is one edge.
 type Server struct {
 	cfg       Config
-	store     ledger.Store
+	store     Store
 	log       zerolog.Logger
 	sales     *sales.Registry
 	seller    *buy.Seller
@@ -60,7 +70,7 @@ var ErrListen = listener.ErrListen
 
 // Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
 // back. Errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
-func Run(ctx context.Context, cfg Config, store ledger.Store, log zerolog.Logger) error {
+func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error {
 	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)
 	if err != nil {
@@ -91,7 +101,7 @@ func Run(ctx context.Context, cfg Config, store ledger.Store, log zerolog.Logger
 }
 
 // openRings takes the directory of the rings for this process, if they are for this store; nil for "".
-func openRings(ctx context.Context, path string, store ledger.Store) (*ringdir.Dir, error) {
+func openRings(ctx context.Context, path string, store Store) (*ringdir.Dir, error) {
 	rings, err := ringdir.Open(path)
 	if err == nil {
 		if err = rings.Belongs(ctx, store); err != nil {
@@ -104,7 +114,7 @@ func openRings(ctx context.Context, path string, store ledger.Store) (*ringdir.D
 	return rings, err
 }
 
-func newServer(life context.Context, cfg Config, store ledger.Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
+func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
 		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
@@ -120,7 +130,7 @@ func newServer(life context.Context, cfg Config, store ledger.Store, rings *ring
 }
 
 // tokenKeys are the configured ones, or the one key in the store.
-func (c *Config) tokenKeys(ctx context.Context, store ledger.Store) ([][]byte, error) {
+func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 	if len(c.TokenKeys) > 0 {
 		return c.TokenKeys, nil
 	}

@@ -14,28 +14,15 @@ import (
 
 // Redis and one reservation.
 
-// Deduct runs deduct.lua.
+// Deduct runs deduct.lua, or by lot collect.lua. Each call takes a slice of the index, if that is made anew.
 func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
-	var key, offer string
-	if q.Key != (ledger.IdempotencyKey{}) {
-		key = string(q.Key[:])
-	}
-	if q.Offer.Count > 0 {
-		offer = wire(q.Offer)
-	}
-	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key, offer}
-	switch {
-	case q.ByLot && q.Ever:
-		args = append(args, "2")
-	case q.ByLot:
-		args = append(args, "1")
-	}
-	h, rd, err := r.run(ctx, &r.scripts.deduct, sale, args)
-	for end := time.Now().Add(ledger.Timeout); errors.Is(err, ledger.ErrIndexing); { // each call takes a slice of it
+	s, args := r.purchase(q)
+	h, rd, err := r.run(ctx, s, sale, args)
+	for end := time.Now().Add(ledger.Timeout); errors.Is(err, ledger.ErrIndexing); {
 		if ctx.Err() != nil || time.Now().After(end) {
 			return ledger.DeductReply{}, r.down(err)
 		}
-		h, rd, err = r.run(ctx, &r.scripts.deduct, sale, args)
+		h, rd, err = r.run(ctx, s, sale, args)
 	}
 	if err != nil {
 		return ledger.DeductReply{}, err
@@ -47,6 +34,22 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest)
 			Buyer: q.Buyer}
 	}
 	return out, r.down(rd.err)
+}
+
+// purchase is the script of a buy, and its arguments.
+func (r *Redis) purchase(q ledger.DeductRequest) (*script, []string) {
+	var key, offer string
+	if q.Key != (ledger.IdempotencyKey{}) {
+		key = string(q.Key[:])
+	}
+	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key}
+	if q.ByLot {
+		return &r.scripts.collect, append(args, flag(q.Ever))
+	}
+	if q.Offer.Count > 0 {
+		offer = wire(q.Offer)
+	}
+	return &r.scripts.deduct, append(args, offer)
 }
 
 // wire is the claim as scripts take it.

@@ -26,16 +26,17 @@ type script struct {
 
 // scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: behind the bounds, and what they need.
 type scripts struct {
-	lease, renew, settle, deduct, reassert, confirm, cancel script
-	create, change, reopen, mend                            script
-	giveback, expire, tend, trim, bindkey, bindgroup, enter script
-	show, audit, reservation, lag, draw                     script
+	lease, renew, settle, deduct, collect, reassert, confirm, cancel script
+	create, change, reopen, mend                                     script
+	giveback, expire, tend, trim, bindkey, bindgroup, enter          script
+	show, audit, reservation, lag, draw                              script
 }
 
 // named is every script by its file's name.
 func (s *scripts) named() map[string]*script {
 	return map[string]*script{
-		"lease": &s.lease, "renew": &s.renew, "settle": &s.settle, "deduct": &s.deduct, "reassert": &s.reassert, "confirm": &s.confirm,
+		"lease": &s.lease, "renew": &s.renew, "settle": &s.settle, "deduct": &s.deduct, "collect": &s.collect,
+		"reassert": &s.reassert, "confirm": &s.confirm,
 		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
 		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindkey": &s.bindkey, "bindgroup": &s.bindgroup, "enter": &s.enter,
 		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw,

@@ -16,11 +16,21 @@ import (
 	"spike/order/operators"
 )
 
+// Store is the part of a store that a worker uses.
+type Store interface {
+	ledger.Events
+	List(ctx context.Context) ([]string, error)
+	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
+	Marks(ctx context.Context, sales []string) (marks []ledger.Mark, history string, err error)
+	Tend(ctx context.Context, sale string, r ledger.TendRequest) (ledger.TendReply, error)
+	Willing(ctx context.Context) error
+}
+
 // Worker is one process that stores orders and ends holds. Several workers may share one store and one database.
 type Worker struct {
 	cfg   Config
 	pace  pace
-	store ledger.Store
+	store Store
 	repo  Repository // nil: it only ends holds, and reads no stream
 	log   zerolog.Logger
 	group ledger.Group
@@ -48,7 +58,7 @@ const maxSweeps = 16
 
 // Run works until ctx ends, then stores the batches in hand. Without a repository it only ends holds. The store and the database
 // may be away, at the start too: Run logs it, tries again, and loses nothing. Errors wrap ErrConfig or operators.ErrAdmin.
-func Run(ctx context.Context, cfg Config, store ledger.Store, repo Repository, log zerolog.Logger) error {
+func Run(ctx context.Context, cfg Config, store Store, repo Repository, log zerolog.Logger) error {
 	if err := cfg.begin(); err != nil {
 		return err
 	}
@@ -72,7 +82,7 @@ func Run(ctx context.Context, cfg Config, store ledger.Store, repo Repository, l
 	return w.run(ctx, admin)
 }
 
-func newWorker(cfg Config, store ledger.Store, repo Repository, log zerolog.Logger) (*Worker, error) {
+func newWorker(cfg Config, store Store, repo Repository, log zerolog.Logger) (*Worker, error) {
 	w := &Worker{cfg: cfg, pace: *cfg.pace, store: store, repo: repo, log: log,
 		group:       ledger.Group{Name: ledger.OrdersGroup, Consumer: rand.Text()},
 		storeHealth: newHealthLog(log, "store"), databaseHealth: newHealthLog(log, "database"),

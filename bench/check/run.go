@@ -15,10 +15,15 @@ import (
 	"spike/luascripts/ledger"
 )
 
+// Auditor is the part of a store that a check uses.
+type Auditor interface {
+	Audit(ctx context.Context, sale string) (ledger.Audit, error)
+}
+
 // Run buys from an edge and says what it found, one call of say for each finding. The store is for the audit; without
 // one there is none. The error is about the options (bench.ErrUsage), about nobody listening (bench.ErrDependency), about
 // the store (ledger.ErrDown), or ctx's: what is wrong with the answers is in the findings.
-func Run(ctx context.Context, o Options, store ledger.Store, say func(Finding)) error {
+func Run(ctx context.Context, o Options, store Auditor, say func(Finding)) error {
 	to, err := o.check()
 	if err != nil {
 		return err
@@ -128,7 +133,7 @@ func round(d time.Duration) time.Duration {
 }
 
 // Audited says whether the store accounts for every unit of the sale once.
-func Audited(ctx context.Context, store ledger.Store, sale string) ([]Finding, error) {
+func Audited(ctx context.Context, store Auditor, sale string) ([]Finding, error) {
 	a, err := store.Audit(ctx, sale)
 	var refused *ledger.Refusal
 	if errors.As(err, &refused) {

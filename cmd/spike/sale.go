@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -60,28 +61,14 @@ type SaleCreateCmd struct {
 
 // Run makes it; one that exists is never touched.
 func (c *SaleCreateCmd) Run(ctx context.Context) error {
-	switch {
-	case c.Total == 0:
-		return fmt.Errorf("%w: --total must be at least 1", errUsage)
-	case c.Hold < 0 || c.Hold > 0 && c.Hold < time.Second || c.Hold > ledger.MaxHold:
-		return fmt.Errorf("%w: --hold must be 0, or from 1s to %v", errUsage, ledger.MaxHold)
-	case c.Limit > ledger.MaxLimit:
-		return fmt.Errorf("%w: --limit-per-buyer is at most %d", errUsage, ledger.MaxLimit)
-	case c.Shuffle != 0 && (c.Shuffle < ledger.MinShuffle || c.Shuffle > ledger.MaxShuffle):
-		return fmt.Errorf("%w: --shuffle is %v to %v", errUsage, ledger.MinShuffle, ledger.MaxShuffle)
-	case c.Shuffle > 0 && !c.Opens.IsZero() && c.Opens.Add(c.Shuffle).Before(time.Now()):
-		return fmt.Errorf("%w: the window of --shuffle is over already", errUsage)
-	case c.Seed != "" && (c.Shuffle == 0 || ledger.CheckSeed(c.Seed) != nil):
-		return fmt.Errorf("%w: --shuffle-seed goes with --shuffle: %w", errUsage, ledger.ErrSeed)
-	case !c.Closes.IsZero() && !c.Closes.After(time.Now()):
-		return fmt.Errorf("%w: --closes %s is over already", errUsage, c.Closes.Format(time.RFC3339))
-	case !c.Closes.IsZero() && !c.Closes.After(ledger.WindowEnds(c.Opens.Time, c.Shuffle, time.Now())):
-		return fmt.Errorf("%w: --closes must be after --opens and --shuffle", errUsage)
+	q := ledger.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens.Time, Closes: c.Closes.Time,
+		Shuffle: c.Shuffle, Seed: c.Seed}
+	var invalid *ledger.Invalid
+	if errors.As(q.Validate(time.Now()), &invalid) {
+		return fmt.Errorf("%w: --%s: %s", errUsage, strings.ReplaceAll(invalid.Field, "_", "-"), invalid.Why)
 	}
 	return c.with(ctx, func(s ledger.Store) error {
-		_, err := s.Create(ctx, c.Name, ledger.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens.Time, Closes: c.Closes.Time,
-			Shuffle: c.Shuffle, Seed: c.Seed})
-		if err != nil {
+		if _, err := s.Create(ctx, c.Name, q); err != nil {
 			return err
 		}
 		return show(ctx, s, c.Name, false)
@@ -99,7 +86,7 @@ func (c *SaleShowCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error { return show(ctx, s, c.Name, c.JSON) })
 }
 
-func show(ctx context.Context, s ledger.Store, name string, asJSON bool) error {
+func show(ctx context.Context, s ledger.News, name string, asJSON bool) error {
 	reply, err := s.Show(ctx, name)
 	if err != nil {
 		return err

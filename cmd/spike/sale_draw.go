@@ -67,7 +67,7 @@ func (c *SaleDrawCmd) Run(ctx context.Context) error {
 // drawSlice is how many entrants are asked for at once.
 const drawSlice = 1000
 
-func readDraw(ctx context.Context, s ledger.Store, sale string) (drawn, error) {
+func readDraw(ctx context.Context, s ledger.Draws, sale string) (drawn, error) {
 	d := drawn{Sale: sale, Entrants: []lot{}, Violations: []string{}}
 	last := int64(-1)
 	for {

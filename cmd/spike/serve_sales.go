@@ -25,7 +25,7 @@ func saleNames(flag []string) (names []string, err error) {
 }
 
 // missingSales warns of names that no sale has now. It may be made later.
-func missingSales(ctx context.Context, store ledger.Store, names []string, log zerolog.Logger) {
+func missingSales(ctx context.Context, store ledger.News, names []string, log zerolog.Logger) {
 	for _, name := range names {
 		if _, err := store.Show(ctx, name); !errors.Is(err, ledger.ErrNoSale) {
 			continue

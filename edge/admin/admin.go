@@ -28,9 +28,18 @@ import (
 	"spike/order/operators"
 )
 
+// Store is the part of a store that operators work on here.
+type Store interface {
+	Doors
+	Create(ctx context.Context, sale string, r ledger.CreateRequest) (ledger.Head, error)
+	Remove(ctx context.Context, sale string) error
+	List(ctx context.Context) ([]string, error)
+	Audit(ctx context.Context, sale string) (ledger.Audit, error)
+}
+
 // Config is what the operators' side asks of the edge.
 type Config struct {
-	Store    ledger.Store
+	Store    Store
 	Log      zerolog.Logger
 	Tokens   *loopback.Tokens                                     // wanted from everybody, if there is one
 	Ready    func(context.Context) string                         // "", or the part that is not ready

@@ -32,15 +32,22 @@ type Outcome struct {
 
 // shut is what is waited for.
 type shut struct {
-	store ledger.Store
+	store Doors
 	sale  string
 	door  ledger.ChangeRequest
 	era   uint64 // in which the doors were shut
 }
 
+// Doors is the part of a store that shuts doors.
+type Doors interface {
+	Change(ctx context.Context, sale string, r ledger.ChangeRequest) (ledger.Head, error)
+	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
+	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
+}
+
 // Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, those too that
 // are known to edges alone because the store has lost them; for wait at the most and no longer than ctx.
-func Shut(ctx context.Context, store ledger.Store, sale, to string, wait time.Duration) (Outcome, error) {
+func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (Outcome, error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	head, err := store.Change(ctx, sale, w.door)
 	if err != nil {
@@ -122,40 +129,32 @@ const DefaultHold = 5 * time.Minute
 
 // request is what the body asks for, or the field that is wrong.
 func (n newSale) request() (ledger.CreateRequest, error) {
-	q := ledger.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit}
-	var badHold error
+	q := ledger.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit, Seed: n.Seed}
+	var badHold, badOpens, badCloses, badShuffle error
 	if n.Hold != nil {
 		q.Hold, badHold = time.ParseDuration(*n.Hold)
 	}
-	opens, badOpens := timeOf(n.Opens)
-	closes, badCloses := timeOf(n.Closes)
-	shuffle, badShuffle := durationOf(n.Shuffle)
-	q.Opens, q.Closes, q.Shuffle, q.Seed = opens, closes, shuffle, n.Seed
-	for _, wrong := range []struct {
-		is    bool
+	q.Opens, badOpens = timeOf(n.Opens)
+	q.Closes, badCloses = timeOf(n.Closes)
+	q.Shuffle, badShuffle = durationOf(n.Shuffle)
+	for _, unread := range []struct {
+		err   error
 		field string
 		why   string
 	}{
-		{ledger.CheckName(n.Sale) != nil, "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
-		{n.Total < 1 || n.Total > ledger.MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial))},
-		{badHold != nil, "hold", `a duration as "5m", or "0s"`},
-		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > ledger.MaxHold, "hold",
-			fmt.Sprintf("0s, or 1s to %v", ledger.MaxHold)},
-		{n.Limit > ledger.MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", ledger.MaxLimit)},
-		{badOpens != nil, "opens", "a time as 2026-11-22T20:00:00Z"},
-		{badCloses != nil, "closes", "a time as 2026-11-22T20:00:00Z"},
-		{!closes.IsZero() && !closes.After(time.Now()), "closes", "is over already"},
-		{!closes.IsZero() && !closes.After(ledger.WindowEnds(opens, shuffle, time.Now())), "closes", "must be after opens, and the lots' window"},
-		{badShuffle != nil, "shuffle", `a duration as "5s"`},
-		{shuffle != 0 && (shuffle < ledger.MinShuffle || shuffle > ledger.MaxShuffle), "shuffle",
-			fmt.Sprintf("%v to %v", ledger.MinShuffle, ledger.MaxShuffle)},
-		{shuffle > 0 && !opens.IsZero() && opens.Add(shuffle).Before(time.Now()), "shuffle", "its window is over already"},
-		{n.Seed != "" && shuffle == 0, "shuffle_seed", "goes with shuffle"},
-		{n.Seed != "" && ledger.CheckSeed(n.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
+		{ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
+		{badHold, "hold", `a duration as "5m", or "0s"`},
+		{badOpens, "opens", "a time as 2026-11-22T20:00:00Z"},
+		{badCloses, "closes", "a time as 2026-11-22T20:00:00Z"},
+		{badShuffle, "shuffle", `a duration as "5s"`},
 	} {
-		if wrong.is {
-			return q, badRequest{wrong.field, wrong.why}
+		if unread.err != nil {
+			return q, badRequest{unread.field, unread.why}
 		}
+	}
+	var invalid *ledger.Invalid
+	if errors.As(q.Validate(time.Now()), &invalid) {
+		return q, badRequest{invalid.Field, invalid.Why}
 	}
 	if q.Shuffle > 0 && q.Seed == "" {
 		q.Seed = ledger.NewSeed()

@@ -14,11 +14,17 @@ import (
 // ErrUnsettled says that an allotment ended before the ledger had everything.
 var ErrUnsettled = errors.New("stopped too soon")
 
+// Store is the part of a store that a Runner uses.
+type Store interface {
+	ledger.Ledger
+	Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
+}
+
 // Runner drives a Keeper: it makes the calls, and brings the answers back.
 type Runner struct {
 	*Allotment
 	keeper   *Keeper
-	store    ledger.Store
+	store    Store
 	maker    RingMaker
 	answers  chan Answer
 	news     atomic.Pointer[News]
@@ -30,7 +36,7 @@ type Runner struct {
 }
 
 // New opens the allotment of a sale whose newest view is head. Before the first buyer it leases nothing.
-func New(cfg Config, store ledger.Store, clock Clock, head ledger.Head, maker RingMaker) *Runner {
+func New(cfg Config, store Store, clock Clock, head ledger.Head, maker RingMaker) *Runner {
 	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
 	k.now = clock()

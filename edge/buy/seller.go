@@ -19,17 +19,23 @@ const (
 	maxSteps    = 16                     // ways that one buy may go
 )
 
+// Store is the part of a store that a buy may wait for.
+type Store interface {
+	Deduct(ctx context.Context, sale string, r ledger.DeductRequest) (ledger.DeductReply, error)
+	BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error
+}
+
 // Seller decides buys. Safe for concurrent use.
 type Seller struct {
 	life  context.Context // ends when the edge stops selling
-	store ledger.Store
+	store Store
 	sales *sales.Registry
 	keep  time.Duration // a key that has won is bound so long after the hold
 	keys  inFlight
 }
 
 // NewSeller sells what the registry has; a key that has won is bound for keep after the hold, at the least.
-func NewSeller(life context.Context, store ledger.Store, registry *sales.Registry, keep time.Duration) *Seller {
+func NewSeller(life context.Context, store Store, registry *sales.Registry, keep time.Duration) *Seller {
 	return &Seller{life: life, store: store, sales: registry, keep: keep}
 }
 

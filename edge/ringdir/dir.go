@@ -93,8 +93,19 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 	return left.RingOwner, nil
 }
 
+// Store is the part of a store that rings of processes before us need.
+type Store interface {
+	Identity(ctx context.Context) (string, error)
+	Renew(ctx context.Context, sale string, r ledger.RenewRequest) (ledger.RenewReply, error)
+	Settle(ctx context.Context, sale string, r ledger.SettleRequest) (ledger.SettleReply, error)
+	Deduct(ctx context.Context, sale string, r ledger.DeductRequest) (ledger.DeductReply, error)
+	Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
+	Reassert(ctx context.Context, sale string, r ledger.ReassertRequest) (ledger.ReassertReply, error)
+	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
+}
+
 // Belongs says whether the rings here are for this store. Another one does not know their sales, or takes others for them.
-func (d *Dir) Belongs(ctx context.Context, store ledger.Store) (err error) {
+func (d *Dir) Belongs(ctx context.Context, store Store) (err error) {
 	if d == nil {
 		return nil
 	}

@@ -28,7 +28,7 @@ var errOtherStore = errors.New("the store it was made for ended with its process
 
 // RecoverAll settles what processes before us sold and could not settle, and gives back what they did not sell. It goes
 // on until all is done or ctx ends; a file that is left is for the next start.
-func (d *Dir) RecoverAll(ctx context.Context, store ledger.Store, log zerolog.Logger) {
+func (d *Dir) RecoverAll(ctx context.Context, store Store, log zerolog.Logger) {
 	if d == nil {
 		return
 	}
@@ -71,7 +71,7 @@ func waiting(err error) bool {
 // recover settles one ring. Its claims are settled as its owner's, batch by batch, and its offers go to their keys: each is
 // idempotent, so a crash in here costs nothing. What is left of the owner's leases goes free at once if the ring proves
 // that it was never promised (I7); else it waits in limbo.
-func (d *Dir) recover(ctx context.Context, path string, store ledger.Store, log zerolog.Logger) error {
+func (d *Dir) recover(ctx context.Context, path string, store Store, log zerolog.Logger) error {
 	left, err := allotment.ReadRing(path, d.boot)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (d *Dir) recover(ctx context.Context, path string, store ledger.Store, log 
 // leftover is a ring of whom `owner` was.
 type leftover struct {
 	*allotment.Left
-	store ledger.Store
+	store Store
 	owner ledger.Party
 }
 

@@ -107,8 +107,13 @@ func (e *Entrants) Forget() {
 	e.entered = nil
 }
 
+// entering takes entries.
+type entering interface {
+	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
+}
+
 // call makes calls until no round waits.
-func (e *Entrants) call(life context.Context, store ledger.Store, sale string, birth uint64) {
+func (e *Entrants) call(life context.Context, store entering, sale string, birth uint64) {
 	for r := e.take(); r != nil; r = e.take() {
 		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, ledger.EnterRequest{Birth: birth, Buyers: r.buyers})
 		e.tell(r)

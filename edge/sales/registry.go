@@ -16,9 +16,19 @@ import (
 	"spike/luascripts/ledger"
 )
 
+// Store is the part of a store that sales need.
+type Store interface {
+	allotment.Store
+	ringdir.Store
+	entering
+	Glance(ctx context.Context, sale string) (string, error)
+	Born(ctx context.Context, birth uint64) (ledger.Found, error)
+	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
+}
+
 // Config is what a Registry is told at start.
 type Config struct {
-	Store    ledger.Store
+	Store    Store
 	Rings    *ringdir.Dir // nil: rings are memory
 	Log      zerolog.Logger
 	Sells    func(sale string) bool

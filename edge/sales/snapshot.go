@@ -27,7 +27,7 @@ const (
 // who read any sales. Reading one takes no I/O, but for the first reader of a while.
 type Snapshots struct {
 	life  context.Context
-	store ledger.Store
+	store Store
 	sales *Registry
 
 	first, again *pacer // of looks

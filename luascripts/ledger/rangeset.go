@@ -8,6 +8,17 @@ import (
 	"spike/shard"
 )
 
+// Ranges of serials, as the shards hold them.
+type Ranges []shard.Range
+
+// Len counts the serials.
+func (rs Ranges) Len() (n uint64) {
+	for _, r := range rs {
+		n += uint64(r.Len())
+	}
+	return n
+}
+
 // RangeSet is serials as sorted ranges that do not overlap; Add joins what touches.
 type RangeSet struct{ list Ranges }
 

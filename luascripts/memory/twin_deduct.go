@@ -61,7 +61,7 @@ func (t *Twin) sweepAnswers(log *[]string, most int) {
 	}
 }
 
-// Deduct is deduct.lua.
+// Deduct is deduct.lua, or by lot collect.lua.
 func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return ledger.DeductReply{}, err
@@ -90,7 +90,11 @@ func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, er
 			Why: "the history of this sale was cut: it grants nothing yet"}
 	}
 	t.sweep(t.bounds.Sweep)
-	k := t.deducted(q)
+	decide := t.deduct
+	if q.ByLot {
+		decide = t.collect
+	}
+	k := decide(q)
 	switch {
 	case keyed && k.answer == ledger.Had:
 		t.answerKeep(&t.winLog, field, k)
@@ -152,36 +156,44 @@ func (t *Twin) lapse(buyer ledger.Buyer) {
 	t.unown(ledger.Expired, gone)
 }
 
-func (t *Twin) deducted(q ledger.DeductRequest) keyAnswer {
-	if q.ByLot {
-		return t.collect(q)
+// limited is the answer for a buyer who would have more than the sale's limit, with its own pending claim, if any.
+func (t *Twin) limited(q ledger.DeductRequest) (k keyAnswer, over bool) {
+	if !t.overLimit(q) {
+		return k, false
 	}
-	return t.deduct(q)
+	t.lapse(q.Buyer)
+	if !t.overLimit(q) {
+		return k, false
+	}
+	c, till := t.ownPending(t.buyers[q.Buyer])
+	return keyAnswer{q.N, ledger.OverLimit, c, till}, true
 }
 
 func (t *Twin) deduct(q ledger.DeductRequest) keyAnswer {
-	if t.overLimit(q) {
-		t.lapse(q.Buyer)
-	}
-	if t.overLimit(q) {
-		c, till := t.ownPending(t.buyers[q.Buyer])
-		return keyAnswer{q.N, ledger.OverLimit, c, till}
+	if k, over := t.limited(q); over {
+		return k
 	}
 	c, had := q.Offer, q.Offer.Count > 0
-	if had {
+	switch {
+	case had:
 		had = t.settled(c) == ledger.IsPending
-	} else {
+	case t.head.Unkept() >= uint64(q.N):
 		c, had = t.fromFree(q)
 	}
+	return t.had(q, c, had)
+}
+
+// had is the answer for whoever has got a claim, or none.
+func (t *Twin) had(q ledger.DeductRequest, c ledger.Claim, had bool) keyAnswer {
 	if !had {
 		return keyAnswer{}
 	}
 	return keyAnswer{q.N, ledger.Had, c, t.until(c.Expiry)}
 }
 
-// fromFree makes a claim of n free serials.
+// fromFree makes a claim of n free serials, if the doors are open.
 func (t *Twin) fromFree(q ledger.DeductRequest) (ledger.Claim, bool) {
-	if t.state() != ledger.Open || !q.ByLot && t.head.Unkept() < uint64(q.N) {
+	if t.state() != ledger.Open {
 		return ledger.Claim{}, false
 	}
 	i := t.fit(uint64(q.N))

@@ -121,21 +121,24 @@ func (t *Twin) Draw(raw int64, from, most int) ledger.DrawReply {
 	return out
 }
 
-// collect is deduct.lua by lot: the unit drawn, or the one collected before.
+// collect is collect.lua: the unit drawn, or the one collected before.
 func (t *Twin) collect(q ledger.DeductRequest) keyAnswer {
 	if c, done := t.collected[q.Buyer]; done && !t.bounds.Lacks(LotTwice) {
 		if q.Ever || q.Key == (ledger.IdempotencyKey{}) && t.life(c) == ledger.IsPending {
-			return keyAnswer{q.N, ledger.Had, c, t.until(c.Expiry)}
+			return t.had(q, c, true)
 		}
 		return keyAnswer{}
 	}
 	if q.N != 1 || !t.hasLot(q.Buyer) {
 		return keyAnswer{}
 	}
-	k := t.deduct(q)
-	if k.answer == ledger.Had {
-		t.head.Lots.Kept--
-		t.collected[q.Buyer] = k.claim
+	if k, over := t.limited(q); over {
+		return k
 	}
-	return k
+	c, had := t.fromFree(q)
+	if had {
+		t.head.Lots.Kept--
+		t.collected[q.Buyer] = c
+	}
+	return t.had(q, c, had)
 }

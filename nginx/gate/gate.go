@@ -12,7 +12,7 @@ import (
 	"spike/order/operators"
 )
 
-// Store is the part of ledger.Store that the gate uses.
+// Store is the part of a store that the gate uses.
 type Store interface {
 	Listen(ctx context.Context, l ledger.Listener)
 	List(ctx context.Context) ([]string, error)

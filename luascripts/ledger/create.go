@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+)
+
+// CreateRequest is a new sale.
+type CreateRequest struct {
+	Total  uint64
+	Hold   time.Duration // 0: sold is sold
+	Limit  uint32        // units per buyer, at most MaxLimit; 0: no limit
+	Opens  time.Time     // zero: no such time
+	Closes time.Time
+
+	Shuffle time.Duration // the units are drawn among those who enter so long from Opens on, or from now; 0: who comes first
+	Seed    string        // of the draw, as CheckSeed takes it; "": a random one
+}
+
+// Micro is a time as the ledger has it, Unix microseconds; 0: none.
+func Micro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// MaxLimit is the largest limit per buyer, MaxHold the longest hold.
+const (
+	MaxLimit = 100
+	MaxHold  = 30 * 24 * time.Hour
+)
+
+// Invalid is a field of a new sale that makes no sense. The API and the flags of `spike sale create` name it alike.
+type Invalid struct{ Field, Why string }
+
+func (i *Invalid) Error() string { return i.Field + ": " + i.Why }
+
+// Validate is nil or an *Invalid: whoever makes a sale at that time asks it first. A store refuses only a sale that it cannot keep.
+func (q CreateRequest) Validate(now time.Time) error {
+	for _, wrong := range []struct {
+		is    bool
+		field string
+		why   string
+	}{
+		{q.Total < 1 || q.Total > MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(MaxSerial))},
+		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > MaxHold, "hold", fmt.Sprintf("0s, or 1s to %v", MaxHold)},
+		{q.Limit > MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", MaxLimit)},
+		{!q.Closes.IsZero() && !q.Closes.After(now), "closes", "is over already"},
+		{!q.Closes.IsZero() && !q.Closes.After(WindowEnds(q.Opens, q.Shuffle, now)), "closes", "must be after opens, and the lots' window"},
+		{q.Shuffle != 0 && (q.Shuffle < MinShuffle || q.Shuffle > MaxShuffle), "shuffle", fmt.Sprintf("%v to %v", MinShuffle, MaxShuffle)},
+		{q.Shuffle > 0 && !q.Opens.IsZero() && q.Opens.Add(q.Shuffle).Before(now), "shuffle", "its window is over already"},
+		{q.Seed != "" && q.Shuffle == 0, "shuffle_seed", "goes with shuffle"},
+		{q.Seed != "" && CheckSeed(q.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
+	} {
+		if wrong.is {
+			return &Invalid{wrong.field, wrong.why}
+		}
+	}
+	return nil
+}

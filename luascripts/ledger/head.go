@@ -1,0 +1,57 @@
+package ledger
+
+// State is what the sale's doors are now.
+type State int
+
+// The doors of a sale.
+const (
+	Open State = iota
+	Paused
+	Closed
+	Unopened // its opening time is still to come
+	Drawing  // buyers enter the draw; nothing is sold before it
+)
+
+func (s State) String() string {
+	return [...]string{"open", "paused", "closed", "not open yet", "drawing"}[s]
+}
+
+var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
+
+// StateOf is the state that an operator may give the doors, by its word.
+func StateOf(word string) State { return doors[word] }
+
+// Head begins every reply: the sale as it stood after the script. Times are microseconds.
+type Head struct {
+	Raw       int64  // the store's clock, Unix
+	Now       int64  // ledger time: holds and leases live by it
+	Birth     uint64 // the identity of this sale
+	Total     uint64
+	Free      uint64
+	Leased    uint64
+	Limbo     uint64
+	Pending   uint64
+	Confirmed uint64
+	Gen       uint64 // grows whenever units come back
+	Rev       uint64 // grows with every script that wrote
+	Recall    bool   // another edge is out of units: give back what you do not need
+	State     State
+	Hold      int64 // 0: sold is sold
+	Opens     int64 // Unix; 0: no such time
+	Closes    int64
+	Limit     uint64 // units per buyer; 0: no limit
+	Due       bool   // more was over than one sweep could put right: call again soon
+	Era       uint64 // the identity of the store's history
+	Reopens   int64  // ledger time until which a new era grants nothing; 0: units are granted
+	Replicas  uint64 // the most that were seen in this era: all must have what is acted on
+	Strangers uint64 // that follow the server too, and count for nothing: what they acknowledge is not what replicas have
+	Lots      Lots   // of a sale whose first units go by lot
+}
+
+// Final says that no unit will ever come back by itself.
+func (h Head) Final() bool {
+	return h.Free == 0 && h.Leased == 0 && h.Limbo == 0 && (h.Pending == 0 || h.Hold == 0)
+}
+
+// Owned counts the units that belong to buyers.
+func (h Head) Owned() uint64 { return h.Pending + h.Confirmed }
