@@ -33,7 +33,7 @@ func (a *attempt) fromLease() (Decision, Way) {
 		case got == allotment.Again:
 			continue
 		case got == allotment.Full:
-			if !a.sale.MakesRoom(w.ticks) {
+			if !w.wantsRoom(a.sale) {
 				return Decision{}, Told
 			}
 		case got == allotment.Empty:

@@ -87,7 +87,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 		if offer, got = a.offer(); got == allotment.Won || got == allotment.Again {
 			continue
 		}
-		if got == allotment.Full && !a.sale.MakesRoom(w.ticks) {
+		if got == allotment.Full && !w.wantsRoom(a.sale) {
 			return Decision{}, Told
 		}
 		if got == allotment.Empty && (a.q.N > 1 || a.sale.Verdict().Barring() != nil) {

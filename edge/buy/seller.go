@@ -122,12 +122,21 @@ func (a *attempt) hear(v *allotment.Verdict) (Decision, Way) { return hear(v, a.
 type waiter struct {
 	clock *time.Ticker
 	ticks int // without a change
+	full  int // of them, before the ring was first found full; -1: it was not
 	life  context.Context
 }
 
-func (s *Seller) waiter() *waiter { return &waiter{clock: time.NewTicker(patience), life: s.life} }
+func (s *Seller) waiter() *waiter { return &waiter{clock: time.NewTicker(patience), full: -1, life: s.life} }
 
 func (w *waiter) end() { w.clock.Stop() }
+
+// wantsRoom says whether a buyer who finds the ring full goes on waiting: for one tick, unless the ring may still grow.
+func (w *waiter) wantsRoom(sale *sales.Sale) bool {
+	if w.full < 0 {
+		w.full = w.ticks
+	}
+	return sale.MakesRoom(w.ticks - w.full)
+}
 
 // pass waits; false: long enough, or this edge stops.
 func (w *waiter) pass(changed <-chan struct{}) bool {
