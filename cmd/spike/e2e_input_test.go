@@ -204,7 +204,7 @@ func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
 func TestDoors(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	opens := time.Now().Add(2 * time.Second).Truncate(time.Second).Add(time.Second)
+	opens := time.Now().Add(8 * time.Second).Truncate(time.Second).Add(time.Second)
 	mustSpike(t, "sale", "create", "later", "--total", "5", "--opens", opens.Format(time.RFC3339), "--closes",
 		opens.Add(2*time.Second).Format(time.RFC3339), "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
