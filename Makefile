@@ -51,7 +51,7 @@ vet: ## go vet, all build tags
 	go vet -tags mutants ./...
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
-	$(TOOL) golangci-lint run
+	$(TOOL) golangci-lint run --allow-parallel-runners
 
 unit: ## tests that need only Go; the fuzz targets' seeds are among them
 	go test $(V) ./...
