@@ -51,7 +51,7 @@ vet: ## go vet, all build tags
 	go vet -tags mutants ./...
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
-	$(TOOL) golangci-lint run
+	$(TOOL) golangci-lint run --allow-parallel-runners
 
 unit: ## tests that need only Go; the fuzz targets' seeds are among them
 	go test $(V) ./...
@@ -97,7 +97,7 @@ bin/clock.so: bench/chaos/clock/clock.c
 	cc -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
 chaos: deps build bin/clock.so ## real faults on real parts, one or two runs of each
-	go test -tags chaos -count=1 -timeout 30m -parallel 6 -v ./bench/chaos
+	go test -tags chaos -count=1 -timeout 30m -parallel 4 -v ./bench/chaos
 
 chaos-short: deps-short build bin/clock.so ## a killed edge and a killed Redis, one run of each
 	SPIKE_CHAOS_RUNS=1 go test -tags chaos -count=1 -parallel 4 -run '^Test(EdgeKilledAndBack|RedisKilledAndBack)$$' -v ./bench/chaos

@@ -6,20 +6,29 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // Ports of servers. The kernel gives those above to connections that go out, and a crowd without keepalive opens thousands a
 // second: one of them would have taken the port before its server listens.
 const lowPort, highPort = 10_000, 32_767
 
-// FreeAddr is a loopback address nobody listened on a moment ago, and that no connection goes out from. Somebody may take it
-// before it is used: a server that cannot listen ends, and [Process.Ready] says so.
+// given are the ports that this process has got. The server of one may be dead, to be started again.
+var given sync.Map
+
+// FreeAddr is a loopback address that nobody listened on a moment ago, that no connection goes out from, and that this process has
+// not got before. Another process may take it before it is used: a server that cannot listen ends, and [Process.Ready] says so.
 func FreeAddr() (string, error) {
 	const tries = 100
 	var err error
 	for range tries {
 		var l net.Listener
-		addr := fmt.Sprintf("127.0.0.1:%d", lowPort+rand.IntN(highPort-lowPort+1))
+		port := lowPort + rand.IntN(highPort-lowPort+1)
+		if _, before := given.LoadOrStore(port, true); before {
+			err = fmt.Errorf("port %d was given before", port)
+			continue
+		}
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
 		if l, err = net.Listen("tcp", addr); err == nil {
 			return addr, l.Close()
 		}

@@ -164,6 +164,18 @@ func TestD16SomebodyElseAnswers(t *testing.T) {
 	}
 }
 
+// A dead server's port is not another's: it may be started again.
+func TestD16NoAddressIsGivenTwice(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3_000 {
+		addr, err := FreeAddr()
+		if err != nil || seen[addr] {
+			t.Fatalf("%s, the %dth: %v", addr, len(seen)+1, err)
+		}
+		seen[addr] = true
+	}
+}
+
 // Of several addresses it must listen on all.
 func TestD16EveryAddressIsItsOwn(t *testing.T) {
 	self, err := os.FindProcess(os.Getpid())

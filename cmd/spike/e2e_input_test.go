@@ -204,9 +204,9 @@ func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
 func TestDoors(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	opens := time.Now().Add(2 * time.Second).Truncate(time.Second).Add(time.Second)
+	opens := time.Now().Add(8 * time.Second).Truncate(time.Second).Add(time.Second)
 	mustSpike(t, "sale", "create", "later", "--total", "5", "--opens", opens.Format(time.RFC3339), "--closes",
-		opens.Add(2*time.Second).Format(time.RFC3339), "--redis", redis.addr)
+		opens.Add(6*time.Second).Format(time.RFC3339), "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	says := func(sale, code string) func() bool {
 		return func() bool {
@@ -219,7 +219,7 @@ func TestDoors(t *testing.T) {
 	}
 	time.Sleep(time.Until(opens))
 	eventually(t, noticed, "it opens", says("later", "1"))
-	time.Sleep(time.Until(opens.Add(2 * time.Second)))
+	time.Sleep(time.Until(opens.Add(6 * time.Second)))
 	eventually(t, noticed, "it closes", says("later", "-3"))
 
 	mustSpike(t, "sale", "create", "doors", "--total", "1000", "--redis", redis.addr)

@@ -130,7 +130,7 @@ func TestShuffle(t *testing.T) {
 	redis := redistest.Start(t)
 	h := &hall{t: t, redis: redis, claims: make([]string, crowd)}
 	a, b := startEdge(t, "--redis", redis), startEdge(t, "--redis", redis)
-	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(), "--shuffle", "4s", "--redis", redis)
+	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(), "--shuffle", "8s", "--redis", redis)
 	if !strings.Contains(shown, "seed's sha256") || strings.Contains(shown, "\nseed ") {
 		t.Error(shown)
 	}
