@@ -36,6 +36,7 @@ type Allotment struct {
 	leasing    atomic.Bool                   // a lease call is under way
 	fragmented atomic.Bool                   // a buyer found units, but not enough in a row
 	crowded    atomic.Bool                   // buyers wait for a slot
+	taken      atomic.Uint64                 // settle calls that were answered
 	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
 	nudge      chan struct{}                 // cap 1
 

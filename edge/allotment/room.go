@@ -215,15 +215,18 @@ func (a *Allotment) noSlot() Outcome {
 	return Full
 }
 
-// MakesRoom says whether a buyer without a slot may wait for one: there is no Ring, or a small one, or the ledger takes claims. A buyer
-// that has waited so often without a change knows that it does not.
-func (a *Allotment) MakesRoom(waited int) bool {
+// Growing says that a buyer without a slot may wait for one, because there is no Ring, or a small one.
+func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.maxSlots }
+
+// AwaitRoom says that a buyer waits for a slot, and how often the ledger has taken claims. Changed tells when it does so next.
+func (a *Allotment) AwaitRoom() (taken uint64) {
 	a.crowded.Store(true)
-	return waited == 0 || a.ring.slots() < a.ring.maxSlots
+	return a.taken.Load()
 }
 
 // roomMade calls the buyers who wait for a slot.
 func (k *Keeper) roomMade() {
+	k.a.taken.Add(1)
 	if k.a.crowded.Swap(false) {
 		k.a.announce()
 	}

@@ -121,21 +121,25 @@ func (a *attempt) hear(v *allotment.Verdict) (Decision, Way) { return hear(v, a.
 // waiter is a buyer who waits, and looks again whenever something has changed here.
 type waiter struct {
 	clock *time.Ticker
-	ticks int // without a change
-	full  int // of them, before the ring was first found full; -1: it was not
+	ticks int
+	full  int    // of them, before the ring was found full; -1: it was not
+	taken uint64 // how often the ledger had taken claims then
 	life  context.Context
 }
 
-func (s *Seller) waiter() *waiter { return &waiter{clock: time.NewTicker(patience), full: -1, life: s.life} }
+func (s *Seller) waiter() *waiter {
+	return &waiter{clock: time.NewTicker(patience), full: -1, life: s.life}
+}
 
 func (w *waiter) end() { w.clock.Stop() }
 
-// wantsRoom says whether a buyer who finds the ring full goes on waiting: for one tick, unless the ring may still grow.
+// wantsRoom says whether a buyer who finds the ring full goes on waiting: the ledger has taken claims within a tick, or the ring may
+// still grow.
 func (w *waiter) wantsRoom(sale *sales.Sale) bool {
-	if w.full < 0 {
-		w.full = w.ticks
+	if taken := sale.AwaitRoom(); w.full < 0 || taken != w.taken {
+		w.full, w.taken = w.ticks, taken
 	}
-	return sale.MakesRoom(w.ticks - w.full)
+	return w.ticks == w.full || sale.Growing()
 }
 
 // pass waits; false: long enough, or this edge stops.
