@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -17,6 +18,7 @@ type Redis struct {
 	client  rueidis.Client
 	scripts scripts
 	name    string
+	timeout time.Duration // of one call
 	life    context.Context
 	kept    keeping
 	guards  sentinels
@@ -30,15 +32,20 @@ var _ ledger.Store = (*Redis)(nil)
 
 // Dial connects; an error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds) (*Redis, error) {
-	options.ConnWriteTimeout = ledger.Timeout
-	options.Dialer.Timeout = ledger.Timeout // who waits longer hears of a new history too late
+	return connect(ctx, options, b, ledger.Timeout)
+}
+
+// connect is Dial. One call takes no longer than timeout.
+func connect(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds, timeout time.Duration) (*Redis, error) {
+	options.ConnWriteTimeout = timeout
+	options.Dialer.Timeout = timeout // who waits longer hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
 	if len(options.InitAddress) == 1 {
 		name = options.InitAddress[0]
 	}
-	r := &Redis{scripts: newScripts(b), name: name, guards: newSentinels(options)}
+	r := &Redis{timeout: timeout, scripts: newScripts(b), name: name, guards: newSentinels(options)}
 	r.lines.through(&options)
 	client, err := rueidis.NewClient(options)
 	if err != nil {
@@ -64,9 +71,14 @@ func (r *Redis) Close() {
 	r.client.Close()
 }
 
+// bounded is for one call.
+func (r *Redis) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, r.timeout)
+}
+
 // Ping asks whether Redis answers; of a Cluster, one node: each sale is on one, and another one may sell well.
 func (r *Redis) Ping(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	if err = r.client.Do(ctx, r.client.B().Ping().Build()).Error(); err == nil {
 		return nil
@@ -119,7 +131,7 @@ func (r *Redis) exists(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	keys := Keys(sale)
 	n, err := r.client.Do(ctx, r.client.B().Exists().Key(keys[0], keys[1]).Build()).AsInt64()
@@ -200,7 +212,7 @@ func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	keys := Keys(sale)
 	mark := ""
@@ -262,7 +274,7 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	birth, _, _ := r.ledgerOf(ctx, sale)
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
@@ -282,7 +294,7 @@ func (r *Redis) TokenKey(ctx context.Context) ([]byte, error) {
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, fmt.Errorf("token key: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	set := r.client.B().Set().Key(TokenKey).Value(rueidis.BinaryString(fresh)).Nx().Build()
 	if err := r.client.Do(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) {

@@ -117,7 +117,7 @@ func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (
 
 // owners is a slice of who has which serial. A serial may come twice.
 func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(censusScan).Build()).AsScanEntry()
 }

@@ -103,7 +103,7 @@ func (r *Redis) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
 
 // indexed is one look-up, and one at the ledger it leads to. No sale and no error: the index does not know.
 func (r *Redis) indexed(ctx context.Context, birth uint64) (ledger.Found, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	at := num(birth)
 	got := r.client.DoMulti(ctx, r.client.B().Zrangebyscore().Key(SalesKey).Min(at).Max(at).Build(),
@@ -177,7 +177,7 @@ func (x *index) remember(births map[string]uint64) {
 
 // names is what the index has.
 func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	pairs, err := r.client.Do(ctx, r.client.B().Zrange().Key(SalesKey).Min("0").Max("-1").Withscores().Build()).AsZScores()
 	if err != nil {
@@ -193,7 +193,7 @@ func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
 // put makes the index say what the ledgers say of these sales; have is what it says now. Between the look at a ledger and
 // the write the sale may be made anew or removed: so it is looked at again, until both are the same.
 func (r *Redis) put(ctx context.Context, names []string, have map[string]uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	for range putTries {
 		is, err := r.births(ctx, names)
@@ -263,7 +263,7 @@ func (r *Redis) bury(ctx context.Context, sale string, birth uint64) {
 	if birth == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	r.client.DoMulti(ctx, r.client.B().Zadd().Key(RemovedKey).ScoreMember().ScoreMember(float64(birth), sale).Build(),
 		r.client.B().Zremrangebyrank().Key(RemovedKey).Start(0).Stop(-maxRemoved-1).Build())

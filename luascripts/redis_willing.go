@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
-
-	"spike/luascripts/ledger"
 )
 
 // willingKey is a key that is never there.
@@ -15,7 +13,7 @@ const willingKey = "spike:willing"
 // Willing asks by a write that changes nothing. PING is answered by servers that refuse every write: READONLY, OOM, NOREPLICAS.
 // Of a Cluster one node suffices: each sale is on one, and another one may sell well. Who may not write that key hears of PING.
 func (r *Redis) Willing(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	err := r.client.Do(ctx, willing(r.client.B())).Error()
 	if err == nil {
