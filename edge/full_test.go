@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"spike/edge/buy"
 )
@@ -11,30 +12,32 @@ import (
 // A1: claims come faster than the ledger takes them. While it takes none, buyers hear 503 soon. While it takes any, buyers wait for
 // room, and nobody hears 503.
 func TestA1FullRingWaitsForTheLedger(t *testing.T) {
-	settles := make(chan struct{})
-	open := sync.OnceFunc(func() { close(settles) })
-	t.Cleanup(open)
-	s := testServer(t, testConfig(), &shelf{left: 1 << 30, settles: settles})
-	for !sellsNoMore(s) {
-	}
-	const crowd = 300
-	tally := s.sales.Get([]byte("ticket")).Tally
-	won := tally.Read(uint8(buy.Won))
-	var all sync.WaitGroup
-	var undecided atomic.Int64
-	for range crowd {
-		all.Go(func() {
-			ctx := buyer("/buy/ticket")
-			if s.handle(ctx); ctx.Response.StatusCode() == 503 {
-				undecided.Add(1)
-			}
-		})
-	}
-	open()
-	all.Wait()
-	if won = tally.Read(uint8(buy.Won)) - won; won != crowd || undecided.Load() > 0 {
-		t.Errorf("%d won and %d heard 503 of %d", won, undecided.Load(), crowd)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		settles := make(chan struct{})
+		s := testServer(t, testConfig(), &shelf{left: 1 << 30, settles: settles})
+		for !sellsNoMore(s) {
+		}
+		const crowd = 300
+		sale := s.sales.Get([]byte("ticket"))
+		won := sale.Tally.Read(uint8(buy.Won))
+		var all sync.WaitGroup
+		var undecided atomic.Int64
+		for range crowd {
+			all.Go(func() {
+				ctx := buyer("/buy/ticket")
+				if s.handle(ctx); ctx.Response.StatusCode() == 503 {
+					undecided.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		waited := sale.Waiting()
+		close(settles)
+		all.Wait()
+		if won = sale.Tally.Read(uint8(buy.Won)) - won; won != crowd || undecided.Load() > 0 || waited == 0 {
+			t.Errorf("%d waited, %d won and %d heard 503 of %d", waited, won, undecided.Load(), crowd)
+		}
+	})
 }
 
 // sellsNoMore sells while a slot is left, and says whether a buy that may wait hears 503.
