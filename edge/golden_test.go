@@ -17,7 +17,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"spike/edge/answer"
@@ -73,7 +72,6 @@ func firstDifference(got, want []byte) string {
 // rawAnswers are the requests for which wanted is true, and what they hear.
 func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities bool) []byte {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one lane: serials come in order
-	(&fasthttp.ResponseHeader{}).Header()           // starts a clock that never ends, outside of the bubble
 	cryptotest.SetGlobalRandom(t, 1)
 	var out bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
