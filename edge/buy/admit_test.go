@@ -87,7 +87,8 @@ func with(h ledger.Head, limit uint64) ledger.Head {
 func TestZeroValuesPromiseNothing(t *testing.T) {
 	var d Decision
 	var way Way
-	if d.Outcome != Undecided || way != Told || !d.Outcome.Counts() || Labels()[d.Outcome] != "undecided" {
+	var v allotment.Verdict
+	if d.Outcome != Undecided || way != Told || outcomes[v.Reason] != Undecided || !d.Outcome.Counts() || Labels()[d.Outcome] != "undecided" {
 		t.Errorf("%+v %d", d, way)
 	}
 	for r := range allotment.Reasons {

@@ -46,7 +46,7 @@ func (a *attempt) fromLease() (Decision, Way) {
 				}
 			}
 		}
-		a.sale.Hungry(a.q.N)
+		a.sale.ReportUnmet(a.q.N)
 		waits = w.pass(changed)
 	}
 	return Decision{}, Told
@@ -90,7 +90,7 @@ func (a *attempt) deductFree() (d Decision, way Way, tried bool) {
 	defer leave()
 	reply, err := a.deduct(a.asked(ledger.Claim{}))
 	if err == nil && reply.Answer == ledger.Unavailable && a.q.N > 1 {
-		a.sale.Scraps()
+		a.sale.ReportFragmented()
 		a.sale.RememberShort(a.q.N, shortage(reply.Head))
 	}
 	d, way = a.deducted(reply, err)

@@ -80,7 +80,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 			return d, way
 		}
 		if a.sale.Limit > 0 || reply.State != ledger.Open || reply.Final() {
-			a.sale.Hungry(a.q.N) // the Keeper looks, and the next hears it from us
+			a.sale.ReportUnmet(a.q.N) // the Keeper looks, and the next hears it from us
 			return a.deducted(reply, nil)
 		}
 		var got allotment.Outcome
@@ -93,7 +93,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 		if got == allotment.Empty && (a.q.N > 1 || a.sale.Verdict().Barring() != nil) {
 			return a.deducted(reply, nil)
 		}
-		a.sale.Hungry(a.q.N)
+		a.sale.ReportUnmet(a.q.N)
 		waits = w.pass(changed)
 	}
 	return Decision{}, Told
@@ -106,7 +106,7 @@ func (a *attempt) offer() (ledger.Claim, allotment.Outcome) {
 	case got == allotment.Won:
 		return sold.Claim, got
 	case got == allotment.Empty && a.q.N > 1:
-		a.sale.Scraps()
+		a.sale.ReportFragmented()
 	}
 	return ledger.Claim{}, got
 }
