@@ -37,8 +37,10 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 	var log bytes.Buffer
 	s := loggingServer(t, cfg, storetest.Embedded(t, 10, time.Minute), zerolog.New(&log))
 	o := s.operators().Handler()
-	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x", "bearer " + token,
-		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x", "Bearer x" + token[1:]} {
+	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x",
+		"bearer " + token,
+		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x",
+		"Bearer x" + token[1:]} {
 		for _, at := range guarded {
 			r := httptest.NewRequest(at.method, at.path, nil)
 			r.Host, r.RemoteAddr = "localhost:3006", "127.0.0.1:1"
@@ -47,7 +49,8 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			o.ServeHTTP(w, r)
-			if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" || strings.Contains(w.Body.String(), token) {
+			if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" ||
+				strings.Contains(w.Body.String(), token) {
 				t.Errorf("%s %s with %q: %d %v %s", at.method, at.path, auth, w.Code, w.Header(), w.Body)
 			}
 		}

@@ -25,7 +25,8 @@ const ourPackages = "spike/edge/"
 // loadCalls reads the packages beneath spike/edge, without their tests.
 func loadCalls(t *testing.T) (calls, []*ssa.Function, []*packages.Package) {
 	t.Helper()
-	cfg := &packages.Config{Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedDeps |
+	cfg := &packages.Config{Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles |
+		packages.NeedImports | packages.NeedDeps |
 		packages.NeedExportFile | packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo | packages.NeedTypesSizes}
 	read, err := packages.Load(cfg, "spike/edge/...")
 	if err != nil || packages.PrintErrors(read) > 0 {
@@ -64,7 +65,8 @@ func isOurs(f *ssa.Function) bool {
 func callees(f *ssa.Function, methods map[string][]*ssa.Function) (all []string) {
 	for _, block := range f.Blocks {
 		for _, in := range block.Instrs {
-			if call, ok := in.(ssa.CallInstruction); ok && call.Common().IsInvoke() && call.Common().Method.Pkg() != nil { // nil: an error's, of any type
+			// the package is nil for an error's method
+			if call, ok := in.(ssa.CallInstruction); ok && call.Common().IsInvoke() && call.Common().Method.Pkg() != nil {
 				of := call.Common().Value.Type().Underlying().(*types.Interface)
 				for _, m := range methods[call.Common().Method.Name()] {
 					if types.Implements(m.Signature.Recv().Type(), of) {
@@ -200,8 +202,9 @@ func holdsRequestCtx(f *ssa.Function) bool {
 
 // rooms are the packages of the edge from the bottom up, with what each may import of the others.
 var rooms = map[string]string{
-	"allotment": "", "secret": "", "token": "secret", "identity": "secret", "listener": "", "fastpath": "", "ringdir": "allotment", "sales": "allotment ringdir",
-	"buy": "allotment sales", "answer": "buy identity sales token", "admin": "answer identity listener sales",
+	"allotment": "", "secret": "", "token": "secret", "identity": "secret", "listener": "", "fastpath": "", "ringdir": "allotment",
+	"sales": "allotment ringdir",
+	"buy":   "allotment sales", "answer": "buy identity sales token", "admin": "answer identity listener sales",
 	"": "admin allotment answer buy fastpath identity listener ringdir sales token",
 }
 
@@ -222,7 +225,8 @@ func wantImports(t *testing.T, read []*packages.Package) {
 			switch {
 			case ours && !slices.Contains(strings.Fields(may), other), strings.HasPrefix(path, "spike/bench"):
 				t.Errorf("%s imports %s", p.PkgPath, path)
-			case (room == "buy" || room == "sales") && (path == "net/http" || strings.Contains(path, "fasthttp") || path == "encoding/json" && room == "buy"):
+			case (room == "buy" || room == "sales") && (path == "net/http" || strings.Contains(path, "fasthttp") ||
+				path == "encoding/json" && room == "buy"):
 				t.Errorf("%s imports %s: it knows no HTTP", p.PkgPath, path)
 			}
 		}

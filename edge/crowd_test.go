@@ -38,8 +38,8 @@ const (
 	crowdBuys  = 1500
 )
 
-// Whatever a crowd asks and however the store fails: each answer is one that a buyer may hear, and is counted once, as what it says;
-// nobody is left waiting, and the ledger is in order.
+// Whatever a crowd asks and however the store fails: each answer is one that a buyer may hear, and is counted once, as what it
+// says; nobody is left waiting, and the ledger is in order.
 func TestEveryAnswerIsCountedOnce(t *testing.T) {
 	(&fasthttp.ResponseHeader{}).Header() // starts a clock that never ends, outside of the bubble
 	all := map[string]uint64{}
@@ -111,7 +111,8 @@ func (w *crowdWorld) meddle() {
 	name := fmt.Sprint("s", w.rnd.IntN(crowdSales))
 	switch w.rnd.IntN(60) {
 	case 0, 1, 2, 3:
-		_, _ = w.store.Change(context.Background(), name, ledger.ChangeRequest{To: []string{"paused", "open", "open", "closed"}[w.rnd.IntN(4)]})
+		_, _ = w.store.Change(context.Background(), name,
+			ledger.ChangeRequest{To: []string{"paused", "open", "open", "closed"}[w.rnd.IntN(4)]})
 	case 4:
 		w.ahead.Store(int64(time.Duration(w.rnd.IntN(4000)) * time.Millisecond))
 	case 5, 6, 7:
@@ -179,9 +180,12 @@ const soldOut = "sold_out, none_now or paused"
 // labelOf is how an answer is to be counted. Of a sale that cannot be opened a refusal is not.
 func labelOf(t *testing.T, a *fasthttp.Response) (label string, counts bool) {
 	t.Helper()
-	labels := map[string]string{"200 1": "won", "201 ": "won", "200 -1": soldOut, "410 sold_out": soldOut, "409 none_now": soldOut, "409 paused": soldOut,
-		"200 -2": "not_open", "425 not_open": "not_open", "200 -3": "closed", "410 closed": "closed", "200 -4": "over_limit", "429 over_limit": "over_limit",
-		"401 no_buyer": "no_buyer", "422 key_used": "key_used", "409 key_in_flight": "key_in_flight", "200 -6": "entered", "202 ": "entered",
+	labels := map[string]string{"200 1": "won", "201 ": "won", "200 -1": soldOut, "410 sold_out": soldOut, "409 none_now": soldOut,
+		"409 paused": soldOut,
+		"200 -2":     "not_open", "425 not_open": "not_open", "200 -3": "closed", "410 closed": "closed", "200 -4": "over_limit",
+		"429 over_limit": "over_limit",
+		"401 no_buyer":   "no_buyer", "422 key_used": "key_used", "409 key_in_flight": "key_in_flight", "200 -6": "entered",
+		"202 ":   "entered",
 		"200 -8": "n_over_limit", "422 n_over_limit": "n_over_limit", "503 -5": "undecided", "503 undecided": "undecided"}
 	what := fmt.Sprint(a.StatusCode(), " ", codeOf(a.Body()))
 	if what == "400 bad_n" || what == "409 sale_refused" {

@@ -1,4 +1,5 @@
-// Package edge is the HTTP server that meets the crowd: HTTP in, HTTP out, and every goroutine of an edge with its end (server.go).
+// Package edge is the HTTP server that meets the crowd: HTTP in, HTTP out, and every goroutine of an edge with its end
+// (server.go).
 //
 // The way of a buy runs one way, and handler.go is all of it that knows HTTP:
 //
@@ -10,5 +11,6 @@
 // One function has both a buy and its answer, and every buy's answer leaves through one that counts, logs and writes it.
 //
 // Beneath it: sales (which sales are open here), allotment (the units on lease), ringdir (what outlives the process), token and
-// identity (what buyers show), listener (connections). Beside it: admin, the operators' side. TestBuysRunOneWay holds the calls to it.
+// identity (what buyers show), listener (connections). Beside it: admin, the operators' side. TestBuysRunOneWay holds the calls
+// to it.
 package edge

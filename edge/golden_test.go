@@ -33,9 +33,9 @@ var answerFiles = []struct{ file, lang, version string }{
 	{"article-zh.http", "zh", "buyByGet"}, {"article-en.http", "en", "buyByPost"}, {"v1.http", "zh", ""},
 }
 
-// TestAnswersAreWhatTheyWere compares raw answers, byte for byte. Clock, random numbers and the store are the same in each run; of a
-// token, which is read, the serials and the buyer count: which fences there were before, and how far ledger time lags behind, is the
-// Keeper's affair.
+// TestAnswersAreWhatTheyWere compares raw answers, byte for byte. Clock, random numbers and the store are the same in each run;
+// of a token, which is read, the serials and the buyer count: which fences there were before, and how far ledger time lags
+// behind, is the Keeper's affair.
 func TestAnswersAreWhatTheyWere(t *testing.T) {
 	for _, f := range answerFiles {
 		t.Run(f.file, func(t *testing.T) {
@@ -102,7 +102,8 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 			for _, request := range oddRequests {
 				up.exchange(&out, []byte(request))
 			}
-			fmt.Fprintf(&out, "### one connection too many from a source\n%s\n\n### one connection too many\n%s\n\n", tooMany.Here, tooMany.All)
+			fmt.Fprintf(&out, "### one connection too many from a source\n%s\n\n### one connection too many\n%s\n\n", tooMany.Here,
+				tooMany.All)
 			w.up.draining.Store(true)
 			up.exchange(&out, []byte("GET /buy/closed HTTP/1.1\r\nHost: a\r\n\r\n"))
 		}

@@ -13,9 +13,9 @@ import (
 	"spike/edge/sales"
 )
 
-// The way of a buy, from a request's first byte to its answer: parse, identify, decide, answer. For nearly all buys of a spike that is
-// one goroutine, no channel, no lock, no allocation, no I/O; one clock reading when it wins. TestBuyAllocatesNothing holds it to
-// that, over the whole handler.
+// The way of a buy, from a request's first byte to its answer: parse, identify, decide, answer. For nearly all buys of a spike
+// that is one goroutine, no channel, no lock, no allocation, no I/O; one clock reading when it wins. TestBuyAllocatesNothing
+// holds it to that, over the whole handler.
 
 // handle is the one handler. Each answer is for one buyer and one moment.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
@@ -33,7 +33,8 @@ func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	}
 }
 
-// answerPlain answers the plain buys at the beginning of in, where that takes no wait: listener.Plain. It says what handle would say.
+// answerPlain answers the plain buys at the beginning of in, where that takes no wait: listener.Plain. It says what handle would
+// say.
 func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
 	for used < len(in) && !s.draining.Load() {
 		q, plain := fastpath.Scan(in[used:])

@@ -143,7 +143,8 @@ func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[i
 		switch a := s.polls(t, claim); {
 		case a.status == 200 && a.State == "pending" && len(a.Token) == token.Len && a.Serial > 0:
 			won[i], serials[a.Serial] = a, true
-		case a.status != 200 || a.State != "lost" || a.Detail != "the lot has not won; what is left goes to whoever comes first" || a.Token != "":
+		case a.status != 200 || a.State != "lost" || a.Detail != "the lot has not won; what is left goes to whoever comes first" ||
+			a.Token != "":
 			t.Errorf("claim %d: %+v", i, a)
 		}
 	}
@@ -304,7 +305,8 @@ func TestAnotherEdgeKnowsTheClaim(t *testing.T) {
 // An edge that rested through it all finds a winner's unit, too.
 func TestRestedEdgeFindsTheLot(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		q := ledger.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second, Opens: time.Now().Add(10 * time.Second)}
+		q := ledger.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second,
+			Opens: time.Now().Add(10 * time.Second)}
 		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
 			t.Fatal(err)
 		}

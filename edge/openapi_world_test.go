@@ -117,7 +117,8 @@ func (w *world) prepare(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
+	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket",
+		"cancelled":     "ticket",
 		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"}) {
 		w.names[token] = w.buys(t, uri, nil)
 	}

@@ -93,7 +93,8 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 			cfg.AdminTokens = loopback.NewTokens(token)
 			s := newServer(t.Context(), cfg, &shelf{}, nil, zerolog.Nop(), make([]byte, 32))
 			here, there := net.Pipe()
-			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout, IdleTimeout: listener.IdleTimeout}
+			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout,
+				IdleTimeout: listener.IdleTimeout}
 			served := make(chan error, 1)
 			once := &pipeListener{conns: make(chan net.Conn, 1), addr: peerAt("127.0.0.1:1")}
 			once.conns <- here

@@ -94,7 +94,8 @@ func wantSame(t *testing.T, s *Server, in []byte) (plain bool) {
 	return true
 }
 
-// Trap 6: what the fast path answers, fasthttp answers with the same bytes but for the date and what was won. -plain N has N inputs.
+// Trap 6: what the fast path answers, fasthttp answers with the same bytes but for the date and what was won. -plain N has N
+// inputs.
 func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 	for name, origins := range map[string][]string{"no other site": nil, "another site": {"https://shop.example"}} {
 		t.Run(name, func(t *testing.T) {
@@ -139,15 +140,21 @@ func randomInput(r *rand.Rand) (in []byte) {
 		if r.IntN(8) > 0 {
 			method = pick("GET", "POST")
 		}
-		in = fmt.Appendf(in, "%s /buy/%s%s", method, pick(plainSales...), pick(" HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a.example:80\r\n", " HTTP/1.1\r\nhost:127.0.0.1:3005\r\n",
-			" HTTP/1.1\r\nHOST:  shop.example  \r\n", " HTTP/1.1\r\n", "?n=1 HTTP/1.1\r\nHost: a\r\n", " HTTP/1.0\r\nHost: a\r\n", "/ HTTP/1.1\r\nHost: a\r\n"))
+		in = fmt.Appendf(in, "%s /buy/%s%s", method, pick(plainSales...),
+			pick(" HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a.example:80\r\n",
+				" HTTP/1.1\r\nhost:127.0.0.1:3005\r\n",
+				" HTTP/1.1\r\nHOST:  shop.example  \r\n", " HTTP/1.1\r\n", "?n=1 HTTP/1.1\r\nHost: a\r\n", " HTTP/1.0\r\nHost: a\r\n",
+				"/ HTTP/1.1\r\nHost: a\r\n"))
 		for range r.IntN(5) {
-			name, value := pick("User-Agent", "Accept", "Cookie", "X-Forwarded-For", "x-request-id", "SEC-FETCH-MODE", "Referer", "x-BUYER-id"),
+			name, value := pick("User-Agent", "Accept", "Cookie", "X-Forwarded-For", "x-request-id", "SEC-FETCH-MODE", "Referer",
+				"x-BUYER-id"),
 				pick("ann", "1", "a, b", "*/*", "\"q\"", "https://shop.example")
 			if r.IntN(6) == 0 {
-				name = pick("X-Buyer-Id", "Connection", "Content-Length", "Host", "Origin", "Authorization", "Idempotency-Key", "Expect", "Transfer-Encoding",
+				name = pick("X-Buyer-Id", "Connection", "Content-Length", "Host", "Origin", "Authorization", "Idempotency-Key", "Expect",
+					"Transfer-Encoding",
 					"Upgrade", "TE", "Trailer", "Unheard-Of")
-				value = pick("0", "0", "1", "keep-alive", "close", "", "100-continue", "chunked", "a\tb", "\u00e9", "ann", "https://shop.example")
+				value = pick("0", "0", "1", "keep-alive", "close", "", "100-continue", "chunked", "a\tb", "\u00e9", "ann",
+					"https://shop.example")
 			}
 			in = fmt.Appendf(in, "%s%s%s\r\n", name, pick(": ", ": ", ": ", ": ", ": ", ": ", ": ", ":", ":  ", " :"), value)
 		}
@@ -185,7 +192,8 @@ func TestFastPathCountsAndLeavesTheRest(t *testing.T) {
 	if n := tally("ticket", buy.Won) - before; n != 50 {
 		t.Errorf("%d counted of 50 wins", n)
 	}
-	for _, not := range [][2]string{{"ticket", "X-Buyer-Id: ann\r\n"}, {"limited", ""}, {"limited", "X-Buyer-Id: ann\r\n"}, {"early", ""}} {
+	for _, not := range [][2]string{{"ticket", "X-Buyer-Id: ann\r\n"}, {"limited", ""}, {"limited", "X-Buyer-Id: ann\r\n"},
+		{"early", ""}} {
 		if ask(not[0], not[1]) {
 			t.Errorf("%s", not)
 		}

@@ -136,7 +136,9 @@ func (r *recorder) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale 
 }
 
 func (r *recorder) Reservation(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
-	return through(r, "reservation", sale, c, func() (ledger.ReservationReply, error) { return r.Store.Reservation(ctx, sale, birth, c) })
+	return through(r, "reservation", sale, c, func() (ledger.ReservationReply, error) {
+		return r.Store.Reservation(ctx, sale, birth, c)
+	})
 }
 
 func (r *recorder) Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {

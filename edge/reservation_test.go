@@ -140,7 +140,8 @@ func TestBadTokensAreAlike(t *testing.T) {
 	}
 	foreign := token.NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &ledger.Claim{Serial: 1, Count: 1})
 	bad := map[string]string{
-		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:], "end changed": good[:83] + flip(good[83]),
+		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:],
+		"end changed":    good[:83] + flip(good[83]),
 		"of another key": string(foreign), "of a removed sale": removed,
 		"of a sale that never was": string(s.signer.Append(nil, 12345, &ledger.Claim{Serial: 1, Count: 1})),
 	}

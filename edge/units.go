@@ -72,8 +72,8 @@ func units(args *fasthttp.Args) (n uint32, ok bool) {
 	return n, n >= 1 && n <= MaxUnits
 }
 
-// unitsIn reads n from the body of the article's way to buy, a form's or {"n":2}; 0 is an n that is none. A body that says nothing
-// of n means nothing.
+// unitsIn reads n from the body of the article's way to buy, a form's or {"n":2}; 0 is an n that is none. A body that says
+// nothing of n means nothing.
 func unitsIn(body []byte) (n uint32, says bool) {
 	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		asked, err := decodeBody(body)

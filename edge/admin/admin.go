@@ -1,5 +1,6 @@
-// Package admin is the operators' side of an edge: whether it is ready, its numbers, its profiles, and the sales' own. It is another
-// listener, on net/http, because it is not the hot path. All but what a load balancer asks needs the token, or this machine.
+// Package admin is the operators' side of an edge: whether it is ready, its numbers, its profiles, and the sales' own. It is
+// another listener, on net/http, because it is not the hot path. All but what a load balancer asks needs the token, or this
+// machine.
 package admin
 
 import (

@@ -46,8 +46,10 @@ func TestOperatorsWrites(t *testing.T) {
 		status            int
 		says              map[string]any
 	}{
-		{"POST", "/api/v1/sales", `{"sale":"a","total":5}`, 201, map[string]any{"state": "open", "free": 5.0, "hold": "5m0s", "limit_per_buyer": nil, "outstanding": 0.0}},
-		{"POST", "/api/v1/sales", `{"sale":"b","total":5,"hold":"0s","limit_per_buyer":2,"opens":"2031-01-01T00:00:00Z","closes":"2031-01-02T00:00:00+01:00"}`, 201,
+		{"POST", "/api/v1/sales", `{"sale":"a","total":5}`, 201,
+			map[string]any{"state": "open", "free": 5.0, "hold": "5m0s", "limit_per_buyer": nil, "outstanding": 0.0}},
+		{"POST", "/api/v1/sales", `{"sale":"b","total":5,"hold":"0s","limit_per_buyer":2,` +
+			`"opens":"2031-01-01T00:00:00Z","closes":"2031-01-02T00:00:00+01:00"}`, 201,
 			map[string]any{"state": "not open yet", "hold": "0s", "opens": "2031-01-01T00:00:00Z", "closes": "2031-01-01T23:00:00Z"}},
 		{"POST", "/api/v1/sales", `{"sale":"a","total":5}`, 409, map[string]any{"code": "exists"}},
 		{"POST", "/api/v1/sales/a/add", `{"n":3,"request_id":"1"}`, 200, map[string]any{"total": 8.0}},
@@ -60,7 +62,8 @@ func TestOperatorsWrites(t *testing.T) {
 		{"POST", "/api/v1/sales/a/resume", "", 409, map[string]any{"code": "closed"}},
 		{"POST", "/api/v1/sales/a/pause", "", 409, map[string]any{"code": "closed"}},
 		{"POST", "/api/v1/sales/none/pause", "", 404, map[string]any{"code": "no_such_sale"}},
-		{"DELETE", "/api/v1/sales/a", "", 400, map[string]any{"code": "bad_request", "detail": "yes: this forgets who owns what: say ?yes=true"}},
+		{"DELETE", "/api/v1/sales/a", "", 400, map[string]any{"code": "bad_request",
+			"detail": "yes: this forgets who owns what: say ?yes=true"}},
 		{"DELETE", "/api/v1/sales/a?yes=true", "", 200, map[string]any{"sale": "a", "state": "closed", "total": 8.0}},
 		{"DELETE", "/api/v1/sales/a?yes=true", "", 404, map[string]any{"code": "no_such_sale"}},
 		{"PUT", "/api/v1/sales/b", "", 405, map[string]any{"code": "method_not_allowed"}},
@@ -93,19 +96,25 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2001-01-01T00:00:00Z"}`, "shuffle"},
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","shuffle_seed":"abc"}`, "shuffle_seed"},
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle_seed":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}`, "shuffle_seed"},
-		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:04Z"}`, "closes"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:04Z"}`,
+			"closes"},
 		{create, `{"sale":"","total":5}`, "sale"}, {create, `{"total":5}`, "sale"}, {create, `{"sale":"a/b","total":5}`, "sale"},
 		{create, `{"sale":"x"}`, "total"}, {create, `{"sale":"x","total":0}`, "total"}, {create, `{"sale":"x","total":-1}`, "total"},
-		{create, `{"sale":"x","total":1.5}`, "total"}, {create, `{"sale":"x","total":"5"}`, "total"}, {create, `{"sale":"x","total":4294967295}`, "total"},
+		{create, `{"sale":"x","total":1.5}`, "total"}, {create, `{"sale":"x","total":"5"}`, "total"},
+		{create, `{"sale":"x","total":4294967295}`, "total"},
 		{create, `{"sale":"x","total":1,"hold":"soon"}`, "hold"}, {create, `{"sale":"x","total":1,"hold":"-1s"}`, "hold"},
-		{create, `{"sale":"x","total":1,"hold":"999ms"}`, "hold"}, {create, `{"sale":"x","total":1,"hold":""}`, "hold"}, {create, `{"sale":"x","total":1,"hold":5}`, "hold"},
-		{create, `{"sale":"x","total":1,"limit_per_buyer":101}`, "limit_per_buyer"}, {create, `{"sale":"x","total":1,"limit_per_buyer":-1}`, "limit_per_buyer"},
+		{create, `{"sale":"x","total":1,"hold":"999ms"}`, "hold"}, {create, `{"sale":"x","total":1,"hold":""}`, "hold"},
+		{create, `{"sale":"x","total":1,"hold":5}`, "hold"},
+		{create, `{"sale":"x","total":1,"limit_per_buyer":101}`, "limit_per_buyer"},
+		{create, `{"sale":"x","total":1,"limit_per_buyer":-1}`, "limit_per_buyer"},
 		{create, `{"sale":"x","total":1,"opens":"today"}`, "opens"}, {create, `{"sale":"x","total":1,"closes":"2031-01-01"}`, "closes"},
 		{create, `{"sale":"x","total":1,"opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:00Z"}`, "closes"},
 		{create, `{"sale":"x","total":1,"price":5}`, "price"}, {create, `{"sale":"x","total":1} {}`, "body"}, {create, `[]`, "body"},
 		{create, ``, "body"}, {create, `{"sale":"x","total":1`, "body"}, {create, `"x"`, "body"},
-		{add, `{"request_id":"1"}`, "n"}, {add, `{"n":0,"request_id":"1"}`, "n"}, {add, `{"n":4294967295,"request_id":"1"}`, "n"}, {add, `{"n":1e99,"request_id":"1"}`, "n"},
-		{add, `{"n":1}`, "request_id"}, {add, `{"n":1,"request_id":"` + strings.Repeat("x", 65) + `"}`, "request_id"}, {add, `{"n":1,"request_id":"1","more":1}`, "more"},
+		{add, `{"request_id":"1"}`, "n"}, {add, `{"n":0,"request_id":"1"}`, "n"}, {add, `{"n":4294967295,"request_id":"1"}`, "n"},
+		{add, `{"n":1e99,"request_id":"1"}`, "n"},
+		{add, `{"n":1}`, "request_id"}, {add, `{"n":1,"request_id":"` + strings.Repeat("x", 65) + `"}`, "request_id"},
+		{add, `{"n":1,"request_id":"1","more":1}`, "more"},
 		{"/api/v1/sales/ticket/pause?wait=long", "", "wait"}, {"/api/v1/sales/ticket/close?wait=-1s", "", "wait"},
 	} {
 		status, says := o.does("POST", c.uri, c.body)
@@ -114,11 +123,13 @@ func TestBadRequestsNameTheField(t *testing.T) {
 			t.Errorf("%s %s: %d %v", c.uri, c.body, status, says)
 		}
 	}
-	if status, says := o.does("POST", create, `{"sale":"`+strings.Repeat("x", listener.MaxBody)+`"}`); status != 413 || says["code"] != "body_too_large" {
+	if status, says := o.does("POST", create, `{"sale":"`+strings.Repeat("x", listener.MaxBody)+`"}`); status != 413 ||
+		says["code"] != "body_too_large" {
 		t.Errorf("%d %v", status, says)
 	}
 	names, _ := store.List(t.Context())
-	if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Total != 10 || shown.State != ledger.Open || len(names) != 1 {
+	if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Total != 10 || shown.State != ledger.Open ||
+		len(names) != 1 {
 		t.Errorf("%+v %v %v", shown, err, names)
 	}
 }
@@ -140,7 +151,8 @@ func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 func TestOtherSitesCannotWrite(t *testing.T) {
 	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
 	for origin, want := range map[string]int{"": 200, "http://localhost:3006": 200, "http://evil.example": 403, "null": 403} {
-		for header, value := range map[string]string{"Origin": origin, "Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
+		for header, value := range map[string]string{"Origin": origin,
+			"Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
 			r := httptest.NewRequest(http.MethodPost, "/api/v1/sales/ticket/resume", nil)
 			r.Host = "localhost:3006"
 			if value != "" {
@@ -176,7 +188,8 @@ func TestOddSaleCanBeRemoved(t *testing.T) {
 	o := newOperator(t, w)
 	odd := "ticket"
 	w.Refuses.Store(&odd)
-	if status, says := o.does("DELETE", "/api/v1/sales/ticket?yes=true", ""); status != 200 || says["trouble"] != "its hash makes no sense" {
+	if status, says := o.does("DELETE", "/api/v1/sales/ticket?yes=true", ""); status != 200 ||
+		says["trouble"] != "its hash makes no sense" {
 		t.Errorf("%d %v", status, says)
 	}
 	if names, _ := w.List(t.Context()); len(names) != 0 {

@@ -80,7 +80,8 @@ func TestP8ShutSaysThatItDoesNotKnow(t *testing.T) {
 		store := begun(t)
 		cutHistory(store, 2)
 		out, err := Shut(t.Context(), store, "ticket", "closed", time.Second)
-		if d := Describe("ticket", out.ShowReply); err != nil || out.Settled || d.Uncounted == nil || time.Until(*d.Uncounted) < time.Minute {
+		if d := Describe("ticket", out.ShowReply); err != nil || out.Settled || d.Uncounted == nil ||
+			time.Until(*d.Uncounted) < time.Minute {
 			t.Errorf("%+v %v", d, err)
 		}
 	})

@@ -215,8 +215,8 @@ func (a *Allotment) noSlot() Outcome {
 	return Full
 }
 
-// MakesRoom says whether a buyer without a slot may wait for one: there is no Ring, or a small one, or the ledger takes claims. A buyer
-// that has waited so often without a change knows that it does not.
+// MakesRoom says whether a buyer without a slot may wait for one: there is no Ring, or a small one, or the ledger takes claims. A
+// buyer that has waited so often without a change knows that it does not.
 func (a *Allotment) MakesRoom(waited int) bool {
 	a.crowded.Store(true)
 	return waited == 0 || a.ring.slots() < a.ring.maxSlots

@@ -102,7 +102,8 @@ func V1(signer *token.Signer) *Format {
 	return f.complete()
 }
 
-// complete adds what both formats say the same way: something is wrong with the request. An outcome that has no answer is undecided.
+// complete adds what both formats say the same way: something is wrong with the request. An outcome that has no answer is
+// undecided.
 func (f *Format) complete() *Format {
 	for o, p := range map[buy.Outcome]*Problem{
 		buy.NoBuyer: NewProblem(401, "no_buyer",

@@ -33,7 +33,8 @@ func TestEveryOutcomeHasAnAnswer(t *testing.T) {
 			var to fasthttp.Response
 			f.Write(&to, nil, &buy.Decision{Outcome: o, Why: "why"})
 			kind, body := string(to.Header.ContentType()), to.Body()
-			if !json.Valid(body) || !strings.HasPrefix(kind, "application/") || to.StatusCode() == 0 || strings.Contains(string(body), "serial") {
+			if !json.Valid(body) || !strings.HasPrefix(kind, "application/") || to.StatusCode() == 0 ||
+				strings.Contains(string(body), "serial") {
 				t.Errorf("%s: outcome %d: %d %s %s", name, o, to.StatusCode(), kind, body)
 			}
 		}
@@ -79,7 +80,8 @@ func TestProblemOfAnError(t *testing.T) {
 	} {
 		r := Of(c.err)
 		var says Problem
-		if err := json.Unmarshal(r.Body, &says); err != nil || r.Status != c.status || says.Status != c.status || says.Code != c.code || r.Header[0] != c.header ||
+		if err := json.Unmarshal(r.Body, &says); err != nil || r.Status != c.status || says.Status != c.status || says.Code != c.code ||
+			r.Header[0] != c.header ||
 			(r.Retry != nil) != (c.status == 503) || (says.RetryAfterMS > 0) != (r.Retry != nil) {
 			t.Errorf("%v: %d %s", c.err, r.Status, r.Body)
 		}

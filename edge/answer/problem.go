@@ -65,7 +65,8 @@ func NotAllowed(allow string) Reply {
 // ErrNoReservation is all that is said of a token that is not good, or not good any more.
 var ErrNoReservation = errors.New("no such reservation")
 
-// Of is what a buyer hears of an error. A Problem is its own answer; of an error that is nobody's fault nobody knows more than that.
+// Of is what a buyer hears of an error. A Problem is its own answer; of an error that is nobody's fault nobody knows more than
+// that.
 func Of(err error) Reply {
 	var own *Problem
 	var refusal *ledger.Refusal

@@ -12,8 +12,8 @@ import (
 	"spike/edge/sales"
 )
 
-// Wire has the answers of a Format to plain buys as the bytes that fasthttp would send. fasthttp itself writes each of them once, and
-// Wire takes it apart where the date and the length stand.
+// Wire has the answers of a Format to plain buys as the bytes that fasthttp would send. fasthttp itself writes each of them once,
+// and Wire takes it apart where the date and the length stand.
 type Wire struct {
 	format *Format
 	date   atomic.Pointer[[]byte]

@@ -1,5 +1,5 @@
-// Package identity reads who buys from a request's headers, and under which Idempotency-Key: a trusted proxy's X-Buyer-Id, a verified
-// JWT, or nobody. A header that is there twice, or that cannot be read, is an error: nobody is guessed at.
+// Package identity reads who buys from a request's headers, and under which Idempotency-Key: a trusted proxy's X-Buyer-Id, a
+// verified JWT, or nobody. A header that is there twice, or that cannot be read, is an error: nobody is guessed at.
 package identity
 
 import (
@@ -71,9 +71,9 @@ func NewWho(trusted []netip.Prefix, key *JWTKey) *Who {
 // SetJWT changes the key of JWTs.
 func (w *Who) SetJWT(key *JWTKey) { w.jwt.Store(key) }
 
-// Identify says who sent the request, and under which Idempotency-Key. A JWT is believed wherever it comes from and, where keys are
-// configured, must be valid if there is one: ErrJWT. Else it is whom a trusted peer names in X-Buyer-Id; a stranger's X-Buyer-Id
-// means nothing. The same id is the same buyer both ways. ErrIdentity, ErrIdempotencyKey: not to be guessed at.
+// Identify says who sent the request, and under which Idempotency-Key. A JWT is believed wherever it comes from and, where keys
+// are configured, must be valid if there is one: ErrJWT. Else it is whom a trusted peer names in X-Buyer-Id; a stranger's
+// X-Buyer-Id means nothing. The same id is the same buyer both ways. ErrIdentity, ErrIdempotencyKey: not to be guessed at.
 func (w *Who) Identify(h *fasthttp.RequestHeader, peer net.Addr) (Identity, error) {
 	sent, err := readCaller(h)
 	if err != nil {

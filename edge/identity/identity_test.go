@@ -28,7 +28,8 @@ func TestBuyerOf(t *testing.T) {
 
 func TestWhomThePeerNames(t *testing.T) {
 	const line = "X-Buyer-Id: ann"
-	some := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("::ffff:192.168.0.0/112")}
+	some := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"),
+		netip.MustParsePrefix("::ffff:192.168.0.0/112")}
 	for _, c := range []struct {
 		peer    string
 		trusted []netip.Prefix
@@ -79,7 +80,8 @@ func TestBuyerIDsThatAreRefused(t *testing.T) {
 		"\xff":                   true,
 	} {
 		got, err := w.Identify(asking(t, "127.0.0.1", "X-Buyer-Id: "+id))
-		if ok && (err != nil || got != Identity{Buyer: BuyerOf([]byte(id)), Known: true}) || !ok && (!errors.Is(err, ErrIdentity) || got != Identity{}) {
+		if ok && (err != nil || got != Identity{Buyer: BuyerOf([]byte(id)), Known: true}) ||
+			!ok && (!errors.Is(err, ErrIdentity) || got != Identity{}) {
 			t.Errorf("%q: %+v %v", id, got, err)
 		}
 		if got, err := w.Identify(asking(t, "10.0.0.1", "X-Buyer-Id: "+id)); err != nil || got != (Identity{}) {

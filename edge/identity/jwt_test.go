@@ -38,7 +38,8 @@ var makeIssuers = sync.OnceValues(func() (is issuers, err error) {
 		k, e := rsa.GenerateKey(rand.Reader, bits)
 		*key, err = k, errors.Join(err, e)
 	}
-	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &is.ec256, elliptic.P384(): &is.ec384, elliptic.P224(): &is.ec224} {
+	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &is.ec256, elliptic.P384(): &is.ec384,
+		elliptic.P224(): &is.ec224} {
 		k, e := ecdsa.GenerateKey(curve, rand.Reader)
 		*key, err = k, errors.Join(err, e)
 	}
@@ -203,7 +204,8 @@ func TestBearer(t *testing.T) {
 	good := signed(t, jwt.SigningMethodHS256, []byte(someSecret), claims())
 	for header, ok := range map[string]bool{
 		"Bearer " + good: true, "bearer   " + good: true, "BEARER " + good: true,
-		"": false, "Bearer": false, "Bearer ": false, good: false, "Basic " + good: false, "Bearer" + good: false, "Bearer\t" + good: false,
+		"": false, "Bearer": false, "Bearer ": false, good: false, "Basic " + good: false, "Bearer" + good: false,
+		"Bearer\t" + good:      false,
 		"Bearer " + good + "x": false, "Bearer " + good + " ": false, "Bearer " + good + ".x": false, "Bearer " + good + "=": false,
 		"Bearer " + good[1:]: false, "Bearer a.b.c": false, "Bearer ..": false, "Bearer " + good + ", Bearer " + good: false,
 	} {
@@ -399,7 +401,8 @@ func FuzzBearer(f *testing.F) {
 		for _, text := range []string{header, string(forged)} {
 			id, err := k.subject([]byte(text))
 			scheme, rest, _ := strings.Cut(text, " ")
-			if same := strings.EqualFold(scheme, "bearer") && strings.TrimLeft(rest, " ") == good; same != (err == nil && id == "ann") || !same && !errors.Is(err, ErrJWT) {
+			if same := strings.EqualFold(scheme, "bearer") && strings.TrimLeft(rest, " ") == good; same != (err == nil && id == "ann") ||
+				!same && !errors.Is(err, ErrJWT) {
 				t.Errorf("%q: %q %v", text, id, err)
 			}
 		}
@@ -409,7 +412,8 @@ func FuzzBearer(f *testing.F) {
 // FuzzJWTKey: no file makes a key that takes an unsigned JWT, or one signed with nothing.
 func FuzzJWTKey(f *testing.F) {
 	is := keysOf(f)
-	for _, seed := range [][]byte{pemOf(f, is.ec256), []byte(someSecret), oddSecret, setOf(f, jwk(f, is.ed.Public(), jwkset.JWKMetadataOptions{KID: "d"})),
+	for _, seed := range [][]byte{pemOf(f, is.ec256), []byte(someSecret), oddSecret,
+		setOf(f, jwk(f, is.ed.Public(), jwkset.JWKMetadataOptions{KID: "d"})),
 		setOf(f, jwk(f, []byte(someSecret), jwkset.JWKMetadataOptions{})), []byte(`{"keys":[{"kty":"oct","k":"AA"}]}`)} {
 		f.Add(seed)
 	}
@@ -434,7 +438,8 @@ func BenchmarkJWT(b *testing.B) {
 		key  []byte
 		m    jwt.SigningMethod
 		with any
-	}{"HS256": {[]byte(someSecret), jwt.SigningMethodHS256, []byte(someSecret)}, "RS256": {pemOf(b, is.rsa), jwt.SigningMethodRS256, is.rsa},
+	}{"HS256": {[]byte(someSecret), jwt.SigningMethodHS256, []byte(someSecret)},
+		"RS256": {pemOf(b, is.rsa), jwt.SigningMethodRS256, is.rsa},
 		"ES256": {pemOf(b, is.ec256), jwt.SigningMethodES256, is.ec256}, "EdDSA": {pemOf(b, is.ed), jwt.SigningMethodEdDSA, is.ed}} {
 		b.Run(name, func(b *testing.B) {
 			k, header := mustKey(b, c.key), []byte("Bearer "+signed(b, c.m, c.with, claims()))

@@ -30,8 +30,9 @@ func newTestSources(most, each int, exempt func(net.Addr) bool) *Limits {
 func TestSourcesOfConnections(t *testing.T) {
 	for peer, want := range map[string]string{
 		"10.0.0.1:1": "10.0.0.1", "10.0.0.1:2": "10.0.0.1", "10.0.0.2:1": "10.0.0.2", "[::ffff:10.0.0.1]:1": "10.0.0.1",
-		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::", "[2001:db8:1:2:ffff::]:1": "2001:db8:1:2::", "[2001:db8:1:3::1]:1": "2001:db8:1:3::",
-		"[fe80::1%eth0]:1": "fe80::", "[::1]:1": "::",
+		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::", "[2001:db8:1:2:ffff::]:1": "2001:db8:1:2::",
+		"[2001:db8:1:3::1]:1": "2001:db8:1:3::",
+		"[fe80::1%eth0]:1":    "fe80::", "[::1]:1": "::",
 	} {
 		if got := sourceOf(peerAt(peer)); got.String() != want {
 			t.Errorf("%s: %v, want %s", peer, got, want)
@@ -156,7 +157,9 @@ func TestTooManyHearWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newTestSources(8, 2, nobodyTrusted)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "in") }),
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "in")
+	}),
 		ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(Limited{l, s}) }()
@@ -189,7 +192,8 @@ func TestTooManyHearWhy(t *testing.T) {
 
 // FuzzSource: a connection counts for one source; IPv4 ones for their address, IPv6 ones for their network, however written.
 func FuzzSource(f *testing.F) {
-	for _, seed := range []string{"10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[2001:db8::1]:9", "[fe80::1%eth0]:1", "[::1]:1", "[::10.0.0.1]:1"} {
+	for _, seed := range []string{"10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[2001:db8::1]:9", "[fe80::1%eth0]:1", "[::1]:1",
+		"[::10.0.0.1]:1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// plainReads answers plain requests where their bytes are read, while the HTTP server waits for the next request. All of it happens
-// within one call of RawConn.Read, which spares a system call and a round through the scheduler: the poller tells each arrival once
-// (epoll is edge-triggered), and RawConn.Read forgets what was told only when it begins. A read that does not fill the buffer has
-// emptied the socket, and the next arrival is told anew. So nothing is tried in vain.
+// plainReads answers plain requests where their bytes are read, while the HTTP server waits for the next request. All of it
+// happens within one call of RawConn.Read, which spares a system call and a round through the scheduler: the poller tells each
+// arrival once (epoll is edge-triggered), and RawConn.Read forgets what was told only when it begins. A read that does not fill
+// the buffer has emptied the socket, and the next arrival is told anew. So nothing is tried in vain.
 //
 // A client that closes may do so in the same arrival as its last request. Then nothing more is told. So a second after an answer
 // (probeAfter) the socket is read again.
@@ -109,8 +109,8 @@ func (p *plainReads) setDeadline(t time.Time) error {
 	return err
 }
 
-// step reads and answers until the socket is empty (false: it is called again at the next arrival), or it has got something for the
-// HTTP server (true).
+// step reads and answers until the socket is empty (false: it is called again at the next arrival), or it has got something for
+// the HTTP server (true).
 func (p *plainReads) step(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), p.in)

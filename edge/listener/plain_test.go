@@ -41,7 +41,8 @@ func newPlainSite(t *testing.T) *plainSite {
 		t.Fatal(err)
 	}
 	s := &plainSite{addr: l.Addr().String(), body: "plain", ended: make(chan error, 1)}
-	s.server = &fasthttp.Server{ReadBufferSize: MaxHeader, ReadTimeout: ReadTimeout, WriteTimeout: SendTimeout, IdleTimeout: IdleTimeout,
+	s.server = &fasthttp.Server{ReadBufferSize: MaxHeader, ReadTimeout: ReadTimeout, WriteTimeout: SendTimeout,
+		IdleTimeout:     IdleTimeout,
 		CloseOnShutdown: true, Handler: func(ctx *fasthttp.RequestCtx) {
 			if body := ctx.Request.Body(); len(body) > 0 {
 				ctx.SetBody(body)
@@ -114,21 +115,24 @@ func TestPlainRequestsAndOthers(t *testing.T) {
 	c, in := s.dial(t)
 	s.ask(t, c, in, plainRequest, "plain")
 	s.ask(t, c, in, otherRequest, "other")
-	s.ask(t, c, in, plainRequest+plainRequest+otherRequest+plainRequest, "plain", "plain", "other", "other") // what follows fasthttp has read
+	// fasthttp has read the requests behind the third one already
+	s.ask(t, c, in, plainRequest+plainRequest+otherRequest+plainRequest, "plain", "plain", "other", "other")
 	s.ask(t, c, in, strings.Repeat(plainRequest, 3), "plain", "plain", "plain")
 	s.ask(t, c, in, plainRequest+plainRequest[:20], "plain")
 	s.ask(t, c, in, plainRequest[20:], "other")
 	many := MaxHeader/len(plainRequest) + 20 // more than the buffer
 	s.ask(t, c, in, strings.Repeat(plainRequest, many))
 	for range many {
-		if got := readBody(t, in); got != "plain" && got != "other" { // the one that the buffer cuts in two is fasthttp's, and what it reads with it
+		// fasthttp answers the request that the buffer cuts in two, and the requests that it reads with it
+		if got := readBody(t, in); got != "plain" && got != "other" {
 			t.Fatal(got)
 		}
 	}
 	s.ask(t, c, in, plainRequest, "plain")
 }
 
-// A body that looks like a plain request is a body: by itself, when it was asked for, and when it was asked for behind another answer.
+// A body that looks like a plain request is a body: by itself, when it was asked for, and when it was asked for behind another
+// answer.
 func TestBodiesAreNotPlainRequests(t *testing.T) {
 	s := newPlainSite(t)
 	head := "POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n"

@@ -1,5 +1,5 @@
-// Package ringdir is the directory where an edge keeps what must outlive it: a ring file for each sale it sells. One process has it
-// at a time. What processes before it left in there is settled as its owner's, batch by batch, or set aside for a person.
+// Package ringdir is the directory where an edge keeps what must outlive it: a ring file for each sale it sells. One process has
+// it at a time. What processes before it left in there is settled as its owner's, batch by batch, or set aside for a person.
 package ringdir
 
 import (

@@ -21,8 +21,9 @@ import (
 // leaseOf leases units to an instance.
 func leaseOf(t *testing.T, e *memory.Store, instance string) (birth uint64, g ledger.Grant) {
 	t.Helper()
-	r, err := e.Lease(context.Background(), "ticket", ledger.LeaseRequest{Party: ledger.Party{Instance: instance}, Request: 1, Want: 10,
-		Term: 5 * time.Second})
+	r, err := e.Lease(context.Background(), "ticket",
+		ledger.LeaseRequest{Party: ledger.Party{Instance: instance}, Request: 1, Want: 10,
+			Term: 5 * time.Second})
 	if err != nil || r.Grant.Fence == 0 {
 		t.Fatalf("%+v %v", r, err)
 	}
@@ -103,7 +104,8 @@ func TestA7AsideIsSmall(t *testing.T) {
 	d := &Dir{path: t.TempDir()}
 	left := &allotment.Left{Torn: 3}
 	for i := range 3 * maxClaims {
-		left.Claims = append(left.Claims, ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52, Expiry: 1 << 50})
+		left.Claims = append(left.Claims, ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52,
+			Expiry: 1 << 50})
 	}
 	for i := range maxAside + 20 {
 		if err := d.keep(allotment.RingOwner{Sale: "ticket", Birth: 7, Instance: fmt.Sprint(i)}, left); err != nil {
@@ -115,7 +117,8 @@ func TestA7AsideIsSmall(t *testing.T) {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 	text, err := os.ReadFile(filepath.Join(d.path, files[0].Name()))
-	if lines := bytes.Count(text, []byte("\n")); err != nil || lines != 1+maxClaims || len(text) > 1<<20 || !bytes.Contains(text, []byte(`"claims":15000`)) {
+	if lines := bytes.Count(text, []byte("\n")); err != nil || lines != 1+maxClaims || len(text) > 1<<20 ||
+		!bytes.Contains(text, []byte(`"claims":15000`)) {
 		t.Errorf("%d lines, %d bytes: %.200s", lines, len(text), text)
 	}
 	big := filepath.Join(d.path, "odd.ring")

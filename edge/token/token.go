@@ -1,5 +1,5 @@
-// Package token makes and reads what buyers carry: a token, which is a claim, and a ticket, which says that its buyer has entered a
-// draw. Both are signed, so any edge with the key takes them; neither says why it is not good. That a token is used once is the
+// Package token makes and reads what buyers carry: a token, which is a claim, and a ticket, which says that its buyer has entered
+// a draw. Both are signed, so any edge with the key takes them; neither says why it is not good. That a token is used once is the
 // ledger's business.
 package token
 

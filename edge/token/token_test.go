@@ -93,7 +93,8 @@ func TestTokenHasOneText(t *testing.T) {
 	if err != nil || len(raw) != tokenSize || base64.RawURLEncoding.EncodedLen(tokenSize) != Len {
 		t.Fatal(len(raw), err)
 	}
-	for _, forged := range []string{string(text) + "=", string(text) + "\n", string(text[:40]) + "\r\n" + string(text[40:]), " " + string(text),
+	for _, forged := range []string{string(text) + "=", string(text) + "\n", string(text[:40]) + "\r\n" + string(text[40:]),
+		" " + string(text),
 		string(text) + " ", string(text[:82]) + "==", string(text[:83]) + "=", string(text[:83]) + "\n", string(text) + "AAAA", "",
 		base64.StdEncoding.EncodeToString(append(raw, 0)), base64.RawURLEncoding.EncodeToString(raw[:62])} {
 		mustRefuse(t, s, []byte(forged), "written otherwise")
@@ -250,12 +251,14 @@ func FuzzToken(f *testing.F) {
 	_, mine := someToken(s)
 	_, old := someToken(NewSigner(someKey(8)))
 	_, strange := someToken(NewSigner(someKey(9)))
-	for _, seed := range [][]byte{mine, old, strange, mine[1:], []byte("===="), append(bytes.Clone(mine), '\n'), append(bytes.Clone(mine[:83]), '=')} {
+	for _, seed := range [][]byte{mine, old, strange, mine[1:], []byte("===="), append(bytes.Clone(mine), '\n'),
+		append(bytes.Clone(mine[:83]), '=')} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, err := s.Parse(text)
-		if good := bytes.Equal(text, mine) || bytes.Equal(text, old); (err == nil) != good || err != nil && err != ErrToken { //nolint:errorlint // this very error
+		if good := bytes.Equal(text, mine) || bytes.Equal(text, old); (err == nil) != good ||
+			err != nil && err != ErrToken { //nolint:errorlint // this very error
 			t.Errorf("%q: %v", text, err)
 		}
 	})
