@@ -23,11 +23,11 @@ func formats() map[string]*Format {
 	return map[string]*Format{"zh": Article("zh", someSigner), "en": Article("en", someSigner), "v1": V1(someSigner)}
 }
 
-// Every outcome has an answer in every format: JSON, of a known kind, and of a status that fits what it promises.
+// Every outcome has an answer in every format: JSON of a known content type, with a status.
 func TestEveryOutcomeHasAnAnswer(t *testing.T) {
 	for name, f := range formats() {
 		for o := range buy.Outcomes {
-			if o == buy.Won || o == buy.Entered || o == buy.Unopened || o == buy.TooMuch { // they speak of a sale
+			if o == buy.Won || o == buy.Entered || o == buy.Unopened || o == buy.TooMuch { // their answers need a sale
 				continue
 			}
 			var to fasthttp.Response
@@ -41,7 +41,7 @@ func TestEveryOutcomeHasAnAnswer(t *testing.T) {
 	}
 }
 
-// A decision that nobody made is "nobody knows", in every format.
+// A Decision that nobody made is answered with "undecided" in every format.
 func TestNoDecisionIsUndecided(t *testing.T) {
 	for name, f := range formats() {
 		var to fasthttp.Response
@@ -56,7 +56,7 @@ func TestNoDecisionIsUndecided(t *testing.T) {
 	}
 }
 
-// An error is the same problem wherever it comes up.
+// An error is the same problem everywhere.
 func TestProblemOfAnError(t *testing.T) {
 	for _, c := range []struct {
 		err    error
