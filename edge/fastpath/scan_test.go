@@ -71,7 +71,7 @@ func TestScan(t *testing.T) {
 		if got != plain || got && (q.Size != len(request) || q.Known != strings.Contains(request, "X-Buyer-Id")) {
 			t.Errorf("%q: %v %+v, want %v", request, got, q, plain)
 		}
-		for cut := range request { // what is not whole is not plain
+		for cut := range request { // a request that is not whole is not plain
 			if _, got := Scan([]byte(request[:cut])); got {
 				t.Errorf("%q is plain", request[:cut])
 			}
@@ -86,7 +86,8 @@ func TestScanAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzScan: fasthttp reads a plain buy as the same one: its method, path and host, no body, to be kept alive, and so many bytes.
+// FuzzScan: fasthttp reads a plain buy in the same way: method, path, host, no body, a connection that stays open, and its
+// length.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{"GET /buy/ticket HTTP/1.1\r\n" + host + "\r\n",
 		"POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\nGET /",

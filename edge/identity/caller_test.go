@@ -13,7 +13,7 @@ import (
 	"spike/edge/internal/wiretest"
 )
 
-// What a load generator sends, and what a browser does.
+// The headers of a load generator, and of a browser.
 const (
 	requestOfWrk     = "GET /buy/ticket HTTP/1.1\r\nHost: 127.0.0.1:3005\r\nUser-Agent: ApacheBench/2.3\r\nAccept: */*\r\n\r\n"
 	requestOfBrowser = "GET /buy/ticket HTTP/1.1\r\nHost: tickets.example.com\r\nConnection: keep-alive\r\n" +
@@ -25,7 +25,7 @@ const (
 		"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\nIf-None-Match: \"x\"\r\n\r\n"
 )
 
-// received is a request's header as fasthttp reads it from the wire; false: it does not.
+// received is a request's header as fasthttp reads it from the wire. It is false if fasthttp cannot read it.
 func received(t testing.TB, request string) (*fasthttp.Request, bool) {
 	t.Helper()
 	r := &fasthttp.Request{}
@@ -42,7 +42,7 @@ func mustReceive(t testing.TB, request string) *fasthttp.Request {
 	return r
 }
 
-// asking is a request of these header lines, and the peer who sent it.
+// asking is a request with these header lines, and the peer that sent it.
 func asking(t testing.TB, peer string, lines ...string) (*fasthttp.RequestHeader, net.Addr) {
 	t.Helper()
 	request := "GET /buy/ticket HTTP/1.1\r\nHost: a\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
@@ -81,8 +81,8 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// FuzzPlain holds the quick look against the lines as they came: fasthttp's other way to read them.
-func FuzzPlain(f *testing.F) {
+// FuzzAnonymous compares Anonymous with the raw header lines.
+func FuzzAnonymous(f *testing.F) {
 	for _, block := range []string{"Host: a\r\n", "X-Buyer-Id: a\r\nx-buyer-id:b\r\n", "a: b\r\n\tX-Buyer-Id: c\r\n",
 		"x: \rX-Buyer-Id: c\r\n",
 		"Authorization : x\r\n", "Idempotency-Key\x00: x\r\n", "IDEMPOTENCY-KEY:\n", "\x00\nauthorization:x\r\n",
@@ -100,7 +100,7 @@ func FuzzPlain(f *testing.F) {
 		}
 		buyer, auth, key := times["x-buyer-id"], times["authorization"], times["idempotency-key"]
 		if got := Anonymous(&r.Header); got != (buyer+auth+key == 0) {
-			t.Errorf("%q: plain %v, yet %v", block, got, times)
+			t.Errorf("%q: anonymous %v, yet %v", block, got, times)
 		}
 		caller, err := readCaller(&r.Header)
 		if twice := max(buyer, auth, key) > 1; twice != (err != nil) {
@@ -133,7 +133,7 @@ func TestTwiceIsRefused(t *testing.T) {
 	}
 }
 
-// A trailer comes after what a proxy checked: it must not name a buyer.
+// A trailer comes after the part that a proxy has checked, so it must not name a buyer.
 func TestTrailersNameNobody(t *testing.T) {
 	const request = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" +
 		"Trailer: X-Buyer-Id, Idempotency-Key\r\n\r\n" +
@@ -157,7 +157,7 @@ func TestPlainAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The other ways to ask, which were tried: they are slower, and Peek looks at trailers too.
+// Other ways to read the headers were tried. They are slower, and Peek reads trailers too.
 func BenchmarkPlain(b *testing.B) {
 	ways := map[string]func(*fasthttp.RequestHeader) bool{
 		"plain": Anonymous,

@@ -15,7 +15,7 @@ import (
 
 var ann = Identity{Buyer: BuyerOf([]byte("ann")), Known: true}
 
-// keySent is the key that a request of somebody has.
+// keySent is the key of a request by this buyer.
 func keySent(who Identity) func(*fasthttp.RequestHeader, net.Addr) (ledger.IdempotencyKey, error) {
 	return func(h *fasthttp.RequestHeader, _ net.Addr) (ledger.IdempotencyKey, error) {
 		sent, err := readCaller(h)

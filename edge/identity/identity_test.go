@@ -16,7 +16,7 @@ func TestBuyerOf(t *testing.T) {
 	if got := BuyerOf([]byte("ann")); got != ledger.Buyer(sum[:8]) {
 		t.Errorf("%x, want %x", got, sum[:8])
 	}
-	// What `select encode(substr(sha256(convert_to('安娜', 'UTF8')), 1, 8), 'hex')` says.
+	// The result of `select encode(substr(sha256(convert_to('安娜', 'UTF8')), 1, 8), 'hex')`.
 	sum = sha256.Sum256([]byte{0xe5, 0xae, 0x89, 0xe5, 0xa8, 0x9c})
 	if got := BuyerOf([]byte("安娜")); got != ledger.Buyer(sum[:8]) {
 		t.Errorf("%x, want %x", got, sum[:8])
@@ -93,7 +93,7 @@ func TestBuyerIDsThatAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzBuyerID: who comes out is who went in, or it is said that nobody did.
+// FuzzBuyerID: the buyer is the one that the header names, or the request is refused.
 func FuzzBuyerID(f *testing.F) {
 	for _, seed := range []string{"ann", "", " ann ", "a\x7fb", "a\nX-Buyer-Id: bob", strings.Repeat("a", 300), "\xff\xfe"} {
 		f.Add(seed, true)

@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Row D12: why a JWT was refused is counted by reason and logged now and then, and nothing of the JWT with it.
+// Row D12: refused JWTs are counted by reason, and each reason is logged now and then, without anything of the JWT.
 func TestD12RefusedJWTsAreCountedByReason(t *testing.T) {
 	is := keysOf(t)
 	secret := []byte(someSecret)
@@ -69,7 +69,7 @@ func TestD12RefusedJWTsAreCountedByReason(t *testing.T) {
 	}
 }
 
-// Keys of another use or kind are passed over, wherever they stand in the set.
+// Keys for another use or of another kind are ignored, wherever they stand in the set.
 func TestD12ForeignKeysArePassedOver(t *testing.T) {
 	is := keysOf(t)
 	agreement, err := ecdh.X25519().GenerateKey(rand.Reader)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// oddKey has bytes that the alphabets of base64 write differently, and 32 of them need padding.
+// oddKey has bytes that differ in the two alphabets of base64, and its 32 bytes need padding.
 func oddKey(first byte) []byte {
 	key := bytes.Repeat([]byte{0xfb, 0xef, 0xff}, 11)[:MinKey]
 	key[0] = first
@@ -69,7 +69,7 @@ func TestParseKeysRefuses(t *testing.T) {
 var sayings = regexp.MustCompile(`^token keys: (there is none|more than 64 KiB|key [1-5]: (is neither base64 nor hex|` +
 	`is not 32 to 1024 bytes long|is there twice|is one too many: there may be 4))$`)
 
-// FuzzParseKeys: what is taken can sign, and what is said of the rest is always one of ours: no key in it.
+// FuzzParseKeys: accepted keys can sign. Every error is one of ours, and has no key in it.
 func FuzzParseKeys(f *testing.F) {
 	good := base64.StdEncoding.EncodeToString(oddKey(1))
 	for _, seed := range []string{good, good + "," + hex.EncodeToString(someKey(2)), "# x\n" + good[:40],
@@ -136,7 +136,7 @@ func TestLoadKeysInPlace(t *testing.T) {
 	}
 }
 
-// Whatever is wrong, what was given is not repeated: it may have been a key.
+// No error repeats its input, which may have been a key.
 func TestLoadKeysKeepsSecrets(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

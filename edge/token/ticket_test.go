@@ -43,7 +43,7 @@ func TestEveryChangedCharacterOfATicketIsRefused(t *testing.T) {
 	}
 }
 
-// Neither passes for the other, whole or cut.
+// A token, whole or cut, is no ticket, and a ticket is no token.
 func TestTicketsAndTokensAreTwoThings(t *testing.T) {
 	s := NewSigner(someKey(7))
 	_, ticket := someTicket(s)
