@@ -19,12 +19,12 @@ func (c *counted) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-func pipe(t *testing.T) (*patientConn, *counted, net.Conn) {
+func pipe(t *testing.T) (*coarseConn, *counted, net.Conn) {
 	t.Helper()
 	here, there := net.Pipe()
 	t.Cleanup(func() { _ = here.Close(); _ = there.Close() })
 	c := &counted{Conn: here}
-	return &patientConn{Conn: c}, c, there
+	return &coarseConn{Conn: c}, c, there
 }
 
 func TestDeadlinesStillEnd(t *testing.T) {

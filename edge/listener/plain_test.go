@@ -257,7 +257,7 @@ func TestShutdownEndsPlainConnections(t *testing.T) {
 // Deadlines hold here too: a connection is closed when nothing comes, and a request that comes slowly is fasthttp's to refuse.
 func TestPlainConnectionsEndWhenIdle(t *testing.T) {
 	here, there := tcpPair(t)
-	c := &patientConn{Conn: here}
+	c := &coarseConn{Conn: here}
 	c.plain = newPlainReads(c, (&plainSite{}).answer)
 	c.plain.wrote([]byte("HTTP/1.1 200 OK\r\n"))
 	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
