@@ -23,7 +23,7 @@ import (
 // operator is the operators' side of an edge.
 type operator struct{ http.Handler }
 
-func newOperator(t *testing.T, store ledger.Store) operator {
+func newOperator(store ledger.Store) operator {
 	return operator{New(Config{Store: store, Log: zerolog.Nop(), Document: http.NotFoundHandler(), Metrics: prometheus.NewRegistry(),
 		Ready: func(context.Context) string { return "" }}).Handler()}
 }
@@ -40,7 +40,7 @@ func (o operator) does(method, uri, body string) (status int, says map[string]an
 
 func TestOperatorsWrites(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
-	o := newOperator(t, store)
+	o := newOperator(store)
 	for _, step := range []struct {
 		method, uri, body string
 		status            int
@@ -87,7 +87,7 @@ func TestOperatorsWrites(t *testing.T) {
 // A refused request names the field, and changes nothing.
 func TestBadRequestsNameTheField(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
-	o := newOperator(t, store)
+	o := newOperator(store)
 	const create, add = "/api/v1/sales", "/api/v1/sales/ticket/add"
 	for _, c := range []struct{ uri, body, field string }{
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5"}`, "shuffle"},
@@ -137,7 +137,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 // Row D20: a sale that would be closed from the first is not made.
 func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
-	o := newOperator(t, store)
+	o := newOperator(store)
 	status, says := o.does("POST", "/api/v1/sales", `{"sale":"x","total":1,"closes":"2020-01-01T00:00:00Z"}`)
 	if detail, _ := says["detail"].(string); status != 400 || detail != "closes: is over already" {
 		t.Errorf("%d %v", status, says)
@@ -149,7 +149,7 @@ func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 
 // Another site's page in an operator's browser must not close sales.
 func TestOtherSitesCannotWrite(t *testing.T) {
-	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
+	o := newOperator(storetest.Embedded(t, 10, time.Minute))
 	for origin, want := range map[string]int{"": 200, "http://localhost:3006": 200, "http://evil.example": 403, "null": 403} {
 		for header, value := range map[string]string{"Origin": origin,
 			"Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
@@ -169,7 +169,7 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 
 // Nor may it read or write here under a name of its own that it has made point to this machine.
 func TestOtherNamesAreRefused(t *testing.T) {
-	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
+	o := newOperator(storetest.Embedded(t, 10, time.Minute))
 	for host, want := range map[string]int{"127.0.0.1:3006": 200, "127.0.0.1": 200, "[::1]:3006": 200, "localhost": 200,
 		"evil.example:3006": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example:3006": 403, "10.0.0.1:3006": 403, "": 403} {
 		r := httptest.NewRequest(http.MethodGet, "/api/v1/sales", nil)
@@ -185,7 +185,7 @@ func TestOtherNamesAreRefused(t *testing.T) {
 // A sale whose hash makes no sense can still be removed: that is how it is mended.
 func TestOddSaleCanBeRemoved(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
-	o := newOperator(t, w)
+	o := newOperator(w)
 	odd := "ticket"
 	w.Refuses.Store(&odd)
 	if status, says := o.does("DELETE", "/api/v1/sales/ticket?yes=true", ""); status != 200 ||
@@ -200,7 +200,7 @@ func TestOddSaleCanBeRemoved(t *testing.T) {
 func TestSilentStoreIs503(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
 	w.Down.Store(true)
-	status, says := newOperator(t, w).does("GET", "/api/v1/sales/ticket", "")
+	status, says := newOperator(w).does("GET", "/api/v1/sales/ticket", "")
 	if status != 503 || says["code"] != "store" {
 		t.Errorf("%d %v", status, says)
 	}
