@@ -200,7 +200,7 @@ func (k *Keeper) shattered() bool { return k.room.broken && k.now.Sub(k.room.sin
 // Broken says that the Ring's file has failed.
 func (k *Keeper) Broken() bool { return k.room.broken }
 
-// SealRings ends reserving in all Rings; true: no buyer has a reserved slot either, so the Rings' memory may go.
+// SealRings ends reserving in all Rings. It is true if no buyer has a reserved slot, so the Rings' memory may go.
 func (k *Keeper) SealRings() bool {
 	k.a.ring.withdraw()
 	k.a.ring.collect(1<<62, func(record) {})
@@ -215,8 +215,9 @@ func (a *Allotment) noSlot() Outcome {
 	return Full
 }
 
-// MakesRoom says whether a buyer without a slot may wait for one: there is no Ring, or a small one, or the ledger takes claims. A
-// buyer that has waited so often without a change knows that it does not.
+// MakesRoom says whether a buyer without a slot may wait for one. waited is how often the buyer has waited in vain. If the Ring
+// can grow, the buyer may wait. Otherwise only a ledger that takes claims makes room, and a buyer that has waited in vain knows
+// that the ledger takes none.
 func (a *Allotment) MakesRoom(waited int) bool {
 	a.crowded.Store(true)
 	return waited == 0 || a.ring.slots() < a.ring.maxSlots

@@ -126,6 +126,7 @@ func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
 			return Sold{}, &Verdict{Reason: Undecided}
 		case Again:
 			continue
+		case Empty:
 		}
 		s.ReportUnmet(1)
 		select {
