@@ -20,7 +20,7 @@ import (
 	"spike/order/operators"
 )
 
-// guarded is every path of the operators' side but those for load balancers, and what is public.
+// guarded is every path of the operators' side that needs the token.
 var guarded = []struct{ method, path string }{
 	{"GET", "/metrics"}, {"GET", "/debug/pprof/"}, {"GET", "/debug/pprof/heap"}, {"GET", "/debug/pprof/cmdline"},
 	{"GET", "/debug/pprof/profile"}, {"GET", "/debug/pprof/symbol"}, {"POST", "/debug/pprof/symbol"}, {"GET", "/debug/pprof/trace"},
@@ -29,7 +29,7 @@ var guarded = []struct{ method, path string }{
 	{"POST", "/api/v1/sales/ticket/resume"}, {"POST", "/api/v1/sales/ticket/close"}, {"POST", "/api/v1/reservations/x/confirm"},
 }
 
-// Whatever comes near the token is refused alike, from loopback too, and the token is in no answer and no log.
+// Every text that is nearly the token is refused, from loopback too, and no answer and no log has the token.
 func TestOperatorsNeedTheToken(t *testing.T) {
 	const token = "S3cret-of-the-operators"
 	cfg := testConfig()
@@ -68,7 +68,7 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 	}
 }
 
-// The list above is the whole of it: what is not in it is open to all, and says nothing that is not for all.
+// guarded is complete: every other path is open to all, and answers only what all may know.
 func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens("x")
@@ -83,7 +83,7 @@ func TestOpenWithoutToken(t *testing.T) {
 	}
 }
 
-// Without a token the operators' side opens on loopback alone, and what was opened to find out is closed again.
+// Without a token the operators' side opens only on loopback. A listener that was opened to find out is closed again.
 func TestOperatorsSideIsForLoopback(t *testing.T) {
 	closed := []string{"0.0.0.0:0", "[::]:0", ":0"}
 	for _, addr := range append(closed, foreign(t)...) {
@@ -107,7 +107,7 @@ func TestOperatorsSideIsForLoopback(t *testing.T) {
 	}
 }
 
-// foreign are this machine's addresses that are not loopback, if it has any.
+// foreign is this machine's addresses that are not loopback.
 func foreign(t *testing.T) (addrs []string) {
 	t.Helper()
 	all, err := net.InterfaceAddrs()

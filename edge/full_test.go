@@ -8,8 +8,8 @@ import (
 	"spike/edge/buy"
 )
 
-// A1: claims come faster than the ledger takes them. Buyers wait for it while it takes any, and nobody hears 503; where it takes
-// none they hear 503 soon.
+// A1: claims come faster than the ledger takes them. While the ledger takes any, buyers wait, and no buyer hears 503. If it takes
+// none, buyers hear 503 soon.
 func TestA1FullRingWaitsForTheLedger(t *testing.T) {
 	for name, answers := range map[string]bool{"the ledger is slow": true, "the ledger is silent": false} {
 		t.Run(name, func(t *testing.T) {
@@ -38,14 +38,14 @@ func TestA1FullRingWaitsForTheLedger(t *testing.T) {
 			all.Wait()
 			won = sale.Tally.Read(uint8(buy.Won)) - won
 			no := uint64(undecided.Load())
-			if won+no != crowd || answers && no > 0 || !answers && no == 0 { // of another CPU's slots some may have been left
+			if won+no != crowd || answers && no > 0 || !answers && no == 0 { // another CPU's lane may have slots left
 				t.Errorf("%d won and %d heard 503 of %d", won, no, crowd)
 			}
 		})
 	}
 }
 
-// full sells until no slot is left: then a buy that may wait hears 503.
+// full sells until no slot is left. It says whether a buy that may wait then hears 503.
 func full(s *Server) bool {
 	plain := []byte("GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n")
 	for used := 1; used > 0; {

@@ -49,8 +49,8 @@ func FuzzUnits(f *testing.F) {
 	})
 }
 
-// FuzzBody: a body is one JSON object with a whole number in it, or refused; what is read is what encoding/json reads without
-// our rules.
+// FuzzBody: a body is one JSON object with a whole number, or it is refused. The number is the one that encoding/json reads
+// without our rules.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{`{"n":2}`, `{}`, `{"n":null}`, `{"n":1.0}`, `{"n":1e2}`, `{"n":"2"}`, `{"n":2,"n":3}`, `{"N":2}`,
 		`{"n":2}{}`, `[]`, `2`, `null`,
@@ -75,8 +75,8 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzRequests: whatever bytes come over a connection, as many answers leave as requests were read, each of them whole, none of
-// them 500, and what was sold is what was told. No more is sold than there are separate buys in the bytes.
+// FuzzRequests: for any bytes on a connection there are as many answers as requests that were read. Each answer is whole, and
+// none is 500. The answers name all units that were sold. No more units are sold than the bytes have separate buys.
 func FuzzRequests(f *testing.F) {
 	const end = "\r\nHost: a\r\n\r\n"
 	for _, seed := range []string{"GET /buy/ticket HTTP/1.1" + end,
@@ -126,7 +126,7 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// wholeAnswer reads an answer as a client does: nothing is left over, no header came in with the request's bytes.
+// wholeAnswer reads an answer as a client does. Nothing is left over, and no header came from the request's bytes.
 func wholeAnswer(t *testing.T, sent []byte, head bool, out *bytes.Buffer) {
 	t.Helper()
 	q := &http.Request{Method: http.MethodGet}
@@ -152,8 +152,8 @@ func wholeAnswer(t *testing.T, sent []byte, head bool, out *bytes.Buffer) {
 	}
 }
 
-// FuzzOperatorsBodies: a body of the operators' side does what it says in fields that are known and in range, or nothing, and is
-// then told which field is wrong.
+// FuzzOperatorsBodies: a body with known fields in their ranges does what it says. Any other body does nothing, and the answer
+// names the field that is wrong.
 func FuzzOperatorsBodies(f *testing.F) {
 	for _, seed := range []string{`{"sale":"a","total":5}`,
 		`{"sale":"a","total":5,"hold":"1m","limit_per_buyer":2,"opens":"2031-01-01T00:00:00Z"}`, `{"n":3,"request_id":"1"}`,
@@ -190,7 +190,7 @@ func FuzzOperatorsBodies(f *testing.F) {
 	})
 }
 
-// checkMade wants of a sale what the interface promises of every sale.
+// checkMade checks what the interface promises about every sale.
 func checkMade(t *testing.T, store ledger.Store, body, name string) {
 	t.Helper()
 	shown, err := store.Show(t.Context(), name)

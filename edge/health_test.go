@@ -13,7 +13,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// moody takes writes, or does not.
+// moody is a store that takes writes, or does not.
 type moody struct {
 	ledger.Store
 	no atomic.Bool
@@ -26,7 +26,7 @@ func (m *moody) Willing(context.Context) error {
 	return nil
 }
 
-// Row D17: the metric says what the probe says, of the store and of the listener.
+// Row D17: the metric and the probe say the same about the store and the listener.
 func TestD17MetricSaysWhatTheProbeSays(t *testing.T) {
 	store := &moody{Store: storetest.Embedded(t, 100, time.Minute)}
 	s := testServer(t, testConfig(), store)

@@ -23,7 +23,7 @@ import (
 	"spike/order/loopback"
 )
 
-// Row A5: who has the token is never kept out of the operators' side by who has not: idle ones, slow ones, many.
+// Row A5: connections without the token never keep one with it out of the operators' side, even if they are idle, slow or many.
 func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 	const token = "the-operators-token"
 	cfg := testConfig()
@@ -85,7 +85,7 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 
 func peerAt(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
 
-// The operators' side ends who never ends its request, with the token or without, and who sends too much.
+// The operators' side cuts off clients who never end their request, with the token or without, and clients who send too much.
 func TestSlowOperatorsAreEnded(t *testing.T) {
 	for _, token := range []string{"", "secret"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 	}
 }
 
-// pipeListener has one connection, made before.
+// pipeListener is a listener with one connection.
 type pipeListener struct {
 	conns chan net.Conn
 	once  sync.Once

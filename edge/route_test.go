@@ -103,7 +103,7 @@ func FuzzRoute(f *testing.F) {
 	})
 }
 
-// Row D15: n in the body of the article's way to buy is honoured, or refused.
+// Row D15: n in the body of a buy in the article's way counts, or is refused.
 func TestD15UnitsInABody(t *testing.T) {
 	s := testServer(t, testConfig(), &shelf{left: 1 << 20})
 	for _, c := range []struct {

@@ -134,7 +134,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 	}
 }
 
-// Row D20: a sale that would be closed from the first is not made.
+// Row D20: a sale that would be closed from the beginning is not made.
 func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
 	o := newOperator(store)
@@ -167,7 +167,7 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 	}
 }
 
-// Nor may it read or write here under a name of its own that it has made point to this machine.
+// A page may not read or write here under a name of its own that points to this machine.
 func TestOtherNamesAreRefused(t *testing.T) {
 	o := newOperator(storetest.Embedded(t, 10, time.Minute))
 	for host, want := range map[string]int{"127.0.0.1:3006": 200, "127.0.0.1": 200, "[::1]:3006": 200, "localhost": 200,
@@ -182,7 +182,7 @@ func TestOtherNamesAreRefused(t *testing.T) {
 	}
 }
 
-// A sale whose hash makes no sense can still be removed: that is how it is mended.
+// A sale whose hash makes no sense can still be removed, and then be made again.
 func TestOddSaleCanBeRemoved(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
 	o := newOperator(w)
@@ -206,7 +206,7 @@ func TestSilentStoreIs503(t *testing.T) {
 	}
 }
 
-// leased is a sale of ten, four of them on an edge whose lease ends in five seconds.
+// leased is a sale of ten units. Four are on an edge whose lease ends in five seconds.
 func leased(t *testing.T) (*storetest.Watched, ledger.Party, ledger.Grant) {
 	w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 	w.Make(t, "ticket")
@@ -238,7 +238,7 @@ func TestShutWaitsUntilEdgesHaveGivenBack(t *testing.T) {
 	}
 }
 
-// An edge that died gives nothing back, and perhaps no other lives to sweep: its lease runs out all the same.
+// A dead edge gives nothing back, and there may be no other edge to sweep. Its lease still runs out.
 func TestShutWaitsForADeadEdgesLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _, _ := leased(t)
@@ -272,7 +272,7 @@ func TestShutWaitsNoLongerThanItIsTold(t *testing.T) {
 	})
 }
 
-// Once the doors are shut, a store that is silent for a while changes nothing; a sale removed meanwhile does.
+// After the doors are shut, a store that is silent for a while changes nothing. A sale that is removed meanwhile is an error.
 func TestShutThroughTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _, _ := leased(t)

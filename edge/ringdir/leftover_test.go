@@ -30,7 +30,7 @@ func leaseOf(t *testing.T, e *memory.Store, instance string) (birth uint64, g le
 	return r.Birth, r.Grant
 }
 
-// leftRing is a ring file of this process, which lives, as a copy: its proof is worth nothing.
+// leftRing is a copy of a ring file of this process. It proves nothing, because this process lives.
 func leftRing(t *testing.T, from, to string, o allotment.RingOwner) string {
 	t.Helper()
 	o.Boot = allotment.BootID()
@@ -52,7 +52,7 @@ func leftRing(t *testing.T, from, to string, o allotment.RingOwner) string {
 	return path
 }
 
-// P1: what a copy of a ring does not name stays where it is; the copy itself goes.
+// P1: units that a copy of a ring does not name stay where they are. The copy itself is removed.
 func TestP1CopyLetsGoOfNothing(t *testing.T) {
 	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if _, err := store.Create(context.Background(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
@@ -76,8 +76,8 @@ func TestP1CopyLetsGoOfNothing(t *testing.T) {
 	}
 }
 
-// P14: rings of another store keep an edge from starting; those of a store that ended with its process are set aside; those of
-// a version that knew no stores are read.
+// P14: rings of another store keep an edge from starting. Rings of a store that ended with its process are set aside. Rings of a
+// version that knew no stores are read.
 func TestP14WhoseRingsMayBeHere(t *testing.T) {
 	store := memory.New(ledger.DefaultBounds(), time.Now)
 	mine, err := store.Identity(context.Background())
@@ -99,7 +99,7 @@ func TestP14WhoseRingsMayBeHere(t *testing.T) {
 	}
 }
 
-// A7: what is set aside is text for a person, and there is never much of it.
+// A7: a ring that is set aside is text for a person, and of limited size.
 func TestA7AsideIsSmall(t *testing.T) {
 	d := &Dir{path: t.TempDir()}
 	left := &allotment.Left{Torn: 3}
