@@ -23,6 +23,21 @@ import (
 	"spike/order/loopback"
 )
 
+// showSale reads a sale on the operators' side, with the token.
+func showSale(c net.Conn, token string) error {
+	fmt.Fprintf(c, "GET /api/v1/sales/ticket HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer %s\r\n\r\n", token)
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Body.Close() }()
+	if _, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK {
+		return fmt.Errorf("%d %w", r.StatusCode, err)
+	}
+	return nil
+}
+
 // Row A5: connections without the token never keep one with it out of the operators' side, even if they are idle, slow or many.
 func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 	const token = "the-operators-token"
@@ -46,22 +61,9 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 		fmt.Fprint(c, text)
 		return c
 	}
-	get := func(c net.Conn) error {
-		fmt.Fprintf(c, "GET /api/v1/sales/ticket HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer %s\r\n\r\n", token)
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
-		r, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = r.Body.Close() }()
-		if _, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK {
-			return fmt.Errorf("%d %w", r.StatusCode, err)
-		}
-		return nil
-	}
 	old := knock("")
-	if err := get(old); err != nil {
-		t.Fatal("before anybody else:", err)
+	if err := showSale(old, token); err != nil {
+		t.Fatal("the first connection:", err)
 	}
 	for name, text := range map[string]string{
 		"silent": "", "idle": "GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n", "half a header": "GET /healthz HTTP/1.1\r\nHo",
@@ -71,11 +73,11 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 		for range 3 * listener.StrangersMost {
 			knock(text)
 		}
-		if err := get(knock("")); err != nil {
-			t.Errorf("%s: who comes with the token hears %v", name, err)
+		if err := showSale(knock(""), token); err != nil {
+			t.Errorf("%s: a new connection with the token: %v", name, err)
 		}
-		if err := get(old); err != nil {
-			t.Errorf("%s: who was there before: %v", name, err)
+		if err := showSale(old, token); err != nil {
+			t.Errorf("%s: the known connection: %v", name, err)
 		}
 	}
 	if strangers, known := all.Count(); strangers > listener.StrangersMost || known > 6 {
