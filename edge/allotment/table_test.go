@@ -11,13 +11,13 @@ import (
 	"spike/shard"
 )
 
-const serials = 40
+const tableSerials = 40
 
 // drawRanges draws disjoint ranges, in any order.
 func drawRanges(t *rapid.T) (rs ledger.Ranges) {
 	for range rapid.IntRange(1, 4).Draw(t, "ranges") {
-		a := rapid.Uint32Range(1, serials).Draw(t, "a")
-		b := rapid.Uint32Range(a+1, min(a+12, serials+1)).Draw(t, "b")
+		a := rapid.Uint32Range(1, tableSerials).Draw(t, "a")
+		b := rapid.Uint32Range(a+1, min(a+12, tableSerials+1)).Draw(t, "b")
 		if !slices.ContainsFunc(rs, func(r shard.Range) bool { return a < r.End && r.Start < b }) {
 			rs = append(rs, shard.Range{Start: a, End: b})
 		}
@@ -68,7 +68,7 @@ func TestTableIsAMap(t *testing.T) {
 						t.Fatalf("spans %v", table.spans)
 					}
 				}
-				for s := range uint32(serials + 2) {
+				for s := range uint32(tableSerials + 2) {
 					if got := table.find(s); got != want[s] {
 						t.Fatalf("find(%d) = %v, want %v", s, got, want[s])
 					}
