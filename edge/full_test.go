@@ -9,8 +9,8 @@ import (
 	"spike/edge/buy"
 )
 
-// A1: claims come faster than the ledger takes them. While it takes none, buyers hear 503 soon. While it takes any, buyers wait for
-// room, and nobody hears 503.
+// A1: claims come faster than the ledger takes them. While the ledger takes none, buyers hear 503 soon. While it takes any, buyers
+// wait for room, and no buyer hears 503.
 func TestA1FullRingWaitsForTheLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		settles := make(chan struct{})
@@ -40,7 +40,7 @@ func TestA1FullRingWaitsForTheLedger(t *testing.T) {
 	})
 }
 
-// sellsNoMore sells while a slot is left, and says whether a buy that may wait hears 503.
+// sellsNoMore sells until no slot is left. It says whether a buy that may wait then hears 503.
 func sellsNoMore(s *Server) bool {
 	plain := []byte("GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n")
 	for used := 1; used > 0; {

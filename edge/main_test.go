@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The first answer that is ever written starts fasthttp's clock, which ends with the process. It must not be written in a test's bubble.
+// The first answer starts fasthttp's clock, which ends with the process. No test's bubble may start it.
 func TestMain(m *testing.M) {
 	(&fasthttp.ResponseHeader{}).Header()
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))

@@ -30,12 +30,12 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 1, Hold: 5 * time.Minute})
 	sold := b.now
 	r, err := b.ledger.Deduct(context.Background(), benchSale, ledger.DeductRequest{N: 1, Nonce: 1})
-	if err != nil || r.Answer != ledger.Had {
+	if err != nil || r.Answer != ledger.Granted {
 		t.Fatal(r, err)
 	}
 	b.demand++
 	b.k.view.known = false // the edge has no news of that
-	b.a.Hungry(1)
+	b.a.ReportUnmet(1)
 	b.live(sold + 10*time.Second)
 	if n := b.live(sold + 5*time.Minute - time.Second); n > 25 {
 		t.Errorf("%d calls", n)
@@ -57,7 +57,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	if n := b.live(sold + time.Hour); n > 5 {
 		t.Errorf("%d calls for nothing", n)
 	}
-	b.a.Hungry(1)
+	b.a.ReportUnmet(1)
 	b.live(b.now + 100*time.Millisecond)
 	if b.a.Stock() != 1 {
 		t.Error("nothing to buy")
@@ -69,17 +69,17 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 func TestWhoWakesTellsTheTimeFirst(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 9, Hold: 5 * time.Minute})
 	r, err := b.ledger.Deduct(context.Background(), benchSale, ledger.DeductRequest{N: 1, Nonce: 1})
-	if err != nil || r.Answer != ledger.Had {
+	if err != nil || r.Answer != ledger.Granted {
 		t.Fatal(r, err)
 	}
 	began := b.now
 	b.k.view.known = false
-	b.a.Hungry(1)
+	b.a.ReportUnmet(1)
 	b.live(began + time.Second)
 	b.demand++
 	for _, c := range []time.Duration{20 * time.Second, 90 * time.Second, 3 * time.Minute} {
 		b.live(began + c)
-		b.a.Hungry(1)
+		b.a.ReportUnmet(1)
 		b.live(began + c + 10*time.Millisecond)
 		shown, err := b.ledger.Show(context.Background(), benchSale)
 		if lost := time.Duration(shown.Raw-shown.Now) * time.Microsecond; err != nil || lost > time.Second {
