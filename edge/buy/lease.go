@@ -34,7 +34,11 @@ func (a *attempt) fromLease() (Decision, Way) {
 		case got == allotment.Again:
 			continue
 		case got == allotment.Full:
-			if !w.wantsRoom(a.sale) {
+			on, again := w.wantsRoom(a.sale)
+			if again {
+				continue
+			}
+			if !on {
 				return Decision{}, Decided
 			}
 		case got == allotment.Empty:

@@ -87,8 +87,10 @@ func (a *attempt) fromLedger() (Decision, Way) {
 		if offer, got = a.offer(); got == allotment.Won || got == allotment.Again {
 			continue
 		}
-		if got == allotment.Full && !w.wantsRoom(a.sale) {
-			return Decision{}, Decided
+		if got == allotment.Full {
+			if on, _ := w.wantsRoom(a.sale); !on {
+				return Decision{}, Decided
+			}
 		}
 		if got == allotment.Empty && (a.q.N > 1 || a.sale.Verdict().Barring() != nil) {
 			return a.deducted(reply, nil)

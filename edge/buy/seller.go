@@ -133,12 +133,14 @@ func (s *Seller) waiter() *waiter {
 
 func (w *waiter) end() { w.clock.Stop() }
 
-// wantsRoom says whether a buy that finds the ring full waits on: the ledger has taken claims within a tick, or the ring may grow.
-func (w *waiter) wantsRoom(sale *sales.Sale) bool {
+// wantsRoom says whether a buy that finds the ring full goes on: the ledger has taken claims within a tick, or the ring may grow.
+// If the ledger has taken some since the buy was here last, the buy looks again at once.
+func (w *waiter) wantsRoom(sale *sales.Sale) (on, again bool) {
 	if taken := sale.AwaitRoom(); w.full < 0 || taken != w.taken {
 		w.full, w.taken = w.ticks, taken
+		return true, true
 	}
-	return w.ticks == w.full || sale.Growing()
+	return w.ticks == w.full || sale.Growing(), false
 }
 
 // pass waits for a change or for the next tick. It is false if the buy has waited long enough, or if this edge stops.

@@ -24,7 +24,7 @@ func (l Coarse) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &coarseConn{Conn: c}
+	p := &coarseConn{Conn: c, readsSet: 1} // a connection's first request is the HTTP server's
 	if l.Plain != nil {
 		p.plain = newPlainReads(p, l.Plain)
 	}
@@ -43,6 +43,7 @@ type coarseConn struct {
 	reading     atomic.Bool // a Read waits, perhaps for a request that never comes
 	ending      atomic.Bool // Close was called while a Read waited
 	plain       *plainReads // nil: every request goes to the HTTP server
+	readsSet    int         // calls of SetReadDeadline since the last of SetWriteDeadline: see plainReads.mayBegin
 }
 
 // deadline is the time at which an operation must fail, as wanted and as set. The zero time is none.
@@ -59,11 +60,13 @@ func (d *deadline) due() bool {
 
 func (c *coarseConn) SetReadDeadline(t time.Time) error {
 	c.read.want = t
+	c.readsSet++
 	return nil
 }
 
 func (c *coarseConn) SetWriteDeadline(t time.Time) error {
 	c.write.want = t
+	c.readsSet = 0
 	return nil
 }
 
@@ -115,13 +118,6 @@ func (c *coarseConn) Close() error {
 }
 
 func (c *coarseConn) Write(b []byte) (int, error) {
-	if c.plain != nil {
-		c.plain.wrote(b)
-	}
-	return c.writeInTime(b)
-}
-
-func (c *coarseConn) writeInTime(b []byte) (int, error) {
 	if c.write.due() {
 		if err := c.Conn.SetWriteDeadline(c.write.want); err != nil {
 			return 0, err

@@ -15,16 +15,13 @@ import (
 // each arrival once, because epoll is edge-triggered, and RawConn.Read forgets earlier arrivals only when it begins. A read that
 // does not fill the buffer has emptied the socket, and the poller will tell the next arrival. So no read is in vain.
 //
-// A client may close in the same arrival as its last request. Then the poller tells nothing more. So the socket is read again a
-// second after an answer (probeAfter).
+// A client may close in the same arrival as its last request, or urgent data may end a read early. Then the poller tells nothing
+// more. So the socket is read again a second after an answer (probeAfter).
 type plainReads struct {
 	conn   *coarseConn
 	raw    syscall.RawConn
 	answer Plain
 	look   func(fd uintptr) bool // step as a func value, made once
-
-	written [len(goOn)]byte // the last bytes that the HTTP server wrote
-	begins  bool            // the HTTP server has answered and read nothing since, so the next byte begins a request
 
 	// Of one call of readPlain.
 	in     []byte // the HTTP server's buffer
@@ -50,20 +47,10 @@ func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	return p
 }
 
-// goOn asks for a request's body. Answers to earlier requests may stand before it, and one Write may end within it.
-const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
-
-// wrote notes the bytes that the HTTP server writes. They are answers, unless they end with the question for a body.
-func (p *plainReads) wrote(b []byte) {
-	b = b[max(len(b)-len(goOn), 0):]
-	n := copy(p.written[:], p.written[len(b):])
-	copy(p.written[n:], b)
-	p.begins = string(p.written[:]) != goOn
-}
-
-// mayBegin says that the next bytes read into b begin a request, because an answer was written last, and the HTTP server's buffer
-// is empty.
-func (p *plainReads) mayBegin(b []byte) bool { return p.begins && len(b) == MaxHeader }
+// mayBegin says that the next bytes read into b begin a request. Only the HTTP server knows, and its deadlines tell it: it sets that of
+// an answer, then that of an idle connection, and one for the request when the first byte is there. What it writes does not tell it:
+// answers leave early where their buffer is full, and before the rest of a head is read.
+func (p *plainReads) mayBegin(b []byte) bool { return p.conn.readsSet == 1 && len(b) == MaxHeader }
 
 // readPlain is Read while the HTTP server waits for a request. It answers plain requests, and returns with the first other bytes.
 func (c *coarseConn) readPlain(b []byte) (int, error) {
@@ -72,7 +59,7 @@ func (c *coarseConn) readPlain(b []byte) (int, error) {
 	c.reading.Store(true)
 	err := p.wait()
 	c.reading.Store(false)
-	p.in, p.begins = nil, false
+	p.in = nil
 	if err != nil && c.ending.Load() {
 		return c.lastLook(b, p.n, err)
 	}
@@ -155,9 +142,7 @@ func (p *plainReads) send(fd uintptr, answers []byte) error {
 	if n == len(answers) {
 		return nil
 	}
-	if err := p.conn.SetWriteDeadline(time.Now().Add(SendTimeout)); err != nil {
-		return err
-	}
-	_, err := p.conn.writeInTime(answers[max(n, 0):])
+	p.conn.write.want = time.Now().Add(SendTimeout)
+	_, err := p.conn.Write(answers[max(n, 0):])
 	return err
 }

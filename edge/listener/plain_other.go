@@ -7,7 +7,6 @@ type plainReads struct{}
 
 func newPlainReads(*coarseConn, Plain) *plainReads { return nil }
 
-func (*plainReads) wrote([]byte)         {}
 func (*plainReads) mayBegin([]byte) bool { return false }
 
 func (c *coarseConn) readPlain(b []byte) (int, error) { return c.Conn.Read(b) }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -131,52 +132,109 @@ func TestPlainRequestsAndOthers(t *testing.T) {
 	s.ask(t, c, in, plainRequest, "plain")
 }
 
-// A body that looks like a plain request is still a body: by itself, after the server asked for it, and if that question came
-// behind another answer.
+// A body that looks like a plain request is still a body: by itself; after the server asked for it, alone or behind another answer;
+// behind answers that overflow the HTTP server's buffer; behind a head in two pieces with an answer between them.
 func TestBodiesAreNotPlainRequests(t *testing.T) {
 	s := newPlainSite(t)
 	head := "POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n"
-	for name, way := range map[string]struct{ head, first string }{
-		"by itself":     {head + "\r\n", ""},
-		"asked for":     {head + "Expect: 100-continue\r\n\r\n", goOn},
-		"asked for too": {otherRequest + head + "Expect: 100-continue\r\n\r\n", "other" + goOn},
+	ask := head + "Expect: 100-continue\r\n\r\n"
+	const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
+	for name, way := range map[string]struct {
+		first, heard, rest string
+		others             int // requests before the one with the body
+	}{
+		"by itself":         {first: head + "\r\n"},
+		"asked for":         {first: ask, heard: goOn},
+		"asked for, behind": {first: otherRequest + ask, heard: "other" + goOn},
+		"behind many":       {first: strings.Repeat(otherRequest, 60) + head + "\r\n", others: 60},
+		"a head in pieces":  {first: otherRequest + head, rest: "\r\n", others: 1},
 	} {
-		c, in := s.dial(t)
-		s.ask(t, c, in, plainRequest, "plain")
-		before := s.plain.Load()
-		if _, err := io.WriteString(c, way.head); err != nil {
-			t.Fatal(err)
-		}
-		if way.first == "" {
-			time.Sleep(20 * time.Millisecond) // the outcome does not depend on it: the body comes alone
-		}
-		for heard := ""; !strings.HasSuffix(heard, way.first); {
-			b, err := in.ReadByte()
-			if err != nil {
-				t.Fatalf("%s: %v after %q", name, err, heard)
+		t.Run(name, func(t *testing.T) {
+			c, in := s.dial(t)
+			s.ask(t, c, in, plainRequest, "plain")
+			before := s.plain.Load()
+			for _, piece := range []string{way.first, way.rest} {
+				if _, err := io.WriteString(c, piece); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(20 * time.Millisecond) // not for the outcome: the next piece comes by itself
 			}
-			heard += string(b)
-		}
-		s.ask(t, c, in, plainRequest, plainRequest)
-		if n := s.plain.Load() - before; n != 0 {
-			t.Errorf("%s: %d plain requests in a body", name, n)
-		}
-		s.ask(t, c, in, plainRequest, "plain")
+			for heard := ""; !strings.HasSuffix(heard, way.heard); {
+				b, err := in.ReadByte()
+				if err != nil {
+					t.Fatalf("%v after %q", err, heard)
+				}
+				heard += string(b)
+			}
+			if _, err := io.WriteString(c, plainRequest); err != nil {
+				t.Fatal(err)
+			}
+			for i := range way.others {
+				if got := readBody(t, in); got != "other" {
+					t.Fatalf("answer %d: %q", i, got)
+				}
+			}
+			if got := readBody(t, in); got != plainRequest {
+				t.Fatalf("%q", got)
+			}
+			if n := s.plain.Load() - before; n != 0 {
+				t.Errorf("%d plain requests in a body", n)
+			}
+			s.ask(t, c, in, plainRequest, "plain")
+			if n := s.plain.Load() - before; n != 1 {
+				t.Errorf("%d plain requests after it", n)
+			}
+		})
 	}
 }
 
-// In whatever pieces the HTTP server writes, a question for a body begins no request.
-func TestQuestionForABodyInPieces(t *testing.T) {
-	for cut := range len(goOn) {
-		var p plainReads
-		p.wrote([]byte("HTTP/1.1 200 OK\r\n\r\n" + goOn[:cut]))
-		if p.wrote([]byte(goOn[cut:])); p.begins {
-			t.Errorf("cut at %d", cut)
-		}
-		if p.wrote([]byte("HTTP/1.1 200 OK\r\n\r\n")); !p.begins {
-			t.Errorf("after it, cut at %d", cut)
-		}
+// Requests of all kinds in any order, cut anywhere: each gets the answer that it would get alone, in its turn.
+func TestPlainRequestsInAnyPieces(t *testing.T) {
+	s := newPlainSite(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	body := strings.Repeat(plainRequest, 2) // what it would be if it were read as requests
+	kinds := []struct{ request, want string }{
+		{plainRequest, "plain"}, {plainRequest, "plain"}, {otherRequest, "other"},
+		{fmt.Sprintf("POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body), body},
+		{fmt.Sprintf("POST /other HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body), body},
 	}
+	for range 300 {
+		var stream strings.Builder
+		var want []string
+		for range 1 + random.IntN([]int{4, 90}[random.IntN(2)]) {
+			k := kinds[random.IntN(len(kinds))]
+			stream.WriteString(k.request)
+			want = append(want, k.want)
+		}
+		c, in := s.dial(t)
+		text, cuts := stream.String(), random.IntN(8)
+		sent := make(chan error, 1)
+		go func() { sent <- inPieces(c, text, rand.New(rand.NewPCG(uint64(len(text)), 3)), cuts) }()
+		for i, w := range want {
+			if got := readBody(t, in); got != w && (w != "plain" || got != "other") {
+				t.Fatalf("answer %d to %q: %q, want %q", i, text, got, w)
+			}
+		}
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+	}
+	t.Logf("%d were plain", s.plain.Load())
+}
+
+// inPieces sends text cut at random, each piece by itself.
+func inPieces(c net.Conn, text string, random *rand.Rand, cuts int) error {
+	for range cuts {
+		n := random.IntN(len(text) + 1)
+		if _, err := io.WriteString(c, text[:n]); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+		text = text[n:]
+	}
+	_, err := io.WriteString(c, text)
+	return err
 }
 
 // Trap: a client's last request and its end arrive together, and the poller tells nothing more. The request is answered, and the
@@ -260,13 +318,13 @@ func TestPlainConnectionsEndWhenIdle(t *testing.T) {
 	here, there := tcpPair(t)
 	c := &coarseConn{Conn: here}
 	c.plain = newPlainReads(c, (&plainSite{}).answer)
-	c.plain.wrote([]byte("HTTP/1.1 200 OK\r\n"))
+	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
 	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	var timeout net.Error
 	if _, err := c.Read(make([]byte, MaxHeader)); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("idle: %v", err)
 	}
-	c.plain.wrote([]byte("HTTP/1.1 200 OK\r\n"))
+	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
 	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(there, plainRequest[:7]); err != nil {
 		t.Fatal(err)
