@@ -333,7 +333,8 @@ func TestArchitecture(t *testing.T) {
 func small() tree {
 	return tree{
 		architecture: "# Page\n[life](#the-life-of-a-unit)\n## Glossary\n| **ledger time** | a clock |\n" +
-			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
+			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n" +
+			"## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
 			"## Eras\n- **E1. A cut.** `Stock.Take` in `edge/allotment`\n## Faults that were met\n| P1 | a copy | `TestP1*` |\n",
 		"README.md":                       "[how](ARCHITECTURE.md), `TestOwner`",
 		"shard/a.go":                      "// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
