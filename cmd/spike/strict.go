@@ -52,8 +52,9 @@ func isEmpty(v reflect.Value) bool {
 			}
 		}
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // notSettings are variables that begin with SPIKE_ and are no settings: those of our tests, and those that Kubernetes sets for
