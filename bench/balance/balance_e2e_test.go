@@ -17,7 +17,8 @@ func TestBalance(t *testing.T) {
 		t.Fatal("SPIKE_BIN names no binary: make e2e sets it")
 	}
 	const requests = 2000
-	out, err := exec.Command(bin, "bench", "balance", "--rounds", "1", "--requests", "2000", "--connections", "64", "--out", dir).CombinedOutput()
+	out, err := exec.Command(bin, "bench", "balance", "--rounds", "1", "--requests", "2000", "--connections", "64",
+		"--out", dir).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -26,9 +26,9 @@ func newCluster(t testing.TB, dir string, replicas int) *Cluster {
 	c := &Cluster{t: t, replicas: replicas}
 	create := []string{"--cluster", "create"}
 	for i := range 3 * (1 + replicas) {
-		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes", "--cluster-port", port(freeAddr(t)),
-			"--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()), "--repl-diskless-sync-delay", "0",
-			"--cluster-allow-replica-migration", "no"}, durable...)...)
+		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes",
+			"--cluster-port", port(freeAddr(t)), "--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()),
+			"--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no"}, durable...)...)
 		c.Nodes = append(c.Nodes, n)
 		create = append(create, n.Addr)
 	}
@@ -67,7 +67,8 @@ func (c *Cluster) Primary(key string) *Node {
 		if n.role() != "master" {
 			continue
 		}
-		if _, err := n.Try("GET", key); err == nil || !strings.Contains(err.Error(), "MOVED") && !strings.Contains(err.Error(), "CLUSTERDOWN") && n.Alive() {
+		_, err := n.Try("GET", key)
+		if err == nil || !strings.Contains(err.Error(), "MOVED") && !strings.Contains(err.Error(), "CLUSTERDOWN") && n.Alive() {
 			return n
 		}
 	}

@@ -91,7 +91,8 @@ func visit(t *testing.T, s *stall) string {
 	server := httptest.NewServer(s)
 	defer server.Close()
 	addr := strings.TrimPrefix(server.URL, "http://")
-	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits, Doors: []Door{{"left", addr, addr}, {"right", addr, addr}},
+	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits,
+		Doors:  []Door{{"left", addr, addr}, {"right", addr, addr}},
 		Buyers: 4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1})
 	for end := time.Now().Add(5 * time.Second); (c.Sold() < 1 || !c.Idle()) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)

@@ -36,9 +36,10 @@ func IdleEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 	t.Helper()
 	e := &Edge{Door: Door{Name: name, Buyers: freeAddr(t), Operators: freeAddr(t)}}
 	dir = filepath.Join(dir, name)
-	e.part = idlePart(t, e.Buyers+","+e.Operators, process.Spec{Name: name, Path: binary(t), Dir: dir, Args: append([]string{"serve", "--drain", "500ms", "--node", name,
-		"--listen", e.Buyers, "--admin", e.Operators, "--redis", redis, "--lease", Lease.String(),
-		"--data", filepath.Join(dir, "data")}, args...)}, process.Answers("http://"+e.Operators+"/readyz", http.StatusOK))
+	args = append([]string{"serve", "--drain", "500ms", "--node", name, "--listen", e.Buyers, "--admin", e.Operators,
+		"--redis", redis, "--lease", Lease.String(), "--data", filepath.Join(dir, "data")}, args...)
+	e.part = idlePart(t, e.Buyers+","+e.Operators, process.Spec{Name: name, Path: binary(t), Dir: dir, Args: args},
+		process.Answers("http://"+e.Operators+"/readyz", http.StatusOK))
 	return e
 }
 

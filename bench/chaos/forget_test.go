@@ -36,7 +36,8 @@ func TestPlantedFaultsAreFoundInLostHistories(t *testing.T) {
 		"or though it was paid for": {past{}.op(Buy, Won, "a", 3, 4).op(Confirm, Confirmed, "a", 4, 5).op(Buy, Won, "b", 7, 8),
 			"has two owners"},
 		"an older winner is turned away": {one().op(Confirm, Expired, "a", 6, 7), "its winner was turned away"},
-		"a newer one is":                 {past{}.op(Buy, Won, "a", 5, 6).op(Confirm, Expired, "a", 7, 8), "its winner was turned away"},
+		"a newer one is": {past{}.op(Buy, Won, "a", 5, 6).op(Confirm, Expired, "a", 7, 8),
+			"its winner was turned away"},
 		"an older payment is forgotten": {past{}.op(Buy, Won, "a", 0, 1).op(Confirm, Confirmed, "a", 1, 2).op(Buy, Won, "b", 12, 13),
 			"has two owners"},
 	} {

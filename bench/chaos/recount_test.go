@@ -34,7 +34,8 @@ func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 		for _, hung := range redis.Sentinels[1:3] {
 			hung.Resume()
 		}
-		within(s.t, promoteWait, "all Sentinels have heard of it", func() bool { return redis.agree(lives) }) // or they promote who comes next
+		// A Sentinel that has not heard of it would promote the next replica.
+		within(s.t, promoteWait, "all Sentinels have heard of it", func() bool { return redis.agree(lives) })
 		primary.Start()
 		dies.Start()
 		s.elsewhere()

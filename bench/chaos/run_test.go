@@ -174,12 +174,12 @@ func (s *shop) run(t *testing.T, run func(*shop)) {
 	run(s)
 }
 
-// open makes the sale, three edges that know the store as redis, and sends the crowd in.
-func (s *shop) open(operators, redis string, args ...string) {
+// open makes the sale and three edges, which connect to the store at redis, and starts the crowd.
+func (s *shop) open(operators, redis string) {
 	s.t.Helper()
 	s.create(operators)
 	for i := range 3 {
-		s.edges = append(s.edges, NewEdge(s.t, s.dir, fmt.Sprintf("edge%d", i+1), redis, args...))
+		s.edges = append(s.edges, NewEdge(s.t, s.dir, fmt.Sprintf("edge%d", i+1), redis))
 	}
 	s.gather(s.edges...)
 }
@@ -197,7 +197,8 @@ func (s *shop) gather(edges ...*Edge) {
 	for _, e := range edges {
 		doors = append(doors, e.Door)
 	}
-	o := Options{Sale: sale, Units: s.units, Doors: doors, Buyers: 12, Payers: 12, Pause: 8 * time.Millisecond, Timeout: s.timeout, Seed: s.seed}
+	o := Options{Sale: sale, Units: s.units, Doors: doors, Buyers: 12, Payers: 12, Pause: 8 * time.Millisecond,
+		Timeout: s.timeout, Seed: s.seed}
 	if long() {
 		o.Buyers, o.Payers, o.Pause = 24, 24, 3*time.Millisecond
 	}

@@ -95,7 +95,8 @@ func twice(serial uint32, lives []*life) (broken []string) {
 	for i, a := range lives {
 		for _, b := range lives[:i] {
 			if a.gone() > b.win.End && b.gone() > a.win.End {
-				broken = append(broken, fmt.Sprintf("serial %d has two owners:\n\t%v, %s\n\t%v, %s", serial, b.win, b.fate(), a.win, a.fate()))
+				broken = append(broken, fmt.Sprintf("serial %d has two owners:\n\t%v, %s\n\t%v, %s",
+					serial, b.win, b.fate(), a.win, a.fate()))
 			}
 		}
 	}
@@ -171,7 +172,8 @@ func spoken(ops []Op, s Silence) (broken []string) {
 	for _, op := range ops {
 		none := op.Word == SoldOut || op.Word == NoneNow
 		if op.Kind == Buy && none && op.Start > s.From && op.End < s.To {
-			broken = append(broken, fmt.Sprintf("from %s to %s nobody could know that nothing is left:\n\t%v", seconds(s.From), seconds(s.To), op))
+			broken = append(broken, fmt.Sprintf("from %s to %s nobody could know that nothing is left:\n\t%v",
+				seconds(s.From), seconds(s.To), op))
 		}
 	}
 	return few(broken)

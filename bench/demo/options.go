@@ -41,21 +41,18 @@ const (
 // weights of the edges, as in the article: a tenth of the requests for the first, four for the last.
 var weights = [...]int{1, 2, 3, 4}
 
-// check finds what makes no sense. Errors wrap bench.ErrUsage.
+// check refuses a number that is out of its range. Its error wraps bench.ErrUsage.
 func (o Options) check() error {
-	wrong := func(name string, n, low, high int64) error {
-		if n < low || n > high {
-			return fmt.Errorf("%w: --%s %d is not within %d..%d", bench.ErrUsage, name, n, low, high)
-		}
-		return nil
-	}
-	for _, err := range []error{
-		wrong("requests", o.Requests, 1, maxRequests), wrong("units", o.Units, 1, maxUnits),
-		wrong("connections", int64(o.Connections), 1, maxConnections),
-		wrong("base-port", int64(o.BasePort), 1, 1<<16-int64(len(weights))),
+	for _, c := range []struct {
+		name    string
+		n, high int64
+	}{
+		{"requests", o.Requests, maxRequests}, {"units", o.Units, maxUnits},
+		{"connections", int64(o.Connections), maxConnections},
+		{"base-port", int64(o.BasePort), 1<<16 - int64(len(weights))},
 	} {
-		if err != nil {
-			return err
+		if c.n < 1 || c.n > c.high {
+			return fmt.Errorf("%w: --%s %d is not within 1..%d", bench.ErrUsage, c.name, c.n, c.high)
 		}
 	}
 	return nil

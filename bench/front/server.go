@@ -29,8 +29,9 @@ func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, er
 	}
 	name := fmt.Sprintf("edge-%d", i+1)
 	s := &Server{Addr: addr, admin: admin}
-	return s.start(ctx, addr+","+admin, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve", "--listen", addr,
-		"--admin", admin, "--redis", redis, "--node", name, "--sales", Sale, "--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
+	return s.start(ctx, addr+","+admin, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve",
+		"--listen", addr, "--admin", admin, "--redis", redis, "--node", name, "--sales", Sale,
+		"--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
 		process.Answers("http://"+admin+"/readyz", http.StatusOK))
 }
 

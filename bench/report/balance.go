@@ -49,10 +49,11 @@ func (r Balance) Faulty() (n int64) {
 }
 
 func (r Balance) tables() []table {
-	shares := table{title: "Who gets the crowd: requests by the edges' own counters", head: []string{"way", "wanted", "edge-1", "edge-2",
-		"edge-3", "edge-4", "Jain's index", "furthest off", "faulty"}}
-	costs := table{title: "What a request costs: CPU us", head: []string{"way", "nginx", "edges", "both", "min..max", "x round robin",
-		"min..max", "both, nothing kept", "min..max", "x kept", "min..max"}}
+	shares := table{title: "Who gets the crowd: requests by the edges' own counters",
+		head: []string{"way", "wanted", "edge-1", "edge-2", "edge-3", "edge-4", "Jain's index", "furthest off", "faulty"}}
+	costs := table{title: "What a request costs: CPU us",
+		head: []string{"way", "nginx", "edges", "both", "min..max", "x round robin", "min..max",
+			"both, nothing kept", "min..max", "x kept", "min..max"}}
 	for _, s := range r.Summaries {
 		row := []string{s.Way, wanted(s.Wanted)}
 		for _, n := range s.Counts {
@@ -65,7 +66,8 @@ func (r Balance) tables() []table {
 	}
 	o := r.Options
 	shares.notes = []string{"Jain's index of what each got over what it should: 1 is as wanted, 0.25 is all for one of four"}
-	costs.notes = []string{fmt.Sprintf("medians of %s of %d requests on %d connections, all answered \"sold out\"; kept: connections from nginx to the edges",
+	costs.notes = []string{fmt.Sprintf("medians of %s of %d requests on %d connections, all answered \"sold out\"; "+
+		"kept: connections from nginx to the edges",
 		plural(o.Rounds, "round"), o.Requests, o.Connections)}
 	return []table{shares, costs}
 }
@@ -103,8 +105,8 @@ func (r Balance) SVG(w io.Writer) error {
 }
 
 func sharePanel(s balance.Summary, x, y, width float64) barPanel {
-	p := barPanel{X: x, Y: y, Width: width, Title: s.Way, Legend: fmt.Sprintf("share of the requests; Jain's index %s, furthest off %s %%",
-		figure(s.Jain, 4), figure(s.Deviation, 1))}
+	p := barPanel{X: x, Y: y, Width: width, Title: s.Way,
+		Legend: fmt.Sprintf("share of the requests; Jain's index %s, furthest off %s %%", figure(s.Jain, 4), figure(s.Deviation, 1))}
 	all := int64(0)
 	for _, n := range s.Counts {
 		all += n
@@ -120,7 +122,8 @@ func sharePanel(s balance.Summary, x, y, width float64) barPanel {
 
 // costPanel has two bars for each way: with and without connections kept.
 func (r Balance) costPanel(y float64) barPanel {
-	p := barPanel{X: margin, Y: y, Title: "What a request costs", Legend: "CPU, µs per request, nginx and edges together; orange: connections kept alive"}
+	p := barPanel{X: margin, Y: y, Title: "What a request costs",
+		Legend: "CPU, µs per request, nginx and edges together; orange: connections kept alive"}
 	longest := 1e-9
 	for _, s := range r.Summaries {
 		longest = max(longest, s.Kept.Both.Max, s.NotKept.Both.Max)

@@ -56,7 +56,8 @@ func besideTable(sc compare.Scenario, rows []compare.Summary, o *compare.Options
 	t := table{title: titles[sc.Name] + " (Redis, and ab as a cross-check)", head: []string{
 		"server", "Redis CPU us/request", "scripts", "scripts/" + answer(sc), "ab: CPU us/request", "ab: requests/s"}}
 	for _, s := range rows {
-		t.rows = append(t.rows, []string{s.Server, number(s.RedisCost, 2), count(s), scripts(s), fixed(s.ABCost, 2), fixed(s.ABPerSec, 0)})
+		t.rows = append(t.rows, []string{s.Server, number(s.RedisCost, 2), count(s), scripts(s),
+			fixed(s.ABCost, 2), fixed(s.ABPerSec, 0)})
 		t.notes = append(t.notes, scriptTarget(sc, s)...)
 	}
 	if o != nil && o.ABRequests > 0 {
@@ -127,7 +128,8 @@ func counterTable(cells []counters.Cell) table {
 		t.rows = append(t.rows, row)
 	}
 	if len(cells) > 0 {
-		t.notes = []string{"medians of " + plural(cells[0].Ns.N, "interleaved round") + "; wall time with all CPUs taking from one stock"}
+		t.notes = []string{"medians of " + plural(cells[0].Ns.N, "interleaved round") +
+			"; wall time with all CPUs taking from one stock"}
 	}
 	return t
 }

@@ -44,9 +44,9 @@ func (w *world) closes() (at time.Time) {
 }
 
 // doorTroubles fills the agenda with what goes wrong about doors.
-func (w *world) doorTroubles(repeat func(on bool, every time.Duration, do func())) {
-	repeat(w.fates.doors, 4*time.Second, w.shutDoors)
-	repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
+func (w *world) doorTroubles() {
+	w.repeat(w.fates.doors, 4*time.Second, w.shutDoors)
+	w.repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
 	if w.fates.closes > 0 && w.chance(0.7) {
 		w.after(w.fates.closes-w.upTo(time.Second), func() {
 			if w.healed {

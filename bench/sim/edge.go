@@ -69,7 +69,8 @@ func (e *edge) clock() allotment.Instant {
 	if e.asleep > 0 && e.freezes {
 		still += e.w.now - e.asleep
 	}
-	return e.bend(allotment.Instant{Mono: int64(time.Hour) + int64(float64(e.w.now-e.born-still)*e.host.drift), Wall: e.w.now + e.host.wall})
+	mono := int64(time.Hour) + int64(float64(e.w.now-e.born-still)*e.host.drift)
+	return e.bend(allotment.Instant{Mono: mono, Wall: e.w.now + e.host.wall})
 }
 
 // whenAwake does it now, or when the edge wakes; never, when it is dead.

@@ -74,9 +74,10 @@ func (f fates) crowded() bool { return f.hosts > 8 }
 func drawFates(r *rand.Rand) fates {
 	often := func() bool { return r.IntN(2) == 0 }
 	seconds := func(from, more int) time.Duration { return time.Duration(from+r.IntN(more)) * time.Second }
-	f := fates{hosts: 2 + r.IntN(7), total: 1 + uint64(r.IntN(120)), store: store(r.IntN(int(stores))), term: time.Duration(3+r.IntN(8)) * time.Second / 2,
-		cover: seconds(2, 6), length: seconds(4, 16), slack: 1, most: 1, changes: r.IntN(4) == 0, jumps: often(),
-		outages: r.IntN(3) == 0, cuts: often(), deaths: often(), pauses: often(), stops: r.IntN(4) == 0, quiet: r.IntN(6) == 0, deducts: often(),
+	f := fates{hosts: 2 + r.IntN(7), total: 1 + uint64(r.IntN(120)), store: store(r.IntN(int(stores))),
+		term: time.Duration(3+r.IntN(8)) * time.Second / 2, cover: seconds(2, 6), length: seconds(4, 16), slack: 1, most: 1,
+		changes: r.IntN(4) == 0, jumps: often(), outages: r.IntN(3) == 0, cuts: often(), deaths: often(), pauses: often(),
+		stops: r.IntN(4) == 0, quiet: r.IntN(6) == 0, deducts: often(),
 		crashes: r.IntN(3) > 0, lags: often(), eras: r.IntN(8) == 0, sweeper: often(), data: []float64{0, 0.5, 1}[r.IntN(3)]}
 	if r.IntN(3) > 0 {
 		f.hold = time.Duration(300+r.IntN(6000)) * time.Millisecond
@@ -106,11 +107,13 @@ func drawFates(r *rand.Rand) fates {
 }
 
 func (f fates) String() string {
-	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; loss %.0f %%, slow %.0f %%, "+
-		"stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, "+
-		"changes %v, jumps %v, outages %v, cuts %v, deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
+	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; "+
+		"loss %.0f %%, slow %.0f %%, stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; "+
+		"pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, changes %v, jumps %v, outages %v, cuts %v, "+
+		"deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
 		"doors %v, votes %v, closes %v, copies %v, keys %v, draws after %v; %v; %v",
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
-		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts, f.deaths, f.pauses, f.stops,
-		f.quiet, f.crashes, f.lags, f.eras, f.backups, f.doors, f.votes, f.closes, f.copies, f.keys, f.window, f.rare, f.plot)
+		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts,
+		f.deaths, f.pauses, f.stops, f.quiet, f.crashes, f.lags, f.eras, f.backups,
+		f.doors, f.votes, f.closes, f.copies, f.keys, f.window, f.rare, f.plot)
 }

@@ -63,6 +63,7 @@ func drawPlot(seed uint64, f *fates) plot {
 		f.sweeper = true
 	case sleeper:
 		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
+	default:
 	}
 	return p
 }

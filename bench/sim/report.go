@@ -54,10 +54,10 @@ func (r Report) Print(out io.Writer) {
 		fmt.Fprintf(out, "%sseed %d: %s\nagain: %s\n\n", w.Story, w.Seed, w.Wrong, r.again(w.Seed))
 	}
 	per := func(n int) float64 { return float64(n) / r.Took.Seconds() }
-	fmt.Fprintf(out, "%d worlds in %v: %.0f seeds, %.0f steps and %.0f scripts a second\n", r.Seeds, r.Took.Round(10*time.Millisecond),
-		per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
-	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n", r.Sold,
-		r.Half, r.Again, r.Cut)
+	fmt.Fprintf(out, "%d worlds in %v: %.0f seeds, %.0f steps and %.0f scripts a second\n",
+		r.Seeds, r.Took.Round(10*time.Millisecond), per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
+	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n",
+		r.Sold, r.Half, r.Again, r.Cut)
 	fmt.Fprintf(out, "trace %016x, %d violations\n", r.Hash, len(r.Wrong))
 }
 

@@ -113,7 +113,8 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 	reply, head, err := e.run(s.twin)
 	s.w.scripts++
 	s.w.calls.note(call)
-	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now), head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
+	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now),
+		head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
 	s.w.check.ran(s, e, reply, err)
 	return reply, e, err
 }

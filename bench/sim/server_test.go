@@ -17,7 +17,8 @@ func bare(s store) *world {
 }
 
 func (w *world) lease(request uint64) *entry {
-	_, e, _ := w.primary.execute(ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second})
+	_, e, _ := w.primary.execute(ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: request,
+		Want: 1, Term: time.Second})
 	return e
 }
 

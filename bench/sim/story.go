@@ -84,8 +84,8 @@ func brief(v any) any {
 }
 
 func briefHead(h ledger.Head) string {
-	s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v", h.Now, h.Era, h.Total, h.Free, h.Leased, h.Limbo,
-		h.Pending, h.Confirmed, h.State)
+	s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v",
+		h.Now, h.Era, h.Total, h.Free, h.Leased, h.Limbo, h.Pending, h.Confirmed, h.State)
 	if h.Recall {
 		s += ", recall"
 	}

@@ -11,24 +11,26 @@ import (
 // within a lease.
 const apart = 6 * time.Second
 
-// troubles fills the agenda with what goes wrong.
-func (w *world) troubles() {
-	f := w.fates
-	repeat := func(on bool, every time.Duration, do func()) {
-		if !on {
-			return
-		}
-		var again func()
-		again = func() {
-			if !w.healed {
-				if w.now >= w.calmUntil {
-					do()
-				}
-				w.after(w.upTo(2*every), again)
-			}
-		}
-		w.after(w.upTo(2*every), again)
+// repeat does something again and again while the world is troubled.
+func (w *world) repeat(on bool, every time.Duration, do func()) {
+	if !on {
+		return
 	}
+	var again func()
+	again = func() {
+		if !w.healed {
+			if w.now >= w.calmUntil {
+				do()
+			}
+			w.after(w.upTo(2*every), again)
+		}
+	}
+	w.after(w.upTo(2*every), again)
+}
+
+// troubles fills the agenda with faults.
+func (w *world) troubles() {
+	f, repeat := w.fates, w.repeat
 	repeat(f.outages, 6*time.Second, func() {
 		d := w.oneOf(500*time.Millisecond, 8*time.Second)
 		w.tell("the store is out of reach for %v", d)
@@ -61,7 +63,7 @@ func (w *world) troubles() {
 			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
 		}
 	})
-	w.doorTroubles(repeat)
+	w.doorTroubles()
 	repeat(f.votes, 4*time.Second, w.goesLong)
 	repeat(f.rare.badDay, 6*time.Second, w.badDay)
 	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, func() { w.sweep() })

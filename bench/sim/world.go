@@ -127,14 +127,16 @@ func (w *world) run() {
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
 		w.shut = true
-		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(h ledger.Head) bool { return h.Free+h.Confirmed == h.Total })
+		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter,
+			func(h ledger.Head) bool { return h.Free+h.Confirmed == h.Total })
 	case w.rng.IntN(3) == 0:
 		for _, e := range w.edges {
 			e.stop()
 		}
 		w.mustEnd("the edges stop", 0, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
 	default:
-		w.mustLast("everything is sold", 3*time.Second, func(h ledger.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
+		w.mustLast("everything is sold", 3*time.Second,
+			func(h ledger.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
 		w.check.everybodyKnows()
 	}
 	w.check.end()

@@ -91,7 +91,8 @@ func (b *book) readWrites(ctx context.Context) (w Writes, err error) {
 		coalesce(sum(n_tup_del), 0)::bigint FROM pg_stat_user_tables WHERE relname NOT LIKE '%migrations'`).
 		Scan(&w.Inserted, &w.Updated, &w.Deleted)
 	if err == nil {
-		w.Transactions, err = b.number(ctx, `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`)
+		w.Transactions, err = b.number(ctx,
+			`SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`)
 	}
 	if err != nil {
 		return w, fmt.Errorf("statistics of the database: %w", err)

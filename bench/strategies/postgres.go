@@ -159,7 +159,8 @@ func servant(path string, args ...string) (string, []string) {
 	if who == nil {
 		return path, args
 	}
-	return "setpriv", append([]string{"--reuid", who.Uid, "--regid", who.Gid, "--clear-groups", "--pdeathsig", "TERM", "--", path}, args...)
+	return "setpriv", append([]string{"--reuid", who.Uid, "--regid", who.Gid, "--clear-groups", "--pdeathsig", "TERM",
+		"--", path}, args...)
 }
 
 // give makes files the servant's.

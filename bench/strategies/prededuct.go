@@ -154,7 +154,8 @@ func (s *edgeShop) settle(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(deadline) || !bench.Sleep(ctx, storedEvery) {
-			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d", confirmed, pending, a.Confirmed, a.Pending)
+			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d",
+				confirmed, pending, a.Confirmed, a.Pending)
 		}
 	}
 }

@@ -109,7 +109,8 @@ func visit(ctx context.Context, o Options, shop shop, st *steps) (s Sample, err 
 
 // wave is buyers, their payments, and the time after which no unpaid order may hold a unit any more.
 func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *steps) (r load.Result, l Ledger, err error) {
-	r, err = load.Run(ctx, load.Options{URLs: []string{shop.buyURL()}, Connections: int(min(int64(o.Connections), buyers)), Requests: buyers,
+	r, err = load.Run(ctx, load.Options{URLs: []string{shop.buyURL()},
+		Connections: int(min(int64(o.Connections), buyers)), Requests: buyers,
 		Timeout: 10 * time.Second, Header: buyer, OnAnswer: t.note})
 	if err != nil {
 		return r, l, err

@@ -28,7 +28,8 @@ func tiny(t *testing.T, strategy string) Sample {
 		t.Fatalf("%v, %d steps: %+v", err, steps, samples)
 	}
 	s := samples[0]
-	if s.Faults() != 0 || s.Rush.Answered != 300 || s.Late.Answered != 40 || s.Rush.Latency.P99 <= 0 || s.Rush.Latency.P99 > time.Minute {
+	if s.Faults() != 0 || s.Rush.Answered != 300 || s.Late.Answered != 40 ||
+		s.Rush.Latency.P99 <= 0 || s.Rush.Latency.P99 > time.Minute {
 		t.Errorf("%+v", s)
 	}
 	if s.Rush.Codes[1]+s.Late.Codes[1] != s.Won || s.Rush.Codes[-1]+s.Late.Codes[-1] != 340-s.Won {
