@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// store is what kind of Redis there is.
+// store is a kind of Redis.
 type store int
 
 // The kinds of Redis.
 const (
 	fsynced  store = iota // alone, appendfsync always
-	lossy                 // alone, and what it wrote last is lost with it
+	lossy                 // alone; a crash loses its newest writes
 	replica               // with one replica
 	replicas              // with two
 	stores
@@ -20,28 +20,28 @@ const (
 
 func (s store) String() string { return [...]string{"fsynced", "lossy", "replica", "replicas"}[s] }
 
-// fates is what a seed holds in store for its world.
+// fates are the random choices of a world.
 type fates struct {
 	hosts   int
 	total   uint64
 	store   store
-	hold    time.Duration // 0: sold is sold
+	hold    time.Duration // 0: a sale is final
 	cover   time.Duration
 	term    time.Duration
-	length  time.Duration // of the troubled part
-	slack   time.Duration // how many times rarer than that takes buyers are
-	loss    float64       // of calls, on either way
-	slow    float64       // calls that take their time
-	sleepy  float64       // buys whose goroutine stalls half way
-	data    float64       // edges that keep their ring in a file
+	length  time.Duration // of the time with faults
+	slack   time.Duration // buyers come so many times more seldom
+	loss    float64       // share of calls that are lost, on either way
+	slow    float64       // share of slow calls
+	sleepy  float64       // share of buys whose goroutine stalls
+	data    float64       // share of edges that keep their ring in a file
 	most    uint32        // units in one buy
-	pays    float64       // winners who confirm
-	cancels float64       // and who cancel
-	looks   float64       // and who only look
-	deducts bool          // buyers who waited in vain buy from the ledger
-	sweeper bool          // somebody calls Expire all the time
-	changes bool          // the operator pauses, opens, adds
-	jumps   bool          // clocks do
+	pays    float64       // share of winners who confirm
+	cancels float64       // who cancel
+	looks   float64       // who only look
+	deducts bool          // a buyer who has waited in vain buys from the ledger
+	sweeper bool          // another process calls Expire all the time
+	changes bool          // the operator pauses, resumes and adds units
+	jumps   bool          // clocks jump
 	outages bool
 	cuts    bool // between one edge and the store
 	deaths  bool
@@ -50,17 +50,17 @@ type fates struct {
 	quiet   bool // nobody buys for so long that the sale goes to sleep
 	crashes bool // of the store
 	lags    bool // of its replicas
-	eras    bool // its history gets a new name, and nothing else happens
-	backups bool // its file may be an older one than it wrote, and replicas may die with it
+	eras    bool // the history gets a new name, and nothing else happens
+	backups bool // a server may come back with an older file, and its replicas may die with it
 	watched
 	rare   rare
 	plot   plot
-	window time.Duration // of a draw; 0: no lots are drawn
+	window time.Duration // of a draw; 0: no draw
 	copies bool          // rings are copied while their edges live
-	keys   bool          // some buyers have one
+	keys   bool          // some buyers have an idempotency key
 }
 
-// binds is how long a promise does: the hold, or what stands for it.
+// binds is how long a promise binds: the hold, or the cover that stands for it.
 func (f fates) binds() time.Duration {
 	if f.hold > 0 {
 		return f.hold
@@ -68,7 +68,7 @@ func (f fates) binds() time.Duration {
 	return f.cover
 }
 
-// crowded says that a world is one of the few with hundreds of edges.
+// crowded says whether a world is one of the few with hundreds of edges.
 func (f fates) crowded() bool { return f.hosts > 8 }
 
 func drawFates(r *rand.Rand) fates {
@@ -93,7 +93,7 @@ func drawFates(r *rand.Rand) fates {
 	}
 	if r.IntN(3) == 0 {
 		f.sleepy = 0.2
-		f.slack = max(f.slack, 3) // who sleeps must find something left
+		f.slack = max(f.slack, 3) // an edge that slept must find units
 	}
 	if r.IntN(4) == 0 {
 		f.most = 3
