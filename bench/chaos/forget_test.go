@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// lost is from the second second to the fifth.
+// lost begins 2 s after the start and ends 5 s after it.
 var lost = Loss{2 * time.Second, 5 * time.Second}
 
-// What a lossy store may do must pass when its loss is known.
+// Histories that a lossy store may have must pass, if the loss is known.
 func TestLostHistoriesThatAreRight(t *testing.T) {
 	for name, h := range map[string]past{
 		"a payment came to nothing":      one().op(Confirm, Confirmed, "a", 3, 4).op(Buy, Won, "b", 12, 13),
@@ -26,7 +26,7 @@ func TestLostHistoriesThatAreRight(t *testing.T) {
 	}
 }
 
-// What it may not do must be found all the same.
+// Faults that even a lossy store must not have are found.
 func TestPlantedFaultsAreFoundInLostHistories(t *testing.T) {
 	for name, c := range map[string]struct {
 		past

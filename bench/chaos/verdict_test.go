@@ -8,7 +8,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// past writes histories: a second is long in them.
+// past writes histories. Each of their times is a second apart.
 type past []Op
 
 func (p past) op(kind Kind, word Word, token string, from, to time.Duration) past {
@@ -36,7 +36,7 @@ func (p past) s() []Op {
 
 func one() past { return past{}.op(Buy, Won, "a", 1, 2) }
 
-// What is right must pass: the judges are no use if they cry over everything.
+// Histories without a fault must pass: a judge that blames everything is no use.
 func TestHistoriesThatAreRight(t *testing.T) {
 	for name, h := range map[string]past{
 		"sold and paid": one().op(Confirm, Confirmed, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6),
@@ -66,7 +66,7 @@ func TestHistoriesThatAreRight(t *testing.T) {
 	}
 }
 
-// What a broken shop would have done must be found, and named.
+// Each fault of a broken shop is found and named.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		past
@@ -113,7 +113,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
-// The model alone, without the plain search, finds what is sold twice; the search alone finds it without the model.
+// The model alone finds a double sale, and so does the plain search alone.
 func TestBothJudgesFindADoubleSale(t *testing.T) {
 	h := one().op(Buy, Won, "b", 3, 4).s()
 	if linearizable(h) != porcupine.Illegal {
@@ -127,7 +127,7 @@ func TestBothJudgesFindADoubleSale(t *testing.T) {
 	}
 }
 
-// Who asks a hundred times without an answer must not make the model think for ever.
+// A hundred requests without an answer must not make the model think for ever.
 func TestManyUnanswered(t *testing.T) {
 	h := one()
 	for i := range time.Duration(100) {
