@@ -90,7 +90,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// took is a turn of 1,000 requests in which one cost so many microseconds, half of it nginx'.
+// took is a turn of 1,000 requests. Each cost so many microseconds, half of them in nginx.
 func took(way string, kept bool, round int, us int64, counts ...int64) Sample {
 	d := time.Duration(us) * time.Millisecond / 2
 	return Sample{Way: way, Kept: kept, Round: round, Requests: 1000, Answered: 1000, Counts: counts,
@@ -119,7 +119,7 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// Where the system does not tell CPU time, nothing is made up.
+// If the system does not tell CPU time, no CPU figure is made up.
 func TestSummaryWithoutCPU(t *testing.T) {
 	sum := Summarise([]Sample{took(RoundRobin, true, 1, 0, 250, 250, 250, 250),
 		took(RoundRobin, false, 1, 0, 250, 250, 250, 250)})[0]

@@ -15,7 +15,7 @@ import (
 
 const requests, units = 1000, 10
 
-// took is a turn as it should be, of which a request cost so many microseconds, half of it nginx'.
+// took is a turn without a fault. A request cost so many microseconds, half of them in nginx.
 func took(design string, round int, us int64) Sample {
 	d := time.Duration(us) * time.Microsecond * requests / 2
 	s := Sample{Design: design, Round: round, Cost: front.Cost{Nginx: d, Servers: d}, Won: units, Sold: units,
@@ -47,7 +47,7 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// A ratio is taken within its round: a machine that slows down from one to the next changes none.
+// A ratio is taken within a round, so a machine that slows down between rounds changes no ratio.
 func TestRatios(t *testing.T) {
 	r := Ratios([]Sample{took(Gate, 1, 8), took(Edges, 1, 32), took(Article, 1, 100),
 		took(Gate, 2, 16), took(Edges, 2, 64), took(Gate, 3, 90)})
@@ -62,7 +62,7 @@ func TestRatios(t *testing.T) {
 	}
 }
 
-// Where the system does not tell CPU time, nothing is made up.
+// If the system does not tell CPU time, no CPU figure is made up.
 func TestWithoutCPU(t *testing.T) {
 	samples := []Sample{took(Gate, 1, 0), took(Edges, 1, 0)}
 	if sum := Summarise(samples)[0]; sum.Total.N != 0 || sum.PerSec.N != 1 {
@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
 		design string
 		change func(*Sample)
-		want   string // empty: all is well
+		want   string // empty: no fault
 	}{
 		"well":               {Gate, func(*Sample) {}, ""},
 		"the article well":   {Article, func(*Sample) {}, ""},
@@ -98,7 +98,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Of the same serial twice, the crowd itself tells: the books might not.
+// If a serial was given twice, the crowd tells it, because the ledger may not.
 func TestJudgeSeesASerialGivenTwice(t *testing.T) {
 	var c crowd
 	for range 2 {
@@ -149,7 +149,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// The article's front keeps nothing alive and weighs 1:2:3:4.
+// The article's front keeps no connection and has the weights 1:2:3:4.
 func TestArticleConf(t *testing.T) {
 	b, err := articleConf(front.Topology{Listen: "127.0.0.1:8080",
 		Edges: []string{"127.0.0.1:3001", "127.0.0.1:3002"}, Weights: []int{1, 2}})

@@ -18,7 +18,7 @@ import (
 	"spike/bench/peers"
 )
 
-// TestMain lets this test's binary stand in for the spike program: the harness starts it with the same arguments.
+// TestMain makes this test's binary stand in for the spike program: the harness starts it with the same arguments.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "bench") {
 		if err := standIn(os.Args[1:]); err != nil {

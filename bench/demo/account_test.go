@@ -9,7 +9,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// right is an account of 30 requests for 6 units in which everything is right.
+// right is an account without a fault, of 30 requests for 6 units.
 func right() *Account {
 	edge := func(name string, weight int, times ...int64) EdgeAccount {
 		n := int64(len(times))
@@ -24,7 +24,7 @@ func right() *Account {
 		Audit: ledger.Audit{Sale: sale, Total: 6, Pending: 6, OK: true}}
 }
 
-// seen is a crowd whose answers gave these serials.
+// seen is a crowd whose answers had these serials.
 func seen(serials ...string) *crowd {
 	c := &crowd{want: 6}
 	for _, s := range serials {

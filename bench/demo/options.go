@@ -9,13 +9,13 @@ import (
 
 // Options of a demo.
 type Options struct {
-	Binary      string // the spike program; its edges are `spike serve`
+	Binary      string // the spike program; the edges are `spike serve`
 	Requests    int64
 	Units       int64
 	Connections int
 	BasePort    int    // the edges listen on this port and the next three
-	Listen      string // nginx; empty: 127.0.0.1:8080, or a free port if that is busy
-	Out         string // folder for report and logs; empty: a temporary one, kept only if something is wrong
+	Listen      string // nginx' address; empty: 127.0.0.1:8080, or a free port if that is busy
+	Out         string // folder for report and logs; empty: a temporary one, kept only after a failure
 
 	OnStep        func(string)   // what is being done now
 	OnProgress    func(Progress) // how far the crowd is, every ProgressEvery
@@ -35,7 +35,7 @@ const (
 	defaultListen  = host + ":8080"
 	maxRequests    = 1_000_000_000
 	maxUnits       = 100_000_000
-	maxConnections = 8192 // nginx has two of its own for each
+	maxConnections = 8192 // nginx needs two of its own for each
 )
 
 // weights of the edges, as in the article: a tenth of the requests for the first, four for the last.

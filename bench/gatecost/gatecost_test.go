@@ -47,14 +47,14 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// Where the system does not tell CPU time, nothing is made up.
+// If the system does not tell CPU time, no CPU figure is made up.
 func TestWithoutCPU(t *testing.T) {
 	if sum := Summarise(quadOf(1, 1, 0, 0, 0, 0))[0]; sum.Flag.N != 0 || sum.Ratio.N != 0 || sum.Met() {
 		t.Errorf("%+v", sum)
 	}
 }
 
-// There is a flag for every slot of a load, and none of one that is over.
+// There is a flag for every slot of a load, and none for a past slot.
 func TestFlagsOfASlotAndTheNext(t *testing.T) {
 	dir := t.TempDir()
 	f := newFlags(dir, 3)

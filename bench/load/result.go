@@ -6,7 +6,7 @@ import "time"
 type Result struct {
 	Requests int64         `json:"requests"` // asked for
 	Answered int64         `json:"answered"` // got a complete HTTP answer, of whatever status
-	Errors   int64         `json:"errors"`   // sent, or could not be: no complete answer
+	Errors   int64         `json:"errors"`   // sent or not, without a complete answer
 	Unsent   int64         `json:"unsent"`   // the run was cancelled first
 	Elapsed  time.Duration `json:"elapsed_ns"`
 
@@ -18,8 +18,8 @@ type Result struct {
 	Connects   int64            `json:"connects"` // connections opened; more than Options.Connections if some broke
 }
 
-// Latency percentiles. In an open loop they count from when a request was due, not from when it could be sent,
-// so a server that stalls cannot hide it.
+// Latency has percentiles. In an open loop they count from when a request was due, not from when it could be sent, so a
+// server cannot hide a stall.
 type Latency struct {
 	P50  time.Duration `json:"p50_ns"`
 	P90  time.Duration `json:"p90_ns"`

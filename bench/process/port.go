@@ -8,12 +8,12 @@ import (
 	"net/http"
 )
 
-// Ports of servers. The kernel gives those above to connections that go out, and a crowd without keepalive opens thousands a
-// second: one of them would have taken the port before its server listens.
+// Ports of servers. The kernel gives higher ports to outgoing connections. A crowd without keepalive opens thousands a
+// second, and one of them could take the port before its server listens.
 const lowPort, highPort = 10_000, 32_767
 
-// FreeAddr is a loopback address nobody listened on a moment ago, and that no connection goes out from. Somebody may take it
-// before it is used: a server that cannot listen ends, and [Process.Ready] says so.
+// FreeAddr returns a loopback address on which nobody listened a moment ago, and from which no connection goes out. Another
+// process may take it before it is used. Then the server ends, and [Process.Ready] says so.
 func FreeAddr() (string, error) {
 	const tries = 100
 	var err error
@@ -27,7 +27,7 @@ func FreeAddr() (string, error) {
 	return "", fmt.Errorf("free port: %w", err)
 }
 
-// Answers is a probe for [Process.Ready]: an HTTP GET of url is answered with status.
+// Answers is a probe for [Process.Ready]: a GET of url must be answered with status.
 func Answers(url string, status int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

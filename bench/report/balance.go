@@ -18,7 +18,7 @@ type Balance struct {
 	Samples   []balance.Sample  `json:"samples"` // raw
 }
 
-// Save writes balance.txt, .md, .json and .svg into a folder, which it makes if it must.
+// Save writes balance.txt, .md, .json and .svg into a folder. It makes the folder if necessary.
 func (r Balance) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{
 		"balance.txt": r.Text, "balance.md": r.Markdown, "balance.json": r.JSON, "balance.svg": r.SVG,
@@ -40,7 +40,7 @@ func (r Balance) Markdown(w io.Writer) error {
 	return nil
 }
 
-// Faulty is the requests that were not answered, or that no edge counted.
+// Faulty is how many requests were not answered, or not counted by an edge.
 func (r Balance) Faulty() (n int64) {
 	for _, s := range r.Summaries {
 		n += s.Faulty
@@ -72,7 +72,7 @@ func (r Balance) tables() []table {
 	return []table{shares, costs}
 }
 
-// wanted is 1:2:3:4, as weights say it.
+// wanted formats the shares as weights, such as 1:2:3:4.
 func wanted(shares []float64) string {
 	words := make([]string, len(shares))
 	for i, s := range shares {
@@ -81,7 +81,7 @@ func wanted(shares []float64) string {
 	return strings.Join(words, " ")
 }
 
-// figure is a number of which there is one.
+// figure formats a single number.
 func figure(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
 
 // SVG draws the run: a panel for each way, with a bar for each edge's share, and one for what a request costs.
@@ -120,7 +120,7 @@ func sharePanel(s balance.Summary, x, y, width float64) barPanel {
 	return p
 }
 
-// costPanel has two bars for each way: with and without connections kept.
+// costPanel has two bars for each way: with and without kept connections.
 func (r Balance) costPanel(y float64) barPanel {
 	p := barPanel{X: margin, Y: y, Title: "What a request costs",
 		Legend: "CPU, µs per request, nginx and edges together; orange: connections kept alive"}

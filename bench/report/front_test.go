@@ -16,7 +16,7 @@ import (
 	"spike/bench/load"
 )
 
-// exampleBill is a measurement as it might have been.
+// exampleBill is an example of a measurement.
 func exampleBill() Bill {
 	r := Bill{Machine: example().Machine, Options: bill.Options{Rounds: 2, Requests: 1_000_000, Units: 10_000, Connections: 256}}
 	for round := 1; round <= 2; round++ {
@@ -46,7 +46,7 @@ func TestBillText(t *testing.T) {
 	}
 }
 
-// exampleBalance is a comparison as it might have been, of the first few ways.
+// exampleBalance is an example of a comparison of the first few ways.
 func exampleBalance(ways int) Balance {
 	r := Balance{Machine: example().Machine, Options: balance.Options{Rounds: 1, Requests: 1000, Connections: 64}}
 	for _, w := range balance.Ways()[:ways] {
@@ -84,7 +84,7 @@ func TestFrontPicturesOfWholeAndPartialRuns(t *testing.T) {
 	ways := len(balance.Ways())
 	part := exampleBill()
 	part.Summaries = part.Summaries[:1]
-	unknown := exampleBill() // where the system does not tell CPU time
+	unknown := exampleBill() // if the system does not tell CPU time
 	for i := range unknown.Samples {
 		unknown.Samples[i].Cost = front.Cost{}
 	}

@@ -16,7 +16,7 @@ type GateCost struct {
 	Samples   []gatecost.Sample  `json:"samples"` // raw
 }
 
-// Save writes gate.txt, .md and .json into a folder, which it makes if it must.
+// Save writes gate.txt, .md and .json into a folder. It makes the folder if necessary.
 func (r GateCost) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{"gate.txt": r.Text, "gate.md": r.Markdown, "gate.json": r.JSON})
 }
@@ -36,7 +36,7 @@ func (r GateCost) Markdown(w io.Writer) error {
 	return nil
 }
 
-// Faulty is the requests that were not answered with 200.
+// Faulty is how many requests were not answered with 200.
 func (r GateCost) Faulty() (n int64) {
 	for _, s := range r.Summaries {
 		n += s.Faulty

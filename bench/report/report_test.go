@@ -17,7 +17,7 @@ import (
 	"spike/bench/stats"
 )
 
-// example is a run as it might have been.
+// example is an example of a run.
 func example() Report {
 	around := func(v float64) stats.Spread { return stats.Spread{Median: v, Min: v * 0.97, Max: v * 1.05, N: 5} }
 	r := Report{

@@ -9,7 +9,7 @@ import (
 	"spike/bench/strategies"
 )
 
-// Strategies is a measurement of the three orders of doing things.
+// Strategies is a measurement of the three strategies.
 type Strategies struct {
 	Machine   Machine              `json:"machine"`
 	Options   strategies.Options   `json:"options"`
@@ -17,7 +17,7 @@ type Strategies struct {
 	Samples   []strategies.Sample  `json:"samples"` // raw
 }
 
-// Save writes strategies.txt, .md, .json and .svg into a folder, which it makes if it must.
+// Save writes strategies.txt, .md, .json and .svg into a folder. It makes the folder if necessary.
 func (r Strategies) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{
 		"strategies.txt": r.Text, "strategies.md": r.Markdown, "strategies.json": r.JSON, "strategies.svg": r.SVG,
@@ -58,7 +58,7 @@ func (r Strategies) tables() []table {
 	return []table{crowd, units}
 }
 
-// cells of a row: a name, and for each spread its median and its range.
+// cells returns a row: a name, and for each spread its median and its range.
 func cells(name string, spreads []stats.Spread, decimals ...int) []string {
 	row := []string{name}
 	for i, s := range spreads {

@@ -12,7 +12,7 @@ import (
 	"spike/bench/strategies"
 )
 
-// exampleStrategies is a measurement as it might have been.
+// exampleStrategies is an example of a measurement.
 func exampleStrategies() Strategies {
 	r := Strategies{Machine: example().Machine, Options: strategies.Options{Rounds: 2, Units: 2000, Buyers: 20000, Late: 2000,
 		Connections: 64, Pool: 24, NeverPay: 30, Hold: 2 * time.Second, Seed: 1}}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestTillTakesEachPaymentOnce: the service refuses order 3, has no answer for order 4, and is busy at first for all.
+// TestTillTakesEachPaymentOnce: the service refuses order 3, does not answer order 4, and is busy at first for all.
 func TestTillTakesEachPaymentOnce(t *testing.T) {
 	var mu sync.Mutex
 	tries := map[string]int{}
