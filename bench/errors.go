@@ -6,11 +6,11 @@ import (
 	"os/exec"
 )
 
-// ErrDependency says that something a benchmark needs is not on this machine or did not come up:
-// a tool that is not installed, a server that does not answer. The command line turns it into exit code 3.
+// ErrDependency means that a benchmark needs a tool that is not installed, or a server that does not answer. The command line
+// turns it into exit code 3.
 var ErrDependency = errors.New("a dependency is missing")
 
-// ErrUsage says that a benchmark was asked for that makes no sense. The command line turns it into exit code 2.
+// ErrUsage means that the options of a benchmark are wrong. The command line turns it into exit code 2.
 var ErrUsage = errors.New("bench usage")
 
 // packages names what `make deps` installs for each tool.
@@ -20,7 +20,7 @@ var packages = map[string]string{
 	"wrk":          "wrk",
 }
 
-// Tool returns the path of an installed program, or an error wrapping [ErrDependency] that says what to install.
+// Tool returns the path of an installed program. Its error wraps [ErrDependency] and says what to install.
 func Tool(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err == nil {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Bound is a number that somebody asked for, and what it may be.
+// Bound is an option and its range.
 type Bound struct {
 	Name      string
 	N         int64
 	Low, High int64
 }
 
-// Within returns an error that wraps usage and names the first number that is out of its bounds.
+// Within checks bounds. Its error wraps usage and names the first option that is out of its range.
 func Within(usage error, bounds ...Bound) error {
 	for _, b := range bounds {
 		if b.N < b.Low || b.N > b.High {
@@ -22,7 +22,8 @@ func Within(usage error, bounds ...Bound) error {
 	return nil
 }
 
-// Known returns an error that wraps usage and names the first of the wanted that there is not; kind says what they are.
+// Known checks names. Its error wraps usage and names the first wanted name that does not exist; kind says what the names
+// are.
 func Known(usage error, kind string, wanted, all []string) error {
 	for _, name := range wanted {
 		if !slices.Contains(all, name) {

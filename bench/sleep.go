@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Sleep waits; false: ctx ended first.
+// Sleep waits. It returns false if ctx ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -304,6 +304,7 @@ func (e *edgeServer) fail(conn net.Conn) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Le")
 	case hangs:
 		_, _ = io.Copy(io.Discard, conn) // until nginx gives up
+	default: // the end of the connection is the failure
 	}
 }
 

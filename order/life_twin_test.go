@@ -112,6 +112,7 @@ func TestLifeAndLedgerAgree(t *testing.T) {
 				want = fmt.Sprint(out.Verdict)
 			case Sweep:
 				want = ""
+			default:
 			}
 			if says != want {
 				t.Fatalf("input %d: the ledger says %s, the machine %s", in, says, want)

@@ -54,8 +54,9 @@ func setStep(have uint64, in call, out reply) (bool, any) {
 		return out.set == have&in.set, left
 	case opEmpty:
 		return !out.ok || have == 0, have
+	default:
+		return false, have
 	}
-	return false, have
 }
 
 func toSet(ranges ...Range) (set uint64) {

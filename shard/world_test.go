@@ -71,6 +71,8 @@ func (w *world) step(t failer, o op) {
 		w.drain(t, math.MaxUint64)
 	case opWithdraw:
 		w.withdraw(t, w.window(o))
+	default:
+		t.Fatalf("unknown operation %d", o.kind)
 	}
 	w.check(t)
 }

@@ -10,14 +10,15 @@ import (
 	"testing"
 )
 
-// TestBalance is a small run of the whole: every request is answered, and counted by the edge that should have it.
+// TestBalance is a small run of the whole. Every request is answered, and the right edge counts it.
 func TestBalance(t *testing.T) {
 	bin, dir := os.Getenv("SPIKE_BIN"), t.TempDir()
 	if bin == "" {
 		t.Fatal("SPIKE_BIN names no binary: make e2e sets it")
 	}
 	const requests = 2000
-	out, err := exec.Command(bin, "bench", "balance", "--rounds", "1", "--requests", "2000", "--connections", "64", "--out", dir).CombinedOutput()
+	out, err := exec.Command(bin, "bench", "balance", "--rounds", "1", "--requests", "2000", "--connections", "64",
+		"--out", dir).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -46,10 +47,10 @@ func TestBalance(t *testing.T) {
 			t.Errorf("%s: %v, Jain %v", way, got.Counts, got.Jain)
 		}
 	}
-	if s := by[OneNetwork]; s.Jain > 0.2501 { // all of a network meet one edge
+	if s := by[OneNetwork]; s.Jain > 0.2501 { // one edge gets all of a network
 		t.Errorf("%+v", s)
 	}
-	for _, way := range []string{IPHash, BuyerHash} { // what a hash of many must do at least: leave no edge out
+	for _, way := range []string{IPHash, BuyerHash} { // a hash over many clients must leave no edge out
 		if s := by[way]; s.Deviation > 80 {
 			t.Errorf("%s: %v", way, s.Counts)
 		}

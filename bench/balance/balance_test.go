@@ -90,10 +90,11 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// took is a turn of 1,000 requests in which one cost so many microseconds, half of it nginx'.
+// took is a turn of 1,000 requests. Each cost so many microseconds, half of them in nginx.
 func took(way string, kept bool, round int, us int64, counts ...int64) Sample {
 	d := time.Duration(us) * time.Millisecond / 2
-	return Sample{Way: way, Kept: kept, Round: round, Requests: 1000, Answered: 1000, Counts: counts, Cost: front.Cost{Nginx: d, Servers: d}}
+	return Sample{Way: way, Kept: kept, Round: round, Requests: 1000, Answered: 1000, Counts: counts,
+		Cost: front.Cost{Nginx: d, Servers: d}}
 }
 
 func TestSummarise(t *testing.T) {
@@ -106,7 +107,8 @@ func TestSummarise(t *testing.T) {
 		t.Fatalf("%+v", sums)
 	}
 	rr, w := sums[0], sums[1]
-	if rr.Jain != 1 || rr.Deviation != 0 || rr.Faulty != 0 || rr.OverRR.N != 0 || rr.Kept.Both.Median != 30 || rr.Kept.Nginx.Max != 20 {
+	if rr.Jain != 1 || rr.Deviation != 0 || rr.Faulty != 0 || rr.OverRR.N != 0 ||
+		rr.Kept.Both.Median != 30 || rr.Kept.Nginx.Max != 20 {
 		t.Errorf("%+v", rr)
 	}
 	if rr.Ratio.N != 1 || rr.Ratio.Median != 4 { // of round 1 only
@@ -117,9 +119,10 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// Where the system does not tell CPU time, nothing is made up.
+// If the system does not tell CPU time, no CPU figure is made up.
 func TestSummaryWithoutCPU(t *testing.T) {
-	sum := Summarise([]Sample{took(RoundRobin, true, 1, 0, 250, 250, 250, 250), took(RoundRobin, false, 1, 0, 250, 250, 250, 250)})[0]
+	sum := Summarise([]Sample{took(RoundRobin, true, 1, 0, 250, 250, 250, 250),
+		took(RoundRobin, false, 1, 0, 250, 250, 250, 250)})[0]
 	if sum.Kept.Both.N != 0 || sum.Ratio.N != 0 || sum.Jain != 1 {
 		t.Errorf("%+v", sum)
 	}

@@ -16,7 +16,7 @@ import (
 	"spike/bench/front"
 )
 
-// crowd asks from many addresses: what bench/load cannot.
+// crowd sends requests from many addresses, which bench/load cannot do.
 type crowd struct {
 	addr        string
 	from        func(connection int) netip.Addr
@@ -27,11 +27,11 @@ type crowd struct {
 }
 
 const (
-	requestTimeout = 5 * time.Second // and how long a run may go on after its ctx has ended
+	requestTimeout = 5 * time.Second // also how long a run may go on after its ctx has ended
 	maxBodyBytes   = 1 << 16         // of an answer
 )
 
-// run sends every request once, each with a buyer of its own, and returns how many were answered with 200.
+// run sends every request once, each with a buyer of its own. It returns how many were answered with 200.
 func (c *crowd) run(ctx context.Context) (answered int64, err error) {
 	var wg sync.WaitGroup
 	for i := range c.connections {
@@ -41,7 +41,7 @@ func (c *crowd) run(ctx context.Context) (answered int64, err error) {
 	return c.answered.Load(), ctx.Err()
 }
 
-// connection is one client, who keeps its connection to nginx.
+// connection is one client, which keeps its connection to nginx.
 func (c *crowd) connection(ctx context.Context, i int) {
 	client := client{addr: c.addr, from: c.from(i)}
 	defer client.close()
@@ -58,7 +58,7 @@ func (c *crowd) connection(ctx context.Context, i int) {
 	}
 }
 
-// client has one connection, opened again after it breaks, and sends nothing twice.
+// client has one connection. It opens it again after it breaks, and sends nothing twice.
 type client struct {
 	addr    string
 	from    netip.Addr

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// guests remembers who came.
+// guests remembers its clients.
 type guests struct {
 	mu        sync.Mutex
 	addresses map[string]int
@@ -81,7 +81,7 @@ func TestACancelledCrowdGoesHome(t *testing.T) {
 	}
 }
 
-// A server that keeps no connection costs new ones, and no request is sent twice.
+// If a server keeps no connection, new ones are opened, and no request is sent twice.
 func TestAConnectionThatEndsIsOpenedAgain(t *testing.T) {
 	const requests = 50
 	var mu sync.Mutex

@@ -2,8 +2,8 @@ package balance
 
 import "math"
 
-// Jain is Jain's index of fairness of counts against wanted shares: (Σx)² / (n Σx²) with x = count/share. 1 is what was
-// wanted; 1/n is all for one of n that should have had as much as the others. Not a number where nothing was counted.
+// Jain is Jain's index of fairness of counts against wanted shares: (Σx)² / (n Σx²) with x = count/share. 1 means the wanted
+// shares. 1/n means that one of n equal edges got everything. It is not a number if nothing was counted.
 //
 // R. Jain, D. Chiu, W. Hawe: A Quantitative Measure of Fairness and Discrimination (1984).
 func Jain(counts []int64, wanted []float64) float64 {
@@ -19,7 +19,7 @@ func Jain(counts []int64, wanted []float64) float64 {
 	return sum * sum / (float64(len(counts)) * squares)
 }
 
-// Deviation is how far the edge that is furthest off is from its wanted share, in percent of that.
+// Deviation is how far the worst edge is from its wanted share, in percent of that share.
 func Deviation(counts []int64, wanted []float64) float64 {
 	var sum int64
 	for _, n := range counts {

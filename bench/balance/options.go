@@ -7,7 +7,7 @@ import (
 	"spike/bench"
 )
 
-// ErrOptions says that a run was asked for that makes no sense.
+// ErrOptions means that the options of a run are wrong.
 var ErrOptions = fmt.Errorf("%w: balance", bench.ErrUsage)
 
 // Options of a comparison.
@@ -46,8 +46,8 @@ type turn struct {
 	round int  // from 1
 }
 
-// turns is what is run: each way with and without, then, in the next round, all of it backwards, so that a machine that
-// drifts drifts for all.
+// turns returns the turns to run: each way with and without, and all of it backwards in every second round. So a drift of the
+// machine hits every way.
 func (o Options) turns() (all []turn) {
 	for round := range o.Rounds {
 		var some []turn

@@ -20,10 +20,10 @@ type Sample struct {
 	Requests int64      `json:"requests"`
 	Answered int64      `json:"answered"` // with 200
 	Counts   []int64    `json:"counts"`   // by edge, as each counts itself
-	Cost     front.Cost `json:"cost"`     // 0 where it cannot be read
+	Cost     front.Cost `json:"cost"`     // 0 if it cannot be read
 }
 
-// faulty is requests that were not answered, or not counted.
+// faulty is how many requests were not answered, or not counted.
 func (s Sample) faulty() int64 {
 	counted := int64(0)
 	for _, n := range s.Counts {
@@ -32,7 +32,7 @@ func (s Sample) faulty() int64 {
 	return max(s.Requests-s.Answered, s.Requests-counted, counted-s.Requests)
 }
 
-// Run compares. It returns every sample; [Summarise] makes the tables of them.
+// Run compares the ways. It returns every sample, from which [Summarise] makes the tables.
 func Run(ctx context.Context, o Options) ([]Sample, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func runTurns(ctx context.Context, o Options, site *front.Site) (samples []Sampl
 	return samples, nil
 }
 
-// run puts an nginx of this turn's kind before the edges and sends the crowd.
+// run puts an nginx of this turn's kind in front of the edges, and sends the crowd.
 func (t turn) run(ctx context.Context, o Options, site *front.Site) (Sample, error) {
 	s := Sample{Way: t.way.Name, Kept: t.kept, Round: t.round, Requests: o.Requests}
 	listen, err := process.FreeAddr()
@@ -106,7 +106,7 @@ func (t turn) topology(listen string, edges []string) front.Topology {
 	return front.Topology{Listen: listen, Edges: edges, Weights: t.way.Weights, More: more}
 }
 
-// reading is what only grows.
+// reading has numbers that only grow.
 type reading struct {
 	cost   front.Cost
 	counts []int64

@@ -19,8 +19,8 @@ type Summary struct {
 
 	Kept    Cost         `json:"kept"`     // with connections kept alive
 	NotKept Cost         `json:"not_kept"` // without
-	Ratio   stats.Spread `json:"ratio"`    // without over with, nginx and edges together, within each round
-	OverRR  stats.Spread `json:"over_rr"`  // with, over round robin with
+	Ratio   stats.Spread `json:"ratio"`    // without over with kept connections, nginx and edges together, within each round
+	OverRR  stats.Spread `json:"over_rr"`  // with kept connections, over round robin with them
 }
 
 // Cost is CPU microseconds per request.
@@ -66,7 +66,7 @@ func costOf(samples []Sample) Cost {
 	return Cost{stats.Of(nginx), stats.Of(edges), stats.Of(both)}
 }
 
-// ratios of nginx and edges together, a over b, within each round.
+// ratios returns the CPU of nginx and edges together, a over b, within each round.
 func ratios(as, bs []Sample) stats.Spread {
 	var all []float64
 	for _, a := range as {
@@ -79,7 +79,7 @@ func ratios(as, bs []Sample) stats.Spread {
 	return stats.Of(all)
 }
 
-// both is not a number where it is not known.
+// both is not a number if it is not known.
 func (s Sample) both() float64 {
 	if d := s.Cost.Nginx + s.Cost.Servers; d > 0 {
 		return front.Per(d, s.Requests)

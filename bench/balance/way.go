@@ -44,7 +44,7 @@ func names() (all []string) {
 	return all
 }
 
-// edges there are.
+// edges is how many edges there are.
 const edges = 4
 
 // Wanted is each edge's share by its weight.
@@ -60,7 +60,7 @@ func (w Way) Wanted() []float64 {
 	return shares
 }
 
-// manyNetworks gives each connection an address in a network of 256 of its own. All of 127.0.0.0/8 is this machine.
+// manyNetworks gives each connection an address in its own network of 256. All of 127.0.0.0/8 is this machine.
 func manyNetworks(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, byte(1 + i/256%254), byte(i % 256), 1})
 }
@@ -68,7 +68,7 @@ func manyNetworks(i int) netip.Addr {
 // oneNetwork gives each connection an address of the same network.
 func oneNetwork(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + i%253)}) }
 
-// chosen are the ways that were asked for; all, if none was.
+// chosen returns the ways that were asked for, or all if none was.
 func chosen(only []string) []Way {
 	return slices.DeleteFunc(Ways(), func(w Way) bool { return len(only) > 0 && !slices.Contains(only, w.Name) })
 }

@@ -29,7 +29,7 @@ func billed(t *testing.T, args ...string) []Sample {
 	return r.Samples
 }
 
-// TestBill is a small run of the whole: every design sells exactly what there is, and everybody hears.
+// TestBill is a small run of the whole. Every design sells exactly its units, and every request is answered.
 func TestBill(t *testing.T) {
 	const requests, units = 4000, 50
 	samples := billed(t, "--requests", "4000", "--units", "50", "--connections", "32")
@@ -52,7 +52,7 @@ func TestBill(t *testing.T) {
 	}
 }
 
-// TestGateTakesTheCrowd: slow enough for the gate to shut in it, a crowd is answered by nginx for the most part.
+// TestGateTakesTheCrowd sends a crowd so slowly that the gate sets its flag meanwhile. nginx answers most of the crowd.
 func TestGateTakesTheCrowd(t *testing.T) {
 	const requests = 100_000
 	samples := billed(t, "--only", "gate", "--requests", "100000", "--units", "500", "--connections", "4")

@@ -15,7 +15,7 @@ import (
 
 const requests, units = 1000, 10
 
-// took is a turn as it should be, of which a request cost so many microseconds, half of it nginx'.
+// took is a turn without a fault. A request cost so many microseconds, half of them in nginx.
 func took(design string, round int, us int64) Sample {
 	d := time.Duration(us) * time.Microsecond * requests / 2
 	s := Sample{Design: design, Round: round, Cost: front.Cost{Nginx: d, Servers: d}, Won: units, Sold: units,
@@ -27,14 +27,16 @@ func took(design string, round int, us int64) Sample {
 }
 
 func TestSummarise(t *testing.T) {
-	samples := []Sample{took(Gate, 1, 8), took(Edges, 1, 32), took(Article, 1, 100), took(Article, 2, 90), took(Edges, 2, 20), took(Gate, 2, 9)}
+	samples := []Sample{took(Gate, 1, 8), took(Edges, 1, 32), took(Article, 1, 100),
+		took(Article, 2, 90), took(Edges, 2, 20), took(Gate, 2, 9)}
 	samples[5].Wrong = []string{"somebody was not answered"}
 	sums := Summarise(samples)
 	if len(sums) != 3 || sums[0].Design != Article || sums[1].Design != Edges || sums[2].Design != Gate {
 		t.Fatalf("%+v", sums)
 	}
 	article, edges, gate := sums[0], sums[1], sums[2]
-	if article.Total.Median != 95 || article.Nginx.Max != 50 || article.Reached.N != 0 || edges.Total.Min != 20 || edges.Redis.Max != 0 {
+	if article.Total.Median != 95 || article.Nginx.Max != 50 || article.Reached.N != 0 ||
+		edges.Total.Min != 20 || edges.Redis.Max != 0 {
 		t.Errorf("%+v\n%+v", article, edges)
 	}
 	if gate.Total.Median != 8.5 || gate.Reached.Median != 20 || gate.Wrong != 1 || gate.PerSec.Median != requests {
@@ -45,9 +47,10 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// A ratio is taken within its round: a machine that slows down from one to the next changes none.
+// A ratio is taken within a round, so a machine that slows down between rounds changes no ratio.
 func TestRatios(t *testing.T) {
-	r := Ratios([]Sample{took(Gate, 1, 8), took(Edges, 1, 32), took(Article, 1, 100), took(Gate, 2, 16), took(Edges, 2, 64), took(Gate, 3, 90)})
+	r := Ratios([]Sample{took(Gate, 1, 8), took(Edges, 1, 32), took(Article, 1, 100),
+		took(Gate, 2, 16), took(Edges, 2, 64), took(Gate, 3, 90)})
 	if len(r) != 2 || r[0].Over != Edges || r[0].Ratio.N != 2 || r[0].Ratio.Min != .25 || r[0].Ratio.Max != .25 || !r[0].Met() {
 		t.Errorf("%+v", r)
 	}
@@ -59,7 +62,7 @@ func TestRatios(t *testing.T) {
 	}
 }
 
-// Where the system does not tell CPU time, nothing is made up.
+// If the system does not tell CPU time, no CPU figure is made up.
 func TestWithoutCPU(t *testing.T) {
 	samples := []Sample{took(Gate, 1, 0), took(Edges, 1, 0)}
 	if sum := Summarise(samples)[0]; sum.Total.N != 0 || sum.PerSec.N != 1 {
@@ -74,7 +77,7 @@ func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
 		design string
 		change func(*Sample)
-		want   string // empty: all is well
+		want   string // empty: no fault
 	}{
 		"well":               {Gate, func(*Sample) {}, ""},
 		"the article well":   {Article, func(*Sample) {}, ""},
@@ -95,7 +98,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Of the same serial twice, the crowd itself tells: the books might not.
+// If a serial was given twice, the crowd tells it, because the ledger may not.
 func TestJudgeSeesASerialGivenTwice(t *testing.T) {
 	var c crowd
 	for range 2 {
@@ -146,11 +149,13 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// The article's front keeps nothing alive and weighs 1:2:3:4.
+// The article's front keeps no connection and has the weights 1:2:3:4.
 func TestArticleConf(t *testing.T) {
-	b, err := articleConf(front.Topology{Listen: "127.0.0.1:8080", Edges: []string{"127.0.0.1:3001", "127.0.0.1:3002"}, Weights: []int{1, 2}})
+	b, err := articleConf(front.Topology{Listen: "127.0.0.1:8080",
+		Edges: []string{"127.0.0.1:3001", "127.0.0.1:3002"}, Weights: []int{1, 2}})
 	conf := string(b)
-	if err != nil || !strings.Contains(conf, "upstream load_rule {\n        server 127.0.0.1:3001 weight=1;\n        server 127.0.0.1:3002 weight=2;\n    }") {
+	const upstream = "upstream load_rule {\n        server 127.0.0.1:3001 weight=1;\n        server 127.0.0.1:3002 weight=2;\n    }"
+	if err != nil || !strings.Contains(conf, upstream) {
 		t.Errorf("%v\n%s", err, conf)
 	}
 	for _, never := range []string{"keepalive", "proxy_http_version", "zone"} {

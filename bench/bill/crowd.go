@@ -13,10 +13,10 @@ import (
 	"spike/bench/load"
 )
 
-// crowd is the requests, and what they heard.
+// crowd is the requests, and the answers to them.
 type crowd struct {
-	wins check.Wins   // of an edge: serials and tokens
-	won  atomic.Int64 // of anybody: answers with code 1
+	wins check.Wins   // of an edge: with serials and tokens
+	won  atomic.Int64 // of any server: answers with code 1
 }
 
 // codeWon is the contract's, and the article's.
@@ -35,7 +35,7 @@ func (c *crowd) run(ctx context.Context, o Options, addr string) (load.Result, e
 		Requests: o.Requests, Timeout: 10 * time.Second, Header: buyer, OnAnswer: c.note})
 }
 
-// buyer gives request n its own.
+// buyer gives request n a buyer of its own.
 func buyer(n int64, h *fasthttp.RequestHeader) {
 	var room [24]byte
 	h.SetBytesV("X-Buyer-Id", strconv.AppendInt(append(room[:0], 'b'), n, 10))

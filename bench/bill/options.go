@@ -7,7 +7,7 @@ import (
 	"spike/bench"
 )
 
-// ErrOptions says that a run was asked for that makes no sense.
+// ErrOptions means that the options of a run are wrong.
 var ErrOptions = fmt.Errorf("%w: bill", bench.ErrUsage)
 
 // The designs.
@@ -20,7 +20,7 @@ const (
 // Designs in the order of the tables.
 func Designs() []string { return []string{Article, Edges, Gate} }
 
-// What is aimed at: the bill with the gate, over the other two.
+// The targets: the bill with the gate, over the other two.
 const (
 	TargetOfEdges   = 0.4
 	TargetOfArticle = 1.0 / 6
@@ -63,8 +63,8 @@ type turn struct {
 	round  int // from 1
 }
 
-// turns is what is run: A B C, then C B A, and so on, so that no design always comes first and a machine that drifts drifts
-// for all.
+// turns returns the turns to run: A B C, then C B A, and so on. So no design always comes first, and a drift of the machine
+// hits every design.
 func (o Options) turns() (all []turn) {
 	for round := range o.Rounds {
 		names := slices.DeleteFunc(Designs(), func(name string) bool { return len(o.Only) > 0 && !slices.Contains(o.Only, name) })

@@ -16,8 +16,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Run measures. It returns every sample; [Summarise] makes the table of them. That something was sold twice or somebody
-// not answered is no error, but said in the sample.
+// Run measures the designs. It returns every sample, from which [Summarise] makes the table. A double sale or a missing
+// answer is no error, but a fault in its sample.
 func Run(ctx context.Context, o Options) ([]Sample, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func runTurns(ctx context.Context, o Options, dir string) (samples []Sample, err
 	return samples, nil
 }
 
-// runTurn opens the servers, sends the crowd, and reads the bill and the books.
+// runTurn opens the servers, sends the crowd, and reads CPU times and counters.
 func runTurn(ctx context.Context, o Options, t turn, dir string) (Sample, error) {
 	s := Sample{Design: t.design, Round: t.round}
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -76,7 +76,7 @@ func runTurn(ctx context.Context, o Options, t turn, dir string) (Sample, error)
 	return s, nil
 }
 
-// openSite starts what a design consists of.
+// openSite starts the servers of a design.
 func openSite(ctx context.Context, o Options, design, dir string) (*front.Site, error) {
 	site, err := front.Open(ctx, front.Options{Binary: o.Binary, Dir: dir, Article: design == Article, Units: o.Units})
 	if err != nil {
@@ -111,7 +111,7 @@ func openFront(ctx context.Context, site *front.Site, design string) (err error)
 	return site.OpenFront(ctx, t, conf)
 }
 
-// visit is the crowd, and what it cost.
+// visit sends the crowd, and reads what it cost.
 func (s *Sample) visit(ctx context.Context, o Options, site *front.Site, c *crowd) error {
 	before, err := cost(site)
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *Sample) visit(ctx context.Context, o Options, site *front.Site, c *crow
 	return err
 }
 
-// cost is 0 on a system that does not tell.
+// cost is 0 on a system that does not tell CPU time.
 func cost(site *front.Site) (front.Cost, error) {
 	c, err := site.Cost()
 	if errors.Is(err, process.ErrNoCPU) {
@@ -137,14 +137,14 @@ func cost(site *front.Site) (front.Cost, error) {
 	return c, err
 }
 
-// What the servers do after the last answer is on the bill: they get settlePause, and as long as the hash does not show
-// every unit, up to settleLimit.
+// The servers' work after the last answer is on the bill. They get settlePause, and up to settleLimit while the hash does not
+// show every unit.
 const (
 	settlePause = 300 * time.Millisecond
 	settleLimit = 5 * time.Second
 )
 
-// settled waits for that and returns how many units the hash has as sold.
+// settled waits for that work, and returns how many units the hash has as sold.
 func settled(ctx context.Context, site *front.Site, units int64) (sold int64, err error) {
 	for deadline := time.Now().Add(settleLimit); ; {
 		if !bench.Sleep(ctx, settlePause) {
@@ -157,7 +157,7 @@ func settled(ctx context.Context, site *front.Site, units int64) (sold int64, er
 	}
 }
 
-// readBooks asks the edges what they answered and, when they are gone, the ledger who owns what.
+// readBooks asks the edges what they answered and, after their end, the ledger who owns what.
 func (s *Sample) readBooks(ctx context.Context, o Options, site *front.Site) (err error) {
 	for _, edge := range site.Servers {
 		n, err := edge.Answered(ctx)
@@ -171,11 +171,11 @@ func (s *Sample) readBooks(ctx context.Context, o Options, site *front.Site) (er
 	return err
 }
 
-// audit is `spike audit`, as an operator runs it.
+// audit runs `spike audit`, as an operator does.
 func audit(ctx context.Context, binary, redis string) (*ledger.Audit, error) {
 	out, err := exec.CommandContext(ctx, binary, "audit", front.Sale, "--json", "--redis", redis).Output()
 	var a ledger.Audit
-	if json.Unmarshal(out, &a) != nil { // it prints the audit that fails as well
+	if json.Unmarshal(out, &a) != nil { // a failed audit is printed, too
 		return nil, fmt.Errorf("spike audit: %w", err)
 	}
 	return &a, nil

@@ -25,8 +25,8 @@ type Sample struct {
 	Wrong   []string      `json:"wrong,omitempty"` // what is not as it must be
 }
 
-// perMillion is somebody's part of the bill, in CPU-seconds for a million requests: microseconds for one. It is not a
-// number where nothing is known.
+// perMillion is a part of the bill, in CPU-seconds for a million requests: microseconds for one. It is not a number if the
+// CPU time is not known.
 func (s Sample) perMillion(part time.Duration) float64 {
 	if s.Cost.Total() == 0 {
 		return math.NaN()
@@ -34,7 +34,7 @@ func (s Sample) perMillion(part time.Duration) float64 {
 	return front.Per(part, s.Load.Answered)
 }
 
-// judge says what is wrong. units is what must have been sold.
+// judge notes every fault. units is how many units must have been sold.
 func (s *Sample) judge(wins *check.Wins, units int64) {
 	wrong := func(format string, args ...any) { s.Wrong = append(s.Wrong, fmt.Sprintf(format, args...)) }
 	if s.Load.Answered != s.Load.Requests || s.Load.Statuses[200] != s.Load.Answered {
@@ -44,7 +44,7 @@ func (s *Sample) judge(wins *check.Wins, units int64) {
 	if s.Won != units || s.Sold != units {
 		wrong("%d units: %d won by the answers, %d sold by the hash", units, s.Won, s.Sold)
 	}
-	if s.Design == Article { // it names no serial
+	if s.Design == Article { // the article names no serial
 		return
 	}
 	for _, f := range wins.Findings() {

@@ -32,7 +32,7 @@ type Ratio struct {
 	Target float64      `json:"target"` // at most
 }
 
-// Met says whether the median is.
+// Met says whether the median is within the target.
 func (r Ratio) Met() bool { return r.Ratio.N > 0 && r.Ratio.Median <= r.Target }
 
 // Summarise makes a summary for each design that was run, in the order of the tables.
@@ -79,7 +79,7 @@ func summarise(name string, mine []Sample) Summary {
 	return sum
 }
 
-// Ratios of the bill with the gate, over the other two: a ratio is taken within a round.
+// Ratios returns the bill with the gate over each of the other two. A ratio is taken within a round.
 func Ratios(samples []Sample) []Ratio {
 	all := []Ratio{{Over: Edges, Target: TargetOfEdges}, {Over: Article, Target: TargetOfArticle}}
 	for i := range all {
@@ -96,7 +96,7 @@ func Ratios(samples []Sample) []Ratio {
 	return all
 }
 
-// Wrong is everything that was not as it must be.
+// Wrong returns every fault.
 func Wrong(samples []Sample) (all []string) {
 	for _, s := range samples {
 		for _, w := range s.Wrong {

@@ -8,7 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// told is an answer in the contract's words.
+// told is an answer in the words of the history.
 type told struct {
 	word   Word
 	serial uint32
@@ -50,7 +50,7 @@ var (
 	problems = map[string]Word{"already_confirmed": Confirmed, "already_cancelled": Cancelled, "already_expired": Expired}
 )
 
-// shown reads the answer to whoever showed a token.
+// shown reads the answer to a token.
 func shown(r *fasthttp.Response) told {
 	var a struct{ State, Code string }
 	bad := json.Unmarshal(r.Body(), &a) != nil

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// buyer is one who buys from one edge, in runs that need no crowd: one buy after the other, and every win is noted.
+// buyer buys from one edge, in runs that need no crowd. It buys one after another and notes every win.
 type buyer struct {
 	s     *shop
 	line  *line
 	begun time.Time
-	told  []time.Duration // when each buy that was won was sent, since begun
+	told  []time.Duration // when each won buy was sent, since begun
 }
 
 func (s *shop) buyer(e *Edge) *buyer {
@@ -21,7 +21,7 @@ func (s *shop) buyer(e *Edge) *buyer {
 	return b
 }
 
-// buy is one buy, and says whether it was won.
+// buy buys once, and returns whether it won.
 func (b *buyer) buy() bool {
 	sent := time.Since(b.begun)
 	r, _, err := b.line.ask("POST", "/buy/"+sale)
@@ -35,7 +35,7 @@ func (b *buyer) buy() bool {
 	return was.word == Won
 }
 
-// wins buys until it has won so often, or a buy is not won, and says how often it has.
+// wins buys until it has won so often, or a buy is not won. It returns how often it has won.
 func (b *buyer) wins(most int) (n int) {
 	for n < most && b.buy() {
 		n++
@@ -43,7 +43,7 @@ func (b *buyer) wins(most int) (n int) {
 	return n
 }
 
-// after is how many wins were asked for later than a moment.
+// after counts the wins that were asked for after a moment.
 func (b *buyer) after(when time.Time) (n int) {
 	for _, at := range b.told {
 		if at > when.Sub(b.begun) {
@@ -53,7 +53,8 @@ func (b *buyer) after(when time.Time) (n int) {
 	return n
 }
 
-// prime lets an edge find out that there is demand: it leases ahead of it. In the end everything told is settled.
+// prime buys, so that the edge sees demand and leases ahead. In the end all told wins are settled. It returns how many units
+// are leased.
 func (b *buyer) prime(wins int) (leased uint64) {
 	b.s.t.Helper()
 	within(b.s.t, patient, "the edge sells", b.buy)
@@ -66,7 +67,7 @@ func (b *buyer) prime(wins int) (leased uint64) {
 	return leased
 }
 
-// booked waits until the ledger knows of all that was told.
+// booked waits until the ledger knows of all told wins.
 func booked(t testing.TB, redis string, told int) {
 	t.Helper()
 	within(t, patient, "every win is in the ledger", func() bool {

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Clock is the wall clock of a server that is started with its environment: the machine's, and an offset that can be
-// changed while the server runs. Clocks that never go back stay true.
+// Clock is the wall clock of a server that is started with its environment. It is the machine's clock and an offset that can
+// be changed while the server runs. Monotonic clocks stay true.
 type Clock struct {
 	t    testing.TB
 	file *os.File
 }
 
-// NewClock makes one that is true.
+// NewClock makes a clock that is true.
 func NewClock(t testing.TB, dir string) *Clock {
 	t.Helper()
 	file, err := os.OpenFile(filepath.Join(dir, "clock"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -29,7 +29,7 @@ func NewClock(t testing.TB, dir string) *Clock {
 	return c
 }
 
-// Set steps it: from now on it shows so much more than the machine's.
+// Set steps the clock: from now on it is ahead of the machine's clock by offset.
 func (c *Clock) Set(offset time.Duration) {
 	c.t.Helper()
 	if _, err := c.file.WriteAt(native.NativeEndian.AppendUint64(nil, uint64(offset)), 0); err != nil {
@@ -37,7 +37,7 @@ func (c *Clock) Set(offset time.Duration) {
 	}
 }
 
-// Env is for the server.
+// Env is the server's environment.
 func (c *Clock) Env() []string {
 	c.t.Helper()
 	shim := os.Getenv("SPIKE_CLOCK_SO")
@@ -47,13 +47,13 @@ func (c *Clock) Env() []string {
 	return []string{"LD_PRELOAD=" + shim, "SPIKE_CLOCK=" + c.file.Name()}
 }
 
-// NewClockedNode starts a redis-server that goes by a clock of its own.
+// NewClockedNode starts a redis-server with a clock of its own.
 func NewClockedNode(t testing.TB, dir, name string, clock *Clock, args ...string) *Node {
 	t.Helper()
 	return newNode(t, filepath.Join(dir, name), name, freeAddr(t), plainLogin, clock.Env(), args...)
 }
 
-// off is by how much a server's clock shows another time than the machine's.
+// off is how far a server's clock is from the machine's.
 func (n *Node) off() time.Duration {
 	n.t.Helper()
 	var s, us int64

@@ -11,12 +11,12 @@ import (
 const (
 	wrong    = time.Hour
 	slightly = 10 * time.Second
-	put      = 300 * time.Millisecond // a clock is put right so long after its server's start
+	put      = 300 * time.Millisecond // when a wrong clock is corrected, after its server's start
 )
 
-// P2: a primary and its replica keep dumps only, and die with all edges and their rings. The primary comes back alone, from
-// a dump that lacks the newest sales, and its clock is an hour behind, or is put right just after the start, or is ahead. It
-// has lost history, whatever its clock says: nothing is sold again before every promise of that time is over.
+// P2: a primary and its replica keep dumps only, and die with all edges and their rings. The primary comes back alone, from a
+// dump that lacks the newest sales. Its clock is an hour behind, or is corrected just after the start, or is ahead. It has
+// lost history, whatever its clock says. So nothing may be sold again before every promise of the lost time is over.
 func TestP2RestartWithAWrongClockIsNoPromotion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -57,10 +57,10 @@ func TestP2RestartWithAWrongClockIsNoPromotion(t *testing.T) {
 	}
 }
 
-// forgets is harm after which the store knows nothing of what was sold meanwhile.
+// forgets does harm after which the store knows nothing of what was sold meanwhile.
 func (s *shop) forgets(harm func()) {
 	s.t.Helper()
-	const before = time.Second // what was claimed may be settled so much later
+	const before = time.Second // claims may be settled so much later
 	s.lost = &Loss{From: s.struckAt - before}
 	harm()
 	s.lost.To = s.crowd.History.Now()
@@ -78,7 +78,7 @@ func (s *shop) killAll(nodes ...*Node) {
 	}
 }
 
-// elsewhere starts all edges again, in other machines: with their rings they would prove what is lost.
+// elsewhere starts all edges again on other machines: with their rings they would prove the loss.
 func (s *shop) elsewhere() {
 	s.t.Helper()
 	for _, e := range s.edges {
@@ -87,7 +87,7 @@ func (s *shop) elsewhere() {
 	}
 }
 
-// operate says that the replica does not come back, a while after.
+// operate says, after a while, that the replica does not come back.
 func (s *shop) operate() {
 	s.t.Helper()
 	time.Sleep(Lease)
@@ -97,8 +97,8 @@ func (s *shop) operate() {
 	})
 }
 
-// P5: a Redis alone that keeps dumps only comes back from its newest one, and its clock is an hour ahead, or behind.
-// Nobody's hold ends by that: who has won has the time that was promised.
+// P5: a lone Redis that keeps dumps only comes back from its newest dump. Its clock is an hour ahead, or behind. That ends no
+// hold: a winner has the time that it was promised.
 func TestP5RestartWithAWrongClockEndsNoHold(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.hold = 3 * short
@@ -123,8 +123,8 @@ func TestP5RestartWithAWrongClockEndsNoHold(t *testing.T) {
 	})
 }
 
-// P6: a Redis that writes before it answers is killed and comes back with its clock some seconds behind, or put right just
-// after the start, or ahead. Nothing is lost: it grants again when every edge has spoken, long before a hold is over.
+// P6: a Redis that writes before it answers is killed. It comes back with its clock some seconds behind, or corrected just
+// after the start, or ahead. Nothing is lost, so it grants again when every edge has re-asserted, long before a hold is over.
 func TestP6LosslessRestartWithAWrongClockWaitsForNoHold(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -148,7 +148,7 @@ func TestP6LosslessRestartWithAWrongClockWaitsForNoHold(t *testing.T) {
 				clock.Set(c.then)
 				off := redis.off() - c.then
 				s.evidence(off.Abs() < slightly/2, "the clock is %v off", off)
-				s.sells(30, s.hold/2) // much more than edges hold
+				s.sells(30, s.hold/2) // much more than edges have on lease
 				s.crowd.End()
 				s.judge()
 			})

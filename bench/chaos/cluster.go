@@ -15,7 +15,7 @@ type Cluster struct {
 	Nodes    []*Node
 }
 
-// NewCluster starts one below dir, with a replica for each primary.
+// NewCluster starts a Cluster below dir, with a replica for each primary.
 func NewCluster(t testing.TB, dir string) *Cluster {
 	t.Helper()
 	return newCluster(t, dir, 1)
@@ -26,9 +26,9 @@ func newCluster(t testing.TB, dir string, replicas int) *Cluster {
 	c := &Cluster{t: t, replicas: replicas}
 	create := []string{"--cluster", "create"}
 	for i := range 3 * (1 + replicas) {
-		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes", "--cluster-port", port(freeAddr(t)),
-			"--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()), "--repl-diskless-sync-delay", "0",
-			"--cluster-allow-replica-migration", "no"}, durable...)...)
+		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes",
+			"--cluster-port", port(freeAddr(t)), "--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()),
+			"--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no"}, durable...)...)
 		c.Nodes = append(c.Nodes, n)
 		create = append(create, n.Addr)
 	}
@@ -41,7 +41,7 @@ func newCluster(t testing.TB, dir string, replicas int) *Cluster {
 	return c
 }
 
-// URL is where edges find it.
+// URL is the address for edges.
 func (c *Cluster) URL() string {
 	var addrs []string
 	for _, n := range c.Nodes {
@@ -50,7 +50,7 @@ func (c *Cluster) URL() string {
 	return strings.Join(addrs, ",")
 }
 
-// whole says that every node sees all slots served, and every primary has its replicas.
+// whole says whether every node sees all slots served, and every primary has its replicas.
 func (c *Cluster) whole() bool {
 	for _, n := range c.Nodes {
 		said, _ := n.Try("CLUSTER", "INFO")
@@ -61,20 +61,21 @@ func (c *Cluster) whole() bool {
 	return true
 }
 
-// Primary is who serves a key, by the word of one that lives.
+// Primary returns the node that serves a key, as a living node tells it.
 func (c *Cluster) Primary(key string) *Node {
 	for _, n := range c.Nodes {
 		if n.role() != "master" {
 			continue
 		}
-		if _, err := n.Try("GET", key); err == nil || !strings.Contains(err.Error(), "MOVED") && !strings.Contains(err.Error(), "CLUSTERDOWN") && n.Alive() {
+		_, err := n.Try("GET", key)
+		if err == nil || !strings.Contains(err.Error(), "MOVED") && !strings.Contains(err.Error(), "CLUSTERDOWN") && n.Alive() {
 			return n
 		}
 	}
 	return nil
 }
 
-// Promoted waits until another than old serves a key.
+// Promoted waits until another node than old serves a key.
 func (c *Cluster) Promoted(old *Node, key string) *Node {
 	c.t.Helper()
 	within(c.t, promoteWait, "another primary", func() bool {

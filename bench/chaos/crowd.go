@@ -10,37 +10,37 @@ import (
 	"spike/bench"
 )
 
-// Door is an edge as the crowd knows it.
-type Door struct{ Name, Buyers, Operators string }
+// Endpoint is an edge as the crowd knows it.
+type Endpoint struct{ Name, Buyers, Operators string }
 
-// Crowd buys, pays, cancels and asks. It is bounded: each of its people does one thing at a time.
+// Crowd buys, pays, cancels and looks. It is bounded: each of its people does one thing at a time.
 type Crowd struct {
 	Options
 	History *History
 
-	serials []atomic.Bool // ever sold
-	sold    atomic.Int64  // of them
-	open    atomic.Int64  // wins whose fate is not known yet
+	serials []atomic.Bool // sold at least once
+	sold    atomic.Int64  // how many of them
+	open    atomic.Int64  // wins whose winner is not done yet
 	calm    atomic.Bool
-	diary   diary
+	actions actions
 	ctx     context.Context
 	stop    context.CancelFunc
 	all     sync.WaitGroup
 }
 
-// Options are what a crowd is made of.
+// Options describe a crowd.
 type Options struct {
-	Sale    string
-	Units   uint32
-	Doors   []Door
-	Buyers  int
-	Payers  int
-	Pause   time.Duration // of a buyer after an answer; after a "no" it is longer
-	Timeout time.Duration // of a buyer for one exchange
-	Seed    uint64
+	Sale      string
+	Units     uint32
+	Endpoints []Endpoint
+	Buyers    int
+	Payers    int
+	Pause     time.Duration // of a buyer after an answer; longer after a "no"
+	Timeout   time.Duration // of a buyer for one exchange
+	Seed      uint64
 }
 
-// What winners do, of a hundred; the others pay. Once calm, all pay at once.
+// What winners do, of a hundred. The others pay. Once the crowd is calm, all pay at once.
 const (
 	cancels  = 7
 	abandons = 5
@@ -49,18 +49,18 @@ const (
 )
 
 const (
-	disappointed = 10 * time.Millisecond  // a buyer's pause after a "no"
-	breathless   = 100 * time.Millisecond // the most that a buyer waits because payers are behind
-	unheard      = 100 * time.Millisecond // and a payer's after no word
-	nothingDue   = 5 * time.Millisecond   // a payer looks again after this
-	tooLate      = 500 * time.Millisecond // nobody pays so late
-	hopeless     = 10                     // of so many whose hold is over, one tries all the same
-	loyalty      = 100                    // requests to another edge, before a buyer comes back to its own
+	pauseAfterNo = 10 * time.Millisecond  // a buyer's pause after a "no"
+	mostBackoff  = 100 * time.Millisecond // the most that a buyer waits because payers are behind
+	payRetry     = 100 * time.Millisecond // a payer's pause after no answer
+	payIdle      = 5 * time.Millisecond   // a payer's pause while nothing is due
+	payBefore    = 500 * time.Millisecond // before the end of the hold; nobody pays later
+	lateShare    = 10                     // of so many winners whose hold is over, one tries all the same
+	visitLength  = 100                    // requests to another edge before a buyer comes back to its own
 	payTimeout   = 2 * time.Second        // longer than an edge waits for Redis
-	shunned      = 3 * time.Second        // a payer keeps away from an edge that did not answer
+	avoidFor     = 3 * time.Second        // how long a payer avoids an edge that did not answer
 )
 
-// Gather sends the crowd in. End must be called.
+// Gather starts the crowd. End must be called.
 func Gather(ctx context.Context, o Options) *Crowd {
 	ctx, stop := context.WithCancel(ctx)
 	c := &Crowd{Options: o, History: NewHistory(), serials: make([]atomic.Bool, o.Units+1), ctx: ctx, stop: stop}
@@ -73,53 +73,53 @@ func Gather(ctx context.Context, o Options) *Crowd {
 	return c
 }
 
-// Throng sends so many more to one door, who buy once and wait for the answer.
-func (c *Crowd) Throng(door, n int) {
+// Throng starts so many more buyers at one edge. Each buys once and waits for the answer.
+func (c *Crowd) Throng(to, n int) {
 	for i := range n {
 		p := c.person(c.Buyers+c.Payers+i, c.Timeout)
-		p.at, p.stays = door, 2
+		p.at, p.stays = to, 2
 		p.visit(func() { c.buy(p) })
 	}
 }
 
-// End sends everybody home. What is under way then is never answered.
+// End stops everybody. Exchanges on the way are never answered.
 func (c *Crowd) End() {
 	c.stop()
 	c.all.Wait()
 }
 
-// Calm lets every later winner pay at once, so that the sale comes to an end.
+// Calm makes every later winner pay at once, so that the sale comes to an end.
 func (c *Crowd) Calm() { c.calm.Store(true) }
 
-// Sold is how many units were ever sold, of all.
+// Sold is the share of the units that were ever sold.
 func (c *Crowd) Sold() float64 { return float64(c.sold.Load()) / float64(c.Units) }
 
-// Idle says that every winner who wanted something has been answered.
+// Idle says whether every winner is done.
 func (c *Crowd) Idle() bool { return c.open.Load() == 0 }
 
-// person is one of the crowd, with a line to each listener it talks to.
+// person is a client of the crowd, with a connection to each listener.
 type person struct {
-	crowd *Crowd
-	id    int
-	ctx   context.Context
-	rnd   *rand.Rand
-	lines map[string]*line
-	at    int                      // the door it stands before
-	stays int                      // requests before it goes back to its own
-	shuns map[string]time.Duration // doors that did not answer a payer, and until when they are not tried
+	crowd  *Crowd
+	id     int
+	ctx    context.Context
+	rnd    *rand.Rand
+	lines  map[string]*line
+	at     int                      // the endpoint that it talks to
+	stays  int                      // requests before it goes back to its own
+	avoids map[string]time.Duration // endpoints that did not answer a payer, and until when it avoids them
 }
 
 func (c *Crowd) person(id int, timeout time.Duration) *person {
 	p := &person{crowd: c, id: id, ctx: c.ctx, rnd: rand.New(rand.NewPCG(c.Seed, uint64(id))), lines: map[string]*line{},
-		at: id % len(c.Doors), shuns: map[string]time.Duration{}}
-	for _, d := range c.Doors {
+		at: id % len(c.Endpoints), avoids: map[string]time.Duration{}}
+	for _, d := range c.Endpoints {
 		p.lines[d.Buyers] = newLine(d.Buyers, timeout)
 		p.lines[d.Operators] = newLine(d.Operators, timeout)
 	}
 	return p
 }
 
-// stay does one thing after the other until the crowd goes home.
+// stay does one thing after another until the crowd ends.
 func (p *person) stay(do func(*person)) {
 	p.visit(func() {
 		for p.ctx.Err() == nil {
@@ -128,7 +128,7 @@ func (p *person) stay(do func(*person)) {
 	})
 }
 
-// visit does something in a goroutine, and hangs up then, or when the crowd goes home.
+// visit does something in a goroutine. It hangs up afterwards, or when the crowd ends.
 func (p *person) visit(do func()) {
 	hangUp := func() {
 		for _, l := range p.lines {
@@ -143,48 +143,48 @@ func (p *person) visit(do func()) {
 	})
 }
 
-// door is where the person goes next: its own edge, or another for a while, when its own did not answer.
-func (p *person) door() Door {
+// endpoint returns the next one to talk to: the person's own, or another for a while if its own did not answer.
+func (p *person) endpoint() Endpoint {
 	if p.stays--; p.stays < 0 {
-		p.at = p.id % len(p.crowd.Doors)
+		p.at = p.id % len(p.crowd.Endpoints)
 	}
-	return p.crowd.Doors[p.at]
+	return p.crowd.Endpoints[p.at]
 }
 
 func (p *person) goElsewhere() {
-	p.at, p.stays = (p.at+1)%len(p.crowd.Doors), loyalty
+	p.at, p.stays = (p.at+1)%len(p.crowd.Endpoints), visitLength
 }
 
-// buy is one buy.
+// buy buys once.
 func (c *Crowd) buy(p *person) {
-	door := p.door()
-	op := Op{Kind: Buy, Client: p.id, Edge: door.Name, Start: c.History.Now(), End: Forever}
-	r, sent, err := p.lines[door.Buyers].ask("POST", "/buy/"+c.Sale)
+	to := p.endpoint()
+	op := Op{Kind: Buy, Client: p.id, Edge: to.Name, Start: c.History.Now(), End: Forever}
+	r, sent, err := p.lines[to.Buyers].ask("POST", "/buy/"+c.Sale)
 	if !sent || err != nil {
 		if sent {
 			c.History.Add(op)
 		}
 		p.goElsewhere()
-		bench.Sleep(p.ctx, disappointed)
+		bench.Sleep(p.ctx, pauseAfterNo)
 		return
 	}
 	was := bought(r)
 	op.Word, op.Serial, op.Token, op.Said, op.End = was.word, was.serial, was.token, was.said, c.History.Now()
 	if was.word != Won {
 		c.History.Add(op)
-		bench.Sleep(p.ctx, max(c.breath(), disappointed))
+		bench.Sleep(p.ctx, max(c.backoff(), pauseAfterNo))
 		return
 	}
 	op.Until = c.History.At(was.until)
 	c.History.Add(op)
 	c.won(p, op)
-	bench.Sleep(p.ctx, c.breath())
+	bench.Sleep(p.ctx, c.backoff())
 }
 
-// breath is a buyer's pause. Where payments take longer than sales, sales slow down: else holds run out unpaid, and the
-// sale goes in circles.
-func (c *Crowd) breath() time.Duration {
-	return c.Pause + min(c.diary.lag(c.History.Now())/10, breathless)
+// backoff is a buyer's pause. If payments take longer than sales, it slows sales down. Else holds would run out unpaid, and
+// the sale would not end.
+func (c *Crowd) backoff() time.Duration {
+	return c.Pause + min(c.actions.lag(c.History.Now())/10, mostBackoff)
 }
 
 // won counts a win and decides what its buyer does about it.
@@ -192,7 +192,7 @@ func (c *Crowd) won(p *person, win Op) {
 	if win.Serial <= c.Units && !c.serials[win.Serial].Swap(true) {
 		c.sold.Add(1)
 	}
-	e := errand{kind: Confirm, win: win, due: win.End}
+	e := action{kind: Confirm, win: win, due: win.End}
 	switch what := p.rnd.IntN(100); {
 	case c.calm.Load():
 	case what < cancels:
@@ -202,20 +202,20 @@ func (c *Crowd) won(p *person, win Op) {
 	case what < cancels+abandons+looks:
 		e.kind = Look
 	case what < cancels+abandons+looks+delays:
-		e.due += time.Duration(p.rnd.Float64() * float64(win.Until-win.End-tooLate))
+		e.due += time.Duration(p.rnd.Float64() * float64(win.Until-win.End-payBefore))
 	}
 	c.open.Add(1)
-	c.diary.put(e)
+	c.actions.put(e)
 }
 
-// pay runs one errand. It goes to any edge, rather not to the one that sold; one without a word is run again.
+// pay does one action, preferably at another edge than the seller. An action without an answer is done again.
 func (c *Crowd) pay(p *person) {
-	e, ok := c.diary.next(c.History.Now())
+	e, ok := c.actions.next(c.History.Now())
 	if !ok {
-		bench.Sleep(p.ctx, nothingDue)
+		bench.Sleep(p.ctx, payIdle)
 		return
 	}
-	if !e.tried && c.History.Now() > e.win.Until+time.Second && p.rnd.IntN(hopeless) > 0 {
+	if !e.tried && c.History.Now() > e.win.Until+time.Second && p.rnd.IntN(lateShare) > 0 {
 		c.open.Add(-1)
 		return
 	}
@@ -223,43 +223,43 @@ func (c *Crowd) pay(p *person) {
 	switch {
 	case !sent || word == Unknown:
 		e.tried = e.tried || sent
-		e.due = c.History.Now() + unheard
+		e.due = c.History.Now() + payRetry
 	case e.kind == Look && word == Pending:
 		e.kind = Confirm
 	default:
 		c.open.Add(-1)
 		return
 	}
-	c.diary.put(e)
+	c.actions.put(e)
 }
 
-// other is any edge that answers, rather not the one that is named.
-func (p *person) other(than string) (door Door) {
+// other returns any edge that answers, preferably not the named one.
+func (p *person) other(than string) (to Endpoint) {
 	for range 8 {
-		door = p.crowd.Doors[p.rnd.IntN(len(p.crowd.Doors))]
-		if door.Name != than && p.crowd.History.Now() >= p.shuns[door.Name] {
+		to = p.crowd.Endpoints[p.rnd.IntN(len(p.crowd.Endpoints))]
+		if to.Name != than && p.crowd.History.Now() >= p.avoids[to.Name] {
 			break
 		}
 	}
-	return door
+	return to
 }
 
-// show shows a winner's token at a door.
-func (p *person) show(door Door, e errand) (word Word, sent bool) {
-	method, listener, path := "POST", door.Buyers, "/v1/reservations/"+e.win.Token
+// show shows a winner's token at an edge.
+func (p *person) show(to Endpoint, e action) (word Word, sent bool) {
+	method, listener, path := "POST", to.Buyers, "/v1/reservations/"+e.win.Token
 	switch e.kind {
 	case Confirm:
-		listener, path = door.Operators, "/api"+path+"/confirm"
+		listener, path = to.Operators, "/api"+path+"/confirm"
 	case Cancel:
 		path += "/cancel"
 	default:
 		method = "GET"
 	}
 	h := p.crowd.History
-	op := Op{Kind: e.kind, Client: p.id, Edge: door.Name, Serial: e.win.Serial, Token: e.win.Token, Start: h.Now(), End: Forever}
+	op := Op{Kind: e.kind, Client: p.id, Edge: to.Name, Serial: e.win.Serial, Token: e.win.Token, Start: h.Now(), End: Forever}
 	r, sent, err := p.lines[listener].ask(method, path)
 	if !sent || err != nil {
-		p.shuns[door.Name] = h.Now() + shunned
+		p.avoids[to.Name] = h.Now() + avoidFor
 	}
 	if !sent {
 		return Unknown, false

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// stall is a shop of one process. In its n-th answer to a buy it may break its word.
+// stall is a shop in one process. One of its answers to buys may break a promise.
 type stall struct {
-	twice, lies int // from which on a paid unit is sold again, once, and the one that says "sold out" too early; 0: none
+	twice, lies int // the number of the answer after which a paid unit is sold again, and of a "sold out" that is too early; 0: none
 
 	mu    sync.Mutex
 	n     int
 	free  []int
 	fate  map[string]string
 	owned int // confirmed
-	paid  int // the serial paid for last
+	paid  int // the newest paid serial
 }
 
 const stallUnits = 60
@@ -41,17 +41,17 @@ func (s *stall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, rest, _ := strings.Cut(r.URL.Path, "/v1/reservations/")
-	token, errand, _ := strings.Cut(rest, "/")
+	token, action, _ := strings.Cut(rest, "/")
 	if s.fate[token] == "pending" {
-		s.run(token, errand)
+		s.run(token, action)
 	}
 	_, _ = fmt.Fprintf(w, `{"state":%q}`, s.fate[token])
 }
 
-func (s *stall) run(token, errand string) {
+func (s *stall) run(token, action string) {
 	var n, serial int
 	_, _ = fmt.Sscanf(token, "t%d-%d", &n, &serial)
-	switch errand {
+	switch action {
 	case "confirm":
 		s.fate[token] = "confirmed"
 		s.owned, s.paid = s.owned+1, serial
@@ -85,14 +85,15 @@ func (s *stall) sell(w http.ResponseWriter, serial int) {
 	_, _ = fmt.Fprintf(w, `{"code":1,"data":{"serial":%d,"token":%q,"expires_at":%q}}`, serial, token, until)
 }
 
-// visit lets a crowd loose on a stall for a while, and judges what it heard.
+// visit lets a crowd buy from a stall for a while, and judges what the crowd heard.
 func visit(t *testing.T, s *stall) string {
 	t.Helper()
 	server := httptest.NewServer(s)
 	defer server.Close()
 	addr := strings.TrimPrefix(server.URL, "http://")
-	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits, Doors: []Door{{"left", addr, addr}, {"right", addr, addr}},
-		Buyers: 4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1})
+	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits,
+		Endpoints: []Endpoint{{"left", addr, addr}, {"right", addr, addr}},
+		Buyers:    4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1})
 	for end := time.Now().Add(5 * time.Second); (c.Sold() < 1 || !c.Idle()) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -103,8 +104,8 @@ func visit(t *testing.T, s *stall) string {
 	return strings.Join(Judge(c.History.Ops(), stallUnits), "\n")
 }
 
-// Through the whole of it, crowd and judges: an honest stall passes, and one that sells a unit twice, or says too early
-// that all is sold, is found out.
+// Crowd and judges are tested together. An honest stall passes. A stall that sells a unit twice, or says too early that all
+// is sold, is found.
 func TestCrowdFindsOutAStall(t *testing.T) {
 	honest, double, lie := newStall(), newStall(), newStall()
 	double.twice, lie.lies = 30, 20

@@ -17,12 +17,12 @@ import (
 	"spike/bench/process"
 )
 
-// longLease is for edges that hold on to what they have: a lost lease is to be seen for a while.
+// longLease is for edges that keep their units for long, so that a lost lease can be seen for a while.
 const longLease = 10 * time.Second
 
-// P8: Redis comes back from an older file, a dump or one of every command, and an edge that holds units does not reach it
-// at once. Meanwhile an operator
-// pauses or closes the sale, by the command or by another edge's API. Where it says that no edge sells, no edge sells.
+// P8: Redis comes back from an older file, a dump or an append-only file. An edge that has units on lease does not reach it
+// at once. Meanwhile an operator pauses or closes the sale, by the command or by another edge's API. If the answer says that
+// no edge sells, no edge may sell.
 func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
 	try(t, ofDoors, func(s *shop) {
 		s.units, s.hold = 1000, 2*short
@@ -31,7 +31,7 @@ func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
 		wire := NewWire(s.t, redis.Addr)
 		s.create(redis.Addr)
 		desk := NewEdge(s.t, s.dir, "edge2", redis.Addr, "--lease", longLease.String())
-		s.buyer(desk).prime(1) // how long leases last is in the file
+		s.buyer(desk).prime(1) // the file has the length of leases
 		redis.Do("SAVE")
 		s.copied(redis.spec.Dir, old)
 		edge := NewEdge(s.t, s.dir, "edge1", wire.Addr, "--lease", longLease.String())
@@ -55,7 +55,7 @@ func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
 	})
 }
 
-// during does something again and again, until the end of it is asked for.
+// during does something again and again, until its end is called.
 func (s *shop) during(every time.Duration, do func()) (end func()) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -75,7 +75,7 @@ func (s *shop) during(every time.Duration, do func()) (end func()) {
 	}
 }
 
-// shut pauses or closes the sale as an operator does, and says whether it was told that no edge sells.
+// shut pauses or closes the sale as an operator does. It returns the answer, and whether the answer said that no edge sells.
 func (s *shop) shut(desk *Edge, how string, api bool) (said string, sure bool) {
 	s.t.Helper()
 	if !api {
@@ -95,8 +95,8 @@ func (s *shop) shut(desk *Edge, how string, api bool) (said string, sure bool) {
 	return said, r.StatusCode == http.StatusOK && strings.Contains(said, `"settled":true`)
 }
 
-// P9: Redis stands still over the moment when a sale closes. An edge that holds units knows the moment, and sells nothing
-// after it.
+// P9: Redis stands still when a sale closes. An edge with units on lease knows the time of the close, and sells nothing after
+// it.
 func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
 	try(t, ofDoors, func(s *shop) {
 		s.units, s.hold = 5000, time.Minute
@@ -106,7 +106,7 @@ func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
 		edge := NewEdge(s.t, s.dir, "edge1", redis.Addr, "--lease", longLease.String())
 		buyer := s.buyer(edge)
 		buyer.prime(50)
-		buying := s.during(5*time.Millisecond, func() { buyer.buy() }) // an edge without buyers gives back what it holds
+		buying := s.during(5*time.Millisecond, func() { buyer.buy() }) // an edge without buyers gives back its units
 		time.Sleep(time.Until(closes.Add(-s.span(500*time.Millisecond, time.Second))))
 		buying()
 		held := redis.Do("HGET", ledgerKey, "leased")
@@ -124,8 +124,8 @@ func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
 	})
 }
 
-// P17: in the window of a draw Redis' clock jumps an hour ahead, and back. The window goes on: who comes in its later part
-// has a lot as well.
+// P17: in the window of a draw, Redis' clock jumps an hour ahead, and back. The window goes on: a buyer in its later part
+// gets a lot, too.
 func TestP17AJumpOfTheClockEndsNoDraw(t *testing.T) {
 	try(t, ofDoors, func(s *shop) {
 		const window, each = 8 * time.Second, 20
@@ -151,12 +151,12 @@ func TestP17AJumpOfTheClockEndsNoDraw(t *testing.T) {
 	})
 }
 
-// span is a time that the seed picks.
+// span is a duration that the seed picks.
 func (s *shop) span(from, to time.Duration) time.Duration {
 	return time.Duration(s.between(float64(from), float64(to)))
 }
 
-// enter lets buyers come to a draw, and says how many have a lot.
+// enter lets buyers enter a draw, and returns how many have a lot.
 func (s *shop) enter(e *Edge, name string, buyers int) (lots int) {
 	s.t.Helper()
 	for i := range buyers {
@@ -167,9 +167,9 @@ func (s *shop) enter(e *Edge, name string, buyers int) (lots int) {
 	return lots
 }
 
-const drawing = -6 // the code that says "you have a lot"
+const drawing = -6 // the code for "you have a lot"
 
-// ask is one buy with headers, and what was answered: the code and the serial. No answer: 0.
+// ask buys once with headers, and returns the code and the serial of the answer. 0: no answer.
 func (s *shop) ask(e *Edge, headers map[string]string) (code int, serial uint32) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+e.Buyers+"/buy/"+sale, http.NoBody)
@@ -195,9 +195,9 @@ func (s *shop) ask(e *Edge, headers map[string]string) (code int, serial uint32)
 	return a.Code, a.Data.Serial
 }
 
-// P10: buyers send keys to a sale without hold. When Redis has no unit free, their edge offers them units of its own; of some
-// of that Redis hears nothing, and the edge is killed. It comes back, and so do its buyers, with the same keys: each unit
-// that is owned is one somebody was told of.
+// P10: buyers send keys to a sale without hold. When Redis has no free unit, the edge offers them units of its own. Redis
+// does not hear of some offers, and the edge is killed. It comes back, and so do the buyers, with the same keys. Each unit
+// with an owner was told to somebody.
 func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 	try(t, ofDoors, func(s *shop) {
 		s.units, s.hold = 150, 0
@@ -239,7 +239,7 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 	})
 }
 
-// ledgerKey is where the sale's numbers are.
+// ledgerKey has the sale's numbers.
 const ledgerKey = "{" + sale + "_hash_key}:ledger"
 
 // claims is how many claims an edge has not settled.
@@ -254,7 +254,7 @@ func (e *Edge) claims() (n int) {
 	return n
 }
 
-// keys are so many headers of buyers who send a key each.
+// keys returns the headers of n buyers, each with a key of its own.
 func keys(s *shop, n int) (all []map[string]string) {
 	for i := range n {
 		all = append(all, map[string]string{"Idempotency-Key": fmt.Sprintf("%022d-%d", s.seed, i)})
@@ -262,7 +262,7 @@ func keys(s *shop, n int) (all []map[string]string) {
 	return all
 }
 
-// owned is how many units are somebody's, by the ledger's word.
+// owned is how many units have an owner in the ledger.
 func (s *shop) owned() int {
 	a, known := Audit(s.t, s.redis, sale)
 	if !known {

@@ -14,16 +14,16 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Lease is how long the edges' leases last: the shortest there is, so that runs are short.
+// Lease is how long the edges' leases last: the shortest allowed, so that runs are short.
 const Lease = 3 * time.Second
 
 // Edge is a running `spike serve` with a directory for its ring.
 type Edge struct {
 	*part
-	Door
+	Endpoint
 }
 
-// NewEdge starts one.
+// NewEdge starts an edge.
 func NewEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 	t.Helper()
 	e := IdleEdge(t, dir, name, redis, args...)
@@ -31,18 +31,19 @@ func NewEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 	return e
 }
 
-// IdleEdge is one that is not started yet. Its door is known.
+// IdleEdge returns an edge that is not started yet. Its addresses are known.
 func IdleEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 	t.Helper()
-	e := &Edge{Door: Door{Name: name, Buyers: freeAddr(t), Operators: freeAddr(t)}}
+	e := &Edge{Endpoint: Endpoint{Name: name, Buyers: freeAddr(t), Operators: freeAddr(t)}}
 	dir = filepath.Join(dir, name)
-	e.part = idlePart(t, e.Buyers+","+e.Operators, process.Spec{Name: name, Path: binary(t), Dir: dir, Args: append([]string{"serve", "--drain", "500ms", "--node", name,
-		"--listen", e.Buyers, "--admin", e.Operators, "--redis", redis, "--lease", Lease.String(),
-		"--data", filepath.Join(dir, "data")}, args...)}, process.Answers("http://"+e.Operators+"/readyz", http.StatusOK))
+	args = append([]string{"serve", "--drain", "500ms", "--node", name, "--listen", e.Buyers, "--admin", e.Operators,
+		"--redis", redis, "--lease", Lease.String(), "--data", filepath.Join(dir, "data")}, args...)
+	e.part = idlePart(t, e.Buyers+","+e.Operators, process.Spec{Name: name, Path: binary(t), Dir: dir, Args: args},
+		process.Answers("http://"+e.Operators+"/readyz", http.StatusOK))
 	return e
 }
 
-// binary is the spike that is tried.
+// binary is the path of the tested spike.
 func binary(t testing.TB) string {
 	t.Helper()
 	bin := os.Getenv("SPIKE_BIN")
@@ -52,7 +53,7 @@ func binary(t testing.TB) string {
 	return bin
 }
 
-// CreateSale makes a sale as an operator does. A store that is too slow to say that it is made is asked again.
+// CreateSale makes a sale as an operator does. If the store is too slow to answer, it is asked again.
 func CreateSale(t testing.TB, redis, sale, units, hold string, args ...string) {
 	t.Helper()
 	const notReached, tries = 3, 5
@@ -72,7 +73,7 @@ func CreateSale(t testing.TB, redis, sale, units, hold string, args ...string) {
 	}
 }
 
-// Audit counts a sale as an operator does. Not known: nobody answers just now.
+// Audit audits a sale as an operator does. known is false if the store does not answer now.
 func Audit(t testing.TB, redis, sale string) (a ledger.Audit, known bool) {
 	t.Helper()
 	out, err := exec.Command(binary(t), "audit", sale, "--json", "--redis", redis).Output()

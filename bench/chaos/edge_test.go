@@ -9,7 +9,7 @@ import (
 
 func (s *shop) lone() *Node { return NewNode(s.t, s.dir, "redis", durable...) }
 
-// kill -9 of an edge that comes back on its data: every winner's token is good, every unit has one owner.
+// An edge is killed by kill -9 and comes back on its data. Every winner's token is good, and every unit has one owner.
 func TestEdgeKilledAndBack(t *testing.T) {
 	try(t, ofEdges, func(s *shop) {
 		redis := s.lone()
@@ -22,14 +22,14 @@ func TestEdgeKilledAndBack(t *testing.T) {
 	})
 }
 
-// throng is how many stand before a stopped edge, so that some are served before it has looked at the clock.
+// throng is how many buyers wait at a stopped edge, so that it serves some before it has looked at the clock.
 const throng = 64
 
-// An edge that never comes back: the others sell what it held, when its lease, its winners' holds and the margins are over
-// (I15); its winners who show their tokens in time have their units.
+// An edge never comes back. The others sell its units when its lease, its winners' holds and the margins are over (I15). Its
+// winners who show their tokens in time keep their units.
 func TestEdgeKilledForGood(t *testing.T) {
 	try(t, ofEdges, func(s *shop) {
-		s.hold = 2 * short // some tokens are good when the lease is not any more
+		s.hold = 2 * short // some tokens outlast the lease
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
 		s.strike(s.victim().Kill)
@@ -37,19 +37,20 @@ func TestEdgeKilledForGood(t *testing.T) {
 	})
 }
 
-// slow is for a machine that has other things to do.
+// slow is a timeout on a busy machine.
 const slow = 10 * time.Second
 
-// An edge that is stopped beyond its lease and wakes up has nothing to sell. Buyers wait for it all the while.
+// An edge is stopped for longer than its lease. When it wakes up, it must have nothing to sell. Buyers wait for it all the
+// while.
 func TestEdgeStopped(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		s.timeout = 20 * time.Second
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
-		door := s.rnd.IntN(len(s.edges))
-		edge := s.edges[door]
+		at := s.rnd.IntN(len(s.edges))
+		edge := s.edges[at]
 		s.strike(edge.Pause)
-		s.crowd.Throng(door, throng)
+		s.crowd.Throng(at, throng)
 		s.pause(Lease+margin, Lease+s.hold+6*margin) // in limbo, or sold by others since
 		edge.Resume()
 		s.finish(s.healing())

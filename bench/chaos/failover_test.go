@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// alone is how long there is no primary, at the least.
+// alone is the shortest time without a primary.
 const alone = notice * 9 / 10
 
-// A primary under Sentinel that dies, and one that lives on unseen: it is stopped and wakes up as a primary of old, or it
-// is cut off from its replicas and the Sentinels while the edges go on writing to it. Each comes back as a replica.
+// A primary under Sentinel dies, or lives on unseen: it is stopped and wakes up as an old primary, or it is cut off from its
+// replicas and the Sentinels while edges still write to it. Each comes back as a replica.
 func TestSentinelFailOver(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
 		harm, heal func(*Node)
-		silent     time.Duration // for which nobody hears a primary
+		silent     time.Duration // for so long nobody reaches a primary
 	}{
 		{"killed", (*Node).Kill, (*Node).Start, alone},
 		{"stopped", (*Node).Pause, (*Node).Resume, alone},
@@ -44,7 +44,7 @@ func TestSentinelFailOver(t *testing.T) {
 	}
 }
 
-// The primary of the sale's slot dies, its replica takes over, and it comes back as a replica.
+// The primary of the sale's slot dies. Its replica takes over, and it comes back as a replica.
 func TestClusterNodeKilled(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		const key = sale + "_hash_key"

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// P1: the data directory of an edge that lives and sells is copied, and another edge is started on the copy: on the same
-// machine, of the same boot. A copy proves nothing: what the first edge still has to sell stays its own.
+// P1: the data directory of a living, selling edge is copied, and another edge starts on the copy, on the same machine in the
+// same boot. A copy proves nothing: the units of the first edge stay its own.
 func TestP1CopiedDataProvesNoDeath(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		redis := s.lone()
@@ -24,7 +24,7 @@ func TestP1CopiedDataProvesNoDeath(t *testing.T) {
 		s.evidence(len(rings(s.t, heir)) > 0, "no ring was copied")
 		heir.Start()
 		s.edges = append(s.edges, heir)
-		if s.rnd.IntN(2) == 0 { // and the first one dies, and comes back to what is its own
+		if s.rnd.IntN(2) == 0 { // and the first edge dies, and comes back to its own ring
 			edge.Kill()
 			s.pause(0, time.Second)
 			edge.Start()
@@ -33,8 +33,8 @@ func TestP1CopiedDataProvesNoDeath(t *testing.T) {
 	})
 }
 
-// P1: the lock beside the rings of an edge that lives is removed, and another edge is started there. It refuses, and takes
-// nothing from the one that lives.
+// P1: the lock beside the rings of a living edge is removed, and another edge starts there. It refuses, and takes nothing
+// from the living edge.
 func TestP1RemovedLockLetsNobodyIn(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		redis := s.lone()
@@ -59,7 +59,7 @@ func TestP1RemovedLockLetsNobodyIn(t *testing.T) {
 	})
 }
 
-// rings are the files of an edge's rings.
+// rings returns the files of an edge's rings.
 func rings(t testing.TB, e *Edge) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir(e.data(), func(path string, d os.DirEntry, err error) error {
@@ -74,9 +74,9 @@ func rings(t testing.TB, e *Edge) (files []string) {
 	return files
 }
 
-// P3: a Redis that writes before it answers is killed, and its file comes from a backup, made when no edge held anything.
-// An edge that has sold since then lives, but its way to Redis is cut for a while; a new edge is there at once. It gets no
-// unit before the old one had time to come.
+// P3: a Redis that writes before it answers is killed. Its file comes from a backup, made when no edge had a lease. An edge
+// that has sold since then lives, but its way to Redis is cut for a while; a new edge is there at once. The new edge gets no
+// unit before the old edge had time to come.
 func TestP3BackupWaitsForAnEdgeThatIsLate(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.mark, s.hold = s.between(0.08, 0.20), 4*short
@@ -104,7 +104,7 @@ func TestP3BackupWaitsForAnEdgeThatIsLate(t *testing.T) {
 	})
 }
 
-// key gives edges a key for tokens that is not lost with Redis.
+// key gives edges a token key that is not lost with Redis.
 func (s *shop) key() []string {
 	s.t.Helper()
 	file := filepath.Join(s.dir, "key")
@@ -114,8 +114,8 @@ func (s *shop) key() []string {
 	return []string{"--token-key", file}
 }
 
-// P3, where nobody asks the old edge for anything any more: it has sold, with a hold or without, and is idle when the file is
-// put back. It comes all the same, and what it has sold is not sold again.
+// P3, without requests to the old edge: it has sold, with a hold or without, and is idle when the old file comes back. It
+// comes all the same, and the units that it sold are not sold again.
 func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 	try(t, ofDoors, func(s *shop) {
 		s.units, s.hold = 500, time.Duration(s.rnd.IntN(2))*time.Minute
@@ -149,8 +149,8 @@ func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 	})
 }
 
-// P14: an edge is killed with wins that the ledger does not know, is started once on another Redis, which is empty, and
-// then on its own again. Its wins are in its ring: they come into the ledger.
+// P14: an edge is killed with wins that the ledger does not know. It is started once on another, empty Redis, and then on its
+// own again. Its wins are in its ring, and come into the ledger.
 func TestP14RingsKeepTheirStore(t *testing.T) {
 	try(t, ofDoors, func(s *shop) {
 		s.hold = time.Minute
@@ -167,7 +167,7 @@ func TestP14RingsKeepTheirStore(t *testing.T) {
 		wire.Join()
 		wrong := IdleEdge(s.t, s.dir, "edge1", other.Addr)
 		wrong.Launch()
-		s.pause(11*time.Second, 12*time.Second) // longer than an edge doubts that its sale is gone
+		s.pause(11*time.Second, 12*time.Second) // longer than an edge waits before it believes that its sale is gone
 		if wrong.Alive() {
 			s.t.Error("an edge runs on the rings of another store")
 		} else if said, _ := os.ReadFile(wrong.Log); !strings.Contains(string(said), edge.data()) {

@@ -2,12 +2,12 @@ package chaos
 
 import "time"
 
-// Loss is a time of which the store has forgotten what it was told: from its file until it was back.
+// Loss is the time that the store has forgotten: from its file until it was back.
 type Loss struct{ From, To time.Duration }
 
-// Forget is the history of a store that came back without its newest part, as it may be judged: what was paid for or
-// cancelled in the lost time may have come to nothing, and a winner of that time may be turned away. Nobody else may, and
-// no unit may be sold again before the hold of whoever won it is over.
+// Forget returns the history of a store that came back without its newest part, as it may be judged. A payment or a cancel in
+// the lost time may have come to nothing, and a winner of that time may be turned away. Nobody else may be turned away, and
+// no unit may be sold again before its winner's hold is over.
 func Forget(ops []Op, lost Loss) (kept []Op) {
 	of := map[string]bool{} // tokens that the store may not know
 	for _, op := range ops {

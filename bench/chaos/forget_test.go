@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// lost is from the second second to the fifth.
+// lost begins 2 s after the start and ends 5 s after it.
 var lost = Loss{2 * time.Second, 5 * time.Second}
 
-// What a lossy store may do must pass when its loss is known.
+// Histories that a lossy store may have must pass, if the loss is known.
 func TestLostHistoriesThatAreRight(t *testing.T) {
 	for name, h := range map[string]past{
 		"a payment came to nothing":      one().op(Confirm, Confirmed, "a", 3, 4).op(Buy, Won, "b", 12, 13),
@@ -26,7 +26,7 @@ func TestLostHistoriesThatAreRight(t *testing.T) {
 	}
 }
 
-// What it may not do must be found all the same.
+// Faults that even a lossy store must not have are found.
 func TestPlantedFaultsAreFoundInLostHistories(t *testing.T) {
 	for name, c := range map[string]struct {
 		past
@@ -36,7 +36,8 @@ func TestPlantedFaultsAreFoundInLostHistories(t *testing.T) {
 		"or though it was paid for": {past{}.op(Buy, Won, "a", 3, 4).op(Confirm, Confirmed, "a", 4, 5).op(Buy, Won, "b", 7, 8),
 			"has two owners"},
 		"an older winner is turned away": {one().op(Confirm, Expired, "a", 6, 7), "its winner was turned away"},
-		"a newer one is":                 {past{}.op(Buy, Won, "a", 5, 6).op(Confirm, Expired, "a", 7, 8), "its winner was turned away"},
+		"a newer one is": {past{}.op(Buy, Won, "a", 5, 6).op(Confirm, Expired, "a", 7, 8),
+			"its winner was turned away"},
 		"an older payment is forgotten": {past{}.op(Buy, Won, "a", 0, 1).op(Confirm, Confirmed, "a", 1, 2).op(Buy, Won, "b", 12, 13),
 			"has two owners"},
 	} {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Kind is what somebody asked for.
+// Kind is the kind of a request.
 type Kind uint8
 
-// The kinds. Lapse is asked for by nobody: it is the end of a hold, and stands in models only.
+// The kinds. Lapse is the end of a hold: nobody asks for it, and only models have it.
 const (
 	Buy Kind = iota
 	Confirm
@@ -19,27 +19,27 @@ const (
 	Lapse
 )
 
-// Word is what was heard.
+// Word is the meaning of an answer.
 type Word uint8
 
-// The words. Unknown: sent, and nobody knows what became of it (no answer, or a 503 about a token).
+// The words. Unknown: the request was sent, and its result is not known (no answer, or a 503 about a token).
 const (
 	Unknown   Word = iota
 	Won            // of a buy
 	SoldOut        // for good
 	NoneNow        // for now: with Retry-After
 	Undecided      // 503 with Retry-After
-	Pending        // of a token: what it is said to be
+	Pending        // the state of a token
 	Confirmed
 	Cancelled
 	Expired
-	NoSuch  // 404: nobody knows the token
-	Odd     // nothing that the contract knows
+	NoSuch  // 404: the token is not known
+	Odd     // an answer that the contract does not have
 	Refused // 408: the edge had not read the request, and did nothing
 	words
 )
 
-// Forever is the end of what had no answer: it may take effect at any time, or never.
+// Forever is the end of an exchange without an answer: it may take effect at any time, or never.
 const Forever = time.Duration(math.MaxInt64)
 
 // Op is one exchange as its client saw it, in time since the history began.
@@ -47,12 +47,12 @@ type Op struct {
 	Kind       Kind
 	Word       Word
 	Client     int
-	Edge       string // who was asked
+	Edge       string // the edge that was asked
 	Start, End time.Duration
 	Serial     uint32        // of a win, or of the win whose token was shown
 	Token      string        // likewise
 	Until      time.Duration // of a win: until when the token is good
-	Said       string        // what was heard, where it was odd
+	Said       string        // the answer, if it was odd
 }
 
 // History is all exchanges of a run. Safe for concurrent use.
@@ -62,23 +62,23 @@ type History struct {
 	ops   []Op
 }
 
-// NewHistory begins one.
+// NewHistory begins a history.
 func NewHistory() *History { return &History{begun: time.Now()} }
 
-// Now is the time since it began, by a clock that never goes back.
+// Now is the time since the history began, by a clock that never goes back.
 func (h *History) Now() time.Duration { return time.Since(h.begun) }
 
-// At is when a moment of the wall's clock comes, in the history's time.
+// At converts a wall-clock time to the history's time.
 func (h *History) At(wall time.Time) time.Duration { return wall.Sub(h.begun.Round(0)) }
 
-// Add notes an exchange.
+// Add adds an exchange.
 func (h *History) Add(op Op) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops = append(h.ops, op)
 }
 
-// Ops is what happened so far.
+// Ops returns the exchanges so far.
 func (h *History) Ops() []Op {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -95,7 +95,7 @@ func (h *History) Heard() (n [words]int) {
 	return n
 }
 
-// bySerial is what was won and what was done with it, by serial.
+// bySerial returns the wins and the exchanges about them, by serial.
 func bySerial(ops []Op) map[uint32][]Op {
 	all := map[uint32][]Op{}
 	for _, op := range ops {
@@ -127,8 +127,8 @@ func (o Op) String() string {
 	return s
 }
 
-// seconds is a time for people.
+// seconds formats a time for people.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3fs", d.Seconds()) }
 
-// tail tells tokens apart without telling them.
+// tail tells tokens apart without showing them.
 func tail(token string) string { return token[max(0, len(token)-6):] }

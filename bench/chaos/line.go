@@ -10,7 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// line is one client's kept-alive connection to a listener. It sends nothing twice: what has no answer stays without one.
+// line is one client's kept-alive connection to a listener. It sends nothing twice.
 type line struct {
 	addr    string
 	timeout time.Duration
@@ -28,7 +28,7 @@ func newLine(addr string, timeout time.Duration) *line {
 	return &line{addr: addr, timeout: timeout, in: bufio.NewReader(nil), out: bufio.NewWriter(nil)}
 }
 
-// ask makes one exchange. Not sent: the listener never saw it. The answer is good until the next.
+// ask makes one exchange. If sent is false, the listener never saw the request. The answer is valid until the next exchange.
 func (l *line) ask(method, path string) (answer *fasthttp.Response, sent bool, err error) {
 	if err = l.dial(); err != nil {
 		return nil, false, err

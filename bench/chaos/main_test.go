@@ -10,12 +10,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// rueidisLooks sleeps on for a second.
+// rueidisLooks is a goroutine of rueidis that still sleeps for a second.
 var rueidisLooks = goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
 
-// TestMain is goleak.VerifyTestMain, but for what toxiproxy leaves: a link that was cut may keep any of its goroutines.
+// TestMain does what goleak.VerifyTestMain does, without the goroutines of toxiproxy: a cut link may keep any of them.
 func TestMain(m *testing.M) {
-	zerolog.SetGlobalLevel(zerolog.Disabled) // a toxic tells the global logger whenever it is taken away
+	zerolog.SetGlobalLevel(zerolog.Disabled) // a toxic writes to the global logger when it is removed
 	code := m.Run()
 	if left := ours(goleak.Find(rueidisLooks)); code == 0 && len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "goleak:", strings.Join(left, "\n"))
@@ -24,12 +24,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// ours are the goroutines of goleak's error that have nothing to do with toxiproxy.
+// ours returns the goroutines of goleak's error that are not toxiproxy's.
 func ours(err error) (left []string) {
 	if err == nil {
 		return nil
 	}
-	for _, one := range strings.Split(err.Error(), "Goroutine ")[1:] { // one stack follows the other
+	for _, one := range strings.Split(err.Error(), "Goroutine ")[1:] { // the stacks follow one another
 		if !strings.Contains(one, "github.com/Shopify/toxiproxy/v2") {
 			left = append(left, one)
 		}
@@ -37,7 +37,7 @@ func ours(err error) (left []string) {
 	return left
 }
 
-// Row D16: what toxiproxy leaves is told apart from what we leave.
+// Row D16: toxiproxy's leaks and our own are told apart.
 func TestD16LeaksAreToldApart(t *testing.T) {
 	before := len(ours(goleak.Find(goleak.IgnoreCurrent(), rueidisLooks)))
 	known := goleak.IgnoreCurrent()

@@ -10,12 +10,12 @@ import (
 )
 
 // The model of one serial. Its state is a byte for each token that was ever told for it: unborn, then pending, then one of
-// the three ends. At most one token is live (pending or confirmed): that is I1.
+// three ends. At most one token is live (pending or confirmed): that is I1.
 //
-// What had no answer may have happened, at once, later or never: it returns at the end of time, and where it finds nothing
-// to do it does nothing, so that its place behind everything else means "never". The end of a hold is the same, from
-// the moment the token says. A buy without an answer may have taken any unit, and only keeps others from it for a
-// while: there is nothing in it that this model could hold against anybody.
+// An exchange without an answer may have taken effect at once, later or never. In the model it returns at the end of time. If
+// it then finds nothing to do, it does nothing, so a place after everything else means "never". The end of a hold is the
+// same, from the moment that the token says. A buy without an answer may have taken any unit, and only keeps others from the
+// unit for a while. The model could hold nothing in it against anybody.
 const (
 	unborn    = 'u'
 	pending   = 'p'
@@ -30,10 +30,10 @@ type call struct {
 	token int
 }
 
-// slack is what the two clocks that a hold is seen by may differ, within one machine.
+// slack is how far two clocks that see the end of a hold may differ within one machine.
 const slack = 50 * time.Millisecond
 
-// serialModel is the model for a serial of which so many tokens were told.
+// serialModel is the model for a serial with so many tokens.
 func serialModel(tokens int) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return strings.Repeat(string(unborn), tokens) },
@@ -43,7 +43,7 @@ func serialModel(tokens int) porcupine.Model {
 	}
 }
 
-// step says whether an answer fits the state, and what the state is then.
+// step says whether an answer fits the state, and returns the next state.
 func step(state string, in call, out Word) (bool, string) {
 	is := state[in.token]
 	become := func(now byte) string { return state[:in.token] + string(now) + state[in.token+1:] }
@@ -64,10 +64,10 @@ func step(state string, in call, out Word) (bool, string) {
 	return true, state
 }
 
-// ends is the state that each word names.
+// ends are the states that words name.
 var ends = map[Word]byte{Pending: pending, Confirmed: confirmed, Cancelled: cancelled, Expired: expired}
 
-// known is an answer about a token: it names the state there is, or the one it has just made.
+// known checks an answer about a token: it names the present state, or the state that it has just made.
 func known(is byte, kind Kind, out Word, become func(byte) string, state string) (bool, string) {
 	made := kind == Confirm && out == Confirmed || kind == Cancel && out == Cancelled
 	if made && is == pending {
@@ -76,8 +76,8 @@ func known(is byte, kind Kind, out Word, become func(byte) string, state string)
 	return ends[out] == is, state
 }
 
-// operations is the history of a serial as Porcupine wants it. Of what was asked again and again without an answer the
-// first asking stands for all: whatever the others may have done, it may have done as well, and as late.
+// operations returns the history of a serial as Porcupine wants it. If an exchange was repeated without an answer, the first
+// stands for all: any effect of the others may as well be its own, and as late.
 func operations(ops []Op) (all []porcupine.Operation, tokens int) {
 	number := numbers(ops)
 	asked := map[call]bool{}
@@ -118,7 +118,7 @@ func linearizable(ops []Op) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(serialModel(tokens), all, patience)
 }
 
-// byStart is the exchanges in the order in which they began.
+// byStart returns the exchanges in the order in which they began.
 func byStart(ops []Op) []Op {
 	ops = slices.Clone(ops)
 	slices.SortFunc(ops, func(a, b Op) int { return cmp.Compare(a.Start, b.Start) })

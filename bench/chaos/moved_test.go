@@ -13,12 +13,12 @@ import (
 
 const saleKey = sale + "_hash_key"
 
-// P11: in a Cluster, with replicas or without, the sale's slot is moved to another primary in full sale. Nothing is lost: as
-// soon as the slot is there, the sale goes on, long before a hold is over.
+// P11: in a Cluster, with replicas or without, the sale's slot is moved to another primary in full sale. Nothing is lost. As
+// soon as the slot has moved, the sale goes on, long before a hold is over.
 func TestP11AMovedSlotLosesNothing(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.mark, s.hold = s.between(0.08, 0.30), time.Minute
-		replicas := 0 // who has none to wait for takes a move for a loss more easily
+		replicas := 0 // without replicas to wait for, a move looks more like a loss
 		if long() {
 			replicas = int(s.seed % 2)
 		}
@@ -28,13 +28,13 @@ func TestP11AMovedSlotLosesNothing(t *testing.T) {
 		to := redis.another(from)
 		s.strike(func() { redis.move(from, to) })
 		within(s.t, patient, "the slot is there", func() bool { return redis.Primary(saleKey) == to })
-		s.sells(30, s.hold/2) // much more than edges hold
+		s.sells(30, s.hold/2) // much more than edges have on lease
 		s.crowd.End()
 		s.judge()
 	})
 }
 
-// another is a primary that is not this one.
+// another returns a primary that is not this one.
 func (c *Cluster) another(than *Node) *Node {
 	for _, n := range c.Nodes {
 		if n != than && n.role() == "master" {
@@ -44,7 +44,7 @@ func (c *Cluster) another(than *Node) *Node {
 	return nil
 }
 
-// move takes the sale's slot from one primary to another, key by key, as redis-cli does.
+// move moves the sale's slot from one primary to another, key by key, as redis-cli does.
 func (c *Cluster) move(from, to *Node) {
 	c.t.Helper()
 	slot := from.Do("CLUSTER", "KEYSLOT", saleKey)
@@ -65,8 +65,8 @@ func (c *Cluster) move(from, to *Node) {
 	}
 }
 
-// P13: somebody reads along with a Redis that is alone: redis-cli --replica, as a copying tool does. Redis calls that a
-// replica that is online. It can never be promoted, so nobody waits for it when it has gone.
+// P13: a reader follows a lone Redis by redis-cli --replica, as a copying tool does. Redis calls it an online replica. It can
+// never be promoted, so nobody waits for it after it has gone.
 func TestP13AReaderIsNoReplica(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		redis := NewNode(s.t, s.dir, "redis", append([]string{"--repl-diskless-sync-delay", "0"}, durable...)...)
@@ -86,8 +86,8 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 	})
 }
 
-// The operator hands a primary's place to its replica (FAILOVER), and the address that edges know goes there. Nothing is
-// lost: the sale goes on long before a hold is over.
+// The operator gives a primary's place to its replica (FAILOVER), and moves the address that edges know. Nothing is lost: the
+// sale goes on long before a hold is over.
 func TestFailoverCommand(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.mark, s.hold = s.between(0.08, 0.30), time.Minute
@@ -101,14 +101,14 @@ func TestFailoverCommand(t *testing.T) {
 		within(s.t, promoteWait, "the other is primary", func() bool { return next.role() == "master" && old.role() == "slave" })
 		s.pause(0, time.Second)
 		wire.Lead(next.Addr)
-		s.sells(30, s.hold/2) // much more than edges hold
+		s.sells(30, s.hold/2) // much more than edges have on lease
 		within(s.t, promoteWait, "the old primary follows", old.follows)
 		s.crowd.End()
 		s.judge()
 	})
 }
 
-// Somebody holds up what clients write, or all they say, for some seconds in full sale (CLIENT PAUSE).
+// An operator holds up clients' writes, or all their commands, for some seconds in full sale (CLIENT PAUSE).
 func TestClientPause(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"WRITE", "ALL"} {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// forgiven is for how long a Sentinel would promote a replica all the same.
+// forgiven is how long a Sentinel would still promote a silent replica.
 const forgiven = 10 * notice
 
-// P4: of five Sentinels two hang. A replica dies; when the others would not promote it any more, edges ask them whether it
-// may be forgotten. While they ask, the other replica is cut off. It was not what they had asked about: it is waited for,
-// and when it is promoted, nothing is missing there.
+// P4: of five Sentinels two hang. A replica dies. When the others would not promote it any more, edges ask them whether it
+// may be forgotten. While they ask, the other replica is cut off. They had not asked about that replica, so it is waited for.
+// When it is promoted, it lacks nothing.
 func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.mark = s.between(0.08, 0.50)
@@ -34,7 +34,8 @@ func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 		for _, hung := range redis.Sentinels[1:3] {
 			hung.Resume()
 		}
-		within(s.t, promoteWait, "all Sentinels have heard of it", func() bool { return redis.agree(lives) }) // or they promote who comes next
+		// A Sentinel that has not heard of it would promote the next replica.
+		within(s.t, promoteWait, "all Sentinels have heard of it", func() bool { return redis.agree(lives) })
 		primary.Start()
 		dies.Start()
 		s.elsewhere()
@@ -42,7 +43,8 @@ func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 	})
 }
 
-// severInAVote lets a replica die, and cuts off the other when an edge asks the Sentinels about the first. It says when.
+// severInAVote makes a replica die, and cuts off the other when an edge asks the Sentinels about the first. It returns the
+// moment.
 func (s *shop) severInAVote(redis *Replicated, primary, dies *Node) time.Duration {
 	s.t.Helper()
 	late, severed := make(chan struct{}), make(chan struct{})

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// kill -9 of a Redis that writes before it answers, and its start on what it wrote.
+// A Redis that writes before it answers is killed by kill -9, and starts on its file.
 func TestRedisKilledAndBack(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		redis := s.lone()
@@ -20,7 +20,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 	})
 }
 
-// A Redis that stands still, for less than an edge waits for a call and for more.
+// Redis stands still, for less time than an edge waits for a call, and for more.
 func TestRedisStopped(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -44,13 +44,13 @@ func TestRedisStopped(t *testing.T) {
 	}
 }
 
-// Redis gone for good: what is leased is sold, and then everybody hears 503 with Retry-After, and nobody "sold out".
+// Redis is gone for good. Leased units are sold, and then every buyer hears 503 with Retry-After. No buyer hears "sold out".
 func TestRedisGone(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
 		s.strike(redis.Kill)
-		time.Sleep(Lease) // no lease is good for longer
+		time.Sleep(Lease) // no lease lasts longer
 		drained := s.crowd.History.Now()
 		time.Sleep(2 * time.Second)
 		s.hush()

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// What the environment says: how many runs of each test count (SPIKE_CHAOS_RUNS), from which seed on (SPIKE_CHAOS_SEED),
-// and whether it is the long run (SPIKE_CHAOS_LONG), with more runs and larger sales.
+// The environment: how many runs of each test count (SPIKE_CHAOS_RUNS), from which seed on (SPIKE_CHAOS_SEED), and whether
+// this is the long run (SPIKE_CHAOS_LONG), with more runs and larger sales.
 
 func number(t testing.TB, name string, otherwise uint64) uint64 {
 	t.Helper()
@@ -30,7 +30,7 @@ func number(t testing.TB, name string, otherwise uint64) uint64 {
 
 func long() bool { return os.Getenv("SPIKE_CHAOS_LONG") != "" }
 
-// size is how many runs a test has, and units each of their sales: in the long run, and in a brief one.
+// size is how many runs a test has, and how many units their sales have: in the long run, and in a brief one.
 type size struct {
 	runs  uint64
 	units uint32
@@ -41,7 +41,7 @@ type size struct {
 var (
 	ofEdges  = size{50, 60_000, 2}
 	ofOthers = size{20, 20_000, 2}
-	ofWorse  = size{20, 20_000, 1} // each takes its time
+	ofWorse  = size{20, 20_000, 1} // each run takes its time
 	ofDoors  = size{50, 0, 1}      // without a crowd
 )
 
@@ -49,23 +49,23 @@ const briefly = 4_000 // units of a brief sale
 
 const (
 	sale   = "ticket"
-	short  = 4 * time.Second // the hold of most sales: what nobody pays for is soon sold again
+	short  = 4 * time.Second // the hold of most sales: unpaid units are soon sold again
 	margin = time.Second     // ledger.DefaultBounds().Margin
 )
 
-// healing is how long the crowd may need to buy and pay for the last unit, when all is well again: a new era's delay and
-// a dead edge's, one after the other, the hold of what was abandoned, and as much again for a slow machine.
+// healing is how long the crowd may need to buy and pay for the last unit after the fault is healed. It has a new era's delay
+// and a dead edge's, one after the other, and the hold of abandoned units. It is doubled for a slow machine.
 func (s *shop) healing() time.Duration {
 	return 2*(2*(Lease+s.hold+2*margin)+s.hold) + s.pace()
 }
 
-// pace is how long the crowd may take for the whole sale, if nothing is in its way.
+// pace is how long the crowd may take for the whole sale without a fault.
 func (s *shop) pace() time.Duration { return time.Duration(s.units) * time.Millisecond }
 
-// tries is how often a moment may be missed, for each run that counts.
+// tries is how many runs may miss the moment, for each run that counts.
 const tries = 3
 
-// try makes runs until enough of them count. One that fails names its seed.
+// try makes runs until enough of them count. A run that fails names its seed.
 func try(t *testing.T, of size, run func(*shop)) {
 	t.Helper()
 	t.Parallel()
@@ -87,7 +87,7 @@ func try(t *testing.T, of size, run func(*shop)) {
 	t.Logf("%s: %v", t.Name(), all)
 }
 
-// account is what a test's runs came to.
+// account is the result of a test's runs.
 type account struct {
 	runs, valid int
 	units       uint32
@@ -130,15 +130,15 @@ func (a account) String() string {
 		100*a.from, 100*a.to, paid, strings.Join(answers, ", "))
 }
 
-// shop is one run's world.
+// shop is the servers and the crowd of one run.
 type shop struct {
 	t        *testing.T
 	seed     uint64
 	units    uint32
 	rnd      *rand.Rand
-	mark     float64 // sold when it is to be struck
+	mark     float64 // how much is sold when the fault strikes
 	dir      string
-	redis    string // as operators call it
+	redis    string // the address for operators
 	edges    []*Edge
 	crowd    *Crowd
 	hold     time.Duration
@@ -174,12 +174,12 @@ func (s *shop) run(t *testing.T, run func(*shop)) {
 	run(s)
 }
 
-// open makes the sale, three edges that know the store as redis, and sends the crowd in.
-func (s *shop) open(operators, redis string, args ...string) {
+// open makes the sale and three edges, which connect to the store at redis, and starts the crowd.
+func (s *shop) open(operators, redis string) {
 	s.t.Helper()
 	s.create(operators)
 	for i := range 3 {
-		s.edges = append(s.edges, NewEdge(s.t, s.dir, fmt.Sprintf("edge%d", i+1), redis, args...))
+		s.edges = append(s.edges, NewEdge(s.t, s.dir, fmt.Sprintf("edge%d", i+1), redis))
 	}
 	s.gather(s.edges...)
 }
@@ -191,23 +191,24 @@ func (s *shop) create(operators string, args ...string) {
 	CreateSale(s.t, operators, sale, fmt.Sprint(s.units), s.hold.String(), args...)
 }
 
-// gather sends the crowd in to these edges, and to others that may not be there yet.
+// gather starts the crowd, at these edges and at others that may start later.
 func (s *shop) gather(edges ...*Edge) {
-	var doors []Door
+	var endpoints []Endpoint
 	for _, e := range edges {
-		doors = append(doors, e.Door)
+		endpoints = append(endpoints, e.Endpoint)
 	}
-	o := Options{Sale: sale, Units: s.units, Doors: doors, Buyers: 12, Payers: 12, Pause: 8 * time.Millisecond, Timeout: s.timeout, Seed: s.seed}
+	o := Options{Sale: sale, Units: s.units, Endpoints: endpoints, Buyers: 12, Payers: 12, Pause: 8 * time.Millisecond,
+		Timeout: s.timeout, Seed: s.seed}
 	if long() {
 		o.Buyers, o.Payers, o.Pause = 24, 24, 3*time.Millisecond
 	}
 	s.crowd = Gather(s.t.Context(), o)
 }
 
-// victim is an edge that the seed picks.
+// victim returns an edge that the seed picks.
 func (s *shop) victim() *Edge { return s.edges[s.rnd.IntN(len(s.edges))] }
 
-// strike does harm when the seed's part of the sale is sold. A run that was struck too early or too late ends here.
+// strike does harm when as much is sold as the seed says. If that was too early or too late, the run ends.
 func (s *shop) strike(harm func()) {
 	s.t.Helper()
 	within(s.t, 60*time.Second, fmt.Sprintf("%.0f %% are sold", 100*s.mark), func() bool { return s.crowd.Sold() >= s.mark })
@@ -219,12 +220,12 @@ func (s *shop) strike(harm func()) {
 	}
 }
 
-// hush is harm's end: since the strike nobody could know that nothing is left.
+// hush ends the harm: since the strike nobody could know that nothing is left.
 func (s *shop) hush() {
 	s.silences = append(s.silences, Silence{s.struckAt, s.crowd.History.Now()})
 }
 
-// hushFor is for harm whose end is not seen at once: for so long after it nobody could know.
+// hushFor is for harm without a visible end: for so long after it nobody could know.
 func (s *shop) hushFor(d time.Duration) {
 	s.silences = append(s.silences, Silence{s.struckAt, s.struckAt + d})
 }
@@ -240,7 +241,7 @@ func (s *shop) finish(within time.Duration) {
 	s.t.Logf("struck at %.0f %%, all paid for after %.1f s", 100*s.struck, s.took.Seconds())
 }
 
-// toTheLast waits until the ledger says that every unit is confirmed, and everybody has been answered.
+// toTheLast waits until every unit is confirmed in the ledger, and every winner is done.
 func (s *shop) toTheLast(within time.Duration) {
 	s.t.Helper()
 	begin := time.Now()
@@ -267,7 +268,7 @@ func (s *shop) toTheLast(within time.Duration) {
 	s.took = s.crowd.History.Now() - s.struckAt
 }
 
-// recount looks whether the ledger still says so, now that an old primary is back.
+// recount checks that the ledger still says so, after an old primary has come back.
 func (s *shop) recount() {
 	s.t.Helper()
 	if a, known := Audit(s.t, s.redis, sale); !known || !a.OK || a.Confirmed != a.Total {
@@ -275,7 +276,7 @@ func (s *shop) recount() {
 	}
 }
 
-// lastWords waits until every edge that lives says that nothing is left, for good.
+// lastWords waits until every living edge says "sold out" for good.
 func (s *shop) lastWords() {
 	s.t.Helper()
 	for _, e := range s.edges {
@@ -291,7 +292,7 @@ func (s *shop) lastWords() {
 	}
 }
 
-// judge fails the run for everything that was broken.
+// judge fails the run for every broken promise.
 func (s *shop) judge() {
 	s.t.Helper()
 	ops := s.crowd.History.Ops()

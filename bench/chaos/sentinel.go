@@ -15,7 +15,7 @@ import (
 	"spike/bench/process"
 )
 
-// The logins of a replicated Redis: each kind of peer has its own, so that each can be shut out alone.
+// The logins of a replicated Redis. Each kind of peer has its own, so that each can be shut out alone.
 const (
 	edgeUser   = "edge"
 	peerUser   = "peer" // Sentinels
@@ -24,8 +24,9 @@ const (
 	masterName = "spike"
 	notice     = time.Second // a Sentinel calls a silent primary down after this
 	failOver   = 3 * time.Second
-	logins     = "--user default off --user " + edgeUser + " on >" + password + " ~* &* +@all --user " + peerUser + " on >" + password +
-		" ~* &* +@all --user " + copyUser + " on >" + password + " ~* &* +@all --masteruser " + copyUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
+	logins     = "--user default off --user " + edgeUser + " on >" + password + " ~* &* +@all" +
+		" --user " + peerUser + " on >" + password + " ~* &* +@all --user " + copyUser + " on >" + password + " ~* &* +@all" +
+		" --masteruser " + copyUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
 	promoteWait = 30 * time.Second
 )
 
@@ -64,7 +65,7 @@ func NewWatched(t testing.TB, dir string, sentinels int) *Replicated {
 
 var login = rueidis.ClientOption{Username: edgeUser, Password: password}
 
-// newSentinel starts one. It keeps what it knows in its own configuration file.
+// newSentinel starts a Sentinel. It keeps its knowledge in its configuration file.
 func newSentinel(t testing.TB, dir, name, primary string) *Node {
 	t.Helper()
 	path, err := bench.Tool("redis-server")
@@ -90,10 +91,10 @@ func newSentinel(t testing.TB, dir, name, primary string) *Node {
 	return n
 }
 
-// URL is where edges find it.
+// URL is the address for edges.
 func (r *Replicated) URL() string { return r.URLBy(r.Sentinels[0].Addr) }
 
-// URLBy is the same, with another way to the first Sentinel.
+// URLBy is the same, with another address of the first Sentinel.
 func (r *Replicated) URLBy(first string) string {
 	addrs := []string{first}
 	for _, s := range r.Sentinels[1:] {
@@ -102,7 +103,7 @@ func (r *Replicated) URLBy(first string) string {
 	return fmt.Sprintf("redis+sentinel://%s:%s@%s/%s", edgeUser, password, strings.Join(addrs, ","), masterName)
 }
 
-// Primary is who the Sentinels say it is: the first that says anything.
+// Primary is the primary that the Sentinels name: the first that answers.
 func (r *Replicated) Primary() *Node {
 	for _, s := range r.Sentinels {
 		if n := r.primaryOf(s); n != nil {
@@ -112,7 +113,7 @@ func (r *Replicated) Primary() *Node {
 	return nil
 }
 
-// primaryOf is who one Sentinel says it is; nil: it says nothing.
+// primaryOf is the primary that one Sentinel names; nil: it does not answer.
 func (r *Replicated) primaryOf(s *Node) *Node {
 	said, _ := s.Try("SENTINEL", "get-master-addr-by-name", masterName)
 	for _, n := range r.Nodes {
@@ -123,12 +124,12 @@ func (r *Replicated) primaryOf(s *Node) *Node {
 	return nil
 }
 
-// agree says that every Sentinel names this primary.
+// agree says whether every Sentinel names this primary.
 func (r *Replicated) agree(on *Node) bool {
 	return !slices.ContainsFunc(r.Sentinels, func(s *Node) bool { return r.primaryOf(s) != on })
 }
 
-// Promoted waits until another than old is the primary and says so itself.
+// Promoted waits until another node than old is the primary and says so itself.
 func (r *Replicated) Promoted(old *Node) *Node {
 	r.t.Helper()
 	within(r.t, promoteWait, "another primary", func() bool {
@@ -138,7 +139,7 @@ func (r *Replicated) Promoted(old *Node) *Node {
 	return r.Primary()
 }
 
-// watched says that each Sentinel knows the others and both replicas.
+// watched says whether each Sentinel knows the others and both replicas.
 func (r *Replicated) watched() bool {
 	for _, s := range r.Sentinels {
 		said, _ := s.Try("INFO", "sentinel")
@@ -149,20 +150,20 @@ func (r *Replicated) watched() bool {
 	return true
 }
 
-// Isolate shuts replicas and Sentinels out of a node and leaves the edges in.
+// Isolate shuts replicas and Sentinels out of a node, and not the edges.
 func (n *Node) Isolate() {
 	n.Do("ACL", "SETUSER", peerUser, "off")
 	n.Do("CLIENT", "KILL", "USER", peerUser)
 	n.Sever()
 }
 
-// Sever shuts replicas out of a node and leaves the others in.
+// Sever shuts replicas out of a node, and nobody else.
 func (n *Node) Sever() {
 	n.Do("ACL", "SETUSER", copyUser, "off")
 	n.Do("CLIENT", "KILL", "TYPE", "replica")
 }
 
-// Rejoin lets all in again.
+// Rejoin lets everybody in again.
 func (n *Node) Rejoin() {
 	n.Do("ACL", "SETUSER", peerUser, "on")
 	n.Do("ACL", "SETUSER", copyUser, "on")
@@ -181,10 +182,10 @@ func (n *Node) info(field string) string {
 
 func (n *Node) role() string { return n.info("role") }
 
-// follows says that a replica has what its primary has.
+// follows says whether a replica has its primary's data.
 func (n *Node) follows() bool { return n.info("master_link_status") == "up" }
 
-// replicas is how many have all that it has.
+// replicas is how many replicas have all of its data.
 func (n *Node) replicas() (count int) {
 	for i := range 5 {
 		if strings.Contains(n.info(fmt.Sprintf("slave%d", i)), "state=online") {

@@ -18,20 +18,20 @@ import (
 	"spike/bench/process"
 )
 
-// part is a server that a run may kill, stop, and start again as it was: same ports, same directory.
+// part is a server that a run may kill, stop, and start again on the same ports and directory.
 type part struct {
 	t     testing.TB
 	spec  process.Spec
-	addrs string // where it listens, with commas
+	addrs string // where it listens, separated by commas
 	probe func(context.Context) error
 	lives int
 	*process.Process
 }
 
-// nowhere listens who only talks to others.
+// nowhere is the address of a server that does not listen.
 const nowhere = ""
 
-// newPart starts a server, and ends it, by its process id, with the test.
+// newPart starts a server. The end of the test ends it, by its process id.
 func newPart(t testing.TB, addrs string, spec process.Spec, probe func(context.Context) error) *part {
 	t.Helper()
 	p := idlePart(t, addrs, spec, probe)
@@ -39,7 +39,7 @@ func newPart(t testing.TB, addrs string, spec process.Spec, probe func(context.C
 	return p
 }
 
-// idlePart is a server that is not started yet.
+// idlePart returns a server that is not started yet.
 func idlePart(t testing.TB, addrs string, spec process.Spec, probe func(context.Context) error) *part {
 	t.Helper()
 	if err := os.MkdirAll(spec.Dir, 0o700); err != nil {
@@ -51,7 +51,7 @@ func idlePart(t testing.TB, addrs string, spec process.Spec, probe func(context.
 	return p
 }
 
-// Start starts it, again where it was killed, and waits until it is ready.
+// Start starts the server, for the first time or after a kill, and waits until it is ready.
 func (p *part) Start() {
 	p.t.Helper()
 	p.Launch()
@@ -64,7 +64,7 @@ func (p *part) Start() {
 	}
 }
 
-// Launch starts it and does not wait.
+// Launch starts the server and does not wait.
 func (p *part) Launch() {
 	p.t.Helper()
 	p.lives++
@@ -77,18 +77,18 @@ func (p *part) Launch() {
 	p.Process = started
 }
 
-// Kill is kill -9, and returns when it is gone.
+// Kill kills the server by kill -9, and returns when it is gone.
 func (p *part) Kill() {
 	if p.Process != nil {
 		p.signal(syscall.SIGKILL)
-		p.Stop() // only waits: it is dead
+		p.Stop() // it is dead, so this only waits
 	}
 }
 
-// Pause is SIGSTOP.
+// Pause sends SIGSTOP.
 func (p *part) Pause() { p.signal(syscall.SIGSTOP) }
 
-// Resume is SIGCONT.
+// Resume sends SIGCONT.
 func (p *part) Resume() { p.signal(syscall.SIGCONT) }
 
 func (p *part) signal(s syscall.Signal) {
@@ -97,7 +97,7 @@ func (p *part) signal(s syscall.Signal) {
 	}
 }
 
-// logs shows what it said last, when the test has failed.
+// logs shows the end of its log, if the test has failed.
 func (p *part) logs() {
 	if !p.t.Failed() {
 		return
@@ -126,7 +126,7 @@ func NewNode(t testing.TB, dir, name string, args ...string) *Node {
 	return newNode(t, filepath.Join(dir, name), name, freeAddr(t), plainLogin, nil, args...)
 }
 
-var plainLogin rueidis.ClientOption // of a server that asks nobody who they are
+var plainLogin rueidis.ClientOption // of a server without logins
 
 func newNode(t testing.TB, dir, name, addr string, login rueidis.ClientOption, env []string, args ...string) *Node {
 	t.Helper()
@@ -140,7 +140,7 @@ func newNode(t testing.TB, dir, name, addr string, login rueidis.ClientOption, e
 	return n
 }
 
-// plainly is how a run itself talks to a server: to this one only, and nothing is sent twice.
+// plainly is how a run itself talks to a server: to this server only, and without repeats.
 func plainly(addr string, login rueidis.ClientOption) rueidis.ClientOption {
 	login.InitAddress, login.DisableCache, login.ForceSingleClient = []string{addr}, true, true
 	login.DisableRetry = true
@@ -152,7 +152,7 @@ func (n *Node) answers(context.Context) error {
 	return err
 }
 
-// Try sends one command over a connection of its own, and gives the answer as text.
+// Try sends one command over a connection of its own, and returns the answer as text.
 func (n *Node) Try(words ...string) (string, error) {
 	m, err := n.ask(time.Second, words)
 	if err != nil {
@@ -161,7 +161,7 @@ func (n *Node) Try(words ...string) (string, error) {
 	return text(m), nil
 }
 
-// each is Try for a list: the text of each of its parts.
+// each does the same for a list, and returns the text of each part.
 func (n *Node) each(words ...string) (all []string) {
 	m, _ := n.ask(time.Second, words)
 	parts, _ := m.ToArray()
@@ -171,7 +171,7 @@ func (n *Node) each(words ...string) (all []string) {
 	return all
 }
 
-// ask is one command, for whose answer it waits so long.
+// ask sends one command, and waits so long for its answer.
 func (n *Node) ask(wait time.Duration, words []string) (m rueidis.RedisMessage, err error) {
 	login := n.client
 	login.ConnWriteTimeout = wait
@@ -185,7 +185,7 @@ func (n *Node) ask(wait time.Duration, words []string) (m rueidis.RedisMessage, 
 	return client.Do(ctx, client.B().Arbitrary(words...).Build()).ToMessage()
 }
 
-// text is an answer's words, one after the other.
+// text returns an answer as words with spaces between them.
 func text(m rueidis.RedisMessage) string {
 	if fields, err := m.AsStrMap(); err == nil && m.IsMap() {
 		var all []string
@@ -210,10 +210,10 @@ func text(m rueidis.RedisMessage) string {
 	return strings.Join(all, " ")
 }
 
-// Do is Try that must go well.
+// Do sends one command, which must succeed.
 func (n *Node) Do(words ...string) string {
 	n.t.Helper()
-	m, err := n.ask(10*time.Second, words) // a server that is well may be slow
+	m, err := n.ask(10*time.Second, words) // a healthy server may be slow
 	if err != nil {
 		n.t.Fatalf("%s: %v: %v", n.spec.Name, words, err)
 	}

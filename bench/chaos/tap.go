@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// Tap is a line to a server on which somebody listens for a word that clients say.
+// Tap is a line to a server, and waits for a word that clients send.
 type Tap struct {
 	Addr string
 
 	to, word string
-	heard    func() // before the server hears it
+	heard    func() // called before the server gets the word
 	mu       sync.Mutex
 	conns    map[net.Conn]bool
 	over     bool
 	all      sync.WaitGroup
 }
 
-// NewTap lays one. Heard may keep a client waiting.
+// NewTap makes a tap. heard may keep a client waiting.
 func NewTap(t testing.TB, to, word string, heard func()) *Tap {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,7 +71,7 @@ func (p *Tap) relay(client net.Conn) {
 	}
 }
 
-// keep notes connections that are to end with the line.
+// keep notes connections that must end with the tap.
 func (p *Tap) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

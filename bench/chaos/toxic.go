@@ -11,14 +11,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Wire is a line between edges and a server, to be made bad and good again.
+// Wire is a line between edges and a server. It can be made bad and good again.
 type Wire struct {
 	t     testing.TB
 	proxy *toxiproxy.Proxy
 	Addr  string
 }
 
-// NewWire lays one to a server.
+// NewWire makes a wire to a server.
 func NewWire(t testing.TB, to string) *Wire {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
@@ -52,13 +52,13 @@ func (w *Wire) Poison(toxics ...Toxic) {
 	}
 }
 
-// Cure makes it good again. Connections that lost something are closed.
+// Cure makes the wire good again. Connections that lost bytes are closed.
 func (w *Wire) Cure() { w.proxy.Toxics.ResetToxics(context.Background()) }
 
-// Cut ends all its connections and takes no new ones.
+// Cut ends all connections and accepts no new ones.
 func (w *Wire) Cut() { w.proxy.Stop() }
 
-// Join takes connections again, at the same address.
+// Join accepts connections again, at the same address.
 func (w *Wire) Join() {
 	w.t.Helper()
 	if err := w.proxy.Start(); err != nil {
@@ -66,7 +66,7 @@ func (w *Wire) Join() {
 	}
 }
 
-// Lead makes it a wire to another server.
+// Lead leads the wire to another server.
 func (w *Wire) Lead(to string) {
 	w.t.Helper()
 	w.proxy.Stop()

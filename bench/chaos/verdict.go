@@ -10,10 +10,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Silence is a time in which nobody could know that there is nothing left.
+// Silence is a time in which nobody could know that nothing is left.
 type Silence struct{ From, To time.Duration }
 
-// Judge holds a history against what was promised for a sale of total units, and names what was broken.
+// Judge checks a history against what was promised for a sale of total units, and names every broken promise.
 func Judge(ops []Op, total uint32, silences ...Silence) (broken []string) {
 	serials := bySerial(ops)
 	for _, serial := range slices.Sorted(maps.Keys(serials)) {
@@ -26,7 +26,7 @@ func Judge(ops []Op, total uint32, silences ...Silence) (broken []string) {
 	return append(broken, odd(ops)...)
 }
 
-// judgeSerial looks at one serial. The model has the last word, where the plain search has found nothing to name.
+// judgeSerial checks one serial. The model decides if the plain search has found nothing.
 func judgeSerial(serial, total uint32, ops []Op) (broken []string) {
 	if serial > total {
 		return []string{fmt.Sprintf("serial %d of %d was sold", serial, total)}
@@ -45,12 +45,12 @@ func judgeSerial(serial, total uint32, ops []Op) (broken []string) {
 type life struct {
 	win      Op
 	paid     bool          // somebody was told that it is confirmed
-	release  time.Duration // when it can have ended, at the earliest
-	released bool          // its buyer wanted to cancel it
+	release  time.Duration // its earliest possible end
+	released bool          // its buyer tried to cancel it
 	denied   *Op           // the first definite "no" to its token
 }
 
-// livesOf is every win of a serial.
+// livesOf returns every win of a serial.
 func livesOf(ops []Op) (lives []*life) {
 	of := map[string]*life{}
 	for _, op := range ops {
@@ -67,7 +67,7 @@ func livesOf(ops []Op) (lives []*life) {
 	return lives
 }
 
-// note adds what was done with a token.
+// note adds an exchange about the token.
 func (l *life) note(op *Op) {
 	switch {
 	case op.Word == Confirmed:
@@ -82,7 +82,7 @@ func (l *life) note(op *Op) {
 	}
 }
 
-// gone is when it can have ended at the earliest; what is paid for never does.
+// gone is the earliest possible end of a win. A paid win has no end.
 func (l *life) gone() time.Duration {
 	if l.paid {
 		return Forever
@@ -95,7 +95,8 @@ func twice(serial uint32, lives []*life) (broken []string) {
 	for i, a := range lives {
 		for _, b := range lives[:i] {
 			if a.gone() > b.win.End && b.gone() > a.win.End {
-				broken = append(broken, fmt.Sprintf("serial %d has two owners:\n\t%v, %s\n\t%v, %s", serial, b.win, b.fate(), a.win, a.fate()))
+				broken = append(broken, fmt.Sprintf("serial %d has two owners:\n\t%v, %s\n\t%v, %s",
+					serial, b.win, b.fate(), a.win, a.fate()))
 			}
 		}
 	}
@@ -122,7 +123,7 @@ func turnedAway(serial uint32, lives []*life) (broken []string) {
 	return broken
 }
 
-// stillborn names winners whose token was dead before they had asked for it. What an answer says is cut to seconds.
+// stillborn names winners whose token was over before they had asked for it. Times in answers are cut to seconds.
 func stillborn(serial uint32, lives []*life) (broken []string) {
 	for _, l := range lives {
 		if l.win.Until+time.Second < l.win.Start {
@@ -166,18 +167,19 @@ func paidBefore(ops []Op, then time.Duration) int {
 	return len(paid)
 }
 
-// spoken names who was told that nothing is left, having asked and heard it while nobody could know.
+// spoken names buyers who asked, and were told that nothing is left, while nobody could know.
 func spoken(ops []Op, s Silence) (broken []string) {
 	for _, op := range ops {
 		none := op.Word == SoldOut || op.Word == NoneNow
 		if op.Kind == Buy && none && op.Start > s.From && op.End < s.To {
-			broken = append(broken, fmt.Sprintf("from %s to %s nobody could know that nothing is left:\n\t%v", seconds(s.From), seconds(s.To), op))
+			broken = append(broken, fmt.Sprintf("from %s to %s nobody could know that nothing is left:\n\t%v",
+				seconds(s.From), seconds(s.To), op))
 		}
 	}
 	return few(broken)
 }
 
-// odd names answers that the contract does not know.
+// odd names answers that the contract does not have.
 func odd(ops []Op) (broken []string) {
 	for _, op := range ops {
 		if op.Word == Odd {
@@ -187,7 +189,7 @@ func odd(ops []Op) (broken []string) {
 	return few(broken)
 }
 
-// few is enough to see what is wrong.
+// few cuts a list of faults to its first entries.
 func few(broken []string) []string {
 	const most = 5
 	if len(broken) > most {
@@ -205,7 +207,7 @@ func story(ops []Op) string {
 	return strings.Join(lines, "\n\t")
 }
 
-// Unowned names units of a sale that is over of which nobody was told that they are his.
+// Unowned names units of an ended sale whose owner was never told.
 func Unowned(ops []Op, total uint32) (broken []string) {
 	serials := bySerial(ops)
 	for serial := uint32(1); serial <= total; serial++ {

@@ -8,7 +8,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// past writes histories: a second is long in them.
+// past writes histories. Each of their times is a second apart.
 type past []Op
 
 func (p past) op(kind Kind, word Word, token string, from, to time.Duration) past {
@@ -36,17 +36,22 @@ func (p past) s() []Op {
 
 func one() past { return past{}.op(Buy, Won, "a", 1, 2) }
 
-// What is right must pass: the judges are no use if they cry over everything.
+// Histories without a fault must pass: a judge that blames everything is no use.
 func TestHistoriesThatAreRight(t *testing.T) {
 	for name, h := range map[string]past{
-		"sold and paid":                      one().op(Confirm, Confirmed, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6),
-		"cancelled and sold again":           one().op(Cancel, Cancelled, "a", 3, 4).op(Buy, Won, "b", 4, 5).op(Confirm, Confirmed, "b", 6, 7),
-		"cancel and sale overlap":            one().op(Cancel, Cancelled, "a", 3, 9).op(Buy, Won, "b", 4, 5),
-		"expired and sold again":             one().op(Buy, Won, "b", 12, 13).op(Confirm, Expired, "a", 14, 15).op(Look, Expired, "a", 14, 15),
-		"a lost cancel took effect late":     one().op(Cancel, Unknown, "a", 3, Forever).op(Look, Pending, "a", 4, 5).op(Buy, Won, "b", 7, 8),
-		"a lost cancel never took effect":    one().op(Cancel, Unknown, "a", 3, Forever).op(Confirm, Confirmed, "a", 7, 8),
-		"a lost confirm took effect late":    one().op(Confirm, Unknown, "a", 3, Forever).op(Look, Pending, "a", 4, 5).op(Look, Confirmed, "a", 8, 9),
-		"a lost confirm never took effect":   one().op(Confirm, Unknown, "a", 3, Forever).op(Buy, Won, "b", 12, 13).op(Confirm, Confirmed, "b", 13, 14),
+		"sold and paid": one().op(Confirm, Confirmed, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6),
+		"cancelled and sold again": one().op(Cancel, Cancelled, "a", 3, 4).op(Buy, Won, "b", 4, 5).
+			op(Confirm, Confirmed, "b", 6, 7),
+		"cancel and sale overlap": one().op(Cancel, Cancelled, "a", 3, 9).op(Buy, Won, "b", 4, 5),
+		"expired and sold again": one().op(Buy, Won, "b", 12, 13).op(Confirm, Expired, "a", 14, 15).
+			op(Look, Expired, "a", 14, 15),
+		"a lost cancel took effect late": one().op(Cancel, Unknown, "a", 3, Forever).op(Look, Pending, "a", 4, 5).
+			op(Buy, Won, "b", 7, 8),
+		"a lost cancel never took effect": one().op(Cancel, Unknown, "a", 3, Forever).op(Confirm, Confirmed, "a", 7, 8),
+		"a lost confirm took effect late": one().op(Confirm, Unknown, "a", 3, Forever).op(Look, Pending, "a", 4, 5).
+			op(Look, Confirmed, "a", 8, 9),
+		"a lost confirm never took effect": one().op(Confirm, Unknown, "a", 3, Forever).op(Buy, Won, "b", 12, 13).
+			op(Confirm, Confirmed, "b", 13, 14),
 		"too late to cancel":                 one().op(Confirm, Confirmed, "a", 3, 4).op(Cancel, Confirmed, "a", 5, 6),
 		"too late to pay":                    one().op(Cancel, Cancelled, "a", 3, 4).op(Confirm, Cancelled, "a", 5, 6),
 		"a buy without an answer":            one().op(Buy, Unknown, "", 1, Forever),
@@ -61,26 +66,28 @@ func TestHistoriesThatAreRight(t *testing.T) {
 	}
 }
 
-// What a broken shop would have done must be found, and named.
+// Each fault of a broken shop is found and named.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		past
 		named string
 	}{
-		"sold twice":                    {one().op(Buy, Won, "b", 3, 4), "serial 1 has two owners"},
-		"sold twice at once":            {one().op(Buy, Won, "b", 1, 2), "serial 1 has two owners"},
-		"sold twice, both paid":         {one().op(Confirm, Confirmed, "a", 2, 3).op(Buy, Won, "b", 20, 21).op(Confirm, Confirmed, "b", 21, 22), "has two owners"},
-		"sold again, the first paid":    {one().op(Confirm, Confirmed, "a", 2, 3).op(Buy, Won, "b", 20, 21), "has two owners"},
-		"sold again, then paid":         {one().op(Buy, Won, "b", 12, 13).op(Confirm, Confirmed, "a", 14, 15), "has two owners"},
-		"sold before its hold is over":  {one().op(Buy, Won, "b", 10, 10), "has two owners"},
-		"a cancel that came after":      {one().op(Buy, Won, "b", 3, 4).op(Cancel, Cancelled, "a", 5, 6), "has two owners"},
-		"turned away":                   {one().op(Confirm, Expired, "a", 3, 4), "its winner was turned away"},
-		"forgotten":                     {one().op(Look, NoSuch, "a", 3, 4), "its winner was turned away"},
-		"paid, then forgotten":          {one().op(Confirm, Confirmed, "a", 3, 4).op(Look, Expired, "a", 20, 21), "no order of events"},
-		"paid, then pending":            {one().op(Confirm, Confirmed, "a", 3, 4).op(Look, Pending, "a", 5, 6), "no order of events"},
-		"cancelled by nobody":           {one().op(Look, Cancelled, "a", 3, 4), "no order of events"},
-		"paid by nobody":                {one().op(Look, Confirmed, "a", 3, 4), "no order of events"},
-		"cancelled, then paid":          {one().op(Cancel, Cancelled, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6), "no order of events"},
+		"sold twice":         {one().op(Buy, Won, "b", 3, 4), "serial 1 has two owners"},
+		"sold twice at once": {one().op(Buy, Won, "b", 1, 2), "serial 1 has two owners"},
+		"sold twice, both paid": {one().op(Confirm, Confirmed, "a", 2, 3).op(Buy, Won, "b", 20, 21).
+			op(Confirm, Confirmed, "b", 21, 22), "has two owners"},
+		"sold again, the first paid":   {one().op(Confirm, Confirmed, "a", 2, 3).op(Buy, Won, "b", 20, 21), "has two owners"},
+		"sold again, then paid":        {one().op(Buy, Won, "b", 12, 13).op(Confirm, Confirmed, "a", 14, 15), "has two owners"},
+		"sold before its hold is over": {one().op(Buy, Won, "b", 10, 10), "has two owners"},
+		"a cancel that came after":     {one().op(Buy, Won, "b", 3, 4).op(Cancel, Cancelled, "a", 5, 6), "has two owners"},
+		"turned away":                  {one().op(Confirm, Expired, "a", 3, 4), "its winner was turned away"},
+		"forgotten":                    {one().op(Look, NoSuch, "a", 3, 4), "its winner was turned away"},
+		"paid, then forgotten":         {one().op(Confirm, Confirmed, "a", 3, 4).op(Look, Expired, "a", 20, 21), "no order of events"},
+		"paid, then pending":           {one().op(Confirm, Confirmed, "a", 3, 4).op(Look, Pending, "a", 5, 6), "no order of events"},
+		"cancelled by nobody":          {one().op(Look, Cancelled, "a", 3, 4), "no order of events"},
+		"paid by nobody":               {one().op(Look, Confirmed, "a", 3, 4), "no order of events"},
+		"cancelled, then paid": {one().op(Cancel, Cancelled, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6),
+			"no order of events"},
 		"told twice by one token":       {one().op(Buy, Won, "a", 3, 4), "has two owners"},
 		"sold out and nobody paid":      {one().op(Buy, SoldOut, "", 3, 4), "when 0 of 1 can have been confirmed"},
 		"sold out and paid for later":   {one().op(Buy, SoldOut, "", 3, 4).op(Confirm, Confirmed, "a", 5, 6), "when 0 of 1"},
@@ -106,7 +113,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
-// The model alone, without the plain search, finds what is sold twice; the search alone finds it without the model.
+// The model alone finds a double sale, and so does the plain search alone.
 func TestBothJudgesFindADoubleSale(t *testing.T) {
 	h := one().op(Buy, Won, "b", 3, 4).s()
 	if linearizable(h) != porcupine.Illegal {
@@ -120,7 +127,7 @@ func TestBothJudgesFindADoubleSale(t *testing.T) {
 	}
 }
 
-// Who asks a hundred times without an answer must not make the model think for ever.
+// A hundred requests without an answer must not make the model think for ever.
 func TestManyUnanswered(t *testing.T) {
 	h := one()
 	for i := range time.Duration(100) {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Every way that the wire between the edges and Redis can be bad, for a few seconds in full sale.
+// The wire between the edges and Redis is bad in every way, for a few seconds in full sale.
 func TestBadWire(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		deaf   bool // no answer of Redis comes through: nobody can know that nothing is left
+		deaf   bool // no answer of Redis comes through, so nobody can know that nothing is left
 		toxics []Toxic
 	}{
 		{"latency", false, []Toxic{

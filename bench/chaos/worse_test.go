@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// What tests of the worse faults share: files that are copied, history that is lost, and the evidence that it was.
+// What tests of the worse faults share: copied files, lost history, and the evidence for it.
 
-// patient is how long a run waits for what comes at once, unless the machine has much else to do.
+// patient bounds a wait for something that comes at once, on a busy machine.
 const patient = 30 * time.Second
 
-// copied is a copy of a directory, while its owner may be writing there.
+// copied copies a directory while its owner may be writing there.
 func (s *shop) copied(from, to string) {
 	s.t.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
@@ -23,7 +23,7 @@ func (s *shop) copied(from, to string) {
 	}
 }
 
-// restored puts a copy in the place of a directory's files.
+// restored replaces a directory's files by a copy.
 func (s *shop) restored(from, to string) {
 	s.t.Helper()
 	if err := os.RemoveAll(to); err != nil {
@@ -32,7 +32,7 @@ func (s *shop) restored(from, to string) {
 	s.copied(from, to)
 }
 
-// sells waits until so many more of a hundred are sold: units that the store will forget, or that it grants again.
+// sells waits until so many more of a hundred are sold: units that the store will forget, or grant again.
 func (s *shop) sells(percent float64, limit time.Duration) {
 	s.t.Helper()
 	from := s.crowd.Sold()
@@ -41,7 +41,7 @@ func (s *shop) sells(percent float64, limit time.Duration) {
 	})
 }
 
-// wins is how many were told that they had won in a time.
+// wins is how many wins were told in a time.
 func (s *shop) wins(from, to time.Duration) (n int) {
 	for _, op := range s.crowd.History.Ops() {
 		if op.Word == Won && op.End > from && op.End <= to {
@@ -51,7 +51,7 @@ func (s *shop) wins(from, to time.Duration) (n int) {
 	return n
 }
 
-// evidence ends a run in which the fault did not come about.
+// evidence ends a run in which the fault did not happen.
 func (s *shop) evidence(so bool, what string, args ...any) {
 	s.t.Helper()
 	if !so {
@@ -59,7 +59,7 @@ func (s *shop) evidence(so bool, what string, args ...any) {
 	}
 }
 
-// operator runs spike on the sale, and gives what it printed.
+// operator runs spike on the sale, and returns its output.
 func (s *shop) operator(words ...string) (string, error) {
 	out, err := exec.Command(binary(s.t), append(words, "--redis", s.redis)...).CombinedOutput()
 	return string(out), err

@@ -72,7 +72,9 @@ func TestCommandLooksAtRedis(t *testing.T) {
 	honest := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, `{"code":-1}`) })
 	args := []string{"--url", honest, "--redis", r.Addr, "--requests"}
 	out, code := spike(t, append(args, "0")...)
-	for _, want := range []string{"ok   redis version", "ok   maxmemory-policy noeviction", "warn appendonly no", "ok   redis' clock"} {
+	for _, want := range []string{
+		"ok   redis version", "ok   maxmemory-policy noeviction", "warn appendonly no", "ok   redis' clock",
+	} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, no %q\n%s", code, want, out)
 		}

@@ -1,3 +1,3 @@
-// Package check holds a running edge, and the Redis behind it, to what they promise: it buys, and looks at every
-// answer. What it finds is a list of findings, one line each; the command fails if one of them does.
+// Package check compares a running edge, and the Redis behind it, with what they promise. It buys, and checks every answer.
+// The result is a list of findings, one line each. The command fails if a finding is a failure.
 package check

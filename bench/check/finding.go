@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Level is how bad a finding is.
+// Level says how bad a finding is.
 type Level int
 
 // The levels. Only Failed makes the check fail.
@@ -16,7 +16,7 @@ const (
 	Failed
 )
 
-// Finding is one thing that was looked at, and how it was found.
+// Finding is the result of one check.
 type Finding struct {
 	Level Level
 	Text  string
@@ -30,7 +30,7 @@ func finding(l Level, format string, args ...any) Finding {
 	return Finding{l, fmt.Sprintf(format, args...)}
 }
 
-// OK says that something was found as it should be.
+// OK is a finding without a fault.
 func OK(format string, args ...any) Finding { return finding(Fine, format, args...) }
 
 // Warn names a risk.
@@ -39,7 +39,7 @@ func Warn(format string, args ...any) Finding { return finding(Risky, format, ar
 // Fail names a broken promise.
 func Fail(format string, args ...any) Finding { return finding(Failed, format, args...) }
 
-// Passed says that nothing failed.
+// Passed says whether nothing failed.
 func Passed(all []Finding) bool {
 	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Level == Failed })
 }

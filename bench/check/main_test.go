@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// rueidis sleeps on for a second when it has looked whether it speaks to a Cluster.
+// rueidis sleeps a second more after it has asked whether the server is a Cluster.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }

@@ -27,7 +27,7 @@ const (
 // target is where the URL points.
 type target struct{ host, sale string }
 
-// check finds what makes no sense. Errors wrap bench.ErrUsage.
+// check refuses wrong options. Its error wraps bench.ErrUsage.
 func (o Options) check() (target, error) {
 	wrong := func(format string, args ...any) (target, error) {
 		return target{}, fmt.Errorf("%w: %s", bench.ErrUsage, fmt.Sprintf(format, args...))

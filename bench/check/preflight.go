@@ -18,7 +18,7 @@ const (
 	skewFailed = 5 * time.Second
 )
 
-// Preflight looks at every Redis node behind a client: its version, whether it may forget, its clock.
+// Preflight checks every Redis node behind a client: its version, whether it may lose data, its clock.
 func Preflight(ctx context.Context, client rueidis.Client) ([]Finding, error) {
 	nodes := client.Nodes()
 	var all []Finding
@@ -37,13 +37,13 @@ func Preflight(ctx context.Context, client rueidis.Client) ([]Finding, error) {
 	return all, nil
 }
 
-// facts is what a Redis says of itself.
+// facts is what a Redis says about itself.
 type facts struct {
 	version, policy     string
 	maxmemory           string
-	appendonly, appends string        // CONFIG's appendonly and appendfsync; "" if it will not say
-	skew                time.Duration // its clock before ours
-	trip                time.Duration // how long asking for the time took
+	appendonly, appends string        // CONFIG's appendonly and appendfsync; "" if Redis does not tell
+	skew                time.Duration // its clock, ahead of ours
+	trip                time.Duration // how long the question for the time took
 }
 
 func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
@@ -56,7 +56,7 @@ func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
 	f = factsOf(info)
 	if set, err := setting(ctx, c, "appendfsync"); err == nil {
 		f.appends = set
-	} else if _, refused := rueidis.IsRedisErr(err); !refused { // hosted ones keep CONFIG to themselves
+	} else if _, refused := rueidis.IsRedisErr(err); !refused { // hosted ones do not allow CONFIG
 		return f, err
 	}
 	before := time.Now()

@@ -20,9 +20,9 @@ type Auditor interface {
 	Audit(ctx context.Context, sale string) (ledger.Audit, error)
 }
 
-// Run buys from an edge and says what it found, one call of say for each finding. The store is for the audit; without
-// one there is none. The error is about the options (bench.ErrUsage), about nobody listening (bench.ErrDependency), about
-// the store (ledger.ErrDown), or ctx's: what is wrong with the answers is in the findings.
+// Run buys from an edge, and calls say for each finding. With a store it also audits the sale. Its error is about the options
+// (bench.ErrUsage), a server that does not listen (bench.ErrDependency), the store (ledger.ErrDown), or ctx. A fault of an
+// answer is not an error, but a finding.
 func Run(ctx context.Context, o Options, store Auditor, say func(Finding)) error {
 	to, err := o.check()
 	if err != nil {
@@ -56,7 +56,7 @@ func reach(ctx context.Context, host string) error {
 	return c.Close()
 }
 
-// buy sends the requests and looks at every answer.
+// buy sends the requests and checks every answer.
 func (o Options) buy(ctx context.Context) ([]Finding, error) {
 	var wins Wins
 	r, err := load.Run(ctx, load.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests,
@@ -152,7 +152,7 @@ func Audited(ctx context.Context, store Auditor, sale string) ([]Finding, error)
 	return all, nil
 }
 
-// Account is an audit's sum.
+// Account formats an audit as a sum.
 func Account(a ledger.Audit) string {
 	parts := []string{}
 	for _, p := range []struct {
@@ -166,7 +166,7 @@ func Account(a ledger.Audit) string {
 	return fmt.Sprintf("%s = %s", Number(a.Total), strings.Join(parts, " + "))
 }
 
-// Counts is a map of counts in a line, by key.
+// Counts formats a map of counts in a line, by key.
 func Counts[K int | string](m map[K]int64) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {

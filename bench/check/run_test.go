@@ -45,12 +45,14 @@ func TestRun(t *testing.T) {
 		{"honest", Options{}, honest, ""},
 		{"in time", Options{P99: time.Minute}, honest, ""},
 		{"too late", Options{P99: time.Nanosecond}, honest, "p99 is over 1ns"},
-		{"cheats", Options{}, func(w http.ResponseWriter, _ int64) { say(w, 200, won(7, "t", "")) }, "FAIL 19 wins of a serial somebody had already: 7"},
+		{"cheats", Options{}, func(w http.ResponseWriter, _ int64) { say(w, 200, won(7, "t", "")) },
+			"FAIL 19 wins of a serial somebody had already: 7"},
 		{"no token", Options{}, func(w http.ResponseWriter, n int64) { say(w, 200, won(int(n), "", "")) }, "without a token"},
 		{"undecided", Options{}, func(w http.ResponseWriter, _ int64) { say(w, 503, `{"code":-5}`) }, "20 answers with status 503"},
 		{"allowed", Options{Allow503: true}, func(w http.ResponseWriter, _ int64) { say(w, 503, `{"code":-5}`) }, ""},
 		{"not found", Options{Allow503: true}, func(w http.ResponseWriter, _ int64) { say(w, 404, ``) }, "status 404"},
-		{"hangs up", Options{}, func(http.ResponseWriter, int64) { panic(http.ErrAbortHandler) }, "20 transport errors of 20 requests: closed: 20"},
+		{"hangs up", Options{}, func(http.ResponseWriter, int64) { panic(http.ErrAbortHandler) },
+			"20 transport errors of 20 requests: closed: 20"},
 	} {
 		c.o.URL, c.o.Requests, c.o.Connections = server(t, c.answer), 20, 4
 		var all []Finding

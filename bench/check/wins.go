@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Wins looks at answers and keeps every serial that was given away, with the end of its hold. The zero value is
-// ready; it is safe for concurrent use.
+// Wins checks answers. It keeps every serial that was won, with the end of its hold. The zero value is ready. It is safe for
+// concurrent use.
 type Wins struct {
 	mu         sync.Mutex
-	until      map[uint64]time.Time // by serial; zero: for good
+	until      map[uint64]time.Time // by serial; zero: for ever
 	wins       int64
 	twice      []uint64 // given again while the first buyer still had it
 	noSerial   int64
 	noToken    int64
-	unreadable int64 // status 200 and not in the contract's words
+	unreadable int64 // status 200, and not in the contract
 	sample     string
 }
 
@@ -32,10 +32,10 @@ type answer struct {
 	} `json:"data"`
 }
 
-// refusal begins the code of every "no": most answers are one, and need no decoding.
+// refusal is in every "no". Most answers are one, and need no decoding.
 var refusal = []byte(`"code":-`)
 
-// Note looks at an answer. For a win it returns how many there have been with it, else 0.
+// Note checks an answer. For a win it returns the number of wins so far, else 0.
 func (w *Wins) Note(status int, body []byte) int64 {
 	if status != 200 || bytes.Contains(body, refusal) {
 		return 0
@@ -75,7 +75,7 @@ func (w *Wins) keep(a answer, now time.Time) {
 	w.until[a.Data.Serial] = a.Data.ExpiresAt
 }
 
-// Count is how many wins there were.
+// Count is the number of wins.
 func (w *Wins) Count() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,7 +92,7 @@ func (w *Wins) Highest() (top uint64) {
 	return top
 }
 
-// Findings says whether the wins are what wins must be.
+// Findings says whether the wins are right.
 func (w *Wins) Findings() []Finding {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,7 +121,7 @@ func (w *Wins) Findings() []Finding {
 	return all
 }
 
-// some of the serials, in order.
+// some formats the first of the serials, in order.
 func some(serials []uint64) string {
 	const most = 5
 	sorted := slices.Compact(slices.Sorted(slices.Values(serials)))

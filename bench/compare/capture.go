@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// capture asks once and returns the answer as it came over the wire.
+// capture sends one request and returns the answer as it came over the wire.
 func capture(ctx context.Context, addr, path string) ([]byte, error) {
 	const limit = 2 * time.Second
 	d := net.Dialer{Timeout: limit}

@@ -22,12 +22,12 @@ const readyLimit = 20 * time.Second
 type lineup struct {
 	o       Options
 	sc      Scenario
-	dir     string // logs, rings and what Redis wants
-	answer  string // file with the edge's answer; empty: the bare server has its own
+	dir     string // logs, rings and Redis' files
+	answer  string // file with the edge's answer; empty: bare uses its own
 	servers []*server
 }
 
-// start starts the servers that were asked for, in the order of Servers: bare repeats what edge says.
+// start starts the wanted servers in the order of Servers, because bare repeats the edge's answer.
 func start(ctx context.Context, o Options, sc Scenario, dir string) (*lineup, error) {
 	l := &lineup{o: o, sc: sc, dir: dir}
 	for _, name := range o.servers() {
@@ -81,7 +81,7 @@ func (l *lineup) open(ctx context.Context, name string) (*server, error) {
 	return s, nil
 }
 
-// stocked starts a Redis with the scenario's sale in it.
+// stocked starts a Redis with the scenario's sale.
 func (l *lineup) stocked(ctx context.Context, name string) (*process.Redis, error) {
 	r, err := process.StartRedis(ctx, l.dir, "redis-"+name)
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *lineup) createWithHold(ctx context.Context, redis string) error {
 	return nil
 }
 
-// args of the spike program that make it be this server.
+// args returns the arguments that make the spike program this server.
 func (l *lineup) args(s *server) ([]string, error) {
 	if s.name == Edge {
 		return l.edgeArgs(s)
@@ -138,7 +138,7 @@ func (l *lineup) edgeArgs(s *server) ([]string, error) {
 	return append(args, l.o.EdgeArgs...), nil
 }
 
-// env of a server. The edge's claims go to a ring on disk, as they do where it matters that none is lost.
+// env returns the environment of a server. The edge's ring is on disk, as in production.
 func (l *lineup) env(name string) []string {
 	var env []string
 	if l.o.Procs > 0 {
@@ -150,8 +150,8 @@ func (l *lineup) env(name string) []string {
 	return env
 }
 
-// warm loads a server for a second, unmeasured: connections, buffers, the edge's first leases. Then the
-// edge's answer is what bare has to repeat.
+// warm loads a server for a second, unmeasured, for its connections, buffers and first leases. Then it captures the edge's
+// answer, which bare repeats.
 func (l *lineup) warm(ctx context.Context, s *server) error {
 	if _, err := l.wrk(s, time.Second).Run(ctx); err != nil || s.name != Edge {
 		return err
@@ -172,7 +172,7 @@ func (l *lineup) ab(s *server) generator.AB {
 	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute}
 }
 
-// says is a probe: the server gives the answer of the scenario.
+// says is a probe: the server must give the answer of the scenario.
 func (l *lineup) says(s *server) func(context.Context) error {
 	return func(ctx context.Context) error {
 		raw, err := capture(ctx, s.addr, "/buy/"+sale)

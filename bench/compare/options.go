@@ -9,10 +9,10 @@ import (
 	"spike/bench/peers"
 )
 
-// ErrOptions says that a comparison was asked for that makes no sense.
+// ErrOptions means that the options of a comparison are wrong.
 var ErrOptions = fmt.Errorf("%w: compare", bench.ErrUsage)
 
-// Edge is the name of the server all this is about.
+// Edge is the name of the server that is compared with its peers.
 const Edge = "edge"
 
 // Servers in the order of the tables.
@@ -27,7 +27,7 @@ type Options struct {
 	Threads     int           `json:"threads"`     // of wrk
 	ABRequests  int           `json:"ab_requests"` // of the cross-check; 0: none
 	Procs       int           `json:"procs"`       // GOMAXPROCS of every server; 0: their own default
-	Hold        string        `json:"hold"`        // of the edge's sale; empty: a sale made by HMSET, which has none
+	Hold        string        `json:"hold"`        // of the edge's sale; empty: the sale is made by HMSET and has none
 	EdgeArgs    []string      `json:"edge_args"`   // in addition
 	Only        []string      `json:"only"`        // names of scenarios and of servers; empty: all
 
@@ -53,12 +53,12 @@ func (o Options) check() error {
 	return nil
 }
 
-// scenarios that were asked for: all, if none was named.
+// scenarios returns the wanted scenarios, or all if none was named.
 func (o Options) scenarios() []Scenario {
 	return chosen(Scenarios(), o.Only, func(s Scenario) string { return s.Name })
 }
 
-// servers that were asked for: all, if none was named.
+// servers returns the wanted servers, or all if none was named.
 func (o Options) servers() []string {
 	return chosen(Servers(), o.Only, func(s string) string { return s })
 }

@@ -6,8 +6,8 @@ import (
 	"spike/bench/peers"
 )
 
-// order is which servers a round loads, one after the other: edge bare bare edge, then the others, which
-// every second round takes backwards. Without an edge there are two bares, without a bare two edges.
+// order returns the servers that a round loads, one after another: edge bare bare edge, then the peers, backwards in every
+// second round. Without an edge there are two bares, without a bare two edges.
 func order(servers []string, round int) []string {
 	quad := []string{Edge, peers.Bare, peers.Bare, Edge}
 	has := func(name string) bool { return slices.Contains(servers, name) }

@@ -8,7 +8,7 @@ import (
 	"spike/bench"
 )
 
-// Run compares. It returns every sample; [Summarise] makes the tables of them.
+// Run compares the servers. It returns every sample, from which [Summarise] makes the tables.
 func Run(ctx context.Context, o Options) ([]Sample, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (l *lineup) crossCheck(ctx context.Context, st *steps) ([]Sample, error) {
 	return samples, nil
 }
 
-// steps tells how far a run is.
+// steps reports how far a run is.
 type steps struct {
 	onStep    func(done, all int, what string)
 	done, all int

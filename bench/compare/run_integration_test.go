@@ -18,7 +18,7 @@ import (
 	"spike/bench/peers"
 )
 
-// TestMain lets this test's binary stand in for the spike program: the harness starts it with the same arguments.
+// TestMain makes this test's binary stand in for the spike program: the harness starts it with the same arguments.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "serve" || os.Args[1] == "bench") {
 		if err := standIn(os.Args[1:]); err != nil {
@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps on when it has looked
+	// rueidis sleeps a second more after it has asked whether the server is a Cluster.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 // standIn is every server of the line-up. The edge is a server that says sold out.
@@ -65,7 +66,8 @@ func TestRunMeasuresEveryServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	var steps []string
-	o := Options{Binary: binary, Quads: 1, Duration: time.Second, Connections: 8, Threads: 1, ABRequests: 500, Only: []string{SoldOut},
+	o := Options{Binary: binary, Quads: 1, Duration: time.Second, Connections: 8, Threads: 1, ABRequests: 500,
+		Only:   []string{SoldOut},
 		OnStep: func(done, all int, what string) { steps = append(steps, fmt.Sprintf("%d/%d %s", done, all, what)) }}
 	samples, err := Run(t.Context(), o)
 	if err != nil {
@@ -88,7 +90,8 @@ func TestRunMeasuresEveryServer(t *testing.T) {
 }
 
 func TestRunWithAServerThatDoesNotStart(t *testing.T) {
-	_, err := Run(t.Context(), Options{Binary: "/bin/false", Quads: 1, Duration: time.Second, Connections: 1, Threads: 1, Only: []string{SoldOut}})
+	_, err := Run(t.Context(), Options{Binary: "/bin/false", Quads: 1, Duration: time.Second, Connections: 1, Threads: 1,
+		Only: []string{SoldOut}})
 	if err == nil {
 		t.Fatal("no error")
 	}

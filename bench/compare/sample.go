@@ -17,18 +17,18 @@ type Sample struct {
 	generator.Measurement
 	CPU      time.Duration `json:"cpu_ns"`       // of the server's process; 0: not known on this system
 	RedisCPU time.Duration `json:"redis_cpu_ns"` // of its Redis; 0: it has none
-	Scripts  int64         `json:"scripts"`      // run by its Redis, as that counts them
+	Scripts  int64         `json:"scripts"`      // run by its Redis, by Redis' own counter
 	Sold     int64         `json:"sold"`         // units, by the sale's hash
-	Unsold   int64         `json:"unsold"`       // requests that should have sold a unit and, by the hash, did not
+	Unsold   int64         `json:"unsold"`       // requests that should have sold a unit, without a unit in the hash
 }
 
 // Cost is the server's CPU time per request in microseconds; 0 if it is not known.
 func (s Sample) Cost() float64 { return perRequest(s.CPU, s.Requests) }
 
-// RedisCost is the same of the server's Redis.
+// RedisCost is the same for the server's Redis.
 func (s Sample) RedisCost() float64 { return perRequest(s.RedisCPU, s.Requests) }
 
-// Faulty is the number of requests that were not answered as the scenario wants, as far as it can be told.
+// Faulty is how many requests were not answered as the scenario wants, as far as this is known.
 func (s Sample) Faulty() int64 { return s.Faults() + s.Unsold }
 
 func perRequest(cpu time.Duration, requests int64) float64 {
@@ -43,7 +43,7 @@ type loader interface {
 	Run(context.Context) (generator.Measurement, error)
 }
 
-// measure loads a server once and reads what that cost it.
+// measure loads a server once and reads the cost.
 func (s *server) measure(ctx context.Context, sc Scenario, round int, l loader) (Sample, error) {
 	sample := Sample{Scenario: sc.Name, Server: s.name, Round: round}
 	before, err := s.read(ctx)

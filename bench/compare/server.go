@@ -8,7 +8,7 @@ import (
 	"spike/bench/process"
 )
 
-// server is one of those compared, running.
+// server is one of the compared servers.
 type server struct {
 	name  string
 	addr  string
@@ -20,7 +20,7 @@ const sale = "ticket"
 
 func (s *server) url() string { return "http://" + s.addr + "/buy/" + sale }
 
-// stop ends what was started of it.
+// stop ends the server and its Redis.
 func (s *server) stop() {
 	if s.proc != nil {
 		s.proc.Stop()
@@ -30,7 +30,7 @@ func (s *server) stop() {
 	}
 }
 
-// reading is everything about a server that only grows. A time of 0 is one that cannot be read here.
+// reading has a server's numbers that only grow. A time of 0 cannot be read here.
 type reading struct {
 	cpu, redisCPU time.Duration
 	scripts, sold int64
@@ -58,14 +58,14 @@ func cpuTime(p *process.Process) (time.Duration, error) {
 	return cpu, err
 }
 
-// What a server does after the last answer is part of what the answers cost: it gets settlePause, and as long
-// as its sold count still moves, up to settleLimit.
+// A server's work after the last answer is part of the cost. The server gets settlePause, and up to settleLimit while its
+// sold count still grows.
 const (
 	settlePause = 300 * time.Millisecond
 	settleLimit = 5 * time.Second
 )
 
-// settled returns the reading when the server has gone quiet.
+// settled returns the reading after that.
 func (s *server) settled(ctx context.Context) (reading, error) {
 	deadline := time.Now().Add(settleLimit)
 	var last reading

@@ -32,7 +32,7 @@ type Summary struct {
 	ScriptTarget float64 `json:"script_target"`
 }
 
-// ScriptsPerAnswer is how many scripts Redis ran per sold unit, or per request where none was sold.
+// ScriptsPerAnswer is how many scripts Redis ran per sold unit, or per request if no unit was sold.
 func (s Summary) ScriptsPerAnswer() float64 {
 	answers := s.Sold
 	if answers == 0 {
@@ -85,7 +85,8 @@ func summarise(sc Scenario, name string, mine []Sample, ratios []float64) Summar
 	return sum
 }
 
-// ratios of a server's cost to bare's, one per round: a quad where it was loaded twice, as the edge is.
+// ratios returns a server's cost over bare's, one for each round. It is a quad if the server was loaded twice, as the edge
+// is.
 func ratios(name string, samples []Sample) []float64 {
 	var out []float64
 	for round := 1; ; round++ {
@@ -108,7 +109,7 @@ func costs(samples []Sample, name string) []float64 {
 	return values(only(samples, func(s Sample) bool { return s.Server == name }), Sample.Cost)
 }
 
-// values of what could be measured: 0 is what could not.
+// values returns what could be measured: 0 means not measured.
 func values(samples []Sample, of func(Sample) float64) []float64 {
 	out := make([]float64, len(samples))
 	for i, s := range samples {

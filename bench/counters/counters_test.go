@@ -37,7 +37,7 @@ func TestCancelledRun(t *testing.T) {
 	}
 }
 
-// A counter that lost a unit, or gave one twice, would be measured doing something else.
+// A counter that lost a unit, or gave one twice, would measure something else.
 func TestStrategiesCountDown(t *testing.T) {
 	for _, s := range Strategies() {
 		take := s.fresh()

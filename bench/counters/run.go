@@ -12,7 +12,7 @@ import (
 	"spike/bench/stats"
 )
 
-// ErrFailed says that a round did not measure what it should.
+// ErrFailed means that a round did not measure what it should.
 var ErrFailed = errors.New("counter benchmark failed")
 
 // Options of a run.
@@ -31,7 +31,7 @@ type Cell struct {
 	Ns       stats.Spread `json:"ns_per_op"`
 }
 
-// Run measures. It changes GOMAXPROCS of this process while it runs, and puts it back.
+// Run measures the strategies. It changes GOMAXPROCS of this process while it runs, and restores it.
 func Run(ctx context.Context, o Options) ([]Cell, error) {
 	if err := setBenchTime(o.Time); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options) ([]Cell, error) {
 	return cells, nil
 }
 
-// grid is all cells, strategies changing fastest.
+// grid returns all cells; the strategy changes fastest.
 func grid(strategies []Strategy, procs []int) []Cell {
 	var cells []Cell
 	for _, p := range procs {
@@ -80,7 +80,7 @@ func measure(s Strategy, procs int) (ns float64, err error) {
 	return float64(r.T.Nanoseconds()) / float64(r.N), nil
 }
 
-// setBenchTime tells package testing how long a benchmark takes. There is no other way than its flag.
+// setBenchTime tells package testing how long a benchmark takes. The package has only a flag for this.
 func setBenchTime(d time.Duration) error {
 	testing.Init() // does nothing the second time
 	if err := flag.Set("test.benchtime", d.String()); err != nil {

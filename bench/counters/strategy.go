@@ -14,8 +14,7 @@ const stockUnits = 1 << 31
 // Strategy is one way to count down.
 type Strategy struct {
 	Name string
-	// fresh makes a full stock and returns its take, which is called by all goroutines at once and is true
-	// while there are units.
+	// fresh makes a full stock and returns its take. All goroutines call take at once. It returns true while there are units.
 	fresh func() (take func() bool)
 }
 
@@ -30,7 +29,7 @@ func Strategies() []Strategy {
 	}
 }
 
-// channel is the article's lock: a channel of size 1 that holds a value while nobody is inside.
+// channel is the article's lock: a channel of size 1 that has a value while no goroutine is inside.
 func channel() func() bool {
 	lock, left := make(chan int, 1), uint32(stockUnits)
 	lock <- 1
@@ -55,7 +54,7 @@ func mutex() func() bool {
 	}
 }
 
-// oneAtomic is one add. It knows that nothing is left, but it is not a serial within a range and cannot be refilled.
+// oneAtomic is one add. It knows when nothing is left, but it has no serials within a range, and cannot be refilled.
 func oneAtomic() func() bool {
 	var left atomic.Int64
 	left.Store(stockUnits)
@@ -79,7 +78,7 @@ func oneWord() func() bool {
 	}
 }
 
-// stock is what the edge uses.
+// stock is the edge's way.
 func stock() func() bool {
 	s := shard.New(0)
 	s.Fill(shard.Range{Start: 1, End: stockUnits})

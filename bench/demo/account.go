@@ -18,14 +18,14 @@ type Account struct {
 	Requests, Units        int64
 	Connections            int
 	Front                  string
-	Dir                    string // where the logs are; empty: nowhere any more
+	Dir                    string // where the logs are; empty: they are removed
 	Load                   load.Result
 	Wins                   int64
-	LastAt                 time.Duration // from the first request to the last unit sold; 0: it was not
+	LastAt                 time.Duration // from the first request to the last sold unit; 0: not all were sold
 	Edges                  []EdgeAccount
 	Total, Sold            string // the hash's fields
-	SellingN, SoldOutN     int64  // scripts until the hash showed the last unit sold, and after
-	SellingFor, SoldOutFor int64  // wins the first ones sold, answers the others went with; 0: not known
+	SellingN, SoldOutN     int64  // scripts until the hash showed the last unit as sold, and after
+	SellingFor, SoldOutFor int64  // units that the first ones sold, answers during the others; 0: not known
 	Audit                  ledger.Audit
 	Findings               []check.Finding
 }
@@ -39,7 +39,7 @@ type EdgeAccount struct {
 	Journal journal
 }
 
-// Passed says that everything was right.
+// Passed says whether nothing failed.
 func (a *Account) Passed() bool { return check.Passed(a.Findings) }
 
 func (e EdgeAccount) won() int64 { return e.Buys["won"] }
@@ -53,7 +53,7 @@ func (a *Account) over(f func(EdgeAccount) int64) (sum int64) {
 	return sum
 }
 
-// closing asks everybody, stops the front so that the logs are whole, and audits what is left.
+// closing reads all counters, stops the front so that the logs are whole, and audits the ledger.
 func (a *Account) closing(ctx context.Context, c *crowd) error {
 	s := c.stage
 	for _, e := range s.edges {
@@ -83,7 +83,7 @@ func (a *Account) closing(ctx context.Context, c *crowd) error {
 
 func (a *Account) find(f ...check.Finding) { a.Findings = append(a.Findings, f...) }
 
-// judge compares the four sides.
+// judge compares answers, metrics, logs and ledger.
 func (a *Account) judge(c *crowd) {
 	a.find(a.judgeSold(c.want), a.judgeHighest(c.wins.Highest()))
 	a.find(slices.Concat(c.wins.Findings(), check.Transport(a.Load), check.Statuses(a.Load, true))...)
@@ -108,7 +108,7 @@ func (a *Account) judgeHighest(top uint64) check.Finding {
 	return check.OK("no serial above %s", check.Number(a.Units))
 }
 
-// judgeEdges holds the metrics, the logs and the answers against each other.
+// judgeEdges compares the metrics, the logs and the answers.
 func (a *Account) judgeEdges() (all []check.Finding) {
 	for _, e := range a.Edges {
 		missing := e.won() - e.Journal.Won

@@ -9,7 +9,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// right is an account of 30 requests for 6 units in which everything is right.
+// right is an account without a fault, of 30 requests for 6 units.
 func right() *Account {
 	edge := func(name string, weight int, times ...int64) EdgeAccount {
 		n := int64(len(times))
@@ -24,7 +24,7 @@ func right() *Account {
 		Audit: ledger.Audit{Sale: sale, Total: 6, Pending: 6, OK: true}}
 }
 
-// seen is a crowd whose answers gave these serials.
+// seen is a crowd whose answers had these serials.
 func seen(serials ...string) *crowd {
 	c := &crowd{want: 6}
 	for _, s := range serials {
@@ -46,7 +46,8 @@ func TestJudge(t *testing.T) {
 		{"undersold", func(a *Account) { a.Wins = 5 }, all, "5 of 6 units sold"},
 		{"twice", func(*Account) {}, append(all, "6"), "1 win of a serial somebody had already: 6"},
 		{"beyond", func(*Account) {}, []string{"1", "7"}, "serial 7 given, of 6"},
-		{"transport", func(a *Account) { a.Load.Errors, a.Load.ErrorKinds = 2, map[string]int64{"timeout": 2} }, all, "2 transport errors"},
+		{"transport", func(a *Account) { a.Load.Errors, a.Load.ErrorKinds = 2, map[string]int64{"timeout": 2} }, all,
+			"2 transport errors"},
 		{"status", func(a *Account) { a.Load.Statuses[502] = 1 }, all, "1 answer with status 502"},
 		{"undecided", func(a *Account) { a.Load.Statuses[503] = 1 }, all, ""},
 		{"log", func(a *Account) { a.Edges[1].Journal.Won-- }, all, "edge-2 sold 1 by its metrics, 0 by its log"},
@@ -54,7 +55,8 @@ func TestJudge(t *testing.T) {
 		{"two, one dropped", func(a *Account) { a.Edges[2].Journal.Won = 0; a.Edges[2].Dropped = 1 }, all, "edge-3 sold 2"},
 		{"metrics", func(a *Account) { a.Edges[0].Buys["won"] = 2 }, all, "7 sold by the edges' metrics, 6 by the answers"},
 		{"hash", func(a *Account) { a.Sold = "5" }, all, "ticket_hash_key: 5 of 6 sold"},
-		{"audit", func(a *Account) { a.Audit.OK, a.Audit.Violations = false, []string{"serial 3 is in two places"} }, all, "serial 3 is in two places"},
+		{"audit", func(a *Account) { a.Audit.OK, a.Audit.Violations = false, []string{"serial 3 is in two places"} }, all,
+			"serial 3 is in two places"},
 		{"owners", func(a *Account) { a.Audit.Pending, a.Audit.Free = 5, 1 }, all, "audit: 6 = 1 free + 5 pending"},
 	} {
 		a := right()

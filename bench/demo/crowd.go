@@ -12,7 +12,7 @@ import (
 	"spike/bench/load"
 )
 
-// crowd is the requests, and what is seen of them while they run.
+// crowd is the requests, and what is known of them while they run.
 type crowd struct {
 	o      Options
 	stage  *stage
@@ -23,18 +23,18 @@ type crowd struct {
 	last   chan struct{}
 	lastAt time.Duration // from begin to the last win; read after last
 
-	selling scripts // when the hash showed the last unit sold
-	all     scripts // when all was over
+	selling scripts // when the hash showed the last unit as sold
+	all     scripts // at the end
 }
 
-// scripts is how many scripts Redis had run by the time so many answers had been given.
+// scripts is how many scripts Redis had run when so many answers had been given.
 type scripts struct{ n, answers int64 }
 
 func newCrowd(o Options, s *stage) *crowd {
 	return &crowd{o: o, stage: s, want: min(o.Units, o.Requests), last: make(chan struct{})}
 }
 
-// run sends every request, each with a buyer of its own, and counts Redis' scripts at the last sale and at the end.
+// run sends every request, each with a buyer of its own. It counts Redis' scripts at the last sale and at the end.
 func (c *crowd) run(ctx context.Context) (load.Result, error) {
 	watch, stop := context.WithCancel(ctx)
 	seen := make(chan struct{})
@@ -54,7 +54,7 @@ func (c *crowd) run(ctx context.Context) (load.Result, error) {
 	return r, err
 }
 
-// buyer gives request n its own.
+// buyer gives request n a buyer of its own.
 func buyer(n int64, h *fasthttp.RequestHeader) {
 	var room [24]byte
 	h.SetBytesV("X-Buyer-Id", strconv.AppendInt(append(room[:0], 'b'), n, 10))
@@ -68,7 +68,7 @@ func (c *crowd) note(_ string, status int, body []byte) {
 	}
 }
 
-// settleLimit is how long the hash may take to show what was sold.
+// settleLimit is how long the hash may take to show all sold units.
 const settleLimit = 5 * time.Second
 
 // watchLast counts the scripts once the last sale has reached Redis.
@@ -95,7 +95,7 @@ func (c *crowd) scripts(ctx context.Context) (scripts, error) {
 	return scripts{n, c.answer.Load()}, err
 }
 
-// progress adds to the load's own progress what was sold, and how fast it goes lately.
+// progress adds to the load's progress how many units are sold, and the present rate.
 func (c *crowd) progress() func(load.Progress) {
 	if c.o.OnProgress == nil {
 		return nil

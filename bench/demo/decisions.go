@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// journal is an edge's decision log, read: a line of it holds `result:1,localSales:17` and the time in microseconds.
+// journal is what an edge's decision log says. A line of the log has `result:1,localSales:17` and the time in microseconds.
 type journal struct {
 	Lines int64   // decisions
 	Won   int64   // those with result:1, as grep -c counts them
@@ -66,7 +66,7 @@ func (j *journal) add(line []byte) error {
 	return nil
 }
 
-// leading is the number at the beginning of text.
+// leading returns the number at the beginning of text.
 func leading(text []byte) (n int64) {
 	for _, c := range text {
 		if c < '0' || c > '9' {
@@ -77,7 +77,7 @@ func leading(text []byte) (n int64) {
 	return n
 }
 
-// soldBy is how many were sold until a moment.
+// soldBy is how many units were sold until a moment.
 func (j journal) soldBy(us int64) (n int64) {
 	for _, at := range j.Sales {
 		if at <= us {

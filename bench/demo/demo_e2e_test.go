@@ -39,7 +39,7 @@ func fourFree(base int) bool {
 	return true
 }
 
-// spike is `spike demo` with these arguments, not started.
+// spike is the command `spike demo` with these arguments, not started.
 func spike(t *testing.T, base int, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	bin := os.Getenv("SPIKE_BIN")
@@ -55,7 +55,7 @@ func spike(t *testing.T, base int, args ...string) (*exec.Cmd, *bytes.Buffer) {
 func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	base := basePort(t)
-	for range 2 { // the second finds the first one's logs
+	for range 2 { // the second run finds the first run's logs
 		cmd, out := spike(t, base, "--requests", "20000", "--units", "500", "--out", dir)
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -117,7 +117,7 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 	for fourFree(base) && time.Since(begin) < 10*time.Second {
 		time.Sleep(20 * time.Millisecond)
 	}
-	time.Sleep(time.Second) // into the crowd
+	time.Sleep(time.Second) // until the crowd is on
 	_ = cmd.Process.Signal(syscall.SIGINT)
 	kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()

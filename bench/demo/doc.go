@@ -1,6 +1,6 @@
-// Package demo is the whole article on one machine: a Redis of its own, four edges, nginx before them with the weights
-// 1:2:3:4, a crowd of a hundred requests for each unit, and then the account of what happened, from four sides that must
-// agree: the answers, the edges' metrics, their decision logs, and the ledger's audit.
+// Package demo plays the whole article on one machine. It runs a Redis, four edges, nginx in front of them with the weights
+// 1:2:3:4, and a crowd of a hundred requests for each unit. Then it accounts for what happened. Four sources must agree: the
+// answers, the edges' metrics, their decision logs, and the ledger's audit.
 //
 //	stage      the servers: start, stop
 //	crowd      the requests, and what is read while they run

@@ -9,9 +9,8 @@ import (
 	"spike/bench/report"
 )
 
-// Run plays the article and returns what happened. Errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
-// ledger.ErrDown; that something came out wrong is no error, but in the account's findings. All servers are gone when
-// it returns.
+// Run plays the article and returns what happened. Its errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
+// ledger.ErrDown. A wrong result is no error, but a finding of the account. When Run returns, all servers have ended.
 func Run(ctx context.Context, o Options) (*Account, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -40,7 +39,7 @@ func Run(ctx context.Context, o Options) (*Account, error) {
 	return a, err
 }
 
-// room is the folder for logs.
+// room returns the folder for logs.
 func (o Options) room() (string, error) {
 	var dir string
 	var err error
@@ -73,7 +72,7 @@ func (s *stage) play(ctx context.Context, o Options, nginxPath string) (*Account
 	return a, interrupted(ctx, a.closing(ctx, c))
 }
 
-// interrupted says so plainly when that is why something failed.
+// interrupted says so plainly if a signal caused the failure.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("demo interrupted: %w", ctx.Err())
@@ -81,7 +80,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// count divides the scripts among what they were run for.
+// count divides the scripts by what they were run for.
 func (a *Account) count(c *crowd) {
 	if a.Wins >= c.want {
 		a.LastAt = c.lastAt

@@ -9,13 +9,13 @@ import (
 	"spike/bench/process"
 )
 
-// counters is what an edge counted.
+// counters are an edge's counters.
 type counters struct {
 	Buys    map[string]int64 // spike_buys_total of the sale, by outcome
 	Dropped int64            // lines its decision log could not keep
 }
 
-// all is the buys answered.
+// all is how many buys were answered.
 func (c counters) all() (n int64) {
 	for _, outcome := range c.Buys {
 		n += outcome
@@ -23,7 +23,7 @@ func (c counters) all() (n int64) {
 	return n
 }
 
-// scrape asks an edge's admin listener.
+// scrape reads the counters from an edge's admin listener.
 func scrape(ctx context.Context, admin string) (counters, error) {
 	text, err := process.Metrics(ctx, admin)
 	if err != nil {
@@ -32,7 +32,7 @@ func scrape(ctx context.Context, admin string) (counters, error) {
 	return countersOf(text)
 }
 
-// countersOf reads the Prometheus text format, as far as it is needed here.
+// countersOf reads the parts of the Prometheus text format that are needed here.
 func countersOf(text string) (counters, error) {
 	c := counters{Buys: map[string]int64{}}
 	for line := range strings.Lines(text) {

@@ -20,7 +20,7 @@ import (
 
 const readyLimit = 15 * time.Second
 
-// stage is every server of the demo, all of them ours.
+// stage is every server of the demo. The demo has started all of them.
 type stage struct {
 	dir    string // logs
 	front  string // where nginx listens
@@ -31,7 +31,7 @@ type stage struct {
 	nginx  *process.Process
 }
 
-// edgeProcess is one edge, running.
+// edgeProcess is one running edge.
 type edgeProcess struct {
 	*process.Process
 	name   string
@@ -41,9 +41,9 @@ type edgeProcess struct {
 	log    string // its decisions
 }
 
-// open starts the servers one after the other. Whatever it started is the caller's to close, also after an error.
+// open starts the servers one after another. The caller must call close, also after an error.
 //
-// The servers live on when ctx ends: close stops them in the order in which nothing is lost.
+// The servers go on when ctx ends: close stops them in an order in which nothing is lost.
 func (s *stage) open(ctx context.Context, o Options, nginxPath string) error {
 	life := context.WithoutCancel(ctx)
 	if err := s.openRedis(ctx, life, o); err != nil {
@@ -59,7 +59,7 @@ func (s *stage) open(ctx context.Context, o Options, nginxPath string) error {
 	return s.openNginx(ctx, life, nginxPath)
 }
 
-// openRedis starts a Redis and makes the sale in it, in the article's words.
+// openRedis starts a Redis and makes the sale in it as the article does.
 func (s *stage) openRedis(ctx, life context.Context, o Options) (err error) {
 	if s.redis, err = process.StartRedis(life, s.dir, "redis"); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (s *stage) openNginx(ctx, life context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	// A probe that buys nothing: an edge, through nginx, knows no such path.
+	// This probe buys nothing: an edge answers 404 to this path.
 	return s.nginx.ReadyAt(ctx, readyLimit, s.front, process.Answers("http://"+s.front+"/", http.StatusNotFound))
 }
 
@@ -153,7 +153,7 @@ func writeConf(file string, t nginx.Topology) error {
 	return nginx.Render(f, t)
 }
 
-// closeFront stops nginx and the edges: they settle and give back.
+// closeFront stops nginx and the edges, which settle and give back.
 func (s *stage) closeFront() {
 	if s.nginx != nil {
 		s.nginx.Stop()

@@ -13,7 +13,7 @@ import (
 	"spike/bench/check"
 )
 
-// width is the terminal the report is made for.
+// width is the width of the report, that of a terminal.
 const width = 80
 
 // Text writes the account for people.
@@ -59,7 +59,7 @@ func (a *Account) writeSold(w io.Writer) {
 // growthColumns is how many moments of the sale are shown.
 const growthColumns = 6
 
-// writeGrowth is the article's first reading of its log: local sales grow until the stock ends.
+// writeGrowth is the article's first reading of its log: local sales grow until the stock is sold.
 func (a *Account) writeGrowth(w io.Writer) {
 	begin, end := a.selling()
 	if end <= begin {
@@ -80,7 +80,7 @@ func (a *Account) writeGrowth(w io.Writer) {
 	row("all", func(at int64) string { return num(a.over(func(e EdgeAccount) int64 { return e.Journal.soldBy(at) })) })
 }
 
-// selling is from the first decision to the last unit sold, Unix microseconds.
+// selling is the time from the first decision to the last sold unit, in Unix microseconds.
 func (a *Account) selling() (begin, end int64) {
 	for _, e := range a.Edges {
 		if e.Journal.Lines > 0 && (begin == 0 || e.Journal.First < begin) {
@@ -115,12 +115,12 @@ func (a *Account) writeSpeed(w io.Writer) {
 	a.writeScripts(w)
 }
 
-// field is a line with a name.
+// field writes a line with a name.
 func field(w io.Writer, name, text string) {
 	fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-19s%s", name, text), " "))
 }
 
-// codes of the article's contract, and ours beside them.
+// codes are the codes of the article's contract and ours.
 var codes = map[int]string{1: "won", -1: "sold out", -2: "not open yet", -3: "closed", -4: "over the limit", -5: "undecided"}
 
 func (a *Account) writeOutcomes(w io.Writer) {
@@ -192,7 +192,7 @@ func percent(part, whole int64) string {
 	return fmt.Sprintf("%.2f%%", 100*float64(part)/float64(whole))
 }
 
-// per is n for each, with two digits that count.
+// per is n for each, with two significant digits.
 func per(n, each int64) string {
 	if each == 0 {
 		return "-"
@@ -200,7 +200,7 @@ func per(n, each int64) string {
 	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.*f", decimals(n, each), float64(n)/float64(each)), "0"), ".")
 }
 
-// decimals after the point that show two digits of n/each.
+// decimals is how many digits after the point show two digits of n/each.
 func decimals(n, each int64) int {
 	d := 1
 	for x := float64(n); x > 0 && x < float64(each) && d < 9; x *= 10 {
@@ -209,7 +209,7 @@ func decimals(n, each int64) int {
 	return d
 }
 
-// short rounds a time to three digits or so.
+// short rounds a duration to about three digits.
 func short(d time.Duration) string {
 	switch {
 	case d >= 10*time.Second:

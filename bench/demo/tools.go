@@ -13,10 +13,10 @@ import (
 	"spike/edge"
 )
 
-// nginxPlaces is where nginx is: Debian keeps it off a user's PATH.
+// nginxPlaces are the places of nginx. Debian does not put it on a user's PATH.
 var nginxPlaces = []string{"nginx", "/usr/sbin/nginx", "/sbin/nginx"}
 
-// tools finds the programs the demo runs and returns nginx. All that are missing are named at once.
+// tools finds the programs that the demo runs, and returns nginx' path. Its error names all that are missing.
 func tools() (nginx string, err error) {
 	var missing []string
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -37,7 +37,7 @@ func tools() (nginx string, err error) {
 	return nginx, nil
 }
 
-// vacant says whether an address can be listened on. Errors wrap edge.ErrListen and name the address.
+// vacant checks that an address is free. Its error wraps edge.ErrListen and names the address.
 func vacant(addr string) error {
 	l, err := net.Listen("tcp", addr)
 	if err == nil {
@@ -51,7 +51,7 @@ func vacant(addr string) error {
 
 func (o Options) edgeAddr(i int) string { return fmt.Sprintf("%s:%d", host, o.BasePort+i) }
 
-// front is where nginx will listen. The edges' ports must be free too, before anything is started.
+// front returns the address for nginx. It also checks that the edges' ports are free, before anything is started.
 func (o Options) front() (string, error) {
 	for i := range weights {
 		if err := vacant(o.edgeAddr(i)); err != nil {

@@ -2,7 +2,7 @@ package front
 
 import "time"
 
-// Cost is CPU time, by who spent it. The crowd's is no part of it.
+// Cost is CPU time by its spender, without the crowd's.
 type Cost struct {
 	Nginx   time.Duration `json:"nginx_ns"` // master and workers
 	Servers time.Duration `json:"servers_ns"`
@@ -13,7 +13,7 @@ type Cost struct {
 // Total is the bill.
 func (c Cost) Total() time.Duration { return c.Nginx + c.Servers + c.Redis + c.Gate }
 
-// Since is what was spent after an earlier reading.
+// Since is what was spent since an earlier reading.
 func (c Cost) Since(before Cost) Cost {
 	return Cost{Nginx: c.Nginx - before.Nginx, Servers: c.Servers - before.Servers, Redis: c.Redis - before.Redis,
 		Gate: c.Gate - before.Gate}

@@ -18,7 +18,7 @@ func answered(ctx context.Context, admin string) (int64, error) {
 	return buysIn(text)
 }
 
-// buysIn adds up spike_buys_total of the sale, whatever the buyers heard, in the Prometheus text format.
+// buysIn adds up spike_buys_total of the sale over all outcomes, in the Prometheus text format.
 func buysIn(text string) (sum int64, err error) {
 	for line := range strings.Lines(text) {
 		labels, isBuys := strings.CutPrefix(line, "spike_buys_total{")

@@ -13,7 +13,7 @@ import (
 	"spike/bench/process"
 )
 
-// familyCPU is the CPU time of a process and of its children that live. nginx's workers do until it stops.
+// familyCPU is the CPU time of a process and of its living children. nginx' workers live until it stops.
 func familyCPU(p *process.Process) (time.Duration, error) {
 	sum, err := p.CPU()
 	if err != nil {
@@ -30,7 +30,7 @@ func familyCPU(p *process.Process) (time.Duration, error) {
 	return sum, err
 }
 
-// cpuOf is what [process.Process.CPU] is for a process that is not ours by name.
+// cpuOf is [process.Process.CPU] for a process that we have not started.
 func cpuOf(pid int) (time.Duration, error) {
 	const schedClock = 2
 	var ts unix.Timespec
@@ -38,7 +38,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), err
 }
 
-// childrenOf looks through every process: not every kernel has the short list of them.
+// childrenOf looks through every process, because some kernels have no list of children.
 func childrenOf(parent int) ([]int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -57,7 +57,7 @@ func childrenOf(parent int) ([]int, error) {
 	return all, nil
 }
 
-// family reads "7 (a name) S 1 …": the name may hold anything, the last parenthesis ends it.
+// family reads "7 (a name) S 1 …". The name may have any character, so it ends at the last parenthesis.
 func family(stat string) (pid, parent int) {
 	head, _, _ := strings.Cut(stat, " ")
 	rest := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])

@@ -22,7 +22,7 @@ func TestFamily(t *testing.T) {
 	}
 }
 
-// What a worker spends is its family's cost, though the master did nothing.
+// A worker's CPU time counts for its family, though the master did nothing.
 func TestAWorkersCPUIsItsFamilys(t *testing.T) {
 	p, err := process.Start(context.Background(), process.Spec{Name: "sh", Path: "/bin/sh", Dir: t.TempDir(),
 		Args: []string{"-c", "(while :; do :; done) & wait"}})

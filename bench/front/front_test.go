@@ -79,9 +79,11 @@ spike_buys_totals{outcome="won",sale="ticket"} 7
 	}
 }
 
-// nginx's workers may be nobody: they must be able to come in, and to read.
+// nginx' workers may run as nobody: they must be able to enter and to read.
 func TestRoomsAreOpen(t *testing.T) {
-	for name, make := range map[string]func() (string, error){"room": func() (string, error) { return Room("test") }, "flags": FlagDir} {
+	for name, make := range map[string]func() (string, error){
+		"room": func() (string, error) { return Room("test") }, "flags": FlagDir,
+	} {
 		dir, err := make()
 		if err != nil {
 			t.Fatal(err)

@@ -14,10 +14,10 @@ import (
 
 const readyLimit = 15 * time.Second
 
-// places of nginx: Debian keeps it off a user's PATH.
+// places are the places of nginx. Debian does not put it on a user's PATH.
 var places = []string{"nginx", "/usr/sbin/nginx", "/sbin/nginx"}
 
-// FindNginx is where it is. Errors wrap bench.ErrDependency.
+// FindNginx returns the path of nginx. Its error wraps bench.ErrDependency.
 func FindNginx() (string, error) {
 	for _, place := range places {
 		if path, err := exec.LookPath(place); err == nil {
@@ -27,14 +27,14 @@ func FindNginx() (string, error) {
 	return "", fmt.Errorf("%w: nginx is not installed (`make deps` installs it)", bench.ErrDependency)
 }
 
-// Nginx is one that runs.
+// Nginx is a running nginx.
 type Nginx struct {
 	*process.Process
 	Addr string
 }
 
-// StartNginx writes a configuration below dir and runs it. It is ready when it answers a path nobody sells at with
-// status idle.
+// StartNginx writes a configuration below dir and runs it. nginx is ready when it answers a path that is no sale with status
+// idle.
 func StartNginx(ctx context.Context, dir, name, addr string, conf []byte, idle int) (*Nginx, error) {
 	path, err := FindNginx()
 	if err != nil {

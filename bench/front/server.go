@@ -15,13 +15,13 @@ import (
 type Server struct {
 	*process.Process
 	Addr  string
-	admin string // empty: it does not count
+	admin string // empty: the server does not count
 }
 
-// Answered is how many buys of the sale it has answered, as it counts them itself. An article's server does not.
+// Answered is how many buys of the sale the server has answered, by its own counter. The article's server has none.
 func (s *Server) Answered(ctx context.Context) (int64, error) { return answered(ctx, s.admin) }
 
-// startEdge starts `spike serve` with its ring in a file, as it stands where a claim matters.
+// startEdge starts `spike serve` with its ring in a file, as in production.
 func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, error) {
 	addr, admin, err := twoPorts()
 	if err != nil {
@@ -29,12 +29,13 @@ func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, er
 	}
 	name := fmt.Sprintf("edge-%d", i+1)
 	s := &Server{Addr: addr, admin: admin}
-	return s.start(ctx, addr+","+admin, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve", "--listen", addr,
-		"--admin", admin, "--redis", redis, "--node", name, "--sales", Sale, "--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
+	return s.start(ctx, addr+","+admin, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve",
+		"--listen", addr, "--admin", admin, "--redis", redis, "--node", name, "--sales", Sale,
+		"--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
 		process.Answers("http://"+admin+"/readyz", http.StatusOK))
 }
 
-// startArticle starts the article's server, mended as the peer is, with its share of the stock and half as much again.
+// startArticle starts the article's server, corrected as in bench/peers. Its stock is its share and half as much again.
 func startArticle(ctx context.Context, o Options, i int, redis string) (*Server, error) {
 	addr, err := process.FreeAddr()
 	if err != nil {
@@ -48,8 +49,8 @@ func startArticle(ctx context.Context, o Options, i int, redis string) (*Server,
 		process.Answers("http://"+addr+"/", http.StatusNotFound))
 }
 
-// LocalStock is what a server of the article lets through to Redis, of four: its quarter of the units and half as much
-// again, as the article's 150 of 100.
+// LocalStock is how many requests each of the article's four servers lets through to Redis: a quarter of the units and half
+// as much again, as the article's 150 of 100.
 func LocalStock(units int64) int64 { return (units*3 + 7) / 8 }
 
 func (s *Server) start(ctx context.Context, addrs string, spec process.Spec, probe func(context.Context) error) (*Server, error) {

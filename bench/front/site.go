@@ -13,7 +13,7 @@ import (
 	"spike/bench/process"
 )
 
-// Sale everything here is about: the article's.
+// Sale is the only sale here: the article's.
 const Sale = "ticket"
 
 // Weights of the four servers, as in the article: a tenth of the requests for the first, four for the last.
@@ -21,14 +21,14 @@ func Weights() []int { return []int{1, 2, 3, 4} }
 
 // Options of a site.
 type Options struct {
-	Binary  string // the spike program: every server of ours is started from it
-	Dir     string // of logs and data; nginx's workers, who may be nobody, must be able to enter it
+	Binary  string // the spike program: all our servers are started from it
+	Dir     string // of logs and data; nginx' workers must be able to enter it, and may run as nobody
 	Article bool   // the servers are the article's, not edges
-	Units   int64  // of the sale, made in the article's words: it has no hold
-	Sold    int64  // of them, before anybody came
+	Units   int64  // of the sale, which is made as the article does: it has no hold
+	Sold    int64  // of them, before the first buyer
 }
 
-// Site is a Redis with a sale and four servers, running; nginx and the gate, if they were opened.
+// Site is a running Redis with a sale, and four servers. It has nginx and the gate, if they were opened.
 type Site struct {
 	o       Options
 	Redis   *process.Redis
@@ -38,8 +38,8 @@ type Site struct {
 	gateDir string
 }
 
-// Open starts the Redis and the four servers. They live on when ctx ends: Close stops them, in the order in which none
-// waits for another.
+// Open starts the Redis and the four servers. They go on when ctx ends: Close stops them in an order in which none waits for
+// another.
 func Open(ctx context.Context, o Options) (*Site, error) {
 	s := &Site{o: o}
 	if err := s.open(ctx); err != nil {
@@ -79,8 +79,7 @@ func (s *Site) Addrs() []string {
 	return all
 }
 
-// OpenFront puts nginx before the servers, with a configuration of its own or, if there is none, the topology's. It takes
-// the place of the one that was there.
+// OpenFront puts nginx in front of the servers, in place of an earlier one. Without a configuration it uses the topology's.
 func (s *Site) OpenFront(ctx context.Context, t Topology, conf []byte) (err error) {
 	s.closeFront()
 	if conf == nil {
@@ -88,7 +87,7 @@ func (s *Site) OpenFront(ctx context.Context, t Topology, conf []byte) (err erro
 			return err
 		}
 	}
-	// A probe that buys nothing: no server knows such a path.
+	// This probe buys nothing: no server knows such a path.
 	s.Nginx, err = StartNginx(ctx, s.o.Dir, "nginx", t.Listen, conf, http.StatusNotFound)
 	return err
 }
@@ -103,14 +102,14 @@ func (s *Site) OpenGate(ctx context.Context, t Topology) (err error) {
 	return err
 }
 
-// GateDir makes a folder for flags, in memory where there is a place for that, which goes when the site closes.
+// GateDir makes a folder for flags, in memory if possible. The folder is removed when the site closes.
 func (s *Site) GateDir() (string, error) {
 	var err error
 	s.gateDir, err = FlagDir()
 	return s.gateDir, err
 }
 
-// FlagDir makes a folder that nginx's workers may look into: in memory, as it should be, where there is a place for that.
+// FlagDir makes a folder that nginx' workers may enter, in memory if possible.
 func FlagDir() (string, error) {
 	const inMemory = "/dev/shm"
 	parent := ""
@@ -127,7 +126,7 @@ func FlagDir() (string, error) {
 	return dir, nil
 }
 
-// Cost is the CPU time everybody has spent so far. Errors wrap process.ErrNoCPU where it cannot be read.
+// Cost is the CPU time that every server has spent so far. Its error wraps process.ErrNoCPU if the time cannot be read.
 func (s *Site) Cost() (c Cost, err error) {
 	add := func(to *time.Duration, cpu func() (time.Duration, error)) {
 		d, wrong := cpu()
@@ -153,7 +152,7 @@ func (s *Site) closeFront() {
 	}
 }
 
-// CloseSelling stops nginx, the gate and the servers: edges settle and give back. Redis stays, to be audited.
+// CloseSelling stops nginx, the gate and the servers. Edges settle and give back. Redis stays, to be audited.
 func (s *Site) CloseSelling() {
 	s.closeFront()
 	var wg sync.WaitGroup
@@ -179,7 +178,7 @@ func (s *Site) Close() {
 	}
 }
 
-// Room makes a folder for a run that nginx's workers may enter, whoever they are.
+// Room makes a folder for a run. nginx' workers may enter it, whichever user they are.
 func Room(name string) (string, error) {
 	dir, err := os.MkdirTemp("", "spike-"+name+"-")
 	if err == nil {

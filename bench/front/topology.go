@@ -13,7 +13,7 @@ import (
 type Topology struct {
 	Listen  string
 	Edges   []string // their addresses
-	Weights []int    // as many
+	Weights []int    // one for each edge
 	GateDir string   // empty: no gate
 	Workers int      // 0: one for each CPU
 	More    []string // further lines
@@ -47,7 +47,7 @@ func (t Topology) Save(file string) error {
 	return nil
 }
 
-// Conf is the nginx.conf that `spike nginx` makes of it.
+// Conf returns the nginx.conf that `spike nginx` makes of it.
 func (t Topology) Conf() ([]byte, error) {
 	parsed, err := nginx.Parse(t.text())
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"spike/nginx"
 )
 
-// flags are the sold-out flags of sales, as the gate keeps them: this slot's and those that will be needed.
+// flags are the sold-out flags of sales, as the gate keeps them, for this slot and those that will be needed.
 type flags struct {
 	dir   string
 	sales []string

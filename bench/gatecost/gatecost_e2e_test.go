@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestGateCost is a small run of the whole: every request is answered by its flag, with one sale and with many.
+// TestGateCost is a small run of the whole. Every request is answered by its flag, with one sale and with many.
 func TestGateCost(t *testing.T) {
 	bin, dir := os.Getenv("SPIKE_BIN"), t.TempDir()
 	if bin == "" {

@@ -29,14 +29,16 @@ func quadOf(sales, round int, us ...float64) (all []Sample) {
 }
 
 func TestSummarise(t *testing.T) {
-	samples := slices.Concat(quadOf(1, 1, 8, 8, 8, 8), quadOf(1, 2, 8, 6, 8, 10), quadOf(100, 1, 13, 10, 10, 13), quadOf(100, 2, 13, 10, 10, 13)[:3])
+	samples := slices.Concat(quadOf(1, 1, 8, 8, 8, 8), quadOf(1, 2, 8, 6, 8, 10),
+		quadOf(100, 1, 13, 10, 10, 13), quadOf(100, 2, 13, 10, 10, 13)[:3])
 	samples[0].Non2xx = 3
 	sums := Summarise(samples)
 	if len(sums) != 2 || sums[0].Sales != 1 || sums[1].Sales != 100 {
 		t.Fatalf("%+v", sums)
 	}
 	one, many := sums[0], sums[1]
-	if one.Faulty != 3 || one.Flag.Median != 8 || one.Flag.Max != 10 || one.Return.Min != 6 || one.Ratio.N != 2 || one.Ratio.Min != 1 ||
+	if one.Faulty != 3 || one.Flag.Median != 8 || one.Flag.Max != 10 || one.Return.Min != 6 ||
+		one.Ratio.N != 2 || one.Ratio.Min != 1 ||
 		one.Ratio.Max != 18./14 || !one.Met() {
 		t.Errorf("%+v", one)
 	}
@@ -45,14 +47,14 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// Where the system does not tell CPU time, nothing is made up.
+// If the system does not tell CPU time, no CPU figure is made up.
 func TestWithoutCPU(t *testing.T) {
 	if sum := Summarise(quadOf(1, 1, 0, 0, 0, 0))[0]; sum.Flag.N != 0 || sum.Ratio.N != 0 || sum.Met() {
 		t.Errorf("%+v", sum)
 	}
 }
 
-// There is a flag for every slot of a load, and none of one that is over.
+// There is a flag for every slot of a load, and none for a past slot.
 func TestFlagsOfASlotAndTheNext(t *testing.T) {
 	dir := t.TempDir()
 	f := newFlags(dir, 3)
@@ -80,7 +82,8 @@ func TestFlagsOfASlotAndTheNext(t *testing.T) {
 }
 
 func TestRivalSaysWhatItHeard(t *testing.T) {
-	conf, err := rivalConf("127.0.0.1:8080", heard{http.Header{"Content-Type": {"application/json"}}, `{"code":-1,"msg":"已售罄"}`})
+	conf, err := rivalConf("127.0.0.1:8080",
+		heard{http.Header{"Content-Type": {"application/json"}}, `{"code":-1,"msg":"已售罄"}`})
 	if err != nil || !strings.Contains(string(conf), `return 200 '{"code":-1,"msg":"已售罄"}';`) ||
 		!strings.Contains(string(conf), "default_type 'application/json';") {
 		t.Errorf("%v\n%s", err, conf)

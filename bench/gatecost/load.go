@@ -13,11 +13,11 @@ import (
 	"spike/bench/generator"
 )
 
-// grace is what wrk may take beyond the time it was asked for: connecting, and the last answers.
+// grace is how much longer than asked wrk may take: for connecting, and for the last answers.
 const grace = 15 * time.Second
 
-// manySales is a script for wrk: each request asks for another of the sales, by lot. All are made beforehand, so that what
-// the crowd costs does not hold the server back.
+// manySales is a script for wrk: each request asks for a random sale. All requests are made beforehand, so that the crowd's
+// work does not hold the server back.
 const manySales = `
 local sales, all = %d, {}
 init = function()

@@ -7,16 +7,16 @@ import (
 	"spike/bench"
 )
 
-// ErrOptions says that a run was asked for that makes no sense.
+// ErrOptions means that the options of a run are wrong.
 var ErrOptions = fmt.Errorf("%w: gate", bench.ErrUsage)
 
-// The two that are compared.
+// The two servers that are compared.
 const (
 	Flag   = "flag"
 	Return = "return"
 )
 
-// Target is what an answer by a flag may cost at most, in `return 200`s.
+// Target is the most that an answer by a flag may cost, in `return 200`s.
 const Target = 1.25
 
 // Options of a measurement.
@@ -57,5 +57,5 @@ func (o Options) check() error {
 
 func (o Options) steps() int { return len(o.Sales) * o.Quads * len(quad()) }
 
-// quad is the order of a round: a drift of the machine adds the same to both.
+// quad is the order of a round, in which a drift of the machine adds the same to both.
 func quad() []string { return []string{Flag, Return, Return, Flag} }

@@ -15,7 +15,7 @@ import (
 	"spike/bench/process"
 )
 
-// pair is the two, running.
+// pair is the two running servers.
 type pair struct {
 	nginx map[string]*front.Nginx
 	flags *flags
@@ -24,7 +24,7 @@ type pair struct {
 //go:embed rival.conf.tmpl
 var rivalText string
 
-// openPair starts both. Behind the one with flags is nobody: a request that does not find its flag is a 503.
+// openPair starts both. No edge is behind the one with flags, so a request that does not find its flag gets a 503.
 func openPair(ctx context.Context, dir, flagDir string, sales int) (*pair, error) {
 	p := &pair{nginx: map[string]*front.Nginx{}, flags: newFlags(flagDir, sales)}
 	if err := p.open(ctx, dir, flagDir); err != nil {
@@ -60,7 +60,7 @@ func (p *pair) open(ctx context.Context, dir, flagDir string) error {
 	return p.openRival(ctx, dir, said)
 }
 
-// openRival starts the nginx that only repeats an answer, and makes sure that it does.
+// openRival starts the nginx that only repeats an answer, and checks that it does.
 func (p *pair) openRival(ctx context.Context, dir string, said heard) error {
 	listen, err := process.FreeAddr()
 	if err != nil {

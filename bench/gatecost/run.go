@@ -27,7 +27,7 @@ type Sample struct {
 // Cost is CPU time per request in microseconds.
 func (s Sample) Cost() float64 { return front.Per(s.CPU, s.Requests) }
 
-// Run measures. It returns every sample; [Summarise] makes the table of them.
+// Run measures both servers. It returns every sample, from which [Summarise] makes the table.
 func Run(ctx context.Context, o Options) ([]Sample, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func runSales(ctx context.Context, o Options, dir string, sales, done int) (samp
 	return samples, nil
 }
 
-// keep has every flag in place for a load of so long. A load that overruns its time finds them, too.
+// keep makes every flag for a load of so long. A load that overruns its time finds its flags, too.
 func (p *pair) keep(long time.Duration) error {
 	const margin = 5 * time.Second
 	return p.flags.keep(time.Now(), long+margin)
@@ -108,7 +108,7 @@ func (p *pair) measure(ctx context.Context, name string, c crowd) (s Sample, err
 	return s, err
 }
 
-// cpu is 0 on a system that does not tell.
+// cpu is 0 on a system that does not tell CPU time.
 func cpu(n *front.Nginx) (time.Duration, error) {
 	d, err := n.CPU()
 	if errors.Is(err, process.ErrNoCPU) {

@@ -45,7 +45,7 @@ func summarise(sales int, in []Sample) Summary {
 	return sum
 }
 
-// ratios are one for each whole quad.
+// ratios returns one ratio for each whole quad.
 func ratios(in []Sample) (all []float64) {
 	for round := 1; ; round++ {
 		mine := only(in, func(s Sample) bool { return s.Round == round })
@@ -60,7 +60,7 @@ func ratios(in []Sample) (all []float64) {
 	}
 }
 
-// costs of what could be measured: 0 is what could not.
+// costs returns what could be measured: 0 means not measured.
 func costs(samples []Sample) []float64 {
 	return values(samples, func(s Sample) float64 {
 		if c := s.Cost(); c > 0 {

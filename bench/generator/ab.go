@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// AB is one run of ApacheBench: a number of requests over kept-alive connections. Lengths may vary (`-l`),
-// because a serial has as many digits as it has.
+// AB is one run of ApacheBench: a number of requests over kept-alive connections. Lengths may vary (`-l`), because serials
+// differ in their number of digits.
 type AB struct {
 	URL         string
 	Requests    int
@@ -72,7 +72,7 @@ func (m *Measurement) abNon2xx(out string) error {
 	return abField(out, "Non-2xx responses", &m.Non2xx)
 }
 
-// abLatencies reads whole milliseconds: ab's percentiles know nothing finer.
+// abLatencies reads whole milliseconds, because ab has no finer percentiles.
 func (m *Measurement) abLatencies(out string) error {
 	into := map[string]*time.Duration{"50": &m.P50, "75": &m.P75, "90": &m.P90, "99": &m.P99}
 	found := abPercentile.FindAllStringSubmatch(out, -1)

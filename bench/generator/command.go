@@ -11,7 +11,7 @@ import (
 	"spike/bench"
 )
 
-// grace is what a generator may take beyond the time it was asked to run: connecting, and the last answers.
+// grace is how much longer than asked a generator may take: for connecting, and for the last answers.
 const grace = 15 * time.Second
 
 // run starts a generator and returns what it printed. It is killed when ctx ends or limit is over.

@@ -17,8 +17,8 @@ func printed(t *testing.T, name string) string {
 	return string(b)
 }
 
-// The files in testdata are what wrk 4.1.0 and ab 2.3 printed against a small server that answered well,
-// with 503, with varying lengths, or closed some connections.
+// The files in testdata are the output of wrk 4.1.0 and ab 2.3 against a small server. The server answered well, answered
+// with 503, varied its lengths, or closed some connections.
 func TestParse(t *testing.T) {
 	const us, ms = time.Microsecond, time.Millisecond
 	for _, c := range []struct {

@@ -1,7 +1,7 @@
-// Package generator runs the load generators everybody has, wrk and ab, and reads their output.
+// Package generator runs the well-known load generators wrk and ab, and reads their output.
 //
-// Reading is strict: a line that must be there and is not, or does not parse, is an error, so a change
-// in a tool's format can never turn into a wrong number. Faults are kept beside the figures.
+// Reading is strict: if a necessary line is missing or does not parse, that is an error. So a change in a tool's format can
+// never become a wrong number. Faults are kept beside the figures.
 package generator
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrOutput says that a tool printed something other than what its version is known to print.
+// ErrOutput means that a tool's output is not that of its known version.
 var ErrOutput = errors.New("output of the load generator not understood")
 
 // Measurement is what a generator saw. A percentile that the tool does not report is 0.

@@ -14,7 +14,7 @@ type Wrk struct {
 	URL         string
 	Threads     int
 	Connections int
-	Duration    time.Duration // whole seconds; wrk knows no smaller unit
+	Duration    time.Duration // whole seconds; wrk has no smaller unit
 }
 
 // Run runs wrk and reads what it printed.
@@ -76,8 +76,8 @@ func (m *Measurement) wrkLatencies(out string) error {
 	return nil
 }
 
-// wrkFaults reads the two lines wrk prints only if there is something to say. That they are mentioned
-// and not understood is an error.
+// wrkFaults reads the two lines that wrk prints only if there were faults. A line that is there and does not parse is an
+// error.
 func (m *Measurement) wrkFaults(out string) error {
 	socket, non2xx := wrkSocket.FindStringSubmatch(out), wrkNon2xx.FindStringSubmatch(out)
 	if (socket == nil) == strings.Contains(out, "Socket errors") || (non2xx == nil) == strings.Contains(out, "Non-2xx") {
@@ -94,7 +94,7 @@ func (m *Measurement) wrkFaults(out string) error {
 	return nil
 }
 
-// atoi reads what a regexp has already found to be digits.
+// atoi reads digits that a regexp has found.
 func atoi(digits string) int64 {
 	n, _ := strconv.ParseInt(digits, 10, 64)
 	return n

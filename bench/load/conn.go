@@ -16,7 +16,7 @@ import (
 	"spike/bench"
 )
 
-// connectPause keeps a connection from burning through the run's requests while nobody listens.
+// connectPause keeps a connection from using up the run's requests while no server listens.
 const connectPause = 10 * time.Millisecond
 
 // conn is one buyer: one goroutine and one kept-alive connection, opened again after it breaks.
@@ -49,7 +49,7 @@ func newConn(r *run, u string, t *tally) *conn {
 	return c
 }
 
-// loop sends requests while there are any.
+// loop sends requests until there are none left.
 func (c *conn) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		n, due, more := c.run.take()
@@ -69,7 +69,7 @@ func (c *conn) wait(ctx context.Context, due time.Time) bool {
 	return pause <= 0 || bench.Sleep(ctx, pause)
 }
 
-// one sends request number n and counts how it ended.
+// one sends request number n and counts its result.
 func (c *conn) one(ctx context.Context, n int64, due time.Time) {
 	begin := time.Now()
 	if c.run.interval == 0 {
@@ -149,7 +149,7 @@ func (c *conn) close() {
 	}
 }
 
-// interrupt cuts off the request under way, from another goroutine, when the run is cancelled.
+// interrupt cuts off the present request, from another goroutine, when the run is cancelled.
 func (c *conn) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"spike/bench"
 )
 
-// ErrOptions says that a run was asked for that makes no sense.
+// ErrOptions means that the options of a run are wrong.
 var ErrOptions = fmt.Errorf("%w: load", bench.ErrUsage)
 
 // Options of a run.
@@ -24,11 +24,11 @@ type Options struct {
 	Body    []byte        // sent with every request
 	Timeout time.Duration // of one request, connecting included; default 5 s
 
-	// Header, if set, may change the header of request number n (0..Requests-1) before it is sent: the
-	// request URI as well. It is called by many connections at once.
+	// Header, if set, may change the header of request number n (0..Requests-1) before it is sent, and its URI. Many connections
+	// call it at once.
 	Header func(n int64, header *fasthttp.RequestHeader)
 
-	// OnAnswer, if set, sees every answer. It is called by many connections at once and must not keep body.
+	// OnAnswer, if set, gets every answer. Many connections call it at once. It must not keep body.
 	OnAnswer func(url string, status int, body []byte)
 
 	// OnProgress, if set, is called from one goroutine every ProgressEvery (default 200 ms) and once at the end.
@@ -47,7 +47,7 @@ const (
 	maxBodyBytes   = 1 << 20 // of an answer
 )
 
-// filled returns the options with defaults in place, or says what is wrong with them.
+// filled returns the options with defaults, or the error in them.
 func (o Options) filled() (Options, error) {
 	if o.Method == "" {
 		o.Method = fasthttp.MethodGet

@@ -10,7 +10,7 @@ import (
 // tallies is how many counters the connections share.
 const tallies = 16
 
-// run is one run: what all its connections have in common.
+// run is what all connections of a run share.
 type run struct {
 	Options
 	begin    time.Time
@@ -18,9 +18,8 @@ type run struct {
 	next     atomic.Int64  // number of the next request
 }
 
-// Run sends o.Requests requests and returns when the last is answered or failed, or when ctx has ended and
-// the requests under way have been cut off. The error is about the options, or ctx's: transport errors are
-// in the result.
+// Run sends o.Requests requests. It returns when the last is answered or has failed, or when ctx has ended and the present
+// requests are cut off. Its error is about the options, or ctx's. Transport errors are in the result.
 func Run(ctx context.Context, o Options) (Result, error) {
 	o, err := o.filled()
 	if err != nil {
@@ -56,13 +55,13 @@ func (r *run) connections(ctx context.Context, counts []*tally) {
 	wg.Wait()
 }
 
-// take gives the number of the next request and when it is due. It is false when there are none left.
+// take returns the number of the next request and when it is due. more is false when there are none left.
 func (r *run) take() (n int64, due time.Time, more bool) {
 	n = r.next.Add(1) - 1
 	return n, r.begin.Add(time.Duration(n) * r.interval), n < r.Requests
 }
 
-// watch reports progress until the returned function is called, which reports once more.
+// watch reports progress until stop is called, which reports once more.
 func (r *run) watch(counts []*tally) (stop func()) {
 	if r.OnProgress == nil {
 		return func() {}

@@ -8,8 +8,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// tally counts what a few connections saw. There are some per run, so that connections seldom meet at one
-// and a thousand connections do not need a thousand histograms.
+// tally counts for a few connections. A run has some tallies: so connections seldom meet at one, and a thousand connections
+// do not need a thousand histograms.
 type tally struct {
 	mu       sync.Mutex
 	answered int64

@@ -12,12 +12,12 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Answer is what the bare server says to everything. To be a fair floor it is the very answer the edge gave:
-// the same status, headers and body.
+// Answer is the bare server's answer to everything. To be a fair floor it is the edge's own answer, with the same status,
+// headers and body.
 type Answer struct {
 	Status      int
 	ContentType string
-	Header      []string // name, value, name, value ...; without those the server writes itself
+	Header      []string // name, value, name, value ..., without those that the server writes itself
 	Body        []byte
 	Name        string // of the Server header; empty: none is sent
 	Date        bool   // whether the answer had one
@@ -25,13 +25,13 @@ type Answer struct {
 
 const jsonType = "application/json; charset=utf-8"
 
-// SoldOut and Won stand in for the edge's answers where none was captured.
+// SoldOut replaces the edge's answer if none was captured.
 func SoldOut() Answer {
 	return Answer{Status: 200, ContentType: jsonType, Date: true,
 		Body: []byte(`{"code":-1,"msg":"已售罄"}`)}
 }
 
-// Won is as long as a win with a token of 128 characters.
+// Won does the same. It is as long as a win with a token of 128 characters.
 func Won() Answer {
 	return Answer{Status: 200, ContentType: jsonType, Date: true,
 		Body: []byte(`{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":1234567,"token":"` +
@@ -71,7 +71,7 @@ func ParseAnswer(raw []byte) (Answer, error) {
 	return a, nil
 }
 
-// server is a fasthttp server that knows nothing but this answer.
+// server returns a fasthttp server with only this answer.
 func (a Answer) server() *fasthttp.Server {
 	return &fasthttp.Server{
 		Name:                  a.Name,

@@ -40,7 +40,7 @@ func rawGet(t *testing.T, c net.Conn) []byte {
 	return buf[:n]
 }
 
-// What the bare server says must cost the network the same as what the edge said, byte for byte.
+// The bare server's answer must be the edge's, byte for byte, so that both cost the network the same.
 func TestBareRepeatsACapturedAnswer(t *testing.T) {
 	for name, captured := range map[string]string{
 		"win": "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 10\r\n\r\n{\"code\":1}",

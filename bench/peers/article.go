@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// article is the article's design: a local counter first, Redis second, both inside one lock that is a channel
-// of size 1, over net/http, with a line in a log file for every request.
+// article is the article's design: a local counter first, Redis second, both inside one lock (a channel of size 1), over
+// net/http, with a line in a log file for every request.
 type article struct {
-	lock   chan int // holds a value while nobody is inside
+	lock   chan int // it has a value while no request is inside
 	redis  *pool
 	deduct []string // the command
 	log    string
@@ -62,7 +62,7 @@ func (a *article) buy(w http.ResponseWriter, _ *http.Request) {
 	a.writeLog("result:" + strconv.Itoa(result) + ",localSales:" + strconv.FormatInt(sold, 10))
 }
 
-// deductLocal counts first and asks later, as the article does: a refusal by Redis leaves the unit burnt here.
+// deductLocal counts before it asks Redis, as the article does. If Redis refuses, this server has lost the unit.
 func (a *article) deductLocal() bool {
 	a.localSold++
 	return a.localSold <= a.localStock
@@ -84,7 +84,7 @@ func respond(w http.ResponseWriter, body map[string]any) {
 	_, _ = w.Write(b)
 }
 
-// writeLog opens, appends and closes, once per request: that is the design.
+// writeLog opens, appends and closes for each request, as the article does.
 func (a *article) writeLog(line string) {
 	if a.log == "" {
 		return

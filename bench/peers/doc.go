@@ -1,11 +1,10 @@
-// Package peers holds the servers the edge is measured against. Each runs as a process of its own:
-// `spike bench peer NAME`.
+// Package peers has the servers that the edge is measured against. Each runs as a process of its own: `spike bench peer
+// NAME`.
 //
-//	bare       fasthttp with a fixed answer: what HTTP itself costs, and nothing else
+//	bare       fasthttp with a fixed answer: the cost of HTTP itself, and nothing else
 //	article    the article's design: one lock held across a Redis round trip, a log file opened per request
-//	onescript  fasthttp and one Lua call per request over auto-pipelined connections: no edge stock at all
+//	onescript  fasthttp and one Lua call per request over auto-pipelined connections: no stock at the edge
 //
-// The article's design is written afresh, with what stopped it from selling put right: its script no longer
-// sells one unit too many, and its connections are given back, so that it does not fall silent after 12,000 sales.
-// Its cost is left as it was.
+// The article's design is written anew, with two faults corrected that stopped it from selling: its script sold one unit too
+// many, and it never gave its connections back, so that it stopped after 12,000 sales. Its cost is unchanged.
 package peers

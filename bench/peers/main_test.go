@@ -6,8 +6,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Of fasthttp's servers two goroutines sleep on when they have ended, one of them for ever; so does one of rueidis' when it has
-// looked for a cluster.
+// After fasthttp's servers have ended, two of their goroutines sleep on, one of them for ever. A goroutine of rueidis sleeps
+// on after it has asked whether the server is a Cluster.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),

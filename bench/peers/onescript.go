@@ -9,7 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// oneScript asks Redis about every single buyer. rueidis puts the calls of all connections into few pipelines.
+// oneScript asks Redis for every buyer. rueidis puts the calls of all connections into few pipelines.
 type oneScript struct {
 	store  rueidis.Client
 	script *rueidis.Lua

@@ -19,10 +19,10 @@ const (
 	Article   = "article"
 )
 
-// ErrUnknown says that there is no peer of that name.
+// ErrUnknown means that there is no peer of that name.
 var ErrUnknown = fmt.Errorf("%w: no such peer: bare, onescript or article", bench.ErrUsage)
 
-// Options of a peer. A peer ignores what it has no use for.
+// Options of a peer. A peer ignores options that it does not use.
 type Options struct {
 	Listen     string
 	Redis      string // onescript, article: host:port
@@ -44,11 +44,11 @@ func Run(ctx context.Context, name string, o Options) error {
 	return fmt.Errorf("%w: %q", ErrUnknown, name)
 }
 
-// buyPath is where every peer sells; the sale is the article's.
+// buyPath is the path at which every peer sells: the article's sale.
 const buyPath = "/buy/ticket"
 
-// serve runs a fasthttp server until ctx ends. It has timeouts, as a server that faces buyers must: each costs
-// the edge a deadline per request, so it costs its floor one too.
+// serve runs a fasthttp server until ctx ends. Like the edge it has timeouts. Each costs a deadline per request, and the
+// floor must pay for it, too.
 func serve(ctx context.Context, addr string, s *fasthttp.Server) error {
 	l, err := net.Listen("tcp4", addr)
 	if err != nil {

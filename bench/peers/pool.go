@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// pool is a Redis connection pool as the article's: one call at a time on a connection, which is then given
-// back. It is written out because a modern client would pipeline, or clean a connection up between two users;
-// both would change what the design costs.
+// pool is a Redis connection pool like the article's: a connection makes one call at a time, and is then given back. A modern
+// client would pipeline, or clean up a connection between two users. Both would change the cost of the design, so the pool is
+// written out.
 type pool struct {
 	addr string
 	mu   sync.Mutex
@@ -73,7 +73,7 @@ func (p *pool) close() {
 	p.idle = nil
 }
 
-// call is one command and its reply, in RESP2. Only an integer or an error is understood.
+// call makes one command and reads its reply, in RESP2. It understands only an integer or an error.
 func (c *redisConn) call(args []string) (int64, error) {
 	if err := c.net.SetDeadline(time.Now().Add(callTimeout)); err != nil {
 		return 0, err

@@ -2,6 +2,6 @@ package process
 
 import "errors"
 
-// ErrNoCPU says that the CPU time of another process cannot be read here: on any system but Linux.
-// Requests/s are still measured, CPU per request is not.
+// ErrNoCPU means that the CPU time of another process cannot be read here, as on any system but Linux. Then requests/s are
+// measured, and CPU per request is not.
 var ErrNoCPU = errors.New("the CPU time of another process can be read on Linux only")

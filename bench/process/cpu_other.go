@@ -4,5 +4,5 @@ package process
 
 import "time"
 
-// CPU is not known here: see [ErrNoCPU].
+// CPU is not known here. See [ErrNoCPU].
 func (p *Process) CPU() (time.Duration, error) { return 0, ErrNoCPU }

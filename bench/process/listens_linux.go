@@ -15,8 +15,8 @@ import (
 // listening is the state of a listening socket in /proc/net/tcp.
 const listening = "0A"
 
-// Listens says whether it is this process, or a child of it, that listens on an address: whoever answers there may be somebody
-// else. nil: it is.
+// Listens checks that a process or a child of it listens on an address, because another server may answer there. nil: it
+// does.
 func Listens(pid int, addr string) error {
 	_, text, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -41,7 +41,7 @@ func Listens(pid int, addr string) error {
 	return fmt.Errorf("process %d does not listen on %s; somebody else: %v", pid, addr, len(sockets) > 0)
 }
 
-// listeners are the sockets that listen on a port, in the network of a process.
+// listeners returns the sockets that listen on a port, in the network of a process.
 func listeners(pid int, port uint64) (sockets []string, err error) {
 	for _, table := range []string{"tcp", "tcp6"} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
@@ -58,7 +58,7 @@ func listeners(pid int, port uint64) (sockets []string, err error) {
 	return sockets, nil
 }
 
-// Family is a process and its children.
+// Family returns a process and its children.
 func Family(pid int) []int {
 	all := []int{pid}
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))

@@ -2,8 +2,8 @@
 
 package process
 
-// Listens cannot be told here.
+// Listens cannot check this here.
 func Listens(int, string) error { return nil }
 
-// Family is the process alone: its children cannot be told here.
+// Family is the process alone: its children are not known here.
 func Family(pid int) []int { return []int{pid} }

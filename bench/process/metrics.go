@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Metrics is what a server's operators' listener says at /metrics, in the Prometheus text format.
+// Metrics returns /metrics of a server's operators' listener, in the Prometheus text format.
 func Metrics(ctx context.Context, admin string) (string, error) {
 	const maxBytes = 4 << 20
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -33,7 +33,7 @@ func Metrics(ctx context.Context, admin string) (string, error) {
 	return string(text), nil
 }
 
-// Label finds name="value" among a series' labels. No value of ours holds a quote.
+// Label finds name="value" among a series' labels. No value of ours has a quote in it.
 func Label(labels, name string) string {
 	_, rest, _ := strings.Cut(","+labels, ","+name+`="`)
 	value, _, _ := strings.Cut(rest, `"`)

@@ -2,5 +2,5 @@ package process
 
 import "syscall"
 
-// dieWithParent lets the kernel end the server if this process is killed before it can.
+// dieWithParent makes the kernel end the server if this process is killed.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} }

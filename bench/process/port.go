@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// Ports of servers. The kernel gives those above to connections that go out, and a crowd without keepalive opens thousands a
-// second: one of them would have taken the port before its server listens.
+// Ports of servers. The kernel gives higher ports to outgoing connections. A crowd without keepalive opens thousands a
+// second, and one of them could take the port before its server listens.
 const lowPort, highPort = 10_000, 32_767
 
-// given are the ports that this process has got. The server of one may be dead, to be started again.
+// given are the ports that this process has got. The server of one may be dead, and may be started again.
 var given sync.Map
 
-// FreeAddr is a loopback address that nobody listened on a moment ago, that no connection goes out from, and that this process has
-// not got before. Another process may take it before it is used: a server that cannot listen ends, and [Process.Ready] says so.
+// FreeAddr returns a loopback address on which nobody listened a moment ago, from which no connection goes out, and which this
+// process has not got before. Another process may take it before it is used. Then the server ends, and [Process.Ready] says so.
 func FreeAddr() (string, error) {
 	const tries = 100
 	var err error
@@ -36,7 +36,7 @@ func FreeAddr() (string, error) {
 	return "", fmt.Errorf("free port: %w", err)
 }
 
-// Answers is a probe for [Process.Ready]: an HTTP GET of url is answered with status.
+// Answers is a probe for [Process.Ready]: a GET of url must be answered with status.
 func Answers(url string, status int) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

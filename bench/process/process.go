@@ -1,5 +1,5 @@
-// Package process runs a server as a process of its own, so that what the server costs can be told
-// from what the load costs, and ends only what it started, by its process id.
+// Package process runs a server as a process of its own, so that the server's cost can be told from the load's. It ends only
+// what it started, by its process id.
 package process
 
 import (
@@ -22,7 +22,7 @@ const stopGrace = 15 * time.Second
 // Process is a running server. Its output goes to a file that outlives it.
 type Process struct {
 	Name string
-	Log  string // what it printed
+	Log  string // its output
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has been waited for
@@ -38,7 +38,7 @@ type Spec struct {
 	Env  []string // in addition to this process' own
 }
 
-// Start starts a server. It is ended when ctx ends, if not before by [Process.Stop].
+// Start starts a server. The server ends when ctx ends, or before by [Process.Stop].
 func Start(ctx context.Context, s Spec) (*Process, error) {
 	p := &Process{Name: s.Name, Log: filepath.Join(s.Dir, s.Name+".log"), done: make(chan struct{})}
 	out, err := os.Create(p.Log)
@@ -75,7 +75,7 @@ func (p *Process) Alive() bool {
 	}
 }
 
-// Stop asks the process to stop, kills it if it does not, and returns when it is gone.
+// Stop asks the process to stop, and kills it if it does not. It returns when the process is gone.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -87,7 +87,7 @@ func (p *Process) Stop() {
 	<-p.done
 }
 
-// Ready polls probe until it says nil. It gives up when the process ends, when limit is over or ctx ends.
+// Ready polls probe until it returns nil. It gives up when the process ends, when limit is over or ctx ends.
 func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(context.Context) error) error {
 	const every = 20 * time.Millisecond
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -107,8 +107,8 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func(con
 	}
 }
 
-// ReadyAt is Ready for who listens on an address, or on several (one after the other, with commas): it must be this process that
-// does, and not whoever answers there.
+// ReadyAt is Ready for a server that listens on addresses, separated by commas. The process itself must listen on each,
+// because another server may answer there.
 func (p *Process) ReadyAt(ctx context.Context, limit time.Duration, addrs string, probe func(context.Context) error) error {
 	return p.Ready(ctx, limit, func(ctx context.Context) error {
 		for addr := range strings.SplitSeq(addrs, ",") {
@@ -120,7 +120,7 @@ func (p *Process) ReadyAt(ctx context.Context, limit time.Duration, addrs string
 	})
 }
 
-// failed wraps a failure with the last of what the process printed.
+// failed wraps a failure with the end of the process' output.
 func (p *Process) failed(what string, err error) error {
 	return fmt.Errorf("%w: %s %s: %w\n%s", bench.ErrDependency, p.Name, what, err, tail(p.Log))
 }

@@ -19,7 +19,7 @@ import (
 	"spike/bench"
 )
 
-// The Redis client's refresh of its topology sleeps for up to a second after Close: rueidis', not ours.
+// A goroutine of rueidis, which refreshes the topology, sleeps for up to a second after Close.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
@@ -106,7 +106,7 @@ func TestScriptCalls(t *testing.T) {
 	}
 }
 
-// No port is one of those that the kernel gives to connections that go out: by its default, from 32768.
+// No port is one that the kernel gives to outgoing connections: by default, those from 32768.
 func TestFreeAddrIsNotOneOfTheKernels(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {
@@ -135,7 +135,7 @@ func TestLabel(t *testing.T) {
 	}
 }
 
-// Row D16: who answers on a port is not believed to be the server that was started.
+// Row D16: another server that answers on the port is not taken for the started server.
 func TestD16SomebodyElseAnswers(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -176,7 +176,7 @@ func TestD16NoAddressIsGivenTwice(t *testing.T) {
 	}
 }
 
-// Of several addresses it must listen on all.
+// A server must listen on all of its addresses.
 func TestD16EveryAddressIsItsOwn(t *testing.T) {
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {

@@ -21,7 +21,7 @@ type Redis struct {
 	client rueidis.Client
 }
 
-// StartRedis starts one that keeps its log below dir.
+// StartRedis starts a Redis that keeps its log below dir.
 func StartRedis(ctx context.Context, dir, name string) (*Redis, error) {
 	path, err := bench.Tool("redis-server")
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *Redis) Stop() {
 	r.Process.Stop()
 }
 
-// CreateSale makes a sale the way the article does: a hash with a total and a sold count.
+// CreateSale makes a sale as the article does: a hash with a total and a sold count.
 func (r *Redis) CreateSale(ctx context.Context, sale string, total, sold int64) error {
 	cmd := r.client.B().Hset().Key(hashKey(sale)).FieldValue().
 		FieldValue("ticket_total_nums", strconv.FormatInt(total, 10)).
@@ -80,7 +80,7 @@ func (r *Redis) CreateSale(ctx context.Context, sale string, total, sold int64) 
 	return nil
 }
 
-// Sold is the hash's count of units owned by buyers.
+// Sold is the sold count of the hash.
 func (r *Redis) Sold(ctx context.Context, sale string) (int64, error) {
 	n, err := r.client.Do(ctx, r.client.B().Hget().Key(hashKey(sale)).Field("ticket_sold_nums").Build()).AsInt64()
 	if err != nil {
@@ -91,7 +91,7 @@ func (r *Redis) Sold(ctx context.Context, sale string) (int64, error) {
 
 func hashKey(sale string) string { return sale + "_hash_key" }
 
-// Scripts is how many scripts and functions the server has run since it started, as it counts them itself.
+// Scripts is how many scripts and functions the server has run since its start, by its own count.
 func (r *Redis) Scripts(ctx context.Context) (int64, error) {
 	info, err := r.client.Do(ctx, r.client.B().Info().Section("commandstats").Build()).ToString()
 	if err != nil {

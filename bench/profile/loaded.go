@@ -13,7 +13,7 @@ import (
 	"spike/bench/process"
 )
 
-// Loaded profiles an edge of its own while a crowd buys from it.
+// Loaded starts an edge and profiles it while a crowd buys from it.
 type Loaded struct {
 	Binary      string // the spike program
 	Out         string
@@ -23,7 +23,7 @@ type Loaded struct {
 	EdgeArgs    []string // in addition
 }
 
-// Rates of the two profiles that are off otherwise: one of MutexFraction contentions, one wait per BlockRateNs.
+// Rates of the two profiles that are otherwise off: one of MutexFraction contentions, one wait per BlockRateNs.
 const (
 	MutexFraction = 5
 	BlockRateNs   = 10_000
@@ -33,10 +33,10 @@ const (
 	sale        = "ticket"
 	manyUnits   = 100_000_000
 	readyLimit  = 20 * time.Second
-	maxRequests = 1 << 40 // the clock ends the load, not the count
+	maxRequests = 1 << 40 // the time ends the load, not the count
 )
 
-// Run starts a Redis and an edge, loads the edge, takes the profiles meanwhile and ends all of it.
+// Run starts a Redis and an edge, loads the edge, takes the profiles meanwhile and ends everything.
 func (l Loaded) Run(ctx context.Context) ([]Profile, load.Result, error) {
 	dir, err := os.MkdirTemp("", "spike-pprof-")
 	if err != nil {
@@ -103,7 +103,7 @@ func (l Loaded) profileUnderLoad(ctx context.Context, url, admin string) ([]Prof
 	sendHome()
 	o := <-loaded
 	if errors.Is(o.err, context.Canceled) && ctx.Err() == nil {
-		o.err = nil // sent home
+		o.err = nil // cancelled on purpose
 	}
 	return profiles, o.result, errors.Join(err, o.err)
 }

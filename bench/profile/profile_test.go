@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// admin is a stand-in for an edge's admin listener: this very process.
+// admin stands in for an edge's admin listener: it profiles this process.
 func admin(t *testing.T, token string) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -85,7 +85,7 @@ func TestSessionSecondsAreBounded(t *testing.T) {
 	}
 }
 
-// Row D16: profiles are opened by this process: nothing is compiled first, and no go need be there.
+// Row D16: this process reads the profiles. Nothing is compiled first, and no go command is needed.
 func TestD16TopsWithoutGo(t *testing.T) {
 	out := t.TempDir()
 	profiles, err := Session{Admin: admin(t, "").URL, Seconds: 1, Out: out}.Take(t.Context())
@@ -101,7 +101,7 @@ func TestD16TopsWithoutGo(t *testing.T) {
 
 func keep(n int) []byte { return make([]byte, n) }
 
-// What the text says is what was measured: who has 64 MiB in use has them in the heap's.
+// The text says what was measured: a function with 64 MiB in use has them in the heap profile.
 func TestTopFindsWhoHasIt(t *testing.T) {
 	held := keep(64 << 20)
 	runtime.GC()

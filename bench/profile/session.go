@@ -15,7 +15,7 @@ import (
 	"spike/bench"
 )
 
-// Session is one visit to an edge.
+// Session takes profiles of an edge once.
 type Session struct {
 	Admin   string // host:port of the admin listener, with or without http://
 	Token   string // bearer token; empty: none
@@ -23,18 +23,18 @@ type Session struct {
 	Out     string // folder for the profiles
 }
 
-// Profile is one kind, taken and saved.
+// Profile is one saved profile.
 type Profile struct {
 	Kind string
 	File string // in the format of `go tool pprof`, gzipped
 }
 
-// ErrSession says that a session was asked for that makes no sense.
+// ErrSession means that the options of a session are wrong.
 var ErrSession = fmt.Errorf("%w: profile", bench.ErrUsage)
 
 const maxSeconds = 300
 
-// kinds in the order of the report. A path that ends in = wants the seconds after it.
+// kinds in the order of the report. If a path ends in =, the seconds follow it.
 var kinds = []struct{ name, path string }{
 	{"cpu", "/debug/pprof/profile?seconds="},
 	{"mutex", "/debug/pprof/mutex?seconds="},
@@ -42,7 +42,7 @@ var kinds = []struct{ name, path string }{
 	{"heap", "/debug/pprof/heap"},
 }
 
-// Take takes all profiles at once: the first three over the same seconds, the heap when those are over.
+// Take takes all profiles: the first three over the same seconds, the heap after them.
 func (s Session) Take(ctx context.Context) ([]Profile, error) {
 	if s.Seconds < 1 || s.Seconds > maxSeconds {
 		return nil, fmt.Errorf("%w: %d seconds, not 1..%d", ErrSession, s.Seconds, maxSeconds)
@@ -58,7 +58,7 @@ func (s Session) Take(ctx context.Context) ([]Profile, error) {
 		profiles[i] = Profile{Kind: k.name, File: filepath.Join(s.Out, k.name+".pb.gz")}
 		wg.Go(func() {
 			if err := s.save(ctx, k.path, profiles[i].File); err != nil {
-				giveUp(err) // the first one says it all
+				giveUp(err) // the first error is enough
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// views are the texts made of the profiles. A heap has two: what is in use, and what was ever allocated.
+// views are the texts made of the profiles. The heap has two: memory in use, and memory ever allocated.
 var views = []struct{ kind, file, title, sample string }{
 	{"cpu", "cpu.txt", "CPU", "cpu"},
 	{"mutex", "mutex.txt", "Mutex: time others waited for a lock", "delay"},
@@ -45,7 +45,7 @@ func Print(w io.Writer, profiles []Profile) error {
 	return nil
 }
 
-// function is what was measured in one function, and in it and those that it called.
+// function is what was measured in one function, alone and with the functions that it called.
 type function struct {
 	name      string
 	flat, cum int64
@@ -78,12 +78,12 @@ func top(file, sample string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// functions are all there are, those with most of their own first.
+// functions returns all functions, the largest of their own first.
 func functions(p *profile.Profile, at int) (all []*function, total int64) {
 	by := map[string]*function{}
 	for _, s := range p.Sample {
 		total += s.Value[at]
-		seen := map[string]bool{} // of a function that calls itself a sample is counted once
+		seen := map[string]bool{} // a sample of a recursive function is counted once
 		for depth, location := range s.Location {
 			for inlined, line := range location.Line {
 				name := line.Function.Name
@@ -116,7 +116,7 @@ func share(n, total int64) float64 {
 	return 100 * float64(n) / float64(total)
 }
 
-// amount is a number with its unit, for people.
+// amount formats a number with its unit.
 func amount(n int64, unit string) string {
 	switch unit {
 	case "nanoseconds":

@@ -18,7 +18,7 @@ type Balance struct {
 	Samples   []balance.Sample  `json:"samples"` // raw
 }
 
-// Save writes balance.txt, .md, .json and .svg into a folder, which it makes if it must.
+// Save writes balance.txt, .md, .json and .svg into a folder. It makes the folder if necessary.
 func (r Balance) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{
 		"balance.txt": r.Text, "balance.md": r.Markdown, "balance.json": r.JSON, "balance.svg": r.SVG,
@@ -40,7 +40,7 @@ func (r Balance) Markdown(w io.Writer) error {
 	return nil
 }
 
-// Faulty is the requests that were not answered, or that no edge counted.
+// Faulty is how many requests were not answered, or not counted by an edge.
 func (r Balance) Faulty() (n int64) {
 	for _, s := range r.Summaries {
 		n += s.Faulty
@@ -49,10 +49,11 @@ func (r Balance) Faulty() (n int64) {
 }
 
 func (r Balance) tables() []table {
-	shares := table{title: "Who gets the crowd: requests by the edges' own counters", head: []string{"way", "wanted", "edge-1", "edge-2",
-		"edge-3", "edge-4", "Jain's index", "furthest off", "faulty"}}
-	costs := table{title: "What a request costs: CPU us", head: []string{"way", "nginx", "edges", "both", "min..max", "x round robin",
-		"min..max", "both, nothing kept", "min..max", "x kept", "min..max"}}
+	shares := table{title: "Who gets the crowd: requests by the edges' own counters",
+		head: []string{"way", "wanted", "edge-1", "edge-2", "edge-3", "edge-4", "Jain's index", "furthest off", "faulty"}}
+	costs := table{title: "What a request costs: CPU us",
+		head: []string{"way", "nginx", "edges", "both", "min..max", "x round robin", "min..max",
+			"both, nothing kept", "min..max", "x kept", "min..max"}}
 	for _, s := range r.Summaries {
 		row := []string{s.Way, wanted(s.Wanted)}
 		for _, n := range s.Counts {
@@ -65,12 +66,13 @@ func (r Balance) tables() []table {
 	}
 	o := r.Options
 	shares.notes = []string{"Jain's index of what each got over what it should: 1 is as wanted, 0.25 is all for one of four"}
-	costs.notes = []string{fmt.Sprintf("medians of %s of %d requests on %d connections, all answered \"sold out\"; kept: connections from nginx to the edges",
+	costs.notes = []string{fmt.Sprintf("medians of %s of %d requests on %d connections, all answered \"sold out\"; "+
+		"kept: connections from nginx to the edges",
 		plural(o.Rounds, "round"), o.Requests, o.Connections)}
 	return []table{shares, costs}
 }
 
-// wanted is 1:2:3:4, as weights say it.
+// wanted formats the shares as weights, such as 1:2:3:4.
 func wanted(shares []float64) string {
 	words := make([]string, len(shares))
 	for i, s := range shares {
@@ -79,7 +81,7 @@ func wanted(shares []float64) string {
 	return strings.Join(words, " ")
 }
 
-// figure is a number of which there is one.
+// figure formats a single number.
 func figure(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
 
 // SVG draws the run: a panel for each way, with a bar for each edge's share, and one for what a request costs.
@@ -103,8 +105,8 @@ func (r Balance) SVG(w io.Writer) error {
 }
 
 func sharePanel(s balance.Summary, x, y, width float64) barPanel {
-	p := barPanel{X: x, Y: y, Width: width, Title: s.Way, Legend: fmt.Sprintf("share of the requests; Jain's index %s, furthest off %s %%",
-		figure(s.Jain, 4), figure(s.Deviation, 1))}
+	p := barPanel{X: x, Y: y, Width: width, Title: s.Way,
+		Legend: fmt.Sprintf("share of the requests; Jain's index %s, furthest off %s %%", figure(s.Jain, 4), figure(s.Deviation, 1))}
 	all := int64(0)
 	for _, n := range s.Counts {
 		all += n
@@ -118,9 +120,10 @@ func sharePanel(s balance.Summary, x, y, width float64) barPanel {
 	return p
 }
 
-// costPanel has two bars for each way: with and without connections kept.
+// costPanel has two bars for each way: with and without kept connections.
 func (r Balance) costPanel(y float64) barPanel {
-	p := barPanel{X: margin, Y: y, Title: "What a request costs", Legend: "CPU, µs per request, nginx and edges together; orange: connections kept alive"}
+	p := barPanel{X: margin, Y: y, Title: "What a request costs",
+		Legend: "CPU, µs per request, nginx and edges together; orange: connections kept alive"}
 	longest := 1e-9
 	for _, s := range r.Summaries {
 		longest = max(longest, s.Kept.Both.Max, s.NotKept.Both.Max)

@@ -15,7 +15,7 @@ type barPanel struct {
 	Bars          []bar
 }
 
-// bar is one server. Its whisker spans all rounds. Target is where the edge should end at most; 0: none.
+// bar is one server. Its whisker spans all rounds. Target marks where the edge should end at most; 0: no mark.
 type bar struct {
 	Name, Figure, Note  string
 	Main                bool // the edge
@@ -42,12 +42,12 @@ func (r Report) barPanels(y float64) []barPanel {
 	return panels
 }
 
-// costly are the servers whose CPU time is known.
+// costly returns the servers whose CPU time is known.
 func costly(rows []compare.Summary) []compare.Summary {
 	return slices.DeleteFunc(slices.Clone(rows), func(s compare.Summary) bool { return s.Cost.N == 0 })
 }
 
-// longest is what the longest bar of any panel stands for: the panels share a scale, so they can be compared.
+// longest is the value of the longest bar of any panel. The panels share a scale, so they can be compared.
 func (r Report) longest() float64 {
 	longest := 0.0
 	for _, s := range r.Servers {

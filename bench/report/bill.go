@@ -8,7 +8,7 @@ import (
 	"spike/bench/stats"
 )
 
-// Bill is what a whole spike costs, through three designs.
+// Bill is what a whole spike costs in three designs.
 type Bill struct {
 	Machine   Machine        `json:"machine"`
 	Options   bill.Options   `json:"options"`
@@ -18,7 +18,7 @@ type Bill struct {
 	Samples   []bill.Sample  `json:"samples"` // raw
 }
 
-// Save writes bill.txt, .md, .json and .svg into a folder, which it makes if it must.
+// Save writes bill.txt, .md, .json and .svg into a folder. It makes the folder if necessary.
 func (r Bill) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{
 		"bill.txt": r.Text, "bill.md": r.Markdown, "bill.json": r.JSON, "bill.svg": r.SVG,
@@ -63,7 +63,7 @@ func (r Bill) tables() []table {
 	return []table{t}
 }
 
-// percent of a spread; a dash where nobody counted.
+// percent formats a spread; a dash if nothing was counted.
 func percent(s stats.Spread) string {
 	if s.N == 0 {
 		return dash
@@ -105,7 +105,7 @@ type rows struct{ left, y, scale float64 }
 
 func barsFrom(left, y, scale float64) *rows { return &rows{left, y, scale} }
 
-// next places a bar as long as a median. target is where a mark is drawn; 0: none is.
+// next places a bar as long as a median. A mark is drawn at target; 0: no mark.
 func (r *rows) next(b bar, v stats.Spread, target float64) bar {
 	b.X, b.Y, b.Length = r.left, r.y, v.Median*r.scale
 	b.From, b.To, b.Middle = r.left+v.Min*r.scale, r.left+v.Max*r.scale, r.y+rowHeight/2-6

@@ -16,7 +16,7 @@ import (
 	"spike/bench/load"
 )
 
-// exampleBill is a measurement as it might have been.
+// exampleBill is an example of a measurement.
 func exampleBill() Bill {
 	r := Bill{Machine: example().Machine, Options: bill.Options{Rounds: 2, Requests: 1_000_000, Units: 10_000, Connections: 256}}
 	for round := 1; round <= 2; round++ {
@@ -33,7 +33,8 @@ func exampleBill() Bill {
 func TestBillText(t *testing.T) {
 	r := exampleBill()
 	text := render(t, r.Text)
-	for _, want := range []string{"article  100.00", "gate       9.00", "5.00 %", "gate: 0.300 x edges (0.300..0.300 in 2 rounds); target at most 0.400: met",
+	for _, want := range []string{"article  100.00", "gate       9.00", "5.00 %",
+		"gate: 0.300 x edges (0.300..0.300 in 2 rounds); target at most 0.400: met",
 		"gate: 0.090 x article (0.090..0.090 in 2 rounds); target at most 0.167: met", "1000000 requests for 10000 units"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -45,7 +46,7 @@ func TestBillText(t *testing.T) {
 	}
 }
 
-// exampleBalance is a comparison as it might have been, of the first few ways.
+// exampleBalance is an example of a comparison of the first few ways.
 func exampleBalance(ways int) Balance {
 	r := Balance{Machine: example().Machine, Options: balance.Options{Rounds: 1, Requests: 1000, Connections: 64}}
 	for _, w := range balance.Ways()[:ways] {
@@ -68,8 +69,8 @@ func exampleBalance(ways int) Balance {
 func TestBalanceText(t *testing.T) {
 	r := exampleBalance(len(balance.Ways()))
 	text := render(t, r.Text)
-	for _, want := range []string{"weighted              10 % 20 % 30 % 40 %     200     400     600     800        1.0000", "buyer-hash",
-		"30.00", "66.00", "2.200  2.200..2.200", "0.00 %"} {
+	for _, want := range []string{"weighted              10 % 20 % 30 % 40 %     200     400     600     800        1.0000",
+		"buyer-hash", "30.00", "66.00", "2.200  2.200..2.200", "0.00 %"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -83,7 +84,7 @@ func TestFrontPicturesOfWholeAndPartialRuns(t *testing.T) {
 	ways := len(balance.Ways())
 	part := exampleBill()
 	part.Summaries = part.Summaries[:1]
-	unknown := exampleBill() // where the system does not tell CPU time
+	unknown := exampleBill() // if the system does not tell CPU time
 	for i := range unknown.Samples {
 		unknown.Samples[i].Cost = front.Cost{}
 	}
@@ -111,12 +112,14 @@ func TestFrontPicturesOfWholeAndPartialRuns(t *testing.T) {
 func TestGateCostText(t *testing.T) {
 	r := GateCost{Machine: example().Machine, Options: gatecost.Options{Quads: 1, Duration: 2 * time.Second, Connections: 64}}
 	for i, us := range []time.Duration{13, 10, 10, 13} {
-		r.Samples = append(r.Samples, gatecost.Sample{Sales: 10_000, Server: []string{gatecost.Flag, gatecost.Return}[(i+1)/2%2], Round: 1,
-			CPU: us * time.Millisecond, Measurement: generator.Measurement{Requests: 1000, PerSec: 90_000, Non2xx: 1}})
+		r.Samples = append(r.Samples, gatecost.Sample{Sales: 10_000,
+			Server: []string{gatecost.Flag, gatecost.Return}[(i+1)/2%2], Round: 1, CPU: us * time.Millisecond,
+			Measurement: generator.Measurement{Requests: 1000, PerSec: 90_000, Non2xx: 1}})
 	}
 	r.Summaries = gatecost.Summarise(r.Samples)
 	text := render(t, r.Text)
-	for _, want := range []string{"10000", "13.00..13.00", "1.300", "10000 sales: 1.300 x return 200 (1.300..1.300 in 1 quad); target at most 1.25: missed"} {
+	for _, want := range []string{"10000", "13.00..13.00", "1.300",
+		"10000 sales: 1.300 x return 200 (1.300..1.300 in 1 quad); target at most 1.25: missed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -133,7 +136,8 @@ func TestSaveFront(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"bill.txt", "bill.md", "bill.svg", "balance.txt", "balance.md", "balance.svg", "gate.txt", "gate.md", "gate.json"} {
+	for _, name := range []string{"bill.txt", "bill.md", "bill.svg", "balance.txt", "balance.md", "balance.svg",
+		"gate.txt", "gate.md", "gate.json"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -38,7 +38,7 @@ type line struct {
 
 type dot struct{ X, Y, Top, Bottom float64 }
 
-// labelGap keeps the names of two lines that end together apart.
+// labelGap is the distance between the names of two lines that end together.
 const labelGap = 17
 
 func drawLines(cells []counters.Cell, y float64) *linePanel {
@@ -74,7 +74,7 @@ func (l *line) add(x float64, ns stats.Spread, axis scale) {
 	l.LabelY, l.LastNum = d.Y, number(ns, 1)
 }
 
-// spreadLabels pushes names that would overlap downwards, in the order of their lines.
+// spreadLabels pushes overlapping names down, in the order of their lines.
 func spreadLabels(lines []line) {
 	order := make([]*line, len(lines))
 	for i := range lines {
@@ -106,7 +106,7 @@ func (s scale) at(v float64) float64 {
 	return s.bottom - s.height*(math.Log10(max(v, 1e-3))-s.low)/(s.high-s.low)
 }
 
-// ticks at 1, 2, 5, 10, 20, 50 ... within the axis.
+// ticks returns ticks at 1, 2, 5, 10, 20, 50 ... within the axis.
 func (s scale) ticks() []tick {
 	var all []tick
 	for decade := math.Floor(s.low); decade <= s.high; decade++ {

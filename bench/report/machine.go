@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Machine is where and from what a run was made: without it a number means nothing.
+// Machine is where a run was made, and from what. Without it a number means nothing.
 type Machine struct {
 	CPU     string `json:"cpu"`
 	Cores   int    `json:"cores"`
@@ -34,7 +34,7 @@ func ThisMachine(ctx context.Context) Machine {
 	}
 }
 
-// Line is the machine in a line.
+// Line formats the machine as one line.
 func (m Machine) Line() string {
 	return strings.Join([]string{m.CPU, plural(m.Cores, "core"), m.Kernel, m.OS, m.Go}, ", ")
 }
@@ -52,7 +52,7 @@ func cpuModel() string {
 	return unknown
 }
 
-// commit is the one this program was built from, or the one checked out where it runs.
+// commit is the commit that this program was built from, or the one that is checked out here.
 func commit(ctx context.Context) string {
 	var revision, dirty string
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -77,7 +77,7 @@ func commit(ctx context.Context) string {
 	return revision + dirty
 }
 
-// said is what a program prints, on one line; unknown if nothing, or if it cannot be run.
+// said is a program's output on one line. It is unknown if there is none or the program cannot run.
 func said(ctx context.Context, program string, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 //go:embed picture.svg.tmpl
 var pictureText string
 
-// picture is what the template draws: everything is already in its place.
+// picture is the template's data, with everything in its place.
 type picture struct {
 	Width, Height int
 	Title, About  string
@@ -48,7 +48,7 @@ func (p picture) write(w io.Writer) error {
 	return t.Execute(w, p)
 }
 
-// pixel writes a coordinate without a tail of digits.
+// pixel formats a coordinate with at most one decimal.
 func pixel(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
 
 func (r Report) draw() picture {

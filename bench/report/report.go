@@ -11,7 +11,7 @@ import (
 	"spike/bench/counters"
 )
 
-// Report is a whole run. A part that was not run is empty, and left out of what is written.
+// Report is a whole run. A part that was not run is empty and left out.
 type Report struct {
 	Machine  Machine           `json:"machine"`
 	Options  *compare.Options  `json:"options,omitempty"`
@@ -20,7 +20,7 @@ type Report struct {
 	Samples  []compare.Sample  `json:"samples,omitempty"` // raw
 }
 
-// Save writes all four files into a folder, which it makes if it must.
+// Save writes all four files into a folder. It makes the folder if necessary.
 func (r Report) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{
 		"report.txt": r.Text, "report.md": r.Markdown, "report.json": r.JSON, "report.svg": r.SVG,

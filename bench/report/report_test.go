@@ -17,7 +17,7 @@ import (
 	"spike/bench/stats"
 )
 
-// example is a run as it might have been.
+// example is an example of a run.
 func example() Report {
 	around := func(v float64) stats.Spread { return stats.Spread{Median: v, Min: v * 0.97, Max: v * 1.05, N: 5} }
 	r := Report{
@@ -71,8 +71,8 @@ func render(t *testing.T, write func(io.Writer) error) string {
 
 func TestText(t *testing.T) {
 	text := render(t, example().Text)
-	for _, want := range []string{"Sold out", "Selling", "Counting down", "article", "7.250", "commit 0123abc", "AMD <EPYC>, 2 cores",
-		"edge: 1.030 x bare (0.999..1.082 in 5 quads); target at most 1.08: met",
+	for _, want := range []string{"Sold out", "Selling", "Counting down", "article", "7.250", "commit 0123abc",
+		"AMD <EPYC>, 2 cores", "edge: 1.030 x bare (0.999..1.082 in 5 quads); target at most 1.08: met",
 		"edge: 3 scripts, 0.000003 per request; target at most 0.0002: met",
 		"edge: 9000 scripts, 0.01 per unit; target at most 0.02: met", "shard.Stock"} {
 		if !strings.Contains(text, want) {
@@ -102,7 +102,8 @@ func TestJSONComesBack(t *testing.T) {
 	if err := json.Unmarshal([]byte(render(t, r.JSON)), &back); err != nil {
 		t.Fatal(err)
 	}
-	if len(back.Servers) != len(r.Servers) || len(back.Counters) != len(r.Counters) || back.Samples[0].CPU != time.Second || back.Machine != r.Machine {
+	if len(back.Servers) != len(r.Servers) || len(back.Counters) != len(r.Counters) ||
+		back.Samples[0].CPU != time.Second || back.Machine != r.Machine {
 		t.Fatalf("%+v", back)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"spike/bench/strategies"
 )
 
-// Strategies is a measurement of the three orders of doing things.
+// Strategies is a measurement of the three strategies.
 type Strategies struct {
 	Machine   Machine              `json:"machine"`
 	Options   strategies.Options   `json:"options"`
@@ -17,7 +17,7 @@ type Strategies struct {
 	Samples   []strategies.Sample  `json:"samples"` // raw
 }
 
-// Save writes strategies.txt, .md, .json and .svg into a folder, which it makes if it must.
+// Save writes strategies.txt, .md, .json and .svg into a folder. It makes the folder if necessary.
 func (r Strategies) Save(dir string) error {
 	return save(dir, map[string]func(io.Writer) error{
 		"strategies.txt": r.Text, "strategies.md": r.Markdown, "strategies.json": r.JSON, "strategies.svg": r.SVG,
@@ -40,24 +40,25 @@ func (r Strategies) Markdown(w io.Writer) error {
 }
 
 func (r Strategies) tables() []table {
-	crowd := table{title: "The rush", head: []string{"strategy", "requests/s", "min..max", "p50 ms", "min..max", "p99 ms", "min..max",
-		"rows written/request", "min..max", "transactions/request", "min..max", "faulty"}}
-	units := table{title: "The units", head: []string{"strategy", "promised", "min..max", "oversold", "min..max", "stuck unpaid", "min..max",
-		"still on sale", "min..max", "paid after the rush", "paid at the end", "min..max"}}
+	crowd := table{title: "The rush", head: []string{"strategy", "requests/s", "min..max", "p50 ms", "min..max",
+		"p99 ms", "min..max", "rows written/request", "min..max", "transactions/request", "min..max", "faulty"}}
+	units := table{title: "The units", head: []string{"strategy", "promised", "min..max", "oversold", "min..max",
+		"stuck unpaid", "min..max", "still on sale", "min..max", "paid after the rush", "paid at the end", "min..max"}}
 	for _, s := range r.Summaries {
-		crowd.rows = append(crowd.rows, append(cells(s.Strategy, []stats.Spread{s.PerSec, s.P50, s.P99, s.Rows, s.Transactions}, 0, 2, 2, 3, 3),
-			strconv.FormatInt(s.Faults, 10)))
-		row := cells(s.Strategy, []stats.Spread{s.Won, s.Oversold, s.Stuck, s.OnSale}, 0, 0, 0, 0)
+		row := cells(s.Strategy, []stats.Spread{s.PerSec, s.P50, s.P99, s.Rows, s.Transactions}, 0, 2, 2, 3, 3)
+		crowd.rows = append(crowd.rows, append(row, strconv.FormatInt(s.Faults, 10)))
+		row = cells(s.Strategy, []stats.Spread{s.Won, s.Oversold, s.Stuck, s.OnSale}, 0, 0, 0, 0)
 		units.rows = append(units.rows, append(row, number(s.PaidRush, 1)+" %", number(s.PaidEnd, 1)+" %", spread(s.PaidEnd, 1)))
 	}
 	o := r.Options
-	units.notes = []string{fmt.Sprintf("medians of %s; %d units, %d buyers and %d late ones on %d connections, %d %% of the winners never pay, "+
-		"hold %v, %d connections to PostgreSQL, seed %d", plural(o.Rounds, "round"), o.Units, o.Buyers, o.Late, o.Connections, o.NeverPay,
+	units.notes = []string{fmt.Sprintf("medians of %s; %d units, %d buyers and %d late ones on %d connections, "+
+		"%d %% of the winners never pay, hold %v, %d connections to PostgreSQL, seed %d",
+		plural(o.Rounds, "round"), o.Units, o.Buyers, o.Late, o.Connections, o.NeverPay,
 		o.Hold, o.Pool, o.Seed)}
 	return []table{crowd, units}
 }
 
-// cells of a row: a name, and for each spread its median and its range.
+// cells returns a row: a name, and for each spread its median and its range.
 func cells(name string, spreads []stats.Spread, decimals ...int) []string {
 	row := []string{name}
 	for i, s := range spreads {

@@ -12,12 +12,14 @@ import (
 	"spike/bench/strategies"
 )
 
-// exampleStrategies is a measurement as it might have been.
+// exampleStrategies is an example of a measurement.
 func exampleStrategies() Strategies {
 	r := Strategies{Machine: example().Machine, Options: strategies.Options{Rounds: 2, Units: 2000, Buyers: 20000, Late: 2000,
 		Connections: 64, Pool: 24, NeverPay: 30, Hold: 2 * time.Second, Seed: 1}}
 	for round := 1; round <= 2; round++ {
-		for i, l := range []strategies.Ledger{{Units: 2000, Paid: 1406, Stuck: 594}, {Units: 2000, Paid: 2461}, {Units: 2000, Paid: 1819, OnSale: 181}} {
+		for i, l := range []strategies.Ledger{
+			{Units: 2000, Paid: 1406, Stuck: 594}, {Units: 2000, Paid: 2461}, {Units: 2000, Paid: 1819, OnSale: 181},
+		} {
 			r.Samples = append(r.Samples, strategies.Sample{Strategy: strategies.Names()[i], Round: round,
 				Rush: load.Result{Answered: 20000, Elapsed: time.Duration(round+1) * time.Second, Statuses: map[int]int64{200: 20000},
 					Latency: load.Latency{P50: 3 * time.Millisecond, P99: 40 * time.Millisecond}},
@@ -30,7 +32,8 @@ func exampleStrategies() Strategies {
 
 func TestStrategiesText(t *testing.T) {
 	text := render(t, exampleStrategies().Text)
-	for _, want := range []string{"order-then-deduct", "594..594", "461..461", "181..181", "91.0 %", "8333  6667..10000", "hold 2s", "2 rounds"} {
+	for _, want := range []string{"order-then-deduct", "594..594", "461..461", "181..181", "91.0 %", "8333  6667..10000",
+		"hold 2s", "2 rounds"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// table is a table before anybody decided what it is shown on. The first column is words, the others numbers.
+// table is a table for any output. The first column is text, the others are numbers.
 type table struct {
 	title string
 	head  []string

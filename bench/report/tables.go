@@ -19,7 +19,7 @@ var titles = map[string]string{
 	compare.Selling: "Selling: every answer is a winner's",
 }
 
-// tables of whatever was run.
+// tables returns the tables of all that was run.
 func (r Report) tables() []table {
 	var all []table
 	for _, sc := range compare.Scenarios() {
@@ -37,7 +37,7 @@ func (r Report) of(scenario string) []compare.Summary {
 	return slices.DeleteFunc(slices.Clone(r.Servers), func(s compare.Summary) bool { return s.Scenario != scenario })
 }
 
-// serverTable is what the servers cost.
+// serverTable shows what the servers cost.
 func serverTable(sc compare.Scenario, rows []compare.Summary, o *compare.Options) table {
 	t := table{title: titles[sc.Name], head: []string{
 		"server", "CPU us/request", "min..max", "x bare", "min..max", "requests/s", "p50 ms", "p99 ms", "faulty"}}
@@ -51,12 +51,13 @@ func serverTable(sc compare.Scenario, rows []compare.Summary, o *compare.Options
 	return t
 }
 
-// besideTable is what their Redis did meanwhile, and what ab says of them.
+// besideTable shows what their Redis did meanwhile, and ab's figures.
 func besideTable(sc compare.Scenario, rows []compare.Summary, o *compare.Options) table {
 	t := table{title: titles[sc.Name] + " (Redis, and ab as a cross-check)", head: []string{
 		"server", "Redis CPU us/request", "scripts", "scripts/" + answer(sc), "ab: CPU us/request", "ab: requests/s"}}
 	for _, s := range rows {
-		t.rows = append(t.rows, []string{s.Server, number(s.RedisCost, 2), count(s), scripts(s), fixed(s.ABCost, 2), fixed(s.ABPerSec, 0)})
+		t.rows = append(t.rows, []string{s.Server, number(s.RedisCost, 2), count(s), scripts(s),
+			fixed(s.ABCost, 2), fixed(s.ABPerSec, 0)})
 		t.notes = append(t.notes, scriptTarget(sc, s)...)
 	}
 	if o != nil && o.ABRequests > 0 {
@@ -72,7 +73,7 @@ func answer(sc compare.Scenario) string {
 	return "request"
 }
 
-// ratioTarget says what was aimed at beside what was measured.
+// ratioTarget says the target and whether it was met.
 func ratioTarget(s compare.Summary) []string {
 	if s.RatioTarget == 0 || s.Ratio.N == 0 {
 		return nil
@@ -127,7 +128,8 @@ func counterTable(cells []counters.Cell) table {
 		t.rows = append(t.rows, row)
 	}
 	if len(cells) > 0 {
-		t.notes = []string{"medians of " + plural(cells[0].Ns.N, "interleaved round") + "; wall time with all CPUs taking from one stock"}
+		t.notes = []string{"medians of " + plural(cells[0].Ns.N, "interleaved round") +
+			"; wall time with all CPUs taking from one stock"}
 	}
 	return t
 }
@@ -150,7 +152,7 @@ func cell(cells []counters.Cell, strategy string, procs int) stats.Spread {
 	return cells[i].Ns
 }
 
-// What was not measured shows as a dash.
+// dash stands for a value that was not measured.
 const dash = "-"
 
 func number(s stats.Spread, decimals int) string {
@@ -174,7 +176,7 @@ func fixed(v float64, decimals int) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
-// count of scripts; a dash for the server that has no Redis.
+// count formats a number of scripts; a dash for a server without Redis.
 func count(s compare.Summary) string {
 	if s.Server == peers.Bare {
 		return dash

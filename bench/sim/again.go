@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// rare is what a seed holds in store beside the fates: combinations that chance alone brings once in tens of thousands of
-// worlds. They are drawn on their own, so that a new one changes no world without it.
+// rare is the part of the fates that chance alone would bring once in tens of thousands of worlds. It has random numbers of
+// its own, so that a new kind changes no world without it.
 type rare struct {
-	again  bool // a history that was cut is cut again before its recovery is over, or about then
-	badDay bool // what goes wrong goes wrong at once
+	again  bool // a cut history is cut again before its recovery is over, or about then
+	badDay bool // several faults at the same time
 	sparse bool // one buyer at a time at each edge, about as far apart as units wait for one
 }
 
@@ -24,7 +24,8 @@ func drawRare(seed uint64, f *fates) rare {
 	return out
 }
 
-// last lets units last through a recovery or two of a Redis that forgets: who still sells then has something to lose.
+// last makes units last through one or two recoveries of a Redis that forgets, so that an edge that still sells has something
+// to lose.
 func (f *fates) last() {
 	f.store, f.crashes = lossy, true
 	f.total, f.slack = max(f.total, 40), max(f.slack, 4)
@@ -51,14 +52,14 @@ func (r rare) String() string {
 // recovery is about how long a new era that has lost history grants nothing.
 func (f fates) recovery() time.Duration { return max(f.term+time.Second, 4*time.Second) + f.binds() }
 
-// cutAgain kills a lone Redis once more, mostly at the end of its recovery; it loses all but the beginning of what came since,
-// or only the end. Its clock is its own, so the margin is not asked for more than once.
+// cutAgain kills a lone Redis once more, mostly at the end of its recovery. The Redis loses all but the beginning of what it
+// did since, or only the end. It keeps its own clock, so the margin is needed only once.
 func (w *world) cutAgain(s *server) {
 	if !w.fates.rare.again || w.now < w.calmUntil || w.chance(0.3) {
 		return
 	}
 	from, d := w.now, w.fates.recovery()
-	if w.chance(0.5) { // who comes late says what it has when another has said more
+	if w.chance(0.5) { // an edge that comes late re-asserts after another one
 		w.someHost().cutOff(w.upTo(2 * time.Second))
 	}
 	if w.chance(0.6) {
@@ -68,8 +69,8 @@ func (w *world) cutAgain(s *server) {
 	w.after(w.upTo(d), func() { w.cut(s, time.Duration(w.now-from)-w.oneOf(600*time.Millisecond, d/2)) })
 }
 
-// cutAtTheEnd is a cut just after the recovery; in the history that is left it is not quite over, and an edge that came late
-// has said in what is lost what it has.
+// cutAtTheEnd cuts the history just after the recovery. In the history that is left, the recovery is not quite over. An edge
+// that came late has re-asserted in the part that is lost.
 func (w *world) cutAtTheEnd(s *server) {
 	h := s.twin.Last()
 	d := time.Duration(h.Reopens-h.Now) * time.Microsecond
@@ -90,7 +91,7 @@ func (w *world) cut(s *server, tail time.Duration) {
 	s.crash(max(tail, 0), w.oneOf(300*time.Millisecond, 4*time.Second), false)
 }
 
-// badDay is everything at once: some edges are cut off, one pauses, one dies, the store does too, or its clock jumps.
+// badDay makes several faults at once: some edges are cut off, one pauses, one dies, and the store dies or its clock jumps.
 func (w *world) badDay() {
 	w.tell("a bad day")
 	for range 1 + w.rng.IntN(2) {
@@ -113,12 +114,12 @@ func (w *world) badDay() {
 	}
 }
 
-// beat is how far apart the buyers of a sparse crowd are at this edge.
-func (e *edge) beat() time.Duration {
+// spacing is the time between two buyers of a sparse crowd at this edge.
+func (e *edge) spacing() time.Duration {
 	return 215*time.Millisecond + time.Duration(e.host.id%8)*10*time.Millisecond + e.w.upTo(5*time.Millisecond)
 }
 
-// burst is how many buyers come together.
+// burst is how many buyers come at once.
 func (e *edge) burst() int {
 	if e.w.fates.rare.sparse {
 		return 1
@@ -126,7 +127,7 @@ func (e *edge) burst() int {
 	return 1 + e.w.rng.IntN(4)
 }
 
-// longestQueue is how long a sparse crowd takes to buy what is left, at one edge.
+// longestQueue is how long a sparse crowd takes to buy the rest at one edge.
 func (w *world) longestQueue() time.Duration {
 	if !w.fates.rare.sparse {
 		return 0

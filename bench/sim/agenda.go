@@ -2,14 +2,14 @@ package sim
 
 import "time"
 
-// happening is a thing to come.
+// happening is something that will be done at a time.
 type happening struct {
 	at    int64
-	order uint64 // of two at the same time the one planned first comes first
+	order uint64 // of two at the same time, the one planned first is done first
 	do    func()
 }
 
-// agenda is everything to come: a heap, the next thing first.
+// agenda is a heap of everything that is planned, the next first.
 type agenda struct {
 	heap []happening
 	made uint64
@@ -57,13 +57,13 @@ func (a *agenda) sink() {
 	}
 }
 
-// after plans something.
+// after plans something for later.
 func (w *world) after(d time.Duration, do func()) { w.agenda.add(w.now+int64(max(d, 0)), do) }
 
-// maxHappenings ends a world that goes round in circles.
+// maxHappenings ends a world that never comes to an end.
 const maxHappenings = 4_000_000
 
-// until runs what is due before a time, or until done says so.
+// until does what is due before a time, or until done is true.
 func (w *world) until(end int64, done func() bool) bool {
 	for len(w.agenda.heap) > 0 && w.agenda.heap[0].at <= end {
 		next := w.agenda.pop()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Things happen by time, and at one time in the order in which they were planned.
+// What is planned is done in the order of time, and at one time in the order of planning.
 func TestAgendaIsInOrder(t *testing.T) {
 	var a agenda
 	r := rand.New(rand.NewPCG(1, 1))

@@ -9,10 +9,9 @@ import (
 	"spike/shard"
 )
 
-// What mutants do, where it is the simulation that leaves a guard out. Without the build tag mutants nothing here does
-// anything.
+// The mutants whose guard is left out by the simulation. Without the build tag mutants this file does nothing.
 
-// mutate bends the bounds.
+// mutate changes the bounds.
 func (w *world) mutate() {
 	switch {
 	case w.lacks(noMargin):
@@ -32,7 +31,7 @@ func (e *edge) takersClock() allotment.Instant {
 	return e.clock()
 }
 
-// bend is what an edge makes of its clocks.
+// bend returns the clocks as the edge uses them.
 func (e *edge) bend(now allotment.Instant) allotment.Instant {
 	switch {
 	case e.w.lacks(monotonicOnly):
@@ -43,7 +42,7 @@ func (e *edge) bend(now allotment.Instant) allotment.Instant {
 	return now
 }
 
-// waits says which mutation leaves out the wait behind a call.
+// waits returns the mutant that leaves out the wait after a call.
 func waits(call any) ledger.Mutant {
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
@@ -73,8 +72,8 @@ func (w *world) waitsFor(e *entry, h ledger.Head) uint64 {
 	return h.Replicas
 }
 
-// say is a call as it is sent.
-func (e *edge) say(call any) any {
+// mutateCall returns the call that is really sent.
+func (e *edge) mutateCall(call any) any {
 	switch q := call.(type) {
 	case ledger.RenewRequest:
 		if e.w.lacks(awaitedFreed) {
@@ -93,7 +92,7 @@ func (e *edge) say(call any) any {
 	return call
 }
 
-// unsold is what is held, without what is claimed.
+// unsold returns the units of leases without those that are claimed.
 func unsold(held []ledger.Held, claims []ledger.Claim) (out []ledger.Held) {
 	for _, h := range held {
 		rest := ledger.NewRangeSet(h.Ranges)
@@ -108,7 +107,7 @@ func unsold(held []ledger.Held, claims []ledger.Claim) (out []ledger.Held) {
 	return out
 }
 
-// skip is a settle call whose number looks old: nothing of it is done.
+// skip drops the claims of a settle call whose number looks old.
 func (w *world) skip(call any) (instead any, skipped int) {
 	q, ok := call.(ledger.SettleRequest)
 	if !ok || !w.lacks(batchByNode) {
@@ -122,7 +121,7 @@ func (w *world) skip(call any) (instead any, skipped int) {
 	return q, skipped
 }
 
-// kept pads the answer to a call that was skipped.
+// kept makes the answer to a dropped call as long as the call.
 func kept(reply any, skipped int) any {
 	if r, ok := reply.(ledger.SettleReply); ok && skipped > 0 {
 		r.Verdicts = make([]ledger.Verdict, skipped)
@@ -131,8 +130,8 @@ func kept(reply any, skipped int) any {
 	return reply
 }
 
-// hasten answers a settle call as soon as it is sent.
-func (e *edge) hasten(call any, sent allotment.Instant) {
+// answerAtOnce answers a settle call as soon as it is sent.
+func (e *edge) answerAtOnce(call any, sent allotment.Instant) {
 	q := call.(ledger.SettleRequest)
 	reply := ledger.SettleReply{Head: e.a.View(), Verdicts: make([]ledger.Verdict, len(q.Claims))}
 	e.w.after(time.Microsecond, func() {
@@ -143,8 +142,8 @@ func (e *edge) hasten(call any, sent allotment.Instant) {
 	})
 }
 
-// understand is an answer as the Keeper is told of it.
-func (e *edge) understand(a allotment.Answer) allotment.Answer {
+// mutateAnswer returns the answer that the Keeper is told.
+func (e *edge) mutateAnswer(a allotment.Answer) allotment.Answer {
 	if e.w.lacks(sentLate) {
 		a.Sent = e.clock()
 	}
@@ -176,7 +175,7 @@ func (e *edge) understand(a allotment.Answer) allotment.Answer {
 	return a
 }
 
-// assumed is what the ledger would say if it had everything.
+// assumed is the answer of a ledger that has lost nothing.
 func assumed(q ledger.ReassertRequest, h ledger.Head) ledger.ReassertReply {
 	r := ledger.ReassertReply{Head: h}
 	for _, held := range q.Leases {

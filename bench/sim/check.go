@@ -7,17 +7,17 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// checks is everything the simulation knows better than the edges do.
+// checks compares the edges and the ledger with what the simulation knows.
 type checks struct {
 	w       *world
-	owner   map[uint32]*promise // the newest told winner of each serial
+	owner   map[uint32]*promise // the newest winner of each serial that was told
 	known   map[claimID]*promise
-	order   []*promise // as they were told
+	order   []*promise // in the order of being told
 	hold    int64      // the sale's
-	covers  int64      // and what stands for it
-	sold    uint64     // units, told
-	drawn   bool       // lots are
-	latest  int64      // ledger time there ever was
+	covers  int64      // the hold, or the cover that stands for it
+	sold    uint64     // units that were told
+	drawn   bool       // lots have been drawn
+	latest  int64      // the latest ledger time so far
 	scripts int
 }
 
@@ -26,26 +26,27 @@ func newChecks(w *world) checks {
 		covers: w.fates.binds().Microseconds()}
 }
 
-// scriptNow is ledger time, as a script would find it now.
+// scriptNow is the ledger time that a script would find now.
 func (c *checks) scriptNow() int64 {
 	h := c.w.primary.twin.Last()
 	return h.Now + min(max(c.w.primary.raw()-h.Raw, 0), c.w.bounds.Step.Microseconds())
 }
 
-// ledgerNow is the latest that ledger time has ever been: what was over in a history that is lost is over.
+// ledgerNow is the latest ledger time so far. A hold that was over in a lost history is over.
 func (c *checks) ledgerNow() int64 {
 	c.latest = max(c.latest, c.scriptNow())
 	return c.latest
 }
 
-// decided is a Take that has read the clock: never after its lease, and never a promise that is longer than that allows.
+// decided checks a Take that has read the clock. The Take must not be after the end of its lease, and its promise must not be
+// longer than the lease allows.
 func (c *checks) decided(e *edge, claim ledger.Claim) {
 	c.doors(e, claim)
 	deadline, now := max(e.deadline[claim.Fence], c.w.primary.twin.Deadline(claim.Fence)), c.scriptNow()
 	if claim.Expiry > deadline+c.covers {
 		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
 	}
-	granted := e.granted[claim.Fence] // by a server that is not the primary now: its ledger time is its own
+	granted := e.granted[claim.Fence] // a server that is no longer the primary granted it, and has its own ledger time
 	if now >= deadline && !e.fooled && (granted == nil || c.w.primary.has(granted)) {
 		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
@@ -53,10 +54,10 @@ func (c *checks) decided(e *edge, claim ledger.Claim) {
 		ends: c.soon(c.covers)}
 }
 
-// soon is so many microseconds from now by true time, for who counts them on a clock that drifts.
+// soon is so many microseconds from now, in true time, by a clock that drifts.
 func (c *checks) soon(us int64) int64 { return c.w.now + us*1000*101/100 }
 
-// told is the reply: at most one live winner of a serial, under a fence that nobody has had it under.
+// told checks a reply. A serial must have at most one live winner, and a fence must give a serial to one winner only.
 func (c *checks) told(e *edge, claim ledger.Claim) {
 	c.w.trace(won, uint64(claim.Serial)<<32|uint64(claim.Count), claim.Fence, claim.Nonce, uint64(claim.Expiry))
 	if c.w.telling {
@@ -71,7 +72,7 @@ func (c *checks) promise(p *promise) {
 		if old := c.owner[s]; old != nil {
 			c.alone(s, old, p, now)
 			old.beaten = true
-			if old.Fence == p.Fence || old.Fence > p.Fence && c.w.primary.knows(old) { // they grow within a history
+			if old.Fence == p.Fence || old.Fence > p.Fence && c.w.primary.knows(old) { // fences grow within a history
 				c.w.fail("serial %d is sold under fence %d, after %d", s, p.Fence, old.Fence)
 			}
 		}
@@ -82,7 +83,7 @@ func (c *checks) promise(p *promise) {
 	c.w.giveToken(p)
 }
 
-// alone says that of two winners one is over.
+// alone checks that one of two winners is over.
 func (c *checks) alone(s uint32, old, p *promise, now int64) {
 	if old.live(now, c.hold) {
 		c.w.fail("serial %d has two winners at ledger time %d: %s's %v, paid %v, and %s's %v", s, now, old.edge.name, brief(old.Claim),
@@ -90,7 +91,7 @@ func (c *checks) alone(s uint32, old, p *promise, now int64) {
 	}
 }
 
-// binds notes when what the ledger has said now is over by true time, if it ever is.
+// binds notes the true time at which the ledger's present answer is over, if it is ever over.
 func (c *checks) binds(p *promise) {
 	if p.ends = 0; c.hold > 0 {
 		p.ends = c.soon(c.hold)
@@ -111,7 +112,7 @@ func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
 	}
 }
 
-// confirmed is somebody who was told that the unit is theirs for good: nobody else may be its owner then.
+// confirmed notes that a holder was told that its units are confirmed. From then on nobody else may own them.
 func (c *checks) confirmed(p *promise, a answer) {
 	for s := p.Serial; s < p.Serial+p.Count; s++ {
 		if other := c.owner[s]; other != nil && other != p && other.live(c.ledgerNow(), c.hold) {
@@ -129,7 +130,7 @@ func (c *checks) confirmed(p *promise, a answer) {
 	}
 }
 
-// answered is what an edge hears of its leases.
+// answered notes what an edge hears of its leases.
 func (c *checks) answered(e *edge, call any, a answer) {
 	switch r := a.reply.(type) {
 	case ledger.LeaseReply:
@@ -151,12 +152,12 @@ func (c *checks) answered(e *edge, call any, a answer) {
 	}
 }
 
-// settled is the ledger's word on claims: from here on their slots may be used again.
+// settled notes the ledger's answer on claims. From now on their slots may be used again.
 func (c *checks) settled(q ledger.SettleRequest, r ledger.SettleReply, a answer) {
 	for i, claim := range q.Claims {
 		p := c.known[claimID{claim.Fence, claim.Nonce}]
 		if p == nil {
-			continue // ran has looked at it
+			continue // ran has checked it
 		}
 		if r.Verdicts[i] == ledger.Kept && p.kept == nil && !p.over {
 			p.late = p.outlasted(c.w)
@@ -168,7 +169,7 @@ func (c *checks) settled(q ledger.SettleRequest, r ledger.SettleReply, a answer)
 	}
 }
 
-// heard is an edge that lets go of claims.
+// heard checks an edge that lets go of claims.
 func (c *checks) heard(claims []ledger.Claim) {
 	for _, claim := range claims {
 		p := c.known[claimID{claim.Fence, claim.Nonce}]
@@ -183,9 +184,9 @@ func (c *checks) heard(claims []ledger.Claim) {
 	}
 }
 
-// burnt is what a death takes with it: claims that only a lost ring had. Their tokens are as good as ever, while the
-// ledger knows the lease.
-func (c *checks) burnt(e *edge, left []ledger.Claim) {
+// lostWith notes what a death takes with it: the claims that only a lost ring had. Their tokens stay good while the ledger knows
+// the lease.
+func (c *checks) lostWith(e *edge, left []ledger.Claim) {
 	kept := map[claimID]bool{}
 	for _, claim := range left {
 		kept[claimID{claim.Fence, claim.Nonce}] = true
@@ -198,7 +199,7 @@ func (c *checks) burnt(e *edge, left []ledger.Claim) {
 	}
 }
 
-// history is a server that goes on with what it has of another's history: what was answered durably is there.
+// history checks a server that goes on with another server's history. The history must have every durable answer.
 func (c *checks) history(s *server) {
 	for _, p := range c.order {
 		if p.kept != nil && !s.has(p.kept) || p.paid != nil && !s.has(p.paid) {
@@ -211,7 +212,7 @@ func (c *checks) history(s *server) {
 	c.owns()
 }
 
-// forgotten is a promise that the ledger has answered for in a history that is lost.
+// forgotten notes that the history with the ledger's answer on a promise is lost.
 func (c *checks) forgotten(p *promise) {
 	now := c.ledgerNow()
 	if p.paid != nil && !c.w.primary.has(p.paid) {
@@ -228,7 +229,7 @@ func (c *checks) forgotten(p *promise) {
 	}
 }
 
-// owns looks for everything the ledger has answered for.
+// owns checks that the ledger has everything that it has answered for.
 func (c *checks) owns() {
 	now := c.ledgerNow()
 	for _, p := range c.order {
@@ -250,7 +251,8 @@ var tracedReasons = [allotment.Reasons]uint64{allotment.SoldOut: 1, allotment.No
 	allotment.Unopened: 4, allotment.Closed: 5, allotment.Undecided: 6, allotment.Refused: 7, allotment.Gone: 8,
 	allotment.Drawing: 9, allotment.Lots: 10}
 
-// verdict: "sold out" for good is said only when it is so. Units that came back are news that may take a poll to arrive.
+// verdict checks that an edge says "sold out" for good only when it is so. News of units that came back may take a poll to
+// arrive.
 func (c *checks) verdict(e *edge, v *allotment.Verdict) {
 	if v == nil {
 		c.w.trace(verdict, e.host.id, uint64(e.host.runs), 0, 0)
@@ -271,14 +273,15 @@ func (c *checks) verdict(e *edge, v *allotment.Verdict) {
 // pollDone is how often an edge looks at a sale that is over.
 const pollDone = time.Second
 
-// everybodyKnows: a while after the last unit, every edge says so.
+// everybodyKnows checks that every edge says "sold out", a while after the last unit.
 func (c *checks) everybodyKnows() {
 	for _, e := range c.w.edges {
 		if e.gone || e.ending {
 			continue
 		}
 		v := e.a.Verdict()
-		lull := v == nil && e.a.IsEmpty() && c.w.fates.crowded() // few buyers come to so many edges: the next one makes it look
+		// With few buyers at each of many edges, an edge looks only at its next buyer.
+		lull := v == nil && e.a.IsEmpty() && c.w.fates.crowded()
 		if !lull && (v == nil || v.Reason != allotment.SoldOut) {
 			c.w.fail("everything is sold, and %s says %+v", e.name, v)
 		}
@@ -288,11 +291,11 @@ func (c *checks) everybodyKnows() {
 	}
 }
 
-// end is the final account.
+// end is the last check of a world.
 func (c *checks) end() {
 	c.audit()
 	c.owns()
-	c.nobodys()
+	c.soldHaveOwners()
 	c.w.calls.bounded(c.w)
 	c.offered()
 	lost := uint64(0)

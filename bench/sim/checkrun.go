@@ -7,7 +7,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// auditEvery is how many scripts run between two audits; where hundreds of edges have leases one takes long.
+// auditEvery is how many scripts run between two audits. An audit takes long if hundreds of edges have leases.
 func (f fates) auditEvery() int {
 	if f.crowded() {
 		return 1000
@@ -15,8 +15,8 @@ func (f fates) auditEvery() int {
 	return 24
 }
 
-// ran looks at every script, whichever server it ran on. Of one that is not the primary any more little is asked: nobody
-// may act on what it says.
+// ran checks every script, on whichever server it ran. It checks little on a server that is no longer the primary, because
+// nobody may act on its answers.
 func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	if c.w.telling {
 		said := reply
@@ -57,7 +57,7 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 }
 
-// cancelsThere: who cancels at a server of old has let go of the promise all the same.
+// cancelsThere notes a cancel on an old primary: the holder has let go of its promise there too.
 func (c *checks) cancelsThere(e *entry, reply any, err error) {
 	q, ok := e.call.(byToken)
 	if !ok || err != nil || q.what != cancel || reply.(ledger.ReservationReply).Life != ledger.IsCancelled {
@@ -68,43 +68,43 @@ func (c *checks) cancelsThere(e *entry, reply any, err error) {
 	}
 }
 
-// counts is conservation, by the counters.
+// counts checks that the counters add up.
 func (c *checks) counts(s *server) {
 	if h := s.twin.Last(); h.Free+h.Leased+h.Limbo+h.Pending+h.Confirmed != h.Total {
 		c.w.fail("Redis %d does not add up: %v", s.id, brief(h))
 	}
 }
 
-// paced: whatever clocks and servers do, ledger time gains no more than a step each time, so no hold ends early by more; and
-// a store that kept everything does not make buyers wait for a hold.
+// paced checks ledger time. Whatever clocks and servers do, it gains at most a step each time, so no hold ends early by more.
+// A store that kept everything must not make buyers wait for a hold.
 func (c *checks) paced(h ledger.Head) {
 	step := c.w.bounds.Step
 	if ahead := time.Duration(h.Now-c.w.now/1000) * time.Microsecond; ahead > maxSkew+time.Duration(c.w.moves+1)*step {
 		c.w.fail("ledger time is %v ahead after %d changes of clocks and servers", ahead, c.w.moves)
 	}
 	wait := time.Duration(h.Reopens-h.Now) * time.Microsecond
-	// Who was away for more eras than the ledger remembers may have acted on what it does not have, for all that it knows.
+	// An instance may be away for more eras than the ledger remembers. Then the ledger must assume that it acted on lost grants.
 	whole := c.w.fates.store == fsynced && c.w.backups == 0 && c.w.eras <= ledger.PastEras
 	if whole && h.Reopens > 0 && wait > max(c.w.fates.term+c.w.bounds.Margin, c.w.bounds.Proof) {
 		c.w.fail("nothing was lost, and nothing is granted for %v", wait)
 	}
 }
 
-// caughtUp: where history was lost it is as late as anybody who lives was told, once it has said so.
+// caughtUp checks a re-assertion after lost history: ledger time must be at least as late as the instance was told.
 func (c *checks) caughtUp(q ledger.ReassertRequest, r ledger.ReassertReply) {
 	if c.w.fates.store == lossy && r.Era == q.Era && r.Reopens > 0 && r.Now < q.Told {
 		c.w.fail("%s was told that it is %d, and in the recovery it is %d", q.Instance, q.Told, r.Now)
 	}
 }
 
-// audit is conservation, unit by unit.
+// audit checks conservation unit by unit.
 func (c *checks) audit() {
 	if a := c.w.primary.twin.Audit(saleName); !a.OK {
 		c.w.fail("audit: %v", a.Violations)
 	}
 }
 
-// fence: they only grow, within a history.
+// fence checks that fences grow within a history.
 func (c *checks) fence(s *server, reply any, err error) {
 	if err != nil {
 		return
@@ -118,7 +118,7 @@ func (c *checks) fence(s *server, reply any, err error) {
 	}
 }
 
-// settles: a claim that was told, and that the ledger hears of in time, is kept, whatever happened in between.
+// settles checks that a told claim is kept if the ledger hears of it in time, whatever happened in between.
 func (c *checks) settles(q ledger.SettleRequest, r ledger.SettleReply) {
 	for i, claim := range q.Claims {
 		p := c.known[claimID{claim.Fence, claim.Nonce}]
@@ -132,14 +132,14 @@ func (c *checks) settles(q ledger.SettleRequest, r ledger.SettleReply) {
 	}
 }
 
-// beyond excuses a promise of units that were added in a history that is lost.
+// beyond excuses a promise of units that were added in a lost history.
 func (c *checks) beyond(p *promise, total uint64) {
 	if p != nil && c.w.histories > 0 && uint64(p.Serial+p.Count) > total+1 {
 		p.excused = true
 	}
 }
 
-// honours: a token that is shown in time is good.
+// honours checks that a token that is shown in time is good.
 func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 	p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]
 	c.beyond(p, r.Total)
@@ -153,7 +153,7 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 		p.over = p.over || q.what == cancel
 		fallthrough
 	case r.Life == ledger.IsExpired:
-		// Where history was lost, and time with it, whoever has bought the unit since has the better right.
+		// If history was lost, and ledger time with it, a later buyer of the unit has the better right.
 		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.histories == 0) {
 			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
 		}

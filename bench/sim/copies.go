@@ -5,8 +5,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A directory with rings may be copied while its edge lives, and an edge begun on the copy; or an edge may be begun on its own
-// rings and another store, which knows no sale of theirs.
+// A ring directory may be copied while its edge lives, and an edge may start on the copy. Or an edge may start on its own
+// rings against another store, which does not know their sales.
 const (
 	copyProves ledger.Mutant = "copy-proves"
 	storeBlind ledger.Mutant = "store-blind"
@@ -50,8 +50,8 @@ func (e *edge) remains() *remains {
 	return r
 }
 
-// astray begins an edge on another store, which refuses to start; or does not.
-func (h *host) astray() {
+// startOnOtherStore starts an edge against another store. It must refuse to start.
+func (h *host) startOnOtherStore() {
 	if !h.w.lacks(storeBlind) || len(h.left) == 0 || !h.w.chance(0.2) {
 		return
 	}
@@ -61,7 +61,7 @@ func (h *host) astray() {
 	h.left = nil
 }
 
-// offer is the part of settling that is the keys'.
+// offer settles the offers of a ring, for their keys.
 func (v recovery) offer(rest []allotment.Offer, done, unheard func()) {
 	if len(rest) == 0 {
 		done()

@@ -7,14 +7,14 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// patience is how long a buyer waits for a lease before it asks the ledger, or leaves.
+// patience is how long a buyer waits for a lease. Then it asks the ledger, or leaves.
 const patience = 250 * time.Millisecond
 
-// idleAfter is when an edge without buyers gives everything back.
+// idleAfter is how long an edge has no buyers before it gives everything back.
 const idleAfter = 3 * time.Second
 
-// longestNap is how long a goroutine may stall between two steps of a Take: its lease ends, its serial is sold again, and
-// still it sleeps.
+// longestNap is the longest stall of a goroutine between two steps of a Take. Its lease ends and its serial is sold again
+// while it sleeps.
 func (w *world) longestNap() time.Duration { return w.fates.term + w.fates.binds() + 4*time.Second }
 
 // waiter is a buyer who waits for a lease.
@@ -23,7 +23,7 @@ type waiter struct {
 	done bool
 }
 
-// arrivals is the crowd at this edge: it comes in bursts.
+// arrivals lets the crowd come to this edge, in bursts.
 func (e *edge) arrivals() {
 	if e.gone || e.w.shut {
 		return
@@ -43,7 +43,7 @@ func (e *edge) arrivals() {
 	}
 	pause := w.upTo(2 * mean)
 	if w.fates.rare.sparse {
-		pause = e.beat()
+		pause = e.spacing()
 	}
 	if w.fates.quiet && !w.healed && w.chance(0.02) {
 		pause = idleAfter + w.upTo(4*time.Second)
@@ -52,14 +52,14 @@ func (e *edge) arrivals() {
 	w.after(pause, e.arrivals)
 }
 
-// knock is one more buyer.
-func (e *edge) knock() {
+// buyerComes is the arrival of one buyer.
+func (e *edge) buyerComes() {
 	if !e.w.shut && !e.ending && !e.host.deserted {
 		e.buyer(1)
 	}
 }
 
-// buyer is edge's buy.go: verdict, then stock, then the wait for a lease.
+// buyer does what edge's buy.go does: verdict, then stock, then the wait for a lease.
 func (e *edge) buyer(n uint32) {
 	if e.a.Verdict().Barring() != nil {
 		e.demand++
@@ -78,7 +78,7 @@ func (e *edge) buyer(n uint32) {
 	e.w.after(patience, func() { e.whenAwake(func() { e.giveUp(who) }) })
 }
 
-// buy is one attempt; true: the buyer has an answer.
+// buy is one attempt. true: the buyer has an answer.
 func (e *edge) buy(n uint32) bool {
 	s, outcome := e.a.Take(n, ledger.Buyer{})
 	defer e.listen()
@@ -102,7 +102,7 @@ func (e *edge) buy(n uint32) bool {
 	return false
 }
 
-// serve lets those who wait look again, when something changed.
+// serve lets waiting buyers try again after a change.
 func (e *edge) serve() {
 	select {
 	case <-e.changed:
@@ -126,8 +126,8 @@ func (e *edge) serve() {
 	e.waiting = still
 }
 
-// giveUp is patience's end: the article's way, or none. Who gets no answer in time hears none, and what was bought for it
-// comes back with its hold.
+// giveUp ends a buyer's patience: it buys from the ledger, or leaves. If the answer comes too late, the buyer does not hear
+// it, and the unit comes back with its hold.
 func (e *edge) giveUp(who *waiter) {
 	if who.done {
 		return
@@ -140,7 +140,7 @@ func (e *edge) giveUp(who *waiter) {
 	e.deduct(who.n)
 }
 
-// sleepyTake is a Take whose goroutine stalls between any two of its steps.
+// sleepyTake is a Take whose goroutine may stall between any two of its steps.
 func (e *edge) sleepyTake(n uint32) {
 	e.stallingTake(n, e.nap)
 }
@@ -161,8 +161,8 @@ func (e *edge) stallingTake(n uint32, length func() time.Duration) {
 	})
 }
 
-// nap is how long a goroutine stalls: not at all, a moment, or for so long that its lease may end and its serial be leased
-// again; then the edge may be cut off as well.
+// nap is how long a goroutine stalls: not at all, for a moment, or for so long that its lease may end and its serial be
+// leased again. In the last case the edge may be cut off, too.
 func (e *edge) nap() time.Duration {
 	w := e.w
 	if w.healed {
@@ -178,16 +178,16 @@ func (e *edge) nap() time.Duration {
 	case 3:
 		d := w.longestNap() - w.upTo(time.Second)
 		if w.chance(0.5) {
-			e.forsake(d)
+			e.cutOffFirst(d)
 		}
 		return d
 	}
 	return 0
 }
 
-// forsake cuts this edge off from the store until shortly before d is over; and mostly the others for a little longer:
-// then this one leases first.
-func (e *edge) forsake(d time.Duration) {
+// cutOffFirst cuts this edge off from the store until shortly before d is over. Mostly it cuts the other edges off for a little
+// longer, so that this edge leases first.
+func (e *edge) cutOffFirst(d time.Duration) {
 	e.host.cutOff(d - 1500*time.Millisecond)
 	if e.w.chance(0.2) {
 		return

@@ -7,12 +7,12 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Doors: an operator who shuts them and waits until no edge sells, and a sale that closes at a time that was set.
+// An operator pauses a sale and waits until no edge sells, and a sale closes at a set time.
 
-// watched is what a seed holds in store besides, drawn apart: the worlds of old stay as they were.
+// watched is a part of the fates with random numbers of its own, so that it changes no older world.
 type watched struct {
-	doors  bool          // the operator shuts the doors, also when the store is just back without its newest history
-	votes  bool          // replicas that are gone for long are given up, by vote, while others come and go
+	doors  bool          // the operator pauses the sale, also just after the store has lost its newest history
+	votes  bool          // votes give up replicas that are gone for long, while others come and go
 	closes time.Duration // from the start; 0: never
 }
 
@@ -28,7 +28,7 @@ func (f *fates) watch(seed uint64) {
 	}
 }
 
-// closesAt is when the sale closes, by the store's clock; 0: never.
+// closesAt is when the sale closes, by the store's clock. 0: never.
 func (w *world) closesAt() int64 {
 	if w.fates.closes == 0 {
 		return 0
@@ -43,10 +43,10 @@ func (w *world) closes() (at time.Time) {
 	return at
 }
 
-// doorTroubles fills the agenda with what goes wrong about doors.
-func (w *world) doorTroubles(repeat func(on bool, every time.Duration, do func())) {
-	repeat(w.fates.doors, 4*time.Second, w.shutDoors)
-	repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
+// doorTroubles plans the faults around a pause and around the close.
+func (w *world) doorTroubles() {
+	w.repeat(w.fates.doors, 4*time.Second, w.shutDoors)
+	w.repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
 	if w.fates.closes > 0 && w.chance(0.7) {
 		w.after(w.fates.closes-w.upTo(time.Second), func() {
 			if w.healed {
@@ -56,13 +56,13 @@ func (w *world) doorTroubles(repeat func(on bool, every time.Duration, do func()
 			w.outage = max(w.outage, w.now+int64(4*time.Second))
 		})
 		for _, h := range w.hosts {
-			w.after(w.fates.closes+w.upTo(1500*time.Millisecond), func() { h.edge.whenAwake(h.edge.knock) })
+			w.after(w.fates.closes+w.upTo(1500*time.Millisecond), func() { h.edge.whenAwake(h.edge.buyerComes) })
 		}
 	}
 }
 
-// crashUnnoticed is a store that comes back without its newest history, while an edge is cut off from it, and an operator who
-// shuts the doors at that moment.
+// crashUnnoticed makes the store come back without its newest history while an edge is cut off from it. The operator pauses
+// the sale at that moment.
 func (w *world) crashUnnoticed() {
 	if w.healed || !w.primary.up || w.now-w.moved < int64(apart) {
 		return
@@ -87,7 +87,7 @@ const (
 	sweepEach = 8
 )
 
-// shutDoors is admin.Shut.
+// shutDoors does what admin.Shut does.
 func (w *world) shutDoors() {
 	if w.healed || !w.primary.up {
 		return
@@ -101,7 +101,7 @@ func (w *world) shutDoors() {
 	w.watchDoors(1, w.primary.era)
 }
 
-// leaveAsleep is an edge that cannot be reached until its leases have ended, with buyers whose goroutines stall meanwhile.
+// leaveAsleep makes an edge unreachable until its leases have ended. Some of its buyers' goroutines stall meanwhile.
 func (w *world) leaveAsleep(h *host) {
 	away := w.fates.term + w.bounds.Margin + w.upTo(time.Second)
 	for range 6 {
@@ -134,7 +134,7 @@ func (w *world) watchDoors(looks int, era uint64) {
 				return
 			case shown.State == ledger.Paused:
 			case shown.Era == era:
-				return // another one moves the doors
+				return // another operator opens or pauses the sale
 			default:
 				w.order(ledger.ChangeRequest{To: "paused"})
 				era = s.era
@@ -144,7 +144,7 @@ func (w *world) watchDoors(looks int, era uint64) {
 	})
 }
 
-// silence is when the operator hears that no edge sells. After a while the sale goes on.
+// silence is the moment when the operator hears that no edge sells. After a while the sale goes on.
 func (w *world) silence() {
 	w.tell("the operator hears that no edge sells")
 	w.silent = w.primary.log[len(w.primary.log)-1]
@@ -156,13 +156,13 @@ func (w *world) silence() {
 	})
 }
 
-// show is show.lua: nothing is written.
+// show does what show.lua does: it writes nothing.
 func (s *server) show() ledger.ShowReply {
 	s.twin.On(s.node())
 	return s.twin.Show(s.raw())
 }
 
-// doors looks at a promise that is made: not after the operator has heard that nobody makes any, nor after the end of the sale.
+// doors checks a promise. It must not be made after the operator has heard that no edge sells, nor after the close.
 func (c *checks) doors(e *edge, claim ledger.Claim) {
 	w := c.w
 	if e.fooled {
@@ -171,13 +171,13 @@ func (c *checks) doors(e *edge, claim ledger.Claim) {
 	if w.silent != nil {
 		w.fail("%s promises serial %d after the operator has heard that no edge sells", e.name, claim.Serial)
 	}
-	calm := w.now-w.moved > int64(w.fates.term+2*timeout) // edges have heard the clock since it jumped
+	calm := w.now-w.moved > int64(w.fates.term+2*timeout) // edges have heard the clock since its jump
 	if at := w.closesAt(); at > 0 && calm && w.primary.raw() >= at {
 		w.fail("%s promises serial %d %d us after the sale has closed", e.name, claim.Serial, w.primary.raw()-at)
 	}
 }
 
-// rightClocks is for a sale that opens, draws or closes by the store's clocks: none of them is behind.
+// rightClocks makes sure that no store's clock is behind, for a sale that opens, draws or closes by it.
 func (w *world) rightClocks() {
 	for _, s := range w.servers {
 		s.skew = max(s.skew, 0)
@@ -186,7 +186,7 @@ func (w *world) rightClocks() {
 	w.moves++
 }
 
-// atTheEnd waits until a sale that has closed is at rest.
+// atTheEnd waits until a closed sale is at rest.
 func (w *world) atTheEnd() {
 	w.rightClocks()
 	w.until(w.now+max(w.closesAt()-w.primary.raw(), 0)*1000+int64(time.Millisecond), nil)

@@ -10,7 +10,7 @@ import (
 	"spike/luascripts/memory"
 )
 
-// Draws: in some worlds the first units go by lot. Buyers enter while the window is open, and collect what they have won.
+// In some worlds the first units go by lot. Buyers enter while the window is open, and collect what they have won.
 
 func lotMutations() []Mutation {
 	return []Mutation{
@@ -29,17 +29,17 @@ func (f *fates) drawWindow(seed uint64) {
 	}
 }
 
-// entrant is a buyer in a draw. Who hears nothing asks again, at any edge.
+// entrant is a buyer in a draw. If it hears nothing, it asks again, at any edge.
 type entrant struct {
 	w     *world
 	buyer ledger.Buyer
-	in    *entry // the script that entered it, as it has heard
+	in    *entry // the script that entered it, as the buyer has heard
 	tries int
-	got   []*entry     // scripts that gave it a unit, of which it may never hear
+	got   []*entry     // scripts that gave it a unit; the buyer may not have heard
 	told  ledger.Claim // Count 0: nothing yet
 }
 
-// enters has buyers come to the draw, some more than there are units. In some of these worlds the store's clocks are an hour
+// enters lets buyers enter the draw, mostly more than there are units. In some of these worlds the store's clocks are an hour
 // ahead for a moment of the window.
 func (w *world) enters() {
 	f := w.fates
@@ -57,7 +57,8 @@ func (w *world) enters() {
 	}
 }
 
-// hourAhead moves the clocks of all servers, and back a moment later: one jump for the ledger, since no clock makes it go back.
+// hourAhead moves the clocks of all servers by an hour, and back a moment later. For the ledger this is one jump, because no
+// clock makes ledger time go back.
 func (w *world) hourAhead() {
 	if w.healed || w.now-w.moved < int64(apart) {
 		return
@@ -76,7 +77,7 @@ func (w *world) hourAhead() {
 	})
 }
 
-// ask enters the draw, or asks what has become of the lot.
+// ask enters the draw, or asks about the lot.
 func (b *entrant) ask() {
 	if b.tries--; b.tries < 0 || b.w.shut {
 		return
@@ -120,7 +121,8 @@ func (b *entrant) collect(e *edge) {
 	})
 }
 
-// kept: no more is kept for winners than is free; and a winner who asks while something is kept for it is not told "none".
+// kept checks that no more units are kept for winners than are free. While a unit is kept for a winner, it must not be told
+// "none".
 func (c *checks) kept(s *server, e *entry, reply any) {
 	h := s.twin.Last()
 	if h.Lots.Kept > h.Free {
@@ -141,8 +143,8 @@ func (c *checks) kept(s *server, e *entry, reply any) {
 	}
 }
 
-// inTime: whatever clocks do, the window is no shorter than it was said to be, but for a step each time they jump; and nobody who
-// has entered is left out.
+// inTime checks the window. Whatever clocks do, it must be as long as announced, less a step for each jump. No entrant may be
+// left out.
 func (c *checks) inTime(s *server) {
 	l := s.twin.Last().Lots
 	if l.Drawn == 0 || c.drawn {
@@ -150,7 +152,7 @@ func (c *checks) inTime(s *server) {
 	}
 	c.drawn = true
 	w := c.w
-	if w.histories > 0 && (w.fates.store != fsynced || w.backups > 0) { // ledger time has lost sight of it
+	if w.histories > 0 && (w.fates.store != fsynced || w.backups > 0) { // lost history has taken ledger time back
 		return
 	}
 	if open := time.Duration(w.now - start); open < w.fates.window-maxSkew-time.Duration(w.moves+1)*w.bounds.Step {
@@ -167,7 +169,7 @@ func (c *checks) inTime(s *server) {
 	}
 }
 
-// collecting is how much longer than other worlds one with a draw may take to come to its end.
+// collecting is how much longer a world with a draw may take to end.
 func (w *world) collecting() time.Duration {
 	if w.fates.window == 0 {
 		return 0

@@ -22,9 +22,9 @@ type edge struct {
 	turned  bool   // its wall clock was set
 	timer   uint64 // the newest; older ones do nothing
 	asleep  int64  // paused since; 0: awake
-	freezes bool   // and its monotonic clock is, too
+	freezes bool   // its monotonic clock stops while it sleeps
 	missed  []func()
-	news    *news // on its way
+	news    *news // on the way
 	demand  uint64
 	waiting []*waiter
 	changed <-chan struct{}
@@ -32,13 +32,13 @@ type edge struct {
 	ending  bool
 	gone    bool // dead, or has stopped
 	stopped bool
-	fooled  bool // its monotonic clock stood still, and its wall clock went back: a named residue
+	fooled  bool // its monotonic clock stood still and its wall clock went back: a named loss window
 	stepped allotment.Instant
 
 	birth    uint64
 	deadline map[uint64]int64  // of its leases, as it has heard
-	granted  map[uint64]*entry // which script did
-	newest   uint64            // of their fences
+	granted  map[uint64]*entry // the script that granted a fence
+	newest   uint64            // of the fences
 }
 
 func newEdge(h *host) *edge {
@@ -63,16 +63,17 @@ func (e *edge) start() {
 	e.w.after(e.w.upTo(50*time.Millisecond), e.arrivals)
 }
 
-// clock is the machine's.
+// clock returns the machine's clocks.
 func (e *edge) clock() allotment.Instant {
 	still := e.frozen
 	if e.asleep > 0 && e.freezes {
 		still += e.w.now - e.asleep
 	}
-	return e.bend(allotment.Instant{Mono: int64(time.Hour) + int64(float64(e.w.now-e.born-still)*e.host.drift), Wall: e.w.now + e.host.wall})
+	mono := int64(time.Hour) + int64(float64(e.w.now-e.born-still)*e.host.drift)
+	return e.bend(allotment.Instant{Mono: mono, Wall: e.w.now + e.host.wall})
 }
 
-// whenAwake does it now, or when the edge wakes; never, when it is dead.
+// whenAwake does something now, or when the edge wakes. A dead edge never does it.
 func (e *edge) whenAwake(do func()) {
 	switch {
 	case e.gone:
@@ -83,7 +84,7 @@ func (e *edge) whenAwake(do func()) {
 	}
 }
 
-// step is a turn of the Runner's loop.
+// step is one turn of the Runner's loop.
 func (e *edge) step(ev allotment.Event) {
 	if e.gone {
 		return
@@ -122,7 +123,7 @@ func (e *edge) sleep() {
 	})
 }
 
-// listen steps a Keeper that somebody called, a moment later.
+// listen steps a called Keeper a moment later.
 func (e *edge) listen() {
 	if e.a.Nudged() {
 		e.w.after(e.w.upTo(100*time.Microsecond), func() { e.whenAwake(func() { e.step(allotment.Tick{}) }) })
@@ -137,10 +138,10 @@ func (e *edge) send(call any) {
 	}
 	if _, settles := call.(ledger.SettleRequest); settles && e.w.lacks(freeEarly) {
 		e.w.call(e.host, call, func(answer) {})
-		e.hasten(call, sent)
+		e.answerAtOnce(call, sent)
 		return
 	}
-	e.w.call(e.host, e.say(call), func(a answer) {
+	e.w.call(e.host, e.mutateCall(call), func(a answer) {
 		e.whenAwake(func() {
 			if a.err != nil && !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert) {
 				e.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
@@ -149,7 +150,7 @@ func (e *edge) send(call any) {
 				a.entry.heard = true
 				e.w.check.answered(e, call, a)
 			}
-			heard := e.understand(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
+			heard := e.mutateAnswer(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
 			if q, ok := call.(ledger.SettleRequest); ok && heard.Err == nil {
 				e.w.check.heard(q.Claims)
 			}
@@ -158,7 +159,7 @@ func (e *edge) send(call any) {
 	})
 }
 
-// hear is news.
+// hear takes news.
 func (e *edge) hear(door ledger.State, unsure bool) {
 	e.whenAwake(func() { e.step(allotment.News{Door: door, Unsure: unsure}) })
 }
@@ -177,7 +178,7 @@ func (e *edge) die() {
 	e.w.trace(died, e.host.id, uint64(e.host.runs), e.a.Claims(), e.a.Stock())
 }
 
-// pause stops the process; with it, maybe, its monotonic clock.
+// pause stops the process, and perhaps its monotonic clock.
 func (e *edge) pause(d time.Duration) {
 	if e.gone || e.asleep > 0 {
 		return
@@ -188,7 +189,7 @@ func (e *edge) pause(d time.Duration) {
 	e.w.after(d, e.resume)
 }
 
-// resume wakes an edge; buyers may be faster than the Keeper.
+// resume wakes an edge. Its buyers may be faster than its Keeper.
 func (e *edge) resume() {
 	if e.asleep == 0 || e.gone {
 		return

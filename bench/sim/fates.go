@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// store is what kind of Redis there is.
+// store is a kind of Redis.
 type store int
 
 // The kinds of Redis.
 const (
 	fsynced  store = iota // alone, appendfsync always
-	lossy                 // alone, and what it wrote last is lost with it
+	lossy                 // alone; a crash loses its newest writes
 	replica               // with one replica
 	replicas              // with two
 	stores
@@ -20,28 +20,28 @@ const (
 
 func (s store) String() string { return [...]string{"fsynced", "lossy", "replica", "replicas"}[s] }
 
-// fates is what a seed holds in store for its world.
+// fates are the random choices of a world.
 type fates struct {
 	hosts   int
 	total   uint64
 	store   store
-	hold    time.Duration // 0: sold is sold
+	hold    time.Duration // 0: a sale is final
 	cover   time.Duration
 	term    time.Duration
-	length  time.Duration // of the troubled part
-	slack   time.Duration // how many times rarer than that takes buyers are
-	loss    float64       // of calls, on either way
-	slow    float64       // calls that take their time
-	sleepy  float64       // buys whose goroutine stalls half way
-	data    float64       // edges that keep their ring in a file
+	length  time.Duration // of the time with faults
+	slack   time.Duration // buyers come so many times more seldom
+	loss    float64       // share of calls that are lost, on either way
+	slow    float64       // share of slow calls
+	sleepy  float64       // share of buys whose goroutine stalls
+	data    float64       // share of edges that keep their ring in a file
 	most    uint32        // units in one buy
-	pays    float64       // winners who confirm
-	cancels float64       // and who cancel
-	looks   float64       // and who only look
-	deducts bool          // buyers who waited in vain buy from the ledger
-	sweeper bool          // somebody calls Expire all the time
-	changes bool          // the operator pauses, opens, adds
-	jumps   bool          // clocks do
+	pays    float64       // share of winners who confirm
+	cancels float64       // who cancel
+	looks   float64       // who only look
+	deducts bool          // a buyer who has waited in vain buys from the ledger
+	sweeper bool          // another process calls Expire all the time
+	changes bool          // the operator pauses, resumes and adds units
+	jumps   bool          // clocks jump
 	outages bool
 	cuts    bool // between one edge and the store
 	deaths  bool
@@ -50,17 +50,17 @@ type fates struct {
 	quiet   bool // nobody buys for so long that the sale goes to sleep
 	crashes bool // of the store
 	lags    bool // of its replicas
-	eras    bool // its history gets a new name, and nothing else happens
-	backups bool // its file may be an older one than it wrote, and replicas may die with it
+	eras    bool // the history gets a new name, and nothing else happens
+	backups bool // a server may come back with an older file, and its replicas may die with it
 	watched
 	rare   rare
 	plot   plot
-	window time.Duration // of a draw; 0: no lots are drawn
+	window time.Duration // of a draw; 0: no draw
 	copies bool          // rings are copied while their edges live
-	keys   bool          // some buyers have one
+	keys   bool          // some buyers have an idempotency key
 }
 
-// binds is how long a promise does: the hold, or what stands for it.
+// binds is how long a promise binds: the hold, or the cover that stands for it.
 func (f fates) binds() time.Duration {
 	if f.hold > 0 {
 		return f.hold
@@ -68,15 +68,16 @@ func (f fates) binds() time.Duration {
 	return f.cover
 }
 
-// crowded says that a world is one of the few with hundreds of edges.
+// crowded says whether a world is one of the few with hundreds of edges.
 func (f fates) crowded() bool { return f.hosts > 8 }
 
 func drawFates(r *rand.Rand) fates {
 	often := func() bool { return r.IntN(2) == 0 }
 	seconds := func(from, more int) time.Duration { return time.Duration(from+r.IntN(more)) * time.Second }
-	f := fates{hosts: 2 + r.IntN(7), total: 1 + uint64(r.IntN(120)), store: store(r.IntN(int(stores))), term: time.Duration(3+r.IntN(8)) * time.Second / 2,
-		cover: seconds(2, 6), length: seconds(4, 16), slack: 1, most: 1, changes: r.IntN(4) == 0, jumps: often(),
-		outages: r.IntN(3) == 0, cuts: often(), deaths: often(), pauses: often(), stops: r.IntN(4) == 0, quiet: r.IntN(6) == 0, deducts: often(),
+	f := fates{hosts: 2 + r.IntN(7), total: 1 + uint64(r.IntN(120)), store: store(r.IntN(int(stores))),
+		term: time.Duration(3+r.IntN(8)) * time.Second / 2, cover: seconds(2, 6), length: seconds(4, 16), slack: 1, most: 1,
+		changes: r.IntN(4) == 0, jumps: often(), outages: r.IntN(3) == 0, cuts: often(), deaths: often(), pauses: often(),
+		stops: r.IntN(4) == 0, quiet: r.IntN(6) == 0, deducts: often(),
 		crashes: r.IntN(3) > 0, lags: often(), eras: r.IntN(8) == 0, sweeper: often(), data: []float64{0, 0.5, 1}[r.IntN(3)]}
 	if r.IntN(3) > 0 {
 		f.hold = time.Duration(300+r.IntN(6000)) * time.Millisecond
@@ -92,7 +93,7 @@ func drawFates(r *rand.Rand) fates {
 	}
 	if r.IntN(3) == 0 {
 		f.sleepy = 0.2
-		f.slack = max(f.slack, 3) // who sleeps must find something left
+		f.slack = max(f.slack, 3) // an edge that slept must find units
 	}
 	if r.IntN(4) == 0 {
 		f.most = 3
@@ -106,11 +107,13 @@ func drawFates(r *rand.Rand) fates {
 }
 
 func (f fates) String() string {
-	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; loss %.0f %%, slow %.0f %%, "+
-		"stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, "+
-		"changes %v, jumps %v, outages %v, cuts %v, deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
+	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; "+
+		"loss %.0f %%, slow %.0f %%, stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; "+
+		"pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, changes %v, jumps %v, outages %v, cuts %v, "+
+		"deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
 		"doors %v, votes %v, closes %v, copies %v, keys %v, draws after %v; %v; %v",
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
-		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts, f.deaths, f.pauses, f.stops,
-		f.quiet, f.crashes, f.lags, f.eras, f.backups, f.doors, f.votes, f.closes, f.copies, f.keys, f.window, f.rare, f.plot)
+		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts,
+		f.deaths, f.pauses, f.stops, f.quiet, f.crashes, f.lags, f.eras, f.backups,
+		f.doors, f.votes, f.closes, f.copies, f.keys, f.window, f.rare, f.plot)
 }

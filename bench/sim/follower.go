@@ -8,17 +8,17 @@ import (
 	"spike/luascripts/memory"
 )
 
-// follower is a replica: it has what its primary had when it came, and hears of the rest a little later, in order.
+// follower is a replica. It begins with all that its primary has, and hears of the rest in order, a little later.
 type follower struct {
-	s      *server // which it is, should it be promoted
+	s      *server // the server, in case it is promoted
 	w      *world
 	from   int64
-	heard  []int64 // when, of each entry after that
-	got    int     // how many of them by now, as of the last look
-	cut    int64   // until then it hears nothing
-	since  int64   // and from then on
-	joined int     // how often it has come back, before that
-	seen   bool    // by a script: it is counted
+	heard  []int64 // when it hears of each later entry
+	got    int     // how many of them it had at the last look
+	cut    int64   // it hears nothing until then
+	since  int64   // and since then
+	joined int     // how often it came back before that
+	seen   bool    // a script has seen it, so it counts
 }
 
 // follow makes a server a replica of this one.
@@ -27,7 +27,7 @@ func (s *server) follow(other *server) {
 	s.followers = append(s.followers, &follower{s: other, w: s.w, from: int64(len(s.log))})
 }
 
-// online counts the replicas that are connected.
+// online counts the connected replicas.
 func (s *server) online() (n uint64) {
 	for _, f := range s.followers {
 		if f.cut <= s.w.now {
@@ -37,7 +37,7 @@ func (s *server) online() (n uint64) {
 	return n
 }
 
-// hear plans when the newest entry arrives.
+// hear plans the arrival of the newest entry.
 func (f *follower) hear() {
 	at := max(f.w.now, f.cut) + int64(f.w.upTo(time.Millisecond))
 	if n := len(f.heard); n > 0 {
@@ -46,7 +46,7 @@ func (f *follower) hear() {
 	f.heard = append(f.heard, at)
 }
 
-// has is how many entries are here.
+// has is how many entries have arrived.
 func (f *follower) has() int64 {
 	for f.got < len(f.heard) && f.heard[f.got] <= f.w.now {
 		f.got++
@@ -54,7 +54,7 @@ func (f *follower) has() int64 {
 	return f.from + int64(f.got)
 }
 
-// lag cuts the line for a while; 0: it is whole again.
+// lag cuts the connection for a while. 0: the connection is whole again.
 func (f *follower) lag(d time.Duration) {
 	now := f.w.now
 	f.w.tell("Redis %d hears nothing from its primary for %v", f.s.id, d)
@@ -78,13 +78,13 @@ func (f *follower) lag(d time.Duration) {
 	}
 }
 
-// ackedAt is when n replicas have an entry, as things are now.
+// ackedAt is when n replicas will have an entry, if nothing changes.
 func (s *server) ackedAt(e *entry, n uint64) int64 {
-	if !s.has(e) { // it has come back without it: the connection is gone
+	if !s.has(e) { // the server has come back without the entry, so the connection is gone
 		return math.MaxInt64
 	}
 	var all []int64
-	if !s.has(e) { // it has died meanwhile, and come back without it
+	if !s.has(e) { // the server has died meanwhile, and come back without it
 		return math.MaxInt64
 	}
 	for _, f := range s.followers {
@@ -104,7 +104,7 @@ func (s *server) ackedAt(e *entry, n uint64) int64 {
 // waitTimeout is how long WAIT waits.
 const waitTimeout = 500 * time.Millisecond
 
-// wait is WAIT n, behind the script on the same connection.
+// wait is WAIT n after the script, on the same connection.
 func (s *server) wait(e *entry, n uint64, then func(ok bool)) {
 	if n == 0 {
 		then(true)
@@ -125,8 +125,8 @@ func (s *server) waitUntil(e *entry, n uint64, end int64, then func(ok bool)) {
 	}
 }
 
-// failOver makes the replica with the longest log the primary. The old one may go on for a while, for whoever still talks
-// to it.
+// failOver promotes the replica with the longest log. The old primary may go on for a while, for the edges that still talk to
+// it.
 func (w *world) failOver(split time.Duration) {
 	old := w.primary
 	able := w.promotable(old.followers)
@@ -156,14 +156,14 @@ func (w *world) failOver(split time.Duration) {
 	w.history(s)
 	for _, h := range w.hosts {
 		turns := w.upTo(2 * time.Second)
-		if w.chance(w.fates.strays()) { // it is on the old one's side of the net
+		if w.chance(w.fates.strays()) { // it stays on the old primary's side of the network
 			turns += split
 		}
 		w.after(turns, func() { h.turn(w.primary) })
 	}
 }
 
-// resync makes a server, some time later, a replica of whoever is the primary then.
+// resync makes a server, some time later, a replica of the primary of that time.
 func (w *world) resync(s *server, d time.Duration) {
 	w.after(d, func() {
 		if s == w.primary || !w.primary.up {

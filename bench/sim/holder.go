@@ -6,7 +6,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// holder is somebody with a token, who pays, cancels or looks, through any edge, and asks again until answered.
+// holder is a buyer with a token. It pays, cancels or looks through any edge, and asks again until it is answered.
 type holder struct {
 	w     *world
 	p     *promise
@@ -14,7 +14,7 @@ type holder struct {
 	tries int
 }
 
-// giveToken decides what the winner does with it.
+// giveToken decides what the winner does with its token.
 func (w *world) giveToken(p *promise) {
 	f := w.fates
 	dice := w.rng.Float64()
@@ -45,7 +45,7 @@ func (h *holder) show() {
 	h.w.call(h.w.someHost(), q, h.hear)
 }
 
-// hear is the answer.
+// hear takes the answer.
 func (h *holder) hear(a answer) {
 	w := h.w
 	if a.err != nil {
@@ -63,7 +63,7 @@ func (h *holder) hear(a answer) {
 	}
 }
 
-// regret is a cancel after the confirm: it comes too late.
+// regret cancels after the confirm, which is too late.
 func (h *holder) regret() {
 	if h.w.chance(0.2) {
 		h.what, h.tries = cancel, 4

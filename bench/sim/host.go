@@ -7,21 +7,21 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// host is a machine on which an edge runs, and after it another one under the same name.
+// host is a machine. Its edges run under the same name, one after another.
 type host struct {
 	w     *world
 	id    uint64
 	name  string
-	route *server // which Redis its edge talks to
-	cut   int64   // until then it cannot reach the store
-	data  bool    // rings are files here
+	route *server // the Redis that its edge talks to
+	cut   int64   // it cannot reach the store until then
+	data  bool    // its rings are files
 	boots int
 	runs  int
 	edge  *edge // the newest
 	left  []*remains
 
 	deserted bool // no buyer comes here
-	mute     bool // nothing but a look comes through
+	mute     bool // only a look gets through
 
 	drift float64 // its seconds per true second
 	wall  int64   // its clock, ahead of true time
@@ -32,7 +32,7 @@ func newHost(w *world, id int) *host {
 		drift: 1 + (w.rng.Float64()-0.5)/500, wall: w.rng.Int64N(int64(time.Hour)) - int64(time.Hour/2)}
 }
 
-// begin starts an edge: a stranger to the ledger, who settles what those before it left (edge's recoverAll).
+// begin starts an edge, a new instance. It settles what earlier edges left (recoverAll in edge).
 func (h *host) begin() {
 	h.runs++
 	h.edge = newEdge(h)
@@ -40,11 +40,11 @@ func (h *host) begin() {
 	h.w.trace(began, h.id, uint64(h.runs), uint64(h.boots), 0)
 	h.w.tell("%s begins", h.edge.name)
 	h.edge.start()
-	h.astray()
+	h.startOnOtherStore()
 	h.recoverAll(h.edge)
 }
 
-// turn sends calls to another Redis from now on.
+// turn sends the host's calls to another Redis from now on.
 func (h *host) turn(s *server) {
 	if h.route != s {
 		h.w.tell("%s talks to Redis %d", h.name, s.id)
@@ -55,7 +55,7 @@ func (h *host) turn(s *server) {
 	}
 }
 
-// cutOff keeps it from the store for a while. Some buyers come when its leases are about to end.
+// cutOff keeps the host from the store for a while. Some buyers come when its leases are about to end.
 func (h *host) cutOff(d time.Duration) {
 	if h.w.now < h.w.calmUntil {
 		return
@@ -64,11 +64,11 @@ func (h *host) cutOff(d time.Duration) {
 	h.cut = h.w.now + int64(d)
 	for range 2 {
 		e := h.edge
-		h.w.after(h.w.fates.term-h.w.upTo(time.Second), func() { e.whenAwake(e.knock) })
+		h.w.after(h.w.fates.term-h.w.upTo(time.Second), func() { e.whenAwake(e.buyerComes) })
 	}
 }
 
-// kill is kill -9.
+// kill ends the edge as kill -9 does.
 func (h *host) kill() {
 	e := h.edge
 	if e.gone {
@@ -83,7 +83,7 @@ func (h *host) kill() {
 		h.left = append(h.left, e.remains())
 		return
 	}
-	h.w.check.burnt(e, nil)
+	h.w.check.lostWith(e, nil)
 }
 
 // burn ends the machine. Its disk may have kept some of the newest claims, or none.
@@ -103,7 +103,7 @@ func (h *host) burn() {
 			}
 		}
 		r.claims, r.offers = claims, nil
-		h.w.check.burnt(r.of, claims)
+		h.w.check.lostWith(r.of, claims)
 	}
 	if !kept {
 		h.left = nil

@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// keyed is a buyer with an idempotency key, as edge's settle.go serves one: it asks the ledger, and where that has nothing
-// free, an edge offers a unit of its own. Who hears nothing asks again, at any edge.
+// keyed is a buyer with an idempotency key, which edge/buy serves: it asks the ledger, and if the ledger has no free unit, an
+// edge offers one of its own. A buyer who hears nothing asks again, at any edge.
 type keyed struct {
 	w     *world
 	key   ledger.IdempotencyKey
@@ -18,7 +18,7 @@ type keyed struct {
 	told  ledger.Claim // Count 0: nothing yet
 }
 
-// keyedBuyer is one more.
+// keyedBuyer adds one such buyer.
 func (w *world) keyedBuyer() {
 	w.nonces++
 	b := &keyed{w: w, n: 1 + uint32(w.rng.IntN(int(w.fates.most))), tries: 8}
@@ -63,7 +63,7 @@ func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 	})
 }
 
-// offer takes a unit here, and offers it.
+// offer takes a unit from this edge, and offers it.
 func (b *keyed) offer(e *edge) {
 	s, outcome := e.a.TakeOffered(b.n, ledger.Buyer{}, b.key)
 	defer e.listen()
@@ -73,7 +73,7 @@ func (b *keyed) offer(e *edge) {
 	b.w.check.decided(e, s.Claim)
 	b.w.offers = append(b.w.offers, allotment.Offer{Claim: s.Claim, Key: b.key})
 	b.w.tell("%s offers %v to key %x", e.name, s.Claim, b.key[:8])
-	if !b.w.healed && b.w.chance(0.1) { // accidents like a bad moment
+	if !b.w.healed && b.w.chance(0.1) { // faults come at the worst moment
 		e.host.kill()
 		b.w.after(b.w.oneOf(500*time.Millisecond, 2*time.Second), func() { b.w.replace(e.host) })
 		return
@@ -81,7 +81,7 @@ func (b *keyed) offer(e *edge) {
 	b.deduct(e, s.Claim)
 }
 
-// keyTold: a key has one answer, whoever tells it.
+// keyTold checks that a key has one answer, whichever edge tells it.
 func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 	if b.told.Count > 0 {
 		if c.w.histories == 0 && (r.Claim.Fence != b.told.Fence || r.Claim.Nonce != b.told.Nonce) {
@@ -103,7 +103,7 @@ func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 	}
 }
 
-// offered: in the end a unit that was offered and is sold is its key's. Where history was lost it may be a token's.
+// offered checks in the end that an offered and sold unit is its key's. After lost history it may be a token's.
 func (c *checks) offered() {
 	if c.w.histories > 0 {
 		return

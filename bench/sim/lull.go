@@ -7,10 +7,10 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A lull: some time into the world most buyers stay away for long, while units are held. Edges doze. Now and then one buys
-// straight from the ledger, or an edge begins anew.
+// In a lull most buyers stay away for long, while units are held. Edges sleep. Now and then a buyer buys straight from the
+// ledger, or comes to an edge.
 
-// lull is drawn apart from the other fates, so that they stay as they are.
+// lull has random numbers of its own, so that it changes no other fate.
 type lull struct {
 	on    bool
 	from  int64
@@ -18,7 +18,7 @@ type lull struct {
 	given []given
 }
 
-// given is a time that somebody counts from, as a lease or a hold begins: the true time before, the ledger's then, and its
+// given is a time from which somebody counts a lease or a hold: the true time before the call, the ledger time then, and its
 // history.
 type given struct {
 	asked int64
@@ -36,7 +36,7 @@ func (w *world) drawLull() {
 	f := &w.fates
 	f.hold = time.Duration(60+r.IntN(60)) * time.Second
 	f.total, f.hosts, f.slack = max(f.total, 40), 2, 1
-	if r.IntN(2) == 0 { // nothing else happens
+	if r.IntN(2) == 0 { // without other faults
 		f.jumps, f.crashes, f.eras, f.deaths, f.pauses = false, false, false, false, false
 		f.outages, f.stops, f.sweeper, f.changes = false, false, false, false
 	}
@@ -44,12 +44,12 @@ func (w *world) drawLull() {
 	w.fates.length = max(w.fates.length, time.Duration(w.lull.until-start)+time.Second)
 }
 
-// lulled says that nobody comes now.
+// lulled says whether buyers stay away now.
 func (w *world) lulled() bool {
 	return w.lull.on && !w.healed && w.now > w.lull.from && w.now < w.lull.until
 }
 
-// lulls lets few come.
+// lulls lets few buyers come.
 func (w *world) lulls() {
 	if !w.lull.on {
 		return
@@ -72,7 +72,7 @@ func (w *world) lulls() {
 	w.patient()
 }
 
-// notes keeps the time that an answer gives.
+// notes keeps the time of an answer.
 func (w *world) notes(a answer, asked int64) {
 	if !w.lull.on || a.err != nil {
 		return
@@ -88,14 +88,14 @@ func (w *world) notes(a answer, asked int64) {
 	default:
 		return
 	}
-	if h.Reopens > 0 { // in a recovery deadlines move with ledger time, which who lived through lost history may set
+	if h.Reopens > 0 { // in a recovery deadlines move with ledger time, which a survivor of lost history may set
 		return
 	}
 	w.lull.given = append(w.lull.given[max(0, len(w.lull.given)-100):], given{asked, h.Now, h.Era})
 }
 
-// patient checks that no lease and no hold ends early (I1): since it was given ledger time has not run ahead of the true time, but by
-// a jump of the store's clock, and by what callers' clocks are fast.
+// patient checks that no lease and no hold ends early (I1). Since a time was given, ledger time must not run ahead of true
+// time by more than a jump of the store's clock and the drift of callers' clocks.
 func (w *world) patient() {
 	h := w.primary.twin.Last()
 	for _, g := range w.lull.given {

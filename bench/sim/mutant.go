@@ -10,8 +10,8 @@ import (
 	"spike/luascripts/memory"
 )
 
-// The guards that can be left out where the simulation stands in for something: clocks, bounds, the network, WAIT, and a
-// start on old data. The others are in luascripts and edge/allotment.
+// The guards that the simulation can leave out, because it stands in for something: clocks, bounds, the network, WAIT, and a
+// start on old data. The other guards are in luascripts and edge/allotment.
 const (
 	noMargin      ledger.Mutant = "no-margin"
 	sweepEarly    ledger.Mutant = "sweep-early"
@@ -39,13 +39,13 @@ const (
 	nodeRelease   ledger.Mutant = "node-release"
 )
 
-// Mutation is a guard of the protocol, and what happens where it is left out.
+// Mutation is a guard of the protocol, and what happens without it.
 type Mutation struct {
 	Name ledger.Mutant
 	What string
 }
 
-// Mutations are all that a build with the tag mutants can leave out.
+// Mutations returns all guards that a build with the tag mutants can leave out.
 func Mutations() []Mutation {
 	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations())
 }
@@ -130,7 +130,7 @@ func eraMutations() []Mutation {
 	}
 }
 
-// ErrMutant says that there is no such mutation, or that this build has none.
+// ErrMutant means that there is no such mutation, or that this build has none.
 var ErrMutant = fmt.Errorf("%w: mutant", bench.ErrUsage)
 
 func checkMutant(m ledger.Mutant) error {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What ships has every guard.
+// A shipped build has every guard.
 func TestMutantsNeedTheirTag(t *testing.T) {
 	for _, m := range Mutations() {
 		if _, err := Run(t.Context(), Options{Seeds: 1, Mutant: m.Name}); !errors.Is(err, ErrMutant) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// within is how many worlds a guard's absence may go unnoticed.
+// within is how many worlds a missing guard may go unnoticed.
 const within = uint64(1000)
 
 func TestEveryMutantDies(t *testing.T) {
@@ -22,7 +22,7 @@ func TestEveryMutantDies(t *testing.T) {
 					break
 				}
 				w := r.Wrong[0]
-				if Live(w.Seed, Options{}).Wrong == "" { // it is the mutant's doing
+				if Live(w.Seed, Options{}).Wrong == "" { // the mutant caused it
 					t.Logf("%s: dies in world %d: %s", m.What, w.Seed+1, w.Wrong)
 					return
 				}

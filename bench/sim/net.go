@@ -6,7 +6,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// timeout is when a caller stops waiting for an answer.
+// timeout is how long a caller waits for an answer.
 const timeout = time.Second
 
 // longestStuck is how long after that a call may still arrive.
@@ -20,7 +20,7 @@ type answer struct {
 	durable bool // it survives the server, by I5
 }
 
-// unanswered is what a caller makes of silence.
+// unanswered is the answer that a caller assumes after silence.
 func unanswered() answer { return answer{err: ledger.ErrDown} }
 
 // out says whether the store cannot be reached.
@@ -33,8 +33,8 @@ func (w *world) latency() time.Duration {
 	return 50*time.Microsecond + w.upTo(2*time.Millisecond)
 }
 
-// call is the network between a host and its Redis. A call may be lost, arrive after everybody gave it up, or its answer
-// may be lost.
+// call sends a call from a host to its Redis. The call may be lost, or arrive after everybody has given it up. Its answer may
+// be lost.
 func (w *world) call(from *host, call any, hear func(answer)) {
 	to, out := from.route, w.out() || from.loses(call)
 	well := w.healed || w.now < w.calmUntil
@@ -59,7 +59,7 @@ func (w *world) call(from *host, call any, hear func(answer)) {
 		there = timeout + w.upTo(longestStuck)
 	case !well && w.chance(w.fates.loss):
 		back = timeout
-		if w.fates.crashes && w.chance(0.05) { // silence may be the beginning of worse
+		if w.fates.crashes && w.chance(0.05) { // the primary sometimes dies after a silence
 			w.after(w.upTo(timeout), w.crash)
 		}
 	}
@@ -70,7 +70,7 @@ func (w *world) call(from *host, call any, hear func(answer)) {
 	})
 }
 
-// serve runs a call on a server, and waits for its replicas where somebody will act on the answer.
+// serve runs a call on a server. If somebody will act on the answer, it waits for the replicas.
 func (w *world) serve(s *server, call any, reply func(answer)) {
 	if !s.up {
 		reply(unanswered())
@@ -98,7 +98,7 @@ func (w *world) serve(s *server, call any, reply func(answer)) {
 	})
 }
 
-// spread is the store's news: it comes late, out of order, or never.
+// spread sends the store's news. News may come late, out of order, or never.
 func (w *world) spread(unsure bool) {
 	if w.out() || !w.primary.up {
 		return
@@ -109,7 +109,7 @@ func (w *world) spread(unsure bool) {
 		if e.gone || w.chance(w.fates.loss+0.1) {
 			continue
 		}
-		if w.fates.crowded() && e.news != nil { // as the Runner does: newer news takes the place of what is on its way
+		if w.fates.crowded() && e.news != nil { // as in the Runner, newer news replaces news on the way
 			*e.news = news{door, e.news.unsure || !sure}
 			continue
 		}
@@ -124,7 +124,7 @@ func (w *world) spread(unsure bool) {
 	}
 }
 
-// news on its way to an edge.
+// news is on the way to an edge.
 type news struct {
 	door   ledger.State
 	unsure bool

@@ -8,21 +8,21 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// plot is a story with a few acts, one after the other, each when the one before has come about. Chance alone brings these once
-// in thousands of worlds; where there is a plot little else goes wrong.
+// plot is a sequence of a few acts. Each act comes when the one before has succeeded. Chance alone brings these sequences
+// once in thousands of worlds. In a world with a plot there are few other faults.
 type plot int
 
 // The plots.
 const (
 	noPlot    plot = iota
-	outlived       // an edge comes back to a store that has forgotten who got its units while it was away
+	outlived       // an edge comes back to a store that has forgotten who got its units meanwhile
 	behind         // a store whose clock is an hour behind forgets what it has granted since
-	oldSide        // an edge goes on at a primary of old while another one is elected, and its units are sold there
+	oldSide        // an edge stays with the old primary while another is elected, which sells its units
 	election       // replicas come and go while the Sentinels are asked
-	latePay        // who was too late to pay tries again just when the store has forgotten how late it is
+	latePay        // a buyer who was too late to pay tries again when the store has forgotten the time
 	powerCut       // store and edges lose their power together; rings and files may be old
 	fromLimbo      // an edge takes its lease back out of limbo, and the store forgets that
-	sleeper        // a buyer's goroutine stalls with a unit in hand until its edge has leased that unit again
+	sleeper        // a buyer's goroutine stalls with a unit until its edge has leased the unit again
 	plots
 )
 
@@ -31,7 +31,7 @@ func (p plot) String() string {
 		"sleeper"}[p]
 }
 
-// plotEvery is one in how many worlds have a plot.
+// plotEvery: one of so many worlds has a plot.
 const plotEvery = 4
 
 func drawPlot(seed uint64, f *fates) plot {
@@ -63,11 +63,12 @@ func drawPlot(seed uint64, f *fates) plot {
 		f.sweeper = true
 	case sleeper:
 		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
+	default:
 	}
 	return p
 }
 
-// calm leaves out what would spoil a plot.
+// calm switches off the faults that would spoil a plot.
 func (f *fates) calm() {
 	f.outages, f.cuts, f.deaths, f.pauses, f.stops = false, false, false, false, false
 	f.crashes, f.lags, f.eras, f.backups, f.jumps = false, false, false, false, false
@@ -77,13 +78,13 @@ func (f *fates) calm() {
 
 // plays begins the plot.
 func (w *world) plays() {
-	if w.fates.plot == noPlot { // no dice: these worlds stay as they are
+	if w.fates.plot == noPlot { // it draws no random number, so that worlds without a plot stay the same
 		return
 	}
 	opening := 2*time.Second + w.upTo(2*time.Second)
 	switch w.fates.plot {
 	case outlived:
-		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).laden) }, w.outlive)
+		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).onlySells) }, w.outlive)
 	case behind:
 		w.after(opening, w.fallBehind)
 	case oldSide:
@@ -96,14 +97,14 @@ func (w *world) plays() {
 	case powerCut:
 		w.after(opening, func() { w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).unsettled) }, w.cutPower) })
 	case fromLimbo:
-		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).laden) }, w.leaveLimbo)
+		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).onlySells) }, w.leaveLimbo)
 	case sleeper:
 		w.after(opening, w.oversleep)
 	case noPlot, election, plots:
 	}
 }
 
-// when does the next act once something is so. It is looked for every few milliseconds.
+// when does act once so is true. It looks every few milliseconds.
 func (w *world) when(so func() bool, act func()) {
 	switch {
 	case w.healed:
@@ -114,34 +115,34 @@ func (w *world) when(so func() bool, act func()) {
 	}
 }
 
-// outlive cuts an edge off until others have sold units of its lease; then the store forgets it. The edge comes back first, and
-// buyers with it.
+// outlive cuts an edge off until others have sold units of its lease. Then the store forgets the sales. The edge comes back
+// first, and buyers with it.
 func (w *world) outlive() {
-	away := w.hosts[slices.IndexFunc(w.hosts, (*host).laden)].edge
+	away := w.hosts[slices.IndexFunc(w.hosts, (*host).onlySells)].edge
 	left := w.primary.twin.Leased(away.newest)
 	away.host.cutOff(time.Minute)
 	away.host.deserted = true
-	var heir *promise
+	var laterOwner *promise
 	w.when(func() bool {
-		heir = w.check.heir(away, left)
-		return heir != nil
+		laterOwner = w.check.laterOwner(away, left)
+		return laterOwner != nil
 	}, func() {
 		w.after(w.upTo(time.Second), func() {
 			down := w.oneOf(300*time.Millisecond, time.Second)
 			w.moved = w.now
-			w.primary.crash(time.Duration(w.now-heir.lease().when)+w.upTo(100*time.Millisecond), down, false)
+			w.primary.crash(time.Duration(w.now-laterOwner.lease().when)+w.upTo(100*time.Millisecond), down, false)
 			for _, h := range w.hosts {
 				h.cutOff(down + w.upTo(3*time.Second))
 			}
 			away.host.cut, away.host.deserted, away.host.mute = 0, false, w.chance(0.5)
 			for range 100 {
-				w.after(down+w.upTo(1500*time.Millisecond), away.knock)
+				w.after(down+w.upTo(1500*time.Millisecond), away.buyerComes)
 			}
 		})
 	})
 }
 
-// loses says that a call of a host does not come through: of one that is mute, the first look does.
+// loses says whether a call of a host is lost. A mute host loses every call until its first look.
 func (h *host) loses(call any) bool {
 	if _, looks := call.(ledger.RenewRequest); looks {
 		h.mute = h.mute && h.w.now < h.cut
@@ -149,13 +150,13 @@ func (h *host) loses(call any) bool {
 	return h.mute || h.w.now < h.cut
 }
 
-// laden says that its edge has units to sell, and nothing to settle: what it says first is of its leases.
-func (h *host) laden() bool {
+// onlySells says whether the host's edge has units to sell and nothing to settle. Then its first call is about its leases.
+func (h *host) onlySells() bool {
 	return h.edge.newest > 0 && h.edge.a.Stock() > 4 && h.edge.a.Claims() == 0
 }
 
-// heir is somebody else's promise of a unit that this edge had leased.
-func (c *checks) heir(e *edge, left ledger.Ranges) *promise {
+// laterOwner returns another edge's promise of a unit that this edge had leased.
+func (c *checks) laterOwner(e *edge, left ledger.Ranges) *promise {
 	for _, r := range left {
 		for s := r.Start; s < r.End; s++ {
 			if p := c.owner[s]; p != nil && p.edge != e && p.lease() != nil && p.Fence > e.newest {
@@ -166,7 +167,7 @@ func (c *checks) heir(e *edge, left ledger.Ranges) *promise {
 	return nil
 }
 
-// lease is the script that leased, or sold, the units of a promise.
+// lease returns the script that leased or sold the units of a promise.
 func (p *promise) lease() *entry {
 	if p.grant != nil {
 		return p.grant
@@ -174,8 +175,8 @@ func (p *promise) lease() *entry {
 	return p.kept
 }
 
-// fallBehind is a store that comes back with a clock that is behind, grants, and forgets that in a power cut that takes who has
-// leased as well.
+// fallBehind makes a store come back with a clock that is behind. The store grants, and then a power cut takes both these
+// grants and the edges that have them.
 func (w *world) fallBehind() {
 	s := w.primary
 	w.moved = w.now
@@ -201,10 +202,10 @@ func (w *world) fallBehind() {
 	})
 }
 
-// unsettled says that its edge has sold what the ledger does not know.
+// unsettled says whether the host's edge has sold units that the ledger does not know of.
 func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
 
-// cutPower ends everything; it comes back with what its disks have.
+// cutPower ends everything. Each machine comes back with what its disk has.
 func (w *world) cutPower() {
 	w.moved = w.now
 	w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
@@ -214,14 +215,14 @@ func (w *world) cutPower() {
 	}
 }
 
-// leaveLimbo cuts an edge off until its lease is nearly free; it renews the lease and sells, and the store forgets the renewal. It
-// says so only when the lease would have been free.
+// leaveLimbo cuts an edge off until its lease is nearly free. The edge renews the lease and sells, and the store forgets the
+// renewal. The store comes back only when the lease would have been free.
 func (w *world) leaveLimbo() {
-	e := w.hosts[slices.IndexFunc(w.hosts, (*host).laden)].edge
+	e := w.hosts[slices.IndexFunc(w.hosts, (*host).onlySells)].edge
 	was := e.deadline[e.newest]
 	e.host.cutOff(w.fates.term + 2*w.bounds.Margin + 500*time.Millisecond + w.upTo(w.fates.hold-1500*time.Millisecond))
 	e.host.deserted = true
-	w.after(w.fates.term, func() { e.host.deserted = false }) // buyers wait until it is back
+	w.after(w.fates.term, func() { e.host.deserted = false }) // buyers stay away until it is back
 	w.when(func() bool { return e.deadline[e.newest] > was }, func() {
 		w.after(w.upTo(100*time.Millisecond), func() {
 			w.moved = w.now
@@ -229,13 +230,13 @@ func (w *world) leaveLimbo() {
 			free := time.Duration(was-w.check.scriptNow())*time.Microsecond + 2*w.bounds.Margin + w.fates.hold
 			e.host.cutOff(max(free, 0) + w.upTo(500*time.Millisecond))
 			for range 10 {
-				w.after(w.upTo(400*time.Millisecond), e.knock)
+				w.after(w.upTo(400*time.Millisecond), e.buyerComes)
 			}
 		})
 	})
 }
 
-// oversleep stalls a goroutine that has taken a unit and not looked at its lease yet.
+// oversleep stalls a goroutine that has taken a unit and has not looked at its lease yet.
 func (w *world) oversleep() {
 	if w.now+int64(w.longestNap()) > start+int64(w.fates.length) {
 		return
@@ -248,7 +249,7 @@ func (w *world) oversleep() {
 		}
 		return 0
 	})
-	h.edge.forsake(d)
+	h.edge.cutOffFirst(d)
 	w.after(d+w.upTo(2*time.Second), w.oversleep)
 }
 
@@ -265,7 +266,7 @@ func (w *world) latePayers(s *server) {
 	}
 }
 
-// strays is how many hosts stay on a primary of old's side.
+// strays is how many hosts stay on the old primary's side.
 func (f *fates) strays() float64 {
 	if f.plot == oldSide {
 		return 0.5

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// pool is workers that live worlds. Each world has a channel for what became of it, and these channels are queued in the
-// order of the seeds.
+// pool is workers that run worlds. Each world has a channel for its result, and these channels are queued in the order of the
+// seeds.
 type pool struct {
 	o     Options
 	ctx   context.Context
@@ -18,7 +18,7 @@ type pool struct {
 
 type order struct {
 	seed uint64
-	done chan World // cap 1
+	done chan World // of capacity 1
 }
 
 func newPool(ctx context.Context, o Options) *pool {
@@ -32,7 +32,7 @@ func newPool(ctx context.Context, o Options) *pool {
 	return p
 }
 
-// plan ends with its context, or when all is planned; the workers end with it.
+// plan ends with its context, or when all worlds are planned. Then the workers end.
 func (p *pool) plan() {
 	defer close(p.todo)
 	defer close(p.queue)
@@ -54,7 +54,7 @@ func (p *pool) work() {
 	}
 }
 
-// each takes the worlds in one by one, until there are no more or take has had enough; then nobody works any more.
+// each passes the worlds to take one by one, until there are no more or take returns false. Then no worker runs any more.
 func (p *pool) each(take func(World) (more bool)) error {
 	defer p.all.Wait()
 	defer p.stop()

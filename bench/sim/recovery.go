@@ -10,11 +10,11 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// recovery is an edge that settles what processes before it sold and could not settle, as edge's recoverAll does, with
-// the network in between.
+// recovery is an edge that settles what earlier processes sold and could not settle. It does what edge's recoverAll does,
+// with the network in between.
 type recovery struct {
 	h *host
-	e *edge // who does it
+	e *edge // the edge that settles
 	r *remains
 }
 
@@ -28,7 +28,7 @@ type remains struct {
 	of     *edge
 }
 
-// all is claims and offers alike.
+// all returns the claims of claims and offers.
 func (r *remains) all() []ledger.Claim {
 	out := slices.Clip(r.claims)
 	for _, o := range r.offers {
@@ -39,7 +39,7 @@ func (r *remains) all() []ledger.Claim {
 
 func isReassert(err error) bool { return errors.Is(err, ledger.ErrReassert) }
 
-// recoverAll goes through the rings that were left, again and again until all is done, for as long as the edge lives.
+// recoverAll settles the rings that were left, again and again until all are settled, for as long as the edge lives.
 func (h *host) recoverAll(e *edge) {
 	if len(h.left) > 0 {
 		v := recovery{h, e, h.left[0]}
@@ -47,7 +47,7 @@ func (h *host) recoverAll(e *edge) {
 	}
 }
 
-// again is for later: the store did not answer, or has begun yet another era.
+// again tries later: the store did not answer, or has begun another era.
 func (v recovery) again() {
 	v.h.w.tell("%s cannot settle yet what %s left", v.e.name, v.r.party.Instance)
 	if v.leave() {
@@ -56,7 +56,8 @@ func (v recovery) again() {
 	v.h.w.after(time.Second, func() { v.e.whenAwake(func() { v.h.recoverAll(v.e) }) })
 }
 
-// leave takes the ring out of those that were left; false: another one has, for a copy may come while an older ring waits.
+// leave removes the ring from those that were left. false: it was removed before, for a copy may come while an older ring
+// waits.
 func (v recovery) leave() bool {
 	at := slices.Index(v.h.left, v.r)
 	if at >= 0 {
@@ -65,7 +66,7 @@ func (v recovery) leave() bool {
 	return at >= 0
 }
 
-// settle is settleLeft.
+// settle does what settleLeft does.
 func (v recovery) settle(done, unheard func()) {
 	if v.h.w.lacks(recoverBlind) {
 		done()
@@ -74,7 +75,7 @@ func (v recovery) settle(done, unheard func()) {
 	v.settleFrom(1<<32, v.r.claims, done, unheard)
 }
 
-// leftBatch is small, so that rings of a few slots come in several batches.
+// leftBatch is small, so that small rings need several batches.
 const leftBatch = 4
 
 func (v recovery) settleFrom(batch uint64, rest []ledger.Claim, done, unheard func()) {
@@ -96,9 +97,9 @@ func (v recovery) settleFrom(batch uint64, rest []ledger.Claim, done, unheard fu
 	})
 }
 
-// reassert names the leases that the claims were made under, and settles once more.
+// reassert names the leases under which the claims were made, and settles once more.
 func (v recovery) reassert() {
-	if v.r.copied { // its edge may, and once only
+	if v.r.copied { // only its own edge may, and only once
 		v.again()
 		return
 	}
@@ -113,7 +114,7 @@ func (v recovery) reassert() {
 	})
 }
 
-// release lets go of what the owner had, on the same boot: its ring had every claim there was (I7). Then the file goes.
+// release gives up the owner's leases, if the boot is the same: then the ring had every claim (I7). Then the file goes.
 func (v recovery) release() {
 	done := func() {
 		v.h.w.tell("%s has settled what %s left", v.e.name, v.r.party.Instance)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Report is what worlds came to.
+// Report is the result of many worlds.
 type Report struct {
 	Options Options
 	Took    time.Duration
@@ -14,12 +14,12 @@ type Report struct {
 	Steps   int
 	Scripts int
 	Sold    uint64
-	Half    uint64 // worlds that sold half of their units or more: the others prove little
+	Half    uint64 // worlds that sold at least half of their units: the others prove little
 	Again   uint64 // worlds that sold some units again
 	Cut     uint64 // worlds in which the store's history was cut
-	Hash    uint64 // of all traces, in the order of seeds; of one world: its own
+	Hash    uint64 // of all traces, in the order of the seeds; for one world, its own
 	Wrong   []World
-	Story   string // of one world that was to be told
+	Story   string // of one world, if it was asked for
 }
 
 func (r *Report) take(w World) {
@@ -47,21 +47,21 @@ func (r *Report) take(w World) {
 	}
 }
 
-// Print says what was found, and how to see it again.
+// Print prints what was found, and how to see it again.
 func (r Report) Print(out io.Writer) {
 	fmt.Fprint(out, r.Story)
 	for _, w := range r.Wrong {
 		fmt.Fprintf(out, "%sseed %d: %s\nagain: %s\n\n", w.Story, w.Seed, w.Wrong, r.again(w.Seed))
 	}
 	per := func(n int) float64 { return float64(n) / r.Took.Seconds() }
-	fmt.Fprintf(out, "%d worlds in %v: %.0f seeds, %.0f steps and %.0f scripts a second\n", r.Seeds, r.Took.Round(10*time.Millisecond),
-		per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
-	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n", r.Sold,
-		r.Half, r.Again, r.Cut)
+	fmt.Fprintf(out, "%d worlds in %v: %.0f seeds, %.0f steps and %.0f scripts a second\n",
+		r.Seeds, r.Took.Round(10*time.Millisecond), per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
+	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n",
+		r.Sold, r.Half, r.Again, r.Cut)
 	fmt.Fprintf(out, "trace %016x, %d violations\n", r.Hash, len(r.Wrong))
 }
 
-// again is the command that lives a world again.
+// again returns the command that runs a world again.
 func (r Report) again(seed uint64) string {
 	command := fmt.Sprintf("spike bench sim --seed %d", seed)
 	if r.Options.Mutant != "" {

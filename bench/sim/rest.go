@@ -6,13 +6,13 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What comes to rest in the end, what is in nobody's hands then, and what the way there may cost.
+// What must be at rest in the end, who must own what then, and how many calls that may cost.
 
-// mostTurns is how often units may come back after all were sold: who has a token may cancel until it is over.
+// mostTurns is how often units may come back after all were sold: a buyer with a token may cancel until its hold is over.
 const mostTurns = 40
 
-// mustLast waits until something is so and stays so: all edges know then, and none of them asks for units that there are
-// not. A token that is shown late begins it anew.
+// mustLast waits until something is so and stays so. By then every edge must know it, and no edge may ask for units that do
+// not exist. A token that is shown late restarts the wait.
 func (w *world) mustLast(what string, d time.Duration, so func(ledger.Head) bool) {
 	if w.fates.sleepy > 0 {
 		d += w.longestNap()
@@ -29,7 +29,7 @@ func (w *world) mustLast(what string, d time.Duration, so func(ledger.Head) bool
 	w.fail("%s, and then it is not, %d times over", what, mostTurns)
 }
 
-// mustRest looks at what Keepers do where there is nothing to be had: they look now and then. It says whether that lasted.
+// mustRest checks that Keepers without work look only now and then. It returns whether the state lasted.
 func (w *world) mustRest() bool {
 	before, d := w.calls, 2*time.Second
 	h := w.primary.twin.Last()
@@ -47,7 +47,7 @@ func (w *world) mustRest() bool {
 	return true
 }
 
-// calls counts what Keepers ask of the store, and it hears.
+// calls counts the Keepers' calls that reach the store.
 type calls struct{ lease, renew, giveBack int }
 
 func (c *calls) note(call any) {
@@ -61,14 +61,14 @@ func (c *calls) note(call any) {
 	}
 }
 
-// bounded says that units do not go round: an edge looks and asks a few times a second whatever happens, and beyond that a few
-// times for each unit that was sold.
+// bounded checks that units do not go round for ever. An edge may look and ask a few times a second, and beyond that a few
+// times for each sold unit.
 func (c calls) bounded(w *world) {
 	n := len(w.hosts)
 	steady := n * (int(time.Duration(w.now-start)/time.Second) + 10)
 	sold := int(w.check.sold)
 	looks := 2*steady + 8*sold
-	if w.fates.window > 0 { // they look for a draw that is due more often, and a recovery may keep the ledger from drawing
+	if w.fates.window > 0 { // an edge looks more often for a draw that is due, which a recovery may delay
 		looks += 10 * steady
 	}
 	if c.renew > looks {
@@ -79,12 +79,12 @@ func (c calls) bounded(w *world) {
 	}
 }
 
-// deducted is added to the nonces of Deducts: rings' are smaller.
+// deducted is added to the nonces of Deducts, because nonces of rings are smaller.
 const deducted = 1 << 50
 
-// nobodys: what is sold in the end is somebody's, who was told, or whose Deduct has had no answer. Told, free and
-// unanswered are the total.
-func (c *checks) nobodys() {
+// soldHaveOwners checks that every sold unit has an owner who was told, or is of a Deduct without an answer. Told, free and
+// unanswered units are the total.
+func (c *checks) soldHaveOwners() {
 	if c.w.fates.keys { // a keyed offer's buyer may hear of it much later
 		return
 	}

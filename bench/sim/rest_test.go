@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// S2: who has a token cancels after all was sold, so all is not sold any more; what edges say is looked at only after it has
-// been sold for a while, and all that time.
+// S2: a buyer with a token cancels after all was sold, so not all is sold any more. What edges say is checked only after all
+// has been sold for a while.
 func TestS2SoldIsLookedAtWhenItLasts(t *testing.T) {
 	w := bare(fsynced)
 	sold, looked := true, int64(0)

@@ -7,11 +7,10 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What a server comes back with: its file, which may be older than the last thing it wrote, or a backup; and its clock, which
-// may be any.
+// A server comes back with its file, an older file, or a backup. Its clock may be wrong.
 
-// crash is the death of a server that comes back from its file after a while: without the end of its log, unless the disk
-// has it, or the file is a backup.
+// crash kills a server, which comes back from its file after a while. It loses the end of its log, unless the disk has it. A
+// backup loses it in any case.
 func (s *server) crash(tail, down time.Duration, backup bool) {
 	w, kept := s.w, len(s.log)
 	if !s.synced || backup {
@@ -19,7 +18,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 	}
 	if backup {
 		w.backups++
-		w.calmUntil = max(w.calmUntil, w.now+int64(down)) // who can prove it lives on
+		w.calmUntil = max(w.calmUntil, w.now+int64(down)) // an edge that can prove it must live on
 	}
 	w.check.ledgerNow()
 	if backup || w.fates.store >= replica { // the last copy of what was waited for
@@ -29,7 +28,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 	w.tell("Redis %d dies for %v, and loses %d scripts, backup %v", s.id, down, len(s.log)-kept, backup)
 	w.after(down, func() {
 		w.moves++
-		if backup && !w.witnessed(s.log[kept:]) { // who could have proved it has died meanwhile
+		if backup && !w.witnessed(s.log[kept:]) { // the edge that could have proved it has died meanwhile
 			kept = len(s.log)
 		}
 		s.setClock()
@@ -45,7 +44,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 	})
 }
 
-// since is what ran lately.
+// since returns the entries of the last while.
 func (s *server) since(tail time.Duration) []*entry {
 	k := len(s.log)
 	for k > 0 && s.log[k-1].when > s.w.now-int64(tail) {
@@ -54,7 +53,7 @@ func (s *server) since(tail time.Duration) []*entry {
 	return s.log[k:]
 }
 
-// setClock is what a machine's clock may be after a start, and when its owner has seen it.
+// setClock sets a machine's clock wrong at a start. In half of these cases it is corrected later.
 func (s *server) setClock() {
 	if !s.w.fates.jumps || s.w.healed || s.w.chance(0.5) {
 		return
@@ -66,7 +65,7 @@ func (s *server) setClock() {
 	if s.w.chance(0.5) {
 		s.w.after(s.w.upTo(time.Second), func() {
 			s.skew = was
-			if s.w.healed { // no clock is behind any more
+			if s.w.healed { // from then on no clock may be behind
 				s.skew = max(was, 0)
 			}
 			s.w.tell("the clock of Redis %d is right again", s.id)
@@ -74,7 +73,7 @@ func (s *server) setClock() {
 	}
 }
 
-// allDie is a primary and its replicas that die together. The primary comes back alone, with what its file has.
+// allDie kills a primary and its replicas together. The primary comes back alone, with what its file has.
 func (w *world) allDie(tail, down time.Duration) {
 	s := w.primary
 	others := s.followers
@@ -85,24 +84,24 @@ func (w *world) allDie(tail, down time.Duration) {
 	}
 }
 
-// calm is what a backup needs so that nobody who acted on more is too late to say so: whoever lives is awake and has a way to
-// the store, soon.
+// calm is needed after a backup, so that every living edge that acted on more can say so in time: each wakes, and soon has a
+// way to the store.
 func (w *world) calm() {
 	w.outage = 0
 	w.calmUntil = w.now + int64(w.bounds.Proof+time.Second)
 	for _, h := range w.hosts {
 		h.cut = 0
-		if !w.chance(0.5) { // others come at once
+		if !w.chance(0.5) { // the others come at once
 			h.cut = w.now + int64(w.upTo(lateComer))
 		}
 		h.edge.resume()
 	}
 }
 
-// lateComer is how late somebody's way to the store may be there again: a look, and a call that fails before, come on top.
+// lateComer is how late a way to the store may come back. A look, and a call that fails before, take time besides.
 const lateComer = 2500 * time.Millisecond
 
-// undone makes what these scripts answered no promise: an older file was put back, or every copy of them died.
+// undone makes the answers of lost scripts no longer durable: an older file was put back, or every copy of them died.
 func (c *checks) undone(lost []*entry) {
 	for _, e := range lost {
 		e.undone = true
@@ -113,15 +112,15 @@ func (c *checks) undone(lost []*entry) {
 	}
 }
 
-// lasts says that an answer survives its server, by I5.
+// lasts says whether an answer survives its server, by I5.
 func (a answer) lasts() bool { return a.durable && !a.entry.undone }
 
-// witnessed says that an edge which lives has acted on one of these scripts: it can prove that they are lost.
+// witnessed says whether a living edge has acted on one of these scripts. Then it can prove that they are lost.
 func (w *world) witnessed(lost []*entry) bool {
 	return slices.ContainsFunc(lost, func(e *entry) bool { return e.heard && w.alive(actor(e.call)) })
 }
 
-// actor is the instance that acts on a call's answer.
+// actor returns the instance that acts on a call's answer.
 func actor(call any) string {
 	switch q := call.(type) {
 	case ledger.LeaseRequest:

@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// makes does what the Keeper asks of its own machine: a ring is made or dropped, after a moment. Now and then there is no
-// room for one.
+// makes does what the Keeper asks of its own machine: it makes or drops a ring, after a moment. Now and then there is no room
+// for a ring.
 func (e *edge) makes(call any, sent allotment.Instant) bool {
 	a := allotment.Answer{Call: call, Sent: sent}
 	switch q := call.(type) {
@@ -35,7 +35,7 @@ func (e *edge) makes(call any, sent allotment.Instant) bool {
 // errNoRoom is a full disk.
 var errNoRoom = errors.New("no room for a ring")
 
-// claims is what the ring has that the ledger has not answered for.
+// claims returns the ring's claims for which the ledger has not answered.
 func (e *edge) claims() []ledger.Claim {
 	claims, offers := e.k.Left()
 	for _, o := range offers {

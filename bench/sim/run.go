@@ -7,32 +7,32 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Options is which worlds to live.
+// Options says which worlds to run.
 type Options struct {
 	First   uint64
 	Seeds   uint64
 	Workers int
 	Mutant  ledger.Mutant // the guard to leave out; only in a build with the tag mutants
-	Most    int           // violations, then no more worlds; 0: one
-	Lines   int           // of a story's end that are kept
+	Most    int           // after so many violations no more worlds run; 0: one
+	Lines   int           // of the end of a story to keep
 	Tell    bool          // keep all of every story
 	OnWorld func(done, all uint64)
 }
 
-// World is what became of one of them.
+// World is the result of one world.
 type World struct {
 	Seed      uint64
 	Hash      uint64 // of the trace
 	Steps     int    // of Keepers
 	Scripts   int
-	Sold      uint64 // units, told
+	Sold      uint64 // units that were told
 	Total     uint64
-	Histories int    // how often the store came up with another one
-	Wrong     string // "": nothing
-	Story     string // of a world in which something is wrong
+	Histories int    // how often the store came up with another history
+	Wrong     string // "": no violation
+	Story     string // of a world with a violation
 }
 
-// Live lives one world. One that goes wrong is lived again, for its story: it goes the same way.
+// Live runs one world. It runs a world with a violation again, for its story: the second run is the same.
 func Live(seed uint64, o Options) World {
 	out, w := live(seed, o.Mutant, o.Tell)
 	switch {
@@ -53,7 +53,7 @@ func live(seed uint64, mutant ledger.Mutant, telling bool) (out World, w *world)
 	return out, w
 }
 
-// Run lives worlds beside each other, and takes them in in the order of their seeds.
+// Run runs worlds beside each other, and takes their results in the order of the seeds.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if err := checkMutant(o.Mutant); err != nil {
 		return Report{}, err

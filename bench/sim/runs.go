@@ -7,7 +7,8 @@ import (
 
 // Buyers of several units, who need them in a row.
 
-// tighten makes the ledger's bounds so small in some worlds that few ranges are many. No dice: the seed says which.
+// tighten makes the ledger's bounds so small in some worlds that few ranges count as many. The seed decides, without a random
+// number.
 func (w *world) tighten() {
 	if w.fates.most > 1 || w.seed%4 == 0 {
 		w.bounds.Ranges = []int{1, 2, 3, 64}[w.seed/4%4]
@@ -16,7 +17,8 @@ func (w *world) tighten() {
 	}
 }
 
-// inARow: a buyer of n hears no only when there are no n in a row, and a lease for such buyers has a run, if there is one.
+// inARow checks buys of n: the answer may be no only if there are no n in a row. A lease for such buyers must have n in a
+// row, if they exist.
 func (c *checks) inARow(s *server, call, reply any) {
 	longest := uint32(0)
 	for _, r := range s.twin.Free() {

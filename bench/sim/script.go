@@ -7,7 +7,7 @@ import (
 	"spike/luascripts/memory"
 )
 
-// byToken is a call that needs nothing but a claim.
+// byToken is a call that needs only a claim.
 type byToken struct {
 	what  tokenCall
 	birth uint64
@@ -25,10 +25,10 @@ const (
 
 func (c tokenCall) String() string { return [...]string{"confirm", "cancel", "look at"}[c] }
 
-// expire is a visitor's sweep.
+// expire is a sweep by another process.
 type expire struct{ most int }
 
-// run is the script, on any server that comes to this entry.
+// run runs the script, on any server that gets this entry.
 func (e *entry) run(t *memory.Twin) (any, ledger.Head, error) {
 	t.On(e.node)
 	switch q := e.call.(type) {
@@ -110,7 +110,7 @@ func (e *entry) kind() uint64 {
 	return 11
 }
 
-// widens says that somebody will act on the answer: it waits for the replicas (I5).
+// widens says whether somebody will act on the answer. Then it waits for the replicas (I5).
 func widens(call any) bool {
 	switch q := call.(type) {
 	case ledger.LeaseRequest, ledger.RenewRequest, ledger.SettleRequest, ledger.DeductRequest,

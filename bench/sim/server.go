@@ -8,18 +8,17 @@ import (
 	"spike/luascripts/memory"
 )
 
-// server is a Redis: a ledger, and the log of scripts that made it what it is. Who has the log, or the beginning of it,
-// has the ledger as it was then.
+// server is a Redis: a ledger, and the log of scripts that made it. The beginning of the log gives the ledger as it was then.
 type server struct {
 	w        *world
 	id       uint64
 	twin     *memory.Twin
 	log      []*entry
-	up       bool // takes calls
+	up       bool // it takes calls
 	synced   bool // appendfsync always
 	run      uint64
 	fed      memory.Fed // whether data has come to this process from a master
-	followed uint64     // the era it followed when it was promoted; 0: none
+	followed uint64     // the era that it followed when it was promoted; 0: none
 	era      uint64
 	skew     int64 // its clock, ahead of true time
 	fences   map[uint64]bool
@@ -27,22 +26,22 @@ type server struct {
 	most     uint64 // replicas seen in this era
 
 	followers []*follower
-	came      int // followers, ever: each has begun with all there was
+	came      int // how many have ever begun to follow; each began with all there was
 }
 
 // entry is a script that ran.
 type entry struct {
-	at   int64 // where it is in the log
+	at   int64 // its position in the log
 	when int64 // true time
 	call any
 	raw  int64
 	node memory.Node
 
 	heard  bool // an edge's Keeper has acted on its answer
-	undone bool // it was lost though its answer was durable: by a backup, or with every copy
+	undone bool // it was lost although its answer was durable: by a backup, or with every copy
 }
 
-// openStore makes the sale, and the servers it lives on.
+// openStore makes the sale and its servers.
 func (w *world) openStore() {
 	s := w.newServer()
 	s.synced, s.up, w.primary = w.fates.store == fsynced, true, s
@@ -62,16 +61,16 @@ func (w *world) newServer() *server {
 	return s
 }
 
-// starts makes it another process, which has what it has from its own file.
+// starts makes the server a new process, with the data of its own file.
 func (s *server) starts() {
 	s.w.runs++
 	s.run, s.fed, s.followed = s.w.runs, memory.NeverFed, 0
 }
 
-// firstRun is the primary's before all.
+// firstRun is the primary's first process.
 const firstRun = 1
 
-// raw is its clock.
+// raw returns the server's clock.
 func (s *server) raw() int64 { return (s.w.now + s.skew) / 1000 }
 
 // begin makes it the primary of a history that goes on after these entries.
@@ -87,7 +86,7 @@ func (s *server) begin(log []*entry) {
 	s.w.trace(reigns, s.id, s.era, uint64(len(log)), s.twin.Last().Rev)
 }
 
-// newTwin is the ledger before all.
+// newTwin returns the ledger before the first script.
 func (w *world) newTwin() *memory.Twin {
 	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
 	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
@@ -97,7 +96,7 @@ func (w *world) newTwin() *memory.Twin {
 	return memory.NewTwinOn(n, start/1000, q, w.ledger)
 }
 
-// execute runs a script, and lets the followers have it.
+// execute runs a script, and sends it to the followers.
 func (s *server) execute(call any) (reply any, e *entry, err error) {
 	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(),
 		node: s.node()}
@@ -113,21 +112,22 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 	reply, head, err := e.run(s.twin)
 	s.w.scripts++
 	s.w.calls.note(call)
-	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now), head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
+	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now),
+		head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
 	s.w.check.ran(s, e, reply, err)
 	return reply, e, err
 }
 
-// node is what scripts see of it.
+// node is what scripts see of the server.
 func (s *server) node() memory.Node {
 	return memory.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: s.online(), File: s.synced,
 		Fsynced: s.synced}
 }
 
-// has says whether an entry is in this history.
+// has says whether this history has an entry.
 func (s *server) has(e *entry) bool { return e.at < int64(len(s.log)) && s.log[e.at] == e }
 
-// keepFence notes the fence of a grant, and says whether it is one, and new here.
+// keepFence notes the fence of a grant. It returns whether the grant is new on this server.
 func (s *server) keepFence(reply any) (fence uint64, fresh bool) {
 	switch r := reply.(type) {
 	case ledger.LeaseReply:
@@ -142,23 +142,23 @@ func (s *server) keepFence(reply any) (fence uint64, fresh bool) {
 	return fence, fresh
 }
 
-// durable says whether what this server answers survives it: its disk has it, or every replica it has ever had.
+// durable says whether this server's answers survive it: its disk has them, or every replica that it ever had.
 func (s *server) durable() bool { return s.synced || s.most > 0 }
 
-// history is looked at when a server begins with what it has of another one's.
+// history is called when a server begins with another server's history.
 func (w *world) history(s *server) {
 	w.histories++
 	w.moved, w.fresh = w.now, w.now
 	if w.silent != nil && !s.has(w.silent) {
-		w.silent = nil // with what the operator did
+		w.silent = nil // the operator's pause is lost with it
 	}
 	w.tell("Redis %d goes on as era %d: %v", s.id, s.era, s.twin.Last())
 	w.check.history(s)
-	w.tidings()
+	w.learnHistory()
 }
 
-// tidings is what every edge that lives finds out within a while after it can: the store's history may be another one.
-func (w *world) tidings() {
+// learnHistory makes every living edge learn within a while that the store's history may be another.
+func (w *world) learnHistory() {
 	for _, e := range w.edges {
 		late := max(max(w.outage, e.host.cut)-w.now, 0)
 		w.after(time.Duration(late)+w.upTo(1200*time.Millisecond), func() { e.hear(ledger.Open, true) })

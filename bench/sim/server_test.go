@@ -7,7 +7,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// bare is a world with a store and nobody else.
+// bare is a world with a store and nothing else.
 func bare(s store) *world {
 	w := newWorld(1, "", false)
 	w.fates.store, w.fates.crashes = s, false
@@ -17,11 +17,12 @@ func bare(s store) *world {
 }
 
 func (w *world) lease(request uint64) *entry {
-	_, e, _ := w.primary.execute(ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: request, Want: 1, Term: time.Second})
+	_, e, _ := w.primary.execute(ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: request,
+		Want: 1, Term: time.Second})
 	return e
 }
 
-// Whoever has the log has the ledger: a promoted replica and a restart stand on this.
+// A log gives its ledger again. A promoted replica and a restart depend on this.
 func TestALogIsItsLedger(t *testing.T) {
 	for seed := range uint64(8) {
 		w := newWorld(seed, "", false)
@@ -44,7 +45,7 @@ func TestALogIsItsLedger(t *testing.T) {
 func TestWaitIsForEveryReplica(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		lag  time.Duration // of one of them
+		lag  time.Duration // of one of the replicas
 		ok   bool
 		by   time.Duration
 	}{
@@ -69,7 +70,8 @@ func TestWaitIsForEveryReplica(t *testing.T) {
 	}
 }
 
-// What the promoted replica has not heard is lost, and its wait fails; the old primary's later scripts count for nothing.
+// A fail-over loses what the promoted replica has not heard, and the wait for it fails. Later scripts of the old primary do
+// not count.
 func TestFailOverLosesWhatWasNotHeard(t *testing.T) {
 	w := bare(replica)
 	first := w.lease(1)

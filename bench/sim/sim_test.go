@@ -27,7 +27,7 @@ func TestWorlds(t *testing.T) {
 	}
 }
 
-// A seed is a world, to the last number; to tell its story changes nothing in it.
+// A seed gives the same world each time, to the last number. Telling its story changes nothing.
 func TestASeedIsOneWorld(t *testing.T) {
 	known := map[uint64]uint64{}
 	for seed := range uint64(seeds / 10) {
@@ -43,7 +43,7 @@ func TestASeedIsOneWorld(t *testing.T) {
 	}
 }
 
-// The order in which workers end decides nothing.
+// The order in which workers end changes no result.
 func TestWorkersDecideNothing(t *testing.T) {
 	var hashes []uint64
 	for _, workers := range []int{1, 3} {
@@ -58,7 +58,7 @@ func TestWorkersDecideNothing(t *testing.T) {
 	}
 }
 
-// Each fault that was found from outside has a mutant that puts it back.
+// Each fault that was found from outside has a mutant that brings it back.
 func TestEveryFaultHasAMutant(t *testing.T) {
 	all, names := "", map[ledger.Mutant]bool{}
 	for _, m := range Mutations() {

@@ -7,13 +7,13 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// line is a line of the story. Only a world that somebody has to read about writes any.
+// line is a line of the story. Only a world that a person will read about has lines.
 type line struct {
 	at   int64
 	text string
 }
 
-// tell adds a line. Where it is called often, ask w.telling first: the arguments cost more than the question.
+// tell adds a line. Frequent callers ask w.telling first, because arguments cost more than the question.
 func (w *world) tell(format string, args ...any) {
 	if !w.telling {
 		return
@@ -24,7 +24,7 @@ func (w *world) tell(format string, args ...any) {
 	w.story = append(w.story, line{w.now, fmt.Sprintf(format, args...)})
 }
 
-// read prints the story's first line and its end.
+// read returns the story's first line and its end.
 func (w *world) read(most int) string {
 	var s strings.Builder
 	from := max(0, len(w.story)-most)
@@ -36,7 +36,7 @@ func (w *world) read(most int) string {
 	return s.String()
 }
 
-// brief says a call or its answer in few words.
+// brief returns a call or its answer in few words.
 func brief(v any) any {
 	switch v := v.(type) {
 	case ledger.LeaseRequest:
@@ -84,8 +84,8 @@ func brief(v any) any {
 }
 
 func briefHead(h ledger.Head) string {
-	s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v", h.Now, h.Era, h.Total, h.Free, h.Leased, h.Limbo,
-		h.Pending, h.Confirmed, h.State)
+	s := fmt.Sprintf("[%d era %d of %d: %d free %d leased %d limbo %d pending %d confirmed, %v",
+		h.Now, h.Era, h.Total, h.Free, h.Leased, h.Limbo, h.Pending, h.Confirmed, h.State)
 	if h.Recall {
 		s += ", recall"
 	}

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// Traces of the first worlds, as they are: a change that is to change nothing leaves them alone. `go test ./bench/sim -run
-// 'TestWorlds|TestTraces' -update`, and once more with -race, writes them down anew.
+// traces has the traces of the first worlds. A change of words must not change them. `go test ./bench/sim -run
+// 'TestWorlds|TestTraces' -update`, and once more with -race, writes them anew.
 const traces = "testdata/traces.txt"
 
 var update = flag.Bool("update", false, "write testdata down anew")
 
-// keepsTrace compares what so many worlds came to with what is written down.
+// keepsTrace compares the trace of so many worlds with the file.
 func keepsTrace(t *testing.T, r Report) {
 	t.Helper()
 	got := fmt.Sprintf("%d worlds: trace %016x", r.Seeds, r.Hash)
@@ -40,7 +40,7 @@ func keepsTrace(t *testing.T, r Report) {
 	}
 }
 
-// The same of 2,000 worlds, where somebody has the time (SPIKE_TRACES=1).
+// The same for 2,000 worlds, if SPIKE_TRACES=1.
 func TestTraces(t *testing.T) {
 	if os.Getenv("SPIKE_TRACES") == "" && !*update {
 		t.Skip("SPIKE_TRACES=1 lives 2,000 worlds")

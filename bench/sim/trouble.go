@@ -7,28 +7,30 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// apart is how far apart jumps of the store's clock are, and changes of the server: the margin is made for one of each
-// within a lease.
+// apart is the time between two jumps of the store's clock or changes of the server: the margin covers one of each within a
+// lease.
 const apart = 6 * time.Second
 
-// troubles fills the agenda with what goes wrong.
-func (w *world) troubles() {
-	f := w.fates
-	repeat := func(on bool, every time.Duration, do func()) {
-		if !on {
-			return
-		}
-		var again func()
-		again = func() {
-			if !w.healed {
-				if w.now >= w.calmUntil {
-					do()
-				}
-				w.after(w.upTo(2*every), again)
-			}
-		}
-		w.after(w.upTo(2*every), again)
+// repeat does something again and again, until the world is healed.
+func (w *world) repeat(on bool, every time.Duration, do func()) {
+	if !on {
+		return
 	}
+	var again func()
+	again = func() {
+		if !w.healed {
+			if w.now >= w.calmUntil {
+				do()
+			}
+			w.after(w.upTo(2*every), again)
+		}
+	}
+	w.after(w.upTo(2*every), again)
+}
+
+// troubles plans the faults.
+func (w *world) troubles() {
+	f, repeat := w.fates, w.repeat
 	repeat(f.outages, 6*time.Second, func() {
 		d := w.oneOf(500*time.Millisecond, 8*time.Second)
 		w.tell("the store is out of reach for %v", d)
@@ -61,7 +63,7 @@ func (w *world) troubles() {
 			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
 		}
 	})
-	w.doorTroubles(repeat)
+	w.doorTroubles()
 	repeat(f.votes, 4*time.Second, w.goesLong)
 	repeat(f.rare.badDay, 6*time.Second, w.badDay)
 	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, func() { w.sweep() })
@@ -69,10 +71,10 @@ func (w *world) troubles() {
 
 func (w *world) someHost() *host { return w.hosts[w.rng.IntN(len(w.hosts))] }
 
-// death takes an edge, or its machine; another one may come in its place.
+// death kills an edge or its machine. Another edge may come in its place.
 func (w *world) death() {
 	h := w.someHost()
-	if other := w.someHost(); other.edge.a.Claims() > h.edge.a.Claims() { // accidents like a bad moment
+	if other := w.someHost(); other.edge.a.Claims() > h.edge.a.Claims() { // faults come at the worst moment
 		h = other
 	}
 	if w.chance(0.3) {
@@ -83,14 +85,14 @@ func (w *world) death() {
 	w.after(w.oneOf(500*time.Millisecond, 2*time.Second, 15*time.Second), func() { w.replace(h) })
 }
 
-// replace brings a new edge where there is none, if there is still time for one.
+// replace starts a new edge where there is none, if there is still time for one.
 func (w *world) replace(h *host) {
 	if h.edge.gone && !w.healed {
 		h.begin()
 	}
 }
 
-// crash is the death of a Redis.
+// crash kills a Redis.
 func (w *world) crash() {
 	if w.healed || !w.primary.up || w.now-w.moved < int64(apart) {
 		return
@@ -113,8 +115,8 @@ func (w *world) crash() {
 	w.failOver(split)
 }
 
-// rename is a history under another name: nothing is lost. A Redis does so when its last replica has been gone for long; the
-// only kind here that is sure to have none is the lone one.
+// rename gives the history another name, and loses nothing. A Redis does this when its last replica has been gone for long.
+// Only the lone Redis here is sure to have no replica.
 func (w *world) rename() {
 	if !w.primary.up {
 		return
@@ -125,7 +127,7 @@ func (w *world) rename() {
 	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
 }
 
-// change is the operator.
+// change is an operator's change.
 func (w *world) change() {
 	if !w.primary.up {
 		return
@@ -138,7 +140,7 @@ func (w *world) change() {
 	w.spread(false)
 }
 
-// order runs a script beside the network; the checks look at what it says.
+// order runs a script without the network. The checks look at its answer.
 func (w *world) order(call any) {
 	if q, ok := call.(ledger.ChangeRequest); ok && q.To == "open" {
 		w.silent = nil
@@ -146,7 +148,7 @@ func (w *world) order(call any) {
 	_, _, _ = w.primary.execute(call)
 }
 
-// jump moves a clock: the store's now and then, an edge's wall clock at will.
+// jump moves a clock: the store's now and then, an edge's wall clock at any time.
 func (w *world) jump() {
 	if w.chance(0.5) {
 		w.jumpStore()
@@ -159,10 +161,10 @@ func (w *world) jump() {
 	e.turned, e.fooled = true, e.fooled || e.frozen > 0 || e.asleep > 0 && e.freezes
 }
 
-// someJump is more often ahead: that ends leases early.
+// someJump is ahead more often than back, because that ends leases early.
 func (w *world) someJump() time.Duration { return w.upTo(8*time.Second) - 3*time.Second }
 
-// jumpStore moves the clocks of all servers, as who sets the time for all would.
+// jumpStore moves the clocks of all servers together, as a time server would.
 func (w *world) jumpStore() {
 	if w.healed || w.now-w.moved < int64(apart) {
 		return
@@ -176,7 +178,7 @@ func (w *world) jumpStore() {
 	w.moves++
 }
 
-// sweep is somebody who has nothing to do but to put back what is over. It says whether there is more.
+// sweep sweeps as a process without other work does. It returns whether there is more to sweep.
 func (w *world) sweep() (more bool) {
 	if !w.primary.up {
 		return false
@@ -185,8 +187,8 @@ func (w *world) sweep() (more bool) {
 	return w.primary.twin.Last().Due
 }
 
-// heal ends all trouble: the store is up and has its replicas, the sale is open, an edge at least is alive, all are
-// awake, buyers everywhere.
+// heal ends all faults: the store is up and has its replicas, the sale is open, at least one edge lives, all edges are awake,
+// and buyers come everywhere.
 func (w *world) heal() {
 	w.tell("all is well from here")
 	w.healed, w.outage = true, 0
@@ -207,8 +209,8 @@ func (w *world) heal() {
 	}
 }
 
-// mend waits for the primary, reopens the sale, and from then on somebody sweeps: ledger time passes though all edges are
-// gone.
+// mend waits for the primary and reopens the sale. From then on a process sweeps, so that ledger time passes even without
+// edges.
 func (w *world) mend() {
 	if !w.primary.up {
 		w.after(100*time.Millisecond, w.mend)
@@ -229,7 +231,7 @@ func (w *world) mend() {
 func (w *world) visit() {
 	wait := w.bounds.Step
 	if w.sweep() {
-		wait = 20 * time.Millisecond // as everybody does who hears so
+		wait = 20 * time.Millisecond // every sweeper does so when there is more
 	}
 	w.after(wait, w.visit)
 }

@@ -9,16 +9,16 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Votes: a replica that is gone for long is waited for no more once a majority of the Sentinels says that it will not be
-// promoted. They take their time, and meanwhile others come and go.
+// A replica may be gone for long. Once a majority of the Sentinels says that it will not be promoted, nobody waits for it any
+// more. The vote takes time, and meanwhile other replicas come and go.
 
 const (
-	pardon   = 2500 * time.Millisecond // a replica without its primary for longer is not promoted
-	askAfter = 2 * time.Second         // an answer that replicas do not have, before anybody asks the Sentinels
-	voteIn   = 2500 * time.Millisecond // they answer
+	pardon   = 2500 * time.Millisecond // a replica that is longer without its primary is not promoted
+	askAfter = 2 * time.Second         // how long an answer lacks replicas before anybody asks the Sentinels
+	voteIn   = 2500 * time.Millisecond // how long their answer takes
 )
 
-// joins is how often anybody has begun to follow.
+// joins is how often any replica has begun to follow.
 func (s *server) joins() int {
 	n := s.came
 	for _, f := range s.followers {
@@ -30,7 +30,7 @@ func (s *server) joins() int {
 	return n
 }
 
-// lineup is lineup() of server.lua.
+// lineup does what lineup() of server.lua does.
 func (s *server) lineup() string {
 	var here []string
 	for _, f := range s.onlineNow() {
@@ -39,19 +39,19 @@ func (s *server) lineup() string {
 	return fmt.Sprintf("%s#%d", strings.Join(here, ","), s.joins())
 }
 
-// given says that the Sentinels would not promote it.
+// given says whether the Sentinels would not promote the replica.
 func (f *follower) given() bool { return f.cut > f.w.now && f.w.now-f.since > int64(pardon) }
 
-// promotable is whom the Sentinels would promote; but for who came, and was gone again before any script ran: nobody could
-// wait for it, which is a named residue.
+// promotable returns the replicas that the Sentinels would promote. It leaves out a replica that came and went before any
+// script ran: nobody could wait for it, which is a named loss window.
 func (w *world) promotable(fs []*follower) []*follower {
 	return slices.DeleteFunc(slices.Clone(fs), func(f *follower) bool {
-		late := f.given() || f.cut <= w.now && f.cut > w.now-int64(5*time.Millisecond) // what it missed is on its way
+		late := f.given() || f.cut <= w.now && f.cut > w.now-int64(5*time.Millisecond) // what it missed is still on the way
 		return w.fates.votes && late || !f.seen && f.cut > w.now
 	})
 }
 
-// recount is Redis.recount, after an answer that not all replicas have.
+// recount does what Redis.recount does, after an answer that some replicas lack.
 func (w *world) recount(s *server) {
 	if !w.fates.votes || w.asking || w.healed {
 		return
@@ -85,14 +85,14 @@ func (s *server) onlineNow() (list []*follower) {
 	return list
 }
 
-// vouched says that no replica is well but those named, and that each other one is given up.
+// vouched says whether no replica is well but those named, and every other one is given up.
 func (s *server) vouched(here []*follower) bool {
 	return !slices.ContainsFunc(s.followers, func(f *follower) bool {
 		return !f.given() && (f.cut > s.w.now || !slices.Contains(here, f))
 	})
 }
 
-// loseMore cuts off a replica that was well when the Sentinels voted, and maybe its primary dies soon after.
+// loseMore cuts off a replica that was well when the Sentinels voted. Its primary may die soon after.
 func (s *server) loseMore() {
 	w := s.w
 	if here := s.onlineNow(); len(here) > 0 {
@@ -103,7 +103,7 @@ func (s *server) loseMore() {
 	}
 }
 
-// goesLong is a replica that is gone for longer than it is forgiven.
+// goesLong makes a replica be away for longer than is forgiven.
 func (w *world) goesLong() {
 	if fs := w.primary.followers; !w.healed && len(fs) > 0 {
 		fs[w.rng.IntN(len(fs))].lag(pardon + w.upTo(12*time.Second))

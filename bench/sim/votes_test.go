@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Sentinels that were asked before all was well answer after it: no replica is lost then. Seed 42005247 was such a world.
+// Sentinels were asked before all was well, and answer after it: no replica may be lost then. Seed 42005247 was such a world.
 func TestNoReplicaIsLostOnceAllIsWell(t *testing.T) {
 	for seed := range uint64(20) { // half of the votes that vouch lose one
 		w := bare(replicas)

@@ -10,13 +10,13 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// saleName is the one sale of every world.
+// saleName is the only sale of every world.
 const saleName = "ticket"
 
 // start is when worlds begin, in Unix nanoseconds.
 const start = int64(1e18)
 
-// world is one run. Nothing in it runs beside anything else, and nothing but the seed decides.
+// world is one run. It has one goroutine, and only the seed decides.
 type world struct {
 	seed   uint64
 	rng    *rand.Rand
@@ -27,27 +27,27 @@ type world struct {
 	agenda agenda
 
 	servers  []*server
-	primary  *server // the one that counts; an older one may think it is it
+	primary  *server // the newest; an older one may still think that it is the primary
 	eras     uint64
 	runs     uint64 // of server processes
 	hosts    []*host
 	edges    []*edge           // all that ever were
 	nonces   uint64            // of Deducts
-	offers   []allotment.Offer // ever made
+	offers   []allotment.Offer // all that were ever made
 	entrants []*entrant
-	batches  map[string]uint64 // a mutant's: by node, the newest settled
+	batches  map[string]uint64 // for a mutant: the newest settled batch by node
 
-	outage    int64 // until then nothing gets through
+	outage    int64 // nothing gets through until then
 	healed    bool
 	shut      bool // nobody buys any more
 	lull      lull
 	moved     int64 // when the store's clock last jumped, or another server took over
-	moves     int64 // how often that was so
+	moves     int64 // how often that happened
 	backups   int
-	calmUntil int64 // nothing goes wrong before: whoever lives comes in time to say what it has acted on
+	calmUntil int64 // there are no faults before, so that living edges can say in time what they have acted on
 	fresh     int64 // when units were last added, taken back, or lost with history
 	check     checks
-	silent    *entry // as of it the operator has heard that no edge sells
+	silent    *entry // the script after which the operator heard that no edge sells
 	asking    bool   // the Sentinels are being asked
 
 	hash      uint64
@@ -55,7 +55,7 @@ type world struct {
 	calls     calls
 	scripts   int
 	happened  int
-	histories int // how often the store came up with another one
+	histories int // how often the store came up with another history
 	telling   bool
 	story     []line
 }
@@ -71,7 +71,7 @@ func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
 
 func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d) + 1)) }
 
-// oneOf picks a length of time up to one of these.
+// oneOf returns a random duration up to one of these.
 func (w *world) oneOf(ds ...time.Duration) time.Duration { return w.upTo(ds[w.rng.IntN(len(ds))]) }
 
 func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
@@ -97,7 +97,7 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	return w
 }
 
-// live runs a world, and says what went wrong in it.
+// live runs a world, and returns the violation that it found.
 func (w *world) live() (wrong string) {
 	defer func() {
 		switch r := recover().(type) {
@@ -113,7 +113,7 @@ func (w *world) live() (wrong string) {
 	return ""
 }
 
-// run goes from the troubles to the end.
+// run goes from the faults to the end.
 func (w *world) run() {
 	w.troubles()
 	w.plays()
@@ -127,14 +127,16 @@ func (w *world) run() {
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
 		w.shut = true
-		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter, func(h ledger.Head) bool { return h.Free+h.Confirmed == h.Total })
+		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter,
+			func(h ledger.Head) bool { return h.Free+h.Confirmed == h.Total })
 	case w.rng.IntN(3) == 0:
 		for _, e := range w.edges {
 			e.stop()
 		}
 		w.mustEnd("the edges stop", 0, func(h ledger.Head) bool { return h.Leased+h.Limbo == 0 && w.allStopped() })
 	default:
-		w.mustLast("everything is sold", 3*time.Second, func(h ledger.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
+		w.mustLast("everything is sold", 3*time.Second,
+			func(h ledger.Head) bool { return h.Owned() == h.Total && h.Reopens == 0 && w.primary.up })
 		w.check.everybodyKnows()
 	}
 	w.check.end()
@@ -149,8 +151,8 @@ func (w *world) allStopped() bool {
 	return true
 }
 
-// mustEnd waits for an account of the ledger, no longer than it takes a dead edge's last call to arrive, its lease to
-// end, and limbo (I15); and `more`. Where history was lost grants wait too (E2).
+// mustEnd waits for a state of the ledger. It waits for as long as a dead edge's last call takes to arrive, its lease to end,
+// and limbo to be over (I15), and for more. After lost history it also waits for grants to begin (E2).
 func (w *world) mustEnd(what string, more time.Duration, done func(ledger.Head) bool) {
 	hold := w.fates.binds()
 	if w.fates.sleepy > 0 {

@@ -1,7 +1,7 @@
-// Package stats holds the few statistics a comparison of two servers needs.
+// Package stats has the few statistics that a comparison of two servers needs.
 //
-// Noise on a shared machine is one-sided and drifts, so means and standard deviations mislead: a
-// result is a median with its smallest and largest value beside it, over quads in which drift cancels.
+// Noise on a shared machine is one-sided and drifts, so means and standard deviations mislead. A result is a median with its
+// smallest and largest value beside it, over quads in which drift cancels out.
 package stats
 
 import (
@@ -17,7 +17,7 @@ type Spread struct {
 	N      int     `json:"n"`
 }
 
-// Of summarises values. What is not a number (a measurement this machine cannot make) is left out.
+// Of summarises values. It leaves out values that are not a number: measurements that this machine cannot make.
 func Of(values []float64) Spread {
 	sorted := make([]float64, 0, len(values))
 	for _, v := range values {

@@ -10,7 +10,7 @@ import (
 	"spike/bench"
 )
 
-// Writes is what a database did, as it counts itself.
+// Writes is what a database did, by its own counters.
 type Writes struct {
 	Inserted     int64 `json:"inserted"` // rows, those of transactions that were rolled back too
 	Updated      int64 `json:"updated"`
@@ -26,7 +26,7 @@ func (w Writes) since(before Writes) Writes {
 		w.Transactions - before.Transactions}
 }
 
-// book is our own look into a run's database.
+// book is our own view of a run's database.
 type book struct{ db *pgx.Conn }
 
 func openBook(ctx context.Context, url string) (*book, error) {
@@ -43,7 +43,7 @@ func (b *book) close() {
 	_ = b.db.Close(ctx)
 }
 
-// stock makes the tables of the strategies that live in the database, and the units.
+// stock makes the tables of the strategies that use only the database, and the units.
 func (b *book) stock(ctx context.Context, units int64) error {
 	_, err := b.db.Exec(ctx, schema)
 	if err == nil {
@@ -55,7 +55,7 @@ func (b *book) stock(ctx context.Context, units int64) error {
 	return nil
 }
 
-// number asks for one.
+// number reads one number.
 func (b *book) number(ctx context.Context, sql string, args ...any) (n int64, err error) {
 	if err = b.db.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("look into the database: %w", err)
@@ -68,8 +68,8 @@ const (
 	writesLimit = 5 * time.Second
 )
 
-// writes is what the database has counted when it has stopped counting: its servers tell the statistics now and
-// then, and when they are left.
+// writes returns the database's counters once they stand still: its servers report them now and then, and when a connection
+// ends.
 func (b *book) writes(ctx context.Context) (Writes, error) {
 	deadline := time.Now().Add(writesLimit)
 	var last Writes
@@ -91,7 +91,8 @@ func (b *book) readWrites(ctx context.Context) (w Writes, err error) {
 		coalesce(sum(n_tup_del), 0)::bigint FROM pg_stat_user_tables WHERE relname NOT LIKE '%migrations'`).
 		Scan(&w.Inserted, &w.Updated, &w.Deleted)
 	if err == nil {
-		w.Transactions, err = b.number(ctx, `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`)
+		w.Transactions, err = b.number(ctx,
+			`SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`)
 	}
 	if err != nil {
 		return w, fmt.Errorf("statistics of the database: %w", err)

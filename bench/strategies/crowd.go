@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// A payer pays this long after the answer, at least and at most.
+// How long after the answer a payer pays, at least and at most.
 const (
 	payAtLeast = 50 * time.Millisecond
 	payAtMost  = 500 * time.Millisecond
 )
 
-// Crowd decides from its seed alone what the winners do.
+// Crowd decides from its seed what the winners do.
 type Crowd struct {
 	Seed     uint64
 	NeverPay int // percent

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain lets this test's binary stand in for the spike program where a server of orders is started from it.
+// TestMain makes this test's binary stand in for the spike program, from which servers of orders are started.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == "bench" {
 		if err := standIn(os.Args[4], os.Args[5:]); err != nil {
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	// The Redis client's refresh of its topology sleeps for up to a second after Close: rueidis', not ours.
+	// A goroutine of rueidis, which refreshes the topology, sleeps for up to a second after Close.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 

@@ -8,10 +8,10 @@ import (
 	"spike/bench"
 )
 
-// ErrOptions says that a run was asked for that makes no sense.
+// ErrOptions means that the options of a run are wrong.
 var ErrOptions = fmt.Errorf("%w: strategies", bench.ErrUsage)
 
-// The three orders of doing things.
+// The three strategies.
 const (
 	OrderFirst = "order-then-deduct"
 	PayFirst   = "pay-then-deduct"
@@ -28,12 +28,12 @@ type Options struct {
 	Rounds int      `json:"rounds"`
 
 	Units       int64         `json:"units"`
-	Buyers      int64         `json:"buyers"`      // of the rush, each with one request
+	Buyers      int64         `json:"buyers"`      // of the first wave, each with one request
 	Late        int64         `json:"late"`        // of the second wave; 0: there is none
 	Connections int           `json:"connections"` // of the crowd
 	Pool        int           `json:"pool"`        // connections to PostgreSQL of a server
-	NeverPay    int           `json:"never_pay"`   // percent of those who won
-	Hold        time.Duration `json:"hold_ns"`     // of a reservation; all three are given this time
+	NeverPay    int           `json:"never_pay"`   // percent of the winners
+	Hold        time.Duration `json:"hold_ns"`     // of a reservation; all three strategies get this time
 	Settle      time.Duration `json:"settle_ns"`   // after the hold, before counting
 	Seed        uint64        `json:"seed"`
 
@@ -65,7 +65,7 @@ func (o Options) check() error {
 	return bench.Known(ErrOptions, "strategy", o.Only, Names())
 }
 
-// chosen are the strategies that were asked for.
+// chosen returns the strategies that were asked for.
 func (o Options) chosen() []string {
 	if len(o.Only) == 0 {
 		return Names()
@@ -73,8 +73,8 @@ func (o Options) chosen() []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return !slices.Contains(o.Only, name) })
 }
 
-// turns is what is run, one after the other: A B C, then C B A, and so on, so that no strategy always comes first
-// and a machine that drifts drifts for all.
+// turns returns the turns to run: A B C, then C B A, and so on. So no strategy always comes first, and a drift of the machine
+// hits every strategy.
 func (o Options) turns() []turn {
 	var all []turn
 	for round := range o.Rounds {

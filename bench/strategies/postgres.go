@@ -21,8 +21,8 @@ import (
 	"spike/bench/process"
 )
 
-// Postgres is a PostgreSQL of our own: loopback, a free port, a password of its own, default durability (fsync and
-// synchronous_commit on), and a folder that is thrown away.
+// Postgres is a PostgreSQL of our own: on loopback and a free port, with its own password and default durability (fsync and
+// synchronous_commit on). Its folder is removed afterwards.
 type Postgres struct {
 	proc     *process.Process
 	addr     string
@@ -37,8 +37,8 @@ const (
 	createdbTime = 30 * time.Second
 )
 
-// StartPostgres makes a cluster below dir and starts it. Somebody other than the owner of dir may have to reach it: see
-// [servant].
+// StartPostgres makes a cluster below dir and starts it. The server may run as another user, who must be able to reach dir:
+// see [servant].
 func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	bin, err := postgresBin()
 	if err != nil {
@@ -66,13 +66,14 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	return p, nil
 }
 
-// Stop ends the server, whoever is still connected.
+// Stop ends the server, and cuts off its clients.
 func (p *Postgres) Stop() {
-	_ = syscall.Kill(p.proc.PID(), syscall.SIGINT) // fast; SIGTERM alone would wait for the clients
+	_ = syscall.Kill(p.proc.PID(), syscall.SIGINT) // a fast stop; SIGTERM would wait for the clients
 	p.proc.Stop()
 }
 
-// URL of a database. It has the password in it: for an environment, not for arguments or logs.
+// URL returns the address of a database. It has the password in it, so it belongs in an environment, not in arguments or
+// logs.
 func (p *Postgres) URL(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(pgUser, p.password), Host: p.addr, Path: "/" + database,
 		RawQuery: "sslmode=disable"}
@@ -94,7 +95,7 @@ func (p *Postgres) Create(ctx context.Context, database string) error {
 	return nil
 }
 
-// answers is a probe.
+// answers is a probe for Ready.
 func (p *Postgres) answers(ctx context.Context) error {
 	c, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
@@ -129,14 +130,14 @@ func (p *Postgres) initdb(ctx context.Context, bin, dir string) (data string, er
 	return data, os.Remove(secret)
 }
 
-// postgresBin is where the server's programs are: Debian keeps them off everybody's PATH, a folder per version.
+// postgresBin returns the folder of the server's programs. Debian has a folder for each version, and puts none on PATH.
 func postgresBin() (string, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil { // initdb is beside the program, not beside a link to it
 			return filepath.Dir(path), nil
 		}
 	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // its only error is a bad pattern
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the only possible error is a bad pattern
 	if len(found) == 0 {
 		return "", fmt.Errorf("%w: postgres is not installed (Debian package postgresql; `make deps` installs it)", bench.ErrDependency)
 	}
@@ -147,22 +148,23 @@ func newest(servers []string) string {
 	return slices.MaxFunc(servers, func(a, b string) int { return version(a) - version(b) })
 }
 
-// version of /usr/lib/postgresql/VERSION/bin/postgres.
+// version reads the version in /usr/lib/postgresql/VERSION/bin/postgres.
 func version(path string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
 	return n
 }
 
-// servant is the command as it has to be run: PostgreSQL refuses to be root.
+// servant returns the command for a user other than root, because PostgreSQL refuses to run as root.
 func servant(path string, args ...string) (string, []string) {
 	who := unprivileged()
 	if who == nil {
 		return path, args
 	}
-	return "setpriv", append([]string{"--reuid", who.Uid, "--regid", who.Gid, "--clear-groups", "--pdeathsig", "TERM", "--", path}, args...)
+	return "setpriv", append([]string{"--reuid", who.Uid, "--regid", who.Gid, "--clear-groups", "--pdeathsig", "TERM",
+		"--", path}, args...)
 }
 
-// give makes files the servant's.
+// give makes the servant the owner of files.
 func give(paths ...string) error {
 	who := unprivileged()
 	if who == nil {
@@ -178,7 +180,7 @@ func give(paths ...string) error {
 	return nil
 }
 
-// unprivileged is whom root lends the server to; nil: we are not root, and run it ourselves.
+// unprivileged is the user that root runs the server as; nil: we are not root, and run it ourselves.
 func unprivileged() *user.User {
 	if os.Geteuid() != 0 {
 		return nil

@@ -89,7 +89,7 @@ func (s *edgeShop) payURL(w win) string {
 	return "http://" + s.admin + "/api/v1/reservations/" + w.Token + "/confirm"
 }
 
-// stop ends the edge first: it settles and gives back; then the worker, which stores what it has read.
+// stop ends the edge first, which settles and gives back. Then it ends the worker, which stores what it has read.
 func (s *edgeShop) stop() {
 	if s.edge != nil {
 		s.edge.Stop()
@@ -102,7 +102,7 @@ func (s *edgeShop) stop() {
 	}
 }
 
-// audit is what the ledger says of every unit.
+// audit is the ledger's account of every unit.
 type audit struct {
 	Free, Leased, Limbo, Pending, Confirmed int64
 	OK                                      bool
@@ -127,7 +127,7 @@ func (s *edgeShop) audit(ctx context.Context) (a audit, err error) {
 	return a, nil
 }
 
-// count asks the ledger. What an edge has leased it sells; what is pending or in limbo nobody can have now.
+// count asks the ledger. An edge sells its leased units; units that are pending or in limbo cannot be bought now.
 func (s *edgeShop) count(ctx context.Context) (Ledger, error) {
 	a, err := s.audit(ctx)
 	return Ledger{Units: s.o.Units, Paid: a.Confirmed, Stuck: a.Pending + a.Limbo, OnSale: a.Free + a.Leased}, err
@@ -138,7 +138,7 @@ const (
 	storedLimit = 20 * time.Second
 )
 
-// settle waits until the database knows every order as the ledger does, each paid one with a serial of its own.
+// settle waits until the database has every order as the ledger has it, each paid one with a serial of its own.
 func (s *edgeShop) settle(ctx context.Context) error {
 	a, err := s.audit(ctx)
 	if err != nil {
@@ -154,7 +154,8 @@ func (s *edgeShop) settle(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(deadline) || !bench.Sleep(ctx, storedEvery) {
-			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d", confirmed, pending, a.Confirmed, a.Pending)
+			return fmt.Errorf("orders: the database has %d paid and %d pending, the ledger %d and %d",
+				confirmed, pending, a.Confirmed, a.Pending)
 		}
 	}
 }

@@ -26,11 +26,11 @@ func TestPreDeductSellsWhatWasNotPaidFor(t *testing.T) {
 	if want := (Ledger{Units: 50, Paid: paid, OnSale: 50 - paid}); s.AfterRush != want {
 		t.Errorf("after the rush %+v, not %+v", s.AfterRush, want)
 	}
-	// The second wave of 40 finds all that was not paid for, and again some of them do not pay.
+	// The second wave of 40 finds all units that were not paid for. Again some of its winners do not pay.
 	if again := 50 - paid; s.LateWon != again || s.End.Stuck != 0 || s.End.Paid != payers(50+again) || s.End.Oversold() != 0 {
 		t.Errorf("%d sold again, end %+v", s.LateWon, s.End)
 	}
-	if s.Writes.Inserted < s.Won { // a row per serial of a reservation
+	if s.Writes.Inserted < s.Won { // a row for each serial of a reservation
 		t.Errorf("%+v for %d won", s.Writes, s.Won)
 	}
 }

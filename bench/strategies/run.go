@@ -15,7 +15,7 @@ import (
 	"spike/bench/load"
 )
 
-// Run measures. It returns every sample; [Summarise] makes the table of them.
+// Run measures the strategies. It returns every sample, from which [Summarise] makes the table.
 func Run(ctx context.Context, o Options) ([]Sample, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -28,10 +28,10 @@ func Run(ctx context.Context, o Options) ([]Sample, error) {
 		return nil, fmt.Errorf("strategies: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	if err = os.Chmod(dir, 0o711); err != nil { // PostgreSQL may run as somebody else: see servant
+	if err = os.Chmod(dir, 0o711); err != nil { // PostgreSQL may run as another user: see servant
 		return nil, fmt.Errorf("strategies: %w", err)
 	}
-	// The servers live on when ctx ends: they are stopped in an order in which none waits for another.
+	// The servers go on when ctx ends: they are stopped in an order in which none waits for another.
 	pg, err := StartPostgres(context.WithoutCancel(ctx), dir)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func runTurn(ctx context.Context, o Options, t turn, pg *Postgres, dir string, n
 	if err == nil {
 		s, err = visit(ctx, o, shop, st)
 	}
-	shop.stop() // its connections tell what they did when they are left
+	shop.stop() // a database counts a connection's work when the connection ends
 	if err != nil {
 		return s, err
 	}
@@ -86,7 +86,7 @@ func runTurn(ctx context.Context, o Options, t turn, pg *Postgres, dir string, n
 	return s, errors.Join(err, s.check())
 }
 
-// visit is the two waves and what became of their orders.
+// visit is the two waves and the state of their orders.
 func visit(ctx context.Context, o Options, shop shop, st *steps) (s Sample, err error) {
 	till := newTill(ctx, o, shop.payURL)
 	defer till.close()
@@ -107,9 +107,10 @@ func visit(ctx context.Context, o Options, shop shop, st *steps) (s Sample, err 
 	return s, shop.settle(ctx)
 }
 
-// wave is buyers, their payments, and the time after which no unpaid order may hold a unit any more.
+// wave is buyers, their payments, and the time after which no unpaid order may keep a unit.
 func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *steps) (r load.Result, l Ledger, err error) {
-	r, err = load.Run(ctx, load.Options{URLs: []string{shop.buyURL()}, Connections: int(min(int64(o.Connections), buyers)), Requests: buyers,
+	r, err = load.Run(ctx, load.Options{URLs: []string{shop.buyURL()},
+		Connections: int(min(int64(o.Connections), buyers)), Requests: buyers,
 		Timeout: 10 * time.Second, Header: buyer, OnAnswer: t.note})
 	if err != nil {
 		return r, l, err
@@ -123,20 +124,20 @@ func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *
 	return r, l, err
 }
 
-// database is the name of the n-th turn's.
+// database returns the name of the n-th turn's database.
 func database(strategy string, n int) string {
 	return strings.ReplaceAll(strategy, "-", "_") + "_" + strconv.Itoa(n)
 }
 
 const buyerHeader = "X-Buyer-Id"
 
-// buyer gives request n its own.
+// buyer gives request n a buyer of its own.
 func buyer(n int64, h *fasthttp.RequestHeader) {
 	var room [24]byte
 	h.SetBytesV(buyerHeader, strconv.AppendInt(append(room[:0], 'b'), n, 10))
 }
 
-// steps tells how far a run is.
+// steps reports how far a run is.
 type steps struct {
 	onStep    func(done, all int, what string)
 	what      string

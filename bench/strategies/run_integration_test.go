@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// tiny runs one strategy that lives in the database: 50 units, 300 buyers and 40 late ones.
+// tiny runs one strategy that uses only the database: 50 units, 300 buyers and 40 late ones.
 func tiny(t *testing.T, strategy string) Sample {
 	t.Helper()
 	binary, err := os.Executable()
@@ -28,7 +28,8 @@ func tiny(t *testing.T, strategy string) Sample {
 		t.Fatalf("%v, %d steps: %+v", err, steps, samples)
 	}
 	s := samples[0]
-	if s.Faults() != 0 || s.Rush.Answered != 300 || s.Late.Answered != 40 || s.Rush.Latency.P99 <= 0 || s.Rush.Latency.P99 > time.Minute {
+	if s.Faults() != 0 || s.Rush.Answered != 300 || s.Late.Answered != 40 ||
+		s.Rush.Latency.P99 <= 0 || s.Rush.Latency.P99 > time.Minute {
 		t.Errorf("%+v", s)
 	}
 	if s.Rush.Codes[1]+s.Late.Codes[1] != s.Won || s.Rush.Codes[-1]+s.Late.Codes[-1] != 340-s.Won {
@@ -49,7 +50,7 @@ func TestOrderThenDeductNeverOversellsAndLeavesTheUnpaidStuck(t *testing.T) {
 	checkWrites(t, s, Writes{Inserted: 50, Updated: 50 + want.Paid})
 }
 
-// The crowd of 300 is gone before the first payment is due, or nearly: far more than 50 are promised a unit.
+// The 300 buyers have their answers before most payments are due, so far more than 50 are promised a unit.
 func TestPayThenDeductOversellsByAsManyAsPayTooLate(t *testing.T) {
 	s := tiny(t, PayFirst)
 	if s.Won <= 50 || s.Paid != payers(s.Won) || s.End != (Ledger{Units: 50, Paid: s.Paid}) {
@@ -61,7 +62,7 @@ func TestPayThenDeductOversellsByAsManyAsPayTooLate(t *testing.T) {
 	checkWrites(t, s, Writes{Inserted: s.Won, Updated: 2 * s.Paid})
 }
 
-// checkWrites compares what PostgreSQL counted; the row of the stock itself may be among it.
+// checkWrites compares PostgreSQL's counters. They may include the row of the stock itself.
 func checkWrites(t *testing.T, s Sample, want Writes) {
 	t.Helper()
 	w := s.Writes

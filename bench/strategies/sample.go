@@ -28,18 +28,18 @@ type Sample struct {
 // Requests answered, both waves.
 func (s Sample) Requests() int64 { return s.Rush.Answered + s.Late.Answered }
 
-// RowsPerRequest and TransactionsPerRequest are what the database did for both waves and their payments.
+// RowsPerRequest is how many rows the database wrote for each request, payments included.
 func (s Sample) RowsPerRequest() float64 { return share(s.Writes.Rows(), s.Requests()) }
 
-// TransactionsPerRequest counts those that only read as well.
+// TransactionsPerRequest also counts transactions that only read.
 func (s Sample) TransactionsPerRequest() float64 { return share(s.Writes.Transactions, s.Requests()) }
 
-// Faults is everything that was not answered as it should be.
+// Faults is how many requests were not answered as they should be.
 func (s Sample) Faults() int64 {
 	return s.Rush.Errors + s.Late.Errors + s.Requests() - s.Rush.Statuses[200] - s.Late.Statuses[200] + s.PayRefused + s.PayFailures
 }
 
-// check says whether what the people heard is what the books say.
+// check compares what the crowd heard with the database or the ledger.
 func (s Sample) check() error {
 	for _, l := range []Ledger{s.AfterRush, s.End} {
 		if err := l.check(); err != nil {

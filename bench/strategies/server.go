@@ -16,10 +16,10 @@ import (
 	"spike/bench"
 )
 
-// ErrUnknown says that there is no such server.
+// ErrUnknown means that there is no such server.
 var ErrUnknown = fmt.Errorf("%w: a server of orders is %s or %s", bench.ErrUsage, OrderFirst, PayFirst)
 
-// schema of the two strategies that live in the database.
+// schema is for the two strategies that use only the database.
 const schema = `
 CREATE TABLE stock (sale text PRIMARY KEY, remaining bigint NOT NULL);
 CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sale text NOT NULL, buyer text NOT NULL,
@@ -42,14 +42,14 @@ var strategySQL = map[string]statements{
 	},
 }
 
-// ServerOptions of a server of orders.
+// ServerOptions are the options of a server of orders.
 type ServerOptions struct {
 	Listen string
 	DB     string // postgres://…, with the schema and the stock in it
 	Pool   int
 }
 
-// Serve is the server of a strategy, until ctx ends: GET /buy/ticket and POST /pay/ORDER.
+// Serve runs the server of a strategy until ctx ends: GET /buy/ticket and POST /pay/ORDER.
 func Serve(ctx context.Context, name string, o ServerOptions) error {
 	sql, ok := strategySQL[name]
 	if !ok {
@@ -66,7 +66,7 @@ func Serve(ctx context.Context, name string, o ServerOptions) error {
 	return (&server{sql, pool}).listen(ctx, o.Listen)
 }
 
-// openPool returns a pool with all its connections open: the rush should not pay for that.
+// openPool returns a pool with all its connections open, so that the first buyers do not pay for that.
 func openPool(ctx context.Context, o ServerOptions) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(o.DB)
 	if err != nil {
@@ -87,7 +87,8 @@ func openPool(ctx context.Context, o ServerOptions) (*pgxpool.Pool, error) {
 	return pool, err
 }
 
-// server answers. What the database does not answer is a 503, and is counted: a run with faults is no result.
+// server answers buyers. If the database does not answer, the buyer gets a 503, which is counted: a run with faults is no
+// result.
 type server struct {
 	sql  statements
 	pool *pgxpool.Pool
@@ -106,7 +107,7 @@ func (s *server) listen(ctx context.Context, addr string) error {
 	stop := context.AfterFunc(ctx, func() { defer close(gone); _ = http.Shutdown() })
 	err = http.Serve(l)
 	if !stop() {
-		<-gone // no handler has a connection any more
+		<-gone // no handler uses a connection any more
 	}
 	return err
 }

@@ -9,19 +9,19 @@ import (
 	"spike/bench/process"
 )
 
-// shop is a strategy, open for business.
+// shop is a running strategy.
 type shop interface {
 	buyURL() string
 	payURL(win) string
 	count(ctx context.Context) (Ledger, error)
-	// settle waits until what the buyers heard is in the database.
+	// settle waits until the database has what the buyers heard.
 	settle(ctx context.Context) error
 	stop()
 }
 
 const readyLimit = 20 * time.Second
 
-// place is where a shop opens: its folder, and its database.
+// place is a shop's folder and database.
 type place struct {
 	dir  string
 	url  string
@@ -58,7 +58,7 @@ func openDatabase(ctx context.Context, o Options, strategy string, p place) (sho
 	if err != nil {
 		return nil, err
 	}
-	// A probe that buys nothing: there is no such path.
+	// This probe buys nothing: there is no such path.
 	if err = s.server.ReadyAt(ctx, readyLimit, addr, process.Answers("http://"+addr+"/", http.StatusNotFound)); err != nil {
 		s.stop()
 		return nil, err
@@ -70,10 +70,10 @@ func (s *databaseShop) buyURL() string { return "http://" + s.addr + buyPath }
 func (s *databaseShop) payURL(w win) string {
 	return "http://" + s.addr + payPath + strconv.FormatInt(w.Order, 10)
 }
-func (s *databaseShop) settle(context.Context) error { return nil } // they heard it after the commit
+func (s *databaseShop) settle(context.Context) error { return nil } // a buyer hears its answer after the commit
 func (s *databaseShop) stop()                        { s.server.Stop() }
 
-// count reads the rows. An unpaid order holds a unit where the order deducted it, and none where payment does.
+// count reads the rows. An unpaid order keeps a unit if the order deducted it, and none if the payment does.
 func (s *databaseShop) count(ctx context.Context) (Ledger, error) {
 	l := Ledger{Units: s.o.Units}
 	paid, err := s.book.number(ctx, `SELECT count(*) FROM orders WHERE state = 'paid'`)

@@ -7,7 +7,7 @@ import (
 	"spike/bench/load"
 )
 
-// ran is a run as it might have been: 100 units, 1,000 buyers and 100 late ones.
+// ran is an example of a run: 100 units, 1,000 buyers and 100 late ones.
 func ran(strategy string, round int, l Ledger) Sample {
 	answers := func(n int64) load.Result {
 		return load.Result{Requests: n, Answered: n, Elapsed: time.Second, Statuses: map[int]int64{200: n}}
@@ -26,7 +26,7 @@ func TestSampleThatDoesNotAddUp(t *testing.T) {
 	if lost.check() == nil || forged.check() == nil {
 		t.Error("accepted a unit lost, or a payment that is in no book")
 	}
-	if err := silent.check(); err != nil { // a payment whose answer was lost may be in the books
+	if err := silent.check(); err != nil { // a payment whose answer was lost may be in the database
 		t.Error(err)
 	}
 }

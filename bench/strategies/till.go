@@ -15,7 +15,7 @@ import (
 	"spike/bench"
 )
 
-// till sees the winners among the answers and brings their payments, each at its own time.
+// till finds the winners among the answers and sends their payments, each at its own time.
 type till struct {
 	ctx    context.Context
 	crowd  Crowd
@@ -25,18 +25,18 @@ type till struct {
 	won     atomic.Int64
 	paid    atomic.Int64 // payments taken
 	refused atomic.Int64 // payments answered, and not taken
-	failed  atomic.Int64 // payments without an answer, or answers that cannot be read
+	failed  atomic.Int64 // payments without an answer, or with one that cannot be read
 	due     sync.WaitGroup
 }
 
-// win is what a winner holds: the number of an order, or a token.
+// win is what a winner has: the number of an order, or a token.
 type win struct {
 	Order int64  `json:"order"`
 	Token string `json:"token"`
 }
 
 const (
-	payConnections = 512 // enough that no payer waits for another's answer: that would be our doing, not the strategy's
+	payConnections = 512 // enough that no payer waits for another's answer, which would change the result
 	payTimeout     = 10 * time.Second
 	payTries       = 3
 	payPause       = 100 * time.Millisecond
@@ -47,7 +47,7 @@ func newTill(ctx context.Context, o Options, payURL func(win) string) *till {
 		Transport: &http.Transport{MaxConnsPerHost: payConnections, MaxIdleConnsPerHost: payConnections}}}
 }
 
-// close waits for the payments and hangs up.
+// close waits for the payments and closes the connections.
 func (t *till) close() {
 	t.due.Wait()
 	t.client.CloseIdleConnections()
@@ -71,8 +71,8 @@ func (t *till) note(_ string, status int, body []byte) {
 	}
 }
 
-// pay brings a payment when it is due. As a payment service does, it says it again when it hears nothing or "not now";
-// in all three strategies the same payment counts once.
+// pay sends a payment when it is due. Like a payment service, it sends the payment again if it gets no answer, or "not now".
+// In all three strategies a repeated payment counts once.
 func (t *till) pay(w win, after time.Duration) {
 	for range payTries {
 		if !bench.Sleep(t.ctx, after) {

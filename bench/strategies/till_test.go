@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestTillTakesEachPaymentOnce: the service refuses order 3, has no answer for order 4, and is busy at first for all.
+// TestTillTakesEachPaymentOnce: the service refuses order 3, does not answer order 4, and is busy at first for all.
 func TestTillTakesEachPaymentOnce(t *testing.T) {
 	var mu sync.Mutex
 	tries := map[string]int{}
@@ -25,7 +25,8 @@ func TestTillTakesEachPaymentOnce(t *testing.T) {
 		}
 	}))
 	defer service.Close()
-	shop := newTill(t.Context(), Options{NeverPay: 0}, func(w win) string { return service.URL + "/" + strconv.FormatInt(w.Order, 10) })
+	shop := newTill(t.Context(), Options{NeverPay: 0},
+		func(w win) string { return service.URL + "/" + strconv.FormatInt(w.Order, 10) })
 	for order := 1; order <= 4; order++ {
 		shop.note("", 200, []byte(`{"code":1,"msg":"抢票成功","data":{"order":`+strconv.Itoa(order)+`}}`))
 	}
@@ -33,7 +34,8 @@ func TestTillTakesEachPaymentOnce(t *testing.T) {
 	shop.note("", 503, []byte(`{"code":1,"data":{"order":9}}`))
 	shop.note("", 200, []byte(`{"code":1,"data":{"order":"nine"}}`))
 	shop.close()
-	if won, paid, refused, failed := shop.won.Load(), shop.paid.Load(), shop.refused.Load(), shop.failed.Load(); won != 5 || paid != 2 || refused != 1 || failed != 2 {
+	won, paid, refused, failed := shop.won.Load(), shop.paid.Load(), shop.refused.Load(), shop.failed.Load()
+	if won != 5 || paid != 2 || refused != 1 || failed != 2 {
 		t.Errorf("%d won, %d paid, %d refused, %d failed", won, paid, refused, failed)
 	}
 	if len(tries) != 4 || tries["/1"] != 2 || tries["/4"] != payTries {

@@ -1,4 +1,4 @@
-// Package synclog is a log of a test: it may be read while it is written.
+// Package synclog is a test's log, which may be read while it is written.
 package synclog
 
 import (

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// adminTokens are the tokens of an operators' side.
+// adminTokens are the tokens that operators may show.
 type adminTokens struct {
-	AdminToken     string `placeholder:"TOKEN" help:"Bearer token of the operators' side; /healthz and /readyz want none. Needed off loopback. Better in SPIKE_ADMIN_TOKEN, or a file."`
-	AdminTokenFile string `placeholder:"FILE" help:"Has such tokens in it, one a line; each is accepted."`
+	AdminToken     string `placeholder:"TOKEN" help:"${admin_token}"`
+	AdminTokenFile string `placeholder:"FILE" help:"A file of such tokens, one a line. Each is accepted."`
 }
 
-// tokens are all of them.
+// tokens returns all tokens.
 func (a adminTokens) tokens() ([]string, error) {
 	var all []string
 	if a.AdminToken != "" {

@@ -1,6 +1,6 @@
 //go:build !race
 
-// It reads source and runs nothing: the race detector would find nothing, and take a minute.
+// This test reads sources and runs nothing. The race detector would find nothing in it, and take a minute.
 
 package main
 
@@ -17,11 +17,11 @@ import (
 	"testing"
 )
 
-// ARCHITECTURE.md is what comments cite: each citation must resolve there, and all that the page names must be there.
+// Comments cite ARCHITECTURE.md. Each citation must resolve there, and each thing that the page names must exist.
 
 const architecture = "ARCHITECTURE.md"
 
-// tree is the repository's files, by their paths from its root; of those that somebody wrote, with their text.
+// tree has the repository's files by their paths from its root, and the text of those in a language that we write.
 type tree map[string]string
 
 var (
@@ -53,7 +53,7 @@ func readTree(t *testing.T) tree {
 	return files
 }
 
-// A rule's or a row's name ends before 50: P50 and P99 are percentiles.
+// The number of a rule or a row is below 50: P50 and P99 are percentiles.
 var (
 	rule     = regexp.MustCompile(`(?:^|[^\w>'"%.-])([IEPSOAD](?:[1-9]|[1-4]\d))\b`)
 	ofRow    = regexp.MustCompile(`\b[Rr]ows? (\d+(?:(?:, | and |, and )\d+)*)`)
@@ -71,7 +71,7 @@ var (
 	bold     = regexp.MustCompile(`\*\*([a-zA-Z][a-zA-Z -]+)\*\*`)
 )
 
-// comments is what people say to people in a file.
+// comments returns the comments of a file.
 func comments(name, text string) []string {
 	switch ext := path.Ext(name); {
 	case ext == ".md":
@@ -88,8 +88,8 @@ func comments(name, text string) []string {
 	return nil
 }
 
-// goComments is the comments of Go source, what its strings say of faults, and the names of tests that are called by one.
-func goComments(text string) (said []string) {
+// goComments returns the comments of Go source, the faults that its strings cite, and the faults in the names of its tests.
+func goComments(text string) (found []string) {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner
 	s.Init(file, []byte(text), func(token.Position, string) {}, scanner.ScanComments)
@@ -97,22 +97,23 @@ func goComments(text string) (said []string) {
 		_, tok, lit := s.Scan()
 		switch tok {
 		case token.EOF:
-			return said
+			return found
 		case token.COMMENT:
-			said = append(said, lit)
+			found = append(found, lit)
 		case token.STRING:
 			for _, m := range inString.FindAllStringSubmatch(lit, -1) {
-				said = append(said, " "+m[1]+m[2])
+				found = append(found, " "+m[1]+m[2])
 			}
 		case token.IDENT:
 			for _, m := range rowTest.FindAllStringSubmatch(lit, -1) {
-				said = append(said, " "+m[1])
+				found = append(found, " "+m[1])
 			}
+		default:
 		}
 	}
 }
 
-// cited is the rules and rows that a text speaks of.
+// cited returns the rules and rows that a text cites.
 func cited(text string) (names []string) {
 	for _, m := range rule.FindAllStringSubmatch(text, -1) {
 		names = append(names, m[1])
@@ -128,14 +129,14 @@ func cited(text string) (names []string) {
 	return names
 }
 
-// section is the page's text under a heading.
+// section returns the page's text under a heading.
 func section(page, title string) string {
 	_, text, _ := strings.Cut(page, "\n## "+title+"\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	return text
 }
 
-// entries is the page's rules and rows, each with its text.
+// entries returns the page's rules and rows, each with its text, and the names of those that stand there twice.
 func entries(page string) (all map[string]string, twice []string) {
 	all = map[string]string{}
 	for _, kind := range []struct {
@@ -164,7 +165,7 @@ func entries(page string) (all map[string]string, twice []string) {
 	return all, twice
 }
 
-// unresolved is what is cited and has no entry, and rules that no test is said to hold.
+// unresolved returns citations without an entry, and rules whose entry names no test.
 func unresolved(files tree) (wrong []string) {
 	all, twice := entries(files[architecture])
 	for _, name := range twice {
@@ -176,8 +177,8 @@ func unresolved(files tree) (wrong []string) {
 		}
 	}
 	for file, text := range files {
-		for _, said := range comments(file, text) {
-			for _, name := range cited(said) {
+		for _, comment := range comments(file, text) {
+			for _, name := range cited(comment) {
 				if all[name] == "" {
 					wrong = append(wrong, fmt.Sprintf("%s cites %s, which %s does not have", file, name, architecture))
 				}
@@ -187,7 +188,8 @@ func unresolved(files tree) (wrong []string) {
 	return wrong
 }
 
-// unknownTests is the tests that a page names and nobody has written. One that ends in * stands for all that begin so.
+// unknownTests returns the tests that a page names and that do not exist. A name that ends in * means all tests with this
+// prefix.
 func unknownTests(files tree, page string) (wrong []string) {
 	known := map[string]bool{}
 	for file, text := range files {
@@ -210,7 +212,7 @@ func unknownTests(files tree, page string) (wrong []string) {
 	return wrong
 }
 
-// unknownNames is what stands between backquotes, files, folders and words of the sources, and is not there.
+// unknownNames returns the files, folders and words of sources that the page has in backquotes and that do not exist.
 func unknownNames(files tree) (wrong []string) {
 	words, folders := map[string]bool{}, map[string]bool{}
 	for file, text := range files {
@@ -249,7 +251,7 @@ func unknownNames(files tree) (wrong []string) {
 	return wrong
 }
 
-// isFile knows scripts by their names alone.
+// isFile says whether a file exists. A script may be named without its folder.
 func isFile(files tree, name string) bool {
 	for file := range files {
 		for _, pattern := range []string{name, "luascripts/lua/script/" + name, "luascripts/lua/lib/" + name} {
@@ -261,7 +263,7 @@ func isFile(files tree, name string) bool {
 	return false
 }
 
-// unusedTerms is the glossary's words that no source uses.
+// unusedTerms returns the terms of the glossary that no source uses.
 func unusedTerms(files tree) (wrong []string) {
 	used := map[string]bool{}
 	var all strings.Builder
@@ -287,7 +289,7 @@ func unusedTerms(files tree) (wrong []string) {
 	return wrong
 }
 
-// deadLinks is links within the page that lead nowhere, and README's to it if it is missing.
+// deadLinks returns links within the page that lead nowhere. It also checks that README.md has a link to the page.
 func deadLinks(files tree) (wrong []string) {
 	page, anchors := files[architecture], map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(page, -1) {
@@ -304,11 +306,11 @@ func deadLinks(files tree) (wrong []string) {
 	return wrong
 }
 
-// elsewhere is comments that send their reader to a page which no reader has.
+// elsewhere returns comments that cite a page that no reader has.
 func elsewhere(files tree) (wrong []string) {
 	for file, text := range files {
-		for _, said := range comments(file, text) {
-			if strings.Contains(said, "DESIGN") {
+		for _, comment := range comments(file, text) {
+			if strings.Contains(comment, "DESIGN") {
 				wrong = append(wrong, file+" cites a page that is not in the repository")
 			}
 		}
@@ -329,11 +331,12 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// small is a repository in which all is well: two rules, two rows, a fault, and what the page names of them.
+// small returns a repository without a fault: two rules, two rows, a fault, and the names on its page.
 func small() tree {
 	return tree{
 		architecture: "# Page\n[life](#the-life-of-a-unit)\n## Glossary\n| **ledger time** | a clock |\n" +
-			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
+			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n" +
+			"## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
 			"## Eras\n- **E1. A cut.** `Stock.Take` in `edge/allotment`\n## Faults that were met\n| P1 | a copy | `TestP1*` |\n",
 		"README.md":                       "[how](ARCHITECTURE.md), `TestOwner`",
 		"shard/a.go":                      "// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
@@ -343,7 +346,7 @@ func small() tree {
 	}
 }
 
-// What is planted there is found, and nothing else.
+// Each planted fault is found, and nothing else is.
 func TestArchitectureIsHeldToTheCode(t *testing.T) {
 	if wrong := faultsOf(small()); len(wrong) > 0 {
 		t.Fatal(wrong)
@@ -364,7 +367,7 @@ func TestArchitectureIsHeldToTheCode(t *testing.T) {
 		{architecture, "I1. One", "I2. One", "cites I1"},
 		{architecture, "`TestOwner`, ", "", "I1 names no test"},
 		{architecture, "| 1 | free |", "", "cites row 1"},
-		{architecture, "- **E1", "- **I1. Again.** `TestOwner`\n- **E1", ""}, // among the eras it is none
+		{architecture, "- **E1", "- **I1. Again.** `TestOwner`\n- **E1", ""}, // under Eras it is no second entry
 		{architecture, "| P1 |", "| P1 | x | `TestOwner` |\n| P1 |", "P1 has two entries"},
 		{architecture, "shard/a.go", "shard/c.go", "no file shard/c.go"},
 		{architecture, "lease.lua", "leases.lua", "no file leases.lua"},

@@ -46,7 +46,7 @@ func printAudit(a ledger.Audit, asJSON bool) error {
 	case a.Census:
 		fmt.Println("ok: every unit is accounted for once")
 	default:
-		fmt.Println("ok, as the ledger books it: the sale moved too fast to look at every owner")
+		fmt.Println("ok by the ledger's own counts: the sale changed too fast to look at every owner")
 	}
 	return nil
 }

@@ -17,19 +17,19 @@ import (
 	"spike/bench/report"
 )
 
-// BenchCmd measures the edge beside its peers, and the ways to count.
+// BenchCmd measures the edge beside its peers, and ways to count.
 type BenchCmd struct {
-	All      BenchAllCmd      `cmd:"" default:"withargs" help:"Counters, then the edge beside its peers (default)."`
-	Counters BenchCountersCmd `cmd:"" help:"Ways to count a stock down, over GOMAXPROCS."`
-	Edge     BenchEdgeCmd     `cmd:"" help:"The edge beside a bare server, one script per request, and the article's design."`
-	Pprof    BenchPprofCmd    `cmd:"" help:"Profile an edge of its own under load."`
-	Peer     BenchPeerCmd     `cmd:"" hidden:"" help:"Be one of the servers the edge is measured against."`
+	All      BenchAllCmd      `cmd:"" default:"withargs" help:"Measure the counters, then the edge beside its peers (default)."`
+	Counters BenchCountersCmd `cmd:"" help:"Measure ways to count a stock down, over GOMAXPROCS."`
+	Edge     BenchEdgeCmd     `cmd:"" help:"Measure the edge beside a bare server, a script per request, and the article's design."`
+	Pprof    BenchPprofCmd    `cmd:"" help:"Start an edge and profile it under load."`
+	Peer     BenchPeerCmd     `cmd:"" hidden:"" help:"Run one of the servers that the edge is measured against."`
 
-	Sim        BenchSimCmd        `cmd:"" help:"Real Keepers and the scripts' twin under faults that a seed decides; nothing may be lost or sold twice."`
-	Strategies BenchStrategiesCmd `cmd:"" help:"Three orders of order, payment and deduction, on a real PostgreSQL."`
-	Balance    BenchBalanceCmd    `cmd:"" help:"The ways in which nginx shares a crowd among four edges: who gets what, and what it costs."`
-	Bill       BenchBillCmd       `cmd:"" help:"CPU-seconds of a whole spike: the article's front and servers, ours, ours with the gate."`
-	Gate       BenchGateCmd       `cmd:"" help:"\"Sold out\" by a flag file at nginx, beside return 200 of the same body."`
+	Sim        BenchSimCmd        `cmd:"" help:"${sim}"`
+	Strategies BenchStrategiesCmd `cmd:"" help:"Measure three sequences of order, payment and deduction, on a real PostgreSQL."`
+	Balance    BenchBalanceCmd    `cmd:"" help:"Measure how nginx shares a crowd among four edges, and what each way costs."`
+	Bill       BenchBillCmd       `cmd:"" help:"Measure the CPU time of a spike in the article's design, ours, ours with a gate."`
+	Gate       BenchGateCmd       `cmd:"" help:"Measure \"sold out\" by a flag at nginx beside return 200 of the same body."`
 }
 
 type benchOut struct {
@@ -42,17 +42,17 @@ type benchCounterFlags struct {
 
 type benchEdgeFlags struct {
 	Quads       int           `default:"5" help:"Rounds of edge, bare, bare, edge; the result is their median."`
-	Duration    time.Duration `default:"2s" help:"Of one load by wrk; whole seconds."`
-	Connections int           `default:"64" help:"Of wrk and ab."`
-	Threads     int           `default:"1" help:"Of wrk."`
-	AbRequests  int           `default:"100000" help:"Of the cross-check by ab; 0: none."`
-	Procs       int           `help:"GOMAXPROCS of every server; 0: their own default."`
+	Duration    time.Duration `default:"2s" help:"Duration of one load by wrk, in whole seconds."`
+	Connections int           `default:"64" help:"Connections of wrk and ab."`
+	Threads     int           `default:"1" help:"Threads of wrk."`
+	AbRequests  int           `default:"100000" help:"Requests of the cross-check by ab. 0: no cross-check."`
+	Procs       int           `help:"GOMAXPROCS of every server. 0: each server's own default."`
 	Hold        string        `placeholder:"5m" help:"Hold of the edge's sale. Default: a sale made by HMSET, which has none."`
-	EdgeArg     []string      `placeholder:"ARG" help:"Further argument of the edge; may be repeated."`
-	Only        []string      `placeholder:"NAME" help:"Scenarios (soldout, selling) and servers (edge, bare, onescript, article) to measure."`
+	EdgeArg     []string      `placeholder:"ARG" help:"A further argument of the edge. May be repeated."`
+	Only        []string      `placeholder:"NAME" help:"Only these: soldout, selling, edge, bare, onescript, article."`
 }
 
-// BenchAllCmd is all tables of one run in one report.
+// BenchAllCmd makes one report of all tables.
 type BenchAllCmd struct {
 	benchOut
 	benchCounterFlags
@@ -72,7 +72,7 @@ func (c *BenchAllCmd) Run(ctx context.Context) (err error) {
 	return c.publish(r)
 }
 
-// BenchCountersCmd is the counters' table alone.
+// BenchCountersCmd makes the counters' table alone.
 type BenchCountersCmd struct {
 	benchOut
 	benchCounterFlags
@@ -88,7 +88,7 @@ func (c *BenchCountersCmd) Run(ctx context.Context) (err error) {
 	return c.publish(r)
 }
 
-// BenchEdgeCmd is the servers' tables alone.
+// BenchEdgeCmd makes the servers' tables alone.
 type BenchEdgeCmd struct {
 	benchOut
 	benchEdgeFlags
@@ -146,7 +146,7 @@ func (f benchEdgeFlags) run(ctx context.Context, quick bool, r *report.Report) e
 	return nil
 }
 
-// benchProgress shows how far a run is: a bar on a terminal, else a line per step.
+// benchProgress shows how far a run is: by a bar on a terminal, else by a line per step.
 func benchProgress() (step func(done, all int, what string), finish func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func(done, all int, what string) { fmt.Fprintf(os.Stderr, "%d/%d %s\n", done, all, what) }, func() {}
@@ -161,15 +161,15 @@ func benchProgress() (step func(done, all int, what string), finish func()) {
 	return step, func() { _ = bar.Finish() }
 }
 
-// BenchPeerCmd is how the harness starts a peer as a process of its own.
+// BenchPeerCmd runs a peer. The harness starts it as a process.
 type BenchPeerCmd struct {
 	Name       string `arg:"" enum:"bare,onescript,article"`
 	Listen     string `required:"" placeholder:"ADDR"`
 	Redis      string `placeholder:"ADDR" help:"Store of onescript and article."`
-	Body       string `enum:"won,soldout" default:"soldout" help:"What bare says."`
-	AnswerFile string `type:"existingfile" help:"An answer as it came over the wire, for bare to repeat."`
+	Body       string `enum:"won,soldout" default:"soldout" help:"What bare answers."`
+	AnswerFile string `type:"existingfile" help:"An answer as it came over the wire, which bare repeats."`
 	Log        string `type:"path" help:"Log of article, a line per request."`
-	LocalStock int64  `default:"100000000" help:"Units article's own counter lets through."`
+	LocalStock int64  `default:"100000000" help:"How many units article's own counter lets through."`
 }
 
 // Run serves until the context ends.
@@ -186,13 +186,13 @@ func (c *BenchPeerCmd) Run(ctx context.Context) (err error) {
 	return peers.Run(ctx, c.Name, o)
 }
 
-// BenchPprofCmd profiles an edge that is started for it.
+// BenchPprofCmd starts an edge and profiles it.
 type BenchPprofCmd struct {
 	Out         string   `default:"bench/out/pprof" type:"path" placeholder:"DIR" help:"Folder for the profiles."`
-	Seconds     int      `default:"10" help:"How long."`
-	Connections int      `default:"64" help:"Of the crowd."`
+	Seconds     int      `default:"10" help:"How long to profile."`
+	Connections int      `default:"64" help:"Connections of the crowd."`
 	Only        string   `enum:"selling,soldout" default:"selling" help:"What the crowd hears."`
-	EdgeArg     []string `placeholder:"ARG" help:"Further argument of the edge; may be repeated."`
+	EdgeArg     []string `placeholder:"ARG" help:"A further argument of the edge. May be repeated."`
 }
 
 // Run takes the profiles under load and prints the top of each.

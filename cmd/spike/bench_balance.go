@@ -13,13 +13,13 @@ import (
 // BenchBalanceCmd compares the ways in which nginx shares a crowd.
 type BenchBalanceCmd struct {
 	Out         string   `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
-	Rounds      int      `default:"4" help:"All ways, then all backwards, and so on; a ratio is taken within a round."`
-	Requests    int64    `default:"100000" help:"Of a turn, each with a buyer of its own."`
-	Connections int      `default:"256" help:"Each from a client address of its own."`
-	Only        []string `sep:";" placeholder:"NAME" help:"Ways (round robin; weighted; ip-hash; ip-hash, one network; buyer-hash) to compare."`
+	Rounds      int      `default:"4" help:"How many rounds of all ways, every second one backwards. Ratios are within a round."`
+	Requests    int64    `default:"100000" help:"Requests of a turn. Each has a buyer of its own."`
+	Connections int      `default:"256" help:"Connections. Each has a client address of its own."`
+	Only        []string `sep:";" placeholder:"NAME" help:"${balance_only}"`
 }
 
-// Run compares, prints the tables and saves the report; it fails unless every request was answered, and counted by an edge.
+// Run compares, prints the tables and saves the report. It fails unless every request was answered, and counted by an edge.
 func (c *BenchBalanceCmd) Run(ctx context.Context) error {
 	binary, err := ownBinary()
 	if err != nil {

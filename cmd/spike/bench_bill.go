@@ -10,17 +10,17 @@ import (
 	"spike/bench/report"
 )
 
-// BenchBillCmd is the bill of a whole spike.
+// BenchBillCmd measures the CPU time of a whole spike.
 type BenchBillCmd struct {
 	Out         string   `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
-	Rounds      int      `default:"4" help:"A B C, then C B A, and so on; a ratio is taken within a round."`
-	Requests    int64    `default:"1000000" help:"Of a turn, each with a buyer of its own."`
-	Units       int64    `default:"10000" help:"Units there are."`
-	Connections int      `default:"256" help:"Keep-alive connections the requests come over."`
+	Rounds      int      `default:"4" help:"How many rounds: A B C, then C B A, and so on. Ratios are within a round."`
+	Requests    int64    `default:"1000000" help:"Requests of a turn. Each has a buyer of its own."`
+	Units       int64    `default:"10000" help:"How many units to sell."`
+	Connections int      `default:"256" help:"How many keep-alive connections the requests share."`
 	Only        []string `placeholder:"NAME" help:"Designs (article, edges, gate) to measure."`
 }
 
-// Run measures, prints the table and saves the report; it fails unless every unit was sold exactly once and everybody was
+// Run measures, prints the table and saves the report. It fails unless every unit was sold exactly once and every request was
 // answered.
 func (c *BenchBillCmd) Run(ctx context.Context) error {
 	binary, err := ownBinary()
@@ -49,8 +49,7 @@ func (c *BenchBillCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// ownBinary is this program, which the servers are started from. They hear flags only: this environment's SPIKE_* is not
-// for them.
+// ownBinary returns the path of this program, which the servers are started from. It forgets this environment's settings.
 func ownBinary() (string, error) {
 	if err := forgetSettings(); err != nil {
 		return "", err

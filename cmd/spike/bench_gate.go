@@ -14,10 +14,10 @@ import (
 // BenchGateCmd measures what "sold out" costs at nginx.
 type BenchGateCmd struct {
 	Out         string        `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
-	Quads       int           `default:"5" help:"Rounds of flag, return, return, flag; the result is their median."`
-	Duration    time.Duration `default:"2s" help:"Of one load by wrk; whole seconds."`
-	Connections int           `default:"64" help:"Of wrk."`
-	Sales       []int         `default:"1,10000" help:"How many sales are flagged and asked for, one number after the other."`
+	Quads       int           `default:"5" help:"Rounds of flag, return, return, flag. The result is their median."`
+	Duration    time.Duration `default:"2s" help:"Duration of one load by wrk, in whole seconds."`
+	Connections int           `default:"64" help:"Connections of wrk."`
+	Sales       []int         `default:"1,10000" help:"How many sales have a flag and are asked for, one number after the other."`
 }
 
 // Run measures, prints the table and saves the report.

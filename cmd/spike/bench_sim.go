@@ -9,18 +9,18 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// BenchSimCmd lives worlds in which everything goes wrong that may.
+// BenchSimCmd simulates worlds in which every fault may happen that the protocol foresees.
 type BenchSimCmd struct {
-	Seed    *uint64 `placeholder:"S" help:"One world; it goes the same way each time."`
-	Tell    bool    `help:"Tell all that happens in it, not only what leads to a violation."`
+	Seed    *uint64 `placeholder:"S" help:"Simulate this world only. It runs the same way each time."`
+	Tell    bool    `help:"With --seed: print every event, not only the events before a violation."`
 	First   uint64  `default:"0" help:"Seed of the first of many worlds."`
-	Seeds   uint64  `default:"2000" help:"How many."`
-	Workers int     `default:"2" help:"Worlds beside each other."`
+	Seeds   uint64  `default:"2000" help:"How many worlds."`
+	Workers int     `default:"2" help:"How many worlds run at a time."`
 	Mutant  string  `placeholder:"NAME" help:"Leave a guard of the protocol out (only in a build with -tags mutants)."`
-	Lines   int     `default:"120" help:"Of the end of a violation's story."`
+	Lines   int     `default:"120" help:"How many of the last events before a violation are printed."`
 }
 
-// Run lives them, and prints what went wrong, how to see it again, and how fast it was.
+// Run simulates the worlds, and prints each violation, how to see it again, and how fast the run was.
 func (c *BenchSimCmd) Run(ctx context.Context) error {
 	o := sim.Options{First: c.First, Seeds: c.Seeds, Workers: c.Workers, Mutant: ledger.Mutant(c.Mutant), Lines: c.Lines, Most: 3}
 	if c.Seed != nil {
@@ -47,5 +47,5 @@ func (c *BenchSimCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// simStep is how many worlds are a step of the progress that is shown.
+// simStep is how many worlds make a step of the progress.
 const simStep = 500

@@ -13,10 +13,10 @@ import (
 	"spike/nginx/strictyaml"
 )
 
-// configFile is a YAML file that says what flags say, by their names. Flags and environment go before it.
+// configFile is a YAML file of settings. Each has the name of its flag. A flag or a variable overrides the file.
 type configFile string
 
-// BeforeResolve reads the file, once the command line has named it.
+// BeforeResolve reads the file that the command line has named.
 func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	file, _ := ctx.FlagValue(trace.Flag).(configFile)
 	if file == "" {
@@ -34,7 +34,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 		return fmt.Errorf("%w: --config %s: %w", errUsage, file, err)
 	}
 	for _, flag := range ctx.Selected().Flags {
-		if set, there := settings[flag.Name]; there && isEmpty(reflect.ValueOf(set.words)) && !mayBeEmpty(flag) {
+		if set, found := settings[flag.Name]; found && isEmpty(reflect.ValueOf(set.values)) && !mayBeEmpty(flag) {
 			return fmt.Errorf("--config %s: %w", file, emptySetting(flag.Name))
 		}
 	}
@@ -44,7 +44,7 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 				return nil, nil
 			}
 		}
-		if set, there := settings[flag.Name]; there {
+		if set, found := settings[flag.Name]; found {
 			return set.value(), nil
 		}
 		return nil, nil
@@ -52,14 +52,14 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	return nil
 }
 
-// setting is a value as it stands in the file, word for word: 007 is no number where a flag is a text, and a flag reads it as
-// it would from the command line.
+// setting is a value as the file has it, byte for byte. A flag reads it as it reads an argument: for a flag that is a text,
+// 007 is not the number 7.
 type setting struct {
-	words []string
-	list  bool
+	values []string
+	list   bool
 }
 
-// errSetting does not say what is there: it may be a secret.
+// errSetting does not repeat the value, which may be a secret.
 var errSetting = errors.New("is neither a value nor a list of values")
 
 // UnmarshalYAML takes a value, or a list of them.
@@ -72,25 +72,25 @@ func (s *setting) UnmarshalYAML(n *yaml.Node) error {
 		if v.Kind != yaml.ScalarNode || v.Tag == "!!null" {
 			return errSetting
 		}
-		s.words = append(s.words, v.Value)
+		s.values = append(s.values, v.Value)
 	}
 	return nil
 }
 
-// value is what kong reads: a text, or a list of them.
+// value returns what kong reads: a text, or a list of texts.
 func (s setting) value() any {
 	if !s.list {
-		return s.words[0]
+		return s.values[0]
 	}
-	all := make([]any, len(s.words))
-	for i, word := range s.words {
-		all[i] = word
+	all := make([]any, len(s.values))
+	for i, v := range s.values {
+		all[i] = v
 	}
 	return all
 }
 
-// known refuses settings that are no flag of the command, and names the one that was meant; and lists for flags that take
-// one value.
+// known refuses a setting that is no flag of the command, and names the flag that was probably meant. It also refuses a list
+// for a flag that takes one value.
 func known(settings map[string]setting, command *kong.Node) error {
 	var names, lists []string
 	for _, flag := range command.Flags {

@@ -14,17 +14,17 @@ import (
 	"spike/bench/demo"
 )
 
-// DemoCmd is the whole article on this machine.
+// DemoCmd plays the whole article on this machine.
 type DemoCmd struct {
-	Requests    int64  `default:"1000000" help:"Requests, each with a buyer of its own."`
-	Units       int64  `default:"10000" help:"Units there are."`
-	Connections int    `default:"256" help:"Keep-alive connections the requests come over."`
+	Requests    int64  `default:"1000000" help:"How many requests to send. Each has a buyer of its own."`
+	Units       int64  `default:"10000" help:"How many units to sell."`
+	Connections int    `default:"256" help:"How many keep-alive connections the requests share."`
 	BasePort    int    `default:"3001" help:"The four edges listen on 127.0.0.1, on this port and the next three."`
-	Listen      string `placeholder:"ADDR" help:"nginx. Default: 127.0.0.1:8080, or a free port if that is busy."`
-	Out         string `type:"path" placeholder:"DIR" help:"Keep the report and all logs here. Default: keep them only if something is wrong."`
+	Listen      string `placeholder:"ADDR" help:"Where nginx listens. Default: 127.0.0.1:8080, or a free port if that is busy."`
+	Out         string `type:"path" placeholder:"DIR" help:"Keep the report and all logs here. Default: only after a failure."`
 }
 
-// Run plays it and prints the report; it fails unless every unit was sold exactly once and everybody was answered.
+// Run plays the demo and prints the report. It fails unless every unit was sold exactly once and every request was answered.
 func (c *DemoCmd) Run(ctx context.Context) error {
 	if err := forgetSettings(); err != nil {
 		return err
@@ -50,7 +50,8 @@ func (c *DemoCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// forgetSettings keeps this environment's SPIKE_* from the edges the demo starts: they hear flags only.
+// forgetSettings removes SPIKE_* from this environment, so that the servers this process starts get their settings from flags
+// only.
 func forgetSettings() error {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
@@ -58,13 +59,13 @@ func forgetSettings() error {
 			continue
 		}
 		if err := os.Unsetenv(name); err != nil {
-			return fmt.Errorf("demo: %w", err)
+			return fmt.Errorf("environment: %w", err)
 		}
 	}
 	return nil
 }
 
-// demoProgress shows on standard error how far a demo is: a bar on a terminal, else a line every second.
+// demoProgress shows on standard error how far a demo is: by a bar on a terminal, else by a line every second.
 func demoProgress(o *demo.Options) (finish func()) {
 	o.OnStep = func(what string) { fmt.Fprintln(os.Stderr, "spike:", what) }
 	if !term.IsTerminal(int(os.Stderr.Fd())) {

@@ -13,7 +13,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// ask is one request for a path, under a name, with what is said in Authorization.
+// ask sends one request for a path, with a Host and an Authorization header.
 func ask(t testing.TB, method, addr, path, host, auth string) (status int, body string) {
 	t.Helper()
 	q, err := http.NewRequest(method, "http://"+addr+path, nil)
@@ -28,7 +28,7 @@ func ask(t testing.TB, method, addr, path, host, auth string) (status int, body 
 	return status, body
 }
 
-// outside is an address of this machine that is not loopback; the test is skipped where there is none.
+// outside returns an address of this machine that is not loopback. If there is none, it skips the test.
 func outside(t testing.TB) netip.Addr {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
@@ -44,7 +44,7 @@ func outside(t testing.TB) netip.Addr {
 	return netip.Addr{}
 }
 
-// Off loopback the edge does not start without a token.
+// An edge whose operators' listener is not on loopback must not start without a token.
 func TestAdminOffLoopbackNeedsAToken(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"0.0.0.0", "[::]", ""} {
@@ -60,7 +60,7 @@ func TestAdminOffLoopbackNeedsAToken(t *testing.T) {
 	}
 }
 
-// From another address than loopback nothing is to be had without the token, and the token is told to nobody.
+// A caller from another address than loopback gets nothing without the token, and no answer has the token in it.
 func TestAdminFromOutside(t *testing.T) {
 	const token = "S3cret-of-the-operators"
 	_, port, _ := net.SplitHostPort(redistest.FreeAddr(t))
@@ -68,7 +68,8 @@ func TestAdminFromOutside(t *testing.T) {
 	t.Setenv("SPIKE_ADMIN_TOKEN", token)
 	edge := runEdge(t, redistest.FreeAddr(t), "127.0.0.1:"+port, binary(t), "serve", "--admin", "0.0.0.0:"+port)
 	said := ""
-	for auth, want := range map[string]int{"": 401, "Bearer": 401, "Bearer " + token + "x": 401, "Bearer " + token[1:]: 401, "Basic " + token: 401,
+	for auth, want := range map[string]int{
+		"": 401, "Bearer": 401, "Bearer " + token + "x": 401, "Bearer " + token[1:]: 401, "Basic " + token: 401,
 		"Bearer " + token: 200} {
 		for _, path := range []string{"/metrics", "/api/v1/sales", "/debug/pprof/heap?debug=1", "/api/v1/sales/ticket/audit"} {
 			status, body := ask(t, "GET", from, path, "edge.example", auth)
@@ -87,14 +88,16 @@ func TestAdminFromOutside(t *testing.T) {
 	}
 }
 
-// A name that its owner made point here opens neither listener on loopback.
+// A foreign name that resolves to loopback must not reach the listener of edges or of order workers.
 func TestAdminUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	orders := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
 	for _, addr := range []string{edge.admin, orders.admin} {
-		for host, want := range map[string]int{addr: 200, "localhost": 200, "evil.example": 403, "evil.example:3007": 403, "127.0.0.1.evil.example": 403} {
+		for host, want := range map[string]int{
+			addr: 200, "localhost": 200, "evil.example": 403, "evil.example:3007": 403, "127.0.0.1.evil.example": 403,
+		} {
 			if status, body := ask(t, "GET", addr, "/metrics", host, ""); status != want {
 				t.Errorf("%s under %s: %d %.60s", addr, host, status, body)
 			}

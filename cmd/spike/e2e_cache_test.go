@@ -16,11 +16,12 @@ import (
 	"spike/nginx"
 )
 
-// startVarnish runs a cache in front of a server, as Debian configures it by default, and returns its URL.
+// startVarnish runs a cache in front of a server, with Debian's default settings, and returns its URL.
 func startVarnish(t testing.TB, behind string) string {
 	t.Helper()
 	addr := redistest.FreeAddr(t)
-	cmd := exec.Command("varnishd", "-F", "-a", addr, "-b", behind, "-n", t.TempDir(), "-s", "malloc,16m", "-j", "none", "-T", "none",
+	cmd := exec.Command("varnishd", "-F", "-a", addr, "-b", behind, "-n", t.TempDir(), "-s", "malloc,16m",
+		"-j", "none", "-T", "none",
 		"-p", "vcc_allow_inline_c=off")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -44,7 +45,7 @@ func startVarnish(t testing.TB, behind string) string {
 	return "http://" + addr
 }
 
-// Row D2: a cache in front of an edge, or of nginx, keeps nothing: each buyer has a unit of its own, and who comes after a
+// Row D2: a cache in front of an edge or of nginx keeps no answer. Each buyer gets a unit of its own, and a buyer after a
 // restock hears of it.
 func TestD2ACacheKeepsNothing(t *testing.T) {
 	t.Parallel()

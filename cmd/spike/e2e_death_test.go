@@ -16,8 +16,8 @@ import (
 	"spike/bench/load"
 )
 
-// storm buys until it is told to stop, whatever happens to the edges.
-func storm(t testing.TB, connections int, urls ...string) (*winners, func()) {
+// crowdUntil buys until it is told to stop, whatever happens to the edges.
+func crowdUntil(t testing.TB, connections int, urls ...string) (*winners, func()) {
 	t.Helper()
 	w := &winners{}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -34,13 +34,14 @@ func (w *winners) count() int {
 	return len(w.owner)
 }
 
-// die is kill -9.
+// die ends the edge as kill -9 does.
 func (e *testEdge) die() {
 	_ = e.cmd.Process.Signal(syscall.SIGKILL)
 	_ = e.cmd.Wait()
 }
 
-// Every win that a buyer read is in the ledger after the edge has come back, and what it had not sold is sold at once.
+// After a killed edge has come back, the ledger has every win that a buyer read. The units that the edge had not sold can be
+// bought at once.
 func TestKilledEdgeLosesNoWin(t *testing.T) {
 	t.Parallel()
 	runs := 2
@@ -52,7 +53,7 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 		mustSpike(t, "sale", "create", "ticket", "--total", "60000", "--redis", redis.addr)
 		data := t.TempDir()
 		edge := startEdge(t, "--redis", redis.addr, "--data", data)
-		w, stop := storm(t, 32, edge.buyURL("ticket"))
+		w, stop := crowdUntil(t, 32, edge.buyURL("ticket"))
 		eventually(t, patience, "a quarter is sold", func() bool { return w.count() > 15_000 })
 		edge.die()
 		stop()
@@ -66,18 +67,19 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 		again := startEdge(t, "--redis", redis.addr, "--data", data)
 		eventually(t, patience, "the ring is settled and gone", func() bool {
 			files, _ := filepath.Glob(filepath.Join(data, "*"))
-			return len(files) == 1 // the lock
+			return len(files) == 1 // the file lock
 		})
 		a := redis.audit(t, "ticket")
-		if a.Pending < uint64(told) || a.Pending > uint64(told)+32 || a.Leased+a.Limbo > 0 { // 32 answers may have been on their way
+		if a.Pending < uint64(told) || a.Pending > uint64(told)+32 || a.Leased+a.Limbo > 0 { // 32 answers may have been on the way
 			t.Fatalf("%d told, %+v", told, a)
 		}
 		shown := 0
-		for serial, won := range w.owner { // some of them
+		for serial, won := range w.owner { // a sample
 			if shown++; shown > 200 {
 				break
 			}
-			if status, _, body := get(t, "GET", "http://"+again.addr+"/v1/reservations/"+tokenOf(won)); status != 200 || !strings.Contains(body, `"pending"`) {
+			status, _, body := get(t, "GET", "http://"+again.addr+"/v1/reservations/"+tokenOf(won))
+			if status != 200 || !strings.Contains(body, `"pending"`) {
 				t.Errorf("the token of serial %d: %d %s", serial, status, body)
 			}
 		}
@@ -122,14 +124,14 @@ func TestForeignRingIsSetAside(t *testing.T) {
 	}
 }
 
-// An edge that does not come back: the others sell what it held, after lease + margin + hold + margin.
+// An edge dies and does not come back. Others sell its units after lease + margin + hold + margin.
 func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 	t.Parallel()
 	const total, bound = 5_000, (5 + 1 + 2 + 1) * time.Second
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(total), "--hold", "2s", "--redis", redis.addr)
 	doomed, other := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
-	w, stop := storm(t, 8, doomed.buyURL("ticket"))
+	w, stop := crowdUntil(t, 8, doomed.buyURL("ticket"))
 	eventually(t, patience, "it sells", func() bool { return w.count() > 500 })
 	doomed.die()
 	stop()
@@ -154,13 +156,14 @@ func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 	}
 }
 
-// Redis stands still in full sale: buyers hear 503 or win from what is held, never "sold out"; then all is sold, once.
+// Redis stands still in full sale. Buyers hear 503 or win a leased unit, and never hear "sold out". Then every unit is sold
+// once.
 func TestRedisStandsStill(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "60000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	w, stop := storm(t, 16, edge.buyURL("ticket"))
+	w, stop := crowdUntil(t, 16, edge.buyURL("ticket"))
 	eventually(t, patience, "it sells", func() bool { return w.count() > 5_000 })
 	pid := redis.pid(t)
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
@@ -198,13 +201,13 @@ func TestRedisStandsStill(t *testing.T) {
 	}
 }
 
-// SIGTERM in full sale: who asks is answered, told to go, and what was told is what is settled.
+// SIGTERM in full sale: the ledger has every told win, and no lease is left.
 func TestStopInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	w, stop := storm(t, 32, edge.buyURL("ticket"))
+	w, stop := crowdUntil(t, 32, edge.buyURL("ticket"))
 	eventually(t, patience, "it sells", func() bool { return w.count() > 5_000 })
 	edge.stop(t)
 	stop()

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// smallDisk is a file system of its own with so many bytes, or the test is skipped.
+// smallDisk mounts a file system with so many bytes. If it cannot, it skips the test.
 func smallDisk(t testing.TB, bytes string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func smallDisk(t testing.TB, bytes string) string {
 	return dir
 }
 
-// fill leaves so many bytes of a file system, in a file that can be removed.
+// fill leaves so many free bytes on a file system. It returns the file that takes the rest.
 func fill(t testing.TB, dir string, leave uint64) (file string) {
 	t.Helper()
 	var s syscall.Statfs_t
@@ -42,7 +42,7 @@ func fill(t testing.TB, dir string, leave uint64) (file string) {
 	return file
 }
 
-// newFiles counts the ring files that are made in a directory.
+// newFiles counts the ring files that are made in a directory from now on.
 func newFiles(t testing.TB, dir string) (count func() int) {
 	t.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
@@ -65,8 +65,8 @@ func newFiles(t testing.TB, dir string) (count func() int) {
 	}
 }
 
-// Row D5: on a full disk buyers hear 503, one ring file a second is tried, and nothing of it is left. When there is room again
-// it sells, and nothing is left behind.
+// Row D5: on a full disk buyers hear 503. The edge tries one ring file a second, and leaves none behind. When there is room
+// again it sells, and leaves nothing behind.
 func TestD5FullDisk(t *testing.T) {
 	t.Parallel()
 	for name, room := range map[string]uint64{"no room at all": 0, "room for a part of a ring": 8 << 10} {
@@ -74,7 +74,7 @@ func TestD5FullDisk(t *testing.T) {
 			disk := smallDisk(t, "16m")
 			data := filepath.Join(disk, "data")
 			redis := startRedis(t)
-			redis.hmset(t, "ticket", "100000", "0")
+			redis.hmset(t, "ticket", "100000")
 			edge := startEdge(t, "--redis", redis.addr, "--data", data)
 			filler, tries, since := fill(t, disk, room), newFiles(t, data), time.Now()
 			eventually(t, patience, "it is tried four times", func() bool {
@@ -115,13 +115,13 @@ func TestD5FullDisk(t *testing.T) {
 	}
 }
 
-// A disk that has room for a small ring only sells from that.
+// If a disk has room for a small ring only, the edge sells with the small ring.
 func TestD5RoomForASmallRing(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "16m")
 	data := filepath.Join(disk, "data")
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "20000", "0")
+	redis.hmset(t, "ticket", "20000")
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
 	fill(t, disk, 64<<10)
 	sold := 0

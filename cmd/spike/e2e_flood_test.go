@@ -22,11 +22,11 @@ import (
 
 var nextPort = func() *atomic.Int32 {
 	var n atomic.Int32
-	n.Store(20000 + rand.Int32N(8000)) // below what kernels hand out to connections, of which a flood takes many
+	n.Store(20000 + rand.Int32N(8000)) // below the ports that kernels give to connections: a flood takes many of those
 	return &n
 }()
 
-// lowPort is a port where nobody listens yet, on any address.
+// lowPort returns a port that is free on every address.
 func lowPort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -40,23 +40,24 @@ func lowPort(t testing.TB) string {
 	return ""
 }
 
-// floodedEdge is an edge that meets its buyers itself, on every address of this machine, and trusts none of them. It may
+// floodedEdge starts an edge that buyers reach without nginx, on every address of this machine. It trusts no proxy, and may
 // open so many files.
 func floodedEdge(t testing.TB, files int) (e *testEdge, port string) {
 	t.Helper()
 	port = lowPort(t)
 	admin := "127.0.0.1:" + lowPort(t)
-	return runEdge(t, ":"+port, admin, "sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(files), binary(t), "serve", "--admin", admin,
+	return runEdge(t, ":"+port, admin, "sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(files),
+		binary(t), "serve", "--admin", admin,
 		"--trusted-proxies", "10.255.255.0/24"), port
 }
 
-// dialFrom connects from one of this machine's addresses.
+// dialFrom connects from a given address of this machine.
 func dialFrom(source, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}
 	return d.Dial("tcp", addr)
 }
 
-// buysFrom buys n times, each on a new connection, and returns what it heard, by status; 0: nothing.
+// buysFrom buys n times, each time on a new connection. It counts the answers by status; status 0 is no answer.
 func buysFrom(source, addr string, n int) map[int]int {
 	heard := map[int]int{}
 	for range n {
@@ -81,7 +82,7 @@ func oneBuy(source, addr string) int {
 	return r.StatusCode
 }
 
-// flood is many connections of one source, and what each of them does.
+// flood is many connections from one source.
 type flood struct {
 	mu    sync.Mutex
 	conns []net.Conn
@@ -89,7 +90,7 @@ type flood struct {
 	doing sync.WaitGroup
 }
 
-// open makes n connections; drip is written to each first, and then, if slow is not "", a byte of it now and then.
+// open makes n connections. It first writes drip to each. If slow is not "", it then writes slow byte by byte, with pauses.
 func (f *flood) open(t testing.TB, source, addr string, n int, drip, slow string) {
 	t.Helper()
 	for range n {
@@ -120,7 +121,7 @@ func (f *flood) dribble(c net.Conn, slow string) {
 	}
 }
 
-// held counts the connections the edge has not ended.
+// held counts the connections that the edge has not ended.
 func (f *flood) held() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -143,7 +144,7 @@ func (f *flood) end() {
 	}
 }
 
-// kinds of connections that never buy anything.
+// kinds are kinds of connections that never complete a buy.
 var kinds = []struct{ name, first, slow string }{
 	{"silent", "", ""},
 	{"half sent", "GET /buy/ticket HTTP/1.1\r\nHo", ""},
@@ -154,8 +155,8 @@ var kinds = []struct{ name, first, slow string }{
 	{"never reads", strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: a\r\n\r\n", 400), ""},
 }
 
-// One source opens more connections than the edge has files, over IPv4 or IPv6, in all ways of being slow. A buyer from
-// elsewhere is answered all the while, and afterwards the edge has what it had before.
+// One source opens more connections than the edge has files, over IPv4 or IPv6, in all slow ways. Meanwhile a buyer from
+// another source is answered. Afterwards the edge uses as much as before.
 func TestOneSourceStarvesNobody(t *testing.T) {
 	t.Parallel()
 	for name, flooder := range map[string]struct{ source, host string }{
@@ -166,13 +167,13 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 				t.Skip("this machine has no ::1")
 			}
 			t.Parallel()
-			const files, each, more = 1500, 40, 1500 // of each kind, and then silent ones
+			const files, each, more = 1500, 40, 1500 // of each kind; then more silent connections
 			edge, port := floodedEdge(t, files)
 			honest := net.JoinHostPort("127.0.0.1", port)
 			if heard := buysFrom("127.0.0.2", honest, 20); heard[200] != 20 {
 				t.Fatalf("before: %v", heard)
 			}
-			before := edge.weigh(t)
+			before := edge.usage(t)
 			f := &flood{over: make(chan struct{})}
 			for _, k := range kinds {
 				f.open(t, flooder.source, net.JoinHostPort(flooder.host, port), each, k.first, k.slow)
@@ -189,7 +190,7 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 				held = f.held()
 				return held > share/2 && held <= share
 			})
-			during := edge.weigh(t)
+			during := edge.usage(t)
 			if during.files > before.files+share+8 {
 				t.Errorf("%d files open, %d before", during.files, before.files)
 			}
@@ -200,34 +201,34 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 	}
 }
 
-// What never ends its request, or never reads its answers, is ended by the edge, though its source holds less than its
-// share.
+// The edge ends a connection that never ends its request or never reads its answers, even if its source has fewer than its
+// share of connections.
 func TestSlowRequestsAreEnded(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
 		if k.name == "kept alive" && !long() {
-			continue // it may rest for a minute
+			continue // an idle connection may stay for a minute
 		}
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			edge, port := floodedEdge(t, 1500)
-			before := edge.weigh(t)
+			before := edge.usage(t)
 			f := &flood{over: make(chan struct{})}
 			defer f.end()
 			f.open(t, "127.0.0.1", net.JoinHostPort("127.0.0.1", port), 8, k.first, k.slow)
-			eventually(t, patience, "they are waited for", func() bool { return edge.weigh(t).files >= before.files+8 })
+			eventually(t, patience, "they are waited for", func() bool { return edge.usage(t).files >= before.files+8 })
 			edge.backTo(t, before)
 		})
 	}
 }
 
-// More sources than there are files for: the edge turns away who is too many, and lives.
+// Sources are more than files. The edge turns the surplus away, and lives.
 func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 	t.Parallel()
 	const files = 600
 	edge, port := floodedEdge(t, files)
 	addr := net.JoinHostPort("127.0.0.1", port)
-	before := edge.weigh(t)
+	before := edge.usage(t)
 	f := &flood{over: make(chan struct{})}
 	for i := range 20 {
 		f.open(t, fmt.Sprintf("127.0.1.%d", i+1), addr, 60, "", "")
@@ -245,17 +246,23 @@ func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 	edge.stop(t)
 }
 
-// A flood of the operators' side, without the token, neither ends the edge nor keeps files for long.
+// A flood on the operators' listener, without the token, neither ends the edge nor keeps files for long.
 func TestFloodOfTheOperatorsSide(t *testing.T) {
 	t.Parallel()
 	at := outside(t).String()
 	port := lowPort(t)
-	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port, "sh", "-c", `ulimit -n "$0" && SPIKE_ADMIN_TOKEN=t0ken exec "$@"`, "600",
+	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port,
+		"sh", "-c", `ulimit -n "$0" && SPIKE_ADMIN_TOKEN=t0ken exec "$@"`, "600",
 		binary(t), "serve", "--admin", "0.0.0.0:"+port)
 	f := &flood{over: make(chan struct{})}
 	defer f.end()
-	for _, first := range []string{"", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "POST /api/v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
-		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{", "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"} {
+	for _, first := range []string{
+		"",
+		"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST /api/v1/sales HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+		"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+		"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+	} {
 		f.open(t, at, net.JoinHostPort(at, port), 200, first, "")
 	}
 	eventually(t, patience, "a stranger has its share and no more", func() bool { return f.held() <= 32 })
@@ -267,7 +274,7 @@ func TestFloodOfTheOperatorsSide(t *testing.T) {
 			t.Errorf("a buyer hears %d", status)
 		}
 	}
-	fresh := &flood{over: make(chan struct{})} // the others may rest, between requests
+	fresh := &flood{over: make(chan struct{})} // the others may idle between requests
 	defer fresh.end()
 	fresh.conns = f.conns[400:]
 	eventually(t, 40*time.Second, "those in the middle of a request are ended", func() bool { return fresh.held() == 0 })
@@ -282,11 +289,11 @@ func haveIPv6() bool {
 	return true
 }
 
-// weight is what an edge uses.
-type weight struct{ files, goroutines, heapKiB int }
+// usage is what an edge uses.
+type usage struct{ files, goroutines, heapKiB int }
 
-// weigh collects garbage first.
-func (e *testEdge) weigh(t testing.TB) (w weight) {
+// usage collects garbage first.
+func (e *testEdge) usage(t testing.TB) (w usage) {
 	t.Helper()
 	get(t, "GET", "http://"+e.admin+"/debug/pprof/heap?gc=1&debug=1")
 	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
@@ -305,16 +312,16 @@ func (e *testEdge) weigh(t testing.TB) (w weight) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return weight{len(dir), gauge("go_goroutines"), gauge("go_memstats_heap_alloc_bytes") >> 10}
+	return usage{len(dir), gauge("go_goroutines"), gauge("go_memstats_heap_alloc_bytes") >> 10}
 }
 
-// backTo waits until an edge that the flood has not left is as light again as it was.
-func (e *testEdge) backTo(t testing.TB, before weight) {
+// backTo waits until an edge without its flood uses no more than before.
+func (e *testEdge) backTo(t testing.TB, before usage) {
 	t.Helper()
-	var now weight
+	var now usage
 	eventually(t, 100*time.Second, "files, goroutines and memory come back", func() bool {
 		time.Sleep(500 * time.Millisecond)
-		now = e.weigh(t)
+		now = e.usage(t)
 		return now.files <= before.files+2 && now.goroutines <= before.goroutines+6 && now.heapKiB <= before.heapKiB+4096
 	})
 	t.Logf("afterwards %+v", now)

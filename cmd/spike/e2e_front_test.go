@@ -27,7 +27,7 @@ import (
 	"spike/nginx"
 )
 
-// These tests stand in front of nginx, as buyers do: what it does with requests while the edges behind it die.
+// These tests buy through nginx, while the edges behind it die.
 
 // startNginx runs nginx as `spike nginx` configures it, and returns its URL.
 func startNginx(t testing.TB, workers int, edges []nginx.Edge) string {
@@ -42,14 +42,14 @@ func startNginx(t testing.TB, workers int, edges []nginx.Edge) string {
 	return runNginx(t, dir, topology, addr)
 }
 
-// runNginx runs nginx in dir as `spike nginx` configures it for a topology that says addr, and returns its URL.
+// runNginx runs nginx in dir as `spike nginx` configures it for a topology that listens on addr. It returns its URL.
 func runNginx(t testing.TB, dir, topology, addr string) string {
 	t.Helper()
 	launchNginx(t, dir, topology, addr)
 	return "http://" + addr
 }
 
-// launchNginx is runNginx; its own process is the master.
+// launchNginx does the same, and returns nginx' master process.
 func launchNginx(t testing.TB, dir, topology, addr string) *os.Process {
 	t.Helper()
 	conf := filepath.Join(dir, "nginx.conf")
@@ -85,7 +85,7 @@ func write(t testing.TB, file, text string) {
 
 var buysCounted = regexp.MustCompile(`spike_buys_total\{outcome="\w+",sale="(\w+)"\} (\d+)`)
 
-// buys is how many buys of a sale the edge has answered, by its own count.
+// buys returns how many buys of a sale the edge has counted.
 func (e *testEdge) buys(t testing.TB, sale string) (n int) {
 	t.Helper()
 	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
@@ -98,7 +98,8 @@ func (e *testEdge) buys(t testing.TB, sale string) (n int) {
 	return n
 }
 
-// The article's picture, by the edges' own counters: ab -n 1000 -c 100 over weights 1:2:3:4, with one worker and with two.
+// The article's picture, checked by the edges' own counters: ab -n 1000 -c 100 over weights 1:2:3:4, with one worker and with
+// two.
 func TestWeightsByTheEdgesOwnCounters(t *testing.T) {
 	redis := startRedis(t)
 	var edges []*testEdge
@@ -115,7 +116,7 @@ func TestWeightsByTheEdgesOwnCounters(t *testing.T) {
 		front := startNginx(t, workers, behind)
 		for run := range runs {
 			sale := fmt.Sprintf("w%dr%d", workers, run)
-			redis.hmset(t, sale, "500", "0")
+			redis.hmset(t, sale, "500")
 			out, err := exec.Command("ab", "-l", "-q", "-n", "1000", "-c", "100", front+"/buy/"+sale).CombinedOutput()
 			if err != nil || bytes.Contains(out, []byte("Non-2xx")) {
 				t.Fatalf("ab: %v\n%s", err, out)
@@ -129,22 +130,22 @@ func TestWeightsByTheEdgesOwnCounters(t *testing.T) {
 	}
 }
 
-// mouth is what stands before an edge that hangs after it has sold: the requests go through, and as many answers as it is
-// hungry for do not. A connection that lost one never says anything again.
-type mouth struct {
+// answerEater is a proxy in front of an edge. It passes all requests on, and swallows some answers, as an edge does that
+// hangs after it has sold. After a swallowed answer, its connection stays silent.
+type answerEater struct {
 	addr, edge string
 	listener   net.Listener
 	hungry     atomic.Int64
 	conns      sync.WaitGroup
 }
 
-func startMouth(t testing.TB, edge string) *mouth {
+func startMouth(t testing.TB, edge string) *answerEater {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mouth{addr: l.Addr().String(), edge: edge, listener: l}
+	m := &answerEater{addr: l.Addr().String(), edge: edge, listener: l}
 	m.conns.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -154,12 +155,12 @@ func startMouth(t testing.TB, edge string) *mouth {
 			m.conns.Go(func() { m.serve(c) })
 		}
 	})
-	t.Cleanup(func() { _ = l.Close(); m.conns.Wait() }) // nginx, which was started later, is gone
+	t.Cleanup(func() { _ = l.Close(); m.conns.Wait() }) // nginx was started later, so it has ended already
 	return m
 }
 
-// serve ends with whoever hangs up first: nginx, the edge.
-func (m *mouth) serve(c net.Conn) {
+// serve ends when nginx or the edge closes its connection.
+func (m *answerEater) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	e, err := net.Dial("tcp", m.edge)
 	if err != nil {
@@ -185,13 +186,13 @@ func (m *mouth) serve(c net.Conn) {
 	}
 }
 
-// told is what a crowd heard in front of nginx.
+// told is what a crowd in front of nginx was told.
 type told struct {
 	mu        sync.Mutex
 	owner     map[uint32]string // token by serial
 	twice     []uint32
-	none      int // "there is none"
-	undecided int // 503
+	none      int // heard that there is none
+	undecided int // heard 503
 	odd       []string
 }
 
@@ -215,7 +216,7 @@ func (w *told) answer(_ string, status int, body []byte) {
 	}
 }
 
-// run sends the requests at a rate, half of them GET and half POST, and calls between ever and again.
+// run sends requests at a rate, half of them GET and half POST. Meanwhile it calls between again and again.
 func (w *told) run(t testing.TB, url string, requests int64, rate float64, between func()) {
 	t.Helper()
 	var crowd sync.WaitGroup
@@ -240,7 +241,7 @@ func (w *told) run(t testing.TB, url string, requests int64, rate float64, betwe
 	}
 }
 
-// confirm pays for every unit that somebody was told is his.
+// confirm pays for every unit that a buyer was told of.
 func (w *told) confirm(t testing.TB, e *testEdge) {
 	t.Helper()
 	tokens := make(chan string)
@@ -274,7 +275,7 @@ func (w *told) confirm(t testing.TB, e *testEdge) {
 	}
 }
 
-// owners reads the ledger serial by serial: who has it, 'p'ending or 'c'onfirmed.
+// owners reads each serial's state in the ledger: 'p' for pending, 'c' for confirmed.
 func (r redisServer) owners(t testing.TB, sale string) map[uint32]byte {
 	t.Helper()
 	sold, err := r.do(t, "HGETALL", "{"+sale+"_hash_key}:sold").AsStrMap()
@@ -293,13 +294,13 @@ func (r redisServer) owners(t testing.TB, sale string) map[uint32]byte {
 	return by
 }
 
-// frontStage is four edges, the last of which has a mouth before it, behind one nginx.
+// frontStage is four edges behind one nginx. An answerEater is in front of the last edge.
 type frontStage struct {
-	redis redisServer
-	edges []*testEdge
-	data  []string
-	mouth *mouth
-	front string
+	redis       redisServer
+	edges       []*testEdge
+	data        []string
+	answerEater *answerEater
+	front       string
 }
 
 func newFrontStage(t testing.TB) *frontStage {
@@ -312,13 +313,13 @@ func newFrontStage(t testing.TB) *frontStage {
 		s.edges = append(s.edges, startEdge(t, "--redis", s.redis.addr, "--data", s.data[i]))
 		behind = append(behind, nginx.Edge{Addr: s.edges[i].addr, Weight: 1})
 	}
-	s.mouth = startMouth(t, s.edges[3].addr)
-	behind[3].Addr = s.mouth.addr
+	s.answerEater = startMouth(t, s.edges[3].addr)
+	behind[3].Addr = s.answerEater.addr
 	s.front = startNginx(t, 2, behind)
 	return s
 }
 
-// kill is kill -9, and after a while the same edge again.
+// kill ends an edge as kill -9 does, and later starts the same edge again.
 func (s *frontStage) kill(t testing.TB, i int) {
 	t.Helper()
 	e := s.edges[i]
@@ -327,7 +328,7 @@ func (s *frontStage) kill(t testing.TB, i int) {
 	s.edges[i] = runEdge(t, e.addr, e.admin, binary(t), "serve", "--admin", e.admin, "--redis", s.redis.addr, "--data", s.data[i])
 }
 
-// stop ends the edges as an operator does: what they sold is settled, and what they did not sell is given back.
+// stop ends the edges as an operator does: they settle what they sold, and give back the rest.
 func (s *frontStage) stop(t testing.TB) {
 	t.Helper()
 	for _, e := range s.edges {
@@ -335,13 +336,13 @@ func (s *frontStage) stop(t testing.TB) {
 	}
 }
 
-// 50,000 buys through nginx while edges are killed and come back and one hangs after it has sold: the units owned
-// are those that winners were told of and those whose buyers heard "nobody knows", and no unit has two owners.
+// 50,000 buys go through nginx. Edges are killed and come back, and one hangs after it has sold. No unit has two owners. The
+// units with an owner are those that winners were told of, and those whose buyers heard "unknown".
 func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 	const (
 		requests, units = 50_000, 30_000
-		rate            = 5_000 // a second: whatever happens in the first five happens in full sale
-		swallowed       = 100   // fewer than there are connections, so that the others go on
+		rate            = 5_000 // a second, so the faults of the first five seconds happen in full sale
+		swallowed       = 100   // fewer than the connections, so that the other connections go on
 	)
 	s := newFrontStage(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(units), "--hold", "30m", "--redis", s.redis.addr)
@@ -351,7 +352,7 @@ func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 		do func()
 	}{
 		{1 * time.Second, func() { s.kill(t, 0) }},
-		{2 * time.Second, func() { s.mouth.hungry.Store(swallowed) }},
+		{2 * time.Second, func() { s.answerEater.hungry.Store(swallowed) }},
 		{2500 * time.Millisecond, func() { s.kill(t, 1) }},
 		{4 * time.Second, func() { s.kill(t, 2) }},
 		{5 * time.Second, func() { s.kill(t, 0) }},
@@ -364,7 +365,7 @@ func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 	})
 	t.Logf("%d told, %d heard that there is none, %d undecided, in %v", len(w.owner), w.none, w.undecided,
 		time.Since(begin).Round(time.Millisecond))
-	if len(script) > 0 || s.mouth.hungry.Load() > 0 || len(w.odd) > 0 || len(w.twice) > 0 {
+	if len(script) > 0 || s.answerEater.hungry.Load() > 0 || len(w.odd) > 0 || len(w.twice) > 0 {
 		t.Fatalf("%d acts were not played; odd answers %.3q, serials twice %v", len(script), w.odd, w.twice)
 	}
 	w.confirm(t, s.edges[0])

@@ -22,11 +22,10 @@ import (
 	"spike/nginx"
 )
 
-// noticed is for what is told by push and then seen by nginx, which looks once a second, on a machine that has other things to do
-// as well.
+// noticed bounds how long a pushed change takes until nginx sees it, on a busy machine. nginx looks once a second.
 const noticed = 10 * time.Second
 
-// gateStage is Redis, edges, nginx and the gate beside it.
+// gateStage is Redis, edges, nginx and the gate beside nginx.
 type gateStage struct {
 	redis    redisServer
 	edges    []*testEdge
@@ -38,7 +37,7 @@ type gateStage struct {
 	log      *synclog.Log
 }
 
-// newGateStage starts all of it. nginx may run as nobody: its way to the flags must be open.
+// newGateStage starts all of them. nginx may run as nobody, so every user must be able to reach the flags.
 func newGateStage(t testing.TB, lang string) *gateStage {
 	t.Helper()
 	root, err := os.MkdirTemp("", "spike-gate")
@@ -66,7 +65,7 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 	return s
 }
 
-// startGate starts the gate, until it is ready.
+// startGate starts the gate, and waits until it is ready.
 func (s *gateStage) startGate(t testing.TB) {
 	t.Helper()
 	s.admin = redistest.FreeAddr(t)
@@ -86,7 +85,7 @@ func (s *gateStage) startGate(t testing.TB) {
 	eventually(t, patience, "the gate is ready", func() bool { return readyAt(cmd.Process.Pid, s.admin) })
 }
 
-// buys is how many buys of a sale the edges have answered.
+// buys returns how many buys of a sale the edges have answered.
 func (s *gateStage) buys(t testing.TB, sale string) (n int) {
 	for _, e := range s.edges {
 		n += e.buys(t, sale)
@@ -94,8 +93,8 @@ func (s *gateStage) buys(t testing.TB, sale string) (n int) {
 	return n
 }
 
-// shut says whether nginx answers for the edges: for long enough that every worker has been asked.
-func (s *gateStage) shut(t testing.TB, sale string) bool {
+// answersAlone says whether nginx answers in place of the edges. It sends enough requests to reach every worker.
+func (s *gateStage) answersAlone(t testing.TB, sale string) bool {
 	t.Helper()
 	before := s.buys(t, sale)
 	for range 40 {
@@ -109,16 +108,16 @@ func (s *gateStage) flagged(sale, what string) bool {
 	return len(found) > 0
 }
 
-// sellOut buys all there is through nginx, and waits until nginx answers by itself.
-func (s *gateStage) sellOut(t testing.TB, sale string, units int) {
+// sellOut buys all units of sale ticket through nginx, and waits until nginx answers itself.
+func (s *gateStage) sellOut(t testing.TB, units int) {
 	t.Helper()
-	if w, _ := crowd(t, int64(10*units+50), 8, s.url+"/buy/"+sale); len(w.owner) != units {
+	if w, _ := crowd(t, int64(10*units+50), 8, s.url+"/buy/ticket"); len(w.owner) != units {
 		t.Fatalf("%d won, of %d", len(w.owner), units)
 	}
-	eventually(t, patience, "nginx answers", func() bool { return s.shut(t, sale) })
+	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "ticket") })
 }
 
-// same holds nginx's answer to a request against an edge's own.
+// same compares nginx' answer to a request with an edge's own answer.
 func (s *gateStage) same(t testing.TB, method, path string) {
 	t.Helper()
 	type told struct {
@@ -137,7 +136,7 @@ func (s *gateStage) same(t testing.TB, method, path string) {
 
 func (s *gateStage) sameInBothVoices(t testing.TB, sale string) {
 	t.Helper()
-	for range 4 { // the first may make a resting edge look
+	for range 4 { // the first request may make an idle edge look
 		_, _, _ = get(t, "GET", s.edges[0].buyURL(sale))
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -151,7 +150,7 @@ func (s *gateStage) sameInBothVoices(t testing.TB, sale string) {
 	}
 }
 
-// winsWithin buys as a crowd does until so many have won, and for half a second more: it says how many won in all.
+// winsWithin lets a crowd buy until so many have won, and for half a second more. It returns how many have won.
 func (s *gateStage) winsWithin(t testing.TB, sale string, want int, within time.Duration) int {
 	t.Helper()
 	begun, over := time.Now(), make(chan struct{})
@@ -200,8 +199,8 @@ func TestGateSoldOut(t *testing.T) {
 	for _, lang := range []string{"zh", "en"} {
 		t.Run(lang, func(t *testing.T) {
 			s := newGateStage(t, lang)
-			s.redis.hmset(t, "ticket", "20", "0")
-			s.sellOut(t, "ticket", 20)
+			s.redis.hmset(t, "ticket", "20")
+			s.sellOut(t, 20)
 			s.sameInBothVoices(t, "ticket")
 			q, _ := http.NewRequest(http.MethodGet, s.url+"/buy/ticket", nil)
 			q.Header.Set("Idempotency-Key", "0123456789012345678901")
@@ -213,7 +212,7 @@ func TestGateSoldOut(t *testing.T) {
 			if n := s.winsWithin(t, "ticket", 5, noticed); n != 5 {
 				t.Errorf("%d won", n)
 			}
-			eventually(t, patience, "nginx answers again", func() bool { return s.shut(t, "ticket") })
+			eventually(t, patience, "nginx answers again", func() bool { return s.answersAlone(t, "ticket") })
 			if a := s.redis.audit(t, "ticket"); a.Pending != 25 {
 				t.Errorf("%+v", a)
 			}
@@ -221,14 +220,14 @@ func TestGateSoldOut(t *testing.T) {
 	}
 }
 
-// Nobody pays, nobody runs `spike orders`, and the edges have just begun and heard of no sale: units come back all the same,
-// and are sold through nginx. Cancelled ones come back at once.
+// Nobody pays, `spike orders` does not run, and the edges have just started and know no sale. Units come back all the same,
+// and are sold through nginx. Cancelled units come back at once.
 func TestGateNoneNow(t *testing.T) {
 	t.Parallel()
 	s := newGateStage(t, "zh")
 	mustSpike(t, "sale", "create", "ticket", "--total", "3", "--hold", "5s", "--redis", s.redis.addr)
 	mustSpike(t, "sale", "create", "paid", "--total", "2", "--hold", "1m", "--redis", s.redis.addr)
-	s.sellOut(t, "ticket", 3)
+	s.sellOut(t, 3)
 	s.sameInBothVoices(t, "ticket")
 	if !s.flagged("ticket", "none-now") || s.flagged("ticket", "sold-out") {
 		t.Error("unpaid units may come back")
@@ -249,7 +248,7 @@ func TestGateNoneNow(t *testing.T) {
 			tokens[regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body)[1]] = true
 		}
 	}
-	eventually(t, patience, "nginx answers", func() bool { return s.shut(t, "paid") })
+	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "paid") })
 	for token := range tokens {
 		if status, _, body := get(t, "POST", s.url+"/v1/reservations/"+token+"/cancel"); status != 200 {
 			t.Fatal(status, body)
@@ -260,11 +259,11 @@ func TestGateNoneNow(t *testing.T) {
 	}
 }
 
-// Units that lie idle on an edge can be had only as long as buyers come: no flag ever hides them.
+// Units on an idle edge can be had only if buyers reach the edges, so no flag may hide them.
 func TestGateNeverHidesIdleUnits(t *testing.T) {
 	t.Parallel()
 	s := newGateStage(t, "zh")
-	s.redis.hmset(t, "ticket", "7", "0")
+	s.redis.hmset(t, "ticket", "7")
 	idle := ledger.Party{Instance: "idle", Node: "idle"}
 	for request := uint64(1); ; request++ {
 		r, err := s.redis.Lease(t.Context(), "ticket", ledger.LeaseRequest{Party: idle, Request: request, Want: 9, Term: time.Minute})
@@ -281,19 +280,19 @@ func TestGateNeverHidesIdleUnits(t *testing.T) {
 		}
 	}
 	if _, err := s.redis.Renew(t.Context(), "ticket", ledger.RenewRequest{Party: idle, Awaited: 99, Term: time.Minute}); err != nil {
-		t.Fatal(err) // it names none: all are given back
+		t.Fatal(err) // the call names no lease, so all leases are given back
 	}
 	if n := s.winsWithin(t, "ticket", 7, noticed); n != 7 {
 		t.Errorf("%d won", n)
 	}
 }
 
-// Who shuts a sale's doors has the edges say so.
+// When an operator pauses or closes a sale, the edges must answer again.
 func TestGateAndDoors(t *testing.T) {
 	t.Parallel()
 	s := newGateStage(t, "zh")
-	s.redis.hmset(t, "ticket", "2", "0")
-	s.sellOut(t, "ticket", 2)
+	s.redis.hmset(t, "ticket", "2")
+	s.sellOut(t, 2)
 	for _, c := range []struct{ do, says string }{{"pause", "暂停"}, {"resume", "已售罄"}, {"close", `"code":-3`}} {
 		mustSpike(t, "sale", c.do, "ticket", "--redis", s.redis.addr)
 		eventually(t, noticed, c.do+" is heard", func() bool {
@@ -303,7 +302,7 @@ func TestGateAndDoors(t *testing.T) {
 	}
 }
 
-// Whatever becomes of the gate or of Redis: nginx soon asks the edges again.
+// Whatever happens to the gate or to Redis, nginx soon asks the edges again.
 func TestGateFailsOpen(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -319,16 +318,17 @@ func TestGateFailsOpen(t *testing.T) {
 				t.Error("flags are left")
 			}
 		}, noticed},
-		"killed":         {func(t *testing.T, s *gateStage) { s.dies(t, syscall.SIGKILL) }, 2 * 20 * time.Second},
-		"stopped":        {func(t *testing.T, s *gateStage) { s.dies(t, syscall.SIGSTOP) }, 2 * 20 * time.Second},
-		"Redis killed":   {func(t *testing.T, s *gateStage) { _ = syscall.Kill(s.redis.pid(t), syscall.SIGKILL) }, 2 * 20 * time.Second},
+		"killed":  {func(t *testing.T, s *gateStage) { s.dies(t, syscall.SIGKILL) }, 2 * 20 * time.Second},
+		"stopped": {func(t *testing.T, s *gateStage) { s.dies(t, syscall.SIGSTOP) }, 2 * 20 * time.Second},
+		"Redis killed": {func(t *testing.T, s *gateStage) { _ = syscall.Kill(s.redis.pid(t), syscall.SIGKILL) },
+			2 * 20 * time.Second},
 		"Redis is stuck": {func(t *testing.T, s *gateStage) { s.redis.stick(t) }, 2 * 20 * time.Second},
 	} {
 		s := newGateStage(t, "zh")
-		s.redis.hmset(t, "ticket", "2", "0")
+		s.redis.hmset(t, "ticket", "2")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s.sellOut(t, "ticket", 2)
+			s.sellOut(t, 2)
 			before := s.buys(t, "ticket")
 			c.does(t, s)
 			begun := time.Now()
@@ -341,7 +341,7 @@ func TestGateFailsOpen(t *testing.T) {
 	}
 }
 
-// dies ends or stops the gate. No flag of its is good for longer than the slot that follows: 20 s at the most.
+// dies ends or stops the gate. A flag is valid until the end of the next slot: for 20 s at most.
 func (s *gateStage) dies(t testing.TB, how syscall.Signal) {
 	t.Helper()
 	if err := s.gate.Process.Signal(how); err != nil {

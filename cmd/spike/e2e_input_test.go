@@ -18,7 +18,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// raw sends bytes as they are and returns the status of the answer; 0: the connection was closed without one.
+// raw sends bytes as they are, and returns the status of the answer. 0: the connection was closed without an answer.
 func raw(t testing.TB, addr, request string) int {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -27,7 +27,7 @@ func raw(t testing.TB, addr, request string) int {
 	}
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
-	_, _ = c.Write([]byte(request)) // the edge may answer and close before it has read all
+	_, _ = c.Write([]byte(request)) // the edge may answer and close before it has read everything
 	line := make([]byte, 12)
 	n, _ := c.Read(line)
 	m := regexp.MustCompile(`^HTTP/1.1 (\d{3})`).FindSubmatch(line[:n])
@@ -41,7 +41,7 @@ func raw(t testing.TB, addr, request string) int {
 func TestBadInputSellsNothing(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "100", "0")
+	redis.hmset(t, "ticket", "100")
 	edge := startEdge(t, "--redis", redis.addr)
 	for _, c := range []struct {
 		method, path string
@@ -75,7 +75,7 @@ func TestBadInputSellsNothing(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, status, c.status)
 		}
 	}
-	for range 500 { // half open: never a whole request
+	for range 500 { // half open: a request that is never whole
 		c, err := net.Dial("tcp", edge.addr)
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestUnitsInARow(t *testing.T) {
 	mustSpike(t, "sale", "create", "pairs", "--total", "101", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	seen := map[int]bool{}
-	for tries := 0; tries < 3; { // scraps go back to the ledger, and join there
+	for tries := 0; tries < 3; { // fragments go back to the ledger, and join there
 		_, header, body := get(t, "POST", edge.buyURL("pairs")+"?n=2")
 		m := regexp.MustCompile(`"serial":(\d+),"count":2`).FindStringSubmatch(body)
 		if m == nil {
@@ -114,7 +114,7 @@ func TestUnitsInARow(t *testing.T) {
 		}
 		seen[first], seen[first+1] = true, true
 	}
-	alone := 0 // odd ends of leases and shards are for single buyers, once they are back in the ledger
+	alone := 0 // the odd ends of leases and shards are sold to buyers of one, once they are back in the ledger
 	eventually(t, patience, "the odd ends are sold", func() bool {
 		w, _ := crowdAnyway(t, 10, 1, edge.buyURL("pairs"))
 		for serial := range w.owner {
@@ -134,9 +134,9 @@ func TestUnitsInARow(t *testing.T) {
 func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "good", "10", "0")
-	redis.hmset(t, "words", "ten", "0")
-	redis.hmset(t, "negative", "-1", "0")
+	redis.hmset(t, "good", "10")
+	redis.hmset(t, "words", "ten")
+	redis.hmset(t, "negative", "-1")
 	redis.do(t, "HSET", "half_hash_key", "ticket_total_nums", "5")
 	edge := startEdge(t, "--redis", redis.addr)
 	for sale, says := range map[string]string{"words": "ticket_total_nums is not a whole number",
@@ -152,21 +152,21 @@ func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
 	if w, _ := crowd(t, 20, 4, edge.buyURL("good")); len(w.owner) != 10 {
 		t.Errorf("%d of 10 won", len(w.owner))
 	}
-	redis.hmset(t, "words", "3", "0") // put right: it sells, without a restart
+	redis.hmset(t, "words", "3") // once the hash is right, the edge sells without a restart
 	eventually(t, noticed, "the mended sale sells", func() bool {
 		_, _, body := get(t, "GET", edge.buyURL("words"))
 		return strings.Contains(body, `"code":1`)
 	})
 }
 
-// A reader of the article runs it twice: a new hash under an edge that still runs.
+// A reader of the article runs it twice: a new hash comes under an edge that still runs.
 func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	for run := range 3 {
 		redis.do(t, "FLUSHALL")
-		redis.hmset(t, "ticket", "500", "0")
+		redis.hmset(t, "ticket", "500")
 		won := 0
 		eventually(t, noticed, fmt.Sprintf("run %d sells 500", run), func() bool {
 			w, _ := crowd(t, 1000, 8, edge.buyURL("ticket"))
@@ -182,7 +182,7 @@ func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
 	t.Parallel()
 	resident := func(total string, buys int64) (kb int) {
 		redis := startRedis(t)
-		redis.hmset(t, "ticket", total, "0")
+		redis.hmset(t, "ticket", total)
 		edge := startEdge(t, "--redis", redis.addr)
 		crowd(t, buys, 10, edge.buyURL("ticket"))
 		time.Sleep(time.Second)
@@ -233,7 +233,8 @@ func TestDoors(t *testing.T) {
 	if _, errs, code := spike(t, "sale", "resume", "doors", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
 		t.Errorf("a closed sale stays closed: exit %d %s", code, errs)
 	}
-	if _, errs, code := spike(t, "sale", "add", "doors", "5", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
+	_, errs, code := spike(t, "sale", "add", "doors", "5", "--redis", redis.addr)
+	if code != 1 || !strings.Contains(errs, "closed") {
 		t.Errorf("nor is there more of it: exit %d %s", code, errs)
 	}
 	redis.audit(t, "doors")
@@ -242,7 +243,7 @@ func TestDoors(t *testing.T) {
 func TestAddedUnitsAreSold(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "50", "0")
+	redis.hmset(t, "ticket", "50")
 	edge := startEdge(t, "--redis", redis.addr)
 	if w, _ := crowd(t, 200, 8, edge.buyURL("ticket")); len(w.owner) != 50 {
 		t.Fatalf("%d of 50", len(w.owner))
@@ -285,7 +286,7 @@ func TestHoldsEndAndUnitsComeBack(t *testing.T) {
 func TestDecisionLogReadsAsTheArticles(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "100", "0")
+	redis.hmset(t, "ticket", "100")
 	file := filepath.Join(t.TempDir(), "stat.log")
 	edge := startEdge(t, "--redis", redis.addr, "--decision-log", file)
 	crowd(t, 1000, 4, edge.buyURL("ticket"))
@@ -294,7 +295,8 @@ func TestDecisionLogReadsAsTheArticles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if won, lost := bytes.Count(text, []byte("result:1,localSales:")), bytes.Count(text, []byte("result:0,localSales:100")); won != 100 || lost != 900 {
+	won, lost := bytes.Count(text, []byte("result:1,localSales:")), bytes.Count(text, []byte("result:0,localSales:100"))
+	if won != 100 || lost != 900 {
 		t.Errorf("%d won, %d lost at 100 local sales", won, lost)
 	}
 }

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// leavers ask for something over a connection of their own, again and again, until they are refused.
-type leavers struct {
+// askers send requests over their own connections, again and again, until a connection is refused.
+type askers struct {
 	refused, reset, answered atomic.Int64
 	odd                      sync.Map
 }
 
-// run sends requests over a new connection each, or over one that is kept as long as the edge keeps it, with pauses.
-func (l *leavers) run(ctx context.Context, url string, kept bool, pause time.Duration) {
+// run sends each request over a new connection, or over one that it keeps as long as the edge does, with pauses.
+func (l *askers) run(ctx context.Context, url string, kept bool, pause time.Duration) {
 	transport := &http.Transport{DisableKeepAlives: !kept, MaxIdleConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
 	for ctx.Err() == nil {
-		q, _ := http.NewRequestWithContext(ctx, http.MethodPost, url, nil) // a POST is not sent again by the client
+		q, _ := http.NewRequestWithContext(ctx, http.MethodPost, url, nil) // the client does not send a POST twice
 		r, err := client.Do(q)
 		switch {
 		case err == nil:
@@ -42,8 +42,8 @@ func (l *leavers) run(ctx context.Context, url string, kept bool, pause time.Dur
 	}
 }
 
-// Row D11: SIGTERM in full load resets nobody: who was let in is answered, whether the kernel has let him in or the edge; others
-// are refused.
+// Row D11: SIGTERM in full load resets no connection. A connection that the kernel or the edge has accepted gets its answer;
+// any other is refused.
 func TestD11NobodyIsReset(t *testing.T) {
 	t.Parallel()
 	runs := 5
@@ -51,8 +51,8 @@ func TestD11NobodyIsReset(t *testing.T) {
 		runs = 30
 	}
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "100", "0")
-	total := &leavers{}
+	redis.hmset(t, "ticket", "100")
+	total := &askers{}
 	for range runs {
 		edge := startEdge(t, "--redis", redis.addr)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -60,7 +60,7 @@ func TestD11NobodyIsReset(t *testing.T) {
 		for range 96 {
 			asking.Go(func() { total.run(ctx, edge.buyURL("ticket"), false, 0) })
 		}
-		for i := range 64 { // some of them idle as the edge ends
+		for i := range 64 { // some are idle when the edge ends
 			asking.Go(func() { total.run(ctx, edge.buyURL("ticket"), true, time.Duration(i)*10*time.Millisecond) })
 		}
 		before := total.answered.Load()

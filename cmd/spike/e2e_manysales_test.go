@@ -18,7 +18,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// cpu is how long a process has been on a CPU, in ticks of 10 ms.
+// cpu returns how long a process has been on a CPU, in ticks of 10 ms.
 func cpu(t testing.TB, pid int) (ticks int) {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -42,7 +42,8 @@ func (r redisServer) hmsets(t testing.TB, n int) {
 	for from := 0; from < n; from += 1000 {
 		var cmds rueidis.Commands
 		for i := from; i < min(n, from+1000); i++ {
-			cmds = append(cmds, r.B().Arbitrary("HMSET", fmt.Sprintf("s%d_hash_key", i), "ticket_total_nums", "50", "ticket_sold_nums", "0").Build())
+			cmds = append(cmds, r.B().Arbitrary("HMSET", fmt.Sprintf("s%d_hash_key", i),
+				"ticket_total_nums", "50", "ticket_sold_nums", "0").Build())
 		}
 		for _, res := range r.DoMulti(context.Background(), cmds...) {
 			if err := res.Error(); err != nil {
@@ -81,8 +82,9 @@ func askEach(t testing.TB, n int, url func(int) string) {
 	t.Logf("%d of %d heard 503", undecided.Load(), n)
 }
 
-// A3: an edge of which every one of many sales is asked for costs a few kilobytes a sale, has rings only where something is
-// held, and gives them back; then it rests. The bounds are those of 10,000 sales, by the sale.
+// A3: every one of many sales is asked for at one edge. A sale costs a few kilobytes. It has a ring only while the edge holds
+// something of it, and gives the ring back. Then the edge rests. The bounds are those of 10,000 sales, divided by the number
+// of sales.
 func TestA3ManySalesAreSmall(t *testing.T) {
 	t.Parallel()
 	sales := 3_000
@@ -105,7 +107,8 @@ func TestA3ManySalesAreSmall(t *testing.T) {
 	time.Sleep(idle * time.Second)
 	ticks, scripts = cpu(t, pid)-ticks, redis.scripts(t)-scripts
 	now := resident(t, pid)
-	t.Logf("%d MiB busy, %d MiB idle, of %d; in %d s %d ms of CPU and %d scripts", busy>>10, now>>10, most>>10, idle, 10*ticks, scripts)
+	t.Logf("%d MiB busy, %d MiB idle, of %d; in %d s %d ms of CPU and %d scripts",
+		busy>>10, now>>10, most>>10, idle, 10*ticks, scripts)
 	if busy > most || now > most || scripts > sales*idle/200 {
 		t.Error("too much")
 	}

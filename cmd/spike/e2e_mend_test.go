@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Row D14: a hash that was deleted, let expire or spoilt is written again from its ledger, under an edge in sale; all that there is
-// is sold once, and what was sold stays sold.
+// Row D14: a hash that was deleted, has expired or was damaged is written again from its ledger while an edge sells. Then
+// each unit is sold once, and sold units stay sold.
 func TestD14HashIsMended(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string][]string{
@@ -49,11 +49,13 @@ func TestD14HashIsMended(t *testing.T) {
 		})
 	}
 	redis := startRedis(t)
-	if _, errs, code := spike(t, "sale", "mend", "nosuch", "--redis", redis.addr); code != exitFailed || !strings.Contains(errs, "does not exist") {
+	_, errs, code := spike(t, "sale", "mend", "nosuch", "--redis", redis.addr)
+	if code != exitFailed || !strings.Contains(errs, "does not exist") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	redis.hmset(t, "fresh", "5", "0") // never seen: there is no ledger
-	if _, errs, code := spike(t, "sale", "mend", "fresh", "--redis", redis.addr); code != exitFailed || !strings.Contains(errs, "no ledger") {
+	redis.hmset(t, "fresh", "5") // no edge has seen it, so it has no ledger
+	_, errs, code = spike(t, "sale", "mend", "fresh", "--redis", redis.addr)
+	if code != exitFailed || !strings.Contains(errs, "no ledger") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }

@@ -17,19 +17,19 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// service is an address that leads to one server and then to another; what it has led somewhere stays there.
-type service struct {
+// movingAddress is an address that leads to one server, and later to another. Its open connections stay where they are.
+type movingAddress struct {
 	addr string
 	to   atomic.Pointer[string]
 }
 
-func newService(t testing.TB, to string) *service {
+func newMovingAddress(t testing.TB, to string) *movingAddress {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{addr: l.Addr().String()}
+	s := &movingAddress{addr: l.Addr().String()}
 	s.to.Store(&to)
 	ctx, end := context.WithCancel(context.Background())
 	var leading sync.WaitGroup
@@ -47,7 +47,7 @@ func newService(t testing.TB, to string) *service {
 }
 
 // lead carries bytes both ways until one side ends.
-func (s *service) lead(ctx context.Context, c net.Conn) {
+func (s *movingAddress) lead(ctx context.Context, c net.Conn) {
 	defer func() { _ = c.Close() }()
 	d, err := net.Dial("tcp", *s.to.Load())
 	if err != nil {
@@ -60,8 +60,8 @@ func (s *service) lead(ctx context.Context, c net.Conn) {
 	<-over.Done()
 }
 
-// Row D4: the service's address moves to the promoted replica, and the old primary lives on as its replica. Edge, order worker
-// and gate go where the address leads: they sell, store and flag again.
+// Row D4: the service's address moves to the promoted replica, and the old primary lives on as its replica. Edge, order
+// worker and gate follow the address: they sell, store and flag again.
 func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 	t.Parallel()
 	old, fresh := startRedis(t), redisAt(t, redistest.Start(t))
@@ -71,19 +71,21 @@ func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 		info, _ := fresh.do(t, "INFO", "replication").ToString()
 		return strings.Contains(info, "master_link_status:up")
 	})
-	redis := newService(t, old.addr)
+	redis := newMovingAddress(t, old.addr)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", old.addr)
 	mustSpike(t, "sale", "create", "last", "--total", "1", "--redis", old.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	file := filepath.Join(t.TempDir(), "orders.db")
 	orders := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+file)
-	s := &gateStage{redis: redisServer{addr: redis.addr}, topology: filepath.Join(t.TempDir(), "t.yaml"), flags: filepath.Join(t.TempDir(), "flags")}
+	s := &gateStage{redis: redisServer{addr: redis.addr}, topology: filepath.Join(t.TempDir(), "t.yaml"),
+		flags: filepath.Join(t.TempDir(), "flags")}
 	write(t, s.topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", s.flags, edge.addr))
 	s.startGate(t)
 	crowd(t, 500, 8, edge.buyURL("ticket"))
 	stored := func() bool {
 		_, _, metrics := get(t, "GET", "http://"+orders.admin+"/metrics")
-		return strings.Contains(metrics, `spike_orders_unread{sale="ticket"} 0`) && strings.Contains(metrics, `spike_orders_unacked{sale="ticket"} 0`)
+		return strings.Contains(metrics, `spike_orders_unread{sale="ticket"} 0`) &&
+			strings.Contains(metrics, `spike_orders_unacked{sale="ticket"} 0`)
 	}
 	eventually(t, patience, "its orders are stored", stored)
 

@@ -22,9 +22,9 @@ import (
 	"spike/order/pgtest"
 )
 
-// Faults of the database, or before it, under `spike orders` as it is run.
+// Faults of the database, or in front of it, under the real `spike orders`.
 
-// newFaultStage is a small sale; the database is as settings say.
+// newFaultStage starts a small sale, and a database with these settings.
 func newFaultStage(t testing.TB, settings ...string) ordersStage {
 	t.Helper()
 	s := ordersStage{redis: startRedis(t), db: ordersDB{pgtest.Start(t, settings...)}, total: 400}
@@ -34,14 +34,14 @@ func newFaultStage(t testing.TB, settings ...string) ordersStage {
 	return s
 }
 
-// stored waits until so many rows are there, and nothing is in hand.
+// stored waits until the database has so many rows, and no worker has an event in hand.
 func (s ordersStage) stored(t testing.TB, rows int) {
 	t.Helper()
 	eventually(t, patience, strconv.Itoa(rows)+" rows", func() bool { return s.db.ask(t, oneRowEach) == rows })
 	eventually(t, patience, "nothing is in hand", func() bool { n, _ := s.redis.inHand(t); return n == 0 })
 }
 
-// exec is an operator's hand.
+// exec runs a statement as an operator would.
 func (d ordersDB) exec(t testing.TB, query string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), d.URL)
@@ -54,7 +54,7 @@ func (d ordersDB) exec(t testing.TB, query string) {
 	}
 }
 
-// ends waits for a worker that ends by itself.
+// ends waits until a worker has ended by itself.
 func (o *testOrders) ends(t testing.TB) (code int) {
 	t.Helper()
 	ended := make(chan struct{})
@@ -71,7 +71,7 @@ func (o *testOrders) ends(t testing.TB) (code int) {
 	return o.cmd.ProcessState.ExitCode()
 }
 
-// Two workers with two databases on one Redis: the second is refused, and the first has every order.
+// Two workers with two databases share one Redis. The second is refused, and the first gets every order.
 func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	redis, dir := startRedis(t), t.TempDir()
@@ -91,7 +91,7 @@ func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
 	}
 }
 
-// sqliteRows is the rows in a file; -1: it cannot be read now.
+// sqliteRows counts the rows in a file. -1: the file cannot be read now.
 func sqliteRows(file string) (n int) {
 	db, err := sql.Open("sqlite", "file:"+file+"?mode=ro")
 	if err != nil {
@@ -104,7 +104,7 @@ func sqliteRows(file string) (n int) {
 	return n
 }
 
-// PostgreSQL dies at once when all is acknowledged, and its default was synchronous_commit = off.
+// The database's default is synchronous_commit = off. It dies as soon as every event is acknowledged.
 func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
 	t.Parallel()
 	s := newFaultStage(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
@@ -136,7 +136,7 @@ func TestO3DatabaseFailsOver(t *testing.T) {
 	eventually(t, patience, "it is ready", worker.ready)
 }
 
-// A CHECK refuses one row: all others are stored, it is parked and can be tried again.
+// A CHECK refuses one row. All other rows are stored; the refused one is parked and can be tried again.
 func TestO4OneRowIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newFaultStage(t)
@@ -168,7 +168,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 	eventually(t, patience, "all are stored", func() bool { return s.db.ask(t, "SELECT count(*) FROM shop.orders") == s.total })
 }
 
-// In a pod: probes and scrapes come from outside.
+// In a pod, probes and scrapes come from outside.
 func TestO6AdminOffLoopback(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)

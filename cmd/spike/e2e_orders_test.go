@@ -29,10 +29,10 @@ type testOrders struct {
 	once  sync.Once
 }
 
-// patience is for what takes a moment, on a machine that has other things to do as well.
+// patience bounds a wait that normally takes a moment, on a busy machine.
 const patience = time.Minute
 
-// launchOrders starts a worker; it may be a while before it is ready.
+// launchOrders starts a worker, and does not wait until it is ready.
 func launchOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
 	o := &testOrders{admin: redistest.FreeAddr(t), log: &synclog.Log{}}
@@ -59,7 +59,7 @@ func startOrders(t testing.TB, args ...string) *testOrders {
 
 func (o *testOrders) ready() bool { return readyAt(o.cmd.Process.Pid, o.admin) }
 
-// die is kill -9.
+// die ends the worker as kill -9 does.
 func (o *testOrders) die() {
 	o.once.Do(func() {
 		_ = o.cmd.Process.Kill()
@@ -67,7 +67,7 @@ func (o *testOrders) die() {
 	})
 }
 
-// ordersDB looks into the database, over a connection of its own each time: the server comes and goes.
+// ordersDB queries the database. It connects anew for each query, because the server comes and goes.
 type ordersDB struct {
 	*pgtest.Server
 }
@@ -87,9 +87,10 @@ func (d ordersDB) ask(t testing.TB, query string) (n int) {
 	return n
 }
 
-const oneRowEach = `SELECT CASE WHEN count(*) = count(DISTINCT serial) THEN count(*) ELSE -2 END FROM orders WHERE sale = 'ticket'`
+const oneRowEach = `SELECT CASE WHEN count(*) = count(DISTINCT serial) THEN count(*) ELSE -2 END
+	FROM orders WHERE sale = 'ticket'`
 
-// comesTo waits until there is exactly one row for each of n serials, and looks once more when all is quiet.
+// comesTo waits until there is exactly one row for each of n serials. It checks again when no worker has an event in hand.
 func (d ordersDB) comesTo(t testing.TB, redis redisServer, n int) {
 	t.Helper()
 	eventually(t, patience, strconv.Itoa(n)+" rows", func() bool { return d.ask(t, oneRowEach) >= n })
@@ -97,13 +98,14 @@ func (d ordersDB) comesTo(t testing.TB, redis redisServer, n int) {
 	if rows := d.ask(t, oneRowEach); rows != n {
 		t.Errorf("%d rows, one a serial (-2: some serial twice), want %d", rows, n)
 	}
-	if odd := d.ask(t, `SELECT count(*) FROM orders WHERE reserved_at IS NULL OR serial NOT BETWEEN 1 AND `+strconv.Itoa(n)); odd != 0 {
+	odd := d.ask(t, `SELECT count(*) FROM orders WHERE reserved_at IS NULL OR serial NOT BETWEEN 1 AND `+strconv.Itoa(n))
+	if odd != 0 {
 		t.Errorf("%d rows make no sense", odd)
 	}
 }
 
-// inHand is how many events the workers have and have not acknowledged, and how many workers those are; none before the
-// first of them has read.
+// inHand returns how many events the workers have read and not acknowledged, and how many workers there are. Both are 0 until
+// the first worker has read.
 func (r redisServer) inHand(t testing.TB) (events int64, workers int) {
 	t.Helper()
 	pending := r.B().Arbitrary("XPENDING", "{ticket_hash_key}:orders", "orders").Build()
@@ -139,7 +141,7 @@ func newOrdersStage(t testing.TB) ordersStage {
 	return s
 }
 
-// sell sells everything, in tenths, and calls between after each.
+// sell sells everything in ten parts, and calls between after each part.
 func (s ordersStage) sell(t testing.TB, between func(tenth int)) {
 	t.Helper()
 	won := 0
@@ -160,7 +162,7 @@ func TestOrdersSurviveKills(t *testing.T) {
 	s := newOrdersStage(t)
 	worker := startOrders(t, s.args...)
 	s.sell(t, func(tenth int) {
-		if tenth%3 == 0 { // three times, as close after a wave as can be: something is in hand
+		if tenth%3 == 0 { // in three of the ten parts, and at once, so that the worker has events in hand
 			worker.die()
 			worker = launchOrders(t, s.args...)
 		}
@@ -212,7 +214,7 @@ func TestOrdersWhileRedisStandsStill(t *testing.T) {
 	eventually(t, patience, "it is ready again", worker.ready)
 }
 
-// Two workers share the work; one is killed with events in hand and never comes back.
+// Two workers share the work. One is killed with events in hand and never comes back.
 func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
@@ -231,7 +233,7 @@ func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 	if _, err := lock.Exec(t.Context(), "COMMIT"); err != nil {
 		t.Fatal(err)
 	}
-	freed := time.Now() // within 10 s, says the worker; here others use the machine too
+	freed := time.Now() // the worker says within 10 s; this machine is busy
 	eventually(t, 25*time.Second, "the other has stored all", func() bool { return s.db.ask(t, oneRowEach) == s.total })
 	t.Logf("the other had stored all after %v", time.Since(freed).Round(time.Millisecond))
 	s.db.comesTo(t, s.redis, s.total)
@@ -240,7 +242,7 @@ func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 	}
 }
 
-// The same in a file: bought, and unpaid at the end of the hold.
+// The same with SQLite: a unit is bought, and is unpaid at the end of its hold.
 func TestOrdersInSQLite(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -248,7 +250,7 @@ func TestOrdersInSQLite(t *testing.T) {
 	edge := startEdge(t, "--redis", redis.addr)
 	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
 	w, _ := crowd(t, 300, 8, edge.buyURL("ticket"))
-	edge.stop(t) // from here on nobody but the worker ends holds
+	edge.stop(t) // from here on only the worker ends holds
 	eventually(t, patience, "the holds have ended", func() bool {
 		a := redis.audit(t, "ticket")
 		return a.Pending == 0 && a.Free == a.Total

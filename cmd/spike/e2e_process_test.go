@@ -24,13 +24,13 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// journal is a reader of a command's log as journald is one: the other end of a socket.
+// journal reads a command's log as journald does: from the other end of a socket.
 type journal struct {
 	ours  *os.File
 	lines *bufio.Scanner
 }
 
-// journalOf starts a command whose log goes there, until it has said something.
+// journalOf starts a command whose log a journal reads, and waits for a text in the log.
 func journalOf(t testing.TB, says string, args ...string) (*exec.Cmd, *journal) {
 	t.Helper()
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -61,7 +61,7 @@ func journalOf(t testing.TB, says string, args ...string) (*exec.Cmd, *journal) 
 	return nil, nil
 }
 
-// ended sends SIGTERM and says how the command ended.
+// ended sends SIGTERM, and fails the test unless the command exits with 0.
 func ended(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -72,7 +72,7 @@ func ended(t testing.TB, cmd *exec.Cmd) {
 
 var lostLines = regexp.MustCompile(`(?m)^spike_log_lost_lines_total [1-9]`)
 
-// Row D1: who reads the log may go away. The next lines are lost and counted; no long-running command ends by them.
+// Row D1: the log's reader goes away. The next lines are lost and counted, and no long-running command ends.
 func TestD1ReaderOfTheLogEnds(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -80,7 +80,7 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
 	serve, log := journalOf(t, "edge is up", "serve", "--redis", redis.addr, "--listen", addr, "--admin", admin)
 	_ = log.ours.Close()
-	if status, _, body := get(t, "POST", "http://"+admin+"/api/v1/sales/ticket/pause"); status != 200 { // which is logged
+	if status, _, body := get(t, "POST", "http://"+admin+"/api/v1/sales/ticket/pause"); status != 200 { // a pause is logged
 		t.Errorf("%d %s", status, body)
 	}
 	get(t, "POST", "http://"+admin+"/api/v1/sales/ticket/resume")
@@ -98,9 +98,10 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 	}
 
 	admin = redistest.FreeAddr(t)
-	orders, log := journalOf(t, "order worker is up", "orders", "--redis", redis.addr, "--admin", admin, "--db", "sqlite:"+filepath.Join(t.TempDir(), "o.db"))
+	orders, log := journalOf(t, "order worker is up", "orders", "--redis", redis.addr, "--admin", admin,
+		"--db", "sqlite:"+filepath.Join(t.TempDir(), "o.db"))
 	_ = log.ours.Close()
-	_ = orders.Process.Signal(syscall.SIGHUP) // which is logged
+	_ = orders.Process.Signal(syscall.SIGHUP) // a reload is logged
 	eventually(t, patience, "lost lines are counted", func() bool {
 		_, _, body := get(t, "GET", "http://"+admin+"/metrics")
 		return lostLines.MatchString(body)
@@ -112,10 +113,10 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 	write(t, topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", flags, addr))
 	gate, log := journalOf(t, " flags", "gate", "--topology", topology, "--redis", redis.addr)
 	_ = log.ours.Close()
-	ended(t, gate) // which it logs
+	ended(t, gate) // its end is logged
 }
 
-// Row D6: what was started with nohup ignores SIGHUP.
+// Row D6: a command that was started by nohup ignores SIGHUP.
 func TestD6NohupIsKept(t *testing.T) {
 	t.Parallel()
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
@@ -124,27 +125,28 @@ func TestD6NohupIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ignored := regexp.MustCompile(`SigIgn:\s+[0-9a-f]*([0-9a-f])`).FindSubmatch(status); !strings.ContainsAny(string(ignored[1]), "13579bdf") {
+	ignored := regexp.MustCompile(`SigIgn:\s+[0-9a-f]*([0-9a-f])`).FindSubmatch(status)
+	if !strings.ContainsAny(string(ignored[1]), "13579bdf") {
 		t.Errorf("SIGHUP, the first signal, is not ignored: %s", ignored[0])
 	}
 	_ = edge.cmd.Process.Signal(syscall.SIGHUP)
 	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"serial"`) {
 		t.Error(body)
 	}
-	edge.stop(t) // ends well by SIGTERM alone
+	edge.stop(t) // only SIGTERM ends it
 	if log := edge.log.String(); strings.Contains(log, "SIGHUP") {
 		t.Errorf("an ignored SIGHUP was heard:\n%s", log)
 	}
 }
 
-// newKey is a token key as --token-key reads it.
+// newKey makes a token key in the form that --token-key reads.
 func newKey() string {
 	var key [32]byte
 	_, _ = rand.Read(key[:])
 	return base64.StdEncoding.EncodeToString(key[:]) + "\n"
 }
 
-// hangupStage is an edge all of whose secrets are in files.
+// hangupStage is an edge that has all its secrets in files.
 type hangupStage struct {
 	*testEdge
 	dir, decisions string
@@ -154,14 +156,17 @@ type hangupStage struct {
 func newHangupStage(t *testing.T) *hangupStage {
 	dir := t.TempDir()
 	s := &hangupStage{dir: dir, decisions: filepath.Join(dir, "decisions.log"), log: &synclog.Log{}}
-	for file, text := range map[string]string{"keys": newKey(), "jwt": "the-first-secret-of-the-issuer-of-jwts", "admin": "first\n"} {
+	for file, text := range map[string]string{
+		"keys": newKey(), "jwt": "the-first-secret-of-the-issuer-of-jwts", "admin": "first\n",
+	} {
 		write(t, filepath.Join(dir, file), text)
 	}
 	s.configure(t, "lang: en")
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--redis", redis.addr)
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
-	cmd := exec.Command(binary(t), "serve", "--admin", admin, "--listen", addr, "--redis", redis.addr, "--config", filepath.Join(dir, "spike.yaml"))
+	cmd := exec.Command(binary(t), "serve", "--admin", admin, "--listen", addr, "--redis", redis.addr,
+		"--config", filepath.Join(dir, "spike.yaml"))
 	cmd.Stderr = s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -186,17 +191,19 @@ func (s *hangupStage) configure(t testing.TB, more string) {
 		s.file("keys"), s.file("jwt"), s.file("admin"), s.decisions, more))
 }
 
-// hangup sends SIGHUP and waits until the edge has said something n times.
+// hangup sends SIGHUP and waits until the edge's log has a text n times.
 func (s *hangupStage) hangup(t testing.TB, says string, n int) {
 	t.Helper()
 	_ = s.cmd.Process.Signal(syscall.SIGHUP)
-	eventually(t, patience, fmt.Sprintf("it says %q %d times", says, n), func() bool { return strings.Count(s.log.String(), says) >= n })
+	eventually(t, patience, fmt.Sprintf("it says %q %d times", says, n),
+		func() bool { return strings.Count(s.log.String(), says) >= n })
 }
 
-// buy is the token of a reservation bought under a JWT.
+// buy reserves a unit under a JWT, and returns the reservation's token.
 func (s *hangupStage) buy(t testing.TB, secret string) (status int, token string) {
 	t.Helper()
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(secret))
+	claims := jwt.MapClaims{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix()}
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,8 +214,8 @@ func (s *hangupStage) buy(t testing.TB, secret string) (status int, token string
 	return status, token
 }
 
-// Row D6: SIGHUP reads token keys, JWT keys, admin tokens and the log level again, opens the decision log anew (logrotate has
-// moved it away), and stops nothing. What cannot be used changes nothing.
+// Row D6: SIGHUP makes the edge read token keys, JWT keys, admin tokens and the log level again. The edge also opens the
+// decision log anew, which logrotate has moved away. It goes on selling. A setting that cannot be used changes nothing.
 func TestD6HangupReadsAgain(t *testing.T) {
 	t.Parallel()
 	const again = "read again"
@@ -243,7 +250,7 @@ func TestD6HangupReadsAgain(t *testing.T) {
 		}
 	}
 
-	write(t, s.file("keys"), newKey()) // both are dropped: their tokens with them
+	write(t, s.file("keys"), newKey()) // drops both keys, and with them their tokens
 	s.hangup(t, again, 2)
 	if status, _, _ := get(t, "GET", "http://"+s.addr+"/v1/reservations/"+after); status != http.StatusNotFound {
 		t.Errorf("a token of a dropped key: %d", status)
@@ -277,7 +284,7 @@ func TestD6HangupReadsAgain(t *testing.T) {
 	}
 }
 
-// rotate has logrotate move the decision log away: no line is lost, and the next is in the new file.
+// rotate makes logrotate move the decision log away. No line is lost, and the next line is in the new file.
 func (s *hangupStage) rotate(t testing.TB) {
 	t.Helper()
 	rotate, err := exec.LookPath("logrotate")
@@ -305,7 +312,9 @@ func (s *hangupStage) rotate(t testing.TB) {
 		return status == http.StatusCreated
 	})
 	want++
-	write(t, s.file("rotate.conf"), fmt.Sprintf("%s {\n  rotate 3\n  su root root\n  postrotate\n    kill -HUP %d\n  endscript\n}\n", s.decisions, s.cmd.Process.Pid))
+	write(t, s.file("rotate.conf"),
+		fmt.Sprintf("%s {\n  rotate 3\n  su root root\n  postrotate\n    kill -HUP %d\n  endscript\n}\n",
+			s.decisions, s.cmd.Process.Pid))
 	if out, err := exec.Command(rotate, "--force", "--state", s.file("state"), s.file("rotate.conf")).CombinedOutput(); err != nil {
 		t.Fatalf("logrotate: %v\n%s", err, out)
 	}
@@ -313,11 +322,12 @@ func (s *hangupStage) rotate(t testing.TB) {
 		buy()
 		return lines(s.decisions) > 0
 	})
-	eventually(t, patience, "every line is in one of them", func() bool { return lines(s.decisions)+lines(s.decisions+".1") == want })
+	eventually(t, patience, "every line is in one of them",
+		func() bool { return lines(s.decisions)+lines(s.decisions+".1") == want })
 }
 
-// Row D3: production sells nothing without a store; a setting that is there but empty, and a variable that was meant to be a
-// setting, are named and refused, wherever they stand.
+// Row D3: production sells nothing without a store. A setting that is there but empty, and a variable that was meant to be a
+// setting, are named and refused, in flags, environment and file.
 func TestD3SettingsThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "spike.yaml")
@@ -326,7 +336,7 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 	for _, c := range []struct {
 		env, file string
 		args      []string
-		says      string // "": it starts
+		says      string // "": the command starts
 	}{
 		{args: []string{"--production", "--token-key", keys}, says: "--production needs --redis"},
 		{env: "SPIKE_REDIS=", args: []string{"--production", "--token-key", keys}, says: "SPIKE_REDIS is there but empty"},
@@ -392,7 +402,7 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 	}
 }
 
-// Row D15: few files are named at the start.
+// Row D15: a low limit of open files is named at the start.
 func TestD15FewFiles(t *testing.T) {
 	t.Parallel()
 	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)

@@ -17,24 +17,24 @@ import (
 	"spike/order/pgtest"
 )
 
-// clerk is an order worker beside an edge: what a buyer wins is to be stored.
-type clerk struct {
-	*witness
-	teller
+// readyOrders is an order worker beside an edge. It must store the orders of buyers who win.
+type readyOrders struct {
+	*readyEdge
+	readyCheck
 	worker *testOrders
 	db     ordersDB
 }
 
-func newClerk(t *testing.T) *clerk {
-	c := &clerk{witness: newWitness(t), db: ordersDB{pgtest.Start(t)}}
+func newReadyOrders(t *testing.T) *readyOrders {
+	c := &readyOrders{readyEdge: newReadyEdge(t), db: ordersDB{pgtest.Start(t)}}
 	c.worker = startOrders(t, "--redis", c.addr, "--db", c.db.URL)
-	c.teller = teller{t, c.worker.admin, c.worker.log.String, c.stores}
+	c.readyCheck = readyCheck{t, c.worker.admin, c.worker.log.String, c.stores}
 	return c
 }
 
-// stores says whether an order is taken and stored now. It is looked for over a connection of its own, so that a database that
-// hangs is no answer.
-func (c *clerk) stores() bool {
+// stores says whether an order is taken and stored now. It queries over a new connection, so that a database that hangs
+// counts as a failure.
+func (c *readyOrders) stores() bool {
 	t := c.t
 	status, _, body := get(t, "GET", c.edge.buyURL("ticket"))
 	m := serialIn.FindStringSubmatch(body)
@@ -51,7 +51,7 @@ func (c *clerk) stores() bool {
 
 func TestD8OrdersReadyIsOneTruth(t *testing.T) {
 	t.Parallel()
-	c := newClerk(t)
+	c := newReadyOrders(t)
 	readOnly := func(how string) func() {
 		return func() {
 			c.db.exec(t, "ALTER SYSTEM "+how)
@@ -63,7 +63,8 @@ func TestD8OrdersReadyIsOneTruth(t *testing.T) {
 	c.matrix(c.hanging(), c.readOnly(), c.gone(), c.loading(),
 		state{"database gone", c.db.Stop, c.db.Restart},
 		state{"database hanging", c.db.Hang, c.db.Resume},
-		state{"database read-only", readOnly("SET default_transaction_read_only = on"), readOnly("RESET default_transaction_read_only")},
+		state{"database read-only",
+			readOnly("SET default_transaction_read_only = on"), readOnly("RESET default_transaction_read_only")},
 		state{"database full", func() {
 			c.db.exec(t, "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION full_disk()")
 		}, func() { c.db.exec(t, "DROP TRIGGER full_disk ON orders") }})
@@ -73,28 +74,29 @@ func TestD8OrdersReadyIsOneTruth(t *testing.T) {
 	}
 }
 
-// doorman is a gate beside an edge: of what is sold out there is to be a flag.
-type doorman struct {
-	*witness
-	teller
+// readyGate is a gate beside an edge. It must set a flag for a sale that is sold out.
+type readyGate struct {
+	*readyEdge
+	readyCheck
 	stage *gateStage
 	store redisServer
 	sales int
 }
 
-func newDoorman(t *testing.T, flags string) *doorman {
-	d := &doorman{witness: newWitness(t)}
+func newReadyGate(t *testing.T, flags string) *readyGate {
+	d := &readyGate{readyEdge: newReadyEdge(t)}
 	d.store = redisAt(t, d.addr)
 	d.stage = &gateStage{redis: d.store, flags: flags, topology: filepath.Join(t.TempDir(), "t.yaml")}
-	write(t, d.stage.topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", flags, d.edge.addr))
+	write(t, d.stage.topology,
+		fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", flags, d.edge.addr))
 	d.stage.startGate(t)
-	d.teller = teller{t, d.stage.admin, d.stage.log.String, d.flags}
+	d.readyCheck = readyCheck{t, d.stage.admin, d.stage.log.String, d.flags}
 	return d
 }
 
-// flags says whether a sale that is sold out now has its flag. Where none can be sold out, because the store is away, it says
-// whether flags stand all the same.
-func (d *doorman) flags() bool {
+// flags says whether a sale that is sold out now gets its flag. If the store is away, no sale can be sold out; then it says
+// whether a flag is valid all the same.
+func (d *readyGate) flags() bool {
 	t := d.t
 	d.sales++
 	name := fmt.Sprintf("fresh%d", d.sales)
@@ -103,23 +105,24 @@ func (d *doorman) flags() bool {
 		_, err = d.store.Deduct(t.Context(), name, ledger.DeductRequest{N: 1, Nonce: 1})
 	}
 	if err != nil {
-		return d.stands("*")
+		return d.valid("*")
 	}
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if d.stands(name) {
+		if d.valid(name) {
 			return true
 		}
 	}
 	return false
 }
 
-// stands says whether nginx would find a flag of a sale now.
-func (d *doorman) stands(sale string) bool {
+// valid says whether nginx would find a flag of a sale now.
+func (d *readyGate) valid(sale string) bool {
 	found, _ := filepath.Glob(filepath.Join(d.stage.flags, nginx.FlagName(sale, nginx.NoneNow, nginx.Slot(time.Now()))))
 	return len(found) > 0
 }
 
-// flagsDisk is a file system for flags alone, and fills it; where it cannot be made (full is nil) it is a directory.
+// flagsDisk mounts a file system for flags, and returns a function that fills it. If it cannot mount, it makes a directory,
+// and full is nil.
 func flagsDisk(t *testing.T) (dir string, full func() (undo func())) {
 	dir = t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -154,9 +157,10 @@ func flagsDisk(t *testing.T) (dir string, full func() (undo func())) {
 func TestD8GateReadyIsOneTruth(t *testing.T) {
 	t.Parallel()
 	dir, full := flagsDisk(t)
-	d := newDoorman(t, filepath.Join(dir, "flags"))
+	d := newReadyGate(t, filepath.Join(dir, "flags"))
 	states := []state{d.hanging(), d.readOnly(), d.gone(), d.loading(),
-		{"deaf", func() { d.redis("ACL", "SETUSER", "default", "resetchannels") }, func() { d.redis("ACL", "SETUSER", "default", "allchannels") }},
+		{"deaf", func() { d.redis("ACL", "SETUSER", "default", "resetchannels") },
+			func() { d.redis("ACL", "SETUSER", "default", "allchannels") }},
 		{"flags unwritable", func() {
 			d.mustRename(d.stage.flags, d.stage.flags+".away")
 			write(t, d.stage.flags, "")

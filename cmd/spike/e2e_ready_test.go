@@ -19,20 +19,20 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// Rows D8, D13 and D17: whether an edge takes buys is one truth, whoever tells it. So it is of order workers and gates
-// (e2e_ready_others_test.go).
+// Rows D8, D13 and D17: probe, metric, log and buyers must agree whether an edge takes buys. The same holds for order workers
+// and gates (e2e_ready_others_test.go).
 
-// teller is a program that says whether it does its work, and a way to see whether it does.
-type teller struct {
+// readyCheck is a program that says whether it does its work, and a way to see whether it does.
+type readyCheck struct {
 	t      *testing.T
 	admin  string
 	log    func() string
 	answer func() bool
 }
 
-// witness is an edge whose log is read while it runs, and its Redis, which has everything on disk.
-type witness struct {
-	teller
+// readyEdge is an edge whose log is read while it runs, and its Redis, which keeps all of it on disk.
+type readyEdge struct {
+	readyCheck
 	edge       *testEdge
 	addr       string // Redis'
 	dir        string
@@ -40,18 +40,18 @@ type witness struct {
 	everything []string // arguments of redis-server
 }
 
-func newWitness(t *testing.T) *witness {
+func newReadyEdge(t *testing.T) *readyEdge {
 	dir := t.TempDir()
-	w := &witness{teller: teller{t: t}, addr: redistest.FreeAddr(t), dir: dir, data: filepath.Join(dir, "data")}
+	w := &readyEdge{readyCheck: readyCheck{t: t}, addr: redistest.FreeAddr(t), dir: dir, data: filepath.Join(dir, "data")}
 	w.everything = []string{"--dir", dir, "--save", "3600 100000000", "--enable-protected-configs", "local"}
 	redistest.StartAt(t, w.addr, w.everything...)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "10s", "--redis", w.addr)
-	w.edge = startEdge(t, "--redis", w.addr, "--data", w.data, "--node", "witness", "--lang", "en")
+	w.edge = startEdge(t, "--redis", w.addr, "--data", w.data, "--node", "readyEdge", "--lang", "en")
 	w.admin, w.log, w.answer = w.edge.admin, w.edge.log.String, w.sells
 	return w
 }
 
-func (w *witness) redis(words ...string) {
+func (w *readyEdge) redis(words ...string) {
 	w.t.Helper()
 	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{w.addr}, DisableCache: true, ForceSingleClient: true})
 	if err != nil {
@@ -63,9 +63,9 @@ func (w *witness) redis(words ...string) {
 	}
 }
 
-func (w *witness) pid() int { return redisServer{addr: w.addr, Client: w.client()}.pid(w.t) }
+func (w *readyEdge) pid() int { return redisServer{addr: w.addr, Client: w.client()}.pid(w.t) }
 
-func (w *witness) client() rueidis.Client {
+func (w *readyEdge) client() rueidis.Client {
 	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{w.addr}, DisableCache: true})
 	if err != nil {
 		w.t.Fatal(err)
@@ -74,20 +74,20 @@ func (w *witness) client() rueidis.Client {
 	return c
 }
 
-// killed ends Redis; it comes back with its newest dump.
-func (w *witness) killed() {
+// killed ends Redis. It comes back with its newest dump.
+func (w *readyEdge) killed() {
 	w.redis("SAVE")
 	if err := syscall.Kill(w.pid(), syscall.SIGKILL); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *witness) restarted(args ...string) {
+func (w *readyEdge) restarted(args ...string) {
 	redistest.StartAt(w.t, w.addr, append(w.everything, args...)...)
 }
 
-// bgsave takes a snapshot that ends well, or does not.
-func (w *witness) bgsave(status string) {
+// bgsave takes a snapshot, and waits for its status.
+func (w *readyEdge) bgsave(status string) {
 	w.redis("BGSAVE")
 	c := w.client()
 	eventually(w.t, patience, "the snapshot is "+status, func() bool {
@@ -97,7 +97,7 @@ func (w *witness) bgsave(status string) {
 }
 
 // sells says whether a buyer wins now.
-func (w *witness) sells() bool {
+func (w *readyEdge) sells() bool {
 	w.t.Helper()
 	status, _, body := get(w.t, "GET", w.edge.buyURL("ticket"))
 	won := status == http.StatusOK && strings.Contains(body, `"code":1`)
@@ -107,18 +107,18 @@ func (w *witness) sells() bool {
 	return won
 }
 
-// say is what each of them says: does this program do its work?
-type say struct{ probe, metric, log, answer bool }
+// verdicts are four answers to one question: does this program do its work?
+type verdicts struct{ probe, metric, log, answer bool }
 
-func (s say) String() string {
+func (s verdicts) String() string {
 	word := func(yes bool) string { return map[bool]string{true: "yes", false: "no"}[yes] }
 	return fmt.Sprintf("probe %-3s  metric %-3s  log %-3s  answer %-3s", word(s.probe), word(s.metric), word(s.log), word(s.answer))
 }
 
 var readyLine = regexp.MustCompile(`trouble: not ready|trouble is over: ready`)
 
-// asked is what they say now.
-func (w *teller) asked() (s say) {
+// asked returns the present answers.
+func (w *readyCheck) asked() (s verdicts) {
 	w.t.Helper()
 	status, _, _ := get(w.t, "GET", "http://"+w.admin+"/readyz")
 	s.probe = status == http.StatusOK
@@ -130,17 +130,17 @@ func (w *teller) asked() (s say) {
 	return s
 }
 
-// agree waits until all say the same, and go on doing so. They are asked one after the other, so that in between one may have
-// changed its mind: a contradiction is what stays.
-func (w *teller) agree(state string, yes bool) {
+// agree waits until all four say the same for a while. They are asked one after the other, so one may change meanwhile: only
+// a lasting contradiction counts.
+func (w *readyCheck) agree(state string, yes bool) {
 	w.t.Helper()
-	want, begun := say{yes, yes, yes, yes}, time.Now()
+	want, begun := verdicts{yes, yes, yes, yes}, time.Now()
 	var first time.Duration
-	var newest say
+	var newest verdicts
 	within := func(d time.Duration, what string) {
 		w.t.Helper()
 		for end := time.Now().Add(d); ; time.Sleep(20 * time.Millisecond) {
-			if newest = w.asked(); first == 0 && newest != (say{!yes, !yes, !yes, !yes}) {
+			if newest = w.asked(); first == 0 && newest != (verdicts{!yes, !yes, !yes, !yes}) {
 				first = time.Since(begun)
 			}
 			if newest == want {
@@ -156,17 +156,18 @@ func (w *teller) agree(state string, yes bool) {
 	for range 3 {
 		within(20*time.Second, "they do not go on saying the same")
 	}
-	w.t.Logf("%-22s %v  (the first says so after %v, all after %v)", state, newest, first.Round(10*time.Millisecond), all.Round(10*time.Millisecond))
+	w.t.Logf("%-22s %v  (the first says so after %v, all after %v)", state, newest,
+		first.Round(10*time.Millisecond), all.Round(10*time.Millisecond))
 }
 
-// state is one that a program gets into and out of.
+// state is a state that a program gets into and out of.
 type state struct {
 	name       string
 	begin, end func()
 }
 
 // matrix goes through states in which a program does not do its work.
-func (w *teller) matrix(states ...state) {
+func (w *readyCheck) matrix(states ...state) {
 	w.t.Helper()
 	w.agree("well", true)
 	for _, s := range states {
@@ -177,29 +178,30 @@ func (w *teller) matrix(states ...state) {
 	}
 }
 
-// grants ends a recovery, as the operator may.
-func (w *witness) grants() {
+// grants ends a recovery, as an operator may.
+func (w *readyEdge) grants() {
 	eventually(w.t, patience, "the recovery is ended", func() bool {
 		_, _, code := spike(w.t, "sale", "reopen", "ticket", "--grants", "--yes", "--redis", w.addr)
 		return code == 0
 	})
 }
 
-func (w *witness) hanging() state {
+func (w *readyEdge) hanging() state {
 	var pid int
-	return state{"hanging", func() { pid = w.pid(); _ = syscall.Kill(pid, syscall.SIGSTOP) }, func() { _ = syscall.Kill(pid, syscall.SIGCONT) }}
+	return state{"hanging", func() { pid = w.pid(); _ = syscall.Kill(pid, syscall.SIGSTOP) },
+		func() { _ = syscall.Kill(pid, syscall.SIGCONT) }}
 }
 
-func (w *witness) gone() state {
+func (w *readyEdge) gone() state {
 	return state{"gone", w.killed, func() { w.restarted(); w.grants() }}
 }
 
-func (w *witness) readOnly() state {
-	host, port, _ := net.SplitHostPort(redistest.FreeAddr(w.t)) // of nobody
+func (w *readyEdge) readOnly() state {
+	host, port, _ := net.SplitHostPort(redistest.FreeAddr(w.t)) // nobody listens there
 	return state{"READONLY", func() { w.redis("REPLICAOF", host, port) }, func() { w.redis("REPLICAOF", "NO", "ONE"); w.grants() }}
 }
 
-func (w *witness) loading() state {
+func (w *readyEdge) loading() state {
 	return state{"LOADING", func() {
 		for i := range 800 {
 			w.redis("SET", fmt.Sprint("filler", i), strings.Repeat("x", 100))
@@ -211,10 +213,11 @@ func (w *witness) loading() state {
 
 func TestD8ReadyIsOneTruth(t *testing.T) {
 	t.Parallel()
-	w := newWitness(t)
+	w := newReadyEdge(t)
 	w.matrix(w.hanging(),
 		state{"OOM", func() { w.redis("CONFIG", "SET", "maxmemory", "1") }, func() { w.redis("CONFIG", "SET", "maxmemory", "0") }},
-		state{"NOREPLICAS", func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "1") }, func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "0") }},
+		state{"NOREPLICAS", func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "1") },
+			func() { w.redis("CONFIG", "SET", "min-replicas-to-write", "0") }},
 		state{"MISCONF", w.failSave, func() { w.redis("CONFIG", "SET", "dbfilename", "dump.rdb"); w.bgsave("ok") }},
 		w.readOnly(), w.gone(),
 		state{"recovering", func() { w.killed(); w.restarted() }, w.grants},
@@ -223,7 +226,7 @@ func TestD8ReadyIsOneTruth(t *testing.T) {
 	w.edge.stop(t)
 }
 
-func (w *witness) failSave() {
+func (w *readyEdge) failSave() {
 	if err := os.MkdirAll(filepath.Join(w.dir, "taken", "full"), 0o700); err != nil {
 		w.t.Fatal(err)
 	}
@@ -231,23 +234,23 @@ func (w *witness) failSave() {
 	w.bgsave("err")
 }
 
-// roomGone lets no ring be made from now on. The last one goes when nobody buys for a while.
-func (w *witness) roomGone() {
+// roomGone makes every new ring fail. The last ring ends when nobody buys for a while.
+func (w *readyEdge) roomGone() {
 	eventually(w.t, patience, "the ring is gone", func() bool { return len(rings(w.t, w.data)) == 0 })
 	w.mustRename(w.data, w.data+".away")
 }
 
-func (w *witness) mustRename(from, to string) {
+func (w *readyEdge) mustRename(from, to string) {
 	w.t.Helper()
 	if err := os.Rename(from, to); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// A probe must not depend on buyers: an edge that a balancer has taken out has none.
+// A probe must not depend on buyers: an edge that a balancer has taken out has no buyers.
 func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
 	t.Parallel()
-	w := newWitness(t)
+	w := newReadyEdge(t)
 	probe := func() bool {
 		status, _, _ := get(t, "GET", "http://"+w.edge.admin+"/readyz")
 		return status == http.StatusOK
@@ -265,10 +268,11 @@ func TestD8ReadyAgainWithoutBuyers(t *testing.T) {
 	w.edge.stop(t)
 }
 
-// Row D13: somebody has changed the hash, and a buyer comes now and then: the log says it once, and once that it is over.
+// Row D13: the hash was changed by hand, and a buyer comes now and then. The log tells the trouble once, and once that it is
+// over.
 func TestD13TroubleIsToldOnce(t *testing.T) {
 	t.Parallel()
-	w := newWitness(t)
+	w := newReadyEdge(t)
 	mustSpike(t, "sale", "create", "odd", "--total", "100", "--hold", "1h", "--redis", w.addr)
 	if won, _ := crowd(t, 1, 1, w.edge.buyURL("odd")); len(won.owner) != 1 {
 		t.Fatal("nobody has a unit")
@@ -284,7 +288,7 @@ func TestD13TroubleIsToldOnce(t *testing.T) {
 		if status, _, body := get(t, "GET", w.edge.buyURL("odd")); status != http.StatusConflict {
 			t.Errorf("%d %s", status, body)
 		}
-		time.Sleep(1500 * time.Millisecond) // a buyer every few seconds
+		time.Sleep(1500 * time.Millisecond) // a buyer comes every few seconds
 	}
 	told := func() (times [2]int) {
 		log := w.log()
@@ -294,7 +298,8 @@ func TestD13TroubleIsToldOnce(t *testing.T) {
 		t.Errorf("trouble, and its end, were told %v times", got)
 	}
 	_, _, metrics := get(t, "GET", "http://"+w.edge.admin+"/metrics")
-	if !strings.Contains(metrics, `spike_trouble{ailment="refused",sale="odd"} 1`) || !strings.Contains(metrics, "\nspike_ready 1\n") {
+	if !strings.Contains(metrics, `spike_trouble{ailment="refused",sale="odd"} 1`) ||
+		!strings.Contains(metrics, "\nspike_ready 1\n") {
 		t.Error("the metrics do not tell of it")
 	}
 	w.redis("HSET", "odd_hash_key", "ticket_sold_nums", sold)

@@ -21,11 +21,11 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// Rows P8, P9 and P13 on the built binary: what an operator hears in a recovery, a sale that closes over a Redis that stands
-// still, and readers that follow a Redis.
+// Rows P8, P9 and P13 on the built binary: what an operator hears in a recovery, a sale that closes while Redis stands still,
+// and readers that follow a Redis.
 
-// wire is a way to a server that can be cut.
-type wire struct {
+// cable is a way to a server that can be cut.
+type cable struct {
 	net.Listener
 	to    string
 	mu    sync.Mutex
@@ -33,13 +33,13 @@ type wire struct {
 	conns []net.Conn
 }
 
-func newWire(t *testing.T, to string) *wire {
+func newCable(t *testing.T, to string) *cable {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{Listener: l, to: to}
+	w := &cable{Listener: l, to: to}
 	t.Cleanup(func() { _ = l.Close(); w.sever(true) })
 	go func() {
 		for {
@@ -53,7 +53,7 @@ func newWire(t *testing.T, to string) *wire {
 	return w
 }
 
-func (w *wire) carry(c net.Conn) {
+func (w *cable) carry(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	w.mu.Lock()
 	there, err := net.Dial("tcp", w.to)
@@ -68,7 +68,7 @@ func (w *wire) carry(c net.Conn) {
 	_, _ = io.Copy(c, there)
 }
 
-func (w *wire) sever(cut bool) {
+func (w *cable) sever(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = cut
@@ -80,7 +80,7 @@ func (w *wire) sever(cut bool) {
 	}
 }
 
-// pidOf is the process of a Redis.
+// pidOf returns the process id of a Redis.
 func pidOf(t *testing.T, addr string) int {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
@@ -93,7 +93,7 @@ func pidOf(t *testing.T, addr string) int {
 	return pid
 }
 
-// killAt is kill -9 of a Redis, and the wait until nobody is there.
+// killAt kills a Redis by kill -9, and waits until nobody listens at its address.
 func killAt(t *testing.T, addr string) {
 	t.Helper()
 	if err := syscall.Kill(pidOf(t, addr), syscall.SIGKILL); err != nil {
@@ -108,8 +108,8 @@ func killAt(t *testing.T, addr string) {
 	})
 }
 
-// A Redis is back from an older snapshot, and an edge that sells from a lease which that one does not know is slow to come: who
-// pauses or closes hears that nobody sells when nobody does, and that nobody knows what was promised.
+// A Redis comes back from an older snapshot. An edge is slow to reach it, and sells from a lease that this Redis does not
+// know. When pause or close says that no edge sells, none does. It also says that nobody knows what was promised.
 func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 	t.Parallel()
 	runs := 2
@@ -123,9 +123,9 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 		if out, err := exec.Command("redis-cli", "-p", addr[strings.LastIndex(addr, ":")+1:], "save").CombinedOutput(); err != nil {
 			t.Fatal(err, string(out))
 		}
-		way := newWire(t, addr)
+		way := newCable(t, addr)
 		edge := startEdge(t, "--redis", way.Addr().String())
-		w, stop := storm(t, 4, edge.buyURL("ticket"))
+		w, stop := crowdUntil(t, 4, edge.buyURL("ticket"))
 		eventually(t, patience, "it sells", func() bool { return w.count() > 1000 })
 		way.sever(true)
 		killAt(t, addr)
@@ -147,13 +147,14 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 	}
 }
 
-// A sale closes while Redis stands still: what is won was won before. A reservation's end says when.
+// A sale closes while Redis stands still. Every win was won before the close. A reservation's end shows when it was won.
 func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	const hold = time.Minute
 	closes := time.Now().Add(10 * time.Second).Truncate(time.Second)
-	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", hold.String(), "--closes", closes.Format(time.RFC3339), "--redis", redis.addr)
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", hold.String(),
+		"--closes", closes.Format(time.RFC3339), "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	var mu sync.Mutex
 	before, after := 0, 0
@@ -174,7 +175,7 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 	}
 	pid := pidOf(t, redis.addr)
 	time.Sleep(time.Until(closes.Add(-3 * time.Second)))
-	many, stop := context.WithDeadline(t.Context(), closes.Add(-time.Second)) // so many that an edge leases for thousands
+	many, stop := context.WithDeadline(t.Context(), closes.Add(-time.Second)) // a crowd so large that the edge leases thousands
 	_, _ = load.Run(many, load.Options{URLs: []string{edge.buyURL("ticket")}, Connections: 8, Requests: 1 << 30, OnAnswer: note})
 	stop()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
@@ -189,29 +190,31 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 	}
 }
 
-// crowdFor buys until a moment, one buy every few milliseconds: there is something left at the end.
+// crowdFor buys until a moment, one buy every few milliseconds, so that units are left at the end.
 func crowdFor(t *testing.T, e *testEdge, until time.Time, note func(string, int, []byte)) {
 	t.Helper()
 	for time.Now().Before(until) {
-		if _, err := load.Run(t.Context(), load.Options{URLs: []string{e.buyURL("ticket")}, Connections: 1, Requests: 1, OnAnswer: note}); err != nil {
+		_, err := load.Run(t.Context(), load.Options{URLs: []string{e.buyURL("ticket")}, Connections: 1, Requests: 1, OnAnswer: note})
+		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// won says whether a buy is answered with a unit.
+// wins says whether a buy is answered with a unit.
 func (e *testEdge) wins(t *testing.T, sale string) (status int, won bool) {
 	t.Helper()
 	status, _, body := get(t, http.MethodPost, e.buyURL(sale))
 	return status, strings.Contains(body, `"serial"`)
 }
 
-// redis-cli --replica on a lone Redis stops no sale, neither while it is there nor after it.
+// redis-cli --replica on a lone Redis stops no sale, neither while it follows nor after it has left.
 func TestP13AReaderStopsNoSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--limit-per-buyer", "100", "--redis", redis.addr) // each buy asks Redis
+	// With a limit, each buy asks Redis.
+	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--limit-per-buyer", "100", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	buy := func(when string) {
 		t.Helper()
@@ -249,8 +252,8 @@ func TestP13AReaderStopsNoSale(t *testing.T) {
 	}
 }
 
-// A reader that announces a port is taken for a replica, and is missed: --replicas says that it is none, sale reopen --all that
-// all sales go on without it.
+// A reader that announces a port counts as a replica and is missed when it leaves. --replicas says that it is none; sale
+// reopen --all lets all sales go on without it.
 func TestP13AllSalesAreReopened(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -282,7 +285,7 @@ func TestP13AllSalesAreReopened(t *testing.T) {
 		return err == nil && strings.Contains(said, "state=online")
 	})
 	for _, sale := range sales {
-		spike(t, "sale", "resume", sale, "--redis", redis.addr) // a script that writes sees it
+		spike(t, "sale", "resume", sale, "--redis", redis.addr) // a script that writes sees the replica
 	}
 	_ = reader.Close()
 	eventually(t, patience, "each sale misses it", func() bool { return missing() == len(sales) })

@@ -24,7 +24,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What happens to a unit after it was won: holds, payment, the same buyer twice.
+// What happens to a unit after it was won: holds, payment, repeated buys.
 
 var tokenIn = regexp.MustCompile(`"token":"([^"]+)"`)
 
@@ -39,7 +39,7 @@ func (e *testEdge) confirmURL(token string) string {
 	return "http://" + e.admin + "/api/v1/reservations/" + token + "/confirm"
 }
 
-// confirm pays on the operators' side, and fails the test unless it is heard.
+// confirm pays through the operators' API, and fails the test unless the edge accepts it.
 func (e *testEdge) confirm(t testing.TB, token string) {
 	t.Helper()
 	if status, _, body := get(t, "POST", e.confirmURL(token)); status != 200 || !strings.Contains(body, `"state":"confirmed"`) {
@@ -47,7 +47,7 @@ func (e *testEdge) confirm(t testing.TB, token string) {
 	}
 }
 
-// auditing audits a sale four times a second until it is told to stop; each must be in order.
+// auditing audits a sale four times a second until it is told to stop. Each audit must pass.
 func (r redisServer) auditing(t testing.TB, sale string) (stop func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int)
@@ -83,10 +83,10 @@ func TestUnpaidUnitsComeBackAndPaidOnesDoNot(t *testing.T) {
 			late = tokenOf(answer)
 			break
 		}
-		edges[n%2].confirm(t, tokenOf(answer)) // whichever edge sold it
+		edges[n%2].confirm(t, tokenOf(answer)) // through any edge, not only the seller
 	}
 	more := 0
-	eventually(t, 4*6*time.Second, "the unpaid ones are sold again", func() bool { // 6 s of hold, on a machine of its own
+	eventually(t, 4*6*time.Second, "the unpaid ones are sold again", func() bool { // 6 s of hold, on a busy machine
 		again, _ := crowd(t, 100, 8, urls...)
 		for _, answer := range again.owner {
 			edges[0].confirm(t, tokenOf(answer))
@@ -106,7 +106,7 @@ func TestUnpaidUnitsComeBackAndPaidOnesDoNot(t *testing.T) {
 	t.Logf("%d audits in order", stop())
 }
 
-// buyerIn is the buyer's hash in a token.
+// buyerIn returns the buyer's hash in a token.
 func buyerIn(t testing.TB, token string) string {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) != 63 {
@@ -125,7 +125,7 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 		urls = append(urls, startEdge(t, "--redis", redis.addr).buyURL("ticket"))
 	}
 	var mu sync.Mutex
-	units := map[string]string{} // buyer -> token
+	units := map[string]string{} // token by buyer
 	var won, limited, unknown, odd atomic.Int64
 	r, err := load.Run(context.Background(), load.Options{URLs: urls, Connections: 64, Requests: buyers * tries,
 		Timeout: 10 * time.Second,
@@ -142,7 +142,7 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 			case status == 200 && strings.HasPrefix(string(body), `{"code":1,`):
 				own(&won)
 			case status == 200 && strings.HasPrefix(string(body), `{"code":-4,`) && token != "":
-				own(&limited) // which names the unit that the buyer has
+				own(&limited) // it names the unit that the buyer has
 			case status == 503 && strings.HasPrefix(string(body), `{"code":-5,`): // a Redis that has no CPU for a second
 				unknown.Add(1)
 			default:
@@ -153,7 +153,8 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 	if err != nil || r.Errors > 0 || odd.Load() > 0 {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if u := unknown.Load(); len(units) != buyers || won.Load() > buyers || won.Load()+u < buyers || won.Load()+limited.Load()+u != buyers*tries {
+	u := unknown.Load()
+	if len(units) != buyers || won.Load() > buyers || won.Load()+u < buyers || won.Load()+limited.Load()+u != buyers*tries {
 		t.Errorf("%d wins of %d buyers, %d over the limit, %d of whom nobody knows", won.Load(), len(units), limited.Load(), u)
 	}
 	if a := redis.audit(t, "ticket"); a.Pending != buyers || a.Free != 5000-buyers {
@@ -161,7 +162,7 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 	}
 }
 
-// reserve is a v1 buy under a key; a key in flight is asked for again, and so is one of which nobody knows.
+// reserve buys by v1 under a key. It repeats a request whose key is in flight or whose result is unknown.
 func (e *testEdge) reserve(t testing.TB, sale, key string) (status int, body string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -199,7 +200,7 @@ func TestKeysBuyOnce(t *testing.T) {
 	key := func(i int) string { return fmt.Sprintf("key-of-a-careful-buyer-%03d", i) }
 	first := make([]string, keys)
 	var all sync.WaitGroup
-	for i := range keys { // both edges at once, several times over
+	for i := range keys { // both edges at once, several times
 		for again := range 6 {
 			all.Go(func() {
 				if status, body := edges[again%2].reserve(t, "ticket", key(i)); status != 201 {
@@ -209,7 +210,7 @@ func TestKeysBuyOnce(t *testing.T) {
 		}
 	}
 	all.Wait()
-	for i := range keys { // and one after the other: the sale is sold out, but not to these
+	for i := range keys { // and one after the other: the sale is sold out, but each key hears of its own unit
 		for _, e := range edges {
 			status, body := e.reserve(t, "ticket", key(i))
 			if status != 201 || first[i] != "" && body != first[i] {
@@ -234,13 +235,13 @@ func TestKeysBuyOnce(t *testing.T) {
 	})
 }
 
-// Keyed buyers beside a crowd that has everything on lease: the last units are had from the edges' own.
+// Keyed buyers come beside a crowd for which all units are on lease. They get the last units from the edges' stock.
 func TestKeyedBuyersAmongACrowd(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "3000", "--redis", redis.addr)
 	edges := []*testEdge{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
-	w, stop := storm(t, 8, edges[0].buyURL("ticket"), edges[1].buyURL("ticket"))
+	w, stop := crowdUntil(t, 8, edges[0].buyURL("ticket"), edges[1].buyURL("ticket"))
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	had := map[string]bool{}
@@ -285,7 +286,7 @@ func (e *testEdge) operate(t testing.TB, method, path, body string) (status int,
 	return r.StatusCode, answer
 }
 
-// Doors in full sale: when the operator's call returns, no edge sells, and what the ledger has is all there is.
+// Pause and close in full sale: when the operator's call returns, no edge sells, and the ledger has all that was sold.
 func TestDoorsInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -298,7 +299,7 @@ func TestDoorsInFullSale(t *testing.T) {
 	}
 	shut := func(what string, do func() string) {
 		t.Helper()
-		w, stop := storm(t, 16, urls...)
+		w, stop := crowdUntil(t, 16, urls...)
 		eventually(t, patience, "the sale is in full swing", func() bool { return w.count() > 2000 })
 		said := do()
 		a, sold := redis.audit(t, "ticket"), w.count()
@@ -333,7 +334,7 @@ func TestDoorsInFullSale(t *testing.T) {
 	shut("close by command", func() string { return mustSpike(t, "sale", "close", "ticket", "--redis", redis.addr) })
 }
 
-// A dead edge's lease is waited out, and what it may have promised is named.
+// Pause waits until a dead edge's lease is over, and names the units that the edge may have promised.
 func TestPauseWaitsForADeadEdge(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -348,15 +349,15 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 	}
 }
 
-// What an edge sold and never told the ledger is its buyers' all the same, if they show their tokens in time.
+// An edge sold units and never told the ledger. They are still their buyers', if the buyers show their tokens in time.
 func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "5m", "--redis", redis.addr)
 	dead, heir := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
-	w, stop := storm(t, 16, dead.buyURL("ticket"))
+	w, stop := crowdUntil(t, 16, dead.buyURL("ticket"))
 	eventually(t, patience, "the sale is in full swing", func() bool { return w.count() > 1000 })
-	dead.die() // its ring dies with it
+	dead.die() // its ring is in memory and dies with it
 	stop()
 	settled := redis.audit(t, "ticket").Pending
 	for serial, answer := range w.owner {
@@ -368,10 +369,11 @@ func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
 	if a.Confirmed != uint64(len(w.owner)) {
 		t.Errorf("%d winners, %+v", len(w.owner), a)
 	}
-	t.Logf("%d of %d wins were not in the ledger when the edge died", len(w.owner)-int(min(settled, uint64(len(w.owner)))), len(w.owner))
+	t.Logf("%d of %d wins were not in the ledger when the edge died",
+		len(w.owner)-int(min(settled, uint64(len(w.owner)))), len(w.owner))
 }
 
-// Sold out on every edge, refilled: the edges are told.
+// A sale is sold out on every edge, and is refilled. The edges hear of it.
 func TestRestockIsHeard(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -379,10 +381,11 @@ func TestRestockIsHeard(t *testing.T) {
 	edge := startEdge(t, "--redis", redis.addr)
 	crowd(t, 100, 4, edge.buyURL("ticket"))
 	for i := range 5 {
-		w, stop := storm(t, 4, edge.buyURL("ticket")) // a crowd that hears "sold out"
+		w, stop := crowdUntil(t, 4, edge.buyURL("ticket")) // a crowd that hears "sold out"
 		time.Sleep(50 * time.Millisecond)
 		began := time.Now()
-		if _, err := redis.Change(context.Background(), "ticket", ledger.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3}); err != nil {
+		_, err := redis.Change(context.Background(), "ticket", ledger.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3})
+		if err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, noticed, "they are sold", func() bool { return w.count() == 3 })

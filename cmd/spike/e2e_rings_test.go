@@ -22,9 +22,9 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// What may happen to a ring file, and to whose it is.
+// What may happen to a ring file, and who may use it.
 
-// rings are the ring files in a directory.
+// rings returns the ring files in a directory.
 func rings(t testing.TB, data string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(data, "*.ring"))
@@ -34,8 +34,8 @@ func rings(t testing.TB, data string) []string {
 	return files
 }
 
-// P1: a second edge on a copy of a living edge's directory settles what it finds there, and sells nothing that the first
-// may have sold.
+// P1: a second edge on a copy of a living edge's directory settles the claims that it finds there. It sells no unit that the
+// first edge may have sold.
 func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 	t.Parallel()
 	runs := 3
@@ -44,10 +44,10 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 	}
 	for range runs {
 		redis := startRedis(t)
-		redis.hmset(t, "ticket", "60000", "0")
+		redis.hmset(t, "ticket", "60000")
 		data, copied := t.TempDir(), filepath.Join(t.TempDir(), "d2")
 		first := startEdge(t, "--redis", redis.addr, "--data", data)
-		w, stop := storm(t, 16, first.buyURL("ticket"))
+		w, stop := crowdUntil(t, 16, first.buyURL("ticket"))
 		eventually(t, patience, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
 		if out, err := exec.Command("cp", "-a", data, copied).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -69,7 +69,8 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 				twice = append(twice, serial)
 			}
 		}
-		told, lost := len(w.owner)+len(others.owner), 16+w.undecided+others.undecided // answers cut off by the end, and those that nobody knew
+		told := len(w.owner) + len(others.owner)
+		lost := 16 + w.undecided + others.undecided // answers that the end cut off, and answers "unknown"
 		t.Logf("%d and %d won", len(w.owner), len(others.owner))
 		if len(twice) > 0 || len(others.owner) == 0 || told > 60_000 || told < 60_000-lost {
 			t.Fatalf("sold twice: %v; %d told, %d may be lost", twice, told, lost)
@@ -82,24 +83,25 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 	}
 }
 
-// P1: the file `lock` is not what keeps a second edge out.
+// P1: without the file `lock`, a second edge must still be kept out.
 func TestP1RemovedLockDoesNotLetAnotherIn(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "1000", "0")
+	redis.hmset(t, "ticket", "1000")
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
 	crowd(t, 10, 1, edge.buyURL("ticket"))
 	if err := os.Remove(filepath.Join(data, "lock")); err != nil {
 		t.Fatal(err)
 	}
-	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", redis.addr, "--data", data)
+	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", redis.addr,
+		"--data", data)
 	if code != 2 || !strings.Contains(errs, "another edge has it") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
 
-// spikeFor ends a command that does not end by itself: exit -1.
+// spikeFor runs a command for a time and then ends it: exit code -1.
 func spikeFor(t testing.TB, d time.Duration, args ...string) (stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -111,7 +113,7 @@ func spikeFor(t testing.TB, d time.Duration, args ...string) (stderr string, cod
 	return errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// unsettled is an edge that died with wins that Redis had not heard of, and how many.
+// unsettled makes an edge die with wins that Redis has not heard of. It returns how many.
 func unsettled(t testing.TB, redis redisServer, data string) (wins int) {
 	t.Helper()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
@@ -128,15 +130,16 @@ func unsettled(t testing.TB, redis redisServer, data string) (wins int) {
 	return len(w.owner) + len(more.owner)
 }
 
-// P14: an edge with rings of another store does not start, and the rings are for the right one still.
+// P14: an edge with rings of another store does not start, and leaves the rings for the right store.
 func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
 	t.Parallel()
 	redis, wrong := startRedis(t), startRedis(t)
-	redis.hmset(t, "ticket", "1000", "0")
+	redis.hmset(t, "ticket", "1000")
 	data := t.TempDir()
 	wins := unsettled(t, redis, data)
 	left := rings(t, data)
-	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", wrong.addr, "--data", data)
+	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", wrong.addr,
+		"--data", data)
 	if code != 2 || len(left) != 1 || !strings.Contains(errs, left[0]) || !strings.Contains(errs, "move the file") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
@@ -145,15 +148,15 @@ func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
 	redis.audit(t, "ticket")
 }
 
-// P15: a ring file that is cut short under its edge costs that sale a moment, and no other anything.
+// P15: a ring file is truncated under its edge. Only that sale stops, and only for a moment.
 func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "cut", "100000", "0")
-	redis.hmset(t, "whole", "100000", "0")
+	redis.hmset(t, "cut", "100000")
+	redis.hmset(t, "whole", "100000")
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
-	w, stop := storm(t, 8, edge.buyURL("cut"), edge.buyURL("whole"))
+	w, stop := crowdUntil(t, 8, edge.buyURL("cut"), edge.buyURL("whole"))
 	eventually(t, patience, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
 	for _, path := range rings(t, data) {
 		if strings.HasPrefix(filepath.Base(path), "cut-") {
@@ -184,7 +187,7 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 	}
 }
 
-// deafLine is a way to Redis on which every offer under a key is held back, and with it all that follows.
+// deafLine is a way to Redis. On each connection it drops the first offer under a key, and all bytes after it.
 func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
 	t.Helper()
 	l, err := net.Listen("tcp", redistest.FreeAddr(t))
@@ -229,17 +232,18 @@ func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
 	return l.Addr().String(), heard
 }
 
-// P10: an offer whose Deduct never arrived is its key's after the edge has come back, and its key buys no other unit.
+// P10: an offer's Deduct never arrives, and the edge dies. After the edge has come back, the key gets the offered unit and
+// buys no other.
 func TestP10OfferGoesWithItsKey(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "12", "0")
+	redis.hmset(t, "ticket", "12")
 	line, heard := deafLine(t, redis.addr)
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", line, "--data", data)
 	w, _ := crowd(t, 1, 1, edge.buyURL("ticket"))
 	told := len(w.owner)
-	for range 10 { // until the edge has all that is left
+	for range 10 { // until the edge has all units that are left
 		if redis.audit(t, "ticket").Free == 0 {
 			break
 		}

@@ -23,9 +23,9 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// Row D18: what is restarted or exchanged in full sale loses nothing, if the operator waits for what the program says.
+// Row D18: servers are restarted or replaced in full sale. Nothing is lost, if the operator waits as the documentation says.
 
-// rounds is how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or one, or a few in the long run.
+// rounds returns how many rounds a test of this file makes: SPIKE_E2E_ROUNDS, or one, or a few in the long run.
 func rounds(t testing.TB) int {
 	t.Helper()
 	text := os.Getenv("SPIKE_E2E_ROUNDS")
@@ -42,7 +42,7 @@ func rounds(t testing.TB) int {
 	return n
 }
 
-// defaultDrain is how long an edge drains where nothing is said.
+// defaultDrain returns the default of --drain.
 func defaultDrain(t testing.TB) string {
 	t.Helper()
 	c, _, err := parse([]string{"serve"})
@@ -52,8 +52,8 @@ func defaultDrain(t testing.TB) string {
 	return c.Serve.Drain.String()
 }
 
-// troupe is edges behind nginx, and a crowd that buys as fast as it can.
-type troupe struct {
+// rollingStage is edges behind nginx, and a crowd that buys as fast as it can.
+type rollingStage struct {
 	t       testing.TB
 	redis   redisServer
 	balance string
@@ -61,7 +61,7 @@ type troupe struct {
 	addr    string // nginx'
 	nginx   *os.Process
 	edges   []*testEdge
-	single  bool  // each buy comes over a connection of its own
+	single  bool  // each buy has a connection of its own
 	reloads int64 // of nginx
 
 	answers, lost atomic.Int64
@@ -69,9 +69,9 @@ type troupe struct {
 	end           func() load.Result
 }
 
-func newTroupe(t testing.TB, edges int, balance string) *troupe {
+func newRollingStage(t testing.TB, edges int, balance string) *rollingStage {
 	t.Helper()
-	p := &troupe{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: redistest.FreeAddr(t)}
+	p := &rollingStage{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: redistest.FreeAddr(t)}
 	mustSpike(t, "sale", "create", "ticket", "--total", "4000000000", "--hold", "1h", "--redis", p.redis.addr)
 	for range edges {
 		p.edges = append(p.edges, p.edge(redistest.FreeAddr(t), redistest.FreeAddr(t)))
@@ -85,12 +85,12 @@ func newTroupe(t testing.TB, edges int, balance string) *troupe {
 	return p
 }
 
-func (p *troupe) edge(listen, admin string) *testEdge {
+func (p *rollingStage) edge(listen, admin string) *testEdge {
 	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr, "--drain", defaultDrain(p.t))
 }
 
-// topology writes the file for the edges that there are.
-func (p *troupe) topology() string {
+// topology writes the topology of the present edges.
+func (p *rollingStage) topology() string {
 	text := fmt.Sprintf("listen: %s\nbalance: %s\nworkers: 2\nedges:\n", p.addr, p.balance)
 	for _, e := range p.edges {
 		text += fmt.Sprintf("  - {addr: %s, weight: 1}\n", e.addr)
@@ -100,16 +100,17 @@ func (p *troupe) topology() string {
 	return file
 }
 
-// crowdSize is how many buy at once.
+// crowdSize is how many buyers buy at once.
 const crowdSize = 64
 
-// buys lets the crowd in, until stop.
-func (p *troupe) buys() {
+// buys lets the crowd buy, until stop.
+func (p *rollingStage) buys() {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	result := make(chan load.Result, 1)
 	go func() {
-		r, _ := load.Run(ctx, load.Options{URLs: []string{"http://" + p.addr + "/buy/ticket"}, Connections: crowdSize, Requests: 1 << 40,
+		r, _ := load.Run(ctx, load.Options{URLs: []string{"http://" + p.addr + "/buy/ticket"},
+			Connections: crowdSize, Requests: 1 << 40,
 			Timeout: 20 * time.Second, OnAnswer: p.answer, Header: func(_ int64, h *fasthttp.RequestHeader) {
 				if p.single {
 					h.SetConnectionClose()
@@ -122,24 +123,24 @@ func (p *troupe) buys() {
 	p.busy()
 }
 
-func (p *troupe) answer(_ string, status int, body []byte) {
+func (p *rollingStage) answer(_ string, status int, body []byte) {
 	p.answers.Add(1)
 	if status != http.StatusOK || !p.won.add(body) {
 		p.lost.Add(1)
 	}
 }
 
-// busy waits until the crowd has been answered a good deal more.
-func (p *troupe) busy() {
+// busy waits until the crowd has had many more answers.
+func (p *rollingStage) busy() {
 	p.t.Helper()
 	n := p.answers.Load()
 	eventually(p.t, patience, "it is in full load", func() bool { return p.answers.Load() > n+500 })
 }
 
-// lostNothing ends the crowd and the edges: every request was answered by an edge, with a unit, and every unit that is somebody's
-// is one that was told, or one whose answer the crowd's end has cut off. An nginx whose old workers end closes connections that it
-// kept: who has just sent a request over one hears nothing, but then no edge has heard of it.
-func (p *troupe) lostNothing() {
+// lostNothing ends the crowd and the edges. It checks that an edge has answered every request with a unit. Each unit with an
+// owner was told, or its answer was cut off by the crowd's end. An old nginx worker that ends closes connections that it
+// kept: a request that was just sent over one gets no answer, but then no edge has had it.
+func (p *rollingStage) lostNothing() {
 	p.t.Helper()
 	p.busy()
 	r := p.end()
@@ -163,7 +164,7 @@ func (p *troupe) lostNothing() {
 	}
 }
 
-// serials is which of millions were told.
+// serials marks which of millions of serials were told.
 type serials struct {
 	mu    sync.Mutex
 	words []uint64
@@ -171,7 +172,7 @@ type serials struct {
 	twice int
 }
 
-// add notes the serial of an answer; false: there is none.
+// add notes the serial of an answer. false: the answer has none.
 func (s *serials) add(body []byte) bool {
 	_, rest, found := bytes.Cut(body, []byte(`"serial":`))
 	n := uint64(0)
@@ -204,12 +205,12 @@ func (s *serials) count() uint64 {
 	return s.n
 }
 
-// Four edges behind nginx are restarted one after the other, each as soon as the one before is ready, in full load.
+// Four edges behind nginx are restarted in turn in full load, each as soon as the edge before it is ready.
 func TestD18RollingRestart(t *testing.T) {
 	for _, balance := range []string{"round-robin", "ip-hash"} {
 		t.Run(balance, func(t *testing.T) {
 			t.Parallel()
-			p := newTroupe(t, 4, balance)
+			p := newRollingStage(t, 4, balance)
 			p.buys()
 			for range rounds(t) {
 				for i, e := range p.edges {
@@ -222,8 +223,8 @@ func TestD18RollingRestart(t *testing.T) {
 	}
 }
 
-// reload is a new topology for nginx as it runs, and returns when its old workers are gone.
-func (p *troupe) reload() {
+// reload gives the running nginx a new topology, and returns when its old workers are gone.
+func (p *rollingStage) reload() {
 	p.t.Helper()
 	write(p.t, filepath.Join(p.dir, "nginx.conf"), mustSpike(p.t, "nginx", "--topology", p.topology()))
 	old := p.workers()
@@ -241,8 +242,8 @@ func (p *troupe) reload() {
 	})
 }
 
-// workers are nginx' processes but the master.
-func (p *troupe) workers() map[string]bool {
+// workers returns nginx' processes without the master.
+func (p *rollingStage) workers() map[string]bool {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.nginx.Pid))
 	all := map[string]bool{}
 	for _, pid := range strings.Fields(string(text)) {
@@ -251,13 +252,13 @@ func (p *troupe) workers() map[string]bool {
 	return all
 }
 
-// A fifth edge joins and the first one leaves while the crowd buys: nginx is told of a new topology each time, and the edge that
-// leaves is ended when nginx' old workers are.
+// A fifth edge joins and the first one leaves while the crowd buys. Each time nginx gets a new topology. The leaving edge is
+// ended after nginx' old workers.
 func TestD18NewTopology(t *testing.T) {
 	for kind, single := range map[string]bool{"kept connections": false, "a connection a buy": true} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			p := newTroupe(t, 4, "round-robin")
+			p := newRollingStage(t, 4, "round-robin")
 			p.single = single
 			p.buys()
 			for range rounds(t) {
@@ -287,8 +288,8 @@ func (o *testOrders) stop(t testing.TB) {
 	})
 }
 
-// Two order workers are restarted in turn while a crowd buys, each as soon as the other is ready: every order is stored, once, and
-// nothing is left in anybody's hands.
+// Two order workers are restarted in turn while a crowd buys, each as soon as the other is ready. Every order is stored once,
+// and no worker has events in hand at the end.
 func TestD18OrderWorkersInTurn(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
@@ -296,7 +297,8 @@ func TestD18OrderWorkersInTurn(t *testing.T) {
 	var sold atomic.Int64
 	done := make(chan load.Result, 1)
 	go func() {
-		r, _ := load.Run(t.Context(), load.Options{URLs: []string{s.edge.buyURL("ticket")}, Connections: 8, Requests: int64(s.total), Rate: 400,
+		r, _ := load.Run(t.Context(), load.Options{URLs: []string{s.edge.buyURL("ticket")},
+			Connections: 8, Requests: int64(s.total), Rate: 400,
 			OnAnswer: func(_ string, status int, body []byte) {
 				if status == http.StatusOK && serialIn.Match(body) {
 					sold.Add(1)
@@ -322,27 +324,28 @@ func TestD18OrderWorkersInTurn(t *testing.T) {
 	s.redis.audit(t, "ticket")
 }
 
-// The gate is restarted in front of a crowd, and each time as it is away units come: buyers get them, at the latest when nginx looks
-// again, and nobody hears 503.
+// The gate is restarted in front of a crowd, and units come while it is away. Buyers get them, at the latest when nginx looks
+// again, and no buyer hears 503.
 func TestD18GateRestarted(t *testing.T) {
 	t.Parallel()
 	const more = 5
 	s := newGateStage(t, "zh")
 	total := 20
-	s.redis.hmset(t, "ticket", strconv.Itoa(total), "0")
+	s.redis.hmset(t, "ticket", strconv.Itoa(total))
 	w := &winners{}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		_, _ = load.Run(ctx, load.Options{URLs: []string{s.url + "/buy/ticket"}, Connections: 8, Requests: 1 << 40, Rate: 1000, OnAnswer: w.answer})
+		_, _ = load.Run(ctx, load.Options{URLs: []string{s.url + "/buy/ticket"}, Connections: 8, Requests: 1 << 40, Rate: 1000,
+			OnAnswer: w.answer})
 	}()
 	stop := func() { cancel(); <-gone }
 	defer stop()
 	eventually(t, patience, "all are sold", func() bool { return w.count() == total })
 	for round := range 2 * rounds(t) {
-		eventually(t, patience, "nginx answers", func() bool { return s.shut(t, "ticket") })
-		if round%2 == 0 { // as it ends, or as it begins
+		eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "ticket") })
+		if round%2 == 0 { // while the gate is away, or just after it has begun
 			_ = s.gate.Process.Signal(syscall.SIGTERM)
 			mustSpike(t, "sale", "add", "ticket", strconv.Itoa(more), "--redis", s.redis.addr)
 			if err := s.gate.Wait(); err != nil {

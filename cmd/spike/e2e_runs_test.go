@@ -12,8 +12,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Row P7: buyers of two and of five behind 1,500 single free units are served at once, in a plain sale and in one with a
-// limit per buyer.
+// Row P7: buyers of two and of five come when 1,500 single free units are in front. They are served at once, with a limit per
+// buyer and without.
 func TestP7RunsAreFoundAtOnce(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -36,7 +36,7 @@ func TestP7RunsAreFoundAtOnce(t *testing.T) {
 	}
 }
 
-// scatter makes a sale with n single free units in front and rest in a row behind.
+// scatter makes a sale that has n single free units in front, and rest units in a row behind them.
 func scatter(t *testing.T, store ledger.Store, sale string, n, rest uint64, limit uint32) {
 	t.Helper()
 	q := ledger.CreateRequest{Total: 2*n + rest, Hold: time.Hour, Limit: limit}

@@ -17,16 +17,16 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// hall is a sale whose first units go by lot, and what its buyers hear.
-type hall struct {
+// drawStage is a sale whose first units go by lot, and what its buyers hear.
+type drawStage struct {
 	t      *testing.T
 	redis  string
 	claims []string // by buyer
 	draws  time.Time
-	tokens []string // of what was collected
+	tokens []string // of collected units
 }
 
-// entry is what a buy in the window hears.
+// entry is the answer to a buy in the window.
 type entry struct {
 	Code int
 	Data struct {
@@ -35,7 +35,7 @@ type entry struct {
 	}
 }
 
-// lotState is what a claim's bearer hears.
+// lotState is the answer to a claim.
 type lotState struct {
 	State  string
 	Serial uint32
@@ -49,7 +49,7 @@ func buyerHash(i int) string {
 	return hex.EncodeToString(b[:])
 }
 
-func (h *hall) buy(e *testEdge, buyer int) (status int, header http.Header, body string) {
+func (h *drawStage) buy(e *testEdge, buyer int) (status int, header http.Header, body string) {
 	h.t.Helper()
 	q, err := http.NewRequest(http.MethodPost, e.buyURL("ticket"), nil)
 	if err != nil {
@@ -59,8 +59,8 @@ func (h *hall) buy(e *testEdge, buyer int) (status int, header http.Header, body
 	return answer(h.t, q)
 }
 
-// enter buys in the window; however often a buyer does, its claim is the same.
-func (h *hall) enter(e *testEdge, buyer int) {
+// enter buys in the window. A buyer who buys again must get the same claim.
+func (h *drawStage) enter(e *testEdge, buyer int) {
 	h.t.Helper()
 	status, header, body := h.buy(e, buyer)
 	var got entry
@@ -73,7 +73,7 @@ func (h *hall) enter(e *testEdge, buyer int) {
 	h.claims[buyer], h.draws = got.Data.Claim, got.Data.DrawsAt
 }
 
-func (h *hall) poll(e *testEdge, buyer int) (status int, got lotState) {
+func (h *drawStage) poll(e *testEdge, buyer int) (status int, got lotState) {
 	h.t.Helper()
 	status, _, body := get(h.t, "GET", "http://"+e.addr+"/v1/reservations/"+h.claims[buyer])
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
@@ -82,8 +82,8 @@ func (h *hall) poll(e *testEdge, buyer int) (status int, got lotState) {
 	return status, got
 }
 
-// audit holds that every unit is accounted for once.
-func (h *hall) audit() (a ledger.Audit) {
+// audit checks that every unit is accounted for once.
+func (h *drawStage) audit() (a ledger.Audit) {
 	h.t.Helper()
 	if err := json.Unmarshal([]byte(mustSpike(h.t, "audit", "ticket", "--json", "--redis", h.redis)), &a); err != nil {
 		h.t.Fatal(err)
@@ -91,8 +91,8 @@ func (h *hall) audit() (a ledger.Audit) {
 	return a
 }
 
-// winners are the buyers who have won by the published permutation, checked by the command and once more here.
-func (h *hall) winners() map[int]bool {
+// winners returns the buyers who have won by the published permutation. The command checks it, and this checks it again.
+func (h *drawStage) winners() map[int]bool {
 	h.t.Helper()
 	var d drawn
 	if err := json.Unmarshal([]byte(mustSpike(h.t, "sale", "draw", "ticket", "--json", "--redis", h.redis)), &d); err != nil {
@@ -117,20 +117,21 @@ func (h *hall) winners() map[int]bool {
 	return won
 }
 
-// A window over two edges, of which one dies in it: whoever has entered is drawn, winners collect at the edge that lives, each
-// once, and what is not collected goes to whoever comes.
+// A window is open on two edges, and one edge dies in it. Every buyer who has entered is drawn. Winners collect at the living
+// edge, each once. Later buyers get the units that are not collected.
 func TestShuffle(t *testing.T) {
 	t.Parallel()
 	const (
 		units, crowd = 20, 100
-		greedy       = 7 // this buyer has 50 connections
-		forgetful    = 5 // so many winners never ask
+		greedy       = 7 // the buyer who has 50 connections
+		forgetful    = 5 // how many winners never ask
 		hold         = 8 * time.Second
 	)
 	redis := redistest.Start(t)
-	h := &hall{t: t, redis: redis, claims: make([]string, crowd)}
+	h := &drawStage{t: t, redis: redis, claims: make([]string, crowd)}
 	a, b := startEdge(t, "--redis", redis), startEdge(t, "--redis", redis)
-	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(), "--shuffle", "8s", "--redis", redis)
+	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(),
+		"--shuffle", "8s", "--redis", redis)
 	if !strings.Contains(shown, "seed's sha256") || strings.Contains(shown, "\nseed ") {
 		t.Error(shown)
 	}
@@ -158,11 +159,12 @@ func TestShuffle(t *testing.T) {
 	if status, got := h.poll(a, 1); status != 202 || got.State != "waiting" {
 		t.Errorf("%d %+v", status, got)
 	}
-	h.enter(a, 1) // at another edge: the same claim
+	h.enter(a, 1) // the same claim at another edge
 	if audit := h.audit(); audit.Free != units {
 		t.Errorf("%+v", audit)
 	}
-	if out, errs, code := spike(t, "sale", "draw", "ticket", "--redis", redis); code != 1 || !strings.Contains(errs, "not drawn yet") {
+	out, errs, code := spike(t, "sale", "draw", "ticket", "--redis", redis)
+	if code != 1 || !strings.Contains(errs, "not drawn yet") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 	time.Sleep(time.Until(h.draws.Add(1500 * time.Millisecond)))
@@ -170,8 +172,8 @@ func TestShuffle(t *testing.T) {
 	h.comeLate(a, units, forgetful, hold)
 }
 
-// collect polls every claim but those of the forgetful, and lets some buy again instead.
-func (h *hall) collect(a *testEdge, units, forgetful int) {
+// collect polls every claim but those of the forgetful. Some winners buy again instead.
+func (h *drawStage) collect(a *testEdge, units, forgetful int) {
 	h.t.Helper()
 	won := h.winners()
 	serials, forgot := map[uint32]bool{}, 0
@@ -180,14 +182,15 @@ func (h *hall) collect(a *testEdge, units, forgetful int) {
 			forgot++
 			continue
 		}
-		if won[i] && i%3 == 0 { // who buys again collects
+		if won[i] && i%3 == 0 { // a winner who buys again collects
 			if _, _, body := h.buy(a, i); !strings.Contains(body, `"code":1`) {
 				h.t.Errorf("buyer %d: %s", i, body)
 			}
 		}
 		status, got := h.poll(a, i)
 		switch {
-		case won[i] && (got.State != "pending" || got.Token == "" || serials[got.Serial]), !won[i] && got.State != "lost", status != 200:
+		case status != 200, !won[i] && got.State != "lost",
+			won[i] && (got.State != "pending" || got.Token == "" || serials[got.Serial]):
 			h.t.Errorf("buyer %d, won %v: %d %+v", i, won[i], status, got)
 		case won[i]:
 			serials[got.Serial] = true
@@ -203,14 +206,14 @@ func (h *hall) collect(a *testEdge, units, forgetful int) {
 	}
 }
 
-// comeLate buys until the sale is sold: nothing at first, and what was not collected once its time is over.
-func (h *hall) comeLate(a *testEdge, units, forgetful int, hold time.Duration) {
+// comeLate buys until the sale is sold. At first there is nothing, then the units that were not collected in time.
+func (h *drawStage) comeLate(a *testEdge, units, forgetful int, hold time.Duration) {
 	h.t.Helper()
 	status, header, body := h.buy(a, 1000)
 	if status != 200 || !strings.Contains(body, `"code":-1`) || header.Get("Retry-After") != "1" {
 		h.t.Errorf("while units are kept: %d %v %s", status, header, body)
 	}
-	for _, token := range h.tokens { // or they would be free again, too
+	for _, token := range h.tokens { // else their units would be free again, too
 		if status, _, body := get(h.t, "POST", "http://"+a.admin+"/api/v1/reservations/"+token+"/confirm"); status != 200 {
 			h.t.Errorf("%d %s", status, body)
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// soakFor is how long the soak lasts: SPIKE_SOAK, a duration.
+// soakFor returns how long the soak lasts: SPIKE_SOAK, a duration.
 func soakFor(t testing.TB) time.Duration {
 	t.Helper()
 	text := os.Getenv("SPIKE_SOAK")
@@ -28,8 +28,8 @@ func soakFor(t testing.TB) time.Duration {
 	return d
 }
 
-// Full load for as long as one likes: units are won, not paid for, come back and are won again; the ledger is in order every
-// second, nobody grows. The first half warms up; of the second, its first half is held against its last.
+// Full load for a long time: units are won, not paid for, come back and are won again. Every second the ledger is in order.
+// No process grows: after a warm-up of half the time, the third quarter is compared with the last.
 func TestSoak(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "2000", "--hold", "2s", "--redis", redis.addr)
@@ -55,7 +55,7 @@ func TestSoak(t *testing.T) {
 		redis.audit(t, "ticket")
 		audits++
 		for i, e := range edges {
-			w := e.weigh(t)
+			w := e.usage(t)
 			grows.note(fmt.Sprint("edge ", i+1, " KiB"), resident(t, e.cmd.Process.Pid))
 			grows.note(fmt.Sprint("edge ", i+1, " goroutines"), w.goroutines)
 			grows.note(fmt.Sprint("edge ", i+1, " files"), w.files)
@@ -86,7 +86,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// counted is the sum of an edge's counters of buys with such a label.
+// counted returns the sum of an edge's counters of buys with a label.
 func (e *testEdge) counted(t testing.TB, label string) (sum float64) {
 	t.Helper()
 	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
@@ -102,7 +102,7 @@ func (e *testEdge) counted(t testing.TB, label string) (sum float64) {
 	return sum
 }
 
-// resident is a process's memory in KiB.
+// resident returns a process's memory in KiB.
 func resident(t testing.TB, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -117,12 +117,12 @@ func resident(t testing.TB, pid int) int {
 	return n
 }
 
-// growth is what was weighed, by name, in the order of time.
+// growth has samples by name, in the order of time.
 type growth map[string][]int
 
 func (g growth) note(what string, n int) { g[what] = append(g[what], n) }
 
-// flat holds the medians of the third and the last quarter against each other: a tenth and a little is noise.
+// flat compares the medians of the third and the last quarter. A tenth and a little more is noise.
 func (g growth) flat(t testing.TB) {
 	t.Helper()
 	for what, all := range g {

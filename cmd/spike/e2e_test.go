@@ -31,7 +31,7 @@ import (
 
 // These tests drive the built binary (SPIKE_BIN) as its users do, on real servers.
 
-// long says that the long run was asked for (make e2e-long).
+// long says whether this is the long run (make e2e-long).
 func long() bool { return os.Getenv("SPIKE_E2E_LONG") != "" }
 
 func binary(t testing.TB) string {
@@ -77,13 +77,13 @@ func startEdge(t testing.TB, args ...string) *testEdge {
 	return runEdge(t, addr, admin, append([]string{binary(t), "serve", "--admin", admin}, args...)...)
 }
 
-// runEdge runs an edge that a command line of ours starts, until it is ready.
+// runEdge starts an edge by a command line, and waits until it is ready.
 func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	t.Helper()
 	e := &testEdge{addr: addr, admin: admin, log: &synclog.Log{}}
 	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
 	e.cmd.Stderr = e.log
-	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // nobody here waits for a balancer, but who says so
+	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // no balancer must be waited for; a test may say otherwise
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
 	return e
 }
 
-// readyAt says whether a process of ours is ready; it must be this one that answers there.
+// readyAt says whether a process is ready. The process itself must be the one that listens there.
 func readyAt(pid int, admin string) bool {
 	r, err := http.Get("http://" + admin + "/readyz")
 	if err != nil {
@@ -112,7 +112,7 @@ func readyAt(pid int, admin string) bool {
 
 func (e *testEdge) buyURL(sale string) string { return "http://" + e.addr + "/buy/" + sale }
 
-// calls is what the edge asked of the store for a sale.
+// calls returns the edge's counters of store calls for a sale.
 func (e *testEdge) calls(t testing.TB, sale string) (lines []string) {
 	t.Helper()
 	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
@@ -128,7 +128,7 @@ func (e *testEdge) stop(t testing.TB) {
 	}
 }
 
-// settled is for what is settled within a second, on a machine that has other things to do as well.
+// settled bounds how long settling takes: normally under a second, more on a busy machine.
 const settled = 10 * time.Second
 
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
@@ -141,7 +141,7 @@ func eventually(t testing.TB, within time.Duration, what string, ok func() bool)
 	t.Fatalf("not within %v: %s", within, what)
 }
 
-// get is one request.
+// get sends one request.
 func get(t testing.TB, method, url string) (status int, header http.Header, body string) {
 	t.Helper()
 	q, err := http.NewRequest(method, url, nil)
@@ -151,7 +151,7 @@ func get(t testing.TB, method, url string) (status int, header http.Header, body
 	return answer(t, q)
 }
 
-// answer sends a request; the body is read whole.
+// answer sends a request, and reads the whole body.
 func answer(t testing.TB, q *http.Request) (status int, header http.Header, body string) {
 	t.Helper()
 	r, err := http.DefaultClient.Do(q)
@@ -166,7 +166,7 @@ func answer(t testing.TB, q *http.Request) (status int, header http.Header, body
 	return r.StatusCode, r.Header, string(b)
 }
 
-// winners collects serials from answers, and notices one that comes twice.
+// winners collects serials from answers, and notices a serial that comes twice.
 type winners struct {
 	mu     sync.Mutex
 	owner  map[uint32]string
@@ -206,7 +206,7 @@ func (w *winners) answer(_ string, status int, body []byte) {
 	w.owner[uint32(n)] = string(body)
 }
 
-// crowd sends requests and fails the test on any transport error, odd status or serial sold twice.
+// crowd sends requests. It fails the test on a transport error, an odd status or a serial that is sold twice.
 func crowd(t testing.TB, requests int64, connections int, urls ...string) (*winners, load.Result) {
 	t.Helper()
 	w, r := crowdAnyway(t, requests, connections, urls...)
@@ -216,7 +216,7 @@ func crowd(t testing.TB, requests int64, connections int, urls ...string) (*winn
 	return w, r
 }
 
-// crowdAnyway sends requests, whatever is answered.
+// crowdAnyway sends requests and accepts any answer.
 func crowdAnyway(t testing.TB, requests int64, connections int, urls ...string) (*winners, load.Result) {
 	t.Helper()
 	w := &winners{}
@@ -236,7 +236,7 @@ type redisServer struct {
 
 func startRedis(t testing.TB) redisServer { t.Helper(); return redisAt(t, redistest.Start(t)) }
 
-// redisAt is a client of a server that is there.
+// redisAt returns a client of a running server.
 func redisAt(t testing.TB, addr string) redisServer {
 	t.Helper()
 	options := rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
@@ -253,9 +253,9 @@ func redisAt(t testing.TB, addr string) redisServer {
 }
 
 // hmset makes a sale as the article does.
-func (r redisServer) hmset(t testing.TB, sale, total, sold string) {
+func (r redisServer) hmset(t testing.TB, sale, total string) {
 	t.Helper()
-	r.do(t, "HMSET", sale+"_hash_key", "ticket_total_nums", total, "ticket_sold_nums", sold)
+	r.do(t, "HMSET", sale+"_hash_key", "ticket_total_nums", total, "ticket_sold_nums", "0")
 }
 
 func (r redisServer) do(t testing.TB, words ...string) rueidis.RedisResult {
@@ -276,7 +276,7 @@ func (r redisServer) sold(t testing.TB, sale string) string {
 	return s
 }
 
-// scripts is how many scripts Redis has run.
+// scripts returns how many scripts Redis has run.
 func (r redisServer) scripts(t testing.TB) (n int) {
 	t.Helper()
 	info, err := r.do(t, "INFO", "commandstats").ToString()
@@ -290,7 +290,7 @@ func (r redisServer) scripts(t testing.TB) (n int) {
 	return n
 }
 
-// pid is Redis' own.
+// pid returns the id of Redis' process.
 func (r redisServer) pid(t testing.TB) int {
 	t.Helper()
 	info, err := r.do(t, "INFO", "server").ToString()
@@ -304,7 +304,7 @@ func (r redisServer) pid(t testing.TB) int {
 	return pid
 }
 
-// audit fails the test unless every unit is there once, and returns the account.
+// audit fails the test unless every unit is there once. It returns the audit.
 func (r redisServer) audit(t testing.TB, sale string) (a ledger.Audit) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(mustSpike(t, "audit", sale, "--json", "--redis", r.addr)), &a); err != nil {
@@ -315,7 +315,7 @@ func (r redisServer) audit(t testing.TB, sale string) (a ledger.Audit) {
 
 func TestArticleSession(t *testing.T) {
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", "10000", "0")
+	redis.hmset(t, "ticket", "10000")
 	edge := startEdge(t, "--redis", redis.addr)
 	out, err := exec.Command("ab", "-l", "-q", "-n", "30000", "-c", "100", edge.buyURL("ticket")).CombinedOutput()
 	if err != nil {
@@ -348,7 +348,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 	}
 	for run := range runs {
 		sale := fmt.Sprintf("s%d", run)
-		redis.hmset(t, sale, strconv.Itoa(total), "0")
+		redis.hmset(t, sale, strconv.Itoa(total))
 		var urls []string
 		for _, e := range edges {
 			urls = append(urls, e.buyURL(sale))
@@ -371,7 +371,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 	}
 }
 
-// One busy edge and three that hold leases and sell nothing: the busy one gets the last unit all the same.
+// One edge is busy, and three hold leases and sell nothing. The busy edge gets the last unit all the same.
 func TestIdleEdgesGiveBack(t *testing.T) {
 	redis := startRedis(t)
 	var edges []*testEdge
@@ -384,7 +384,7 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 	}
 	for _, total := range totals {
 		sale := fmt.Sprintf("s%d", total)
-		redis.hmset(t, sale, strconv.Itoa(total), "0")
+		redis.hmset(t, sale, strconv.Itoa(total))
 		have := 0
 		for _, e := range edges[1:] {
 			w, _ := crowd(t, 1, 1, e.buyURL(sale))
@@ -396,7 +396,7 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 			if len(w.owner) > 0 {
 				have, last = have+len(w.owner), time.Now()
 			}
-			if time.Since(last) > 3*5*time.Second { // 5 s, on a machine of its own
+			if time.Since(last) > 3*5*time.Second { // 5 s, on a busy machine
 				t.Fatalf("%d of %d sold; the rest is stranded: %+v", have, total, redis.audit(t, sale))
 			}
 		}
@@ -408,7 +408,7 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 func TestScriptsPerAnswer(t *testing.T) {
 	const total, losers = 10_000, 250_000
 	redis := startRedis(t)
-	redis.hmset(t, "ticket", strconv.Itoa(total), "0")
+	redis.hmset(t, "ticket", strconv.Itoa(total))
 	edge := startEdge(t, "--redis", redis.addr)
 	before := redis.scripts(t)
 	if w, _ := crowd(t, total, 64, edge.buyURL("ticket")); len(w.owner) != total {
@@ -424,11 +424,11 @@ func TestScriptsPerAnswer(t *testing.T) {
 	}
 }
 
-// A sold-out answer costs one read and one write: no read is tried in vain.
+// A sold-out answer costs one read and one write: no read finds nothing.
 func TestSystemCallsPerAnswer(t *testing.T) {
 	const losers = 100_000
 	edge := startEdge(t)
-	crowd(t, 20_000, 64, edge.buyURL("ticket")) // it has 10,000
+	crowd(t, 20_000, 64, edge.buyURL("ticket")) // the sale has 10,000
 	reads, writes := edge.systemCalls(t)
 	crowd(t, losers, 64, edge.buyURL("ticket"))
 	r, w := edge.systemCalls(t)
@@ -439,7 +439,7 @@ func TestSystemCallsPerAnswer(t *testing.T) {
 	}
 }
 
-// systemCalls are the reads and writes that the edge has made.
+// systemCalls returns how many reads and writes the edge has made.
 func (e *testEdge) systemCalls(t *testing.T) (reads, writes int) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", e.cmd.Process.Pid))

@@ -12,17 +12,17 @@ import (
 	"spike/order/operators"
 )
 
-// GateCmd keeps the flags by which nginx says "sold out" in the edges' place.
+// GateCmd keeps the flags by which nginx answers "sold out" in the edges' place.
 type GateCmd struct {
 	storeFlag
 	logFlag
 	adminTokens
-	Topology string     `required:"" type:"existingfile" placeholder:"FILE" help:"What stands in front (YAML), as spike nginx has it; gate_dir is where the flags are."`
-	Admin    string     `env:"SPIKE_GATE_ADMIN" empty:"" placeholder:"ADDR" help:"Where operators come in: /healthz, /readyz, /metrics (127.0.0.1:3008). Default: nowhere."`
+	Topology string     `required:"" type:"existingfile" placeholder:"FILE" help:"${gate_topology}"`
+	Admin    string     `env:"SPIKE_GATE_ADMIN" empty:"" placeholder:"ADDR" help:"${gate_admin}"`
 	Config   configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
 
-// Run keeps them until a signal.
+// Run keeps the flags until a signal.
 func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	log, out := c.open()
 	defer out.Close()
@@ -38,12 +38,12 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 		return err
 	}
 	tokens := loopback.NewTokens(admin...)
-	door, err := operators.Listen(c.Admin, tokens)
+	listener, err := operators.Listen(c.Admin, tokens)
 	if err != nil {
 		return err
 	}
-	if door != nil {
-		defer func() { _ = door.Close() }()
+	if listener != nil {
+		defer func() { _ = listener.Close() }()
 	}
 	store, err := c.dial(ctx)
 	if err != nil {
@@ -57,7 +57,8 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Gate }) })
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(g, out.metric())
-	side := operators.Side{Tokens: tokens, Metrics: metrics, Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
-	defer side.Serve(door)()
+	side := operators.Side{Tokens: tokens, Metrics: metrics,
+		Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
+	defer side.Serve(listener)()
 	return g.Run(ctx)
 }

@@ -15,27 +15,28 @@ import (
 	"spike/order/loopback"
 )
 
-// runsOn are the commands that SIGHUP does not end: they read their settings again.
-var runsOn = []string{"serve", "orders", "gate"}
+// services are the commands that run until a signal. SIGHUP does not end them: they read their settings again.
+var services = []string{"serve", "orders", "gate"}
 
-// hangups are the SIGHUPs for a command that runs on. Who ignored SIGHUP before us (nohup) goes on ignoring it.
+// hangups has the SIGHUPs of a service.
 type hangups <-chan os.Signal
 
-// ends are the signals that end a command; its SIGHUPs, if they do not.
-func ends(command string) ([]os.Signal, hangups) {
+// endSignals returns the signals that end a command and, for a service, its SIGHUPs. If SIGHUP was ignored at the start
+// (nohup), it stays ignored.
+func endSignals(command string) ([]os.Signal, hangups) {
 	end := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if signal.Ignored(syscall.SIGHUP) {
 		return end, nil
 	}
-	if !slices.Contains(runsOn, command) {
+	if !slices.Contains(services, command) {
 		return append(end, syscall.SIGHUP), nil
 	}
-	c := make(chan os.Signal, 1) // a second one before the first is heard says nothing new
+	c := make(chan os.Signal, 1) // one is enough: a second SIGHUP before the first is read says nothing new
 	signal.Notify(c, syscall.SIGHUP)
 	return end, c
 }
 
-// each does something for each of them, until ctx ends.
+// each calls do for each SIGHUP, until ctx ends.
 func (h hangups) each(ctx context.Context, do func()) {
 	for {
 		select {
@@ -47,47 +48,41 @@ func (h hangups) each(ctx context.Context, do func()) {
 	}
 }
 
-// settings are what a command was told, by flags, environment and file. They can be read again.
+// settings are a command's flags, environment and file. They can be read again.
 type settings struct {
 	args []string
 	now  *kong.Context
 }
 
-// again reads them again, and names those that are others now.
-func (s *settings) again() (*cli, []string, error) {
+// reread reads the settings again, and names those that have changed.
+func (s *settings) reread() (fresh *cli, changed []string, err error) {
 	c, parsed, err := parse(s.args)
 	if err != nil {
 		return nil, nil, err
 	}
-	var others []string
-	for i, flag := range parsed.Selected().Flags { // the same, in the same order
+	for i, flag := range parsed.Selected().Flags { // both parses have the same flags in the same order
 		if !reflect.DeepEqual(flag.Target.Interface(), s.now.Selected().Flags[i].Target.Interface()) {
-			others = append(others, flag.Name)
+			changed = append(changed, flag.Name)
 		}
 	}
 	s.now = parsed
-	return c, others, nil
-}
-
-// without are the names that are in one list and not in the other.
-func without(names []string, known ...string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(known, name) })
+	return c, changed, nil
 }
 
 // reloaded are the settings that SIGHUP changes.
 var reloaded = []string{"token-key", "jwt-key", "admin-token", "admin-token-file", "log-level"}
 
-// reloadable is a command whose admin tokens and log level may change while it runs.
+// reloadable is a service whose admin tokens and log level may change while it runs.
 type reloadable interface {
 	tokens() ([]string, error)
 	setLevel()
 }
 
-// reload reads the settings of a command again; more reads what it has beside admin tokens and log level. If any of them cannot
-// be used, all stay as they are (false).
+// reload reads the settings of a service again; more reads its further settings. If any setting cannot be used, all stay as
+// they are, and reload returns false.
 func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*cli) reloadable, more ...func(*cli) error) bool {
 	var admin []string
-	fresh, others, err := s.again()
+	fresh, changed, err := s.reread()
 	if err == nil {
 		admin, err = of(fresh).tokens()
 	}
@@ -105,12 +100,13 @@ func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*
 	}
 	of(fresh).setLevel()
 	tokens.Set(admin...)
-	if unheard := without(others, reloaded...); len(unheard) > 0 {
-		log.Warn().Strs("settings", unheard).Msg("SIGHUP: these have changed and take a restart")
+	changed = slices.DeleteFunc(changed, func(name string) bool { return slices.Contains(reloaded, name) })
+	if len(changed) > 0 {
+		log.Warn().Strs("settings", changed).Msg("SIGHUP: these settings have changed and take a restart")
 	}
 	log.Info().Msg("SIGHUP: settings and files are read again")
 	return true
 }
 
-// errReopen: who may enter without a token is decided when the listener opens.
-var errReopen = fmt.Errorf("%w: that there is an admin token, or none, takes a restart", errUsage)
+// errReopen: the listener decides when it opens whether callers need a token.
+var errReopen = fmt.Errorf("%w: the first admin token, or the end of the last one, takes a restart", errUsage)

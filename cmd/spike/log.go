@@ -13,38 +13,40 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logTime is RFC 3339 with milliseconds: of what happened within a second, and of yesterday, the order is seen.
+// logTime is RFC 3339 with milliseconds. It shows the order of lines within a second, and on different days.
 const logTime = "2006-01-02T15:04:05.000Z07:00"
 
-// logFlag is what a command that runs on says, and how much of it.
+// logFlag sets the log level of a command that runs until a signal.
 type logFlag struct {
-	LogLevel string `enum:"debug,info,warn,error" default:"info" help:"The least that is logged: debug, info, warn or error."`
+	LogLevel string `enum:"debug,info,warn,error" default:"info" help:"The lowest level that is logged: debug, info, warn or error."`
 }
 
-// open is the log of a command that runs on. From now on no reader's end ends this process: SIGPIPE is ignored.
+// open opens the log of a command that runs until a signal. From now on SIGPIPE is ignored, so the process survives the end of
+// the log's reader.
 func (f logFlag) open() (zerolog.Logger, *lines) {
 	signal.Ignore(syscall.SIGPIPE)
 	f.setLevel()
 	out := newLines(os.Stderr)
-	plain := func(v any) string { return fmt.Sprint(v) }
-	said := zerolog.ConsoleWriter{Out: out, NoColor: true, FormatTimestamp: plain}
-	return zerolog.New(said).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
+	asIs := func(v any) string { return fmt.Sprint(v) }
+	console := zerolog.ConsoleWriter{Out: out, NoColor: true, FormatTimestamp: asIs}
+	return zerolog.New(console).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
 		e.Str(zerolog.TimestampFieldName, time.Now().Format(logTime))
 	})), out
 }
 
 func (f logFlag) setLevel() {
-	if level, err := zerolog.ParseLevel(f.LogLevel); err == nil { // the enum has no other
+	if level, err := zerolog.ParseLevel(f.LogLevel); err == nil { // the enum allows only levels
 		zerolog.SetGlobalLevel(level)
 	}
 }
 
 const (
-	linesWaiting = 4096        // for a reader that stands still
-	linesGrace   = time.Second // for it at the end
+	linesWaiting = 4096        // lines that wait for a slow reader
+	linesGrace   = time.Second // how long Close waits for the reader
 )
 
-// lines writes a log line by line. Nobody waits for whoever reads them: what he does not take is lost, and counted.
+// lines writes a log line by line. It never makes a caller wait for the reader: a line that the reader does not take is lost,
+// and counted.
 type lines struct {
 	out     io.Writer
 	waiting chan []byte
@@ -59,7 +61,7 @@ func newLines(out io.Writer) *lines {
 	return l
 }
 
-// Write takes a line. It never fails: zerolog would say so where the line could not be written.
+// Write takes a line. It never fails: zerolog would report the failure to stderr, where the line could not be written.
 func (l *lines) Write(line []byte) (int, error) {
 	select {
 	case l.waiting <- append([]byte(nil), line...):
@@ -71,15 +73,15 @@ func (l *lines) Write(line []byte) (int, error) {
 
 func (l *lines) run() {
 	defer close(l.ended)
-	for told := uint64(0); ; {
+	for reported := uint64(0); ; {
 		select {
 		case line := <-l.waiting:
-			told = l.put(line, told)
+			reported = l.put(line, reported)
 		case <-l.closing:
 			for {
 				select {
 				case line := <-l.waiting:
-					told = l.put(line, told)
+					reported = l.put(line, reported)
 				default:
 					return
 				}
@@ -88,21 +90,21 @@ func (l *lines) run() {
 	}
 }
 
-// put writes a line and, once somebody reads again, how many nobody has read.
-func (l *lines) put(line []byte, told uint64) uint64 {
+// put writes a line and reports lines that were lost since the last report. It returns how many lost lines are reported now.
+func (l *lines) put(line []byte, reported uint64) uint64 {
 	if _, err := l.out.Write(line); err != nil {
 		l.lost.Add(1)
-		return told
+		return reported
 	}
-	if lost := l.lost.Load(); lost > told {
-		if _, err := fmt.Fprintf(l.out, "log: %d lines were lost, %d in all\n", lost-told, lost); err == nil {
+	if lost := l.lost.Load(); lost > reported {
+		if _, err := fmt.Fprintf(l.out, "log: %d lines were lost, %d in all\n", lost-reported, lost); err == nil {
 			return lost
 		}
 	}
-	return told
+	return reported
 }
 
-// Close writes what waits, if somebody reads it. Nothing may be written any more.
+// Close writes the lines that wait, if the reader takes them in time. Write must not be called after it.
 func (l *lines) Close() {
 	close(l.closing)
 	select {
@@ -114,5 +116,6 @@ func (l *lines) Close() {
 // metric counts the lines that were lost.
 func (l *lines) metric() prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "spike_log_lost_lines_total",
-		Help: "Lines of this process's log that nobody took."}, func() float64 { return float64(l.lost.Load()) })
+		Help: "Lines of this process's log that were lost because no reader took them."},
+		func() float64 { return float64(l.lost.Load()) })
 }

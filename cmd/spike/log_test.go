@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// Row D1: a reader of the log that stands still makes nobody wait. What it does not take is counted; once it reads again it is
-// told how much that was.
+// Row D1: a log reader that stands still makes no writer wait. The lines that it does not take are counted. Once it reads
+// again, it reads how many lines were lost.
 func TestD1SlowReaderOfTheLog(t *testing.T) {
-	in, out := io.Pipe() // takes nothing that nobody reads
+	in, out := io.Pipe() // a write to it waits for a reader
 	l := newLines(out)
 	const written = 3 * linesWaiting
 	for range written {
@@ -33,11 +33,11 @@ func TestD1SlowReaderOfTheLog(t *testing.T) {
 		t.Errorf("%d lines read, %d of %d lost", n, lost, written)
 	}
 	if n := strings.Count(text, "lines were lost"); n != 1 {
-		t.Errorf("the loss is told %d times", n)
+		t.Errorf("the loss is reported %d times", n)
 	}
 }
 
-// A reader that is gone takes nothing, and nobody waits for it at the end.
+// If the reader is gone, every line is lost, and Close does not wait for the reader.
 func TestD1NoReaderOfTheLog(t *testing.T) {
 	in, out := io.Pipe()
 	_ = in.Close()

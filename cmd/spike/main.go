@@ -1,5 +1,5 @@
-// Spike is one binary: the edge, the tools that make and check a sale, what stands in front, and the measurements.
-// This room only wires: a file a subcommand.
+// Spike is one binary. It has the edge, the tools that make and check a sale, the servers in front of edges, and the
+// measurements. This package only wires: each subcommand has a file.
 package main
 
 import (
@@ -26,17 +26,17 @@ import (
 var version = "unknown" // set by the linker
 
 type cli struct {
-	Serve   ServeCmd   `cmd:"" help:"Be an edge: sell."`
+	Serve   ServeCmd   `cmd:"" help:"Run an edge, which sells."`
 	Sale    SaleCmd    `cmd:"" help:"Make, show and change sales."`
-	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale; 0 only if each is there once."`
-	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and hold it to its promises."`
-	Demo    DemoCmd    `cmd:"" help:"The whole article on this machine."`
+	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
+	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and check its answers."`
+	Demo    DemoCmd    `cmd:"" help:"Play the whole article on this machine."`
 	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
-	Gate    GateCmd    `cmd:"" help:"Keep the flags by which nginx says \"sold out\" by itself."`
-	Lab     LabCmd     `cmd:"" help:"Router, directors, nginx, edges and Redis, each in a namespace, and one of each dies."`
+	Gate    GateCmd    `cmd:"" help:"Keep the flags by which nginx answers \"sold out\" itself."`
+	Lab     LabCmd     `cmd:"" help:"Run router, directors, nginx, edges and Redis, each in a namespace, and kill one of each."`
 	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
 	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
-	Orders  OrdersCmd  `cmd:"" help:"Store orders in SQL, end holds, tell a webhook."`
+	Orders  OrdersCmd  `cmd:"" help:"Store orders in SQL, end holds, call a webhook."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 
 	LabDirector LabDirectorCmd `cmd:"" hidden:""`
@@ -46,10 +46,10 @@ type cli struct {
 const (
 	exitFailed     = 1 // the check failed
 	exitUsage      = 2 // usage or configuration
-	exitDependency = 3 // something this needs could not be reached
+	exitDependency = 3 // a server that the command needs could not be reached
 )
 
-// errFailed is a check that failed; what failed has been printed.
+// errFailed means that a check failed. The command has printed what failed.
 var errFailed = errors.New("failed")
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -60,32 +60,32 @@ func run(args []string) int {
 	}
 	_, parsed, err := parse(args)
 	if err != nil {
-		complain(err)
+		printError(err)
 		return exitUsage
 	}
-	signals, hup := ends(parsed.Command())
+	signals, hup := endSignals(parsed.Command())
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(hup, &settings{args, parsed})
 	if err = parsed.Run(); err != nil {
-		complain(err)
+		printError(err)
 	}
 	return exitCode(err)
 }
 
-// parse reads a command line, and what else a command is told.
+// parse reads a command line, and the settings in the environment and in the file that it names.
 func parse(args []string) (*cli, *kong.Context, error) {
 	var c cli
-	parser := kong.Must(&c, kong.Name("spike"), kong.DefaultEnvars("SPIKE"),
+	parser := kong.Must(&c, kong.Name("spike"), kong.DefaultEnvars("SPIKE"), longHelp,
 		kong.Description("Sells N units to a crowd a hundred times larger, exactly once each."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	parsed, err := parser.Parse(args)
 	return &c, parsed, err
 }
 
-// complain prints an error on one line.
-func complain(err error) {
+// printError prints an error on one line.
+func printError(err error) {
 	if !errors.Is(err, errFailed) {
 		fmt.Fprintln(os.Stderr, "spike:", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
@@ -100,8 +100,8 @@ func exitCode(err error) int {
 		code int
 	}{
 		{errFailed, exitFailed}, {ledger.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
-		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage}, {identity.ErrJWTKey, exitUsage},
-		{order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
+		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage},
+		{identity.ErrJWTKey, exitUsage}, {order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
 		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {ledger.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {
@@ -111,7 +111,7 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// errUsage is a flag or setting that makes no sense.
+// errUsage means that a flag or a setting is wrong.
 var errUsage = errors.New("usage")
 
 // VersionCmd prints the version.

@@ -11,12 +11,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// rueidisLooks sleeps on for a second when it has looked whether it speaks to a Cluster.
+// rueidisLooks is a goroutine of rueidis. It still sleeps a second after rueidis has asked whether the server is a Cluster.
 var rueidisLooks = goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
 
-// TestMain is goleak.VerifyTestMain for tests that ask as users do, through net/http's own client, which keeps connections.
+// TestMain does what goleak.VerifyTestMain does, but first closes the connections that net/http's default client keeps.
 func TestMain(m *testing.M) {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup the tests' own children would ignore it
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // else, under nohup, the tests' children would ignore it
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
 	if err := goleak.Find(rueidisLooks); code == 0 && err != nil {

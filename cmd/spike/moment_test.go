@@ -17,14 +17,17 @@ func TestD20Moments(t *testing.T) {
 			t.Errorf("%s: %v %v", text, m, err)
 		}
 	}
-	for text, wait := range map[string]time.Duration{"+1m": time.Minute, "+1h30m": 90 * time.Minute, "+250ms": 250 * time.Millisecond} {
+	for text, wait := range map[string]time.Duration{
+		"+1m": time.Minute, "+1h30m": 90 * time.Minute, "+250ms": 250 * time.Millisecond,
+	} {
 		var m moment
 		from := time.Now()
 		if err := m.UnmarshalText([]byte(text)); err != nil || m.Before(from.Add(wait)) || m.After(time.Now().Add(wait)) {
 			t.Errorf("%s: %v %v", text, m, err)
 		}
 	}
-	for _, text := range []string{"", "+", "+1", "+-1m", "++1m", "-1m", "1m", "+0s", "now", "2026-11-22", "2026-11-22T20:00:00", "2026-11-22 20:00:00Z"} {
+	for _, text := range []string{"", "+", "+1", "+-1m", "++1m", "-1m", "1m", "+0s", "now", "2026-11-22", "2026-11-22T20:00:00",
+		"2026-11-22 20:00:00Z"} {
 		var m moment
 		err := m.UnmarshalText([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), "+10m") || strings.Contains(err.Error(), "2006") {
@@ -35,7 +38,8 @@ func TestD20Moments(t *testing.T) {
 
 func TestD20NodeNamesAreSaneAndUnique(t *testing.T) {
 	first := map[string]string{}
-	for _, listen := range []string{":3005", "127.0.0.1:3005", "127.0.0.2:3005", "127.0.0.1:3006", "[::1]:3005", "localhost:3007", "127.0.0.1:0"} {
+	for _, listen := range []string{":3005", "127.0.0.1:3005", "127.0.0.2:3005", "127.0.0.1:3006", "[::1]:3005", "localhost:3007",
+		"127.0.0.1:0"} {
 		name := (&ServeCmd{Listen: listen}).node()
 		if other, taken := first[name]; taken {
 			t.Errorf("%s and %s are both %s", listen, other, name)
@@ -43,7 +47,9 @@ func TestD20NodeNamesAreSaneAndUnique(t *testing.T) {
 		first[name] = listen
 	}
 	host := strings.TrimSuffix((&ServeCmd{Listen: ":3005"}).node(), ":3005")
-	for listen, want := range map[string]string{"0.0.0.0:3005": host + ":3005", "[::]:3005": host + ":3005", "127.0.0.1:23005": host + "/127.0.0.1:23005"} {
+	for listen, want := range map[string]string{
+		"0.0.0.0:3005": host + ":3005", "[::]:3005": host + ":3005", "127.0.0.1:23005": host + "/127.0.0.1:23005",
+	} {
 		if got := (&ServeCmd{Listen: listen}).node(); got != want {
 			t.Errorf("%s: %s, not %s", listen, got, want)
 		}

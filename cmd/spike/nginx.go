@@ -10,11 +10,11 @@ import (
 
 // NginxCmd prints a complete nginx.conf for a topology.
 type NginxCmd struct {
-	Topology     string `required:"" type:"existingfile" placeholder:"FILE" help:"What stands in front: listen, edges and their weights, balance, limits, TLS, gate (YAML)."`
-	NginxVersion string `placeholder:"1.26.0" help:"The nginx that it is for. Default: the one of this machine."`
+	Topology     string `required:"" type:"existingfile" placeholder:"FILE" help:"${topology}"`
+	NginxVersion string `placeholder:"1.26.0" help:"The version that will read it. Default: the version on this machine."`
 }
 
-// Run prints to standard output. A wrong topology is an error that wraps nginx.ErrTopology.
+// Run prints to standard output. The error of a wrong topology wraps nginx.ErrTopology.
 func (c *NginxCmd) Run() error {
 	t, err := nginx.Load(c.Topology)
 	if err != nil {
@@ -27,16 +27,16 @@ func (c *NginxCmd) Run() error {
 	return nginx.RenderFor(os.Stdout, t, version)
 }
 
-var nginxSays = regexp.MustCompile(`nginx/(\d+\.\d+\.\d+)`)
+var nginxVersion = regexp.MustCompile(`nginx/(\d+\.\d+\.\d+)`)
 
-// installedNginx is this machine's version; "": there is none.
+// installedNginx returns the version of this machine's nginx, or "" if there is none.
 func installedNginx() string {
 	path, err := exec.LookPath("nginx")
 	if err != nil {
-		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
+		path = "/usr/sbin/nginx" // Debian does not put it on a user's PATH
 	}
-	said, _ := exec.Command(path, "-v").CombinedOutput()
-	if m := nginxSays.FindSubmatch(said); m != nil {
+	text, _ := exec.Command(path, "-v").CombinedOutput()
+	if m := nginxVersion.FindSubmatch(text); m != nil {
 		return string(m[1])
 	}
 	return ""

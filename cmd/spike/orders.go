@@ -15,14 +15,14 @@ type OrdersCmd struct {
 	storeFlag
 	logFlag
 	adminTokens
-	DB                string     `name:"db" required:"" placeholder:"URL" help:"postgres://USER:PASS@HOST/DB or sqlite:FILE. Its table orders has a row per serial of a reservation."`
-	Webhook           string     `placeholder:"URL" help:"Tell this address of reserved, confirmed and released (Standard Webhooks)."`
-	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs the webhooks. Better in SPIKE_WEBHOOK_SECRET, or a file."`
-	WebhookSecretFile string     `placeholder:"FILE" help:"Has the secret in it."`
-	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" empty:"" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3007); empty: nowhere."`
-	Rebind            bool       `help:"Keep this Redis' orders in this database from now on, though another one has had them. What that one stored does not come again."`
+	DB                string     `name:"db" required:"" placeholder:"URL" help:"${db}"`
+	Webhook           string     `placeholder:"URL" help:"Send it reserved, confirmed and released (Standard Webhooks)."`
+	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs webhooks. SPIKE_WEBHOOK_SECRET or a file is safer."`
+	WebhookSecretFile string     `placeholder:"FILE" help:"A file with the secret."`
+	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" empty:"" placeholder:"ADDR" help:"${orders}"`
+	Rebind            bool       `help:"${rebind}"`
 	RetryParked       bool       `help:"Try all parked orders again (table parked_orders), once."`
-	Batch             int        `default:"500" help:"Rows to a transaction, about."`
+	Batch             int        `default:"500" help:"How many rows a transaction has, about."`
 	Config            configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
 
@@ -38,11 +38,11 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if err != nil {
 		return err
 	}
-	book, err := order.Open(c.DB)
+	repository, err := order.Open(c.DB)
 	if err != nil {
 		return err
 	}
-	defer book.Close()
+	defer repository.Close()
 	store, err := c.dial(ctx)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	tokens := loopback.NewTokens(admin...)
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
 	return order.Run(ctx, order.Config{Admin: c.Admin, AdminTokens: tokens, Rebind: c.Rebind, RetryParked: c.RetryParked,
-		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, book, log)
+		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, repository, log)
 }
 
 func (c *OrdersCmd) secret() (string, error) {
@@ -59,7 +59,7 @@ func (c *OrdersCmd) secret() (string, error) {
 		return c.WebhookSecret, nil
 	}
 	if c.WebhookSecret != "" {
-		return "", fmt.Errorf("%w: --webhook-secret and --webhook-secret-file: one of them", errUsage)
+		return "", fmt.Errorf("%w: --webhook-secret and --webhook-secret-file: give only one", errUsage)
 	}
 	text, err := os.ReadFile(c.WebhookSecretFile)
 	if err != nil {

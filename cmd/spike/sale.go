@@ -20,14 +20,14 @@ type SaleCmd struct {
 	Create SaleCreateCmd `cmd:"" help:"Make a sale."`
 	Show   SaleShowCmd   `cmd:"" help:"Show a sale."`
 	List   SaleListCmd   `cmd:"" help:"List all sales."`
-	Draw   SaleDrawCmd   `cmd:"" help:"Print who drew which lot, and check it."`
+	Draw   SaleDrawCmd   `cmd:"" help:"Print who drew which lot, and check the draw."`
 	Add    SaleAddCmd    `cmd:"" help:"Add units to a sale."`
 	Pause  SalePauseCmd  `cmd:"" help:"Stop selling for now."`
 	Resume SaleResumeCmd `cmd:"" help:"Go on selling."`
 	Close  SaleCloseCmd  `cmd:"" help:"Stop selling for good."`
-	Reopen SaleReopenCmd `cmd:"" help:"After a fail-over: wait no more for replicas that are gone, nor (--grants) for promises that were lost."`
-	Mend   SaleMendCmd   `cmd:"" help:"Write a sale's hash again from its ledger, where it was deleted or spoilt."`
-	Remove SaleRemoveCmd `cmd:"" help:"Delete a sale and all that is known of it."`
+	Reopen SaleReopenCmd `cmd:"" help:"${reopen}"`
+	Mend   SaleMendCmd   `cmd:"" help:"Write a sale's hash again from its ledger, if the hash was deleted or damaged."`
+	Remove SaleRemoveCmd `cmd:"" help:"Delete a sale and everything about it."`
 }
 
 // saleArg names a sale in a store.
@@ -50,16 +50,16 @@ func (a storeFlag) with(ctx context.Context, f func(ledger.Store) error) error {
 type SaleCreateCmd struct {
 	saleArg
 	Total  uint64        `required:"" placeholder:"N" help:"Units, 1 to 4294967294."`
-	Hold   time.Duration `default:"5m" help:"How long a reservation waits for its payment; 0: sold is sold."`
-	Limit  uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units one buyer may have, 1 to 100. Buyers must say who they are. Default: no limit."`
+	Hold   time.Duration `default:"5m" help:"How long a reservation waits for its payment. 0: every sale is final."`
+	Limit  uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units per buyer, 1 to 100. Buyers must say who they are."`
 	Opens  moment        `placeholder:"TIME" help:"When it opens: 2026-11-22T20:00:00+08:00, or +10m for ten minutes from now."`
-	Closes moment        `placeholder:"TIME" help:"When it closes: as --opens."`
+	Closes moment        `placeholder:"TIME" help:"When it closes, in the same form as --opens."`
 
-	Shuffle time.Duration `placeholder:"W" help:"Draw lots for the first units among the buyers who come so soon after it opens, or, without --opens, from now on; 100ms to 1h. Buyers must say who they are."`
-	Seed    string        `name:"shuffle-seed" env:"-" placeholder:"HEX" help:"The draw's seed, for a ceremony or a test: 32 to 128 hex digits. Default: random, and secret until the draw."`
+	Shuffle time.Duration `placeholder:"W" help:"${shuffle}"`
+	Seed    string        `name:"shuffle-seed" env:"-" placeholder:"HEX" help:"${seed}"`
 }
 
-// Run makes it; one that exists is never touched.
+// Run makes the sale. It never changes a sale that exists.
 func (c *SaleCreateCmd) Run(ctx context.Context) error {
 	q := ledger.CreateRequest{Total: c.Total, Hold: c.Hold, Limit: c.Limit, Opens: c.Opens.Time, Closes: c.Closes.Time,
 		Shuffle: c.Shuffle, Seed: c.Seed}
@@ -81,7 +81,7 @@ type SaleShowCmd struct {
 	JSON bool `help:"As JSON."`
 }
 
-// Run shows it.
+// Run shows the sale.
 func (c *SaleShowCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error { return show(ctx, s, c.Name, c.JSON) })
 }
@@ -104,13 +104,11 @@ func describe(d admin.Description, asJSON bool) error {
 	if d.Limit > 0 {
 		fmt.Fprintf(w, "limit per buyer\t%d\n", d.Limit)
 	}
-	for _, door := range []struct {
-		name string
-		at   *time.Time
-	}{{"opens", d.Opens}, {"closes", d.Closes}} {
-		if door.at != nil {
-			fmt.Fprintf(w, "%s\t%s\n", door.name, door.at.Format(time.RFC3339))
-		}
+	if d.Opens != nil {
+		fmt.Fprintf(w, "opens\t%s\n", d.Opens.Format(time.RFC3339))
+	}
+	if d.Closes != nil {
+		fmt.Fprintf(w, "closes\t%s\n", d.Closes.Format(time.RFC3339))
 	}
 	if d.Lots != nil {
 		describeLots(w, *d.Lots)
@@ -124,7 +122,7 @@ func describe(d admin.Description, asJSON bool) error {
 // SaleListCmd lists sales.
 type SaleListCmd struct{ storeFlag }
 
-// Run lists them, one a line.
+// Run lists the sales, one a line.
 func (c *SaleListCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error {
 		names, err := s.Survey(ctx)
@@ -139,10 +137,10 @@ func (c *SaleListCmd) Run(ctx context.Context) error {
 type SaleAddCmd struct {
 	saleArg
 	N         uint64 `arg:"" help:"Units to add."`
-	RequestID string `placeholder:"ID" help:"The same id adds once, however often it is sent."`
+	RequestID string `placeholder:"ID" help:"Units are added once for an id, however often it is sent."`
 }
 
-// Run adds them.
+// Run adds the units.
 func (c *SaleAddCmd) Run(ctx context.Context) error {
 	if c.N == 0 || c.N > ledger.MaxSerial {
 		return fmt.Errorf("%w: N is 1 to %d", errUsage, uint64(ledger.MaxSerial))
@@ -152,7 +150,7 @@ func (c *SaleAddCmd) Run(ctx context.Context) error {
 	}
 	err := c.change(ctx, ledger.ChangeRequest{Request: c.RequestID, Add: c.N})
 	if errors.Is(err, ledger.ErrDown) {
-		return fmt.Errorf("%w; nobody knows whether it was done: say it again with --request-id %s", err, c.RequestID)
+		return fmt.Errorf("%w; the units may have been added or not: repeat the command with --request-id %s", err, c.RequestID)
 	}
 	return err
 }
@@ -166,13 +164,13 @@ func (a saleArg) change(ctx context.Context, q ledger.ChangeRequest) error {
 	})
 }
 
-// shutting waits until no edge sells any more.
-type shutting struct {
+// stopping is a command that stops a sale and waits until no edge sells any more.
+type stopping struct {
 	saleArg
 	Wait time.Duration `default:"63s" help:"How long to wait until each lease is given back or has run out."`
 }
 
-func (a shutting) shut(ctx context.Context, to string) error {
+func (a stopping) stop(ctx context.Context, to string) error {
 	return a.with(ctx, func(s ledger.Store) error {
 		out, err := admin.Shut(ctx, s, a.Name, to, a.Wait)
 		if err != nil {
@@ -184,52 +182,53 @@ func (a shutting) shut(ctx context.Context, to string) error {
 		}
 		unknown := ""
 		if d.Uncounted != nil {
-			unknown = fmt.Sprintf("; and what was promised in history that the store has lost: nobody knows how much, until %s",
+			unknown = fmt.Sprintf("; until %s, an unknown number of units is promised besides, in history that the store has lost",
 				d.Uncounted.Format(time.RFC3339))
 		}
 		switch {
 		case !out.Settled && out.Sells > 0:
-			fmt.Printf("not waited out: %d units are still on edges, and perhaps some that the store has forgotten%s\n", out.Leased, unknown)
+			fmt.Printf("not waited out: %d units are still on edges, and perhaps more that the store has forgotten%s\n",
+				out.Leased, unknown)
 			return errFailed
 		case !out.Settled:
 			fmt.Printf("not waited out: %d units are still on edges\n", out.Leased)
 			return errFailed
 		}
-		fmt.Printf("no edge sells; outstanding, perhaps promised by edges that are gone: %d%s\n", out.Leased+out.Limbo, unknown)
+		fmt.Printf("no edge sells; units that dead edges may have promised: %d%s\n", out.Leased+out.Limbo, unknown)
 		return nil
 	})
 }
 
 // SalePauseCmd stops selling for now.
-type SalePauseCmd struct{ shutting }
+type SalePauseCmd struct{ stopping }
 
-// Run pauses it.
-func (c *SalePauseCmd) Run(ctx context.Context) error { return c.shut(ctx, "paused") }
+// Run pauses the sale.
+func (c *SalePauseCmd) Run(ctx context.Context) error { return c.stop(ctx, "paused") }
 
 // SaleResumeCmd goes on selling.
 type SaleResumeCmd struct{ saleArg }
 
-// Run resumes it.
+// Run resumes the sale.
 func (c *SaleResumeCmd) Run(ctx context.Context) error {
 	return c.change(ctx, ledger.ChangeRequest{To: "open"})
 }
 
 // SaleCloseCmd stops selling for good.
-type SaleCloseCmd struct{ shutting }
+type SaleCloseCmd struct{ stopping }
 
-// Run closes it.
-func (c *SaleCloseCmd) Run(ctx context.Context) error { return c.shut(ctx, "closed") }
+// Run closes the sale.
+func (c *SaleCloseCmd) Run(ctx context.Context) error { return c.stop(ctx, "closed") }
 
 // SaleRemoveCmd deletes a sale.
 type SaleRemoveCmd struct {
 	saleArg
-	Yes bool `env:"-" help:"Really."`
+	Yes bool `env:"-" help:"Do it. Without it, nothing is done."`
 }
 
-// Run deletes it, if really.
+// Run deletes the sale, if --yes is given.
 func (c *SaleRemoveCmd) Run(ctx context.Context) error {
 	if !c.Yes {
-		return fmt.Errorf("%w: this forgets who owns what; say --yes", errUsage)
+		return fmt.Errorf("%w: this forgets who owns which units; to do it, give --yes", errUsage)
 	}
 	return c.with(ctx, func(s ledger.Store) error { return s.Remove(ctx, c.Name) })
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A sale that makes no sense is refused before any store is asked. The message names the flag, and says what the API says.
+// An invalid sale is refused before any store is asked. The message names the flag, and gives the API's reason.
 func TestSaleCreateNamesTheFlag(t *testing.T) {
 	past := moment{time.Now().Add(-time.Hour)}
 	for want, c := range map[string]SaleCreateCmd{
@@ -18,7 +18,7 @@ func TestSaleCreateNamesTheFlag(t *testing.T) {
 		"--shuffle-seed: goes with shuffle":     {Total: 1, Seed: "5e"},
 		"--shuffle: its window is over already": {Total: 1, Shuffle: time.Minute, Opens: past},
 	} {
-		c.Redis = "127.0.0.1:1" // nobody is there
+		c.Redis = "127.0.0.1:1" // no server listens there
 		if err := c.Run(t.Context()); !errors.Is(err, errUsage) || err.Error() != errUsage.Error()+": "+want {
 			t.Errorf("%v, not %s", err, want)
 		}

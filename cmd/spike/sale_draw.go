@@ -14,7 +14,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// describeLots is a sale's draw, for people.
+// describeLots prints a sale's draw for people.
 func describeLots(w io.Writer, l sales.Lots) {
 	fmt.Fprintf(w, "lots drawn\t%s\nseed's sha256\t%s\n", l.DrawsAt.Format(time.RFC3339Nano), l.Seal)
 	if l.Seed != "" {
@@ -31,7 +31,7 @@ type SaleDrawCmd struct {
 	JSON bool `help:"As JSON."`
 }
 
-// drawn is a draw, and what is wrong with it.
+// drawn is a draw and the faults that were found in it.
 type drawn struct {
 	Sale       string   `json:"sale"`
 	Birth      uint64   `json:"birth"`
@@ -43,17 +43,17 @@ type drawn struct {
 	Violations []string `json:"violations"`
 }
 
-// lot is one entrant's. A buyer is the first 8 bytes of the SHA-256 of its id, in hex.
+// lot is an entrant's lot. A buyer is the first 8 bytes of the SHA-256 of its id, in hex.
 type lot struct {
 	Buyer string `json:"buyer"`
 	Lot   string `json:"lot"`
 	Won   bool   `json:"won"`
 }
 
-// Run fails unless the order is the seed's, and the seed is the one that was sealed.
+// Run fails unless the order follows from the seed, and the seed is the one that was sealed.
 func (c *SaleDrawCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error {
-		if _, err := s.Expire(ctx, c.Name, 1); err != nil { // time passes, with no edge alive too: that draws
+		if _, err := s.Expire(ctx, c.Name, 1); err != nil { // a sweep draws a due draw, so this works without a living edge
 			return err
 		}
 		d, err := readDraw(ctx, s, c.Name)
@@ -76,9 +76,9 @@ func readDraw(ctx context.Context, s ledger.Draws, sale string) (drawn, error) {
 		case err != nil:
 			return d, err
 		case part.Secret.Seal == "":
-			return d, fmt.Errorf("%w: no lots are drawn in this sale", errUsage)
+			return d, fmt.Errorf("%w: this sale has no draw", errUsage)
 		case part.Secret.Seed == "":
-			return d, fmt.Errorf("%w: lots are drawn at %s; the order is shown a second later", errTooSoon,
+			return d, fmt.Errorf("%w: lots are drawn at %s, and shown a second later", errTooSoon,
 				time.UnixMicro(part.DrawsAt()).UTC().Format(time.RFC3339Nano))
 		}
 		d.Birth, d.Seal, d.Seed, d.Winners = part.Birth, part.Secret.Seal, part.Secret.Seed, part.Lots.Winners
@@ -92,14 +92,14 @@ func readDraw(ctx context.Context, s ledger.Draws, sale string) (drawn, error) {
 	}
 }
 
-// errTooSoon is a draw that is still to come.
+// errTooSoon means that the draw is still to come.
 var errTooSoon = errors.New("not drawn yet")
 
-// add works out an entrant's lot anew, which must not be lower than the one before it.
+// add computes an entrant's lot again and returns it. The lot must not be lower than the lot before it.
 func (d *drawn) add(b ledger.Buyer, last int64) int64 {
 	n := ledger.Lot(d.Seed, d.Birth, b)
 	if n < last {
-		d.Violations = append(d.Violations, fmt.Sprintf("entrant %d does not stand where its lot is", len(d.Entrants)+1))
+		d.Violations = append(d.Violations, fmt.Sprintf("entrant %d is not in the order of lots", len(d.Entrants)+1))
 	}
 	d.Entrants = append(d.Entrants, lot{hex.EncodeToString(b[:]), fmt.Sprintf("%013x", n), uint64(len(d.Entrants)) < d.Winners})
 	return n
@@ -110,7 +110,7 @@ func (d *drawn) check(l ledger.Lots) {
 		d.Violations = append(d.Violations, "the seed is not the one that was sealed")
 	}
 	if uint64(len(d.Entrants)) != l.Entrants {
-		d.Violations = append(d.Violations, fmt.Sprintf("%d entrants, %d when lots were drawn", len(d.Entrants), l.Entrants))
+		d.Violations = append(d.Violations, fmt.Sprintf("%d entrants now, %d when lots were drawn", len(d.Entrants), l.Entrants))
 	}
 	d.OK = len(d.Violations) == 0
 }
@@ -130,7 +130,8 @@ func (d *drawn) print(w io.Writer, asJSON bool) error {
 }
 
 func (d *drawn) list(w io.Writer) {
-	fmt.Fprintf(w, "seed %s\nsha256 %s\nlot = first 13 hex digits of the sha1 of \"SEED:%d:BUYER\", BUYER as 8 bytes\n", d.Seed, d.Seal, d.Birth)
+	fmt.Fprintf(w, "seed %s\nsha256 %s\nlot = first 13 hex digits of the sha1 of \"SEED:%d:BUYER\", BUYER as 8 bytes\n",
+		d.Seed, d.Seal, d.Birth)
 	for i, e := range d.Entrants {
 		won := ""
 		if e.Won {

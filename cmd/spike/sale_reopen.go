@@ -8,26 +8,26 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// SaleReopenCmd is the operator's word on a store that has lost replicas or history.
+// SaleReopenCmd lets sales go on after the store has lost replicas or history.
 type SaleReopenCmd struct {
 	storeFlag
 	Name   string `arg:"" optional:"" help:"The sale."`
 	All    bool   `env:"-" help:"Every sale of this Redis that waits for replicas, or, with --grants, that grants nothing."`
-	Grants bool   `env:"-" help:"Grant units at once. Whoever won in the history that was lost, and still holds a token, may find the unit sold again."`
-	Yes    bool   `env:"-" help:"Really."`
+	Grants bool   `env:"-" help:"${grants}"`
+	Yes    bool   `env:"-" help:"Do it. Without it, nothing is done."`
 }
 
-// Run reopens it, if really.
+// Run reopens the sale or all sales, if --yes is given.
 func (c *SaleReopenCmd) Run(ctx context.Context) error {
 	switch {
 	case (c.Name == "") != c.All:
-		return fmt.Errorf("%w: one NAME, or --all", errUsage)
+		return fmt.Errorf("%w: give one NAME, or --all", errUsage)
 	case !c.Yes:
-		risk := "what is sold from now on may be lost with this server and the replicas that are here now"
+		risk := "if this server and its present replicas are lost, the units that are sold from now on may be lost"
 		if c.Grants {
-			risk += ", and units are sold again whose winners hold tokens of the history that was lost"
+			risk += ", and a unit may be sold again although a buyer has a token for it from the lost history"
 		}
-		return fmt.Errorf("%w: %s; say --yes", errUsage, risk)
+		return fmt.Errorf("%w: %s; to do it, give --yes", errUsage, risk)
 	}
 	return c.with(ctx, func(s ledger.Store) error {
 		if !c.All {
@@ -43,8 +43,8 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 	})
 }
 
-// reopen sets how many replicas are waited for to those that are here as it looks, and no fewer than the operator says there
-// are. If one comes or goes before that is done, nothing is done.
+// reopen makes a sale wait for as many replicas as follow now, and for no fewer than the operator says there are. If a replica
+// comes or goes before that is done, nothing is done.
 func (c *SaleReopenCmd) reopen(ctx context.Context, s ledger.Store, name string) error {
 	shown, err := s.Show(ctx, name)
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *SaleReopenCmd) reopen(ctx context.Context, s ledger.Store, name string)
 		return err
 	}
 	if shown.Replicas != head.Replicas {
-		fmt.Printf("%s: %d replicas were waited for, from now on %d\n", name, shown.Replicas, head.Replicas)
+		fmt.Printf("%s: waited for %d replicas, from now on waits for %d\n", name, shown.Replicas, head.Replicas)
 	}
 	if c.All {
 		return nil

@@ -29,35 +29,81 @@ type ServeCmd struct {
 	storeFlag
 	logFlag
 	adminTokens
-	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers come in (:3005)."`
-	Admin       string        `default:"127.0.0.1:3006" empty:"" placeholder:"ADDR" help:"Where operators come in (127.0.0.1:3006); empty: nowhere."`
+	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers connect (:3005)."`
+	Admin       string        `default:"127.0.0.1:3006" empty:"" placeholder:"ADDR" help:"${admin}"`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
 	Sales       []string      `placeholder:"NAME" help:"Sell these only. Default: every sale."`
-	Ack         string        `enum:"edge,redis" default:"edge" help:"When a buyer hears \"won\": edge (in this edge's ring) or redis (in the ledger)."`
+	Ack         string        `enum:"edge,redis" default:"edge" help:"${ack}"`
 	Data        string        `placeholder:"DIR" help:"Keep the ring in files here: kill -9 then loses no win. Default: memory."`
 	Lease       time.Duration `default:"5s" help:"How long a lease lasts, from 3s to 1m."`
-	Drain       time.Duration `default:"3s" help:"How long an edge that ends goes on answering: longer than a balancer may keep out the edge that was restarted before. From 0s to 5m."`
-	Grace       time.Duration `default:"10s" help:"For settling and giving back after that."`
+	Drain       time.Duration `default:"3s" help:"${drain}"`
+	Grace       time.Duration `default:"10s" help:"How long settling and giving back may take after the drain."`
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
-	DecisionLog string        `placeholder:"FILE" help:"Log every decision as the article does (result:1,localSales:17); - is standard output."`
+	DecisionLog string        `placeholder:"FILE" help:"${decisions}"`
 
-	TokenKey       string         `placeholder:"FILE" help:"Keys that sign tokens, one a line, or the keys themselves (in SPIKE_TOKEN_KEY, not here: others would see them). The first signs, all are accepted. Default: one in the store."`
-	Production     bool           `help:"Refuse to start with what is only good for trying: no --redis, a token key kept in the store."`
-	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128)."`
-	CORSOrigins    []string       `name:"cors-origins" placeholder:"ORIGIN" help:"Sites whose pages may buy (https://shop.example). Where nginx stands in front, its topology says it. Default: none."`
-	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret; their sub is the buyer."`
-	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders here, sqlite:FILE or postgres://…."`
+	TokenKey       string         `placeholder:"FILE" help:"${token_key}"`
+	Production     bool           `help:"Refuse settings that are only good for trying: no --redis, a token key in the store."`
+	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"${trusted}"`
+	CORSOrigins    []string       `name:"cors-origins" placeholder:"ORIGIN" help:"${cors_origins}"`
+	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"${jwt_key}"`
+	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders in sqlite:FILE or postgres://…."`
 
 	Config configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 
-	MutexProfileFraction int `default:"0" placeholder:"N" help:"Record 1 of N mutex contentions for pprof; 0: none."`
-	BlockProfileRate     int `default:"0" placeholder:"NS" help:"Record blocking of NS nanoseconds and more for pprof; 0: none."`
+	MutexProfileFraction int `default:"0" placeholder:"N" help:"Record 1 of N mutex contentions for pprof. 0: none."`
+	BlockProfileRate     int `default:"0" placeholder:"NS" help:"Record blocking of at least NS nanoseconds for pprof. 0: none."`
 }
 
 // Run serves until a signal.
 func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	log, out := c.open()
 	defer out.Close()
+	config, err := c.config(log)
+	if err != nil {
+		return err
+	}
+	runtime.SetMutexProfileFraction(c.MutexProfileFraction)
+	runtime.SetBlockProfileRate(c.BlockProfileRate)
+	store, err := c.store(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	missingSales(ctx, store, config.Sales, log)
+	config.Registry = prometheus.NewRegistry()
+	config.Registry.MustRegister(out.metric())
+	changes := make(chan edge.Changes)
+	config.Changes = changes
+	go hup.each(ctx, func() { reloadEdge(ctx, s, config.AdminTokens, changes, log) })
+	if c.Redis != "" {
+		return edge.Run(ctx, config, store, log)
+	}
+	return c.runEmbedded(ctx, config, store, log)
+}
+
+// config checks the settings and reads the files that they name.
+func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
+	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(), Ack: edge.Ack(c.Ack), Lang: c.Lang,
+		Lease: c.Lease, Drain: c.Drain, Grace: c.Grace, Bounds: ledger.DefaultBounds(), Data: c.Data,
+		Decisions: c.DecisionLog, Version: version, Trusted: c.TrustedProxies, Origins: c.CORSOrigins}
+	err := c.check()
+	if err != nil {
+		return config, err
+	}
+	if config.Sales, err = saleNames(c.Sales); err != nil {
+		return config, err
+	}
+	keys, err := c.keys(log)
+	if err != nil {
+		return config, err
+	}
+	config.TokenKeys, config.JWT = keys.TokenKeys, keys.JWT
+	admin, err := c.tokens()
+	config.AdminTokens = loopback.NewTokens(admin...)
+	return config, err
+}
+
+func (c *ServeCmd) check() error {
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
 		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
 	}
@@ -65,103 +111,67 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 		return fmt.Errorf("%w: --drain %v is not between 0s and 5m", errUsage, c.Drain)
 	}
 	if c.Production && c.Redis == "" {
-		return fmt.Errorf("%w: --production needs --redis ADDR: else 10,000 made-up units are sold from memory", errUsage)
-	}
-	sales, err := saleNames(c.Sales)
-	if err != nil {
-		return err
+		return fmt.Errorf("%w: --production needs --redis ADDR: without it, 10,000 made-up units are sold from memory", errUsage)
 	}
 	for _, origin := range c.CORSOrigins {
 		if err := nginx.CheckOrigin(origin); err != nil {
 			return fmt.Errorf("%w: --cors-origins: %w", errUsage, err)
 		}
 	}
-	keys, err := c.tokenKeys(log)
-	if err != nil {
+	return nil
+}
+
+// keys reads token keys and JWT keys.
+func (c *ServeCmd) keys(log zerolog.Logger) (keys edge.Changes, err error) {
+	if keys.TokenKeys, err = c.tokenKeys(log); err != nil {
+		return keys, err
+	}
+	keys.JWT, err = c.jwtKey(log)
+	return keys, err
+}
+
+// reloadEdge reads an edge's settings again and tells the edge its new keys.
+func reloadEdge(ctx context.Context, s *settings, tokens *loopback.Tokens, changes chan<- edge.Changes, log zerolog.Logger) {
+	var keys edge.Changes
+	ok := s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Serve }, func(fresh *cli) (err error) {
+		keys, err = fresh.Serve.keys(log)
 		return err
-	}
-	jwt, err := c.jwtKey(log)
-	if err != nil {
-		return err
-	}
-	admin, err := c.tokens()
-	if err != nil {
-		return err
-	}
-	runtime.SetMutexProfileFraction(c.MutexProfileFraction)
-	runtime.SetBlockProfileRate(c.BlockProfileRate)
-	if c.Redis != "" && c.DB != "" {
-		log.Warn().Msg("--db is for the embedded store: with --redis it is spike orders that keeps the orders")
-	}
-	store, err := c.store(ctx, log)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	missingSales(ctx, store, sales, log)
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(out.metric())
-	tokens, changes := loopback.NewTokens(admin...), make(chan edge.Changes)
-	go hup.each(ctx, func() {
-		var change edge.Changes
-		ok := s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Serve }, func(fresh *cli) (err error) {
-			change, err = fresh.Serve.rest(log)
-			return err
-		})
-		if !ok {
-			return
-		}
-		select {
-		case changes <- change:
-		case <-ctx.Done():
-		}
 	})
-	serve := func(ctx context.Context) error {
-		return edge.Run(ctx, edge.Config{Listen: c.Listen, Admin: c.Admin, AdminTokens: tokens, Node: c.node(),
-			Sales: sales, Ack: edge.Ack(c.Ack), Lang: c.Lang, Lease: c.Lease, Drain: c.Drain, Grace: c.Grace,
-			Bounds: ledger.DefaultBounds(), Data: c.Data, Decisions: c.DecisionLog, Version: version,
-			TokenKeys: keys, Trusted: c.TrustedProxies, JWT: jwt, Origins: c.CORSOrigins, Registry: metrics, Changes: changes}, store, log)
+	if !ok {
+		return
 	}
-	if c.Redis != "" {
-		return serve(ctx)
+	select {
+	case changes <- keys:
+	case <-ctx.Done():
 	}
-	return c.alone(ctx, store, metrics, log, serve)
 }
 
-// rest reads token keys and JWT keys again.
-func (c *ServeCmd) rest(log zerolog.Logger) (change edge.Changes, err error) {
-	if change.TokenKeys, err = c.tokenKeys(log); err != nil {
-		return change, err
-	}
-	change.JWT, err = c.jwtKey(log)
-	return change, err
-}
-
-// alone does the order workers' work beside the edge: nobody else can reach the embedded store.
-func (c *ServeCmd) alone(ctx context.Context, store ledger.Store, metrics *prometheus.Registry, log zerolog.Logger,
-	serve func(context.Context) error) error {
-	var book order.Repository // none: holds end, and that is all
+// runEmbedded runs an edge and, beside it, an order worker: no other process can reach the embedded store.
+func (c *ServeCmd) runEmbedded(ctx context.Context, config edge.Config, store ledger.Store, log zerolog.Logger) error {
+	var repository order.Repository // nil: the worker ends holds and stores nothing
 	if c.DB != "" {
 		var err error
-		if book, err = order.Open(c.DB); err != nil {
+		if repository, err = order.Open(c.DB); err != nil {
 			return err
 		}
-		defer book.Close()
+		defer repository.Close()
 	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx)) // the worker ends after the edge, which settles last
 	defer stop()
 	worked := make(chan error, 1)
-	go func() { worked <- order.Run(working, order.Config{Batch: 500, Registry: metrics}, store, book, log) }()
-	err := serve(ctx)
+	go func() {
+		worked <- order.Run(working, order.Config{Batch: 500, Registry: config.Registry}, store, repository, log)
+	}()
+	err := edge.Run(ctx, config, store, log)
 	stop()
 	return errors.Join(err, <-worked)
 }
 
-// tokenKeys reads --token-key. In production there must be one: a key in the store is known to whoever reads the store.
+// tokenKeys reads --token-key. With --production it must be given: every reader of the store knows a key in the store.
 func (c *ServeCmd) tokenKeys(log zerolog.Logger) ([][]byte, error) {
 	if c.TokenKey == "" {
 		if c.Production {
-			return nil, fmt.Errorf("%w: --production needs --token-key FILE (or SPIKE_TOKEN_KEY): else the key lies in the store", errUsage)
+			return nil, fmt.Errorf("%w: --production needs --token-key FILE (or SPIKE_TOKEN_KEY): the default is in the store", errUsage)
 		}
 		return nil, nil
 	}
@@ -189,9 +199,12 @@ func warn(log zerolog.Logger, text string) {
 	}
 }
 
-// store is Redis, or else the embedded one with the article's sale in it.
+// store connects to Redis. Without --redis it makes an embedded store with the article's sale in it.
 func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (ledger.Store, error) {
 	if c.Redis != "" {
+		if c.DB != "" {
+			log.Warn().Msg("--db is for the embedded store: with --redis, spike orders keeps the orders")
+		}
 		store, err := c.dial(ctx)
 		if err != nil {
 			return nil, err
@@ -200,10 +213,11 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (ledger.Store,
 			log.Warn().Msg("redis: " + risk)
 		}
 		if c.TokenKey == "" {
-			log.Warn().Msg("no --token-key: tokens are signed with a key kept in Redis; who reads that Redis can forge them")
+			log.Warn().Msg("no --token-key: tokens are signed with a key kept in Redis; every reader of that Redis can forge them")
 		}
 		if c.Ack == string(edge.AckEdge) && c.Data == "" {
-			log.Warn().Msg("the ring is in memory: wins not settled yet (normally the last 40 ms) die with this process; --data DIR keeps them, --ack redis tells buyers after the ledger has them")
+			log.Warn().Msg("the ring is in memory: if this process dies, wins that are not settled yet are lost (normally the last " +
+				"40 ms); --data DIR keeps them, --ack redis answers after the ledger has them")
 		}
 		return store, nil
 	}
@@ -214,15 +228,15 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (ledger.Store,
 	if _, err := store.Create(ctx, "ticket", ledger.CreateRequest{Total: 10_000, Hold: admin.DefaultHold}); err != nil {
 		return nil, err
 	}
-	kept := "nothing is"
+	kept := "nothing"
 	if c.DB != "" {
-		kept = "only its orders are"
+		kept = "only its orders"
 	}
-	log.Warn().Msg("no --redis: sale ticket has 10,000 units in this process's memory; " + kept + " kept after exit")
+	log.Warn().Msg("no --redis: sale ticket has 10,000 units in this process's memory; its end keeps " + kept)
 	return store, nil
 }
 
-// node names this edge: among edges of one host their addresses differ, or their processes.
+// node names this edge. Two edges of one host differ in their addresses, or in their processes' ids.
 func (c *ServeCmd) node() string {
 	if c.Node != "" {
 		return c.Node
@@ -232,7 +246,7 @@ func (c *ServeCmd) node() string {
 		name = "edge"
 	}
 	host, port, err := net.SplitHostPort(c.Listen)
-	if err != nil { // it cannot be listened on, which is said elsewhere
+	if err != nil { // the edge cannot listen on it, and will say so
 		return name
 	}
 	if port == "0" {

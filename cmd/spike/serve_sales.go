@@ -12,7 +12,7 @@ import (
 	"spike/nginx/strictyaml"
 )
 
-// saleNames are the names of --sales. One that no sale can have is refused: its buyers would hear "no such sale".
+// saleNames reads --sales. It refuses a name that no sale can have: its buyers would hear "no such sale".
 func saleNames(flag []string) (names []string, err error) {
 	for _, name := range flag {
 		name = strings.TrimSpace(name)
@@ -24,7 +24,7 @@ func saleNames(flag []string) (names []string, err error) {
 	return names, nil
 }
 
-// missingSales warns of names that no sale has now. It may be made later.
+// missingSales warns of names that no sale has now. The sale may be made later.
 func missingSales(ctx context.Context, store ledger.News, names []string, log zerolog.Logger) {
 	for _, name := range names {
 		if _, err := store.Show(ctx, name); !errors.Is(err, ledger.ErrNoSale) {
@@ -36,6 +36,6 @@ func missingSales(ctx context.Context, store ledger.News, names []string, log ze
 				warning = warning.Str("similar", meant)
 			}
 		}
-		warning.Msg("--sales: there is no such sale yet; it is sold once it is made")
+		warning.Msg("--sales: there is no such sale yet; this edge will sell it once it is made")
 	}
 }

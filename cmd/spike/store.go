@@ -15,13 +15,13 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// storeFlag is how a command finds the common truth.
+// storeFlag names the Redis of a command.
 type storeFlag struct {
-	Redis    string  `placeholder:"ADDR" help:"HOST:PORT[,HOST:PORT...] (several: Cluster), redis+sentinel://H:P[,H:P...]/MASTER, unix://PATH, redis[s]://USER:PASS@H:P/DB."`
-	Replicas *uint64 `placeholder:"N" help:"How many replicas of this Redis can be promoted, where others follow it that cannot (readers of changes). Default: as many as announce a port."`
+	Redis    string  `placeholder:"ADDR" help:"${redis}"`
+	Replicas *uint64 `placeholder:"N" help:"${replicas}"`
 }
 
-// dial connects to Redis; for a tool of the operator there must be one.
+// dial connects to Redis. An operator's tool must have one.
 func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	if f.Redis == "" {
 		return nil, fmt.Errorf("%w: --redis ADDR is missing (an edge's embedded store is seen through its admin listener)", errUsage)
@@ -37,8 +37,8 @@ func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	return store, err
 }
 
-// redisOptions reads an address in one of its forms. No error repeats any of it: a password may be anywhere in what was meant
-// otherwise.
+// redisOptions reads an address in one of its forms. No error repeats any part of the address: in a mistyped one, a password
+// may be anywhere.
 func redisOptions(addr string) (rueidis.ClientOption, error) {
 	scheme, rest, ok := strings.Cut(addr, "://")
 	if !ok {
@@ -53,13 +53,14 @@ func redisOptions(addr string) (rueidis.ClientOption, error) {
 	return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: unknown scheme", errUsage)
 }
 
-// redisParams are the parameters rueidis reads; it would ignore others.
-var redisParams = []string{"db", "dial_timeout", "write_timeout", "addr", "skip_verify", "protocol", "client_cache", "max_retries",
-	"client_name", "master_set"}
+// redisParams are the parameters that rueidis reads. It would ignore any other.
+var redisParams = []string{"db", "dial_timeout", "write_timeout", "addr", "skip_verify", "protocol", "client_cache",
+	"max_retries", "client_name", "master_set"}
 
-var errRedisURL = fmt.Errorf("%w: --redis: not redis[s]://[USER:PASS@]H:P[/DB], nor unix:///PATH (in a password, write %%40 for @ and so on)", errUsage)
+var errRedisURL = fmt.Errorf("%w: --redis: not redis[s]://[USER:PASS@]H:P[/DB], nor unix:///PATH "+
+	"(in a password, write %%40 for @ and so on)", errUsage)
 
-var errRedisPath = fmt.Errorf("%w: --redis: what follows the host's slash is the number of a database, or nothing", errUsage)
+var errRedisPath = fmt.Errorf("%w: --redis: after the host's slash there must be the number of a database, or nothing", errUsage)
 
 func fromURL(addr string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(addr)
@@ -89,7 +90,7 @@ func fromURL(addr string) (rueidis.ClientOption, error) {
 	return o, nil
 }
 
-// ports says that each is HOST:PORT, with a number for a port: what is none could be a password.
+// ports says whether each address is HOST:PORT with a number for the port. Anything else could be a password.
 func ports(addrs []string) bool {
 	for _, a := range addrs {
 		_, port, err := net.SplitHostPort(a)
@@ -108,7 +109,7 @@ func seeds(list string) (rueidis.ClientOption, error) {
 	return rueidis.ClientOption{InitAddress: addrs}, nil
 }
 
-// sentinel reads [USER:PASS@]H:P[,H:P...]/MASTER. What is before the hosts is read as in other URLs, where there is one host.
+// sentinel reads [USER:PASS@]H:P[,H:P...]/MASTER. A URL has one host only, so the user is read from a URL with the host h.
 func sentinel(rest string) (rueidis.ClientOption, error) {
 	wrong := fmt.Errorf("%w: --redis: not redis+sentinel://[USER:PASS@]H:P[,H:P...]/MASTER", errUsage)
 	hosts, master, _ := strings.Cut(rest, "/")
@@ -127,7 +128,7 @@ func sentinel(rest string) (rueidis.ClientOption, error) {
 	return o, nil
 }
 
-// cutUser cuts after the last @: what is before it is who asks.
+// cutUser cuts after the last @. The user and the password are before it.
 func cutUser(text string) (user, hosts string) {
 	i := strings.LastIndex(text, "@") + 1
 	return text[:i], text[i:]

@@ -6,10 +6,11 @@ import (
 	"testing"
 )
 
-// Row D15: a slash alone is no error, and one that is followed by no number is named.
+// Row D15: a slash at the end of a URL is no error. If the text after the slash is no number, the error names the slash.
 func TestD15SlashOfARedisURL(t *testing.T) {
 	for _, addr := range []string{"redis://h:6379/x", "rediss://u:s3cret@h:6379/1/2", "redis://h:1/-1"} {
-		if _, err := redisOptions(addr); err == nil || !strings.Contains(err.Error(), "slash") || strings.Contains(err.Error(), "s3cret") {
+		_, err := redisOptions(addr)
+		if err == nil || !strings.Contains(err.Error(), "slash") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
@@ -35,8 +36,8 @@ func TestRedisAddresses(t *testing.T) {
 			t.Errorf("%s: %v %q %q %q %v", addr, o.InitAddress, o.Sentinel.MasterSet, o.Username, o.Password, err)
 		}
 	}
-	for _, addr := range []string{"nohost", "user:s3cret@host:1", "http://u:s3cret@h:1", "redis+sentinel://u:s3cret@h:1", "redis+sentinel://u:s3cret@h",
-		"redis://u:s3cret@h:port/x", "a:1,b"} {
+	for _, addr := range []string{"nohost", "user:s3cret@host:1", "http://u:s3cret@h:1", "redis+sentinel://u:s3cret@h:1",
+		"redis+sentinel://u:s3cret@h", "redis://u:s3cret@h:port/x", "a:1,b"} {
 		if _, err := redisOptions(addr); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", addr, err)
 		}

@@ -16,8 +16,8 @@ import (
 // envPrefix begins the names of settings in the environment.
 const envPrefix = "SPIKE_"
 
-// BeforeResolve refuses settings that are there but empty: a variable that another program was to fill would be taken for one
-// that is not there. It names variables that are no settings.
+// BeforeResolve refuses settings that are there but empty: a variable that another program should have filled must not count
+// as absent. It names variables that are no settings.
 func (c *cli) BeforeResolve(ctx *kong.Context) error {
 	for _, flag := range ctx.Flags() {
 		for _, name := range flag.Envs {
@@ -34,7 +34,7 @@ func (c *cli) BeforeResolve(ctx *kong.Context) error {
 	return knownVariables(ctx.Model.Node, os.Environ())
 }
 
-// mayBeEmpty says that nothing is something for a flag.
+// mayBeEmpty says whether the empty value of a flag has a meaning.
 func mayBeEmpty(flag *kong.Flag) bool { return flag.Tag.Has("empty") }
 
 func emptySetting(name string) error {
@@ -52,32 +52,34 @@ func isEmpty(v reflect.Value) bool {
 			}
 		}
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
-// others are variables that begin as settings do, and are none: those of our tests, and those by which Kubernetes tells of a
-// service called spike.
-var others = regexp.MustCompile(`^SPIKE_(BIN|CLOCK|CLOCK_SO|SOAK|LONG|SLOW|ONLY|ORDER_RUNS|(CHAOS|E2E)_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)$`)
+// notSettings are variables that begin with SPIKE_ and are no settings: those of our tests, and those that Kubernetes sets for
+// a service called spike.
+var notSettings = regexp.MustCompile(`^SPIKE_(BIN|CLOCK|CLOCK_SO|SOAK|LONG|SLOW|ONLY|ORDER_RUNS|(CHAOS|E2E)_.*|` +
+	`(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)$`)
 
-// knownVariables refuses a variable that was meant to be a setting, and names one that is far from all of them.
+// knownVariables refuses a variable whose name is near a setting's name. It warns of any other unknown variable.
 func knownVariables(app *kong.Node, environment []string) error {
 	known := variables(app)
 	for _, pair := range environment {
 		name, _, _ := strings.Cut(pair, "=")
-		word, ours := strings.CutPrefix(name, envPrefix)
-		if !ours || slices.Contains(known, word) || others.MatchString(name) {
+		setting, ours := strings.CutPrefix(name, envPrefix)
+		if !ours || slices.Contains(known, setting) || notSettings.MatchString(name) {
 			continue
 		}
-		if meant, near := strictyaml.Nearest(word, known); near {
+		if meant, near := strictyaml.Nearest(setting, known); near {
 			return fmt.Errorf("%w: unknown variable %s, did you mean %s%s?", errUsage, name, envPrefix, meant)
 		}
-		fmt.Fprintf(os.Stderr, "spike: the variable %s is no setting of spike; nobody reads it\n", name)
+		fmt.Fprintf(os.Stderr, "spike: the variable %s is no setting of spike and is ignored\n", name)
 	}
 	return nil
 }
 
-// variables are the settings that a command and those below it read, without what all begin with.
+// variables returns the names of the variables that a command and its subcommands read, without the prefix.
 func variables(n *kong.Node) (names []string) {
 	for _, flag := range n.Flags {
 		for _, env := range flag.Envs {

@@ -154,7 +154,7 @@ func (l *lab) up(ctx context.Context) (err error) {
 	}
 	l.board.say("%d namespaces", len(l.all()))
 	// OSPF takes its own time.
-	if err = together(func() error { return l.startRouter(ctx) }, func() error { return l.serve(ctx) }); err != nil {
+	if err = together(l.startRouter, func() error { return l.serve(ctx) }); err != nil {
 		return err
 	}
 	if err = l.stand(ctx); err == nil {
@@ -207,7 +207,7 @@ func (l *lab) wire(ctx context.Context) error {
 	return nil
 }
 
-func (l *lab) startRouter(ctx context.Context) error {
+func (l *lab) startRouter() error {
 	return l.routerSpeaks().speak(l.life, l.router.Namespace, filepath.Join(l.dir, l.router.name))
 }
 

@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// errand is what a winner wants done, and not before due.
-type errand struct {
+// action is what a winner will do, not before due.
+type action struct {
 	kind  Kind
 	win   Op
 	due   time.Duration
-	tried bool // and not answered: it may have been done
+	tried bool // without an answer: it may have taken effect
 }
 
-// diary is the errands there are to run. Safe for concurrent use.
-type diary struct {
+// actions are what the winners will do. Safe for concurrent use.
+type actions struct {
 	mu  sync.Mutex
 	all byDue
 }
 
-func (d *diary) put(e errand) {
+func (d *actions) put(e action) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	heap.Push(&d.all, e)
 }
 
-// next is the errand that has been due the longest, if there is one.
-func (d *diary) next(now time.Duration) (e errand, ok bool) {
+// next returns the action that has been due the longest, if one is due.
+func (d *actions) next(now time.Duration) (e action, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.all) == 0 || d.all[0].due > now {
-		return errand{}, false
+		return action{}, false
 	}
-	return heap.Pop(&d.all).(errand), true
+	return heap.Pop(&d.all).(action), true
 }
 
-// lag is for how long what is due has not been done.
-func (d *diary) lag(now time.Duration) time.Duration {
+// lag is for how long the oldest due action has been due.
+func (d *actions) lag(now time.Duration) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.all) == 0 {
@@ -47,12 +47,12 @@ func (d *diary) lag(now time.Duration) time.Duration {
 }
 
 // byDue is a heap.
-type byDue []errand
+type byDue []action
 
 func (b byDue) Len() int           { return len(b) }
 func (b byDue) Less(i, j int) bool { return b[i].due < b[j].due }
 func (b byDue) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
-func (b *byDue) Push(e any)        { *b = append(*b, e.(errand)) }
+func (b *byDue) Push(e any)        { *b = append(*b, e.(action)) }
 func (b *byDue) Pop() any {
 	last := len(*b) - 1
 	e := (*b)[last]

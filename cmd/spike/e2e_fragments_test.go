@@ -12,14 +12,14 @@ import (
 	"spike/bench/load"
 )
 
-// Buyers of six at one edge must not keep the last units from buyers of one at another.
+// Buyers of six at one edge must not keep the last units from buyers of one at another edge.
 func TestBuyersOfManyKeepNothing(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	many, one := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
 	for _, total := range []int{1, 2, 5} {
 		sale := fmt.Sprintf("s%d", total)
-		redis.hmset(t, sale, fmt.Sprint(total), "0")
+		redis.hmset(t, sale, fmt.Sprint(total))
 		ctx, cancel := context.WithCancel(context.Background())
 		var crowdOfMany sync.WaitGroup
 		crowdOfMany.Go(func() {
@@ -37,26 +37,26 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 	}
 }
 
-// The last units in a row are sold to buyers of so many, and who is one too many costs Redis no script.
+// The last units in a row are sold to buyers of as many. A buyer after them costs Redis no script.
 func TestLastUnitsInARowAreSold(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	edge := startEdge(t, "--redis", redis.addr)
 	for _, c := range []struct{ total, n int }{{2, 2}, {100, 100}, {10, 5}, {200, 50}, {1000, 100}} {
 		sale := fmt.Sprintf("s%d", c.total)
-		redis.hmset(t, sale, fmt.Sprint(c.total), "0")
+		redis.hmset(t, sale, fmt.Sprint(c.total))
 		url := fmt.Sprintf("%s?n=%d", edge.buyURL(sale), c.n)
 		if w, _ := crowd(t, int64(2*c.total/c.n), 1, url); len(w.owner) != c.total/c.n {
 			t.Errorf("%d buys of %d from %d units", len(w.owner), c.n, c.total)
 		}
 		redis.audit(t, sale)
 	}
-	redis.hmset(t, "odd", "99", "0")
+	redis.hmset(t, "odd", "99")
 	before, began := redis.scripts(t), time.Now()
 	if w, _ := crowd(t, 20_000, 16, edge.buyURL("odd")+"?n=100"); len(w.owner) != 0 {
 		t.Error("99 units are not 100")
 	}
-	if n, most := redis.scripts(t)-before, 200+100*int(time.Since(began)/time.Second); n > most { // a look now and then
+	if n, most := redis.scripts(t)-before, 200+100*int(time.Since(began)/time.Second); n > most { // it looks now and then
 		t.Errorf("%d scripts to say so 20,000 times, at most %d", n, most)
 	}
 	if w, _ := crowd(t, 500, 8, edge.buyURL("odd")); len(w.owner) != 99 {

@@ -1,0 +1,43 @@
+package main
+
+import "github.com/alecthomas/kong"
+
+// longHelp has the help of flags and commands that does not fit beside them. `help:"${drain}"` means its entry drain.
+var longHelp = kong.Vars{
+	"redis": "HOST:PORT[,HOST:PORT...] (several: Cluster), redis+sentinel://H:P[,H:P...]/MASTER, unix://PATH, " +
+		"redis[s]://USER:PASS@H:P/DB.",
+	"replicas": "How many replicas of this Redis can be promoted. Needed where other replicas, which only read, follow it too. " +
+		"Default: the number of replicas that announce a port.",
+	"admin_token": "Bearer token for operators. /healthz and /readyz need none. Required if the listener is not on loopback. " +
+		"SPIKE_ADMIN_TOKEN or a file is safer.",
+
+	"admin":     "Where operators connect (127.0.0.1:3006). Empty: nowhere.",
+	"ack":       "When a buyer hears \"won\": once this edge's ring has the claim (edge), or once the ledger has it (redis).",
+	"decisions": "Log every decision as the article does (result:1,localSales:17). -: standard output.",
+	"trusted":   "Networks whose X-Buyer-Id is believed (127.0.0.0/8,::1/128).",
+	"drain": "How long an edge goes on answering after the signal to end. It must be longer than a balancer keeps out the edge " +
+		"that was restarted before. From 0s to 5m.",
+	"token_key": "Keys that sign tokens, one a line, or the keys themselves (only in SPIKE_TOKEN_KEY: other users see arguments). " +
+		"The first key signs, every key is accepted. Default: a key in the store.",
+	"cors_origins": "Sites whose pages may buy (https://shop.example). Behind nginx, its topology has this setting instead. " +
+		"Default: none.",
+	"jwt_key": "Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret. Their sub is the buyer.",
+
+	"db": "postgres://USER:PASS@HOST/DB or sqlite:FILE. Its table orders has a row for each serial of a reservation.",
+	"rebind": "Keep this Redis' orders in this database from now on, though another database has had them. Orders that the other " +
+		"database has stored do not come again.",
+
+	"orders":        "Where operators connect (127.0.0.1:3007). Empty: nowhere.",
+	"gate_topology": "The topology of nginx (YAML), as for spike nginx. Its gate_dir is the directory of the flags.",
+	"gate_admin":    "Where operators connect: /healthz, /readyz, /metrics (127.0.0.1:3008). Default: nowhere.",
+	"topology":      "The topology of nginx: listen, edges and their weights, balance, limits, TLS, gate (YAML).",
+
+	"reopen": "After a fail-over: stop waiting for replicas that are gone, and with --grants for promises that were lost.",
+	"grants": "Grant units at once. If a buyer won in the lost history and still has a token, its unit may be sold again.",
+	"shuffle": "Draw lots for the first units among the buyers who come within this time after the sale opens, or from now on " +
+		"if --opens is not given. From 100ms to 1h. Buyers must say who they are.",
+	"seed": "The draw's seed, for a ceremony or a test: 32 to 128 hex digits. Default: random, and secret until the draw.",
+
+	"balance_only": "Compare only these ways: round robin; weighted; ip-hash; ip-hash, one network; buyer-hash.",
+	"sim":          "Run real Keepers and the scripts' twin under faults that a seed decides. No unit may be lost or sold twice.",
+}
