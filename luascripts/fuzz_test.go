@@ -358,7 +358,7 @@ func unusable(got any) (wrong string) {
 			wrong = "not a verdict for each claim"
 		}
 	case ledger.DeductReply:
-		if g.Answer < ledger.NotHad || g.Answer > ledger.KeyUsed || g.Answer == ledger.Had && g.Claim.Count == 0 {
+		if g.Answer < ledger.Unavailable || g.Answer > ledger.KeyUsed || g.Answer == ledger.Granted && g.Claim.Count == 0 {
 			wrong = fmt.Sprintf("answer %d", g.Answer)
 		}
 	case ledger.ReservationReply:

@@ -25,7 +25,7 @@ func TestP11SlotIsMovedWhileItSells(t *testing.T) {
 	m.move(sale)
 	for end, nonce := time.Now().Add(30*time.Second), uint64(2); ; nonce++ {
 		r, err := m.s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce})
-		if err == nil && r.Answer == ledger.Had {
+		if err == nil && r.Answer == ledger.Granted {
 			break
 		}
 		if time.Now().After(end) || !errors.Is(err, ledger.ErrDown) && !errors.Is(err, ledger.ErrRecovering) {

@@ -52,7 +52,7 @@ func TestP7LedgerOfTheVersionBeforeIsIndexed(t *testing.T) {
 			hset(t, r, c...)
 		}
 		got := must[ledger.DeductReply](t)(r.Deduct(bg, "s", ledger.DeductRequest{N: 2, Nonce: got()}))
-		if got.Answer != ledger.Had || got.Claim.Serial < 20_000 {
+		if got.Answer != ledger.Granted || got.Claim.Serial < 20_000 {
 			t.Errorf("after %v: %+v", before, got)
 		}
 		for k := 0; ; k++ {

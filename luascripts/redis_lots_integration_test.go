@@ -100,9 +100,10 @@ func crowdCollects(t *testing.T, s ledger.Store) {
 				defer mu.Unlock()
 				old, again := lots[named(i)]
 				switch {
-				case err != nil || (r.Answer == ledger.Had) != (i < 40) || again && old != r.Claim || !again && serials[r.Claim.Serial]:
+				case err != nil || (r.Answer == ledger.Granted) != (i < 40) ||
+					again && old != r.Claim || !again && serials[r.Claim.Serial]:
 					t.Errorf("buyer %d: %+v %v, had %+v", i, r, err, old)
-				case r.Answer == ledger.Had:
+				case r.Answer == ledger.Granted:
 					lots[named(i)], serials[r.Claim.Serial] = r.Claim, true
 				}
 			})
@@ -203,7 +204,7 @@ func TestPausedLotsOnRedis(t *testing.T) {
 		t.Errorf("open again: %+v", h)
 	}
 	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
-		ByLot: true})); r.Answer != ledger.Had {
+		ByLot: true})); r.Answer != ledger.Granted {
 		t.Errorf("%+v", r)
 	}
 }
@@ -214,7 +215,7 @@ func TestRemoveForgetsLots(t *testing.T) {
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
 	time.Sleep(50 * time.Millisecond)
 	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
-		ByLot: true})); r.Answer != ledger.Had {
+		ByLot: true})); r.Answer != ledger.Granted {
 		t.Fatalf("%+v", r)
 	}
 	if err := s.Remove(bg, sale); err != nil {

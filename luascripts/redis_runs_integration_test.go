@@ -69,7 +69,7 @@ func buySingles(t testing.TB, r *Redis, sale string, n uint64) {
 	each(func(nonce uint64) {
 		got, err := r.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: ledger.Buyer{1, byte(nonce >> 16),
 			byte(nonce >> 8), byte(nonce)}})
-		if err != nil || got.Answer != ledger.Had {
+		if err != nil || got.Answer != ledger.Granted {
 			t.Errorf("%+v %v", got, err)
 		}
 		bought[nonce] = got.Claim
@@ -95,7 +95,7 @@ func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
 				}
 				got := must[ledger.DeductReply](t)(r.Deduct(bg, sale, ledger.DeductRequest{N: n, Nonce: uint64(1<<50 + k),
 					Buyer: ledger.Buyer{2, byte(k)}}))
-				if got.Answer != ledger.Had || got.Claim.Count != n || got.Claim.Serial < 20_000 {
+				if got.Answer != ledger.Granted || got.Claim.Count != n || got.Claim.Serial < 20_000 {
 					t.Errorf("a buyer of %d: %+v, free %d", n, got, got.Free)
 				}
 			}
@@ -112,7 +112,7 @@ func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
 func buyBy(t testing.TB, r *Redis, sale string, b ledger.Buyer) ledger.DeductReply {
 	t.Helper()
 	got := must[ledger.DeductReply](t)(r.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1 << 49, Buyer: b}))
-	if got.Answer != ledger.Had {
+	if got.Answer != ledger.Granted {
 		t.Fatalf("%+v", got)
 	}
 	return got
@@ -150,7 +150,8 @@ func TestP7DeductOfOneIsTheSameWorkWithManyRanges(t *testing.T) {
 		t.Errorf("%d commands with one range, %d with 1,500", few, many)
 	}
 	pair := commands(t, r, func() {
-		if got := must[ledger.DeductReply](t)(r.Deduct(bg, "many", ledger.DeductRequest{N: 2, Nonce: 3})); got.Answer != ledger.Had {
+		got := must[ledger.DeductReply](t)(r.Deduct(bg, "many", ledger.DeductRequest{N: 2, Nonce: 3}))
+		if got.Answer != ledger.Granted {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -173,7 +174,7 @@ func BenchmarkDeductBeside(b *testing.B) {
 			hset(b, r, "CONFIG", "RESETSTAT")
 			for i := range b.N {
 				got, err := r.Deduct(bg, "s", ledger.DeductRequest{N: c.n, Nonce: uint64(i + 1)})
-				if err != nil || got.Answer != ledger.Had {
+				if err != nil || got.Answer != ledger.Granted {
 					b.Fatal(got, err)
 				}
 				if c.n == 1 && c.ranges > 0 && i%16 == 0 { // so many singles stay

@@ -26,10 +26,10 @@ func testRefused(t *testing.T, s ledger.Store) {
 	if r := ask(1, 2); r.Answer != ledger.OverLimit {
 		t.Errorf("what a key was told stands: %+v", r)
 	}
-	if r := ask(1, 299); r.Answer != ledger.Had {
+	if r := ask(1, 299); r.Answer != ledger.Granted {
 		t.Errorf("one too many is asked about anew: %+v", r)
 	}
-	if r := ask(2, 1); r.Answer != ledger.Had {
+	if r := ask(2, 1); r.Answer != ledger.Granted {
 		t.Errorf("another buyer: %+v", r)
 	}
 	if r := ask(2, 2); r.Answer != ledger.OverLimit {

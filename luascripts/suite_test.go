@@ -60,7 +60,7 @@ func newSale(t *testing.T, s ledger.Store, q ledger.CreateRequest) string {
 func buyOne(t *testing.T, s ledger.Store, sale string, nonce uint64) ledger.DeductReply {
 	t.Helper()
 	r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce}))
-	if r.Answer != ledger.Had {
+	if r.Answer != ledger.Granted {
 		t.Fatalf("%+v", r)
 	}
 	return r
@@ -356,7 +356,7 @@ func testOffers(t *testing.T, s ledger.Store) {
 	q := ledger.DeductRequest{N: 1, Nonce: 1, Key: ledger.IdempotencyKey{9}, Offer: claimOn(got, 0)}
 	for range 2 {
 		r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, q))
-		if r.Answer != ledger.Had || r.Claim != q.Offer || r.Pending != 1 {
+		if r.Answer != ledger.Granted || r.Claim != q.Offer || r.Pending != 1 {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -366,7 +366,7 @@ func testOffers(t *testing.T, s ledger.Store) {
 	first := q.Offer
 	q.Offer = claimOn(got, 1)
 	r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, q))
-	if r.Answer != ledger.Had || r.Claim != first || r.Pending != 1 {
+	if r.Answer != ledger.Granted || r.Claim != first || r.Pending != 1 {
 		t.Errorf("%+v", r)
 	}
 	settled := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
@@ -385,7 +385,7 @@ func testLimit(t *testing.T, s ledger.Store) {
 			Buyer: ledger.Buyer{buyer}, Key: key}))
 	}
 	for buyer := range byte(200) { // more than a sweep looks at
-		if r := buy(buyer+1, ledger.IdempotencyKey{}); r.Answer != ledger.Had {
+		if r := buy(buyer+1, ledger.IdempotencyKey{}); r.Answer != ledger.Granted {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -394,7 +394,7 @@ func testLimit(t *testing.T, s ledger.Store) {
 		t.Errorf("%+v", mine)
 	}
 	time.Sleep(2100 * time.Millisecond)
-	if r := buy(200, ledger.IdempotencyKey{7}); r.Answer != ledger.Had {
+	if r := buy(200, ledger.IdempotencyKey{7}); r.Answer != ledger.Granted {
 		t.Errorf("%+v", r)
 	}
 	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {

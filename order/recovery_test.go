@@ -20,7 +20,7 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r, err := store.Deduct(t.Context(), "a", ledger.DeductRequest{N: 1, Nonce: 1}); err != nil ||
-		r.Answer != ledger.Had {
+		r.Answer != ledger.Granted {
 		t.Fatal(r, err)
 	}
 	store.On(memory.Node{Era: 2, Run: 2})
@@ -37,7 +37,7 @@ func TestP12WorkerAloneEndsARecovery(t *testing.T) {
 	work(t, store, nil)
 	eventually(t, "units are granted again", func() bool { return reopens() == 0 })
 	if r, err := store.Deduct(t.Context(), "a", ledger.DeductRequest{N: 1, Nonce: 2}); err != nil ||
-		r.Answer != ledger.Had {
+		r.Answer != ledger.Granted {
 		t.Error(r, err)
 	}
 }

@@ -107,7 +107,7 @@ func (b *entrant) collect(e *edge) {
 	w.call(e.host, q, func(a answer) {
 		e.whenAwake(func() {
 			r, ok := a.reply.(ledger.DeductReply)
-			if !ok || a.err != nil || r.Answer != ledger.Had {
+			if !ok || a.err != nil || r.Answer != ledger.Granted {
 				return
 			}
 			if b.told.Count == 0 {
@@ -133,7 +133,7 @@ func (c *checks) kept(s *server, e *entry, reply any) {
 	b := c.w.entrants[binary.BigEndian.Uint64(q.Buyer[:])-1]
 	r := reply.(ledger.DeductReply)
 	switch {
-	case r.Answer == ledger.Had:
+	case r.Answer == ledger.Granted:
 		b.got = append(b.got, e)
 	case r.State != ledger.Open || r.Lots.Kept == 0 || !r.MayHaveLot(q.Buyer) || !s.has(b.in) || slices.ContainsFunc(b.got, s.has):
 	default:

@@ -54,7 +54,7 @@ func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 				e.listen()
 			}
 			switch {
-			case reply.Answer == ledger.Had:
+			case reply.Answer == ledger.Granted:
 				w.check.keyTold(e, b, reply, a)
 			case offered.Count == 0 && e.a.Verdict() == nil:
 				b.offer(e)
@@ -115,7 +115,7 @@ func (c *checks) offered() {
 		}
 		q := ledger.DeductRequest{N: o.Count, Nonce: 1, Key: o.Key}
 		r, err := c.w.primary.twin.Deduct(c.w.primary.raw(), q)
-		if err != nil || r.Answer != ledger.Had || r.Claim.Fence != o.Fence || r.Claim.Nonce != o.Nonce {
+		if err != nil || r.Answer != ledger.Granted || r.Claim.Fence != o.Fence || r.Claim.Nonce != o.Nonce {
 			c.w.fail("%v was offered to a key, and is nobody's: the key has %v, %v", brief(o.Claim), brief(r.Claim), err)
 		}
 	}

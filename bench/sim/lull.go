@@ -118,7 +118,7 @@ func (e *edge) deduct(n uint32) {
 		Latest: e.host.route.raw() + timeout.Microseconds()}
 	e.w.call(e.host, q, func(a answer) {
 		e.whenAwake(func() {
-			if reply, ok := a.reply.(ledger.DeductReply); ok && a.err == nil && reply.Answer == ledger.Had {
+			if reply, ok := a.reply.(ledger.DeductReply); ok && a.err == nil && reply.Answer == ledger.Granted {
 				e.w.check.deducted(e, reply, a)
 			}
 		})

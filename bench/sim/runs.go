@@ -28,7 +28,7 @@ func (c *checks) inARow(s *server, call, reply any) {
 			return
 		}
 		r := reply.(ledger.DeductReply)
-		no := r.Answer == ledger.NotHad && q.Offer.Count == 0 && r.State == ledger.Open && r.Unkept() >= uint64(q.N)
+		no := r.Answer == ledger.Unavailable && q.Offer.Count == 0 && r.State == ledger.Open && r.Unkept() >= uint64(q.N)
 		if no && longest >= q.N {
 			c.w.fail("a buyer of %d hears no, and %d are free in a row: %v", q.N, longest, s.twin.Free())
 		}

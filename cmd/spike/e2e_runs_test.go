@@ -47,7 +47,7 @@ func scatter(t *testing.T, store ledger.Store, sale string, n, rest uint64, limi
 	for k := range 2 * n {
 		q := ledger.DeductRequest{N: 1, Nonce: k + 1, Buyer: ledger.Buyer{1, byte(k >> 8), byte(k)}}
 		r, err := store.Deduct(context.Background(), sale, q)
-		if err != nil || r.Answer != ledger.Had {
+		if err != nil || r.Answer != ledger.Granted {
 			t.Fatal(r, err)
 		}
 		bought = append(bought, r.Claim)

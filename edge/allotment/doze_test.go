@@ -30,7 +30,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 1, Hold: 5 * time.Minute})
 	sold := b.now
 	r, err := b.ledger.Deduct(context.Background(), benchSale, ledger.DeductRequest{N: 1, Nonce: 1})
-	if err != nil || r.Answer != ledger.Had {
+	if err != nil || r.Answer != ledger.Granted {
 		t.Fatal(r, err)
 	}
 	b.demand++
@@ -69,7 +69,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 func TestWhoWakesTellsTheTimeFirst(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 9, Hold: 5 * time.Minute})
 	r, err := b.ledger.Deduct(context.Background(), benchSale, ledger.DeductRequest{N: 1, Nonce: 1})
-	if err != nil || r.Answer != ledger.Had {
+	if err != nil || r.Answer != ledger.Granted {
 		t.Fatal(r, err)
 	}
 	began := b.now

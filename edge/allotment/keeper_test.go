@@ -548,7 +548,7 @@ func TestLimitedSaleIsNotLeased(t *testing.T) {
 	}
 	reply, err := b.ledger.Deduct(context.Background(), benchSale,
 		ledger.DeductRequest{N: 1, Nonce: 1, Buyer: ledger.Buyer{1}})
-	if err != nil || reply.Answer != ledger.Had {
+	if err != nil || reply.Answer != ledger.Granted {
 		t.Fatal(reply, err)
 	}
 	b.demand++

@@ -176,7 +176,7 @@ func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 
 // Came is the Reply in an answer about an offer.
 func Came(reply any) Reply {
-	if r, ok := reply.(ledger.DeductReply); ok && (r.Answer == ledger.NotHad || r.Answer == ledger.OverLimit) {
+	if r, ok := reply.(ledger.DeductReply); ok && (r.Answer == ledger.Unavailable || r.Answer == ledger.OverLimit) {
 		return Unbound
 	}
 	return Bound

@@ -53,7 +53,7 @@ func (a *attempt) byLot(h ledger.Head) (d Decision, way Way, decided bool) {
 	}
 	a.lotAsk = true
 	reply, _, err := a.collect(false)
-	if err == nil && reply.Answer == ledger.NotHad {
+	if err == nil && reply.Answer == ledger.Unavailable {
 		return Decision{}, Told, false
 	}
 	d, way = a.kept(reply, err)
@@ -70,7 +70,7 @@ func (a *attempt) collect(polls bool) (reply ledger.DeductReply, fresh bool, err
 	q := a.asked(ledger.Claim{})
 	q.ByLot, q.Ever = true, polls
 	reply, err = a.deduct(q)
-	return reply, err == nil && reply.Answer == ledger.Had && reply.Claim.Nonce == q.Nonce, err
+	return reply, err == nil && reply.Answer == ledger.Granted && reply.Claim.Nonce == q.Nonce, err
 }
 
 // Fate is what has become of a ticket.
@@ -126,12 +126,12 @@ func (s *Seller) Look(sale *sales.Sale, b ledger.Buyer) (Ticket, error) {
 func collected(reply ledger.DeductReply, fresh bool) Ticket {
 	kept := reply.Lots.Kept > 0
 	switch {
-	case reply.Answer == ledger.Had:
+	case reply.Answer == ledger.Granted:
 		return Ticket{Fate: Drawn, Claim: reply.Claim, Fresh: fresh}
 	case reply.Answer == ledger.OverLimit, // with other units, which it may cancel
-		reply.Answer == ledger.NotHad && kept && reply.State != ledger.Open && reply.State != ledger.Closed:
+		reply.Answer == ledger.Unavailable && kept && reply.State != ledger.Open && reply.State != ledger.Closed:
 		return Ticket{Fate: Waiting, At: reply.DrawsAt()}
-	case reply.Answer == ledger.NotHad && (!kept || reply.State == ledger.Closed):
+	case reply.Answer == ledger.Unavailable && (!kept || reply.State == ledger.Closed):
 		return Ticket{Fate: Expired}
 	}
 	return Ticket{Fate: Lost}

@@ -89,7 +89,7 @@ func (a *attempt) deductFree() (d Decision, way Way, tried bool) {
 	}
 	defer leave()
 	reply, err := a.deduct(a.asked(ledger.Claim{}))
-	if err == nil && reply.Answer == ledger.NotHad && a.q.N > 1 {
+	if err == nil && reply.Answer == ledger.Unavailable && a.q.N > 1 {
 		a.sale.Scraps()
 		a.sale.RememberShort(a.q.N, shortage(reply.Head))
 	}

@@ -73,7 +73,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 	for waits := true; waits; {
 		changed := a.sale.Changed()
 		reply, err := a.ask(offer)
-		if err != nil || reply.Answer != ledger.NotHad {
+		if err != nil || reply.Answer != ledger.Unavailable {
 			return a.kept(reply, err)
 		}
 		if d, way, decided := a.byLot(reply.Head); decided { // drawn since this edge looked
@@ -152,7 +152,7 @@ func (a *attempt) deduct(q *ledger.DeductRequest) (ledger.DeductReply, error) {
 
 // kept is a decided answer. A key that won is bound for as long as the ledger keeps its answer; if that fails, for less.
 func (a *attempt) kept(reply ledger.DeductReply, err error) (Decision, Way) {
-	if a.q.keyed() && err == nil && reply.Answer == ledger.Had {
+	if a.q.keyed() && err == nil && reply.Answer == ledger.Granted {
 		_ = a.bind(time.Duration(reply.Hold)*time.Microsecond + a.keep)
 	}
 	d, way := a.deducted(reply, err)
@@ -176,13 +176,13 @@ func (a *attempt) deducted(reply ledger.DeductReply, err error) (Decision, Way) 
 	}
 	sold := allotment.Sold{Claim: reply.Claim, Until: reply.Until}
 	switch reply.Answer {
-	case ledger.Had:
+	case ledger.Granted:
 		return won(sold), Told
 	case ledger.OverLimit:
 		return Decision{Outcome: OverLimit, Sold: sold}, Told
 	case ledger.KeyUsed:
 		return Decision{Outcome: KeyUsed}, Told
-	case ledger.NotHad:
+	case ledger.Unavailable:
 	}
 	return a.hear(shortage(reply.Head))
 }

@@ -133,7 +133,7 @@ func (r leftover) settle(ctx context.Context) (kept int, err error) {
 		switch {
 		case errors.Is(err, ledger.ErrForeign): // it grants nothing, and takes back what nobody was told of
 			_, err = r.store.Cancel(ctx, r.Sale, r.Birth, o.Claim)
-		case err == nil && reply.Answer == ledger.Had && reply.Claim.Nonce == o.Nonce && reply.Claim.Fence == o.Fence:
+		case err == nil && reply.Answer == ledger.Granted && reply.Claim.Nonce == o.Nonce && reply.Claim.Fence == o.Fence:
 			kept++
 		}
 		if err != nil {

@@ -145,13 +145,13 @@ type Answer int
 
 // What a Deduct came to.
 const (
-	NotHad    Answer = iota // there were not N units in a row, or the doors are shut
-	Had                     // won; with a Key perhaps already the last time
-	OverLimit               // the buyer has as many as the sale allows
-	KeyUsed                 // the key was used for another number of units
+	Unavailable Answer = iota // there were not N units in a row, or the doors are shut
+	Granted                   // the buyer has the units; with a Key, perhaps from an earlier call
+	OverLimit                 // the buyer has as many as the sale allows
+	KeyUsed                   // the key was used for another number of units
 )
 
-// DeductReply has a Claim when Had, and when OverLimit the buyer's own pending one, if there is one.
+// DeductReply has a Claim when Granted, and when OverLimit the buyer's own pending one, if there is one.
 type DeductReply struct {
 	Head
 	Answer Answer

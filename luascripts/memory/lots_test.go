@@ -92,7 +92,8 @@ func TestNothingIsSoldBeforeTheDraw(t *testing.T) {
 	if got := h.lease(5); got != 0 {
 		t.Errorf("%d leased", got)
 	}
-	if a, b := h.deduct(ledger.DeductRequest{Buyer: named(1)}), h.collect(1); a.Answer != ledger.NotHad || b.Answer != ledger.NotHad {
+	a, b := h.deduct(ledger.DeductRequest{Buyer: named(1)}), h.collect(1)
+	if a.Answer != ledger.Unavailable || b.Answer != ledger.Unavailable {
 		t.Errorf("%+v %+v", a, b)
 	}
 	if r := h.enter(1, 40); !r.Entered { // again, and ten more
@@ -171,21 +172,21 @@ func TestWinnersCollect(t *testing.T) {
 	serials := map[uint32]bool{}
 	for rank, i := range slices.Backward(h.order(1, 40)) { // losers first: what is kept is not theirs
 		first := h.collect(i)
-		if won := rank < 10; won != (first.Answer == ledger.Had) || first.MayHaveLot(named(i)) != won {
+		if won := rank < 10; won != (first.Answer == ledger.Granted) || first.MayHaveLot(named(i)) != won {
 			t.Fatalf("rank %d: %+v", rank, first)
 		}
 		h.pass(time.Second / 10)
 		if again := h.collect(i); again.Claim != first.Claim || again.Answer != first.Answer {
 			t.Errorf("rank %d: %+v, then %+v", rank, first.Claim, again.Claim)
 		}
-		if first.Answer == ledger.Had {
+		if first.Answer == ledger.Granted {
 			serials[first.Claim.Serial] = true
 		}
 	}
 	if l := h.tw.Last(); len(serials) != 10 || l.Pending != 10 || l.Free != 0 || l.Lots.Kept != 0 {
 		t.Errorf("%v %+v", serials, l)
 	}
-	if r := h.collect(99); r.Answer != ledger.NotHad { // who has not entered
+	if r := h.collect(99); r.Answer != ledger.Unavailable { // who has not entered
 		t.Errorf("%+v", r)
 	}
 	h.audit()
@@ -196,10 +197,10 @@ func TestKeptUnitsAreKept(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 20, Hold: time.Minute})
 	h.enter(1, 8)
 	h.pass(window)
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(99), N: 13}); r.Answer != ledger.NotHad {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(99), N: 13}); r.Answer != ledger.Unavailable {
 		t.Errorf("%+v", r)
 	}
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(99), N: 2}); r.Answer != ledger.Had {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(99), N: 2}); r.Answer != ledger.Granted {
 		t.Errorf("%+v", r)
 	}
 	leased := uint64(0)
@@ -207,12 +208,13 @@ func TestKeptUnitsAreKept(t *testing.T) {
 		leased += h.lease(100)
 		h.now++
 	}
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); leased != 10 || r.Answer != ledger.NotHad || r.Free != 8 || r.Unkept() != 0 || r.Final() {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); leased != 10 ||
+		r.Answer != ledger.Unavailable || r.Free != 8 || r.Unkept() != 0 || r.Final() {
 		t.Errorf("%d leased, %+v", leased, r)
 	}
 	h.audit()
 	for i := 1; i <= 8; i++ {
-		if r := h.collect(i); r.Answer != ledger.Had {
+		if r := h.collect(i); r.Answer != ledger.Granted {
 			t.Errorf("%d: %+v", i, r)
 		}
 	}
@@ -225,17 +227,17 @@ func TestUncollectedUnitsGoToWhoeverComes(t *testing.T) {
 		h.enter(1, 5)
 		h.pass(window)
 		before := h.pass(time.Duration(h.tw.covered()-1) * time.Microsecond)
-		if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); r.Answer != ledger.NotHad || r.Lots.Kept != 3 {
+		if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); r.Answer != ledger.Unavailable || r.Lots.Kept != 3 {
 			t.Fatalf("hold %v: %+v", hold, r)
 		}
 		after := h.pass(time.Microsecond)
 		if after.Lots.Kept != 0 || after.Gen == before.Gen {
 			t.Errorf("hold %v: %+v", hold, after)
 		}
-		if r := h.collect(h.order(1, 5)[0]); r.Answer != ledger.NotHad {
+		if r := h.collect(h.order(1, 5)[0]); r.Answer != ledger.Unavailable {
 			t.Errorf("hold %v: collected too late: %+v", hold, r)
 		}
-		if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); r.Answer != ledger.Had {
+		if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); r.Answer != ledger.Granted {
 			t.Errorf("hold %v: %+v", hold, r)
 		}
 		h.audit()
@@ -250,11 +252,11 @@ func TestCollectedUnitsLiveAsOthers(t *testing.T) {
 	a, b := h.collect(1), h.collect(2)
 	must[ledger.ReservationReply](t)(h.tw.Cancel(h.now, 0, a.Claim))
 	must[ledger.ReservationReply](t)(h.tw.Confirm(h.now, 0, b.Claim))
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(3)}); r.Answer != ledger.Had || r.Claim.Serial != a.Claim.Serial {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(3)}); r.Answer != ledger.Granted || r.Claim.Serial != a.Claim.Serial {
 		t.Errorf("%+v", r)
 	}
 	for i, was := range []ledger.Claim{a.Claim, b.Claim} {
-		if r := h.collect(i + 1); r.Answer != ledger.NotHad {
+		if r := h.collect(i + 1); r.Answer != ledger.Unavailable {
 			t.Errorf("who buys again would hear of what is over: %+v", r)
 		}
 		if r := h.deduct(ledger.DeductRequest{Buyer: named(i + 1), ByLot: true, Ever: true}); r.Claim != was {
@@ -271,10 +273,11 @@ func TestKeysAreNotToldWhatWasCollected(t *testing.T) {
 	h.pass(window)
 	first := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true, Key: ledger.IdempotencyKey{1}})
 	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true,
-		Key: ledger.IdempotencyKey{1}}); first.Answer != ledger.Had || r.Claim != first.Claim {
+		Key: ledger.IdempotencyKey{1}}); first.Answer != ledger.Granted || r.Claim != first.Claim {
 		t.Errorf("%+v", r)
 	}
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true, Key: ledger.IdempotencyKey{2}}); r.Answer != ledger.NotHad {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), ByLot: true,
+		Key: ledger.IdempotencyKey{2}}); r.Answer != ledger.Unavailable {
 		t.Errorf("%+v", r)
 	}
 	if r := h.collect(1); r.Claim != first.Claim {
@@ -299,13 +302,13 @@ func TestLimitHoldsForLots(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 9, Hold: time.Minute, Limit: 2})
 	h.enter(1, 3)
 	h.pass(window)
-	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), N: 2}); r.Answer != ledger.Had {
+	if r := h.deduct(ledger.DeductRequest{Buyer: named(1), N: 2}); r.Answer != ledger.Granted {
 		t.Fatalf("%+v", r)
 	}
 	if r := h.collect(1); r.Answer != ledger.OverLimit || r.Lots.Kept != 3 {
 		t.Errorf("%+v", r)
 	}
-	if r := h.collect(2); r.Answer != ledger.Had || r.Lots.Kept != 2 {
+	if r := h.collect(2); r.Answer != ledger.Granted || r.Lots.Kept != 2 {
 		t.Errorf("%+v", r)
 	}
 	h.audit()
@@ -320,12 +323,12 @@ func TestPauseAndLots(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	h.pass(window + time.Minute)
-	if r := h.collect(1); r.Answer != ledger.NotHad || r.Lots.Winners != 3 || r.Lots.Kept != 3 {
+	if r := h.collect(1); r.Answer != ledger.Unavailable || r.Lots.Winners != 3 || r.Lots.Kept != 3 {
 		t.Errorf("%+v", r)
 	}
 	must[ledger.Head](t)(h.tw.Change(h.now, ledger.ChangeRequest{To: "open"}))
 	h.pass(9 * time.Second)
-	if r := h.collect(1); r.Answer != ledger.Had {
+	if r := h.collect(1); r.Answer != ledger.Granted {
 		t.Errorf("%+v", r)
 	}
 	if l := h.pass(time.Second); l.Lots.Kept != 0 {
@@ -342,7 +345,7 @@ func TestCloseAndLots(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	h.pass(window)
-	if r := h.collect(1); r.Answer != ledger.NotHad || r.State != ledger.Closed {
+	if r := h.collect(1); r.Answer != ledger.Unavailable || r.State != ledger.Closed {
 		t.Errorf("%+v", r)
 	}
 	h.audit()
@@ -408,7 +411,7 @@ func TestLotsWaitForARecovery(t *testing.T) {
 	h.pass(time.Second)
 	recovery = time.Duration(h.tw.shut-h.tw.head.Now) * time.Microsecond
 	h.pass(recovery + 9*time.Second)
-	if r := h.collect(h.order(1, 10)[0]); r.Answer != ledger.Had {
+	if r := h.collect(h.order(1, 10)[0]); r.Answer != ledger.Granted {
 		t.Errorf("%+v", r)
 	}
 	h.audit()

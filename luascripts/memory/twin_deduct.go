@@ -96,7 +96,7 @@ func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, er
 	}
 	k := decide(q)
 	switch {
-	case keyed && k.answer == ledger.Had:
+	case keyed && k.answer == ledger.Granted:
 		t.answerKeep(&t.winLog, field, k)
 	case keyed && k.answer == ledger.OverLimit && !t.refusedOften(q.Buyer):
 		t.answerKeep(&t.noLog, field, k)
@@ -188,7 +188,7 @@ func (t *Twin) had(q ledger.DeductRequest, c ledger.Claim, had bool) keyAnswer {
 	if !had {
 		return keyAnswer{}
 	}
-	return keyAnswer{q.N, ledger.Had, c, t.until(c.Expiry)}
+	return keyAnswer{q.N, ledger.Granted, c, t.until(c.Expiry)}
 }
 
 // fromFree makes a claim of n free serials, if the doors are open.

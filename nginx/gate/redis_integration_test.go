@@ -67,7 +67,7 @@ func (w *onRedis) sellOut(by ledger.Store) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if r.Answer == ledger.NotHad {
+		if r.Answer == ledger.Unavailable {
 			return
 		}
 	}

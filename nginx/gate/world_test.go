@@ -122,7 +122,7 @@ func (m *market) act() {
 		m.settleOrGiveBack(party, kind)
 	case 6, 7:
 		q := ledger.DeductRequest{Party: party, N: 1, Nonce: m.calls, Buyer: ledger.Buyer{byte(m.calls)}}
-		if r, err := m.store.Deduct(bg, "s", q); err == nil && r.Answer == ledger.Had {
+		if r, err := m.store.Deduct(bg, "s", q); err == nil && r.Answer == ledger.Granted {
 			m.claims = append(m.claims, r.Claim)
 		}
 	case 8, 9:
@@ -186,7 +186,7 @@ func TestGateAloneBringsUnitsBack(t *testing.T) {
 			t.Fatalf("%+v %v", r, err)
 		}
 		time.Sleep(1500 * time.Millisecond)
-		if r, err := store.Deduct(bg, "s", ledger.DeductRequest{N: 1, Nonce: 1}); err != nil || r.Answer != ledger.Had {
+		if r, err := store.Deduct(bg, "s", ledger.DeductRequest{N: 1, Nonce: 1}); err != nil || r.Answer != ledger.Granted {
 			t.Fatalf("%+v %v", r, err)
 		}
 		for range 4 { // ledger time passes half a second at a time
