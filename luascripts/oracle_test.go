@@ -107,7 +107,7 @@ func (o *oracle) lease() {
 		o.req++
 	}
 	q := ledger.LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
-		Term: 15 * time.Millisecond, Hungry: rapid.Bool().Draw(o.t, "hungry"),
+		Term: 15 * time.Millisecond, Recall: rapid.Bool().Draw(o.t, "hungry"),
 		Run: uint32(rapid.IntRange(0, 4).Draw(o.t, "run"))}
 	got := same(o, fmt.Sprintf("lease %+v", q),
 		func() (ledger.LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },
@@ -415,7 +415,7 @@ func (o *oracle) reassert() {
 		"term")) * time.Millisecond}
 	if known := append(o.twin.Past(), 5); rapid.Bool().Draw(o.t, "acted") {
 		q.Was = rapid.SampledFrom(known).Draw(o.t, "was")
-		q.Acted = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
+		q.LastApplied = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
 	}
 	if rapid.Bool().Draw(o.t, "told") {
 		q.Told = o.twin.Last().Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))

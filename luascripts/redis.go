@@ -84,7 +84,7 @@ func (r *Redis) down(err error) error {
 		return nil
 	}
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		u := &ledger.Unwilling{Text: r.scripts.located(e.Error())}
+		u := &ledger.ServerError{Text: r.scripts.located(e.Error())}
 		r.lines.heard(u)
 		err = u
 	}
@@ -103,7 +103,7 @@ func flag(on bool) string {
 // Lease runs lease.lua.
 func (r *Redis) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.lease, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Request),
-		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry), num(max(q.Run, 1))})
+		num(q.Want), num(q.Term.Microseconds()), flag(q.Recall), num(max(q.Run, 1))})
 	if err != nil {
 		return ledger.LeaseReply{}, err
 	}
@@ -194,9 +194,9 @@ func (r *Redis) Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 		Lineup: rd.text(1, 4), Sells: rd.int(1, 5)}, r.down(rd.err)
 }
 
-// Glance reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
+// Revision reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
 // has one meaning.
-func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
+func (r *Redis) Revision(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err
 	}

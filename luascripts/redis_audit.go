@@ -34,7 +34,7 @@ func (r *Redis) Audit(ctx context.Context, sale string) (ledger.Audit, error) {
 		} else if err != nil {
 			return ledger.Audit{}, err
 		}
-		if held.Census, err = r.census(ctx, sale, held); err == nil {
+		if held.Owners, err = r.census(ctx, sale, held); err == nil {
 			break
 		} else if !errors.Is(err, errMoved) {
 			return ledger.Audit{}, err
@@ -90,15 +90,15 @@ func slice(h *ledger.Holdings, rd *reply) {
 }
 
 // census looks at all owners, slice by slice; errMoved: the sale changed meanwhile.
-func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (*ledger.Census, error) {
-	c, places, seen := &ledger.Census{}, held.Places(), serialSet{}
+func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (*ledger.OwnerScan, error) {
+	c, unowned, seen := &ledger.OwnerScan{}, held.Unowned(), serialSet{}
 	for cursor, slices := uint64(0), 0; ; {
 		e, err := r.owners(ctx, sale, cursor)
 		if err != nil {
 			return nil, r.failed(err)
 		}
 		for i := 0; i+1 < len(e.Elements); i += 2 {
-			if err := count(c, held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
+			if err := count(c, held, unowned, seen, e.Elements[i], e.Elements[i+1]); err != nil {
 				return nil, r.down(err)
 			}
 		}
@@ -123,7 +123,7 @@ func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis
 }
 
 // count takes one owner in.
-func count(c *ledger.Census, held ledger.Holdings, places ledger.RangeSet, seen serialSet, field, value string) error {
+func count(c *ledger.OwnerScan, held ledger.Holdings, unowned ledger.RangeSet, seen serialSet, field, value string) error {
 	serial, err := strconv.ParseUint(field, 10, 32)
 	if err != nil || len(value) < 29 {
 		return fmt.Errorf("%w: owner of %q", errReply, field)
@@ -136,7 +136,7 @@ func count(c *ledger.Census, held ledger.Holdings, places ledger.RangeSet, seen 
 	default:
 		c.Pending++
 	}
-	if serial <= held.Prior || serial > held.Head.Total || places.Has(uint32(serial)) {
+	if serial <= held.Prior || serial > held.Head.Total || unowned.Has(uint32(serial)) {
 		c.Twice = append(c.Twice, uint32(serial))
 	}
 	return nil

@@ -143,7 +143,7 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	q := ledger.ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era, Acted: acted.Rev, Told: acted.Now}
+	q := ledger.ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era, LastApplied: acted.Rev, Told: acted.Now}
 	if r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, q)); wait(r.Head) < time.Minute || lease(1000) != 0 {
 		t.Errorf("what it has acted on is lost, and it grants again in %v", wait(r.Head))
 	}

@@ -105,7 +105,7 @@ func TestAuditInSlices(t *testing.T) {
 			Request: 1, Want: 3, Term: time.Minute}))
 	}
 	a := mustAudit(t, r, "s")
-	if !a.OK || !a.Census || a.Pending != 3000 || a.Leased == 0 || a.Free+a.Leased != 8000 {
+	if !a.OK || !a.Scanned || a.Pending != 3000 || a.Leased == 0 || a.Free+a.Leased != 8000 {
 		t.Errorf("%+v", a)
 	}
 	hset(t, r, "HSET", Keys("s")[6], "5999", string(make([]byte, 24))+"p"+string(make([]byte, 4)))

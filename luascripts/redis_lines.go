@@ -79,7 +79,7 @@ func (c *line) Close() error {
 }
 
 // heard looks at a refusal of a server's own.
-func (l *lines) heard(u *ledger.Unwilling) {
+func (l *lines) heard(u *ledger.ServerError) {
 	if slices.Contains(elsewhere, u.Code()) {
 		l.refused()
 	}

@@ -62,7 +62,7 @@ func (r *Redis) Reassert(ctx context.Context, sale string, q ledger.ReassertRequ
 func (r *Redis) reassertSome(ctx context.Context, sale string, q ledger.ReassertRequest, call []piece, last bool,
 	out *ledger.ReassertReply) (same bool, err error) {
 	for at := [2]int64{}; ; {
-		args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was), num(q.Acted),
+		args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was), num(q.LastApplied),
 			num(q.Told), flag(last), num(at[0]), num(at[1])}
 		for _, p := range call {
 			args = append(args, p.args(q.Leases[p.of])...)

@@ -38,12 +38,12 @@ func TestRedisRefusesWhole(t *testing.T) {
 			s := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds())
 			w := newBusySale(t, s)
 			c.begin(t, s)
-			if u := (*ledger.Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
+			if u := (*ledger.ServerError)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
 				t.Errorf("it says that it takes writes: %v", u)
 			}
 			for name, call := range w.calls() {
 				err := call()
-				var u *ledger.Unwilling
+				var u *ledger.ServerError
 				if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || u.Code() != c.code {
 					t.Errorf("%s: %v", name, err)
 				}

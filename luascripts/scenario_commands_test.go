@@ -69,7 +69,7 @@ func playCreate(p *play, c *words) (string, ledger.Head, error) {
 func playLease(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Lease(bg, scenarioSale, ledger.LeaseRequest{Party: p.party(c), Request: c.number("request", 1),
 		Want: c.number("want", 4),
-		Term: c.duration("term", "5s"), Hungry: c.flag("hungry"), Run: uint32(c.number("run", 1))})
+		Term: c.duration("term", "5s"), Recall: c.flag("hungry"), Run: uint32(c.number("run", 1))})
 	return p.tellGrant(r.Grant), r.Head, err
 }
 
@@ -116,8 +116,8 @@ func playSettle(p *play, c *words) (string, ledger.Head, error) {
 
 func playReassert(p *play, c *words) (string, ledger.Head, error) {
 	q := ledger.ReassertRequest{Party: p.party(c), Era: c.number("era", p.node.Era), Term: c.duration("term", "5s"),
-		Was:   c.number("was", 0),
-		Acted: c.number("acted", 0)}
+		Was:         c.number("was", 0),
+		LastApplied: c.number("acted", 0)}
 	if told := p.at(c, "told", "never"); told != 0 {
 		q.Told = told
 	}

@@ -30,7 +30,7 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 	fails := func(want string) {
 		t.Helper()
 		_, err := r.Expire(bg, sale, 1)
-		var u *ledger.Unwilling
+		var u *ledger.ServerError
 		if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text,
 			"user_script") {
 			t.Errorf("%v, want %s", err, want)

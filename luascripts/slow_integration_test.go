@@ -368,7 +368,7 @@ func (s *slow) looking() {
 	s.part("an audit of sold units", func() {
 		from := time.Now()
 		a := mustAudit(s.t, s.Redis, "look")
-		s.t.Logf("an audit of %d sold units: %v, census %v", n, time.Since(from), a.Census)
+		s.t.Logf("an audit of %d sold units: %v, census %v", n, time.Since(from), a.Scanned)
 	})
 	s.part("remove", func() { _ = s.Remove(bg, "look") })
 }

@@ -28,7 +28,7 @@ func suiteBounds() ledger.Bounds {
 
 func testStore(t *testing.T, s ledger.Store) {
 	for name, test := range map[string]func(*testing.T, ledger.Store){
-		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews, "revival": testRevival, "glance": testGlance,
+		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews, "revival": testRevival, "revision": testRevision,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
 	} {
@@ -228,13 +228,13 @@ func testNews(t *testing.T, s ledger.Store) {
 }
 
 // A mark is another one after whatever has written, and the same after whatever has not.
-func testGlance(t *testing.T, s ledger.Store) {
+func testRevision(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute})
-	mark := must[string](t)(s.Glance(bg, sale))
+	mark := must[string](t)(s.Revision(bg, sale))
 	same := func(want bool) {
 		t.Helper()
 		was := mark
-		if mark = must[string](t)(s.Glance(bg, sale)); (mark == was) != want {
+		if mark = must[string](t)(s.Revision(bg, sale)); (mark == was) != want {
 			t.Errorf("%s, then %s", was, mark)
 		}
 	}

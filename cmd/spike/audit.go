@@ -43,7 +43,7 @@ func printAudit(a ledger.Audit, asJSON bool) error {
 	}
 	switch {
 	case asJSON:
-	case a.Census:
+	case a.Scanned:
 		fmt.Println("ok: every unit is accounted for once")
 	default:
 		fmt.Println("ok, as the ledger books it: the sale moved too fast to look at every owner")

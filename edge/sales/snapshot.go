@@ -171,7 +171,7 @@ func (s *Snapshots) begin(name string) (*stock, error) {
 // the store does not answer, what it said last grows old.
 func (s *Snapshots) refresh(st *stock) {
 	old := st.newest.Load()
-	mark, err := s.store.Glance(s.life, st.name)
+	mark, err := s.store.Revision(s.life, st.name)
 	if err == nil && old.mark != "" && mark == old.mark {
 		st.newest.Store(&snapshot{time.Now(), old.head, old.mark})
 		return

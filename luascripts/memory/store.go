@@ -207,8 +207,8 @@ func (e *Store) Show(_ context.Context, sale string) (ledger.ShowReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ShowReply, error) { return t.Show(raw), nil })
 }
 
-// Glance is ledger.Store's.
-func (e *Store) Glance(_ context.Context, sale string) (string, error) {
+// Revision is ledger.Store's.
+func (e *Store) Revision(_ context.Context, sale string) (string, error) {
 	return with(e, sale, func(t *Twin, _ int64) (string, error) {
 		return fmt.Sprint(t.head.Birth, t.head.Era, t.head.Rev), nil
 	})

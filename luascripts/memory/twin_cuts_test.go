@@ -109,7 +109,7 @@ func TestRestedThroughManyEras(t *testing.T) {
 		must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 	}
 	q := ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: node.Era - 1, Term: time.Second, Was: acted.Era,
-		Acted: acted.Rev}
+		LastApplied: acted.Rev}
 	if h := must[ledger.ReassertReply](t)(tw.Reassert(now, q)).Head; h.Reopens-h.Now > (10 * time.Second).Microseconds() {
 		t.Errorf("nothing was lost, and nothing is granted for %v", time.Duration(h.Reopens-h.Now)*time.Microsecond)
 	}

@@ -46,7 +46,7 @@ func (t *Twin) leaseFor(q ledger.LeaseRequest) *lease {
 	if len(got) > 0 {
 		return t.grant(me, q, got)
 	}
-	if q.Hungry && t.head.Leased > 0 {
+	if q.Recall && t.head.Leased > 0 {
 		t.wish, t.wisher = t.head.Now+t.bounds.Wish.Microseconds(), q.Instance
 	}
 	return nil

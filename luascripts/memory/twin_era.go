@@ -270,11 +270,11 @@ func (t *Twin) proves(q ledger.ReassertRequest) bool {
 	case 0:
 		return false
 	case t.head.Era: // a primary of old has come back under its name
-		return q.Acted > t.head.Rev
+		return q.LastApplied > t.head.Rev
 	}
 	for _, p := range t.past {
 		if p.era == q.Was {
-			return q.Acted > p.rev
+			return q.LastApplied > p.rev
 		}
 	}
 	return true

@@ -53,7 +53,7 @@ func TestActingProvesLoss(t *testing.T) {
 			ledger.DefaultBounds())
 		tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
 		r, err := tw.Reassert(1e9+1000, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2, Term: time.Second,
-			Was: c.was, Acted: c.acted})
+			Was: c.was, LastApplied: c.acted})
 		if err != nil || tw.lossy != c.lossy || (r.Reopens-r.Now > time.Minute.Microseconds()) != c.lossy {
 			t.Errorf("acted %s: lossy %v, %+v %v", c.name, tw.lossy, r, err)
 		}

@@ -66,19 +66,19 @@ func (t *Twin) Change(raw int64, q ledger.ChangeRequest) (ledger.Head, error) {
 func (t *Twin) holdings() ledger.Holdings {
 	out := ledger.Holdings{Head: t.head, Owned: uint64(len(t.sold)), Prior: t.prior, Collected: uint64(len(t.collected)),
 		Free:   t.free.Ranges(),
-		Census: &ledger.Census{}, Leases: map[uint64]ledger.HeldLease{}, Indexed: -1}
+		Owners: &ledger.OwnerScan{}, Leases: map[uint64]ledger.HeldLease{}, Indexed: -1}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]
 		out.Leases[f] = ledger.HeldLease{Fence: l.fence, Limbo: l.limbo, Rest: l.rem.Ranges()}
 	}
 	for s, o := range t.sold {
 		if o.confirmed {
-			out.Census.Confirmed++
+			out.Owners.Confirmed++
 		} else {
-			out.Census.Pending++
+			out.Owners.Pending++
 		}
 		if t.liesElsewhere(s) {
-			out.Census.Twice = append(out.Census.Twice, s)
+			out.Owners.Twice = append(out.Owners.Twice, s)
 		}
 	}
 	return out
