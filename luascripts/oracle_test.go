@@ -24,7 +24,7 @@ import (
 // quickBounds let leases and holds end within a test.
 func quickBounds() ledger.Bounds {
 	return ledger.Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
-		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
+		Active: 20 * time.Millisecond, Recall: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
 		Index: 2, Frees: 2, Held: 4, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2,
 		Refused: 2, Group: 3, Enter: 8}
 }

@@ -18,7 +18,7 @@ func lua(b ledger.Bounds) string {
 		n    int64
 	}{
 		{"STEP", b.Step.Microseconds()}, {"MARGIN", b.Margin.Microseconds()}, {"COVER", b.Cover.Microseconds()},
-		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Wish.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
+		{"ACTIVE", b.Active.Microseconds()}, {"WISH", b.Recall.Microseconds()}, {"FORGET", b.Forget.Microseconds()},
 		{"KEEP", b.Keep.Microseconds()}, {"LEASE", b.Lease.Microseconds()}, {"PROOF", b.Proof.Microseconds()},
 		{"LOST_EVENTS", ledger.LostEvents}, {"LOST_FENCES", ledger.LostFences}, {"ERA_FENCES", ledger.EraFences}, {"PAST",
 			ledger.PastEras},

@@ -9,7 +9,7 @@ type Bounds struct {
 	Margin time.Duration // m: an edge stops selling this long before its lease ends, and the ledger waits as long after the end
 	Cover  time.Duration // C: for claims that are not settled, it stands for the hold of a sale that has none
 	Active time.Duration // an instance that asked for a lease this recently counts for the fair part
-	Wish   time.Duration // how long one recall stands
+	Recall time.Duration // how long one recall stands
 	Forget time.Duration // an instance that has no lease and is silent for this long is forgotten
 	Sweep  int           // items that one sweep may touch
 	Ranges int           // ranges that one lease may be granted
@@ -61,7 +61,8 @@ const MaxUnits = 100
 func DefaultBounds() Bounds {
 	return Bounds{
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
-		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Frees: 128, Held: 64, Index: 500, Keep: 24 * time.Hour,
-		Most: 1_000_000, Refused: 16, Group: 128, Lease: 5 * time.Second, Proof: 5 * time.Second, Enter: 20_000_000,
+		Recall: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Frees: 128, Held: 64, Index: 500,
+		Keep: 24 * time.Hour, Most: 1_000_000, Refused: 16, Group: 128, Lease: 5 * time.Second, Proof: 5 * time.Second,
+		Enter: 20_000_000,
 	}
 }
