@@ -311,7 +311,7 @@ func FuzzReplies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, call byte, text []byte) {
 		answer := (&recipe{text}).answer()
 		l.says.Store(&answer)
-		r.kept.sales.Clear()
+		r.durability.sales.Clear()
 		c := calls[int(call)%len(calls)]
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()

@@ -334,7 +334,7 @@ func (o *oracle) change() {
 // era gives the server another history, as a restart or a fail-over does: what a server says of its own is true, what the
 // ledger was written by is not.
 func (o *oracle) era() {
-	o.redis.kept.synced.Store(rapid.Bool().Draw(o.t, "synced"))
+	o.redis.durability.synced.Store(rapid.Bool().Draw(o.t, "synced"))
 	promoted := o.fed && rapid.Bool().Draw(o.t, "promoted")
 	if promoted { // a replica of nobody, and its own master again
 		o.command("REPLICAOF", "127.0.0.1", "1")
@@ -390,7 +390,7 @@ func nodeOf(t rapid.TB, r *Redis) memory.Node {
 	}
 	f := followersIn(info)
 	n := memory.Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: memory.NeverFed,
-		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.kept.synced.Load()}
+		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.durability.synced.Load()}
 	if field("total_net_repl_input_bytes") != "0" {
 		n.Fed = memory.WasFed
 	}

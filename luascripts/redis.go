@@ -14,24 +14,24 @@ import (
 
 // Redis is the Store that many edges share.
 type Redis struct {
-	client  rueidis.Client
-	scripts scripts
-	name    string
-	life    context.Context
-	kept    keeping
-	guards  sentinels
-	lines   lines
-	told    *uint64 // the most replicas there are, by the operator's word; nil: as many as announce a port
-	index   index
-	stop    func() // ends the watch, and waits for its end
+	client       rueidis.Client
+	scripts      scripts
+	name         string
+	life         context.Context
+	durability   durability
+	guards       sentinels
+	lines        lines
+	mostReplicas *uint64 // the most replicas that there are, by the operator's word; nil: every follower that announces a port
+	index        index
+	stop         func() // ends the watch, and waits for its end
 }
 
 var _ ledger.Store = (*Redis)(nil)
 
-// Dial connects; an error wraps ErrDown and names the address.
+// Dial connects. Its error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds) (*Redis, error) {
 	options.ConnWriteTimeout = ledger.Timeout
-	options.Dialer.Timeout = ledger.Timeout // who waits longer hears of a new history too late
+	options.Dialer.Timeout = ledger.Timeout // with a longer one a client hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
@@ -64,7 +64,8 @@ func (r *Redis) Close() {
 	r.client.Close()
 }
 
-// Ping asks whether Redis answers; of a Cluster, one node: each sale is on one, and another one may sell well.
+// Ping asks whether Redis answers. Of a Cluster one node is enough: each sale is on one node, and the other sales may sell
+// well.
 func (r *Redis) Ping(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
@@ -114,7 +115,7 @@ func (r *Redis) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (
 	return out, r.down(rd.err)
 }
 
-// exists says whether anything is known of a sale: a script's "no such sale" for the price of one plain command.
+// exists refuses a sale that is not there, for the price of one plain command.
 func (r *Redis) exists(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
@@ -129,7 +130,8 @@ func (r *Redis) exists(ctx context.Context, sale string) error {
 	return r.down(err)
 }
 
-// Renew runs renew.lua. Who knows no birth is looking a name up, perhaps a stranger's invention: those cost little.
+// Renew runs renew.lua. A caller without a birth is looking up a name, which a stranger may have invented, so that look-up
+// must be cheap.
 func (r *Redis) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
 	if q.Birth == 0 {
 		if err := r.exists(ctx, sale); err != nil {
@@ -144,7 +146,7 @@ func (r *Redis) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (
 	if err != nil {
 		return ledger.RenewReply{}, err
 	}
-	out := ledger.RenewReply{Head: h, Deadlines: rd.row(1, len(q.Fences))}
+	out := ledger.RenewReply{Head: h, Deadlines: rd.row(len(q.Fences))}
 	return out, r.down(rd.err)
 }
 
@@ -158,7 +160,7 @@ func (r *Redis) GiveBack(ctx context.Context, sale string, q ledger.GiveBackRequ
 	if err != nil {
 		return ledger.GiveBackReply{}, err
 	}
-	return ledger.GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+	return ledger.GiveBackReply{Head: h, Freed: uint64(rd.int(0))}, r.down(rd.err)
 }
 
 // Settle runs settle.lua.
@@ -189,13 +191,12 @@ func (r *Redis) Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 	if err != nil {
 		return ledger.ShowReply{}, err
 	}
-	return ledger.ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: ledger.Secret{Seal: rd.text(1,
-		2), Seed: rd.text(1, 3)},
-		Lineup: rd.text(1, 4), Sells: rd.int(1, 5)}, r.down(rd.err)
+	return ledger.ShowReply{Head: h, Trouble: rd.text(0), Raised: uint64(rd.int(1)),
+		Secret: ledger.Secret{Seal: rd.text(2), Seed: rd.text(3)}, Lineup: rd.text(4), Sells: rd.int(5)}, r.down(rd.err)
 }
 
-// Revision reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
-// has one meaning.
+// Revision reads the fields of which every change changes one. rev grows with each script that writes, and is unique within
+// an era.
 func (r *Redis) Revision(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err
@@ -257,7 +258,7 @@ func (r *Redis) Mend(ctx context.Context, sale string) (ledger.Head, error) {
 	return h, err
 }
 
-// Remove deletes every key of the sale, and tells whoever listens.
+// Remove deletes every key of the sale, and publishes its news.
 func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
@@ -269,7 +270,7 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err == nil && n == 0 {
 		return ledger.NoSale(sale)
 	}
-	if err == nil { // hints: they may fail
+	if err == nil { // these are hints: they may fail
 		r.bury(ctx, sale, birth)
 		_ = r.client.Do(ctx, r.client.B().Publish().Channel(newsChannel(sale)).Message(ledger.Closed.String()).Build()).Error()
 	}

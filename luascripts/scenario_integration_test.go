@@ -56,10 +56,10 @@ func TestScenariosOnRedis(t *testing.T) {
 		return stage{Store: forgetful{r}, clock: func(us int64) { hset(t, r, "SET", clockKey, num(us)) },
 			on: func(info string, n memory.Node) {
 				hset(t, r, "SET", infoKey, info)
-				r.kept.synced.Store(n.Fsynced)
-				r.told = nil
+				r.durability.synced.Store(n.Fsynced)
+				r.mostReplicas = nil
 				if n.Capped {
-					r.told = &n.Cap
+					r.mostReplicas = &n.Cap
 				}
 			},
 			hand: func(words []string) { hset(t, r, words...) },
@@ -74,6 +74,6 @@ func TestScenariosOnRedis(t *testing.T) {
 type forgetful struct{ *Redis }
 
 func (f forgetful) ReadEvents(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
-	f.kept.sales.Clear()
+	f.durability.sales.Clear()
 	return f.Redis.ReadEvents(ctx, sale, g, count)
 }
