@@ -27,7 +27,8 @@ func staged(t *testing.T, s script) script {
 	if !asksInfo.MatchString(s.text) && strings.Contains(s.text, "INFO") {
 		t.Fatal("a script asks for INFO in another way")
 	}
-	text := strings.ReplaceAll(s.text, "redis.call('TIME')", "{string.match(redis.call('GET', '"+clockKey+"'), '^(%d+)(%d%d%d%d%d%d)$')}")
+	text := strings.ReplaceAll(s.text, "redis.call('TIME')",
+		"{string.match(redis.call('GET', '"+clockKey+"'), '^(%d+)(%d%d%d%d%d%d)$')}")
 	s.widens = false
 	return s.of(asksInfo.ReplaceAllString(text, "redis.call('GET', '"+infoKey+"')"))
 }
