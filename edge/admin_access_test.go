@@ -20,7 +20,7 @@ import (
 	"spike/order/operators"
 )
 
-// guarded is every path of the operators' side but those for load balancers, and what is public.
+// guarded is every path of the operators' side that needs the token.
 var guarded = []struct{ method, path string }{
 	{"GET", "/metrics"}, {"GET", "/debug/pprof/"}, {"GET", "/debug/pprof/heap"}, {"GET", "/debug/pprof/cmdline"},
 	{"GET", "/debug/pprof/profile"}, {"GET", "/debug/pprof/symbol"}, {"POST", "/debug/pprof/symbol"}, {"GET", "/debug/pprof/trace"},
@@ -29,7 +29,7 @@ var guarded = []struct{ method, path string }{
 	{"POST", "/api/v1/sales/ticket/resume"}, {"POST", "/api/v1/sales/ticket/close"}, {"POST", "/api/v1/reservations/x/confirm"},
 }
 
-// Whatever comes near the token is refused alike, from loopback too, and the token is in no answer and no log.
+// Every text that is nearly the token is refused, from loopback too, and no answer and no log has the token.
 func TestOperatorsNeedTheToken(t *testing.T) {
 	const token = "S3cret-of-the-operators"
 	cfg := testConfig()
@@ -37,8 +37,10 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 	var log bytes.Buffer
 	s := loggingServer(t, cfg, storetest.Embedded(t, 10, time.Minute), zerolog.New(&log))
 	o := s.operators().Handler()
-	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x", "bearer " + token,
-		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x", "Bearer x" + token[1:]} {
+	for _, auth := range []string{"", token, "Bearer", "Bearer ", "Bearer " + token[:len(token)-1], "Bearer " + token + "x",
+		"bearer " + token,
+		"Bearer  " + token, "Bearer " + strings.ToLower(token), "Basic " + token, "Bearer " + token + ", Bearer x",
+		"Bearer x" + token[1:]} {
 		for _, at := range guarded {
 			r := httptest.NewRequest(at.method, at.path, nil)
 			r.Host, r.RemoteAddr = "localhost:3006", "127.0.0.1:1"
@@ -47,7 +49,8 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			o.ServeHTTP(w, r)
-			if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" || strings.Contains(w.Body.String(), token) {
+			if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != "Bearer" ||
+				strings.Contains(w.Body.String(), token) {
 				t.Errorf("%s %s with %q: %d %v %s", at.method, at.path, auth, w.Code, w.Header(), w.Body)
 			}
 		}
@@ -65,7 +68,7 @@ func TestOperatorsNeedTheToken(t *testing.T) {
 	}
 }
 
-// The list above is the whole of it: what is not in it is open to all, and says nothing that is not for all.
+// guarded is complete: every other path is open to all, and answers only what all may know.
 func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens("x")
@@ -80,7 +83,7 @@ func TestOpenWithoutToken(t *testing.T) {
 	}
 }
 
-// Without a token the operators' side opens on loopback alone, and what was opened to find out is closed again.
+// Without a token the operators' side opens only on loopback. A listener that was opened to find out is closed again.
 func TestOperatorsSideIsForLoopback(t *testing.T) {
 	closed := []string{"0.0.0.0:0", "[::]:0", ":0"}
 	for _, addr := range append(closed, foreign(t)...) {
@@ -104,7 +107,7 @@ func TestOperatorsSideIsForLoopback(t *testing.T) {
 	}
 }
 
-// foreign are this machine's addresses that are not loopback, if it has any.
+// foreign is this machine's addresses that are not loopback.
 func foreign(t *testing.T) (addrs []string) {
 	t.Helper()
 	all, err := net.InterfaceAddrs()

@@ -9,7 +9,7 @@ import (
 	"spike/edge/buy"
 )
 
-// Who comes before the opening costs no more, in either voice.
+// A buy before the opening allocates nothing, in both formats.
 func TestRefusalBeforeTheOpeningAllocatesNothing(t *testing.T) {
 	for method, uri := range map[string]string{"GET": "/buy/ticket", "POST": "/v1/sales/ticket/reservations"} {
 		s := testServer(t, testConfig(), &shelf{opens: time.Now().Add(time.Hour).UnixMicro()})
@@ -28,7 +28,7 @@ func TestRefusalBeforeTheOpeningAllocatesNothing(t *testing.T) {
 	}
 }
 
-// allocated is how many allocations n buys make: all of them, for testing.AllocsPerRun divides, and rounds down.
+// allocated is how many allocations n buys make together. testing.AllocsPerRun would divide and round down.
 func allocated(n int, buy func()) int {
 	return int(testing.AllocsPerRun(1, func() {
 		for range n {
@@ -37,10 +37,10 @@ func allocated(n int, buy func()) int {
 	}))
 }
 
-// Row D16: the whole handler, won and lost. Nothing is settled meanwhile, which would allocate; what else the Keeper does is for
-// hundreds of buys, so that one allocation in fifty buys would show.
+// Row D16: won and lost buys allocate nothing in the whole handler. Nothing is settled meanwhile, because settling allocates. The
+// Keeper's other work is for hundreds of buys, so one allocation in fifty buys would show.
 func TestBuyAllocatesNothing(t *testing.T) {
-	const buys = 5_000 // with those before fewer than the ring holds
+	const buys = 5_000 // together with earlier buys fewer than the ring's slots
 	for name, stock := range map[string]uint64{"won": 1 << 30, "sold out": 1} {
 		t.Run(name, func(t *testing.T) {
 			settles := make(chan struct{})

@@ -1,6 +1,6 @@
 //go:build !race
 
-// It reads source and runs nothing: the race detector would find nothing, and take a minute.
+// This test only reads source, so the race detector would find nothing, and take a minute.
 
 package edge
 
@@ -16,8 +16,8 @@ import (
 	"golang.org/x/tools/go/ssa/ssautil"
 )
 
-// calls is who calls whom in edge/..., by name: static calls, function literals and functions that are handed on, and calls of an
-// interface's method wherever a type of edge/... has it.
+// calls is the calls in edge/..., by name: static calls, function literals and functions that are passed on, and calls of an
+// interface's method if a type of edge/... has it.
 type calls map[string][]string
 
 const ourPackages = "spike/edge/"
@@ -25,7 +25,8 @@ const ourPackages = "spike/edge/"
 // loadCalls reads the packages beneath spike/edge, without their tests.
 func loadCalls(t *testing.T) (calls, []*ssa.Function, []*packages.Package) {
 	t.Helper()
-	cfg := &packages.Config{Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedDeps |
+	cfg := &packages.Config{Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles |
+		packages.NeedImports | packages.NeedDeps |
 		packages.NeedExportFile | packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo | packages.NeedTypesSizes}
 	read, err := packages.Load(cfg, "spike/edge/...")
 	if err != nil || packages.PrintErrors(read) > 0 {
@@ -60,11 +61,12 @@ func isOurs(f *ssa.Function) bool {
 	return strings.HasPrefix(path, ourPackages) && !strings.Contains(path, "/internal/") && f.Synthetic == ""
 }
 
-// callees are the functions of ours that f calls or hands on.
+// callees is the functions of edge/... that f calls or passes on.
 func callees(f *ssa.Function, methods map[string][]*ssa.Function) (all []string) {
 	for _, block := range f.Blocks {
 		for _, in := range block.Instrs {
-			if call, ok := in.(ssa.CallInstruction); ok && call.Common().IsInvoke() && call.Common().Method.Pkg() != nil { // nil: an error's, of any type
+			// the package is nil for an error's method
+			if call, ok := in.(ssa.CallInstruction); ok && call.Common().IsInvoke() && call.Common().Method.Pkg() != nil {
 				of := call.Common().Value.Type().Underlying().(*types.Interface)
 				for _, m := range methods[call.Common().Method.Name()] {
 					if types.Implements(m.Signature.Recv().Type(), of) {
@@ -76,7 +78,7 @@ func callees(f *ssa.Function, methods map[string][]*ssa.Function) (all []string)
 				switch g := (*operand).(type) {
 				case *ssa.Function:
 					all = append(all, ourName(g)...)
-				case *ssa.Global: // a table of functions: they are put into it as the program begins
+				case *ssa.Global: // a table of functions, which is filled as the program begins
 					if strings.Contains(g.Type().String(), "func(") {
 						all = append(all, handedOn(g.Pkg.Func("init"))...)
 					}
@@ -88,7 +90,7 @@ func callees(f *ssa.Function, methods map[string][]*ssa.Function) (all []string)
 	return slices.Compact(all)
 }
 
-// handedOn are the functions that f mentions.
+// handedOn is the functions that f mentions.
 func handedOn(f *ssa.Function) (all []string) {
 	for _, block := range f.Blocks {
 		for _, in := range block.Instrs {
@@ -109,7 +111,7 @@ func ourName(f *ssa.Function) []string {
 	return []string{f.String()}
 }
 
-// origin is the function that a bound method or an instance of a generic one stands for; nil: none of ours.
+// origin is the function behind a bound method or an instance of a generic function. It is nil if the function is not ours.
 func origin(f *ssa.Function) *ssa.Function {
 	if o := f.Origin(); o != nil {
 		f = o
@@ -125,7 +127,7 @@ func origin(f *ssa.Function) *ssa.Function {
 	return f
 }
 
-// reach is everything that is called from somewhere on.
+// reach is all functions that are called from a function on.
 func (c calls) reach(from string) map[string]bool {
 	seen, todo := map[string]bool{}, []string{from}
 	for len(todo) > 0 {
@@ -173,7 +175,7 @@ func TestBuysRunOneWay(t *testing.T) {
 	wantImports(t, read)
 }
 
-// print writes who calls whom, each function's own calls once.
+// print prints the calls, each function's own calls once.
 func (c calls) print(to *strings.Builder, f string, depth int, seen map[string]bool) {
 	again := ""
 	if seen[f] {
@@ -191,21 +193,22 @@ func (c calls) print(to *strings.Builder, f string, depth int, seen map[string]b
 
 func short(name string) string { return strings.ReplaceAll(name, "spike/edge", "edge") }
 
-// holdsRequestCtx says that a RequestCtx is among a function's parameters, or what it has caught of another's.
+// holdsRequestCtx says that a function has a RequestCtx as a parameter or as a captured variable.
 func holdsRequestCtx(f *ssa.Function) bool {
 	is := func(t types.Type) bool { return strings.HasSuffix(t.String(), "fasthttp.RequestCtx") }
 	return slices.ContainsFunc(f.Params, func(p *ssa.Parameter) bool { return is(p.Type()) }) ||
 		slices.ContainsFunc(f.FreeVars, func(v *ssa.FreeVar) bool { return is(v.Type()) })
 }
 
-// rooms are the packages of the edge from the bottom up, with what each may import of the others.
+// rooms is the packages of the edge from the bottom up, and the packages of edge that each may import.
 var rooms = map[string]string{
-	"allotment": "", "secret": "", "token": "secret", "identity": "secret", "listener": "", "fastpath": "", "ringdir": "allotment", "sales": "allotment ringdir",
-	"buy": "allotment sales", "answer": "buy identity sales token", "admin": "answer identity listener sales",
+	"allotment": "", "secret": "", "token": "secret", "identity": "secret", "listener": "", "fastpath": "", "ringdir": "allotment",
+	"sales": "allotment ringdir",
+	"buy":   "allotment sales", "answer": "buy identity sales token", "admin": "answer identity listener sales",
 	"": "admin allotment answer buy fastpath identity listener ringdir sales token",
 }
 
-// wantImports holds the packages to what they may import.
+// wantImports checks the packages' imports.
 func wantImports(t *testing.T, read []*packages.Package) {
 	t.Helper()
 	for _, p := range read {
@@ -222,7 +225,8 @@ func wantImports(t *testing.T, read []*packages.Package) {
 			switch {
 			case ours && !slices.Contains(strings.Fields(may), other), strings.HasPrefix(path, "spike/bench"):
 				t.Errorf("%s imports %s", p.PkgPath, path)
-			case (room == "buy" || room == "sales") && (path == "net/http" || strings.Contains(path, "fasthttp") || path == "encoding/json" && room == "buy"):
+			case (room == "buy" || room == "sales") && (path == "net/http" || strings.Contains(path, "fasthttp") ||
+				path == "encoding/json" && room == "buy"):
 				t.Errorf("%s imports %s: it knows no HTTP", p.PkgPath, path)
 			}
 		}

@@ -2,26 +2,26 @@ package edge
 
 import "spike/edge/identity"
 
-// Changes are settings that change while an edge sells; what is not set stays as it is.
+// Changes is new settings for an edge that sells. A setting that is nil stays as it is.
 type Changes struct {
 	TokenKeys [][]byte
 	JWT       *identity.JWTKey
 }
 
-// heed takes changes, until the edge stops selling.
-func (s *Server) heed() {
+// takeChanges applies changes until the edge stops selling.
+func (s *Server) takeChanges() {
 	for {
 		select {
 		case <-s.life.Done():
 			return
 		case c := <-s.cfg.Changes:
-			s.adopt(c)
+			s.apply(c)
 		}
 	}
 }
 
-// adopt takes settings, and opens the decision log anew: its file may have been moved away.
-func (s *Server) adopt(c Changes) {
+// apply applies new settings. It opens the decision log anew, because its file may have been moved.
+func (s *Server) apply(c Changes) {
 	if len(c.TokenKeys) > 0 {
 		s.signer.Change(c.TokenKeys...)
 	} else if len(s.cfg.TokenKeys) > 0 {

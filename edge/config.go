@@ -13,42 +13,42 @@ import (
 	"spike/order/loopback"
 )
 
-// Ack is when a buyer hears "won".
+// Ack is when a buyer hears of its win.
 type Ack string
 
-// When a buyer hears "won": as soon as the claim is in this edge's ring, or when the ledger has it.
+// The Acks.
 const (
-	AckEdge  Ack = "edge"
-	AckRedis Ack = "redis"
+	AckEdge  Ack = "edge"  // when the claim is in this edge's ring
+	AckRedis Ack = "redis" // when the ledger has the claim
 )
 
-// Config is what an edge is told at start.
+// Config is an edge's settings.
 type Config struct {
 	Listen      string
-	Admin       string           // "" for none
-	AdminTokens *loopback.Tokens // wanted from everybody, if there is one
-	Node        string           // for people
+	Admin       string           // address of the operators' side; "": none
+	AdminTokens *loopback.Tokens // operators must show one, if there are any
+	Node        string           // a name for people
 	Sales       []string         // none: every sale
 	Ack         Ack              //
 	Lang        string           // zh or en
-	Lease       time.Duration    // how long a lease lasts
-	Drain       time.Duration    // at the end: answering, with `Connection: close`, before the listener goes
-	Grace       time.Duration    // for settling and giving back at the end
+	Lease       time.Duration    // the term of a lease
+	Drain       time.Duration    // at the end: how long requests are answered with `Connection: close` before the listener closes
+	Grace       time.Duration    // at the end: how long settling and giving back may take
 	Bounds      ledger.Bounds
-	Data        string // directory of the rings; "": memory, lost with the process
-	Decisions   string // a file for the decision log, "-" for standard output, "" for none
+	Data        string // directory of the rings; "": memory, which is lost with the process
+	Decisions   string // file of the decision log; "-": standard output; "": none
 	Version     string
 	TokenKeys   [][]byte             // the first signs, all are accepted; none: the store's key
 	Trusted     []netip.Prefix       // peers whose X-Buyer-Id is believed
-	JWT         *identity.JWTKey     // nil: bearer tokens are not looked at
-	Origins     []string             // of sites whose pages may buy; none: no answer speaks of them
-	Registry    *prometheus.Registry // has what else is shown at /metrics; nil: nothing else
-	Changes     <-chan Changes       // while it sells; nil: none
+	JWT         *identity.JWTKey     // nil: Authorization is ignored
+	Origins     []string             // sites whose pages may buy; none: answers have no CORS headers
+	Registry    *prometheus.Registry // has other metrics for /metrics; nil: there are none
+	Changes     <-chan Changes       // new settings while the edge sells; nil: none
 
 	instance string
 }
 
 func (c *Config) sells(name string) bool { return len(c.Sales) == 0 || slices.Contains(c.Sales, name) }
 
-// begin makes this process an instance.
+// begin gives this process its instance.
 func (c *Config) begin() { c.instance = rand.Text() }

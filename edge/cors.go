@@ -6,11 +6,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// cors lets pages of other sites buy here: browsers ask before they send what a form could not, and keep an answer from a page
-// that it does not name. Where nginx stands in front it says all of this, by its topology, and edges hear no Origin.
+// cors lets pages of other sites buy here. A browser asks before it sends a request that a form could not send, and hides an
+// answer from a page that the answer does not allow. Behind nginx, nginx does all this by its topology, and edges get no Origin.
 type cors struct{ origins []string }
 
-// What pages may send and read. Cookies are none of it: nobody is known by them here.
+// Methods and headers that pages may use. There are no cookies, because no buyer is known by them here.
 const (
 	corsMethods = "GET, HEAD, POST"
 	corsHeaders = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
@@ -18,7 +18,7 @@ const (
 	corsMaxAge  = "600" // seconds
 )
 
-// newCORS is nil where no site is allowed.
+// newCORS is nil if no site is allowed.
 func newCORS(origins []string) *cors {
 	if len(origins) == 0 {
 		return nil
@@ -26,7 +26,7 @@ func newCORS(origins []string) *cors {
 	return &cors{origins}
 }
 
-// origin is the site that asks, if it may.
+// origin is the site of the page that asks, or "" if that site is not allowed.
 func (c *cors) origin(q *fasthttp.Request) string {
 	asks := q.Header.Peek(fasthttp.HeaderOrigin)
 	if i := slices.IndexFunc(c.origins, func(o string) bool { return o == string(asks) }); i >= 0 {
@@ -35,7 +35,8 @@ func (c *cors) origin(q *fasthttp.Request) string {
 	return ""
 }
 
-// preflight answers a browser that asks whether a page may send a request; false: it is none, or of a site that may not.
+// preflight answers a browser that asks whether a page may send a request. It is false if the request is no such question, or if
+// the page's site is not allowed.
 func (c *cors) preflight(q *fasthttp.Request, to *fasthttp.Response) bool {
 	h := &q.Header
 	if !h.IsOptions() || len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 || c.origin(q) == "" {
@@ -48,7 +49,7 @@ func (c *cors) preflight(q *fasthttp.Request, to *fasthttp.Response) bool {
 	return true
 }
 
-// mark lets the page of an allowed site read the answer.
+// mark lets pages of an allowed site read the answer.
 func (c *cors) mark(q *fasthttp.Request, to *fasthttp.Response) {
 	to.Header.Set(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
 	if origin := c.origin(q); origin != "" {

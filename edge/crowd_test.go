@@ -23,7 +23,7 @@ import (
 	"spike/luascripts/memory"
 )
 
-// crowdWorld is a crowd, an operator and a store that has its bad days, all of it by a seed.
+// crowdWorld is a crowd, an operator and a store with faults. A seed decides everything.
 type crowdWorld struct {
 	*Server
 	rnd   *rand.Rand
@@ -38,10 +38,9 @@ const (
 	crowdBuys  = 1500
 )
 
-// Whatever a crowd asks and however the store fails: each answer is one that a buyer may hear, and is counted once, as what it says;
-// nobody is left waiting, and the ledger is in order.
+// Whatever a crowd asks and however the store fails, each answer is a documented one, and is counted once under its own outcome.
+// No buy is left waiting, and the ledger is in order.
 func TestEveryAnswerIsCountedOnce(t *testing.T) {
-	(&fasthttp.ResponseHeader{}).Header() // starts a clock that never ends, outside of the bubble
 	all := map[string]uint64{}
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -56,7 +55,7 @@ func TestEveryAnswerIsCountedOnce(t *testing.T) {
 	}
 }
 
-// liveInCrowd is the life of one crowd; all is what all of them have heard.
+// liveInCrowd is the life of one crowd. all counts the answers of all crowds.
 func liveInCrowd(t *testing.T, seed uint64, all map[string]uint64) {
 	w := &crowdWorld{rnd: rand.New(rand.NewPCG(seed, seed)), heard: map[string]uint64{}}
 	w.store = memory.New(ledger.DefaultBounds(), func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) })
@@ -106,12 +105,13 @@ func (w *crowdWorld) create(name string) {
 	_, _ = w.store.Create(context.Background(), name, q)
 }
 
-// meddle is what happens beside the buys.
+// meddle does what an operator and the store do beside the buys.
 func (w *crowdWorld) meddle() {
 	name := fmt.Sprint("s", w.rnd.IntN(crowdSales))
 	switch w.rnd.IntN(60) {
 	case 0, 1, 2, 3:
-		_, _ = w.store.Change(context.Background(), name, ledger.ChangeRequest{To: []string{"paused", "open", "open", "closed"}[w.rnd.IntN(4)]})
+		_, _ = w.store.Change(context.Background(), name,
+			ledger.ChangeRequest{To: []string{"paused", "open", "open", "closed"}[w.rnd.IntN(4)]})
 	case 4:
 		w.ahead.Store(int64(time.Duration(w.rnd.IntN(4000)) * time.Millisecond))
 	case 5, 6, 7:
@@ -121,7 +121,7 @@ func (w *crowdWorld) meddle() {
 	}
 }
 
-// buy is one buy or many at once: so many.
+// buy makes one buy, or many at once. It returns how many.
 func (w *crowdWorld) buy(t *testing.T) int {
 	n := []int{1, 1, 1, 5, 60}[w.rnd.IntN(5)]
 	answers := make([]*fasthttp.Response, n)
@@ -139,7 +139,7 @@ func (w *crowdWorld) buy(t *testing.T) int {
 	return n
 }
 
-// request is somebody's buy.
+// request is a buyer's request.
 func (w *crowdWorld) request() string {
 	sale, header := fmt.Sprint("s", w.rnd.IntN(crowdSales)), ""
 	line := "GET /buy/" + sale
@@ -173,15 +173,18 @@ func (w *crowdWorld) answer(request string) *fasthttp.Response {
 	return &ctx.Response
 }
 
-// soldOut stands for the three outcomes that /buy tells alike.
+// soldOut stands for the three outcomes that /buy answers in the same way.
 const soldOut = "sold_out, none_now or paused"
 
-// labelOf is how an answer is to be counted. Of a sale that cannot be opened a refusal is not.
+// labelOf is the label under which an answer must be counted. A refusal of a sale that cannot be opened is not counted.
 func labelOf(t *testing.T, a *fasthttp.Response) (label string, counts bool) {
 	t.Helper()
-	labels := map[string]string{"200 1": "won", "201 ": "won", "200 -1": soldOut, "410 sold_out": soldOut, "409 none_now": soldOut, "409 paused": soldOut,
-		"200 -2": "not_open", "425 not_open": "not_open", "200 -3": "closed", "410 closed": "closed", "200 -4": "over_limit", "429 over_limit": "over_limit",
-		"401 no_buyer": "no_buyer", "422 key_used": "key_used", "409 key_in_flight": "key_in_flight", "200 -6": "entered", "202 ": "entered",
+	labels := map[string]string{"200 1": "won", "201 ": "won", "200 -1": soldOut, "410 sold_out": soldOut, "409 none_now": soldOut,
+		"409 paused": soldOut,
+		"200 -2":     "not_open", "425 not_open": "not_open", "200 -3": "closed", "410 closed": "closed", "200 -4": "over_limit",
+		"429 over_limit": "over_limit",
+		"401 no_buyer":   "no_buyer", "422 key_used": "key_used", "409 key_in_flight": "key_in_flight", "200 -6": "entered",
+		"202 ":   "entered",
 		"200 -8": "n_over_limit", "422 n_over_limit": "n_over_limit", "503 -5": "undecided", "503 undecided": "undecided"}
 	what := fmt.Sprint(a.StatusCode(), " ", codeOf(a.Body()))
 	if what == "400 bad_n" || what == "409 sale_refused" {
@@ -193,7 +196,7 @@ func labelOf(t *testing.T, a *fasthttp.Response) (label string, counts bool) {
 	return labels[what], true
 }
 
-// counted is spike_buys_total by outcome, but for refusals.
+// counted is spike_buys_total by outcome, without refusals.
 func (w *crowdWorld) counted(t *testing.T) map[string]uint64 {
 	t.Helper()
 	r := prometheus.NewRegistry()

@@ -15,8 +15,8 @@ import (
 	"spike/edge/sales"
 )
 
-// decisions is the article's stat.log: a line for each decision, `result:1,localSales:17`, where localSales counts this
-// edge's sales so far. A buy never waits for it: what the writer cannot keep up with is dropped, and counted.
+// decisions is the article's stat.log. It has a line for each decision, `result:1,localSales:17`. localSales is how many buys
+// have won on this edge so far. A buy never waits for the log: lines that the writer has no time for are dropped, and counted.
 type decisions struct {
 	file    string
 	disk    *diskWriter
@@ -28,7 +28,7 @@ type decisions struct {
 // decisionRing is how many lines may wait for the disk.
 const decisionRing = 1 << 16
 
-// openDecisions opens the log; nil (which notes nothing) for "".
+// openDecisions opens the log. For "" it is nil, which notes nothing.
 func openDecisions(file string) (*decisions, error) {
 	if file == "" {
 		return nil, nil
@@ -43,7 +43,7 @@ func openDecisions(file string) (*decisions, error) {
 	return d, nil
 }
 
-// reopen opens the file of that name, which may be another one than before. What waits goes there.
+// reopen opens the file anew, because another file may have its name by now. Lines that wait go to that file.
 func (d *decisions) reopen() error {
 	if d == nil {
 		return nil
@@ -51,7 +51,7 @@ func (d *decisions) reopen() error {
 	out := os.Stdout
 	if d.file != "-" {
 		var err error
-		if out, err = os.OpenFile(d.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil { // it says who sold what, and when
+		if out, err = os.OpenFile(d.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return fmt.Errorf("decision log: %w", err)
 		}
 	}
@@ -60,7 +60,7 @@ func (d *decisions) reopen() error {
 
 // diskWriter counts the lines that could not be written.
 type diskWriter struct {
-	mu     sync.Mutex // for what is written, and the file, which may change between lines
+	mu     sync.Mutex // held to write a line, and to change the file
 	out    *os.File
 	failed *atomic.Uint64
 }
@@ -75,7 +75,7 @@ func (w *diskWriter) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// change writes to another file from now on.
+// change makes later lines go to another file.
 func (w *diskWriter) change(to *os.File) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -115,10 +115,10 @@ func (d *decisions) drops() uint64 {
 	return d.dropped.Load()
 }
 
-// decisionGrace is for whoever reads the log, at the end.
+// decisionGrace is how long close waits for the reader of the log, which may be a pipe.
 const decisionGrace = time.Second
 
-// close writes out what waits, unless its reader stands still.
+// close writes the lines that wait. It gives up if the reader of the log stands still.
 func (d *decisions) close() {
 	if d == nil {
 		return

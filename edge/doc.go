@@ -1,14 +1,16 @@
-// Package edge is the HTTP server that meets the crowd: HTTP in, HTTP out, and every goroutine of an edge with its end (server.go).
+// Package edge is the HTTP server for buyers. server.go has every goroutine of an edge, and how each of them ends.
 //
-// The way of a buy runs one way, and handler.go is all of it that knows HTTP:
+// A buy runs one way, and of its steps only handler.go knows HTTP:
 //
-//	parse      the fast line of handler.go, or its routes and units.go
+//	parse      serve, or the routes and units.go
 //	identify   identity: who buys, under which key
-//	decide     buy: Admit, and the ways on which a buy may wait
-//	answer     answer: a Format writes what the Decision is
+//	decide     buy: Admit, and the Ways on which a buy may wait
+//	answer     answer: a Format writes the Decision
 //
-// One function has both a buy and its answer, and every buy's answer leaves through one that counts, logs and writes it.
+// Only Server.buy has both a buy and its answer. Server.respond counts, logs and writes the answer to every buy that fasthttp has
+// read.
 //
-// Beneath it: sales (which sales are open here), allotment (the units on lease), ringdir (what outlives the process), token and
-// identity (what buyers show), listener (connections). Beside it: admin, the operators' side. TestBuysRunOneWay holds the calls to it.
+// Packages below it: sales (the open sales), allotment (the units on lease), ringdir (files that outlive the process), token and
+// identity (what buyers show), listener (connections). Package admin beside it is the operators' side. TestBuysRunOneWay checks
+// the calls.
 package edge

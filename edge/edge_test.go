@@ -13,14 +13,14 @@ import (
 	"spike/shard"
 )
 
-// shelf is a store that has whatever is asked of it and settles everything: the edge alone is under test.
+// shelf is a store that grants and settles everything, so that only the edge is under test.
 type shelf struct {
 	ledger.Store
 	mu      sync.Mutex
 	next    uint32
 	left    uint64
 	opens   int64
-	settles chan struct{} // nothing is settled before it is closed; nil: all at once
+	settles chan struct{} // nothing is settled before it is closed; nil: everything is settled at once
 }
 
 func (s *shelf) head() ledger.Head {
@@ -77,7 +77,7 @@ func testConfig() Config {
 	return cfg
 }
 
-// testServer is an edge without listeners; it ends with the test.
+// testServer is an edge without listeners. It ends with the test.
 func testServer(t testing.TB, cfg Config, store ledger.Store) *Server {
 	t.Helper()
 	return loggingServer(t, cfg, store, zerolog.Nop())

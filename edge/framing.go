@@ -10,15 +10,15 @@ import (
 	"spike/edge/answer"
 )
 
-// A request that says twice how long it is, by Content-Length and in chunks, may mean two things to two servers. fasthttp reads
-// the chunks and forgets the rest.
+// A request with both Content-Length and chunks may mean two things to two servers, so it is refused. fasthttp by itself would
+// read the chunks and ignore the length.
 
-// doublyFramed is where such a request is sent: to no path that a client could ask for.
+// doublyFramed is the URI that such a request gets here. No client can ask for it.
 const doublyFramed = "/ doubly framed"
 
 var lengthLine = []byte("content-length:")
 
-// framing looks at the headers before the body is read. For nearly all requests it is one comparison.
+// framing checks the headers before the body is read. For nearly all requests that is one comparison.
 func framing(h *fasthttp.RequestHeader) (as fasthttp.RequestConfig) {
 	if h.ContentLength() != -1 {
 		return as
@@ -38,7 +38,7 @@ func malformed(why string) answer.Reply {
 	return answer.NewProblem(fasthttp.StatusBadRequest, "malformed", why).Reply()
 }
 
-// unread answers what fasthttp could not read.
+// unread answers a request that fasthttp could not read.
 func unread(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
 	var timeout net.Error

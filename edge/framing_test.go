@@ -14,7 +14,7 @@ import (
 	"spike/edge/internal/storetest"
 )
 
-// Row A7: a request with Content-Length and Transfer-Encoding is refused, and its connection ends: what follows it is not read.
+// Row A7: a request with Content-Length and Transfer-Encoding is refused, and its connection ends before more is read.
 func TestA7TwoLengthsAreRefused(t *testing.T) {
 	s := testServer(t, testConfig(), storetest.Embedded(t, 100, time.Minute))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +62,7 @@ func TestA7TwoLengthsAreRefused(t *testing.T) {
 	}
 }
 
-// Row A7: the decision log is for its owner alone.
+// Row A7: only its owner may read the decision log.
 func TestA7TheDecisionLogIsPrivate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "stat.log")
 	d, err := openDecisions(file)

@@ -24,7 +24,8 @@ import (
 
 // FuzzUnits: n is read as a person reads it, as net/url would, or not at all.
 func FuzzUnits(f *testing.F) {
-	for _, seed := range []string{"", "n=1", "n=100", "n=101", "n=0", "n=-1", "n=+1", "n=1e1", "n=%31", "n=%00", "n=1&n=2", "N=1", "m=1", "n", "n=", "n=٣", "n=1.0",
+	for _, seed := range []string{"", "n=1", "n=100", "n=101", "n=0", "n=-1", "n=+1", "n=1e1", "n=%31", "n=%00", "n=1&n=2", "N=1",
+		"m=1", "n", "n=", "n=٣", "n=1.0",
 		"n=0x1", "n= 1", "n=1;n=2", "&&n=7&", "%6e=5", "n[]=1", "n=001", "n=0001"} {
 		f.Add(seed)
 	}
@@ -48,11 +49,13 @@ func FuzzUnits(f *testing.F) {
 	})
 }
 
-// FuzzBody: a body is one JSON object with a whole number in it, or refused; what is read is what encoding/json reads without
-// our rules.
+// FuzzBody: a body is one JSON object with a whole number, or it is refused. The number is the one that encoding/json reads
+// without our rules.
 func FuzzBody(f *testing.F) {
-	for _, seed := range []string{`{"n":2}`, `{}`, `{"n":null}`, `{"n":1.0}`, `{"n":1e2}`, `{"n":"2"}`, `{"n":2,"n":3}`, `{"N":2}`, `{"n":2}{}`, `[]`, `2`, `null`,
-		`{"n":9223372036854775808}`, ` {"n":-1} `, "{\"n\":2}\x00", `{"n":2,"m":3}`, strings.Repeat("[", 9000), `{"n":` + strings.Repeat("1", 400) + `}`} {
+	for _, seed := range []string{`{"n":2}`, `{}`, `{"n":null}`, `{"n":1.0}`, `{"n":1e2}`, `{"n":"2"}`, `{"n":2,"n":3}`, `{"N":2}`,
+		`{"n":2}{}`, `[]`, `2`, `null`,
+		`{"n":9223372036854775808}`, ` {"n":-1} `, "{\"n\":2}\x00", `{"n":2,"m":3}`, strings.Repeat("[", 9000),
+		`{"n":` + strings.Repeat("1", 400) + `}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -72,15 +75,20 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzRequests: whatever bytes come over a connection, as many answers leave as requests were read, each of them whole, none of
-// them 500, and what was sold is what was told. No more is sold than there are separate buys in the bytes.
+// FuzzRequests: for any bytes on a connection there are as many answers as requests that were read. Each answer is whole, and
+// none is 500. The answers name all units that were sold. No more units are sold than the bytes have separate buys.
 func FuzzRequests(f *testing.F) {
 	const end = "\r\nHost: a\r\n\r\n"
-	for _, seed := range []string{"GET /buy/ticket HTTP/1.1" + end, "POST /v1/sales/ticket/reservations HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"n\":2}",
-		"GET /buy/ticket?n=2 HTTP/1.1" + end + "GET /v1/sales/ticket HTTP/1.1" + end, "GET /v1/reservations/" + strings.Repeat("A", 84) + " HTTP/1.1" + end,
-		"POST /buy/ticket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "GET /buy/ticket HTTP/1.0\r\n\r\n",
-		"GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-Buyer-Id: ann\r\nIdempotency-Key: " + strings.Repeat("k", 22) + "\r\n\r\n", "GET /openapi.yaml HTTP/1.1" + end,
-		"HEAD /buy/ticket HTTP/1.1" + end, "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na", "\x16\x03\x01\x02"} {
+	for _, seed := range []string{"GET /buy/ticket HTTP/1.1" + end,
+		"POST /v1/sales/ticket/reservations HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"n\":2}",
+		"GET /buy/ticket?n=2 HTTP/1.1" + end + "GET /v1/sales/ticket HTTP/1.1" + end,
+		"GET /v1/reservations/" + strings.Repeat("A", 84) + " HTTP/1.1" + end,
+		"POST /buy/ticket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"GET /buy/ticket HTTP/1.0\r\n\r\n",
+		"GET /buy/ticket HTTP/1.1\r\nHost: a\r\nX-Buyer-Id: ann\r\nIdempotency-Key: " + strings.Repeat("k", 22) + "\r\n\r\n",
+		"GET /openapi.yaml HTTP/1.1" + end,
+		"HEAD /buy/ticket HTTP/1.1" + end, "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+		"\x16\x03\x01\x02"} {
 		f.Add([]byte(seed))
 	}
 	cfg := testConfig()
@@ -118,7 +126,7 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// wholeAnswer reads an answer as a client does: nothing is left over, no header came in with the request's bytes.
+// wholeAnswer reads an answer as a client does. Nothing is left over, and no header came from the request's bytes.
 func wholeAnswer(t *testing.T, sent []byte, head bool, out *bytes.Buffer) {
 	t.Helper()
 	q := &http.Request{Method: http.MethodGet}
@@ -136,19 +144,23 @@ func wholeAnswer(t *testing.T, sent []byte, head bool, out *bytes.Buffer) {
 		t.Errorf("%q: %v, %d bytes over in %q", sent, err, in.Buffered(), text)
 	}
 	for name := range r.Header {
-		if !slices.Contains([]string{"Content-Type", "Content-Length", "Date", "Server", "Retry-After", "Allow", "Cache-Control", "Etag",
+		if !slices.Contains([]string{"Content-Type", "Content-Length", "Date", "Server", "Retry-After", "Allow", "Cache-Control",
+			"Etag",
 			"Www-Authenticate", "Connection", "Age", "Vary", "Location"}, name) {
 			t.Errorf("%q: header %q in %q", sent, name, text)
 		}
 	}
 }
 
-// FuzzOperatorsBodies: a body of the operators' side does what it says in fields that are known and in range, or nothing, and is
-// then told which field is wrong.
+// FuzzOperatorsBodies: a body with known fields in their ranges does what it says. Any other body does nothing, and the answer
+// names the field that is wrong.
 func FuzzOperatorsBodies(f *testing.F) {
-	for _, seed := range []string{`{"sale":"a","total":5}`, `{"sale":"a","total":5,"hold":"1m","limit_per_buyer":2,"opens":"2031-01-01T00:00:00Z"}`, `{"n":3,"request_id":"1"}`,
-		`{"sale":"a","total":1e3}`, `{"sale":"a","total":5,"hold":"9999999h"}`, `{"sale":"../a","total":5}`, `{"sale":"a","total":-0}`, `{"sale":"a","TOTAL":5}`, `{`, `[]`,
-		`{"sale":"a","total":5,"closes":"0000-01-01T00:00:00Z"}`, `{"sale":"a","total":5,"opens":"9999-12-31T23:59:59Z"}`, `{"n":18446744073709551615,"request_id":"` + "\u0000" + `"}`} {
+	for _, seed := range []string{`{"sale":"a","total":5}`,
+		`{"sale":"a","total":5,"hold":"1m","limit_per_buyer":2,"opens":"2031-01-01T00:00:00Z"}`, `{"n":3,"request_id":"1"}`,
+		`{"sale":"a","total":1e3}`, `{"sale":"a","total":5,"hold":"9999999h"}`, `{"sale":"../a","total":5}`, `{"sale":"a","total":-0}`,
+		`{"sale":"a","TOTAL":5}`, `{`, `[]`,
+		`{"sale":"a","total":5,"closes":"0000-01-01T00:00:00Z"}`, `{"sale":"a","total":5,"opens":"9999-12-31T23:59:59Z"}`,
+		`{"n":18446744073709551615,"request_id":"` + "\u0000" + `"}`} {
 		for i := range byte(5) {
 			f.Add(i, seed)
 		}
@@ -158,7 +170,8 @@ func FuzzOperatorsBodies(f *testing.F) {
 		if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
 			t.Fatal(err)
 		}
-		at := []string{"/api/v1/sales", "/api/v1/sales/ticket/add", "/api/v1/sales/ticket/pause?wait=0s", "/api/v1/sales/ticket/resume", "/api/v1/reservations/x/confirm"}[where%5]
+		at := []string{"/api/v1/sales", "/api/v1/sales/ticket/add", "/api/v1/sales/ticket/pause?wait=0s", "/api/v1/sales/ticket/resume",
+			"/api/v1/reservations/x/confirm"}[where%5]
 		r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(body))
 		r.Host = "localhost"
 		w := httptest.NewRecorder()
@@ -177,11 +190,12 @@ func FuzzOperatorsBodies(f *testing.F) {
 	})
 }
 
-// checkMade wants of a sale what the interface promises of every sale.
+// checkMade checks what the interface promises about every sale.
 func checkMade(t *testing.T, store ledger.Store, body, name string) {
 	t.Helper()
 	shown, err := store.Show(t.Context(), name)
-	if err != nil || ledger.CheckName(name) != nil || shown.Total < 1 || shown.Total > ledger.MaxSerial || shown.Free != shown.Total ||
+	if err != nil || ledger.CheckName(name) != nil || shown.Total < 1 || shown.Total > ledger.MaxSerial ||
+		shown.Free != shown.Total ||
 		shown.Hold < 0 || shown.Hold > ledger.MaxHold.Microseconds() || shown.Limit > ledger.MaxLimit {
 		t.Errorf("%q made %q: %+v %v", body, name, shown, err)
 	}

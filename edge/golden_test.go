@@ -17,7 +17,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"spike/edge/answer"
@@ -27,15 +26,14 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/answers anew")
 
-// answerFiles are the formats in which buyers are answered. Each has a file with every request of the table that is asked in it
-// and the raw bytes of its answer.
+// answerFiles is the formats of answers. Each has a file with every request of the table in that format, and the raw bytes of its
+// answer.
 var answerFiles = []struct{ file, lang, version string }{
 	{"article-zh.http", "zh", "buyByGet"}, {"article-en.http", "en", "buyByPost"}, {"v1.http", "zh", ""},
 }
 
-// TestAnswersAreWhatTheyWere compares raw answers, byte for byte. Clock, random numbers and the store are the same in each run; of a
-// token, which is read, the serials and the buyer count: which fences there were before, and how far ledger time lags behind, is the
-// Keeper's affair.
+// TestAnswersAreWhatTheyWere compares raw answers, byte for byte. Clock, random numbers and the store are the same in each run.
+// Of a token only serials and buyer are compared, because earlier fences and the lag of ledger time depend on the Keeper.
 func TestAnswersAreWhatTheyWere(t *testing.T) {
 	for _, f := range answerFiles {
 		t.Run(f.file, func(t *testing.T) {
@@ -59,7 +57,7 @@ func TestAnswersAreWhatTheyWere(t *testing.T) {
 	}
 }
 
-// firstDifference is the exchanges that differ first.
+// firstDifference is the first exchanges that differ.
 func firstDifference(got, want []byte) string {
 	g, w := strings.Split(string(got), "\n### "), strings.Split(string(want), "\n### ")
 	for i := range min(len(g), len(w)) {
@@ -70,10 +68,9 @@ func firstDifference(got, want []byte) string {
 	return fmt.Sprintf("%d exchanges, want %d", len(g), len(w))
 }
 
-// rawAnswers are the requests for which wanted is true, and what they hear.
+// rawAnswers is the requests for which wanted is true, and their answers.
 func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities bool) []byte {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one lane: serials come in order
-	(&fasthttp.ResponseHeader{}).Header()           // starts a clock that never ends, outside of the bubble
 	cryptotest.SetGlobalRandom(t, 1)
 	var out bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +82,7 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 			if !wanted(c.op) || w.operations[c.op].sides()[0] != 0 {
 				continue
 			}
-			// Each request has a moment of its own, however long those before it took; the ledger has heard of all of them.
+			// Each request has a moment of its own, however long earlier requests took. The ledger has heard of all earlier buys.
 			time.Sleep(time.Until(begun.Add(time.Minute + time.Duration(i)*10*time.Second)))
 			end := func() {}
 			if c.during != nil {
@@ -102,7 +99,8 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 			for _, request := range oddRequests {
 				up.exchange(&out, []byte(request))
 			}
-			fmt.Fprintf(&out, "### one connection too many from a source\n%s\n\n### one connection too many\n%s\n\n", tooMany.Here, tooMany.All)
+			fmt.Fprintf(&out, "### one connection too many from a source\n%s\n\n### one connection too many\n%s\n\n", tooMany.Here,
+				tooMany.All)
 			w.up.draining.Store(true)
 			up.exchange(&out, []byte("GET /buy/closed HTTP/1.1\r\nHost: a\r\n\r\n"))
 		}
@@ -114,7 +112,7 @@ var secretText = regexp.MustCompile(`[A-Za-z0-9_-]{84}|[A-Za-z0-9_-]{48}`)
 
 var expiry = regexp.MustCompile(`"expires_at":"2000-01-01T01:\d\d:\d\dZ"`)
 
-// readTokens puts what tokens and tickets say in their place.
+// readTokens replaces tokens and tickets by their content.
 func readTokens(text []byte) []byte {
 	signer := token.NewSigner(make([]byte, token.MinKey)) // testServer's
 	text = expiry.ReplaceAll(text, []byte(`"expires_at":"(a second)"`))
@@ -129,7 +127,7 @@ func readTokens(text []byte) []byte {
 	})
 }
 
-// oddRequests are answered alike in all formats.
+// oddRequests have the same answers in all formats.
 var oddRequests = []string{
 	"HEAD /v1/sales/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
 	"PATCH /buy/ticket HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -175,7 +173,7 @@ func newWire(t *testing.T, s *Server) wire {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Minute) // fasthttp's workers look now and then whether they are to end
+		time.Sleep(time.Minute) // fasthttp's workers check now and then whether they must end
 	})
 	return l
 }
@@ -198,7 +196,7 @@ var (
 	longRun  = regexp.MustCompile(`x{300,}`)
 )
 
-// exchange notes a request and its answer, but for what differs from day to day and is no answer.
+// exchange notes a request and its answer, without the headers that differ from day to day.
 func (l wire) exchange(out *bytes.Buffer, request []byte) {
 	c, err := l.Dial()
 	if err != nil {

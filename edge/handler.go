@@ -13,11 +13,10 @@ import (
 	"spike/edge/sales"
 )
 
-// The way of a buy, from a request's first byte to its answer: parse, identify, decide, answer. For nearly all buys of a spike that is
-// one goroutine, no channel, no lock, no allocation, no I/O; one clock reading when it wins. TestBuyAllocatesNothing holds it to
-// that, over the whole handler.
+// This file has the steps of a buy: parse, identify, decide, answer. Nearly all buys of a spike need one goroutine, no channel,
+// no lock, no allocation and no I/O. A win reads the clock once. TestBuyAllocatesNothing checks that over the whole handler.
 
-// handle is the one handler. Each answer is for one buyer and one moment.
+// handle handles every request that fasthttp reads.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	if s.cors == nil || !s.cors.preflight(&ctx.Request, &ctx.Response) {
 		s.serve(ctx)
@@ -25,7 +24,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	s.finish(&ctx.Request, &ctx.Response)
 }
 
-// finish adds what all answers have.
+// finish adds the headers that all answers have.
 func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	answer.ForbidStoring(to)
 	if s.cors != nil {
@@ -33,7 +32,8 @@ func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	}
 }
 
-// answerPlain answers the plain buys at the beginning of in, where that takes no wait: listener.Plain. It says what handle would say.
+// answerPlain is a listener.Plain. It answers the plain buys at the beginning of in, as long as their answers need no wait. Its
+// answers are handle's.
 func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
 	for used < len(in) && !s.draining.Load() {
 		q, plain := fastpath.Scan(in[used:])
@@ -57,7 +57,7 @@ func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
 
 var buyPrefix = []byte("/buy/")
 
-// serve recognises a buy that says no more than "one, please" from the raw request line. Everything else may take its time.
+// serve recognises an anonymous buy of one unit by the raw request line. All other requests take route, which is slower.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	if s.draining.Load() {
 		ctx.SetConnectionClose()
@@ -72,7 +72,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	s.route(ctx)
 }
 
-// buy decides a buy, and does so again while its sale was removed, or made again, under this edge.
+// buy decides a buy and answers it. If the sale has ended here meanwhile, it looks the sale up and decides again.
 func (s *Server) buy(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, q *buy.Request) {
 	d, stale := s.seller.Decide(sale, q)
 	for again := 0; stale && again < maxAgain; again++ {
@@ -84,13 +84,13 @@ func (s *Server) buy(to *fasthttp.Response, in *answer.Format, sale *sales.Sale,
 		}
 		d, stale = s.seller.Decide(sale, q)
 	}
-	s.tell(to, in, sale, &d)
+	s.respond(to, in, sale, &d)
 }
 
 const maxAgain = 8
 
-// tell counts, logs and writes what a buy came to: the answer to every buy leaves here. sale is nil where there is none.
-func (s *Server) tell(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, d *buy.Decision) {
+// respond counts, logs and writes the answer to a buy. sale is nil if there is none.
+func (s *Server) respond(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, d *buy.Decision) {
 	if sale != nil {
 		s.count(sale, d.Outcome)
 	} else if d.Outcome == buy.Undecided {
@@ -99,7 +99,7 @@ func (s *Server) tell(to *fasthttp.Response, in *answer.Format, sale *sales.Sale
 	in.Write(to, sale, d)
 }
 
-// count counts what a buyer of the sale hears, and logs it where a log is kept.
+// count counts an answer to a buyer of the sale, and logs it if there is a decision log.
 func (s *Server) count(sale *sales.Sale, o buy.Outcome) {
 	if !o.Counts() {
 		return
@@ -110,14 +110,20 @@ func (s *Server) count(sale *sales.Sale, o buy.Outcome) {
 	}
 }
 
-// routes are the buyers' paths: what stands before and after the one part that varies, and the methods there are.
+// routes is the buyers' paths: the text before and after the one part that varies, and the methods.
 var routes = []struct {
 	before, after, allow string
 	serve                func(s *Server, ctx *fasthttp.RequestCtx, part []byte)
 }{
-	{"/buy/", "", "GET, POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) { s.routeBuy(ctx, s.article, sale, articleUnits) }},
-	{"/v1/sales/", "/reservations", "POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) { s.routeBuy(ctx, s.v1, sale, v1Units) }},
-	{"/v1/sales/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) { s.showStock(&ctx.Response, sale) }},
+	{"/buy/", "", "GET, POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
+		s.routeBuy(ctx, s.article, sale, articleUnits)
+	}},
+	{"/v1/sales/", "/reservations", "POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
+		s.routeBuy(ctx, s.v1, sale, v1Units)
+	}},
+	{"/v1/sales/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
+		s.showStock(&ctx.Response, sale)
+	}},
 	{"/v1/reservations/", "/cancel", "POST", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
 		send(&ctx.Response, s.reservations.cancel(token))
 	}},
@@ -128,7 +134,7 @@ var routes = []struct {
 
 func send(to *fasthttp.Response, r answer.Reply) { r.Send(to) }
 
-// route does it properly: decoded path, query, methods, sales not opened yet.
+// route handles any request: it decodes the path, reads query and method, and opens sales.
 func (s *Server) route(ctx *fasthttp.RequestCtx) {
 	if isDoublyFramed(&ctx.Request.Header) {
 		ctx.SetConnectionClose()
@@ -153,7 +159,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 			return
 		}
 	}
-	send(&ctx.Response, answer.NewProblem(fasthttp.StatusNotFound, "not_found", "there is /buy/{sale}, and what /openapi.yaml says").Reply())
+	send(&ctx.Response, answer.NewProblem(fasthttp.StatusNotFound, "not_found",
+		"there is /buy/{sale}, and what /openapi.yaml says").Reply())
 }
 
 func allows(methods string, method []byte) bool {
@@ -165,8 +172,9 @@ func allows(methods string, method []byte) bool {
 	return false
 }
 
-// routeBuy finds out how many units a buy is for, who buys, and the sale.
-func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []byte, units func(*fasthttp.Request) (uint32, error)) {
+// routeBuy reads the number of units and the buyer, and finds the sale.
+func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []byte,
+	units func(*fasthttp.Request) (uint32, error)) {
 	n, err := units(&ctx.Request)
 	var who identity.Identity
 	if err == nil {
@@ -181,7 +189,7 @@ func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []by
 	if sale == nil {
 		if sale, err = s.sales.Find(string(name)); err != nil {
 			d := buy.Unknown(err)
-			s.tell(&ctx.Response, in, nil, &d)
+			s.respond(&ctx.Response, in, nil, &d)
 			return
 		}
 	}

@@ -8,16 +8,15 @@ import (
 	"spike/edge/allotment"
 )
 
-// Whether this edge takes buys is one truth, which /readyz, spike_ready and the log tell: the listener is up, the store takes
-// writes, and of the sales that were asked for lately not all are in trouble. What has no stock and such trouble is answered
-// with "undecided".
+// This edge is ready if the listener is up, the store takes writes, and not all sales with recent buyers have trouble. /readyz,
+// spike_ready and the log say the same. A buy of a sale that has trouble and no stock is undecided.
 
 const (
-	nurseEvery = time.Second // looking after sales in trouble
-	nurseMost  = 8           // at a time
+	examineEvery = time.Second // how often sales in trouble are examined
+	examineMost  = 8           // sales that are examined at a time
 )
 
-// unready names the part that is not ready; "": buys are taken.
+// unready names the part that is not ready. It is "" if the edge is ready.
 func (s *Server) unready(ctx context.Context) string {
 	if !s.ready.Load() {
 		return "listener: starting or stopping"
@@ -25,7 +24,7 @@ func (s *Server) unready(ctx context.Context) string {
 	return s.unwell(ctx)
 }
 
-// unwell is the same of an edge whose listener is up: that it starts or stops is logged elsewhere.
+// unwell is unready without the listener, because starting and stopping are logged elsewhere.
 func (s *Server) unwell(ctx context.Context) string {
 	if err := s.pulse.Err(ctx); err != nil {
 		return "store: " + err.Error()
@@ -33,9 +32,9 @@ func (s *Server) unwell(ctx context.Context) string {
 	return s.sales.Ail()
 }
 
-// nurse looks after sales in trouble: they have perhaps no buyer who would find out that it is over.
-func (s *Server) nurse() {
-	tick := time.NewTicker(nurseEvery)
+// examineTrouble examines sales in trouble, because they may have no buyer by whom the edge would find out that it is over.
+func (s *Server) examineTrouble() {
+	tick := time.NewTicker(examineEvery)
 	defer tick.Stop()
 	for {
 		if s.pulse.Err(s.life) == nil {
@@ -49,15 +48,15 @@ func (s *Server) nurse() {
 	}
 }
 
-// examineAll looks at each sale in trouble, at a few of them at a time.
+// examineAll examines each sale in trouble, a few at a time.
 func (s *Server) examineAll() {
-	places, all := make(chan struct{}, nurseMost), sync.WaitGroup{}
+	busy, all := make(chan struct{}, examineMost), sync.WaitGroup{}
 	for _, sale := range s.sales.All() {
-		if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // its Keeper looks steadily
-			places <- struct{}{}
+		if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // in a recovery the Keeper looks by itself
+			busy <- struct{}{}
 			all.Go(func() {
 				s.sales.Examine(sale, t)
-				<-places
+				<-busy
 			})
 		}
 	}

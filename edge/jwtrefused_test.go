@@ -12,7 +12,7 @@ import (
 	"spike/edge/internal/storetest"
 )
 
-// Row D12: who sends a JWT that is refused hears 401, and it is counted.
+// Row D12: a request with a refused JWT gets 401, and is counted.
 func TestD12RefusedJWTIsCounted(t *testing.T) {
 	key, err := identity.ParseJWTKey(jwtSecret)
 	if err != nil {

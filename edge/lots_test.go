@@ -34,7 +34,7 @@ func withLotsAck(t *testing.T, ack Ack, q ledger.CreateRequest, f func(t *testin
 	})
 }
 
-// lotAnswer is what a buy, or a look at a claim, may hear.
+// lotAnswer is an answer to a buy, or to a look at a ticket.
 type lotAnswer struct {
 	status int
 	retry  string
@@ -75,7 +75,7 @@ func (s *settlingEdge) polls(t *testing.T, claim string) lotAnswer {
 	return s.hears(t, "GET", "/v1/reservations/"+claim, "")
 }
 
-// claims enters so many buyers, and gives their claims.
+// claims enters so many buyers, and returns their tickets.
 func (s *settlingEdge) claims(t *testing.T, n int) []string {
 	t.Helper()
 	list := make([]string, n)
@@ -135,7 +135,7 @@ func TestLots(t *testing.T) {
 	})
 }
 
-// pollAll polls every claim, and gives the answers of those who won: so many.
+// pollAll polls every ticket, and returns the answers of the winners, which must be so many.
 func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[int]lotAnswer {
 	t.Helper()
 	won, serials := map[int]lotAnswer{}, map[uint32]bool{}
@@ -143,7 +143,8 @@ func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[i
 		switch a := s.polls(t, claim); {
 		case a.status == 200 && a.State == "pending" && len(a.Token) == token.Len && a.Serial > 0:
 			won[i], serials[a.Serial] = a, true
-		case a.status != 200 || a.State != "lost" || a.Detail != "the lot has not won; what is left goes to whoever comes first" || a.Token != "":
+		case a.status != 200 || a.State != "lost" || a.Detail != "the lot has not won; what is left goes to whoever comes first" ||
+			a.Token != "":
 			t.Errorf("claim %d: %+v", i, a)
 		}
 	}
@@ -153,10 +154,11 @@ func (s *settlingEdge) pollAll(t *testing.T, claims []string, winners int) map[i
 	return won
 }
 
-// drawn waits until the draw, and until every edge knows.
+// drawn waits for the draw, and until every edge knows it.
 func drawn() { time.Sleep(5*time.Second + 100*time.Millisecond) }
 
-// Who buys again gets what it has drawn, as who polls; the others hear that there may be more, and not one unit is theirs.
+// A winner that buys again gets its own unit, as a winner that polls does. The others hear that there may be more, and get no
+// unit.
 func TestWinnersMayBuyAgain(t *testing.T) {
 	for _, c := range []struct {
 		limit uint32
@@ -170,7 +172,7 @@ func TestWinnersMayBuyAgain(t *testing.T) {
 				winners := map[int]string{}
 				for i := range claims {
 					status, body := s.buys(t, "/buy/ticket", fmt.Sprint("b", i), c.key)
-					if token := had(body); token != "" {
+					if token := wonToken(body); token != "" {
 						winners[i] = token
 					} else if status != 200 || !strings.Contains(body, `"code":-1`) {
 						t.Errorf("%d: %d %s", i, status, body)
@@ -187,26 +189,26 @@ func TestWinnersMayBuyAgain(t *testing.T) {
 	}
 }
 
-// Who has cancelled what it had drawn buys as everybody, and hears of no dead token.
+// A winner that has cancelled its unit buys as everybody does, and gets no dead token.
 func TestWinnerWhoCancels(t *testing.T) {
 	withLots(t, ledger.CreateRequest{Total: 2, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 2)
 		drawn()
 		_, body := s.buys(t, "/buy/ticket", "b0", "")
-		token := had(body)
-		if again, told := s.buys(t, "/buy/ticket", "b0", ""); again != 200 || token == "" || had(told) != token {
+		token := wonToken(body)
+		if again, told := s.buys(t, "/buy/ticket", "b0", ""); again != 200 || token == "" || wonToken(told) != token {
 			t.Fatalf("%s, then %s", body, told)
 		}
 		if a := s.hears(t, "POST", "/v1/reservations/"+token+"/cancel", "b0"); a.State != "cancelled" {
 			t.Fatalf("%+v", a)
 		}
-		if _, told := s.buys(t, "/buy/ticket", "b0", ""); had(told) == token {
+		if _, told := s.buys(t, "/buy/ticket", "b0", ""); wonToken(told) == token {
 			t.Errorf("told its cancelled token: %s", told)
 		}
 	})
 }
 
-// What is not kept is for whoever comes, entered or not, named or not.
+// Any buyer may buy units that are not kept, entered or not, named or not.
 func TestWhatIsNotKeptIsForWhoeverComes(t *testing.T) {
 	withLots(t, ledger.CreateRequest{Total: 5, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 2)
@@ -233,7 +235,7 @@ func TestUncollectedLotsExpire(t *testing.T) {
 		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeSoldOut) || a.retry != "1" {
 			t.Errorf("%+v", a)
 		}
-		for range 50 { // ledger time passes with those who ask
+		for range 50 { // ledger time passes with calls
 			time.Sleep(500 * time.Millisecond)
 			s.buysLot(t, "")
 		}
@@ -267,7 +269,7 @@ func TestPausedAndClosedLots(t *testing.T) {
 		}
 		change("open")
 		a := s.polls(t, claims[0])
-		for range 5 { // an edge that has not looked since says "waiting", and looks
+		for range 5 { // an edge that has not looked since the draw says "waiting", and looks
 			if a.State == "waiting" {
 				time.Sleep(time.Second)
 				a = s.polls(t, claims[0])
@@ -286,7 +288,7 @@ func TestPausedAndClosedLots(t *testing.T) {
 	})
 }
 
-// A claim is asked about at any edge.
+// Any edge answers about a ticket.
 func TestAnotherEdgeKnowsTheClaim(t *testing.T) {
 	withLots(t, ledger.CreateRequest{Total: 1, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		claims := s.claims(t, 3)
@@ -301,30 +303,31 @@ func TestAnotherEdgeKnowsTheClaim(t *testing.T) {
 	})
 }
 
-// An edge that rested through it all finds a winner's unit, too.
+// An edge that rested through the draw finds a winner's unit, too.
 func TestRestedEdgeFindsTheLot(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
-		q := ledger.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second, Opens: time.Now().Add(10 * time.Second)}
+		q := ledger.CreateRequest{Total: 1, Hold: time.Minute, Limit: 1, Shuffle: 5 * time.Second,
+			Opens: time.Now().Add(10 * time.Second)}
 		if _, err := s.store.Create(t.Context(), "ticket", q); err != nil {
 			t.Fatal(err)
 		}
 		rested := &settlingEdge{store: s.store, Server: testServer(t, s.cfg, s.store)}
-		rested.buysLot(t, "b0") // too early: it hears when
+		rested.buysLot(t, "b0") // too early: the answer says when the sale opens
 		time.Sleep(11 * time.Second)
 		s.claims(t, 1)
 		drawn()
-		if status, body := rested.buys(t, "/buy/ticket", "b0", "key"); had(body) == "" {
+		if status, body := rested.buys(t, "/buy/ticket", "b0", "key"); wonToken(body) == "" {
 			t.Errorf("%d %s", status, body)
 		}
 		s.audited(t, 1)
 	})
 }
 
-// An edge that has not looked since does not sell by what it saw: it enters nobody, and draws.
+// An edge whose view is older than the draw does not sell by it. It enters nobody, and draws.
 func TestBuyThatComesWithTheDraw(t *testing.T) {
 	withLots(t, ledger.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 1)
-		for at := range 12 { // the store's clock alone, and others whom ledger time passes with
+		for at := range 12 { // the store's clock passes, and ledger time passes with other callers
 			s.ahead.Store(int64(time.Duration(at+1) * 500 * time.Millisecond))
 			if _, err := s.store.Expire(t.Context(), "ticket", 1); err != nil {
 				t.Error(err)
@@ -338,7 +341,7 @@ func TestBuyThatComesWithTheDraw(t *testing.T) {
 	})
 }
 
-// P16: a buyer under a key who comes with the draw has one of the places of those that wait, not two.
+// P16: a buyer under a key who comes with the draw takes one permit to wait, not two.
 func TestP16KeyedBuyThatComesWithTheDrawWaitsOnce(t *testing.T) {
 	withLots(t, ledger.CreateRequest{Total: 3, Hold: time.Minute}, func(t *testing.T, s *settlingEdge) {
 		s.claims(t, 1)
@@ -361,7 +364,7 @@ func TestP16KeyedBuyThatComesWithTheDrawWaitsOnce(t *testing.T) {
 	})
 }
 
-// Before the opening both voices say when, in whole seconds by the store's clock.
+// Before the opening both formats say when the sale opens, in whole seconds by the store's clock.
 func TestNotOpenSaysWhen(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.ahead.Store(int64(time.Hour))

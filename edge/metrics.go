@@ -9,7 +9,7 @@ import (
 	"spike/order/operators"
 )
 
-// collector reads the sales' own counters when somebody scrapes; the hot path knows nothing of Prometheus.
+// collector reads the sales' own counters at a scrape, so buys do not touch Prometheus.
 type collector struct{ s *Server }
 
 var (
@@ -25,7 +25,8 @@ var (
 	lostDesc    = prometheus.NewDesc("spike_claims_lost_total", "Claims the store refused: dead tokens.", nil, nil)
 	dropsDesc   = prometheus.NewDesc("spike_decision_log_dropped_total", "Lines the decision log could not keep.", nil, nil)
 	jwtDesc     = prometheus.NewDesc("spike_jwt_refused_total", "Requests whose JWT was refused.", []string{"reason"}, nil)
-	troubleDesc = prometheus.NewDesc("spike_trouble", "1 while the sale gets no new units here, by what ails it.", []string{"sale", "ailment"}, nil)
+	troubleDesc = prometheus.NewDesc("spike_trouble", "1 while the sale gets no new units here, by the kind of its trouble.",
+		[]string{"sale", "ailment"}, nil)
 )
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
@@ -35,7 +36,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// scrape is where metrics go.
+// scrape takes the metrics of one scrape.
 type scrape chan<- prometheus.Metric
 
 func (to scrape) counter(d *prometheus.Desc, n uint64, labels ...string) {
@@ -62,7 +63,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// sale tells of one of perhaps thousands, most of which nobody asks for: what never was is not said.
+// sale has the metrics of one sale. It omits most metrics of a sale without buys, because there may be thousands of sales.
 func (to scrape) sale(sale *sales.Sale) {
 	bought := false
 	for o, label := range buy.Labels() {

@@ -8,11 +8,11 @@ import (
 	"spike/edge/internal/storetest"
 )
 
-// Row A7: sales that nobody asks for cost a scrape little.
+// Row A7: a sale without buyers costs a scrape little.
 func TestA7IdleSalesHaveFewSeries(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
 	s := testServer(t, testConfig(), store)
-	const most = 16 // for a sale of which nobody has bought
+	const most = 16 // metrics of a sale without buys
 	count := func() (n int) {
 		all, err := s.registry().Gather()
 		if err != nil {

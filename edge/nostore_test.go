@@ -14,9 +14,9 @@ import (
 	"spike/edge/listener"
 )
 
-// Row D2: no cache may keep an answer. TestOpenAPI looks at every answer that is documented; here are the others.
+// Row D2: no cache may keep an answer. TestOpenAPI checks every documented answer, and this test the others.
 
-// unstored fails the test unless an answer says, once, that it must not be kept.
+// unstored fails the test unless an answer says once that it must not be stored.
 func unstored(t *testing.T, what string, h http.Header) {
 	t.Helper()
 	if got := h.Values("Cache-Control"); !slices.Equal(got, []string{"no-store"}) {
@@ -64,7 +64,7 @@ func TestD2AnswersToNonsenseAreNotStored(t *testing.T) {
 	}
 }
 
-// heardOnce reads an answer, after "100 Continue", and looks at its status and Cache-Control.
+// heardOnce reads an answer after "100 Continue", and checks its status and Cache-Control.
 func heardOnce(t *testing.T, what string, in *bufio.Reader, want int) {
 	t.Helper()
 	what = what[:min(len(what), 100)]

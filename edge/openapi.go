@@ -18,7 +18,7 @@ import (
 //go:embed openapi.yaml
 var openapi []byte
 
-// document is the description of this very API: every endpoint of both sides, held to by TestOpenAPI.
+// document describes every endpoint of both sides. TestOpenAPI compares it with the real answers.
 type document struct {
 	text []byte
 	etag string
@@ -26,7 +26,7 @@ type document struct {
 
 const yamlType = "application/yaml"
 
-// newDocument gives the text this edge's version.
+// newDocument is the document with this edge's version.
 func newDocument(version string) *document {
 	text := bytes.Replace(openapi, []byte(`version: "0"`), []byte("version: "+strconv.Quote(version)), 1)
 	sum := sha256.Sum256(text)

@@ -17,12 +17,12 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 )
 
-// Every request of apiCases goes to an edge; request and answer must be what openapi.yaml says, and
-// what openapi.yaml says must all be heard: each status of each operation with each of its codes.
+// Every request of apiCases goes to an edge. Request and answer must be as openapi.yaml says. Every answer in openapi.yaml must
+// occur: each status of each operation, with each of its codes.
 //
-// In a URI, {x} stands for what the world calls x: tokens, mostly.
+// In a URI, {x} stands for the world's x, mostly a token.
 
-// apiCase is a request and what it must hear.
+// apiCase is a request and its expected answer.
 type apiCase struct {
 	op     string            // its operationId
 	side   int               // 0: the buyers', 1: the operators'
@@ -37,7 +37,7 @@ type apiCase struct {
 	during func(*world, *testing.T) (end func())
 }
 
-// heard is an answer by what it is called in the document.
+// heard is an answer by its names in the document.
 type heard struct {
 	op     string
 	status string
@@ -75,14 +75,14 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// operation is one of the document's, with where it stands.
+// operation is an operation of the document, with its path and method.
 type operation struct {
 	*openapi3.Operation
 	path, method string
 	item         *openapi3.PathItem
 }
 
-// sides has it: those of its tags.
+// sides is the sides that have the operation, by its tags.
 func (o operation) sides() (sides []int) {
 	for side, tag := range []string{"buyers", "operators"} {
 		if slices.Contains(o.Tags, tag) {
@@ -92,12 +92,12 @@ func (o operation) sides() (sides []int) {
 	return sides
 }
 
-// guarded says that it needs the admin token.
+// guarded says that the operation needs the admin token.
 func (o operation) guarded() bool {
 	return o.Security != nil && len(*o.Security) == 1 && (*o.Security)[0]["admin"] != nil
 }
 
-// request is a case's.
+// request is a case's request.
 func (w *world) request(t *testing.T, c apiCase) *http.Request {
 	t.Helper()
 	op, ok := w.operations[c.op]
@@ -117,7 +117,7 @@ func (w *world) request(t *testing.T, c apiCase) *http.Request {
 	return r
 }
 
-// named puts names in.
+// named replaces names by their values.
 func (w *world) named(text string) string {
 	for name, value := range w.names {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
@@ -134,14 +134,14 @@ func (w *world) send(t *testing.T, c apiCase) (*http.Response, []byte) {
 	return hear(edge.sides[c.side], w.request(t, c))
 }
 
-// hear is what a side answers.
+// hear is a side's answer.
 func hear(side http.Handler, r *http.Request) (*http.Response, []byte) {
 	w := httptest.NewRecorder()
 	side.ServeHTTP(w, r)
 	return w.Result(), w.Body.Bytes()
 }
 
-// try sends a case's request and holds both it and the answer to the document.
+// try sends a case's request, and checks request and answer against the document.
 func (w *world) try(t *testing.T, c apiCase) {
 	if c.during != nil {
 		defer c.during(w, t)()
@@ -173,7 +173,7 @@ func (w *world) try(t *testing.T, c apiCase) {
 	w.heard[heard{c.op, fmt.Sprint(c.status), code}] = true
 }
 
-// input is what kin-openapi wants to know of a request.
+// input is a request as kin-openapi needs it.
 func (w *world) input(t *testing.T, c apiCase) *openapi3filter.RequestValidationInput {
 	op, r := w.operations[c.op], w.request(t, c)
 	params := map[string]string{}
@@ -187,7 +187,7 @@ func (w *world) input(t *testing.T, c apiCase) *openapi3filter.RequestValidation
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}}
 }
 
-// codeOf is the code of a problem, or the article's; "" where there is none.
+// codeOf is the code of a problem, or the article's code. It is "" if there is none.
 func codeOf(body []byte) string {
 	var says struct{ Code any }
 	if json.Unmarshal(body, &says) != nil || says.Code == nil {
@@ -196,7 +196,7 @@ func codeOf(body []byte) string {
 	return fmt.Sprint(says.Code)
 }
 
-// tryMethods uses a method the document does not have.
+// tryMethods uses a method that the document does not have.
 func (w *world) tryMethods(t *testing.T, path string, item *openapi3.PathItem) {
 	want := slices.Collect(maps.Keys(item.Operations()))
 	if slices.Contains(want, "GET") && !strings.HasPrefix(path, "/buy/") {
@@ -214,7 +214,7 @@ func (w *world) tryMethods(t *testing.T, path string, item *openapi3.PathItem) {
 	}
 }
 
-// documented is everything the document promises.
+// documented is all answers in the document.
 func (w *world) documented() map[heard]bool {
 	all := map[heard]bool{}
 	for id, op := range w.operations {
@@ -234,7 +234,7 @@ func (w *world) documented() map[heard]bool {
 	return all
 }
 
-// codesIn are the codes a schema allows.
+// codesIn is the codes that a schema allows.
 func codesIn(schema *openapi3.SchemaRef) (codes []string) {
 	if schema == nil {
 		return nil

@@ -27,7 +27,7 @@ import (
 	"spike/order/loopback"
 )
 
-// world is two edges, one of them with a store that does not answer, and all that the table speaks of.
+// world is two edges, one of them with a store that does not answer, and the sales and tokens of the table.
 type world struct {
 	doc        *openapi3.T
 	operations map[string]operation
@@ -117,7 +117,8 @@ func (w *world) prepare(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket", "cancelled": "ticket",
+	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket",
+		"cancelled":     "ticket",
 		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"}) {
 		w.names[token] = w.buys(t, uri, nil)
 	}
@@ -141,7 +142,7 @@ func (w *world) prepare(t *testing.T) {
 	w.names["jwt"] = token
 }
 
-// inOrder goes through a map by its keys' order: so every run is the same.
+// inOrder walks a map in the order of its keys, so that every run is the same.
 func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, k := range slices.Sorted(maps.Keys(m)) {
@@ -162,7 +163,7 @@ func (w *world) buys(t *testing.T, uri string, header map[string]string) string 
 	return won.Data.Token
 }
 
-// enters gets a lot's claim.
+// enters is the ticket of a buyer that enters a draw.
 func (w *world) enters(t *testing.T, sale string, header map[string]string) string {
 	t.Helper()
 	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + sale, header: header})
@@ -173,7 +174,7 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	return got.Data.Claim
 }
 
-// fickle is a store with two sales that make no sense, and keys that it may be slow about.
+// fickle is a store with two sales that make no sense, and with slow keys.
 type fickle struct {
 	ledger.Store
 	slow    atomic.Bool   // the next key is
@@ -187,7 +188,7 @@ func newFickle(t *testing.T) *fickle {
 	return &fickle{Store: store, selling: make(chan struct{}), resume: make(chan struct{})}
 }
 
-// stick begins a buy of the slow sale under the key `stuck`; what it returns lets it end.
+// stick begins a buy of the slow sale under the key `stuck`. The function that it returns lets the buy end.
 func (w *world) stick(t *testing.T) (end func()) {
 	w.store.slow.Store(true)
 	ended := make(chan struct{})

@@ -23,7 +23,22 @@ import (
 	"spike/order/loopback"
 )
 
-// Row A5: who has the token is never kept out of the operators' side by who has not: idle ones, slow ones, many.
+// showSale reads a sale on the operators' side, with the token.
+func showSale(c net.Conn, token string) error {
+	fmt.Fprintf(c, "GET /api/v1/sales/ticket HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer %s\r\n\r\n", token)
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Body.Close() }()
+	if _, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK {
+		return fmt.Errorf("%d %w", r.StatusCode, err)
+	}
+	return nil
+}
+
+// Row A5: connections without the token never keep one with it out of the operators' side, even if they are idle, slow or many.
 func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 	const token = "the-operators-token"
 	cfg := testConfig()
@@ -46,22 +61,9 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 		fmt.Fprint(c, text)
 		return c
 	}
-	get := func(c net.Conn) error {
-		fmt.Fprintf(c, "GET /api/v1/sales/ticket HTTP/1.1\r\nHost: e\r\nAuthorization: Bearer %s\r\n\r\n", token)
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
-		r, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = r.Body.Close() }()
-		if _, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK {
-			return fmt.Errorf("%d %w", r.StatusCode, err)
-		}
-		return nil
-	}
 	old := knock("")
-	if err := get(old); err != nil {
-		t.Fatal("before anybody else:", err)
+	if err := showSale(old, token); err != nil {
+		t.Fatal("the first connection:", err)
 	}
 	for name, text := range map[string]string{
 		"silent": "", "idle": "GET /healthz HTTP/1.1\r\nHost: e\r\n\r\n", "half a header": "GET /healthz HTTP/1.1\r\nHo",
@@ -71,11 +73,11 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 		for range 3 * listener.StrangersMost {
 			knock(text)
 		}
-		if err := get(knock("")); err != nil {
-			t.Errorf("%s: who comes with the token hears %v", name, err)
+		if err := showSale(knock(""), token); err != nil {
+			t.Errorf("%s: a new connection with the token: %v", name, err)
 		}
-		if err := get(old); err != nil {
-			t.Errorf("%s: who was there before: %v", name, err)
+		if err := showSale(old, token); err != nil {
+			t.Errorf("%s: the known connection: %v", name, err)
 		}
 	}
 	if strangers, known := all.Count(); strangers > listener.StrangersMost || known > 6 {
@@ -85,7 +87,7 @@ func TestA5StrangersKeepNoOperatorOut(t *testing.T) {
 
 func peerAt(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
 
-// The operators' side ends who never ends its request, with the token or without, and who sends too much.
+// The operators' side cuts off clients who never end their request, with the token or without, and clients who send too much.
 func TestSlowOperatorsAreEnded(t *testing.T) {
 	for _, token := range []string{"", "secret"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -93,7 +95,8 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 			cfg.AdminTokens = loopback.NewTokens(token)
 			s := newServer(t.Context(), cfg, &shelf{}, nil, zerolog.Nop(), make([]byte, 32))
 			here, there := net.Pipe()
-			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout, IdleTimeout: listener.IdleTimeout}
+			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout,
+				IdleTimeout: listener.IdleTimeout}
 			served := make(chan error, 1)
 			once := &pipeListener{conns: make(chan net.Conn, 1), addr: peerAt("127.0.0.1:1")}
 			once.conns <- here
@@ -116,7 +119,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 	}
 }
 
-// pipeListener has one connection, made before.
+// pipeListener is a listener with one connection.
 type pipeListener struct {
 	conns chan net.Conn
 	once  sync.Once

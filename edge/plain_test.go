@@ -20,7 +20,7 @@ import (
 
 var plainRuns = flag.Int("plain", 20_000, "how many random inputs go over the fast path and through fasthttp")
 
-// plainWorld has a sale in each state that a buyer meets.
+// plainWorld has a sale in each state.
 func plainWorld(t testing.TB, cfg Config) *Server {
 	t.Helper()
 	store := memory.New(cfg.Bounds, time.Now)
@@ -48,7 +48,7 @@ func plainWorld(t testing.TB, cfg Config) *Server {
 
 var plainSales = []string{"ticket", "kept", "one", "held", "limited", "few", "early", "paused", "closed", "unheard-of"}
 
-// bytesConn is a connection of bytes.
+// bytesConn is a connection that reads from a buffer and writes to another.
 type bytesConn struct {
 	net.Conn
 	in  io.Reader
@@ -66,7 +66,7 @@ func (m *bytesConn) SetWriteDeadline(time.Time) error { return nil }
 
 var own = regexp.MustCompile(`Date: [^\r]+|"serial":\d+|"token":"[\w-]{84}"|"expires_at":"[^"]+"|Content-Length: (1|2)\d\d`)
 
-// masked is answers but for what two answers to the same request do not share.
+// masked is answers without the parts in which two answers to the same request differ.
 func masked(answers []byte) string {
 	return own.ReplaceAllStringFunc(string(answers), func(s string) string {
 		name, _, _ := strings.Cut(s, ":")
@@ -74,7 +74,7 @@ func masked(answers []byte) string {
 	})
 }
 
-// wantSame sends what the fast path has answered through fasthttp.
+// wantSame sends the input through the fast path and through fasthttp, and compares the answers.
 func wantSame(t *testing.T, s *Server, in []byte) (plain bool) {
 	t.Helper()
 	used, got := s.answerPlain(in, nil)
@@ -94,7 +94,8 @@ func wantSame(t *testing.T, s *Server, in []byte) (plain bool) {
 	return true
 }
 
-// Trap 6: what the fast path answers, fasthttp answers with the same bytes but for the date and what was won. -plain N has N inputs.
+// Trap 6: for each request that the fast path answers, fasthttp has the same answer, except for the date and the units. -plain N
+// tries N inputs.
 func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 	for name, origins := range map[string][]string{"no other site": nil, "another site": {"https://shop.example"}} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +132,7 @@ func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 	}
 }
 
-// randomInput is up to three requests, nearly plain, and sometimes spoilt.
+// randomInput is up to three nearly plain requests, some of them spoilt.
 func randomInput(r *rand.Rand) (in []byte) {
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	for range 1 + r.IntN(3) {
@@ -139,15 +140,21 @@ func randomInput(r *rand.Rand) (in []byte) {
 		if r.IntN(8) > 0 {
 			method = pick("GET", "POST")
 		}
-		in = fmt.Appendf(in, "%s /buy/%s%s", method, pick(plainSales...), pick(" HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a.example:80\r\n", " HTTP/1.1\r\nhost:127.0.0.1:3005\r\n",
-			" HTTP/1.1\r\nHOST:  shop.example  \r\n", " HTTP/1.1\r\n", "?n=1 HTTP/1.1\r\nHost: a\r\n", " HTTP/1.0\r\nHost: a\r\n", "/ HTTP/1.1\r\nHost: a\r\n"))
+		in = fmt.Appendf(in, "%s /buy/%s%s", method, pick(plainSales...),
+			pick(" HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a\r\n", " HTTP/1.1\r\nHost: a.example:80\r\n",
+				" HTTP/1.1\r\nhost:127.0.0.1:3005\r\n",
+				" HTTP/1.1\r\nHOST:  shop.example  \r\n", " HTTP/1.1\r\n", "?n=1 HTTP/1.1\r\nHost: a\r\n", " HTTP/1.0\r\nHost: a\r\n",
+				"/ HTTP/1.1\r\nHost: a\r\n"))
 		for range r.IntN(5) {
-			name, value := pick("User-Agent", "Accept", "Cookie", "X-Forwarded-For", "x-request-id", "SEC-FETCH-MODE", "Referer", "x-BUYER-id"),
+			name, value := pick("User-Agent", "Accept", "Cookie", "X-Forwarded-For", "x-request-id", "SEC-FETCH-MODE", "Referer",
+				"x-BUYER-id"),
 				pick("ann", "1", "a, b", "*/*", "\"q\"", "https://shop.example")
 			if r.IntN(6) == 0 {
-				name = pick("X-Buyer-Id", "Connection", "Content-Length", "Host", "Origin", "Authorization", "Idempotency-Key", "Expect", "Transfer-Encoding",
+				name = pick("X-Buyer-Id", "Connection", "Content-Length", "Host", "Origin", "Authorization", "Idempotency-Key", "Expect",
+					"Transfer-Encoding",
 					"Upgrade", "TE", "Trailer", "Unheard-Of")
-				value = pick("0", "0", "1", "keep-alive", "close", "", "100-continue", "chunked", "a\tb", "\u00e9", "ann", "https://shop.example")
+				value = pick("0", "0", "1", "keep-alive", "close", "", "100-continue", "chunked", "a\tb", "\u00e9", "ann",
+					"https://shop.example")
 			}
 			in = fmt.Appendf(in, "%s%s%s\r\n", name, pick(": ", ": ", ": ", ": ", ": ", ": ", ": ", ":", ":  ", " :"), value)
 		}
@@ -162,7 +169,7 @@ func randomInput(r *rand.Rand) (in []byte) {
 	return in
 }
 
-// What goes over the fast path is counted as all else is; where buyers cannot be decided at once, nothing is done.
+// Buys on the fast path are counted as others are. If a buy cannot be decided at once, the fast path does nothing.
 func TestFastPathCountsAndLeavesTheRest(t *testing.T) {
 	s := plainWorld(t, testConfig())
 	ask := func(sale, headers string) bool {
@@ -185,7 +192,8 @@ func TestFastPathCountsAndLeavesTheRest(t *testing.T) {
 	if n := tally("ticket", buy.Won) - before; n != 50 {
 		t.Errorf("%d counted of 50 wins", n)
 	}
-	for _, not := range [][2]string{{"ticket", "X-Buyer-Id: ann\r\n"}, {"limited", ""}, {"limited", "X-Buyer-Id: ann\r\n"}, {"early", ""}} {
+	for _, not := range [][2]string{{"ticket", "X-Buyer-Id: ann\r\n"}, {"limited", ""}, {"limited", "X-Buyer-Id: ann\r\n"},
+		{"early", ""}} {
 		if ask(not[0], not[1]) {
 			t.Errorf("%s", not)
 		}
@@ -199,7 +207,7 @@ func TestFastPathCountsAndLeavesTheRest(t *testing.T) {
 	}
 }
 
-// The date moves on, within a second.
+// The date of answers moves on within a second.
 func TestFastPathKeepsItsDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := plainWorld(t, testConfig())

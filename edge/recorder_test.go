@@ -10,8 +10,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// recorder is a store that notes every call and what came of it. By its seed some calls are late, refused, or not answered:
-// before or after they are done. Whether a call is, follows from its name, its sale, and how many such calls came before.
+// recorder is a store that notes every call and its result. By its seed some calls are late, refused, or lost before or after
+// they are done. The fault of a call follows from its name, its sale, and the number of such calls before.
 type recorder struct {
 	ledger.Store
 	seed uint64
@@ -26,24 +26,24 @@ func newRecorder(store ledger.Store, seed uint64) *recorder {
 	return &recorder{Store: store, seed: seed, nth: map[string]uint64{}}
 }
 
-// goWrong lets so many of a thousand calls go wrong from now on.
+// goWrong makes so many of a thousand calls go wrong from now on.
 func (r *recorder) goWrong(rate uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rate = rate
 }
 
-// What may go wrong with a call.
+// The faults of a call.
 const (
 	goesWell  = iota
 	isLate    //
-	isLost    // before it is done
-	isSilent  // after it
+	isLost    // the call is lost before it is done
+	isSilent  // the answer is lost
 	isRefused //
 	faults
 )
 
-// fault is what goes wrong with the next such call.
+// fault is the fault of the next such call.
 func (r *recorder) fault(name, sale string) (kind int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +136,9 @@ func (r *recorder) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale 
 }
 
 func (r *recorder) Reservation(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
-	return through(r, "reservation", sale, c, func() (ledger.ReservationReply, error) { return r.Store.Reservation(ctx, sale, birth, c) })
+	return through(r, "reservation", sale, c, func() (ledger.ReservationReply, error) {
+		return r.Store.Reservation(ctx, sale, birth, c)
+	})
 }
 
 func (r *recorder) Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {

@@ -29,7 +29,7 @@ func from(t testing.TB, peer string, r *fasthttp.Request) *fasthttp.RequestCtx {
 	return ctx
 }
 
-// addrOnly is a connection that knows who is at its other end, and nothing else.
+// addrOnly is a connection that has only a peer's address.
 type addrOnly struct {
 	net.Conn
 	peer net.Addr

@@ -12,8 +12,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// reservations answers whoever shows a token. Tokens are secrets: they are never logged, and no answer says why one is
-// not good.
+// reservations answers requests with a token. Tokens are secrets: no log has one, and no answer says why a token is not good.
 type reservations struct {
 	life        context.Context
 	store       ledger.Reservations
@@ -26,7 +25,7 @@ type reservations struct {
 // action is one thing to do about a claim.
 type action func(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
 
-// run acts for whoever shows the token. Its error is ErrNoReservation, or ledger.ErrDown.
+// run does an action about the claim of a token. Its error is ErrNoReservation or ledger.ErrDown.
 func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.Reservation, ledger.ReservationReply, error) {
 	shown, err := r.signer.Parse(text)
 	if err != nil {
@@ -38,17 +37,17 @@ func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.
 		reply, err = do(ctx, sale, shown.Birth, shown.Claim)
 	}
 	if err != nil {
-		return answer.Reservation{}, reply, r.why(shown.Birth, err)
+		return answer.Reservation{}, reply, r.errorOf(shown.Birth, err)
 	}
-	told := answer.Reservation{Sale: sale, Serial: shown.Serial, State: reply.Life.String()}
+	res := answer.Reservation{Sale: sale, Serial: shown.Serial, State: reply.Life.String()}
 	if shown.Count > 1 {
-		told.Count = shown.Count
+		res.Count = shown.Count
 	}
-	return told, reply, nil
+	return res, reply, nil
 }
 
-// why is what is said of an error about a sale: it is not there any more, or nobody knows.
-func (r *reservations) why(birth uint64, err error) error {
+// errorOf is ErrNoReservation if the sale is gone, and ledger.ErrDown if nobody knows.
+func (r *reservations) errorOf(birth uint64, err error) error {
 	gone := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth)
 	if gone && !r.generations.Doubtful(birth, err) {
 		return answer.ErrNoReservation
@@ -56,35 +55,35 @@ func (r *reservations) why(birth uint64, err error) error {
 	return ledger.ErrDown
 }
 
-// look is a reservation as it is.
+// look is a reservation as the ledger has it.
 func (r *reservations) look(text []byte) (answer.Reservation, error) {
-	told, reply, err := r.run(r.life, text, r.store.Reservation)
+	res, reply, err := r.run(r.life, text, r.store.Reservation)
 	if err != nil {
-		return told, err
+		return res, err
 	}
 	if reply.Life == ledger.IsPending && reply.Until > 0 {
-		until := time.UnixMicro(reply.Until).UTC().Truncate(time.Second) // as the win said it
-		told.ExpiresAt = &until
+		until := time.UnixMicro(reply.Until).UTC().Truncate(time.Second) // as in the answer to the buy
+		res.ExpiresAt = &until
 	}
-	told.Order = &answer.Order{State: "queued"}
+	res.Order = &answer.Order{State: "queued"}
 	if reply.Stored {
-		told.Order.State = "stored"
+		res.Order.State = "stored"
 	}
-	return told, nil
+	return res, nil
 }
 
-// bring makes the reservation's life the one wanted, or tells what it is instead. Done twice it is answered as once.
-func (r *reservations) bring(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
-	told, reply, err := r.run(ctx, text, do)
+// change gives the reservation the wanted state, or says which other state it has. A repeated change gets the first answer.
+func (r *reservations) change(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
+	res, reply, err := r.run(ctx, text, do)
 	switch {
 	case err != nil:
 		return answer.Of(err)
 	case reply.Life == wanted:
-		return told.Reply()
-	case reply.Life == ledger.IsPending: // it must have gone one way or the other
+		return res.Reply()
+	case reply.Life == ledger.IsPending: // cannot be: the action must have ended it
 		return answer.Of(ledger.ErrDown)
 	}
-	return told.Already()
+	return res.Already()
 }
 
 // show is GET /v1/reservations/{token}, where the token may be a ticket.
@@ -92,24 +91,24 @@ func (r *reservations) show(text []byte) answer.Reply {
 	if len(text) == token.TicketLen {
 		return r.showTicket(text)
 	}
-	told, err := r.look(text)
+	res, err := r.look(text)
 	if err != nil {
 		return answer.Of(err)
 	}
-	return told.Reply()
+	return res.Reply()
 }
 
 // cancel is POST /v1/reservations/{token}/cancel.
 func (r *reservations) cancel(text []byte) answer.Reply {
-	return r.bring(r.life, text, r.store.Cancel, ledger.IsCancelled)
+	return r.change(r.life, text, r.store.Cancel, ledger.IsCancelled)
 }
 
-// confirm is for the operators' side: paying is not the buyers' to declare.
+// confirm is on the operators' side, because a buyer must not declare its own payment.
 func (r *reservations) confirm(ctx context.Context, text string) answer.Reply {
-	return r.bring(ctx, []byte(text), r.store.Confirm, ledger.IsConfirmed)
+	return r.change(ctx, []byte(text), r.store.Confirm, ledger.IsConfirmed)
 }
 
-// showTicket says what has become of a ticket. What it has won is told with its token.
+// showTicket says what has become of a ticket. If the ticket has won, the answer has the reservation and its token.
 func (r *reservations) showTicket(text []byte) answer.Reply {
 	shown, err := r.signer.ParseTicket(text)
 	if err != nil {
@@ -145,10 +144,10 @@ func (r *reservations) showTicket(text []byte) answer.Reply {
 
 func (r *reservations) showDrawn(sale *sales.Sale, ticket buy.Ticket) answer.Reply {
 	won := r.signer.Append(nil, sale.Birth, &ticket.Claim)
-	told, err := r.look(won)
+	res, err := r.look(won)
 	if err != nil {
 		return answer.Of(err)
 	}
-	told.Token = string(won)
-	return told.Reply()
+	res.Token = string(won)
+	return res.Reply()
 }

@@ -27,7 +27,7 @@ func newBearer(s *Server) bearer {
 	return bearer{s, s.operators().Handler()}
 }
 
-// buys wins n units and gives their token.
+// buys wins n units, and returns their token.
 func (b bearer) buys(t *testing.T, uri string) string {
 	t.Helper()
 	body := ask(b.s, "GET", uri).Response.Body()
@@ -38,7 +38,7 @@ func (b bearer) buys(t *testing.T, uri string) string {
 	return won.Data.Token
 }
 
-// response is an answer of either side, for comparison.
+// response is an answer of one of the sides, for comparison.
 type response struct {
 	status int
 	body   string
@@ -124,7 +124,7 @@ func TestReservationExpires(t *testing.T) {
 	}
 }
 
-// Every token that is not good has the same answer, to the byte: nobody learns what was wrong with it.
+// Every token that is not good gets the same answer, byte for byte, so that nobody learns what is wrong with it.
 func TestBadTokensAreAlike(t *testing.T) {
 	var log bytes.Buffer
 	store := storetest.Embedded(t, 10, time.Hour)
@@ -140,7 +140,8 @@ func TestBadTokensAreAlike(t *testing.T) {
 	}
 	foreign := token.NewSigner(bytes.Repeat([]byte{9}, 32)).Append(nil, 1, &ledger.Claim{Serial: 1, Count: 1})
 	bad := map[string]string{
-		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:], "end changed": good[:83] + flip(good[83]),
+		"short": good[1:], "long": good + "A", "not base64": "!" + good[1:], "forged": "B" + good[1:],
+		"end changed":    good[:83] + flip(good[83]),
 		"of another key": string(foreign), "of a removed sale": removed,
 		"of a sale that never was": string(s.signer.Append(nil, 12345, &ledger.Claim{Serial: 1, Count: 1})),
 	}
@@ -182,7 +183,7 @@ func sameHeaders(a, b http.Header) bool {
 	return true
 }
 
-// A token of a sale that was made again under its name is of another sale.
+// A sale that was made again under its name is another sale for tokens.
 func TestTokenOfTheSaleBefore(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Hour)
 	b := newBearer(testServer(t, testConfig(), store))

@@ -23,7 +23,7 @@ import (
 	"spike/order/operators"
 )
 
-const lingerFor = 200 * time.Millisecond // answering who is connected, once the listener is closed
+const lingerFor = 200 * time.Millisecond // how long connections are still served after the listener was closed
 
 // Store is the part of a store that an edge uses.
 type Store interface {
@@ -48,13 +48,13 @@ type Server struct {
 	signer    *token.Signer
 	who       *identity.Who
 	refusals  *identity.Refusals
-	cors      *cors // nil: pages of other sites are not let in
+	cors      *cors // nil: pages of other sites may not buy
 	decisions *decisions
 
 	reservations *reservations
 	snapshots    *sales.Snapshots
 	document     *document
-	pulse        *operators.Pulse // looks at the store
+	pulse        *operators.Pulse // checks the store
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -68,8 +68,8 @@ var ErrConfig = errors.New("configuration")
 // ErrListen says that an address cannot be listened on.
 var ErrListen = listener.ErrListen
 
-// Run serves until ctx ends, then stops gracefully: not ready, no new connections, answer what was asked, settle, give
-// back. Errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
+// Run serves until ctx ends. Then it stops gracefully: it is not ready, takes no new connections, answers open requests, settles,
+// and gives back. Its errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
 func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error {
 	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)
@@ -100,7 +100,7 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 	return s.serveUntil(ctx, die, buyers, side)
 }
 
-// openRings takes the directory of the rings for this process, if they are for this store; nil for "".
+// openRings takes the directory of the rings for this process, if the rings are for this store. It is nil for "".
 func openRings(ctx context.Context, path string, store Store) (*ringdir.Dir, error) {
 	rings, err := ringdir.Open(path)
 	if err == nil {
@@ -129,7 +129,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	return s
 }
 
-// tokenKeys are the configured ones, or the one key in the store.
+// tokenKeys is the configured keys, or the one key in the store.
 func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 	if len(c.TokenKeys) > 0 {
 		return c.TokenKeys, nil
@@ -141,26 +141,27 @@ func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 	return [][]byte{key}, nil
 }
 
-// serveUntil owns every goroutine of the edge: fasthttp's end with Shutdown, the admin's with Close, the sales' with die.
+// serveUntil owns every goroutine of the edge. fasthttp's goroutines end with Shutdown, the operators' with Close, the sales'
+// with die.
 func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	door, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
+	entry, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
 	if limits.Most() < listener.Few {
 		s.log.Warn().Int("connections", limits.Most()).
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
 	go func() {
-		ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(door, limits), Plain: s.answerPlain})
+		ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(entry, limits), Plain: s.answerPlain})
 	}()
 	back := s.operators().Server()
 	if side != nil {
 		go func() { ended <- back.Serve(side) }()
 	}
 	for _, work := range []func(){
-		s.sales.Recover, s.sales.Listen, s.heed, s.nurse, s.keepDate,
+		s.sales.Recover, s.sales.Listen, s.takeChanges, s.examineTrouble, s.keepDate,
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
-		func() { _, _ = s.store.List(s.life) }, // it looks for sales that no index has, before a token asks
+		func() { _, _ = s.store.List(s.life) }, // finds sales that no index has, before a token asks for them
 	} {
 		s.sales.Running.Start(work)
 	}
@@ -175,13 +176,13 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	s.ready.Store(false)
 	s.draining.Store(true)
 	s.log.Info().Msg("edge stops: draining")
-	time.Sleep(s.cfg.Drain) // whoever asks is answered, and told to go elsewhere
+	time.Sleep(s.cfg.Drain) // requests are answered, with Connection: close
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
-	if e := door.Finish(drain); e != nil {
-		s.log.Warn().Err(e).Msg("who comes as the listener closes may be reset")
+	if e := entry.Finish(drain); e != nil {
+		s.log.Warn().Err(e).Msg("connections that come as the listener closes may be reset")
 	}
-	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx hears that it is refused, before connections that it keeps are closed
+	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx must see a refused connection before its kept connections close
 	if e := front.ShutdownWithContext(drain); e != nil {
 		s.log.Warn().Err(e).Msg("some connections did not end")
 	}
@@ -195,18 +196,18 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	return err
 }
 
-// serverName is what answers say of who sent them.
 const serverName = "spike"
 
 func (s *Server) front() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: serverName, ReadBufferSize: listener.MaxHeader,
-		MaxRequestBodySize: listener.MaxBody, ReadTimeout: listener.ReadTimeout, WriteTimeout: listener.SendTimeout, IdleTimeout: listener.IdleTimeout,
-		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{}, Concurrency: listener.FilesMost,
+		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: serverName,
+		ReadBufferSize: listener.MaxHeader, MaxRequestBodySize: listener.MaxBody, Concurrency: listener.FilesMost,
+		ReadTimeout: listener.ReadTimeout, WriteTimeout: listener.SendTimeout, IdleTimeout: listener.IdleTimeout,
+		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
 	}
 }
 
-// keepDate keeps the date of answers that fasthttp does not write.
+// keepDate keeps the date of wire's answers.
 func (s *Server) keepDate() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -220,19 +221,19 @@ func (s *Server) keepDate() {
 	}
 }
 
-// tooMany answers who has one connection too many.
+// tooMany answers connections beyond a limit.
 var tooMany = listener.Refusals{
 	Here: answer.NewProblem(429, "too_many_connections", "there are too many connections from your address").Soon().Raw(),
 	All:  answer.NewProblem(503, "too_many_connections", "there are too many connections").Soon().Raw(),
 }
 
-// operators is their side.
+// operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return admin.New(admin.Config{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
 		Confirm: s.reservations.confirm, Metrics: s.registry()})
 }
 
-// quiet drops what fasthttp says of connections that strangers broke; malformed requests are answered, not logged.
+// quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}

@@ -34,8 +34,8 @@ func (s *Server) buys(t testing.TB, uri, who, key string) (status int, body stri
 	return ctx.Response.StatusCode(), string(ctx.Response.Body())
 }
 
-// had is the token won, or none.
-func had(body string) string {
+// wonToken is the token of the answer, or "".
+func wonToken(body string) string {
 	var won struct {
 		Code int
 		Data struct{ Token string }
@@ -46,19 +46,19 @@ func had(body string) string {
 	return won.Data.Token
 }
 
-// settlingEdge is an edge over an embedded store, in virtual time, whose clock may be ahead of the edge's.
+// settlingEdge is an edge over an embedded store, in virtual time. The store's clock may be ahead of the edge's.
 type settlingEdge struct {
 	*Server
 	store *forgetful
 	ahead atomic.Int64
 }
 
-// forgetful is a store that does not answer offers, though it may do what they say.
+// forgetful is a store that does not answer offers, even if it takes them.
 type forgetful struct {
 	*memory.Store
-	silent atomic.Bool // about offers
-	deaf   atomic.Bool // to them as well
-	slow   atomic.Bool // to answer anything
+	silent atomic.Bool // it does not answer offers
+	deaf   atomic.Bool // it does not take them either
+	slow   atomic.Bool // it is slow to answer anything
 
 	deducts atomic.Int64
 }
@@ -113,7 +113,7 @@ func (s *settlingEdge) audit(t *testing.T, sale string) ledger.Audit {
 	return a
 }
 
-// A store whose clock is suddenly another is believed.
+// If the store's clock jumps, the edge believes it.
 func TestStoresClockJumps(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.create(t, "lim", ledger.CreateRequest{Total: 10, Hold: time.Hour, Limit: 2})
@@ -121,10 +121,10 @@ func TestStoresClockJumps(t *testing.T) {
 		for i, jump := range []time.Duration{0, 5 * time.Second, -time.Minute, time.Hour} {
 			s.ahead.Store(int64(jump))
 			who := fmt.Sprint("ann", i)
-			if _, body := s.buys(t, "/buy/lim", who, ""); had(body) == "" {
+			if _, body := s.buys(t, "/buy/lim", who, ""); wonToken(body) == "" {
 				t.Errorf("%v: %s", jump, body)
 			}
-			if _, body := s.buys(t, "/buy/open", who, "k"); had(body) == "" {
+			if _, body := s.buys(t, "/buy/open", who, "k"); wonToken(body) == "" {
 				t.Errorf("%v: %s", jump, body)
 			}
 			time.Sleep(5 * time.Second) // the Keepers rest
@@ -132,13 +132,13 @@ func TestStoresClockJumps(t *testing.T) {
 	})
 }
 
-// A sale removed and made again is sold anew to who asks with a key, and nothing of the old one goes on.
+// A sale was removed and made again. A buyer with a key gets a unit of the new sale, and nothing of the old sale goes on.
 func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		var old []*sales.Sale
 		for i := range 3 {
 			s.create(t, "a", ledger.CreateRequest{Total: 10, Hold: time.Second, Limit: 1})
-			if status, body := s.buys(t, "/buy/a", "ann", fmt.Sprint("key", i)); had(body) == "" {
+			if status, body := s.buys(t, "/buy/a", "ann", fmt.Sprint("key", i)); wonToken(body) == "" {
 				t.Errorf("%d: %d %s", i, status, body)
 			}
 			old = append(old, s.sales.Get([]byte("a")))
@@ -160,7 +160,7 @@ func TestSaleMadeAnewUnderKeyedBuyers(t *testing.T) {
 	})
 }
 
-// An offer whose answer is lost becomes its key's answer, or goes back: nothing is sold to nobody.
+// An offer whose answer is lost becomes its key's answer, or its unit goes back. No unit is sold to nobody.
 func TestLostOffersFindTheirKey(t *testing.T) {
 	for name, fail := range map[string]func(*forgetful, bool){
 		"done, not answered": func(f *forgetful, on bool) { f.silent.Store(on) },
@@ -172,7 +172,7 @@ func TestLostOffersFindTheirKey(t *testing.T) {
 				_, first := s.buys(t, "/buy/a", "", "")          // and the edge has all on lease
 				time.Sleep(50 * time.Millisecond)
 				for s.store.mustShow(t, "a").Free > 0 {
-					if _, body := s.buys(t, "/buy/a", "", ""); had(body) == "" {
+					if _, body := s.buys(t, "/buy/a", "", ""); wonToken(body) == "" {
 						t.Fatal(body)
 					}
 					time.Sleep(50 * time.Millisecond)
@@ -188,7 +188,7 @@ func TestLostOffersFindTheirKey(t *testing.T) {
 				_, won := s.buys(t, "/buy/a", "ann", "key")
 				_, again := s.buys(t, "/buy/a", "ann", "key")
 				time.Sleep(time.Second)
-				if a := s.audit(t, "a"); had(won) == "" || won != again || a.Pending != before.Pending+1 {
+				if a := s.audit(t, "a"); wonToken(won) == "" || won != again || a.Pending != before.Pending+1 {
 					t.Errorf("%s\n%s\n%+v, before %+v, first %s", won, again, a, before, first)
 				}
 			})
@@ -196,7 +196,7 @@ func TestLostOffersFindTheirKey(t *testing.T) {
 	}
 }
 
-// mustShow is Show that works.
+// mustShow is Show, which must succeed.
 func (f *forgetful) mustShow(t *testing.T, sale string) ledger.ShowReply {
 	t.Helper()
 	r, err := f.Show(context.Background(), sale)
@@ -206,7 +206,7 @@ func (f *forgetful) mustShow(t *testing.T, sale string) ledger.ShowReply {
 	return r
 }
 
-// A key in flight is told so; when it is not any more, it is answered.
+// A key in flight gets 409. When it is in flight no more, it gets its answer.
 func TestKeyInFlight(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.create(t, "a", ledger.CreateRequest{Total: 3, Hold: time.Minute})
@@ -217,19 +217,19 @@ func TestKeyInFlight(t *testing.T) {
 			defer close(ended)
 			_, first = s.buys(t, "/buy/a", "ann", "k")
 		}()
-		synctest.Wait() // it is at the store
+		synctest.Wait() // the buy is at the store
 		if status, body := s.buys(t, "/buy/a", "ann", "k"); status != 409 || !strings.Contains(body, "key_in_flight") {
 			t.Errorf("%d %s", status, body)
 		}
 		<-ended
 		s.store.slow.Store(false)
-		if status, body := s.buys(t, "/buy/a", "ann", "k"); had(body) == "" || body != first {
+		if status, body := s.buys(t, "/buy/a", "ann", "k"); wonToken(body) == "" || body != first {
 			t.Errorf("%d %s, first %s", status, body, first)
 		}
 	})
 }
 
-// A limited sale in all its answers: nobody, won, over the limit with what is one's own, none now, and back again.
+// All answers of a sale with a limit: no buyer, won, over the limit with the buyer's own unit, none now, and back again.
 func TestLimitedSale(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.create(t, "lim", ledger.CreateRequest{Total: 2, Hold: time.Minute, Limit: 1})
@@ -238,17 +238,17 @@ func TestLimitedSale(t *testing.T) {
 		}
 		_, ann := s.buys(t, "/buy/lim", "ann", "")
 		_, more := s.buys(t, "/buy/lim", "ann", "")
-		if had(ann) == "" || !strings.Contains(more, `"code":-4`) || !strings.Contains(more, had(ann)) {
+		if wonToken(ann) == "" || !strings.Contains(more, `"code":-4`) || !strings.Contains(more, wonToken(ann)) {
 			t.Errorf("%s\n%s", ann, more)
 		}
 		if _, two := s.buys(t, "/buy/lim?n=2", "bob", ""); !strings.Contains(two, `"code":-8`) || strings.Contains(two, "token") {
 			t.Error(two)
 		}
 		_, bob := s.buys(t, "/buy/lim", "bob", "")
-		if status, none := s.buys(t, "/buy/lim", "eve", ""); had(bob) == "" || !strings.Contains(none, `"code":-1`) {
+		if status, none := s.buys(t, "/buy/lim", "eve", ""); wonToken(bob) == "" || !strings.Contains(none, `"code":-1`) {
 			t.Errorf("%s\n%d %s", bob, status, none)
 		}
-		token, err := s.signer.Parse([]byte(had(bob)))
+		token, err := s.signer.Parse([]byte(wonToken(bob)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,13 +257,13 @@ func TestLimitedSale(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
-		if _, eve := s.buys(t, "/buy/lim", "eve", ""); had(eve) == "" {
+		if _, eve := s.buys(t, "/buy/lim", "eve", ""); wonToken(eve) == "" {
 			t.Error(eve)
 		}
 	})
 }
 
-// Sales are found by many at once (for the race detector).
+// Many find sales at the same time, for the race detector.
 func TestSalesAreFoundByMany(t *testing.T) {
 	s := testServer(t, testConfig(), storetest.Embedded(t, 100, 0))
 	var all sync.WaitGroup
@@ -277,7 +277,7 @@ func TestSalesAreFoundByMany(t *testing.T) {
 	all.Wait()
 }
 
-// Row D19: more units than one buyer may ever have are another answer than "you have as many as one buyer may have".
+// Row D19: a buy of more units than one buyer may ever have gets another answer than "you have as many as one buyer may have".
 func TestD19MoreThanOneBuyerMayEverHave(t *testing.T) {
 	withSettling(t, func(t *testing.T, s *settlingEdge) {
 		s.create(t, "lim", ledger.CreateRequest{Total: 100, Hold: time.Minute, Limit: 2})

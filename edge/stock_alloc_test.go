@@ -4,7 +4,7 @@ package edge
 
 import "testing"
 
-// A reader allocates nothing; the refresher works meanwhile, and its few allocations are for hundreds of readers.
+// A reader allocates nothing. The refresher's few allocations meanwhile are for hundreds of readers.
 func TestSnapshotReadersAllocateNothing(t *testing.T) {
 	read, ctx := reader(t)
 	for range 100 {

@@ -9,7 +9,7 @@ import (
 	"spike/edge/internal/storetest"
 )
 
-// The server's end is the refreshers' end: testServer waits for them.
+// The refreshers end with the server, and testServer waits for them.
 func TestSnapshotsEndWithTheServer(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, 0)}
 	t.Run("server", func(t *testing.T) {

@@ -12,12 +12,12 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// MaxUnits is the most one buy may ask for.
+// MaxUnits is the largest number of units in one buy.
 const MaxUnits = ledger.MaxUnits
 
 var errUnits = answer.NewProblem(fasthttp.StatusBadRequest, "bad_n", "n is a whole number from 1 to 100")
 
-// articleUnits is how many units the article's way to buy is for: by the query, or by a POST's body.
+// articleUnits is the number of units of a buy in the article's way: n in the query, or in the body of a POST.
 func articleUnits(q *fasthttp.Request) (uint32, error) {
 	args := q.URI().QueryArgs()
 	n, ok := units(args)
@@ -36,7 +36,7 @@ func articleUnits(q *fasthttp.Request) (uint32, error) {
 	return n, nil
 }
 
-// v1Units is how many units a reservation is for: by the query, or by a body {"n":2}.
+// v1Units is the number of units of a reservation: n in the query, or a body {"n":2}.
 func v1Units(q *fasthttp.Request) (uint32, error) {
 	args := q.URI().QueryArgs()
 	n, ok := units(args)
@@ -54,7 +54,7 @@ func v1Units(q *fasthttp.Request) (uint32, error) {
 	return n, nil
 }
 
-// units reads n: 1 where there is none.
+// units reads n. Without n it is 1.
 func units(args *fasthttp.Args) (n uint32, ok bool) {
 	if !args.Has("n") {
 		return 1, true
@@ -72,8 +72,8 @@ func units(args *fasthttp.Args) (n uint32, ok bool) {
 	return n, n >= 1 && n <= MaxUnits
 }
 
-// unitsIn reads n from the body of the article's way to buy, a form's or {"n":2}; 0 is an n that is none. A body that says nothing
-// of n means nothing.
+// unitsIn reads n from the body of a buy in the article's way, which is a form or {"n":2}. n is 0 if it is not valid. says is
+// false for a form without n.
 func unitsIn(body []byte) (n uint32, says bool) {
 	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		asked, err := decodeBody(body)

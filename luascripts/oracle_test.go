@@ -29,9 +29,10 @@ func quickBounds() ledger.Bounds {
 		Refused: 2, Group: 3, Enter: 8}
 }
 
+// dial connects. A call may take long: on a busy machine a Redis that is well does.
 func dial(t testing.TB, addr string, b ledger.Bounds) *Redis {
 	t.Helper()
-	r, err := Dial(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}}, b)
+	r, err := connect(context.Background(), rueidis.ClientOption{InitAddress: []string{addr}}, b, 10*ledger.Timeout)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -17,6 +18,7 @@ type Redis struct {
 	client       rueidis.Client
 	scripts      scripts
 	name         string
+	timeout      time.Duration // of one call
 	life         context.Context
 	durability   durability
 	guards       sentinels
@@ -30,15 +32,20 @@ var _ ledger.Store = (*Redis)(nil)
 
 // Dial connects. Its error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds) (*Redis, error) {
-	options.ConnWriteTimeout = ledger.Timeout
-	options.Dialer.Timeout = ledger.Timeout // with a longer one a client hears of a new history too late
+	return connect(ctx, options, b, ledger.Timeout)
+}
+
+// connect is Dial. One call takes at most timeout.
+func connect(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds, timeout time.Duration) (*Redis, error) {
+	options.ConnWriteTimeout = timeout
+	options.Dialer.Timeout = timeout // with a longer one a client hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
 	if len(options.InitAddress) == 1 {
 		name = options.InitAddress[0]
 	}
-	r := &Redis{scripts: newScripts(b), name: name, guards: newSentinels(options)}
+	r := &Redis{timeout: timeout, scripts: newScripts(b), name: name, guards: newSentinels(options)}
 	r.lines.through(&options)
 	client, err := rueidis.NewClient(options)
 	if err != nil {
@@ -64,10 +71,15 @@ func (r *Redis) Close() {
 	r.client.Close()
 }
 
+// bounded is the context of one call.
+func (r *Redis) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, r.timeout)
+}
+
 // Ping asks whether Redis answers. Of a Cluster one node is enough: each sale is on one node, and the other sales may sell
 // well.
 func (r *Redis) Ping(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	if err = r.client.Do(ctx, r.client.B().Ping().Build()).Error(); err == nil {
 		return nil
@@ -120,7 +132,7 @@ func (r *Redis) exists(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	keys := Keys(sale)
 	n, err := r.client.Do(ctx, r.client.B().Exists().Key(keys[0], keys[1]).Build()).AsInt64()
@@ -201,7 +213,7 @@ func (r *Redis) Revision(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	keys := Keys(sale)
 	mark := ""
@@ -263,7 +275,7 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	birth, _, _ := r.ledgerOf(ctx, sale)
 	n, err := r.client.Do(ctx, r.client.B().Unlink().Key(Keys(sale)...).Build()).AsInt64()
@@ -283,7 +295,7 @@ func (r *Redis) TokenKey(ctx context.Context) ([]byte, error) {
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, fmt.Errorf("token key: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	set := r.client.B().Set().Key(TokenKey).Value(rueidis.BinaryString(fresh)).Nx().Build()
 	if err := r.client.Do(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) {

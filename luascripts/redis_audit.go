@@ -117,7 +117,7 @@ func (r *Redis) scanOwners(ctx context.Context, sale string, held ledger.Holding
 
 // owners is a slice of the owners by serial. A serial may be in two slices.
 func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis.ScanEntry, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(ownersScan).Build()).AsScanEntry()
 }

@@ -108,7 +108,7 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 	if err := ledger.CheckName(sale); err != nil {
 		return ledger.Head{}, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	wait := uint64(0)
 	if s.widens {

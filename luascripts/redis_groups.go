@@ -15,7 +15,7 @@ const GroupsKey = "spike:groups"
 
 // BindGroup runs bindgroup.lua.
 func (r *Redis) BindGroup(ctx context.Context, group string, b ledger.Binding, take bool) (ledger.Binding, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	result, _ := r.exec(ctx, &r.scripts.bindgroup, []string{GroupsKey},
 		[]string{group, b.ID, b.Place, b.Name, num(b.Beats), flag(take)}, 0)

@@ -35,7 +35,7 @@ func (r *Redis) Identity(ctx context.Context) (string, error) {
 	case short != nil:
 		return "", short
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	id, err := r.client.Do(ctx, r.client.B().Get().Key(IdentityKey).Build()).ToString()
 	if err == nil && id == "" {
@@ -45,7 +45,7 @@ func (r *Redis) Identity(ctx context.Context) (string, error) {
 }
 
 func (r *Redis) identify(ctx context.Context, do func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	return r.handOut(ctx, "", do)
 }

@@ -106,7 +106,7 @@ func (r *Redis) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
 // indexed looks a birth up in the index, and in the ledger that the index names. No sale and no error: the index does not
 // know the birth.
 func (r *Redis) indexed(ctx context.Context, birth uint64) (ledger.Found, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	at := num(birth)
 	got := r.client.DoMulti(ctx, r.client.B().Zrangebyscore().Key(SalesKey).Min(at).Max(at).Build(),
@@ -180,7 +180,7 @@ func (x *index) remember(births map[string]uint64) {
 
 // names is the whole index.
 func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	pairs, err := r.client.Do(ctx, r.client.B().Zrange().Key(SalesKey).Min("0").Max("-1").Withscores().Build()).AsZScores()
 	if err != nil {
@@ -196,7 +196,7 @@ func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
 // put corrects the index by the ledgers of these sales; have is the index now. Between the look at a ledger and the write the
 // sale may be made anew or removed. So put looks again, until the index and the ledgers agree.
 func (r *Redis) put(ctx context.Context, names []string, have map[string]uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	for range putTries {
 		is, err := r.births(ctx, names)
@@ -266,7 +266,7 @@ func (r *Redis) bury(ctx context.Context, sale string, birth uint64) {
 	if birth == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	r.client.DoMulti(ctx, r.client.B().Zadd().Key(RemovedKey).ScoreMember().ScoreMember(float64(birth), sale).Build(),
 		r.client.B().Zremrangebyrank().Key(RemovedKey).Start(0).Stop(-maxRemoved-1).Build())

@@ -82,13 +82,13 @@ func TestCrowdCollects(t *testing.T) {
 
 func crowdCollects(t *testing.T, s ledger.Store) {
 	const total, came = 60, 100
-	sale := newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute, Shuffle: 200 * time.Millisecond})
+	sale := newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute, Shuffle: 2 * time.Second})
 	q := ledger.EnterRequest{}
 	for i := range 40 {
 		q.Buyers = append(q.Buyers, named(i))
 	}
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, q))
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(2 * time.Second)
 	var mu sync.Mutex
 	lots, serials, others := map[ledger.Buyer]ledger.Claim{}, map[uint32]bool{}, uint64(0)
 	var all sync.WaitGroup
@@ -189,12 +189,14 @@ func TestEntriesWaitForReplicas(t *testing.T) {
 
 // Collecting does not end while the sale is paused. After the pause winners have their whole time again.
 func TestPausedLotsOnRedis(t *testing.T) {
+	t.Parallel()
+	const window = 2 * time.Second // long enough to enter it, and cover to pause, on a busy machine
 	b := suiteBounds()
-	b.Cover = 200 * time.Millisecond
+	b.Cover = window
 	s := dial(t, redistest.Start(t), b)
-	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: 100 * time.Millisecond})
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: window})
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(window)
 	must[ledger.Head](t)(s.Change(bg, sale, ledger.ChangeRequest{To: "paused"}))
 	time.Sleep(b.Cover + 50*time.Millisecond)
 	if r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)); r.Lots.Kept != 1 {
@@ -210,10 +212,14 @@ func TestPausedLotsOnRedis(t *testing.T) {
 }
 
 func TestRemoveForgetsLots(t *testing.T) {
-	s := dial(t, redistest.Start(t), suiteBounds())
-	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: 50 * time.Millisecond})
+	t.Parallel()
+	const window = 2 * time.Second
+	b := suiteBounds()
+	b.Cover = time.Minute
+	s := dial(t, redistest.Start(t), b)
+	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: window})
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(window)
 	if r := must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Buyer: named(1),
 		ByLot: true})); r.Answer != ledger.Granted {
 		t.Fatalf("%+v", r)

@@ -28,7 +28,7 @@ func (r *Redis) Marks(ctx context.Context, sales []string) (marks []ledger.Mark,
 }
 
 func (r *Redis) marks(ctx context.Context, sales []string) ([]ledger.Mark, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	cmds := make(rueidis.Commands, len(sales))
 	for i, sale := range sales {

@@ -98,7 +98,7 @@ func (r *Redis) Expire(ctx context.Context, sale string, most int) (ledger.Expir
 
 // BindKey runs bindkey.lua.
 func (r *Redis) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	result, _ := r.exec(ctx, &r.scripts.bindkey, []string{keyPrefix + hex.EncodeToString(key[:1])},
 		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}, 0)

@@ -36,7 +36,7 @@ func (r *Redis) ReadEvents(ctx context.Context, sale string, g ledger.Group, cou
 }
 
 func (r *Redis) readGroup(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	key := ordersKey(sale)
 	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
@@ -57,7 +57,7 @@ func (r *Redis) readGroup(ctx context.Context, sale string, g ledger.Group, coun
 
 // makeGroup makes no stream, so that a removed sale leaves nothing behind.
 func (r *Redis) makeGroup(ctx context.Context, sale string, g ledger.Group) error {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	err := r.client.Do(ctx, r.client.B().XgroupCreate().Key(ordersKey(sale)).Group(g.Name).Id("0").Build()).Error()
 	if e, ok := rueidis.IsRedisErr(err); ok && (e.IsBusyGroup() || strings.Contains(e.Error(), "requires the key to exist")) {
@@ -69,7 +69,7 @@ func (r *Redis) makeGroup(ctx context.Context, sale string, g ledger.Group) erro
 // TakeOver is XAUTOCLAIM.
 func (r *Redis) TakeOver(ctx context.Context, sale string, g ledger.Group, idle time.Duration,
 	count int) ([]ledger.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
 		return b.Xautoclaim().Key(ordersKey(sale)).Group(g.Name).Consumer(g.Consumer).MinIdleTime(num(idle.Milliseconds())).
@@ -100,7 +100,7 @@ func (r *Redis) AckEvents(ctx context.Context, sale string, g ledger.Group, ids 
 	if len(ids) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	return r.down(r.client.Do(ctx, r.client.B().Xack().Key(ordersKey(sale)).Group(g.Name).Id(ids...).Build()).Error())
 }

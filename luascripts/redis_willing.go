@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/redis/rueidis"
-
-	"spike/luascripts/ledger"
 )
 
 // willingKey is a key that is never there.
@@ -15,7 +13,7 @@ const willingKey = "spike:willing"
 // PING. Of a Cluster one node is enough: each sale is on one node, and the other sales may sell well. If an ACL forbids that
 // key, Willing is Ping.
 func (r *Redis) Willing(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	err := r.client.Do(ctx, willing(r.client.B())).Error()
 	if err == nil {

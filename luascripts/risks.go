@@ -2,14 +2,12 @@ package luascripts
 
 import (
 	"context"
-
-	"spike/luascripts/ledger"
 )
 
 // Risks names what in Redis' configuration may cost units or wins. If the configuration cannot be read (an ACL, a managed
 // service), it names nothing of it.
 func (r *Redis) Risks(ctx context.Context) (risks []string) {
-	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	if _, err := r.client.Do(ctx, r.client.B().Info().Section("replication").Build()).ToString(); err != nil {
 		risks = append(risks, "INFO is refused: that a restart or a fail-over lost history cannot be noticed, "+

@@ -245,6 +245,11 @@ func (c *checks) owns() {
 	}
 }
 
+// tracedReasons are the numbers of the reasons in traces. A number stays when the order of the reasons changes. 0: no verdict.
+var tracedReasons = [allotment.Reasons]uint64{allotment.SoldOut: 1, allotment.NoneNow: 2, allotment.Paused: 3,
+	allotment.Unopened: 4, allotment.Closed: 5, allotment.Undecided: 6, allotment.Refused: 7, allotment.Gone: 8,
+	allotment.Drawing: 9, allotment.Lots: 10}
+
 // verdict: "sold out" for good is said only when it is so. Units that came back are news that may take a poll to arrive.
 func (c *checks) verdict(e *edge, v *allotment.Verdict) {
 	if v == nil {
@@ -252,7 +257,7 @@ func (c *checks) verdict(e *edge, v *allotment.Verdict) {
 		c.w.tell("%s: units may be had", e.name)
 		return
 	}
-	c.w.trace(verdict, e.host.id, uint64(e.host.runs), 1+uint64(v.Reason), 0)
+	c.w.trace(verdict, e.host.id, uint64(e.host.runs), tracedReasons[v.Reason], 0)
 	if c.w.telling {
 		c.w.tell("%s: verdict %+v", e.name, *v)
 	}

@@ -97,7 +97,7 @@ func (e *edge) buy(n uint32) bool {
 	case allotment.Empty:
 	}
 	if n == 1 || e.a.IsEmpty() {
-		e.a.Hungry(n)
+		e.a.ReportUnmet(n)
 	}
 	return false
 }

@@ -1,5 +1,6 @@
-// Package admin is the operators' side of an edge: whether it is ready, its numbers, its profiles, and the sales' own. It is another
-// listener, on net/http, because it is not the hot path. All but what a load balancer asks needs the token, or this machine.
+// Package admin is the operators' side of an edge: readiness, metrics, profiles, and sales. It has its own listener, and uses
+// net/http, because it is not the hot path. All but the health checks and the API's document needs the token, or a request for
+// this machine.
 package admin
 
 import (
@@ -28,7 +29,7 @@ import (
 	"spike/order/operators"
 )
 
-// Store is the part of a store that operators work on here.
+// Store is the part of a store that the operators' side uses.
 type Store interface {
 	Doors
 	Create(ctx context.Context, sale string, r ledger.CreateRequest) (ledger.Head, error)
@@ -37,13 +38,13 @@ type Store interface {
 	Audit(ctx context.Context, sale string) (ledger.Audit, error)
 }
 
-// Config is what the operators' side asks of the edge.
+// Config is the settings of the operators' side.
 type Config struct {
 	Store    Store
 	Log      zerolog.Logger
-	Tokens   *loopback.Tokens                                     // wanted from everybody, if there is one
+	Tokens   *loopback.Tokens                                     // operators must show one, if there are any
 	Ready    func(context.Context) string                         // "", or the part that is not ready
-	Confirm  func(ctx context.Context, token string) answer.Reply // a reservation is paid
+	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation
 	Metrics  prometheus.Gatherer
 	Document http.Handler
 }
@@ -51,10 +52,10 @@ type Config struct {
 // Side is the operators' side of an edge.
 type Side struct{ cfg Config }
 
-// New is the operators' side.
+// New is the operators' side with these settings.
 func New(cfg Config) *Side { return &Side{cfg} }
 
-// Listen opens the operators' listener, as operators.Listen does; nil for "". Who has no token has few places in it.
+// Listen opens the operators' listener, as operators.Listen does. It is nil for "". Connections without the token are limited.
 func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	l, err := operators.Listen(addr, tokens)
 	if l == nil || err != nil {
@@ -63,18 +64,19 @@ func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	return visitors().Listener(l), nil
 }
 
-// visitors have places: those of this machine as many as there are.
+// visitors exempts connections of this machine from the limit of one source.
 func visitors() *listener.Visitors {
 	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
 }
 
-// Server serves it, on what Listen has opened.
+// Server is the HTTP server for the listener that Listen has opened.
 func (s *Side) Server() *http.Server {
-	return &http.Server{Handler: s.recognising(s.Handler()), ReadHeaderTimeout: listener.ReadTimeout, IdleTimeout: listener.IdleTimeout,
-		MaxHeaderBytes: listener.MaxHeader, ConnContext: listener.Keep}
+	return &http.Server{Handler: s.recognising(s.Handler()), ReadHeaderTimeout: listener.ReadTimeout,
+		IdleTimeout: listener.IdleTimeout, MaxHeaderBytes: listener.MaxHeader, ConnContext: listener.Keep}
 }
 
-// recognising looks at the token as soon as the headers have come: who shows it and sends a body is not kept waiting for a place.
+// recognising checks the token as soon as the headers have come, so that a request with the token is known before its body is
+// read.
 func (s *Side) recognising(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.mayEnter(r) == nil {
@@ -84,7 +86,7 @@ func (s *Side) recognising(next http.Handler) http.Handler {
 	})
 }
 
-// Handler is the operators' side. Only what a load balancer asks, and what is public anyway, needs no token.
+// Handler has the endpoints of the operators' side. Only the health checks and the public document need no token.
 func (s *Side) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
@@ -114,8 +116,8 @@ func (s *Side) Handler() http.Handler {
 	return inTime(sameOrigin(problems(mux)))
 }
 
-// inTime reads a request's body before anybody looks at it: whoever sends one for ever is ended, with the token or without.
-// So is who does not read the answer; guard lifts that for those who may wait for a profile.
+// inTime reads a request's whole body before the handler runs, so that a client who never ends its body is cut off, with the
+// token or without. A client who does not read the answer is cut off, too. guard lifts that limit, because a profile takes long.
 func inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -130,7 +132,7 @@ func inTime(next http.Handler) http.Handler {
 	})
 }
 
-// readWhole puts the body into memory. After an error the deadline stays: net/http goes on reading what nobody wants.
+// readWhole reads the body into memory. After an error the deadline stays, because net/http goes on reading the rest of the body.
 func readWhole(line *http.ResponseController, w http.ResponseWriter, r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -141,11 +143,11 @@ func readWhole(line *http.ResponseController, w http.ResponseWriter, r *http.Req
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	_ = line.SetReadDeadline(time.Time{}) // else it would end who may wait
+	_ = line.SetReadDeadline(time.Time{}) // a handler may run longer
 	return nil
 }
 
-// unread answers for a body that did not come whole.
+// unread answers a request whose body did not come whole.
 func unread(w http.ResponseWriter, err error) {
 	w.Header().Set("Connection", "close")
 	var large *http.MaxBytesError
@@ -160,7 +162,7 @@ func unread(w http.ResponseWriter, err error) {
 	}
 }
 
-// sameOrigin keeps other sites' pages, open in an operator's browser, from writing here.
+// sameOrigin refuses writes by pages of other sites in an operator's browser.
 func sameOrigin(next http.Handler) http.Handler {
 	p := http.NewCrossOriginProtection()
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -169,7 +171,7 @@ func sameOrigin(next http.Handler) http.Handler {
 	return p.Handler(next)
 }
 
-// problems answers as a problem where the mux has nothing for a path or its method.
+// problems answers with a problem if the mux has no handler for a path or its method.
 func problems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" {
@@ -192,7 +194,7 @@ func (w *muxNo) WriteHeader(status int) {
 
 func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
 
-// guard wants the bearer token, where one was set; where none was, the caller must mean this machine.
+// guard demands the bearer token, if there is one. Without one, the request must name this machine as its host.
 func (s *Side) guard(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refuse := s.mayEnter(r); refuse != nil {
@@ -204,14 +206,15 @@ func (s *Side) guard(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// mayEnter is nil, or the answer to who may not.
+// mayEnter is nil if the request is allowed. Otherwise it is the answer.
 func (s *Side) mayEnter(r *http.Request) (refuse func(http.ResponseWriter)) {
 	if s.cfg.Tokens.None() {
 		if loopback.Means(r.Host) {
 			return nil
 		}
 		return func(w http.ResponseWriter) {
-			adminProblem(w, http.StatusForbidden, "cross_origin", "without an admin token this is for 127.0.0.1 and localhost, under no other name")
+			adminProblem(w, http.StatusForbidden, "cross_origin",
+				"without an admin token this is for 127.0.0.1 and localhost, under no other name")
 		}
 	}
 	if s.cfg.Tokens.Shown(r.Header.Get("Authorization")) {
@@ -252,7 +255,7 @@ func (s *Side) auditSale(w http.ResponseWriter, r *http.Request) {
 	adminReply(w, audit, err)
 }
 
-// Description is a sale for people and programs outside.
+// Description is a sale, as operators see it.
 type Description struct {
 	Sale        string      `json:"sale"`
 	State       string      `json:"state"`
@@ -262,17 +265,17 @@ type Description struct {
 	Limbo       uint64      `json:"limbo"`
 	Pending     uint64      `json:"pending"`
 	Confirmed   uint64      `json:"confirmed"`
-	Outstanding uint64      `json:"outstanding"` // on edges or in limbo: promised to buyers perhaps, nobody knows yet
+	Outstanding uint64      `json:"outstanding"` // units on edges or in limbo, which may be promised to buyers
 	Hold        string      `json:"hold"`
 	Limit       uint64      `json:"limit_per_buyer,omitempty"`
 	Opens       *time.Time  `json:"opens,omitempty"`
 	Closes      *time.Time  `json:"closes,omitempty"`
-	Lots        *sales.Lots `json:"lots,omitempty"` // where the first units go by lot
+	Lots        *sales.Lots `json:"lots,omitempty"` // if the first units go by lot
 	Trouble     string      `json:"trouble,omitempty"`
-	Uncounted   *time.Time  `json:"uncounted_until,omitempty"` // until then what lost history has promised may be alive, and is in no number here
+	Uncounted   *time.Time  `json:"uncounted_until,omitempty"` // until then promises of lost history may be alive, uncounted
 }
 
-// Describe puts the store's view into words.
+// Describe is the description of a sale, from the store's reply.
 func Describe(sale string, r ledger.ShowReply) Description {
 	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
 		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
@@ -280,7 +283,7 @@ func Describe(sale string, r ledger.ShowReply) Description {
 		Closes: sales.UnixTime(r.Closes), Lots: sales.LotsOf(r), Trouble: trouble(r), Uncounted: uncounted(r)}
 }
 
-// uncounted is until when units may be leased or promised that the ledger does not know of.
+// uncounted is the time until which there may be leases and promises that the ledger does not know.
 func uncounted(r ledger.ShowReply) *time.Time {
 	if until := max(r.Reopens, r.Sells); until > 0 {
 		return sales.UnixTime(r.Raw + until - r.Now)
@@ -288,16 +291,18 @@ func uncounted(r ledger.ShowReply) *time.Time {
 	return nil
 }
 
-// trouble is why nothing is granted.
+// trouble is why the ledger grants nothing.
 func trouble(r ledger.ShowReply) string {
 	if have, missing := strings.CutPrefix(r.Trouble, "MISSING "); missing {
-		return have + " are there: nothing is acted on that the others do not have; if they are gone for good: spike sale reopen NAME --yes"
+		return have + " are there: nothing is acted on that the others do not have; " +
+			"if they are gone for good: spike sale reopen NAME --yes"
 	}
 	if r.Trouble != "" || r.Reopens == 0 {
 		return r.Trouble
 	}
 	wait := time.Duration(r.Reopens-r.Now) * time.Microsecond
-	return fmt.Sprintf("the store's history was cut by a restart or a fail-over: nothing is granted for at most %v more", wait.Round(time.Second))
+	return fmt.Sprintf("the store's history was cut by a restart or a fail-over: nothing is granted for at most %v more",
+		wait.Round(time.Second))
 }
 
 func adminReply(w http.ResponseWriter, v any, err error) {

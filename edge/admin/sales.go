@@ -15,38 +15,38 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// How long a sale is waited for after its doors were shut.
+// Limits of the wait after a sale's doors were shut.
 const (
-	// ShutWait is enough for any lease to run out, whoever holds it: a minute at the most, and margins.
+	// ShutWait is enough for any lease to run out: a minute at the most, and margins.
 	ShutWait  = time.Minute + 3*time.Second
-	shutEvery = 50 * time.Millisecond // the sale is looked at
-	sweepEach = 8                     // looks, it is also swept: perhaps no edge lives to do it, and ledger time needs it (J)
-	sweepMost = 64
+	shutEvery = 50 * time.Millisecond // the sale is looked at so often
+	sweepEach = 8                     // looks for a sweep, which ledger time needs (J) if no edge is alive
+	sweepMost = 64                    // items of a sweep
 )
 
 // Outcome is a sale after its doors were shut.
 type Outcome struct {
 	ledger.ShowReply
-	Settled bool // no edge sells any more, and what is in no lease and not in limbo is counted for good
+	Settled bool // no edge sells any more, and units outside of leases and limbo are counted for good
 }
 
-// shut is what is waited for.
+// shut is a wait after doors were shut.
 type shut struct {
 	store Doors
 	sale  string
 	door  ledger.ChangeRequest
-	era   uint64 // in which the doors were shut
+	era   uint64 // the era in which the doors were shut
 }
 
-// Doors is the part of a store that shuts doors.
+// Doors is the part of a store that shuts a sale's doors.
 type Doors interface {
 	Change(ctx context.Context, sale string, r ledger.ChangeRequest) (ledger.Head, error)
 	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
 }
 
-// Shut moves a sale's doors to paused or closed and waits until every lease was given back or has run out, those too that
-// are known to edges alone because the store has lost them; for wait at the most and no longer than ctx.
+// Shut moves a sale's doors to paused or closed, and waits until every lease was given back or has run out. It waits for leases,
+// too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx.
 func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (Outcome, error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	head, err := store.Change(ctx, sale, w.door)
@@ -78,8 +78,8 @@ func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration)
 	return out, nil
 }
 
-// look brings the outcome up to date. A store that does not answer may do so the next time; one that has forgotten that the
-// doors were shut is told again.
+// look brings the outcome up to date. If the store does not answer, the next look tries again. If the store has lost that the
+// doors were shut, look shuts them again.
 func (w *shut) look(ctx context.Context, out *Outcome) error {
 	shown, err := w.store.Show(ctx, w.sale)
 	var refusal *ledger.Refusal
@@ -94,7 +94,8 @@ func (w *shut) look(ctx context.Context, out *Outcome) error {
 	case shown.State.String() == w.door.To:
 		out.Settled = shown.Quiet()
 	case shown.Era == w.era:
-		return &ledger.Refusal{Code: "CHANGED", Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
+		return &ledger.Refusal{Code: "CHANGED",
+			Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
 	default:
 		head, err := w.store.Change(ctx, w.sale, w.door)
 		if errors.As(err, &refusal) {
@@ -124,10 +125,10 @@ type newSale struct {
 	Seed    string  `json:"shuffle_seed"`
 }
 
-// DefaultHold is how long a reservation waits for its payment, where nobody says.
+// DefaultHold is the hold of a sale for which the operator names none.
 const DefaultHold = 5 * time.Minute
 
-// request is what the body asks for, or the field that is wrong.
+// request is the body's request. Its error names the field that is wrong.
 func (n newSale) request() (ledger.CreateRequest, error) {
 	q := ledger.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit, Seed: n.Seed}
 	var badHold, badOpens, badCloses, badShuffle error
@@ -162,7 +163,7 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 	return q, nil
 }
 
-// durationOf reads a duration; none is 0.
+// durationOf reads a duration. "" is 0.
 func durationOf(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
@@ -170,7 +171,7 @@ func durationOf(text string) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
-// timeOf reads a time after RFC 3339; none is the zero time.
+// timeOf reads a time after RFC 3339. "" is the zero time.
 func timeOf(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -229,7 +230,7 @@ func (s *Side) change(w http.ResponseWriter, r *http.Request, did string, q ledg
 	s.written(w, http.StatusOK, did, r.PathValue("sale"), Describe(r.PathValue("sale"), ledger.ShowReply{Head: head}), err)
 }
 
-// shutSale shuts the doors and says what is still out.
+// shutSale shuts the doors, and says how many units are still on edges.
 func (s *Side) shutSale(to string) http.HandlerFunc {
 	type shutSale struct {
 		Description
@@ -245,7 +246,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 	}
 }
 
-// waitOf reads how long the caller would wait.
+// waitOf reads how long the caller wants to wait.
 func waitOf(r *http.Request) (time.Duration, error) {
 	text := r.URL.Query().Get("wait")
 	if text == "" {
@@ -258,7 +259,7 @@ func waitOf(r *http.Request) (time.Duration, error) {
 	return wait, nil
 }
 
-// removeSale forgets a sale, and describes what it was.
+// removeSale removes a sale, and describes it as it was.
 func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 	sale := r.PathValue("sale")
 	var err error
@@ -270,7 +271,7 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 		shown, err = s.cfg.Store.Show(r.Context(), sale)
 	}
 	var refusal *ledger.Refusal
-	if errors.As(err, &refusal) && !errors.Is(err, ledger.ErrNoSale) { // it makes no sense: the more to be removed
+	if errors.As(err, &refusal) && !errors.Is(err, ledger.ErrNoSale) { // a sale that makes no sense can be removed, too
 		shown.Trouble, err = refusal.Why, nil
 	}
 	if err == nil {
@@ -298,7 +299,7 @@ func (s *Side) written(w http.ResponseWriter, status int, did, sale string, v an
 	adminReply(w, v, err)
 }
 
-// readJSON reads a body that is one JSON object of known fields.
+// readJSON reads a body that must be one JSON object with known fields.
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, listener.MaxBody))
 	in.DisallowUnknownFields()
@@ -313,7 +314,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 
 var errMore = errors.New("more than one JSON value")
 
-// jsonProblem says in our words what is wrong with a body.
+// jsonProblem says in our own words why a body cannot be read.
 func jsonProblem(err error) error {
 	var kind *json.UnmarshalTypeError
 	var large *http.MaxBytesError

@@ -23,7 +23,7 @@ import (
 // operator is the operators' side of an edge.
 type operator struct{ http.Handler }
 
-func newOperator(t *testing.T, store ledger.Store) operator {
+func newOperator(store ledger.Store) operator {
 	return operator{New(Config{Store: store, Log: zerolog.Nop(), Document: http.NotFoundHandler(), Metrics: prometheus.NewRegistry(),
 		Ready: func(context.Context) string { return "" }}).Handler()}
 }
@@ -40,14 +40,16 @@ func (o operator) does(method, uri, body string) (status int, says map[string]an
 
 func TestOperatorsWrites(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
-	o := newOperator(t, store)
+	o := newOperator(store)
 	for _, step := range []struct {
 		method, uri, body string
 		status            int
 		says              map[string]any
 	}{
-		{"POST", "/api/v1/sales", `{"sale":"a","total":5}`, 201, map[string]any{"state": "open", "free": 5.0, "hold": "5m0s", "limit_per_buyer": nil, "outstanding": 0.0}},
-		{"POST", "/api/v1/sales", `{"sale":"b","total":5,"hold":"0s","limit_per_buyer":2,"opens":"2031-01-01T00:00:00Z","closes":"2031-01-02T00:00:00+01:00"}`, 201,
+		{"POST", "/api/v1/sales", `{"sale":"a","total":5}`, 201,
+			map[string]any{"state": "open", "free": 5.0, "hold": "5m0s", "limit_per_buyer": nil, "outstanding": 0.0}},
+		{"POST", "/api/v1/sales", `{"sale":"b","total":5,"hold":"0s","limit_per_buyer":2,` +
+			`"opens":"2031-01-01T00:00:00Z","closes":"2031-01-02T00:00:00+01:00"}`, 201,
 			map[string]any{"state": "not open yet", "hold": "0s", "opens": "2031-01-01T00:00:00Z", "closes": "2031-01-01T23:00:00Z"}},
 		{"POST", "/api/v1/sales", `{"sale":"a","total":5}`, 409, map[string]any{"code": "exists"}},
 		{"POST", "/api/v1/sales/a/add", `{"n":3,"request_id":"1"}`, 200, map[string]any{"total": 8.0}},
@@ -60,7 +62,8 @@ func TestOperatorsWrites(t *testing.T) {
 		{"POST", "/api/v1/sales/a/resume", "", 409, map[string]any{"code": "closed"}},
 		{"POST", "/api/v1/sales/a/pause", "", 409, map[string]any{"code": "closed"}},
 		{"POST", "/api/v1/sales/none/pause", "", 404, map[string]any{"code": "no_such_sale"}},
-		{"DELETE", "/api/v1/sales/a", "", 400, map[string]any{"code": "bad_request", "detail": "yes: this forgets who owns what: say ?yes=true"}},
+		{"DELETE", "/api/v1/sales/a", "", 400, map[string]any{"code": "bad_request",
+			"detail": "yes: this forgets who owns what: say ?yes=true"}},
 		{"DELETE", "/api/v1/sales/a?yes=true", "", 200, map[string]any{"sale": "a", "state": "closed", "total": 8.0}},
 		{"DELETE", "/api/v1/sales/a?yes=true", "", 404, map[string]any{"code": "no_such_sale"}},
 		{"PUT", "/api/v1/sales/b", "", 405, map[string]any{"code": "method_not_allowed"}},
@@ -84,7 +87,7 @@ func TestOperatorsWrites(t *testing.T) {
 // A refused request names the field, and changes nothing.
 func TestBadRequestsNameTheField(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
-	o := newOperator(t, store)
+	o := newOperator(store)
 	const create, add = "/api/v1/sales", "/api/v1/sales/ticket/add"
 	for _, c := range []struct{ uri, body, field string }{
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5"}`, "shuffle"},
@@ -93,19 +96,25 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2001-01-01T00:00:00Z"}`, "shuffle"},
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","shuffle_seed":"abc"}`, "shuffle_seed"},
 		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle_seed":"0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}`, "shuffle_seed"},
-		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:04Z"}`, "closes"},
+		{"/api/v1/sales", `{"sale":"x","total":1,"shuffle":"5s","opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:04Z"}`,
+			"closes"},
 		{create, `{"sale":"","total":5}`, "sale"}, {create, `{"total":5}`, "sale"}, {create, `{"sale":"a/b","total":5}`, "sale"},
 		{create, `{"sale":"x"}`, "total"}, {create, `{"sale":"x","total":0}`, "total"}, {create, `{"sale":"x","total":-1}`, "total"},
-		{create, `{"sale":"x","total":1.5}`, "total"}, {create, `{"sale":"x","total":"5"}`, "total"}, {create, `{"sale":"x","total":4294967295}`, "total"},
+		{create, `{"sale":"x","total":1.5}`, "total"}, {create, `{"sale":"x","total":"5"}`, "total"},
+		{create, `{"sale":"x","total":4294967295}`, "total"},
 		{create, `{"sale":"x","total":1,"hold":"soon"}`, "hold"}, {create, `{"sale":"x","total":1,"hold":"-1s"}`, "hold"},
-		{create, `{"sale":"x","total":1,"hold":"999ms"}`, "hold"}, {create, `{"sale":"x","total":1,"hold":""}`, "hold"}, {create, `{"sale":"x","total":1,"hold":5}`, "hold"},
-		{create, `{"sale":"x","total":1,"limit_per_buyer":101}`, "limit_per_buyer"}, {create, `{"sale":"x","total":1,"limit_per_buyer":-1}`, "limit_per_buyer"},
+		{create, `{"sale":"x","total":1,"hold":"999ms"}`, "hold"}, {create, `{"sale":"x","total":1,"hold":""}`, "hold"},
+		{create, `{"sale":"x","total":1,"hold":5}`, "hold"},
+		{create, `{"sale":"x","total":1,"limit_per_buyer":101}`, "limit_per_buyer"},
+		{create, `{"sale":"x","total":1,"limit_per_buyer":-1}`, "limit_per_buyer"},
 		{create, `{"sale":"x","total":1,"opens":"today"}`, "opens"}, {create, `{"sale":"x","total":1,"closes":"2031-01-01"}`, "closes"},
 		{create, `{"sale":"x","total":1,"opens":"2031-01-01T00:00:00Z","closes":"2031-01-01T00:00:00Z"}`, "closes"},
 		{create, `{"sale":"x","total":1,"price":5}`, "price"}, {create, `{"sale":"x","total":1} {}`, "body"}, {create, `[]`, "body"},
 		{create, ``, "body"}, {create, `{"sale":"x","total":1`, "body"}, {create, `"x"`, "body"},
-		{add, `{"request_id":"1"}`, "n"}, {add, `{"n":0,"request_id":"1"}`, "n"}, {add, `{"n":4294967295,"request_id":"1"}`, "n"}, {add, `{"n":1e99,"request_id":"1"}`, "n"},
-		{add, `{"n":1}`, "request_id"}, {add, `{"n":1,"request_id":"` + strings.Repeat("x", 65) + `"}`, "request_id"}, {add, `{"n":1,"request_id":"1","more":1}`, "more"},
+		{add, `{"request_id":"1"}`, "n"}, {add, `{"n":0,"request_id":"1"}`, "n"}, {add, `{"n":4294967295,"request_id":"1"}`, "n"},
+		{add, `{"n":1e99,"request_id":"1"}`, "n"},
+		{add, `{"n":1}`, "request_id"}, {add, `{"n":1,"request_id":"` + strings.Repeat("x", 65) + `"}`, "request_id"},
+		{add, `{"n":1,"request_id":"1","more":1}`, "more"},
 		{"/api/v1/sales/ticket/pause?wait=long", "", "wait"}, {"/api/v1/sales/ticket/close?wait=-1s", "", "wait"},
 	} {
 		status, says := o.does("POST", c.uri, c.body)
@@ -114,19 +123,21 @@ func TestBadRequestsNameTheField(t *testing.T) {
 			t.Errorf("%s %s: %d %v", c.uri, c.body, status, says)
 		}
 	}
-	if status, says := o.does("POST", create, `{"sale":"`+strings.Repeat("x", listener.MaxBody)+`"}`); status != 413 || says["code"] != "body_too_large" {
+	if status, says := o.does("POST", create, `{"sale":"`+strings.Repeat("x", listener.MaxBody)+`"}`); status != 413 ||
+		says["code"] != "body_too_large" {
 		t.Errorf("%d %v", status, says)
 	}
 	names, _ := store.List(t.Context())
-	if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Total != 10 || shown.State != ledger.Open || len(names) != 1 {
+	if shown, err := store.Show(t.Context(), "ticket"); err != nil || shown.Total != 10 || shown.State != ledger.Open ||
+		len(names) != 1 {
 		t.Errorf("%+v %v %v", shown, err, names)
 	}
 }
 
-// Row D20: a sale that would be closed from the first is not made.
+// Row D20: a sale that would be closed from the beginning is not made.
 func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 	store := storetest.Embedded(t, 10, time.Minute)
-	o := newOperator(t, store)
+	o := newOperator(store)
 	status, says := o.does("POST", "/api/v1/sales", `{"sale":"x","total":1,"closes":"2020-01-01T00:00:00Z"}`)
 	if detail, _ := says["detail"].(string); status != 400 || detail != "closes: is over already" {
 		t.Errorf("%d %v", status, says)
@@ -138,9 +149,10 @@ func TestD20SaleThatIsOverIsNotMade(t *testing.T) {
 
 // Another site's page in an operator's browser must not close sales.
 func TestOtherSitesCannotWrite(t *testing.T) {
-	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
+	o := newOperator(storetest.Embedded(t, 10, time.Minute))
 	for origin, want := range map[string]int{"": 200, "http://localhost:3006": 200, "http://evil.example": 403, "null": 403} {
-		for header, value := range map[string]string{"Origin": origin, "Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
+		for header, value := range map[string]string{"Origin": origin,
+			"Sec-Fetch-Site": map[bool]string{true: "same-origin", false: "cross-site"}[want == 200]} {
 			r := httptest.NewRequest(http.MethodPost, "/api/v1/sales/ticket/resume", nil)
 			r.Host = "localhost:3006"
 			if value != "" {
@@ -155,9 +167,9 @@ func TestOtherSitesCannotWrite(t *testing.T) {
 	}
 }
 
-// Nor may it read or write here under a name of its own that it has made point to this machine.
+// A page may not read or write here under a name of its own that points to this machine.
 func TestOtherNamesAreRefused(t *testing.T) {
-	o := newOperator(t, storetest.Embedded(t, 10, time.Minute))
+	o := newOperator(storetest.Embedded(t, 10, time.Minute))
 	for host, want := range map[string]int{"127.0.0.1:3006": 200, "127.0.0.1": 200, "[::1]:3006": 200, "localhost": 200,
 		"evil.example:3006": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example:3006": 403, "10.0.0.1:3006": 403, "": 403} {
 		r := httptest.NewRequest(http.MethodGet, "/api/v1/sales", nil)
@@ -170,13 +182,14 @@ func TestOtherNamesAreRefused(t *testing.T) {
 	}
 }
 
-// A sale whose hash makes no sense can still be removed: that is how it is mended.
+// A sale whose hash makes no sense can still be removed, and then be made again.
 func TestOddSaleCanBeRemoved(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
-	o := newOperator(t, w)
+	o := newOperator(w)
 	odd := "ticket"
 	w.Refuses.Store(&odd)
-	if status, says := o.does("DELETE", "/api/v1/sales/ticket?yes=true", ""); status != 200 || says["trouble"] != "its hash makes no sense" {
+	if status, says := o.does("DELETE", "/api/v1/sales/ticket?yes=true", ""); status != 200 ||
+		says["trouble"] != "its hash makes no sense" {
 		t.Errorf("%d %v", status, says)
 	}
 	if names, _ := w.List(t.Context()); len(names) != 0 {
@@ -187,13 +200,13 @@ func TestOddSaleCanBeRemoved(t *testing.T) {
 func TestSilentStoreIs503(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
 	w.Down.Store(true)
-	status, says := newOperator(t, w).does("GET", "/api/v1/sales/ticket", "")
+	status, says := newOperator(w).does("GET", "/api/v1/sales/ticket", "")
 	if status != 503 || says["code"] != "store" {
 		t.Errorf("%d %v", status, says)
 	}
 }
 
-// leased is a sale of ten, four of them on an edge whose lease ends in five seconds.
+// leased is a sale of ten units. Four are on an edge whose lease ends in five seconds.
 func leased(t *testing.T) (*storetest.Watched, ledger.Party, ledger.Grant) {
 	w := &storetest.Watched{Store: memory.New(ledger.DefaultBounds(), time.Now)}
 	w.Make(t, "ticket")
@@ -225,7 +238,7 @@ func TestShutWaitsUntilEdgesHaveGivenBack(t *testing.T) {
 	}
 }
 
-// An edge that died gives nothing back, and perhaps no other lives to sweep: its lease runs out all the same.
+// A dead edge gives nothing back, and there may be no other edge to sweep. Its lease still runs out.
 func TestShutWaitsForADeadEdgesLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _, _ := leased(t)
@@ -259,7 +272,7 @@ func TestShutWaitsNoLongerThanItIsTold(t *testing.T) {
 	})
 }
 
-// Once the doors are shut, a store that is silent for a while changes nothing; a sale removed meanwhile does.
+// After the doors are shut, a store that is silent for a while changes nothing. A sale that is removed meanwhile is an error.
 func TestShutThroughTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _, _ := leased(t)

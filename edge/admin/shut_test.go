@@ -11,9 +11,10 @@ import (
 	"spike/luascripts/memory"
 )
 
-// Row P8: in a recovery nobody is told that no edge sells while one may, from a lease that the ledger does not know.
+// Row P8: in a recovery an edge may sell from a lease that the ledger does not know. Until that is over, no operator is told that
+// no edge sells.
 
-// begun is a sale of which nothing is leased, on a server with a history of its own.
+// begun is a sale without leases, on a server with a history of its own.
 func begun(t *testing.T) *memory.Store {
 	store := memory.New(ledger.DefaultBounds(), time.Now)
 	store.On(memory.Node{Era: 1, Run: 1})
@@ -23,7 +24,7 @@ func begun(t *testing.T) *memory.Store {
 	return store
 }
 
-// cutHistory is the server back with a history that somebody may have been ahead of.
+// cutHistory restarts the server with a history that may have lost its end.
 func cutHistory(store *memory.Store, era uint64) {
 	store.On(memory.Node{Era: era, Run: era})
 }
@@ -80,13 +81,14 @@ func TestP8ShutSaysThatItDoesNotKnow(t *testing.T) {
 		store := begun(t)
 		cutHistory(store, 2)
 		out, err := Shut(t.Context(), store, "ticket", "closed", time.Second)
-		if d := Describe("ticket", out.ShowReply); err != nil || out.Settled || d.Uncounted == nil || time.Until(*d.Uncounted) < time.Minute {
+		if d := Describe("ticket", out.ShowReply); err != nil || out.Settled || d.Uncounted == nil ||
+			time.Until(*d.Uncounted) < time.Minute {
 			t.Errorf("%+v %v", d, err)
 		}
 	})
 }
 
-// The doors were shut in history that is lost with them: they are shut again. Where a hand opens them that is said.
+// If the history in which the doors were shut is lost, they are shut again. If somebody opens them, that is an error.
 func TestP8TheDoorsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for lost, want := range map[bool]error{true: nil, false: ledger.ErrChanged} {

@@ -100,8 +100,8 @@ func (a *Allotment) Lost() uint64 { return a.lost.Load() }
 // Leasing says that units may be on their way.
 func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 
-// Hungry tells the Keeper that a buyer of n found too little.
-func (a *Allotment) Hungry(n uint32) {
+// ReportUnmet tells the Keeper that a buyer of n found too little.
+func (a *Allotment) ReportUnmet(n uint32) {
 	for {
 		unmet := a.unmet.Load()
 		if unmet >= n {
@@ -114,8 +114,8 @@ func (a *Allotment) Hungry(n uint32) {
 	}
 }
 
-// Scraps tells the Keeper that units are here, but not enough in a row. In the ledger they may join others.
-func (a *Allotment) Scraps() {
+// ReportFragmented tells the Keeper that units are here, but not enough in a row. In the ledger they may join others.
+func (a *Allotment) ReportFragmented() {
 	if a.fragmented.CompareAndSwap(false, true) {
 		a.wake()
 	}

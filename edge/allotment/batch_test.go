@@ -13,7 +13,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 		b := newBench(t, ledger.CreateRequest{Total: 100_000})
 		sold := uint64(0)
 		for range 12 { // buy until many claims wait
-			b.a.Hungry(n)
+			b.a.ReportUnmet(n)
 			b.tick()
 			for len(b.asked) > 0 {
 				b.pass(b.asked[0])
@@ -99,7 +99,7 @@ func TestA7WhatIsOverIsSweptAtThePaceOfTheStore(t *testing.T) {
 // Row P7: the lease call names the number in a row that a buyer waits for.
 func TestP7LeaseCallNamesTheRun(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 10_000})
-	b.a.Hungry(5)
+	b.a.ReportUnmet(5)
 	b.tick()
 	if q := pick[ledger.LeaseRequest](b); q.Run != 5 {
 		t.Errorf("%+v", q)

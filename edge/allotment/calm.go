@@ -6,10 +6,10 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// calm stops units that would go round among hungry edges without end. Such a unit is given up by each edge for the next before
-// its own buyer comes, or all edges look for it at once. An edge that got units and sold none of them keeps the next units twice
-// as long before it gives them up. An edge that looked in vain waits twice as long before it follows news again. A sale or a
-// grant halves the delay. A while without news ends it.
+// calm stops units that would go round without end among edges that want them. Each edge gives up such a unit for the next edge
+// before its own buyer comes, or all edges look for it at once. An edge that got units and sold none of them keeps the next units
+// twice as long before it gives them up. An edge that looked in vain waits twice as long before it follows news again. A sale or
+// a grant halves the delay. A while without news ends it.
 type calm struct {
 	vain   uint          // times in a row that units were given up and none had been sold
 	sold   uint64        // units sold here, as of the newest time

@@ -62,7 +62,7 @@ func TestS3UnitsGivenUpInVainAreKeptLonger(t *testing.T) {
 	var kept []time.Duration
 	for range 6 {
 		for end := b.now + 10*time.Second; b.a.Stock() == 0 && b.now < end; {
-			b.a.Hungry(1)
+			b.a.ReportUnmet(1)
 			b.demand++
 			b.run(20 * time.Millisecond)
 		}

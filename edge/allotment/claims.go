@@ -50,6 +50,7 @@ func (k *Keeper) readOne(r record) {
 		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: r.Fence, Range: units})
 	case doubt:
 		k.retire(units)
+	case void:
 	}
 }
 

@@ -35,7 +35,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	}
 	b.demand++
 	b.k.view.known = false // the edge has no news of that
-	b.a.Hungry(1)
+	b.a.ReportUnmet(1)
 	b.live(sold + 10*time.Second)
 	if n := b.live(sold + 5*time.Minute - time.Second); n > 25 {
 		t.Errorf("%d calls", n)
@@ -57,7 +57,7 @@ func TestA4HeldUnitCostsFewCalls(t *testing.T) {
 	if n := b.live(sold + time.Hour); n > 5 {
 		t.Errorf("%d calls for nothing", n)
 	}
-	b.a.Hungry(1)
+	b.a.ReportUnmet(1)
 	b.live(b.now + 100*time.Millisecond)
 	if b.a.Stock() != 1 {
 		t.Error("nothing to buy")
@@ -74,12 +74,12 @@ func TestWhoWakesTellsTheTimeFirst(t *testing.T) {
 	}
 	began := b.now
 	b.k.view.known = false
-	b.a.Hungry(1)
+	b.a.ReportUnmet(1)
 	b.live(began + time.Second)
 	b.demand++
 	for _, c := range []time.Duration{20 * time.Second, 90 * time.Second, 3 * time.Minute} {
 		b.live(began + c)
-		b.a.Hungry(1)
+		b.a.ReportUnmet(1)
 		b.live(began + c + 10*time.Millisecond)
 		shown, err := b.ledger.Show(context.Background(), benchSale)
 		if lost := time.Duration(shown.Raw-shown.Now) * time.Microsecond; err != nil || lost > time.Second {

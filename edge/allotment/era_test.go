@@ -160,7 +160,7 @@ func TestSpokenWhereNobodyAnswers(t *testing.T) {
 	b.fail(lost)
 	for range 3 * int(b.k.cfg.Term/time.Second) {
 		b.demand++
-		b.a.Hungry(1)
+		b.a.ReportUnmet(1)
 		b.run(time.Second)
 	}
 	if _, o := b.buy(); o != Won {

@@ -142,7 +142,7 @@ func (b *bench) run(d time.Duration) {
 func (b *bench) buy() (Sold, Outcome) {
 	s, o := b.a.Take(1, ledger.Buyer{})
 	if o == Empty {
-		b.a.Hungry(1)
+		b.a.ReportUnmet(1)
 	}
 	if o == Won {
 		b.demand++
@@ -286,7 +286,7 @@ func TestStalledTakerDoesNotSellAgain(t *testing.T) {
 				}
 			}
 			b.tick()
-			b.a.Hungry(1)
+			b.a.ReportUnmet(1)
 			b.tick()
 			b.settleDown()
 			if stall > 0 {
@@ -552,7 +552,7 @@ func TestLimitedSaleIsNotLeased(t *testing.T) {
 		t.Fatal(reply, err)
 	}
 	b.demand++
-	b.a.Hungry(1) // the next buyer found no unit
+	b.a.ReportUnmet(1) // the next buyer found no unit
 	b.run(100 * time.Millisecond)
 	if v := b.a.Verdict(); v == nil || v.Reason != NoneNow {
 		t.Fatalf("%+v", v)

@@ -123,7 +123,7 @@ type reservedSlot struct {
 	lane uint64
 }
 
-// reserve reserves a slot in this CPU's lane; false: the ledger is behind by a whole lane.
+// reserve reserves a slot in this CPU's lane. It is false if the ledger is behind by a whole lane.
 func (r *Ring) reserve() (reservedSlot, bool) {
 	id := uint64(shard.CPU() & (len(r.lanes) - 1))
 	l := &r.lanes[id]
@@ -141,7 +141,7 @@ func (r *Ring) reserve() (reservedSlot, bool) {
 // nonce tells this claim from all other claims of the instance. It is lane and position, below 2^53.
 func (p reservedSlot) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
 
-// publish hands the record to the Keeper; false: the ring has failed, and the buyer must not be told.
+// publish hands the record to the Keeper. It is false if the ring has failed, and then the buyer must not be told.
 func (p reservedSlot) publish(k kind, c ledger.Claim) bool {
 	if p.ring.mem.mapped() {
 		return p.publishMapped(k, c)

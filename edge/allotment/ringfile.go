@@ -187,7 +187,7 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 	return r, nil
 }
 
-// shape writes a segment's head for readers; false: the file is gone already.
+// shape writes a segment's head for readers. It is false if the file has failed already.
 func (r *Ring) shape(lanes, slots int, from uint64) bool {
 	defer r.survive()()
 	words := headsIn(r.mem, 0, 2)

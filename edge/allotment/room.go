@@ -200,7 +200,7 @@ func (k *Keeper) shattered() bool { return k.room.broken && k.now.Sub(k.room.sin
 // Broken says that the Ring's file has failed.
 func (k *Keeper) Broken() bool { return k.room.broken }
 
-// SealRings ends reserving in all Rings; true: no buyer has a reserved slot either, so the Rings' memory may go.
+// SealRings ends reserving in all Rings. It is true if no buyer has a reserved slot, so the Rings' memory may go.
 func (k *Keeper) SealRings() bool {
 	k.a.ring.withdraw()
 	k.a.ring.collect(1<<62, func(record) {})
@@ -215,7 +215,7 @@ func (a *Allotment) noSlot() Outcome {
 	return Full
 }
 
-// Growing says that a buyer without a slot may wait for one, because there is no Ring, or a small one.
+// Growing says that a buyer without a slot may wait for one, because the Ring can grow.
 func (a *Allotment) Growing() bool { return a.ring.slots() < a.ring.maxSlots }
 
 // AwaitRoom says that a buyer waits for a slot, and how often the ledger has taken claims. Changed tells when it does so next.

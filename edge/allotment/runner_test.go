@@ -126,8 +126,9 @@ func (s *seller) buy(ctx context.Context) (Sold, *Verdict) {
 			return Sold{}, &Verdict{Reason: Undecided}
 		case Again:
 			continue
+		case Empty:
 		}
-		s.Hungry(1)
+		s.ReportUnmet(1)
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -367,7 +368,7 @@ func TestTakeSettledOnARunner(t *testing.T) {
 			for range 5 {
 				_, told, o := d.TakeSettled(1, ledger.Buyer{})
 				for ; o == Empty; _, told, o = d.TakeSettled(1, ledger.Buyer{}) {
-					d.Hungry(1)
+					d.ReportUnmet(1)
 					time.Sleep(time.Millisecond)
 				}
 				d.asked.Add(1)

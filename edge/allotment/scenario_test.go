@@ -161,7 +161,7 @@ func (s *scene) buys(n int) {
 
 // verdict is the answer to a buyer.
 func (s *scene) verdict() string {
-	names := [Reasons]string{"sold out", "none now", "paused", "unopened", "closed", "undecided", "refused", "gone",
+	names := [Reasons]string{"undecided", "sold out", "none now", "paused", "unopened", "closed", "refused", "gone",
 		"drawing", "lots"}
 	if v := s.a.Verdict(); v != nil {
 		return strconv.Quote(names[v.Reason])

@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -10,31 +11,25 @@ import (
 	"spike/shard"
 )
 
+const tableSerials = 40
+
+// drawRanges draws disjoint ranges, in any order.
+func drawRanges(t *rapid.T) (rs ledger.Ranges) {
+	for range rapid.IntRange(1, 4).Draw(t, "ranges") {
+		a := rapid.Uint32Range(1, tableSerials).Draw(t, "a")
+		b := rapid.Uint32Range(a+1, min(a+12, tableSerials+1)).Draw(t, "b")
+		if !slices.ContainsFunc(rs, func(r shard.Range) bool { return a < r.End && r.Start < b }) {
+			rs = append(rs, shard.Range{Start: a, End: b})
+		}
+	}
+	return rs
+}
+
 // TestTableIsAMap compares the Table with a map from serial to lease.
 func TestTableIsAMap(t *testing.T) {
-	const serials = 40
 	rapid.Check(t, func(t *rapid.T) {
 		table, want := &Table{}, map[uint32]*Lease{}
 		var leases []*Lease
-		drawRanges := func() (rs ledger.Ranges) { // disjoint, in any order
-			free := map[uint32]bool{}
-			for range rapid.IntRange(1, 4).Draw(t, "ranges") {
-				a := rapid.Uint32Range(1, serials).Draw(t, "a")
-				b := rapid.Uint32Range(a+1, min(a+12, serials+1)).Draw(t, "b")
-				clash := false
-				for s := a; s < b; s++ {
-					clash = clash || free[s]
-				}
-				if clash {
-					continue
-				}
-				for s := a; s < b; s++ {
-					free[s] = true
-				}
-				rs = append(rs, shard.Range{Start: a, End: b})
-			}
-			return rs
-		}
 		t.Repeat(map[string]func(*rapid.T){
 			"with": func(*rapid.T) {
 				l := &Lease{fence: uint64(len(leases) + 1)}
@@ -44,7 +39,7 @@ func TestTableIsAMap(t *testing.T) {
 					leases = append(leases, l)
 				}
 				old, oldSpans := table, len(table.spans)
-				ranges := drawRanges()
+				ranges := drawRanges(t)
 				table = table.with(l, ranges)
 				if len(old.spans) != oldSpans {
 					t.Fatal("with changed the old table")
@@ -73,7 +68,7 @@ func TestTableIsAMap(t *testing.T) {
 						t.Fatalf("spans %v", table.spans)
 					}
 				}
-				for s := range uint32(serials + 2) {
+				for s := range uint32(tableSerials + 2) {
 					if got := table.find(s); got != want[s] {
 						t.Fatalf("find(%d) = %v, want %v", s, got, want[s])
 					}

@@ -37,6 +37,7 @@ func newCrowd(t *testing.T) *crowd {
 					c.wins.Add(1)
 				case Again:
 					c.again.Add(1)
+				case Empty, Full:
 				}
 			}
 		})

@@ -5,14 +5,14 @@ import "spike/luascripts/ledger"
 // Reason is why no unit can be had now.
 type Reason int
 
-// The reasons. Their order is that of edge's answers.
+// The reasons. The zero value promises nothing.
 const (
-	SoldOut   Reason = iota // for good
+	Undecided Reason = iota // nobody knows, because the store does not answer
+	SoldOut                 // for good
 	NoneNow                 // held, unsold or unpaid units may come back
 	Paused                  //
 	Unopened                // not open yet
 	Closed                  //
-	Undecided               // the store does not answer
 	Refused                 // the sale makes no sense, or was changed by hand
 	Gone                    // this allotment has ended: look the sale up anew
 	Drawing                 // buyers enter the draw, and before it nothing is sold

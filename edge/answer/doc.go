@@ -1,9 +1,10 @@
-// Package answer writes what buyers and operators hear: bytes on the wire. It asks no store.
+// Package answer makes the bytes that buyers and operators get. It calls no store.
 //
-//   - A Reply is the same for everybody who hears it, and is made before it is needed.
-//   - A Problem is an error after RFC 9457; Of says once, for both listeners, which error is which problem.
-//   - A Format answers buys: the article's way, or the v1 API's. Write neither blocks nor allocates for the answers of a spike.
-//   - A Reservation is what a token's bearer may know.
+//   - A Reply is an answer that is the same for everybody. It is made before it is needed.
+//   - A Problem is an error after RFC 9457. Of maps errors to problems, for both listeners.
+//   - A Format answers buys, in the article's way or in the v1 API's. For the answers of a spike Write neither blocks nor
+//     allocates.
+//   - A Reservation is what the bearer of a token may know.
 //
-// No answer may be stored on its way: another buyer must not hear it.
+// No cache may store an answer, because another buyer must not get it.
 package answer

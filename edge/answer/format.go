@@ -14,19 +14,19 @@ import (
 	"spike/edge/token"
 )
 
-// Format is a way of answering buys: the article's, or the v1 API's.
+// Format answers buys in one way: the article's, or the v1 API's.
 type Format struct {
 	signer   *token.Signer
-	prepared [buy.Outcomes]Reply // those that are the same for everybody
+	prepared [buy.Outcomes]Reply // answers that are the same for everybody
 	won      frame
-	limited  frame // over the limit, with a pending reservation of the buyer's own
+	limited  frame // over the limit, with the buyer's own pending reservation
 	entered  frame
-	early    frame // not open yet
-	problems bool  // what a sale that is not open says, and too many units, are problems
-	tooMuch  string
+	early    frame  // not open yet
+	problems bool   // "not open yet" and "too many units" are problems
+	tooMuch  string // the article's message for "too many units"
 }
 
-// Codes of the article's contract, and ours beside them.
+// Codes of the article's contract, and Spike's own.
 const (
 	CodeWon       = 1
 	CodeSoldOut   = -1
@@ -35,7 +35,7 @@ const (
 	CodeOverLimit = -4
 	CodeUndecided = -5
 	CodeEntered   = -6
-	CodeTooMuch   = -8 // -7 is nginx' own
+	CodeTooMuch   = -8 // -7 is nginx's
 )
 
 var phrases = map[string][buy.Outcomes]string{
@@ -46,8 +46,9 @@ var phrases = map[string][buy.Outcomes]string{
 	},
 	"en": {
 		buy.SoldOut: "sold out", buy.NoneNow: "none left for now", buy.Paused: "paused, try again later", buy.Unopened: "not open yet",
-		buy.Closed: "closed", buy.Undecided: "busy, try again", buy.Won: "yours", buy.OverLimit: "you have as many as one buyer may have",
-		buy.Entered: "you have a lot: wait for the draw", buy.TooMuch: "one buyer may never have so many",
+		buy.Closed: "closed", buy.Undecided: "busy, try again", buy.Won: "yours",
+		buy.OverLimit: "you have as many as one buyer may have", buy.Entered: "you have a lot: wait for the draw",
+		buy.TooMuch: "one buyer may never have so many",
 	},
 }
 
@@ -102,7 +103,8 @@ func V1(signer *token.Signer) *Format {
 	return f.complete()
 }
 
-// complete adds what both formats say the same way: something is wrong with the request. An outcome that has no answer is undecided.
+// complete adds the answers that are the same in both formats, to requests that are wrong. An outcome without an answer gets that
+// of Undecided.
 func (f *Format) complete() *Format {
 	for o, p := range map[buy.Outcome]*Problem{
 		buy.NoBuyer: NewProblem(401, "no_buyer",
@@ -122,7 +124,7 @@ func (f *Format) complete() *Format {
 	return f
 }
 
-// Write tells a buyer what a buy of the sale came to. sale is nil where there is none.
+// Write writes the answer to a buy. sale is nil if there is none.
 func (f *Format) Write(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision) {
 	switch {
 	case d.Outcome == buy.Won:
@@ -144,7 +146,7 @@ func (f *Format) Write(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision)
 	}
 }
 
-// moreThanAllowed says that a buyer asks for more units than the sale lets one buyer have: it could not even as the first.
+// moreThanAllowed answers a buy of more units than one buyer may ever have.
 func (f *Format) moreThanAllowed(sale *sales.Sale) Reply {
 	if f.problems {
 		return NewProblem(http.StatusUnprocessableEntity, "n_over_limit",
@@ -154,9 +156,10 @@ func (f *Format) moreThanAllowed(sale *sales.Sale) Reply {
 		CodeTooMuch, f.tooMuch, sale.Name, sale.Limit)}
 }
 
-var tooEarly = []byte(http.StatusText(http.StatusTooEarly)) // fasthttp does not know this one
+var tooEarly = []byte(http.StatusText(http.StatusTooEarly)) // fasthttp does not know this status
 
-// notOpen says when a sale opens, by the store's clock, and how long that is from now. It does not allocate once warm.
+// notOpen says when the sale opens, by the store's clock, and how long that is from now. It does not allocate once fasthttp's
+// buffers are warm.
 func (f *Format) notOpen(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision) {
 	var room [512]byte
 	now, text := sale.StoreTime(), append(room[:0], f.early.head...)
@@ -173,14 +176,14 @@ func (f *Format) notOpen(to *fasthttp.Response, sale *sales.Sale, d *buy.Decisio
 	retryIn(to, secondsUntil(now, d.At))
 }
 
-// frame is what stands around what a buyer is told.
+// frame is the fixed part of an answer.
 type frame struct {
 	status     int
-	kind       []byte
-	head, tail []byte // JSON up to the sale's name, and after all
+	kind       []byte // content type
+	head, tail []byte // the JSON before and after the part that varies
 }
 
-// send writes the frame's head and what follows it, and its tail.
+// send writes text, which begins with the head, and the tail.
 func (f *frame) send(to *fasthttp.Response, text []byte) {
 	if f.status != fasthttp.StatusOK {
 		to.SetStatusCode(f.status)
@@ -189,13 +192,13 @@ func (f *frame) send(to *fasthttp.Response, text []byte) {
 	to.AppendBody(append(text, f.tail...))
 }
 
-// reservation tells of a reservation: no allocation once fasthttp's buffer is warm.
+// reservation answers with a reservation. It does not allocate once fasthttp's buffer is warm.
 func (f *frame) reservation(to *fasthttp.Response, signer *token.Signer, sale *sales.Sale, d *buy.Decision) {
 	var room [1024]byte
 	f.send(to, f.appendReservation(room[:0], signer, sale, d))
 }
 
-// appendReservation adds what a buyer is told of a reservation, up to the frame's tail.
+// appendReservation appends the frame's head and the reservation.
 func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sale, d *buy.Decision) []byte {
 	b = append(append(b, f.head...), sale.Name...)
 	b = append(b, `","serial":`...)
@@ -213,7 +216,7 @@ func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sa
 	return b
 }
 
-// ticket tells of a ticket.
+// ticket answers with a ticket.
 func (f *frame) ticket(to *fasthttp.Response, signer *token.Signer, sale *sales.Sale, d *buy.Decision) {
 	var room [512]byte
 	b := append(append(room[:0], f.head...), sale.Name...)

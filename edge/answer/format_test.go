@@ -23,24 +23,25 @@ func formats() map[string]*Format {
 	return map[string]*Format{"zh": Article("zh", someSigner), "en": Article("en", someSigner), "v1": V1(someSigner)}
 }
 
-// Every outcome has an answer in every format: JSON, of a known kind, and of a status that fits what it promises.
+// Every outcome has an answer in every format: JSON of a known content type, with a status.
 func TestEveryOutcomeHasAnAnswer(t *testing.T) {
 	for name, f := range formats() {
 		for o := range buy.Outcomes {
-			if o == buy.Won || o == buy.Entered || o == buy.Unopened || o == buy.TooMuch { // they speak of a sale
+			if o == buy.Won || o == buy.Entered || o == buy.Unopened || o == buy.TooMuch { // their answers need a sale
 				continue
 			}
 			var to fasthttp.Response
 			f.Write(&to, nil, &buy.Decision{Outcome: o, Why: "why"})
 			kind, body := string(to.Header.ContentType()), to.Body()
-			if !json.Valid(body) || !strings.HasPrefix(kind, "application/") || to.StatusCode() == 0 || strings.Contains(string(body), "serial") {
+			if !json.Valid(body) || !strings.HasPrefix(kind, "application/") || to.StatusCode() == 0 ||
+				strings.Contains(string(body), "serial") {
 				t.Errorf("%s: outcome %d: %d %s %s", name, o, to.StatusCode(), kind, body)
 			}
 		}
 	}
 }
 
-// A decision that nobody made is "nobody knows", in every format.
+// A Decision that nobody made is answered with "undecided" in every format.
 func TestNoDecisionIsUndecided(t *testing.T) {
 	for name, f := range formats() {
 		var to fasthttp.Response
@@ -55,7 +56,7 @@ func TestNoDecisionIsUndecided(t *testing.T) {
 	}
 }
 
-// An error is the same problem wherever it comes up.
+// An error is the same problem everywhere.
 func TestProblemOfAnError(t *testing.T) {
 	for _, c := range []struct {
 		err    error
@@ -79,7 +80,8 @@ func TestProblemOfAnError(t *testing.T) {
 	} {
 		r := Of(c.err)
 		var says Problem
-		if err := json.Unmarshal(r.Body, &says); err != nil || r.Status != c.status || says.Status != c.status || says.Code != c.code || r.Header[0] != c.header ||
+		if err := json.Unmarshal(r.Body, &says); err != nil || r.Status != c.status || says.Status != c.status || says.Code != c.code ||
+			r.Header[0] != c.header ||
 			(r.Retry != nil) != (c.status == 503) || (says.RetryAfterMS > 0) != (r.Retry != nil) {
 			t.Errorf("%v: %d %s", c.err, r.Status, r.Body)
 		}

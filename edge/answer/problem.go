@@ -21,12 +21,12 @@ type Problem struct {
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
 }
 
-// NewProblem is a problem of this HTTP status.
+// NewProblem is a problem with this HTTP status.
 func NewProblem(status int, code, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail}
 }
 
-// Soon says that a second later the answer may be another one.
+// Soon says that the client may ask again after a second.
 func (p *Problem) Soon() *Problem {
 	p.RetryAfterMS = time.Second.Milliseconds()
 	return p
@@ -48,24 +48,25 @@ func (p *Problem) Reply() Reply {
 	return r
 }
 
-// Raw is the answer to who is not served at all, as bytes of a connection that ends with it.
+// Raw is the answer to a connection that is turned away, as bytes.
 func (p *Problem) Raw() []byte {
 	body := p.body()
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: spike\r\nContent-Type: %s\r\nContent-Length: %d\r\nRetry-After: 1\r\n"+
 		"Cache-Control: no-store\r\nConnection: close\r\n\r\n%s", p.Status, p.Title, problemType, len(body), body)
 }
 
-// NotAllowed names the methods there are.
+// NotAllowed names the methods that the path allows.
 func NotAllowed(allow string) Reply {
 	r := NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this is "+allow).Reply()
 	r.Header = [2]string{"Allow", allow}
 	return r
 }
 
-// ErrNoReservation is all that is said of a token that is not good, or not good any more.
+// ErrNoReservation answers every token that is not good, or not good any more. It does not say why.
 var ErrNoReservation = errors.New("no such reservation")
 
-// Of is what a buyer hears of an error. A Problem is its own answer; of an error that is nobody's fault nobody knows more than that.
+// Of is the answer to an error. A Problem is its own answer. An error that is not known here means that the store does not
+// answer.
 func Of(err error) Reply {
 	var own *Problem
 	var refusal *ledger.Refusal
@@ -90,5 +91,5 @@ func Of(err error) Reply {
 	return NewProblem(http.StatusServiceUnavailable, "undecided", "the store does not answer: ask again").Soon().Reply()
 }
 
-// refused is what is said of a sale that makes no sense.
+// refused answers a buy of a sale that makes no sense.
 func refused(why string) Reply { return NewProblem(http.StatusConflict, "sale_refused", why).Reply() }

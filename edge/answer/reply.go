@@ -25,12 +25,12 @@ func ForbidStoring(to *fasthttp.Response) { to.Header.SetCanonical(cacheControl,
 type Reply struct {
 	Status int
 	Kind   []byte    // content type
-	Retry  []byte    // Retry-After in seconds, nil for none
-	Header [2]string // one more, if it has a name
+	Retry  []byte    // Retry-After in seconds; nil: none
+	Header [2]string // name and value of one more header; no name: none
 	Body   []byte
 }
 
-// Send writes it to a buyer. The body is not copied.
+// Send answers a buyer. The body is not copied.
 func (r *Reply) Send(to *fasthttp.Response) {
 	to.Header.SetContentTypeBytes(r.Kind)
 	if r.Status != fasthttp.StatusOK {
@@ -45,7 +45,7 @@ func (r *Reply) Send(to *fasthttp.Response) {
 	to.SetBodyRaw(r.Body)
 }
 
-// Write writes it to an operator.
+// Write answers an operator.
 func (r *Reply) Write(to http.ResponseWriter) {
 	to.Header().Set("Content-Type", string(r.Kind))
 	if r.Retry != nil {
@@ -58,7 +58,7 @@ func (r *Reply) Write(to http.ResponseWriter) {
 	_, _ = to.Write(r.Body)
 }
 
-// Stock writes a sale as it is shown: a JSON object up to its age. It does not allocate once fasthttp's buffers are warm.
+// Stock answers with a sale: a JSON object up to its age, and that age. It does not allocate once fasthttp's buffers are warm.
 func Stock(to *fasthttp.Response, head []byte, age time.Duration) {
 	var room [20]byte
 	to.Header.SetContentTypeBytes(jsonType)
@@ -67,11 +67,10 @@ func Stock(to *fasthttp.Response, head []byte, age time.Duration) {
 	to.AppendBody(append(strconv.AppendInt(room[:0], age.Milliseconds(), 10), '}'))
 }
 
-// retryIn sets Retry-After.
 func retryIn(to *fasthttp.Response, seconds int64) {
 	var room [20]byte
 	to.Header.SetCanonical(retryAfter, strconv.AppendInt(room[:0], seconds, 10))
 }
 
-// secondsUntil is whole seconds from now on, at least one.
+// secondsUntil is the time from now to then in whole seconds, rounded up, and at least 1. Both times are microseconds.
 func secondsUntil(now, then int64) int64 { return max((then-now+999_999)/1_000_000, 1) }

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Reservation is what a token's bearer may know of it.
+// Reservation is what the bearer of a token may know about its reservation.
 type Reservation struct {
 	Sale      string     `json:"sale"`
 	Serial    uint32     `json:"serial,omitempty"`
-	Count     uint32     `json:"count,omitempty"` // of consecutive serials, where there are several
+	Count     uint32     `json:"count,omitempty"` // number of consecutive serials, if there are several
 	State     string     `json:"state"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, where the sale has a hold
+	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, if the sale has a hold
 	Order     *Order     `json:"order,omitempty"`
 
-	// Of a ticket, called `claim`.
-	Token   string     `json:"token,omitempty"` // of the reservation it came to
+	// Of a ticket, which the API calls `claim`.
+	Token   string     `json:"token,omitempty"` // token of the reservation that the ticket has won
 	Claim   string     `json:"claim,omitempty"` // while waiting
 	DrawsAt *time.Time `json:"draws_at,omitempty"`
 	Detail  string     `json:"detail,omitempty"`
@@ -34,28 +34,28 @@ func (r Reservation) Reply() Reply {
 	return Reply{Status: http.StatusOK, Kind: jsonType, Body: body}
 }
 
-// Already answers who wants of a reservation what is too late.
+// Already answers a request that comes too late for its reservation.
 func (r Reservation) Already() Reply {
 	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already").Reply()
 }
 
-// Buyers whose tickets lost are told what is still to be had.
 const (
 	ticketLost    = "the lot has not won; what is left goes to whoever comes first"
 	ticketExpired = "the lot has won, and its unit was not collected in time; what is left goes to whoever comes first"
 )
 
-// TicketLost and TicketExpired answer who holds a ticket that came to nothing.
+// TicketLost answers for a ticket that has not won.
 func TicketLost(sale string) Reply {
 	return Reservation{Sale: sale, State: "lost", Detail: ticketLost}.Reply()
 }
 
-// TicketExpired is TicketLost for one that had won.
+// TicketExpired answers for a ticket that has won, and whose unit was not collected in time.
 func TicketExpired(sale string) Reply {
 	return Reservation{Sale: sale, State: "expired", Detail: ticketExpired}.Reply()
 }
 
-// TicketWaits says that the draw is still to come, or, of a paused sale, the collecting. Times are the store's.
+// TicketWaits says that the draw is still to come, or that a paused sale must go on before the buyer can collect. now and draws
+// are times of the store's clock, in microseconds.
 func TicketWaits(sale, ticket string, now, draws int64) Reply {
 	at := time.UnixMicro(draws).UTC()
 	r := Reservation{Sale: sale, State: "waiting", Claim: ticket, DrawsAt: &at}.Reply()

@@ -12,8 +12,8 @@ import (
 	"spike/edge/sales"
 )
 
-// Wire has the answers of a Format to plain buys as the bytes that fasthttp would send. fasthttp itself writes each of them once, and
-// Wire takes it apart where the date and the length stand.
+// Wire has a Format's answers to plain buys as the bytes that fasthttp would send. fasthttp itself writes each answer once, and
+// Wire cuts it at the date and the length.
 type Wire struct {
 	format *Format
 	date   atomic.Pointer[[]byte]
@@ -21,13 +21,14 @@ type Wire struct {
 	won    parts
 }
 
-// parts are the bytes before the date, those after it, and, where a body is to come, those after its length.
+// parts are the bytes before the date, the bytes after it, and, if a body follows, the bytes after its length.
 type parts struct{ head, middle, tail []byte }
 
-// plain are the outcomes that Wire knows, but for Won.
+// plain is the outcomes that Wire knows, besides Won.
 var plain = [...]buy.Outcome{buy.SoldOut, buy.NoneNow, buy.Paused, buy.Closed}
 
-// NewWire has the server's name and what finish does to every answer. Its date must be kept by Tick.
+// NewWire prepares the answers. server is the server's name, and finish adds what every answer has. The caller must call Tick
+// every second.
 func NewWire(f *Format, server string, finish func(*fasthttp.Response)) *Wire {
 	w := &Wire{format: f}
 	render := func(r Reply) parts {
@@ -53,19 +54,19 @@ const (
 	lenName  = "Content-Length: "
 )
 
-// cut takes an answer apart at its date.
+// cut cuts an answer at its date.
 func cut(text string) parts {
 	at := bytes.Index([]byte(text), []byte("\r\n"+dateName)) + len("\r\n"+dateName)
 	return parts{head: []byte(text[:at]), middle: []byte(text[at+len(time.RFC1123):])}
 }
 
-// around takes the end of an answer apart at its length.
+// around cuts the end of an answer at its length.
 func around(b []byte, length string) (before, after []byte) {
 	before, after, _ = bytes.Cut(b, []byte(lenName+length))
 	return append(bytes.Clone(before), lenName...), bytes.Clone(after)
 }
 
-// Tick sets the date that answers have from now on.
+// Tick sets the date of answers.
 func (w *Wire) Tick(now time.Time) {
 	date := fasthttp.AppendHTTPDate(nil, now)
 	w.date.Store(&date)
@@ -74,7 +75,7 @@ func (w *Wire) Tick(now time.Time) {
 // Has says whether Append knows the answer.
 func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o].head != nil }
 
-// Append adds the answer to a buy whose outcome it has. It allocates only where b is too small.
+// Append appends the answer to a buy. Wire must have its outcome. Append allocates only if b is too small.
 func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
 	if d.Outcome != buy.Won {
 		p := &w.fixed[d.Outcome]

@@ -25,7 +25,8 @@ var (
 
 func TestAdmit(t *testing.T) {
 	open := ledger.Head{Total: 10, Free: 10}
-	lots := ledger.Head{Total: 10, Free: 10, Lots: ledger.Lots{Window: 5e6, Drawn: 1, Entrants: 10, Winners: 10, Kept: 10, Last: 1 << 52}}
+	lots := ledger.Head{Total: 10, Free: 10,
+		Lots: ledger.Lots{Window: 5e6, Drawn: 1, Entrants: 10, Winners: 10, Kept: 10, Last: 1 << 52}}
 	is := func(r allotment.Reason) *allotment.Verdict {
 		return &allotment.Verdict{Reason: r, Why: "why", Opens: 7, Draws: 8}
 	}
@@ -44,24 +45,24 @@ func TestAdmit(t *testing.T) {
 		"units here":                      {nil, open, false, one, Undecided, 0, Take},
 		"buyers hear after the ledger":    {nil, open, true, one, Undecided, 0, Lease},
 		"a limit per buyer":               {nil, ledger.Head{Limit: 2}, true, one, Undecided, 0, Ledger},
-		"sold out":                        {is(allotment.SoldOut), open, false, one, SoldOut, 7, Told},
-		"none now":                        {is(allotment.NoneNow), open, false, one, NoneNow, 7, Told},
-		"paused":                          {is(allotment.Paused), open, false, two, Paused, 7, Told},
-		"not open":                        {is(allotment.Unopened), open, false, one, Unopened, 7, Told},
-		"closed":                          {is(allotment.Closed), open, false, one, Closed, 7, Told},
-		"nobody knows":                    {is(allotment.Undecided), open, false, one, Undecided, 7, Told},
-		"refused":                         {is(allotment.Refused), open, false, one, Refused, 7, Told},
+		"sold out":                        {is(allotment.SoldOut), open, false, one, SoldOut, 7, Decided},
+		"none now":                        {is(allotment.NoneNow), open, false, one, NoneNow, 7, Decided},
+		"paused":                          {is(allotment.Paused), open, false, two, Paused, 7, Decided},
+		"not open":                        {is(allotment.Unopened), open, false, one, Unopened, 7, Decided},
+		"closed":                          {is(allotment.Closed), open, false, one, Closed, 7, Decided},
+		"nobody knows":                    {is(allotment.Undecided), open, false, one, Undecided, 7, Decided},
+		"refused":                         {is(allotment.Refused), open, false, one, Refused, 7, Decided},
 		"it has ended here":               {is(allotment.Gone), open, false, one, Undecided, 0, Stale},
 		"a key":                           {nil, open, false, keyed, Undecided, 0, Keyed},
 		"a key, sold out":                 {is(allotment.SoldOut), open, false, keyed, Undecided, 0, Keyed},
 		"a key, ended":                    {is(allotment.Gone), open, false, keyed, Undecided, 0, Keyed},
-		"a key, not open":                 {is(allotment.Unopened), open, false, keyed, Unopened, 7, Told},
+		"a key, not open":                 {is(allotment.Unopened), open, false, keyed, Unopened, 7, Decided},
 		"a key, drawing":                  {is(allotment.Drawing), open, false, keyed, Undecided, 8, Enter},
 		"drawing":                         {is(allotment.Drawing), open, false, named, Undecided, 8, Enter},
-		"drawing, two":                    {is(allotment.Drawing), open, false, two, OneTicket, 0, Told},
-		"drawing, nobody":                 {is(allotment.Drawing), open, false, one, NoBuyer, 0, Told},
+		"drawing, two":                    {is(allotment.Drawing), open, false, two, OneTicket, 0, Decided},
+		"drawing, nobody":                 {is(allotment.Drawing), open, false, one, NoBuyer, 0, Decided},
 		"lots, nobody":                    {beside(nil), lots, false, one, Undecided, 0, Take},
-		"lots, nobody, none for others":   {beside(is(allotment.NoneNow)), lots, false, one, NoneNow, 7, Told},
+		"lots, nobody, none for others":   {beside(is(allotment.NoneNow)), lots, false, one, NoneNow, 7, Decided},
 		"lots, perhaps a winner":          {beside(nil), lots, false, named, Undecided, 0, Lease},
 		"lots, perhaps a winner, none":    {beside(is(allotment.NoneNow)), lots, false, named, Undecided, 0, Lease},
 		"lots, perhaps a winner, a limit": {beside(nil), with(lots, 1), false, named, Undecided, 0, Ledger},
@@ -83,11 +84,13 @@ func with(h ledger.Head, limit uint64) ledger.Head {
 	return h
 }
 
-// What nobody has set promises nothing.
+// A zero value promises nothing.
 func TestZeroValuesPromiseNothing(t *testing.T) {
 	var d Decision
 	var way Way
-	if d.Outcome != Undecided || way != Told || !d.Outcome.Counts() || Labels()[d.Outcome] != "undecided" {
+	var v allotment.Verdict
+	if d.Outcome != Undecided || way != Decided || outcomes[v.Reason] != Undecided ||
+		!d.Outcome.Counts() || Labels()[d.Outcome] != "undecided" {
 		t.Errorf("%+v %d", d, way)
 	}
 	for r := range allotment.Reasons {

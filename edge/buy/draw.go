@@ -6,32 +6,32 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The way of a buy in a sale whose first units go by lot: it enters the draw, its buyer asks what has become of it, and
-// collects. None of this is on the way of any other sale's buys.
+// In a sale whose first units go by lot, a buyer enters the draw, asks what has become of its ticket, and collects its unit. Buys
+// of other sales pass through nothing of this.
 
 // enterDraw puts the buyer into the draw.
 func (a *attempt) enterDraw(draws int64) (Decision, Way) {
 	if !a.permit() {
-		return Decision{}, Told
+		return Decision{}, Decided
 	}
 	switch reply, err := a.sales.Enter(a.sale, a.q.Buyer, settleWait); {
 	case err != nil && a.sale.MissedElsewhere(err):
 		a.sale.Hear(allotment.News{Unsure: true})
-		return Decision{}, Told
+		return Decision{}, Decided
 	case err != nil:
 		return a.deducted(ledger.DeductReply{}, err)
 	case reply.Entered:
-		return entered(&a.q, draws), Told
+		return entered(&a.q, draws), Decided
 	case reply.State == ledger.Open:
 		return a.awaitDraw()
-	case reply.State == ledger.Drawing: // no room, or a new era keeps the ledger from drawing
-		return Decision{}, Told
+	case reply.State == ledger.Drawing: // the draw is full, or a new era keeps the ledger from drawing
+		return Decision{}, Decided
 	default:
-		return a.hear(allotment.Door(reply.Head))
+		return a.onVerdict(allotment.Door(reply.Head))
 	}
 }
 
-// awaitDraw waits until this edge, too, knows that tickets are drawn.
+// awaitDraw waits until this edge knows, too, that the draw is over.
 func (a *attempt) awaitDraw() (Decision, Way) {
 	a.sale.Hear(allotment.News{Unsure: true})
 	w := a.waiter()
@@ -43,26 +43,26 @@ func (a *attempt) awaitDraw() (Decision, Way) {
 		}
 		waits = w.pass(changed)
 	}
-	return Decision{}, Told
+	return Decision{}, Decided
 }
 
-// byLot gets the unit that was drawn for the buyer, if there is one. It is asked for once.
+// byLot collects the unit that is kept for the buyer, if there is one. A buy tries this once.
 func (a *attempt) byLot(h ledger.Head) (d Decision, way Way, decided bool) {
-	if a.lotAsk || !mayHaveLot(h, &a.q) {
-		return Decision{}, Told, false
+	if a.lotAsked || !mayHaveLot(h, &a.q) {
+		return Decision{}, Decided, false
 	}
-	a.lotAsk = true
+	a.lotAsked = true
 	reply, _, err := a.collect(false)
 	if err == nil && reply.Answer == ledger.Unavailable {
-		return Decision{}, Told, false
+		return Decision{}, Decided, false
 	}
-	d, way = a.kept(reply, err)
+	d, way = a.conclude(reply, err)
 	return d, way, true
 }
 
-// collect is one Deduct by lot, in its turn; fresh: the unit was not collected before.
+// collect is one Deduct by lot. fresh says that the unit was not collected before.
 func (a *attempt) collect(polls bool) (reply ledger.DeductReply, fresh bool, err error) {
-	leave, ok := a.slot()
+	leave, ok := a.mayCall()
 	if !ok {
 		return reply, false, ledger.ErrDown
 	}
@@ -78,22 +78,23 @@ type Fate uint8
 
 // The fates.
 const (
-	NoTicket Fate = iota // the sale draws none
-	Waiting              // for the draw, or, in a paused sale, for the collecting
-	Drawn                // it is the claim's
+	NoTicket Fate = iota // the sale has no draw
+	Waiting              // for the draw, or until a paused sale goes on
+	Drawn                // it has won Ticket.Claim
 	Lost                 //
-	Expired              // it won, and was not collected in time
+	Expired              // it has won, and its unit was not collected in time
 )
 
-// Ticket is a ticket as it is.
+// Ticket is what has become of a ticket.
 type Ticket struct {
 	Fate  Fate
 	Claim ledger.Claim // Drawn
-	Fresh bool         // Drawn: this look has collected it, and nobody was told before
-	At    int64        // Waiting: for the draw of then, by the store's clock
+	Fresh bool         // Drawn: this look has collected it, so nobody was told before
+	At    int64        // Waiting: the time of the draw, by the store's clock, Unix microseconds
 }
 
-// Look says what has become of a buyer's ticket, and collects what it has won. A loser needs no call: the seed is known by then.
+// Look says what has become of a buyer's ticket, and collects the unit that it has won. A loser needs no call, because this edge
+// knows the seed after the draw.
 func (s *Seller) Look(sale *sales.Sale, b ledger.Buyer) (Ticket, error) {
 	h := sale.View()
 	switch {
@@ -122,13 +123,13 @@ func (s *Seller) Look(sale *sales.Sale, b ledger.Buyer) (Ticket, error) {
 	return collected(reply, fresh), nil
 }
 
-// collected is what a ticket that may have won came to.
+// collected is what has become of a ticket that may have won.
 func collected(reply ledger.DeductReply, fresh bool) Ticket {
 	kept := reply.Lots.Kept > 0
 	switch {
 	case reply.Answer == ledger.Granted:
 		return Ticket{Fate: Drawn, Claim: reply.Claim, Fresh: fresh}
-	case reply.Answer == ledger.OverLimit, // with other units, which it may cancel
+	case reply.Answer == ledger.OverLimit, // because of other units, which the buyer may cancel
 		reply.Answer == ledger.Unavailable && kept && reply.State != ledger.Open && reply.State != ledger.Closed:
 		return Ticket{Fate: Waiting, At: reply.DrawsAt()}
 	case reply.Answer == ledger.Unavailable && (!kept || reply.State == ledger.Closed):

@@ -49,7 +49,7 @@ func TestInFlightIsBounded(t *testing.T) {
 	}
 }
 
-// However many ask with one key at once, one is let in at a time.
+// Of many requests with one key, one is let in at a time.
 func TestInFlightLetsOneIn(t *testing.T) {
 	var f inFlight
 	var inside, entered atomic.Int32

@@ -7,12 +7,13 @@ import (
 	"spike/luascripts/ledger"
 )
 
-const runs = 64 // free units for so many buys: fewer, and buys of several go straight to Deduct
+// A buy of several units goes straight to Deduct if fewer units are free than for so many such buys.
+const runs = 64
 
-// fromLease gets units for a buyer of whom nothing need be asked: from the lease that is on its way, or by Deduct when there is none.
+// fromLease waits for units of the lease that is on its way, or deducts from the ledger if no lease is.
 func (a *attempt) fromLease() (Decision, Way) {
 	if !a.permit() {
-		return Decision{}, Told
+		return Decision{}, Decided
 	}
 	w := a.waiter()
 	defer w.end()
@@ -22,23 +23,23 @@ func (a *attempt) fromLease() (Decision, Way) {
 			return d, way
 		}
 		if no := a.sale.Verdict().Barring(); no != nil {
-			return a.hear(no)
+			return a.onVerdict(no)
 		}
 		sold, got, known := a.take()
 		switch {
 		case !known:
-			return Decision{}, Told
+			return Decision{}, Decided
 		case got == allotment.Won:
-			return won(sold), Told
+			return won(sold), Decided
 		case got == allotment.Again:
 			continue
 		case got == allotment.Full:
 			if !w.wantsRoom(a.sale) {
-				return Decision{}, Told
+				return Decision{}, Decided
 			}
 		case got == allotment.Empty:
 			if no := a.sale.Short(a.q.N); no != nil {
-				return a.hear(no)
+				return a.onVerdict(no)
 			}
 			if a.mayDeduct(w.ticks > 0) {
 				if d, way, tried := a.deductFree(); tried {
@@ -46,14 +47,14 @@ func (a *attempt) fromLease() (Decision, Way) {
 				}
 			}
 		}
-		a.sale.Hungry(a.q.N)
+		a.sale.ReportUnmet(a.q.N)
 		waits = w.pass(changed)
 	}
-	return Decision{}, Told
+	return Decision{}, Decided
 }
 
-// take is Take; where buyers hear after the ledger, it waits for the ledger's word. Not known: the word has not come, and the claim
-// stands or falls without its buyer.
+// take takes units. If buyers hear only after the ledger, it waits for the ledger's verdict. If known is false, the verdict has
+// not come in time, and nobody knows yet whether the claim is good.
 func (a *attempt) take() (sold allotment.Sold, got allotment.Outcome, known bool) {
 	if a.sale.AcksBeforeLedger {
 		sold, got = a.sale.Take(a.q.N, a.q.Buyer)
@@ -74,23 +75,24 @@ func (a *attempt) take() (sold allotment.Sold, got allotment.Outcome, known bool
 	}
 }
 
-// mayDeduct says that no lease will help: what is left in a row it would only break up, or none is on its way.
+// mayDeduct says that waiting for a lease will not help: a lease would only break up the few units in a row, or no lease is on
+// its way.
 func (a *attempt) mayDeduct(waited bool) bool {
 	few := a.q.N > 1 && a.sale.View().Unkept() < runs*uint64(a.q.N)
 	scattered := a.q.N > 1 && !a.sale.IsEmpty() // units, but not enough in a row
 	return few || (scattered || waited) && !a.sale.Leasing()
 }
 
-// deductFree is the article's way: one buy, straight on the hash. Not tried: enough others are at it.
+// deductFree is the article's way: one buy, straight from the ledger. If too many buys do that already, tried is false.
 func (a *attempt) deductFree() (d Decision, way Way, tried bool) {
-	leave, ok := a.sale.FreeSlot()
+	leave, ok := a.sale.TryCall()
 	if !ok {
-		return Decision{}, Told, false
+		return Decision{}, Decided, false
 	}
 	defer leave()
 	reply, err := a.deduct(a.asked(ledger.Claim{}))
 	if err == nil && reply.Answer == ledger.Unavailable && a.q.N > 1 {
-		a.sale.Scraps()
+		a.sale.ReportFragmented()
 		a.sale.RememberShort(a.q.N, shortage(reply.Head))
 	}
 	d, way = a.deducted(reply, err)

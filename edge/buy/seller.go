@@ -13,10 +13,10 @@ import (
 
 // Bounds of a buy that waits.
 const (
-	patience    = 250 * time.Millisecond // it waits for a lease before it looks whether one is on its way
-	maxPatience = 12                     // and so often, before nobody knows: 3 s
-	settleWait  = 2 * time.Second        // it waits for the ledger's word
-	maxSteps    = 16                     // ways that one buy may go
+	patience    = 250 * time.Millisecond // a buy waits so long before it looks whether a lease is on its way
+	maxPatience = 12                     // after so many ticks of patience the buy is undecided: 3 s
+	settleWait  = 2 * time.Second        // a buy waits so long for the ledger's verdict
+	maxSteps    = 16                     // Ways that one buy may follow
 )
 
 // Store is the part of a store that a buy may wait for.
@@ -30,17 +30,17 @@ type Seller struct {
 	life  context.Context // ends when the edge stops selling
 	store Store
 	sales *sales.Registry
-	keep  time.Duration // a key that has won is bound so long after the hold
+	keep  time.Duration // a key that has won stays bound so long after the hold
 	keys  inFlight
 }
 
-// NewSeller sells what the registry has; a key that has won is bound for keep after the hold, at the least.
+// NewSeller sells the sales of the registry. A key that has won stays bound for at least keep after the hold.
 func NewSeller(life context.Context, store Store, registry *sales.Registry, keep time.Duration) *Seller {
 	return &Seller{life: life, store: store, sales: registry, keep: keep}
 }
 
-// Decide says what a buy comes to; stale: the sale has ended here, and nothing is decided. Most buys end in here without a lock, an
-// allocation or I/O; a win reads the clock once.
+// Decide decides a buy. If stale, the sale has ended here, and nothing is decided. Most buys take no lock, allocate nothing and
+// do no I/O. A win reads the clock once.
 func (s *Seller) Decide(sale *sales.Sale, q *Request) (d Decision, stale bool) {
 	d, way := Admit(sale.Verdict(), sale, q)
 	if way == Take {
@@ -55,8 +55,8 @@ func (s *Seller) Decide(sale *sales.Sale, q *Request) (d Decision, stale bool) {
 	return d, way == Stale
 }
 
-// DecideAtOnce decides a buy of one unit as Decide would, where no call, no wait and no name of the buyer is needed. Else it says no,
-// and has done nothing. known: the buyer has a name.
+// DecideAtOnce decides a buy of one unit as Decide would, if that needs no call, no wait and no name of the buyer. Otherwise it
+// does nothing, and decided is false. known says that the request names its buyer.
 func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided bool) {
 	v := sale.Verdict()
 	if known && (v == nil || v.Reason == allotment.Drawing || v.Reason == allotment.Lots) {
@@ -64,7 +64,7 @@ func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided
 	}
 	d, way := Admit(v, sale, &oneUnit)
 	if way != Take {
-		return d, way == Told
+		return d, way == Decided
 	}
 	sold, got := sale.Take(1, ledger.Buyer{})
 	return won(sold), got == allotment.Won
@@ -72,13 +72,13 @@ func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided
 
 var oneUnit = Request{N: 1}
 
-// goOn goes ways on which a buy may wait, until the decision stands or the sale is stale.
+// goOn follows Ways on which a buy may wait, until the Decision stands or the sale is stale.
 func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decision, Way) {
 	a := &attempt{Seller: s, sale: sale, q: q}
 	defer a.end()
 	for range maxSteps {
 		switch way {
-		case Told, Stale:
+		case Decided, Stale:
 			return d, way
 		case Take, Lease:
 			d, way = a.fromLease()
@@ -92,37 +92,37 @@ func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decisio
 			d, way = Admit(sale.Verdict(), sale, &a.q)
 		}
 	}
-	return Decision{}, Told
+	return Decision{}, Decided
 }
 
 // attempt is a buy that may wait.
 type attempt struct {
 	*Seller
-	sale   *sales.Sale
-	q      Request
-	waits  bool // it has its permit
-	lotAsk bool // its lot has been asked for
+	sale      *sales.Sale
+	q         Request
+	permitted bool // it has its permit to wait
+	lotAsked  bool // it has asked for its lot
 }
 
-// permit counts the buy among those that wait, if there is room; once, however many ways it goes.
+// permit takes the permit to wait, if there is one. A buy takes one permit, however many Ways it follows.
 func (a *attempt) permit() bool {
-	a.waits = a.waits || a.sale.Wait()
-	return a.waits
+	a.permitted = a.permitted || a.sale.Wait()
+	return a.permitted
 }
 
 func (a *attempt) end() {
-	if a.waits {
+	if a.permitted {
 		a.sale.Unwait()
 	}
 }
 
-func (a *attempt) hear(v *allotment.Verdict) (Decision, Way) { return hear(v, a.sale, &a.q) }
+func (a *attempt) onVerdict(v *allotment.Verdict) (Decision, Way) { return onVerdict(v, a.sale, &a.q) }
 
-// waiter is a buyer who waits, and looks again whenever something has changed here.
+// waiter paces a buy that waits. The buy looks again whenever something has changed here.
 type waiter struct {
 	clock *time.Ticker
-	ticks int
-	full  int    // of them, before the ring was found full; -1: it was not
+	ticks int    // ticks of the clock so far
+	full  int    // ticks when the ring was found full; -1: it was not
 	taken uint64 // how often the ledger had taken claims then
 	life  context.Context
 }
@@ -133,8 +133,7 @@ func (s *Seller) waiter() *waiter {
 
 func (w *waiter) end() { w.clock.Stop() }
 
-// wantsRoom says whether a buyer who finds the ring full goes on waiting: the ledger has taken claims within a tick, or the ring may
-// still grow.
+// wantsRoom says whether a buy that finds the ring full waits on: the ledger has taken claims within a tick, or the ring may grow.
 func (w *waiter) wantsRoom(sale *sales.Sale) bool {
 	if taken := sale.AwaitRoom(); w.full < 0 || taken != w.taken {
 		w.full, w.taken = w.ticks, taken
@@ -142,7 +141,7 @@ func (w *waiter) wantsRoom(sale *sales.Sale) bool {
 	return w.ticks == w.full || sale.Growing()
 }
 
-// pass waits; false: long enough, or this edge stops.
+// pass waits for a change or for the next tick. It is false if the buy has waited long enough, or if this edge stops.
 func (w *waiter) pass(changed <-chan struct{}) bool {
 	select {
 	case <-changed:

@@ -1,21 +1,21 @@
 // Package fastpath recognises plain buys in raw bytes, before an HTTP parser has seen them. A plain buy is a whole request that
-// means the same to every reader: one line, one Host, no body, and headers that cannot change its answer. Everything else is left
-// to the HTTP server, which is the judge of what HTTP is: FuzzScan holds the two to the same method, path and host.
+// means the same to every reader: one line, one Host, no body, and headers that cannot change its answer. The HTTP server answers
+// every other request. FuzzScan checks that both read the same method, path and host.
 package fastpath
 
 import "bytes"
 
-// Request is a plain buy as it was read. Its bytes lie in the reader's buffer.
+// Request is a plain buy. Its bytes lie in the reader's buffer.
 type Request struct {
-	Sale  []byte // what stands after /buy/
+	Sale  []byte // the rest of the path after /buy/
 	Size  int    // bytes of the request
 	Known bool   // it names its buyer, in X-Buyer-Id
 }
 
-// Bounds of what a plain buy may say. A request beyond them is not wrong: it is the HTTP server's.
+// Limits of a plain buy. A request beyond them is not wrong, but the HTTP server answers it.
 const (
-	maxName    = 64  // a header's name
-	maxBuyerID = 256 // as identity has it
+	maxName    = 64  // bytes of a header's name
+	maxBuyerID = 256 // bytes, as in package identity
 )
 
 var (
@@ -24,7 +24,7 @@ var (
 	version = []byte(" HTTP/1.1\r")
 )
 
-// Scan reads the request at the beginning of b. It says no to one that is not plain, or not whole. It does not allocate.
+// Scan reads the request at the beginning of b. plain is false if the request is not plain, or not whole. Scan does not allocate.
 func Scan(b []byte) (q Request, plain bool) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
@@ -50,7 +50,7 @@ func Scan(b []byte) (q Request, plain bool) {
 	}
 }
 
-// scanLine gives the name of the sale in a request line without its LF.
+// scanLine finds the sale's name in a request line, which comes without its LF.
 func scanLine(line []byte) (sale []byte, plain bool) {
 	rest, is := bytes.CutPrefix(line, getBuy)
 	if !is {
@@ -63,10 +63,10 @@ func scanLine(line []byte) (sale []byte, plain bool) {
 	return sale, is && len(sale) > 0 && all(sale, inSale)
 }
 
-// headers are what has been seen of those that may be there once.
+// headers notes which headers have been seen, of those that may be there only once.
 type headers struct{ host, buyer, length bool }
 
-// add takes a header line without its line end; false: with it the request is not plain.
+// add takes a header line without its line end. It is false if the line makes the request not plain.
 func (h *headers) add(line []byte) bool {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 || colon > maxName {
@@ -96,8 +96,9 @@ func (h *headers) add(line []byte) bool {
 		return once(&h.length) && string(value) == "0"
 	case "connection":
 		return string(value) == "keep-alive"
-	case "accept", "accept-language", "accept-encoding", "user-agent", "cookie", "referer", "cache-control", "pragma", "dnt", "priority",
-		"sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user", "sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform",
+	case "accept", "accept-language", "accept-encoding", "user-agent", "cookie", "referer", "cache-control", "pragma", "dnt",
+		"priority", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user", "sec-ch-ua", "sec-ch-ua-mobile",
+		"sec-ch-ua-platform",
 		"sec-gpc", "upgrade-insecure-requests", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
 		"x-real-ip", "x-request-id", "x-requested-with", "forwarded", "via", "traceparent", "tracestate":
 		return true
@@ -111,7 +112,7 @@ func once(seen *bool) bool {
 	return first
 }
 
-// isHost takes a name or an IPv4 address, with a port or without one.
+// isHost accepts a name or an IPv4 address, with or without a port.
 func isHost(v []byte) bool {
 	name, port, has := bytes.Cut(v, []byte{':'})
 	return len(name) > 0 && all(name, inHost) && (!has || len(port) > 0 && len(port) <= 5 && all(port, isDigit))
@@ -122,7 +123,7 @@ const (
 	inName  = 1 << iota // of a header: letters, digits, -
 	inValue             // visible, and space
 	inHost              // letters, digits, - and .
-	inSale              // letters, digits, - _ and .: as names of sales are, or wider
+	inSale              // letters, digits, - _ and . in any order, which is more than names of sales may have
 	isDigit
 )
 

@@ -71,7 +71,7 @@ func TestScan(t *testing.T) {
 		if got != plain || got && (q.Size != len(request) || q.Known != strings.Contains(request, "X-Buyer-Id")) {
 			t.Errorf("%q: %v %+v, want %v", request, got, q, plain)
 		}
-		for cut := range request { // what is not whole is not plain
+		for cut := range request { // a request that is not whole is not plain
 			if _, got := Scan([]byte(request[:cut])); got {
 				t.Errorf("%q is plain", request[:cut])
 			}
@@ -86,9 +86,11 @@ func TestScanAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzScan: fasthttp reads a plain buy as the same one: its method, path and host, no body, to be kept alive, and so many bytes.
+// FuzzScan: fasthttp reads a plain buy in the same way: method, path, host, no body, a connection that stays open, and its
+// length.
 func FuzzScan(f *testing.F) {
-	for _, seed := range []string{"GET /buy/ticket HTTP/1.1\r\n" + host + "\r\n", "POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\nGET /",
+	for _, seed := range []string{"GET /buy/ticket HTTP/1.1\r\n" + host + "\r\n",
+		"POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\nGET /",
 		"GET /buy/t HTTP/1.1\r\nHost:a\r\nConnection: keep-alive\r\nX-Buyer-Id: ann\r\nUser-Agent: a\r\nAccept: */*\r\n\r\n"} {
 		f.Add([]byte(seed))
 	}
@@ -106,8 +108,10 @@ func FuzzScan(f *testing.F) {
 		if rest := in.Buffered() + len(b) - min(len(b), 8<<10); len(b)-q.Size != rest {
 			t.Errorf("%q: %d bytes, fasthttp leaves %d of %d", b, q.Size, rest, len(b))
 		}
-		if !h.IsGet() && !h.IsPost() || string(r.RequestURI()) != "/buy/"+string(q.Sale) || string(r.URI().Path()) != "/buy/"+string(q.Sale) ||
-			len(r.Host()) == 0 || len(r.Body()) != 0 || h.ConnectionClose() || !h.IsHTTP11() || r.MayContinue() || len(h.Peek("Idempotency-Key")) != 0 {
+		if !h.IsGet() && !h.IsPost() || string(r.RequestURI()) != "/buy/"+string(q.Sale) ||
+			string(r.URI().Path()) != "/buy/"+string(q.Sale) ||
+			len(r.Host()) == 0 || len(r.Body()) != 0 || h.ConnectionClose() || !h.IsHTTP11() || r.MayContinue() ||
+			len(h.Peek("Idempotency-Key")) != 0 {
 			t.Errorf("%q: %+v is, to fasthttp, %s", b, q, &r)
 		}
 	})

@@ -6,15 +6,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The headers by which a request says more than "one, please". Whoever sends one of them twice is refused: a proxy and
-// an edge could each believe another one.
+// These headers say who buys, and under which key. A request with one of them twice is refused, because a proxy and an edge could
+// each believe another one.
 const (
 	headerBuyer  = "X-Buyer-Id"
 	headerBearer = fasthttp.HeaderAuthorization
 	headerKey    = "Idempotency-Key"
 )
 
-// Anonymous says that a request has none of these headers, as nearly all of a spike's have not. It does not allocate.
+// Anonymous says that a request has none of these headers. It does not allocate.
 func Anonymous(h *fasthttp.RequestHeader) bool {
 	for name := range h.All() {
 		if callers(name) != isNone {
@@ -24,7 +24,7 @@ func Anonymous(h *fasthttp.RequestHeader) bool {
 	return true
 }
 
-// Which of the caller's headers a name is.
+// The caller's headers.
 const (
 	isNone = iota
 	isBuyer
@@ -33,7 +33,7 @@ const (
 	ofCaller
 )
 
-// callers knows names as fasthttp writes them; in whatever case they came, it makes them X-Buyer-Id and so on.
+// callers says which of the caller's headers a name is. fasthttp has normalised the name's case before.
 func callers(name []byte) int {
 	switch len(name) {
 	case len(headerBuyer):
@@ -52,11 +52,12 @@ func callers(name []byte) int {
 	return isNone
 }
 
-// callerHeaders are a request's own; nil: not there, which is not the same as empty. They lie in fasthttp's buffers.
+// callerHeaders is the values of the caller's headers. nil means that the header is missing, which differs from an empty header.
+// The values lie in fasthttp's buffers.
 type callerHeaders struct{ buyer, bearer, key []byte }
 
-// readCaller finds them in the header section alone: fasthttp's Peek also looks at trailers, which come after what
-// a proxy has checked.
+// readCaller reads only the header section. fasthttp's Peek also reads trailers, which come after the part that a proxy has
+// checked.
 func readCaller(h *fasthttp.RequestHeader) (callerHeaders, error) {
 	var found [ofCaller][]byte
 	for name, value := range h.All() {

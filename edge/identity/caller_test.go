@@ -13,17 +13,19 @@ import (
 	"spike/edge/internal/wiretest"
 )
 
-// What a load generator sends, and what a browser does.
+// The headers of a load generator, and of a browser.
 const (
 	requestOfWrk     = "GET /buy/ticket HTTP/1.1\r\nHost: 127.0.0.1:3005\r\nUser-Agent: ApacheBench/2.3\r\nAccept: */*\r\n\r\n"
 	requestOfBrowser = "GET /buy/ticket HTTP/1.1\r\nHost: tickets.example.com\r\nConnection: keep-alive\r\n" +
-		"sec-ch-ua: \"Chromium\";v=\"130\", \"Not?A_Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) " +
+		"sec-ch-ua: \"Chromium\";v=\"130\", \"Not?A_Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\n" +
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) " +
 		"AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\nAccept: application/json, text/plain, */*\r\n" +
-		"X-Requested-With: XMLHttpRequest\r\nReferer: https://tickets.example.com/sale\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n" +
-		"Accept-Language: zh-CN,zh;q=0.9,en;q=0.8\r\nCookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\nIf-None-Match: \"x\"\r\n\r\n"
+		"X-Requested-With: XMLHttpRequest\r\nReferer: https://tickets.example.com/sale\r\n" +
+		"Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: zh-CN,zh;q=0.9,en;q=0.8\r\n" +
+		"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\nIf-None-Match: \"x\"\r\n\r\n"
 )
 
-// received is a request's header as fasthttp reads it from the wire; false: it does not.
+// received is a request's header as fasthttp reads it from the wire. It is false if fasthttp cannot read it.
 func received(t testing.TB, request string) (*fasthttp.Request, bool) {
 	t.Helper()
 	r := &fasthttp.Request{}
@@ -40,7 +42,7 @@ func mustReceive(t testing.TB, request string) *fasthttp.Request {
 	return r
 }
 
-// asking is a request of these header lines, and the peer who sent it.
+// asking is a request with these header lines, and the peer that sent it.
 func asking(t testing.TB, peer string, lines ...string) (*fasthttp.RequestHeader, net.Addr) {
 	t.Helper()
 	request := "GET /buy/ticket HTTP/1.1\r\nHost: a\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
@@ -79,10 +81,12 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// FuzzPlain holds the quick look against the lines as they came: fasthttp's other way to read them.
-func FuzzPlain(f *testing.F) {
-	for _, block := range []string{"Host: a\r\n", "X-Buyer-Id: a\r\nx-buyer-id:b\r\n", "a: b\r\n\tX-Buyer-Id: c\r\n", "x: \rX-Buyer-Id: c\r\n",
-		"Authorization : x\r\n", "Idempotency-Key\x00: x\r\n", "IDEMPOTENCY-KEY:\n", "\x00\nauthorization:x\r\n", "a b: c\r\nX-Buyer -Id: d\r\n"} {
+// FuzzAnonymous compares Anonymous with the raw header lines.
+func FuzzAnonymous(f *testing.F) {
+	for _, block := range []string{"Host: a\r\n", "X-Buyer-Id: a\r\nx-buyer-id:b\r\n", "a: b\r\n\tX-Buyer-Id: c\r\n",
+		"x: \rX-Buyer-Id: c\r\n",
+		"Authorization : x\r\n", "Idempotency-Key\x00: x\r\n", "IDEMPOTENCY-KEY:\n", "\x00\nauthorization:x\r\n",
+		"a b: c\r\nX-Buyer -Id: d\r\n"} {
 		f.Add([]byte(block))
 	}
 	f.Fuzz(func(t *testing.T, block []byte) {
@@ -96,7 +100,7 @@ func FuzzPlain(f *testing.F) {
 		}
 		buyer, auth, key := times["x-buyer-id"], times["authorization"], times["idempotency-key"]
 		if got := Anonymous(&r.Header); got != (buyer+auth+key == 0) {
-			t.Errorf("%q: plain %v, yet %v", block, got, times)
+			t.Errorf("%q: anonymous %v, yet %v", block, got, times)
 		}
 		caller, err := readCaller(&r.Header)
 		if twice := max(buyer, auth, key) > 1; twice != (err != nil) {
@@ -116,7 +120,8 @@ func presence(c callerHeaders) callerPresence {
 
 func TestTwiceIsRefused(t *testing.T) {
 	for name, wrong := range map[string]error{headerBuyer: ErrIdentity, headerBearer: ErrIdentity, headerKey: ErrIdempotencyKey} {
-		for _, lines := range [][]string{{name + ": a", strings.ToLower(name) + ": a"}, {name + ":", "B: c", name + ":"}, {name + ":", name + ": a"}} {
+		for _, lines := range [][]string{{name + ": a", strings.ToLower(name) + ": a"}, {name + ":", "B: c", name + ":"},
+			{name + ":", name + ": a"}} {
 			h, _ := asking(t, "127.0.0.1", lines...)
 			if Anonymous(h) {
 				t.Errorf("%v passes for plain", lines)
@@ -128,9 +133,10 @@ func TestTwiceIsRefused(t *testing.T) {
 	}
 }
 
-// A trailer comes after what a proxy checked: it must not name a buyer.
+// A trailer comes after the part that a proxy has checked, so it must not name a buyer.
 func TestTrailersNameNobody(t *testing.T) {
-	const request = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Buyer-Id, Idempotency-Key\r\n\r\n" +
+	const request = "POST /buy/ticket HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" +
+		"Trailer: X-Buyer-Id, Idempotency-Key\r\n\r\n" +
 		"1\r\na\r\n0\r\nX-Buyer-Id: mallory\r\nIdempotency-Key: 0123456789012345678901234\r\n\r\n"
 	r := mustReceive(t, request)
 	if got := r.Header.Peek(headerBuyer); string(got) != "mallory" {
@@ -151,7 +157,7 @@ func TestPlainAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The other ways to ask, which were tried: they are slower, and Peek looks at trailers too.
+// Other ways to read the headers were tried. They are slower, and Peek reads trailers too.
 func BenchmarkPlain(b *testing.B) {
 	ways := map[string]func(*fasthttp.RequestHeader) bool{
 		"plain": Anonymous,
@@ -167,7 +173,8 @@ func BenchmarkPlain(b *testing.B) {
 				switch raw[0] | 0x20 {
 				case 'x', 'a', 'i':
 					name, _, _ := bytes.Cut(raw, []byte(":"))
-					if bytes.EqualFold(name, []byte(headerBuyer)) || bytes.EqualFold(name, []byte(headerBearer)) || bytes.EqualFold(name, []byte(headerKey)) {
+					if bytes.EqualFold(name, []byte(headerBuyer)) || bytes.EqualFold(name, []byte(headerBearer)) ||
+						bytes.EqualFold(name, []byte(headerKey)) {
 						return false
 					}
 				}

@@ -16,8 +16,8 @@ const (
 	minAnonKey = 22 // characters: 128 random bits in base64
 )
 
-// idempotencyKey reads the request's key; zero: there is none. What counts is the text as sent; the quotes that the
-// IETF's draft puts around it are a part of it.
+// idempotencyKey reads the request's key. Zero means that there is none. The key is the text as it was sent, with the quotes that
+// the IETF's draft puts around it.
 func idempotencyKey(text []byte, who Identity) (ledger.IdempotencyKey, error) {
 	if text == nil {
 		return ledger.IdempotencyKey{}, nil
@@ -44,7 +44,7 @@ func isKeyText(text []byte) bool {
 	return true
 }
 
-// unquoted is what may be random of a key.
+// unquoted is the part of a key that may be random.
 func unquoted(text []byte) []byte {
 	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
 		return text[1 : n-1]
@@ -52,15 +52,15 @@ func unquoted(text []byte) []byte {
 	return text
 }
 
-// keyOf is what the ledger calls a key: the buyer is hashed with it, after its length, so that two buyers' equal keys
-// are two keys. Every edge must compute the same.
+// keyOf is the ledger's name of a key. The hash includes the buyer after its length, so equal keys of two buyers are two keys.
+// Every edge must compute the same name.
 func keyOf(buyer ledger.Buyer, text []byte) ledger.IdempotencyKey {
 	var room [1 + len(buyer) + maxKeyText]byte
 	b := append(room[:0], byte(len(buyer)))
 	b = append(b, buyer[:]...)
 	sum := sha256.Sum256(append(b, text...))
 	key := ledger.IdempotencyKey(sum[:])
-	if key == (ledger.IdempotencyKey{}) { // which would mean that none was sent
+	if key == (ledger.IdempotencyKey{}) { // zero means that no key was sent
 		key[len(key)-1] = 1
 	}
 	return key

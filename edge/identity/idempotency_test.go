@@ -15,7 +15,7 @@ import (
 
 var ann = Identity{Buyer: BuyerOf([]byte("ann")), Known: true}
 
-// keySent is the key that a request of somebody has.
+// keySent is the key of a request by this buyer.
 func keySent(who Identity) func(*fasthttp.RequestHeader, net.Addr) (ledger.IdempotencyKey, error) {
 	return func(h *fasthttp.RequestHeader, _ net.Addr) (ledger.IdempotencyKey, error) {
 		sent, err := readCaller(h)
@@ -48,14 +48,16 @@ func TestIdempotencyKey(t *testing.T) {
 		{"nobody's, a quote", `"`, Identity{}, false},
 	} {
 		key, err := keySent(c.who)(asking(t, "127.0.0.1", "idempotency-KEY: "+c.line))
-		if c.ok && (err != nil || key != keyOf(c.who.Buyer, []byte(c.line))) || !c.ok && (!errors.Is(err, ErrIdempotencyKey) || key != ledger.IdempotencyKey{}) {
+		if c.ok && (err != nil || key != keyOf(c.who.Buyer, []byte(c.line))) ||
+			!c.ok && (!errors.Is(err, ErrIdempotencyKey) || key != ledger.IdempotencyKey{}) {
 			t.Errorf("%s: %x %v", c.name, key, err)
 		}
 	}
 	if key, err := keySent(ann)(asking(t, "127.0.0.1")); err != nil || key != (ledger.IdempotencyKey{}) {
 		t.Errorf("none: %x %v", key, err)
 	}
-	if key, err := keySent(ann)(asking(t, "127.0.0.1", "Idempotency-Key: a", "Idempotency-Key: a")); !errors.Is(err, ErrIdempotencyKey) {
+	key, err := keySent(ann)(asking(t, "127.0.0.1", "Idempotency-Key: a", "Idempotency-Key: a"))
+	if !errors.Is(err, ErrIdempotencyKey) {
 		t.Errorf("two: %x %v", key, err)
 	}
 }
@@ -106,7 +108,8 @@ func FuzzIdempotencyKey(f *testing.F) {
 			return
 		}
 		sent := r.Header.Peek(headerKey)
-		if len(sent) == 0 || len(sent) > maxKeyText || !known && len(sent) < minAnonKey || strings.ContainsFunc(string(sent), func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		if len(sent) == 0 || len(sent) > maxKeyText || !known && len(sent) < minAnonKey ||
+			strings.ContainsFunc(string(sent), func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
 			t.Errorf("%q was taken", sent)
 		}
 		if key != keyOf(who.Buyer, sent) || key == (ledger.IdempotencyKey{}) {

@@ -1,5 +1,6 @@
-// Package identity reads who buys from a request's headers, and under which Idempotency-Key: a trusted proxy's X-Buyer-Id, a verified
-// JWT, or nobody. A header that is there twice, or that cannot be read, is an error: nobody is guessed at.
+// Package identity reads the buyer and the Idempotency-Key from a request's headers. The buyer is named by a verified JWT or by a
+// trusted proxy's X-Buyer-Id, or is anonymous. A header that is there twice or that cannot be read is an error, because the edge
+// must not guess a buyer.
 package identity
 
 import (
@@ -15,22 +16,22 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// ErrIdentity says that a request does not say clearly who buys: 400.
+// ErrIdentity says that a request does not name its buyer clearly: 400.
 var ErrIdentity = errors.New("not a usable identity")
 
-// maxBuyerID is the longest a buyer's id may be, in bytes.
+// maxBuyerID is the greatest length of a buyer's id, in bytes.
 const maxBuyerID = 256
 
-// Identity is who buys: the zero value is somebody whom nobody vouches for.
+// Identity is the buyer of a request. The zero value is an anonymous buyer.
 type Identity struct {
 	Buyer ledger.Buyer
 	Known bool
 	Key   ledger.IdempotencyKey // zero: none was sent
 }
 
-// BuyerOf is what tokens, ledger and orders call the buyer with this id: the first 8 bytes of the id's SHA-256. In
-// PostgreSQL, where ids are text: substr(sha256(convert_to(id, 'UTF8')), 1, 8). All zeros would mean "anonymous", so
-// the one id in 2^64 that hashes to it is called 0000000000000001.
+// BuyerOf is the name of a buyer in tokens, ledger and orders: the first 8 bytes of the SHA-256 of its id. In PostgreSQL, where
+// ids are text, that is substr(sha256(convert_to(id, 'UTF8')), 1, 8). All zeros means "anonymous", so an id that hashes to zeros
+// is called 0000000000000001.
 func BuyerOf(id []byte) ledger.Buyer {
 	sum := sha256.Sum256(id)
 	return nonZero(ledger.Buyer(sum[:8]))
@@ -43,18 +44,19 @@ func nonZero(b ledger.Buyer) ledger.Buyer {
 	return b
 }
 
-// Who tells who sent a request. Safe for concurrent use.
+// Who identifies the senders of requests. It is safe for concurrent use.
 type Who struct {
 	trusted []netip.Prefix
 	jwt     atomic.Pointer[JWTKey]
 }
 
-// TrustedByDefault are the networks whose X-Buyer-Id is believed where none are given: this machine's own.
+// TrustedByDefault is this machine's own networks. Their X-Buyer-Id is believed if no networks are given.
 func TrustedByDefault() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
-// NewWho believes X-Buyer-Id of peers in the trusted networks, and JWTs under the key; nil: Authorization is ignored.
+// NewWho believes the X-Buyer-Id of peers in the trusted networks, and JWTs under the key. Without a key it ignores
+// Authorization.
 func NewWho(trusted []netip.Prefix, key *JWTKey) *Who {
 	w := &Who{}
 	w.jwt.Store(key)
@@ -71,9 +73,9 @@ func NewWho(trusted []netip.Prefix, key *JWTKey) *Who {
 // SetJWT changes the key of JWTs.
 func (w *Who) SetJWT(key *JWTKey) { w.jwt.Store(key) }
 
-// Identify says who sent the request, and under which Idempotency-Key. A JWT is believed wherever it comes from and, where keys are
-// configured, must be valid if there is one: ErrJWT. Else it is whom a trusted peer names in X-Buyer-Id; a stranger's X-Buyer-Id
-// means nothing. The same id is the same buyer both ways. ErrIdentity, ErrIdempotencyKey: not to be guessed at.
+// Identify reads the buyer and the Idempotency-Key of a request. If JWTs are configured and the request has one, the JWT names
+// the buyer, and must be valid: ErrJWT. Otherwise X-Buyer-Id names the buyer if the peer is trusted, and means nothing if it is
+// not. The same id names the same buyer both ways. ErrIdentity and ErrIdempotencyKey say that a header cannot be used.
 func (w *Who) Identify(h *fasthttp.RequestHeader, peer net.Addr) (Identity, error) {
 	sent, err := readCaller(h)
 	if err != nil {

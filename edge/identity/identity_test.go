@@ -16,7 +16,7 @@ func TestBuyerOf(t *testing.T) {
 	if got := BuyerOf([]byte("ann")); got != ledger.Buyer(sum[:8]) {
 		t.Errorf("%x, want %x", got, sum[:8])
 	}
-	// What `select encode(substr(sha256(convert_to('安娜', 'UTF8')), 1, 8), 'hex')` says.
+	// The result of `select encode(substr(sha256(convert_to('安娜', 'UTF8')), 1, 8), 'hex')`.
 	sum = sha256.Sum256([]byte{0xe5, 0xae, 0x89, 0xe5, 0xa8, 0x9c})
 	if got := BuyerOf([]byte("安娜")); got != ledger.Buyer(sum[:8]) {
 		t.Errorf("%x, want %x", got, sum[:8])
@@ -28,7 +28,8 @@ func TestBuyerOf(t *testing.T) {
 
 func TestWhomThePeerNames(t *testing.T) {
 	const line = "X-Buyer-Id: ann"
-	some := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("::ffff:192.168.0.0/112")}
+	some := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"),
+		netip.MustParsePrefix("::ffff:192.168.0.0/112")}
 	for _, c := range []struct {
 		peer    string
 		trusted []netip.Prefix
@@ -79,7 +80,8 @@ func TestBuyerIDsThatAreRefused(t *testing.T) {
 		"\xff":                   true,
 	} {
 		got, err := w.Identify(asking(t, "127.0.0.1", "X-Buyer-Id: "+id))
-		if ok && (err != nil || got != Identity{Buyer: BuyerOf([]byte(id)), Known: true}) || !ok && (!errors.Is(err, ErrIdentity) || got != Identity{}) {
+		if ok && (err != nil || got != Identity{Buyer: BuyerOf([]byte(id)), Known: true}) ||
+			!ok && (!errors.Is(err, ErrIdentity) || got != Identity{}) {
 			t.Errorf("%q: %+v %v", id, got, err)
 		}
 		if got, err := w.Identify(asking(t, "10.0.0.1", "X-Buyer-Id: "+id)); err != nil || got != (Identity{}) {
@@ -91,7 +93,7 @@ func TestBuyerIDsThatAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzBuyerID: who comes out is who went in, or it is said that nobody did.
+// FuzzBuyerID: the buyer is the one that the header names, or the request is refused.
 func FuzzBuyerID(f *testing.F) {
 	for _, seed := range []string{"ann", "", " ann ", "a\x7fb", "a\nX-Buyer-Id: bob", strings.Repeat("a", 300), "\xff\xfe"} {
 		f.Add(seed, true)

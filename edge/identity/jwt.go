@@ -28,7 +28,7 @@ import (
 var (
 	// ErrJWT says that a request's JWT proves nothing: 401.
 	ErrJWT = errors.New("not a valid JWT")
-	// ErrJWTKey says that JWTs cannot be verified with what was given. It never repeats it.
+	// ErrJWTKey says that a key cannot verify JWTs. Its message never repeats the key.
 	ErrJWTKey = errors.New("JWT key")
 )
 
@@ -39,15 +39,15 @@ const (
 	maxJWTFile = 1 << 20          // bytes
 )
 
-// JWTKey verifies JWTs. Which algorithms it takes follows from the key and never from the JWT, so a public key is never
-// used as a secret. Safe for concurrent use.
+// JWTKey verifies JWTs. The key and never the JWT decides which algorithms count, so a public key is never used as a secret. It
+// is safe for concurrent use.
 type JWTKey struct {
 	parser  *jwt.Parser
 	find    jwt.Keyfunc
 	methods []string // algorithms of the keys
-	secret  bool     // one of the keys is
-	keys    int      // that verify
-	others  int      // of a set, for something else
+	secret  bool     // one of the keys is a secret
+	keys    int      // number of keys that verify
+	others  int      // number of a set's keys for other uses
 }
 
 // Count is how many keys verify JWTs, and how many others a JWK Set has.
@@ -68,9 +68,11 @@ func LoadJWTKey(path string) (key *JWTKey, warning string, err error) {
 	return key, warning, nil
 }
 
-// ParseJWTKey takes one of three: public keys in PEM (RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521,
-// Ed25519); a JWK Set in JSON; or a secret of at least 32 bytes for HS256, HS384 and HS512, taken as it is, but for the
-// line end after a secret of printable characters.
+// ParseJWTKey reads one of three things:
+//
+//   - public keys in PEM: RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, Ed25519
+//   - a JWK Set in JSON
+//   - a secret of at least 32 bytes for HS256, HS384 and HS512, as it is; the line end after printable characters does not count
 func ParseJWTKey(text []byte) (*JWTKey, error) {
 	lean := bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
 	switch {
@@ -84,7 +86,7 @@ func ParseJWTKey(text []byte) (*JWTKey, error) {
 	return newJWTKey([]jwtKey{{secretIn(text), 1}}, nil)
 }
 
-// isPublic knows the shapes of keys that would be a disaster as a secret: DER, bare base64 of it, OpenSSH's, bare JWKs.
+// isPublic recognises forms of public keys, which must not be taken as secrets: DER, base64 of it, OpenSSH's, bare JWKs.
 func isPublic(text []byte) bool {
 	for _, sign := range []string{"ssh-", "ecdsa-sha2-", "[", "sk-ssh-", "sk-ecdsa-"} {
 		if bytes.HasPrefix(text, []byte(sign)) {
@@ -137,7 +139,7 @@ func pemKeys(text []byte) (*JWTKey, error) {
 	return newJWTKey(keys, nil)
 }
 
-// jwkSet keeps the keys for signatures and passes over the others, as RFC 7517 wants it.
+// jwkSet keeps the keys for signatures and ignores the others, as RFC 7517 demands.
 func jwkSet(text []byte) (*JWTKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -169,7 +171,7 @@ func jwkSet(text []byte) (*JWTKey, error) {
 	return key, err
 }
 
-// jwkOf reads a member of a set, if it is for verifying. What else a set has may be of any kind, also one to come.
+// jwkOf reads a member of a set, if the member can verify. Other members may be of any kind, even of an unknown one.
 func jwkOf(member []byte) (k jwkset.JWK, use bool, err error) {
 	var kind struct {
 		KTY    jwkset.KTY      `json:"kty"`
@@ -185,8 +187,8 @@ func jwkOf(member []byte) (k jwkset.JWK, use bool, err error) {
 	signs := kind.USE == "" || kind.USE == jwkset.UseSig
 	verifies := len(kind.KEYOPS) == 0 || slices.Contains(kind.KEYOPS, jwkset.KeyOpsVerify)
 	method := kind.ALG == "" || kind.ALG != jwkset.AlgNone && jwt.GetSigningMethod(string(kind.ALG)) != nil // others encrypt
-	agrees := kind.KTY == jwkset.KtyOKP && kind.CRV != jwkset.CrvEd25519                                    // on keys, by X25519 or X448
-	if !known || !signs || !verifies || !method || agrees {
+	exchanges := kind.KTY == jwkset.KtyOKP && kind.CRV != jwkset.CrvEd25519                                 // X25519 or X448
+	if !known || !signs || !verifies || !method || exchanges {
 		return k, false, nil
 	}
 	var m jwkset.JWKMarshal
@@ -200,13 +202,13 @@ func jwkOf(member []byte) (k jwkset.JWK, use bool, err error) {
 	return k, err == nil, err
 }
 
-// jwtKey is a key, and which one of its file it is.
+// jwtKey is a key, and its number in its file.
 type jwtKey struct {
 	key any
 	at  int
 }
 
-// newJWTKey takes all keys there are, and how to find a JWT's among them; nil: any of them may be it.
+// newJWTKey takes all keys, and a function that finds the key of a JWT. If that is nil, every key is tried.
 func newJWTKey(keys []jwtKey, find jwt.Keyfunc) (*JWTKey, error) {
 	var methods []string
 	var set jwt.VerificationKeySet
@@ -227,8 +229,9 @@ func newJWTKey(keys []jwtKey, find jwt.Keyfunc) (*JWTKey, error) {
 	if find == nil {
 		find = func(*jwt.Token) (any, error) { return set, nil }
 	}
-	return &JWTKey{find: find, secret: secret, methods: methods, keys: len(keys), parser: jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(), jwt.WithLeeway(jwtLeeway), jwt.WithStrictDecoding())}, nil
+	parser := jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithLeeway(jwtLeeway), jwt.WithStrictDecoding())
+	return &JWTKey{find: find, secret: secret, methods: methods, keys: len(keys), parser: parser}, nil
 }
 
 // methodsOf lists the algorithms a key is good for.
@@ -245,7 +248,8 @@ func methodsOf(key any) ([]string, error) {
 		}
 		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, nil
 	case *ecdsa.PublicKey:
-		for curve, method := range map[elliptic.Curve]string{elliptic.P256(): "ES256", elliptic.P384(): "ES384", elliptic.P521(): "ES512"} {
+		methods := map[elliptic.Curve]string{elliptic.P256(): "ES256", elliptic.P384(): "ES384", elliptic.P521(): "ES512"}
+		for curve, method := range methods {
 			if k.Curve == curve {
 				return []string{method}, nil
 			}
@@ -257,7 +261,7 @@ func methodsOf(key any) ([]string, error) {
 	return nil, fmt.Errorf("%T is not a public key for signatures", key)
 }
 
-// subject verifies what an Authorization header holds and says whom it names. Its error is a jwtFault.
+// subject verifies the JWT in an Authorization header, and returns its subject. The error is a jwtFault.
 func (k *JWTKey) subject(header []byte) (string, error) {
 	scheme, text, _ := strings.Cut(string(header), " ")
 	if !strings.EqualFold(scheme, "Bearer") {

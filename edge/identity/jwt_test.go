@@ -26,7 +26,7 @@ import (
 
 const someSecret = "correct-horse-battery-staple-0123456789"
 
-// issuers have one key of each kind, made once: RSA takes its time.
+// issuers has one key of each kind. The keys are made once, because RSA is slow.
 type issuers struct {
 	rsa, otherRSA, weakRSA *rsa.PrivateKey
 	ec256, ec384, ec224    *ecdsa.PrivateKey
@@ -38,7 +38,8 @@ var makeIssuers = sync.OnceValues(func() (is issuers, err error) {
 		k, e := rsa.GenerateKey(rand.Reader, bits)
 		*key, err = k, errors.Join(err, e)
 	}
-	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &is.ec256, elliptic.P384(): &is.ec384, elliptic.P224(): &is.ec224} {
+	for curve, key := range map[elliptic.Curve]**ecdsa.PrivateKey{elliptic.P256(): &is.ec256, elliptic.P384(): &is.ec384,
+		elliptic.P224(): &is.ec224} {
 		k, e := ecdsa.GenerateKey(curve, rand.Reader)
 		*key, err = k, errors.Join(err, e)
 	}
@@ -65,7 +66,7 @@ func pemOf(t testing.TB, key crypto.Signer) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// claims are ann's for an hour, but for what is changed; nil takes a claim out.
+// claims is ann's claims for an hour, with some changed. nil removes a claim.
 func claims(changed ...any) jwt.MapClaims {
 	now := time.Now()
 	c := jwt.MapClaims{"sub": "ann", "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "nbf": now.Unix()}
@@ -99,7 +100,8 @@ func mustKey(t testing.TB, text []byte) *JWTKey {
 	return k
 }
 
-// wantSubject holds that the key takes the JWT, or with "" that it does not, and says nothing of it.
+// wantSubject checks that the key accepts the JWT. With "" it checks that the key refuses the JWT, and that the error repeats
+// nothing of it.
 func wantSubject(t *testing.T, what string, k *JWTKey, text, want string) {
 	t.Helper()
 	got, err := k.subject([]byte("Bearer " + text))
@@ -148,7 +150,7 @@ func TestJWTOfEachKind(t *testing.T) {
 	}
 }
 
-// wrongCurve makes ES384 of a P-256 key, which the library's own refuses to do.
+// wrongCurve signs ES384 with a P-256 key, which the library's own method refuses.
 type wrongCurve struct{ *jwt.SigningMethodECDSA }
 
 func (m wrongCurve) Sign(text string, key any) ([]byte, error) {
@@ -203,7 +205,8 @@ func TestBearer(t *testing.T) {
 	good := signed(t, jwt.SigningMethodHS256, []byte(someSecret), claims())
 	for header, ok := range map[string]bool{
 		"Bearer " + good: true, "bearer   " + good: true, "BEARER " + good: true,
-		"": false, "Bearer": false, "Bearer ": false, good: false, "Basic " + good: false, "Bearer" + good: false, "Bearer\t" + good: false,
+		"": false, "Bearer": false, "Bearer ": false, good: false, "Basic " + good: false, "Bearer" + good: false,
+		"Bearer\t" + good:      false,
 		"Bearer " + good + "x": false, "Bearer " + good + " ": false, "Bearer " + good + ".x": false, "Bearer " + good + "=": false,
 		"Bearer " + good[1:]: false, "Bearer a.b.c": false, "Bearer ..": false, "Bearer " + good + ", Bearer " + good: false,
 	} {
@@ -213,14 +216,14 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// A JWT has one text, as a token has.
+// A JWT has only one text, as a token has.
 func TestEveryChangedCharacterOfAJWTIsRefused(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/\n "
 	k := mustKey(t, []byte(someSecret))
 	good := signed(t, jwt.SigningMethodHS256, []byte(someSecret), claims("iat", nil, "nbf", nil))
 	for i := range good {
 		for _, c := range []byte(alphabet) {
-			if c != good[i] && (i > 0 || c != ' ') { // blanks before it are Bearer's
+			if c != good[i] && (i > 0 || c != ' ') { // a blank before it belongs to Bearer
 				wantSubject(t, "changed", k, good[:i]+string(c)+good[i+1:], "")
 			}
 		}
@@ -384,7 +387,7 @@ func TestLoadJWTKey(t *testing.T) {
 	}
 }
 
-// FuzzBearer: what is taken was signed, to the byte.
+// FuzzBearer: an accepted JWT is the signed one, byte for byte.
 func FuzzBearer(f *testing.F) {
 	k := mustKey(f, []byte(someSecret))
 	good := signed(f, jwt.SigningMethodHS256, []byte(someSecret), claims("exp", time.Now().Add(24*time.Hour).Unix()))
@@ -399,17 +402,19 @@ func FuzzBearer(f *testing.F) {
 		for _, text := range []string{header, string(forged)} {
 			id, err := k.subject([]byte(text))
 			scheme, rest, _ := strings.Cut(text, " ")
-			if same := strings.EqualFold(scheme, "bearer") && strings.TrimLeft(rest, " ") == good; same != (err == nil && id == "ann") || !same && !errors.Is(err, ErrJWT) {
+			if same := strings.EqualFold(scheme, "bearer") && strings.TrimLeft(rest, " ") == good; same != (err == nil && id == "ann") ||
+				!same && !errors.Is(err, ErrJWT) {
 				t.Errorf("%q: %q %v", text, id, err)
 			}
 		}
 	})
 }
 
-// FuzzJWTKey: no file makes a key that takes an unsigned JWT, or one signed with nothing.
+// FuzzJWTKey: no file makes a key that accepts an unsigned JWT, or one that was signed with an empty key.
 func FuzzJWTKey(f *testing.F) {
 	is := keysOf(f)
-	for _, seed := range [][]byte{pemOf(f, is.ec256), []byte(someSecret), oddSecret, setOf(f, jwk(f, is.ed.Public(), jwkset.JWKMetadataOptions{KID: "d"})),
+	for _, seed := range [][]byte{pemOf(f, is.ec256), []byte(someSecret), oddSecret,
+		setOf(f, jwk(f, is.ed.Public(), jwkset.JWKMetadataOptions{KID: "d"})),
 		setOf(f, jwk(f, []byte(someSecret), jwkset.JWKMetadataOptions{})), []byte(`{"keys":[{"kty":"oct","k":"AA"}]}`)} {
 		f.Add(seed)
 	}
@@ -434,7 +439,8 @@ func BenchmarkJWT(b *testing.B) {
 		key  []byte
 		m    jwt.SigningMethod
 		with any
-	}{"HS256": {[]byte(someSecret), jwt.SigningMethodHS256, []byte(someSecret)}, "RS256": {pemOf(b, is.rsa), jwt.SigningMethodRS256, is.rsa},
+	}{"HS256": {[]byte(someSecret), jwt.SigningMethodHS256, []byte(someSecret)},
+		"RS256": {pemOf(b, is.rsa), jwt.SigningMethodRS256, is.rsa},
 		"ES256": {pemOf(b, is.ec256), jwt.SigningMethodES256, is.ec256}, "EdDSA": {pemOf(b, is.ed), jwt.SigningMethodEdDSA, is.ed}} {
 		b.Run(name, func(b *testing.B) {
 			k, header := mustKey(b, c.key), []byte("Bearer "+signed(b, c.m, c.with, claims()))

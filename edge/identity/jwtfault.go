@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// jwtFault is why a JWT proves nothing, in words of our own: nothing of the JWT comes back.
+// jwtFault is why a JWT proves nothing. Its text is our own, and repeats nothing of the JWT.
 type jwtFault int
 
 const (
@@ -30,7 +30,7 @@ const (
 	jwtFaults
 )
 
-// jwtReasons are the reason label of spike_jwt_refused_total, and what the log says.
+// jwtReasons is the values of the label "reason" of spike_jwt_refused_total, and the texts for the log.
 var jwtReasons = [jwtFaults]struct{ label, words string }{
 	notBearer:      {"scheme", "Authorization is not a Bearer's"},
 	malformedJWT:   {"malformed", "it is malformed"},
@@ -48,7 +48,7 @@ var jwtReasons = [jwtFaults]struct{ label, words string }{
 func (f jwtFault) Error() string { return ErrJWT.Error() + ": " + jwtReasons[f].words }
 func (f jwtFault) Unwrap() error { return ErrJWT }
 
-// faultOf is what the parser found wrong first.
+// faultOf is the fault that the parser found first.
 func (k *JWTKey) faultOf(token *jwt.Token, err error) jwtFault {
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
@@ -77,7 +77,7 @@ type Refusals struct {
 
 const jwtSaidEvery = time.Minute
 
-// NewRefusals logs there.
+// NewRefusals counts from zero.
 func NewRefusals(log zerolog.Logger) *Refusals {
 	l := &Refusals{}
 	for i := range l.log {
@@ -86,7 +86,7 @@ func NewRefusals(log zerolog.Logger) *Refusals {
 	return l
 }
 
-// Note counts what Identify said.
+// Note counts an error of Identify, if a JWT was refused.
 func (l *Refusals) Note(err error) {
 	var f jwtFault
 	if !errors.As(err, &f) {
@@ -96,7 +96,7 @@ func (l *Refusals) Note(err error) {
 	l.log[f].Warn().Str("why", jwtReasons[f].words).Uint64("so_often", n).Msg("a JWT was refused")
 }
 
-// All is how many were refused, by reason.
+// All is how many JWTs were refused, by reason.
 func (l *Refusals) All() iter.Seq2[string, uint64] {
 	return func(yield func(reason string, n uint64) bool) {
 		for i := range l.count {

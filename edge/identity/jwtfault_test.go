@@ -15,11 +15,12 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Row D12: why a JWT was refused is counted by reason and logged now and then, and nothing of the JWT with it.
+// Row D12: refused JWTs are counted by reason, and each reason is logged now and then, without anything of the JWT.
 func TestD12RefusedJWTsAreCountedByReason(t *testing.T) {
 	is := keysOf(t)
 	secret := []byte(someSecret)
-	key := mustKey(t, setOf(t, jwk(t, is.rsa.Public(), jwkset.JWKMetadataOptions{KID: "r"}), jwk(t, secret, jwkset.JWKMetadataOptions{KID: "s"})))
+	key := mustKey(t, setOf(t, jwk(t, is.rsa.Public(), jwkset.JWKMetadataOptions{KID: "r"}),
+		jwk(t, secret, jwkset.JWKMetadataOptions{KID: "s"})))
 	at := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	hs := func(c jwt.Claims, header ...string) string {
 		return "Bearer " + signed(t, jwt.SigningMethodHS256, secret, c, append(header, "kid", "s")...)
@@ -68,7 +69,7 @@ func TestD12RefusedJWTsAreCountedByReason(t *testing.T) {
 	}
 }
 
-// Keys of another use or kind are passed over, wherever they stand in the set.
+// Keys for another use or of another kind are ignored, wherever they stand in the set.
 func TestD12ForeignKeysArePassedOver(t *testing.T) {
 	is := keysOf(t)
 	agreement, err := ecdh.X25519().GenerateKey(rand.Reader)
@@ -98,7 +99,8 @@ func TestD12ForeignKeysArePassedOver(t *testing.T) {
 		wantSubject(t, "one that wraps, without id", k, signed(t, jwt.SigningMethodRS256, is.otherRSA, claims()), "")
 		wantSubject(t, "a cipher's", k, signed(t, jwt.SigningMethodHS256, []byte(strings.Repeat("k", 32)), claims()), "")
 	}
-	for i, bad := range []any{jwk(t, is.weakRSA.Public(), jwkset.JWKMetadataOptions{}), json.RawMessage(`{"kty":"RSA","n":"!","e":"AQAB"}`)} {
+	for i, bad := range []any{jwk(t, is.weakRSA.Public(), jwkset.JWKMetadataOptions{}),
+		json.RawMessage(`{"kty":"RSA","n":"!","e":"AQAB"}`)} {
 		_, err := ParseJWTKey(setOf(t, foreign[0], good, foreign[1], bad))
 		if want := []string{"key 4: ", "JWK 4 "}[i]; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the fourth is bad: %v", err)

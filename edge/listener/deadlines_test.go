@@ -19,18 +19,18 @@ func (c *counted) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-func pipe(t *testing.T) (*patientConn, *counted, net.Conn) {
+func pipe(t *testing.T) (*coarseConn, *counted, net.Conn) {
 	t.Helper()
 	here, there := net.Pipe()
 	t.Cleanup(func() { _ = here.Close(); _ = there.Close() })
 	c := &counted{Conn: here}
-	return &patientConn{Conn: c}, c, there
+	return &coarseConn{Conn: c}, c, there
 }
 
 func TestDeadlinesStillEnd(t *testing.T) {
 	c, _, _ := pipe(t)
 	_ = c.SetReadDeadline(time.Now().Add(time.Hour))
-	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // an earlier one counts at once
+	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // an earlier deadline counts at once
 	start := time.Now()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) > 5*time.Second {
 		t.Errorf("read: %v after %v", err, time.Since(start))
@@ -49,7 +49,7 @@ func TestDeadlinesOfManyRequestsAreOneTimer(t *testing.T) {
 		}
 	}()
 	now := time.Now()
-	for i := range 1000 { // as fasthttp: idle, then reading
+	for i := range 1000 { // as fasthttp does: an idle deadline, then a read deadline
 		_ = c.SetReadDeadline(now.Add(time.Minute + time.Duration(i)*time.Microsecond))
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)

@@ -11,32 +11,33 @@ import (
 	"time"
 )
 
-// When a listener is closed, the kernel resets what it has accepted and nobody has taken yet. So before it is closed, nobody new
-// is let in (linux: a SYN is dropped, and the client's next one is refused), and the queue is emptied.
+// When a listener is closed, the kernel resets the connections in its queue. So before the close no new connection enters the
+// queue, and the queue is emptied. (On Linux a SYN is dropped, and the client's next SYN is refused.)
 
 const (
-	lullFor    = time.Millisecond // without a connection the queue is empty: half-open ones are a way of the wire behind
-	finishMost = time.Second      // for all of it
+	// After so long without a connection the queue is empty, because a half-open connection is only one way of the wire behind.
+	quietFor   = time.Millisecond
+	finishMost = time.Second // how long Finish may take
 )
 
 // ErrListen says that an address cannot be listened on.
 var ErrListen = errors.New("cannot listen")
 
-// Listen listens on a TCP address: ErrListen.
+// Listen listens on a TCP address. Its error is ErrListen.
 func Listen(addr string) (*net.TCPListener, error) {
-	var plain net.ListenConfig
-	plain.SetMultipathTCP(false) // of it Linux takes no filter (LastCall)
-	l, err := plain.Listen(context.Background(), "tcp", addr)
+	var tcp net.ListenConfig
+	tcp.SetMultipathTCP(false) // with it Linux takes no filter (LastCall)
+	l, err := tcp.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%w on %s: %w", ErrListen, addr, err)
 	}
-	return l.(*net.TCPListener), nil // a listener on tcp is one
+	return l.(*net.TCPListener), nil
 }
 
-// LastCall can be emptied before it is closed.
+// LastCall is a listener whose queue can be emptied before the close.
 type LastCall struct {
 	*net.TCPListener
-	taken  atomic.Bool // something came since it was looked at
+	taken  atomic.Bool // a connection came since the last look
 	closed sync.Once
 	empty  chan struct{}
 }
@@ -46,7 +47,7 @@ func NewLastCall(l *net.TCPListener) *LastCall {
 	return &LastCall{TCPListener: l, empty: make(chan struct{})}
 }
 
-// Accept gives connections until the queue is empty, once Finish was called.
+// Accept returns connections. After Finish was called, it returns them until the queue is empty.
 func (l *LastCall) Accept() (net.Conn, error) {
 	for {
 		c, err := l.TCPListener.Accept()
@@ -60,17 +61,17 @@ func (l *LastCall) Accept() (net.Conn, error) {
 			close(l.empty)
 			return nil, net.ErrClosed
 		}
-		if err = l.SetDeadline(time.Now().Add(lullFor)); err != nil {
+		if err = l.SetDeadline(time.Now().Add(quietFor)); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// Finish has what is in the queue accepted, and closes it.
+// Finish waits until Accept has emptied the queue, and closes the listener.
 func (l *LastCall) Finish(ctx context.Context) error {
 	err := shutOut(l.TCPListener)
 	l.taken.Store(true)
-	if e := l.SetDeadline(time.Now().Add(lullFor)); e == nil {
+	if e := l.SetDeadline(time.Now().Add(quietFor)); e == nil {
 		most, cancel := context.WithTimeout(ctx, finishMost)
 		defer cancel()
 		select {
@@ -81,7 +82,7 @@ func (l *LastCall) Finish(ctx context.Context) error {
 	return errors.Join(err, l.Close())
 }
 
-// Close closes it, the first time.
+// Close closes the listener once.
 func (l *LastCall) Close() (err error) {
 	l.closed.Do(func() { err = l.TCPListener.Close() })
 	return err

@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noSYN is a filter for a listening socket: it takes every segment but those that open a connection (SYN without ACK).
+// noSYN is a filter for a listening socket. It drops the segments that open a connection: SYN without ACK.
 var noSYN = []unix.SockFilter{
 	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 13},                  // the flags of the TCP header
 	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: 0x12},               // SYN and ACK
 	{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: 0x02, Jt: 0, Jf: 1}, // SYN alone
-	{Code: unix.BPF_RET | unix.BPF_K, K: 0},                                 // is dropped
-	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18},                           // else it is taken whole
+	{Code: unix.BPF_RET | unix.BPF_K, K: 0},                                 // drop it
+	{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 18},                           // take any other segment whole
 }
 
-// shutOut lets nobody new into a listener's queue.
+// shutOut keeps new connections out of a listener's queue.
 func shutOut(l *net.TCPListener) error {
 	raw, err := l.SyscallConn()
 	if err != nil {

@@ -1,5 +1,9 @@
-// Package listener has what stands between the kernel and a server: connections whose deadlines cost nothing, limits by source, a
-// place for who has shown the operators' token, and an end that resets nobody. It knows nothing of what is served.
+// Package listener has listeners that stand between the kernel and a server. It knows nothing of the requests.
+//
+//   - Coarse: connections with cheap deadlines, and answers to plain requests before the HTTP server reads them
+//   - Limited: limits on connections, in all and by source
+//   - Visitors: connections with the operators' token are never kept out by connections without it
+//   - LastCall: an end that resets no connection
 package listener
 
 import (
@@ -21,22 +25,22 @@ const (
 	IdleTimeout = 60 * time.Second // between requests; nginx gives a connection up at 30 s
 )
 
-// How many connections there may be at a time. Each is a file, and a process has only so many of them.
+// Limits on connections. Each connection is a file, and a process may open only so many.
 const (
-	maxPerSource = 4096    // or a quarter of all, where that is less
-	otherFiles   = 256     // kept for the store, the rings, the operators
-	Few          = 4096    // connections or less are said at the start
-	FilesMost    = 1 << 20 // however many the system allows
-	fewFiles     = 1024    // taken for the limit where the system does not tell
-	turnedAway   = 100 * time.Millisecond
-	acceptPause  = 10 * time.Millisecond
+	maxPerSource = 4096                   // connections of one source, or a quarter of all if that is less
+	otherFiles   = 256                    // files kept for the store, the rings, the operators
+	Few          = 4096                   // with fewer connections an edge warns at its start
+	FilesMost    = 1 << 20                // files, even if the system allows more
+	fewFiles     = 1024                   // the limit on files if the system does not tell it
+	turnedAway   = 100 * time.Millisecond // how long writing a refusal may take
+	acceptPause  = 10 * time.Millisecond  // after Accept has failed for a moment
 )
 
-// Limits counts connections, by where they come from: an IPv4 address, or an IPv6 network of 64 bits, of which one
-// customer has all addresses. Safe for concurrent use.
+// Limits counts connections in all and by source. A source is an IPv4 address, or an IPv6 network of 64 bits, because one
+// customer has all addresses of such a network. Limits is safe for concurrent use.
 type Limits struct {
 	most, each int
-	exempt     func(net.Addr) bool // proxies: many buyers come through one
+	exempt     func(net.Addr) bool // proxies, because many buyers come through one
 	no         Refusals
 
 	mu   sync.Mutex
@@ -44,13 +48,13 @@ type Limits struct {
 	from map[netip.Addr]int
 }
 
-// Refusals are the raw answers to who is one too many: of its source, or of all.
+// Refusals is the raw answers to a connection too many: of its source (Here), or in all.
 type Refusals struct{ Here, All []byte }
 
 // Most is how many connections there may be at a time.
 func (s *Limits) Most() int { return s.most }
 
-// NewLimits shares out what the system lets this process open.
+// NewLimits computes the limits from the number of files that this process may open.
 func NewLimits(exempt func(net.Addr) bool, no Refusals) *Limits {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -60,7 +64,7 @@ func NewLimits(exempt func(net.Addr) bool, no Refusals) *Limits {
 	return &Limits{most: most, each: min(maxPerSource, most/4), exempt: exempt, no: no, from: map[netip.Addr]int{}}
 }
 
-// sourceOf is whom a connection counts for.
+// sourceOf is the source of a connection.
 func sourceOf(peer net.Addr) netip.Addr {
 	tcp, ok := peer.(*net.TCPAddr)
 	if !ok {
@@ -74,7 +78,7 @@ func sourceOf(peer net.Addr) netip.Addr {
 	return addr
 }
 
-// enter counts a connection until leave is called, or says why not.
+// enter counts a connection until leave is called. If a limit is reached, no is the answer.
 func (s *Limits) enter(peer net.Addr) (leave func(), no []byte) {
 	source, free := sourceOf(peer), s.exempt(peer)
 	s.mu.Lock()
@@ -104,17 +108,17 @@ func (s *Limits) leave(source netip.Addr, free bool) {
 	}
 }
 
-// Limited lets no source take all connections. fasthttp's MaxConnsPerIP counts IPv4 only, and its server ends when
-// the process is out of files, which whoever holds enough connections could bring about.
+// Limited is a listener with Limits. fasthttp's MaxConnsPerIP counts only IPv4. fasthttp's server ends when the process is out of
+// files, and without limits one client with enough connections could cause that.
 type Limited struct {
 	net.Listener
 	limits *Limits
 }
 
-// NewLimited lets in what limits lets in.
+// NewLimited applies limits to l.
 func NewLimited(l net.Listener, limits *Limits) Limited { return Limited{l, limits} }
 
-// Accept gives the next connection that may be. It fails only when the listener is closed, or broken.
+// Accept returns the next connection within the limits. It fails only if the listener is closed or broken.
 func (l Limited) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -131,7 +135,7 @@ func (l Limited) Accept() (net.Conn, error) {
 	}
 }
 
-// passing says that accepting failed for want of something that comes back, or for that one connection.
+// passing says that accepting failed only for a moment, or only for one connection.
 func passing(err error) bool {
 	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
 		syscall.EPROTO, syscall.EPERM} {
@@ -142,7 +146,8 @@ func passing(err error) bool {
 	return false
 }
 
-// admit counts the connection, or answers it and hangs up: nil. An answer fits the kernel's buffer, so nobody waits.
+// admit counts the connection. If a limit is reached, it writes the refusal, closes the connection, and returns nil. A refusal
+// fits into the kernel's buffer, so the write does not wait.
 func (l Limited) admit(c net.Conn) net.Conn {
 	leave, no := l.limits.enter(c.RemoteAddr())
 	if no == nil {
@@ -154,14 +159,14 @@ func (l Limited) admit(c net.Conn) net.Conn {
 	return nil
 }
 
-// countedConn counts until it is closed, the first time.
+// countedConn counts until it is closed.
 type countedConn struct {
 	net.Conn
 	leave  func()
 	closed atomic.Bool
 }
 
-// SyscallConn is that of the connection; nil, ErrUnsupported: it has none.
+// SyscallConn is the connection's own. It fails with ErrUnsupported if the connection has none.
 func (c *countedConn) SyscallConn() (syscall.RawConn, error) {
 	if s, ok := c.Conn.(syscall.Conn); ok {
 		return s.SyscallConn()

@@ -22,7 +22,7 @@ func nobodyTrusted(net.Addr) bool { return false }
 var someRefusals = Refusals{Here: []byte("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\nConnection: close\r\n\r\nhere"),
 	All: []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\nConnection: close\r\n\r\nall")}
 
-// newTestSources lets in most connections, each of one source.
+// newTestSources allows `most` connections, and `each` of one source.
 func newTestSources(most, each int, exempt func(net.Addr) bool) *Limits {
 	return &Limits{most: most, each: each, exempt: exempt, no: someRefusals, from: map[netip.Addr]int{}}
 }
@@ -30,8 +30,9 @@ func newTestSources(most, each int, exempt func(net.Addr) bool) *Limits {
 func TestSourcesOfConnections(t *testing.T) {
 	for peer, want := range map[string]string{
 		"10.0.0.1:1": "10.0.0.1", "10.0.0.1:2": "10.0.0.1", "10.0.0.2:1": "10.0.0.2", "[::ffff:10.0.0.1]:1": "10.0.0.1",
-		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::", "[2001:db8:1:2:ffff::]:1": "2001:db8:1:2::", "[2001:db8:1:3::1]:1": "2001:db8:1:3::",
-		"[fe80::1%eth0]:1": "fe80::", "[::1]:1": "::",
+		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::", "[2001:db8:1:2:ffff::]:1": "2001:db8:1:2::",
+		"[2001:db8:1:3::1]:1": "2001:db8:1:3::",
+		"[fe80::1%eth0]:1":    "fe80::", "[::1]:1": "::",
 	} {
 		if got := sourceOf(peerAt(peer)); got.String() != want {
 			t.Errorf("%s: %v, want %s", peer, got, want)
@@ -57,7 +58,7 @@ func TestNoSourceTakesAll(t *testing.T) {
 	second := enter("[::ffff:10.0.0.1]:1", "")
 	enter("10.0.0.1:3", full)
 	for range 4 {
-		enter("127.0.0.1:1", "") // a proxy brings as many as it has, while there is room
+		enter("127.0.0.1:1", "") // a proxy may have as many connections as there is room for
 	}
 	enter("10.0.0.2:1", busy)
 	enter("127.0.0.1:1", busy)
@@ -71,7 +72,7 @@ func TestNoSourceTakesAll(t *testing.T) {
 	}
 }
 
-// What has come has gone: nothing is kept of sources without connections.
+// Nothing is kept about sources without connections.
 func TestSourcesAreForgotten(t *testing.T) {
 	s := newTestSources(1000, 3, nobodyTrusted)
 	var all sync.WaitGroup
@@ -102,7 +103,7 @@ func TestLimitsFitTheProcess(t *testing.T) {
 	}
 }
 
-// failing is a listener that fails so often before it has a connection.
+// failing is a listener that fails so often before it returns a connection.
 type failing struct {
 	net.Listener
 	errs []error
@@ -118,7 +119,7 @@ func (f *failing) Accept() (net.Conn, error) {
 	return f.conn, nil
 }
 
-// peered is a connection from somewhere.
+// peered is a connection with a peer's address.
 type peered struct {
 	net.Conn
 	peer   net.Addr
@@ -129,7 +130,7 @@ func (p *peered) RemoteAddr() net.Addr { return p.peer }
 
 func (p *peered) Close() error { p.closed++; return nil }
 
-// An edge out of files goes on when there are some again; only a closed listener ends it.
+// An edge that is out of files goes on when there are files again. Only a closed listener ends it.
 func TestOutOfFilesPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestSources(4, 1, nobodyTrusted)
@@ -149,14 +150,16 @@ func TestOutOfFilesPasses(t *testing.T) {
 	})
 }
 
-// Who is turned away hears why, and the server's own connections are given back when it hangs up.
+// A refused connection gets the reason. The server's connections are given back when it closes them.
 func TestTooManyHearWhy(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newTestSources(8, 2, nobodyTrusted)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "in") }),
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "in")
+	}),
 		ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(Limited{l, s}) }()
@@ -187,9 +190,11 @@ func TestTooManyHearWhy(t *testing.T) {
 	}
 }
 
-// FuzzSource: a connection counts for one source; IPv4 ones for their address, IPv6 ones for their network, however written.
+// FuzzSource: an IPv4 connection counts for its address, and an IPv6 connection for its network, in whatever form they are
+// written.
 func FuzzSource(f *testing.F) {
-	for _, seed := range []string{"10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[2001:db8::1]:9", "[fe80::1%eth0]:1", "[::1]:1", "[::10.0.0.1]:1"} {
+	for _, seed := range []string{"10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[2001:db8::1]:9", "[fe80::1%eth0]:1", "[::1]:1",
+		"[::10.0.0.1]:1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

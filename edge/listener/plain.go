@@ -10,33 +10,33 @@ import (
 	"time"
 )
 
-// plainReads answers plain requests where their bytes are read, while the HTTP server waits for the next request. All of it happens
-// within one call of RawConn.Read, which spares a system call and a round through the scheduler: the poller tells each arrival once
-// (epoll is edge-triggered), and RawConn.Read forgets what was told only when it begins. A read that does not fill the buffer has
-// emptied the socket, and the next arrival is told anew. So nothing is tried in vain.
+// plainReads answers plain requests where their bytes are read, while the HTTP server waits for the next request. All reads and
+// writes happen within one call of RawConn.Read, which saves a system call and a round through the scheduler. The poller tells
+// each arrival once, because epoll is edge-triggered, and RawConn.Read forgets earlier arrivals only when it begins. A read that
+// does not fill the buffer has emptied the socket, and the poller will tell the next arrival. So no read is in vain.
 //
-// A client that closes may do so in the same arrival as its last request. Then nothing more is told. So a second after an answer
-// (probeAfter) the socket is read again.
+// A client may close in the same arrival as its last request. Then the poller tells nothing more. So the socket is read again a
+// second after an answer (probeAfter).
 type plainReads struct {
-	conn   *patientConn
+	conn   *coarseConn
 	raw    syscall.RawConn
 	answer Plain
-	look   func(fd uintptr) bool // step, made once
+	look   func(fd uintptr) bool // step as a func value, made once
 
-	written [len(goOn)]byte // the last that the HTTP server wrote
-	begins  bool            // the HTTP server has answered and read nothing since: the next byte begins a request
+	written [len(goOn)]byte // the last bytes that the HTTP server wrote
+	begins  bool            // the HTTP server has answered and read nothing since, so the next byte begins a request
 
 	// Of one call of readPlain.
 	in     []byte // the HTTP server's buffer
-	n      int    // bytes in it that are the HTTP server's
+	n      int    // bytes in the buffer that are for the HTTP server
 	err    error  // of the socket
-	probes bool   // the deadline is for a probe: something was answered
+	probes bool   // something was answered, so the deadline is that of a probe
 }
 
 const probeAfter = time.Second
 
-// newPlainReads is nil where c has no descriptor.
-func newPlainReads(c *patientConn, answer Plain) *plainReads {
+// newPlainReads is nil if c has no file descriptor.
+func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	s, ok := c.Conn.(syscall.Conn)
 	if !ok {
 		return nil
@@ -53,7 +53,7 @@ func newPlainReads(c *patientConn, answer Plain) *plainReads {
 // goOn asks for a request's body. Answers to earlier requests may stand before it, and one Write may end within it.
 const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
 
-// wrote hears what the HTTP server writes: answers, unless it asks for a body at the end.
+// wrote notes the bytes that the HTTP server writes. They are answers, unless they end with the question for a body.
 func (p *plainReads) wrote(b []byte) {
 	b = b[max(len(b)-len(goOn), 0):]
 	n := copy(p.written[:], p.written[len(b):])
@@ -61,11 +61,12 @@ func (p *plainReads) wrote(b []byte) {
 	p.begins = string(p.written[:]) != goOn
 }
 
-// mayBegin says that what is read into b begins a request: an answer was the last to pass, and the HTTP server's buffer is empty.
+// mayBegin says that the next bytes read into b begin a request, because an answer was written last, and the HTTP server's buffer
+// is empty.
 func (p *plainReads) mayBegin(b []byte) bool { return p.begins && len(b) == MaxHeader }
 
-// readPlain is Read while the HTTP server waits for a request. It answers what is plain, and gives the HTTP server what is not.
-func (c *patientConn) readPlain(b []byte) (int, error) {
+// readPlain is Read while the HTTP server waits for a request. It answers plain requests, and returns with the first other bytes.
+func (c *coarseConn) readPlain(b []byte) (int, error) {
 	p := c.plain
 	p.in, p.n, p.err, p.probes = b, 0, nil, false
 	c.reading.Store(true)
@@ -78,7 +79,7 @@ func (c *patientConn) readPlain(b []byte) (int, error) {
 	return p.n, err
 }
 
-// wait returns when something came that is not plain, or when nothing came in time.
+// wait returns when bytes came that are not plain requests, or when nothing came in time.
 func (p *plainReads) wait() error {
 	idle := p.conn.read.want
 	for {
@@ -99,7 +100,7 @@ func (p *plainReads) wait() error {
 	}
 }
 
-// setDeadline moves the time of a read, unless somebody wants the connection closed: then that time has come.
+// setDeadline sets the deadline of reads. If Close was called meanwhile, the deadline is in the past.
 func (p *plainReads) setDeadline(t time.Time) error {
 	err := p.conn.Conn.SetReadDeadline(t)
 	p.conn.read.set = t
@@ -109,8 +110,8 @@ func (p *plainReads) setDeadline(t time.Time) error {
 	return err
 }
 
-// step reads and answers until the socket is empty (false: it is called again at the next arrival), or it has got something for the
-// HTTP server (true).
+// step reads and answers. It is false if the socket is empty, and then the next arrival calls it again. It is true if it has
+// bytes or an error for the HTTP server.
 func (p *plainReads) step(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), p.in)
@@ -142,7 +143,7 @@ func (p *plainReads) step(fd uintptr) bool {
 	}
 }
 
-// send writes answers. It waits only where the client does not read.
+// send writes answers. It waits only if the client does not read.
 func (p *plainReads) send(fd uintptr, answers []byte) error {
 	if !p.probes {
 		p.probes = true
@@ -150,7 +151,7 @@ func (p *plainReads) send(fd uintptr, answers []byte) error {
 			return err
 		}
 	}
-	n, _ := syscall.Write(int(fd), answers) // an error comes again
+	n, _ := syscall.Write(int(fd), answers) // after an error the next write fails, too
 	if n == len(answers) {
 		return nil
 	}

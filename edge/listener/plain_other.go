@@ -2,12 +2,12 @@
 
 package listener
 
-// plainReads cannot be had here: the HTTP server answers every request.
+// plainReads does not exist on this system, so the HTTP server answers every request.
 type plainReads struct{}
 
-func newPlainReads(*patientConn, Plain) *plainReads { return nil }
+func newPlainReads(*coarseConn, Plain) *plainReads { return nil }
 
 func (*plainReads) wrote([]byte)         {}
 func (*plainReads) mayBegin([]byte) bool { return false }
 
-func (c *patientConn) readPlain(b []byte) (int, error) { return c.Conn.Read(b) }
+func (c *coarseConn) readPlain(b []byte) (int, error) { return c.Conn.Read(b) }

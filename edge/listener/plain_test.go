@@ -25,7 +25,7 @@ const (
 	otherRequest = "GET /other HTTP/1.1\r\nHost: a\r\n\r\n"
 )
 
-// plainSite is a server whose plain requests are answered as they are read: "plain", and else "other", or what the body was.
+// plainSite is a server that answers plain requests with "plain" as they are read, and other requests with "other" or their body.
 type plainSite struct {
 	server *fasthttp.Server
 	addr   string
@@ -41,7 +41,8 @@ func newPlainSite(t *testing.T) *plainSite {
 		t.Fatal(err)
 	}
 	s := &plainSite{addr: l.Addr().String(), body: "plain", ended: make(chan error, 1)}
-	s.server = &fasthttp.Server{ReadBufferSize: MaxHeader, ReadTimeout: ReadTimeout, WriteTimeout: SendTimeout, IdleTimeout: IdleTimeout,
+	s.server = &fasthttp.Server{ReadBufferSize: MaxHeader, ReadTimeout: ReadTimeout, WriteTimeout: SendTimeout,
+		IdleTimeout:     IdleTimeout,
 		CloseOnShutdown: true, Handler: func(ctx *fasthttp.RequestCtx) {
 			if body := ctx.Request.Body(); len(body) > 0 {
 				ctx.SetBody(body)
@@ -68,7 +69,7 @@ func (s *plainSite) answer(in, to []byte) (used int, answers []byte) {
 	return used, to
 }
 
-// dial gives a connection on which one request has been answered: from then on plain ones may be.
+// dial returns a connection on which one request was answered, so that the next ones may be plain.
 func (s *plainSite) dial(t *testing.T) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", s.addr)
@@ -108,27 +109,30 @@ func readBody(t *testing.T, in *bufio.Reader) string {
 	return string(body)
 }
 
-// Plain requests and others take turns on a connection, alone, several at once, and in pieces.
+// Plain and other requests alternate on a connection, one by one, several at once, and in pieces.
 func TestPlainRequestsAndOthers(t *testing.T) {
 	s := newPlainSite(t)
 	c, in := s.dial(t)
 	s.ask(t, c, in, plainRequest, "plain")
 	s.ask(t, c, in, otherRequest, "other")
-	s.ask(t, c, in, plainRequest+plainRequest+otherRequest+plainRequest, "plain", "plain", "other", "other") // what follows fasthttp has read
+	// fasthttp has read the requests behind the third one already
+	s.ask(t, c, in, plainRequest+plainRequest+otherRequest+plainRequest, "plain", "plain", "other", "other")
 	s.ask(t, c, in, strings.Repeat(plainRequest, 3), "plain", "plain", "plain")
 	s.ask(t, c, in, plainRequest+plainRequest[:20], "plain")
 	s.ask(t, c, in, plainRequest[20:], "other")
 	many := MaxHeader/len(plainRequest) + 20 // more than the buffer
 	s.ask(t, c, in, strings.Repeat(plainRequest, many))
 	for range many {
-		if got := readBody(t, in); got != "plain" && got != "other" { // the one that the buffer cuts in two is fasthttp's, and what it reads with it
+		// fasthttp answers the request that the buffer cuts in two, and the requests that it reads with it
+		if got := readBody(t, in); got != "plain" && got != "other" {
 			t.Fatal(got)
 		}
 	}
 	s.ask(t, c, in, plainRequest, "plain")
 }
 
-// A body that looks like a plain request is a body: by itself, when it was asked for, and when it was asked for behind another answer.
+// A body that looks like a plain request is still a body: by itself, after the server asked for it, and if that question came
+// behind another answer.
 func TestBodiesAreNotPlainRequests(t *testing.T) {
 	s := newPlainSite(t)
 	head := "POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n"
@@ -144,7 +148,7 @@ func TestBodiesAreNotPlainRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		if way.first == "" {
-			time.Sleep(20 * time.Millisecond) // not for the outcome: the body comes by itself
+			time.Sleep(20 * time.Millisecond) // the outcome does not depend on it: the body comes alone
 		}
 		for heard := ""; !strings.HasSuffix(heard, way.first); {
 			b, err := in.ReadByte()
@@ -161,7 +165,7 @@ func TestBodiesAreNotPlainRequests(t *testing.T) {
 	}
 }
 
-// However the HTTP server's bytes are cut, a question for a body begins no request.
+// In whatever pieces the HTTP server writes, a question for a body begins no request.
 func TestQuestionForABodyInPieces(t *testing.T) {
 	for cut := range len(goOn) {
 		var p plainReads
@@ -175,7 +179,8 @@ func TestQuestionForABodyInPieces(t *testing.T) {
 	}
 }
 
-// Trap: a client's last request and its end arrive as one, and nothing is told any more. Each is answered, and each is closed.
+// Trap: a client's last request and its end arrive together, and the poller tells nothing more. The request is answered, and the
+// connection is closed.
 func TestPlainRequestAndEndInOneArrival(t *testing.T) {
 	s := newPlainSite(t)
 	var all []*bufio.Reader
@@ -206,7 +211,7 @@ func TestPlainRequestAndEndInOneArrival(t *testing.T) {
 	}
 }
 
-// Trap: the kernel has no room for the answers of a client that does not read yet. All come, in order, whole.
+// Trap: the kernel has no room for the answers to a client that does not read yet. All answers come, in order and whole.
 func TestPlainAnswersToWhoDoesNotRead(t *testing.T) {
 	s := newPlainSite(t)
 	const many = 200 // in one read
@@ -250,10 +255,10 @@ func TestShutdownEndsPlainConnections(t *testing.T) {
 	}
 }
 
-// Deadlines hold here too: a connection is closed when nothing comes, and a request that comes slowly is fasthttp's to refuse.
+// Deadlines count here too: a connection without requests is closed, and fasthttp refuses a request that comes slowly.
 func TestPlainConnectionsEndWhenIdle(t *testing.T) {
 	here, there := tcpPair(t)
-	c := &patientConn{Conn: here}
+	c := &coarseConn{Conn: here}
 	c.plain = newPlainReads(c, (&plainSite{}).answer)
 	c.plain.wrote([]byte("HTTP/1.1 200 OK\r\n"))
 	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))

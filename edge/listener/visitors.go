@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// Who knocks at the operators' side is a stranger until a request of his has shown the token. Strangers have so many places, and
-// whoever comes when all are taken gets that of another one: who has the token is never kept out by who has not.
+// A connection to the operators' side is a stranger until one of its requests has shown the token. If there are too many
+// strangers, a new one takes the room of another one, which is closed. So connections without the token never keep out one with
+// it.
 
-// How many of them there may be.
+// Limits on connections to the operators' side.
 const (
-	StrangersMost = otherFiles / 4 // places for them
-	strangersEach = otherFiles / 8 // for those of one source
-	knownMost     = otherFiles / 4 // connections on which the token was shown; more than that stay strangers
+	StrangersMost = otherFiles / 4 // strangers
+	strangersEach = otherFiles / 8 // strangers of one source
+	knownMost     = otherFiles / 4 // connections that have shown the token; more of them stay strangers
 )
 
 // Visitors are the connections of the operators' side. Safe for concurrent use.
@@ -25,17 +26,17 @@ type Visitors struct {
 	exempt func(net.Addr) bool // from strangersEach
 
 	mu        sync.Mutex
-	strangers []*visitor // as they came
+	strangers []*visitor // oldest first
 	known     int
 }
 
-// NewVisitors has one source's limit not hold for who is exempt.
+// NewVisitors exempts peers from the limit of one source.
 func NewVisitors(exempt func(net.Addr) bool) *Visitors { return &Visitors{exempt: exempt} }
 
-// Listener lets in everybody, into a place of theirs.
+// Listener is l with its connections as visitors.
 func (v *Visitors) Listener(l net.Listener) net.Listener { return visitorsListener{l, v} }
 
-// visitor is one of them.
+// visitor is one connection.
 type visitor struct {
 	net.Conn
 	all    *Visitors
@@ -43,7 +44,7 @@ type visitor struct {
 	free   bool
 	once   sync.Once
 
-	known bool // under the lock of all
+	known bool // its lock is all.mu
 }
 
 // Count is how many connections there are.
@@ -53,7 +54,7 @@ func (v *Visitors) Count() (strangers, known int) {
 	return len(v.strangers), v.known
 }
 
-// enter gives a connection a place, perhaps another one's.
+// enter adds a connection as a stranger. If there are too many, it closes another stranger.
 func (v *Visitors) enter(c net.Conn) *visitor {
 	peer := c.RemoteAddr()
 	fresh := &visitor{Conn: c, all: v, source: sourceOf(peer), free: v.exempt(peer)}
@@ -91,7 +92,7 @@ func (v *Visitors) largest() netip.Addr {
 	return slices.MaxFunc(v.strangers, func(a, b *visitor) int { return cmp.Compare(from[a.source], from[b.source]) }).source
 }
 
-// oldest is the stranger of a source who came first.
+// oldest is the oldest stranger of a source.
 func (v *Visitors) oldest(source netip.Addr) *visitor {
 	return v.strangers[slices.IndexFunc(v.strangers, func(s *visitor) bool { return s.source == source })]
 }
@@ -100,7 +101,7 @@ func (v *Visitors) remove(one *visitor) {
 	v.strangers = slices.DeleteFunc(v.strangers, func(s *visitor) bool { return s == one })
 }
 
-// recognise keeps a place of its own for who has shown the token.
+// recognise makes a stranger that has shown the token a known connection.
 func (c *visitor) recognise() {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
@@ -112,7 +113,7 @@ func (c *visitor) recognise() {
 	c.all.remove(c)
 }
 
-// Close gives the place back, the first time.
+// Close closes the connection. The first Close removes it from the visitors.
 func (c *visitor) Close() error {
 	c.once.Do(func() {
 		c.all.mu.Lock()
@@ -126,7 +127,6 @@ func (c *visitor) Close() error {
 	return c.Conn.Close()
 }
 
-// visitorsListener lets in everybody.
 type visitorsListener struct {
 	net.Listener
 	all *Visitors
@@ -148,12 +148,12 @@ func (l visitorsListener) Accept() (net.Conn, error) {
 
 type visitorKey struct{}
 
-// Keep is a server's ConnContext: Recognise finds the connection in it.
+// Keep is a server's ConnContext. It keeps the connection in the context for Recognise.
 func Keep(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, visitorKey{}, c)
 }
 
-// Recognise is told that the token was shown on the connection that ctx keeps.
+// Recognise notes that the connection in ctx has shown the token.
 func Recognise(ctx context.Context) {
 	if c, ok := ctx.Value(visitorKey{}).(*visitor); ok {
 		c.recognise()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A place is given back once, whoever closes; one source pushes out its own.
+// A connection is removed once, even if it is closed twice. A source with too many connections loses its own oldest one.
 func TestA5PlacesAreGivenBack(t *testing.T) {
 	all := NewVisitors(nobodyTrusted)
 	at := func(ip string) *visitor {

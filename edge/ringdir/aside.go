@@ -17,17 +17,17 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What the ledger did not take of a ring is kept for a person, and bounded: whose ring it was, and each claim, a line of JSON
-// each.
+// A ring that the ledger did not take is kept for a person, as lines of JSON: the ring's owner, and its claims. The number of
+// files and their sizes are limited.
 
 const (
 	asideSuffix = ".aside"
-	maxAside    = 64       // files in a directory; the oldest go
-	maxClaims   = 5_000    // in one of them
-	maxOdd      = 64 << 10 // bytes of a file that could not be understood: a larger one is cut
+	maxAside    = 64       // files in a directory; the oldest are removed
+	maxClaims   = 5_000    // claims in one file
+	maxOdd      = 64 << 10 // bytes of a file that could not be read; a larger one is cut
 )
 
-// asideClaim is a claim for a person, who may compare it with a token or an order.
+// asideClaim is a claim that a person may compare with a token or an order.
 type asideClaim struct {
 	Serial uint32 `json:"serial"`
 	Count  uint32 `json:"count"`
@@ -35,10 +35,10 @@ type asideClaim struct {
 	Nonce  uint64 `json:"nonce"`
 	Expiry int64  `json:"expiry"` // ledger time, microseconds
 	Buyer  string `json:"buyer"`
-	Keyed  bool   `json:"keyed,omitempty"` // offered under an Idempotency-Key, told to nobody
+	Keyed  bool   `json:"keyed,omitempty"` // an offer under an Idempotency-Key, of which no buyer was told
 }
 
-// setAside puts a ring out of the way that could not be settled whole, and says why.
+// setAside sets a ring aside that could not be settled whole, and logs why.
 func (d *Dir) setAside(path string, why error, log zerolog.Logger) {
 	what := "ring set aside: nobody takes its claims"
 	if errors.Is(why, allotment.ErrRingFile) {
@@ -58,7 +58,7 @@ func (d *Dir) setAside(path string, why error, log zerolog.Logger) {
 	log.Error().AnErr("why", why).Err(err).Str("file", path+asideSuffix).Msg(what)
 }
 
-// cut takes from a file that nobody understands what no person would read.
+// cut cuts a file to a size that a person can read.
 func cut(path string, size int64) error {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() <= size {
@@ -67,7 +67,7 @@ func cut(path string, size int64) error {
 	return os.Truncate(path, size)
 }
 
-// keep writes what a ring has.
+// keep writes the content of a ring for a person.
 func (d *Dir) keep(o allotment.RingOwner, left *allotment.Left) (err error) {
 	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", o.Sale, o.Birth, o.Instance, ringSuffix+asideSuffix))
 	if strings.ContainsRune(o.Sale+o.Instance, filepath.Separator) {
@@ -100,7 +100,7 @@ func asideOf(c ledger.Claim, keyed bool) asideClaim {
 		Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: keyed}
 }
 
-// thin removes the oldest of too many.
+// thin removes the oldest files if there are too many.
 func (d *Dir) thin() {
 	files, err := os.ReadDir(d.path)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package ringdir is the directory where an edge keeps what must outlive it: a ring file for each sale it sells. One process has it
-// at a time. What processes before it left in there is settled as its owner's, batch by batch, or set aside for a person.
+// Package ringdir is the directory of an edge's ring files, which must outlive its process. There is one file for each sale that
+// the edge sells. One process has the directory at a time. Claims in the files of earlier processes are settled as their owner's,
+// batch by batch, or set aside for a person.
 package ringdir
 
 import (
@@ -19,20 +20,19 @@ import (
 // ErrData says that the directory cannot be used.
 var ErrData = errors.New("--data")
 
-// Dir is where an edge keeps what must outlive it: a ring file for each sale it sells. One process has it at a time.
-// A nil Dir keeps nothing: rings are memory.
+// Dir is an open directory. With a nil Dir, Rings are in memory.
 type Dir struct {
 	path  string
 	locks []*os.File
 	boot  string
-	store string   // the identity of the store that our rings are for
-	left  []string // ring files that processes before us left
-	odd   []string // what is called so and is no file: a link, a directory
+	store string   // identity of the store that our rings are for
+	left  []string // ring files of earlier processes
+	odd   []string // links and directories with the name of a ring file
 
-	trying sync.Mutex // whether there is room
+	trying sync.Mutex // held by HasRoom
 }
 
-// Open takes the directory for this process; nil for "".
+// Open takes the directory for this process. It is nil for "".
 func Open(path string) (*Dir, error) {
 	if path == "" {
 		return nil, nil
@@ -52,8 +52,8 @@ func Open(path string) (*Dir, error) {
 	return d, nil
 }
 
-// takeLocks locks the directory, and a file in it, as versions before did: whoever removes that file has proved nothing. A
-// ring in it that is locked has an edge, wherever that edge came from.
+// takeLocks locks the directory, and a file in it, as earlier versions did. The file alone is not enough, because anybody may
+// remove it. A locked ring in the directory means that another edge has it.
 func (d *Dir) takeLocks() error {
 	for _, l := range []struct {
 		path string
@@ -83,7 +83,7 @@ func (d *Dir) takeLocks() error {
 	return nil
 }
 
-// owner is whose ring a file is.
+// owner is the owner of a ring file.
 func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 	left, err := allotment.ReadRing(path, d.boot)
 	if err != nil {
@@ -93,7 +93,7 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 	return left.RingOwner, nil
 }
 
-// Store is the part of a store that rings of processes before us need.
+// Store is the part of a store that rings of earlier processes need.
 type Store interface {
 	Identity(ctx context.Context) (string, error)
 	Renew(ctx context.Context, sale string, r ledger.RenewRequest) (ledger.RenewReply, error)
@@ -104,7 +104,8 @@ type Store interface {
 	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 }
 
-// Belongs says whether the rings here are for this store. Another one does not know their sales, or takes others for them.
+// Belongs checks that the rings here are for this store. Another store does not know their sales, or has other sales of the same
+// names.
 func (d *Dir) Belongs(ctx context.Context, store Store) (err error) {
 	if d == nil {
 		return nil
@@ -116,14 +117,15 @@ func (d *Dir) Belongs(ctx context.Context, store Store) (err error) {
 		o, err := d.owner(path)
 		if err == nil && o.Store != "" && o.Store != d.store && !ledger.Passing(o.Store) {
 			return fmt.Errorf("%w: %s has claims for store %s, and this store is %s: start with the store it was made for, "+
-				"which then hears of them; if that store has lost everything, or is gone for good, its sales are over: move the file elsewhere",
-				ErrData, path, o.Store, d.store)
+				"which then hears of them; if that store has lost everything, or is gone for good, its sales are over: "+
+				"move the file elsewhere", ErrData, path, o.Store, d.store)
 		}
 	}
 	return nil
 }
 
-// ringsIn are the ring files in a directory of any name: to a pattern, some characters of it would mean others.
+// ringsIn lists the ring files in a directory. It uses no pattern, because the directory's name may contain a pattern's
+// characters.
 func ringsIn(path string) (rings, odd []string, err error) {
 	files, err := os.ReadDir(path)
 	for _, f := range files {
@@ -140,7 +142,7 @@ func ringsIn(path string) (rings, odd []string, err error) {
 
 const ringSuffix = ".ring"
 
-// Close lets another process have it.
+// Close lets another process have the directory.
 func (d *Dir) Close() {
 	if d != nil {
 		for _, f := range d.locks {
@@ -149,7 +151,7 @@ func (d *Dir) Close() {
 	}
 }
 
-// Rings make a sale's rings: files, where there is a directory for them.
+// Rings makes a sale's Rings, in a file if there is a directory.
 func (d *Dir) Rings(sale, instance, node string, birth uint64) allotment.RingMaker {
 	if d == nil {
 		return allotment.MemoryRings{}
@@ -159,7 +161,7 @@ func (d *Dir) Rings(sale, instance, node string, birth uint64) allotment.RingMak
 		Store: d.store, Boot: d.boot})
 }
 
-// HasRoom says whether such a ring can be made, by making one.
+// HasRoom says whether a Ring can be made, by making one.
 func (d *Dir) HasRoom(q allotment.RingRequest) bool {
 	if d == nil {
 		return true
@@ -167,7 +169,7 @@ func (d *Dir) HasRoom(q allotment.RingRequest) bool {
 	d.trying.Lock()
 	defer d.trying.Unlock()
 	path := filepath.Join(d.path, "room")
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // a killed process may have left it
 		return false
 	}
 	f := allotment.NewRingFile(path, allotment.RingOwner{Boot: d.boot})
@@ -175,7 +177,7 @@ func (d *Dir) HasRoom(q allotment.RingRequest) bool {
 	return errors.Join(err, f.Drop()) == nil
 }
 
-// Name is where rings are kept, for the log.
+// Name is the path of the file of Rings, or "".
 func (d *Dir) Name(m allotment.RingMaker) string {
 	if f, is := m.(*allotment.RingFile); is {
 		return f.Path()
@@ -183,7 +185,7 @@ func (d *Dir) Name(m allotment.RingMaker) string {
 	return ""
 }
 
-// End ends a sale's rings, which nobody touches any more. What the ledger has refused of them is kept for a person.
+// End ends a sale's Rings. No goroutine may use them any more. If the ledger has refused claims, they are kept for a person.
 func (d *Dir) End(m allotment.RingMaker, refused, failed bool) error {
 	f, is := m.(*allotment.RingFile)
 	switch {

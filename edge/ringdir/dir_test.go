@@ -9,7 +9,7 @@ import (
 	"spike/edge/allotment"
 )
 
-// Rings are found again in a directory of any name; and one whose edge lives keeps others out (P1).
+// Rings are found again in a directory of any name. A ring whose edge lives keeps other edges out (P1).
 func TestRingsAreFoundInOddlyNamedDirs(t *testing.T) {
 	for _, name := range []string{"plain", "a[1]", "a[", "a*", "a?b", `a\b`, "a b", "-x", "é"} {
 		path := filepath.Join(t.TempDir(), name)

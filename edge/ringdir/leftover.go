@@ -14,20 +14,20 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Rings that processes before us left.
+// Rings of earlier processes.
 
 const (
-	leftBatch = 512 // units in a settle call, or the last claim's more
+	leftBatch = 512 // units in a settle call; the last claim may exceed it
 
-	goneAfter = 10 * time.Second // a sale is missed: in a fail-over the wrong server may answer for a moment
-	leftTerm  = 5 * time.Second  // of leases that are re-asserted for their claims alone
+	goneAfter = 10 * time.Second // a sale counts as gone only then, because in a fail-over the wrong server may answer for a moment
+	leftTerm  = 5 * time.Second  // term of leases that are re-asserted only for their claims
 )
 
-// errOtherStore says that a ring's claims are for a store that is no more.
+// errOtherStore says that a ring's claims are for a store that no longer exists.
 var errOtherStore = errors.New("the store it was made for ended with its process")
 
-// RecoverAll settles what processes before us sold and could not settle, and gives back what they did not sell. It goes
-// on until all is done or ctx ends; a file that is left is for the next start.
+// RecoverAll settles the claims that earlier processes left behind, and gives back the units that they did not sell. It runs
+// until all is done or ctx ends. The next start tries the files that are left.
 func (d *Dir) RecoverAll(ctx context.Context, store Store, log zerolog.Logger) {
 	if d == nil {
 		return
@@ -35,7 +35,7 @@ func (d *Dir) RecoverAll(ctx context.Context, store Store, log zerolog.Logger) {
 	for _, path := range d.odd {
 		log.Error().Str("file", path).Msg("no file: its claims, if it has any, are not settled")
 	}
-	waits := map[string]bool{} // and has been named
+	waits := map[string]bool{} // files that wait, and have been logged
 	for gone := time.Now().Add(goneAfter); len(d.left) > 0; {
 		var again []string
 		for _, path := range d.left {
@@ -63,14 +63,14 @@ func (d *Dir) RecoverAll(ctx context.Context, store Store, log zerolog.Logger) {
 	}
 }
 
-// waiting says that a ring may be settled later: the store is away, or an edge has it.
+// waiting says that a ring may be settled later, because the store is away or an edge has the ring.
 func waiting(err error) bool {
 	return errors.Is(err, ledger.ErrDown) || errors.Is(err, ledger.ErrReassert) || errors.Is(err, allotment.ErrRingLives)
 }
 
-// recover settles one ring. Its claims are settled as its owner's, batch by batch, and its offers go to their keys: each is
-// idempotent, so a crash in here costs nothing. What is left of the owner's leases goes free at once if the ring proves
-// that it was never promised (I7); else it waits in limbo.
+// recover settles one ring. Its claims are settled as its owner's, batch by batch, and its offers are bound to their keys. Each
+// call is idempotent, so a crash here costs nothing. The rest of the owner's leases goes free at once if the ring proves that it
+// was never promised (I7). Otherwise it waits in limbo.
 func (d *Dir) recover(ctx context.Context, path string, store Store, log zerolog.Logger) error {
 	left, err := allotment.ReadRing(path, d.boot)
 	if err != nil {
@@ -91,7 +91,8 @@ func (d *Dir) recover(ctx context.Context, path string, store Store, log zerolog
 		return err
 	}
 	if left.Doubt == "" {
-		if _, err = store.Renew(ctx, left.Sale, ledger.RenewRequest{Party: r.owner, Awaited: math.MaxInt64, Term: time.Second}); err != nil {
+		q := ledger.RenewRequest{Party: r.owner, Awaited: math.MaxInt64, Term: time.Second}
+		if _, err = store.Renew(ctx, left.Sale, q); err != nil {
 			return err
 		}
 	}
@@ -104,16 +105,16 @@ func (d *Dir) recover(ctx context.Context, path string, store Store, log zerolog
 	return os.Remove(path)
 }
 
-// leftover is a ring of whom `owner` was.
+// leftover is an earlier process' ring.
 type leftover struct {
 	*allotment.Left
 	store Store
 	owner ledger.Party
 }
 
-// settle settles claims as their owner's, and says how many stand, with the offers that are their keys' now.
+// settle settles claims as their owner's, and binds offers to their keys. kept is how many claims and offers are good.
 func (r leftover) settle(ctx context.Context) (kept int, err error) {
-	batch := uint64(1 << 32) // after all of the owner's own
+	batch := uint64(1 << 32) // greater than the owner's own numbers
 	for claims := r.Claims; len(claims) > 0; {
 		var some []ledger.Claim
 		some, claims = ledger.Batch(claims, leftBatch)
@@ -131,7 +132,7 @@ func (r leftover) settle(ctx context.Context) (kept int, err error) {
 	for _, o := range r.Offers {
 		reply, err := r.store.Deduct(ctx, r.Sale, allotment.DeductOffer(r.Birth, o))
 		switch {
-		case errors.Is(err, ledger.ErrForeign): // it grants nothing, and takes back what nobody was told of
+		case errors.Is(err, ledger.ErrForeign): // the ledger grants nothing, but takes the offer back, of which no buyer was told
 			_, err = r.store.Cancel(ctx, r.Sale, r.Birth, o.Claim)
 		case err == nil && reply.Answer == ledger.Granted && reply.Claim.Nonce == o.Nonce && reply.Claim.Fence == o.Fence:
 			kept++
@@ -143,7 +144,7 @@ func (r leftover) settle(ctx context.Context) (kept int, err error) {
 	return kept, nil
 }
 
-// reassert names the leases that claims were made under, as far as the claims go: nothing else of them was promised.
+// reassert names the leases of the claims, but only the claims' units, because no other unit of these leases was promised.
 func (r leftover) reassert(ctx context.Context) error {
 	shown, err := r.store.Show(ctx, r.Sale)
 	if err != nil {

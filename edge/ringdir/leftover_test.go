@@ -21,15 +21,16 @@ import (
 // leaseOf leases units to an instance.
 func leaseOf(t *testing.T, e *memory.Store, instance string) (birth uint64, g ledger.Grant) {
 	t.Helper()
-	r, err := e.Lease(context.Background(), "ticket", ledger.LeaseRequest{Party: ledger.Party{Instance: instance}, Request: 1, Want: 10,
-		Term: 5 * time.Second})
+	r, err := e.Lease(context.Background(), "ticket",
+		ledger.LeaseRequest{Party: ledger.Party{Instance: instance}, Request: 1, Want: 10,
+			Term: 5 * time.Second})
 	if err != nil || r.Grant.Fence == 0 {
 		t.Fatalf("%+v %v", r, err)
 	}
 	return r.Birth, r.Grant
 }
 
-// leftRing is a ring file of this process, which lives, as a copy: its proof is worth nothing.
+// leftRing is a copy of a ring file of this process. It proves nothing, because this process lives.
 func leftRing(t *testing.T, from, to string, o allotment.RingOwner) string {
 	t.Helper()
 	o.Boot = allotment.BootID()
@@ -51,7 +52,7 @@ func leftRing(t *testing.T, from, to string, o allotment.RingOwner) string {
 	return path
 }
 
-// P1: what a copy of a ring does not name stays where it is; the copy itself goes.
+// P1: units that a copy of a ring does not name stay where they are. The copy itself is removed.
 func TestP1CopyLetsGoOfNothing(t *testing.T) {
 	store := memory.New(ledger.DefaultBounds(), time.Now)
 	if _, err := store.Create(context.Background(), "ticket", ledger.CreateRequest{Total: 10}); err != nil {
@@ -75,8 +76,8 @@ func TestP1CopyLetsGoOfNothing(t *testing.T) {
 	}
 }
 
-// P14: rings of another store keep an edge from starting; those of a store that ended with its process are set aside; those of
-// a version that knew no stores are read.
+// P14: rings of another store keep an edge from starting. Rings of a store that ended with its process are set aside. Rings of a
+// version that knew no stores are read.
 func TestP14WhoseRingsMayBeHere(t *testing.T) {
 	store := memory.New(ledger.DefaultBounds(), time.Now)
 	mine, err := store.Identity(context.Background())
@@ -98,12 +99,13 @@ func TestP14WhoseRingsMayBeHere(t *testing.T) {
 	}
 }
 
-// A7: what is set aside is text for a person, and there is never much of it.
+// A7: a ring that is set aside is text for a person, and of limited size.
 func TestA7AsideIsSmall(t *testing.T) {
 	d := &Dir{path: t.TempDir()}
 	left := &allotment.Left{Torn: 3}
 	for i := range 3 * maxClaims {
-		left.Claims = append(left.Claims, ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52, Expiry: 1 << 50})
+		left.Claims = append(left.Claims, ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52,
+			Expiry: 1 << 50})
 	}
 	for i := range maxAside + 20 {
 		if err := d.keep(allotment.RingOwner{Sale: "ticket", Birth: 7, Instance: fmt.Sprint(i)}, left); err != nil {
@@ -115,7 +117,8 @@ func TestA7AsideIsSmall(t *testing.T) {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 	text, err := os.ReadFile(filepath.Join(d.path, files[0].Name()))
-	if lines := bytes.Count(text, []byte("\n")); err != nil || lines != 1+maxClaims || len(text) > 1<<20 || !bytes.Contains(text, []byte(`"claims":15000`)) {
+	if lines := bytes.Count(text, []byte("\n")); err != nil || lines != 1+maxClaims || len(text) > 1<<20 ||
+		!bytes.Contains(text, []byte(`"claims":15000`)) {
 		t.Errorf("%d lines, %d bytes: %.200s", lines, len(text), text)
 	}
 	big := filepath.Join(d.path, "odd.ring")

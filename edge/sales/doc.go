@@ -1,10 +1,11 @@
-// Package sales knows which sales this edge has open, and what each of them is.
+// Package sales has the sales that are open on this edge. It knows no HTTP.
 //
-//   - A Registry has the open sales. A sale is opened by its first buyer: Get is the hot path's look, without a lock; Find opens.
-//   - A Sale has its stock (an allotment), a tally of what buyers heard, and bounds: permits for buys that wait, slots for those that
-//     ask the store.
-//   - Generations finds the sale that a token speaks of by its birth; Snapshots shows a sale to whoever asks.
+//   - A Registry has the open sales. Get finds an open sale without a lock. Find opens a sale for its first buyer.
+//   - A Sale has an allotment, a tally of answers, and two limits: buys that wait, and buys that call the store.
+//   - Generations finds the sale of a token by its birth.
+//   - Snapshots shows sales to anybody.
 //
-// All three ask the store through one kind of look-up: a crowd that asks for the same thing is one call, calls at once are few, and a
-// refusal is believed for a moment. No package of the edge but allotment and ringdir is beneath this one; nothing here knows HTTP.
+// Registry, Generations and Snapshots call the store through the same kind of look-up. Callers who ask for the same thing share
+// one call, few calls are under way at a time, and a refusal is believed for a moment. Of edge's packages this one imports
+// allotment and ringdir.
 package sales

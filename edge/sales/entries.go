@@ -8,23 +8,23 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Limits of entering a draw. The crowd of a whole sale comes within the window, and most of it more than once.
+// Limits of entering a draw. All buyers of a sale come within the window, and most of them come more than once.
 const (
-	maxEnterCalls = 2       // to the store, at once and for one sale: what comes meanwhile goes with the next
-	maxEntered    = 1 << 20 // buyers remembered as entered: who is forgotten is entered once more, and nothing changes
+	maxEnterCalls = 2       // calls for one sale at a time; buyers who come meanwhile go with the next call
+	maxEntered    = 1 << 20 // buyers remembered as entered; to enter a forgotten buyer once more changes nothing
 )
 
 // Entrants are the buyers that this edge has put into a sale's draw.
 type Entrants struct {
 	mu      sync.Mutex
-	era     uint64 // the store's history in which they were
+	era     uint64 // the store's era in which the buyers entered
 	entered map[ledger.Buyer]struct{}
-	coming  map[ledger.Buyer]*round // they are in, until it ends
-	rounds  []*round                // that wait for a call; the last may have room
-	calls   int                     // under way
+	coming  map[ledger.Buyer]*round // buyers of rounds that have not ended
+	rounds  []*round                // rounds that wait for a call; the last may have room
+	calls   int                     // calls under way
 }
 
-// round is buyers who enter with one call. What came of it may be read once done is closed.
+// round is buyers who enter with one call. Its result may be read once done is closed.
 type round struct {
 	buyers []ledger.Buyer
 	done   chan struct{}
@@ -32,7 +32,7 @@ type round struct {
 	err    error
 }
 
-// Has says that a buyer has entered in this era: in another one that may be lost.
+// Has says that a buyer has entered in this era. An entry of another era may be lost.
 func (e *Entrants) Has(b ledger.Buyer, era uint64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -40,7 +40,7 @@ func (e *Entrants) Has(b ledger.Buyer, era uint64) bool {
 	return in && e.era == era
 }
 
-// join puts a buyer into a round; call: there is one call more to be made, by the caller.
+// join puts a buyer into a round. If call, the caller must make calls.
 func (e *Entrants) join(b ledger.Buyer) (mine *round, call bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -64,7 +64,7 @@ func (e *Entrants) join(b ledger.Buyer) (mine *round, call bool) {
 	return mine, call
 }
 
-// take is the next round to be called, or nil: then the caller calls no more.
+// take is the next round to call the store for. If it is nil, the caller must stop.
 func (e *Entrants) take() *round {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -77,8 +77,8 @@ func (e *Entrants) take() *round {
 	return r
 }
 
-// tell ends a round.
-func (e *Entrants) tell(r *round) {
+// finish ends a round.
+func (e *Entrants) finish(r *round) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, b := range r.buyers {
@@ -90,7 +90,7 @@ func (e *Entrants) tell(r *round) {
 	close(r.done)
 }
 
-// remember notes who has entered. Under mu.
+// remember notes the buyers of a round as entered. The caller holds mu.
 func (e *Entrants) remember(r *round) {
 	if e.entered == nil || e.era != r.reply.Era || len(e.entered)+len(r.buyers) > maxEntered {
 		e.entered, e.era = map[ledger.Buyer]struct{}{}, r.reply.Era
@@ -100,7 +100,7 @@ func (e *Entrants) remember(r *round) {
 	}
 }
 
-// Forget lets go of all: lots are drawn.
+// Forget forgets all buyers, because after the draw nobody enters.
 func (e *Entrants) Forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -116,11 +116,12 @@ type entering interface {
 func (e *Entrants) call(life context.Context, store entering, sale string, birth uint64) {
 	for r := e.take(); r != nil; r = e.take() {
 		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, ledger.EnterRequest{Birth: birth, Buyers: r.buyers})
-		e.tell(r)
+		e.finish(r)
 	}
 }
 
-// Enter puts a buyer into the draw of the sale, and waits for the store's word, so long at the most: ledger.ErrDown.
+// Enter puts a buyer into the draw of a sale. It waits at most so long for the store's answer, and then fails with
+// ledger.ErrDown.
 func (s *Registry) Enter(sale *Sale, b ledger.Buyer, most time.Duration) (ledger.EnterReply, error) {
 	e := &sale.Entrants
 	r, call := e.join(b)

@@ -15,7 +15,7 @@ type drawer struct {
 	ledger.Store
 	mu       sync.Mutex
 	calls    int
-	at, most int // at once
+	at, most int // calls at a time: now, and the most so far
 	entered  map[ledger.Buyer]int
 	largest  int
 	era      uint64
@@ -48,7 +48,7 @@ func buyerNo(i int) ledger.Buyer {
 	return ledger.Buyer{1, byte(i >> 16), byte(i >> 8), byte(i)}
 }
 
-// enterAll enters buyers at the same time, over so many connections each.
+// enterAll enters all buyers at the same time, each over so many connections.
 func (s *Registry) enterAll(t *testing.T, sale *Sale, from, to, connections int) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -67,8 +67,8 @@ func (s *Registry) enterAll(t *testing.T, sale *Sale, from, to, connections int)
 	all.Wait()
 }
 
-// However many connections a buyer has, it costs the store one entry; buyers who come together share calls, of which there
-// are few at a time.
+// A buyer with many connections costs the store one entry. Buyers who come together share calls, and few calls are under way at a
+// time.
 func TestEntriesShareCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &drawer{}
@@ -91,14 +91,14 @@ func TestEntriesShareCalls(t *testing.T) {
 		if d.calls > 12 || d.most > maxEnterCalls || d.largest > ledger.MaxEntering || len(d.entered) != crowd+1 {
 			t.Errorf("%d buyers: %d calls, %d at once, of %d buyers at the most", len(d.entered), d.calls, d.most, d.largest)
 		}
-		synctest.Wait() // who made the last call looks for one more
+		synctest.Wait() // the last caller looks for one more round
 		if sale.Entrants.calls != 0 || len(sale.Entrants.rounds) != 0 {
 			t.Errorf("left: %d calls, %d rounds", sale.Entrants.calls, len(sale.Entrants.rounds))
 		}
 	})
 }
 
-// What is remembered is bounded, and stands for one era alone.
+// The number of remembered buyers is bounded, and an entry counts in its own era only.
 func TestEntriesForget(t *testing.T) {
 	e := &Entrants{}
 	remember := func(i int, era uint64) {

@@ -8,25 +8,25 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Generations finds the sale a token speaks of by its birth, which is all a token says of it: one look-up in the store, once.
+// Generations finds the sale of a token. A token names its sale only by the sale's birth. A birth is looked up in the store once.
 type Generations struct {
 	looks *lookup[uint64, ledger.Found]
-	sales *Registry // those open on this edge need no look-up
+	sales *Registry // a sale that is open on this edge needs no look-up
 
 	mu     sync.Mutex
-	known  map[uint64]ledger.Found // ever seen; that one is there no more, the store says itself
-	doubts map[uint64]time.Time    // since when another history denies it
+	known  map[uint64]ledger.Found // births that were found; the sale may be gone by now, which the store will say
+	doubts map[uint64]time.Time    // by birth: since when a server of another history does not know it
 }
 
-// Limits of looking for births: a crowd with tokens of a removed sale must not become a crowd at Redis.
+// Limits of look-ups of births. Many tokens of a removed sale must not become many calls to the store.
 const (
 	maxLookingFor = 4096             // callers that wait
-	goneFor       = 10 * time.Second // a birth is remembered as gone: a sale whose hash was lost may be mended
-	doubtFor      = 10 * time.Second // another history that does not know a sale may be the wrong one, and not for long
+	goneFor       = 10 * time.Second // a birth is remembered as gone; not longer, because a lost hash may be mended
+	doubtFor      = 10 * time.Second // a server of another history that does not know a sale is doubted, but not longer
 	maxKnown      = 4096             // births
 )
 
-// NewGenerations asks the store of the registry.
+// NewGenerations looks births up in the registry's store.
 func NewGenerations(sales *Registry) *Generations {
 	g := &Generations{sales: sales, known: map[uint64]ledger.Found{}, doubts: map[uint64]time.Time{}}
 	g.looks = newLookup(&lookup[uint64, ledger.Found]{Life: sales.life, Most: maxLookingFor, Known: g.has, First: g.open,
@@ -40,13 +40,14 @@ func NewGenerations(sales *Registry) *Generations {
 	return g
 }
 
-// Name is the name of the sale born then; ledger.ErrNoSale: there is none any more. Any other error: nobody knows.
+// Name is the name of the sale with this birth. It fails with ledger.ErrNoSale if the sale is gone. After any other error nobody
+// knows.
 func (g *Generations) Name(birth uint64) (string, error) {
 	found, err := g.looks.Find(birth)
 	return found.Sale, err
 }
 
-// Sale opens the sale born then. ledger.ErrNoSale: there is none any more. Any other error: nobody knows.
+// Sale opens the sale with this birth. Its errors are Name's.
 func (g *Generations) Sale(birth uint64) (*Sale, error) {
 	name, err := g.Name(birth)
 	var sale *Sale
@@ -78,7 +79,7 @@ func (g *Generations) keep(birth uint64, found ledger.Found) {
 	g.known[birth] = found
 }
 
-// open looks among the sales open here.
+// open looks for a birth among the sales that are open here.
 func (g *Generations) open(birth uint64) (found ledger.Found, ok bool, err error) {
 	for name, sale := range g.sales.All() {
 		if sale.Birth == birth {
@@ -92,7 +93,7 @@ func (g *Generations) ask(birth uint64) (ledger.Found, error) {
 	return g.sales.cfg.Store.Born(g.sales.life, birth)
 }
 
-// Doubtful says that a refusal comes from another history than the one the sale was seen in: in a fail-over the wrong
+// Doubtful says that a refusal comes from another history than the one in which the sale was seen. In a fail-over the wrong
 // server may answer for a moment.
 func (g *Generations) Doubtful(birth uint64, err error) bool {
 	var r *ledger.Refusal

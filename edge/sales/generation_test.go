@@ -116,7 +116,7 @@ func TestWaitersForBirthsAreBounded(t *testing.T) {
 	})
 }
 
-// Whatever births are asked for, few look-ups are under way at once, and nobody waits long for a place.
+// Of look-ups for many births, few are under way at a time, and no caller waits long.
 func TestLooksForManyBirthsAreBounded(t *testing.T) {
 	withBirths(t, func(t *testing.T, w *storetest.Watched, b *Generations) {
 		var crowd sync.WaitGroup
@@ -131,7 +131,8 @@ func TestLooksForManyBirthsAreBounded(t *testing.T) {
 	})
 }
 
-// That a sale is gone is believed of the history it was seen in; of another one only after a while.
+// A server of the history in which a sale was seen is believed when it says that the sale is gone. A server of another history is
+// believed only after a while.
 func TestAnotherHistoryIsDoubted(t *testing.T) {
 	withBirths(t, func(t *testing.T, w *storetest.Watched, b *Generations) {
 		birth := w.Make(t, "ticket")
@@ -142,7 +143,7 @@ func TestAnotherHistoryIsDoubted(t *testing.T) {
 		if b.Doubtful(birth, gone(0)) || b.Doubtful(birth+1, gone(7)) || b.Doubtful(birth, ledger.ErrDown) {
 			t.Error("doubted where nothing is doubtful")
 		}
-		for range 3 { // each time anew, once it is long ago
+		for range 3 { // the doubt begins anew when the last one is long ago
 			if !b.Doubtful(birth, gone(7)) {
 				t.Error("believed at once")
 			}

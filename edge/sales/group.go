@@ -2,14 +2,14 @@ package sales
 
 import "sync"
 
-// Group is the work that goes on beside requests and ends with the edge. Nobody joins once the end has begun.
+// Group is the goroutines that work beside requests and end with the edge. None starts after the end has begun.
 type Group struct {
 	mu   sync.Mutex
 	over bool
 	all  sync.WaitGroup
 }
 
-// Start has f done by a goroutine of its own, unless the end has begun.
+// Start runs f in a goroutine of its own, unless the end has begun.
 func (g *Group) Start(f func()) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -19,7 +19,7 @@ func (g *Group) Start(f func()) bool {
 	return !g.over
 }
 
-// End waits for all. Whoever works must have been told to end.
+// End waits until all goroutines have ended. The caller must have told them to end.
 func (g *Group) End() {
 	g.mu.Lock()
 	g.over = true

@@ -7,10 +7,9 @@ import (
 	"spike/luascripts/ledger"
 )
 
-const wellFor = 2 * time.Second // so long after a look a sale is taken to be well
+const wellFor = 2 * time.Second // a sale counts as well for so long after an answer of the store
 
-// Ail is what ails a sale, where every sale that was looked at lately ails; else "". Of ten thousand sales most often none ails, and
-// no clock need be read.
+// Ail is the trouble of a sale. It is "" if no sale has trouble, or if a sale without trouble had an answer lately.
 func (s *Registry) Ail() (why string) {
 	all := s.All()
 	for name, sale := range all {
@@ -30,7 +29,7 @@ func (s *Registry) Ail() (why string) {
 	return why
 }
 
-// Examine looks whether a sale's trouble is over.
+// Examine checks whether a sale's trouble is over.
 func (s *Registry) Examine(sale *Sale, t *allotment.Trouble) {
 	switch t.Ailment {
 	case allotment.NoRing:

@@ -9,27 +9,27 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Limits of looking things up: a crowd that asks for what does not exist must not become a crowd at the store.
+// Limits of look-ups. Many requests for things that do not exist must not become many calls to the store.
 const (
-	maxLookups = 64          // at once
-	lookWait   = time.Second // for one's turn
+	maxLookups = 64          // calls at a time
+	lookWait   = time.Second // how long a look-up waits for its call
 	maxMissing = 4096        // keys remembered as missing
 )
 
 // ErrBusy says that too many look-ups are under way already.
 var ErrBusy = errors.New("too many look-ups")
 
-// lookup finds what is not known here. Callers who ask for the same key share one call to the store.
+// lookup finds the value of a key. Callers who ask for the same key share one call to the store.
 type lookup[K comparable, V any] struct {
-	Life  context.Context               // ends all waiting
-	Known func(K) (V, bool)             // without asking
-	Ask   func(K) (V, error)            // the store
-	Keep  func(K, V)                    // what was found, before anybody is told
+	Life  context.Context               // its end ends all waiting
+	Known func(K) (V, bool)             // finds a value without a call
+	Ask   func(K) (V, error)            // calls the store
+	Keep  func(K, V)                    // gets a value that was found, before any caller does
 	Lasts func(err error) time.Duration // how long an error is believed
-	First func(K) (V, bool, error)      // tried before the store is asked, if not nil: it may know, wait, or give up
+	First func(K) (V, bool, error)      // runs before Ask, if not nil: it may find the value, wait, or fail
 	Most  int                           // callers that may wait; 0: all
 
-	slots chan struct{} // of those who ask
+	calls semaphore
 
 	mu      sync.Mutex
 	looking map[K]*look[V]
@@ -37,7 +37,7 @@ type lookup[K comparable, V any] struct {
 	waiting int
 }
 
-// look is one look-up. What it found may be read once done is closed.
+// look is one look-up. Its result may be read once done is closed.
 type look[V any] struct {
 	done  chan struct{}
 	found V
@@ -50,14 +50,14 @@ type miss struct {
 }
 
 func newLookup[K comparable, V any](l *lookup[K, V]) *lookup[K, V] {
-	l.slots, l.looking, l.missing = make(chan struct{}, maxLookups), map[K]*look[V]{}, map[K]miss{}
+	l.calls, l.looking, l.missing = make(semaphore, maxLookups), map[K]*look[V]{}, map[K]miss{}
 	return l
 }
 
-// Find is what is known, or what the store says. ErrBusy: it was not asked.
+// Find is the value that is known here, or the one that the store has. It fails with ErrBusy if the store was not asked.
 func (l *lookup[K, V]) Find(key K) (found V, err error) {
 	one, mine, err := l.join(key)
-	if err != nil || one.done == nil { // known already; else what is found is the asker's to write, until done
+	if err != nil || one.done == nil { // known already; otherwise one.found belongs to the caller that asks, until done is closed
 		return one.found, err
 	}
 	defer l.leave()
@@ -73,7 +73,7 @@ func (l *lookup[K, V]) Find(key K) (found V, err error) {
 	}
 }
 
-// join finds out what is known of a key, or who is looking; mine: nobody, so the caller must.
+// join finds the value of a key, or the look-up of it that is under way. If mine, none was, and the caller must look.
 func (l *lookup[K, V]) join(key K) (one *look[V], mine bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,40 +103,21 @@ func (l *lookup[K, V]) leave() {
 	l.waiting--
 }
 
-// ask waits for its turn, and for one of the few slots from which the store is asked.
+// ask waits for First, and until it may call the store.
 func (l *lookup[K, V]) ask(key K) (found V, err error) {
 	if l.First != nil {
 		if known, ok, err := l.First(key); ok || err != nil {
 			return known, err
 		}
 	}
-	if err = enter(l.Life, l.slots, lookWait); err != nil {
+	if err = l.calls.acquire(l.Life, lookWait); err != nil {
 		return found, err
 	}
-	defer func() { <-l.slots }()
+	defer l.calls.release()
 	return l.Ask(key)
 }
 
-// enter takes one of the slots, and waits for it no longer than that: ErrBusy.
-func enter(life context.Context, slots chan struct{}, wait time.Duration) error {
-	select {
-	case slots <- struct{}{}:
-		return nil
-	default:
-	}
-	late := time.NewTimer(wait)
-	defer late.Stop()
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-late.C:
-		return ErrBusy
-	case <-life.Done():
-		return life.Err()
-	}
-}
-
-// learn notes what a look-up came to, and tells those who wait for it.
+// learn notes the result of a look-up, and wakes the callers that wait for it.
 func (l *lookup[K, V]) learn(key K, one *look[V]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,9 +133,9 @@ func (l *lookup[K, V]) learn(key K, one *look[V]) {
 	close(one.done)
 }
 
-const missFor = 250 * time.Millisecond // a name is believed to be missing
+const missFor = 250 * time.Millisecond // how long a name is believed to be missing
 
-// refusedLasts is how long a refusal of the store is believed. Other errors say nothing of a sale.
+// refusedLasts is how long a refusal of the store is believed. Other errors say nothing about a sale.
 func refusedLasts(err error) time.Duration {
 	var refusal *ledger.Refusal
 	if errors.As(err, &refusal) {

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// pacer spreads what may be done evenly, but for a burst.
+// pacer spaces actions evenly, and allows a burst.
 type pacer struct {
 	every time.Duration
-	burst time.Duration // so far it may be behind
+	burst time.Duration // how far the next turn may lie in the past
 
 	mu   sync.Mutex
 	next time.Time
 }
 
-// newPacer lets so many be done a second, and so many at once.
+// newPacer allows so many actions a second, and so many at once.
 func newPacer(second, burst int) *pacer {
 	every := time.Second / time.Duration(second)
 	return &pacer{every: every, burst: time.Duration(burst) * every}
 }
 
-// take is how long to wait for one's turn; not ok: longer than patience.
+// take gives the caller a turn, and says how long to wait for it. It is not ok if that is longer than patience.
 func (p *pacer) take(now time.Time, patience time.Duration) (wait time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

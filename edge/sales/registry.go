@@ -26,10 +26,10 @@ type Store interface {
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
 }
 
-// Config is what a Registry is told at start.
+// Config is the settings of a Registry.
 type Config struct {
 	Store    Store
-	Rings    *ringdir.Dir // nil: rings are memory
+	Rings    *ringdir.Dir // nil: Rings are in memory
 	Log      zerolog.Logger
 	Sells    func(sale string) bool
 	Instance string // this process
@@ -37,10 +37,10 @@ type Config struct {
 	Lease    time.Duration
 	Grace    time.Duration // for settling and giving back at the end
 	Bounds   ledger.Bounds
-	EarlyAck bool // buyers are told before the ledger is, where a sale allows it
+	EarlyAck bool // a buyer hears of its win before the ledger does, if the sale allows it
 }
 
-// Registry has the sales this edge knows, and the goroutines that keep them.
+// Registry has the sales that are open on this edge, and the goroutines that run them.
 type Registry struct {
 	Running Group // ends with life
 
@@ -49,23 +49,23 @@ type Registry struct {
 	clock     allotment.Clock
 	open      atomic.Pointer[map[string]*Sale]
 	looks     *lookup[string, *Sale]
-	opened    atomic.Uint64 // so many sales
-	mu        sync.Mutex    // for changes of open
+	opened    atomic.Uint64 // number of sales opened so far
+	mu        sync.Mutex    // held to change open
 	unsettled atomic.Pointer[error]
 	lost      atomic.Uint64 // claims of sales that have ended
 }
 
-// NewRegistry has no sale open yet. They end when life does.
+// NewRegistry is a Registry without open sales. Its sales end when life does.
 func NewRegistry(life context.Context, cfg Config) *Registry {
 	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock()}
 	s.open.Store(&map[string]*Sale{})
 	s.looks = newLookup(&lookup[string, *Sale]{Life: life, Ask: s.look, Lasts: refusedLasts,
 		Known: func(name string) (*Sale, bool) { sale := s.All()[name]; return sale, sale != nil },
-		Keep:  func(string, *Sale) {}}) // it is open
+		Keep:  func(string, *Sale) {}}) // look has published it
 	return s
 }
 
-// Get is the hot path's look: no lock, no I/O. The name may be a buffer that is used again.
+// Get finds an open sale, or nil. It takes no lock and does no I/O. The name may be a buffer that is used again.
 func (s *Registry) Get(name []byte) *Sale { return (*s.open.Load())[string(name)] }
 
 // All is the sales open now.
@@ -74,7 +74,7 @@ func (s *Registry) All() map[string]*Sale { return *s.open.Load() }
 // Lost is how many claims of sales that have ended here the store refused.
 func (s *Registry) Lost() uint64 { return s.lost.Load() }
 
-// Unsettled is what a sale could not settle before the end, or nil.
+// Unsettled says which sale could not settle everything before the end, or is nil.
 func (s *Registry) Unsettled() error {
 	if left := s.unsettled.Load(); left != nil {
 		return *left
@@ -82,7 +82,7 @@ func (s *Registry) Unsettled() error {
 	return nil
 }
 
-// Find opens a sale this edge has not sold yet.
+// Find finds a sale, and opens it if it is not open here.
 func (s *Registry) Find(name string) (*Sale, error) {
 	if err := s.Allows(name); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (s *Registry) Find(name string) (*Sale, error) {
 	return s.looks.Find(name)
 }
 
-// Allows says whether a sale of that name may be one of this edge's.
+// Allows says whether this edge may sell a sale of that name.
 func (s *Registry) Allows(name string) error {
 	if err := ledger.CheckName(name); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (s *Registry) Allows(name string) error {
 	return nil
 }
 
-// look asks the store, which adopts a hash made by hand, and opens the sale.
+// look looks at a sale in the store, which adopts a hash made by hand, and opens it.
 func (s *Registry) look(name string) (*Sale, error) {
 	reply, err := s.renew(name, ledger.Party{Instance: s.cfg.Instance, Node: s.cfg.Node})
 	if err != nil {
@@ -110,10 +110,11 @@ func (s *Registry) look(name string) (*Sale, error) {
 		}
 		return nil, err
 	}
-	instance := fmt.Sprintf("%s.%d", s.cfg.Instance, s.opened.Add(1)) // a sale that comes back begins anew: requests, nonces
+	// Each opening is a new instance, because its requests and nonces begin anew.
+	instance := fmt.Sprintf("%s.%d", s.cfg.Instance, s.opened.Add(1))
 	sale := &Sale{Name: name, Birth: reply.Birth, Hold: reply.Hold, Limit: reply.Limit, Tally: newTally(),
 		AcksBeforeLedger: s.cfg.EarlyAck && reply.Limit == 0, rings: s.cfg.Rings.Rings(name, instance, s.cfg.Node, reply.Birth),
-		slots: [2]chan struct{}{make(chan struct{}, maxAsking), make(chan struct{}, maxAsking)}}
+		calls: [2]semaphore{make(semaphore, maxCalls), make(semaphore, maxCalls)}}
 	life, end := context.WithCancel(s.life)
 	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,
@@ -132,7 +133,7 @@ func (s *Registry) renew(name string, as ledger.Party) (ledger.RenewReply, error
 	return s.cfg.Store.Renew(s.life, name, ledger.RenewRequest{Term: s.cfg.Lease, Party: as})
 }
 
-// noticer logs a sale's trouble as it comes and goes.
+// noticer logs when a sale's trouble comes and when it is over.
 func (s *Registry) noticer(sale string) func(was, is string) {
 	return func(was, is string) {
 		if is == "" {
@@ -143,7 +144,7 @@ func (s *Registry) noticer(sale string) func(was, is string) {
 	}
 }
 
-// run keeps the sale until this edge stops or the sale is gone.
+// run runs the sale until this edge stops or the sale is gone.
 func (s *Registry) run(life context.Context, sale *Sale) {
 	defer sale.end()
 	err := sale.Run(life, s.cfg.Grace)
@@ -169,10 +170,10 @@ func (s *Registry) run(life context.Context, sale *Sale) {
 	}
 }
 
-// Recover settles what processes before this one sold and could not settle.
+// Recover settles the claims that earlier processes left behind.
 func (s *Registry) Recover() { s.cfg.Rings.RecoverAll(s.life, s.cfg.Store, s.cfg.Log) }
 
-// Listen passes the store's news on to the sales open here, until the edge stops.
+// Listen passes the store's news to the open sales, until the edge stops.
 func (s *Registry) Listen() {
 	s.cfg.Store.News(s.life, func(name string, door ledger.State) {
 		if sale := s.All()[name]; sale != nil {
@@ -185,7 +186,7 @@ func (s *Registry) Listen() {
 	})
 }
 
-// Drop forgets a sale that has ended here or in the ledger, unless its name stands for another by now.
+// Drop forgets a sale that has ended here or in the ledger. Another sale that is open under its name by now stays.
 func (s *Registry) Drop(sale *Sale) {
 	sale.end()
 	s.publish(func(m map[string]*Sale) {

@@ -12,25 +12,25 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// How the stock is shown to whoever asks.
+// Limits of snapshots.
 const (
-	snapEvery = time.Second            // a sale is looked at so often, and only when somebody reads
-	snapOld   = 2 * snapEvery          // who finds an older snapshot, and makes a look, waits for it
-	snapWait  = 200 * time.Millisecond // and so long
-	snapStale = time.Minute            // an older one is not shown
-	snapMost  = 100                    // a second: looks at sales shown already, and as many at others
-	snapBurst = 50                     // of them at once
-	snapRoom  = 1024                   // of so many sales those that are too old to be shown are forgotten
+	snapEvery = time.Second            // the least time between two looks at a sale; without readers there are none
+	snapOld   = 2 * snapEvery          // a reader who finds an older snapshot waits for the look that it starts
+	snapWait  = 200 * time.Millisecond // how long that reader waits
+	snapStale = time.Minute            // an older snapshot is not shown
+	snapMost  = 100                    // looks a second at sales that are shown, and as many at other sales
+	snapBurst = 50                     // looks at once
+	snapRoom  = 1024                   // with more sales, those with stale snapshots are forgotten
 )
 
-// Snapshots show sales to the crowd: one look at the store a second for all who read a sale in it, a bounded number for all
-// who read any sales. Reading one takes no I/O, but for the first reader of a while.
+// Snapshots show sales to anybody. All readers of a sale share one look at the store a second, and the looks at all sales are
+// limited. A reader does no I/O, unless the snapshot is old.
 type Snapshots struct {
 	life  context.Context
 	store Store
 	sales *Registry
 
-	first, again *pacer // of looks
+	first, again *pacer // of looks at sales that are not shown yet, and at shown ones
 	looks        *lookup[string, *stock]
 
 	room  sync.RWMutex
@@ -42,28 +42,29 @@ type Snapshots struct {
 type stock struct {
 	name   string
 	newest atomic.Pointer[snapshot]
-	tried  atomic.Int64 // when a look began, Unix nanoseconds
+	tried  atomic.Int64 // when the newest look began, Unix nanoseconds
 }
 
-// snapshot is a prepared answer, but for its age.
+// snapshot is a prepared answer without its age.
 type snapshot struct {
-	at   time.Time // when the store answered
-	head []byte    // a JSON object up to the age
-	mark string    // while the sale has it, head is true; "": who knows
+	at       time.Time // when the store answered
+	head     []byte    // a JSON object up to the age
+	revision string    // head is true while the sale has this revision; "": unknown
 }
 
 func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 0) }
 
-// NewSnapshots shows the sales that the registry may have.
+// NewSnapshots shows the sales that the registry allows.
 func NewSnapshots(sales *Registry) *Snapshots {
 	s := &Snapshots{life: sales.life, store: sales.cfg.Store, sales: sales, first: newPacer(snapMost, snapBurst),
 		again: newPacer(snapMost, snapBurst), shown: map[string]*stock{}}
-	s.looks = newLookup(&lookup[string, *stock]{Life: s.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep, Lasts: refusedLasts})
+	s.looks = newLookup(&lookup[string, *stock]{Life: s.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep,
+		Lasts: refusedLasts})
 	return s
 }
 
-// Show is the sale as a JSON object up to its age in milliseconds, and that age. The name may be a buffer that is used again; nobody
-// may write to head. It does not allocate.
+// Show is the sale as a JSON object up to its age in milliseconds, and that age. The name may be a buffer that is used again. The
+// caller must not write to head. Show does not allocate.
 func (s *Snapshots) Show(name []byte) (head []byte, age time.Duration, err error) {
 	now := time.Now()
 	s.room.RLock()
@@ -85,8 +86,8 @@ func (s *Snapshots) Show(name []byte) (head []byte, age time.Duration, err error
 	return snap.head, snap.age(now), nil
 }
 
-// renew takes a new snapshot, unless somebody does already or too many are being taken. Readers do not wait for it, but the
-// one who finds an old one.
+// renew starts a look for a new snapshot, unless one has just begun or there are too many. Only the reader who starts it waits
+// for it, and only if the present snapshot is old.
 func (s *Snapshots) renew(st *stock, now time.Time) {
 	was := st.tried.Load()
 	if !st.tried.CompareAndSwap(was, now.UnixNano()) {
@@ -111,7 +112,7 @@ func (s *Snapshots) renew(st *stock, now time.Time) {
 	}
 }
 
-// fresh is a sale that is shown, and may be.
+// fresh finds a sale whose snapshot may be shown.
 func (s *Snapshots) fresh(name string) (*stock, bool) {
 	s.room.RLock()
 	st := s.shown[name]
@@ -119,7 +120,7 @@ func (s *Snapshots) fresh(name string) (*stock, bool) {
 	return st, st != nil && st.newest.Load().age(time.Now()) <= snapStale
 }
 
-// keep shows a sale from now on, and forgets what is too old to be shown.
+// keep shows a sale from now on. With too many sales, it forgets those with stale snapshots.
 func (s *Snapshots) keep(name string, st *stock) {
 	s.room.Lock()
 	defer s.room.Unlock()
@@ -139,7 +140,7 @@ func (s *Snapshots) drop(st *stock) {
 	}
 }
 
-// turn waits until the store may be asked for one more sale.
+// turn waits until the store may be asked for another sale.
 func (s *Snapshots) turn(string) (none *stock, known bool, err error) {
 	turn, ok := s.first.take(time.Now(), lookWait)
 	if !ok {
@@ -155,7 +156,7 @@ func (s *Snapshots) turn(string) (none *stock, known bool, err error) {
 	}
 }
 
-// begin asks the store.
+// begin takes a sale's first snapshot.
 func (s *Snapshots) begin(name string) (*stock, error) {
 	st := &stock{name: name}
 	st.tried.Store(time.Now().UnixNano())
@@ -167,13 +168,13 @@ func (s *Snapshots) begin(name string) (*stock, error) {
 	return st, nil
 }
 
-// refresh takes a snapshot. Where nothing was written since the last, that one is new again: no script is run for it. While
-// the store does not answer, what it said last grows old.
+// refresh takes a snapshot. If nothing was written since the last one, that one counts as new, and no script runs. While the
+// store does not answer, the last snapshot stays.
 func (s *Snapshots) refresh(st *stock) {
 	old := st.newest.Load()
-	mark, err := s.store.Revision(s.life, st.name)
-	if err == nil && old.mark != "" && mark == old.mark {
-		st.newest.Store(&snapshot{time.Now(), old.head, old.mark})
+	revision, err := s.store.Revision(s.life, st.name)
+	if err == nil && old.revision != "" && revision == old.revision {
+		st.newest.Store(&snapshot{time.Now(), old.head, old.revision})
 		return
 	}
 	var shown ledger.ShowReply
@@ -186,13 +187,13 @@ func (s *Snapshots) refresh(st *stock) {
 		s.drop(st)
 	case err == nil:
 		if passes(shown.Head) {
-			mark = ""
+			revision = ""
 		}
-		st.newest.Store(&snapshot{time.Now(), stockHead(st.name, shown), mark})
+		st.newest.Store(&snapshot{time.Now(), stockHead(st.name, shown), revision})
 	}
 }
 
-// passes says that time alone makes a sale's stock another.
+// passes says that the stock may change by the passing of time alone, without a write.
 func passes(h ledger.Head) bool { return h.Opens > h.Raw || h.Closes > 0 || h.Lots.Window > 0 }
 
 // stockJSON is a sale as the crowd may see it.
@@ -200,7 +201,7 @@ type stockJSON struct {
 	Sale      string     `json:"sale"`
 	State     string     `json:"state"` // open, paused, closed, not_open, drawing or sold_out
 	Total     uint64     `json:"total"`
-	Remaining uint64     `json:"remaining"` // owned by nobody: may be bought now or later
+	Remaining uint64     `json:"remaining"` // units without an owner, which may be bought now or later
 	Hold      int64      `json:"hold_seconds"`
 	Limit     uint64     `json:"limit_per_buyer,omitempty"`
 	Opens     *time.Time `json:"opens,omitempty"`
@@ -214,7 +215,7 @@ func stockOf(sale string, r ledger.ShowReply) stockJSON {
 		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: UnixTime(h.Opens), Closes: UnixTime(h.Closes), Lots: LotsOf(r)}
 }
 
-// stockState is what a buy would hear, in one word; "open" with nothing remaining: held units may come back.
+// stockState is the state of a sale for buyers. A sale may be "open" with nothing remaining, because held units may come back.
 func stockState(h ledger.Head) string {
 	switch {
 	case h.State == ledger.Unopened:
@@ -227,11 +228,11 @@ func stockState(h ledger.Head) string {
 
 // stockHead is the answer up to its age.
 func stockHead(sale string, r ledger.ShowReply) []byte {
-	body, _ := json.Marshal(stockOf(sale, r)) // strings, numbers and times of our days: cannot fail
+	body, _ := json.Marshal(stockOf(sale, r)) // strings, numbers, and times that JSON can say: cannot fail
 	return append(body[:len(body)-1], `,"age_ms":`...)
 }
 
-// UnixTime is a time of the store's; nil for none, or for one that JSON cannot say.
+// UnixTime is a time of the store's clock, in Unix microseconds. It is nil for 0, and for a time that JSON cannot say.
 func UnixTime(us int64) *time.Time {
 	t := time.UnixMicro(us).UTC()
 	if us == 0 || t.Year() > 9999 {
@@ -240,14 +241,14 @@ func UnixTime(us int64) *time.Time {
 	return &t
 }
 
-// Lots are a sale's draw for people and programs outside.
+// Lots is a sale's draw, as its readers see it.
 type Lots struct {
-	Window   string    `json:"window"` // from the opening on
+	Window   string    `json:"window"` // its length, from the opening on
 	DrawsAt  time.Time `json:"draws_at"`
 	Drawn    bool      `json:"drawn"`
-	Entrants uint64    `json:"entrants,omitempty"` // once drawn, as all that follows
+	Entrants uint64    `json:"entrants,omitempty"` // known after the draw, like the numbers that follow
 	Winners  uint64    `json:"winners,omitempty"`
-	Kept     uint64    `json:"kept,omitempty"` // for winners who have not collected
+	Kept     uint64    `json:"kept,omitempty"` // units for winners who have not collected
 	Seal     string    `json:"seed_sha256"`
 	Seed     string    `json:"seed,omitempty"`
 }
@@ -255,9 +256,9 @@ type Lots struct {
 // LotsOf is a sale's draw, or nil.
 func LotsOf(r ledger.ShowReply) *Lots {
 	l := r.Lots
-	if l.Window == 0 || r.Secret.Seal == "" { // after an operator's change nobody asked for them
+	if l.Window == 0 || r.Secret.Seal == "" { // the reply to an operator's change has no seal
 		return nil
 	}
-	return &Lots{Window: (time.Duration(l.Window) * time.Microsecond).String(), DrawsAt: time.UnixMicro(r.DrawsAt()).UTC(), Drawn: l.Drawn > 0,
-		Entrants: l.Entrants, Winners: l.Winners, Kept: l.Kept, Seal: r.Secret.Seal, Seed: r.Secret.Seed}
+	return &Lots{Window: (time.Duration(l.Window) * time.Microsecond).String(), DrawsAt: time.UnixMicro(r.DrawsAt()).UTC(),
+		Drawn: l.Drawn > 0, Entrants: l.Entrants, Winners: l.Winners, Kept: l.Kept, Seal: r.Secret.Seal, Seed: r.Secret.Seed}
 }

@@ -59,7 +59,7 @@ func withSnapshots(t *testing.T, f func(t *testing.T, w *storetest.Watched, s *S
 	})
 }
 
-// reads asks for a sale's stock, and says what HTTP would.
+// reads asks for a sale's stock, and returns the answer as HTTP would have it.
 func (s *Snapshots) reads(name string) (status int, age, body string) {
 	head, old, err := s.Show([]byte(name))
 	var refusal *ledger.Refusal
@@ -95,7 +95,7 @@ func TestFirstReadersShareOneLook(t *testing.T) {
 	})
 }
 
-// A4: a sale is looked at once a second, while somebody reads; where nothing was written, no script is run for it.
+// A4: while there are readers, a sale is looked at once a second. If nothing was written, no script runs.
 func TestA4SnapshotsAreTakenWhileSomebodyAsks(t *testing.T) {
 	withSnapshots(t, func(t *testing.T, w *storetest.Watched, s *Snapshots) {
 		for range 1000 { // ten seconds of readers
@@ -118,7 +118,7 @@ func TestA4SnapshotsAreTakenWhileSomebodyAsks(t *testing.T) {
 	})
 }
 
-// A4: who reads any number of sales causes a bounded number of looks; what is known stays readable, and says how old it is.
+// A4: readers of any number of sales cause a bounded number of looks. A known sale stays readable, and its answer says its age.
 func TestA4LooksAtManySalesAreBounded(t *testing.T) {
 	withSnapshots(t, func(t *testing.T, w *storetest.Watched, s *Snapshots) {
 		for i := range 2000 {
@@ -153,7 +153,7 @@ func TestSnapshotsShowChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(snapEvery)
-		s.reads("ticket") // whoever is first is told what is known, and makes the look
+		s.reads("ticket") // the first reader gets the known snapshot, and starts the look
 		time.Sleep(time.Millisecond)
 		if _, _, body := s.reads("ticket"); !strings.Contains(body, `"state":"paused","total":15,"remaining":15,`) {
 			t.Error(body)
@@ -184,7 +184,7 @@ func TestSnapshotGrowsOldWhileTheStoreIsGone(t *testing.T) {
 	})
 }
 
-// Nobody asked for a while, and now the store is gone: what was shown last is shown again.
+// After a while without readers the store is gone: the last snapshot is shown again.
 func TestLastSnapshotIsKeptForAMinute(t *testing.T) {
 	withSnapshots(t, func(t *testing.T, w *storetest.Watched, s *Snapshots) {
 		s.reads("ticket")
@@ -206,7 +206,7 @@ func TestLastSnapshotIsKeptForAMinute(t *testing.T) {
 	})
 }
 
-// Whoever finds an old snapshot waits for the new one, but not for a store that hangs.
+// A reader who finds an old snapshot waits for the new one, but not for a store that hangs.
 func TestReadersDoNotWaitForAStoreThatHangs(t *testing.T) {
 	withSnapshots(t, func(t *testing.T, w *storetest.Watched, s *Snapshots) {
 		s.reads("ticket")

@@ -8,10 +8,10 @@ import (
 	"spike/shard"
 )
 
-// Kinds is how many kinds of answers a Tally has room for.
+// Kinds is how many kinds of answers a Tally can count.
 const Kinds = 16
 
-// Tally counts answers by kind, a line of counters for each CPU.
+// Tally counts answers by kind. Each CPU has its own line of counters.
 type Tally []struct {
 	n [Kinds]atomic.Uint64
 	_ [128 - 8*Kinds%128]byte
@@ -22,7 +22,7 @@ func newTally() Tally { return make(Tally, 1<<bits.Len(uint(runtime.GOMAXPROCS(0
 // Add counts one answer.
 func (t Tally) Add(kind uint8) { t[shard.CPU()&(len(t)-1)].n[kind].Add(1) }
 
-// Read is exact for all answers that have been counted.
+// Read is the number of answers of a kind. It is exact for answers that were counted before.
 func (t Tally) Read(kind uint8) (n uint64) {
 	for i := range t {
 		n += t[i].n[kind].Load()

@@ -1,4 +1,4 @@
-// Package secret reads files that hold secrets: what it says of them never repeats what is in them.
+// Package secret reads files that hold secrets. Its messages never repeat their content.
 package secret
 
 import (
@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// Read reads a small file that should be its owner's alone. Its errors do not name it: what was meant as a path
-// may be a secret. The warning does, for then the file is there.
+// Read reads a small file that only its owner should be able to read. Its errors do not name the file, because the path may be a
+// secret that was given by mistake. The warning names the file, because then the file exists.
 func Read(path string, most int64) (text []byte, warning string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -32,7 +32,7 @@ func Read(path string, most int64) (text []byte, warning string, err error) {
 	return text, warning, nil
 }
 
-// bare takes the path out of an error.
+// bare is an error without its path.
 func bare(err error) error {
 	var of *os.PathError
 	if errors.As(err, &of) {

@@ -15,28 +15,28 @@ import (
 	"spike/edge/secret"
 )
 
-// The keys that tokens are signed with: the first signs, all are accepted. To change the key without losing a token:
+// The first key signs tokens, and tokens under all keys are accepted. To change the key without losing a token:
 //
-//  1. Add the new key as the second one, on every edge. Edges still sign with the old key; all know the new one.
-//  2. Put the new key first, on every edge. Tokens of both are about, and every edge takes both.
-//  3. When the longest hold has passed since the last edge did step 2, drop the old key.
+//  1. On every edge, add the new key as the second one. Edges still sign with the old key, and all edges know the new one.
+//  2. On every edge, put the new key first. From now on there are tokens under both keys, and every edge accepts both.
+//  3. When the longest hold has passed since the last edge did step 2, remove the old key.
 //
-// Edges read their keys at start and at SIGHUP, so each step ends with one for every edge. A key that has leaked is dropped
-// at once: that ends every token it made, and only units already settled keep their buyers.
+// An edge reads its keys at start and at SIGHUP, so each step ends with a SIGHUP for every edge. A key that has leaked must be
+// removed at once. That ends every token under it, and then only settled units keep their buyers.
 const (
-	// MinKey is the least a key may have, in bytes: as much as SHA-256 gives.
+	// MinKey is the least length of a key in bytes, which is the size of a SHA-256 sum.
 	MinKey = 32
-	// MaxKeys is how many keys there may be; a rotation needs two.
+	// MaxKeys is how many keys there may be. A rotation needs two.
 	MaxKeys = 4
 
 	maxKey     = 1 << 10  // bytes of one key
-	maxKeyFile = 64 << 10 // bytes of all that is said of them
+	maxKeyFile = 64 << 10 // bytes of a file of keys
 )
 
-// ErrKeys says that token keys cannot be used. What it says never repeats them.
+// ErrKeys says that token keys cannot be used. Its message never repeats them.
 var ErrKeys = errors.New("token keys")
 
-// signingKey is one key. Its id is public, a byte of a hash: it tells keys apart without saying anything of them.
+// signingKey is one key. Its id is public. The id is one byte of a hash, so it tells keys apart without telling about them.
 type signingKey struct {
 	id   byte
 	pool sync.Pool
@@ -58,9 +58,9 @@ func (k *signingKey) made(raw *[tokenSize]byte) bool {
 	return same
 }
 
-// ParseKeys reads 1 to MaxKeys keys, one a line or with commas between them; blank ones do not count, and # begins a
-// comment. A key is at least MinKey bytes in hex, or in base64 of either alphabet, padded or not; digits and a-f alone
-// are hex.
+// ParseKeys reads 1 to MaxKeys keys, one a line or with commas between them. Blank lines do not count, and # begins a comment. A
+// key is at least MinKey bytes, in hex or in base64. The base64 may be of either alphabet, padded or not. A key that consists of
+// digits and a-f alone is hex.
 func ParseKeys(text string) ([][]byte, error) {
 	if len(text) > maxKeyFile {
 		return nil, fmt.Errorf("%w: more than %d KiB", ErrKeys, maxKeyFile>>10)
@@ -95,7 +95,7 @@ var (
 	errKeyMany  = fmt.Errorf("is one too many: there may be %d", MaxKeys)
 )
 
-// parseKey decodes one key; decoders' own errors are dropped, for they quote.
+// parseKey decodes one key. It drops the decoders' own errors, because they quote their input.
 func parseKey(word string) ([]byte, error) {
 	if strings.ContainsAny(word, "\r\n") { // base64 would skip them
 		return nil, errKeyText
@@ -126,9 +126,9 @@ func fits(keys [][]byte, key []byte) error {
 	return nil
 }
 
-// LoadKeys reads what --token-key and SPIKE_TOKEN_KEY hold: the path of a file with keys, or the keys themselves.
-// It is a path if it begins with / or . or if there is a file of that name; anything else is keys, as ParseKeys reads
-// them. (Base64 may begin with /: put a comma before such a key.) The warning, if any, is for the log.
+// LoadKeys reads the value of --token-key or SPIKE_TOKEN_KEY, which is the path of a file with keys, or the keys themselves. A
+// value is a path if it begins with / or . or if there is a file of that name. Any other value is keys, as ParseKeys reads them.
+// A key in base64 that begins with / needs a comma before it. The warning, if any, is for the log.
 func LoadKeys(value string) (keys [][]byte, warning string, err error) {
 	if !isPath(value) {
 		keys, err = ParseKeys(value)

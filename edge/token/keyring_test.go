@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// oddKey has bytes that the alphabets of base64 write differently, and 32 of them need padding.
+// oddKey has bytes that differ in the two alphabets of base64, and its 32 bytes need padding.
 func oddKey(first byte) []byte {
 	key := bytes.Repeat([]byte{0xfb, 0xef, 0xff}, 11)[:MinKey]
 	key[0] = first
@@ -69,10 +69,11 @@ func TestParseKeysRefuses(t *testing.T) {
 var sayings = regexp.MustCompile(`^token keys: (there is none|more than 64 KiB|key [1-5]: (is neither base64 nor hex|` +
 	`is not 32 to 1024 bytes long|is there twice|is one too many: there may be 4))$`)
 
-// FuzzParseKeys: what is taken can sign, and what is said of the rest is always one of ours: no key in it.
+// FuzzParseKeys: accepted keys can sign. Every error is one of ours, and has no key in it.
 func FuzzParseKeys(f *testing.F) {
 	good := base64.StdEncoding.EncodeToString(oddKey(1))
-	for _, seed := range []string{good, good + "," + hex.EncodeToString(someKey(2)), "# x\n" + good[:40], good[:9] + "\n" + good[9:]} {
+	for _, seed := range []string{good, good + "," + hex.EncodeToString(someKey(2)), "# x\n" + good[:40],
+		good[:9] + "\n" + good[9:]} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -127,19 +128,21 @@ func TestLoadKeysInPlace(t *testing.T) {
 	if slash[0] != '/' {
 		t.Fatal(slash)
 	}
-	for _, value := range []string{"," + slash + "," + hex.EncodeToString(b), base64.URLEncoding.EncodeToString(a) + "\n" + hex.EncodeToString(b)} {
+	for _, value := range []string{"," + slash + "," + hex.EncodeToString(b),
+		base64.URLEncoding.EncodeToString(a) + "\n" + hex.EncodeToString(b)} {
 		if keys, warning, err := LoadKeys(value); err != nil || warning != "" || !slices.EqualFunc(keys, [][]byte{a, b}, bytes.Equal) {
 			t.Errorf("%q: %x %q %v", value, keys, warning, err)
 		}
 	}
 }
 
-// Whatever is wrong, what was given is not repeated: it may have been a key.
+// No error repeats its input, which may have been a key.
 func TestLoadKeysKeepsSecrets(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	secret := strings.Repeat("Xy7", 20)
-	for name, text := range map[string]string{"bad.key": secret + "!", "empty.key": "", "large.key": strings.Repeat("#", maxKeyFile+1)} {
+	for name, text := range map[string]string{"bad.key": secret + "!", "empty.key": "",
+		"large.key": strings.Repeat("#", maxKeyFile+1)} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +159,8 @@ func TestLoadKeysKeepsSecrets(t *testing.T) {
 		"":                 "there is none",
 	} {
 		keys, _, err := LoadKeys(value)
-		if !errors.Is(err, ErrKeys) || keys != nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret[:30]) {
+		if !errors.Is(err, ErrKeys) || keys != nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), secret[:30]) {
 			t.Errorf("%q: %v, want %s", value, err, want)
 		}
 	}

@@ -2,4 +2,4 @@
 
 package token
 
-const tokenMutations = 100_000 // the race detector makes each fifty times as dear
+const tokenMutations = 100_000 // with the race detector each costs fifty times as much

@@ -8,12 +8,12 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A ticket is what a buyer holds who has entered a draw, called `claim` in answers: 36 bytes, 48 characters of base64url.
+// A ticket says that its buyer has entered a draw. Answers call it `claim`. It is 36 bytes, which are 48 characters of base64url.
 //
 //	version 1 | key id 1 | sale's birth 8 | buyer 8 | MAC 18
 //
-// as a token is made; length and version tell the two apart. It proves that this buyer has asked in the window, nothing
-// more: what has become of its lot is the ledger's to say.
+// It is made as a token is. Length and version tell the two apart. A ticket proves only that its buyer has entered. What has
+// become of the buyer's lot, only the ledger knows.
 const (
 	ticketVersion = 2
 	ticketBody    = 18
@@ -28,7 +28,7 @@ type Ticket struct {
 	Buyer ledger.Buyer
 }
 
-// AppendTicket adds the ticket's text to b.
+// AppendTicket appends the ticket's text to b.
 func (s *Signer) AppendTicket(b []byte, ticket Ticket) []byte {
 	k := s.keys()[0]
 	w := k.pool.Get().(*signing)
@@ -37,7 +37,7 @@ func (s *Signer) AppendTicket(b []byte, ticket Ticket) []byte {
 	return b
 }
 
-// ticket is the whole of one, MAC and all.
+// ticket is the bytes of a ticket, with its MAC.
 func (w *signing) ticket(s Ticket, id byte) []byte {
 	raw := append(w.raw[:0], ticketVersion, id)
 	raw = binary.BigEndian.AppendUint64(raw, s.Birth)
@@ -47,7 +47,7 @@ func (w *signing) ticket(s Ticket, id byte) []byte {
 	return w.mac.Sum(raw)[:ticketSize]
 }
 
-// ParseTicket reads a ticket and checks it in constant time. It takes what AppendTicket wrote, byte for byte, and nothing else.
+// ParseTicket reads a ticket and checks it in constant time. It accepts exactly the bytes that AppendTicket writes.
 func (s *Signer) ParseTicket(text []byte) (Ticket, error) {
 	var raw [ticketSize]byte
 	if len(text) != TicketLen {

@@ -43,7 +43,7 @@ func TestEveryChangedCharacterOfATicketIsRefused(t *testing.T) {
 	}
 }
 
-// Neither passes for the other, whole or cut.
+// A token, whole or cut, is no ticket, and a ticket is no token.
 func TestTicketsAndTokensAreTwoThings(t *testing.T) {
 	s := NewSigner(someKey(7))
 	_, ticket := someTicket(s)
@@ -51,7 +51,8 @@ func TestTicketsAndTokensAreTwoThings(t *testing.T) {
 	if _, err := s.Parse(ticket); !errors.Is(err, ErrToken) {
 		t.Error("a ticket is a token")
 	}
-	for _, text := range [][]byte{token, token[:TicketLen], token[Len-TicketLen:], ticket[:TicketLen-1], append(bytes.Clone(ticket), 'A'), nil} {
+	for _, text := range [][]byte{token, token[:TicketLen], token[Len-TicketLen:], ticket[:TicketLen-1],
+		append(bytes.Clone(ticket), 'A'), nil} {
 		if _, err := s.ParseTicket(text); !errors.Is(err, ErrToken) {
 			t.Errorf("%q is a ticket", text)
 		}

@@ -1,6 +1,6 @@
-// Package token makes and reads what buyers carry: a token, which is a claim, and a ticket, which says that its buyer has entered a
-// draw. Both are signed, so any edge with the key takes them; neither says why it is not good. That a token is used once is the
-// ledger's business.
+// Package token makes and reads tokens and tickets. A token is a claim that its buyer carries. A ticket says that its buyer has
+// entered a draw. Both are signed, so every edge with the key accepts them. No error says why one is not good. The ledger, not
+// this package, sees to it that a token is used once.
 package token
 
 import (
@@ -14,12 +14,12 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A token is a claim its buyer can carry: 63 bytes, 84 characters of base64url.
+// A token is 63 bytes, which are 84 characters of base64url.
 //
 //	version 1 | key id 1 | sale's birth 8 | serial 4 | count 1 | fence 8 | nonce 8 | expiry 8 | buyer 8 | MAC 16
 //
-// all big endian; the MAC is HMAC-SHA256 over what stands before it, cut to 128 bits. It proves who made it, nothing
-// more: that it is used once is the ledger's business.
+// All numbers are big endian. The MAC is HMAC-SHA256 over the bytes before it, cut to 128 bits. It proves only that a holder of
+// the key made the token.
 const (
 	tokenVersion = 1
 	tokenBody    = 47
@@ -28,7 +28,7 @@ const (
 	Len = 84
 )
 
-// ErrToken is all that is ever said of a bad token.
+// ErrToken says that a token is not good. It never says why.
 var ErrToken = errors.New("not a valid token")
 
 // Token is what a token says.
@@ -37,8 +37,8 @@ type Token struct {
 	ledger.Claim
 }
 
-// Signer makes tokens under its first key and takes those of any of its keys. Safe for concurrent use, also while its keys
-// change; it does not allocate once warm.
+// Signer makes tokens under its first key, and accepts tokens under any of its keys. It is safe for concurrent use, even while
+// its keys change. It does not allocate once warm.
 type Signer struct{ now atomic.Pointer[[]*signingKey] }
 
 type signing struct {
@@ -46,14 +46,14 @@ type signing struct {
 	raw [tokenBody + sha256.Size]byte
 }
 
-// NewSigner takes 1 to MaxKeys keys of at least MinKey bytes, as ParseKeys gives them.
+// NewSigner takes 1 to MaxKeys keys of at least MinKey bytes, as ParseKeys returns them.
 func NewSigner(keys ...[]byte) *Signer {
 	s := &Signer{}
 	s.Change(keys...)
 	return s
 }
 
-// Change exchanges all keys.
+// Change replaces all keys.
 func (s *Signer) Change(keys ...[]byte) {
 	if len(keys) == 0 || len(keys) > MaxKeys {
 		panic("token: a Signer needs 1 to 4 keys")
@@ -67,7 +67,7 @@ func (s *Signer) Change(keys ...[]byte) {
 
 func (s *Signer) keys() []*signingKey { return *s.now.Load() }
 
-// Append adds the token's text to b.
+// Append appends the token's text to b.
 func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
 	k := s.keys()[0]
 	w := k.pool.Get().(*signing)
@@ -85,20 +85,20 @@ func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
 	return b
 }
 
-// seal appends the MAC of body, cut.
+// seal appends the MAC of body, cut to its size.
 func (w *signing) seal(body []byte) []byte {
 	w.mac.Reset()
 	w.mac.Write(body)
 	return w.mac.Sum(body)[:tokenSize]
 }
 
-// Parse reads a token and checks it in constant time. It takes what Append wrote, byte for byte, and nothing else.
+// Parse reads a token and checks it in constant time. It accepts exactly the bytes that Append writes.
 func (s *Signer) Parse(text []byte) (Token, error) {
 	var raw [tokenSize]byte
 	if len(text) != Len {
 		return Token{}, ErrToken
 	}
-	// 84 characters are 63 bytes with no bit to spare; a line end, which decoders skip, leaves fewer.
+	// 84 characters are exactly 63 bytes. Decoders skip line ends, and then fewer bytes are left.
 	if n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text); err != nil || n != tokenSize {
 		return Token{}, ErrToken
 	}
@@ -108,7 +108,7 @@ func (s *Signer) Parse(text []byte) (Token, error) {
 	return unpack(&raw), nil
 }
 
-// made says whether one of the keys made it. An id only spares work: two keys may share one.
+// made says whether one of the keys made the token. The id only saves work, because two keys may have the same id.
 func (s *Signer) made(raw *[tokenSize]byte) bool {
 	for _, k := range s.keys() {
 		if k.id == raw[1] && k.made(raw) {

@@ -37,7 +37,7 @@ func TestTokenSaysWhatWasSigned(t *testing.T) {
 	}
 }
 
-// mustRefuse holds that a text is refused, and with the one error there is.
+// mustRefuse checks that a text is refused with ErrToken.
 func mustRefuse(t *testing.T, s *Signer, text []byte, what string, where ...any) {
 	t.Helper()
 	if got, err := s.Parse(text); err != ErrToken || got != (Token{}) { //nolint:errorlint // this very error, not one that wraps it
@@ -76,7 +76,7 @@ func TestEveryMovedCharacterIsRefused(t *testing.T) {
 		for c := range 256 {
 			longer := slices.Insert(bytes.Clone(text), i, byte(c))
 			mustRefuse(t, s, longer, "inserted", i, c)
-			for _, end := range []int{0, 1} { // of the right length again
+			for _, end := range []int{0, 1} { // so that the length is right again
 				if cut := longer[end : end+Len]; !bytes.Equal(cut, text) {
 					mustRefuse(t, s, cut, "inserted, cut", i, c)
 				}
@@ -85,7 +85,7 @@ func TestEveryMovedCharacterIsRefused(t *testing.T) {
 	}
 }
 
-// Decoders skip line ends, bear padding and drop spare bits; a token has one text all the same.
+// Decoders skip line ends, accept padding and drop spare bits. A token still has only one text.
 func TestTokenHasOneText(t *testing.T) {
 	s := NewSigner(someKey(7))
 	_, text := someToken(s)
@@ -93,7 +93,8 @@ func TestTokenHasOneText(t *testing.T) {
 	if err != nil || len(raw) != tokenSize || base64.RawURLEncoding.EncodedLen(tokenSize) != Len {
 		t.Fatal(len(raw), err)
 	}
-	for _, forged := range []string{string(text) + "=", string(text) + "\n", string(text[:40]) + "\r\n" + string(text[40:]), " " + string(text),
+	for _, forged := range []string{string(text) + "=", string(text) + "\n", string(text[:40]) + "\r\n" + string(text[40:]),
+		" " + string(text),
 		string(text) + " ", string(text[:82]) + "==", string(text[:83]) + "=", string(text[:83]) + "\n", string(text) + "AAAA", "",
 		base64.StdEncoding.EncodeToString(append(raw, 0)), base64.RawURLEncoding.EncodeToString(raw[:62])} {
 		mustRefuse(t, s, []byte(forged), "written otherwise")
@@ -139,7 +140,7 @@ func TestRandomMutationsAreRefused(t *testing.T) {
 	t.Logf("%d mutations, %d without effect, %d taken", n, same.Load(), taken.Load())
 }
 
-// mutate writes one of the tokens with 1 to 4 changes; most stay within the alphabet and so reach the MAC.
+// mutate writes one of the tokens with 1 to 4 changes. Most changes stay within the alphabet, so they reach the MAC.
 func mutate(rng *rand.Rand, b, mine, old []byte) []byte {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	if b = append(b, mine...); rng.IntN(2) == 0 {
@@ -164,7 +165,7 @@ func mutate(rng *rand.Rand, b, mine, old []byte) []byte {
 	return b
 }
 
-// TestRotation: a token of the old key is taken while the old key is there, and not a moment longer.
+// TestRotation: a token under the old key is accepted exactly as long as the old key is there.
 func TestRotation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.SliceOfN(rapid.Byte(), MinKey, 64)
@@ -201,7 +202,7 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// Two keys may share an id byte; both must work, and neither for the other.
+// Two keys may have the same id. Both must work, and neither may verify tokens of the other.
 func TestKeysWithOneID(t *testing.T) {
 	a := someKey(1)
 	b := someKey(2)
@@ -219,7 +220,7 @@ func TestKeysWithOneID(t *testing.T) {
 	mustRefuse(t, NewSigner(b), text, "the other key's, of the same id")
 }
 
-// What a key signed is still refused if it is not of this version, or says that another key signed it.
+// A signed token is refused if it has another version, or the id of another key.
 func TestSignedButNotAToken(t *testing.T) {
 	s := NewSigner(someKey(7))
 	_, good := someToken(s)
@@ -250,12 +251,14 @@ func FuzzToken(f *testing.F) {
 	_, mine := someToken(s)
 	_, old := someToken(NewSigner(someKey(8)))
 	_, strange := someToken(NewSigner(someKey(9)))
-	for _, seed := range [][]byte{mine, old, strange, mine[1:], []byte("===="), append(bytes.Clone(mine), '\n'), append(bytes.Clone(mine[:83]), '=')} {
+	for _, seed := range [][]byte{mine, old, strange, mine[1:], []byte("===="), append(bytes.Clone(mine), '\n'),
+		append(bytes.Clone(mine[:83]), '=')} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, err := s.Parse(text)
-		if good := bytes.Equal(text, mine) || bytes.Equal(text, old); (err == nil) != good || err != nil && err != ErrToken { //nolint:errorlint // this very error
+		if good := bytes.Equal(text, mine) || bytes.Equal(text, old); (err == nil) != good ||
+			err != nil && err != ErrToken { //nolint:errorlint // this very error
 			t.Errorf("%q: %v", text, err)
 		}
 	})

@@ -10,14 +10,14 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Watched is a store that counts who asks, and fails on demand.
+// Watched is a store that counts calls, and fails on demand.
 type Watched struct {
 	ledger.Store
-	Looks, Shows atomic.Int64 // for births, at sales
+	Looks, Shows atomic.Int64 // calls of Born, and of Show
 	Glances      atomic.Int64
 	Hangs        atomic.Bool
 	Down         atomic.Bool
-	Refuses      atomic.Pointer[string] // a sale whose hash makes no sense
+	Refuses      atomic.Pointer[string] // name of a sale whose hash makes no sense
 }
 
 func (w *Watched) fails(sale string) error {
@@ -30,17 +30,17 @@ func (w *Watched) fails(sale string) error {
 	return nil
 }
 
-// Born is Store's.
+// Born implements ledger.Store.
 func (w *Watched) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
 	w.Looks.Add(1)
-	time.Sleep(time.Millisecond) // virtual
+	time.Sleep(time.Millisecond) // of virtual time
 	if err := w.fails(""); err != nil {
 		return ledger.Found{}, err
 	}
 	return w.Store.Born(ctx, birth)
 }
 
-// Show is Store's.
+// Show implements ledger.Store.
 func (w *Watched) Show(ctx context.Context, sale string) (ledger.ShowReply, error) {
 	w.Shows.Add(1)
 	if err := w.fails(sale); err != nil {
@@ -49,7 +49,7 @@ func (w *Watched) Show(ctx context.Context, sale string) (ledger.ShowReply, erro
 	return w.Store.Show(ctx, sale)
 }
 
-// Revision is Store's.
+// Revision implements ledger.Store.
 func (w *Watched) Revision(ctx context.Context, sale string) (string, error) {
 	w.Glances.Add(1)
 	if w.Hangs.Load() {
@@ -62,10 +62,10 @@ func (w *Watched) Revision(ctx context.Context, sale string) (string, error) {
 	return w.Store.Revision(ctx, sale)
 }
 
-// Make makes a sale and says its birth.
+// Make makes a sale, and returns its birth.
 func (w *Watched) Make(t *testing.T, sale string) uint64 {
 	t.Helper()
-	time.Sleep(time.Microsecond) // no two births are the same
+	time.Sleep(time.Microsecond) // so that no two births are the same
 	head, err := w.Create(t.Context(), sale, ledger.CreateRequest{Total: 10, Hold: time.Minute})
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-// Package wiretest is what tests of the edge share that speak to it as a peer does.
+// Package wiretest has helpers for tests that speak to an edge over a connection.
 package wiretest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// OneAnswer sends a request and reads an answer; 0: the connection ended without one, as happens to what was sent to somebody
-// who had hung up before.
+// OneAnswer sends a request and reads its answer. status is 0 if the connection ended without an answer, as it does if the peer
+// had closed it before.
 func OneAnswer(t *testing.T, c net.Conn, request string) (status int, body string) {
 	t.Helper()
 	_, _ = io.WriteString(c, request)

@@ -1,0 +1,37 @@
+package sales
+
+import (
+	"context"
+	"time"
+)
+
+// semaphore limits how many calls are under way at a time. Its capacity is the limit.
+type semaphore chan struct{}
+
+func (s semaphore) tryAcquire() bool {
+	select {
+	case s <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// acquire waits at most so long, and then fails with ErrBusy.
+func (s semaphore) acquire(life context.Context, wait time.Duration) error {
+	if s.tryAcquire() {
+		return nil
+	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-late.C:
+		return ErrBusy
+	case <-life.Done():
+		return life.Err()
+	}
+}
+
+func (s semaphore) release() { <-s }
