@@ -149,8 +149,8 @@ func (r *recorder) Show(ctx context.Context, sale string) (ledger.ShowReply, err
 	return through(r, "show", sale, "", func() (ledger.ShowReply, error) { return r.Store.Show(ctx, sale) })
 }
 
-func (r *recorder) Glance(ctx context.Context, sale string) (string, error) {
-	return through(r, "glance", sale, "", func() (string, error) { return r.Store.Glance(ctx, sale) })
+func (r *recorder) Revision(ctx context.Context, sale string) (string, error) {
+	return through(r, "revision", sale, "", func() (string, error) { return r.Store.Revision(ctx, sale) })
 }
 
 func (r *recorder) Born(ctx context.Context, birth uint64) (ledger.Found, error) {

@@ -1,24 +1,25 @@
-// Package luascripts keeps ledgers in Redis: as Lua scripts, the article's hash among their keys. It is the only room that talks
-// to Redis. Package ledger says what a ledger is and guarantees; package memory has the scripts' twin in Go.
+// Package luascripts keeps ledgers in Redis: in Lua scripts, with the article's hash among their keys. It is the only room
+// that talks to Redis. Package ledger says what a ledger is and guarantees. Package memory has the scripts' twin in Go.
 //
-// The scripts are in lua/script, each with its contract on top. What they share is in lua/lib, and stands in front of them.
-// TestScriptsAndTwinAgree holds scripts and twin to every reply and the whole audit; testdata/scenarios are their stories, to be
-// read. memory's doc says what the twin does not model.
+// The scripts are in lua/script, each with its contract on top. The code that they share is in lua/lib, and is put in front
+// of them. TestScriptsAndTwinAgree compares scripts and twin by every reply and the whole audit. testdata/scenarios has
+// scenarios for people to read. The doc of package memory says what the twin does not model.
 //
 // How the scripts keep what package ledger guarantees:
 //
-//   - Who runs a script on a sale puts its birth into the index of sales before anybody hears the answer (redis_index.go).
-//   - The hash is the ledger's mirror: ticket_sold_nums = pending + confirmed. A hash changed by hand in any way but a
-//     raised total stops grants and is named; what was sold already is settled all the same.
-//   - An era is told by master_replid. A re-assertion is reassert.lua, slice by slice.
-//   - What widens a right is acted on only when every replica seen in this era has it: WAIT, behind the script on its
-//     connection. Who announces a port is a replica, and no more are than the operator says (--replicas); what others
-//     acknowledge is taken off what WAIT counts. A replica that is gone is waited for until a new era, until a majority of
-//     the Sentinels names this primary and would promote none but those it has, or until the operator says otherwise
-//     (reopen.lua): so many are waited for from then on as there were when that was said, and if one has come or gone before
-//     it is written, nothing is.
-//   - An entry to a draw that was answered is on every replica. History that is lost takes entries, the draw or collected
-//     lots with it as it takes all else: then lots are drawn anew, by the same seed, among those who are left.
-//   - Where Redis would refuse the writes it refuses the script, before its first line: #!lua sees to that.
+//   - The caller of a script on a sale puts the sale's birth into the index of sales before anybody hears the answer
+//     (redis_index.go).
+//   - The hash is the ledger's mirror: ticket_sold_nums = pending + confirmed. If a hand changes the hash in any way but a
+//     raised total, grants stop and the change is named. What was sold already is settled all the same.
+//   - An era is told by master_replid. A re-assertion runs reassert.lua, slice by slice.
+//   - An answer that widens a right is acted on only when every replica seen in this era has it: WAIT, behind the script on
+//     its connection. A follower that announces a port is a replica, up to the number that the operator says (--replicas).
+//     What other followers acknowledge is taken off what WAIT counts. A replica that is gone is waited for until a new era,
+//     until a majority of the Sentinels names this primary and would promote none but the replicas it has, or until the
+//     operator says otherwise (reopen.lua). From then on as many replicas are waited for as were there when that was said. If
+//     one has come or gone before it is written, nothing is written.
+//   - An answered entry to a draw is on every replica. A lost history takes entries, the draw and collected lots with it, as
+//     it takes all else. Then lots are drawn again, by the same seed, among the entrants that are left.
+//   - If Redis would refuse the script's writes, it refuses the script before its first line, because of #!lua.
 //   - A script validates first and writes last.
 package luascripts

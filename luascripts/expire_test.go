@@ -13,7 +13,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// sellOut leases and settles a whole sale, and says when its holds end.
+// sellOut leases and settles a whole sale, and returns when its holds end.
 func sellOut(t testing.TB, r *Redis, sale string, hold time.Duration) (ends int64) {
 	t.Helper()
 	ctx := context.Background()
@@ -43,7 +43,7 @@ func sellOut(t testing.TB, r *Redis, sale string, hold time.Duration) (ends int6
 	}
 }
 
-// A sale whose buyers all fail to pay comes back whole, in slices of bounded size.
+// If no buyer pays, the whole sale comes back, in slices of bounded size.
 func TestHoldsEndInBoundedSlices(t *testing.T) {
 	units, slice := uint64(50_000), 128
 	if os.Getenv("SPIKE_LONG") != "" {

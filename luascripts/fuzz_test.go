@@ -24,7 +24,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// liar is a Redis that shakes hands and then answers whatever it is told to, to everything.
+// liar is a Redis that shakes hands, and then answers every command as it was told to.
 type liar struct {
 	says    atomic.Pointer[[]byte]
 	serving sync.WaitGroup
@@ -98,7 +98,7 @@ func newLiar(t testing.TB) (*Redis, *liar) {
 	return r, l
 }
 
-// recipe is a fuzzer's bytes, read as instructions for an answer.
+// recipe is a fuzzer's bytes as instructions for an answer.
 type recipe struct{ bytes []byte }
 
 func (r *recipe) next() byte {
@@ -125,12 +125,14 @@ func (r *recipe) number() int64 {
 	return int64(binary.BigEndian.Uint64(room[:]))
 }
 
-// wrongs are the errors that Redis, or a script, answers with.
-var wrongs = []string{"ERR no", "OOM command not allowed", "READONLY You can't write", "NOREPLICAS Not enough", "MISCONF snapshots", "NOSCRIPT No matching",
-	"NOAUTH Authentication required.", "NOPERM no", "WRONGTYPE Operation", "BUSY Redis is busy", "NOGROUP No such key", "NOSALE x", "LATE 5 x", "LATE x", "BIRTH", "",
+// wrongs are errors with which Redis, or a script, answers.
+var wrongs = []string{"ERR no", "OOM command not allowed", "READONLY You can't write", "NOREPLICAS Not enough",
+	"MISCONF snapshots", "NOSCRIPT No matching",
+	"NOAUTH Authentication required.", "NOPERM no", "WRONGTYPE Operation", "BUSY Redis is busy", "NOGROUP No such key",
+	"NOSALE x", "LATE 5 x", "LATE x", "BIRTH", "",
 	"CLOSED closed", "UNBLOCKED x", "EXECABORT x"}
 
-// value cooks one value of any of RESP's kinds.
+// value makes one value of any of RESP's kinds.
 func (r *recipe) value(deep int) []byte {
 	switch r.next() % 12 {
 	case 0:
@@ -170,7 +172,7 @@ func (r *recipe) list(kind byte, each, deep int) []byte {
 	return out
 }
 
-// answer cooks a whole answer: as often as not one that begins as a script's does.
+// answer makes a whole answer. About half of them begin as a script's do.
 func (r *recipe) answer() []byte {
 	if r.next()%2 == 0 {
 		return r.value(4)
@@ -196,7 +198,7 @@ func (r *recipe) answer() []byte {
 	return out
 }
 
-// lots cooks a head's last part: as often as not one that is right.
+// lots makes a head's last part. About half of them are right.
 func (r *recipe) lots(out []byte) []byte {
 	if r.next()%2 == 0 {
 		return append(out, r.value(3)...)
@@ -292,26 +294,31 @@ var calls = []struct {
 	{"risks", func(ctx context.Context, r *Redis) (any, error) { return r.Risks(ctx), nil }},
 }
 
-// FuzzReplies: whatever Redis answers, nobody panics; what is not understood is an error that says so, and what is can be
-// used: doors and lives have a name, ranges begin before they end, verdicts are one for each claim.
+// FuzzReplies: no answer of Redis causes a panic. An answer that is not understood is an error that says so. An answer that
+// is understood can be used: doors and lives have a name, ranges begin before they end, and each claim has one verdict.
 func FuzzReplies(f *testing.F) {
 	for i := range calls {
-		for _, seed := range []string{"", "\x01\x03\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x0a\x03\x00\x05\x00\x06\x00\x07",
-			"\x00\x0a\x02\x01\x01a\x0a\x01\x0a\x02\x01\x031-1\x0a\x02\x01\x01n\x01\x011", "\x00\x0a\x01\x0a\x00", "\x00\x02", "\x00\x03\x05", "\x01\x81\x01" + strings.Repeat("\x02", 18) + "\x01" + strings.Repeat("\x05", 7) + "\x01\x02ab", "\x01\x01" + strings.Repeat("\x00\xff", 21)} {
+		for _, seed := range []string{"",
+			"\x01\x03" + strings.Repeat("\x01", 20) + "\x0a\x03\x00\x05\x00\x06\x00\x07",
+			"\x00\x0a\x02\x01\x01a\x0a\x01\x0a\x02\x01\x031-1\x0a\x02\x01\x01n\x01\x011", "\x00\x0a\x01\x0a\x00",
+			"\x00\x02", "\x00\x03\x05",
+			"\x01\x81\x01" + strings.Repeat("\x02", 18) + "\x01" + strings.Repeat("\x05", 7) + "\x01\x02ab",
+			"\x01\x01" + strings.Repeat("\x00\xff", 21)} {
 			f.Add(byte(i), []byte(seed))
 		}
 		for n := range wrongs {
 			f.Add(byte(i), []byte{0, 3, byte(n)})
 		}
 		for n := range byte(5) { // one list of n numbers, after a head
-			f.Add(byte(i), slices.Concat([]byte{1, 1}, bytes.Repeat([]byte{1}, headFields-2), []byte{10, n}, bytes.Repeat([]byte{0, 9}, int(n))))
+			f.Add(byte(i), slices.Concat([]byte{1, 1}, bytes.Repeat([]byte{1}, headFields-2), []byte{10, n},
+				bytes.Repeat([]byte{0, 9}, int(n))))
 		}
 	}
 	r, l := newLiar(f)
 	f.Fuzz(func(t *testing.T, call byte, text []byte) {
 		answer := (&recipe{text}).answer()
 		l.says.Store(&answer)
-		r.kept.sales.Clear()
+		r.durability.sales.Clear()
 		c := calls[int(call)%len(calls)]
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
@@ -330,7 +337,7 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
-// unusable says what in an answer would mislead who uses it.
+// unusable says what in an answer would mislead its user.
 func unusable(got any) (wrong string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -381,19 +388,21 @@ func oddRanges(rs ledger.Ranges) string {
 	return ""
 }
 
-// FuzzEvents: an entry that no script wrote is an event of unknown kind; one that a script could have written is read as it is.
+// FuzzEvents: an entry that no script wrote is an event of unknown kind. An entry that a script could have written is read as
+// it is.
 func FuzzEvents(f *testing.F) {
 	block := string(ledger.Claim{Serial: 1, Count: 1}.AppendTo(nil))
 	f.Add("1-1", "1", "reserved", "1795399305199326", "5", "6", block)
 	f.Add("1-1", "", "sung", "-1", "x", "", "")
 	f.Add("", "18446744073709551616", "expired", "+1", "1e3", "0x1", block+"x")
 	f.Fuzz(func(t *testing.T, id, n, kind, birth, at, raw, b string) {
-		events := eventsOf([]rueidis.XRangeEntry{{ID: id, FieldValues: map[string]string{"n": n, "t": kind, "s": birth, "at": at, "raw": raw, "b": b}}})
+		fields := map[string]string{"n": n, "t": kind, "s": birth, "at": at, "raw": raw, "b": b}
+		events := eventsOf([]rueidis.XRangeEntry{{ID: id, FieldValues: fields}})
 		if len(events) != 1 || events[0].ID != id {
 			t.Fatalf("%+v", events)
 		}
 		e := events[0]
-		good := isNumber(n, 64, false) && isNumber(birth, 64, false) && isNumber(at, 64, true) && isNumber(raw, 64, true) &&
+		good := isNumber(n, false) && isNumber(birth, false) && isNumber(at, true) && isNumber(raw, true) &&
 			len(b)%ledger.ClaimSize == 0 && ledger.EventKind(kind).Known()
 		if good != e.Kind.Known() || good && (e.Kind != ledger.EventKind(kind) || len(e.Claims) != len(b)/ledger.ClaimSize) {
 			t.Errorf("%q %q %q %q %q: %+v", n, kind, birth, at, raw, e)
@@ -401,19 +410,20 @@ func FuzzEvents(f *testing.F) {
 	})
 }
 
-func isNumber(text string, bits int, signed bool) bool {
+func isNumber(text string, signed bool) bool {
 	var err error
 	if signed {
-		_, err = strconv.ParseInt(text, 10, bits)
+		_, err = strconv.ParseInt(text, 10, 64)
 	} else {
-		_, err = strconv.ParseUint(text, 10, bits)
+		_, err = strconv.ParseUint(text, 10, 64)
 	}
 	return err == nil
 }
 
-// FuzzNames: what is the hash or the channel of a sale is that of one sale, whose name passes.
+// FuzzNames: a key that is a sale's hash or channel is that of one sale, whose name is valid.
 func FuzzNames(f *testing.F) {
-	for _, seed := range []string{"ticket", "ticket_hash_key", "{ticket_hash_key}:news", "a_hash_key_hash_key", ".x_hash_key", "{{a_hash_key}:news", "a}:news"} {
+	for _, seed := range []string{"ticket", "ticket_hash_key", "{ticket_hash_key}:news", "a_hash_key_hash_key", ".x_hash_key",
+		"{{a_hash_key}:news", "a}:news"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

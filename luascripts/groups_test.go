@@ -6,7 +6,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A group belongs to one database; a copy of that has it only when the other has been silent since it was seen.
+// A group belongs to one database. A copy of that database gets the group only if the other place was silent since the copy
+// last looked.
 func testGroups(t *testing.T, s ledger.Store) {
 	group := newSale(t, s, ledger.CreateRequest{Total: 1})
 	bind := func(id, place string, beats uint64, take bool) ledger.Binding {
@@ -24,7 +25,7 @@ func testGroups(t *testing.T, s ledger.Store) {
 		{"a", "here", 0, false, "a@here", 1},
 		{"a", "here", 0, false, "a@here", 2},
 		{"b", "here", 0, false, "a@here", 2},
-		{"b", "here", 2, false, "a@here", 2}, // another database has it by no silence
+		{"b", "here", 2, false, "a@here", 2}, // no silence gives the group to another database
 		{"a", "there", 0, false, "a@here", 2},
 		{"a", "there", 1, false, "a@here", 2},
 		{"a", "there", 2, false, "a@there", 3},
@@ -38,7 +39,7 @@ func testGroups(t *testing.T, s ledger.Store) {
 	}
 }
 
-// How far a group has surely acknowledged a sale's events.
+// EventsStored is the newest event of which it is sure that the group has acknowledged it and all before it.
 func testEventsStored(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 10})
 	g := ledger.Group{Name: "g", Consumer: "c"}

@@ -14,7 +14,7 @@ import (
 	"spike/shard"
 )
 
-// The hash is the way in and the mirror: what hands may do to it, and what is said of it.
+// What hands may do to the hash, and how that is reported.
 
 func hset(t testing.TB, r *Redis, words ...string) {
 	t.Helper()
@@ -44,7 +44,8 @@ func TestHashMadeByHandIsASale(t *testing.T) {
 		t.Errorf("untouched: %+v", a)
 	}
 	got, err := grab(r, "ticket", 100)
-	if err != nil || got.Grant.Ranges[0].Start != 5 || got.Hold != 0 || got.Grant.Hold != ledger.DefaultBounds().Cover.Microseconds() {
+	if err != nil || got.Grant.Ranges[0].Start != 5 || got.Hold != 0 ||
+		got.Grant.Hold != ledger.DefaultBounds().Cover.Microseconds() {
 		t.Fatalf("serials 1..4 are sold elsewhere: %+v %v", got, err)
 	}
 	if a := mustAudit(t, r, "ticket"); a.Leased != 3 || a.Free != 3 || a.Confirmed != 4 {
@@ -131,7 +132,7 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 
 	lost := Keys("ticket")[1]
 	for _, hash := range [][]string{{"HSET", "ticket_hash_key", "birth", "1"}, {"HDEL", "ticket_hash_key", "birth"}} {
-		hset(t, r, "DEL", lost) // evicted, say
+		hset(t, r, "DEL", lost) // as an eviction would
 		hset(t, r, hash...)
 		if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "lost its ledger") {
 			t.Errorf("adopted over what was leased and sold: %v", err)

@@ -6,17 +6,17 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// TokenKey holds the key that signs tokens when no other was given.
+// TokenKey is the key that holds the signing key of tokens, if no other was given.
 const TokenKey = "spike:token_key"
 
-// SalesKey is the index of sales, a sorted set: names by birth (0: nobody has sold from it yet). RemovedKey is the same of
-// sales that were removed, the newest few thousand.
+// SalesKey is the index of sales, a sorted set: names by birth (0: nobody has bought from the sale yet). RemovedKey is the
+// same for removed sales, the newest few thousand.
 const (
 	SalesKey   = "spike:sales"
 	RemovedKey = "spike:removed"
 )
 
-// IdentityKey holds what tells this store from others.
+// IdentityKey holds the store's identity.
 const IdentityKey = "spike:store"
 
 // Keys are all keys of a sale, in the order every script has them. They share a slot, because `{ticket_hash_key}:x`
@@ -53,10 +53,10 @@ func Keys(sale string) []string {
 	return keys
 }
 
-// newsChannel is the channel of a sale's news; `*` for a name: of all sales'.
+// newsChannel is the channel of a sale's news. With the name `*` it is the pattern of all channels.
 func newsChannel(sale string) string { return "{" + sale + ledger.HashSuffix + "}:news" }
 
-// saleOfNews is the sale whose channel this is.
+// saleOfNews is the sale of a channel.
 func saleOfNews(channel string) (string, bool) {
 	hash, begins := strings.CutPrefix(channel, "{")
 	hash, ends := strings.CutSuffix(hash, "}:news")
@@ -66,5 +66,6 @@ func saleOfNews(channel string) (string, bool) {
 	return ledger.SaleOf(hash)
 }
 
-// keyPrefix begins the hashes that bind idempotency keys, by their first byte: few, for walks go over all keys.
+// keyPrefix begins the names of the hashes that bind idempotency keys, one hash for each first byte. They are few because
+// walks go over all keys.
 const keyPrefix = "spike:keys:"

@@ -14,8 +14,8 @@ import (
 	"spike/luascripts/memory"
 )
 
-// Is the draw fair? 200 draws with fixed seeds, 20 buyers, 5 units; buyer 1 comes over 50 connections. All is computed from
-// the seeds and the births, which are fixed too: the answer is the same in every run.
+// Is the draw fair? There are 200 draws with fixed seeds, 20 buyers and 5 units; buyer 1 comes over 50 connections. The
+// result depends only on the seeds and the births, which are fixed. So it is the same in every run.
 const (
 	draws     = 200
 	entrants  = 20
@@ -75,8 +75,8 @@ func tail(x, df float64) float64 {
 	return 1 - sum*math.Exp(a*math.Log(half)-half-lg)
 }
 
-// fair is how probable it is that fair draws come out as uneven as these, by who won, by who was first, and by all ranks.
-// Ranks of one draw are no independent ones: (n-1)/n makes up for it.
+// fair is how probable it is that fair draws are as uneven as these: by winners, by first ranks, and by all ranks. The ranks
+// of one draw are not independent: (n-1)/n makes up for it.
 func (p *places) fair() (won, first, all float64) {
 	const n = entrants
 	share := float64(units) / n
@@ -131,7 +131,7 @@ func TestDrawIsFair(t *testing.T) {
 	p.check(t)
 }
 
-// The test itself must notice: a chance for each connection, an order by name, a lot that hardly moves.
+// The test must notice unfair draws: a chance for each connection, an order by name, a lot that hardly moves.
 func TestUnfairDrawsAreNoticed(t *testing.T) {
 	for name, lot := range map[string]func(d, buyer int) int64{
 		"a chance for each connection": func(d, i int) int64 {
@@ -159,9 +159,10 @@ func TestUnfairDrawsAreNoticed(t *testing.T) {
 	}
 }
 
-// Critical values as tables have them.
+// Critical values from tables.
 func TestTail(t *testing.T) {
-	for _, c := range []struct{ x, df, p float64 }{{10.828, 1, 0.001}, {43.820, 19, 0.001}, {30.144, 19, 0.05}, {449.8, 361, 0.001}} {
+	for _, c := range []struct{ x, df, p float64 }{
+		{10.828, 1, 0.001}, {43.820, 19, 0.001}, {30.144, 19, 0.05}, {449.8, 361, 0.001}} {
 		if got := tail(c.x, c.df); math.Abs(got-c.p) > c.p/30 {
 			t.Errorf("%+v: %v", c, got)
 		}

@@ -13,11 +13,12 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What Lua itself would only find when the line runs, or never: a name that nobody has declared, a local that hides another, a
-// value written to what all share, a function that its lib does not have, a field that the ledger does not have.
+// Lua would notice these only when the line runs, or never: an undeclared name, a local that hides another, a value written
+// to a table that all share, a function that its lib does not have, a field that the ledger does not have.
 
 // builtins are the names that Redis gives a script.
-var builtins = []string{"redis", "struct", "string", "math", "table", "ipairs", "pairs", "unpack", "tonumber", "tostring", "type", "setmetatable",
+var builtins = []string{"redis", "struct", "string", "math", "table", "ipairs", "pairs", "unpack", "tonumber",
+	"tostring", "type", "setmetatable",
 	"rawget", "KEYS", "ARGV"}
 
 // Lua's own limits, of one function.
@@ -26,7 +27,7 @@ const (
 	luaUpvalues = 60
 )
 
-// checker looks at one file.
+// checker checks one file.
 type checker struct {
 	file   string
 	scope  *scope
@@ -35,7 +36,7 @@ type checker struct {
 	used   map[string]bool // names from outside, and fields as Table.field
 }
 
-// scope is a block; function says that it is a function's own.
+// scope is a block. function: it is the body of a function.
 type scope struct {
 	above    *scope
 	names    map[string]*name
@@ -51,7 +52,7 @@ func (c *checker) wrong(line int, format string, args ...any) {
 	c.wrongs = append(c.wrongs, fmt.Sprintf("%s.lua:%d: %s", c.file, line, fmt.Sprintf(format, args...)))
 }
 
-// find is the name as it is seen here; whoever looks out of a function makes it an upvalue there.
+// find is the local of that name, as it is seen here. If it is outside the function, it becomes an upvalue there.
 func (c *checker) find(id string) *name {
 	var crossed []*scope
 	for s := c.scope; s != nil; s = s.above {
@@ -292,7 +293,8 @@ func valueOf(t *testing.T, list []ast.Stmt, id string) ast.Expr {
 	return nil
 }
 
-// tableFields are the fields of what all files share: of a lib what it returns, of L what the ledger keeps, of Run what it begins with.
+// tableFields are the fields of the tables that all files share: what each lib returns, the ledger's fields in L, and the
+// first fields of Run.
 func tableFields(t *testing.T) map[string]map[string]bool {
 	fields := map[string]map[string]bool{"L": {}, "Run": keysOf(valueOf(t, parsed(t, "lib", "base"), "Run"))}
 	for _, list := range []string{"NUMBERS", "WORDS", "UNREAD"} {
@@ -307,8 +309,9 @@ func tableFields(t *testing.T) map[string]map[string]bool {
 	return fields
 }
 
-// checkLua looks at a file, which knows the names given. It says which of them it uses, and what is wrong.
-func checkLua(file string, list []ast.Stmt, given []string, fields map[string]map[string]bool) (used map[string]bool, wrongs []string) {
+// checkLua checks a file that may use the names given. Returns which of them it uses, and what is wrong.
+func checkLua(file string, list []ast.Stmt, given []string,
+	fields map[string]map[string]bool) (used map[string]bool, wrongs []string) {
 	c := &checker{file: file, fields: fields, used: map[string]bool{}, scope: &scope{names: map[string]*name{}}}
 	for _, id := range given {
 		c.scope.names[id] = &name{}
@@ -370,7 +373,7 @@ func TestLuaIsSound(t *testing.T) {
 	}
 }
 
-// What the check is for, it finds.
+// The check finds every fault that it is for.
 func TestLuaCheckFinds(t *testing.T) {
 	for text, want := range map[string]string{
 		"local a = 1\nreturn b + a": "x.lua:2: b is read, and nobody has declared it",
@@ -393,7 +396,7 @@ func TestLuaCheckFinds(t *testing.T) {
 	}
 }
 
-// Every script as Redis gets it is Lua, and far from the number of locals that Lua allows.
+// Every assembled script is Lua, and far from the number of locals that Lua allows.
 func TestAssembledScriptsAreLua(t *testing.T) {
 	s := newScripts(ledger.DefaultBounds())
 	for name, one := range s.named() {

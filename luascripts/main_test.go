@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// rueidis sleeps on for a second when it has looked whether it speaks to a Cluster.
+// After it has asked whether a server is in a Cluster, a goroutine of rueidis sleeps for a second more.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }

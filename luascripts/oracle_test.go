@@ -24,7 +24,7 @@ import (
 // quickBounds let leases and holds end within a test.
 func quickBounds() ledger.Bounds {
 	return ledger.Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
-		Active: 20 * time.Millisecond, Wish: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
+		Active: 20 * time.Millisecond, Recall: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
 		Index: 2, Frees: 2, Held: 4, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2,
 		Refused: 2, Group: 3, Enter: 8}
 }
@@ -40,7 +40,7 @@ func dial(t testing.TB, addr string, b ledger.Bounds) *Redis {
 	return r
 }
 
-// oracle drives the scripts and their twin with the same operations at the same times; every reply must be equal.
+// oracle runs the same operations on the scripts and on their twin, at the same times. Every two replies must be equal.
 type oracle struct {
 	t      *rapid.T
 	redis  *Redis
@@ -57,7 +57,7 @@ type oracle struct {
 	tended []ledger.Head
 }
 
-// same runs one operation on both sides; the twin hears the time Redis answered with.
+// same runs one operation on both sides. The twin gets the time of Redis' answer.
 func same[R any](o *oracle, op string, onRedis func() (R, error), head func(R) ledger.Head, onTwin func(int64) (R, error)) R {
 	got, err := onRedis()
 	if errors.Is(err, ledger.ErrRecovering) || errors.Is(err, ledger.ErrReassert) { // nothing was written but the time, perhaps
@@ -108,7 +108,7 @@ func (o *oracle) lease() {
 		o.req++
 	}
 	q := ledger.LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
-		Term: 15 * time.Millisecond, Hungry: rapid.Bool().Draw(o.t, "hungry"),
+		Term: 15 * time.Millisecond, Recall: rapid.Bool().Draw(o.t, "hungry"),
 		Run: uint32(rapid.IntRange(0, 4).Draw(o.t, "run"))}
 	got := same(o, fmt.Sprintf("lease %+v", q),
 		func() (ledger.LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },
@@ -246,7 +246,7 @@ func (o *oracle) draw() {
 		})
 }
 
-// resolve confirms, cancels or looks at something claimed.
+// resolve confirms, cancels or reads a reservation.
 func (o *oracle) resolve() {
 	if len(o.claims) == 0 {
 		return
@@ -282,13 +282,13 @@ func (o *oracle) expire() {
 		func(raw int64) (ledger.ExpireReply, error) { return o.twin.Expire(raw, most) })
 }
 
-// tend speaks of some earlier answer, perhaps one that others have followed.
+// tend names some earlier answer, perhaps one that others have followed.
 func (o *oracle) tend() {
 	q := ledger.TendRequest{Birth: o.party().Birth, Most: rapid.IntRange(1, 9).Draw(o.t, "most")}
 	if len(o.tended) > 0 && rapid.IntRange(0, 5).Draw(o.t, "blind") > 0 {
 		q.Witness = rapid.SampledFrom(o.tended[max(0, len(o.tended)-2):]).Draw(o.t, "witness").Seen(
 			time.Duration(rapid.IntRange(0, 30).Draw(o.t, "ago")) * time.Millisecond)
-		q.Rev += uint64(rapid.IntRange(0, 1).Draw(o.t, "later")) // who lies, lies to both
+		q.Rev += uint64(rapid.IntRange(0, 1).Draw(o.t, "later")) // a lie is told to both
 	}
 	got := same(o, fmt.Sprintf("tend %+v", q),
 		func() (ledger.TendReply, error) { return o.redis.Tend(context.Background(), o.sale, q) },
@@ -332,10 +332,10 @@ func (o *oracle) change() {
 		func(raw int64) (ledger.Head, error) { return o.twin.Change(raw, q) })
 }
 
-// era gives the server another history, as a restart or a fail-over does: what a server says of its own is true, what the
-// ledger was written by is not.
+// era gives the server another history, as a restart or a fail-over does. What the server says of itself is true; what the
+// ledger says of its writer is made up.
 func (o *oracle) era() {
-	o.redis.kept.synced.Store(rapid.Bool().Draw(o.t, "synced"))
+	o.redis.durability.synced.Store(rapid.Bool().Draw(o.t, "synced"))
 	promoted := o.fed && rapid.Bool().Draw(o.t, "promoted")
 	if promoted { // a replica of nobody, and its own master again
 		o.command("REPLICAOF", "127.0.0.1", "1")
@@ -371,9 +371,10 @@ func (o *oracle) raw() int64 {
 	return n
 }
 
-// ledger writes a field of the ledger, as if it had been written so by another server.
+// ledger writes a field of the ledger, as if another server had written it.
 func (o *oracle) ledger(field string, n int64) {
-	if err := o.redis.client.Do(bg, o.redis.client.B().Hset().Key(Keys(o.sale)[1]).FieldValue().FieldValue(field, num(n)).Build()).Error(); err != nil {
+	set := o.redis.client.B().Hset().Key(Keys(o.sale)[1]).FieldValue().FieldValue(field, num(n)).Build()
+	if err := o.redis.client.Do(bg, set).Error(); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -390,15 +391,16 @@ func nodeOf(t rapid.TB, r *Redis) memory.Node {
 		return text
 	}
 	f := followersIn(info)
-	n := memory.Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")), Fed: memory.NeverFed,
-		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.kept.synced.Load()}
+	n := memory.Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")),
+		Fed:      memory.NeverFed,
+		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.durability.synced.Load()}
 	if field("total_net_repl_input_bytes") != "0" {
 		n.Fed = memory.WasFed
 	}
 	return n
 }
 
-// held is something an instance might say it holds: a lease it has, parts of it, or one nobody knows any more.
+// held is what an instance might say that it holds: a lease that it has, parts of it, or one that nobody knows any more.
 func (o *oracle) held(fence uint64) ledger.Held {
 	h := ledger.Held{Fence: fence, Request: o.req, Deadline: o.twin.Last().Now + int64(rapid.IntRange(-9000, 30000).Draw(o.t,
 		"deadline"))}
@@ -416,7 +418,7 @@ func (o *oracle) reassert() {
 		"term")) * time.Millisecond}
 	if known := append(o.twin.Past(), 5); rapid.Bool().Draw(o.t, "acted") {
 		q.Was = rapid.SampledFrom(known).Draw(o.t, "was")
-		q.Acted = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
+		q.LastApplied = o.twin.Last().Rev - min(o.twin.Last().Rev, uint64(rapid.IntRange(0, 9).Draw(o.t, "rev")))
 	}
 	if rapid.Bool().Draw(o.t, "told") {
 		q.Told = o.twin.Last().Now + int64(rapid.IntRange(-5000, 20000).Draw(o.t, "ahead"))
@@ -452,7 +454,7 @@ func (o *oracle) reopen() {
 		func(h ledger.Head) ledger.Head { return h }, func(raw int64) (ledger.Head, error) { return o.twin.Reopen(raw, q) })
 }
 
-// mend spoils the hash in one of the ways that hands do, and has it mended: nothing but the doors' news shows.
+// mend spoils the hash in one of the ways that hands do, and has it mended. Only the doors' news shows it.
 func (o *oracle) mend() {
 	hash := Keys(o.sale)[0]
 	spoil := rapid.SampledFrom([][]string{{"PING"}, {"DEL", hash}, {"SET", hash, "x"}, {"HSET", hash, "ticket_sold_nums", "7777777"},
@@ -489,11 +491,12 @@ func TestScriptsAndTwinAgree(t *testing.T) {
 	scriptsAndTwinAgree(t, dial(t, addr, quickBounds()))
 }
 
-// A server that was a replica once has its ledgers from its primary, or from nobody knows where.
+// A server that was a replica once has its ledgers from its primary, or from an unknown origin.
 func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 	t.Parallel()
 	host, port, _ := net.SplitHostPort(redistest.Start(t, "--repl-diskless-sync-delay", "0"))
-	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no", "--replicaof", host+" "+port)
+	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no",
+		"--replicaof", host+" "+port)
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		redis := dial(t, addr, quickBounds())
 		if nodeOf(t, redis).Fed == memory.WasFed {
@@ -507,7 +510,7 @@ func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 	}
 }
 
-// With a replica every script that widens a right is followed by WAIT, and an era that was on it loses nothing.
+// With a replica, WAIT follows every script that widens a right, and an era that the replica had loses nothing.
 func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 	t.Parallel()
 	addr := redistest.Start(t, "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0", "--appendonly", "yes",
@@ -557,7 +560,8 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		defer func() { _ = redis.Remove(context.Background(), o.sale) }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { o.audit(); o.events() }, "resolve": func(*rapid.T) { o.resolve() },
-			"resolve2": func(*rapid.T) { o.resolve() }, "expire": func(*rapid.T) { o.expire() }, "tend": func(*rapid.T) { o.tend() }, "tend2": func(*rapid.T) { o.tend() }, "lease": func(*rapid.T) { o.lease() },
+			"resolve2": func(*rapid.T) { o.resolve() }, "expire": func(*rapid.T) { o.expire() },
+			"tend": func(*rapid.T) { o.tend() }, "tend2": func(*rapid.T) { o.tend() }, "lease": func(*rapid.T) { o.lease() },
 			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
 			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
 			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },

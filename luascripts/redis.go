@@ -15,30 +15,30 @@ import (
 
 // Redis is the Store that many edges share.
 type Redis struct {
-	client  rueidis.Client
-	scripts scripts
-	name    string
-	timeout time.Duration // of one call
-	life    context.Context
-	kept    keeping
-	guards  sentinels
-	lines   lines
-	told    *uint64 // the most replicas there are, by the operator's word; nil: as many as announce a port
-	index   index
-	stop    func() // ends the watch, and waits for its end
+	client       rueidis.Client
+	scripts      scripts
+	name         string
+	timeout      time.Duration // of one call
+	life         context.Context
+	durability   durability
+	guards       sentinels
+	lines        lines
+	mostReplicas *uint64 // the most replicas that there are, by the operator's word; nil: every follower that announces a port
+	index        index
+	stop         func() // ends the watch, and waits for its end
 }
 
 var _ ledger.Store = (*Redis)(nil)
 
-// Dial connects; an error wraps ErrDown and names the address.
+// Dial connects. Its error wraps ErrDown and names the address.
 func Dial(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds) (*Redis, error) {
 	return connect(ctx, options, b, ledger.Timeout)
 }
 
-// connect is Dial. One call takes no longer than timeout.
+// connect is Dial. One call takes at most timeout.
 func connect(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds, timeout time.Duration) (*Redis, error) {
 	options.ConnWriteTimeout = timeout
-	options.Dialer.Timeout = timeout // who waits longer hears of a new history too late
+	options.Dialer.Timeout = timeout // with a longer one a client hears of a new history too late
 	options.Sentinel.TopologyRefreshInterval = sentinelEvery
 	options.DisableCache = true
 	name := fmt.Sprint(options.InitAddress)
@@ -71,12 +71,13 @@ func (r *Redis) Close() {
 	r.client.Close()
 }
 
-// bounded is for one call.
+// bounded is the context of one call.
 func (r *Redis) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, r.timeout)
 }
 
-// Ping asks whether Redis answers; of a Cluster, one node: each sale is on one, and another one may sell well.
+// Ping asks whether Redis answers. Of a Cluster one node is enough: each sale is on one node, and the other sales may sell
+// well.
 func (r *Redis) Ping(ctx context.Context) (err error) {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -96,7 +97,7 @@ func (r *Redis) down(err error) error {
 		return nil
 	}
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		u := &ledger.Unwilling{Text: r.scripts.located(e.Error())}
+		u := &ledger.ServerError{Text: r.scripts.located(e.Error())}
 		r.lines.heard(u)
 		err = u
 	}
@@ -115,7 +116,7 @@ func flag(on bool) string {
 // Lease runs lease.lua.
 func (r *Redis) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.lease, sale, []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Request),
-		num(q.Want), num(q.Term.Microseconds()), flag(q.Hungry), num(max(q.Run, 1))})
+		num(q.Want), num(q.Term.Microseconds()), flag(q.Recall), num(max(q.Run, 1))})
 	if err != nil {
 		return ledger.LeaseReply{}, err
 	}
@@ -126,7 +127,7 @@ func (r *Redis) Lease(ctx context.Context, sale string, q ledger.LeaseRequest) (
 	return out, r.down(rd.err)
 }
 
-// exists says whether anything is known of a sale: a script's "no such sale" for the price of one plain command.
+// exists refuses a sale that is not there, for the price of one plain command.
 func (r *Redis) exists(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
@@ -141,7 +142,8 @@ func (r *Redis) exists(ctx context.Context, sale string) error {
 	return r.down(err)
 }
 
-// Renew runs renew.lua. Who knows no birth is looking a name up, perhaps a stranger's invention: those cost little.
+// Renew runs renew.lua. A caller without a birth is looking up a name, which a stranger may have invented, so that look-up
+// must be cheap.
 func (r *Redis) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {
 	if q.Birth == 0 {
 		if err := r.exists(ctx, sale); err != nil {
@@ -156,7 +158,7 @@ func (r *Redis) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (
 	if err != nil {
 		return ledger.RenewReply{}, err
 	}
-	out := ledger.RenewReply{Head: h, Deadlines: rd.row(1, len(q.Fences))}
+	out := ledger.RenewReply{Head: h, Deadlines: rd.row(len(q.Fences))}
 	return out, r.down(rd.err)
 }
 
@@ -170,7 +172,7 @@ func (r *Redis) GiveBack(ctx context.Context, sale string, q ledger.GiveBackRequ
 	if err != nil {
 		return ledger.GiveBackReply{}, err
 	}
-	return ledger.GiveBackReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+	return ledger.GiveBackReply{Head: h, Freed: uint64(rd.int(0))}, r.down(rd.err)
 }
 
 // Settle runs settle.lua.
@@ -201,14 +203,13 @@ func (r *Redis) Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 	if err != nil {
 		return ledger.ShowReply{}, err
 	}
-	return ledger.ShowReply{Head: h, Trouble: rd.text(1, 0), Raised: uint64(rd.int(1, 1)), Secret: ledger.Secret{Seal: rd.text(1,
-		2), Seed: rd.text(1, 3)},
-		Lineup: rd.text(1, 4), Sells: rd.int(1, 5)}, r.down(rd.err)
+	return ledger.ShowReply{Head: h, Trouble: rd.text(0), Raised: uint64(rd.int(1)),
+		Secret: ledger.Secret{Seal: rd.text(2), Seed: rd.text(3)}, Lineup: rd.text(4), Sells: rd.int(5)}, r.down(rd.err)
 }
 
-// Glance reads the fields that no change leaves as they are: rev grows with each script that writes, and within an era it
-// has one meaning.
-func (r *Redis) Glance(ctx context.Context, sale string) (string, error) {
+// Revision reads the fields of which every change changes one. rev grows with each script that writes, and is unique within
+// an era.
+func (r *Redis) Revision(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err
 	}
@@ -269,7 +270,7 @@ func (r *Redis) Mend(ctx context.Context, sale string) (ledger.Head, error) {
 	return h, err
 }
 
-// Remove deletes every key of the sale, and tells whoever listens.
+// Remove deletes every key of the sale, and publishes its news.
 func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err := ledger.CheckName(sale); err != nil {
 		return err
@@ -281,7 +282,7 @@ func (r *Redis) Remove(ctx context.Context, sale string) error {
 	if err == nil && n == 0 {
 		return ledger.NoSale(sale)
 	}
-	if err == nil { // hints: they may fail
+	if err == nil { // these are hints: they may fail
 		r.bury(ctx, sale, birth)
 		_ = r.client.Do(ctx, r.client.B().Publish().Channel(newsChannel(sale)).Message(ledger.Closed.String()).Build()).Error()
 	}

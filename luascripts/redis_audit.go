@@ -11,19 +11,19 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The audit of a sale that may be large: Redis gives it in slices, and what is compared is compared here.
+// The audit of a sale, which may be large. Redis gives it in slices, and this file compares them.
 
 const (
-	auditTries = 3    // while the sale moves
-	censusScan = 2000 // owners in one HSCAN: about half a millisecond of Redis
-	censusLook = 64   // after so many of them: does the sale stand still yet?
+	auditTries = 3    // attempts while the sale moves
+	ownersScan = 2000 // owners in one HSCAN: about half a millisecond of Redis
+	ownersLook = 64   // slices after which it asks whether the sale has moved
 )
 
 // errMoved says that two slices are not of one moment.
 var errMoved = errors.New("the sale moved")
 
-// Audit runs audit.lua, slice by slice, and looks at all owners. It tries again while the sale moves meanwhile; then what it
-// could not count is as booked.
+// Audit runs audit.lua, slice by slice, and reads all owners. If the sale moves meanwhile, it tries again. In the end the
+// counters stand for what it could not count.
 func (r *Redis) Audit(ctx context.Context, sale string) (ledger.Audit, error) {
 	var held ledger.Holdings
 	for range auditTries {
@@ -34,7 +34,7 @@ func (r *Redis) Audit(ctx context.Context, sale string) (ledger.Audit, error) {
 		} else if err != nil {
 			return ledger.Audit{}, err
 		}
-		if held.Census, err = r.census(ctx, sale, held); err == nil {
+		if held.Owners, err = r.scanOwners(ctx, sale, held); err == nil {
 			break
 		} else if !errors.Is(err, errMoved) {
 			return ledger.Audit{}, err
@@ -43,7 +43,7 @@ func (r *Redis) Audit(ctx context.Context, sale string) (ledger.Audit, error) {
 	return held.Audit(sale), nil
 }
 
-// holdings is what is free and what is leased, at one moment.
+// holdings is the free and the leased units at one moment.
 func (r *Redis) holdings(ctx context.Context, sale string) (out ledger.Holdings, err error) {
 	serial, cursor := "0", "0"
 	for first := true; first || serial != "" || cursor != ""; first = false {
@@ -55,11 +55,11 @@ func (r *Redis) holdings(ctx context.Context, sale string) (out ledger.Holdings,
 			return out, errMoved
 		}
 		if first {
-			out = ledger.Holdings{Head: h, Owned: uint64(rd.int(1, 0)), Prior: uint64(rd.int(1, 1)), Trouble: rd.text(1, 2),
-				Collected: uint64(rd.int(1, 3)), Leases: map[uint64]ledger.HeldLease{}, Ranges: int(rd.int(1,
-					4)), Indexed: int(rd.int(1, 5))}
+			out = ledger.Holdings{Head: h, Owned: uint64(rd.int(0)), Prior: uint64(rd.int(1)), Trouble: rd.text(2),
+				Collected: uint64(rd.int(3)), Ranges: int(rd.int(4)), Indexed: int(rd.int(5)),
+				Leases: map[uint64]ledger.HeldLease{}}
 		}
-		serial, cursor = rd.text(1, 6), rd.text(1, 7)
+		serial, cursor = rd.text(6), rd.text(7)
 		slice(&out, rd)
 		if rd.err != nil {
 			return out, r.down(rd.err)
@@ -68,7 +68,7 @@ func (r *Redis) holdings(ctx context.Context, sale string) (out ledger.Holdings,
 	return out, nil
 }
 
-// slice adds one reply's ranges and leases. A lease may come in two of them.
+// slice adds one reply's ranges and leases. A lease may be in two replies.
 func slice(h *ledger.Holdings, rd *reply) {
 	lengths := rd.part(3)
 	for k, text := range rd.texts(2) {
@@ -89,21 +89,21 @@ func slice(h *ledger.Holdings, rd *reply) {
 	}
 }
 
-// census looks at all owners, slice by slice; errMoved: the sale changed meanwhile.
-func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (*ledger.Census, error) {
-	c, places, seen := &ledger.Census{}, held.Places(), serialSet{}
+// scanOwners reads all owners, slice by slice. errMoved: the sale moved meanwhile.
+func (r *Redis) scanOwners(ctx context.Context, sale string, held ledger.Holdings) (*ledger.OwnerScan, error) {
+	c, unowned, seen := &ledger.OwnerScan{}, held.Unowned(), serialSet{}
 	for cursor, slices := uint64(0), 0; ; {
 		e, err := r.owners(ctx, sale, cursor)
 		if err != nil {
 			return nil, r.failed(err)
 		}
 		for i := 0; i+1 < len(e.Elements); i += 2 {
-			if err := count(c, held, places, seen, e.Elements[i], e.Elements[i+1]); err != nil {
+			if err := count(c, held, unowned, seen, e.Elements[i], e.Elements[i+1]); err != nil {
 				return nil, r.down(err)
 			}
 		}
 		slices++
-		if cursor = e.Cursor; cursor != 0 && slices%censusLook != 0 {
+		if cursor = e.Cursor; cursor != 0 && slices%ownersLook != 0 {
 			continue
 		}
 		if shown, err := r.Show(ctx, sale); err != nil || !held.Head.Still(shown.Head) {
@@ -115,15 +115,15 @@ func (r *Redis) census(ctx context.Context, sale string, held ledger.Holdings) (
 	}
 }
 
-// owners is a slice of who has which serial. A serial may come twice.
+// owners is a slice of the owners by serial. A serial may be in two slices.
 func (r *Redis) owners(ctx context.Context, sale string, cursor uint64) (rueidis.ScanEntry, error) {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
-	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(censusScan).Build()).AsScanEntry()
+	return r.client.Do(ctx, r.client.B().Hscan().Key(Keys(sale)[6]).Cursor(cursor).Count(ownersScan).Build()).AsScanEntry()
 }
 
-// count takes one owner in.
-func count(c *ledger.Census, held ledger.Holdings, places ledger.RangeSet, seen serialSet, field, value string) error {
+// count counts one owner.
+func count(c *ledger.OwnerScan, held ledger.Holdings, unowned ledger.RangeSet, seen serialSet, field, value string) error {
 	serial, err := strconv.ParseUint(field, 10, 32)
 	if err != nil || len(value) < 29 {
 		return fmt.Errorf("%w: owner of %q", errReply, field)
@@ -136,7 +136,7 @@ func count(c *ledger.Census, held ledger.Holdings, places ledger.RangeSet, seen 
 	default:
 		c.Pending++
 	}
-	if serial <= held.Prior || serial > held.Head.Total || places.Has(uint32(serial)) {
+	if serial <= held.Prior || serial > held.Head.Total || unowned.Has(uint32(serial)) {
 		c.Twice = append(c.Twice, uint32(serial))
 	}
 	return nil
@@ -145,7 +145,7 @@ func count(c *ledger.Census, held ledger.Holdings, places ledger.RangeSet, seen 
 // serialSet is a set of serials, 8 KB for each 65,536 of them.
 type serialSet map[uint16]*[1 << 10]uint64
 
-// add says whether it was not there yet.
+// add adds a serial, and says whether the set did not have it.
 func (s serialSet) add(serial uint32) bool {
 	page := s[uint16(serial>>16)]
 	if page == nil {

@@ -15,8 +15,8 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// TestP11SlotIsMovedWhileItSells: the sale's slot goes to another server, key by key, and nothing is lost. While its keys are
-// in two places nobody is answered; a few seconds after the move it goes on, and no hold is waited for.
+// TestP11SlotIsMovedWhileItSells: the sale's slot moves to another server, key by key, and nothing is lost. While the keys
+// are in two places nobody gets an answer. A few seconds after the move the sale goes on, and no hold is waited for.
 func TestP11SlotIsMovedWhileItSells(t *testing.T) {
 	t.Parallel()
 	m := newMove(t)

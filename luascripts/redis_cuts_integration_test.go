@@ -11,7 +11,8 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// S1 on a Redis that loses what came after its dump, twice: the second time when the first recovery would have been over.
+// S1 on a Redis that loses what came after its dump, twice. The second loss comes when the first recovery would have been
+// over.
 func TestS1TwoCutsOnRedis(t *testing.T) {
 	t.Parallel()
 	b := ledger.DefaultBounds()

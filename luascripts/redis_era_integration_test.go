@@ -45,7 +45,7 @@ func (w *busySale) reassert(t *testing.T, era uint64) ledger.ReassertReply {
 		Term: time.Minute, Leases: w.held()}))
 }
 
-// again waits until the server answers scripts, and gives the sale as it is then.
+// again waits until the server answers scripts, and returns the sale as it is then.
 func (w *busySale) again(t *testing.T) ledger.Head {
 	t.Helper()
 	h, answered := ledger.Head{}, 0
@@ -207,7 +207,8 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 	if h.Era == before.Era || h.Reopens != 0 || h.Replicas != 1 {
 		t.Errorf("before %+v, after %+v", before.Head, h)
 	}
-	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute}))
+	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale,
+		ledger.LeaseRequest{Party: w.party, Request: 2, Want: 20, Term: time.Minute}))
 	if r.Grant.Fence == 0 {
 		t.Errorf("%+v", r)
 	}
@@ -253,7 +254,8 @@ func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 func TestUnpromotable(t *testing.T) {
 	well := map[string]string{"flags": "slave", "master-link-status": "ok", "down-after-milliseconds": "1000"}
 	cut := func(ms string) map[string]string {
-		return map[string]string{"flags": "slave", "master-link-status": "err", "master-link-down-time": ms, "down-after-milliseconds": "1000"}
+		return map[string]string{"flags": "slave", "master-link-status": "err", "master-link-down-time": ms,
+			"down-after-milliseconds": "1000"}
 	}
 	dead := func(ms string) map[string]string {
 		return map[string]string{"flags": "s_down,slave,disconnected", "master-link-status": "ok", "s-down-time": ms,

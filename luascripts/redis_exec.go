@@ -16,19 +16,19 @@ import (
 // How a script is executed, and when its answer may be acted on.
 
 const (
-	waitFor    = 400 * time.Millisecond // for replicas; twice it is within Timeout
-	watchEvery = 5 * time.Second        // looking at what the server keeps
+	waitFor    = 400 * time.Millisecond // for replicas; two such waits fit in Timeout
+	watchEvery = 5 * time.Second        // between two looks at how durable the servers' answers are
 )
 
-// keeping is what is known of how the store keeps what it answers.
-type keeping struct {
-	synced   atomic.Bool   // on its disk first: appendonly yes, appendfsync always
-	replicas atomic.Uint64 // the most seen when we looked: a first guess for sales not asked for yet
-	sales    sync.Map      // sale -> uint64: replicas as the newest answer said
+// durability is how safe the store's answers are, as far as is known.
+type durability struct {
+	synced   atomic.Bool   // a disk has each answer first: appendonly yes, appendfsync always
+	replicas atomic.Uint64 // the most seen at the last look: a first guess for sales that were not asked yet
+	sales    sync.Map      // sale -> uint64: the replicas in the sale's newest answer
 }
 
-// look asks every node that takes writes. Where its configuration cannot be read it is taken to forget. If none takes writes,
-// the address may have moved.
+// look asks every node that takes writes. A node whose configuration cannot be read counts as one that forgets. If no node
+// takes writes, the address may have moved.
 func (r *Redis) look(ctx context.Context) {
 	synced, most, writes := true, uint64(0), false
 	for _, node := range r.client.Nodes() {
@@ -46,8 +46,8 @@ func (r *Redis) look(ctx context.Context) {
 	if !writes {
 		r.lines.refused()
 	}
-	r.kept.synced.Store(synced)
-	r.kept.replicas.Store(most)
+	r.durability.synced.Store(synced)
+	r.durability.replicas.Store(most)
 }
 
 func ask(ctx context.Context, node rueidis.Client, cmd rueidis.Completed) (string, error) {
@@ -64,7 +64,7 @@ func onDisk(ctx context.Context, node rueidis.Client) bool {
 	return err == nil && set["appendonly"] == "yes" && set["appendfsync"] == "always" && set["no-appendfsync-on-rewrite"] != "yes"
 }
 
-// watch looks again and again, until the store is closed.
+// watch looks again and again until the store is closed.
 func (r *Redis) watch(done chan<- struct{}) {
 	defer close(done)
 	tick := time.NewTicker(watchEvery)
@@ -79,31 +79,31 @@ func (r *Redis) watch(done chan<- struct{}) {
 	}
 }
 
-// caller is how every script of a sale begins its arguments.
+// caller is the first argument of every script of a sale.
 func (r *Redis) caller(birth uint64) string {
 	text := ""
 	if birth != 0 {
 		text = num(birth)
 	}
-	if r.kept.synced.Load() {
+	if r.durability.synced.Load() {
 		text += "+"
 	}
-	if r.told != nil {
-		text += "r" + num(*r.told)
+	if r.mostReplicas != nil {
+		text += "r" + num(*r.mostReplicas)
 	}
 	return text
 }
 
-// required is how many replicas must have an answer before it is acted on, as far as we know.
+// required is how many replicas must have an answer before it is acted on, as far as is known.
 func (r *Redis) required(sale string) uint64 {
-	if n, known := r.kept.sales.Load(sale); known {
+	if n, known := r.durability.sales.Load(sale); known {
 		return n.(uint64)
 	}
-	return r.counted(r.kept.replicas.Load())
+	return r.counted(r.durability.replicas.Load())
 }
 
-// run executes a script and gives its reply to a reader, head already read. An answer that widens a right comes only when
-// every replica that may be promoted has it.
+// run executes a script and returns its head, and a reader of the rest. If the script widens a right, run succeeds only when
+// every replica that may be promoted has the answer.
 func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) (ledger.Head, *reply, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return ledger.Head{}, nil, err
@@ -125,7 +125,7 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 		return ledger.Head{}, nil, r.down(rd.err)
 	}
 	if h.Replicas != r.required(sale) {
-		r.kept.sales.Store(sale, h.Replicas)
+		r.durability.sales.Store(sale, h.Replicas)
 	}
 	if s.widens && have < h.Replicas {
 		r.recount(sale, h.Era)
@@ -138,7 +138,7 @@ func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) 
 	return h, rd, nil
 }
 
-// failed is a refusal of ours, or an error that says nothing of what became of the call.
+// failed is a script's refusal, or an error that leaves open whether the call was executed.
 func (r *Redis) failed(err error) error {
 	if e, ok := rueidis.IsRedisErr(err); ok {
 		if refusal := ledger.ParseRefusal(e.Error()); refusal != nil {
@@ -148,8 +148,9 @@ func (r *Redis) failed(err error) error {
 	return r.down(err)
 }
 
-// handOut runs a command that gives out what others will act on: it is not given before the replicas have it.
-func (r *Redis) handOut(ctx context.Context, sale string, cmd func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
+// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write.
+func (r *Redis) handOut(ctx context.Context, sale string,
+	cmd func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
 	need := r.required(sale)
 	if need == 0 {
 		return r.client.Do(ctx, cmd(r.client.B())), nil
@@ -168,8 +169,8 @@ func (r *Redis) handOut(ctx context.Context, sale string, cmd func(rueidis.Build
 	return result, nil
 }
 
-// exec runs a script by its name, or whole where the server does not know it, and waits for replicas behind it on the same
-// connection: on another one there would be nothing to wait for.
+// exec runs a script by its hash, or by its text if the server does not know it. It waits for replicas on the same
+// connection, because WAIT is only for the writes of its own connection.
 func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait uint64) (result rueidis.RedisResult, have uint64) {
 	if wait == 0 {
 		result = r.client.Do(ctx, s.bySHA(r.client.B(), keys, args))
@@ -191,7 +192,7 @@ func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait u
 	return result, have
 }
 
-// strange says that a script was answered by a server that strangers follow.
+// strange says that strangers follow the server that answered.
 func strange(result rueidis.RedisResult) bool {
 	parts, err := result.ToArray()
 	rd := &reply{parts: parts}
@@ -206,12 +207,19 @@ func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed
 	return b.Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
+// isError says whether Redis answered with an error of this code.
+func isError(err error, code string) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(e.Error(), code)
+}
+
 func noScript(result rueidis.RedisResult) bool {
 	e, ok := rueidis.IsRedisErr(result.Error())
 	return ok && e.IsNoScript()
 }
 
-// behind sends a script and WAIT together. Of a script that failed nothing is to be had, whatever WAIT says.
+// behind sends a script and WAIT together. The caller must look at the script's result first: after a failed script, WAIT
+// means nothing.
 func behind(ctx context.Context, c rueidis.DedicatedClient, cmd rueidis.Completed, wait uint64) (rueidis.RedisResult, uint64) {
 	results := c.DoMulti(ctx, cmd, c.B().Wait().Numreplicas(int64(wait)).Timeout(waitFor.Milliseconds()).Build())
 	have, err := results[1].AsInt64()

@@ -8,9 +8,9 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Redis and the groups of its streams.
+// The groups of the orders' streams.
 
-// GroupsKey is the hash that says which database a group belongs to.
+// GroupsKey is the hash of the bindings: the database that each group belongs to.
 const GroupsKey = "spike:groups"
 
 // BindGroup runs bindgroup.lua.
@@ -36,6 +36,6 @@ func (r *Redis) EventsStored(ctx context.Context, sale string, g ledger.Group) (
 	if err != nil {
 		return ledger.Stored{}, err
 	}
-	n := rd.row(1, 4)
+	n := rd.row(4)
 	return ledger.Stored{Birth: h.Birth, Number: uint64(n[3])}, r.down(rd.err)
 }

@@ -16,8 +16,8 @@ import (
 	"spike/shard"
 )
 
-// What a server comes back with decides how long a recovery takes, and its clock decides nothing. Here a clock that is behind
-// or ahead is a ledger that was written later or earlier.
+// The ledger with which a server comes back decides how long a recovery takes. Its clock decides nothing. In these tests a
+// clock that is behind or ahead is a ledger that was written later or earlier.
 
 // clockMoves makes the server's clock look as if it had been set by d since the ledger was written.
 func clockMoves(t *testing.T, s *Redis, sale string, d time.Duration) {
@@ -25,14 +25,15 @@ func clockMoves(t *testing.T, s *Redis, sale string, d time.Duration) {
 	key, c := Keys(sale)[1], s.client
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		raw, err := c.Do(bg, c.B().Hget().Key(key).Field("raw").Build()).AsInt64()
-		if err == nil && c.Do(bg, c.B().Hset().Key(key).FieldValue().FieldValue("raw", num(raw-d.Microseconds())).Build()).Error() == nil {
+		set := c.B().Hset().Key(key).FieldValue().FieldValue("raw", num(raw-d.Microseconds())).Build()
+		if err == nil && c.Do(bg, set).Error() == nil {
 			return
 		}
 	}
 	t.Fatal("it does not come back")
 }
 
-// keepsAll is a server that writes all down before it answers.
+// keepsAll is a server that writes everything to its disk before it answers.
 func keepsAll(dir string) []string {
 	return []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
 }
@@ -82,8 +83,8 @@ func TestP6ClockCostsNoHold(t *testing.T) {
 	}
 }
 
-// TestP5ClockAheadEndsNoHold: a lone server comes back from its newest dump with a clock that is an hour ahead. Who pays
-// after it hears "ask again" at the most, and then that it is paid.
+// TestP5ClockAheadEndsNoHold: a lone server comes back from its newest dump, and its clock is an hour ahead. A buyer who pays
+// afterwards hears at most "ask again", and then that the units are paid.
 func TestP5ClockAheadEndsNoHold(t *testing.T) {
 	t.Parallel()
 	addr, args := redistest.FreeAddr(t), []string{"--dir", t.TempDir()}
@@ -108,8 +109,8 @@ func TestP5ClockAheadEndsNoHold(t *testing.T) {
 	}
 }
 
-// TestP3WhoLivesHasTheTimeToProve: the file is a backup. Who has acted on more comes 2.5 s later than a new edge, which gets
-// nothing before, and for long after.
+// TestP3WhoLivesHasTheTimeToProve: the file is a backup. An edge that has acted on more comes 2.5 s later than a new edge.
+// The new edge gets nothing before that, and for long afterwards.
 func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 	t.Parallel()
 	addr, dir, copied := redistest.FreeAddr(t), t.TempDir(), t.TempDir()
@@ -122,7 +123,8 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 	sold := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20,
 		Term: 5 * time.Second}))
 	w.lease = sold.Grant
-	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{w.claim()}}))
+	must[ledger.SettleReply](t)(s.Settle(bg, sale,
+		ledger.SettleRequest{Party: w.party, Batch: 1, Claims: []ledger.Claim{w.claim()}}))
 	acted := must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second,
 		Fences: []uint64{w.lease.Fence}}))
 	ends(t, s, addr)
@@ -143,13 +145,14 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	q := ledger.ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era, Acted: acted.Rev, Told: acted.Now}
+	q := ledger.ReassertRequest{Party: w.party, Era: h.Era, Term: 5 * time.Second, Was: acted.Era,
+		LastApplied: acted.Rev, Told: acted.Now}
 	if r := must[ledger.ReassertReply](t)(s.Reassert(bg, sale, q)); wait(r.Head) < time.Minute || lease(1000) != 0 {
 		t.Errorf("what it has acted on is lost, and it grants again in %v", wait(r.Head))
 	}
 }
 
-// TestReassertIsBounded: what a call looks at is bounded, and all of it is said in the end; so it is of a lease in many ranges.
+// TestReassertIsBounded: one call does bounded work, and in the end everything is re-asserted, even a lease in many ranges.
 func TestReassertIsBounded(t *testing.T) {
 	s := dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 20_000, Hold: time.Minute})
@@ -195,7 +198,7 @@ func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old led
 	return s, sale, old, must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 }
 
-// Between two calls of one re-assertion a lease is back in part: a claim on what is still to come is not resolved, and its token
+// Between two calls of one re-assertion a lease is back in part. A claim on the missing part is not resolved, and its token
 // is not over.
 func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
 	s, sale, old, h := lostLease(t, 20_000, 6000)
@@ -233,7 +236,7 @@ func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
 	mustAudit(t, s, sale)
 }
 
-// An edge comes back with next to nothing of a lease in thousands of pieces: the rest goes free, a few ranges a call.
+// An edge comes back with almost nothing of a lease in thousands of ranges. The rest goes free, a few ranges a call.
 func TestReassertFreesInSteps(t *testing.T) {
 	args := append(keepsAll(t.TempDir()), "--enable-debug-command", "local")
 	s := dial(t, redistest.StartAt(t, redistest.FreeAddr(t), args...), ledger.DefaultBounds())
@@ -262,7 +265,7 @@ func TestReassertFreesInSteps(t *testing.T) {
 	mustAudit(t, s, sale)
 }
 
-// A primary that was left, and does not know it yet, does not say that a reservation made elsewhere is over.
+// An old primary that has not noticed its fail-over yet does not say that a reservation made elsewhere is over.
 func TestLonePrimaryCallsNothingOver(t *testing.T) {
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(primary)

@@ -10,21 +10,21 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// shortFor is how long replicas that have just come may take until they have a store's new identity.
+// shortFor is how long new replicas may take to get a store's new identity.
 const shortFor = 5 * time.Second
 
-// Identity reads the store's identity, or makes it. One that was made just now is not given out before the replicas
-// have it: else a fail-over would make another store of this one.
+// Identity reads the store's identity, or makes it. A new identity is returned only when the replicas have it. Otherwise a
+// fail-over would make another store of this one.
 func (r *Redis) Identity(ctx context.Context) (string, error) {
 	set, short := r.identify(ctx, func(b rueidis.Builder) rueidis.Completed {
 		return b.Set().Key(IdentityKey).Value(ledger.NewIdentity()).Nx().Build()
 	})
 	err := set.Error()
-	if rueidis.IsRedisNil(err) { // it was there
+	if rueidis.IsRedisNil(err) { // the identity was there
 		err, short = nil, nil
 	}
 	for end := time.Now().Add(shortFor); err == nil && short != nil && time.Now().Before(end); {
-		set, short = r.identify(ctx, func(b rueidis.Builder) rueidis.Completed { // a write of nothing, to be waited for
+		set, short = r.identify(ctx, func(b rueidis.Builder) rueidis.Completed { // an empty write, for WAIT
 			return b.Append().Key(IdentityKey).Value("").Build()
 		})
 		err = set.Error()

@@ -15,34 +15,36 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The index of sales: by name and by birth, whatever else lies in that Redis. It is a hint that is kept true. Who runs a
-// script on a sale puts its birth there before anybody hears the answer: so before there can be a token of it. A walk over
-// all keys finds what no script of ours has touched (a hash made by hand, a sale of an older version, an index that was
-// lost), never in the way of an answer. A name that it has is believed of no birth but the one its ledger says.
+// The index of sales, by name and by birth, whatever else is in that Redis. It is a hint that is kept true. The caller of a
+// script on a sale puts the sale into the index before anybody hears the answer, so it is there before there can be a token
+// of the sale. A walk over all keys finds the sales that none of our scripts has touched: a hash made by hand, a sale of an
+// older version, all sales if the index was lost. No answer waits for a walk. A name in the index counts only for the birth
+// that its ledger has.
 
 const (
 	noteAgain   = time.Second // after an entry could not be written
-	maxRemoved  = 10_000      // births of removed sales that are remembered
-	maxFound    = 1 << 16     // births a process remembers from its walks, where it may not write the index
+	maxRemoved  = 10_000      // births of removed sales in RemovedKey
+	maxFound    = 1 << 16     // births from walks that a process remembers, in case it may not write the index
 	indexAtOnce = 200         // sales looked at together
-	putTries    = 3           // what was written is looked at again: a sale may be made or removed meanwhile
-	bornWait    = time.Second // for a walk, when the index does not know a birth
+	putTries    = 3           // looks at what was written, because a sale may be made or removed meanwhile
+	bornWait    = time.Second // for a walk, if the index does not know a birth
 )
 
-// index is what this process knows of it.
+// index is what this process knows of the index.
 type index struct {
 	noted  sync.Map     // sale -> entry, as written
-	failed atomic.Int64 // when one could not be, Unix nanoseconds
+	failed atomic.Int64 // when an entry could not be written, Unix nanoseconds
 
 	mu    sync.Mutex
 	found map[uint64]string // by walks
 	walks walks
 }
 
-// entry is a sale's birth, and the history in which it was written: in another one it may be lost.
+// entry is a sale's birth, and the era in which it was written: in another era the entry may be lost.
 type entry struct{ birth, era uint64 }
 
-// note puts a sale into the index, once. It fails for nobody: the next answer tries again, and a walk finds it.
+// note puts a sale into the index, once. If that fails, no call fails: the next answer tries again, and a walk finds the
+// sale.
 func (r *Redis) note(ctx context.Context, sale string, h ledger.Head) {
 	e := entry{h.Birth, h.Era}
 	if was, known := r.index.noted.Load(sale); known && was == any(e) {
@@ -101,7 +103,8 @@ func (r *Redis) Born(ctx context.Context, birth uint64) (ledger.Found, error) {
 	return ledger.Found{}, fmt.Errorf("%w: redis %s: the sales are still being looked for", ledger.ErrDown, r.name)
 }
 
-// indexed is one look-up, and one at the ledger it leads to. No sale and no error: the index does not know.
+// indexed looks a birth up in the index, and in the ledger that the index names. No sale and no error: the index does not
+// know the birth.
 func (r *Redis) indexed(ctx context.Context, birth uint64) (ledger.Found, error) {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -131,7 +134,7 @@ func (r *Redis) indexed(ctx context.Context, birth uint64) (ledger.Found, error)
 	return best, nil
 }
 
-// unreadable is an error of the index, unless Redis answered that we may not have it: then walks must do.
+// unreadable is an error of the index, unless Redis answered that we may not read it: then walks must do.
 func (r *Redis) unreadable(err error) error {
 	if refusesKey(err) {
 		return nil
@@ -139,9 +142,9 @@ func (r *Redis) unreadable(err error) error {
 	return r.down(err)
 }
 
-// ledgerOf reads a sale's birth and era. A sale that is not there has none: its scripts say in which history it is so.
+// ledgerOf reads a sale's birth and era. A sale that is not there has neither; the refusal of its scripts says in which era.
 func (r *Redis) ledgerOf(ctx context.Context, name string) (birth uint64, f ledger.Found, err error) {
-	if ledger.CheckName(name) != nil { // a hand's
+	if ledger.CheckName(name) != nil { // a hand wrote it
 		return 0, ledger.Found{}, nil
 	}
 	fields, err := r.client.Do(ctx, r.client.B().Hmget().Key(Keys(name)[1]).Field("birth", "era").Build()).ToArray()
@@ -175,7 +178,7 @@ func (x *index) remember(births map[string]uint64) {
 	}
 }
 
-// names is what the index has.
+// names is the whole index.
 func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -190,8 +193,8 @@ func (r *Redis) names(ctx context.Context) (map[string]uint64, error) {
 	return births, nil
 }
 
-// put makes the index say what the ledgers say of these sales; have is what it says now. Between the look at a ledger and
-// the write the sale may be made anew or removed: so it is looked at again, until both are the same.
+// put corrects the index by the ledgers of these sales; have is the index now. Between the look at a ledger and the write the
+// sale may be made anew or removed. So put looks again, until the index and the ledgers agree.
 func (r *Redis) put(ctx context.Context, names []string, have map[string]uint64) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -229,7 +232,7 @@ func (r *Redis) put(ctx context.Context, names []string, have map[string]uint64)
 	return nil
 }
 
-// births are those of the sales that are there; 0 where nobody has sold from one yet.
+// births are the births of the sales that are there; 0: nobody has bought from the sale yet.
 func (r *Redis) births(ctx context.Context, names []string) (map[string]uint64, error) {
 	cmds := make(rueidis.Commands, 0, 2*len(names))
 	for _, name := range names {
@@ -255,8 +258,8 @@ func (r *Redis) births(ctx context.Context, names []string) (map[string]uint64, 
 	return is, nil
 }
 
-// bury takes a removed sale out of the index, and remembers that its tokens are nobody's: a walk need not say so. If another
-// sale has the name by now, its entry stays.
+// bury takes a removed sale out of the index, and remembers its birth, so that a token of it can be refused without a walk.
+// If another sale has the name by now, its entry stays.
 func (r *Redis) bury(ctx context.Context, sale string, birth uint64) {
 	r.index.noted.Delete(sale)
 	_ = r.put(ctx, []string{sale}, map[string]uint64{sale: birth})

@@ -19,7 +19,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// scans is how many steps of a walk the server has done.
+// scans is how many steps of walks the server has done.
 func scans(t *testing.T, r *Redis) (n int) {
 	t.Helper()
 	info := must[string](t)(r.client.Do(bg, r.client.B().Info().Section("commandstats").Build()).ToString())
@@ -30,7 +30,7 @@ func scans(t *testing.T, r *Redis) (n int) {
 	return n
 }
 
-// populate puts n keys beside the sales that are nobody's.
+// populate adds n keys that belong to no sale.
 func populate(t *testing.T, addr string, n int) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -74,7 +74,7 @@ func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
 	}
 }
 
-// A2: an index that is lost, a sale of an older version: found by a walk, and kept.
+// A2: if the index is lost, or a sale is of an older version, a walk finds the sale, and the index keeps it.
 func TestA2LostIndexIsMadeAgain(t *testing.T) {
 	addr := redistest.Start(t, "--enable-debug-command", "local")
 	seller, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
@@ -106,7 +106,7 @@ func TestA2LostIndexIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A2: what is removed is gone, by us and by a hand; what is made again under its name is another sale.
+// A2: a sale that was removed is gone, whether by us or by a hand. A sale that is made again under its name is another sale.
 func TestA2RemovedAndMadeAgain(t *testing.T) {
 	addr := redistest.Start(t)
 	s, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
@@ -125,7 +125,7 @@ func TestA2RemovedAndMadeAgain(t *testing.T) {
 		t.Errorf("made again: %+v", f)
 	}
 	hset(t, s, append([]string{"DEL"}, Keys("a")...)...)
-	if f, err := other.Born(bg, young); err != nil || f.Era != 0 { // its scripts say so, and in which history
+	if f, err := other.Born(bg, young); err != nil || f.Era != 0 { // its scripts say that it is gone, and in which era
 		t.Errorf("removed by hand: %+v %v", f, err)
 	}
 	if names := must[[]string](t)(other.List(bg)); len(names) != 0 {
@@ -136,7 +136,7 @@ func TestA2RemovedAndMadeAgain(t *testing.T) {
 	}
 }
 
-// A2: hashes made by hand are listed, though nobody has asked for them yet.
+// A2: hashes made by hand are listed, even if nobody has asked for them yet.
 func TestA2HashMadeByHandIsListed(t *testing.T) {
 	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	for i := range 500 {
@@ -147,11 +147,12 @@ func TestA2HashMadeByHandIsListed(t *testing.T) {
 	}
 }
 
-// A2: a user who may not have the index finds sales by walks.
+// A2: a user that may not read the index finds sales by walks.
 func TestA2WithoutTheIndex(t *testing.T) {
 	addr := redistest.Start(t)
 	s := dial(t, addr, ledger.DefaultBounds())
-	hset(t, s, "ACL", "SETUSER", "u", "on", ">p", "+@all", "~*_hash_key", "~{*_hash_key}:*", "~spike:token_key", "~spike:keys:*", "&*")
+	hset(t, s, "ACL", "SETUSER", "u", "on", ">p", "+@all", "~*_hash_key", "~{*_hash_key}:*",
+		"~spike:token_key", "~spike:keys:*", "&*")
 	u, err := Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "u", Password: "p"}, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)

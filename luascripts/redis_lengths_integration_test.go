@@ -10,7 +10,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// Row P7: a lease for buyers of several in a row has such ranges.
+// Row P7: a lease for buyers of several units in a row has such ranges.
 func TestP7LeaseHasTheRunItsBuyersNeed(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
@@ -36,8 +36,8 @@ func hasRun(ranges ledger.Ranges, n uint32) bool {
 	return false
 }
 
-// A ledger that the version before has written has no index by length. It is made in slices, and nobody hears a wrong "no"
-// meanwhile; so it is when a process of that version writes beside us.
+// A ledger that the version before has written has no index by length. The index is built in slices, and nobody gets a wrong
+// "no" meanwhile. The same holds if a process of that version writes beside us.
 func TestP7LedgerOfTheVersionBeforeIsIndexed(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
@@ -75,7 +75,7 @@ var nonces uint64
 
 func got() uint64 { nonces++; return nonces }
 
-// The audit sees that the two indexes of free ranges do not say the same.
+// The audit notices if the two indexes of free ranges differ.
 func TestP7AuditComparesTheIndexes(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	singles(t, r, "s", 10, 1000, 0)
@@ -105,7 +105,7 @@ func TestAuditInSlices(t *testing.T) {
 			Request: 1, Want: 3, Term: time.Minute}))
 	}
 	a := mustAudit(t, r, "s")
-	if !a.OK || !a.Census || a.Pending != 3000 || a.Leased == 0 || a.Free+a.Leased != 8000 {
+	if !a.OK || !a.Scanned || a.Pending != 3000 || a.Leased == 0 || a.Free+a.Leased != 8000 {
 		t.Errorf("%+v", a)
 	}
 	hset(t, r, "HSET", Keys("s")[6], "5999", string(make([]byte, 24))+"p"+string(make([]byte, 4)))

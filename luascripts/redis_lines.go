@@ -13,18 +13,19 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A service's address may move to another server while the one before lives on as a replica of it. That one answers, so no
-// connection to it breaks by itself; it refuses to write. Then every connection is ended: the next one looks the name up anew.
+// The address of a service may move to another server while the old server lives on as its replica. The old server answers,
+// so its connections do not break, but it refuses to write. Then every connection is closed, and the next one looks the name
+// up again.
 
-// elsewhere are the refusals of a server that is, perhaps, no longer the one that takes writes.
+// elsewhere are the refusals of a server that may no longer be the one that takes writes.
 var elsewhere = []string{"READONLY", "MASTERDOWN", "NOREPLICAS", "LOADING", "UNBLOCKED"}
 
 const (
-	renewAfter = time.Second      // of refusals, and again after as much: the address may not have moved yet
-	refusedFor = 15 * time.Second // without another one it is over
+	renewAfter = time.Second      // of refusals, and again after as many more: the address may not have moved yet
+	refusedFor = 15 * time.Second // refusals further apart than this are not in a row
 )
 
-// lines are a client's connections. Safe for concurrent use.
+// lines are a client's connections. They are safe for concurrent use.
 type lines struct {
 	mu    sync.Mutex
 	open  map[*line]struct{}
@@ -37,7 +38,7 @@ type line struct {
 	of *lines
 }
 
-// through has a client dial by way of these.
+// through makes a client dial through these lines.
 func (l *lines) through(o *rueidis.ClientOption) {
 	dial := o.DialCtxFn
 	if dial == nil {
@@ -70,7 +71,7 @@ func (l *lines) keep(c net.Conn) *line {
 	return one
 }
 
-// Close forgets it.
+// Close closes the connection and forgets it.
 func (c *line) Close() error {
 	c.of.mu.Lock()
 	delete(c.of.open, c)
@@ -78,15 +79,15 @@ func (c *line) Close() error {
 	return c.Conn.Close()
 }
 
-// heard looks at a refusal of a server's own.
-func (l *lines) heard(u *ledger.Unwilling) {
+// heard notes an error reply of a server.
+func (l *lines) heard(u *ledger.ServerError) {
 	if slices.Contains(elsewhere, u.Code()) {
 		l.refused()
 	}
 }
 
-// refused ends all connections when the server has refused for a while. Who waits for an answer on one hears that it broke, as
-// ever when nobody knows.
+// refused closes all connections if the server has refused for a while. A call that waits on one fails with ErrDown, as on
+// any broken connection.
 func (l *lines) refused() {
 	now := time.Now()
 	l.mu.Lock()

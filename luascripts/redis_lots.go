@@ -19,7 +19,7 @@ func (r *Redis) EnterDraw(ctx context.Context, sale string, q ledger.EnterReques
 	if err != nil {
 		return ledger.EnterReply{}, err
 	}
-	return ledger.EnterReply{Head: h, Entered: rd.int(1, 0) == 1}, r.down(rd.err)
+	return ledger.EnterReply{Head: h, Entered: rd.int(0) == 1}, r.down(rd.err)
 }
 
 // Draw runs draw.lua.
@@ -28,7 +28,7 @@ func (r *Redis) Draw(ctx context.Context, sale string, from, most int) (ledger.D
 	if err != nil {
 		return ledger.DrawReply{}, err
 	}
-	out := ledger.DrawReply{Head: h, Secret: ledger.Secret{Seal: rd.text(1, 0), Seed: rd.text(1, 1)}}
+	out := ledger.DrawReply{Head: h, Secret: ledger.Secret{Seal: rd.text(0), Seed: rd.text(1)}}
 	for _, text := range rd.texts(2) {
 		var b ledger.Buyer
 		if copy(b[:], text) != len(b) || len(text) != len(b) {
@@ -39,7 +39,7 @@ func (r *Redis) Draw(ctx context.Context, sale string, from, most int) (ledger.D
 	return out, r.down(rd.err)
 }
 
-// lots reads a head's last part.
+// lots reads the last part of a head.
 func (r *reply) lots(m rueidis.RedisMessage) ledger.Lots {
 	part, err := m.ToArray()
 	r.fail("lots", err)

@@ -15,7 +15,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// The scripts' draw, as the twin's: 200 of them, and one buyer comes over 50 connections at once.
+// The scripts' draws, 200 of them as in the twin's test. One buyer comes over 50 connections at once.
 func TestScriptsDrawFairly(t *testing.T) {
 	b := suiteBounds() // nobody looks while the windows are open
 	b.Margin = time.Millisecond
@@ -56,7 +56,7 @@ func crowds(t *testing.T, s ledger.Store, sale string) {
 		all.Go(func() {
 			q := ledger.EnterRequest{Buyers: buyers}
 			r, err := s.EnterDraw(bg, sale, q)
-			for tries := 5; tries > 0 && errors.Is(err, ledger.ErrDown); tries-- { // the machine is busy; to enter again changes nothing
+			for tries := 5; tries > 0 && errors.Is(err, ledger.ErrDown); tries-- { // the machine is busy; a repeated entry changes nothing
 				r, err = s.EnterDraw(bg, sale, q)
 			}
 			if err != nil || !r.Entered {
@@ -73,8 +73,8 @@ func crowds(t *testing.T, s ledger.Store, sale string) {
 	all.Wait()
 }
 
-// A crowd collects, each buyer several times at once, while others lease and buy: each winner has one unit, the same each
-// time, and others never have one of theirs.
+// A crowd collects, each buyer several times at once, while others lease and buy. Each winner gets one unit, the same each
+// time. Others never get a winner's unit.
 func TestCrowdCollects(t *testing.T) {
 	t.Run("redis", func(t *testing.T) { crowdCollects(t, dial(t, redistest.Start(t), suiteBounds())) })
 	t.Run("embedded", func(t *testing.T) { crowdCollects(t, memory.New(suiteBounds(), time.Now)) })
@@ -129,7 +129,7 @@ func crowdCollects(t *testing.T, s ledger.Store) {
 	}
 }
 
-// Who was told that it has entered has entered, also on the replica that is promoted in the window.
+// A buyer that was told so has entered, on the replica that is promoted in the window, too.
 func TestEntriesSurviveAFailOver(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
@@ -187,7 +187,7 @@ func TestEntriesWaitForReplicas(t *testing.T) {
 	<-held
 }
 
-// Collecting does not end while the sale is paused; after that winners have their time again.
+// Collecting does not end while the sale is paused. After the pause winners have their whole time again.
 func TestPausedLotsOnRedis(t *testing.T) {
 	t.Parallel()
 	const window = 2 * time.Second // long enough to enter it, and cover to pause, on a busy machine
@@ -232,7 +232,7 @@ func TestRemoveForgetsLots(t *testing.T) {
 	}
 }
 
-// BenchmarkEnter is what a registration costs Redis, by how many share a call.
+// BenchmarkEnter is the cost of an entry for Redis, by the number of entries in a call.
 func BenchmarkEnter(b *testing.B) {
 	s := dial(b, redistest.Start(b), ledger.DefaultBounds())
 	for _, batch := range []int{1, 10, 100, ledger.MaxEntering} {

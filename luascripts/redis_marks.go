@@ -16,7 +16,7 @@ const marksAtOnce = 500
 
 // Marks is ledger.Store's: one plain command a sale, no script.
 func (r *Redis) Marks(ctx context.Context, sales []string) (marks []ledger.Mark, history string, err error) {
-	history = r.history(ctx) // before: what changes after it is seen the next time
+	history = r.history(ctx) // read first, so that a later change is seen the next time
 	for part := range slices.Chunk(sales, marksAtOnce) {
 		got, err := r.marks(ctx, part)
 		if err != nil {
@@ -42,7 +42,7 @@ func (r *Redis) marks(ctx context.Context, sales []string) ([]ledger.Mark, error
 		}
 		for k, to := range []*uint64{&marks[i].Birth, &marks[i].Era, &marks[i].Rev, &marks[i].Events} {
 			if k < len(fields) {
-				*to, _ = fields[k].AsUint64() // nothing is 0
+				*to, _ = fields[k].AsUint64() // a missing field is 0
 			}
 		}
 		if len(fields) == 5 {
@@ -63,15 +63,13 @@ func anchorOf(tended string, rev uint64) uint64 {
 	return n
 }
 
-// history is what the servers call theirs; who does not answer is left out.
+// history is the servers' names for their histories. A server that does not answer is left out.
 func (r *Redis) history(ctx context.Context) string {
 	var all []string
 	for addr, node := range r.client.Nodes() {
 		info, err := ask(ctx, node, node.B().Info().Section("replication").Build())
 		if err == nil && !strings.Contains(info, "role:slave") {
-			_, id, _ := strings.Cut(info, "master_replid:")
-			id, _, _ = strings.Cut(id, "\r\n")
-			all = append(all, addr+"="+id)
+			all = append(all, addr+"="+infoField(info, "master_replid"))
 		}
 	}
 	slices.Sort(all)

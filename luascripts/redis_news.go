@@ -11,14 +11,14 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// How long after a lost subscription it is tried again, and after one that was refused.
+// How long to wait before the next attempt, after a subscription was lost, and after one was refused.
 const (
 	newsAgain   = 100 * time.Millisecond
 	newsRefused = 5 * time.Second
 )
 
-// Listen subscribes to the news of all sales, and again whenever the connection is lost, which the client does by itself,
-// too. One that has gone silent is found out within a few seconds.
+// Listen subscribes to the news of all sales. It does so again when the connection is lost, as the client does by itself. A
+// connection that has gone silent is noticed within a few seconds.
 func (r *Redis) Listen(ctx context.Context, l ledger.Listener) {
 	all := r.client.B().Psubscribe().Pattern(newsChannel("*")).Build().Pin()
 	var on atomic.Bool
@@ -53,8 +53,8 @@ func (r *Redis) Listen(ctx context.Context, l ledger.Listener) {
 	}
 }
 
-// News is ledger.Store's. The subscription is a connection to one server, which may live on while the sale's is another by now; and
-// it may be refused. So histories are watched, too: once a store, not once a sale.
+// News is ledger.Store's. The subscription is a connection to one server. That server may live on while the sale is on
+// another by now, or may refuse the subscription. So News watches histories, too: once for the store, not for each sale.
 func (r *Redis) News(ctx context.Context, f func(sale string, door ledger.State), lost func()) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -62,10 +62,10 @@ func (r *Redis) News(ctx context.Context, f func(sale string, door ledger.State)
 	r.Listen(ctx, ledger.Listener{Begin: lost, News: f, End: func() {}, Fails: func(error) {}})
 }
 
-// historyEvery is how often the servers are asked which history they have: well within Bounds.Proof.
+// historyEvery is how often the servers are asked for their histories: well within Bounds.Proof.
 const historyEvery = time.Second
 
-// watchHistories tells when a server is another process than before, or calls its history by another name.
+// watchHistories reports that a server is another process than before, or calls its history by another name.
 func (r *Redis) watchHistories(ctx context.Context, changed func()) {
 	tick := time.NewTicker(historyEvery)
 	defer tick.Stop()
@@ -88,7 +88,7 @@ func (r *Redis) watchHistories(ctx context.Context, changed func()) {
 	}
 }
 
-// histories asks all servers side by side; who does not answer is left out.
+// histories asks all servers at once. A server that does not answer is left out.
 func histories(ctx context.Context, nodes map[string]rueidis.Client) map[string]string {
 	var mu sync.Mutex
 	var asking sync.WaitGroup

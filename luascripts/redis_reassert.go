@@ -8,17 +8,17 @@ import (
 	"spike/shard"
 )
 
-// maxPieceRanges is how many ranges one reassert.lua is given.
+// maxPieceRanges is how many ranges one call of reassert.lua may name.
 const maxPieceRanges = 256
 
-// piece is a part of a lease as it is re-asserted: what is held of it from one serial to another.
+// piece is a part of a re-asserted lease: what is held of it from one serial to another.
 type piece struct {
-	of          int // the lease's place in the request
+	of          int // index of the lease in the request
 	first, stop uint64
 	ranges      ledger.Ranges
 }
 
-// pieces cuts what is held into what one call may name, in order.
+// pieces cuts what is held into the pieces of each call, in order.
 func pieces(leases []ledger.Held) (calls [][]piece) {
 	var call []piece
 	room := maxPieceRanges
@@ -42,7 +42,7 @@ func pieces(leases []ledger.Held) (calls [][]piece) {
 	return append(calls, call)
 }
 
-// Reassert runs reassert.lua, as often as it takes.
+// Reassert runs reassert.lua as often as it takes.
 func (r *Redis) Reassert(ctx context.Context, sale string, q ledger.ReassertRequest) (ledger.ReassertReply, error) {
 	out := ledger.ReassertReply{Grants: make([]ledger.Grant, len(q.Leases))}
 	calls := pieces(q.Leases)
@@ -58,12 +58,12 @@ func (r *Redis) Reassert(ctx context.Context, sale string, q ledger.ReassertRequ
 	return out, nil
 }
 
-// reassertSome says some pieces, and adds what the ledger has of them to the reply. False: it is another era.
+// reassertSome names some pieces, and adds what the ledger has of them to the reply. false: it is another era by now.
 func (r *Redis) reassertSome(ctx context.Context, sale string, q ledger.ReassertRequest, call []piece, last bool,
 	out *ledger.ReassertReply) (same bool, err error) {
 	for at := [2]int64{}; ; {
-		args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was), num(q.Acted),
-			num(q.Told), flag(last), num(at[0]), num(at[1])}
+		args := []string{r.caller(q.Birth), q.Instance, q.Node, num(q.Era), num(q.Term.Microseconds()), num(q.Was),
+			num(q.LastApplied), num(q.Told), flag(last), num(at[0]), num(at[1])}
 		for _, p := range call {
 			args = append(args, p.args(q.Leases[p.of])...)
 		}
@@ -81,7 +81,7 @@ func (r *Redis) reassertSome(ctx context.Context, sale string, q ledger.Reassert
 			}
 			return true, r.down(rd.err)
 		}
-		next := [2]int64{rd.int(1, 0), rd.int(1, 1)}
+		next := [2]int64{rd.int(0), rd.int(1)}
 		if next[0] < at[0] || next[0] == at[0] && next[1] <= at[1] {
 			rd.fail("reassert", fmt.Errorf("%v after %v", next, at))
 		}
@@ -100,7 +100,7 @@ func (p piece) args(l ledger.Held) []string {
 	return args
 }
 
-// joined is what the ledger has of a lease, after one more piece of it. The newest word on its deadline holds.
+// joined adds one more piece of a lease to a grant. The newest deadline counts.
 func joined(g, more ledger.Grant) ledger.Grant {
 	if g.Fence == 0 {
 		return more

@@ -20,8 +20,8 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// What Redis itself refuses, and what becomes of a sale then: nothing at all. Every script is refused as a whole, with
-// ErrDown and Redis' own word for it; whoever only looks is answered. When it is over, all goes on.
+// If Redis itself refuses, nothing happens to a sale. Every script is refused as a whole, with ErrDown and Redis' own words.
+// Scripts that only read are answered. When it is over, all goes on.
 func TestRedisRefusesWhole(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -31,19 +31,21 @@ func TestRedisRefusesWhole(t *testing.T) {
 	}{
 		{code: "OOM", begin: config("maxmemory", "1"), end: config("maxmemory", "0")},
 		{code: "NOREPLICAS", begin: config("min-replicas-to-write", "1"), end: config("min-replicas-to-write", "0")},
-		{code: "READONLY", begin: command("REPLICAOF", "127.0.0.1", "1"), end: command("REPLICAOF", "NO", "ONE"), args: []string{"--replica-serve-stale-data", "yes"}},
-		{code: "MISCONF", args: []string{"--save", "3600 100000000", "--enable-protected-configs", "local"}, begin: failedSave, end: goodSave},
+		{code: "READONLY", begin: command("REPLICAOF", "127.0.0.1", "1"), end: command("REPLICAOF", "NO", "ONE"),
+			args: []string{"--replica-serve-stale-data", "yes"}},
+		{code: "MISCONF", args: []string{"--save", "3600 100000000", "--enable-protected-configs", "local"},
+			begin: failedSave, end: goodSave},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			s := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds())
 			w := newBusySale(t, s)
 			c.begin(t, s)
-			if u := (*ledger.Unwilling)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
+			if u := (*ledger.ServerError)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
 				t.Errorf("it says that it takes writes: %v", u)
 			}
 			for name, call := range w.calls() {
 				err := call()
-				var u *ledger.Unwilling
+				var u *ledger.ServerError
 				if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || u.Code() != c.code {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -84,7 +86,8 @@ type busySale struct {
 func newBusySale(t *testing.T, s *Redis) *busySale {
 	w := &busySale{s: s, sale: newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute}),
 		party: ledger.Party{Instance: "i", Node: "n"}}
-	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale, ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute}))
+	r := must[ledger.LeaseReply](t)(s.Lease(bg, w.sale,
+		ledger.LeaseRequest{Party: w.party, Request: 1, Want: 20, Term: time.Minute}))
 	w.lease = r.Grant
 	buyOne(t, s, w.sale, 1)
 	w.audit = must[ledger.Audit](t)(s.Audit(bg, w.sale))
@@ -97,7 +100,7 @@ func (w *busySale) claim() ledger.Claim {
 		Expiry: w.lease.Deadline}
 }
 
-// calls are all that write.
+// calls are all calls that write.
 func (w *busySale) calls() map[string]func() error {
 	c := w.claim()
 	return map[string]func() error{
@@ -150,7 +153,7 @@ func command(words ...string) func(*testing.T, *Redis) {
 	}
 }
 
-// failedSave gives Redis a snapshot that cannot be written: there is a directory in its place.
+// failedSave makes the snapshots of Redis fail: there is a directory in the snapshot's place.
 func failedSave(t *testing.T, s *Redis) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "taken", "full"), 0o700); err != nil {
@@ -178,7 +181,7 @@ func save(t *testing.T, s *Redis, status string) {
 	t.Fatal("no snapshot that is ", status)
 }
 
-// While Redis reads its disk it answers nobody, and then everybody.
+// While Redis reads its disk, nobody gets an answer. Afterwards everybody does.
 func TestRedisLoading(t *testing.T) {
 	addr := redistest.FreeAddr(t)
 	dir := t.TempDir()
@@ -215,7 +218,7 @@ func TestRedisLoading(t *testing.T) {
 	}
 }
 
-// said is the first line of Redis' answer to a word.
+// said is the first line of Redis' answer to a command.
 func said(t *testing.T, addr, word string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -231,7 +234,7 @@ func said(t *testing.T, addr, word string) string {
 	return line
 }
 
-// A server that has forgotten the scripts gets them again, and what comes behind them counts all the same.
+// A server that has forgotten the scripts gets them again, and WAIT behind them counts all the same.
 func TestRedisForgetsScripts(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	host, port, _ := net.SplitHostPort(addr)
@@ -256,7 +259,7 @@ func online(t *testing.T, s *Redis, n uint64) {
 			t.Fatalf("there are %d replicas, not %d", nodeOf(t, s).Replicas, n)
 		}
 	}
-	for have := uint64(0); have < n; { // a replica that has just come online may take a second to say what it has
+	for have := uint64(0); have < n; { // a replica that has just come online may take a second until it acknowledges
 		err := s.client.Dedicated(func(c rueidis.DedicatedClient) error {
 			var result rueidis.RedisResult
 			result, have = behind(bg, c, c.B().Set().Key("online").Value("x").Build(), n)

@@ -9,15 +9,15 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Which of those who follow a server count as replicas, and what has reached them. WAIT counts whoever acknowledges: a reader
-// of the stream of changes, too.
+// Which followers of a server count as replicas, and what has reached them. WAIT counts every follower that acknowledges,
+// even a reader of the replication stream.
 
-// followers is what INFO says of who follows a server.
+// followers is what INFO says of a server's followers.
 type followers struct {
 	lineup  string   // lineup() of server.lua
-	names   []string // HOST:PORT of those that can be promoted and have all that the server has
-	late    int      // that can be promoted, and have not yet
-	readers uint64   // that can not, and have acknowledged something
+	names   []string // HOST:PORT of those that can be promoted and are online
+	late    int      // can be promoted, and are not online yet
+	readers uint64   // can not be promoted, and have acknowledged something
 }
 
 var (
@@ -50,20 +50,21 @@ func followersIn(info string) (f followers) {
 	return f
 }
 
-// CountReplicas is the operator's word: at most n of those who follow a server can be promoted. It is said before any call.
-func (r *Redis) CountReplicas(n uint64) { r.told = &n }
+// CountReplicas is the operator's word: at most n followers of a server can be promoted. It must be called before any other
+// call.
+func (r *Redis) CountReplicas(n uint64) { r.mostReplicas = &n }
 
-// counted is how many of so many count.
+// counted is how many of the followers that are online count as replicas.
 func (r *Redis) counted(online uint64) uint64 {
-	if r.told != nil {
-		return min(online, *r.told)
+	if r.mostReplicas != nil {
+		return min(online, *r.mostReplicas)
 	}
 	return online
 }
 
-// acked is how many replicas have what was written last on this connection, when WAIT for n has said how many followers have:
-// of these no more are taken for replicas than could not be strangers. Who never acknowledged anything may begin to at any
-// moment, so it is asked after WAIT, too.
+// acked is how many replicas surely have the last write of this connection, after WAIT for n said that `have` followers do.
+// If strangers follow, it waits for as many more and takes the strangers off the count. It counts the strangers again after
+// WAIT, because one that never acknowledged anything may begin at any moment.
 func (r *Redis) acked(ctx context.Context, c rueidis.DedicatedClient, n, have uint64) uint64 {
 	before, err := r.strangers(c.Do(ctx, c.B().Info().Section("replication").Build()))
 	if err != nil {
@@ -82,7 +83,7 @@ func (r *Redis) acked(ctx context.Context, c rueidis.DedicatedClient, n, have ui
 	return 0
 }
 
-// strangers is how many followers may acknowledge what counts for nothing.
+// strangers is how many followers may acknowledge writes without being replicas.
 func (r *Redis) strangers(info rueidis.RedisResult) (uint64, error) {
 	text, err := info.ToString()
 	f := followersIn(text)

@@ -124,7 +124,7 @@ func TestP13ReaderIsNoReplica(t *testing.T) {
 	}
 }
 
-// What a reader acknowledges is not what the replica has: while that one hangs nothing is acted on.
+// What a reader acknowledges is not what the replica has: while the replica hangs, nothing is acted on.
 func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	s := dial(t, addr, ledger.DefaultBounds())
@@ -169,8 +169,8 @@ func pidOf(t *testing.T, s *Redis) (pid int) {
 	return pid
 }
 
-// A reader that announces a port is taken for a replica, unless the operator says how many there are; what the ledger believed
-// before is corrected by the first script.
+// A reader that announces a port counts as a replica, unless the operator says how many replicas there are. Then the first
+// script corrects the ledger's count.
 func TestP13TheOperatorSaysHowMany(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	s := dial(t, addr, ledger.DefaultBounds())
@@ -195,7 +195,8 @@ func TestP13TheOperatorSaysHowMany(t *testing.T) {
 	}
 }
 
-// Two follow and one of them can be promoted: both must have it, for which is which nobody knows. None is missed that leaves.
+// Two servers follow, and one of them can be promoted. Both must have an answer, because nobody knows which one. If either
+// leaves, it is not waited for.
 func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	s := dial(t, addr, ledger.DefaultBounds())
@@ -230,8 +231,8 @@ func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 	}
 }
 
-// Row P4: the number that was agreed upon is the number that is set, or nothing is done: not where one has gone since, nor
-// where another has come in its place, nor where it has come back.
+// Row P4: the agreed number of replicas is set, or nothing is done. Nothing is done if a replica has gone since, or another
+// has come in its place, or it has come back.
 func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
 	s := dial(t, addr, ledger.DefaultBounds())
@@ -295,7 +296,7 @@ func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
 	}
 }
 
-// Sentinels that hang keep nobody waiting for the others' votes: all are asked before any has answered.
+// Sentinels that hang delay nobody's vote: all are asked at once.
 func TestP4SentinelsAreAskedSideBySide(t *testing.T) {
 	const n = 5
 	var mu sync.Mutex

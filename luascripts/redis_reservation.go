@@ -12,9 +12,10 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Redis and one reservation.
+// Deducts and reservations.
 
-// Deduct runs deduct.lua, or by lot collect.lua. Each call takes a slice of the index, if that is made anew.
+// Deduct runs deduct.lua, or by lot collect.lua. While the index of free ranges is being rebuilt, it repeats the call, and
+// each call rebuilds a slice.
 func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
 	s, args := r.purchase(q)
 	h, rd, err := r.run(ctx, s, sale, args)
@@ -27,7 +28,7 @@ func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest)
 	if err != nil {
 		return ledger.DeductReply{}, err
 	}
-	n := rd.row(1, 7)
+	n := rd.row(7)
 	out := ledger.DeductReply{Head: h, Answer: one(rd, n[0], ledger.KeyUsed), Until: n[6]}
 	if n[2] > 0 {
 		out.Claim = ledger.Claim{Serial: uint32(n[1]), Count: uint32(n[2]), Fence: uint64(n[3]), Nonce: uint64(n[4]), Expiry: n[5],
@@ -52,27 +53,28 @@ func (r *Redis) purchase(q ledger.DeductRequest) (*script, []string) {
 	return &r.scripts.deduct, append(args, offer)
 }
 
-// wire is the claim as scripts take it.
+// wire is the claim in its wire form.
 func wire(c ledger.Claim) string {
 	return rueidis.BinaryString(c.AppendTo(make([]byte, 0, ledger.ClaimSize)))
 }
 
 // Confirm runs confirm.lua.
 func (r *Redis) Confirm(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
-	return r.resolve(ctx, &r.scripts.confirm, sale, birth, c)
+	return r.pass(ctx, &r.scripts.confirm, sale, birth, c)
 }
 
 // Cancel runs cancel.lua.
 func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
-	return r.resolve(ctx, &r.scripts.cancel, sale, birth, c)
+	return r.pass(ctx, &r.scripts.cancel, sale, birth, c)
 }
 
-func (r *Redis) resolve(ctx context.Context, s *script, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+// pass runs a script that moves a reservation on.
+func (r *Redis) pass(ctx context.Context, s *script, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), wire(c)})
 	if err != nil {
 		return ledger.ReservationReply{}, err
 	}
-	return ledger.ReservationReply{Head: h, Life: one(rd, rd.int(1, 0), ledger.IsExpired)}, r.down(rd.err)
+	return ledger.ReservationReply{Head: h, Life: one(rd, rd.int(0), ledger.IsExpired)}, r.down(rd.err)
 }
 
 // Reservation runs reservation.lua.
@@ -81,7 +83,7 @@ func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c le
 	if err != nil {
 		return ledger.ReservationReply{}, err
 	}
-	n := rd.row(1, 3)
+	n := rd.row(3)
 	return ledger.ReservationReply{Head: h, Life: one(rd, n[0], ledger.IsExpired), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
 }
 
@@ -91,7 +93,7 @@ func (r *Redis) Expire(ctx context.Context, sale string, most int) (ledger.Expir
 	if err != nil {
 		return ledger.ExpireReply{}, err
 	}
-	return ledger.ExpireReply{Head: h, Freed: uint64(rd.int(1, 0))}, r.down(rd.err)
+	return ledger.ExpireReply{Head: h, Freed: uint64(rd.int(0))}, r.down(rd.err)
 }
 
 // BindKey runs bindkey.lua.

@@ -14,7 +14,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// Row P7: n units in a row are found if they exist, however many free ranges lie in front of them, at a bounded cost.
+// Row P7: n units in a row are found if they exist, at a bounded cost, however many free ranges come before them.
 
 // singles makes a sale whose serials 1, 3, 5 ... below 2*n are free and all from 2*n on; the others are sold. In a sale with a
 // limit per buyer nothing is leased: they are bought one by one, and every second one is cancelled.

@@ -16,20 +16,20 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A replica that is gone must be waited for as long as it might be promoted. Only who promotes can say that it will not be:
-// a majority of the Sentinels, which name this primary and have missed that replica for longer than they would forgive it.
+// A replica that is gone must be waited for as long as it may be promoted. Only the Sentinels, which promote, can say that it
+// will not be: a majority of them, if each names this primary and has missed that replica for longer than it would forgive.
 
 const (
-	sentinelEvery = 2 * time.Second // asking them who is primary, and, in need, whether it is still
-	votesIn       = ledger.Timeout  // all Sentinels' answers: they are asked side by side
-	forgiven      = 10              // times down-after-milliseconds: a replica without its primary for longer is not promoted
+	sentinelEvery = 2 * time.Second // between two questions for the primary's address; and the delay of a recount
+	votesIn       = ledger.Timeout  // for the answers of all Sentinels, which are asked at once
+	forgiven      = 10              // times down-after-milliseconds: a replica that was missed for longer is not promoted
 )
 
 type sentinels struct {
-	option rueidis.ClientOption // of any one of them, but for its address
-	master string               // "": there are none
+	option rueidis.ClientOption // of any Sentinel, without its address
+	master string               // "": there are no Sentinels
 	known  []string
-	short  sync.Map // sale -> era: that wait for replicas
+	short  sync.Map // sale -> era: sales whose answers too few replicas had
 	busy   atomic.Bool
 	asking sync.WaitGroup
 }
@@ -43,9 +43,9 @@ func newSentinels(o rueidis.ClientOption) sentinels {
 		DisableCache: true, ForceSingleClient: true, DisableRetry: true, ConnWriteTimeout: ledger.Timeout}}
 }
 
-// recount finds out whether the replicas that are missing can be promoted, a while after; if not, they count no more. The
-// Sentinels are asked about the replicas that are here at that moment, and as many as these are waited for from then on. If any
-// comes or goes before that is written, nothing is done: the next failure asks again.
+// recount finds out, after a while, whether the missing replicas can be promoted. If they cannot, they no longer count. The
+// Sentinels are asked about the replicas that are here at that moment, and as many as these are waited for from then on. If a
+// replica comes or goes before that is written, nothing is done, and the next failure asks again.
 func (r *Redis) recount(sale string, era uint64) {
 	if r.guards.master == "" {
 		return
@@ -73,7 +73,7 @@ func (r *Redis) recount(sale string, era uint64) {
 	})
 }
 
-// primary is the process we write to.
+// primary is the server process that takes our writes.
 type primary struct {
 	followers
 	runID string
@@ -90,28 +90,28 @@ func (r *Redis) primary() (p primary, err error) {
 	return primary{followers: followersIn(info), runID: infoField(info, "run_id"), era: eraOf(infoField(info, "master_replid"))}, nil
 }
 
-// infoField is a line of INFO.
+// infoField is the value of a line of INFO.
 func infoField(info, name string) string {
 	_, after, _ := strings.Cut(info, "\n"+name+":")
 	value, _, _ := strings.Cut(after, "\r")
 	return value
 }
 
-// eraOf is the era a replication id stands for.
+// eraOf is the era of a replication id.
 func eraOf(id string) uint64 {
 	n, _ := strconv.ParseUint(id[:min(12, len(id))], 16, 64)
 	return n
 }
 
-// ballot is what one Sentinel says.
+// ballot is the answer of one Sentinel.
 type ballot struct {
 	id     string // "": it has not answered
 	vouch  bool
-	others []string // where the other Sentinels are
+	others []string // addresses of the other Sentinels
 }
 
-// vouch says whether a majority of the Sentinels would not promote a replica this primary misses. Who does not answer in time
-// has no vote, and is one of them all the same.
+// vouch says whether a majority of the Sentinels would promote no replica that this primary misses. A Sentinel that does not
+// answer in time has no vote, but counts for the majority.
 func (s *sentinels) vouch(ctx context.Context, p primary) bool {
 	ctx, cancel := context.WithTimeout(ctx, votesIn)
 	defer cancel()
@@ -140,7 +140,7 @@ func (s *sentinels) vouch(ctx context.Context, p primary) bool {
 			all = max(all, len(b.others)+1)
 			invite(b.others)
 			if b.vouch {
-				votes[b.id] = true // one that has two names has one vote
+				votes[b.id] = true // a Sentinel with two addresses has one vote
 			}
 		case <-ctx.Done():
 			return len(votes) > all/2
@@ -149,7 +149,7 @@ func (s *sentinels) vouch(ctx context.Context, p primary) bool {
 	return len(votes) > all/2
 }
 
-// ask is one Sentinel's ballot.
+// ask is the ballot of one Sentinel.
 func (s *sentinels) ask(ctx context.Context, addr string, p primary) (b ballot) {
 	option := s.option
 	option.InitAddress = []string{addr}
@@ -185,8 +185,8 @@ func tables(r rueidis.RedisResult) (out []map[string]string, err error) {
 	return out, err
 }
 
-// unpromotable says that no replica is well but those the primary has, and that each other one has been missed for too long,
-// dead to this Sentinel or without its primary, or is never to be promoted: it has priority 0, or announces no port.
+// unpromotable says that this Sentinel would promote none but the primary's present replicas. Every other replica has been
+// missed for too long, by the Sentinel or by its primary, or is never promoted: it has priority 0, or announces no port.
 func unpromotable(replicas []map[string]string, here []string) bool {
 	for _, m := range replicas {
 		number := func(name string) int64 {
@@ -207,8 +207,8 @@ func unpromotable(replicas []map[string]string, here []string) bool {
 	return true
 }
 
-// sameHost compares the name a replica has at its primary with the address a Sentinel has of it: of a name that is none of an
-// address only the port is known.
+// sameHost compares a replica's name at its primary with its address at a Sentinel. If one of the two is no IP address, only
+// the ports are compared.
 func sameHost(name, ip, port string) bool {
 	at := strings.LastIndex(name, ":")
 	if at < 0 || name[at+1:] != port {

@@ -13,23 +13,23 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Redis and a sale's stream of events.
+// A sale's stream of events.
 
 // silentFor is how long a consumer that holds nothing is remembered.
 const silentFor = time.Hour
 
 func ordersKey(sale string) string { return Keys(sale)[8] }
 
-// ReadEvents is XREADGROUP; the first reader makes the group.
+// ReadEvents is XREADGROUP. The first reader makes the group.
 func (r *Redis) ReadEvents(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
 	events, err := r.readGroup(ctx, sale, g, count)
-	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
+	if isError(err, "NOGROUP") {
 		if err = r.makeGroup(ctx, sale, g); err != nil {
 			return nil, err
 		}
 		events, err = r.readGroup(ctx, sale, g, count)
 	}
-	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") { // nothing has ever been sold
+	if isError(err, "NOGROUP") { // nothing was ever sold
 		return nil, nil
 	}
 	return events, r.down(err)
@@ -55,7 +55,7 @@ func (r *Redis) readGroup(ctx context.Context, sale string, g ledger.Group, coun
 	return eventsOf(streams[key]), nil
 }
 
-// makeGroup makes no stream: a sale that is gone leaves nothing behind.
+// makeGroup makes no stream, so that a removed sale leaves nothing behind.
 func (r *Redis) makeGroup(ctx context.Context, sale string, g ledger.Group) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -67,7 +67,8 @@ func (r *Redis) makeGroup(ctx context.Context, sale string, g ledger.Group) erro
 }
 
 // TakeOver is XAUTOCLAIM.
-func (r *Redis) TakeOver(ctx context.Context, sale string, g ledger.Group, idle time.Duration, count int) ([]ledger.Event, error) {
+func (r *Redis) TakeOver(ctx context.Context, sale string, g ledger.Group, idle time.Duration,
+	count int) ([]ledger.Event, error) {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	result, err := r.handOut(ctx, sale, func(b rueidis.Builder) rueidis.Completed {
@@ -78,7 +79,7 @@ func (r *Redis) TakeOver(ctx context.Context, sale string, g ledger.Group, idle 
 		return nil, err
 	}
 	parts, err := result.ToArray()
-	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOGROUP") {
+	if isError(err, "NOGROUP") {
 		return nil, nil
 	}
 	if err != nil {
@@ -104,17 +105,17 @@ func (r *Redis) AckEvents(ctx context.Context, sale string, g ledger.Group, ids 
 	return r.down(r.client.Do(ctx, r.client.B().Xack().Key(ordersKey(sale)).Group(g.Name).Id(ids...).Build()).Error())
 }
 
-// trimMost is how often trim.lua is run in one call, while it finds something.
+// trimMost is the most runs of trim.lua in one call.
 const trimMost = 100
 
-// TrimEvents runs trim.lua, slice by slice. What is left after many of them is for the next call.
+// TrimEvents runs trim.lua until it drops nothing more, or trimMost times; the rest is for the next call.
 func (r *Redis) TrimEvents(ctx context.Context, sale string) error {
 	for range trimMost {
 		_, rd, err := r.run(ctx, &r.scripts.trim, sale, []string{r.caller(0), num(silentFor.Milliseconds())})
 		if err != nil {
 			return err
 		}
-		if dropped := rd.int(1, 0); dropped == 0 || rd.err != nil {
+		if dropped := rd.int(0); dropped == 0 || rd.err != nil {
 			return r.down(rd.err)
 		}
 	}
@@ -127,7 +128,7 @@ func (r *Redis) EventLag(ctx context.Context, sale string, g ledger.Group) (ledg
 	if err != nil {
 		return ledger.Lag{}, err
 	}
-	n := rd.row(1, 4)
+	n := rd.row(4)
 	lag := ledger.Lag{Unread: uint64(n[0]), Pending: uint64(n[1])}
 	if n[2] > 0 {
 		lag.Oldest = time.Duration(max(h.Raw-n[2], 0)) * time.Microsecond
@@ -135,7 +136,7 @@ func (r *Redis) EventLag(ctx context.Context, sale string, g ledger.Group) (ledg
 	return lag, r.down(rd.err)
 }
 
-// eventsOf reads entries. One that no script wrote is passed on as an event of a kind that says what is wrong with it.
+// eventsOf reads entries. An entry that no script wrote becomes an event whose kind says what is wrong with it.
 func eventsOf(entries []rueidis.XRangeEntry) []ledger.Event {
 	events := make([]ledger.Event, len(entries))
 	for i, e := range entries {

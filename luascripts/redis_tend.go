@@ -13,6 +13,6 @@ func (r *Redis) Tend(ctx context.Context, sale string, q ledger.TendRequest) (le
 	if err != nil {
 		return ledger.TendReply{}, err
 	}
-	n := rd.row(1, 2)
+	n := rd.row(2)
 	return ledger.TendReply{Head: h, Freed: uint64(n[0]), Next: n[1]}, r.down(rd.err)
 }

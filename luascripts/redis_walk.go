@@ -5,7 +5,6 @@ import (
 	"errors"
 	mapkit "maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,39 +13,39 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// walks over all keys, one at a time. Whoever asked before one began is answered by it.
+// walks are looks at all keys, one after another. A walk answers everybody who asked before it began.
 type walks struct {
 	mu      sync.Mutex
-	next    *walk // that has not begun yet
+	next    *walk // it has not begun yet
 	begun   time.Time
 	ended   time.Time
-	spent   time.Duration // of Redis' time, by the newest
+	spent   time.Duration // Redis' time for the newest walk
 	turn    sync.Mutex
 	running sync.WaitGroup
-	over    bool // none begins any more
+	over    bool // no walk begins any more
 }
 
-// walk is one look at all keys. Its error may be read once done is closed.
+// walk is one look at all keys. Its error may be read when done is closed.
 type walk struct {
 	done  chan struct{}
-	hurry chan struct{} // closed: a token waits
+	hurry chan struct{} // closed: a token waits for this walk
 	err   error
 	rush  bool // hurry is closed
 }
 
-// How much of Redis' time walks may take: a step is about a third of a millisecond.
+// How much of Redis' time walks may take. A step is about a third of a millisecond.
 const (
 	stepKeys   = 1000                   // of one step
-	stepsFree  = 64                     // without a pause: a small store is seen at once
-	stepEvery  = 10 * time.Millisecond  // and then
+	stepsFree  = 64                     // steps without a pause, so that a small store is read at once
+	stepEvery  = 10 * time.Millisecond  // between the steps after that
 	stepTries  = 5                      // in a row
-	walkShare  = 20                     // of the time since the last, at most 1 / walkShare is walked, where no token waits
-	walkSeldom = 10 * time.Minute       // but that is enough
-	walkEvery  = 500 * time.Millisecond // where one waits
-	listWait   = 300 * time.Millisecond // of a list for a walk
+	walkShare  = 20                     // times the last walk's time: the pause before a walk that no token waits for
+	walkSeldom = 10 * time.Minute       // but after this at the latest
+	walkEvery  = 500 * time.Millisecond // between walks, if a token waits
+	listWait   = 300 * time.Millisecond // how long List waits for a walk
 )
 
-// walk is the next one to begin. What came of it is in the index; soon: it will not be long.
+// walk is the next walk to begin. Its results are in the index. soon: it will end soon.
 func (r *Redis) walk(rush bool) (w *walk, soon bool) {
 	s := &r.index.walks
 	s.mu.Lock()
@@ -77,7 +76,7 @@ func (s *walks) due(rush bool) time.Time {
 	return s.ended.Add(min(walkShare*s.spent, walkSeldom))
 }
 
-// end waits for the walk under way; life has ended.
+// end waits for the running walk. The store's life must have ended.
 func (s *walks) end() {
 	s.mu.Lock()
 	s.over = true
@@ -85,7 +84,7 @@ func (s *walks) end() {
 	s.running.Wait()
 }
 
-// walkInTurn is one walk, when it may.
+// walkInTurn does one walk when its turn has come.
 func (r *Redis) walkInTurn(w *walk) {
 	s := &r.index.walks
 	s.turn.Lock()
@@ -115,9 +114,9 @@ func (r *Redis) walkInTurn(w *walk) {
 	s.mu.Unlock()
 }
 
-// survey finds every sale by its hash, and mends the index by what it finds.
+// survey finds every sale by its hash, and corrects the index.
 func (r *Redis) survey(ctx context.Context, pause time.Duration) (found map[string]bool, spent time.Duration, err error) {
-	have, indexErr := r.names(ctx) // before: a sale that is in it, and is not found, is not there
+	have, indexErr := r.names(ctx) // read first: a sale in it that is not found is not there
 	found = map[string]bool{}
 	steps := 0
 	for _, node := range r.client.Nodes() {
@@ -142,8 +141,8 @@ func (r *Redis) survey(ctx context.Context, pause time.Duration) (found map[stri
 	return found, spent, nil
 }
 
-// surveyNode walks over one server's keys. A step that fails is tried again from where it was: from the beginning, if it is
-// another process by then, for a cursor is nothing to that.
+// surveyNode walks over one server's keys. A failed step is repeated from its cursor. If the server is another process by
+// then, the walk begins again, because a cursor means nothing to another process.
 func (r *Redis) surveyNode(ctx context.Context, node rueidis.Client, steps *int, pause time.Duration, spent *time.Duration,
 	found func(names []string)) error {
 	failed, process := 0, processOf(ctx, node)
@@ -177,25 +176,24 @@ func (r *Redis) surveyNode(ctx context.Context, node rueidis.Client, steps *int,
 	}
 }
 
-// scan is one step of a walk, in its own time.
+// scan is one step of a walk.
 func scan(ctx context.Context, node rueidis.Client, cursor uint64) (rueidis.ScanEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
-	return node.Do(ctx, node.B().Scan().Cursor(cursor).Match("*"+ledger.HashSuffix).Count(stepKeys).Type("hash").Build()).AsScanEntry()
+	step := node.B().Scan().Cursor(cursor).Match("*" + ledger.HashSuffix).Count(stepKeys).Type("hash").Build()
+	return node.Do(ctx, step).AsScanEntry()
 }
 
-// processOf is which process a server is; "": it does not say.
+// processOf is the run_id of a server; "": it does not say.
 func processOf(ctx context.Context, node rueidis.Client) string {
 	info, err := ask(ctx, node, node.B().Info().Section("server").Build())
 	if err != nil {
 		return ""
 	}
-	_, id, _ := strings.Cut(info, "run_id:")
-	id, _, _ = strings.Cut(id, "\r\n")
-	return id
+	return infoField(info, "run_id")
 }
 
-// rest waits; false: ctx ended first.
+// rest waits. false: ctx ended first.
 func rest(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -207,8 +205,8 @@ func rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// List names the sales there are, in order: those that were ever opened, and those made by hand that a walk has found. A
-// small store is walked over first; a large one in the background.
+// List names the sales in order: those that were ever opened, and those made by hand that a walk has found. It waits for a
+// walk of a small store. It does not wait for a walk of a large one.
 func (r *Redis) List(ctx context.Context) ([]string, error) {
 	w, soon := r.walk(false)
 	if soon {
@@ -231,7 +229,7 @@ func (r *Redis) List(ctx context.Context) ([]string, error) {
 	return sorted(births), nil
 }
 
-// Survey walks over all keys, however long that takes: for people, not for programs in a hurry.
+// Survey walks over all keys, however long that takes: it is for people, not for programs in a hurry.
 func (r *Redis) Survey(ctx context.Context) ([]string, error) {
 	found, _, err := r.survey(ctx, 0)
 	if err != nil {
@@ -240,15 +238,15 @@ func (r *Redis) Survey(ctx context.Context) ([]string, error) {
 	return sorted(found), nil
 }
 
-// sorted are the names a sale may have.
+// sorted are the names that a sale may have, in order.
 func sorted[V any](names map[string]V) []string {
 	list := slices.DeleteFunc(slices.Collect(mapkit.Keys(names)), func(name string) bool { return ledger.CheckName(name) != nil })
 	slices.Sort(list)
 	return list
 }
 
-// refusesKey says that Redis answered, and will not let us have the index: an ACL, or a hand's key of that name.
+// refusesKey says that Redis answered, and will not let us read the index: an ACL forbids it, or a hand has made another key
+// of that name.
 func refusesKey(err error) bool {
-	e, answered := rueidis.IsRedisErr(err)
-	return answered && (strings.HasPrefix(e.Error(), "NOPERM") || strings.HasPrefix(e.Error(), "WRONGTYPE"))
+	return isError(err, "NOPERM") || isError(err, "WRONGTYPE")
 }

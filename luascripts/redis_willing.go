@@ -2,7 +2,6 @@ package luascripts
 
 import (
 	"context"
-	"strings"
 
 	"github.com/redis/rueidis"
 )
@@ -10,8 +9,9 @@ import (
 // willingKey is a key that is never there.
 const willingKey = "spike:willing"
 
-// Willing asks by a write that changes nothing. PING is answered by servers that refuse every write: READONLY, OOM, NOREPLICAS.
-// Of a Cluster one node suffices: each sale is on one, and another one may sell well. Who may not write that key hears of PING.
+// Willing makes a write that changes nothing, because a server that refuses every write (READONLY, OOM, NOREPLICAS) answers
+// PING. Of a Cluster one node is enough: each sale is on one node, and the other sales may sell well. If an ACL forbids that
+// key, Willing is Ping.
 func (r *Redis) Willing(ctx context.Context) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -19,17 +19,15 @@ func (r *Redis) Willing(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(e.Error(), "NOPERM") {
+	if isError(err, "NOPERM") {
 		return r.Ping(ctx)
 	}
 	nodes := r.client.Nodes()
 	for _, node := range nodes {
-		if len(nodes) == 1 { // it has just been asked
+		if len(nodes) == 1 { // it was just asked
 			break
 		}
-		err := node.Do(ctx, willing(node.B())).Error()
-		e, answered := rueidis.IsRedisErr(err)
-		if err == nil || answered && strings.HasPrefix(e.Error(), "MOVED") {
+		if err := node.Do(ctx, willing(node.B())).Error(); err == nil || isError(err, "MOVED") {
 			return nil
 		}
 	}

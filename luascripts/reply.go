@@ -14,7 +14,7 @@ import (
 
 var errReply = errors.New("script reply not understood")
 
-// reply reads a script's answer, an array of arrays; the first thing that does not fit is kept in err.
+// reply reads a script's reply, an array of arrays. err keeps the first thing that does not fit.
 type reply struct {
 	parts []rueidis.RedisMessage
 	err   error
@@ -50,9 +50,9 @@ func (r *reply) numbers(part []rueidis.RedisMessage) []int64 {
 	return out
 }
 
-// row reads exactly n numbers.
-func (r *reply) row(i, n int) []int64 {
-	row := r.ints(i)
+// row reads a part 1 of exactly n numbers.
+func (r *reply) row(n int) []int64 {
+	row := r.ints(1)
 	if len(row) != n {
 		r.fail("row", fmt.Errorf("%d of %d fields", len(row), n))
 		return make([]int64, n)
@@ -60,8 +60,9 @@ func (r *reply) row(i, n int) []int64 {
 	return row
 }
 
-func (r *reply) at(i, k int) rueidis.RedisMessage {
-	part := r.part(i)
+// at is field k of part 1.
+func (r *reply) at(k int) rueidis.RedisMessage {
+	part := r.part(1)
 	if k >= len(part) {
 		r.fail("field", fmt.Errorf("%d of %d", k, len(part)))
 		return rueidis.RedisMessage{}
@@ -69,21 +70,21 @@ func (r *reply) at(i, k int) rueidis.RedisMessage {
 	return part[k]
 }
 
-func (r *reply) int(i, k int) int64 {
-	m := r.at(i, k)
+func (r *reply) int(k int) int64 {
+	m := r.at(k)
 	n, err := m.AsInt64()
 	r.fail("number", err)
 	return n
 }
 
-func (r *reply) text(i, k int) string {
-	m := r.at(i, k)
+func (r *reply) text(k int) string {
+	m := r.at(k)
 	s, err := m.ToString()
 	r.fail("text", err)
 	return s
 }
 
-// texts reads words and numbers alike.
+// texts reads texts and numbers alike.
 func (r *reply) texts(i int) []string {
 	part := r.part(i)
 	out := make([]string, len(part))
@@ -112,7 +113,7 @@ func (r *reply) ranges(text string) (out ledger.Ranges) {
 	return out
 }
 
-// one reads a choice: 0 to last, and nothing else.
+// one reads a choice from 0 to last.
 func one[E ~int](r *reply, n int64, last E) E {
 	if n < 0 || n > int64(last) {
 		r.fail("choice", fmt.Errorf("%d of 0 to %d", n, last))
@@ -132,9 +133,9 @@ func (r *reply) head() ledger.Head {
 	n := r.numbers(part[:headFields])
 	u := func(i int) uint64 { return uint64(n[i]) }
 	h := ledger.Head{Raw: n[0], Now: n[1], Birth: u(2), Total: u(3), Free: u(4), Leased: u(5), Limbo: u(6), Pending: u(7),
-		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], ledger.Drawing), Hold: n[13], Opens: n[14],
-		Closes: n[15],
-		Limit:  u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20), Strangers: u(21)}
+		Confirmed: u(8), Gen: u(9), Rev: u(10), Recall: n[11] == 1, State: one(r, n[12], ledger.Drawing), Hold: n[13],
+		Opens: n[14], Closes: n[15], Limit: u(16), Due: n[17] == 1, Era: u(18), Reopens: n[19], Replicas: u(20),
+		Strangers: u(21)}
 	if len(part) > headFields {
 		h.Lots = r.lots(part[headFields])
 	}
@@ -163,7 +164,7 @@ func (r *reply) pairs(n []int64) (out ledger.Ranges) {
 	return out
 }
 
-// add adds a range of serials, which has some.
+// add adds a range, which must have a serial.
 func (r *reply) add(to ledger.Ranges, start, end int64) ledger.Ranges {
 	if start < 1 || start >= end || end > ledger.MaxSerial+1 {
 		r.fail("range", fmt.Errorf("%d-%d", start, end))

@@ -17,7 +17,8 @@ func TestRisksOfRedisAreNamed(t *testing.T) {
 	}{
 		{[]string{"--appendonly", "yes", "--appendfsync", "always"}, nil},
 		{[]string{"--appendonly", "yes", "--appendfsync", "everysec"}, []string{"appendfsync is everysec"}},
-		{[]string{"--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy is allkeys-lru", "appendonly is no"}},
+		{[]string{"--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"},
+			[]string{"maxmemory-policy is allkeys-lru", "appendonly is no"}},
 		{[]string{"--maxmemory", "1gb", "--maxmemory-policy", "noeviction", "--appendonly", "yes", "--appendfsync", "always"}, nil},
 		{[]string{"--rename-command", "CONFIG", ""}, nil}, // it may not be asked
 	} {

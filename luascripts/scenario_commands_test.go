@@ -69,7 +69,7 @@ func playCreate(p *play, c *words) (string, ledger.Head, error) {
 func playLease(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Lease(bg, scenarioSale, ledger.LeaseRequest{Party: p.party(c), Request: c.number("request", 1),
 		Want: c.number("want", 4),
-		Term: c.duration("term", "5s"), Hungry: c.flag("hungry"), Run: uint32(c.number("run", 1))})
+		Term: c.duration("term", "5s"), Recall: c.flag("hungry"), Run: uint32(c.number("run", 1))})
 	return p.tellGrant(r.Grant), r.Head, err
 }
 
@@ -116,8 +116,8 @@ func playSettle(p *play, c *words) (string, ledger.Head, error) {
 
 func playReassert(p *play, c *words) (string, ledger.Head, error) {
 	q := ledger.ReassertRequest{Party: p.party(c), Era: c.number("era", p.node.Era), Term: c.duration("term", "5s"),
-		Was:   c.number("was", 0),
-		Acted: c.number("acted", 0)}
+		Was:         c.number("was", 0),
+		LastApplied: c.number("acted", 0)}
 	if told := p.at(c, "told", "never"); told != 0 {
 		q.Told = told
 	}
@@ -220,7 +220,7 @@ func playExpire(p *play, c *words) (string, ledger.Head, error) {
 	return fmt.Sprint("freed ", r.Freed), r.Head, err
 }
 
-// playTend speaks of the answer before, if it says how long ago that was.
+// playTend names the answer before, if it says how long ago that was.
 func playTend(p *play, c *words) (string, ledger.Head, error) {
 	q := ledger.TendRequest{Birth: p.birth(c), Most: int(c.number("most", 64))}
 	if ago := c.duration("ago", "0s"); ago > 0 {
@@ -264,7 +264,8 @@ func playBind(p *play, c *words) (string, ledger.Head, error) {
 func playShow(p *play, _ *words) (string, ledger.Head, error) {
 	r, err := p.stage.Show(bg, scenarioSale)
 	var told []string
-	for what, is := range map[string]bool{r.Trouble: r.Trouble != "", fmt.Sprint("raised ", r.Raised): r.Raised > 0, "lineup " + r.Lineup: r.Lineup != "",
+	for what, is := range map[string]bool{r.Trouble: r.Trouble != "", fmt.Sprint("raised ", r.Raised): r.Raised > 0,
+		"lineup " + r.Lineup:                     r.Lineup != "",
 		"edges may sell until " + since(r.Sells): r.Sells > 0} {
 		if is {
 			told = append(told, what)
@@ -279,7 +280,8 @@ func playShow(p *play, _ *words) (string, ledger.Head, error) {
 // playLedger tells where every unit lies.
 func playLedger(p *play, _ *words) (string, ledger.Head, error) {
 	a, err := p.stage.Audit(bg, scenarioSale)
-	text := fmt.Sprintf("%d = %d free + %d leased + %d limbo + %d pending + %d confirmed", a.Total, a.Free, a.Leased, a.Limbo, a.Pending, a.Confirmed)
+	text := fmt.Sprintf("%d = %d free + %d leased + %d limbo + %d pending + %d confirmed",
+		a.Total, a.Free, a.Leased, a.Limbo, a.Pending, a.Confirmed)
 	for _, v := range a.Violations {
 		text += "\nwrong: " + v
 	}

@@ -27,7 +27,8 @@ func staged(t *testing.T, s script) script {
 	if !asksInfo.MatchString(s.text) && strings.Contains(s.text, "INFO") {
 		t.Fatal("a script asks for INFO in another way")
 	}
-	text := strings.ReplaceAll(s.text, "redis.call('TIME')", "{string.match(redis.call('GET', '"+clockKey+"'), '^(%d+)(%d%d%d%d%d%d)$')}")
+	text := strings.ReplaceAll(s.text, "redis.call('TIME')",
+		"{string.match(redis.call('GET', '"+clockKey+"'), '^(%d+)(%d%d%d%d%d%d)$')}")
 	s.widens = false
 	return s.of(asksInfo.ReplaceAllString(text, "redis.call('GET', '"+infoKey+"')"))
 }
@@ -56,10 +57,10 @@ func TestScenariosOnRedis(t *testing.T) {
 		return stage{Store: forgetful{r}, clock: func(us int64) { hset(t, r, "SET", clockKey, num(us)) },
 			on: func(info string, n memory.Node) {
 				hset(t, r, "SET", infoKey, info)
-				r.kept.synced.Store(n.Fsynced)
-				r.told = nil
+				r.durability.synced.Store(n.Fsynced)
+				r.mostReplicas = nil
 				if n.Capped {
-					r.told = &n.Cap
+					r.mostReplicas = &n.Cap
 				}
 			},
 			hand: func(words []string) { hset(t, r, words...) },
@@ -74,6 +75,6 @@ func TestScenariosOnRedis(t *testing.T) {
 type forgetful struct{ *Redis }
 
 func (f forgetful) ReadEvents(ctx context.Context, sale string, g ledger.Group, count int) ([]ledger.Event, error) {
-	f.kept.sales.Clear()
+	f.durability.sales.Clear()
 	return f.Redis.ReadEvents(ctx, sale, g, count)
 }

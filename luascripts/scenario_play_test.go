@@ -68,12 +68,14 @@ func (p *play) serve(c *words) {
 	fmt.Fprintf(&s, "connected_slaves:%d\r\n", len(names)+int(strangers))
 	for k, name := range names {
 		ip, late := strings.CutSuffix(name, "~")
-		fmt.Fprintf(&s, "slave%d:ip=%s,port=6379,state=%s,offset=1,lag=0\r\n", k, ip, map[bool]string{true: "wait_bgsave", false: "online"}[late])
+		fmt.Fprintf(&s, "slave%d:ip=%s,port=6379,state=%s,offset=1,lag=0\r\n", k, ip,
+			map[bool]string{true: "wait_bgsave", false: "online"}[late])
 	}
 	for k := range strangers {
 		fmt.Fprintf(&s, "slave%d:ip=reader,port=0,state=online,offset=1,lag=0\r\n", len(names)+int(k))
 	}
-	fmt.Fprintf(&s, "master_replid:%012x\r\nmaster_replid2:%012x\r\nrun_id:%012x\r\nsync_full:%d\r\nsync_partial_ok:0\r\n", n.Era, n.Followed, n.Run,
+	fmt.Fprintf(&s, "master_replid:%012x\r\nmaster_replid2:%012x\r\nrun_id:%012x\r\nsync_full:%d\r\nsync_partial_ok:0\r\n",
+		n.Era, n.Followed, n.Run,
 		c.number("syncs", uint64(len(names))))
 	switch fed := c.text("fed", "no"); fed {
 	case "no", "yes":

@@ -10,7 +10,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// How a scenario's answers are told. Times are counted from the scenario's beginning, fences have names.
+// How a scenario's answers are printed. Times are counted from the scenario's beginning, and fences have names.
 
 const scenarioBegin = 1_800_000_000_000_000 // Unix microseconds
 
@@ -58,7 +58,8 @@ func (p *play) tellGrant(g ledger.Grant) string {
 	if g.Deadline == 0 {
 		return p.fence(g.Fence) + " nothing"
 	}
-	return fmt.Sprintf("%s %s until %s, hold %s", p.fence(g.Fence), tellRanges(g.Ranges), since(g.Deadline), time.Duration(g.Hold)*time.Microsecond)
+	return fmt.Sprintf("%s %s until %s, hold %s", p.fence(g.Fence), tellRanges(g.Ranges),
+		since(g.Deadline), time.Duration(g.Hold)*time.Microsecond)
 }
 
 func (p *play) tellClaim(c ledger.Claim) string {
@@ -69,7 +70,8 @@ func (p *play) tellClaim(c ledger.Claim) string {
 	return text
 }
 
-// tellHead tells what of the sale is not as it was in the answer before; at first, what is not as in a sale of nothing.
+// tellHead prints what has changed in the sale since the answer before. At first it prints what differs from a sale of
+// nothing.
 func (p *play) tellHead(h ledger.Head) string {
 	now, was := p.fields(h), p.fields(p.head)
 	p.head = h
@@ -86,11 +88,14 @@ func (p *play) fields(h ledger.Head) []string {
 		at += " (clock " + since(h.Raw) + ")"
 	}
 	yes := func(b bool) string { return map[bool]string{true: "yes", false: "no"}[b] }
-	list := []string{at, fmt.Sprint("total ", h.Total), fmt.Sprint("free ", h.Free), fmt.Sprint("leased ", h.Leased), fmt.Sprint("limbo ", h.Limbo),
+	list := []string{at, fmt.Sprint("total ", h.Total), fmt.Sprint("free ", h.Free), fmt.Sprint("leased ", h.Leased),
+		fmt.Sprint("limbo ", h.Limbo),
 		fmt.Sprint("pending ", h.Pending), fmt.Sprint("confirmed ", h.Confirmed), fmt.Sprint("gen ", h.Gen), fmt.Sprint("rev ", h.Rev),
-		"recall " + yes(h.Recall), h.State.String(), fmt.Sprint("hold ", time.Duration(h.Hold)*time.Microsecond), "opens " + orNever(h.Opens),
+		"recall " + yes(h.Recall), h.State.String(), fmt.Sprint("hold ", time.Duration(h.Hold)*time.Microsecond),
+		"opens " + orNever(h.Opens),
 		"closes " + orNever(h.Closes), fmt.Sprint("limit ", h.Limit), "due " + yes(h.Due), fmt.Sprint("era ", h.Era),
-		"reopens " + orNever(h.Reopens), fmt.Sprint("replicas ", h.Replicas), fmt.Sprint("strangers ", h.Strangers), "born " + since(int64(h.Birth))}
+		"reopens " + orNever(h.Reopens), fmt.Sprint("replicas ", h.Replicas), fmt.Sprint("strangers ", h.Strangers),
+		"born " + since(int64(h.Birth))}
 	if l := h.Lots; l.Window > 0 {
 		list = append(list, fmt.Sprintf("lots: window %s, drawn %s, %d entrants, %d winners, %d kept until %s, last %d, seed %q",
 			time.Duration(l.Window)*time.Microsecond, orNever(l.Drawn), l.Entrants, l.Winners, l.Kept, orNever(l.Ends), l.Last, l.Seed))
@@ -106,7 +111,7 @@ func (p *play) tellEvent(e ledger.Event) string {
 	return text
 }
 
-// tellError is a refusal by its code, for the twin and the scripts say the rest in words of their own.
+// tellError prints a refusal by its code, because the twin and the scripts word the rest differently.
 func tellError(err error) string {
 	var r *ledger.Refusal
 	switch {

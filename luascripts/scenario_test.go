@@ -15,8 +15,9 @@ import (
 	"spike/luascripts/memory"
 )
 
-// Golden scenarios: testdata/scenarios/*.txt are stories of a sale, each command followed by what it is answered. They run on the
-// twin here, and on a real Redis with the tag integration: both must give the text, byte for byte. -update writes it anew.
+// Golden scenarios: each of testdata/scenarios/*.txt is a sale's story, with the answer to each command. They run on the twin
+// here, and on a real Redis with the tag integration. Both must give the text, byte for byte. -update writes the answers
+// again.
 
 var update = goflag.Bool("update", false, "write the answers of testdata/scenarios anew")
 

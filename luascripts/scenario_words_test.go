@@ -120,7 +120,8 @@ func boundsOf(c *words, b ledger.Bounds) ledger.Bounds {
 	b.Keep = c.duration("keep", b.Keep.String())
 	b.Forget = c.duration("forget", b.Forget.String())
 	b.Proof = c.duration("proof", b.Proof.String())
-	for name, n := range map[string]*int{"sweep": &b.Sweep, "frees": &b.Frees, "held": &b.Held, "ranges": &b.Ranges, "index": &b.Index,
+	for name, n := range map[string]*int{"sweep": &b.Sweep, "frees": &b.Frees, "held": &b.Held, "ranges": &b.Ranges,
+		"index": &b.Index,
 		"enter": &b.Enter, "refused": &b.Refused, "most": &b.Most, "group": &b.Group} {
 		*n = int(c.number(name, uint64(*n)))
 	}

@@ -11,7 +11,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Entry points are in lua/script, what they share is in lua/lib. The head of each file says what it needs.
+// The scripts are in lua/script, the code that they share is in lua/lib. The head of each file says what it needs.
 //
 //go:embed lua
 var sources embed.FS
@@ -19,12 +19,13 @@ var sources embed.FS
 // script is one script as Redis gets it.
 type script struct {
 	text, sha string
-	widens    bool // somebody acts on its answer: it must be on every replica first (I5)
-	peeks     bool // it writes nothing: the birth it tells of may not be in the ledger
+	widens    bool // its answer is acted on, so every replica must have it first (I5)
+	peeks     bool // it writes nothing, so the birth in its reply may not be in the ledger
 	files     []placed
 }
 
-// scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: behind the bounds, and what they need.
+// scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: the bounds and what they need are in front
+// of them.
 type scripts struct {
 	lease, renew, settle, deduct, collect, reassert, confirm, cancel script
 	create, change, reopen, mend                                     script
@@ -52,8 +53,8 @@ func newScripts(b ledger.Bounds) (s scripts) {
 
 // luaHead is what Go reads of a file's head. A script has all three lines, a lib has `needs`; `-` stands for none.
 type luaHead struct {
-	needs []string // libs that come before it, and what those need
-	rows  []string // of the life of a unit that the script carries out
+	needs []string // libs that come before it, each with what it needs
+	rows  []string // rows of a unit's life that the script carries out
 	flags []string // no-writes is Redis'; widens: see script
 }
 
@@ -77,8 +78,9 @@ func headOf(text string) (h luaHead) {
 	return h
 }
 
-// assemble puts a script behind what it needs. Its first line makes Redis refuse it as a whole, before it begins, where its
-// writes would be refused: out of memory, on a replica, without the replicas or the disk it must have. Reading goes on.
+// assemble puts a script behind what it needs. Because of its first line, Redis refuses the whole script if it would refuse
+// the script's writes: out of memory, on a replica, without the replicas or the disk that it must have. Scripts that only
+// read still run.
 func assemble(name string, b ledger.Bounds) script {
 	head := headOf(source("script", name))
 	var a assembly
@@ -108,7 +110,7 @@ func (s script) of(text string) script {
 	return s
 }
 
-// libsFor is these libs behind all that they need, each once.
+// libsFor is these libs, each once and behind all that it needs.
 func libsFor(needs []string) (libs []string) {
 	var add func(lib string, above []string)
 	add = func(lib string, above []string) {

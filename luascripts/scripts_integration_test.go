@@ -30,7 +30,7 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 	fails := func(want string) {
 		t.Helper()
 		_, err := r.Expire(bg, sale, 1)
-		var u *ledger.Unwilling
+		var u *ledger.ServerError
 		if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text,
 			"user_script") {
 			t.Errorf("%v, want %s", err, want)
@@ -40,6 +40,7 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 	fails(lineOf(t, "sweep", "redis.call('ZRANGEBYSCORE', DEADLINES"))
 	hset(t, r, "DEL", Keys(sale)[4])
 	const begins = "local function sweep_holds(most)\n"
-	r.scripts.expire = r.scripts.expire.of(strings.Replace(r.scripts.expire.text, begins, "local function sweep_holds(most) most = most + nil\n", 1))
+	r.scripts.expire = r.scripts.expire.of(strings.Replace(r.scripts.expire.text, begins,
+		"local function sweep_holds(most) most = most + nil\n", 1))
 	fails(lineOf(t, "sweep", strings.TrimSpace(begins)) + ": attempt to perform arithmetic on a nil value")
 }

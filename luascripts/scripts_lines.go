@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Where a line of a script, as Redis has it, comes from.
+// The file and the line of a script's lines, as Redis has them.
 
-// placed says that a file's lines begin after so many of the script's.
+// placed is a file's place in a script: before it are so many of the script's lines.
 type placed struct {
 	file   string
 	before int
 	lines  int
 }
 
-// assembly is a script under way.
+// assembly is a script that is being assembled.
 type assembly struct {
 	text  strings.Builder
 	files []placed
@@ -30,7 +30,7 @@ func (a *assembly) addFile(kind, name string) {
 	a.add(text)
 }
 
-// where is the file and its line behind a line of the script; "": it is of no file.
+// where is the file and the line of a line of the script; "": it is of no file.
 func (s script) where(line int) string {
 	for _, p := range s.files {
 		if line > p.before && line <= p.before+p.lines {
@@ -45,7 +45,7 @@ var (
 	lineInError = regexp.MustCompile(`@?user_script:(\d+)`)
 )
 
-// located is an error of Redis' own that names the files and lines of what went wrong in a script, in place of Redis' names.
+// located replaces Redis' names of a script's lines in an error by their files and lines.
 func (s *scripts) located(text string) string {
 	sha := shaInError.FindStringSubmatch(text)
 	if sha == nil {

@@ -32,14 +32,14 @@ func filesIn(dir string) (names []string, err error) {
 	return names, err
 }
 
-// Whoever changes a script finds in its head what it is given, what it answers, the most that it does, what it needs, which
-// rows of a unit's life it carries out, and what Redis and the store must know of it.
+// The head of each script says what it is given, what it answers, the most work that it does, what it needs, which rows of a
+// unit's life it carries out, and what Redis and the store must know of it.
 func TestEveryScriptSaysItsWork(t *testing.T) {
 	var s scripts
 	if in := slices.Sorted(maps.Keys(s.named())); !slices.Equal(in, luaFiles(t, "script")) {
 		t.Fatalf("lua/script has %v, Go knows %v", luaFiles(t, "script"), in)
 	}
-	rows := map[string]bool{"3": true} // the edge's alone
+	rows := map[string]bool{"3": true} // only the edge carries it out
 	for _, name := range luaFiles(t, "script") {
 		text := source("script", name)
 		for _, row := range headOf(text).rows {
@@ -69,7 +69,7 @@ func TestEveryScriptSaysItsWork(t *testing.T) {
 	}
 }
 
-// A lib is there because somebody needs it, and comes after all that it needs itself.
+// Every lib is needed by a script, and comes after all that it needs itself.
 func TestLibsComeInOrder(t *testing.T) {
 	used := map[string]bool{"base": true} // by all
 	for _, name := range luaFiles(t, "script") {

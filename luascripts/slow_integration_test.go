@@ -20,8 +20,9 @@ import (
 	"spike/shard"
 )
 
-// A bound for every script: a run made to find a slow one. What each did is counted in commands, for machines are busy; how
-// long it held Redis is printed, and with SPIKE_SLOW set, on an idle machine, nothing may take 10 ms. SPIKE_LONG makes it large.
+// A bound for every script: a run that looks for slow scripts. The work of each is counted in commands, because machines are
+// busy. The time that each held Redis is printed. With SPIKE_SLOW set, on an idle machine, no script may take 10 ms.
+// SPIKE_LONG makes the run large.
 
 // slow is a Redis that notes what it executes.
 type slow struct {
@@ -142,8 +143,9 @@ func TestNoScriptIsSlow(t *testing.T) {
 	s := newSlow(t)
 	defer s.report()
 	only := os.Getenv("SPIKE_ONLY")
-	for name, f := range map[string]func(){"selling": s.selling, "scattered": s.scattered, "holds": s.holdsEnd, "edges": s.edgesDie, "tokens": s.tokens,
-		"lost": s.historyIsLost, "looking": s.looking, "lots": s.lots} {
+	for name, f := range map[string]func(){"selling": s.selling, "scattered": s.scattered, "holds": s.holdsEnd, "edges": s.edgesDie,
+		"tokens": s.tokens,
+		"lost":   s.historyIsLost, "looking": s.looking, "lots": s.lots} {
 		if only == "" || only == name {
 			f()
 		}
@@ -293,7 +295,8 @@ func (s *slow) tokens() {
 		}
 	})
 	held := must[ledger.Holdings](s.t)(s.holdings(bg, "tokens"))
-	if got := held.Leases[g.Fence].Rest; len(got) != len(order) || got[0] != (shard.Range{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}) {
+	if got := held.Leases[g.Fence].Rest; len(got) != len(order) ||
+		got[0] != (shard.Range{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}) {
 		s.t.Errorf("%d pieces left, want %d: %v ...", len(got), len(order), got[:min(3, len(got))])
 	}
 	s.part("a lease in thousands of pieces is settled, and given back", func() {
@@ -368,7 +371,7 @@ func (s *slow) looking() {
 	s.part("an audit of sold units", func() {
 		from := time.Now()
 		a := mustAudit(s.t, s.Redis, "look")
-		s.t.Logf("an audit of %d sold units: %v, census %v", n, time.Since(from), a.Census)
+		s.t.Logf("an audit of %d sold units: %v, census %v", n, time.Since(from), a.Scanned)
 	})
 	s.part("remove", func() { _ = s.Remove(bg, "look") })
 }

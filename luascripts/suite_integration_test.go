@@ -12,7 +12,7 @@ import (
 
 func TestRedisStore(t *testing.T) { testStore(t, dial(t, redistest.Start(t), suiteBounds())) }
 
-// An entry that a hand wrote into the stream harms nobody: it is read as an event of unknown kind.
+// An entry that a hand wrote into the stream does no harm: it is read as an event of unknown kind.
 func TestForeignEntryInTheStream(t *testing.T) {
 	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})

@@ -11,7 +11,7 @@ import (
 	"spike/luascripts/memory"
 )
 
-// What both stores must do the same way, beside what the oracle compares: keys, streams, news.
+// What both stores must do alike, beside what the oracle compares: keys, streams, news.
 
 func TestEmbeddedStore(t *testing.T) {
 	e := memory.New(suiteBounds(), time.Now)
@@ -28,7 +28,8 @@ func suiteBounds() ledger.Bounds {
 
 func testStore(t *testing.T, s ledger.Store) {
 	for name, test := range map[string]func(*testing.T, ledger.Store){
-		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews, "revival": testRevival, "glance": testGlance,
+		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
+		"revival": testRevival, "revision": testRevision,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
 	} {
@@ -105,7 +106,8 @@ func testStream(t *testing.T, s ledger.Store) {
 	must[ledger.ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim))
 	must[ledger.ReservationReply](t)(s.Confirm(bg, sale, first.Birth, first.Claim)) // no change, no event
 	one := must[[]ledger.Event](t)(s.ReadEvents(bg, sale, a, 1))
-	if len(one) != 1 || one[0].Kind != ledger.Reserved || one[0].Number != 1 || len(one[0].Claims) != 1 || one[0].Claims[0] != first.Claim ||
+	if len(one) != 1 || one[0].Kind != ledger.Reserved || one[0].Number != 1 || len(one[0].Claims) != 1 ||
+		one[0].Claims[0] != first.Claim ||
 		one[0].Birth != first.Birth {
 		t.Fatalf("%+v", one)
 	}
@@ -153,7 +155,7 @@ func testTakeOver(t *testing.T, s ledger.Store) {
 	}
 }
 
-// The stream is trimmed only behind what every group has stored.
+// The stream is trimmed only up to what every group has stored.
 func testTwoGroups(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 1000, Hold: time.Minute})
 	fast, slow := ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}, ledger.Group{Name: "auditors", Consumer: "b"}
@@ -227,14 +229,14 @@ func testNews(t *testing.T, s ledger.Store) {
 	}
 }
 
-// A mark is another one after whatever has written, and the same after whatever has not.
-func testGlance(t *testing.T, s ledger.Store) {
+// A revision changes with every write, and with nothing else.
+func testRevision(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute})
-	mark := must[string](t)(s.Glance(bg, sale))
+	mark := must[string](t)(s.Revision(bg, sale))
 	same := func(want bool) {
 		t.Helper()
 		was := mark
-		if mark = must[string](t)(s.Glance(bg, sale)); (mark == was) != want {
+		if mark = must[string](t)(s.Revision(bg, sale)); (mark == was) != want {
 			t.Errorf("%s, then %s", was, mark)
 		}
 	}
@@ -260,7 +262,7 @@ func testGlance(t *testing.T, s ledger.Store) {
 	same(false)
 }
 
-// Whoever listens is told when the first unit comes that somebody may sell, though none went free: a lease revived.
+// A listener hears when the first unit comes that somebody may sell, even if no unit went free: a lease was revived.
 func testRevival(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 1, Hold: time.Minute})
 	got := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "i"}, Request: 1,
@@ -322,7 +324,7 @@ func testStored(t *testing.T, s ledger.Store) {
 	}
 }
 
-// A call that nobody waits for any more does nothing.
+// A call after its latest time does nothing.
 func testLate(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})
 	_, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 1, Latest: time.Now().Add(-time.Minute).UnixMicro()})
@@ -349,7 +351,7 @@ func claimOn(got ledger.LeaseReply, nth uint32) ledger.Claim {
 		Expiry: got.Now + time.Minute.Microseconds()}
 }
 
-// An offer sent twice is had once, and stays had; one that the key does not need goes free.
+// An offer that is sent twice is bought once, and stays bought. An offer that its key does not need goes free.
 func testOffers(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 10, Hold: time.Minute})
 	got := leaseAll(t, s, sale)
@@ -371,12 +373,13 @@ func testOffers(t *testing.T, s ledger.Store) {
 	}
 	settled := must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
 		Claims: []ledger.Claim{first, q.Offer}}))
-	if settled.Pending != 1 || settled.Verdicts[0] != ledger.Kept || settled.Verdicts[1] != ledger.Kept { // it was the buyer's, and went back
+	// The second claim was the buyer's, and its unit went back.
+	if settled.Pending != 1 || settled.Verdicts[0] != ledger.Kept || settled.Verdicts[1] != ledger.Kept {
 		t.Errorf("%+v", settled)
 	}
 }
 
-// What is over counts no more against the limit, swept or not.
+// A hold that is over no longer counts for the limit, swept or not.
 func testLimit(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 2000, Hold: 2 * time.Second, Limit: 1})
 	buy := func(buyer byte, key ledger.IdempotencyKey) ledger.DeductReply {
@@ -402,7 +405,7 @@ func testLimit(t *testing.T, s ledger.Store) {
 	}
 }
 
-// A claim cancelled before its settle was the buyer's, even if its unit has another owner by now.
+// A claim that was cancelled before its settle was the buyer's, even if its unit has another owner by now.
 func testOvertaken(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 2, Hold: time.Minute})
 	got := leaseAll(t, s, sale)
@@ -419,7 +422,7 @@ func testOvertaken(t *testing.T, s ledger.Store) {
 	}
 }
 
-// A reservation of several units is over as a whole, in one event, though its units lie in groups of their own since those
+// A reservation of several units is over as a whole, in one event, even if its units are in groups of their own since they
 // were looked at before their time.
 func testWhole(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 8, Hold: 200 * time.Millisecond})
@@ -436,7 +439,7 @@ func testWhole(t *testing.T, s ledger.Store) {
 	must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: ledger.Party{Instance: "i"}, Batch: 1,
 		Claims: []ledger.Claim{three, one}}))
 	time.Sleep(300 * time.Millisecond)
-	r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 100)) // and each of the three is put down again
+	r := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 100)) // each of the three goes back into HOLDS
 	if r.Freed != 0 && r.Now < three.Expiry {
 		t.Fatalf("%+v", r)
 	}

@@ -43,7 +43,7 @@ func printAudit(a ledger.Audit, asJSON bool) error {
 	}
 	switch {
 	case asJSON:
-	case a.Census:
+	case a.Scanned:
 		fmt.Println("ok: every unit is accounted for once")
 	default:
 		fmt.Println("ok by the ledger's own counts: the sale changed too fast to look at every owner")

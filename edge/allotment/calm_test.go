@@ -68,7 +68,7 @@ func TestS3UnitsGivenUpInVainAreKeptLonger(t *testing.T) {
 		}
 		from := b.now
 		for request := uint64(1); b.a.Stock() > 0 && b.now < from+10*time.Second; request++ {
-			b.other(ledger.LeaseRequest{Party: other, Request: request, Want: 1, Term: time.Second, Hungry: true})
+			b.other(ledger.LeaseRequest{Party: other, Request: request, Want: 1, Term: time.Second, Recall: true})
 			b.run(20 * time.Millisecond)
 		}
 		kept = append(kept, b.now-from)

@@ -43,7 +43,7 @@ func (k *Keeper) disclaim(h *holding) {
 // assertion names everything that this instance answers for: units on sale, and claims that are not settled.
 func (k *Keeper) assertion() ledger.ReassertRequest {
 	q := ledger.ReassertRequest{Party: k.party(), Era: k.view.Era, Term: k.cfg.Term,
-		Was: k.recovery.asserted, Acted: k.recovery.lastApplied, Told: k.recovery.latest}
+		Was: k.recovery.asserted, LastApplied: k.recovery.lastApplied, Told: k.recovery.latest}
 	for _, h := range slices.Clone(k.leases) {
 		if k.outlived(h) && !k.cfg.Bounds.Lacks(KeepOutlived) {
 			k.disclaim(h)

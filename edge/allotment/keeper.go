@@ -169,7 +169,7 @@ func (k *Keeper) plan() (calls []any) {
 		k.leasing.forBuyer, k.demand.unmet = k.demand.unmet, false
 		k.leasing.request++
 		calls = append(calls, ledger.LeaseRequest{Party: k.party(), Request: k.leasing.request, Want: k.want(),
-			Term: k.cfg.Term, Hungry: k.a.stock.Empty(), Run: uint32(k.demand.largestUnmet)})
+			Term: k.cfg.Term, Recall: k.a.stock.Empty(), Run: uint32(k.demand.largestUnmet)})
 	}
 	return calls
 }

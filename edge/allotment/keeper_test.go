@@ -370,7 +370,7 @@ func TestClaimWakesTheKeeper(t *testing.T) {
 func TestRecallRests(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 8})
 	b.fill()
-	other := ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Want: 8, Term: 5 * time.Second, Hungry: true}
+	other := ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Want: 8, Term: 5 * time.Second, Recall: true}
 	for free := true; free; { // another instance takes the rest, and wants more
 		other.Request++
 		reply, err := b.ledger.Lease(context.Background(), benchSale, other)

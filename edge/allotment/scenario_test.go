@@ -248,7 +248,7 @@ func (s *scene) cut(how []string) {
 func (s *scene) hungry(times int) {
 	for i := range times {
 		q := ledger.LeaseRequest{Party: ledger.Party{Instance: "hungry"}, Request: uint64(i + 1), Want: 100,
-			Term: time.Minute, Hungry: true}
+			Term: time.Minute, Recall: true}
 		r, err := s.ledger.Lease(context.Background(), benchSale, q)
 		s.said("another edge", r, err, true)
 	}
@@ -286,7 +286,7 @@ func (s *scene) asks(call any) string {
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
 		hungry := ""
-		if q.Hungry {
+		if q.Recall {
 			hungry = ", has none"
 		}
 		return fmt.Sprintf("lease: #%d, up to %d%s", q.Request, q.Want, hungry)

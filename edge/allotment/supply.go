@@ -57,7 +57,7 @@ func (k *Keeper) answer(e Answer) {
 
 // whyDown says in a few words, the same each time, why a call failed.
 func whyDown(err error) string {
-	var unwilling *ledger.Unwilling
+	var unwilling *ledger.ServerError
 	switch {
 	case errors.Is(err, ledger.ErrReplicas):
 		return "replicas are missing, or too slow: nothing may be acted on that they do not have"

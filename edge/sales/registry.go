@@ -21,7 +21,7 @@ type Store interface {
 	allotment.Store
 	ringdir.Store
 	entering
-	Glance(ctx context.Context, sale string) (string, error)
+	Revision(ctx context.Context, sale string) (string, error)
 	Born(ctx context.Context, birth uint64) (ledger.Found, error)
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
 }

@@ -172,7 +172,7 @@ func (s *Snapshots) begin(name string) (*stock, error) {
 // store does not answer, the last snapshot stays.
 func (s *Snapshots) refresh(st *stock) {
 	old := st.newest.Load()
-	revision, err := s.store.Glance(s.life, st.name)
+	revision, err := s.store.Revision(s.life, st.name)
 	if err == nil && old.revision != "" && revision == old.revision {
 		st.newest.Store(&snapshot{time.Now(), old.head, old.revision})
 		return

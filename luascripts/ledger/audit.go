@@ -8,8 +8,8 @@ import (
 	"spike/shard"
 )
 
-// Audit is a sale's whole account, every unit counted once where it lies:
-// total = free + leased + limbo + pending + confirmed.
+// Audit is a sale's whole account. It counts every unit once, where the unit is: total = free + leased + limbo + pending +
+// confirmed.
 type Audit struct {
 	Sale       string   `json:"sale"`
 	Total      uint64   `json:"total"`
@@ -19,40 +19,40 @@ type Audit struct {
 	Pending    uint64   `json:"pending"`
 	Confirmed  uint64   `json:"confirmed"`
 	OK         bool     `json:"ok"`
-	Census     bool     `json:"census"` // every owner was looked at; else the sale moved, and they are as booked
+	Scanned    bool     `json:"census"` // every owner was read; else the sale moved, and owners are as the counters say
 	Violations []string `json:"violations"`
 }
 
-// Holdings is what an audit looks at: the counters (Head), and the things they count, at one moment.
+// Holdings is what an audit compares: the counters (Head) and the things they count, at one moment.
 type Holdings struct {
 	Head      Head
 	Owned     uint64 // serials with an owner
-	Prior     uint64 // serials 1..prior were sold elsewhere
-	Collected uint64 // lots
+	Prior     uint64 // the serials 1..Prior were sold elsewhere
+	Collected uint64 // units that winners of a draw have collected
 	Trouble   string
 	Free      Ranges
-	Ranges    int      // of free, as Redis counts them
-	Indexed   int      // and as the index by length does; negative: it has none, or makes it anew
-	Misplaced []string // free ranges of another length there
+	Ranges    int      // free ranges, as Redis counts them
+	Indexed   int      // free ranges in the index by length; negative: there is no index, or it is being rebuilt
+	Misplaced []string // free ranges whose length is wrong in that index
 	Leases    map[uint64]HeldLease
-	Census    *Census // nil: the sale moved too fast to look at every owner
-	Booked    bool    // and too fast to look at all that is free and leased
+	Owners    *OwnerScan // nil: the sale moved too fast to read every owner
+	Booked    bool       // the sale moved too fast to count what is free and leased, so the counters stand for it
 }
 
-// HeldLease is what is left of a lease.
+// HeldLease is a lease and the ranges left in it.
 type HeldLease struct {
 	Fence uint64
 	Limbo bool
 	Rest  Ranges
 }
 
-// Census is the owners by state, and the serials that lie elsewhere too.
-type Census struct {
+// OwnerScan counts the owners by state, and lists the serials that are also free, leased or sold elsewhere.
+type OwnerScan struct {
 	Pending, Confirmed uint64
 	Twice              []uint32
 }
 
-// Audit compares all that was counted.
+// Audit compares the counters with the things they count.
 func (h Holdings) Audit(sale string) Audit {
 	a := Audit{Sale: sale, Total: h.Head.Total, Free: h.Free.Len(), Pending: h.Head.Pending,
 		Confirmed: h.Head.Confirmed, Violations: []string{}}
@@ -66,8 +66,8 @@ func (h Holdings) Audit(sale string) Audit {
 	if h.Booked {
 		a.Free, a.Leased, a.Limbo = h.Head.Free, h.Head.Leased, h.Head.Limbo
 	}
-	if h.Census != nil {
-		a.Census, a.Pending, a.Confirmed = true, h.Census.Pending, h.Census.Confirmed+h.Prior
+	if h.Owners != nil {
+		a.Scanned, a.Pending, a.Confirmed = true, h.Owners.Pending, h.Owners.Confirmed+h.Prior
 	}
 	a.compare(h)
 	if !h.Booked {
@@ -78,7 +78,7 @@ func (h Holdings) Audit(sale string) Audit {
 	return a
 }
 
-// maxViolations is how many an audit names: who has more has seen enough.
+// maxViolations is the most violations that one audit names.
 const maxViolations = 50
 
 func (a *Audit) blame(format string, args ...any) {
@@ -114,7 +114,7 @@ func (a *Audit) compare(h Holdings) {
 	}
 }
 
-// index compares the two indexes of what is free.
+// index compares the set of free ranges with the index of their lengths.
 func (a *Audit) index(h Holdings) {
 	if h.Indexed < 0 {
 		return
@@ -127,42 +127,42 @@ func (a *Audit) index(h Holdings) {
 	}
 }
 
-// Still says that no unit has moved between two looks: whatever comes back to the free stock makes gen grow, and nothing else
-// makes up for what leaves it.
+// Still says that no unit moved between two answers. Gen grows when a unit comes back to the free stock, so a unit that left
+// and a unit that came back cannot cancel each other out.
 func (h Head) Still(now Head) bool {
 	return h.Birth == now.Birth && h.Total == now.Total && h.Gen == now.Gen && h.Free == now.Free && h.Leased == now.Leased &&
 		h.Limbo == now.Limbo && h.Pending == now.Pending && h.Confirmed == now.Confirmed
 }
 
-// Places is every serial that is free or leased.
-func (h Holdings) Places() RangeSet {
+// Unowned is every serial that is free, leased or in limbo.
+func (h Holdings) Unowned() RangeSet {
 	list := slices.Clone(h.Free)
 	for _, l := range h.Leases {
 		list = append(list, l.Rest...)
 	}
 	slices.SortFunc(list, func(x, y shard.Range) int { return cmp.Compare(x.Start, y.Start) })
-	return RangeSet{list: list} // what lies in two places is overlaps' business
+	return RangeSet{list: list} // overlaps reports a serial that is there twice
 }
 
-// overlaps finds serials that lie in two places at once.
+// overlaps finds serials that are in two places at once.
 func (a *Audit) overlaps(h Holdings) {
-	type place struct {
+	type piece struct {
 		shard.Range
 		name string
 	}
-	var all []place
+	var all []piece
 	for _, r := range h.Free {
-		all = append(all, place{r, "free"})
+		all = append(all, piece{r, "free"})
 	}
 	for _, l := range h.Leases {
 		for _, r := range l.Rest {
-			all = append(all, place{r, fmt.Sprintf("lease %d", l.Fence)})
+			all = append(all, piece{r, fmt.Sprintf("lease %d", l.Fence)})
 		}
 	}
 	if h.Prior > 0 {
-		all = append(all, place{shard.Range{Start: 1, End: uint32(h.Prior) + 1}, "sold elsewhere"})
+		all = append(all, piece{shard.Range{Start: 1, End: uint32(h.Prior) + 1}, "sold elsewhere"})
 	}
-	slices.SortFunc(all, func(x, y place) int { return int(int64(x.Start) - int64(y.Start)) })
+	slices.SortFunc(all, func(x, y piece) int { return int(int64(x.Start) - int64(y.Start)) })
 	for i, p := range all {
 		if i > 0 && p.Start < all[i-1].End {
 			a.blame("serial %d is in %s and in %s", p.Start, all[i-1].name, p.name)
@@ -171,8 +171,8 @@ func (a *Audit) overlaps(h Holdings) {
 			a.blame("serial %d in %s is beyond the total", p.End-1, p.name)
 		}
 	}
-	if h.Census != nil {
-		for _, s := range h.Census.Twice {
+	if h.Owners != nil {
+		for _, s := range h.Owners.Twice {
 			a.blame("serial %d has an owner and lies elsewhere too", s)
 		}
 	}

@@ -2,63 +2,67 @@ package ledger
 
 import "time"
 
-// Bounds are the protocol's numbers. One copy serves the scripts, their twin and the edges; every process that shares
-// a Redis must use the same.
+// Bounds are the protocol's numbers. The scripts, their twin and the edges read one copy. Every process that shares a Redis
+// must use the same numbers.
 type Bounds struct {
-	Step   time.Duration // J: ledger time never gains more than this between two scripts
-	Margin time.Duration // m: an edge stops this long before its lease ends; the ledger waits as long after
-	Cover  time.Duration // C: stands for the hold of a sale that has none, for claims nobody has settled
+	Step   time.Duration // J: the most ledger time that may pass between two scripts
+	Margin time.Duration // m: an edge stops selling this long before its lease ends, and the ledger waits as long after the end
+	Cover  time.Duration // C: for claims that are not settled, it stands for the hold of a sale that has none
 	Active time.Duration // an instance that asked for a lease this recently counts for the fair part
-	Wish   time.Duration // how long a hungry edge's recall wish stands
-	Forget time.Duration // an instance without leases is forgotten after this
-	Sweep  int           // items one sweep may touch
-	Ranges int           // ranges one lease may be granted
-	Keep   time.Duration // what was answered to a key or a cancel is kept for the hold and this
-	Most   int           // and beyond the sale's total so many of them, at the most
-	Group  int           // serials that are looked at together when their hold is over
-	Lease  time.Duration // what leases last, where the ledger has seen none yet
-	Proof  time.Duration // how long after a restart or a fail-over whoever has acted on what is lost may take to say so
+	Recall time.Duration // how long one recall stands
+	Forget time.Duration // an instance that has no lease and is silent for this long is forgotten
+	Sweep  int           // items that one sweep may touch
+	Ranges int           // ranges that one lease may be granted
+	Keep   time.Duration // the answer to a key or a cancel is kept for the hold and this
+	Most   int           // the most kept answers beyond the sale's total
+	Group  int           // serials whose holds end at about the same time, and are read together
+	Lease  time.Duration // the term of leases where the ledger has seen none yet
+	Proof  time.Duration // how long, after a restart or a fail-over, an instance may take to prove that history was lost
 	Mutant Mutant        // a guard left out, to see that its absence is noticed; only with the build tag mutants
 	Frees  int           // ranges of leases that one script may set free
-	Held   int           // leases an instance may have
-	Index  int           // free ranges that one script takes into the index by length, where a version without it has written
-	Enter  int           // buyers that may enter a draw: of Redis about 100 bytes each, until the sale is removed
+	Held   int           // leases that one instance may have
+	Index  int           // free ranges that one script adds to an index by length that is being rebuilt
+	Enter  int           // buyers that may enter a draw: each takes about 100 bytes of Redis until the sale is removed
 
-	Refused int // keys of one buyer that are remembered to have met the limit
+	Refused int // keys of one buyer whose OverLimit answer is kept
 }
 
 // MaxSerial is the largest serial, and so the largest total of a sale.
 const MaxSerial = 1<<32 - 2
 
-// LostEvents is how many events a lost history is taken to have had, at the most: their numbers are not used again.
+// LostEvents is the most events that a lost history is taken to have had. Their numbers are not used again.
 const LostEvents = 100_000
 
-// LostFences is how far a lost history's fences are taken to have come, in microseconds, for they follow the clock: a week.
+// LostFences is how far the fences of a lost history are taken to have run ahead: a week in microseconds, because fences
+// follow the clock.
 const LostFences = 7 * 24 * 3600 * 1_000_000
 
-// EraFences is how far apart fences are that follow two cuts whose eras differ by one.
+// EraFences is the distance between the fences that follow two cuts whose eras differ by one.
 const EraFences = 104_729
 
-// PastEras is how many eras a ledger remembers: an edge that has rested through more of them seems to prove that history was lost.
+// PastEras is how many eras a ledger remembers. An edge that has rested through more eras seems to prove that history was
+// lost.
 const PastEras = 256
 
-// MaxExpire is the most that one Expire looks at: about 3 ms of Redis.
+// MaxExpire is the most items that one Expire reads: about 3 ms of Redis.
 const MaxExpire = 512
 
-// Few is how many instances that are silent are looked at in one lease call.
+// Few is how many silent instances one lease call looks at.
 const Few = 8
 
-// MaxLease is the most units that one lease has: sold in any order it is in half as many ranges, and a script may read all of them.
+// MaxLease is the most units in one lease. Sold in the worst order, they are in half as many ranges, and a script may read
+// all of these.
 const MaxLease = 1 << 14
 
-// MaxUnits is the most one buy may ask for.
+// MaxUnits is the most units in one buy.
 const MaxUnits = 100
 
-// DefaultBounds are those of ARCHITECTURE.md.
+// DefaultBounds are the bounds in ARCHITECTURE.md.
 func DefaultBounds() Bounds {
 	return Bounds{
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
-		Wish: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Frees: 128, Held: 64, Index: 500, Keep: 24 * time.Hour,
-		Most: 1_000_000, Refused: 16, Group: 128, Lease: 5 * time.Second, Proof: 5 * time.Second, Enter: 20_000_000,
+		Recall: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Frees: 128, Held: 64, Index: 500,
+		Keep: 24 * time.Hour, Most: 1_000_000, Refused: 16, Group: 128, Lease: 5 * time.Second, Proof: 5 * time.Second,
+		Enter: 20_000_000,
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"spike/shard"
 )
 
-// What is asked of a store, and its answers.
+// The requests that a store takes, and its answers.
 
-// Party is who calls: an instance is one run of an edge process, a node is the name its operator gave it.
+// Party is the caller: its instance, and the name that the operator gave its node.
 type Party struct {
-	Birth    uint64 // of the sale the caller believes in; 0: any
+	Birth    uint64 // of the sale that the caller believes in; 0: any
 	Instance string
 	Node     string
 }
@@ -21,11 +21,11 @@ type LeaseRequest struct {
 	Request uint64 // grows with every new request of the instance
 	Want    uint64
 	Term    time.Duration
-	Hungry  bool   // nothing left to sell here: others should give back
-	Run     uint32 // units in a row that a buyer here waits for: the lease has such ranges, where there are any; 0 or 1: any will do
+	Recall  bool   // nothing is left to sell here: others should give back
+	Run     uint32 // units in a row that a buyer here waits for: the lease has such ranges if there are any; 0 or 1: any will do
 }
 
-// Grant is a lease as it was given.
+// Grant is a lease at the moment of the answer.
 type Grant struct {
 	Fence    uint64
 	Deadline int64 // ledger time
@@ -33,23 +33,25 @@ type Grant struct {
 	Ranges   Ranges
 }
 
-// LeaseReply has a Grant with fence 0 when nothing was granted.
+// LeaseReply has a Grant with fence 0 if nothing was granted.
 type LeaseReply struct {
 	Head
 	Grant Grant
 }
 
-// RenewRequest keeps the leases named and lets the instance's others go (row 2).
+// RenewRequest keeps the leases that it names, and frees the instance's other leases (row 2).
 type RenewRequest struct {
 	Party
-	Awaited uint64 // leases of this request or a later one are kept, though not named
+	Awaited uint64 // leases granted to this request, or to a later one, are kept though they are not named
 	Term    time.Duration
 	Fences  []uint64
-	Era     uint64 // in which the caller had re-asserted when it asked; 0: it does not say. An older call renews nothing in a recovery
+	// Era is the era in which the caller had re-asserted when it asked; 0: the caller does not say. In a recovery, a call
+	// with an older era renews nothing.
+	Era uint64
 }
 
-// RenewReply has the new deadline of each fence in order; 0: that lease is gone for good, or, where the era is one in which
-// the instance has not re-asserted, it must first.
+// RenewReply has the new deadline of each fence, in order. 0: the lease is gone for good; or, in an era in which the instance
+// has not re-asserted, it must re-assert first.
 type RenewReply struct {
 	Head
 	Deadlines []int64
@@ -61,45 +63,45 @@ type Part struct {
 	shard.Range
 }
 
-// GiveBackRequest names serials that the owner will never sell (row 9).
+// GiveBackRequest names serials that their owner will never sell (row 9).
 type GiveBackRequest struct {
 	Party
 	Parts []Part
 }
 
-// Held is what an instance still answers for of a lease: neither settled nor given back.
+// Held is what an instance still has of a lease: units that are neither settled nor given back.
 type Held struct {
 	Fence    uint64
-	Request  uint64 // it was granted to
+	Request  uint64 // the request that the lease was granted to
 	Deadline int64
 	Ranges   Ranges
 }
 
-// ReassertRequest tells the ledger, once in an era, all that an instance holds (E4).
+// ReassertRequest says, once in an era, all that an instance holds (E4).
 type ReassertRequest struct {
 	Party
-	Era    uint64 // as the caller knows it
-	Term   time.Duration
-	Was    uint64 // the era of the newest answer that the caller has acted on, 0: none
-	Acted  uint64 // and its rev
-	Told   int64  // the latest ledger time it has been told, 0: none
-	Leases []Held // their ranges in order
+	Era         uint64 // of the store, as the caller knows it
+	Term        time.Duration
+	Was         uint64 // the era of the newest answer that the caller has acted on; 0: none
+	LastApplied uint64 // the rev of that answer
+	Told        int64  // the latest ledger time that the caller has heard; 0: none
+	Leases      []Held // the ranges of each are in order
 }
 
-// ReassertReply has what the ledger now has of each lease, in order; Deadline 0: nothing. No Grants at all: the era was
-// another one, and nothing was done.
+// ReassertReply has what the ledger now has of each lease, in order. Deadline 0: it has nothing of that lease. No Grants at
+// all: the era was another one, and nothing was done.
 type ReassertReply struct {
 	Head
 	Grants []Grant
 }
 
-// GiveBackReply says how many units went free by it.
+// GiveBackReply says how many units the call freed.
 type GiveBackReply struct {
 	Head
 	Freed uint64
 }
 
-// SettleRequest tells what was sold (row 4).
+// SettleRequest says what was sold (row 4).
 type SettleRequest struct {
 	Party
 	Batch  uint64
@@ -122,28 +124,30 @@ type SettleReply struct {
 	Verdicts []Verdict
 }
 
-// IdempotencyKey is a hash of a buyer and the key it sent; zero: none was sent.
+// IdempotencyKey is a hash of a buyer and of the key that the buyer sent; zero: the buyer sent none.
 type IdempotencyKey [16]byte
 
-// DeductRequest buys N consecutive units straight from the free stock (row 6), within the sale's limit per buyer.
+// DeductRequest buys N units in a row straight from the free stock (row 6), within the sale's limit per buyer.
 type DeductRequest struct {
 	Party
 	N     uint32
 	Nonce uint64 // at most 2^53
 	Buyer Buyer
-	Key   IdempotencyKey // who asks again with it gets the answer of the first time
-	Offer Claim          // to be had instead of free units: claimed from a lease, told to nobody. Count 0: none
+	Key   IdempotencyKey // a repeat with the same key gets the first answer
+	Offer Claim          // bought instead of free units: from a lease, and told to nobody; Count 0: there is none
 
-	ByLot bool // the unit that Buyer has drawn, no other and no Offer; collected before, it is had again while it is pending and no Key is sent
-	Ever  bool // with ByLot: had again whatever has become of it since
+	// ByLot buys the unit that Buyer has won in the draw: no other unit, and no Offer. If the unit was collected before, and
+	// no Key is sent, the answer is the same unit while it is pending.
+	ByLot bool
+	Ever  bool // with ByLot: the answer is the collected unit, whatever became of it since
 
-	Latest int64 // by the store's clock: not to be executed later; 0: at any time
+	Latest int64 // the latest time, by the store's clock, at which the call may be executed; 0: at any time
 }
 
-// Answer is what a Deduct came to.
+// Answer is the outcome of a Deduct.
 type Answer int
 
-// What a Deduct came to.
+// The outcomes of a Deduct.
 const (
 	Unavailable Answer = iota // there were not N units in a row, or the doors are shut
 	Granted                   // the buyer has the units; with a Key, perhaps from an earlier call
@@ -151,7 +155,7 @@ const (
 	KeyUsed                   // the key was used for another number of units
 )
 
-// DeductReply has a Claim when Granted, and when OverLimit the buyer's own pending one, if there is one.
+// DeductReply has a Claim when Granted. When OverLimit, it has the buyer's pending claim, if there is one.
 type DeductReply struct {
 	Head
 	Answer Answer
@@ -167,18 +171,18 @@ const (
 	IsPending Life = iota
 	IsConfirmed
 	IsCancelled
-	IsExpired // or unknown to the ledger: never to be had any more
+	IsExpired // or unknown to the ledger: nobody can have it any more
 )
 
 func (l Life) String() string { return [...]string{"pending", "confirmed", "cancelled", "expired"}[l] }
 
-// ReservationReply is a reservation after a call. Confirm and Cancel have done what they say, now or before, if the
-// Life is theirs.
+// ReservationReply is a reservation after a call. Confirm was done, now or before, if the Life is IsConfirmed; Cancel, if it
+// is IsCancelled.
 type ReservationReply struct {
 	Head
 	Life   Life
 	Until  int64 // when its hold ends by the store's clock, Unix microseconds; 0: never
-	Stored bool  // the order workers have stored what the stream says of it
+	Stored bool  // the order workers have stored the reservation's newest event
 }
 
 // ExpireReply says how many units went free.
@@ -187,25 +191,25 @@ type ExpireReply struct {
 	Freed uint64
 }
 
-// ShowReply says in Trouble why nothing is granted, if so, and in Raised how many units a hand has added that no script
-// has taken in yet.
+// ShowReply says in Trouble why nothing is granted ("": there is no reason), and in Raised how many units a hand has added
+// that no script has taken yet.
 type ShowReply struct {
 	Head
 	Trouble string
 	Raised  uint64
 	Secret  Secret
-	Lineup  string // while replicas are missing: who is here, for Reopen
-	Sells   int64  // ledger time until which edges may sell from leases that lost history had; 0: none does
+	Lineup  string // the replicas that are here, for Reopen; "" while none is missing
+	Sells   int64  // ledger time until which edges may sell from leases of a lost history; 0: no edge does
 }
 
 // Quiet says that no edge has anything to sell.
 func (r ShowReply) Quiet() bool { return r.Leased == 0 && r.Sells == 0 }
 
-// ReopenRequest is what was agreed upon. Where things are otherwise by now nothing is done.
+// ReopenRequest is what the operator, or the Sentinels, agreed upon. If it no longer fits, nothing is done.
 type ReopenRequest struct {
-	Era    uint64 // 0: whichever it is
-	Lineup string // the replicas: so many as these are waited for from now on; "": as many as before
-	Least  uint64 // so many must be here
+	Era    uint64 // 0: any
+	Lineup string // these replicas are waited for from now on; "": as many as before
+	Least  uint64 // the least number of replicas that must be here
 	Grants bool   // grant units again now
 }
 

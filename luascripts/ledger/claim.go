@@ -11,7 +11,7 @@ import (
 // Buyer is a hash of the buyer's name; zero is an anonymous one.
 type Buyer [8]byte
 
-// Claim is a promise to a buyer: these serials, under this fence, until then.
+// Claim is a promise to a buyer: these serials, under this fence, until the expiry.
 type Claim struct {
 	Serial uint32
 	Count  uint32
@@ -34,8 +34,8 @@ func (c Claim) AppendTo(b []byte) []byte {
 	return append(b, c.Buyer[:]...)
 }
 
-// Batch is the first claims of a list, as many as make up `units` units or a little more, and the rest. What a script does for
-// a list of claims it does for each of their units.
+// Batch is the first claims of a list, as many as make up `units` units or a little more, and the rest. Claims are counted by
+// their units because a script's work is by the unit.
 func Batch(claims []Claim, units int) (some, rest []Claim) {
 	for i, c := range claims {
 		if units -= int(max(c.Count, 1)); units <= 0 {
@@ -45,8 +45,8 @@ func Batch(claims []Claim, units int) (some, rest []Claim) {
 	return claims, nil
 }
 
-// HeldBy is the leases claims were made under, each with the claims' serials and no more. What is known of a deadline is that
-// with the hold it is not before the last claim's end.
+// HeldBy is the leases that claims were made under, each with the serials of the claims and no more. Each Deadline is the
+// expiry of the lease's last claim: with the hold, the true deadline is not before it.
 func HeldBy(claims []Claim) (held []Held) {
 	rest, latest := map[uint64]*RangeSet{}, map[uint64]int64{}
 	for _, c := range claims {
@@ -56,7 +56,7 @@ func HeldBy(claims []Claim) (held []Held) {
 		}
 		latest[c.Fence] = max(latest[c.Fence], c.Expiry)
 		units := shard.Range{Start: c.Serial, End: c.Serial + c.Count}
-		rest[c.Fence].CutAll(units) // once, whatever a ring says
+		rest[c.Fence].CutAll(units) // a ring may name a serial twice
 		rest[c.Fence].Add(units)
 	}
 	slices.SortFunc(held, func(a, b Held) int { return cmp.Compare(a.Fence, b.Fence) })

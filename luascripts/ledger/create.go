@@ -13,11 +13,11 @@ type CreateRequest struct {
 	Opens  time.Time     // zero: no such time
 	Closes time.Time
 
-	Shuffle time.Duration // the units are drawn among those who enter so long from Opens on, or from now; 0: who comes first
-	Seed    string        // of the draw, as CheckSeed takes it; "": a random one
+	Shuffle time.Duration // how long, from Opens or now on, buyers enter a draw of the units; 0: first come, first served
+	Seed    string        // of the draw, in the form that CheckSeed takes; "": a random one
 }
 
-// Micro is a time as the ledger has it, Unix microseconds; 0: none.
+// Micro is a time in the ledger's form, Unix microseconds; 0: none.
 func Micro(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -36,8 +36,10 @@ type Invalid struct{ Field, Why string }
 
 func (i *Invalid) Error() string { return i.Field + ": " + i.Why }
 
-// Validate is nil or an *Invalid: whoever makes a sale at that time asks it first. A store refuses only a sale that it cannot keep.
+// Validate returns nil or an *Invalid. The maker of a sale must call it first: a store refuses only a sale that it cannot
+// keep.
 func (q CreateRequest) Validate(now time.Time) error {
+	ends := WindowEnds(q.Opens, q.Shuffle, now)
 	for _, wrong := range []struct {
 		is    bool
 		field string
@@ -47,8 +49,9 @@ func (q CreateRequest) Validate(now time.Time) error {
 		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > MaxHold, "hold", fmt.Sprintf("0s, or 1s to %v", MaxHold)},
 		{q.Limit > MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", MaxLimit)},
 		{!q.Closes.IsZero() && !q.Closes.After(now), "closes", "is over already"},
-		{!q.Closes.IsZero() && !q.Closes.After(WindowEnds(q.Opens, q.Shuffle, now)), "closes", "must be after opens, and the lots' window"},
-		{q.Shuffle != 0 && (q.Shuffle < MinShuffle || q.Shuffle > MaxShuffle), "shuffle", fmt.Sprintf("%v to %v", MinShuffle, MaxShuffle)},
+		{!q.Closes.IsZero() && !q.Closes.After(ends), "closes", "must be after opens, and the lots' window"},
+		{q.Shuffle != 0 && (q.Shuffle < MinShuffle || q.Shuffle > MaxShuffle), "shuffle",
+			fmt.Sprintf("%v to %v", MinShuffle, MaxShuffle)},
 		{q.Shuffle > 0 && !q.Opens.IsZero() && q.Opens.Add(q.Shuffle).Before(now), "shuffle", "its window is over already"},
 		{q.Seed != "" && q.Shuffle == 0, "shuffle_seed", "goes with shuffle"},
 		{q.Seed != "" && CheckSeed(q.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},

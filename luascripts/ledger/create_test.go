@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What a new sale may not be, each at its bound, and what it may just be.
+// Each bound of a new sale: the first value that is refused, and the last one that is not.
 func TestNewSaleIsValidated(t *testing.T) {
 	now := time.Date(2026, 11, 30, 20, 0, 0, 0, time.UTC)
 	seed := strings.Repeat("5e", 16)
@@ -36,7 +36,9 @@ func TestNewSaleIsValidated(t *testing.T) {
 		{"shuffle", "its window is over already", func(q *CreateRequest) { q.Shuffle, q.Opens = time.Second, now.Add(-time.Second-1) }},
 		{"", "", func(q *CreateRequest) { q.Shuffle, q.Opens = time.Second, now.Add(-time.Second) }},
 		{"shuffle_seed", "goes with shuffle", func(q *CreateRequest) { q.Seed = seed }},
-		{"shuffle_seed", "32 to 128 hex digits, in small letters", func(q *CreateRequest) { q.Shuffle, q.Seed = time.Second, "5E"+seed }},
+		{"shuffle_seed", "32 to 128 hex digits, in small letters", func(q *CreateRequest) {
+			q.Shuffle, q.Seed = time.Second, "5E"+seed
+		}},
 		{"", "", func(q *CreateRequest) { q.Shuffle, q.Seed = time.Second, seed }},
 	} {
 		q := CreateRequest{Total: 1, Hold: time.Second}

@@ -18,12 +18,12 @@ const (
 	Expired   EventKind = "expired"
 )
 
-// Known says that a script writes such events.
+// Known says whether scripts write events of this kind.
 func (k EventKind) Known() bool {
 	return k == Reserved || k == Confirmed || k == Cancelled || k == Expired
 }
 
-// Event is one entry of a sale's stream: a script's changes of one kind, written in that very script.
+// Event is one entry of a sale's stream. It has one script's changes of one kind, and that script wrote it.
 type Event struct {
 	ID     string // the stream's own
 	Number uint64 // 1, 2, 3 ... within the sale
@@ -31,39 +31,40 @@ type Event struct {
 	Birth  uint64
 	At     int64   // ledger time, microseconds
 	Raw    int64   // the store's clock then, Unix microseconds
-	Claims []Claim // whose
+	Claims []Claim // the claims whose owner changed
 }
 
-// Events is how order workers read a sale's stream: as consumers of a group that is made at the first read, from the
-// stream's beginning. An event is given to one consumer, until it is acknowledged or taken over.
+// Events is how order workers read a sale's stream. They are consumers of a group, which is made at the first read and begins
+// at the start of the stream. An event is given to one consumer until it is acknowledged or taken over.
 type Events interface {
-	// ReadEvents gives up to count events that no consumer of the group has had; none: an empty slice, at once. An
-	// entry that no script wrote comes as an event of unknown kind.
+	// ReadEvents gives up to count events that no consumer of the group has had. If there are none, it returns an empty slice
+	// at once. An entry that no script wrote comes as an event of unknown kind.
 	ReadEvents(ctx context.Context, sale string, g Group, count int) ([]Event, error)
-	// TakeOver gives up to count events that a consumer has had for longer than idle without acknowledging them; the
-	// caller may be that consumer.
+	// TakeOver gives up to count events that a consumer has had for longer than idle without an acknowledgement. The caller
+	// may be that consumer.
 	TakeOver(ctx context.Context, sale string, g Group, idle time.Duration, count int) ([]Event, error)
-	// AckEvents says that these are stored.
+	// AckEvents says that these events are stored.
 	AckEvents(ctx context.Context, sale string, g Group, ids []string) error
 	// TrimEvents drops what every group of the stream has acknowledged, and nothing while there is no group. It forgets
-	// consumers that have nothing in hand and have been silent for an hour.
+	// consumers that have nothing in hand and were silent for an hour.
 	TrimEvents(ctx context.Context, sale string) error
 	// EventLag is how far the group is behind.
 	EventLag(ctx context.Context, sale string, g Group) (Lag, error)
-	// EventsStored is an event that the group has acknowledged, with all before it: the newest of which that is sure.
+	// EventsStored is the newest event of which it is sure that the group has acknowledged it and all before it.
 	EventsStored(ctx context.Context, sale string, g Group) (Stored, error)
-	// BindGroup says that a group, of all sales, belongs to a database, and answers whose it is then. It becomes the caller's
-	// where it was nobody's or its own; take: whoever's it was. Where the same database in another place has it (one of them
-	// is a copy), it becomes the caller's if there was no call from there since that was seen with b.Beats.
+	// BindGroup binds a group, in all sales, to a database, and returns its binding after the call. The group becomes the
+	// caller's if it was nobody's or the caller's own; with take, always. If the same database in another place has the
+	// group, one of the two is a copy: the group becomes the caller's if that place has not called since it was seen with
+	// b.Beats.
 	BindGroup(ctx context.Context, group string, b Binding, take bool) (Binding, error)
 }
 
-// Binding is a database that a group belongs to.
+// Binding is the database that a group belongs to.
 type Binding struct {
-	ID    string // it carries it
-	Place string // where it is: a copy has the same id
+	ID    string // an id that the database carries
+	Place string // where the database is: a copy has the same id in another place
 	Name  string // for people
-	Beats uint64 // how often it said so
+	Beats uint64 // how many calls from there have claimed the group
 }
 
 // Stored is how far a group has acknowledged a sale's events.
@@ -72,20 +73,20 @@ type Stored struct {
 	Number uint64 // 0: nothing, or unknown
 }
 
-// Group is a consumer of a group of consumers.
+// Group names a consumer, and the group that it belongs to.
 type Group struct{ Name, Consumer string }
 
-// OrdersGroup is the group of `spike orders`; how far it has come is how far orders are.
+// OrdersGroup is the group of `spike orders`: what it has acknowledged is in the orders.
 const OrdersGroup = "orders"
 
 // Lag is what a group has not acknowledged.
 type Lag struct {
-	Unread  uint64        // given to nobody yet
-	Pending uint64        // given, not acknowledged
-	Oldest  time.Duration // age of the oldest of all these; 0: there is none
+	Unread  uint64        // given to no consumer yet
+	Pending uint64        // given, and not acknowledged
+	Oldest  time.Duration // age of the oldest event that is not acknowledged; 0: there is none
 }
 
-// ParseClaims reads claims in wire form.
+// ParseClaims reads claims in their wire form.
 func ParseClaims(block []byte) ([]Claim, error) {
 	if len(block)%ClaimSize != 0 {
 		return nil, fmt.Errorf("%d bytes are no claims", len(block))

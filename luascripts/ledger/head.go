@@ -1,6 +1,6 @@
 package ledger
 
-// State is what the sale's doors are now.
+// State is the state of a sale's doors.
 type State int
 
 // The doors of a sale.
@@ -18,10 +18,10 @@ func (s State) String() string {
 
 var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
 
-// StateOf is the state that an operator may give the doors, by its word.
+// StateOf is the state that an operator may set, by its word.
 func StateOf(word string) State { return doors[word] }
 
-// Head begins every reply: the sale as it stood after the script. Times are microseconds.
+// Head begins every reply. It is the sale as the script left it. Times are microseconds.
 type Head struct {
 	Raw       int64  // the store's clock, Unix
 	Now       int64  // ledger time: holds and leases live by it
@@ -36,22 +36,22 @@ type Head struct {
 	Rev       uint64 // grows with every script that wrote
 	Recall    bool   // another edge is out of units: give back what you do not need
 	State     State
-	Hold      int64 // 0: sold is sold
+	Hold      int64 // 0: a unit is sold at once and for good
 	Opens     int64 // Unix; 0: no such time
 	Closes    int64
 	Limit     uint64 // units per buyer; 0: no limit
-	Due       bool   // more was over than one sweep could put right: call again soon
+	Due       bool   // one sweep could not end all that was over: call again soon
 	Era       uint64 // the identity of the store's history
-	Reopens   int64  // ledger time until which a new era grants nothing; 0: units are granted
-	Replicas  uint64 // the most that were seen in this era: all must have what is acted on
-	Strangers uint64 // that follow the server too, and count for nothing: what they acknowledge is not what replicas have
-	Lots      Lots   // of a sale whose first units go by lot
+	Reopens   int64  // ledger time until which a recovery grants nothing; 0: units are granted
+	Replicas  uint64 // the most replicas seen in this era: all must have what is acted on
+	Strangers uint64 // other followers of the server: what they acknowledge is taken off what WAIT counts
+	Lots      Lots   // the draw, where the first units go by lot
 }
 
-// Final says that no unit will ever come back by itself.
+// Final says that no unit comes back by itself any more.
 func (h Head) Final() bool {
 	return h.Free == 0 && h.Leased == 0 && h.Limbo == 0 && (h.Pending == 0 || h.Hold == 0)
 }
 
-// Owned counts the units that belong to buyers.
+// Owned is how many units belong to buyers.
 func (h Head) Owned() uint64 { return h.Pending + h.Confirmed }

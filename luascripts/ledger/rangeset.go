@@ -19,10 +19,10 @@ func (rs Ranges) Len() (n uint64) {
 	return n
 }
 
-// RangeSet is serials as sorted ranges that do not overlap; Add joins what touches.
+// RangeSet is a set of serials as sorted ranges that do not overlap. Add joins ranges that touch.
 type RangeSet struct{ list Ranges }
 
-// NewRangeSet has the serials of ranges that do not overlap.
+// NewRangeSet has the serials of these ranges, which must not overlap.
 func NewRangeSet(ranges Ranges) (s RangeSet) {
 	for _, r := range ranges {
 		s.Add(r)
@@ -33,10 +33,10 @@ func NewRangeSet(ranges Ranges) (s RangeSet) {
 // Len counts the serials.
 func (s *RangeSet) Len() uint64 { return s.list.Len() }
 
-// Ranges are the serials, in order.
+// Ranges are the ranges of the set, in order.
 func (s *RangeSet) Ranges() Ranges { return slices.Clone(s.list) }
 
-// Without is what is not in ranges.
+// Without is the set less these ranges.
 func (s *RangeSet) Without(ranges Ranges) Ranges {
 	rest := RangeSet{list: s.Ranges()}
 	for _, r := range ranges {
@@ -50,13 +50,13 @@ func (s *RangeSet) find(serial uint32) int {
 	return sort.Search(len(s.list), func(i int) bool { return s.list[i].End > serial })
 }
 
-// Has says whether a serial is there.
+// Has says whether the set has a serial.
 func (s *RangeSet) Has(serial uint32) bool {
 	i := s.find(serial)
 	return i < len(s.list) && s.list[i].Start <= serial
 }
 
-// Add puts in a range of which no serial is there yet.
+// Add adds a range. The set must have no serial of it.
 func (s *RangeSet) Add(r shard.Range) {
 	i := s.find(r.Start)
 	joinsNext := i < len(s.list) && s.list[i].Start == r.End
@@ -74,8 +74,9 @@ func (s *RangeSet) Add(r shard.Range) {
 	}
 }
 
-// Take cuts up to n serials in at most `most` ranges, in order: the lowest; or, for buyers of `run` in a row, such as have
-// all that is still to be had, else the longest, if they are long enough for one.
+// Take cuts up to n serials in at most `most` ranges, and returns them in order. Without a run it takes the lowest. With a
+// run, it takes the shortest range that has all it still needs, or else the longest one, while such a range has `run`
+// serials. If no range has `run` serials, Take ignores the run.
 func (s *RangeSet) Take(n uint64, most int, run uint64) (got Ranges) {
 	if n < run || s.next(n, run) < 0 {
 		run = 1
@@ -93,7 +94,7 @@ func (s *RangeSet) Take(n uint64, most int, run uint64) (got Ranges) {
 	return got
 }
 
-// next is the range from which Take goes on; -1: none.
+// next is the index of the range that Take cuts next; -1: there is none.
 func (s *RangeSet) next(n, run uint64) int {
 	if run <= 1 {
 		return min(0, len(s.list)-1)
@@ -107,7 +108,7 @@ func (s *RangeSet) next(n, run uint64) int {
 	return -1
 }
 
-// Fit is the shortest range that has n serials, the lowest of equal ones; -1: none has.
+// Fit is the index of the shortest range that has n serials, the lowest of equal ones; -1: no range has n.
 func (s *RangeSet) Fit(n uint64) int {
 	best := -1
 	for i, r := range s.list {
@@ -121,7 +122,7 @@ func (s *RangeSet) Fit(n uint64) int {
 	return best
 }
 
-// longest is the longest range, the highest of equal ones; -1: there is none.
+// longest is the index of the longest range, the highest of equal ones; -1: there is none.
 func (s *RangeSet) longest() int {
 	best := -1
 	for i, r := range s.list {
@@ -132,7 +133,7 @@ func (s *RangeSet) longest() int {
 	return best
 }
 
-// Front cuts up to n serials off a range.
+// Front cuts up to n serials off the front of range i.
 func (s *RangeSet) Front(i int, n uint64) shard.Range {
 	r := &s.list[i]
 	c := uint32(min(uint64(r.Len()), n))
@@ -143,20 +144,20 @@ func (s *RangeSet) Front(i int, n uint64) shard.Range {
 	return piece
 }
 
-// Shift takes out the lowest ranges, up to n of them.
+// Shift cuts the lowest ranges, up to n of them.
 func (s *RangeSet) Shift(n int) (got Ranges) {
 	n = min(n, len(s.list))
 	got, s.list = s.list[:n:n], slices.Clone(s.list[n:])
 	return got
 }
 
-// Contains says that one range holds all of r.
+// Contains says whether one range of the set has all of r.
 func (s *RangeSet) Contains(r shard.Range) bool {
 	i := s.find(r.Start)
 	return i < len(s.list) && s.list[i].Start <= r.Start && r.End <= s.list[i].End
 }
 
-// Cut takes out r if one range holds all of it.
+// Cut removes r if one range of the set has all of it.
 func (s *RangeSet) Cut(r shard.Range) bool {
 	if !s.Contains(r) {
 		return false
@@ -178,7 +179,7 @@ func (s *RangeSet) Cut(r shard.Range) bool {
 	return true
 }
 
-// CutAll takes out what is there of r, and returns it.
+// CutAll removes every serial of r that the set has, and returns them.
 func (s *RangeSet) CutAll(r shard.Range) (got Ranges) {
 	for {
 		i := s.find(r.Start)

@@ -7,9 +7,10 @@ import (
 	"spike/shard"
 )
 
-// The twin's index says what Redis' does.
+// Take chooses ranges as lease.lua does, with and without a run.
 func TestRangeSetTake(t *testing.T) {
-	set := NewRangeSet(Ranges{{Start: 1, End: 2}, {Start: 5, End: 8}, {Start: 10, End: 12}, {Start: 20, End: 23}, {Start: 30, End: 40}})
+	set := NewRangeSet(Ranges{{Start: 1, End: 2}, {Start: 5, End: 8}, {Start: 10, End: 12}, {Start: 20, End: 23},
+		{Start: 30, End: 40}})
 	for _, c := range []struct {
 		n    uint64
 		most int

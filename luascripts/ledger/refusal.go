@@ -10,30 +10,32 @@ import (
 	"time"
 )
 
-// What a script refuses with; the code is the first word of the error Redis sends.
+// The errors of a store. A script refuses with a code, the first word of the error that Redis sends; each code stands for one
+// error.
 var (
 	ErrNoSale     = errors.New("no such sale")
-	ErrBadSale    = errors.New("sale refused")          // the hash makes no sense; the text says why
-	ErrForeign    = errors.New("sale changed by hand")  // grants stop until somebody has looked
-	ErrBirth      = errors.New("another sale by now")   // what the caller holds belongs to a sale that is gone
-	ErrExists     = errors.New("sale exists")           //
-	ErrClosed     = errors.New("sale is closed")        // for good
-	ErrLate       = errors.New("too late")              // nobody waited any more: nothing was done
-	ErrTooMany    = errors.New("too many units")        //
-	ErrNoBuyer    = errors.New("buyer unknown")         // a sale with a limit must know who buys
-	ErrReassert   = errors.New("history was lost")      // the lease may have been in it: its owner must re-assert it first
-	ErrRecovering = errors.New("history was cut")       // nothing is granted yet
-	ErrChanged    = errors.New("not as it was agreed")  // nothing was done: look again
-	ErrKeyUsed    = errors.New("key used before")       // for another sale or number of units
-	ErrName       = errors.New("not a name for a sale") //
-	ErrDown       = errors.New("store does not answer") // nothing is known of what became of the call
-	ErrIndexing   = errors.New("index is made anew")    // of free ranges: it is asked again
+	ErrBadSale    = errors.New("sale refused")         // the hash makes no sense; the text says why
+	ErrForeign    = errors.New("sale changed by hand") // grants stop until an operator has looked
+	ErrBirth      = errors.New("another sale by now")  // the caller's leases and claims belong to a sale that is gone
+	ErrExists     = errors.New("sale exists")
+	ErrClosed     = errors.New("sale is closed") // for good
+	ErrLate       = errors.New("too late")       // the latest time of the call had passed: nothing was done
+	ErrTooMany    = errors.New("too many units")
+	ErrNoBuyer    = errors.New("buyer unknown")        // a sale with a limit must know who buys
+	ErrReassert   = errors.New("history was lost")     // the lease may have been in it: its owner must re-assert it first
+	ErrRecovering = errors.New("history was cut")      // nothing is granted yet
+	ErrChanged    = errors.New("not as it was agreed") // nothing was done: look again
+	ErrKeyUsed    = errors.New("key used before")      // for another sale or another number of units
+	ErrName       = errors.New("not a name for a sale")
+	ErrDown       = errors.New("store does not answer") // nobody knows whether the call was executed
+	ErrIndexing   = errors.New("index is made anew")    // nothing was decided: the caller must ask again
 )
 
-// ErrReplicas says that a script was executed, and that fewer replicas have it than must. Who asks again changes nothing.
+// ErrReplicas says that a script was executed, and that fewer replicas have it than must. A repeat of the call changes
+// nothing more.
 var ErrReplicas = errors.New("not enough replicas have it")
 
-// Timeout is how long one call may take before nobody knows what became of it.
+// Timeout is how long one call may take. After it, nobody knows whether the call was executed.
 const Timeout = time.Second
 
 var codes = map[string]error{
@@ -42,32 +44,33 @@ var codes = map[string]error{
 	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": ErrIndexing,
 }
 
-// Codes are all that a refusal may have.
+// Codes are all the codes of refusals.
 func Codes() []string { return slices.Sorted(maps.Keys(codes)) }
 
-// Unwilling is an error of the store's own: it answered, and would not. It wraps nothing; ErrDown comes with it.
-type Unwilling struct{ Text string }
+// ServerError is an error reply of the server itself: the server answered, and did not execute the call. It wraps nothing;
+// the error that carries it also wraps ErrDown.
+type ServerError struct{ Text string }
 
-func (u *Unwilling) Error() string { return u.Text }
+func (u *ServerError) Error() string { return u.Text }
 
 // Code is the first word: OOM, READONLY, NOREPLICAS, MISCONF, LOADING ...
-func (u *Unwilling) Code() string {
+func (u *ServerError) Code() string {
 	code, _, _ := strings.Cut(u.Text, " ")
 	return code
 }
 
-// Refusal is a script's "no": it has written nothing the caller asked for.
+// Refusal is a script's "no". The script has written nothing that the caller asked for.
 type Refusal struct {
 	Code string // NOSALE, BADSALE, ...
 	Why  string // for people
-	At   int64  // of LATE: what the store's clock said, in microseconds
-	Era  uint64 // of NOSALE and BIRTH: the store's history, in which it is so
+	At   int64  // of LATE: the store's clock, in microseconds
+	Era  uint64 // of NOSALE and BIRTH: the era in which the refusal holds
 }
 
 func (r *Refusal) Error() string { return codes[r.Code].Error() + ": " + r.Why }
 func (r *Refusal) Unwrap() error { return codes[r.Code] }
 
-// ParseRefusal reads a script's error text; nil when it is not one of ours.
+// ParseRefusal reads the text of an error; nil: the text is not a script's refusal.
 func ParseRefusal(text string) error {
 	code, why, _ := strings.Cut(text, " ")
 	if codes[code] == nil {
@@ -85,17 +88,17 @@ func ParseRefusal(text string) error {
 	return r
 }
 
-// TooMany refuses a total.
+// TooMany refuses a total that is too large.
 func TooMany() error {
 	return &Refusal{Code: "TOOMANY", Why: fmt.Sprintf("a sale has at most %d units", uint64(MaxSerial))}
 }
 
-// NoSale refuses a name.
+// NoSale refuses a name that no sale has.
 func NoSale(sale string) error {
 	return &Refusal{Code: "NOSALE", Why: sale + HashSuffix + " does not exist"}
 }
 
-// Unborn refuses a birth.
+// Unborn refuses a birth that no sale has.
 func Unborn(birth uint64) error {
 	return &Refusal{Code: "NOSALE", Why: fmt.Sprintf("no sale was made at %d, or it was removed", birth)}
 }

@@ -9,7 +9,7 @@ import (
 	"spike/luascripts/memory"
 )
 
-// The embedded ledger is a store without a server. An edge leases units of a sale, sells one, and tells the ledger.
+// The embedded ledger is a store without a server. An edge leases units of a sale, sells one, and settles it.
 func ExampleStore() {
 	ctx := context.Background()
 	store := memory.New(ledger.DefaultBounds(), time.Now)

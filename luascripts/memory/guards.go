@@ -4,7 +4,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The ledger's guards that a build with the tag mutants can leave out. bench/sim says what each is good for.
+// The guards of the ledger that a build with the tag mutants can leave out. bench/sim says why each is needed.
 const (
 	NoFence         ledger.Mutant = "no-fence"
 	LimboShort      ledger.Mutant = "limbo-short"
@@ -41,7 +41,7 @@ const (
 	LotTwice        ledger.Mutant = "lot-twice"
 )
 
-// fit is where n free serials are in a row; -1: nowhere.
+// fit is the index of the free range for n units in a row; -1: there is none.
 func (t *Twin) fit(n uint64) int {
 	i := t.free.Fit(n)
 	if t.bounds.Lacks(SearchFew) && i > 1 {
@@ -50,7 +50,7 @@ func (t *Twin) fit(n uint64) int {
 	return i
 }
 
-// forAll is how many free units are for everybody.
+// forAll is how many free units anybody may buy.
 func (t *Twin) forAll() uint64 {
 	if t.bounds.Lacks(LotsLeased) {
 		return t.head.Free
@@ -58,7 +58,7 @@ func (t *Twin) forAll() uint64 {
 	return t.head.Unkept()
 }
 
-// runFor is how many units in a row a lease must have.
+// runFor is how many units in a row a range of the lease must have.
 func (t *Twin) runFor(q ledger.LeaseRequest) uint64 {
 	if t.bounds.Lacks(RunDeaf) {
 		return 1
@@ -66,7 +66,7 @@ func (t *Twin) runFor(q ledger.LeaseRequest) uint64 {
 	return uint64(max(q.Run, 1))
 }
 
-// leaseOf is the lease a claim was made under.
+// leaseOf is the lease that a claim was made under.
 func (t *Twin) leaseOf(c ledger.Claim) *lease {
 	if t.bounds.Lacks(NoFence) {
 		for _, f := range sortedKeys(t.leases) {

@@ -6,11 +6,11 @@ import (
 	"encoding/binary"
 )
 
-// holdQueue is the twin's holds: groups of serials by the latest end among theirs, equal ends in the order Redis keeps
-// members: as bytes.
+// holdQueue is the twin's holds: groups of serials, each with the latest end among its serials. Equal ends are in the order
+// in which Redis keeps members: as bytes.
 type holdQueue struct {
 	ends map[string]int64
-	h    holdHeap // may hold groups whose end has moved since
+	h    holdHeap // may have old entries of groups whose end has moved
 }
 
 type holdGroup struct {
@@ -39,24 +39,24 @@ func (q *holdQueue) add(serials string, end int64) {
 	heap.Push(&q.h, holdGroup{end, serials})
 }
 
-// due is the first group whose end has come.
+// due is the first group, if its end has come.
 func (q *holdQueue) due(now int64) (serials string, due bool) {
-	if !q.settle() {
+	if !q.clean() {
 		return "", false
 	}
 	return q.h[0].serials, q.h[0].end <= now
 }
 
-// first is when the first group's end comes.
+// first is the end of the first group.
 func (q *holdQueue) first() (end int64, some bool) {
-	if !q.settle() {
+	if !q.clean() {
 		return 0, false
 	}
 	return q.h[0].end, true
 }
 
-// settle brings the first group to the front; false: there is none.
-func (q *holdQueue) settle() bool {
+// clean drops old entries from the front; false: no group is left.
+func (q *holdQueue) clean() bool {
 	for len(q.h) > 0 {
 		if end, known := q.ends[q.h[0].serials]; known && end == q.h[0].end {
 			return true

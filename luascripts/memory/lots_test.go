@@ -16,7 +16,7 @@ const (
 	testSeed = "000102030405060708090a0b0c0d0e0f"
 )
 
-// hall is a sale whose first units go by lot, on the twin; the oracle says that the scripts do the same.
+// hall is a sale whose first units go by lot, on the twin. The oracle shows that the scripts do the same.
 type hall struct {
 	t   *testing.T
 	tw  *Twin
@@ -62,9 +62,9 @@ func (h *hall) lease(want uint64) uint64 {
 	return r.Grant.Ranges.Len()
 }
 
-// order is who stands where, by the rule that everybody can follow.
-func (h *hall) order(from, to int) (list []int) {
-	for i := from; i <= to; i++ {
+// order is the buyers from 1 on in the order of their lots, by the published rule.
+func (h *hall) order(to int) (list []int) {
+	for i := 1; i <= to; i++ {
 		list = append(list, i)
 	}
 	lot := func(i int) string {
@@ -96,12 +96,13 @@ func TestNothingIsSoldBeforeTheDraw(t *testing.T) {
 	if a.Answer != ledger.Unavailable || b.Answer != ledger.Unavailable {
 		t.Errorf("%+v %+v", a, b)
 	}
-	if r := h.enter(1, 40); !r.Entered { // again, and ten more
+	if r := h.enter(1, 40); !r.Entered { // thirty repeat their entry, and ten are new
 		t.Errorf("%+v", r)
 	}
 	gen := h.tw.head.Gen
 	h.pass(time.Microsecond)
-	if l := h.tw.Last(); l.State != ledger.Open || l.Lots.Entrants != 40 || l.Lots.Winners != 10 || l.Lots.Kept != 10 || l.Gen == gen || l.Final() {
+	if l := h.tw.Last(); l.State != ledger.Open || l.Lots.Entrants != 40 || l.Lots.Winners != 10 || l.Lots.Kept != 10 ||
+		l.Gen == gen || l.Final() {
 		t.Errorf("%+v", l)
 	}
 	if r := h.enter(41, 41); r.Entered || r.State != ledger.Open {
@@ -110,7 +111,7 @@ func TestNothingIsSoldBeforeTheDraw(t *testing.T) {
 	h.audit()
 }
 
-// A look at a server that has lost history writes nothing: where the window is known it stays so.
+// A look at a server that has lost history writes nothing: the window stays as it was known.
 func TestP17ALookEndsNoWindow(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 10, Hold: time.Minute})
 	h.enter(1, 3)
@@ -125,7 +126,8 @@ func TestP17ALookEndsNoWindow(t *testing.T) {
 	}
 }
 
-// TestP17JumpsDrawNoSooner: a clock that jumps ends no window: neither for a while, nor for good, nor before it opens.
+// TestP17JumpsDrawNoSooner: a jump of the clock does not end the window, whether the jump is for a while, for good, or before
+// the window opens.
 func TestP17JumpsDrawNoSooner(t *testing.T) {
 	hour := time.Hour.Microseconds()
 	for _, c := range []struct {
@@ -155,7 +157,7 @@ func TestP17JumpsDrawNoSooner(t *testing.T) {
 				t.Fatalf("%s: after %v: %+v", c.name, past, r)
 			}
 		}
-		if c.until > window { // the clock stays so
+		if c.until > window { // the clock stays an hour ahead
 			h.now += hour
 		}
 		if l := h.pass(2*ledger.DefaultBounds().Step + time.Second); l.Lots.Drawn == 0 {
@@ -170,7 +172,7 @@ func TestWinnersCollect(t *testing.T) {
 	h.enter(1, 40)
 	h.pass(window)
 	serials := map[uint32]bool{}
-	for rank, i := range slices.Backward(h.order(1, 40)) { // losers first: what is kept is not theirs
+	for rank, i := range slices.Backward(h.order(40)) { // losers first: they may not have what is kept
 		first := h.collect(i)
 		if won := rank < 10; won != (first.Answer == ledger.Granted) || first.MayHaveLot(named(i)) != won {
 			t.Fatalf("rank %d: %+v", rank, first)
@@ -186,13 +188,13 @@ func TestWinnersCollect(t *testing.T) {
 	if l := h.tw.Last(); len(serials) != 10 || l.Pending != 10 || l.Free != 0 || l.Lots.Kept != 0 {
 		t.Errorf("%v %+v", serials, l)
 	}
-	if r := h.collect(99); r.Answer != ledger.Unavailable { // who has not entered
+	if r := h.collect(99); r.Answer != ledger.Unavailable { // 99 has not entered
 		t.Errorf("%+v", r)
 	}
 	h.audit()
 }
 
-// Others have what is left, from leases and from the ledger, and not one unit more.
+// Other buyers get the units that are not kept, from leases and from the ledger, and not one unit more.
 func TestKeptUnitsAreKept(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 20, Hold: time.Minute})
 	h.enter(1, 8)
@@ -234,7 +236,7 @@ func TestUncollectedUnitsGoToWhoeverComes(t *testing.T) {
 		if after.Lots.Kept != 0 || after.Gen == before.Gen {
 			t.Errorf("hold %v: %+v", hold, after)
 		}
-		if r := h.collect(h.order(1, 5)[0]); r.Answer != ledger.Unavailable {
+		if r := h.collect(h.order(5)[0]); r.Answer != ledger.Unavailable {
 			t.Errorf("hold %v: collected too late: %+v", hold, r)
 		}
 		if r := h.deduct(ledger.DeductRequest{Buyer: named(99)}); r.Answer != ledger.Granted {
@@ -244,7 +246,7 @@ func TestUncollectedUnitsGoToWhoeverComes(t *testing.T) {
 	}
 }
 
-// A unit that was collected and is not paid, or not wanted, is free as any other; its lot is used up.
+// A collected unit whose hold ends, or that is cancelled, is free like any other. Its lot is used up.
 func TestCollectedUnitsLiveAsOthers(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 2, Hold: time.Minute})
 	h.enter(1, 2)
@@ -266,7 +268,7 @@ func TestCollectedUnitsLiveAsOthers(t *testing.T) {
 	h.audit()
 }
 
-// A key stands for a buy of its own: only a buy without one is told what its buyer has collected.
+// A key is for one buy. Only a buy without a key is answered with the unit that its buyer has collected.
 func TestKeysAreNotToldWhatWasCollected(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 3, Hold: time.Minute})
 	h.enter(1, 2)
@@ -291,7 +293,10 @@ func TestWindowEnds(t *testing.T) {
 		opens  time.Time
 		window time.Duration
 		want   time.Time
-	}{{time.Time{}, 0, time.Time{}}, {time.Time{}, time.Second, time.Unix(101, 0)}, {time.Unix(7, 0), time.Second, time.Unix(8, 0)}} {
+	}{
+		{time.Time{}, 0, time.Time{}}, {time.Time{}, time.Second, time.Unix(101, 0)},
+		{time.Unix(7, 0), time.Second, time.Unix(8, 0)},
+	} {
 		if got := ledger.WindowEnds(c.opens, c.window, now); !got.Equal(c.want) {
 			t.Errorf("%+v: %v", c, got)
 		}
@@ -314,7 +319,7 @@ func TestLimitHoldsForLots(t *testing.T) {
 	h.audit()
 }
 
-// A pause stops neither window nor draw; it takes no winner's time.
+// A pause stops neither the window nor the draw. It takes no time from the winners.
 func TestPauseAndLots(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 3, Hold: 10 * time.Second})
 	h.enter(1, 3)
@@ -351,7 +356,7 @@ func TestCloseAndLots(t *testing.T) {
 	h.audit()
 }
 
-// Units added in the window are drawn, too; those added later are for whoever comes.
+// Units added in the window are drawn, too. Anybody may buy units added later.
 func TestAddedUnits(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 2, Hold: time.Minute})
 	h.enter(1, 9)
@@ -366,7 +371,7 @@ func TestAddedUnits(t *testing.T) {
 	h.audit()
 }
 
-// The seed is shown when no server can take entries any more, be its clock a margin behind.
+// The seed is shown only when no server takes entries any more, even if a server's clock is a margin behind.
 func TestSeedIsSecret(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 3, Hold: time.Minute})
 	h.enter(1, 3)
@@ -385,17 +390,17 @@ func TestSeedIsSecret(t *testing.T) {
 			t.Errorf("after %v: %+v %+v", c.pass, show, draw)
 		}
 	}
-	if first := h.tw.Draw(h.now, 1, 1); len(first.Buyers) != 1 || first.Buyers[0] != named(h.order(1, 3)[1]) {
+	if first := h.tw.Draw(h.now, 1, 1); len(first.Buyers) != 1 || first.Buyers[0] != named(h.order(3)[1]) {
 		t.Errorf("%+v", first)
 	}
 }
 
-// While a new era recovers nobody knows what is free: nothing is drawn, and no winner's time is over.
+// In a recovery nobody knows what is free: nothing is drawn, and no winner loses time.
 func TestLotsWaitForARecovery(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 5, Hold: 10 * time.Second})
 	h.enter(1, 9)
 	h.pass(time.Second)
-	h.tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed}) // promoted, and nobody had waited for it
+	h.tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed}) // promoted, and nothing had waited for it
 	if r := h.enter(10, 10); !r.Entered || r.Reopens == 0 {
 		t.Fatalf("%+v", r)
 	}
@@ -411,13 +416,13 @@ func TestLotsWaitForARecovery(t *testing.T) {
 	h.pass(time.Second)
 	recovery = time.Duration(h.tw.shut-h.tw.head.Now) * time.Microsecond
 	h.pass(recovery + 9*time.Second)
-	if r := h.collect(h.order(1, 10)[0]); r.Answer != ledger.Granted {
+	if r := h.collect(h.order(10)[0]); r.Answer != ledger.Granted {
 		t.Errorf("%+v", r)
 	}
 	h.audit()
 }
 
-// What was sold in lost history is sold: it comes off what is kept.
+// A unit sold in lost history stays sold: the kept units become fewer.
 func TestSoldUnitsComeOffKeptOnes(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 5, Hold: time.Minute})
 	h.enter(1, 4)
@@ -434,7 +439,7 @@ func TestSoldUnitsComeOffKeptOnes(t *testing.T) {
 	h.audit()
 }
 
-// There is room for so many, and not for one more.
+// The draw has room for Bounds.Enter buyers, and not for one more.
 func TestEntrantsAreBounded(t *testing.T) {
 	h := newHall(t, ledger.CreateRequest{Total: 3})
 	h.tw.bounds.Enter = 5

@@ -7,7 +7,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// window is how long buyers enter.
+// window is how long buyers may enter.
 const window = 5 * time.Second
 
 func named(i int) ledger.Buyer { return ledger.Buyer{7, byte(i >> 8), byte(i)} }

@@ -1,21 +1,21 @@
 package memory
 
-// Node is what a script sees of the server it runs on.
+// Node is what a script reads from the server it runs on.
 type Node struct {
-	Era       uint64 // 48 bits of master_replid: another one is another history; 0: the server does not say
+	Era       uint64 // 48 bits of master_replid: another value is another history; 0: the server does not say
 	Run       uint64 // 48 bits of run_id, the process; 0: the server does not say
-	Replicas  uint64 // online now, of those that can be promoted
-	Capped    bool   // the operator says how many of them there are at the most:
+	Replicas  uint64 // followers that are online and can be promoted
+	Capped    bool   // Cap is the most replicas that there are, by the operator's word
 	Cap       uint64
-	Strangers uint64 // that follow it too, and count for nothing
-	Lineup    string // who they are, and how often any has come: lineup() in server.lua
-	Followed  uint64 // 48 bits of master_replid2: the history it followed when it was promoted; 0: none
-	Fed       Fed    // whether data has come to this process from a master
+	Strangers uint64 // other followers, which count for nothing
+	Lineup    string // the followers, and how often any began to follow: lineup() in server.lua
+	Followed  uint64 // 48 bits of master_replid2: the history that it followed when it was promoted; 0: none
+	Fed       Fed    // whether this process has got data from a master
 	File      bool   // it has an append-only file
-	Fsynced   bool   // and appendfsync always: what it has answered is on its disk
+	Fsynced   bool   // it has appendfsync always: what it answered is on its disk
 }
 
-// capped calls strangers who are more than the operator says there are.
+// capped counts the replicas beyond Cap as strangers.
 func (n Node) capped() Node {
 	if n.Capped && n.Replicas > n.Cap {
 		n.Strangers += n.Replicas - n.Cap
@@ -24,10 +24,10 @@ func (n Node) capped() Node {
 	return n
 }
 
-// Fed is what a process says of data from a master.
+// Fed says whether a process has got data from a master.
 type Fed int
 
-// What a process says.
+// The values of Fed.
 const (
 	FedUnknown Fed = iota
 	NeverFed

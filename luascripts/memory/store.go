@@ -11,14 +11,14 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Store is the ledger.Store inside one process: the twin behind a lock and a clock. It keeps nothing after exit.
+// Store is the ledger.Store inside one process: twins behind a lock and a clock. It keeps nothing after exit.
 type Store struct {
 	bounds  ledger.Bounds
 	clock   func() time.Time
 	key     []byte
 	id      string
-	keeping bool   // events, for who reads them
-	node    Node   // never another one, but for tests
+	keeping bool   // events are kept for order workers
+	node    Node   // the same always, but for tests
 	birth   uint64 // of the newest sale
 
 	mu        sync.Mutex
@@ -26,10 +26,10 @@ type Store struct {
 	streams   map[string]*stream
 	keys      map[ledger.IdempotencyKey]binding
 	listeners map[*ledger.Listener]struct{}
-	bound     map[string]ledger.Binding // group -> its database
+	bound     map[string]ledger.Binding // group -> the database that it belongs to
 }
 
-// New has no sale yet.
+// New is a store without a sale.
 func New(b ledger.Bounds, clock func() time.Time) *Store {
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
@@ -40,17 +40,17 @@ func New(b ledger.Bounds, clock func() time.Time) *Store {
 		bound: map[string]ledger.Binding{}}
 }
 
-// KeepEvents keeps the events of sales made from now on, for somebody who reads, acknowledges and trims them.
+// KeepEvents keeps the events of sales made from now on. Somebody must read, acknowledge and trim them.
 func (e *Store) KeepEvents() { e.keeping = true }
 
-// On says on which server the following calls run.
+// On sets the server on which the following calls run.
 func (e *Store) On(n Node) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.node = n
 }
 
-// with runs f on a sale's ledger, alone, and passes its news on.
+// with runs f on a sale's ledger under the lock, and reports the news that f made.
 func with[R any](e *Store, sale string, f func(t *Twin, raw int64) (R, error)) (none R, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -62,13 +62,13 @@ func with[R any](e *Store, sale string, f func(t *Twin, raw int64) (R, error)) (
 	gen, door, bare := t.head.Gen, t.door, t.bare()
 	out, err := f(t, e.clock().UnixMicro())
 	if t.head.Gen != gen || t.door != door || t.bare() != bare {
-		e.tell(sale, t.door)
+		e.report(sale, t.door)
 	}
 	return out, err
 }
 
-// tell passes news on to whoever listens; the caller has the lock.
-func (e *Store) tell(sale string, door ledger.State) {
+// report reports news to the listeners. The caller must hold the lock.
+func (e *Store) report(sale string, door ledger.State) {
 	for l := range e.listeners {
 		l.News(sale, door)
 	}
@@ -122,7 +122,7 @@ func (e *Store) Reopen(_ context.Context, sale string, q ledger.ReopenRequest) (
 	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Reopen(raw, q) })
 }
 
-// Mend is ledger.Store's: there is no hash here that could be lost.
+// Mend is ledger.Store's: the twin has no hash that could be lost.
 func (e *Store) Mend(_ context.Context, sale string) (ledger.Head, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) { return t.Mend(raw) })
 }
@@ -169,7 +169,7 @@ func (e *Store) Tend(_ context.Context, sale string, q ledger.TendRequest) (ledg
 	return with(e, sale, func(t *Twin, raw int64) (ledger.TendReply, error) { return t.Tend(raw, q) })
 }
 
-// binding is what an idempotency key stands for.
+// binding is the sale and the number of units that an idempotency key is bound to.
 type binding struct {
 	sale  string
 	n     uint32
@@ -186,7 +186,7 @@ func (e *Store) BindKey(_ context.Context, key ledger.IdempotencyKey, sale strin
 		return ledger.ErrKeyUsed
 	}
 	looked := 0
-	for k, b := range e.keys { // any two: those that are over stay about as few as those that are not
+	for k, b := range e.keys { // looking at any two keeps the bindings that are over about as few as the others
 		if !now.Before(b.until) {
 			delete(e.keys, k)
 		}
@@ -207,8 +207,8 @@ func (e *Store) Show(_ context.Context, sale string) (ledger.ShowReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ShowReply, error) { return t.Show(raw), nil })
 }
 
-// Glance is ledger.Store's.
-func (e *Store) Glance(_ context.Context, sale string) (string, error) {
+// Revision is ledger.Store's.
+func (e *Store) Revision(_ context.Context, sale string) (string, error) {
 	return with(e, sale, func(t *Twin, _ int64) (string, error) {
 		return fmt.Sprint(t.head.Birth, t.head.Era, t.head.Rev), nil
 	})
@@ -252,10 +252,10 @@ func (e *Store) Create(_ context.Context, sale string, q ledger.CreateRequest) (
 	}
 	t := NewTwinOn(e.node, e.clock().UnixMicro(), q, e.bounds)
 	t.keeping = e.keeping
-	t.head.Birth = max(t.head.Birth, e.birth+1) // two may be made in one microsecond
+	t.head.Birth = max(t.head.Birth, e.birth+1) // two sales may be made in one microsecond
 	e.birth = t.head.Birth
 	e.sales[sale] = t
-	e.tell(sale, t.door)
+	e.report(sale, t.door)
 	return t.view("-"), nil
 }
 
@@ -268,7 +268,7 @@ func (e *Store) Remove(_ context.Context, sale string) error {
 	}
 	delete(e.sales, sale)
 	delete(e.streams, sale)
-	e.tell(sale, ledger.Closed)
+	e.report(sale, ledger.Closed)
 	return nil
 }
 

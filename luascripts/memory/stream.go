@@ -10,14 +10,14 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// stream is what Redis' streams do for order workers, over a twin's events.
+// stream is what a stream of Redis does for order workers, over a twin's events.
 type stream struct {
 	t      *Twin
 	groups map[string]*group
 }
 
 type group struct {
-	last uint64 // number of the newest event given to anybody
+	last uint64 // number of the newest event given to a consumer
 	held map[uint64]*delivery
 }
 
@@ -43,7 +43,7 @@ func (s *stream) group(name string) *group {
 	return s.groups[name]
 }
 
-// needed is the number of the first event that a group has not acknowledged; 0 where there is no such group.
+// needed is the number of the first event that a group has not acknowledged; 0: there is no such group.
 func (s *stream) needed(name string) uint64 {
 	g := s.groups[name]
 	if g == nil {

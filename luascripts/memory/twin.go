@@ -9,50 +9,50 @@ import (
 	"spike/shard"
 )
 
-// Twin is the ledger of one sale in memory, the scripts said again in Go: the same inputs at the same times give the
-// same replies. It has no clock, no I/O and no lock; every method takes the store's clock (Unix microseconds).
+// Twin is the ledger of one sale in memory. It is the scripts said again in Go: the same inputs at the same times give the
+// same replies. It has no clock, no I/O and no lock. Every method takes the store's clock, in Unix microseconds.
 type Twin struct {
-	bounds    ledger.Bounds
-	head      ledger.Head // Recall and State are worked out for each reply
-	door      ledger.State
-	prior     uint64
-	fence     uint64
-	wish      int64
-	wisher    string
-	free      ledger.RangeSet
-	leases    map[uint64]*lease
-	instances map[string]*instance
-	asked     map[string]int64 // when they last asked for a lease
-	sold      map[uint32]owner
-	holds     holdQueue
-	adds      map[string]bool
-	buyers    map[ledger.Buyer][]uint32 // where the sale has a limit
-	answers   map[string]answer
-	winLog    []string
-	noLog     []string
-	numbered  uint64 // events so far
-	events    []ledger.Event
-	keeping   bool // events are kept for who reads them
-	due       bool // the sweep under way has left something
-	freeing   int  // ranges of leases that the script under way may still set free
-	tended    tended
-	node      Node // the server the next call runs on
-	run       uint64
-	floor     uint64
-	began     int64 // the era
-	early     int64 // when it may end, if nothing was lost
-	shut      int64 // ledger time until which it grants nothing
-	past      []pastEra
-	vote      vote
-	lossy     bool
-	backup    bool  // the file the server has it from may be one
-	term      int64 // of leases, the longest seen
-	synced    bool
-	seed      string                 // of the draw, where lots are drawn
-	over      int64                  // when its window is over, by ledger time; 0: not begun; -1: the clock decides
-	entrants  map[ledger.Buyer]int64 // their lots
-	drawn     []ledger.Buyer         // in the order of their lots
-	collected map[ledger.Buyer]ledger.Claim
+	bounds     ledger.Bounds
+	head       ledger.Head // view fills in what depends on the caller, such as Recall and State
+	door       ledger.State
+	prior      uint64
+	fence      uint64
+	recallEnds int64  // ledger time until which the recall stands
+	recaller   string // the instance that asked for it
+	free       ledger.RangeSet
+	leases     map[uint64]*lease
+	instances  map[string]*instance
+	asked      map[string]int64 // when each instance last asked for a lease
+	sold       map[uint32]owner
+	holds      holdQueue
+	adds       map[string]bool
+	buyers     map[ledger.Buyer][]uint32 // serials of each, where the sale has a limit
+	answers    map[string]keptAnswer
+	winLog     []string
+	noLog      []string
+	numbered   uint64 // the number of the newest event
+	events     []ledger.Event
+	keeping    bool // events are kept for order workers
+	due        bool // a sweep of the running script has left something
+	freeing    int  // ranges of leases that the running script may still set free
+	tended     tended
+	node       Node // the server that the next call runs on
+	run        uint64
+	floor      uint64
+	began      int64 // when the era began
+	early      int64 // when the recovery may end if nothing was lost
+	shut       int64 // ledger time until which the recovery grants nothing
+	past       []pastEra
+	vote       vote
+	lossy      bool
+	backup     bool  // the server has the ledger from a file, which may be a backup
+	term       int64 // the longest term of a lease so far
+	synced     bool
+	seed       string                 // of the draw, if there is one
+	over       int64                  // ledger time when the window is over; 0: it has not begun; -1: the clock alone decides
+	entrants   map[ledger.Buyer]int64 // the lot of each
+	drawn      []ledger.Buyer         // in the order of their lots
+	collected  map[ledger.Buyer]ledger.Claim
 }
 
 type lease struct {
@@ -62,14 +62,14 @@ type lease struct {
 	deadline int64
 	hold     int64
 	limbo    bool
-	due      int64 // when the sweep looks at it; too early where a new era has moved its deadline
+	due      int64 // when the sweep looks at the lease; too early if a new era has moved the deadline
 	rem      ledger.RangeSet
 }
 
 type instance struct {
 	node   string
 	seq    uint64
-	era    uint64 // the last it has re-asserted in
+	era    uint64 // the last era in which it re-asserted
 	fences []uint64
 }
 
@@ -91,7 +91,7 @@ func NewTwinOn(n Node, raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin
 	n = n.capped()
 	t := &Twin{bounds: b, node: n, run: n.Run, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{},
 		instances: map[string]*instance{}, asked: map[string]int64{}, sold: map[uint32]owner{},
-		adds: map[string]bool{}, buyers: map[ledger.Buyer][]uint32{}, answers: map[string]answer{}, wisher: "-"}
+		adds: map[string]bool{}, buyers: map[ledger.Buyer][]uint32{}, answers: map[string]keptAnswer{}, recaller: "-"}
 	t.head = ledger.Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
 		Hold: q.Hold.Microseconds(), Opens: ledger.Micro(q.Opens), Closes: ledger.Micro(q.Closes),
 		Limit: uint64(q.Limit), Era: n.Era, Replicas: n.Replicas}
@@ -103,7 +103,7 @@ func NewTwinOn(n Node, raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin
 	return t
 }
 
-// open lets ledger time pass, and refuses who believes in another sale.
+// open lets ledger time pass, and refuses a caller that believes in another sale.
 func (t *Twin) open(raw int64, birth uint64) error {
 	if err := t.believes(birth); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (t *Twin) open(raw int64, birth uint64) error {
 	return nil
 }
 
-// look is open for who writes nothing; peek first, and undo after.
+// look is open for a call that writes nothing. The caller must peek first, and undo afterwards.
 func (t *Twin) look(raw int64, birth uint64) error {
 	if err := t.believes(birth); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (t *Twin) look(raw int64, birth uint64) error {
 	return nil
 }
 
-// peek gives what undoes a look.
+// peek returns a function that undoes a look.
 func (t *Twin) peek() (undo func()) {
 	h, run, fence, floor, began, early := t.head, t.run, t.fence, t.floor, t.began, t.early
 	shut, past, lossy, backup, numbered, due, over, vote := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.over, t.vote
@@ -149,7 +149,7 @@ func (t *Twin) believes(birth uint64) error {
 
 func (t *Twin) commit() { t.head.Rev++ }
 
-// bare says that nobody can sell a unit now, be it free or leased.
+// bare says that no unit is free or leased, so nobody can sell one now.
 func (t *Twin) bare() bool { return t.head.Free == 0 && t.head.Leased == 0 }
 
 func (t *Twin) state() ledger.State {
@@ -169,7 +169,7 @@ func (t *Twin) state() ledger.State {
 
 func (t *Twin) view(inst string) ledger.Head {
 	h := t.head
-	h.Recall = t.wish > h.Now && t.wisher != inst
+	h.Recall = t.recallEnds > h.Now && t.recaller != inst
 	h.State = t.state()
 	h.Due = t.due
 	h.Strangers = t.node.Strangers
@@ -197,7 +197,7 @@ func (t *Twin) instance(id string) *instance {
 	return t.instances[id]
 }
 
-// counter is where the units of a lease are counted.
+// counter is the counter of a lease's units.
 func (t *Twin) counter(l *lease) *uint64 {
 	if l.limbo {
 		return &t.head.Limbo
@@ -205,8 +205,8 @@ func (t *Twin) counter(l *lease) *uint64 {
 	return &t.head.Leased
 }
 
-// drop keeps a lease as it is now, or ends one of which nothing is left.
-func (t *Twin) drop(l *lease) {
+// writeLease stores a changed lease. A lease that has no unit left ends.
+func (t *Twin) writeLease(l *lease) {
 	if l.rem.Len() > 0 {
 		l.due = t.dueAt(l)
 		return
@@ -216,7 +216,7 @@ func (t *Twin) drop(l *lease) {
 	i.fences = slices.DeleteFunc(i.fences, func(f uint64) bool { return f == l.fence })
 }
 
-// ends is a lease's deadline: in a new era as if it had been renewed when that began, for a renewal may be lost.
+// ends is a lease's deadline. In a new era the lease counts as renewed when the era began, because a renewal may be lost.
 func (t *Twin) ends(l *lease) int64 { return max(l.deadline, t.began+t.term) }
 
 func (t *Twin) dueAt(l *lease) int64 {
@@ -227,7 +227,7 @@ func (t *Twin) dueAt(l *lease) int64 {
 	return due
 }
 
-// freeLease gives what is left of a lease back. What is too much for one script waits in limbo, and is due at once.
+// freeLease frees what is left of a lease. If that is too much for one script, the rest waits in limbo, and is due at once.
 func (t *Twin) freeLease(l *lease) {
 	some := l.rem.Shift(t.freeing)
 	t.freeing -= len(some)
@@ -245,13 +245,13 @@ func (t *Twin) freeLease(l *lease) {
 		t.moveLimbo(l, true)
 		l.deadline = min(t.ends(l), t.head.Now-t.bounds.Margin.Microseconds()-l.hold)
 	}
-	t.drop(l)
+	t.writeLease(l)
 	if l.rem.Len() > 0 && !t.bounds.Lacks(LimboShort) {
-		l.due = l.deadline + t.bounds.Margin.Microseconds() + l.hold // the sweep looks; in a new era it waits
+		l.due = l.deadline + t.bounds.Margin.Microseconds() + l.hold // the sweep looks now; in a new era it moves the lease on
 	}
 }
 
-// moveLimbo takes a lease into limbo, or out of it.
+// moveLimbo moves a lease into limbo, or out of it.
 func (t *Twin) moveLimbo(l *lease, limbo bool) {
 	n := l.rem.Len()
 	*t.counter(l) -= n
@@ -259,7 +259,7 @@ func (t *Twin) moveLimbo(l *lease, limbo bool) {
 	*t.counter(l) += n
 }
 
-// sweep moves what is due on, about `most` items, and says how many units' holds were over.
+// sweep ends what is over, about `most` items, and returns how many units' holds were over.
 func (t *Twin) sweep(most int) uint64 {
 	t.sweepAnswers(&t.winLog, 8)
 	t.sweepAnswers(&t.noLog, 8)
@@ -286,12 +286,12 @@ func (t *Twin) sweepLeases(most int) int {
 		}
 		switch {
 		case t.dueAt(l) > t.head.Now && !t.bounds.Lacks(DueAsWritten): // a new era has moved it
-			t.drop(l)
+			t.writeLease(l)
 		case l.limbo || t.bounds.Lacks(NoLimbo):
 			t.freeLease(l)
 		default:
 			t.moveLimbo(l, true)
-			t.drop(l)
+			t.writeLease(l)
 		}
 	}
 	return len(due)
@@ -313,12 +313,12 @@ func (t *Twin) sweepHolds(most int) uint64 {
 	}
 	gone = t.whole(gone)
 	slices.Sort(gone)
-	gone = slices.Compact(gone) // a serial sold again may be in several groups
+	gone = slices.Compact(gone) // a serial that was sold again may be in several groups
 	t.unown(ledger.Expired, gone)
 	return uint64(len(gone))
 }
 
-// whole adds the rest of the reservations that are in gone: one is over as a whole.
+// whole adds the rest of each reservation in gone: a reservation is over as a whole.
 func (t *Twin) whole(gone []uint32) []uint32 {
 	all := slices.Clone(gone)
 	for _, s := range gone {
@@ -332,7 +332,7 @@ func (t *Twin) whole(gone []uint32) []uint32 {
 	return all
 }
 
-// expired looks at one group of holds for those that are over; who has come to a later end since is put down again.
+// expired returns the serials of one group whose holds are over. A serial whose end has moved on goes back into the queue.
 func (t *Twin) expired(group string) (gone []uint32) {
 	t.holds.remove(group)
 	for ; group != ""; group = group[4:] {

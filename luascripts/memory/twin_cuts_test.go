@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// S1: history is cut twice within one recovery, and the second time only after it would have been over. What was
-// re-asserted in the part that is lost is heard of again: it is not called resolved.
+// S1: history is cut twice within one recovery. The second cut comes after the time at which the first recovery would have
+// ended. What was re-asserted in the part that is lost may be re-asserted again: it is not resolved.
 func TestS1TwoCutsInOneRecovery(t *testing.T) {
 	second := time.Second.Microseconds()
 	now := 1000 * second
@@ -46,13 +46,13 @@ func TestS1TwoCutsInOneRecovery(t *testing.T) {
 	}
 }
 
-// Fences of two histories that began with one file differ, and grow: a dump may be older than the last restart.
+// Two histories that began with one file have different fences, and fences grow. A dump may be older than the last restart.
 func TestS1RestartsFromOneFile(t *testing.T) {
 	second := time.Second.Microseconds()
 	again := func(era uint64, now int64, cut int) (fence uint64) {
 		tw := NewTwinOn(Node{Era: 1, Run: 1}, 1000*second, ledger.CreateRequest{Total: 100, Hold: time.Second},
 			ledger.DefaultBounds())
-		for ; cut > 0; cut-- { // the second within the recovery of the first
+		for ; cut > 0; cut-- { // the second cut is within the recovery of the first
 			tw.On(Node{Era: era, Run: era, Fed: NeverFed})
 			must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 			era, now = era+1, now+second
@@ -70,7 +70,8 @@ func TestS1RestartsFromOneFile(t *testing.T) {
 	}
 }
 
-// A file that lost nothing by itself may be of a recovery whose end is lost: fences of that are not used again.
+// A file that lost nothing by itself may be from a recovery whose end is lost. The fences of that recovery are not used
+// again.
 func TestS1FilesOfARecovery(t *testing.T) {
 	second := time.Second.Microseconds()
 	grants := func(nodes ...Node) (fence uint64) {
@@ -109,7 +110,7 @@ func TestRestedThroughManyEras(t *testing.T) {
 		must[ledger.ExpireReply](t)(tw.Expire(now, 1))
 	}
 	q := ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: node.Era - 1, Term: time.Second, Was: acted.Era,
-		Acted: acted.Rev}
+		LastApplied: acted.Rev}
 	if h := must[ledger.ReassertReply](t)(tw.Reassert(now, q)).Head; h.Reopens-h.Now > (10 * time.Second).Microseconds() {
 		t.Errorf("nothing was lost, and nothing is granted for %v", time.Duration(h.Reopens-h.Now)*time.Microsecond)
 	}

@@ -8,32 +8,32 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The twin's Deduct, and what it was answered before.
+// The twin's Deduct, and the answers that it keeps.
 
-// answer is what must be said again to who asks again.
-type answer struct {
+// keptAnswer is an answer that a repeat must get again.
+type keptAnswer struct {
 	until int64
-	keyAnswer
+	outcome
 }
 
-// keyAnswer is what an idempotency key was told.
-type keyAnswer struct {
+// outcome is what an idempotency key was answered.
+type outcome struct {
 	n      uint32
 	answer ledger.Answer
 	claim  ledger.Claim
 	till   int64
 }
 
-// grave is where it is kept that a claim was cancelled.
+// grave is the field that says that a claim was cancelled.
 func grave(c ledger.Claim) string {
 	b := binary.BigEndian.AppendUint32([]byte("x"), c.Serial)
 	b = binary.BigEndian.AppendUint64(b, c.Fence)
 	return string(binary.BigEndian.AppendUint64(b, c.Nonce))
 }
 
-func (t *Twin) answerKept(field string) (keyAnswer, bool) {
+func (t *Twin) answerKept(field string) (outcome, bool) {
 	a, known := t.answers[field]
-	return a.keyAnswer, known && a.until > t.head.Now
+	return a.outcome, known && a.until > t.head.Now
 }
 
 func (t *Twin) answerDrop(log *[]string) {
@@ -41,8 +41,8 @@ func (t *Twin) answerDrop(log *[]string) {
 	*log = (*log)[1:]
 }
 
-func (t *Twin) answerKeep(log *[]string, field string, k keyAnswer) {
-	t.answers[field] = answer{t.head.Now + t.head.Hold + t.bounds.Keep.Microseconds(), k}
+func (t *Twin) answerKeep(log *[]string, field string, k outcome) {
+	t.answers[field] = keptAnswer{t.head.Now + t.head.Hold + t.bounds.Keep.Microseconds(), k}
 	*log = append(*log, field)
 	if uint64(len(*log)) > t.head.Total+uint64(t.bounds.Most) {
 		t.answerDrop(log)
@@ -61,7 +61,7 @@ func (t *Twin) sweepAnswers(log *[]string, most int) {
 	}
 }
 
-// Deduct is deduct.lua, or by lot collect.lua.
+// Deduct is deduct.lua; with ByLot, collect.lua.
 func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, error) {
 	if err := t.open(raw, q.Birth); err != nil {
 		return ledger.DeductReply{}, err
@@ -101,37 +101,37 @@ func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, er
 	case keyed && k.answer == ledger.OverLimit && !t.refusedOften(q.Buyer):
 		t.answerKeep(&t.noLog, field, k)
 	}
-	return t.said(k), nil
+	return t.deductReply(k), nil
 }
 
-// refusedOften says that this buyer has been told as often as is remembered that it is over its limit.
+// refusedOften says that as many of this buyer's keys as are kept got OverLimit.
 func (t *Twin) refusedOften(b ledger.Buyer) bool {
 	field := "l" + string(b[:])
 	count, known := t.answerKept(field)
 	if !known {
-		t.answerKeep(&t.noLog, field, keyAnswer{n: 1})
+		t.answerKeep(&t.noLog, field, outcome{n: 1})
 		return false
 	}
 	if int(count.n) >= t.bounds.Refused {
 		return true
 	}
-	t.answers[field] = answer{t.answers[field].until, keyAnswer{n: count.n + 1}}
+	t.answers[field] = keptAnswer{t.answers[field].until, outcome{n: count.n + 1}}
 	return false
 }
 
 // again answers a key that was answered before.
-func (t *Twin) again(q ledger.DeductRequest, k keyAnswer) ledger.DeductReply {
+func (t *Twin) again(q ledger.DeductRequest, k outcome) ledger.DeductReply {
 	if q.Offer.Count > 0 && (q.Offer.Fence != k.claim.Fence || q.Offer.Nonce != k.claim.Nonce) {
 		t.release(q.Offer)
 	}
 	if k.n != q.N {
-		k = keyAnswer{answer: ledger.KeyUsed}
+		k = outcome{answer: ledger.KeyUsed}
 	}
 	k.claim.Buyer = q.Buyer
-	return t.said(k)
+	return t.deductReply(k)
 }
 
-func (t *Twin) said(k keyAnswer) ledger.DeductReply {
+func (t *Twin) deductReply(k outcome) ledger.DeductReply {
 	t.commit()
 	out := ledger.DeductReply{Head: t.view("-"), Answer: k.answer, Claim: k.claim, Until: k.till}
 	if out.Claim.Count == 0 {
@@ -156,8 +156,9 @@ func (t *Twin) lapse(buyer ledger.Buyer) {
 	t.unown(ledger.Expired, gone)
 }
 
-// limited is the answer for a buyer who would have more than the sale's limit, with its own pending claim, if any.
-func (t *Twin) limited(q ledger.DeductRequest) (k keyAnswer, over bool) {
+// limited is the outcome for a buyer who would have more than the sale's limit, with the buyer's pending claim, if there is
+// one.
+func (t *Twin) limited(q ledger.DeductRequest) (k outcome, over bool) {
 	if !t.overLimit(q) {
 		return k, false
 	}
@@ -166,10 +167,10 @@ func (t *Twin) limited(q ledger.DeductRequest) (k keyAnswer, over bool) {
 		return k, false
 	}
 	c, till := t.ownPending(t.buyers[q.Buyer])
-	return keyAnswer{q.N, ledger.OverLimit, c, till}, true
+	return outcome{q.N, ledger.OverLimit, c, till}, true
 }
 
-func (t *Twin) deduct(q ledger.DeductRequest) keyAnswer {
+func (t *Twin) deduct(q ledger.DeductRequest) outcome {
 	if k, over := t.limited(q); over {
 		return k
 	}
@@ -180,18 +181,18 @@ func (t *Twin) deduct(q ledger.DeductRequest) keyAnswer {
 	case t.head.Unkept() >= uint64(q.N):
 		c, had = t.fromFree(q)
 	}
-	return t.had(q, c, had)
+	return t.bought(q, c, had)
 }
 
-// had is the answer for whoever has got a claim, or none.
-func (t *Twin) had(q ledger.DeductRequest, c ledger.Claim, had bool) keyAnswer {
+// bought is the outcome of a claim, or of none.
+func (t *Twin) bought(q ledger.DeductRequest, c ledger.Claim, had bool) outcome {
 	if !had {
-		return keyAnswer{}
+		return outcome{}
 	}
-	return keyAnswer{q.N, ledger.Granted, c, t.until(c.Expiry)}
+	return outcome{q.N, ledger.Granted, c, t.until(c.Expiry)}
 }
 
-// fromFree makes a claim of n free serials, if the doors are open.
+// fromFree makes a claim of n free serials in a row, if the doors are open.
 func (t *Twin) fromFree(q ledger.DeductRequest) (ledger.Claim, bool) {
 	if t.state() != ledger.Open {
 		return ledger.Claim{}, false
@@ -210,7 +211,7 @@ func (t *Twin) fromFree(q ledger.DeductRequest) (ledger.Claim, bool) {
 	return c, true
 }
 
-// ownPending is the first reservation among a buyer's serials that may still be paid.
+// ownPending is the first of a buyer's reservations that may still be paid.
 func (t *Twin) ownPending(has []uint32) (ledger.Claim, int64) {
 	for _, s := range has {
 		o := t.sold[s]

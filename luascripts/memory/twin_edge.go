@@ -7,7 +7,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What edges ask of the twin.
+// The calls of edges.
 
 // Lease is lease.lua.
 func (t *Twin) Lease(raw int64, q ledger.LeaseRequest) (ledger.LeaseReply, error) {
@@ -19,16 +19,16 @@ func (t *Twin) Lease(raw int64, q ledger.LeaseRequest) (ledger.LeaseReply, error
 	t.commit()
 	out := ledger.LeaseReply{Head: t.view(q.Instance)}
 	if l != nil {
-		out.Grant = t.granted(l)
+		out.Grant = t.grantOf(l)
 	}
 	return out, nil
 }
 
-func (t *Twin) granted(l *lease) ledger.Grant {
+func (t *Twin) grantOf(l *lease) ledger.Grant {
 	return ledger.Grant{Fence: l.fence, Deadline: t.ends(l), Hold: l.hold, Ranges: l.rem.Ranges()}
 }
 
-// leaseFor is the request's lease: the one it was granted before, a new one, or none.
+// leaseFor is the request's lease: the one that the request got before, a new one, or none.
 func (t *Twin) leaseFor(q ledger.LeaseRequest) *lease {
 	me := t.instance(q.Instance)
 	me.node, t.asked[q.Instance] = q.Node, t.head.Now
@@ -46,8 +46,8 @@ func (t *Twin) leaseFor(q ledger.LeaseRequest) *lease {
 	if len(got) > 0 {
 		return t.grant(me, q, got)
 	}
-	if q.Hungry && t.head.Leased > 0 {
-		t.wish, t.wisher = t.head.Now+t.bounds.Wish.Microseconds(), q.Instance
+	if q.Recall && t.head.Leased > 0 {
+		t.recallEnds, t.recaller = t.head.Now+t.bounds.Recall.Microseconds(), q.Instance
 	}
 	return nil
 }
@@ -57,13 +57,14 @@ func (t *Twin) grant(me *instance, q ledger.LeaseRequest, got ledger.Ranges) *le
 		deadline: t.head.Now + q.Term.Microseconds(), rem: ledger.NewRangeSet(got)}
 	me.fences = append(me.fences, l.fence)
 	t.leases[l.fence] = l
-	t.drop(l)
+	t.writeLease(l)
 	t.head.Free -= got.Len()
 	t.head.Leased += got.Len()
 	return l
 }
 
-// forget drops a few instances that have been silent for long and hold nothing; who holds something is looked at again later.
+// forget looks at a few instances that have been silent for long, and drops those that hold nothing. The others are looked at
+// again later.
 func (t *Twin) forget() {
 	var silent []string
 	for id, asked := range t.asked {
@@ -90,7 +91,7 @@ func (t *Twin) fairPart() uint64 {
 			active++
 		}
 	}
-	return (t.forAll() + active) / (active + 1) // the caller is one of them
+	return (t.forAll() + active) / (active + 1) // the caller is one of the active
 }
 
 // Renew is renew.lua.
@@ -113,10 +114,11 @@ func (t *Twin) Renew(raw int64, q ledger.RenewRequest) (ledger.RenewReply, error
 		held[f] = true
 		t.moveLimbo(l, false)
 		l.deadline = max(t.ends(l), t.head.Now+q.Term.Microseconds())
-		t.drop(l)
+		t.writeLease(l)
 		deadlines[k] = l.deadline
 	}
-	// In lost history it may have sold what it does not hold. Who names no lease settles what the dead have left.
+	// In a lossy recovery the instance may have sold units of leases that it does not name. A caller that names no lease only
+	// settles what a dead process left, so its other leases may go.
 	if me != nil && !t.unwritten() && (asserted || len(q.Fences) == 0) {
 		for _, f := range slices.Clone(me.fences) {
 			if l := t.leases[f]; !held[f] && l.req < q.Awaited {
@@ -149,7 +151,7 @@ func (t *Twin) GiveBack(raw int64, q ledger.GiveBackRequest) (ledger.GiveBackRep
 			t.freeLease(l)
 			continue
 		}
-		t.drop(l)
+		t.writeLease(l)
 	}
 	t.head.Free += freed
 	if freed > 0 {
@@ -184,7 +186,7 @@ func (t *Twin) Settle(raw int64, q ledger.SettleRequest) (ledger.SettleReply, er
 	return out, nil
 }
 
-// unsettleable says that only a re-assertion can tell what has become of a claim: its lease may be lost history.
+// unsettleable says that only a re-assertion can tell what became of a claim, because its lease may be in lost history.
 func (t *Twin) unsettleable(inst string, c ledger.Claim) bool {
 	me := t.instances[inst]
 	asserted := me != nil && me.era == t.head.Era
@@ -194,15 +196,15 @@ func (t *Twin) unsettleable(inst string, c ledger.Claim) bool {
 	return !asserted && !owned && !cancelled && c.Expiry > t.head.Now && !t.leased(c) && t.unheard(c.Fence)
 }
 
-// outlasts says that an owner is not there only because the end of it is lost history, as it is where a claim is of a later
-// fence.
+// outlasts says that an owner has its serial by right. If the claim has a later fence, a pending owner is there only because
+// its end is in lost history.
 func (o owner) outlasts(c ledger.Claim) bool { return o.confirmed || o.fence >= c.Fence }
 
-// settling is one batch: its claims become one event, and groups of holds that end at about the same time.
+// settling is one batch. Its claims become one event, and groups of holds that end at about the same time.
 type settling struct {
 	t           *Twin
 	number      uint64
-	old         bool // sent before
+	old         bool // this batch was settled before
 	stand       []ledger.Claim
 	group       string
 	first, last int64
@@ -236,7 +238,7 @@ func (b *settling) settle(c ledger.Claim) ledger.Verdict {
 	return ledger.Kept
 }
 
-// spread is how far apart the ends of a group may be, in microseconds.
+// spread is how far apart the ends of a group's holds may be, in microseconds.
 const spread = 100_000
 
 func (b *settling) hold(c ledger.Claim) {

@@ -9,23 +9,23 @@ import (
 
 // The twin and the history of the server it runs on.
 
-// On says on which server the following calls run.
+// On sets the server on which the following calls run.
 func (t *Twin) On(n Node) { t.node = n.capped() }
 
 // recovering says that a new era grants nothing yet (E2).
 func (t *Twin) recovering() bool { return t.shut > t.head.Now }
 
-// pastEra is how far an era came, as far as it is known here.
+// pastEra is the last rev of an era, as far as it is known here.
 type pastEra struct{ era, rev uint64 }
 
-// origin is where a server may have the ledger from, when its history is not the one the ledger was written in.
+// origin is where a server has the ledger from, if its history is not the one in which the ledger was written.
 type origin int
 
 const (
-	fromMemory  origin = iota // only the name is new
-	fromDisk                  // it has read its own file
+	fromMemory  origin = iota // the same process: only its history's name is new
+	fromDisk                  // the process has read its own file
 	fromPrimary               // it was a replica, and had all that was written in the ledger's history
-	fromUnknown               // what it says fits none of these
+	fromUnknown               // what the server says fits none of these
 )
 
 func (t *Twin) origin() origin {
@@ -43,7 +43,7 @@ func (t *Twin) origin() origin {
 	return fromUnknown
 }
 
-// mayLack says that somebody may have acted on what came after the ledger as it is here.
+// mayLack says that somebody may have acted on answers that are newer than the ledger as it is here.
 func (t *Twin) mayLack(from origin) bool {
 	if from == fromDisk {
 		return !t.synced || !t.node.File || t.bounds.Lacks(DiskForgets)
@@ -51,13 +51,13 @@ func (t *Twin) mayLack(from origin) bool {
 	return from != fromPrimary || t.head.Replicas == 0
 }
 
-// pass lets ledger time pass: not more than a step, whatever the clock says, and whatever has happened.
+// pass lets ledger time pass: at most a step, whatever the clock says.
 func (t *Twin) pass(raw int64) {
 	t.head.Now += min(max(raw-t.head.Raw, 0), t.bounds.Step.Microseconds())
 	t.head.Raw = raw
 }
 
-// enter begins a new era (E1, E2), or lets time pass and counts the replicas.
+// enter begins a new era (E1, E2) if there is one. Otherwise it lets time pass and counts the replicas.
 func (t *Twin) enter(raw int64) bool {
 	n := t.node
 	if t.head.Era == 0 {
@@ -97,9 +97,9 @@ func (t *Twin) enter(raw int64) bool {
 	return true
 }
 
-// cutOff marks where the history known here ends. Fences beyond may have been used in lost history, and, where the ledger comes
-// from a file, nobody may be left to prove it. One file may come back twice: the era, which is drawn at random, keeps what
-// follows apart.
+// cutOff marks where the history that is known here ends. Fences above that may have been used in lost history. If the ledger
+// comes from a file, perhaps nobody is left to prove it. One file may come back twice, so the distance to the next fence
+// depends on the era, which is drawn at random.
 func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 	already := t.unwritten()
 	if t.recovering() && !t.bounds.Lacks(FloorRises) {
@@ -117,12 +117,12 @@ func (t *Twin) cutOff(lossy, file bool, raw, era uint64) {
 	}
 }
 
-// passOn remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost.
+// passOn remembers the last rev of each era. An instance that has acted on a later rev proves that history was lost.
 func (t *Twin) passOn() {
 	t.past = append([]pastEra{{t.head.Era, t.head.Rev}}, t.past[:min(len(t.past), ledger.PastEras-1)]...)
 }
 
-// lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
+// lose begins a lossy recovery in an era that seemed to have lost nothing, because somebody has proved that it has.
 func (t *Twin) lose() {
 	if t.unwritten() {
 		return
@@ -133,8 +133,8 @@ func (t *Twin) lose() {
 	t.close()
 }
 
-// close grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of a
-// lease has spoken, and in no case before who lives has had the time to prove that something was.
+// close grants nothing until every promise from before this era is over. If nothing was lost, it grants nothing until every
+// owner of a lease has re-asserted, and every living edge has had the time to prove a loss.
 func (t *Twin) close() {
 	wait := t.term + t.bounds.Margin.Microseconds()
 	if !t.bounds.Lacks(NoProof) {
@@ -150,7 +150,7 @@ func (t *Twin) close() {
 	}
 }
 
-// catchUp makes it as late, where history was lost, as somebody who lived through it has been told.
+// catchUp moves ledger time, after a loss, to the latest time that a living edge has been told.
 func (t *Twin) catchUp(told int64) {
 	if !t.unwritten() || told <= t.head.Now || t.bounds.Lacks(DeafToTime) {
 		return
@@ -160,12 +160,12 @@ func (t *Twin) catchUp(told int64) {
 	t.close()
 }
 
-// unsure says that it may be later than it is here: nothing is for good.
+// unsure says that the true ledger time may be later than it is here, so nothing may be confirmed yet.
 func (t *Twin) unsure() bool {
 	return t.recovering() && t.head.Now < t.early && (t.lossy || t.backup) && !t.bounds.Lacks(ConfirmAtOnce)
 }
 
-// lasts notes how long leases last: those in lost history, too.
+// lasts notes the longest term of a lease: leases in lost history last as long.
 func (t *Twin) lasts(term time.Duration) {
 	if term.Microseconds() <= t.term {
 		return
@@ -179,7 +179,7 @@ func (t *Twin) lasts(term time.Duration) {
 // unwritten says that promises may be alive that are not written here.
 func (t *Twin) unwritten() bool { return t.recovering() && t.lossy }
 
-// covered is how long a promise binds: the sale's hold, or what stands for it.
+// covered is how long a promise binds: the sale's hold, or the cover if the sale has none.
 func (t *Twin) covered() int64 {
 	if t.head.Hold > 0 {
 		return t.head.Hold
@@ -187,8 +187,8 @@ func (t *Twin) covered() int64 {
 	return t.bounds.Cover.Microseconds()
 }
 
-// reopen ends a recovery before its time: nothing was lost, every owner of a lease from before has said what it has, and
-// whoever lives has had a while to prove that something was.
+// reopen ends a recovery early, if nothing was lost, every owner of a lease from before has re-asserted, and every living
+// edge has had the time to prove a loss.
 func (t *Twin) reopen() {
 	lossy := t.lossy && !t.bounds.Lacks(EarlyRecovery)
 	if !t.recovering() || lossy || t.head.Now < t.early && !t.bounds.Lacks(NoProof) {
@@ -202,8 +202,8 @@ func (t *Twin) reopen() {
 	t.shut = 0
 }
 
-// unheard says that history lost may have had this lease, or more of it than is back: its owner must re-assert it first, and all
-// that it holds (E3).
+// unheard says that lost history may have had this lease, or more of it than is back. Its owner must first re-assert it, with
+// all that the owner holds (E3).
 func (t *Twin) unheard(fence uint64) bool {
 	if !t.recovering() || fence <= t.floor || t.bounds.Lacks(NeverUnheard) {
 		return false
@@ -242,7 +242,7 @@ func (t *Twin) Reassert(raw int64, q ledger.ReassertRequest) (ledger.ReassertRep
 	for _, h := range q.Leases {
 		g := ledger.Grant{Fence: h.Fence}
 		if l := t.leases[h.Fence]; l != nil && l.inst == q.Instance {
-			g = t.granted(l)
+			g = t.grantOf(l)
 		}
 		out.Grants = append(out.Grants, g)
 	}
@@ -269,18 +269,18 @@ func (t *Twin) proves(q ledger.ReassertRequest) bool {
 	switch q.Was {
 	case 0:
 		return false
-	case t.head.Era: // a primary of old has come back under its name
-		return q.Acted > t.head.Rev
+	case t.head.Era: // an old primary has come back with its old history
+		return q.LastApplied > t.head.Rev
 	}
 	for _, p := range t.past {
 		if p.era == q.Was {
-			return q.Acted > p.rev
+			return q.LastApplied > p.rev
 		}
 	}
 	return true
 }
 
-// keep lets go of what the owner does not name, unless it may have been sold in lost history.
+// keep frees what the owner does not name, unless that may have been sold in lost history.
 func (t *Twin) keep(l *lease, h ledger.Held) {
 	if t.unwritten() {
 		return
@@ -296,10 +296,10 @@ func (t *Twin) keep(l *lease, h ledger.Held) {
 		t.head.Gen++
 	}
 	l.rem = kept
-	t.drop(l)
+	t.writeLease(l)
 }
 
-// letGo frees ranges that have left a lease.
+// letGo frees ranges that have been cut from a lease.
 func (t *Twin) letGo(l *lease, ranges ledger.Ranges) {
 	for _, r := range ranges {
 		t.free.Add(r)
@@ -320,11 +320,11 @@ func (t *Twin) restore(q ledger.ReassertRequest, h ledger.Held) {
 	soon := t.head.Now + q.Term.Microseconds()
 	l.deadline = max(t.ends(l), min(max(h.Deadline, soon), soon+t.covered()))
 	t.fence = max(t.fence, h.Fence)
-	t.head.Lots.Kept = min(t.head.Lots.Kept, t.head.Free) // who has sold a unit has the better right
-	t.drop(l)
+	t.head.Lots.Kept = min(t.head.Lots.Kept, t.head.Free) // a sold unit goes before a unit kept for a winner
+	t.writeLease(l)
 }
 
-// found is a lease of lost history: as much of it as is back already, or none of it yet.
+// found is a lease of lost history: what is back of it already, or an empty one.
 func (t *Twin) found(q ledger.ReassertRequest, h ledger.Held) *lease {
 	if l := t.leases[h.Fence]; l != nil {
 		t.moveLimbo(l, false)
@@ -337,7 +337,8 @@ func (t *Twin) found(q ledger.ReassertRequest, h ledger.Held) *lease {
 	return l
 }
 
-// takeOver is every serial of r without a better right: what lower fences have goes free first.
+// takeOver cuts every serial of r that nobody has by a higher right, and returns it. It first frees what leases and pending
+// owners with lower fences have of r.
 func (t *Twin) takeOver(fence uint64, r shard.Range) ledger.Ranges {
 	if r.Start >= r.End {
 		return nil
@@ -350,7 +351,7 @@ func (t *Twin) takeOver(fence uint64, r shard.Range) ledger.Ranges {
 		if l := t.leases[f]; f < fence {
 			if got := l.rem.CutAll(r); len(got) > 0 {
 				t.letGo(l, got)
-				t.drop(l)
+				t.writeLease(l)
 			}
 		}
 	}
@@ -359,7 +360,7 @@ func (t *Twin) takeOver(fence uint64, r shard.Range) ledger.Ranges {
 	return got
 }
 
-// disown takes pending owners under lower fences out of r: they had ended before the serial was leased again.
+// disown ends the reservations in r that have lower fences. They had ended before the serial was leased again.
 func (t *Twin) disown(fence uint64, r shard.Range) {
 	var gone []uint32
 	for s := r.Start; s < r.End; s++ {

@@ -8,7 +8,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// A second era, which lost nothing, does not end the wait for what the first may have lost.
+// A second era that lost nothing does not end the wait for what the first may have lost.
 func TestSecondEraKeepsTheFirstOnesWait(t *testing.T) {
 	b := ledger.DefaultBounds()
 	second := time.Second.Microseconds()
@@ -30,7 +30,7 @@ func TestSecondEraKeepsTheFirstOnesWait(t *testing.T) {
 		t.Fatalf("%+v", first)
 	}
 	floor := tw.floor
-	tw.fence += 10 // leases of lost history have been brought back
+	tw.fence += 10 // leases of lost history came back
 	look(Node{Era: 2, Run: 2, Replicas: 1})
 	second2 := look(Node{Era: 3, Run: 3})
 	if second2.Reopens < first.Reopens || !tw.lossy || tw.floor != floor {
@@ -38,7 +38,7 @@ func TestSecondEraKeepsTheFirstOnesWait(t *testing.T) {
 	}
 }
 
-// Who has acted on more than is written here proves that history was lost; who has not proves nothing.
+// An instance that has acted on more than is written here proves that history was lost. Any other instance proves nothing.
 func TestActingProvesLoss(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -53,14 +53,14 @@ func TestActingProvesLoss(t *testing.T) {
 			ledger.DefaultBounds())
 		tw.On(Node{Era: 2, Run: 2, Followed: 1, Fed: WasFed})
 		r, err := tw.Reassert(1e9+1000, ledger.ReassertRequest{Party: ledger.Party{Instance: "i"}, Era: 2, Term: time.Second,
-			Was: c.was, Acted: c.acted})
+			Was: c.was, LastApplied: c.acted})
 		if err != nil || tw.lossy != c.lossy || (r.Reopens-r.Now > time.Minute.Microseconds()) != c.lossy {
 			t.Errorf("acted %s: lossy %v, %+v %v", c.name, tw.lossy, r, err)
 		}
 	}
 }
 
-// A lost history's fences do not come again: not when the clock is behind, and not when the file knew of none.
+// The fences of a lost history are not used again, whether the clock is behind, or the file knew of no fence.
 func TestP2LostFencesDoNotComeAgain(t *testing.T) {
 	hour := time.Hour.Microseconds()
 	for _, c := range []struct {
@@ -95,7 +95,8 @@ func TestP2LostFencesDoNotComeAgain(t *testing.T) {
 	}
 }
 
-// The file may be a backup, and before anybody had the time to say so its replica is promoted: nothing is paid for meanwhile.
+// The file may be a backup, and the server's replica may be promoted before any edge had the time to say so. Nothing is
+// confirmed meanwhile.
 func TestBackupThenPromoted(t *testing.T) {
 	now := time.UnixMicro(1_700_000_000_000_000)
 	e := New(ledger.DefaultBounds(), func() time.Time { return now })

@@ -7,9 +7,9 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The twin's lots: lots.lua said again.
+// The twin's draw: lots.lua said again.
 
-// beginLots is create.lua's part.
+// beginLots is the part of create.lua that begins a draw.
 func (t *Twin) beginLots(q ledger.CreateRequest) {
 	if q.Shuffle == 0 {
 		return
@@ -22,8 +22,8 @@ func (t *Twin) beginLots(q ledger.CreateRequest) {
 	t.seed, t.entrants, t.collected = q.DrawSeed(), map[ledger.Buyer]int64{}, map[ledger.Buyer]ledger.Claim{}
 }
 
-// window notes when the window is over by ledger time: it is as long as it is said to be from the first script on that finds
-// it open.
+// window notes when the window is over by ledger time. The window begins with the first script that finds it open, and has
+// its full length from there.
 func (t *Twin) window() {
 	switch {
 	case t.head.Raw < t.head.Opens:
@@ -33,7 +33,7 @@ func (t *Twin) window() {
 	}
 }
 
-// passLots is what time does: the draw, and the end of collecting.
+// passLots does what is due: the draw, or the end of collecting.
 func (t *Twin) passLots() {
 	l := &t.head.Lots
 	if l.Window > 0 && l.Drawn == 0 {
@@ -69,14 +69,14 @@ func (t *Twin) draw() {
 	t.head.Gen++
 }
 
-// prolong gives winners their time again, from then on.
+// prolong gives winners their whole time to collect again, counted from `from`.
 func (t *Twin) prolong(from int64) {
 	if t.head.Lots.Window > 0 {
 		t.head.Lots.Ends = max(t.head.Lots.Ends, from+t.covered())
 	}
 }
 
-// hasLot says whether a unit is kept for this buyer, if it has not collected.
+// hasLot says whether a unit is kept for this buyer, unless the buyer has collected it.
 func (t *Twin) hasLot(b ledger.Buyer) bool {
 	l := t.head.Lots
 	return l.Kept > 0 && slices.Contains(t.drawn[:l.Winners], b)
@@ -98,7 +98,7 @@ func (t *Twin) EnterDraw(raw int64, q ledger.EnterRequest) (ledger.EnterReply, e
 	return ledger.EnterReply{Head: t.view("-"), Entered: entered}, nil
 }
 
-// secret is the seed once it is no secret any more, and what was shown of it before.
+// secret is the seed, once it may be shown, and the seal that is always shown.
 func (t *Twin) secret() (s ledger.Secret) {
 	if t.head.Lots.Window == 0 {
 		return s
@@ -121,16 +121,16 @@ func (t *Twin) Draw(raw int64, from, most int) ledger.DrawReply {
 	return out
 }
 
-// collect is collect.lua: the unit drawn, or the one collected before.
-func (t *Twin) collect(q ledger.DeductRequest) keyAnswer {
+// collect is collect.lua: the unit that the buyer won, or has collected before.
+func (t *Twin) collect(q ledger.DeductRequest) outcome {
 	if c, done := t.collected[q.Buyer]; done && !t.bounds.Lacks(LotTwice) {
 		if q.Ever || q.Key == (ledger.IdempotencyKey{}) && t.life(c) == ledger.IsPending {
-			return t.had(q, c, true)
+			return t.bought(q, c, true)
 		}
-		return keyAnswer{}
+		return outcome{}
 	}
 	if q.N != 1 || !t.hasLot(q.Buyer) {
-		return keyAnswer{}
+		return outcome{}
 	}
 	if k, over := t.limited(q); over {
 		return k
@@ -140,5 +140,5 @@ func (t *Twin) collect(q ledger.DeductRequest) keyAnswer {
 		t.head.Lots.Kept--
 		t.collected[q.Buyer] = c
 	}
-	return t.had(q, c, had)
+	return t.bought(q, c, had)
 }

@@ -8,7 +8,7 @@ import (
 	"spike/shard"
 )
 
-// What operators ask of the twin.
+// The calls of operators.
 
 // Show is show.lua.
 func (t *Twin) Show(raw int64) ledger.ShowReply {
@@ -22,7 +22,7 @@ func (t *Twin) Show(raw int64) ledger.ShowReply {
 	return out
 }
 
-// Mend is mend.lua: the twin has no hash, so that all that shows is that those who listen look again.
+// Mend is mend.lua. The twin has no hash, so Mend only tells listeners to look again.
 func (t *Twin) Mend(raw int64) (ledger.Head, error) {
 	if err := t.open(raw, 0); err != nil {
 		return ledger.Head{}, err
@@ -62,23 +62,23 @@ func (t *Twin) Change(raw int64, q ledger.ChangeRequest) (ledger.Head, error) {
 	return t.view("-"), nil
 }
 
-// holdings is the whole account, as Redis' audit has it.
+// holdings is the whole account, in the form of Redis' audit.
 func (t *Twin) holdings() ledger.Holdings {
 	out := ledger.Holdings{Head: t.head, Owned: uint64(len(t.sold)), Prior: t.prior, Collected: uint64(len(t.collected)),
 		Free:   t.free.Ranges(),
-		Census: &ledger.Census{}, Leases: map[uint64]ledger.HeldLease{}, Indexed: -1}
+		Owners: &ledger.OwnerScan{}, Leases: map[uint64]ledger.HeldLease{}, Indexed: -1}
 	for _, f := range sortedKeys(t.leases) {
 		l := t.leases[f]
 		out.Leases[f] = ledger.HeldLease{Fence: l.fence, Limbo: l.limbo, Rest: l.rem.Ranges()}
 	}
 	for s, o := range t.sold {
 		if o.confirmed {
-			out.Census.Confirmed++
+			out.Owners.Confirmed++
 		} else {
-			out.Census.Pending++
+			out.Owners.Pending++
 		}
 		if t.liesElsewhere(s) {
-			out.Census.Twice = append(out.Census.Twice, s)
+			out.Owners.Twice = append(out.Owners.Twice, s)
 		}
 	}
 	return out

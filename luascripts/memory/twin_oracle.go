@@ -4,9 +4,9 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What the scripts' oracle sees of the twin and does to it, besides calls.
+// What the oracle of the scripts' tests reads of the twin and does to it, besides calls.
 
-// Mark is the sale's, as the store's.
+// Mark is the sale's mark, as ledger.Store's Marks gives it.
 func (t *Twin) Mark() ledger.Mark {
 	return ledger.Mark{Birth: t.head.Birth, Era: t.head.Era, Rev: t.anchor(), Events: t.numbered}
 }
@@ -14,13 +14,13 @@ func (t *Twin) Mark() ledger.Mark {
 // KeepEvents keeps the events from now on.
 func (t *Twin) KeepEvents() { t.keeping = true }
 
-// Events are those that were kept.
+// Events are the kept events.
 func (t *Twin) Events() []ledger.Event { return t.events }
 
-// Fence is the newest one.
+// Fence is the newest fence.
 func (t *Twin) Fence() uint64 { return t.fence }
 
-// Past is the eras that are remembered.
+// Past is the eras that the ledger remembers.
 func (t *Twin) Past() (eras []uint64) {
 	for _, p := range t.past {
 		eras = append(eras, p.era)
@@ -28,10 +28,10 @@ func (t *Twin) Past() (eras []uint64) {
 	return eras
 }
 
-// Undraw puts the draw back as it was. A refused call may have drawn lots, and a refused script writes nothing.
+// Undraw undoes the draw of a refused call: a refused script writes nothing.
 func (t *Twin) Undraw(before ledger.Head) { t.head.Lots, t.head.Gen = before.Lots, before.Gen }
 
-// Rewrite makes it look as if the ledger had been written by another process, or in another era; 0: as it is.
+// Rewrite makes the ledger look as if another process, or another era, had written it; 0 leaves the value.
 func (t *Twin) Rewrite(run, era uint64) {
 	if run > 0 {
 		t.run = run

@@ -8,7 +8,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Row A7: who is over the limit fills no memory with new keys: a buyer's first sixteen are remembered.
+// Row A7: a buyer over the limit cannot fill memory with new keys. Only a buyer's first sixteen refused keys are kept.
 func TestA7RefusedKeysAreForgotten(t *testing.T) {
 	tw := NewTwin(1_800_000_000_000_000, ledger.CreateRequest{Total: 9, Hold: time.Minute, Limit: 1}, ledger.DefaultBounds())
 	for key := uint64(1); key < 300; key++ {

@@ -8,22 +8,22 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// The twin and the replicas that must have what is acted on.
+// The twin's count of replicas: how many must have an answer before it is acted on.
 
-// obey takes the operator's word for how many there are at the most.
+// obey applies the operator's word on the most replicas that there are.
 func (t *Twin) obey() {
 	if t.node.Capped {
 		t.head.Replicas = min(t.head.Replicas, t.node.Cap)
 	}
 }
 
-// vote is what is kept of a vote that has taken replicas off the count; nothing, where were is 0.
+// vote is kept after a vote that took replicas off the count; were 0: there is none.
 type vote struct {
-	were   uint64 // there were so many
-	agreed string // the lineup agreed upon
+	were   uint64 // how many were counted before the vote
+	agreed string // the lineup that was agreed upon
 }
 
-// lineupParts is how many follow, and how often anybody has begun to.
+// lineupParts is how many replicas follow, and how often any began to follow.
 func lineupParts(lineup string) (here int, syncs uint64) {
 	names, count, _ := strings.Cut(lineup, "#")
 	if names != "" {
@@ -33,10 +33,10 @@ func lineupParts(lineup string) (here int, syncs uint64) {
 	return here, syncs
 }
 
-// voteEnds waits again for as many as there were, if more have come since the vote than are here: one who has come and gone
-// may be promoted.
+// voteEnds ends a vote, and waits again for as many replicas as before it, if more replicas have come since the vote than are
+// here. A replica that came and went may be promoted.
 func (t *Twin) voteEnds() {
-	if t.head.Replicas >= t.vote.were { // nobody is voted out, or all are back
+	if t.head.Replicas >= t.vote.were { // no replica is voted out, or all are back
 		t.vote = vote{}
 		return
 	}
@@ -82,7 +82,7 @@ func (t *Twin) Reopen(raw int64, q ledger.ReopenRequest) (ledger.Head, error) {
 	return t.view("-"), nil
 }
 
-// sells is the ledger time until which edges may sell from leases of lost history; 0: none does.
+// sells is the ledger time until which edges may sell from leases of lost history; 0: no edge does.
 func (t *Twin) sells() int64 {
 	ends := t.began + t.term + t.bounds.Margin.Microseconds()
 	if t.early == 0 || ends <= t.head.Now || t.bounds.Lacks(KnownOnly) {

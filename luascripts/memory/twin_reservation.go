@@ -8,9 +8,9 @@ import (
 	"spike/shard"
 )
 
-// The twin and one reservation.
+// The twin's reservations.
 
-// leased says whether the claim's lease still has all of it.
+// leased says whether the claim's lease still has all of the claim.
 func (t *Twin) leased(c ledger.Claim) bool {
 	l := t.leaseOf(c)
 	if l == nil || l.limbo && t.bounds.Lacks(LimboDeaf) {
@@ -26,7 +26,7 @@ func (t *Twin) unlease(c ledger.Claim) bool {
 		return false
 	}
 	*t.counter(l) -= uint64(c.Count)
-	t.drop(l)
+	t.writeLease(l)
 	return true
 }
 
@@ -42,7 +42,7 @@ func (t *Twin) write(c ledger.Claim, number uint64) {
 	t.head.Pending += uint64(c.Count)
 }
 
-// own makes a claim pending whose units have left where they were.
+// own makes a claim pending. Its units must have left their lease, or the free stock.
 func (t *Twin) own(c ledger.Claim) {
 	t.event(ledger.Reserved, []ledger.Claim{c})
 	t.write(c, t.numbered)
@@ -54,7 +54,7 @@ func (t *Twin) own(c ledger.Claim) {
 	}
 }
 
-// unown puts serials, in their order, back on sale.
+// unown puts serials, which must be in order, back on sale.
 func (t *Twin) unown(kind ledger.EventKind, gone []uint32) {
 	if len(gone) == 0 {
 		return
@@ -97,7 +97,7 @@ func (t *Twin) event(kind ledger.EventKind, claims []ledger.Claim) {
 	}
 }
 
-// claimed is the life of a claim whose settle is still to come; unheard, of one whose lease may be lost history.
+// claimed is the life of a claim that is not settled yet; unheard, of a claim whose lease may be in lost history.
 const (
 	claimed = ledger.IsExpired + 1
 	unheard = ledger.IsExpired + 2
@@ -131,7 +131,7 @@ func (t *Twin) life(c ledger.Claim) ledger.Life {
 	return ledger.IsExpired
 }
 
-// settled is the claim's life, once it is settled.
+// settled settles the claim if it is still to be settled, and returns its life.
 func (t *Twin) settled(c ledger.Claim) ledger.Life {
 	life := t.life(c)
 	if life != claimed {
@@ -152,7 +152,7 @@ func (t *Twin) release(c ledger.Claim) ledger.Life {
 		gone = append(gone, s)
 	}
 	t.unown(ledger.Cancelled, gone)
-	t.answerKeep(&t.noLog, grave(c), keyAnswer{})
+	t.answerKeep(&t.noLog, grave(c), outcome{})
 	return ledger.IsCancelled
 }
 
@@ -162,7 +162,7 @@ func (t *Twin) Confirm(raw int64, birth uint64, c ledger.Claim) (ledger.Reservat
 		return ledger.ReservationReply{}, err
 	}
 	if life := t.life(c); t.unsure() && (life == ledger.IsPending || life == claimed) {
-		t.commit() // time passes, though nobody else calls
+		t.commit() // time passes even if nobody else calls
 		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
 			Why: "history was lost: it may be later than it is here"}
 	}
@@ -198,7 +198,7 @@ func (t *Twin) Cancel(raw int64, birth uint64, c ledger.Claim) (ledger.Reservati
 	return ledger.ReservationReply{Head: t.view("-"), Life: life}, nil
 }
 
-// Reservation is reservation.lua; needed is the number of the first event the order workers have not stored.
+// Reservation is reservation.lua. needed is the number of the first event that the order workers have not stored.
 func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint64) (ledger.ReservationReply, error) {
 	defer t.peek()()
 	if err := t.look(raw, birth); err != nil {
@@ -223,7 +223,7 @@ func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint6
 	return out, nil
 }
 
-// until is when a claim's hold ends by the store's clock.
+// until is when a claim's hold ends, by the store's clock.
 func (t *Twin) until(expiry int64) int64 {
 	if t.head.Hold == 0 {
 		return 0

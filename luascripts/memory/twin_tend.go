@@ -4,11 +4,11 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// tended is the rev of the newest script that somebody may have a time from, as the newest calm one saw it, and the rev that
-// one left.
+// tended belongs to the newest calm script: last is the rev that it left, and anchor is the rev of the newest script before
+// it that gave somebody a time.
 type tended struct{ anchor, last uint64 }
 
-// anchor is the rev of the newest script that somebody may have a time from.
+// anchor is the rev of the newest script that may have given somebody a time.
 func (t *Twin) anchor() uint64 {
 	if t.tended.last != t.head.Rev {
 		return t.head.Rev
@@ -16,7 +16,7 @@ func (t *Twin) anchor() uint64 {
 	return t.tended.anchor
 }
 
-// commitCalm ends a script that gives nobody a time to count from: no deadline, no hold.
+// commitCalm ends a calm script: one that gives nobody a time to count from, no deadline and no hold.
 func (t *Twin) commitCalm() {
 	anchor := t.anchor()
 	t.commit()
@@ -37,7 +37,7 @@ func (t *Twin) Tend(raw int64, q ledger.TendRequest) (ledger.TendReply, error) {
 	return ledger.TendReply{Head: t.view("-"), Freed: freed, Next: t.next()}, nil
 }
 
-// next is when a hold may be over, or a recovery is.
+// next is when the first hold or the recovery may be over.
 func (t *Twin) next() (at int64) {
 	earliest := func(when int64) {
 		if at == 0 || when < at {

@@ -1,36 +1,36 @@
 /*
- * lease.pml: the lease protocol, small enough to be searched whole. `make model` runs it with spin for each kind of store
- * (STORE), without an error, and once for each guard left out (LACKS), which must be found.
+ * lease.pml: the lease protocol, small enough for a whole search. `make model` runs it with spin. For each kind of store (STORE)
+ * the search must find no error. For each guard that is left out (LACKS) it must find one.
  *
- * Everything that a script does is one step. What an edge does with the answer is another. Time is ticks: what ends is counted
- * down, so that no state has a date in it.
+ * A script is one step. What an edge does with the answer is another step. Time is in ticks, and what will end is counted down,
+ * so that no state has a date in it.
  *
- *   SERIALS  units; each is a lease of its own, and the lowest that is free is granted first
+ *   SERIALS  units; each has a lease of its own, and the lowest free unit is granted first
  *   edges    0 and 1, and an heir: it follows 0 after its death and has its ring, or it stands beside 0 and has a copy of its ring
  *   FILE     a lone store, which forgets what came after its file was written
- *   BACKUP   a lone store which forgets nothing, until somebody puts an older file in its place; all edges live
+ *   BACKUP   a lone store, which forgets nothing until somebody replaces its file by an older one; all edges live
  *   REPLICA  a store that a replica replaces; the replica has what was waited for; a vote takes a dead replica off the count
  *
- * What goes wrong: a request is executed late, or never, or after its asker gave up; an answer is late or lost; an edge stands
- * still for as long as it likes; edge 0 is killed, with its machine or without; its ring is copied; the store's clock is J
- * ahead, and says anything at a restart; the store is cut off from its replica.
+ * What goes wrong: a request is executed late, never, or after its edge gave up; an answer is late or lost; an edge stands still
+ * for any time; edge 0 is killed, with its machine or without; its ring is copied; the store's clock is J ahead, and may say
+ * anything after a restart; the store is cut off from its replica.
  *
  * What holds:
  *   I1     a buyer is told of a unit only while nobody else has it: no promise of it is alive, and nobody has paid for it
- *   E3     a claim is never called resolved while its time is not over and its ring is there
- *   row 8  a hold lasts as long as was told
- *   live   (ltl, with -DLIVE) what a dead edge had leased is free at last, or another's, or paid; a recovery ends. Its search
- *          is of runs in which whoever can always do something does something at last: time passes, and somebody sweeps.
- * That a fence is given once (I4) is taken for granted: era.lua sees to it.
+ *   E3     no claim is called resolved while its time is not over and its ring is there
+ *   row 8  a hold lasts as long as its buyer was told
+ *   live   (ltl, with -DLIVE) in the end a unit that a dead edge had leased is free, another's, or paid; and a recovery ends. The
+ *          search is of runs in which a process that can always act acts in the end: time passes, and somebody sweeps.
+ * The model takes for granted that a fence is given only once (I4): era.lua sees to it.
  *
- * The constants below bound what happens; `check` has those of each search. No search has all of it: BACKUP has no kills; with
- * two serials no edge renews or dies, nobody deducts and no clock jumps; edge 1 never renews; `live` is of FILE.
+ * The constants below bound what happens; `check` has the constants of each search. No search has everything: BACKUP has no
+ * kills; with two serials no edge renews or dies, nobody deducts and no clock jumps; edge 1 never renews; `live` is of FILE.
  *
- * Left out: ranges, batches, n > 1, limits, keys, draws, cancels; the ring's slots, and the taker who sleeps within a Take
- * (edge/allotment/doc.go and the simulator have both); recall and fair parts; an old primary that still answers (nobody waits
- * for it with success; where WAIT_RENEW is left out it renews); ledger time that stands still because nobody calls; wall clocks
- * of edges (they only end a lease sooner); calls that are executed twice; a re-assertion that is sent before what it names has
- * changed, or whose answer is late; tokens of a lone store that lost history (they are a named loss).
+ * Left out: ranges, batches, n > 1, limits, keys, draws, cancels; the ring's slots, and a taker that sleeps within a Take
+ * (edge/allotment/doc.go and the simulator have both); recall and fair parts; an old primary that still answers (its waits fail;
+ * but if WAIT_RENEW is left out, it renews); ledger time that stands still because nobody calls; wall clocks of edges (they only
+ * end a lease sooner); calls that are executed twice; a re-assertion that is sent before its leases change, or whose answer is
+ * late; tokens of a lone store that lost history (a named loss).
  */
 
 #define FILE    1
@@ -50,7 +50,7 @@
 #define ASKED 1 /* lease calls of an edge */
 #endif
 #ifndef DEDUCTS
-#define DEDUCTS 1 /* of them */
+#define DEDUCTS 1 /* of these grants */
 #endif
 #ifndef RENEWERS
 #define RENEWERS 1 /* edges that renew: 0, or both */
@@ -65,49 +65,49 @@
 #define KILLS 1
 #endif
 
-/* The guards, each left out by -DLACKS=NAME. */
+/* The guards. -DLACKS=NAME leaves one out: then the comment holds. */
 #define NOTHING           0
-#define NO_MARGIN         1  /* edges sell until their lease's last moment, and the ledger frees it then */
+#define NO_MARGIN         1  /* edges sell until their lease's last moment, and the ledger frees the unit then */
 #define SENT_LATE         2  /* a lease's life is counted from the answer, not from the send */
 #define NO_LIMBO          3  /* a dead lease's units are free at once */
-#define CLOCK_UNCAPPED    4  /* a jump of the store's clock is a jump of ledger time */
+#define CLOCK_UNCAPPED    4  /* ledger time jumps with the store's clock */
 #define GIVE_BACK_REFILLS 5  /* a unit is on sale again after it was given back */
-#define AWAITED_FREED     6  /* a renewal lets go of a lease whose grant is on its way */
-#define COPY_IS_PROOF     7  /* who has a copy of a ring calls its owner's units unsold */
-#define RECOVER_BLIND     8  /* the next edge lets go of leases before it settles the ring */
-#define WALL_GAP          9  /* at a restart ledger time passes as far as the wall clock says */
+#define AWAITED_FREED     6  /* a renewal frees a lease whose grant is on its way */
+#define COPY_IS_PROOF     7  /* an edge with a copy of a ring calls its owner's units unsold */
+#define RECOVER_BLIND     8  /* the next edge frees leases before it settles the ring */
+#define WALL_GAP          9  /* at a restart ledger time gains what the wall clock says */
 #define ORIGIN_BY_CLOCK   10 /* a wall clock says that a restart has lost nothing */
 #define SHORT_RECOVERY    11 /* units are granted before the promises of lost history are over */
 #define LEASE_ANY_ERA     12 /* units are leased in a recovery */
 #define DEDUCT_ANY_ERA    13 /* units are deducted in a recovery */
-#define FENCE_COUNTS      14 /* fences count up: a lost history's come again */
+#define FENCE_COUNTS      14 /* fences count up, so those of a lost history are used again */
 #define OLD_DEADLINES     15 /* a new era leaves deadlines as its file has them */
-#define LOSSY_FREES       16 /* in lost history a renewal lets go of what its caller does not name */
-#define NEVER_UNHEARD     17 /* what lost history may have had is called resolved */
+#define LOSSY_FREES       16 /* in a lossy recovery a renewal frees what its caller does not name */
+#define NEVER_UNHEARD     17 /* a claim that lost history may have had is called resolved */
 #define RENEW_UNASSERTED  18 /* in a recovery an edge renews before it has re-asserted */
 #define ASSERT_ENDED      19 /* an edge re-asserts a lease that may have ended */
-#define NO_PROOF_TIME     20 /* a restart from disk opens before an edge that lives can come */
-#define NO_PROOF          21 /* an edge that has acted on more than the file has does not say so */
-#define WAIT_LEASE        22 /* each is acted on before the replica has it */
+#define NO_PROOF_TIME     20 /* a restart from disk grants before a living edge can come */
+#define NO_PROOF          21 /* an edge that has acted on more than the file has says nothing of it */
+#define WAIT_LEASE        22 /* from here to WAIT_CONFIRM: each is acted on before the replica has it */
 #define WAIT_RENEW        23
 #define WAIT_SETTLE       24
 #define WAIT_DEDUCT       25
 #define WAIT_CONFIRM      26
 #define RECOUNT_ONLINE    27 /* a vote sets the count to the replicas that are there when it ends */
-#define SWEEP_OWNED       28 /* the end of a hold frees what was paid */
-#define OLD_ANSWER        29 /* having re-asserted, an edge acts on an answer of the era before */
-#define RENEW_OLD_CALL    30 /* a renewal sent before its edge has re-asserted counts when it comes after */
+#define SWEEP_OWNED       28 /* the end of a hold frees a paid unit */
+#define OLD_ANSWER        29 /* after its re-assertion an edge acts on an answer of the era before */
+#define RENEW_OLD_CALL    30 /* a renewal that was sent before the re-assertion counts after it */
 #define ASSERT_LATE       31 /* an edge re-asserts a lease that has ended if the store's clock has jumped */
 #define OWNER_FREES       32 /* a lease that is over waits for its owner */
-#define AWAIT_ALL         33 /* a recovery ends only when every edge has spoken */
+#define AWAIT_ALL         33 /* a recovery ends only when every edge has re-asserted */
 #ifndef LACKS
 #define LACKS NOTHING
 #endif
 #define GUARD(g) (LACKS != g)
 
 /*
- * Ticks. An edge sells up to the last moment of its lease less the margin: SELLS is one more, for what lies between two ticks
- * counts as the earlier. FREES is lease, margin and hold: then the ledger frees what nobody has settled.
+ * Ticks. An edge sells up to the last moment of its lease less the margin: SELLS is one more, because a moment between two ticks
+ * counts as the earlier tick. FREES is lease, margin and hold: then the ledger frees a unit that nobody has settled.
  */
 #define LEASE  2
 #define MARGIN 1
@@ -116,7 +116,7 @@
 #endif
 #define JUMP   1
 #ifndef PROOF
-#define PROOF  2 /* where an older file may come back: SELLS and the jumps, at least, for an answer may be that late */
+#define PROOF  2 /* if an older file may come back, at least SELLS and the jumps, because an answer may be that late */
 #endif
 #define SELLS  (LEASE + 1 - (GUARD(NO_MARGIN) -> MARGIN : 0))
 #define FREES  (LEASE + (GUARD(NO_MARGIN) -> MARGIN : 0) + (GUARD(NO_LIMBO) -> HOLD : 0))
@@ -125,19 +125,19 @@
 #define EDGES  2
 #define NOBODY 7
 
-/* Of a unit, in the ledger. Limbo is leased with no more than HOLD to go. */
+/* The states of a unit in the ledger. Limbo is LEASED with at most HOLD to go. */
 #define FREE      0
 #define LEASED    1
 #define PENDING   2
 #define CONFIRMED 3
 
-/* Of a unit, at an edge. CLAIM is in the ring: it outlives the process. */
+/* The states of a unit at an edge. A CLAIM is in the ring, which outlives the process. */
 #define NONE  0
 #define STOCK 1
 #define CLAIM 2
 #define BACK  3
 
-/* Of a call. */
+/* The states of a call. */
 #define QUIET    0
 #define SENT     1
 #define ANSWERED 2
@@ -149,21 +149,21 @@ typedef Ledger {
 	byte ends[SERIALS];
 	byte request[SERIALS];
 	byte newest;    /* fence */
-	byte floor;     /* a fence above is of lost history, where it is not here */
-	byte shut;      /* grants nothing for so long */
-	byte early;     /* nor ends that before its time for so long */
+	byte floor;     /* a higher fence that is not here is of lost history */
+	byte shut;      /* it grants nothing for so many ticks */
+	byte early;     /* it does not end that early for so many ticks */
 	bit lossy;
 	bit said[EDGES] /* has re-asserted in this era */
 }
 
 typedef Edge {
 	bit lives;
-	bit ahead;             /* has acted on what the file does not have */
-	byte era;              /* in which it has re-asserted, and heard the answer */
-	bit asserting;         /* it has re-asserted in a later one, and not heard */
+	bit ahead;             /* has acted on what the file lacks */
+	byte era;              /* the last one in which it has re-asserted and got the answer */
+	bit asserting;         /* it has re-asserted in a later one, without an answer */
 	byte have[SERIALS];
 	byte fence[SERIALS];
-	byte freed[SERIALS];   /* the ledger has not freed it for so long; it may sell it until SELLS of that are over */
+	byte freed[SERIALS];   /* the ledger does not free it for so many ticks; the edge may sell for the first SELLS of them */
 	byte expires[SERIALS]; /* its claim */
 	byte settle[SERIALS];
 	bit settleKept[SERIALS];
@@ -175,7 +175,7 @@ typedef Edge {
 	byte grant;
 	byte grantFence;
 	bit leaseKept;
-	bit orphan;            /* a lease call is on its way that nobody waits for */
+	bit orphan;            /* a lease call without a waiter is on its way */
 
 	byte renew;
 	byte renewAge;
@@ -194,7 +194,7 @@ Edge E[EDGES];
 byte era, fences, deducts, jumps, saves;
 bit burnt;                     /* edge 0's machine, and its ring */
 
-byte alive[SERIALS];           /* a promise of it binds for so long, in ledger time */
+byte alive[SERIALS];           /* a promise of it binds for so many ticks of ledger time */
 byte promised[SERIALS];        /* its fence */
 bit paid[SERIALS];             /* its buyer was told so */
 bit paying[SERIALS];           /* confirmed, and not told yet */
@@ -215,7 +215,7 @@ hidden byte k;                 /* counts within a step */
 #define unheard(f, s) (recovering && f > db.floor && !known(f, s) && GUARD(NEVER_UNHEARD))
 #define kept(b, g)    (STORE != REPLICA || LACKS == g || wanted == 0 || (wanted == 1 && b))
 #define less(n, by)   (n > by -> n - by : 0)
-#define lowest(s)     (db.state[s] == FREE && (s == 0 || db.state[0] != FREE)) /* it is granted first */
+#define lowest(s)     (db.state[s] == FREE && (s == 0 || db.state[0] != FREE)) /* the unit that is granted first */
 #define sells(e, s)   (E[e].freed[s] > FREES - SELLS)
 #define outlived(e, s)  (GUARD(ASSERT_ENDED) && E[e].freed[s] <= (GUARD(ASSERT_LATE) -> MARGIN : 0)) /* it may have ended */
 
@@ -248,7 +248,7 @@ inline beginEra() {
 	}; skip
 }
 
-/* Somebody proves that history was lost. */
+/* An edge proves that history was lost. */
 inline lose() {
 	if
 	:: !forgetful ->
@@ -260,7 +260,7 @@ inline lose() {
 	fi
 }
 
-/* E4: what an edge still answers for; of a ring that somebody else has, its claims. */
+/* E4: an edge names all that it still answers for; of a copied ring it names the claims. */
 inline reassert(e, claims) {
 	if
 	:: !db.said[e] ->
@@ -306,10 +306,10 @@ inline settleClaim(e, s) {
 	fi
 }
 
-/* In a recovery only who has re-asserted renews: as it knew when it sent the call, for an older call may come later. */
+/* In a recovery only an edge that had re-asserted when it sent the call renews, because an older call may come later. */
 #define saidThen(e) (!GUARD(RENEW_UNASSERTED) || (GUARD(RENEW_OLD_CALL) -> E[e].renewFrom == era : db.said[e]))
 
-/* Row 2. What the caller neither names nor awaits it does not know of: that goes free. */
+/* Row 2. The caller does not know of a lease that it neither names nor awaits: that lease goes free. */
 inline renewLeases(e) {
 	for (k : 0 .. SERIALS - 1) {
 		if
@@ -350,7 +350,7 @@ inline take(e, s) {
 	noLease(e)
 }
 
-/* renewal: a lease that this era does not know is not lost before it was re-asserted. */
+/* renewal: a lease that this era does not know counts as lost only after it was re-asserted. */
 inline renewal(e) {
 	acts(e, E[e].renewKept);
 	for (k : 0 .. SERIALS - 1) {
@@ -364,7 +364,7 @@ inline renewal(e) {
 	noRenew(e)
 }
 
-/* adjust: what the ledger of the new era has not, and what may have ended, leaves the stock. Claims stay in the ring. */
+/* adjust: units that the ledger of the new era does not have, or whose lease may have ended, leave the stock. Claims stay. */
 inline adjust(e) {
 	for (k : 0 .. SERIALS - 1) {
 		if
@@ -378,7 +378,7 @@ inline adjust(e) {
 	E[e].era = era; E[e].ahead = 0; E[e].asserting = 0
 }
 
-/* The calls of an edge that are of no one unit. */
+/* The calls of an edge that concern all units. */
 proctype Keeper(byte e) {
 	do
 	:: d_step { E[e].lives && E[e].lease == QUIET && !E[e].orphan && E[e].asked < ASKED -> E[e].lease = SENT; E[e].asked++ }
@@ -443,7 +443,7 @@ proctype Heir(byte s) {
 	:: d_step { KILLS && !E[0].lives && E[0].settle[s] == ANSWERED && kept(E[0].settleKept[s], WAIT_SETTLE) -> forget(0, s) }
 	:: d_step { KILLS && !E[0].lives && !burnt && recovering && !db.said[0] -> reassert(0, 1) }
 	:: d_step { KILLS && !burnt && (!E[0].lives || !GUARD(COPY_IS_PROOF)) && (settledRing || !GUARD(RECOVER_BLIND)) && !forgetful ->
-			for (k : 0 .. SERIALS - 1) { /* its owner is dead: what it has not sold it never will (I7) */
+			for (k : 0 .. SERIALS - 1) { /* its owner is dead and will sell nothing more (I7) */
 				if
 				:: db.state[k] == LEASED && db.owner[k] == 0 -> sweep(k)
 				:: else
@@ -476,7 +476,7 @@ inline recovered() {
 	db.shut = 0; db.early = 0; db.lossy = 0; db.floor = 0; db.said[0] = 0; db.said[1] = 0
 }
 
-/* What is due by itself (rows 8, 10, 11), and the end of a recovery (E2). */
+/* The sweep (rows 8, 10, 11), and the end of a recovery (E2). */
 proctype Sweeper(byte s) {
 	do
 	:: d_step { db.ends[s] == 0 && (db.state[s] == PENDING ||
@@ -517,7 +517,7 @@ inline promiseTime(by) {
 	}; skip
 }
 
-#define PATIENCE (GUARD(SENT_LATE) -> SELLS : WHOLE) /* an answer that comes later is worth nothing */
+#define PATIENCE (GUARD(SENT_LATE) -> SELLS : WHOLE) /* an edge waits no longer for an answer */
 
 inline edgeTime(e) {
 	for (k : 0 .. SERIALS - 1) {
@@ -538,7 +538,7 @@ inline edgeTime(e) {
 #define mustCome(e) (E[e].lives && E[e].ahead && E[e].era != era)
 #define awaited     (GUARD(NO_PROOF_TIME) && db.early == 1 && (mustCome(0) || mustCome(1)))
 
-/* An edge that lives has PROOF to come, whatever file the store came back with (P3): the clock waits for it, jumps too. */
+/* A living edge has PROOF to come, whatever file the store has (P3): the clock and its jumps wait for it. */
 proctype Clock() {
 	do
 	:: d_step { !awaited ->
@@ -556,7 +556,7 @@ proctype Clock() {
 	to.newest = from.newest; to.floor = from.floor; to.shut = from.shut; to.early = from.early; to.lossy = from.lossy; \
 	to.said[0] = from.said[0]; to.said[1] = from.said[1]
 
-/* saved: what is answered is in the file, or on the replica. */
+/* saved: the answers are in the file, or on the replica. */
 inline saved(e) {
 	E[e].ahead = E[e].era != era && E[e].ahead;
 	E[e].leaseKept = (STORE != FILE && E[e].lease == ANSWERED); E[e].renewKept = (STORE != FILE && E[e].renew == ANSWERED);
@@ -565,7 +565,7 @@ inline saved(e) {
 	}; skip
 }
 
-/* unanswered: what was waited for in vain is an error. */
+/* unanswered: a wait in vain is an error. */
 inline unanswered(e) {
 	if
 	:: E[e].lease == ANSWERED && !E[e].leaseKept -> noLease(e)
@@ -595,7 +595,7 @@ inline begin(lost) {
 	db.shut = (db.lossy -> (GUARD(SHORT_RECOVERY) -> WHOLE : 1) : LEASE + MARGIN);
 	beginEra();
 	if
-	:: era == ERAS -> COPY(old, none); saves = 0 /* nobody reads it any more */
+	:: era == ERAS -> COPY(old, none); saves = 0 /* nobody will read it */
 	:: else
 	fi
 }
@@ -621,7 +621,7 @@ proctype Fate() {
 			wanted = 0; heard = 0; online = 0; voting = 0 }
 	:: d_step { STORE == REPLICA && era == 0 && online -> online = 0 }
 	:: d_step { STORE == REPLICA && era == 0 && !online -> online = 1 }
-	:: d_step { wanted == 2 && online && !voting -> voting = 1 } /* Sentinels: the other one is dead, this one counts (P4) */
+	:: d_step { wanted == 2 && online && !voting -> voting = 1 } /* the Sentinels: the replica is dead, this primary counts (P4) */
 	:: d_step { voting -> voting = 0; wanted = (GUARD(RECOUNT_ONLINE) -> (online -> 1 : wanted) : online) }
 	:: d_step { KILLS && E[0].lives -> /* kill -9 */
 			E[0].lives = 0;

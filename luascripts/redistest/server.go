@@ -10,8 +10,8 @@ import (
 	"spike/bench/process"
 )
 
-// Start runs redis-server on a free loopback port with nothing kept on disk, and ends it, by pid, with the test. More
-// arguments are redis-server's own. A port that somebody else has taken meanwhile is exchanged for another.
+// Start runs redis-server on a free loopback port, without persistence, and ends it by pid with the test. args are more
+// arguments of redis-server. If another process has taken the port meanwhile, Start tries another one.
 func Start(t testing.TB, args ...string) (addr string) {
 	t.Helper()
 	for range tries {
@@ -23,10 +23,10 @@ func Start(t testing.TB, args ...string) (addr string) {
 	return ""
 }
 
-// tries is how many ports may be taken by others.
+// tries is how many ports Start tries.
 const tries = 5
 
-// StartAt is Start at an address of the caller's choice, where perhaps one was before.
+// StartAt is Start at an address of the caller's choice, where a server may have been before.
 func StartAt(t testing.TB, addr string, args ...string) string {
 	t.Helper()
 	if !start(t, addr, args...) {
@@ -35,7 +35,7 @@ func StartAt(t testing.TB, addr string, args ...string) string {
 	return addr
 }
 
-// start says whether the server that it starts listens there.
+// start starts a server, and says whether it listens at addr.
 func start(t testing.TB, addr string, args ...string) bool {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(addr)
@@ -66,7 +66,7 @@ func start(t testing.TB, addr string, args ...string) bool {
 	return false
 }
 
-// FreeAddr is a loopback address nobody listened on a moment ago.
+// FreeAddr is a loopback address on which nobody listened a moment ago.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	addr, err := process.FreeAddr()

@@ -79,7 +79,7 @@ type answer struct {
 
 // question looks whether anything was written. Only then it asks for the state of the sale.
 func (g *Gate) question(ctx context.Context, sale, known string) (a answer) {
-	if a.mark, a.err = g.store.Glance(ctx, sale); a.err != nil {
+	if a.mark, a.err = g.store.Revision(ctx, sale); a.err != nil {
 		return a
 	}
 	if a.same = a.mark == known; !a.same {

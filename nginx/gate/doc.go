@@ -16,7 +16,7 @@
 //     or is a refusal, its sale's flag goes.
 //   - A flag's name ends in a slot of ten seconds. Only fresh answers write names: that of the slot in which the question was
 //     sent, and the next. So the flags of a gate that is dead, hangs, or has another time than nginx end after two slots. An
-//     answer stays fresh as long as nothing was written to the sale (Store.Glance). Names of other slots are removed with the
+//     answer stays fresh as long as nothing was written to the sale (Store.Revision). Names of other slots are removed with the
 //     next write. All names are removed when the gate starts and when it ends.
 //   - Where nginx answers every buyer, no buyer makes the edges look. So the gate itself ends the holds and dead leases of the
 //     sales that it has flagged. It does so often enough for ledger time to pass as the clock does, unless another process

@@ -17,7 +17,7 @@ type Store interface {
 	Listen(ctx context.Context, l ledger.Listener)
 	List(ctx context.Context) ([]string, error)
 	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
-	Glance(ctx context.Context, sale string) (string, error)
+	Revision(ctx context.Context, sale string) (string, error)
 	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
 	Willing(ctx context.Context) error
 }

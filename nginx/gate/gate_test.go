@@ -73,8 +73,8 @@ func (l *fakeStore) Show(ctx context.Context, sale string) (ledger.ShowReply, er
 	return reply, err
 }
 
-// Glance changes with anything.
-func (l *fakeStore) Glance(ctx context.Context, sale string) (string, error) {
+// Revision changes with anything.
+func (l *fakeStore) Revision(ctx context.Context, sale string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.silent {

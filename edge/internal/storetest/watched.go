@@ -49,8 +49,8 @@ func (w *Watched) Show(ctx context.Context, sale string) (ledger.ShowReply, erro
 	return w.Store.Show(ctx, sale)
 }
 
-// Glance implements ledger.Store.
-func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
+// Revision implements ledger.Store.
+func (w *Watched) Revision(ctx context.Context, sale string) (string, error) {
 	w.Glances.Add(1)
 	if w.Hangs.Load() {
 		time.Sleep(ledger.Timeout)
@@ -59,7 +59,7 @@ func (w *Watched) Glance(ctx context.Context, sale string) (string, error) {
 	if err := w.fails(sale); err != nil {
 		return "", err
 	}
-	return w.Store.Glance(ctx, sale)
+	return w.Store.Revision(ctx, sale)
 }
 
 // Make makes a sale, and returns its birth.

@@ -1,7 +1,7 @@
--- answer.lua: what was said once and must be said again to who asks again, for the hold and KEEP. A field of ANSWERS is
--- k.. for an idempotency key, x.. for a cancelled claim, or l.. for how often a buyer has met the limit; its value begins with its
--- end (u64). Two logs have the fields in order: WINLOG of keys that won, NOLOG of the others, so that who is refused again and again
--- pushes no winner out. Beyond total + ANSWERS_MOST in each the oldest go early.
+-- answer.lua: answers that a repeat must get again. Each is kept for the hold and KEEP. A field of ANSWERS is k.. for an
+-- idempotency key, x.. for a cancelled claim, or l.. for how often a buyer has met the limit. Its value begins with its end
+-- (u64). Two logs have the fields in order: WINLOG has keys that won, NOLOG has the others, so that repeated refusals push no
+-- winner out. A log has at most total + ANSWERS_MOST fields; beyond that the oldest go early.
 -- needs: -
 
 local function kept(field)
@@ -19,7 +19,7 @@ local function keep(log, field, data)
   if redis.call('RPUSH', log, field) > L.total + ANSWERS_MOST then drop(log) end
 end
 
--- change says something else for as long as the answer is kept anyhow.
+-- change replaces the data of an answer, and leaves its end.
 local function change(field, data)
   redis.call('HSET', ANSWERS, field, string.sub(redis.call('HGET', ANSWERS, field), 1, 8) .. data)
 end

@@ -1,11 +1,11 @@
--- base.lua stands in front of every script of a sale, behind the protocol's bounds (STEP, MARGIN, COVER, ...: see bounds.go): the
--- names of the sale's keys, its ledger (L), what this run knows (Run), and the few words that all files use. Every other lib is one
--- table.
+-- base.lua stands in front of every script of a sale, behind the protocol's bounds (STEP, MARGIN, COVER ...: see
+-- scripts_bounds.go). It has the names of the sale's keys, its ledger (L), what this run knows (Run), and the few functions
+-- that all files use. Every other lib is one table.
 --
--- A script (1) opens the ledger, (2) lets ledger time pass, (3) validates, (4) writes, (5) commits. Redis does not
--- undo the writes of a script that fails half way, so nothing may fail after the first write.
--- Each says in its head how much work the worst call is. While LENGTHS is made anew INDEX ranges come on top.
--- Ranges are half open: 'a-b' is the serials a <= s < b. Times are microseconds; a number that may pass 14 digits
+-- A script (1) opens the ledger, (2) lets ledger time pass, (3) validates, (4) writes, (5) commits. Redis does not undo the
+-- writes of a script that fails half way, so nothing may fail after the first write. The head of each script says how much
+-- work its worst call is; while LENGTHS is being rebuilt, INDEX ranges come on top.
+-- Ranges are half open: 'a-b' is the serials a <= s < b. Times are microseconds. A number that may have more than 14 digits
 -- is written with int(), because tostring and .. would round it.
 -- needs: -
 
@@ -15,9 +15,10 @@ local NOBODY = string.rep('\0', 8)
 
 local L = {} -- the ledger's fields: see ledger.lua
 
--- What this run of a script knows beside the ledger. due: 1: a sweep has left something that is over. synced: 1: what this server
--- answers is on its disk. freeing: ranges of leases that may still be set free. strangers and replicas: as of the last look at the
--- server; most_told: the most replicas that there are, by the operator's word. lots: see lots.lua; nil where there are none.
+-- What this run of a script knows beside the ledger. due: 1: a sweep has left something that is over. synced: 1: this server
+-- answers only what is on its disk. freeing: ranges of leases that may still be set free. strangers and replicas: as of the
+-- last look at the server. most_told: the most replicas that there are, by the operator's word. lots: see lots.lua; nil where
+-- there is no draw.
 local Run = {due = 0, synced = 0, freeing = FREES, strangers = 0, replicas = 0, most_told = nil, lots = nil}
 
 local format = string.format
@@ -26,7 +27,7 @@ local function int(n) return format('%d', n) end
 
 local function refuse(code, why) return {err = code .. ' ' .. why} end
 
--- each_part calls a variadic command with as many arguments at a time as Lua's stack takes.
+-- each_part calls a variadic command several times, each with at most as many arguments as fit on Lua's stack.
 local function each_part(command, key, args)
   for i = 1, #args, 2000 do
     redis.call(command, key, unpack(args, i, math.min(i + 1999, #args)))

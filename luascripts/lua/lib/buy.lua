@@ -1,5 +1,6 @@
--- buy.lua: what is the same of every buy, of free units (deduct.lua) and of a drawn one (collect.lua): what its key was told, the
--- sale's limit per buyer, units off the free stock. A buy `it` has n (units), nonce, buyer, and key ('': none).
+-- buy.lua: what a buy of free units (deduct.lua) and the collecting of a drawn one (collect.lua) share: the answer that a key
+-- got before, the sale's limit per buyer, and units off the free stock. A buy `it` has n (units), nonce, buyer, and key ('':
+-- none).
 -- needs: answer claim era free ledger owner sale
 
 local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
@@ -10,23 +11,24 @@ local function reply(answer, serial, count, fence, number, expiry, till)
   return {Sale.head('-'), {answer, serial or 0, count or 0, fence or 0, number or 0, expiry or 0, till or 0}}
 end
 
--- out_of_bounds refuses what comes too late, or asks for too much.
+-- out_of_bounds refuses a buy that comes too late, or that asks for too many units.
 local function out_of_bounds(it, latest)
   if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
   if it.n > UNITS then return refuse('TOOMANY', 'one buy has at most ' .. int(UNITS) .. ' units') end
 end
 
--- nobody refuses who must say who it is, where a limit per buyer is to be kept.
+-- nobody refuses an anonymous buyer in a sale with a limit per buyer.
 local function nobody(it)
   if L.limit > 0 and it.buyer == NOBODY then return refuse('NOBUYER', 'a sale with a limit per buyer must know its buyers') end
 end
 
--- recovering refuses units while a new era grants none.
+-- recovering refuses units during a recovery.
 local function recovering()
   if Era.recovering() then return refuse('RECOVERING', 'the history of this sale was cut: it grants nothing yet') end
 end
 
--- told is what the buy's key was told, and the id of the claim in it. It stands, whatever the doors and other hands do.
+-- told is the kept answer of the buy's key, and the id of the claim in it. The answer stands, whatever became of the doors or
+-- of the claim.
 local function told(it)
   local kept = it.key ~= '' and Answer.kept('k' .. it.key)
   if not kept then return nil end
@@ -34,15 +36,15 @@ local function told(it)
   return kept, struct.pack('>I8I8', fence, number)
 end
 
--- again says what was told.
+-- again repeats a kept answer.
 local function again(it, kept)
   local asked, answer, serial, count, fence, number, expiry, till = struct.unpack(RECORD, kept)
   if asked ~= it.n then return reply(USED) end
   return reply(answer, serial, count, fence, number, expiry, till)
 end
 
--- refused_often says that this buyer has been told as often as is remembered that it is over its limit: its further keys are
--- asked about anew. A field l.. of ANSWERS counts.
+-- refused_often says that as many of this buyer's keys as are kept got LIMIT. Its further keys are decided anew. A field l..
+-- of ANSWERS counts them.
 local function refused_often(buyer)
   local field = 'l' .. buyer
   local kept = Answer.kept(field)
@@ -56,7 +58,7 @@ local function refused_often(buyer)
   return false
 end
 
--- answered says it, and keeps it for the key.
+-- answered replies, and keeps the answer for the key.
 local function answered(it, answer, serial, count, fence, number, expiry, till)
   if it.key ~= '' and (answer == HAD or not refused_often(it.buyer)) then
     Answer.keep(answer == HAD and WINLOG or NOLOG, 'k' .. it.key,
@@ -65,12 +67,12 @@ local function answered(it, answer, serial, count, fence, number, expiry, till)
   return reply(answer, serial, count, fence, number, expiry, till)
 end
 
--- had says that the claim is the buyer's.
+-- had replies that the claim is the buyer's.
 local function had(it, c) return answered(it, HAD, c.serial, c.n, c.fence, c.nonce, c.expiry, Claim.until_us(c.expiry)) end
 
 local function has(it) return redis.call('HGET', BUYERS, it.buyer) or '' end
 
--- own_pending is the first reservation among a buyer's serials that may still be paid.
+-- own_pending is the first of a buyer's reservations that may still be paid.
 local function own_pending(serials)
   for at = 1, #serials, 4 do
     local serial = struct.unpack('>I4', serials, at)
@@ -85,7 +87,8 @@ local function own_pending(serials)
   return 0, 0, 0, 0, 0, 0
 end
 
--- lapse puts back what the buyer had and did not pay in time: it counts no more, though no sweep has found it yet.
+-- lapse puts back what the buyer had and did not pay in time. It no longer counts for the limit, though no sweep has found it
+-- yet.
 local function lapse(serials)
   local gone = {}
   for at = 1, #serials, 4 do
@@ -100,21 +103,23 @@ end
 
 local function exceeds(it) return L.limit > 0 and #has(it) / 4 + it.n > L.limit end
 
--- over_limit is the answer for a buyer who would have more than the sale's limit, with its own pending claim, if any; else nil.
+-- over_limit replies to a buyer who would have more than the sale's limit, with the buyer's pending claim, if there is one.
+-- nil: the buyer is within the limit.
 local function over_limit(it)
   if not exceeds(it) then return nil end
   lapse(has(it))
   if exceeds(it) then return answered(it, LIMIT, own_pending(has(it))) end
 end
 
--- find is where n are free in a row: the shortest such range. While LENGTHS is made anew it may not know of one.
+-- find is the shortest free range that has n serials. While LENGTHS is being rebuilt, find may miss one.
 local function find(n)
   local a, b = Free.fit(n)
   if not a and n == 1 then a, b = Free.lowest() end
   return a, b
 end
 
--- from_free makes a claim of n free serials, if the doors are open. Or it makes none; unsure: there may be so many in a row.
+-- from_free makes a claim of n free serials in a row, if the doors are open. Without a claim it returns unsure: true if there
+-- may be such a range.
 local function from_free(it)
   if Sale.state() ~= 0 then return nil end
   local a, b = find(it.n)
@@ -127,7 +132,7 @@ local function from_free(it)
   return c
 end
 
--- none says that there is nothing to be had; unsure: that it must be asked again.
+-- none replies that there are no such units. If unsure, the caller must ask again.
 local function none(unsure)
   if not unsure then return reply(NONE) end
   Ledger.commit()

@@ -1,5 +1,5 @@
--- claim.lua: one reservation, by what its token says: 40 bytes, serial u32, count u32, then as its owner's bytes begin: fence u64,
--- nonce u64, expiry u64; and the buyer, 8 bytes.
+-- claim.lua: one reservation, by its claim of 40 bytes: serial u32, count u32; fence u64, nonce u64, expiry u64, as an
+-- owner's bytes begin; and the buyer, 8 bytes.
 -- needs: answer hash lease owner ranges recovery sale
 
 local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5
@@ -11,14 +11,14 @@ local function read(b)
     grave = 'x' .. string.sub(b, 1, 4) .. string.sub(b, 9, 24)}
 end
 
--- names are the claim's serials, as SOLD names them.
+-- names are the claim's serials, as fields of SOLD.
 local function names(c)
   local list = {}
   for k = 1, c.n do list[k] = int(c.serial + k - 1) end
   return list
 end
 
--- owners is the values of all of the claim's serials, or nil unless all are this claim's.
+-- owners is the values of all of the claim's serials; nil: not all of them are this claim's.
 local function owners(c)
   local values = redis.call('HMGET', SOLD, unpack(names(c)))
   for k = 1, c.n do
@@ -33,7 +33,7 @@ local function lease_of(c)
   return lease and Lease.has(lease, c.serial, c.serial + c.n) and lease
 end
 
--- life says what has become of a claim. Over is over, before a sweep has found it too.
+-- life is what became of a claim. A hold that is over counts as over before a sweep finds it.
 local function life(c)
   local values = owners(c)
   if values then
@@ -47,7 +47,7 @@ local function life(c)
   return Recovery.unheard(c.fence) and UNHEARD or EXPIRED
 end
 
--- lives says that a claim is not paid, cancelled or over, as far as it is known here.
+-- lives says that, as far as is known here, a claim is not paid, cancelled or over.
 local function lives(c)
   local state = life(c)
   return state == PENDING or state == CLAIMED
@@ -57,7 +57,7 @@ local function refuse_unheard(c)
   return refuse('REASSERT', int(c.fence) .. ' is not known here yet: its owner must re-assert it first')
 end
 
--- own makes a claim pending. Its units have left where they were.
+-- own makes a claim pending. Its units must have left their lease, or the free stock.
 local function own(c)
   local ends = L.hold > 0 and string.sub(c.block, 25, 32) or Owner.NEVER
   local sold, serials = {}, {}
@@ -76,7 +76,7 @@ local function own(c)
   end
 end
 
--- settle is row 5: claimed -> pending by the claim alone, its settle may come later and changes nothing.
+-- settle is row 5: claimed -> pending by the claim alone. The edge's settle may come later, and changes nothing.
 local function settle(c)
   local lease, a, b = lease_of(c), c.serial, c.serial + c.n
   local stretch, k = Lease.has(lease, a, b)
@@ -86,7 +86,7 @@ local function settle(c)
   own(c)
 end
 
--- settled looks at a claim, and settles it if it is still to be settled. Returns its life, and the owners' values.
+-- settled settles the claim if it is still to be settled. Returns its life, and the owners' values.
 local function settled(c)
   local state, values = life(c)
   if state ~= CLAIMED then return state, values end
@@ -94,7 +94,7 @@ local function settled(c)
   return PENDING, owners(c)
 end
 
--- release puts a claim's units back on sale (row 8), unless that is over. Returns its life.
+-- release puts a claim's units back on sale (row 8), if it is pending. Returns its life.
 local function release(c)
   local state, values = settled(c)
   if state ~= PENDING then return state end
@@ -105,7 +105,7 @@ local function release(c)
   return CANCELLED
 end
 
--- until_us is when a claim's hold ends by the store's clock.
+-- until_us is when a claim's hold ends, by the store's clock.
 local function until_us(expiry) return L.hold > 0 and L.raw + expiry - L.now or 0 end
 
 return {PENDING = PENDING, CONFIRMED = CONFIRMED, CANCELLED = CANCELLED, EXPIRED = EXPIRED, CLAIMED = CLAIMED, UNHEARD = UNHEARD,

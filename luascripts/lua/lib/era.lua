@@ -4,39 +4,39 @@
 -- recovering says that a new era grants nothing yet (E2).
 local function recovering() return L.shut > L.now end
 
--- pass lets ledger time pass: whatever the clock says, and whatever has happened, not more than STEP at once.
+-- pass lets ledger time pass: at most STEP, whatever the clock says.
 local function pass(raw)
   L.now, L.raw = L.now + math.min(math.max(raw - L.raw, 0), STEP), raw
 end
 
--- Where a server may have the ledger from, when its history is not the one the ledger was written in.
+-- Where a server may have the ledger from, if its history is not the one in which the ledger was written.
 local MEMORY, DISK, PRIMARY, UNKNOWN = 1, 2, 3, 4
 
--- origin asks no clock. The same process that has followed nobody has the ledger in its MEMORY, and only the name is new: a
--- first replica came, or the last one went. A process that no master has fed, and that was never promoted, has it from its
--- DISK. One that was fed, and promoted while it followed the very history the ledger was written in, has it from its PRIMARY.
--- Whatever else it says, or does not say, is UNKNOWN: a file of a server that had replicas, a replica that was promoted
--- before its sync was over, counters that were reset (CONFIG RESETSTAT), INFO refused, a history of which no script has
--- heard. One residue: a replica that began with its own dump (no append-only file) of this very history, and was promoted
--- while a full sync was under way, looks like one whose sync was over.
+-- origin asks no clock. If the same process has followed nobody, it has the ledger in its MEMORY, and only the name of its
+-- history is new: a first replica came, or the last one went. If a process got no data from a master and was never promoted,
+-- it has the ledger from its DISK. If a process got data from a master, and was promoted while it followed the very history
+-- in which the ledger was written, it has the ledger from its PRIMARY. All else is UNKNOWN: a file of a server that had
+-- replicas, a replica promoted before its sync was over, counters that were reset (CONFIG RESETSTAT), a refused INFO, a
+-- history of which no script has heard. One residue: a replica that began with its own dump (no append-only file) of this
+-- very history, and was promoted during a full sync, looks like one whose sync was over.
 local function origin(s)
   if s.run == 0 or s.fed == nil then return UNKNOWN end
   if s.followed == 0 then return s.run == L.run and MEMORY or not s.fed and DISK or UNKNOWN end
   return s.fed and s.followed == L.era and PRIMARY or UNKNOWN
 end
 
--- may_lack says that somebody may have acted on what came after the ledger as it is here: on a disk that did not have every
--- answer first; on a primary that had no replica to wait for. What is not known is the worse.
+-- may_lack says that somebody may have acted on answers that are newer than the ledger as it is here: from a disk that did
+-- not have every answer first, or from a primary that waited for no replica. What is not known counts as the worse.
 local function may_lack(from, s)
   if from == DISK then return L.synced == 0 or not s.file end
   return from ~= PRIMARY or L.replicas == 0
 end
 
--- covered is how long a promise binds: the sale's hold, or what stands for it.
+-- covered is how long a promise binds: the sale's hold, or COVER if the sale has none.
 local function covered() return L.hold > 0 and L.hold or COVER end
 
--- pass_on remembers how far the last eras came, as far as it is known here: who acted on more proves that it was lost. An edge
--- may have rested through many of them. Only who begins an era, or re-asserts, reads them.
+-- pass_on remembers the last rev of each era: an instance that has acted on a later rev proves that history was lost. An edge
+-- may have rested through many eras. Only a script that begins an era, or re-asserts, reads them.
 local function pass_on()
   local list = {int(L.era) .. ':' .. int(L.rev)}
   for one in string.gmatch(redis.call('HGET', LEDGER, 'past') or '', '[^,]+') do
@@ -45,8 +45,9 @@ local function pass_on()
   L.past = table.concat(list, ',')
 end
 
--- close_grants grants nothing until every promise from before this era is over; or, where nothing is lost, until every owner of
--- a lease has spoken. In no case before who lives has had the time to prove that something was lost: a file may be a backup.
+-- close_grants grants nothing until every promise from before this era is over. If nothing was lost, it grants nothing until
+-- every owner of a lease has re-asserted. Either way it first gives living edges the time to prove a loss, because a file may
+-- be a backup.
 local function close_grants()
   L.shut = math.max(L.shut, L.began + math.max(L.term + MARGIN, PROOF) + (L.lossy == 1 and covered() or 0))
   local lots = Run.lots
@@ -55,10 +56,10 @@ local function close_grants()
   if L.lossy == 1 then lots.over = -1 end
 end
 
--- cut_off marks where the history known here ends. Fences beyond may have been used in lost history, and, where the ledger
--- comes from a file, nobody may be left to prove it: they are not used again, whatever the clock says, for it may be behind.
--- They followed a clock that was at `raw` when the ledger was written. One file may come back twice: the era, which is drawn at
--- random, keeps what follows apart.
+-- cut_off marks where the history that is known here ends. Fences above that may have been used in lost history. If the
+-- ledger comes from a file, perhaps nobody is left to prove it. Those fences are not used again, even if the clock is behind:
+-- they followed a clock that was at `raw` when the ledger was written. One file may come back twice, so the distance to the
+-- next fence depends on the era, which is drawn at random.
 local function cut_off(lost, file, raw, era)
   local already = recovering() and L.lossy == 1
   L.floor = recovering() and math.min(L.floor, L.fence) or L.fence
@@ -67,18 +68,18 @@ local function cut_off(lost, file, raw, era)
   L.fence = math.max(L.fence, raw) + (apart and LOST_FENCES + era % 65536 * ERA_FENCES or 0)
 end
 
--- A vote takes replicas off the count because they cannot be promoted. Who has come back since may be: while one is here it is
--- counted, but one may come and go between two scripts. voted is how many there were, and the lineup that was agreed upon; ''
--- where no replica is voted out.
+-- A vote takes replicas off the count because they cannot be promoted. A replica that comes back can be. While it is here it
+-- is counted, but it may come and go between two scripts. voted is how many there were and the lineup that was agreed upon;
+-- '': no replica is voted out.
 
--- parts_of a lineup: how many follow, and how often anybody has begun to.
+-- parts_of a lineup: how many replicas follow, and how often any began to follow.
 local function parts_of(text)
   local names, syncs = string.match(text, '^(.*)#(%d+)$')
   local _, here = string.gsub(names or '', '[^,]+', '')
   return here, tonumber(syncs)
 end
 
--- vote_ends waits again for as many as there were, if more have come since the vote than are here.
+-- vote_ends waits again for as many replicas as before the vote, if more have come since the vote than are here.
 local function vote_ends()
   if not L.voted or L.voted == '' then return end
   local were, agreed = string.match(L.voted, '^(%d+) (.*)$')
@@ -93,17 +94,17 @@ local function vote_ends()
   end
 end
 
--- voted_out is what is kept of a vote, or of an older one on a new server.
+-- voted_out keeps a vote, or on a new server an older one.
 local function voted_out(were, agreed)
   L.voted = were > L.replicas and int(were) .. ' ' .. agreed or ''
 end
 
 local function were_before_vote() return math.max(L.replicas, tonumber(string.match(L.voted or '', '^%d+')) or 0) end
 
--- enter begins a new era (E1, E2), or lets time pass and counts the replicas. Of I5 the most that were seen: a new era takes
--- off the one that was promoted, and no other, for they may be promoted yet. A recovery under way goes on in the new era: it
--- is under way where it was when the history was cut, however much time has passed since. What was re-asserted in it and is
--- lost again is heard of again: the floor stays where it was.
+-- enter begins a new era (E1, E2) if there is one. Otherwise it lets time pass and counts the replicas. Of I5's replicas it
+-- keeps the most that were seen: a new era takes off only the promoted one, because the others may be promoted yet. A
+-- recovery that was under way when the history was cut goes on in the new era, however much time has passed since. What was
+-- re-asserted in it, and is lost again, may be re-asserted again: so the floor stays where it was.
 local function enter(raw)
   local era, replicas = Server.node()
   if L.era == 0 then L.era = era end
@@ -128,25 +129,26 @@ local function enter(raw)
   local promoted, were = from == PRIMARY and 1 or 0, were_before_vote()
   L.replicas = math.max(L.replicas - promoted, replicas)
   voted_out(were - promoted, Server.lineup())
-  L.events = L.events + LOST_EVENTS -- numbers that may have been told are not used again
+  L.events = L.events + LOST_EVENTS -- numbers that may have been used are not used again
   close_grants()
   return true
 end
 
--- lasts notes how long leases last: those in lost history, too.
+-- lasts notes the longest term of a lease: leases in lost history last as long.
 local function lasts(term)
   if term <= L.term then return end
   L.term = term
   if recovering() then close_grants() end
 end
 
--- named ends what is said to who believes in a sale that is not here: in another era it may be so for a moment only.
+-- named ends the refusal of a sale that is not here. The caller reads the era in it, because in another era the sale may be
+-- missing for a moment only.
 local function named() return ' (era ' .. int((Server.node())) .. ')' end
 
 -- lossy says that promises may be alive that are not written here.
 local function lossy() return recovering() and L.lossy == 1 end
 
--- lose begins a recovery in an era that seemed to have lost nothing: somebody has proved that it has.
+-- lose begins a lossy recovery in an era that seemed to have lost nothing, because somebody has proved that it has.
 local function lose()
   if lossy() then return end
   cut_off(true, false, 0, L.era)
@@ -155,8 +157,8 @@ local function lose()
   close_grants()
 end
 
--- catch_up makes it as late, where history was lost, as somebody who lived through it has been told. No clock is asked: what
--- was over when others were sold its units stays over, and an outage takes no more from a hold than elsewhere.
+-- catch_up moves ledger time, after a loss, to the latest time that a living edge has been told. It asks no clock. So what
+-- was over when its units were sold to others stays over, and an outage shortens no other hold.
 local function catch_up(told)
   if not lossy() or told <= L.now then return end
   L.early = L.early + told - L.now
@@ -164,8 +166,8 @@ local function catch_up(told)
   close_grants()
 end
 
--- unsure says that it may be later than it is here: history was lost, or this file may be a backup, and who lived through
--- what is not in it has not had the time to say so. Meanwhile nothing is for good.
+-- unsure says that the true ledger time may be later than it is here. History was lost, or this file may be a backup, and the
+-- edges that lived through what is missing have not had the time to say so. Until then nothing may be confirmed.
 local function unsure() return recovering() and L.now < L.early and (L.lossy == 1 or L.backup == 1) end
 
 return {recovering = recovering, covered = covered, enter = enter, lasts = lasts, named = named, lossy = lossy, lose = lose,

@@ -1,10 +1,11 @@
--- free.lua: the free stock. Free ranges lie in two indexes: FREE by their first serials, which is the truth, and LENGTHS by how
--- long they are, which only says where to look. A member of LENGTHS is a first serial (u32), its score the length; of equal ones the
--- lowest serial is the first. `indexed` is the rev at which a script last kept LENGTHS: where it is not the ledger's rev, a script
--- that knows no such index has written since. Then it is made anew, INDEX ranges a script, from the serial `walk` on; 0: it is whole.
+-- free.lua: the free stock. Free ranges are in two indexes. FREE has them by their first serials, and is the truth. LENGTHS
+-- has them by their lengths, and only says where to look. A member of LENGTHS is a first serial (u32), its score is the
+-- length; among equal ones the lowest serial comes first. `indexed` is the rev at which a script last kept LENGTHS. If it is
+-- not the ledger's rev, a script that does not know LENGTHS has written since. Then LENGTHS is rebuilt from the serial `walk`
+-- on, INDEX ranges a script; walk 0: it is whole.
 -- needs: ledger ranges
 
-local ANEW = -1 -- walk: it is to be made anew
+local ANEW = -1 -- walk: LENGTHS must be rebuilt
 
 local function member(a) return struct.pack('>I4', a) end
 
@@ -13,7 +14,7 @@ local function put(a, b)
   redis.call('ZADD', LENGTHS, b - a, member(a))
 end
 
--- drop takes a range out; false: FREE has no such range, so LENGTHS cannot be believed and is made anew.
+-- drop removes a range. false: FREE has no such range, so LENGTHS is wrong and must be rebuilt.
 local function drop(a, b)
   redis.call('ZREM', LENGTHS, member(a))
   if redis.call('ZREM', FREE, int(a) .. '-' .. int(b)) == 1 then return true end
@@ -27,7 +28,7 @@ local function add(a, b)
   if before then
     local pa, pb = Ranges.read(before)
     if pb == a then
-      redis.call('ZREM', FREE, before) -- its place in LENGTHS is the new one's
+      redis.call('ZREM', FREE, before) -- its entry in LENGTHS becomes the joined range's
       a = pa
     end
   end
@@ -40,7 +41,7 @@ local function add(a, b)
   put(a, b)
 end
 
--- front takes the serials from a to c out of the free range [a, b), or says that there is none.
+-- front takes the serials from a to c out of the free range [a, b). false: there is no such range.
 local function front(a, b, c)
   if not drop(a, b) then return false end
   if c < b then put(c, b) end
@@ -52,20 +53,21 @@ local function lowest()
   if text then return Ranges.read(text) end
 end
 
--- by_length reads what LENGTHS answers: a range, or nil.
+-- by_length reads a reply of LENGTHS: a range, or nil.
 local function by_length(got)
   if not got[1] then return nil end
   local a = struct.unpack('>I4', got[1])
   return a, a + tonumber(got[2])
 end
 
--- fit is the shortest free range that has n serials, as far as LENGTHS is whole: long ones stay whole for who needs them.
+-- fit is the shortest free range that has n serials, as far as LENGTHS is whole. The shortest is taken so that long ranges
+-- stay whole.
 local function fit(n) return by_length(redis.call('ZRANGEBYSCORE', LENGTHS, n, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)) end
 
 local function longest() return by_length(redis.call('ZREVRANGE', LENGTHS, 0, 0, 'WITHSCORES')) end
 
--- go_on is where a lease of n more serials goes on. For buyers of one it is the lowest range. For buyers of `run` in a
--- row it is one that has all n, else the longest, if that is long enough.
+-- go_on is the next range of a lease of n more serials. For buyers of one it is the lowest range. For buyers of `run` in a
+-- row it is the shortest range that has all n, or else the longest range, if that has `run`.
 local function go_on(n, run)
   if run == 1 then return lowest() end
   local a, b = fit(n)
@@ -73,7 +75,7 @@ local function go_on(n, run)
   if a and b - a >= run then return a, b end
 end
 
--- take cuts up to n serials in at most `most` ranges; ranges of `run` or more, if there is one.
+-- take cuts up to n serials in at most `most` ranges: ranges of `run` or more, if there are any.
 local function take(n, most, run)
   if n < run or run > 1 and not go_on(n, run) then run = 1 end
   local got = {}
@@ -89,7 +91,7 @@ local function take(n, most, run)
   return got
 end
 
--- cut takes what is free of [a, b), and returns it.
+-- cut takes the free serials of [a, b) out, and returns them.
 local function cut(a, b)
   local list = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)
   for _, text in ipairs(redis.call('ZRANGEBYSCORE', FREE, '(' .. int(a), '(' .. int(b))) do list[#list + 1] = text end
@@ -108,7 +110,8 @@ local function cut(a, b)
   return got
 end
 
--- index_more takes up to INDEX more free ranges into LENGTHS, and writes how far it is: what comes after may still refuse.
+-- index_more adds up to INDEX more free ranges to LENGTHS. It writes how far it is at once, because the script may still
+-- refuse.
 local function index_more()
   local list, args = redis.call('ZRANGEBYSCORE', FREE, int(L.walk), '+inf', 'LIMIT', 0, INDEX), {}
   L.walk = 0
@@ -123,7 +126,7 @@ local function index_more()
   Ledger.stored.indexed, Ledger.stored.walk = L.rev, L.walk
 end
 
--- index_check goes on with LENGTHS, or begins it anew where a version without it has written.
+-- index_check goes on with the rebuilding of LENGTHS, or begins it if a version without LENGTHS has written.
 local function index_check()
   if L.indexed ~= L.rev or L.walk == ANEW then
     redis.call('UNLINK', LENGTHS)

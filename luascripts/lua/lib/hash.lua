@@ -1,7 +1,7 @@
 -- hash.lua: the article's hash, the way in and the ledger's mirror.
 -- needs: -
 
--- whole_number is what a field holds, or what is wrong with it.
+-- whole_number is the number in a field, or what is wrong with it.
 local function whole_number(text, field)
   if not text then return nil, field .. ' is missing' end
   if not string.match(text, '^%-?%d+$') then return nil, field .. ' is not a whole number' end
@@ -25,7 +25,7 @@ local function read()
   return {total = total, sold = sold, birth = v[3], wrong = wrong}
 end
 
--- foreign says how somebody else's hand has changed the hash, if it has.
+-- foreign says how a hand has changed the hash; nil: none has.
 local function foreign(h)
   if h.wrong then return h.wrong end
   if h.birth ~= int(L.birth) then return 'it was made again beside an old ledger: remove the sale first' end
@@ -34,7 +34,8 @@ local function foreign(h)
   return nil
 end
 
--- add_sold moves the mirror. It alone may fail, where a hand has spoilt it: the ledger is the truth, and foreign() will name it.
+-- add_sold moves the mirror. It alone may fail, if a hand has spoilt the hash: the ledger is the truth, and foreign() will
+-- report it.
 local function add_sold(n)
   if n ~= 0 then redis.pcall('HINCRBY', HASH, 'ticket_sold_nums', int(n)) end
 end

@@ -1,5 +1,5 @@
--- instance.lua: who holds leases. Field id of INSTANCES is 'batch asked era fences node'; the era is the last it has re-asserted
--- in; the node's name comes last, it may hold anything.
+-- instance.lua: instances, which hold leases. Field id of INSTANCES is 'batch asked era fences node'. The era is the last one
+-- in which it re-asserted. The node's name comes last because it may hold any character.
 -- needs: -
 
 local function read(inst)
@@ -14,10 +14,11 @@ end
 local function write(i)
   redis.call('HSET', INSTANCES, i.id, int(i.seq) .. ' ' .. int(i.asked) .. ' ' .. int(i.era) .. ' ' ..
     table.concat(i.fences, ',') .. ' ' .. i.node)
-  if i.new then redis.call('ZADD', ASKED, 'NX', int(i.asked), i.id) end -- lest it be kept for ever
+  if i.new then redis.call('ZADD', ASKED, 'NX', int(i.asked), i.id) end -- forget() in lease.lua looks there
 end
 
--- said is what a record, as it is written, says of a recovery: the era in which the instance spoke last, and the text of its fences.
+-- said reads of a record what a recovery must know: the era in which the instance last re-asserted, and the text of its
+-- fences.
 local function said(record) return string.match(record, '^%d+ %d+ (%d+) (%S*) ') end
 
 return {read = read, write = write, said = said}

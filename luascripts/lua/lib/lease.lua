@@ -1,10 +1,10 @@
--- lease.lua: what instances hold. Field fence of LEASES is 'instance request deadline hold limbo ranges', what is left of it in
--- ranges. A new era moves every deadline as if its lease were renewed when it began, for a renewal may be lost: not in the record,
--- but for whoever reads it. So its place in DEADLINES may be too early: the sweep looks.
+-- lease.lua: the leases of instances. Field fence of LEASES is 'instance request deadline hold limbo ranges'; the ranges are
+-- what is left of it. In a new era every lease counts as renewed when the era began, because a renewal may be lost. Readers
+-- of a lease apply that; the record stays as it is. So its place in DEADLINES may be too early, and the sweep checks.
 -- needs: free instance ranges
 
--- What is left of a lease is its list, the text, and beside it what was read of the text: all of it (rem), or here and there
--- a stretch (see stretch_at). list_of makes a list of it again. What nobody has read is copied as it is.
+-- What is left of a lease is its list (the text), and beside it what was read of the text: all of it (rem), or some stretches
+-- (see stretch_at). list_of makes a text of it again. Text that was not read is copied as it is.
 local function list_of(lease)
   local rem, stretches, list = rawget(lease, 'rem'), rawget(lease, 'stretches'), {}
   if rem then
@@ -40,7 +40,7 @@ local function read(fence)
     hold = tonumber(hold), limbo = limbo ~= '0', list = string.sub(text, at)}, LAZY)
 end
 
--- due is when a lease moves on: into limbo, or out of it.
+-- due is when a lease goes into limbo, or out of it.
 local function due(lease) return lease.deadline + MARGIN + (lease.limbo and lease.hold or 0) end
 
 local function end_lease(lease)
@@ -56,7 +56,7 @@ local function end_lease(lease)
   Instance.write(i)
 end
 
--- write keeps a lease, or ends it when nothing is left of it.
+-- write stores a lease. A lease that has no unit left ends.
 local function write(lease)
   local list = list_of(lease)
   if list == '' then return end_lease(lease) end
@@ -65,14 +65,15 @@ local function write(lease)
   redis.call('ZADD', DEADLINES, int(due(lease)), lease.fence)
 end
 
--- units counts what is left of a lease.
+-- units counts the units that are left in a lease.
 local function units(lease)
   local n = 0
   for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do n = n + b - a end
   return n
 end
 
--- stretch_at is the range whose text begins there: its serials, where the next one's text begins, and what is left of it (rem).
+-- stretch_at is the range whose text begins at `at`: its serials, where the next range's text begins, and what is left of it
+-- (rem).
 local function stretch_at(lease, at)
   local known = rawget(lease, 'stretches') or {}
   lease.stretches = known
@@ -86,9 +87,9 @@ local function stretch_at(lease, at)
   return s
 end
 
-local STEPS = 4 -- a batch names serials mostly in order: so many stretches are looked at one after the other
+local STEPS = 4 -- a batch names serials mostly in order, so up to STEPS stretches are read one after the other
 
--- stretch_of is the last stretch that begins at a or before it. near is the one that was found last.
+-- stretch_of is the last stretch that begins at a or before it. near is the stretch that was found last.
 local function stretch_of(lease, a, near)
   local at = near and a >= near.to and near.on
   for _ = 1, at and STEPS or 0 do
@@ -100,8 +101,8 @@ local function stretch_of(lease, a, near)
   return stretch_at(lease, Ranges.place(lease.list, a))
 end
 
--- has is the stretch that has all of [a, b), and which range of what is left of it; or nil. Who asks for one serial after
--- the other finds it at once. The list is not empty, and nobody has asked for rem.
+-- has is the stretch that has all of [a, b), and the index of its range that does; nil: none has. Serials that are asked for
+-- in order are found at once. The list must not be empty, and rem must not have been read.
 local function has(lease, a, b)
   local s = lease.near
   if not s or a < s.from or a >= s.to then
@@ -112,7 +113,7 @@ local function has(lease, a, b)
   if k then return s, k end
 end
 
--- cut takes what there is of [a, b) out of a lease, and returns it.
+-- cut takes the serials of [a, b) that a lease has out of it, and returns them.
 local function cut(lease, a, b)
   local got, at = {}, lease.list == '' and 1 or stretch_of(lease, a, lease.near).at
   while at <= #lease.list do
@@ -125,13 +126,13 @@ local function cut(lease, a, b)
   return got
 end
 
--- add_count says in the ledger that a lease has n units more.
+-- add_count adds n units to the counter of a lease.
 local function add_count(lease, n)
   local counter = lease.limbo and 'limbo' or 'leased'
   L[counter] = L[counter] + n
 end
 
--- move_limbo takes a lease into limbo, or out of it.
+-- move_limbo moves a lease into limbo, or out of it.
 local function move_limbo(lease, limbo)
   if lease.limbo == limbo then return end
   local n = units(lease)
@@ -140,8 +141,8 @@ local function move_limbo(lease, limbo)
   add_count(lease, n)
 end
 
--- free gives all that is left of a lease back to the free stock (rows 9 and 11). What is too much for one script waits
--- in limbo, and is due at once.
+-- free frees what is left of a lease (rows 9 and 11). If that is too much for one script, the rest waits in limbo, and is due
+-- at once.
 local function free(lease)
   local list, at, n = list_of(lease), 1, 0
   while Run.freeing > 0 and at <= #list do

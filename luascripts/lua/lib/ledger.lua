@@ -1,11 +1,12 @@
--- ledger.lua: the sale's numbers, its doors and its clock, read into L and written back. stored is what of L is written.
+-- ledger.lua: the sale's numbers, its doors and its clock, read into L and written back. stored has the fields of L as they
+-- are written.
 -- needs: server
 
 local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced', 'backup', 'indexed', 'walk'}
 local WORDS = {'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted'}
-local UNREAD = {'past'} -- written like the others, and read by who needs it
+local UNREAD = {'past'} -- written like the others, but read only by the functions that need it
 local ALL = {NUMBERS, WORDS, UNREAD}
 
 local stored = {}
@@ -22,7 +23,7 @@ local function load()
   return true
 end
 
--- begin fills L for a sale nobody has sold from through Spike. Serials 1..sold count as confirmed elsewhere.
+-- begin fills L for a sale from which nobody has bought through Spike. The serials 1..sold count as confirmed elsewhere.
 local function begin(raw, total, sold, hold, opens, closes, limit)
   local first = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
     raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
@@ -33,18 +34,18 @@ local function begin(raw, total, sold, hold, opens, closes, limit)
   L.run = Server.process().run
 end
 
--- bare says that nobody can sell a unit now, be it free or leased.
+-- bare says that no unit is free or leased, so nobody can sell one now.
 local function bare(ledger) return ledger.free == 0 and ledger.leased == 0 end
 
--- anchored is the rev of the newest script that somebody may have a time from; see tend.lua. Field tended is that, and the
--- rev that the newest calm script left: any other since then is a newer one.
+-- anchored is the rev of the newest script that may have given somebody a time; see tend.lua. Field tended is that rev, and
+-- the rev that the newest calm script left. If rev is another by now, a newer script may have given a time.
 local function anchored()
   local anchor, last = string.match(L.tended or '', '^(%d+) (%d+)$')
   return tonumber(last) == L.rev and tonumber(anchor) or L.rev or 0
 end
 
--- commit writes the ledger, and tells whoever listens that units have come back, that the last one has gone or the first
--- one is there, or that the doors have moved. A calm script gives nobody a time to count from: no deadline, no hold.
+-- commit writes the ledger. It publishes news if units have come back, the last unit has gone, the first one has come, or the
+-- doors have moved. A calm script gives nobody a time to count from: no deadline, no hold.
 local function commit(calm)
   local anchor = calm and int(anchored())
   local news = L.gen ~= stored.gen or L.state ~= stored.state or bare(L) ~= bare(stored)

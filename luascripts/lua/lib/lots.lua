@@ -1,18 +1,19 @@
--- lots.lua: the first units of a sale go by lot, not to who is nearest (--shuffle). Buyers enter while the
--- window is open; then the first script that lets time pass draws, and the winners collect.
+-- lots.lua: the first units of a sale go by lot, and not to the nearest buyer (--shuffle). Buyers enter while the window is
+-- open. The first script after the window that lets time pass draws. Then the winners collect.
 --
--- Field shuffle of the ledger is 'window drawn entrants winners kept ends last seed seal over': how long buyers enter, from the
--- opening on; when was drawn (0: not yet); how many had entered, and won; how many free units are kept for winners who have
--- not collected, and until when (ledger time); the last lot that won (-1: none); the seed, and the SHA-256 of its text; when the
--- window is over by ledger time, which no jump of a clock moves by more than STEP (0: it has not begun; -1: ledger time has
--- lost sight of it, and the clock decides alone).
--- Members of ENTRANTS are buyers, their scores their lots: nobody who has not the seed can tell them, everybody who has it
--- can. Field buyer of LOTS is the claim it collected.
+-- Field shuffle of the ledger is 'window drawn entrants winners kept ends last seed seal over'. window: how long buyers may
+-- enter, from the opening on. drawn: when lots were drawn (0: not yet). entrants, winners: how many entered, and won. kept,
+-- ends: how many free units are kept for winners who have not collected, and until when (ledger time). last: the highest lot
+-- that won (-1: none). seed, seal: the seed, and the SHA-256 of its text. over: when the window is over by ledger time, which
+-- no jump of a clock moves by more than STEP (0: it has not begun; -1: after a loss ledger time cannot tell, and the clock
+-- alone decides).
+-- Members of ENTRANTS are buyers, their scores are their lots. Without the seed nobody can compute a lot, and with the seed
+-- anybody can. Field buyer of LOTS is the claim that the buyer collected.
 -- needs: era
 
-local DRAWING = 4 -- of Sale.state()
+local DRAWING = 4 -- a value of Sale.state()
 
--- withheld is how many of the free units are not for everybody.
+-- withheld is how many free units are kept for winners.
 local function withheld() return Run.lots and Run.lots.kept or 0 end
 
 local function read(text)
@@ -22,7 +23,8 @@ local function read(text)
     ends = tonumber(n[6]), last = tonumber(n[7]), seed = n[8], seal = n[9], over = tonumber(n[10] or 0)}
 end
 
--- begin reads the sale's lots into Run. Redis makes a script's functions anew in every run: these are made only where there are lots.
+-- begin reads the sale's lots into Run. Redis makes a script's functions anew in every run, so these are made only where
+-- there is a draw.
 local function begin()
   local lots = read(L.shuffle)
   Run.lots = lots
@@ -34,8 +36,8 @@ local function begin()
 
   function lots.draws_at() return L.opens + lots.window end
 
-  -- members is a list of scores and members: of each buyer its lot, 52 bits, which a score holds exactly, and so does a
-  -- number that a command is given.
+  -- members is a list of scores and members: each buyer's lot and the buyer. A lot has 52 bits, which a score and a command's
+  -- argument hold exactly.
   function lots.members(buyers)
     local list, before = {}, lots.seed .. ':' .. int(L.birth) .. ':'
     for at = 1, #buyers, 8 do
@@ -46,7 +48,7 @@ local function begin()
     return list
   end
 
-  -- draw costs the same however many have entered: the permutation is there already.
+  -- draw costs the same however many have entered, because the permutation is there already.
   local function draw()
     lots.entrants = redis.call('ZCARD', ENTRANTS)
     lots.winners = math.min(lots.entrants, L.free)
@@ -57,7 +59,8 @@ local function begin()
     L.gen = L.gen + 1
   end
 
-  -- begin_window notes when the window is over: it is as long as it is said to be from the first script on that finds it open.
+  -- begin_window notes when the window is over. The window begins with the first script that finds it open, and has its full
+  -- length from there.
   function lots.begin_window()
     if L.raw < L.opens then
       lots.over = 0
@@ -66,8 +69,8 @@ local function begin()
     end
   end
 
-  -- pass is what time does: the draw, and the end of collecting. Neither while a new era recovers, for what is free is
-  -- not known then; and no winner's time is over while the doors are shut that it could come through.
+  -- pass does what is due: the draw, or the end of collecting. It does nothing in a recovery, because what is free is not
+  -- known then. The time of winners does not end while the doors are shut, because nobody can collect then.
   function lots.pass()
     if lots.drawn == 0 then lots.begin_window() end
     if Era.recovering() then return end
@@ -78,14 +81,14 @@ local function begin()
     end
   end
 
-  -- won says whether a unit is kept for this buyer, if it has not collected.
+  -- won says whether a unit is kept for this buyer, unless the buyer has collected it.
   function lots.won(buyer)
     local rank = redis.call('ZRANK', ENTRANTS, buyer)
     return rank and rank < lots.winners
   end
 
-  -- seed_shown is the seed once it is no secret any more: a margin after the window, so that no server whose clock is behind
-  -- can still take entries from who has read it.
+  -- seed_shown is the seed, once it may be shown: a margin after the window. A server whose clock is behind may take entries
+  -- until then, and nobody who enters may have read the seed.
   function lots.seed_shown()
     return lots.drawn > 0 and L.raw >= lots.draws_at() + MARGIN and lots.seed or ''
   end

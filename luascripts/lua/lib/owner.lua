@@ -1,9 +1,9 @@
--- owner.lua: who owns which serial, and until when. Field serial of SOLD is the owner's bytes. Only this file takes them apart.
+-- owner.lua: the owner of each serial, and until when. Field serial of SOLD is the owner's bytes. Only this file reads them.
 --
 --   1  id      fence u64, nonce u64
 --  17  expiry  u64, ledger time; 0 = never
 --  25  mark    p(ending) or c(onfirmed), and the number of the newest event that concerns the owner, u32
---  30  buyer   8 bytes; nothing, if it is nobody
+--  30  buyer   8 bytes; none if the buyer is anonymous
 -- needs: free hash sale
 
 local pack, parse, sub, byte = struct.pack, struct.unpack, string.sub, string.byte
@@ -12,14 +12,14 @@ local NEVER = NOBODY -- an expiry of 0
 
 local function mark(letter, number) return letter .. pack('>I4', number) end
 
--- write makes an owner's bytes of its id, its expiry's and its mark's.
+-- write makes an owner's bytes of the bytes of its id, its expiry and its mark.
 local function write(id, expiry, its_mark, buyer) return id .. expiry .. its_mark .. (buyer == NOBODY and '' or buyer) end
 
 local function id(value) return sub(value, 1, 16) end
 
 local function fence(value) return (parse('>I8', value)) end
 
--- ends is when the hold is over; 0: never.
+-- ends is when the hold ends; 0: never.
 local function ends(value) return (parse('>I8', value, 17)) end
 
 local function pending(value) return byte(value, 25) == PENDING end
@@ -28,18 +28,18 @@ local function number(value) return (parse('>I4', value, 26)) end
 
 local function buyer_of(value) return #value > 29 and sub(value, 30) or NOBODY end
 
--- confirmed is the same owner, paid, as the event of this number tells.
+-- confirmed is the same owner after the payment. event is the number of the event that says so.
 local function confirmed(value, event, buyer) return write(sub(value, 1, 16), sub(value, 17, 24), mark('c', event), buyer) end
 
 -- read is what a reply says of an owner: fence, nonce and end.
 local function read(value) return parse('>I8I8I8', value) end
 
--- Holds: what is pending is looked for once its hold is over. A member of HOLDS is up to GROUP serials (u32 each), its
--- score the latest end among theirs. Serials are not taken out when their life moves on: the sweep asks their owners.
+-- Holds: the sweep looks at a pending serial when its hold is over. A member of HOLDS is up to GROUP serials (u32 each), its
+-- score is the latest end among theirs. A serial stays in HOLDS when its owner changes: the sweep asks for the owner.
 
 local function add_hold(serials, over) redis.call('ZADD', HOLDS, 'GT', int(over), serials) end
 
--- Buyers, where the sale has a limit: field buyer of BUYERS is the serials (u32) that buyer has.
+-- Buyers, where the sale has a limit: field buyer of BUYERS is the buyer's serials (u32 each).
 
 local function buyer_loses(buyer, serial)
   if buyer == NOBODY then return end
@@ -53,7 +53,7 @@ local function buyer_loses(buyer, serial)
   if has == '' then redis.call('HDEL', BUYERS, buyer) else redis.call('HSET', BUYERS, buyer, has) end
 end
 
--- claims_of is the claims of the stream's event that tells of what is gone, as long as they go.
+-- claims_of is the claims of gone, each as long as possible, for the stream's event.
 local function claims_of(gone)
   local claims, last = {}, nil
   for _, g in ipairs(gone) do
@@ -70,8 +70,8 @@ local function claims_of(gone)
   return table.concat(claims)
 end
 
--- release puts serials back on sale. gone is {serial, owner's value} ..., in the order of the serials; the stream hears of them in
--- one event.
+-- release puts serials back on sale. gone is {serial, owner's value} ..., in the order of the serials. One event of the
+-- stream has them all.
 local function release(kind, gone)
   local names, first, last = {}, nil, nil
   for k, g in ipairs(gone) do

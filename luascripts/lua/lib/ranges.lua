@@ -1,7 +1,7 @@
 -- ranges.lua: ranges of serials: a text 'a-b', a list of texts 'a-b,a-b', or a table {{a, b}, {a, b}}, always in order.
 -- needs: -
 
--- read takes one range's text apart.
+-- read parses the text of one range.
 local function read(text)
   local a, b = string.match(text, '^(%d+)-(%d+)$')
   return tonumber(a), tonumber(b)
@@ -13,7 +13,7 @@ local function count(ranges)
   return n
 end
 
--- at_or_before is the last range of rem that begins at s or before it; 0: none does.
+-- at_or_before is the index of the last range of rem that begins at s or before it; 0: none does.
 local function at_or_before(rem, s)
   local low, high = 0, #rem
   while low < high do
@@ -23,14 +23,14 @@ local function at_or_before(rem, s)
   return low
 end
 
--- holds says which range of rem holds all of [a, b), or nil.
+-- holds is the index of the range of rem that has all of [a, b); nil: none has.
 local function holds(rem, a, b)
   local k = at_or_before(rem, a)
   if k > 0 and b <= rem[k][2] then return k end
   return nil
 end
 
--- cut takes [a, b) out of range k, which holds it.
+-- cut takes [a, b) out of range k, which must have it.
 local function cut(rem, k, a, b)
   local r = rem[k]
   if r[1] == a and r[2] == b then
@@ -45,7 +45,7 @@ local function cut(rem, k, a, b)
   end
 end
 
--- cut_all takes what there is of [a, b) out of rem, and returns it.
+-- cut_all takes the serials of [a, b) that rem has out of it, and returns them.
 local function cut_all(rem, a, b)
   local got = {}
   for k = at_or_before(rem, b - 1), 1, -1 do
@@ -57,8 +57,8 @@ local function cut_all(rem, a, b)
   return got
 end
 
--- place is where in a list the text of the last range begins that is at a or before; 1: none is. It is found by halves, for a
--- lease that nobody settles steadily may be in thousands of ranges.
+-- place is where, in a list, the text of the last range begins that begins at a or before it; 1: there is none. It searches
+-- by halves, because a lease that is seldom settled may be in thousands of ranges.
 local function place(list, a)
   local low, high = 1, #list + 1
   while high - low > 64 do
@@ -73,7 +73,7 @@ local function place(list, a)
   end
 end
 
--- add_texts adds the texts of rem to a list.
+-- add_texts adds the texts of rem's ranges to a list.
 local function add_texts(list, rem)
   for _, r in ipairs(rem) do list[#list + 1] = int(r[1]) .. '-' .. int(r[2]) end
 end

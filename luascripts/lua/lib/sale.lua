@@ -1,7 +1,7 @@
--- sale.lua: how a script begins, and what every answer begins with.
+-- sale.lua: how a script begins, and how its reply begins.
 -- needs: era free hash ledger lots server
 
--- adopt begins the ledger of a hash made by hand, and writes it whole: what comes after may still refuse.
+-- adopt begins the ledger of a hash made by hand. It writes the ledger at once, because the script may still refuse.
 local function adopt(h, raw, peek)
   Ledger.begin(raw, h.total, h.sold, 0, 0, 0, 0)
   h.birth = int(L.birth)
@@ -11,7 +11,7 @@ local function adopt(h, raw, peek)
   Ledger.commit()
 end
 
--- raise takes a total raised by hand for more stock.
+-- raise adds stock for a total that was raised by hand.
 local function raise(total)
   Free.add(L.total + 1, total + 1)
   L.free = L.free + total - L.total
@@ -20,7 +20,7 @@ local function raise(total)
   Ledger.commit()
 end
 
--- known_or_adopted brings L to life, or says why not. A missing ledger beside a good hash is adopted, unless `peek`.
+-- known_or_adopted fills L, or returns a refusal. If there is a good hash and no ledger, it adopts the hash, unless `peek`.
 local function known_or_adopted(h, birth, peek)
   local known = Ledger.load()
   if not h and not known then return known, nil, refuse('NOSALE', HASH .. ' does not exist' .. Era.named()) end
@@ -30,7 +30,7 @@ local function known_or_adopted(h, birth, peek)
   local raw = Server.clock()
   if not known then
     if h.wrong then return known, raw, refuse('BADSALE', HASH .. ': ' .. h.wrong) end
-    if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- it would be adopted over what is leased and sold
+    if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- adopting it would sell again what is leased and sold
       return known, raw, refuse('FOREIGN', HASH .. ' has lost its ledger: remove the sale first')
     end
     if birth ~= '' then return known, raw, refuse('BIRTH', HASH .. ' is another sale now' .. Era.named()) end
@@ -41,10 +41,10 @@ local function known_or_adopted(h, birth, peek)
   return known, raw
 end
 
--- open brings L to life, and lets time pass. A total raised by hand is taken, unless `peek`. The caller
--- is the birth it believes in ('' = any), + if what this server answers is on its disk (appendfsync always), and r and the
--- most replicas that there are, if the operator says so.
--- Returns what is wrong: nil, a refusal of every script, or (second) a reason to grant nothing.
+-- open fills L and lets time pass. It takes a total that was raised by hand, unless `peek`. `caller` is: the birth that the
+-- caller believes in ('' = any); + if this server answers only what is on its disk (appendfsync always); r and the most
+-- replicas that there are, if the operator says so.
+-- Returns a refusal of every script (nil: none), and a refusal to grant anything (nil: none).
 local function open(caller, peek)
   local birth, on_disk, most = string.match(caller, '^(%d*)(%+?)r?(%d*)$')
   Run.most_told = tonumber(most)
@@ -58,7 +58,7 @@ local function open(caller, peek)
   local fresh = Era.enter(raw)
   if not peek then
     L.synced = Run.synced
-    if fresh then Ledger.commit() end -- what comes after may still refuse
+    if fresh then Ledger.commit() end -- at once, because the script may still refuse
     if Run.lots then Run.lots.pass() end
   end
   local why = Hash.foreign(h)
@@ -68,7 +68,8 @@ end
 
 local STATES = {open = 0, paused = 1, closed = 2}
 
--- state is what a buy would hear now: 0 open, 1 paused, 2 closed, 3 not open yet, 4 drawing. Doors open by the wall clock.
+-- state is the state of the doors for a buyer: 0 open, 1 paused, 2 closed, 3 not open yet, 4 drawing. Doors open and close by
+-- the server's clock.
 local function state()
   if STATES[L.state] ~= 0 then return STATES[L.state] end
   if L.closes > 0 and L.raw >= L.closes then return 2 end
@@ -77,7 +78,7 @@ local function state()
   return 0
 end
 
--- head is how every reply begins: the sale as it stands after this script.
+-- head begins every reply: the sale as this script leaves it.
 local function head(instance)
   local recall = (L.wish > L.now and L.wisher ~= instance) and 1 or 0
   local reply = {L.raw, L.now, L.birth, L.total, L.free, L.leased, L.limbo, L.pending, L.confirmed, L.gen, L.rev, recall,
@@ -95,7 +96,7 @@ local function new_fence()
   return L.fence
 end
 
--- event tells the orders' stream of claims whose owner has changed; owners name its number.
+-- event writes claims whose owner has changed to the orders' stream. Owners carry the number of the event.
 local function event(kind, block)
   L.events = L.events + 1
   redis.call('XADD', ORDERS, '*', 't', kind, 'n', int(L.events), 's', int(L.birth), 'at', int(L.now), 'raw', int(L.raw),

@@ -6,9 +6,9 @@ local function clock()
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
 
--- node is what this server says of its history: which it is (48 bits of master_replid; 0: it does not say), and how many
--- replicas follow it now. A replica is who announces a port, for only such a one can be promoted. Strangers follow this server as
--- well: WAIT would count what they acknowledge, and they count for nothing.
+-- node is the server's history (48 bits of master_replid; 0: it does not say), and how many replicas follow it now. A replica
+-- is a follower that announces a port: only such a follower can be promoted. Other followers are strangers. They count for
+-- nothing, but WAIT counts what they acknowledge.
 local function node()
   local info = redis.pcall('INFO', 'replication')
   Run.strangers = 0
@@ -24,8 +24,8 @@ local function node()
   return id, count
 end
 
--- lineup is who follows this server (~: not yet with all it has), and how often anybody has begun to: while it stays the same
--- nobody has come and nobody has gone.
+-- lineup is the list of followers (~: not online yet), and how often any began to follow. While it stays the same, no replica
+-- has come or gone.
 local function lineup()
   local info = redis.pcall('INFO', 'replication', 'stats')
   if type(info) ~= 'string' then return '?' end
@@ -38,9 +38,9 @@ local function lineup()
   return table.concat(list, ',') .. '#' .. int(syncs)
 end
 
--- process is which it is (48 bits of run_id; 0: it does not say), the history it followed when it was promoted (48 bits of
--- master_replid2; 0: none), whether data has come to it from a master (nil: it does not say), and whether it writes down what
--- it does.
+-- process is the process (48 bits of run_id; 0: it does not say), the history that it followed when it was promoted (48 bits
+-- of master_replid2; 0: none), whether it has got data from a master (nil: it does not say), and whether it has an
+-- append-only file.
 local function process()
   local info = redis.pcall('INFO', 'server', 'replication', 'stats', 'persistence')
   if type(info) ~= 'string' then info = '' end

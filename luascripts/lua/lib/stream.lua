@@ -1,4 +1,4 @@
--- stream.lua: the orders' stream, its groups of consumers, and how far they are.
+-- stream.lua: the orders' stream, its groups of consumers, and what each group has acknowledged.
 -- needs: -
 
 -- pairs_of makes a table of a flat reply: name, value, name, value ...
@@ -8,7 +8,8 @@ local function pairs_of(flat)
   return t
 end
 
--- groups lists the stream's groups of consumers. oldest is the id of the first event one has in hand, if any.
+-- groups lists the stream's groups of consumers. oldest is the id of the first event that a consumer has in hand, if there is
+-- one.
 local function groups()
   if redis.call('EXISTS', ORDERS) == 0 then return {} end
   local list = {}
@@ -26,7 +27,8 @@ local function group(name)
   end
 end
 
--- event_at is the first event from an id on, or nil: its number and its time. One that no script wrote comes before all.
+-- event_at is the number and the time of the first event from an id on; nil: there is none. An entry that no script wrote has
+-- number 0, so it comes before all.
 local function event_at(from)
   local entry = redis.call('XRANGE', ORDERS, from, '+', 'COUNT', 1)[1]
   if not entry then return nil end
@@ -34,7 +36,7 @@ local function event_at(from)
   return {number = tonumber(fields.n) or 0, raw = tonumber(fields.raw) or L.raw}
 end
 
--- event_needed is the first event that a group has not acknowledged; nil: it has acknowledged all.
+-- event_needed is the first event that a group has not acknowledged; nil: there is none.
 local function event_needed(by) return event_at(by.oldest or '(' .. by.last) end
 
 return {pairs_of = pairs_of, groups = groups, group = group, event_at = event_at, event_needed = event_needed}

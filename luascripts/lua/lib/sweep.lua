@@ -1,4 +1,4 @@
--- sweep.lua: what is due by itself (rows 8, 10, 11).
+-- sweep.lua: to end what is over (rows 8, 10, 11).
 -- needs: answer lease owner
 
 local function sweep_leases(most)
@@ -18,8 +18,8 @@ local function sweep_leases(most)
   return #list
 end
 
--- expired looks at one group of HOLDS, and adds to gone those that are over, once: a serial sold again may be in several
--- groups. Who has come to a later end since is put down again.
+-- expired looks at one group of HOLDS, and adds to gone the serials whose holds are over. Each is added once, because a
+-- serial that was sold again may be in several groups. A serial whose end has moved on goes back into HOLDS.
 local function expired(group, gone)
   redis.call('ZREM', HOLDS, group)
   local names = {}
@@ -38,8 +38,8 @@ local function expired(group, gone)
   return #names
 end
 
--- add_whole adds to gone the rest of the reservations that are in it: one is over as a whole, and told of in one piece, though
--- its units lie in several groups since a part of them was looked at before its time.
+-- add_whole adds to gone the rest of each reservation in it. A reservation is over as a whole and is one claim of the event,
+-- though its units are in several groups if some were looked at before.
 local function add_whole(gone)
   local asked, from = {}, {}
   for _, g in ipairs(gone) do
@@ -80,9 +80,9 @@ local function sweep_holds(most)
   return #gone
 end
 
--- run moves what is due on (rows 8, 10, 11), about `most` items; every lease, renew, deduct and expire begins with it.
--- Returns how many units' holds were over. Its work: 16 answers; `most` leases, FREES of their ranges set free; or, where
--- fewer leases are due, as many units less, GROUP and twice UNITS more, each a field and up to seven commands of Free.add.
+-- run ends what is over (rows 8, 10, 11), about `most` items. Every lease, renew, deduct and expire begins with it. Returns
+-- how many units' holds were over. Its work: 16 answers; n leases that are due, at most `most`, with FREES of their ranges
+-- set free; most - n units, with GROUP and twice UNITS more, each a field and up to seven commands of Free.add.
 local function run(most)
   Answer.sweep(WINLOG, 8)
   Answer.sweep(NOLOG, 8)

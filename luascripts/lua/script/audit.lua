@@ -1,10 +1,10 @@
--- audit.lua: a slice of the whole ledger, counted from the things themselves beside the counters. One call is one moment. Where
--- there is more than a slice the rest is of the same moment if the counters are the same: see Audit.
--- ARGV  caller ('' = any), the serial from which on it wants the free ranges, the cursor among the leases; '' = no more of them
--- Reply {head, {owned serials, prior, why nothing is granted, lots collected, free ranges, how many of them LENGTHS knows (-1: it
---       is made anew), the serial to go on from, the cursor; '' = that was all}, {free range ...}, {what LENGTHS says of
---       each}, {fence, limbo, ranges, ...}}.
--- Work    500 free ranges, HSCAN for 200 leases; their ranges are not looked at, and the reply carries them. Writes nothing.
+-- audit.lua: a slice of the whole ledger: the counters, and the things that they count. One call is one moment. Several slices
+-- are of one moment if their counters are the same: see Audit.
+-- ARGV  caller ('' = any), the serial from which on to list free ranges, the cursor among the leases ('' = no more of them)
+-- Reply {head, {owned serials, prior, why nothing is granted, units collected by lot, number of free ranges, number of ranges in
+--       LENGTHS (-1: it is being rebuilt), the serial to go on from, the cursor; '' = that was all}, {free range ...}, {the
+--       length of each in LENGTHS}, {fence, limbo, ranges, ...}}.
+-- Work    500 free ranges, and HSCAN for 200 leases, whose ranges are copied to the reply unread. Writes nothing.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- needs: free ledger sale
 -- row: -

@@ -1,10 +1,11 @@
--- bindgroup.lua: which database a group of the orders' streams belongs to. Not of any sale: a group reads all. Who has it says so
--- again and again, and each time is a beat; a copy of the database (the same id in another place) has it only when the beats have
--- stopped for as long as the copy watched: no clock is asked.
+-- bindgroup.lua: which database a group of the orders' streams belongs to. It is not a sale's script: a group reads all sales.
+-- The owner of the binding repeats this call, and each repeat is a beat. A copy of the database (the same id in another place)
+-- gets the binding only if there was no beat since the copy last looked. No clock is asked.
 -- Work    one hash of four fields.
 -- KEYS  a hash: group .. ':id', ':place', ':name', ':beats'
--- ARGV  the group, id, place, name (for people), beats as another place was last seen with ('0': not), '1': take it from whomever
--- Reply {id, place, name, beats}: whose it is now.
+-- ARGV  the group, id, place, name (for people), the beats of another place when it was last seen ('0': none), '1': take it
+--       whoever has it
+-- Reply {id, place, name, beats}: the binding after the call.
 -- needs: -
 -- row: -
 -- flags: -

@@ -1,9 +1,9 @@
--- bindkey.lua: for which (sale, n) an idempotency key stands. Not of any sale: a key knows of all. What is over goes as
--- others come: each call looks at two bindings, so those that are over stay about as few as those that are not.
--- KEYS  a hash of bindings: idempotency key -> end (ms, Unix, 14 digits), what it stands for
--- ARGV  the key, what it is to stand for, how long at least (ms)
+-- bindkey.lua: the (sale, n) that an idempotency key is bound to. It is not a sale's script: a key is for all sales. Each call
+-- looks at two bindings and drops those that are over, so they stay about as few as the others.
+-- KEYS  a hash of bindings: idempotency key -> end (ms, Unix, 14 digits), what it is bound to
+-- ARGV  the key, what to bind it to, for how long at least (ms)
 -- Work    three fields of a hash.
--- Reply 1: it does. 0: it stands for something else.
+-- Reply 1: it is bound to that. 0: it is bound to something else.
 -- needs: -
 -- row: -
 -- flags: -

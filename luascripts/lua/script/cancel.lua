@@ -1,5 +1,5 @@
--- cancel.lua: pending -> free (row 8). The buyer does not want it. As confirm.lua, the claim suffices; that it was cancelled
--- is kept for the hold and KEEP, so that a repeat is answered as the first.
+-- cancel.lua: pending -> free (row 8), because the buyer does not want it. As in confirm.lua, the claim suffices. That it was
+-- cancelled is kept for the hold and KEEP, so that a repeat gets the first answer.
 -- ARGV  caller, claim (40 bytes)
 -- Work    UNITS fields, an event, and up to seven commands of Free.add; the list of the claim's lease is copied once.
 -- Reply {head, {state: 1 = was confirmed before, 2 = cancelled, 3 = was over before}}. Errors NOSALE BADSALE BIRTH

@@ -1,4 +1,4 @@
--- change.lua: the operator's hand: more stock (row 12, once per request id) and the doors.
+-- change.lua: the operator adds stock (row 12, once per request id) and moves the doors.
 -- ARGV  caller, request, units to add, state ('' = as it is; open, paused or closed)
 -- Work    one range more; the doors are a field.
 -- Reply {head}. Errors NOSALE BADSALE FOREIGN CLOSED (a closed sale stays closed) TOOMANY.

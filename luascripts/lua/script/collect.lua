@@ -1,11 +1,12 @@
--- collect.lua: free -> pending (row 6) by lot: the unit that is kept for a buyer who has drawn it, or the one it has collected
--- before. The sale's limit and the idempotency key are deduct.lua's, and are this one script, too.
--- ARGV  caller, n (1, or nothing is kept), nonce, buyer (8 bytes), latest_us (by Redis' clock: later, nobody waits any more; 0 = any
---       time), key (16 bytes, '' = none), 1: a unit collected before is had again whatever has become of it; 0: while it is
---       pending, and without a key
+-- collect.lua: free -> pending (row 6) by lot: a winner gets the unit that is kept for it, or the unit that it has collected
+-- before. As in deduct.lua, the sale's limit and the idempotency key are part of this one script.
+-- ARGV  caller, n (nothing is kept for an n other than 1), nonce, buyer (8 bytes), latest_us (the latest time by Redis' clock; 0
+--       = any time), key (16 bytes, '' = none), when a unit that was collected before is answered again: 1: always; 0: while it
+--       is pending and the call has no key
 -- Reply deduct.lua's: 0 also where nothing is kept for the buyer.
 -- Errors NOSALE BADSALE BIRTH FOREIGN TOOMANY NOBUYER LATE RECOVERING INDEXING, as deduct.lua's.
--- Work    a sweep; one unit's fields and event, a rank in log(entrants); what a buyer loses or is shown at its limit, as deduct.lua.
+-- Work    a sweep; one unit's fields and event, a rank in log(entrants); what a buyer loses or is shown at its limit, as
+--       deduct.lua.
 -- needs: buy claim lots sale sweep
 -- row: 6
 -- flags: widens

@@ -1,9 +1,9 @@
--- confirm.lua: pending -> confirmed (row 7). It is paid. The claim suffices: if its settle is still to come, it is settled
--- here first (row 5). Once done it is done: a repeat is answered as the first.
+-- confirm.lua: pending -> confirmed (row 7), because it is paid. The claim suffices: if it is not settled yet, it is settled here
+-- first (row 5). It is for good: a repeat gets the first answer.
 -- ARGV  caller, claim (40 bytes)
 -- Work    UNITS fields and an event; the list of the claim's lease is copied once.
 -- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
--- FOREIGN(gone) REASSERT RECOVERING (history was lost, and it may be later than it is here: ask again).
+-- FOREIGN(gone) REASSERT RECOVERING (history was lost, and ledger time may be behind: ask again).
 -- needs: claim era ledger owner sale
 -- row: 7 5
 -- flags: widens
@@ -12,7 +12,7 @@ if refused then return refused end
 
 local c = Claim.read(ARGV[2])
 if Era.unsure() and Claim.lives(c) then
-  Ledger.commit() -- time passes, though nobody else calls
+  Ledger.commit() -- time passes even if nobody else calls
   return refuse('RECOVERING', 'history was lost: who lived through it has not said yet how late it is')
 end
 local state, values = Claim.settled(c)

@@ -1,5 +1,5 @@
--- create.lua: a new sale, its hash and its ledger. Never touches one that exists.
--- ARGV  caller, total, hold_us (0 = sold is sold), opens_us, closes_us (0 = no such time), limit (units per
+-- create.lua: a new sale, its hash and its ledger. It never touches a sale that exists.
+-- ARGV  caller, total, hold_us (0 = sold for good), opens_us, closes_us (0 = no such time), limit (units per
 --       buyer; 0 = no limit); where the first units go by lot: window_us, seed, its SHA-256. A window without an opening
 --       begins now.
 -- Work    one range, one ledger, whatever the total.

@@ -1,8 +1,8 @@
--- draw.lua: a slice of the permutation, for who checks it. Writes nothing.
+-- draw.lua: a slice of the permutation, so that anybody can check it. Writes nothing.
 -- ARGV  caller ('' = any), from which rank on, how many, at most 5,000
 -- Work    5,000 members of a sorted set, which the reply carries.
 -- Reply {head, {SHA-256 of the seed ('' = no lots), seed ('' = still secret)}, {buyers (8 bytes) in the order of their lots}}.
--- Nobody is named before the seed is. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
+-- While the seed is secret, there are no buyers. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- needs: sale
 -- row: -
 -- flags: no-writes

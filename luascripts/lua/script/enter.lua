@@ -1,8 +1,8 @@
 -- enter.lua: buyers enter the draw, several in one call. Each has one lot, however often it enters.
 -- ARGV  caller, buyers (8 bytes each)
 -- Work    callers send up to 250 buyers: a hash (SHA-1) and a member in log(entrants) each.
--- Reply {head, {1: they have entered; 0: they have not, and the head says how the doors are; if they are as they were, there
---       is no room, or a new era recovers after the window}}.
+-- Reply {head, {1: they have entered; 0: they have not, because of the doors, which the head has; if these are still drawing,
+--       there is no room, or a recovery delays the draw}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN.
 -- needs: era ledger lots sale
 -- row: -

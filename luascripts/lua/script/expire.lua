@@ -1,4 +1,4 @@
--- expire.lua: pending -> free where the hold is over (row 8), and the rest of what every sweep does, a slice at a time.
+-- expire.lua: pending -> free when the hold is over (row 8), and the rest of a sweep, one slice a call.
 -- ARGV  caller ('' = any), items to look at, 1 to 512
 -- Work    a sweep of so many items: up to 512 units, GROUP and twice UNITS more.
 -- Reply {head (due = 1: call again), {units whose hold was over}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).

@@ -1,5 +1,5 @@
--- giveback.lua: leased, limbo -> free (row 9). The owner names serials it will never sell; what of them is still in
--- the lease goes free. A repeat finds nothing left and changes nothing.
+-- giveback.lua: leased, limbo -> free (row 9). The owner names serials that it will never sell. Those that are still in the lease
+-- go free. A repeat finds nothing left and changes nothing.
 -- ARGV  caller, instance, then triples: fence, a, b (the serials a <= s < b)
 -- Work    each part is up to eight commands for each piece of it that is left; edges name 256 at a time.
 -- Reply {head, {units that went free}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).

@@ -1,8 +1,8 @@
--- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials, never more than LARGEST or a fair part of what is
--- free, until now + term; nothing while a new era recovers. An instance may hold several leases; each grant has a fence
--- of its own. Who holds HELD leases gets no more of them before one has ended: its buyers have Deduct.
--- ARGV  caller, instance, node, request, want, term_us, hungry (1: wishes others to give back), run (units in a
---       row that a buyer there waits for)
+-- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials until now + term, but at most LARGEST and a fair
+-- part of what is free. In a recovery it grants nothing. An instance may hold several leases, and each grant has its own fence.
+-- An instance that holds HELD leases gets no other until one of them has ended; its buyers can use Deduct.
+-- ARGV  caller, instance, node, request, want, term_us, hungry (1: others should give back), run (units in a row
+--       that a buyer there waits for)
 -- Reply {head, {fence, deadline, hold, a, b, a, b, ...}}; the second is empty when nothing was granted.
 -- Work    a sweep; HELD leases looked at, RANGES free ranges cut, FEW instances forgotten.
 -- Errors NOSALE BADSALE BIRTH FOREIGN. The same (instance, request) is granted once: a repeat gets the same lease.
@@ -43,7 +43,8 @@ for _, fence in ipairs(me.fences) do
   end
 end
 
--- forget drops a few instances that have been silent for long and hold nothing; who holds something is looked at again later.
+-- forget looks at a few instances that have been silent for long, and drops those that hold nothing. The others are looked at
+-- again later.
 local function forget()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ASKED, '-inf', '(' .. int(L.now - FORGET), 'LIMIT', 0, FEW)) do
     if #Instance.read(id).fences == 0 then
@@ -55,14 +56,14 @@ local function forget()
   end
 end
 
--- fair_part counts the instances that asked lately.
+-- fair_part divides by the number of instances that asked lately.
 local function fair_part()
   forget()
   local others = redis.call('ZCOUNT', ASKED, '(' .. int(L.now - ACTIVE), '+inf') - 1
   return math.ceil((L.free - Lots.withheld()) / (others + 2))
 end
 
--- A sale with a limit per buyer is sold from the free stock alone: only here are all buyers known.
+-- A sale with a limit per buyer grants no leases, because only the ledger knows all buyers.
 local lease
 if Sale.state() == 0 and L.limit == 0 and not Era.recovering() and #me.fences < HELD then
   local k = math.min(want, LARGEST, fair_part())

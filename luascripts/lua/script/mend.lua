@@ -1,5 +1,5 @@
--- mend.lua: the hash is written again from the ledger, which is the truth: a hand has deleted it, let it expire, or spoilt it. A
--- total that was raised by hand stays. Fields that are not ours stay, if it is a hash.
+-- mend.lua: writes the hash again from the ledger, which is the truth, after a hand has deleted it, let it expire, or spoilt it.
+-- A total that was raised by hand stays. If the key has a hash, its other fields stay, too.
 -- ARGV  caller
 -- Work    five commands.
 -- Reply {head}. Errors NOSALE (there is neither) FOREIGN (there is no ledger to write it from).
@@ -16,8 +16,8 @@ local total = L.total
 if h and not h.wrong and h.birth == int(L.birth) then total = math.max(total, h.total) end
 redis.call('HSET', HASH, 'ticket_total_nums', int(total), 'ticket_sold_nums', int(L.pending + L.confirmed), 'birth', int(L.birth))
 redis.call('PERSIST', HASH)
-local refused = Sale.open(ARGV[1]) -- of what it refuses nothing is left
+local refused = Sale.open(ARGV[1]) -- the reasons to refuse are mended by now
 if refused then return refused end
-L.gen = L.gen + 1 -- those who look again see that it sells
+L.gen = L.gen + 1 -- listeners look again, and see that it sells
 Ledger.commit()
 return {Sale.head('-')}

@@ -1,20 +1,21 @@
--- reassert.lua: an instance says, once in every era, what it still answers for (E4). Of a lease the ledger knows, the rest
--- goes free, unless it may have been sold in lost history: then it waits for the lease's end. A lease the ledger does not know
--- was granted in lost history: it comes back with every serial that nobody has a better right to. The higher fence has;
--- what is confirmed stays so. Who has acted on answers that are not written here proves that history was lost.
--- What an instance holds is said in pieces of leases, in one call or in several: all that is done for a piece may be done
--- again, and only the last call makes the instance one that has said what it has.
--- ARGV  caller, instance, node, era, term_us, the era it has acted in (0 = none) and the rev it has acted on, the latest
---       ledger time it was told (0 = none), last (1: this call names the last piece), the piece and the serial to go on from
---       (0 0: the first), then for each piece: fence, request, deadline, first serial, end (it speaks of no serials but
---       these), how many ranges, a, b, a, b ..., in their order
+-- reassert.lua: an instance says, once in every era, all that it still answers for (E4). If the ledger knows a lease, what the
+-- instance does not name of it goes free, unless that may have been sold in lost history: then it waits for the lease's end. If
+-- the ledger does not know a lease, the lease was granted in lost history. It comes back with every serial that nobody has a
+-- better right to. The higher fence has the better right, and what is confirmed stays confirmed. An instance that has acted on
+-- answers that are not written here proves that history was lost.
+-- The instance names its leases in pieces, in one call or in several. Each piece may be repeated. Only the last call marks the
+-- instance as one that has re-asserted.
+-- ARGV  caller, instance, node, era, term_us, the era and the rev of the newest answer that it has acted on (era 0 = none), the
+--       latest ledger time that it was told (0 = none), last (1: this call names the last piece), the piece and the serial to go
+--       on from (0 0: the first), then for each piece: fence, request, deadline, first serial, end (the piece says nothing of
+--       other serials), how many ranges, a, b, a, b ..., in order
 -- Reply {head, {piece and serial to go on from; empty: all is done}, {fence, deadline, hold, a, b, a, b, ...}, ...}: what the
---       ledger has of each piece now; deadline 0: nothing. A repeat changes nothing and hears the same. Nothing but head:
---       it is another era by now, and nothing was done.
+--       ledger has of each piece now; deadline 0: nothing. A repeat changes nothing and gets the same reply. Only a head: it is
+--       another era by now, and nothing was done.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- Work    WORK serials are looked at where others may have them, fewer where there are many leases, which are all read then; the
---         ranges that the caller names; of a lease that is known its ranges, LARGEST / 2 at the most, half of WORK of which go
---         free, each in up to seven commands; SPOKEN instances.
+-- Work    WORK serials that others may have are looked at, fewer if there are many leases, because all of them are read; the
+--         ranges that the caller names; the ranges of a known lease, at most LARGEST / 2, of which half of WORK go free, each in
+--         up to seven commands; SPOKEN instances.
 -- needs: era free instance lease ledger lots owner ranges recovery sale
 -- row: -
 -- flags: widens
@@ -22,8 +23,8 @@ local caller, instance, node, era, term = ARGV[1], ARGV[2], ARGV[3], tonumber(AR
 local was, acted, told, last = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 local from_piece, from_serial = tonumber(ARGV[10]), tonumber(ARGV[11])
 local WORK = 160
-local EACH, FREED = 32, 2 -- so many leases are as much work as a serial; a range that goes free is as much as so many
-local all -- hulls of leases, as they are now
+local EACH, FREED = 32, 2 -- reading EACH leases is as much work as one serial; freeing a range, as FREED serials
+local all -- the hulls of the leases, as they are now
 local work = WORK -- serials that may still be looked at
 
 local refused = Sale.open(caller)
@@ -47,7 +48,7 @@ local function proves()
     if Recovery.unheard(p.fence) then return true end
   end
   if was == 0 then return false end
-  if was == L.era then return acted > L.rev end -- a primary of old has come back under its name
+  if was == L.era then return acted > L.rev end -- an old primary has come back with its old history
   for past, rev in string.gmatch(redis.call('HGET', LEDGER, 'past') or '', '(%d+):(%d+)') do
     if tonumber(past) == was then return acted > tonumber(rev) end
   end
@@ -61,8 +62,8 @@ local function put(list, a, b)
   if newest and newest[2] == a then newest[2] = b else list[#list + 1] = {a, b} end
 end
 
--- unnamed is what a lease has from a serial on and its owner does not name, where it speaks of it: as many ranges as there is
--- work to do, and the serial to go on from, if there are more.
+-- unnamed is what a lease has, from a serial on, that its owner does not name though the piece covers it. It returns as many
+-- ranges as there is work left for, and the serial to go on from, if there are more.
 local function unnamed(list, p, from)
   local gone, k, at = {}, 1, Ranges.place(list, from)
   while at <= #list do
@@ -81,7 +82,8 @@ local function unnamed(list, p, from)
   return gone, nil
 end
 
--- keep lets go of what the owner does not name, from a serial on. It says where there was too much to do, or nil.
+-- keep frees what the owner does not name, from a serial on. Returns the serial to go on from if there was too much to do, or
+-- nil.
 local function keep(lease, p, from)
   if Era.lossy() then return nil end
   local gone, stopped = unnamed(lease.list, p, math.max(p.first, from))
@@ -99,8 +101,8 @@ local function keep(lease, p, from)
   return stopped
 end
 
--- disown takes pending owners under lower fences out of [a, b), which is short: they had ended before the serial was leased
--- again.
+-- disown ends the reservations in [a, b) that have lower fences; [a, b) must be short. They had ended before the serial was
+-- leased again.
 local function disown(fence, a, b)
   local list, gone = {}, {}
   for s = a, b - 1 do list[#list + 1] = int(s) end
@@ -112,7 +114,7 @@ local function disown(fence, a, b)
   if #gone > 0 then Owner.release('expired', gone) end
 end
 
--- hulls is of each lease there is its fence, its first serial and the end of its last. They are read again once one was written.
+-- hulls lists each lease's fence, its first serial and the end of its last. They are read again after a lease was written.
 local function hulls()
   if all then return all end
   all = {}
@@ -125,8 +127,8 @@ local function hulls()
   return all
 end
 
--- take is every serial from a on, before b, without a better right, as far as there is work to do: what lower fences lease
--- goes free first. It says where it stopped.
+-- take cuts every serial of [a, b) that nobody has by a better right, as far as there is work left. It first frees what
+-- leases with lower fences have. It also returns the serial at which it stopped.
 local function take(fence, a, b)
   if a >= b then return {}, b end
   local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)[1]
@@ -152,7 +154,7 @@ local function take(fence, a, b)
   return Free.cut(a, b), b
 end
 
--- found is a lease of lost history: as much of it as is back already, or none of it yet.
+-- found is a lease of lost history: what is back of it already, or an empty one.
 local function found(p)
   local lease = Lease.read(int(p.fence))
   if lease then
@@ -177,7 +179,8 @@ local function back(lease, got)
   L.leased = L.leased + Ranges.count(got)
 end
 
--- restore brings a piece of a lease of lost history back, from a serial on. It says where there was too much to do, or nil.
+-- restore brings back a piece of a lease of lost history, from a serial on. Returns the serial to go on from if there was too
+-- much to do, or nil.
 local function restore(p, from)
   local lease, got, stopped = found(p), {}, nil
   for _, r in ipairs(p.ranges) do
@@ -192,13 +195,13 @@ local function restore(p, from)
   local soon = L.now + term
   lease.deadline = math.max(lease.deadline, math.min(math.max(p.deadline, soon), soon + Era.covered()))
   L.fence = math.max(L.fence, p.fence)
-  if Lots.withheld() > L.free then Run.lots.kept = L.free end -- who has sold a unit has the better right
+  if Lots.withheld() > L.free then Run.lots.kept = L.free end -- a sold unit goes before a unit kept for a winner
   Lease.write(lease)
   all = nil
   return stopped
 end
 
--- assert_one does what a piece asks for, from a serial on; it says where it stopped, if it did.
+-- assert_one handles one piece, from a serial on. Returns the serial to go on from if it stopped, or nil.
 local function assert_one(p, from)
   local lease = Lease.read(int(p.fence))
   if lease and lease.inst ~= instance then return nil end
@@ -208,7 +211,7 @@ end
 
 local go_on = {}
 
--- assert_all does it for all pieces, as far as there is work to do.
+-- assert_all handles all pieces, as far as there is work left.
 local function assert_all()
   for k, p in ipairs(pieces) do
     if k >= from_piece then

@@ -1,9 +1,9 @@
--- renew.lua: leased, limbo -> leased (row 2). Moves the deadlines of the leases the instance says it holds. What the
--- ledger has for it beyond those, and beyond the requests it still awaits, it does not know of: that goes free. While a new
--- era recovers, only who has re-asserted in it may renew: another's lease may have been freed, and sold, in lost history.
+-- renew.lua: leased, limbo -> leased (row 2). Moves the deadlines of the leases that the instance names. If the instance has
+-- other leases that it does not await either, it does not know of them: they go free. In a recovery only an instance that has
+-- re-asserted may renew, because another's lease may have been freed, and sold, in lost history.
 -- ARGV  caller, instance, node, awaited (leases of this request or a later one are kept), term_us, the era in which the caller
---       had re-asserted when it asked (0 = it does not say): an older call may come late, fence ...
--- Reply {head, {deadline of each fence in order, or 0: gone for good, or to be re-asserted in this era}}.
+--       had re-asserted when it asked (0 = it does not say; a call from an older era may come late), fence ...
+-- Reply {head, {deadline of each fence in order, or 0: gone for good, or not re-asserted in this era yet}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- Work    each lease named, and each the instance has, is read and written once; SWEEP items; while it recovers, SPOKEN
 --         instances are looked at.
@@ -37,8 +37,9 @@ for k = 7, #ARGV do
   end
   deadlines[#deadlines + 1] = deadline
 end
--- In lost history it may have sold what it does not hold: that waits for its end in limbo. So does what an instance has that
--- is yet to be heard, but for one that names no lease: whoever settles what the dead have left says so of theirs.
+-- In a lossy recovery the instance may have sold units of leases that it does not name. They wait for their end in limbo. So
+-- do the leases of an instance that has not re-asserted, unless it names no lease: such a caller only settles what a dead
+-- process left.
 for _, fence in ipairs((Era.lossy() or not asserted and #ARGV > 6) and {} or me.fences) do
   if not held[fence] then
     local lease = Lease.read(fence)

@@ -1,7 +1,7 @@
--- reopen.lua: what was waited for is waited for no more: replicas that are gone, and, on the operator's word, promises of
--- lost history that may be alive. The number of replicas that was agreed upon is the one that is set, or nothing is done.
--- ARGV  caller, era (0 = whichever it is), the replicas as they were when it was agreed upon (lineup(); '' = they are not
---       counted anew), the fewest that must be here, grants (1: grant units again now)
+-- reopen.lua: stops waiting for replicas that are gone and, on the operator's word, for promises of lost history that may be
+-- alive. It sets the number of replicas that was agreed upon, or does nothing.
+-- ARGV  caller, era (0 = whichever it is), the replicas when it was agreed upon (lineup(); '' = the count stays), the least
+--       number that must be here, grants (1: grant units again now)
 -- Work    INFO, up to four times.
 -- Reply {head}. Errors NOSALE BADSALE BIRTH FOREIGN(gone) CHANGED (it is another era, or replicas have come or gone since).
 -- needs: era ledger sale server

@@ -1,6 +1,6 @@
--- reservation.lua: what has become of a claim, and whether the order workers have stored it. Writes nothing.
+-- reservation.lua: what became of a claim, and whether the order workers have stored it. Writes nothing.
 -- ARGV  caller, claim (40 bytes), the order workers' group
--- Work    UNITS fields; what lag.lua looks at.
+-- Work    UNITS fields, and the work of lag.lua.
 -- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired; end of the hold (us, by TIME), stored 0 or 1}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT RECOVERING
 -- (it is over here, and replicas are missing).
@@ -13,12 +13,13 @@ if refused then return refused end
 local c = Claim.read(ARGV[2])
 local state, values = Claim.life(c)
 if state == Claim.UNHEARD then return Claim.refuse_unheard(c) end
-if (state == Claim.CANCELLED or state == Claim.EXPIRED) and Run.replicas < L.replicas then -- this server may be the one that was left
+-- The missing replicas may have another primary by now.
+if (state == Claim.CANCELLED or state == Claim.EXPIRED) and Run.replicas < L.replicas then
   return refuse('RECOVERING', 'replicas are missing: another server may know of it')
 end
 local ends = values and Owner.ends(values[1]) or c.expiry
 
--- stored: who has no owner's value any more is stored when all is.
+-- stored: if the claim has no owner any more, its event is unknown, so it is stored only when all events are.
 local function stored()
   local group = Stream.group(ARGV[3])
   if state == Claim.CLAIMED or not group then return 0 end

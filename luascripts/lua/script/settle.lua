@@ -1,17 +1,17 @@
--- settle.lua: claimed -> pending (row 4). An edge tells what it sold, in batches. Each claim stands or falls by
--- itself and always answers the same, so a batch whose reply was lost is sent again as it was; its number only says
--- how far the instance has come. Its loops run once for every unit ever sold: they are as plain as they are for that.
+-- settle.lua: claimed -> pending (row 4). An edge says what it sold, in batches. Each claim stands or falls by itself, and a
+-- repeated claim gets its first verdict. So a batch whose reply was lost is sent again unchanged; its number only says how far
+-- the instance has come. The loops run once for every unit ever sold, so they are simple.
 -- ARGV  caller, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
 --       u64, expiry u64 (us of ledger time), buyer 8 bytes
--- Work    edges send up to 512 units in a batch: each is a field, all of them are an event; a claim is looked for in its lease's list
---         by halves; the list, of LARGEST / 2 ranges at the most, is copied once.
--- Reply {head, {i, verdict, ...}}: the claims (from 0) that do not stand: 1 resolved otherwise, 2 its time was over.
+-- Work    edges send up to 512 units in a batch: each is a field, and all of them are one event. A claim is searched in its
+--         lease's list by halves. The list, of at most LARGEST / 2 ranges, is copied once.
+-- Reply {head, {i, verdict, ...}}: the claims (i from 0) that do not stand: 1: resolved, 2: its time was over.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
 -- needs: answer hash instance lease ledger owner ranges recovery sale
 -- row: 4
 -- flags: widens
 local caller, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local SIZE, SPREAD = 40, 100000 -- a group of HOLDS has ends at most so many us apart
+local SIZE, SPREAD = 40, 100000 -- SPREAD: the ends of one group of HOLDS are at most so many us apart
 local parse, sub = struct.unpack, string.sub
 
 local refused = Sale.open(caller)
@@ -21,17 +21,17 @@ local now, hold = L.now, L.hold
 local leases, touched = {}, {}
 local verdicts, sold, stand = {}, {}, {}
 local me = Instance.read(instance)
-local asserted = me.era == L.era -- it has said what it has: what it has not is nobody's
+local asserted = me.era == L.era -- it has re-asserted, so a lease that the ledger does not know is nobody's
 local lost
 local limbo, leased = 0, 0
 
--- outlived says that an owner is there only because the end of it may be lost history: the claim is of a later fence.
+-- outlived says that an owner is there only because its end may be in lost history: the claim has a later fence.
 local function outlived(owner, fence)
   return Owner.pending(owner) and Owner.fence(owner) < fence
 end
 
--- absent answers for a serial that is not in its lease: it was cancelled, or the ledger has its owner, or this very batch,
--- or nobody. Who claims again is answered as before.
+-- absent is the verdict on a claim whose serial is not in its lease: the claim was cancelled, or the serial has an owner in
+-- the ledger or in this very batch, or it has none. A repeated claim gets its first verdict.
 local function absent(serial, fence, mine, expiry)
   if Answer.kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
   local name = int(serial)
@@ -46,8 +46,8 @@ local function absent(serial, fence, mine, expiry)
   return 1
 end
 
--- judge is nil for a claim that stands; its serials have then left the lease. What a lease has has no owner (I2), so
--- nobody is looked up for it.
+-- judge is the verdict on a claim; nil: it stands, and its serials have left the lease. No owner is looked up for a serial in
+-- a lease, because it has none (I2).
 local function judge(first, n, fence, mine, expiry)
   local lease = leases[fence]
   if lease == nil then
@@ -80,7 +80,7 @@ end
 
 local mark = Owner.mark('p', L.events + 1)
 
--- own writes the owner as its claim says it: bytes of the claim, and what the ledger adds.
+-- own writes the owner: bytes of the claim, and what the ledger adds.
 local function own(first, n, expiry, at)
   local ends = hold > 0 and sub(claims, at + 24, at + 31) or Owner.NEVER
   local value = Owner.write(sub(claims, at + 8, at + 23), ends, mark, sub(claims, at + 32, at + 39))
@@ -104,7 +104,7 @@ for at = 1, #claims, SIZE do
   end
 end
 
--- block is the claims that stand, as they came.
+-- block is the claims that stand, in their order.
 local function block()
   if #stand * SIZE == #claims then return claims end
   local parts = {}

@@ -1,7 +1,7 @@
--- show.lua: the sale as it stands; writes nothing, not even the ledger of a hash nobody has sold from yet.
+-- show.lua: the sale as it is now. Writes nothing, not even the ledger of a hash from which nobody has bought yet.
 -- ARGV  caller ('' = any)
 -- Work    INFO, up to four times.
--- Reply {head, {why nothing is granted, or '', units added by hand that no script has taken in yet, SHA-256 of the lots' seed
+-- Reply {head, {why nothing is granted, or '', units added by hand that no script has taken yet, SHA-256 of the lots' seed
 --       ('' = no lots), the seed ('' = still secret), lineup() ('' = no replica is missing), the ledger time until which edges
 --       may sell from leases of lost history (0 = none does)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- needs: hash sale server
@@ -13,7 +13,7 @@ local _, online = Server.node()
 local why = stop and stop.err or ''
 if why == '' and online < L.replicas then why = 'MISSING ' .. int(online) .. ' of ' .. int(L.replicas) .. ' replicas' end
 
--- selling_until: a lease of lost history ends, for who sells from it, within the longest term after the era began.
+-- selling_until: for its seller, a lease of lost history ends at the latest a longest term after the era began.
 local function selling_until()
   local ends = L.began + L.term + MARGIN
   return L.early > 0 and ends > L.now and ends or 0

@@ -1,8 +1,8 @@
--- tend.lua: what a sale needs of which nobody buys: ledger time passes, and what is over ends (rows 8, 10, 11).
--- Two scripts let ledger time pass by STEP at most, for a clock may have jumped between them. Who has lived through the time
--- between knows better: the caller says which answer it has had and how long ago that is, by a clock that nobody sets. Then
--- so much has passed since that answer, if the server's clock says so, too. It holds only while no script has run since that
--- gave somebody a time (a deadline, a hold): who has one counts from there. So a sale may be called once a minute, and its holds end in time.
+-- tend.lua: what a sale needs while nobody buys: ledger time passes, and what is over ends (rows 8, 10, 11).
+-- Between two scripts ledger time gains at most STEP, because a clock may have jumped. A caller that has lived through the time
+-- between knows better. It names an answer that it got, and how long ago that is by its monotonic clock. Then ledger time gains
+-- that, if the server's clock says so, too. This holds only if no script since that answer has given somebody a time (a deadline,
+-- a hold), because its receiver counts from there. So the holds of a sale end in time although it is called once a minute.
 -- ARGV  caller ('' = any), items to look at, 1 to 512; of an answer: era, rev (0 = none), ledger time, raw; how long ago, us
 -- Reply {head (due = 1: call again), {units whose hold was over, the ledger time at which a hold may be
 --       over, or a recovery is; 0 = none}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).

@@ -1,7 +1,7 @@
--- trim.lua: drops what every group of the orders' stream has acknowledged, and nothing while there is no group; forgets
--- consumers that have nothing in hand and have been silent.
+-- trim.lua: drops what every group of the orders' stream has acknowledged, and nothing while there is no group. It forgets silent
+-- consumers that have nothing in hand.
 -- ARGV  caller ('' = any), how long silent (ms)
--- Work    1,000 events dropped at the most, each as long as a batch of claims; every group and consumer there is is looked at.
+-- Work    at most 1,000 events dropped, each as long as a batch of claims; every group and every consumer is looked at.
 -- Reply {head, {events dropped}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
 -- needs: sale stream
 -- row: -
