@@ -15,7 +15,7 @@ export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test verify deps deps-short vet lint unit race race-core integration twin e2e e2e-short e2e-long sim \
+.PHONY: help run demo build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short e2e-long sim \
         mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak fuzz bench bench-strategies bench-balance pprof clean
 
 # The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
@@ -52,6 +52,9 @@ vet: ## go vet, all build tags
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
 	$(TOOL) golangci-lint run --allow-parallel-runners
+
+fmt: ## gofmt, as lint wants it
+	$(TOOL) golangci-lint fmt
 
 unit: ## tests that need only Go; the fuzz targets' seeds are among them
 	go test $(V) ./...

@@ -9,8 +9,8 @@ import (
 	"spike/edge/buy"
 )
 
-// A1: claims come faster than the ledger takes them. While the ledger takes none, buyers hear 503 soon. While it takes any, buyers
-// wait for room, and no buyer hears 503.
+// A1: claims come faster than the ledger takes them. While the ledger takes none, buyers hear 503 soon. While it takes any,
+// buyers wait for room, and no buyer hears 503.
 func TestA1FullRingWaitsForTheLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		settles := make(chan struct{})

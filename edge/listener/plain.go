@@ -47,9 +47,9 @@ func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	return p
 }
 
-// mayBegin says that the next bytes read into b begin a request. Only the HTTP server knows, and its deadlines tell it: it sets that of
-// an answer, then that of an idle connection, and one for the request when the first byte is there. What it writes does not tell it:
-// answers leave early where their buffer is full, and before the rest of a head is read.
+// mayBegin says that the next bytes read into b begin a request. Only the HTTP server knows that, and its deadlines tell it. The
+// server sets the deadline of an answer, then that of an idle connection, and when a first byte is there, that of the request.
+// Its writes do not tell it: answers leave early if their buffer is full, and before the rest of a head is read.
 func (p *plainReads) mayBegin(b []byte) bool { return p.conn.readsSet == 1 && len(b) == MaxHeader }
 
 // readPlain is Read while the HTTP server waits for a request. It answers plain requests, and returns with the first other bytes.

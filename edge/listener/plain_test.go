@@ -132,8 +132,8 @@ func TestPlainRequestsAndOthers(t *testing.T) {
 	s.ask(t, c, in, plainRequest, "plain")
 }
 
-// A body that looks like a plain request is still a body: by itself; after the server asked for it, alone or behind another answer;
-// behind answers that overflow the HTTP server's buffer; behind a head in two pieces with an answer between them.
+// A body that looks like a plain request is still a body: by itself; after the server asked for it, alone or behind another
+// answer; behind answers that overflow the HTTP server's buffer; behind a head in two pieces with an answer between them.
 func TestBodiesAreNotPlainRequests(t *testing.T) {
 	s := newPlainSite(t)
 	head := "POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n"
@@ -192,11 +192,12 @@ func TestBodiesAreNotPlainRequests(t *testing.T) {
 func TestPlainRequestsInAnyPieces(t *testing.T) {
 	s := newPlainSite(t)
 	random := rand.New(rand.NewPCG(1, 2))
+	const post = "POST /other HTTP/1.1\r\nHost: a\r\n"
 	body := strings.Repeat(plainRequest, 2) // what it would be if it were read as requests
 	kinds := []struct{ request, want string }{
 		{plainRequest, "plain"}, {plainRequest, "plain"}, {otherRequest, "other"},
-		{fmt.Sprintf("POST /other HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body), body},
-		{fmt.Sprintf("POST /other HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body), body},
+		{fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", post, len(body), body), body},
+		{fmt.Sprintf("%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", post, len(body), body), body},
 	}
 	for range 300 {
 		var stream strings.Builder
