@@ -87,25 +87,17 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	ctx := context.Background()
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "0")
-	first, err := grab(r, "ticket", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := must[ledger.LeaseReply](t)(grab(r, "ticket", 2))
 	party := ledger.Party{Birth: first.Birth, Instance: "i", Node: "n"}
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_total_nums", "15") // raised: more stock
-	if _, err = grab(r, "ticket", 1); err != nil {
-		t.Fatal(err)
-	}
+	must[ledger.LeaseReply](t)(grab(r, "ticket", 1))
 	if a := mustAudit(t, r, "ticket"); a.Total != 15 {
 		t.Errorf("%+v", a)
 	}
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_sold_nums", "3") // nobody sold three
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(),
-		"ticket_sold_nums was changed by hand") {
-		t.Error(err)
-	}
+	foreign(t, r, "ticket_sold_nums was changed by hand")
 	claim := ledger.Claim{Serial: 1, Count: 1, Fence: first.Grant.Fence, Nonce: 1, Expiry: first.Now + 1e6}
 	settled, err := r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 1, Claims: []ledger.Claim{claim}})
 	if err != nil || settled.Verdicts[0] != ledger.Kept {
@@ -118,43 +110,46 @@ func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	mustAudit(t, r, "ticket")
 
 	hset(t, r, "HSET", "ticket_hash_key", "ticket_total_nums", "12")
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "lowered") {
-		t.Error(err)
-	}
+	foreign(t, r, "lowered")
 	hset(t, r, "DEL", "ticket_hash_key")
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "is gone") {
-		t.Error(err)
-	}
+	foreign(t, r, "is gone")
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "15", "ticket_sold_nums", "1")
-	if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "old ledger") {
-		t.Error(err)
-	}
+	foreign(t, r, "old ledger")
+	loseTheLedger(t, r)
 
+	if err := r.Remove(ctx, "ticket"); err != nil {
+		t.Fatal(err)
+	}
+	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "5", "ticket_sold_nums", "0")
+	if _, err := r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 2,
+		Claims: []ledger.Claim{claim}}); !errors.Is(err, ledger.ErrBirth) {
+		t.Errorf("a claim of the sale before: %v", err)
+	}
+	must[ledger.LeaseReply](t)(grab(r, "ticket", 1))
+	mustAudit(t, r, "ticket")
+}
+
+// foreign says that the sale grants nothing, because a hand has changed it.
+func foreign(t *testing.T, r *Redis, why string) {
+	t.Helper()
+	if _, err := grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), why) {
+		t.Errorf("%v, not %s", err, why)
+	}
+}
+
+// loseTheLedger: a sale that has lost its ledger is neither adopted nor made again.
+func loseTheLedger(t *testing.T, r *Redis) {
+	t.Helper()
 	lost := Keys("ticket")[1]
 	for _, hash := range [][]string{{"HSET", "ticket_hash_key", "birth", "1"}, {"HDEL", "ticket_hash_key", "birth"}} {
 		hset(t, r, "DEL", lost) // as an eviction would
 		hset(t, r, hash...)
-		if _, err = grab(r, "ticket", 1); !errors.Is(err, ledger.ErrForeign) || !strings.Contains(err.Error(), "lost its ledger") {
-			t.Errorf("adopted over what was leased and sold: %v", err)
-		}
+		foreign(t, r, "lost its ledger")
 	}
 	hset(t, r, "DEL", "ticket_hash_key")
-	if _, err = r.Create(ctx, "ticket", ledger.CreateRequest{Total: 5}); !errors.Is(err, ledger.ErrExists) {
+	if _, err := r.Create(context.Background(), "ticket", ledger.CreateRequest{Total: 5}); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("made over what was leased and sold: %v", err)
 	}
-
-	if err = r.Remove(ctx, "ticket"); err != nil {
-		t.Fatal(err)
-	}
-	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "5", "ticket_sold_nums", "0")
-	if _, err = r.Settle(ctx, "ticket", ledger.SettleRequest{Party: party, Batch: 2,
-		Claims: []ledger.Claim{claim}}); !errors.Is(err, ledger.ErrBirth) {
-		t.Errorf("a claim of the sale before: %v", err)
-	}
-	if _, err = grab(r, "ticket", 1); err != nil {
-		t.Error(err)
-	}
-	mustAudit(t, r, "ticket")
 }
 
 // A whole lease in one settle call, in claims as large as can be.

@@ -207,8 +207,8 @@ func (r *Redis) Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 		Secret: ledger.Secret{Seal: rd.text(2), Seed: rd.text(3)}, Lineup: rd.text(4), Sells: rd.int(5)}, r.down(rd.err)
 }
 
-// Revision reads the fields of which every change changes one. rev grows with each script that writes, and is unique within
-// an era.
+// Revision reads fields such that every change changes at least one of them. rev grows with each script that writes, and is
+// unique within an era.
 func (r *Redis) Revision(ctx context.Context, sale string) (string, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return "", err

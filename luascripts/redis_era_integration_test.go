@@ -126,7 +126,7 @@ func TestPromotedReplica(t *testing.T) {
 	}
 }
 
-// A server that forgot its newest history hears of it again from who is there; who is not is waited for.
+// A server that forgot its newest history gets it back from the instances that re-assert. The others are waited for.
 func TestRestartThatForgot(t *testing.T) {
 	t.Parallel()
 	addr, dir := redistest.FreeAddr(t), t.TempDir()
@@ -150,24 +150,7 @@ func TestRestartThatForgot(t *testing.T) {
 	if b := ledger.DefaultBounds(); wait(h) < b.Lease+time.Minute || h.Leased != 0 || h.Pending != 1 {
 		t.Errorf("it grants again in %v: %+v", wait(h), h)
 	}
-	for what, err := range map[string]error{
-		"settle":      second(settle()),
-		"confirm":     second(s.Confirm(bg, sale, 0, lost)),
-		"cancel":      second(s.Cancel(bg, sale, 0, lost)),
-		"reservation": second(s.Reservation(bg, sale, 0, lost)),
-		"offer":       second(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 8, Key: ledger.IdempotencyKey{1}, Offer: lost})),
-	} {
-		if !errors.Is(err, ledger.ErrReassert) {
-			t.Errorf("%s of what may be lost: %v", what, err)
-		}
-	}
-	if _, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 11}); !errors.Is(err, ledger.ErrRecovering) {
-		t.Error("deduct:", err)
-	}
-	if r := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Request: 1,
-		Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
-		t.Errorf("%+v", r)
-	}
+	w.mustReassert(t, settle, lost)
 	if r := w.reassert(t, h.Era); r.Leased != w.lease.Ranges.Len() || r.Reopens == 0 {
 		t.Errorf("%+v", r)
 	}
@@ -188,6 +171,30 @@ func TestRestartThatForgot(t *testing.T) {
 	}
 	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {
 		t.Errorf("%+v", a)
+	}
+}
+
+// mustReassert: before the re-assertion, calls about what may be lost are refused, and nothing is granted.
+func (w *busySale) mustReassert(t *testing.T, settle func() (ledger.SettleReply, error), lost ledger.Claim) {
+	t.Helper()
+	s, sale := w.s, w.sale
+	for what, err := range map[string]error{
+		"settle":      second(settle()),
+		"confirm":     second(s.Confirm(bg, sale, 0, lost)),
+		"cancel":      second(s.Cancel(bg, sale, 0, lost)),
+		"reservation": second(s.Reservation(bg, sale, 0, lost)),
+		"offer":       second(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 8, Key: ledger.IdempotencyKey{1}, Offer: lost})),
+	} {
+		if !errors.Is(err, ledger.ErrReassert) {
+			t.Errorf("%s of what may be lost: %v", what, err)
+		}
+	}
+	if _, err := s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 11}); !errors.Is(err, ledger.ErrRecovering) {
+		t.Error("deduct:", err)
+	}
+	if r := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "other"}, Request: 1,
+		Want: 5, Term: time.Second})); r.Grant.Fence != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

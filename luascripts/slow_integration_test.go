@@ -299,28 +299,13 @@ func (s *slow) tokens() {
 		got[0] != (shard.Range{Start: g.Ranges[0].Start + 1, End: g.Ranges[0].Start + 2}) {
 		s.t.Errorf("%d pieces left, want %d: %v ...", len(got), len(order), got[:min(3, len(got))])
 	}
+	party := ledger.Party{Instance: "i", Node: "n"}
 	s.part("a lease in thousands of pieces is settled, and given back", func() {
-		var claims []ledger.Claim
-		var parts []ledger.Part
-		for k, r := range held.Leases[g.Fence].Rest {
-			if k%2 == 0 {
-				claims = append(claims, ledger.Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start),
-					Expiry: g.Deadline})
-			} else {
-				parts = append(parts, ledger.Part{Fence: g.Fence, Range: r})
-			}
-		}
-		for k := range len(claims) / 512 {
-			must[ledger.SettleReply](s.t)(s.Settle(bg, "tokens", ledger.SettleRequest{Party: ledger.Party{Instance: "i",
-				Node: "n"}, Batch: uint64(k) + 1,
-				Claims: claims[512*k:][:512]}))
-			must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "tokens", ledger.GiveBackRequest{Party: ledger.Party{Instance: "i",
-				Node: "n"}, Parts: parts[256*k:][:256]}))
-		}
+		s.settlePieces(party, g, held.Leases[g.Fence].Rest)
 	})
 	s.part("a lease in thousands of pieces is renewed, and ends", func() {
-		must[ledger.RenewReply](s.t)(s.Renew(bg, "tokens", ledger.RenewRequest{Party: ledger.Party{Instance: "i", Node: "n"},
-			Term: time.Second, Fences: []uint64{g.Fence}}))
+		must[ledger.RenewReply](s.t)(s.Renew(bg, "tokens", ledger.RenewRequest{Party: party, Term: time.Second,
+			Fences: []uint64{g.Fence}}))
 		for range 2 {
 			setClock(s.t, s.Redis, "tokens", must[ledger.ShowReply](s.t)(s.Show(bg, "tokens")).Now+2*time.Hour.Microseconds())
 			for due := true; due; {
@@ -330,6 +315,26 @@ func (s *slow) tokens() {
 	})
 	if a := mustAudit(s.t, s.Redis, "tokens"); a.Leased+a.Limbo > 0 {
 		s.t.Errorf("%+v", a)
+	}
+}
+
+// settlePieces settles every second piece of a lease, and gives the others back.
+func (s *slow) settlePieces(party ledger.Party, g ledger.Grant, pieces ledger.Ranges) {
+	var claims []ledger.Claim
+	var parts []ledger.Part
+	for k, r := range pieces {
+		if k%2 == 0 {
+			claims = append(claims, ledger.Claim{Serial: r.Start, Count: 1, Fence: g.Fence, Nonce: uint64(r.Start),
+				Expiry: g.Deadline})
+		} else {
+			parts = append(parts, ledger.Part{Fence: g.Fence, Range: r})
+		}
+	}
+	for k := range len(claims) / 512 {
+		must[ledger.SettleReply](s.t)(s.Settle(bg, "tokens", ledger.SettleRequest{Party: party, Batch: uint64(k) + 1,
+			Claims: claims[512*k:][:512]}))
+		must[ledger.GiveBackReply](s.t)(s.GiveBack(bg, "tokens", ledger.GiveBackRequest{Party: party,
+			Parts: parts[256*k:][:256]}))
 	}
 }
 

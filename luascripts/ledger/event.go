@@ -50,7 +50,7 @@ type Events interface {
 	TrimEvents(ctx context.Context, sale string) error
 	// EventLag is how far the group is behind.
 	EventLag(ctx context.Context, sale string, g Group) (Lag, error)
-	// EventsStored is the newest event of which it is sure that the group has acknowledged it and all before it.
+	// EventsStored is the newest event of which it is certain that the group has acknowledged this event and all before it.
 	EventsStored(ctx context.Context, sale string, g Group) (Stored, error)
 	// BindGroup binds a group, in all sales, to a database, and returns its binding after the call. The group becomes the
 	// caller's if it was nobody's or the caller's own; with take, always. If the same database in another place has the
