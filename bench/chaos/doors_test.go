@@ -30,8 +30,8 @@ func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
 		redis := NewNode(s.t, s.dir, "redis", files...)
 		wire := NewWire(s.t, redis.Addr)
 		s.create(redis.Addr)
-		desk := NewEdge(s.t, s.dir, "edge2", redis.Addr, "--lease", longLease.String())
-		s.buyer(desk).prime(1) // the file has the length of leases
+		other := NewEdge(s.t, s.dir, "edge2", redis.Addr, "--lease", longLease.String())
+		s.buyer(other).prime(1) // the file has the length of leases
 		redis.Do("SAVE")
 		s.copied(redis.spec.Dir, old)
 		edge := NewEdge(s.t, s.dir, "edge1", wire.Addr, "--lease", longLease.String())
@@ -41,7 +41,7 @@ func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
 		redis.Kill()
 		s.restored(old, redis.spec.Dir)
 		redis.Start()
-		said, sure := s.shut(desk, []string{"pause", "close"}[s.rnd.IntN(2)], s.rnd.IntN(2) == 0)
+		said, sure := s.shut(other, []string{"pause", "close"}[s.rnd.IntN(2)], s.rnd.IntN(2) == 0)
 		when := time.Now()
 		buying := s.during(50*time.Millisecond, func() { buyer.buy() })
 		s.pause(0, time.Second)
@@ -76,7 +76,7 @@ func (s *shop) during(every time.Duration, do func()) (end func()) {
 }
 
 // shut pauses or closes the sale as an operator does. It returns the answer, and whether the answer said that no edge sells.
-func (s *shop) shut(desk *Edge, how string, api bool) (said string, sure bool) {
+func (s *shop) shut(other *Edge, how string, api bool) (said string, sure bool) {
 	s.t.Helper()
 	if !api {
 		said, err := s.operator("sale", how, sale, "--wait", "30s")
@@ -84,7 +84,7 @@ func (s *shop) shut(desk *Edge, how string, api bool) (said string, sure bool) {
 	}
 	client := &http.Client{Timeout: 30 * time.Second}
 	defer client.CloseIdleConnections()
-	r, err := client.Post("http://"+desk.Operators+"/api/v1/sales/"+sale+"/"+how+"?wait=30s", "", nil)
+	r, err := client.Post("http://"+other.Operators+"/api/v1/sales/"+sale+"/"+how+"?wait=30s", "", nil)
 	if err != nil {
 		return err.Error(), false
 	}

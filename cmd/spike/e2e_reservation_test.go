@@ -344,7 +344,7 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 	edge.die()
 	out := mustSpike(t, "sale", "pause", "ticket", "--redis", redis.addr)
 	a := redis.audit(t, "ticket")
-	if a.Leased != 0 || a.Limbo == 0 || !strings.Contains(out, fmt.Sprintf("gone: %d", a.Limbo)) {
+	if a.Leased != 0 || a.Limbo == 0 || !strings.Contains(out, fmt.Sprintf("promised: %d", a.Limbo)) {
 		t.Errorf("%s%+v", out, a)
 	}
 }

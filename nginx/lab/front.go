@@ -77,8 +77,8 @@ func (l *lab) startFront(ctx context.Context, h host) error {
 	return p.ReadyAt(ctx, upLimit, adminAddr, func(ctx context.Context) error { return ready(ctx, h) })
 }
 
-// shut says that every nginx itself says "sold out".
-func (l *lab) shut(sale string) bool {
+// answersAlone says that every nginx itself says "sold out".
+func (l *lab) answersAlone(sale string) bool {
 	return !slices.ContainsFunc(l.fronts, func(h host) bool {
 		flag := nginx.FlagName(sale, nginx.SoldOut, nginx.Slot(time.Now()))
 		_, err := os.Stat(filepath.Join(l.dir, h.name, gateDir, flag))

@@ -90,7 +90,7 @@ func (l *lab) unfold(ctx context.Context, t *trial, crowd *throng) error {
 	err := eventually(ctx, soldLimit, "all is sold, and every gate shut", func() bool {
 		sale, err := l.store.Show(ctx, t.name)
 		owned = sale.Owned()
-		return err == nil && owned == t.units && l.shut(t.name)
+		return err == nil && owned == t.units && l.answersAlone(t.name)
 	})
 	if err != nil {
 		return fmt.Errorf("%w (%d of %d have an owner)", err, owned, t.units)
