@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -105,13 +106,21 @@ func (c *BenchEdgeCmd) Run(ctx context.Context) error {
 }
 
 func (o benchOut) publish(r report.Report) error {
-	if err := r.Save(o.Out); err != nil {
+	return publish(r, o.Out, "report.{txt,md,json,svg}")
+}
+
+// publish saves a report below dir, prints its tables, and names its files.
+func publish(r interface {
+	Save(dir string) error
+	Text(w io.Writer) error
+}, dir, files string) error {
+	if err := r.Save(dir); err != nil {
 		return err
 	}
 	if err := r.Text(os.Stdout); err != nil {
 		return err
 	}
-	fmt.Printf("\nsaved: %s\n", filepath.Join(o.Out, "report.{txt,md,json,svg}"))
+	fmt.Printf("\nsaved: %s\n", filepath.Join(dir, files))
 	return nil
 }
 

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"spike/bench/balance"
 	"spike/bench/report"
@@ -34,13 +31,9 @@ func (c *BenchBalanceCmd) Run(ctx context.Context) error {
 		return err
 	}
 	r.Summaries = balance.Summarise(r.Samples)
-	if err = r.Save(c.Out); err != nil {
+	if err = publish(r, c.Out, "balance.{txt,md,json,svg}"); err != nil {
 		return err
 	}
-	if err = r.Text(os.Stdout); err != nil {
-		return err
-	}
-	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "balance.{txt,md,json,svg}"))
 	if r.Faulty() > 0 {
 		return errFailed
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"spike/bench/bill"
 	"spike/bench/report"
@@ -36,13 +35,9 @@ func (c *BenchBillCmd) Run(ctx context.Context) error {
 		return err
 	}
 	r.Summaries, r.Ratios, r.Wrong = bill.Summarise(r.Samples), bill.Ratios(r.Samples), bill.Wrong(r.Samples)
-	if err = r.Save(c.Out); err != nil {
+	if err = publish(r, c.Out, "bill.{txt,md,json,svg}"); err != nil {
 		return err
 	}
-	if err = r.Text(os.Stdout); err != nil {
-		return err
-	}
-	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "bill.{txt,md,json,svg}"))
 	if len(r.Wrong) > 0 {
 		return errFailed
 	}

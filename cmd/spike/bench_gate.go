@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"spike/bench/gatecost"
@@ -31,13 +28,9 @@ func (c *BenchGateCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	r.Summaries = gatecost.Summarise(r.Samples)
-	if err = r.Save(c.Out); err != nil {
+	if err = publish(r, c.Out, "gate.{txt,md,json}"); err != nil {
 		return err
 	}
-	if err = r.Text(os.Stdout); err != nil {
-		return err
-	}
-	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "gate.{txt,md,json}"))
 	if r.Faulty() > 0 {
 		return errFailed
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"spike/bench/report"
@@ -49,14 +48,7 @@ func (c *BenchStrategiesMeasureCmd) Run(ctx context.Context) error {
 		return err
 	}
 	r.Summaries = strategies.Summarise(r.Samples)
-	if err = r.Save(c.Out); err != nil {
-		return err
-	}
-	if err = r.Text(os.Stdout); err != nil {
-		return err
-	}
-	fmt.Printf("\nsaved: %s\n", filepath.Join(c.Out, "strategies.{txt,md,json,svg}"))
-	return nil
+	return publish(r, c.Out, "strategies.{txt,md,json,svg}")
 }
 
 // BenchStrategiesServerCmd runs the server of a strategy. The harness starts it as a process.
