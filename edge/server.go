@@ -173,19 +173,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	case <-ctx.Done():
 	case err = <-ended:
 	}
-	s.ready.Store(false)
-	s.draining.Store(true)
-	s.log.Info().Msg("edge stops: draining")
-	time.Sleep(s.cfg.Drain) // requests are answered, with Connection: close
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
-	defer cancel()
-	if e := entry.Finish(drain); e != nil {
-		s.log.Warn().Err(e).Msg("connections that come as the listener closes may be reset")
-	}
-	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx must see a refused connection before its kept connections close
-	if e := front.ShutdownWithContext(drain); e != nil {
-		s.log.Warn().Err(e).Msg("some connections did not end")
-	}
+	s.drain(context.WithoutCancel(ctx), front, entry)
 	die()
 	s.sales.Running.End()
 	_ = back.Close()
@@ -194,6 +182,23 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	}
 	s.log.Info().Msg("edge has stopped: settled and given back")
 	return err
+}
+
+// drain answers the buyers who have come, and lets nobody else in.
+func (s *Server) drain(ctx context.Context, front *fasthttp.Server, entry *listener.LastCall) {
+	s.ready.Store(false)
+	s.draining.Store(true)
+	s.log.Info().Msg("edge stops: draining")
+	time.Sleep(s.cfg.Drain) // requests are answered, with Connection: close
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Grace)
+	defer cancel()
+	if err := entry.Finish(ctx); err != nil {
+		s.log.Warn().Err(err).Msg("connections that come as the listener closes may be reset")
+	}
+	time.Sleep(min(lingerFor, s.cfg.Grace)) // nginx must see a refused connection before its kept connections close
+	if err := front.ShutdownWithContext(ctx); err != nil {
+		s.log.Warn().Err(err).Msg("some connections did not end")
+	}
 }
 
 const serverName = "spike"
