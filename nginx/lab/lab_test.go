@@ -166,7 +166,7 @@ func TestEveryLayersDeathLeavesExactlyNSold(t *testing.T) {
 		t.Skip(out)
 	}
 	for _, want := range []string{"link r-d1", "d2 dies", "n1 is killed", "e4 is killed", "replica s2",
-		"ok: every sale sold exactly"} {
+		"ok: every sale sold each of its units exactly once"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("nothing of %q", want)
 		}
