@@ -34,7 +34,6 @@ type apiCase struct {
 	down   bool   // at the edge whose store does not answer
 	bad    bool   // the document refuses the request, too
 	soon   bool   // not at once, perhaps: the ledger must have heard of the sale before
-	during func(*world, *testing.T) (end func())
 }
 
 // heard is an answer by its names in the document.
@@ -143,9 +142,6 @@ func hear(side http.Handler, r *http.Request) (*http.Response, []byte) {
 
 // try sends a case's request, and checks request and answer against the document.
 func (w *world) try(t *testing.T, c apiCase) {
-	if c.during != nil {
-		defer c.during(w, t)()
-	}
 	answer, body := w.send(t, c)
 	code := codeOf(body)
 	for deadline := time.Now().Add(10 * time.Second); c.soon && code != c.code && time.Now().Before(deadline); code = codeOf(body) {

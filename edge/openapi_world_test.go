@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -102,7 +101,7 @@ func (serve buyersSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // prepare makes the sales and the tokens.
 func (w *world) prepare(t *testing.T) {
 	for name, q := range inOrder(map[string]ledger.CreateRequest{
-		"ticket": {Total: 1000, Hold: time.Hour}, "slow": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
+		"ticket": {Total: 1000, Hold: time.Hour}, "other": {Total: 10, Hold: time.Hour}, "paused": {Total: 1, Hold: time.Hour},
 		"closed": {Total: 1, Hold: time.Hour}, "held": {Total: 1, Hold: time.Hour}, "limited": {Total: 9, Hold: time.Hour, Limit: 1},
 		"one-buyByGet": {Total: 1}, "one-buyByPost": {Total: 1}, "one-reserve": {Total: 1},
 		"entering": {Total: 1, Shuffle: time.Hour}, "drawn": {Total: 1, Hold: time.Hour, Shuffle: ledger.MinShuffle},
@@ -188,29 +187,6 @@ func newFickle(t *testing.T) *fickle {
 	return &fickle{Store: store, selling: make(chan struct{}), resume: make(chan struct{})}
 }
 
-// stick begins a buy of the slow sale under the key `stuck`. The function that it returns lets the buy end.
-func (w *world) stick(t *testing.T) (end func()) {
-	w.store.slow.Store(true)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		r := httptest.NewRequest(http.MethodGet, "/buy/slow", nil)
-		for k, v := range stuck {
-			r.Header.Set(k, v)
-		}
-		hear(w.up.sides[0], r)
-	}()
-	select {
-	case <-w.store.selling:
-	case <-time.After(10 * time.Second):
-		t.Fatal("nobody asks the store about the key")
-	}
-	return func() {
-		w.store.resume <- struct{}{}
-		<-ended
-	}
-}
-
 func odd(sale string) error {
 	switch sale {
 	case "odd":
@@ -219,14 +195,6 @@ func odd(sale string) error {
 		return &ledger.Refusal{Code: "FOREIGN", Why: "foreign_hash_key: ticket_total_nums was lowered by hand"}
 	}
 	return nil
-}
-
-func (f *fickle) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	if f.slow.Swap(false) {
-		f.selling <- struct{}{}
-		<-f.resume
-	}
-	return f.Store.BindKey(ctx, key, sale, n, keep)
 }
 
 func (f *fickle) Renew(ctx context.Context, sale string, q ledger.RenewRequest) (ledger.RenewReply, error) {

@@ -120,19 +120,16 @@ func (r *recorder) Deduct(ctx context.Context, sale string, q ledger.DeductReque
 	return through(r, "deduct", sale, q, func() (ledger.DeductReply, error) { return r.Store.Deduct(ctx, sale, q) })
 }
 
+func (r *recorder) DeductEach(ctx context.Context, sale string, qs []ledger.DeductRequest) ([]ledger.Deducted, error) {
+	return through(r, "deducteach", sale, qs, func() ([]ledger.Deducted, error) { return r.Store.DeductEach(ctx, sale, qs) })
+}
+
 func (r *recorder) Tend(ctx context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
 	return through(r, "tend", sale, q, func() (ledger.TendReply, error) { return r.Store.Tend(ctx, sale, q) })
 }
 
 func (r *recorder) EnterDraw(ctx context.Context, sale string, q ledger.EnterRequest) (ledger.EnterReply, error) {
 	return through(r, "enter", sale, q, func() (ledger.EnterReply, error) { return r.Store.EnterDraw(ctx, sale, q) })
-}
-
-func (r *recorder) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	_, err := through(r, "bind", sale, fmt.Sprintf("%x %d %v", key[:4], n, keep), func() (struct{}, error) {
-		return struct{}{}, r.Store.BindKey(ctx, key, sale, n, keep)
-	})
-	return err
 }
 
 func (r *recorder) Reservation(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {

@@ -28,7 +28,6 @@ const lingerFor = 200 * time.Millisecond // how long connections are still serve
 // Store is the part of a store that an edge uses.
 type Store interface {
 	sales.Store
-	buy.Store
 	admin.Store
 	ledger.Reservations
 	TokenKey(ctx context.Context) ([]byte, error)
@@ -120,7 +119,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
-	s.seller = buy.NewSeller(life, store, s.sales, cfg.Bounds.Keep)
+	s.seller = buy.NewSeller(life)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
 	s.snapshots = sales.NewSnapshots(s.sales)

@@ -268,8 +268,8 @@ var calls = []struct {
 		defer cancel()
 		return r.List(ctx)
 	}},
-	{"bind", func(ctx context.Context, r *Redis) (any, error) {
-		return nil, r.BindKey(ctx, ledger.IdempotencyKey{1}, "a", 1, time.Second)
+	{"buys", func(ctx context.Context, r *Redis) (any, error) {
+		return r.DeductEach(ctx, "a", []ledger.DeductRequest{{N: 1}, {N: 2, Key: ledger.IdempotencyKey{1}}})
 	}},
 	{"events", func(ctx context.Context, r *Redis) (any, error) {
 		return r.ReadEvents(ctx, "a", ledger.Group{Name: "g", Consumer: "c"}, 5)
@@ -325,8 +325,7 @@ func FuzzReplies(f *testing.F) {
 		got, err := c.do(ctx, r)
 		var refusal *ledger.Refusal
 		if err != nil {
-			if !errors.Is(err, ledger.ErrDown) && !errors.As(err, &refusal) && !errors.Is(err,
-				ledger.ErrKeyUsed) || err.Error() == "" {
+			if !errors.Is(err, ledger.ErrDown) && !errors.As(err, &refusal) || err.Error() == "" {
 				t.Errorf("%s: %v after %q", c.name, err, answer)
 			}
 			return
@@ -335,6 +334,13 @@ func FuzzReplies(f *testing.F) {
 			t.Errorf("%s: %s in %+v after %q", c.name, wrong, got, answer)
 		}
 	})
+}
+
+func wrongAnswer(g ledger.DeductReply) string {
+	if g.Answer < ledger.Unavailable || g.Answer > ledger.KeyUsed || g.Answer == ledger.Granted && g.Claim.Count == 0 {
+		return fmt.Sprintf("answer %d", g.Answer)
+	}
+	return ""
 }
 
 // unusable says what in an answer would mislead its user.
@@ -365,8 +371,12 @@ func unusable(got any) (wrong string) {
 			wrong = "not a verdict for each claim"
 		}
 	case ledger.DeductReply:
-		if g.Answer < ledger.Unavailable || g.Answer > ledger.KeyUsed || g.Answer == ledger.Granted && g.Claim.Count == 0 {
-			wrong = fmt.Sprintf("answer %d", g.Answer)
+		wrong = wrongAnswer(g)
+	case []ledger.Deducted:
+		for _, one := range g {
+			if one.Err == nil && wrong == "" {
+				wrong = wrongAnswer(one.DeductReply)
+			}
 		}
 	case ledger.ReservationReply:
 		_ = g.Life.String()

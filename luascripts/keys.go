@@ -41,8 +41,8 @@ const IdentityKey = "spike:store"
 //	{ticket_hash_key}:asked         zset    instances, by when they last asked for a lease
 //
 // Besides: channel {ticket_hash_key}:news, a message whenever what ledger.Store.Listen tells of has happened; and of the whole
-// store spike:keys:00 to spike:keys:ff, hashes: idempotency key -> until, and the sale and n it stands for; the index,
-// SalesKey and RemovedKey; and spike:groups, a hash: which database each group of the orders' streams belongs to.
+// store the index, SalesKey and RemovedKey, and spike:groups, a hash: which database each group of the orders' streams belongs
+// to.
 func Keys(sale string) []string {
 	hash := sale + ledger.HashSuffix
 	keys := []string{hash}
@@ -65,7 +65,3 @@ func saleOfNews(channel string) (string, bool) {
 	}
 	return ledger.SaleOf(hash)
 }
-
-// keyPrefix begins the names of the hashes that bind idempotency keys, one hash for each first byte. They are few because
-// walks go over all keys.
-const keyPrefix = "spike:keys:"

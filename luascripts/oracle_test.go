@@ -191,7 +191,52 @@ func (o *oracle) settle() {
 }
 
 func (o *oracle) deduct() {
-	q := ledger.DeductRequest{Party: o.party(), N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
+	q := o.buy(o.party())
+	got := same(o, fmt.Sprintf("deduct %+v", q),
+		func() (ledger.DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
+		func(r ledger.DeductReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.DeductReply, error) { return o.twin.Deduct(raw, q) })
+	o.had(got)
+}
+
+// deductEach is several buys in one call.
+func (o *oracle) deductEach() {
+	who, qs := o.party(), make([]ledger.DeductRequest, rapid.IntRange(2, 6).Draw(o.t, "buys"))
+	for k := range qs {
+		qs[k] = o.buy(who)
+	}
+	got := same(o, fmt.Sprintf("deduct each %+v", qs),
+		func() (told, error) { return tellEach(o.redis.DeductEach(context.Background(), o.sale, qs)) },
+		func(r told) ledger.Head { return r.Head },
+		func(raw int64) (told, error) { return tellEach(o.twin.DeductEach(raw, qs)) })
+	for _, r := range got.answers {
+		o.had(r)
+	}
+}
+
+// told is the answers to several buys.
+type told struct {
+	ledger.Head
+	answers  []ledger.DeductReply
+	refusals []string
+}
+
+func tellEach(out []ledger.Deducted, err error) (all told, _ error) {
+	for _, d := range out {
+		code := ""
+		var no *ledger.Refusal
+		if errors.As(d.Err, &no) {
+			code = no.Code
+		}
+		all.Head = d.Head
+		all.answers, all.refusals = append(all.answers, d.DeductReply), append(all.refusals, code)
+	}
+	return all, err
+}
+
+// buy is one buy of that caller.
+func (o *oracle) buy(who ledger.Party) ledger.DeductRequest {
+	q := ledger.DeductRequest{Party: who, N: uint32(rapid.IntRange(1, 4).Draw(o.t, "n")),
 		Nonce: uint64(rapid.Int64Range(1, 1<<53-2).Draw(o.t, "nonce"))}
 	q.Buyer[3] = byte(rapid.IntRange(0, 3).Draw(o.t, "buyer"))
 	if o.twin.Last().Limit == 0 || q.Buyer != (ledger.Buyer{}) { // else a refusal, of which nobody knows the time
@@ -201,12 +246,12 @@ func (o *oracle) deduct() {
 		q.Offer = o.claim()
 		q.Offer.Buyer, q.N = q.Buyer, q.Offer.Count
 	}
-	got := same(o, fmt.Sprintf("deduct %+v", q),
-		func() (ledger.DeductReply, error) { return o.redis.Deduct(context.Background(), o.sale, q) },
-		func(r ledger.DeductReply) ledger.Head { return r.Head },
-		func(raw int64) (ledger.DeductReply, error) { return o.twin.Deduct(raw, q) })
-	if got.Claim.Serial != 0 {
-		o.claims = append(o.claims, got.Claim)
+	return q
+}
+
+func (o *oracle) had(r ledger.DeductReply) {
+	if r.Claim.Serial != 0 {
+		o.claims = append(o.claims, r.Claim)
 	}
 }
 
@@ -564,8 +609,9 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			"tend": func(*rapid.T) { o.tend() }, "tend2": func(*rapid.T) { o.tend() }, "lease": func(*rapid.T) { o.lease() },
 			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
 			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
-			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() },
-			"era": func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
+			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() }, "deductEach": func(*rapid.T) { o.deductEach() },
+			"deductEach2": func(*rapid.T) { o.deductEach() },
+			"era":         func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
 			"reassert2": func(*rapid.T) { o.reassert() }, "reopen": func(*rapid.T) { o.reopen() },
 			"mend":  func(*rapid.T) { o.mend() },
 			"enter": shuffled(o.enter), "enter2": shuffled(o.enter), "enter3": shuffled(o.enter), "collect": shuffled(o.collect),

@@ -2,7 +2,7 @@ package luascripts
 
 import (
 	"context"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -14,43 +14,120 @@ import (
 
 // Deducts and reservations.
 
-// Deduct runs deduct.lua, or by lot collect.lua. While the index of free ranges is being rebuilt, it repeats the call, and
-// each call rebuilds a slice.
+// Deduct is DeductEach for one buy.
 func (r *Redis) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
-	s, args := r.purchase(q)
-	h, rd, err := r.run(ctx, s, sale, args)
-	for end := time.Now().Add(ledger.Timeout); errors.Is(err, ledger.ErrIndexing); {
-		if ctx.Err() != nil || time.Now().After(end) {
-			return ledger.DeductReply{}, r.down(err)
+	return ledger.One(r.DeductEach(ctx, sale, []ledger.DeductRequest{q}))
+}
+
+// DeductEach runs deduct.lua, or by lot collect.lua. While the index of free ranges is being rebuilt, it asks again for the buys
+// that are not decided, and each call rebuilds a slice.
+func (r *Redis) DeductEach(ctx context.Context, sale string, qs []ledger.DeductRequest) ([]ledger.Deducted, error) {
+	out, err := r.deduct(ctx, sale, qs)
+	for end := time.Now().Add(ledger.Timeout); err == nil; {
+		open := undecided(out)
+		switch {
+		case len(open) == 0:
+			return out, nil
+		case ctx.Err() != nil || time.Now().After(end):
+			for _, k := range open {
+				out[k].Err = r.down(out[k].Err)
+			}
+			return out, nil
 		}
-		h, rd, err = r.run(ctx, s, sale, args)
+		rest := make([]ledger.DeductRequest, len(open))
+		for k, at := range open {
+			rest[k] = qs[at]
+		}
+		var more []ledger.Deducted
+		if more, err = r.deduct(ctx, sale, rest); err == nil {
+			for k, at := range open {
+				out[at] = more[k]
+			}
+		}
+	}
+	return nil, err
+}
+
+// undecided are the buys that must be asked again.
+func undecided(out []ledger.Deducted) (open []int) {
+	for k := range out {
+		if errors.Is(out[k].Err, ledger.ErrIndexing) {
+			open = append(open, k)
+		}
+	}
+	return open
+}
+
+// deduct is one call for these buys.
+func (r *Redis) deduct(ctx context.Context, sale string, qs []ledger.DeductRequest) ([]ledger.Deducted, error) {
+	s, args := r.purchase(qs)
+	h, rd, err := r.run(ctx, s, sale, args)
+	if len(qs) == 1 && errors.Is(err, ledger.ErrIndexing) {
+		return []ledger.Deducted{{Err: err}}, nil
 	}
 	if err != nil {
-		return ledger.DeductReply{}, err
+		return nil, err
 	}
-	n := rd.row(7)
-	out := ledger.DeductReply{Head: h, Answer: one(rd, n[0], ledger.KeyUsed), Until: n[6]}
-	if n[2] > 0 {
-		out.Claim = ledger.Claim{Serial: uint32(n[1]), Count: uint32(n[2]), Fence: uint64(n[3]), Nonce: uint64(n[4]), Expiry: n[5],
-			Buyer: q.Buyer}
-	}
+	out := rd.deducted(h, qs, rd.texts(2))
 	return out, r.down(rd.err)
 }
 
-// purchase is the script of a buy, and its arguments.
-func (r *Redis) purchase(q ledger.DeductRequest) (*script, []string) {
-	var key, offer string
-	if q.Key != (ledger.IdempotencyKey{}) {
-		key = string(q.Key[:])
+// purchase is the script of buys, and its arguments.
+func (r *Redis) purchase(qs []ledger.DeductRequest) (*script, []string) {
+	block := make([]byte, 0, len(qs)*wantSize)
+	for _, q := range qs {
+		block = binary.BigEndian.AppendUint32(block, q.N)
+		block = binary.BigEndian.AppendUint64(block, q.Nonce)
+		block = append(append(block, q.Buyer[:]...), q.Key[:]...)
+		block = q.Offer.AppendTo(block)
 	}
-	args := []string{r.caller(q.Birth), num(q.N), num(q.Nonce), string(q.Buyer[:]), num(q.Latest), key}
-	if q.ByLot {
-		return &r.scripts.collect, append(args, flag(q.Ever))
+	args := []string{r.caller(qs[0].Birth), num(qs[0].Latest), rueidis.BinaryString(block)}
+	if qs[0].ByLot {
+		return &r.scripts.collect, append(args, flag(qs[0].Ever))
 	}
-	if q.Offer.Count > 0 {
-		offer = wire(q.Offer)
+	return &r.scripts.deduct, args
+}
+
+const (
+	wantSize   = 36 + ledger.ClaimSize // of a buy, as deduct.lua reads it
+	answerSize = 48                    // of its answer
+	barred     = int64(ledger.KeyUsed) + 1
+)
+
+// deducted reads the answers of deduct.lua. Those that count a refusal have its text.
+func (r *reply) deducted(h ledger.Head, qs []ledger.DeductRequest, refusals []string) []ledger.Deducted {
+	block := []byte(r.text(0))
+	if len(block) != answerSize*len(qs) {
+		r.fail("answers", fmt.Errorf("%d bytes for %d buys", len(block), len(qs)))
+		return nil
 	}
-	return &r.scripts.deduct, append(args, offer)
+	out := make([]ledger.Deducted, len(qs))
+	for k := range out {
+		b := block[k*answerSize:]
+		u32 := func(at int) uint32 { return binary.BigEndian.Uint32(b[at:]) }
+		u64 := func(at int) uint64 { return binary.BigEndian.Uint64(b[at:]) }
+		d, answer, first := &out[k], int64(u32(4)), u32(8)
+		d.Head = h
+		if answer == barred {
+			d.Err = r.refusal(refusals, first)
+			continue
+		}
+		d.Answer, d.Until = one(r, answer, ledger.KeyUsed), int64(u64(40))
+		if n := u32(12); n > 0 {
+			d.Claim = ledger.Claim{Serial: first, Count: n, Fence: u64(16), Nonce: u64(24), Expiry: int64(u64(32)), Buyer: qs[k].Buyer}
+		} else if d.Answer == ledger.Granted {
+			r.fail("claim", errors.New("it has no units"))
+		}
+	}
+	return out
+}
+
+func (r *reply) refusal(texts []string, k uint32) error {
+	if int64(k) >= int64(len(texts)) || ledger.ParseRefusal(texts[k]) == nil {
+		r.fail("refusal", fmt.Errorf("%d of %q", k, texts))
+		return nil
+	}
+	return ledger.ParseRefusal(texts[k])
 }
 
 // wire is the claim in its wire form.
@@ -94,17 +171,4 @@ func (r *Redis) Expire(ctx context.Context, sale string, most int) (ledger.Expir
 		return ledger.ExpireReply{}, err
 	}
 	return ledger.ExpireReply{Head: h, Freed: uint64(rd.int(0))}, r.down(rd.err)
-}
-
-// BindKey runs bindkey.lua.
-func (r *Redis) BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
-	result, _ := r.exec(ctx, &r.scripts.bindkey, []string{keyPrefix + hex.EncodeToString(key[:1])},
-		[]string{string(key[:]), fmt.Sprintf("%s %d", sale, n), num(keep.Milliseconds())}, 0)
-	bound, err := result.AsInt64()
-	if err == nil && bound == 0 {
-		return ledger.ErrKeyUsed
-	}
-	return r.down(err)
 }

@@ -19,7 +19,7 @@ var scenarioCommands = map[string]func(p *play, c *words) (string, ledger.Head, 
 	"lease": playLease, "renew": playRenew, "giveback": playGiveBack, "settle": playSettle, "reassert": playReassert,
 	"deduct": playDeduct, "collect": playCollect, "enter": playEnter, "draw": playDraw,
 	"confirm": playConfirm, "cancel": playCancel, "look": playLook, "expire": playExpire, "tend": playTend,
-	"change": playChange, "reopen": playReopen, "mend": playMend, "remove": playRemove, "bind": playBind,
+	"change": playChange, "reopen": playReopen, "mend": playMend, "remove": playRemove, "buys": playBuys,
 	"show": playShow, "ledger": playLedger, "events": playEvents, "hand": playHand,
 }
 
@@ -165,14 +165,43 @@ func playCollect(p *play, c *words) (string, ledger.Head, error) {
 func (p *play) deduct(c *words, q ledger.DeductRequest) (string, ledger.Head, error) {
 	name := c.text("as", "")
 	r, err := p.stage.Deduct(bg, scenarioSale, q)
+	if name != "" && err == nil {
+		p.claims[name] = r.Claim
+	}
+	return p.tellDeduct(r), r.Head, err
+}
+
+func (p *play) tellDeduct(r ledger.DeductReply) string {
 	text := [...]string{"none had", "had", "over the limit", "key used for another number"}[r.Answer]
 	if r.Claim.Count > 0 {
 		text += " " + p.tellClaim(r.Claim) + ", by the clock " + orNever(r.Until)
 	}
-	if name != "" && err == nil {
-		p.claims[name] = r.Claim
+	return text
+}
+
+// playBuys is several buys in one call: n, n:buyer, n:buyer:key or n:buyer:key:offer.
+func playBuys(p *play, c *words) (string, ledger.Head, error) {
+	birth, lot, nonce := p.birth(c), c.flag("lot"), c.number("nonce", 1)
+	var qs []ledger.DeductRequest
+	for _, word := range c.rest() {
+		part := append(strings.Split(word, ":"), "", "", "")
+		q := ledger.DeductRequest{Party: ledger.Party{Birth: birth}, N: uint32(c.numberOf(part[0])), Nonce: nonce + uint64(len(qs)),
+			Buyer: buyerOf(part[1]), Key: keyOf(part[2]), ByLot: lot}
+		if part[3] != "" {
+			q.Offer = p.claimOf(c, part[3])
+		}
+		qs = append(qs, q)
 	}
-	return text, r.Head, err
+	out, err := p.stage.DeductEach(bg, scenarioSale, qs)
+	text, head := "", ledger.Head{}
+	for _, r := range out {
+		if r.Err != nil {
+			text += tellError(r.Err) + "\n"
+			continue
+		}
+		text, head = text+p.tellDeduct(r.DeductReply)+"\n", r.Head
+	}
+	return strings.TrimSuffix(text, "\n"), head, err
 }
 
 func buyersOf(names []string) (all []ledger.Buyer) {
@@ -254,11 +283,6 @@ func playMend(p *play, _ *words) (string, ledger.Head, error) {
 
 func playRemove(p *play, _ *words) (string, ledger.Head, error) {
 	return "", ledger.Head{}, p.stage.Remove(bg, scenarioSale)
-}
-
-func playBind(p *play, c *words) (string, ledger.Head, error) {
-	err := p.stage.BindKey(bg, keyOf(c.next()), c.text("sale", scenarioSale), uint32(c.number("n", 1)), c.duration("keep", "1m"))
-	return "bound", ledger.Head{}, err
 }
 
 func playShow(p *play, _ *words) (string, ledger.Head, error) {

@@ -65,7 +65,11 @@ func TestScenariosOnRedis(t *testing.T) {
 			},
 			hand: func(words []string) { hset(t, r, words...) },
 			once: func(q ledger.DeductRequest) error {
-				_, _, err := r.run(bg, &r.scripts.deduct, scenarioSale, []string{"", num(q.N), num(q.Nonce), string(q.Buyer[:]), "0", "", ""})
+				q.Birth = 0
+				out, err := r.deduct(bg, scenarioSale, []ledger.DeductRequest{q})
+				if err == nil {
+					err = out[0].Err
+				}
 				return err
 			}}
 	}, true)

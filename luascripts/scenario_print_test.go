@@ -119,8 +119,6 @@ func tellError(err error) string {
 		return "refused LATE at " + since(r.At)
 	case errors.As(err, &r):
 		return "refused " + r.Code
-	case errors.Is(err, ledger.ErrKeyUsed):
-		return "key used before"
 	}
 	return "error " + err.Error()
 }

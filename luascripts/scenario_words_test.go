@@ -57,9 +57,13 @@ func (c *words) text(name, other string) string {
 }
 
 func (c *words) number(name string, other uint64) uint64 {
-	n, err := strconv.ParseUint(c.text(name, num(other)), 10, 64)
+	return c.numberOf(c.text(name, num(other)))
+}
+
+func (c *words) numberOf(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		c.fatal(name)
+		c.fatal(text)
 	}
 	return n
 }

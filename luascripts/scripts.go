@@ -24,12 +24,12 @@ type script struct {
 	files     []placed
 }
 
-// scripts are the compiled-in scripts. All but bindkey and bindgroup are a sale's: the bounds and what they need are in front
+// scripts are the compiled-in scripts. All but bindgroup are a sale's: the bounds and what they need are in front
 // of them.
 type scripts struct {
 	lease, renew, settle, deduct, collect, reassert, confirm, cancel script
 	create, change, reopen, mend                                     script
-	giveback, expire, tend, trim, bindkey, bindgroup, enter          script
+	giveback, expire, tend, trim, bindgroup, enter                   script
 	show, audit, reservation, lag, draw                              script
 }
 
@@ -39,7 +39,7 @@ func (s *scripts) named() map[string]*script {
 		"lease": &s.lease, "renew": &s.renew, "settle": &s.settle, "deduct": &s.deduct, "collect": &s.collect,
 		"reassert": &s.reassert, "confirm": &s.confirm,
 		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
-		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindkey": &s.bindkey, "bindgroup": &s.bindgroup, "enter": &s.enter,
+		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindgroup": &s.bindgroup, "enter": &s.enter,
 		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw,
 	}
 }

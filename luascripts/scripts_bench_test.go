@@ -3,6 +3,7 @@
 package luascripts
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -35,6 +36,16 @@ func BenchmarkScripts(b *testing.B) {
 		{"deduct", func(b *testing.B, r *Redis, _ ledger.Grant, i uint64) {
 			must[ledger.DeductReply](b)(r.Deduct(b.Context(), "s", ledger.DeductRequest{N: 1, Nonce: i + 1, Buyer: ledger.Buyer{1}}))
 		}},
+		{"deduct 32 under keys", func(b *testing.B, r *Redis, _ ledger.Grant, i uint64) {
+			qs := make([]ledger.DeductRequest, 32)
+			for k := range qs {
+				n := i*32 + uint64(k) + 1
+				qs[k] = ledger.DeductRequest{N: 1, Nonce: n}
+				binary.BigEndian.PutUint64(qs[k].Buyer[:], n)
+				binary.BigEndian.PutUint64(qs[k].Key[8:], n)
+			}
+			must[[]ledger.Deducted](b)(r.DeductEach(b.Context(), "limited", qs))
+		}},
 		{"renew", func(b *testing.B, r *Redis, g ledger.Grant, _ uint64) {
 			must[ledger.RenewReply](b)(r.Renew(b.Context(), "s", ledger.RenewRequest{Party: me, Awaited: 2, Term: time.Minute,
 				Fences: []uint64{g.Fence}}))
@@ -48,6 +59,7 @@ func BenchmarkScripts(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			r := dial(b, redistest.Start(b), ledger.DefaultBounds())
 			must[ledger.Head](b)(r.Create(b.Context(), "s", ledger.CreateRequest{Total: 1_000_000, Hold: 5 * time.Minute}))
+			must[ledger.Head](b)(r.Create(b.Context(), "limited", ledger.CreateRequest{Total: 2_000_000, Hold: 5 * time.Minute, Limit: 2}))
 			g := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: 1,
 				Want: ledger.MaxLease, Term: time.Minute})).Grant
 			if len(g.Ranges) != 1 || g.Ranges[0] != (shard.Range{Start: 1, End: ledger.MaxLease + 1}) {

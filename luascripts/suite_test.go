@@ -3,6 +3,7 @@ package luascripts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func suiteBounds() ledger.Bounds {
 
 func testStore(t *testing.T, s ledger.Store) {
 	for name, test := range map[string]func(*testing.T, ledger.Store){
-		"keys": testKeys, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
+		"keys": testKeys, "deduct each": testDeductEach, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
 		"revival": testRevival, "revision": testRevision,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
@@ -69,29 +70,65 @@ func buyOne(t *testing.T, s ledger.Store, sale string, nonce uint64) ledger.Dedu
 
 func testKeys(t *testing.T, s ledger.Store) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute})
+	other := newSale(t, s, ledger.CreateRequest{Total: 3, Hold: time.Minute})
 	key := ledger.IdempotencyKey{1}
-	for _, c := range []struct {
-		sale string
-		n    uint32
-		want error
-	}{{sale, 1, nil}, {sale, 1, nil}, {sale, 2, ledger.ErrKeyUsed}, {"other", 1, ledger.ErrKeyUsed}} {
-		if err := s.BindKey(bg, key, c.sale, c.n, time.Minute); !errors.Is(err, c.want) {
-			t.Errorf("%+v: %v", c, err)
-		}
+	buy := func(sale string, n uint32, nonce uint64) ledger.DeductReply {
+		return must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: n, Nonce: nonce, Key: key}))
 	}
-	if err := s.BindKey(bg, ledger.IdempotencyKey{2}, sale, 1, time.Millisecond); err != nil {
-		t.Error(err)
-	}
-	time.Sleep(20 * time.Millisecond)
-	if err := s.BindKey(bg, ledger.IdempotencyKey{2}, sale, 3, time.Minute); err != nil {
-		t.Error("a binding that is over:", err)
-	}
-	buy := func(nonce uint64) ledger.DeductReply {
-		return must[ledger.DeductReply](t)(s.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Key: key}))
-	}
-	first, again := buy(7), buy(8)
+	first, again := buy(sale, 1, 7), buy(sale, 1, 8)
 	if first.Claim != again.Claim || first.Until != again.Until || again.Pending != 1 {
 		t.Errorf("first %+v\nagain %+v", first, again)
+	}
+	if r := buy(sale, 2, 9); r.Answer != ledger.KeyUsed || r.Pending != 1 {
+		t.Errorf("another number: %+v", r)
+	}
+	if r := buy(other, 2, 10); r.Answer != ledger.Granted || r.Pending != 2 {
+		t.Errorf("another sale: %+v", r)
+	}
+}
+
+// Each buy of a call is decided by itself, and sees what the buys before it got.
+func testDeductEach(t *testing.T, s ledger.Store) {
+	sale := newSale(t, s, ledger.CreateRequest{Total: 7, Hold: time.Minute, Limit: 2})
+	qs := []ledger.DeductRequest{
+		{N: 1, Buyer: ledger.Buyer{1}, Key: ledger.IdempotencyKey{1}},
+		{N: 1, Buyer: ledger.Buyer{1}, Key: ledger.IdempotencyKey{1}}, // again
+		{N: 2, Buyer: ledger.Buyer{1}, Key: ledger.IdempotencyKey{1}}, // for another number
+		{N: 1, Buyer: ledger.Buyer{}},                                 // nobody
+		{N: 1, Buyer: ledger.Buyer{1}},
+		{N: 1, Buyer: ledger.Buyer{1}}, // too many
+		{N: ledger.MaxUnits + 1, Buyer: ledger.Buyer{2}},
+		{N: 2, Buyer: ledger.Buyer{2}},
+		{N: 2, Buyer: ledger.Buyer{3}},
+		{N: 2, Buyer: ledger.Buyer{4}}, // one is left
+		{N: 1, Buyer: ledger.Buyer{4}},
+		{N: 1, Buyer: ledger.Buyer{5}},
+	}
+	for k := range qs {
+		qs[k].Nonce = uint64(k + 1)
+	}
+	out := must[[]ledger.Deducted](t)(s.DeductEach(bg, sale, qs))
+	text := ""
+	for _, d := range out {
+		switch {
+		case errors.Is(d.Err, ledger.ErrNoBuyer):
+			text += "nobody "
+		case errors.Is(d.Err, ledger.ErrTooMany):
+			text += "units "
+		case d.Err != nil:
+			t.Error(d.Err)
+		default:
+			text += [...]string{"none", "had", "over", "used"}[d.Answer] + fmt.Sprint(d.Claim.Serial, "+", d.Claim.Count, " ")
+		}
+	}
+	if want := "had1+1 had1+1 used0+0 nobody had2+1 over1+1 units had3+2 had5+2 none0+0 had7+1 none0+0 "; text != want {
+		t.Errorf("%s\nwant %s", text, want)
+	}
+	if h := out[0].Head; h.Pending != 7 || h.Free != 0 || out[0].Claim != out[1].Claim || out[4].Claim.Fence <= out[0].Claim.Fence {
+		t.Errorf("%+v", out)
+	}
+	if a := must[ledger.Audit](t)(s.Audit(bg, sale)); !a.OK {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -15,7 +15,6 @@ const (
 	Take               // units may be here
 	Lease              // the buy waits for a lease
 	Ledger             // the ledger decides
-	Keyed              // the ledger decides, after its key was bound
 	Enter              // the buyer enters the draw of Decision.At
 	Again              // the verdict has changed: call Admit again
 	Stale              // the sale has ended here
@@ -25,7 +24,7 @@ const (
 func Admit(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
 	switch {
 	case q.keyed() && (v == nil || v.Reason != allotment.Unopened && v.Reason != allotment.Drawing):
-		return Decision{}, Keyed // since the sale has opened, this key may have won before
+		return Decision{}, Ledger // since the sale has opened, this key may have won before
 	case v == nil:
 		return Decision{}, wayTo(sale)
 	case v.Reason != allotment.Lots:

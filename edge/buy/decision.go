@@ -13,22 +13,21 @@ type Outcome uint8
 
 // The outcomes. A sale counts those before OneTicket.
 const (
-	Undecided   Outcome = iota // nobody knows: the buyer may ask again
-	Won                        // Decision.Sold belongs to the buyer
-	SoldOut                    // for good
-	NoneNow                    // held, unsold or unpaid units may come back
-	Paused                     //
-	Unopened                   // until Decision.At
-	Closed                     //
-	Refused                    // the sale makes no sense, or was changed by hand: Decision.Why
-	OverLimit                  // the buyer has as many as the sale allows; Decision.Sold may be its own pending reservation
-	NoBuyer                    // the sale must know its buyers, and the request names none
-	KeyUsed                    // the idempotency key stands for another sale or another number of units
-	KeyInFlight                // another request with the idempotency key is under way
-	Entered                    // Decision.Sold.Buyer is in the draw of Decision.At
-	TooMuch                    // the buy asks for more units than one buyer may ever have
-	OneTicket                  // the buy asks for more than one unit before the draw
-	NoSale                     // no sale has that name
+	Undecided Outcome = iota // nobody knows: the buyer may ask again
+	Won                      // Decision.Sold belongs to the buyer
+	SoldOut                  // for good
+	NoneNow                  // held, unsold or unpaid units may come back
+	Paused                   //
+	Unopened                 // until Decision.At
+	Closed                   //
+	Refused                  // the sale makes no sense, or was changed by hand: Decision.Why
+	OverLimit                // the buyer has as many as the sale allows; Decision.Sold may be its own pending reservation
+	NoBuyer                  // the sale must know its buyers, and the request names none
+	KeyUsed                  // the idempotency key stands for another number of units
+	Entered                  // Decision.Sold.Buyer is in the draw of Decision.At
+	TooMuch                  // the buy asks for more units than one buyer may ever have
+	OneTicket                // the buy asks for more than one unit before the draw
+	NoSale                   // no sale has that name
 	Outcomes
 
 	counted = OneTicket
@@ -39,7 +38,7 @@ const _ = uint(sales.Kinds - counted) // the tally has room
 // labels are the values of the label "outcome" of spike_buys_total.
 var labels = [counted]string{Undecided: "undecided", Won: "won", SoldOut: "sold_out", NoneNow: "none_now", Paused: "paused",
 	Unopened: "not_open", Closed: "closed", Refused: "refused", OverLimit: "over_limit", NoBuyer: "no_buyer", KeyUsed: "key_used",
-	KeyInFlight: "key_in_flight", Entered: "entered", TooMuch: "n_over_limit"}
+	Entered: "entered", TooMuch: "n_over_limit"}
 
 // Labels are the labels of the counted outcomes, by outcome.
 func Labels() []string { return labels[:] }

@@ -5,8 +5,8 @@
 //
 //	Take      take units from this CPU's lane of the stock: no lock, no allocation, no I/O
 //	Lease     wait for the lease that is on its way; if none is, deduct straight from the ledger
-//	Ledger    a sale with a limit per buyer: only the ledger can decide
-//	Keyed     as Ledger, under an Idempotency-Key
+//	Ledger    a sale with a limit per buyer, or an Idempotency-Key: only the ledger can decide, in one call with the buys that
+//	          ask it at about the same time
 //	Enter     a buyer enters the draw of a sale whose first units go by lot
 //	Stale     the sale has ended here: the caller must look it up anew
 //

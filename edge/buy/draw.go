@@ -14,7 +14,7 @@ func (a *attempt) enterDraw(draws int64) (Decision, Way) {
 	if !a.permit() {
 		return Decision{}, Decided
 	}
-	switch reply, err := a.sales.Enter(a.sale, a.q.Buyer, settleWait); {
+	switch reply, err := a.sale.Enter(a.q.Buyer); {
 	case err != nil && a.sale.MissedElsewhere(err):
 		a.sale.Hear(allotment.News{Unsure: true})
 		return Decision{}, Decided
@@ -56,20 +56,15 @@ func (a *attempt) byLot(h ledger.Head) (d Decision, way Way, decided bool) {
 	if err == nil && reply.Answer == ledger.Unavailable {
 		return Decision{}, Decided, false
 	}
-	d, way = a.conclude(reply, err)
+	d, way = a.deducted(reply, err)
 	return d, way, true
 }
 
 // collect is one Deduct by lot. fresh says that the unit was not collected before.
 func (a *attempt) collect(polls bool) (reply ledger.DeductReply, fresh bool, err error) {
-	leave, ok := a.mayCall()
-	if !ok {
-		return reply, false, ledger.ErrDown
-	}
-	defer leave()
 	q := a.asked(ledger.Claim{})
 	q.ByLot, q.Ever = true, polls
-	reply, err = a.deduct(q)
+	reply, err = a.sale.Deduct(q)
 	return reply, err == nil && reply.Answer == ledger.Granted && reply.Claim.Nonce == q.Nonce, err
 }
 

@@ -46,9 +46,7 @@ func (a *attempt) fromLease() (Decision, Way) {
 				return a.onVerdict(no)
 			}
 			if a.mayDeduct(w.ticks > 0) {
-				if d, way, tried := a.deductFree(); tried {
-					return d, way
-				}
+				return a.deductFree()
 			}
 		}
 		a.sale.ReportUnmet(a.q.N)
@@ -87,18 +85,12 @@ func (a *attempt) mayDeduct(waited bool) bool {
 	return few || (scattered || waited) && !a.sale.Leasing()
 }
 
-// deductFree is the article's way: one buy, straight from the ledger. If too many buys do that already, tried is false.
-func (a *attempt) deductFree() (d Decision, way Way, tried bool) {
-	leave, ok := a.sale.TryCall()
-	if !ok {
-		return Decision{}, Decided, false
-	}
-	defer leave()
-	reply, err := a.deduct(a.asked(ledger.Claim{}))
+// deductFree is the article's way: straight from the ledger.
+func (a *attempt) deductFree() (Decision, Way) {
+	reply, err := a.sale.Deduct(a.asked(ledger.Claim{}))
 	if err == nil && reply.Answer == ledger.Unavailable && a.q.N > 1 {
 		a.sale.ReportFragmented()
 		a.sale.RememberShort(a.q.N, shortage(reply.Head))
 	}
-	d, way = a.deducted(reply, err)
-	return d, way, true
+	return a.deducted(reply, err)
 }

@@ -1,9 +1,7 @@
 package buy
 
 import (
-	"context"
 	"errors"
-	"time"
 
 	"spike/edge/allotment"
 	"spike/luascripts/ledger"
@@ -12,49 +10,8 @@ import (
 // Only the ledger can decide a buy under an idempotency key, or in a sale with a limit per buyer. One script checks key and limit
 // and takes the units, so a crash cannot leave one done without the others.
 
-const boundWhile = 30 * time.Second // a key is bound to its sale and n for at least so long while its buy is decided
-
-// byKey binds the key and asks the ledger, whatever the verdict is, because this buyer may have won before. If nobody can win any
-// more, the key need not be bound.
-func (a *attempt) byKey() (Decision, Way) {
-	switch err := a.keys.enter(a.q.Key); {
-	case errors.Is(err, errInFlight):
-		return Decision{Outcome: KeyInFlight}, Decided
-	case err != nil:
-		return Decision{}, Decided
-	}
-	defer a.keys.leave(a.q.Key)
-	if !a.permit() {
-		return Decision{}, Decided
-	}
-	if v := a.sale.Verdict().Barring(); v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.Closed) {
-		return a.fromLedger()
-	}
-	switch err := a.bind(boundWhile); {
-	case errors.Is(err, ledger.ErrKeyUsed):
-		return Decision{Outcome: KeyUsed}, Decided
-	case err != nil:
-		return Decision{}, Decided
-	}
-	return a.fromLedger()
-}
-
-func (a *attempt) bind(keep time.Duration) error {
-	leave, ok := a.mayCall()
-	if !ok {
-		return ledger.ErrDown
-	}
-	defer leave()
-	return a.store.BindKey(a.life, a.q.Key, a.sale.Name, a.q.N, keep)
-}
-
-// mayCall waits until this buy may call the store. Few buys of a sale may call at a time.
-func (a *attempt) mayCall() (leave func(), ok bool) {
-	return a.sale.AcquireCall(a.life, a.q.keyed(), maxPatience*patience)
-}
-
-// fromLedger asks the ledger for units. If the ledger has none free and this edge has some on lease, the buy offers those to the
-// ledger.
+// fromLedger asks the ledger for units, whatever the verdict is, because a key may have won before. If the ledger has none free
+// and this edge has some on lease, the buy offers those to the ledger.
 func (a *attempt) fromLedger() (Decision, Way) {
 	switch {
 	case !a.permit():
@@ -74,7 +31,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 		changed := a.sale.Changed()
 		reply, err := a.ask(offer)
 		if err != nil || reply.Answer != ledger.Unavailable {
-			return a.conclude(reply, err)
+			return a.deducted(reply, err)
 		}
 		if d, way, decided := a.byLot(reply.Head); decided { // the draw was after this edge's last look
 			return d, way
@@ -115,55 +72,16 @@ func (a *attempt) offer() (ledger.Claim, allotment.Outcome) {
 
 // ask is one Deduct. If the fate of its offer stays unknown, the Keeper asks until it knows.
 func (a *attempt) ask(offer ledger.Claim) (ledger.DeductReply, error) {
-	leave, ok := a.mayCall()
-	if !ok {
-		return ledger.DeductReply{}, ledger.ErrDown
-	}
-	defer leave()
-	reply, err := a.deduct(a.asked(offer))
+	reply, err := a.sale.Deduct(a.asked(offer))
 	if err == nil && offer.Count > 0 {
 		a.sale.Heard(offer, allotment.Came(reply))
 	}
 	return reply, err
 }
 
-// asked is this buy's request to the ledger, without nonce and time.
-func (a *attempt) asked(offer ledger.Claim) *ledger.DeductRequest {
-	return &ledger.DeductRequest{Party: ledger.Party{Birth: a.sale.Birth}, N: a.q.N, Buyer: a.q.Buyer, Key: a.q.Key, Offer: offer}
-}
-
-// deduct makes one Deduct. If the ledger says that it came too late, this edge's idea of the store's clock was wrong. Then deduct
-// corrects the idea, and tries once more.
-func (a *attempt) deduct(q *ledger.DeductRequest) (ledger.DeductReply, error) {
-	for again := false; ; again = true {
-		q.Nonce, q.Latest = newNonce(), a.sale.StoreTime()+ledger.Timeout.Microseconds()
-		reply, err := a.store.Deduct(context.WithoutCancel(a.life), a.sale.Name, *q)
-		var no *ledger.Refusal
-		switch {
-		case !errors.As(err, &no):
-			return reply, err
-		case errors.Is(err, ledger.ErrLate) && !again:
-			a.sale.SetStoreTime(no.At)
-		case a.sale.MissedElsewhere(no):
-			a.sale.Hear(allotment.News{Unsure: true})
-			return reply, ledger.ErrDown
-		default:
-			return reply, err
-		}
-	}
-}
-
-// conclude turns the ledger's answer into the Decision. If a key has won, it stays bound for as long as the ledger keeps its
-// answer, or for less if that binding fails.
-func (a *attempt) conclude(reply ledger.DeductReply, err error) (Decision, Way) {
-	if a.q.keyed() && err == nil && reply.Answer == ledger.Granted {
-		_ = a.bind(time.Duration(reply.Hold)*time.Microsecond + a.keep)
-	}
-	d, way := a.deducted(reply, err)
-	if d.Outcome == OverLimit && a.sale.Forbids(a.q.N) {
-		return Decision{Outcome: TooMuch}, Decided
-	}
-	return d, way
+// asked is this buy's request to the ledger.
+func (a *attempt) asked(offer ledger.Claim) ledger.DeductRequest {
+	return ledger.DeductRequest{N: a.q.N, Nonce: newNonce(), Buyer: a.q.Buyer, Key: a.q.Key, Offer: offer}
 }
 
 // deducted is what the answer of a Deduct means for its buyer.
@@ -183,6 +101,9 @@ func (a *attempt) deducted(reply ledger.DeductReply, err error) (Decision, Way) 
 	case ledger.Granted:
 		return won(sold), Decided
 	case ledger.OverLimit:
+		if a.sale.Forbids(a.q.N) {
+			return Decision{Outcome: TooMuch}, Decided
+		}
 		return Decision{Outcome: OverLimit, Sold: sold}, Decided
 	case ledger.KeyUsed:
 		return Decision{Outcome: KeyUsed}, Decided

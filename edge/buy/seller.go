@@ -19,25 +19,13 @@ const (
 	maxSteps    = 16                     // Ways that one buy may follow
 )
 
-// Store is the part of a store that a buy may wait for.
-type Store interface {
-	Deduct(ctx context.Context, sale string, r ledger.DeductRequest) (ledger.DeductReply, error)
-	BindKey(ctx context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error
-}
-
 // Seller decides buys. Safe for concurrent use.
 type Seller struct {
-	life  context.Context // ends when the edge stops selling
-	store Store
-	sales *sales.Registry
-	keep  time.Duration // a key that has won stays bound so long after the hold
-	keys  inFlight
+	life context.Context // ends when the edge stops selling
 }
 
-// NewSeller sells the sales of the registry. A key that has won stays bound for at least keep after the hold.
-func NewSeller(life context.Context, store Store, registry *sales.Registry, keep time.Duration) *Seller {
-	return &Seller{life: life, store: store, sales: registry, keep: keep}
-}
+// NewSeller decides buys until life ends.
+func NewSeller(life context.Context) *Seller { return &Seller{life: life} }
 
 // Decide decides a buy. If stale, the sale has ended here, and nothing is decided. Most buys take no lock, allocate nothing and
 // do no I/O. A win reads the clock once.
@@ -84,8 +72,6 @@ func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decisio
 			d, way = a.fromLease()
 		case Ledger:
 			d, way = a.fromLedger()
-		case Keyed:
-			d, way = a.byKey()
 		case Enter:
 			d, way = a.enterDraw(d.At)
 		case Again:
@@ -120,18 +106,22 @@ func (a *attempt) onVerdict(v *allotment.Verdict) (Decision, Way) { return onVer
 
 // waiter paces a buy that waits. The buy looks again whenever something has changed here.
 type waiter struct {
-	clock *time.Ticker
-	ticks int    // ticks of the clock so far
-	full  int    // ticks when the ring was found full; -1: it was not
-	taken uint64 // how often the ledger had taken claims then
+	clock *time.Ticker // nil: the buy has not waited yet
+	ticks int          // ticks of the clock so far
+	full  int          // ticks when the ring was found full; -1: it was not
+	taken uint64       // how often the ledger had taken claims then
 	life  context.Context
 }
 
 func (s *Seller) waiter() *waiter {
-	return &waiter{clock: time.NewTicker(patience), full: -1, life: s.life}
+	return &waiter{full: -1, life: s.life}
 }
 
-func (w *waiter) end() { w.clock.Stop() }
+func (w *waiter) end() {
+	if w.clock != nil {
+		w.clock.Stop()
+	}
+}
 
 // wantsRoom says whether a buy that finds the ring full goes on: the ledger has taken claims within a tick, or the ring may grow.
 // If the ledger has taken some since the buy was here last, the buy looks again at once.
@@ -145,6 +135,9 @@ func (w *waiter) wantsRoom(sale *sales.Sale) (on, again bool) {
 
 // pass waits for a change or for the next tick. It is false if the buy has waited long enough, or if this edge stops.
 func (w *waiter) pass(changed <-chan struct{}) bool {
+	if w.clock == nil {
+		w.clock = time.NewTicker(patience)
+	}
 	select {
 	case <-changed:
 	case <-w.clock.C:

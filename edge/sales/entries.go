@@ -10,26 +10,34 @@ import (
 
 // Limits of entering a draw. All buyers of a sale come within the window, and most of them come more than once.
 const (
-	maxEnterCalls = 2       // calls for one sale at a time; buyers who come meanwhile go with the next call
-	maxEntered    = 1 << 20 // buyers remembered as entered; to enter a forgotten buyer once more changes nothing
+	maxEnterCalls = 2               // calls for one sale at a time; buyers who come meanwhile go with the next call
+	maxEntered    = 1 << 20         // buyers remembered as entered; to enter a forgotten buyer once more changes nothing
+	enterWait     = 2 * time.Second // how long a call waits for others to end
 )
+
+type (
+	entries  = gather[ledger.Buyer, ledger.EnterReply]
+	entering = round[ledger.Buyer, ledger.EnterReply]
+)
+
+// newEntries gathers the buyers who enter the draw of a sale.
+func (s *Registry) newEntries(sale *Sale) *entries {
+	return &entries{life: s.life, most: ledger.MaxEntering, weight: ledger.MaxEntering, wait: enterWait,
+		calls: make(semaphore, maxEnterCalls), weigh: func(ledger.Buyer) int { return 1 },
+		call: func(buyers []ledger.Buyer) (ledger.EnterReply, error) {
+			return s.cfg.Store.EnterDraw(context.WithoutCancel(s.life), sale.Name,
+				ledger.EnterRequest{Birth: sale.Birth, Buyers: buyers})
+		}}
+}
 
 // Entrants are the buyers that this edge has put into a sale's draw.
 type Entrants struct {
+	rounds *entries
+
 	mu      sync.Mutex
 	era     uint64 // the store's era in which the buyers entered
 	entered map[ledger.Buyer]struct{}
-	coming  map[ledger.Buyer]*round // buyers of rounds that have not ended
-	rounds  []*round                // rounds that wait for a call; the last may have room
-	calls   int                     // calls under way
-}
-
-// round is buyers who enter with one call. Its result may be read once done is closed.
-type round struct {
-	buyers []ledger.Buyer
-	done   chan struct{}
-	reply  ledger.EnterReply
-	err    error
+	coming  map[ledger.Buyer]*entering // buyers of rounds that have not ended
 }
 
 // Has says that a buyer has entered in this era. An entry of another era may be lost.
@@ -40,62 +48,51 @@ func (e *Entrants) Has(b ledger.Buyer, era uint64) bool {
 	return in && e.era == era
 }
 
-// join puts a buyer into a round. If call, the caller must make calls.
-func (e *Entrants) join(b ledger.Buyer) (mine *round, call bool) {
+// Enter puts a buyer into the draw of a sale.
+func (s *Sale) Enter(b ledger.Buyer) (ledger.EnterReply, error) {
+	e := &s.Entrants
+	r, mine, alone := e.join(b)
+	if mine {
+		e.rounds.lead(r, alone)
+		e.finish(r)
+	}
+	<-r.done
+	return r.reply, r.err
+}
+
+// join is gather's, but all requests of one buyer share a place.
+func (e *Entrants) join(b ledger.Buyer) (r *entering, mine, alone bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r := e.coming[b]; r != nil {
-		return r, false
+	if r = e.coming[b]; r != nil {
+		return r, false, false
 	}
-	last := len(e.rounds) - 1
-	if last < 0 || len(e.rounds[last].buyers) == ledger.MaxEntering {
-		e.rounds = append(e.rounds, &round{done: make(chan struct{})})
-		last++
-	}
-	mine = e.rounds[last]
-	mine.buyers = append(mine.buyers, b)
+	r, _, mine, alone = e.rounds.join(b)
 	if e.coming == nil {
-		e.coming = map[ledger.Buyer]*round{}
+		e.coming = map[ledger.Buyer]*entering{}
 	}
-	e.coming[b] = mine
-	if call = e.calls < maxEnterCalls; call {
-		e.calls++
-	}
-	return mine, call
+	e.coming[b] = r
+	return r, mine, alone
 }
 
-// take is the next round to call the store for. If it is nil, the caller must stop.
-func (e *Entrants) take() *round {
+// finish forgets who was in a round, and remembers who has entered.
+func (e *Entrants) finish(r *entering) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.rounds) == 0 {
-		e.calls--
-		return nil
-	}
-	r := e.rounds[0]
-	e.rounds = e.rounds[1:]
-	return r
-}
-
-// finish ends a round.
-func (e *Entrants) finish(r *round) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, b := range r.buyers {
+	for _, b := range r.asks {
 		delete(e.coming, b)
 	}
 	if r.err == nil && r.reply.Entered {
-		e.remember(r)
+		e.remember(r.asks, r.reply.Era)
 	}
-	close(r.done)
 }
 
-// remember notes the buyers of a round as entered. The caller holds mu.
-func (e *Entrants) remember(r *round) {
-	if e.entered == nil || e.era != r.reply.Era || len(e.entered)+len(r.buyers) > maxEntered {
-		e.entered, e.era = map[ledger.Buyer]struct{}{}, r.reply.Era
+// remember notes buyers as entered. The caller holds mu.
+func (e *Entrants) remember(buyers []ledger.Buyer, era uint64) {
+	if e.entered == nil || e.era != era || len(e.entered)+len(buyers) > maxEntered {
+		e.entered, e.era = map[ledger.Buyer]struct{}{}, era
 	}
-	for _, b := range r.buyers {
+	for _, b := range buyers {
 		e.entered[b] = struct{}{}
 	}
 }
@@ -105,36 +102,4 @@ func (e *Entrants) Forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.entered = nil
-}
-
-// entering takes entries.
-type entering interface {
-	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
-}
-
-// call makes calls until no round waits.
-func (e *Entrants) call(life context.Context, store entering, sale string, birth uint64) {
-	for r := e.take(); r != nil; r = e.take() {
-		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, ledger.EnterRequest{Birth: birth, Buyers: r.buyers})
-		e.finish(r)
-	}
-}
-
-// Enter puts a buyer into the draw of a sale. It waits at most so long for the store's answer, and then fails with
-// ledger.ErrDown.
-func (s *Registry) Enter(sale *Sale, b ledger.Buyer, most time.Duration) (ledger.EnterReply, error) {
-	e := &sale.Entrants
-	r, call := e.join(b)
-	if call && !s.Running.Start(func() { e.call(s.life, s.cfg.Store, sale.Name, sale.Birth) }) {
-		return ledger.EnterReply{}, ledger.ErrDown // this edge stops
-	}
-	late := time.NewTimer(most)
-	defer late.Stop()
-	select {
-	case <-r.done:
-		return r.reply, r.err
-	case <-late.C:
-	case <-s.life.Done():
-	}
-	return ledger.EnterReply{}, ledger.ErrDown
 }

@@ -58,7 +58,7 @@ func (s *Registry) enterAll(t *testing.T, sale *Sale, from, to, connections int)
 				if sale.Entrants.Has(buyerNo(i), 0) {
 					return
 				}
-				if r, err := s.Enter(sale, buyerNo(i), time.Minute); err != nil || !r.Entered {
+				if r, err := sale.Enter(buyerNo(i)); err != nil || !r.Entered {
 					t.Errorf("%+v %v", r, err)
 				}
 			})
@@ -91,9 +91,8 @@ func TestEntriesShareCalls(t *testing.T) {
 		if d.calls > 12 || d.most > maxEnterCalls || d.largest > ledger.MaxEntering || len(d.entered) != crowd+1 {
 			t.Errorf("%d buyers: %d calls, %d at once, of %d buyers at the most", len(d.entered), d.calls, d.most, d.largest)
 		}
-		synctest.Wait() // the last caller looks for one more round
-		if sale.Entrants.calls != 0 || len(sale.Entrants.rounds) != 0 {
-			t.Errorf("left: %d calls, %d rounds", sale.Entrants.calls, len(sale.Entrants.rounds))
+		if e := &sale.Entrants; len(e.rounds.calls) != 0 || e.rounds.open != nil || len(e.coming) != 0 {
+			t.Errorf("left: %d calls, %d buyers", len(e.rounds.calls), len(e.coming))
 		}
 	})
 }
@@ -102,7 +101,7 @@ func TestEntriesShareCalls(t *testing.T) {
 func TestEntriesForget(t *testing.T) {
 	e := &Entrants{}
 	remember := func(i int, era uint64) {
-		e.remember(&round{buyers: []ledger.Buyer{buyerNo(i)}, reply: ledger.EnterReply{Head: ledger.Head{Era: era}}})
+		e.remember([]ledger.Buyer{buyerNo(i)}, era)
 	}
 	for i := range maxEntered + 1 {
 		remember(i, 1)

@@ -20,7 +20,8 @@ import (
 type Store interface {
 	allotment.Store
 	ringdir.Store
-	entering
+	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
+	DeductEach(ctx context.Context, sale string, r []ledger.DeductRequest) ([]ledger.Deducted, error)
 	Revision(ctx context.Context, sale string) (string, error)
 	Born(ctx context.Context, birth uint64) (ledger.Found, error)
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
@@ -113,8 +114,9 @@ func (s *Registry) look(name string) (*Sale, error) {
 	// Each opening is a new instance, because its requests and nonces begin anew.
 	instance := fmt.Sprintf("%s.%d", s.cfg.Instance, s.opened.Add(1))
 	sale := &Sale{Name: name, Birth: reply.Birth, Hold: reply.Hold, Limit: reply.Limit, Tally: newTally(),
-		AcksBeforeLedger: s.cfg.EarlyAck && reply.Limit == 0, rings: s.cfg.Rings.Rings(name, instance, s.cfg.Node, reply.Birth),
-		calls: [2]semaphore{make(semaphore, maxCalls), make(semaphore, maxCalls)}}
+		AcksBeforeLedger: s.cfg.EarlyAck && reply.Limit == 0, rings: s.cfg.Rings.Rings(name, instance, s.cfg.Node, reply.Birth)}
+	sale.deducts, sale.lots, sale.looks = s.newDeducts(sale), s.newDeducts(sale), s.newDeducts(sale)
+	sale.Entrants.rounds = s.newEntries(sale)
 	life, end := context.WithCancel(s.life)
 	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,

@@ -1,7 +1,6 @@
 package sales
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -26,13 +25,13 @@ type Sale struct {
 	end      func()              // ends selling here; claims are still settled if the ledger takes them
 	shortage atomic.Pointer[shortage]
 	waiting  atomic.Int64
-	calls    [2]semaphore // buys that call the store: without a key, under a key
+
+	deducts, lots, looks *deducts // buys that the ledger must decide: of free units, by lot, and looks at a lot
 }
 
 // Limits of buys that wait.
 const (
 	MaxWaiting = 4096                   // buys of a sale that wait
-	maxCalls   = 64                     // buys of a sale that call the store
 	shortFor   = 500 * time.Millisecond // how long "not so many units in a row" is believed
 )
 
@@ -50,20 +49,6 @@ func (s *Sale) Unwait() { s.waiting.Add(-1) }
 
 // Waiting is how many buys wait.
 func (s *Sale) Waiting() int64 { return max(s.waiting.Load(), 0) }
-
-// AcquireCall waits until a buy may call the store. Then the caller must call release.
-func (s *Sale) AcquireCall(life context.Context, keyed bool, wait time.Duration) (release func(), ok bool) {
-	calls := s.calls[0]
-	if keyed {
-		calls = s.calls[1]
-	}
-	return calls.release, calls.acquire(life, wait) == nil
-}
-
-// TryCall is AcquireCall without the wait, for a buy without a key.
-func (s *Sale) TryCall() (release func(), ok bool) {
-	return s.calls[0].release, s.calls[0].tryAcquire()
-}
 
 // Forbids says that no buyer may ever have n units.
 func (s *Sale) Forbids(n uint32) bool { return s.Limit > 0 && uint64(n) > s.Limit }

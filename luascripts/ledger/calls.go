@@ -133,7 +133,7 @@ type DeductRequest struct {
 	N     uint32
 	Nonce uint64 // at most 2^53
 	Buyer Buyer
-	Key   IdempotencyKey // a repeat with the same key gets the first answer
+	Key   IdempotencyKey // of this sale: a repeat with the same key gets the first answer
 	Offer Claim          // bought instead of free units: from a lease, and told to nobody; Count 0: there is none
 
 	// ByLot buys the unit that Buyer has won in the draw: no other unit, and no Offer. If the unit was collected before, and
@@ -161,6 +161,27 @@ type DeductReply struct {
 	Answer Answer
 	Claim  Claim
 	Until  int64 // when the claim's hold ends by the store's clock, Unix microseconds; 0: never
+}
+
+// Limits of a DeductEach, so that it holds Redis no longer than a Settle does.
+const (
+	MaxDeducts     = 128 // buys
+	MaxDeductUnits = 512 // units of all its buys
+)
+
+// Deducted is the answer to one buy of a DeductEach. If Err is a *Refusal, the buy was refused. The Head is as the call left the
+// sale.
+type Deducted struct {
+	DeductReply
+	Err error
+}
+
+// One is the answer to the only buy of a DeductEach.
+func One(out []Deducted, err error) (DeductReply, error) {
+	if err != nil {
+		return DeductReply{}, err
+	}
+	return out[0].DeductReply, out[0].Err
 }
 
 // Life is the state of a reservation.

@@ -50,6 +50,12 @@ func (s *RangeSet) find(serial uint32) int {
 	return sort.Search(len(s.list), func(i int) bool { return s.list[i].End > serial })
 }
 
+// Index is the index of the range that has a serial.
+func (s *RangeSet) Index(serial uint32) int { return s.find(serial) }
+
+// Range is range i.
+func (s *RangeSet) Range(i int) shard.Range { return s.list[i] }
+
 // Has says whether the set has a serial.
 func (s *RangeSet) Has(serial uint32) bool {
 	i := s.find(serial)

@@ -25,7 +25,6 @@ var (
 	ErrReassert   = errors.New("history was lost")     // the lease may have been in it: its owner must re-assert it first
 	ErrRecovering = errors.New("history was cut")      // nothing is granted yet
 	ErrChanged    = errors.New("not as it was agreed") // nothing was done: look again
-	ErrKeyUsed    = errors.New("key used before")      // for another sale or another number of units
 	ErrName       = errors.New("not a name for a sale")
 	ErrDown       = errors.New("store does not answer") // nobody knows whether the call was executed
 	ErrIndexing   = errors.New("index is made anew")    // nothing was decided: the caller must ask again

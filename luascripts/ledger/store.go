@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Store is all that a store of ledgers can do. A user of a store names the parts that it needs. All calls are safe for
 // concurrent use. A call may be repeated after a lost reply: each is idempotent by its request, batch, claim or key, but a
@@ -32,6 +29,10 @@ type Ledger interface {
 	Renew(ctx context.Context, sale string, r RenewRequest) (RenewReply, error)
 	GiveBack(ctx context.Context, sale string, r GiveBackRequest) (GiveBackReply, error)
 	Settle(ctx context.Context, sale string, r SettleRequest) (SettleReply, error)
+	// DeductEach decides up to MaxDeducts buys by one call, in order, each by itself. They have one Birth, one ByLot and one
+	// Ever. The Latest of the first is the call's.
+	DeductEach(ctx context.Context, sale string, r []DeductRequest) ([]Deducted, error)
+	// Deduct is DeductEach for one buy.
 	Deduct(ctx context.Context, sale string, r DeductRequest) (DeductReply, error)
 	Reassert(ctx context.Context, sale string, r ReassertRequest) (ReassertReply, error)
 	// Tend is Expire for a caller that comes seldom: ledger time moves on by as much as the caller has lived through.
@@ -43,9 +44,6 @@ type Reservations interface {
 	Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
 	Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
 	Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
-	// BindKey binds an idempotency key to a (sale, n), or returns ErrKeyUsed if the key is bound to another. A binding lasts
-	// at least keep from the last call.
-	BindKey(ctx context.Context, key IdempotencyKey, sale string, n uint32, keep time.Duration) error
 }
 
 // Draws are the calls of sales whose first units go by lot.

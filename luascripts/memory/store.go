@@ -24,7 +24,6 @@ type Store struct {
 	mu        sync.Mutex
 	sales     map[string]*Twin
 	streams   map[string]*stream
-	keys      map[ledger.IdempotencyKey]binding
 	listeners map[*ledger.Listener]struct{}
 	bound     map[string]ledger.Binding // group -> the database that it belongs to
 }
@@ -36,7 +35,7 @@ func New(b ledger.Bounds, clock func() time.Time) *Store {
 		panic(err) // crypto/rand does not fail
 	}
 	return &Store{bounds: b, clock: clock, key: key, id: ledger.PassingStore + ledger.NewIdentity(), sales: map[string]*Twin{},
-		streams: map[string]*stream{}, keys: map[ledger.IdempotencyKey]binding{}, listeners: map[*ledger.Listener]struct{}{},
+		streams: map[string]*stream{}, listeners: map[*ledger.Listener]struct{}{},
 		bound: map[string]ledger.Binding{}}
 }
 
@@ -128,8 +127,13 @@ func (e *Store) Mend(_ context.Context, sale string) (ledger.Head, error) {
 }
 
 // Deduct is ledger.Store's.
-func (e *Store) Deduct(_ context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
-	return with(e, sale, func(t *Twin, raw int64) (ledger.DeductReply, error) { return t.Deduct(raw, q) })
+func (e *Store) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
+	return ledger.One(e.DeductEach(ctx, sale, []ledger.DeductRequest{q}))
+}
+
+// DeductEach is ledger.Store's.
+func (e *Store) DeductEach(_ context.Context, sale string, qs []ledger.DeductRequest) ([]ledger.Deducted, error) {
+	return with(e, sale, func(t *Twin, raw int64) ([]ledger.Deducted, error) { return t.DeductEach(raw, qs) })
 }
 
 // EnterDraw is ledger.Store's.
@@ -167,39 +171,6 @@ func (e *Store) Expire(_ context.Context, sale string, most int) (ledger.ExpireR
 // Tend is ledger.Store's.
 func (e *Store) Tend(_ context.Context, sale string, q ledger.TendRequest) (ledger.TendReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.TendReply, error) { return t.Tend(raw, q) })
-}
-
-// binding is the sale and the number of units that an idempotency key is bound to.
-type binding struct {
-	sale  string
-	n     uint32
-	until time.Time
-}
-
-// BindKey is ledger.Store's.
-func (e *Store) BindKey(_ context.Context, key ledger.IdempotencyKey, sale string, n uint32, keep time.Duration) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.clock()
-	b, known := e.keys[key]
-	if known && now.Before(b.until) && (b.sale != sale || b.n != n) {
-		return ledger.ErrKeyUsed
-	}
-	looked := 0
-	for k, b := range e.keys { // looking at any two keeps the bindings that are over about as few as the others
-		if !now.Before(b.until) {
-			delete(e.keys, k)
-		}
-		if looked++; looked == 2 {
-			break
-		}
-	}
-	until := now.Add(keep)
-	if known && b.sale == sale && b.n == n && b.until.After(until) {
-		until = b.until
-	}
-	e.keys[key] = binding{sale, n, until}
-	return nil
 }
 
 // Show is ledger.Store's.

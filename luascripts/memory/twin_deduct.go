@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"spike/luascripts/ledger"
+	"spike/shard"
 )
 
 // The twin's Deduct, and the answers that it keeps.
@@ -61,47 +62,129 @@ func (t *Twin) sweepAnswers(log *[]string, most int) {
 	}
 }
 
-// Deduct is deduct.lua; with ByLot, collect.lua.
+// Deduct is DeductEach for one buy.
 func (t *Twin) Deduct(raw int64, q ledger.DeductRequest) (ledger.DeductReply, error) {
-	if err := t.open(raw, q.Birth); err != nil {
-		return ledger.DeductReply{}, err
+	return ledger.One(t.DeductEach(raw, []ledger.DeductRequest{q}))
+}
+
+// DeductEach is deduct.lua; with ByLot, collect.lua.
+func (t *Twin) DeductEach(raw int64, qs []ledger.DeductRequest) ([]ledger.Deducted, error) {
+	if err := t.open(raw, qs[0].Birth); err != nil {
+		return nil, err
 	}
-	if q.Latest > 0 && raw > q.Latest {
-		return ledger.DeductReply{}, ledger.ParseRefusal(fmt.Sprintf("LATE %d us: nobody waits for this buy any more", raw))
+	if qs[0].Latest > 0 && raw > qs[0].Latest {
+		return nil, ledger.ParseRefusal(fmt.Sprintf("LATE %d us: nobody waits for this buy any more", raw))
 	}
-	if q.N > ledger.MaxUnits {
-		return ledger.DeductReply{}, &ledger.Refusal{Code: "TOOMANY", Why: fmt.Sprintf("one buy has at most %d units",
-			ledger.MaxUnits)}
+	b := buying{gathering: gathering{t: t}, told: map[ledger.IdempotencyKey]outcome{}}
+	decided := make([]decided, len(qs))
+	for k, q := range qs {
+		decided[k].outcome, decided[k].known = t.answerKept("k" + string(q.Key[:]))
 	}
-	keyed := q.Key != (ledger.IdempotencyKey{})
-	field := "k" + string(q.Key[:])
-	if q.Offer.Count > 0 && t.life(q.Offer) == unheard {
-		return ledger.DeductReply{}, reassertFirst()
+	for k, q := range qs {
+		decided[k].outcome, decided[k].known, decided[k].err = b.before(q, decided[k].outcome, decided[k].known)
 	}
-	told, known := t.answerKept(field)
-	if keyed && known {
-		return t.again(q, told), nil
+	if len(qs) == 1 && decided[0].err != nil {
+		return nil, decided[0].err
 	}
-	if t.head.Limit > 0 && q.Buyer == (ledger.Buyer{}) {
-		return ledger.DeductReply{}, &ledger.Refusal{Code: "NOBUYER", Why: "a sale with a limit per buyer must know its buyers"}
+	b.decideRest(qs, decided)
+	t.commit()
+	return t.deducted(qs, decided), nil
+}
+
+// decided is what is known of a buy: its outcome, or its refusal.
+type decided struct {
+	outcome
+	known bool
+	err   error
+}
+
+// deducted is the answers to buys.
+func (t *Twin) deducted(qs []ledger.DeductRequest, decided []decided) []ledger.Deducted {
+	out, head := make([]ledger.Deducted, len(qs)), t.view("-")
+	for k, d := range decided {
+		out[k].Head, out[k].Err = head, d.err
+		if d.err != nil {
+			continue
+		}
+		out[k].Answer, out[k].Until = d.answer, d.till
+		if d.claim.Count > 0 {
+			out[k].Claim = d.claim
+			out[k].Claim.Buyer = qs[k].Buyer
+		}
 	}
-	if q.Offer.Count == 0 && t.recovering() && !t.bounds.Lacks(DeductAnyEra) {
-		return ledger.DeductReply{}, &ledger.Refusal{Code: "RECOVERING",
-			Why: "the history of this sale was cut: it grants nothing yet"}
+	return out
+}
+
+// buying is one call of several buys: buy.lua.
+type buying struct {
+	gathering
+	told map[ledger.IdempotencyKey]outcome // by this call, and kept
+	hand shard.Range                       // the rest of the free range that the buy before was served from
+}
+
+// flush ends what the buys so far have changed, before anything else looks at units, or frees some.
+func (b *buying) flush() {
+	b.hand = shard.Range{}
+	b.write()
+}
+
+// before is what can be said of a buy before ledger time has ended anything: the answer that its key got, or a refusal.
+func (b *buying) before(q ledger.DeductRequest, kept outcome, known bool) (outcome, bool, error) {
+	t := b.t
+	switch {
+	case q.N > ledger.MaxUnits:
+		return kept, false, &ledger.Refusal{Code: "TOOMANY", Why: fmt.Sprintf("one buy has at most %d units", ledger.MaxUnits)}
+	case q.Offer.Count > 0 && t.life(q.Offer) == unheard:
+		return kept, false, reassertFirst()
+	case known && keyed(q):
+		return b.again(q, kept), true, nil
+	case t.head.Limit > 0 && q.Buyer == (ledger.Buyer{}):
+		return kept, false, &ledger.Refusal{Code: "NOBUYER", Why: "a sale with a limit per buyer must know its buyers"}
+	case q.Offer.Count == 0 && t.recovering() && !t.bounds.Lacks(DeductAnyEra):
+		return kept, false, &ledger.Refusal{Code: "RECOVERING", Why: "the history of this sale was cut: it grants nothing yet"}
 	}
-	t.sweep(t.bounds.Sweep)
-	decide := t.deduct
+	return kept, false, nil
+}
+
+func keyed(q ledger.DeductRequest) bool { return q.Key != (ledger.IdempotencyKey{}) }
+
+// decideRest decides the buys that have neither an answer nor a refusal yet.
+func (b *buying) decideRest(qs []ledger.DeductRequest, decided []decided) {
+	swept := false
+	for k, q := range qs {
+		if decided[k].known || decided[k].err != nil {
+			continue
+		}
+		if !swept {
+			b.t.sweep(b.t.bounds.Sweep)
+			swept = true
+		}
+		if told, known := b.told[q.Key]; known {
+			decided[k].outcome = b.again(q, told)
+			continue
+		}
+		decided[k].outcome = b.decide(q)
+	}
+	b.flush()
+}
+
+// decide decides one buy, and keeps the answer for its key.
+func (b *buying) decide(q ledger.DeductRequest) outcome {
+	decide := b.deduct
 	if q.ByLot {
-		decide = t.collect
+		decide = b.collect
 	}
 	k := decide(q)
 	switch {
-	case keyed && k.answer == ledger.Granted:
-		t.answerKeep(&t.winLog, field, k)
-	case keyed && k.answer == ledger.OverLimit && !t.refusedOften(q.Buyer):
-		t.answerKeep(&t.noLog, field, k)
+	case !keyed(q):
+	case k.answer == ledger.Granted:
+		b.t.answerKeep(&b.t.winLog, "k"+string(q.Key[:]), k)
+		b.told[q.Key] = k
+	case k.answer == ledger.OverLimit && !b.t.refusedOften(q.Buyer):
+		b.t.answerKeep(&b.t.noLog, "k"+string(q.Key[:]), k)
+		b.told[q.Key] = k
 	}
-	return t.deductReply(k), nil
+	return k
 }
 
 // refusedOften says that as many of this buyer's keys as are kept got OverLimit.
@@ -120,24 +203,15 @@ func (t *Twin) refusedOften(b ledger.Buyer) bool {
 }
 
 // again answers a key that was answered before.
-func (t *Twin) again(q ledger.DeductRequest, k outcome) ledger.DeductReply {
+func (b *buying) again(q ledger.DeductRequest, k outcome) outcome {
 	if q.Offer.Count > 0 && (q.Offer.Fence != k.claim.Fence || q.Offer.Nonce != k.claim.Nonce) {
-		t.release(q.Offer)
+		b.flush()
+		b.t.release(q.Offer)
 	}
 	if k.n != q.N {
-		k = outcome{answer: ledger.KeyUsed}
+		return outcome{answer: ledger.KeyUsed}
 	}
-	k.claim.Buyer = q.Buyer
-	return t.deductReply(k)
-}
-
-func (t *Twin) deductReply(k outcome) ledger.DeductReply {
-	t.commit()
-	out := ledger.DeductReply{Head: t.view("-"), Answer: k.answer, Claim: k.claim, Until: k.till}
-	if out.Claim.Count == 0 {
-		out.Claim = ledger.Claim{}
-	}
-	return out
+	return k
 }
 
 func (t *Twin) overLimit(q ledger.DeductRequest) bool {
@@ -158,56 +232,69 @@ func (t *Twin) lapse(buyer ledger.Buyer) {
 
 // limited is the outcome for a buyer who would have more than the sale's limit, with the buyer's pending claim, if there is
 // one.
-func (t *Twin) limited(q ledger.DeductRequest) (k outcome, over bool) {
-	if !t.overLimit(q) {
+func (b *buying) limited(q ledger.DeductRequest) (k outcome, over bool) {
+	if !b.t.overLimit(q) {
 		return k, false
 	}
-	t.lapse(q.Buyer)
-	if !t.overLimit(q) {
+	b.flush()
+	b.t.lapse(q.Buyer)
+	if !b.t.overLimit(q) {
 		return k, false
 	}
-	c, till := t.ownPending(t.buyers[q.Buyer])
+	c, till := b.t.ownPending(b.t.buyers[q.Buyer])
 	return outcome{q.N, ledger.OverLimit, c, till}, true
 }
 
-func (t *Twin) deduct(q ledger.DeductRequest) outcome {
-	if k, over := t.limited(q); over {
+func (b *buying) deduct(q ledger.DeductRequest) outcome {
+	if k, over := b.limited(q); over {
 		return k
 	}
 	c, had := q.Offer, q.Offer.Count > 0
 	switch {
 	case had:
-		had = t.settled(c) == ledger.IsPending
-	case t.head.Unkept() >= uint64(q.N):
-		c, had = t.fromFree(q)
+		b.flush()
+		had = b.t.settled(c) == ledger.IsPending
+	case b.t.head.Unkept() >= uint64(q.N):
+		c, had = b.fromFree(q)
 	}
-	return t.bought(q, c, had)
+	return b.bought(q, c, had)
 }
 
 // bought is the outcome of a claim, or of none.
-func (t *Twin) bought(q ledger.DeductRequest, c ledger.Claim, had bool) outcome {
+func (b *buying) bought(q ledger.DeductRequest, c ledger.Claim, had bool) outcome {
 	if !had {
 		return outcome{}
 	}
-	return outcome{q.N, ledger.Granted, c, t.until(c.Expiry)}
+	return outcome{q.N, ledger.Granted, c, b.t.until(c.Expiry)}
+}
+
+// inHand is the free range that serves n units: the one that served the buy before, or else the shortest; -1: there is none.
+func (b *buying) inHand(n uint64) int {
+	if uint64(b.hand.Len()) >= n {
+		return b.t.free.Index(b.hand.Start)
+	}
+	return b.t.fit(n)
 }
 
 // fromFree makes a claim of n free serials in a row, if the doors are open.
-func (t *Twin) fromFree(q ledger.DeductRequest) (ledger.Claim, bool) {
+func (b *buying) fromFree(q ledger.DeductRequest) (ledger.Claim, bool) {
+	t := b.t
 	if t.state() != ledger.Open {
 		return ledger.Claim{}, false
 	}
-	i := t.fit(uint64(q.N))
+	i := b.inHand(uint64(q.N))
 	if i < 0 {
 		return ledger.Claim{}, false
 	}
+	end := t.free.Range(i).End
 	first := t.free.Front(i, uint64(q.N)).Start
+	b.hand = shard.Range{Start: first + q.N, End: end}
 	t.head.Free -= uint64(q.N)
 	c := ledger.Claim{Serial: first, Count: q.N, Fence: t.newFence(), Nonce: q.Nonce, Buyer: q.Buyer}
 	if t.head.Hold > 0 {
 		c.Expiry = t.head.Now + t.head.Hold
 	}
-	t.own(c)
+	b.add(c)
 	return c, true
 }
 

@@ -170,17 +170,14 @@ func (t *Twin) Settle(raw int64, q ledger.SettleRequest) (ledger.SettleReply, er
 		return ledger.SettleReply{}, reassertFirst()
 	}
 	out := ledger.SettleReply{Verdicts: make([]ledger.Verdict, len(q.Claims))}
-	b := settling{t: t, number: t.numbered + 1, old: q.Batch <= t.instance(q.Instance).seq}
+	b := settling{gathering: gathering{t: t}, old: q.Batch <= t.instance(q.Instance).seq}
 	for k, c := range q.Claims {
 		out.Verdicts[k] = b.settle(c)
 	}
-	b.flush()
 	if me := t.instance(q.Instance); q.Batch > me.seq {
 		me.node, me.seq = q.Node, q.Batch
 	}
-	if len(b.stand) > 0 {
-		t.event(ledger.Reserved, b.stand)
-	}
+	b.write()
 	t.commitCalm()
 	out.Head = t.view(q.Instance)
 	return out, nil
@@ -200,14 +197,10 @@ func (t *Twin) unsettleable(inst string, c ledger.Claim) bool {
 // its end is in lost history.
 func (o owner) outlasts(c ledger.Claim) bool { return o.confirmed || o.fence >= c.Fence }
 
-// settling is one batch. Its claims become one event, and groups of holds that end at about the same time.
+// settling is one batch.
 type settling struct {
-	t           *Twin
-	number      uint64
-	old         bool // this batch was settled before
-	stand       []ledger.Claim
-	group       string
-	first, last int64
+	gathering
+	old bool // this batch was settled before
 }
 
 func (b *settling) settle(c ledger.Claim) ledger.Verdict {
@@ -232,33 +225,6 @@ func (b *settling) settle(c ledger.Claim) ledger.Verdict {
 	if !b.t.unlease(c) {
 		return ledger.Resolved
 	}
-	b.t.write(c, b.number)
-	b.hold(c)
-	b.stand = append(b.stand, c)
+	b.add(c)
 	return ledger.Kept
-}
-
-// spread is how far apart the ends of a group's holds may be, in microseconds.
-const spread = 100_000
-
-func (b *settling) hold(c ledger.Claim) {
-	if b.t.head.Hold == 0 {
-		return
-	}
-	n := len(b.group) / 4
-	if n+int(c.Count) > b.t.bounds.Group || n > 0 && (c.Expiry > b.first+spread || c.Expiry < b.first-spread) {
-		b.flush()
-	}
-	if b.group == "" {
-		b.first, b.last = c.Expiry, c.Expiry
-	}
-	b.group += groupOf(c.Serial, c.Count)
-	b.last = max(b.last, c.Expiry)
-}
-
-func (b *settling) flush() {
-	if b.group != "" {
-		b.t.holds.add(b.group, b.last)
-	}
-	b.group = ""
 }

@@ -122,23 +122,25 @@ func (t *Twin) Draw(raw int64, from, most int) ledger.DrawReply {
 }
 
 // collect is collect.lua: the unit that the buyer won, or has collected before.
-func (t *Twin) collect(q ledger.DeductRequest) outcome {
+func (b *buying) collect(q ledger.DeductRequest) outcome {
+	t := b.t
 	if c, done := t.collected[q.Buyer]; done && !t.bounds.Lacks(LotTwice) {
-		if q.Ever || q.Key == (ledger.IdempotencyKey{}) && t.life(c) == ledger.IsPending {
-			return t.bought(q, c, true)
+		b.flush()
+		if q.Ever || !keyed(q) && t.life(c) == ledger.IsPending {
+			return b.bought(q, c, true)
 		}
 		return outcome{}
 	}
 	if q.N != 1 || !t.hasLot(q.Buyer) {
 		return outcome{}
 	}
-	if k, over := t.limited(q); over {
+	if k, over := b.limited(q); over {
 		return k
 	}
-	c, had := t.fromFree(q)
+	c, had := b.fromFree(q)
 	if had {
 		t.head.Lots.Kept--
 		t.collected[q.Buyer] = c
 	}
-	return t.bought(q, c, had)
+	return b.bought(q, c, had)
 }

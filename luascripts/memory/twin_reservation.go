@@ -44,14 +44,61 @@ func (t *Twin) write(c ledger.Claim, number uint64) {
 
 // own makes a claim pending. Its units must have left their lease, or the free stock.
 func (t *Twin) own(c ledger.Claim) {
-	t.event(ledger.Reserved, []ledger.Claim{c})
-	t.write(c, t.numbered)
-	if t.head.Hold > 0 {
-		t.holds.add(groupOf(c.Serial, c.Count), c.Expiry)
+	g := gathering{t: t}
+	g.add(c)
+	g.write()
+}
+
+// gathering is claims that become pending together: one event, and groups of holds that end at about the same time. It is
+// pend.lua.
+type gathering struct {
+	t           *Twin
+	claims      []ledger.Claim
+	group       string
+	first, last int64
+}
+
+// add makes a claim pending. Its units must have left their lease, or the free stock.
+func (g *gathering) add(c ledger.Claim) {
+	g.t.write(c, g.t.numbered+1)
+	g.claims = append(g.claims, c)
+	for s := c.Serial; g.t.head.Limit > 0 && s < c.Serial+c.Count; s++ {
+		g.t.buyers[c.Buyer] = append(g.t.buyers[c.Buyer], s)
 	}
-	for s := c.Serial; t.head.Limit > 0 && s < c.Serial+c.Count; s++ {
-		t.buyers[c.Buyer] = append(t.buyers[c.Buyer], s)
+	if g.t.head.Hold > 0 {
+		g.hold(c)
 	}
+}
+
+// spread is how far apart the ends of a group's holds may be, in microseconds.
+const spread = 100_000
+
+func (g *gathering) hold(c ledger.Claim) {
+	n := len(g.group) / 4
+	if n+int(c.Count) > g.t.bounds.Group || n > 0 && (c.Expiry > g.first+spread || c.Expiry < g.first-spread) {
+		g.endGroup()
+	}
+	if g.group == "" {
+		g.first, g.last = c.Expiry, c.Expiry
+	}
+	g.group += groupOf(c.Serial, c.Count)
+	g.last = max(g.last, c.Expiry)
+}
+
+func (g *gathering) endGroup() {
+	if g.group != "" {
+		g.t.holds.add(g.group, g.last)
+	}
+	g.group = ""
+}
+
+// write ends what was gathered.
+func (g *gathering) write() {
+	g.endGroup()
+	if len(g.claims) > 0 {
+		g.t.event(ledger.Reserved, g.claims)
+	}
+	g.claims = nil
 }
 
 // unown puts serials, which must be in order, back on sale.

@@ -9,15 +9,32 @@ local function kept(field)
   return value and struct.unpack('>I8', value) > L.now and string.sub(value, 9)
 end
 
+-- kept_all is kept for many fields; false: none is kept.
+local function kept_all(fields)
+  local list = #fields > 0 and redis.call('HMGET', ANSWERS, unpack(fields)) or {}
+  for k, value in ipairs(list) do
+    list[k] = value and struct.unpack('>I8', value) > L.now and string.sub(value, 9)
+  end
+  return list
+end
+
 local function drop(log)
   local field = redis.call('LPOP', log)
   if field then redis.call('HDEL', ANSWERS, field) end
 end
 
-local function keep(log, field, data)
-  redis.call('HSET', ANSWERS, field, struct.pack('>I8', L.now + L.hold + KEEP) .. data)
-  if redis.call('RPUSH', log, field) > L.total + ANSWERS_MOST then drop(log) end
+-- keep_all keeps answers. list is field, data, field, data ...
+local function keep_all(log, list)
+  if #list == 0 then return end
+  local ends, fields = struct.pack('>I8', L.now + L.hold + KEEP), {}
+  for k = 1, #list, 2 do
+    fields[#fields + 1], list[k + 1] = list[k], ends .. list[k + 1]
+  end
+  redis.call('HSET', ANSWERS, unpack(list))
+  for _ = L.total + ANSWERS_MOST + 1, redis.call('RPUSH', log, unpack(fields)) do drop(log) end
 end
+
+local function keep(log, field, data) keep_all(log, {field, data}) end
 
 -- change replaces the data of an answer, and leaves its end.
 local function change(field, data)
@@ -32,4 +49,4 @@ local function sweep(log, most)
   end
 end
 
-return {kept = kept, keep = keep, change = change, sweep = sweep}
+return {kept = kept, kept_all = kept_all, keep = keep, keep_all = keep_all, change = change, sweep = sweep}

@@ -1,46 +1,71 @@
--- buy.lua: what a buy of free units (deduct.lua) and the collecting of a drawn one (collect.lua) share: the answer that a key
--- got before, the sale's limit per buyer, and units off the free stock. A buy `it` has n (units), nonce, buyer, and key ('':
--- none).
--- needs: answer claim era free ledger owner sale
+-- buy.lua: what buys of free units (deduct.lua) and the collecting of drawn ones (collect.lua) share. One call decides several
+-- buys, in order, each by itself: a refused buy refuses no other. Limit, idempotency key and units of a buy are one script. A
+-- buy `it` has n (units), nonce, buyer, key ('': none) and offer (a claim; nil: none).
+-- needs: answer claim era free ledger owner pend sale sweep
 
-local NONE, HAD, LIMIT, USED = 0, 1, 2, 3
+local NONE, HAD, LIMIT, USED, BARRED = 0, 1, 2, 3, 4
+local WANT = '>I4I8c8c16c40' -- n, nonce, buyer, key, offer
 local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
+local NOKEY, NOOFFER = string.rep('\0', 16), string.rep('\0', 40)
 
-local function reply(answer, serial, count, fence, number, expiry, till)
-  Ledger.commit()
-  return {Sale.head('-'), {answer, serial or 0, count or 0, fence or 0, number or 0, expiry or 0, till or 0}}
+local pack, parse = struct.pack, struct.unpack
+
+local function record(it, answer, serial, count, fence, number, expiry, till)
+  return pack(RECORD, it.n, answer, serial or 0, count or 0, fence or 0, number or 0, expiry or 0, till or 0)
 end
 
--- out_of_bounds refuses a buy that comes too late, or that asks for too many units.
-local function out_of_bounds(it, latest)
-  if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
-  if it.n > UNITS then return refuse('TOOMANY', 'one buy has at most ' .. int(UNITS) .. ' units') end
+-- read reads the buys of a call.
+local function read(wants)
+  local list, at = {}, 1
+  while at <= #wants do
+    local it, key, offer = {}, nil, nil
+    it.n, it.nonce, it.buyer, key, offer, at = parse(WANT, wants, at)
+    it.key = key ~= NOKEY and key or ''
+    it.offer = offer ~= NOOFFER and Claim.read(offer) or nil
+    list[#list + 1] = it
+  end
+  return list
 end
 
--- nobody refuses an anonymous buyer in a sale with a limit per buyer.
-local function nobody(it)
-  if L.limit > 0 and it.buyer == NOBODY then return refuse('NOBUYER', 'a sale with a limit per buyer must know its buyers') end
+-- keyed is the fields of ANSWERS of the buys' keys, and the buys.
+local function keyed(list)
+  local fields, buys = {}, {}
+  for _, it in ipairs(list) do
+    if it.key ~= '' then fields[#fields + 1], buys[#buys + 1] = 'k' .. it.key, it end
+  end
+  return fields, buys
 end
 
--- recovering refuses units during a recovery.
-local function recovering()
-  if Era.recovering() then return refuse('RECOVERING', 'the history of this sale was cut: it grants nothing yet') end
+-- flush writes what the buys so far have changed. Whatever looks at units, or frees some, comes behind it.
+local function flush()
+  Free.let_go()
+  Pend.write()
 end
 
--- told is the kept answer of the buy's key, and the id of the claim in it. The answer stands, whatever became of the doors or
--- of the claim.
-local function told(it)
-  local kept = it.key ~= '' and Answer.kept('k' .. it.key)
-  if not kept then return nil end
-  local _, _, _, _, fence, number = struct.unpack(RECORD, kept)
-  return kept, struct.pack('>I8I8', fence, number)
-end
-
--- again repeats a kept answer.
+-- again repeats the kept answer of a buy's key. If the buy has an offer, the offer is not needed. It goes free, unless it is the
+-- claim in the answer.
 local function again(it, kept)
-  local asked, answer, serial, count, fence, number, expiry, till = struct.unpack(RECORD, kept)
-  if asked ~= it.n then return reply(USED) end
-  return reply(answer, serial, count, fence, number, expiry, till)
+  local asked, _, _, _, fence, number = parse(RECORD, kept)
+  if it.offer and it.offer.id ~= pack('>I8I8', fence, number) then
+    flush()
+    Claim.release(it.offer)
+  end
+  return asked == it.n and kept or record(it, USED)
+end
+
+-- unfit is the refusal of a buy that no sale could serve.
+local function unfit(it)
+  if it.n > UNITS then return refuse('TOOMANY', 'one buy has at most ' .. int(UNITS) .. ' units') end
+  if it.offer and Claim.life(it.offer) == Claim.UNHEARD then return Claim.refuse_unheard(it.offer) end
+end
+
+-- barred is the refusal of a buy whose key was not answered before: nobody may have units, or no buyer like this one.
+local function barred(it, stop)
+  if stop then return stop end
+  if L.limit > 0 and it.buyer == NOBODY then return refuse('NOBUYER', 'a sale with a limit per buyer must know its buyers') end
+  if not it.offer and Era.recovering() then
+    return refuse('RECOVERING', 'the history of this sale was cut: it grants nothing yet')
+  end
 end
 
 -- refused_often says that as many of this buyer's keys as are kept got LIMIT. Its further keys are decided anew. A field l..
@@ -49,33 +74,40 @@ local function refused_often(buyer)
   local field = 'l' .. buyer
   local kept = Answer.kept(field)
   if not kept then
-    Answer.keep(NOLOG, field, struct.pack('>I4', 1))
+    Answer.keep(NOLOG, field, pack('>I4', 1))
     return false
   end
-  local count = struct.unpack('>I4', kept)
+  local count = parse('>I4', kept)
   if count >= REFUSED then return true end
-  Answer.change(field, struct.pack('>I4', count + 1))
+  Answer.change(field, pack('>I4', count + 1))
   return false
 end
 
--- answered replies, and keeps the answer for the key.
-local function answered(it, answer, serial, count, fence, number, expiry, till)
-  if it.key ~= '' and (answer == HAD or not refused_often(it.buyer)) then
-    Answer.keep(answer == HAD and WINLOG or NOLOG, 'k' .. it.key,
-      struct.pack(RECORD, it.n, answer, serial, count, fence, number, expiry, till))
+-- had is the answer that a claim is the buyer's. It is kept for the key.
+local function had(it, serial, n, fence, nonce, expiry)
+  local told = record(it, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
+  if it.key ~= '' then
+    Run.told[it.key] = told
+    Run.wins[#Run.wins + 1], Run.wins[#Run.wins + 2] = 'k' .. it.key, told
   end
-  return reply(answer, serial, count, fence, number, expiry, till)
+  return told
 end
 
--- had replies that the claim is the buyer's.
-local function had(it, c) return answered(it, HAD, c.serial, c.n, c.fence, c.nonce, c.expiry, Claim.until_us(c.expiry)) end
-
-local function has(it) return redis.call('HGET', BUYERS, it.buyer) or '' end
+-- limited is the answer that the buyer has as many as the sale allows, and its pending claim. It is kept for the key, unless
+-- many are.
+local function limited(it, ...)
+  local told = record(it, LIMIT, ...)
+  if it.key ~= '' and not refused_often(it.buyer) then
+    Run.told[it.key] = told
+    Answer.keep(NOLOG, 'k' .. it.key, told)
+  end
+  return told
+end
 
 -- own_pending is the first of a buyer's reservations that may still be paid.
 local function own_pending(serials)
   for at = 1, #serials, 4 do
-    local serial = struct.unpack('>I4', serials, at)
+    local serial = parse('>I4', serials, at)
     local value = redis.call('HGET', SOLD, int(serial))
     local fence, number, ends = Owner.read(value)
     if Owner.pending(value) and (ends == 0 or ends > L.now) then
@@ -84,60 +116,120 @@ local function own_pending(serials)
       return serial, count, fence, number, ends, Claim.until_us(ends)
     end
   end
-  return 0, 0, 0, 0, 0, 0
 end
 
 -- lapse puts back what the buyer had and did not pay in time. It no longer counts for the limit, though no sweep has found it
 -- yet.
 local function lapse(serials)
-  local gone = {}
-  for at = 1, #serials, 4 do
-    local serial = struct.unpack('>I4', serials, at)
-    local value = redis.call('HGET', SOLD, int(serial))
+  local names, gone = {}, {}
+  for at = 1, #serials, 4 do names[#names + 1] = int(parse('>I4', serials, at)) end
+  for k, value in ipairs(#names > 0 and redis.call('HMGET', SOLD, unpack(names)) or {}) do
     local ends = Owner.ends(value)
-    if Owner.pending(value) and ends > 0 and ends <= L.now then gone[#gone + 1] = {serial, value} end
+    if Owner.pending(value) and ends > 0 and ends <= L.now then gone[#gone + 1] = {tonumber(names[k]), value} end
   end
   table.sort(gone, function(a, b) return a[1] < b[1] end)
   if #gone > 0 then Owner.release('expired', gone) end
 end
 
-local function exceeds(it) return L.limit > 0 and #has(it) / 4 + it.n > L.limit end
+local function exceeds(it) return L.limit > 0 and #Pend.has(it.buyer) / 4 + it.n > L.limit end
 
--- over_limit replies to a buyer who would have more than the sale's limit, with the buyer's pending claim, if there is one.
--- nil: the buyer is within the limit.
+-- over_limit is the answer to a buyer who would have more than the sale's limit, with the buyer's pending claim, if there is
+-- one. nil: the buyer is within the limit.
 local function over_limit(it)
   if not exceeds(it) then return nil end
-  lapse(has(it))
-  if exceeds(it) then return answered(it, LIMIT, own_pending(has(it))) end
+  flush()
+  lapse(Pend.has(it.buyer))
+  if exceeds(it) then return limited(it, own_pending(Pend.has(it.buyer))) end
 end
 
--- find is the shortest free range that has n serials. While LENGTHS is being rebuilt, find may miss one.
-local function find(n)
+-- in_hand is a free range that has n serials: the one that the buy before was served from, or else the shortest. While LENGTHS
+-- is being rebuilt, it may miss one. Without a range it returns unsure: true if there may be one.
+local function in_hand(n)
+  local hand = Run.hand
+  if hand and hand.over - hand.next >= n then return hand end
+  Free.let_go()
   local a, b = Free.fit(n)
   if not a and n == 1 then a, b = Free.lowest() end
-  return a, b
-end
-
--- from_free makes a claim of n free serials in a row, if the doors are open. Without a claim it returns unsure: true if there
--- may be such a range.
-local function from_free(it)
-  if Sale.state() ~= 0 then return nil end
-  local a, b = find(it.n)
   if not a then return nil, L.walk ~= 0 end
-  if not Free.front(a, b, a + it.n) then return nil, true end
-  L.free = L.free - it.n
-  local expiry = L.hold > 0 and L.now + L.hold or 0
-  local c = Claim.read(struct.pack('>I4I4I8I8I8c8', a, it.n, Sale.new_fence(), it.nonce, expiry, it.buyer))
-  Claim.own(c)
-  return c
+  return Free.grasp(a, b), true
 end
 
--- none replies that there are no such units. If unsure, the caller must ask again.
-local function none(unsure)
-  if not unsure then return reply(NONE) end
+-- none is the answer that there are no such units. If unsure, the caller must ask again.
+local function none(it, unsure)
+  if unsure then return nil, refuse('INDEXING', 'the index of free ranges is made anew: ask again') end
+  return record(it, NONE)
+end
+
+-- from_free makes a claim of n free serials in a row, if the doors are open: it.block.
+local function from_free(it)
+  if Sale.state() ~= 0 then return none(it) end
+  local hand, unsure = in_hand(it.n)
+  if not hand then return none(it, unsure) end
+  local serial, fence, expiry = hand.next, Sale.new_fence(), L.hold > 0 and L.now + L.hold or 0
+  hand.next, L.free = serial + it.n, L.free - it.n
+  it.block = pack('>I4I4I8I8I8c8', serial, it.n, fence, it.nonce, expiry, it.buyer)
+  Pend.add(it.block)
+  return had(it, serial, it.n, fence, it.nonce, expiry)
+end
+
+-- claimed is the answer that a claim which is pending is the buyer's.
+local function claimed(it, c) return had(it, c.serial, c.n, c.fence, c.nonce, c.expiry) end
+
+-- before is what can be said of a buy before ledger time has ended anything: the answer that its key got, which stands whatever
+-- became of the doors or of the claim; or a refusal.
+local function before(it, kept, stop)
+  local refused = unfit(it)
+  if refused then return nil, refused end
+  if kept then return again(it, kept) end
+  return nil, barred(it, stop)
+end
+
+-- decide_rest decides the buys that have neither an answer nor a refusal yet.
+local function decide_rest(list, decide)
+  local rest, buyers = {}, {}
+  for _, it in ipairs(list) do
+    if not it.answer and not it.refusal then rest[#rest + 1], buyers[#buyers + 1] = it, it.buyer end
+  end
+  if #rest == 0 then return end
+  Sweep.run(SWEEP)
+  if L.limit > 0 then Pend.look(buyers) end
+  for _, it in ipairs(rest) do
+    local kept = Run.told[it.key]
+    if kept then it.answer = again(it, kept) else it.answer, it.refusal = decide(it) end
+  end
+  flush()
+  Answer.keep_all(WINLOG, Run.wins)
+end
+
+-- replies is the answers, one record for each buy, and the texts of the refusals that they count.
+local function replies(list)
+  local records, texts, numbers = {}, {}, {}
+  for k, it in ipairs(list) do
+    local why = it.refusal and it.refusal.err
+    if why and not numbers[why] then texts[#texts + 1], numbers[why] = why, #texts end
+    records[k] = it.answer or record(it, BARRED, numbers[why])
+  end
+  return {table.concat(records)}, texts
+end
+
+-- each decides the buys of a call. decide(it) is an answer, or nil and a refusal. If a call has one buy and the buy is refused,
+-- the call is.
+local function each(latest, wants, decide)
+  local refused, stop = Sale.open(ARGV[1])
+  if refused then return refused end
+  if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
+  local list = read(wants)
+  Run.told, Run.wins = {}, {}
+  local fields, buys = keyed(list)
+  for k, kept in ipairs(Answer.kept_all(fields)) do buys[k].kept = kept end
+  for _, it in ipairs(list) do it.answer, it.refusal = before(it, it.kept, stop) end
+  local only = #list == 1 and list[1] or {}
+  if only.refusal then return only.refusal end
+  decide_rest(list, decide)
   Ledger.commit()
-  return refuse('INDEXING', 'the index of free ranges is made anew: ask again')
+  if only.refusal then return only.refusal end
+  local records, texts = replies(list)
+  return {Sale.head('-'), records, texts}
 end
 
-return {out_of_bounds = out_of_bounds, nobody = nobody, recovering = recovering, told = told, again = again, had = had,
-  over_limit = over_limit, from_free = from_free, none = none}
+return {each = each, flush = flush, over_limit = over_limit, from_free = from_free, none = none, claimed = claimed}

@@ -1,6 +1,6 @@
 -- claim.lua: one reservation, by its claim of 40 bytes: serial u32, count u32; fence u64, nonce u64, expiry u64, as an
 -- owner's bytes begin; and the buyer, 8 bytes.
--- needs: answer hash lease owner ranges recovery sale
+-- needs: answer lease owner pend ranges recovery
 
 local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5
 
@@ -57,25 +57,6 @@ local function refuse_unheard(c)
   return refuse('REASSERT', int(c.fence) .. ' is not known here yet: its owner must re-assert it first')
 end
 
--- own makes a claim pending. Its units must have left their lease, or the free stock.
-local function own(c)
-  local ends = L.hold > 0 and string.sub(c.block, 25, 32) or Owner.NEVER
-  local sold, serials = {}, {}
-  L.pending = L.pending + c.n
-  Hash.add_sold(c.n)
-  Sale.event('reserved', c.block)
-  local value = Owner.write(c.id, ends, Owner.mark('p', L.events), c.buyer)
-  for k, name in ipairs(names(c)) do
-    sold[2 * k - 1], sold[2 * k] = name, value
-    serials[k] = struct.pack('>I4', c.serial + k - 1)
-  end
-  redis.call('HSET', SOLD, unpack(sold))
-  if L.hold > 0 then Owner.add_hold(table.concat(serials), c.expiry) end
-  if L.limit > 0 then
-    redis.call('HSET', BUYERS, c.buyer, (redis.call('HGET', BUYERS, c.buyer) or '') .. table.concat(serials))
-  end
-end
-
 -- settle is row 5: claimed -> pending by the claim alone. The edge's settle may come later, and changes nothing.
 local function settle(c)
   local lease, a, b = lease_of(c), c.serial, c.serial + c.n
@@ -83,7 +64,8 @@ local function settle(c)
   Ranges.cut(stretch.rem, k, a, b)
   Lease.add_count(lease, -c.n)
   Lease.write(lease)
-  own(c)
+  Pend.add(c.block)
+  Pend.write()
 end
 
 -- settled settles the claim if it is still to be settled. Returns its life, and the owners' values.
@@ -109,5 +91,5 @@ end
 local function until_us(expiry) return L.hold > 0 and L.raw + expiry - L.now or 0 end
 
 return {PENDING = PENDING, CONFIRMED = CONFIRMED, CANCELLED = CANCELLED, EXPIRED = EXPIRED, CLAIMED = CLAIMED, UNHEARD = UNHEARD,
-  read = read, names = names, life = life, lives = lives, refuse_unheard = refuse_unheard, own = own, settled = settled,
+  read = read, names = names, life = life, lives = lives, refuse_unheard = refuse_unheard, settled = settled,
   release = release, until_us = until_us}

@@ -48,6 +48,24 @@ local function front(a, b, c)
   return true
 end
 
+-- grasp takes the free range [a, b) in hand: several claims are cut off its front, at `next`. Only let_go writes what is left. nil:
+-- there is no such range.
+local function grasp(a, b)
+  if redis.call('ZSCORE', FREE, int(a) .. '-' .. int(b)) then
+    Run.hand = {first = a, next = a, over = b}
+  else
+    drop(a, b)
+  end
+  return Run.hand
+end
+
+-- let_go must come before anything else looks at the free stock.
+local function let_go()
+  local hand = Run.hand
+  Run.hand = nil
+  if hand and hand.next > hand.first then front(hand.first, hand.over, hand.next) end
+end
+
 local function lowest()
   local text = redis.call('ZRANGE', FREE, 0, 0)[1]
   if text then return Ranges.read(text) end
@@ -135,4 +153,4 @@ local function index_check()
   if L.walk > 0 then index_more() end
 end
 
-return {member = member, add = add, front = front, lowest = lowest, fit = fit, take = take, cut = cut, index_check = index_check}
+return {member = member, add = add, grasp = grasp, let_go = let_go, lowest = lowest, fit = fit, take = take, cut = cut, index_check = index_check}

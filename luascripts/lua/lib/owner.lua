@@ -43,6 +43,7 @@ local function add_hold(serials, over) redis.call('ZADD', HOLDS, 'GT', int(over)
 
 local function buyer_loses(buyer, serial)
   if buyer == NOBODY then return end
+  Run.has[buyer] = nil
   local has = redis.call('HGET', BUYERS, buyer) or ''
   for at = 1, #has, 4 do
     if sub(has, at, at + 3) == serial then
