@@ -74,23 +74,25 @@ func (r *Redis) deduct(ctx context.Context, sale string, qs []ledger.DeductReque
 
 // purchase is the script of buys, and its arguments.
 func (r *Redis) purchase(qs []ledger.DeductRequest) (*script, []string) {
-	block := make([]byte, 0, len(qs)*wantSize)
-	for _, q := range qs {
-		block = binary.BigEndian.AppendUint32(block, q.N)
-		block = binary.BigEndian.AppendUint64(block, q.Nonce)
-		block = append(append(block, q.Buyer[:]...), q.Key[:]...)
-		block = q.Offer.AppendTo(block)
+	wants, offers := make([]byte, 0, len(qs)*wantSize), []byte{}
+	for k, q := range qs {
+		wants = binary.BigEndian.AppendUint32(wants, q.N)
+		wants = binary.BigEndian.AppendUint64(wants, q.Nonce)
+		wants = append(append(wants, q.Buyer[:]...), q.Key[:]...)
+		if q.Offer.Count > 0 {
+			offers = q.Offer.AppendTo(binary.BigEndian.AppendUint32(offers, uint32(k+1)))
+		}
 	}
-	args := []string{r.caller(qs[0].Birth), num(qs[0].Latest), rueidis.BinaryString(block)}
+	args := []string{r.caller(qs[0].Birth), num(qs[0].Latest), rueidis.BinaryString(wants)}
 	if qs[0].ByLot {
 		return &r.scripts.collect, append(args, flag(qs[0].Ever))
 	}
-	return &r.scripts.deduct, args
+	return &r.scripts.deduct, append(args, rueidis.BinaryString(offers))
 }
 
 const (
-	wantSize   = 36 + ledger.ClaimSize // of a buy, as deduct.lua reads it
-	answerSize = 48                    // of its answer
+	wantSize   = 36 // of a buy, as deduct.lua reads it
+	answerSize = 48 // of its answer
 	barred     = int64(ledger.KeyUsed) + 1
 )
 

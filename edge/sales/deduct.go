@@ -13,6 +13,7 @@ import (
 const (
 	maxDeductCalls = 8                // calls of a sale at a time
 	deductLinger   = time.Millisecond // how long a buy waits for company, if there is any
+	deductEnough   = 24               // company enough: fewer calls would not cost much less
 	deductWait     = 2 * time.Second  // how long a call waits for others to end
 )
 
@@ -20,7 +21,7 @@ const (
 type deducts = gather[ledger.DeductRequest, []ledger.Deducted]
 
 func (s *Registry) newDeducts(sale *Sale) *deducts {
-	return &deducts{life: s.life, most: ledger.MaxDeducts, weight: ledger.MaxDeductUnits, linger: deductLinger, wait: deductWait,
+	return &deducts{life: s.life, most: ledger.MaxDeducts, weight: ledger.MaxDeductUnits, linger: deductLinger, enough: deductEnough, wait: deductWait,
 		calls: make(semaphore, maxDeductCalls), weigh: func(q ledger.DeductRequest) int { return int(q.N) },
 		call: func(qs []ledger.DeductRequest) ([]ledger.Deducted, error) { return s.deductEach(sale, qs) }}
 }

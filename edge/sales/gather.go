@@ -18,6 +18,7 @@ type gather[Q, R any] struct {
 	most   int           // asks of one call
 	weight int           // of all asks of one call; an ask that is heavier goes alone
 	linger time.Duration // how long an ask waits for company
+	enough int           // so many asks wait for no more company; 0: a full call
 	wait   time.Duration // how long a round waits for other calls to end
 	calls  semaphore     // calls under way
 
@@ -29,7 +30,7 @@ type gather[Q, R any] struct {
 type round[Q, R any] struct {
 	asks   []Q
 	weight int
-	full   chan struct{} // closed when the round takes no more asks
+	ready  chan struct{} // closed when the round waits for no more company
 	done   chan struct{}
 	reply  R
 	err    error
@@ -54,12 +55,15 @@ func (g *gather[Q, R]) join(q Q) (r *round[Q, R], at int, mine, alone bool) {
 		g.shut(g.open)
 	}
 	if mine = g.open == nil; mine {
-		g.open = &round[Q, R]{full: make(chan struct{}), done: make(chan struct{})}
+		g.open = &round[Q, R]{ready: make(chan struct{}), done: make(chan struct{})}
 	}
 	r, at = g.open, len(g.open.asks)
 	r.asks, r.weight = append(r.asks, q), r.weight+weight
-	if len(r.asks) == g.most {
+	switch len(r.asks) {
+	case g.most:
 		g.shut(r)
+	case g.enough:
+		close(r.ready)
 	}
 	return r, at, mine, len(g.calls) == 0
 }
@@ -68,7 +72,9 @@ func (g *gather[Q, R]) join(q Q) (r *round[Q, R], at int, mine, alone bool) {
 func (g *gather[Q, R]) shut(r *round[Q, R]) {
 	if g.open == r {
 		g.open = nil
-		close(r.full)
+		if g.enough == 0 || len(r.asks) < g.enough {
+			close(r.ready)
+		}
 	}
 }
 
@@ -90,7 +96,7 @@ func (g *gather[Q, R]) lead(r *round[Q, R], alone bool) {
 	r.reply, r.err = g.call(r.asks)
 }
 
-// await waits until a round is full, or has waited long enough.
+// await waits until a round has company enough, or has waited long enough.
 func (g *gather[Q, R]) await(r *round[Q, R]) {
 	if g.linger == 0 {
 		return
@@ -98,7 +104,7 @@ func (g *gather[Q, R]) await(r *round[Q, R]) {
 	late := time.NewTimer(g.linger)
 	defer late.Stop()
 	select {
-	case <-r.full:
+	case <-r.ready:
 	case <-late.C:
 	case <-g.life.Done():
 	}

@@ -28,7 +28,7 @@ local function keep_all(log, list)
   if #list == 0 then return end
   local ends, fields = struct.pack('>I8', L.now + L.hold + KEEP), {}
   for k = 1, #list, 2 do
-    fields[#fields + 1], list[k + 1] = list[k], ends .. list[k + 1]
+    fields[(k + 1) / 2], list[k + 1] = list[k], ends .. list[k + 1]
   end
   redis.call('HSET', ANSWERS, unpack(list))
   for _ = L.total + ANSWERS_MOST + 1, redis.call('RPUSH', log, unpack(fields)) do drop(log) end

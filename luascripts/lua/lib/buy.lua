@@ -1,12 +1,14 @@
 -- buy.lua: what buys of free units (deduct.lua) and the collecting of drawn ones (collect.lua) share. One call decides several
 -- buys, in order, each by itself: a refused buy refuses no other. Limit, idempotency key and units of a buy are one script. A
--- buy `it` has n (units), nonce, buyer, key ('': none) and offer (a claim; nil: none).
+-- buy `it` has n (units), nonce, buyer, key (its field of ANSWERS; false: none) and offer (a claim; false: none). The loops run
+-- once for every buyer, so they are simple.
 -- needs: answer claim era free ledger owner pend sale sweep
 
 local NONE, HAD, LIMIT, USED, BARRED = 0, 1, 2, 3, 4
-local WANT = '>I4I8c8c16c40' -- n, nonce, buyer, key, offer
+local WANT = '>I4I8c8c16' -- n, nonce, buyer, key
+local OFFER = '>I4c40' -- which buy it is of, from 1; a claim
 local RECORD = '>I4I4I4I4I8I8I8I8' -- n, answer, serial, count, fence, nonce, expiry, until
-local NOKEY, NOOFFER = string.rep('\0', 16), string.rep('\0', 40)
+local NOKEY = string.rep('\0', 16)
 
 local pack, parse = struct.pack, struct.unpack
 
@@ -14,26 +16,36 @@ local function record(it, answer, serial, count, fence, number, expiry, till)
   return pack(RECORD, it.n, answer, serial or 0, count or 0, fence or 0, number or 0, expiry or 0, till or 0)
 end
 
--- read reads the buys of a call.
-local function read(wants)
-  local list, at = {}, 1
+-- read reads the buys of a call, and their offers.
+local function read(wants, offers)
+  local list, at, count = {}, 1, 0
   while at <= #wants do
-    local it, key, offer = {}, nil, nil
-    it.n, it.nonce, it.buyer, key, offer, at = parse(WANT, wants, at)
-    it.key = key ~= NOKEY and key or ''
-    it.offer = offer ~= NOOFFER and Claim.read(offer) or nil
-    list[#list + 1] = it
+    local n, nonce, buyer, key
+    n, nonce, buyer, key, at = parse(WANT, wants, at)
+    count = count + 1
+    list[count] = {n = n, nonce = nonce, buyer = buyer, key = key ~= NOKEY and 'k' .. key, offer = false, block = false,
+      answer = false, refusal = false}
+  end
+  at = 1
+  while at <= #offers do
+    local k, claim
+    k, claim, at = parse(OFFER, offers, at)
+    list[k].offer = Claim.read(claim)
   end
   return list
 end
 
--- keyed is the fields of ANSWERS of the buys' keys, and the buys.
-local function keyed(list)
-  local fields, buys = {}, {}
+-- kept is the answers that are kept for the buys' keys, by key.
+local function kept(list)
+  local fields, count, by_key = {}, 0, {}
   for _, it in ipairs(list) do
-    if it.key ~= '' then fields[#fields + 1], buys[#buys + 1] = 'k' .. it.key, it end
+    if it.key then
+      count = count + 1
+      fields[count] = it.key
+    end
   end
-  return fields, buys
+  for k, answer in ipairs(Answer.kept_all(fields)) do by_key[fields[k]] = answer end
+  return by_key
 end
 
 -- flush writes what the buys so far have changed. Whatever looks at units, or frees some, comes behind it.
@@ -86,9 +98,10 @@ end
 -- had is the answer that a claim is the buyer's. It is kept for the key.
 local function had(it, serial, n, fence, nonce, expiry)
   local told = record(it, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
-  if it.key ~= '' then
+  if it.key then
     Run.told[it.key] = told
-    Run.wins[#Run.wins + 1], Run.wins[#Run.wins + 2] = 'k' .. it.key, told
+    local wins, k = Run.wins, #Run.wins
+    wins[k + 1], wins[k + 2] = it.key, told
   end
   return told
 end
@@ -97,9 +110,9 @@ end
 -- many are.
 local function limited(it, ...)
   local told = record(it, LIMIT, ...)
-  if it.key ~= '' and not refused_often(it.buyer) then
+  if it.key and not refused_often(it.buyer) then
     Run.told[it.key] = told
-    Answer.keep(NOLOG, 'k' .. it.key, told)
+    Answer.keep(NOLOG, it.key, told)
   end
   return told
 end
@@ -168,7 +181,7 @@ local function from_free(it)
   local serial, fence, expiry = hand.next, Sale.new_fence(), L.hold > 0 and L.now + L.hold or 0
   hand.next, L.free = serial + it.n, L.free - it.n
   it.block = pack('>I4I4I8I8I8c8', serial, it.n, fence, it.nonce, expiry, it.buyer)
-  Pend.add(it.block)
+  Pend.add(it.block, serial, it.n, expiry, it.buyer)
   return had(it, serial, it.n, fence, it.nonce, expiry)
 end
 
@@ -188,13 +201,16 @@ end
 local function decide_rest(list, decide)
   local rest, buyers = {}, {}
   for _, it in ipairs(list) do
-    if not it.answer and not it.refusal then rest[#rest + 1], buyers[#buyers + 1] = it, it.buyer end
+    if not it.answer and not it.refusal then
+      rest[#rest + 1] = it
+      buyers[#rest] = it.buyer
+    end
   end
   if #rest == 0 then return end
   Sweep.run(SWEEP)
   if L.limit > 0 then Pend.look(buyers) end
   for _, it in ipairs(rest) do
-    local kept = Run.told[it.key]
+    local kept = it.key and Run.told[it.key]
     if kept then it.answer = again(it, kept) else it.answer, it.refusal = decide(it) end
   end
   flush()
@@ -214,15 +230,14 @@ end
 
 -- each decides the buys of a call. decide(it) is an answer, or nil and a refusal. If a call has one buy and the buy is refused,
 -- the call is.
-local function each(latest, wants, decide)
+local function each(latest, wants, offers, decide)
   local refused, stop = Sale.open(ARGV[1])
   if refused then return refused end
   if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
-  local list = read(wants)
+  local list = read(wants, offers)
+  local before_us = kept(list)
   Run.told, Run.wins = {}, {}
-  local fields, buys = keyed(list)
-  for k, kept in ipairs(Answer.kept_all(fields)) do buys[k].kept = kept end
-  for _, it in ipairs(list) do it.answer, it.refusal = before(it, it.kept, stop) end
+  for _, it in ipairs(list) do it.answer, it.refusal = before(it, before_us[it.key], stop) end
   local only = #list == 1 and list[1] or {}
   if only.refusal then return only.refusal end
   decide_rest(list, decide)

@@ -3,7 +3,7 @@
 -- needs: hash owner sale
 
 local SPREAD = 100000 -- the ends of one group of HOLDS are at most so many us apart
-local parse, pack, sub = struct.unpack, struct.pack, string.sub
+local pack, sub = struct.pack, string.sub
 
 -- gathered is the claims so far: blocks: in their wire form; n: their units; sold: fields and values of SOLD; groups: of HOLDS;
 -- group: the newest of them; changed: buyers who have more than BUYERS says; mark: see owner.lua.
@@ -36,11 +36,9 @@ local function hold(p, serials, n, expiry)
   group[#group + 1] = serials
 end
 
--- add makes a claim pending, by its wire form. Its units must have left their lease, or the free stock.
-local function add(block)
+-- add makes a claim pending: its wire form, and what that says. Its units must have left their lease, or the free stock.
+local function add(block, first, n, expiry, buyer)
   local p = gathered()
-  local first, n, _, _, expiry = parse('>I4I4I8I8I8', block)
-  local buyer = sub(block, 33, 40)
   local value = Owner.write(sub(block, 9, 24), L.hold > 0 and sub(block, 25, 32) or Owner.NEVER, p.mark, buyer)
   local sold, k, serials = p.sold, #p.sold, sub(block, 1, 4)
   sold[k + 1], sold[k + 2] = format('%d', first), value
