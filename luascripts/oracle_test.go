@@ -55,6 +55,7 @@ type oracle struct {
 	req    uint64
 	batch  uint64
 	tended []ledger.Head
+	marks  []ledger.AnswersMark
 }
 
 // same runs one operation on both sides. The twin gets the time of Redis' answer.
@@ -211,6 +212,21 @@ func (o *oracle) deductEach() {
 		func(raw int64) (told, error) { return tellEach(o.twin.DeductEach(raw, qs)) })
 	for _, r := range got.answers {
 		o.had(r)
+	}
+}
+
+// answers are all that is kept for repeats, or what is new since some earlier call.
+func (o *oracle) answers() {
+	q := ledger.AnswersRequest{Birth: o.party().Birth}
+	if len(o.marks) > 0 && rapid.Bool().Draw(o.t, "since") {
+		q.Last = &o.marks[rapid.IntRange(0, len(o.marks)-1).Draw(o.t, "mark")]
+	}
+	got := same(o, fmt.Sprintf("answers %+v", q),
+		func() (ledger.AnswersReply, error) { return o.redis.Answers(context.Background(), o.sale, q) },
+		func(r ledger.AnswersReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.AnswersReply, error) { return o.twin.Answers(raw, q) })
+	if got.Birth != 0 {
+		o.marks = append(o.marks, got.Mark)
 	}
 }
 
@@ -609,7 +625,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			"tend": func(*rapid.T) { o.tend() }, "tend2": func(*rapid.T) { o.tend() }, "lease": func(*rapid.T) { o.lease() },
 			"lease2": func(*rapid.T) { o.lease() }, "renew": func(*rapid.T) { o.renew() },
 			"giveBack": func(*rapid.T) { o.giveBack() }, "settle": func(*rapid.T) { o.settle() },
-			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() }, "deductEach": func(*rapid.T) { o.deductEach() },
+			"settle2": func(*rapid.T) { o.settle() }, "deduct": func(*rapid.T) { o.deduct() }, "deductEach": func(*rapid.T) { o.deductEach() }, "answers": func(*rapid.T) { o.answers() },
 			"deductEach2": func(*rapid.T) { o.deductEach() },
 			"era":         func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
 			"reassert2": func(*rapid.T) { o.reassert() }, "reopen": func(*rapid.T) { o.reopen() },

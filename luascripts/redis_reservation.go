@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -130,6 +131,36 @@ func (r *reply) refusal(texts []string, k uint32) error {
 		return nil
 	}
 	return ledger.ParseRefusal(texts[k])
+}
+
+// Answers runs answers.lua.
+func (r *Redis) Answers(ctx context.Context, sale string, q ledger.AnswersRequest) (ledger.AnswersReply, error) {
+	wins, others := "", ""
+	if q.Last != nil {
+		wins, others = num(q.Last.Wins), num(q.Last.Others)
+	}
+	h, rd, err := r.run(ctx, &r.scripts.answers, sale, []string{r.caller(q.Birth), wins, others, num(ledger.MaxAnswers)})
+	if err != nil {
+		return ledger.AnswersReply{}, err
+	}
+	out := ledger.AnswersReply{Head: h, Mark: ledger.AnswersMark{Wins: rd.int(0), Others: rd.int(1)}, More: rd.int(2) == 1}
+	for key := range slices.Chunk(rd.eights(3), 8) {
+		out.Keys = append(out.Keys, [8]byte(key))
+	}
+	for buyer := range slices.Chunk(rd.eights(4), 8) {
+		out.Buyers = append(out.Buyers, ledger.Buyer(buyer))
+	}
+	return out, r.down(rd.err)
+}
+
+// eights is a text of part 1 whose length is a multiple of 8.
+func (r *reply) eights(k int) []byte {
+	text := []byte(r.text(k))
+	if len(text)%8 != 0 {
+		r.fail("hashes", fmt.Errorf("%d bytes", len(text)))
+		return nil
+	}
+	return text
 }
 
 // wire is the claim in its wire form.

@@ -30,7 +30,7 @@ type scripts struct {
 	lease, renew, settle, deduct, collect, reassert, confirm, cancel script
 	create, change, reopen, mend                                     script
 	giveback, expire, tend, trim, bindgroup, enter                   script
-	show, audit, reservation, lag, draw                              script
+	show, audit, reservation, lag, draw, answers                     script
 }
 
 // named is every script by its file's name.
@@ -40,7 +40,7 @@ func (s *scripts) named() map[string]*script {
 		"reassert": &s.reassert, "confirm": &s.confirm,
 		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
 		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindgroup": &s.bindgroup, "enter": &s.enter,
-		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw,
+		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw, "answers": &s.answers,
 	}
 }
 

@@ -176,6 +176,29 @@ type Deducted struct {
 	Err error
 }
 
+// AnswersRequest asks which keys have an answer that a repeat must get again, and which buyers have won where the sale has a
+// limit: for those that are new since Last.
+type AnswersRequest struct {
+	Birth uint64
+	Last  *AnswersMark // nil: for all
+}
+
+// AnswersMark is how far a caller knows the answers of an era.
+type AnswersMark struct{ Wins, Others int64 }
+
+// MaxAnswers is the most keys of winners, and of others, in one AnswersReply.
+const MaxAnswers = 1000
+
+// AnswersReply has the first 8 bytes of each IdempotencyKey, and Buyers whole. A key or a buyer may come more than once, and may
+// be answered no more. If More, another call follows from Mark.
+type AnswersReply struct {
+	Head
+	Mark   AnswersMark
+	More   bool
+	Keys   [][8]byte
+	Buyers []Buyer
+}
+
 // One is the answer to the only buy of a DeductEach.
 func One(out []Deducted, err error) (DeductReply, error) {
 	if err != nil {

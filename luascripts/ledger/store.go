@@ -34,6 +34,7 @@ type Ledger interface {
 	DeductEach(ctx context.Context, sale string, r []DeductRequest) ([]Deducted, error)
 	// Deduct is DeductEach for one buy.
 	Deduct(ctx context.Context, sale string, r DeductRequest) (DeductReply, error)
+	Answers(ctx context.Context, sale string, r AnswersRequest) (AnswersReply, error)
 	Reassert(ctx context.Context, sale string, r ReassertRequest) (ReassertReply, error)
 	// Tend is Expire for a caller that comes seldom: ledger time moves on by as much as the caller has lived through.
 	Tend(ctx context.Context, sale string, r TendRequest) (TendReply, error)

@@ -136,6 +136,11 @@ func (e *Store) DeductEach(_ context.Context, sale string, qs []ledger.DeductReq
 	return with(e, sale, func(t *Twin, raw int64) ([]ledger.Deducted, error) { return t.DeductEach(raw, qs) })
 }
 
+// Answers is ledger.Store's.
+func (e *Store) Answers(_ context.Context, sale string, q ledger.AnswersRequest) (ledger.AnswersReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.AnswersReply, error) { return t.Answers(raw, q) })
+}
+
 // EnterDraw is ledger.Store's.
 func (e *Store) EnterDraw(_ context.Context, sale string, q ledger.EnterRequest) (ledger.EnterReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.EnterReply, error) { return t.EnterDraw(raw, q) })

@@ -28,8 +28,8 @@ type Twin struct {
 	adds       map[string]bool
 	buyers     map[ledger.Buyer][]uint32 // serials of each, where the sale has a limit
 	answers    map[string]keptAnswer
-	winLog     []string
-	noLog      []string
+	winLog     answerLog
+	noLog      answerLog
 	numbered   uint64 // the number of the newest event
 	events     []ledger.Event
 	keeping    bool // events are kept for order workers

@@ -37,29 +37,78 @@ func (t *Twin) answerKept(field string) (outcome, bool) {
 	return a.outcome, known && a.until > t.head.Now
 }
 
-func (t *Twin) answerDrop(log *[]string) {
-	delete(t.answers, (*log)[0])
-	*log = (*log)[1:]
+// answerLog is fields of answers, in the order in which they came. dropped is how many went again.
+type answerLog struct {
+	fields  []string
+	dropped int64
 }
 
-func (t *Twin) answerKeep(log *[]string, field string, k outcome) {
+func (t *Twin) answerDrop(log *answerLog) {
+	delete(t.answers, log.fields[0])
+	log.fields = log.fields[1:]
+	log.dropped++
+}
+
+func (t *Twin) answerKeep(log *answerLog, field string, k outcome) {
 	t.answers[field] = keptAnswer{t.head.Now + t.head.Hold + t.bounds.Keep.Microseconds(), k}
-	*log = append(*log, field)
-	if uint64(len(*log)) > t.head.Total+uint64(t.bounds.Most) {
+	t.note(log, field)
+}
+
+// note puts a name into a log, and drops the oldest if there are too many.
+func (t *Twin) note(log *answerLog, name string) {
+	log.fields = append(log.fields, name)
+	most := t.head.Total + uint64(t.bounds.Most)
+	if t.head.Limit > 0 {
+		most *= 2
+	}
+	if uint64(len(log.fields)) > most {
 		t.answerDrop(log)
 	}
 }
 
-func (t *Twin) sweepAnswers(log *[]string, most int) {
+func (t *Twin) sweepAnswers(log *answerLog, most int) {
 	for range most {
-		if len(*log) == 0 {
+		if len(log.fields) == 0 {
 			return
 		}
-		if _, kept := t.answerKept((*log)[0]); kept {
+		if _, kept := t.answerKept(log.fields[0]); kept {
 			return
 		}
 		t.answerDrop(log)
 	}
+}
+
+// since is the names of a log behind number last, and the number of the last of them.
+func (log *answerLog) since(last int64) (names []string, number int64, more bool) {
+	at := max(last-log.dropped, 0)
+	rest := log.fields[min(at, int64(len(log.fields))):]
+	names = rest[:min(len(rest), ledger.MaxAnswers)]
+	return names, log.dropped + at + int64(len(names)), len(names) < len(rest)
+}
+
+// Answers is answers.lua.
+func (t *Twin) Answers(raw int64, q ledger.AnswersRequest) (ledger.AnswersReply, error) {
+	defer t.peek()()
+	if err := t.look(raw, q.Birth); err != nil {
+		return ledger.AnswersReply{}, err
+	}
+	var last ledger.AnswersMark
+	if q.Last != nil {
+		last = *q.Last
+	}
+	out := ledger.AnswersReply{Head: t.view("-")}
+	wins, number, more := t.winLog.since(last.Wins)
+	others, otherNumber, moreOthers := t.noLog.since(last.Others)
+	out.Mark, out.More = ledger.AnswersMark{Wins: number, Others: otherNumber}, more || moreOthers
+	for _, name := range slices.Concat(wins, others) {
+		switch name[0] {
+		case 'k':
+			out.Keys = append(out.Keys, [8]byte([]byte(name[1:9])))
+		case 'b':
+			out.Buyers = append(out.Buyers, ledger.Buyer([]byte(name[1:9])))
+		}
+	}
+	return out, nil
 }
 
 // Deduct is DeductEach for one buy.
@@ -175,14 +224,18 @@ func (b *buying) decide(q ledger.DeductRequest) outcome {
 		decide = b.collect
 	}
 	k := decide(q)
+	had := k.answer == ledger.Granted
 	switch {
 	case !keyed(q):
-	case k.answer == ledger.Granted:
+	case had:
 		b.t.answerKeep(&b.t.winLog, "k"+string(q.Key[:]), k)
 		b.told[q.Key] = k
 	case k.answer == ledger.OverLimit && !b.t.refusedOften(q.Buyer):
 		b.t.answerKeep(&b.t.noLog, "k"+string(q.Key[:]), k)
 		b.told[q.Key] = k
+	}
+	if had && b.t.head.Limit > 0 {
+		b.t.note(&b.t.winLog, "b"+string(q.Buyer[:]))
 	}
 	return k
 }

@@ -1,7 +1,9 @@
 -- answer.lua: answers that a repeat must get again. Each is kept for the hold and KEEP. A field of ANSWERS is k.. for an
 -- idempotency key, x.. for a cancelled claim, or l.. for how often a buyer has met the limit. Its value begins with its end
 -- (u64). Two logs have the fields in order: WINLOG has keys that won, NOLOG has the others, so that repeated refusals push no
--- winner out. A log has at most total + ANSWERS_MOST fields; beyond that the oldest go early.
+-- winner out. A log has at most total + ANSWERS_MOST answers; beyond that the oldest go early. Where the sale has a limit, WINLOG
+-- also has b.. for the buyer of each win, behind its key. Fields wins and noes of ANSWERS count what the logs ever got: so edges
+-- can ask for what is new.
 -- needs: -
 
 local function kept(field)
@@ -23,18 +25,30 @@ local function drop(log)
   if field then redis.call('HDEL', ANSWERS, field) end
 end
 
--- keep_all keeps answers. list is field, data, field, data ...
-local function keep_all(log, list)
-  if #list == 0 then return end
-  local ends, fields = struct.pack('>I8', L.now + L.hold + KEEP), {}
-  for k = 1, #list, 2 do
-    fields[(k + 1) / 2], list[k + 1] = list[k], ends .. list[k + 1]
-  end
-  redis.call('HSET', ANSWERS, unpack(list))
-  for _ = L.total + ANSWERS_MOST + 1, redis.call('RPUSH', log, unpack(fields)) do drop(log) end
+local function counter(log) return log == WINLOG and 'wins' or 'noes' end
+
+-- keep_all keeps answers: list is field, data, field, data ... The log gets names.
+local function keep_all(log, list, names)
+  if #names == 0 then return end
+  local ends = struct.pack('>I8', L.now + L.hold + KEEP)
+  for k = 2, #list, 2 do list[k] = ends .. list[k] end
+  if #list > 0 then redis.call('HSET', ANSWERS, unpack(list)) end
+  redis.call('HINCRBY', ANSWERS, counter(log), #names)
+  local most = (L.total + ANSWERS_MOST) * (L.limit > 0 and 2 or 1)
+  for _ = most + 1, redis.call('RPUSH', log, unpack(names)) do drop(log) end
 end
 
-local function keep(log, field, data) keep_all(log, {field, data}) end
+local function keep(log, field, data) keep_all(log, {field, data}, {field}) end
+
+-- since is up to `most` names that a log got behind its name number `from` (nil: all that it has), the number of the last of
+-- them, and whether there are more.
+local function since(log, from, most)
+  local count, has = tonumber(redis.call('HGET', ANSWERS, counter(log)) or 0), redis.call('LLEN', log)
+  local first = count - has -- the number before that of the oldest name
+  local at = math.max((from or first) - first, 0)
+  local names = redis.call('LRANGE', log, int(at), int(at + most - 1))
+  return names, first + at + #names, at + #names < has
+end
 
 -- change replaces the data of an answer, and leaves its end.
 local function change(field, data)
@@ -49,4 +63,4 @@ local function sweep(log, most)
   end
 end
 
-return {kept = kept, kept_all = kept_all, keep = keep, keep_all = keep_all, change = change, sweep = sweep}
+return {kept = kept, kept_all = kept_all, keep = keep, keep_all = keep_all, since = since, change = change, sweep = sweep}

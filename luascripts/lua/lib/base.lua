@@ -18,10 +18,10 @@ local L = {} -- the ledger's fields: see ledger.lua
 -- What this run of a script knows beside the ledger. due: 1: a sweep has left something that is over. synced: 1: this server
 -- answers only what is on its disk. freeing: ranges of leases that may still be set free. strangers and replicas: as of the
 -- last look at the server. most_told: the most replicas that there are, by the operator's word. lots: see lots.lua; nil where
--- there is no draw. has: what buyers have, as far as it was looked at. pend: see pend.lua. hand: see free.lua. told, wins: the
--- answers that keys have got in this run, by key, and those that are to be kept.
+-- there is no draw. has: what buyers have, as far as it was looked at. pend: see pend.lua. hand: see free.lua. told: the answers
+-- that keys have got in this run, by key. wins: those that are to be kept. winners: what WINLOG is to get.
 local Run = {due = 0, synced = 0, freeing = FREES, strangers = 0, replicas = 0, most_told = nil, lots = nil, has = {}, pend = nil,
-  hand = nil, told = nil, wins = nil}
+  hand = nil, told = nil, wins = nil, winners = nil}
 
 local format = string.format
 

@@ -35,8 +35,8 @@ local function read(wants, offers)
   return list
 end
 
--- kept is the answers that are kept for the buys' keys, by key.
-local function kept(list)
+-- answers_of is the answers that are kept for the buys' keys, by key.
+local function answers_of(list)
   local fields, count, by_key = {}, 0, {}
   for _, it in ipairs(list) do
     if it.key then
@@ -95,14 +95,16 @@ local function refused_often(buyer)
   return false
 end
 
--- had is the answer that a claim is the buyer's. It is kept for the key.
+-- had is the answer that a claim is the buyer's. It is kept for the key, and noted for the buyer if it counts for a limit.
 local function had(it, serial, n, fence, nonce, expiry)
   local told = record(it, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
   if it.key then
     Run.told[it.key] = told
     local wins, k = Run.wins, #Run.wins
     wins[k + 1], wins[k + 2] = it.key, told
+    Run.winners[#Run.winners + 1] = it.key
   end
+  if L.limit > 0 then Run.winners[#Run.winners + 1] = 'b' .. it.buyer end
   return told
 end
 
@@ -214,7 +216,7 @@ local function decide_rest(list, decide)
     if kept then it.answer = again(it, kept) else it.answer, it.refusal = decide(it) end
   end
   flush()
-  Answer.keep_all(WINLOG, Run.wins)
+  Answer.keep_all(WINLOG, Run.wins, Run.winners)
 end
 
 -- replies is the answers, one record for each buy, and the texts of the refusals that they count.
@@ -235,9 +237,9 @@ local function each(latest, wants, offers, decide)
   if refused then return refused end
   if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
   local list = read(wants, offers)
-  local before_us = kept(list)
-  Run.told, Run.wins = {}, {}
-  for _, it in ipairs(list) do it.answer, it.refusal = before(it, before_us[it.key], stop) end
+  local kept = answers_of(list)
+  Run.told, Run.wins, Run.winners = {}, {}, {}
+  for _, it in ipairs(list) do it.answer, it.refusal = before(it, kept[it.key], stop) end
   local only = #list == 1 and list[1] or {}
   if only.refusal then return only.refusal end
   decide_rest(list, decide)
