@@ -24,15 +24,19 @@ import (
 // buys sends one buy as a known buyer, under a key.
 func (s *Server) buys(t testing.TB, uri, who, key string) (status int, body string) {
 	t.Helper()
+	ctx := from(t, "127.0.0.1", mustReceive(t, keyedRequest(uri, who, key)))
+	s.handle(ctx)
+	return ctx.Response.StatusCode(), string(ctx.Response.Body())
+}
+
+func keyedRequest(uri, who, key string) string {
 	lines := "GET " + uri + " HTTP/1.1\r\nHost: a\r\n"
 	for name, value := range map[string]string{"X-Buyer-Id": who, "Idempotency-Key": key} {
 		if value != "" {
 			lines += name + ": " + value + "\r\n"
 		}
 	}
-	ctx := from(t, "127.0.0.1", mustReceive(t, lines+"\r\n"))
-	s.handle(ctx)
-	return ctx.Response.StatusCode(), string(ctx.Response.Body())
+	return lines + "\r\n"
 }
 
 // wonToken is the token of the answer, or "".
@@ -61,7 +65,7 @@ type forgetful struct {
 	deaf   atomic.Bool // it does not take them either
 	slow   atomic.Bool // it is slow to answer anything
 
-	deducts atomic.Int64
+	deducts, revisions atomic.Int64
 }
 
 func (f *forgetful) Deduct(ctx context.Context, sale string, q ledger.DeductRequest) (ledger.DeductReply, error) {
@@ -315,4 +319,96 @@ func TestD19MoreThanOneBuyerMayEverHave(t *testing.T) {
 			t.Errorf("%+v %v", a, err)
 		}
 	})
+}
+
+// While nothing is left, a loser with a key needs no Deduct, nor any call once the sale is sold out for good. Whoever may have
+// won, on this edge or on another one, asks the ledger and hears the first answer.
+func TestLosersWithKeysAskNobody(t *testing.T) {
+	withSettling(t, func(t *testing.T, s *settlingEdge) {
+		s.create(t, "a", ledger.CreateRequest{Total: 3, Hold: time.Minute, Limit: 2})
+		elsewhere := func(buyer, key string, nonce uint64) ledger.DeductReply {
+			ctx := from(t, "127.0.0.1", mustReceive(t, keyedRequest("/buy/a", buyer, key)))
+			who, err := s.who.Identify(&ctx.Request.Header, ctx.RemoteAddr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.store.Store.Deduct(context.Background(), "a", ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: who.Buyer,
+				Key: who.Key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		_, first := s.buys(t, "/buy/a", "ann", "key-of-ann")
+		bob := elsewhere("bob", "key-of-bob", 1)
+		_, last := s.buys(t, "/buy/a", "cid", "key-of-cid")
+		_, none := s.buys(t, "/buy/a", "eve", "key-of-eve")
+		time.Sleep(50 * time.Millisecond) // the Keeper looks
+		deducts := s.store.deducts.Load()
+		for i := range 20 {
+			if _, body := s.buys(t, "/buy/a", fmt.Sprint("loser", i), "key-of-loser"); !strings.Contains(body, `"code":-1`) || body != none {
+				t.Errorf("%s, not %s", body, none)
+			}
+		}
+		if more := s.store.deducts.Load() - deducts; more != 0 {
+			t.Errorf("20 losers: %d calls", more)
+		}
+		_, again := s.buys(t, "/buy/a", "ann", "key-of-ann")
+		_, lastAgain := s.buys(t, "/buy/a", "cid", "key-of-cid")
+		if again != first || lastAgain != last || wonToken(first) == "" || wonToken(last) == "" {
+			t.Errorf("%s\n%s\n%s\n%s", first, again, last, lastAgain)
+		}
+		if token, err := s.signer.Parse([]byte(wonToken(s.bought(t, "/buy/a", "bob", "key-of-bob")))); err != nil || token.Claim != bob.Claim {
+			t.Errorf("%+v, bought elsewhere: %+v, %v", token.Claim, bob.Claim, err)
+		}
+		if _, body := s.buys(t, "/buy/a?n=2", "bob", "other-key-of-bob"); !strings.Contains(body, `"code":-4`) {
+			t.Error("at its limit:", body)
+		}
+
+		// A unit comes back, and is bought elsewhere, before this edge can know.
+		token, _ := s.signer.Parse([]byte(wonToken(first)))
+		if _, err := s.store.Cancel(context.Background(), "a", token.Birth, token.Claim); err != nil {
+			t.Fatal(err)
+		}
+		eve := elsewhere("eve", "key-of-eve", 2)
+		if body := s.bought(t, "/buy/a", "eve", "key-of-eve"); wonToken(body) == "" || eve.Answer != ledger.Granted {
+			t.Error("a repeat on another edge:", body)
+		}
+		for _, c := range []ledger.Claim{bob.Claim, eve.Claim} {
+			if _, err := s.store.Confirm(context.Background(), "a", bob.Birth, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		token, _ = s.signer.Parse([]byte(wonToken(last)))
+		if _, err := s.store.Confirm(context.Background(), "a", bob.Birth, token.Claim); err != nil {
+			t.Fatal(err)
+		}
+		s.buys(t, "/buy/a", "loser", "key-of-loser")
+		time.Sleep(50 * time.Millisecond)            // the Keeper looks
+		s.buys(t, "/buy/a", "loser", "key-of-loser") // this edge looks for answers, for the last time
+		deducts, revisions := s.store.deducts.Load(), s.store.revisions.Load()
+		for i := range 20 {
+			if _, body := s.buys(t, "/buy/a", fmt.Sprint("loser", i), "key-of-loser"); !strings.Contains(body, `"code":-1`) {
+				t.Error(body)
+			}
+		}
+		if s.store.deducts.Load() != deducts || s.store.revisions.Load() != revisions {
+			t.Errorf("20 losers of a sale that is sold out: %d and %d calls", s.store.deducts.Load()-deducts,
+				s.store.revisions.Load()-revisions)
+		}
+		if body := s.bought(t, "/buy/a", "eve", "key-of-eve"); wonToken(body) == "" {
+			t.Error("a repeat of a sale that is sold out:", body)
+		}
+	})
+}
+
+func (s *settlingEdge) bought(t *testing.T, uri, buyer, key string) string {
+	t.Helper()
+	_, body := s.buys(t, uri, buyer, key)
+	return body
+}
+
+func (f *forgetful) Revision(ctx context.Context, sale string) (string, error) {
+	f.revisions.Add(1)
+	return f.Store.Revision(ctx, sale)
 }

@@ -15,6 +15,7 @@ const (
 	Take               // units may be here
 	Lease              // the buy waits for a lease
 	Ledger             // the ledger decides
+	Repeat             // the ledger decides, if the buy may be a repeat
 	Enter              // the buyer enters the draw of Decision.At
 	Again              // the verdict has changed: call Admit again
 	Stale              // the sale has ended here
@@ -23,6 +24,8 @@ const (
 // Admit decides a buy without a call if it can. Otherwise it returns the Way on. v is the sale's verdict.
 func Admit(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
 	switch {
+	case q.keyed() && v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.NoneNow):
+		return repeated(v, sale, q)
 	case q.keyed() && (v == nil || v.Reason != allotment.Unopened && v.Reason != allotment.Drawing):
 		return Decision{}, Ledger // since the sale has opened, this key may have won before
 	case v == nil:
@@ -35,6 +38,17 @@ func Admit(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
 		return onVerdict(v.Others, sale, q)
 	}
 	return Decision{}, wayTo(sale)
+}
+
+// repeated admits a buy under a key while nothing is left. Only the ledger knows the answer that the key may have got.
+func repeated(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
+	switch {
+	case !sale.AnswersAreFinal(v):
+		return Decision{}, Repeat
+	case sale.MayHaveAnswer(q.Key, q.Buyer):
+		return Decision{}, Ledger
+	}
+	return onVerdict(v, sale, q)
 }
 
 // lotFor is mayHaveLot by the newest view of the sale.

@@ -7,6 +7,7 @@
 //	Lease     wait for the lease that is on its way; if none is, deduct straight from the ledger
 //	Ledger    a sale with a limit per buyer, or an Idempotency-Key: only the ledger can decide, in one call with the buys that
 //	          ask it at about the same time
+//	Repeat    nothing is left, and the buy has a key: the ledger decides if the buy may be a repeat
 //	Enter     a buyer enters the draw of a sale whose first units go by lot
 //	Stale     the sale has ended here: the caller must look it up anew
 //

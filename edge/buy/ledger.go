@@ -58,6 +58,20 @@ func (a *attempt) fromLedger() (Decision, Way) {
 	return Decision{}, Decided
 }
 
+// ifRepeat asks the ledger only if the buy may be a repeat: its key may have an answer, or its buyer may have won within a limit.
+func (a *attempt) ifRepeat() (Decision, Way) {
+	v := a.sale.Verdict()
+	switch {
+	case !a.permit():
+		return Decision{}, Decided
+	case v == nil || v.Reason != allotment.SoldOut && v.Reason != allotment.NoneNow:
+		return Decision{}, Again
+	case a.sale.LookForAnswers(v) != nil || a.sale.MayHaveAnswer(a.q.Key, a.q.Buyer):
+		return a.fromLedger()
+	}
+	return a.onVerdict(v)
+}
+
 // offer takes units that this edge has on lease, for the ledger to bind to the key.
 func (a *attempt) offer() (ledger.Claim, allotment.Outcome) {
 	sold, got := a.sale.TakeOffered(a.q.N, a.q.Buyer, a.q.Key)

@@ -72,6 +72,8 @@ func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decisio
 			d, way = a.fromLease()
 		case Ledger:
 			d, way = a.fromLedger()
+		case Repeat:
+			d, way = a.ifRepeat()
 		case Enter:
 			d, way = a.enterDraw(d.At)
 		case Again:

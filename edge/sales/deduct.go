@@ -31,7 +31,7 @@ func (s *Sale) Deduct(q ledger.DeductRequest) (ledger.DeductReply, error) {
 	g := s.deducts
 	switch { // a call has buys of one kind
 	case q.Ever:
-		g = s.looks
+		g = s.polls
 	case q.ByLot:
 		g = s.lots
 	}

@@ -22,7 +22,7 @@ type Store interface {
 	ringdir.Store
 	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
 	DeductEach(ctx context.Context, sale string, r []ledger.DeductRequest) ([]ledger.Deducted, error)
-	Revision(ctx context.Context, sale string) (string, error)
+	answering
 	Born(ctx context.Context, birth uint64) (ledger.Found, error)
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
 }
@@ -115,8 +115,8 @@ func (s *Registry) look(name string) (*Sale, error) {
 	instance := fmt.Sprintf("%s.%d", s.cfg.Instance, s.opened.Add(1))
 	sale := &Sale{Name: name, Birth: reply.Birth, Hold: reply.Hold, Limit: reply.Limit, Tally: newTally(),
 		AcksBeforeLedger: s.cfg.EarlyAck && reply.Limit == 0, rings: s.cfg.Rings.Rings(name, instance, s.cfg.Node, reply.Birth)}
-	sale.deducts, sale.lots, sale.looks = s.newDeducts(sale), s.newDeducts(sale), s.newDeducts(sale)
-	sale.Entrants.rounds = s.newEntries(sale)
+	sale.deducts, sale.lots, sale.polls = s.newDeducts(sale), s.newDeducts(sale), s.newDeducts(sale)
+	sale.Entrants.rounds, sale.answers.looks = s.newEntries(sale), s.newLooks(sale)
 	life, end := context.WithCancel(s.life)
 	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,

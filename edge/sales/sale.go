@@ -25,8 +25,9 @@ type Sale struct {
 	end      func()              // ends selling here; claims are still settled if the ledger takes them
 	shortage atomic.Pointer[shortage]
 	waiting  atomic.Int64
+	answers  answers
 
-	deducts, lots, looks *deducts // buys that the ledger must decide: of free units, by lot, and looks at a lot
+	deducts, lots, polls *deducts // buys that the ledger must decide: of free units, by lot, and looks at a lot
 }
 
 // Limits of buys that wait.
