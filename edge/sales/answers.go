@@ -26,8 +26,9 @@ type answers struct {
 // looks gathers buys that wait for the same look.
 type looks = gather[struct{}, struct{}]
 
+// newLooks makes one look at a time. Buys that come meanwhile share the next look.
 func (s *Registry) newLooks(sale *Sale) *looks {
-	return &looks{life: s.life, most: MaxWaiting, weight: MaxWaiting, linger: deductLinger, wait: deductWait, calls: make(semaphore, 1),
+	return &looks{life: s.life, most: MaxWaiting, weight: MaxWaiting, wait: deductWait, calls: make(semaphore, 1),
 		weigh: func(struct{}) int { return 1 },
 		call: func([]struct{}) (struct{}, error) {
 			return struct{}{}, sale.answers.look(context.WithoutCancel(s.life), s.cfg.Store, sale)
