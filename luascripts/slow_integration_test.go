@@ -4,6 +4,7 @@ package luascripts
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -145,7 +146,7 @@ func TestNoScriptIsSlow(t *testing.T) {
 	only := os.Getenv("SPIKE_ONLY")
 	for name, f := range map[string]func(){"selling": s.selling, "scattered": s.scattered, "holds": s.holdsEnd, "edges": s.edgesDie,
 		"tokens": s.tokens,
-		"lost":   s.historyIsLost, "looking": s.looking, "lots": s.lots} {
+		"lost":   s.historyIsLost, "looking": s.looking, "lots": s.lots, "buys": s.buysTogether} {
 		if only == "" || only == name {
 			f()
 		}
@@ -207,6 +208,42 @@ func (s *slow) scattered() {
 		must[ledger.DeductReply](s.t)(s.Deduct(bg, "single", ledger.DeductRequest{N: 2, Nonce: 1 << 52}))
 	})
 	s.part("remove", func() { _ = s.Remove(bg, "single") })
+}
+
+// buysTogether is a sale with a limit, whose buyers' units lie far apart. They buy in full calls; they come again at their limit;
+// and they come again when none has paid in time.
+func (s *slow) buysTogether() {
+	const limit, buyers = 4, 1000
+	must[ledger.Head](s.t)(s.Create(bg, "together", ledger.CreateRequest{Total: 2 * limit * buyers, Hold: time.Hour, Limit: limit}))
+	nonce := uint64(1 << 51)
+	all := func(want ledger.Answer) {
+		var qs []ledger.DeductRequest
+		for b := range buyers {
+			nonce++
+			q := ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: ledger.Buyer{1, byte(b >> 8), byte(b)}}
+			binary.BigEndian.PutUint64(q.Key[:], nonce)
+			if qs = append(qs, q); (len(qs)+1)*q.Units(limit) <= ledger.MaxDeductUnits && b < buyers-1 {
+				continue
+			}
+			for _, r := range must[[]ledger.Deducted](s.t)(s.DeductEach(bg, "together", qs)) {
+				if r.Err != nil || r.Answer != want {
+					s.t.Fatalf("%+v", r)
+				}
+			}
+			qs = nil
+		}
+	}
+	s.part("buys under keys in full calls", func() {
+		for range limit {
+			all(ledger.Granted)
+		}
+	})
+	s.part("buyers at their limit in full calls", func() { all(ledger.OverLimit) })
+	setClock(s.t, s.Redis, "together", must[ledger.ShowReply](s.t)(s.Show(bg, "together")).Now+2*time.Hour.Microseconds())
+	s.part("buyers who did not pay in full calls", func() { all(ledger.Granted) })
+	if a := mustAudit(s.t, s.Redis, "together"); !a.OK {
+		s.t.Errorf("%+v", a)
+	}
 }
 
 func (s *slow) holdsEnd() {

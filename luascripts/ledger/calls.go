@@ -166,8 +166,12 @@ type DeductReply struct {
 // Limits of a DeductEach, so that it holds Redis no longer than a Settle does.
 const (
 	MaxDeducts     = 128 // buys
-	MaxDeductUnits = 512 // units of all its buys
+	MaxDeductUnits = 512 // the sum of their Units
 )
+
+// Units is how many units a buy may be work for: those that it asks for, and those that its buyer may have had and not paid, in a
+// sale with that limit.
+func (q DeductRequest) Units(limit uint64) int { return int(q.N) + int(limit) }
 
 // Deducted is the answer to one buy of a DeductEach. If Err is a *Refusal, the buy was refused. The Head is as the call left the
 // sale.

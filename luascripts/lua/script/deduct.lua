@@ -12,9 +12,9 @@
 -- TOOMANY NOBUYER RECOVERING REASSERT (the offer's lease may be lost history) INDEXING (nothing was decided: ask again). If the
 -- reply is lost, the units are pending. They come back when their hold ends; in a sale without a hold, only the key finds them
 -- again.
--- Work    a sweep; edges send up to 512 units in up to 128 buys. UNITS fields and events for each of: what is bought, what the
---         buyer did not pay in time, and the claim that it is shown. A buyer has at most a sale's limit, 100 units. Free ranges
---         are found by their length, in log(ranges).
+-- Work    a sweep; edges send up to 128 buys, of up to 512 units: those that are bought, and those that the buyers may have had
+--         and not paid, which are a sale's limit each. Each is a field or, when it goes free, up to seven commands of Free.add;
+--         and a field of the claim that a buyer is shown. Free ranges are found by their length, in log(ranges).
 -- needs: buy claim lots
 -- row: 6
 -- flags: widens
