@@ -152,7 +152,7 @@ func TestA2WithoutTheIndex(t *testing.T) {
 	addr := redistest.Start(t)
 	s := dial(t, addr, ledger.DefaultBounds())
 	hset(t, s, "ACL", "SETUSER", "u", "on", ">p", "+@all", "~*_hash_key", "~{*_hash_key}:*",
-		"~spike:token_key", "~spike:keys:*", "&*")
+		"~spike:token_key", "&*")
 	u, err := Dial(bg, rueidis.ClientOption{InitAddress: []string{addr}, Username: "u", Password: "p"}, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
