@@ -3,6 +3,7 @@ package luascripts
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,8 @@ import (
 )
 
 // Lua would notice these only when the line runs, or never: an undeclared name, a local that hides another, a value written
-// to a table that all share, a function that its lib does not have, a field that the ledger does not have.
+// to a table that all share, a function that its lib does not have, a field that the ledger does not have, and something that
+// one run of a script would leave for the next one.
 
 // builtins are the names that Redis gives a script.
 var builtins = []string{"redis", "struct", "string", "math", "table", "ipairs", "pairs", "unpack", "tonumber",
@@ -34,6 +36,7 @@ type checker struct {
 	fields map[string]map[string]bool // of tables that are closed: whoever names another field is wrong
 	wrongs []string
 	used   map[string]bool // names from outside, and fields as Table.field
+	lasts  bool            // what the file makes at its top lasts from run to run: it is a lib
 }
 
 // scope is a block. function: it is the body of a function.
@@ -160,6 +163,9 @@ func (c *checker) target(to ast.Expr) {
 	id, plain := to.(*ast.IdentExpr)
 	if !plain {
 		c.expr(to)
+		if in, of := to.(*ast.AttrGetExpr); of {
+			c.changed(in.Object)
+		}
 		return
 	}
 	switch n := c.find(id.Value); {
@@ -167,7 +173,43 @@ func (c *checker) target(to ast.Expr) {
 		c.wrong(to.Line(), "%s is written, and no local is called so", id.Value)
 	case n.line == 0:
 		c.wrong(to.Line(), "%s is written, which all files share", id.Value)
+	case c.left(id.Value):
+		c.wrong(to.Line(), "%s is written, and lasts from run to run", id.Value)
 	}
+}
+
+// changed is a table of which something is changed. L and Run are a run's own.
+func (c *checker) changed(table ast.Expr) {
+	id, plain := table.(*ast.IdentExpr)
+	if !plain || id.Value == "L" || id.Value == "Run" {
+		return
+	}
+	if n := c.find(id.Value); n != nil && (n.line == 0 || c.left(id.Value)) {
+		c.wrong(table.Line(), "%s is changed, and lasts from run to run", id.Value)
+	}
+}
+
+// left says that a run, which is in a function here, would leave a local of the file for the next run.
+func (c *checker) left(id string) bool {
+	inside := false
+	for s := c.scope; s != nil; s = s.above {
+		if s.names[id] != nil {
+			return c.lasts && inside && !s.within()
+		}
+		inside = inside || s.upvalues != nil && s.within()
+	}
+	return false
+}
+
+// within says that a block is within a function of the file. Around the file are the names from outside.
+func (s *scope) within() bool {
+	functions := 0
+	for ; s != nil; s = s.above {
+		if s.upvalues != nil {
+			functions++
+		}
+	}
+	return functions > 1
 }
 
 func (c *checker) exprs(list []ast.Expr) {
@@ -198,6 +240,9 @@ func (c *checker) expr(e ast.Expr) {
 		}
 	case *ast.FuncCallExpr:
 		c.exprs(append([]ast.Expr{e.Func, e.Receiver}, e.Args...))
+		if in, of := e.Func.(*ast.AttrGetExpr); of && len(e.Args) > 0 && changes(in) {
+			c.changed(e.Args[0])
+		}
 	case *ast.FunctionExpr:
 		c.function(e)
 	case *ast.LogicalOpExpr:
@@ -217,6 +262,13 @@ func (c *checker) expr(e ast.Expr) {
 	default:
 		c.wrong(e.Line(), "a %T is not looked at", e)
 	}
+}
+
+// changes says whether a function of Lua changes its first argument.
+func changes(f *ast.AttrGetExpr) bool {
+	of, plain := f.Object.(*ast.IdentExpr)
+	key, named := f.Key.(*ast.StringExpr)
+	return plain && named && of.Value == "table" && slices.Contains([]string{"insert", "remove", "sort"}, key.Value)
 }
 
 // field looks at Table.field.
@@ -268,6 +320,16 @@ func localsOf(list []ast.Stmt) (names []string) {
 	return names
 }
 
+// unset are the locals of a text's top that have no value there.
+func unset(list []ast.Stmt) (names []string) {
+	for _, s := range list {
+		if l, ok := s.(*ast.LocalAssignStmt); ok && len(l.Exprs) == 0 {
+			names = append(names, l.Names...)
+		}
+	}
+	return names
+}
+
 // keysOf are the keys of a table, as it is written down.
 func keysOf(e ast.Expr) map[string]bool {
 	keys := map[string]bool{}
@@ -293,10 +355,26 @@ func valueOf(t *testing.T, list []ast.Stmt, id string) ast.Expr {
 	return nil
 }
 
+// begun are what base.lua's begin_run sets, and the first fields of Run.
+func begun(t *testing.T) (names []string, run map[string]bool) {
+	t.Helper()
+	for _, s := range valueOf(t, parsed(t, "lib", "base"), "begin_run").(*ast.FunctionExpr).Stmts {
+		set, ok := s.(*ast.AssignStmt)
+		for i := 0; ok && i < len(set.Lhs); i++ {
+			names = append(names, set.Lhs[i].(*ast.IdentExpr).Value)
+			if names[len(names)-1] == "Run" {
+				run = keysOf(set.Rhs[i])
+			}
+		}
+	}
+	return names, run
+}
+
 // tableFields are the fields of the tables that all files share: what each lib returns, the ledger's fields in L, and the
 // first fields of Run.
 func tableFields(t *testing.T) map[string]map[string]bool {
-	fields := map[string]map[string]bool{"L": {}, "Run": keysOf(valueOf(t, parsed(t, "lib", "base"), "Run"))}
+	_, run := begun(t)
+	fields := map[string]map[string]bool{"L": {}, "Run": run}
 	for _, list := range []string{"NUMBERS", "WORDS", "UNREAD"} {
 		maps.Copy(fields["L"], keysOf(valueOf(t, parsed(t, "lib", "ledger"), list)))
 	}
@@ -312,7 +390,8 @@ func tableFields(t *testing.T) map[string]map[string]bool {
 // checkLua checks a file that may use the names given. Returns which of them it uses, and what is wrong.
 func checkLua(file string, list []ast.Stmt, given []string,
 	fields map[string]map[string]bool) (used map[string]bool, wrongs []string) {
-	c := &checker{file: file, fields: fields, used: map[string]bool{}, scope: &scope{names: map[string]*name{}}}
+	c := &checker{file: file, fields: fields, used: map[string]bool{}, scope: &scope{names: map[string]*name{}},
+		lasts: strings.HasPrefix(file, "lib/")}
 	for _, id := range given {
 		c.scope.names[id] = &name{}
 	}
@@ -334,7 +413,14 @@ func TestLuaIsSound(t *testing.T) {
 	}
 	base, fields := parsed(t, "lib", "base"), tableFields(t)
 	shared := slices.Concat(builtins, localsOf(bounds), localsOf(base))
-	used := map[string]bool{}
+	its, _ := begun(t)
+	set := regexp.MustCompile(`: (\w+) is written, and lasts from run to run$`)
+	for _, id := range unset(base) {
+		if !slices.Contains(its, id) {
+			t.Errorf("begin_run of base.lua does not set %s", id)
+		}
+	}
+	used := map[string]bool{"begin_run": true} // Go puts it before each script
 	for _, kind := range []string{"lib", "script"} {
 		for _, file := range luaFiles(t, kind) {
 			given := slices.Clone(shared)
@@ -349,7 +435,9 @@ func TestLuaIsSound(t *testing.T) {
 			}
 			uses, wrongs := checkLua(kind+"/"+file, parsed(t, kind, file), given, fields)
 			for _, w := range wrongs {
-				t.Error(w)
+				if file != "base" || !set.MatchString(w) || !slices.Contains(its, set.FindStringSubmatch(w)[1]) {
+					t.Error(w)
+				}
 			}
 			maps.Copy(used, uses)
 			for _, lib := range needs {
@@ -387,27 +475,41 @@ func TestLuaCheckFinds(t *testing.T) {
 		"return Free.ad()": "x.lua:1: Free has no ad",
 		"L.fre = 1":        "x.lua:1: L has no fre",
 		"Run.sync = 1":     "x.lua:1: Run has no sync",
+		"local a = 1\nlocal function f() a = 2 end\nf(a)":                         "lib/x.lua:2: a is written, and lasts from run to run",
+		"local a = {}\nlocal function f(b) a[b] = 2 end\nf(a)":                    "lib/x.lua:2: a is changed, and lasts from run to run",
+		"local a = {}\nlocal function f(b) table.insert(a, b) end\nf(a)":          "lib/x.lua:2: a is changed, and lasts from run to run",
+		"for a = 1, 2 do local function f() a = 2 end f() end":                    "lib/x.lua:1: a is written, and lasts from run to run",
+		"local function f() local a = 1 return function() a = a + 1 end end\nf()": "",
+		"Free.add = 1": "x.lua:1: Free is changed, and lasts from run to run",
 	} {
 		list := must[[]ast.Stmt](t)(parse.Parse(strings.NewReader(text), "x"))
-		_, wrongs := checkLua("x", list, []string{"L", "Run", "Free", "ipairs"}, tableFields(t))
-		if !slices.Contains(wrongs, want) {
+		file := "x"
+		if strings.HasPrefix(want, "lib/") || want == "" {
+			file = "lib/x"
+		}
+		_, wrongs := checkLua(file, list, []string{"L", "Run", "Free", "ipairs", "table"}, tableFields(t))
+		if want == "" && wrongs != nil || want != "" && !slices.Contains(wrongs, want) {
 			t.Errorf("%q: %q, want %q", text, wrongs, want)
 		}
 	}
 }
 
-// Every assembled script is Lua, and far from the number of locals that Lua allows.
+// Every assembled script is Lua, and so is the library, and far from the number of locals that Lua allows.
 func TestAssembledScriptsAreLua(t *testing.T) {
 	s := newScripts(ledger.DefaultBounds())
-	for name, one := range s.named() {
-		_, text, _ := strings.Cut(one.text, "\n")
-		list, err := parse.Parse(strings.NewReader(text), name)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
+	check := func(name, text string) []ast.Stmt {
+		_, text, _ = strings.Cut(text, "\n")
+		list := must[[]ast.Stmt](t)(parse.Parse(strings.NewReader(text), name))
 		if n := len(localsOf(list)); n > luaLocals*3/4 {
 			t.Errorf("%s has %d locals at its top", name, n)
 		}
+		return list
+	}
+	for name, one := range s.named() {
+		check(name, one.text)
+	}
+	library := check("the library", s.library.text)
+	if n := len(localsOf(valueOf(t, library, "make").(*ast.FunctionExpr).Stmts)); n > luaLocals*3/4 {
+		t.Errorf("make has %d locals", n)
 	}
 }

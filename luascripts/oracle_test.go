@@ -434,7 +434,7 @@ func (o *oracle) raw() int64 {
 
 // ledger writes a field of the ledger, as if another server had written it.
 func (o *oracle) ledger(field string, n int64) {
-	set := o.redis.client.B().Hset().Key(Keys(o.sale)[1]).FieldValue().FieldValue(field, num(n)).Build()
+	set := o.redis.client.B().Hset().Key(Keys(o.sale)[1]).FieldValue().FieldValue(field, num(n)).FieldValue("packed", "").Build()
 	if err := o.redis.client.Do(bg, set).Error(); err != nil {
 		o.t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 type Redis struct {
 	client       rueidis.Client
 	scripts      scripts
+	functions    functions
 	name         string
 	timeout      time.Duration // of one call
 	life         context.Context

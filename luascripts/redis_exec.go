@@ -169,22 +169,17 @@ func (r *Redis) handOut(ctx context.Context, sale string,
 	return result, nil
 }
 
-// exec runs a script by its hash, or by its text if the server does not know it. It waits for replicas on the same
-// connection, because WAIT is only for the writes of its own connection.
+// exec runs a script. It waits for replicas on the same connection, because WAIT is only for the writes of its own connection.
 func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait uint64) (result rueidis.RedisResult, have uint64) {
+	call := call{script: s, keys: keys, args: args, wait: wait}
 	if wait == 0 {
-		result = r.client.Do(ctx, s.bySHA(r.client.B(), keys, args))
-		if noScript(result) {
-			result = r.client.Do(ctx, s.whole(r.client.B(), keys, args))
+		if result = r.client.Do(ctx, r.functions.first(call)(r.client.B())); !unknown(result) {
+			return result, 0
 		}
-		return result, 0
 	}
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		result, have = behind(ctx, c, s.bySHA(c.B(), keys, args), wait)
-		if noScript(result) {
-			result, have = behind(ctx, c, s.whole(c.B(), keys, args), wait)
-		}
-		if have >= wait && strange(result) {
+		result, have = r.execOn(ctx, c, call)
+		if have >= wait && wait > 0 && strange(result) {
 			have = r.acked(ctx, c, wait, have)
 		}
 		return nil
@@ -199,23 +194,10 @@ func strange(result rueidis.RedisResult) bool {
 	return err == nil && rd.head().Strangers > 0 && rd.err == nil
 }
 
-func (s *script) bySHA(b rueidis.Builder, keys, args []string) rueidis.Completed {
-	return b.Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
-}
-
-func (s *script) whole(b rueidis.Builder, keys, args []string) rueidis.Completed {
-	return b.Eval().Script(s.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
-}
-
 // isError says whether Redis answered with an error of this code.
 func isError(err error, code string) bool {
 	e, ok := rueidis.IsRedisErr(err)
 	return ok && strings.HasPrefix(e.Error(), code)
-}
-
-func noScript(result rueidis.RedisResult) bool {
-	e, ok := rueidis.IsRedisErr(result.Error())
-	return ok && e.IsNoScript()
 }
 
 // behind sends a script and WAIT together. The caller must look at the script's result first: after a failed script, WAIT

@@ -25,7 +25,7 @@ func clockMoves(t *testing.T, s *Redis, sale string, d time.Duration) {
 	key, c := Keys(sale)[1], s.client
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		raw, err := c.Do(bg, c.B().Hget().Key(key).Field("raw").Build()).AsInt64()
-		set := c.B().Hset().Key(key).FieldValue().FieldValue("raw", num(raw-d.Microseconds())).Build()
+		set := c.B().Hset().Key(key).FieldValue().FieldValue("raw", num(raw-d.Microseconds())).FieldValue("packed", "").Build()
 		if err == nil && c.Do(bg, set).Error() == nil {
 			return
 		}
@@ -158,10 +158,7 @@ func TestReassertIsBounded(t *testing.T) {
 	sale := newSale(t, s, ledger.CreateRequest{Total: 20_000, Hold: time.Minute})
 	old := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
 		Want: 6000, Term: time.Minute})).Grant
-	c := s.client
-	if err := c.Do(bg, c.B().Hset().Key(Keys(sale)[1]).FieldValue().FieldValue("run", "1").Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
+	setFields(t, s, sale, "run", "1")
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
 	h := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 	held := []ledger.Held{{Fence: old.Fence + 1, Request: 1, Ranges: ledger.Ranges{{Start: 1, End: 5001}}}, {Fence: old.Fence + 2,
@@ -193,7 +190,7 @@ func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old led
 	sale = newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute})
 	old = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
 		Want: want, Term: time.Minute})).Grant
-	command("HSET", Keys(sale)[1], "run", "1")(t, s)
+	setFields(t, s, sale, "run", "1")
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
 	return s, sale, old, must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 }
@@ -251,7 +248,7 @@ func TestReassertFreesInSteps(t *testing.T) {
 		}
 		must[ledger.SettleReply](t)(s.Settle(bg, sale, ledger.SettleRequest{Party: me, Batch: uint64(k) + 1, Claims: claims}))
 	}
-	command("HSET", Keys(sale)[1], "run", "1")(t, s) // as if it had begun with its file, which has everything
+	setFields(t, s, sale, "run", "1") // as if it had begun with its file, which has everything
 	command("DEBUG", "CHANGE-REPL-ID")(t, s)
 	h := must[ledger.ExpireReply](t)(s.Expire(bg, sale, 1)).Head
 	before := evals(t, s)
@@ -288,7 +285,7 @@ func TestLonePrimaryCallsNothingOver(t *testing.T) {
 func evals(t *testing.T, s *Redis) int {
 	t.Helper()
 	info := must[string](t)(s.client.Do(bg, s.client.B().Info().Section("commandstats").Build()).ToString())
-	_, after, _ := strings.Cut(info, "cmdstat_evalsha:calls=")
+	_, after, _ := strings.Cut(info, "cmdstat_fcall:calls=")
 	calls, _, _ := strings.Cut(after, ",")
 	return must[int](t)(strconv.Atoi(calls))
 }

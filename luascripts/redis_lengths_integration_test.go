@@ -43,10 +43,10 @@ func TestP7LedgerOfTheVersionBeforeIsIndexed(t *testing.T) {
 	singles(t, r, "s", 10_000, 1000, 0)
 	ledgerKey, lengths := Keys("s")[1], Keys("s")[15]
 	for _, before := range [][][]string{
-		{{"DEL", lengths}, {"HDEL", ledgerKey, "indexed", "walk"}},          // upgraded
-		{{"DEL", lengths}, {"HINCRBY", ledgerKey, "rev", "1"}},              // an old process beside us
-		{{"ZADD", lengths, "7", "junk"}, {"HSET", ledgerKey, "walk", "-1"}}, // found out
-		{{"ZADD", lengths, "2", string([]byte{0, 0, 0, 2})}},                // a range that is not free
+		{{"DEL", lengths}, {"HDEL", ledgerKey, "indexed", "walk", "packed"}},              // upgraded
+		{{"DEL", lengths}, {"HINCRBY", ledgerKey, "rev", "1"}},                            // an old process beside us
+		{{"ZADD", lengths, "7", "junk"}, {"HSET", ledgerKey, "walk", "-1", "packed", ""}}, // found out
+		{{"ZADD", lengths, "2", string([]byte{0, 0, 0, 2})}},                              // a range that is not free
 	} {
 		for _, c := range before {
 			hset(t, r, c...)

@@ -121,20 +121,28 @@ func buyBy(t testing.TB, r *Redis, sale string, b ledger.Buyer) ledger.DeductRep
 // commands is how many commands f makes Redis execute, those of scripts too.
 func commands(t testing.TB, r *Redis, f func()) (n int) {
 	t.Helper()
-	hset(t, r, "CONFIG", "RESETSTAT")
-	f()
-	info := must[string](t)(r.client.Do(bg, r.client.B().Info().Section("commandstats").Build()).ToString())
-	for line := range strings.SplitSeq(info, "\r\n") {
-		if name, rest, ok := strings.Cut(line, ":calls="); ok && !strings.Contains(name, "config") && !strings.Contains(name, "info") {
-			calls, _, _ := strings.Cut(rest, ",")
-			k, err := strconv.Atoi(calls)
-			if err != nil {
-				t.Fatal(line)
-			}
-			n += k
+	for name, calls := range commandsBy(t, r, f) {
+		if name != "info" {
+			n += calls
 		}
 	}
 	return n
+}
+
+// commandsBy is commands by their names.
+func commandsBy(t testing.TB, r *Redis, f func()) map[string]int {
+	t.Helper()
+	hset(t, r, "CONFIG", "RESETSTAT")
+	f()
+	by := map[string]int{}
+	info := must[string](t)(r.client.Do(bg, r.client.B().Info().Section("commandstats").Build()).ToString())
+	for line := range strings.SplitSeq(info, "\r\n") {
+		if name, rest, ok := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls="); ok && !strings.Contains(name, "config") {
+			calls, _, _ := strings.Cut(rest, ",")
+			by[name] = must[int](t)(strconv.Atoi(calls))
+		}
+	}
+	return by
 }
 
 // A Deduct of one is the same commands with one free range and with 1,500. Their time is BenchmarkDeductBeside's.
@@ -183,17 +191,7 @@ func BenchmarkDeductBeside(b *testing.B) {
 			}
 			cpu = infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:") - cpu
 			b.ReportMetric(cpu*1e6/float64(b.N), "cpu-us/call")
-			b.ReportMetric(usecPerCall(b, r, "evalsha"), "us/script")
+			b.ReportMetric(usecPerScript(b, r), "us/script")
 		})
 	}
-}
-
-func usecPerCall(b *testing.B, r *Redis, command string) float64 {
-	b.Helper()
-	info := must[string](b)(r.client.Do(bg, r.client.B().Info().Section("commandstats").Build()).ToString())
-	_, rest, _ := strings.Cut(info, "cmdstat_"+command+":")
-	_, rest, _ = strings.Cut(rest, "usec_per_call=")
-	text, _, _ := strings.Cut(rest, ",")
-	us, _ := strconv.ParseFloat(text, 64)
-	return us
 }

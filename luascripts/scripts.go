@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,9 @@ import (
 //go:embed lua
 var sources embed.FS
 
-// script is one script as Redis gets it.
+// script is one script as Redis gets it: as a function of the library, or as a text of its own.
 type script struct {
+	function  string // its name in the library
 	text, sha string
 	widens    bool // its answer is acted on, so every replica must have it first (I5)
 	peeks     bool // it writes nothing, so the birth in its reply may not be in the ledger
@@ -31,6 +33,7 @@ type scripts struct {
 	create, change, reopen, mend                                     script
 	giveback, expire, tend, trim, bindgroup, enter                   script
 	show, audit, reservation, lag, draw, answers                     script
+	library                                                          library
 }
 
 // named is every script by its file's name.
@@ -45,8 +48,10 @@ func (s *scripts) named() map[string]*script {
 }
 
 func newScripts(b ledger.Bounds) (s scripts) {
+	s.library = newLibrary(slices.Sorted(maps.Keys(s.named())), b)
 	for name, to := range s.named() {
 		*to = assemble(name, b)
+		to.function = s.library.function(name)
 	}
 	return s
 }
@@ -78,9 +83,9 @@ func headOf(text string) (h luaHead) {
 	return h
 }
 
-// assemble puts a script behind what it needs. Because of its first line, Redis refuses the whole script if it would refuse
-// the script's writes: out of memory, on a replica, without the replicas or the disk that it must have. Scripts that only
-// read still run.
+// assemble puts a script behind what it needs. Because of its first line (in a library: its flags), Redis refuses the whole
+// script if it would refuse the script's writes: out of memory, on a replica, without the replicas or the disk that it must
+// have. Scripts that only read still run.
 func assemble(name string, b ledger.Bounds) script {
 	head := headOf(source("script", name))
 	var a assembly
@@ -91,15 +96,9 @@ func assemble(name string, b ledger.Bounds) script {
 		a.add("#!lua\n")
 	}
 	if len(head.needs) > 0 {
-		a.add(lua(b))
-		a.addFile("lib", "base")
-		for _, lib := range libsFor(head.needs) {
-			a.add("local " + table(lib) + " = (function()\n")
-			a.addFile("lib", lib)
-			a.add("end)()\n")
-		}
+		a.addLibs(head.needs, b)
 	}
-	a.addFile("script", name)
+	a.addScript(name)
 	return script{widens: slices.Contains(head.flags, "widens"), peeks: peeks, files: a.files}.of(a.text.String())
 }
 
@@ -108,6 +107,25 @@ func (s script) of(text string) script {
 	sum := sha1.Sum([]byte(text))
 	s.text, s.sha = text, hex.EncodeToString(sum[:])
 	return s
+}
+
+// addLibs adds the bounds, the base, and these libs with all that they need.
+func (a *assembly) addLibs(needs []string, b ledger.Bounds) {
+	a.add(lua(b))
+	a.addFile("lib", "base")
+	for _, lib := range libsFor(needs) {
+		a.add("local " + table(lib) + " = (function()\n")
+		a.addFile("lib", lib)
+		a.add("end)()\n")
+	}
+}
+
+// addScript adds a script behind what it needs. A sale's script begins its run.
+func (a *assembly) addScript(name string) {
+	if len(headOf(source("script", name)).needs) > 0 {
+		a.add("begin_run(KEYS)\n")
+	}
+	a.addFile("script", name)
 }
 
 // libsFor is these libs, each once and behind all that it needs.

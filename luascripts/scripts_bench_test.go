@@ -4,73 +4,127 @@ package luascripts
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
-	"spike/shard"
 )
 
-// BenchmarkScripts is what Redis pays for a call of the scripts that run most, in CPU as Redis counts it.
+// BenchmarkScripts is how long a call of the scripts that run most holds Redis, as Redis counts it: in a sale with a hold and
+// a limit, or without a limit where units are leased, with one instance and with many.
 func BenchmarkScripts(b *testing.B) {
-	me := ledger.Party{Instance: "i", Node: "n"}
-	for _, bench := range []struct {
-		name string
-		call func(b *testing.B, r *Redis, g ledger.Grant, i uint64)
-	}{
-		{"lease and giveback", func(b *testing.B, r *Redis, _ ledger.Grant, i uint64) {
-			got := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: i + 2, Want: 100,
-				Term: time.Minute}))
-			must[ledger.GiveBackReply](b)(r.GiveBack(b.Context(), "s", ledger.GiveBackRequest{Party: me,
-				Parts: []ledger.Part{{Fence: got.Grant.Fence, Range: got.Grant.Ranges[0]}}}))
-		}},
-		{"settle 16", func(b *testing.B, r *Redis, g ledger.Grant, i uint64) {
-			claims := make([]ledger.Claim, 16)
-			for k := range claims {
-				n := i*16 + uint64(k)
-				claims[k] = ledger.Claim{Serial: uint32(n%g.Ranges.Len()) + 1, Count: 1, Fence: g.Fence, Nonce: n, Expiry: g.Deadline}
-			}
-			must[ledger.SettleReply](b)(r.Settle(b.Context(), "s", ledger.SettleRequest{Party: me, Batch: i + 1, Claims: claims}))
-		}},
-		{"deduct", func(b *testing.B, r *Redis, _ ledger.Grant, i uint64) {
-			must[ledger.DeductReply](b)(r.Deduct(b.Context(), "s", ledger.DeductRequest{N: 1, Nonce: i + 1, Buyer: ledger.Buyer{1}}))
-		}},
-		{"deduct 32 under keys", func(b *testing.B, r *Redis, _ ledger.Grant, i uint64) {
-			qs := make([]ledger.DeductRequest, 32)
-			for k := range qs {
-				n := i*32 + uint64(k) + 1
-				qs[k] = ledger.DeductRequest{N: 1, Nonce: n}
-				binary.BigEndian.PutUint64(qs[k].Buyer[:], n)
-				binary.BigEndian.PutUint64(qs[k].Key[8:], n)
-			}
-			must[[]ledger.Deducted](b)(r.DeductEach(b.Context(), "limited", qs))
-		}},
-		{"renew", func(b *testing.B, r *Redis, g ledger.Grant, _ uint64) {
-			must[ledger.RenewReply](b)(r.Renew(b.Context(), "s", ledger.RenewRequest{Party: me, Awaited: 2, Term: time.Minute,
-				Fences: []uint64{g.Fence}}))
-		}},
-		{"confirm", func(b *testing.B, r *Redis, g ledger.Grant, i uint64) {
-			must[ledger.ReservationReply](b)(r.Confirm(b.Context(), "s", 0, ledger.Claim{Serial: uint32(i%g.Ranges.Len()) + 1,
-				Count: 1, Fence: g.Fence,
-				Nonce: i, Expiry: g.Deadline}))
-		}},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			r := dial(b, redistest.Start(b), ledger.DefaultBounds())
-			must[ledger.Head](b)(r.Create(b.Context(), "s", ledger.CreateRequest{Total: 1_000_000, Hold: 5 * time.Minute}))
-			must[ledger.Head](b)(r.Create(b.Context(), "limited", ledger.CreateRequest{Total: 2_000_000, Hold: 5 * time.Minute, Limit: 2}))
-			g := must[ledger.LeaseReply](b)(r.Lease(b.Context(), "s", ledger.LeaseRequest{Party: me, Request: 1,
-				Want: ledger.MaxLease, Term: time.Minute})).Grant
-			if len(g.Ranges) != 1 || g.Ranges[0] != (shard.Range{Start: 1, End: ledger.MaxLease + 1}) {
-				b.Fatalf("%+v", g)
-			}
-			cpu := infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:")
-			for i := range uint64(b.N) {
-				bench.call(b, r, g, i)
-			}
-			cpu = infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:") - cpu
-			b.ReportMetric(cpu*1e6/float64(b.N), "cpu-us/call")
-		})
+	for _, edges := range []int{1, 1000} {
+		for name, call := range benched {
+			b.Run(fmt.Sprintf("%s/instances=%d", name, edges), func(b *testing.B) {
+				s := newBenchSale(b, edges)
+				for range 50 { // the first calls load the script, and make what lasts
+					call(s)
+				}
+				hset(b, s.Redis, "CONFIG", "RESETSTAT")
+				for b.Loop() {
+					call(s)
+				}
+				b.ReportMetric(usecPerScript(b, s.Redis), "redis-us/call")
+			})
+		}
 	}
+}
+
+// benchSale is two sales of one Redis, and how far an instance has come in them.
+type benchSale struct {
+	*Redis
+	b     *testing.B
+	me    ledger.Party
+	grant ledger.Grant // whole, or what is left of one
+	calls uint64
+}
+
+// The sales of a benchSale: units of the first are leased, the other has a limit per buyer.
+const leased, limited = "leased", "limited"
+
+func newBenchSale(b *testing.B, edges int) *benchSale {
+	s := &benchSale{Redis: dial(b, redistest.Start(b), ledger.DefaultBounds()), b: b, me: ledger.Party{Instance: "0", Node: "n"}}
+	must[ledger.Head](b)(s.Create(bg, leased, ledger.CreateRequest{Total: 1 << 31, Hold: 5 * time.Minute}))
+	must[ledger.Head](b)(s.Create(bg, limited, ledger.CreateRequest{Total: 1 << 31, Hold: 5 * time.Minute, Limit: 2}))
+	for i := range edges {
+		s.grant = s.lease(ledger.Party{Instance: strconv.Itoa(edges - 1 - i), Node: "n"}, 100)
+	}
+	return s
+}
+
+// next numbers the calls.
+func (s *benchSale) next() uint64 {
+	s.calls++
+	return s.calls
+}
+
+func (s *benchSale) lease(by ledger.Party, want uint64) ledger.Grant {
+	s.b.Helper()
+	return must[ledger.LeaseReply](s.b)(s.Lease(bg, leased, ledger.LeaseRequest{Party: by, Request: s.next(), Want: want,
+		Term: time.Minute})).Grant
+}
+
+// claims are n more claims of single units of the grant; the next grant's, if it has no more.
+func (s *benchSale) claims(n uint64) (claims []ledger.Claim) {
+	for s.grant.Ranges.Len() < n {
+		s.grant = s.lease(s.me, ledger.MaxLease)
+	}
+	for uint64(len(claims)) < n {
+		one := &s.grant.Ranges[0]
+		claims = append(claims, ledger.Claim{Serial: uint32(one.Start), Count: 1, Fence: s.grant.Fence, Nonce: s.next(),
+			Expiry: s.grant.Deadline + 1e9, Buyer: ledger.Buyer{1}})
+		if one.Start++; one.Start == one.End {
+			s.grant.Ranges = s.grant.Ranges[1:]
+		}
+	}
+	return claims
+}
+
+// benched are the calls, one of each.
+var benched = map[string]func(*benchSale){
+	"show": func(s *benchSale) { must[ledger.ShowReply](s.b)(s.Show(bg, leased)) },
+	"deduct": func(s *benchSale) {
+		n := s.next()
+		must[ledger.DeductReply](s.b)(s.Deduct(bg, limited, ledger.DeductRequest{N: 1, Nonce: n, Buyer: buyerOf(num(n))}))
+	},
+	"deduct 24 under keys": func(s *benchSale) {
+		qs := make([]ledger.DeductRequest, 24)
+		for k := range qs {
+			qs[k] = ledger.DeductRequest{N: 1, Nonce: s.next()}
+			binary.BigEndian.PutUint64(qs[k].Buyer[:], qs[k].Nonce)
+			binary.BigEndian.PutUint64(qs[k].Key[8:], qs[k].Nonce)
+		}
+		must[[]ledger.Deducted](s.b)(s.DeductEach(bg, limited, qs))
+	},
+	"renew": func(s *benchSale) {
+		must[ledger.RenewReply](s.b)(s.Renew(bg, leased, ledger.RenewRequest{Party: s.me, Awaited: 1 << 40,
+			Term: time.Minute, Fences: []uint64{s.grant.Fence}}))
+	},
+	"lease and give back": func(s *benchSale) {
+		g := s.lease(s.me, 100)
+		must[ledger.GiveBackReply](s.b)(s.GiveBack(bg, leased, ledger.GiveBackRequest{Party: s.me,
+			Parts: []ledger.Part{{Fence: g.Fence, Range: g.Ranges[0]}}}))
+	},
+	"settle 512": func(s *benchSale) {
+		must[ledger.SettleReply](s.b)(s.Settle(bg, leased, ledger.SettleRequest{Party: s.me, Batch: s.next(), Claims: s.claims(512)}))
+	},
+}
+
+// usecPerScript is what a script holds Redis for, since RESETSTAT, as a function or by its hash.
+func usecPerScript(b *testing.B, r *Redis) float64 {
+	b.Helper()
+	info := must[string](b)(r.client.Do(bg, r.client.B().Info().Section("commandstats").Build()).ToString())
+	var calls, us float64
+	for line := range strings.Lines(info) {
+		if strings.HasPrefix(line, "cmdstat_fcall:") || strings.HasPrefix(line, "cmdstat_evalsha:") {
+			var one, took float64
+			_, _ = fmt.Sscanf(line[strings.Index(line, ":"):], ":calls=%g,usec=%g", &one, &took)
+			calls, us = calls+one, us+took
+		}
+	}
+	return us / calls
 }

@@ -23,7 +23,20 @@ func lineOf(t *testing.T, lib, text string) string {
 	return fmt.Sprintf("lib/%s.lua:%d", lib, strings.Count(before, "\n")+1)
 }
 
-// What goes wrong in a script is told by file and line: what Lua says, and what a command of Redis says.
+// edited are the scripts with other texts, as a library of another name.
+func edited(s scripts, edit func(text string) string) scripts {
+	name := s.library.name
+	s.library.name += "x"
+	s.library.text = edit(strings.ReplaceAll(s.library.text, name, s.library.name))
+	for script, one := range s.named() {
+		*one = one.of(edit(one.text))
+		one.function = s.library.function(script)
+	}
+	return s
+}
+
+// What goes wrong in a script is told by file and line: what Lua says, and what a command of Redis says; whether the script is
+// a function or not.
 func TestErrorsNameFileAndLine(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
 	sale := newSale(t, r, ledger.CreateRequest{Total: 5, Hold: time.Minute})
@@ -32,15 +45,24 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 		_, err := r.Expire(bg, sale, 1)
 		var u *ledger.ServerError
 		if !errors.Is(err, ledger.ErrDown) || !errors.As(err, &u) || !strings.Contains(u.Text, want) || strings.Contains(u.Text,
-			"user_script") {
+			"user_") {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	hset(t, r, "SET", Keys(sale)[4], "no sorted set")
-	fails(lineOf(t, "sweep", "redis.call('ZRANGEBYSCORE', DEADLINES"))
-	hset(t, r, "DEL", Keys(sale)[4])
 	const begins = "local function sweep_holds(most)\n"
-	r.scripts.expire = r.scripts.expire.of(strings.Replace(r.scripts.expire.text, begins,
-		"local function sweep_holds(most) most = most + nil\n", 1))
-	fails(lineOf(t, "sweep", strings.TrimSpace(begins)) + ": attempt to perform arithmetic on a nil value")
+	good, bad := r.scripts, edited(r.scripts, func(text string) string {
+		return strings.Replace(text, begins, "local function sweep_holds(most) most = most + nil\n", 1)
+	})
+	for _, fcall := range []string{"+fcall", "-fcall"} {
+		hset(t, r, "ACL", "SETUSER", "default", fcall)
+		r.scripts = good
+		hset(t, r, "SET", Keys(sale)[4], "no sorted set")
+		fails(lineOf(t, "sweep", "redis.call('ZRANGEBYSCORE', DEADLINES"))
+		hset(t, r, "DEL", Keys(sale)[4])
+		r.scripts = bad
+		fails(lineOf(t, "sweep", strings.TrimSpace(begins)) + ": attempt to perform arithmetic on a nil value")
+	}
+	if n := callsOf(t, r, "fcall"); n == 0 || callsOf(t, r, "evalsha") == 0 {
+		t.Errorf("%d functions were called", n)
+	}
 }

@@ -1,6 +1,7 @@
 package luascripts
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -30,9 +31,9 @@ func (a *assembly) addFile(kind, name string) {
 	a.add(text)
 }
 
-// where is the file and the line of a line of the script; "": it is of no file.
-func (s script) where(line int) string {
-	for _, p := range s.files {
+// where is the file and the line of a line; "": it is of no file.
+func where(files []placed, line int) string {
+	for _, p := range files {
 		if line > p.before && line <= p.before+p.lines {
 			return p.file + ":" + strconv.Itoa(line-p.before)
 		}
@@ -42,26 +43,29 @@ func (s script) where(line int) string {
 
 var (
 	shaInError  = regexp.MustCompile(`script: ([0-9a-f]{40})`)
-	lineInError = regexp.MustCompile(`@?user_script:(\d+)`)
+	lineInError = regexp.MustCompile(`@?user_(?:script|function):(\d+)`)
 )
+
+// filesIn are the files of the script, or of the library, that an error names.
+func (s *scripts) filesIn(text string) []placed {
+	if s.library.has(text) {
+		return s.library.files
+	}
+	if sha := shaInError.FindStringSubmatch(text); sha != nil {
+		for _, one := range s.named() {
+			if one.sha == sha[1] {
+				return one.files
+			}
+		}
+	}
+	return nil
+}
 
 // located replaces Redis' names of a script's lines in an error by their files and lines.
 func (s *scripts) located(text string) string {
-	sha := shaInError.FindStringSubmatch(text)
-	if sha == nil {
-		return text
-	}
-	for _, one := range s.named() {
-		if one.sha != sha[1] {
-			continue
-		}
-		text = lineInError.ReplaceAllStringFunc(text, func(found string) string {
-			line, _ := strconv.Atoi(lineInError.FindStringSubmatch(found)[1])
-			if where := one.where(line); where != "" {
-				return where
-			}
-			return found
-		})
-	}
-	return text
+	files := s.filesIn(text)
+	return lineInError.ReplaceAllStringFunc(text, func(found string) string {
+		line, _ := strconv.Atoi(lineInError.FindStringSubmatch(found)[1])
+		return cmp.Or(where(files, line), found)
+	})
 }

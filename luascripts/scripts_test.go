@@ -90,24 +90,32 @@ func TestLibsComeInOrder(t *testing.T) {
 	}
 }
 
-// Every line of every file is found again in every script that has it.
+// Every line of every file is found again in every script that has it, and in the library.
 func TestLinesAreFoundAgain(t *testing.T) {
 	s := newScripts(ledger.DefaultBounds())
-	for name, one := range s.named() {
-		for i, line := range strings.Split(one.text, "\n") {
-			where := one.where(i + 1)
-			file, n, found := strings.Cut(where, ".lua:")
+	again := func(name, text string, files []placed) (last string) {
+		for i, line := range strings.Split(text, "\n") {
+			at := where(files, i+1)
+			file, n, found := strings.Cut(at, ".lua:")
 			if !found {
 				continue
 			}
+			last = file
 			kind, file, _ := strings.Cut(file, "/")
-			at, err := strconv.Atoi(n)
-			if lines := strings.Split(source(kind, file), "\n"); err != nil || lines[at-1] != line {
-				t.Fatalf("line %d of %s is %q, not %s", i+1, name, line, where)
+			number, err := strconv.Atoi(n)
+			if lines := strings.Split(source(kind, file), "\n"); err != nil || lines[number-1] != line {
+				t.Fatalf("line %d of %s is %q, not %s", i+1, name, line, at)
 			}
 		}
-		if last := strings.Count(one.text, "\n"); !strings.HasPrefix(one.where(last), "script/"+name+".lua:") {
-			t.Errorf("the last line of %s is in %q", name, one.where(last))
+		return last
+	}
+	for name, one := range s.named() {
+		if last := again(name, one.text, one.files); last != "script/"+name {
+			t.Errorf("the last line of %s is in %s", name, last)
 		}
+	}
+	again("the library", s.library.text, s.library.files)
+	if all := len(luaFiles(t, "lib")) + len(luaFiles(t, "script")); len(s.library.files) != all {
+		t.Errorf("the library has %d files of %d", len(s.library.files), all)
 	}
 }

@@ -29,7 +29,7 @@ import (
 type slow struct {
 	*Redis
 	t     testing.TB
-	names map[string]string // of scripts, by sha
+	names map[string]string // of scripts, by their functions
 	worst map[string]took
 }
 
@@ -44,7 +44,7 @@ func newSlow(t testing.TB) *slow {
 		ledger.DefaultBounds()), t: t,
 		names: map[string]string{}, worst: map[string]took{}}
 	for name, one := range s.scripts.named() {
-		s.names[one.sha] = name + ".lua"
+		s.names[one.function] = name + ".lua"
 	}
 	return s
 }
@@ -57,7 +57,7 @@ func (s *slow) part(where string, f func()) {
 	cpu := infoSum(s.t, s.Redis, "cpu", "used_cpu_user:", "used_cpu_sys:")
 	f()
 	cpu = infoSum(s.t, s.Redis, "cpu", "used_cpu_user:", "used_cpu_sys:") - cpu
-	scripts := callsOf(s.t, s.Redis, "evalsha")
+	scripts := callsOf(s.t, s.Redis, "fcall")
 	s.t.Logf("%s: %d scripts, of %.0f us of Redis' CPU on average", where, scripts, cpu*1e6/float64(max(scripts, 1)))
 	calls := map[string][]int64{}
 	entries := must[[]rueidis.RedisMessage](s.t)(s.client.Do(bg, s.client.B().SlowlogGet().Count(-1).Build()).ToArray())
@@ -65,8 +65,8 @@ func (s *slow) part(where string, f func()) {
 		fields := must[[]rueidis.RedisMessage](s.t)(e.ToArray())
 		words := must[[]string](s.t)(fields[3].AsStrSlice())
 		name := words[0]
-		if name == "EVALSHA" || name == "EVAL" {
-			name = cmp.Or(s.names[words[1]], "a script's first call")
+		if name == "FCALL" {
+			name = s.names[words[1]]
 		}
 		if name != "SLOWLOG" {
 			calls[name] = append(calls[name], must[int64](s.t)(fields[2].AsInt64()))
@@ -204,7 +204,7 @@ func (s *slow) scattered() {
 	})
 	s.part("an audit of single units", func() { mustAudit(s.t, s.Redis, "single") })
 	s.part("the index made anew", func() {
-		hset(s.t, s.Redis, "HDEL", Keys("single")[1], "indexed", "walk")
+		hset(s.t, s.Redis, "HDEL", Keys("single")[1], "indexed", "walk", "packed")
 		must[ledger.DeductReply](s.t)(s.Deduct(bg, "single", ledger.DeductRequest{N: 2, Nonce: 1 << 52}))
 	})
 	s.part("remove", func() { _ = s.Remove(bg, "single") })
@@ -383,8 +383,7 @@ func (s *slow) historyIsLost() {
 	for k := range n {
 		last = s.lease("lost", "lost"+num(k), 64).Fence
 	}
-	ledgerKey := Keys("lost")[1]
-	hset(s.t, s.Redis, "HSET", ledgerKey, "era", "1", "run", "1")
+	setFields(s.t, s.Redis, "lost", "era", "1", "run", "1")
 	h := must[ledger.ExpireReply](s.t)(s.Expire(bg, "lost", 1)).Head
 	var ranges ledger.Ranges
 	for k := range uint32(1000) {
@@ -435,7 +434,7 @@ func (s *slow) lots() {
 	ledgerKey := Keys("lots")[1]
 	shuffle := must[string](s.t)(s.client.Do(bg, s.client.B().Hget().Key(ledgerKey).Field("shuffle").Build()).ToString())
 	clockAlone := shuffle[:strings.LastIndexByte(shuffle, ' ')] + " -1" // says when the window is over
-	hset(s.t, s.Redis, "HSET", ledgerKey, "opens", num(time.Now().Add(-2*time.Hour).UnixMicro()), "shuffle", clockAlone)
+	setFields(s.t, s.Redis, "lots", "opens", num(time.Now().Add(-2*time.Hour).UnixMicro()), "shuffle", clockAlone)
 	s.part("lots are drawn, and shown", func() {
 		must[ledger.ExpireReply](s.t)(s.Expire(bg, "lots", 1))
 		if r := must[ledger.DrawReply](s.t)(s.Draw(bg, "lots", 500, 1000)); len(r.Buyers) == 0 {

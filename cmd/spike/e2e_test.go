@@ -283,7 +283,7 @@ func (r redisServer) scripts(t testing.TB) (n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`cmdstat_eval(?:sha)?:calls=(\d+)`).FindAllStringSubmatch(info, -1) {
+	for _, m := range regexp.MustCompile(`cmdstat_(?:eval|evalsha|fcall):calls=(\d+)`).FindAllStringSubmatch(info, -1) {
 		calls, _ := strconv.Atoi(m[1])
 		n += calls
 	}

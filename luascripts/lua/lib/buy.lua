@@ -232,8 +232,8 @@ end
 
 -- each decides the buys of a call. decide(it) is an answer, or nil and a refusal. If a call has one buy and the buy is refused,
 -- the call is.
-local function each(latest, wants, offers, decide)
-  local refused, stop = Sale.open(ARGV[1])
+local function each(caller, latest, wants, offers, decide)
+  local refused, stop = Sale.open(caller)
   if refused then return refused end
   if latest > 0 and L.raw > latest then return refuse('LATE', int(L.raw) .. ' us: nobody waits for this buy any more') end
   local list = read(wants, offers)

@@ -3,7 +3,7 @@
 -- length; among equal ones the lowest serial comes first. `indexed` is the rev at which a script last kept LENGTHS. If it is
 -- not the ledger's rev, a script that does not know LENGTHS has written since. Then LENGTHS is rebuilt from the serial `walk`
 -- on, INDEX ranges a script; walk 0: it is whole.
--- needs: ledger ranges
+-- needs: ranges
 
 local ANEW = -1 -- walk: LENGTHS must be rebuilt
 
@@ -139,9 +139,8 @@ local function index_more()
     if k == INDEX then L.walk = a + 1 end
   end
   if #list > 0 then redis.call('ZADD', LENGTHS, unpack(args)) end
-  redis.call('HSET', LEDGER, 'indexed', int(L.rev), 'walk', int(L.walk))
+  redis.call('HSET', LEDGER, 'indexed', int(L.rev), 'walk', int(L.walk), 'packed', '')
   L.indexed = L.rev
-  Ledger.stored.indexed, Ledger.stored.walk = L.rev, L.walk
 end
 
 -- index_check goes on with the rebuilding of LENGTHS, or begins it if a version without LENGTHS has written.

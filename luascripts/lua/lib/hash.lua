@@ -12,25 +12,36 @@ local function whole_number(text, field)
   return n
 end
 
--- read is the article's two fields, and what is wrong with them; nil: there is no hash.
+-- read is the article's hash; nil: there is none. What it says is parsed only where a hand may have changed it.
 local function read()
+  local v = redis.pcall('HMGET', HASH, 'ticket_total_nums', 'ticket_sold_nums', 'birth')
+  if v[1] or v[2] or v[3] then return {totals = v[1], solds = v[2], birth = v[3]} end
   local kind = redis.call('TYPE', HASH).ok
   if kind == 'none' then return nil end
-  if kind ~= 'hash' then return {wrong = 'it is a ' .. kind .. ', not a hash'} end
-  local v = redis.call('HMGET', HASH, 'ticket_total_nums', 'ticket_sold_nums', 'birth')
-  local total, bad_total = whole_number(v[1], 'ticket_total_nums')
-  local sold, bad_sold = whole_number(v[2], 'ticket_sold_nums')
-  local wrong = bad_total or bad_sold
-  if not wrong and sold > total then wrong = 'ticket_sold_nums is more than ticket_total_nums' end
-  return {total = total, sold = sold, birth = v[3], wrong = wrong}
+  return {other = kind ~= 'hash' and 'it is a ' .. kind .. ', not a hash'}
 end
 
--- foreign says how a hand has changed the hash; nil: none has.
+-- parse adds to h the article's two numbers, and what is wrong with them.
+local function parse(h)
+  local bad_total, bad_sold
+  h.total, bad_total = whole_number(h.totals, 'ticket_total_nums')
+  h.sold, bad_sold = whole_number(h.solds, 'ticket_sold_nums')
+  h.wrong = h.other or bad_total or bad_sold
+  if not h.wrong and h.sold > h.total then h.wrong = 'ticket_sold_nums is more than ticket_total_nums' end
+  return h
+end
+
+-- foreign says how a hand has changed the hash; nil: none has. It adds to h by how much a hand has raised the total.
 local function foreign(h)
+  h.raised = 0
+  local same = h.birth == int(L.birth) and h.solds == int(L.pending + L.confirmed)
+  if same and h.totals == int(L.total) then return nil end
+  parse(h)
   if h.wrong then return h.wrong end
   if h.birth ~= int(L.birth) then return 'it was made again beside an old ledger: remove the sale first' end
   if h.total < L.total then return 'ticket_total_nums was lowered by hand' end
-  if h.sold ~= L.pending + L.confirmed then return 'ticket_sold_nums was changed by hand' end
+  if not same then return 'ticket_sold_nums was changed by hand' end
+  h.raised = h.total - L.total
   return nil
 end
 
@@ -40,4 +51,4 @@ local function add_sold(n)
   if n ~= 0 then redis.pcall('HINCRBY', HASH, 'ticket_sold_nums', int(n)) end
 end
 
-return {read = read, foreign = foreign, add_sold = add_sold}
+return {read = read, parse = parse, foreign = foreign, add_sold = add_sold}

@@ -1,27 +1,45 @@
--- ledger.lua: the sale's numbers, its doors and its clock, read into L and written back. stored has the fields of L as they
--- are written.
+-- ledger.lua: the sale's numbers, its doors and its clock, read into L and written back.
+--
+-- Field packed has all numbers once more, so that a run reads and parses one field for them. `rev` says whether it may be
+-- believed: a version that does not know it writes only the fields, and moves rev.
 -- needs: server
 
-local NUMBERS = {'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen', 'rev',
+local NUMBERS = {'rev', 'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced', 'backup', 'indexed', 'walk'}
 local WORDS = {'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted'}
 local UNREAD = {'past'} -- written like the others, but read only by the functions that need it
-local ALL = {NUMBERS, WORDS, UNREAD}
+local PACKED = '>' .. string.rep('i8', #NUMBERS)
 
-local stored = {}
+local NAMES, PLACE = {}, {} -- all of them
+for _, names in ipairs({NUMBERS, WORDS, UNREAD}) do
+  for _, name in ipairs(names) do
+    NAMES[#NAMES + 1] = name
+    PLACE[name] = #NAMES
+  end
+end
+
+-- numbers are the fields of NUMBERS. packed and rev are those two fields.
+local function numbers(packed, rev)
+  local v = packed and #packed == 8 * #NUMBERS and {struct.unpack(PACKED, packed)}
+  if v and v[1] == tonumber(rev) then return v end
+  v = redis.call('HMGET', LEDGER, unpack(NUMBERS))
+  for place = 1, #NUMBERS do v[place] = tonumber(v[place]) end
+  return v
+end
 
 local function load()
-  local names = {unpack(WORDS)}
-  for _, n in ipairs(NUMBERS) do names[#names + 1] = n end
-  local v = redis.call('HMGET', LEDGER, unpack(names))
-  if not v[1] then return false end
-  for i, name in ipairs(names) do
-    local value = i > #WORDS and tonumber(v[i]) or v[i]
-    L[name], stored[name] = value, value
-  end
+  local got = redis.call('HMGET', LEDGER, 'packed', 'rev', unpack(WORDS))
+  if not got[3] then return false end
+  local v = numbers(got[1], got[2])
+  for k = 1, #WORDS do v[#NUMBERS + k] = got[2 + k] end
+  for place = 1, #NUMBERS + #WORDS do L[NAMES[place]] = v[place] end
+  Run.stored = v
   return true
 end
+
+-- stored is a field as it is written; nil: it is not. Run.stored has the fields by their places.
+local function stored(name) return Run.stored[PLACE[name]] end
 
 -- begin fills L for a sale from which nobody has bought through Spike. The serials 1..sold count as confirmed elsewhere.
 local function begin(raw, total, sold, hold, opens, closes, limit)
@@ -35,7 +53,7 @@ local function begin(raw, total, sold, hold, opens, closes, limit)
 end
 
 -- bare says that no unit is free or leased, so nobody can sell one now.
-local function bare(ledger) return ledger.free == 0 and ledger.leased == 0 end
+local function bare(free, leased) return free == 0 and leased == 0 end
 
 -- anchored is the rev of the newest script that may have given somebody a time; see tend.lua. Field tended is that rev, and
 -- the rev that the newest calm script left. If rev is another by now, a newer script may have given a time.
@@ -44,27 +62,37 @@ local function anchored()
   return tonumber(last) == L.rev and tonumber(anchor) or L.rev or 0
 end
 
+-- write writes the fields that are no longer as they are stored, and all numbers as one. A ledger of an older version may lack
+-- a number.
+local function write()
+  local args, was, whole = {}, Run.stored, true
+  for place, name in ipairs(NAMES) do
+    local value = L[name]
+    if value ~= was[place] then
+      args[#args + 1] = name
+      args[#args + 1] = type(value) == 'number' and int(value) or value
+      was[place] = value
+    end
+    whole = whole and (value or place > #NUMBERS)
+  end
+  if whole then
+    args[#args + 1] = 'packed'
+    args[#args + 1] = struct.pack(PACKED, unpack(was, 1, #NUMBERS))
+  end
+  redis.call('HSET', LEDGER, unpack(args))
+end
+
 -- commit writes the ledger. It publishes news if units have come back, the last unit has gone, the first one has come, or the
 -- doors have moved. A calm script gives nobody a time to count from: no deadline, no hold.
 local function commit(calm)
   local anchor = calm and int(anchored())
-  local news = L.gen ~= stored.gen or L.state ~= stored.state or bare(L) ~= bare(stored)
+  local news = L.gen ~= stored('gen') or L.state ~= stored('state') or
+    bare(L.free, L.leased) ~= bare(stored('free'), stored('leased'))
   L.rev = (L.rev or 0) + 1
   L.indexed = L.rev
   if calm then L.tended = anchor .. ' ' .. int(L.rev) end
   if Run.lots then L.shuffle = Run.lots.text() end
-  local args = {}
-  for _, names in ipairs(ALL) do
-    for _, name in ipairs(names) do
-      local value = L[name]
-      if value ~= stored[name] then
-        args[#args + 1] = name
-        args[#args + 1] = type(value) == 'number' and int(value) or value
-        stored[name] = value
-      end
-    end
-  end
-  redis.call('HSET', LEDGER, unpack(args))
+  write()
   if news then redis.pcall('PUBLISH', '{' .. HASH .. '}:news', L.state) end -- a hint: it may fail
 end
 

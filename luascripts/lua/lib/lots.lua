@@ -23,7 +23,7 @@ local function read(text)
     ends = tonumber(n[6]), last = tonumber(n[7]), seed = n[8], seal = n[9], over = tonumber(n[10] or 0)}
 end
 
--- begin reads the sale's lots into Run. Redis makes a script's functions anew in every run, so these are made only where
+-- begin reads the sale's lots into Run. These functions know one sale's lots: so they are made in each run, and only where
 -- there is a draw.
 local function begin()
   local lots = read(L.shuffle)

@@ -29,8 +29,9 @@ local function known_or_adopted(h, birth, peek)
   end
   local raw = Server.clock()
   if not known then
+    Hash.parse(h)
     if h.wrong then return known, raw, refuse('BADSALE', HASH .. ': ' .. h.wrong) end
-    if h.birth or redis.call('EXISTS', unpack(KEYS, 3)) > 0 then -- adopting it would sell again what is leased and sold
+    if h.birth or redis.call('EXISTS', unpack(Run.keys, 3)) > 0 then -- adopting it would sell again what is leased and sold
       return known, raw, refuse('FOREIGN', HASH .. ' has lost its ledger: remove the sale first')
     end
     if birth ~= '' then return known, raw, refuse('BIRTH', HASH .. ' is another sale now' .. Era.named()) end
@@ -50,6 +51,7 @@ local function open(caller, peek)
   Run.most_told = tonumber(most)
   Run.synced = on_disk == '+' and 1 or 0
   local h = Hash.read()
+  Run.hash = h
   local known, raw, refused = known_or_adopted(h, birth, peek)
   if refused then return refused end
   if L.shuffle then Lots.begin() end
@@ -62,7 +64,7 @@ local function open(caller, peek)
     if Run.lots then Run.lots.pass() end
   end
   local why = Hash.foreign(h)
-  if not why and h.total > L.total and not peek then raise(h.total) end
+  if h.raised > 0 and not peek then raise(L.total + h.raised) end
   return nil, why and refuse('FOREIGN', HASH .. ': ' .. why)
 end
 

@@ -6,14 +6,21 @@ local function clock()
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
 
+-- hex48 is the number that follows `name:`, of which it reads 48 bits; 0: the text has no such name.
+local function hex48(info, name)
+  local _, at = string.find(info, name .. ':', 1, true)
+  return at and tonumber(string.sub(info, at + 1, at + 12), 16) or 0
+end
+
 -- node is the server's history (48 bits of master_replid; 0: it does not say), and how many replicas follow it now. A replica
 -- is a follower that announces a port: only such a follower can be promoted. Other followers are strangers. They count for
--- nothing, but WAIT counts what they acknowledge.
+-- nothing, but WAIT counts what they acknowledge. Nothing else tells a script that history was cut, or that a replica has come
+-- or gone: so every run asks, and asks once.
 local function node()
   local info = redis.pcall('INFO', 'replication')
   Run.strangers = 0
   if type(info) ~= 'string' then return 0, 0 end
-  local id = tonumber(string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16)
+  local id = hex48(info, 'master_replid')
   if string.find(info, 'connected_slaves:0', 1, true) then return id, 0 end
   local online, others = 0, 0
   for port in string.gmatch(info, 'slave%d+:ip=[^,]*,port=(%d+),state=online') do
@@ -45,8 +52,8 @@ local function process()
   local info = redis.pcall('INFO', 'server', 'replication', 'stats', 'persistence')
   if type(info) ~= 'string' then info = '' end
   local fed = string.match(info, 'total_net_repl_input_bytes:(%d+)')
-  return {run = tonumber(string.match(info, 'run_id:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16),
-    followed = tonumber(string.match(info, 'master_replid2:(%x%x%x%x%x%x%x%x%x%x%x%x)') or '0', 16),
+  return {run = hex48(info, 'run_id'),
+    followed = hex48(info, 'master_replid2'),
     fed = fed and fed ~= '0', file = string.find(info, 'aof_enabled:1', 1, true) ~= nil}
 end
 

@@ -25,8 +25,8 @@ if ARGV[2] ~= '' then
   if #free > 0 then lengths = redis.call('ZMSCORE', LENGTHS, unpack(members)) end
 end
 local stored = Ledger.stored
-local whole_index = stored.indexed == stored.rev and stored.walk == 0
-if not stored.birth and L.free > 0 then free = {int(L.prior + 1) .. '-' .. int(L.total + 1)} end
+local whole_index = stored('indexed') == stored('rev') and stored('walk') == 0
+if not stored('birth') and L.free > 0 then free = {int(L.prior + 1) .. '-' .. int(L.total + 1)} end
 
 local leases, cursor = {}, ''
 if ARGV[3] ~= '' then

@@ -19,7 +19,7 @@ local function collected(it, block)
   return Buy.none(it) -- as for anybody else
 end
 
-return Buy.each(tonumber(ARGV[2]), ARGV[3], '', function(it)
+return Buy.each(ARGV[1], tonumber(ARGV[2]), ARGV[3], '', function(it)
   local block = redis.call('HGET', LOTS, it.buyer)
   if block then return collected(it, block) end
   if it.n ~= 1 or Lots.withheld() == 0 or not Run.lots.won(it.buyer) then return Buy.none(it) end

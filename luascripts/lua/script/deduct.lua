@@ -26,7 +26,7 @@ local function offered(it)
   return Buy.none(it)
 end
 
-return Buy.each(tonumber(ARGV[2]), ARGV[3], ARGV[4], function(it)
+return Buy.each(ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], function(it)
   local over = Buy.over_limit(it)
   if over then return over end
   if it.offer then return offered(it) end

@@ -11,9 +11,9 @@ if not Ledger.load() then
   if not h then return refuse('NOSALE', HASH .. ' does not exist' .. Era.named()) end
   return refuse('FOREIGN', HASH .. ' has no ledger to be written from')
 end
-if h and h.wrong and redis.call('TYPE', HASH).ok ~= 'hash' then redis.call('UNLINK', HASH) end
+if h and h.other then redis.call('UNLINK', HASH) end
 local total = L.total
-if h and not h.wrong and h.birth == int(L.birth) then total = math.max(total, h.total) end
+if h and not Hash.parse(h).wrong and h.birth == int(L.birth) then total = math.max(total, h.total) end
 redis.call('HSET', HASH, 'ticket_total_nums', int(total), 'ticket_sold_nums', int(L.pending + L.confirmed), 'birth', int(L.birth))
 redis.call('PERSIST', HASH)
 local refused = Sale.open(ARGV[1]) -- the reasons to refuse are mended by now

@@ -1,15 +1,15 @@
 -- show.lua: the sale as it is now. Writes nothing, not even the ledger of a hash from which nobody has bought yet.
 -- ARGV  caller ('' = any)
--- Work    INFO, up to four times.
+-- Work    INFO, up to three times.
 -- Reply {head, {why nothing is granted, or '', units added by hand that no script has taken yet, SHA-256 of the lots' seed
 --       ('' = no lots), the seed ('' = still secret), lineup() ('' = no replica is missing), the ledger time until which edges
 --       may sell from leases of lost history (0 = none does)}}. Errors NOSALE BADSALE BIRTH FOREIGN(gone).
--- needs: hash sale server
+-- needs: sale server
 -- row: -
 -- flags: no-writes
 local refused, stop = Sale.open(ARGV[1], true)
 if refused then return refused end
-local _, online = Server.node()
+local online = Run.replicas
 local why = stop and stop.err or ''
 if why == '' and online < L.replicas then why = 'MISSING ' .. int(online) .. ' of ' .. int(L.replicas) .. ' replicas' end
 
@@ -20,6 +20,5 @@ local function selling_until()
 end
 
 local lots = Run.lots
-local raised = why == '' and Hash.read().total - L.total or 0
-return {Sale.head('-'), {why, raised, lots and lots.seal or '', lots and lots.seed_shown() or '',
+return {Sale.head('-'), {why, why == '' and Run.hash.raised or 0, lots and lots.seal or '', lots and lots.seed_shown() or '',
   online < L.replicas and Server.lineup() or '', selling_until()}}

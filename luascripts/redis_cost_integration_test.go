@@ -1,0 +1,86 @@
+//go:build integration
+
+package luascripts
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"spike/luascripts/ledger"
+	"spike/luascripts/redistest"
+)
+
+// What a script costs is counted in commands: their times are BenchmarkScripts'.
+
+// A look at a sale is four commands: the hash, the ledger, the clock and INFO.
+func TestShowIsFourCommands(t *testing.T) {
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	sale := newSale(t, r, ledger.CreateRequest{Total: 9, Hold: time.Minute})
+	must[ledger.ShowReply](t)(r.Show(bg, sale)) // loads the library
+	by := commandsBy(t, r, func() { must[ledger.ShowReply](t)(r.Show(bg, sale)) })
+	if want := map[string]int{"fcall": 1, "hmget": 2, "time": 1, "info": 1}; !maps.Equal(by, want) {
+		t.Errorf("%v, want %v", by, want)
+	}
+}
+
+// What a lease, a renewal, a settle, a give-back and a sweep do does not grow with the edges that hold leases: they are the same
+// commands, and none of them reads a whole hash.
+func TestNothingGrowsWithTheEdges(t *testing.T) {
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	few, many := edgesDo(t, r, "few", 1), edgesDo(t, r, "many", 1000)
+	for what, by := range many {
+		if !maps.Equal(by, few[what]) {
+			t.Errorf("%s: %v with one edge, %v with 1,000", what, few[what], by)
+		}
+		for _, whole := range []string{"hgetall", "hscan", "hkeys", "hvals", "zscan"} {
+			if by[whole] > 0 {
+				t.Errorf("%s: %v", what, by)
+			}
+		}
+	}
+}
+
+// edgesDo is the commands of what one of so many edges does, by what it does.
+func edgesDo(t *testing.T, r *Redis, sale string, edges int) map[string]map[string]int {
+	must[ledger.Head](t)(r.Create(bg, sale, ledger.CreateRequest{Total: 1 << 30, Hold: time.Hour}))
+	lease := func(inst string, request uint64) ledger.Grant {
+		return must[ledger.LeaseReply](t)(r.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: inst, Node: "n"},
+			Request: request, Want: 1000, Term: time.Minute})).Grant
+	}
+	for i := range edges {
+		lease(fmt.Sprint(i), 1)
+	}
+	me := ledger.Party{Instance: "0", Node: "n"}
+	var g ledger.Grant
+	by := map[string]map[string]int{}
+	for _, step := range []struct {
+		what string
+		do   func()
+	}{
+		{"lease", func() { g = lease("0", 2) }},
+		{"renew", func() {
+			must[ledger.RenewReply](t)(r.Renew(bg, sale, ledger.RenewRequest{Party: me, Awaited: 1 << 40, Term: time.Minute,
+				Fences: []uint64{g.Fence}}))
+		}},
+		{"settle", func() {
+			var claims []ledger.Claim
+			for s := range uint32(512) {
+				claims = append(claims, ledger.Claim{Serial: g.Ranges[0].Start + s, Count: 1, Fence: g.Fence, Nonce: uint64(s),
+					Expiry: g.Deadline})
+			}
+			must[ledger.SettleReply](t)(r.Settle(bg, sale, ledger.SettleRequest{Party: me, Batch: 1, Claims: claims}))
+		}},
+		{"give back", func() {
+			rest := g.Ranges[0]
+			rest.Start += 512
+			must[ledger.GiveBackReply](t)(r.GiveBack(bg, sale, ledger.GiveBackRequest{Party: me,
+				Parts: []ledger.Part{{Fence: g.Fence, Range: rest}}}))
+		}},
+		{"sweep", func() { must[ledger.ExpireReply](t)(r.Expire(bg, sale, 64)) }},
+	} {
+		by[step.what] = commandsBy(t, r, step.do)
+	}
+	return by
+}
