@@ -23,6 +23,7 @@ type Store interface {
 	entering
 	Revision(ctx context.Context, sale string) (string, error)
 	Born(ctx context.Context, birth uint64) (ledger.Found, error)
+	Mine(ctx context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error)
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
 }
 
