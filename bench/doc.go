@@ -12,7 +12,7 @@
 //	strategies three sequences of order, payment and deduction, on a real PostgreSQL
 //	front      the servers of a measurement of the front: Redis, four servers, nginx, the gate
 //	balance    how nginx shares a crowd among edges, and what each way costs
-//	bill       CPU-seconds of a whole spike: the article's design, ours, ours with the gate
+//	bill       CPU-seconds of a whole spike: the article's design, ours, ours with the gate, and a sale with a limit
 //	gatecost   "sold out" by a flag at nginx, beside return 200
 //	profile    CPU, mutex, block and heap profiles of a live edge
 //	report     the text, Markdown, JSON and SVG of a run

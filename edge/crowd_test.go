@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,7 +32,10 @@ type crowdWorld struct {
 	rec   *recorder
 	ahead atomic.Int64 // of the store's clock
 	heard map[string]uint64
+	told  map[string]string // token -> the buyer that has heard it
 }
+
+const crowdNames = 25 // of buyers
 
 const (
 	crowdSales = 6
@@ -48,7 +52,7 @@ func TestEveryAnswerIsCountedOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { liveInCrowd(t, seed, all) })
 		})
 	}
-	for _, rare := range []string{"deducts", "won", "undecided", "entered", "over_limit", "key_used", "n_over_limit"} {
+	for _, rare := range []string{"deducts", "won", "undecided", "entered", "over_limit", "key_used", "n_over_limit", "found"} {
 		if all[rare] == 0 {
 			t.Errorf("too calm a world: %v", all)
 		}
@@ -57,7 +61,8 @@ func TestEveryAnswerIsCountedOnce(t *testing.T) {
 
 // liveInCrowd is the life of one crowd. all counts the answers of all crowds.
 func liveInCrowd(t *testing.T, seed uint64, all map[string]uint64) {
-	w := &crowdWorld{rnd: rand.New(rand.NewPCG(seed, seed)), heard: map[string]uint64{}}
+	w := &crowdWorld{rnd: rand.New(rand.NewPCG(seed, seed)), heard: map[string]uint64{},
+		told: map[string]string{}}
 	w.store = memory.New(ledger.DefaultBounds(), func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) })
 	w.rec = newRecorder(w.store, seed)
 	cfg := testConfig()
@@ -85,6 +90,7 @@ func liveInCrowd(t *testing.T, seed uint64, all map[string]uint64) {
 			t.Errorf("%+v %v", a, err)
 		}
 	}
+	all["found"] += w.findTheirOwn(t)
 	for label, n := range w.heard {
 		all[label] += n
 	}
@@ -124,19 +130,57 @@ func (w *crowdWorld) meddle() {
 // buy makes one buy, or many at once. It returns how many.
 func (w *crowdWorld) buy(t *testing.T) int {
 	n := []int{1, 1, 1, 5, 60}[w.rnd.IntN(5)]
-	answers := make([]*fasthttp.Response, n)
+	answers, requests := make([]*fasthttp.Response, n), make([]string, n)
 	var all sync.WaitGroup
 	for i := range answers {
-		request := w.request()
-		all.Go(func() { answers[i] = w.answer(request) })
+		requests[i] = w.request()
+		all.Go(func() { answers[i] = w.answer(requests[i]) })
 	}
 	all.Wait()
-	for _, a := range answers {
+	for i, a := range answers {
+		if who, token := nameIn.FindStringSubmatch(requests[i]), tokenIn.FindSubmatch(a.Body()); who != nil && token != nil {
+			w.told[string(token[1])] = who[1]
+		}
 		if label, counts := labelOf(t, a); counts {
 			w.heard[label]++
 		}
 	}
 	return n
+}
+
+var (
+	nameIn  = regexp.MustCompile(`X-Buyer-Id: (\w+)`)
+	tokenIn = regexp.MustCompile(`"token":"([^"]+)"`)
+)
+
+// findTheirOwn asks for every buyer's own reservations in the sales that have a limit. A buyer finds each token that it has heard
+// and may still pay, and none that it may not. It returns how many are found.
+func (w *crowdWorld) findTheirOwn(t *testing.T) (found uint64) {
+	pending := func(token string) bool {
+		return strings.Contains(newBearer(w.Server).does("look", token).body, `"state":"pending"`)
+	}
+	for name, sale := range w.sales.All() {
+		for i := range crowdNames {
+			who := fmt.Sprint("b", i)
+			status, body := w.says("GET", "/v1/sales/"+name+"/reservations/mine", who)
+			if want := map[bool]int{true: 200, false: 409}[sale.Limit > 0]; status != want {
+				t.Errorf("%s of %s, limit %d: %d %s", who, name, sale.Limit, status, body)
+			}
+			for _, m := range tokenIn.FindAllStringSubmatch(body, -1) {
+				shown, err := w.signer.Parse([]byte(m[1]))
+				if found++; err != nil || shown.Buyer != identity.BuyerOf([]byte(who)) || !pending(m[1]) {
+					t.Errorf("not to be paid by %s: %+v %v", who, shown, err)
+				}
+			}
+			for token, buyer := range w.told {
+				shown, _ := w.signer.Parse([]byte(token))
+				if buyer == who && shown.Birth == sale.Birth && sale.Limit > 0 && pending(token) && !strings.Contains(body, token) {
+					t.Errorf("%s does not find %+v of %s", who, shown, name)
+				}
+			}
+		}
+	}
+	return found
 }
 
 // request is a buyer's request.
@@ -151,7 +195,7 @@ func (w *crowdWorld) request() string {
 	}
 	known := w.rnd.IntN(2) == 0
 	if known {
-		header += fmt.Sprintf("X-Buyer-Id: b%d\r\n", w.rnd.IntN(25))
+		header += fmt.Sprintf("X-Buyer-Id: b%d\r\n", w.rnd.IntN(crowdNames))
 	}
 	if w.rnd.IntN(4) == 0 {
 		key := sale + fmt.Sprint("k", w.rnd.IntN(4))

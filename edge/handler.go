@@ -121,6 +121,9 @@ var routes = []struct {
 	{"/v1/sales/", "/reservations", "POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
 		s.routeBuy(ctx, s.v1, sale, v1Units)
 	}},
+	{"/v1/sales/", "/reservations/mine", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
+		send(&ctx.Response, s.showMine(ctx, sale))
+	}},
 	{"/v1/sales/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
 		s.showStock(&ctx.Response, sale)
 	}},
@@ -178,22 +181,48 @@ func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []by
 	n, err := units(&ctx.Request)
 	var who identity.Identity
 	if err == nil {
-		who, err = s.who.Identify(&ctx.Request.Header, ctx.RemoteAddr())
+		who, err = s.identify(ctx)
 	}
 	if err != nil {
-		s.refusals.Note(err)
 		send(&ctx.Response, answer.Of(err))
 		return
 	}
-	sale := s.sales.Get(name)
-	if sale == nil {
-		if sale, err = s.sales.Find(string(name)); err != nil {
-			d := buy.Unknown(err)
-			s.respond(&ctx.Response, in, nil, &d)
-			return
-		}
+	sale, err := s.find(name)
+	if err != nil {
+		d := buy.Unknown(err)
+		s.respond(&ctx.Response, in, nil, &d)
+		return
 	}
 	s.buy(&ctx.Response, in, sale, &buy.Request{N: n, Buyer: who.Buyer, Key: who.Key})
+}
+
+func (s *Server) identify(ctx *fasthttp.RequestCtx) (identity.Identity, error) {
+	who, err := s.who.Identify(&ctx.Request.Header, ctx.RemoteAddr())
+	if err != nil {
+		s.refusals.Note(err)
+	}
+	return who, err
+}
+
+// find finds a sale, and opens it if it is not open here. The name may be a buffer that is used again.
+func (s *Server) find(name []byte) (*sales.Sale, error) {
+	if sale := s.sales.Get(name); sale != nil {
+		return sale, nil
+	}
+	return s.sales.Find(string(name))
+}
+
+// showMine is GET /v1/sales/{sale}/reservations/mine.
+func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
+	who, err := s.identify(ctx)
+	if err != nil {
+		return answer.Of(err)
+	}
+	sale, err := s.find(name)
+	if err != nil {
+		return answer.Of(err)
+	}
+	return s.reservations.mine(sale, who.Buyer)
 }
 
 // showStock is GET /v1/sales/{sale}.

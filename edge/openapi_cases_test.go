@@ -20,7 +20,7 @@ func apiCases() []apiCase {
 	for _, op := range []string{"buyByGet", "buyByPost"} {
 		cases = append(cases, articleCases(op)...)
 	}
-	return slices.Concat(cases, reserveCases, reservationCases, stockCases, probeCases, saleCases)
+	return slices.Concat(cases, reserveCases, mineCases, reservationCases, stockCases, probeCases, saleCases)
 }
 
 func articleCases(op string) []apiCase {
@@ -92,6 +92,23 @@ var reserveCases = []apiCase{
 		header: map[string]string{"Idempotency-Key": strings.Repeat("r", 22)}},
 	{op: "reserve", uri: "/v1/sales/other/reservations", status: 201, header: keyed},
 	{op: "reserve", uri: "/v1/sales/ticket/reservations", status: 503, code: "undecided", down: true},
+}
+
+var mineCases = []apiCase{
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 200, header: asAnn},
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 200, header: asBob}, // bob's is confirmed
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 200,
+		header: map[string]string{"Authorization": "Bearer {jwt}"}},
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 401, code: "no_buyer"},
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 401, code: "bad_token", header: badJWT},
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 400, code: "bad_buyer", bad: true,
+		header: map[string]string{"X-Buyer-Id": strings.Repeat("x", 257)}},
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 400, code: "bad_key",
+		header: map[string]string{"Idempotency-Key": "short"}},
+	{op: "showMine", uri: "/v1/sales/none/reservations/mine", status: 404, code: "no_such_sale", header: asAnn},
+	{op: "showMine", uri: "/v1/sales/ticket/reservations/mine", status: 409, code: "not_listed", header: asAnn},
+	{op: "showMine", uri: "/v1/sales/odd/reservations/mine", status: 409, code: "sale_refused", header: asAnn},
+	{op: "showMine", uri: "/v1/sales/limited/reservations/mine", status: 503, code: "undecided", header: asAnn, down: true},
 }
 
 var reservationCases = []apiCase{

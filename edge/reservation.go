@@ -18,6 +18,7 @@ type reservations struct {
 	store       ledger.Reservations
 	signer      *token.Signer
 	generations *sales.Generations
+	own         *sales.Own
 	seller      *buy.Seller
 	count       func(*sales.Sale, buy.Outcome)
 }
@@ -39,11 +40,25 @@ func (r *reservations) run(ctx context.Context, text []byte, do action) (answer.
 	if err != nil {
 		return answer.Reservation{}, reply, r.errorOf(shown.Birth, err)
 	}
-	res := answer.Reservation{Sale: sale, Serial: shown.Serial, State: reply.Life.String()}
-	if shown.Count > 1 {
-		res.Count = shown.Count
+	return described(sale, shown.Claim, reply.Life), reply, nil
+}
+
+// described is a reservation without its times.
+func described(sale string, c ledger.Claim, life ledger.Life) answer.Reservation {
+	res := answer.Reservation{Sale: sale, Serial: c.Serial, State: life.String()}
+	if c.Count > 1 {
+		res.Count = c.Count
 	}
-	return res, reply, nil
+	return res
+}
+
+// expires is the end of a hold as the answer to the buy says it; nil: the hold has no end.
+func expires(us int64) *time.Time {
+	if us == 0 {
+		return nil
+	}
+	until := time.UnixMicro(us).UTC().Truncate(time.Second)
+	return &until
 }
 
 // errorOf is ErrNoReservation if the sale is gone, and ledger.ErrDown if nobody knows.
@@ -61,9 +76,8 @@ func (r *reservations) look(text []byte) (answer.Reservation, error) {
 	if err != nil {
 		return res, err
 	}
-	if reply.Life == ledger.IsPending && reply.Until > 0 {
-		until := time.UnixMicro(reply.Until).UTC().Truncate(time.Second) // as in the answer to the buy
-		res.ExpiresAt = &until
+	if reply.Life == ledger.IsPending {
+		res.ExpiresAt = expires(reply.Until)
 	}
 	res.Order = &answer.Order{State: "queued"}
 	if reply.Stored {
@@ -96,6 +110,21 @@ func (r *reservations) show(text []byte) answer.Reply {
 		return answer.Of(err)
 	}
 	return res.Reply()
+}
+
+// mine is the buyer's own reservations that may still be paid, with their tokens.
+func (r *reservations) mine(sale *sales.Sale, b ledger.Buyer) answer.Reply {
+	reply, err := r.own.Find(sale, b)
+	if err != nil {
+		return answer.Of(err)
+	}
+	list := make([]answer.Reservation, len(reply.Claims))
+	for i, c := range reply.Claims {
+		list[i] = described(sale.Name, c, ledger.IsPending)
+		list[i].ExpiresAt = expires(reply.HoldEnds(c.Expiry))
+		list[i].Token = string(r.signer.Append(nil, reply.Birth, &c))
+	}
+	return answer.Own(list)
 }
 
 // cancel is POST /v1/reservations/{token}/cancel.

@@ -124,7 +124,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
 	s.snapshots = sales.NewSnapshots(s.sales)
 	s.reservations = &reservations{life: life, store: store, signer: s.signer, generations: sales.NewGenerations(s.sales),
-		seller: s.seller, count: s.count}
+		own: sales.NewOwn(s.sales), seller: s.seller, count: s.count}
 	return s
 }
 

@@ -383,6 +383,7 @@ func TestLosersWithKeysAskNobody(t *testing.T) {
 		if _, err := s.store.Confirm(context.Background(), "a", bob.Birth, token.Claim); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(3 * time.Second)
 		s.buys(t, "/buy/a", "loser", "key-of-loser")
 		time.Sleep(50 * time.Millisecond)            // the Keeper looks
 		s.buys(t, "/buy/a", "loser", "key-of-loser") // this edge looks for answers, for the last time

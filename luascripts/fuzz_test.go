@@ -241,6 +241,7 @@ var calls = []struct {
 	{"confirm", func(ctx context.Context, r *Redis) (any, error) { return r.Confirm(ctx, "a", 1, ledger.Claim{}) }},
 	{"cancel", func(ctx context.Context, r *Redis) (any, error) { return r.Cancel(ctx, "a", 1, ledger.Claim{}) }},
 	{"reservation", func(ctx context.Context, r *Redis) (any, error) { return r.Reservation(ctx, "a", 1, ledger.Claim{}) }},
+	{"mine", func(ctx context.Context, r *Redis) (any, error) { return r.Mine(ctx, "a", 1, ledger.Buyer{1}) }},
 	{"expire", func(ctx context.Context, r *Redis) (any, error) { return r.Expire(ctx, "a", 5) }},
 	{"tend", func(ctx context.Context, r *Redis) (any, error) { return r.Tend(ctx, "a", ledger.TendRequest{Most: 5}) }},
 	{"marks", func(ctx context.Context, r *Redis) (any, error) {

@@ -335,6 +335,15 @@ func (o *oracle) resolve() {
 	}
 }
 
+// mine asks for a buyer's own reservations.
+func (o *oracle) mine() {
+	birth, b := o.party().Birth, ledger.Buyer{3: byte(rapid.IntRange(0, 3).Draw(o.t, "buyer"))}
+	same(o, fmt.Sprintf("mine %v", b),
+		func() (ledger.MineReply, error) { return o.redis.Mine(context.Background(), o.sale, birth, b) },
+		func(r ledger.MineReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.MineReply, error) { return o.twin.Mine(raw, birth, b) })
+}
+
 func (o *oracle) expire() {
 	most := rapid.IntRange(1, 9).Draw(o.t, "most")
 	same(o, fmt.Sprintf("expire %d", most),
@@ -629,7 +638,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			"deductEach2": func(*rapid.T) { o.deductEach() },
 			"era":         func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
 			"reassert2": func(*rapid.T) { o.reassert() }, "reopen": func(*rapid.T) { o.reopen() },
-			"mend":  func(*rapid.T) { o.mend() },
+			"mend": func(*rapid.T) { o.mend() }, "mine": func(*rapid.T) { o.mine() },
 			"enter": shuffled(o.enter), "enter2": shuffled(o.enter), "enter3": shuffled(o.enter), "collect": shuffled(o.collect),
 			"collect2": shuffled(o.collect), "collect3": shuffled(o.collect), "draw": shuffled(o.draw),
 			"change": func(*rapid.T) { o.change() }, "show": func(*rapid.T) { o.show() },

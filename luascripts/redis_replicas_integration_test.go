@@ -334,3 +334,54 @@ func TestP4SentinelsAreAskedSideBySide(t *testing.T) {
 		t.Errorf("at most %d were asked at a time", most)
 	}
 }
+
+// A buyer whose buy no replica has yet is not told of it by another edge either: a promoted replica would sell its unit again.
+func TestMineTellsOnlyWhatReplicasHave(t *testing.T) {
+	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(addr)
+	replica := dial(t, redistest.Start(t, "--enable-debug-command", "local", "--replicaof", host+" "+port), ledger.DefaultBounds())
+	here, there := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
+	online(t, here, 1)
+	sale := newSale(t, here, ledger.CreateRequest{Total: 9, Hold: time.Hour, Limit: 1})
+	ann := ledger.Buyer{1}
+	mine := func() (r ledger.MineReply, err error) { // until its replica has it: at first this edge does not know that there is one
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			if r, err = there.Mine(bg, sale, 0, ann); !errors.Is(err, ledger.ErrReplicas) {
+				break
+			}
+		}
+		return r, err
+	}
+	if r := must[ledger.MineReply](t)(mine()); len(r.Claims) != 0 || r.Replicas != 1 {
+		t.Fatalf("%+v", r)
+	}
+	awake := make(chan error, 1)
+	go func() {
+		awake <- replica.client.Do(bg, replica.client.B().Arbitrary("DEBUG", "SLEEP", "5").Build()).Error()
+	}()
+	for nonce, err := uint64(1), error(nil); !errors.Is(err, ledger.ErrReplicas); nonce++ { // until the replica sleeps
+		b := ledger.Buyer{2, byte(nonce)}
+		if nonce == 9 {
+			t.Fatal("the replica does not sleep")
+		}
+		_, err = here.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: b})
+	}
+	if _, err := here.Deduct(bg, sale, ledger.DeductRequest{N: 1, Nonce: 100, Buyer: ann}); !errors.Is(err, ledger.ErrReplicas) {
+		t.Fatal(err)
+	}
+	if r, err := there.Mine(bg, sale, 0, ann); !errors.Is(err, ledger.ErrReplicas) {
+		t.Errorf("no replica has it: %+v %v", r.Claims, err)
+	}
+	select {
+	case err := <-awake:
+		t.Fatal("it was awake again too soon", err)
+	default:
+	}
+	if err := <-awake; err != nil {
+		t.Fatal(err)
+	}
+	r, err := mine()
+	if err != nil || len(r.Claims) != 1 || r.Claims[0].Nonce != 100 || r.HoldEnds(r.Claims[0].Expiry) <= r.Raw {
+		t.Errorf("the replica has it: %+v %v", r, err)
+	}
+}

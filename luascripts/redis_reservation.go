@@ -197,6 +197,17 @@ func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c le
 	return ledger.ReservationReply{Head: h, Life: one(rd, n[0], ledger.IsExpired), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
 }
 
+// Mine runs mine.lua.
+func (r *Redis) Mine(ctx context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error) {
+	h, rd, err := r.run(ctx, &r.scripts.mine, sale, []string{r.caller(birth), rueidis.BinaryString(b[:])})
+	if err != nil {
+		return ledger.MineReply{}, err
+	}
+	claims, err := ledger.ParseClaims([]byte(rd.text(0)))
+	rd.fail("claims", err)
+	return ledger.MineReply{Head: h, Claims: claims}, r.down(rd.err)
+}
+
 // Expire runs expire.lua.
 func (r *Redis) Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.expire, sale, []string{r.caller(0), num(int64(most))})

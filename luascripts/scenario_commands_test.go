@@ -17,7 +17,7 @@ var scenarioCommands = map[string]func(p *play, c *words) (string, ledger.Head, 
 	},
 	"wait": playWait, "create": playCreate, "fence": playFence, "claim": playClaim,
 	"lease": playLease, "renew": playRenew, "giveback": playGiveBack, "settle": playSettle, "reassert": playReassert,
-	"deduct": playDeduct, "collect": playCollect, "enter": playEnter, "draw": playDraw,
+	"deduct": playDeduct, "collect": playCollect, "enter": playEnter, "draw": playDraw, "mine": playMine,
 	"confirm": playConfirm, "cancel": playCancel, "look": playLook, "expire": playExpire, "tend": playTend,
 	"change": playChange, "reopen": playReopen, "mend": playMend, "remove": playRemove, "buys": playBuys,
 	"show": playShow, "ledger": playLedger, "events": playEvents, "hand": playHand,
@@ -242,6 +242,19 @@ func playLook(p *play, c *words) (string, ledger.Head, error) {
 		text += ", stored"
 	}
 	return text, r.Head, err
+}
+
+// playMine asks for a buyer's own reservations. Nobody is an anonymous buyer.
+func playMine(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.Mine(bg, scenarioSale, p.birth(c), buyerOf(c.text("of", "")))
+	text := make([]string, 0, len(r.Claims))
+	for _, one := range r.Claims {
+		text = append(text, p.tellClaim(one)+", by the clock "+orNever(r.HoldEnds(one.Expiry)))
+	}
+	if len(text) == 0 {
+		text = []string{"none"}
+	}
+	return strings.Join(text, "\n"), r.Head, err
 }
 
 func playExpire(p *play, c *words) (string, ledger.Head, error) {

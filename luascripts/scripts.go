@@ -31,7 +31,7 @@ type script struct {
 type scripts struct {
 	lease, renew, settle, deduct, collect, reassert, confirm, cancel script
 	create, change, reopen, mend                                     script
-	giveback, expire, tend, trim, bindgroup, enter                   script
+	giveback, expire, tend, trim, bindgroup, enter, mine             script
 	show, audit, reservation, lag, draw, answers                     script
 	library                                                          library
 }
@@ -40,7 +40,7 @@ type scripts struct {
 func (s *scripts) named() map[string]*script {
 	return map[string]*script{
 		"lease": &s.lease, "renew": &s.renew, "settle": &s.settle, "deduct": &s.deduct, "collect": &s.collect,
-		"reassert": &s.reassert, "confirm": &s.confirm,
+		"reassert": &s.reassert, "confirm": &s.confirm, "mine": &s.mine,
 		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
 		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindgroup": &s.bindgroup, "enter": &s.enter,
 		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw, "answers": &s.answers,

@@ -146,7 +146,8 @@ func TestNoScriptIsSlow(t *testing.T) {
 	only := os.Getenv("SPIKE_ONLY")
 	for name, f := range map[string]func(){"selling": s.selling, "scattered": s.scattered, "holds": s.holdsEnd, "edges": s.edgesDie,
 		"tokens": s.tokens,
-		"lost":   s.historyIsLost, "looking": s.looking, "lots": s.lots, "buys": s.buysTogether} {
+		"lost":   s.historyIsLost, "looking": s.looking, "lots": s.lots, "buys": s.buysTogether,
+		"limit": s.limited} {
 		if only == "" || only == name {
 			f()
 		}
@@ -442,6 +443,21 @@ func (s *slow) lots() {
 		}
 	})
 	s.part("remove", func() { _ = s.Remove(bg, "lots") })
+}
+
+// limited is a buyer who has as many units as any limit allows, each bought alone.
+func (s *slow) limited() {
+	must[ledger.Head](s.t)(s.Create(bg, "limited", ledger.CreateRequest{Total: 1000, Hold: time.Hour, Limit: ledger.MaxLimit}))
+	for nonce := range uint64(ledger.MaxLimit) {
+		must[ledger.DeductReply](s.t)(s.Deduct(bg, "limited", ledger.DeductRequest{N: 1, Nonce: nonce + 1, Buyer: ledger.Buyer{1}}))
+	}
+	s.part("a buyer of a hundred units asks for its own", func() {
+		for range 10 {
+			if r := must[ledger.MineReply](s.t)(s.Mine(bg, "limited", 0, ledger.Buyer{1})); len(r.Claims) != ledger.MaxLimit {
+				s.t.Errorf("%d reservations", len(r.Claims))
+			}
+		}
+	})
 }
 
 // stream is what the order workers drop: settled batches, all acknowledged.

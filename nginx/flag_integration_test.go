@@ -228,6 +228,8 @@ func TestGateAnswersNobodyElse(t *testing.T) {
 		{"GET", "/buy/bare", "", false}, {"GET", "/buy/bare", "Idempotency-Key: 1", false}, {"GET", "/buy/Ticket", "", false},
 		{"GET", "/buy/", "", false}, {"GET", "/buy", "", false}, {"GET", "/buy/ticket/", "", false},
 		{"GET", "/buy/ticket.sold-out", "", false},
+		{"GET", reserve + "/mine", "", false}, {"GET", reserve + "/mine", "X-Buyer-Id: ann", false},
+		{"POST", reserve + "/mine", "", false},
 		{"POST", "/v1/sales/ticket", "", false}, {"POST", reserve + "/", "", false}, {"POST", reserve + "%0a", "", false},
 		{"POST", "/v1/sales/other/reservations", "", false}, {"POST", "/v1/sales//reservations", "", false},
 		{"POST", "/v2" + reserve, "", false},

@@ -40,7 +40,8 @@ func TestBill(t *testing.T) {
 		if s.Design != Designs()[i] || s.Load.Answered != requests || s.Won != units || s.Sold != units || len(s.Wrong) != 0 {
 			t.Errorf("%+v", s)
 		}
-		if s.Cost.Nginx <= 0 || s.Cost.Servers <= 0 || s.Cost.Redis <= 0 || (s.Cost.Gate > 0) != (s.Design == Gate) {
+		gated := s.Design == Gate || s.Design == Limited
+		if s.Cost.Nginx <= 0 || s.Cost.Servers <= 0 || s.Cost.Redis <= 0 || (s.Cost.Gate > 0) != gated {
 			t.Errorf("%s: %+v", s.Design, s.Cost)
 		}
 		if s.Design == Edges && s.Reached != requests {

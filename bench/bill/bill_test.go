@@ -51,11 +51,18 @@ func TestSummarise(t *testing.T) {
 func TestRatios(t *testing.T) {
 	r := Ratios([]Sample{took(Gate, 1, 8), took(Edges, 1, 32), took(Article, 1, 100),
 		took(Gate, 2, 16), took(Edges, 2, 64), took(Gate, 3, 90)})
-	if len(r) != 2 || r[0].Over != Edges || r[0].Ratio.N != 2 || r[0].Ratio.Min != .25 || r[0].Ratio.Max != .25 || !r[0].Met() {
+	if len(r) != 3 || r[0].Over != Edges || r[0].Ratio.N != 2 || r[0].Ratio.Min != .25 || r[0].Ratio.Max != .25 || !r[0].Met() {
 		t.Errorf("%+v", r)
 	}
 	if r[1].Over != Article || r[1].Ratio.N != 1 || r[1].Ratio.Median != .08 || !r[1].Met() {
 		t.Errorf("%+v", r)
+	}
+	if r[2].Ratio.N != 0 {
+		t.Errorf("nobody measured it: %+v", r[2])
+	}
+	if limited := Ratios([]Sample{took(Gate, 1, 100), took(Limited, 1, 110)})[2]; limited.Of != Limited || limited.Over != Gate ||
+		limited.Ratio.Median != 1.1 || !limited.Met() {
+		t.Errorf("%+v", limited)
 	}
 	if dear := Ratios([]Sample{took(Gate, 1, 17), took(Article, 1, 100)}); dear[1].Met() || dear[0].Met() {
 		t.Errorf("%+v", dear)
@@ -121,7 +128,7 @@ func TestTurnsGoThereAndBack(t *testing.T) {
 	for _, turn := range (Options{Rounds: 2}).turns() {
 		order += turn.design[:1]
 	}
-	if order != "aeggea" {
+	if order != "aegllgea" {
 		t.Error(order)
 	}
 	if some := (Options{Rounds: 1, Only: []string{Gate, Edges}}).turns(); len(some) != 2 || some[0] != (turn{Edges, 1}) {

@@ -15,16 +15,18 @@ const (
 	Article = "article"
 	Edges   = "edges"
 	Gate    = "gate"
+	Limited = "limited"
 )
 
 // Designs in the order of the tables.
-func Designs() []string { return []string{Article, Edges, Gate} }
+func Designs() []string { return []string{Article, Edges, Gate, Limited} }
 
-// The targets: the bill with the gate, over the other two.
-const (
-	TargetOfEdges   = 0.4
-	TargetOfArticle = 1.0 / 6
-)
+// limit is the limited sale's, of units per buyer. Every request has a buyer of its own, so nobody meets it.
+const limit = 2
+
+// targets are what one design's bill may be of another's.
+var targets = []Ratio{{Of: Gate, Over: Edges, Target: 0.4}, {Of: Gate, Over: Article, Target: 1.0 / 6},
+	{Of: Limited, Over: Gate, Target: 1.15}}
 
 // Options of a measurement.
 type Options struct {
@@ -63,7 +65,7 @@ type turn struct {
 	round  int // from 1
 }
 
-// turns returns the turns to run: A B C, then C B A, and so on. So no design always comes first, and a drift of the machine
+// turns returns the turns to run: A B C D, then D C B A, and so on. So no design always comes first, and a drift of the machine
 // hits every design.
 func (o Options) turns() (all []turn) {
 	for round := range o.Rounds {

@@ -78,7 +78,11 @@ func runTurn(ctx context.Context, o Options, t turn, dir string) (Sample, error)
 
 // openSite starts the servers of a design.
 func openSite(ctx context.Context, o Options, design, dir string) (*front.Site, error) {
-	site, err := front.Open(ctx, front.Options{Binary: o.Binary, Dir: dir, Article: design == Article, Units: o.Units})
+	options := front.Options{Binary: o.Binary, Dir: dir, Article: design == Article, Units: o.Units}
+	if design == Limited {
+		options.Limit = limit
+	}
+	site, err := front.Open(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +104,7 @@ func openFront(ctx context.Context, site *front.Site, design string) (err error)
 		if conf, err = articleConf(t); err != nil {
 			return err
 		}
-	case Gate:
+	case Gate, Limited:
 		if t.GateDir, err = site.GateDir(); err != nil {
 			return err
 		}

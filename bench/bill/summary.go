@@ -25,8 +25,9 @@ type Summary struct {
 	Wrong   int          `json:"wrong"` // turns in which something was
 }
 
-// Ratio is the bill with the gate over another's, within each round.
+// Ratio is one design's bill over another's, within each round.
 type Ratio struct {
+	Of     string       `json:"of"`
 	Over   string       `json:"over"`
 	Ratio  stats.Spread `json:"ratio"`
 	Target float64      `json:"target"` // at most
@@ -79,12 +80,12 @@ func summarise(name string, mine []Sample) Summary {
 	return sum
 }
 
-// Ratios returns the bill with the gate over each of the other two. A ratio is taken within a round.
+// Ratios returns the ratios that have a target. A ratio is taken within a round.
 func Ratios(samples []Sample) []Ratio {
-	all := []Ratio{{Over: Edges, Target: TargetOfEdges}, {Over: Article, Target: TargetOfArticle}}
+	all := slices.Clone(targets)
 	for i := range all {
 		var values []float64
-		for _, a := range of(samples, Gate) {
+		for _, a := range of(samples, all[i].Of) {
 			for _, b := range of(samples, all[i].Over) {
 				if a.Round == b.Round {
 					values = append(values, a.perMillion(a.Cost.Total())/b.perMillion(b.Cost.Total()))

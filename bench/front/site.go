@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,8 +26,9 @@ type Options struct {
 	Binary  string // the spike program: all our servers are started from it
 	Dir     string // of logs and data; nginx' workers must be able to enter it, and may run as nobody
 	Article bool   // the servers are the article's, not edges
-	Units   int64  // of the sale, which is made as the article does: it has no hold
+	Units   int64  // of the sale, which has no hold
 	Sold    int64  // of them, before the first buyer
+	Limit   int    // per buyer; 0: none, and the sale is made as the article does
 }
 
 // Site is a running Redis with a sale, and four servers. It has nginx and the gate, if they were opened.
@@ -53,7 +56,7 @@ func (s *Site) open(ctx context.Context) (err error) {
 	if s.Redis, err = process.StartRedis(context.WithoutCancel(ctx), s.o.Dir, "redis"); err != nil {
 		return err
 	}
-	if err = s.Redis.CreateSale(ctx, Sale, s.o.Units, s.o.Sold); err != nil {
+	if err = s.openSale(ctx); err != nil {
 		return err
 	}
 	start := startEdge
@@ -66,6 +69,19 @@ func (s *Site) open(ctx context.Context) (err error) {
 			return err
 		}
 		s.Servers = append(s.Servers, one)
+	}
+	return nil
+}
+
+// openSale makes the sale. The article's way knows no limit.
+func (s *Site) openSale(ctx context.Context) error {
+	if s.o.Limit == 0 {
+		return s.Redis.CreateSale(ctx, Sale, s.o.Units, s.o.Sold)
+	}
+	said, err := exec.CommandContext(ctx, s.o.Binary, "sale", "create", Sale, "--total", strconv.FormatInt(s.o.Units, 10),
+		"--hold", "0s", "--limit-per-buyer", strconv.Itoa(s.o.Limit), "--redis", s.Redis.Addr).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("spike sale create: %w: %s", err, said)
 	}
 	return nil
 }

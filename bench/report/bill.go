@@ -8,7 +8,7 @@ import (
 	"spike/bench/stats"
 )
 
-// Bill is what a whole spike costs in three designs.
+// Bill is what a whole spike costs in each design.
 type Bill struct {
 	Machine   Machine        `json:"machine"`
 	Options   bill.Options   `json:"options"`
@@ -50,7 +50,7 @@ func (r Bill) tables() []table {
 	}
 	for _, x := range r.Ratios {
 		if x.Ratio.N > 0 {
-			t.notes = append(t.notes, fmt.Sprintf("gate: %.3f x %s (%s in %s); target at most %.3f: %s", x.Ratio.Median, x.Over,
+			t.notes = append(t.notes, fmt.Sprintf("%s: %.3f x %s (%s in %s); target at most %.3f: %s", x.Of, x.Ratio.Median, x.Over,
 				spread(x.Ratio, 3), plural(x.Ratio.N, "round"), x.Target, met(x.Met())))
 		}
 	}
@@ -74,26 +74,25 @@ func percent(s stats.Spread) string {
 // SVG draws a bar for each design.
 func (r Bill) SVG(w io.Writer) error {
 	p := picture{Width: pageWidth, Title: "The bill of a whole spike", About: r.Machine.Line(),
-		Foot: "Bars: medians; whiskers: all rounds; green: the gate's target, over the design without it. Only ratios mean anything."}
+		Foot: "Bars: medians; whiskers: all rounds; green: the target, over the design above it. Only ratios mean anything."}
 	panel := barPanel{X: margin, Y: headHeight, Title: fmt.Sprintf("%d requests for %d units", r.Options.Requests, r.Options.Units),
 		Legend: "CPU-seconds for a million requests: nginx, servers, Redis and gate together"}
-	longest, edges := 0.0, 0.0
+	longest, all := 0.0, map[string]float64{}
 	for _, s := range r.Summaries {
-		longest = max(longest, s.Total.Max)
-		if s.Design == bill.Edges {
-			edges = s.Total.Median
+		longest, all[s.Design] = max(longest, s.Total.Max), s.Total.Median
+	}
+	targets := map[string]float64{} // 0: none; the article's is far above
+	for _, x := range r.Ratios {
+		if x.Over != bill.Article {
+			targets[x.Of] = all[x.Over] * x.Target
 		}
 	}
 	const room = 330 // of the parts, right of the longest bar
 	b := barsFrom(margin+nameWidth, headHeight+panelHead, (pageWidth-2*margin-nameWidth-room)/max(longest, 1e-9))
 	for _, s := range r.Summaries {
-		target := 0.0
-		if s.Design == bill.Gate {
-			target = edges * bill.TargetOfEdges
-		}
 		panel.Bars = append(panel.Bars, b.next(bar{Name: s.Design, Main: s.Design == bill.Gate, Figure: number(s.Total, 1) + " s",
 			Note: fmt.Sprintf("nginx %s, servers %s, Redis %s, gate %s", number(s.Nginx, 1), number(s.Servers, 1), number(s.Redis, 2),
-				number(s.Gate, 2))}, s.Total, target))
+				number(s.Gate, 2))}, s.Total, targets[s.Design]))
 	}
 	p.Panels = []barPanel{panel}
 	p.Height = headHeight + panelHead + rowHeight*len(panel.Bars) + footHeight

@@ -20,7 +20,7 @@ import (
 func exampleBill() Bill {
 	r := Bill{Machine: example().Machine, Options: bill.Options{Rounds: 2, Requests: 1_000_000, Units: 10_000, Connections: 256}}
 	for round := 1; round <= 2; round++ {
-		for i, seconds := range []time.Duration{100, 30, 9} {
+		for i, seconds := range []time.Duration{100, 30, 9, 10} {
 			r.Samples = append(r.Samples, bill.Sample{Design: bill.Designs()[i], Round: round, Won: 10_000, Sold: 10_000, Reached: 50_000,
 				Load: load.Result{Answered: 1_000_000, Elapsed: 20 * time.Second, Statuses: map[int]int64{200: 1_000_000}},
 				Cost: front.Cost{Nginx: seconds * time.Second / 2, Servers: seconds * time.Second / 2}})
@@ -35,7 +35,8 @@ func TestBillText(t *testing.T) {
 	text := render(t, r.Text)
 	for _, want := range []string{"article  100.00", "gate       9.00", "5.00 %",
 		"gate: 0.300 x edges (0.300..0.300 in 2 rounds); target at most 0.400: met",
-		"gate: 0.090 x article (0.090..0.090 in 2 rounds); target at most 0.167: met", "1000000 requests for 10000 units"} {
+		"gate: 0.090 x article (0.090..0.090 in 2 rounds); target at most 0.167: met",
+		"limited: 1.111 x gate (1.111..1.111 in 2 rounds); target at most 1.150: met", "1000000 requests for 10000 units"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -93,9 +94,9 @@ func TestFrontPicturesOfWholeAndPartialRuns(t *testing.T) {
 		svg           string
 		bars, targets int
 	}{
-		"bill":          {render(t, exampleBill().SVG), 3, 1},
+		"bill":          {render(t, exampleBill().SVG), 4, 2},
 		"article alone": {render(t, part.SVG), 1, 0},
-		"unknown":       {render(t, unknown.SVG), 3, 0},
+		"unknown":       {render(t, unknown.SVG), 4, 0},
 		"no bill":       {render(t, Bill{}.SVG), 0, 0},
 		"balance":       {render(t, exampleBalance(ways).SVG), 4*ways + 2*ways, 4 * ways},
 		"three ways":    {render(t, exampleBalance(3).SVG), 18, 12},
@@ -150,7 +151,7 @@ func TestSaveFront(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	if len(b.Samples) != 6 || b.Ratios[0].Ratio.Median != 0.3 || len(w.Samples) != 4 || w.Summaries[1].Counts[3] != 800 {
+	if len(b.Samples) != 8 || b.Ratios[0].Ratio.Median != 0.3 || len(w.Samples) != 4 || w.Summaries[1].Counts[3] != 800 {
 		t.Errorf("%+v\n%+v", b.Ratios, w.Summaries)
 	}
 }

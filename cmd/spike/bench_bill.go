@@ -12,11 +12,11 @@ import (
 // BenchBillCmd measures the CPU time of a whole spike.
 type BenchBillCmd struct {
 	Out         string   `default:"bench/out/front" type:"path" placeholder:"DIR" help:"Folder for the results."`
-	Rounds      int      `default:"4" help:"How many rounds: A B C, then C B A, and so on. Ratios are within a round."`
+	Rounds      int      `default:"4" help:"How many rounds: A B C D, then D C B A, and so on. Ratios are within a round."`
 	Requests    int64    `default:"1000000" help:"Requests of a turn. Each has a buyer of its own."`
 	Units       int64    `default:"10000" help:"How many units to sell."`
 	Connections int      `default:"256" help:"How many keep-alive connections the requests share."`
-	Only        []string `placeholder:"NAME" help:"Designs (article, edges, gate) to measure."`
+	Only        []string `placeholder:"NAME" help:"Designs (article, edges, gate, limited) to measure."`
 }
 
 // Run measures, prints the table and saves the report. It fails unless every unit was sold exactly once and every request was

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -245,7 +244,7 @@ func TestGateNoneNow(t *testing.T) {
 	tokens := map[string]bool{}
 	for len(tokens) < 2 {
 		if _, _, body := get(t, "GET", s.url+"/buy/paid"); strings.Contains(body, "token") {
-			tokens[regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body)[1]] = true
+			tokens[tokenOf(body)] = true
 		}
 	}
 	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "paid") })
@@ -256,6 +255,79 @@ func TestGateNoneNow(t *testing.T) {
 	}
 	if n := s.winsWithin(t, "paid", 2, noticed); n != 2 {
 		t.Errorf("%d won what two have cancelled", n)
+	}
+}
+
+// says is what a buyer hears through nginx.
+func (s *gateStage) says(t testing.TB, method, path, who string) (status int, body string) {
+	t.Helper()
+	q, err := http.NewRequest(method, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("X-Buyer-Id", who)
+	status, _, body = answer(t, q)
+	return status, body
+}
+
+// sellOne lets each of these buyers buy one unit of the sale, and returns their tokens.
+func (s *gateStage) sellOne(t testing.TB, sale string, buyers ...string) map[string]string {
+	t.Helper()
+	tokens := map[string]string{}
+	for _, who := range buyers {
+		_, body := s.says(t, "GET", "/buy/"+sale, who)
+		if token := tokenOf(body); token != "" {
+			tokens[who] = token
+		}
+	}
+	if len(tokens) != len(buyers) {
+		t.Fatalf("%d of %d won", len(tokens), len(buyers))
+	}
+	return tokens
+}
+
+// A sale with a limit per buyer is as any other to the gate. Who is over the limit hears from nginx that none is left, and finds
+// its own reservation, which an edge tells whatever the flag says.
+func TestGateLimitedSale(t *testing.T) {
+	t.Parallel()
+	const reserve, mine = "/v1/sales/vip/reservations", "/v1/sales/vip/reservations/mine"
+	s := newGateStage(t, "en")
+	mustSpike(t, "sale", "create", "vip", "--total", "3", "--hold", "10m", "--limit-per-buyer", "1", "--redis", s.redis.addr)
+	tokens := s.sellOne(t, "vip", "ann", "bob", "cid")
+	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "vip") })
+	before := s.buys(t, "vip")
+	if status, body := s.says(t, "GET", "/buy/vip", "ann"); status != 200 || !strings.Contains(body, `"none left for now"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := s.says(t, "POST", reserve, "eve"); status != 409 || !strings.Contains(body, `"code":"none_now"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if n := s.buys(t, "vip") - before; n != 0 {
+		t.Errorf("the edges answered %d of 2", n)
+	}
+	for who, token := range tokens {
+		status, body := s.says(t, "GET", mine, who)
+		if status != 200 || strings.Count(body, `"token"`) != 1 || tokenOf(body) != token {
+			t.Fatalf("%s has %s and hears %d %s", who, token, status, body)
+		}
+		s.edges[0].confirm(t, token)
+	}
+	if status, body := s.says(t, "GET", mine, "ann"); status != 200 || body != `{"reservations":[]}` {
+		t.Errorf("%d %s", status, body)
+	}
+	eventually(t, noticed+nginx.SlotSeconds*time.Second, "all is paid, so it is sold out for good", func() bool {
+		status, _ := s.says(t, "POST", reserve, "ann")
+		return status == http.StatusGone && s.flagged("vip", "sold-out")
+	})
+	mustSpike(t, "sale", "add", "vip", "1", "--redis", s.redis.addr)
+	eventually(t, noticed, "the flag is gone, and an edge tells ann that she has as many as she may have", func() bool {
+		_, body := s.says(t, "GET", "/buy/vip", "ann")
+		return strings.Contains(body, `"code":-4`)
+	})
+	s.sellOne(t, "vip", "dan")
+	eventually(t, patience, "nginx answers again", func() bool { return s.answersAlone(t, "vip") })
+	if a := s.redis.audit(t, "vip"); a.Confirmed != 3 || a.Pending != 1 {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -107,8 +107,7 @@ func V1(signer *token.Signer) *Format {
 // of Undecided.
 func (f *Format) complete() *Format {
 	for o, p := range map[buy.Outcome]*Problem{
-		buy.NoBuyer: NewProblem(401, "no_buyer",
-			"this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT"),
+		buy.NoBuyer:   noBuyer,
 		buy.KeyUsed:   NewProblem(422, "key_used", "this Idempotency-Key stands for another number of units"),
 		buy.OneTicket: NewProblem(400, "bad_n", "n is 1 while lots are to be drawn"),
 		buy.NoSale:    NewProblem(404, "no_such_sale", "there is no such sale"),

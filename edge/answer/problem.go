@@ -62,6 +62,10 @@ func NotAllowed(allow string) Reply {
 	return r
 }
 
+// noBuyer answers a request that must say who sends it.
+var noBuyer = NewProblem(http.StatusUnauthorized, "no_buyer",
+	"this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT")
+
 // ErrNoReservation answers every token that is not good, or not good any more. It does not say why.
 var ErrNoReservation = errors.New("no such reservation")
 
@@ -77,6 +81,11 @@ func Of(err error) Reply {
 		return NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation").Reply()
 	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return NewProblem(http.StatusNotFound, "no_such_sale", "there is no such sale").Reply()
+	case errors.Is(err, ledger.ErrNoBuyer):
+		return noBuyer.Reply()
+	case errors.Is(err, ledger.ErrUnlisted):
+		return NewProblem(http.StatusConflict, "not_listed",
+			"only a sale with a limit per buyer knows which reservations a buyer has: yours have their tokens").Reply()
 	case errors.As(err, &refusal):
 		return refused(refusal.Why)
 	case errors.Is(err, identity.ErrJWT):

@@ -16,8 +16,10 @@ type Reservation struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, if the sale has a hold
 	Order     *Order     `json:"order,omitempty"`
 
+	// Of a buyer's own reservation, and of the one that a ticket has won.
+	Token string `json:"token,omitempty"`
+
 	// Of a ticket, which the API calls `claim`.
-	Token   string     `json:"token,omitempty"` // token of the reservation that the ticket has won
 	Claim   string     `json:"claim,omitempty"` // while waiting
 	DrawsAt *time.Time `json:"draws_at,omitempty"`
 	Detail  string     `json:"detail,omitempty"`
@@ -31,6 +33,14 @@ type Order struct {
 // Reply is the answer.
 func (r Reservation) Reply() Reply {
 	body, _ := json.Marshal(r) // strings, numbers and a time of this century: cannot fail
+	return Reply{Status: http.StatusOK, Kind: jsonType, Body: body}
+}
+
+// Own answers a buyer who asks for its own reservations.
+func Own(list []Reservation) Reply {
+	body, _ := json.Marshal(struct {
+		Reservations []Reservation `json:"reservations"`
+	}{list}) // as in Reply
 	return Reply{Status: http.StatusOK, Kind: jsonType, Body: body}
 }
 

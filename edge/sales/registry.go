@@ -24,6 +24,7 @@ type Store interface {
 	DeductEach(ctx context.Context, sale string, r []ledger.DeductRequest) ([]ledger.Deducted, error)
 	answering
 	Born(ctx context.Context, birth uint64) (ledger.Found, error)
+	Mine(ctx context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error)
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
 }
 

@@ -233,6 +233,12 @@ type ReservationReply struct {
 	Stored bool  // the order workers have stored the reservation's newest event
 }
 
+// MineReply has a buyer's reservations that may still be paid, in the order of their serials.
+type MineReply struct {
+	Head
+	Claims []Claim
+}
+
 // ExpireReply says how many units went free.
 type ExpireReply struct {
 	Head

@@ -55,3 +55,11 @@ func (h Head) Final() bool {
 
 // Owned is how many units belong to buyers.
 func (h Head) Owned() uint64 { return h.Pending + h.Confirmed }
+
+// HoldEnds is when a claim's hold ends by the store's clock, Unix; 0: never.
+func (h Head) HoldEnds(expiry int64) int64 {
+	if h.Hold == 0 {
+		return 0
+	}
+	return h.Raw + expiry - h.Now
+}

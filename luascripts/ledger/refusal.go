@@ -22,6 +22,7 @@ var (
 	ErrLate       = errors.New("too late")       // the latest time of the call had passed: nothing was done
 	ErrTooMany    = errors.New("too many units")
 	ErrNoBuyer    = errors.New("buyer unknown")        // a sale with a limit must know who buys
+	ErrUnlisted   = errors.New("buyers not listed")    // only a sale with a limit knows which units a buyer has
 	ErrReassert   = errors.New("history was lost")     // the lease may have been in it: its owner must re-assert it first
 	ErrRecovering = errors.New("history was cut")      // nothing is granted yet
 	ErrChanged    = errors.New("not as it was agreed") // nothing was done: look again
@@ -39,7 +40,7 @@ const Timeout = time.Second
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
-	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer,
+	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer, "UNLISTED": ErrUnlisted,
 	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": ErrIndexing,
 }
 

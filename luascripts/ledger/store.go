@@ -40,10 +40,13 @@ type Ledger interface {
 	Tend(ctx context.Context, sale string, r TendRequest) (TendReply, error)
 }
 
-// Reservations are the calls of buyers. They need only the claim that a token carries, even before that claim is settled.
+// Reservations are the calls of buyers. All but Mine need only the claim that a token carries, even before that claim is settled.
 type Reservations interface {
 	Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
 	Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
+	// Mine is for a buyer who has lost its tokens. It fails with ErrUnlisted if the sale has no limit per buyer, for only such a
+	// sale knows which units a buyer has, and with ErrNoBuyer for an anonymous buyer. In a recovery it never says "none".
+	Mine(ctx context.Context, sale string, birth uint64, b Buyer) (MineReply, error)
 	Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
 }
 

@@ -168,6 +168,11 @@ func (e *Store) Reservation(_ context.Context, sale string, birth uint64, c ledg
 	})
 }
 
+// Mine is ledger.Store's.
+func (e *Store) Mine(_ context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.MineReply, error) { return t.Mine(raw, birth, b) })
+}
+
 // Expire is ledger.Store's.
 func (e *Store) Expire(_ context.Context, sale string, most int) (ledger.ExpireReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ExpireReply, error) { return t.Expire(raw, most) })

@@ -106,24 +106,30 @@ func (t *Twin) unown(kind ledger.EventKind, gone []uint32) {
 	if len(gone) == 0 {
 		return
 	}
-	var claims []ledger.Claim
-	for k, s := range gone {
-		o := t.sold[s]
+	claims := t.claimsOf(gone)
+	for _, s := range gone {
+		t.buyerLoses(t.sold[s].buyer, s)
 		delete(t.sold, s)
 		t.free.Add(shard.Range{Start: s, End: s + 1})
-		t.buyerLoses(o.buyer, s)
-		last := len(claims) - 1
-		if k > 0 && gone[k-1]+1 == s && claims[last].Fence == o.fence && claims[last].Nonce == o.nonce {
-			claims[last].Count++
-			continue
-		}
-		claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer})
 	}
 	n := uint64(len(gone))
 	t.head.Pending -= n
 	t.head.Free += n
 	t.head.Gen++
 	t.event(kind, claims)
+}
+
+// claimsOf is the claims of serials, which must be in order. Each is as long as possible.
+func (t *Twin) claimsOf(serials []uint32) (claims []ledger.Claim) {
+	for k, s := range serials {
+		o, last := t.sold[s], len(claims)-1
+		if k > 0 && serials[k-1]+1 == s && claims[last].Fence == o.fence && claims[last].Nonce == o.nonce {
+			claims[last].Count++
+			continue
+		}
+		claims = append(claims, ledger.Claim{Serial: s, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer})
+	}
+	return claims
 }
 
 func (t *Twin) buyerLoses(buyer ledger.Buyer, serial uint32) {
@@ -271,11 +277,31 @@ func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint6
 }
 
 // until is when a claim's hold ends, by the store's clock.
-func (t *Twin) until(expiry int64) int64 {
-	if t.head.Hold == 0 {
-		return 0
+func (t *Twin) until(expiry int64) int64 { return t.head.HoldEnds(expiry) }
+
+// Mine is mine.lua.
+func (t *Twin) Mine(raw int64, birth uint64, b ledger.Buyer) (ledger.MineReply, error) {
+	if err := t.open(raw, birth); err != nil {
+		return ledger.MineReply{}, err
 	}
-	return t.head.Raw + expiry - t.head.Now
+	switch {
+	case t.head.Limit == 0:
+		return ledger.MineReply{}, &ledger.Refusal{Code: "UNLISTED",
+			Why: "only a sale with a limit per buyer knows which units a buyer has"}
+	case b == (ledger.Buyer{}):
+		return ledger.MineReply{}, &ledger.Refusal{Code: "NOBUYER", Why: "nobody has reservations of its own"}
+	}
+	mine := slices.DeleteFunc(slices.Clone(t.buyers[b]), func(s uint32) bool {
+		o := t.sold[s]
+		return o.confirmed || o.expiry > 0 && o.expiry <= t.head.Now
+	})
+	slices.Sort(mine)
+	t.commitCalm()
+	if len(mine) == 0 && t.recovering() {
+		return ledger.MineReply{}, &ledger.Refusal{Code: "RECOVERING",
+			Why: "the history of this sale was cut: what the buyer had may be missing here"}
+	}
+	return ledger.MineReply{Head: t.view("-"), Claims: t.claimsOf(mine)}, nil
 }
 
 // Expire is expire.lua.

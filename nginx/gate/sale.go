@@ -49,14 +49,13 @@ const (
 	phases     = (nginx.SlotSeconds*1000 - 1500) / 50
 )
 
-// judge is the flag that an answer of the ledger allows; "": none. stands is the flag that stands now. A sale with a limit per
-// buyer has no flag, because a buyer over the limit hears of its own reservation, and only edges know that. A missing replica
-// removes no flag, because nothing can be sold without it. But the sale may go on at that replica, so no flag is set.
+// judge is the flag that an answer of the ledger allows; "": none. stands is the flag that stands now. A missing replica removes
+// no flag, because nothing can be sold without it. But the sale may go on at that replica, so no flag is set.
 func judge(r ledger.ShowReply, stands nginx.What) nginx.What {
 	h := r.Head
 	missing := strings.HasPrefix(r.Trouble, "MISSING ")
 	switch {
-	case h.State != ledger.Open, h.Limit > 0, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Raised > 0:
+	case h.State != ledger.Open, h.Free > 0, h.Leased > 0, h.Reopens != 0, r.Raised > 0:
 		return ""
 	case r.Trouble != "" && (!missing || stands == ""):
 		return ""

@@ -124,8 +124,8 @@ local function own_pending(serials)
   for at = 1, #serials, 4 do
     local serial = parse('>I4', serials, at)
     local value = redis.call('HGET', SOLD, int(serial))
-    local fence, number, ends = Owner.read(value)
-    if Owner.pending(value) and (ends == 0 or ends > L.now) then
+    if Owner.payable(value) then
+      local fence, number, ends = Owner.read(value)
       local count = 1
       while redis.call('HGET', SOLD, int(serial + count)) == value do count = count + 1 end
       return serial, count, fence, number, ends, Claim.until_us(ends)
@@ -139,8 +139,7 @@ local function lapse(serials)
   local names, gone = {}, {}
   for at = 1, #serials, 4 do names[#names + 1] = int(parse('>I4', serials, at)) end
   for k, value in ipairs(#names > 0 and redis.call('HMGET', SOLD, unpack(names)) or {}) do
-    local ends = Owner.ends(value)
-    if Owner.pending(value) and ends > 0 and ends <= L.now then gone[#gone + 1] = {tonumber(names[k]), value} end
+    if Owner.pending(value) and not Owner.payable(value) then gone[#gone + 1] = {tonumber(names[k]), value} end
   end
   table.sort(gone, function(a, b) return a[1] < b[1] end)
   if #gone > 0 then Owner.release('expired', gone) end

@@ -24,6 +24,12 @@ local function ends(value) return (parse('>I8', value, 17)) end
 
 local function pending(value) return byte(value, 25) == PENDING end
 
+-- payable says that a reservation may still be paid. A hold that is over counts as over before a sweep finds it.
+local function payable(value)
+  local over = ends(value)
+  return pending(value) and (over == 0 or over > L.now)
+end
+
 local function number(value) return (parse('>I4', value, 26)) end
 
 local function buyer_of(value) return #value > 29 and sub(value, 30) or NOBODY end
@@ -54,10 +60,11 @@ local function buyer_loses(buyer, serial)
   if has == '' then redis.call('HDEL', BUYERS, buyer) else redis.call('HSET', BUYERS, buyer, has) end
 end
 
--- claims_of is the claims of gone, each as long as possible, for the stream's event.
-local function claims_of(gone)
+-- claims_of is the claims of `list`, each as long as possible, in their wire form. list is {serial, owner's value} ..., in the
+-- order of the serials.
+local function claims_of(list)
   local claims, last = {}, nil
-  for _, g in ipairs(gone) do
+  for _, g in ipairs(list) do
     local serial, value = g[1], g[2]
     local says, old = sub(value, 1, 24), claims[#claims]
     if serial - 1 == last and old.says == says then
@@ -71,8 +78,7 @@ local function claims_of(gone)
   return table.concat(claims)
 end
 
--- release puts serials back on sale. gone is {serial, owner's value} ..., in the order of the serials. One event of the
--- stream has them all.
+-- release puts serials back on sale. gone is a list as claims_of has it. One event of the stream has them all.
 local function release(kind, gone)
   local names, first, last = {}, nil, nil
   for k, g in ipairs(gone) do
@@ -93,5 +99,5 @@ local function release(kind, gone)
   Sale.event(kind, claims_of(gone))
 end
 
-return {NEVER = NEVER, mark = mark, write = write, id = id, fence = fence, ends = ends, pending = pending, number = number,
-  confirmed = confirmed, read = read, add_hold = add_hold, release = release}
+return {NEVER = NEVER, mark = mark, write = write, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
+  number = number, confirmed = confirmed, read = read, add_hold = add_hold, claims_of = claims_of, release = release}
