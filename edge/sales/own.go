@@ -17,9 +17,9 @@ type Own struct {
 // NewOwn asks the registry's store.
 func NewOwn(sales *Registry) *Own { return &Own{sales, make(semaphore, maxLookups)} }
 
-// Find is the buyer's reservations that may still be paid. It fails with ledger.ErrUnlisted if the sale has no limit per buyer,
-// with ledger.ErrNoBuyer for an anonymous buyer, with ledger.ErrNoSale if the sale is gone, and with ledger.ErrForeign if only its
-// hash is gone. After any other error nobody knows.
+// Find is the buyer's reservations that may still be paid. Its error is ledger.ErrUnlisted if the sale has no limit per buyer,
+// ledger.ErrNoBuyer for an anonymous buyer, ledger.ErrNoSale if the sale is gone, and ledger.ErrForeign if only its hash is gone.
+// After any other error nobody knows.
 func (o *Own) Find(sale *Sale, b ledger.Buyer) (none ledger.MineReply, err error) {
 	switch {
 	case sale.Limit == 0:
