@@ -64,7 +64,7 @@ func (a *Allotment) Take(n uint32, buyer ledger.Buyer) (Sold, Outcome) {
 	if a.stock.Empty() { // checked before a slot is spent
 		return Sold{}, Empty
 	}
-	p, ok := a.ring.reserve()
+	p, ok := a.ring.reserve(1)
 	if !ok {
 		return Sold{}, a.noSlot()
 	}
@@ -149,7 +149,7 @@ func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledg
 	if a.stock.Empty() {
 		return Sold{}, nil, Empty
 	}
-	p, ok := a.ring.reserve()
+	p, ok := a.ring.reserve(1)
 	if !ok {
 		return Sold{}, nil, a.noSlot()
 	}

@@ -32,7 +32,7 @@ func newBench(t *testing.T, q ledger.CreateRequest) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, ledger.DefaultBounds())
+	b.a = newAllotment(shard.New(1), newRings(newRing(64), 0), b.clock, ledger.DefaultBounds())
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
 		Bounds: ledger.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
@@ -177,7 +177,7 @@ func TestDoubtLosesNoClaim(t *testing.T) {
 	if _, o := b.buy(); o != Won {
 		t.Fatal("not won", o)
 	}
-	p, _ := b.a.ring.reserve()
+	p, _ := b.a.ring.reserve(1)
 	serial, _ := b.a.stock.TakeN(1)
 	p.publish(doubt, ledger.Claim{Serial: serial, Count: 1})
 	b.tick()
@@ -200,7 +200,7 @@ func TestDoubtStrandsNothing(t *testing.T) {
 		t.Run(when, func(t *testing.T) {
 			b := newBench(t, ledger.CreateRequest{Total: 8})
 			b.fill()
-			p, _ := b.a.ring.reserve()
+			p, _ := b.a.ring.reserve(1)
 			serial, _ := b.a.stock.TakeN(1)
 			if when != "on sale" {
 				b.now += 4500 * time.Millisecond

@@ -40,10 +40,11 @@ func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.Idempoten
 	if a.stock.Empty() {
 		return Sold{}, Empty
 	}
-	first, p, ok := a.ring.reserveTwo()
+	first, ok := a.ring.reserve(2)
 	if !ok {
 		return Sold{}, a.noSlot()
 	}
+	p := first.next()
 	s, kind, outcome := a.take(n, p)
 	s.Buyer = buyer
 	before := void

@@ -24,7 +24,7 @@ func NewPair(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *
 // Left is the claims and offers that a file of these Rings would have if its process were dead.
 func (k *Keeper) Left() (claims []ledger.Claim, offers []Offer) {
 	f := k.a.ring.left()
-	return f.claims, f.offers
+	return f.Claims, f.Offers
 }
 
 // Nudged says whether the Keeper was called since the last Nudged.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"spike/luascripts/ledger"
-	"spike/shard"
 )
 
 // An offer is a claim that becomes its buyer's only if the ledger binds it to the buyer's key. It takes two slots in a row. The
@@ -30,28 +29,11 @@ func (r *record) key() (k ledger.IdempotencyKey) {
 	return k
 }
 
-// reserveTwo is reserve for an offer. first is the key's slot.
-func (r *Ring) reserveTwo() (first, second reservedSlot, ok bool) {
-	id := uint64(shard.CPU() & (len(r.lanes) - 1))
-	l := &r.lanes[id]
-	for {
-		pos := l.tail.Load()
-		if pos-l.head.Load() >= uint64(len(l.slot))-1 {
-			return reservedSlot{}, reservedSlot{}, false
-		}
-		if l.tail.CompareAndSwap(pos, pos+2) {
-			at := func(pos uint64) reservedSlot { return reservedSlot{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id} }
-			return at(pos), at(pos + 1), true
-		}
-	}
-}
-
-// left is the claims and offers in a dead process' Ring that the ledger has not answered for, in no order. torn counts
-// half-written slots.
+// left is the claims and offers in a dead process' Rings that the ledger has not answered for, in no order.
 type left struct {
-	claims []ledger.Claim
-	offers []Offer
-	torn   int
+	Claims []ledger.Claim
+	Offers []Offer
+	Torn   int // half-written slots, which only a machine's death leaves, and a changed length of the file
 }
 
 // lane reads a lane of `size` slots as far as it exists. Positions below head are free.
@@ -63,9 +45,9 @@ func (f *left) lane(slots []slot, size int, head uint64) {
 		switch here := turn > head && turn-head <= uint64(size) && (turn-1)&mask == uint64(i); {
 		case turn == 0, turn <= head:
 		case !here, s.sum != s.checksum(turn):
-			f.torn++
+			f.Torn++
 		case s.kind == claim:
-			f.claims = append(f.claims, s.Claim)
+			f.Claims = append(f.Claims, s.Claim)
 		case s.kind == offer:
 			f.offered(s, slots, (turn-2)&mask)
 		}
@@ -76,21 +58,21 @@ func (f *left) lane(slots []slot, size int, head uint64) {
 func (f *left) offered(s *slot, slots []slot, before uint64) {
 	turn := s.turn.Load() - 1
 	if before >= uint64(len(slots)) {
-		f.torn++
+		f.Torn++
 		return
 	}
 	k := &slots[before]
 	if k.turn.Load() != turn || k.kind != key || k.sum != k.checksum(turn) || k.Nonce != s.Nonce {
-		f.torn++
+		f.Torn++
 		return
 	}
-	f.offers = append(f.offers, Offer{s.Claim, k.key()})
+	f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
 }
 
-// all is claims and offers alike: the sold units of a lease.
-func (f *left) all() []ledger.Claim {
-	out := slices.Clip(f.claims)
-	for _, o := range f.offers {
+// All is claims and offers alike: the sold units of a lease.
+func (f *left) All() []ledger.Claim {
+	out := slices.Clip(f.Claims)
+	for _, o := range f.Offers {
 		out = append(out, o.Claim)
 	}
 	return out

@@ -80,13 +80,13 @@ type RingFile struct {
 }
 
 // NewRingFile is a RingFile at a path. No file may be there when the first Ring is made.
-func NewRingFile(path string, owner RingOwner) *RingFile { return &RingFile{path: path, owner: owner} }
+func NewRingFile(path string, owner RingOwner) *RingFile {
+	owner.Format = ringFormat
+	return &RingFile{path: path, owner: owner}
+}
 
 // Path is the path of the file, which may not exist yet.
 func (f *RingFile) Path() string { return f.path }
-
-// Owner is the owner of the file.
-func (f *RingFile) Owner() RingOwner { return f.owner }
 
 // Left is the content of the file, for its owner.
 func (f *RingFile) Left() *Left {
@@ -99,11 +99,7 @@ func (f *RingFile) Left() *Left {
 		l.Torn = 1
 		return l
 	}
-	found := left{}
-	o := f.owner
-	o.Format = ringFormat
-	found.read(o, aligned(mem))
-	l.Claims, l.Offers, l.Torn = found.claims, found.offers, found.torn
+	l.left.read(l.RingOwner, aligned(mem))
 	return l
 }
 
@@ -145,7 +141,6 @@ func (f *RingFile) sign() error {
 		return fmt.Errorf("lock: %w", err)
 	}
 	o := f.owner
-	o.Format = ringFormat
 	if err := o.here(f.file); err != nil {
 		return err
 	}

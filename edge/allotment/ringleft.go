@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"spike/luascripts/ledger"
 )
 
 // ErrRingLives says that a process has this ring. Only that process may settle its claims.
@@ -90,12 +88,10 @@ func started(pid int) (ticks uint64, there bool) {
 // Left is the claims in a ring file that the ledger has not answered for. While it is open, no other process reads the file.
 type Left struct {
 	RingOwner
-	Claims []ledger.Claim
-	Offers []Offer
-	Torn   int    // half-written slots, which only a machine's death leaves, and a changed length of the file
-	Doubt  string // why it does not prove that this is all its process has sold; "": it proves that
-	Whose  bool   // it is the very file of its process, not a copy
-	file   *os.File
+	left
+	Doubt string // why it does not prove that this is all its process has sold; "": it proves that
+	Whose bool   // it is the very file of its process, not a copy
+	file  *os.File
 }
 
 // ReadRing opens the ring file of a dead process. It fails with ErrRingLives or ErrRingFile. The file proves what was not sold
@@ -117,9 +113,6 @@ func ReadRing(path, boot string) (*Left, error) {
 // Close lets other processes read the file.
 func (l *Left) Close() { _ = l.file.Close() }
 
-// All is claims and offers alike.
-func (l *Left) All() []ledger.Claim { return (&left{claims: l.Claims, offers: l.Offers}).all() }
-
 func (l *Left) read(boot string) error {
 	switch err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 	case errors.Is(err, syscall.EWOULDBLOCK):
@@ -138,9 +131,7 @@ func (l *Left) read(boot string) error {
 	if l.RingOwner, err = readOwner(mem); err != nil {
 		return fmt.Errorf("%w: %w", ErrRingFile, err)
 	}
-	found := left{}
-	found.read(l.RingOwner, aligned(mem))
-	l.Claims, l.Offers, l.Torn = found.claims, found.offers, found.torn
+	l.left.read(l.RingOwner, aligned(mem))
 	l.judge(boot)
 	return nil
 }
@@ -191,7 +182,7 @@ func shapely(lanes, slots uint64) bool {
 func (f *left) read(o RingOwner, mem []byte) {
 	if o.Format == 1 {
 		if f.segment(mem[countOffset:], pageSize-countOffset, o.Lanes, o.Slots, 0) != len(mem)-countOffset {
-			f.torn++
+			f.Torn++
 		}
 		return
 	}
@@ -209,7 +200,7 @@ func (f *left) read(o RingOwner, mem []byte) {
 		count--
 	}
 	if count > 0 || at != len(mem) {
-		f.torn++
+		f.Torn++
 	}
 }
 

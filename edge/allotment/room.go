@@ -100,7 +100,7 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.maxSlots)}
 	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.maxSlots {
 		q.Slots = min(q.Slots*ringGrows, k.a.ring.maxSlots)
-		q.Lanes, _ = ringShape(1)
+		q.Lanes = cpuLanes()
 	}
 	if k.cfg.OneLane {
 		q.Lanes = 1

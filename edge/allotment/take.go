@@ -81,7 +81,7 @@ func SlowTake(a *Allotment, n uint32, nap func(func()), decided, told func(Sold,
 		told(Sold{}, Empty)
 		return
 	}
-	p, ok := a.ring.reserve()
+	p, ok := a.ring.reserve(1)
 	if !ok {
 		told(Sold{}, a.noSlot())
 		return

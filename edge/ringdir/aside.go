@@ -47,7 +47,7 @@ func (d *Dir) setAside(path string, why error, log zerolog.Logger) {
 	left, err := allotment.ReadRing(path, d.boot)
 	if err == nil {
 		defer left.Close()
-		if err = d.keep(left.RingOwner, left); err == nil {
+		if err = d.keep(left); err == nil {
 			err = os.Remove(path)
 		}
 	} else {
@@ -68,7 +68,8 @@ func cut(path string, size int64) error {
 }
 
 // keep writes the content of a ring for a person.
-func (d *Dir) keep(o allotment.RingOwner, left *allotment.Left) (err error) {
+func (d *Dir) keep(left *allotment.Left) (err error) {
+	o := left.RingOwner
 	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", o.Sale, o.Birth, o.Instance, ringSuffix+asideSuffix))
 	if strings.ContainsRune(o.Sale+o.Instance, filepath.Separator) {
 		path = filepath.Join(d.path, "unnamed"+ringSuffix+asideSuffix)

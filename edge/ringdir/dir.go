@@ -194,7 +194,7 @@ func (d *Dir) End(m allotment.RingMaker, refused, failed bool) error {
 	case failed:
 		return f.Forsake()
 	case refused:
-		return errors.Join(d.keep(f.Owner(), f.Left()), f.Drop())
+		return errors.Join(d.keep(f.Left()), f.Drop())
 	}
 	return f.Drop()
 }
