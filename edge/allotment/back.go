@@ -25,9 +25,8 @@ func (k *Keeper) giveBackOf(h *holding, ranges ledger.Ranges) {
 	}
 }
 
-func (k *Keeper) gaveBack(e Answer, q ledger.GiveBackRequest, failed bool) {
-	if failed {
-		k.returns.due = k.now.Add(retryFirst)
+func (k *Keeper) gaveBack(e Answer, q ledger.GiveBackRequest) {
+	if !k.returns.ended(k.now, e.Err) {
 		if k.cfg.Bounds.Lacks(RefillOnSilence) {
 			k.refill()
 		}

@@ -39,10 +39,10 @@ func (k *Keeper) poll() any {
 }
 
 // tended takes a call's answer, and sets the time of the next call.
-func (k *Keeper) tended(e Answer, failed bool) {
+func (k *Keeper) tended(e Answer) {
 	k.polling.busy, k.polling.dozed = false, false
 	k.polling.due = e.Sent.Add(k.pollEvery())
-	if failed {
+	if e.Err != nil {
 		return
 	}
 	reply := e.Reply.(ledger.TendReply)

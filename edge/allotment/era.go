@@ -62,9 +62,8 @@ func (k *Keeper) assertion() ledger.ReassertRequest {
 }
 
 // reasserted takes the ledger's answer to a re-assertion.
-func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest, failed bool) {
-	if failed {
-		k.recovery.due = k.now.Add(retryFirst)
+func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest) {
+	if !k.recovery.ended(k.now, e.Err) {
 		return
 	}
 	reply := e.Reply.(ledger.ReassertReply)
@@ -82,11 +81,11 @@ func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest, failed bool) {
 
 // attend makes a resting Keeper look until a look succeeds, if news had asked for one. An instance that has acted on answers must
 // say so in a new era while that may still count.
-func (k *Keeper) attend(failed bool, sent Instant) {
-	k.recovery.owes = failed && !k.view.known
-	k.polling.due = sent.Add(k.pollEvery())
+func (k *Keeper) attend(e Answer) {
+	k.recovery.owes = e.Err != nil && !k.view.known
+	k.polling.due = e.Sent.Add(k.pollEvery())
 	if k.recovery.owes {
-		k.polling.due = sent.Add(pollDone)
+		k.polling.due = e.Sent.Add(pollDone)
 	}
 }
 
@@ -100,8 +99,8 @@ func (k *Keeper) act(h ledger.Head) {
 // missing takes the news that the sale does not exist. If the ledger is in the known era, the sale is gone. A server of another
 // history may be the wrong one for a while, so units and claims wait for as long as a lease.
 func (k *Keeper) missing(err error) {
-	var r *ledger.Refusal
-	if !errors.Is(err, ledger.ErrBirth) && !errors.Is(err, ledger.ErrNoSale) || !errors.As(err, &r) {
+	r, refused := errors.AsType[*ledger.Refusal](err)
+	if !refused || !errors.Is(err, ledger.ErrBirth) && !errors.Is(err, ledger.ErrNoSale) {
 		k.recovery.absent = k.recovery.absent && err != nil
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/shard"
 )
 
 // Config is an edge's settings for one sale.
@@ -71,6 +72,20 @@ type Keeper struct {
 
 func newKeeper(cfg Config, a *Allotment) *Keeper {
 	return &Keeper{cfg: cfg, a: a, leasing: leasing{retry: retryFirst}}
+}
+
+// begin is the allotment of a sale whose newest view is head, and its Keeper. most is the slots of a lane of the largest Ring.
+func begin(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
+	lanes := 0 // one for each CPU
+	if cfg.OneLane {
+		lanes = 1
+	}
+	a := newAllotment(shard.New(lanes), newRings(nil, most), clock, cfg.Bounds)
+	k := newKeeper(cfg, a)
+	k.now = clock()
+	k.look(head, k.now)
+	k.demand.lastBuy = k.now
+	return a, k
 }
 
 // Event is one of Tick, Stop, News and Answer.

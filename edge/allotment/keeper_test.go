@@ -67,21 +67,21 @@ func execute(l ledger.Store, call any) (reply any, err error) {
 	ctx := context.Background()
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
-		return answer(l.Lease(ctx, benchSale, q))
+		return l.Lease(ctx, benchSale, q)
 	case ledger.RenewRequest:
-		return answer(l.Renew(ctx, benchSale, q))
+		return l.Renew(ctx, benchSale, q)
 	case ledger.SettleRequest:
-		return answer(l.Settle(ctx, benchSale, q))
+		return l.Settle(ctx, benchSale, q)
 	case ledger.GiveBackRequest:
-		return answer(l.GiveBack(ctx, benchSale, q))
+		return l.GiveBack(ctx, benchSale, q)
 	case ledger.TendRequest:
-		return answer(l.Tend(ctx, benchSale, q))
+		return l.Tend(ctx, benchSale, q)
 	case ledger.ReassertRequest:
-		return answer(l.Reassert(ctx, benchSale, q))
+		return l.Reassert(ctx, benchSale, q)
 	case OfferRequest:
-		return answer(l.Deduct(ctx, benchSale, q.Deduct))
+		return l.Deduct(ctx, benchSale, q.Deduct)
 	case RingRequest:
-		return answer(MemoryRings{}.Make(1, q.Slots, q.From))
+		return MemoryRings{}.Make(1, q.Slots, q.From)
 	case RingDrop:
 		return nil, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"spike/luascripts/ledger"
-	"spike/shard"
 )
 
 // An offer stays in the Ring until the ledger has said whose it is: its key's, or nobody's. Mostly the buyer's own Deduct gets
@@ -94,10 +93,10 @@ func (k *Keeper) hearOffers() {
 		switch k.a.heard(o.Nonce) {
 		case Bound:
 			k.a.forget(o.Nonce)
-			k.resolved(o.Fence, o.units())
+			k.resolved(o.Fence, unitsOf(o.Claim))
 		case Unbound:
 			k.a.forget(o.Nonce)
-			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: o.units()})
+			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: unitsOf(o.Claim)})
 		case Unknown:
 			rest = append(rest, o)
 		}
@@ -108,8 +107,6 @@ func (k *Keeper) hearOffers() {
 		k.freeAnswered()
 	}
 }
-
-func (o *offering) units() shard.Range { return shard.Range{Start: o.Serial, End: o.Serial + o.Count} }
 
 // freeAnswered frees all read slots, once the ledger has answered for all that was read.
 func (k *Keeper) freeAnswered() {

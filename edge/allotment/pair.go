@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"spike/luascripts/ledger"
-	"spike/shard"
 )
 
 // What a simulator needs, which is itself clock, network and buyers to an edge: a Runner's parts without its goroutines.
@@ -13,12 +12,7 @@ import (
 // CPU decides nothing.
 func NewPair(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
 	cfg.OneLane = true
-	a := newAllotment(shard.New(1), newRings(nil, most), clock, cfg.Bounds)
-	k := newKeeper(cfg, a)
-	k.now = clock()
-	k.look(head, k.now)
-	k.demand.lastBuy = k.now
-	return a, k
+	return begin(cfg, clock, head, most)
 }
 
 // Left is the claims and offers that a file of these Rings would have if its process were dead.

@@ -124,19 +124,6 @@ func (k *Keeper) nextRing() (at Instant, due bool) {
 	return k.room.due, true
 }
 
-// ringAnswered takes answers of the RingMaker.
-func (k *Keeper) ringAnswered(e Answer) bool {
-	switch e.Call.(type) {
-	case RingRequest:
-		k.ringMade(e)
-	case RingDrop:
-		k.room.dropping, k.room.dropSent = false, false
-	default:
-		return false
-	}
-	return true
-}
-
 // ringMade takes a Ring, or the reason why there is none.
 func (k *Keeper) ringMade(e Answer) {
 	k.room.busy = false
@@ -197,11 +184,8 @@ func (k *Keeper) shatter() {
 // shattered says that all readable claims of a failed file were read. Buyers that used it have ended.
 func (k *Keeper) shattered() bool { return k.room.broken && k.now.Sub(k.room.since) >= lastWords }
 
-// Broken says that the Ring's file has failed.
-func (k *Keeper) Broken() bool { return k.room.broken }
-
-// SealRings ends reserving in all Rings. It is true if no buyer has a reserved slot, so the Rings' memory may go.
-func (k *Keeper) SealRings() bool {
+// sealRings ends reserving in all Rings. It is true if no buyer has a reserved slot, so the Rings' memory may go.
+func (k *Keeper) sealRings() bool {
 	k.a.ring.withdraw()
 	k.a.ring.collect(1<<62, func(record) {})
 	return k.a.ring.unread() == 0
