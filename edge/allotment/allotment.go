@@ -61,16 +61,28 @@ type Sold struct {
 
 // Take sells n consecutive units. It takes no lock, allocates nothing and does no I/O. If it wins, it reads the clock once.
 func (a *Allotment) Take(n uint32, buyer ledger.Buyer) (Sold, Outcome) {
-	if a.stock.Empty() { // checked before a slot is spent
-		return Sold{}, Empty
-	}
-	p, ok := a.ring.reserve(1)
-	if !ok {
-		return Sold{}, a.noSlot()
+	p, outcome := a.reserve(1)
+	if outcome != Won {
+		return Sold{}, outcome
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
 	return a.publish(p, k, s, outcome)
+}
+
+// reserve reserves slots in a row for a Take: Won, unless it can only fail. Without a Ring there is nothing to sell.
+func (a *Allotment) reserve(slots uint64) (p reservedSlot, o Outcome) {
+	if a.stock.Empty() { // checked before a slot is spent
+		return p, Empty
+	}
+	p, ok := a.ring.reserve(slots)
+	switch {
+	case ok:
+		return p, Won
+	case a.ring.slots() == 0:
+		return p, Empty
+	}
+	return p, Full
 }
 
 // Verdict is the answer to every buy now, or nil while units may be had.
@@ -146,12 +158,9 @@ func (a *Allotment) wake() {
 
 // TakeSettled is Take for buys that are answered only after the ledger has answered. The channel gets the claim's verdict.
 func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledger.Verdict, Outcome) {
-	if a.stock.Empty() {
-		return Sold{}, nil, Empty
-	}
-	p, ok := a.ring.reserve(1)
-	if !ok {
-		return Sold{}, nil, a.noSlot()
+	p, outcome := a.reserve(1)
+	if outcome != Won {
+		return Sold{}, nil, outcome
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
@@ -162,11 +171,8 @@ func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledg
 		a.waiters[s.Nonce] = told
 		a.mu.Unlock()
 	}
-	ok = p.publish(k, s.Claim)
+	s, outcome = a.publish(p, k, s, outcome)
 	a.wake()
-	if !ok {
-		return Sold{}, nil, Full
-	}
 	return s, told, outcome
 }
 

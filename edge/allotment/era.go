@@ -30,9 +30,7 @@ func (k *Keeper) outlived(h *holding) bool {
 
 // disclaim lets go of a lease's unsold units. Sold units stay to be settled, and the lease stays with them.
 func (k *Keeper) disclaim(h *holding) {
-	if !h.lapsed {
-		k.withdraw(h)
-	}
+	k.withdraw(h)
 	for _, r := range h.parked {
 		h.rest.CutAll(r)
 	}

@@ -314,13 +314,9 @@ func (k *Keeper) Next() Instant {
 	}
 	earliest(k.polls(), k.pollAt())
 	earliest(k.wantsLease() && !k.roomless(), k.leasing.due)
-	if at, due := k.nextRing(); due {
-		earliest(true, at)
-	}
+	earliest(k.nextRing())
 	earliest(len(k.a.ring.list()) > 0 && !k.room.dropping && k.holdsNothing(), k.room.held.Add(ringRest))
-	if at, due := k.nextOffer(); due {
-		earliest(true, at)
-	}
+	earliest(k.nextOffer())
 	earliest(k.unsure(), k.now.Add(recheck))
 	waiting := func(on bool, c call) { earliest(on && !c.busy, c.due) }
 	waiting(k.needsReassert(), k.recovery.call)

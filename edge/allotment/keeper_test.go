@@ -495,7 +495,7 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 
 // While the doors are shut an edge holds nothing, and the claims from before are settled.
 func TestShutDoorsEmptyTheEdge(t *testing.T) {
-	for _, to := range []string{"paused", "closed"} {
+	for to, reason := range map[string]Reason{"paused": Paused, "closed": Closed} {
 		b := newBench(t, ledger.CreateRequest{Total: 640})
 		b.fill()
 		b.buy()
@@ -507,7 +507,7 @@ func TestShutDoorsEmptyTheEdge(t *testing.T) {
 		if a := b.audit(); a.Leased != 0 || a.Pending != 1 || b.a.Stock() != 0 {
 			t.Errorf("%s: %+v, %d here", to, a, b.a.Stock())
 		}
-		if v := b.a.Verdict(); v == nil || v.Reason != doors[doorOf(to)] {
+		if v := b.a.Verdict(); v == nil || v.Reason != reason {
 			t.Errorf("%s: buyers hear %+v", to, v)
 		}
 	}

@@ -36,12 +36,9 @@ type offering struct {
 // TakeOffered is Take for a buyer with a key. The buyer must not be told before the ledger binds the claim to the key. The caller
 // must pass the ledger's answer to Heard.
 func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.IdempotencyKey) (Sold, Outcome) {
-	if a.stock.Empty() {
-		return Sold{}, Empty
-	}
-	first, ok := a.ring.reserve(2)
-	if !ok {
-		return Sold{}, a.noSlot()
+	first, outcome := a.reserve(2)
+	if outcome != Won {
+		return Sold{}, outcome
 	}
 	p := first.next()
 	s, kind, outcome := a.take(n, p)
@@ -53,7 +50,7 @@ func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.Idempoten
 		a.offered[s.Nonce] = Unknown
 		a.mu.Unlock()
 	}
-	ok = first.publish(before, keyRecord(s.Claim, k))
+	ok := first.publish(before, keyRecord(s.Claim, k))
 	if ok = p.publish(kind, s.Claim) && ok; !ok {
 		s, outcome = Sold{}, Full
 	}
@@ -74,16 +71,15 @@ func (a *Allotment) Heard(c ledger.Claim, what Reply) {
 	}
 }
 
+// heard is the ledger's answer about an offer. It is told once.
 func (a *Allotment) heard(nonce uint64) Reply {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.offered[nonce]
-}
-
-func (a *Allotment) forget(nonce uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.offered, nonce)
+	what := a.offered[nonce]
+	if what != Unknown {
+		delete(a.offered, nonce)
+	}
+	return what
 }
 
 // hearOffers lets go of offers whose answer is known.
@@ -92,10 +88,8 @@ func (k *Keeper) hearOffers() {
 	for _, o := range k.claims.offers {
 		switch k.a.heard(o.Nonce) {
 		case Bound:
-			k.a.forget(o.Nonce)
 			k.resolved(o.Fence, unitsOf(o.Claim))
 		case Unbound:
-			k.a.forget(o.Nonce)
 			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: unitsOf(o.Claim)})
 		case Unknown:
 			rest = append(rest, o)
@@ -147,13 +141,13 @@ func DeductOffer(birth uint64, o Offer) ledger.DeductRequest {
 }
 
 // nextOffer is when the next question is due.
-func (k *Keeper) nextOffer() (at Instant, due bool) {
+func (k *Keeper) nextOffer() (due bool, at Instant) {
 	for _, o := range k.claims.offers {
 		if !o.asking && (!due || o.next.Before(at)) {
-			at, due = o.next, true
+			due, at = true, o.next
 		}
 	}
-	return at, due
+	return due, at
 }
 
 // offerAnswered takes the ledger's answer about an offer.

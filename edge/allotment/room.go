@@ -110,18 +110,18 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 }
 
 // nextRing is when the next Ring is to be made, if one is.
-func (k *Keeper) nextRing() (at Instant, due bool) {
+func (k *Keeper) nextRing() (due bool, at Instant) {
 	switch {
 	case k.room.busy, k.room.dropping, k.stopping:
-		return at, false
+		return false, at
 	case k.ringNeed(false) > 0:
-		return k.room.due, true
+		return true, k.room.due
 	case !k.wantsLease() || k.ringNeed(true) == 0:
-		return at, false
+		return false, at
 	case k.room.due.Before(k.leasing.due):
-		return k.leasing.due, true
+		return true, k.leasing.due
 	}
-	return k.room.due, true
+	return true, k.room.due
 }
 
 // ringMade takes a Ring, or the reason why there is none.
@@ -189,14 +189,6 @@ func (k *Keeper) sealRings() bool {
 	k.a.ring.withdraw()
 	k.a.ring.collect(1<<62, func(record) {})
 	return k.a.ring.unread() == 0
-}
-
-// noSlot is the outcome of a Take without a slot. Without a Ring there is nothing to sell.
-func (a *Allotment) noSlot() Outcome {
-	if a.ring.slots() == 0 {
-		return Empty
-	}
-	return Full
 }
 
 // Growing says that a buyer without a slot may wait for one, because the Ring can grow.

@@ -228,14 +228,17 @@ func (k *Keeper) publish(t *Table) {
 // lapse takes the serials of leases whose time to sell is over out of the Stock.
 func (k *Keeper) lapse() {
 	for _, h := range k.leases {
-		if !h.lapsed && !h.term.Load().open(k.now) {
+		if !h.term.Load().open(k.now) {
 			k.withdraw(h)
 		}
 	}
 }
 
-// withdraw parks a lease's units that are still in the Stock.
+// withdraw parks a lease's units that are still in the Stock, unless it did so before.
 func (k *Keeper) withdraw(h *holding) {
+	if h.lapsed {
+		return
+	}
 	h.lapsed = true
 	for _, r := range h.ranges {
 		for _, got := range k.a.stock.Withdraw(r) {
@@ -298,9 +301,7 @@ func (k *Keeper) revive(h *holding) {
 }
 
 func (k *Keeper) drop(h *holding) {
-	if !h.lapsed {
-		k.withdraw(h)
-	}
+	k.withdraw(h)
 	h.end()
 	k.release(h)
 }
@@ -349,9 +350,7 @@ func (k *Keeper) retire(units shard.Range) {
 			continue
 		}
 		h.doubted = true
-		if !h.lapsed {
-			k.withdraw(h)
-		}
+		k.withdraw(h)
 		k.giveBackOf(h, h.parked)
 		h.parked = nil
 	}

@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -71,12 +72,12 @@ func TestJudge(t *testing.T) {
 		}
 		k.view = view{Head: c.view, known: c.known, exhausted: c.exhausted, down: c.down, refused: c.refused}
 		got := k.judge()
-		if !got.same(c.want) || !c.want.same(got) {
+		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 		before := a.Changed()
 		k.settleVerdict()
-		if v := a.Verdict(); !v.same(got) {
+		if v := a.Verdict(); !reflect.DeepEqual(v, got) {
 			t.Errorf("%s: published %+v", c.name, v)
 		}
 		if changed := closed(before); changed != (got != nil) {
