@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,10 +51,11 @@ func newSigningKey(key []byte) *signingKey {
 	return k
 }
 
-func (k *signingKey) made(raw *[tokenSize]byte) bool {
+// made says whether this key made the MAC behind the body.
+func (k *signingKey) made(raw []byte, body int) bool {
 	w := k.pool.Get().(*signing)
-	sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...))
-	same := hmac.Equal(sealed[tokenBody:], raw[tokenBody:])
+	sealed := w.seal(append(w.raw[:0], raw[:body]...), len(raw))
+	same := hmac.Equal(sealed[body:], raw[body:])
 	k.pool.Put(w)
 	return same
 }
@@ -118,10 +120,8 @@ func fits(keys [][]byte, key []byte) error {
 	if len(keys) == MaxKeys {
 		return errKeyMany
 	}
-	for _, k := range keys {
-		if bytes.Equal(k, key) {
-			return errKeyAgain
-		}
+	if slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) }) {
+		return errKeyAgain
 	}
 	return nil
 }
