@@ -47,7 +47,7 @@ type Server struct {
 	v1        *answer.Format
 	signer    *token.Signer
 	who       *identity.Who
-	refusals  *identity.Refusals
+	refusals  identity.Refusals
 	cors      *cors // nil: pages of other sites may not buy
 	decisions *decisions
 
