@@ -152,7 +152,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
 	go func() {
-		ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(entry, limits), Plain: s.answerPlain})
+		ended <- front.Serve(listener.Coarse{Listener: limits.Listener(entry), Plain: s.answerPlain})
 	}()
 	back := s.operators().Server()
 	if side != nil {
