@@ -214,13 +214,12 @@ func (s *Server) front() *fasthttp.Server {
 
 // keepDate keeps the date of wire's answers.
 func (s *Server) keepDate() {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	tick := time.Tick(time.Second)
 	for {
 		select {
 		case <-s.life.Done():
 			return
-		case now := <-tick.C:
+		case now := <-tick:
 			s.wire.Tick(now)
 		}
 	}

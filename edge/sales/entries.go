@@ -107,13 +107,8 @@ func (e *Entrants) Forget() {
 	e.entered = nil
 }
 
-// entering takes entries.
-type entering interface {
-	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
-}
-
 // call makes calls until no round waits.
-func (e *Entrants) call(life context.Context, store entering, sale string, birth uint64) {
+func (e *Entrants) call(life context.Context, store Store, sale string, birth uint64) {
 	for r := e.take(); r != nil; r = e.take() {
 		r.reply, r.err = store.EnterDraw(context.WithoutCancel(life), sale, ledger.EnterRequest{Birth: birth, Buyers: r.buyers})
 		e.finish(r)
@@ -128,12 +123,10 @@ func (s *Registry) Enter(sale *Sale, b ledger.Buyer, most time.Duration) (ledger
 	if call && !s.Running.Start(func() { e.call(s.life, s.cfg.Store, sale.Name, sale.Birth) }) {
 		return ledger.EnterReply{}, ledger.ErrDown // this edge stops
 	}
-	late := time.NewTimer(most)
-	defer late.Stop()
 	select {
 	case <-r.done:
 		return r.reply, r.err
-	case <-late.C:
+	case <-time.After(most):
 	case <-s.life.Done():
 	}
 	return ledger.EnterReply{}, ledger.ErrDown

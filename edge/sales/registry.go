@@ -20,7 +20,7 @@ import (
 type Store interface {
 	allotment.Store
 	ringdir.Store
-	entering
+	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
 	Revision(ctx context.Context, sale string) (string, error)
 	Born(ctx context.Context, birth uint64) (ledger.Found, error)
 	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
