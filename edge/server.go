@@ -233,8 +233,8 @@ var tooMany = listener.Refusals{
 
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
-	return admin.New(admin.Config{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.reservations.confirm, Metrics: s.registry()})
+	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
+		Confirm: s.reservations.confirm, Metrics: s.registry()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

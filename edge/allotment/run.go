@@ -119,7 +119,8 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 }
 
 // ask makes one call to the ledger, and counts it.
-func ask[Q, R any](ctx context.Context, r *Runner, kind string, do func(context.Context, string, Q) (R, error), q Q) (any, error) {
+func ask[Q, R any](ctx context.Context, r *Runner, kind string, do func(context.Context, string, Q) (R, error),
+	q Q) (any, error) {
 	r.calls[slices.Index(callKinds[:], kind)].Add(1)
 	return do(ctx, r.keeper.cfg.Sale, q)
 }
