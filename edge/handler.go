@@ -18,7 +18,7 @@ import (
 
 // handle handles every request that fasthttp reads.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	if s.cors == nil || !s.cors.preflight(&ctx.Request, &ctx.Response) {
+	if len(s.cors) == 0 || !s.cors.preflight(&ctx.Request, &ctx.Response) {
 		s.serve(ctx)
 	}
 	s.finish(&ctx.Request, &ctx.Response)
@@ -27,7 +27,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // finish adds the headers that all answers have.
 func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	answer.ForbidStoring(to)
-	if s.cors != nil {
+	if len(s.cors) > 0 {
 		s.cors.mark(q, to)
 	}
 }

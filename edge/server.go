@@ -48,7 +48,7 @@ type Server struct {
 	signer    *token.Signer
 	who       *identity.Who
 	refusals  identity.Refusals
-	cors      *cors // nil: pages of other sites may not buy
+	cors      cors // none: pages of other sites may not buy
 	decisions *decisions
 
 	reservations *reservations
@@ -87,7 +87,7 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
 	}
-	defer s.decisions.close()
+	defer s.decisions.finish()
 	buyers, err := listener.Listen(cfg.Listen)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func openRings(ctx context.Context, path string, store Store) (*ringdir.Dir, err
 
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
-		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
+		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life}
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)

@@ -31,7 +31,6 @@ const (
 	otherFiles   = 256                    // files kept for the store, the rings, the operators
 	Few          = 4096                   // with fewer connections an edge warns at its start
 	FilesMost    = 1 << 20                // files, even if the system allows more
-	fewFiles     = 1024                   // the limit on files if the system does not tell it
 	turnedAway   = 100 * time.Millisecond // how long writing a refusal may take
 	acceptPause  = 10 * time.Millisecond  // after Accept has failed for a moment
 )
@@ -57,9 +56,7 @@ func (s *Limits) Most() int { return s.most }
 // NewLimits computes the limits from the number of files that this process may open.
 func NewLimits(exempt func(net.Addr) bool, no Refusals) *Limits {
 	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		files.Cur = fewFiles
-	}
+	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) // cannot fail: the resource is known, and the memory is ours
 	most := max(int(min(files.Cur, FilesMost))-otherFiles, 4)
 	return &Limits{most: most, each: min(maxPerSource, most/4), exempt: exempt, no: no, from: map[netip.Addr]int{}}
 }
