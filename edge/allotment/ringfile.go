@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,6 +58,8 @@ type RingMaker interface {
 	Make(lanes, slots int, from uint64) (*Ring, error)
 	// Drop lets go of all Rings. The caller must make sure that no goroutine touches them, and that nothing in them is needed.
 	Drop() error
+	// Path is the path of the Rings' file, which may not exist yet; "": they have none.
+	Path() string
 }
 
 // MemoryRings are lost with the process.
@@ -69,6 +72,9 @@ func (MemoryRings) Make(lanes, slots int, from uint64) (*Ring, error) {
 
 // Drop implements RingMaker.
 func (MemoryRings) Drop() error { return nil }
+
+// Path implements RingMaker.
+func (MemoryRings) Path() string { return "" }
 
 // RingFile makes Rings in a file. The file exists from the first Ring until Drop.
 type RingFile struct {
@@ -85,7 +91,7 @@ func NewRingFile(path string, owner RingOwner) *RingFile {
 	return &RingFile{path: path, owner: owner}
 }
 
-// Path is the path of the file, which may not exist yet.
+// Path implements RingMaker.
 func (f *RingFile) Path() string { return f.path }
 
 // Left is the content of the file, for its owner.
@@ -174,8 +180,8 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 	r := ringOver(slotsIn(mem, pageSize, lanes*slots), lanes)
 	r.mem, r.heads = mem, headsIn(mem, headsOffset, lanes)
 	ok := r.shape(lanes, slots, from)
-	count := wordBytes(uint64(len(f.maps) + 1))
-	if _, err = f.file.WriteAt(count[:], countOffset); err != nil || !ok {
+	count := binary.NativeEndian.AppendUint64(nil, uint64(len(f.maps)+1))
+	if _, err = f.file.WriteAt(count, countOffset); err != nil || !ok {
 		return nil, errors.Join(err, syscall.Munmap(mem))
 	}
 	f.maps, f.size = append(f.maps, mem), f.size+int64(size)
@@ -216,17 +222,12 @@ func (f *RingFile) Forsake() error {
 
 // slotsIn is n slots of a file, from an offset on.
 func slotsIn(mem []byte, at, n int) []slot {
-	if n == 0 {
-		return nil
-	}
 	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[at])), n)
 }
 
 func headsIn(mem []byte, at, n int) []atomic.Uint64 {
 	return unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[at])), n)
 }
-
-func wordBytes(n uint64) [8]byte { return *(*[8]byte)(unsafe.Pointer(&n)) }
 
 // aligned is a copy of a file's bytes that begins at a word's boundary.
 func aligned(text []byte) []byte {

@@ -14,7 +14,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/luascripts/ledger"
 )
 
 // A ring that the ledger did not take is kept for a person, as lines of JSON: the ring's owner, and its claims. The number of
@@ -90,15 +89,11 @@ func (d *Dir) keep(left *allotment.Left) (err error) {
 		if err != nil || i == maxClaims {
 			break
 		}
-		err = out.Encode(asideOf(c, i >= len(left.Claims)))
+		err = out.Encode(asideClaim{Serial: c.Serial, Count: c.Count, Fence: c.Fence, Nonce: c.Nonce, Expiry: c.Expiry,
+			Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: i >= len(left.Claims)})
 	}
 	d.thin()
 	return errors.Join(err, w.Flush(), f.Close())
-}
-
-func asideOf(c ledger.Claim, keyed bool) asideClaim {
-	return asideClaim{Serial: c.Serial, Count: c.Count, Fence: c.Fence, Nonce: c.Nonce, Expiry: c.Expiry,
-		Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: keyed}
 }
 
 // thin removes the oldest files if there are too many.

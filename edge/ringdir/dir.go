@@ -95,12 +95,8 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 
 // Store is the part of a store that rings of earlier processes need.
 type Store interface {
+	allotment.Store
 	Identity(ctx context.Context) (string, error)
-	Renew(ctx context.Context, sale string, r ledger.RenewRequest) (ledger.RenewReply, error)
-	Settle(ctx context.Context, sale string, r ledger.SettleRequest) (ledger.SettleReply, error)
-	Deduct(ctx context.Context, sale string, r ledger.DeductRequest) (ledger.DeductReply, error)
-	Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
-	Reassert(ctx context.Context, sale string, r ledger.ReassertRequest) (ledger.ReassertReply, error)
 	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 }
 
@@ -175,14 +171,6 @@ func (d *Dir) HasRoom(q allotment.RingRequest) bool {
 	f := allotment.NewRingFile(path, allotment.RingOwner{Boot: d.boot})
 	_, err := f.Make(q.Lanes, q.Slots, 0)
 	return errors.Join(err, f.Drop()) == nil
-}
-
-// Name is the path of the file of Rings, or "".
-func (d *Dir) Name(m allotment.RingMaker) string {
-	if f, is := m.(*allotment.RingFile); is {
-		return f.Path()
-	}
-	return ""
 }
 
 // End ends a sale's Rings. No goroutine may use them any more. If the ledger has refused claims, they are kept for a person.

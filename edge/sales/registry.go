@@ -18,7 +18,6 @@ import (
 
 // Store is the part of a store that sales need.
 type Store interface {
-	allotment.Store
 	ringdir.Store
 	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
 	Revision(ctx context.Context, sale string) (string, error)
@@ -161,7 +160,7 @@ func (s *Registry) run(life context.Context, sale *Sale) {
 	s.lost.Add(sale.Lost())
 	switch {
 	case errors.Is(err, allotment.ErrRing):
-		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", s.cfg.Rings.Name(sale.rings)).
+		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", sale.rings.Path()).
 			Msg("sale ended here, and begins anew: its ring's file was cut short, or its disk is full")
 	case err != nil:
 		s.cfg.Log.Warn().Err(err).Str("sale", sale.Name).Uint64("claims_lost", sale.Lost()).Msg("sale ended here")
