@@ -55,12 +55,8 @@ func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	if l == nil || err != nil {
 		return nil, err
 	}
-	return visitors().Listener(l), nil
-}
-
-// visitors exempts connections of this machine from the limit of one source.
-func visitors() *listener.Visitors {
-	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
+	// connections of this machine are exempt from the limit of one source
+	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts).Listener(l), nil
 }
 
 // Server is the HTTP server for the listener that Listen has opened.

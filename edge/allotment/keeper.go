@@ -316,7 +316,9 @@ func (k *Keeper) Next() Instant {
 	earliest(k.wantsLease() && !k.roomless(), k.leasing.due)
 	earliest(k.nextRing())
 	earliest(len(k.a.ring.list()) > 0 && !k.room.dropping && k.holdsNothing(), k.room.held.Add(ringRest))
-	earliest(k.nextOffer())
+	for _, o := range k.claims.offers {
+		earliest(!o.asking, o.next)
+	}
 	earliest(k.unsure(), k.now.Add(recheck))
 	waiting := func(on bool, c call) { earliest(on && !c.busy, c.due) }
 	waiting(k.needsReassert(), k.recovery.call)

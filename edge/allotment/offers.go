@@ -1,13 +1,37 @@
 package allotment
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
 
 	"spike/luascripts/ledger"
 )
 
+// An offer is a claim that becomes its buyer's only if the ledger binds it to the buyer's key. It takes two slots in a row. The
+// key's slot is published first, so that an offer is never without its key.
+//
 // An offer stays in the Ring until the ledger has said whose it is: its key's, or nobody's. Mostly the buyer's own Deduct gets
 // that answer. Otherwise the Keeper asks until it has the answer. An offer is never settled as a claim whose buyer was told.
+
+// Offer is a claim, and the key that it is offered to.
+type Offer struct {
+	ledger.Claim
+	Key ledger.IdempotencyKey
+}
+
+// keyRecord is a key in the form of a slot. The key takes the space of expiry and buyer, under the offer's fence and nonce.
+func keyRecord(c ledger.Claim, key ledger.IdempotencyKey) ledger.Claim {
+	c.Expiry = int64(binary.BigEndian.Uint64(key[:8]))
+	copy(c.Buyer[:], key[8:])
+	return c
+}
+
+func (r *record) key() (k ledger.IdempotencyKey) {
+	binary.BigEndian.PutUint64(k[:8], uint64(r.Expiry))
+	copy(k[8:], r.Buyer[:])
+	return k
+}
 
 // Reply is what is known about an offer.
 type Reply int
@@ -84,20 +108,19 @@ func (a *Allotment) heard(nonce uint64) Reply {
 
 // hearOffers lets go of offers whose answer is known.
 func (k *Keeper) hearOffers() {
-	var rest []*offering
-	for _, o := range k.claims.offers {
-		switch k.a.heard(o.Nonce) {
+	before := len(k.claims.offers)
+	k.claims.offers = slices.DeleteFunc(k.claims.offers, func(o *offering) bool {
+		what := k.a.heard(o.Nonce)
+		switch what {
 		case Bound:
 			k.resolved(o.Fence, unitsOf(o.Claim))
 		case Unbound:
 			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: unitsOf(o.Claim)})
 		case Unknown:
-			rest = append(rest, o)
 		}
-	}
-	done := len(rest) < len(k.claims.offers)
-	k.claims.offers = rest
-	if done {
+		return what != Unknown
+	})
+	if len(k.claims.offers) < before {
 		k.freeAnswered()
 	}
 }
@@ -138,16 +161,6 @@ func (k *Keeper) askOffers() (calls []any) {
 func DeductOffer(birth uint64, o Offer) ledger.DeductRequest {
 	return ledger.DeductRequest{Party: ledger.Party{Birth: birth}, N: o.Count, Nonce: o.Nonce, Buyer: o.Buyer, Key: o.Key,
 		Offer: o.Claim}
-}
-
-// nextOffer is when the next question is due.
-func (k *Keeper) nextOffer() (due bool, at Instant) {
-	for _, o := range k.claims.offers {
-		if !o.asking && (!due || o.next.Before(at)) {
-			due, at = true, o.next
-		}
-	}
-	return due, at
 }
 
 // offerAnswered takes the ledger's answer about an offer.

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"spike/luascripts/ledger"
 )
 
 // ErrRingLives says that a process has this ring. Only that process may settle its claims.
@@ -211,4 +214,53 @@ func (f *left) segment(mem []byte, first, lanes, slots, heads int) int {
 		}
 	}
 	return first + lanes*slots*slotSize
+}
+
+// left is the claims and offers in a dead process' Rings that the ledger has not answered for, in no order.
+type left struct {
+	Claims []ledger.Claim
+	Offers []Offer
+	Torn   int // half-written slots, which only a machine's death leaves, and a changed length of the file
+}
+
+// lane reads a lane of `size` slots as far as it exists. Positions below head are free.
+func (f *left) lane(slots []slot, size int, head uint64) {
+	mask := uint64(size - 1)
+	for i := range slots {
+		s := &slots[i]
+		turn := s.turn.Load()
+		switch here := turn > head && turn-head <= uint64(size) && (turn-1)&mask == uint64(i); {
+		case turn == 0, turn <= head:
+		case !here, s.sum != s.checksum(turn):
+			f.Torn++
+		case s.kind == claim:
+			f.Claims = append(f.Claims, s.Claim)
+		case s.kind == offer:
+			f.offered(s, slots, (turn-2)&mask)
+		}
+	}
+}
+
+// offered adds an offer, if its key is in the slot before.
+func (f *left) offered(s *slot, slots []slot, before uint64) {
+	turn := s.turn.Load() - 1
+	if before >= uint64(len(slots)) {
+		f.Torn++
+		return
+	}
+	k := &slots[before]
+	if k.turn.Load() != turn || k.kind != key || k.sum != k.checksum(turn) || k.Nonce != s.Nonce {
+		f.Torn++
+		return
+	}
+	f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
+}
+
+// All is claims and offers alike: the sold units of a lease.
+func (f *left) All() []ledger.Claim {
+	out := slices.Clip(f.Claims)
+	for _, o := range f.Offers {
+		out = append(out, o.Claim)
+	}
+	return out
 }
