@@ -1,12 +1,15 @@
 package sales
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"spike/luascripts/ledger"
 )
@@ -27,7 +30,7 @@ const (
 type Snapshots struct {
 	sales *Registry
 
-	first, again *pacer // of looks at sales that are not shown yet, and at shown ones
+	first, again *rate.Limiter // of looks at sales that are not shown yet, and at shown ones
 	looks        *lookup[string, *stock]
 
 	room  sync.RWMutex
@@ -53,8 +56,8 @@ func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 
 
 // NewSnapshots shows the sales that the registry allows.
 func NewSnapshots(sales *Registry) *Snapshots {
-	s := &Snapshots{sales: sales, first: newPacer(snapMost, snapBurst), again: newPacer(snapMost, snapBurst),
-		shown: map[string]*stock{}}
+	s := &Snapshots{sales: sales, first: rate.NewLimiter(snapMost, snapBurst),
+		again: rate.NewLimiter(snapMost, snapBurst), shown: map[string]*stock{}}
 	s.looks = newLookup(&lookup[string, *stock]{Life: sales.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep,
 		Lasts: refusedLasts})
 	return s
@@ -90,7 +93,7 @@ func (s *Snapshots) renew(st *stock, now time.Time) {
 	if !st.tried.CompareAndSwap(was, now.UnixNano()) {
 		return
 	}
-	if _, ok := s.again.take(now, 0); !ok {
+	if !s.again.AllowN(now, 1) {
 		st.tried.Store(was)
 		return
 	}
@@ -137,16 +140,12 @@ func (s *Snapshots) drop(st *stock) {
 
 // turn waits until the store may be asked for another sale.
 func (s *Snapshots) turn(string) (none *stock, known bool, err error) {
-	turn, ok := s.first.take(time.Now(), lookWait)
-	if !ok {
-		return nil, false, ErrBusy
+	ctx, cancel := context.WithTimeout(s.sales.life, lookWait)
+	defer cancel()
+	if s.first.Wait(ctx) != nil {
+		err = ErrBusy
 	}
-	select {
-	case <-time.After(turn):
-		return nil, false, nil
-	case <-s.sales.life.Done():
-		return nil, false, s.sales.life.Err()
-	}
+	return nil, false, err
 }
 
 // begin takes a sale's first snapshot.
