@@ -32,10 +32,6 @@ func framing(h *fasthttp.RequestHeader) (as fasthttp.RequestConfig) {
 
 func isDoublyFramed(h *fasthttp.RequestHeader) bool { return string(h.RequestURI()) == doublyFramed }
 
-func malformed(why string) answer.Reply {
-	return answer.NewProblem(fasthttp.StatusBadRequest, "malformed", why).Reply()
-}
-
 // unread answers a request that fasthttp could not read.
 func unread(ctx *fasthttp.RequestCtx, err error) {
 	send(&ctx.Response, answer.Unread(err, "this is not an HTTP request"))

@@ -138,7 +138,8 @@ func send(to *fasthttp.Response, r answer.Reply) { r.Send(to) }
 func (s *Server) route(ctx *fasthttp.RequestCtx) {
 	if isDoublyFramed(&ctx.Request.Header) {
 		ctx.SetConnectionClose()
-		send(&ctx.Response, malformed("Content-Length and Transfer-Encoding do not go together"))
+		send(&ctx.Response, answer.NewProblem(fasthttp.StatusBadRequest, "malformed",
+			"Content-Length and Transfer-Encoding do not go together").Reply())
 		return
 	}
 	path := ctx.Path()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 
 	"spike/luascripts/ledger"
@@ -98,9 +99,7 @@ const sealed = 1 << 63
 // seal ends reserving. A buyer with a reserved slot still publishes it.
 func (r *Ring) seal() {
 	for i := range r.lanes {
-		l := &r.lanes[i]
-		for pos := l.tail.Load(); pos&sealed == 0 && !l.tail.CompareAndSwap(pos, pos|sealed); pos = l.tail.Load() {
-		}
+		r.lanes[i].tail.Or(sealed)
 	}
 }
 
@@ -166,7 +165,7 @@ func (r *Ring) collect(n int, f func(record)) int {
 }
 
 func (r *Ring) collectLane(i, n int, f func(record)) int {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	l := &r.lanes[i]
 	for n > 0 {
 		s := l.at(r.next[i])
@@ -191,7 +190,7 @@ func (r *Ring) collectLane(i, n int, f func(record)) int {
 
 // free frees all slots that were read.
 func (r *Ring) free() {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	for i := range r.lanes {
 		r.lanes[i].head.Store(r.next[i])
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"unsafe" // used only here: a file seen as slots
@@ -100,12 +102,12 @@ func (f *RingFile) Left() *Left {
 	if f.file == nil {
 		return l
 	}
-	mem := make([]byte, f.size)
-	if _, err := f.file.ReadAt(mem, 0); err != nil {
+	mem, err := aligned(f.file, f.size)
+	if err != nil {
 		l.Torn = 1
 		return l
 	}
-	l.left.read(l.RingOwner, aligned(mem))
+	l.left.read(l.RingOwner, mem)
 	return l
 }
 
@@ -190,7 +192,7 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 
 // shape writes a segment's head for readers. It is false if the file has failed already.
 func (r *Ring) shape(lanes, slots int, from uint64) bool {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	words := headsIn(r.mem, 0, 2)
 	words[0].Store(uint64(lanes))
 	words[1].Store(uint64(slots))
@@ -214,10 +216,8 @@ func (f *RingFile) Drop() error {
 
 // Forsake lets go of a file that has failed. Its memory stays mapped, because a goroutine may still use it.
 func (f *RingFile) Forsake() error {
-	if f.file == nil {
-		return nil
-	}
-	return errors.Join(os.Remove(f.path), f.file.Close())
+	f.maps = nil
+	return f.Drop()
 }
 
 // slotsIn is n slots of a file, from an offset on.
@@ -229,10 +229,10 @@ func headsIn(mem []byte, at, n int) []atomic.Uint64 {
 	return unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[at])), n)
 }
 
-// aligned is a copy of a file's bytes that begins at a word's boundary.
-func aligned(text []byte) []byte {
-	words := make([]uint64, (len(text)+7)/8+1)
-	out := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(text))
-	copy(out, text)
-	return out
+// aligned is the bytes of a file. They begin at a word's boundary.
+func aligned(file io.ReaderAt, size int64) ([]byte, error) {
+	words := make([]uint64, (size+7)/8+1)
+	mem := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size)
+	_, err := file.ReadAt(mem, 0)
+	return mem, err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -124,14 +123,14 @@ func (l *Left) read(boot string) error {
 	if err != nil || info.Size() > maxRingFile || !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: %w", ErrRingFile, errors.Join(err, errors.New("no file, or too large")))
 	}
-	mem, err := io.ReadAll(io.LimitReader(l.file, maxRingFile))
+	mem, err := aligned(l.file, info.Size())
 	if err != nil {
 		return err
 	}
 	if l.RingOwner, err = readOwner(mem); err != nil {
 		return fmt.Errorf("%w: %w", ErrRingFile, err)
 	}
-	l.left.read(l.RingOwner, aligned(mem))
+	l.left.read(l.RingOwner, mem)
 	l.judge(boot)
 	return nil
 }

@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 
@@ -137,7 +138,7 @@ func (s *rings) Left() []ledger.Claim {
 }
 
 func (r *Ring) left(f *left) {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	for i := range r.lanes {
 		f.lane(r.lanes[i].slot, len(r.lanes[i].slot), r.lanes[i].head.Load())
 	}
