@@ -115,14 +115,14 @@ func (b badRequest) Error() string { return b.field + ": " + b.why }
 
 // newSale is the body of POST /api/v1/sales.
 type newSale struct {
-	Sale    string  `json:"sale"`
-	Total   uint64  `json:"total"`
-	Hold    *string `json:"hold"`
-	Limit   uint32  `json:"limit_per_buyer"`
-	Opens   string  `json:"opens"`
-	Closes  string  `json:"closes"`
-	Shuffle string  `json:"shuffle"`
-	Seed    string  `json:"shuffle_seed"`
+	Sale    string `json:"sale"`
+	Total   uint64 `json:"total"`
+	Hold    string `json:"hold"`
+	Limit   uint32 `json:"limit_per_buyer"`
+	Opens   string `json:"opens"`
+	Closes  string `json:"closes"`
+	Shuffle string `json:"shuffle"`
+	Seed    string `json:"shuffle_seed"`
 }
 
 // DefaultHold is the hold of a sale for which the operator names none.
@@ -130,28 +130,22 @@ const DefaultHold = 5 * time.Minute
 
 // request is the body's request. Its error names the field that is wrong.
 func (n newSale) request() (ledger.CreateRequest, error) {
-	q := ledger.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit, Seed: n.Seed}
-	var badHold, badOpens, badCloses, badShuffle error
-	if n.Hold != nil {
-		q.Hold, badHold = time.ParseDuration(*n.Hold)
-	}
-	q.Opens, badOpens = optional(n.Opens, rfc3339)
-	q.Closes, badCloses = optional(n.Closes, rfc3339)
-	q.Shuffle, badShuffle = optional(n.Shuffle, time.ParseDuration)
-	for _, unread := range []struct {
-		err   error
-		field string
-		why   string
-	}{
-		{ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
-		{badHold, "hold", `a duration as "5m", or "0s"`},
-		{badOpens, "opens", "a time as 2026-11-22T20:00:00Z"},
-		{badCloses, "closes", "a time as 2026-11-22T20:00:00Z"},
-		{badShuffle, "shuffle", `a duration as "5s"`},
-	} {
-		if unread.err != nil {
-			return q, badRequest{unread.field, unread.why}
+	q := ledger.CreateRequest{Total: n.Total, Limit: n.Limit, Seed: n.Seed}
+	var wrong error // the first one
+	check := func(err error, field, why string) {
+		if err != nil && wrong == nil {
+			wrong = badRequest{field, why}
 		}
+	}
+	check(ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot")
+	var err error
+	q.Hold, err = time.ParseDuration(n.Hold)
+	check(err, "hold", `a duration as "5m", or "0s"`)
+	check(optional(&q.Opens, n.Opens, rfc3339), "opens", "a time as 2026-11-22T20:00:00Z")
+	check(optional(&q.Closes, n.Closes, rfc3339), "closes", "a time as 2026-11-22T20:00:00Z")
+	check(optional(&q.Shuffle, n.Shuffle, time.ParseDuration), "shuffle", `a duration as "5s"`)
+	if wrong != nil {
+		return q, wrong
 	}
 	if invalid, is := errors.AsType[*ledger.Invalid](q.Validate(time.Now())); is {
 		return q, badRequest{invalid.Field, invalid.Why}
@@ -164,16 +158,16 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 
 func rfc3339(text string) (time.Time, error) { return time.Parse(time.RFC3339, text) }
 
-// optional reads a value. "" is the zero value.
-func optional[T any](text string, parse func(string) (T, error)) (v T, err error) {
+// optional reads a value, unless the text is "".
+func optional[T any](to *T, text string, parse func(string) (T, error)) (err error) {
 	if text != "" {
-		v, err = parse(text)
+		*to, err = parse(text)
 	}
-	return v, err
+	return err
 }
 
 func (s *Side) createSale(w http.ResponseWriter, r *http.Request) {
-	var body newSale
+	body := newSale{Hold: DefaultHold.String()}
 	err := readJSON(r, &body)
 	var q ledger.CreateRequest
 	if err == nil {

@@ -15,10 +15,10 @@ type Config struct {
 	Node     string
 	Term     time.Duration // L: the term of a lease
 	Bounds   ledger.Bounds
-	Demand   func() uint64        // buys answered so far, with any answer
-	Notice   func(was, is string) // called when trouble comes or goes; "" is none. May be nil
-	Slots    int                  // slots of a lane of the first Ring; 0: the Keeper chooses
-	OneLane  bool                 // one lane in every Ring, so that the CPU decides nothing
+	Demand   func() uint64          // buys answered so far, with any answer
+	Notice   func(was, is *Trouble) // called when trouble comes or goes; nil is none. May be nil
+	Slots    int                    // slots of a lane of the first Ring; 0: the Keeper chooses
+	OneLane  bool                   // one lane in every Ring, so that the CPU decides nothing
 }
 
 // The Keeper's own numbers.

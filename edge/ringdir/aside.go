@@ -50,20 +50,13 @@ func (d *Dir) setAside(path string, why error, log zerolog.Logger) {
 			err = os.Remove(path)
 		}
 	} else {
-		_ = cut(path, maxOdd)
+		if info, odd := os.Lstat(path); odd == nil && info.Mode().IsRegular() && info.Size() > maxOdd {
+			_ = os.Truncate(path, maxOdd)
+		}
 		err = os.Rename(path, path+asideSuffix)
 		d.thin()
 	}
 	log.Error().AnErr("why", why).Err(err).Str("file", path+asideSuffix).Msg(what)
-}
-
-// cut cuts a file to a size that a person can read.
-func cut(path string, size int64) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() <= size {
-		return err
-	}
-	return os.Truncate(path, size)
 }
 
 // keep writes the content of a ring for a person.

@@ -64,14 +64,10 @@ func (d *Dir) takeLocks() error {
 			return err
 		}
 		d.locks = append(d.locks, f)
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if l.path == d.path && err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
-			break // some file systems lock no directories
-		}
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		switch err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
 			return fmt.Errorf("%s: another edge has it", d.path)
-		}
-		if err != nil {
+		case err != nil && l.path != d.path: // some file systems lock no directories
 			return fmt.Errorf("%s cannot be locked: %w", l.path, err)
 		}
 	}

@@ -133,12 +133,12 @@ func (s *Registry) renew(name string, as ledger.Party) (ledger.RenewReply, error
 }
 
 // noticer logs when a sale's trouble comes and when it is over.
-func (s *Registry) noticer(sale string) func(was, is string) {
-	return func(was, is string) {
-		if is == "" {
-			s.cfg.Log.Info().Str("sale", sale).Str("was", was).Msg("trouble is over")
+func (s *Registry) noticer(sale string) func(was, is *allotment.Trouble) {
+	return func(was, is *allotment.Trouble) {
+		if is == nil {
+			s.cfg.Log.Info().Str("sale", sale).Str("was", was.Why).Msg("trouble is over")
 		} else {
-			s.cfg.Log.Error().Str("sale", sale).Str("why", is).Msg("trouble: no new units")
+			s.cfg.Log.Error().Str("sale", sale).Str("why", is.Why).Msg("trouble: no new units")
 		}
 	}
 }
