@@ -235,11 +235,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 
 // waitOf reads how long the caller wants to wait.
 func waitOf(r *http.Request) (time.Duration, error) {
-	text := r.URL.Query().Get("wait")
-	if text == "" {
-		return ShutWait, nil
-	}
-	wait, err := time.ParseDuration(text)
+	wait, err := time.ParseDuration(cmp.Or(r.URL.Query().Get("wait"), ShutWait.String()))
 	if err != nil || wait < 0 {
 		return 0, badRequest{"wait", `a duration as "2s"`}
 	}

@@ -18,7 +18,7 @@ type Config struct {
 	Demand   func() uint64          // buys answered so far, with any answer
 	Notice   func(was, is *Trouble) // called when trouble comes or goes; nil is none. May be nil
 	Slots    int                    // slots of a lane of the first Ring; 0: the Keeper chooses
-	OneLane  bool                   // one lane in every Ring, so that the CPU decides nothing
+	Lanes    int                    // of the Stock and of every Ring; 0: the Keeper chooses
 }
 
 // The Keeper's own numbers.
@@ -76,11 +76,7 @@ func newKeeper(cfg Config, a *Allotment) *Keeper {
 
 // begin is the allotment of a sale whose newest view is head, and its Keeper. most is the slots of a lane of the largest Ring.
 func begin(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
-	lanes := 0 // one for each CPU
-	if cfg.OneLane {
-		lanes = 1
-	}
-	a := newAllotment(shard.New(lanes), newRings(nil, most), clock, cfg.Bounds)
+	a := newAllotment(shard.New(cfg.Lanes), newRings(nil, most), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)

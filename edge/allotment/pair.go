@@ -11,7 +11,7 @@ import (
 // NewPair is an allotment of a sale whose newest view is head, and its Keeper, for steps by hand. Both have one lane, so that the
 // CPU decides nothing.
 func NewPair(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
-	cfg.OneLane = true
+	cfg.Lanes = 1
 	return begin(cfg, clock, head, most)
 }
 

@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -93,17 +94,10 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 	if need == 0 {
 		return q, false
 	}
-	first := firstSlots
-	if k.cfg.Slots > 0 {
-		first = k.cfg.Slots
-	}
-	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.maxSlots)}
+	q = RingRequest{Lanes: 1, Slots: min(cmp.Or(k.cfg.Slots, firstSlots), k.a.ring.maxSlots)}
 	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.maxSlots {
 		q.Slots = min(q.Slots*ringGrows, k.a.ring.maxSlots)
-		q.Lanes = cpuLanes()
-	}
-	if k.cfg.OneLane {
-		q.Lanes = 1
+		q.Lanes = cmp.Or(k.cfg.Lanes, cpuLanes())
 	}
 	q.From = k.a.ring.position()
 	return q, true
