@@ -78,11 +78,17 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 	}
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	rings, err := openRings(ctx, cfg.Data, store)
+	rings, err := ringdir.Open(cfg.Data)
+	defer rings.Close()
+	if err == nil {
+		err = rings.Belongs(ctx, store)
+	}
+	if errors.Is(err, ringdir.ErrData) {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	if err != nil {
 		return err
 	}
-	defer rings.Close()
 	s := newServer(life, cfg, store, rings, log, keys...)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
@@ -98,20 +104,6 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 		return err
 	}
 	return s.serveUntil(ctx, die, buyers, side)
-}
-
-// openRings takes the directory of the rings for this process, if the rings are for this store. It is nil for "".
-func openRings(ctx context.Context, path string, store Store) (*ringdir.Dir, error) {
-	rings, err := ringdir.Open(path)
-	if err == nil {
-		if err = rings.Belongs(ctx, store); err != nil {
-			rings.Close()
-		}
-	}
-	if errors.Is(err, ringdir.ErrData) {
-		err = fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	return rings, err
 }
 
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {

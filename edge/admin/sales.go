@@ -46,21 +46,20 @@ type Doors interface {
 
 // Shut moves a sale's doors to paused or closed, and waits until every lease was given back or has run out. It waits for leases,
 // too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx.
-func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (Outcome, error) {
+func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (out Outcome, err error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
-	head, err := store.Change(ctx, sale, w.door)
-	if err != nil {
+	if out.Head, err = store.Change(ctx, sale, w.door); err != nil {
 		return Outcome{}, err
 	}
-	w.era = head.Era
-	out := Outcome{ShowReply: ledger.ShowReply{Head: head}}
-	if err := w.look(ctx, &out); err != nil {
-		return out, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(wait, ShutWait))
+	w.era = out.Era
+	late, cancel := context.WithTimeout(ctx, min(wait, ShutWait))
 	defer cancel()
 	clock := time.Tick(shutEvery)
-	for looks := 1; !out.Settled; looks++ {
+	for looks := 1; ; looks++ {
+		if err = w.look(ctx, &out); err != nil || out.Settled {
+			return out, err
+		}
+		ctx = late // the first look takes its time
 		select {
 		case <-clock:
 		case <-ctx.Done():
@@ -69,11 +68,7 @@ func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration)
 		if looks%sweepEach == 0 {
 			_, _ = store.Expire(ctx, sale, sweepMost)
 		}
-		if err := w.look(ctx, &out); err != nil {
-			return out, err
-		}
 	}
-	return out, nil
 }
 
 // look brings the outcome up to date. If the store does not answer, the next look tries again. If the store has lost that the

@@ -51,7 +51,8 @@ func (k *Keeper) assertion() ledger.ReassertRequest {
 		q.Leases = append(q.Leases, ledger.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
 			Ranges: h.rest.Ranges()})
 	}
-	for _, h := range ledger.HeldBy(k.a.ring.Left()) { // claims under leases that are over here
+	left := k.a.ring.left()
+	for _, h := range ledger.HeldBy(left.All()) { // claims under leases that are over here
 		if k.lease(h.Fence) == nil {
 			q.Leases = append(q.Leases, h)
 		}

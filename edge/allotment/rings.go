@@ -4,8 +4,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
-
-	"spike/luascripts/ledger"
 )
 
 // rings are an allotment's Rings: the one that buyers write, and for a while smaller, sealed ones that are not read to their end.
@@ -123,18 +121,13 @@ func (s *rings) failed() bool {
 	return slices.ContainsFunc(s.list(), func(r *Ring) bool { return r.failed.Load() })
 }
 
+// left is what ReadRing would find if these Rings were a file and its process were dead: claims and offers that were published,
+// and that the ledger has not answered for.
 func (s *rings) left() (f left) {
 	for _, r := range s.list() {
 		r.left(&f)
 	}
 	return f
-}
-
-// Left is what ReadRing would find if these Rings were a file and its process were dead: claims and offers that were published,
-// and that the ledger has not answered for.
-func (s *rings) Left() []ledger.Claim {
-	f := s.left()
-	return f.All()
 }
 
 func (r *Ring) left(f *left) {

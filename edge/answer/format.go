@@ -57,7 +57,8 @@ func Article(lang string, signer *token.Signer) *Format {
 	say := phrases[lang]
 	f := &Format{signer: signer, tooMuch: say[buy.TooMuch]}
 	fixed := func(o buy.Outcome, status, code int, retry []byte) {
-		f.prepared[o] = Reply{Status: status, Kind: jsonType, Retry: retry, Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
+		f.prepared[o] = Reply{Status: status, Kind: jsonType, Retry: retry,
+			Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
 	}
 	fixed(buy.SoldOut, 200, CodeSoldOut, nil)
 	fixed(buy.NoneNow, 200, CodeSoldOut, oneSecond)
