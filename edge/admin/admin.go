@@ -109,8 +109,7 @@ func (s *Side) inTime(next http.Handler) http.Handler {
 		_ = line.SetWriteDeadline(time.Now().Add(listener.SendTimeout))
 		if err != nil {
 			w.Header().Set("Connection", "close")
-			no := answer.Unread(err, "the body is not whole")
-			no.Write(w)
+			write(w, answer.Unread(err, "the body is not whole"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -204,8 +203,7 @@ func (s *Side) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Side) confirm(w http.ResponseWriter, r *http.Request) {
-	reply := s.Confirm(r.Context(), r.PathValue("token"))
-	reply.Write(w)
+	write(w, s.Confirm(r.Context(), r.PathValue("token")))
 }
 
 func (s *Side) listSales(w http.ResponseWriter, r *http.Request) {
@@ -290,6 +288,7 @@ func adminReply(w http.ResponseWriter, v any, err error) {
 }
 
 func adminProblem(w http.ResponseWriter, status int, code, detail string) {
-	r := answer.NewProblem(status, code, detail).Reply()
-	r.Write(w)
+	write(w, answer.NewProblem(status, code, detail).Reply())
 }
+
+func write(w http.ResponseWriter, r answer.Reply) { r.Write(w) }

@@ -80,7 +80,7 @@ func Unread(err error, malformed string) Reply {
 }
 
 // ErrNoReservation answers every token that is not good, or not good any more. It does not say why.
-var ErrNoReservation = errors.New("no such reservation")
+var ErrNoReservation = NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation")
 
 // Of is the answer to an error. A Problem is its own answer. An error that is not known here means that the store does not
 // answer.
@@ -90,8 +90,6 @@ func Of(err error) Reply {
 	switch {
 	case is:
 		return own.Reply()
-	case errors.Is(err, ErrNoReservation):
-		return NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation").Reply()
 	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return NewProblem(http.StatusNotFound, "no_such_sale", "there is no such sale").Reply()
 	case refuses:
