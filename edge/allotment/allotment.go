@@ -40,14 +40,12 @@ type Allotment struct {
 	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
 	nudge      chan struct{}                 // cap 1
 
-	mu      sync.Mutex
-	waiters map[uint64]chan ledger.Verdict // by nonce: buys that are answered only after the ledger has answered
-	offered map[uint64]Reply               // by nonce: offers that the Keeper is not done with
+	waiters sync.Map // nonce to chan ledger.Verdict: buys that are answered only after the ledger has answered
+	offered sync.Map // nonce to Reply: offers that the Keeper is not done with
 }
 
 func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds ledger.Bounds) *Allotment {
-	a := &Allotment{stock: stock, ring: ring, clock: clock, bounds: bounds, nudge: make(chan struct{}, 1),
-		waiters: map[uint64]chan ledger.Verdict{}, offered: map[uint64]Reply{}}
+	a := &Allotment{stock: stock, ring: ring, clock: clock, bounds: bounds, nudge: make(chan struct{}, 1)}
 	a.table.Store(&Table{})
 	a.announce()
 	return a
@@ -167,9 +165,7 @@ func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledg
 	var told chan ledger.Verdict
 	if k == claim {
 		told = make(chan ledger.Verdict, 1)
-		a.mu.Lock()
-		a.waiters[s.Nonce] = told
-		a.mu.Unlock()
+		a.waiters.Store(s.Nonce, told)
 	}
 	s, outcome = a.publish(p, k, s, outcome)
 	a.wake()
@@ -178,16 +174,14 @@ func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledg
 
 // tell passes the ledger's verdict to the buy that waits for it, if one does.
 func (a *Allotment) tell(nonce uint64, v ledger.Verdict) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if told := a.waiters[nonce]; told != nil {
-		told <- v
-		delete(a.waiters, nonce)
+	if told, waits := a.waiters.LoadAndDelete(nonce); waits {
+		told.(chan ledger.Verdict) <- v
 	}
 }
 
 func (a *Allotment) awaited() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.waiters) > 0
+	for range a.waiters.Range {
+		return true
+	}
+	return false
 }

@@ -70,9 +70,7 @@ func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.Idempoten
 	before := void
 	if kind == claim {
 		kind, before = offer, key
-		a.mu.Lock()
-		a.offered[s.Nonce] = Unknown
-		a.mu.Unlock()
+		a.offered.Store(s.Nonce, Unknown)
 	}
 	ok := first.publish(before, keyRecord(s.Claim, k))
 	if ok = p.publish(kind, s.Claim) && ok; !ok {
@@ -84,26 +82,19 @@ func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.Idempoten
 
 // Heard tells the Keeper the ledger's answer about an offer.
 func (a *Allotment) Heard(c ledger.Claim, what Reply) {
-	a.mu.Lock()
-	_, waits := a.offered[c.Nonce]
-	if waits {
-		a.offered[c.Nonce] = what
-	}
-	a.mu.Unlock()
-	if waits {
+	if a.offered.CompareAndSwap(c.Nonce, Unknown, what) {
 		a.wake()
 	}
 }
 
 // heard is the ledger's answer about an offer. It is told once.
 func (a *Allotment) heard(nonce uint64) Reply {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	what := a.offered[nonce]
-	if what != Unknown {
-		delete(a.offered, nonce)
+	for _, what := range [...]Reply{Bound, Unbound} {
+		if a.offered.CompareAndDelete(nonce, what) {
+			return what
+		}
 	}
-	return what
+	return Unknown
 }
 
 // hearOffers lets go of offers whose answer is known.

@@ -217,7 +217,7 @@ func TestTakeSettledHearsItsVerdict(t *testing.T) {
 		t.Fatalf("sent again as %+v", again)
 	}
 	b.pass(again)
-	if v := <-told; v != ledger.Kept || b.a.Claims() != 0 || len(b.a.waiters) != 0 {
-		t.Fatalf("verdict %v, %d slots, %d waiters", v, b.a.Claims(), len(b.a.waiters))
+	if v := <-told; v != ledger.Kept || b.a.Claims() != 0 || b.a.awaited() {
+		t.Fatalf("verdict %v, %d slots, a waiter: %v", v, b.a.Claims(), b.a.awaited())
 	}
 }
