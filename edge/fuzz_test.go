@@ -36,7 +36,7 @@ func FuzzUnits(f *testing.F) {
 		ok, text := bad == nil, string(args.Peek("n"))
 		want, err := strconv.ParseUint(text, 10, 32)
 		switch {
-		case ok && (n < 1 || n > MaxUnits):
+		case ok && (n < 1 || n > ledger.MaxUnits):
 			t.Errorf("%q: %d", query, n)
 		case !args.Has("n") && (!ok || n != 1):
 			t.Errorf("%q: %d %v", query, n, ok)

@@ -13,9 +13,6 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// MaxUnits is the largest number of units in one buy.
-const MaxUnits = ledger.MaxUnits
-
 // articleUnits is the number of units of a buy in the article's way: n in the query, or in the body of a POST.
 func articleUnits(q *fasthttp.Request) (uint32, error) {
 	args := q.URI().QueryArgs()
@@ -48,7 +45,7 @@ func v1Units(q *fasthttp.Request) (uint32, error) {
 }
 
 func valid(n int64) (uint32, error) {
-	if n < 1 || n > MaxUnits {
+	if n < 1 || n > ledger.MaxUnits {
 		return 0, answer.NewProblem(fasthttp.StatusBadRequest, "bad_n", "n is a whole number from 1 to 100")
 	}
 	return uint32(n), nil

@@ -112,11 +112,7 @@ func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 
 // ReportUnmet tells the Keeper that a buyer of n found too little.
 func (a *Allotment) ReportUnmet(n uint32) {
-	for {
-		unmet := a.unmet.Load()
-		if unmet >= n {
-			return
-		}
+	for unmet := a.unmet.Load(); unmet < n; unmet = a.unmet.Load() {
 		if a.unmet.CompareAndSwap(unmet, n) {
 			a.wake()
 			return

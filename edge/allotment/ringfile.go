@@ -112,14 +112,14 @@ func (f *RingFile) Left() *Left {
 }
 
 // Make implements RingMaker. A file that could not be made whole is removed.
-func (f *RingFile) Make(lanes, slots int, from uint64) (*Ring, error) {
+func (f *RingFile) Make(lanes, slots int, from uint64) (r *Ring, err error) {
 	fresh := f.file == nil
 	if fresh {
-		if err := f.create(); err != nil {
-			return nil, fmt.Errorf("ring file: %w", err)
-		}
+		err = f.create()
 	}
-	r, err := f.add(lanes, slots, from)
+	if err == nil {
+		r, err = f.add(lanes, slots, from)
+	}
 	switch {
 	case err == nil:
 		return r, nil
@@ -138,18 +138,11 @@ func (f *RingFile) create() error {
 		return err
 	}
 	f.file = file
-	if err = f.sign(); err != nil {
-		err = errors.Join(err, f.Drop())
-	}
-	return err
-}
-
-func (f *RingFile) sign() error {
-	if err := syscall.Flock(int(f.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err = syscall.Flock(int(f.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	o := f.owner
-	if err := o.here(f.file); err != nil {
+	if err = o.here(f.file); err != nil {
 		return err
 	}
 	line, err := json.Marshal(o)

@@ -147,19 +147,17 @@ func (s *Registry) noticer(sale string) func(was, is *allotment.Trouble) {
 func (s *Registry) run(life context.Context, sale *Sale) {
 	defer sale.end()
 	err := sale.Run(life, s.cfg.Grace)
+	failed := errors.Is(err, allotment.ErrRing)
 	if errors.Is(err, allotment.ErrUnsettled) {
 		err = fmt.Errorf("sale %s: %w", sale.Name, err)
 		s.unsettled.Store(&err)
-	} else {
-		failed := errors.Is(err, allotment.ErrRing)
-		if e := s.cfg.Rings.End(sale.rings, err != nil && sale.Lost() > 0, failed); e != nil && !failed {
-			s.cfg.Log.Error().Err(e).Str("sale", sale.Name).Msg("its ring")
-		}
+	} else if e := s.cfg.Rings.End(sale.rings, err != nil && sale.Lost() > 0, failed); e != nil && !failed {
+		s.cfg.Log.Error().Err(e).Str("sale", sale.Name).Msg("its ring")
 	}
 	s.Drop(sale)
 	s.lost.Add(sale.Lost())
 	switch {
-	case errors.Is(err, allotment.ErrRing):
+	case failed:
 		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", sale.rings.Path()).
 			Msg("sale ended here, and begins anew: its ring's file was cut short, or its disk is full")
 	case err != nil:

@@ -134,9 +134,6 @@ func LoadKeys(value string) (keys [][]byte, warning string, err error) {
 }
 
 func isPath(value string) bool {
-	if strings.HasPrefix(value, "/") || strings.HasPrefix(value, ".") {
-		return true
-	}
 	_, err := os.Stat(value)
-	return err == nil
+	return err == nil || strings.HasPrefix(value, "/") || strings.HasPrefix(value, ".")
 }
