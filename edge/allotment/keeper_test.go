@@ -50,17 +50,7 @@ func (b *bench) tick() {
 }
 
 // nudged says whether a buyer has called the Keeper.
-func (b *bench) nudged() (yes bool) {
-	for {
-		select {
-		case <-b.a.nudge:
-		case <-b.a.stock.Low():
-		default:
-			return yes
-		}
-		yes = true
-	}
-}
+func (b *bench) nudged() bool { return b.a.Nudged() }
 
 // execute runs one call on the ledger.
 func execute(l ledger.Store, call any) (reply any, err error) {

@@ -157,15 +157,12 @@ func DeductOffer(birth uint64, o Offer) ledger.DeductRequest {
 // offerAnswered takes the ledger's answer about an offer.
 func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 	for _, o := range k.claims.offers {
-		if o.Claim != q.Deduct.Offer {
-			continue
+		if o.Claim == q.Deduct.Offer {
+			o.asking, o.next, o.foreign = false, k.now.Add(retryFirst), errors.Is(e.Err, ledger.ErrForeign)
 		}
-		o.asking = false
-		o.next = k.now.Add(retryFirst)
-		o.foreign = errors.Is(e.Err, ledger.ErrForeign)
-		if e.Err == nil {
-			k.a.Heard(o.Claim, Came(e.Reply))
-		}
+	}
+	if e.Err == nil {
+		k.a.Heard(q.Deduct.Offer, Came(e.Reply))
 	}
 	k.hearOffers()
 }

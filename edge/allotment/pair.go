@@ -23,17 +23,15 @@ func (k *Keeper) Left() (claims []ledger.Claim, offers []Offer) {
 
 // Nudged says whether the Keeper was called since the last Nudged.
 func (a *Allotment) Nudged() (yes bool) {
-	select {
-	case <-a.nudge:
+	for {
+		select {
+		case <-a.nudge:
+		case <-a.stock.Low():
+		default:
+			return yes
+		}
 		yes = true
-	default:
 	}
-	select {
-	case <-a.stock.Low():
-		yes = true
-	default:
-	}
-	return yes
 }
 
 // Gone is the refusal that ended the sale here, or nil.

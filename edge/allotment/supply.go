@@ -346,13 +346,12 @@ func (k *Keeper) closeIfResolved(h *holding) {
 func (k *Keeper) retire(units shard.Range) {
 	for _, h := range k.leases {
 		holds := slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End })
-		if !holds || h.doubted {
-			continue
+		if holds && !h.doubted {
+			h.doubted = true
+			k.withdraw(h)
+			k.giveBackOf(h, h.parked)
+			h.parked = nil
 		}
-		h.doubted = true
-		k.withdraw(h)
-		k.giveBackOf(h, h.parked)
-		h.parked = nil
 	}
 }
 
