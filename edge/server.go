@@ -79,8 +79,8 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
 	rings, err := ringdir.Open(cfg.Data)
-	defer rings.Close()
 	if err == nil {
+		defer rings.Close()
 		err = rings.Belongs(ctx, store)
 	}
 	if errors.Is(err, ringdir.ErrData) {
