@@ -8,7 +8,7 @@ import (
 
 // cors lets pages of other sites buy here. A browser asks before it sends a request that a form could not send, and hides an
 // answer from a page that the answer does not allow. Behind nginx, nginx does all this by its topology, and edges get no Origin.
-type cors struct{ origins []string }
+type cors []string
 
 // Methods and headers that pages may use. There are no cookies, because no buyer is known by them here.
 const (
@@ -18,26 +18,18 @@ const (
 	corsMaxAge  = "600" // seconds
 )
 
-// newCORS is nil if no site is allowed.
-func newCORS(origins []string) *cors {
-	if len(origins) == 0 {
-		return nil
-	}
-	return &cors{origins}
-}
-
 // origin is the site of the page that asks, or "" if that site is not allowed.
-func (c *cors) origin(q *fasthttp.Request) string {
+func (c cors) origin(q *fasthttp.Request) string {
 	asks := q.Header.Peek(fasthttp.HeaderOrigin)
-	if i := slices.IndexFunc(c.origins, func(o string) bool { return o == string(asks) }); i >= 0 {
-		return c.origins[i]
+	if i := slices.IndexFunc(c, func(o string) bool { return o == string(asks) }); i >= 0 {
+		return c[i]
 	}
 	return ""
 }
 
 // preflight answers a browser that asks whether a page may send a request. It is false if the request is no such question, or if
 // the page's site is not allowed.
-func (c *cors) preflight(q *fasthttp.Request, to *fasthttp.Response) bool {
+func (c cors) preflight(q *fasthttp.Request, to *fasthttp.Response) bool {
 	h := &q.Header
 	if !h.IsOptions() || len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 || c.origin(q) == "" {
 		return false
@@ -50,7 +42,7 @@ func (c *cors) preflight(q *fasthttp.Request, to *fasthttp.Response) bool {
 }
 
 // mark lets pages of an allowed site read the answer.
-func (c *cors) mark(q *fasthttp.Request, to *fasthttp.Response) {
+func (c cors) mark(q *fasthttp.Request, to *fasthttp.Response) {
 	to.Header.Set(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
 	if origin := c.origin(q); origin != "" {
 		to.Header.Set(fasthttp.HeaderAccessControlAllowOrigin, origin)

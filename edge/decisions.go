@@ -19,10 +19,12 @@ import (
 // have won on this edge so far. A buy never waits for the log: lines that the writer has no time for are dropped, and counted.
 type decisions struct {
 	file    string
-	disk    *diskWriter
 	log     zerolog.Logger
-	out     io.Closer
+	lines   io.Closer // the lines that wait
 	dropped atomic.Uint64
+
+	mu  sync.Mutex // held to write a line, and to change the file
+	out *os.File
 }
 
 // decisionRing is how many lines may wait for the disk.
@@ -34,67 +36,55 @@ func openDecisions(file string) (*decisions, error) {
 		return nil, nil
 	}
 	d := &decisions{file: file}
-	d.disk = &diskWriter{failed: &d.dropped}
 	if err := d.reopen(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	ring := diode.NewWriter(d.disk, decisionRing, 10*time.Millisecond, func(n int) { d.dropped.Add(uint64(n)) })
-	d.log, d.out = zerolog.New(ring), ring
+	ring := diode.NewWriter(d, decisionRing, 10*time.Millisecond, func(n int) { d.dropped.Add(uint64(n)) })
+	d.log, d.lines = zerolog.New(ring), ring
 	return d, nil
 }
 
 // reopen opens the file anew, because another file may have its name by now. Lines that wait go to that file.
-func (d *decisions) reopen() error {
+func (d *decisions) reopen() (err error) {
 	if d == nil {
 		return nil
 	}
 	out := os.Stdout
 	if d.file != "-" {
-		var err error
 		if out, err = os.OpenFile(d.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return fmt.Errorf("decision log: %w", err)
 		}
 	}
-	return d.disk.change(out)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.out
+	d.out = out
+	return shut(before)
 }
 
-// diskWriter counts the lines that could not be written.
-type diskWriter struct {
-	mu     sync.Mutex // held to write a line, and to change the file
-	out    *os.File
-	failed *atomic.Uint64
-}
-
-func (w *diskWriter) Write(line []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n, err := w.out.Write(line)
+// Write writes a line, for diode. It counts the lines that could not be written.
+func (d *decisions) Write(line []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, err := d.out.Write(line)
 	if err != nil {
-		w.failed.Add(1)
+		d.dropped.Add(1)
 	}
 	return n, err
 }
 
-// change makes later lines go to another file.
-func (w *diskWriter) change(to *os.File) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := w.out
-	w.out = to
-	if before == nil || before == os.Stdout {
-		return nil
-	}
-	return before.Close()
+// Close closes the file, for diode.
+func (d *decisions) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return shut(d.out)
 }
 
-// Close closes the file, for diode.
-func (w *diskWriter) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.out == os.Stdout {
+func shut(file *os.File) error {
+	if file == nil || file == os.Stdout {
 		return nil
 	}
-	return w.out.Close()
+	return file.Close()
 }
 
 func (d *decisions) note(sale *sales.Sale, yes bool) {
@@ -115,17 +105,17 @@ func (d *decisions) drops() uint64 {
 	return d.dropped.Load()
 }
 
-// decisionGrace is how long close waits for the reader of the log, which may be a pipe.
+// decisionGrace is how long finish waits for the reader of the log, which may be a pipe.
 const decisionGrace = time.Second
 
-// close writes the lines that wait. It gives up if the reader of the log stands still.
-func (d *decisions) close() {
+// finish writes the lines that wait. It gives up if the reader of the log stands still.
+func (d *decisions) finish() {
 	if d == nil {
 		return
 	}
 	written := make(chan struct{})
 	go func() {
-		_ = d.out.Close()
+		_ = d.lines.Close()
 		close(written)
 	}()
 	select {

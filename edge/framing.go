@@ -2,8 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"errors"
-	"net"
 
 	"github.com/valyala/fasthttp"
 
@@ -34,23 +32,8 @@ func framing(h *fasthttp.RequestHeader) (as fasthttp.RequestConfig) {
 
 func isDoublyFramed(h *fasthttp.RequestHeader) bool { return string(h.RequestURI()) == doublyFramed }
 
-func malformed(why string) answer.Reply {
-	return answer.NewProblem(fasthttp.StatusBadRequest, "malformed", why).Reply()
-}
-
 // unread answers a request that fasthttp could not read.
 func unread(ctx *fasthttp.RequestCtx, err error) {
-	var small *fasthttp.ErrSmallBuffer
-	var timeout net.Error
-	r := malformed("this is not an HTTP request")
-	switch {
-	case errors.As(err, &small):
-		r = answer.NewProblem(fasthttp.StatusRequestHeaderFieldsTooLarge, "header_too_large", "headers are at most 8 KiB").Reply()
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		r = answer.NewProblem(fasthttp.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB").Reply()
-	case errors.As(err, &timeout) && timeout.Timeout():
-		r = answer.NewProblem(fasthttp.StatusRequestTimeout, "too_slow", "the request did not come whole in time").Reply()
-	}
-	send(&ctx.Response, r)
+	send(&ctx.Response, answer.Unread(err, "this is not an HTTP request"))
 	answer.ForbidStoring(&ctx.Response)
 }

@@ -69,7 +69,7 @@ func TestA7TheDecisionLogIsPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.close()
+	d.finish()
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Error(info.Mode(), err)
 	}

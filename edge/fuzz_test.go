@@ -32,11 +32,11 @@ func FuzzUnits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		var args fasthttp.Args
 		args.Parse(query)
-		n, ok := units(&args)
-		text := string(args.Peek("n"))
+		n, bad := valid(units(&args))
+		ok, text := bad == nil, string(args.Peek("n"))
 		want, err := strconv.ParseUint(text, 10, 32)
 		switch {
-		case ok && (n < 1 || n > MaxUnits):
+		case ok && (n < 1 || n > ledger.MaxUnits):
 			t.Errorf("%q: %d", query, n)
 		case !args.Has("n") && (!ok || n != 1):
 			t.Errorf("%q: %d %v", query, n, ok)

@@ -18,7 +18,7 @@ import (
 
 // handle handles every request that fasthttp reads.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	if s.cors == nil || !s.cors.preflight(&ctx.Request, &ctx.Response) {
+	if len(s.cors) == 0 || !s.cors.preflight(&ctx.Request, &ctx.Response) {
 		s.serve(ctx)
 	}
 	s.finish(&ctx.Request, &ctx.Response)
@@ -27,7 +27,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // finish adds the headers that all answers have.
 func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	answer.ForbidStoring(to)
-	if s.cors != nil {
+	if len(s.cors) > 0 {
 		s.cors.mark(q, to)
 	}
 }
@@ -141,7 +141,8 @@ func send(to *fasthttp.Response, r answer.Reply) { r.Send(to) }
 func (s *Server) route(ctx *fasthttp.RequestCtx) {
 	if isDoublyFramed(&ctx.Request.Header) {
 		ctx.SetConnectionClose()
-		send(&ctx.Response, malformed("Content-Length and Transfer-Encoding do not go together"))
+		send(&ctx.Response, answer.NewProblem(fasthttp.StatusBadRequest, "malformed",
+			"Content-Length and Transfer-Encoding do not go together").Reply())
 		return
 	}
 	path := ctx.Path()

@@ -34,14 +34,13 @@ func (s *Server) unwell(ctx context.Context) string {
 
 // examineTrouble examines sales in trouble, because they may have no buyer by whom the edge would find out that it is over.
 func (s *Server) examineTrouble() {
-	tick := time.NewTicker(examineEvery)
-	defer tick.Stop()
+	tick := time.Tick(examineEvery)
 	for {
 		if s.pulse.Err(s.life) == nil {
 			s.examineAll()
 		}
 		select {
-		case <-tick.C:
+		case <-tick:
 		case <-s.life.Done():
 			return
 		}

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"cmp"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -94,10 +96,7 @@ func (to scrape) sale(sale *sales.Sale) {
 }
 
 func (s *Server) registry() *prometheus.Registry {
-	r := s.cfg.Registry
-	if r == nil {
-		r = prometheus.NewRegistry()
-	}
+	r := cmp.Or(s.cfg.Registry, prometheus.NewRegistry())
 	r.MustRegister(collector{s}, operators.Gauge(s.unready), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r

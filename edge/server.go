@@ -46,8 +46,8 @@ type Server struct {
 	v1        *answer.Format
 	signer    *token.Signer
 	who       *identity.Who
-	refusals  *identity.Refusals
-	cors      *cors // nil: pages of other sites may not buy
+	refusals  identity.Refusals
+	cors      cors // none: pages of other sites may not buy
 	decisions *decisions
 
 	reservations *reservations
@@ -77,16 +77,22 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 	}
 	life, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	rings, err := openRings(ctx, cfg.Data, store)
+	rings, err := ringdir.Open(cfg.Data)
+	if err == nil {
+		defer rings.Close()
+		err = rings.Belongs(ctx, store)
+	}
+	if errors.Is(err, ringdir.ErrData) {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	if err != nil {
 		return err
 	}
-	defer rings.Close()
 	s := newServer(life, cfg, store, rings, log, keys...)
 	if s.decisions, err = openDecisions(cfg.Decisions); err != nil {
 		return err
 	}
-	defer s.decisions.close()
+	defer s.decisions.finish()
 	buyers, err := listener.Listen(cfg.Listen)
 	if err != nil {
 		return err
@@ -99,23 +105,9 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 	return s.serveUntil(ctx, die, buyers, side)
 }
 
-// openRings takes the directory of the rings for this process, if the rings are for this store. It is nil for "".
-func openRings(ctx context.Context, path string, store Store) (*ringdir.Dir, error) {
-	rings, err := ringdir.Open(path)
-	if err == nil {
-		if err = rings.Belongs(ctx, store); err != nil {
-			rings.Close()
-		}
-	}
-	if errors.Is(err, ringdir.ErrData) {
-		err = fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	return rings, err
-}
-
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
-		refusals: identity.NewRefusals(log), cors: newCORS(cfg.Origins), document: newDocument(cfg.Version), life: life}
+		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life}
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
@@ -151,7 +143,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
 	}
 	go func() {
-		ended <- front.Serve(listener.Coarse{Listener: listener.NewLimited(entry, limits), Plain: s.answerPlain})
+		ended <- front.Serve(listener.Coarse{Listener: limits.Listener(entry), Plain: s.answerPlain})
 	}()
 	back := s.operators().Server()
 	if side != nil {
@@ -213,13 +205,12 @@ func (s *Server) front() *fasthttp.Server {
 
 // keepDate keeps the date of wire's answers.
 func (s *Server) keepDate() {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	tick := time.Tick(time.Second)
 	for {
 		select {
 		case <-s.life.Done():
 			return
-		case now := <-tick.C:
+		case now := <-tick:
 			s.wire.Tick(now)
 		}
 	}
@@ -233,8 +224,8 @@ var tooMany = listener.Refusals{
 
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
-	return admin.New(admin.Config{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.reservations.confirm, Metrics: s.registry()})
+	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
+		Confirm: s.reservations.confirm, Metrics: s.registry()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

@@ -38,8 +38,8 @@ type Store interface {
 	Audit(ctx context.Context, sale string) (ledger.Audit, error)
 }
 
-// Config is the settings of the operators' side.
-type Config struct {
+// Side is the operators' side of an edge.
+type Side struct {
 	Store    Store
 	Log      zerolog.Logger
 	Tokens   *loopback.Tokens                                     // operators must show one, if there are any
@@ -49,41 +49,20 @@ type Config struct {
 	Document http.Handler
 }
 
-// Side is the operators' side of an edge.
-type Side struct{ cfg Config }
-
-// New is the operators' side with these settings.
-func New(cfg Config) *Side { return &Side{cfg} }
-
 // Listen opens the operators' listener, as operators.Listen does. It is nil for "". Connections without the token are limited.
 func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	l, err := operators.Listen(addr, tokens)
 	if l == nil || err != nil {
 		return nil, err
 	}
-	return visitors().Listener(l), nil
-}
-
-// visitors exempts connections of this machine from the limit of one source.
-func visitors() *listener.Visitors {
-	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts)
+	// connections of this machine are exempt from the limit of one source
+	return listener.NewVisitors(identity.NewWho(identity.TrustedByDefault(), nil).Trusts).Listener(l), nil
 }
 
 // Server is the HTTP server for the listener that Listen has opened.
 func (s *Side) Server() *http.Server {
-	return &http.Server{Handler: s.recognising(s.Handler()), ReadHeaderTimeout: listener.ReadTimeout,
+	return &http.Server{Handler: s.Handler(), ReadHeaderTimeout: listener.ReadTimeout,
 		IdleTimeout: listener.IdleTimeout, MaxHeaderBytes: listener.MaxHeader, ConnContext: listener.Keep}
-}
-
-// recognising checks the token as soon as the headers have come, so that a request with the token is known before its body is
-// read.
-func (s *Side) recognising(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.mayEnter(r) == nil {
-			listener.Recognise(r.Context())
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // Handler has the endpoints of the operators' side. Only the health checks and the public document need no token.
@@ -91,8 +70,8 @@ func (s *Side) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /openapi.yaml", s.cfg.Document)
-	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.cfg.Metrics, promhttp.HandlerOpts{}).ServeHTTP))
+	mux.Handle("GET /openapi.yaml", s.Document)
+	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP))
 	for pattern, serve := range map[string]http.HandlerFunc{
 		"GET /debug/pprof/":                         pprof.Index,
 		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
@@ -113,19 +92,24 @@ func (s *Side) Handler() http.Handler {
 	} {
 		mux.Handle(pattern, s.guard(serve))
 	}
-	return inTime(sameOrigin(problems(mux)))
+	return s.inTime(sameOrigin(problems(mux)))
 }
 
-// inTime reads a request's whole body before the handler runs, so that a client who never ends its body is cut off, with the
-// token or without. A client who does not read the answer is cut off, too. guard lifts that limit, because a profile takes long.
-func inTime(next http.Handler) http.Handler {
+// inTime checks the token as soon as the headers have come, so that a connection with the token is known before a body is read.
+// It reads a request's whole body before the handler runs, so that a client who never ends its body is cut off, with the token
+// or without. A client who does not read the answer is cut off, too. guard lifts that limit, because a profile takes long.
+func (s *Side) inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.mayEnter(r) == nil {
+			listener.Recognise(r.Context())
+		}
 		w.Header().Set("Cache-Control", "no-store")
 		line := http.NewResponseController(w)
 		err := readWhole(line, w, r)
 		_ = line.SetWriteDeadline(time.Now().Add(listener.SendTimeout))
 		if err != nil {
-			unread(w, err)
+			w.Header().Set("Connection", "close")
+			write(w, answer.Unread(err, "the body is not whole"))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -145,21 +129,6 @@ func readWhole(line *http.ResponseController, w http.ResponseWriter, r *http.Req
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	_ = line.SetReadDeadline(time.Time{}) // a handler may run longer
 	return nil
-}
-
-// unread answers a request whose body did not come whole.
-func unread(w http.ResponseWriter, err error) {
-	w.Header().Set("Connection", "close")
-	var large *http.MaxBytesError
-	var slow net.Error
-	switch {
-	case errors.As(err, &large):
-		adminProblem(w, http.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
-	case errors.As(err, &slow) && slow.Timeout():
-		adminProblem(w, http.StatusRequestTimeout, "too_slow", "the request did not come whole in time")
-	default:
-		adminProblem(w, http.StatusBadRequest, "malformed", "the body is not whole")
-	}
 }
 
 // sameOrigin refuses writes by pages of other sites in an operator's browser.
@@ -197,8 +166,8 @@ func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
 // guard demands the bearer token, if there is one. Without one, the request must name this machine as its host.
 func (s *Side) guard(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if refuse := s.mayEnter(r); refuse != nil {
-			refuse(w)
+		if no := s.mayEnter(r); no != nil {
+			no.Write(w)
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
@@ -206,29 +175,27 @@ func (s *Side) guard(next http.HandlerFunc) http.Handler {
 	})
 }
 
+var (
+	otherName = answer.NewProblem(http.StatusForbidden, "cross_origin",
+		"without an admin token this is for 127.0.0.1 and localhost, under no other name").Reply()
+	noToken = answer.NewProblem(http.StatusUnauthorized, "no_token", "this needs the admin token").Reply().
+		With("WWW-Authenticate", "Bearer")
+)
+
 // mayEnter is nil if the request is allowed. Otherwise it is the answer.
-func (s *Side) mayEnter(r *http.Request) (refuse func(http.ResponseWriter)) {
-	if s.cfg.Tokens.None() {
-		if loopback.Means(r.Host) {
-			return nil
-		}
-		return func(w http.ResponseWriter) {
-			adminProblem(w, http.StatusForbidden, "cross_origin",
-				"without an admin token this is for 127.0.0.1 and localhost, under no other name")
-		}
+func (s *Side) mayEnter(r *http.Request) *answer.Reply {
+	switch {
+	case s.Tokens.None() && !loopback.Means(r.Host):
+		return &otherName
+	case !s.Tokens.None() && !s.Tokens.Shown(r.Header.Get("Authorization")):
+		return &noToken
 	}
-	if s.cfg.Tokens.Shown(r.Header.Get("Authorization")) {
-		return nil
-	}
-	return func(w http.ResponseWriter) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		adminProblem(w, http.StatusUnauthorized, "no_token", "this needs the admin token")
-	}
+	return nil
 }
 
 // readyz names the part that is not ready.
 func (s *Side) readyz(w http.ResponseWriter, r *http.Request) {
-	if why := s.cfg.Ready(r.Context()); why != "" {
+	if why := s.Ready(r.Context()); why != "" {
 		adminProblem(w, http.StatusServiceUnavailable, "not_ready", why)
 		return
 	}
@@ -236,22 +203,21 @@ func (s *Side) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Side) confirm(w http.ResponseWriter, r *http.Request) {
-	reply := s.cfg.Confirm(r.Context(), r.PathValue("token"))
-	reply.Write(w)
+	write(w, s.Confirm(r.Context(), r.PathValue("token")))
 }
 
 func (s *Side) listSales(w http.ResponseWriter, r *http.Request) {
-	names, err := s.cfg.Store.List(r.Context())
+	names, err := s.Store.List(r.Context())
 	adminReply(w, map[string]any{"sales": names}, err)
 }
 
 func (s *Side) showSale(w http.ResponseWriter, r *http.Request) {
-	shown, err := s.cfg.Store.Show(r.Context(), r.PathValue("sale"))
+	shown, err := s.Store.Show(r.Context(), r.PathValue("sale"))
 	adminReply(w, Describe(r.PathValue("sale"), shown), err)
 }
 
 func (s *Side) auditSale(w http.ResponseWriter, r *http.Request) {
-	audit, err := s.cfg.Store.Audit(r.Context(), r.PathValue("sale"))
+	audit, err := s.Store.Audit(r.Context(), r.PathValue("sale"))
 	adminReply(w, audit, err)
 }
 
@@ -306,11 +272,11 @@ func trouble(r ledger.ShowReply) string {
 }
 
 func adminReply(w http.ResponseWriter, v any, err error) {
-	var refusal *ledger.Refusal
+	refusal, refused := errors.AsType[*ledger.Refusal](err)
 	switch {
 	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		adminProblem(w, http.StatusNotFound, "no_such_sale", err.Error())
-	case errors.As(err, &refusal):
+	case refused:
 		adminProblem(w, http.StatusConflict, strings.ToLower(refusal.Code), err.Error())
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
@@ -322,6 +288,7 @@ func adminReply(w http.ResponseWriter, v any, err error) {
 }
 
 func adminProblem(w http.ResponseWriter, status int, code, detail string) {
-	r := answer.NewProblem(status, code, detail).Reply()
-	r.Write(w)
+	write(w, answer.NewProblem(status, code, detail).Reply())
 }
+
+func write(w http.ResponseWriter, r answer.Reply) { r.Write(w) }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"spike/edge/listener"
 	"spike/luascripts/ledger"
 )
 
@@ -47,47 +46,37 @@ type Doors interface {
 
 // Shut moves a sale's doors to paused or closed, and waits until every lease was given back or has run out. It waits for leases,
 // too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx.
-func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (Outcome, error) {
+func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (out Outcome, err error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
-	head, err := store.Change(ctx, sale, w.door)
-	if err != nil {
+	if out.Head, err = store.Change(ctx, sale, w.door); err != nil {
 		return Outcome{}, err
 	}
-	w.era = head.Era
-	out := Outcome{ShowReply: ledger.ShowReply{Head: head}}
-	if err := w.look(ctx, &out); err != nil {
-		return out, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, min(wait, ShutWait))
+	w.era = out.Era
+	late, cancel := context.WithTimeout(ctx, min(wait, ShutWait))
 	defer cancel()
-	clock := time.NewTicker(shutEvery)
-	defer clock.Stop()
-	for looks := 1; !out.Settled; looks++ {
+	clock := time.Tick(shutEvery)
+	for looks := 1; ; looks++ {
+		if err = w.look(ctx, &out); err != nil || out.Settled {
+			return out, err
+		}
+		ctx = late // the first look takes its time
 		select {
-		case <-clock.C:
+		case <-clock:
 		case <-ctx.Done():
 			return out, nil
 		}
 		if looks%sweepEach == 0 {
 			_, _ = store.Expire(ctx, sale, sweepMost)
 		}
-		if err := w.look(ctx, &out); err != nil {
-			return out, err
-		}
 	}
-	return out, nil
 }
 
 // look brings the outcome up to date. If the store does not answer, the next look tries again. If the store has lost that the
 // doors were shut, look shuts them again.
 func (w *shut) look(ctx context.Context, out *Outcome) error {
 	shown, err := w.store.Show(ctx, w.sale)
-	var refusal *ledger.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		return err
-	case err != nil:
-		return nil
+	if err != nil {
+		return refusalIn(err)
 	}
 	out.ShowReply, out.Settled = shown, false
 	switch {
@@ -98,12 +87,18 @@ func (w *shut) look(ctx context.Context, out *Outcome) error {
 			Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
 	default:
 		head, err := w.store.Change(ctx, w.sale, w.door)
-		if errors.As(err, &refusal) {
-			return err
+		if err != nil {
+			return refusalIn(err)
 		}
-		if err == nil {
-			w.era = head.Era
-		}
+		w.era = head.Era
+	}
+	return nil
+}
+
+// refusalIn is err if the store has refused. It is nil if the store did not answer.
+func refusalIn(err error) error {
+	if _, refused := errors.AsType[*ledger.Refusal](err); refused {
+		return err
 	}
 	return nil
 }
@@ -115,14 +110,14 @@ func (b badRequest) Error() string { return b.field + ": " + b.why }
 
 // newSale is the body of POST /api/v1/sales.
 type newSale struct {
-	Sale    string  `json:"sale"`
-	Total   uint64  `json:"total"`
-	Hold    *string `json:"hold"`
-	Limit   uint32  `json:"limit_per_buyer"`
-	Opens   string  `json:"opens"`
-	Closes  string  `json:"closes"`
-	Shuffle string  `json:"shuffle"`
-	Seed    string  `json:"shuffle_seed"`
+	Sale    string `json:"sale"`
+	Total   uint64 `json:"total"`
+	Hold    string `json:"hold"`
+	Limit   uint32 `json:"limit_per_buyer"`
+	Opens   string `json:"opens"`
+	Closes  string `json:"closes"`
+	Shuffle string `json:"shuffle"`
+	Seed    string `json:"shuffle_seed"`
 }
 
 // DefaultHold is the hold of a sale for which the operator names none.
@@ -130,31 +125,24 @@ const DefaultHold = 5 * time.Minute
 
 // request is the body's request. Its error names the field that is wrong.
 func (n newSale) request() (ledger.CreateRequest, error) {
-	q := ledger.CreateRequest{Total: n.Total, Hold: DefaultHold, Limit: n.Limit, Seed: n.Seed}
-	var badHold, badOpens, badCloses, badShuffle error
-	if n.Hold != nil {
-		q.Hold, badHold = time.ParseDuration(*n.Hold)
-	}
-	q.Opens, badOpens = timeOf(n.Opens)
-	q.Closes, badCloses = timeOf(n.Closes)
-	q.Shuffle, badShuffle = durationOf(n.Shuffle)
-	for _, unread := range []struct {
-		err   error
-		field string
-		why   string
-	}{
-		{ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot"},
-		{badHold, "hold", `a duration as "5m", or "0s"`},
-		{badOpens, "opens", "a time as 2026-11-22T20:00:00Z"},
-		{badCloses, "closes", "a time as 2026-11-22T20:00:00Z"},
-		{badShuffle, "shuffle", `a duration as "5s"`},
-	} {
-		if unread.err != nil {
-			return q, badRequest{unread.field, unread.why}
+	q := ledger.CreateRequest{Total: n.Total, Limit: n.Limit, Seed: n.Seed}
+	var wrong error // the first one
+	check := func(err error, field, why string) {
+		if err != nil && wrong == nil {
+			wrong = badRequest{field, why}
 		}
 	}
-	var invalid *ledger.Invalid
-	if errors.As(q.Validate(time.Now()), &invalid) {
+	check(ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot")
+	var err error
+	q.Hold, err = time.ParseDuration(n.Hold)
+	check(err, "hold", `a duration as "5m", or "0s"`)
+	check(optional(&q.Opens, n.Opens, rfc3339), "opens", "a time as 2026-11-22T20:00:00Z")
+	check(optional(&q.Closes, n.Closes, rfc3339), "closes", "a time as 2026-11-22T20:00:00Z")
+	check(optional(&q.Shuffle, n.Shuffle, time.ParseDuration), "shuffle", `a duration as "5s"`)
+	if wrong != nil {
+		return q, wrong
+	}
+	if invalid, is := errors.AsType[*ledger.Invalid](q.Validate(time.Now())); is {
 		return q, badRequest{invalid.Field, invalid.Why}
 	}
 	if q.Shuffle > 0 && q.Seed == "" {
@@ -163,32 +151,26 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 	return q, nil
 }
 
-// durationOf reads a duration. "" is 0.
-func durationOf(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	return time.ParseDuration(text)
-}
+func rfc3339(text string) (time.Time, error) { return time.Parse(time.RFC3339, text) }
 
-// timeOf reads a time after RFC 3339. "" is the zero time.
-func timeOf(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+// optional reads a value, unless the text is "".
+func optional[T any](to *T, text string, parse func(string) (T, error)) (err error) {
+	if text != "" {
+		*to, err = parse(text)
 	}
-	return time.Parse(time.RFC3339, text)
+	return err
 }
 
 func (s *Side) createSale(w http.ResponseWriter, r *http.Request) {
-	var body newSale
-	err := readJSON(w, r, &body)
+	body := newSale{Hold: DefaultHold.String()}
+	err := readJSON(r, &body)
 	var q ledger.CreateRequest
 	if err == nil {
 		q, err = body.request()
 	}
 	var head ledger.Head
 	if err == nil {
-		head, err = s.cfg.Store.Create(r.Context(), body.Sale, q)
+		head, err = s.Store.Create(r.Context(), body.Sale, q)
 	}
 	if err == nil {
 		w.Header().Set("Location", "/api/v1/sales/"+body.Sale)
@@ -207,7 +189,7 @@ const maxRequestID = 64
 
 func (s *Side) addUnits(w http.ResponseWriter, r *http.Request) {
 	var body moreUnits
-	err := readJSON(w, r, &body)
+	err := readJSON(r, &body)
 	switch {
 	case err != nil:
 	case body.N < 1 || body.N > ledger.MaxSerial:
@@ -225,7 +207,7 @@ func (s *Side) resumeSale(w http.ResponseWriter, r *http.Request) {
 func (s *Side) change(w http.ResponseWriter, r *http.Request, did string, q ledger.ChangeRequest, err error) {
 	var head ledger.Head
 	if err == nil {
-		head, err = s.cfg.Store.Change(r.Context(), r.PathValue("sale"), q)
+		head, err = s.Store.Change(r.Context(), r.PathValue("sale"), q)
 	}
 	s.written(w, http.StatusOK, did, r.PathValue("sale"), Describe(r.PathValue("sale"), ledger.ShowReply{Head: head}), err)
 }
@@ -240,7 +222,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 		wait, err := waitOf(r)
 		var out Outcome
 		if err == nil {
-			out, err = Shut(r.Context(), s.cfg.Store, r.PathValue("sale"), to, wait)
+			out, err = Shut(r.Context(), s.Store, r.PathValue("sale"), to, wait)
 		}
 		s.written(w, http.StatusOK, to, r.PathValue("sale"), shutSale{Describe(r.PathValue("sale"), out.ShowReply), out.Settled}, err)
 	}
@@ -248,11 +230,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 
 // waitOf reads how long the caller wants to wait.
 func waitOf(r *http.Request) (time.Duration, error) {
-	text := r.URL.Query().Get("wait")
-	if text == "" {
-		return ShutWait, nil
-	}
-	wait, err := time.ParseDuration(text)
+	wait, err := time.ParseDuration(cmp.Or(r.URL.Query().Get("wait"), ShutWait.String()))
 	if err != nil || wait < 0 {
 		return 0, badRequest{"wait", `a duration as "2s"`}
 	}
@@ -268,31 +246,26 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 	}
 	var shown ledger.ShowReply
 	if err == nil {
-		shown, err = s.cfg.Store.Show(r.Context(), sale)
+		shown, err = s.Store.Show(r.Context(), sale)
 	}
-	var refusal *ledger.Refusal
-	if errors.As(err, &refusal) && !errors.Is(err, ledger.ErrNoSale) { // a sale that makes no sense can be removed, too
+	// a sale that makes no sense can be removed, too
+	if refusal, is := errors.AsType[*ledger.Refusal](err); is && !errors.Is(err, ledger.ErrNoSale) {
 		shown.Trouble, err = refusal.Why, nil
 	}
 	if err == nil {
-		err = s.cfg.Store.Remove(r.Context(), sale)
+		err = s.Store.Remove(r.Context(), sale)
 	}
 	s.written(w, http.StatusOK, "removed", sale, Describe(sale, shown), err)
 }
 
 // written answers an operator's write, and logs it if it was done.
 func (s *Side) written(w http.ResponseWriter, status int, did, sale string, v any, err error) {
-	var bad badRequest
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		adminProblem(w, http.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB")
-		return
-	case errors.As(err, &bad):
+	if bad, is := errors.AsType[badRequest](err); is {
 		adminProblem(w, http.StatusBadRequest, "bad_request", bad.Error())
 		return
-	case err == nil:
-		s.cfg.Log.Info().Str("sale", sale).Str("did", did).Msg("operator")
+	}
+	if err == nil {
+		s.Log.Info().Str("sale", sale).Str("did", did).Msg("operator")
 		w.Header().Set("Content-Type", "application/json") // adminReply's, before the status goes out
 		w.WriteHeader(status)
 	}
@@ -300,31 +273,18 @@ func (s *Side) written(w http.ResponseWriter, status int, did, sale string, v an
 }
 
 // readJSON reads a body that must be one JSON object with known fields.
-func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, listener.MaxBody))
+// Its error says in our own words why the body cannot be read.
+func readJSON(r *http.Request, v any) error {
+	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
 	err := in.Decode(v)
-	if err == nil {
-		if _, more := in.Token(); !errors.Is(more, io.EOF) {
-			err = errors.Join(more, errMore)
-		}
+	if _, more := in.Token(); err == nil && errors.Is(more, io.EOF) {
+		return nil
 	}
-	return jsonProblem(err)
-}
-
-var errMore = errors.New("more than one JSON value")
-
-// jsonProblem says in our own words why a body cannot be read.
-func jsonProblem(err error) error {
-	var kind *json.UnmarshalTypeError
-	var large *http.MaxBytesError
-	switch {
-	case err == nil || errors.As(err, &large):
-		return err
-	case errors.As(err, &kind):
+	if kind, is := errors.AsType[*json.UnmarshalTypeError](err); is {
 		return badRequest{cmp.Or(kind.Field, "body"), "cannot be " + kind.Value}
 	}
-	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+	if field, ok := strings.CutPrefix(fmt.Sprint(err), "json: unknown field "); ok {
 		return badRequest{strings.Trim(field, `"`), "there is no such field"}
 	}
 	return badRequest{"body", "must be one JSON object"}

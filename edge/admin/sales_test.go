@@ -24,8 +24,9 @@ import (
 type operator struct{ http.Handler }
 
 func newOperator(store ledger.Store) operator {
-	return operator{New(Config{Store: store, Log: zerolog.Nop(), Document: http.NotFoundHandler(), Metrics: prometheus.NewRegistry(),
-		Ready: func(context.Context) string { return "" }}).Handler()}
+	side := &Side{Store: store, Log: zerolog.Nop(), Document: http.NotFoundHandler(), Metrics: prometheus.NewRegistry(),
+		Ready: func(context.Context) string { return "" }}
+	return operator{side.Handler()}
 }
 
 // does sends a request and reads the answer.

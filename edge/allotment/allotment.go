@@ -40,14 +40,12 @@ type Allotment struct {
 	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
 	nudge      chan struct{}                 // cap 1
 
-	mu      sync.Mutex
-	waiters map[uint64]chan ledger.Verdict // by nonce: buys that are answered only after the ledger has answered
-	offered map[uint64]Reply               // by nonce: offers that the Keeper is not done with
+	waiters sync.Map // nonce to chan ledger.Verdict: buys that are answered only after the ledger has answered
+	offered sync.Map // nonce to Reply: offers that the Keeper is not done with
 }
 
 func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds ledger.Bounds) *Allotment {
-	a := &Allotment{stock: stock, ring: ring, clock: clock, bounds: bounds, nudge: make(chan struct{}, 1),
-		waiters: map[uint64]chan ledger.Verdict{}, offered: map[uint64]Reply{}}
+	a := &Allotment{stock: stock, ring: ring, clock: clock, bounds: bounds, nudge: make(chan struct{}, 1)}
 	a.table.Store(&Table{})
 	a.announce()
 	return a
@@ -61,16 +59,28 @@ type Sold struct {
 
 // Take sells n consecutive units. It takes no lock, allocates nothing and does no I/O. If it wins, it reads the clock once.
 func (a *Allotment) Take(n uint32, buyer ledger.Buyer) (Sold, Outcome) {
-	if a.stock.Empty() { // checked before a slot is spent
-		return Sold{}, Empty
-	}
-	p, ok := a.ring.reserve()
-	if !ok {
-		return Sold{}, a.noSlot()
+	p, outcome := a.reserve(1)
+	if outcome != Won {
+		return Sold{}, outcome
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
 	return a.publish(p, k, s, outcome)
+}
+
+// reserve reserves slots in a row for a Take: Won, unless it can only fail. Without a Ring there is nothing to sell.
+func (a *Allotment) reserve(slots uint64) (p reservedSlot, o Outcome) {
+	if a.stock.Empty() { // checked before a slot is spent
+		return p, Empty
+	}
+	p, ok := a.ring.reserve(slots)
+	switch {
+	case ok:
+		return p, Won
+	case a.ring.slots() == 0:
+		return p, Empty
+	}
+	return p, Full
 }
 
 // Verdict is the answer to every buy now, or nil while units may be had.
@@ -102,11 +112,7 @@ func (a *Allotment) Leasing() bool { return a.leasing.Load() }
 
 // ReportUnmet tells the Keeper that a buyer of n found too little.
 func (a *Allotment) ReportUnmet(n uint32) {
-	for {
-		unmet := a.unmet.Load()
-		if unmet >= n {
-			return
-		}
+	for unmet := a.unmet.Load(); unmet < n; unmet = a.unmet.Load() {
 		if a.unmet.CompareAndSwap(unmet, n) {
 			a.wake()
 			return
@@ -146,42 +152,32 @@ func (a *Allotment) wake() {
 
 // TakeSettled is Take for buys that are answered only after the ledger has answered. The channel gets the claim's verdict.
 func (a *Allotment) TakeSettled(n uint32, buyer ledger.Buyer) (Sold, <-chan ledger.Verdict, Outcome) {
-	if a.stock.Empty() {
-		return Sold{}, nil, Empty
-	}
-	p, ok := a.ring.reserve()
-	if !ok {
-		return Sold{}, nil, a.noSlot()
+	p, outcome := a.reserve(1)
+	if outcome != Won {
+		return Sold{}, nil, outcome
 	}
 	s, k, outcome := a.take(n, p)
 	s.Buyer = buyer
 	var told chan ledger.Verdict
 	if k == claim {
 		told = make(chan ledger.Verdict, 1)
-		a.mu.Lock()
-		a.waiters[s.Nonce] = told
-		a.mu.Unlock()
+		a.waiters.Store(s.Nonce, told)
 	}
-	ok = p.publish(k, s.Claim)
+	s, outcome = a.publish(p, k, s, outcome)
 	a.wake()
-	if !ok {
-		return Sold{}, nil, Full
-	}
 	return s, told, outcome
 }
 
 // tell passes the ledger's verdict to the buy that waits for it, if one does.
 func (a *Allotment) tell(nonce uint64, v ledger.Verdict) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if told := a.waiters[nonce]; told != nil {
-		told <- v
-		delete(a.waiters, nonce)
+	if told, waits := a.waiters.LoadAndDelete(nonce); waits {
+		told.(chan ledger.Verdict) <- v
 	}
 }
 
 func (a *Allotment) awaited() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.waiters) > 0
+	for range a.waiters.Range {
+		return true
+	}
+	return false
 }

@@ -32,7 +32,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 		settled, calls := uint64(0), 0
 		for ; b.a.ring.unread() > 0 || len(b.k.claims.batch) > 0; calls++ {
 			q := pick[ledger.SettleRequest](b)
-			units := unitsOf(q)
+			units := unitsIn(q)
 			if units >= maxBatch+ledger.MaxUnits {
 				t.Errorf("n = %d: %d units in a settle call", n, units)
 			}
@@ -50,7 +50,7 @@ func TestA1SettleCallsAreBoundedByUnits(t *testing.T) {
 	}
 }
 
-func unitsOf(q ledger.SettleRequest) (n uint64) {
+func unitsIn(q ledger.SettleRequest) (n uint64) {
 	for _, c := range q.Claims {
 		n += uint64(c.Count)
 	}
@@ -67,7 +67,7 @@ func TestA1LeftClaimsComeInBatchesOfUnits(t *testing.T) {
 	for rest := claims; len(rest) > 0; {
 		var some []ledger.Claim
 		some, rest = ledger.Batch(rest, 512)
-		if n := unitsOf(ledger.SettleRequest{Claims: some}); n >= 512+ledger.MaxUnits || len(some) == 0 {
+		if n := unitsIn(ledger.SettleRequest{Claims: some}); n >= 512+ledger.MaxUnits || len(some) == 0 {
 			t.Fatalf("%d claims of %d units", len(some), n)
 		}
 		for _, c := range some {

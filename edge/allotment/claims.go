@@ -34,7 +34,6 @@ func (k *Keeper) read() {
 }
 
 func (k *Keeper) readOne(r record) {
-	units := shard.Range{Start: r.Serial, End: r.Serial + r.Count}
 	switch r.kind {
 	case claim:
 		k.claims.batch = append(k.claims.batch, r.Claim)
@@ -47,17 +46,16 @@ func (k *Keeper) readOne(r record) {
 		}
 		k.claims.offers = append(k.claims.offers, &offering{Offer: Offer{r.Claim, k.claims.key}, next: k.now.Add(askAfter)})
 	case unsold:
-		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: r.Fence, Range: units})
+		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: r.Fence, Range: unitsOf(r.Claim)})
 	case doubt:
-		k.retire(units)
+		k.retire(unitsOf(r.Claim))
 	case void:
 	}
 }
 
 // settled frees the slots of a batch that the ledger has answered for.
-func (k *Keeper) settled(e Answer, failed bool) {
-	if failed {
-		k.claims.due = k.now.Add(retryFirst)
+func (k *Keeper) settled(e Answer) {
+	if !k.claims.ended(k.now, e.Err) {
 		return
 	}
 	reply := e.Reply.(ledger.SettleReply)
@@ -73,15 +71,16 @@ func (k *Keeper) settled(e Answer, failed bool) {
 
 func (k *Keeper) verdictOn(c ledger.Claim, v ledger.Verdict) {
 	k.a.tell(c.Nonce, v)
-	switch v {
-	case ledger.TooLate:
+	if v != ledger.Kept {
 		k.a.lost.Add(1)
-		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: c.Fence,
-			Range: shard.Range{Start: c.Serial, End: c.Serial + c.Count}})
-		return
-	case ledger.Resolved:
-		k.a.lost.Add(1)
-	case ledger.Kept:
 	}
-	k.resolved(c.Fence, shard.Range{Start: c.Serial, End: c.Serial + c.Count})
+	if v == ledger.TooLate {
+		k.returns.parts = append(k.returns.parts, ledger.Part{Fence: c.Fence, Range: unitsOf(c)})
+		return
+	}
+	k.resolved(c.Fence, unitsOf(c))
+}
+
+func unitsOf(c ledger.Claim) shard.Range {
+	return shard.Range{Start: c.Serial, End: c.Serial + c.Count}
 }

@@ -39,16 +39,14 @@ func (k *Keeper) poll() any {
 }
 
 // tended takes a call's answer, and sets the time of the next call.
-func (k *Keeper) tended(e Answer, failed bool) {
-	k.polling.busy, k.polling.dozed = false, false
-	k.polling.due = e.Sent.Add(k.pollEvery())
-	if failed {
-		return
+func (k *Keeper) tended(e Answer) {
+	k.polling.busy = false
+	reply, _ := e.Reply.(ledger.TendReply)
+	if e.Err == nil {
+		k.look(reply.Head, e.Sent)
 	}
-	reply := e.Reply.(ledger.TendReply)
-	k.look(reply.Head, e.Sent)
 	k.polling.due = e.Sent.Add(k.pollEvery())
-	if k.polling.dozed = k.dozes(); !k.polling.dozed {
+	if k.polling.dozed = e.Err == nil && k.dozes(); !k.polling.dozed {
 		return
 	}
 	wait := min(k.now.Sub(k.demand.lastBuy)/dozeShare, dozeMost)

@@ -30,9 +30,7 @@ func (k *Keeper) outlived(h *holding) bool {
 
 // disclaim lets go of a lease's unsold units. Sold units stay to be settled, and the lease stays with them.
 func (k *Keeper) disclaim(h *holding) {
-	if !h.lapsed {
-		k.withdraw(h)
-	}
+	k.withdraw(h)
 	for _, r := range h.parked {
 		h.rest.CutAll(r)
 	}
@@ -53,7 +51,8 @@ func (k *Keeper) assertion() ledger.ReassertRequest {
 		q.Leases = append(q.Leases, ledger.Held{Fence: h.fence, Request: h.req, Deadline: h.term.Load().deadline,
 			Ranges: h.rest.Ranges()})
 	}
-	for _, h := range ledger.HeldBy(k.a.ring.Left()) { // claims under leases that are over here
+	left := k.a.ring.left()
+	for _, h := range ledger.HeldBy(left.All()) { // claims under leases that are over here
 		if k.lease(h.Fence) == nil {
 			q.Leases = append(q.Leases, h)
 		}
@@ -62,9 +61,8 @@ func (k *Keeper) assertion() ledger.ReassertRequest {
 }
 
 // reasserted takes the ledger's answer to a re-assertion.
-func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest, failed bool) {
-	if failed {
-		k.recovery.due = k.now.Add(retryFirst)
+func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest) {
+	if !k.recovery.ended(k.now, e.Err) {
 		return
 	}
 	reply := e.Reply.(ledger.ReassertReply)
@@ -82,11 +80,11 @@ func (k *Keeper) reasserted(e Answer, q ledger.ReassertRequest, failed bool) {
 
 // attend makes a resting Keeper look until a look succeeds, if news had asked for one. An instance that has acted on answers must
 // say so in a new era while that may still count.
-func (k *Keeper) attend(failed bool, sent Instant) {
-	k.recovery.owes = failed && !k.view.known
-	k.polling.due = sent.Add(k.pollEvery())
+func (k *Keeper) attend(e Answer) {
+	k.recovery.owes = e.Err != nil && !k.view.known
+	k.polling.due = e.Sent.Add(k.pollEvery())
 	if k.recovery.owes {
-		k.polling.due = sent.Add(pollDone)
+		k.polling.due = e.Sent.Add(pollDone)
 	}
 }
 
@@ -100,8 +98,8 @@ func (k *Keeper) act(h ledger.Head) {
 // missing takes the news that the sale does not exist. If the ledger is in the known era, the sale is gone. A server of another
 // history may be the wrong one for a while, so units and claims wait for as long as a lease.
 func (k *Keeper) missing(err error) {
-	var r *ledger.Refusal
-	if !errors.Is(err, ledger.ErrBirth) && !errors.Is(err, ledger.ErrNoSale) || !errors.As(err, &r) {
+	r, refused := errors.AsType[*ledger.Refusal](err)
+	if !refused || !errors.Is(err, ledger.ErrBirth) && !errors.Is(err, ledger.ErrNoSale) {
 		k.recovery.absent = k.recovery.absent && err != nil
 		return
 	}

@@ -233,8 +233,8 @@ func TestWrongServerIsNotBelieved(t *testing.T) {
 		t.Fatal(o)
 	}
 	refuse(b, 9, 4*time.Second)
-	if b.k.gone != nil || len(b.a.ring.Left()) != 1 {
-		t.Fatalf("believed at once: %v, %d claims left", b.k.gone, len(b.a.ring.Left()))
+	if left := b.a.ring.left(); b.k.gone != nil || len(left.All()) != 1 {
+		t.Fatalf("believed at once: %v, %d claims left", b.k.gone, len(left.All()))
 	}
 	for len(b.asked) > 0 {
 		b.asked = b.asked[1:]

@@ -12,30 +12,16 @@ import (
 
 // publishMapped is publish for a slot in a file.
 func (p reservedSlot) publishMapped(k kind, c ledger.Claim) (ok bool) {
-	defer p.ring.caught(debug.SetPanicOnFault(true), &ok)
+	defer p.ring.survive(debug.SetPanicOnFault(true))
 	p.write(k, c)
 	return true
 }
 
-func (r *Ring) caught(was bool, ok *bool) {
+// survive is deferred as `defer r.survive(debug.SetPanicOnFault(true))`. After a fault the function returns zero values.
+func (r *Ring) survive(was bool) {
 	debug.SetPanicOnFault(was)
 	if e := recover(); e != nil {
-		*ok = false
 		r.fail(e)
-	}
-}
-
-// survive is deferred in two calls: `defer r.survive()()`.
-func (r *Ring) survive() func() {
-	if !r.mem.mapped() {
-		return func() {}
-	}
-	was := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(was)
-		if e := recover(); e != nil {
-			r.fail(e)
-		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/shard"
 )
 
 // Config is an edge's settings for one sale.
@@ -14,10 +15,10 @@ type Config struct {
 	Node     string
 	Term     time.Duration // L: the term of a lease
 	Bounds   ledger.Bounds
-	Demand   func() uint64        // buys answered so far, with any answer
-	Notice   func(was, is string) // called when trouble comes or goes; "" is none. May be nil
-	Slots    int                  // slots of a lane of the first Ring; 0: the Keeper chooses
-	OneLane  bool                 // one lane in every Ring, so that the CPU decides nothing
+	Demand   func() uint64          // buys answered so far, with any answer
+	Notice   func(was, is *Trouble) // called when trouble comes or goes; nil is none. May be nil
+	Slots    int                    // slots of a lane of the first Ring; 0: the Keeper chooses
+	Lanes    int                    // of the Stock and of every Ring; 0: the Keeper chooses
 }
 
 // The Keeper's own numbers.
@@ -71,6 +72,16 @@ type Keeper struct {
 
 func newKeeper(cfg Config, a *Allotment) *Keeper {
 	return &Keeper{cfg: cfg, a: a, leasing: leasing{retry: retryFirst}}
+}
+
+// begin is the allotment of a sale whose newest view is head, and its Keeper. most is the slots of a lane of the largest Ring.
+func begin(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
+	a := newAllotment(shard.New(cfg.Lanes), newRings(nil, most), clock, cfg.Bounds)
+	k := newKeeper(cfg, a)
+	k.now = clock()
+	k.look(head, k.now)
+	k.demand.lastBuy = k.now
+	return a, k
 }
 
 // Event is one of Tick, Stop, News and Answer.
@@ -299,12 +310,10 @@ func (k *Keeper) Next() Instant {
 	}
 	earliest(k.polls(), k.pollAt())
 	earliest(k.wantsLease() && !k.roomless(), k.leasing.due)
-	if at, due := k.nextRing(); due {
-		earliest(true, at)
-	}
+	earliest(k.nextRing())
 	earliest(len(k.a.ring.list()) > 0 && !k.room.dropping && k.holdsNothing(), k.room.held.Add(ringRest))
-	if at, due := k.nextOffer(); due {
-		earliest(true, at)
+	for _, o := range k.claims.offers {
+		earliest(!o.asking, o.next)
 	}
 	earliest(k.unsure(), k.now.Add(recheck))
 	waiting := func(on bool, c call) { earliest(on && !c.busy, c.due) }

@@ -32,7 +32,7 @@ func newBench(t *testing.T, q ledger.CreateRequest) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.a = newAllotment(shard.New(1), newRings(NewRing(64), 0), b.clock, ledger.DefaultBounds())
+	b.a = newAllotment(shard.New(1), newRings(oneLane(64), 0), b.clock, ledger.DefaultBounds())
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
 		Bounds: ledger.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()
@@ -50,38 +50,28 @@ func (b *bench) tick() {
 }
 
 // nudged says whether a buyer has called the Keeper.
-func (b *bench) nudged() (yes bool) {
-	for {
-		select {
-		case <-b.a.nudge:
-		case <-b.a.stock.Low():
-		default:
-			return yes
-		}
-		yes = true
-	}
-}
+func (b *bench) nudged() bool { return b.a.Nudged() }
 
 // execute runs one call on the ledger.
 func execute(l ledger.Store, call any) (reply any, err error) {
 	ctx := context.Background()
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
-		return answer(l.Lease(ctx, benchSale, q))
+		return l.Lease(ctx, benchSale, q)
 	case ledger.RenewRequest:
-		return answer(l.Renew(ctx, benchSale, q))
+		return l.Renew(ctx, benchSale, q)
 	case ledger.SettleRequest:
-		return answer(l.Settle(ctx, benchSale, q))
+		return l.Settle(ctx, benchSale, q)
 	case ledger.GiveBackRequest:
-		return answer(l.GiveBack(ctx, benchSale, q))
+		return l.GiveBack(ctx, benchSale, q)
 	case ledger.TendRequest:
-		return answer(l.Tend(ctx, benchSale, q))
+		return l.Tend(ctx, benchSale, q)
 	case ledger.ReassertRequest:
-		return answer(l.Reassert(ctx, benchSale, q))
+		return l.Reassert(ctx, benchSale, q)
 	case OfferRequest:
-		return answer(l.Deduct(ctx, benchSale, q.Deduct))
+		return l.Deduct(ctx, benchSale, q.Deduct)
 	case RingRequest:
-		return answer(MemoryRings{}.Make(1, q.Slots, q.From))
+		return MemoryRings{}.Make(1, q.Slots, q.From)
 	case RingDrop:
 		return nil, nil
 	}
@@ -177,7 +167,7 @@ func TestDoubtLosesNoClaim(t *testing.T) {
 	if _, o := b.buy(); o != Won {
 		t.Fatal("not won", o)
 	}
-	p, _ := b.a.ring.reserve()
+	p, _ := b.a.ring.reserve(1)
 	serial, _ := b.a.stock.TakeN(1)
 	p.publish(doubt, ledger.Claim{Serial: serial, Count: 1})
 	b.tick()
@@ -200,7 +190,7 @@ func TestDoubtStrandsNothing(t *testing.T) {
 		t.Run(when, func(t *testing.T) {
 			b := newBench(t, ledger.CreateRequest{Total: 8})
 			b.fill()
-			p, _ := b.a.ring.reserve()
+			p, _ := b.a.ring.reserve(1)
 			serial, _ := b.a.stock.TakeN(1)
 			if when != "on sale" {
 				b.now += 4500 * time.Millisecond
@@ -495,7 +485,7 @@ func TestNewsOfUnitsIsFollowed(t *testing.T) {
 
 // While the doors are shut an edge holds nothing, and the claims from before are settled.
 func TestShutDoorsEmptyTheEdge(t *testing.T) {
-	for _, to := range []string{"paused", "closed"} {
+	for to, reason := range map[string]Reason{"paused": Paused, "closed": Closed} {
 		b := newBench(t, ledger.CreateRequest{Total: 640})
 		b.fill()
 		b.buy()
@@ -507,7 +497,7 @@ func TestShutDoorsEmptyTheEdge(t *testing.T) {
 		if a := b.audit(); a.Leased != 0 || a.Pending != 1 || b.a.Stock() != 0 {
 			t.Errorf("%s: %+v, %d here", to, a, b.a.Stock())
 		}
-		if v := b.a.Verdict(); v == nil || v.Reason != doors[doorOf(to)] {
+		if v := b.a.Verdict(); v == nil || v.Reason != reason {
 			t.Errorf("%s: buyers hear %+v", to, v)
 		}
 	}

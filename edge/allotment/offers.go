@@ -1,14 +1,37 @@
 package allotment
 
 import (
+	"encoding/binary"
 	"errors"
+	"slices"
 
 	"spike/luascripts/ledger"
-	"spike/shard"
 )
 
+// An offer is a claim that becomes its buyer's only if the ledger binds it to the buyer's key. It takes two slots in a row. The
+// key's slot is published first, so that an offer is never without its key.
+//
 // An offer stays in the Ring until the ledger has said whose it is: its key's, or nobody's. Mostly the buyer's own Deduct gets
 // that answer. Otherwise the Keeper asks until it has the answer. An offer is never settled as a claim whose buyer was told.
+
+// Offer is a claim, and the key that it is offered to.
+type Offer struct {
+	ledger.Claim
+	Key ledger.IdempotencyKey
+}
+
+// keyRecord is a key in the form of a slot. The key takes the space of expiry and buyer, under the offer's fence and nonce.
+func keyRecord(c ledger.Claim, key ledger.IdempotencyKey) ledger.Claim {
+	c.Expiry = int64(binary.BigEndian.Uint64(key[:8]))
+	copy(c.Buyer[:], key[8:])
+	return c
+}
+
+func (r *record) key() (k ledger.IdempotencyKey) {
+	binary.BigEndian.PutUint64(k[:8], uint64(r.Expiry))
+	copy(k[8:], r.Buyer[:])
+	return k
+}
 
 // Reply is what is known about an offer.
 type Reply int
@@ -37,23 +60,19 @@ type offering struct {
 // TakeOffered is Take for a buyer with a key. The buyer must not be told before the ledger binds the claim to the key. The caller
 // must pass the ledger's answer to Heard.
 func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.IdempotencyKey) (Sold, Outcome) {
-	if a.stock.Empty() {
-		return Sold{}, Empty
+	first, outcome := a.reserve(2)
+	if outcome != Won {
+		return Sold{}, outcome
 	}
-	first, p, ok := a.ring.reserveTwo()
-	if !ok {
-		return Sold{}, a.noSlot()
-	}
+	p := first.next()
 	s, kind, outcome := a.take(n, p)
 	s.Buyer = buyer
 	before := void
 	if kind == claim {
 		kind, before = offer, key
-		a.mu.Lock()
-		a.offered[s.Nonce] = Unknown
-		a.mu.Unlock()
+		a.offered.Store(s.Nonce, Unknown)
 	}
-	ok = first.publish(before, keyRecord(s.Claim, k))
+	ok := first.publish(before, keyRecord(s.Claim, k))
 	if ok = p.publish(kind, s.Claim) && ok; !ok {
 		s, outcome = Sold{}, Full
 	}
@@ -63,52 +82,39 @@ func (a *Allotment) TakeOffered(n uint32, buyer ledger.Buyer, k ledger.Idempoten
 
 // Heard tells the Keeper the ledger's answer about an offer.
 func (a *Allotment) Heard(c ledger.Claim, what Reply) {
-	a.mu.Lock()
-	_, waits := a.offered[c.Nonce]
-	if waits {
-		a.offered[c.Nonce] = what
-	}
-	a.mu.Unlock()
-	if waits {
+	if a.offered.CompareAndSwap(c.Nonce, Unknown, what) {
 		a.wake()
 	}
 }
 
+// heard is the ledger's answer about an offer. It is told once.
 func (a *Allotment) heard(nonce uint64) Reply {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.offered[nonce]
-}
-
-func (a *Allotment) forget(nonce uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.offered, nonce)
+	for _, what := range [...]Reply{Bound, Unbound} {
+		if a.offered.CompareAndDelete(nonce, what) {
+			return what
+		}
+	}
+	return Unknown
 }
 
 // hearOffers lets go of offers whose answer is known.
 func (k *Keeper) hearOffers() {
-	var rest []*offering
-	for _, o := range k.claims.offers {
-		switch k.a.heard(o.Nonce) {
+	before := len(k.claims.offers)
+	k.claims.offers = slices.DeleteFunc(k.claims.offers, func(o *offering) bool {
+		what := k.a.heard(o.Nonce)
+		switch what {
 		case Bound:
-			k.a.forget(o.Nonce)
-			k.resolved(o.Fence, o.units())
+			k.resolved(o.Fence, unitsOf(o.Claim))
 		case Unbound:
-			k.a.forget(o.Nonce)
-			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: o.units()})
+			k.returns.parts = append(k.returns.parts, ledger.Part{Fence: o.Fence, Range: unitsOf(o.Claim)})
 		case Unknown:
-			rest = append(rest, o)
 		}
-	}
-	done := len(rest) < len(k.claims.offers)
-	k.claims.offers = rest
-	if done {
+		return what != Unknown
+	})
+	if len(k.claims.offers) < before {
 		k.freeAnswered()
 	}
 }
-
-func (o *offering) units() shard.Range { return shard.Range{Start: o.Serial, End: o.Serial + o.Count} }
 
 // freeAnswered frees all read slots, once the ledger has answered for all that was read.
 func (k *Keeper) freeAnswered() {
@@ -148,28 +154,15 @@ func DeductOffer(birth uint64, o Offer) ledger.DeductRequest {
 		Offer: o.Claim}
 }
 
-// nextOffer is when the next question is due.
-func (k *Keeper) nextOffer() (at Instant, due bool) {
-	for _, o := range k.claims.offers {
-		if !o.asking && (!due || o.next.Before(at)) {
-			at, due = o.next, true
-		}
-	}
-	return at, due
-}
-
 // offerAnswered takes the ledger's answer about an offer.
 func (k *Keeper) offerAnswered(e Answer, q OfferRequest) {
 	for _, o := range k.claims.offers {
-		if o.Claim != q.Deduct.Offer {
-			continue
+		if o.Claim == q.Deduct.Offer {
+			o.asking, o.next, o.foreign = false, k.now.Add(retryFirst), errors.Is(e.Err, ledger.ErrForeign)
 		}
-		o.asking = false
-		o.next = k.now.Add(retryFirst)
-		o.foreign = errors.Is(e.Err, ledger.ErrForeign)
-		if e.Err == nil {
-			k.a.Heard(o.Claim, Came(e.Reply))
-		}
+	}
+	if e.Err == nil {
+		k.a.Heard(q.Deduct.Offer, Came(e.Reply))
 	}
 	k.hearOffers()
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"spike/luascripts/ledger"
-	"spike/shard"
 )
 
 // What a simulator needs, which is itself clock, network and buyers to an edge: a Runner's parts without its goroutines.
@@ -12,34 +11,27 @@ import (
 // NewPair is an allotment of a sale whose newest view is head, and its Keeper, for steps by hand. Both have one lane, so that the
 // CPU decides nothing.
 func NewPair(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
-	cfg.OneLane = true
-	a := newAllotment(shard.New(1), newRings(nil, most), clock, cfg.Bounds)
-	k := newKeeper(cfg, a)
-	k.now = clock()
-	k.look(head, k.now)
-	k.demand.lastBuy = k.now
-	return a, k
+	cfg.Lanes = 1
+	return begin(cfg, clock, head, most)
 }
 
 // Left is the claims and offers that a file of these Rings would have if its process were dead.
 func (k *Keeper) Left() (claims []ledger.Claim, offers []Offer) {
 	f := k.a.ring.left()
-	return f.claims, f.offers
+	return f.Claims, f.Offers
 }
 
 // Nudged says whether the Keeper was called since the last Nudged.
 func (a *Allotment) Nudged() (yes bool) {
-	select {
-	case <-a.nudge:
+	for {
+		select {
+		case <-a.nudge:
+		case <-a.stock.Low():
+		default:
+			return yes
+		}
 		yes = true
-	default:
 	}
-	select {
-	case <-a.stock.Low():
-		yes = true
-	default:
-	}
-	return yes
 }
 
 // Gone is the refusal that ended the sale here, or nil.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 
 	"spike/luascripts/ledger"
@@ -66,19 +67,11 @@ func (r *record) checksum(turn uint64) uint64 {
 	return sum
 }
 
-// NewRing is a Ring in memory. It has a lane for each CPU, and each lane has room for `size` claims (rounded up to a power of
-// two).
-func NewRing(size int) *Ring {
-	lanes, size := ringShape(size)
-	return ringOver(make([]slot, lanes*size), lanes)
-}
-
 // maxLanes keeps nonces below 2^53.
 const maxLanes = 256
 
-func ringShape(size int) (lanes, slots int) {
-	return min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxLanes), 1 << bits.Len(uint(size-1))
-}
+// cpuLanes is a lane for each CPU.
+func cpuLanes() int { return min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxLanes) }
 
 // ringOver divides slots among lanes.
 func ringOver(slots []slot, lanes int) *Ring {
@@ -106,37 +99,41 @@ const sealed = 1 << 63
 // seal ends reserving. A buyer with a reserved slot still publishes it.
 func (r *Ring) seal() {
 	for i := range r.lanes {
-		l := &r.lanes[i]
-		for pos := l.tail.Load(); pos&sealed == 0 && !l.tail.CompareAndSwap(pos, pos|sealed); pos = l.tail.Load() {
-		}
+		r.lanes[i].tail.Or(sealed)
 	}
 }
 
 // end is the position up to which slots were reserved.
 func (l *ringLane) end() uint64 { return l.tail.Load() &^ sealed }
 
+// at is the slot of a position.
+func (l *ringLane) at(pos uint64) *slot { return &l.slot[pos&uint64(len(l.slot)-1)] }
+
 // reservedSlot is a reserved slot. Its owner must publish it, whatever happens.
 type reservedSlot struct {
 	ring *Ring
-	slot *slot
-	pos  uint64
 	lane uint64
+	pos  uint64
 }
 
-// reserve reserves a slot in this CPU's lane. It is false if the ledger is behind by a whole lane.
-func (r *Ring) reserve() (reservedSlot, bool) {
+// reserve reserves n slots in a row in this CPU's lane, and returns the first. It is false if the ledger is behind by a whole
+// lane.
+func (r *Ring) reserve(n uint64) (reservedSlot, bool) {
 	id := uint64(shard.CPU() & (len(r.lanes) - 1))
 	l := &r.lanes[id]
 	for {
 		pos := l.tail.Load()
-		if pos-l.head.Load() >= uint64(len(l.slot)) {
+		if pos-l.head.Load()+n > uint64(len(l.slot)) {
 			return reservedSlot{}, false
 		}
-		if l.tail.CompareAndSwap(pos, pos+1) {
-			return reservedSlot{r, &l.slot[pos&uint64(len(l.slot)-1)], pos, id}, true
+		if l.tail.CompareAndSwap(pos, pos+n) {
+			return reservedSlot{r, id, pos}, true
 		}
 	}
 }
+
+// next is the slot after this one, if both were reserved.
+func (p reservedSlot) next() reservedSlot { return reservedSlot{p.ring, p.lane, p.pos + 1} }
 
 // nonce tells this claim from all other claims of the instance. It is lane and position, below 2^53.
 func (p reservedSlot) nonce() uint64 { return p.lane<<45 | p.pos&(1<<45-1) }
@@ -151,9 +148,10 @@ func (p reservedSlot) publish(k kind, c ledger.Claim) bool {
 }
 
 func (p reservedSlot) write(k kind, c ledger.Claim) {
-	p.slot.record = record{k, c}
-	p.slot.sum = p.slot.checksum(p.pos + 1)
-	p.slot.turn.Store(p.pos + 1)
+	s := p.ring.lanes[p.lane].at(p.pos)
+	s.record = record{k, c}
+	s.sum = s.checksum(p.pos + 1)
+	s.turn.Store(p.pos + 1)
 }
 
 // collect reads published records that the Keeper has not read yet, until they have n units or more. It returns how many of n are
@@ -167,16 +165,15 @@ func (r *Ring) collect(n int, f func(record)) int {
 }
 
 func (r *Ring) collectLane(i, n int, f func(record)) int {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	l := &r.lanes[i]
-	at := func(pos uint64) *slot { return &l.slot[pos&uint64(len(l.slot)-1)] }
 	for n > 0 {
-		s := at(r.next[i])
+		s := l.at(r.next[i])
 		if s.turn.Load() != r.next[i]+1 {
 			break
 		}
 		if s.kind == key {
-			of := at(r.next[i] + 1)
+			of := l.at(r.next[i] + 1)
 			if of.turn.Load() != r.next[i]+2 {
 				break
 			}
@@ -193,7 +190,7 @@ func (r *Ring) collectLane(i, n int, f func(record)) int {
 
 // free frees all slots that were read.
 func (r *Ring) free() {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	for i := range r.lanes {
 		r.lanes[i].head.Store(r.next[i])
 	}

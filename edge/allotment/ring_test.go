@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"math/bits"
 	"runtime"
 	"sync"
 	"testing"
@@ -8,9 +9,18 @@ import (
 	"spike/luascripts/ledger"
 )
 
+// newRing is a Ring in memory. It has a lane for each CPU, and each lane has room for `size` claims (rounded up to a power of
+// two).
+func newRing(size int) *Ring {
+	lanes, size := ringShape(size)
+	return ringOver(make([]slot, lanes*size), lanes)
+}
+
+func ringShape(size int) (lanes, slots int) { return cpuLanes(), 1 << bits.Len(uint(size-1)) }
+
 // oneLane is a Ring with one lane, whichever CPU asks.
 func oneLane(size int) *Ring {
-	r := NewRing(size)
+	r := newRing(size)
 	r.lanes, r.next = r.lanes[:1], r.next[:1]
 	return r
 }
@@ -18,7 +28,7 @@ func oneLane(size int) *Ring {
 // mustReserve reserves a slot that must exist.
 func mustReserve(t *testing.T, r *Ring) reservedSlot {
 	t.Helper()
-	p, ok := r.reserve()
+	p, ok := r.reserve(1)
 	if !ok {
 		t.Fatal("the ring is full")
 	}
@@ -48,11 +58,11 @@ func TestRingKeepsSlotsUntilFreed(t *testing.T) {
 		for i := range uint32(4) {
 			mustReserve(t, r).publish(claim, ledger.Claim{Serial: 10*round + i})
 		}
-		if _, ok := r.reserve(); ok {
+		if _, ok := r.reserve(1); ok {
 			t.Fatal("a fifth slot of four")
 		}
 		sameSerials(t, collected(r, 100), 10*round, 10*round+1, 10*round+2, 10*round+3)
-		if _, ok := r.reserve(); ok || r.taken() != 4 || r.unread() != 0 {
+		if _, ok := r.reserve(1); ok || r.taken() != 4 || r.unread() != 0 {
 			t.Fatal("a slot was given away before it was freed")
 		}
 		r.free()
@@ -92,7 +102,7 @@ func TestRingStopsAtAnUnpublishedSlot(t *testing.T) {
 
 func TestRingLanesDoNotWaitForEachOther(t *testing.T) {
 	r := &Ring{lanes: make([]ringLane, 2), next: make([]uint64, 2)}
-	at := func(lane, pos uint64) reservedSlot { return reservedSlot{r, &r.lanes[lane].slot[pos], pos, lane} }
+	at := func(lane, pos uint64) reservedSlot { return reservedSlot{r, lane, pos} }
 	for i := range r.lanes {
 		r.lanes[i].slot = make([]slot, 4)
 		r.lanes[i].tail.Store(2)
@@ -123,13 +133,13 @@ func TestRingNoncesDiffer(t *testing.T) {
 func TestRingCrowd(t *testing.T) {
 	const producers, each = 8, 5_000
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	r := NewRing(64)
+	r := newRing(64)
 	var crowd sync.WaitGroup
 	for p := range uint32(producers) {
 		crowd.Go(func() {
 			for i := range uint32(each) {
-				slot, ok := r.reserve()
-				for ; !ok; slot, ok = r.reserve() {
+				slot, ok := r.reserve(1)
+				for ; !ok; slot, ok = r.reserve(1) {
 					runtime.Gosched()
 				}
 				slot.publish(claim, ledger.Claim{Serial: p*each + i, Nonce: slot.nonce()})

@@ -1,10 +1,13 @@
 package allotment
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"unsafe" // used only here: a file seen as slots
@@ -57,6 +60,8 @@ type RingMaker interface {
 	Make(lanes, slots int, from uint64) (*Ring, error)
 	// Drop lets go of all Rings. The caller must make sure that no goroutine touches them, and that nothing in them is needed.
 	Drop() error
+	// Path is the path of the Rings' file, which may not exist yet; "": they have none.
+	Path() string
 }
 
 // MemoryRings are lost with the process.
@@ -70,6 +75,9 @@ func (MemoryRings) Make(lanes, slots int, from uint64) (*Ring, error) {
 // Drop implements RingMaker.
 func (MemoryRings) Drop() error { return nil }
 
+// Path implements RingMaker.
+func (MemoryRings) Path() string { return "" }
+
 // RingFile makes Rings in a file. The file exists from the first Ring until Drop.
 type RingFile struct {
 	path  string
@@ -80,13 +88,13 @@ type RingFile struct {
 }
 
 // NewRingFile is a RingFile at a path. No file may be there when the first Ring is made.
-func NewRingFile(path string, owner RingOwner) *RingFile { return &RingFile{path: path, owner: owner} }
+func NewRingFile(path string, owner RingOwner) *RingFile {
+	owner.Format = ringFormat
+	return &RingFile{path: path, owner: owner}
+}
 
-// Path is the path of the file, which may not exist yet.
+// Path implements RingMaker.
 func (f *RingFile) Path() string { return f.path }
-
-// Owner is the owner of the file.
-func (f *RingFile) Owner() RingOwner { return f.owner }
 
 // Left is the content of the file, for its owner.
 func (f *RingFile) Left() *Left {
@@ -94,28 +102,24 @@ func (f *RingFile) Left() *Left {
 	if f.file == nil {
 		return l
 	}
-	mem := make([]byte, f.size)
-	if _, err := f.file.ReadAt(mem, 0); err != nil {
+	mem, err := aligned(f.file, f.size)
+	if err != nil {
 		l.Torn = 1
 		return l
 	}
-	found := left{}
-	o := f.owner
-	o.Format = ringFormat
-	found.read(o, aligned(mem))
-	l.Claims, l.Offers, l.Torn = found.claims, found.offers, found.torn
+	l.left.read(l.RingOwner, mem)
 	return l
 }
 
 // Make implements RingMaker. A file that could not be made whole is removed.
-func (f *RingFile) Make(lanes, slots int, from uint64) (*Ring, error) {
+func (f *RingFile) Make(lanes, slots int, from uint64) (r *Ring, err error) {
 	fresh := f.file == nil
 	if fresh {
-		if err := f.create(); err != nil {
-			return nil, fmt.Errorf("ring file: %w", err)
-		}
+		err = f.create()
 	}
-	r, err := f.add(lanes, slots, from)
+	if err == nil {
+		r, err = f.add(lanes, slots, from)
+	}
 	switch {
 	case err == nil:
 		return r, nil
@@ -134,19 +138,11 @@ func (f *RingFile) create() error {
 		return err
 	}
 	f.file = file
-	if err = f.sign(); err != nil {
-		err = errors.Join(err, f.Drop())
-	}
-	return err
-}
-
-func (f *RingFile) sign() error {
-	if err := syscall.Flock(int(f.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err = syscall.Flock(int(f.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	o := f.owner
-	o.Format = ringFormat
-	if err := o.here(f.file); err != nil {
+	if err = o.here(f.file); err != nil {
 		return err
 	}
 	line, err := json.Marshal(o)
@@ -179,8 +175,8 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 	r := ringOver(slotsIn(mem, pageSize, lanes*slots), lanes)
 	r.mem, r.heads = mem, headsIn(mem, headsOffset, lanes)
 	ok := r.shape(lanes, slots, from)
-	count := wordBytes(uint64(len(f.maps) + 1))
-	if _, err = f.file.WriteAt(count[:], countOffset); err != nil || !ok {
+	count := binary.NativeEndian.AppendUint64(nil, uint64(len(f.maps)+1))
+	if _, err = f.file.WriteAt(count, countOffset); err != nil || !ok {
 		return nil, errors.Join(err, syscall.Munmap(mem))
 	}
 	f.maps, f.size = append(f.maps, mem), f.size+int64(size)
@@ -189,7 +185,7 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 
 // shape writes a segment's head for readers. It is false if the file has failed already.
 func (r *Ring) shape(lanes, slots int, from uint64) bool {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	words := headsIn(r.mem, 0, 2)
 	words[0].Store(uint64(lanes))
 	words[1].Store(uint64(slots))
@@ -213,17 +209,12 @@ func (f *RingFile) Drop() error {
 
 // Forsake lets go of a file that has failed. Its memory stays mapped, because a goroutine may still use it.
 func (f *RingFile) Forsake() error {
-	if f.file == nil {
-		return nil
-	}
-	return errors.Join(os.Remove(f.path), f.file.Close())
+	f.maps = nil
+	return f.Drop()
 }
 
 // slotsIn is n slots of a file, from an offset on.
 func slotsIn(mem []byte, at, n int) []slot {
-	if n == 0 {
-		return nil
-	}
 	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[at])), n)
 }
 
@@ -231,12 +222,10 @@ func headsIn(mem []byte, at, n int) []atomic.Uint64 {
 	return unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[at])), n)
 }
 
-func wordBytes(n uint64) [8]byte { return *(*[8]byte)(unsafe.Pointer(&n)) }
-
-// aligned is a copy of a file's bytes that begins at a word's boundary.
-func aligned(text []byte) []byte {
-	words := make([]uint64, (len(text)+7)/8+1)
-	out := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(text))
-	copy(out, text)
-	return out
+// aligned is the bytes of a file. They begin at a word's boundary.
+func aligned(file io.ReaderAt, size int64) ([]byte, error) {
+	words := make([]uint64, (size+7)/8+1)
+	mem := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size)
+	_, err := file.ReadAt(mem, 0)
+	return mem, err
 }

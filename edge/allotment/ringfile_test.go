@@ -22,7 +22,7 @@ func sampleClaim(i uint64) ledger.Claim {
 // put publishes one record, as Take does.
 func put(t testing.TB, r *Ring, k kind, c ledger.Claim) {
 	t.Helper()
-	p, ok := r.reserve()
+	p, ok := r.reserve(1)
 	if !ok {
 		t.Fatal("ring is full")
 	}
@@ -53,7 +53,7 @@ func TestRingFileHasWhatTheLedgerHasNot(t *testing.T) {
 			put(t, r, unsold, sampleClaim(i))
 		}
 	}
-	if _, ok := r.reserve(); !ok { // reserved, and never published
+	if _, ok := r.reserve(1); !ok { // reserved, and never published
 		t.Fatal("full")
 	}
 	o, got, torn, err := readCopy(t, path)

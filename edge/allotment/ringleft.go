@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,10 +61,7 @@ func (o *RingOwner) lives() bool {
 
 // BootID tells this boot of the machine from all others; "" if that cannot be told.
 func BootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(id))
 }
 
@@ -90,12 +87,10 @@ func started(pid int) (ticks uint64, there bool) {
 // Left is the claims in a ring file that the ledger has not answered for. While it is open, no other process reads the file.
 type Left struct {
 	RingOwner
-	Claims []ledger.Claim
-	Offers []Offer
-	Torn   int    // half-written slots, which only a machine's death leaves, and a changed length of the file
-	Doubt  string // why it does not prove that this is all its process has sold; "": it proves that
-	Whose  bool   // it is the very file of its process, not a copy
-	file   *os.File
+	left
+	Doubt string // why it does not prove that this is all its process has sold; "": it proves that
+	Whose bool   // it is the very file of its process, not a copy
+	file  *os.File
 }
 
 // ReadRing opens the ring file of a dead process. It fails with ErrRingLives or ErrRingFile. The file proves what was not sold
@@ -117,9 +112,6 @@ func ReadRing(path, boot string) (*Left, error) {
 // Close lets other processes read the file.
 func (l *Left) Close() { _ = l.file.Close() }
 
-// All is claims and offers alike.
-func (l *Left) All() []ledger.Claim { return (&left{claims: l.Claims, offers: l.Offers}).all() }
-
 func (l *Left) read(boot string) error {
 	switch err := syscall.Flock(int(l.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 	case errors.Is(err, syscall.EWOULDBLOCK):
@@ -131,16 +123,14 @@ func (l *Left) read(boot string) error {
 	if err != nil || info.Size() > maxRingFile || !info.Mode().IsRegular() {
 		return fmt.Errorf("%w: %w", ErrRingFile, errors.Join(err, errors.New("no file, or too large")))
 	}
-	mem, err := io.ReadAll(io.LimitReader(l.file, maxRingFile))
+	mem, err := aligned(l.file, info.Size())
 	if err != nil {
 		return err
 	}
 	if l.RingOwner, err = readOwner(mem); err != nil {
 		return fmt.Errorf("%w: %w", ErrRingFile, err)
 	}
-	found := left{}
-	found.read(l.RingOwner, aligned(mem))
-	l.Claims, l.Offers, l.Torn = found.claims, found.offers, found.torn
+	l.left.read(l.RingOwner, mem)
 	l.judge(boot)
 	return nil
 }
@@ -191,7 +181,7 @@ func shapely(lanes, slots uint64) bool {
 func (f *left) read(o RingOwner, mem []byte) {
 	if o.Format == 1 {
 		if f.segment(mem[countOffset:], pageSize-countOffset, o.Lanes, o.Slots, 0) != len(mem)-countOffset {
-			f.torn++
+			f.Torn++
 		}
 		return
 	}
@@ -209,7 +199,7 @@ func (f *left) read(o RingOwner, mem []byte) {
 		count--
 	}
 	if count > 0 || at != len(mem) {
-		f.torn++
+		f.Torn++
 	}
 }
 
@@ -223,4 +213,53 @@ func (f *left) segment(mem []byte, first, lanes, slots, heads int) int {
 		}
 	}
 	return first + lanes*slots*slotSize
+}
+
+// left is the claims and offers in a dead process' Rings that the ledger has not answered for, in no order.
+type left struct {
+	Claims []ledger.Claim
+	Offers []Offer
+	Torn   int // half-written slots, which only a machine's death leaves, and a changed length of the file
+}
+
+// lane reads a lane of `size` slots as far as it exists. Positions below head are free.
+func (f *left) lane(slots []slot, size int, head uint64) {
+	mask := uint64(size - 1)
+	for i := range slots {
+		s := &slots[i]
+		turn := s.turn.Load()
+		switch here := turn > head && turn-head <= uint64(size) && (turn-1)&mask == uint64(i); {
+		case turn == 0, turn <= head:
+		case !here, s.sum != s.checksum(turn):
+			f.Torn++
+		case s.kind == claim:
+			f.Claims = append(f.Claims, s.Claim)
+		case s.kind == offer:
+			f.offered(s, slots, (turn-2)&mask)
+		}
+	}
+}
+
+// offered adds an offer, if its key is in the slot before.
+func (f *left) offered(s *slot, slots []slot, before uint64) {
+	turn := s.turn.Load() - 1
+	if before >= uint64(len(slots)) {
+		f.Torn++
+		return
+	}
+	k := &slots[before]
+	if k.turn.Load() != turn || k.kind != key || k.sum != k.checksum(turn) || k.Nonce != s.Nonce {
+		f.Torn++
+		return
+	}
+	f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
+}
+
+// All is claims and offers alike: the sold units of a lease.
+func (f *left) All() []ledger.Claim {
+	out := slices.Clip(f.Claims)
+	for _, o := range f.Offers {
+		out = append(out, o.Claim)
+	}
+	return out
 }

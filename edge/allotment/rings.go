@@ -1,9 +1,9 @@
 package allotment
 
 import (
+	"runtime/debug"
+	"slices"
 	"sync/atomic"
-
-	"spike/luascripts/ledger"
 )
 
 // rings are an allotment's Rings: the one that buyers write, and for a while smaller, sealed ones that are not read to their end.
@@ -28,33 +28,15 @@ func newRings(r *Ring, most int) *rings {
 	return s
 }
 
-func (s *rings) reserve() (reservedSlot, bool) {
-	r := s.now.Load()
-	if r == nil {
-		return reservedSlot{}, false
-	}
-	p, ok := r.reserve()
-	if !ok {
-		return s.reserveAfter(r)
-	}
-	return p, true
-}
-
-// reserveAfter is for a buyer whose ring was sealed meanwhile.
-func (s *rings) reserveAfter(was *Ring) (p reservedSlot, ok bool) {
-	for r := s.now.Load(); r != nil && r != was && !ok; r = s.now.Load() {
-		p, ok = r.reserve()
-		was = r
+// reserve is Ring.reserve. A buyer whose Ring was sealed meanwhile tries the next one.
+func (s *rings) reserve(n uint64) (p reservedSlot, ok bool) {
+	var was *Ring
+	for r := s.now.Load(); r != nil && r != was; was, r = r, s.now.Load() {
+		if p, ok = r.reserve(n); ok {
+			break
+		}
 	}
 	return p, ok
-}
-
-func (s *rings) reserveTwo() (first, second reservedSlot, ok bool) {
-	for r, was := s.now.Load(), (*Ring)(nil); r != nil && r != was && !ok; r = s.now.Load() {
-		first, second, ok = r.reserveTwo()
-		was = r
-	}
-	return first, second, ok
 }
 
 // install makes buyers use r from now on.
@@ -64,7 +46,7 @@ func (s *rings) install(r *Ring) {
 	for _, o := range old {
 		o.seal()
 	}
-	next := append(append([]*Ring{}, old...), r)
+	next := append(slices.Clone(old), r)
 	s.all.Store(&next)
 }
 
@@ -99,12 +81,9 @@ func (s *rings) slots() int {
 // prune forgets older rings that are read, answered for, and sealed.
 func (s *rings) prune() {
 	now := s.now.Load()
-	var live []*Ring
-	for _, r := range s.list() {
-		if r == now || r.taken() > 0 || r.unread() > 0 {
-			live = append(live, r)
-		}
-	}
+	live := slices.DeleteFunc(slices.Clone(s.list()), func(r *Ring) bool {
+		return r != now && r.taken() == 0 && r.unread() == 0
+	})
 	if len(live) < len(s.list()) {
 		s.position()
 		s.all.Store(&live)
@@ -127,29 +106,23 @@ func (s *rings) free() {
 	}
 }
 
-func (s *rings) unread() (n uint64) {
-	for _, r := range s.list() {
-		n += r.unread()
-	}
-	return n
-}
+func (s *rings) unread() uint64 { return s.count((*Ring).unread) }
 
-func (s *rings) taken() (n uint64) {
+func (s *rings) taken() uint64 { return s.count((*Ring).taken) }
+
+func (s *rings) count(slots func(*Ring) uint64) (n uint64) {
 	for _, r := range s.list() {
-		n += r.taken()
+		n += slots(r)
 	}
 	return n
 }
 
 func (s *rings) failed() bool {
-	for _, r := range s.list() {
-		if r.failed.Load() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.list(), func(r *Ring) bool { return r.failed.Load() })
 }
 
+// left is what ReadRing would find if these Rings were a file and its process were dead: claims and offers that were published,
+// and that the ledger has not answered for.
 func (s *rings) left() (f left) {
 	for _, r := range s.list() {
 		r.left(&f)
@@ -157,15 +130,8 @@ func (s *rings) left() (f left) {
 	return f
 }
 
-// Left is what ReadRing would find if these Rings were a file and its process were dead: claims and offers that were published,
-// and that the ledger has not answered for.
-func (s *rings) Left() []ledger.Claim {
-	f := s.left()
-	return f.all()
-}
-
 func (r *Ring) left(f *left) {
-	defer r.survive()()
+	defer r.survive(debug.SetPanicOnFault(true))
 	for i := range r.lanes {
 		f.lane(r.lanes[i].slot, len(r.lanes[i].slot), r.lanes[i].head.Load())
 	}

@@ -1,6 +1,7 @@
 package allotment
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -93,48 +94,28 @@ func (k *Keeper) ringDue(wants bool) (q RingRequest, due bool) {
 	if need == 0 {
 		return q, false
 	}
-	first := firstSlots
-	if k.cfg.Slots > 0 {
-		first = k.cfg.Slots
-	}
-	q = RingRequest{Lanes: 1, Slots: min(first, k.a.ring.maxSlots)}
+	q = RingRequest{Lanes: 1, Slots: min(cmp.Or(k.cfg.Slots, firstSlots), k.a.ring.maxSlots)}
 	for (uint64(q.Slots) < need || q.Slots <= k.a.ring.slots()) && q.Slots < k.a.ring.maxSlots {
 		q.Slots = min(q.Slots*ringGrows, k.a.ring.maxSlots)
-		q.Lanes, _ = ringShape(1)
-	}
-	if k.cfg.OneLane {
-		q.Lanes = 1
+		q.Lanes = cmp.Or(k.cfg.Lanes, cpuLanes())
 	}
 	q.From = k.a.ring.position()
 	return q, true
 }
 
 // nextRing is when the next Ring is to be made, if one is.
-func (k *Keeper) nextRing() (at Instant, due bool) {
+func (k *Keeper) nextRing() (due bool, at Instant) {
 	switch {
 	case k.room.busy, k.room.dropping, k.stopping:
-		return at, false
+		return false, at
 	case k.ringNeed(false) > 0:
-		return k.room.due, true
+		return true, k.room.due
 	case !k.wantsLease() || k.ringNeed(true) == 0:
-		return at, false
+		return false, at
 	case k.room.due.Before(k.leasing.due):
-		return k.leasing.due, true
+		return true, k.leasing.due
 	}
-	return k.room.due, true
-}
-
-// ringAnswered takes answers of the RingMaker.
-func (k *Keeper) ringAnswered(e Answer) bool {
-	switch e.Call.(type) {
-	case RingRequest:
-		k.ringMade(e)
-	case RingDrop:
-		k.room.dropping, k.room.dropSent = false, false
-	default:
-		return false
-	}
-	return true
+	return true, k.room.due
 }
 
 // ringMade takes a Ring, or the reason why there is none.
@@ -197,22 +178,11 @@ func (k *Keeper) shatter() {
 // shattered says that all readable claims of a failed file were read. Buyers that used it have ended.
 func (k *Keeper) shattered() bool { return k.room.broken && k.now.Sub(k.room.since) >= lastWords }
 
-// Broken says that the Ring's file has failed.
-func (k *Keeper) Broken() bool { return k.room.broken }
-
-// SealRings ends reserving in all Rings. It is true if no buyer has a reserved slot, so the Rings' memory may go.
-func (k *Keeper) SealRings() bool {
+// sealRings ends reserving in all Rings. It is true if no buyer has a reserved slot, so the Rings' memory may go.
+func (k *Keeper) sealRings() bool {
 	k.a.ring.withdraw()
 	k.a.ring.collect(1<<62, func(record) {})
 	return k.a.ring.unread() == 0
-}
-
-// noSlot is the outcome of a Take without a slot. Without a Ring there is nothing to sell.
-func (a *Allotment) noSlot() Outcome {
-	if a.ring.slots() == 0 {
-		return Empty
-	}
-	return Full
 }
 
 // Growing says that a buyer without a slot may wait for one, because the Ring can grow.

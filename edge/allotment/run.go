@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"spike/luascripts/ledger"
-	"spike/shard"
 )
 
 // ErrUnsettled says that an allotment ended before the ledger had everything.
@@ -32,16 +32,14 @@ type Runner struct {
 	cured    atomic.Pointer[Trouble] // trouble that the edge has called cured
 	shown    proofs                  // proofs as of the newest trouble
 	answered atomic.Int64            // when the ledger last answered, by the monotonic clock
-	calls    struct{ lease, renew, tend, settle, giveBack, reassert, deduct atomic.Uint64 }
+	calls    [len(callKinds)]atomic.Uint64
 }
+
+var callKinds = [...]string{"lease", "renew", "tend", "settle", "give_back", "reassert", "deduct"}
 
 // New opens the allotment of a sale whose newest view is head. Before the first buyer it leases nothing.
 func New(cfg Config, store Store, clock Clock, head ledger.Head, maker RingMaker) *Runner {
-	a := newAllotment(shard.New(0), newRings(nil, RingSize), clock, cfg.Bounds)
-	k := newKeeper(cfg, a)
-	k.now = clock()
-	k.look(head, k.now)
-	k.demand.lastBuy = k.now
+	a, k := begin(cfg, clock, head, RingSize)
 	return &Runner{Allotment: a, keeper: k, store: store, maker: maker, answers: make(chan Answer, 8)}
 }
 
@@ -99,48 +97,48 @@ func (r *Runner) call(ctx context.Context, call any, sent Instant) {
 	a := Answer{Call: call, Sent: sent}
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
-		r.calls.lease.Add(1)
-		a.Reply, a.Err = answer(r.store.Lease(ctx, r.keeper.cfg.Sale, q))
+		a.Reply, a.Err = ask(ctx, r, "lease", r.store.Lease, q)
 	case ledger.RenewRequest:
-		r.calls.renew.Add(1)
-		a.Reply, a.Err = answer(r.store.Renew(ctx, r.keeper.cfg.Sale, q))
+		a.Reply, a.Err = ask(ctx, r, "renew", r.store.Renew, q)
 	case ledger.TendRequest:
-		r.calls.tend.Add(1)
-		a.Reply, a.Err = answer(r.store.Tend(ctx, r.keeper.cfg.Sale, q))
+		a.Reply, a.Err = ask(ctx, r, "tend", r.store.Tend, q)
 	case ledger.ReassertRequest:
-		r.calls.reassert.Add(1)
-		a.Reply, a.Err = answer(r.store.Reassert(ctx, r.keeper.cfg.Sale, q))
+		a.Reply, a.Err = ask(ctx, r, "reassert", r.store.Reassert, q)
 	case ledger.SettleRequest:
-		r.calls.settle.Add(1)
-		a.Reply, a.Err = answer(r.store.Settle(ctx, r.keeper.cfg.Sale, q))
+		a.Reply, a.Err = ask(ctx, r, "settle", r.store.Settle, q)
 	case ledger.GiveBackRequest:
-		r.calls.giveBack.Add(1)
-		a.Reply, a.Err = answer(r.store.GiveBack(ctx, r.keeper.cfg.Sale, q))
+		a.Reply, a.Err = ask(ctx, r, "give_back", r.store.GiveBack, q)
 	case OfferRequest:
-		a.Reply, a.Err = r.askFor(ctx, q)
+		a.Reply, a.Err = ask(ctx, r, "deduct", r.askFor, q)
 	case RingRequest:
-		a.Reply, a.Err = answer(r.maker.Make(q.Lanes, q.Slots, q.From))
+		a.Reply, a.Err = r.maker.Make(q.Lanes, q.Slots, q.From)
 	case RingDrop:
 		a.Err = r.maker.Drop()
 	}
 	r.answers <- a
 }
 
+// ask makes one call to the ledger, and counts it.
+func ask[Q, R any](ctx context.Context, r *Runner, kind string, do func(context.Context, string, Q) (R, error),
+	q Q) (any, error) {
+	r.calls[slices.Index(callKinds[:], kind)].Add(1)
+	return do(ctx, r.keeper.cfg.Sale, q)
+}
+
 // askFor asks about an offer, or takes it back.
-func (r *Runner) askFor(ctx context.Context, q OfferRequest) (any, error) {
-	r.calls.deduct.Add(1)
+func (r *Runner) askFor(ctx context.Context, sale string, q OfferRequest) (any, error) {
 	if q.Return {
-		return answer(r.store.Cancel(ctx, r.keeper.cfg.Sale, q.Deduct.Birth, q.Deduct.Offer))
+		return r.store.Cancel(ctx, sale, q.Deduct.Birth, q.Deduct.Offer)
 	}
-	return answer(r.store.Deduct(ctx, r.keeper.cfg.Sale, q.Deduct))
+	return r.store.Deduct(ctx, sale, q.Deduct)
 }
 
 // end is the result of Run. It waits until no buyer touches the Rings, so that they may go.
 func (r *Runner) end() error {
-	if r.keeper.Broken() {
+	if r.keeper.room.broken {
 		return ErrRing
 	}
-	for late := time.Now().Add(sealFor); !r.keeper.SealRings(); time.Sleep(time.Millisecond) {
+	for late := time.Now().Add(sealFor); !r.keeper.sealRings(); time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
 			return fmt.Errorf("%w: a buyer is in its ring", ErrUnsettled)
 		}
@@ -151,11 +149,11 @@ func (r *Runner) end() error {
 // sealFor is how long a buyer's goroutine may stand still between two steps of a Take when its sale ends here.
 const sealFor = 10 * time.Second
 
-func answer[R any](reply R, err error) (any, error) { return reply, err }
-
 // Calls counts the calls made to the ledger, by kind.
 func (r *Runner) Calls() map[string]uint64 {
-	return map[string]uint64{"lease": r.calls.lease.Load(), "renew": r.calls.renew.Load(), "tend": r.calls.tend.Load(),
-		"settle": r.calls.settle.Load(), "give_back": r.calls.giveBack.Load(), "reassert": r.calls.reassert.Load(),
-		"deduct": r.calls.deduct.Load()}
+	all := map[string]uint64{}
+	for i, kind := range callKinds {
+		all[kind] = r.calls[i].Load()
+	}
+	return all
 }

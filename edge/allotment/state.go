@@ -16,6 +16,15 @@ type call struct {
 
 func (c *call) ready(now Instant) bool { return !c.busy && !now.Before(c.due) }
 
+// ended notes the end of the call under way. If the call has failed, the next one waits.
+func (c *call) ended(now Instant, err error) (ok bool) {
+	c.busy = false
+	if err != nil {
+		c.due = now.Add(retryFirst)
+	}
+	return err == nil
+}
+
 // view is the sale as of the newest answer, and why buyers hear "no".
 type view struct {
 	ledger.Head

@@ -11,7 +11,12 @@ import (
 
 // answer takes the answer to one of the calls.
 func (k *Keeper) answer(e Answer) {
-	if k.ringAnswered(e) {
+	switch e.Call.(type) {
+	case RingRequest:
+		k.ringMade(e)
+		return
+	case RingDrop:
+		k.room.dropping, k.room.dropSent = false, false
 		return
 	}
 	k.missing(e.Err)
@@ -21,35 +26,23 @@ func (k *Keeper) answer(e Answer) {
 	} else {
 		k.shown.answers++
 	}
-	failed := e.Err != nil
 	switch q := e.Call.(type) {
 	case ledger.LeaseRequest:
-		k.setLeasing(false)
-		if k.leasing.forBuyer { // that buyer is still here, and must hear the result
-			k.demand.lastBuy = k.now
-		}
-		k.leased(e, failed)
+		k.leased(e, q)
 	case ledger.RenewRequest:
 		k.polling.busy, k.polling.took = false, k.now.Sub(e.Sent)
-		if !failed {
-			reply := e.Reply.(ledger.RenewReply)
-			k.look(reply.Head, e.Sent)
-			k.act(reply.Head)
-			k.looked(reply.Head)
-			k.renewed(e.Sent, q.Fences, reply)
+		if e.Err == nil {
+			k.renewed(e, q)
 		}
-		k.attend(failed, e.Sent)
+		k.attend(e)
 	case ledger.TendRequest:
-		k.tended(e, failed)
+		k.tended(e)
 	case ledger.ReassertRequest:
-		k.recovery.busy = false
-		k.reasserted(e, q, failed)
+		k.reasserted(e, q)
 	case ledger.SettleRequest:
-		k.claims.busy = false
-		k.settled(e, failed)
+		k.settled(e)
 	case ledger.GiveBackRequest:
-		k.returns.busy = false
-		k.gaveBack(e, q, failed)
+		k.gaveBack(e, q)
 	case OfferRequest:
 		k.offerAnswered(e, q)
 	}
@@ -57,13 +50,13 @@ func (k *Keeper) answer(e Answer) {
 
 // whyDown says in a few words, the same each time, why a call failed.
 func whyDown(err error) string {
-	var unwilling *ledger.ServerError
 	switch {
 	case errors.Is(err, ledger.ErrReplicas):
 		return "replicas are missing, or too slow: nothing may be acted on that they do not have"
 	case errors.Is(err, ledger.ErrBirth), errors.Is(err, ledger.ErrNoSale):
 		return "another server answers, and does not know the sale"
-	case errors.As(err, &unwilling):
+	}
+	if unwilling, is := errors.AsType[*ledger.ServerError](err); is {
 		return "the store refuses: " + unwilling.Code()
 	}
 	return "the store does not answer"
@@ -129,10 +122,17 @@ func (k *Keeper) pollEvery() time.Duration {
 }
 
 // leased fills the Stock with a grant, or notes that there is none.
-func (k *Keeper) leased(e Answer, failed bool) {
-	if failed {
+func (k *Keeper) leased(e Answer, q ledger.LeaseRequest) {
+	k.setLeasing(false)
+	if k.leasing.forBuyer { // that buyer is still here, and must hear the result
+		k.demand.lastBuy = k.now
+	}
+	if e.Err != nil {
 		k.leasing.due = k.now.Add(retryFirst)
-		k.refuse(e.Err)
+		if no, is := errors.AsType[*ledger.Refusal](e.Err); is {
+			k.view.refused = no.Why
+			k.leasing.due = k.leasing.due.Add(pollDone)
+		}
 		k.a.announce()
 		return
 	}
@@ -145,8 +145,8 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	if first {
 		k.polling.due = e.Sent.Add(k.pollEvery())
 	}
+	k.view.exhausted = k.view.Unkept() == 0
 	if reply.Grant.Fence == 0 {
-		k.view.exhausted = k.view.Unkept() == 0
 		if k.calm.races {
 			k.lost(reply.Head)
 		}
@@ -158,20 +158,11 @@ func (k *Keeper) leased(e Answer, failed bool) {
 	}
 	k.leasing.retry = retryFirst
 	// these were the last units: another call at once would be in vain
-	if k.view.exhausted = k.view.Unkept() == 0; k.view.exhausted {
+	if k.view.exhausted {
 		k.leasing.due = k.now.Add(k.leasing.retry)
 	}
 	k.calm.follow /= 2
-	k.take(e.Sent, e.Call.(ledger.LeaseRequest).Request, reply)
-}
-
-// refuse notes why the ledger grants nothing, if the error says so.
-func (k *Keeper) refuse(err error) {
-	var r *ledger.Refusal
-	if errors.As(err, &r) {
-		k.view.refused = r.Why
-		k.leasing.due = k.leasing.due.Add(pollDone)
-	}
+	k.take(e.Sent, q.Request, reply)
 }
 
 // take puts a grant on sale: the Table first, the Stock second. Ranges with serials that lapsed here less than a margin ago go
@@ -237,14 +228,17 @@ func (k *Keeper) publish(t *Table) {
 // lapse takes the serials of leases whose time to sell is over out of the Stock.
 func (k *Keeper) lapse() {
 	for _, h := range k.leases {
-		if !h.lapsed && !h.term.Load().open(k.now) {
+		if !h.term.Load().open(k.now) {
 			k.withdraw(h)
 		}
 	}
 }
 
-// withdraw parks a lease's units that are still in the Stock.
+// withdraw parks a lease's units that are still in the Stock, unless it did so before.
 func (k *Keeper) withdraw(h *holding) {
+	if h.lapsed {
+		return
+	}
 	h.lapsed = true
 	for _, r := range h.ranges {
 		for _, got := range k.a.stock.Withdraw(r) {
@@ -268,12 +262,16 @@ func (k *Keeper) park(h *holding, got shard.Range) {
 }
 
 // renewed moves deadlines, and lets go of leases that the ledger has no more.
-func (k *Keeper) renewed(sent Instant, fences []uint64, reply ledger.RenewReply) {
-	for i, fence := range fences {
+func (k *Keeper) renewed(e Answer, q ledger.RenewRequest) {
+	reply := e.Reply.(ledger.RenewReply)
+	k.look(reply.Head, e.Sent)
+	k.act(reply.Head)
+	k.looked(reply.Head)
+	for i, fence := range q.Fences {
 		h := k.lease(fence)
 		switch {
 		case h == nil:
-		case reply.Deadlines[i] == 0 && (reply.Era != k.recovery.asserted || sent.Before(k.recovery.assertedAt)):
+		case reply.Deadlines[i] == 0 && (reply.Era != k.recovery.asserted || e.Sent.Before(k.recovery.assertedAt)):
 			// The ledger had not heard of the lease in this era.
 		case reply.Deadlines[i] == 0 && !h.lapsed && (len(k.claims.batch) > 0 || len(k.returns.parts) > 0):
 			// A call whose answer is still to come may have ended the lease: the next renewal will say.
@@ -282,7 +280,7 @@ func (k *Keeper) renewed(sent Instant, fences []uint64, reply ledger.RenewReply)
 		case k.stale(reply.Era):
 			// The deadline is from a history before the newest re-assertion.
 		default:
-			k.prolong(h, k.term(sent, reply.Head, reply.Deadlines[i]))
+			k.prolong(h, k.term(e.Sent, reply.Head, reply.Deadlines[i]))
 		}
 	}
 	k.forget(reply.Now)
@@ -303,9 +301,7 @@ func (k *Keeper) revive(h *holding) {
 }
 
 func (k *Keeper) drop(h *holding) {
-	if !h.lapsed {
-		k.withdraw(h)
-	}
+	k.withdraw(h)
 	h.end()
 	k.release(h)
 }
@@ -322,13 +318,7 @@ func (k *Keeper) lease(fence uint64) *holding {
 
 // release lets go of a lease. It makes a new list, because a caller may be walking along the old one.
 func (k *Keeper) release(h *holding) {
-	rest := make([]*holding, 0, len(k.leases))
-	for _, other := range k.leases {
-		if other != h {
-			rest = append(rest, other)
-		}
-	}
-	k.leases = rest
+	k.leases = slices.DeleteFunc(slices.Clone(k.leases), func(other *holding) bool { return other == h })
 }
 
 // resolved notes units of a lease that the ledger has heard of. When that is all of them, the lease ends.
@@ -356,15 +346,12 @@ func (k *Keeper) closeIfResolved(h *holding) {
 func (k *Keeper) retire(units shard.Range) {
 	for _, h := range k.leases {
 		holds := slices.ContainsFunc(h.ranges, func(r shard.Range) bool { return r.Start <= units.Start && units.End <= r.End })
-		if !holds || h.doubted {
-			continue
-		}
-		h.doubted = true
-		if !h.lapsed {
+		if holds && !h.doubted {
+			h.doubted = true
 			k.withdraw(h)
+			k.giveBackOf(h, h.parked)
+			h.parked = nil
 		}
-		k.giveBackOf(h, h.parked)
-		h.parked = nil
 	}
 }
 

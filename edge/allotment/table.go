@@ -1,6 +1,8 @@
 package allotment
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"sort"
 	"sync/atomic"
@@ -60,32 +62,18 @@ func (t *Table) find(serial uint32) *Lease {
 
 // with is the table after a grant.
 func (t *Table) with(l *Lease, ranges ledger.Ranges) *Table {
-	out := t.keep(func(old span) []span {
-		rest := []span{old}
-		for _, r := range ranges {
-			var next []span
-			for _, s := range rest {
-				next = append(next, s.minus(r)...)
-			}
-			rest = next
-		}
-		return rest
-	})
+	out := &Table{spans: slices.Clone(t.spans)}
 	for _, r := range ranges {
+		out = out.keep(func(old span) []span { return old.minus(r) })
 		out.spans = append(out.spans, span{r, l})
 	}
-	slices.SortFunc(out.spans, func(a, b span) int { return int(int64(a.Start) - int64(b.Start)) })
+	slices.SortFunc(out.spans, func(a, b span) int { return cmp.Compare(a.Start, b.Start) })
 	return out
 }
 
 // without is the table after a lease is gone.
 func (t *Table) without(l *Lease) *Table {
-	return t.keep(func(s span) []span {
-		if s.lease == l {
-			return nil
-		}
-		return []span{s}
-	})
+	return t.less(l, shard.Range{End: math.MaxUint32})
 }
 
 // less is the table after a lease has lost some serials.

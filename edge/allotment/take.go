@@ -77,13 +77,9 @@ func (a *Allotment) publish(p reservedSlot, k kind, s Sold, o Outcome) (Sold, Ou
 // SlowTake is Take with a nap between any two of its steps. nap must call the next step, at any time. decided gets the outcome
 // when the clock was read, told when the record is published.
 func SlowTake(a *Allotment, n uint32, nap func(func()), decided, told func(Sold, Outcome)) {
-	if a.stock.Empty() {
-		told(Sold{}, Empty)
-		return
-	}
-	p, ok := a.ring.reserve()
-	if !ok {
-		told(Sold{}, a.noSlot())
+	p, outcome := a.reserve(1)
+	if outcome != Won {
+		told(Sold{}, outcome)
 		return
 	}
 	t := &taking{a: a, n: n, slot: p}

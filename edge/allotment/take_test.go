@@ -27,7 +27,7 @@ func newCrowd(t *testing.T) *crowd {
 	procs := runtime.GOMAXPROCS(8)
 	c := &crowd{}
 	c.now.Store(int64(time.Hour))
-	c.a = newAllotment(shard.New(2), newRings(NewRing(1<<14), 0), c.clock, ledger.DefaultBounds())
+	c.a = newAllotment(shard.New(2), newRings(newRing(1<<14), 0), c.clock, ledger.DefaultBounds())
 	c.k = newKeeper(Config{Bounds: ledger.DefaultBounds()}, c.a)
 	for range 6 {
 		c.all.Go(func() {
@@ -163,7 +163,7 @@ func TestSlowTakeIsTake(t *testing.T) {
 		{"no such lease", func(b *bench) { b.a.stock.Fill(shard.Range{Start: 900, End: 901}) }},
 		{"the ring is full", func(b *bench) {
 			b.fill()
-			for ok := true; ok; _, ok = b.a.ring.reserve() {
+			for ok := true; ok; _, ok = b.a.ring.reserve(1) {
 			}
 		}},
 	} {
@@ -217,7 +217,7 @@ func TestTakeSettledHearsItsVerdict(t *testing.T) {
 		t.Fatalf("sent again as %+v", again)
 	}
 	b.pass(again)
-	if v := <-told; v != ledger.Kept || b.a.Claims() != 0 || len(b.a.waiters) != 0 {
-		t.Fatalf("verdict %v, %d slots, %d waiters", v, b.a.Claims(), len(b.a.waiters))
+	if v := <-told; v != ledger.Kept || b.a.Claims() != 0 || b.a.awaited() {
+		t.Fatalf("verdict %v, %d slots, a waiter: %v", v, b.a.Claims(), b.a.awaited())
 	}
 }

@@ -61,15 +61,8 @@ func (r *Runner) notice() {
 	}
 	r.trouble.Store(now)
 	if r.keeper.cfg.Notice != nil {
-		r.keeper.cfg.Notice(was.words(), now.words())
+		r.keeper.cfg.Notice(was, now)
 	}
-}
-
-func (t *Trouble) words() string {
-	if t == nil {
-		return ""
-	}
-	return t.Why
 }
 
 // over says that the opposite was shown since the newest trouble, here or by Cure.

@@ -57,7 +57,12 @@ func TestD13TroubleIsOverWhenItIs(t *testing.T) {
 					head, _ := s.ledger.Show(t.Context(), benchSale)
 					d.Runner = New(Config{Sale: benchSale, Instance: "one", Node: "one", Term: 5 * time.Second,
 						Bounds: ledger.DefaultBounds(), Demand: d.asked.Load,
-						Notice: func(_, is string) { said = append(said, is) }}, u, SystemClock(), head.Head, rings)
+						Notice: func(_, is *Trouble) {
+							if is == nil {
+								is = &Trouble{}
+							}
+							said = append(said, is.Why)
+						}}, u, SystemClock(), head.Head, rings)
 					ctx, cancel := context.WithCancel(t.Context())
 					go func() { d.ended <- d.Run(ctx, 5*time.Second) }()
 					for range 5 {

@@ -1,6 +1,10 @@
 package allotment
 
-import "spike/luascripts/ledger"
+import (
+	"reflect"
+
+	"spike/luascripts/ledger"
+)
 
 // Reason is why no unit can be had now.
 type Reason int
@@ -37,22 +41,20 @@ func (v *Verdict) Barring() *Verdict {
 	return v
 }
 
-var doors = map[ledger.State]Reason{
-	ledger.Paused: Paused, ledger.Closed: Closed, ledger.Unopened: Unopened, ledger.Drawing: Drawing,
-}
-
 // Door is the verdict of a sale with shut doors, or nil.
 func Door(h ledger.Head) *Verdict {
-	reason, shut := doors[h.State]
-	switch {
-	case !shut:
-		return nil
-	case reason == Unopened:
-		return &Verdict{Reason: reason, Opens: h.Opens}
-	case reason == Drawing:
-		return &Verdict{Reason: reason, Draws: h.DrawsAt()}
+	switch h.State {
+	case ledger.Open:
+	case ledger.Paused:
+		return &Verdict{Reason: Paused}
+	case ledger.Closed:
+		return &Verdict{Reason: Closed}
+	case ledger.Unopened:
+		return &Verdict{Reason: Unopened, Opens: h.Opens}
+	case ledger.Drawing:
+		return &Verdict{Reason: Drawing, Draws: h.DrawsAt()}
 	}
-	return &Verdict{Reason: reason}
+	return nil
 }
 
 // judge computes the verdict. Only the Keeper fills the Stock, so an Empty Stock stays Empty meanwhile.
@@ -85,20 +87,10 @@ func (k *Keeper) judgeStock() *Verdict {
 	return &Verdict{Reason: NoneNow}
 }
 
-// same says that two verdicts mean the same answers.
-func (v *Verdict) same(w *Verdict) bool {
-	if v == nil || w == nil {
-		return v == w
-	}
-	a, b := *v, *w
-	a.Others, b.Others = nil, nil
-	return a == b && v.Others.same(w.Others)
-}
-
 // settleVerdict publishes the verdict if it differs from the present one.
 func (k *Keeper) settleVerdict() {
 	now, was := k.judge(), k.a.verdict.Load()
-	if now.same(was) || k.cfg.Bounds.Lacks(OldVerdict) && now != nil && was != nil {
+	if reflect.DeepEqual(now, was) || k.cfg.Bounds.Lacks(OldVerdict) && now != nil && was != nil {
 		return
 	}
 	k.a.verdict.Store(now)

@@ -56,21 +56,16 @@ var phrases = map[string][buy.Outcomes]string{
 func Article(lang string, signer *token.Signer) *Format {
 	say := phrases[lang]
 	f := &Format{signer: signer, tooMuch: say[buy.TooMuch]}
-	for _, o := range []struct {
-		outcome      buy.Outcome
-		status, code int
-		retry        []byte
-	}{
-		{buy.SoldOut, 200, CodeSoldOut, nil},
-		{buy.NoneNow, 200, CodeSoldOut, oneSecond},
-		{buy.Paused, 200, CodeSoldOut, oneSecond},
-		{buy.Closed, 200, CodeClosed, nil},
-		{buy.Undecided, 503, CodeUndecided, oneSecond},
-		{buy.OverLimit, 200, CodeOverLimit, nil},
-	} {
-		f.prepared[o.outcome] = Reply{Status: o.status, Kind: jsonType, Retry: o.retry,
-			Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, o.code, say[o.outcome])}
+	fixed := func(o buy.Outcome, status, code int, retry []byte) {
+		f.prepared[o] = Reply{Status: status, Kind: jsonType, Retry: retry,
+			Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
 	}
+	fixed(buy.SoldOut, 200, CodeSoldOut, nil)
+	fixed(buy.NoneNow, 200, CodeSoldOut, oneSecond)
+	fixed(buy.Paused, 200, CodeSoldOut, oneSecond)
+	fixed(buy.Closed, 200, CodeClosed, nil)
+	fixed(buy.Undecided, 503, CodeUndecided, oneSecond)
+	fixed(buy.OverLimit, 200, CodeOverLimit, nil)
 	around := func(code int, o buy.Outcome) frame {
 		return frame{200, jsonType, fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, code, say[o]), []byte(`"}}`)}
 	}

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"spike/edge/identity"
 	"spike/luascripts/ledger"
@@ -57,9 +60,23 @@ func (p *Problem) Raw() []byte {
 
 // NotAllowed names the methods that the path allows.
 func NotAllowed(allow string) Reply {
-	r := NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this is "+allow).Reply()
-	r.Header = [2]string{"Allow", allow}
-	return r
+	return NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this is "+allow).Reply().With("Allow", allow)
+}
+
+// Unread answers a request that did not come whole. malformed is what is wrong if its sizes and its time were right.
+func Unread(err error, malformed string) Reply {
+	_, small := errors.AsType[*fasthttp.ErrSmallBuffer](err)
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	broken, fails := errors.AsType[net.Error](err)
+	switch {
+	case small:
+		return NewProblem(http.StatusRequestHeaderFieldsTooLarge, "header_too_large", "headers are at most 8 KiB").Reply()
+	case large || errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return NewProblem(http.StatusRequestEntityTooLarge, "body_too_large", "bodies are at most 16 KiB").Reply()
+	case fails && broken.Timeout():
+		return NewProblem(http.StatusRequestTimeout, "too_slow", "the request did not come whole in time").Reply()
+	}
+	return NewProblem(http.StatusBadRequest, "malformed", malformed).Reply()
 }
 
 // noBuyer answers a request that must say who sends it.
@@ -67,18 +84,16 @@ var noBuyer = NewProblem(http.StatusUnauthorized, "no_buyer",
 	"this sale must know its buyers: say who you are, in X-Buyer-Id through a trusted proxy, or by a JWT")
 
 // ErrNoReservation answers every token that is not good, or not good any more. It does not say why.
-var ErrNoReservation = errors.New("no such reservation")
+var ErrNoReservation = NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation")
 
 // Of is the answer to an error. A Problem is its own answer. An error that is not known here means that the store does not
 // answer.
 func Of(err error) Reply {
-	var own *Problem
-	var refusal *ledger.Refusal
+	own, is := errors.AsType[*Problem](err)
+	refusal, refuses := errors.AsType[*ledger.Refusal](err)
 	switch {
-	case errors.As(err, &own):
+	case is:
 		return own.Reply()
-	case errors.Is(err, ErrNoReservation):
-		return NewProblem(http.StatusNotFound, "no_such_reservation", "there is no such reservation").Reply()
 	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return NewProblem(http.StatusNotFound, "no_such_sale", "there is no such sale").Reply()
 	case errors.Is(err, ledger.ErrNoBuyer):
@@ -86,12 +101,11 @@ func Of(err error) Reply {
 	case errors.Is(err, ledger.ErrUnlisted):
 		return NewProblem(http.StatusConflict, "not_listed",
 			"only a sale with a limit per buyer knows which reservations a buyer has: yours have their tokens").Reply()
-	case errors.As(err, &refusal):
+	case refuses:
 		return refused(refusal.Why)
 	case errors.Is(err, identity.ErrJWT):
-		r := NewProblem(http.StatusUnauthorized, "bad_token", "the bearer token is not valid").Reply()
-		r.Header = [2]string{"WWW-Authenticate", "Bearer"}
-		return r
+		return NewProblem(http.StatusUnauthorized, "bad_token", "the bearer token is not valid").Reply().
+			With("WWW-Authenticate", "Bearer")
 	case errors.Is(err, identity.ErrIdempotencyKey):
 		return NewProblem(http.StatusBadRequest, "bad_key", err.Error()).Reply()
 	case errors.Is(err, identity.ErrIdentity):

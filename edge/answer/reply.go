@@ -30,6 +30,12 @@ type Reply struct {
 	Body   []byte
 }
 
+// With is the reply with one more header.
+func (r Reply) With(name, value string) Reply {
+	r.Header = [2]string{name, value}
+	return r
+}
+
 // Send answers a buyer. The body is not copied.
 func (r *Reply) Send(to *fasthttp.Response) {
 	to.Header.SetContentTypeBytes(r.Kind)

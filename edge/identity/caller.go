@@ -14,67 +14,49 @@ const (
 	headerKey    = "Idempotency-Key"
 )
 
+// callerHeaders is the values of these headers. nil means that the header is missing, which differs from an empty header. The
+// values lie in fasthttp's buffers.
+type callerHeaders struct{ buyer, bearer, key []byte }
+
+// at is the place of a header's value; nil: the header is none of the caller's. fasthttp has normalised the name's case before.
+func (c *callerHeaders) at(name []byte) *[]byte {
+	switch string(name) {
+	case headerBuyer:
+		return &c.buyer
+	case headerBearer:
+		return &c.bearer
+	case headerKey:
+		return &c.key
+	}
+	return nil
+}
+
 // Anonymous says that a request has none of these headers. It does not allocate.
 func Anonymous(h *fasthttp.RequestHeader) bool {
+	var none callerHeaders
 	for name := range h.All() {
-		if callers(name) != isNone {
+		if none.at(name) != nil {
 			return false
 		}
 	}
 	return true
 }
 
-// The caller's headers.
-const (
-	isNone = iota
-	isBuyer
-	isBearer
-	isKey
-	ofCaller
-)
-
-// callers says which of the caller's headers a name is. fasthttp has normalised the name's case before.
-func callers(name []byte) int {
-	switch len(name) {
-	case len(headerBuyer):
-		if string(name) == headerBuyer {
-			return isBuyer
-		}
-	case len(headerBearer):
-		if string(name) == headerBearer {
-			return isBearer
-		}
-	case len(headerKey):
-		if string(name) == headerKey {
-			return isKey
-		}
-	}
-	return isNone
-}
-
-// callerHeaders is the values of the caller's headers. nil means that the header is missing, which differs from an empty header.
-// The values lie in fasthttp's buffers.
-type callerHeaders struct{ buyer, bearer, key []byte }
-
 // readCaller reads only the header section. fasthttp's Peek also reads trailers, which come after the part that a proxy has
 // checked.
-func readCaller(h *fasthttp.RequestHeader) (callerHeaders, error) {
-	var found [ofCaller][]byte
+func readCaller(h *fasthttp.RequestHeader) (sent callerHeaders, err error) {
 	for name, value := range h.All() {
-		i := callers(name)
-		if i == isNone {
-			continue
-		}
-		if found[i] != nil {
-			wrong := ErrIdentity
-			if i == isKey {
-				wrong = ErrIdempotencyKey
+		switch at := sent.at(name); {
+		case at == nil:
+		case *at == nil:
+			if *at = value; value == nil {
+				*at = []byte{}
 			}
-			return callerHeaders{}, fmt.Errorf("%w: %s is there twice", wrong, name)
-		}
-		if found[i] = value; value == nil {
-			found[i] = []byte{}
+		case at == &sent.key:
+			return callerHeaders{}, fmt.Errorf("%w: %s is there twice", ErrIdempotencyKey, name)
+		default:
+			return callerHeaders{}, fmt.Errorf("%w: %s is there twice", ErrIdentity, name)
 		}
 	}
-	return callerHeaders{buyer: found[isBuyer], bearer: found[isBearer], key: found[isKey]}, nil
+	return sent, nil
 }

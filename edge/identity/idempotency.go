@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"spike/luascripts/ledger"
 )
@@ -33,15 +34,8 @@ func idempotencyKey(text []byte, who Identity) (ledger.IdempotencyKey, error) {
 }
 
 func isKeyText(text []byte) bool {
-	if len(text) == 0 || len(text) > maxKeyText {
-		return false
-	}
-	for _, c := range text {
-		if c <= ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
+	odd := func(c byte) bool { return c <= ' ' || c > '~' }
+	return len(text) > 0 && len(text) <= maxKeyText && !slices.ContainsFunc(text, odd)
 }
 
 // unquoted is the part of a key that may be random.

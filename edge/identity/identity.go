@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
@@ -112,24 +113,11 @@ func (w *Who) Trusts(peer net.Addr) bool {
 	if !ok {
 		return false
 	}
-	addr, _ := netip.AddrFromSlice(tcp.IP)
-	addr = addr.Unmap()
-	for _, p := range w.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	addr := tcp.AddrPort().Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(w.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-func isBuyerID[text string | []byte](id text) bool {
-	if len(id) == 0 || len(id) > maxBuyerID {
-		return false
-	}
-	for i := range len(id) {
-		if c := id[i]; c < ' ' || c == 0x7f {
-			return false
-		}
-	}
-	return true
+func isBuyerID(id []byte) bool {
+	control := func(c byte) bool { return c < ' ' || c == 0x7f }
+	return len(id) > 0 && len(id) <= maxBuyerID && !slices.ContainsFunc(id, control)
 }

@@ -88,13 +88,9 @@ func ParseJWTKey(text []byte) (*JWTKey, error) {
 
 // isPublic recognises forms of public keys, which must not be taken as secrets: DER, base64 of it, OpenSSH's, bare JWKs.
 func isPublic(text []byte) bool {
-	for _, sign := range []string{"ssh-", "ecdsa-sha2-", "[", "sk-ssh-", "sk-ecdsa-"} {
-		if bytes.HasPrefix(text, []byte(sign)) {
-			return true
-		}
-	}
+	begins := func(sign string) bool { return bytes.HasPrefix(text, []byte(sign)) }
 	der, _ := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text))) // skips line ends
-	return isDER(text) || isDER(der)
+	return slices.ContainsFunc([]string{"ssh-", "ecdsa-sha2-", "[", "sk-ssh-", "sk-ecdsa-"}, begins) || isDER(text) || isDER(der)
 }
 
 func isDER(text []byte) bool {
@@ -110,10 +106,8 @@ func isDER(text []byte) bool {
 
 func secretIn(text []byte) []byte {
 	line := bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
-	for _, c := range line {
-		if c < ' ' || c > '~' {
-			return text
-		}
+	if slices.ContainsFunc(line, func(c byte) bool { return c < ' ' || c > '~' }) {
+		return text
 	}
 	return line
 }
@@ -173,16 +167,8 @@ func jwkSet(text []byte) (*JWTKey, error) {
 
 // jwkOf reads a member of a set, if the member can verify. Other members may be of any kind, even of an unknown one.
 func jwkOf(member []byte) (k jwkset.JWK, use bool, err error) {
-	var kind struct {
-		KTY    jwkset.KTY      `json:"kty"`
-		USE    jwkset.USE      `json:"use"`
-		ALG    jwkset.ALG      `json:"alg"`
-		CRV    jwkset.CRV      `json:"crv"`
-		KEYOPS []jwkset.KEYOPS `json:"key_ops"`
-	}
-	if err = json.Unmarshal(member, &kind); err != nil {
-		return k, false, err
-	}
+	var kind jwkset.JWKMarshal
+	err = json.Unmarshal(member, &kind) // an error counts only if the key could verify
 	known := slices.Contains([]jwkset.KTY{jwkset.KtyRSA, jwkset.KtyEC, jwkset.KtyOKP, jwkset.KtyOct}, kind.KTY)
 	signs := kind.USE == "" || kind.USE == jwkset.UseSig
 	verifies := len(kind.KEYOPS) == 0 || slices.Contains(kind.KEYOPS, jwkset.KeyOpsVerify)
@@ -191,11 +177,10 @@ func jwkOf(member []byte) (k jwkset.JWK, use bool, err error) {
 	if !known || !signs || !verifies || !method || exchanges {
 		return k, false, nil
 	}
-	var m jwkset.JWKMarshal
-	if err = json.Unmarshal(member, &m); err != nil {
+	if err != nil {
 		return k, false, err
 	}
-	k, err = jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	k, err = jwkset.NewJWKFromMarshal(kind, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
 	if errors.Is(err, jwkset.ErrUnsupportedKey) {
 		return k, false, nil
 	}
@@ -218,10 +203,8 @@ func newJWTKey(keys []jwtKey, find jwt.Keyfunc) (*JWTKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: key %d: %w", ErrJWTKey, key.at, err)
 		}
-		methods, set.Keys = append(methods, of...), append(set.Keys, key.key)
-		if _, shared := key.key.([]byte); shared {
-			secret = true
-		}
+		_, shared := key.key.([]byte)
+		methods, set.Keys, secret = append(methods, of...), append(set.Keys, key.key), secret || shared
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: there is none to verify signatures with", ErrJWTKey)
@@ -249,10 +232,8 @@ func methodsOf(key any) ([]string, error) {
 		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, nil
 	case *ecdsa.PublicKey:
 		methods := map[elliptic.Curve]string{elliptic.P256(): "ES256", elliptic.P384(): "ES384", elliptic.P521(): "ES512"}
-		for curve, method := range methods {
-			if k.Curve == curve {
-				return []string{method}, nil
-			}
+		if method := methods[k.Curve]; method != "" {
+			return []string{method}, nil
 		}
 		return nil, errors.New("an ECDSA key on a curve that JWTs do not use")
 	case ed25519.PublicKey:
@@ -275,7 +256,7 @@ func (k *JWTKey) subject(header []byte) (string, error) {
 		return "", criticalJWT
 	}
 	id, err := token.Claims.GetSubject()
-	if err != nil || !isBuyerID(id) {
+	if err != nil || !isBuyerID([]byte(id)) {
 		return "", badSubject
 	}
 	return id, nil

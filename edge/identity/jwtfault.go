@@ -3,7 +3,6 @@ package identity
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,44 +11,32 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// jwtFault is why a JWT proves nothing. Its text is our own, and repeats nothing of the JWT.
-type jwtFault int
+// jwtFault is why a JWT proves nothing: a value of the label "reason" of spike_jwt_refused_total, and the text for the log. Its
+// text is our own, and repeats nothing of the JWT.
+type jwtFault struct{ label, words string }
 
-const (
-	notBearer jwtFault = iota
-	malformedJWT
-	otherAlgorithm
-	otherKey
-	badSignature
-	expiredJWT
-	earlyJWT
-	endlessJWT
-	badClaims
-	criticalJWT
-	badSubject
-	jwtFaults
+var (
+	notBearer      = &jwtFault{"scheme", "Authorization is not a Bearer's"}
+	malformedJWT   = &jwtFault{"malformed", "it is malformed"}
+	otherAlgorithm = &jwtFault{"algorithm", "no key is for its algorithm"}
+	otherKey       = &jwtFault{"key", "there is no key of its kid, or that key is for another algorithm"}
+	badSignature   = &jwtFault{"signature", "its signature is not right"}
+	expiredJWT     = &jwtFault{"expired", "it has expired"}
+	earlyJWT       = &jwtFault{"not_yet", "it is not valid yet"}
+	endlessJWT     = &jwtFault{"no_exp", "it has no exp"}
+	badClaims      = &jwtFault{"claims", "its claims are not right"}
+	criticalJWT    = &jwtFault{"critical", "it has critical extensions"}
+	badSubject     = &jwtFault{"subject", fmt.Sprintf("sub is not 1 to %d bytes without control characters", maxBuyerID)}
 )
 
-// jwtReasons is the values of the label "reason" of spike_jwt_refused_total, and the texts for the log.
-var jwtReasons = [jwtFaults]struct{ label, words string }{
-	notBearer:      {"scheme", "Authorization is not a Bearer's"},
-	malformedJWT:   {"malformed", "it is malformed"},
-	otherAlgorithm: {"algorithm", "no key is for its algorithm"},
-	otherKey:       {"key", "there is no key of its kid, or that key is for another algorithm"},
-	badSignature:   {"signature", "its signature is not right"},
-	expiredJWT:     {"expired", "it has expired"},
-	earlyJWT:       {"not_yet", "it is not valid yet"},
-	endlessJWT:     {"no_exp", "it has no exp"},
-	badClaims:      {"claims", "its claims are not right"},
-	criticalJWT:    {"critical", "it has critical extensions"},
-	badSubject:     {"subject", fmt.Sprintf("sub is not 1 to %d bytes without control characters", maxBuyerID)},
-}
+var jwtFaults = [...]*jwtFault{notBearer, malformedJWT, otherAlgorithm, otherKey, badSignature, expiredJWT, earlyJWT, endlessJWT,
+	badClaims, criticalJWT, badSubject}
 
-func (f jwtFault) Error() string { return ErrJWT.Error() + ": " + jwtReasons[f].words }
-func (f jwtFault) Unwrap() error { return ErrJWT }
+func (f *jwtFault) Error() string { return ErrJWT.Error() + ": " + f.words }
+func (f *jwtFault) Unwrap() error { return ErrJWT }
 
 // faultOf is the fault that the parser found first.
-func (k *JWTKey) faultOf(token *jwt.Token, err error) jwtFault {
+func (k *JWTKey) faultOf(token *jwt.Token, err error) *jwtFault {
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return malformedJWT
@@ -70,39 +57,37 @@ func (k *JWTKey) faultOf(token *jwt.Token, err error) jwtFault {
 }
 
 // Refusals counts refused JWTs by reason, and logs each reason now and then.
-type Refusals struct {
-	count [jwtFaults]atomic.Uint64
-	log   [jwtFaults]zerolog.Logger
+type Refusals map[*jwtFault]*refusals
+
+type refusals struct {
+	count atomic.Uint64
+	log   zerolog.Logger
 }
 
 const jwtSaidEvery = time.Minute
 
 // NewRefusals counts from zero.
-func NewRefusals(log zerolog.Logger) *Refusals {
-	l := &Refusals{}
-	for i := range l.log {
-		l.log[i] = log.Sample(&zerolog.BurstSampler{Burst: 1, Period: jwtSaidEvery})
+func NewRefusals(log zerolog.Logger) Refusals {
+	l := Refusals{}
+	for _, f := range jwtFaults {
+		l[f] = &refusals{log: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: jwtSaidEvery})}
 	}
 	return l
 }
 
 // Note counts an error of Identify, if a JWT was refused.
-func (l *Refusals) Note(err error) {
-	var f jwtFault
-	if !errors.As(err, &f) {
-		return
+func (l Refusals) Note(err error) {
+	if f, refused := errors.AsType[*jwtFault](err); refused {
+		n := l[f].count.Add(1)
+		l[f].log.Warn().Str("why", f.words).Uint64("so_often", n).Msg("a JWT was refused")
 	}
-	n := l.count[f].Add(1)
-	l.log[f].Warn().Str("why", jwtReasons[f].words).Uint64("so_often", n).Msg("a JWT was refused")
 }
 
 // All is how many JWTs were refused, by reason.
-func (l *Refusals) All() iter.Seq2[string, uint64] {
-	return func(yield func(reason string, n uint64) bool) {
-		for i := range l.count {
-			if !yield(jwtReasons[i].label, l.count[i].Load()) {
-				return
-			}
-		}
+func (l Refusals) All() map[string]uint64 {
+	all := map[string]uint64{}
+	for f, of := range l {
+		all[f.label] = of.count.Load()
 	}
+	return all
 }

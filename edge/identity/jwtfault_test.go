@@ -38,8 +38,8 @@ func TestD12RefusedJWTsAreCountedByReason(t *testing.T) {
 		"critical":  hs(claims(), "crit", "x"),
 		"subject":   hs(claims("sub", "")),
 	}
-	if len(sent) != int(jwtFaults) {
-		t.Fatalf("%d of %d reasons", len(sent), jwtFaults)
+	if len(sent) != len(jwtFaults) {
+		t.Fatalf("%d of %d reasons", len(sent), len(jwtFaults))
 	}
 	var log bytes.Buffer
 	who, refusals := NewWho(nil, key), NewRefusals(zerolog.New(&log))

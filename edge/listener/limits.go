@@ -1,7 +1,7 @@
 // Package listener has listeners that stand between the kernel and a server. It knows nothing of the requests.
 //
 //   - Coarse: connections with cheap deadlines, and answers to plain requests before the HTTP server reads them
-//   - Limited: limits on connections, in all and by source
+//   - Limits: limits on connections, in all and by source
 //   - Visitors: connections with the operators' token are never kept out by connections without it
 //   - LastCall: an end that resets no connection
 package listener
@@ -10,8 +10,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,7 +31,6 @@ const (
 	otherFiles   = 256                    // files kept for the store, the rings, the operators
 	Few          = 4096                   // with fewer connections an edge warns at its start
 	FilesMost    = 1 << 20                // files, even if the system allows more
-	fewFiles     = 1024                   // the limit on files if the system does not tell it
 	turnedAway   = 100 * time.Millisecond // how long writing a refusal may take
 	acceptPause  = 10 * time.Millisecond  // after Accept has failed for a moment
 )
@@ -57,9 +56,7 @@ func (s *Limits) Most() int { return s.most }
 // NewLimits computes the limits from the number of files that this process may open.
 func NewLimits(exempt func(net.Addr) bool, no Refusals) *Limits {
 	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		files.Cur = fewFiles
-	}
+	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) // cannot fail: the resource is known, and the memory is ours
 	most := max(int(min(files.Cur, FilesMost))-otherFiles, 4)
 	return &Limits{most: most, each: min(maxPerSource, most/4), exempt: exempt, no: no, from: map[netip.Addr]int{}}
 }
@@ -108,18 +105,18 @@ func (s *Limits) leave(source netip.Addr, free bool) {
 	}
 }
 
-// Limited is a listener with Limits. fasthttp's MaxConnsPerIP counts only IPv4. fasthttp's server ends when the process is out of
+// Listener is l within the limits. fasthttp's MaxConnsPerIP counts only IPv4. fasthttp's server ends when the process is out of
 // files, and without limits one client with enough connections could cause that.
-type Limited struct {
+func (s *Limits) Listener(l net.Listener) net.Listener { return admitting{l, s.admit} }
+
+// admitting is a listener that may turn connections away.
+type admitting struct {
 	net.Listener
-	limits *Limits
+	admit func(net.Conn) net.Conn // nil: the connection was turned away
 }
 
-// NewLimited applies limits to l.
-func NewLimited(l net.Listener, limits *Limits) Limited { return Limited{l, limits} }
-
-// Accept returns the next connection within the limits. It fails only if the listener is closed or broken.
-func (l Limited) Accept() (net.Conn, error) {
+// Accept returns the next connection that was not turned away. It fails only if the listener is closed or broken.
+func (l admitting) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		switch {
@@ -137,19 +134,15 @@ func (l Limited) Accept() (net.Conn, error) {
 
 // passing says that accepting failed only for a moment, or only for one connection.
 func passing(err error) bool {
-	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
-		syscall.EPROTO, syscall.EPERM} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	errno, is := errors.AsType[syscall.Errno](err)
+	return is && slices.Contains([]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM}, errno)
 }
 
 // admit counts the connection. If a limit is reached, it writes the refusal, closes the connection, and returns nil. A refusal
 // fits into the kernel's buffer, so the write does not wait.
-func (l Limited) admit(c net.Conn) net.Conn {
-	leave, no := l.limits.enter(c.RemoteAddr())
+func (s *Limits) admit(c net.Conn) net.Conn {
+	leave, no := s.enter(c.RemoteAddr())
 	if no == nil {
 		return &countedConn{Conn: c, leave: leave}
 	}
@@ -162,8 +155,8 @@ func (l Limited) admit(c net.Conn) net.Conn {
 // countedConn counts until it is closed.
 type countedConn struct {
 	net.Conn
-	leave  func()
-	closed atomic.Bool
+	leave func()
+	left  sync.Once
 }
 
 // SyscallConn is the connection's own. It fails with ErrUnsupported if the connection has none.
@@ -176,8 +169,6 @@ func (c *countedConn) SyscallConn() (syscall.RawConn, error) {
 
 func (c *countedConn) Close() error {
 	err := c.Conn.Close()
-	if c.closed.CompareAndSwap(false, true) {
-		c.leave()
-	}
+	c.left.Do(c.leave)
 	return err
 }

@@ -135,7 +135,7 @@ func TestOutOfFilesPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestSources(4, 1, nobodyTrusted)
 		in := &peered{peer: peerAt("10.0.0.1:1")}
-		l := Limited{&failing{errs: []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.ENOBUFS}, conn: in}, s}
+		l := s.Listener(&failing{errs: []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.ENOBUFS}, conn: in})
 		c, err := l.Accept()
 		if err != nil || s.all != 1 {
 			t.Fatalf("%v, %d counted", err, s.all)
@@ -144,7 +144,7 @@ func TestOutOfFilesPasses(t *testing.T) {
 		if s.all != 0 || in.closed != 2 {
 			t.Errorf("%d counted, closed %d times", s.all, in.closed)
 		}
-		if _, err = (Limited{&failing{errs: []error{net.ErrClosed}}, s}).Accept(); !errors.Is(err, net.ErrClosed) {
+		if _, err = s.Listener(&failing{errs: []error{net.ErrClosed}}).Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -162,7 +162,7 @@ func TestTooManyHearWhy(t *testing.T) {
 	}),
 		ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(Limited{l, s}) }()
+	go func() { served <- server.Serve(s.Listener(l)) }()
 	defer func() { _, _ = server.Close(), <-served }()
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", l.Addr().String())

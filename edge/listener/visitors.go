@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"time"
 )
 
 // A connection to the operators' side is a stranger until one of its requests has shown the token. If there are too many
@@ -34,14 +33,15 @@ type Visitors struct {
 func NewVisitors(exempt func(net.Addr) bool) *Visitors { return &Visitors{exempt: exempt} }
 
 // Listener is l with its connections as visitors.
-func (v *Visitors) Listener(l net.Listener) net.Listener { return visitorsListener{l, v} }
+func (v *Visitors) Listener(l net.Listener) net.Listener {
+	return admitting{l, func(c net.Conn) net.Conn { return v.enter(c) }}
+}
 
 // visitor is one connection.
 type visitor struct {
 	net.Conn
 	all    *Visitors
 	source netip.Addr
-	free   bool
 	once   sync.Once
 
 	known bool // its lock is all.mu
@@ -54,47 +54,30 @@ func (v *Visitors) Count() (strangers, known int) {
 	return len(v.strangers), v.known
 }
 
-// enter adds a connection as a stranger. If there are too many, it closes another stranger.
+// enter adds a connection as a stranger. If there are too many, it closes the oldest one of the same source, or of the source
+// with the most strangers.
 func (v *Visitors) enter(c net.Conn) *visitor {
 	peer := c.RemoteAddr()
-	fresh := &visitor{Conn: c, all: v, source: sourceOf(peer), free: v.exempt(peer)}
+	fresh := &visitor{Conn: c, all: v, source: sourceOf(peer)}
 	v.mu.Lock()
-	from := 0
-	for _, other := range v.strangers {
-		if other.source == fresh.source {
-			from++
-		}
+	from := map[netip.Addr]int{}
+	for _, s := range v.strangers {
+		from[s.source]++
 	}
 	var out *visitor
 	switch {
-	case !fresh.free && from >= strangersEach:
-		out = v.oldest(fresh.source)
+	case !v.exempt(peer) && from[fresh.source] >= strangersEach:
+		out = v.strangers[slices.IndexFunc(v.strangers, func(s *visitor) bool { return s.source == fresh.source })]
 	case len(v.strangers) >= StrangersMost:
-		out = v.oldest(v.largest())
+		out = slices.MaxFunc(v.strangers, func(a, b *visitor) int { return cmp.Compare(from[a.source], from[b.source]) })
 	}
-	if out != nil {
-		v.remove(out)
-	}
+	v.remove(out)
 	v.strangers = append(v.strangers, fresh)
 	v.mu.Unlock()
 	if out != nil {
 		_ = out.Close()
 	}
 	return fresh
-}
-
-// largest is the source with the most strangers.
-func (v *Visitors) largest() netip.Addr {
-	from := map[netip.Addr]int{}
-	for _, s := range v.strangers {
-		from[s.source]++
-	}
-	return slices.MaxFunc(v.strangers, func(a, b *visitor) int { return cmp.Compare(from[a.source], from[b.source]) }).source
-}
-
-// oldest is the oldest stranger of a source.
-func (v *Visitors) oldest(source netip.Addr) *visitor {
-	return v.strangers[slices.IndexFunc(v.strangers, func(s *visitor) bool { return s.source == source })]
 }
 
 func (v *Visitors) remove(one *visitor) {
@@ -125,25 +108,6 @@ func (c *visitor) Close() error {
 		c.all.remove(c)
 	})
 	return c.Conn.Close()
-}
-
-type visitorsListener struct {
-	net.Listener
-	all *Visitors
-}
-
-func (l visitorsListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		switch {
-		case err == nil:
-			return l.all.enter(c), nil
-		case passing(err):
-			time.Sleep(acceptPause)
-		default:
-			return nil, err
-		}
-	}
 }
 
 type visitorKey struct{}

@@ -14,7 +14,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/luascripts/ledger"
 )
 
 // A ring that the ledger did not take is kept for a person, as lines of JSON: the ring's owner, and its claims. The number of
@@ -47,28 +46,22 @@ func (d *Dir) setAside(path string, why error, log zerolog.Logger) {
 	left, err := allotment.ReadRing(path, d.boot)
 	if err == nil {
 		defer left.Close()
-		if err = d.keep(left.RingOwner, left); err == nil {
+		if err = d.keep(left); err == nil {
 			err = os.Remove(path)
 		}
 	} else {
-		_ = cut(path, maxOdd)
+		if info, odd := os.Lstat(path); odd == nil && info.Mode().IsRegular() && info.Size() > maxOdd {
+			_ = os.Truncate(path, maxOdd)
+		}
 		err = os.Rename(path, path+asideSuffix)
 		d.thin()
 	}
 	log.Error().AnErr("why", why).Err(err).Str("file", path+asideSuffix).Msg(what)
 }
 
-// cut cuts a file to a size that a person can read.
-func cut(path string, size int64) error {
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() <= size {
-		return err
-	}
-	return os.Truncate(path, size)
-}
-
 // keep writes the content of a ring for a person.
-func (d *Dir) keep(o allotment.RingOwner, left *allotment.Left) (err error) {
+func (d *Dir) keep(left *allotment.Left) (err error) {
+	o := left.RingOwner
 	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", o.Sale, o.Birth, o.Instance, ringSuffix+asideSuffix))
 	if strings.ContainsRune(o.Sale+o.Instance, filepath.Separator) {
 		path = filepath.Join(d.path, "unnamed"+ringSuffix+asideSuffix)
@@ -89,15 +82,11 @@ func (d *Dir) keep(o allotment.RingOwner, left *allotment.Left) (err error) {
 		if err != nil || i == maxClaims {
 			break
 		}
-		err = out.Encode(asideOf(c, i >= len(left.Claims)))
+		err = out.Encode(asideClaim{Serial: c.Serial, Count: c.Count, Fence: c.Fence, Nonce: c.Nonce, Expiry: c.Expiry,
+			Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: i >= len(left.Claims)})
 	}
 	d.thin()
 	return errors.Join(err, w.Flush(), f.Close())
-}
-
-func asideOf(c ledger.Claim, keyed bool) asideClaim {
-	return asideClaim{Serial: c.Serial, Count: c.Count, Fence: c.Fence, Nonce: c.Nonce, Expiry: c.Expiry,
-		Buyer: hex.EncodeToString(c.Buyer[:]), Keyed: keyed}
 }
 
 // thin removes the oldest files if there are too many.

@@ -64,14 +64,10 @@ func (d *Dir) takeLocks() error {
 			return err
 		}
 		d.locks = append(d.locks, f)
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if l.path == d.path && err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
-			break // some file systems lock no directories
-		}
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		switch err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
 			return fmt.Errorf("%s: another edge has it", d.path)
-		}
-		if err != nil {
+		case err != nil && l.path != d.path: // some file systems lock no directories
 			return fmt.Errorf("%s cannot be locked: %w", l.path, err)
 		}
 	}
@@ -95,12 +91,8 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 
 // Store is the part of a store that rings of earlier processes need.
 type Store interface {
+	allotment.Store
 	Identity(ctx context.Context) (string, error)
-	Renew(ctx context.Context, sale string, r ledger.RenewRequest) (ledger.RenewReply, error)
-	Settle(ctx context.Context, sale string, r ledger.SettleRequest) (ledger.SettleReply, error)
-	Deduct(ctx context.Context, sale string, r ledger.DeductRequest) (ledger.DeductReply, error)
-	Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
-	Reassert(ctx context.Context, sale string, r ledger.ReassertRequest) (ledger.ReassertReply, error)
 	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 }
 
@@ -177,14 +169,6 @@ func (d *Dir) HasRoom(q allotment.RingRequest) bool {
 	return errors.Join(err, f.Drop()) == nil
 }
 
-// Name is the path of the file of Rings, or "".
-func (d *Dir) Name(m allotment.RingMaker) string {
-	if f, is := m.(*allotment.RingFile); is {
-		return f.Path()
-	}
-	return ""
-}
-
 // End ends a sale's Rings. No goroutine may use them any more. If the ledger has refused claims, they are kept for a person.
 func (d *Dir) End(m allotment.RingMaker, refused, failed bool) error {
 	f, is := m.(*allotment.RingFile)
@@ -194,7 +178,7 @@ func (d *Dir) End(m allotment.RingMaker, refused, failed bool) error {
 	case failed:
 		return f.Forsake()
 	case refused:
-		return errors.Join(d.keep(f.Owner(), f.Left()), f.Drop())
+		return errors.Join(d.keep(f.Left()), f.Drop())
 	}
 	return f.Drop()
 }

@@ -102,13 +102,15 @@ func TestP14WhoseRingsMayBeHere(t *testing.T) {
 // A7: a ring that is set aside is text for a person, and of limited size.
 func TestA7AsideIsSmall(t *testing.T) {
 	d := &Dir{path: t.TempDir()}
-	left := &allotment.Left{Torn: 3}
+	left := &allotment.Left{RingOwner: allotment.RingOwner{Sale: "ticket", Birth: 7}}
+	left.Torn = 3
 	for i := range 3 * maxClaims {
 		left.Claims = append(left.Claims, ledger.Claim{Serial: uint32(i) + 1, Count: 1, Fence: 1 << 52, Nonce: 1 << 52,
 			Expiry: 1 << 50})
 	}
 	for i := range maxAside + 20 {
-		if err := d.keep(allotment.RingOwner{Sale: "ticket", Birth: 7, Instance: fmt.Sprint(i)}, left); err != nil {
+		left.Instance = fmt.Sprint(i)
+		if err := d.keep(left); err != nil {
 			t.Fatal(err)
 		}
 	}

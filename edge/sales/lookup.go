@@ -137,8 +137,7 @@ const missFor = 250 * time.Millisecond // how long a name is believed to be miss
 
 // refusedLasts is how long a refusal of the store is believed. Other errors say nothing about a sale.
 func refusedLasts(err error) time.Duration {
-	var refusal *ledger.Refusal
-	if errors.As(err, &refusal) {
+	if _, refused := errors.AsType[*ledger.Refusal](err); refused {
 		return missFor
 	}
 	return 0

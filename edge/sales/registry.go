@@ -18,7 +18,6 @@ import (
 
 // Store is the part of a store that sales need.
 type Store interface {
-	allotment.Store
 	ringdir.Store
 	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
 	DeductEach(ctx context.Context, sale string, r []ledger.DeductRequest) ([]ledger.Deducted, error)
@@ -137,12 +136,12 @@ func (s *Registry) renew(name string, as ledger.Party) (ledger.RenewReply, error
 }
 
 // noticer logs when a sale's trouble comes and when it is over.
-func (s *Registry) noticer(sale string) func(was, is string) {
-	return func(was, is string) {
-		if is == "" {
-			s.cfg.Log.Info().Str("sale", sale).Str("was", was).Msg("trouble is over")
+func (s *Registry) noticer(sale string) func(was, is *allotment.Trouble) {
+	return func(was, is *allotment.Trouble) {
+		if is == nil {
+			s.cfg.Log.Info().Str("sale", sale).Str("was", was.Why).Msg("trouble is over")
 		} else {
-			s.cfg.Log.Error().Str("sale", sale).Str("why", is).Msg("trouble: no new units")
+			s.cfg.Log.Error().Str("sale", sale).Str("why", is.Why).Msg("trouble: no new units")
 		}
 	}
 }
@@ -151,20 +150,18 @@ func (s *Registry) noticer(sale string) func(was, is string) {
 func (s *Registry) run(life context.Context, sale *Sale) {
 	defer sale.end()
 	err := sale.Run(life, s.cfg.Grace)
+	failed := errors.Is(err, allotment.ErrRing)
 	if errors.Is(err, allotment.ErrUnsettled) {
 		err = fmt.Errorf("sale %s: %w", sale.Name, err)
 		s.unsettled.Store(&err)
-	} else {
-		failed := errors.Is(err, allotment.ErrRing)
-		if e := s.cfg.Rings.End(sale.rings, err != nil && sale.Lost() > 0, failed); e != nil && !failed {
-			s.cfg.Log.Error().Err(e).Str("sale", sale.Name).Msg("its ring")
-		}
+	} else if e := s.cfg.Rings.End(sale.rings, err != nil && sale.Lost() > 0, failed); e != nil && !failed {
+		s.cfg.Log.Error().Err(e).Str("sale", sale.Name).Msg("its ring")
 	}
 	s.Drop(sale)
 	s.lost.Add(sale.Lost())
 	switch {
-	case errors.Is(err, allotment.ErrRing):
-		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", s.cfg.Rings.Name(sale.rings)).
+	case failed:
+		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", sale.rings.Path()).
 			Msg("sale ended here, and begins anew: its ring's file was cut short, or its disk is full")
 	case err != nil:
 		s.cfg.Log.Warn().Err(err).Str("sale", sale.Name).Uint64("claims_lost", sale.Lost()).Msg("sale ended here")

@@ -77,7 +77,6 @@ func (s *Sale) Short(n uint32) *allotment.Verdict {
 // MissedElsewhere says that a server of another history does not know the sale. It may be the wrong server, so the Keeper must
 // find out whether the sale is gone.
 func (s *Sale) MissedElsewhere(err error) bool {
-	var no *ledger.Refusal
-	missing := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth)
-	return missing && errors.As(err, &no) && no.Era != s.View().Era
+	no, refused := errors.AsType[*ledger.Refusal](err)
+	return refused && (errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth)) && no.Era != s.View().Era
 }

@@ -22,12 +22,10 @@ func (s semaphore) acquire(life context.Context, wait time.Duration) error {
 	if s.tryAcquire() {
 		return nil
 	}
-	late := time.NewTimer(wait)
-	defer late.Stop()
 	select {
 	case s <- struct{}{}:
 		return nil
-	case <-late.C:
+	case <-time.After(wait):
 		return ErrBusy
 	case <-life.Done():
 		return life.Err()

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"spike/luascripts/ledger"
 )
 
@@ -26,11 +28,9 @@ const (
 // Snapshots show sales to anybody. All readers of a sale share one look at the store a second, and the looks at all sales are
 // limited. A reader does no I/O, unless the snapshot is old.
 type Snapshots struct {
-	life  context.Context
-	store Store
 	sales *Registry
 
-	first, again *pacer // of looks at sales that are not shown yet, and at shown ones
+	first, again *rate.Limiter // of looks at sales that are not shown yet, and at shown ones
 	looks        *lookup[string, *stock]
 
 	room  sync.RWMutex
@@ -56,9 +56,9 @@ func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 
 
 // NewSnapshots shows the sales that the registry allows.
 func NewSnapshots(sales *Registry) *Snapshots {
-	s := &Snapshots{life: sales.life, store: sales.cfg.Store, sales: sales, first: newPacer(snapMost, snapBurst),
-		again: newPacer(snapMost, snapBurst), shown: map[string]*stock{}}
-	s.looks = newLookup(&lookup[string, *stock]{Life: s.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep,
+	s := &Snapshots{sales: sales, first: rate.NewLimiter(snapMost, snapBurst),
+		again: rate.NewLimiter(snapMost, snapBurst), shown: map[string]*stock{}}
+	s.looks = newLookup(&lookup[string, *stock]{Life: sales.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep,
 		Lasts: refusedLasts})
 	return s
 }
@@ -93,7 +93,7 @@ func (s *Snapshots) renew(st *stock, now time.Time) {
 	if !st.tried.CompareAndSwap(was, now.UnixNano()) {
 		return
 	}
-	if _, ok := s.again.take(now, 0); !ok {
+	if !s.again.AllowN(now, 1) {
 		st.tried.Store(was)
 		return
 	}
@@ -104,11 +104,9 @@ func (s *Snapshots) renew(st *stock, now time.Time) {
 	}) || st.newest.Load().age(now) < snapOld {
 		return
 	}
-	wait := time.NewTimer(snapWait)
-	defer wait.Stop()
 	select {
 	case <-done:
-	case <-wait.C:
+	case <-time.After(snapWait):
 	}
 }
 
@@ -142,25 +140,19 @@ func (s *Snapshots) drop(st *stock) {
 
 // turn waits until the store may be asked for another sale.
 func (s *Snapshots) turn(string) (none *stock, known bool, err error) {
-	turn, ok := s.first.take(time.Now(), lookWait)
-	if !ok {
-		return nil, false, ErrBusy
+	ctx, cancel := context.WithTimeout(s.sales.life, lookWait)
+	defer cancel()
+	if s.first.Wait(ctx) != nil {
+		err = ErrBusy
 	}
-	wait := time.NewTimer(turn)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return nil, false, nil
-	case <-s.life.Done():
-		return nil, false, s.life.Err()
-	}
+	return nil, false, err
 }
 
 // begin takes a sale's first snapshot.
 func (s *Snapshots) begin(name string) (*stock, error) {
 	st := &stock{name: name}
 	st.tried.Store(time.Now().UnixNano())
-	shown, err := s.store.Show(s.life, name)
+	shown, err := s.sales.cfg.Store.Show(s.sales.life, name)
 	if err != nil {
 		return nil, err
 	}
@@ -172,20 +164,19 @@ func (s *Snapshots) begin(name string) (*stock, error) {
 // store does not answer, the last snapshot stays.
 func (s *Snapshots) refresh(st *stock) {
 	old := st.newest.Load()
-	revision, err := s.store.Revision(s.life, st.name)
+	revision, err := s.sales.cfg.Store.Revision(s.sales.life, st.name)
 	if err == nil && old.revision != "" && revision == old.revision {
 		st.newest.Store(&snapshot{time.Now(), old.head, old.revision})
 		return
 	}
 	var shown ledger.ShowReply
 	if err == nil {
-		shown, err = s.store.Show(s.life, st.name)
+		shown, err = s.sales.cfg.Store.Show(s.sales.life, st.name)
 	}
-	var refusal *ledger.Refusal
-	switch {
-	case errors.As(err, &refusal):
+	if _, refused := errors.AsType[*ledger.Refusal](err); refused {
 		s.drop(st)
-	case err == nil:
+	}
+	if err == nil {
 		if passes(shown.Head) {
 			revision = ""
 		}
@@ -209,12 +200,6 @@ type stockJSON struct {
 	Lots      *Lots      `json:"lots,omitempty"`
 }
 
-func stockOf(sale string, r ledger.ShowReply) stockJSON {
-	h := r.Head
-	return stockJSON{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
-		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: UnixTime(h.Opens), Closes: UnixTime(h.Closes), Lots: LotsOf(r)}
-}
-
 // stockState is the state of a sale for buyers. A sale may be "open" with nothing remaining, because held units may come back.
 func stockState(h ledger.Head) string {
 	switch {
@@ -228,7 +213,10 @@ func stockState(h ledger.Head) string {
 
 // stockHead is the answer up to its age.
 func stockHead(sale string, r ledger.ShowReply) []byte {
-	body, _ := json.Marshal(stockOf(sale, r)) // strings, numbers, and times that JSON can say: cannot fail
+	h := r.Head
+	body, _ := json.Marshal(stockJSON{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
+		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: UnixTime(h.Opens), Closes: UnixTime(h.Closes),
+		Lots: LotsOf(r)}) // strings, numbers, and times that JSON can say: cannot fail
 	return append(body[:len(body)-1], `,"age_ms":`...)
 }
 

@@ -34,8 +34,7 @@ func Read(path string, most int64) (text []byte, warning string, err error) {
 
 // bare is an error without its path.
 func bare(err error) error {
-	var of *os.PathError
-	if errors.As(err, &of) {
+	if of, is := errors.AsType[*os.PathError](err); is {
 		return of.Err
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,10 +51,11 @@ func newSigningKey(key []byte) *signingKey {
 	return k
 }
 
-func (k *signingKey) made(raw *[tokenSize]byte) bool {
+// made says whether this key made the MAC behind the body.
+func (k *signingKey) made(raw []byte, body int) bool {
 	w := k.pool.Get().(*signing)
-	sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...))
-	same := hmac.Equal(sealed[tokenBody:], raw[tokenBody:])
+	sealed := w.seal(append(w.raw[:0], raw[:body]...), len(raw))
+	same := hmac.Equal(sealed[body:], raw[body:])
 	k.pool.Put(w)
 	return same
 }
@@ -88,40 +90,27 @@ func ParseKeys(text string) ([][]byte, error) {
 	return keys, nil
 }
 
-var (
-	errKeyText  = errors.New("is neither base64 nor hex")
-	errKeySize  = fmt.Errorf("is not %d to %d bytes long", MinKey, maxKey)
-	errKeyAgain = errors.New("is there twice")
-	errKeyMany  = fmt.Errorf("is one too many: there may be %d", MaxKeys)
-)
-
 // parseKey decodes one key. It drops the decoders' own errors, because they quote their input.
 func parseKey(word string) ([]byte, error) {
-	if strings.ContainsAny(word, "\r\n") { // base64 would skip them
-		return nil, errKeyText
-	}
-	if key, err := hex.DecodeString(word); err == nil {
-		return key, nil
-	}
-	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if key, err := e.Strict().DecodeString(word); err == nil {
+	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.Strict().DecodeString,
+		base64.RawStdEncoding.Strict().DecodeString, base64.URLEncoding.Strict().DecodeString,
+		base64.RawURLEncoding.Strict().DecodeString} {
+		if key, err := decode(word); err == nil && !strings.ContainsAny(word, "\r\n") { // base64 would skip them
 			return key, nil
 		}
 	}
-	return nil, errKeyText
+	return nil, errors.New("is neither base64 nor hex")
 }
 
 func fits(keys [][]byte, key []byte) error {
 	if len(key) < MinKey || len(key) > maxKey {
-		return errKeySize
+		return fmt.Errorf("is not %d to %d bytes long", MinKey, maxKey)
 	}
 	if len(keys) == MaxKeys {
-		return errKeyMany
+		return fmt.Errorf("is one too many: there may be %d", MaxKeys)
 	}
-	for _, k := range keys {
-		if bytes.Equal(k, key) {
-			return errKeyAgain
-		}
+	if slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) }) {
+		return errors.New("is there twice")
 	}
 	return nil
 }
@@ -145,9 +134,6 @@ func LoadKeys(value string) (keys [][]byte, warning string, err error) {
 }
 
 func isPath(value string) bool {
-	if strings.HasPrefix(value, "/") || strings.HasPrefix(value, ".") {
-		return true
-	}
 	_, err := os.Stat(value)
-	return err == nil
+	return err == nil || strings.HasPrefix(value, "/") || strings.HasPrefix(value, ".")
 }

@@ -69,8 +69,7 @@ func (s *Signer) keys() []*signingKey { return *s.now.Load() }
 
 // Append appends the token's text to b.
 func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
-	k := s.keys()[0]
-	w := k.pool.Get().(*signing)
+	k, w := s.begin()
 	raw := append(w.raw[:0], tokenVersion, k.id)
 	raw = binary.BigEndian.AppendUint64(raw, birth)
 	raw = binary.BigEndian.AppendUint32(raw, c.Serial)
@@ -79,52 +78,60 @@ func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
 	raw = binary.BigEndian.AppendUint64(raw, c.Nonce)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(c.Expiry))
 	raw = append(raw, c.Buyer[:]...)
-	raw = w.seal(raw)
-	b = base64.RawURLEncoding.AppendEncode(b, raw)
+	return k.end(w, b, raw, tokenSize)
+}
+
+// begin is the key that signs, and its buffer until end.
+func (s *Signer) begin() (*signingKey, *signing) {
+	k := s.keys()[0]
+	return k, k.pool.Get().(*signing)
+}
+
+// end appends the text of body, with its MAC.
+func (k *signingKey) end(w *signing, b, body []byte, size int) []byte {
+	b = base64.RawURLEncoding.AppendEncode(b, w.seal(body, size))
 	k.pool.Put(w)
 	return b
 }
 
-// seal appends the MAC of body, cut to its size.
-func (w *signing) seal(body []byte) []byte {
+// seal appends the MAC of body, cut to make up size.
+func (w *signing) seal(body []byte, size int) []byte {
 	w.mac.Reset()
 	w.mac.Write(body)
-	return w.mac.Sum(body)[:tokenSize]
+	return w.mac.Sum(body)[:size]
 }
 
-// Parse reads a token and checks it in constant time. It accepts exactly the bytes that Append writes.
-func (s *Signer) Parse(text []byte) (Token, error) {
-	var raw [tokenSize]byte
-	if len(text) != Len {
-		return Token{}, ErrToken
+// open decodes a text of this version into raw, which is as long as its bytes. It says in constant time whether one of the keys
+// made them. The key's id only saves work, because two keys may have the same id.
+func (s *Signer) open(raw, text []byte, version byte, body int) bool {
+	if len(text) != base64.RawURLEncoding.EncodedLen(len(raw)) {
+		return false
 	}
-	// 84 characters are exactly 63 bytes. Decoders skip line ends, and then fewer bytes are left.
-	if n, err := base64.RawURLEncoding.Strict().Decode(raw[:], text); err != nil || n != tokenSize {
-		return Token{}, ErrToken
+	// Decoders skip line ends, and then fewer bytes are left.
+	n, err := base64.RawURLEncoding.Strict().Decode(raw, text)
+	if err != nil || n != len(raw) || raw[0] != version {
+		return false
 	}
-	if raw[0] != tokenVersion || !s.made(&raw) {
-		return Token{}, ErrToken
-	}
-	return unpack(&raw), nil
-}
-
-// made says whether one of the keys made the token. The id only saves work, because two keys may have the same id.
-func (s *Signer) made(raw *[tokenSize]byte) bool {
 	for _, k := range s.keys() {
-		if k.id == raw[1] && k.made(raw) {
+		if k.id == raw[1] && k.made(raw, body) {
 			return true
 		}
 	}
 	return false
 }
 
-func unpack(raw *[tokenSize]byte) Token {
-	t := Token{Birth: binary.BigEndian.Uint64(raw[2:])}
+// Parse reads a token and checks it in constant time. It accepts exactly the bytes that Append writes.
+func (s *Signer) Parse(text []byte) (t Token, err error) {
+	var raw [tokenSize]byte
+	if !s.open(raw[:], text, tokenVersion, tokenBody) {
+		return t, ErrToken
+	}
+	t.Birth = binary.BigEndian.Uint64(raw[2:])
 	t.Serial = binary.BigEndian.Uint32(raw[10:])
 	t.Count = uint32(raw[14])
 	t.Fence = binary.BigEndian.Uint64(raw[15:])
 	t.Nonce = binary.BigEndian.Uint64(raw[23:])
 	t.Expiry = int64(binary.BigEndian.Uint64(raw[31:]))
 	copy(t.Buyer[:], raw[39:])
-	return t
+	return t, nil
 }

@@ -231,7 +231,7 @@ func TestSignedButNotAToken(t *testing.T) {
 		}
 		raw[at]++
 		w := s.keys()[0].pool.Get().(*signing)
-		sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...))
+		sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...), tokenSize)
 		mustRefuse(t, s, []byte(base64.RawURLEncoding.EncodeToString(sealed)), "signed with another byte", at)
 	}
 }
