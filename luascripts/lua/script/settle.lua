@@ -4,7 +4,7 @@
 -- ARGV  caller, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
 --       u64, expiry u64 (us of ledger time), buyer 8 bytes
 -- Work    edges send up to 512 units in a batch: each is a field, and all of them are one event. A claim is searched in its
---         lease's list by halves. The list, of at most LARGEST / 2 ranges, is copied once.
+--         lease's list by halves, between marks that are made once. The list, of at most LARGEST / 2 ranges, is copied once.
 -- Reply {head, {i, verdict, ...}}: the claims (i from 0) that do not stand: 1: resolved, 2: its time was over.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
 -- needs: answer hash instance lease ledger owner ranges recovery sale
@@ -48,7 +48,7 @@ end
 
 -- judge is the verdict on a claim; nil: it stands, and its serials have left the lease. No owner is looked up for a serial in
 -- a lease, because it has none (I2).
-local function judge(first, n, fence, mine, expiry)
+local function judge(first, n, fence, expiry, at)
   local lease = leases[fence]
   if lease == nil then
     lease = Lease.read(int(fence)) or false
@@ -56,48 +56,52 @@ local function judge(first, n, fence, mine, expiry)
   end
   local stretch, k
   if lease then stretch, k = Lease.has(lease, first, first + n) end
-  if not k then return absent(first, fence, mine, expiry) end
+  if not k then return absent(first, fence, sub(claims, at + 8, at + 23), expiry) end
   if expiry <= now then return 2 end
   Ranges.cut(stretch.rem, k, first, first + n)
   if lease.limbo then limbo = limbo + n else leased = leased + n end
   touched[fence] = lease
 end
 
-local group = {n = 0} -- serials whose holds end at about the same time
+local group, grouped, begun, last = {}, 0, 0, 0 -- serials whose holds end at about the same time: the first one's, and the last
 
 local function group_end()
-  if group.n > 0 then Owner.add_hold(table.concat(group), group.last) end
-  group = {n = 0}
+  if grouped > 0 then Owner.add_hold(struct.pack('>' .. string.rep('I4', grouped), unpack(group, 1, grouped)), last) end
+  grouped = 0
 end
 
-local function group_add(first, n, expiry, serial)
-  if group.n + n > GROUP or group.n > 0 and math.abs(expiry - group.first) > SPREAD then group_end() end
-  if group.n == 0 then group.first, group.last = expiry, expiry end
-  group.n, group.last = group.n + n, math.max(group.last, expiry)
-  group[#group + 1] = serial
-  for s = first + 1, first + n - 1 do group[#group + 1] = struct.pack('>I4', s) end
+local function group_add(first, n, expiry)
+  if grouped + n > GROUP or expiry > begun + SPREAD or expiry < begun - SPREAD then group_end() end
+  if grouped == 0 then begun, last = expiry, expiry end
+  if expiry > last then last = expiry end
+  for s = first, first + n - 1 do
+    grouped = grouped + 1
+    group[grouped] = s
+  end
 end
 
 local mark = Owner.mark('p', L.events + 1)
+local units = 0 -- that stand
 
 -- own writes the owner: bytes of the claim, and what the ledger adds.
 local function own(first, n, expiry, at)
-  local ends = hold > 0 and sub(claims, at + 24, at + 31) or Owner.NEVER
-  local value = Owner.write(sub(claims, at + 8, at + 23), ends, mark, sub(claims, at + 32, at + 39))
+  local value = Owner.of_claim(claims, at, mark)
   for s = first, first + n - 1 do
-    local k = #sold
-    sold[k + 1], sold[k + 2] = format('%d', s), value
+    sold[2 * units + 1], sold[2 * units + 2] = format('%d', s), value
+    units = units + 1
   end
-  if hold > 0 then group_add(first, n, expiry, sub(claims, at, at + 3)) end
+  if hold > 0 then group_add(first, n, expiry) end
 end
+
+local standing = 0
 
 for at = 1, #claims, SIZE do
   local first, n, fence, _, expiry = parse('>I4I4I8I8I8', claims, at)
-  local mine = sub(claims, at + 8, at + 23)
-  local verdict = judge(first, n, fence, mine, expiry)
+  local verdict = judge(first, n, fence, expiry, at)
   if not verdict then
     own(first, n, expiry, at)
-    stand[#stand + 1] = at
+    standing = standing + 1
+    stand[standing] = at
   elseif verdict ~= 0 then
     verdicts[#verdicts + 1] = (at - 1) / SIZE
     verdicts[#verdicts + 1] = verdict
@@ -106,7 +110,7 @@ end
 
 -- block is the claims that stand, in their order.
 local function block()
-  if #stand * SIZE == #claims then return claims end
+  if standing * SIZE == #claims then return claims end
   local parts = {}
   for k, at in ipairs(stand) do parts[k] = string.sub(claims, at, at + SIZE - 1) end
   return table.concat(parts)
@@ -117,13 +121,12 @@ if batch > me.seq then
   me.node, me.seq = node, batch
   Instance.write(me)
 end
-if #stand > 0 then
-  local n = #sold / 2
+if standing > 0 then
   each_part('HSET', SOLD, sold)
   group_end()
   for _, lease in pairs(touched) do Lease.write(lease) end
-  L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + n
-  Hash.add_sold(n)
+  L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + units
+  Hash.add_sold(units)
   Sale.event('reserved', block())
 end
 Ledger.commit(true)
