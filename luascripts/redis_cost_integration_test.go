@@ -5,6 +5,8 @@ package luascripts
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +41,49 @@ func TestNothingGrowsWithTheEdges(t *testing.T) {
 				t.Errorf("%s: %v", what, by)
 			}
 		}
+	}
+}
+
+// A lease that is in thousands of pieces is settled whatever the order of the claims, each once; a repeat changes nothing, and
+// a serial that is no longer there is found not to be.
+func TestSettleALeaseInPieces(t *testing.T) {
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	sale := newSale(t, r, ledger.CreateRequest{Total: ledger.MaxLease, Hold: time.Hour})
+	me := ledger.Party{Instance: "i", Node: "n"}
+	g := must[ledger.LeaseReply](t)(r.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: 1, Want: ledger.MaxLease / 2,
+		Term: time.Minute})).Grant
+	var odd, even []ledger.Claim
+	for s := g.Ranges[0].Start; s < g.Ranges[0].End; s++ {
+		c := ledger.Claim{Serial: s, Count: 1, Fence: g.Fence, Nonce: uint64(s), Expiry: g.Deadline}
+		if s%2 == 0 {
+			even = append(even, c)
+		} else {
+			odd = append(odd, c)
+		}
+	}
+	batch := uint64(0)
+	settle := func(claims []ledger.Claim, want ledger.Verdict) {
+		t.Helper()
+		rand.Shuffle(len(claims), func(i, j int) { claims[i], claims[j] = claims[j], claims[i] })
+		for ; len(claims) > 0; claims = claims[min(512, len(claims)):] {
+			batch++
+			got := must[ledger.SettleReply](t)(r.Settle(bg, sale, ledger.SettleRequest{Party: me, Batch: batch,
+				Claims: claims[:min(512, len(claims))]}))
+			if i := slices.IndexFunc(got.Verdicts, func(v ledger.Verdict) bool { return v != want }); i >= 0 {
+				t.Fatalf("batch %d: %+v is %v, not %v", batch, claims[i], got.Verdicts[i], want)
+			}
+		}
+	}
+	settle(odd, ledger.Kept)
+	settle(slices.Clone(odd), ledger.Kept)
+	others := slices.Clone(odd)
+	for i := range others {
+		others[i].Nonce += 1 << 40
+	}
+	settle(others, ledger.Resolved)
+	settle(even, ledger.Kept)
+	if a := must[ledger.Audit](t)(r.Audit(bg, sale)); !a.OK || a.Pending != uint64(len(odd)+len(even)) || a.Leased != 0 {
+		t.Errorf("%+v", a)
 	}
 }
 

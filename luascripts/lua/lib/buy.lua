@@ -182,7 +182,7 @@ local function from_free(it)
   local serial, fence, expiry = hand.next, Sale.new_fence(), L.hold > 0 and L.now + L.hold or 0
   hand.next, L.free = serial + it.n, L.free - it.n
   it.block = pack('>I4I4I8I8I8c8', serial, it.n, fence, it.nonce, expiry, it.buyer)
-  Pend.add(it.block, serial, it.n, expiry, it.buyer)
+  Pend.add(it.block, 1, serial, it.n, expiry)
   return had(it, serial, it.n, fence, it.nonce, expiry)
 end
 
