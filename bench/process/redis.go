@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,16 @@ func (r *Redis) CreateSale(ctx context.Context, sale string, total, sold int64) 
 		FieldValue("ticket_sold_nums", strconv.FormatInt(sold, 10)).Build()
 	if err := r.client.Do(ctx, cmd).Error(); err != nil {
 		return fmt.Errorf("create sale %s: %w", sale, err)
+	}
+	return nil
+}
+
+// MakeSale makes a sale by `spike sale create`, with further arguments.
+func (r *Redis) MakeSale(ctx context.Context, binary, sale string, total int64, args ...string) error {
+	cmd := exec.CommandContext(ctx, binary, append([]string{"sale", "create", sale, "--redis", r.Addr,
+		"--total", strconv.FormatInt(total, 10)}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("sale create %s: %w: %s", sale, err, out)
 	}
 	return nil
 }

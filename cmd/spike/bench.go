@@ -30,6 +30,7 @@ type BenchCmd struct {
 	Strategies BenchStrategiesCmd `cmd:"" help:"Measure three sequences of order, payment and deduction, on a real PostgreSQL."`
 	Balance    BenchBalanceCmd    `cmd:"" help:"Measure how nginx shares a crowd among four edges, and what each way costs."`
 	Bill       BenchBillCmd       `cmd:"" help:"Measure the CPU time of a spike in the article's design, ours, ours with a gate."`
+	Real       BenchRealCmd       `cmd:"" help:"Measure sales with a limit, a hold and keys beside an anonymous sale."`
 	Gate       BenchGateCmd       `cmd:"" help:"Measure \"sold out\" by a flag at nginx beside return 200 of the same body."`
 }
 
