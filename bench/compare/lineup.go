@@ -155,11 +155,12 @@ func (l *lineup) warm(ctx context.Context, s *server) error {
 }
 
 func (l *lineup) wrk(s *server, d time.Duration) generator.Wrk {
-	return generator.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d}
+	return generator.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d, Headers: l.o.Headers}
 }
 
 func (l *lineup) ab(s *server) generator.AB {
-	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute}
+	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute,
+		Headers: l.o.Headers}
 }
 
 // says is a probe: the server must give the answer of the scenario.
