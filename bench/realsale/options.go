@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"spike/bench"
+	"spike/bench/stats"
 )
 
 // ErrOptions means that the options of a run are wrong.
@@ -93,20 +94,9 @@ func (o Options) legs(p Phase) (all []leg) {
 	return all
 }
 
-// turns of a round: the numbers of its legs.
-func turns(legs int) (all []int) {
-	for i := range legs {
-		all = append(all, i)
-	}
-	for i := range legs {
-		all = append(all, legs-1-i)
-	}
-	return all
-}
-
 func (o Options) steps() (n int) {
 	for _, p := range o.phases() {
-		n += o.Rounds * len(turns(len(o.legs(p))))
+		n += o.Rounds * len(stats.ThereAndBack(len(o.legs(p))))
 	}
 	return n
 }

@@ -18,7 +18,7 @@ func TestEveryBuyerHearsThePhase(t *testing.T) {
 		t.Fatal("SPIKE_BIN names no binary: make e2e sets it")
 	}
 	out, err := exec.Command(bin, "bench", "real", "--base", bin, "--rounds", "1", "--duration", "200ms", "--connections", "8",
-		"--out", dir).CombinedOutput()
+		"--edge-arg=--drain=0s", "--out", dir).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -12,12 +12,13 @@ import (
 	"spike/bench"
 	"spike/bench/load"
 	"spike/bench/process"
+	"spike/bench/stats"
 )
 
 func TestARoundRunsForwardsAndBack(t *testing.T) {
 	o := Options{Base: "other"}
 	var order []string
-	for _, i := range turns(len(o.legs(Phases()[0]))) {
+	for _, i := range stats.ThereAndBack(len(o.legs(Phases()[0]))) {
 		l := o.legs(Phases()[0])[i]
 		order = append(order, l.kind.Name+" "+l.build)
 	}

@@ -10,6 +10,7 @@ import (
 	"spike/bench/front"
 	"spike/bench/load"
 	"spike/bench/process"
+	"spike/bench/stats"
 )
 
 // Sample is one load of one site.
@@ -80,7 +81,7 @@ func runPhase(ctx context.Context, o Options, p Phase, dir string, done int) (sa
 		sites = append(sites, s)
 	}
 	for round := range o.Rounds {
-		for _, i := range turns(len(sites)) {
+		for _, i := range stats.ThereAndBack(len(sites)) {
 			s := sites[i]
 			if o.OnStep != nil {
 				o.OnStep(done+len(samples), o.steps(), fmt.Sprintf("%s %s %s", p.Name, s.leg.kind.Name, s.leg.build))

@@ -29,7 +29,7 @@ func openSite(ctx context.Context, o Options, p Phase, l leg, dir string) (*site
 	s := &site{leg: l, phase: p}
 	err := s.open(ctx, o, dir)
 	if err == nil {
-		err = s.prepare(ctx)
+		err = s.prepare(ctx, min(time.Second, o.Duration))
 	}
 	if err != nil {
 		s.close()
@@ -80,8 +80,8 @@ func closeAll(sites []*site) {
 	wg.Wait()
 }
 
-// prepare buys what the phase wants bought, pays, and loads the site for a second, unmeasured, for its connections and leases.
-func (s *site) prepare(ctx context.Context) error {
+// prepare buys what the phase wants bought, pays, and loads the site for a moment, unmeasured, for its connections and leases.
+func (s *site) prepare(ctx context.Context, warm time.Duration) error {
 	var won tokens
 	var err error
 	switch {
@@ -94,7 +94,7 @@ func (s *site) prepare(ctx context.Context) error {
 		err = s.pay(ctx, won.all)
 	}
 	if err == nil {
-		_, err = s.crowd.send(ctx, time.Second, manyUnits, nil)
+		_, err = s.crowd.send(ctx, warm, manyUnits, nil)
 	}
 	return err
 }

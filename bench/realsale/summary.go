@@ -1,7 +1,6 @@
 package realsale
 
 import (
-	"math"
 	"slices"
 
 	"spike/bench/stats"
@@ -48,64 +47,32 @@ func (sum Summary) of(s Sample) bool {
 
 func summarise(like Sample, samples []Sample) Summary {
 	sum := Summary{Phase: like.Phase, Kind: like.Kind, Build: like.Build}
-	mine := only(samples, sum.of)
-	sum.PerSec = stats.Of(values(mine, perSec))
-	sum.Cost = stats.Of(values(mine, measured(Sample.Cost)))
-	sum.RedisCost = stats.Of(values(mine, measured(Sample.RedisCost)))
-	sum.PerBuyer = stats.Of(values(mine, Sample.PerBuyer))
-	sum.P50 = stats.Of(values(mine, func(s Sample) float64 { return s.Load.Latency.P50.Seconds() * 1000 }))
-	sum.P99 = stats.Of(values(mine, func(s Sample) float64 { return s.Load.Latency.P99.Seconds() * 1000 }))
+	mine := stats.Only(samples, sum.of)
+	sum.PerSec = stats.Of(stats.Values(mine, perSec))
+	sum.Cost = stats.Of(stats.Values(mine, stats.Measured(Sample.Cost)))
+	sum.RedisCost = stats.Of(stats.Values(mine, stats.Measured(Sample.RedisCost)))
+	sum.PerBuyer = stats.Of(stats.Values(mine, Sample.PerBuyer))
+	sum.P50 = stats.Of(stats.Values(mine, func(s Sample) float64 { return s.Load.Latency.P50.Seconds() * 1000 }))
+	sum.P99 = stats.Of(stats.Values(mine, func(s Sample) float64 { return s.Load.Latency.P99.Seconds() * 1000 }))
 	for _, s := range mine {
 		sum.Faulty += s.Faulty()
 	}
 	other := sum
 	if other.Kind = Anonymous; other.Kind != sum.Kind {
-		sum.ToAnonymous = ratios(mine, only(samples, other.of))
+		sum.ToAnonymous = ratios(mine, stats.Only(samples, other.of))
 	}
 	other = sum
 	if other.Build = Base; other.Build != sum.Build {
-		sum.ToBase = ratios(mine, only(samples, other.of))
+		sum.ToBase = ratios(mine, stats.Only(samples, other.of))
 	}
 	return sum
 }
 
 func ratios(a, b []Sample) Ratios {
-	return Ratios{ratio(a, b, perSec), ratio(a, b, measured(Sample.Cost)), ratio(a, b, measured(Sample.RedisCost))}
-}
-
-// ratio is of the quads of all rounds in which both were loaded twice.
-func ratio(a, b []Sample, of func(Sample) float64) stats.Spread {
-	var quads []float64
-	for round := 1; ; round++ {
-		in := func(s Sample) bool { return s.Round == round }
-		x, y := values(only(a, in), of), values(only(b, in), of)
-		if len(x) != 2 || len(y) != 2 {
-			return stats.Of(quads)
-		}
-		quads = append(quads, stats.Quad{A1: x[0], B1: y[0], B2: y[1], A2: x[1]}.Ratio())
+	quads := func(of func(Sample) float64) stats.Spread {
+		return stats.Quads(a, b, func(s Sample) int { return s.Round }, of)
 	}
+	return Ratios{quads(perSec), quads(stats.Measured(Sample.Cost)), quads(stats.Measured(Sample.RedisCost))}
 }
 
 func perSec(s Sample) float64 { return s.Load.PerSecond() }
-
-// measured leaves out what could not be measured, which is 0.
-func measured(of func(Sample) float64) func(Sample) float64 {
-	return func(s Sample) float64 {
-		if v := of(s); v > 0 {
-			return v
-		}
-		return math.NaN()
-	}
-}
-
-func values(samples []Sample, of func(Sample) float64) []float64 {
-	out := make([]float64, len(samples))
-	for i, s := range samples {
-		out[i] = of(s)
-	}
-	return out
-}
-
-func only(samples []Sample, keep func(Sample) bool) []Sample {
-	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return !keep(s) })
-}

@@ -31,6 +31,7 @@ type BenchCmd struct {
 	Balance    BenchBalanceCmd    `cmd:"" help:"Measure how nginx shares a crowd among four edges, and what each way costs."`
 	Bill       BenchBillCmd       `cmd:"" help:"Measure the CPU time of a spike in the article's design, ours, ours with a gate."`
 	Real       BenchRealCmd       `cmd:"" help:"Measure sales with a limit, a hold and keys beside an anonymous sale."`
+	Durable    BenchDurableCmd    `cmd:"" help:"Measure sales whose buyers hear of them when they are durable."`
 	Gate       BenchGateCmd       `cmd:"" help:"Measure \"sold out\" by a flag at nginx beside return 200 of the same body."`
 }
 

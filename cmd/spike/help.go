@@ -40,6 +40,7 @@ var longHelp = kong.Vars{
 
 	"bench_real_sales": "Only these kinds of sale: anonymous, buyer, buyer+key, limit, limit+key. " +
 		"Default: anonymous, limit+key.",
+	"durable_only": "Measure only these: appendfsync always; 1 replica; 2 replicas; PostgreSQL, grouped.",
 	"balance_only": "Compare only these ways: round robin; weighted; ip-hash; ip-hash, one network; buyer-hash.",
 	"sim":          "Run real Keepers and the scripts' twin under faults that a seed decides. No unit may be lost or sold twice.",
 }
