@@ -155,8 +155,8 @@ func randomInput(r *rand.Rand) (in []byte) {
 				" HTTP/1.1\r\nHOST:  shop.example  \r\n", " HTTP/1.1\r\n", "?n=1 HTTP/1.1\r\nHost: a\r\n", " HTTP/1.0\r\nHost: a\r\n",
 				"/ HTTP/1.1\r\nHost: a\r\n"))
 		for range r.IntN(5) {
-			name, value := pick("User-Agent", "Accept", "Cookie", "X-Forwarded-For", "x-request-id", "SEC-FETCH-MODE", "Referer", "If-None-Match",
-				"x-BUYER-id"),
+			name, value := pick("User-Agent", "Accept", "Cookie", "X-Forwarded-For", "x-request-id", "SEC-FETCH-MODE", "Referer",
+				"If-None-Match", "x-BUYER-id"),
 				pick("ann", "1", "a, b", "*/*", "\"q\"", "https://shop.example")
 			if r.IntN(6) == 0 {
 				name = pick("X-Buyer-Id", "Connection", "Content-Length", "Host", "Origin", "Authorization", "Idempotency-Key", "Expect",

@@ -10,15 +10,15 @@ import (
 )
 
 // sold is a load of a second.
-func sold(way string, round int, units int64) Sample {
-	return Sample{Way: way, Round: round, Won: units, Stored: units, Scripts: units / 100, ServerCPU: time.Duration(units) * time.Microsecond,
-		Load: load.Result{Answered: units, Elapsed: time.Second}}
+func sold(way string, units int64) Sample {
+	return Sample{Way: way, Round: 1, Won: units, Stored: units, Scripts: units / 100,
+		ServerCPU: time.Duration(units) * time.Microsecond, Load: load.Result{Answered: units, Elapsed: time.Second}}
 }
 
 func TestSummarise(t *testing.T) {
 	always, replicas := Ways()[0].Name, Ways()[1].Name
-	samples := []Sample{sold(always, 1, 3000), sold(replicas, 1, 4000), sold(Row, 1, 1000),
-		sold(Row, 1, 1000), sold(replicas, 1, 4000), sold(always, 1, 5000)}
+	samples := []Sample{sold(always, 3000), sold(replicas, 4000), sold(Row, 1000),
+		sold(Row, 1000), sold(replicas, 4000), sold(always, 5000)}
 	samples[1].Stored -= 3 // heard of, and not stored
 	samples[3].Won -= 2    // heard that there was none
 	all := Summarise(samples)

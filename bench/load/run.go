@@ -18,8 +18,9 @@ type run struct {
 	next     atomic.Int64  // number of the next request
 }
 
-// Run sends o.Requests requests, or as many as it can begin within o.For. It returns when the last is answered or has failed, or when ctx has ended and the present
-// requests are cut off. Its error is about the options, or ctx's. Transport errors are in the result.
+// Run sends o.Requests requests, or as many as it can begin within o.For. It returns when the last is answered or has failed, or
+// when ctx has ended and the present requests are cut off. Its error is about the options, or ctx's. Transport errors are in the
+// result.
 func Run(ctx context.Context, o Options) (Result, error) {
 	o, err := o.filled()
 	if err != nil {

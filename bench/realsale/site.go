@@ -51,7 +51,8 @@ func (s *site) open(ctx context.Context, o Options, dir string) (err error) {
 	if err = s.redis.MakeSale(ctx, program, sale, s.phase.Units, args...); err != nil {
 		return err
 	}
-	s.edge, err = process.StartEdge(ctx, process.EdgeSpec{Name: name, Binary: program, Dir: dir, Redis: s.redis.Addr, Args: o.EdgeArgs})
+	s.edge, err = process.StartEdge(ctx, process.EdgeSpec{Name: name, Binary: program, Dir: dir, Redis: s.redis.Addr,
+		Args: o.EdgeArgs})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ func TestDurableText(t *testing.T) {
 	}
 	r.Summaries = durable.Summarise(r.Samples)
 	text := render(t, r.Text)
-	for _, want := range []string{"1 replica", "1.00..1.00", "100.0", "200.0", "medians of 1 round, two loads of 1s each, 64 connections",
+	for _, want := range []string{"1 replica", "1.00..1.00", "100.0", "200.0",
+		"medians of 1 round, two loads of 1s each, 64 connections",
 		"1 replica: target at least 31000 units/s: met; p99.9 at most 20 ms: missed"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

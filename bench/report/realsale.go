@@ -124,8 +124,8 @@ func realTargets(s realsale.Summary) (notes []string) {
 
 func (r RealSale) how() []string {
 	o := r.Options
-	notes := []string{fmt.Sprintf("medians of %s, two loads of %v each, %d connections, hold %v; headers as nginx passes them on, a buyer "+
-		"and a key of its own for each request", plural(o.Rounds, "round"), o.Duration, o.Connections, o.Hold)}
+	notes := []string{fmt.Sprintf("medians of %s, two loads of %v each, %d connections, hold %v; headers as nginx passes "+
+		"them on, a buyer and a key of its own for each request", plural(o.Rounds, "round"), o.Duration, o.Connections, o.Hold)}
 	if o.Base != "" {
 		notes = append(notes, "base is "+r.BaseIs)
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 func TestRealSaleText(t *testing.T) {
-	r := RealSale{Machine: example().Machine, BaseIs: "spike of yesterday", Options: realsale.Options{Base: "spike-before", Rounds: 1,
-		Duration: time.Second, Connections: 64, Hold: time.Minute}}
+	r := RealSale{Machine: example().Machine, BaseIs: "spike of yesterday", Options: realsale.Options{Base: "spike-before",
+		Rounds: 1, Duration: time.Second, Connections: 64, Hold: time.Minute}}
 	for _, kind := range []string{realsale.Anonymous, realsale.Real, realsale.Real, realsale.Anonymous} {
 		r.Samples = append(r.Samples, realsale.Sample{Phase: realsale.Selling, Kind: kind, Build: realsale.This, Round: 1, Right: 1000,
 			Load: load.Result{Answered: 1000, Elapsed: time.Second}, Costs: process.Costs{CPU: 30 * time.Millisecond, Scripts: 2000}})

@@ -9,12 +9,13 @@ import (
 	"spike/bench/process"
 )
 
-// Grouped is a strategy that only `spike bench durable` measures: the first one's row, with one commit for all who wait. PostgreSQL
-// cannot group such commits by itself, because each keeps the row's lock until it is on disk.
+// Grouped is a strategy that only `spike bench durable` measures: the first one's row, with one commit for all who wait.
+// PostgreSQL cannot group such commits by itself, because each keeps the row's lock until it is on disk.
 const Grouped = "grouped"
 
 // groupSQL buys a unit for each buyer of $2, as far as there are units. It returns one order for each unit.
-const groupSQL = `WITH stocked AS (SELECT sale, least(remaining, cardinality($2::text[])) AS n FROM stock WHERE sale = $1 FOR UPDATE),
+const groupSQL = `WITH stocked AS (SELECT sale, least(remaining, cardinality($2::text[])) AS n
+		FROM stock WHERE sale = $1 FOR UPDATE),
 	taken AS (UPDATE stock s SET remaining = s.remaining - stocked.n FROM stocked WHERE s.sale = stocked.sale RETURNING stocked.n)
 	INSERT INTO orders (sale, buyer) SELECT $1, unnest(($2::text[])[1:n]) FROM taken RETURNING id`
 

@@ -15,7 +15,7 @@ type BenchRealCmd struct {
 	Duration    time.Duration `default:"2s" help:"How long one load lasts."`
 	Connections int           `default:"64" help:"Connections of the crowd."`
 	Hold        time.Duration `default:"5m" help:"Hold of the sales. It must outlast the run."`
-	Base        string        `type:"existingfile" placeholder:"FILE" help:"Another spike program to measure in the same run, as of the commit before."`
+	Base        string        `type:"existingfile" placeholder:"FILE" help:"Another spike program, to be measured in the same run."`
 	EdgeArg     []string      `placeholder:"ARG" help:"A further argument of every edge. May be repeated."`
 	Only        []string      `placeholder:"NAME" help:"Only these phases: selling, over, nonenow, soldout."`
 	Sales       []string      `placeholder:"NAME" help:"${bench_real_sales}"`
@@ -29,7 +29,8 @@ func (c *BenchRealCmd) Run(ctx context.Context) error {
 	}
 	step, finish := benchProgress()
 	r := report.RealSale{Machine: report.ThisMachine(ctx), Options: realsale.Options{Binary: binary, Base: c.Base, Rounds: c.Rounds,
-		Duration: c.Duration, Connections: c.Connections, Hold: c.Hold, EdgeArgs: c.EdgeArg, Only: c.Only, Kinds: c.Sales, OnStep: step}}
+		Duration: c.Duration, Connections: c.Connections, Hold: c.Hold, EdgeArgs: c.EdgeArg, Only: c.Only,
+		Kinds: c.Sales, OnStep: step}}
 	r.Samples, err = realsale.Run(ctx, r.Options)
 	finish()
 	if err != nil {

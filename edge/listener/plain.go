@@ -16,8 +16,9 @@ import (
 // each arrival once, because epoll is edge-triggered, and RawConn.Read forgets earlier arrivals only when it begins. A read that
 // does not fill the buffer has emptied the socket, and the poller will tell the next arrival. So no read is in vain.
 //
-// The buffer comes from a pool when there is something to read, and goes back before the next wait. So a connection without requests
-// has none. The HTTP server (fasthttp with ReduceMemoryUsage) has none either: it waits for a request by a read of one byte.
+// The buffer comes from a pool when there is something to read, and goes back before the next wait. So a connection without
+// requests has none. The HTTP server (fasthttp with ReduceMemoryUsage) has none either: it waits for a request by a read of
+// one byte.
 //
 // A client may close in the same arrival as its last request, or urgent data may end a read early. Then the poller tells nothing
 // more. So the socket is read again a second after an answer (probeAfter).
@@ -55,10 +56,10 @@ func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	return p
 }
 
-// mayBegin says that the next bytes begin a request, if the HTTP server reads a single byte. Only the HTTP server knows that, and its
-// deadlines tell it. The server sets the deadline of an answer, then that of an idle connection, and when a first byte is there, that
-// of the request. Its writes do not tell it: answers leave early if their buffer is full, and before the rest of a head is read. A
-// single byte alone does not tell it: the server's buffer may have room for no more.
+// mayBegin says that the next bytes begin a request, if the HTTP server reads a single byte. Only the HTTP server knows that,
+// and its deadlines tell it. The server sets the deadline of an answer, then that of an idle connection, and when a first byte
+// is there, that of the request. Its writes do not tell it: answers leave early if their buffer is full, and before the rest of
+// a head is read. A single byte alone does not tell it: the server's buffer may have room for no more.
 func (p *plainReads) mayBegin() bool { return p.conn.readsSet == 1 }
 
 // readPlain is Read. ok is false if the read is an ordinary one.
@@ -80,8 +81,8 @@ func (c *coarseConn) readPlain(b []byte) (n int, ok bool, err error) {
 	return n, true, nil
 }
 
-// readFirst waits for the bytes of which the HTTP server wants the first, and answers plain requests meanwhile. Bytes that are not
-// plain requests are left. If the connection is being closed, readFirst reads into b itself.
+// readFirst waits for the bytes of which the HTTP server wants the first, and answers plain requests meanwhile. Bytes that are
+// not plain requests are left. If the connection is being closed, readFirst reads into b itself.
 func (c *coarseConn) readFirst(b []byte) (int, error) {
 	p := c.plain
 	p.begins, p.err, p.probes = p.mayBegin(), nil, false
