@@ -81,7 +81,7 @@ func (s *benchSale) claims(n uint64) (claims []ledger.Claim) {
 	}
 	for uint64(len(claims)) < n {
 		one := &s.grant.Ranges[0]
-		claims = append(claims, ledger.Claim{Serial: uint32(one.Start), Count: 1, Fence: s.grant.Fence, Nonce: s.next(),
+		claims = append(claims, ledger.Claim{Serial: one.Start, Count: 1, Fence: s.grant.Fence, Nonce: s.next(),
 			Expiry: s.grant.Deadline + 1e9, Buyer: ledger.Buyer{1}})
 		if one.Start++; one.Start == one.End {
 			s.grant.Ranges = s.grant.Ranges[1:]
