@@ -25,6 +25,7 @@ const (
 	waitRenew     ledger.Mutant = "no-wait-renew"
 	waitSettle    ledger.Mutant = "no-wait-settle"
 	waitDeduct    ledger.Mutant = "no-wait-deduct"
+	waitBatch     ledger.Mutant = "no-wait-batch"
 	waitConfirm   ledger.Mutant = "no-wait-confirm"
 	waitOnline    ledger.Mutant = "wait-online"
 	earlySoldOut  ledger.Mutant = "early-sold-out"

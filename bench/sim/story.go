@@ -51,6 +51,18 @@ func brief(v any) any {
 		return fmt.Sprintf("re-assert in era %d %+v for %s", v.Era, v.Leases, v.Instance)
 	case ledger.DeductRequest:
 		return fmt.Sprintf("deduct %d nonce %d", v.N, v.Nonce)
+	case deducts:
+		var all []any
+		for _, q := range v {
+			all = append(all, fmt.Sprintf("%v of %x for %x offer %v", brief(q), q.Key[:8], q.Buyer, brief(q.Offer)))
+		}
+		return all
+	case []ledger.Deducted:
+		var all []any
+		for _, d := range v {
+			all = append(all, fmt.Sprintf("%v %v", brief(d.DeductReply), d.Err))
+		}
+		return all
 	case byToken:
 		return fmt.Sprintf("%s %v", v.what, brief(v.claim))
 	case ledger.LeaseReply:

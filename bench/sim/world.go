@@ -54,6 +54,7 @@ type world struct {
 	steps     int // of Keepers
 	calls     calls
 	scripts   int
+	beside    int // buys that went to the ledger with others
 	happened  int
 	histories int // how often the store came up with another history
 	telling   bool
