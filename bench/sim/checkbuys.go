@@ -91,7 +91,7 @@ func (c *checks) buys(s *server, call, reply any) {
 		}
 		c.releases(s, b)
 	}
-	if granted && c.w.fates.limit > 0 {
+	if granted && c.w.fates.together.limit > 0 {
 		c.limited(s)
 	}
 }
@@ -138,16 +138,16 @@ func (c *checks) releases(s *server, b bought) {
 
 // refusesBuyer checks that a buyer who hears of the limit has as much.
 func (c *checks) refusesBuyer(s *server, b bought) {
-	if has := s.owners()[b.q.Buyer]; has+b.q.N <= c.w.fates.limit {
-		c.w.fail("buyer %x has %d units of %d, wants %d, and hears of the limit", b.q.Buyer, has, c.w.fates.limit, b.q.N)
+	if has := s.owners()[b.q.Buyer]; has+b.q.N <= c.w.fates.together.limit {
+		c.w.fail("buyer %x has %d units of %d, wants %d, and hears of the limit", b.q.Buyer, has, c.w.fates.together.limit, b.q.N)
 	}
 }
 
 // limited checks that nobody has more than the limit, unit by unit.
 func (c *checks) limited(s *server) {
 	for buyer, n := range s.owners() {
-		if n > c.w.fates.limit {
-			c.w.fail("buyer %x has %d units, and the limit is %d", buyer, n, c.w.fates.limit)
+		if n > c.w.fates.together.limit {
+			c.w.fail("buyer %x has %d units, and the limit is %d", buyer, n, c.w.fates.together.limit)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (e *edge) buyerComes() {
 
 // buyer does what edge's buy.go does: verdict, then stock, then the wait for a lease.
 func (e *edge) buyer(n uint32) {
-	if e.w.fates.limit > 0 {
+	if e.w.fates.together.limit > 0 {
 		e.w.shopper(n).askAt(e)
 		return
 	}

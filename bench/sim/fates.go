@@ -53,12 +53,12 @@ type fates struct {
 	eras    bool // the history gets a new name, and nothing else happens
 	backups bool // a server may come back with an older file, and its replicas may die with it
 	watched
-	rare   rare
-	plot   plot
-	window time.Duration // of a draw; 0: no draw
-	copies bool          // rings are copied while their edges live
-	keys   bool          // some buyers have an idempotency key
-	together
+	rare     rare
+	plot     plot
+	window   time.Duration // of a draw; 0: no draw
+	copies   bool          // rings are copied while their edges live
+	keys     bool          // some buyers have an idempotency key
+	together together
 }
 
 // binds is how long a promise binds: the hold, or the cover that stands for it.
@@ -116,5 +116,5 @@ func (f fates) String() string {
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
 		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts,
 		f.deaths, f.pauses, f.stops, f.quiet, f.crashes, f.lags, f.eras, f.backups,
-		f.doors, f.votes, f.closes, f.copies, f.keys, f.together.on, f.limit, f.window, f.rare, f.plot)
+		f.doors, f.votes, f.closes, f.copies, f.keys, f.together.on, f.together.limit, f.window, f.rare, f.plot)
 }

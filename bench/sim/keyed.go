@@ -61,7 +61,7 @@ func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 		case r.Answer == ledger.KeyUsed && b.misused:
 		case r.Answer != ledger.Unavailable:
 			w.check.keyTold(e, b, r, a)
-		case w.fates.limit > 0:
+		case w.fates.together.limit > 0:
 			if r.Final() {
 				b.tries = min(b.tries, 1)
 			}

@@ -30,7 +30,7 @@ const lullEvery = 8 // worlds
 
 func (w *world) drawLull() {
 	r := rand.New(rand.NewPCG(w.seed, 0x6c756c6c))
-	other := w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 || w.fates.limit > 0
+	other := w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 || w.fates.together.limit > 0
 	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || other {
 		return
 	}

@@ -48,7 +48,8 @@ type Mutation struct {
 
 // Mutations returns all guards that a build with the tag mutants can leave out.
 func Mutations() []Mutation {
-	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations())
+	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations(),
+		togetherMutations())
 }
 
 func leaseMutations() []Mutation {

@@ -92,7 +92,7 @@ func (s *server) begin(log []*entry) {
 // newTwin returns the ledger before the first script.
 func (w *world) newTwin() *memory.Twin {
 	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
-	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes(), Limit: w.fates.limit}
+	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes(), Limit: w.fates.together.limit}
 	if w.fates.window > 0 {
 		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.seed)
 	}

@@ -2,15 +2,29 @@ package sim
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/luascripts/memory"
 )
 
 // In some worlds buys that ask the ledger go together, as edge/sales gathers them: one call, in which each is decided by itself.
 // In half of these worlds the sale has a limit per buyer, so that every unit is sold this way.
 
+func togetherMutations() []Mutation {
+	return []Mutation{
+		{waitBatch, "the buys of a call are told before the replicas have them"},
+		{memory.LimitBefore, "the limit looks at what a buyer had before the call"},
+		{memory.KeyAnew, "a key that comes twice in one call is decided twice"},
+		{memory.OfferStays, "an offer to a key that the same call has answered stays in its lease"},
+		{memory.RefusesAll, "one refused buy refuses a call in which others have won"},
+		{memory.NoneKept, "a key that hears none is told so ever after"},
+	}
+}
+
 const (
+	togetherEvery = 5                       // worlds
 	linger        = time.Millisecond        // how long a buy waits for company
 	doubledBehind = 1500 * time.Millisecond // a call that the network doubles comes once more within this time
 )
@@ -19,6 +33,17 @@ const (
 type together struct {
 	on    bool
 	limit uint32 // units per buyer; 0: no limit
+}
+
+func (f *fates) gathers(seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 7))
+	if r.IntN(togetherEvery) > 0 || f.plot != noPlot || f.crowded() {
+		return
+	}
+	f.together.on, f.keys = true, true
+	if r.IntN(2) == 0 && f.window == 0 {
+		f.together.limit = 1 + uint32(r.IntN(3))
+	}
 }
 
 // asked is a buy that waits for its answer.
@@ -110,8 +135,8 @@ func (w *world) company() {
 	}
 }
 
-// offers offers units of this edge, whether the ledger has free ones or not: they may have come back meanwhile. Sometimes the buy
-// was sent twice, and each offers.
+// offers makes an offer of this edge's units, whether the ledger has free ones or not: they may have come back meanwhile.
+// Sometimes the buy was sent twice, and each makes an offer.
 func (b *keyed) offers(e *edge) {
 	if !b.named() {
 		return
@@ -126,7 +151,7 @@ func (b *keyed) offers(e *edge) {
 func (e *edge) refused() {
 	e.w.nonces++
 	q := ledger.DeductRequest{Party: e.party(), N: ledger.MaxUnits + 1, Nonce: deducted + e.w.nonces}
-	if e.w.fates.limit > 0 && e.w.chance(0.5) { // nobody is known
+	if e.w.fates.together.limit > 0 && e.w.chance(0.5) { // nobody is known
 		q.N = 1
 	}
 	e.ask(q, func(r ledger.DeductReply, _ answer) {
@@ -139,8 +164,8 @@ func (w *world) shopper(n uint32) *keyed {
 	w.nonces++
 	var b ledger.Buyer
 	binary.BigEndian.PutUint64(b[:], 1<<40+w.nonces)
-	if w.fates.limit > 0 && w.chance(0.9) {
-		n = min(n, w.fates.limit)
+	if w.fates.together.limit > 0 && w.chance(0.9) {
+		n = min(n, w.fates.together.limit)
 	}
 	return w.keyedBy(b, n)
 }

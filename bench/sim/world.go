@@ -82,6 +82,7 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	w.fates.watch(seed)
 	w.fates.plot = drawPlot(seed, &w.fates)
 	w.fates.drawWindow(seed)
+	w.fates.gathers(seed)
 	w.drawLull()
 	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
