@@ -97,7 +97,7 @@ end
 
 -- had is the answer that a claim is the buyer's. It is kept for the key, and noted for the buyer if it counts for a limit.
 local function had(it, serial, n, fence, nonce, expiry)
-  local told = record(it, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
+  local told = pack(RECORD, it.n, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
   if it.key then
     Run.told[it.key] = told
     local wins, k = Run.wins, #Run.wins

@@ -51,13 +51,11 @@ local function hold(p, first, n, expiry)
   end
 end
 
-local function serials_of(list, n) return struct.pack('>' .. string.rep('I4', n), unpack(list, 1, n)) end
-
 -- bought notes that a buyer has these serials, where that counts for a limit.
-local function bought(p, buyer, first, n)
-  local list = {}
-  for k = 1, n do list[k] = first + k - 1 end
-  Run.has[buyer], p.changed[buyer] = has(buyer) .. serials_of(list, n), true
+local function bought(p, claims, at, first, n)
+  local buyer, serials = sub(claims, at + 32, at + 39), sub(claims, at, at + 3)
+  for s = first + 1, first + n - 1 do serials = serials .. struct.pack('>I4', s) end
+  Run.has[buyer], p.changed[buyer] = has(buyer) .. serials, true
 end
 
 -- add makes the claim that begins at `at` of claims pending. The other arguments are in its bytes, too. Its units must have left
@@ -73,7 +71,7 @@ local function add(claims, at, first, n, expiry)
   local count = p.count + 1
   p.units, p.count, p.from[count], p.at[count] = units, count, claims, at
   if L.hold > 0 then hold(p, first, n, expiry) end
-  if L.limit > 0 then bought(p, sub(claims, at + 32, at + 39), first, n) end
+  if L.limit > 0 then bought(p, claims, at, first, n) end
 end
 
 -- block is the claims in their wire form, in their order.
@@ -90,10 +88,16 @@ local function write()
   Run.pend = nil
   if not p then return end
   each_part('HSET', SOLD, p.sold)
-  for _, group in ipairs(p.holds) do Owner.add_hold(serials_of(group, group.n), group.last) end
+  for _, group in ipairs(p.holds) do
+    Owner.add_hold(struct.pack('>' .. string.rep('I4', group.n), unpack(group, 1, group.n)), group.last)
+  end
   local buyers = {}
-  for buyer in pairs(p.changed) do buyers[#buyers + 1], buyers[#buyers + 2] = buyer, Run.has[buyer] end
-  if #buyers > 0 then each_part('HSET', BUYERS, buyers) end
+  local k = 0
+  for buyer in pairs(p.changed) do
+    buyers[k + 1], buyers[k + 2] = buyer, Run.has[buyer]
+    k = k + 2
+  end
+  if k > 0 then each_part('HSET', BUYERS, buyers) end
   L.pending = L.pending + p.units
   Hash.add_sold(p.units)
   Sale.event('reserved', block(p))
