@@ -128,10 +128,10 @@ var routes = []struct {
 		s.showStock(&ctx.Response, sale)
 	}},
 	{"/v1/reservations/", "/cancel", "POST", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
-		send(&ctx.Response, s.reservations.cancel(token))
+		send(&ctx.Response, s.cancel(token))
 	}},
 	{"/v1/reservations/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
-		send(&ctx.Response, s.reservations.show(token))
+		send(&ctx.Response, s.showReservation(token))
 	}},
 }
 
@@ -211,19 +211,6 @@ func (s *Server) find(name []byte) (*sales.Sale, error) {
 		return sale, nil
 	}
 	return s.sales.Find(string(name))
-}
-
-// showMine is GET /v1/sales/{sale}/reservations/mine.
-func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
-	who, err := s.identify(ctx)
-	if err != nil {
-		return answer.Of(err)
-	}
-	sale, err := s.find(name)
-	if err != nil {
-		return answer.Of(err)
-	}
-	return s.reservations.mine(sale, who.Buyer)
 }
 
 // showStock is GET /v1/sales/{sale}.

@@ -50,6 +50,7 @@ type Registry struct {
 	clock     allotment.Clock
 	open      atomic.Pointer[map[string]*Sale]
 	looks     *lookup[string, *Sale]
+	mines     semaphore     // of Mine
 	opened    atomic.Uint64 // number of sales opened so far
 	mu        sync.Mutex    // held to change open
 	unsettled atomic.Pointer[error]
@@ -58,7 +59,7 @@ type Registry struct {
 
 // NewRegistry is a Registry without open sales. Its sales end when life does.
 func NewRegistry(life context.Context, cfg Config) *Registry {
-	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock()}
+	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock(), mines: make(semaphore, maxLookups)}
 	s.open.Store(&map[string]*Sale{})
 	s.looks = newLookup(&lookup[string, *Sale]{Life: life, Ask: s.look, Lasts: refusedLasts,
 		Known: func(name string) (*Sale, bool) { sale := s.All()[name]; return sale, sale != nil },
