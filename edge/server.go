@@ -19,7 +19,6 @@ import (
 	"spike/edge/ringdir"
 	"spike/edge/sales"
 	"spike/edge/token"
-	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
 
@@ -29,7 +28,6 @@ const lingerFor = 200 * time.Millisecond // how long connections are still serve
 type Store interface {
 	sales.Store
 	admin.Store
-	ledger.Reservations
 	TokenKey(ctx context.Context) ([]byte, error)
 	Willing(ctx context.Context) error
 }

@@ -31,11 +31,8 @@ import (
 
 // Store is the part of a store that the operators' side uses.
 type Store interface {
-	Doors
-	Create(ctx context.Context, sale string, r ledger.CreateRequest) (ledger.Head, error)
-	Remove(ctx context.Context, sale string) error
-	List(ctx context.Context) ([]string, error)
-	Audit(ctx context.Context, sale string) (ledger.Audit, error)
+	ledger.News
+	ledger.Operator
 }
 
 // Side is the operators' side of an edge.

@@ -31,22 +31,15 @@ type Outcome struct {
 
 // shut is a wait after doors were shut.
 type shut struct {
-	store Doors
+	store Store
 	sale  string
 	door  ledger.ChangeRequest
 	era   uint64 // the era in which the doors were shut
 }
 
-// Doors is the part of a store that shuts a sale's doors.
-type Doors interface {
-	Change(ctx context.Context, sale string, r ledger.ChangeRequest) (ledger.Head, error)
-	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
-	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
-}
-
 // Shut moves a sale's doors to paused or closed, and waits until every lease was given back or has run out. It waits for leases,
 // too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx.
-func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (out Outcome, err error) {
+func Shut(ctx context.Context, store Store, sale, to string, wait time.Duration) (out Outcome, err error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	if out.Head, err = store.Change(ctx, sale, w.door); err != nil {
 		return Outcome{}, err

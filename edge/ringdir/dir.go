@@ -92,8 +92,8 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 // Store is the part of a store that rings of earlier processes need.
 type Store interface {
 	allotment.Store
+	ledger.News
 	Identity(ctx context.Context) (string, error)
-	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 }
 
 // Belongs checks that the rings here are for this store. Another store does not know their sales, or has other sales of the same

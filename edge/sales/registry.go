@@ -19,12 +19,7 @@ import (
 // Store is the part of a store that sales need.
 type Store interface {
 	ringdir.Store
-	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
-	DeductEach(ctx context.Context, sale string, r []ledger.DeductRequest) ([]ledger.Deducted, error)
-	answering
-	Born(ctx context.Context, birth uint64) (ledger.Found, error)
-	Mine(ctx context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error)
-	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
+	ledger.Draws
 }
 
 // Config is the settings of a Registry.
