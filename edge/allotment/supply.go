@@ -308,10 +308,8 @@ func (k *Keeper) drop(h *holding) {
 
 // lease is the holding under a fence, or nil.
 func (k *Keeper) lease(fence uint64) *holding {
-	for _, h := range k.leases {
-		if h.fence == fence {
-			return h
-		}
+	if i := slices.IndexFunc(k.leases, func(h *holding) bool { return h.fence == fence }); i >= 0 {
+		return k.leases[i]
 	}
 	return nil
 }
