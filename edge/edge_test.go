@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/ringdir"
 	"spike/luascripts/ledger"
 	"spike/shard"
 )
@@ -86,7 +87,7 @@ func testServer(t testing.TB, cfg Config, store ledger.Store) *Server {
 func loggingServer(t testing.TB, cfg Config, store ledger.Store, log zerolog.Logger) *Server {
 	t.Helper()
 	life, die := context.WithCancel(context.Background())
-	s := newServer(life, cfg, store, nil, log, make([]byte, 32))
+	s := newServer(life, cfg, store, &ringdir.Dir{}, log, make([]byte, 32))
 	t.Cleanup(func() { die(); s.sales.Running.End() })
 	return s
 }

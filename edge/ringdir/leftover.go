@@ -29,9 +29,6 @@ var errOtherStore = errors.New("the store it was made for ended with its process
 // RecoverAll settles the claims that earlier processes left behind, and gives back the units that they did not sell. It runs
 // until all is done or ctx ends. The next start tries the files that are left.
 func (d *Dir) RecoverAll(ctx context.Context, store Store, log zerolog.Logger) {
-	if d == nil {
-		return
-	}
 	for _, path := range d.odd {
 		log.Error().Str("file", path).Msg("no file: its claims, if it has any, are not settled")
 	}

@@ -25,7 +25,7 @@ type Store interface {
 // Config is the settings of a Registry.
 type Config struct {
 	Store    Store
-	Rings    *ringdir.Dir // nil: Rings are in memory
+	Rings    *ringdir.Dir
 	Log      zerolog.Logger
 	Sells    func(sale string) bool
 	Instance string // this process
