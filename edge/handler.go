@@ -115,24 +115,17 @@ var routes = []struct {
 	before, after, allow string
 	serve                func(s *Server, ctx *fasthttp.RequestCtx, part []byte)
 }{
-	{"/buy/", "", "GET, POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		s.routeBuy(ctx, s.article, sale, articleUnits)
-	}},
-	{"/v1/sales/", "/reservations", "POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		s.routeBuy(ctx, s.v1, sale, v1Units)
-	}},
-	{"/v1/sales/", "/reservations/mine", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		send(&ctx.Response, s.showMine(ctx, sale))
-	}},
-	{"/v1/sales/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		s.showStock(&ctx.Response, sale)
-	}},
-	{"/v1/reservations/", "/cancel", "POST", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
-		send(&ctx.Response, s.cancel(token))
-	}},
-	{"/v1/reservations/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
-		send(&ctx.Response, s.showReservation(token))
-	}},
+	{"/buy/", "", "GET, POST", (*Server).routeArticle},
+	{"/v1/sales/", "/reservations", "POST", (*Server).routeV1},
+	{"/v1/sales/", "/reservations/mine", "GET, HEAD", replying((*Server).showMine)},
+	{"/v1/sales/", "", "GET, HEAD", (*Server).showStock},
+	{"/v1/reservations/", "/cancel", "POST", replying((*Server).cancel)},
+	{"/v1/reservations/", "", "GET, HEAD", replying((*Server).showReservation)},
+}
+
+// replying sends the reply of f.
+func replying(f func(*Server, *fasthttp.RequestCtx, []byte) answer.Reply) func(*Server, *fasthttp.RequestCtx, []byte) {
+	return func(s *Server, ctx *fasthttp.RequestCtx, part []byte) { send(&ctx.Response, f(s, ctx, part)) }
 }
 
 func send(to *fasthttp.Response, r answer.Reply) { r.Send(to) }
@@ -176,6 +169,12 @@ func allows(methods string, method []byte) bool {
 	return false
 }
 
+func (s *Server) routeArticle(ctx *fasthttp.RequestCtx, sale []byte) {
+	s.routeBuy(ctx, s.article, sale, articleUnits)
+}
+
+func (s *Server) routeV1(ctx *fasthttp.RequestCtx, sale []byte) { s.routeBuy(ctx, s.v1, sale, v1Units) }
+
 // routeBuy reads the number of units and the buyer, and finds the sale.
 func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []byte,
 	units func(*fasthttp.Request) (uint32, error)) {
@@ -214,11 +213,11 @@ func (s *Server) find(name []byte) (*sales.Sale, error) {
 }
 
 // showStock is GET /v1/sales/{sale}.
-func (s *Server) showStock(to *fasthttp.Response, sale []byte) {
+func (s *Server) showStock(ctx *fasthttp.RequestCtx, sale []byte) {
 	head, age, err := s.snapshots.Show(sale)
 	if err != nil {
-		send(to, answer.Of(err))
+		send(&ctx.Response, answer.Of(err))
 		return
 	}
-	answer.Stock(to, head, age)
+	answer.Stock(&ctx.Response, head, age)
 }

@@ -84,7 +84,7 @@ func (s *Server) changeTo(ctx context.Context, text []byte, do action, wanted le
 }
 
 // showReservation is GET /v1/reservations/{token}, where the token may be a ticket.
-func (s *Server) showReservation(text []byte) answer.Reply {
+func (s *Server) showReservation(_ *fasthttp.RequestCtx, text []byte) answer.Reply {
 	if len(text) == token.TicketLen {
 		return s.showTicket(text)
 	}
@@ -119,7 +119,7 @@ func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
 }
 
 // cancel is POST /v1/reservations/{token}/cancel.
-func (s *Server) cancel(text []byte) answer.Reply {
+func (s *Server) cancel(_ *fasthttp.RequestCtx, text []byte) answer.Reply {
 	return s.changeTo(s.life, text, s.store.Cancel, ledger.IsCancelled)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"spike/edge/answer"
 	"spike/luascripts/ledger"
 )
 
@@ -97,9 +98,9 @@ func refusalIn(err error) error {
 }
 
 // badRequest names the field that is wrong.
-type badRequest struct{ field, why string }
-
-func (b badRequest) Error() string { return b.field + ": " + b.why }
+func badRequest(field, why string) error {
+	return answer.NewProblem(http.StatusBadRequest, "bad_request", field+": "+why)
+}
 
 // newSale is the body of POST /api/v1/sales.
 type newSale struct {
@@ -122,7 +123,7 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 	var wrong error // the first one
 	check := func(err error, field, why string) {
 		if err != nil && wrong == nil {
-			wrong = badRequest{field, why}
+			wrong = badRequest(field, why)
 		}
 	}
 	check(ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot")
@@ -136,7 +137,7 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 		return q, wrong
 	}
 	if invalid, is := errors.AsType[*ledger.Invalid](q.Validate(time.Now())); is {
-		return q, badRequest{invalid.Field, invalid.Why}
+		return q, badRequest(invalid.Field, invalid.Why)
 	}
 	if q.Shuffle > 0 && q.Seed == "" {
 		q.Seed = ledger.NewSeed()
@@ -186,9 +187,9 @@ func (s *Side) addUnits(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 	case body.N < 1 || body.N > ledger.MaxSerial:
-		err = badRequest{"n", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial))}
+		err = badRequest("n", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial)))
 	case body.RequestID == "" || len(body.RequestID) > maxRequestID:
-		err = badRequest{"request_id", "1 to 64 characters: the same adds once, however often it is sent"}
+		err = badRequest("request_id", "1 to 64 characters: the same adds once, however often it is sent")
 	}
 	s.change(w, r, "units added", ledger.ChangeRequest{Request: body.RequestID, Add: body.N}, err)
 }
@@ -225,7 +226,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 func waitOf(r *http.Request) (time.Duration, error) {
 	wait, err := time.ParseDuration(cmp.Or(r.URL.Query().Get("wait"), ShutWait.String()))
 	if err != nil || wait < 0 {
-		return 0, badRequest{"wait", `a duration as "2s"`}
+		return 0, badRequest("wait", `a duration as "2s"`)
 	}
 	return wait, nil
 }
@@ -235,7 +236,7 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 	sale := r.PathValue("sale")
 	var err error
 	if r.URL.Query().Get("yes") != "true" {
-		err = badRequest{"yes", "this forgets who owns what: say ?yes=true"}
+		err = badRequest("yes", "this forgets who owns what: say ?yes=true")
 	}
 	var shown ledger.ShowReply
 	if err == nil {
@@ -253,16 +254,10 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 
 // written answers an operator's write, and logs it if it was done.
 func (s *Side) written(w http.ResponseWriter, status int, did, sale string, v any, err error) {
-	if bad, is := errors.AsType[badRequest](err); is {
-		adminProblem(w, http.StatusBadRequest, "bad_request", bad.Error())
-		return
-	}
 	if err == nil {
 		s.Log.Info().Str("sale", sale).Str("did", did).Msg("operator")
-		w.Header().Set("Content-Type", "application/json") // adminReply's, before the status goes out
-		w.WriteHeader(status)
 	}
-	adminReply(w, v, err)
+	reply(w, status, v, err)
 }
 
 // readJSON reads a body that must be one JSON object with known fields.
@@ -275,10 +270,10 @@ func readJSON(r *http.Request, v any) error {
 		return nil
 	}
 	if kind, is := errors.AsType[*json.UnmarshalTypeError](err); is {
-		return badRequest{cmp.Or(kind.Field, "body"), "cannot be " + kind.Value}
+		return badRequest(cmp.Or(kind.Field, "body"), "cannot be "+kind.Value)
 	}
 	if field, ok := strings.CutPrefix(fmt.Sprint(err), "json: unknown field "); ok {
-		return badRequest{strings.Trim(field, `"`), "there is no such field"}
+		return badRequest(strings.Trim(field, `"`), "there is no such field")
 	}
-	return badRequest{"body", "must be one JSON object"}
+	return badRequest("body", "must be one JSON object")
 }
