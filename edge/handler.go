@@ -2,7 +2,7 @@ package edge
 
 import (
 	"bytes"
-	"strings"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -105,22 +105,23 @@ func (s *Server) count(sale *sales.Sale, o buy.Outcome) {
 		return
 	}
 	sale.Tally.Add(uint8(o))
-	if s.decisions != nil {
+	if s.decisions.file != "" {
 		s.decisions.note(sale, o == buy.Won)
 	}
 }
 
 // routes is the buyers' paths: the text before and after the one part that varies, and the methods.
 var routes = []struct {
-	before, after, allow string
-	serve                func(s *Server, ctx *fasthttp.RequestCtx, part []byte)
+	before, after string
+	allow         []string
+	serve         func(s *Server, ctx *fasthttp.RequestCtx, part []byte)
 }{
-	{"/buy/", "", "GET, POST", (*Server).routeArticle},
-	{"/v1/sales/", "/reservations", "POST", (*Server).routeV1},
-	{"/v1/sales/", "/reservations/mine", "GET, HEAD", replying((*Server).showMine)},
-	{"/v1/sales/", "", "GET, HEAD", (*Server).showStock},
-	{"/v1/reservations/", "/cancel", "POST", replying((*Server).cancel)},
-	{"/v1/reservations/", "", "GET, HEAD", replying((*Server).showReservation)},
+	{"/buy/", "", []string{"GET", "POST"}, (*Server).routeArticle},
+	{"/v1/sales/", "/reservations", []string{"POST"}, (*Server).routeV1},
+	{"/v1/sales/", "/reservations/mine", []string{"GET", "HEAD"}, replying((*Server).showMine)},
+	{"/v1/sales/", "", []string{"GET", "HEAD"}, (*Server).showStock},
+	{"/v1/reservations/", "/cancel", []string{"POST"}, replying((*Server).cancel)},
+	{"/v1/reservations/", "", []string{"GET", "HEAD"}, replying((*Server).showReservation)},
 }
 
 // replying sends the reply of f.
@@ -148,8 +149,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		part, ends := bytes.CutSuffix(part, []byte(r.after))
 		switch {
 		case !begins || !ends || bytes.IndexByte(part, '/') >= 0:
-		case !allows(r.allow, ctx.Method()):
-			send(&ctx.Response, answer.NotAllowed(r.allow))
+		case !slices.Contains(r.allow, string(ctx.Method())):
+			send(&ctx.Response, answer.NotAllowed(r.allow...))
 			return
 		default:
 			r.serve(s, ctx, part)
@@ -158,15 +159,6 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 	}
 	send(&ctx.Response, answer.NewProblem(fasthttp.StatusNotFound, "not_found",
 		"there is /buy/{sale}, and what /openapi.yaml says").Reply())
-}
-
-func allows(methods string, method []byte) bool {
-	for m := range strings.SplitSeq(methods, ", ") {
-		if m == string(method) {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *Server) routeArticle(ctx *fasthttp.RequestCtx, sale []byte) {

@@ -39,7 +39,8 @@ type shut struct {
 }
 
 // Shut moves a sale's doors to paused or closed, and waits until every lease was given back or has run out. It waits for leases,
-// too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx.
+// too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx. If the store does
+// not answer, the next look tries again.
 func Shut(ctx context.Context, store Store, sale, to string, wait time.Duration) (out Outcome, err error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	if out.Head, err = store.Change(ctx, sale, w.door); err != nil {
@@ -50,7 +51,8 @@ func Shut(ctx context.Context, store Store, sale, to string, wait time.Duration)
 	defer cancel()
 	clock := time.Tick(shutEvery)
 	for looks := 1; ; looks++ {
-		if err = w.look(ctx, &out); err != nil || out.Settled {
+		err = w.look(ctx, &out)
+		if _, refused := errors.AsType[*ledger.Refusal](err); refused || out.Settled {
 			return out, err
 		}
 		ctx = late // the first look takes its time
@@ -65,12 +67,11 @@ func Shut(ctx context.Context, store Store, sale, to string, wait time.Duration)
 	}
 }
 
-// look brings the outcome up to date. If the store does not answer, the next look tries again. If the store has lost that the
-// doors were shut, look shuts them again.
+// look brings the outcome up to date. If the store has lost that the doors were shut, look shuts them again.
 func (w *shut) look(ctx context.Context, out *Outcome) error {
 	shown, err := w.store.Show(ctx, w.sale)
 	if err != nil {
-		return refusalIn(err)
+		return err
 	}
 	out.ShowReply, out.Settled = shown, false
 	switch {
@@ -81,17 +82,7 @@ func (w *shut) look(ctx context.Context, out *Outcome) error {
 			Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
 	default:
 		head, err := w.store.Change(ctx, w.sale, w.door)
-		if err != nil {
-			return refusalIn(err)
-		}
 		w.era = head.Era
-	}
-	return nil
-}
-
-// refusalIn is err if the store has refused. It is nil if the store did not answer.
-func refusalIn(err error) error {
-	if _, refused := errors.AsType[*ledger.Refusal](err); refused {
 		return err
 	}
 	return nil
