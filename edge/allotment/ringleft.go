@@ -242,17 +242,14 @@ func (f *left) lane(slots []slot, size int, head uint64) {
 
 // offered adds an offer, if its key is in the slot before.
 func (f *left) offered(s *slot, slots []slot, before uint64) {
-	turn := s.turn.Load() - 1
-	if before >= uint64(len(slots)) {
-		f.Torn++
-		return
+	if before < uint64(len(slots)) {
+		k, turn := &slots[before], s.turn.Load()-1
+		if k.turn.Load() == turn && k.kind == key && k.sum == k.checksum(turn) && k.Nonce == s.Nonce {
+			f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
+			return
+		}
 	}
-	k := &slots[before]
-	if k.turn.Load() != turn || k.kind != key || k.sum != k.checksum(turn) || k.Nonce != s.Nonce {
-		f.Torn++
-		return
-	}
-	f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
+	f.Torn++
 }
 
 // All is claims and offers alike: the sold units of a lease.

@@ -9,8 +9,8 @@ import (
 
 // Mine is the buyer's reservations that may still be paid. Its error is ledger.ErrUnlisted if the sale has no limit per buyer,
 // ledger.ErrNoBuyer for an anonymous buyer, ledger.ErrNoSale if the sale is gone, and ledger.ErrForeign if only its hash is gone.
-// After any other error nobody knows. Many buyers who ask must not become many calls to the store. Two requests of one buyer share
-// no call: between them the buyer may have won.
+// After any other error nobody knows. Many buyers who ask must not become many calls to the store. Two requests of one buyer
+// share no call: between them the buyer may have won.
 func (s *Registry) Mine(sale *Sale, b ledger.Buyer) (none ledger.MineReply, err error) {
 	switch {
 	case sale.Limit == 0:
