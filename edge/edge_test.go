@@ -73,9 +73,7 @@ func (s *shelf) GiveBack(context.Context, string, ledger.GiveBackRequest) (ledge
 }
 
 func testConfig() Config {
-	cfg := Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: ledger.DefaultBounds()}
-	cfg.begin()
-	return cfg
+	return Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: ledger.DefaultBounds()}
 }
 
 // testServer is an edge without listeners. It ends with the test.

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -68,7 +69,6 @@ var ErrListen = listener.ErrListen
 // Run serves until ctx ends. Then it stops gracefully: it is not ready, takes no new connections, answers open requests, settles,
 // and gives back. Its errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
 func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error {
-	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)
 	if err != nil {
 		return err
@@ -105,8 +105,8 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
-		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life}
-	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
+		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life, decisions: &decisions{}}
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: rand.Text(),
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
 	s.seller = buy.NewSeller(life)
