@@ -53,22 +53,6 @@ func described(sale string, c ledger.Claim, life ledger.Life) answer.Reservation
 // expires is the end of a hold as the answer to the buy says it; nil: the hold has no end.
 func expires(us int64) *time.Time { return sales.UnixTime(us - us%1e6) }
 
-// reservation is a reservation as the ledger has it.
-func (s *Server) reservation(text []byte) (answer.Reservation, error) {
-	res, reply, err := s.about(s.life, text, s.store.Reservation)
-	if err != nil {
-		return res, err
-	}
-	if reply.Life == ledger.IsPending {
-		res.ExpiresAt = expires(reply.Until)
-	}
-	res.Order = &answer.Order{State: "queued"}
-	if reply.Stored {
-		res.Order.State = "stored"
-	}
-	return res, nil
-}
-
 // changeTo gives the reservation the wanted state, or says which other state it has. A repeated change gets the first answer.
 func (s *Server) changeTo(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
 	res, reply, err := s.about(ctx, text, do)
@@ -88,10 +72,23 @@ func (s *Server) showReservation(_ *fasthttp.RequestCtx, text []byte) answer.Rep
 	if len(text) == token.TicketLen {
 		return s.showTicket(text)
 	}
-	res, err := s.reservation(text)
+	return s.showToken(text, "")
+}
+
+// showToken shows a reservation as the ledger has it. again is its token, for a buyer who does not know that yet; "": none.
+func (s *Server) showToken(text []byte, again string) answer.Reply {
+	res, reply, err := s.about(s.life, text, s.store.Reservation)
 	if err != nil {
 		return answer.Of(err)
 	}
+	if reply.Life == ledger.IsPending {
+		res.ExpiresAt = expires(reply.Until)
+	}
+	res.Order = &answer.Order{State: "queued"}
+	if reply.Stored {
+		res.Order.State = "stored"
+	}
+	res.Token = again
 	return res.Reply()
 }
 
@@ -152,20 +149,11 @@ func (s *Server) showTicket(text []byte) answer.Reply {
 	case buy.Waiting:
 		return answer.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
 	case buy.Drawn:
-		return s.showDrawn(sale, ticket)
+		won := s.signer.Append(nil, sale.Birth, &ticket.Claim)
+		return s.showToken(won, string(won))
 	case buy.Lost, buy.Expired:
 		return answer.TicketOver(sale.Name, ticket.Fate)
 	case buy.NoTicket:
 	}
 	return answer.Of(answer.ErrNoReservation)
-}
-
-func (s *Server) showDrawn(sale *sales.Sale, ticket buy.Ticket) answer.Reply {
-	won := s.signer.Append(nil, sale.Birth, &ticket.Claim)
-	res, err := s.reservation(won)
-	if err != nil {
-		return answer.Of(err)
-	}
-	res.Token = string(won)
-	return res.Reply()
 }
