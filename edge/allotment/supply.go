@@ -321,12 +321,10 @@ func (k *Keeper) release(h *holding) {
 
 // resolved notes units of a lease that the ledger has heard of. When that is all of them, the lease ends.
 func (k *Keeper) resolved(fence uint64, units shard.Range) {
-	h := k.lease(fence)
-	if h == nil {
-		return
+	if h := k.lease(fence); h != nil {
+		h.rest.CutAll(units)
+		k.closeIfResolved(h)
 	}
-	h.rest.CutAll(units)
-	k.closeIfResolved(h)
 }
 
 func (k *Keeper) closeIfResolved(h *holding) {
