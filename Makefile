@@ -16,7 +16,8 @@ export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
 .PHONY: help run demo build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short e2e-long sim \
-        mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak fuzz bench bench-strategies bench-balance pprof clean
+        mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak fuzz bench bench-strategies bench-balance bench-real \
+        bench-durable pprof clean
 
 # The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
 TEST   := build vet lint unit race-core twin e2e-short chaos-short mutants-short
@@ -135,6 +136,12 @@ bench-balance: deps build ## how nginx shares a crowd, what "sold out" costs the
 	bin/spike bench balance
 	bin/spike bench gate
 	bin/spike bench bill
+
+bench-real: deps build ## sales with a limit, a hold and keys, beside an anonymous one
+	bin/spike bench real
+
+bench-durable: deps build ## sales that are durable before their buyers hear of them, beside a row of PostgreSQL
+	bin/spike bench durable
 
 pprof: deps build ## CPU, mutex, block and heap profiles under load; results in bench/out
 	bin/spike bench pprof

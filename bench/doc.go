@@ -9,6 +9,8 @@
 //	peers      the servers that the edge is measured against
 //	counters   ways to count down a stock, as one table over GOMAXPROCS
 //	compare    the scenarios, the servers, the rounds
+//	realsale   sales with a limit, a hold and keys, beside an anonymous one
+//	durable    sales on a disk or on replicas before their buyers hear of them
 //	strategies three sequences of order, payment and deduction, on a real PostgreSQL
 //	front      the servers of a measurement of the front: Redis, four servers, nginx, the gate
 //	balance    how nginx shares a crowd among edges, and what each way costs

@@ -22,7 +22,7 @@ func TestD12RefusedJWTIsCounted(t *testing.T) {
 	cfg.JWT = key
 	s := testServer(t, cfg, storetest.Embedded(t, 10, time.Minute))
 	for range 3 {
-		ctx := from(t, "127.0.0.1", mustReceive(t, "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a.b.c\r\n\r\n"))
+		ctx := from(t, mustReceive(t, "GET /buy/ticket HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a.b.c\r\n\r\n"))
 		if s.handle(ctx); ctx.Response.StatusCode() != 401 || !bytes.Contains(ctx.Response.Body(), []byte("bad_token")) {
 			t.Errorf("%s", &ctx.Response)
 		}

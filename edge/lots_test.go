@@ -58,7 +58,7 @@ func (s *settlingEdge) hears(t *testing.T, method, uri, who string) (a lotAnswer
 	if who != "" {
 		lines += "X-Buyer-Id: " + who + "\r\n"
 	}
-	ctx := from(t, "127.0.0.1", mustReceive(t, lines+"\r\n"))
+	ctx := from(t, mustReceive(t, lines+"\r\n"))
 	s.handle(ctx)
 	if err := json.Unmarshal(ctx.Response.Body(), &a); err != nil {
 		t.Fatalf("%s: %q: %v", uri, ctx.Response.Body(), err)

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,18 +172,13 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	return got.Data.Claim
 }
 
-// fickle is a store with two sales that make no sense, and with slow keys.
-type fickle struct {
-	ledger.Store
-	slow    atomic.Bool   // the next key is
-	selling chan struct{} // it has begun
-	resume  chan struct{} // it may end
-}
+// fickle is a store with two sales that make no sense.
+type fickle struct{ ledger.Store }
 
 func newFickle(t *testing.T) *fickle {
 	store := memory.New(ledger.DefaultBounds(), time.Now)
 	t.Cleanup(store.Close)
-	return &fickle{Store: store, selling: make(chan struct{}), resume: make(chan struct{})}
+	return &fickle{store}
 }
 
 func odd(sale string) error {

@@ -196,7 +196,7 @@ func (s *Server) front() *fasthttp.Server {
 		Handler: s.handle, HeaderReceived: framing, ErrorHandler: unread, Name: serverName,
 		ReadBufferSize: listener.MaxHeader, MaxRequestBodySize: listener.MaxBody, Concurrency: listener.FilesMost,
 		ReadTimeout: listener.ReadTimeout, WriteTimeout: listener.SendTimeout, IdleTimeout: listener.IdleTimeout,
-		LazyRequestTime: true, CloseOnShutdown: true, NoDefaultContentType: true, Logger: quiet{},
+		LazyRequestTime: true, CloseOnShutdown: true, ReduceMemoryUsage: true, NoDefaultContentType: true, Logger: quiet{},
 	}
 }
 

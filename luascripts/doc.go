@@ -3,8 +3,8 @@
 //
 // The scripts are in lua/script, each with its contract on top. The code that they share is in lua/lib, and is put in front
 // of them. A server keeps all of them as one library of functions (scripts_library.go); a server that refuses functions gets
-// each script by itself (redis_functions.go). TestScriptsAndTwinAgree compares scripts and twin by every reply and the whole audit. testdata/scenarios has
-// scenarios for people to read. The doc of package memory says what the twin does not model.
+// each script by itself (redis_functions.go). TestScriptsAndTwinAgree compares scripts and twin by every reply and the whole
+// audit. testdata/scenarios has scenarios for people to read. The doc of package memory says what the twin does not model.
 //
 // How the scripts keep what package ledger guarantees:
 //

@@ -32,8 +32,8 @@ const IdentityKey = "spike:store"
 //	{ticket_hash_key}:holds         zset    groups of serials, by the time when all their holds are over
 //	{ticket_hash_key}:orders        stream  every change of owner, in the script that made it
 //	{ticket_hash_key}:buyers        hash    buyer -> serials, where the sale has a limit per buyer
-//	{ticket_hash_key}:answers       hash    what a key or a cancel was answered
-//	{ticket_hash_key}:winlog        list    the fields of answers that were "yes", oldest first
+//	{ticket_hash_key}:answers       hash    what a key or a cancel was answered; wins, noes: how many names the two logs ever got
+//	{ticket_hash_key}:winlog        list    the fields of answers that were "yes", oldest first; b..: a buyer that won within a limit
 //	{ticket_hash_key}:nolog         list    and of the others
 //	{ticket_hash_key}:entrants      zset    buyers by their lots, where the first units are drawn
 //	{ticket_hash_key}:lots          hash    buyer -> the claim its lot came to

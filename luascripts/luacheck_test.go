@@ -475,11 +475,11 @@ func TestLuaCheckFinds(t *testing.T) {
 		"return Free.ad()": "x.lua:1: Free has no ad",
 		"L.fre = 1":        "x.lua:1: L has no fre",
 		"Run.sync = 1":     "x.lua:1: Run has no sync",
-		"local a = 1\nlocal function f() a = 2 end\nf(a)":                         "lib/x.lua:2: a is written, and lasts from run to run",
-		"local a = {}\nlocal function f(b) a[b] = 2 end\nf(a)":                    "lib/x.lua:2: a is changed, and lasts from run to run",
-		"local a = {}\nlocal function f(b) table.insert(a, b) end\nf(a)":          "lib/x.lua:2: a is changed, and lasts from run to run",
-		"for a = 1, 2 do local function f() a = 2 end f() end":                    "lib/x.lua:1: a is written, and lasts from run to run",
-		"local function f() local a = 1 return function() a = a + 1 end end\nf()": "",
+		"local a = 1\nlocal function f() a = 2 end":                "lib/x.lua:2: a is written, and lasts from run to run",
+		"local a = {}\nlocal function f(b) a[b] = 2 end":           "lib/x.lua:2: a is changed, and lasts from run to run",
+		"local a = {}\nlocal function f(b) table.insert(a, b) end": "lib/x.lua:2: a is changed, and lasts from run to run",
+		"for a = 1, 2 do local function f() a = 2 end end":         "lib/x.lua:1: a is written, and lasts from run to run",
+		"local function f() local a = 1 a = a + 1 end\nf()":        "",
 		"Free.add = 1": "x.lua:1: Free is changed, and lasts from run to run",
 	} {
 		list := must[[]ast.Stmt](t)(parse.Parse(strings.NewReader(text), "x"))

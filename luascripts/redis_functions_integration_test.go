@@ -180,7 +180,7 @@ func TestNoRunSeesAnother(t *testing.T) {
 	}
 	told := func(r *Redis, sale string) string {
 		got := must[ledger.ShowReply](t)(r.Show(bg, sale))
-		got.Head.Raw, got.Head.Now = 0, 0
+		got.Raw, got.Now = 0, 0
 		return fmt.Sprintf("%+v", got)
 	}
 	for what, disturb := range disturbances {

@@ -22,6 +22,10 @@ func (r *Redis) Risks(ctx context.Context) (risks []string) {
 		risks = append(risks, "maxmemory-policy is "+set["maxmemory-policy"]+
 			": when memory runs out Redis drops sales; it should be noeviction")
 	}
+	if set["appendonly"] == "yes" && r.defaultMayNotWrite(ctx) {
+		risks = append(risks, "the user default may not write: Redis reads its append-only file as this user, so a restart "+
+			"loses sales without an error; give it ~* &* +@all, it may still be off")
+	}
 	switch {
 	case set["appendonly"] == "no":
 		risks = append(risks, "appendonly is no: a Redis that is killed forgets what it sold since its last snapshot"+standsStill)
@@ -33,6 +37,13 @@ func (r *Redis) Risks(ctx context.Context) (risks []string) {
 			"may forget some seconds of sales"+standsStill)
 	}
 	return risks
+}
+
+// defaultMayNotWrite asks what Redis would let its user `default` do. If it may not be asked, nothing is known.
+func (r *Redis) defaultMayNotWrite(ctx context.Context) bool {
+	said, err := r.client.Do(ctx, r.client.B().Arbitrary("ACL", "DRYRUN", "default", "HSET").Keys(SalesKey).
+		Args("field", "value").Build()).ToString()
+	return err == nil && said != "OK"
 }
 
 // standsStill is the price of lost history.

@@ -21,6 +21,8 @@ func TestRisksOfRedisAreNamed(t *testing.T) {
 			[]string{"maxmemory-policy is allkeys-lru", "appendonly is no"}},
 		{[]string{"--maxmemory", "1gb", "--maxmemory-policy", "noeviction", "--appendonly", "yes", "--appendfsync", "always"}, nil},
 		{[]string{"--rename-command", "CONFIG", ""}, nil}, // it may not be asked
+		{strings.Fields("--appendonly yes --appendfsync always --user default on nopass ~* &* +@all -hset"),
+			[]string{"the user default may not write"}},
 	} {
 		got := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds()).Risks(bg)
 		if len(got) != len(c.says) {

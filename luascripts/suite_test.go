@@ -29,7 +29,8 @@ func suiteBounds() ledger.Bounds {
 
 func testStore(t *testing.T, s ledger.Store) {
 	for name, test := range map[string]func(*testing.T, ledger.Store){
-		"keys": testKeys, "deduct each": testDeductEach, "stream": testStream, "take over": testTakeOver, "two groups": testTwoGroups, "news": testNews,
+		"keys": testKeys, "deduct each": testDeductEach, "stream": testStream, "take over": testTakeOver,
+		"two groups": testTwoGroups, "news": testNews,
 		"revival": testRevival, "revision": testRevision,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
@@ -112,16 +113,17 @@ func testDeductEach(t *testing.T, s ledger.Store) {
 	for _, d := range out {
 		switch {
 		case errors.Is(d.Err, ledger.ErrNoBuyer):
-			text += "nobody "
+			text += "nobody, "
 		case errors.Is(d.Err, ledger.ErrTooMany):
-			text += "units "
+			text += "units, "
 		case d.Err != nil:
 			t.Error(d.Err)
 		default:
-			text += [...]string{"none", "had", "over", "used"}[d.Answer] + fmt.Sprint(d.Claim.Serial, "+", d.Claim.Count, " ")
+			text += fmt.Sprintf("%s %d+%d, ", [...]string{"none", "had", "over", "used"}[d.Answer], d.Claim.Serial, d.Claim.Count)
 		}
 	}
-	if want := "had1+1 had1+1 used0+0 nobody had2+1 over1+1 units had3+2 had5+2 none0+0 had7+1 none0+0 "; text != want {
+	want := "had 1+1, had 1+1, used 0+0, nobody, had 2+1, over 1+1, units, had 3+2, had 5+2, none 0+0, had 7+1, none 0+0, "
+	if text != want {
 		t.Errorf("%s\nwant %s", text, want)
 	}
 	if h := out[0].Head; h.Pending != 7 || h.Free != 0 || out[0].Claim != out[1].Claim || out[4].Claim.Fence <= out[0].Claim.Fence {

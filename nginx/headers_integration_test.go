@@ -3,10 +3,18 @@
 package nginx
 
 import (
+	"bytes"
+	_ "embed"
+	"io"
+	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"spike/edge/fastpath"
 )
 
 // Row D10: headers that a browser sends beside a buy do not reach edges, and keep no buyer from buying.
@@ -37,6 +45,56 @@ func TestD10OnlyWhatEdgesReadIsPassedOn(t *testing.T) {
 		if !slices.Contains(ours, name) {
 			t.Errorf("nobody has sent %s", name)
 		}
+	}
+}
+
+// A buy as a page's fetch() sends it in Chrome, behind a proxy that names the buyer.
+//
+//go:embed testdata/browser.http
+var browserBuy string
+
+// Of the 17 lines that a browser sends, those that an edge reads reach it, and nothing else. All of them may be there on the fast
+// path.
+func TestD10OfABrowsersBuyLittleReachesAnEdge(t *testing.T) {
+	const want = "POST /buy/ticket HTTP/1.1\r\nHost: shop.example\r\nX-Buyer-Id: ann\r\nX-Request-ID: ID\r\n" +
+		"X-Real-IP: 127.0.0.1\r\nX-Forwarded-For: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	reached := make(chan []byte, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		var all []byte
+		for b := make([]byte, 8<<10); !bytes.HasSuffix(all, []byte("\r\n\r\n")); {
+			n, err := c.Read(b)
+			if all = append(all, b[:n]...); err != nil {
+				break
+			}
+		}
+		reached <- all
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}()
+	front := strings.TrimPrefix(start(t, Topology{Edges: []Edge{{l.Addr().String(), 1}}}, asRendered), "http://")
+	sent := strings.TrimSuffix(browserBuy, "\r\n") + "X-Buyer-Id: ann\r\n\r\n"
+	c := connect(t, front)
+	if _, err = io.WriteString(c, sent); err != nil {
+		t.Fatal(err)
+	}
+	got := <-reached
+	t.Logf("%d bytes of %d reach an edge", len(got), len(sent))
+	masked := regexp.MustCompile(`ID: [0-9a-f]{32}`).ReplaceAll(got, []byte("ID: ID"))
+	if !slices.Equal(sorted(string(masked)), sorted(want)) {
+		t.Errorf("%q\nwant %q", masked, want)
+	}
+	if q, plain := fastpath.Scan(got); !plain || !q.Known || q.Size != len(got) {
+		t.Errorf("not plain: %q", got)
 	}
 }
 

@@ -2,7 +2,6 @@ package balance
 
 import (
 	"math"
-	"slices"
 
 	"spike/bench/front"
 	"spike/bench/stats"
@@ -33,7 +32,7 @@ type Cost struct {
 // Summarise makes a summary for each way that was run, in the order of the tables.
 func Summarise(samples []Sample) (all []Summary) {
 	for _, w := range Ways() {
-		mine := only(samples, func(s Sample) bool { return s.Way == w.Name })
+		mine := stats.Only(samples, func(s Sample) bool { return s.Way == w.Name })
 		if len(mine) == 0 {
 			continue
 		}
@@ -48,7 +47,7 @@ func Summarise(samples []Sample) (all []Summary) {
 		sum.Kept, sum.NotKept = costOf(kept(mine, true)), costOf(kept(mine, false))
 		sum.Ratio = ratios(kept(mine, false), kept(mine, true))
 		if w.Name != RoundRobin {
-			sum.OverRR = ratios(kept(mine, true), only(kept(samples, true), func(s Sample) bool { return s.Way == RoundRobin }))
+			sum.OverRR = ratios(kept(mine, true), stats.Only(kept(samples, true), func(s Sample) bool { return s.Way == RoundRobin }))
 		}
 		all = append(all, sum)
 	}
@@ -88,9 +87,5 @@ func (s Sample) both() float64 {
 }
 
 func kept(samples []Sample, yes bool) []Sample {
-	return only(samples, func(s Sample) bool { return s.Kept == yes })
-}
-
-func only(samples []Sample, keep func(Sample) bool) []Sample {
-	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return !keep(s) })
+	return stats.Only(samples, func(s Sample) bool { return s.Kept == yes })
 }

@@ -41,6 +41,8 @@ func bought(r *fasthttp.Response) told {
 		return told{word: NoneNow}
 	case a.Code == -1:
 		return told{word: SoldOut}
+	case a.Code == -4:
+		return told{word: OverLimit, token: a.Data.Token, said: quote(r)}
 	}
 	return told{word: Odd, said: quote(r)}
 }

@@ -38,6 +38,7 @@ type Options struct {
 	Pause     time.Duration // of a buyer after an answer; longer after a "no"
 	Timeout   time.Duration // of a buyer for one exchange
 	Seed      uint64
+	Limit     int // units per buyer; 0: nobody is known. Otherwise buyers are known, and send keys
 }
 
 // What winners do, of a hundred. The others pay. Once the crowd is calm, all pay at once.
@@ -65,7 +66,12 @@ func Gather(ctx context.Context, o Options) *Crowd {
 	ctx, stop := context.WithCancel(ctx)
 	c := &Crowd{Options: o, History: NewHistory(), serials: make([]atomic.Bool, o.Units+1), ctx: ctx, stop: stop}
 	for i := range o.Buyers {
-		c.person(i, o.Timeout).stay(c.buy)
+		p := c.person(i, o.Timeout)
+		if o.Limit > 0 {
+			p.stay((&shopper{person: p}).buy)
+			continue
+		}
+		p.stay(c.buy)
 	}
 	for i := range o.Payers {
 		c.person(o.Buyers+i, payTimeout).stay(c.pay)

@@ -85,23 +85,26 @@ func (s *stall) sell(w http.ResponseWriter, serial int) {
 	_, _ = fmt.Fprintf(w, `{"code":1,"data":{"serial":%d,"token":%q,"expires_at":%q}}`, serial, token, until)
 }
 
-// visit lets a crowd buy from a stall for a while, and judges what the crowd heard.
-func visit(t *testing.T, s *stall) string {
+// visit lets a crowd buy from a stall for a while, and returns what the crowd heard.
+func visit(t *testing.T, s http.Handler, limit int) []Op {
 	t.Helper()
-	server := httptest.NewServer(s)
-	defer server.Close()
-	addr := strings.TrimPrefix(server.URL, "http://")
+	var doors []Endpoint
+	for _, name := range []string{"left", "right"} {
+		server := httptest.NewServer(s)
+		defer server.Close()
+		addr := strings.TrimPrefix(server.URL, "http://")
+		doors = append(doors, Endpoint{name, addr, addr})
+	}
 	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits,
-		Endpoints: []Endpoint{{"left", addr, addr}, {"right", addr, addr}},
-		Buyers:    4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1})
-	for end := time.Now().Add(5 * time.Second); (c.Sold() < 1 || !c.Idle()) && time.Now().Before(end); {
+		Endpoints: doors, Buyers: 4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1, Limit: limit})
+	for end := time.Now().Add(4 * time.Second); (c.Sold() < 1 || !c.Idle()) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	c.End()
-	if c.Sold() < 1 {
+	if limit == 0 && c.Sold() < 1 { // what a stall that forgets keys sells twice, nobody pays for
 		t.Fatalf("only %.0f %% were sold", 100*c.Sold())
 	}
-	return strings.Join(Judge(c.History.Ops(), stallUnits), "\n")
+	return c.History.Ops()
 }
 
 // Crowd and judges are tested together. An honest stall passes. A stall that sells a unit twice, or says too early that all
@@ -120,7 +123,7 @@ func TestCrowdFindsOutAStall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			broken := visit(t, c.stall)
+			broken := strings.Join(Judge(visit(t, c.stall, 0), stallUnits), "\n")
 			if !strings.Contains(broken, c.named) || c.named == "" && broken != "" {
 				t.Errorf("found %q", broken)
 			}

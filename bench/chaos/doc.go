@@ -7,6 +7,8 @@
 //
 //   - every exchange is judged by a Porcupine model for each serial. A plain search beside the model names the two winners of
 //     a unit that was sold twice, the winner who was turned away, and the "sold out" that was not true;
+//   - in a sale with a limit per buyer, whose buyers send keys and ask at any edge until they have an answer, a key has one
+//     answer, nobody has more than the limit, and who hears of the limit may have had as much;
 //   - the audit of the ledger must count every unit once, each of them confirmed;
 //   - a run that was struck before 5 % or after 95 % was sold does not count, and is repeated.
 //

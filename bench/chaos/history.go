@@ -17,6 +17,7 @@ const (
 	Cancel
 	Look
 	Lapse
+	Again // a buy under a key that was answered before: what it hears is no news of the serial
 )
 
 // Word is the meaning of an answer.
@@ -33,9 +34,10 @@ const (
 	Confirmed
 	Cancelled
 	Expired
-	NoSuch  // 404: the token is not known
-	Odd     // an answer that the contract does not have
-	Refused // 408: the edge had not read the request, and did nothing
+	NoSuch    // 404: the token is not known
+	Odd       // an answer that the contract does not have
+	Refused   // 408: the edge had not read the request, and did nothing
+	OverLimit // of a known buyer's buy
 	words
 )
 
@@ -53,6 +55,7 @@ type Op struct {
 	Token      string        // likewise
 	Until      time.Duration // of a win: until when the token is good
 	Said       string        // the answer, if it was odd
+	Buyer, Key string        // of a known buyer's buy
 }
 
 // History is all exchanges of a run. Safe for concurrent use.
@@ -107,12 +110,12 @@ func bySerial(ops []Op) map[uint32][]Op {
 }
 
 func (k Kind) String() string {
-	return [...]string{"buy", "confirm", "cancel", "look", "lapse"}[k]
+	return [...]string{"buy", "confirm", "cancel", "look", "lapse", "again"}[k]
 }
 
 func (w Word) String() string {
 	return [...]string{"unknown", "won", "sold out", "none now", "undecided", "pending", "confirmed", "cancelled", "expired",
-		"no such", "odd", "refused"}[w]
+		"no such", "odd", "refused", "over the limit"}[w]
 }
 
 func (o Op) String() string {

@@ -28,10 +28,17 @@ func newLine(addr string, timeout time.Duration) *line {
 	return &line{addr: addr, timeout: timeout, in: bufio.NewReader(nil), out: bufio.NewWriter(nil)}
 }
 
+// header is a field of a request.
+type header struct{ name, value string }
+
 // ask makes one exchange. If sent is false, the listener never saw the request. The answer is valid until the next exchange.
-func (l *line) ask(method, path string) (answer *fasthttp.Response, sent bool, err error) {
+func (l *line) ask(method, path string, headers ...header) (answer *fasthttp.Response, sent bool, err error) {
 	if err = l.dial(); err != nil {
 		return nil, false, err
+	}
+	l.request.Reset()
+	for _, h := range headers {
+		l.request.Header.Set(h.name, h.value)
 	}
 	l.request.Header.SetMethod(method)
 	l.request.SetRequestURI("http://" + l.addr + path)

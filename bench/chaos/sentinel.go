@@ -24,7 +24,9 @@ const (
 	masterName = "spike"
 	notice     = time.Second // a Sentinel calls a silent primary down after this
 	failOver   = 3 * time.Second
-	logins     = "--user default off --user " + edgeUser + " on >" + password + " ~* &* +@all" +
+	// Redis reads its append-only file as the default user, who may be off, and passes over every script's writes that this user
+	// may not make (redis/redis#14541).
+	logins = "--user default off ~* &* +@all --user " + edgeUser + " on >" + password + " ~* &* +@all" +
 		" --user " + peerUser + " on >" + password + " ~* &* +@all --user " + copyUser + " on >" + password + " ~* &* +@all" +
 		" --masteruser " + copyUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
 	promoteWait = 30 * time.Second

@@ -48,6 +48,7 @@ type life struct {
 	release  time.Duration // its earliest possible end
 	released bool          // its buyer tried to cancel it
 	denied   *Op           // the first definite "no" to its token
+	over     time.Duration // when somebody was first told that it is cancelled or over
 }
 
 // livesOf returns every win of a serial.
@@ -55,7 +56,7 @@ func livesOf(ops []Op) (lives []*life) {
 	of := map[string]*life{}
 	for _, op := range ops {
 		if op.Word == Won {
-			of[op.Token] = &life{win: op, release: op.Until}
+			of[op.Token] = &life{win: op, release: op.Until, over: Forever}
 			lives = append(lives, of[op.Token])
 		}
 	}
@@ -74,6 +75,9 @@ func (l *life) note(op *Op) {
 		l.paid = true
 	case op.Kind == Cancel && op.Word != Expired && op.Word != NoSuch:
 		l.released, l.release = true, min(l.release, op.Start)
+	}
+	if op.Word == Cancelled || op.Word == Expired || op.Word == NoSuch {
+		l.over = min(l.over, op.End)
 	}
 	if op.Word == Expired || op.Word == NoSuch {
 		if l.denied == nil || op.End < l.denied.End {
@@ -140,7 +144,7 @@ func untrue(ops []Op, total uint32) (broken []string) {
 		if op.Word == SoldOut && op.End < first.End {
 			first = op
 		}
-		if op.Word == Won && op.Start > lastWin.Start {
+		if op.Kind == Buy && op.Word == Won && op.Start > lastWin.Start {
 			lastWin = op
 		}
 	}
@@ -182,7 +186,7 @@ func spoken(ops []Op, s Silence) (broken []string) {
 // odd names answers that the contract does not have.
 func odd(ops []Op) (broken []string) {
 	for _, op := range ops {
-		if op.Word == Odd {
+		if op.Word == Odd || op.Word == OverLimit && op.Buyer == "" {
 			broken = append(broken, fmt.Sprintf("not in the contract: %v: %s", op, op.Said))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"spike/bench/generator"
 	"spike/bench/peers"
+	"spike/bench/process"
 )
 
 func TestOrder(t *testing.T) {
@@ -38,7 +39,7 @@ func sample(server string, round int, cost float64) Sample {
 	const requests = 1000
 	return Sample{Scenario: SoldOut, Server: server, Round: round,
 		Measurement: generator.Measurement{Requests: requests, PerSec: 10},
-		CPU:         time.Duration(cost * requests * float64(time.Microsecond))}
+		Costs:       process.Costs{CPU: time.Duration(cost * requests * float64(time.Microsecond))}}
 }
 
 func TestSummarise(t *testing.T) {

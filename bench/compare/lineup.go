@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -88,7 +87,7 @@ func (l *lineup) stocked(ctx context.Context, name string) (*process.Redis, erro
 		return nil, err
 	}
 	if name == Edge && l.o.Hold != "" && l.sc.Name == Selling {
-		err = l.createWithHold(ctx, r.Addr)
+		err = r.MakeSale(ctx, l.o.Binary, sale, l.sc.Total, "--hold", l.o.Hold)
 	} else {
 		err = r.CreateSale(ctx, sale, l.sc.Total, l.sc.Sold)
 	}
@@ -97,15 +96,6 @@ func (l *lineup) stocked(ctx context.Context, name string) (*process.Redis, erro
 		return nil, err
 	}
 	return r, nil
-}
-
-func (l *lineup) createWithHold(ctx context.Context, redis string) error {
-	cmd := exec.CommandContext(ctx, l.o.Binary, "sale", "create", sale,
-		"--total", strconv.FormatInt(l.sc.Total, 10), "--hold", l.o.Hold, "--redis", redis)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("sale create: %w: %s", err, out)
-	}
-	return nil
 }
 
 // args returns the arguments that make the spike program this server.
@@ -165,11 +155,12 @@ func (l *lineup) warm(ctx context.Context, s *server) error {
 }
 
 func (l *lineup) wrk(s *server, d time.Duration) generator.Wrk {
-	return generator.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d}
+	return generator.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d, Headers: l.o.Headers}
 }
 
 func (l *lineup) ab(s *server) generator.AB {
-	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute}
+	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute,
+		Headers: l.o.Headers}
 }
 
 // says is a probe: the server must give the answer of the scenario.

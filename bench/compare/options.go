@@ -29,6 +29,7 @@ type Options struct {
 	Procs       int           `json:"procs"`       // GOMAXPROCS of every server; 0: their own default
 	Hold        string        `json:"hold"`        // of the edge's sale; empty: the sale is made by HMSET and has none
 	EdgeArgs    []string      `json:"edge_args"`   // in addition
+	Headers     []string      `json:"headers"`     // of each request, each "Name: value"
 	Only        []string      `json:"only"`        // names of scenarios and of servers; empty: all
 
 	OnStep func(done, all int, what string) `json:"-"`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"spike/bench/generator"
+	"spike/bench/process"
 )
 
 // Sample is one load of one server.
@@ -15,11 +16,8 @@ type Sample struct {
 	Round    int    `json:"round"` // from 1; 0: the cross-check by ab
 
 	generator.Measurement
-	CPU      time.Duration `json:"cpu_ns"`       // of the server's process; 0: not known on this system
-	RedisCPU time.Duration `json:"redis_cpu_ns"` // of its Redis; 0: it has none
-	Scripts  int64         `json:"scripts"`      // run by its Redis, by Redis' own counter
-	Sold     int64         `json:"sold"`         // units, by the sale's hash
-	Unsold   int64         `json:"unsold"`       // requests that should have sold a unit, without a unit in the hash
+	process.Costs
+	Unsold int64 `json:"unsold"` // requests that should have sold a unit, without a unit in the hash
 }
 
 // Cost is the server's CPU time per request in microseconds; 0 if it is not known.
@@ -46,19 +44,18 @@ type loader interface {
 // measure loads a server once and reads the cost.
 func (s *server) measure(ctx context.Context, sc Scenario, round int, l loader) (Sample, error) {
 	sample := Sample{Scenario: sc.Name, Server: s.name, Round: round}
-	before, err := s.read(ctx)
+	before, err := process.ReadCosts(ctx, s.proc, s.redis, sale)
 	if err != nil {
 		return sample, err
 	}
 	if sample.Measurement, err = l.Run(ctx); err != nil {
 		return sample, fmt.Errorf("load %s (%s): %w", s.name, sc.Name, err)
 	}
-	after, err := s.settled(ctx)
+	after, err := process.SettledCosts(ctx, s.proc, s.redis, sale)
 	if err != nil {
 		return sample, err
 	}
-	sample.CPU, sample.RedisCPU = after.cpu-before.cpu, after.redisCPU-before.redisCPU
-	sample.Scripts, sample.Sold = after.scripts-before.scripts, after.sold-before.sold
+	sample.Costs = after.Since(before)
 	if s.redis != nil && sc.Name == Selling {
 		sample.Unsold = max(0, sample.Requests-sample.Sold)
 	}

@@ -1,8 +1,6 @@
 package compare
 
 import (
-	"math"
-	"slices"
 	"time"
 
 	"spike/bench/peers"
@@ -48,9 +46,9 @@ func (s Summary) ScriptsPerAnswer() float64 {
 func Summarise(samples []Sample) []Summary {
 	var all []Summary
 	for _, sc := range Scenarios() {
-		in := only(samples, func(s Sample) bool { return s.Scenario == sc.Name })
+		in := stats.Only(samples, func(s Sample) bool { return s.Scenario == sc.Name })
 		for _, name := range Servers() {
-			if mine := only(in, func(s Sample) bool { return s.Server == name }); len(mine) > 0 {
+			if mine := stats.Only(in, func(s Sample) bool { return s.Server == name }); len(mine) > 0 {
 				all = append(all, summarise(sc, name, mine, ratios(name, in)))
 			}
 		}
@@ -59,14 +57,14 @@ func Summarise(samples []Sample) []Summary {
 }
 
 func summarise(sc Scenario, name string, mine []Sample, ratios []float64) Summary {
-	wrk := only(mine, func(s Sample) bool { return s.Round > 0 })
+	wrk := stats.Only(mine, func(s Sample) bool { return s.Round > 0 })
 	sum := Summary{
 		Scenario: sc.Name, Server: name, Ratio: stats.Of(ratios),
-		Cost:      stats.Of(values(wrk, Sample.Cost)),
-		RedisCost: stats.Of(values(wrk, Sample.RedisCost)),
-		PerSec:    stats.Of(values(wrk, func(s Sample) float64 { return s.PerSec })),
-		P50:       time.Duration(stats.Of(values(wrk, func(s Sample) float64 { return float64(s.P50) })).Median),
-		P99:       time.Duration(stats.Of(values(wrk, func(s Sample) float64 { return float64(s.P99) })).Median),
+		Cost:      stats.Of(stats.Values(wrk, stats.Measured(Sample.Cost))),
+		RedisCost: stats.Of(stats.Values(wrk, stats.Measured(Sample.RedisCost))),
+		PerSec:    stats.Of(stats.Values(wrk, stats.Measured(func(s Sample) float64 { return s.PerSec }))),
+		P50:       time.Duration(stats.Of(stats.Values(wrk, stats.Measured(func(s Sample) float64 { return float64(s.P50) }))).Median),
+		P99:       time.Duration(stats.Of(stats.Values(wrk, stats.Measured(func(s Sample) float64 { return float64(s.P99) }))).Median),
 	}
 	if name == Edge {
 		sum.RatioTarget, sum.ScriptTarget = sc.RatioTarget, sc.ScriptTarget
@@ -90,7 +88,7 @@ func summarise(sc Scenario, name string, mine []Sample, ratios []float64) Summar
 func ratios(name string, samples []Sample) []float64 {
 	var out []float64
 	for round := 1; ; round++ {
-		in := only(samples, func(s Sample) bool { return s.Round == round })
+		in := stats.Only(samples, func(s Sample) bool { return s.Round == round })
 		if len(in) == 0 {
 			return out
 		}
@@ -106,20 +104,5 @@ func ratios(name string, samples []Sample) []float64 {
 }
 
 func costs(samples []Sample, name string) []float64 {
-	return values(only(samples, func(s Sample) bool { return s.Server == name }), Sample.Cost)
-}
-
-// values returns what could be measured: 0 means not measured.
-func values(samples []Sample, of func(Sample) float64) []float64 {
-	out := make([]float64, len(samples))
-	for i, s := range samples {
-		if out[i] = of(s); out[i] == 0 {
-			out[i] = math.NaN()
-		}
-	}
-	return out
-}
-
-func only(samples []Sample, keep func(Sample) bool) []Sample {
-	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return !keep(s) })
+	return stats.Values(stats.Only(samples, func(s Sample) bool { return s.Server == name }), stats.Measured(Sample.Cost))
 }

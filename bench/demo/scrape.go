@@ -32,29 +32,23 @@ func scrape(ctx context.Context, admin string) (counters, error) {
 	return countersOf(text)
 }
 
-// countersOf reads the parts of the Prometheus text format that are needed here.
+// countersOf reads them from metrics.
 func countersOf(text string) (counters, error) {
-	c := counters{Buys: map[string]int64{}}
+	buys, err := process.Buys(text, sale)
+	c := counters{Buys: buys}
+	if err != nil {
+		return c, err
+	}
 	for line := range strings.Lines(text) {
-		series, value, found := strings.Cut(strings.TrimSpace(line), " ")
-		if !found || strings.HasPrefix(series, "#") {
+		dropped, is := strings.CutPrefix(strings.TrimSpace(line), "spike_decision_log_dropped_total ")
+		if !is {
 			continue
 		}
-		name, labels, _ := strings.Cut(series, "{")
-		outcome := process.Label(labels, "outcome")
-		buys := name == "spike_buys_total" && process.Label(labels, "sale") == sale
-		if !buys && name != "spike_decision_log_dropped_total" {
-			continue
-		}
-		n, err := strconv.ParseFloat(value, 64)
+		n, err := strconv.ParseFloat(dropped, 64)
 		if err != nil {
 			return c, fmt.Errorf("metrics %q: %w", line, err)
 		}
-		if buys {
-			c.Buys[outcome] = int64(n)
-		} else {
-			c.Dropped = int64(n)
-		}
+		c.Dropped = int64(n)
 	}
 	return c, nil
 }

@@ -64,21 +64,6 @@ func TestTopologyIsReadAsItWasMeant(t *testing.T) {
 	}
 }
 
-func TestBuysInMetrics(t *testing.T) {
-	buys, err := buysIn(`# TYPE spike_buys_total counter
-spike_buys_total{outcome="won",sale="ticket"} 1234
-spike_buys_total{sale="ticket",outcome="sold_out"} 1e+06
-spike_buys_total{outcome="won",sale="other"} 5
-spike_buys_totals{outcome="won",sale="ticket"} 7
-`)
-	if err != nil || buys != 1_001_234 {
-		t.Errorf("%d, %v", buys, err)
-	}
-	if _, err = buysIn(`spike_buys_total{outcome="won",sale="ticket"} many`); err == nil {
-		t.Error("many is a number")
-	}
-}
-
 // nginx' workers may run as nobody: they must be able to enter and to read.
 func TestRoomsAreOpen(t *testing.T) {
 	for name, make := range map[string]func() (string, error){

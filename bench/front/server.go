@@ -19,20 +19,22 @@ type Server struct {
 }
 
 // Answered is how many buys of the sale the server has answered, by its own counter. The article's server has none.
-func (s *Server) Answered(ctx context.Context) (int64, error) { return answered(ctx, s.admin) }
+func (s *Server) Answered(ctx context.Context) (sum int64, err error) {
+	buys, err := (&process.Edge{Admin: s.admin}).Buys(ctx, Sale)
+	for _, n := range buys {
+		sum += n
+	}
+	return sum, err
+}
 
-// startEdge starts `spike serve` with its ring in a file, as in production.
 func startEdge(ctx context.Context, o Options, i int, redis string) (*Server, error) {
-	addr, admin, err := twoPorts()
+	name := fmt.Sprintf("edge-%d", i+1)
+	e, err := process.StartEdge(context.WithoutCancel(ctx), process.EdgeSpec{Name: name, Binary: o.Binary, Dir: o.Dir, Redis: redis,
+		Args: []string{"--node", name, "--sales", Sale, "--grace", "4s"}})
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("edge-%d", i+1)
-	s := &Server{Addr: addr, admin: admin}
-	return s.start(ctx, addr+","+admin, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"serve",
-		"--listen", addr, "--admin", admin, "--redis", redis, "--node", name, "--sales", Sale,
-		"--data", filepath.Join(o.Dir, name), "--grace", "4s"}},
-		process.Answers("http://"+admin+"/readyz", http.StatusOK))
+	return &Server{e.Process, e.Addr, e.Admin}, nil
 }
 
 // startArticle starts the article's server, corrected as in bench/peers. Its stock is its share and half as much again.
@@ -42,35 +44,22 @@ func startArticle(ctx context.Context, o Options, i int, redis string) (*Server,
 		return nil, err
 	}
 	name := fmt.Sprintf("article-%d", i+1)
-	s := &Server{Addr: addr}
-	return s.start(ctx, addr, process.Spec{Name: name, Path: o.Binary, Dir: o.Dir, Args: []string{"bench", "peer", peers.Article,
-		"--listen", addr, "--redis", redis, "--log", filepath.Join(o.Dir, name+".stat"),
-		"--local-stock", strconv.FormatInt(LocalStock(o.Units), 10)}},
-		process.Answers("http://"+addr+"/", http.StatusNotFound))
+	p, err := process.Start(context.WithoutCancel(ctx), process.Spec{Name: name, Path: o.Binary, Dir: o.Dir,
+		Args: []string{"bench", "peer", peers.Article, "--listen", addr, "--redis", redis,
+			"--log", filepath.Join(o.Dir, name+".stat"), "--local-stock", strconv.FormatInt(LocalStock(o.Units), 10)}})
+	if err != nil {
+		return nil, err
+	}
+	if err = p.ReadyAt(ctx, readyLimit, addr, process.Answers("http://"+addr+"/", http.StatusNotFound)); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return &Server{Process: p, Addr: addr}, nil
 }
 
 // LocalStock is how many requests each of the article's four servers lets through to Redis: a quarter of the units and half
 // as much again, as the article's 150 of 100.
 func LocalStock(units int64) int64 { return (units*3 + 7) / 8 }
-
-func (s *Server) start(ctx context.Context, addrs string, spec process.Spec, probe func(context.Context) error) (*Server, error) {
-	var err error
-	if s.Process, err = process.Start(context.WithoutCancel(ctx), spec); err != nil {
-		return nil, err
-	}
-	if err = s.ReadyAt(ctx, readyLimit, addrs, probe); err != nil {
-		s.Stop()
-		return nil, err
-	}
-	return s, nil
-}
-
-func twoPorts() (first, second string, err error) {
-	if first, err = process.FreeAddr(); err == nil {
-		second, err = process.FreeAddr()
-	}
-	return first, second, err
-}
 
 // startGate starts `spike gate` for the topology in a file.
 func startGate(ctx context.Context, o Options, topology, redis string) (*process.Process, error) {

@@ -1,7 +1,6 @@
 package gatecost
 
 import (
-	"math"
 	"slices"
 
 	"spike/bench/stats"
@@ -27,18 +26,18 @@ func Summarise(samples []Sample) (all []Summary) {
 	for _, s := range samples {
 		if !slices.Contains(seen, s.Sales) {
 			seen = append(seen, s.Sales)
-			all = append(all, summarise(s.Sales, only(samples, func(x Sample) bool { return x.Sales == s.Sales })))
+			all = append(all, summarise(s.Sales, stats.Only(samples, func(x Sample) bool { return x.Sales == s.Sales })))
 		}
 	}
 	return all
 }
 
 func summarise(sales int, in []Sample) Summary {
-	mine := only(in, func(s Sample) bool { return s.Server == Flag })
+	mine := stats.Only(in, func(s Sample) bool { return s.Server == Flag })
 	sum := Summary{Sales: sales, Flag: stats.Of(costs(mine)), Ratio: stats.Of(ratios(in)),
-		Return: stats.Of(costs(only(in, func(s Sample) bool { return s.Server == Return }))),
-		PerSec: stats.Of(values(mine, func(s Sample) float64 { return s.PerSec })),
-		P99:    stats.Of(values(mine, func(s Sample) float64 { return s.P99.Seconds() * 1000 }))}
+		Return: stats.Of(costs(stats.Only(in, func(s Sample) bool { return s.Server == Return }))),
+		PerSec: stats.Of(stats.Values(mine, func(s Sample) float64 { return s.PerSec })),
+		P99:    stats.Of(stats.Values(mine, func(s Sample) float64 { return s.P99.Seconds() * 1000 }))}
 	for _, s := range in {
 		sum.Faulty += s.Faults()
 	}
@@ -48,12 +47,12 @@ func summarise(sales int, in []Sample) Summary {
 // ratios returns one ratio for each whole quad.
 func ratios(in []Sample) (all []float64) {
 	for round := 1; ; round++ {
-		mine := only(in, func(s Sample) bool { return s.Round == round })
+		mine := stats.Only(in, func(s Sample) bool { return s.Round == round })
 		if len(mine) == 0 {
 			return all
 		}
-		a := costs(only(mine, func(s Sample) bool { return s.Server == Flag }))
-		b := costs(only(mine, func(s Sample) bool { return s.Server == Return }))
+		a := costs(stats.Only(mine, func(s Sample) bool { return s.Server == Flag }))
+		b := costs(stats.Only(mine, func(s Sample) bool { return s.Server == Return }))
 		if len(mine) == len(quad()) {
 			all = append(all, stats.Quad{A1: a[0], B1: b[0], B2: b[1], A2: a[1]}.Ratio())
 		}
@@ -62,22 +61,5 @@ func ratios(in []Sample) (all []float64) {
 
 // costs returns what could be measured: 0 means not measured.
 func costs(samples []Sample) []float64 {
-	return values(samples, func(s Sample) float64 {
-		if c := s.Cost(); c > 0 {
-			return c
-		}
-		return math.NaN()
-	})
-}
-
-func values(samples []Sample, of func(Sample) float64) []float64 {
-	out := make([]float64, len(samples))
-	for i, s := range samples {
-		out[i] = of(s)
-	}
-	return out
-}
-
-func only(samples []Sample, keep func(Sample) bool) []Sample {
-	return slices.DeleteFunc(slices.Clone(samples), func(s Sample) bool { return !keep(s) })
+	return stats.Values(samples, stats.Measured(Sample.Cost))
 }

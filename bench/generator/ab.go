@@ -16,12 +16,13 @@ type AB struct {
 	Requests    int
 	Connections int
 	Limit       time.Duration // ab is ended after this
+	Headers     []string      // of each request, each "Name: value"
 }
 
 // Run runs ab and reads what it printed.
 func (a AB) Run(ctx context.Context) (Measurement, error) {
-	out, err := run(ctx, a.Limit+grace, "ab", "-l", "-k", "-q",
-		"-n", strconv.Itoa(a.Requests), "-c", strconv.Itoa(a.Connections), a.URL)
+	args := []string{"-l", "-k", "-q", "-n", strconv.Itoa(a.Requests), "-c", strconv.Itoa(a.Connections)}
+	out, err := run(ctx, a.Limit+grace, "ab", append(args, with(a.Headers, a.URL)...)...)
 	if err != nil {
 		return Measurement{}, err
 	}

@@ -32,4 +32,12 @@ func run(ctx context.Context, limit time.Duration, tool string, args ...string) 
 	return out.String(), nil
 }
 
+// with returns the arguments for headers, which wrk and ab take alike, and the URL.
+func with(headers []string, url string) (args []string) {
+	for _, h := range headers {
+		args = append(args, "-H", h)
+	}
+	return append(args, url)
+}
+
 func lastLine(s string) string { return s[strings.LastIndexByte(s, '\n')+1:] }

@@ -15,14 +15,15 @@ type Wrk struct {
 	Threads     int
 	Connections int
 	Duration    time.Duration // whole seconds; wrk has no smaller unit
+	Headers     []string      // of each request, each "Name: value"
 }
 
 // Run runs wrk and reads what it printed.
 func (w Wrk) Run(ctx context.Context) (Measurement, error) {
 	seconds := max(1, int(w.Duration.Round(time.Second)/time.Second))
 	limit := time.Duration(seconds)*time.Second + grace
-	out, err := run(ctx, limit, "wrk", "--latency",
-		fmt.Sprintf("-t%d", w.Threads), fmt.Sprintf("-c%d", w.Connections), fmt.Sprintf("-d%ds", seconds), w.URL)
+	args := []string{"--latency", fmt.Sprintf("-t%d", w.Threads), fmt.Sprintf("-c%d", w.Connections), fmt.Sprintf("-d%ds", seconds)}
+	out, err := run(ctx, limit, "wrk", append(args, with(w.Headers, w.URL)...)...)
 	if err != nil {
 		return Measurement{}, err
 	}

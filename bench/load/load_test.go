@@ -156,6 +156,19 @@ func TestCancelCutsOffAndSaysWhatWasNotSent(t *testing.T) {
 	}
 }
 
+func TestTimeIsOverAndWhatWasBegunIsAnswered(t *testing.T) {
+	const requests = 1 << 40
+	url := serve(t, func(*fasthttp.RequestCtx) {})
+	r, err := Run(t.Context(), Options{URLs: []string{url}, Connections: 3, Requests: requests, For: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	balanced(t, r)
+	if r.Answered == 0 || r.Errors != 0 || r.Unsent != requests-r.Answered || r.Elapsed < 50*time.Millisecond {
+		t.Fatalf("%+v", r)
+	}
+}
+
 func TestOpenLoopKeepsItsRate(t *testing.T) {
 	url := serve(t, func(*fasthttp.RequestCtx) {})
 	r, err := Run(t.Context(), Options{URLs: []string{url}, Connections: 4, Requests: 100, Rate: 1000})

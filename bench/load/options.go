@@ -20,6 +20,9 @@ type Options struct {
 	Requests    int64    // over all connections together
 	Rate        float64  // requests per second, all together; 0: as fast as answers come (closed loop)
 
+	// For, if set, is how long the run begins requests. Those that it does not begin are unsent.
+	For time.Duration
+
 	Method  string        // default GET
 	Body    []byte        // sent with every request
 	Timeout time.Duration // of one request, connecting included; default 5 s

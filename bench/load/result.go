@@ -7,7 +7,7 @@ type Result struct {
 	Requests int64         `json:"requests"` // asked for
 	Answered int64         `json:"answered"` // got a complete HTTP answer, of whatever status
 	Errors   int64         `json:"errors"`   // sent or not, without a complete answer
-	Unsent   int64         `json:"unsent"`   // the run was cancelled first
+	Unsent   int64         `json:"unsent"`   // the run was cancelled first, or its time was over
 	Elapsed  time.Duration `json:"elapsed_ns"`
 
 	Statuses map[int]int64 `json:"statuses"` // answers by HTTP status

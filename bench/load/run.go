@@ -18,8 +18,9 @@ type run struct {
 	next     atomic.Int64  // number of the next request
 }
 
-// Run sends o.Requests requests. It returns when the last is answered or has failed, or when ctx has ended and the present
-// requests are cut off. Its error is about the options, or ctx's. Transport errors are in the result.
+// Run sends o.Requests requests, or as many as it can begin within o.For. It returns when the last is answered or has failed, or
+// when ctx has ended and the present requests are cut off. Its error is about the options, or ctx's. Transport errors are in the
+// result.
 func Run(ctx context.Context, o Options) (Result, error) {
 	o, err := o.filled()
 	if err != nil {
@@ -58,7 +59,8 @@ func (r *run) connections(ctx context.Context, counts []*tally) {
 // take returns the number of the next request and when it is due. more is false when there are none left.
 func (r *run) take() (n int64, due time.Time, more bool) {
 	n = r.next.Add(1) - 1
-	return n, r.begin.Add(time.Duration(n) * r.interval), n < r.Requests
+	more = n < r.Requests && (r.For == 0 || time.Since(r.begin) < r.For)
+	return n, r.begin.Add(time.Duration(n) * r.interval), more
 }
 
 // watch reports progress until stop is called, which reports once more.

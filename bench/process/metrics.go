@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,6 +32,24 @@ func Metrics(ctx context.Context, admin string) (string, error) {
 		return "", fmt.Errorf("metrics of %s: %s", admin, resp.Status)
 	}
 	return string(text), nil
+}
+
+// Buys reads spike_buys_total of the sale from metrics, by outcome.
+func Buys(text, sale string) (map[string]int64, error) {
+	buys := map[string]int64{}
+	for line := range strings.Lines(text) {
+		labels, is := strings.CutPrefix(line, "spike_buys_total{")
+		labels, value, whole := strings.Cut(strings.TrimSpace(labels), "} ")
+		if !is || !whole || Label(labels, "sale") != sale {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return nil, fmt.Errorf("metrics %q: %w", line, err)
+		}
+		buys[Label(labels, "outcome")] = int64(n)
+	}
+	return buys, nil
 }
 
 // Label finds name="value" among a series' labels. No value of ours has a quote in it.

@@ -98,10 +98,10 @@ func TestScriptCalls(t *testing.T) {
 	const info = "# Commandstats\r\ncmdstat_eval:calls=2,usec=9,usec_per_call=4.50,rejected_calls=0,failed_calls=0\r\n" +
 		"cmdstat_evalsha:calls=40,usec=1\r\ncmdstat_hget:calls=1000,usec=3\r\ncmdstat_script|load:calls=5,usec=1\r\n" +
 		"cmdstat_fcall:calls=300,usec=1\r\n"
-	if n, err := scriptCalls(info); n != 342 || err != nil {
+	if n, err := callsIn(info, scriptCommands); n != 342 || err != nil {
 		t.Fatalf("got %d, %v", n, err)
 	}
-	if _, err := scriptCalls("cmdstat_eval:calls=many,usec=9\r\n"); err == nil {
+	if _, err := callsIn("cmdstat_eval:calls=many,usec=9\r\n", scriptCommands); err == nil {
 		t.Fatal("accepted a word for a number")
 	}
 }

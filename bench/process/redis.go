@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ type Redis struct {
 	client rueidis.Client
 }
 
-// StartRedis starts a Redis that keeps its log below dir.
-func StartRedis(ctx context.Context, dir, name string) (*Redis, error) {
+// StartRedis starts a Redis that keeps its log below dir. Further arguments win over the usual ones.
+func StartRedis(ctx context.Context, dir, name string, args ...string) (*Redis, error) {
 	path, err := bench.Tool("redis-server")
 	if err != nil {
 		return nil, err
@@ -35,8 +36,8 @@ func StartRedis(ctx context.Context, dir, name string) (*Redis, error) {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	host, port, _ := net.SplitHostPort(addr)
-	p, err := Start(ctx, Spec{Name: name, Path: path, Dir: dir, Args: []string{
-		"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}})
+	p, err := Start(ctx, Spec{Name: name, Path: path, Dir: dir, Args: append([]string{
+		"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}, args...)})
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,12 @@ func (r *Redis) connect(ctx context.Context) error {
 	return nil
 }
 
+// Host is the first part of Addr.
+func (r *Redis) Host() string { host, _, _ := net.SplitHostPort(r.Addr); return host }
+
+// Port is the other part.
+func (r *Redis) Port() string { _, port, _ := net.SplitHostPort(r.Addr); return port }
+
 // Stop ends the server and the connection to it.
 func (r *Redis) Stop() {
 	r.client.Close()
@@ -80,6 +87,16 @@ func (r *Redis) CreateSale(ctx context.Context, sale string, total, sold int64) 
 	return nil
 }
 
+// MakeSale makes a sale by `spike sale create`, with further arguments.
+func (r *Redis) MakeSale(ctx context.Context, binary, sale string, total int64, args ...string) error {
+	cmd := exec.CommandContext(ctx, binary, append([]string{"sale", "create", sale, "--redis", r.Addr,
+		"--total", strconv.FormatInt(total, 10)}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("sale create %s: %w: %s", sale, err, out)
+	}
+	return nil
+}
+
 // Sold is the sold count of the hash.
 func (r *Redis) Sold(ctx context.Context, sale string) (int64, error) {
 	n, err := r.client.Do(ctx, r.client.B().Hget().Key(hashKey(sale)).Field("ticket_sold_nums").Build()).AsInt64()
@@ -92,20 +109,38 @@ func (r *Redis) Sold(ctx context.Context, sale string) (int64, error) {
 func hashKey(sale string) string { return sale + "_hash_key" }
 
 // Scripts is how many scripts and functions the server has run since its start, by its own count.
-func (r *Redis) Scripts(ctx context.Context) (int64, error) {
-	info, err := r.client.Do(ctx, r.client.B().Info().Section("commandstats").Build()).ToString()
-	if err != nil {
-		return 0, fmt.Errorf("scripts of %s: %w", r.Name, err)
-	}
-	return scriptCalls(info)
+func (r *Redis) Scripts(ctx context.Context) (int64, error) { return r.calls(ctx, scriptCommands) }
+
+// Waits is how many times the server was asked to wait for its replicas, by its own count.
+func (r *Redis) Waits(ctx context.Context) (int64, error) {
+	return r.calls(ctx, map[string]bool{"cmdstat_wait": true})
 }
 
-// scriptCalls adds up the calls of the script commands in INFO commandstats.
-func scriptCalls(info string) (int64, error) {
+func (r *Redis) calls(ctx context.Context, commands map[string]bool) (int64, error) {
+	info, err := r.client.Do(ctx, r.client.B().Info().Section("commandstats").Build()).ToString()
+	if err != nil {
+		return 0, fmt.Errorf("calls of %s: %w", r.Name, err)
+	}
+	return callsIn(info, commands)
+}
+
+// Followed is a probe: the server is a primary, and so many replicas follow it.
+func (r *Redis) Followed(replicas int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		info, err := r.client.Do(ctx, r.client.B().Info().Section("replication").Build()).ToString()
+		if n := strings.Count(info, "state=online"); err == nil && n != replicas {
+			err = fmt.Errorf("%d of %d replicas follow", n, replicas)
+		}
+		return err
+	}
+}
+
+// callsIn adds up the calls of these commands in INFO commandstats.
+func callsIn(info string, commands map[string]bool) (int64, error) {
 	var sum int64
 	for line := range strings.Lines(info) {
 		name, rest, found := strings.Cut(strings.TrimSpace(line), ":calls=")
-		if !found || !scriptCommands[name] {
+		if !found || !commands[name] {
 			continue
 		}
 		digits, _, _ := strings.Cut(rest, ",")

@@ -77,6 +77,9 @@ func commit(ctx context.Context) string {
 	return revision + dirty
 }
 
+// VersionOf is what a spike program says that it is.
+func VersionOf(ctx context.Context, program string) string { return said(ctx, program, "version") }
+
 // said is a program's output on one line. It is unknown if there is none or the program cannot run.
 func said(ctx context.Context, program string, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -14,6 +14,7 @@ import (
 
 	"spike/bench/compare"
 	"spike/bench/counters"
+	"spike/bench/process"
 	"spike/bench/stats"
 )
 
@@ -97,7 +98,7 @@ func TestMarkdownRowsHaveAsManyCellsAsTheHead(t *testing.T) {
 
 func TestJSONComesBack(t *testing.T) {
 	r := example()
-	r.Samples = []compare.Sample{{Scenario: compare.SoldOut, Server: compare.Edge, Round: 1, CPU: time.Second}}
+	r.Samples = []compare.Sample{{Scenario: compare.SoldOut, Server: compare.Edge, Round: 1, Costs: process.Costs{CPU: time.Second}}}
 	var back Report
 	if err := json.Unmarshal([]byte(render(t, r.JSON)), &back); err != nil {
 		t.Fatal(err)

@@ -109,8 +109,12 @@ func howMeasured(o *compare.Options) []string {
 	if o.Hold != "" {
 		sale = "hold " + o.Hold
 	}
-	return []string{fmt.Sprintf("medians of %s by wrk -t%d -c%d -d%ds; servers with %s; edge's sale with %s",
+	notes := []string{fmt.Sprintf("medians of %s by wrk -t%d -c%d -d%ds; servers with %s; edge's sale with %s",
 		plural(o.Quads, "quad"), o.Threads, o.Connections, int(o.Duration.Seconds()), procs, sale)}
+	if len(o.Headers) > 0 {
+		notes = append(notes, "each request with "+strings.Join(o.Headers, ", "))
+	}
+	return notes
 }
 
 func counterTable(cells []counters.Cell) table {

@@ -53,6 +53,8 @@ func waits(call any) ledger.Mutant {
 		return waitSettle
 	case ledger.DeductRequest:
 		return waitDeduct
+	case deducts:
+		return waitBatch
 	case byToken:
 		if q.what == confirm {
 			return waitConfirm

@@ -26,10 +26,9 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 		c.w.tell("Redis %d: %v -> %v", s.id, e.call, said)
 	}
 	c.counts(s)
-	if q, ok := e.call.(ledger.DeductRequest); !ok || q.Offer.Count == 0 && q.Key == (ledger.IdempotencyKey{}) {
-		c.fence(s, reply, err)
-	}
 	if err == nil {
+		c.fences(s, e.call, reply)
+		c.buys(s, e.call, reply)
 		c.inARow(s, e.call, reply)
 		c.kept(s, e, reply)
 	}
@@ -104,11 +103,21 @@ func (c *checks) audit() {
 	}
 }
 
-// fence checks that fences grow within a history.
-func (c *checks) fence(s *server, reply any, err error) {
-	if err != nil {
-		return
+// fences checks every new fence of a call. What a key has may be older.
+func (c *checks) fences(s *server, call, reply any) {
+	all := boughtBy(call, reply)
+	if all == nil {
+		c.fence(s, reply)
 	}
+	for _, b := range all {
+		if b.fresh() {
+			c.fence(s, b.r)
+		}
+	}
+}
+
+// fence checks that fences grow within a history.
+func (c *checks) fence(s *server, reply any) {
 	f, fresh := s.keepFence(reply)
 	if fresh && f <= s.highest {
 		c.w.fail("Redis %d grants under fence %d, after %d", s.id, f, s.highest)

@@ -61,6 +61,10 @@ func (e *edge) buyerComes() {
 
 // buyer does what edge's buy.go does: verdict, then stock, then the wait for a lease.
 func (e *edge) buyer(n uint32) {
+	if e.w.fates.together.limit > 0 {
+		e.w.shopper(n).askAt(e)
+		return
+	}
 	if e.a.Verdict().Barring() != nil {
 		e.demand++
 		e.listen()

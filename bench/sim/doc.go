@@ -14,7 +14,9 @@
 //	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner
 //	crowd    its buyers, some of whom stall in the middle of a Take
 //	holder   a buyer with a token, who pays, cancels or looks, through any edge
-//	check    what must hold after every step, and what a death may take with it
+//	check    what must hold after every step, and what a death may take with it; checkbuys: of the buys of a call
+//	keyed    a buy that the ledger decides, mostly under an idempotency key
+//	together worlds in which such buys go in calls of several, and sales with a limit per buyer
 //	again    combinations that chance brings too seldom: cuts within a recovery, bad days, few buyers
 //	plot     sequences of several faults that chance brings once in thousands of worlds
 //	draw     buyers who enter a draw, and collect
@@ -35,6 +37,9 @@
 //     instances were told. A store that kept everything makes nobody wait for a hold.
 //   - The window of a draw is at least as long as announced, every entrant has a lot, and a winner finds its unit.
 //   - "Sold out" for good is said only when it is so.
+//   - Each buy of a call is decided by itself. A key has one answer, on every server and at every edge; without an answer it is
+//     not used up. Nobody has more than a sale's limit, and who hears of the limit would have more. "None" is said only when
+//     there is none. A refused call has sold nothing.
 //
 // In the end, within lease + hold + margins (and the delay of a new era), these are checked: Every unit without an owner is
 // free, or sold. Every sold unit was told to somebody, or is of a Deduct whose answer was lost. When all has been sold for

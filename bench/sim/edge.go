@@ -27,6 +27,7 @@ type edge struct {
 	news    *news // on the way
 	demand  uint64
 	waiting []*waiter
+	asking  [2][]asked // buys that wait for company: from free units, and by lot
 	changed <-chan struct{}
 	resumed int64 // when it last woke, or turned to another Redis
 	ending  bool

@@ -8,14 +8,17 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// keyed is a buyer with an idempotency key, which edge/buy serves: it asks the ledger, and if the ledger has no free unit, an
-// edge offers one of its own. A buyer who hears nothing asks again, at any edge.
+// keyed is a buy that edge/buy has the ledger decide, mostly under an idempotency key. If the ledger has no free unit, an edge
+// offers one of its own. A buyer who hears nothing asks again, at any edge.
 type keyed struct {
-	w     *world
-	key   ledger.IdempotencyKey
-	n     uint32
-	tries int
-	told  ledger.Claim // Count 0: nothing yet
+	w       *world
+	buyer   ledger.Buyer
+	key     ledger.IdempotencyKey // zero: none
+	n       uint32
+	tries   int
+	told    ledger.DeductReply // the first answer that a repeat must hear, too; Unavailable: none yet
+	lasts   func() bool        // that answer survives its server
+	misused bool               // the key is another buy's, of another n
 }
 
 // keyedBuyer adds one such buyer.
@@ -27,39 +30,46 @@ func (w *world) keyedBuyer() {
 	b.ask()
 }
 
-// ask tries once, and comes again.
+// ask tries once at any edge, and comes again.
 func (b *keyed) ask() {
-	if b.tries--; b.tries < 0 || b.w.shut {
-		return
+	if b.tries > 0 && !b.w.shut {
+		b.askAt(b.w.someHost().edge)
 	}
-	if e := b.w.someHost().edge; !e.gone && e.asleep == 0 && !e.ending {
+}
+
+func (b *keyed) askAt(e *edge) {
+	b.tries--
+	if !e.gone && e.asleep == 0 && !e.ending {
 		b.deduct(e, ledger.Claim{})
 	}
 	b.w.after(time.Second+b.w.upTo(3*time.Second), b.ask)
 }
 
+func (b *keyed) named() bool { return b.key != ledger.IdempotencyKey{} }
+
 func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 	w := b.w
 	w.nonces++
-	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: 1<<50 + w.nonces, Key: b.key,
-		Offer: offered, Latest: e.host.route.raw() + timeout.Microseconds()}
-	w.call(e.host, q, func(a answer) {
-		e.whenAwake(func() {
-			if a.err != nil {
-				return
+	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: deducted + w.nonces, Buyer: b.buyer, Key: b.key,
+		Offer: offered}
+	e.ask(q, func(r ledger.DeductReply, a answer) {
+		if offered.Count > 0 {
+			e.a.Heard(offered, allotment.Came(r))
+			e.listen()
+		}
+		switch {
+		case r.Answer == ledger.KeyUsed && b.misused:
+		case r.Answer != ledger.Unavailable:
+			w.check.keyTold(e, b, r, a)
+		case w.fates.together.limit > 0:
+			if r.Final() {
+				b.tries = min(b.tries, 1)
 			}
-			reply := a.reply.(ledger.DeductReply)
-			if offered.Count > 0 {
-				e.a.Heard(offered, allotment.Came(reply))
-				e.listen()
-			}
-			switch {
-			case reply.Answer == ledger.Granted:
-				w.check.keyTold(e, b, reply, a)
-			case offered.Count == 0 && e.a.Verdict() == nil:
-				b.offer(e)
-			}
-		})
+			e.a.ReportUnmet(b.n)
+			e.listen()
+		case offered.Count == 0 && b.named() && e.a.Verdict() == nil:
+			b.offer(e)
+		}
 	})
 }
 
@@ -83,24 +93,32 @@ func (b *keyed) offer(e *edge) {
 
 // keyTold checks that a key has one answer, whichever edge tells it.
 func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
-	if b.told.Count > 0 {
-		if c.w.histories == 0 && (r.Claim.Fence != b.told.Fence || r.Claim.Nonce != b.told.Nonce) {
-			c.w.fail("a key was told %v, and is told %v", brief(b.told), brief(r.Claim))
+	if b.named() && b.told.Answer != ledger.Unavailable {
+		stays := c.w.histories == 0 || b.lasts() && a.lasts()
+		if stays && !sameAnswer(r, b.told) {
+			c.w.fail("a key was told %v, and is told %v", brief(b.told), brief(r))
 		}
 		return
 	}
-	b.told = r.Claim
+	if b.told, b.lasts = r, a.lasts; r.Answer != ledger.Granted {
+		return
+	}
 	p := c.known[claimID{r.Claim.Fence, r.Claim.Nonce}]
 	if p == nil {
 		p = &promise{Claim: r.Claim, birth: e.birth, edge: e}
 		c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	}
-	e.w.check.binds(p)
+	c.binds(p)
 	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
 	c.promise(p)
 	if !c.w.primary.has(a.entry) {
 		c.forgotten(p)
 	}
+}
+
+// sameAnswer says whether two answers are one.
+func sameAnswer(a, b ledger.DeductReply) bool {
+	return a.Answer == b.Answer && a.Claim.Fence == b.Claim.Fence && a.Claim.Nonce == b.Claim.Nonce && a.Claim.Count == b.Claim.Count
 }
 
 // offered checks in the end that an offered and sold unit is its key's. After lost history it may be a token's.

@@ -30,7 +30,8 @@ const lullEvery = 8 // worlds
 
 func (w *world) drawLull() {
 	r := rand.New(rand.NewPCG(w.seed, 0x6c756c6c))
-	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 {
+	other := w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 || w.fates.together.limit > 0
+	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || other {
 		return
 	}
 	f := &w.fates
@@ -114,13 +115,10 @@ func (w *world) patient() {
 // deduct is a buy straight from the ledger.
 func (e *edge) deduct(n uint32) {
 	e.w.nonces++
-	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: deducted + e.w.nonces,
-		Latest: e.host.route.raw() + timeout.Microseconds()}
-	e.w.call(e.host, q, func(a answer) {
-		e.whenAwake(func() {
-			if reply, ok := a.reply.(ledger.DeductReply); ok && a.err == nil && reply.Answer == ledger.Granted {
-				e.w.check.deducted(e, reply, a)
-			}
-		})
+	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: deducted + e.w.nonces}
+	e.ask(q, func(r ledger.DeductReply, a answer) {
+		if r.Answer == ledger.Granted {
+			e.w.check.deducted(e, r, a)
+		}
 	})
 }

@@ -25,6 +25,7 @@ const (
 	waitRenew     ledger.Mutant = "no-wait-renew"
 	waitSettle    ledger.Mutant = "no-wait-settle"
 	waitDeduct    ledger.Mutant = "no-wait-deduct"
+	waitBatch     ledger.Mutant = "no-wait-batch"
 	waitConfirm   ledger.Mutant = "no-wait-confirm"
 	waitOnline    ledger.Mutant = "wait-online"
 	earlySoldOut  ledger.Mutant = "early-sold-out"
@@ -47,7 +48,8 @@ type Mutation struct {
 
 // Mutations returns all guards that a build with the tag mutants can leave out.
 func Mutations() []Mutation {
-	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations())
+	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations(),
+		togetherMutations())
 }
 
 func leaseMutations() []Mutation {

@@ -14,6 +14,7 @@ type Report struct {
 	Steps   int
 	Scripts int
 	Sold    uint64
+	Beside  int    // buys that went to the ledger with others
 	Half    uint64 // worlds that sold at least half of their units: the others prove little
 	Again   uint64 // worlds that sold some units again
 	Cut     uint64 // worlds in which the store's history was cut
@@ -27,6 +28,7 @@ func (r *Report) take(w World) {
 	r.Steps += w.Steps
 	r.Scripts += w.Scripts
 	r.Sold += w.Sold
+	r.Beside += w.Beside
 	if r.Hash = (r.Hash ^ w.Hash) * fnvPrime; r.Options.Seeds == 1 {
 		r.Hash = w.Hash
 	}
@@ -58,6 +60,7 @@ func (r Report) Print(out io.Writer) {
 		r.Seeds, r.Took.Round(10*time.Millisecond), per(int(r.Seeds)), per(r.Steps), per(r.Scripts))
 	fmt.Fprintf(out, "%d units sold; %d worlds sold half of theirs or more, %d some again; the store's history was cut in %d\n",
 		r.Sold, r.Half, r.Again, r.Cut)
+	fmt.Fprintf(out, "%d buys went to the ledger with others\n", r.Beside)
 	fmt.Fprintf(out, "trace %016x, %d violations\n", r.Hash, len(r.Wrong))
 }
 

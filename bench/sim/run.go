@@ -27,6 +27,7 @@ type World struct {
 	Scripts   int
 	Sold      uint64 // units that were told
 	Total     uint64
+	Beside    int    // buys that went to the ledger with others
 	Histories int    // how often the store came up with another history
 	Wrong     string // "": no violation
 	Story     string // of a world with a violation
@@ -49,7 +50,7 @@ func live(seed uint64, mutant ledger.Mutant, telling bool) (out World, w *world)
 	w = newWorld(seed, mutant, telling)
 	out.Wrong = w.live()
 	out.Seed, out.Hash, out.Steps, out.Scripts, out.Sold = seed, w.hash, w.steps, w.scripts, w.check.sold
-	out.Total, out.Histories = w.fates.total, w.histories
+	out.Total, out.Histories, out.Beside = w.fates.total, w.histories, w.beside
 	return out, w
 }
 

@@ -24,17 +24,12 @@ func (c *checks) inARow(s *server, call, reply any) {
 	for _, r := range s.twin.Free() {
 		longest = max(longest, r.Len())
 	}
-	switch q := call.(type) {
-	case ledger.DeductRequest:
-		if q.ByLot {
-			return
-		}
-		r := reply.(ledger.DeductReply)
-		no := r.Answer == ledger.Unavailable && q.Offer.Count == 0 && r.State == ledger.Open && r.Unkept() >= uint64(q.N)
-		if no && longest >= q.N {
+	for _, one := range boughtBy(call, reply) {
+		if q, r := one.q, one.r; one.none() && r.State == ledger.Open && r.Unkept() >= uint64(q.N) && longest >= q.N {
 			c.w.fail("a buyer of %d hears no, and %d are free in a row: %v", q.N, longest, s.twin.Free())
 		}
-	case ledger.LeaseRequest:
+	}
+	if q, ok := call.(ledger.LeaseRequest); ok {
 		r := reply.(ledger.LeaseReply)
 		runs := func(of shard.Range) bool { return of.Len() >= q.Run }
 		if q.Run > 1 && r.Grant.Ranges.Len() >= uint64(q.Run) && longest >= q.Run && !anyOf(r.Grant.Ranges, runs) {

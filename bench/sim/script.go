@@ -53,6 +53,9 @@ func (e *entry) run(t *memory.Twin) (any, ledger.Head, error) {
 	case ledger.DeductRequest:
 		r, err := t.Deduct(e.raw, q)
 		return r, r.Head, err
+	case deducts:
+		r, err := t.DeductEach(e.raw, q)
+		return r, t.Last(), err
 	case ledger.EnterRequest:
 		r, err := t.EnterDraw(e.raw, q)
 		return r, r.Head, err
@@ -106,6 +109,8 @@ func (e *entry) kind() uint64 {
 		return 12
 	case ledger.EnterRequest:
 		return 13
+	case deducts:
+		return 14
 	}
 	return 11
 }
@@ -113,7 +118,7 @@ func (e *entry) kind() uint64 {
 // widens says whether somebody will act on the answer. Then it waits for the replicas (I5).
 func widens(call any) bool {
 	switch q := call.(type) {
-	case ledger.LeaseRequest, ledger.RenewRequest, ledger.SettleRequest, ledger.DeductRequest,
+	case ledger.LeaseRequest, ledger.RenewRequest, ledger.SettleRequest, ledger.DeductRequest, deducts,
 		ledger.ReassertRequest:
 		return true
 	case byToken:

@@ -23,6 +23,8 @@ type server struct {
 	skew     int64 // its clock, ahead of true time
 	fences   map[uint64]bool
 	highest  uint64 // fence
+	answers  map[ledger.IdempotencyKey]keptAnswer
+	refused  map[ledger.Buyer]int
 	most     uint64 // replicas seen in this era
 
 	followers []*follower
@@ -78,10 +80,11 @@ func (s *server) begin(log []*entry) {
 	s.w.eras++
 	s.era, s.log, s.most = s.w.eras, log, 0
 	s.fences, s.highest = map[uint64]bool{}, 0
+	s.answers, s.refused = map[ledger.IdempotencyKey]keptAnswer{}, map[ledger.Buyer]int{}
 	s.twin = s.w.newTwin()
 	for _, e := range log {
-		reply, _, _ := e.run(s.twin)
-		s.keepFence(reply)
+		reply, _, err := e.run(s.twin)
+		s.learn(e.call, reply, err)
 	}
 	s.w.trace(reigns, s.id, s.era, uint64(len(log)), s.twin.Last().Rev)
 }
@@ -89,7 +92,7 @@ func (s *server) begin(log []*entry) {
 // newTwin returns the ledger before the first script.
 func (w *world) newTwin() *memory.Twin {
 	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
-	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes()}
+	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes(), Limit: w.fates.together.limit}
 	if w.fates.window > 0 {
 		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.seed)
 	}
@@ -109,9 +112,16 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 		f.seen = f.seen || f.cut <= s.w.now
 		f.hear()
 	}
+	was := s.twin.Last()
 	reply, head, err := e.run(s.twin)
+	if err != nil {
+		s.w.check.refuses(call, was, s.twin.Last())
+	}
 	s.w.scripts++
 	s.w.calls.note(call)
+	if q, ok := call.(deducts); ok && len(q) > 1 {
+		s.w.beside += len(q)
+	}
 	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now),
 		head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
 	s.w.check.ran(s, e, reply, err)
@@ -126,6 +136,18 @@ func (s *server) node() memory.Node {
 
 // has says whether this history has an entry.
 func (s *server) has(e *entry) bool { return e.at < int64(len(s.log)) && s.log[e.at] == e }
+
+// learn notes the answers of a script that has run before.
+func (s *server) learn(call, reply any, err error) {
+	if err != nil {
+		return
+	}
+	s.keepFence(reply)
+	for _, b := range boughtBy(call, reply) {
+		s.keepFence(b.r)
+		s.keepAnswer(b)
+	}
+}
 
 // keepFence notes the fence of a grant. It returns whether the grant is new on this server.
 func (s *server) keepFence(reply any) (fence uint64, fresh bool) {

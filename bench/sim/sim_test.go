@@ -22,7 +22,7 @@ func TestWorlds(t *testing.T) {
 		t.FailNow()
 	}
 	keepsTrace(t, r)
-	if r.Half < seeds*8/10 || r.Again < seeds/5 || r.Cut < seeds/4 {
+	if r.Half < seeds*8/10 || r.Again < seeds/5 || r.Cut < seeds/4 || r.Beside < seeds*50 {
 		t.Error("too little went on to prove anything")
 	}
 }

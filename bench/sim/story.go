@@ -51,6 +51,12 @@ func brief(v any) any {
 		return fmt.Sprintf("re-assert in era %d %+v for %s", v.Era, v.Leases, v.Instance)
 	case ledger.DeductRequest:
 		return fmt.Sprintf("deduct %d nonce %d", v.N, v.Nonce)
+	case deducts:
+		return briefEach(v, func(q ledger.DeductRequest) any {
+			return fmt.Sprintf("%v of %x for %x offer %v", brief(q), q.Key[:8], q.Buyer, brief(q.Offer))
+		})
+	case []ledger.Deducted:
+		return briefEach(v, func(d ledger.Deducted) any { return fmt.Sprintf("%v %v", brief(d.DeductReply), d.Err) })
 	case byToken:
 		return fmt.Sprintf("%s %v", v.what, brief(v.claim))
 	case ledger.LeaseReply:
@@ -74,13 +80,16 @@ func brief(v any) any {
 	case ledger.Claim:
 		return fmt.Sprintf("%d+%d under %d nonce %d until %d", v.Serial, v.Count, v.Fence, v.Nonce, v.Expiry)
 	case []ledger.Claim:
-		var all []any
-		for _, c := range v {
-			all = append(all, brief(c))
-		}
-		return all
+		return briefEach(v, func(c ledger.Claim) any { return brief(c) })
 	}
 	return v
+}
+
+func briefEach[T any](list []T, one func(T) any) (all []any) {
+	for _, v := range list {
+		all = append(all, one(v))
+	}
+	return all
 }
 
 func briefHead(h ledger.Head) string {

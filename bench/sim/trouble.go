@@ -37,7 +37,8 @@ func (w *world) troubles() {
 		w.outage = w.now + int64(d)
 	})
 	repeat(f.copies, 3*time.Second, w.copyRing)
-	repeat(f.keys, 300*time.Millisecond, w.keyedBuyer)
+	repeat(f.keys && f.together.limit == 0, 300*time.Millisecond, w.keyedBuyer)
+	repeat(f.together.on, 400*time.Millisecond, w.company)
 	repeat(f.cuts, 2*time.Second, func() {
 		d := w.oneOf(500*time.Millisecond, 8*time.Second)
 		w.someHost().cutOff(d)

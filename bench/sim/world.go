@@ -54,6 +54,7 @@ type world struct {
 	steps     int // of Keepers
 	calls     calls
 	scripts   int
+	beside    int // buys that went to the ledger with others
 	happened  int
 	histories int // how often the store came up with another history
 	telling   bool
@@ -81,6 +82,7 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	w.fates.watch(seed)
 	w.fates.plot = drawPlot(seed, &w.fates)
 	w.fates.drawWindow(seed)
+	w.fates.gathers(seed)
 	w.drawLull()
 	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant

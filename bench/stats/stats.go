@@ -61,3 +61,51 @@ func (q Quad) Ratio() float64 {
 	}
 	return (q.A1 + q.A2) / b
 }
+
+// ThereAndBack is the order of a round of n: 0 1 2 ... 2 1 0. For any two of them that is a Quad.
+func ThereAndBack(n int) (order []int) {
+	for i := range n {
+		order = append(order, i)
+	}
+	for i := range n {
+		order = append(order, n-1-i)
+	}
+	return order
+}
+
+// Values is one value of each sample.
+func Values[S any](samples []S, of func(S) float64) []float64 {
+	out := make([]float64, len(samples))
+	for i, s := range samples {
+		out[i] = of(s)
+	}
+	return out
+}
+
+// Measured makes of leave out what could not be measured, which is 0.
+func Measured[S any](of func(S) float64) func(S) float64 {
+	return func(s S) float64 {
+		if v := of(s); v != 0 {
+			return v
+		}
+		return math.NaN()
+	}
+}
+
+// Only is the samples that keep accepts.
+func Only[S any](samples []S, keep func(S) bool) []S {
+	return slices.DeleteFunc(slices.Clone(samples), func(s S) bool { return !keep(s) })
+}
+
+// Quads are the ratios of a's samples to b's, one for each round in which both were measured twice. Rounds count from 1.
+func Quads[S any](a, b []S, round func(S) int, of func(S) float64) Spread {
+	var ratios []float64
+	for n := 1; ; n++ {
+		in := func(s S) bool { return round(s) == n }
+		x, y := Values(Only(a, in), of), Values(Only(b, in), of)
+		if len(x) != 2 || len(y) != 2 {
+			return Of(ratios)
+		}
+		ratios = append(ratios, Quad{A1: x[0], B1: y[0], B2: y[1], A2: x[1]}.Ratio())
+	}
+}

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"spike/bench"
@@ -19,10 +16,8 @@ type edgeShop struct {
 	o      Options
 	dir    string
 	book   *book
-	addr   string
-	admin  string
 	redis  *process.Redis
-	edge   *process.Process
+	edge   *process.Edge
 	orders *process.Process
 }
 
@@ -46,12 +41,7 @@ func (s *edgeShop) openStore(ctx context.Context) (err error) {
 	if s.redis, err = process.StartRedis(ctx, s.dir, "redis"); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, s.o.Binary, "sale", "create", sale, "--total", strconv.FormatInt(s.o.Units, 10),
-		"--hold", s.o.Hold.String(), "--redis", s.redis.Addr)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("sale create: %w: %s", err, out)
-	}
-	return nil
+	return s.redis.MakeSale(ctx, s.o.Binary, sale, s.o.Units, "--hold", s.o.Hold.String())
 }
 
 // openOrders starts the worker.
@@ -69,24 +59,15 @@ func (s *edgeShop) openOrders(ctx context.Context, db string) (err error) {
 }
 
 func (s *edgeShop) openListener(ctx context.Context) (err error) {
-	if s.addr, err = process.FreeAddr(); err != nil {
-		return err
-	}
-	if s.admin, err = process.FreeAddr(); err != nil {
-		return err
-	}
-	s.edge, err = process.Start(ctx, process.Spec{Name: "edge", Path: s.o.Binary, Dir: s.dir, Args: []string{"serve",
-		"--listen", s.addr, "--admin", s.admin, "--redis", s.redis.Addr, "--ack", "edge", "--data", filepath.Join(s.dir, "edge-data")}})
-	if err != nil {
-		return err
-	}
-	return s.edge.ReadyAt(ctx, readyLimit, s.addr+","+s.admin, process.Answers("http://"+s.admin+"/readyz", http.StatusOK))
+	s.edge, err = process.StartEdge(ctx, process.EdgeSpec{Name: "edge", Binary: s.o.Binary, Dir: s.dir, Redis: s.redis.Addr,
+		Args: []string{"--ack", "edge"}})
+	return err
 }
 
-func (s *edgeShop) buyURL() string { return "http://" + s.addr + buyPath }
+func (s *edgeShop) buyURL() string { return "http://" + s.edge.Addr + buyPath }
 
 func (s *edgeShop) payURL(w win) string {
-	return "http://" + s.admin + "/api/v1/reservations/" + w.Token + "/confirm"
+	return "http://" + s.edge.Admin + "/api/v1/reservations/" + w.Token + "/confirm"
 }
 
 // stop ends the edge first, which settles and gives back. Then it ends the worker, which stores what it has read.
@@ -109,7 +90,7 @@ type audit struct {
 }
 
 func (s *edgeShop) audit(ctx context.Context) (a audit, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.admin+"/api/v1/sales/"+sale+"/audit", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.edge.Admin+"/api/v1/sales/"+sale+"/audit", nil)
 	if err != nil {
 		return a, err
 	}

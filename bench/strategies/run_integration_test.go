@@ -3,9 +3,14 @@
 package strategies
 
 import (
+	"encoding/json"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"spike/bench/load"
 )
 
 // tiny runs one strategy that uses only the database: 50 units, 300 buyers and 40 late ones.
@@ -71,5 +76,46 @@ func checkWrites(t *testing.T, s Sample, want Writes) {
 	}
 	if w.Transactions < s.Requests() {
 		t.Errorf("%d transactions for %d requests", w.Transactions, s.Requests())
+	}
+}
+
+// Many buyers wait for one commit, and each hears of an order of its own, or of none.
+func TestGroupedSellsEachUnitOnce(t *testing.T) {
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "spike-grouped-") // PostgreSQL may run as another user
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err = os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenGrouped(t.Context(), binary, dir, 150)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	var orders sync.Map
+	var twice atomic.Int64
+	r, err := load.Run(t.Context(), load.Options{URLs: []string{s.URL()}, Connections: 64, Requests: 400, Header: buyer,
+		OnAnswer: func(_ string, _ int, body []byte) {
+			var answer struct{ Data win }
+			if json.Unmarshal(body, &answer) == nil && answer.Data.Order > 0 {
+				if _, again := orders.LoadOrStore(answer.Data.Order, true); again {
+					twice.Add(1)
+				}
+			}
+		}})
+	if err != nil || r.Codes[1] != 150 || r.Codes[-1] != 250 || twice.Load() != 0 {
+		t.Errorf("%v, %d orders twice: %+v", err, twice.Load(), r)
+	}
+	if n, err := s.Ordered(t.Context()); n != 150 || err != nil {
+		t.Errorf("%d orders, %v", n, err)
+	}
+	if n, err := s.book.number(t.Context(), `SELECT count(DISTINCT buyer) FROM orders`); n != 150 || err != nil {
+		t.Errorf("%d buyers have an order, %v", n, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +53,7 @@ type ServerOptions struct {
 // Serve runs the server of a strategy until ctx ends: GET /buy/ticket and POST /pay/ORDER.
 func Serve(ctx context.Context, name string, o ServerOptions) error {
 	sql, ok := strategySQL[name]
-	if !ok {
+	if !ok && name != Grouped {
 		return fmt.Errorf("%w, not %q", ErrUnknown, name)
 	}
 	if o.Pool < 1 || o.Pool > maxPool {
@@ -63,7 +64,16 @@ func Serve(ctx context.Context, name string, o ServerOptions) error {
 		return fmt.Errorf("%w: database: %w", bench.ErrDependency, err)
 	}
 	defer pool.Close()
-	return (&server{sql, pool}).listen(ctx, o.Listen)
+	s := &server{sql: sql, pool: pool}
+	if name == Grouped {
+		s.group = newGroup(pool)
+		ctx, end := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while the last buyers are answered
+		var running sync.WaitGroup
+		running.Go(func() { s.group.run(ctx) })
+		defer running.Wait()
+		defer end()
+	}
+	return s.listen(ctx, o.Listen)
 }
 
 // openPool returns a pool with all its connections open, so that the first buyers do not pay for that.
@@ -90,8 +100,9 @@ func openPool(ctx context.Context, o ServerOptions) (*pgxpool.Pool, error) {
 // server answers buyers. If the database does not answer, the buyer gets a 503, which is counted: a run with faults is no
 // result.
 type server struct {
-	sql  statements
-	pool *pgxpool.Pool
+	sql   statements
+	pool  *pgxpool.Pool
+	group *group // nil: each buy commits by itself
 }
 
 const callTimeout = 5 * time.Second
@@ -139,11 +150,10 @@ const (
 )
 
 func (s *server) buy(ctx context.Context, c *fasthttp.RequestCtx) error {
-	var order int64
-	err := s.pool.QueryRow(ctx, s.sql.buy, sale, string(c.Request.Header.Peek(buyerHeader))).Scan(&order)
+	order, err := s.order(ctx, string(c.Request.Header.Peek(buyerHeader)))
 	c.SetContentType(jsonType)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case errors.Is(err, pgx.ErrNoRows), err == nil && order == 0:
 		c.SetBodyString(`{"code":-1,"msg":"已售罄"}`)
 	case err != nil:
 		return err
@@ -151,6 +161,14 @@ func (s *server) buy(ctx context.Context, c *fasthttp.RequestCtx) error {
 		c.SetBodyString(`{"code":1,"msg":"抢票成功","data":{"sale":"` + sale + `","order":` + strconv.FormatInt(order, 10) + `}}`)
 	}
 	return nil
+}
+
+func (s *server) order(ctx context.Context, buyer string) (id int64, err error) {
+	if s.group != nil {
+		return s.group.buy(ctx, buyer)
+	}
+	err = s.pool.QueryRow(ctx, s.sql.buy, sale, buyer).Scan(&id)
+	return id, err
 }
 
 func (s *server) pay(ctx context.Context, c *fasthttp.RequestCtx, order string) error {

@@ -30,6 +30,8 @@ type BenchCmd struct {
 	Strategies BenchStrategiesCmd `cmd:"" help:"Measure three sequences of order, payment and deduction, on a real PostgreSQL."`
 	Balance    BenchBalanceCmd    `cmd:"" help:"Measure how nginx shares a crowd among four edges, and what each way costs."`
 	Bill       BenchBillCmd       `cmd:"" help:"Measure the CPU time of a spike in the article's design, ours, ours with a gate."`
+	Real       BenchRealCmd       `cmd:"" help:"Measure sales with a limit, a hold and keys beside an anonymous sale."`
+	Durable    BenchDurableCmd    `cmd:"" help:"Measure sales whose buyers hear of them when they are durable."`
 	Gate       BenchGateCmd       `cmd:"" help:"Measure \"sold out\" by a flag at nginx beside return 200 of the same body."`
 }
 
@@ -50,6 +52,7 @@ type benchEdgeFlags struct {
 	Procs       int           `help:"GOMAXPROCS of every server. 0: each server's own default."`
 	Hold        string        `placeholder:"5m" help:"Hold of the edge's sale. Default: a sale made by HMSET, which has none."`
 	EdgeArg     []string      `placeholder:"ARG" help:"A further argument of the edge. May be repeated."`
+	Header      []string      `sep:"none" placeholder:"NAME:VALUE" help:"A header of each request. May be repeated."`
 	Only        []string      `placeholder:"NAME" help:"Only these: soldout, selling, edge, bare, onescript, article."`
 }
 
@@ -141,7 +144,7 @@ func (f benchEdgeFlags) run(ctx context.Context, quick bool, r *report.Report) e
 		return fmt.Errorf("bench: %w", err)
 	}
 	o := compare.Options{Binary: binary, Quads: f.Quads, Duration: f.Duration, Connections: f.Connections, Threads: f.Threads,
-		ABRequests: f.AbRequests, Procs: f.Procs, Hold: f.Hold, EdgeArgs: f.EdgeArg, Only: f.Only}
+		ABRequests: f.AbRequests, Procs: f.Procs, Hold: f.Hold, EdgeArgs: f.EdgeArg, Headers: f.Header, Only: f.Only}
 	if quick {
 		o.Quads, o.Duration, o.ABRequests = 1, time.Second, min(o.ABRequests, 10_000)
 	}

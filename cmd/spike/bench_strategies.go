@@ -13,7 +13,7 @@ import (
 // BenchStrategiesCmd measures three sequences of order, payment and deduction.
 type BenchStrategiesCmd struct {
 	Measure BenchStrategiesMeasureCmd `cmd:"" default:"withargs" help:"Measure all three (default)."`
-	Server  BenchStrategiesServerCmd  `cmd:"" hidden:"" help:"Run the server of one of the two that use only the database."`
+	Server  BenchStrategiesServerCmd  `cmd:"" hidden:"" help:"Run the server of one that uses only the database."`
 }
 
 // BenchStrategiesMeasureCmd measures the three strategies beside each other.
@@ -53,7 +53,7 @@ func (c *BenchStrategiesMeasureCmd) Run(ctx context.Context) error {
 
 // BenchStrategiesServerCmd runs the server of a strategy. The harness starts it as a process.
 type BenchStrategiesServerCmd struct {
-	Name   string `arg:"" enum:"order-then-deduct,pay-then-deduct"`
+	Name   string `arg:"" enum:"order-then-deduct,pay-then-deduct,grouped"`
 	Listen string `required:"" placeholder:"ADDR"`
 	DB     string `required:"" placeholder:"postgres://..." help:"It has a password in it, so SPIKE_DB is safer."`
 	Pool   int    `default:"24"`

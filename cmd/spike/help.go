@@ -38,6 +38,9 @@ var longHelp = kong.Vars{
 		"if --opens is not given. From 100ms to 1h. Buyers must say who they are.",
 	"seed": "The draw's seed, for a ceremony or a test: 32 to 128 hex digits. Default: random, and secret until the draw.",
 
+	"bench_real_sales": "Only these kinds of sale: anonymous, buyer, buyer+key, limit, limit+key. " +
+		"Default: anonymous, limit+key.",
+	"durable_only": "Measure only these: appendfsync always; 1 replica; 2 replicas; PostgreSQL, grouped.",
 	"balance_only": "Compare only these ways: round robin; weighted; ip-hash; ip-hash, one network; buyer-hash.",
 	"sim":          "Run real Keepers and the scripts' twin under faults that a seed decides. No unit may be lost or sold twice.",
 }

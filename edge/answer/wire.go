@@ -2,6 +2,7 @@ package answer
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -81,10 +82,11 @@ func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
 		p := &w.fixed[d.Outcome]
 		return append(append(append(b, p.head...), *w.date.Load()...), p.middle...)
 	}
-	var room [1024]byte
 	f := &w.format.won
-	body := append(f.appendReservation(room[:0], w.format.signer, sale, d), f.tail...)
 	b = append(append(append(b, w.won.head...), *w.date.Load()...), w.won.middle...)
-	b = strconv.AppendUint(b, uint64(len(body)), 10)
-	return append(append(b, w.won.tail...), body...)
+	begin := len(b)
+	b = append(f.appendReservation(b, w.format.signer, sale, d), f.tail...)
+	var room [20]byte
+	length := strconv.AppendInt(room[:0], int64(len(b)-begin), 10)
+	return slices.Insert(slices.Insert(b, begin, w.won.tail...), begin, length...)
 }

@@ -97,9 +97,10 @@ func (h *headers) add(line []byte) bool {
 	case "connection":
 		return string(value) == "keep-alive"
 	case "accept", "accept-language", "accept-encoding", "user-agent", "cookie", "referer", "cache-control", "pragma", "dnt",
-		"priority", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user", "sec-ch-ua", "sec-ch-ua-mobile",
-		"sec-ch-ua-platform", "sec-gpc", "upgrade-insecure-requests", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
-		"x-forwarded-port", "x-real-ip", "x-request-id", "x-requested-with", "forwarded", "via", "traceparent", "tracestate":
+		"if-none-match", "priority", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user", "sec-ch-ua",
+		"sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-gpc", "upgrade-insecure-requests", "x-forwarded-for", "x-forwarded-proto",
+		"x-forwarded-host", "x-forwarded-port", "x-real-ip", "x-request-id", "x-requested-with", "forwarded", "via",
+		"traceparent", "tracestate":
 		return true
 	}
 	return false

@@ -18,7 +18,7 @@ func TestScan(t *testing.T) {
 		"POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\n":            true,
 		"GET /buy/a-b_c.D9 HTTP/1.1\r\nhOsT:10.0.0.1\r\nConnection: keep-alive\r\n\r\n": true,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: ann\r\nX-Request-ID: 1\r\nX-Forwarded-For: 10.1.2.3, 10.0.0.1\r\n" +
-			"User-Agent: a\r\nAccept: */*\r\nCookie: a=b; c=\"d\"\r\n\r\n": true,
+			"User-Agent: a\r\nAccept: */*\r\nCookie: a=b; c=\"d\"\r\nIf-None-Match: \"e\"\r\n\r\n": true,
 
 		"":                                    false,
 		"GET /buy/ticket HTTP/1.1\r\n":        false,

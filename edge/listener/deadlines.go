@@ -76,8 +76,10 @@ func (c *coarseConn) SetDeadline(t time.Time) error {
 }
 
 func (c *coarseConn) Read(b []byte) (int, error) {
-	if c.plain != nil && c.plain.mayBegin(b) {
-		return c.readPlain(b)
+	if c.plain != nil {
+		if n, ok, err := c.readPlain(b); ok {
+			return n, err
+		}
 	}
 	if c.read.due() {
 		if err := c.Conn.SetReadDeadline(c.read.want); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -15,6 +16,10 @@ import (
 // each arrival once, because epoll is edge-triggered, and RawConn.Read forgets earlier arrivals only when it begins. A read that
 // does not fill the buffer has emptied the socket, and the poller will tell the next arrival. So no read is in vain.
 //
+// The buffer comes from a pool when there is something to read, and goes back before the next wait. So a connection without
+// requests has none. The HTTP server (fasthttp with ReduceMemoryUsage) has none either: it waits for a request by a read of
+// one byte.
+//
 // A client may close in the same arrival as its last request, or urgent data may end a read early. Then the poller tells nothing
 // more. So the socket is read again a second after an answer (probeAfter).
 type plainReads struct {
@@ -23,12 +28,16 @@ type plainReads struct {
 	answer Plain
 	look   func(fd uintptr) bool // step as a func value, made once
 
+	room *[MaxHeader]byte // where left lies; nil if there is none
+	left []byte           // bytes that were read, and are for the HTTP server
+
 	// Of one call of readPlain.
-	in     []byte // the HTTP server's buffer
-	n      int    // bytes in the buffer that are for the HTTP server
-	err    error  // of the socket
-	probes bool   // something was answered, so the deadline is that of a probe
+	begins bool  // the next bytes begin a request
+	err    error // of the socket
+	probes bool  // something was answered, so the deadline is that of a probe
 }
+
+var rooms = sync.Pool{New: func() any { return new([MaxHeader]byte) }}
 
 const probeAfter = time.Second
 
@@ -47,23 +56,43 @@ func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	return p
 }
 
-// mayBegin says that the next bytes read into b begin a request. Only the HTTP server knows that, and its deadlines tell it. The
-// server sets the deadline of an answer, then that of an idle connection, and when a first byte is there, that of the request.
-// Its writes do not tell it: answers leave early if their buffer is full, and before the rest of a head is read.
-func (p *plainReads) mayBegin(b []byte) bool { return p.conn.readsSet == 1 && len(b) == MaxHeader }
+// mayBegin says that the next bytes begin a request, if the HTTP server reads a single byte. Only the HTTP server knows that,
+// and its deadlines tell it. The server sets the deadline of an answer, then that of an idle connection, and when a first byte
+// is there, that of the request. Its writes do not tell it: answers leave early if their buffer is full, and before the rest of
+// a head is read. A single byte alone does not tell it: the server's buffer may have room for no more.
+func (p *plainReads) mayBegin() bool { return p.conn.readsSet == 1 }
 
-// readPlain is Read while the HTTP server waits for a request. It answers plain requests, and returns with the first other bytes.
-func (c *coarseConn) readPlain(b []byte) (int, error) {
+// readPlain is Read. ok is false if the read is an ordinary one.
+func (c *coarseConn) readPlain(b []byte) (n int, ok bool, err error) {
 	p := c.plain
-	p.in, p.n, p.err, p.probes = b, 0, nil, false
+	if len(p.left) == 0 {
+		if len(b) != 1 {
+			return 0, false, nil
+		}
+		if n, err = c.readFirst(b); n > 0 || err != nil {
+			return n, true, err
+		}
+	}
+	n = copy(b, p.left)
+	if p.left = p.left[n:]; len(p.left) == 0 {
+		rooms.Put(p.room)
+		p.room, p.left = nil, nil
+	}
+	return n, true, nil
+}
+
+// readFirst waits for the bytes of which the HTTP server wants the first, and answers plain requests meanwhile. Bytes that are
+// not plain requests are left. If the connection is being closed, readFirst reads into b itself.
+func (c *coarseConn) readFirst(b []byte) (int, error) {
+	p := c.plain
+	p.begins, p.err, p.probes = p.mayBegin(), nil, false
 	c.reading.Store(true)
 	err := p.wait()
 	c.reading.Store(false)
-	p.in = nil
 	if err != nil && c.ending.Load() {
-		return c.lastLook(b, p.n, err)
+		return c.lastLook(b, 0, err)
 	}
-	return p.n, err
+	return 0, err
 }
 
 // wait returns when bytes came that are not plain requests, or when nothing came in time.
@@ -99,9 +128,20 @@ func (p *plainReads) setDeadline(t time.Time) error {
 
 // step reads and answers. It is false if the socket is empty, and then the next arrival calls it again. It is true if it has
 // bytes or an error for the HTTP server.
-func (p *plainReads) step(fd uintptr) bool {
+func (p *plainReads) step(fd uintptr) (done bool) {
+	room := rooms.Get().(*[MaxHeader]byte)
+	if done = p.readInto(room[:], fd); len(p.left) > 0 {
+		p.room = room
+	} else {
+		rooms.Put(room)
+	}
+	return done
+}
+
+// readInto is step with a buffer, which also has room for answers.
+func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 	for {
-		n, err := syscall.Read(int(fd), p.in)
+		n, err := syscall.Read(int(fd), in)
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -113,18 +153,21 @@ func (p *plainReads) step(fd uintptr) bool {
 		case n == 0:
 			p.err = io.EOF
 			return true
+		case !p.begins:
+			p.left = in[:n]
+			return true
 		}
-		used, answers := p.answer(p.in[:n], p.in[n:n])
+		used, answers := p.answer(in[:n], in[n:n])
 		if used > 0 {
 			if p.err = p.send(fd, answers); p.err != nil {
 				return true
 			}
 		}
 		if used < n {
-			p.n = copy(p.in, p.in[used:n])
+			p.left = in[used:n]
 			return true
 		}
-		if n < len(p.in) {
+		if n < len(in) {
 			return false
 		}
 	}

@@ -43,7 +43,7 @@ func newPlainSite(t *testing.T) *plainSite {
 	}
 	s := &plainSite{addr: l.Addr().String(), body: "plain", ended: make(chan error, 1)}
 	s.server = &fasthttp.Server{ReadBufferSize: MaxHeader, ReadTimeout: ReadTimeout, WriteTimeout: SendTimeout,
-		IdleTimeout:     IdleTimeout,
+		IdleTimeout: IdleTimeout, ReduceMemoryUsage: true,
 		CloseOnShutdown: true, Handler: func(ctx *fasthttp.RequestCtx) {
 			if body := ctx.Request.Body(); len(body) > 0 {
 				ctx.SetBody(body)
@@ -322,7 +322,7 @@ func TestPlainConnectionsEndWhenIdle(t *testing.T) {
 	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
 	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	var timeout net.Error
-	if _, err := c.Read(make([]byte, MaxHeader)); !errors.As(err, &timeout) || !timeout.Timeout() {
+	if _, err := c.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("idle: %v", err)
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
@@ -331,12 +331,63 @@ func TestPlainConnectionsEndWhenIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := make([]byte, MaxHeader)
-	if n, err := c.Read(b); err != nil || string(b[:n]) != plainRequest[:7] {
-		t.Errorf("%q %v", b[:n], err)
+	if n, err := c.Read(b[:1]); err != nil || n != 1 {
+		t.Error(n, err)
+	}
+	if n, err := c.Read(b[1:]); err != nil || string(b[:1+n]) != plainRequest[:7] {
+		t.Errorf("%q %v", b[:1+n], err)
 	}
 	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	if _, err := c.Read(b[7:]); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("a slow head: %v", err)
+	}
+}
+
+// A server that reads a single byte may be within a request, with no room for more. Then nothing is answered.
+func TestOneByteWithinARequestBeginsNone(t *testing.T) {
+	here, there := tcpPair(t)
+	s := &plainSite{}
+	c := &coarseConn{Conn: here}
+	c.plain = newPlainReads(c, s.answer)
+	_ = c.SetWriteDeadline(time.Now().Add(time.Minute))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute)) // idle
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute)) // a request
+	if _, err := io.WriteString(there, plainRequest); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for b := make([]byte, 1); len(got) < len(plainRequest); {
+		if n, err := c.Read(b); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		got = append(got, b[0])
+	}
+	if string(got) != plainRequest || s.plain.Load() != 0 || c.plain.room != nil {
+		t.Errorf("%q, %d answered", got, s.plain.Load())
+	}
+}
+
+// A head fills the server's buffer but for one byte. What follows is the rest of that head, though it looks like a plain request.
+func TestHeadThatFillsTheBuffer(t *testing.T) {
+	s := newPlainSite(t)
+	c, in := s.dial(t)
+	s.ask(t, c, in, plainRequest, "plain")
+	head := otherRequest[:len(otherRequest)-2] + "A: "
+	if _, err := io.WriteString(c, head+strings.Repeat("a", MaxHeader-1-len(head))); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * time.Millisecond) // not for the outcome: the next piece comes by itself
+	if _, err := io.WriteString(c, plainRequest); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := http.ReadResponse(in, nil); err == nil {
+		_ = r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			t.Error("answered as a request")
+		}
+	}
+	if n := s.plain.Load(); n != 1 {
+		t.Errorf("%d plain requests, not 1", n)
 	}
 }
 

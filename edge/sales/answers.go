@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// While nothing is left to sell, the ledger need only see those buys under a key that may have an answer already, and in a sale with
-// a limit those of buyers who may have won. An edge knows them by a filter, and asks the ledger for what is new.
+// While nothing is left to sell, the ledger need only see those buys under a key that may have an answer already, and in a sale
+// with a limit those of buyers who may have won. An edge knows them by a filter, and asks the ledger for what is new.
 
 // answers is what this edge knows of a sale's answers.
 type answers struct {

@@ -21,9 +21,10 @@ const (
 type deducts = gather[ledger.DeductRequest, []ledger.Deducted]
 
 func (s *Registry) newDeducts(sale *Sale) *deducts {
-	return &deducts{life: s.life, most: ledger.MaxDeducts, weight: ledger.MaxDeductUnits, linger: deductLinger, enough: deductEnough, wait: deductWait,
-		calls: make(semaphore, maxDeductCalls), weigh: func(q ledger.DeductRequest) int { return q.Units(sale.Limit) },
-		call: func(qs []ledger.DeductRequest) ([]ledger.Deducted, error) { return s.deductEach(sale, qs) }}
+	return &deducts{life: s.life, most: ledger.MaxDeducts, weight: ledger.MaxDeductUnits, linger: deductLinger,
+		enough: deductEnough, wait: deductWait, calls: make(semaphore, maxDeductCalls),
+		weigh: func(q ledger.DeductRequest) int { return q.Units(sale.Limit) },
+		call:  func(qs []ledger.DeductRequest) ([]ledger.Deducted, error) { return s.deductEach(sale, qs) }}
 }
 
 // Deduct has the ledger decide one buy, in one call with the buys that wait beside it. It sets the buy's sale and time.

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// filter is a Bloom filter of hashes. It never denies a hash that it has. Of hashes that it has not it takes one of about 1,000 for
-// its own, while it has no more than its room. Reading and adding take no lock.
+// filter is a Bloom filter of hashes. It never denies a hash that it has. Of hashes that it has not it takes one of about 1,000
+// for its own, while it has no more than its room. Reading and adding take no lock.
 type filter struct {
 	words []atomic.Uint64
 	room  int

@@ -59,8 +59,8 @@ func TestGather(t *testing.T) {
 		c, begin := newCalled(t.Context(), 8, 2), time.Now()
 		c.all(t, 1, 2, 3, 4)()
 		c.all(t, 5)()
-		if len(c.calls) != 3 || !slices.Equal(c.calls[1], []int{2, 3, 4}) || c.at[0] != begin || c.at[1].Sub(begin) != time.Millisecond ||
-			c.at[2].Sub(c.at[1]) != 10*time.Millisecond {
+		if len(c.calls) != 3 || !slices.Equal(c.calls[1], []int{2, 3, 4}) || c.at[0] != begin ||
+			c.at[1].Sub(begin) != time.Millisecond || c.at[2].Sub(c.at[1]) != 10*time.Millisecond {
 			t.Errorf("%v %v", c.calls, c.at)
 		}
 	})
@@ -141,8 +141,8 @@ func (c *crowdOf) Renew(context.Context, string, ledger.RenewRequest) (ledger.Re
 	return ledger.RenewReply{Head: ledger.Head{Birth: 7, Total: 1, Limit: 1}}, nil
 }
 
-// Buys of 64 buyers who ask again and again need fewer than one call for 20 buys. Each hears its own answer, beside two buyers who
-// collect by lot.
+// Buys of 64 buyers who ask again and again need fewer than one call for 20 buys. Each hears its own answer, beside two buyers
+// who collect by lot.
 func TestBuysShareCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &crowdOf{}

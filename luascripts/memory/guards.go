@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"slices"
+
 	"spike/luascripts/ledger"
 )
 
@@ -39,6 +41,11 @@ const (
 	DrawByClock     ledger.Mutant = "draw-by-clock"
 	LotsLeased      ledger.Mutant = "lots-leased"
 	LotTwice        ledger.Mutant = "lot-twice"
+	LimitBefore     ledger.Mutant = "limit-before"
+	KeyAnew         ledger.Mutant = "key-anew"
+	OfferStays      ledger.Mutant = "offer-stays"
+	RefusesAll      ledger.Mutant = "refuses-all"
+	NoneKept        ledger.Mutant = "none-kept"
 )
 
 // fit is the index of the free range for n units in a row; -1: there is none.
@@ -64,6 +71,33 @@ func (t *Twin) runFor(q ledger.LeaseRequest) uint64 {
 		return 1
 	}
 	return uint64(max(q.Run, 1))
+}
+
+// counted is what a buyer has, as it counts for the limit.
+func (b *buying) counted(buyer ledger.Buyer) []uint32 {
+	has := b.t.buyers[buyer]
+	if b.t.bounds.Lacks(LimitBefore) {
+		has = slices.DeleteFunc(slices.Clone(has), func(s uint32) bool { return b.t.sold[s].event > b.since })
+	}
+	return has
+}
+
+// againHere answers a key that this call has answered.
+func (b *buying) againHere(q ledger.DeductRequest, k outcome) outcome {
+	if b.t.bounds.Lacks(OfferStays) {
+		q.Offer = ledger.Claim{}
+	}
+	return b.again(q, k)
+}
+
+// refusesAll is the refusal of a buy, for all buys of its call.
+func (t *Twin) refusesAll(all []decided) error {
+	for _, d := range all {
+		if d.err != nil && t.bounds.Lacks(RefusesAll) {
+			return d.err
+		}
+	}
+	return nil
 }
 
 // leaseOf is the lease that a claim was made under.

@@ -124,7 +124,7 @@ func (t *Twin) DeductEach(raw int64, qs []ledger.DeductRequest) ([]ledger.Deduct
 	if qs[0].Latest > 0 && raw > qs[0].Latest {
 		return nil, ledger.ParseRefusal(fmt.Sprintf("LATE %d us: nobody waits for this buy any more", raw))
 	}
-	b := buying{gathering: gathering{t: t}, told: map[ledger.IdempotencyKey]outcome{}}
+	b := buying{gathering: gathering{t: t}, told: map[ledger.IdempotencyKey]outcome{}, since: t.numbered}
 	decided := make([]decided, len(qs))
 	for k, q := range qs {
 		decided[k].outcome, decided[k].known = t.answerKept("k" + string(q.Key[:]))
@@ -137,6 +137,9 @@ func (t *Twin) DeductEach(raw int64, qs []ledger.DeductRequest) ([]ledger.Deduct
 	}
 	b.decideRest(qs, decided)
 	t.commit()
+	if err := t.refusesAll(decided); err != nil {
+		return nil, err
+	}
 	return t.deducted(qs, decided), nil
 }
 
@@ -167,8 +170,9 @@ func (t *Twin) deducted(qs []ledger.DeductRequest, decided []decided) []ledger.D
 // buying is one call of several buys: buy.lua.
 type buying struct {
 	gathering
-	told map[ledger.IdempotencyKey]outcome // by this call, and kept
-	hand shard.Range                       // the rest of the free range that the buy before was served from
+	told  map[ledger.IdempotencyKey]outcome // by this call, and kept
+	since uint64                            // the number of the newest event before the call
+	hand  shard.Range                       // the rest of the free range that the buy before was served from
 }
 
 // flush ends what the buys so far have changed, before anything else looks at units, or frees some.
@@ -208,8 +212,8 @@ func (b *buying) decideRest(qs []ledger.DeductRequest, decided []decided) {
 			b.t.sweep(b.t.bounds.Sweep)
 			swept = true
 		}
-		if told, known := b.told[q.Key]; known {
-			decided[k].outcome = b.again(q, told)
+		if told, known := b.told[q.Key]; known && !b.t.bounds.Lacks(KeyAnew) {
+			decided[k].outcome = b.againHere(q, told)
 			continue
 		}
 		decided[k].outcome = b.decide(q)
@@ -230,7 +234,7 @@ func (b *buying) decide(q ledger.DeductRequest) outcome {
 	case had:
 		b.t.answerKeep(&b.t.winLog, "k"+string(q.Key[:]), k)
 		b.told[q.Key] = k
-	case k.answer == ledger.OverLimit && !b.t.refusedOften(q.Buyer):
+	case k.answer == ledger.OverLimit && !b.t.refusedOften(q.Buyer), k.answer == ledger.Unavailable && b.t.bounds.Lacks(NoneKept):
 		b.t.answerKeep(&b.t.noLog, "k"+string(q.Key[:]), k)
 		b.told[q.Key] = k
 	}
@@ -267,8 +271,8 @@ func (b *buying) again(q ledger.DeductRequest, k outcome) outcome {
 	return k
 }
 
-func (t *Twin) overLimit(q ledger.DeductRequest) bool {
-	return t.head.Limit > 0 && uint64(len(t.buyers[q.Buyer]))+uint64(q.N) > t.head.Limit
+func (b *buying) overLimit(q ledger.DeductRequest) bool {
+	return b.t.head.Limit > 0 && uint64(len(b.counted(q.Buyer)))+uint64(q.N) > b.t.head.Limit
 }
 
 // lapse puts back what a buyer had and did not pay in time, though no sweep has found it yet.
@@ -286,12 +290,12 @@ func (t *Twin) lapse(buyer ledger.Buyer) {
 // limited is the outcome for a buyer who would have more than the sale's limit, with the buyer's pending claim, if there is
 // one.
 func (b *buying) limited(q ledger.DeductRequest) (k outcome, over bool) {
-	if !b.t.overLimit(q) {
+	if !b.overLimit(q) {
 		return k, false
 	}
 	b.flush()
 	b.t.lapse(q.Buyer)
-	if !b.t.overLimit(q) {
+	if !b.overLimit(q) {
 		return k, false
 	}
 	c, till := b.t.ownPending(b.t.buyers[q.Buyer])

@@ -12,10 +12,11 @@ func (t *Twin) Audit(sale string) ledger.Audit { return t.holdings().Audit(sale)
 // Last is the sale as the last script left it.
 func (t *Twin) Last() ledger.Head { return t.view("-") }
 
-// Owner is the claim that a serial belongs to. Only its serial, fence, nonce and expiry are set.
+// Owner is the claim that a serial belongs to. Its count is 1.
 func (t *Twin) Owner(serial uint32) (c ledger.Claim, confirmed, owned bool) {
 	o, owned := t.sold[serial]
-	return ledger.Claim{Serial: serial, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry}, o.confirmed, owned
+	c = ledger.Claim{Serial: serial, Count: 1, Fence: o.fence, Nonce: o.nonce, Expiry: o.expiry, Buyer: o.buyer}
+	return c, o.confirmed, owned
 }
 
 // Deadline is the ledger's deadline of a lease; 0: there is no such lease.

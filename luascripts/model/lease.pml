@@ -26,7 +26,10 @@
  * The constants below bound what happens; `check` has the constants of each search. No search has everything: BACKUP has no
  * kills; with two serials no edge renews or dies, nobody deducts and no clock jumps; edge 1 never renews; `live` is of FILE.
  *
- * Left out: ranges, batches, n > 1, limits, keys, draws, cancels; the ring's slots, and a taker that sleeps within a Take
+ * A call of several Deducts is these Deducts with nothing in between, and one wait for all. Such runs are a part of those that are
+ * searched, in which anything may come between them.
+ *
+ * Left out: ranges, batches of claims, n > 1, limits, keys, draws, cancels; the ring's slots, and a taker that sleeps within a Take
  * (edge/allotment/doc.go and the simulator have both); recall and fair parts; an old primary that still answers (its waits fail;
  * but if WAIT_RENEW is left out, it renews); ledger time that stands still because nobody calls; wall clocks of edges (they only
  * end a lease sooner); calls that are executed twice; a re-assertion that is sent before its leases change, or whose answer is

@@ -97,7 +97,7 @@ end
 
 -- had is the answer that a claim is the buyer's. It is kept for the key, and noted for the buyer if it counts for a limit.
 local function had(it, serial, n, fence, nonce, expiry)
-  local told = record(it, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
+  local told = pack(RECORD, it.n, HAD, serial, n, fence, nonce, expiry, Claim.until_us(expiry))
   if it.key then
     Run.told[it.key] = told
     local wins, k = Run.wins, #Run.wins
@@ -182,7 +182,7 @@ local function from_free(it)
   local serial, fence, expiry = hand.next, Sale.new_fence(), L.hold > 0 and L.now + L.hold or 0
   hand.next, L.free = serial + it.n, L.free - it.n
   it.block = pack('>I4I4I8I8I8c8', serial, it.n, fence, it.nonce, expiry, it.buyer)
-  Pend.add(it.block, serial, it.n, expiry, it.buyer)
+  Pend.add(it.block, 1, serial, it.n, expiry)
   return had(it, serial, it.n, fence, it.nonce, expiry)
 end
 

@@ -64,7 +64,7 @@ local function settle(c)
   Ranges.cut(stretch.rem, k, a, b)
   Lease.add_count(lease, -c.n)
   Lease.write(lease)
-  Pend.add(c.block, c.serial, c.n, c.expiry, c.buyer)
+  Pend.add(c.block, 1, c.serial, c.n, c.expiry)
   Pend.write()
 end
 

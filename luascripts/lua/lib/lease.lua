@@ -12,11 +12,12 @@ local function list_of(lease)
     return table.concat(list, ',')
   end
   if not stretches then return lease.list end
-  local sorted, at = {}, 1
-  for _, s in pairs(stretches) do sorted[#sorted + 1] = s end
-  table.sort(sorted, function(x, y) return x.at < y.at end)
-  for _, s in ipairs(sorted) do
-    if s.at > at then list[#list + 1] = string.sub(lease.list, at, s.at - 2) end
+  local places, at = {}, 1
+  for place in pairs(stretches) do places[#places + 1] = place end
+  table.sort(places)
+  for _, place in ipairs(places) do
+    local s = stretches[place]
+    if place > at then list[#list + 1] = string.sub(lease.list, at, place - 2) end
     Ranges.add_texts(list, s.rem)
     at = s.on
   end
@@ -87,6 +88,15 @@ local function stretch_at(lease, at)
   return s
 end
 
+local OFTEN = 16 -- searches of one list, before it is worth marks
+
+-- search is the stretch that begins at a or before it, wherever in the list it is.
+local function search(lease, a)
+  lease.searches = (lease.searches or 0) + 1
+  if lease.searches == OFTEN then lease.marks = Ranges.marks(lease.list) end
+  return stretch_at(lease, Ranges.place(lease.list, a, lease.marks))
+end
+
 local STEPS = 4 -- a batch names serials mostly in order, so up to STEPS stretches are read one after the other
 
 -- stretch_of is the last stretch that begins at a or before it. near is the stretch that was found last.
@@ -98,7 +108,7 @@ local function stretch_of(lease, a, near)
     if a < tonumber(to) then return stretch_at(lease, at) end
     at = on
   end
-  return stretch_at(lease, Ranges.place(lease.list, a))
+  return search(lease, a)
 end
 
 -- has is the stretch that has all of [a, b), and the index of its range that does; nil: none has. Serials that are asked for
@@ -153,7 +163,7 @@ local function free(lease)
   add_count(lease, -n)
   L.free = L.free + n
   if n > 0 then L.gen = L.gen + 1 end
-  lease.list, lease.rem, lease.stretches, lease.near = string.sub(list, at), nil, nil, nil
+  lease.list, lease.rem, lease.stretches, lease.near, lease.marks = string.sub(list, at), nil, nil, nil, nil
   if lease.list ~= '' then
     Run.due = 1
     move_limbo(lease, true)

@@ -15,6 +15,14 @@ local function mark(letter, number) return letter .. pack('>I4', number) end
 -- write makes an owner's bytes of the bytes of its id, its expiry and its mark.
 local function write(id, expiry, its_mark, buyer) return id .. expiry .. its_mark .. (buyer == NOBODY and '' or buyer) end
 
+-- of_claim is write for the claim that begins at `at` of claims: its id and its expiry are there one after the other.
+local function of_claim(claims, at, its_mark)
+  local buyer = sub(claims, at + 32, at + 39)
+  if L.hold == 0 then return write(sub(claims, at + 8, at + 23), NEVER, its_mark, buyer) end
+  if buyer == NOBODY then return sub(claims, at + 8, at + 31) .. its_mark end
+  return sub(claims, at + 8, at + 31) .. its_mark .. buyer
+end
+
 local function id(value) return sub(value, 1, 16) end
 
 local function fence(value) return (parse('>I8', value)) end
@@ -99,5 +107,5 @@ local function release(kind, gone)
   Sale.event(kind, claims_of(gone))
 end
 
-return {NEVER = NEVER, mark = mark, write = write, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
+return {mark = mark, of_claim = of_claim, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
   number = number, confirmed = confirmed, read = read, add_hold = add_hold, claims_of = claims_of, release = release}

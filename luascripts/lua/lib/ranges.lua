@@ -1,6 +1,8 @@
 -- ranges.lua: ranges of serials: a text 'a-b', a list of texts 'a-b,a-b', or a table {{a, b}, {a, b}}, always in order.
 -- needs: -
 
+local floor = math.floor
+
 -- read parses the text of one range.
 local function read(text)
   local a, b = string.match(text, '^(%d+)-(%d+)$')
@@ -17,7 +19,7 @@ end
 local function at_or_before(rem, s)
   local low, high = 0, #rem
   while low < high do
-    local mid = math.ceil((low + high) / 2)
+    local mid = floor((low + high + 1) / 2)
     if rem[mid][1] <= s then low = mid else high = mid - 1 end
   end
   return low
@@ -57,18 +59,43 @@ local function cut_all(rem, a, b)
   return got
 end
 
+local APART = 256 -- bytes between two marks
+
+-- marks lists, of a list that is searched often, where some ranges begin (even places), and their serials (odd ones).
+local function marks(list)
+  local known, low, high = {}, 1, #list
+  while low + APART < high do
+    local at, from = string.match(list, ',()(%d+)', low + APART)
+    if not at then break end
+    known[#known + 1], known[#known + 2] = tonumber(from), at
+    low = at
+  end
+  return known
+end
+
+-- between narrows a search down to the text between two marks.
+local function between(list, a, known)
+  local low, high = 0, #known / 2
+  while low < high do
+    local mid = floor((low + high + 1) / 2)
+    if known[2 * mid - 1] <= a then low = mid else high = mid - 1 end
+  end
+  return known[2 * low] or 1, known[2 * low + 2] or #list + 1
+end
+
 -- place is where, in a list, the text of the last range begins that begins at a or before it; 1: there is none. It searches
--- by halves, because a lease that is seldom settled may be in thousands of ranges.
-local function place(list, a)
+-- by halves, because a lease that is seldom settled may be in thousands of ranges. known: the list's marks, if it has any.
+local function place(list, a, known)
   local low, high = 1, #list + 1
+  if known then low, high = between(list, a, known) end
   while high - low > 64 do
-    local mid = math.floor((low + high) / 2)
-    local comma = string.find(list, ',', mid, true)
-    if comma and comma < high - 1 and tonumber(string.match(list, '^%d+', comma + 1)) <= a then low = comma + 1 else high = mid end
+    local mid = floor((low + high) / 2)
+    local at, from = string.match(list, ',()(%d+)', mid)
+    if at and at < high and tonumber(from) <= a then low = at else high = mid end
   end
   while true do
-    local on = string.match(list, '^%d+%-%d+,()', low)
-    if not on or tonumber(string.match(list, '^%d+', on)) > a then return low end
+    local on, from = string.match(list, '^%d+%-%d+,()(%d+)', low)
+    if not on or tonumber(from) > a then return low end
     low = on
   end
 end
@@ -78,4 +105,5 @@ local function add_texts(list, rem)
   for _, r in ipairs(rem) do list[#list + 1] = int(r[1]) .. '-' .. int(r[2]) end
 end
 
-return {read = read, count = count, holds = holds, cut = cut, cut_all = cut_all, place = place, add_texts = add_texts}
+return {read = read, count = count, holds = holds, cut = cut, cut_all = cut_all, marks = marks, place = place,
+  add_texts = add_texts}

@@ -1,25 +1,23 @@
 -- settle.lua: claimed -> pending (row 4). An edge says what it sold, in batches. Each claim stands or falls by itself, and a
 -- repeated claim gets its first verdict. So a batch whose reply was lost is sent again unchanged; its number only says how far
--- the instance has come. The loops run once for every unit ever sold, so they are simple.
+-- the instance has come.
 -- ARGV  caller, instance, node, batch, claims: 40 bytes each, big endian: serial u32, count u32, fence u64, nonce
 --       u64, expiry u64 (us of ledger time), buyer 8 bytes
 -- Work    edges send up to 512 units in a batch: each is a field, and all of them are one event. A claim is searched in its
---         lease's list by halves. The list, of at most LARGEST / 2 ranges, is copied once.
+--         lease's list by halves, between marks that are made once. The list, of at most LARGEST / 2 ranges, is copied once.
 -- Reply {head, {i, verdict, ...}}: the claims (i from 0) that do not stand: 1: resolved, 2: its time was over.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT (a claim's lease may be lost history: nothing was settled).
--- needs: answer hash instance lease ledger owner ranges recovery sale
+-- needs: answer instance lease ledger owner pend ranges recovery sale
 -- row: 4
 -- flags: widens
 local caller, instance, node, batch, claims = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local SIZE, SPREAD = 40, 100000 -- SPREAD: the ends of one group of HOLDS are at most so many us apart
+local SIZE = 40
 local parse, sub = struct.unpack, string.sub
 
 local refused = Sale.open(caller)
 if refused then return refused end
 
-local now, hold = L.now, L.hold
-local leases, touched = {}, {}
-local verdicts, sold, stand = {}, {}, {}
+local now, leases, touched, verdicts = L.now, {}, {}, {}
 local me = Instance.read(instance)
 local asserted = me.era == L.era -- it has re-asserted, so a lease that the ledger does not know is nobody's
 local lost
@@ -35,10 +33,7 @@ end
 local function absent(serial, fence, mine, expiry)
   if Answer.kept('x' .. struct.pack('>I4', serial) .. mine) then return 0 end
   local name = int(serial)
-  local owner = redis.call('HGET', SOLD, name)
-  for k = 1, owner and 0 or #sold, 2 do
-    if sold[k] == name then owner = sold[k + 1] end
-  end
+  local owner = redis.call('HGET', SOLD, name) or Pend.owner(name)
   if owner and Owner.id(owner) == mine then return 0 end
   if owner and not outlived(owner, fence) then return 1 end
   if expiry <= now then return 2 end
@@ -48,7 +43,7 @@ end
 
 -- judge is the verdict on a claim; nil: it stands, and its serials have left the lease. No owner is looked up for a serial in
 -- a lease, because it has none (I2).
-local function judge(first, n, fence, mine, expiry)
+local function judge(first, n, fence, expiry, at)
   local lease = leases[fence]
   if lease == nil then
     lease = Lease.read(int(fence)) or false
@@ -56,60 +51,22 @@ local function judge(first, n, fence, mine, expiry)
   end
   local stretch, k
   if lease then stretch, k = Lease.has(lease, first, first + n) end
-  if not k then return absent(first, fence, mine, expiry) end
+  if not k then return absent(first, fence, sub(claims, at + 8, at + 23), expiry) end
   if expiry <= now then return 2 end
   Ranges.cut(stretch.rem, k, first, first + n)
   if lease.limbo then limbo = limbo + n else leased = leased + n end
   touched[fence] = lease
 end
 
-local group = {n = 0} -- serials whose holds end at about the same time
-
-local function group_end()
-  if group.n > 0 then Owner.add_hold(table.concat(group), group.last) end
-  group = {n = 0}
-end
-
-local function group_add(first, n, expiry, serial)
-  if group.n + n > GROUP or group.n > 0 and math.abs(expiry - group.first) > SPREAD then group_end() end
-  if group.n == 0 then group.first, group.last = expiry, expiry end
-  group.n, group.last = group.n + n, math.max(group.last, expiry)
-  group[#group + 1] = serial
-  for s = first + 1, first + n - 1 do group[#group + 1] = struct.pack('>I4', s) end
-end
-
-local mark = Owner.mark('p', L.events + 1)
-
--- own writes the owner: bytes of the claim, and what the ledger adds.
-local function own(first, n, expiry, at)
-  local ends = hold > 0 and sub(claims, at + 24, at + 31) or Owner.NEVER
-  local value = Owner.write(sub(claims, at + 8, at + 23), ends, mark, sub(claims, at + 32, at + 39))
-  for s = first, first + n - 1 do
-    local k = #sold
-    sold[k + 1], sold[k + 2] = format('%d', s), value
-  end
-  if hold > 0 then group_add(first, n, expiry, sub(claims, at, at + 3)) end
-end
-
 for at = 1, #claims, SIZE do
   local first, n, fence, _, expiry = parse('>I4I4I8I8I8', claims, at)
-  local mine = sub(claims, at + 8, at + 23)
-  local verdict = judge(first, n, fence, mine, expiry)
+  local verdict = judge(first, n, fence, expiry, at)
   if not verdict then
-    own(first, n, expiry, at)
-    stand[#stand + 1] = at
+    Pend.add(claims, at, first, n, expiry)
   elseif verdict ~= 0 then
     verdicts[#verdicts + 1] = (at - 1) / SIZE
     verdicts[#verdicts + 1] = verdict
   end
-end
-
--- block is the claims that stand, in their order.
-local function block()
-  if #stand * SIZE == #claims then return claims end
-  local parts = {}
-  for k, at in ipairs(stand) do parts[k] = string.sub(claims, at, at + SIZE - 1) end
-  return table.concat(parts)
 end
 
 if lost then return refuse('REASSERT', int(lost) .. ' is not known here yet: re-assert it first') end
@@ -117,14 +74,8 @@ if batch > me.seq then
   me.node, me.seq = node, batch
   Instance.write(me)
 end
-if #stand > 0 then
-  local n = #sold / 2
-  each_part('HSET', SOLD, sold)
-  group_end()
-  for _, lease in pairs(touched) do Lease.write(lease) end
-  L.leased, L.limbo, L.pending = L.leased - leased, L.limbo - limbo, L.pending + n
-  Hash.add_sold(n)
-  Sale.event('reserved', block())
-end
+Pend.write()
+for _, lease in pairs(touched) do Lease.write(lease) end
+L.leased, L.limbo = L.leased - leased, L.limbo - limbo
 Ledger.commit(true)
 return {Sale.head(instance), verdicts}

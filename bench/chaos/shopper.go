@@ -1,0 +1,108 @@
+package chaos
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"spike/bench"
+)
+
+// In a sale with a limit the crowd's buyers are known. Each of their buys has an Idempotency-Key, and is sent until it has an
+// answer, to any edge, sometimes to two at the same time.
+
+const (
+	wishes    = 2  // so many more buys than the limit allows, a buyer tries
+	doubles   = 20 // of a hundred buys are sent to two edges at the same time
+	leaves    = 5  // of a hundred who hear that there is none do not come back
+	repeats   = 3  // a buyer with an answer asks up to so many times more
+	pauseLost = 20 * time.Millisecond
+)
+
+// wish is one buy of a known buyer.
+type wish struct {
+	buyer, key string
+	first      time.Duration // when it was first sent
+	told       atomic.Bool   // it has its answer
+	again      int           // how often it will be asked about after that
+}
+
+// shopper is a person who buys as one known buyer after another.
+type shopper struct {
+	*person
+	buyers int
+	wishes int // that this buyer still has
+	keys   int
+	wish   *wish
+}
+
+// next returns the buy that has no answer yet, or else another one.
+func (s *shopper) next() *wish {
+	if s.wish != nil {
+		return s.wish
+	}
+	if s.wishes == 0 {
+		s.buyers++
+		s.wishes = 1 + s.rnd.IntN(s.crowd.Limit+wishes)
+	}
+	s.wishes--
+	s.keys++
+	s.wish = &wish{buyer: fmt.Sprintf("buyer-%d-%d", s.id, s.buyers), key: fmt.Sprintf("key-%d-%d", s.id, s.keys),
+		first: s.crowd.History.Now(), again: s.rnd.IntN(repeats)}
+	return s.wish
+}
+
+// buy sends a buy once, or to two edges at the same time.
+func (s *shopper) buy(*person) {
+	w, to := s.next(), s.endpoint()
+	var beside sync.WaitGroup
+	if other := s.other(to.Name); other.Buyers != to.Buyers && s.rnd.IntN(100) < doubles {
+		beside.Go(func() { s.crowd.try(s.person, other, w) })
+	}
+	word := s.crowd.try(s.person, to, w)
+	beside.Wait()
+	switch {
+	case w.told.Load():
+		if w.again--; w.again < 0 {
+			s.wish = nil
+		}
+		s.goElsewhere()
+		bench.Sleep(s.ctx, s.crowd.backoff())
+	case word == NoneNow || word == SoldOut:
+		if s.rnd.IntN(100) < leaves {
+			s.wish = nil
+		}
+		bench.Sleep(s.ctx, max(s.crowd.backoff(), pauseAfterNo))
+	default:
+		s.goElsewhere()
+		bench.Sleep(s.ctx, pauseLost)
+	}
+}
+
+// try sends a wish to an edge. Its first answer is the win, or the limit. The answer may hold since the wish was first sent,
+// because an earlier try may have taken effect.
+func (c *Crowd) try(p *person, to Endpoint, w *wish) Word {
+	op := Op{Kind: Buy, Client: p.id, Edge: to.Name, Start: c.History.Now(), End: Forever, Buyer: w.buyer, Key: w.key}
+	r, sent, err := p.lines[to.Buyers].ask("POST", "/buy/"+c.Sale, header{"X-Buyer-Id", w.buyer}, header{"Idempotency-Key", w.key})
+	if !sent {
+		return Unknown
+	}
+	if err == nil {
+		was := bought(r)
+		op.Word, op.Token, op.Said, op.End = was.word, was.token, was.said, c.History.Now()
+		if was.word == Won || was.word == OverLimit {
+			op.Start = w.first
+			if w.told.Swap(true) {
+				op.Kind = Again
+			} else if was.word == Won {
+				op.Serial, op.Until = was.serial, c.History.At(was.until)
+			}
+		}
+	}
+	c.History.Add(op)
+	if op.Serial > 0 {
+		c.won(p, op)
+	}
+	return op.Word
+}
