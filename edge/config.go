@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"crypto/rand"
 	"net/netip"
 	"slices"
 	"time"
@@ -44,11 +43,6 @@ type Config struct {
 	Origins     []string             // sites whose pages may buy; none: answers have no CORS headers
 	Registry    *prometheus.Registry // has other metrics for /metrics; nil: there are none
 	Changes     <-chan Changes       // new settings while the edge sells; nil: none
-
-	instance string
 }
 
 func (c *Config) sells(name string) bool { return len(c.Sales) == 0 || slices.Contains(c.Sales, name) }
-
-// begin gives this process its instance.
-func (c *Config) begin() { c.instance = rand.Text() }

@@ -30,12 +30,12 @@ type decisions struct {
 // decisionRing is how many lines may wait for the disk.
 const decisionRing = 1 << 16
 
-// openDecisions opens the log. For "" it is nil, which notes nothing.
+// openDecisions opens the log. For "" it is the zero value, which notes nothing.
 func openDecisions(file string) (*decisions, error) {
-	if file == "" {
-		return nil, nil
-	}
 	d := &decisions{file: file}
+	if file == "" {
+		return d, nil
+	}
 	if err := d.reopen(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -46,7 +46,7 @@ func openDecisions(file string) (*decisions, error) {
 
 // reopen opens the file anew, because another file may have its name by now. Lines that wait go to that file.
 func (d *decisions) reopen() (err error) {
-	if d == nil {
+	if d.file == "" {
 		return nil
 	}
 	out := os.Stdout
@@ -98,19 +98,12 @@ func (d *decisions) note(sale *sales.Sale, yes bool) {
 	d.log.Log().Str("sale", sale.Name).Int64("us", time.Now().UnixMicro()).Msg(string(text))
 }
 
-func (d *decisions) drops() uint64 {
-	if d == nil {
-		return 0
-	}
-	return d.dropped.Load()
-}
-
 // decisionGrace is how long finish waits for the reader of the log, which may be a pipe.
 const decisionGrace = time.Second
 
 // finish writes the lines that wait. It gives up if the reader of the log stands still.
 func (d *decisions) finish() {
-	if d == nil {
+	if d.lines == nil {
 		return
 	}
 	written := make(chan struct{})

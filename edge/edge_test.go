@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"spike/edge/ringdir"
 	"spike/luascripts/ledger"
 	"spike/shard"
 )
@@ -72,9 +73,7 @@ func (s *shelf) GiveBack(context.Context, string, ledger.GiveBackRequest) (ledge
 }
 
 func testConfig() Config {
-	cfg := Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: ledger.DefaultBounds()}
-	cfg.begin()
-	return cfg
+	return Config{Node: "test", Ack: AckEdge, Lang: "zh", Lease: 5 * time.Second, Grace: time.Second, Bounds: ledger.DefaultBounds()}
 }
 
 // testServer is an edge without listeners. It ends with the test.
@@ -86,7 +85,7 @@ func testServer(t testing.TB, cfg Config, store ledger.Store) *Server {
 func loggingServer(t testing.TB, cfg Config, store ledger.Store, log zerolog.Logger) *Server {
 	t.Helper()
 	life, die := context.WithCancel(context.Background())
-	s := newServer(life, cfg, store, nil, log, make([]byte, 32))
+	s := newServer(life, cfg, store, &ringdir.Dir{}, log, make([]byte, 32))
 	t.Cleanup(func() { die(); s.sales.Running.End() })
 	return s
 }

@@ -2,7 +2,7 @@ package edge
 
 import (
 	"bytes"
-	"strings"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -105,34 +105,28 @@ func (s *Server) count(sale *sales.Sale, o buy.Outcome) {
 		return
 	}
 	sale.Tally.Add(uint8(o))
-	if s.decisions != nil {
+	if s.decisions.file != "" {
 		s.decisions.note(sale, o == buy.Won)
 	}
 }
 
 // routes is the buyers' paths: the text before and after the one part that varies, and the methods.
 var routes = []struct {
-	before, after, allow string
-	serve                func(s *Server, ctx *fasthttp.RequestCtx, part []byte)
+	before, after string
+	allow         []string
+	serve         func(s *Server, ctx *fasthttp.RequestCtx, part []byte)
 }{
-	{"/buy/", "", "GET, POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		s.routeBuy(ctx, s.article, sale, articleUnits)
-	}},
-	{"/v1/sales/", "/reservations", "POST", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		s.routeBuy(ctx, s.v1, sale, v1Units)
-	}},
-	{"/v1/sales/", "/reservations/mine", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		send(&ctx.Response, s.showMine(ctx, sale))
-	}},
-	{"/v1/sales/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, sale []byte) {
-		s.showStock(&ctx.Response, sale)
-	}},
-	{"/v1/reservations/", "/cancel", "POST", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
-		send(&ctx.Response, s.reservations.cancel(token))
-	}},
-	{"/v1/reservations/", "", "GET, HEAD", func(s *Server, ctx *fasthttp.RequestCtx, token []byte) {
-		send(&ctx.Response, s.reservations.show(token))
-	}},
+	{"/buy/", "", []string{"GET", "POST"}, (*Server).routeArticle},
+	{"/v1/sales/", "/reservations", []string{"POST"}, (*Server).routeV1},
+	{"/v1/sales/", "/reservations/mine", []string{"GET", "HEAD"}, replying((*Server).showMine)},
+	{"/v1/sales/", "", []string{"GET", "HEAD"}, (*Server).showStock},
+	{"/v1/reservations/", "/cancel", []string{"POST"}, replying((*Server).cancel)},
+	{"/v1/reservations/", "", []string{"GET", "HEAD"}, replying((*Server).showReservation)},
+}
+
+// replying sends the reply of f.
+func replying(f func(*Server, *fasthttp.RequestCtx, []byte) answer.Reply) func(*Server, *fasthttp.RequestCtx, []byte) {
+	return func(s *Server, ctx *fasthttp.RequestCtx, part []byte) { send(&ctx.Response, f(s, ctx, part)) }
 }
 
 func send(to *fasthttp.Response, r answer.Reply) { r.Send(to) }
@@ -155,8 +149,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		part, ends := bytes.CutSuffix(part, []byte(r.after))
 		switch {
 		case !begins || !ends || bytes.IndexByte(part, '/') >= 0:
-		case !allows(r.allow, ctx.Method()):
-			send(&ctx.Response, answer.NotAllowed(r.allow))
+		case !slices.Contains(r.allow, string(ctx.Method())):
+			send(&ctx.Response, answer.NotAllowed(r.allow...))
 			return
 		default:
 			r.serve(s, ctx, part)
@@ -167,14 +161,11 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		"there is /buy/{sale}, and what /openapi.yaml says").Reply())
 }
 
-func allows(methods string, method []byte) bool {
-	for m := range strings.SplitSeq(methods, ", ") {
-		if m == string(method) {
-			return true
-		}
-	}
-	return false
+func (s *Server) routeArticle(ctx *fasthttp.RequestCtx, sale []byte) {
+	s.routeBuy(ctx, s.article, sale, articleUnits)
 }
+
+func (s *Server) routeV1(ctx *fasthttp.RequestCtx, sale []byte) { s.routeBuy(ctx, s.v1, sale, v1Units) }
 
 // routeBuy reads the number of units and the buyer, and finds the sale.
 func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []byte,
@@ -213,25 +204,12 @@ func (s *Server) find(name []byte) (*sales.Sale, error) {
 	return s.sales.Find(string(name))
 }
 
-// showMine is GET /v1/sales/{sale}/reservations/mine.
-func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
-	who, err := s.identify(ctx)
-	if err != nil {
-		return answer.Of(err)
-	}
-	sale, err := s.find(name)
-	if err != nil {
-		return answer.Of(err)
-	}
-	return s.reservations.mine(sale, who.Buyer)
-}
-
 // showStock is GET /v1/sales/{sale}.
-func (s *Server) showStock(to *fasthttp.Response, sale []byte) {
+func (s *Server) showStock(ctx *fasthttp.RequestCtx, sale []byte) {
 	head, age, err := s.snapshots.Show(sale)
 	if err != nil {
-		send(to, answer.Of(err))
+		send(&ctx.Response, answer.Of(err))
 		return
 	}
-	answer.Stock(to, head, age)
+	answer.Stock(&ctx.Response, head, age)
 }

@@ -2,8 +2,9 @@ package edge
 
 import (
 	"context"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"spike/edge/allotment"
 )
@@ -32,32 +33,21 @@ func (s *Server) unwell(ctx context.Context) string {
 	return s.sales.Ail()
 }
 
-// examineTrouble examines sales in trouble, because they may have no buyer by whom the edge would find out that it is over.
-func (s *Server) examineTrouble() {
-	tick := time.Tick(examineEvery)
-	for {
-		if s.pulse.Err(s.life) == nil {
-			s.examineAll()
-		}
-		select {
-		case <-tick:
-		case <-s.life.Done():
-			return
-		}
+// examineTrouble examines sales in trouble, a few at a time, because they may have no buyer by whom the edge would find out that
+// it is over.
+func (s *Server) examineTrouble(time.Time) {
+	if s.pulse.Err(s.life) != nil {
+		return
 	}
-}
-
-// examineAll examines each sale in trouble, a few at a time.
-func (s *Server) examineAll() {
-	busy, all := make(chan struct{}, examineMost), sync.WaitGroup{}
+	var few errgroup.Group
+	few.SetLimit(examineMost)
 	for _, sale := range s.sales.All() {
 		if t := sale.Trouble(); t != nil && t.Ailment != allotment.Cut { // in a recovery the Keeper looks by itself
-			busy <- struct{}{}
-			all.Go(func() {
+			few.Go(func() error {
 				s.sales.Examine(sale, t)
-				<-busy
+				return nil
 			})
 		}
 	}
-	all.Wait()
+	_ = few.Wait() // nothing fails
 }

@@ -57,7 +57,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	to.counter(buysDesc, c.s.unknownUndecided.Load(), "", buy.Labels()[buy.Undecided])
 	to.counter(lostDesc, lost)
-	to.counter(dropsDesc, c.s.decisions.drops())
+	to.counter(dropsDesc, c.s.decisions.dropped.Load())
 	if c.s.cfg.JWT != nil {
 		for reason, n := range c.s.refusals.All() {
 			to.counter(jwtDesc, n, reason)

@@ -36,7 +36,7 @@ func newDocument(version string) *document {
 // show is GET /openapi.yaml on the buyers' side.
 func (d *document) show(q *fasthttp.Request, to *fasthttp.Response) {
 	if !q.Header.IsGet() && !q.Header.IsHead() {
-		send(to, answer.NotAllowed("GET, HEAD"))
+		send(to, answer.NotAllowed("GET", "HEAD"))
 		return
 	}
 	to.Header.Set(fasthttp.HeaderETag, d.etag)

@@ -20,6 +20,7 @@ import (
 	"spike/edge/internal/storetest"
 	"spike/edge/internal/wiretest"
 	"spike/edge/listener"
+	"spike/edge/ringdir"
 	"spike/order/loopback"
 )
 
@@ -93,7 +94,7 @@ func TestSlowOperatorsAreEnded(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			cfg := testConfig()
 			cfg.AdminTokens = loopback.NewTokens(token)
-			s := newServer(t.Context(), cfg, &shelf{}, nil, zerolog.Nop(), make([]byte, 32))
+			s := newServer(t.Context(), cfg, &shelf{}, &ringdir.Dir{}, zerolog.Nop(), make([]byte, 32))
 			here, there := net.Pipe()
 			back := &http.Server{Handler: s.operators().Handler(), ReadHeaderTimeout: listener.ReadTimeout,
 				IdleTimeout: listener.IdleTimeout}

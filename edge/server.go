@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -19,7 +20,6 @@ import (
 	"spike/edge/ringdir"
 	"spike/edge/sales"
 	"spike/edge/token"
-	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
 
@@ -29,7 +29,6 @@ const lingerFor = 200 * time.Millisecond // how long connections are still serve
 type Store interface {
 	sales.Store
 	admin.Store
-	ledger.Reservations
 	TokenKey(ctx context.Context) ([]byte, error)
 	Willing(ctx context.Context) error
 }
@@ -50,10 +49,10 @@ type Server struct {
 	cors      cors // none: pages of other sites may not buy
 	decisions *decisions
 
-	reservations *reservations
-	snapshots    *sales.Snapshots
-	document     *document
-	pulse        *operators.Pulse // checks the store
+	generations *sales.Generations
+	snapshots   *sales.Snapshots
+	document    *document
+	pulse       *operators.Pulse // checks the store
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -70,7 +69,6 @@ var ErrListen = listener.ErrListen
 // Run serves until ctx ends. Then it stops gracefully: it is not ready, takes no new connections, answers open requests, settles,
 // and gives back. Its errors wrap ErrListen, operators.ErrAdmin or ledger.ErrDown.
 func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error {
-	cfg.begin()
 	keys, err := cfg.tokenKeys(ctx, store)
 	if err != nil {
 		return err
@@ -107,16 +105,14 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
 	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
-		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life}
-	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: cfg.instance,
+		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life, decisions: &decisions{}}
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: rand.Text(),
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
 	s.seller = buy.NewSeller(life)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
-	s.snapshots = sales.NewSnapshots(s.sales)
-	s.reservations = &reservations{life: life, store: store, signer: s.signer, generations: sales.NewGenerations(s.sales),
-		own: sales.NewOwn(s.sales), seller: s.seller, count: s.count}
+	s.snapshots, s.generations = sales.NewSnapshots(s.sales), sales.NewGenerations(s.sales)
 	return s
 }
 
@@ -150,7 +146,8 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 		go func() { ended <- back.Serve(side) }()
 	}
 	for _, work := range []func(){
-		s.sales.Recover, s.sales.Listen, s.takeChanges, s.examineTrouble, s.keepDate,
+		s.sales.Recover, s.sales.Listen, s.takeChanges, s.keepDate,
+		func() { s.each(examineEvery, s.examineTrouble) },
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
 		func() { _, _ = s.store.List(s.life) }, // finds sales that no index has, before a token asks for them
 	} {
@@ -204,14 +201,17 @@ func (s *Server) front() *fasthttp.Server {
 }
 
 // keepDate keeps the date of wire's answers.
-func (s *Server) keepDate() {
-	tick := time.Tick(time.Second)
+func (s *Server) keepDate() { s.each(time.Second, s.wire.Tick) }
+
+// each does something at every tick, until the edge stops selling.
+func (s *Server) each(every time.Duration, do func(now time.Time)) {
+	tick := time.Tick(every)
 	for {
 		select {
 		case <-s.life.Done():
 			return
 		case now := <-tick:
-			s.wire.Tick(now)
+			do(now)
 		}
 	}
 }
@@ -225,7 +225,7 @@ var tooMany = listener.Refusals{
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.reservations.confirm, Metrics: s.registry()}
+		Confirm: s.confirm, Metrics: s.registry()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

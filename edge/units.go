@@ -15,31 +15,30 @@ import (
 
 // articleUnits is the number of units of a buy in the article's way: n in the query, or in the body of a POST.
 func articleUnits(q *fasthttp.Request) (uint32, error) {
-	args := q.URI().QueryArgs()
-	n := units(args)
-	if body := q.Body(); q.Header.IsPost() && len(body) > 0 {
-		asked, says := unitsIn(body)
-		if says && args.Has("n") {
-			return 0, answer.NewProblem(fasthttp.StatusBadRequest, "bad_n", "n is in the query or in the body, not in both")
-		}
-		if says {
-			n = asked
-		}
-	}
-	return valid(n)
+	return unitsOf(q, unitsIn, "bad_n", "n is in the query or in the body, not in both")
 }
 
 // v1Units is the number of units of a reservation: n in the query, or a body {"n":2}.
 func v1Units(q *fasthttp.Request) (uint32, error) {
+	read := func(body []byte) (n int64, says bool, err error) {
+		n, err = decodeBody(body)
+		return n, true, err
+	}
+	return unitsOf(q, read, "bad_request", `the body is empty, or {"n":2} and then there is no n in the query`)
+}
+
+// unitsOf is n of the query, or n as read finds it in the body. If read fails, or if n is in both, code and why are the problem.
+func unitsOf(q *fasthttp.Request, read func([]byte) (n int64, says bool, err error), code, why string) (uint32, error) {
 	args := q.URI().QueryArgs()
 	n := units(args)
-	if body := q.Body(); len(body) > 0 {
-		asked, err := decodeBody(body)
-		if err != nil || args.Has("n") {
-			return 0, answer.NewProblem(fasthttp.StatusBadRequest, "bad_request",
-				`the body is empty, or {"n":2} and then there is no n in the query`)
+	if body := q.Body(); q.Header.IsPost() && len(body) > 0 {
+		asked, says, err := read(body)
+		if err != nil || says && args.Has("n") {
+			return 0, answer.NewProblem(fasthttp.StatusBadRequest, code, why)
 		}
-		n = asked
+		if says {
+			n = asked
+		}
 	}
 	return valid(n)
 }
@@ -66,14 +65,14 @@ func units(args *fasthttp.Args) int64 {
 
 // unitsIn reads n from the body of a buy in the article's way, which is a form or {"n":2}. n is 0 if it is no number. says is
 // false for a form without n.
-func unitsIn(body []byte) (n int64, says bool) {
+func unitsIn(body []byte) (n int64, says bool, _ error) {
 	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		n, _ = decodeBody(body)
-		return n, true
+		return n, true, nil
 	}
 	var form fasthttp.Args
 	form.ParseBytes(body)
-	return units(&form), form.Has("n")
+	return units(&form), form.Has("n"), nil
 }
 
 // decodeBody reads a body {"n":2}. Without n it is 1.

@@ -31,11 +31,8 @@ import (
 
 // Store is the part of a store that the operators' side uses.
 type Store interface {
-	Doors
-	Create(ctx context.Context, sale string, r ledger.CreateRequest) (ledger.Head, error)
-	Remove(ctx context.Context, sale string) error
-	List(ctx context.Context) ([]string, error)
-	Audit(ctx context.Context, sale string) (ledger.Audit, error)
+	ledger.News
+	ledger.Operator
 }
 
 // Side is the operators' side of an edge.
@@ -109,7 +106,7 @@ func (s *Side) inTime(next http.Handler) http.Handler {
 		_ = line.SetWriteDeadline(time.Now().Add(listener.SendTimeout))
 		if err != nil {
 			w.Header().Set("Connection", "close")
-			write(w, answer.Unread(err, "the body is not whole"))
+			answer.Unread(err, "the body is not whole").Write(w)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -135,7 +132,7 @@ func readWhole(line *http.ResponseController, w http.ResponseWriter, r *http.Req
 func sameOrigin(next http.Handler) http.Handler {
 	p := http.NewCrossOriginProtection()
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		adminProblem(w, http.StatusForbidden, "cross_origin", "a page of another site may not do this")
+		problem(w, http.StatusForbidden, "cross_origin", "a page of another site may not do this")
 	}))
 	return p.Handler(next)
 }
@@ -158,7 +155,7 @@ func (w *muxNo) WriteHeader(status int) {
 	if status == http.StatusMethodNotAllowed {
 		code, detail = "method_not_allowed", "this is "+w.Header().Get("Allow")
 	}
-	adminProblem(w.ResponseWriter, status, code, detail)
+	problem(w.ResponseWriter, status, code, detail)
 }
 
 func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
@@ -196,29 +193,29 @@ func (s *Side) mayEnter(r *http.Request) *answer.Reply {
 // readyz names the part that is not ready.
 func (s *Side) readyz(w http.ResponseWriter, r *http.Request) {
 	if why := s.Ready(r.Context()); why != "" {
-		adminProblem(w, http.StatusServiceUnavailable, "not_ready", why)
+		problem(w, http.StatusServiceUnavailable, "not_ready", why)
 		return
 	}
 	_, _ = fmt.Fprintln(w, "ready")
 }
 
 func (s *Side) confirm(w http.ResponseWriter, r *http.Request) {
-	write(w, s.Confirm(r.Context(), r.PathValue("token")))
+	s.Confirm(r.Context(), r.PathValue("token")).Write(w)
 }
 
 func (s *Side) listSales(w http.ResponseWriter, r *http.Request) {
 	names, err := s.Store.List(r.Context())
-	adminReply(w, map[string]any{"sales": names}, err)
+	reply(w, http.StatusOK, map[string]any{"sales": names}, err)
 }
 
 func (s *Side) showSale(w http.ResponseWriter, r *http.Request) {
 	shown, err := s.Store.Show(r.Context(), r.PathValue("sale"))
-	adminReply(w, Describe(r.PathValue("sale"), shown), err)
+	reply(w, http.StatusOK, Describe(r.PathValue("sale"), shown), err)
 }
 
 func (s *Side) auditSale(w http.ResponseWriter, r *http.Request) {
 	audit, err := s.Store.Audit(r.Context(), r.PathValue("sale"))
-	adminReply(w, audit, err)
+	reply(w, http.StatusOK, audit, err)
 }
 
 // Description is a sale, as operators see it.
@@ -271,24 +268,27 @@ func trouble(r ledger.ShowReply) string {
 		wait.Round(time.Second))
 }
 
-func adminReply(w http.ResponseWriter, v any, err error) {
+// reply answers with a value, or with the problem that err is.
+func reply(w http.ResponseWriter, status int, v any, err error) {
+	own, is := errors.AsType[*answer.Problem](err)
 	refusal, refused := errors.AsType[*ledger.Refusal](err)
 	switch {
+	case is:
+		own.Reply().Write(w)
 	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
-		adminProblem(w, http.StatusNotFound, "no_such_sale", err.Error())
+		problem(w, http.StatusNotFound, "no_such_sale", err.Error())
 	case refused:
-		adminProblem(w, http.StatusConflict, strings.ToLower(refusal.Code), err.Error())
+		problem(w, http.StatusConflict, strings.ToLower(refusal.Code), err.Error())
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
-		adminProblem(w, http.StatusServiceUnavailable, "store", err.Error())
+		problem(w, http.StatusServiceUnavailable, "store", err.Error())
 	default:
 		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(v)
 	}
 }
 
-func adminProblem(w http.ResponseWriter, status int, code, detail string) {
-	write(w, answer.NewProblem(status, code, detail).Reply())
+func problem(w http.ResponseWriter, status int, code, detail string) {
+	answer.NewProblem(status, code, detail).Reply().Write(w)
 }
-
-func write(w http.ResponseWriter, r answer.Reply) { r.Write(w) }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"spike/edge/answer"
 	"spike/luascripts/ledger"
 )
 
@@ -31,22 +32,16 @@ type Outcome struct {
 
 // shut is a wait after doors were shut.
 type shut struct {
-	store Doors
+	store Store
 	sale  string
 	door  ledger.ChangeRequest
 	era   uint64 // the era in which the doors were shut
 }
 
-// Doors is the part of a store that shuts a sale's doors.
-type Doors interface {
-	Change(ctx context.Context, sale string, r ledger.ChangeRequest) (ledger.Head, error)
-	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
-	Expire(ctx context.Context, sale string, most int) (ledger.ExpireReply, error)
-}
-
 // Shut moves a sale's doors to paused or closed, and waits until every lease was given back or has run out. It waits for leases,
-// too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx.
-func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration) (out Outcome, err error) {
+// too, that the store has lost, and that only edges know. It waits for at most wait, and no longer than ctx. If the store does
+// not answer, the next look tries again.
+func Shut(ctx context.Context, store Store, sale, to string, wait time.Duration) (out Outcome, err error) {
 	w := shut{store: store, sale: sale, door: ledger.ChangeRequest{To: to}}
 	if out.Head, err = store.Change(ctx, sale, w.door); err != nil {
 		return Outcome{}, err
@@ -56,7 +51,8 @@ func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration)
 	defer cancel()
 	clock := time.Tick(shutEvery)
 	for looks := 1; ; looks++ {
-		if err = w.look(ctx, &out); err != nil || out.Settled {
+		err = w.look(ctx, &out)
+		if _, refused := errors.AsType[*ledger.Refusal](err); refused || out.Settled {
 			return out, err
 		}
 		ctx = late // the first look takes its time
@@ -71,12 +67,11 @@ func Shut(ctx context.Context, store Doors, sale, to string, wait time.Duration)
 	}
 }
 
-// look brings the outcome up to date. If the store does not answer, the next look tries again. If the store has lost that the
-// doors were shut, look shuts them again.
+// look brings the outcome up to date. If the store has lost that the doors were shut, look shuts them again.
 func (w *shut) look(ctx context.Context, out *Outcome) error {
 	shown, err := w.store.Show(ctx, w.sale)
 	if err != nil {
-		return refusalIn(err)
+		return err
 	}
 	out.ShowReply, out.Settled = shown, false
 	switch {
@@ -87,26 +82,16 @@ func (w *shut) look(ctx context.Context, out *Outcome) error {
 			Why: "somebody has moved the doors meanwhile: the sale is " + shown.State.String()}
 	default:
 		head, err := w.store.Change(ctx, w.sale, w.door)
-		if err != nil {
-			return refusalIn(err)
-		}
 		w.era = head.Era
-	}
-	return nil
-}
-
-// refusalIn is err if the store has refused. It is nil if the store did not answer.
-func refusalIn(err error) error {
-	if _, refused := errors.AsType[*ledger.Refusal](err); refused {
 		return err
 	}
 	return nil
 }
 
 // badRequest names the field that is wrong.
-type badRequest struct{ field, why string }
-
-func (b badRequest) Error() string { return b.field + ": " + b.why }
+func badRequest(field, why string) error {
+	return answer.NewProblem(http.StatusBadRequest, "bad_request", field+": "+why)
+}
 
 // newSale is the body of POST /api/v1/sales.
 type newSale struct {
@@ -129,7 +114,7 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 	var wrong error // the first one
 	check := func(err error, field, why string) {
 		if err != nil && wrong == nil {
-			wrong = badRequest{field, why}
+			wrong = badRequest(field, why)
 		}
 	}
 	check(ledger.CheckName(n.Sale), "sale", "1 to 64 of a-z A-Z 0-9 _ - and, not first, a dot")
@@ -143,7 +128,7 @@ func (n newSale) request() (ledger.CreateRequest, error) {
 		return q, wrong
 	}
 	if invalid, is := errors.AsType[*ledger.Invalid](q.Validate(time.Now())); is {
-		return q, badRequest{invalid.Field, invalid.Why}
+		return q, badRequest(invalid.Field, invalid.Why)
 	}
 	if q.Shuffle > 0 && q.Seed == "" {
 		q.Seed = ledger.NewSeed()
@@ -193,9 +178,9 @@ func (s *Side) addUnits(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 	case body.N < 1 || body.N > ledger.MaxSerial:
-		err = badRequest{"n", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial))}
+		err = badRequest("n", fmt.Sprintf("1 to %d", uint64(ledger.MaxSerial)))
 	case body.RequestID == "" || len(body.RequestID) > maxRequestID:
-		err = badRequest{"request_id", "1 to 64 characters: the same adds once, however often it is sent"}
+		err = badRequest("request_id", "1 to 64 characters: the same adds once, however often it is sent")
 	}
 	s.change(w, r, "units added", ledger.ChangeRequest{Request: body.RequestID, Add: body.N}, err)
 }
@@ -232,7 +217,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 func waitOf(r *http.Request) (time.Duration, error) {
 	wait, err := time.ParseDuration(cmp.Or(r.URL.Query().Get("wait"), ShutWait.String()))
 	if err != nil || wait < 0 {
-		return 0, badRequest{"wait", `a duration as "2s"`}
+		return 0, badRequest("wait", `a duration as "2s"`)
 	}
 	return wait, nil
 }
@@ -242,7 +227,7 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 	sale := r.PathValue("sale")
 	var err error
 	if r.URL.Query().Get("yes") != "true" {
-		err = badRequest{"yes", "this forgets who owns what: say ?yes=true"}
+		err = badRequest("yes", "this forgets who owns what: say ?yes=true")
 	}
 	var shown ledger.ShowReply
 	if err == nil {
@@ -260,16 +245,10 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 
 // written answers an operator's write, and logs it if it was done.
 func (s *Side) written(w http.ResponseWriter, status int, did, sale string, v any, err error) {
-	if bad, is := errors.AsType[badRequest](err); is {
-		adminProblem(w, http.StatusBadRequest, "bad_request", bad.Error())
-		return
-	}
 	if err == nil {
 		s.Log.Info().Str("sale", sale).Str("did", did).Msg("operator")
-		w.Header().Set("Content-Type", "application/json") // adminReply's, before the status goes out
-		w.WriteHeader(status)
 	}
-	adminReply(w, v, err)
+	reply(w, status, v, err)
 }
 
 // readJSON reads a body that must be one JSON object with known fields.
@@ -282,10 +261,10 @@ func readJSON(r *http.Request, v any) error {
 		return nil
 	}
 	if kind, is := errors.AsType[*json.UnmarshalTypeError](err); is {
-		return badRequest{cmp.Or(kind.Field, "body"), "cannot be " + kind.Value}
+		return badRequest(cmp.Or(kind.Field, "body"), "cannot be "+kind.Value)
 	}
 	if field, ok := strings.CutPrefix(fmt.Sprint(err), "json: unknown field "); ok {
-		return badRequest{strings.Trim(field, `"`), "there is no such field"}
+		return badRequest(strings.Trim(field, `"`), "there is no such field")
 	}
-	return badRequest{"body", "must be one JSON object"}
+	return badRequest("body", "must be one JSON object")
 }

@@ -17,19 +17,14 @@ func (p reservedSlot) publishMapped(k kind, c ledger.Claim) (ok bool) {
 	return true
 }
 
-// survive is deferred as `defer r.survive(debug.SetPanicOnFault(true))`. After a fault the function returns zero values.
+// survive is deferred as `defer r.survive(debug.SetPanicOnFault(true))`. After a fault in the ring's own memory the function
+// returns zero values, and the ring has failed. Any other panic goes on.
 func (r *Ring) survive(was bool) {
 	debug.SetPanicOnFault(was)
 	if e := recover(); e != nil {
-		r.fail(e)
+		if fault, is := e.(interface{ Addr() uintptr }); !is || !r.mem.has(fault.Addr()) {
+			panic(e)
+		}
+		r.failed.Store(true)
 	}
-}
-
-// fail notes a fault in the ring's own memory. Any other panic goes on.
-func (r *Ring) fail(e any) {
-	fault, is := e.(interface{ Addr() uintptr })
-	if !is || !r.mem.has(fault.Addr()) {
-		panic(e)
-	}
-	r.failed.Store(true)
 }

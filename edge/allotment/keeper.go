@@ -76,7 +76,7 @@ func newKeeper(cfg Config, a *Allotment) *Keeper {
 
 // begin is the allotment of a sale whose newest view is head, and its Keeper. most is the slots of a lane of the largest Ring.
 func begin(cfg Config, clock Clock, head ledger.Head, most int) (*Allotment, *Keeper) {
-	a := newAllotment(shard.New(cfg.Lanes), newRings(nil, most), clock, cfg.Bounds)
+	a := newAllotment(shard.New(cfg.Lanes), newRings(most), clock, cfg.Bounds)
 	k := newKeeper(cfg, a)
 	k.now = clock()
 	k.look(head, k.now)

@@ -32,7 +32,7 @@ func newBench(t *testing.T, q ledger.CreateRequest) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.a = newAllotment(shard.New(1), newRings(oneLane(64), 0), b.clock, ledger.DefaultBounds())
+	b.a = newAllotment(shard.New(1), ringsOf(oneLane(64)), b.clock, ledger.DefaultBounds())
 	b.k = newKeeper(Config{Sale: benchSale, Instance: "i", Node: "n", Term: 5 * time.Second,
 		Bounds: ledger.DefaultBounds(), Demand: func() uint64 { return b.demand }}, b.a)
 	b.k.now = b.clock()

@@ -207,7 +207,7 @@ func (r *Ring) unread() (n uint64) {
 	return n
 }
 
-// taken counts the slots in use.
+// taken counts the slots in use. They are those that are not read, and those that are not free again.
 func (r *Ring) taken() (n uint64) {
 	for i := range r.lanes {
 		head := r.lanes[i].head.Load() // read first, because it never passes the tail

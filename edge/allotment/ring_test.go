@@ -25,6 +25,13 @@ func oneLane(size int) *Ring {
 	return r
 }
 
+// ringsOf has this Ring, which does not grow.
+func ringsOf(r *Ring) *rings {
+	s := newRings(len(r.lanes[0].slot))
+	s.install(r)
+	return s
+}
+
 // mustReserve reserves a slot that must exist.
 func mustReserve(t *testing.T, r *Ring) reservedSlot {
 	t.Helper()

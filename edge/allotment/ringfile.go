@@ -172,8 +172,8 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map: %w", err)
 	}
-	r := ringOver(slotsIn(mem, pageSize, lanes*slots), lanes)
-	r.mem, r.heads = mem, headsIn(mem, headsOffset, lanes)
+	r := ringOver(in[slot](mem, pageSize, lanes*slots), lanes)
+	r.mem, r.heads = mem, in[atomic.Uint64](mem, headsOffset, lanes)
 	ok := r.shape(lanes, slots, from)
 	count := binary.NativeEndian.AppendUint64(nil, uint64(len(f.maps)+1))
 	if _, err = f.file.WriteAt(count, countOffset); err != nil || !ok {
@@ -186,7 +186,7 @@ func (f *RingFile) add(lanes, slots int, from uint64) (*Ring, error) {
 // shape writes a segment's head for readers. It is false if the file has failed already.
 func (r *Ring) shape(lanes, slots int, from uint64) bool {
 	defer r.survive(debug.SetPanicOnFault(true))
-	words := headsIn(r.mem, 0, 2)
+	words := in[atomic.Uint64](r.mem, 0, 2)
 	words[0].Store(uint64(lanes))
 	words[1].Store(uint64(slots))
 	r.from(from).free()
@@ -213,13 +213,9 @@ func (f *RingFile) Forsake() error {
 	return f.Drop()
 }
 
-// slotsIn is n slots of a file, from an offset on.
-func slotsIn(mem []byte, at, n int) []slot {
-	return unsafe.Slice((*slot)(unsafe.Pointer(&mem[at])), n)
-}
-
-func headsIn(mem []byte, at, n int) []atomic.Uint64 {
-	return unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[at])), n)
+// in is n slots or words of a file, from an offset on.
+func in[T slot | atomic.Uint64](mem []byte, at, n int) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(&mem[at])), n)
 }
 
 // aligned is the bytes of a file. They begin at a word's boundary.

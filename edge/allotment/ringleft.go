@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"spike/luascripts/ledger"
@@ -185,12 +186,12 @@ func (f *left) read(o RingOwner, mem []byte) {
 		}
 		return
 	}
-	count, at := headsIn(mem, countOffset, 1)[0].Load(), pageSize
+	count, at := in[atomic.Uint64](mem, countOffset, 1)[0].Load(), pageSize
 	for range min(count, maxRingFile/pageSize) {
 		if len(mem)-at < pageSize {
 			break
 		}
-		shape := headsIn(mem, at, 2)
+		shape := in[atomic.Uint64](mem, at, 2)
 		lanes, slots := shape[0].Load(), shape[1].Load()
 		if !shapely(lanes, slots) {
 			break
@@ -209,7 +210,7 @@ func (f *left) segment(mem []byte, first, lanes, slots, heads int) int {
 		begin := first + i*slots*slotSize
 		there := min(slots, max(len(mem)-begin, 0)/slotSize)
 		if there > 0 {
-			f.lane(slotsIn(mem, begin, there), slots, headsIn(mem, heads, lanes)[i].Load())
+			f.lane(in[slot](mem, begin, there), slots, in[atomic.Uint64](mem, heads, lanes)[i].Load())
 		}
 	}
 	return first + lanes*slots*slotSize
@@ -242,17 +243,14 @@ func (f *left) lane(slots []slot, size int, head uint64) {
 
 // offered adds an offer, if its key is in the slot before.
 func (f *left) offered(s *slot, slots []slot, before uint64) {
-	turn := s.turn.Load() - 1
-	if before >= uint64(len(slots)) {
-		f.Torn++
-		return
+	if before < uint64(len(slots)) {
+		k, turn := &slots[before], s.turn.Load()-1
+		if k.turn.Load() == turn && k.kind == key && k.sum == k.checksum(turn) && k.Nonce == s.Nonce {
+			f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
+			return
+		}
 	}
-	k := &slots[before]
-	if k.turn.Load() != turn || k.kind != key || k.sum != k.checksum(turn) || k.Nonce != s.Nonce {
-		f.Torn++
-		return
-	}
-	f.Offers = append(f.Offers, Offer{s.Claim, k.key()})
+	f.Torn++
 }
 
 // All is claims and offers alike: the sold units of a lease.

@@ -18,13 +18,9 @@ type rings struct {
 // overlap is more than the buyers that may still reserve in a ring after the next one exists.
 const overlap = 1 << 20
 
-func newRings(r *Ring, most int) *rings {
+func newRings(most int) *rings {
 	s := &rings{maxSlots: most}
 	s.all.Store(&[]*Ring{})
-	if r != nil {
-		s.maxSlots = len(r.lanes[0].slot)
-		s.install(r)
-	}
 	return s
 }
 
@@ -82,7 +78,7 @@ func (s *rings) slots() int {
 func (s *rings) prune() {
 	now := s.now.Load()
 	live := slices.DeleteFunc(slices.Clone(s.list()), func(r *Ring) bool {
-		return r != now && r.taken() == 0 && r.unread() == 0
+		return r != now && r.taken() == 0
 	})
 	if len(live) < len(s.list()) {
 		s.position()

@@ -137,8 +137,7 @@ func (k *Keeper) ringMade(e Answer) {
 // holdsNothing says that no slot is in use here, or will be.
 func (k *Keeper) holdsNothing() bool {
 	return len(k.leases)+len(k.claims.batch)+len(k.claims.offers)+len(k.returns.parts) == 0 && !k.leasing.busy &&
-		!k.claims.busy && !k.room.busy &&
-		k.a.ring.unread() == 0 && k.a.ring.taken() == 0
+		!k.claims.busy && !k.room.busy && k.a.ring.taken() == 0
 }
 
 // clearRoom lets go of the Rings when nothing was held for long. A buyer that has one in hand finds it sealed. A buyer with a

@@ -17,7 +17,7 @@ var ErrUnsettled = errors.New("stopped too soon")
 // Store is the part of a store that a Runner uses.
 type Store interface {
 	ledger.Ledger
-	Cancel(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error)
+	ledger.Reservations
 }
 
 // Runner drives a Keeper: it makes the calls, and brings the answers back.

@@ -308,10 +308,8 @@ func (k *Keeper) drop(h *holding) {
 
 // lease is the holding under a fence, or nil.
 func (k *Keeper) lease(fence uint64) *holding {
-	for _, h := range k.leases {
-		if h.fence == fence {
-			return h
-		}
+	if i := slices.IndexFunc(k.leases, func(h *holding) bool { return h.fence == fence }); i >= 0 {
+		return k.leases[i]
 	}
 	return nil
 }
@@ -323,12 +321,10 @@ func (k *Keeper) release(h *holding) {
 
 // resolved notes units of a lease that the ledger has heard of. When that is all of them, the lease ends.
 func (k *Keeper) resolved(fence uint64, units shard.Range) {
-	h := k.lease(fence)
-	if h == nil {
-		return
+	if h := k.lease(fence); h != nil {
+		h.rest.CutAll(units)
+		k.closeIfResolved(h)
 	}
-	h.rest.CutAll(units)
-	k.closeIfResolved(h)
 }
 
 func (k *Keeper) closeIfResolved(h *holding) {

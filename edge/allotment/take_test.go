@@ -27,7 +27,7 @@ func newCrowd(t *testing.T) *crowd {
 	procs := runtime.GOMAXPROCS(8)
 	c := &crowd{}
 	c.now.Store(int64(time.Hour))
-	c.a = newAllotment(shard.New(2), newRings(newRing(1<<14), 0), c.clock, ledger.DefaultBounds())
+	c.a = newAllotment(shard.New(2), ringsOf(newRing(1<<14)), c.clock, ledger.DefaultBounds())
 	c.k = newKeeper(Config{Bounds: ledger.DefaultBounds()}, c.a)
 	for range 6 {
 		c.all.Go(func() {
@@ -171,7 +171,7 @@ func TestSlowTakeIsTake(t *testing.T) {
 			var got, want *Allotment
 			for _, a := range []**Allotment{&got, &want} {
 				b := newBench(t, ledger.CreateRequest{Total: 64})
-				b.a.ring = newRings(oneLane(64), 0)
+				b.a.ring = ringsOf(oneLane(64))
 				c.before(b)
 				*a = b.a
 			}

@@ -65,7 +65,7 @@ func TestJudge(t *testing.T) {
 		{"free again", state{known: true, exhausted: true, view: head(func(h *ledger.Head) { h.Free = 1 })},
 			&Verdict{Reason: NoneNow}},
 	} {
-		a := newAllotment(shard.New(1), newRings(newRing(1), 0), func() Instant { return Instant{} }, ledger.Bounds{})
+		a := newAllotment(shard.New(1), ringsOf(newRing(1)), func() Instant { return Instant{} }, ledger.Bounds{})
 		k := newKeeper(Config{}, a)
 		if c.stocked {
 			a.stock.Fill(shard.Range{Start: 1, End: 2})
@@ -104,7 +104,7 @@ func closed(c <-chan struct{}) bool {
 // all.
 func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 	for _, limit := range []uint64{0, 1} {
-		a := newAllotment(shard.New(1), newRings(newRing(1), 0), func() Instant { return Instant{} }, ledger.Bounds{})
+		a := newAllotment(shard.New(1), ringsOf(newRing(1)), func() Instant { return Instant{} }, ledger.Bounds{})
 		k := newKeeper(Config{Demand: func() uint64 { return 0 }}, a)
 		view := ledger.Head{Total: 9, Free: 3, Limit: limit, Lots: ledger.Lots{Window: 1, Drawn: 1, Winners: 3, Kept: 3}}
 		k.leasing.busy = true
@@ -138,7 +138,7 @@ func TestKeptUnitsAreNotToBeHad(t *testing.T) {
 
 // The Keeper looks at the ledger when lots are to be drawn, because that look draws them.
 func TestLooksWhenLotsAreDrawn(t *testing.T) {
-	k := newKeeper(Config{}, newAllotment(shard.New(1), newRings(newRing(1), 0), func() Instant { return Instant{} },
+	k := newKeeper(Config{}, newAllotment(shard.New(1), ringsOf(newRing(1)), func() Instant { return Instant{} },
 		ledger.Bounds{}))
 	k.view.Head = ledger.Head{Raw: 1_000_000, Opens: 1_100_000, Lots: ledger.Lots{Window: 200_000}}
 	if got := k.pollEvery(); got != 101*time.Millisecond {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -59,7 +60,8 @@ func (p *Problem) Raw() []byte {
 }
 
 // NotAllowed names the methods that the path allows.
-func NotAllowed(allow string) Reply {
+func NotAllowed(methods ...string) Reply {
+	allow := strings.Join(methods, ", ")
 	return NewProblem(http.StatusMethodNotAllowed, "method_not_allowed", "this is "+allow).Reply().With("Allow", allow)
 }
 

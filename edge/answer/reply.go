@@ -52,7 +52,7 @@ func (r *Reply) Send(to *fasthttp.Response) {
 }
 
 // Write answers an operator.
-func (r *Reply) Write(to http.ResponseWriter) {
+func (r Reply) Write(to http.ResponseWriter) {
 	to.Header().Set("Content-Type", string(r.Kind))
 	if r.Retry != nil {
 		to.Header().Set("Retry-After", string(r.Retry))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"spike/edge/buy"
 )
 
 // Reservation is what the bearer of a token may know about its reservation.
@@ -49,19 +51,17 @@ func (r Reservation) Already() Reply {
 	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already").Reply()
 }
 
-const (
-	ticketLost    = "the lot has not won; what is left goes to whoever comes first"
-	ticketExpired = "the lot has won, and its unit was not collected in time; what is left goes to whoever comes first"
-)
-
-// TicketLost answers for a ticket that has not won.
-func TicketLost(sale string) Reply {
-	return Reservation{Sale: sale, State: "lost", Detail: ticketLost}.Reply()
+var over = map[buy.Fate]Reservation{
+	buy.Lost: {State: "lost", Detail: "the lot has not won; what is left goes to whoever comes first"},
+	buy.Expired: {State: "expired",
+		Detail: "the lot has won, and its unit was not collected in time; what is left goes to whoever comes first"},
 }
 
-// TicketExpired answers for a ticket that has won, and whose unit was not collected in time.
-func TicketExpired(sale string) Reply {
-	return Reservation{Sale: sale, State: "expired", Detail: ticketExpired}.Reply()
+// TicketOver answers for a ticket that has lost, or whose unit was not collected in time.
+func TicketOver(sale string, fate buy.Fate) Reply {
+	r := over[fate]
+	r.Sale = sale
+	return r.Reply()
 }
 
 // TicketWaits says that the draw is still to come, or that a paused sale must go on before the buyer can collect. now and draws

@@ -12,13 +12,13 @@ type Way uint8
 // The ways.
 const (
 	Decided Way = iota // the Decision stands
+	Stale              // the sale has ended here
 	Take               // units may be here
 	Lease              // the buy waits for a lease
 	Ledger             // the ledger decides
 	Repeat             // the ledger decides, if the buy may be a repeat
 	Enter              // the buyer enters the draw of Decision.At
 	Again              // the verdict has changed: call Admit again
-	Stale              // the sale has ended here
 )
 
 // Admit decides a buy without a call if it can. Otherwise it returns the Way on. v is the sale's verdict.

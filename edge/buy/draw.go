@@ -11,9 +11,6 @@ import (
 
 // enterDraw puts the buyer into the draw.
 func (a *attempt) enterDraw(draws int64) (Decision, Way) {
-	if !a.permit() {
-		return Decision{}, Decided
-	}
 	switch reply, err := a.sale.Enter(a.q.Buyer); {
 	case err != nil && a.sale.MissedElsewhere(err):
 		a.sale.Hear(allotment.News{Unsure: true})
@@ -35,7 +32,6 @@ func (a *attempt) enterDraw(draws int64) (Decision, Way) {
 func (a *attempt) awaitDraw() (Decision, Way) {
 	a.sale.Hear(allotment.News{Unsure: true})
 	w := a.waiter()
-	defer w.end()
 	for waits := true; waits; {
 		changed := a.sale.Changed()
 		if now := a.sale.Verdict(); now == nil || now.Reason != allotment.Drawing {
@@ -106,11 +102,11 @@ func (s *Seller) Look(sale *sales.Sale, b ledger.Buyer) (Ticket, error) {
 	if !h.MayHaveLot(b) {
 		return Ticket{Fate: Lost}, nil
 	}
-	a := &attempt{Seller: s, sale: sale, q: Request{N: 1, Buyer: b}}
-	defer a.end()
-	if !a.permit() {
+	if !sale.Wait() {
 		return Ticket{}, ledger.ErrDown
 	}
+	defer sale.Unwait()
+	a := &attempt{Seller: s, sale: sale, q: Request{N: 1, Buyer: b}}
 	reply, fresh, err := a.collect(true)
 	if err != nil {
 		return Ticket{}, err

@@ -12,11 +12,7 @@ const runs = 64
 
 // fromLease waits for units of the lease that is on its way, or deducts from the ledger if no lease is.
 func (a *attempt) fromLease() (Decision, Way) {
-	if !a.permit() {
-		return Decision{}, Decided
-	}
 	w := a.waiter()
-	defer w.end()
 	for waits := true; waits; {
 		changed := a.sale.Changed()
 		if d, way, decided := a.byLot(a.sale.View()); decided {

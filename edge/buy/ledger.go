@@ -14,8 +14,6 @@ import (
 // and this edge has some on lease, the buy offers those to the ledger.
 func (a *attempt) fromLedger() (Decision, Way) {
 	switch {
-	case !a.permit():
-		return Decision{}, Decided
 	case a.sale.Limit > 0 && a.q.Buyer == ledger.Buyer{}:
 		return Decision{Outcome: NoBuyer}, Decided
 	case a.sale.Forbids(a.q.N) && !a.q.keyed(): // only the ledger knows the first answer under a key
@@ -25,7 +23,6 @@ func (a *attempt) fromLedger() (Decision, Way) {
 		return d, way
 	}
 	w := a.waiter()
-	defer w.end()
 	offer := ledger.Claim{}
 	for waits := true; waits; {
 		changed := a.sale.Changed()
@@ -62,8 +59,6 @@ func (a *attempt) fromLedger() (Decision, Way) {
 func (a *attempt) ifRepeat() (Decision, Way) {
 	v := a.sale.Verdict()
 	switch {
-	case !a.permit():
-		return Decision{}, Decided
 	case v == nil || v.Reason != allotment.SoldOut && v.Reason != allotment.NoneNow:
 		return Decision{}, Again
 	case a.sale.LookForAnswers(v) != nil || a.sale.MayHaveAnswer(a.q.Key, a.q.Buyer):

@@ -60,10 +60,14 @@ func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided
 
 var oneUnit = Request{N: 1}
 
-// goOn follows Ways on which a buy may wait, until the Decision stands or the sale is stale.
+// goOn follows Ways on which a buy may wait, until the Decision stands or the sale is stale. It takes one permit to wait, however
+// many Ways it follows.
 func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decision, Way) {
+	if !sale.Wait() {
+		return Decision{}, Decided
+	}
+	defer sale.Unwait()
 	a := &attempt{Seller: s, sale: sale, q: q}
-	defer a.end()
 	for range maxSteps {
 		switch way {
 		case Decided, Stale:
@@ -86,44 +90,23 @@ func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decisio
 // attempt is a buy that may wait.
 type attempt struct {
 	*Seller
-	sale      *sales.Sale
-	q         Request
-	permitted bool // it has its permit to wait
-	lotAsked  bool // it has asked for its lot
-}
-
-// permit takes the permit to wait, if there is one. A buy takes one permit, however many Ways it follows.
-func (a *attempt) permit() bool {
-	a.permitted = a.permitted || a.sale.Wait()
-	return a.permitted
-}
-
-func (a *attempt) end() {
-	if a.permitted {
-		a.sale.Unwait()
-	}
+	sale     *sales.Sale
+	q        Request
+	lotAsked bool // it has asked for its lot
 }
 
 func (a *attempt) onVerdict(v *allotment.Verdict) (Decision, Way) { return onVerdict(v, a.sale, &a.q) }
 
 // waiter paces a buy that waits. The buy looks again whenever something has changed here.
 type waiter struct {
-	clock *time.Ticker // nil: the buy has not waited yet
-	ticks int          // ticks of the clock so far
-	full  int          // ticks when the ring was found full; -1: it was not
-	taken uint64       // how often the ledger had taken claims then
+	clock <-chan time.Time // nil: the buy has not waited yet
+	ticks int              // ticks of the clock so far
+	full  int              // ticks when the ring was found full; -1: it was not
+	taken uint64           // how often the ledger had taken claims then
 	life  context.Context
 }
 
-func (s *Seller) waiter() *waiter {
-	return &waiter{full: -1, life: s.life}
-}
-
-func (w *waiter) end() {
-	if w.clock != nil {
-		w.clock.Stop()
-	}
-}
+func (s *Seller) waiter() *waiter { return &waiter{full: -1, life: s.life} }
 
 // wantsRoom says whether a buy that finds the ring full goes on: the ledger has taken claims within a tick, or the ring may grow.
 // If the ledger has taken some since the buy was here last, the buy looks again at once.
@@ -138,11 +121,11 @@ func (w *waiter) wantsRoom(sale *sales.Sale) (on, again bool) {
 // pass waits for a change or for the next tick. It is false if the buy has waited long enough, or if this edge stops.
 func (w *waiter) pass(changed <-chan struct{}) bool {
 	if w.clock == nil {
-		w.clock = time.NewTicker(patience)
+		w.clock = time.Tick(patience)
 	}
 	select {
 	case <-changed:
-	case <-w.clock.C:
+	case <-w.clock:
 		w.ticks++
 	case <-w.life.Done():
 		return false

@@ -19,16 +19,14 @@ const (
 
 // idempotencyKey reads the request's key. Zero means that there is none. The key is the text as it was sent, with the quotes that
 // the IETF's draft puts around it.
-func idempotencyKey(text []byte, who Identity) (ledger.IdempotencyKey, error) {
-	if text == nil {
-		return ledger.IdempotencyKey{}, nil
-	}
-	if !isKeyText(text) {
-		return ledger.IdempotencyKey{}, fmt.Errorf("%w: it is 1 to %d visible ASCII characters", ErrIdempotencyKey, maxKeyText)
-	}
-	if !who.Known && len(unquoted(text)) < minAnonKey {
-		return ledger.IdempotencyKey{}, fmt.Errorf("%w: from a buyer without a name it is %d random characters or more",
-			ErrIdempotencyKey, minAnonKey)
+func idempotencyKey(text []byte, who Identity) (none ledger.IdempotencyKey, err error) {
+	switch {
+	case text == nil:
+		return none, nil
+	case !isKeyText(text):
+		return none, fmt.Errorf("%w: it is 1 to %d visible ASCII characters", ErrIdempotencyKey, maxKeyText)
+	case !who.Known && len(unquoted(text)) < minAnonKey:
+		return none, fmt.Errorf("%w: from a buyer without a name it is %d random characters or more", ErrIdempotencyKey, minAnonKey)
 	}
 	return keyOf(who.Buyer, text), nil
 }

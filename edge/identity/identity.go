@@ -77,16 +77,14 @@ func (w *Who) SetJWT(key *JWTKey) { w.jwt.Store(key) }
 // Identify reads the buyer and the Idempotency-Key of a request. If JWTs are configured and the request has one, the JWT names
 // the buyer, and must be valid: ErrJWT. Otherwise X-Buyer-Id names the buyer if the peer is trusted, and means nothing if it is
 // not. The same id names the same buyer both ways. ErrIdentity and ErrIdempotencyKey say that a header cannot be used.
-func (w *Who) Identify(h *fasthttp.RequestHeader, peer net.Addr) (Identity, error) {
+func (w *Who) Identify(h *fasthttp.RequestHeader, peer net.Addr) (who Identity, err error) {
 	sent, err := readCaller(h)
-	if err != nil {
-		return Identity{}, err
+	if err == nil {
+		who, err = w.buyer(sent, peer)
 	}
-	who, err := w.buyer(sent, peer)
-	if err != nil {
-		return Identity{}, err
+	if err == nil {
+		who.Key, err = idempotencyKey(sent.key, who)
 	}
-	who.Key, err = idempotencyKey(sent.key, who)
 	return who, err
 }
 

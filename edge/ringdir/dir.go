@@ -20,7 +20,7 @@ import (
 // ErrData says that the directory cannot be used.
 var ErrData = errors.New("--data")
 
-// Dir is an open directory. With a nil Dir, Rings are in memory.
+// Dir is an open directory. The zero Dir is none: its Rings are in memory.
 type Dir struct {
 	path  string
 	locks []*os.File
@@ -32,10 +32,10 @@ type Dir struct {
 	trying sync.Mutex // held by HasRoom
 }
 
-// Open takes the directory for this process. It is nil for "".
+// Open takes the directory for this process. For "" it is the zero Dir.
 func Open(path string) (*Dir, error) {
 	if path == "" {
-		return nil, nil
+		return &Dir{}, nil
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
@@ -92,14 +92,14 @@ func (d *Dir) owner(path string) (allotment.RingOwner, error) {
 // Store is the part of a store that rings of earlier processes need.
 type Store interface {
 	allotment.Store
+	ledger.News
 	Identity(ctx context.Context) (string, error)
-	Show(ctx context.Context, sale string) (ledger.ShowReply, error)
 }
 
 // Belongs checks that the rings here are for this store. Another store does not know their sales, or has other sales of the same
 // names.
 func (d *Dir) Belongs(ctx context.Context, store Store) (err error) {
-	if d == nil {
+	if d.path == "" {
 		return nil
 	}
 	if d.store, err = store.Identity(ctx); err != nil {
@@ -136,16 +136,14 @@ const ringSuffix = ".ring"
 
 // Close lets another process have the directory.
 func (d *Dir) Close() {
-	if d != nil {
-		for _, f := range d.locks {
-			_ = f.Close()
-		}
+	for _, f := range d.locks {
+		_ = f.Close()
 	}
 }
 
 // Rings makes a sale's Rings, in a file if there is a directory.
 func (d *Dir) Rings(sale, instance, node string, birth uint64) allotment.RingMaker {
-	if d == nil {
+	if d.path == "" {
 		return allotment.MemoryRings{}
 	}
 	path := filepath.Join(d.path, fmt.Sprintf("%s-%d-%s%s", sale, birth, instance, ringSuffix))
@@ -155,7 +153,7 @@ func (d *Dir) Rings(sale, instance, node string, birth uint64) allotment.RingMak
 
 // HasRoom says whether a Ring can be made, by making one.
 func (d *Dir) HasRoom(q allotment.RingRequest) bool {
-	if d == nil {
+	if d.path == "" {
 		return true
 	}
 	d.trying.Lock()

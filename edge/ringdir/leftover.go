@@ -23,15 +23,9 @@ const (
 	leftTerm  = 5 * time.Second  // term of leases that are re-asserted only for their claims
 )
 
-// errOtherStore says that a ring's claims are for a store that no longer exists.
-var errOtherStore = errors.New("the store it was made for ended with its process")
-
 // RecoverAll settles the claims that earlier processes left behind, and gives back the units that they did not sell. It runs
 // until all is done or ctx ends. The next start tries the files that are left.
 func (d *Dir) RecoverAll(ctx context.Context, store Store, log zerolog.Logger) {
-	if d == nil {
-		return
-	}
 	for _, path := range d.odd {
 		log.Error().Str("file", path).Msg("no file: its claims, if it has any, are not settled")
 	}
@@ -78,7 +72,7 @@ func (d *Dir) recover(ctx context.Context, path string, store Store, log zerolog
 	}
 	defer left.Close()
 	if ledger.Passing(left.Store) && left.Store != d.store {
-		return errOtherStore
+		return errors.New("the store it was made for ended with its process")
 	}
 	r := leftover{left, store, ledger.Party{Birth: left.Birth, Instance: left.Instance, Node: left.Node}}
 	kept, err := r.settle(ctx)

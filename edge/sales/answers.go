@@ -56,14 +56,8 @@ func (s *Sale) MayHaveAnswer(key ledger.IdempotencyKey, buyer ledger.Buyer) bool
 	return f == nil || f.mayHave('k', [8]byte(key[:8])) || s.Limit > 0 && f.mayHave('b', buyer)
 }
 
-// answering is the part of a store that tells of answers.
-type answering interface {
-	Revision(ctx context.Context, sale string) (string, error)
-	Answers(ctx context.Context, sale string, r ledger.AnswersRequest) (ledger.AnswersReply, error)
-}
-
 // look asks for what is new, if anything has changed. The revision is read first, so that a later change is seen the next time.
-func (a *answers) look(ctx context.Context, store answering, sale *Sale) error {
+func (a *answers) look(ctx context.Context, store Store, sale *Sale) error {
 	ctx, cancel := context.WithTimeout(ctx, ledger.Timeout)
 	defer cancel()
 	revision, err := store.Revision(ctx, sale.Name)

@@ -101,11 +101,9 @@ func (g *gather[Q, R]) await(r *round[Q, R]) {
 	if g.linger == 0 {
 		return
 	}
-	late := time.NewTimer(g.linger)
-	defer late.Stop()
 	select {
 	case <-r.ready:
-	case <-late.C:
+	case <-time.After(g.linger):
 	case <-g.life.Done():
 	}
 }

@@ -13,9 +13,13 @@ type Generations struct {
 	looks *lookup[uint64, ledger.Found]
 	sales *Registry // a sale that is open on this edge needs no look-up
 
-	mu     sync.Mutex
-	known  map[uint64]ledger.Found // births that were found; the sale may be gone by now, which the store will say
-	doubts map[uint64]time.Time    // by birth: since when a server of another history does not know it
+	mu    sync.Mutex
+	known map[uint64]generation // births that were found; the sale may be gone by now, which the store will say
+}
+
+type generation struct {
+	ledger.Found
+	doubted time.Time // since when a server of another history does not know it
 }
 
 // Limits of look-ups of births. Many tokens of a removed sale must not become many calls to the store.
@@ -28,7 +32,7 @@ const (
 
 // NewGenerations looks births up in the registry's store.
 func NewGenerations(sales *Registry) *Generations {
-	g := &Generations{sales: sales, known: map[uint64]ledger.Found{}, doubts: map[uint64]time.Time{}}
+	g := &Generations{sales: sales, known: map[uint64]generation{}}
 	g.looks = newLookup(&lookup[uint64, ledger.Found]{Life: sales.life, Most: maxLookingFor, Known: g.has, First: g.open,
 		Ask: g.ask, Keep: g.keep,
 		Lasts: func(err error) time.Duration {
@@ -67,7 +71,7 @@ func (g *Generations) has(birth uint64) (ledger.Found, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	found, seen := g.known[birth]
-	return found, seen
+	return found.Found, seen
 }
 
 func (g *Generations) keep(birth uint64, found ledger.Found) {
@@ -76,7 +80,7 @@ func (g *Generations) keep(birth uint64, found ledger.Found) {
 	if len(g.known) >= maxKnown {
 		clear(g.known)
 	}
-	g.known[birth] = found
+	g.known[birth] = generation{Found: found}
 }
 
 // open looks for a birth among the sales that are open here.
@@ -103,18 +107,17 @@ func (g *Generations) Doubtful(birth uint64, err error) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	k := g.known[birth]
+	era := k.Era
 	if sale := g.sales.All()[k.Sale]; sale != nil && sale.Birth == birth {
-		k.Era = sale.View().Era
+		era = sale.View().Era
 	}
-	if k.Sale == "" || k.Era == r.Era {
+	if k.Sale == "" || era == r.Era {
 		return false
 	}
-	since, doubted := g.doubts[birth]
-	if now := time.Now(); !doubted || now.Sub(since) > 2*doubtFor {
-		if len(g.doubts) > maxKnown {
-			clear(g.doubts)
-		}
-		since, g.doubts[birth] = now, now
+	now := time.Now()
+	if now.Sub(k.doubted) > 2*doubtFor {
+		k.doubted = now
+		g.known[birth] = k
 	}
-	return time.Since(since) < doubtFor
+	return now.Sub(k.doubted) < doubtFor
 }

@@ -110,8 +110,8 @@ func TestWaitersForBirthsAreBounded(t *testing.T) {
 			})
 		}
 		crowd.Wait()
-		if refused.Load() != 100 || b.looks.waiting != 0 || w.Looks.Load() != 1 {
-			t.Errorf("%d refused, %d still wait, %d looks", refused.Load(), b.looks.waiting, w.Looks.Load())
+		if refused.Load() != 100 || b.looks.waiting.Load() != 0 || w.Looks.Load() != 1 {
+			t.Errorf("%d refused, %d still wait, %d looks", refused.Load(), b.looks.waiting.Load(), w.Looks.Load())
 		}
 	})
 }

@@ -31,13 +31,12 @@ func (s *Registry) Examine(sale *Sale, t *allotment.Trouble) {
 		}
 	case allotment.StoreAway, allotment.ByHand:
 		_, err := s.renew(sale.Name, ledger.Party{Birth: sale.Birth, Instance: s.cfg.Instance, Node: s.cfg.Node})
-		if err == nil && t.Ailment == allotment.ByHand {
-			shown, e := s.cfg.Store.Show(s.life, sale.Name)
-			if err = e; e == nil && shown.Trouble != "" {
-				return
-			}
+		well := err == nil
+		if well && t.Ailment == allotment.ByHand {
+			shown, err := s.cfg.Store.Show(s.life, sale.Name)
+			well = err == nil && shown.Trouble == ""
 		}
-		if err == nil {
+		if well {
 			sale.Cure(t)
 		}
 	case allotment.Cut:

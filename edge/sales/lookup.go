@@ -3,8 +3,12 @@ package sales
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"spike/luascripts/ledger"
 )
@@ -23,25 +27,18 @@ var ErrBusy = errors.New("too many look-ups")
 type lookup[K comparable, V any] struct {
 	Life  context.Context               // its end ends all waiting
 	Known func(K) (V, bool)             // finds a value without a call
-	Ask   func(K) (V, error)            // calls the store
+	Ask   func(K) (V, error)            // calls the store, and ends with Life
 	Keep  func(K, V)                    // gets a value that was found, before any caller does
 	Lasts func(err error) time.Duration // how long an error is believed
 	First func(K) (V, bool, error)      // runs before Ask, if not nil: it may find the value, wait, or fail
-	Most  int                           // callers that may wait; 0: all
+	Most  int64                         // callers that may wait; 0: all
 
-	calls semaphore
+	calls   semaphore
+	shared  singleflight.Group
+	waiting atomic.Int64
 
 	mu      sync.Mutex
-	looking map[K]*look[V]
 	missing map[K]miss
-	waiting int
-}
-
-// look is one look-up. Its result may be read once done is closed.
-type look[V any] struct {
-	done  chan struct{}
-	found V
-	err   error
 }
 
 type miss struct {
@@ -50,57 +47,53 @@ type miss struct {
 }
 
 func newLookup[K comparable, V any](l *lookup[K, V]) *lookup[K, V] {
-	l.calls, l.looking, l.missing = make(semaphore, maxLookups), map[K]*look[V]{}, map[K]miss{}
+	l.calls, l.missing = make(semaphore, maxLookups), map[K]miss{}
 	return l
 }
 
 // Find is the value that is known here, or the one that the store has. It fails with ErrBusy if the store was not asked.
 func (l *lookup[K, V]) Find(key K) (found V, err error) {
-	one, mine, err := l.join(key)
-	if err != nil || one.done == nil { // known already; otherwise one.found belongs to the caller that asks, until done is closed
-		return one.found, err
+	found, known, err := l.known(key)
+	if known {
+		return found, err
 	}
-	defer l.leave()
-	if mine {
-		one.found, one.err = l.ask(key)
-		l.learn(key, one)
+	defer l.waiting.Add(-1)
+	if waiting := l.waiting.Add(1); l.Most > 0 && waiting > l.Most {
+		return found, ErrBusy
 	}
-	select {
-	case <-one.done:
-		return one.found, one.err
-	case <-l.Life.Done():
-		return found, l.Life.Err()
-	}
+	got, err, _ := l.shared.Do(fmt.Sprint(key), func() (any, error) { return l.look(key) })
+	found, _ = got.(V)
+	return found, err
 }
 
-// join finds the value of a key, or the look-up of it that is under way. If mine, none was, and the caller must look.
-func (l *lookup[K, V]) join(key K) (one *look[V], mine bool, err error) {
+// known is what is known here about a key: its value, or why it is missing.
+func (l *lookup[K, V]) known(key K) (found V, known bool, err error) {
+	if found, known = l.Known(key); known {
+		return found, true, nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	one = &look[V]{}
-	var known bool
-	if one.found, known = l.Known(key); known {
-		return one, false, nil
-	}
-	if m, ok := l.missing[key]; ok && time.Now().Before(m.until) {
-		return one, false, m.err
-	}
-	if l.Most > 0 && l.waiting == l.Most {
-		return one, false, ErrBusy
-	}
-	l.waiting++
-	if other := l.looking[key]; other != nil {
-		return other, false, nil
-	}
-	one.done = make(chan struct{})
-	l.looking[key] = one
-	return one, true, nil
+	m := l.missing[key]
+	return found, time.Now().Before(m.until), m.err
 }
 
-func (l *lookup[K, V]) leave() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waiting--
+// look asks for a key, unless the look before has just found out about it, and notes the result.
+func (l *lookup[K, V]) look(key K) (V, error) {
+	found, known, err := l.known(key)
+	if known {
+		return found, err
+	}
+	if found, err = l.ask(key); err == nil {
+		l.Keep(key, found)
+	} else if d := l.Lasts(err); d > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if len(l.missing) >= maxMissing {
+			clear(l.missing)
+		}
+		l.missing[key] = miss{err, time.Now().Add(d)}
+	}
+	return found, err
 }
 
 // ask waits for First, and until it may call the store.
@@ -115,22 +108,6 @@ func (l *lookup[K, V]) ask(key K) (found V, err error) {
 	}
 	defer l.calls.release()
 	return l.Ask(key)
-}
-
-// learn notes the result of a look-up, and wakes the callers that wait for it.
-func (l *lookup[K, V]) learn(key K, one *look[V]) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.looking, key)
-	if one.err == nil {
-		l.Keep(key, one.found)
-	} else if d := l.Lasts(one.err); d > 0 {
-		if len(l.missing) >= maxMissing {
-			clear(l.missing)
-		}
-		l.missing[key] = miss{one.err, time.Now().Add(d)}
-	}
-	close(one.done)
 }
 
 const missFor = 250 * time.Millisecond // how long a name is believed to be missing

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"spike/edge/ringdir"
 	"spike/luascripts/ledger"
 )
 
@@ -16,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // testRegistry ends with the test.
 func testRegistry(t *testing.T, store ledger.Store) *Registry {
 	life, die := context.WithCancel(context.Background())
-	s := NewRegistry(life, Config{Store: store, Log: zerolog.Nop(), Sells: func(string) bool { return true },
+	s := NewRegistry(life, Config{Store: store, Rings: &ringdir.Dir{}, Log: zerolog.Nop(), Sells: func(string) bool { return true },
 		Instance: "test", Lease: 5 * time.Second, Grace: time.Second, Bounds: ledger.DefaultBounds(), EarlyAck: true})
 	t.Cleanup(func() { die(); s.Running.End() })
 	return s

@@ -19,18 +19,13 @@ import (
 // Store is the part of a store that sales need.
 type Store interface {
 	ringdir.Store
-	EnterDraw(ctx context.Context, sale string, r ledger.EnterRequest) (ledger.EnterReply, error)
-	DeductEach(ctx context.Context, sale string, r []ledger.DeductRequest) ([]ledger.Deducted, error)
-	answering
-	Born(ctx context.Context, birth uint64) (ledger.Found, error)
-	Mine(ctx context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error)
-	News(ctx context.Context, f func(sale string, door ledger.State), lost func())
+	ledger.Draws
 }
 
 // Config is the settings of a Registry.
 type Config struct {
 	Store    Store
-	Rings    *ringdir.Dir // nil: Rings are in memory
+	Rings    *ringdir.Dir
 	Log      zerolog.Logger
 	Sells    func(sale string) bool
 	Instance string // this process
@@ -50,6 +45,7 @@ type Registry struct {
 	clock     allotment.Clock
 	open      atomic.Pointer[map[string]*Sale]
 	looks     *lookup[string, *Sale]
+	mines     semaphore     // of Mine
 	opened    atomic.Uint64 // number of sales opened so far
 	mu        sync.Mutex    // held to change open
 	unsettled atomic.Pointer[error]
@@ -58,7 +54,7 @@ type Registry struct {
 
 // NewRegistry is a Registry without open sales. Its sales end when life does.
 func NewRegistry(life context.Context, cfg Config) *Registry {
-	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock()}
+	s := &Registry{cfg: cfg, life: life, clock: allotment.SystemClock(), mines: make(semaphore, maxLookups)}
 	s.open.Store(&map[string]*Sale{})
 	s.looks = newLookup(&lookup[string, *Sale]{Life: life, Ask: s.look, Lasts: refusedLasts,
 		Known: func(name string) (*Sale, bool) { sale := s.All()[name]; return sale, sale != nil },

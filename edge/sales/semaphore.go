@@ -8,19 +8,12 @@ import (
 // semaphore limits how many calls are under way at a time. Its capacity is the limit.
 type semaphore chan struct{}
 
-func (s semaphore) tryAcquire() bool {
-	select {
-	case s <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
 // acquire waits at most so long, and then fails with ErrBusy.
 func (s semaphore) acquire(life context.Context, wait time.Duration) error {
-	if s.tryAcquire() {
+	select {
+	case s <- struct{}{}:
 		return nil
+	default:
 	}
 	select {
 	case s <- struct{}{}:

@@ -58,8 +58,8 @@ func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 
 func NewSnapshots(sales *Registry) *Snapshots {
 	s := &Snapshots{sales: sales, first: rate.NewLimiter(snapMost, snapBurst),
 		again: rate.NewLimiter(snapMost, snapBurst), shown: map[string]*stock{}}
-	s.looks = newLookup(&lookup[string, *stock]{Life: sales.life, Known: s.fresh, First: s.turn, Ask: s.begin, Keep: s.keep,
-		Lasts: refusedLasts})
+	s.looks = newLookup(&lookup[string, *stock]{Life: sales.life, First: s.turn, Ask: s.begin, Keep: s.keep, Lasts: refusedLasts,
+		Known: func(name string) (*stock, bool) { return s.fresh([]byte(name), time.Now()) }})
 	return s
 }
 
@@ -67,10 +67,8 @@ func NewSnapshots(sales *Registry) *Snapshots {
 // caller must not write to head. Show does not allocate.
 func (s *Snapshots) Show(name []byte) (head []byte, age time.Duration, err error) {
 	now := time.Now()
-	s.room.RLock()
-	st := s.shown[string(name)]
-	s.room.RUnlock()
-	if st == nil || st.newest.Load().age(now) > snapStale {
+	st, shown := s.fresh(name, now)
+	if !shown {
 		if err = s.sales.Allows(string(name)); err == nil {
 			st, err = s.looks.Find(string(name))
 		}
@@ -111,11 +109,11 @@ func (s *Snapshots) renew(st *stock, now time.Time) {
 }
 
 // fresh finds a sale whose snapshot may be shown.
-func (s *Snapshots) fresh(name string) (*stock, bool) {
+func (s *Snapshots) fresh(name []byte, now time.Time) (*stock, bool) {
 	s.room.RLock()
-	st := s.shown[name]
-	s.room.RUnlock()
-	return st, st != nil && st.newest.Load().age(time.Now()) <= snapStale
+	defer s.room.RUnlock()
+	st := s.shown[string(name)]
+	return st, st != nil && st.newest.Load().age(now) <= snapStale
 }
 
 // keep shows a sale from now on. With too many sales, it forgets those with stale snapshots.

@@ -65,8 +65,6 @@ func (s *Signer) Change(keys ...[]byte) {
 	s.now.Store(&all)
 }
 
-func (s *Signer) keys() []*signingKey { return *s.now.Load() }
-
 // Append appends the token's text to b.
 func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
 	k, w := s.begin()
@@ -83,7 +81,7 @@ func (s *Signer) Append(b []byte, birth uint64, c *ledger.Claim) []byte {
 
 // begin is the key that signs, and its buffer until end.
 func (s *Signer) begin() (*signingKey, *signing) {
-	k := s.keys()[0]
+	k := (*s.now.Load())[0]
 	return k, k.pool.Get().(*signing)
 }
 
@@ -112,7 +110,7 @@ func (s *Signer) open(raw, text []byte, version byte, body int) bool {
 	if err != nil || n != len(raw) || raw[0] != version {
 		return false
 	}
-	for _, k := range s.keys() {
+	for _, k := range *s.now.Load() {
 		if k.id == raw[1] && k.made(raw, body) {
 			return true
 		}

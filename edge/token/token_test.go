@@ -230,7 +230,7 @@ func TestSignedButNotAToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw[at]++
-		w := s.keys()[0].pool.Get().(*signing)
+		w := (*s.now.Load())[0].pool.Get().(*signing)
 		sealed := w.seal(append(w.raw[:0], raw[:tokenBody]...), tokenSize)
 		mustRefuse(t, s, []byte(base64.RawURLEncoding.EncodeToString(sealed)), "signed with another byte", at)
 	}
