@@ -15,7 +15,6 @@ import (
 type answers struct {
 	filter atomic.Pointer[filter]            // nil: nothing is known
 	final  atomic.Pointer[allotment.Verdict] // that nothing can be won any more: the filter is complete for as long as it stands
-	looks  *looks
 
 	// what the look under way has to itself
 	revision string // of the sale, when the filter was complete
@@ -40,7 +39,7 @@ func (s *Sale) LookForAnswers(v *allotment.Verdict) error {
 	if s.answers.final.Load() == v {
 		return nil
 	}
-	_, _, err := s.answers.looks.ask(struct{}{})
+	_, _, err := s.gathers().looks.ask(struct{}{})
 	if err == nil && v.Reason == allotment.SoldOut {
 		s.answers.final.Store(v)
 	}

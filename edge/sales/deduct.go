@@ -29,12 +29,13 @@ func (s *Registry) newDeducts(sale *Sale) *deducts {
 
 // Deduct has the ledger decide one buy, in one call with the buys that wait beside it. It sets the buy's sale and time.
 func (s *Sale) Deduct(q ledger.DeductRequest) (ledger.DeductReply, error) {
-	g := s.deducts
+	all := s.gathers()
+	g := all.deducts
 	switch { // a call has buys of one kind
 	case q.Ever:
-		g = s.polls
+		g = all.polls
 	case q.ByLot:
-		g = s.lots
+		g = all.lots
 	}
 	out, at, err := g.ask(q)
 	if err != nil {

@@ -32,8 +32,6 @@ func (s *Registry) newEntries(sale *Sale) *entries {
 
 // Entrants are the buyers that this edge has put into a sale's draw.
 type Entrants struct {
-	rounds *entries
-
 	mu      sync.Mutex
 	era     uint64 // the store's era in which the buyers entered
 	entered map[ledger.Buyer]struct{}
@@ -50,10 +48,10 @@ func (e *Entrants) Has(b ledger.Buyer, era uint64) bool {
 
 // Enter puts a buyer into the draw of a sale.
 func (s *Sale) Enter(b ledger.Buyer) (ledger.EnterReply, error) {
-	e := &s.Entrants
-	r, mine, alone := e.join(b)
+	e, rounds := &s.Entrants, s.gathers().entries
+	r, mine, alone := e.join(rounds, b)
 	if mine {
-		e.rounds.lead(r, alone)
+		rounds.lead(r, alone)
 		e.finish(r)
 	}
 	<-r.done
@@ -61,13 +59,13 @@ func (s *Sale) Enter(b ledger.Buyer) (ledger.EnterReply, error) {
 }
 
 // join is gather's, but all requests of one buyer share a place.
-func (e *Entrants) join(b ledger.Buyer) (r *entering, mine, alone bool) {
+func (e *Entrants) join(rounds *entries, b ledger.Buyer) (r *entering, mine, alone bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r = e.coming[b]; r != nil {
 		return r, false, false
 	}
-	r, _, mine, alone = e.rounds.join(b)
+	r, _, mine, alone = rounds.join(b)
 	if e.coming == nil {
 		e.coming = map[ledger.Buyer]*entering{}
 	}

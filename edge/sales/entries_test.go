@@ -91,8 +91,9 @@ func TestEntriesShareCalls(t *testing.T) {
 		if d.calls > 12 || d.most > maxEnterCalls || d.largest > ledger.MaxEntering || len(d.entered) != crowd+1 {
 			t.Errorf("%d buyers: %d calls, %d at once, of %d buyers at the most", len(d.entered), d.calls, d.most, d.largest)
 		}
-		if e := &sale.Entrants; len(e.rounds.calls) != 0 || e.rounds.open != nil || len(e.coming) != 0 {
-			t.Errorf("left: %d calls, %d buyers", len(e.rounds.calls), len(e.coming))
+		rounds, coming := sale.gathers().entries, sale.Entrants.coming
+		if len(rounds.calls) != 0 || rounds.open != nil || len(coming) != 0 {
+			t.Errorf("left: %d calls, %d buyers", len(rounds.calls), len(coming))
 		}
 	})
 }

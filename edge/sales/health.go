@@ -11,11 +11,15 @@ const wellFor = 2 * time.Second // a sale counts as well for so long after an an
 
 // Ail is the trouble of a sale. It is "" if no sale has trouble, or if a sale without trouble had an answer lately.
 func (s *Registry) Ail() (why string) {
-	for name, sale := range s.All() {
-		switch t := sale.Trouble(); {
-		case t != nil && sale.Ails():
+	all := s.All()
+	for name, sale := range all {
+		if t := sale.Trouble(); t != nil && sale.Ails() {
 			why = "sale " + name + ": " + t.Why
-		case sale.SeenWithin(wellFor):
+			break
+		}
+	}
+	for _, sale := range all { // a look at the clock for each, so only if there is trouble
+		if why == "" || !sale.Ails() && sale.SeenWithin(wellFor) {
 			return ""
 		}
 	}

@@ -111,8 +111,9 @@ func (s *Registry) look(name string) (*Sale, error) {
 	instance := fmt.Sprintf("%s.%d", s.cfg.Instance, s.opened.Add(1))
 	sale := &Sale{Name: name, Birth: reply.Birth, Hold: reply.Hold, Limit: reply.Limit, Tally: newTally(),
 		AcksBeforeLedger: s.cfg.EarlyAck && reply.Limit == 0, rings: s.cfg.Rings.Rings(name, instance, s.cfg.Node, reply.Birth)}
-	sale.deducts, sale.lots, sale.polls = s.newDeducts(sale), s.newDeducts(sale), s.newDeducts(sale)
-	sale.Entrants.rounds, sale.answers.looks = s.newEntries(sale), s.newLooks(sale)
+	sale.gathers = sync.OnceValue(func() *gathers {
+		return &gathers{s.newDeducts(sale), s.newDeducts(sale), s.newDeducts(sale), s.newLooks(sale), s.newEntries(sale)}
+	})
 	life, end := context.WithCancel(s.life)
 	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,

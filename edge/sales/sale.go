@@ -26,8 +26,14 @@ type Sale struct {
 	shortage atomic.Pointer[shortage]
 	waiting  atomic.Int64
 	answers  answers
+	gathers  func() *gathers // made with its first use, because most sales need none
+}
 
+// gathers is what makes few calls of many for a sale.
+type gathers struct {
 	deducts, lots, polls *deducts // buys that the ledger must decide: of free units, by lot, and looks at a lot
+	looks                *looks
+	entries              *entries
 }
 
 // Limits of buys that wait.
