@@ -99,7 +99,7 @@ func TestA3ManySalesAreSmall(t *testing.T) {
 	pid := edge.cmd.Process.Pid
 	askEach(t, sales, func(i int) string { return edge.buyURL(fmt.Sprint("s", i)) })
 	busy := edge.resident(t) >> 10 // without garbage, of which there is more the faster the machine is
-	held := len(rings(t, data)) // of 16 KiB in memory each: the faster the machine is, the more sales have one still
+	held := len(rings(t, data))    // of 16 KiB in memory each: the faster the machine is, the more sales have one still
 	t.Logf("%d MiB, %d rings", busy>>10, held)
 	eventually(t, time.Minute, "the rings are given back", func() bool { return len(rings(t, data)) == 0 })
 	time.Sleep(3 * time.Second)
