@@ -135,19 +135,20 @@ func (r *reply) refusal(texts []string, k uint32) error {
 
 // Answers runs answers.lua.
 func (r *Redis) Answers(ctx context.Context, sale string, q ledger.AnswersRequest) (ledger.AnswersReply, error) {
-	wins, others := "", ""
+	args := []string{r.caller(q.Birth), num(ledger.MaxAnswers), "", "", "", ""}
 	if q.Last != nil {
-		wins, others = num(q.Last.Wins), num(q.Last.Others)
+		args = append(args[:2], num(q.Last.Wins.Last), num(q.Last.Wins.First), num(q.Last.Others.Last), num(q.Last.Others.First))
 	}
-	h, rd, err := r.run(ctx, &r.scripts.answers, sale, []string{r.caller(q.Birth), wins, others, num(ledger.MaxAnswers)})
+	h, rd, err := r.run(ctx, &r.scripts.answers, sale, args)
 	if err != nil {
 		return ledger.AnswersReply{}, err
 	}
-	out := ledger.AnswersReply{Head: h, Mark: ledger.AnswersMark{Wins: rd.int(0), Others: rd.int(1)}, More: rd.int(2) == 1}
-	for key := range slices.Chunk(rd.eights(3), 8) {
+	out := ledger.AnswersReply{Head: h, More: rd.int(0) == 1, Mark: ledger.AnswersMark{
+		Wins: ledger.LogMark{Last: rd.int(3), First: rd.int(4)}, Others: ledger.LogMark{Last: rd.int(5), First: rd.int(6)}}}
+	for key := range slices.Chunk(rd.eights(1), 8) {
 		out.Keys = append(out.Keys, [8]byte(key))
 	}
-	for buyer := range slices.Chunk(rd.eights(4), 8) {
+	for buyer := range slices.Chunk(rd.eights(2), 8) {
 		out.Buyers = append(out.Buyers, ledger.Buyer(buyer))
 	}
 	return out, r.down(rd.err)

@@ -187,8 +187,11 @@ type AnswersRequest struct {
 	Last  *AnswersMark // nil: for all
 }
 
-// AnswersMark is how far a caller knows the answers of an era.
-type AnswersMark struct{ Wins, Others int64 }
+// AnswersMark is how far a caller knows the answers of an era: of those to winners, and of the others.
+type AnswersMark struct{ Wins, Others LogMark }
+
+// LogMark is the number of the last name of a log that is known, and the number before that of the oldest that was kept then.
+type LogMark struct{ Last, First int64 }
 
 // MaxAnswers is the most keys of winners, and of others, in one AnswersReply.
 const MaxAnswers = 1000

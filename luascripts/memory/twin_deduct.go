@@ -78,12 +78,12 @@ func (t *Twin) sweepAnswers(log *answerLog, most int) {
 	}
 }
 
-// since is the names of a log behind number last, and the number of the last of them.
-func (log *answerLog) since(last int64) (names []string, number int64, more bool) {
-	at := max(last-log.dropped, 0)
+// since is the names of a log behind the last known one, how far the caller knows it then, and whether there are more.
+func (log *answerLog) since(known ledger.LogMark) (names []string, mark ledger.LogMark, more bool) {
+	at := max(known.Last-log.dropped, 0)
 	rest := log.fields[min(at, int64(len(log.fields))):]
 	names = rest[:min(len(rest), ledger.MaxAnswers)]
-	return names, log.dropped + at + int64(len(names)), len(names) < len(rest)
+	return names, ledger.LogMark{Last: log.dropped + at + int64(len(names)), First: log.dropped}, len(names) < len(rest)
 }
 
 // Answers is answers.lua.
@@ -97,9 +97,9 @@ func (t *Twin) Answers(raw int64, q ledger.AnswersRequest) (ledger.AnswersReply,
 		last = *q.Last
 	}
 	out := ledger.AnswersReply{Head: t.view("-")}
-	wins, number, more := t.winLog.since(last.Wins)
-	others, otherNumber, moreOthers := t.noLog.since(last.Others)
-	out.Mark, out.More = ledger.AnswersMark{Wins: number, Others: otherNumber}, more || moreOthers
+	wins, winMark, more := t.winLog.since(last.Wins)
+	others, otherMark, moreOthers := t.noLog.since(last.Others)
+	out.Mark, out.More = ledger.AnswersMark{Wins: winMark, Others: otherMark}, more || moreOthers
 	for _, name := range slices.Concat(wins, others) {
 		switch name[0] {
 		case 'k':

@@ -41,13 +41,15 @@ end
 local function keep(log, field, data) keep_all(log, {field, data}, {field}) end
 
 -- since is up to `most` names that a log got behind its name number `from` (nil: all that it has), the number of the last of
--- them, and whether there are more.
-local function since(log, from, most)
+-- them, the number before that of the oldest name, and whether there are more. `was` is that number as the caller heard it: it
+-- grows with each name that goes. If it has fallen, a version that does not count has added names, and all are new.
+local function since(log, from, was, most)
   local count, has = tonumber(redis.call('HGET', ANSWERS, counter(log)) or 0), redis.call('LLEN', log)
-  local first = count - has -- the number before that of the oldest name
-  local at = math.max((from or first) - first, 0)
+  local first = count - has
+  if not from or first < was then from = first end
+  local at = math.max(from - first, 0)
   local names = redis.call('LRANGE', log, int(at), int(at + most - 1))
-  return names, first + at + #names, at + #names < has
+  return names, first + at + #names, first, at + #names < has
 end
 
 -- change replaces the data of an answer, and leaves its end.
