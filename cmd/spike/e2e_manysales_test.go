@@ -113,7 +113,7 @@ func TestA3ManySalesAreSmall(t *testing.T) {
 	if busy > most+16*held || now > most || scripts > sales*idle/200 {
 		t.Error("too much")
 	}
-	if ticks > 1+2*idle*sales/10_000 { // 2 % of a CPU
+	if ticks > 3+2*idle*sales/10_000 { // 2 % of a CPU, and what an edge without sales takes
 		t.Errorf("%d ms of CPU in %d s", 10*ticks, idle)
 	}
 }
