@@ -13,11 +13,12 @@ import (
 
 // answers is what this edge knows of a sale's answers.
 type answers struct {
-	filter atomic.Pointer[filter]            // nil: nothing is known
+	filter atomic.Pointer[filter]            // complete as of the last look that did not fail; nil: there was none
 	final  atomic.Pointer[allotment.Verdict] // that nothing can be won any more: the filter is complete for as long as it stands
 
-	// what the look under way has to itself
-	revision string // of the sale, when the filter was complete
+	// What the look under way has to itself. A look that fails leaves it to the next one, which goes on.
+	revision string  // of the sale, when the filter was complete
+	made     *filter // has all up to mark
 	era      uint64
 	mark     *ledger.AnswersMark
 }
@@ -63,9 +64,8 @@ func (a *answers) look(ctx context.Context, store Store, sale *Sale) error {
 	if err != nil || revision == a.revision {
 		return err
 	}
-	f := a.filter.Load()
-	if f == nil {
-		f = newFilter(int(min(sale.View().Total, maxRoom)) + spareRoom)
+	if a.made == nil {
+		a.made = newFilter(int(min(sale.View().Total, maxRoom)) + spareRoom)
 	}
 	for more := true; more; {
 		reply, err := store.Answers(ctx, sale.Name, ledger.AnswersRequest{Birth: sale.Birth, Last: a.mark})
@@ -75,19 +75,19 @@ func (a *answers) look(ctx context.Context, store Store, sale *Sale) error {
 		case a.mark != nil && a.era != reply.Era: // lost history may have counted otherwise: what is known stays, and all is asked for
 			a.mark = nil
 			continue
-		case f.has+len(reply.Keys)+len(reply.Buyers) > f.room:
-			f, a.mark = newFilter(2*f.room+len(reply.Keys)+len(reply.Buyers)), nil
+		case a.made.has+len(reply.Keys)+len(reply.Buyers) > a.made.room:
+			a.made, a.mark = newFilter(2*a.made.room+len(reply.Keys)+len(reply.Buyers)), nil
 			continue
 		}
 		for _, key := range reply.Keys {
-			f.add('k', key)
+			a.made.add('k', key)
 		}
 		for _, buyer := range reply.Buyers {
-			f.add('b', buyer)
+			a.made.add('b', buyer)
 		}
 		a.era, a.mark, more = reply.Era, &reply.Mark, reply.More
 	}
-	a.filter.Store(f)
+	a.filter.Store(a.made)
 	a.revision = revision
 	return nil
 }
