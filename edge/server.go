@@ -15,6 +15,7 @@ import (
 	"spike/edge/admin"
 	"spike/edge/answer"
 	"spike/edge/buy"
+	"spike/edge/dashboard"
 	"spike/edge/identity"
 	"spike/edge/listener"
 	"spike/edge/ringdir"
@@ -29,6 +30,7 @@ const lingerFor = 200 * time.Millisecond // how long connections are still serve
 type Store interface {
 	sales.Store
 	admin.Store
+	dashboard.Store
 	TokenKey(ctx context.Context) ([]byte, error)
 	Willing(ctx context.Context) error
 }
@@ -53,6 +55,7 @@ type Server struct {
 	snapshots   *sales.Snapshots
 	document    *document
 	pulse       *operators.Pulse // checks the store
+	looker      *dashboard.Looker
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -109,6 +112,8 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: rand.Text(),
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
+	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
+		Bounds: cfg.Bounds, Log: log})
 	s.seller = buy.NewSeller(life)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
@@ -148,6 +153,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	for _, work := range []func(){
 		s.sales.Recover, s.sales.Listen, s.takeChanges, s.keepDate,
 		func() { s.each(examineEvery, s.examineTrouble) },
+		func() { s.looker.Run(s.life) },
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
 		func() { _, _ = s.store.List(s.life) }, // finds sales that no index has, before a token asks for them
 	} {
@@ -225,7 +231,7 @@ var tooMany = listener.Refusals{
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.confirm, Metrics: s.registry()}
+		Confirm: s.confirm, Metrics: s.registry(), Pages: dashboard.Pages(), Looks: s.looker.Routes()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

@@ -16,7 +16,7 @@ import (
 )
 
 // services are the commands that run until a signal. SIGHUP does not end them: they read their settings again.
-var services = []string{"serve", "orders", "gate"}
+var services = []string{"serve", "orders", "gate", "dashboard"}
 
 // hangups has the SIGHUPs of a service.
 type hangups <-chan os.Signal

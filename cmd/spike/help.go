@@ -32,6 +32,9 @@ var longHelp = kong.Vars{
 		"database has stored do not come again.",
 
 	"orders":        "Where operators connect (127.0.0.1:3007). Empty: nowhere.",
+	"dashboard":     "Where browsers and operators connect (127.0.0.1:3008). Off loopback it needs a token.",
+	"top_url":       "Look through an operators' side, as http://127.0.0.1:3006, in place of --redis.",
+	"top_token":     "A token of that side. SPIKE_VIEWER_TOKEN or SPIKE_ADMIN_TOKEN is safer.",
 	"gate_topology": "The topology of nginx (YAML), as for spike nginx. Its gate_dir is the directory of the flags.",
 	"gate_admin":    "Where operators connect: /healthz, /readyz, /metrics (127.0.0.1:3008). Default: nowhere.",
 	"topology":      "The topology of nginx: listen, edges and their weights, balance, limits, TLS, gate (YAML).",

@@ -85,7 +85,10 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(), Ack: edge.Ack(c.Ack), Lang: c.Lang,
 		Lease: c.Lease, Drain: c.Drain, Grace: c.Grace, Bounds: ledger.DefaultBounds(), Data: c.Data,
-		Decisions: c.DecisionLog, Version: version, Trusted: c.TrustedProxies, Origins: c.CORSOrigins}
+		Decisions: c.DecisionLog, Version: version, StoreKind: "embedded", Trusted: c.TrustedProxies, Origins: c.CORSOrigins}
+	if c.Redis != "" {
+		config.StoreKind, config.StoreAddress = "redis", c.address()
+	}
 	err := c.check()
 	if err != nil {
 		return config, err

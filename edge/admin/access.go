@@ -41,8 +41,19 @@ func (s *Side) guard(pattern string, wrong *wrong, next http.HandlerFunc) http.H
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-		next(w, r)
+		still := func() bool { return allows(s.role(r), pattern) }
+		next(w, r.WithContext(context.WithValue(r.Context(), mayStay{}, still)))
 	})
+}
+
+// mayStay is the key of what a guarded request's context knows: whether its caller may still use the route.
+type mayStay struct{}
+
+// MayStay says whether the caller of a guarded route may still use it: tokens change, and sessions end. An answer that goes on for
+// long asks again and again.
+func MayStay(ctx context.Context) bool {
+	still, guarded := ctx.Value(mayStay{}).(func() bool)
+	return guarded && still()
 }
 
 // role is the caller's role. If the caller shows a token, its cookie does not count.

@@ -30,8 +30,10 @@ func withRoles(t *testing.T) *Side {
 	says := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 	return &Side{Store: storetest.Embedded(t, 10, time.Minute), Log: zerolog.Nop(), Document: http.NotFoundHandler(),
 		Metrics: prometheus.NewRegistry(), Ready: func(context.Context) string { return "" }, Tokens: tokens(),
-		Confirm: func(context.Context, string) answer.Reply { return answer.NewProblem(404, "no_such_reservation", "").Reply() },
-		Pages:   map[string]http.HandlerFunc{"GET /{$}": says}, Looks: map[string]http.HandlerFunc{"GET /api/v1/look": says}}
+		Confirm: func(context.Context, string) answer.Reply {
+			return answer.NewProblem(404, "no_such_reservation", "").Reply()
+		},
+		Pages: map[string]http.HandlerFunc{"GET /{$}": says}, Looks: map[string]http.HandlerFunc{"GET /api/v1/look": says}}
 }
 
 // mayUse has every guarded route, and the roles other than admin that may use it.
