@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -171,12 +172,18 @@ func (b *board) answered(a answer) {
 	case a.same:
 		s.at = a.asked
 	default:
-		b.changed(!s.known || s.odd != "" || s.shown != a.shown)
+		b.changed(!s.known || s.odd != "" || !sameFigures(s.shown, a.shown))
 		if s.shown.Owned() != a.shown.Owned() {
 			s.active = a.asked
 		}
 		s.shown, s.known, s.odd, s.revision, s.at, s.fetched = a.shown, true, "", a.now, a.asked, a.asked
 	}
+}
+
+// sameFigures says that only clocks differ.
+func sameFigures(x, y ledger.ShowReply) bool {
+	x.Raw, x.Now = y.Raw, y.Now
+	return x == y
 }
 
 func (b *board) changed(is bool) {
@@ -256,8 +263,8 @@ func (b *board) wantHolders(looked map[string]int, now time.Time) (names []strin
 // holds takes who holds units of a sale.
 func (b *board) holds(name string, h ledger.Holders, asked time.Time) {
 	if s := b.sales[name]; s != nil {
+		b.changed(!reflect.DeepEqual(s.held.Instances, h.Instances))
 		s.held, s.heldAt = h, asked
-		b.changes++
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	eventTimeout = 10 * time.Second // a reader that does not take a look for so long is cut off
+	eventTimeout = 30 * time.Second // a reader that does not take a look for so long is cut off
 	journalUsual = 100              // entries in one answer
 )
 

@@ -163,7 +163,9 @@ func (l *Looker) keepPublishing(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait(ctx, nil, lookEvery)
 		l.mu.Lock()
-		l.publish()
+		if time.Since(l.newest.Load().at) >= publishMost {
+			l.publish()
+		}
 		l.mu.Unlock()
 	}
 }
