@@ -21,6 +21,7 @@ import (
 	"spike/edge/ringdir"
 	"spike/edge/sales"
 	"spike/edge/token"
+	"spike/luascripts/beater"
 	"spike/order/operators"
 )
 
@@ -33,11 +34,13 @@ type Store interface {
 	dashboard.Store
 	TokenKey(ctx context.Context) ([]byte, error)
 	Willing(ctx context.Context) error
+	beater.Store
 }
 
 // Server is one edge.
 type Server struct {
 	cfg       Config
+	instance  string // random
 	store     Store
 	log       zerolog.Logger
 	sales     *sales.Registry
@@ -107,9 +110,10 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 }
 
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
+	s := &Server{cfg: cfg, instance: rand.Text(), store: store, log: log, signer: token.NewSigner(keys...),
+		who:      identity.NewWho(cfg.Trusted, cfg.JWT),
 		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life, decisions: &decisions{}}
-	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: rand.Text(),
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: s.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
 	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
@@ -134,7 +138,7 @@ func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 }
 
 // serveUntil owns every goroutine of the edge. fasthttp's goroutines end with Shutdown, the operators' with Close, the sales'
-// with die.
+// with die, the beater's with silence.
 func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
@@ -160,6 +164,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 		s.sales.Running.Start(work)
 	}
 	s.ready.Store(true)
+	silence := s.beater(limits).Begin() // until the very end: an edge that gives back is there
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
 	var err error
@@ -171,6 +176,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	die()
 	s.sales.Running.End()
 	_ = back.Close()
+	silence()
 	if left := s.sales.Unsettled(); left != nil {
 		return errors.Join(err, left)
 	}

@@ -67,6 +67,10 @@ func testJournal(t *testing.T, s ledger.Store) {
 	for k := range 7 {
 		note(t, s, ledger.Entry{Did: "added", Sale: "j", Who: "anna", From: "cli", What: fmt.Sprint(k)})
 	}
+	for range 2 {
+		note(t, s, ledger.Entry{Did: "trouble", Sale: "j", Who: "anna", Once: "trouble of j", OnceFor: time.Second, What: "t"})
+		time.Sleep(1100 * time.Millisecond)
+	}
 	for range 3 {
 		note(t, s, ledger.Entry{Did: "era", Sale: "j", Once: "era 7 of j", What: strings.Repeat("ü", 1000)})
 	}
@@ -87,7 +91,7 @@ func testJournal(t *testing.T, s ledger.Store) {
 		}
 		last = page[len(page)-1].ID
 	}
-	want := []string{"era\xc3", "added6", "added5", "added4", "added3", "added2", "added1", "added0"}
+	want := []string{"era\xc3", "troublet", "troublet", "added6", "added5", "added4", "added3", "added2", "added1", "added0"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

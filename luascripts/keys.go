@@ -20,8 +20,8 @@ const (
 const IdentityKey = "spike:store"
 
 // BeatsKey is which processes beat, a sorted set: `KIND:INSTANCE NODE` by when the newest beat ends, in milliseconds of the
-// server's clock. beatKey is the beat itself. JournalKey is the journal, a stream, and notedKey says that it had an entry with that Once.
-// These keys are in different slots.
+// server's clock. beatKey is the beat itself. JournalKey is the journal, a stream, and notedKey says that it had an entry with
+// that Once. These keys are in different slots.
 const (
 	BeatsKey   = "spike:beats"
 	JournalKey = "spike:journal"

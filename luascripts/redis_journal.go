@@ -17,7 +17,7 @@ func (r *Redis) Note(ctx context.Context, e ledger.Entry) error {
 	defer cancel()
 	e = e.Bounded()
 	if e.Once != "" {
-		err := r.client.Do(ctx, r.client.B().Set().Key(notedKey(e.Once)).Value("1").Nx().Ex(ledger.OnceLasts).Build()).Error()
+		err := r.client.Do(ctx, r.client.B().Set().Key(notedKey(e.Once)).Value("1").Nx().Ex(e.OnceFor).Build()).Error()
 		if err != nil {
 			if rueidis.IsRedisNil(err) { // it was noted
 				return nil

@@ -19,6 +19,7 @@ type GateCmd struct {
 	adminTokens
 	Topology string     `required:"" type:"existingfile" placeholder:"FILE" help:"${gate_topology}"`
 	Admin    string     `env:"SPIKE_GATE_ADMIN" empty:"" placeholder:"ADDR" help:"${gate_admin}"`
+	Node     string     `placeholder:"NAME" help:"This gate's name, for people. Default: the host's."`
 	Config   configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
 

@@ -164,7 +164,8 @@ func (c *ServeCmd) runEmbedded(ctx context.Context, config edge.Config, store le
 	defer stop()
 	worked := make(chan error, 1)
 	go func() {
-		worked <- order.Run(working, order.Config{Batch: 500, Registry: config.Registry}, store, repository, log)
+		worked <- order.Run(working, order.Config{Batch: 500, Node: config.Node, Version: version, Registry: config.Registry}, store,
+			repository, log)
 	}()
 	err := edge.Run(ctx, config, store, log)
 	stop()
@@ -245,10 +246,7 @@ func (c *ServeCmd) node() string {
 	if c.Node != "" {
 		return c.Node
 	}
-	name, err := os.Hostname()
-	if err != nil {
-		name = "edge"
-	}
+	name := nodeName("")
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil { // the edge cannot listen on it, and will say so
 		return name
@@ -260,4 +258,16 @@ func (c *ServeCmd) node() string {
 		name += "/" + host
 	}
 	return net.JoinHostPort(name, port)
+}
+
+// nodeName is the name that the operator gave, or the host's.
+func nodeName(given string) string {
+	if given != "" {
+		return given
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
 }

@@ -15,7 +15,7 @@ type journal struct {
 	entries []ledger.Entry
 	oldest  int // once the ring is full
 	last    entryID
-	once    map[string]time.Time // when an entry with that Once was added
+	once    map[string]time.Time // until when an entry with that Once is not added again
 }
 
 // entryID is as Redis counts: the clock, and a number where several entries have the same.
@@ -43,14 +43,14 @@ func (e *Store) Note(_ context.Context, entry ledger.Entry) error {
 func (j *journal) note(e ledger.Entry, now time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e.Once != "" && !j.first(e.Once, now) {
+	if e.Once != "" && !j.first(e, now) {
 		return
 	}
 	id := entryID{ms: now.UnixMilli()}
 	if !j.last.before(id) {
 		id = entryID{j.last.ms, j.last.n + 1}
 	}
-	j.last, e.ID, e.Once = id, id.String(), ""
+	j.last, e.ID, e.Once, e.OnceFor = id, id.String(), "", 0
 	if len(j.entries) < ledger.JournalMost {
 		j.entries = append(j.entries, e)
 		return
@@ -59,17 +59,17 @@ func (j *journal) note(e ledger.Entry, now time.Time) {
 	j.oldest = (j.oldest + 1) % len(j.entries)
 }
 
-// first says whether there was no such Once lately, and remembers this one.
-func (j *journal) first(once string, now time.Time) bool {
-	if at, known := j.once[once]; known && now.Sub(at) < ledger.OnceLasts {
+// first says whether the entry's Once is new, and remembers it.
+func (j *journal) first(e ledger.Entry, now time.Time) bool {
+	if now.Before(j.once[e.Once]) {
 		return false
 	}
-	for other, at := range j.once {
-		if now.Sub(at) >= ledger.OnceLasts {
-			delete(j.once, other)
+	for once, until := range j.once {
+		if !now.Before(until) {
+			delete(j.once, once)
 		}
 	}
-	j.once[once] = now
+	j.once[e.Once] = now.Add(e.OnceFor)
 	return true
 }
 
