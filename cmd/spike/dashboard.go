@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"spike/edge/admin"
 	"spike/edge/dashboard"
 	"spike/luascripts"
+	"spike/luascripts/beater"
 	"spike/luascripts/ledger"
 	"spike/order/loopback"
 	"spike/order/operators"
@@ -28,6 +30,7 @@ type DashboardCmd struct {
 	logFlag
 	roleTokens
 	Listen string     `default:"127.0.0.1:3008" env:"SPIKE_DASHBOARD_LISTEN" placeholder:"ADDR" help:"${dashboard}"`
+	Node   string     `placeholder:"NAME" help:"This dashboard's name, for people. Default: the host's."`
 	Config configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
 
@@ -53,8 +56,21 @@ func (c *DashboardCmd) Run(ctx context.Context, hup hangups, s *settings) error 
 	defer store.Close()
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Dashboard }) })
 	looker := dashboard.NewLooker(c.look(store, log))
+	side := dashboardSide(store, tokens, looker, out.metric(), log)
+	defer c.beater(store, side.Ready, log).Begin()()
 	log.Info().Str("listen", listener.Addr().String()).Msg("dashboard is up")
-	return serveDashboard(ctx, dashboardSide(store, tokens, looker, out.metric(), log), listener, looker)
+	return serveDashboard(ctx, side, listener, looker)
+}
+
+// beater is the dashboard's own beat.
+func (c *DashboardCmd) beater(store *luascripts.Redis, unready func(context.Context) string, log zerolog.Logger) *beater.Beater {
+	return &beater.Beater{Store: store, Log: log,
+		Who: ledger.Beat{Kind: ledger.DashboardKind, Instance: rand.Text(), Node: nodeName(c.Node), Version: version},
+		Look: func(ctx context.Context, b *ledger.Beat) []ledger.Entry {
+			b.Why = unready(ctx)
+			b.Ready = b.Why == ""
+			return nil
+		}}
 }
 
 // look is what a looker looks at.
