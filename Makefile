@@ -60,9 +60,11 @@ assets: $(PAGE)/node_modules/.package-lock.json ## the operators' page, from edg
 	rm -rf $(PAGE)/dist
 	$(call BUILT,$(PAGE)/dist)
 
-page: deps $(PAGE)/node_modules/.package-lock.json ## are the page's types sound, and is what is committed what its sources make?
+page: deps $(PAGE)/node_modules/.package-lock.json ## the page's types and tests, and is what is committed what its sources make?
 	cd $(PAGE) && node_modules/.bin/tsc --noEmit
-	rm -rf bin/page
+	rm -rf bin/page bin/page-test
+	$(TOOL) esbuild $(PAGE)/test/*.test.ts --bundle --platform=node --format=esm --out-extension:.js=.mjs --log-level=warning --outdir=bin/page-test
+	node --test bin/page-test
 	$(call BUILT,bin/page)
 	diff -r bin/page $(PAGE)/dist || { echo 'the page is not built from its sources: make assets' >&2; exit 1; }
 	@size=$$(cat $$(find bin/page -type f) | wc -c); echo "the page has $$size bytes"; (( size < 120000 ))

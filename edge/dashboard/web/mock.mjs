@@ -51,7 +51,7 @@ const edge = (i) => ({
 const other = (kind, node, more) => ({ ...edge(1), kind, node, instance: randomBytes(8).toString("hex"), leases: [], won_per_s: null, answered_per_s: null, stock: null, unsettled: null, oldest_us: null, waiting: null, ...more });
 const processes = [
   edge(1), edge(2), { ...edge(3), oldest_us: 1_400_000, errors: { timeout: 12, refused: 3 } }, edge(4),
-  { ...edge(5), gone: true, ready: false, age_ms: 9000, won_per_s: null, answered_per_s: null, stock: null, unsettled: null, oldest_us: null, waiting: null, silent_ms: 9000, leases: [{ sale: "ticket", units: 380, limbo: 380, deadline_in_ms: 0, limbo_ends_in_ms: 290_000 }] },
+  { ...edge(5), gone: true, ready: false, age_ms: 9000, won_per_s: null, answered_per_s: null, stock: null, unsettled: null, oldest_us: null, waiting: null, silent_ms: 9000, leases: [{ sale: "ticket", units: 0, limbo: 380, deadline_in_ms: 0, limbo_ends_in_ms: 290_000 }] },
   other("gate", "nginx-1", { front: { listening: true, flags: 3, none_now: 1, seen: true, requests: 0, accepted: 9000, active: 1200, waiting: 900, requests_per_s: 41_000, in_front_share: 0.931 } }),
   other("gate", "nginx-2", { front: { listening: false, flags: 0, none_now: 0, seen: false, requests: 0, accepted: 0, active: 0, waiting: 0, requests_per_s: null, in_front_share: null } }),
   other("orders", "worker-1", { orders: { sales: [{ sale: "ticket", unread: 120, unacked: 64, lag_us: 41_000 }, { sale: "vinyl", unread: 9000, unacked: 512, lag_us: 44_000_000 }], rows: 812_000, retries: 2, takeovers: 1, expired: 310, due: 40, parked: 3, paused: false, last_error: "POST https://shop.example/hook: 502 Bad Gateway", refused: 2, odd: 0, database: "postgres", rows_per_s: 8123 } }),

@@ -29,7 +29,7 @@ export function First() {
   const given = useSignal<Given>({ ...empty, sale: "ticket", total: "10000" });
   return (
     <Form yes={t("a_create")} send={() => make(given.value)}>
-      <Fields given={given.value} set={(g) => (given.value = g)} />
+      <Fields given={given.value} set={(g) => (given.value = g)} open />
     </Form>
   );
 }
@@ -62,7 +62,7 @@ function args(g: Given): string[] {
   return ["sale", "create", g.sale || "NAME", ...Object.entries(flags).flatMap(([flag, value]) => (value ? [`--${flag}`, value] : []))];
 }
 
-function Fields({ given, set }: { given: Given; set: (g: Given) => void }) {
+function Fields({ given, set, open = false }: { given: Given; set: (g: Given) => void; open?: boolean }) {
   const of = (name: keyof Given) => ({ name, value: given[name], set: (value: string) => set({ ...given, [name]: value }) });
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const duration = { pattern: "([0-9.]+(h|m|s|ms))+|0", placeholder: "5m" };
@@ -77,7 +77,7 @@ function Fields({ given, set }: { given: Given; set: (g: Given) => void }) {
         <Field {...of("closes")} label={t("closes")} hint={t("f_time_hint", zone, t("f_never"))} type="datetime-local" step="1" />
         <Field {...of("shuffle")} label={t("f_shuffle")} hint={t("f_shuffle_hint")} {...duration} placeholder="" />
       </div>
-      <Same lines={[...cli(args(given)), curl(request(given))]} />
+      <Same open={open} lines={[...cli(args(given)), curl(request(given))]} />
     </>
   );
 }

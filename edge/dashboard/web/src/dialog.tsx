@@ -99,9 +99,9 @@ export function Field({ label, hint, name, set, ...rest }: Input) {
 }
 
 /** Same shows how the same is done without the page. */
-export function Same({ lines }: { lines: { label: string; text: string }[] }) {
+export function Same({ lines, open = false }: { lines: { label: string; text: string }[]; open?: boolean }) {
   return (
-    <details class="same">
+    <details class="same" open={open}>
       <summary>
         {t("command")} · curl
       </summary>

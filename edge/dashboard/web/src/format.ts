@@ -49,6 +49,7 @@ const two = (n: number): string => String(n).padStart(2, "0");
 /** micro is a short duration, from microseconds. */
 export function micro(us: Maybe): string {
   if (!known(us)) return dash;
+  if (us === 0) return number(0);
   if (us < 1000) return `${number(us)} µs`;
   return us < 1e6 ? `${number(us / 1000, us < 1e4 ? 1 : 0)} ms` : `${number(us / 1e6, 1)} s`;
 }

@@ -57,8 +57,8 @@ export interface Sale extends Record<Place, Num> {
 
 export interface Lease {
   sale: string;
-  units: number;
-  limbo: number;
+  units: number; // in leases that have not ended
+  limbo: number; // in those that have
   deadline_in_ms: number;
   limbo_ends_in_ms: Num;
 }

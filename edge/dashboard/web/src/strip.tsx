@@ -88,7 +88,7 @@ export function Troubles() {
   return (
     <section class="troubles" aria-label={t("troubles")} data-count={all.length}>
       {all.length === 0 && <p class="well">{t("all_well")}</p>}
-      <TroubleList all={all.slice(0, few)} />
+      {all.length > 0 && <TroubleList all={all.slice(0, few)} />}
       {all.length > few && (
         <details>
           <summary>{t("more_troubles", all.length - few)}</summary>

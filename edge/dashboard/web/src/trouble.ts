@@ -41,6 +41,7 @@ type Rule = (p: Process) => string | false;
 
 const always: Rule = (p) => !p.gone && !p.ready && !p.draining && t("t_not_ready", p.kind, who(p), p.why || dots);
 const dots = "…";
+const held = (p: Process): number => (p.leases ?? []).reduce((n, l) => n + l.units + l.limbo, 0);
 
 // What can be wrong with a process, by its kind; its page; and the part of README.md.
 const rules: Record<Process["kind"], { href: string; see: string; rules: Rule[] }> = {
@@ -49,7 +50,7 @@ const rules: Record<Process["kind"], { href: string; see: string; rules: Rule[] 
     see: "Guarantees",
     rules: [
       always,
-      (p) => p.gone && t("t_gone", p.kind, who(p), number((p.leases ?? []).reduce((n, l) => n + l.units, 0))),
+      (p) => p.gone && (held(p) > 0 ? t("t_gone", p.kind, who(p), number(held(p))) : t("t_silent", p.kind, who(p))),
       (p) => !p.gone && (p.oldest_us ?? 0) > oldestUs && t("t_oldest", who(p), micro(p.oldest_us)),
       (p) => (p.lost ?? 0) > 0 && t("t_lost", who(p), number(p.lost)),
       (p) => (p.files ?? 0) > filesShare * (p.files_most ?? Infinity) && t("t_files", who(p), number(p.files), number(p.files_most)),

@@ -99,15 +99,18 @@ function remarks(p: Process): string[] {
   const errors = Object.entries(p.errors ?? {}).map(([cause, n]) => `${cause} ${number(n)}`);
   return [
     ...(p.why ? [p.why] : []),
-    ...(p.leases ?? []).filter((l) => p.gone || l.limbo > 0).map(held),
+    ...(p.leases ?? []).flatMap((l) => held(l, p.gone)),
     ...(errors.length ? [`${t("errors")}: ${errors.join(", ")}`] : []),
     ...(p.refused ? [`${t("connections")} ${t("refused")}: ${number(p.refused)}`] : []),
   ];
 }
 
-function held(l: Lease): string {
-  const what = l.limbo > 0 ? t("in_limbo", number(l.limbo), number(l.units), span(left(l.limbo_ends_in_ms))) : t("holds_units", number(l.units));
-  return `${l.sale}: ${what}`;
+// What a living edge holds is its stock, and no remark.
+function held(l: Lease, gone: boolean): string[] {
+  return [
+    ...(l.limbo > 0 ? [`${l.sale}: ${t("in_limbo", number(l.limbo), span(left(l.limbo_ends_in_ms)))}`] : []),
+    ...(gone && l.units > 0 ? [`${l.sale}: ${t("holds_units", number(l.units))}`] : []),
+  ];
 }
 
 /** Ends is how long the lease lasts that ends first: a bar that shrinks. */

@@ -9,7 +9,7 @@ import { look, old, sales, since, until } from "../live";
 import type { Detail, Num, Percentiles, Sale as SaleOf, Series } from "../look";
 import { places } from "../look";
 import type { Course } from "../plot";
-import { named, t } from "../settings";
+import { lang, named, t } from "../settings";
 import { Aged, outlook, Sold, State, Wrong } from "./sales";
 
 export function Sale({ name }: { name: string }) {
@@ -41,7 +41,7 @@ function Known({ name, of }: Of) {
         <h1 tabIndex={-1}>{name}</h1>
         <State of={of} />
         <Actions sale={name} state={state.value} />
-        <a href={`/sales/${encodeURIComponent(name)}/report.html`}>{t("report")}</a>
+        <a href={`/sales/${encodeURIComponent(name)}/report.html?lang=${lang.value}`}>{t("report")}</a>
       </div>
       <Wrong of={of} />
       <div>
@@ -146,6 +146,7 @@ function Outcomes({ name, of }: Of) {
   return (
     <section>
       <h2>{t("by_outcome")}</h2>
+      {keys.value === "" && <p>{t("none_yet")}</p>}
       <Table id="outcomes" label={t("by_outcome")} columns={["outcome", "#count"]}>
         {keys.value.split(" ").filter(Boolean).map((o) => (
           <tr role="row" key={o}>
@@ -163,7 +164,7 @@ function Outcomes({ name, of }: Of) {
 }
 
 function Holders({ detail }: DetailOf) {
-  const all = detail.value?.holders ?? [];
+  const all = (detail.value?.holders ?? []).filter((h) => h.units + h.limbo > 0);
   return (
     <section>
       <h2>{t("holders")}</h2>

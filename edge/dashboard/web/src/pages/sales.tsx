@@ -132,7 +132,7 @@ export function outlook(s: Sale): string {
   if (s.state === "drawing") all.push(t("draws_in", span(until(s.draws_ms))));
   if ((s.state === "paused" || s.state === "closed") && out) all.push(t("still_out", number(out)));
   if (s.state === "open" && sum(s.free, out) === 0) all.push(t(s.final ? "sold_out" : "none_left"));
-  else if (s.state === "open" && s.sold_out_in_ms !== null) all.push(t("sold_out_in", span(s.sold_out_in_ms)));
+  else if (s.state === "open" && s.won_per_s && s.sold_out_in_ms !== null) all.push(t("sold_out_in", span(s.sold_out_in_ms)));
   if (s.state !== "closed" && s.closes_ms) all.push(t("closes_in", span(until(s.closes_ms))));
   return all.join(" · ");
 }
