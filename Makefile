@@ -17,11 +17,11 @@ tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 
 
 .PHONY: help run demo build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short e2e-long sim \
         mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak fuzz bench bench-strategies bench-balance bench-real \
-        bench-durable pprof clean
+        bench-durable pprof assets page clean
 
 # The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
 TEST   := build vet lint unit race-core twin e2e-short chaos-short mutants-short
-VERIFY := build vet lint unit race integration e2e sim mutants chaos lab lab-test
+VERIFY := build vet lint page unit race integration e2e sim mutants chaos lab lab-test
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -50,6 +50,28 @@ deps-short: ## those that `make test` needs
 vet: ## go vet, all build tags
 	go vet -tags integration,e2e,chaos,lab ./...
 	go vet -tags mutants ./...
+
+PAGE  := edge/dashboard/web
+BUILT  = $(TOOL) esbuild $(PAGE)/src/main.tsx --bundle --minify --charset=utf8 --jsx=automatic --jsx-import-source=preact \
+         --target=es2023,chrome123,firefox120,safari17.5 --legal-comments=none --log-level=warning --outfile=$(1)/assets/app.js && \
+         cp $(PAGE)/src/icon.svg $(1)/assets/ && cp $(PAGE)/src/index.html $(1)/
+
+assets: $(PAGE)/node_modules/.package-lock.json ## the operators' page, from edge/dashboard/web/src to the dist beside it, which is committed
+	rm -rf $(PAGE)/dist
+	$(call BUILT,$(PAGE)/dist)
+
+page: deps $(PAGE)/node_modules/.package-lock.json ## the page's types and tests, and is what is committed what its sources make?
+	cd $(PAGE) && node_modules/.bin/tsc --noEmit
+	rm -rf bin/page bin/page-test
+	$(TOOL) esbuild $(PAGE)/test/*.test.ts --bundle --platform=node --format=esm --out-extension:.js=.mjs --log-level=warning --outdir=bin/page-test
+	node --test bin/page-test
+	$(call BUILT,bin/page)
+	diff -r bin/page $(PAGE)/dist || { echo 'the page is not built from its sources: make assets' >&2; exit 1; }
+	@size=$$(cat $$(find bin/page -type f) | wc -c); echo "the page has $$size bytes"; (( size < 120000 ))
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
 	$(TOOL) golangci-lint run --allow-parallel-runners
