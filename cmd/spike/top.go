@@ -57,7 +57,21 @@ func (c *TopCmd) Run(ctx context.Context) error {
 	defer looking.Wait()
 	defer stop()
 	looking.Go(func() { looker.Run(ctx) })
+	if _, err := looker.Look(ctx, c.Sale); err == nil {
+		pause(ctx, twoBeats) // rates are differences of beats
+	}
 	return c.print(ctx, func(ctx context.Context) ([]byte, error) { return looker.Look(ctx, c.Sale) })
+}
+
+// twoBeats is the time in which each process beats again.
+const twoBeats = ledger.BeatEvery * 3 / 2
+
+// pause waits for a time, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // ask asks an operators' side for a look.
@@ -101,7 +115,6 @@ func (c *TopCmd) print(ctx context.Context, from looks) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-tick.C:
 		}
 	}

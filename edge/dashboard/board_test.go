@@ -117,13 +117,13 @@ func TestDeadEdgeStaysWhileItHolds(t *testing.T) {
 	if len(p) != 1 || p[0].Gone || !p[0].Ready || len(p[0].Leases) != 1 {
 		t.Fatalf("%+v", p)
 	}
-	if l := p[0].Leases[0]; l.Units != 6 || l.Limbo != 4 || l.Deadline != 4000 || *l.LimboEnds != 29_000 || *p[0].Silent != 1000 {
+	if l := p[0].Leases[0]; l.Units != 6 || l.Limbo != 4 || l.Deadline != 4000 || *l.LimboEnds != 29_000 || *p[0].Silent != 0 {
 		t.Errorf("%+v %d %d", l, *l.LimboEnds, *p[0].Silent)
 	}
 	old := beatAt("1", 0, sold("a", 5, 0))
 	old.Age = 2_500_000
 	b.took([]ledger.Beat{old}, after(2.5))
-	if p = b.look(plain, after(2.5)).Processes; !p[0].Gone || p[0].Ready || *p[0].Age != 2500 || p[0].Leases[0].Deadline != 1500 {
+	if p = b.look(plain, after(2.5)).Processes; !p[0].Gone || p[0].Ready || *p[0].Age != 2500 || p[0].Leases[0].Deadline != 1500 || *p[0].Silent != 2500 || p[0].Stock != nil {
 		t.Errorf("%+v", p)
 	}
 	b.took(nil, after(6))

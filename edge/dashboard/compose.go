@@ -264,6 +264,7 @@ func (m *meter) look(now time.Time, gone bool) *Process {
 	if p.Errors == nil {
 		p.Errors = map[string]uint64{}
 	}
+	p.Silent = p.Age
 	if n.RoundTrip > 0 {
 		p.RoundTrip = to(n.RoundTrip)
 	}
@@ -272,6 +273,9 @@ func (m *meter) look(now time.Time, gone bool) *Process {
 	}
 	if n.Kind == ledger.EdgeKind {
 		m.edge(p, gone)
+	}
+	if gone { // nobody knows
+		p.Stock, p.Waiting, p.Connections, p.RoundTrip = nil, nil, nil, nil
 	}
 	if n.Front != nil {
 		p.Front = m.front()

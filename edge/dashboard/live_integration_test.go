@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/edge/dashboard"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
 	"spike/luascripts/redistest"
@@ -85,4 +86,71 @@ func TestRedisStandsStill(t *testing.T) {
 		l := page.newest()
 		return l.Store.OK && l.Store.Silent < 2000 && *l.Sales[0].Age < 2000
 	})
+}
+
+// costsPerSecond is how many commands come in a second.
+func costsPerSecond(commands func() int) int {
+	const seconds = 4
+	before := commands()
+	time.Sleep(seconds * time.Second)
+	return (commands() - before - 1) / seconds
+}
+
+// A reader costs Redis a few commands a second; none is written, and nobody's absence costs nothing.
+func TestWhatAReaderCosts(t *testing.T) {
+	addr := redistest.Start(t)
+	store := dial(t, addr)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		if _, err := store.Create(t.Context(), name, ledger.CreateRequest{Total: 5, Hold: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	commands := func() (n int) {
+		info, err := c.Do(context.Background(), c.B().Info().Section("stats").Build()).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(info, "total_commands_processed:")
+		text, _, _ := strings.Cut(rest, "\r\n")
+		n, _ = strconv.Atoi(text)
+		return n
+	}
+	alone := costsPerSecond(commands) // what the client does by itself
+	ctx, stop := context.WithCancel(context.Background())
+	looker := dashboard.NewLooker(dashboard.Config{Store: store, Bounds: ledger.DefaultBounds()})
+	ended := make(chan struct{})
+	go func() { looker.Run(ctx); close(ended) }()
+	defer func() { stop(); <-ended }()
+	spent := func() int { return costsPerSecond(commands) - alone }
+	if n := spent(); n > 1 {
+		t.Errorf("%d commands a second for nobody", n)
+	}
+	for range 2 {
+		if _, err := looker.Look(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := spent()
+	if n > 40 {
+		t.Errorf("%d commands a second after a reader", n)
+	}
+	t.Logf("%d commands a second after the last reader", n)
+	reading := make(chan struct{})
+	go func() {
+		defer close(reading)
+		for ctx.Err() == nil {
+			_, _ = looker.Look(ctx, "a")
+		}
+	}()
+	if n = spent(); n > 60 {
+		t.Errorf("%d commands a second with readers", n)
+	}
+	t.Logf("%d commands a second with a reader", n)
+	stop()
+	<-reading
 }

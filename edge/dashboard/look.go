@@ -89,7 +89,7 @@ type Process struct {
 	Oldest      *int64            `json:"oldest_us"`
 	Waiting     *uint64           `json:"waiting"`
 	Leases      []LeaseLook       `json:"leases"`
-	Silent      *int64            `json:"silent_ms"` // since the ledger heard of it
+	Silent      *int64            `json:"silent_ms"` // since the store heard of it: by a beat, or by a lease
 	Front       *FrontLook        `json:"front,omitempty"`
 	Orders      *OrdersLook       `json:"orders,omitempty"`
 }
