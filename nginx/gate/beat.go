@@ -14,7 +14,7 @@ func (g *Gate) Beat(store beater.Store, node, version, status string) (end func(
 	nginx := newFront(status)
 	b := &beater.Beater{Store: store, Log: g.log, Who: ledger.Beat{Kind: ledger.GateKind, Instance: rand.Text(), Node: node,
 		Version: version}}
-	said := false // that nginx' counts cannot be read
+	failed := 0 // looks at nginx' counts, in a row
 	b.Look = func(ctx context.Context, b *ledger.Beat) []ledger.Entry {
 		b.Why = g.Unready(ctx)
 		b.Ready = b.Why == ""
@@ -23,10 +23,12 @@ func (g *Gate) Beat(store beater.Store, node, version, status string) (end func(
 			return nil
 		}
 		err := nginx.read(ctx, b.Front)
-		if err != nil && !said && ctx.Err() == nil {
+		if failed++; err == nil {
+			failed = 0
+		}
+		if failed == frontFailures && ctx.Err() == nil {
 			g.log.Warn().Err(err).Msg("gate: nginx' own counts cannot be read (topology: status); nobody sees whom nginx answers")
 		}
-		said = err != nil
 		return nil
 	}
 	stop := b.Begin()

@@ -15,6 +15,8 @@ import (
 const (
 	frontTimeout = 500 * time.Millisecond // for nginx' answer
 	frontMost    = 1 << 10                // bytes of it that are read
+
+	frontFailures = 5 // in a row, after which the log says so: nginx may start after the gate
 )
 
 // errStatus is an answer that is not nginx' status.
