@@ -34,6 +34,7 @@ import (
 type Store interface {
 	ledger.News
 	ledger.Operator
+	ledger.Journal
 }
 
 // Side is the operators' side of an edge.
