@@ -32,7 +32,7 @@ func (s *Server) about(ctx context.Context, text []byte, do action) (answer.Rese
 	}
 	switch gone := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth); {
 	case err == nil:
-		return described(sale, shown.Claim, reply.Life), reply, nil
+		return described(sale, shown, reply.Life), reply, nil
 	case gone && !s.generations.Doubtful(shown.Birth, err):
 		err = answer.ErrNoReservation
 	default: // nobody knows
@@ -42,10 +42,10 @@ func (s *Server) about(ctx context.Context, text []byte, do action) (answer.Rese
 }
 
 // described is a reservation without its times.
-func described(sale string, c ledger.Claim, life ledger.Life) answer.Reservation {
-	res := answer.Reservation{Sale: sale, Serial: c.Serial, State: life.String()}
-	if c.Count > 1 {
-		res.Count = c.Count
+func described(sale string, t token.Token, life ledger.Life) answer.Reservation {
+	res := answer.Reservation{Sale: sale, Serial: t.Serial, ID: t.Reservation(t.Birth), State: life.String()}
+	if t.Count > 1 {
+		res.Count = t.Count
 	}
 	return res
 }
@@ -108,7 +108,7 @@ func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
 	}
 	list := make([]answer.Reservation, len(mine.Claims))
 	for i, c := range mine.Claims {
-		list[i] = described(sale.Name, c, ledger.IsPending)
+		list[i] = described(sale.Name, token.Token{Birth: mine.Birth, Claim: c}, ledger.IsPending)
 		list[i].ExpiresAt = expires(mine.HoldEnds(c.Expiry))
 		list[i].Token = string(s.signer.Append(nil, mine.Birth, &c))
 	}

@@ -14,6 +14,7 @@ type Reservation struct {
 	Sale      string     `json:"sale"`
 	Serial    uint32     `json:"serial,omitempty"`
 	Count     uint32     `json:"count,omitempty"` // number of consecutive serials, if there are several
+	ID        string     `json:"reservation,omitempty"`
 	State     string     `json:"state"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, if the sale has a hold
 	Order     *Order     `json:"order,omitempty"`
