@@ -14,8 +14,7 @@ ALTER TABLE parked_orders
             || lpad(to_hex((event::jsonb -> 'Claims' -> 0 ->> 'Nonce')::bigint), 14, '0')) STORED;
 CREATE INDEX parked_orders_reservation ON parked_orders (reservation);
 
-DROP VIEW order_reservations;
-CREATE VIEW order_reservations AS
+CREATE OR REPLACE VIEW order_reservations AS -- others may look through it
     SELECT sale, birth, serial, units, fence, nonce, buyer, state, expires_at, reserved_at, confirmed_at, released_at, reservation
     FROM orders
     WHERE serial = first_serial;
