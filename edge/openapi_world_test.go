@@ -172,7 +172,7 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	return got.Data.Claim
 }
 
-// fickle is a store with two sales that make no sense.
+// fickle is a store with two sales that make no sense, and one whose server changes.
 type fickle struct{ ledger.Store }
 
 func newFickle(t *testing.T) *fickle {
@@ -217,6 +217,14 @@ func (f *fickle) Change(ctx context.Context, sale string, q ledger.ChangeRequest
 		return ledger.Head{}, err
 	}
 	return f.Store.Change(ctx, sale, q)
+}
+
+// Reopen is as if a replica of the other sale's server came or went at each call.
+func (f *fickle) Reopen(ctx context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
+	if sale == "other" {
+		return ledger.Head{}, &ledger.Refusal{Code: "CHANGED", Why: "replicas have come or gone meanwhile"}
+	}
+	return f.Store.Reopen(ctx, sale, q)
 }
 
 // silent is a store that does not answer.

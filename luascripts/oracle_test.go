@@ -334,7 +334,9 @@ func (o *oracle) resolve() {
 			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Reservation(raw, birth, c, 0) })
 	case 3:
 		same(o, fmt.Sprintf("release %+v", c),
-			func() (ledger.ReservationReply, error) { return o.redis.Release(context.Background(), o.sale, birth, c) }, reply,
+			func() (ledger.ReservationReply, error) {
+				return o.redis.Release(context.Background(), o.sale, birth, c)
+			}, reply,
 			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Release(raw, birth, c) })
 	case 4:
 		by := time.Duration(rapid.IntRange(1, 20).Draw(o.t, "by_ms")) * time.Millisecond
@@ -664,9 +666,9 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		n++
 		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}, fed: fed}
 		q := ledger.CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
-			Hold:  time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
-			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"),
-			Seed:  strings.Repeat("5e", 16),
+			Hold:    time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
+			Limit:   rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"),
+			Seed:    strings.Repeat("5e", 16),
 			Shuffle: time.Duration(rapid.SampledFrom([]int{0, 0, 5, 25}).Draw(rt, "shuffle_ms")) * time.Millisecond}
 		shuffled := func(f func()) func(*rapid.T) {
 			return func(rt *rapid.T) {

@@ -25,7 +25,8 @@ type Reservation struct {
 	// Of a ticket, which the API calls `claim`.
 	Claim   string     `json:"claim,omitempty"` // while waiting
 	DrawsAt *time.Time `json:"draws_at,omitempty"`
-	Detail  string     `json:"detail,omitempty"`
+	Lot     string     `json:"lot,omitempty"`    // of a ticket without a reservation: lost or uncollected
+	Detail  string     `json:"detail,omitempty"` // the same in words
 }
 
 // Order says how far the order workers have come with a reservation.
@@ -53,8 +54,8 @@ func (r Reservation) Already() Reply {
 }
 
 var over = map[buy.Fate]Reservation{
-	buy.Lost: {State: "lost", Detail: "the lot has not won; what is left goes to whoever comes first"},
-	buy.Expired: {State: "expired",
+	buy.Lost: {State: "lost", Lot: "lost", Detail: "the lot has not won; what is left goes to whoever comes first"},
+	buy.Expired: {State: "expired", Lot: "uncollected",
 		Detail: "the lot has won, and its unit was not collected in time; what is left goes to whoever comes first"},
 }
 

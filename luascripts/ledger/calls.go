@@ -226,7 +226,9 @@ const (
 	IsRefunded // the operator has put its units back on sale
 )
 
-func (l Life) String() string { return [...]string{"pending", "confirmed", "cancelled", "expired", "refunded"}[l] }
+func (l Life) String() string {
+	return [...]string{"pending", "confirmed", "cancelled", "expired", "refunded"}[l]
+}
 
 // ReservationReply is a reservation after a call. Confirm was done, now or before, if the Life is IsConfirmed; Cancel, if it
 // is IsCancelled; Release, if it is IsRefunded; Prolong, if it is IsPending.

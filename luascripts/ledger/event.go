@@ -24,7 +24,9 @@ const (
 func (k EventKind) Restocks() bool { return k == Cancelled || k == Expired || k == Refunded }
 
 // Known says whether scripts write events of this kind.
-func (k EventKind) Known() bool { return k == Reserved || k == Prolonged || k == Confirmed || k.Restocks() }
+func (k EventKind) Known() bool {
+	return k == Reserved || k == Prolonged || k == Confirmed || k.Restocks()
+}
 
 // Event is one entry of a sale's stream. It has one script's changes of one kind, and that script wrote it.
 type Event struct {
