@@ -24,7 +24,8 @@ func allows(role loopback.Role, pattern string) bool {
 	case loopback.Viewer:
 		return method == http.MethodGet && !strings.HasPrefix(path, "/debug/pprof/")
 	case loopback.Payment:
-		return strings.HasPrefix(path, "/api/v1/reservations/") || strings.Contains(path, "/units/")
+		return strings.HasPrefix(path, "/api/v1/reservations/") ||
+			method == http.MethodGet && strings.Contains(path, "/units/")
 	}
 	return false
 }

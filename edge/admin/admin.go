@@ -34,6 +34,7 @@ import (
 type Store interface {
 	ledger.News
 	ledger.Operator
+	ledger.Reservations
 }
 
 // Side is the operators' side of an edge.
@@ -42,7 +43,9 @@ type Side struct {
 	Log      zerolog.Logger
 	Tokens   *loopback.Tokens                                     // operators must show one, if there are any
 	Ready    func(context.Context) string                         // "", or the part that is not ready
-	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation; nil: not here
+	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation; nil: nothing is done by token here
+	Prolong  func(ctx context.Context, token string, by time.Duration) (answer.Reservation, error)
+	Release  func(ctx context.Context, token string) (answer.Reservation, error)
 	Metrics  prometheus.Gatherer
 	Document http.Handler
 	Pages    map[string]http.HandlerFunc // further routes, by pattern, that hold no secret: they are open to all
@@ -94,27 +97,31 @@ func (s *Side) open(wrong *wrong) map[string]http.HandlerFunc {
 // guarded has the routes that need a role, which allows tells.
 func (s *Side) guarded() map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
-		"GET /metrics":                              promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP,
-		"GET /debug/pprof/":                         pprof.Index,
-		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
-		"GET /debug/pprof/profile":                  pprof.Profile,
-		"GET /debug/pprof/symbol":                   pprof.Symbol,
-		"POST /debug/pprof/symbol":                  pprof.Symbol,
-		"GET /debug/pprof/trace":                    pprof.Trace,
-		"GET /api/v1/sales":                         s.listSales,
-		"POST /api/v1/sales":                        s.createSale,
-		"GET /api/v1/sales/{sale}":                  s.showSale,
-		"DELETE /api/v1/sales/{sale}":               s.removeSale,
-		"GET /api/v1/sales/{sale}/audit":            s.auditSale,
-		"POST /api/v1/sales/{sale}/add":             s.addUnits,
-		"POST /api/v1/sales/{sale}/pause":           s.shutSale("paused"),
-		"POST /api/v1/sales/{sale}/resume":          s.resumeSale,
-		"POST /api/v1/sales/{sale}/close":           s.shutSale("closed"),
-		"POST /api/v1/sales/{sale}/reopen":          s.reopenSale,
-		"POST /api/v1/reservations/{token}/confirm": s.confirm,
+		"GET /metrics":                                     promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP,
+		"GET /debug/pprof/":                                pprof.Index,
+		"GET /debug/pprof/cmdline":                         pprof.Cmdline,
+		"GET /debug/pprof/profile":                         pprof.Profile,
+		"GET /debug/pprof/symbol":                          pprof.Symbol,
+		"POST /debug/pprof/symbol":                         pprof.Symbol,
+		"GET /debug/pprof/trace":                           pprof.Trace,
+		"GET /api/v1/sales":                                s.listSales,
+		"POST /api/v1/sales":                               s.createSale,
+		"GET /api/v1/sales/{sale}":                         s.showSale,
+		"DELETE /api/v1/sales/{sale}":                      s.removeSale,
+		"GET /api/v1/sales/{sale}/audit":                   s.auditSale,
+		"POST /api/v1/sales/{sale}/add":                    s.addUnits,
+		"POST /api/v1/sales/{sale}/pause":                  s.shutSale("paused"),
+		"POST /api/v1/sales/{sale}/resume":                 s.resumeSale,
+		"POST /api/v1/sales/{sale}/close":                  s.shutSale("closed"),
+		"POST /api/v1/sales/{sale}/reopen":                 s.reopenSale,
+		"PATCH /api/v1/sales/{sale}":                       s.editSale,
+		"GET /api/v1/sales/{sale}/units/{serial}":          s.unit,
+		"POST /api/v1/sales/{sale}/units/{serial}/release": s.releaseUnit,
 	}
-	if s.Confirm == nil {
-		delete(all, "POST /api/v1/reservations/{token}/confirm")
+	if s.Confirm != nil {
+		all["POST /api/v1/reservations/{token}/confirm"] = s.confirm
+		all["POST /api/v1/reservations/{token}/prolong"] = s.prolong
+		all["POST /api/v1/reservations/{token}/release"] = s.release
 	}
 	maps.Copy(all, s.Looks)
 	return all
@@ -224,14 +231,14 @@ type Description struct {
 	Pending     uint64      `json:"pending"`
 	Confirmed   uint64      `json:"confirmed"`
 	Outstanding uint64      `json:"outstanding"` // units on edges or in limbo, which may be promised to buyers
-	Hold        string      `json:"hold"` // as Go writes it: "5m0s"
+	Hold        string      `json:"hold"`        // as Go writes it: "5m0s"
 	HoldSeconds int64       `json:"hold_seconds"`
 	Limit       uint64      `json:"limit_per_buyer,omitempty"`
 	Opens       *time.Time  `json:"opens,omitempty"`
 	Closes      *time.Time  `json:"closes,omitempty"`
 	OpensAt     *time.Time  `json:"opens_at,omitempty"`  // Opens, by the name that the buyers' side has, too
 	ClosesAt    *time.Time  `json:"closes_at,omitempty"` // and Closes
-	Lots        *sales.Lots `json:"lots,omitempty"` // if the first units go by lot
+	Lots        *sales.Lots `json:"lots,omitempty"`      // if the first units go by lot
 	Trouble     string      `json:"trouble,omitempty"`
 	Uncounted   *time.Time  `json:"uncounted_until,omitempty"` // until then promises of lost history may be alive, uncounted
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spike/edge/buy"
+	"spike/luascripts/ledger"
 )
 
 // Reservation is what the bearer of a token may know about its reservation.
@@ -34,6 +35,23 @@ type Order struct {
 	State string `json:"state"` // queued or stored
 }
 
+// Described is a reservation without its times.
+func Described(sale string, birth uint64, c ledger.Claim, life ledger.Life) Reservation {
+	r := Reservation{Sale: sale, Serial: c.Serial, ID: c.Reservation(birth), State: life.String()}
+	if c.Count > 1 {
+		r.Count = c.Count
+	}
+	return r
+}
+
+// Stored is how far the order workers have come.
+func Stored(yes bool) *Order {
+	if yes {
+		return &Order{State: "stored"}
+	}
+	return &Order{State: "queued"}
+}
+
 // Reply is the answer.
 func (r Reservation) Reply() Reply {
 	body, _ := json.Marshal(r) // strings, numbers and a time of this century: cannot fail
@@ -49,8 +67,8 @@ func Own(list []Reservation) Reply {
 }
 
 // Already answers a request that comes too late for its reservation.
-func (r Reservation) Already() Reply {
-	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already").Reply()
+func (r Reservation) Already() error {
+	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already")
 }
 
 var over = map[buy.Fate]Reservation{
