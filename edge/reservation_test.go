@@ -31,7 +31,9 @@ func newBearer(s *Server) *bearer { return &bearer{s: s, admin: s.operators().Ha
 func (b *bearer) buys(t *testing.T, uri string) string {
 	t.Helper()
 	body := ask(b.s, "GET", uri).Response.Body()
-	var won struct{ Data struct{ Token, Reservation string } }
+	var won struct {
+		Data struct{ Token, Reservation string }
+	}
 	if err := json.Unmarshal(body, &won); err != nil || won.Data.Token == "" {
 		t.Fatalf("%s: %s", uri, body)
 	}

@@ -78,15 +78,26 @@ func LookUp(ctx context.Context, store ledger.Reservations, sale string, serial 
 	if err != nil {
 		return out, err
 	}
-	out.Reservation = answer.Described(sale, had.Birth, had.Claim, is.Life)
-	if is.Life == ledger.IsPending {
-		out.ExpiresAt = sales.UnixTime(is.Until)
+	return Shown(sale, had.Birth, had.Claim, is), nil
+}
+
+// Shown is a reservation after a look at it.
+func Shown(sale string, birth uint64, c ledger.Claim, r ledger.ReservationReply) Unit {
+	out := Changed(sale, birth, c, r)
+	out.Order = answer.Stored(r.Stored)
+	return out
+}
+
+// Changed is a reservation after a call that may have changed it.
+func Changed(sale string, birth uint64, c ledger.Claim, r ledger.ReservationReply) Unit {
+	out := Unit{Reservation: answer.Described(sale, birth, c, r.Life)}
+	if r.Life == ledger.IsPending {
+		out.ExpiresAt = sales.UnixTime(r.Until)
 	}
-	out.Order = answer.Stored(is.Stored)
-	if had.Claim.Buyer != (ledger.Buyer{}) {
-		out.Buyer = hex.EncodeToString(had.Claim.Buyer[:])
+	if c.Buyer != (ledger.Buyer{}) {
+		out.Buyer = hex.EncodeToString(c.Buyer[:])
 	}
-	return out, nil
+	return out
 }
 
 // named is the body of POST /api/v1/sales/{sale}/units/{serial}/release.

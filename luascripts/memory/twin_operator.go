@@ -53,7 +53,7 @@ func (t *Twin) Change(raw int64, q ledger.ChangeRequest) (ledger.Head, error) {
 		t.head.Gen++
 	}
 	if t.door == ledger.Paused && opens {
-		t.prolong(t.head.Now) // nobody could collect
+		t.lengthen(t.head.Now) // nobody could collect
 	}
 	if q.To != "" {
 		t.door = ledger.StateOf(q.To)

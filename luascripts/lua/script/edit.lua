@@ -28,7 +28,7 @@ local function times()
   local window = Run.lots and Run.lots.window or 0
   if closes > 0 and closes <= math.max(opens, L.raw) + window then return 'it must close after it opens, and after the lots\' window' end
   if closes > 0 and closes ~= L.closes and closes < L.raw + L.term then
-    return 'edges may sell until ' .. int(L.raw + L.term) .. ' us: it must close then or later, or at once by closing it'
+    return 'edges may sell for ' .. int(math.ceil(L.term / 1000000)) .. ' s more: it must close after that, or at once by closing it'
   end
 end
 
