@@ -105,12 +105,15 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 
 var secretText = regexp.MustCompile(`[A-Za-z0-9_-]{84}|[A-Za-z0-9_-]{48}`)
 
+var reservationID = regexp.MustCompile(`rsv_[0-9a-f]{42}`) // TestWinSaysWhatItIs compares it with the token
+
 var expiry = regexp.MustCompile(`"expires_at":"2000-01-01T01:\d\d:\d\dZ"`)
 
 // readTokens replaces tokens and tickets by their content.
 func readTokens(text []byte) []byte {
 	signer := token.NewSigner(make([]byte, token.MinKey)) // testServer's
 	text = expiry.ReplaceAll(text, []byte(`"expires_at":"(a second)"`))
+	text = reservationID.ReplaceAll(text, []byte("(a reservation's id)"))
 	return secretText.ReplaceAllFunc(text, func(secret []byte) []byte {
 		if t, err := signer.Parse(secret); err == nil {
 			return fmt.Appendf(nil, "(token of serial %d, count %d, buyer %x)", t.Serial, t.Count, t.Buyer)

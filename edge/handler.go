@@ -206,10 +206,10 @@ func (s *Server) find(name []byte) (*sales.Sale, error) {
 
 // showStock is GET /v1/sales/{sale}.
 func (s *Server) showStock(ctx *fasthttp.RequestCtx, sale []byte) {
-	head, age, err := s.snapshots.Show(sale)
+	shown, err := s.snapshots.Show(sale)
 	if err != nil {
 		send(&ctx.Response, answer.Of(err))
 		return
 	}
-	answer.Stock(&ctx.Response, head, age)
+	answer.Stock(&ctx.Response, shown)
 }

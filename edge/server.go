@@ -237,7 +237,8 @@ var tooMany = listener.Refusals{
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.confirm, Metrics: s.registry(), Pages: dashboard.Pages(), Looks: s.looker.Routes()}
+		Confirm: s.confirm, Prolong: s.prolong, Release: s.release, Metrics: s.registry(), Pages: dashboard.Pages(),
+		Looks: s.looker.Routes()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

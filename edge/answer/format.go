@@ -200,7 +200,9 @@ func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sa
 		b = append(b, `,"count":`...)
 		b = strconv.AppendUint(b, uint64(d.Sold.Count), 10)
 	}
-	b = append(b, `,"token":"`...)
+	b = append(b, `,"reservation":"`...)
+	b = d.Sold.AppendReservation(b, sale.Birth)
+	b = append(b, `","token":"`...)
 	b = signer.Append(b, sale.Birth, &d.Sold.Claim)
 	if sale.Hold > 0 {
 		b = append(b, `","expires_at":"`...)

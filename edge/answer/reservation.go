@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spike/edge/buy"
+	"spike/luascripts/ledger"
 )
 
 // Reservation is what the bearer of a token may know about its reservation.
@@ -14,6 +15,7 @@ type Reservation struct {
 	Sale      string     `json:"sale"`
 	Serial    uint32     `json:"serial,omitempty"`
 	Count     uint32     `json:"count,omitempty"` // number of consecutive serials, if there are several
+	ID        string     `json:"reservation,omitempty"`
 	State     string     `json:"state"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, if the sale has a hold
 	Order     *Order     `json:"order,omitempty"`
@@ -24,12 +26,30 @@ type Reservation struct {
 	// Of a ticket, which the API calls `claim`.
 	Claim   string     `json:"claim,omitempty"` // while waiting
 	DrawsAt *time.Time `json:"draws_at,omitempty"`
-	Detail  string     `json:"detail,omitempty"`
+	Lot     string     `json:"lot,omitempty"`    // of a ticket without a reservation: lost or uncollected
+	Detail  string     `json:"detail,omitempty"` // the same in words
 }
 
 // Order says how far the order workers have come with a reservation.
 type Order struct {
 	State string `json:"state"` // queued or stored
+}
+
+// Described is a reservation without its times.
+func Described(sale string, birth uint64, c ledger.Claim, life ledger.Life) Reservation {
+	r := Reservation{Sale: sale, Serial: c.Serial, ID: c.Reservation(birth), State: life.String()}
+	if c.Count > 1 {
+		r.Count = c.Count
+	}
+	return r
+}
+
+// Stored is how far the order workers have come.
+func Stored(yes bool) *Order {
+	if yes {
+		return &Order{State: "stored"}
+	}
+	return &Order{State: "queued"}
 }
 
 // Reply is the answer.
@@ -47,13 +67,13 @@ func Own(list []Reservation) Reply {
 }
 
 // Already answers a request that comes too late for its reservation.
-func (r Reservation) Already() Reply {
-	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already").Reply()
+func (r Reservation) Already() error {
+	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already")
 }
 
 var over = map[buy.Fate]Reservation{
-	buy.Lost: {State: "lost", Detail: "the lot has not won; what is left goes to whoever comes first"},
-	buy.Expired: {State: "expired",
+	buy.Lost: {State: "lost", Lot: "lost", Detail: "the lot has not won; what is left goes to whoever comes first"},
+	buy.Expired: {State: "expired", Lot: "uncollected",
 		Detail: "the lot has won, and its unit was not collected in time; what is left goes to whoever comes first"},
 }
 
