@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"spike/edge/answer"
 	"spike/edge/identity"
 	"spike/luascripts/ledger"
 	"spike/order/loopback"
@@ -40,6 +41,8 @@ type Config struct {
 	TokenKeys   [][]byte             // the first signs, all are accepted; none: the store's key
 	Trusted     []netip.Prefix       // peers whose X-Buyer-Id is believed
 	JWT         *identity.JWTKey     // nil: Authorization is ignored
+	Again       answer.Spread        // Retry-After of those who may come again
+	BuyByPost   bool                 // GET /buy/{sale} is refused
 	Origins     []string             // sites whose pages may buy; none: answers have no CORS headers
 	Registry    *prometheus.Registry // has other metrics for /metrics; nil: there are none
 	Changes     <-chan Changes       // new settings while the edge sells; nil: none

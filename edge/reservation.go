@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -50,9 +49,6 @@ func described(sale string, c ledger.Claim, life ledger.Life) answer.Reservation
 	return res
 }
 
-// expires is the end of a hold as the answer to the buy says it; nil: the hold has no end.
-func expires(us int64) *time.Time { return sales.UnixTime(us - us%1e6) }
-
 // changeTo gives the reservation the wanted state, or says which other state it has. A repeated change gets the first answer.
 func (s *Server) changeTo(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
 	res, reply, err := s.about(ctx, text, do)
@@ -82,7 +78,7 @@ func (s *Server) showToken(text []byte, again string) answer.Reply {
 		return answer.Of(err)
 	}
 	if reply.Life == ledger.IsPending {
-		res.ExpiresAt = expires(reply.Until)
+		res.Ends(reply.Raw, reply.Until)
 	}
 	res.Order = &answer.Order{State: "queued"}
 	if reply.Stored {
@@ -109,7 +105,7 @@ func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
 	list := make([]answer.Reservation, len(mine.Claims))
 	for i, c := range mine.Claims {
 		list[i] = described(sale.Name, c, ledger.IsPending)
-		list[i].ExpiresAt = expires(mine.HoldEnds(c.Expiry))
+		list[i].Ends(mine.Raw, mine.HoldEnds(c.Expiry))
 		list[i].Token = string(s.signer.Append(nil, mine.Birth, &c))
 	}
 	return answer.Own(list)
@@ -147,7 +143,7 @@ func (s *Server) showTicket(text []byte) answer.Reply {
 	}
 	switch ticket.Fate {
 	case buy.Waiting:
-		return answer.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
+		return s.cfg.Again.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
 	case buy.Drawn:
 		won := s.signer.Append(nil, sale.Birth, &ticket.Claim)
 		return s.showToken(won, string(won))

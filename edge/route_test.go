@@ -50,7 +50,7 @@ func TestWinSaysWhatItIs(t *testing.T) {
 	body := string(ask(s, "GET", "/buy/ticket").Response.Body())
 	before, rest, _ := strings.Cut(body, `"token":"`)
 	token, after, _ := strings.Cut(rest, `"`)
-	if before != `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":1,` {
+	if before != `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":1,"expires_in_ms":3600000,` {
 		t.Error(body)
 	}
 	got, err := s.signer.Parse([]byte(token))

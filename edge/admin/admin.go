@@ -227,14 +227,14 @@ type Description struct {
 	Pending     uint64      `json:"pending"`
 	Confirmed   uint64      `json:"confirmed"`
 	Outstanding uint64      `json:"outstanding"` // units on edges or in limbo, which may be promised to buyers
-	Hold        string      `json:"hold"` // as Go writes it: "5m0s"
+	Hold        string      `json:"hold"`        // as Go writes it: "5m0s"
 	HoldSeconds int64       `json:"hold_seconds"`
 	Limit       uint64      `json:"limit_per_buyer,omitempty"`
 	Opens       *time.Time  `json:"opens,omitempty"`
 	Closes      *time.Time  `json:"closes,omitempty"`
 	OpensAt     *time.Time  `json:"opens_at,omitempty"`  // Opens, by the name that the buyers' side has, too
 	ClosesAt    *time.Time  `json:"closes_at,omitempty"` // and Closes
-	Lots        *sales.Lots `json:"lots,omitempty"` // if the first units go by lot
+	Lots        *sales.Lots `json:"lots,omitempty"`      // if the first units go by lot
 	Trouble     string      `json:"trouble,omitempty"`
 	Uncounted   *time.Time  `json:"uncounted_until,omitempty"` // until then promises of lost history may be alive, uncounted
 }
