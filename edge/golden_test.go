@@ -109,12 +109,14 @@ var (
 	expiry = regexp.MustCompile(`"expires_at":"2000-01-01T01:\d\d:\d\dZ"`)
 	left   = regexp.MustCompile(`"expires_in_ms":(3[0-6]\d{5}|[12]\d{6})`)
 )
+var reservationID = regexp.MustCompile(`rsv_[0-9a-f]{42}`) // TestWinSaysWhatItIs compares it with the token
 
 // readTokens replaces tokens and tickets by their content.
 func readTokens(text []byte) []byte {
 	signer := token.NewSigner(make([]byte, token.MinKey)) // testServer's
 	text = expiry.ReplaceAll(text, []byte(`"expires_at":"(a second)"`))
 	text = left.ReplaceAll(text, []byte(`"expires_in_ms":(an hour)`))
+	text = reservationID.ReplaceAll(text, []byte("(a reservation's id)"))
 	return secretText.ReplaceAllFunc(text, func(secret []byte) []byte {
 		if t, err := signer.Parse(secret); err == nil {
 			return fmt.Appendf(nil, "(token of serial %d, count %d, buyer %x)", t.Serial, t.Count, t.Buyer)

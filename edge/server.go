@@ -225,7 +225,7 @@ var tooMany = listener.Refusals{
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.confirm, Metrics: s.registry()}
+		Confirm: s.confirm, Prolong: s.prolong, Release: s.release, Metrics: s.registry()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

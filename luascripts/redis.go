@@ -26,6 +26,7 @@ type Redis struct {
 	lines        lines
 	mostReplicas *uint64 // the most replicas that there are, by the operator's word; nil: every follower that announces a port
 	index        index
+	beating      beating
 	stop         func() // ends the watch, and waits for its end
 }
 
@@ -256,6 +257,24 @@ func (r *Redis) Change(ctx context.Context, sale string, q ledger.ChangeRequest)
 		return ledger.Head{}, ledger.TooMany()
 	}
 	h, _, err := r.run(ctx, &r.scripts.change, sale, []string{r.caller(0), q.Request, num(q.Add), q.To})
+	return h, err
+}
+
+// Edit runs edit.lua.
+func (r *Redis) Edit(ctx context.Context, sale string, q ledger.EditRequest) (ledger.Head, error) {
+	args := []string{r.caller(0), "", "", "", ""}
+	for k, at := range []*time.Time{q.Opens, q.Closes} {
+		if at != nil {
+			args[1+k] = num(ledger.Micro(*at))
+		}
+	}
+	if q.Hold != nil {
+		args[3] = num(q.Hold.Microseconds())
+	}
+	if q.Limit != nil {
+		args[4] = num(*q.Limit)
+	}
+	h, _, err := r.run(ctx, &r.scripts.edit, sale, args)
 	return h, err
 }
 

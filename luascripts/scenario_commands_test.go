@@ -19,8 +19,9 @@ var scenarioCommands = map[string]func(p *play, c *words) (string, ledger.Head, 
 	"lease": playLease, "renew": playRenew, "giveback": playGiveBack, "settle": playSettle, "reassert": playReassert,
 	"deduct": playDeduct, "collect": playCollect, "enter": playEnter, "draw": playDraw, "mine": playMine,
 	"confirm": playConfirm, "cancel": playCancel, "look": playLook, "expire": playExpire, "tend": playTend,
+	"release": playRelease, "prolong": playProlong, "unit": playUnit, "edit": playEdit,
 	"change": playChange, "reopen": playReopen, "mend": playMend, "remove": playRemove, "buys": playBuys,
-	"show": playShow, "ledger": playLedger, "events": playEvents, "hand": playHand,
+	"show": playShow, "holders": playHolders, "ledger": playLedger, "events": playEvents, "hand": playHand,
 }
 
 func playWait(p *play, c *words) (string, ledger.Head, error) {
@@ -235,6 +236,48 @@ func playCancel(p *play, c *words) (string, ledger.Head, error) {
 	return r.Life.String(), r.Head, err
 }
 
+func playRelease(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.Release(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
+	return r.Life.String(), r.Head, err
+}
+
+func playProlong(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.Prolong(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()), c.duration("by", "10s"))
+	return r.Life.String() + ", by the clock " + orNever(r.Until), r.Head, err
+}
+
+// playUnit asks who has a serial: `unit 7`, or what became of a claim that had it: `unit 7 of=a`.
+func playUnit(p *play, c *words) (string, ledger.Head, error) {
+	birth, serial, id := p.birth(c), uint32(c.numberOf(c.next())), ledger.Claim{}
+	if of := c.text("of", ""); of != "" {
+		claim := p.claimOf(c, of)
+		id.Fence, id.Nonce = claim.Fence, claim.Nonce
+	}
+	r, err := p.stage.Unit(bg, scenarioSale, birth, serial, id)
+	if r.Claim.Count == 0 {
+		return "nobody's", r.Head, err
+	}
+	return p.tellClaim(r.Claim), r.Head, err
+}
+
+func playEdit(p *play, c *words) (string, ledger.Head, error) {
+	var q ledger.EditRequest
+	for name, to := range map[string]**time.Time{"opens": &q.Opens, "closes": &q.Closes} {
+		if at := p.at(c, name, "never"); at != 0 {
+			moment := time.UnixMicro(at)
+			*to = &moment
+		}
+	}
+	if hold := c.duration("hold", "-1s"); hold >= 0 {
+		q.Hold = &hold
+	}
+	if limit := uint32(c.number("limit", ledger.MaxSerial)); limit != ledger.MaxSerial {
+		q.Limit = &limit
+	}
+	h, err := p.stage.Edit(bg, scenarioSale, q)
+	return "", h, err
+}
+
 func playLook(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Reservation(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
 	text := r.Life.String() + ", by the clock " + orNever(r.Until)
@@ -312,6 +355,20 @@ func playShow(p *play, _ *words) (string, ledger.Head, error) {
 		told = []string{"nothing is wrong"}
 	}
 	return strings.Join(slices.Sorted(slices.Values(told)), "\n"), r.Head, err
+}
+
+// playHolders tells who has units: a line for an instance, and one for each of its leases.
+func playHolders(p *play, _ *words) (string, ledger.Head, error) {
+	r, err := p.stage.Holders(bg, scenarioSale)
+	text := []string{fmt.Sprintf("left out %d", r.Left)}
+	for _, h := range r.Instances {
+		text = append(text, fmt.Sprintf("%s on %s, asked %s", h.Instance, h.Node, orNever(h.Seen)))
+		for _, l := range h.Leases {
+			where := map[bool]string{true: "limbo", false: "leased"}[l.Limbo]
+			text = append(text, fmt.Sprintf("  %s %d %s until %s", p.fence(l.Fence), l.Units, where, since(l.Deadline)))
+		}
+	}
+	return strings.Join(text, "\n"), r.Head, err
 }
 
 // playLedger tells where every unit lies.

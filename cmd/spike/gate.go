@@ -37,7 +37,8 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if err != nil {
 		return err
 	}
-	tokens := loopback.NewTokens(admin...)
+	tokens := loopback.NewTokens()
+	tokens.Set(admin)
 	listener, err := operators.Listen(c.Admin, tokens)
 	if err != nil {
 		return err

@@ -11,6 +11,10 @@ var longHelp = kong.Vars{
 	"admin_token": "Bearer token for operators. /healthz and /readyz need none. Required if the listener is not on loopback. " +
 		"SPIKE_ADMIN_TOKEN or a file is safer.",
 
+	"viewer_token": "Bearer token for those who may look at everything and change nothing. SPIKE_VIEWER_TOKEN or a file is safer.",
+	"payment_token": "Bearer token for a payment service. It may confirm, release, prolong and look up reservations, and nothing else. " +
+		"SPIKE_PAYMENT_TOKEN or a file is safer.",
+
 	"admin":     "Where operators connect (127.0.0.1:3006). Empty: nowhere.",
 	"ack":       "When a buyer hears \"won\": once this edge's ring has the claim (edge), or once the ledger has it (redis).",
 	"decisions": "Log every decision as the article does (result:1,localSales:17). -: standard output.",

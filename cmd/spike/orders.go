@@ -48,7 +48,8 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 		return err
 	}
 	defer store.Close()
-	tokens := loopback.NewTokens(admin...)
+	tokens := loopback.NewTokens()
+	tokens.Set(admin)
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
 	return order.Run(ctx, order.Config{Admin: c.Admin, AdminTokens: tokens, Rebind: c.Rebind, RetryParked: c.RetryParked,
 		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, repository, log)

@@ -29,7 +29,7 @@ import (
 type ServeCmd struct {
 	storeFlag
 	logFlag
-	adminTokens
+	roleTokens
 	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers connect (:3005)."`
 	Admin       string        `default:"127.0.0.1:3006" empty:"" placeholder:"ADDR" help:"${admin}"`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
@@ -103,7 +103,8 @@ func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 	}
 	config.TokenKeys, config.JWT = keys.TokenKeys, keys.JWT
 	admin, err := c.tokens()
-	config.AdminTokens = loopback.NewTokens(admin...)
+	config.AdminTokens = loopback.NewTokens()
+	config.AdminTokens.Set(admin)
 	return config, err
 }
 

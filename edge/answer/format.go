@@ -205,6 +205,9 @@ func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sa
 		b = append(b, `,"count":`...)
 		b = strconv.AppendUint(b, uint64(d.Sold.Count), 10)
 	}
+	b = append(b, `,"reservation":"`...)
+	b = d.Sold.AppendReservation(b, sale.Birth)
+	b = append(b, '"')
 	if sale.Hold > 0 {
 		b = append(b, `,"expires_in_ms":`...)
 		b = strconv.AppendInt(b, max(d.Sold.Left/1000, 0), 10)

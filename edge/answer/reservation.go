@@ -8,6 +8,7 @@ import (
 
 	"spike/edge/buy"
 	"spike/edge/sales"
+	"spike/luascripts/ledger"
 )
 
 // Reservation is what the bearer of a token may know about its reservation.
@@ -15,6 +16,7 @@ type Reservation struct {
 	Sale      string     `json:"sale"`
 	Serial    uint32     `json:"serial,omitempty"`
 	Count     uint32     `json:"count,omitempty"` // number of consecutive serials, if there are several
+	ID        string     `json:"reservation,omitempty"`
 	State     string     `json:"state"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, if the sale has a hold
 	Left      int64      `json:"expires_in_ms,omitempty"`
@@ -35,6 +37,23 @@ type Reservation struct {
 // Order says how far the order workers have come with a reservation.
 type Order struct {
 	State string `json:"state"` // queued or stored
+}
+
+// Described is a reservation without its times.
+func Described(sale string, birth uint64, c ledger.Claim, life ledger.Life) Reservation {
+	r := Reservation{Sale: sale, Serial: c.Serial, ID: c.Reservation(birth), State: life.String()}
+	if c.Count > 1 {
+		r.Count = c.Count
+	}
+	return r
+}
+
+// Stored is how far the order workers have come.
+func Stored(yes bool) *Order {
+	if yes {
+		return &Order{State: "stored"}
+	}
+	return &Order{State: "queued"}
 }
 
 // Reply is the answer.
@@ -62,8 +81,8 @@ func Own(list []Reservation) Reply {
 }
 
 // Already answers a request that comes too late for its reservation.
-func (r Reservation) Already() Reply {
-	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already").Reply()
+func (r Reservation) Already() error {
+	return NewProblem(http.StatusConflict, "already_"+r.State, "the reservation is "+r.State+" already")
 }
 
 var over = map[buy.Fate]Reservation{

@@ -20,6 +20,8 @@ type Store struct {
 	keeping bool   // events are kept for order workers
 	node    Node   // the same always, but for tests
 	birth   uint64 // of the newest sale
+	beats   beats
+	journal journal
 
 	mu        sync.Mutex
 	sales     map[string]*Twin
@@ -36,7 +38,7 @@ func New(b ledger.Bounds, clock func() time.Time) *Store {
 	}
 	return &Store{bounds: b, clock: clock, key: key, id: ledger.PassingStore + ledger.NewIdentity(), sales: map[string]*Twin{},
 		streams: map[string]*stream{}, listeners: map[*ledger.Listener]struct{}{},
-		bound: map[string]ledger.Binding{}}
+		bound: map[string]ledger.Binding{}, beats: beats{by: map[beater]heard{}}, journal: journal{once: map[string]time.Time{}}}
 }
 
 // KeepEvents keeps the events of sales made from now on. Somebody must read, acknowledge and trim them.
@@ -165,6 +167,35 @@ func (e *Store) Cancel(_ context.Context, sale string, birth uint64, c ledger.Cl
 func (e *Store) Reservation(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) {
 		return t.Reservation(raw, birth, c, e.stream(sale, t).needed(ledger.OrdersGroup))
+	})
+}
+
+// Prolong is ledger.Store's.
+func (e *Store) Prolong(_ context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (ledger.ReservationReply,
+	error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Prolong(raw, birth, c, by) })
+}
+
+// Release is ledger.Store's.
+func (e *Store) Release(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Release(raw, birth, c) })
+}
+
+// Unit is ledger.Store's.
+func (e *Store) Unit(_ context.Context, sale string, birth uint64, serial uint32, id ledger.Claim) (ledger.UnitReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.UnitReply, error) { return t.Unit(raw, birth, serial, id) })
+}
+
+// Edit is ledger.Store's.
+func (e *Store) Edit(_ context.Context, sale string, q ledger.EditRequest) (ledger.Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) {
+		was := t.head.Birth
+		h, err := t.Edit(raw, q)
+		if err == nil && h.Birth != was { // two sales may be made in one microsecond
+			h.Birth = max(h.Birth, e.birth+1)
+			t.head.Birth, e.birth = h.Birth, h.Birth
+		}
+		return h, err
 	})
 }
 
