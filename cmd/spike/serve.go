@@ -15,7 +15,6 @@ import (
 
 	"spike/edge"
 	"spike/edge/admin"
-	"spike/edge/answer"
 	"spike/edge/identity"
 	"spike/edge/token"
 	"spike/luascripts/ledger"
@@ -89,7 +88,8 @@ func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(), Ack: edge.Ack(c.Ack), Lang: c.Lang,
 		Lease: c.Lease, Drain: c.Drain, Grace: c.Grace, Bounds: ledger.DefaultBounds(), Data: c.Data,
 		Decisions: c.DecisionLog, Version: version, Trusted: c.TrustedProxies, Origins: c.CORSOrigins,
-		Again: answer.Spread(c.RetryAfter), BuyByPost: c.BuyByPost}
+		BuyByPost: c.BuyByPost}
+	config.Again.Least, config.Again.Most = c.RetryAfter.Least, c.RetryAfter.Most
 	err := c.check()
 	if err != nil {
 		return config, err
