@@ -31,7 +31,7 @@ func articleCases(op string) []apiCase {
 		{op: op, uri: "/buy/one-" + op, status: 200, code: "1"}, // no hold, no expires_at
 		{op: op, uri: "/buy/one-" + op, status: 200, code: "-1"},
 		{op: op, uri: "/buy/held", status: 200, code: "-1"},
-		{op: op, uri: "/buy/paused", status: 200, code: "-1"},
+		{op: op, uri: "/buy/paused", status: 200, code: "-9"},
 		{op: op, uri: "/buy/soon", status: 200, code: "-2"},
 		{op: op, uri: "/buy/closed", status: 200, code: "-3"},
 		{op: op, uri: "/buy/entering", status: 200, code: "-6", header: asAnn},

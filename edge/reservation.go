@@ -41,9 +41,6 @@ func (s *Server) about(ctx context.Context, text []byte, do action) (answer.Rese
 	return answer.Reservation{}, reply, err
 }
 
-// expires is the end of a hold as the answer to the buy says it; nil: the hold has no end.
-func expires(us int64) *time.Time { return sales.UnixTime(us - us%1e6) }
-
 // changed gives the reservation the wanted state, or its error says which other state it has. A repeated change gets the first
 // answer.
 func (s *Server) changed(ctx context.Context, text []byte, do action, wanted ledger.Life) (answer.Reservation, ledger.ReservationReply,
@@ -82,7 +79,7 @@ func (s *Server) showToken(text []byte, again string) answer.Reply {
 		return answer.Of(err)
 	}
 	if reply.Life == ledger.IsPending {
-		res.ExpiresAt = expires(reply.Until)
+		res.Ends(reply.Raw, reply.Until)
 	}
 	res.Order = answer.Stored(reply.Stored)
 	res.Token = again
@@ -106,7 +103,7 @@ func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
 	list := make([]answer.Reservation, len(mine.Claims))
 	for i, c := range mine.Claims {
 		list[i] = answer.Described(sale.Name, mine.Birth, c, ledger.IsPending)
-		list[i].ExpiresAt = expires(mine.HoldEnds(c.Expiry))
+		list[i].Ends(mine.Raw, mine.HoldEnds(c.Expiry))
 		list[i].Token = string(s.signer.Append(nil, mine.Birth, &c))
 	}
 	return answer.Own(list)
@@ -129,7 +126,7 @@ func (s *Server) prolong(ctx context.Context, text string, by time.Duration) (an
 		return s.store.Prolong(ctx, sale, birth, c, by)
 	}, ledger.IsPending)
 	if err == nil {
-		res.ExpiresAt = expires(reply.Until)
+		res.Ends(reply.Raw, reply.Until)
 	}
 	return res, err
 }
@@ -162,7 +159,7 @@ func (s *Server) showTicket(text []byte) answer.Reply {
 	}
 	switch ticket.Fate {
 	case buy.Waiting:
-		return answer.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
+		return s.cfg.Again.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
 	case buy.Drawn:
 		won := s.signer.Append(nil, sale.Birth, &ticket.Claim)
 		return s.showToken(won, string(won))

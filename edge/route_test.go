@@ -49,7 +49,7 @@ func TestWinSaysWhatItIs(t *testing.T) {
 	s := testServer(t, testConfig(), storetest.Embedded(t, 1, time.Hour))
 	body := string(ask(s, "GET", "/buy/ticket").Response.Body())
 	before, rest, _ := strings.Cut(body, `"reservation":"`)
-	id, rest, _ := strings.Cut(rest, `","token":"`)
+	id, rest, _ := strings.Cut(rest, `","expires_in_ms":3600000,"token":"`)
 	token, after, _ := strings.Cut(rest, `"`)
 	if before != `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":1,` {
 		t.Error(body)

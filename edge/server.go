@@ -119,7 +119,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
 		Bounds: cfg.Bounds, Log: log})
 	s.seller = buy.NewSeller(life)
-	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
+	s.article, s.v1 = answer.Article(cfg.Lang, s.signer, cfg.Again), answer.V1(s.signer, cfg.Again)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
 	s.snapshots, s.generations = sales.NewSnapshots(s.sales), sales.NewGenerations(s.sales)
 	return s

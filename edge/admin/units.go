@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"spike/edge/answer"
-	"spike/edge/sales"
 	"spike/luascripts/ledger"
 )
 
@@ -93,7 +92,7 @@ func Shown(sale string, birth uint64, c ledger.Claim, r ledger.ReservationReply)
 func Changed(sale string, birth uint64, c ledger.Claim, r ledger.ReservationReply) Unit {
 	out := Unit{Reservation: answer.Described(sale, birth, c, r.Life)}
 	if r.Life == ledger.IsPending {
-		out.ExpiresAt = sales.UnixTime(r.Until)
+		out.Ends(r.Raw, r.Until)
 	}
 	if c.Buyer != (ledger.Buyer{}) {
 		out.Buyer = hex.EncodeToString(c.Buyer[:])

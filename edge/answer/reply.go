@@ -14,7 +14,6 @@ var (
 	jsonType     = []byte("application/json")
 	problemType  = []byte("application/problem+json")
 	retryAfter   = []byte(fasthttp.HeaderRetryAfter)
-	oneSecond    = []byte("1")
 	ageHeader    = []byte(fasthttp.HeaderAge)
 	cacheControl = []byte(fasthttp.HeaderCacheControl)
 	noStore      = []byte("no-store")

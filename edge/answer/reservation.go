@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"spike/edge/buy"
+	"spike/edge/sales"
 	"spike/luascripts/ledger"
 )
 
@@ -18,6 +19,7 @@ type Reservation struct {
 	ID        string     `json:"reservation,omitempty"`
 	State     string     `json:"state"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // while pending, if the sale has a hold
+	Left      int64      `json:"expires_in_ms,omitempty"`
 	Order     *Order     `json:"order,omitempty"`
 
 	// Of a buyer's own reservation, and of the one that a ticket has won.
@@ -28,6 +30,8 @@ type Reservation struct {
 	DrawsAt *time.Time `json:"draws_at,omitempty"`
 	Lot     string     `json:"lot,omitempty"`    // of a ticket without a reservation: lost or uncollected
 	Detail  string     `json:"detail,omitempty"` // the same in words
+
+	Clock string `json:"server_time,omitempty"` // the store's clock, where something has an end
 }
 
 // Order says how far the order workers have come with a reservation.
@@ -58,6 +62,16 @@ func (r Reservation) Reply() Reply {
 	return Reply{Status: http.StatusOK, Kind: jsonType, Body: body}
 }
 
+// Ends says when a pending reservation ends. Both times are the store's clock, Unix microseconds; until is 0 for never.
+func (r *Reservation) Ends(now, until int64) {
+	if r.ExpiresAt = sales.UnixTime(until - until%1e6); r.ExpiresAt != nil {
+		r.Left, r.Clock = millisecondsUntil(now, until), clock(now)
+	}
+}
+
+// clock is a time of the store's clock as answers say it.
+func clock(now int64) string { return time.UnixMicro(now).UTC().Format(clockFormat) }
+
 // Own answers a buyer who asks for its own reservations.
 func Own(list []Reservation) Reply {
 	body, _ := json.Marshal(struct {
@@ -86,9 +100,9 @@ func TicketOver(sale string, fate buy.Fate) Reply {
 
 // TicketWaits says that the draw is still to come, or that a paused sale must go on before the buyer can collect. now and draws
 // are times of the store's clock, in microseconds.
-func TicketWaits(sale, ticket string, now, draws int64) Reply {
+func (s Spread) TicketWaits(sale, ticket string, now, draws int64) Reply {
 	at := time.UnixMicro(draws).UTC()
-	r := Reservation{Sale: sale, State: "waiting", Claim: ticket, DrawsAt: &at}.Reply()
-	r.Status, r.Retry = http.StatusAccepted, fmt.Append(nil, secondsUntil(now, draws))
+	r := Reservation{Sale: sale, State: "waiting", Claim: ticket, DrawsAt: &at, Clock: clock(now)}.Reply()
+	r.Status, r.Retry = http.StatusAccepted, fmt.Append(nil, secondsUntil(now, draws)+s.later())
 	return r
 }
