@@ -166,6 +166,7 @@ export const words = {
   flags: ["Flags", "标志"],
   flags_none: ["of them “none now”", "其中“暂时无票”"],
   requests_s: ["Requests/s", "请求/秒"],
+  requests_front: ["Requests/s at nginx", "nginx 请求/秒"],
   in_front: ["Answered in front", "前端应答占比"],
   active: ["Active connections", "活动连接"],
   idle: ["Idle connections", "空闲连接"],
