@@ -25,7 +25,8 @@ var guarded = []struct{ method, path string }{
 	{"GET", "/metrics"}, {"GET", "/debug/pprof/"}, {"GET", "/debug/pprof/heap"}, {"GET", "/debug/pprof/cmdline"},
 	{"GET", "/debug/pprof/profile"}, {"GET", "/debug/pprof/symbol"}, {"POST", "/debug/pprof/symbol"}, {"GET", "/debug/pprof/trace"},
 	{"GET", "/api/v1/sales"}, {"POST", "/api/v1/sales"}, {"GET", "/api/v1/sales/ticket"}, {"DELETE", "/api/v1/sales/ticket"},
-	{"GET", "/api/v1/sales/ticket/audit"}, {"POST", "/api/v1/sales/ticket/add"}, {"POST", "/api/v1/sales/ticket/pause"},
+	{"GET", "/api/v1/sales/ticket/audit"}, {"GET", "/api/v1/look"}, {"GET", "/events"}, {"GET", "/api/v1/journal"},
+	{"GET", "/sales/ticket/report.html"}, {"POST", "/api/v1/sales/ticket/add"}, {"POST", "/api/v1/sales/ticket/pause"},
 	{"POST", "/api/v1/sales/ticket/resume"}, {"POST", "/api/v1/sales/ticket/close"}, {"POST", "/api/v1/reservations/x/confirm"},
 }
 
@@ -73,7 +74,8 @@ func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens("x")
 	o := testServer(t, cfg, storetest.Embedded(t, 10, time.Minute)).operators().Handler()
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 404, "/api/v1/": 404,
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 200, "/edges": 200, "/session": 401,
+		"/assets/none": 404, "/api/v1/": 404,
 		"/debug/": 404, "/debug/vars": 404, "/metrics/": 404} {
 		w := httptest.NewRecorder()
 		o.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

@@ -205,7 +205,8 @@ var rooms = map[string]string{
 	"allotment": "", "secret": "", "token": "secret", "identity": "secret", "listener": "", "fastpath": "", "ringdir": "allotment",
 	"sales": "allotment ringdir",
 	"buy":   "allotment sales", "answer": "buy identity sales token", "admin": "answer identity listener sales",
-	"": "admin allotment answer buy fastpath identity listener ringdir sales token",
+	"dashboard": "admin answer buy",
+	"":          "admin allotment answer buy dashboard fastpath identity listener ringdir sales token",
 }
 
 // wantImports checks the packages' imports.

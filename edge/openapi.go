@@ -33,6 +33,9 @@ func newDocument(version string) *document {
 	return &document{text: text, etag: fmt.Sprintf(`"%x"`, sum[:8])}
 }
 
+// Document is GET /openapi.yaml of an operators' side.
+func Document(version string) http.Handler { return newDocument(version) }
+
 // show is GET /openapi.yaml on the buyers' side.
 func (d *document) show(q *fasthttp.Request, to *fasthttp.Response) {
 	if !q.Header.IsGet() && !q.Header.IsHead() {

@@ -15,11 +15,13 @@ import (
 	"spike/edge/admin"
 	"spike/edge/answer"
 	"spike/edge/buy"
+	"spike/edge/dashboard"
 	"spike/edge/identity"
 	"spike/edge/listener"
 	"spike/edge/ringdir"
 	"spike/edge/sales"
 	"spike/edge/token"
+	"spike/luascripts/beater"
 	"spike/order/operators"
 )
 
@@ -29,13 +31,16 @@ const lingerFor = 200 * time.Millisecond // how long connections are still serve
 type Store interface {
 	sales.Store
 	admin.Store
+	dashboard.Store
 	TokenKey(ctx context.Context) ([]byte, error)
 	Willing(ctx context.Context) error
+	beater.Store
 }
 
 // Server is one edge.
 type Server struct {
 	cfg       Config
+	instance  string // random
 	store     Store
 	log       zerolog.Logger
 	sales     *sales.Registry
@@ -53,6 +58,7 @@ type Server struct {
 	snapshots   *sales.Snapshots
 	document    *document
 	pulse       *operators.Pulse // checks the store
+	looker      *dashboard.Looker
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
@@ -104,11 +110,14 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 }
 
 func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir, log zerolog.Logger, keys ...[]byte) *Server {
-	s := &Server{cfg: cfg, store: store, log: log, signer: token.NewSigner(keys...), who: identity.NewWho(cfg.Trusted, cfg.JWT),
+	s := &Server{cfg: cfg, instance: rand.Text(), store: store, log: log, signer: token.NewSigner(keys...),
+		who:      identity.NewWho(cfg.Trusted, cfg.JWT),
 		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life, decisions: &decisions{}}
-	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: rand.Text(),
+	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: s.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse = operators.NewPulse(store.Willing)
+	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
+		Bounds: cfg.Bounds, Log: log})
 	s.seller = buy.NewSeller(life)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
@@ -129,7 +138,7 @@ func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 }
 
 // serveUntil owns every goroutine of the edge. fasthttp's goroutines end with Shutdown, the operators' with Close, the sales'
-// with die.
+// with die, the beater's with silence.
 func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
@@ -148,12 +157,14 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	for _, work := range []func(){
 		s.sales.Recover, s.sales.Listen, s.takeChanges, s.keepDate,
 		func() { s.each(examineEvery, s.examineTrouble) },
+		func() { s.looker.Run(s.life) },
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
 		func() { _, _ = s.store.List(s.life) }, // finds sales that no index has, before a token asks for them
 	} {
 		s.sales.Running.Start(work)
 	}
 	s.ready.Store(true)
+	silence := s.beater(limits).Begin() // until the very end: an edge that gives back is there
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
 	var err error
@@ -165,6 +176,7 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	die()
 	s.sales.Running.End()
 	_ = back.Close()
+	silence()
 	if left := s.sales.Unsettled(); left != nil {
 		return errors.Join(err, left)
 	}
@@ -225,7 +237,7 @@ var tooMany = listener.Refusals{
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.confirm, Metrics: s.registry()}
+		Confirm: s.confirm, Metrics: s.registry(), Pages: dashboard.Pages(), Looks: s.looker.Routes()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

@@ -19,6 +19,20 @@ const (
 // IdentityKey holds the store's identity.
 const IdentityKey = "spike:store"
 
+// BeatsKey is which processes beat, a sorted set: `KIND:INSTANCE NODE` by when the newest beat ends, in milliseconds of the
+// server's clock. beatKey is the beat itself. JournalKey is the journal, a stream, and notedKey says that it had an entry with
+// that Once. These keys are in different slots.
+const (
+	BeatsKey   = "spike:beats"
+	JournalKey = "spike:journal"
+)
+
+func beatKey(kind ledger.Kind, instance string) string {
+	return "spike:beat:" + string(kind) + ":" + instance
+}
+
+func notedKey(once string) string { return "spike:noted:" + once }
+
 // Keys are all keys of a sale, in the order every script has them. They share a slot, because `{ticket_hash_key}:x`
 // hashes like `ticket_hash_key`.
 //
@@ -42,7 +56,7 @@ const IdentityKey = "spike:store"
 //
 // Besides: channel {ticket_hash_key}:news, a message whenever what ledger.Store.Listen tells of has happened; and of the whole
 // store the index, SalesKey and RemovedKey, and spike:groups, a hash: which database each group of the orders' streams belongs
-// to.
+// to; and of processes and operators the keys of BeatsKey and JournalKey.
 func Keys(sale string) []string {
 	hash := sale + ledger.HashSuffix
 	keys := []string{hash}

@@ -26,7 +26,7 @@ func quickBounds() ledger.Bounds {
 	return ledger.Bounds{Step: 20 * time.Millisecond, Margin: 4 * time.Millisecond, Cover: 25 * time.Millisecond,
 		Active: 20 * time.Millisecond, Recall: 5 * time.Millisecond, Forget: 60 * time.Millisecond, Sweep: 4, Ranges: 3,
 		Index: 2, Frees: 2, Held: 4, Lease: 15 * time.Millisecond, Proof: 8 * time.Millisecond, Keep: 10 * time.Millisecond, Most: 2,
-		Refused: 2, Group: 3, Enter: 8}
+		Refused: 2, Group: 3, Enter: 8, Holders: 7}
 }
 
 // dial connects. A call may take long: on a busy machine a Redis that is well does.
@@ -543,6 +543,13 @@ func (o *oracle) show() {
 		func(raw int64) (ledger.ShowReply, error) { return o.twin.Show(raw), nil })
 }
 
+func (o *oracle) holders() {
+	same(o, "holders",
+		func() (ledger.Holders, error) { return o.redis.Holders(context.Background(), o.sale) },
+		func(r ledger.Holders) ledger.Head { return r.Head },
+		func(raw int64) (ledger.Holders, error) { return o.twin.Holders(raw) })
+}
+
 func (o *oracle) audit() {
 	got, err := o.redis.Audit(context.Background(), o.sale)
 	want := o.twin.Audit(o.sale)
@@ -643,6 +650,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			"enter": shuffled(o.enter), "enter2": shuffled(o.enter), "enter3": shuffled(o.enter), "collect": shuffled(o.collect),
 			"collect2": shuffled(o.collect), "collect3": shuffled(o.collect), "draw": shuffled(o.draw),
 			"change": func(*rapid.T) { o.change() }, "show": func(*rapid.T) { o.show() },
+			"holders": func(*rapid.T) { o.holders() },
 			"wait": func(rt *rapid.T) {
 				time.Sleep(time.Duration(rapid.IntRange(0, 8).Draw(rt, "ms")) * time.Millisecond)
 			},

@@ -26,6 +26,7 @@ type Redis struct {
 	lines        lines
 	mostReplicas *uint64 // the most replicas that there are, by the operator's word; nil: every follower that announces a port
 	index        index
+	beating      beating
 	stop         func() // ends the watch, and waits for its end
 }
 

@@ -20,7 +20,7 @@ var scenarioCommands = map[string]func(p *play, c *words) (string, ledger.Head, 
 	"deduct": playDeduct, "collect": playCollect, "enter": playEnter, "draw": playDraw, "mine": playMine,
 	"confirm": playConfirm, "cancel": playCancel, "look": playLook, "expire": playExpire, "tend": playTend,
 	"change": playChange, "reopen": playReopen, "mend": playMend, "remove": playRemove, "buys": playBuys,
-	"show": playShow, "ledger": playLedger, "events": playEvents, "hand": playHand,
+	"show": playShow, "holders": playHolders, "ledger": playLedger, "events": playEvents, "hand": playHand,
 }
 
 func playWait(p *play, c *words) (string, ledger.Head, error) {
@@ -312,6 +312,20 @@ func playShow(p *play, _ *words) (string, ledger.Head, error) {
 		told = []string{"nothing is wrong"}
 	}
 	return strings.Join(slices.Sorted(slices.Values(told)), "\n"), r.Head, err
+}
+
+// playHolders tells who has units: a line for an instance, and one for each of its leases.
+func playHolders(p *play, _ *words) (string, ledger.Head, error) {
+	r, err := p.stage.Holders(bg, scenarioSale)
+	text := []string{fmt.Sprintf("left out %d", r.Left)}
+	for _, h := range r.Instances {
+		text = append(text, fmt.Sprintf("%s on %s, asked %s", h.Instance, h.Node, orNever(h.Seen)))
+		for _, l := range h.Leases {
+			where := map[bool]string{true: "limbo", false: "leased"}[l.Limbo]
+			text = append(text, fmt.Sprintf("  %s %d %s until %s", p.fence(l.Fence), l.Units, where, since(l.Deadline)))
+		}
+	}
+	return strings.Join(text, "\n"), r.Head, err
 }
 
 // playLedger tells where every unit lies.

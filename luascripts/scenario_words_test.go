@@ -126,7 +126,7 @@ func boundsOf(c *words, b ledger.Bounds) ledger.Bounds {
 	b.Proof = c.duration("proof", b.Proof.String())
 	for name, n := range map[string]*int{"sweep": &b.Sweep, "frees": &b.Frees, "held": &b.Held, "ranges": &b.Ranges,
 		"index": &b.Index,
-		"enter": &b.Enter, "refused": &b.Refused, "most": &b.Most, "group": &b.Group} {
+		"enter": &b.Enter, "refused": &b.Refused, "most": &b.Most, "group": &b.Group, "holders": &b.Holders} {
 		*n = int(c.number(name, uint64(*n)))
 	}
 	return b

@@ -25,6 +25,7 @@ func lua(b ledger.Bounds) string {
 		{"SWEEP", int64(b.Sweep)}, {"RANGES", int64(b.Ranges)}, {"INDEX", int64(b.Index)}, {"FREES", int64(b.Frees)},
 		{"HELD", int64(b.Held)}, {"FEW", ledger.Few}, {"ENTER", int64(b.Enter)}, {"MOST", ledger.MaxSerial},
 		{"UNITS", ledger.MaxUnits}, {"LARGEST", ledger.MaxLease}, {"SPOKEN", spoken},
+		{"HOLDERS", int64(b.Holders)},
 	} {
 		fmt.Fprintf(&s, "local %s = %d\n", v.name, v.n)
 	}

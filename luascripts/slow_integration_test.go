@@ -299,6 +299,12 @@ func (s *slow) edgesDie() {
 	for range 100 {
 		s.lease("dead", "back", 64)
 	}
+	s.part("the holders of 300 leases of single units", func() {
+		r := must[ledger.Holders](s.t)(s.Holders(bg, "dead"))
+		if len(r.Instances) == 0 || r.Left == 0 {
+			s.t.Errorf("%d instances, %d left out", len(r.Instances), r.Left)
+		}
+	})
 	s.part("an edge lets go of 100 leases", func() {
 		must[ledger.RenewReply](s.t)(s.Renew(bg, "dead", ledger.RenewRequest{Party: ledger.Party{Instance: "back", Node: "n"},
 			Awaited: 1 << 50, Term: time.Second}))

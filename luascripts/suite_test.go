@@ -34,6 +34,7 @@ func testStore(t *testing.T, s ledger.Store) {
 		"revival": testRevival, "revision": testRevision,
 		"stored": testStored, "late": testLate, "offers": testOffers, "limit": testLimit, "overtaken": testOvertaken,
 		"whole": testWhole, "groups": testGroups, "events stored": testEventsStored, "refused (A7)": testRefused,
+		"beats": testBeats, "journal": testJournal,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}

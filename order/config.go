@@ -22,6 +22,9 @@ type Config struct {
 	Webhook       string           // http(s)://…; empty: none
 	WebhookSecret string           // whsec_…, never logged
 
+	Node    string // a name for people
+	Version string
+
 	Registry prometheus.Registerer // for the worker's metrics beside the listener's; nil: none
 	Process  prometheus.Collector  // what the listener's metrics tell about the process; nil: nothing
 

@@ -137,7 +137,7 @@ func (c *consumer) read(ctx context.Context) error {
 func (c *consumer) ask(ctx context.Context) ([]ledger.Event, error) {
 	if now := time.Now(); now.Sub(c.checked) >= c.w.pace.checkIdle {
 		events, err := c.w.store.TakeOver(ctx, c.sale.name, c.w.group, c.w.pace.idle, c.count)
-		c.w.meters.takeovers.Add(float64(len(events)))
+		c.w.meters.takeovers.Add(uint64(len(events)))
 		if err != nil || len(events) > 0 {
 			return events, err
 		}
@@ -183,7 +183,7 @@ func (c *consumer) cut() *batch {
 		ev := c.hand[0]
 		c.hand = c.hand[1:]
 		if err := b.entry.addEvent(c.sale.name, ev.Event, ev.held, c.w.sender != nil); err != nil {
-			c.w.meters.parked.Inc()
+			c.w.meters.parked.inc()
 			c.log.Error().Err(err).Str("event", ev.ID).Uint64("number", ev.Number).Msg("event parked: see table parked_events")
 		}
 		b.ids = append(b.ids, ev.ID)
@@ -252,11 +252,11 @@ func (c *consumer) save(e Entry) error {
 	c.w.databaseHealth.note(c.who, err)
 	if err != nil {
 		c.w.stumbled.Add(1)
-		c.w.meters.retries.Inc()
+		c.w.meters.retries.inc()
 		return err
 	}
-	c.w.meters.batches.Inc()
-	c.w.meters.rows.Add(float64(len(e.Rows)))
+	c.w.meters.batches.inc()
+	c.w.meters.rows.Add(uint64(len(e.Rows)))
 	if c.w.sender != nil && len(e.Deliveries) > 0 {
 		c.w.sender.nudge()
 	}

@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -10,10 +11,15 @@ import (
 type meters struct {
 	w *Worker
 
-	rows, batches, retries, takeovers, parked, refused, lost, expired prometheus.Counter
-	delivered, failed, given                                          prometheus.Counter
+	rows, batches, retries, takeovers, parked, refused, lost, expired *count
+	delivered, failed, given                                          *count
 	list                                                              []prometheus.Collector
 }
+
+// count is a counter that the metrics and the beats read.
+type count struct{ atomic.Uint64 }
+
+func (c *count) inc() { c.Add(1) }
 
 var (
 	saleLabel   = []string{"sale"}
@@ -31,9 +37,10 @@ var (
 
 func newMeters(w *Worker) *meters {
 	m := &meters{w: w}
-	counter := func(name, help string, labels prometheus.Labels) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels})
-		m.list = append(m.list, c)
+	counter := func(name, help string, labels prometheus.Labels) *count {
+		c := &count{}
+		m.list = append(m.list, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
+			func() float64 { return float64(c.Load()) }))
 		return c
 	}
 	m.rows = counter("spike_orders_rows_total", "Rows written, those written again among them.", nil)

@@ -32,7 +32,7 @@ func (c *consumer) park(o Order, parked []ParkedEvent, why error) error {
 	if err := c.save(Entry{Parked: parked, Refused: []Refused{{Order: o, Why: errorText(why)}}}); err != nil {
 		return err
 	}
-	c.w.meters.refused.Inc()
+	c.w.meters.refused.inc()
 	c.w.parked.Add(1)
 	c.w.parkLog.Error().Err(why).Str("sale", o.Sale).Str("kind", string(o.Event.Kind)).Uint32("serial", o.claim().Serial).
 		Uint64("number", o.Event.Number).Msg("order parked: see table parked_orders")
@@ -103,7 +103,7 @@ func (w *Worker) oneAgain(ctx context.Context, o Order) error {
 	if err != nil {
 		return err
 	}
-	w.meters.rows.Add(float64(len(e.Rows)))
+	w.meters.rows.Add(uint64(len(e.Rows)))
 	w.log.Info().Str("sale", o.Sale).Str("kind", string(o.Event.Kind)).Uint32("serial", o.claim().Serial).
 		Uint64("number", o.Event.Number).Msg("parked order stored")
 	return nil

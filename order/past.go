@@ -77,7 +77,7 @@ func (c *consumer) compare(ctx context.Context) error {
 	if err != nil || !known || has >= p.number {
 		return err
 	}
-	c.w.meters.lost.Add(float64(p.number - has))
+	c.w.meters.lost.Add(p.number - has)
 	c.log.Error().Uint64("first", has+1).Uint64("last", p.number).
 		Msg("the database has lost orders that it had stored: it comes " +
 			"from a backup, or from a standby that had not received them. Events with these numbers are missing in it")

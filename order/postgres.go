@@ -32,6 +32,9 @@ type postgres struct {
 	upsert string
 }
 
+// Kind is Repository's.
+func (*postgres) Kind() string { return "PostgreSQL" }
+
 func openPostgres(url string) (Repository, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {

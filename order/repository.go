@@ -24,6 +24,8 @@ var errBehind = fmt.Errorf("%w: an earlier event of this reservation is parked",
 // Repository stores orders, in PostgreSQL or SQLite. All calls are safe for concurrent use, and may be repeated when their answer
 // was lost.
 type Repository interface {
+	// Kind is the kind of database, for people.
+	Kind() string
 	// Migrate makes the tables, or brings them up to date.
 	Migrate(ctx context.Context) error
 	// Save writes all of an entry or nothing. After it returns, a crash of the database loses nothing of it. Rows are merged with

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/luascripts/beater"
 	"spike/luascripts/ledger"
 	"spike/order/operators"
 )
@@ -24,6 +25,7 @@ type Store interface {
 	Marks(ctx context.Context, sales []string) (marks []ledger.Mark, history string, err error)
 	Tend(ctx context.Context, sale string, r ledger.TendRequest) (ledger.TendReply, error)
 	Willing(ctx context.Context) error
+	beater.Store
 }
 
 // Worker is one process that stores orders and ends holds. Several workers may share one store and one database.
@@ -102,7 +104,8 @@ func newWorker(cfg Config, store Store, repo Repository, log zerolog.Logger) (*W
 	return w, err
 }
 
-// run owns every goroutine of the worker. The listener's goroutine ends with Close, at the very end. All others end with ctx: the
+// run owns every goroutine of the worker. The listener's goroutine ends with Close, at the very end, and then the
+// beater's. All others end with ctx: the
 // pulse, the migration that then keeps the group, the sender, the one that tries parked orders again, the look at marks, and each
 // sale's consumer and sweeper. They end as well, with an error, when the orders turn out to be another database's.
 func (w *Worker) run(life context.Context, admin net.Listener) error {
@@ -113,6 +116,7 @@ func (w *Worker) run(life context.Context, admin net.Listener) error {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(w.pace.lastTry, over) })()
 	w.grace = grace
 	defer context.AfterFunc(ctx, func() { w.stopping.Store(true) })()
+	defer w.beater().Begin()()
 	defer w.side().Serve(admin)()
 	var working sync.WaitGroup
 	if w.repo != nil {

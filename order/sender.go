@@ -30,6 +30,8 @@ type sender struct {
 	counted  time.Time
 	due      atomic.Int64
 	parked   atomic.Int64
+
+	lastError atomic.Pointer[string] // of an attempt
 }
 
 func newSender(w *Worker) (*sender, error) {
@@ -166,12 +168,16 @@ func errorText(err error) string {
 func (s *sender) count(d *Delivery) {
 	switch d.State {
 	case Delivered:
-		s.w.meters.delivered.Inc()
+		s.w.meters.delivered.inc()
 	case Parked:
-		s.w.meters.given.Inc()
+		s.w.meters.given.inc()
 		s.w.log.Error().Str("id", d.ID).Str("sale", d.Sale).Msg("webhook: message parked, tried often enough")
 	default:
-		s.w.meters.failed.Inc()
+		s.w.meters.failed.inc()
+	}
+	if d.State != Delivered {
+		why := d.Error
+		s.lastError.Store(&why)
 	}
 }
 

@@ -24,6 +24,9 @@ type sqlite struct {
 	upsert string
 }
 
+// Kind is Repository's.
+func (*sqlite) Kind() string { return "SQLite" }
+
 // folderOf demands the folder of a database file. A misspelt path is not a database that is away.
 func folderOf(file string) error {
 	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {

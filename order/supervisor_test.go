@@ -15,6 +15,7 @@ type closedRepository struct{ Repository }
 func (closedRepository) Migrate(context.Context) error     { return nil }
 func (closedRepository) Ping(context.Context) error        { return nil }
 func (closedRepository) Writers() int                      { return 1 }
+func (closedRepository) Kind() string                      { return "none" }
 func (closedRepository) Save(context.Context, Entry) error { return errAway }
 
 func (closedRepository) Binding(context.Context) (ledger.Binding, error) {

@@ -118,7 +118,7 @@ func (s *sweeper) tend(ctx context.Context, now time.Time) (pause time.Duration,
 		return 0, err
 	}
 	s.head, s.heard, s.looked, s.news = reply.Head, time.Now(), now, false
-	s.w.meters.expired.Add(float64(reply.Freed))
+	s.w.meters.expired.Add(reply.Freed)
 	if reply.Due {
 		return max(2*time.Millisecond, time.Since(now)), nil
 	}

@@ -19,6 +19,7 @@ type GateCmd struct {
 	adminTokens
 	Topology string     `required:"" type:"existingfile" placeholder:"FILE" help:"${gate_topology}"`
 	Admin    string     `env:"SPIKE_GATE_ADMIN" empty:"" placeholder:"ADDR" help:"${gate_admin}"`
+	Node     string     `placeholder:"NAME" help:"This gate's name, for people. Default: the host's."`
 	Config   configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
 
@@ -37,7 +38,8 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if err != nil {
 		return err
 	}
-	tokens := loopback.NewTokens(admin...)
+	tokens := loopback.NewTokens()
+	tokens.Set(admin)
 	listener, err := operators.Listen(c.Admin, tokens)
 	if err != nil {
 		return err
@@ -59,6 +61,7 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	metrics.MustRegister(g, out.metric())
 	side := operators.Side{Tokens: tokens, Metrics: metrics,
 		Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
+	defer g.Beat(store, nodeName(c.Node), version, t.StatusURL())()
 	defer side.Serve(listener)()
 	return g.Run(ctx)
 }

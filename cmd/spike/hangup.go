@@ -16,7 +16,7 @@ import (
 )
 
 // services are the commands that run until a signal. SIGHUP does not end them: they read their settings again.
-var services = []string{"serve", "orders", "gate"}
+var services = []string{"serve", "orders", "gate", "dashboard"}
 
 // hangups has the SIGHUPs of a service.
 type hangups <-chan os.Signal
@@ -70,18 +70,19 @@ func (s *settings) reread() (fresh *cli, changed []string, err error) {
 }
 
 // reloaded are the settings that SIGHUP changes.
-var reloaded = []string{"token-key", "jwt-key", "admin-token", "admin-token-file", "log-level"}
+var reloaded = []string{"token-key", "jwt-key", "log-level", "admin-token", "admin-token-file", "viewer-token", "viewer-token-file",
+	"payment-token", "payment-token-file"}
 
-// reloadable is a service whose admin tokens and log level may change while it runs.
+// reloadable is a service whose tokens and log level may change while it runs.
 type reloadable interface {
-	tokens() ([]string, error)
+	tokens() (loopback.Secrets, error)
 	setLevel()
 }
 
 // reload reads the settings of a service again; more reads its further settings. If any setting cannot be used, all stay as
 // they are, and reload returns false.
 func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*cli) reloadable, more ...func(*cli) error) bool {
-	var admin []string
+	var admin loopback.Secrets
 	fresh, changed, err := s.reread()
 	if err == nil {
 		admin, err = of(fresh).tokens()
@@ -99,7 +100,7 @@ func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*
 		return false
 	}
 	of(fresh).setLevel()
-	tokens.Set(admin...)
+	tokens.Set(admin)
 	changed = slices.DeleteFunc(changed, func(name string) bool { return slices.Contains(reloaded, name) })
 	if len(changed) > 0 {
 		log.Warn().Strs("settings", changed).Msg("SIGHUP: these settings have changed and take a restart")
@@ -109,4 +110,4 @@ func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*
 }
 
 // errReopen: the listener decides when it opens whether callers need a token.
-var errReopen = fmt.Errorf("%w: the first admin token, or the end of the last one, takes a restart", errUsage)
+var errReopen = fmt.Errorf("%w: the first token, or the end of the last one, takes a restart", errUsage)

@@ -11,6 +11,10 @@ var longHelp = kong.Vars{
 	"admin_token": "Bearer token for operators. /healthz and /readyz need none. Required if the listener is not on loopback. " +
 		"SPIKE_ADMIN_TOKEN or a file is safer.",
 
+	"viewer_token": "Bearer token for those who may look at everything and change nothing. SPIKE_VIEWER_TOKEN or a file is safer.",
+	"payment_token": "Bearer token for a payment service. It may confirm, release, prolong and look up reservations, and nothing else. " +
+		"SPIKE_PAYMENT_TOKEN or a file is safer.",
+
 	"admin":     "Where operators connect (127.0.0.1:3006). Empty: nowhere.",
 	"ack":       "When a buyer hears \"won\": once this edge's ring has the claim (edge), or once the ledger has it (redis).",
 	"decisions": "Log every decision as the article does (result:1,localSales:17). -: standard output.",
@@ -28,6 +32,9 @@ var longHelp = kong.Vars{
 		"database has stored do not come again.",
 
 	"orders":        "Where operators connect (127.0.0.1:3007). Empty: nowhere.",
+	"dashboard":     "Where browsers and operators connect (127.0.0.1:3008). Off loopback it needs a token.",
+	"top_url":       "Look through an operators' side, as http://127.0.0.1:3006, in place of --redis.",
+	"top_token":     "A token of that side. SPIKE_VIEWER_TOKEN or SPIKE_ADMIN_TOKEN is safer.",
 	"gate_topology": "The topology of nginx (YAML), as for spike nginx. Its gate_dir is the directory of the flags.",
 	"gate_admin":    "Where operators connect: /healthz, /readyz, /metrics (127.0.0.1:3008). Default: nowhere.",
 	"topology":      "The topology of nginx: listen, edges and their weights, balance, limits, TLS, gate (YAML).",

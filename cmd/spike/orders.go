@@ -20,6 +20,7 @@ type OrdersCmd struct {
 	WebhookSecret     string     `placeholder:"SECRET" help:"whsec_...: signs webhooks. SPIKE_WEBHOOK_SECRET or a file is safer."`
 	WebhookSecretFile string     `placeholder:"FILE" help:"A file with the secret."`
 	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" empty:"" placeholder:"ADDR" help:"${orders}"`
+	Node              string     `placeholder:"NAME" help:"This worker's name, for people. Default: the host's."`
 	Rebind            bool       `help:"${rebind}"`
 	RetryParked       bool       `help:"Try all parked orders again (table parked_orders), once."`
 	Batch             int        `default:"500" help:"How many rows a transaction has, about."`
@@ -48,10 +49,11 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 		return err
 	}
 	defer store.Close()
-	tokens := loopback.NewTokens(admin...)
+	tokens := loopback.NewTokens()
+	tokens.Set(admin)
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
-	return order.Run(ctx, order.Config{Admin: c.Admin, AdminTokens: tokens, Rebind: c.Rebind, RetryParked: c.RetryParked,
-		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, repository, log)
+	return order.Run(ctx, order.Config{Node: nodeName(c.Node), Version: version, Admin: c.Admin, AdminTokens: tokens,
+		Rebind: c.Rebind, RetryParked: c.RetryParked, Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, repository, log)
 }
 
 func (c *OrdersCmd) secret() (string, error) {

@@ -28,7 +28,7 @@ import (
 type ServeCmd struct {
 	storeFlag
 	logFlag
-	adminTokens
+	roleTokens
 	Listen      string        `default:":3005" placeholder:"ADDR" help:"Where buyers connect (:3005)."`
 	Admin       string        `default:"127.0.0.1:3006" empty:"" placeholder:"ADDR" help:"${admin}"`
 	Node        string        `placeholder:"NAME" help:"This edge's name, for people. Default: host name and port."`
@@ -85,7 +85,10 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(), Ack: edge.Ack(c.Ack), Lang: c.Lang,
 		Lease: c.Lease, Drain: c.Drain, Grace: c.Grace, Bounds: ledger.DefaultBounds(), Data: c.Data,
-		Decisions: c.DecisionLog, Version: version, Trusted: c.TrustedProxies, Origins: c.CORSOrigins}
+		Decisions: c.DecisionLog, Version: version, StoreKind: "embedded", Trusted: c.TrustedProxies, Origins: c.CORSOrigins}
+	if c.Redis != "" {
+		config.StoreKind, config.StoreAddress = "redis", c.address()
+	}
 	err := c.check()
 	if err != nil {
 		return config, err
@@ -99,7 +102,8 @@ func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 	}
 	config.TokenKeys, config.JWT = keys.TokenKeys, keys.JWT
 	admin, err := c.tokens()
-	config.AdminTokens = loopback.NewTokens(admin...)
+	config.AdminTokens = loopback.NewTokens()
+	config.AdminTokens.Set(admin)
 	return config, err
 }
 
@@ -160,7 +164,8 @@ func (c *ServeCmd) runEmbedded(ctx context.Context, config edge.Config, store le
 	defer stop()
 	worked := make(chan error, 1)
 	go func() {
-		worked <- order.Run(working, order.Config{Batch: 500, Registry: config.Registry}, store, repository, log)
+		worked <- order.Run(working, order.Config{Batch: 500, Node: config.Node, Version: version, Registry: config.Registry}, store,
+			repository, log)
 	}()
 	err := edge.Run(ctx, config, store, log)
 	stop()
@@ -241,10 +246,7 @@ func (c *ServeCmd) node() string {
 	if c.Node != "" {
 		return c.Node
 	}
-	name, err := os.Hostname()
-	if err != nil {
-		name = "edge"
-	}
+	name := nodeName("")
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil { // the edge cannot listen on it, and will say so
 		return name
@@ -256,4 +258,16 @@ func (c *ServeCmd) node() string {
 		name += "/" + host
 	}
 	return net.JoinHostPort(name, port)
+}
+
+// nodeName is the name that the operator gave, or the host's.
+func nodeName(given string) string {
+	if given != "" {
+		return given
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
 }

@@ -1,6 +1,6 @@
 // Package admin is the operators' side of an edge: readiness, metrics, profiles, and sales. It has its own listener, and uses
-// net/http, because it is not the hot path. All but the health checks and the API's document needs the token, or a request for
-// this machine.
+// net/http, because it is not the hot path. Callers have roles, by the tokens that they show. All but the health checks, the API's
+// document and the dashboard's page without its figures needs a token, or a request for this machine.
 package admin
 
 import (
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -33,6 +34,7 @@ import (
 type Store interface {
 	ledger.News
 	ledger.Operator
+	ledger.Journal
 }
 
 // Side is the operators' side of an edge.
@@ -41,9 +43,11 @@ type Side struct {
 	Log      zerolog.Logger
 	Tokens   *loopback.Tokens                                     // operators must show one, if there are any
 	Ready    func(context.Context) string                         // "", or the part that is not ready
-	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation
+	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation; nil: not here
 	Metrics  prometheus.Gatherer
 	Document http.Handler
+	Pages    map[string]http.HandlerFunc // further routes, by pattern, that hold no secret: they are open to all
+	Looks    map[string]http.HandlerFunc // further routes that the roles may use
 }
 
 // Listen opens the operators' listener, as operators.Listen does. It is nil for "". Connections without the token are limited.
@@ -62,14 +66,36 @@ func (s *Side) Server() *http.Server {
 		IdleTimeout: listener.IdleTimeout, MaxHeaderBytes: listener.MaxHeader, ConnContext: listener.Keep}
 }
 
-// Handler has the endpoints of the operators' side. Only the health checks and the public document need no token.
+// Handler has the endpoints of the operators' side.
 func (s *Side) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /openapi.yaml", s.Document)
-	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP))
-	for pattern, serve := range map[string]http.HandlerFunc{
+	mux, wrong := http.NewServeMux(), newWrong()
+	for pattern, serve := range s.open(wrong) {
+		mux.HandleFunc(pattern, serve)
+	}
+	for pattern, serve := range s.guarded() {
+		mux.Handle(pattern, s.guard(pattern, wrong, serve))
+	}
+	return s.inTime(sameOrigin(problems(mux)))
+}
+
+// open has the routes that need no token.
+func (s *Side) open(wrong *wrong) map[string]http.HandlerFunc {
+	all := map[string]http.HandlerFunc{
+		"GET /healthz":      func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") },
+		"GET /readyz":       s.readyz,
+		"GET /openapi.yaml": s.Document.ServeHTTP,
+		"GET /session":      s.tellSession,
+		"POST /session":     s.beginSession(wrong),
+		"DELETE /session":   endSession,
+	}
+	maps.Copy(all, s.Pages)
+	return all
+}
+
+// guarded has the routes that need a role, which allows tells.
+func (s *Side) guarded() map[string]http.HandlerFunc {
+	all := map[string]http.HandlerFunc{
+		"GET /metrics":                              promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP,
 		"GET /debug/pprof/":                         pprof.Index,
 		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
 		"GET /debug/pprof/profile":                  pprof.Profile,
@@ -86,10 +112,12 @@ func (s *Side) Handler() http.Handler {
 		"POST /api/v1/sales/{sale}/resume":          s.resumeSale,
 		"POST /api/v1/sales/{sale}/close":           s.shutSale("closed"),
 		"POST /api/v1/reservations/{token}/confirm": s.confirm,
-	} {
-		mux.Handle(pattern, s.guard(serve))
 	}
-	return s.inTime(sameOrigin(problems(mux)))
+	if s.Confirm == nil {
+		delete(all, "POST /api/v1/reservations/{token}/confirm")
+	}
+	maps.Copy(all, s.Looks)
+	return all
 }
 
 // inTime checks the token as soon as the headers have come, so that a connection with the token is known before a body is read.
@@ -97,7 +125,7 @@ func (s *Side) Handler() http.Handler {
 // or without. A client who does not read the answer is cut off, too. guard lifts that limit, because a profile takes long.
 func (s *Side) inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.mayEnter(r) == nil {
+		if s.role(r) != loopback.Nobody {
 			listener.Recognise(r.Context())
 		}
 		w.Header().Set("Cache-Control", "no-store")
@@ -159,36 +187,6 @@ func (w *muxNo) WriteHeader(status int) {
 }
 
 func (w *muxNo) Write(b []byte) (int, error) { return len(b), nil }
-
-// guard demands the bearer token, if there is one. Without one, the request must name this machine as its host.
-func (s *Side) guard(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if no := s.mayEnter(r); no != nil {
-			no.Write(w)
-			return
-		}
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-		next(w, r)
-	})
-}
-
-var (
-	otherName = answer.NewProblem(http.StatusForbidden, "cross_origin",
-		"without an admin token this is for 127.0.0.1 and localhost, under no other name").Reply()
-	noToken = answer.NewProblem(http.StatusUnauthorized, "no_token", "this needs the admin token").Reply().
-		With("WWW-Authenticate", "Bearer")
-)
-
-// mayEnter is nil if the request is allowed. Otherwise it is the answer.
-func (s *Side) mayEnter(r *http.Request) *answer.Reply {
-	switch {
-	case s.Tokens.None() && !loopback.Means(r.Host):
-		return &otherName
-	case !s.Tokens.None() && !s.Tokens.Shown(r.Header.Get("Authorization")):
-		return &noToken
-	}
-	return nil
-}
 
 // readyz names the part that is not ready.
 func (s *Side) readyz(w http.ResponseWriter, r *http.Request) {

@@ -42,9 +42,10 @@ type Limits struct {
 	exempt     func(net.Addr) bool // proxies, because many buyers come through one
 	no         Refusals
 
-	mu   sync.Mutex
-	all  int
-	from map[netip.Addr]int
+	mu     sync.Mutex
+	all    int
+	from   map[netip.Addr]int
+	turned uint64 // away
 }
 
 // Refusals is the raw answers to a connection too many: of its source (Here), or in all.
@@ -52,6 +53,13 @@ type Refusals struct{ Here, All []byte }
 
 // Most is how many connections there may be at a time.
 func (s *Limits) Most() int { return s.most }
+
+// Count is how many connections are open, and how many were ever turned away.
+func (s *Limits) Count() (open, refused uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return uint64(s.all), s.turned
+}
 
 // NewLimits computes the limits from the number of files that this process may open.
 func NewLimits(exempt func(net.Addr) bool, no Refusals) *Limits {
@@ -82,8 +90,10 @@ func (s *Limits) enter(peer net.Addr) (leave func(), no []byte) {
 	defer s.mu.Unlock()
 	switch {
 	case !free && s.from[source] >= s.each:
+		s.turned++
 		return nil, s.no.Here
 	case s.all >= s.most:
+		s.turned++
 		return nil, s.no.All
 	}
 	s.all++

@@ -117,7 +117,7 @@ func (s *Registry) look(name string) (*Sale, error) {
 	life, end := context.WithCancel(s.life)
 	sale.end = end
 	sale.Runner = allotment.New(allotment.Config{Sale: name, Instance: instance, Node: s.cfg.Node,
-		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.Tally.total,
+		Term: s.cfg.Lease, Bounds: s.cfg.Bounds, Demand: sale.Tally.Total,
 		Notice: s.noticer(name)}, s.cfg.Store, s.clock, reply.Head, sale.rings)
 	if !s.Running.Start(func() { s.run(life, sale) }) {
 		end()

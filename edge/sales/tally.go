@@ -30,7 +30,8 @@ func (t Tally) Read(kind uint8) (n uint64) {
 	return n
 }
 
-func (t Tally) total() (n uint64) {
+// Total is the number of all answers.
+func (t Tally) Total() (n uint64) {
 	for kind := range uint8(Kinds) {
 		n += t.Read(kind)
 	}

@@ -1,17 +1,35 @@
 package ledger
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Beats is how processes tell the store each second who they are and what they have counted, and how anybody reads that. No beat
 // is in the way of a buy. A beat that is lost costs nothing, because its counters are cumulative.
 type Beats interface {
-	// Beat replaces the process' beat. It ends by itself after BeatLasts.
+	// Beat replaces the process' beat. It ends by itself after BeatLasts. One of the processes that beat then notes in the journal
+	// that it is silent.
 	Beat(ctx context.Context, b Beat) error
-	// Beats are the beats that have not ended, by kind, node and instance.
+	// Leave ends the process' beat, so that nobody takes its silence for a death.
+	Leave(ctx context.Context, b Beat) error
+	// Beats are the beats that have not ended, by kind, node and instance; of more than BeatsMost, the newest.
 	Beats(ctx context.Context) ([]Beat, error)
-	// Holders are the instances of a sale that hold units or were heard of lately, whether they beat or not.
+	// Holders are the instances of a sale that hold units or asked for a lease lately, whether they beat or not. Those that asked
+	// last are first.
 	Holders(ctx context.Context, sale string) (Holders, error)
 }
+
+// Of beats.
+const (
+	BeatEvery = time.Second
+	BeatLasts = 5 * time.Second
+	BeatSales = 200   // sales in one beat, at most
+	BeatsMost = 1_000 // beats that Beats reads, at most
+)
 
 // Kind is what a process is.
 type Kind string
@@ -27,11 +45,12 @@ const (
 // Beat is what a process says of itself. Times are Unix microseconds by the process' own clock; durations are microseconds.
 type Beat struct {
 	Kind     Kind   `json:"kind"`
-	Instance string `json:"instance"` // of an edge: the one in its leases
+	Instance string `json:"instance"` // random; the instances in an edge's leases begin with it (Process)
 	Node     string `json:"node"`     // for people
 	Version  string `json:"version"`
 	Started  int64  `json:"started"`
 	At       int64  `json:"at"`
+	Age      int64  `json:"-"` // how long the store has had it, by the store's clock; only in what Beats returns
 	Ready    bool   `json:"ready"`
 	Why      string `json:"why,omitempty"` // the part that is not ready
 	Draining bool   `json:"draining,omitempty"`
@@ -100,24 +119,57 @@ type OrdersSale struct {
 	Lag     int64  `json:"lag_us"` // age of the oldest event that is not stored
 }
 
+// OrderBeats puts beats in the order of Beats.
+func OrderBeats(all []Beat) {
+	slices.SortFunc(all, func(a, b Beat) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Instance, b.Instance))
+	})
+}
+
+// Silence is the entry for a process whose beats ended, though it did not say that it stops.
+func Silence(kind Kind, instance, node string) Entry {
+	return Entry{Did: "silent", Who: node, From: string(kind), What: "no beat of " + string(kind) + " " + instance}
+}
+
+// Vigil knows whether a process has beaten so long without a break that it may call another one silent. After an outage of the
+// store, or a sleep of the machine, nobody's beat is there.
+type Vigil struct{ from, last time.Time }
+
+// Awake notes a beat at that time, and says whether the process may.
+func (v *Vigil) Awake(now time.Time) bool {
+	if now.Sub(v.last) >= BeatLasts/2 {
+		v.from = now
+	}
+	v.last = now
+	return now.Sub(v.from) >= BeatLasts
+}
+
 // Holders is who has units of a sale.
 type Holders struct {
 	Head
 	Instances []Holder
+	// Left is how many instances and leases are not in Instances, because they are too many to be read at once (Bounds.Holders).
+	Left uint64
 }
 
 // Holder is one instance of an edge, as the ledger knows it. Times are ledger time, microseconds.
 type Holder struct {
 	Instance string
 	Node     string
-	Seen     int64 // when it last called
+	Seen     int64 // when it last asked for a lease. It may have renewed since: see its deadlines
 	Leases   []HolderLease
+}
+
+// Process is the instance in the beats of the holder's process.
+func (h Holder) Process() string {
+	process, _, _ := strings.Cut(h.Instance, ".")
+	return process
 }
 
 // HolderLease is what is left of a lease.
 type HolderLease struct {
 	Fence    uint64
 	Units    uint64
-	Deadline int64
+	Deadline int64 // while Limbo, the time at which its units may go free is Deadline + margin + hold
 	Limbo    bool
 }

@@ -24,6 +24,7 @@ type Bounds struct {
 	Index  int           // free ranges that one script adds to an index by length that is being rebuilt
 	Enter  int           // buyers that may enter a draw: each takes about 100 bytes of Redis until the sale is removed
 
+	Holders int // instances, their leases and the ranges of these, together, that one look at a sale's holders reads
 	Refused int // keys of one buyer whose OverLimit answer is kept
 }
 
@@ -63,6 +64,6 @@ func DefaultBounds() Bounds {
 		Step: 500 * time.Millisecond, Margin: time.Second, Cover: time.Minute, Active: 3 * time.Second,
 		Recall: 2 * time.Second, Forget: 10 * time.Minute, Sweep: 64, Ranges: 64, Frees: 128, Held: 64, Index: 500,
 		Keep: 24 * time.Hour, Most: 1_000_000, Refused: 16, Group: 128, Lease: 5 * time.Second, Proof: 5 * time.Second,
-		Enter: 20_000_000,
+		Enter: 20_000_000, Holders: 4_000,
 	}
 }

@@ -12,6 +12,8 @@ type Store interface {
 	Events
 	News
 	Operator
+	Beats
+	Journal
 
 	// TokenKey is the key with which all edges of this store sign. The first call makes it.
 	TokenKey(ctx context.Context) ([]byte, error)

@@ -20,6 +20,8 @@ type Store struct {
 	keeping bool   // events are kept for order workers
 	node    Node   // the same always, but for tests
 	birth   uint64 // of the newest sale
+	beats   beats
+	journal journal
 
 	mu        sync.Mutex
 	sales     map[string]*Twin
@@ -36,7 +38,7 @@ func New(b ledger.Bounds, clock func() time.Time) *Store {
 	}
 	return &Store{bounds: b, clock: clock, key: key, id: ledger.PassingStore + ledger.NewIdentity(), sales: map[string]*Twin{},
 		streams: map[string]*stream{}, listeners: map[*ledger.Listener]struct{}{},
-		bound: map[string]ledger.Binding{}}
+		bound: map[string]ledger.Binding{}, beats: beats{by: map[beater]heard{}}, journal: journal{once: map[string]time.Time{}}}
 }
 
 // KeepEvents keeps the events of sales made from now on. Somebody must read, acknowledge and trim them.

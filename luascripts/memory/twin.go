@@ -68,6 +68,7 @@ type lease struct {
 
 type instance struct {
 	node   string
+	last   int64 // when it last asked for a lease
 	seq    uint64
 	era    uint64 // the last era in which it re-asserted
 	fences []uint64

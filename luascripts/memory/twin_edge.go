@@ -31,7 +31,7 @@ func (t *Twin) grantOf(l *lease) ledger.Grant {
 // leaseFor is the request's lease: the one that the request got before, a new one, or none.
 func (t *Twin) leaseFor(q ledger.LeaseRequest) *lease {
 	me := t.instance(q.Instance)
-	me.node, t.asked[q.Instance] = q.Node, t.head.Now
+	me.node, me.last, t.asked[q.Instance] = q.Node, t.head.Now, t.head.Now
 	t.lasts(q.Term)
 	for _, f := range me.fences {
 		if l := t.leases[f]; l.req == q.Request {

@@ -66,11 +66,11 @@ local function write(lease)
   redis.call('ZADD', DEADLINES, int(due(lease)), lease.fence)
 end
 
--- units counts the units that are left in a lease.
+-- units counts the units that are left in a lease, and the ranges that they are in.
 local function units(lease)
-  local n = 0
-  for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do n = n + b - a end
-  return n
+  local n, ranges = 0, 0
+  for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do n, ranges = n + b - a, ranges + 1 end
+  return n, ranges
 end
 
 -- stretch_at is the range whose text begins at `at`: its serials, where the next range's text begins, and what is left of it
@@ -172,4 +172,5 @@ local function free(lease)
   write(lease)
 end
 
-return {read = read, due = due, write = write, has = has, cut = cut, add_count = add_count, move_limbo = move_limbo, free = free}
+return {read = read, due = due, write = write, units = units, has = has, cut = cut, add_count = add_count,
+  move_limbo = move_limbo, free = free}

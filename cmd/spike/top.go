@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"spike/edge/dashboard"
+	"spike/luascripts/ledger"
+)
+
+// TopCmd prints what the dashboard shows.
+type TopCmd struct {
+	storeFlag
+	Sale  string        `arg:"" optional:"" help:"Show more of this sale."`
+	URL   string        `name:"url" placeholder:"URL" help:"${top_url}"`
+	Token string        `env:"SPIKE_VIEWER_TOKEN,SPIKE_ADMIN_TOKEN" placeholder:"TOKEN" help:"${top_token}"`
+	Once  bool          `env:"-" help:"Print one look and end."`
+	JSON  bool          `name:"json" env:"-" help:"Print each look as one line of JSON."`
+	Every time.Duration `env:"-" default:"1s" help:"How long to wait between two looks, at least 250ms."`
+}
+
+// looks is where looks come from.
+type looks func(ctx context.Context) ([]byte, error)
+
+// Run prints looks until a signal.
+func (c *TopCmd) Run(ctx context.Context) error {
+	switch {
+	case (c.URL == "") == (c.Redis == ""):
+		return fmt.Errorf("%w: give --redis ADDR, or --url URL of an operators' side", errUsage)
+	case c.Sale != "" && ledger.CheckName(c.Sale) != nil:
+		return fmt.Errorf("%w: %s", ledger.ErrName, c.Sale)
+	case c.Every < 250*time.Millisecond:
+		return fmt.Errorf("%w: --every is 250ms or more", errUsage)
+	case c.URL != "":
+		return c.print(ctx, c.ask)
+	}
+	store, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	looker := dashboard.NewLooker(c.look(store, zerolog.Nop()))
+	ctx, stop := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	defer stop()
+	looking.Go(func() { looker.Run(ctx) })
+	if _, err := looker.Look(ctx, c.Sale); err == nil {
+		pause(ctx, twoBeats) // rates are differences of beats
+	}
+	return c.print(ctx, func(ctx context.Context) ([]byte, error) { return looker.Look(ctx, c.Sale) })
+}
+
+// twoBeats is the time in which each process beats again.
+const twoBeats = ledger.BeatEvery * 3 / 2
+
+// pause waits for a time, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// ask asks an operators' side for a look.
+func (c *TopCmd) ask(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	at := strings.TrimSuffix(c.URL, "/") + "/api/v1/look?sale=" + url.QueryEscape(c.Sale)
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --url: %w", errUsage, err)
+	}
+	if c.Token != "" {
+		q.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ledger.ErrDown, err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%w: %s: %s", ledger.ErrDown, r.Status, bytes.TrimSpace(text))
+	}
+	return text, err
+}
+
+// print prints looks until ctx ends. On a terminal each look replaces the one before.
+func (c *TopCmd) print(ctx context.Context, from looks) error {
+	tick := time.NewTicker(c.Every)
+	defer tick.Stop()
+	for {
+		text, err := from(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = c.show(text)
+		}
+		if err != nil || c.Once {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+const clearScreen = "\x1b[H\x1b[2J"
+
+// show prints one look.
+func (c *TopCmd) show(text []byte) error {
+	if c.JSON {
+		_, err := fmt.Printf("%s\n", bytes.TrimSpace(text))
+		return err
+	}
+	var l dashboard.Look
+	if err := json.Unmarshal(text, &l); err != nil {
+		return fmt.Errorf("look: %w", err)
+	}
+	var page bytes.Buffer
+	rows := 0
+	if _, height, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		rows = max(5, height/2)
+		if !c.Once {
+			page.WriteString(clearScreen)
+		}
+	}
+	if err := l.Write(&page, rows); err != nil {
+		return err
+	}
+	_, err := page.WriteTo(os.Stdout)
+	return err
+}
