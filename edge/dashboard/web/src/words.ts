@@ -213,6 +213,10 @@ export const words = {
 
   troubles: ["Trouble", "故障"],
   all_well: ["No trouble.", "没有故障。"],
+  span_d: ["{0} d {1} h", "{0} 天 {1} 小时"],
+  span_h: ["{0} h {1} min", "{0} 小时 {1} 分"],
+  span_min: ["{0} min {1} s", "{0} 分 {1} 秒"],
+  span_s: ["{0} s", "{0} 秒"],
   risk: ["Risk", "风险"],
   see: ["See README.md, “{0}”.", "见 README.md 的 “{0}”。"],
   more_troubles: ["and {0} more", "还有 {0} 项"],
