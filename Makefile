@@ -16,12 +16,12 @@ export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
 .PHONY: help run demo build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short e2e-long sim \
-        mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak fuzz bench bench-strategies bench-balance bench-real \
+        mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak clients fuzz bench bench-strategies bench-balance bench-real \
         bench-durable pprof assets page clean
 
 # The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
 TEST   := build vet lint unit race-core twin e2e-short chaos-short mutants-short
-VERIFY := build vet lint page unit race integration e2e sim mutants chaos lab lab-test
+VERIFY := build vet lint page unit race integration e2e clients sim mutants chaos lab lab-test
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -102,6 +102,16 @@ e2e-short: deps-short build ## the article's session, a buy through nginx, order
 
 e2e-long: export SPIKE_E2E_LONG := 1
 e2e-long: e2e ## the same with more runs and larger sales
+
+.ci/npm/node_modules/.package-lock.json: .ci/npm/package-lock.json
+	cd .ci/npm && npm ci --no-progress --loglevel=error
+
+clients: export REDOCLY_TELEMETRY := off
+clients: deps build .ci/npm/node_modules/.package-lock.json ## openapi.yaml: two linters, a client in TypeScript, one in Go that buys
+	cd .ci/npm && npx redocly lint --config redocly.yaml ../../edge/openapi.yaml
+	cd .ci/npm && npx spectral lint --ruleset spectral.yaml --fail-severity hint ../../edge/openapi.yaml
+	cd .ci/npm && npx openapi-typescript ../../edge/openapi.yaml --output api.gen.ts && npx tsc --project .
+	cd .ci/client && go generate && go vet . && go test -count=1 $(V) .
 
 SEEDS ?= 2000
 sim: build ## SEEDS (2000) worlds of the simulator: crashes, fail-overs, pauses and lies, no clock and no network

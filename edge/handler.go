@@ -37,7 +37,7 @@ func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
 	for used < len(in) && !s.draining.Load() {
 		q, plain := fastpath.Scan(in[used:])
-		if !plain {
+		if !plain || s.cfg.BuyByPost && !q.Post {
 			break
 		}
 		sale := s.sales.Get(q.Sale)
@@ -63,7 +63,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 	}
 	uri := ctx.Request.Header.RequestURI()
-	if bytes.HasPrefix(uri, buyPrefix) && (ctx.IsGet() || ctx.IsPost() && len(ctx.Request.Body()) == 0) {
+	if bytes.HasPrefix(uri, buyPrefix) && (ctx.IsGet() && !s.cfg.BuyByPost || ctx.IsPost() && len(ctx.Request.Body()) == 0) {
 		if sale := s.sales.Get(uri[len(buyPrefix):]); sale != nil && identity.Anonymous(&ctx.Request.Header) {
 			s.buy(&ctx.Response, s.article, sale, &buy.Request{N: 1})
 			return
@@ -124,6 +124,15 @@ var routes = []struct {
 	{"/v1/reservations/", "", []string{"GET", "HEAD"}, replying((*Server).showReservation)},
 }
 
+// allowed is the methods that a path allows here. If buys go by POST alone, GET /buy/{sale} is none of them: links, crawlers and
+// previews send GET, and nobody means to buy by that.
+func (s *Server) allowed(before string, methods []string) []string {
+	if s.cfg.BuyByPost && before == string(buyPrefix) {
+		return []string{"POST"}
+	}
+	return methods
+}
+
 // replying sends the reply of f.
 func replying(f func(*Server, *fasthttp.RequestCtx, []byte) answer.Reply) func(*Server, *fasthttp.RequestCtx, []byte) {
 	return func(s *Server, ctx *fasthttp.RequestCtx, part []byte) { send(&ctx.Response, f(s, ctx, part)) }
@@ -149,8 +158,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		part, ends := bytes.CutSuffix(part, []byte(r.after))
 		switch {
 		case !begins || !ends || bytes.IndexByte(part, '/') >= 0:
-		case !slices.Contains(r.allow, string(ctx.Method())):
-			send(&ctx.Response, answer.NotAllowed(r.allow...))
+		case !slices.Contains(s.allowed(r.before, r.allow), string(ctx.Method())):
+			send(&ctx.Response, answer.NotAllowed(s.allowed(r.before, r.allow)...))
 			return
 		default:
 			r.serve(s, ctx, part)
@@ -206,10 +215,10 @@ func (s *Server) find(name []byte) (*sales.Sale, error) {
 
 // showStock is GET /v1/sales/{sale}.
 func (s *Server) showStock(ctx *fasthttp.RequestCtx, sale []byte) {
-	head, age, err := s.snapshots.Show(sale)
+	shown, err := s.snapshots.Show(sale)
 	if err != nil {
 		send(&ctx.Response, answer.Of(err))
 		return
 	}
-	answer.Stock(&ctx.Response, head, age)
+	answer.Stock(&ctx.Response, shown)
 }

@@ -260,7 +260,7 @@ func TestPausedAndClosedLots(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		change("paused")
-		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodeSoldOut) || a.retry != "1" {
+		if a := s.buysLot(t, "late"); a.Code != float64(answer.CodePaused) || a.retry != "1" {
 			t.Errorf("paused: %+v", a)
 		}
 		drawn()

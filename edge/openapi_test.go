@@ -103,7 +103,7 @@ func (w *world) request(t *testing.T, c apiCase) *http.Request {
 	if !ok {
 		t.Fatalf("%s is not documented", c.op)
 	}
-	r := httptest.NewRequestWithContext(t.Context(), op.method, w.named(c.uri), strings.NewReader(c.body))
+	r := httptest.NewRequestWithContext(t.Context(), op.method, w.named(c.uri), strings.NewReader(w.named(c.body)))
 	if op.guarded() {
 		r.Header.Set("Authorization", "Bearer "+adminToken)
 	}
@@ -200,7 +200,7 @@ func (w *world) tryMethods(t *testing.T, path string, item *openapi3.PathItem) {
 	}
 	slices.Sort(want)
 	for _, side := range w.operations[item.Operations()[want[0]].OperationID].sides() {
-		answer, body := hear(w.up.sides[side], httptest.NewRequest(http.MethodPatch, path, nil))
+		answer, body := hear(w.up.sides[side], httptest.NewRequest(http.MethodPut, path, nil))
 		unstored(t, path, answer.Header)
 		allow := strings.Split(answer.Header.Get("Allow"), ", ")
 		slices.Sort(allow)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"net"
@@ -117,8 +118,9 @@ func (w *world) prepare(t *testing.T) {
 	}
 	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket",
 		"cancelled":     "ticket",
-		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held"}) {
-		w.names[token] = w.buys(t, uri, nil)
+		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held", "refunded": "ticket", "sold": "ticket", "others": "other"}) {
+		won := w.buys(t, uri, nil)
+		w.names[token], w.names[token+"id"], w.names[token+"serial"] = won.Token, won.Reservation, fmt.Sprint(won.Serial)
 	}
 	for who, header := range inOrder(map[string]map[string]string{"annslot": asAnn, "bobslot": asBob}) { // one of them wins
 		w.names[who] = w.enters(t, "drawn", header)
@@ -126,9 +128,12 @@ func (w *world) prepare(t *testing.T) {
 	w.names["waiting"] = w.enters(t, "entering", asAnn)
 	time.Sleep(ledger.MinShuffle)
 	w.buys(t, "limited", asAnn)
-	w.names["bobs"] = w.buys(t, "limited", asBob)
-	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{confirmed}/confirm"})
-	w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{bobs}/confirm"})
+	w.names["bobs"] = w.buys(t, "limited", asBob).Token
+	for _, paid := range []string{"confirmed", "bobs", "sold", "others"} {
+		w.send(t, apiCase{op: "confirmReservation", side: 1, uri: "/api/v1/reservations/{" + paid + "}/confirm"})
+	}
+	w.names["serial"] = w.names["soldserial"] // of the document's paths
+	w.send(t, apiCase{op: "releaseReservation", side: 1, uri: "/api/v1/reservations/{refunded}/release"})
 	w.send(t, apiCase{op: "cancelReservation", uri: "/v1/reservations/{cancelled}/cancel"})
 	birth := w.up.sales.Get([]byte("ticket")).Birth
 	w.names["expired"] = string(w.up.signer.Append(nil, birth, &ledger.Claim{Serial: 999, Count: 1, Fence: 1, Nonce: 1, Expiry: 1}))
@@ -151,14 +156,19 @@ func inOrder[V any](m map[string]V) iter.Seq2[string, V] {
 	}
 }
 
-func (w *world) buys(t *testing.T, uri string, header map[string]string) string {
+type bought struct {
+	Serial             uint32
+	Reservation, Token string
+}
+
+func (w *world) buys(t *testing.T, uri string, header map[string]string) bought {
 	t.Helper()
 	answer, body := w.send(t, apiCase{op: "buyByGet", uri: "/buy/" + uri, header: header})
-	var won struct{ Data struct{ Token string } }
+	var won struct{ Data bought }
 	if err := json.Unmarshal(body, &won); err != nil || won.Data.Token == "" {
 		t.Fatalf("%s: %d %s", uri, answer.StatusCode, body)
 	}
-	return won.Data.Token
+	return won.Data
 }
 
 // enters is the ticket of a buyer that enters a draw.
@@ -172,7 +182,7 @@ func (w *world) enters(t *testing.T, sale string, header map[string]string) stri
 	return got.Data.Claim
 }
 
-// fickle is a store with two sales that make no sense.
+// fickle is a store with two sales that make no sense, and one whose server changes.
 type fickle struct{ ledger.Store }
 
 func newFickle(t *testing.T) *fickle {
@@ -219,6 +229,36 @@ func (f *fickle) Change(ctx context.Context, sale string, q ledger.ChangeRequest
 	return f.Store.Change(ctx, sale, q)
 }
 
+// Reopen is as if a replica of the other sale's server came or went at each call.
+func (f *fickle) Reopen(ctx context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
+	if sale == "other" {
+		return ledger.Head{}, &ledger.Refusal{Code: "CHANGED", Why: "replicas have come or gone meanwhile"}
+	}
+	return f.Store.Reopen(ctx, sale, q)
+}
+
+// Release is as if holds of the other sale were over at each call.
+func (f *fickle) Release(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	if sale == "other" {
+		return ledger.ReservationReply{Life: ledger.IsExpired}, nil
+	}
+	return f.Store.Release(ctx, sale, birth, c)
+}
+
+func (f *fickle) Edit(ctx context.Context, sale string, q ledger.EditRequest) (ledger.Head, error) {
+	if err := odd(sale); err != nil {
+		return ledger.Head{}, err
+	}
+	return f.Store.Edit(ctx, sale, q)
+}
+
+func (f *fickle) Unit(ctx context.Context, sale string, birth uint64, serial uint32, id ledger.Claim) (ledger.UnitReply, error) {
+	if err := odd(sale); err != nil {
+		return ledger.UnitReply{}, err
+	}
+	return f.Store.Unit(ctx, sale, birth, serial, id)
+}
+
 // silent is a store that does not answer.
 type silent struct{ ledger.Store }
 
@@ -240,6 +280,14 @@ func (silent) Change(context.Context, string, ledger.ChangeRequest) (ledger.Head
 
 func (silent) Create(context.Context, string, ledger.CreateRequest) (ledger.Head, error) {
 	return ledger.Head{}, ledger.ErrDown
+}
+
+func (silent) Edit(context.Context, string, ledger.EditRequest) (ledger.Head, error) {
+	return ledger.Head{}, ledger.ErrDown
+}
+
+func (silent) Unit(context.Context, string, uint64, uint32, ledger.Claim) (ledger.UnitReply, error) {
+	return ledger.UnitReply{}, ledger.ErrDown
 }
 
 func (silent) Remove(context.Context, string) error { return ledger.ErrDown }

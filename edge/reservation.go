@@ -32,7 +32,7 @@ func (s *Server) about(ctx context.Context, text []byte, do action) (answer.Rese
 	}
 	switch gone := errors.Is(err, ledger.ErrNoSale) || errors.Is(err, ledger.ErrBirth); {
 	case err == nil:
-		return described(sale, shown.Claim, reply.Life), reply, nil
+		return answer.Described(sale, shown.Birth, shown.Claim, reply.Life), reply, nil
 	case gone && !s.generations.Doubtful(shown.Birth, err):
 		err = answer.ErrNoReservation
 	default: // nobody knows
@@ -41,30 +41,27 @@ func (s *Server) about(ctx context.Context, text []byte, do action) (answer.Rese
 	return answer.Reservation{}, reply, err
 }
 
-// described is a reservation without its times.
-func described(sale string, c ledger.Claim, life ledger.Life) answer.Reservation {
-	res := answer.Reservation{Sale: sale, Serial: c.Serial, State: life.String()}
-	if c.Count > 1 {
-		res.Count = c.Count
-	}
-	return res
-}
-
-// expires is the end of a hold as the answer to the buy says it; nil: the hold has no end.
-func expires(us int64) *time.Time { return sales.UnixTime(us - us%1e6) }
-
-// changeTo gives the reservation the wanted state, or says which other state it has. A repeated change gets the first answer.
-func (s *Server) changeTo(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
+// changed gives the reservation the wanted state, or its error says which other state it has. A repeated change gets the first
+// answer.
+func (s *Server) changed(ctx context.Context, text []byte, do action, wanted ledger.Life) (answer.Reservation, ledger.ReservationReply,
+	error) {
 	res, reply, err := s.about(ctx, text, do)
 	switch {
-	case err != nil:
-		return answer.Of(err)
-	case reply.Life == wanted:
-		return res.Reply()
+	case err != nil, reply.Life == wanted:
 	case reply.Life == ledger.IsPending: // cannot be: the action must have ended it
-		return answer.Of(ledger.ErrDown)
+		err = ledger.ErrDown
+	default:
+		err = res.Already()
 	}
-	return res.Already()
+	return res, reply, err
+}
+
+func (s *Server) changeTo(ctx context.Context, text []byte, do action, wanted ledger.Life) answer.Reply {
+	res, _, err := s.changed(ctx, text, do, wanted)
+	if err != nil {
+		return answer.Of(err)
+	}
+	return res.Reply()
 }
 
 // showReservation is GET /v1/reservations/{token}, where the token may be a ticket.
@@ -82,12 +79,9 @@ func (s *Server) showToken(text []byte, again string) answer.Reply {
 		return answer.Of(err)
 	}
 	if reply.Life == ledger.IsPending {
-		res.ExpiresAt = expires(reply.Until)
+		res.Ends(reply.Raw, reply.Until)
 	}
-	res.Order = &answer.Order{State: "queued"}
-	if reply.Stored {
-		res.Order.State = "stored"
-	}
+	res.Order = answer.Stored(reply.Stored)
 	res.Token = again
 	return res.Reply()
 }
@@ -108,8 +102,8 @@ func (s *Server) showMine(ctx *fasthttp.RequestCtx, name []byte) answer.Reply {
 	}
 	list := make([]answer.Reservation, len(mine.Claims))
 	for i, c := range mine.Claims {
-		list[i] = described(sale.Name, c, ledger.IsPending)
-		list[i].ExpiresAt = expires(mine.HoldEnds(c.Expiry))
+		list[i] = answer.Described(sale.Name, mine.Birth, c, ledger.IsPending)
+		list[i].Ends(mine.Raw, mine.HoldEnds(c.Expiry))
 		list[i].Token = string(s.signer.Append(nil, mine.Birth, &c))
 	}
 	return answer.Own(list)
@@ -123,6 +117,24 @@ func (s *Server) cancel(_ *fasthttp.RequestCtx, text []byte) answer.Reply {
 // confirm is on the operators' side, because a buyer must not declare its own payment.
 func (s *Server) confirm(ctx context.Context, text string) answer.Reply {
 	return s.changeTo(ctx, []byte(text), s.store.Confirm, ledger.IsConfirmed)
+}
+
+// prolong lets a pending reservation's hold end later, and says when.
+func (s *Server) prolong(ctx context.Context, text string, by time.Duration) (answer.Reservation, error) {
+	res, reply, err := s.changed(ctx, []byte(text), func(ctx context.Context, sale string, birth uint64, c ledger.Claim) (
+		ledger.ReservationReply, error) {
+		return s.store.Prolong(ctx, sale, birth, c, by)
+	}, ledger.IsPending)
+	if err == nil {
+		res.Ends(reply.Raw, reply.Until)
+	}
+	return res, err
+}
+
+// release puts a reservation's units back on sale, also if it is confirmed.
+func (s *Server) release(ctx context.Context, text string) (answer.Reservation, error) {
+	res, _, err := s.changed(ctx, []byte(text), s.store.Release, ledger.IsRefunded)
+	return res, err
 }
 
 // showTicket says what has become of a ticket. If the ticket has won, the answer has the reservation and its token.
@@ -147,7 +159,7 @@ func (s *Server) showTicket(text []byte) answer.Reply {
 	}
 	switch ticket.Fate {
 	case buy.Waiting:
-		return answer.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
+		return s.cfg.Again.TicketWaits(sale.Name, string(text), sale.StoreTime(), ticket.At)
 	case buy.Drawn:
 		won := s.signer.Append(nil, sale.Birth, &ticket.Claim)
 		return s.showToken(won, string(won))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,20 +22,22 @@ import (
 type bearer struct {
 	s     *Server
 	admin http.Handler
+	id    string // of the newest reservation
 }
 
-func newBearer(s *Server) bearer {
-	return bearer{s, s.operators().Handler()}
-}
+func newBearer(s *Server) *bearer { return &bearer{s: s, admin: s.operators().Handler()} }
 
 // buys wins n units, and returns their token.
-func (b bearer) buys(t *testing.T, uri string) string {
+func (b *bearer) buys(t *testing.T, uri string) string {
 	t.Helper()
 	body := ask(b.s, "GET", uri).Response.Body()
-	var won struct{ Data struct{ Token string } }
+	var won struct {
+		Data struct{ Token, Reservation string }
+	}
 	if err := json.Unmarshal(body, &won); err != nil || won.Data.Token == "" {
 		t.Fatalf("%s: %s", uri, body)
 	}
+	b.id = won.Data.Reservation
 	return won.Data.Token
 }
 
@@ -45,14 +48,19 @@ type response struct {
 	header http.Header
 }
 
-// does looks at a reservation, cancels or confirms it.
-func (b bearer) does(what, token string) response {
-	if what == "confirm" {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodPost, "/api/v1/reservations/"+token+"/confirm", nil)
-		r.Host = "localhost:3006"
-		b.admin.ServeHTTP(w, r)
-		return response{w.Code, w.Body.String(), w.Header()}
+// operates sends a request to the operators' side.
+func (b *bearer) operates(method, path, body string) response {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(method, "/api/v1"+path, strings.NewReader(body))
+	r.Host = "localhost:3006"
+	b.admin.ServeHTTP(w, r)
+	return response{w.Code, w.Body.String(), w.Header()}
+}
+
+// does looks at a reservation, cancels it, confirms it, or puts it back on sale.
+func (b *bearer) does(what, token string) response {
+	if what == "confirm" || what == "release" {
+		return b.operates("POST", "/reservations/"+token+"/"+what, "")
 	}
 	method, uri := "GET", "/v1/reservations/"+token
 	if what == "cancel" {
@@ -80,12 +88,18 @@ func TestReservationsLive(t *testing.T) {
 		{"cancel", "look", 200, `"state":"cancelled","order":`},
 		{"cancel", "cancel", 200, `"state":"cancelled"}`},
 		{"cancel", "confirm", 409, `"code":"already_cancelled"`},
+		{"cancel", "release", 409, `"code":"already_cancelled"`},
+		{"confirm", "release", 200, `"state":"refunded"}`},
+		{"release", "release", 200, `"state":"refunded"}`},
+		{"release", "look", 200, `"state":"refunded","order":`},
+		{"release", "confirm", 409, `"code":"already_refunded"`},
 	} {
 		t.Run(c.does+" then "+c.then, func(t *testing.T) {
 			b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 10, time.Hour)))
 			token := b.buys(t, "/buy/ticket")
 			if c.does != "" {
-				if got := b.does(c.does, token); got.status != 200 || !strings.HasPrefix(got.body, `{"sale":"ticket","serial":1,"state":`) {
+				got := b.does(c.does, token)
+				if got.status != 200 || !strings.HasPrefix(got.body, `{"sale":"ticket","serial":1,"reservation":"`+b.id+`","state":`) {
 					t.Fatalf("%+v", got)
 				}
 			}
@@ -100,8 +114,68 @@ func TestReservationsLive(t *testing.T) {
 func TestReservationOfSeveral(t *testing.T) {
 	b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 10, 0)))
 	got := b.does("look", b.buys(t, "/buy/ticket?n=3"))
-	if want := `{"sale":"ticket","serial":1,"count":3,"state":"pending","order":{"state":"queued"}}`; got.body != want {
+	if want := `{"sale":"ticket","serial":1,"count":3,"reservation":"` + b.id + `","state":"pending","order":{"state":"queued"}}`; got.body != want {
 		t.Errorf("%s, want %s", got.body, want)
+	}
+}
+
+// A refunded unit is sold again, and stays with its new owner. Only who names a reservation may put its unit back.
+func TestRefundedUnitIsSoldAgain(t *testing.T) {
+	b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 1, time.Hour)))
+	first := b.buys(t, "/buy/ticket")
+	firstID := b.id
+	b.does("confirm", first)
+	if got := b.does("release", first); got.status != 200 {
+		t.Fatal(got)
+	}
+	var second string
+	for end := time.Now().Add(20 * time.Second); second == ""; time.Sleep(10 * time.Millisecond) {
+		if body := ask(b.s, "GET", "/buy/ticket").Response.Body(); bytes.Contains(body, []byte(`"code":1,`)) {
+			second = wonToken(string(body))
+		} else if time.Now().After(end) {
+			t.Fatalf("%s", body)
+		}
+	}
+	b.does("confirm", second)
+	unit := b.operates("GET", "/sales/ticket/units/1", "")
+	if unit.status != 200 || strings.Contains(unit.body, firstID) || !strings.Contains(unit.body, `"state":"confirmed"`) {
+		t.Errorf("%+v", unit)
+	}
+	for name, got := range map[string]response{"by its token": b.does("release", first),
+		"by its serial": b.operates("POST", "/sales/ticket/units/1/release", `{"reservation":"`+firstID+`"}`)} {
+		if got.status != 200 || !strings.Contains(got.body, firstID+`","state":"refunded"`) {
+			t.Errorf("again %s: %+v", name, got)
+		}
+	}
+	if got := b.does("look", second); !strings.Contains(got.body, `"state":"confirmed"`) {
+		t.Errorf("the second buyer hears %+v", got)
+	}
+}
+
+// While the payment is under way, the hold goes on, at most so long again.
+func TestHoldIsProlonged(t *testing.T) {
+	b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 5, time.Hour)))
+	token := b.buys(t, "/buy/ticket")
+	ends := func(r response) time.Time {
+		var says struct {
+			ExpiresAt time.Time `json:"expires_at"`
+		}
+		if err := json.Unmarshal([]byte(r.body), &says); err != nil || r.status != 200 {
+			t.Fatalf("%+v", r)
+		}
+		return says.ExpiresAt
+	}
+	first := ends(b.does("look", token))
+	for _, c := range []struct {
+		seconds int
+		later   time.Duration
+	}{{1800, 30 * time.Minute}, {60, 30 * time.Minute}, {86400, time.Hour}, {86400, time.Hour}} {
+		got := ends(b.operates("POST", "/reservations/"+token+"/prolong", fmt.Sprintf(`{"by_seconds":%d}`, c.seconds)))
+		for _, at := range []time.Time{got, ends(b.does("look", token))} {
+			if off := at.Sub(first.Add(c.later)).Abs(); off > 2*time.Second { // it is said in whole seconds
+				t.Errorf("by %d s: it ends %v after the first end", c.seconds, at.Sub(first))
+			}
+		}
 	}
 }
 

@@ -48,13 +48,14 @@ func TestRoutes(t *testing.T) {
 func TestWinSaysWhatItIs(t *testing.T) {
 	s := testServer(t, testConfig(), storetest.Embedded(t, 1, time.Hour))
 	body := string(ask(s, "GET", "/buy/ticket").Response.Body())
-	before, rest, _ := strings.Cut(body, `"token":"`)
+	before, rest, _ := strings.Cut(body, `"reservation":"`)
+	id, rest, _ := strings.Cut(rest, `","expires_in_ms":3600000,"token":"`)
 	token, after, _ := strings.Cut(rest, `"`)
 	if before != `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":1,` {
 		t.Error(body)
 	}
 	got, err := s.signer.Parse([]byte(token))
-	if err != nil || got.Serial != 1 || got.Count != 1 || got.Birth != s.sales.Get([]byte("ticket")).Birth {
+	if err != nil || got.Reservation(got.Birth) != id || got.Serial != 1 || got.Count != 1 || got.Birth != s.sales.Get([]byte("ticket")).Birth {
 		t.Errorf("%+v %v", got, err)
 	}
 	text := strings.TrimSuffix(strings.TrimPrefix(after, `,"expires_at":"`), `"}}`)

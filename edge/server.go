@@ -119,7 +119,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
 		Bounds: cfg.Bounds, Log: log})
 	s.seller = buy.NewSeller(life)
-	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
+	s.article, s.v1 = answer.Article(cfg.Lang, s.signer, cfg.Again), answer.V1(s.signer, cfg.Again)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
 	s.snapshots, s.generations = sales.NewSnapshots(s.sales), sales.NewGenerations(s.sales)
 	return s
@@ -237,7 +237,8 @@ var tooMany = listener.Refusals{
 // operators is the operators' side.
 func (s *Server) operators() *admin.Side {
 	return &admin.Side{Store: s.store, Log: s.log, Tokens: s.cfg.AdminTokens, Ready: s.unready, Document: s.document,
-		Confirm: s.confirm, Metrics: s.registry(), Pages: dashboard.Pages(), Looks: s.looker.Routes()}
+		Confirm: s.confirm, Prolong: s.prolong, Release: s.release, Metrics: s.registry(), Pages: dashboard.Pages(),
+		Looks: s.looker.Routes()}
 }
 
 // quiet drops fasthttp's log, which anybody could fill by broken connections. Malformed requests are answered, not logged.

@@ -14,7 +14,7 @@ func TestSnapshotsEndWithTheServer(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, 0)}
 	t.Run("server", func(t *testing.T) {
 		s := testServer(t, testConfig(), w)
-		if _, _, err := s.snapshots.Show([]byte("ticket")); err != nil {
+		if _, err := s.snapshots.Show([]byte("ticket")); err != nil {
 			t.Fatal(err)
 		}
 	})

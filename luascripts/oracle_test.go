@@ -315,7 +315,7 @@ func (o *oracle) resolve() {
 	c := rapid.SampledFrom(o.claims[max(0, len(o.claims)-8):]).Draw(o.t, "claim")
 	birth := o.party().Birth
 	reply := func(r ledger.ReservationReply) ledger.Head { return r.Head }
-	switch rapid.IntRange(0, 2).Draw(o.t, "to") {
+	switch rapid.IntRange(0, 4).Draw(o.t, "to") {
 	case 0:
 		same(o, fmt.Sprintf("confirm %+v", c),
 			func() (ledger.ReservationReply, error) {
@@ -332,7 +332,57 @@ func (o *oracle) resolve() {
 				return o.redis.Reservation(context.Background(), o.sale, birth, c)
 			}, reply,
 			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Reservation(raw, birth, c, 0) })
+	case 3:
+		same(o, fmt.Sprintf("release %+v", c),
+			func() (ledger.ReservationReply, error) {
+				return o.redis.Release(context.Background(), o.sale, birth, c)
+			}, reply,
+			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Release(raw, birth, c) })
+	case 4:
+		by := time.Duration(rapid.IntRange(1, 20).Draw(o.t, "by_ms")) * time.Millisecond
+		same(o, fmt.Sprintf("prolong %+v by %v", c, by),
+			func() (ledger.ReservationReply, error) {
+				return o.redis.Prolong(context.Background(), o.sale, birth, c, by)
+			}, reply,
+			func(raw int64) (ledger.ReservationReply, error) { return o.twin.Prolong(raw, birth, c, by) })
 	}
+}
+
+// unit asks who has a serial, or what became of a reservation that had it.
+func (o *oracle) unit() {
+	serial, id := uint32(rapid.IntRange(1, 41).Draw(o.t, "serial")), ledger.Claim{}
+	if len(o.claims) > 0 && rapid.Bool().Draw(o.t, "named") {
+		c := rapid.SampledFrom(o.claims).Draw(o.t, "claim")
+		serial, id = c.Serial+uint32(rapid.IntRange(0, int(c.Count)).Draw(o.t, "of it")), ledger.Claim{Fence: c.Fence, Nonce: c.Nonce}
+	}
+	birth := o.party().Birth
+	same(o, fmt.Sprintf("unit %d of %+v", serial, id),
+		func() (ledger.UnitReply, error) { return o.redis.Unit(context.Background(), o.sale, birth, serial, id) },
+		func(r ledger.UnitReply) ledger.Head { return r.Head },
+		func(raw int64) (ledger.UnitReply, error) { return o.twin.Unit(raw, birth, serial, id) })
+}
+
+// edit changes what a sale is, and when it is open.
+func (o *oracle) edit() {
+	var q ledger.EditRequest
+	for name, to := range map[string]**time.Time{"opens": &q.Opens, "closes": &q.Closes} {
+		if ms := rapid.SampledFrom([]int{0, 0, -5, 8, 60, 10_000}).Draw(o.t, name); ms != 0 {
+			at := time.UnixMicro(o.twin.Last().Raw + int64(ms)*1000)
+			*to = &at
+		}
+	}
+	if ms := rapid.SampledFrom([]int{-1, -1, 0, 12, 15}).Draw(o.t, "hold_ms"); ms >= 0 {
+		hold := time.Duration(ms) * time.Millisecond
+		q.Hold = &hold
+	}
+	if limit := rapid.SampledFrom([]int{-1, -1, 0, 3}).Draw(o.t, "limit"); limit >= 0 {
+		units := uint32(limit)
+		q.Limit = &units
+	}
+	same(o, fmt.Sprintf("edit %+v", normal(q)),
+		func() (ledger.Head, error) { return o.redis.Edit(context.Background(), o.sale, q) },
+		func(h ledger.Head) ledger.Head { return h },
+		func(raw int64) (ledger.Head, error) { return o.twin.Edit(raw, q) })
 }
 
 // mine asks for a buyer's own reservations.
@@ -616,8 +666,9 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 		n++
 		o := &oracle{t: rt, redis: redis, sale: fmt.Sprintf("s%d", n), owners: []string{"i1", "i2", "i3"}, fed: fed}
 		q := ledger.CreateRequest{Total: uint64(rapid.IntRange(0, 40).Draw(rt, "total")),
-			Hold:  time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
-			Limit: rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"), Seed: strings.Repeat("5e", 16),
+			Hold:    time.Duration(rapid.SampledFrom([]int{0, 12}).Draw(rt, "hold_ms")) * time.Millisecond,
+			Limit:   rapid.SampledFrom([]uint32{0, 0, 3}).Draw(rt, "limit"),
+			Seed:    strings.Repeat("5e", 16),
 			Shuffle: time.Duration(rapid.SampledFrom([]int{0, 0, 5, 25}).Draw(rt, "shuffle_ms")) * time.Millisecond}
 		shuffled := func(f func()) func(*rapid.T) {
 			return func(rt *rapid.T) {
@@ -626,6 +677,9 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 				}
 				f()
 			}
+		}
+		if ms := rapid.SampledFrom([]int{0, 0, 0, 25}).Draw(rt, "opens_ms"); ms > 0 {
+			q.Opens = time.Now().Add(time.Duration(ms) * time.Millisecond)
 		}
 		h, err := redis.Create(context.Background(), o.sale, q)
 		if err != nil {
@@ -646,6 +700,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 			"deductEach2": func(*rapid.T) { o.deductEach() },
 			"era":         func(*rapid.T) { o.era() }, "reassert": func(*rapid.T) { o.reassert() },
 			"reassert2": func(*rapid.T) { o.reassert() }, "reopen": func(*rapid.T) { o.reopen() },
+			"unit": func(*rapid.T) { o.unit() }, "edit": func(*rapid.T) { o.edit() },
 			"mend": func(*rapid.T) { o.mend() }, "mine": func(*rapid.T) { o.mine() },
 			"enter": shuffled(o.enter), "enter2": shuffled(o.enter), "enter3": shuffled(o.enter), "collect": shuffled(o.collect),
 			"collect2": shuffled(o.collect), "collect3": shuffled(o.collect), "draw": shuffled(o.draw),

@@ -260,6 +260,24 @@ func (r *Redis) Change(ctx context.Context, sale string, q ledger.ChangeRequest)
 	return h, err
 }
 
+// Edit runs edit.lua.
+func (r *Redis) Edit(ctx context.Context, sale string, q ledger.EditRequest) (ledger.Head, error) {
+	args := []string{r.caller(0), "", "", "", ""}
+	for k, at := range []*time.Time{q.Opens, q.Closes} {
+		if at != nil {
+			args[1+k] = num(ledger.Micro(*at))
+		}
+	}
+	if q.Hold != nil {
+		args[3] = num(q.Hold.Microseconds())
+	}
+	if q.Limit != nil {
+		args[4] = num(*q.Limit)
+	}
+	h, _, err := r.run(ctx, &r.scripts.edit, sale, args)
+	return h, err
+}
+
 // Reopen runs reopen.lua.
 func (r *Redis) Reopen(ctx context.Context, sale string, q ledger.ReopenRequest) (ledger.Head, error) {
 	h, _, err := r.run(ctx, &r.scripts.reopen, sale, []string{r.caller(0), num(q.Era), q.Lineup, num(q.Least), flag(q.Grants)})

@@ -179,13 +179,48 @@ func (r *Redis) Cancel(ctx context.Context, sale string, birth uint64, c ledger.
 	return r.pass(ctx, &r.scripts.cancel, sale, birth, c)
 }
 
+// Release runs release.lua.
+func (r *Redis) Release(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return r.pass(ctx, &r.scripts.release, sale, birth, c)
+}
+
 // pass runs a script that moves a reservation on.
 func (r *Redis) pass(ctx context.Context, s *script, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
 	h, rd, err := r.run(ctx, s, sale, []string{r.caller(birth), wire(c)})
 	if err != nil {
 		return ledger.ReservationReply{}, err
 	}
-	return ledger.ReservationReply{Head: h, Life: one(rd, rd.int(0), ledger.IsExpired)}, r.down(rd.err)
+	return ledger.ReservationReply{Head: h, Life: one(rd, rd.int(0), ledger.IsRefunded)}, r.down(rd.err)
+}
+
+// Prolong runs prolong.lua.
+func (r *Redis) Prolong(ctx context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (ledger.ReservationReply,
+	error) {
+	h, rd, err := r.run(ctx, &r.scripts.prolong, sale, []string{r.caller(birth), wire(c), num(by.Microseconds())})
+	if err != nil {
+		return ledger.ReservationReply{}, err
+	}
+	n := rd.row(2)
+	return ledger.ReservationReply{Head: h, Life: one(rd, n[0], ledger.IsRefunded), Until: n[1]}, r.down(rd.err)
+}
+
+// Unit runs unit.lua.
+func (r *Redis) Unit(ctx context.Context, sale string, birth uint64, serial uint32, id ledger.Claim) (ledger.UnitReply, error) {
+	name := ""
+	if id.Fence != 0 {
+		name = rueidis.BinaryString(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, id.Fence), id.Nonce))
+	}
+	h, rd, err := r.run(ctx, &r.scripts.unit, sale, []string{r.caller(birth), num(serial), name})
+	if err != nil {
+		return ledger.UnitReply{}, err
+	}
+	claims, err := ledger.ParseClaims([]byte(rd.text(0)))
+	rd.fail("claim", err)
+	out := ledger.UnitReply{Head: h}
+	if len(claims) > 0 {
+		out.Claim = claims[0]
+	}
+	return out, r.down(rd.err)
 }
 
 // Reservation runs reservation.lua.
@@ -195,7 +230,7 @@ func (r *Redis) Reservation(ctx context.Context, sale string, birth uint64, c le
 		return ledger.ReservationReply{}, err
 	}
 	n := rd.row(3)
-	return ledger.ReservationReply{Head: h, Life: one(rd, n[0], ledger.IsExpired), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
+	return ledger.ReservationReply{Head: h, Life: one(rd, n[0], ledger.IsRefunded), Until: n[1], Stored: n[2] == 1}, r.down(rd.err)
 }
 
 // Mine runs mine.lua.

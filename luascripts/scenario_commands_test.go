@@ -19,6 +19,7 @@ var scenarioCommands = map[string]func(p *play, c *words) (string, ledger.Head, 
 	"lease": playLease, "renew": playRenew, "giveback": playGiveBack, "settle": playSettle, "reassert": playReassert,
 	"deduct": playDeduct, "collect": playCollect, "enter": playEnter, "draw": playDraw, "mine": playMine,
 	"confirm": playConfirm, "cancel": playCancel, "look": playLook, "expire": playExpire, "tend": playTend,
+	"release": playRelease, "prolong": playProlong, "unit": playUnit, "edit": playEdit,
 	"change": playChange, "reopen": playReopen, "mend": playMend, "remove": playRemove, "buys": playBuys,
 	"show": playShow, "holders": playHolders, "ledger": playLedger, "events": playEvents, "hand": playHand,
 }
@@ -233,6 +234,48 @@ func playConfirm(p *play, c *words) (string, ledger.Head, error) {
 func playCancel(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Cancel(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
 	return r.Life.String(), r.Head, err
+}
+
+func playRelease(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.Release(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()))
+	return r.Life.String(), r.Head, err
+}
+
+func playProlong(p *play, c *words) (string, ledger.Head, error) {
+	r, err := p.stage.Prolong(bg, scenarioSale, p.birth(c), p.claimOf(c, c.next()), c.duration("by", "10s"))
+	return r.Life.String() + ", by the clock " + orNever(r.Until), r.Head, err
+}
+
+// playUnit asks who has a serial: `unit 7`, or what became of a claim that had it: `unit 7 of=a`.
+func playUnit(p *play, c *words) (string, ledger.Head, error) {
+	birth, serial, id := p.birth(c), uint32(c.numberOf(c.next())), ledger.Claim{}
+	if of := c.text("of", ""); of != "" {
+		claim := p.claimOf(c, of)
+		id.Fence, id.Nonce = claim.Fence, claim.Nonce
+	}
+	r, err := p.stage.Unit(bg, scenarioSale, birth, serial, id)
+	if r.Claim.Count == 0 {
+		return "nobody's", r.Head, err
+	}
+	return p.tellClaim(r.Claim), r.Head, err
+}
+
+func playEdit(p *play, c *words) (string, ledger.Head, error) {
+	var q ledger.EditRequest
+	for name, to := range map[string]**time.Time{"opens": &q.Opens, "closes": &q.Closes} {
+		if at := p.at(c, name, "never"); at != 0 {
+			moment := time.UnixMicro(at)
+			*to = &moment
+		}
+	}
+	if hold := c.duration("hold", "-1s"); hold >= 0 {
+		q.Hold = &hold
+	}
+	if limit := uint32(c.number("limit", ledger.MaxSerial)); limit != ledger.MaxSerial {
+		q.Limit = &limit
+	}
+	h, err := p.stage.Edit(bg, scenarioSale, q)
+	return "", h, err
 }
 
 func playLook(p *play, c *words) (string, ledger.Head, error) {

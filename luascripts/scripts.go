@@ -33,6 +33,7 @@ type scripts struct {
 	create, change, reopen, mend                                     script
 	giveback, expire, tend, trim, bindgroup, enter, mine             script
 	show, audit, reservation, lag, draw, answers, holders            script
+	unit, release, prolong, edit                                     script
 	library                                                          library
 }
 
@@ -44,7 +45,7 @@ func (s *scripts) named() map[string]*script {
 		"cancel": &s.cancel, "create": &s.create, "change": &s.change, "reopen": &s.reopen, "mend": &s.mend, "giveback": &s.giveback,
 		"expire": &s.expire, "tend": &s.tend, "trim": &s.trim, "bindgroup": &s.bindgroup, "enter": &s.enter,
 		"show": &s.show, "audit": &s.audit, "reservation": &s.reservation, "lag": &s.lag, "draw": &s.draw, "answers": &s.answers,
-		"holders": &s.holders,
+		"holders": &s.holders, "unit": &s.unit, "release": &s.release, "prolong": &s.prolong, "edit": &s.edit,
 	}
 }
 

@@ -59,7 +59,7 @@ func TestEveryScriptSaysItsWork(t *testing.T) {
 			}
 		}
 	}
-	if len(rows) != 12 {
+	if len(rows) != 14 {
 		t.Errorf("the rows of a unit's life that some script carries out: %v", rows)
 	}
 	for _, name := range luaFiles(t, "lib") {

@@ -45,7 +45,7 @@ func TestNginxAcceptsEveryVariant(t *testing.T) {
 func TestNginxAcceptsEveryCombination(t *testing.T) {
 	t.Parallel()
 	for _, balance := range balances {
-		for with := range 1 << 6 {
+		for with := range 1 << 7 {
 			topology := Topology{Listen: freeAddr(t), Balance: balance, Edges: []Edge{{"127.0.0.1:3001", 1}, {"[::1]:3002", 3}}}
 			has := func(bit int) bool { return with&(1<<bit) != 0 }
 			if has(0) {
@@ -65,6 +65,9 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 				topology.Keepalive, topology.AccessLog = new(int), "access.log"
 				topology.CORSOrigins = []string{"https://shop.example", "https://" + strings.Repeat("a", 200) + ".example:8443",
 					"http://[::1]:8080"}
+			}
+			if has(6) {
+				topology.RetryAfter, topology.BuyByPost = RetryAfter{1, 60}, true
 			}
 			if has(5) && !has(3) {
 				continue // HTTP/2 only with TLS

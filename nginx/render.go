@@ -40,7 +40,7 @@ func RenderFor(w io.Writer, t Topology, version string) error {
 		return err
 	}
 	var b bytes.Buffer
-	if err := conf.Execute(&b, page{t, articles[t.Lang], v1, tooLarge, oldHTTP2(version)}); err != nil {
+	if err := conf.Execute(&b, page{t, articles[t.Lang], t.RetryAfter.in(v1), tooLarge, buyByPost, oldHTTP2(version)}); err != nil {
 		return fmt.Errorf("render nginx.conf: %w", err)
 	}
 	if _, err := b.WriteTo(w); err != nil {
@@ -54,6 +54,7 @@ type page struct {
 	Topology
 	Article, V1 format
 	TooLarge    answer
+	ByPost      answer
 	OldHTTP2    bool // HTTP/2 as a word of `listen`
 }
 

@@ -58,6 +58,11 @@ type Topology struct {
 	// CORSOrigins are the sites whose pages may buy, as browsers name them: https://shop.example. Left out, no answer has a
 	// header about other sites, so browsers keep their pages out. Edges behind nginx need no such setting.
 	CORSOrigins []string `yaml:"cors_origins"`
+	// RetryAfter is after how many seconds a buyer may come again who heard from nginx that there is nothing now: "1s", the
+	// default, or a range such as 1s..10s. The edges should have the same.
+	RetryAfter RetryAfter `yaml:"retry_after"`
+	// BuyByPost refuses GET of /buy/SALE, because links, crawlers and previews send GET. Edges behind nginx need no such setting.
+	BuyByPost bool `yaml:"buy_by_post"`
 	// Limits are what one client may ask of the edges; left out, there is no limit.
 	Limits Limits `yaml:"limits"`
 	// Balance is how an edge is chosen for a buy: "round-robin", the default, "ip-hash" or "buyer-hash".
@@ -128,6 +133,9 @@ func (t Topology) withDefaults() Topology {
 	}
 	if t.Status == "" {
 		t.Status = statusOn
+	}
+	if t.RetryAfter == (RetryAfter{}) {
+		t.RetryAfter = RetryAfter{Least: 1, Most: 1}
 	}
 	t.Limits = t.Limits.withDefaults()
 	return t

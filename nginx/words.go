@@ -15,11 +15,11 @@ type format struct {
 // answer is one of them. A test compares those that edges also give with a live edge's, byte for byte.
 type answer struct {
 	Status int
-	Retry  bool   // with Retry-After: 1
+	Retry  bool   // with Retry-After
 	Body   string // JSON without a single quote or a dollar sign, because both mean something to nginx
 }
 
-// codeTooMany stands beside the edges' codes, which are down to -6, and -8.
+// codeTooMany stands beside the edges' codes, which are down to -6, -8 and -9.
 const codeTooMany = -7
 
 // articles are the formats of /buy by language.
@@ -50,6 +50,9 @@ var v1 = format{
 	Undecided: problem(http.StatusServiceUnavailable, true, "undecided", "nobody knows whether you have one: ask again"),
 	TooMany:   problem(http.StatusTooManyRequests, true, "too_many_requests", "fewer requests a second, please"),
 }
+
+// buyByPost is the edges' answer to a buy by another method, where buys go by POST alone.
+var buyByPost = problem(http.StatusMethodNotAllowed, false, "method_not_allowed", "this is POST")
 
 // tooLarge is the edges' answer, at every path, to a body over 16 KiB.
 var tooLarge = problem(http.StatusRequestEntityTooLarge, false, "body_too_large", "bodies are at most 16 KiB")

@@ -126,15 +126,17 @@ func check(ev ledger.Event) error {
 
 func rowsOf(sale string, ev ledger.Event, c ledger.Claim, held bool) []Row {
 	r := Row{Key: Key{Sale: sale, Birth: int64(ev.Birth), Fence: int64(c.Fence)}, Nonce: int64(c.Nonce),
-		FirstSerial: int64(c.Serial), Units: int64(c.Count), Buyer: buyerOf(c), State: after[ev.Kind],
-		ExpiresAt: holdEnd(ev, c, held)}
+		FirstSerial: int64(c.Serial), Units: int64(c.Count), Buyer: buyerOf(c), State: after[ev.Kind]}
+	if ev.Kind == ledger.Reserved || ev.Kind == ledger.Prolonged {
+		r.ExpiresAt = holdEnd(ev, c, held)
+	}
 	at := wall(ev.Raw)
-	switch ev.Kind {
-	case ledger.Reserved:
+	switch {
+	case ev.Kind == ledger.Reserved:
 		r.ReservedAt = &at
-	case ledger.Confirmed:
+	case ev.Kind == ledger.Confirmed:
 		r.ConfirmedAt = &at
-	case ledger.Cancelled, ledger.Expired:
+	case ev.Kind.Restocks():
 		r.ReleasedAt = &at
 	}
 	rows := make([]Row, c.Count)

@@ -16,7 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-var inputs = map[string]Input{"settle": Settle, "confirm": Confirm, "cancel": Cancel, "look": Look, "sweep": Sweep}
+var inputs = map[string]Input{"settle": Settle, "confirm": Confirm, "cancel": Cancel, "prolong": Prolong, "release": Release,
+	"look": Look, "sweep": Sweep}
 
 // A scenario is lines `TIME INPUT`; the output is indented below. `TIME reserve SERIAL+COUNT until TIME [no hold]` begins a
 // reservation.
@@ -117,51 +118,57 @@ func TestLifeEndsOnce(t *testing.T) {
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
 			now += rapid.Int64Range(0, 30).Draw(t, "later")
 			in := Input(rapid.IntRange(0, int(Sweep)).Draw(t, "input"))
-			was := life.State()
+			life.later = rapid.Int64Range(1, 50).Draw(t, "by")
+			was, wasOver := life.State(), life.over(now)
 			out := life.Step(in, now)
-			if life.State() < was || was.Final() && life.State() != was || Merge(was, life.State()) != life.State() {
+			if life.ends > 100 || life.ends > 50 && events[ledger.Prolonged]+len(out.Events) == 0 {
+				t.Fatalf("its hold ends at %d", life.ends)
+			}
+			refund := in == Release && was == Confirmed
+			if life.State() < was || was.Ended() && life.State() != was && !refund || Merge(was, life.State()) != life.State() {
 				t.Fatalf("%v became %v", was, life.State())
 			}
 			for _, e := range out.Events {
 				events[e]++
-				if e != ledger.Reserved && after[e] != life.State() {
+				if e != ledger.Reserved && e != ledger.Prolonged && after[e] != life.State() {
 					t.Fatalf("event %s, but it is %v", e, life.State())
 				}
 				if e != ledger.Reserved && events[ledger.Reserved] != 1 {
 					t.Fatalf("%s before reserved", e)
 				}
 			}
-			if was.Final() && (len(out.Events) > 0 || out.Restock.Len() > 0) {
+			if (was.Ended() && !refund || wasOver && in != Sweep) && (len(out.Events) > 0 || out.Restock.Len() > 0) {
 				t.Fatalf("%v, and still %+v", was, out)
 			}
 			if out.Restock.Len() > 0 {
 				restocked++
 			}
-			if first, asked := answers[in]; asked && first.Final() && in != Settle && in != Sweep && out.Answer != first {
+			refunded := life.State() == Refunded // what was confirmed may have become so
+			if first, asked := answers[in]; asked && first.Ended() && in != Settle && in != Sweep && out.Answer != first && !refunded {
 				t.Fatalf("answered %v, then %v", first, out.Answer)
 			}
 			answers[in] = out.Answer
-			if held && life.State() == Pending && now >= 50 && out.Answer != Expired {
-				t.Fatalf("over since 50, at %d it is %v", now, out.Answer)
+			if held && life.State() == Pending && now >= life.ends && out.Answer != Expired {
+				t.Fatalf("over since %d, at %d it is %v", life.ends, now, out.Answer)
 			}
 		}
-		if back := life.State() == Cancelled || life.State() == Expired; restocked > 1 || back != (restocked == 1) {
+		if back := life.State() == Cancelled || life.State() == Expired || life.State() == Refunded; restocked > 1 || back != (restocked == 1) {
 			t.Fatalf("%v, and its units went back %d times", life.State(), restocked)
 		}
-		ends := events[ledger.Confirmed] + events[ledger.Cancelled] + events[ledger.Expired]
-		if ends > 1 || events[ledger.Reserved] > 1 {
+		ends := max(events[ledger.Confirmed], events[ledger.Refunded]) + events[ledger.Cancelled] + events[ledger.Expired]
+		if ends > 1 || events[ledger.Confirmed] > 1 || events[ledger.Refunded] > 1 || events[ledger.Reserved] > 1 {
 			t.Fatalf("told twice: %v", events)
 		}
 	})
 }
 
 func TestMergeIsAJoin(t *testing.T) {
-	for a := Claimed; a <= Confirmed; a++ {
-		for b := Claimed; b <= Confirmed; b++ {
+	for a := Claimed; a <= Refunded; a++ {
+		for b := Claimed; b <= Refunded; b++ {
 			if Merge(a, b) != Merge(b, a) || Merge(a, Merge(a, b)) != Merge(a, b) {
 				t.Errorf("%v, %v", a, b)
 			}
-			if a.Final() && !b.Final() && Merge(b, a) != a {
+			if a.Ended() && !b.Ended() && Merge(b, a) != a {
 				t.Errorf("%v is final, %v is not", a, b)
 			}
 			for c := Claimed; c <= Confirmed; c++ {

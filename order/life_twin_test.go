@@ -67,6 +67,10 @@ func (l *ledgerLife) ask(t *rapid.T, in Input) (now int64, says string, free uin
 		r, err = l.Confirm(t.Context(), "a", l.birth, l.claim)
 	case Cancel:
 		r, err = l.Cancel(t.Context(), "a", l.birth, l.claim)
+	case Prolong:
+		r, err = l.Prolong(t.Context(), "a", l.birth, l.claim, lifeHold/2)
+	case Release:
+		r, err = l.Release(t.Context(), "a", l.birth, l.claim)
 	case Look:
 		r, err = l.Reservation(t.Context(), "a", l.birth, l.claim)
 	}
@@ -95,6 +99,7 @@ func TestLifeAndLedgerAgree(t *testing.T) {
 		hold := rapid.SampledFrom([]time.Duration{0, lifeHold}).Draw(t, "hold")
 		ledger := newLedgerLife(t, hold)
 		life := Reserve(ledger.claim, hold > 0)
+		life.later = (lifeHold / 2).Microseconds()
 		shown, err := ledger.Show(t.Context(), "a")
 		if err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 type Delivery struct {
 	ID       string // the webhook-id: it follows from the content, so it is the same whenever it is sent
 	Sale     string
-	Type     string // reserved, confirmed, released
+	Type     string // reserved, prolonged, confirmed, released
 	Number   int64  // of the event, within the sale
 	Body     string // exactly these bytes are signed and sent
 	At       time.Time
@@ -45,24 +45,28 @@ type messageData struct {
 	Serials     []uint32 `json:"serials,omitempty"` // where units > 1
 	Buyer       *string  `json:"buyer"`             // null: anonymous
 	ExpiresAt   string   `json:"expires_at,omitempty"`
-	Reason      string   `json:"reason,omitempty"` // of released: cancelled or expired
+	Reason      string   `json:"reason,omitempty"` // of released: cancelled, expired or refunded
 }
 
 // message is the message about one claim of an event.
 func message(sale string, ev ledger.Event, c ledger.Claim, held bool) Delivery {
 	p := payload{Type: string(ev.Kind), Timestamp: stamp(wall(ev.Raw)), Data: messageData{Sale: sale,
-		Reservation: "rsv_" + digest(sale, "", ev.Birth, c.Fence, c.Nonce), Serial: c.Serial, Units: c.Count, Buyer: buyerOf(c)}}
-	if at := holdEnd(ev, c, held); at != nil && ev.Kind == ledger.Reserved {
+		Reservation: c.Reservation(ev.Birth), Serial: c.Serial, Units: c.Count, Buyer: buyerOf(c)}}
+	about := []uint64{ev.Birth, c.Fence, c.Nonce, uint64(c.Serial)}
+	if at := holdEnd(ev, c, held); at != nil && (ev.Kind == ledger.Reserved || ev.Kind == ledger.Prolonged) {
 		p.Data.ExpiresAt = stamp(*at)
 	}
-	if ev.Kind == ledger.Cancelled || ev.Kind == ledger.Expired {
+	if ev.Kind == ledger.Prolonged { // a hold may be prolonged more than once
+		about = append(about, uint64(c.Expiry))
+	}
+	if ev.Kind.Restocks() {
 		p.Type, p.Data.Reason = "released", string(ev.Kind)
 	}
 	for s := c.Serial; c.Count > 1 && s < c.Serial+c.Count; s++ {
 		p.Data.Serials = append(p.Data.Serials, s)
 	}
 	body, _ := json.Marshal(p) // plain fields: this cannot fail
-	return Delivery{ID: "msg_" + digest(sale, string(ev.Kind), ev.Birth, c.Fence, c.Nonce, uint64(c.Serial)), Sale: sale,
+	return Delivery{ID: "msg_" + digest(sale, string(ev.Kind), about...), Sale: sale,
 		Type: p.Type, Number: int64(ev.Number), Body: string(body), At: wall(ev.Raw), State: Due}
 }
 

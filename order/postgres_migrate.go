@@ -47,7 +47,9 @@ func raced(err error) bool {
 	return errors.As(err, &pg) && slices.Contains([]string{"23505", "42P07", "42710", "40001", "40P01", "XX000"}, pg.Code)
 }
 
-func (p *postgres) migrate(ctx context.Context) error {
+func (p *postgres) migrate(ctx context.Context) error { return p.migrateTo(ctx, goose.MaxVersion) }
+
+func (p *postgres) migrateTo(ctx context.Context, version int64) error {
 	schema, err := p.schema(ctx)
 	if err != nil {
 		return err
@@ -67,7 +69,7 @@ func (p *postgres) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
+	_, err = provider.UpTo(ctx, version)
 	return err
 }
 

@@ -88,13 +88,15 @@ const migrationsTable = "spike_migrations"
 // onConflict is Row.Merge in SQL, the same for both databases.
 func onConflict() string {
 	var set []string
-	for _, column := range []string{"nonce", "first_serial", "units", "buyer", "expires_at"} {
+	for _, column := range []string{"nonce", "first_serial", "units", "buyer"} {
 		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.reserved_at IS NULL THEN orders.%[1]s ELSE excluded.%[1]s END",
 			column))
 	}
-	for _, column := range []string{"reserved_at", "confirmed_at", "released_at"} {
-		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.%[1]s < orders.%[1]s THEN excluded.%[1]s "+
-			"ELSE COALESCE(orders.%[1]s, excluded.%[1]s) END", column))
+	for _, one := range []struct{ column, wins string }{
+		{"reserved_at", "<"}, {"confirmed_at", "<"}, {"released_at", "<"}, {"expires_at", ">"},
+	} {
+		set = append(set, fmt.Sprintf("%[1]s = CASE WHEN excluded.%[1]s %[2]s orders.%[1]s THEN excluded.%[1]s "+
+			"ELSE COALESCE(orders.%[1]s, excluded.%[1]s) END", one.column, one.wins))
 	}
 	set = append(set, fmt.Sprintf("state = CASE WHEN %s > %s THEN excluded.state ELSE orders.state END",
 		rank("excluded.state"), rank("orders.state")))
@@ -105,7 +107,7 @@ func onConflict() string {
 func rank(column string) string {
 	var b strings.Builder
 	b.WriteString("CASE " + column)
-	for s := Pending; s <= Confirmed; s++ {
+	for s := Pending; s <= Refunded; s++ {
 		fmt.Fprintf(&b, " WHEN '%s' THEN %d", s, s)
 	}
 	return b.String() + " END"

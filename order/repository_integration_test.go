@@ -6,6 +6,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"spike/order/pgtest"
 )
 
@@ -26,4 +28,22 @@ func (s testRepository) wipe(t testing.TB) {
 		"TRUNCATE orders, deliveries, parked_events, parked_orders, spike_marks"); err != nil {
 		t.Log(err)
 	}
+}
+
+func TestOldPostgresGetsIDs(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Start(t).URL
+	repo, err := Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repo.Close()
+	p := repo.(*postgres)
+	if err := p.migrateTo(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.pool.Exec(t.Context(), beforeIDs, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	upgraded(t, openTestRepository(t, url))
 }

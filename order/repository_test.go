@@ -37,6 +37,7 @@ func repositorySuite(t *testing.T, open func(testing.TB) testRepository) {
 	t.Run("parked events", func(t *testing.T) { suiteParked(t, open(t)) })
 	t.Run("O4: rows it will not have", func(t *testing.T) { suiteRefusals(t, open(t)) })
 	t.Run("O4: parked orders keep their order", func(t *testing.T) { suiteBehind(t, open(t)) })
+	t.Run("ids of reservations", func(t *testing.T) { suiteIDs(t, open(t)) })
 	t.Run("O1: what it knows of itself", func(t *testing.T) { suiteIdentity(t, open(t)) })
 }
 
@@ -56,7 +57,17 @@ func story(serial, count uint32, fence uint64, end ledger.EventKind, parts bool)
 		a.Count, b.Count, b.Serial = 1, count-1, serial+1
 		return append(events, ev(end, int64(fence)+10, a), ev(end, int64(fence)+20, b))
 	}
-	if end != ledger.Reserved {
+	if end == ledger.Refunded || end == ledger.Prolonged {
+		longer := c
+		longer.Expiry += 5_000_000
+		events = append(events, ev(ledger.Prolonged, int64(fence)+3, longer))
+		longer.Expiry += 1_000_000
+		events = append(events, ev(ledger.Prolonged, int64(fence)+4, longer))
+	}
+	if end == ledger.Refunded {
+		events = append(events, ev(ledger.Confirmed, int64(fence)+5, c))
+	}
+	if end != ledger.Reserved && end != ledger.Prolonged {
 		events = append(events, ev(end, int64(fence)+10, c))
 	}
 	return events
@@ -80,7 +91,7 @@ type history struct {
 var histories = rapid.Custom(func(t *rapid.T) (h history) {
 	for i := range rapid.IntRange(1, 5).Draw(t, "reservations") {
 		end := rapid.SampledFrom([]ledger.EventKind{ledger.Reserved, ledger.Confirmed, ledger.Cancelled,
-			ledger.Expired}).Draw(t, "end")
+			ledger.Expired, ledger.Prolonged, ledger.Refunded}).Draw(t, "end")
 		serial := uint32(rapid.IntRange(1, 3).Draw(t, "serial"))
 		h.events = append(h.events, story(serial, uint32(rapid.IntRange(1, 3).Draw(t, "units")), uint64(1000*(i+1)), end,
 			rapid.Bool().Draw(t, "parts"))...)
@@ -159,8 +170,8 @@ func suiteJoins(t *testing.T, s testRepository) {
 
 func suiteStates(t *testing.T, s testRepository) {
 	serial := int64(0)
-	for a := Pending; a <= Confirmed; a++ {
-		for b := Pending; b <= Confirmed; b++ {
+	for a := Pending; a <= Refunded; a++ {
+		for b := Pending; b <= Refunded; b++ {
 			serial++
 			r := Row{Key: Key{Sale: "states", Birth: 1, Serial: serial, Fence: 1}, FirstSerial: serial, Units: 1}
 			for _, r.State = range []State{a, b} {
@@ -190,6 +201,30 @@ func suiteLargest(t *testing.T, s testRepository) {
 	r, ok := rows[Key{"largest", 1<<53 - 1, ledger.MaxSerial, 1<<53 - 1}]
 	if err != nil || !ok || r.Nonce != 1<<53 || r.Buyer != nil || r.ExpiresAt != nil || r.ReservedAt.UnixMicro() != at0 {
 		t.Errorf("%+v %v", rows, err)
+	}
+}
+
+// suiteIDs: the database gives each row, parked or not, the very id that buyers have.
+func suiteIDs(t *testing.T, s testRepository) {
+	ev := ledger.Event{ID: "1-0", Number: 4, Kind: ledger.Reserved, Birth: 1 << 50, At: 5, Raw: at0, Claims: []ledger.Claim{
+		{Serial: 1, Count: 2, Fence: 1<<53 - 1, Nonce: 1 << 53}, {Serial: 3, Count: 1, Fence: 10, Nonce: 0xabcdef}}}
+	e := entryOf(t, "ids", []ledger.Event{ev})
+	parked := e.Orders[1]
+	parked.Event.Claims = []ledger.Claim{{Serial: 9, Count: 1, Fence: 11, Nonce: 1<<53 - 1}}
+	e.Refused = []Refused{{Order: parked, Why: "a test"}}
+	if err := s.Save(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]int{
+		"FROM orders WHERE reservation = '" + ev.Claims[0].Reservation(ev.Birth) + "'":                    2,
+		"FROM orders WHERE reservation = '" + ev.Claims[1].Reservation(ev.Birth) + "'":                    1,
+		"FROM order_reservations WHERE reservation = '" + ev.Claims[0].Reservation(ev.Birth) + "'":        1,
+		"FROM parked_orders WHERE reservation = '" + parked.claim().Reservation(ev.Birth) + "'":           1,
+		"FROM deliveries WHERE body LIKE '%\"" + ev.Claims[1].Reservation(ev.Birth) + "\",\"serial\":3%'": 1,
+	} {
+		if n, err := s.count("SELECT count(*) " + query); err != nil || n != want {
+			t.Errorf("%s: %d, want %d (%v)", query, n, want, err)
+		}
 	}
 }
 
@@ -410,7 +445,7 @@ func TestRowsOfABatchAreOneAKeyInOrder(t *testing.T) {
 		t.Fatalf("%+v", rows)
 	}
 	for _, r := range rows {
-		if !r.State.Final() || r.ReservedAt == nil {
+		if !r.State.Ended() || r.ReservedAt == nil {
 			t.Errorf("%+v", r)
 		}
 	}

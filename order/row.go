@@ -22,24 +22,24 @@ type Row struct {
 	Units       int64
 	Buyer       *string // hex of the buyer's hash; nil: anonymous
 	State       State
-	ExpiresAt   *time.Time // nil: the sale has no hold
+	ExpiresAt   *time.Time // nil: the sale has no hold, or "reserved" has not come yet
 	ReservedAt  *time.Time
 	ConfirmedAt *time.Time
 	ReleasedAt  *time.Time
 }
 
-// Merge is the row after two events; the SQL of both databases says the same. The state is a maximum, and each time is the
-// earliest. Both are commutative, associative and idempotent. All other columns are what the last "reserved" said, because other
-// events may be about a part of the reservation only. Before a "reserved" has come they are what the first event said. A key has
-// one "reserved", which says the same each time, and at most one end. So these columns do not depend on the order either.
-// ExpiresAt is the exception: it may depend on the order in a sale without a hold that was gone when its "reserved" was stored
-// again.
+// Merge is the row after two events; the SQL of both databases says the same. The state is a maximum, ExpiresAt is the latest,
+// because a hold may be prolonged, and each other time is the earliest. All are commutative, associative and idempotent. All other
+// columns are what the last "reserved" said, because other events may be about a part of the reservation only. Before a "reserved"
+// has come they are what the first event said. A key has one "reserved", which says the same each time. So these columns do not
+// depend on the order either.
 func (r Row) Merge(heard Row) Row {
 	out := r
 	if heard.ReservedAt != nil {
 		out = heard
 	}
 	out.State = Merge(r.State, heard.State)
+	out.ExpiresAt = later(r.ExpiresAt, heard.ExpiresAt)
 	out.ReservedAt = earlier(r.ReservedAt, heard.ReservedAt)
 	out.ConfirmedAt = earlier(r.ConfirmedAt, heard.ConfirmedAt)
 	out.ReleasedAt = earlier(r.ReleasedAt, heard.ReleasedAt)
@@ -48,6 +48,13 @@ func (r Row) Merge(heard Row) Row {
 
 func earlier(a, b *time.Time) *time.Time {
 	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.After(*a) {
 		return b
 	}
 	return a

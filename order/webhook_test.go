@@ -145,13 +145,9 @@ func TestPayload(t *testing.T) {
 		Claims: []ledger.Claim{{Serial: 5, Count: 1, Fence: 8, Nonce: 3, Expiry: 9}}}
 	d := message("tickets", ev, ev.Claims[0], true)
 	const want = `{"type":"released","timestamp":"2023-11-14T22:13:20.000000Z","data":{"sale":"tickets",` +
-		`"reservation":"rsv_3fb3b6a6","serial":5,"units":1,"buyer":null,"reason":"expired"}}`
-	got := d.Body
-	if i := strings.Index(got, "rsv_"); i > 0 { // the identity is a hash: only its length and its stability matter
-		got = got[:i+4] + "3fb3b6a6" + got[i+4+32:]
-	}
-	if got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+		`"reservation":"rsv_000000000000070000000000000800000000000003","serial":5,"units":1,"buyer":null,"reason":"expired"}}`
+	if d.Body != want {
+		t.Errorf("got  %s\nwant %s", d.Body, want)
 	}
 	other := ev.Claims[0]
 	other.Nonce++

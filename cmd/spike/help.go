@@ -25,6 +25,8 @@ var longHelp = kong.Vars{
 		"The first key signs, every key is accepted. Default: a key in the store.",
 	"cors_origins": "Sites whose pages may buy (https://shop.example). Behind nginx, its topology has this setting instead. " +
 		"Default: none.",
+	"retry_after": "After how many seconds a buyer may come again who heard that there is nothing now: 1s, or a range as 1s..10s, " +
+		"from 1s to 60s. With a range, those who heard the same do not come back together. nginx' topology has it, too.",
 	"jwt_key": "Verify bearer tokens with this: public key (PEM), JWK set (JSON) or secret. Their sub is the buyer.",
 
 	"db": "postgres://USER:PASS@HOST/DB or sqlite:FILE. Its table orders has a row for each serial of a reservation.",

@@ -22,6 +22,7 @@ type SaleCmd struct {
 	Show   SaleShowCmd   `cmd:"" help:"Show a sale."`
 	List   SaleListCmd   `cmd:"" help:"List all sales."`
 	Draw   SaleDrawCmd   `cmd:"" help:"Print who drew which lot, and check the draw."`
+	Edit   SaleEditCmd   `cmd:"" help:"Change when a sale opens and closes, and before its first sale its hold and its limit."`
 	Add    SaleAddCmd    `cmd:"" help:"Add units to a sale."`
 	Pause  SalePauseCmd  `cmd:"" help:"Stop selling for now."`
 	Resume SaleResumeCmd `cmd:"" help:"Go on selling."`
@@ -102,18 +103,45 @@ func (c *SaleShowCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error { return show(ctx, s, c.Name, c.JSON) })
 }
 
-func show(ctx context.Context, s ledger.News, name string, asJSON bool) error {
+// shown is a sale, and how far its orders are behind.
+type shown struct {
+	admin.Description
+	Orders backlog `json:"orders"`
+}
+
+// backlog is the events of a sale that order workers have not stored.
+type backlog struct {
+	Unread  uint64 `json:"unread"`  // no worker has read them
+	Pending uint64 `json:"pending"` // a worker has them in hand
+	Oldest  int64  `json:"oldest_ms"`
+}
+
+func show(ctx context.Context, s admin.Store, name string, asJSON bool) error {
 	reply, err := s.Show(ctx, name)
 	if err != nil {
 		return err
 	}
-	return describe(admin.Describe(name, reply), asJSON)
+	lag, err := s.EventLag(ctx, name, ledger.Group{Name: ledger.OrdersGroup})
+	if err != nil {
+		return err
+	}
+	out := shown{admin.Describe(name, reply), backlog{lag.Unread, lag.Pending, lag.Oldest.Milliseconds()}}
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(out)
+	}
+	return describe(out.Description, "orders\t"+out.Orders.String())
 }
 
-func describe(d admin.Description, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(d)
+func (b backlog) String() string {
+	if b.Unread+b.Pending == 0 {
+		return "all events are stored"
 	}
+	return fmt.Sprintf("%d events are not stored yet, the oldest for %v", b.Unread+b.Pending,
+		(time.Duration(b.Oldest) * time.Millisecond).Round(time.Second/10))
+}
+
+// describe prints a sale for people, and below it these lines.
+func describe(d admin.Description, lines ...string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "sale\t%s\nstate\t%s\ntotal\t%d\nfree\t%d\nleased\t%d\nlimbo\t%d\npending\t%d\nconfirmed\t%d\nhold\t%s\n",
 		d.Sale, d.State, d.Total, d.Free, d.Leased, d.Limbo, d.Pending, d.Confirmed, d.Hold)
@@ -131,6 +159,9 @@ func describe(d admin.Description, asJSON bool) error {
 	}
 	if d.Trouble != "" {
 		fmt.Fprintf(w, "trouble\t%s\n", d.Trouble)
+	}
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
 	}
 	return w.Flush()
 }
@@ -193,7 +224,7 @@ func (a stopping) stop(ctx context.Context, to string) error {
 			return err
 		}
 		d := admin.Describe(a.Name, out.ShowReply)
-		if err := describe(d, false); err != nil {
+		if err := describe(d); err != nil {
 			return err
 		}
 		unknown := ""

@@ -51,12 +51,13 @@ func (c *SaleReopenCmd) reopen(ctx context.Context, s admin.Store, name string) 
 	if err != nil {
 		return err
 	}
-	q := ledger.ReopenRequest{Era: shown.Era, Lineup: shown.Lineup, Grants: c.Grants}
+	var least uint64
+	if c.Replicas != nil {
+		least = *c.Replicas
+	}
+	q := admin.Reopening(shown, c.Grants, least)
 	if c.All && q.Lineup == "" && (!q.Grants || shown.Reopens == 0) {
 		return nil
-	}
-	if c.Replicas != nil && q.Lineup != "" {
-		q.Least = *c.Replicas
 	}
 	head, err := s.Reopen(ctx, name, q)
 	if err != nil {

@@ -41,12 +41,14 @@ type ServeCmd struct {
 	Lang        string        `enum:"zh,en" default:"zh" help:"Language of the answers."`
 	DecisionLog string        `placeholder:"FILE" help:"${decisions}"`
 
-	TokenKey       string         `placeholder:"FILE" help:"${token_key}"`
-	Production     bool           `help:"Refuse settings that are only good for trying: no --redis, a token key in the store."`
-	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"${trusted}"`
-	CORSOrigins    []string       `name:"cors-origins" placeholder:"ORIGIN" help:"${cors_origins}"`
-	JWTKey         string         `name:"jwt-key" placeholder:"FILE" help:"${jwt_key}"`
-	DB             string         `name:"db" placeholder:"URL" help:"Without --redis: keep orders in sqlite:FILE or postgres://…."`
+	TokenKey       string           `placeholder:"FILE" help:"${token_key}"`
+	Production     bool             `help:"Refuse settings that are only good for trying: no --redis, a token key in the store."`
+	TrustedProxies []netip.Prefix   `default:"127.0.0.0/8,::1/128" placeholder:"CIDR" help:"${trusted}"`
+	CORSOrigins    []string         `name:"cors-origins" placeholder:"ORIGIN" help:"${cors_origins}"`
+	RetryAfter     nginx.RetryAfter `default:"1s" placeholder:"RANGE" help:"${retry_after}"`
+	BuyByPost      bool             `help:"Refuse GET of /buy/SALE, because links, crawlers and previews send it."`
+	JWTKey         string           `name:"jwt-key" placeholder:"FILE" help:"${jwt_key}"`
+	DB             string           `name:"db" placeholder:"URL" help:"Without --redis: keep orders in sqlite:FILE or postgres://…."`
 
 	Config configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 
@@ -85,10 +87,12 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(), Ack: edge.Ack(c.Ack), Lang: c.Lang,
 		Lease: c.Lease, Drain: c.Drain, Grace: c.Grace, Bounds: ledger.DefaultBounds(), Data: c.Data,
-		Decisions: c.DecisionLog, Version: version, StoreKind: "embedded", Trusted: c.TrustedProxies, Origins: c.CORSOrigins}
+		Decisions: c.DecisionLog, Version: version, StoreKind: "embedded", Trusted: c.TrustedProxies, Origins: c.CORSOrigins,
+		BuyByPost: c.BuyByPost}
 	if c.Redis != "" {
 		config.StoreKind, config.StoreAddress = "redis", c.address()
 	}
+	config.Again.Least, config.Again.Most = c.RetryAfter.Least, c.RetryAfter.Most
 	err := c.check()
 	if err != nil {
 		return config, err

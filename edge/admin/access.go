@@ -24,7 +24,8 @@ func allows(role loopback.Role, pattern string) bool {
 	case loopback.Viewer:
 		return method == http.MethodGet && !strings.HasPrefix(path, "/debug/pprof/")
 	case loopback.Payment:
-		return strings.HasPrefix(path, "/api/v1/reservations/") || strings.Contains(path, "/units/")
+		return strings.HasPrefix(path, "/api/v1/reservations/") ||
+			method == http.MethodGet && strings.Contains(path, "/units/")
 	}
 	return false
 }
@@ -114,4 +115,14 @@ func (w *wrong) wait(ctx context.Context) {
 	case <-time.After(min(d.Delay(), wrongWaits)):
 	case <-ctx.Done():
 	}
+}
+
+// cameFrom is page if a browser's page sent the request, else api. A page has a session, or says that it is of this very site.
+func cameFrom(r *http.Request) string {
+	if r.Header.Get("Authorization") == "" {
+		if _, err := r.Cookie(sessionCookie); err == nil || r.Header.Get("Sec-Fetch-Site") == "same-origin" {
+			return "page"
+		}
+	}
+	return "api"
 }

@@ -30,8 +30,9 @@ func withRoles(t *testing.T) *Side {
 	says := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 	return &Side{Store: storetest.Embedded(t, 10, time.Minute), Log: zerolog.Nop(), Document: http.NotFoundHandler(),
 		Metrics: prometheus.NewRegistry(), Ready: func(context.Context) string { return "" }, Tokens: tokens(),
-		Confirm: func(context.Context, string) answer.Reply {
-			return answer.NewProblem(404, "no_such_reservation", "").Reply()
+		Confirm: func(context.Context, string) answer.Reply { return answer.ErrNoReservation.Reply() },
+		Release: func(context.Context, string) (answer.Reservation, error) {
+			return answer.Reservation{}, answer.ErrNoReservation
 		},
 		Pages: map[string]http.HandlerFunc{"GET /{$}": says}, Looks: map[string]http.HandlerFunc{"GET /api/v1/look": says}}
 }
@@ -49,12 +50,17 @@ var mayUse = map[string][]string{
 	"POST /api/v1/sales": {}, "DELETE /api/v1/sales/{sale}": {}, "POST /api/v1/sales/{sale}/add": {},
 	"POST /api/v1/sales/{sale}/pause": {}, "POST /api/v1/sales/{sale}/resume": {}, "POST /api/v1/sales/{sale}/close": {},
 
-	"POST /api/v1/reservations/{token}/confirm": {"payment"},
+	"POST /api/v1/sales/{sale}/reopen": {}, "PATCH /api/v1/sales/{sale}": {},
+
+	"POST /api/v1/reservations/{token}/confirm": {"payment"}, "POST /api/v1/reservations/{token}/prolong": {"payment"},
+	"POST /api/v1/reservations/{token}/release": {"payment"},
+
+	"GET /api/v1/sales/{sale}/units/{serial}": {"viewer", "payment"}, "POST /api/v1/sales/{sale}/units/{serial}/release": {},
 }
 
 // ask sends a request without a body. The pattern's variables are filled in.
 func ask(o http.Handler, pattern, auth, cookie string) *http.Response {
-	method, path, _ := strings.Cut(strings.NewReplacer("{sale}", "none", "{token}", "none", "{$}", "").Replace(pattern), " ")
+	method, path, _ := strings.Cut(strings.NewReplacer("{sale}", "none", "{token}", "none", "{serial}", "1", "{$}", "").Replace(pattern), " ")
 	r := httptest.NewRequest(method, path+"?seconds=-1", strings.NewReader(""))
 	r.Host = "edge.example"
 	if auth != "" {

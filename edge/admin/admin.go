@@ -35,6 +35,9 @@ type Store interface {
 	ledger.News
 	ledger.Operator
 	ledger.Journal
+	ledger.Reservations
+	// EventLag is ledger.Events's.
+	EventLag(ctx context.Context, sale string, g ledger.Group) (ledger.Lag, error)
 }
 
 // Side is the operators' side of an edge.
@@ -43,7 +46,9 @@ type Side struct {
 	Log      zerolog.Logger
 	Tokens   *loopback.Tokens                                     // operators must show one, if there are any
 	Ready    func(context.Context) string                         // "", or the part that is not ready
-	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation; nil: not here
+	Confirm  func(ctx context.Context, token string) answer.Reply // confirms a paid reservation; nil: nothing is done by token here
+	Prolong  func(ctx context.Context, token string, by time.Duration) (answer.Reservation, error)
+	Release  func(ctx context.Context, token string) (answer.Reservation, error)
 	Metrics  prometheus.Gatherer
 	Document http.Handler
 	Pages    map[string]http.HandlerFunc // further routes, by pattern, that hold no secret: they are open to all
@@ -95,26 +100,31 @@ func (s *Side) open(wrong *wrong) map[string]http.HandlerFunc {
 // guarded has the routes that need a role, which allows tells.
 func (s *Side) guarded() map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
-		"GET /metrics":                              promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP,
-		"GET /debug/pprof/":                         pprof.Index,
-		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
-		"GET /debug/pprof/profile":                  pprof.Profile,
-		"GET /debug/pprof/symbol":                   pprof.Symbol,
-		"POST /debug/pprof/symbol":                  pprof.Symbol,
-		"GET /debug/pprof/trace":                    pprof.Trace,
-		"GET /api/v1/sales":                         s.listSales,
-		"POST /api/v1/sales":                        s.createSale,
-		"GET /api/v1/sales/{sale}":                  s.showSale,
-		"DELETE /api/v1/sales/{sale}":               s.removeSale,
-		"GET /api/v1/sales/{sale}/audit":            s.auditSale,
-		"POST /api/v1/sales/{sale}/add":             s.addUnits,
-		"POST /api/v1/sales/{sale}/pause":           s.shutSale("paused"),
-		"POST /api/v1/sales/{sale}/resume":          s.resumeSale,
-		"POST /api/v1/sales/{sale}/close":           s.shutSale("closed"),
-		"POST /api/v1/reservations/{token}/confirm": s.confirm,
+		"GET /metrics":                                     promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP,
+		"GET /debug/pprof/":                                pprof.Index,
+		"GET /debug/pprof/cmdline":                         pprof.Cmdline,
+		"GET /debug/pprof/profile":                         pprof.Profile,
+		"GET /debug/pprof/symbol":                          pprof.Symbol,
+		"POST /debug/pprof/symbol":                         pprof.Symbol,
+		"GET /debug/pprof/trace":                           pprof.Trace,
+		"GET /api/v1/sales":                                s.listSales,
+		"POST /api/v1/sales":                               s.createSale,
+		"GET /api/v1/sales/{sale}":                         s.showSale,
+		"DELETE /api/v1/sales/{sale}":                      s.removeSale,
+		"GET /api/v1/sales/{sale}/audit":                   s.auditSale,
+		"POST /api/v1/sales/{sale}/add":                    s.addUnits,
+		"POST /api/v1/sales/{sale}/pause":                  s.shutSale("paused"),
+		"POST /api/v1/sales/{sale}/resume":                 s.resumeSale,
+		"POST /api/v1/sales/{sale}/close":                  s.shutSale("closed"),
+		"POST /api/v1/sales/{sale}/reopen":                 s.reopenSale,
+		"PATCH /api/v1/sales/{sale}":                       s.editSale,
+		"GET /api/v1/sales/{sale}/units/{serial}":          s.unit,
+		"POST /api/v1/sales/{sale}/units/{serial}/release": s.releaseUnit,
 	}
-	if s.Confirm == nil {
-		delete(all, "POST /api/v1/reservations/{token}/confirm")
+	if s.Confirm != nil {
+		all["POST /api/v1/reservations/{token}/confirm"] = s.confirm
+		all["POST /api/v1/reservations/{token}/prolong"] = s.prolong
+		all["POST /api/v1/reservations/{token}/release"] = s.release
 	}
 	maps.Copy(all, s.Looks)
 	return all
@@ -201,11 +211,6 @@ func (s *Side) confirm(w http.ResponseWriter, r *http.Request) {
 	s.Confirm(r.Context(), r.PathValue("token")).Write(w)
 }
 
-func (s *Side) listSales(w http.ResponseWriter, r *http.Request) {
-	names, err := s.Store.List(r.Context())
-	reply(w, http.StatusOK, map[string]any{"sales": names}, err)
-}
-
 func (s *Side) showSale(w http.ResponseWriter, r *http.Request) {
 	shown, err := s.Store.Show(r.Context(), r.PathValue("sale"))
 	reply(w, http.StatusOK, Describe(r.PathValue("sale"), shown), err)
@@ -219,7 +224,9 @@ func (s *Side) auditSale(w http.ResponseWriter, r *http.Request) {
 // Description is a sale, as operators see it.
 type Description struct {
 	Sale        string      `json:"sale"`
-	State       string      `json:"state"`
+	State       string      `json:"state"` // the doors in words of old: "not open yet"
+	Doors       string      `json:"doors"` // open, paused, closed, not_open or drawing
+	Final       bool        `json:"final"` // no unit comes back by itself
 	Total       uint64      `json:"total"`
 	Free        uint64      `json:"free"`
 	Leased      uint64      `json:"leased"`
@@ -227,21 +234,26 @@ type Description struct {
 	Pending     uint64      `json:"pending"`
 	Confirmed   uint64      `json:"confirmed"`
 	Outstanding uint64      `json:"outstanding"` // units on edges or in limbo, which may be promised to buyers
-	Hold        string      `json:"hold"`
+	Hold        string      `json:"hold"`        // as Go writes it: "5m0s"
+	HoldSeconds int64       `json:"hold_seconds"`
 	Limit       uint64      `json:"limit_per_buyer,omitempty"`
 	Opens       *time.Time  `json:"opens,omitempty"`
 	Closes      *time.Time  `json:"closes,omitempty"`
-	Lots        *sales.Lots `json:"lots,omitempty"` // if the first units go by lot
+	OpensAt     *time.Time  `json:"opens_at,omitempty"`  // Opens, by the name that the buyers' side has, too
+	ClosesAt    *time.Time  `json:"closes_at,omitempty"` // and Closes
+	Lots        *sales.Lots `json:"lots,omitempty"`      // if the first units go by lot
 	Trouble     string      `json:"trouble,omitempty"`
 	Uncounted   *time.Time  `json:"uncounted_until,omitempty"` // until then promises of lost history may be alive, uncounted
 }
 
 // Describe is the description of a sale, from the store's reply.
 func Describe(sale string, r ledger.ShowReply) Description {
-	return Description{Sale: sale, State: r.State.String(), Total: r.Total, Free: r.Free, Leased: r.Leased,
-		Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
-		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), Limit: r.Limit, Opens: sales.UnixTime(r.Opens),
-		Closes: sales.UnixTime(r.Closes), Lots: sales.LotsOf(r), Trouble: trouble(r), Uncounted: uncounted(r)}
+	opens, closes := sales.UnixTime(r.Opens), sales.UnixTime(r.Closes)
+	return Description{Sale: sale, State: r.State.String(), Doors: r.State.Word(), Final: r.Final(), Total: r.Total, Free: r.Free,
+		Leased: r.Leased, Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
+		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), HoldSeconds: r.Hold / 1e6, Limit: r.Limit,
+		Opens: opens, Closes: closes, OpensAt: opens, ClosesAt: closes,
+		Lots: sales.LotsOf(r), Trouble: trouble(r), Uncounted: uncounted(r)}
 }
 
 // uncounted is the time until which there may be leases and promises that the ledger does not know.

@@ -83,6 +83,22 @@ func (j Journaled) Reopen(ctx context.Context, sale string, q ledger.ReopenReque
 	return h, err
 }
 
+// Edit is Store's.
+func (j Journaled) Edit(ctx context.Context, sale string, q ledger.EditRequest) (ledger.Head, error) {
+	h, err := j.Store.Edit(ctx, sale, q)
+	j.note(ctx, err, ledger.Entry{Did: "edited", Sale: sale})
+	return h, err
+}
+
+// Release is Store's.
+func (j Journaled) Release(ctx context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	r, err := j.Store.Release(ctx, sale, birth, c)
+	if r.Life == ledger.IsRefunded {
+		j.note(ctx, err, ledger.Entry{Did: "released", Sale: sale, What: fmt.Sprintf("%d units", c.Count)})
+	}
+	return r, err
+}
+
 // Mend is Store's.
 func (j Journaled) Mend(ctx context.Context, sale string) (ledger.Head, error) {
 	h, err := j.Store.Mend(ctx, sale)

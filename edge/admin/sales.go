@@ -250,7 +250,7 @@ func (s *Side) by(r *http.Request) Journaled {
 	if err != nil {
 		who = r.RemoteAddr
 	}
-	return Journaled{Store: s.Store, Who: who, From: "api"}
+	return Journaled{Store: s.Store, Who: who, From: cameFrom(r)}
 }
 
 // written answers an operator's write, and logs it if it was done.

@@ -51,10 +51,11 @@ func newAllotment(stock *shard.Stock, ring *rings, clock Clock, bounds ledger.Bo
 	return a
 }
 
-// Sold is a promise, and its end by the wall clock, in Unix microseconds.
+// Sold is a promise and its end, in microseconds.
 type Sold struct {
 	ledger.Claim
-	Until int64
+	Until int64 // by the wall clock, Unix
+	Left  int64 // from the moment of the promise on
 }
 
 // Take sells n consecutive units. It takes no lock, allocates nothing and does no I/O. If it wins, it reads the clock once.

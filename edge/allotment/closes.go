@@ -27,9 +27,9 @@ func (k *Keeper) shut() bool {
 	return k.view.State == ledger.Paused || k.view.State == ledger.Closed
 }
 
-// prolong gives takers more time, but not while the doors are shut. The operator may have been told that no edge sells, and a
+// extend gives takers more time, but not while the doors are shut. The operator may have been told that no edge sells, and a
 // taker that slept may have a serial in hand.
-func (k *Keeper) prolong(h *holding, t *Term) {
+func (k *Keeper) extend(h *holding, t *Term) {
 	if k.shut() {
 		return
 	}

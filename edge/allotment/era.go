@@ -128,7 +128,7 @@ func (k *Keeper) adjust(h *holding, sent Instant, head ledger.Head, g ledger.Gra
 	for _, r := range extra.Without(h.rest.Ranges()) {
 		k.recovery.excess = append(k.recovery.excess, ledger.Part{Fence: h.fence, Range: r})
 	}
-	k.prolong(h, k.term(sent, head, g.Deadline))
+	k.extend(h, k.term(sent, head, g.Deadline))
 	k.closeIfResolved(h)
 }
 

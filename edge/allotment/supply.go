@@ -280,7 +280,7 @@ func (k *Keeper) renewed(e Answer, q ledger.RenewRequest) {
 		case k.stale(reply.Era):
 			// The deadline is from a history before the newest re-assertion.
 		default:
-			k.prolong(h, k.term(e.Sent, reply.Head, reply.Deadlines[i]))
+			k.extend(h, k.term(e.Sent, reply.Head, reply.Deadlines[i]))
 		}
 	}
 	k.forget(reply.Now)

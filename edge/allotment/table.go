@@ -31,12 +31,12 @@ type Lease struct {
 // end lets no taker promise anything under it any more.
 func (l *Lease) end() { l.term.Store(&Term{}) }
 
-// expiry is the end of a promise made now, in ledger time and by the wall clock. It is after the hold, and never after the
-// lease's deadline + hold.
-func (l *Lease) expiry(t *Term, now Instant) (ledger, wall int64) {
+// expiry is the end of a promise made now, in ledger time, and how long that is from now. It is after the hold, and never after
+// the lease's deadline + hold.
+func (l *Lease) expiry(t *Term, now Instant) (ledger, left int64) {
 	today := t.anchor + now.Mono/1000
 	ledger = min(today, t.deadline) + l.hold
-	return ledger, now.Wall/1000 + ledger - today
+	return ledger, ledger - today
 }
 
 // Table maps serials to leases. It is immutable, and the Keeper replaces it. Spans are sorted and do not overlap. A newer lease

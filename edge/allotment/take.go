@@ -52,7 +52,8 @@ func (t *taking) decide() (s Sold, k kind, o Outcome) {
 	if !term.open(now) {
 		return s, unsold, Again
 	}
-	s.Expiry, s.Until = t.lease.expiry(term, now)
+	s.Expiry, s.Left = t.lease.expiry(term, now)
+	s.Until = now.Wall/1000 + s.Left
 	return s, claim, Won
 }
 

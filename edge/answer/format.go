@@ -17,7 +17,8 @@ import (
 // Format answers buys in one way: the article's, or the v1 API's.
 type Format struct {
 	signer   *token.Signer
-	prepared [buy.Outcomes]Reply // answers that are the same for everybody
+	again    Spread
+	prepared [buy.Outcomes]replies // answers that are the same for everybody
 	won      frame
 	limited  frame // over the limit, with the buyer's own pending reservation
 	entered  frame
@@ -36,6 +37,7 @@ const (
 	CodeUndecided = -5
 	CodeEntered   = -6
 	CodeTooMuch   = -8 // -7 is nginx's
+	CodePaused    = -9
 )
 
 var phrases = map[string][buy.Outcomes]string{
@@ -53,19 +55,18 @@ var phrases = map[string][buy.Outcomes]string{
 }
 
 // Article is the format of /buy, in one of the languages zh and en.
-func Article(lang string, signer *token.Signer) *Format {
+func Article(lang string, signer *token.Signer, again Spread) *Format {
 	say := phrases[lang]
-	f := &Format{signer: signer, tooMuch: say[buy.TooMuch]}
-	fixed := func(o buy.Outcome, status, code int, retry []byte) {
-		f.prepared[o] = Reply{Status: status, Kind: jsonType, Retry: retry,
-			Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
+	f := &Format{signer: signer, again: again, tooMuch: say[buy.TooMuch]}
+	fixed := func(o buy.Outcome, status, code int) Reply {
+		return Reply{Status: status, Kind: jsonType, Body: fmt.Appendf(nil, `{"code":%d,"msg":%q}`, code, say[o])}
 	}
-	fixed(buy.SoldOut, 200, CodeSoldOut, nil)
-	fixed(buy.NoneNow, 200, CodeSoldOut, oneSecond)
-	fixed(buy.Paused, 200, CodeSoldOut, oneSecond)
-	fixed(buy.Closed, 200, CodeClosed, nil)
-	fixed(buy.Undecided, 503, CodeUndecided, oneSecond)
-	fixed(buy.OverLimit, 200, CodeOverLimit, nil)
+	for o, code := range map[buy.Outcome]int{buy.SoldOut: CodeSoldOut, buy.Closed: CodeClosed, buy.OverLimit: CodeOverLimit} {
+		f.prepared[o] = replies{fixed(o, 200, code)}
+	}
+	f.prepared[buy.NoneNow] = again.each(fixed(buy.NoneNow, 200, CodeSoldOut))
+	f.prepared[buy.Paused] = again.each(fixed(buy.Paused, 200, CodePaused))
+	f.prepared[buy.Undecided] = again.each(fixed(buy.Undecided, 503, CodeUndecided))
 	around := func(code int, o buy.Outcome) frame {
 		return frame{200, jsonType, fmt.Appendf(nil, `{"code":%d,"msg":%q,"data":{"sale":"`, code, say[o]), []byte(`"}}`)}
 	}
@@ -77,17 +78,21 @@ func Article(lang string, signer *token.Signer) *Format {
 const overLimit = "one buyer may have no more of this sale"
 
 // V1 is the format of /v1.
-func V1(signer *token.Signer) *Format {
-	f := &Format{signer: signer, problems: true}
+func V1(signer *token.Signer, again Spread) *Format {
+	f := &Format{signer: signer, again: again, problems: true}
 	for o, p := range map[buy.Outcome]*Problem{
 		buy.SoldOut:   NewProblem(410, "sold_out", "every unit has its owner, and no more come unless the operator adds some"),
-		buy.NoneNow:   NewProblem(409, "none_now", "no unit can be had now; held ones may come back").Soon(),
-		buy.Paused:    NewProblem(409, "paused", "the sale is paused").Soon(),
 		buy.Closed:    NewProblem(410, "closed", "the sale is closed"),
-		buy.Undecided: NewProblem(503, "undecided", "nobody knows whether you have one: ask again").Soon(),
 		buy.OverLimit: NewProblem(429, "over_limit", overLimit),
 	} {
-		f.prepared[o] = p.Reply()
+		f.prepared[o] = replies{p.Reply()}
+	}
+	for o, p := range map[buy.Outcome]*Problem{
+		buy.NoneNow:   NewProblem(409, "none_now", "no unit can be had now; held ones may come back"),
+		buy.Paused:    NewProblem(409, "paused", "the sale is paused"),
+		buy.Undecided: NewProblem(503, "undecided", "nobody knows whether you have one: ask again"),
+	} {
+		f.prepared[o] = again.problems(p)
 	}
 	f.won = frame{201, jsonType, []byte(`{"state":"pending","sale":"`), []byte(`"}`)}
 	f.entered = frame{202, jsonType, []byte(`{"state":"waiting","sale":"`), []byte(`"}`)}
@@ -107,10 +112,10 @@ func (f *Format) complete() *Format {
 		buy.OneTicket: NewProblem(400, "bad_n", "n is 1 while lots are to be drawn"),
 		buy.NoSale:    NewProblem(404, "no_such_sale", "there is no such sale"),
 	} {
-		f.prepared[o] = p.Reply()
+		f.prepared[o] = replies{p.Reply()}
 	}
 	for o := range f.prepared {
-		if f.prepared[o].Body == nil {
+		if f.prepared[o] == nil {
 			f.prepared[o] = f.prepared[buy.Undecided]
 		}
 	}
@@ -125,7 +130,7 @@ func (f *Format) Write(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision)
 	case d.Outcome == buy.OverLimit && d.Sold.Count > 0:
 		f.limited.reservation(to, f.signer, sale, d)
 	case d.Outcome == buy.Entered:
-		f.entered.ticket(to, f.signer, sale, d)
+		f.entered.ticket(to, f.signer, f.again, sale, d)
 	case d.Outcome == buy.Unopened:
 		f.notOpen(to, sale, d)
 	case d.Outcome == buy.Refused:
@@ -135,7 +140,7 @@ func (f *Format) Write(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision)
 		r := f.moreThanAllowed(sale)
 		r.Send(to)
 	default:
-		f.prepared[d.Outcome].Send(to)
+		f.prepared[d.Outcome].any().Send(to)
 	}
 }
 
@@ -155,17 +160,17 @@ var tooEarly = []byte(http.StatusText(http.StatusTooEarly)) // fasthttp does not
 // buffers are warm.
 func (f *Format) notOpen(to *fasthttp.Response, sale *sales.Sale, d *buy.Decision) {
 	var room [512]byte
-	now, text := sale.StoreTime(), append(room[:0], f.early.head...)
+	now, opens, text := sale.StoreTime(), time.UnixMicro(d.At).UTC(), append(room[:0], f.early.head...)
 	if f.problems {
 		to.Header.SetStatusMessage(tooEarly)
-		text = strconv.AppendInt(text, max((d.At-now+999)/1000, 1), 10)
-		text = append(text, `,"opens":"`...)
+		text = strconv.AppendInt(text, millisecondsUntil(now, d.At), 10)
+		text = opens.AppendFormat(append(text, `,"opens":"`...), time.RFC3339Nano)
 	} else {
 		text = append(text, sale.Name...)
-		text = append(text, `","opens_at":"`...)
 	}
-	text = time.UnixMicro(d.At).UTC().AppendFormat(text, time.RFC3339Nano)
-	f.early.send(to, text)
+	text = append(text, `","opens_in_ms":`...)
+	text = appendClock(strconv.AppendInt(text, millisecondsUntil(now, d.At), 10), now)
+	f.early.send(to, opens.AppendFormat(append(text, `,"opens_at":"`...), time.RFC3339Nano))
 	retryIn(to, secondsUntil(now, d.At))
 }
 
@@ -200,6 +205,13 @@ func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sa
 		b = append(b, `,"count":`...)
 		b = strconv.AppendUint(b, uint64(d.Sold.Count), 10)
 	}
+	b = append(b, `,"reservation":"`...)
+	b = d.Sold.AppendReservation(b, sale.Birth)
+	b = append(b, '"')
+	if sale.Hold > 0 {
+		b = append(b, `,"expires_in_ms":`...)
+		b = strconv.AppendInt(b, max(d.Sold.Left/1000, 0), 10)
+	}
 	b = append(b, `,"token":"`...)
 	b = signer.Append(b, sale.Birth, &d.Sold.Claim)
 	if sale.Hold > 0 {
@@ -210,7 +222,7 @@ func (f *frame) appendReservation(b []byte, signer *token.Signer, sale *sales.Sa
 }
 
 // ticket answers with a ticket.
-func (f *frame) ticket(to *fasthttp.Response, signer *token.Signer, sale *sales.Sale, d *buy.Decision) {
+func (f *frame) ticket(to *fasthttp.Response, signer *token.Signer, again Spread, sale *sales.Sale, d *buy.Decision) {
 	var room [512]byte
 	b := append(append(room[:0], f.head...), sale.Name...)
 	b = append(b, `","claim":"`...)
@@ -218,5 +230,5 @@ func (f *frame) ticket(to *fasthttp.Response, signer *token.Signer, sale *sales.
 	b = append(b, `","draws_at":"`...)
 	b = time.UnixMicro(d.At).UTC().AppendFormat(b, time.RFC3339Nano)
 	f.send(to, b)
-	retryIn(to, secondsUntil(sale.StoreTime(), d.At))
+	retryIn(to, secondsUntil(sale.StoreTime(), d.At)+again.later())
 }

@@ -20,7 +20,7 @@ import (
 var someSigner = token.NewSigner(make([]byte, token.MinKey))
 
 func formats() map[string]*Format {
-	return map[string]*Format{"zh": Article("zh", someSigner), "en": Article("en", someSigner), "v1": V1(someSigner)}
+	return map[string]*Format{"zh": Article("zh", someSigner, Spread{}), "en": Article("en", someSigner, Spread{}), "v1": V1(someSigner, Spread{})}
 }
 
 // Every outcome has an answer in every format: JSON of a known content type, with a status.
@@ -49,9 +49,9 @@ func TestNoDecisionIsUndecided(t *testing.T) {
 		if to.StatusCode() != 503 || string(to.Header.Peek("Retry-After")) != "1" {
 			t.Errorf("%s: %s", name, &to)
 		}
-		empty := (&Format{prepared: [buy.Outcomes]Reply{buy.Undecided: f.prepared[buy.Undecided]}}).complete()
-		if empty.prepared[buy.SoldOut].Status != 503 {
-			t.Errorf("%s: an outcome without an answer is %d", name, empty.prepared[buy.SoldOut].Status)
+		empty := (&Format{prepared: [buy.Outcomes]replies{buy.Undecided: f.prepared[buy.Undecided]}}).complete()
+		if empty.prepared[buy.SoldOut].any().Status != 503 {
+			t.Errorf("%s: an outcome without an answer is %d", name, empty.prepared[buy.SoldOut].any().Status)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestProblemOfAnError(t *testing.T) {
 func TestTicketWaitsInWholeSeconds(t *testing.T) {
 	now := time.Now().UnixMicro()
 	for wait, want := range map[int64]string{-5: "1", 0: "1", 1: "1", 1_000_000: "1", 1_000_001: "2", 90_000_000: "90"} {
-		if r := TicketWaits("ticket", "x", now, now+wait); r.Status != 202 || string(r.Retry) != want {
+		if r := (Spread{}).TicketWaits("ticket", "x", now, now+wait); r.Status != 202 || string(r.Retry) != want {
 			t.Errorf("%d us: %d, Retry-After %s", wait, r.Status, r.Retry)
 		}
 	}

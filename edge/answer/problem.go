@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (p *Problem) body() []byte {
 func (p *Problem) Reply() Reply {
 	r := Reply{Status: p.Status, Kind: problemType, Body: p.body()}
 	if p.RetryAfterMS > 0 {
-		r.Retry = oneSecond
+		r.Retry = strconv.AppendInt(nil, (p.RetryAfterMS+999)/1000, 10)
 	}
 	return r
 }

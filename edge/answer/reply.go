@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/edge/sales"
 )
 
 var (
 	jsonType     = []byte("application/json")
 	problemType  = []byte("application/problem+json")
 	retryAfter   = []byte(fasthttp.HeaderRetryAfter)
-	oneSecond    = []byte("1")
 	ageHeader    = []byte(fasthttp.HeaderAge)
 	cacheControl = []byte(fasthttp.HeaderCacheControl)
 	noStore      = []byte("no-store")
@@ -64,19 +65,38 @@ func (r Reply) Write(to http.ResponseWriter) {
 	_, _ = to.Write(r.Body)
 }
 
-// Stock answers with a sale: a JSON object up to its age, and that age. It does not allocate once fasthttp's buffers are warm.
-func Stock(to *fasthttp.Response, head []byte, age time.Duration) {
-	var room [20]byte
+// Stock answers with a sale. It does not allocate once fasthttp's buffers are warm.
+func Stock(to *fasthttp.Response, shown sales.Shown) {
+	var room [256]byte
 	to.Header.SetContentTypeBytes(jsonType)
-	to.Header.SetCanonical(ageHeader, strconv.AppendInt(room[:0], int64(age/time.Second), 10))
-	to.AppendBody(head)
-	to.AppendBody(append(strconv.AppendInt(room[:0], age.Milliseconds(), 10), '}'))
+	to.Header.SetCanonical(ageHeader, strconv.AppendInt(room[:0], int64(shown.Age/time.Second), 10))
+	to.AppendBody(shown.Head)
+	text := appendClock(strconv.AppendInt(room[:0], shown.Age.Milliseconds(), 10), shown.Now)
+	if shown.Opens > shown.Now {
+		text = strconv.AppendInt(append(text, `,"opens_in_ms":`...), millisecondsUntil(shown.Now, shown.Opens), 10)
+	}
+	if shown.Closes > shown.Now {
+		text = strconv.AppendInt(append(text, `,"closes_in_ms":`...), millisecondsUntil(shown.Now, shown.Closes), 10)
+	}
+	to.AppendBody(append(text, '}'))
 }
+
+// appendClock appends the store's clock, in microseconds, as a field of a JSON object.
+func appendClock(text []byte, now int64) []byte {
+	text = time.UnixMicro(now).UTC().AppendFormat(append(text, `,"server_time":"`...), clockFormat)
+	return append(text, '"')
+}
+
+// clockFormat is RFC 3339 with milliseconds.
+const clockFormat = "2006-01-02T15:04:05.000Z"
 
 func retryIn(to *fasthttp.Response, seconds int64) {
 	var room [20]byte
 	to.Header.SetCanonical(retryAfter, strconv.AppendInt(room[:0], seconds, 10))
 }
+
+// millisecondsUntil is the time from now to then, rounded up, and at least 1. Both times are microseconds.
+func millisecondsUntil(now, then int64) int64 { return max((then-now+999)/1000, 1) }
 
 // secondsUntil is the time from now to then in whole seconds, rounded up, and at least 1. Both times are microseconds.
 func secondsUntil(now, then int64) int64 { return max((then-now+999_999)/1_000_000, 1) }

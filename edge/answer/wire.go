@@ -18,7 +18,7 @@ import (
 type Wire struct {
 	format *Format
 	date   atomic.Pointer[[]byte]
-	fixed  [buy.Outcomes]parts
+	fixed  [buy.Outcomes][]parts
 	won    parts
 }
 
@@ -40,7 +40,9 @@ func NewWire(f *Format, server string, finish func(*fasthttp.Response)) *Wire {
 		return cut(resp.String())
 	}
 	for _, o := range plain {
-		w.fixed[o] = render(f.prepared[o])
+		for _, r := range f.prepared[o] {
+			w.fixed[o] = append(w.fixed[o], render(r))
+		}
 	}
 	w.won = render(Reply{Status: f.won.status, Kind: f.won.kind, Body: []byte(bodyMark)})
 	w.won.middle, w.won.tail = around(w.won.middle, strconv.Itoa(len(bodyMark)))
@@ -74,12 +76,12 @@ func (w *Wire) Tick(now time.Time) {
 }
 
 // Has says whether Append knows the answer.
-func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o].head != nil }
+func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o] != nil }
 
 // Append appends the answer to a buy. Wire must have its outcome. Append allocates only if b is too small.
 func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
 	if d.Outcome != buy.Won {
-		p := &w.fixed[d.Outcome]
+		p := &w.fixed[d.Outcome][pick(len(w.fixed[d.Outcome]))]
 		return append(append(append(b, p.head...), *w.date.Load()...), p.middle...)
 	}
 	f := &w.format.won

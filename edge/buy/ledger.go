@@ -105,7 +105,7 @@ func (a *attempt) deducted(reply ledger.DeductReply, err error) (Decision, Way) 
 	case err != nil:
 		return Decision{}, Decided
 	}
-	sold := allotment.Sold{Claim: reply.Claim, Until: reply.Until}
+	sold := allotment.Sold{Claim: reply.Claim, Until: reply.Until, Left: reply.Until - reply.Raw}
 	switch reply.Answer {
 	case ledger.Granted:
 		return won(sold), Decided

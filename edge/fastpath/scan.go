@@ -10,6 +10,7 @@ type Request struct {
 	Sale  []byte // the rest of the path after /buy/
 	Size  int    // bytes of the request
 	Known bool   // it names its buyer, in X-Buyer-Id
+	Post  bool   // its method is POST, not GET
 }
 
 // Limits of a plain buy. A request beyond them is not wrong, but the HTTP server answers it.
@@ -30,7 +31,7 @@ func Scan(b []byte) (q Request, plain bool) {
 	if end < 0 {
 		return q, false
 	}
-	if q.Sale, plain = scanLine(b[:end]); !plain {
+	if q.Sale, q.Post, plain = scanLine(b[:end]); !plain {
 		return q, false
 	}
 	var seen headers
@@ -51,16 +52,16 @@ func Scan(b []byte) (q Request, plain bool) {
 }
 
 // scanLine finds the sale's name in a request line, which comes without its LF.
-func scanLine(line []byte) (sale []byte, plain bool) {
-	rest, is := bytes.CutPrefix(line, getBuy)
-	if !is {
-		rest, is = bytes.CutPrefix(line, postBuy)
+func scanLine(line []byte) (sale []byte, post, plain bool) {
+	rest, get := bytes.CutPrefix(line, getBuy)
+	if !get {
+		rest, post = bytes.CutPrefix(line, postBuy)
 	}
-	if !is {
-		return nil, false
+	if !get && !post {
+		return nil, false, false
 	}
-	sale, is = bytes.CutSuffix(rest, version)
-	return sale, is && len(sale) > 0 && all(sale, inSale)
+	sale, is := bytes.CutSuffix(rest, version)
+	return sale, post, is && len(sale) > 0 && all(sale, inSale)
 }
 
 // headers notes which headers have been seen, of those that may be there only once.

@@ -50,6 +50,27 @@ type snapshot struct {
 	at       time.Time // when the store answered
 	head     []byte    // a JSON object up to the age
 	revision string    // head is true while the sale has this revision; "": unknown
+	times    times
+}
+
+// times is a reading of the store's clock, and what the sale does by that clock. All but the first are Unix microseconds.
+type times struct {
+	read               time.Time // when the clock was read here
+	raw, opens, closes int64     // opens, closes: 0: never
+}
+
+func timesOf(h ledger.Head) times { return times{time.Now(), h.Raw, h.Opens, h.Closes} }
+
+// Shown is a sale for anybody.
+type Shown struct {
+	Head          []byte        // a JSON object up to its age in milliseconds; nobody may write to it
+	Age           time.Duration //
+	Now           int64         // the store's clock, Unix microseconds
+	Opens, Closes int64         // by that clock; 0: it is open from the first; it never closes
+}
+
+func (s *snapshot) shown(now time.Time) Shown {
+	return Shown{s.head, s.age(now), s.times.raw + now.Sub(s.times.read).Microseconds(), s.times.opens, s.times.closes}
 }
 
 func (s *snapshot) age(now time.Time) time.Duration { return max(now.Sub(s.at), 0) }
@@ -63,9 +84,8 @@ func NewSnapshots(sales *Registry) *Snapshots {
 	return s
 }
 
-// Show is the sale as a JSON object up to its age in milliseconds, and that age. The name may be a buffer that is used again. The
-// caller must not write to head. Show does not allocate.
-func (s *Snapshots) Show(name []byte) (head []byte, age time.Duration, err error) {
+// Show is the sale. The name may be a buffer that is used again. Show does not allocate.
+func (s *Snapshots) Show(name []byte) (out Shown, err error) {
 	now := time.Now()
 	st, shown := s.fresh(name, now)
 	if !shown {
@@ -73,15 +93,14 @@ func (s *Snapshots) Show(name []byte) (head []byte, age time.Duration, err error
 			st, err = s.looks.Find(string(name))
 		}
 		if err != nil {
-			return nil, 0, err
+			return Shown{}, err
 		}
 		now = time.Now()
 	} else if now.UnixNano()-st.tried.Load() >= int64(snapEvery) {
 		s.renew(st, now)
 		now = time.Now()
 	}
-	snap := st.newest.Load()
-	return snap.head, snap.age(now), nil
+	return st.newest.Load().shown(now), nil
 }
 
 // renew starts a look for a new snapshot, unless one has just begun or there are too many. Only the reader who starts it waits
@@ -154,7 +173,7 @@ func (s *Snapshots) begin(name string) (*stock, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.newest.Store(&snapshot{at: time.Now(), head: stockHead(name, shown)})
+	st.newest.Store(&snapshot{at: time.Now(), head: stockHead(name, shown), times: timesOf(shown.Head)})
 	return st, nil
 }
 
@@ -164,7 +183,7 @@ func (s *Snapshots) refresh(st *stock) {
 	old := st.newest.Load()
 	revision, err := s.sales.cfg.Store.Revision(s.sales.life, st.name)
 	if err == nil && old.revision != "" && revision == old.revision {
-		st.newest.Store(&snapshot{time.Now(), old.head, old.revision})
+		st.newest.Store(&snapshot{time.Now(), old.head, old.revision, old.times})
 		return
 	}
 	var shown ledger.ShowReply
@@ -178,7 +197,7 @@ func (s *Snapshots) refresh(st *stock) {
 		if passes(shown.Head) {
 			revision = ""
 		}
-		st.newest.Store(&snapshot{time.Now(), stockHead(st.name, shown), revision})
+		st.newest.Store(&snapshot{time.Now(), stockHead(st.name, shown), revision, timesOf(shown.Head)})
 	}
 }
 
@@ -188,32 +207,34 @@ func passes(h ledger.Head) bool { return h.Opens > h.Raw || h.Closes > 0 || h.Lo
 // stockJSON is a sale as the crowd may see it.
 type stockJSON struct {
 	Sale      string     `json:"sale"`
-	State     string     `json:"state"` // open, paused, closed, not_open, drawing or sold_out
+	State     string     `json:"state"` // doors, or sold_out
+	Doors     string     `json:"doors"` // open, paused, closed, not_open or drawing
 	Total     uint64     `json:"total"`
 	Remaining uint64     `json:"remaining"` // units without an owner, which may be bought now or later
 	Hold      int64      `json:"hold_seconds"`
 	Limit     uint64     `json:"limit_per_buyer,omitempty"`
 	Opens     *time.Time `json:"opens,omitempty"`
 	Closes    *time.Time `json:"closes,omitempty"`
+	OpensAt   *time.Time `json:"opens_at,omitempty"`  // Opens, by the name that the operators' side has, too
+	ClosesAt  *time.Time `json:"closes_at,omitempty"` // and Closes
 	Lots      *Lots      `json:"lots,omitempty"`
 }
 
 // stockState is the state of a sale for buyers. A sale may be "open" with nothing remaining, because held units may come back.
 func stockState(h ledger.Head) string {
-	switch {
-	case h.State == ledger.Unopened:
-		return "not_open"
-	case h.State == ledger.Open && h.Final():
+	if h.State == ledger.Open && h.Final() {
 		return "sold_out"
 	}
-	return h.State.String()
+	return h.State.Word()
 }
 
 // stockHead is the answer up to its age.
 func stockHead(sale string, r ledger.ShowReply) []byte {
 	h := r.Head
-	body, _ := json.Marshal(stockJSON{Sale: sale, State: stockState(h), Total: h.Total, Remaining: h.Total - min(h.Owned(), h.Total),
-		Hold: h.Hold / 1e6, Limit: h.Limit, Opens: UnixTime(h.Opens), Closes: UnixTime(h.Closes),
+	opens, closes := UnixTime(h.Opens), UnixTime(h.Closes)
+	body, _ := json.Marshal(stockJSON{Sale: sale, State: stockState(h), Doors: h.State.Word(), Total: h.Total,
+		Remaining: h.Total - min(h.Owned(), h.Total), Hold: h.Hold / 1e6, Limit: h.Limit,
+		Opens: opens, Closes: closes, OpensAt: opens, ClosesAt: closes,
 		Lots: LotsOf(r)}) // strings, numbers, and times that JSON can say: cannot fail
 	return append(body[:len(body)-1], `,"age_ms":`...)
 }

@@ -27,22 +27,23 @@ func TestStockSaysWhatABuyWould(t *testing.T) {
 		head ledger.Head
 		want string
 	}{
-		{open, `{"sale":"x","state":"open","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
+		{open, `{"sale":"x","state":"open","doors":"open","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
 		{with(func(h *ledger.Head) { h.Hold, h.Limit = 0, 2 }),
-			`{"sale":"x","state":"open","total":10,"remaining":7,"hold_seconds":0,"limit_per_buyer":2,"age_ms":`},
+			`{"sale":"x","state":"open","doors":"open","total":10,"remaining":7,"hold_seconds":0,"limit_per_buyer":2,"age_ms":`},
 		{with(func(h *ledger.Head) { h.State = ledger.Paused }),
-			`{"sale":"x","state":"paused","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
+			`{"sale":"x","state":"paused","doors":"paused","total":10,"remaining":7,"hold_seconds":300,"age_ms":`},
 		{with(func(h *ledger.Head) { h.State, h.Opens, h.Closes = ledger.Unopened, at, at+60e6 }),
-			`{"sale":"x","state":"not_open","total":10,"remaining":7,"hold_seconds":300,` +
-				`"opens":"2026-11-23T02:01:45Z","closes":"2026-11-23T02:02:45Z","age_ms":`},
+			`{"sale":"x","state":"not_open","doors":"not_open","total":10,"remaining":7,"hold_seconds":300,` +
+				`"opens":"2026-11-23T02:01:45Z","closes":"2026-11-23T02:02:45Z",` +
+				`"opens_at":"2026-11-23T02:01:45Z","closes_at":"2026-11-23T02:02:45Z","age_ms":`},
 		{ledger.Head{Total: 10, Pending: 4, Confirmed: 6, Hold: 1e6}, // four may come back
-			`{"sale":"x","state":"open","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
+			`{"sale":"x","state":"open","doors":"open","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
 		{ledger.Head{Total: 10, Confirmed: 10, Hold: 1e6},
-			`{"sale":"x","state":"sold_out","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
+			`{"sale":"x","state":"sold_out","doors":"open","total":10,"remaining":0,"hold_seconds":1,"age_ms":`},
 		{ledger.Head{Total: 10, Confirmed: 10, State: ledger.Closed},
-			`{"sale":"x","state":"closed","total":10,"remaining":0,"hold_seconds":0,"age_ms":`},
+			`{"sale":"x","state":"closed","doors":"closed","total":10,"remaining":0,"hold_seconds":0,"age_ms":`},
 		{ledger.Head{Total: 10, Free: 10, Opens: 1 << 62}, // no such year in JSON
-			`{"sale":"x","state":"open","total":10,"remaining":10,"hold_seconds":0,"age_ms":`},
+			`{"sale":"x","state":"open","doors":"open","total":10,"remaining":10,"hold_seconds":0,"age_ms":`},
 	} {
 		if got := string(stockHead("x", ledger.ShowReply{Head: c.head})); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
@@ -61,11 +62,11 @@ func withSnapshots(t *testing.T, f func(t *testing.T, w *storetest.Watched, s *S
 
 // reads asks for a sale's stock, and returns the answer as HTTP would have it.
 func (s *Snapshots) reads(name string) (status int, age, body string) {
-	head, old, err := s.Show([]byte(name))
+	shown, err := s.Show([]byte(name))
 	var refusal *ledger.Refusal
 	switch {
 	case err == nil:
-		return 200, fmt.Sprint(int64(old / time.Second)), fmt.Sprintf("%s%d}", head, old.Milliseconds())
+		return 200, fmt.Sprint(int64(shown.Age / time.Second)), fmt.Sprintf("%s%d}", shown.Head, shown.Age.Milliseconds())
 	case errors.Is(err, ledger.ErrNoSale), errors.Is(err, ledger.ErrName):
 		return 404, "", "{}"
 	case errors.As(err, &refusal):
@@ -155,7 +156,7 @@ func TestSnapshotsShowChanges(t *testing.T) {
 		time.Sleep(snapEvery)
 		s.reads("ticket") // the first reader gets the known snapshot, and starts the look
 		time.Sleep(time.Millisecond)
-		if _, _, body := s.reads("ticket"); !strings.Contains(body, `"state":"paused","total":15,"remaining":15,`) {
+		if _, _, body := s.reads("ticket"); !strings.Contains(body, `"state":"paused","doors":"paused","total":15,"remaining":15,`) {
 			t.Error(body)
 		}
 	})

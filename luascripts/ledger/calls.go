@@ -222,18 +222,27 @@ const (
 	IsPending Life = iota
 	IsConfirmed
 	IsCancelled
-	IsExpired // or unknown to the ledger: nobody can have it any more
+	IsExpired  // or unknown to the ledger: nobody can have it any more
+	IsRefunded // the operator has put its units back on sale
 )
 
-func (l Life) String() string { return [...]string{"pending", "confirmed", "cancelled", "expired"}[l] }
+func (l Life) String() string {
+	return [...]string{"pending", "confirmed", "cancelled", "expired", "refunded"}[l]
+}
 
 // ReservationReply is a reservation after a call. Confirm was done, now or before, if the Life is IsConfirmed; Cancel, if it
-// is IsCancelled.
+// is IsCancelled; Release, if it is IsRefunded; Prolong, if it is IsPending.
 type ReservationReply struct {
 	Head
 	Life   Life
-	Until  int64 // when its hold ends by the store's clock, Unix microseconds; 0: never
-	Stored bool  // the order workers have stored the reservation's newest event
+	Until  int64 // of Reservation and Prolong: when its hold ends by the store's clock, Unix microseconds; 0: never
+	Stored bool  // of Reservation: the order workers have stored the reservation's newest event
+}
+
+// UnitReply has the claim that has a serial. Count 0: there is none.
+type UnitReply struct {
+	Head
+	Claim Claim
 }
 
 // MineReply has a buyer's reservations that may still be paid, in the order of their serials.

@@ -40,14 +40,9 @@ func (i *Invalid) Error() string { return i.Field + ": " + i.Why }
 // keep.
 func (q CreateRequest) Validate(now time.Time) error {
 	ends := WindowEnds(q.Opens, q.Shuffle, now)
-	for _, wrong := range []struct {
-		is    bool
-		field string
-		why   string
-	}{
+	return first([]check{
 		{q.Total < 1 || q.Total > MaxSerial, "total", fmt.Sprintf("1 to %d", uint64(MaxSerial))},
-		{q.Hold < 0 || q.Hold > 0 && q.Hold < time.Second || q.Hold > MaxHold, "hold", fmt.Sprintf("0s, or 1s to %v", MaxHold)},
-		{q.Limit > MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", MaxLimit)},
+		holdCheck(q.Hold), limitCheck(q.Limit),
 		{!q.Closes.IsZero() && !q.Closes.After(now), "closes", "is over already"},
 		{!q.Closes.IsZero() && !q.Closes.After(ends), "closes", "must be after opens, and the lots' window"},
 		{q.Shuffle != 0 && (q.Shuffle < MinShuffle || q.Shuffle > MaxShuffle), "shuffle",
@@ -55,9 +50,28 @@ func (q CreateRequest) Validate(now time.Time) error {
 		{q.Shuffle > 0 && !q.Opens.IsZero() && q.Opens.Add(q.Shuffle).Before(now), "shuffle", "its window is over already"},
 		{q.Seed != "" && q.Shuffle == 0, "shuffle_seed", "goes with shuffle"},
 		{q.Seed != "" && CheckSeed(q.Seed) != nil, "shuffle_seed", "32 to 128 hex digits, in small letters"},
-	} {
-		if wrong.is {
-			return &Invalid{wrong.field, wrong.why}
+	})
+}
+
+// check is what may be wrong with a field.
+type check struct {
+	wrong      bool
+	field, why string
+}
+
+func holdCheck(hold time.Duration) check {
+	return check{hold < 0 || hold > 0 && hold < time.Second || hold > MaxHold, "hold", fmt.Sprintf("0s, or 1s to %v", MaxHold)}
+}
+
+func limitCheck(limit uint32) check {
+	return check{limit > MaxLimit, "limit_per_buyer", fmt.Sprintf("0 to %d", MaxLimit)}
+}
+
+// first is the first field that is wrong, or nil.
+func first(checks []check) error {
+	for _, c := range checks {
+		if c.wrong {
+			return &Invalid{c.field, c.why}
 		}
 	}
 	return nil

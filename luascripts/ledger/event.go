@@ -10,17 +10,22 @@ import (
 // EventKind is what happened to the owner of serials.
 type EventKind string
 
-// The events of a sale's stream. The last two have put their units back on sale.
+// The events of a sale's stream. The last three have put their units back on sale.
 const (
 	Reserved  EventKind = "reserved"
+	Prolonged EventKind = "prolonged" // the claims have the new ends of their holds
 	Confirmed EventKind = "confirmed"
 	Cancelled EventKind = "cancelled"
 	Expired   EventKind = "expired"
+	Refunded  EventKind = "refunded"
 )
+
+// Restocks says whether an event of this kind has put its units back on sale.
+func (k EventKind) Restocks() bool { return k == Cancelled || k == Expired || k == Refunded }
 
 // Known says whether scripts write events of this kind.
 func (k EventKind) Known() bool {
-	return k == Reserved || k == Confirmed || k == Cancelled || k == Expired
+	return k == Reserved || k == Prolonged || k == Confirmed || k.Restocks()
 }
 
 // Event is one entry of a sale's stream. It has one script's changes of one kind, and that script wrote it.

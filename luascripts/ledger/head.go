@@ -16,6 +16,11 @@ func (s State) String() string {
 	return [...]string{"open", "paused", "closed", "not open yet", "drawing"}[s]
 }
 
+// Word is the state in the words of the APIs.
+func (s State) Word() string {
+	return [...]string{"open", "paused", "closed", "not_open", "drawing"}[s]
+}
+
 var doors = map[string]State{"open": Open, "paused": Paused, "closed": Closed}
 
 // StateOf is the state that an operator may set, by its word.

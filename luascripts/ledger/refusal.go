@@ -19,7 +19,10 @@ var (
 	ErrBirth      = errors.New("another sale by now")  // the caller's leases and claims belong to a sale that is gone
 	ErrExists     = errors.New("sale exists")
 	ErrClosed     = errors.New("sale is closed") // for good
-	ErrLate       = errors.New("too late")       // the latest time of the call had passed: nothing was done
+	ErrOpened     = errors.New("sale is open already")
+	ErrBegun      = errors.New("sale has begun")      // units were leased or sold, or history was cut
+	ErrTimes      = errors.New("times make no sense") // of an opening and a closing
+	ErrLate       = errors.New("too late")            // the latest time of the call had passed: nothing was done
 	ErrTooMany    = errors.New("too many units")
 	ErrNoBuyer    = errors.New("buyer unknown")        // a sale with a limit must know who buys
 	ErrUnlisted   = errors.New("buyers not listed")    // only a sale with a limit knows which units a buyer has
@@ -40,7 +43,7 @@ const Timeout = time.Second
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
-	"CLOSED": ErrClosed, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer, "UNLISTED": ErrUnlisted,
+	"CLOSED": ErrClosed, "OPENED": ErrOpened, "BEGUN": ErrBegun, "TIMES": ErrTimes, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer, "UNLISTED": ErrUnlisted,
 	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": ErrIndexing,
 }
 

@@ -1,6 +1,9 @@
 package ledger
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Store is all that a store of ledgers can do. A user of a store names the parts that it needs. All calls are safe for
 // concurrent use. A call may be repeated after a lost reply: each is idempotent by its request, batch, claim or key, but a
@@ -42,7 +45,8 @@ type Ledger interface {
 	Tend(ctx context.Context, sale string, r TendRequest) (TendReply, error)
 }
 
-// Reservations are the calls of buyers. All but Mine need only the claim that a token carries, even before that claim is settled.
+// Reservations are the calls about reservations. All but Mine and Unit need only the claim that a token carries, even before that
+// claim is settled.
 type Reservations interface {
 	Confirm(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
 	Cancel(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
@@ -50,6 +54,15 @@ type Reservations interface {
 	// sale knows which units a buyer has, and with ErrNoBuyer for an anonymous buyer. In a recovery it never says "none".
 	Mine(ctx context.Context, sale string, birth uint64, b Buyer) (MineReply, error)
 	Reservation(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
+	// Prolong moves the end of a hold to `by` after the claim's own expiry, and at most by the sale's hold. It never moves an end
+	// nearer. So a repeat changes nothing. by is at least a microsecond. A sale without a hold has no ends: nothing is done.
+	Prolong(ctx context.Context, sale string, birth uint64, c Claim, by time.Duration) (ReservationReply, error)
+	// Release puts the units of a reservation back on sale, also if it is confirmed.
+	Release(ctx context.Context, sale string, birth uint64, c Claim) (ReservationReply, error)
+	// Unit is the reservation that has a serial. If id has a Fence and a Nonce, it is that reservation or none. A reservation
+	// that was cancelled or refunded is found by its id for the hold and a day, without its expiry and its buyer; a cancelled one
+	// by its first serial only.
+	Unit(ctx context.Context, sale string, birth uint64, serial uint32, id Claim) (UnitReply, error)
 }
 
 // Draws are the calls of sales whose first units go by lot.
@@ -86,6 +99,8 @@ type News interface {
 type Operator interface {
 	Create(ctx context.Context, sale string, r CreateRequest) (Head, error)
 	Change(ctx context.Context, sale string, r ChangeRequest) (Head, error)
+	// Edit moves a sale's times, or changes what it is before its first sale.
+	Edit(ctx context.Context, sale string, r EditRequest) (Head, error)
 	Remove(ctx context.Context, sale string) error
 	// Expire puts units whose hold is over back on sale. It reads up to about `most` of them.
 	Expire(ctx context.Context, sale string, most int) (ExpireReply, error)

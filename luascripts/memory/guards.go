@@ -8,45 +8,64 @@ import (
 
 // The guards of the ledger that a build with the tag mutants can leave out. bench/sim says why each is needed.
 const (
-	NoFence         ledger.Mutant = "no-fence"
-	LimboShort      ledger.Mutant = "limbo-short"
-	NoLimbo         ledger.Mutant = "no-limbo"
-	LimboDeaf       ledger.Mutant = "limbo-deaf"
-	GiveBackCloses  ledger.Mutant = "give-back-closes"
-	ReplayRewrites  ledger.Mutant = "replay-rewrites"
-	CancelConfirmed ledger.Mutant = "cancel-confirmed"
-	ExpireConfirmed ledger.Mutant = "expire-confirmed"
-	FenceCounts     ledger.Mutant = "fence-counts"
-	ShortRecovery   ledger.Mutant = "short-recovery"
-	EarlyRecovery   ledger.Mutant = "early-recovery"
-	DeductAnyEra    ledger.Mutant = "deduct-any-era"
-	LeaseAnyEra     ledger.Mutant = "lease-any-era"
-	LostTime        ledger.Mutant = "lost-time"
-	NeverUnheard    ledger.Mutant = "never-unheard"
-	DiskIsPrimary   ledger.Mutant = "disk-is-primary"
-	DiskForgets     ledger.Mutant = "disk-forgets"
-	NoProof         ledger.Mutant = "no-proof"
-	DeafToTime      ledger.Mutant = "deaf-to-time"
-	ConfirmAtOnce   ledger.Mutant = "confirm-at-once"
-	RenewUnheard    ledger.Mutant = "renew-unheard"
-	FenceStays      ledger.Mutant = "fence-stays"
-	AssertFree      ledger.Mutant = "reassert-free-only"
-	AnyLineup       ledger.Mutant = "any-lineup"
-	KnownOnly       ledger.Mutant = "known-only"
-	SearchFew       ledger.Mutant = "search-few"
-	RunDeaf         ledger.Mutant = "run-deaf"
-	OldWitness      ledger.Mutant = "old-witness"
-	FloorRises      ledger.Mutant = "floor-rises"
-	DueAsWritten    ledger.Mutant = "due-as-written"
-	DrawByClock     ledger.Mutant = "draw-by-clock"
-	LotsLeased      ledger.Mutant = "lots-leased"
-	LotTwice        ledger.Mutant = "lot-twice"
-	LimitBefore     ledger.Mutant = "limit-before"
-	KeyAnew         ledger.Mutant = "key-anew"
-	OfferStays      ledger.Mutant = "offer-stays"
-	RefusesAll      ledger.Mutant = "refuses-all"
-	NoneKept        ledger.Mutant = "none-kept"
+	NoFence          ledger.Mutant = "no-fence"
+	LimboShort       ledger.Mutant = "limbo-short"
+	NoLimbo          ledger.Mutant = "no-limbo"
+	LimboDeaf        ledger.Mutant = "limbo-deaf"
+	GiveBackCloses   ledger.Mutant = "give-back-closes"
+	ReplayRewrites   ledger.Mutant = "replay-rewrites"
+	CancelConfirmed  ledger.Mutant = "cancel-confirmed"
+	ExpireConfirmed  ledger.Mutant = "expire-confirmed"
+	FenceCounts      ledger.Mutant = "fence-counts"
+	ShortRecovery    ledger.Mutant = "short-recovery"
+	EarlyRecovery    ledger.Mutant = "early-recovery"
+	DeductAnyEra     ledger.Mutant = "deduct-any-era"
+	LeaseAnyEra      ledger.Mutant = "lease-any-era"
+	LostTime         ledger.Mutant = "lost-time"
+	NeverUnheard     ledger.Mutant = "never-unheard"
+	DiskIsPrimary    ledger.Mutant = "disk-is-primary"
+	DiskForgets      ledger.Mutant = "disk-forgets"
+	NoProof          ledger.Mutant = "no-proof"
+	DeafToTime       ledger.Mutant = "deaf-to-time"
+	ConfirmAtOnce    ledger.Mutant = "confirm-at-once"
+	RenewUnheard     ledger.Mutant = "renew-unheard"
+	FenceStays       ledger.Mutant = "fence-stays"
+	AssertFree       ledger.Mutant = "reassert-free-only"
+	AnyLineup        ledger.Mutant = "any-lineup"
+	KnownOnly        ledger.Mutant = "known-only"
+	SearchFew        ledger.Mutant = "search-few"
+	RunDeaf          ledger.Mutant = "run-deaf"
+	OldWitness       ledger.Mutant = "old-witness"
+	FloorRises       ledger.Mutant = "floor-rises"
+	DueAsWritten     ledger.Mutant = "due-as-written"
+	DrawByClock      ledger.Mutant = "draw-by-clock"
+	LotsLeased       ledger.Mutant = "lots-leased"
+	LotTwice         ledger.Mutant = "lot-twice"
+	LimitBefore      ledger.Mutant = "limit-before"
+	KeyAnew          ledger.Mutant = "key-anew"
+	OfferStays       ledger.Mutant = "offer-stays"
+	RefusesAll       ledger.Mutant = "refuses-all"
+	NoneKept         ledger.Mutant = "none-kept"
+	ReleaseBlind     ledger.Mutant = "release-blind"
+	ProlongUnsettled ledger.Mutant = "prolong-unsettled"
+	CloseAtOnce      ledger.Mutant = "close-at-once"
 )
+
+// present is the claim whose units go back on sale.
+func (t *Twin) present(c ledger.Claim) ledger.Claim {
+	if o := t.sold[c.Serial]; o.fence != 0 && t.bounds.Lacks(ReleaseBlind) {
+		c.Fence, c.Nonce = o.fence, o.nonce
+	}
+	return c
+}
+
+// settledToProlong settles a claim whose hold is to end later.
+func (t *Twin) settledToProlong(c ledger.Claim) ledger.Life {
+	if life := t.life(c); life == claimed && t.bounds.Lacks(ProlongUnsettled) {
+		return ledger.IsPending
+	}
+	return t.settled(c)
+}
 
 // fit is the index of the free range for n units in a row; -1: there is none.
 func (t *Twin) fit(n uint64) int {

@@ -170,6 +170,35 @@ func (e *Store) Reservation(_ context.Context, sale string, birth uint64, c ledg
 	})
 }
 
+// Prolong is ledger.Store's.
+func (e *Store) Prolong(_ context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (ledger.ReservationReply,
+	error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Prolong(raw, birth, c, by) })
+}
+
+// Release is ledger.Store's.
+func (e *Store) Release(_ context.Context, sale string, birth uint64, c ledger.Claim) (ledger.ReservationReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Release(raw, birth, c) })
+}
+
+// Unit is ledger.Store's.
+func (e *Store) Unit(_ context.Context, sale string, birth uint64, serial uint32, id ledger.Claim) (ledger.UnitReply, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.UnitReply, error) { return t.Unit(raw, birth, serial, id) })
+}
+
+// Edit is ledger.Store's.
+func (e *Store) Edit(_ context.Context, sale string, q ledger.EditRequest) (ledger.Head, error) {
+	return with(e, sale, func(t *Twin, raw int64) (ledger.Head, error) {
+		was := t.head.Birth
+		h, err := t.Edit(raw, q)
+		if err == nil && h.Birth != was { // two sales may be made in one microsecond
+			h.Birth = max(h.Birth, e.birth+1)
+			t.head.Birth, e.birth = h.Birth, h.Birth
+		}
+		return h, err
+	})
+}
+
 // Mine is ledger.Store's.
 func (e *Store) Mine(_ context.Context, sale string, birth uint64, b ledger.Buyer) (ledger.MineReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.MineReply, error) { return t.Mine(raw, birth, b) })

@@ -144,7 +144,7 @@ func (t *Twin) close() {
 		wait += t.covered()
 	}
 	t.shut = max(t.shut, t.began+wait)
-	t.prolong(t.shut) // winners cannot collect meanwhile
+	t.lengthen(t.shut) // winners cannot collect meanwhile
 	if t.lossy {
 		t.over = -1
 	}

@@ -69,8 +69,8 @@ func (t *Twin) draw() {
 	t.head.Gen++
 }
 
-// prolong gives winners their whole time to collect again, counted from `from`.
-func (t *Twin) prolong(from int64) {
+// lengthen gives winners their whole time to collect again, counted from `from`.
+func (t *Twin) lengthen(from int64) {
 	if t.head.Lots.Window > 0 {
 		t.head.Lots.Ends = max(t.head.Lots.Ends, from+t.covered())
 	}

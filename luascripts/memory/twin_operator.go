@@ -53,13 +53,79 @@ func (t *Twin) Change(raw int64, q ledger.ChangeRequest) (ledger.Head, error) {
 		t.head.Gen++
 	}
 	if t.door == ledger.Paused && opens {
-		t.prolong(t.head.Now) // nobody could collect
+		t.lengthen(t.head.Now) // nobody could collect
 	}
 	if q.To != "" {
 		t.door = ledger.StateOf(q.To)
 	}
 	t.commitCalm()
 	return t.view("-"), nil
+}
+
+// Edit is edit.lua.
+func (t *Twin) Edit(raw int64, q ledger.EditRequest) (ledger.Head, error) {
+	if err := t.open(raw, 0); err != nil {
+		return ledger.Head{}, err
+	}
+	if t.state() == ledger.Closed {
+		return ledger.Head{}, &ledger.Refusal{Code: "CLOSED", Why: "the sale is closed"}
+	}
+	was, now := t.head, t.edited(q)
+	other := now.Hold != was.Hold || now.Limit != was.Limit
+	if err := t.refuseEdit(now, other); err != nil {
+		return ledger.Head{}, err
+	}
+	if other || now.Opens != was.Opens || now.Closes != was.Closes {
+		now.Gen++
+	}
+	t.head = now
+	if other {
+		t.beAnother()
+	}
+	t.commitCalm()
+	return t.view("-"), nil
+}
+
+// edited is the head as an edit would have it.
+func (t *Twin) edited(q ledger.EditRequest) ledger.Head {
+	h := t.head
+	if q.Opens != nil {
+		h.Opens = ledger.Micro(*q.Opens)
+	}
+	if q.Closes != nil {
+		h.Closes = ledger.Micro(*q.Closes)
+	}
+	if q.Hold != nil {
+		h.Hold = q.Hold.Microseconds()
+	}
+	if q.Limit != nil {
+		h.Limit = uint64(*q.Limit)
+	}
+	return h
+}
+
+// refuseEdit is why the sale may not become so. other: its hold or its limit changes.
+func (t *Twin) refuseEdit(now ledger.Head, other bool) error {
+	h := t.head
+	begun := t.numbered > 0 || h.Leased+h.Limbo > 0 || len(t.entrants) > 0
+	switch {
+	case now.Opens != h.Opens && h.Raw >= h.Opens:
+		return &ledger.Refusal{Code: "OPENED", Why: "the sale is open already"}
+	case other && begun:
+		return &ledger.Refusal{Code: "BEGUN", Why: "units were on edges or sold: its hold and its limit stay"}
+	case now.Closes > 0 && now.Closes <= max(now.Opens, h.Raw)+h.Lots.Window:
+		return &ledger.Refusal{Code: "TIMES", Why: "it must close after it opens, and after the lots' window"}
+	case now.Closes > 0 && now.Closes != h.Closes && now.Closes < h.Raw+t.term && !t.bounds.Lacks(CloseAtOnce):
+		return &ledger.Refusal{Code: "TIMES", Why: "edges may sell until a lease's term is over"}
+	}
+	return nil
+}
+
+// beAnother makes the sale another one, of which nobody has bought.
+func (t *Twin) beAnother() {
+	t.head.Birth = max(uint64(t.head.Raw), t.head.Birth+1)
+	t.answers, t.winLog, t.noLog = map[string]keptAnswer{}, answerLog{}, answerLog{}
+	t.instances, t.asked = map[string]*instance{}, map[string]int64{}
 }
 
 // holdings is the whole account, in the form of Redis' audit.

@@ -106,14 +106,18 @@ func (t *Twin) unown(kind ledger.EventKind, gone []uint32) {
 	if len(gone) == 0 {
 		return
 	}
-	claims := t.claimsOf(gone)
+	claims, paid := t.claimsOf(gone), uint64(0)
 	for _, s := range gone {
+		if t.sold[s].confirmed {
+			paid++
+		}
 		t.buyerLoses(t.sold[s].buyer, s)
 		delete(t.sold, s)
 		t.free.Add(shard.Range{Start: s, End: s + 1})
 	}
 	n := uint64(len(gone))
-	t.head.Pending -= n
+	t.head.Pending -= n - paid
+	t.head.Confirmed -= paid
 	t.head.Free += n
 	t.head.Gen++
 	t.event(kind, claims)
@@ -152,8 +156,8 @@ func (t *Twin) event(kind ledger.EventKind, claims []ledger.Claim) {
 
 // claimed is the life of a claim that is not settled yet; unheard, of a claim whose lease may be in lost history.
 const (
-	claimed = ledger.IsExpired + 1
-	unheard = ledger.IsExpired + 2
+	claimed = ledger.IsRefunded + 1
+	unheard = ledger.IsRefunded + 2
 )
 
 func (t *Twin) life(c ledger.Claim) ledger.Life {
@@ -171,8 +175,8 @@ func (t *Twin) life(c ledger.Claim) ledger.Life {
 		}
 		return ledger.IsPending
 	}
-	if _, cancelled := t.answerKept(grave(c)); cancelled {
-		return ledger.IsCancelled
+	if buried, is := t.answerKept(grave(c)); is {
+		return buried.life()
 	}
 	switch {
 	case c.Expiry <= t.head.Now:
@@ -200,13 +204,18 @@ func (t *Twin) release(c ledger.Claim) ledger.Life {
 	if life != ledger.IsPending && (life != ledger.IsConfirmed || !t.bounds.Lacks(CancelConfirmed)) {
 		return life
 	}
+	t.putBack(ledger.Cancelled, c, outcome{})
+	return ledger.IsCancelled
+}
+
+// putBack puts a claim's units back on sale, and keeps in its grave that it did.
+func (t *Twin) putBack(kind ledger.EventKind, c ledger.Claim, buried outcome) {
 	var gone []uint32
 	for s := c.Serial; s < c.Serial+c.Count; s++ {
 		gone = append(gone, s)
 	}
-	t.unown(ledger.Cancelled, gone)
-	t.answerKeep(&t.noLog, grave(c), outcome{})
-	return ledger.IsCancelled
+	t.unown(kind, gone)
+	t.answerKeep(&t.noLog, grave(c), buried)
 }
 
 // Confirm is confirm.lua.
@@ -214,10 +223,8 @@ func (t *Twin) Confirm(raw int64, birth uint64, c ledger.Claim) (ledger.Reservat
 	if err := t.open(raw, birth); err != nil {
 		return ledger.ReservationReply{}, err
 	}
-	if life := t.life(c); t.unsure() && (life == ledger.IsPending || life == claimed) {
-		t.commit() // time passes even if nobody else calls
-		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
-			Why: "history was lost: it may be later than it is here"}
+	if err := t.tooSure(c); err != nil {
+		return ledger.ReservationReply{}, err
 	}
 	life := t.settled(c)
 	if life == unheard {
@@ -261,7 +268,7 @@ func (t *Twin) Reservation(raw int64, birth uint64, c ledger.Claim, needed uint6
 	if life == unheard {
 		return ledger.ReservationReply{}, reassertFirst()
 	}
-	if (life == ledger.IsCancelled || life == ledger.IsExpired) && t.node.Replicas < t.head.Replicas {
+	if (life == ledger.IsCancelled || life == ledger.IsExpired || life == ledger.IsRefunded) && t.node.Replicas < t.head.Replicas {
 		return ledger.ReservationReply{}, &ledger.Refusal{Code: "RECOVERING",
 			Why: "replicas are missing: another server may know of it"}
 	}

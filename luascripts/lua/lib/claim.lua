@@ -1,8 +1,8 @@
 -- claim.lua: one reservation, by its claim of 40 bytes: serial u32, count u32; fence u64, nonce u64, expiry u64, as an
 -- owner's bytes begin; and the buyer, 8 bytes.
--- needs: answer lease owner pend ranges recovery
+-- needs: answer lease owner pend ranges recovery sale
 
-local PENDING, CONFIRMED, CANCELLED, EXPIRED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5
+local PENDING, CONFIRMED, CANCELLED, EXPIRED, REFUNDED, CLAIMED, UNHEARD = 0, 1, 2, 3, 4, 5, 6
 
 -- read reads a claim in its wire form.
 local function read(b)
@@ -41,7 +41,8 @@ local function life(c)
     local ends = Owner.ends(values[1])
     return ends > 0 and ends <= L.now and EXPIRED or PENDING, values
   end
-  if Answer.kept(c.grave) then return CANCELLED end
+  local grave = Answer.kept(c.grave)
+  if grave then return grave == '' and CANCELLED or REFUNDED end
   if c.expiry <= L.now then return EXPIRED end
   if lease_of(c) then return CLAIMED end
   return Recovery.unheard(c.fence) and UNHEARD or EXPIRED
@@ -76,20 +77,48 @@ local function settled(c)
   return PENDING, owners(c)
 end
 
--- release puts a claim's units back on sale (row 8), if it is pending. Returns its life.
+-- put_back puts a claim's units back on sale, and keeps in its grave that it did: '' if it was cancelled, the claim's count if it
+-- was refunded.
+local function put_back(c, values, kind, grave)
+  local gone = {}
+  for k = 1, c.n do gone[k] = {c.serial + k - 1, values[k]} end
+  Owner.release(kind, gone)
+  Answer.keep(NOLOG, c.grave, grave)
+end
+
+-- release ends a pending claim (row 8). Returns its life.
 local function release(c)
   local state, values = settled(c)
   if state ~= PENDING then return state end
-  local gone = {}
-  for k = 1, c.n do gone[k] = {c.serial + k - 1, values[k]} end
-  Owner.release('cancelled', gone)
-  Answer.keep(NOLOG, c.grave, '')
+  put_back(c, values, 'cancelled', '')
   return CANCELLED
+end
+
+-- refund ends a claim, pending or confirmed (row 13). Returns its life.
+local function refund(c)
+  local state, values = settled(c)
+  if state ~= PENDING and state ~= CONFIRMED then return state end
+  put_back(c, values, 'refunded', struct.pack('>I4', c.n))
+  return REFUNDED
+end
+
+-- prolong moves the end of a pending claim's hold to `by` after the first end, if that is later than the end now (row 14). The
+-- first end is in the claim, so a repeat changes nothing. Returns the end.
+local function prolong(c, values, by)
+  local was, over = Owner.ends(values[1]), c.expiry + math.min(by, L.hold)
+  if L.hold == 0 or over <= was then return was end
+  Sale.event('prolonged', string.sub(c.block, 1, 24) .. struct.pack('>I8', over) .. string.sub(c.block, 33))
+  local sold = {}
+  for k, name in ipairs(names(c)) do
+    sold[2 * k - 1], sold[2 * k] = name, Owner.prolonged(values[k], over, L.events)
+  end
+  redis.call('HSET', SOLD, unpack(sold))
+  return over
 end
 
 -- until_us is when a claim's hold ends, by the store's clock.
 local function until_us(expiry) return L.hold > 0 and L.raw + expiry - L.now or 0 end
 
-return {PENDING = PENDING, CONFIRMED = CONFIRMED, CANCELLED = CANCELLED, EXPIRED = EXPIRED, CLAIMED = CLAIMED, UNHEARD = UNHEARD,
-  read = read, names = names, life = life, lives = lives, refuse_unheard = refuse_unheard, settled = settled,
-  release = release, until_us = until_us}
+return {PENDING = PENDING, CONFIRMED = CONFIRMED, CANCELLED = CANCELLED, EXPIRED = EXPIRED, REFUNDED = REFUNDED,
+  CLAIMED = CLAIMED, UNHEARD = UNHEARD, read = read, names = names, life = life, lives = lives, refuse_unheard = refuse_unheard, settled = settled,
+  release = release, refund = refund, prolong = prolong, until_us = until_us}

@@ -45,6 +45,9 @@ local function buyer_of(value) return #value > 29 and sub(value, 30) or NOBODY e
 -- confirmed is the same owner after the payment. event is the number of the event that says so.
 local function confirmed(value, event, buyer) return write(sub(value, 1, 16), sub(value, 17, 24), mark('c', event), buyer) end
 
+-- prolonged is the same owner with a later end of its hold. event is the number of the event that says so.
+local function prolonged(value, over, event) return sub(value, 1, 16) .. pack('>I8', over) .. mark('p', event) .. sub(value, 30) end
+
 -- read is what a reply says of an owner: fence, nonce and end.
 local function read(value) return parse('>I8I8I8', value) end
 
@@ -88,9 +91,10 @@ end
 
 -- release puts serials back on sale. gone is a list as claims_of has it. One event of the stream has them all.
 local function release(kind, gone)
-  local names, first, last = {}, nil, nil
+  local names, first, last, paid = {}, nil, nil, 0
   for k, g in ipairs(gone) do
     local serial = g[1]
+    if not pending(g[2]) then paid = paid + 1 end
     if serial - 1 ~= last then
       if first then Free.add(first, last + 1) end
       first = serial
@@ -100,7 +104,7 @@ local function release(kind, gone)
   end
   if first then Free.add(first, last + 1) end
   each_part('HDEL', SOLD, names)
-  L.pending = L.pending - #gone
+  L.pending, L.confirmed = L.pending - #gone + paid, L.confirmed - paid
   L.free = L.free + #gone
   L.gen = L.gen + 1
   Hash.add_sold(-#gone)
@@ -108,4 +112,4 @@ local function release(kind, gone)
 end
 
 return {mark = mark, of_claim = of_claim, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
-  number = number, confirmed = confirmed, read = read, add_hold = add_hold, claims_of = claims_of, release = release}
+  number = number, confirmed = confirmed, prolonged = prolonged, read = read, add_hold = add_hold, claims_of = claims_of, release = release}

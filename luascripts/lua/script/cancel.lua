@@ -2,7 +2,7 @@
 -- cancelled is kept for the hold and KEEP, so that a repeat gets the first answer.
 -- ARGV  caller, claim (40 bytes)
 -- Work    UNITS fields, an event, and up to seven commands of Free.add; the list of the claim's lease is copied once.
--- Reply {head, {state: 1 = was confirmed before, 2 = cancelled, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
+-- Reply {head, {state: 1 = was confirmed before, 2 = cancelled, 3 = was over before, 4 = was refunded before}}. Errors NOSALE BADSALE BIRTH
 -- FOREIGN(gone) REASSERT.
 -- needs: claim ledger sale
 -- row: 8 5

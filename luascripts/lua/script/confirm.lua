@@ -2,7 +2,7 @@
 -- first (row 5). It is for good: a repeat gets the first answer.
 -- ARGV  caller, claim (40 bytes)
 -- Work    UNITS fields and an event; the list of the claim's lease is copied once.
--- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before}}. Errors NOSALE BADSALE BIRTH
+-- Reply {head, {state: 1 = confirmed, 2 = was cancelled before, 3 = was over before, 4 = was refunded before}}. Errors NOSALE BADSALE BIRTH
 -- FOREIGN(gone) REASSERT RECOVERING (history was lost, and ledger time may be behind: ask again).
 -- needs: claim era ledger owner sale
 -- row: 7 5

@@ -1,7 +1,7 @@
 -- reservation.lua: what became of a claim, and whether the order workers have stored it. Writes nothing.
 -- ARGV  caller, claim (40 bytes), the order workers' group
 -- Work    UNITS fields, and the work of lag.lua.
--- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired; end of the hold (us, by TIME), stored 0 or 1}}.
+-- Reply {head, {state: 0 pending, 1 confirmed, 2 cancelled, 3 expired, 4 refunded; end of the hold (us, by TIME), stored 0 or 1}}.
 -- Errors NOSALE BADSALE BIRTH FOREIGN(gone) REASSERT RECOVERING
 -- (it is over here, and replicas are missing).
 -- needs: claim owner sale stream
@@ -14,7 +14,7 @@ local c = Claim.read(ARGV[2])
 local state, values = Claim.life(c)
 if state == Claim.UNHEARD then return Claim.refuse_unheard(c) end
 -- The missing replicas may have another primary by now.
-if (state == Claim.CANCELLED or state == Claim.EXPIRED) and Run.replicas < L.replicas then
+if (state == Claim.CANCELLED or state == Claim.EXPIRED or state == Claim.REFUNDED) and Run.replicas < L.replicas then
   return refuse('RECOVERING', 'replicas are missing: another server may know of it')
 end
 local ends = values and Owner.ends(values[1]) or c.expiry
