@@ -2,7 +2,7 @@
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { Asking } from "./actions";
 import { Making } from "./create";
-import { look, lost, session, silent, watch } from "./live";
+import { look, lost, session, silent } from "./live";
 import { Edges } from "./pages/edges";
 import { Front } from "./pages/front";
 import { Journal } from "./pages/journal";
@@ -18,9 +18,6 @@ import { troubles } from "./trouble";
 const bodies = { sales: Sales, edges: Edges, orders: Orders, front: Front, journal: Journal };
 
 export function App() {
-  useSignalEffect(() => {
-    if (session.value) watch(shown.value);
-  });
   useSignalEffect(() => {
     const bad = lost.value || silent.value || troubles.value.length > 0;
     document.title = `${bad && session.value ? "(!) " : ""}${shown.value ?? title()} · Spike`;

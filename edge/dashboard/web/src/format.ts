@@ -1,6 +1,6 @@
 // How values are written. A value that is not known is a dash, never a number.
 import type { Num } from "./look";
-import { lang } from "./settings";
+import { lang, t } from "./settings";
 
 export const dash = "–";
 
@@ -39,9 +39,9 @@ export function span(ms: Maybe): string {
   if (!known(ms)) return dash;
   const s = Math.max(0, Math.round(ms / 1000));
   const [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
-  if (d > 0) return `${d} d ${h} h`;
-  if (h > 0) return `${h} h ${two(m)} min`;
-  return m > 0 ? `${m} min ${two(s % 60)} s` : `${s} s`;
+  if (d > 0) return t("span_d", d, h);
+  if (h > 0) return t("span_h", h, two(m));
+  return m > 0 ? t("span_min", m, two(s % 60)) : t("span_s", s);
 }
 
 const two = (n: number): string => String(n).padStart(2, "0");

@@ -1,16 +1,19 @@
 // What the page knows: the session, the newest look, and how old it is. One stream and one clock, whatever the page shows.
-import { batch, computed, signal, type Signal } from "@preact/signals";
+import { batch, computed, effect, signal, type Signal } from "@preact/signals";
 import type { Look, Num, Process, Sale, Session } from "./look";
+import { shown } from "./route";
 
 const tickMs = 500;
 const oldMs = 2000; // a figure that is older is grey
 const lostMs = 2500; // a look comes at least once a second
 const againMs = 1000;
+const restMs = 30_000; // a page that nobody sees for so long gives its place back
 const deadMs = 8000; // a stream without a look for so long is opened anew
 
 /** undefined: not known yet; null: somebody must sign in. */
 export const session = signal<Session | null | undefined>(undefined);
 export const mayAct = computed(() => session.value?.role === "admin");
+const mayLook = computed(() => mayAct.value || session.value?.role === "viewer");
 
 export const look = signal<Look | null>(null);
 const came = signal(performance.now()); // when the newest look came, or the first was asked for
@@ -18,7 +21,8 @@ export const now = signal(performance.now());
 
 /** How long ago the newest look came. */
 export const since = computed(() => Math.max(0, now.value - came.value));
-export const lost = computed(() => since.value > lostMs);
+const resting = signal(false);
+export const lost = computed(() => !resting.value && since.value > lostMs);
 export const silent = computed(() => look.value?.store.ok === false);
 export const old = (ageMs: Num): boolean => (ageMs ?? 0) + since.value > oldMs;
 
@@ -58,15 +62,14 @@ let watched: string | undefined;
 let opened = 0;
 let again = 0;
 
-/** watch opens the stream, with the details of a sale if there is one. It does nothing if that stream is open. */
-export function watch(sale: string | undefined): void {
-  if (!session.peek() || (source && sale === watched)) return;
-  watched = sale;
-  connect();
-}
+// Who may look has a stream, with the details of the sale that is shown.
+effect(() => {
+  if (mayLook.value && (shown.value !== watched || !source)) connect();
+});
 
 function connect(): void {
   hangUp();
+  watched = shown.peek();
   opened = performance.now();
   source = new EventSource(watched === undefined ? "/events" : `/events?sale=${encodeURIComponent(watched)}`);
   source.addEventListener("look", (e) => take(JSON.parse((e as MessageEvent<string>).data)));
@@ -101,7 +104,7 @@ export async function ask(): Promise<void> {
   } catch {
     // the server is away: the stream tries again
   }
-  if (session.peek() && !source) connect();
+  if (mayLook.peek() && !source) connect();
   else if (session.peek() === undefined) again = window.setTimeout(() => void ask(), againMs);
 }
 
@@ -121,7 +124,21 @@ setInterval(() => {
   if (source && since.value > deadMs && now.value - opened > deadMs) connect();
 }, tickMs);
 
-// A page that the browser puts aside must not hold one of the server's places for readers.
+// A page that the browser puts aside, or that nobody sees, must not hold one of the server's places for readers, nor one of the
+// six connections that a browser has for a server.
+let rest = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(rest);
+  if (document.hidden) {
+    rest = window.setTimeout(() => {
+      resting.value = true;
+      hangUp();
+    }, restMs);
+  } else if (resting.value) {
+    resting.value = false;
+    void ask();
+  }
+});
 addEventListener("pagehide", hangUp);
 addEventListener("pageshow", (e) => {
   if (e.persisted) void ask();

@@ -9,21 +9,10 @@ addEventListener("popstate", () => {
 
 export const pages = { "/": "sales", "/edges": "edges", "/orders": "orders", "/front": "front", "/journal": "journal" } as const;
 
-/** The name of the sale that is shown, if one is. */
-export const shown = computed(() => {
-  const name = /^\/sales\/([^/]+)\/?$/.exec(path.value)?.[1];
-  return name === undefined ? undefined : decode(name);
-});
+/** The name of the sale that is shown, if one is. No name needs an escape. */
+export const shown = computed(() => /^\/sales\/([\w-][\w.-]{0,63})\/?$/.exec(path.value)?.[1]);
 
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-export const saleHref = (name: string): string => `/sales/${encodeURIComponent(name)}`;
+export const saleHref = (name: string): string => `/sales/${name}`;
 
 export function go(to: string): void {
   if (to !== path.peek()) history.pushState(null, "", to);

@@ -1,7 +1,7 @@
 // What stands above every page: whether the numbers live, the store, how many processes are well, and what is wrong.
 import { effect, signal, useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { micro, number, span } from "./format";
+import { dash, micro, number, rate, share, span } from "./format";
 import { Fact, Text } from "./figure";
 import { look, lost, old, sales, silent, since } from "./live";
 import type { Process } from "./look";
@@ -29,6 +29,7 @@ function Gone({ what, advice, kind, why = "" }: { what: string; advice: string; 
 
 export function Strip() {
   const stale = useComputed(() => old(0) || silent.value);
+  const gates = useComputed(() => of("gate").length > 0);
   const redis = useComputed(() => look.value?.store.kind === "redis");
   if (lost.value || silent.value || !look.value) return null;
   return (
@@ -43,6 +44,11 @@ export function Strip() {
       <Fact word="gates">
         <Text id="gates.ready" of={() => ready("gate")} />
       </Fact>
+      {gates.value && (
+        <Fact word="requests_front">
+          <Text id="front.total" of={requests} />
+        </Fact>
+      )}
       <Fact word="workers">
         <Text id="orders.ready" of={() => ready("orders")} />
       </Fact>
@@ -73,6 +79,14 @@ const of = (kind: Process["kind"]): Process[] => look.value?.processes.filter((p
 
 function ready(kind: Process["kind"]): string {
   return `${number(of(kind).filter((p) => p.ready).length)} / ${number(of(kind).length)}`;
+}
+
+/** What buyers ask of nginx: an edge hears only a part of it. */
+function requests(): string {
+  const fronts = of("gate").flatMap((p) => (p.front?.requests_per_s == null ? [] : [p.front]));
+  if (fronts.length === 0) return dash;
+  const all = fronts.reduce((sum, f) => sum + (f.requests_per_s ?? 0), 0);
+  return `${rate(all)} (${t("in_front").toLowerCase()}: ${share(fronts[0]!.in_front_share)})`;
 }
 
 function versions(): string {

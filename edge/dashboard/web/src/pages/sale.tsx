@@ -147,18 +147,20 @@ function Outcomes({ name, of }: Of) {
     <section>
       <h2>{t("by_outcome")}</h2>
       {keys.value === "" && <p>{t("none_yet")}</p>}
-      <Table id="outcomes" label={t("by_outcome")} columns={["outcome", "#count"]}>
-        {keys.value.split(" ").filter(Boolean).map((o) => (
-          <tr role="row" key={o}>
-            <th role="rowheader" scope="row">
-              {named("o_", o)}
-            </th>
-            <Cell word="count" num>
-              <Fig id={`sale.buys.${o}`} sale={name} of={() => of().buys?.[o]} />
-            </Cell>
-          </tr>
-        ))}
-      </Table>
+      {keys.value !== "" && (
+        <Table id="outcomes" label={t("by_outcome")} columns={["outcome", "#count"]}>
+          {keys.value.split(" ").map((o) => (
+            <tr role="row" key={o}>
+              <th role="rowheader" scope="row">
+                {named("o_", o)}
+              </th>
+              <Cell word="count" num>
+                <Fig id={`sale.buys.${o}`} sale={name} of={() => of().buys?.[o]} />
+              </Cell>
+            </tr>
+          ))}
+        </Table>
+      )}
     </section>
   );
 }
