@@ -34,10 +34,10 @@ func TestShowIsFourCommands(t *testing.T) {
 // commands, and none of them reads a whole hash.
 func TestNothingGrowsWithTheEdges(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
-	few, many := edgesDo(t, r, "few", 1), edgesDo(t, r, "many", 1000)
+	few, many := edgesDo(t, r, "few", 2), edgesDo(t, r, "many", 1000)
 	for what, by := range many {
 		if !maps.Equal(by, few[what]) {
-			t.Errorf("%s: %v with one edge, %v with 1,000", what, few[what], by)
+			t.Errorf("%s: %v with two edges, %v with 1,000", what, few[what], by)
 		}
 		for _, whole := range []string{"hgetall", "hscan", "hkeys", "hvals", "zscan"} {
 			if by[whole] > 0 {
