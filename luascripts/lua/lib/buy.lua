@@ -14,6 +14,7 @@ local NOKEY = string.rep('\0', 17)
 local ONE, GRANTED = struct.pack('>I4', 1), struct.pack('>I4', HAD)
 
 local pack, parse, sub = struct.pack, struct.unpack, string.sub
+local put, bought = Pend.put, Pend.bought
 
 local function record(it, answer, serial, count, fence, number, expiry, till)
   return pack(RECORD, 0, it.n, answer, serial or 0, count or 0, fence or 0, number or 0, expiry or 0, till or 0)
@@ -99,15 +100,22 @@ local function refused_often(buyer)
   return false
 end
 
--- note keeps an answer that a claim is the buyer's: for the key, and for the buyer if it counts for a limit.
-local function note(key, buyer, answer)
-  local winners = Run.winners
-  if key then
-    local wins = Run.wins
-    local k = #wins
-    Run.told[key], wins[k + 1], wins[k + 2], winners[#winners + 1] = answer, key, answer, key
+-- note keeps the answers that claims are the buyers', from place k to `last`: for the keys, and for the buyers if they count for a
+-- limit.
+local function note(buys, k, last)
+  local wins, winners, keys, answers, limit = Run.wins, Run.winners, buys.key, buys.answer, L.limit
+  local at, count = #wins, #winners
+  for place = k, last do
+    local key = keys[place]
+    if key then
+      wins[at + 1], wins[at + 2], winners[count + 1] = key, answers[place], key
+      at, count = at + 2, count + 1
+    end
+    if limit > 0 then
+      count = count + 1
+      winners[count] = 'b' .. buys.buyer[place]
+    end
   end
-  if L.limit > 0 then winners[#winners + 1] = 'b' .. buyer end
 end
 
 -- limited is the answer that the buyer has as many as the sale allows, and its pending claim. It is kept for the key, unless
@@ -189,27 +197,25 @@ end
 -- of the buy that it did not serve.
 local function sell(buys, k, last, spare)
   local hand, term, p = Run.hand, Run.term or bind(), Pend.gathered()
-  local ns, nonces, buyers, keys, answers, offers, refusals = buys.n, buys.nonce, buys.buyer, buys.key, buys.answer, buys.offer, buys.refusal
-  local told, has, most = Run.told, Run.has, 4 * L.limit
-  local ends, until_bytes, kept = term[2], term[3], term[4]
-  local serial, over, fence = hand.next, math.min(hand.over, hand.next + spare), math.max(L.fence, L.raw - 1)
+  local ns, nonces, buyers, keys, answers = buys.n, buys.nonce, buys.buyer, buys.key, buys.answer
+  local told, has, most, refusals, offers = Run.told, Run.has, 4 * L.limit, buys.refusal, buys.offer
+  local expiry, ends, until_bytes, kept = term[1], term[2], term[3], term[4]
+  local from, serial, over, fence = k, hand.next, math.min(hand.over, hand.next + spare), math.max(L.fence, L.raw - 1)
   while k <= last do
-    local n, buyer, key, held = ns[k], buyers[k], keys[k], ''
-    if serial + n > over or answers[k] or refusals[k] or offers[k] or told[key] then break end
-    if most > 0 then
-      held = has[buyer]
-      if not held or #held + 4 * n > most then break end
-    end
+    local n, buyer, key, held = ns[k], buyers[k], keys[k], most > 0 and has[buyers[k]]
+    if serial + n > over or answers[k] or refusals[k] or offers[k] or told[key] or
+      most > 0 and (not held or #held + 4 * n > most) then break end
     fence = fence + 1
     local first, size, says = pack('>I4', serial), n == 1 and ONE or pack('>I4', n), pack('>I8', fence) .. nonces[k] .. ends
     local answer = kept .. size .. GRANTED .. first .. size .. says .. until_bytes
-    Pend.put(p, first .. size .. says .. buyer, serial, n, says, term[1], buyer)
-    if most > 0 then Pend.bought(p, buyer, held, first, serial, n) end
-    note(key, buyer, answer)
-    answers[k] = answer
-    serial, k = serial + n, k + 1
+    put(p, first .. size .. says .. buyer, serial, n, says, expiry, buyer)
+    if held then has[buyer] = bought(p, buyer, held, first, serial, n) end
+    if key then told[key] = answer end
+    answers[k], serial, k = answer, serial + n, k + 1
   end
-  L.free, hand.next, L.fence = L.free - (serial - hand.next), serial, serial > hand.next and fence or L.fence
+  if k == from then return k end
+  note(buys, from, k - 1)
+  L.free, L.fence, hand.next = L.free - (serial - hand.next), fence, serial
   return k
 end
 
@@ -228,7 +234,9 @@ end
 -- claimed is the answer that a claim which is pending is the buyer's.
 local function claimed(it, c)
   local told = Answer.ends() .. sub(record(it, HAD, c.serial, c.n, c.fence, c.nonce, c.expiry, Claim.until_us(c.expiry)), 9)
-  note(it.key, it.buyer, told)
+  if it.key then Run.told[it.key] = told end
+  Run.buys.answer[it.k] = told
+  note(Run.buys, it.k, it.k)
   return told
 end
 

@@ -6,6 +6,7 @@
 local SIZE = 40 -- of a claim
 local SPREAD = 100000 -- the ends of one group of HOLDS are at most so many us apart
 local sub = string.sub
+local owner_bytes = Owner.write
 
 -- gathered is the claims so far: count: their number; from: the bytes that each is in, and at: from where, if that is not their
 -- beginning; units: how many; sold: fields and values of SOLD; hundred, digits, last: see turn; holds: groups of HOLDS, and group: the
@@ -49,10 +50,11 @@ local function near(group, expiry)
   return true
 end
 
--- group_of is the group of n serials whose hold ends at expiry. Holds of one group end at about the same time.
+-- group_of is the group of n serials whose hold ends at expiry; nil: the sale has no hold. Holds of one group end at about the same
+-- time.
 local function group_of(p, n, expiry)
   local group = p.group
-  if not group or group.n + n > GROUP or expiry ~= group.last and not near(group, expiry) then
+  if L.hold > 0 and not (group and group.n + n <= GROUP and near(group, expiry)) then
     group = {n = 0, first = expiry, last = expiry}
     p.group, p.holds[#p.holds + 1] = group, group
   end
@@ -70,29 +72,32 @@ end
 -- put makes a claim pending, of which `from` has the bytes. says is its fence, nonce and end, as an owner's bytes have them. The other
 -- arguments are in the claim, too. Its units must have left their lease, or the free stock.
 local function put(p, from, first, n, says, expiry, buyer)
-  local value, sold, at, count = Owner.write(says, p.mark, buyer), p.sold, 2 * p.units, p.count + 1
-  local group = L.hold > 0 and group_of(p, n, expiry)
+  local value, sold, units, group = owner_bytes(says, p.mark, buyer), p.sold, p.units, p.group
+  if not group or expiry ~= group.last or group.n + n > GROUP then group = group_of(p, n, expiry) end
+  local at, held = 2 * units, group and group.n
   for s = first, first + n - 1 do
     local last = s % 100
     if s - last ~= p.hundred then turn(p, s - last) end
-    sold[at + 1], sold[at + 2] = p.digits .. p.last[last], value
-    at = at + 2
+    sold[at + 1], sold[at + 2], at = p.digits .. p.last[last], value, at + 2
     if group then
-      group.n = group.n + 1
-      group[group.n] = s
+      held = held + 1
+      group[held] = s
     end
   end
-  p.units, p.count, p.from[count] = p.units + n, count, from
+  if group then group.n = held end
+  local count = p.count + 1
+  p.units, p.count, p.from[count] = units + n, count, from
 end
 
 -- bought notes that a buyer who held some serials has n more, where that counts for a limit: `bytes` of the first one, and those behind
--- it.
+-- it. It is what the buyer has now.
 local function bought(p, buyer, held, bytes, first, n)
   local buyers = p.buyers
   local k = #buyers
   for s = first + 1, first + n - 1 do bytes = bytes .. struct.pack('>I4', s) end
-  local serials = held .. bytes
-  Run.has[buyer], buyers[k + 1], buyers[k + 2] = serials, buyer, serials
+  if held ~= '' then bytes = held .. bytes end
+  buyers[k + 1], buyers[k + 2] = buyer, bytes
+  return bytes
 end
 
 -- add makes the claim that begins at `at` of claims pending.
@@ -100,7 +105,7 @@ local function add(claims, at, first, n, expiry)
   local p, buyer = gathered(), sub(claims, at + 32, at + 39)
   put(p, claims, first, n, Owner.said(claims, at), expiry, buyer)
   p.at[p.count] = at
-  if L.limit > 0 then bought(p, buyer, has(buyer), sub(claims, at, at + 3), first, n) end
+  if L.limit > 0 then Run.has[buyer] = bought(p, buyer, has(buyer), sub(claims, at, at + 3), first, n) end
 end
 
 -- block is the claims in their wire form, in their order.
