@@ -1,7 +1,7 @@
 -- buy.lua: what buys of free units (deduct.lua) and the collecting of drawn ones (collect.lua) share. One call decides several
 -- buys, in order, each by itself: a refused buy refuses no other. Limit, idempotency key and units of a buy are one script.
 -- Run.buys has the buys by columns, of which each has one value a buy: n (units), nonce, buyer, key (its field of ANSWERS; none or
--- false: no key), offer (a claim; nil: none), answer and refusal (nil: not yet). A buy `it` is one row of them, and its place k. Most
+-- false: no key), offer (a claim; nil: none), answer (nil: not yet; false: refused) and refusal. A buy `it` is one row of them, and its place k. Most
 -- buys are plain, and sell() serves them without making a row: its loop runs once for every buyer, so it is simple.
 -- needs: answer claim era free ledger owner pend sale sweep
 
@@ -10,6 +10,8 @@ local WANT = 20 -- bytes of a buy without its key
 local OFFER = '>I4c40' -- which buy it is of, from 1; a claim
 -- An answer as ANSWERS has it: its end there (0: it is not kept); n, answer, serial, count, fence, nonce, expiry, until.
 local RECORD = '>I8I4I4I4I4I8I8I8I8'
+local BYTE = {}
+for byte = 0, 255 do BYTE[byte] = string.char(byte) end
 local NOKEY = string.rep('\0', 17)
 local ONE, GRANTED = struct.pack('>I4', 1), struct.pack('>I4', HAD)
 
@@ -28,7 +30,7 @@ local function read(wants, keys, offers)
   local count, at = #wants / WANT, 1
   local buys = {count = count, n = column('I4', count, wants, 1), nonce = column('c8', count, wants, 4 * count + 1),
     buyer = column('c8', count, wants, 12 * count + 1), key = keys ~= '' and column('c17', count, keys, 1) or {},
-    keyed = keys ~= '', offer = {}, offered = offers ~= '', answer = {}, refusal = {}}
+    keyed = keys ~= '', unkeyed = string.find(keys, NOKEY, 1, true), offer = {}, offered = offers ~= '', answer = {}, refusal = {}}
   while at <= #offers do
     local k, claim
     k, claim, at = parse(OFFER, offers, at)
@@ -47,7 +49,7 @@ local function answers_of(buys)
   if not buys.keyed then return {} end
   local keys = buys.key
   local kept = Answer.kept_all(keys, buys.count)
-  for k = 1, buys.count do
+  for k = 1, buys.unkeyed and buys.count or 0 do
     if keys[k] == NOKEY then keys[k] = false end
   end
   return kept
@@ -192,21 +194,25 @@ local function bind()
   return Run.term
 end
 
+-- fence_bytes is a fence's bytes but the last.
+local function fence_bytes(fence) return sub(pack('>I8', fence), 1, 7) end
+
 -- sell serves the plain buys from place k to `last`, up to the first that is not plain, from the range in hand: up to `spare` units.
--- A buy is plain if it has no offer, its key was not told an answer in this call, and its buyer is within the limit. Returns the place
+-- A buy is plain if nothing was decided of it, its key was not told an answer in this call, and its buyer is within the limit. Returns the place
 -- of the buy that it did not serve.
 local function sell(buys, k, last, spare)
   local hand, term, p = Run.hand, Run.term or bind(), Pend.gathered()
   local ns, nonces, buyers, keys, answers = buys.n, buys.nonce, buys.buyer, buys.key, buys.answer
-  local told, has, most, refusals, offers = Run.told, Run.has, 4 * L.limit, buys.refusal, buys.offer
-  local expiry, ends, until_bytes, kept = term[1], term[2], term[3], term[4]
+  local told, has, most, expiry, ends, until_bytes, kept = Run.told, Run.has, 4 * L.limit, term[1], term[2], term[3], term[4]
   local from, serial, over, fence = k, hand.next, math.min(hand.over, hand.next + spare), math.max(L.fence, L.raw - 1)
+  local high = fence_bytes(fence)
   while k <= last do
     local n, buyer, key, held = ns[k], buyers[k], keys[k], most > 0 and has[buyers[k]]
-    if serial + n > over or answers[k] or refusals[k] or offers[k] or told[key] or
+    if serial + n > over or answers[k] ~= nil or told[key] or
       most > 0 and (not held or #held + 4 * n > most) then break end
     fence = fence + 1
-    local first, size, says = pack('>I4', serial), n == 1 and ONE or pack('>I4', n), pack('>I8', fence) .. nonces[k] .. ends
+    if fence % 256 == 0 then high = fence_bytes(fence) end
+    local first, size, says = pack('>I4', serial), n == 1 and ONE or pack('>I4', n), high .. BYTE[fence % 256] .. nonces[k] .. ends
     local answer = kept .. size .. GRANTED .. first .. size .. says .. until_bytes
     put(p, first .. size .. says .. buyer, serial, n, says, expiry, buyer)
     if held then has[buyer] = bought(p, buyer, held, first, serial, n) end
@@ -249,6 +255,12 @@ local function before(it, kept, stop)
   return nil, barred(it, stop)
 end
 
+-- decided notes an answer or a refusal, if there is one.
+local function decided(buys, k, answer, refusal)
+  if refusal then answer = false end
+  buys.answer[k], buys.refusal[k] = answer, refusal
+end
+
 -- before_all is before for those of the buys of which anything can be said.
 local function before_all(buys, kept, stop)
   local all = stop or Era.recovering() or buys.offered
@@ -256,26 +268,26 @@ local function before_all(buys, kept, stop)
   for k = 1, buys.count do
     local answer = kept[keys[k]]
     if answer or all or ns[k] > UNITS or known and buyers[k] == NOBODY then
-      buys.answer[k], buys.refusal[k] = before(row(buys, k), answer, stop)
+      decided(buys, k, before(row(buys, k), answer, stop))
     end
   end
 end
 
 -- decide_rest decides the buys that have neither an answer nor a refusal yet. spare is how many units sell() may sell.
 local function decide_rest(buys, decide, spare)
-  local answers, refusals, k = buys.answer, buys.refusal, 1
-  while k <= buys.count and (answers[k] or refusals[k]) do k = k + 1 end
+  local answers, k = buys.answer, 1
+  while answers[k] ~= nil do k = k + 1 end
   if k > buys.count then return end
   Sweep.run(SWEEP)
   if L.limit > 0 then Pend.look(buys.buyer, buys.count) end
   while k <= buys.count do
-    if not answers[k] and not refusals[k] then
+    if answers[k] == nil then
       local it = row(buys, k)
       local kept = Run.told[it.key]
-      if kept then answers[k] = again(it, kept) else answers[k], refusals[k] = decide(it) end
+      if kept then answers[k] = again(it, kept) else decided(buys, k, decide(it)) end
     end
     k = k + 1
-    if Run.hand then k = sell(buys, k, buys.count, spare()) end
+    if Run.hand and not buys.offered then k = sell(buys, k, buys.count, spare()) end
   end
   flush()
   Answer.keep_all(WINLOG, Run.wins, Run.winners)
