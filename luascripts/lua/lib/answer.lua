@@ -74,4 +74,5 @@ local function sweep(log, most)
   end
 end
 
-return {kept = kept, kept_all = kept_all, ends = ends, keep = keep, keep_all = keep_all, since = since, change = change, sweep = sweep}
+return {kept = kept, kept_all = kept_all, ends = ends, keep = keep, keep_all = keep_all, since = since, change = change,
+  sweep = sweep}

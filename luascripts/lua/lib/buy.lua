@@ -1,8 +1,9 @@
 -- buy.lua: what buys of free units (deduct.lua) and the collecting of drawn ones (collect.lua) share. One call decides several
 -- buys, in order, each by itself: a refused buy refuses no other. Limit, idempotency key and units of a buy are one script.
 -- Run.buys has the buys by columns, of which each has one value a buy: n (units), nonce, buyer, key (its field of ANSWERS; none or
--- false: no key), offer (a claim; nil: none), answer (nil: not yet; false: refused) and refusal. A buy `it` is one row of them, and its place k. Most
--- buys are plain, and sell() serves them without making a row: its loop runs once for every buyer, so it is simple.
+-- false: no key), offer (a claim; nil: none), answer (nil: not yet; false: refused) and refusal. A buy `it` is one row of them, and
+-- its place k. Most buys are plain, and sell() serves them without making a row: its loop runs once for every buyer, so it is
+-- simple.
 -- needs: answer claim era free ledger owner pend sale sweep
 
 local NONE, HAD, LIMIT, USED, BARRED = 0, 1, 2, 3, 4
@@ -10,7 +11,7 @@ local WANT = 20 -- bytes of a buy without its key
 local OFFER = '>I4c40' -- which buy it is of, from 1; a claim
 -- An answer as ANSWERS has it: its end there (0: it is not kept); n, answer, serial, count, fence, nonce, expiry, until.
 local RECORD = '>I8I4I4I4I4I8I8I8I8'
-local BYTE = {}
+local BYTE = {} -- 0 to 255 as one byte
 for byte = 0, 255 do BYTE[byte] = string.char(byte) end
 local NOKEY = string.rep('\0', 17)
 local ONE, GRANTED = struct.pack('>I4', 1), struct.pack('>I4', HAD)
@@ -30,7 +31,8 @@ local function read(wants, keys, offers)
   local count, at = #wants / WANT, 1
   local buys = {count = count, n = column('I4', count, wants, 1), nonce = column('c8', count, wants, 4 * count + 1),
     buyer = column('c8', count, wants, 12 * count + 1), key = keys ~= '' and column('c17', count, keys, 1) or {},
-    keyed = keys ~= '', unkeyed = string.find(keys, NOKEY, 1, true), offer = {}, offered = offers ~= '', answer = {}, refusal = {}}
+    keyed = keys ~= '', unkeyed = string.find(keys, NOKEY, 1, true), offer = {}, offered = offers ~= '', answer = {},
+    refusal = {}}
   while at <= #offers do
     local k, claim
     k, claim, at = parse(OFFER, offers, at)
@@ -171,8 +173,8 @@ local function over_limit(it)
   if exceeds(it) then return limited(it, own_pending(Pend.has(it.buyer))) end
 end
 
--- in_hand takes a free range that has n serials in hand, the shortest one. While LENGTHS is being rebuilt, it may miss one. Without
--- a range it returns unsure: true if there may be one.
+-- in_hand takes a free range that has n serials in hand, the shortest one. While LENGTHS is being rebuilt, it may miss one.
+-- Without a range it returns unsure: true if there may be one.
 local function in_hand(n)
   Free.let_go()
   local a, b = Free.fit(n)
@@ -197,9 +199,9 @@ end
 -- fence_bytes is a fence's bytes but the last.
 local function fence_bytes(fence) return sub(pack('>I8', fence), 1, 7) end
 
--- sell serves the plain buys from place k to `last`, up to the first that is not plain, from the range in hand: up to `spare` units.
--- A buy is plain if nothing was decided of it, its key was not told an answer in this call, and its buyer is within the limit. Returns the place
--- of the buy that it did not serve.
+-- sell serves the plain buys from place k to `last`, up to the first that is not plain, from the range in hand: up to `spare`
+-- units. A buy is plain if nothing was decided of it, its key was not told an answer in this call, and its buyer is within the
+-- limit. Returns the place of the buy that it did not serve.
 local function sell(buys, k, last, spare)
   local hand, term, p = Run.hand, Run.term or bind(), Pend.gathered()
   local ns, nonces, buyers, keys, answers = buys.n, buys.nonce, buys.buyer, buys.key, buys.answer

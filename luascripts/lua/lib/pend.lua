@@ -131,4 +131,5 @@ local function write()
   Sale.event('reserved', block(p))
 end
 
-return {gathered = gathered, newest = newest, look = look, has = has, owner = owner, put = put, bought = bought, add = add, write = write}
+return {gathered = gathered, newest = newest, look = look, has = has, owner = owner, put = put, bought = bought, add = add,
+  write = write}

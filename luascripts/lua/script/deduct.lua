@@ -4,8 +4,8 @@
 -- ARGV  caller, latest_us (the latest time by Redis' clock; 0 = any time), buys, big endian: n u32 of each, then nonce u64 of each, then
 --       buyer 8 bytes of each; keys: 17 bytes each, a field of ANSWERS (zeros = none), or nothing if no buy has a key; offers: 44 bytes
 --       each: which buy it is of u32 (from 1), claim 40 bytes
--- Reply {head, {answers}, {refusals}}. An answer is 56 bytes: 8 of no meaning, n u32, answer u32, serial u32, count u32, fence u64, nonce u64,
---       expiry u64 (0 = never), end of the hold u64 (us, by TIME).
+-- Reply {head, {answers}, {refusals}}. An answer is 56 bytes: 8 that callers do not read, n u32, answer u32, serial u32,
+--       count u32, fence u64, nonce u64, expiry u64 (0 = never), end of the hold u64 (us, by TIME).
 --       answer 0: unavailable; 1: granted; 2: over the limit, with the buyer's pending claim, if there is one; 3: the key was
 --       used for another n; 4: refused, `serial` counts the text (from 0). A key that got 1 or 2 gets the same again, for the
 --       hold and KEEP; of a buyer's keys that got 2, the first REFUSED do.
