@@ -21,7 +21,7 @@ import (
 // builtins are the names that Redis gives a script.
 var builtins = []string{"redis", "struct", "string", "math", "table", "ipairs", "pairs", "unpack", "tonumber",
 	"tostring", "type", "setmetatable",
-	"rawget", "KEYS", "ARGV"}
+	"rawget", "loadstring", "KEYS", "ARGV"}
 
 // Lua's own limits, of one function.
 const (

@@ -30,14 +30,46 @@ func TestShowIsFourCommands(t *testing.T) {
 	t.Errorf("%v, want %v", got, want)
 }
 
+// A call of many buys is as many commands as one of few: each key is read once and written once.
+func TestACallOfBuysWritesEachKeyOnce(t *testing.T) {
+	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	sale := newSale(t, r, ledger.CreateRequest{Total: 999, Hold: time.Minute, Limit: 2})
+	nonce := uint64(0)
+	buy := func(n int) {
+		qs := make([]ledger.DeductRequest, n)
+		for k := range qs {
+			nonce++
+			qs[k] = ledger.DeductRequest{N: 1, Nonce: nonce, Buyer: ledger.Buyer{1, byte(nonce >> 8), byte(nonce)},
+				Key: ledger.IdempotencyKey{1, byte(nonce >> 8), byte(nonce)}}
+		}
+		for _, d := range must[[]ledger.Deducted](t)(r.DeductEach(bg, sale, qs)) {
+			if d.Answer != ledger.Granted {
+				t.Fatalf("%+v", d)
+			}
+		}
+	}
+	buy(1) // loads the library
+	want := map[string]int{"fcall": 1, "hmget": 4, "time": 1, "info": 1, "zrangebyscore": 2, "lindex": 1, "zrem": 2, "zadd": 3,
+		"hset": 4, "hincrby": 2, "xadd": 1, "rpush": 1}
+	var got map[string]int
+	for _, n := range []int{2, 24, 48, 100, 100} { // the client itself asks for INFO now and then
+		if got = commandsBy(t, r, func() { buy(n) }); got["info"] == 1 && !maps.Equal(got, want) {
+			t.Errorf("%d buys: %v, want %v", n, got, want)
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // What a lease, a renewal, a settle, a give-back and a sweep do does not grow with the edges that hold leases: they are the same
 // commands, and none of them reads a whole hash.
 func TestNothingGrowsWithTheEdges(t *testing.T) {
 	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
-	few, many := edgesDo(t, r, "few", 1), edgesDo(t, r, "many", 1000)
+	few, many := edgesDo(t, r, "few", 2), edgesDo(t, r, "many", 1000)
 	for what, by := range many {
 		if !maps.Equal(by, few[what]) {
-			t.Errorf("%s: %v with one edge, %v with 1,000", what, few[what], by)
+			t.Errorf("%s: %v with two edges, %v with 1,000", what, few[what], by)
 		}
 		for _, whole := range []string{"hgetall", "hscan", "hkeys", "hvals", "zscan"} {
 			if by[whole] > 0 {

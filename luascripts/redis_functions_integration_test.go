@@ -167,12 +167,12 @@ func TestNoRunSeesAnother(t *testing.T) {
 		"a refusal":        func() { _, _ = s.Deduct(bg, broken, ledger.DeductRequest{N: 1, Nonce: 1}) },
 		"replicas as told": func() { most := uint64(3); s.mostReplicas = &most; _, _ = s.Show(bg, w.sale); s.mostReplicas = nil },
 		"a failure in a sweep": func() {
-			hset(t, s, "SET", Keys(broken)[4], "no sorted set")
+			hset(t, s, "SET", Keys(broken)[7], "no sorted set")
 			_, err := s.Expire(bg, broken, 1)
 			fails(err, "expire")
 		},
 		"a failure between writes": func() {
-			hset(t, s, "DEL", Keys(broken)[4])
+			hset(t, s, "DEL", Keys(broken)[7])
 			hset(t, s, "SET", Keys(broken)[8], "no stream")
 			_, err := s.Deduct(bg, broken, ledger.DeductRequest{N: 1, Nonce: 2, Buyer: ledger.Buyer{1}})
 			fails(err, "deduct")

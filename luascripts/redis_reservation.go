@@ -75,25 +75,47 @@ func (r *Redis) deduct(ctx context.Context, sale string, qs []ledger.DeductReque
 
 // purchase is the script of buys, and its arguments.
 func (r *Redis) purchase(qs []ledger.DeductRequest) (*script, []string) {
-	wants, offers := make([]byte, 0, len(qs)*wantSize), []byte{}
-	for k, q := range qs {
+	wants, keys, offers := make([]byte, 0, len(qs)*wantSize), make([]byte, 0, len(qs)*keySize), []byte{}
+	for _, q := range qs {
 		wants = binary.BigEndian.AppendUint32(wants, q.N)
+	}
+	for _, q := range qs {
 		wants = binary.BigEndian.AppendUint64(wants, q.Nonce)
-		wants = append(append(wants, q.Buyer[:]...), q.Key[:]...)
+	}
+	for k, q := range qs {
+		wants, keys = append(wants, q.Buyer[:]...), appendKey(keys, q.Key)
 		if q.Offer.Count > 0 {
 			offers = q.Offer.AppendTo(binary.BigEndian.AppendUint32(offers, uint32(k+1)))
 		}
 	}
-	args := []string{r.caller(qs[0].Birth), num(qs[0].Latest), rueidis.BinaryString(wants)}
+	args := []string{r.caller(qs[0].Birth), num(qs[0].Latest), rueidis.BinaryString(wants), keyBytes(keys)}
 	if qs[0].ByLot {
 		return &r.scripts.collect, append(args, flag(qs[0].Ever))
 	}
 	return &r.scripts.deduct, append(args, rueidis.BinaryString(offers))
 }
 
+// appendKey appends a key as the field of ANSWERS that it is.
+func appendKey(to []byte, key ledger.IdempotencyKey) []byte {
+	if key == (ledger.IdempotencyKey{}) {
+		return append(to, make([]byte, keySize)...)
+	}
+	return append(append(to, 'k'), key[:]...)
+}
+
+// keyBytes is the keys' bytes; nothing if no buy has a key.
+func keyBytes(keys []byte) string {
+	if !slices.ContainsFunc(keys, func(b byte) bool { return b != 0 }) {
+		return ""
+	}
+	return rueidis.BinaryString(keys)
+}
+
 const (
-	wantSize   = 36 // of a buy, as deduct.lua reads it
-	answerSize = 48 // of its answer
+	wantSize   = 20 // of a buy without its key, as deduct.lua reads it
+	keySize    = 17 // of a key
+	answerSize = 56 // of an answer, of which the first bytes say nothing
+	unread     = 8
 	barred     = int64(ledger.KeyUsed) + 1
 )
 
@@ -106,7 +128,7 @@ func (r *reply) deducted(h ledger.Head, qs []ledger.DeductRequest, refusals []st
 	}
 	out := make([]ledger.Deducted, len(qs))
 	for k := range out {
-		b := block[k*answerSize:]
+		b := block[k*answerSize+unread:]
 		u32 := func(at int) uint32 { return binary.BigEndian.Uint32(b[at:]) }
 		u64 := func(at int) uint64 { return binary.BigEndian.Uint64(b[at:]) }
 		d, answer, first := &out[k], int64(u32(4)), u32(8)

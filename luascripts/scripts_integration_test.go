@@ -56,9 +56,9 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 	for _, fcall := range []string{"+fcall", "-fcall"} {
 		hset(t, r, "ACL", "SETUSER", "default", fcall)
 		r.scripts = good
-		hset(t, r, "SET", Keys(sale)[4], "no sorted set")
-		fails(lineOf(t, "sweep", "redis.call('ZRANGEBYSCORE', DEADLINES"))
-		hset(t, r, "DEL", Keys(sale)[4])
+		hset(t, r, "SET", Keys(sale)[7], "no sorted set")
+		fails(lineOf(t, "sweep", "redis.call('ZRANGEBYSCORE', HOLDS"))
+		hset(t, r, "DEL", Keys(sale)[7])
 		r.scripts = bad
 		fails(lineOf(t, "sweep", strings.TrimSpace(begins)) + ": attempt to perform arithmetic on a nil value")
 	}

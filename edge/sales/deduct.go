@@ -13,7 +13,7 @@ import (
 const (
 	maxDeductCalls = 8                // calls of a sale at a time
 	deductLinger   = time.Millisecond // how long a buy waits for company, if there is any
-	deductEnough   = 24               // company enough: fewer calls would not cost much less
+	deductEnough   = 48               // company enough: fewer calls would not cost much less
 	deductWait     = 2 * time.Second  // how long a call waits for others to end
 )
 

@@ -24,7 +24,7 @@ end
 
 -- add costs the same however many ranges there are: up to seven commands.
 local function add(a, b)
-  local before = redis.call('ZREVRANGEBYSCORE', FREE, '(' .. int(a), '-inf', 'LIMIT', 0, 1)[1]
+  local before = redis.call('ZREVRANGEBYSCORE', FREE, '(' .. int(a), '-inf', 'LIMIT', '0', '1')[1]
   if before then
     local pa, pb = Ranges.read(before)
     if pb == a then
@@ -48,14 +48,10 @@ local function front(a, b, c)
   return true
 end
 
--- grasp takes the free range [a, b) in hand: several claims are cut off its front, at `next`. Only let_go writes what is left. nil:
+-- grasp takes the free range [a, b) in hand: several claims are cut off its front, at `next`. let_go puts back what is left. nil:
 -- there is no such range.
 local function grasp(a, b)
-  if redis.call('ZSCORE', FREE, int(a) .. '-' .. int(b)) then
-    Run.hand = {first = a, next = a, over = b}
-  else
-    drop(a, b)
-  end
+  Run.hand = drop(a, b) and {next = a, over = b} or nil
   return Run.hand
 end
 
@@ -63,11 +59,11 @@ end
 local function let_go()
   local hand = Run.hand
   Run.hand = nil
-  if hand and hand.next > hand.first then front(hand.first, hand.over, hand.next) end
+  if hand and hand.next < hand.over then put(hand.next, hand.over) end
 end
 
 local function lowest()
-  local text = redis.call('ZRANGE', FREE, 0, 0)[1]
+  local text = redis.call('ZRANGE', FREE, '0', '0')[1]
   if text then return Ranges.read(text) end
 end
 
@@ -80,9 +76,9 @@ end
 
 -- fit is the shortest free range that has n serials, as far as LENGTHS is whole. The shortest is taken so that long ranges
 -- stay whole.
-local function fit(n) return by_length(redis.call('ZRANGEBYSCORE', LENGTHS, n, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)) end
+local function fit(n) return by_length(redis.call('ZRANGEBYSCORE', LENGTHS, n, '+inf', 'WITHSCORES', 'LIMIT', '0', '1')) end
 
-local function longest() return by_length(redis.call('ZREVRANGE', LENGTHS, 0, 0, 'WITHSCORES')) end
+local function longest() return by_length(redis.call('ZREVRANGE', LENGTHS, '0', '0', 'WITHSCORES')) end
 
 -- go_on is the next range of a lease of n more serials. For buyers of one it is the lowest range. For buyers of `run` in a
 -- row it is the shortest range that has all n, or else the longest range, if that has `run`.
@@ -111,7 +107,7 @@ end
 
 -- cut takes the free serials of [a, b) out, and returns them.
 local function cut(a, b)
-  local list = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)
+  local list = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', '0', '1')
   for _, text in ipairs(redis.call('ZRANGEBYSCORE', FREE, '(' .. int(a), '(' .. int(b))) do list[#list + 1] = text end
   local got = {}
   for _, text in ipairs(list) do
@@ -131,7 +127,7 @@ end
 -- index_more adds up to INDEX more free ranges to LENGTHS. It writes how far it is at once, because the script may still
 -- refuse.
 local function index_more()
-  local list, args = redis.call('ZRANGEBYSCORE', FREE, int(L.walk), '+inf', 'LIMIT', 0, INDEX), {}
+  local list, args = redis.call('ZRANGEBYSCORE', FREE, int(L.walk), '+inf', 'LIMIT', '0', INDEX), {}
   L.walk = 0
   for k, text in ipairs(list) do
     local a, b = Ranges.read(text)

@@ -29,7 +29,7 @@ local LAZY = {__index = function(lease, field)
   if field ~= 'rem' then return nil end
   local rem = {}
   for a, b in string.gmatch(list_of(lease), '(%d+)-(%d+)') do rem[#rem + 1] = {tonumber(a), tonumber(b)} end
-  lease.rem, lease.stretches = rem, nil
+  lease.rem, lease.stretches = rem, false
   return rem
 end}
 
@@ -38,7 +38,8 @@ local function read(fence)
   if not text then return nil end
   local inst, req, deadline, hold, limbo, at = string.match(text, '^(%S+) (%d+) (%d+) (%d+) (%d) ()')
   return setmetatable({fence = fence, inst = inst, req = tonumber(req), deadline = math.max(tonumber(deadline), L.began + L.term),
-    hold = tonumber(hold), limbo = limbo ~= '0', list = string.sub(text, at)}, LAZY)
+    hold = tonumber(hold), limbo = limbo ~= '0', list = string.sub(text, at), near = false, stretches = false, marks = false,
+    searches = 0}, LAZY)
 end
 
 -- due is when a lease goes into limbo, or out of it.
@@ -92,16 +93,17 @@ local OFTEN = 16 -- searches of one list, before it is worth marks
 
 -- search is the stretch that begins at a or before it, wherever in the list it is.
 local function search(lease, a)
-  lease.searches = (lease.searches or 0) + 1
+  lease.searches = lease.searches + 1
   if lease.searches == OFTEN then lease.marks = Ranges.marks(lease.list) end
   return stretch_at(lease, Ranges.place(lease.list, a, lease.marks))
 end
 
 local STEPS = 4 -- a batch names serials mostly in order, so up to STEPS stretches are read one after the other
 
--- stretch_of is the last stretch that begins at a or before it. near is the stretch that was found last.
+-- stretch_of is the last stretch that begins at a or before it. near is the stretch that was found last. A list that has marks is
+-- not asked for in order.
 local function stretch_of(lease, a, near)
-  local at = near and a >= near.to and near.on
+  local at = not lease.marks and near and a >= near.to and near.on
   for _ = 1, at and STEPS or 0 do
     local from, to, on = string.match(lease.list, '^(%d+)-(%d+),?()', at)
     if not from or tonumber(from) > a then break end
@@ -163,7 +165,7 @@ local function free(lease)
   add_count(lease, -n)
   L.free = L.free + n
   if n > 0 then L.gen = L.gen + 1 end
-  lease.list, lease.rem, lease.stretches, lease.near, lease.marks = string.sub(list, at), nil, nil, nil, nil
+  lease.list, lease.rem, lease.stretches, lease.near, lease.marks = string.sub(list, at), nil, false, false, false
   if lease.list ~= '' then
     Run.due = 1
     move_limbo(lease, true)

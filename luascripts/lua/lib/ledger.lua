@@ -19,10 +19,28 @@ for _, names in ipairs({NUMBERS, WORDS, UNREAD}) do
   end
 end
 
+-- fill makes a table of the fields, by their names, of a list by their places. One constructor costs much less than an assignment for
+-- each of them: its table has its size at once.
+local fill
+do
+  local fields = {}
+  for place, name in ipairs(NAMES) do fields[place] = name .. ' = v[' .. place .. ']' end
+  fill = loadstring('local v = ... return {' .. table.concat(fields, ', ') .. '}')
+end
+
+-- whole says that a list has all numbers: a ledger of an older version may lack some.
+local function whole(v)
+  for place = 1, #NUMBERS do
+    if not v[place] then return false end
+  end
+  return true
+end
+
 -- numbers are the fields of NUMBERS. packed and rev are those two fields.
 local function numbers(packed, rev)
   local v = packed and #packed == 8 * #NUMBERS and {struct.unpack(PACKED, packed)}
-  if v and v[1] == tonumber(rev) then return v end
+  Run.whole = v and v[1] == tonumber(rev)
+  if Run.whole then return v end
   v = redis.call('HMGET', LEDGER, unpack(NUMBERS))
   for place = 1, #NUMBERS do v[place] = tonumber(v[place]) end
   return v
@@ -33,7 +51,8 @@ local function load()
   if not got[3] then return false end
   local v = numbers(got[1], got[2])
   for k = 1, #WORDS do v[#NUMBERS + k] = got[2 + k] end
-  for place = 1, #NUMBERS + #WORDS do L[NAMES[place]] = v[place] end
+  v[#NUMBERS + #WORDS + 1] = nil -- where struct.unpack ended
+  know(fill(v))
   Run.stored = v
   return true
 end
@@ -62,23 +81,19 @@ local function anchored()
   return tonumber(last) == L.rev and tonumber(anchor) or L.rev or 0
 end
 
--- write writes the fields that are no longer as they are stored, and all numbers as one. A ledger of an older version may lack
--- a number.
+-- write writes the fields that are no longer as they are stored, and all numbers as one.
 local function write()
-  local args, was, whole = {}, Run.stored, true
-  for place, name in ipairs(NAMES) do
-    local value = L[name]
+  local args, count, now, was = {}, 0, L, Run.stored
+  for place = 1, #NAMES do
+    local name = NAMES[place]
+    local value = now[name]
     if value ~= was[place] then
-      args[#args + 1] = name
-      args[#args + 1] = type(value) == 'number' and int(value) or value
-      was[place] = value
+      args[count + 1], args[count + 2] = name, place <= #NUMBERS and int(value) or value
+      count, was[place] = count + 2, value
     end
-    whole = whole and (value or place > #NUMBERS)
   end
-  if whole then
-    args[#args + 1] = 'packed'
-    args[#args + 1] = struct.pack(PACKED, unpack(was, 1, #NUMBERS))
-  end
+  Run.whole = Run.whole or whole(was)
+  if Run.whole then args[count + 1], args[count + 2] = 'packed', struct.pack(PACKED, unpack(was, 1, #NUMBERS)) end
   redis.call('HSET', LEDGER, unpack(args))
 end
 

@@ -12,15 +12,13 @@ local NEVER = NOBODY -- an expiry of 0
 
 local function mark(letter, number) return letter .. pack('>I4', number) end
 
--- write makes an owner's bytes of the bytes of its id, its expiry and its mark.
-local function write(id, expiry, its_mark, buyer) return id .. expiry .. its_mark .. (buyer == NOBODY and '' or buyer) end
+-- write makes an owner's bytes of the bytes of its id and its expiry, and its mark.
+local function write(says, its_mark, buyer) return buyer == NOBODY and says .. its_mark or says .. its_mark .. buyer end
 
--- of_claim is write for the claim that begins at `at` of claims: its id and its expiry are there one after the other.
-local function of_claim(claims, at, its_mark)
-  local buyer = sub(claims, at + 32, at + 39)
-  if L.hold == 0 then return write(sub(claims, at + 8, at + 23), NEVER, its_mark, buyer) end
-  if buyer == NOBODY then return sub(claims, at + 8, at + 31) .. its_mark end
-  return sub(claims, at + 8, at + 31) .. its_mark .. buyer
+-- said is the bytes of the id and the expiry in the claim that begins at `at` of claims.
+local function said(claims, at)
+  if L.hold == 0 then return sub(claims, at + 8, at + 23) .. NEVER end
+  return sub(claims, at + 8, at + 31)
 end
 
 local function id(value) return sub(value, 1, 16) end
@@ -43,7 +41,7 @@ local function number(value) return (parse('>I4', value, 26)) end
 local function buyer_of(value) return #value > 29 and sub(value, 30) or NOBODY end
 
 -- confirmed is the same owner after the payment. event is the number of the event that says so.
-local function confirmed(value, event, buyer) return write(sub(value, 1, 16), sub(value, 17, 24), mark('c', event), buyer) end
+local function confirmed(value, event, buyer) return write(sub(value, 1, 24), mark('c', event), buyer) end
 
 -- prolonged is the same owner with a later end of its hold. event is the number of the event that says so.
 local function prolonged(value, over, event) return sub(value, 1, 16) .. pack('>I8', over) .. mark('p', event) .. sub(value, 30) end
@@ -111,5 +109,5 @@ local function release(kind, gone)
   Sale.event(kind, claims_of(gone))
 end
 
-return {mark = mark, of_claim = of_claim, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
+return {mark = mark, write = write, said = said, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
   number = number, confirmed = confirmed, prolonged = prolonged, read = read, add_hold = add_hold, claims_of = claims_of, release = release}

@@ -6,21 +6,27 @@
 local SIZE = 40 -- of a claim
 local SPREAD = 100000 -- the ends of one group of HOLDS are at most so many us apart
 local sub = string.sub
+local owner_bytes = Owner.write
 
--- gathered is the claims so far: from, at: where the bytes of each are; count: their number; units: theirs; sold: fields and values
--- of SOLD; holds: groups of HOLDS, and group: the newest of them, each with its serials, the end of its first one, and the last
--- end; changed: buyers who have more than BUYERS says; mark: see owner.lua.
+-- gathered is the claims so far: count: their number; from: the bytes that each is in, and at: from where, if that is not their
+-- beginning; units: how many; sold: fields and values of SOLD; hundred, digits, last: see turn; holds: groups of HOLDS, and group: the
+-- newest of them, each with its serials, the end of its first one, and the last end; buyers: fields and values of BUYERS; mark: see
+-- owner.lua.
 local function gathered()
   if not Run.pend then
-    Run.pend = {from = {}, at = {}, count = 0, units = 0, sold = {}, holds = {}, group = nil, changed = {},
-      mark = Owner.mark('p', L.events + 1)}
+    Run.pend = {count = 0, from = {}, at = {}, units = 0, sold = {}, hundred = -1, digits = '', last = nil, holds = {}, group = nil,
+      buyers = {}, mark = Owner.mark('p', L.events + 1)}
   end
   return Run.pend
 end
 
+-- newest is the newest claim, if it was put alone.
+local function newest() return Run.pend and Run.pend.from[Run.pend.count] end
+
 -- look reads what these buyers have, in one command.
-local function look(buyers)
-  for k, serials in ipairs(redis.call('HMGET', BUYERS, unpack(buyers))) do Run.has[buyers[k]] = serials or '' end
+local function look(buyers, count)
+  local has, got = Run.has, redis.call('HMGET', BUYERS, unpack(buyers, 1, count))
+  for k = 1, count do has[buyers[k]] = got[k] or '' end
 end
 
 -- has is a buyer's serials (u32 each), with those of the claims that are not written yet.
@@ -37,48 +43,76 @@ local function owner(field)
   end
 end
 
--- hold puts serials into a group whose holds end at about the same time.
-local function hold(p, first, n, expiry)
+-- near says whether a hold that ends at expiry belongs into a group.
+local function near(group, expiry)
+  if expiry > group.first + SPREAD or expiry < group.first - SPREAD then return false end
+  if expiry > group.last then group.last = expiry end
+  return true
+end
+
+-- group_of is the group of n serials whose hold ends at expiry; nil: the sale has no hold. Holds of one group end at about the same
+-- time.
+local function group_of(p, n, expiry)
   local group = p.group
-  if not group or group.n + n > GROUP or expiry > group.first + SPREAD or expiry < group.first - SPREAD then
+  if L.hold > 0 and not (group and group.n + n <= GROUP and near(group, expiry)) then
     group = {n = 0, first = expiry, last = expiry}
     p.group, p.holds[#p.holds + 1] = group, group
   end
-  if expiry > group.last then group.last = expiry end
-  for s = first, first + n - 1 do
-    group.n = group.n + 1
-    group[group.n] = s
-  end
+  return group
 end
 
--- bought notes that a buyer has these serials, where that counts for a limit.
-local function bought(p, claims, at, first, n)
-  local buyer, serials = sub(claims, at + 32, at + 39), sub(claims, at, at + 3)
-  for s = first + 1, first + n - 1 do serials = serials .. struct.pack('>I4', s) end
-  Run.has[buyer], p.changed[buyer] = has(buyer) .. serials, true
+local ONE, TWO = {}, {} -- 0 to 99; in two digits
+for k = 0, 99 do ONE[k], TWO[k] = format('%d', k), format('%02d', k) end
+
+-- turn begins another hundred of serials. Most serials follow each other, so the digits before the last two are remembered.
+local function turn(p, hundred)
+  p.hundred, p.digits, p.last = hundred, hundred > 0 and int(hundred / 100) or '', hundred > 0 and TWO or ONE
 end
 
--- add makes the claim that begins at `at` of claims pending. The other arguments are in its bytes, too. Its units must have left
--- their lease, or the free stock.
-local function add(claims, at, first, n, expiry)
-  local p = gathered()
-  local value = Owner.of_claim(claims, at, p.mark)
-  local sold, units = p.sold, p.units
+-- put makes a claim pending, of which `from` has the bytes. says is its fence, nonce and end, as an owner's bytes have them. The other
+-- arguments are in the claim, too. Its units must have left their lease, or the free stock.
+local function put(p, from, first, n, says, expiry, buyer)
+  local value, sold, units, group = owner_bytes(says, p.mark, buyer), p.sold, p.units, p.group
+  if not group or expiry ~= group.last or group.n + n > GROUP then group = group_of(p, n, expiry) end
+  local at, held = 2 * units, group and group.n
   for s = first, first + n - 1 do
-    sold[2 * units + 1], sold[2 * units + 2] = format('%d', s), value
-    units = units + 1
+    local last = s % 100
+    if s - last ~= p.hundred then turn(p, s - last) end
+    sold[at + 1], sold[at + 2], at = p.digits .. p.last[last], value, at + 2
+    if group then
+      held = held + 1
+      group[held] = s
+    end
   end
+  if group then group.n = held end
   local count = p.count + 1
-  p.units, p.count, p.from[count], p.at[count] = units, count, claims, at
-  if L.hold > 0 then hold(p, first, n, expiry) end
-  if L.limit > 0 then bought(p, claims, at, first, n) end
+  p.units, p.count, p.from[count] = units + n, count, from
+end
+
+-- bought notes that a buyer who held some serials has n more, where that counts for a limit: `bytes` of the first one, and those behind
+-- it. It is what the buyer has now.
+local function bought(p, buyer, held, bytes, first, n)
+  local buyers = p.buyers
+  local k = #buyers
+  for s = first + 1, first + n - 1 do bytes = bytes .. struct.pack('>I4', s) end
+  if held ~= '' then bytes = held .. bytes end
+  buyers[k + 1], buyers[k + 2] = buyer, bytes
+  return bytes
+end
+
+-- add makes the claim that begins at `at` of claims pending.
+local function add(claims, at, first, n, expiry)
+  local p, buyer = gathered(), sub(claims, at + 32, at + 39)
+  put(p, claims, first, n, Owner.said(claims, at), expiry, buyer)
+  p.at[p.count] = at
+  if L.limit > 0 then Run.has[buyer] = bought(p, buyer, has(buyer), sub(claims, at, at + 3), first, n) end
 end
 
 -- block is the claims in their wire form, in their order.
 local function block(p)
-  if #p.from[1] == SIZE * p.count and p.from[p.count] == p.from[1] then return p.from[1] end
-  local parts = {}
-  for k = 1, p.count do parts[k] = sub(p.from[k], p.at[k], p.at[k] + SIZE - 1) end
+  local parts, ats = p.from, p.at
+  if #parts[1] == SIZE * p.count and parts[p.count] == parts[1] then return parts[1] end
+  for k, at in pairs(ats) do parts[k] = sub(parts[k], at, at + SIZE - 1) end
   return table.concat(parts)
 end
 
@@ -91,16 +125,11 @@ local function write()
   for _, group in ipairs(p.holds) do
     Owner.add_hold(struct.pack('>' .. string.rep('I4', group.n), unpack(group, 1, group.n)), group.last)
   end
-  local buyers = {}
-  local k = 0
-  for buyer in pairs(p.changed) do
-    buyers[k + 1], buyers[k + 2] = buyer, Run.has[buyer]
-    k = k + 2
-  end
-  if k > 0 then each_part('HSET', BUYERS, buyers) end
+  each_part('HSET', BUYERS, p.buyers)
   L.pending = L.pending + p.units
   Hash.add_sold(p.units)
   Sale.event('reserved', block(p))
 end
 
-return {look = look, has = has, owner = owner, add = add, write = write}
+return {gathered = gathered, newest = newest, look = look, has = has, owner = owner, put = put, bought = bought, add = add,
+  write = write}

@@ -83,11 +83,21 @@ local function between(list, a, known)
   return known[2 * low] or 1, known[2 * low + 2] or #list + 1
 end
 
+-- head is where the text of the range begins that begins at a, if it is between two marks, and not the first one there.
+local function head(list, a, low, high)
+  local at = string.find(string.sub(list, low, high - 1), ',' .. int(a) .. '-', 1, true)
+  return at and low + at
+end
+
 -- place is where, in a list, the text of the last range begins that begins at a or before it; 1: there is none. It searches
 -- by halves, because a lease that is seldom settled may be in thousands of ranges. known: the list's marks, if it has any.
 local function place(list, a, known)
   local low, high = 1, #list + 1
-  if known then low, high = between(list, a, known) end
+  if known then
+    low, high = between(list, a, known)
+    local at = head(list, a, low, high)
+    if at then return at end
+  end
   while high - low > 64 do
     local mid = floor((low + high) / 2)
     local at, from = string.match(list, ',()(%d+)', mid)

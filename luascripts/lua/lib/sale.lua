@@ -94,8 +94,10 @@ local function head(instance)
 end
 
 local function new_fence()
-  L.fence = math.max(L.fence + 1, L.raw)
-  return L.fence
+  local fence = L.fence + 1
+  if fence < L.raw then fence = L.raw end
+  L.fence = fence
+  return fence
 end
 
 -- event writes claims whose owner has changed to the orders' stream. Owners carry the number of the event.

@@ -2,7 +2,8 @@
 -- needs: answer lease owner
 
 local function sweep_leases(most)
-  local list = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(L.now), 'LIMIT', 0, most)
+  if L.leased + L.limbo == 0 then return 0 end -- a lease without a unit has ended
+  local list = redis.call('ZRANGEBYSCORE', DEADLINES, '-inf', int(L.now), 'LIMIT', '0', most)
   for _, fence in ipairs(list) do
     if Run.freeing == 0 then return most end
     local lease = Lease.read(fence)
@@ -65,7 +66,7 @@ end
 local function sweep_holds(most)
   local gone, seen = {}, 0
   while true do
-    local group = redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(L.now), 'LIMIT', 0, 1)[1]
+    local group = redis.call('ZRANGEBYSCORE', HOLDS, '-inf', int(L.now), 'LIMIT', '0', '1')[1]
     if not group then break end
     if seen >= most then
       Run.due = 1

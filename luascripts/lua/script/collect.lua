@@ -1,6 +1,6 @@
 -- collect.lua: free -> pending (row 6) by lot: a winner gets the unit that is kept for it, or the unit that it has collected
 -- before. As in deduct.lua, one call has several buys, and the sale's limit and the idempotency key are part of each.
--- ARGV  caller, latest_us, buys, as deduct.lua's (nothing is kept for an n other than 1), when a unit that was collected before is
+-- ARGV  caller, latest_us, buys, keys, as deduct.lua's (nothing is kept for an n other than 1), when a unit that was collected before is
 --       answered again: 1: always; 0: while it is pending and the buy has no key
 -- Reply deduct.lua's: 0 also where nothing is kept for the buyer.
 -- Errors deduct.lua's.
@@ -9,7 +9,7 @@
 -- needs: buy claim lots
 -- row: 6
 -- flags: widens
-local ever = ARGV[4] == '1'
+local ever = ARGV[5] == '1'
 
 -- collected is the answer to a buyer who has collected its unit.
 local function collected(it, block)
@@ -19,16 +19,18 @@ local function collected(it, block)
   return Buy.none(it) -- as for anybody else
 end
 
-return Buy.each(ARGV[1], tonumber(ARGV[2]), ARGV[3], '', function(it)
+local function spare() return 0 end -- each unit is one buyer's
+
+return Buy.each(ARGV, '', function(it)
   local block = redis.call('HGET', LOTS, it.buyer)
   if block then return collected(it, block) end
   if it.n ~= 1 or Lots.withheld() == 0 or not Run.lots.won(it.buyer) then return Buy.none(it) end
   local over = Buy.over_limit(it)
   if over then return over end
-  local answer, refusal = Buy.from_free(it)
-  if it.block then
+  local answer, refusal, claim = Buy.from_free(it)
+  if claim then
     Run.lots.kept = Run.lots.kept - 1
-    redis.call('HSET', LOTS, it.buyer, it.block)
+    redis.call('HSET', LOTS, it.buyer, claim)
   end
   return answer, refusal
-end)
+end, spare)

@@ -1,10 +1,11 @@
 -- deduct.lua: free -> pending (row 6), straight on the hash: the article's way, for several buys in one call. A buy takes n
 -- serials in a row from the free stock, all or none; or, if there is one, the offered claim: it is from a lease, and nobody has
 -- been told of it. What holds for one buy holds for each: see buy.lua. A drawn unit is collect.lua's.
--- ARGV  caller, latest_us (the latest time by Redis' clock; 0 = any time), buys: 36 bytes each, big endian: n u32, nonce u64,
---       buyer 8 bytes, key 16 bytes (zeros = none); offers: 44 bytes each: which buy it is of u32 (from 1), claim 40 bytes
--- Reply {head, {answers}, {refusals}}. An answer is 48 bytes: n u32, answer u32, serial u32, count u32, fence u64, nonce u64,
---       expiry u64 (0 = never), end of the hold u64 (us, by TIME).
+-- ARGV  caller, latest_us (the latest time by Redis' clock; 0 = any time), buys, big endian: n u32 of each, then nonce u64 of each, then
+--       buyer 8 bytes of each; keys: 17 bytes each, a field of ANSWERS (zeros = none), or nothing if no buy has a key; offers: 44 bytes
+--       each: which buy it is of u32 (from 1), claim 40 bytes
+-- Reply {head, {answers}, {refusals}}. An answer is 56 bytes: 8 that callers do not read, n u32, answer u32, serial u32,
+--       count u32, fence u64, nonce u64, expiry u64 (0 = never), end of the hold u64 (us, by TIME).
 --       answer 0: unavailable; 1: granted; 2: over the limit, with the buyer's pending claim, if there is one; 3: the key was
 --       used for another n; 4: refused, `serial` counts the text (from 0). A key that got 1 or 2 gets the same again, for the
 --       hold and KEEP; of a buyer's keys that got 2, the first REFUSED do.
@@ -26,10 +27,12 @@ local function offered(it)
   return Buy.none(it)
 end
 
-return Buy.each(ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], function(it)
+local function spare() return L.free - Lots.withheld() end
+
+return Buy.each(ARGV, ARGV[5], function(it)
   local over = Buy.over_limit(it)
   if over then return over end
   if it.offer then return offered(it) end
-  if L.free - Lots.withheld() < it.n then return Buy.none(it) end
+  if spare() < it.n then return Buy.none(it) end
   return Buy.from_free(it)
-end)
+end, spare)

@@ -46,7 +46,7 @@ end
 -- forget looks at a few instances that have been silent for long, and drops those that hold nothing. The others are looked at
 -- again later.
 local function forget()
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ASKED, '-inf', '(' .. int(L.now - FORGET), 'LIMIT', 0, FEW)) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ASKED, '-inf', '(' .. int(L.now - FORGET), 'LIMIT', '0', FEW)) do
     if #Instance.read(id).fences == 0 then
       redis.call('HDEL', INSTANCES, id)
       redis.call('ZREM', ASKED, id)

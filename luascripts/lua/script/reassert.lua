@@ -131,7 +131,7 @@ end
 -- leases with lower fences have. It also returns the serial at which it stopped.
 local function take(fence, a, b)
   if a >= b then return {}, b end
-  local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', 0, 1)[1]
+  local text = redis.call('ZREVRANGEBYSCORE', FREE, int(a), '-inf', 'LIMIT', '0', '1')[1]
   local _, ends = Ranges.read(text or '0-0')
   if ends >= b then return Free.cut(a, b), b end -- nobody has any of it
   if work <= 0 then return {}, a end

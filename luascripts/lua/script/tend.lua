@@ -22,6 +22,6 @@ local freed = Sweep.run(math.max(1, math.min(tonumber(ARGV[2]), 512)))
 Ledger.commit(true)
 
 local more = Run.due == 1 and L.now or Era.recovering() and L.shut or 0
-local ends = tonumber(redis.call('ZRANGE', HOLDS, 0, 0, 'WITHSCORES')[2] or 0)
+local ends = tonumber(redis.call('ZRANGE', HOLDS, '0', '0', 'WITHSCORES')[2] or 0)
 if ends > 0 and (more == 0 or ends < more) then more = ends end
 return {Sale.head('-'), {freed, more}}
