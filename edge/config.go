@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -24,6 +25,7 @@ const (
 // Config is an edge's settings.
 type Config struct {
 	Listen      string
+	Socket      *net.TCPListener // listens already, and others hand it on after this process; nil: this edge listens on Listen
 	Admin       string           // address of the operators' side; "": none
 	AdminTokens *loopback.Tokens // operators must show one, if there are any
 	Node        string           // a name for people
@@ -43,6 +45,10 @@ type Config struct {
 	Origins     []string             // sites whose pages may buy; none: answers have no CORS headers
 	Registry    *prometheus.Registry // has other metrics for /metrics; nil: there are none
 	Changes     <-chan Changes       // new settings while the edge sells; nil: none
+
+	// Up is called once, when the edge serves, with the addresses of its listeners; operators is nil if there is none. Nil: nobody
+	// is told.
+	Up func(buyers, operators net.Addr)
 }
 
 func (c *Config) sells(name string) bool { return len(c.Sales) == 0 || slices.Contains(c.Sales, name) }

@@ -3,6 +3,7 @@ package order
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -22,8 +23,9 @@ type Config struct {
 	Webhook       string           // http(s)://…; empty: none
 	WebhookSecret string           // whsec_…, never logged
 
-	Registry prometheus.Registerer // for the worker's metrics beside the listener's; nil: none
-	Process  prometheus.Collector  // what the listener's metrics tell about the process; nil: nothing
+	Registry prometheus.Registerer    // for the worker's metrics beside the listener's; nil: none
+	Up       func(operators net.Addr) // called once, when the worker works; operators: nil if there is no listener. Nil: nobody is told
+	Process  prometheus.Collector     // what the listener's metrics tell about the process; nil: nothing
 
 	pace *pace // for tests
 }
