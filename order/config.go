@@ -24,7 +24,7 @@ type Config struct {
 	WebhookSecret string           // whsec_…, never logged
 
 	Registry prometheus.Registerer    // for the worker's metrics beside the listener's; nil: none
-	Up       func(operators net.Addr) // called once, when the worker works; operators: nil if there is no listener. Nil: nobody is told
+	Up       func(operators net.Addr) // called once, when the worker works, with its listener's address or nil; nil: nobody is told
 	Process  prometheus.Collector     // what the listener's metrics tell about the process; nil: nothing
 
 	pace *pace // for tests

@@ -25,7 +25,8 @@ type CheckCmd struct {
 // Help is the text of `spike check --help` beyond the flags.
 func (*CheckCmd) Help() string {
 	return "It really buys. It fails if a request fails or its status is not 200, if a serial is given twice, if a win has no " +
-		"token, or if the p99 is over --p99. With --admin and --requests 0 it only asks whether the program is ready. With --redis it also fails if the sale's audit does not pass, if Redis is too old " +
+		"token, or if the p99 is over --p99. With --admin and --requests 0 it only asks whether the " +
+		"program is ready. With --redis it also fails if the sale's audit does not pass, if Redis is too old " +
 		"or if its clock is far off."
 }
 
@@ -35,6 +36,15 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 	report := func(f check.Finding) {
 		fmt.Println(f)
 		passed = passed && f.Level != check.Failed
+	}
+	if c.Admin != "" {
+		f, err := check.Ready(ctx, c.Admin)
+		if err != nil {
+			return err
+		}
+		if report(f); c.Requests == 0 || !passed {
+			return verdict(passed)
+		}
 	}
 	var store ledger.Store
 	if c.Redis != "" {
@@ -47,23 +57,14 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.Admin != "" {
-		f, err := check.Ready(ctx, c.Admin)
-		if err != nil {
-			return err
-		}
-		if report(f); c.Requests == 0 || !passed {
-			return c.verdict(passed)
-		}
-	}
 	if err := check.Run(ctx, check.Options{URL: c.URL, Requests: c.Requests, Connections: c.Connections, P99: c.P99,
 		Allow503: c.Allow503}, store, report); err != nil {
 		return err
 	}
-	return c.verdict(passed)
+	return verdict(passed)
 }
 
-func (*CheckCmd) verdict(passed bool) error {
+func verdict(passed bool) error {
 	if !passed {
 		return errFailed
 	}

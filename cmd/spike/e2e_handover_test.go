@@ -28,55 +28,70 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// unit is what systemd is to an edge behind a socket unit: it holds the buyers' socket, starts one process after the other with
-// it, and hears what they tell.
-type unit struct {
+// socketUnit is what systemd is to an edge behind a socket unit: it holds the buyers' socket, starts one process after the other
+// with it, and hears what they tell.
+type socketUnit struct {
 	t      *testing.T
 	socket *net.TCPListener
-	notify string
-	told   synclog.Log // a line for each thing told
-	line   []string
-	admin  string
-	edge   *testEdge
+	*ears
+	line  []string
+	admin string
+	edge  *testEdge
 }
 
-func newUnit(t *testing.T, args ...string) *unit {
+// ears is what a service manager hears.
+type ears struct {
+	notify string      // the address to which it is told
+	told   synclog.Log // a line for each thing told
+}
+
+func newEars(t *testing.T) *ears {
 	t.Helper()
-	l, err := listener.Listen("127.0.0.1:0") // plain TCP, as systemd listens
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	u := &unit{t: t, socket: l, notify: filepath.Join(dir, "notify"), admin: redistest.FreeAddr(t)}
-	u.line = append([]string{binary(t), "serve", "--admin", u.admin, "--data", filepath.Join(dir, "data"), "--drain", "200ms"}, args...)
-	ears, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: u.notify, Net: "unixgram"})
+	e := &ears{notify: filepath.Join(t.TempDir(), "notify")}
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: e.notify, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var hearing sync.WaitGroup
 	hearing.Go(func() {
 		for b := make([]byte, 4096); ; {
-			n, err := ears.Read(b)
+			n, err := c.Read(b)
 			if err != nil {
 				return
 			}
-			_, _ = u.told.Write([]byte(strings.ReplaceAll(string(b[:n]), "\n", " ") + "\n"))
+			_, _ = e.told.Write([]byte(strings.ReplaceAll(string(b[:n]), "\n", " ") + "\n"))
 		}
 	})
 	t.Cleanup(func() {
-		_, _ = l.Close(), ears.Close()
+		_ = c.Close()
 		hearing.Wait()
 		if t.Failed() {
-			t.Logf("told:\n%s", u.told.String())
+			t.Logf("told:\n%s", e.told.String())
 		}
 	})
+	return e
+}
+
+func (e *ears) count(word string) int { return strings.Count(e.told.String(), word) }
+
+func newSocketUnit(t *testing.T, args ...string) *socketUnit {
+	t.Helper()
+	l, err := listener.Listen("127.0.0.1:0") // plain TCP, as systemd listens
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	u := &socketUnit{t: t, socket: l, ears: newEars(t), admin: redistest.FreeAddr(t)}
+	u.line = append([]string{binary(t), "serve", "--admin", u.admin, "--data", t.TempDir(), "--drain", "200ms"}, args...)
 	return u
 }
 
-func (u *unit) url(sale string) string { return "http://" + u.socket.Addr().String() + "/buy/" + sale }
+func (u *socketUnit) url(sale string) string {
+	return "http://" + u.socket.Addr().String() + "/buy/" + sale
+}
 
 // start starts a process with the socket as its file 3, and waits until it has told that it is up.
-func (u *unit) start() {
+func (u *socketUnit) start() {
 	u.t.Helper()
 	file, err := u.socket.File()
 	if err != nil {
@@ -102,10 +117,8 @@ func (u *unit) start() {
 	eventually(u.t, patience, "it tells that it is up", func() bool { return u.count("READY=1") > ups })
 }
 
-func (u *unit) count(word string) int { return strings.Count(u.told.String(), word) }
-
 // restart ends the process as systemd does. No two processes have the directory at a time.
-func (u *unit) restart() {
+func (u *socketUnit) restart() {
 	u.t.Helper()
 	u.edge.stop(u.t)
 	u.start()
@@ -119,7 +132,7 @@ func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "rush", "--total", "4000000000", "--hold", "1h", "--redis", redis.addr)
 	redis.hmset(t, "ticket", fmt.Sprint(total))
-	u := newUnit(t, "--redis", redis.addr)
+	u := newSocketUnit(t, "--redis", redis.addr)
 	u.start()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -190,7 +203,7 @@ func TestBuyersWaitInTheSocketsQueue(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "10")
-	u := newUnit(t, "--redis", redis.addr)
+	u := newSocketUnit(t, "--redis", redis.addr)
 	for range 2 { // before the first process, and between two
 		c, err := net.Dial("tcp", u.socket.Addr().String())
 		if err != nil {
@@ -217,7 +230,7 @@ func TestBuyersWaitInTheSocketsQueue(t *testing.T) {
 func TestServiceManagerHears(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	u := newUnit(t, "--redis", redis.addr)
+	u := newSocketUnit(t, "--redis", redis.addr)
 	u.start()
 	eventually(t, patience, "it is ready", func() bool { return u.count("STATUS=ready") > 0 })
 	alive := func(times int) {
@@ -230,7 +243,8 @@ func TestServiceManagerHears(t *testing.T) {
 	if n := redis.scripts(t); n != scripts {
 		t.Errorf("%d scripts", n-scripts)
 	}
-	if _, _, text := get(t, "GET", "http://"+u.admin+"/metrics"); regexp.MustCompile(`(?m)^spike_buys_total\{.*\} [1-9]`).MatchString(text) {
+	_, _, text := get(t, "GET", "http://"+u.admin+"/metrics")
+	if regexp.MustCompile(`(?m)^spike_buys_total\{.*\} [1-9]`).MatchString(text) {
 		t.Error("a proof of life counts as a buy")
 	}
 	_ = u.edge.cmd.Process.Signal(syscall.SIGHUP)
@@ -254,6 +268,41 @@ func TestServiceManagerHears(t *testing.T) {
 	_ = u.edge.cmd.Process.Signal(syscall.SIGCONT)
 	alive(1)
 	u.edge.stop(t)
+}
+
+// Order workers and gates tell the same.
+func TestServiceManagerHearsOthers(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "topology.yaml"),
+		"listen: :1\ngate_dir: "+filepath.Join(dir, "gate")+"\nedges: [{addr: 127.0.0.1:3001, weight: 1}]\n")
+	for what, args := range map[string][]string{
+		"orders":              {"--db", "sqlite:" + filepath.Join(dir, "orders.db"), "--admin", redistest.FreeAddr(t)},
+		"gate":                {"--topology", filepath.Join(dir, "topology.yaml"), "--admin", redistest.FreeAddr(t)},
+		"gate, with no admin": {"--topology", filepath.Join(dir, "topology.yaml")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			e, log := newEars(t), &synclog.Log{}
+			command, _, _ := strings.Cut(what, ",")
+			cmd := exec.Command(binary(t), append([]string{command, "--redis", redis.addr}, args...)...)
+			cmd.Env, cmd.Stderr = append(os.Environ(), "NOTIFY_SOCKET="+e.notify, "WATCHDOG_USEC=2000000"), log
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = cmd.Process.Kill() }()
+			eventually(t, patience, "it is up and lives", func() bool { return e.count("READY=1") > 0 && e.count("WATCHDOG=1") > 2 })
+			if len(args) > 2 {
+				eventually(t, patience, "it says that it is ready", func() bool { return e.count("STATUS=ready") > 0 })
+			}
+			_ = cmd.Process.Signal(syscall.SIGHUP)
+			eventually(t, patience, "it reloads", func() bool { return e.count("RELOADING=1") == 1 && e.count("READY=1") == 2 })
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			if err := cmd.Wait(); err != nil || e.count("STOPPING=1") != 1 {
+				t.Errorf("%v\n%s", err, log)
+			}
+		})
+	}
 }
 
 // A socket that is no edge's is refused by name.

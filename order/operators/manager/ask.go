@@ -51,19 +51,22 @@ func ask(ctx context.Context, addr net.Addr, path string, times int) (text strin
 		_ = c.SetDeadline(end)
 	}
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
-	in := bufio.NewReader(c)
-	for range times {
-		if _, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err != nil {
-			return "", err
-		}
-		a, err := http.ReadResponse(in, nil)
-		if err != nil {
-			return "", err
-		}
-		body, err := io.ReadAll(io.LimitReader(a.Body, mostStatus))
-		if text = string(body); err != nil || a.Close {
-			return text, err
+	in, last := bufio.NewReader(c), false
+	for n := 0; n < times && !last && err == nil; n++ {
+		if _, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err == nil {
+			text, last, err = readAnswer(in)
 		}
 	}
-	return text, nil
+	return text, err
+}
+
+// readAnswer reads one answer. last says that the server ends the connection.
+func readAnswer(in *bufio.Reader) (text string, last bool, err error) {
+	a, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return "", false, err
+	}
+	defer a.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(a.Body, mostStatus))
+	return string(body), a.Close, err
 }

@@ -44,7 +44,7 @@ func hears(t *testing.T, watchdog string) <-chan string {
 	}()
 	t.Cleanup(func() {
 		_ = c.Close()
-		for range told { //nolint:revive // until the reader has ended
+		for range told { // until the reader has ended
 		}
 	})
 	return told
