@@ -114,7 +114,6 @@ func unitCommands(t *testing.T) (all []started) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	shared := assignments(strings.Fields(uncommented(read(t, deploy+"/systemd/spike.env"))))
 	specifiers := strings.NewReplacer("%i", "3001", "%d", "/run/credentials/x", "%S", "/var/lib", "%H", "host")
 	for _, file := range files {
 		s := started{where: file, env: map[string]string{}}
@@ -123,8 +122,8 @@ func unitCommands(t *testing.T) (all []started) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 			switch key {
 			case "EnvironmentFile":
-				if value == "/etc/spike/spike.env" {
-					addAll(s.env, shared)
+				if name, ours := strings.CutPrefix(value, "/etc/spike/"); ours { // with a minus before it the file may be absent
+					addAll(s.env, assignments(strings.Fields(uncommented(read(t, deploy+"/systemd/"+name)))))
 				}
 			case "Environment":
 				addAll(s.env, assignments(strings.Fields(value)))
