@@ -25,7 +25,6 @@ const (
 // Config is an edge's settings.
 type Config struct {
 	Listen      string
-	Socket      *net.TCPListener // listens already, and others hand it on after this process; nil: this edge listens on Listen
 	Admin       string           // address of the operators' side; "": none
 	AdminTokens *loopback.Tokens // operators must show one, if there are any
 	Node        string           // a name for people
@@ -45,6 +44,9 @@ type Config struct {
 	Origins     []string             // sites whose pages may buy; none: answers have no CORS headers
 	Registry    *prometheus.Registry // has other metrics for /metrics; nil: there are none
 	Changes     <-chan Changes       // new settings while the edge sells; nil: none
+
+	// Socket listens already in Listen's place, and others hand it on after this process. Nil: there is none.
+	Socket *net.TCPListener
 
 	// Up is called once, when the edge serves, with the addresses of its listeners; operators is nil if there is none. Nil: nobody
 	// is told.

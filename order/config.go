@@ -23,9 +23,14 @@ type Config struct {
 	Webhook       string           // http(s)://…; empty: none
 	WebhookSecret string           // whsec_…, never logged
 
-	Registry prometheus.Registerer    // for the worker's metrics beside the listener's; nil: none
-	Up       func(operators net.Addr) // called once, when the worker works, with its listener's address or nil; nil: nobody is told
-	Process  prometheus.Collector     // what the listener's metrics tell about the process; nil: nothing
+	Node    string // a name for people
+	Version string
+
+	Registry prometheus.Registerer // for the worker's metrics beside the listener's; nil: none
+	Process  prometheus.Collector  // what the listener's metrics tell about the process; nil: nothing
+
+	// Up is called once, when the worker works, with its listener's address; that is nil if there is none. Nil: nobody is told.
+	Up func(operators net.Addr)
 
 	pace *pace // for tests
 }
