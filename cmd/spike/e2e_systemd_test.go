@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// installServices writes the service units and the socket unit as they are on an edge's machine, with the built binary in place of
-// the installed one.
+// installServices writes the service units and the socket unit as they are on an edge's machine, with the built binary in place
+// of the installed one.
 func installServices(t *testing.T) (files []string) {
 	t.Helper()
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
