@@ -16,12 +16,12 @@ export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
 .PHONY: help run demo build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short e2e-long sim \
-        mutants mutants-short model chaos chaos-short chaos-long lab lab-test soak clients fuzz bench bench-strategies bench-balance bench-real \
-        bench-durable pprof assets page clean
+        mutants mutants-short deploy-check release-check model chaos chaos-short chaos-long lab lab-test soak clients fuzz bench \
+        bench-strategies bench-balance bench-real bench-durable pprof assets page clean
 
 # The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
 TEST   := build vet lint unit race-core twin e2e-short chaos-short mutants-short
-VERIFY := build vet lint page unit race integration e2e clients sim mutants chaos lab lab-test
+VERIFY := build vet lint page unit race integration e2e clients sim mutants chaos lab lab-test deploy-check release-check
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -124,6 +124,12 @@ mutants: ## every guard of the protocol left out once: the simulator must notice
 FEW := no-wait-.*|no-limbo|no-fence|free-early|sweep-early|clock-uncapped|era-stale|copy-proves|early-sold-out
 mutants-short: ## a dozen of them
 	go test -tags mutants -count=1 -run 'TestEveryMutantDies/^($(FEW))$$' -v ./bench/sim
+
+deploy-check: ## the Dockerfile, compose.yaml and Kubernetes' manifests, read by the parsers of what runs them
+	cd deploy/verify && go vet ./... && go test $(V) -count=1 ./...
+
+release-check: ## .goreleaser.yaml, read by goreleaser, as pinned in .ci/release.mod
+	go tool -modfile=.ci/release.mod goreleaser check
 
 model: deps ## the lease protocol, searched whole by spin, and each of its guards left out once
 	luascripts/model/check

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -48,6 +49,12 @@ type Config struct {
 	Changes     <-chan Changes       // new settings while the edge sells; nil: none
 
 	StoreKind, StoreAddress string // for people: redis or embedded; without secrets
+	// Socket listens already in Listen's place, and others hand it on after this process. Nil: there is none.
+	Socket *net.TCPListener
+
+	// Up is called once, when the edge serves, with the addresses of its listeners; operators is nil if there is none. Nil: nobody
+	// is told.
+	Up func(buyers, operators net.Addr)
 }
 
 func (c *Config) sells(name string) bool { return len(c.Sales) == 0 || slices.Contains(c.Sales, name) }

@@ -97,9 +97,11 @@ func Run(ctx context.Context, cfg Config, store Store, log zerolog.Logger) error
 		return err
 	}
 	defer s.decisions.finish()
-	buyers, err := listener.Listen(cfg.Listen)
-	if err != nil {
-		return err
+	buyers := cfg.Socket
+	if buyers == nil {
+		if buyers, err = listener.Listen(cfg.Listen); err != nil {
+			return err
+		}
 	}
 	side, err := admin.Listen(cfg.Admin, cfg.AdminTokens)
 	if err != nil {
@@ -142,7 +144,7 @@ func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	entry, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
+	entry, limits := listener.NewLastCall(buyers, s.cfg.Socket != nil), listener.NewLimits(s.who.Trusts, tooMany)
 	if limits.Most() < listener.Few {
 		s.log.Warn().Int("connections", limits.Most()).
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
@@ -166,7 +168,10 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 	s.ready.Store(true)
 	silence := s.beater(limits).Begin() // until the very end: an edge that gives back is there
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
-		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
+		Str("ack", string(s.cfg.Ack)).Bool("handed_over", s.cfg.Socket != nil).Msg("edge is up")
+	if s.cfg.Up != nil {
+		s.cfg.Up(buyers.Addr(), operators.Addr(side))
+	}
 	var err error
 	select {
 	case <-ctx.Done():

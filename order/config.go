@@ -3,6 +3,7 @@ package order
 import (
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type Config struct {
 
 	Registry prometheus.Registerer // for the worker's metrics beside the listener's; nil: none
 	Process  prometheus.Collector  // what the listener's metrics tell about the process; nil: nothing
+
+	// Up is called once, when the worker works, with its listener's address; that is nil if there is none. Nil: nobody is told.
+	Up func(operators net.Addr)
 
 	pace *pace // for tests
 }

@@ -118,6 +118,9 @@ func (w *Worker) run(life context.Context, admin net.Listener) error {
 	defer context.AfterFunc(ctx, func() { w.stopping.Store(true) })()
 	defer w.beater().Begin()()
 	defer w.side().Serve(admin)()
+	if w.cfg.Up != nil {
+		w.cfg.Up(operators.Addr(admin))
+	}
 	var working sync.WaitGroup
 	if w.repo != nil {
 		working.Go(func() { w.pulse.Watch(ctx, w.log, "orders are not stored", w.unready) })

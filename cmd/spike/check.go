@@ -14,6 +14,7 @@ import (
 // CheckCmd is a smoke test of a running edge, or of the nginx in front of it.
 type CheckCmd struct {
 	storeFlag
+	Admin       string        `empty:"" placeholder:"ADDR" help:"${check_admin}"`
 	URL         string        `default:"http://127.0.0.1:3005/buy/ticket" help:"The sale's address, at an edge or at nginx."`
 	Requests    int64         `default:"1000" help:"How many buys to send. The units they win are really sold. 0: buy nothing."`
 	Connections int           `default:"16" help:"How many keep-alive connections the buys share."`
@@ -24,7 +25,8 @@ type CheckCmd struct {
 // Help is the text of `spike check --help` beyond the flags.
 func (*CheckCmd) Help() string {
 	return "It really buys. It fails if a request fails or its status is not 200, if a serial is given twice, if a win has no " +
-		"token, or if the p99 is over --p99. With --redis it also fails if the sale's audit does not pass, if Redis is too old " +
+		"token, or if the p99 is over --p99. With --admin and --requests 0 it only asks whether the " +
+		"program is ready. With --redis it also fails if the sale's audit does not pass, if Redis is too old " +
 		"or if its clock is far off."
 }
 
@@ -34,6 +36,15 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 	report := func(f check.Finding) {
 		fmt.Println(f)
 		passed = passed && f.Level != check.Failed
+	}
+	if c.Admin != "" {
+		f, err := check.Ready(ctx, c.Admin)
+		if err != nil {
+			return err
+		}
+		if report(f); c.Requests == 0 || !passed {
+			return verdict(passed)
+		}
 	}
 	var store ledger.Store
 	if c.Redis != "" {
@@ -50,6 +61,10 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 		Allow503: c.Allow503}, store, report); err != nil {
 		return err
 	}
+	return verdict(passed)
+}
+
+func verdict(passed bool) error {
 	if !passed {
 		return errFailed
 	}
@@ -57,7 +72,7 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 }
 
 func (c *CheckCmd) preflight(ctx context.Context, report func(check.Finding)) error {
-	options, err := redisOptions(c.Redis)
+	options, err := c.options()
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"spike/luascripts/ledger"
 	"spike/order/loopback"
 	"spike/order/operators"
+	"spike/order/operators/manager"
 )
 
 // DashboardCmd is the operators' side of an edge, without the edge.
@@ -54,11 +55,15 @@ func (c *DashboardCmd) Run(ctx context.Context, hup hangups, s *settings) error 
 		return err
 	}
 	defer store.Close()
-	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Dashboard }) })
+	m := manager.Find(log)
+	go hup.each(ctx, func() {
+		m.Reload(func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Dashboard }) })
+	})
 	looker := dashboard.NewLooker(c.look(store, log))
 	side := dashboardSide(store, tokens, looker, out.metric(), log)
 	defer c.beater(store, side.Ready, log).Begin()()
 	log.Info().Str("listen", listener.Addr().String()).Msg("dashboard is up")
+	m.Up(ctx, nil, listener.Addr())
 	return serveDashboard(ctx, side, listener, looker)
 }
 

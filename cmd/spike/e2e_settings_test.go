@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -97,5 +98,33 @@ func TestD20WordsForOperators(t *testing.T) {
 		if !stamp.MatchString(line) {
 			t.Errorf("the log does not say when: %s", line)
 		}
+	}
+}
+
+// A Redis with a password: the commands read it from a file. `spike check --requests 0` asks an edge whether it is ready, and
+// buys nothing.
+func TestPasswordFileAndReadiness(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	redis.do(t, "CONFIG", "SET", "requirepass", "s3cret")
+	file := filepath.Join(t.TempDir(), "password")
+	write(t, file, "s3cret\n")
+	store := []string{"--redis", redis.addr, "--redis-password-file", file}
+	mustSpike(t, append([]string{"sale", "create", "ticket", "--total", "10"}, store...)...)
+	edge := startEdge(t, store...)
+	mustSpike(t, append([]string{"check", "--requests", "1", "--url", edge.buyURL("ticket"), "--admin", edge.admin}, store...)...)
+	ready := []string{"check", "--requests", "0", "--admin", edge.admin}
+	if out := mustSpike(t, ready...); !strings.Contains(out, "is ready") {
+		t.Error(out)
+	}
+	if _, _, text := get(t, "GET", "http://"+edge.admin+"/api/v1/sales/ticket"); !strings.Contains(text, `"pending":1,`) {
+		t.Error(text)
+	}
+	edge.stop(t)
+	if _, errs, code := spike(t, ready...); code != exitDependency {
+		t.Errorf("exit %d %s", code, errs)
+	}
+	if _, errs, code := spike(t, "sale", "list", "--redis", redis.addr); code != exitDependency || strings.Contains(errs, "s3cret") {
+		t.Errorf("exit %d %s", code, errs)
 	}
 }

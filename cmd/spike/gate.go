@@ -10,6 +10,7 @@ import (
 	"spike/nginx/gate"
 	"spike/order/loopback"
 	"spike/order/operators"
+	"spike/order/operators/manager"
 )
 
 // GateCmd keeps the flags by which nginx answers "sold out" in the edges' place.
@@ -56,12 +57,16 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	if err != nil {
 		return err
 	}
-	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Gate }) })
+	m := manager.Find(log)
+	go hup.each(ctx, func() {
+		m.Reload(func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Gate }) })
+	})
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(g, out.metric())
 	side := operators.Side{Tokens: tokens, Metrics: metrics,
 		Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
 	defer g.Beat(store, nodeName(c.Node), version, t.StatusURL())()
 	defer side.Serve(listener)()
+	m.Up(ctx, nil, operators.Addr(listener))
 	return g.Run(ctx)
 }

@@ -41,6 +41,10 @@ var longHelp = kong.Vars{
 	"gate_admin":    "Where operators connect: /healthz, /readyz, /metrics (127.0.0.1:3008). Default: nowhere.",
 	"topology":      "The topology of nginx: listen, edges and their weights, balance, limits, TLS, gate (YAML).",
 
+	"check_admin": "Ask first whether the edge, order worker, gate or dashboard whose operators connect here is ready. With " +
+		"--requests 0 that is all. Default: it is not asked.",
+	"nginx_out": "Write to this file in place of standard output, whole or not at all.",
+
 	"reopen": "After a fail-over: stop waiting for replicas that are gone, and with --grants for promises that were lost.",
 	"grants": "Grant units at once. If a buyer won in the lost history and still has a token, its unit may be sold again.",
 	"shuffle": "Draw lots for the first units among the buyers who come within this time after the sale opens, or from now on " +

@@ -21,6 +21,7 @@ import (
 	"spike/nginx/gate"
 	"spike/order"
 	"spike/order/operators"
+	"spike/order/operators/manager"
 )
 
 var version = "unknown" // set by the linker
@@ -107,7 +108,7 @@ func exitCode(err error) int {
 		{errFailed, exitFailed}, {ledger.ErrDown, exitDependency}, {bench.ErrDependency, exitDependency},
 		{edge.ErrListen, exitUsage}, {operators.ErrAdmin, exitUsage}, {edge.ErrConfig, exitUsage}, {token.ErrKeys, exitUsage},
 		{identity.ErrJWTKey, exitUsage}, {order.ErrConfig, exitUsage}, {nginx.ErrTopology, exitUsage}, {gate.ErrDir, exitUsage},
-		{errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {ledger.ErrName, exitUsage},
+		{manager.ErrSocket, exitUsage}, {errUsage, exitUsage}, {bench.ErrUsage, exitUsage}, {ledger.ErrName, exitUsage},
 	} {
 		if errors.Is(err, known.err) {
 			return known.code

@@ -40,21 +40,21 @@ func TestD20NodeNamesAreSaneAndUnique(t *testing.T) {
 	first := map[string]string{}
 	for _, listen := range []string{":3005", "127.0.0.1:3005", "127.0.0.2:3005", "127.0.0.1:3006", "[::1]:3005", "localhost:3007",
 		"127.0.0.1:0"} {
-		name := (&ServeCmd{Listen: listen}).node()
+		name := (&ServeCmd{}).node(listen)
 		if other, taken := first[name]; taken {
 			t.Errorf("%s and %s are both %s", listen, other, name)
 		}
 		first[name] = listen
 	}
-	host := strings.TrimSuffix((&ServeCmd{Listen: ":3005"}).node(), ":3005")
+	host := strings.TrimSuffix((&ServeCmd{}).node(":3005"), ":3005")
 	for listen, want := range map[string]string{
 		"0.0.0.0:3005": host + ":3005", "[::]:3005": host + ":3005", "127.0.0.1:23005": host + "/127.0.0.1:23005",
 	} {
-		if got := (&ServeCmd{Listen: listen}).node(); got != want {
+		if got := (&ServeCmd{}).node(listen); got != want {
 			t.Errorf("%s: %s, not %s", listen, got, want)
 		}
 	}
-	if got := (&ServeCmd{Listen: ":1", Node: "mine"}).node(); got != "mine" {
+	if got := (&ServeCmd{Node: "mine"}).node(":1"); got != "mine" {
 		t.Error(got)
 	}
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 
 	"spike/nginx"
@@ -12,9 +16,10 @@ import (
 type NginxCmd struct {
 	Topology     string `required:"" type:"existingfile" placeholder:"FILE" help:"${topology}"`
 	NginxVersion string `placeholder:"1.26.0" help:"The version that will read it. Default: the version on this machine."`
+	Out          string `type:"path" placeholder:"FILE" help:"${nginx_out}"`
 }
 
-// Run prints to standard output. The error of a wrong topology wraps nginx.ErrTopology.
+// Run prints to standard output, or to a file. The error of a wrong topology wraps nginx.ErrTopology.
 func (c *NginxCmd) Run() error {
 	t, err := nginx.Load(c.Topology)
 	if err != nil {
@@ -24,7 +29,24 @@ func (c *NginxCmd) Run() error {
 	if version == "" {
 		version = installedNginx()
 	}
-	return nginx.RenderFor(os.Stdout, t, version)
+	if c.Out == "" {
+		return nginx.RenderFor(os.Stdout, t, version)
+	}
+	return writeWhole(c.Out, func(w io.Writer) error { return nginx.RenderFor(w, t, version) })
+}
+
+// writeWhole replaces a file by what write writes. A reader of the file sees the old one or the new one, whole.
+func writeWhole(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("%w: --out: %w", errUsage, err)
+	}
+	defer os.Remove(f.Name())
+	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
 }
 
 var nginxVersion = regexp.MustCompile(`nginx/(\d+\.\d+\.\d+)`)

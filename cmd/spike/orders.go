@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
 	"spike/order"
 	"spike/order/loopback"
+	"spike/order/operators/manager"
 )
 
 // OrdersCmd is the order worker.
@@ -51,10 +53,13 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	defer store.Close()
 	tokens := loopback.NewTokens()
 	tokens.Set(admin)
-	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
+	m := manager.Find(log)
+	go hup.each(ctx, func() {
+		m.Reload(func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
+	})
 	return order.Run(ctx, order.Config{Node: nodeName(c.Node), Version: version, Admin: c.Admin, AdminTokens: tokens,
-		Rebind: c.Rebind, RetryParked: c.RetryParked, Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret,
-		Process: out.metric()}, store, repository, log)
+		Rebind: c.Rebind, RetryParked: c.RetryParked, Up: func(side net.Addr) { m.Up(ctx, nil, side) },
+		Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, repository, log)
 }
 
 func (c *OrdersCmd) secret() (string, error) {

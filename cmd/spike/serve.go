@@ -22,6 +22,7 @@ import (
 	"spike/nginx"
 	"spike/order"
 	"spike/order/loopback"
+	"spike/order/operators/manager"
 )
 
 // ServeCmd is an edge.
@@ -72,11 +73,19 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	}
 	defer store.Close()
 	missingSales(ctx, store, config.Sales, log)
+	m := manager.Find(log)
+	if config.Socket, err = manager.Socket(); err != nil {
+		return err
+	}
+	if config.Socket != nil {
+		config.Node = c.node(config.Socket.Addr().String())
+	}
+	config.Up = func(buyers, side net.Addr) { m.Up(ctx, buyers, side) }
 	config.Registry = prometheus.NewRegistry()
 	config.Registry.MustRegister(out.metric())
 	changes := make(chan edge.Changes)
 	config.Changes = changes
-	go hup.each(ctx, func() { reloadEdge(ctx, s, config.AdminTokens, changes, log) })
+	go hup.each(ctx, func() { m.Reload(func() { reloadEdge(ctx, s, config.AdminTokens, changes, log) }) })
 	if c.Redis != "" {
 		return edge.Run(ctx, config, store, log)
 	}
@@ -85,7 +94,7 @@ func (c *ServeCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 
 // config checks the settings and reads the files that they name.
 func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
-	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(), Ack: edge.Ack(c.Ack), Lang: c.Lang,
+	config := edge.Config{Listen: c.Listen, Admin: c.Admin, Node: c.node(c.Listen), Ack: edge.Ack(c.Ack), Lang: c.Lang,
 		Lease: c.Lease, Drain: c.Drain, Grace: c.Grace, Bounds: ledger.DefaultBounds(), Data: c.Data,
 		Decisions: c.DecisionLog, Version: version, StoreKind: "embedded", Trusted: c.TrustedProxies, Origins: c.CORSOrigins,
 		BuyByPost: c.BuyByPost}
@@ -246,12 +255,12 @@ func (c *ServeCmd) store(ctx context.Context, log zerolog.Logger) (ledger.Store,
 }
 
 // node names this edge. Two edges of one host differ in their addresses, or in their processes' ids.
-func (c *ServeCmd) node() string {
+func (c *ServeCmd) node(listen string) string {
 	if c.Node != "" {
 		return c.Node
 	}
 	name := nodeName("")
-	host, port, err := net.SplitHostPort(c.Listen)
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil { // the edge cannot listen on it, and will say so
 		return name
 	}

@@ -11,14 +11,16 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/edge/secret"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
 )
 
 // storeFlag names the Redis of a command.
 type storeFlag struct {
-	Redis    string  `placeholder:"ADDR" help:"${redis}"`
-	Replicas *uint64 `placeholder:"N" help:"${replicas}"`
+	Redis             string  `placeholder:"ADDR" help:"${redis}"`
+	RedisPasswordFile string  `placeholder:"FILE" help:"A file with the password for --redis, in place of one in its address."`
+	Replicas          *uint64 `placeholder:"N" help:"${replicas}"`
 }
 
 // dial connects to Redis. An operator's tool must have one.
@@ -26,7 +28,7 @@ func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	if f.Redis == "" {
 		return nil, fmt.Errorf("%w: --redis ADDR is missing (an edge's embedded store is seen through its admin listener)", errUsage)
 	}
-	options, err := redisOptions(f.Redis)
+	options, err := f.options()
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +38,27 @@ func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	}
 	return store, err
 }
+
+// options reads the address and the password.
+func (f storeFlag) options() (rueidis.ClientOption, error) {
+	options, err := redisOptions(f.Redis)
+	if err != nil || f.RedisPasswordFile == "" {
+		return options, err
+	}
+	if options.Password != "" {
+		return options, fmt.Errorf("%w: --redis has a password, and --redis-password-file too: give only one", errUsage)
+	}
+	text, _, err := secret.Read(f.RedisPasswordFile, mostPassword)
+	if err != nil {
+		return options, fmt.Errorf("%w: --redis-password-file: %w", errUsage, err)
+	}
+	if options.Password = strings.TrimRight(string(text), "\r\n"); options.Password == "" {
+		return options, fmt.Errorf("%w: --redis-password-file: the file is empty", errUsage)
+	}
+	return options, nil
+}
+
+const mostPassword = 4 << 10 // bytes
 
 // redisOptions reads an address in one of its forms. No error repeats any part of the address: in a mistyped one, a password
 // may be anywhere.

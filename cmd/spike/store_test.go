@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -41,5 +44,32 @@ func TestRedisAddresses(t *testing.T) {
 		if _, err := redisOptions(addr); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", addr, err)
 		}
+	}
+}
+
+// A password in a file is the server's password. Errors name neither it nor the address.
+func TestRedisPasswordFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("s3cret words\n")
+	o, err := storeFlag{Redis: "redis://ann@h:1", RedisPasswordFile: file}.options()
+	if err != nil || o.Username != "ann" || o.Password != "s3cret words" {
+		t.Errorf("%q %q %v", o.Username, o.Password, err)
+	}
+	for what, f := range map[string]storeFlag{
+		"two passwords": {Redis: "redis://:other@h:1", RedisPasswordFile: file},
+		"no file":       {Redis: "h:1", RedisPasswordFile: file + "x"},
+	} {
+		if _, err := f.options(); !errors.Is(err, errUsage) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	write("\n")
+	if _, err := (storeFlag{Redis: "h:1", RedisPasswordFile: file}).options(); !errors.Is(err, errUsage) {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,9 @@ import (
 
 // When a listener is closed, the kernel resets the connections in its queue. So before the close no new connection enters the
 // queue, and the queue is emptied. (On Linux a SYN is dropped, and the client's next SYN is refused.)
+//
+// A socket that the service manager has handed over stays open, and its queue is the next process'. So this process only takes
+// no more from it. A filter on it would shut out the next process' buyers, too.
 
 const (
 	// After so long without a connection the queue is empty, because a half-open connection is only one way of the wire behind.
@@ -37,14 +40,15 @@ func Listen(addr string) (*net.TCPListener, error) {
 // LastCall is a listener whose queue can be emptied before the close.
 type LastCall struct {
 	*net.TCPListener
+	stays  bool        // the socket is handed on with its queue
 	taken  atomic.Bool // a connection came since the last look
 	closed sync.Once
 	empty  chan struct{}
 }
 
-// NewLastCall takes l over.
-func NewLastCall(l *net.TCPListener) *LastCall {
-	return &LastCall{TCPListener: l, empty: make(chan struct{})}
+// NewLastCall takes l over. stays says that others hold the socket, too, and hand it on.
+func NewLastCall(l *net.TCPListener, stays bool) *LastCall {
+	return &LastCall{TCPListener: l, stays: stays, empty: make(chan struct{})}
 }
 
 // Accept returns connections. After Finish was called, it returns them until the queue is empty.
@@ -67,8 +71,11 @@ func (l *LastCall) Accept() (net.Conn, error) {
 	}
 }
 
-// Finish waits until Accept has emptied the queue, and closes the listener.
+// Finish waits until Accept has emptied the queue, and closes the listener. If the socket stays, so does what is in the queue.
 func (l *LastCall) Finish(ctx context.Context) error {
+	if l.stays {
+		return l.Close()
+	}
 	err := shutOut(l.TCPListener)
 	l.taken.Store(true)
 	if e := l.SetDeadline(time.Now().Add(quietFor)); e == nil {

@@ -34,6 +34,14 @@ func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 	return l, nil
 }
 
+// Addr is a listener's address; nil if there is no listener.
+func Addr(l net.Listener) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
+}
+
 // Side is the operators' side of a program that is no edge.
 type Side struct {
 	Tokens  *loopback.Tokens                           // needed for the metrics, if there are any
