@@ -111,6 +111,7 @@ func (s *idShop) sellOut(t *testing.T, units int, then string) {
 	}
 	buying.Wait()
 	close(tokens)
+	t.Logf("%d are sold", units)
 	for range idBuyers {
 		buying.Go(func() {
 			for token := range tokens {
