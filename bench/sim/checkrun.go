@@ -172,7 +172,8 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 		}
 	case r.Life == ledger.IsRefunded && p.over:
 	case q.what == confirm && r.Life != ledger.IsConfirmed, q.what == cancel && r.Life != ledger.IsConfirmed,
-		q.what == release && r.Life != ledger.IsRefunded, q.what == prolong && r.Life != ledger.IsConfirmed && r.Life != ledger.IsPending:
+		q.what == release && r.Life != ledger.IsRefunded,
+		q.what == prolong && r.Life != ledger.IsConfirmed && r.Life != ledger.IsPending:
 		c.w.fail("%v comes to nothing: %v", brief(q), r.Life)
 	}
 	if q.what == cancel && r.Life == ledger.IsCancelled && err == nil {

@@ -27,7 +27,9 @@ func (f *fates) payments(seed uint64) {
 	if f.store != lossy && !f.backups && f.plot == noPlot {
 		f.payment.refunds = 0.6 * r.Float64()
 	}
-	f.payment.edits = f.closes > 0 && !f.doors
+	if f.payment.edits = r.IntN(3) == 0 && !f.doors && !f.crowded() && f.window == 0; f.payment.edits {
+		f.closes, f.jumps = f.length, false
+	}
 }
 
 // pay has the holder of a token ask for more time, and then pay.
@@ -81,7 +83,7 @@ func (c *checks) prolonged(p *promise, r ledger.ReservationReply, a answer) {
 	}
 }
 
-// letGo notes that the operator has put a promise's units back on sale. Nobody counts on it any more, on whichever server that ran.
+// letGo notes that the operator has put a promise's units back on sale. Whichever server did it, nobody counts on it any more.
 func (c *checks) letGo(q byToken, r ledger.ReservationReply) {
 	if p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]; p != nil && r.Life == ledger.IsRefunded && q.what == release {
 		p.paid, p.paidFor, p.over = nil, false, true
@@ -94,12 +96,14 @@ func (w *world) closeEarlier() {
 	if w.healed || !w.primary.up || w.edited != nil {
 		return
 	}
-	closes := time.UnixMicro(w.primary.raw()).Add(w.upTo(3 * w.fates.term))
+	closes := time.UnixMicro(w.primary.raw()).Add(w.oneOf(w.fates.term/2, 3*w.fates.term))
 	if closes.UnixMicro() >= w.closesAt() {
 		return
 	}
-	if w.chance(0.7) { // an edge does not hear of it
-		w.someHost().cutOff(2*w.fates.term + w.bounds.Margin)
+	for _, h := range w.hosts {
+		if !h.edge.a.IsEmpty() && w.chance(0.7) { // it does not hear of it
+			h.cutOff(2*w.fates.term + w.bounds.Margin)
+		}
 	}
 	w.tell("the operator has the sale close at %d", closes.UnixMicro())
 	if _, e, err := w.primary.execute(ledger.EditRequest{Closes: &closes}); err == nil {

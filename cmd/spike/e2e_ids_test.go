@@ -25,8 +25,8 @@ import (
 	"spike/order/pgtest"
 )
 
-// One id joins all that is known of a reservation: the buyer's answer, the answer to the payment, the webhook and the order, though
-// every serial was sold twice. The join is SQL, and the id is all that it joins by.
+// One id joins all that is known of a reservation: the buyer's answer, the answer to the payment, the webhook and the order,
+// though every serial was sold twice. The join is SQL, and the id is all that it joins by.
 func TestOneIDJoinsAnswersPaymentsWebhooksAndOrders(t *testing.T) {
 	units := 2_000
 	if long() {

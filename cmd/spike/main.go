@@ -26,19 +26,20 @@ import (
 var version = "unknown" // set by the linker
 
 type cli struct {
-	Serve       ServeCmd       `cmd:"" help:"Run an edge, which sells."`
-	Sale        SaleCmd        `cmd:"" help:"Make, show and change sales."`
+	Serve   ServeCmd   `cmd:"" help:"Run an edge, which sells."`
+	Sale    SaleCmd    `cmd:"" help:"Make, show and change sales."`
+	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
+	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and check its answers."`
+	Demo    DemoCmd    `cmd:"" help:"Play the whole article on this machine."`
+	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
+	Gate    GateCmd    `cmd:"" help:"Keep the flags by which nginx answers \"sold out\" itself."`
+	Lab     LabCmd     `cmd:"" help:"Run router, directors, nginx, edges and Redis, each in a namespace, and kill one of each."`
+	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
+	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
+	Orders  OrdersCmd  `cmd:"" help:"Store orders in SQL, end holds, call a webhook."`
+	Version VersionCmd `cmd:"" help:"Print the version."`
+
 	Reservation ReservationCmd `cmd:"" help:"Show, prolong and release reservations."`
-	Audit       AuditCmd       `cmd:"" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
-	Check       CheckCmd       `cmd:"" help:"Buy from a running edge, and check its answers."`
-	Demo        DemoCmd        `cmd:"" help:"Play the whole article on this machine."`
-	Nginx       NginxCmd       `cmd:"" help:"Print the nginx.conf of a topology."`
-	Gate        GateCmd        `cmd:"" help:"Keep the flags by which nginx answers \"sold out\" itself."`
-	Lab         LabCmd         `cmd:"" help:"Run router, directors, nginx, edges and Redis, each in a namespace, and kill one of each."`
-	Bench       BenchCmd       `cmd:"" help:"Measure the edge beside others."`
-	Pprof       PprofCmd       `cmd:"" help:"Profile a running edge."`
-	Orders      OrdersCmd      `cmd:"" help:"Store orders in SQL, end holds, call a webhook."`
-	Version     VersionCmd     `cmd:"" help:"Print the version."`
 
 	LabDirector LabDirectorCmd `cmd:"" hidden:""`
 }
