@@ -30,7 +30,7 @@ import (
 func TestOneIDJoinsAnswersPaymentsWebhooksAndOrders(t *testing.T) {
 	units := 2_000
 	if long() {
-		units = 20_000
+		units = 10_000 // 20,000 sales
 	}
 	for name, open := range map[string]func(*testing.T) (driver, source, url string){
 		"postgres": func(t *testing.T) (string, string, string) {
