@@ -168,7 +168,7 @@ func heardJSON(method, url string, v any) bool {
 // joinedByID puts the answers into a table beside the orders, and joins.
 func joinedByID(t *testing.T, db *sql.DB, answers <-chan idAnswer, units int) {
 	t.Helper()
-	eventually(t, 2*patience, "all orders are stored", func() bool {
+	eventually(t, 10*patience, "all orders are stored", func() bool {
 		return count(t, db, "SELECT count(*) FROM orders WHERE state <> 'pending'") == 2*units
 	})
 	tx, err := db.Begin()
