@@ -119,7 +119,8 @@ func (w *world) prepare(t *testing.T) {
 	}
 	for token, uri := range inOrder(map[string]string{"pending": "ticket", "several": "ticket?n=2", "confirmed": "ticket",
 		"cancelled":     "ticket",
-		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held", "refunded": "ticket", "sold": "ticket", "others": "other"}) {
+		"tobecancelled": "ticket", "tobeconfirmed": "ticket", "held": "held", "refunded": "ticket",
+		"sold": "ticket", "others": "other"}) {
 		won := w.buys(t, uri, nil)
 		w.names[token], w.names[token+"id"], w.names[token+"serial"] = won.Token, won.Reservation, fmt.Sprint(won.Serial)
 	}

@@ -43,8 +43,8 @@ func (s *Server) about(ctx context.Context, text []byte, do action) (answer.Rese
 
 // changed gives the reservation the wanted state, or its error says which other state it has. A repeated change gets the first
 // answer.
-func (s *Server) changed(ctx context.Context, text []byte, do action, wanted ledger.Life) (answer.Reservation, ledger.ReservationReply,
-	error) {
+func (s *Server) changed(ctx context.Context, text []byte, do action, wanted ledger.Life) (answer.Reservation,
+	ledger.ReservationReply, error) {
 	res, reply, err := s.about(ctx, text, do)
 	switch {
 	case err != nil, reply.Life == wanted:

@@ -114,7 +114,8 @@ func TestReservationsLive(t *testing.T) {
 func TestReservationOfSeveral(t *testing.T) {
 	b := newBearer(testServer(t, testConfig(), storetest.Embedded(t, 10, 0)))
 	got := b.does("look", b.buys(t, "/buy/ticket?n=3"))
-	if want := `{"sale":"ticket","serial":1,"count":3,"reservation":"` + b.id + `","state":"pending","order":{"state":"queued"}}`; got.body != want {
+	want := `{"sale":"ticket","serial":1,"count":3,"reservation":"` + b.id + `","state":"pending","order":{"state":"queued"}}`
+	if got.body != want {
 		t.Errorf("%s, want %s", got.body, want)
 	}
 }

@@ -362,15 +362,21 @@ func (o *oracle) unit() {
 		func(raw int64) (ledger.UnitReply, error) { return o.twin.Unit(raw, birth, serial, id) })
 }
 
-// edit changes what a sale is, and when it is open.
+const farAway = 100_000 // milliseconds
+
+// edit changes what a sale is, and when it is open. A refusal does not tell its time, so no time is drawn of which it matters
+// whether it is over already.
 func (o *oracle) edit() {
 	var q ledger.EditRequest
-	for name, to := range map[string]**time.Time{"opens": &q.Opens, "closes": &q.Closes} {
-		if ms := rapid.SampledFrom([]int{0, 0, -5, 8, 60, 10_000}).Draw(o.t, name); ms != 0 {
-			at := time.UnixMicro(o.twin.Last().Raw + int64(ms)*1000)
-			*to = &at
+	at := func(name string, ms ...int) *time.Time {
+		drawn := rapid.SampledFrom(ms).Draw(o.t, name)
+		if drawn == 0 {
+			return nil
 		}
+		t := time.UnixMicro(o.twin.Last().Raw + int64(drawn)*1000)
+		return &t
 	}
+	q.Opens, q.Closes = at("opens", 0, 0, -5, farAway), at("closes", 0, 0, -5, 8, farAway, 2*farAway)
 	if ms := rapid.SampledFrom([]int{-1, -1, 0, 12, 15}).Draw(o.t, "hold_ms"); ms >= 0 {
 		hold := time.Duration(ms) * time.Millisecond
 		q.Hold = &hold
@@ -678,7 +684,7 @@ func scriptsAndTwinAgree(t *testing.T, redis *Redis) {
 				f()
 			}
 		}
-		if ms := rapid.SampledFrom([]int{0, 0, 0, 25}).Draw(rt, "opens_ms"); ms > 0 {
+		if ms := rapid.SampledFrom([]int{0, 0, 0, 0, 0, farAway}).Draw(rt, "opens_ms"); ms > 0 {
 			q.Opens = time.Now().Add(time.Duration(ms) * time.Millisecond)
 		}
 		h, err := redis.Create(context.Background(), o.sale, q)

@@ -216,8 +216,8 @@ func (r *Redis) pass(ctx context.Context, s *script, sale string, birth uint64, 
 }
 
 // Prolong runs prolong.lua.
-func (r *Redis) Prolong(ctx context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (ledger.ReservationReply,
-	error) {
+func (r *Redis) Prolong(ctx context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (
+	ledger.ReservationReply, error) {
 	h, rd, err := r.run(ctx, &r.scripts.prolong, sale, []string{r.caller(birth), wire(c), num(by.Microseconds())})
 	if err != nil {
 		return ledger.ReservationReply{}, err

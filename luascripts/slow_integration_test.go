@@ -147,7 +147,7 @@ func TestNoScriptIsSlow(t *testing.T) {
 	for name, f := range map[string]func(){"selling": s.selling, "scattered": s.scattered, "holds": s.holdsEnd, "edges": s.edgesDie,
 		"tokens": s.tokens,
 		"lost":   s.historyIsLost, "looking": s.looking, "lots": s.lots, "buys": s.buysTogether,
-		"limit": s.limited} {
+		"limit": s.limited, "payment": s.paid} {
 		if only == "" || only == name {
 			f()
 		}
@@ -463,6 +463,38 @@ func (s *slow) limited() {
 				s.t.Errorf("%d reservations", len(r.Claims))
 			}
 		}
+	})
+}
+
+// paid is reservations of as many units as one buy may have.
+func (s *slow) paid() {
+	s.sale("paid", 20*ledger.MaxUnits, time.Hour)
+	var claims []ledger.Claim
+	for nonce := range uint64(10) {
+		r := must[ledger.DeductReply](s.t)(s.Deduct(bg, "paid", ledger.DeductRequest{N: ledger.MaxUnits, Nonce: nonce + 1}))
+		claims = append(claims, r.Claim)
+	}
+	each := func(where string, does func(c ledger.Claim) bool) {
+		s.part(where, func() {
+			for _, c := range claims {
+				if !does(c) {
+					s.t.Errorf("%s: not of %+v", where, c)
+				}
+			}
+		})
+	}
+	each("the holds of a hundred units are prolonged", func(c ledger.Claim) bool {
+		return must[ledger.ReservationReply](s.t)(s.Prolong(bg, "paid", 0, c, time.Minute)).Life == ledger.IsPending
+	})
+	each("a serial of a hundred is looked up", func(c ledger.Claim) bool {
+		return must[ledger.UnitReply](s.t)(s.Unit(bg, "paid", 0, c.Serial+c.Count-1, ledger.Claim{})).Claim.Count == c.Count
+	})
+	each("a hundred units are released", func(c ledger.Claim) bool {
+		return must[ledger.ReservationReply](s.t)(s.Release(bg, "paid", 0, c)).Life == ledger.IsRefunded
+	})
+	each("a serial of a hundred that were released is looked up", func(c ledger.Claim) bool {
+		id := ledger.Claim{Fence: c.Fence, Nonce: c.Nonce}
+		return must[ledger.UnitReply](s.t)(s.Unit(bg, "paid", 0, c.Serial+c.Count-1, id)).Claim.Count == c.Count
 	})
 }
 

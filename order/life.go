@@ -8,8 +8,8 @@ import (
 // State is how far a reservation has come. The order is Merge's: of two states the later one wins.
 type State int
 
-// The states. The last four are ends: a reservation reaches one of the first three, and stays there, but a confirmed one may still
-// be refunded.
+// The states. The last four are ends: a reservation reaches one of them, and stays there. But a pending or a confirmed one may be
+// refunded.
 const (
 	Claimed   State = iota // an edge knows of it
 	Pending                // the ledger knows of it, unpaid
@@ -26,8 +26,8 @@ func (s State) String() string { return stateNames[s] }
 // Ended says that the state never goes back to pending.
 func (s State) Ended() bool { return s > Pending }
 
-// Merge is the state of a row after two events. An end wins over pending, and refunded over confirmed, in whatever order they come.
-// Merge is a maximum, so batches of several workers commute, and a repeated event changes nothing. Two other ends of one
+// Merge is the state of a row after two events. An end wins over pending, and refunded over confirmed, whatever came first. Merge
+// is a maximum, so batches of several workers commute, and a repeated event changes nothing. Two other ends of one
 // reservation do not happen; if they did, paid would win.
 func Merge(old, heard State) State { return max(old, heard) }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -152,7 +153,8 @@ func TestLifeEndsOnce(t *testing.T) {
 				t.Fatalf("over since %d, at %d it is %v", life.ends, now, out.Answer)
 			}
 		}
-		if back := life.State() == Cancelled || life.State() == Expired || life.State() == Refunded; restocked > 1 || back != (restocked == 1) {
+		back := slices.Contains([]State{Cancelled, Expired, Refunded}, life.State())
+		if restocked > 1 || back != (restocked == 1) {
 			t.Fatalf("%v, and its units went back %d times", life.State(), restocked)
 		}
 		ends := max(events[ledger.Confirmed], events[ledger.Refunded]) + events[ledger.Cancelled] + events[ledger.Expired]

@@ -29,10 +29,10 @@ type Row struct {
 }
 
 // Merge is the row after two events; the SQL of both databases says the same. The state is a maximum, ExpiresAt is the latest,
-// because a hold may be prolonged, and each other time is the earliest. All are commutative, associative and idempotent. All other
-// columns are what the last "reserved" said, because other events may be about a part of the reservation only. Before a "reserved"
-// has come they are what the first event said. A key has one "reserved", which says the same each time. So these columns do not
-// depend on the order either.
+// because a hold may be prolonged, and each other time is the earliest. All are commutative, associative and idempotent. The
+// other columns are what the last "reserved" said, because other events may be about a part of the reservation only. Before a
+// "reserved" has come they are what the first event said. A key has one "reserved", which says the same each time. So these
+// columns do not depend on the order either.
 func (r Row) Merge(heard Row) Row {
 	out := r
 	if heard.ReservedAt != nil {

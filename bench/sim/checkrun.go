@@ -45,6 +45,7 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 		c.caughtUp(q, reply.(ledger.ReassertReply))
 	}
 	if q, ok := e.call.(byToken); ok {
+		c.letGo(q, reply.(ledger.ReservationReply))
 		c.honours(q, reply.(ledger.ReservationReply), err)
 	}
 	if _, ok := e.call.(ledger.ChangeRequest); ok && err != nil {
@@ -59,6 +60,9 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 // cancelsThere notes a cancel on an old primary: the holder has let go of its promise there too.
 func (c *checks) cancelsThere(e *entry, reply any, err error) {
 	q, ok := e.call.(byToken)
+	if ok && err == nil {
+		c.letGo(q, reply.(ledger.ReservationReply))
+	}
 	if !ok || err != nil || q.what != cancel || reply.(ledger.ReservationReply).Life != ledger.IsCancelled {
 		return
 	}
@@ -166,7 +170,10 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.histories == 0) {
 			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
 		}
-	case q.what == confirm && r.Life != ledger.IsConfirmed, q.what == cancel && r.Life != ledger.IsConfirmed:
+	case r.Life == ledger.IsRefunded && p.over:
+	case q.what == confirm && r.Life != ledger.IsConfirmed, q.what == cancel && r.Life != ledger.IsConfirmed,
+		q.what == release && r.Life != ledger.IsRefunded,
+		q.what == prolong && r.Life != ledger.IsConfirmed && r.Life != ledger.IsPending:
 		c.w.fail("%v comes to nothing: %v", brief(q), r.Life)
 	}
 	if q.what == cancel && r.Life == ledger.IsCancelled && err == nil {

@@ -15,6 +15,7 @@
 //	crowd    its buyers, some of whom stall in the middle of a Take
 //	holder   a buyer with a token, who pays, cancels or looks, through any edge
 //	check    what must hold after every step, and what a death may take with it; checkbuys: of the buys of a call
+//	payment  holds that are prolonged, money that goes back, and an operator who moves the closing
 //	keyed    a buy that the ledger decides, mostly under an idempotency key
 //	together worlds in which such buys go in calls of several, and sales with a limit per buyer
 //	again    combinations that chance brings too seldom: cuts within a recovery, bad days, few buyers
@@ -26,7 +27,8 @@
 // These are checked after every step:
 //
 //   - The ledger adds up: by its counters each time, and unit by unit now and then.
-//   - A serial has one winner, who is told, unexpired and not cancelled, or confirmed. This holds after lost history, too.
+//   - A serial has one winner, who is told, unexpired and not cancelled, or confirmed and not refunded. This holds after lost
+//     history, too.
 //   - Fences grow, within a history and from winner to winner of a serial.
 //   - No promise is made after the end of its lease, and none binds longer than deadline + hold.
 //   - An edge uses a slot again only after the ledger has answered for its claim. A durable answer (fsynced, or on every

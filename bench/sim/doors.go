@@ -30,15 +30,16 @@ func (f *fates) watch(seed uint64) {
 
 // closesAt is when the sale closes, by the store's clock. 0: never.
 func (w *world) closesAt() int64 {
-	if w.fates.closes == 0 {
-		return 0
+	if w.edited != nil && w.primary.has(w.edited) {
+		return w.edited.call.(ledger.EditRequest).Closes.UnixMicro()
 	}
-	return start/1000 + w.fates.closes.Microseconds()
+	return ledger.Micro(w.closes())
 }
 
+// closes is when it was to close at first.
 func (w *world) closes() (at time.Time) {
-	if us := w.closesAt(); us > 0 {
-		at = time.UnixMicro(us)
+	if w.fates.closes > 0 {
+		at = time.UnixMicro(start/1000 + w.fates.closes.Microseconds())
 	}
 	return at
 }
@@ -47,6 +48,7 @@ func (w *world) closes() (at time.Time) {
 func (w *world) doorTroubles() {
 	w.repeat(w.fates.doors, 4*time.Second, w.shutDoors)
 	w.repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
+	w.repeat(w.fates.payment.edits, 2*time.Second, w.closeEarlier)
 	if w.fates.closes > 0 && w.chance(0.7) {
 		w.after(w.fates.closes-w.upTo(time.Second), func() {
 			if w.healed {

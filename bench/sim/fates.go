@@ -59,6 +59,7 @@ type fates struct {
 	copies   bool          // rings are copied while their edges live
 	keys     bool          // some buyers have an idempotency key
 	together together
+	payment  payment
 }
 
 // binds is how long a promise binds: the hold, or the cover that stands for it.
@@ -112,9 +113,11 @@ func (f fates) String() string {
 		"loss %.0f %%, slow %.0f %%, stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; "+
 		"pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, changes %v, jumps %v, outages %v, cuts %v, "+
 		"deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
-		"doors %v, votes %v, closes %v, copies %v, keys %v, together %v, limit %d, draws after %v; %v; %v",
+		"doors %v, votes %v, closes %v, copies %v, keys %v, together %v, limit %d, draws after %v; "+
+		"prolong %.0f %%, refund %.0f %%, closes earlier %v; %v; %v",
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
 		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts,
 		f.deaths, f.pauses, f.stops, f.quiet, f.crashes, f.lags, f.eras, f.backups,
-		f.doors, f.votes, f.closes, f.copies, f.keys, f.together.on, f.together.limit, f.window, f.rare, f.plot)
+		f.doors, f.votes, f.closes, f.copies, f.keys, f.together.on, f.together.limit, f.window,
+		100*f.payment.prolongs, 100*f.payment.refunds, f.payment.edits, f.rare, f.plot)
 }

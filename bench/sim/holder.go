@@ -11,6 +11,7 @@ type holder struct {
 	w     *world
 	p     *promise
 	what  tokenCall
+	by    time.Duration // of prolong
 	tries int
 }
 
@@ -21,7 +22,7 @@ func (w *world) giveToken(p *promise) {
 	h := &holder{w: w, p: p, tries: 8}
 	switch {
 	case dice < f.pays:
-		h.what = confirm
+		h.pay()
 	case dice < f.pays+f.cancels:
 		h.what = cancel
 	case dice < f.pays+f.cancels+f.looks:
@@ -41,7 +42,7 @@ func (h *holder) show() {
 	if h.tries--; h.tries < 0 {
 		return
 	}
-	q := byToken{what: h.what, birth: h.p.birth, claim: h.p.Claim}
+	q := byToken{what: h.what, birth: h.p.birth, claim: h.p.Claim, by: h.by}
 	h.w.call(h.w.someHost(), q, h.hear)
 }
 
@@ -57,9 +58,14 @@ func (h *holder) hear(a answer) {
 	if w.telling {
 		w.tell("who holds %v hears %v", h.p.Claim, r.Life)
 	}
-	if h.what == confirm && r.Life == ledger.IsConfirmed {
+	switch {
+	case h.what == confirm && r.Life == ledger.IsConfirmed:
 		w.check.confirmed(h.p, a)
-		h.regret()
+		h.paid()
+	case h.what == prolong && r.Life == ledger.IsPending:
+		h.prolonged(r, a)
+	case h.what == release && r.Life == ledger.IsRefunded:
+		h.refunded()
 	}
 }
 

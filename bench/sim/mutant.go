@@ -49,7 +49,15 @@ type Mutation struct {
 // Mutations returns all guards that a build with the tag mutants can leave out.
 func Mutations() []Mutation {
 	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations(),
-		togetherMutations())
+		togetherMutations(), paymentMutations())
+}
+
+func paymentMutations() []Mutation {
+	return []Mutation{
+		{memory.ReleaseBlind, "a refund puts units back on sale, whoever has them by now"},
+		{memory.ProlongUnsettled, "a hold is prolonged while its claim is still in a lease: limbo does not wait so long"},
+		{memory.CloseAtOnce, "the operator has the sale close sooner than an edge that hears nothing"},
+	}
 }
 
 func leaseMutations() []Mutation {

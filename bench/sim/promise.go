@@ -13,18 +13,28 @@ type promise struct {
 	paid     *entry // the script that confirmed it
 	keptFor  bool   // that answer was durable
 	paidFor  bool
-	over     bool  // cancelled
-	beaten   bool  // it was over, and another buyer was told of one of its units
-	late     bool  // it was over by true time when the ledger took it: history was lost, and ledger time with it
-	excused  bool  // a named loss window covers it
-	ends     int64 // when its hold is over by true time, at the latest
+	over     bool   // cancelled
+	beaten   bool   // it was over, and another buyer was told of one of its units
+	late     bool   // it was over by true time when the ledger took it: history was lost, and ledger time with it
+	excused  bool   // a named loss window covers it
+	longer   *entry // the script that prolonged its hold
+	until    int64  // ledger time until which it did
+	ends     int64  // when its hold is over by true time, at the latest
 }
 
 type claimID struct{ fence, nonce uint64 }
 
 // live says whether a promise binds at this ledger time.
 func (p *promise) live(now, hold int64) bool {
-	return p.paid != nil || !p.over && (now < p.Expiry || hold == 0 && p.kept != nil) && !p.outlasted(p.edge.w)
+	return p.paid != nil || !p.over && (now < p.expires() || hold == 0 && p.kept != nil) && !p.outlasted(p.edge.w)
+}
+
+// expires is when its hold ends by ledger time, as far as the present history knows.
+func (p *promise) expires() int64 {
+	if p.longer != nil && p.edge.w.primary.has(p.longer) {
+		return max(p.Expiry, p.until)
+	}
+	return p.Expiry
 }
 
 // outlasted says whether a promise is over by true time, after lost history, and the ledger has not kept it. Ledger time went

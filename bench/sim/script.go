@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
@@ -12,6 +13,7 @@ type byToken struct {
 	what  tokenCall
 	birth uint64
 	claim ledger.Claim
+	by    time.Duration // of prolong
 }
 
 type tokenCall int
@@ -21,9 +23,13 @@ const (
 	confirm tokenCall = iota
 	cancel
 	look
+	prolong
+	release
 )
 
-func (c tokenCall) String() string { return [...]string{"confirm", "cancel", "look at"}[c] }
+func (c tokenCall) String() string {
+	return [...]string{"confirm", "cancel", "look at", "prolong", "release"}[c]
+}
 
 // expire is a sweep by another process.
 type expire struct{ most int }
@@ -71,6 +77,9 @@ func (e *entry) run(t *memory.Twin) (any, ledger.Head, error) {
 	case ledger.ChangeRequest:
 		h, err := t.Change(e.raw, q)
 		return h, h, err
+	case ledger.EditRequest:
+		h, err := t.Edit(e.raw, q)
+		return h, h, err
 	}
 	panic(fmt.Sprintf("no script for %T", e.call))
 }
@@ -81,6 +90,10 @@ func (q byToken) run(t *memory.Twin, raw int64) (ledger.ReservationReply, error)
 		return t.Confirm(raw, q.birth, q.claim)
 	case cancel:
 		return t.Cancel(raw, q.birth, q.claim)
+	case prolong:
+		return t.Prolong(raw, q.birth, q.claim, q.by)
+	case release:
+		return t.Release(raw, q.birth, q.claim)
 	case look:
 	}
 	return t.Reservation(raw, q.birth, q.claim, 0)
@@ -102,6 +115,9 @@ func (e *entry) kind() uint64 {
 	case ledger.DeductRequest:
 		return 6
 	case byToken:
+		if q.what > look {
+			return 15 + uint64(q.what-prolong)
+		}
 		return 7 + uint64(q.what)
 	case expire:
 		return 10

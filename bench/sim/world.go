@@ -56,7 +56,8 @@ type world struct {
 	scripts   int
 	beside    int // buys that went to the ledger with others
 	happened  int
-	histories int // how often the store came up with another history
+	histories int    // how often the store came up with another history
+	edited    *entry // the script by which the operator had the sale close earlier
 	telling   bool
 	story     []line
 }
@@ -83,6 +84,7 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	w.fates.plot = drawPlot(seed, &w.fates)
 	w.fates.drawWindow(seed)
 	w.fates.gathers(seed)
+	w.fates.payments(seed)
 	w.drawLull()
 	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant

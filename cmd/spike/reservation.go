@@ -119,7 +119,7 @@ func (a reservationArg) shown(ctx context.Context, s ledger.Store) (out admin.Un
 // ReservationProlongCmd lets a hold end later.
 type ReservationProlongCmd struct {
 	reservationArg
-	By time.Duration `required:"" env:"-" placeholder:"D" help:"How long after its first end, at most the sale's hold. A repeat changes nothing."`
+	By time.Duration `required:"" env:"-" placeholder:"D" help:"How long after its first end, at most the sale's hold."`
 }
 
 // Run prolongs it. It needs the token, which alone knows when the hold was to end at first.
@@ -138,7 +138,7 @@ func (c *ReservationProlongCmd) Run(ctx context.Context) error {
 // ReservationReleaseCmd puts a reservation's units back on sale.
 type ReservationReleaseCmd struct {
 	reservationArg
-	ID string `name:"id" env:"-" placeholder:"rsv_..." help:"The reservation's id, where a serial names it: the serial may have been sold again."`
+	ID string `name:"id" env:"-" placeholder:"rsv_..." help:"The reservation's id, needed with a SERIAL."`
 }
 
 // Run releases it.

@@ -16,7 +16,7 @@ type SaleEditCmd struct {
 	Opens  *moment        `env:"-" placeholder:"TIME" help:"When it opens, until it has opened: 2026-11-22T20:00:00+08:00, or +10m."`
 	Closes *moment        `env:"-" placeholder:"TIME" help:"When it closes, until it has closed: at least a lease (5s) from now."`
 	Hold   *time.Duration `env:"-" placeholder:"D" help:"How long a reservation waits for its payment, before the first sale."`
-	Limit  *uint32        `name:"limit-per-buyer" env:"-" placeholder:"K" help:"Units per buyer, before the first sale. 0: no limit."`
+	Limit  *uint32        `name:"limit-per-buyer" env:"-" placeholder:"K" help:"Units per buyer, before the first sale. 0: any."`
 }
 
 // Run changes what is given.

@@ -43,7 +43,8 @@ const Timeout = time.Second
 
 var codes = map[string]error{
 	"NOSALE": ErrNoSale, "BADSALE": ErrBadSale, "FOREIGN": ErrForeign, "BIRTH": ErrBirth, "EXISTS": ErrExists,
-	"CLOSED": ErrClosed, "OPENED": ErrOpened, "BEGUN": ErrBegun, "TIMES": ErrTimes, "TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer, "UNLISTED": ErrUnlisted,
+	"CLOSED": ErrClosed, "OPENED": ErrOpened, "BEGUN": ErrBegun, "TIMES": ErrTimes,
+	"TOOMANY": ErrTooMany, "LATE": ErrLate, "NOBUYER": ErrNoBuyer, "UNLISTED": ErrUnlisted,
 	"REASSERT": ErrReassert, "RECOVERING": ErrRecovering, "CHANGED": ErrChanged, "INDEXING": ErrIndexing,
 }
 

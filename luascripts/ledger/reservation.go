@@ -8,8 +8,8 @@ import (
 )
 
 // A reservation's id is the prefix, then the sale's birth, the fence and the nonce, each as idDigits hex digits in small letters.
-// None of the three is longer, because Lua's numbers hold 53 bits. (birth, fence, nonce) names one reservation for ever: of a
-// sale, of a grant, of a buy. The migrations of orders say the same in SQL. The id is no secret: a token is good by its MAC alone.
+// None of the three is longer, because Lua's numbers hold 53 bits. (birth, fence, nonce) names one reservation for ever. The
+// migrations of orders say the same in SQL. The id is no secret: a token is good by its MAC alone.
 const (
 	idPrefix = "rsv_"
 	idDigits = 14

@@ -171,8 +171,8 @@ func (e *Store) Reservation(_ context.Context, sale string, birth uint64, c ledg
 }
 
 // Prolong is ledger.Store's.
-func (e *Store) Prolong(_ context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (ledger.ReservationReply,
-	error) {
+func (e *Store) Prolong(_ context.Context, sale string, birth uint64, c ledger.Claim, by time.Duration) (
+	ledger.ReservationReply, error) {
 	return with(e, sale, func(t *Twin, raw int64) (ledger.ReservationReply, error) { return t.Prolong(raw, birth, c, by) })
 }
 

@@ -170,17 +170,26 @@ func (t *Twin) Settle(raw int64, q ledger.SettleRequest) (ledger.SettleReply, er
 		return ledger.SettleReply{}, reassertFirst()
 	}
 	out := ledger.SettleReply{Verdicts: make([]ledger.Verdict, len(q.Claims))}
-	b := settling{gathering: gathering{t: t}, old: q.Batch <= t.instance(q.Instance).seq}
+	b := settling{gathering: gathering{t: t}, old: q.Batch <= t.settledBatch(q.Instance)}
 	for k, c := range q.Claims {
 		out.Verdicts[k] = b.settle(c)
 	}
-	if me := t.instance(q.Instance); q.Batch > me.seq {
+	if !b.old {
+		me := t.instance(q.Instance)
 		me.node, me.seq = q.Node, q.Batch
 	}
 	b.write()
 	t.commitCalm()
 	out.Head = t.view(q.Instance)
 	return out, nil
+}
+
+// settledBatch is the newest batch of an instance; 0: none. An instance that is only asked about is not noted.
+func (t *Twin) settledBatch(inst string) uint64 {
+	if me := t.instances[inst]; me != nil {
+		return me.seq
+	}
+	return 0
 }
 
 // unsettleable says that only a re-assertion can tell what became of a claim, because its lease may be in lost history.

@@ -32,10 +32,10 @@ func (t *Twin) Release(raw int64, birth uint64, c ledger.Claim) (ledger.Reservat
 	}
 	c = t.present(c)
 	life := t.settled(c)
-	switch life {
-	case unheard:
+	if life == unheard {
 		return ledger.ReservationReply{}, reassertFirst()
-	case ledger.IsPending, ledger.IsConfirmed:
+	}
+	if life == ledger.IsPending || life == ledger.IsConfirmed {
 		t.putBack(ledger.Refunded, c, outcome{n: c.Count})
 		life = ledger.IsRefunded
 	}
@@ -52,10 +52,10 @@ func (t *Twin) Prolong(raw int64, birth uint64, c ledger.Claim, by time.Duration
 		return ledger.ReservationReply{}, err
 	}
 	life, ends := t.settledToProlong(c), c.Expiry
-	switch life {
-	case unheard:
+	if life == unheard {
 		return ledger.ReservationReply{}, reassertFirst()
-	case ledger.IsPending:
+	}
+	if life == ledger.IsPending {
 		ends = t.prolongHold(c, by)
 	}
 	t.commit()
