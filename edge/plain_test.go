@@ -64,7 +64,8 @@ func (m *bytesConn) SetDeadline(time.Time) error      { return nil }
 func (m *bytesConn) SetReadDeadline(time.Time) error  { return nil }
 func (m *bytesConn) SetWriteDeadline(time.Time) error { return nil }
 
-var own = regexp.MustCompile(`Date: [^\r]+|"serial":\d+|"reservation":"rsv_\w{42}"|"token":"[\w-]{84}"|"expires_at":"[^"]+"|"expires_in_ms":\d+|Content-Length: (1|2)\d\d`)
+var own = regexp.MustCompile(`Date: [^\r]+|"serial":\d+|"reservation":"rsv_\w{42}"|"token":"[\w-]{84}"|` +
+	`"expires_at":"[^"]+"|"expires_in_ms":\d+|Content-Length: (1|2)\d\d`)
 
 // masked is answers without the parts in which two answers to the same request differ.
 func masked(answers []byte) string {

@@ -55,7 +55,8 @@ func TestWinSaysWhatItIs(t *testing.T) {
 		t.Error(body)
 	}
 	got, err := s.signer.Parse([]byte(token))
-	if err != nil || got.Reservation(got.Birth) != id || got.Serial != 1 || got.Count != 1 || got.Birth != s.sales.Get([]byte("ticket")).Birth {
+	if err != nil || got.Reservation(got.Birth) != id || got.Serial != 1 || got.Count != 1 ||
+		got.Birth != s.sales.Get([]byte("ticket")).Birth {
 		t.Errorf("%+v %v", got, err)
 	}
 	text := strings.TrimSuffix(strings.TrimPrefix(after, `,"expires_at":"`), `"}}`)

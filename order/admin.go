@@ -30,7 +30,8 @@ func (w *Worker) side() operators.Side {
 	if w.repo != nil {
 		api = w.api()
 	}
-	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, API: api, Ready: func(ctx context.Context) (why, remark string) {
+	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, API: api, Ready: func(ctx context.Context) (why,
+		remark string) {
 		if n := w.parked.Load(); n > 0 {
 			remark = fmt.Sprintf("the database refused %d orders: see table parked_orders", n)
 		}

@@ -77,7 +77,8 @@ func (w *Worker) listWebhooks(ctx context.Context, r *http.Request) (any, error)
 func (w *Worker) retryWebhook(ctx context.Context, r *http.Request) (any, error) {
 	n, err := w.resend(ctx, r.PathValue("id"))
 	if err == nil && n.Retried == 0 {
-		err = &operators.Problem{Status: http.StatusNotFound, Code: "no_such_webhook", Detail: "there is no parked webhook with this id"}
+		err = &operators.Problem{Status: http.StatusNotFound, Code: "no_such_webhook",
+			Detail: "there is no parked webhook with this id"}
 	}
 	return n, err
 }

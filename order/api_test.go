@@ -42,7 +42,8 @@ func suiteAgain(t *testing.T, s testRepository) {
 		t.Errorf("%d %v", n, err)
 	}
 	list, err := s.Parked(t.Context(), 10)
-	if err != nil || len(list) != 1 || list[0].Sale != "refused" || list[0].Why != "x" || list[0].Kind != "reserved" || list[0].Retry ||
+	if err != nil || len(list) != 1 || list[0].Sale != "refused" || list[0].Why != "x" || list[0].Kind != "reserved" ||
+		list[0].Retry ||
 		list[0].Units != 1 || ledgerID(list[0].Reservation) != nil || time.Since(list[0].ParkedAt).Abs() > time.Hour {
 		t.Errorf("%+v %v", list, err)
 	}
@@ -155,7 +156,8 @@ func TestOperatorsOfOrdersAreGuarded(t *testing.T) {
 	if status, body := asOperator(t, repo, "POST", "/api/v1/webhooks/retry-all", "Bearer wrong"); status != http.StatusUnauthorized {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := asOperator(t, repo, "POST", "/api/v1/webhooks/retry-all", "Bearer secret", "Sec-Fetch-Site", "cross-site"); status !=
+	if status, body := asOperator(t, repo, "POST", "/api/v1/webhooks/retry-all", "Bearer secret", "Sec-Fetch-Site",
+		"cross-site"); status !=
 		http.StatusForbidden {
 		t.Errorf("%d %s", status, body)
 	}

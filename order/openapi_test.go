@@ -12,7 +12,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// TestMessagesAreAsDocumented makes a message of every kind, for one unit and for several, for a buyer and for nobody, with a hold
+// TestMessagesAreAsDocumented makes a message of every kind, for one unit and for several, for a buyer and for nobody,
+// with a hold
 // and without, and compares it with the webhooks of openapi.yaml. Every documented webhook must occur.
 func TestMessagesAreAsDocumented(t *testing.T) {
 	doc := readOpenAPI(t)

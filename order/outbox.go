@@ -23,4 +23,5 @@ const parkedQuery = `SELECT sale, reservation, serial, units, kind, why, parked_
 	FROM parked_orders ORDER BY parked_at, sale, number, serial LIMIT $1`
 
 // resendQuery makes parked deliveries due now: all of them, or the one with that id.
-const resendQuery = `UPDATE deliveries SET state = 'due', attempts = 0, next_at = $1 WHERE state = 'parked' AND ($2 = '' OR id = $2)`
+const resendQuery = `UPDATE deliveries SET state = 'due', attempts = 0, next_at = $1
+	WHERE state = 'parked' AND ($2 = '' OR id = $2)`

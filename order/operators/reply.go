@@ -22,7 +22,8 @@ func BadRequest(field, why string) error {
 	return &Problem{Status: http.StatusBadRequest, Code: "bad_request", Detail: field + ": " + why}
 }
 
-// Reply answers with a value, or with the problem that err is. An error that is no Problem means that the database does not answer.
+// Reply answers with a value, or with the problem that err is. An error that is no Problem means that the database does
+// not answer.
 func Reply(w http.ResponseWriter, value any, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
