@@ -75,7 +75,8 @@ func rawAnswers(t *testing.T, lang string, wanted func(op string) bool, oddities
 	var out bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.up.article, w.down.article = answer.Article(lang, w.up.signer, answer.Spread{}), answer.Article(lang, w.up.signer, answer.Spread{})
+		w.up.article, w.down.article = answer.Article(lang, w.up.signer, answer.Spread{}), answer.Article(lang, w.up.signer,
+			answer.Spread{})
 		up, down := newWire(t, w.up.Server), newWire(t, w.down.Server)
 		begun := time.Now().Truncate(time.Minute)
 		for i, c := range apiCases() {

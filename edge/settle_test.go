@@ -362,7 +362,8 @@ func TestLosersWithKeysAskNobody(t *testing.T) {
 		}
 		_, again := s.buys(t, "/buy/a", "ann", "key-of-ann")
 		_, lastAgain := s.buys(t, "/buy/a", "cid", "key-of-cid")
-		if timeless(again) != timeless(first) || timeless(lastAgain) != timeless(last) || wonToken(first) == "" || wonToken(last) == "" {
+		if timeless(again) != timeless(first) || timeless(lastAgain) != timeless(last) || wonToken(first) == "" ||
+			wonToken(last) == "" {
 			t.Errorf("%s\n%s\n%s\n%s", first, again, last, lastAgain)
 		}
 		of := func(body string) ledger.Claim {

@@ -7,7 +7,8 @@ import (
 )
 
 func TestRetryAfterInText(t *testing.T) {
-	for text, want := range map[string]RetryAfter{"1s": {1, 1}, "7s": {7, 7}, "1s..10s": {1, 10}, "3s..3s": {3, 3}, "60s": {60, 60}} {
+	for text, want := range map[string]RetryAfter{"1s": {1, 1}, "7s": {7, 7}, "1s..10s": {1, 10}, "3s..3s": {3, 3},
+		"60s": {60, 60}} {
 		var r RetryAfter
 		if err := r.UnmarshalText([]byte(text)); err != nil || r != want {
 			t.Errorf("%s: %+v %v", text, r, err)

@@ -180,7 +180,8 @@ func FuzzParse(f *testing.F) {
 func likeness(t Topology) Topology {
 	l := Topology{Listen: ":8080", HTTP2: t.HTTP2, Lang: t.Lang, Workers: t.Workers, AccessLog: "off",
 		TrustedProxies: t.TrustedProxies,
-		RealIP:         t.RealIP, RetryAfter: t.RetryAfter, BuyByPost: t.BuyByPost, Limits: t.Limits, Balance: t.Balance, Keepalive: t.Keepalive}
+		RealIP:         t.RealIP, RetryAfter: t.RetryAfter, BuyByPost: t.BuyByPost, Limits: t.Limits, Balance: t.Balance,
+		Keepalive: t.Keepalive}
 	if t.AccessLog != "off" {
 		l.AccessLog = "x"
 	}

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +26,12 @@ func (w *Worker) side() operators.Side {
 	if w.cfg.Process != nil {
 		registry.MustRegister(w.cfg.Process)
 	}
-	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, Ready: func(ctx context.Context) (why, remark string) {
+	var api http.Handler
+	if w.repo != nil {
+		api = w.api()
+	}
+	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, API: api, Ready: func(ctx context.Context) (why,
+		remark string) {
 		if n := w.parked.Load(); n > 0 {
 			remark = fmt.Sprintf("the database refused %d orders: see table parked_orders", n)
 		}

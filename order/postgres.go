@@ -246,16 +246,36 @@ func (p *postgres) Take(ctx context.Context, now time.Time, lease time.Duration,
 		if err != nil {
 			return err
 		}
-		ds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Delivery, err error) {
-			err = row.Scan(&d.ID, &d.Sale, &d.Type, &d.Number, &d.Body, &d.At, &d.State, &d.Attempts, &d.NextAt, &d.Error)
-			return d, err
-		})
+		ds, err = pgx.CollectRows(rows, readDelivery)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return ds, nil
+}
+
+func readDelivery(row pgx.CollectableRow) (d Delivery, err error) {
+	err = row.Scan(&d.ID, &d.Sale, &d.Type, &d.Number, &d.Body, &d.At, &d.State, &d.Attempts, &d.NextAt, &d.Error)
+	return d, err
+}
+
+// Deliveries implements Repository.
+func (p *postgres) Deliveries(ctx context.Context, state string, most int) (ds []Delivery, err error) {
+	err = p.inTx(ctx, "look at deliveries", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, deliveriesQuery, state, most)
+		if err != nil {
+			return err
+		}
+		ds, err = pgx.CollectRows(rows, readDelivery)
+		return err
+	})
+	return ds, err
+}
+
+// Resend implements Repository.
+func (p *postgres) Resend(ctx context.Context, id string, now time.Time) (int64, error) {
+	return p.exec(ctx, "resend deliveries", resendQuery, now, id)
 }
 
 // Mark implements Repository.

@@ -101,6 +101,22 @@ func (p *postgres) Retry(ctx context.Context) error {
 	return err
 }
 
+// Parked implements Repository.
+func (p *postgres) Parked(ctx context.Context, most int) (list []ParkedOrder, err error) {
+	err = p.inTx(ctx, "look at parked orders", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, parkedQuery, most)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (o ParkedOrder, err error) {
+			err = row.Scan(&o.Sale, &o.Reservation, &o.Serial, &o.Units, &o.Kind, &o.Why, &o.ParkedAt, &o.Retry)
+			return o, err
+		})
+		return err
+	})
+	return list, err
+}
+
 // ParkedOrders implements Repository.
 func (p *postgres) ParkedOrders(ctx context.Context) (n int64, err error) {
 	err = p.inTx(ctx, "count parked orders", func(tx pgx.Tx) error {

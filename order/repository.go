@@ -40,6 +40,8 @@ type Repository interface {
 	Refuse(ctx context.Context, r Refused) error
 	// Retry wants all parked orders tried again.
 	Retry(ctx context.Context) error
+	// Parked returns up to most parked orders, the oldest first.
+	Parked(ctx context.Context, most int) ([]ParkedOrder, error)
 	// ParkedOrders counts the parked orders.
 	ParkedOrders(ctx context.Context) (int64, error)
 
@@ -57,6 +59,10 @@ type Repository interface {
 	Mark(ctx context.Context, ds []Delivery) error
 	// Prune deletes up to most deliveries that were delivered before the given time.
 	Prune(ctx context.Context, before time.Time, most int) (int64, error)
+	// Deliveries returns up to most deliveries in a state, those first that were or are to be tried first.
+	Deliveries(ctx context.Context, state string, most int) ([]Delivery, error)
+	// Resend makes parked deliveries due, with all attempts before them: the one with that id, or all for "". It counts them.
+	Resend(ctx context.Context, id string, now time.Time) (int64, error)
 	// Backlog counts the deliveries that are due and parked.
 	Backlog(ctx context.Context) (due, parked int64, err error)
 

@@ -37,6 +37,7 @@ func repositorySuite(t *testing.T, open func(testing.TB) testRepository) {
 	t.Run("parked events", func(t *testing.T) { suiteParked(t, open(t)) })
 	t.Run("O4: rows it will not have", func(t *testing.T) { suiteRefusals(t, open(t)) })
 	t.Run("O4: parked orders keep their order", func(t *testing.T) { suiteBehind(t, open(t)) })
+	t.Run("what is parked can be tried again", func(t *testing.T) { suiteAgain(t, open(t)) })
 	t.Run("ids of reservations", func(t *testing.T) { suiteIDs(t, open(t)) })
 	t.Run("O1: what it knows of itself", func(t *testing.T) { suiteIdentity(t, open(t)) })
 }

@@ -184,17 +184,40 @@ func (s *sqlite) Take(ctx context.Context, now time.Time, lease time.Duration, m
 	if err != nil {
 		return nil, s.failed("take deliveries", err)
 	}
+	return s.deliveries("take deliveries", rows)
+}
+
+// Deliveries implements Repository.
+func (s *sqlite) Deliveries(ctx context.Context, state string, most int) ([]Delivery, error) {
+	rows, err := s.db.QueryContext(ctx, deliveriesQuery, state, most)
+	if err != nil {
+		return nil, s.failed("look at deliveries", err)
+	}
+	return s.deliveries("look at deliveries", rows)
+}
+
+// deliveries reads all rows.
+func (s *sqlite) deliveries(what string, rows *sql.Rows) (ds []Delivery, err error) {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var d Delivery
 		var at, next string
 		if err = rows.Scan(&d.ID, &d.Sale, &d.Type, &d.Number, &d.Body, &at, &d.State, &d.Attempts, &next, &d.Error); err != nil {
-			return nil, s.failed("take deliveries", err)
+			return nil, s.failed(what, err)
 		}
 		d.At, d.NextAt = untext(at), untext(next)
 		ds = append(ds, d)
 	}
-	return ds, s.failed("take deliveries", rows.Err())
+	return ds, s.failed(what, rows.Err())
+}
+
+// Resend implements Repository.
+func (s *sqlite) Resend(ctx context.Context, id string, now time.Time) (n int64, err error) {
+	done, err := s.db.ExecContext(ctx, resendQuery, text(&now), id)
+	if err == nil {
+		n, err = done.RowsAffected()
+	}
+	return n, s.failed("resend deliveries", err)
 }
 
 // Mark implements Repository.

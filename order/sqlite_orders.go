@@ -91,6 +91,25 @@ func (s *sqlite) Retry(ctx context.Context) error {
 	return s.failed("retry parked orders", err)
 }
 
+// Parked implements Repository.
+func (s *sqlite) Parked(ctx context.Context, most int) (list []ParkedOrder, err error) {
+	rows, err := s.db.QueryContext(ctx, parkedQuery, most)
+	if err != nil {
+		return nil, s.failed("look at parked orders", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var o ParkedOrder
+		var at string
+		if err = rows.Scan(&o.Sale, &o.Reservation, &o.Serial, &o.Units, &o.Kind, &o.Why, &at, &o.Retry); err != nil {
+			return nil, s.failed("look at parked orders", err)
+		}
+		o.ParkedAt = untext(at)
+		list = append(list, o)
+	}
+	return list, s.failed("look at parked orders", rows.Err())
+}
+
 // ParkedOrders implements Repository.
 func (s *sqlite) ParkedOrders(ctx context.Context) (n int64, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM parked_orders").Scan(&n)

@@ -1,6 +1,6 @@
 // What a front end in TypeScript does with the types that openapi-typescript makes of edge/openapi.yaml. It is compiled, and never
 // run: a union that cannot be told apart, or a field that became required, is an error here.
-import type { components } from "./api.gen.js";
+import type { components, webhooks } from "./api.gen.js";
 
 type Schemas = components["schemas"];
 
@@ -23,4 +23,10 @@ export function opensAt(bought: Schemas["Bought"]): string | undefined {
 
 export function isOver(shown: Schemas["ReservationOrLot"]): boolean {
   return shown.state === "expired" || shown.state === "cancelled" || shown.state === "lost";
+}
+
+type Message = { [K in keyof webhooks]: webhooks[K] extends { post: { requestBody: { content: { "application/json": infer B } } } } ? B : never }[keyof webhooks];
+
+export function isRefund(message: Message): boolean {
+  return message.type === "released" && message.data.reason === "refunded";
 }

@@ -50,25 +50,25 @@ func manySales(t *testing.T, n int) *counting {
 }
 
 // pages walks all pages of a listing, and has the names of its items.
-func pages(t *testing.T, o operator, query string) (names []string, calls int) {
+func pages(t *testing.T, o operator, query string) (names []string) {
 	t.Helper()
-	for after := ""; ; {
+	after := ""
+	for range 10_000 {
 		status, says := o.does("GET", "/api/v1/sales?"+query+"&after="+after, "")
 		if status != 200 {
 			t.Fatalf("%d %v", status, says)
 		}
-		calls++
 		for _, i := range says["items"].([]any) {
 			names = append(names, i.(map[string]any)["sale"].(string))
 		}
 		next, more := says["next"].(string)
 		if !more {
-			return names, calls
+			return names
 		}
-		if after = next; calls > 10_000 {
-			t.Fatal("there is no last page")
-		}
+		after = next
 	}
+	t.Fatal("there is no last page")
+	return nil
 }
 
 func TestListPages(t *testing.T) {
@@ -77,14 +77,14 @@ func TestListPages(t *testing.T) {
 	all, _ := store.List(t.Context())
 	gone := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == "s0004" })
 	for _, limit := range []int{1, 7, 25, 500} {
-		if names, _ := pages(t, o, fmt.Sprint("limit=", limit)); !slices.Equal(names, gone) {
+		if names := pages(t, o, fmt.Sprint("limit=", limit)); !slices.Equal(names, gone) {
 			t.Errorf("limit %d: %v", limit, names)
 		}
 	}
-	if names, _ := pages(t, o, "doors=paused&limit=1"); !slices.Equal(names, []string{"s0010", "s0020"}) {
+	if names := pages(t, o, "doors=paused&limit=1"); !slices.Equal(names, []string{"s0010", "s0020"}) {
 		t.Errorf("paused: %v", names)
 	}
-	if names, _ := pages(t, o, "doors=closed"); names != nil {
+	if names := pages(t, o, "doors=closed"); names != nil {
 		t.Errorf("closed: %v", names)
 	}
 }

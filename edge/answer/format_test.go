@@ -20,7 +20,8 @@ import (
 var someSigner = token.NewSigner(make([]byte, token.MinKey))
 
 func formats() map[string]*Format {
-	return map[string]*Format{"zh": Article("zh", someSigner, Spread{}), "en": Article("en", someSigner, Spread{}), "v1": V1(someSigner, Spread{})}
+	return map[string]*Format{"zh": Article("zh", someSigner, Spread{}), "en": Article("en", someSigner, Spread{}),
+		"v1": V1(someSigner, Spread{})}
 }
 
 // Every outcome has an answer in every format: JSON of a known content type, with a status.

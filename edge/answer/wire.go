@@ -18,7 +18,8 @@ import (
 type Wire struct {
 	format *Format
 	date   atomic.Pointer[[]byte]
-	fixed  [buy.Outcomes][]parts
+	fixed  [buy.Outcomes]parts
+	spread [buy.Outcomes][]parts // the same with each other Retry-After, if there are several
 	won    parts
 }
 
@@ -40,8 +41,9 @@ func NewWire(f *Format, server string, finish func(*fasthttp.Response)) *Wire {
 		return cut(resp.String())
 	}
 	for _, o := range plain {
-		for _, r := range f.prepared[o] {
-			w.fixed[o] = append(w.fixed[o], render(r))
+		w.fixed[o] = render(f.prepared[o][0])
+		for _, r := range f.prepared[o][1:] {
+			w.spread[o] = append(w.spread[o], render(r))
 		}
 	}
 	w.won = render(Reply{Status: f.won.status, Kind: f.won.kind, Body: []byte(bodyMark)})
@@ -76,12 +78,22 @@ func (w *Wire) Tick(now time.Time) {
 }
 
 // Has says whether Append knows the answer.
-func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o] != nil }
+func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o].head != nil }
+
+// answer is one of the answers that an outcome may have.
+func (w *Wire) answer(o buy.Outcome) *parts {
+	if others := w.spread[o]; others != nil {
+		if n := pick(len(others) + 1); n > 0 {
+			return &others[n-1]
+		}
+	}
+	return &w.fixed[o]
+}
 
 // Append appends the answer to a buy. Wire must have its outcome. Append allocates only if b is too small.
 func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
 	if d.Outcome != buy.Won {
-		p := &w.fixed[d.Outcome][pick(len(w.fixed[d.Outcome]))]
+		p := w.answer(d.Outcome)
 		return append(append(append(b, p.head...), *w.date.Load()...), p.middle...)
 	}
 	f := &w.format.won

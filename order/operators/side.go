@@ -47,6 +47,7 @@ type Side struct {
 	Tokens  *loopback.Tokens                           // needed for the metrics, if there are any
 	Ready   func(context.Context) (why, remark string) // why it is not ready; "": it is ready, perhaps with a remark
 	Metrics *prometheus.Registry                       // Handler adds spike_ready
+	API     http.Handler                               // what is beneath /api/; nil: nothing. Pages of other sites may only read
 }
 
 // Handler answers /healthz, /readyz and /metrics. The first two need no token, because supervisors ask them.
@@ -59,6 +60,9 @@ func (s Side) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{})))
+	if s.API != nil {
+		mux.Handle("/api/", s.guard(http.NewCrossOriginProtection().Handler(s.API)))
+	}
 	return mux
 }
 
