@@ -141,13 +141,13 @@ func (p *plainReads) step(fd uintptr) (done bool) {
 // readInto is step with a buffer, which also has room for answers.
 func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 	for {
-		n, err := syscall.Read(int(fd), in)
+		n, err := receive(fd, in)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
 			return false
-		case err != nil:
+		case err != 0:
 			p.err = os.NewSyscallError("read", err)
 			return true
 		case n == 0:
@@ -181,11 +181,11 @@ func (p *plainReads) send(fd uintptr, answers []byte) error {
 			return err
 		}
 	}
-	n, _ := syscall.Write(int(fd), answers) // after an error the next write fails, too
+	n := transmit(fd, answers)
 	if n == len(answers) {
 		return nil
 	}
 	p.conn.write.want = time.Now().Add(SendTimeout)
-	_, err := p.conn.Write(answers[max(n, 0):])
+	_, err := p.conn.Write(answers[n:])
 	return err
 }
