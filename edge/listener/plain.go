@@ -5,6 +5,7 @@ package listener
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -26,6 +27,7 @@ type plainReads struct {
 	conn   *coarseConn
 	raw    syscall.RawConn
 	answer Plain
+	peer   net.Addr
 	look   func(fd uintptr) bool // step as a func value, made once
 
 	room *[MaxHeader]byte // where left lies; nil if there is none
@@ -51,7 +53,7 @@ func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	if err != nil {
 		return nil
 	}
-	p := &plainReads{conn: c, raw: raw, answer: answer}
+	p := &plainReads{conn: c, raw: raw, answer: answer, peer: c.RemoteAddr()}
 	p.look = p.step
 	return p
 }
@@ -157,7 +159,7 @@ func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 			p.left = in[:n]
 			return true
 		}
-		used, answers := p.answer(in[:n], in[n:n])
+		used, answers := p.answer(p.peer, in[:n], in[n:n])
 		if used > 0 {
 			if p.err = p.send(fd, answers); p.err != nil {
 				return true
