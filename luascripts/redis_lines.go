@@ -11,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/luascripts/ledger"
+	"spike/socket"
 )
 
 // The address of a service may move to another server while the old server lives on as its replica. The old server answers,
@@ -66,7 +67,7 @@ func (l *lines) keep(c net.Conn) *line {
 	if l.open == nil {
 		l.open = map[*line]struct{}{}
 	}
-	one := &line{c, l}
+	one := &line{socket.Of(c), l}
 	l.open[one] = struct{}{}
 	return one
 }

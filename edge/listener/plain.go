@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"spike/socket"
 )
 
 // plainReads answers plain requests where their bytes are read, while the HTTP server waits for the next request. All reads and
@@ -143,7 +145,7 @@ func (p *plainReads) step(fd uintptr) (done bool) {
 // readInto is step with a buffer, which also has room for answers.
 func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 	for {
-		n, err := receive(fd, in)
+		n, err := socket.Receive(fd, in)
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -183,7 +185,7 @@ func (p *plainReads) send(fd uintptr, answers []byte) error {
 			return err
 		}
 	}
-	n := transmit(fd, answers)
+	n, _ := socket.Transmit(fd, answers) // after an error the next write says why
 	if n == len(answers) {
 		return nil
 	}
