@@ -130,7 +130,8 @@ func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 			cfg := testConfig()
 			cfg.Origins = origins
 			s := plainWorld(t, cfg)
-			for _, buyer := range []string{keyHeaders, "X-Buyer-Id: bob\r\n", "X-Buyer-Id: eve\r\n"} { // they open the sales, and the single units go
+			// They open the sales, and the single units go.
+			for _, buyer := range []string{keyHeaders, "X-Buyer-Id: bob\r\n", "X-Buyer-Id: eve\r\n"} {
 				for _, sale := range plainSales {
 					c := &bytesConn{peer: near, in: strings.NewReader("GET /buy/" + sale + " HTTP/1.1\r\nHost: a\r\n" + buyer + "\r\n")}
 					_ = s.front().ServeConn(c)

@@ -88,8 +88,10 @@ func TestConnTellsItsEnd(t *testing.T) {
 			_ = peer.SetLinger(0)
 			_ = peer.Close()
 		}, syscall.ECONNRESET},
-		"closed here":         {func(own net.Conn, _ *net.TCPConn) { _ = own.Close() }, net.ErrClosed},
-		"the deadline passes": {func(own net.Conn, _ *net.TCPConn) { _ = own.SetReadDeadline(time.Unix(1, 0)) }, os.ErrDeadlineExceeded},
+		"closed here": {func(own net.Conn, _ *net.TCPConn) { _ = own.Close() }, net.ErrClosed},
+		"the deadline passes": {func(own net.Conn, _ *net.TCPConn) {
+			_ = own.SetReadDeadline(time.Unix(1, 0))
+		}, os.ErrDeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own, peer := pair(t)

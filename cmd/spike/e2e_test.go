@@ -463,7 +463,9 @@ func (e *testEdge) systemCalls(t *testing.T, meanwhile func()) map[string]int {
 	})
 	meanwhile()
 	_ = trace.Process.Signal(os.Interrupt)
-	<-ended
+	if err = <-ended; err != nil {
+		t.Logf("strace: %v", err)
+	}
 	text, err := os.ReadFile(table)
 	if err != nil {
 		t.Fatal(err)
