@@ -149,7 +149,10 @@ func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 					t.Errorf("%s is not answered on the fast path", sale)
 				}
 			}
-			for range *plainRuns {
+			for i := range *plainRuns {
+				if i%100 == 0 { // if this machine was so busy that a look failed, the next look is the slow way's
+					s.buys(t, "/buy/held", "sue", "1")
+				}
 				in, peer := randomInput(random), near
 				if random.IntN(3) == 0 {
 					peer = far

@@ -76,8 +76,8 @@ func (w *keyWorld) winElsewhere(t *testing.T, who, key string) {
 	t.Fatal("no unit can be had elsewhere")
 }
 
-// A loser under a key hears on the fast path that nothing is left. A key that has an answer is left to fasthttp, and so is a buyer
-// who may have won within a limit, even if another edge has sold to them since the last look.
+// A loser under a key hears on the fast path that nothing is left. A key that has an answer is left to fasthttp. So is a buyer
+// who may have won within a limit. Both hold even if another edge has sold to them since the last look.
 func TestFastPathDeniesNoWinUnderAKey(t *testing.T) {
 	for _, limit := range []uint32{0, 1} {
 		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
