@@ -11,7 +11,6 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/luascripts/ledger"
-	"spike/socket"
 )
 
 // The address of a service may move to another server while the old server lives on as its replica. The old server answers,
@@ -67,7 +66,7 @@ func (l *lines) keep(c net.Conn) *line {
 	if l.open == nil {
 		l.open = map[*line]struct{}{}
 	}
-	one := &line{socket.Of(c), l}
+	one := &line{c, l}
 	l.open[one] = struct{}{}
 	return one
 }

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"spike/socket"
 )
 
 // plainReads answers plain requests where their bytes are read, while the HTTP server waits for the next request. All reads and
@@ -145,7 +143,7 @@ func (p *plainReads) step(fd uintptr) (done bool) {
 // readInto is step with a buffer, which also has room for answers.
 func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 	for {
-		n, err := socket.Receive(fd, in)
+		n, err := receive(fd, in)
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -185,7 +183,7 @@ func (p *plainReads) send(fd uintptr, answers []byte) error {
 			return err
 		}
 	}
-	n, _ := socket.Transmit(fd, answers) // after an error the next write says why
+	n := transmit(fd, answers)
 	if n == len(answers) {
 		return nil
 	}
