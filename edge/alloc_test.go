@@ -55,7 +55,7 @@ func TestBuyAllocatesNothing(t *testing.T) {
 				t.Errorf("%d allocations in %d buys", n, buys)
 			}
 			request, room := []byte("GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n"), make([]byte, 0, 1<<10)
-			if n := allocated(buys, func() { s.answerPlain(request, room) }); n > buys/50 {
+			if n := allocated(buys, func() { s.answerPlain(near, request, room) }); n > buys/50 {
 				t.Errorf("%d allocations in %d buys on the fast path", n, buys)
 			}
 			won := s.sales.Get([]byte("ticket")).Tally.Read(uint8(buy.Won))
@@ -63,5 +63,17 @@ func TestBuyAllocatesNothing(t *testing.T) {
 				t.Errorf("%d won", won)
 			}
 		})
+	}
+}
+
+// A loser under a key allocates nothing either: who it is and that it is no repeat is told from its bytes.
+func TestKeyedLoserAllocatesNothing(t *testing.T) {
+	const buys = 4_000
+	s := plainWorld(t, testConfig())
+	s.serveOne(buyer("/buy/one"))
+	awaitSoldOut(t, s)
+	in, room, used := []byte(keyedRequest("/buy/one", "bob", "k")), make([]byte, 0, 1<<10), 0
+	if n := allocated(buys, func() { used, _ = s.answerPlain(near, in, room) }); n > buys/50 || used != len(in) {
+		t.Errorf("%d allocations in %d buys, the last of %d bytes", n, buys, used)
 	}
 }

@@ -44,7 +44,7 @@ func TestA1FullRingWaitsForTheLedger(t *testing.T) {
 func sellsNoMore(s *Server) bool {
 	plain := []byte("GET /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n")
 	for used := 1; used > 0; {
-		used, _ = s.answerPlain(plain, nil)
+		used, _ = s.answerPlain(nil, plain, nil)
 	}
 	ctx := buyer("/buy/ticket")
 	s.handle(ctx)

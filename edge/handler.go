@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"net"
 	"slices"
 
 	"github.com/valyala/fasthttp"
@@ -32,9 +33,9 @@ func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	}
 }
 
-// answerPlain is a listener.Plain. It answers the plain buys at the beginning of in, as long as their answers need no wait. Its
-// answers are handle's.
-func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
+// answerPlain is a listener.Plain. It answers the plain buys at the beginning of in, as long as their answers need no wait but
+// that for a shared look. Its answers are handle's.
+func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []byte) {
 	for used < len(in) && !s.draining.Load() {
 		q, plain := fastpath.Scan(in[used:])
 		if !plain || s.cfg.BuyByPost && !q.Post {
@@ -44,7 +45,13 @@ func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
 		if sale == nil {
 			break
 		}
-		d, decided := s.seller.DecideAtOnce(sale, q.Known)
+		var d buy.Decision
+		var decided bool
+		if q.Key == nil {
+			d, decided = s.seller.DecideAtOnce(sale, q.Buyer != nil)
+		} else {
+			d, decided = s.decideKeyed(sale, &q, peer)
+		}
 		if !decided || !s.wire.Has(d.Outcome) {
 			break
 		}
@@ -53,6 +60,21 @@ func (s *Server) answerPlain(in, to []byte) (used int, answers []byte) {
 		used += q.Size
 	}
 	return used, to
+}
+
+// decideKeyed decides a plain buy under a key. If decided is false, nothing has been done. It is no part of its caller, because
+// its stack would be: that of a connection without keys is small.
+//
+//go:noinline
+func (s *Server) decideKeyed(sale *sales.Sale, q *fastpath.Request, peer net.Addr) (d buy.Decision, decided bool) {
+	if !sale.Verdict().NothingLeft() {
+		return d, false
+	}
+	who, err := s.who.IdentifyPlain(q.Buyer, q.Key, peer)
+	if err != nil { // the HTTP server's way tells it
+		return d, false
+	}
+	return s.seller.DecideLoser(sale, &buy.Request{N: 1, Buyer: who.Buyer, Key: who.Key})
 }
 
 var buyPrefix = []byte("/buy/")

@@ -41,6 +41,9 @@ func (v *Verdict) Barring() *Verdict {
 	return v
 }
 
+// NothingLeft says that buyers hear of no unit for them, now or for good.
+func (v *Verdict) NothingLeft() bool { return v != nil && (v.Reason == SoldOut || v.Reason == NoneNow) }
+
 // Door is the verdict of a sale with shut doors, or nil.
 func Door(h ledger.Head) *Verdict {
 	switch h.State {

@@ -24,7 +24,7 @@ const (
 // Admit decides a buy without a call if it can. Otherwise it returns the Way on. v is the sale's verdict.
 func Admit(v *allotment.Verdict, sale *sales.Sale, q *Request) (Decision, Way) {
 	switch {
-	case q.keyed() && v != nil && (v.Reason == allotment.SoldOut || v.Reason == allotment.NoneNow):
+	case q.keyed() && v.NothingLeft():
 		return repeated(v, sale, q)
 	case q.keyed() && (v == nil || v.Reason != allotment.Unopened && v.Reason != allotment.Drawing):
 		return Decision{}, Ledger // since the sale has opened, this key may have won before

@@ -59,7 +59,7 @@ func (a *attempt) fromLedger() (Decision, Way) {
 func (a *attempt) ifRepeat() (Decision, Way) {
 	v := a.sale.Verdict()
 	switch {
-	case v == nil || v.Reason != allotment.SoldOut && v.Reason != allotment.NoneNow:
+	case !v.NothingLeft():
 		return Decision{}, Again
 	case a.sale.LookForAnswers(v) != nil || a.sale.MayHaveAnswer(a.q.Key, a.q.Buyer):
 		return a.fromLedger()

@@ -8,8 +8,9 @@ import "bytes"
 // Request is a plain buy. Its bytes lie in the reader's buffer.
 type Request struct {
 	Sale  []byte // the rest of the path after /buy/
+	Buyer []byte // the value of X-Buyer-Id; nil: there is none
+	Key   []byte // the value of Idempotency-Key; nil: there is none
 	Size  int    // bytes of the request
-	Known bool   // it names its buyer, in X-Buyer-Id
 	Post  bool   // its method is POST, not GET
 }
 
@@ -41,10 +42,10 @@ func Scan(b []byte) (q Request, plain bool) {
 			return q, false
 		}
 		if end == 1 {
-			q.Size, q.Known = at+2, seen.buyer
+			q.Size = at + 2
 			return q, seen.host
 		}
-		if !seen.add(b[at : at+end-1]) {
+		if !seen.add(&q, b[at:at+end-1]) {
 			return q, false
 		}
 		at += end + 1
@@ -65,10 +66,10 @@ func scanLine(line []byte) (sale []byte, post, plain bool) {
 }
 
 // headers notes which headers have been seen, of those that may be there only once.
-type headers struct{ host, buyer, length bool }
+type headers struct{ host, length bool }
 
-// add takes a header line without its line end. It is false if the line makes the request not plain.
-func (h *headers) add(line []byte) bool {
+// add takes a header line of q without its line end. It is false if the line makes the request not plain.
+func (h *headers) add(q *Request, line []byte) bool {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 || colon > maxName {
 		return false
@@ -92,7 +93,9 @@ func (h *headers) add(line []byte) bool {
 	case "host":
 		return once(&h.host) && isHost(value)
 	case "x-buyer-id":
-		return once(&h.buyer) && len(value) > 0 && len(value) <= maxBuyerID
+		return len(value) > 0 && len(value) <= maxBuyerID && first(&q.Buyer, value)
+	case "idempotency-key":
+		return len(value) > 0 && first(&q.Key, value)
 	case "content-length":
 		return once(&h.length) && string(value) == "0"
 	case "connection":
@@ -111,6 +114,13 @@ func once(seen *bool) bool {
 	first := !*seen
 	*seen = true
 	return first
+}
+
+// first notes the only value of a header.
+func first(to *[]byte, value []byte) bool {
+	missing := *to == nil
+	*to = value
+	return missing
 }
 
 // isHost accepts a name or an IPv4 address, with or without a port.

@@ -19,6 +19,8 @@ func TestScan(t *testing.T) {
 		"GET /buy/a-b_c.D9 HTTP/1.1\r\nhOsT:10.0.0.1\r\nConnection: keep-alive\r\n\r\n": true,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: ann\r\nX-Request-ID: 1\r\nX-Forwarded-For: 10.1.2.3, 10.0.0.1\r\n" +
 			"User-Agent: a\r\nAccept: */*\r\nCookie: a=b; c=\"d\"\r\nIf-None-Match: \"e\"\r\n\r\n": true,
+		"GET /buy/ticket HTTP/1.1\r\n" + host + "Idempotency-Key: aaaaaaaaaaaaaaaaaaaaaa\r\n\r\n":       true,
+		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: ann\r\nidempotency-key:  \"a b\" \r\n\r\n": true,
 
 		"":                                    false,
 		"GET /buy/ticket HTTP/1.1\r\n":        false,
@@ -61,14 +63,17 @@ func TestScan(t *testing.T) {
 		"POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: +0\r\n\r\n":                          false,
 		"POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: 0\r\nContent-Length: 0\r\n\r\n":      false,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "Authorization: Bearer a\r\n\r\n":                      false,
-		"GET /buy/ticket HTTP/1.1\r\n" + host + "Idempotency-Key: aaaaaaaaaaaaaaaaaaaaaa\r\n\r\n":      false,
+		"GET /buy/ticket HTTP/1.1\r\n" + host + "Idempotency-Key:\r\n\r\n":                             false,
+		"GET /buy/ticket HTTP/1.1\r\n" + host + "Idempotency-Key: a\tb\r\n\r\n":                        false,
+		"GET /buy/ticket HTTP/1.1\r\n" + host + "Idempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n":     false,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "Origin: http://a\r\n\r\n":                             false,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id:\r\n\r\n":                                  false,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: a\r\nX-Buyer-Id: a\r\n\r\n":               false,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: " + strings.Repeat("a", 257) + "\r\n\r\n": false,
 	} {
 		q, got := Scan([]byte(request + "GET"))
-		if got != plain || got && (q.Size != len(request) || q.Known != strings.Contains(request, "X-Buyer-Id")) {
+		if got != plain || got && (q.Size != len(request) || (q.Buyer != nil) != strings.Contains(request, "X-Buyer-Id") ||
+			(q.Key != nil) != strings.Contains(strings.ToLower(request), "idempotency-key")) {
 			t.Errorf("%q: %v %+v, want %v", request, got, q, plain)
 		}
 		for cut := range request { // a request that is not whole is not plain
@@ -80,7 +85,7 @@ func TestScan(t *testing.T) {
 }
 
 func TestScanAllocatesNothing(t *testing.T) {
-	request := []byte("GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: ann\r\nUser-Agent: a\r\nAccept: */*\r\n\r\n")
+	request := []byte("GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: ann\r\nIdempotency-Key: a\r\nAccept: */*\r\n\r\n")
 	if n := testing.AllocsPerRun(1000, func() { Scan(request) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -91,7 +96,8 @@ func TestScanAllocatesNothing(t *testing.T) {
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{"GET /buy/ticket HTTP/1.1\r\n" + host + "\r\n",
 		"POST /buy/ticket HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\nGET /",
-		"GET /buy/t HTTP/1.1\r\nHost:a\r\nConnection: keep-alive\r\nX-Buyer-Id: ann\r\nUser-Agent: a\r\nAccept: */*\r\n\r\n"} {
+		"GET /buy/t HTTP/1.1\r\nHost:a\r\nConnection: keep-alive\r\nX-Buyer-Id: ann\r\nUser-Agent: a\r\nAccept: */*\r\n\r\n",
+		"POST /buy/t HTTP/1.1\r\nHost:a\r\nIdempotency-Key: \"a b\"\r\nX-Buyer-Id: ann\r\nX-Request-ID: 1\r\n\r\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -111,7 +117,7 @@ func FuzzScan(f *testing.F) {
 		if !h.IsGet() && !h.IsPost() || string(r.RequestURI()) != "/buy/"+string(q.Sale) ||
 			string(r.URI().Path()) != "/buy/"+string(q.Sale) ||
 			len(r.Host()) == 0 || len(r.Body()) != 0 || h.ConnectionClose() || !h.IsHTTP11() || r.MayContinue() ||
-			len(h.Peek("Idempotency-Key")) != 0 {
+			string(h.Peek("X-Buyer-Id")) != string(q.Buyer) || string(h.Peek("Idempotency-Key")) != string(q.Key) {
 			t.Errorf("%q: %+v is, to fasthttp, %s", b, q, &r)
 		}
 	})

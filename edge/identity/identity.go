@@ -77,12 +77,22 @@ func (w *Who) SetJWT(key *JWTKey) { w.jwt.Store(key) }
 // Identify reads the buyer and the Idempotency-Key of a request. If JWTs are configured and the request has one, the JWT names
 // the buyer, and must be valid: ErrJWT. Otherwise X-Buyer-Id names the buyer if the peer is trusted, and means nothing if it is
 // not. The same id names the same buyer both ways. ErrIdentity and ErrIdempotencyKey say that a header cannot be used.
-func (w *Who) Identify(h *fasthttp.RequestHeader, peer net.Addr) (who Identity, err error) {
+func (w *Who) Identify(h *fasthttp.RequestHeader, peer net.Addr) (Identity, error) {
 	sent, err := readCaller(h)
-	if err == nil {
-		who, err = w.buyer(sent, peer)
+	if err != nil {
+		return Identity{}, err
 	}
-	if err == nil {
+	return w.identify(sent, peer)
+}
+
+// IdentifyPlain is Identify for a request without a JWT, whose X-Buyer-Id and Idempotency-Key have these values, or nil if it has
+// none. It allocates only for an error.
+func (w *Who) IdentifyPlain(buyer, key []byte, peer net.Addr) (Identity, error) {
+	return w.identify(callerHeaders{buyer: buyer, key: key}, peer)
+}
+
+func (w *Who) identify(sent callerHeaders, peer net.Addr) (who Identity, err error) {
+	if who, err = w.buyer(sent, peer); err == nil {
 		who.Key, err = idempotencyKey(sent.key, who)
 	}
 	return who, err

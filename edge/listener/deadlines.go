@@ -31,9 +31,10 @@ func (l Coarse) Accept() (net.Conn, error) {
 	return p, nil
 }
 
-// Plain answers the plain requests at the beginning of in. It appends their answers to `to`, and says how many bytes of in the
-// requests were. The HTTP server gets the rest. Plain must not wait.
-type Plain func(in, to []byte) (used int, answers []byte)
+// Plain answers the plain requests at the beginning of in, which came from peer. It appends their answers to `to`, and says how
+// many bytes of in the requests were. The HTTP server gets the rest. Plain may wait for the store, but for no client: meanwhile
+// the connection is neither read nor closed.
+type Plain func(peer net.Addr, in, to []byte) (used int, answers []byte)
 
 // coarseConn notes deadlines, and sets them only before a call to the kernel that could wait for them. Only one goroutine may use
 // it, but any goroutine may call Close.

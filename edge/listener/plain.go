@@ -5,6 +5,7 @@ package listener
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -26,6 +27,7 @@ type plainReads struct {
 	conn   *coarseConn
 	raw    syscall.RawConn
 	answer Plain
+	peer   net.Addr
 	look   func(fd uintptr) bool // step as a func value, made once
 
 	room *[MaxHeader]byte // where left lies; nil if there is none
@@ -51,7 +53,7 @@ func newPlainReads(c *coarseConn, answer Plain) *plainReads {
 	if err != nil {
 		return nil
 	}
-	p := &plainReads{conn: c, raw: raw, answer: answer}
+	p := &plainReads{conn: c, raw: raw, answer: answer, peer: c.RemoteAddr()}
 	p.look = p.step
 	return p
 }
@@ -141,13 +143,13 @@ func (p *plainReads) step(fd uintptr) (done bool) {
 // readInto is step with a buffer, which also has room for answers.
 func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 	for {
-		n, err := syscall.Read(int(fd), in)
+		n, err := receive(fd, in)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
 			return false
-		case err != nil:
+		case err != 0:
 			p.err = os.NewSyscallError("read", err)
 			return true
 		case n == 0:
@@ -157,7 +159,7 @@ func (p *plainReads) readInto(in []byte, fd uintptr) (done bool) {
 			p.left = in[:n]
 			return true
 		}
-		used, answers := p.answer(in[:n], in[n:n])
+		used, answers := p.answer(p.peer, in[:n], in[n:n])
 		if used > 0 {
 			if p.err = p.send(fd, answers); p.err != nil {
 				return true
@@ -181,11 +183,11 @@ func (p *plainReads) send(fd uintptr, answers []byte) error {
 			return err
 		}
 	}
-	n, _ := syscall.Write(int(fd), answers) // after an error the next write fails, too
+	n := transmit(fd, answers)
 	if n == len(answers) {
 		return nil
 	}
 	p.conn.write.want = time.Now().Add(SendTimeout)
-	_, err := p.conn.Write(answers[max(n, 0):])
+	_, err := p.conn.Write(answers[n:])
 	return err
 }

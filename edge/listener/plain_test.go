@@ -61,7 +61,7 @@ func newPlainSite(t *testing.T) *plainSite {
 	return s
 }
 
-func (s *plainSite) answer(in, to []byte) (used int, answers []byte) {
+func (s *plainSite) answer(_ net.Addr, in, to []byte) (used int, answers []byte) {
 	for bytes.HasPrefix(in[used:], []byte(plainRequest)) {
 		used += len(plainRequest)
 		to = fmt.Appendf(to, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(s.body), s.body)
