@@ -60,6 +60,7 @@ func (s *Server) changeTo(ctx context.Context, text []byte, do action, wanted le
 	case err != nil:
 		return answer.Of(err)
 	case reply.Life == wanted:
+		s.changed.add(wanted.String())
 		return res.Reply()
 	case reply.Life == ledger.IsPending: // cannot be: the action must have ended it
 		return answer.Of(ledger.ErrDown)
@@ -143,7 +144,7 @@ func (s *Server) showTicket(text []byte) answer.Reply {
 		return answer.Of(ledger.ErrDown)
 	}
 	if ticket.Fresh {
-		s.count(sale, buy.Won)
+		s.count(sale, buy.Won, 0)
 	}
 	switch ticket.Fate {
 	case buy.Waiting:

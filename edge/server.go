@@ -56,11 +56,14 @@ type Server struct {
 	snapshots   *sales.Snapshots
 	document    *document
 	pulse       *operators.Pulse // checks the store
+	limits      *listener.Limits // of buyers' connections
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
 	draining         atomic.Bool
 	unknownUndecided atomic.Uint64
+	eras             atomic.Uint64 // cuts of the store's history that were seen
+	changed          tallies       // reservations, by what became of them
 }
 
 // ErrConfig is a setting that cannot be used.
@@ -112,7 +115,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life, decisions: &decisions{}}
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: s.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
-	s.pulse = operators.NewPulse(store.Willing)
+	s.pulse, s.limits = operators.NewPulse(store.Willing), listener.NewLimits(s.who.Trusts, tooMany)
 	s.seller = buy.NewSeller(life)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer), answer.V1(s.signer)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })
@@ -137,7 +140,7 @@ func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	entry, limits := listener.NewLastCall(buyers), listener.NewLimits(s.who.Trusts, tooMany)
+	entry, limits := listener.NewLastCall(buyers), s.limits
 	if limits.Most() < listener.Few {
 		s.log.Warn().Int("connections", limits.Most()).
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
@@ -153,12 +156,12 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 		s.sales.Recover, s.sales.Listen, s.takeChanges, s.keepDate,
 		func() { s.each(examineEvery, s.examineTrouble) },
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
-		func() { _, _ = s.store.List(s.life) }, // finds sales that no index has, before a token asks for them
+		func() { s.sales.FindNames(s.life) }, // finds sales that no index has, too, before a token asks for them
 	} {
 		s.sales.Running.Start(work)
 	}
 	s.ready.Store(true)
-	silence := s.beater(limits).Begin() // until the very end: an edge that gives back is there
+	silence := s.beater().Begin() // until the very end: an edge that gives back is there
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Msg("edge is up")
 	var err error

@@ -68,7 +68,7 @@ func (s *Side) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /openapi.yaml", s.Document)
-	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP))
+	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP))
 	for pattern, serve := range map[string]http.HandlerFunc{
 		"GET /debug/pprof/":                         pprof.Index,
 		"GET /debug/pprof/cmdline":                  pprof.Cmdline,
