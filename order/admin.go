@@ -25,7 +25,7 @@ func (w *Worker) side() operators.Side {
 	if w.cfg.Process != nil {
 		registry.MustRegister(w.cfg.Process)
 	}
-	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, Ready: func(ctx context.Context) (why, remark string) {
+	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, Version: w.cfg.Version, Ready: func(ctx context.Context) (why, remark string) {
 		if n := w.parked.Load(); n > 0 {
 			remark = fmt.Sprintf("the database refused %d orders: see table parked_orders", n)
 		}

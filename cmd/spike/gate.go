@@ -58,7 +58,7 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Gate }) })
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(g, out.metric())
-	side := operators.Side{Tokens: tokens, Metrics: metrics,
+	side := operators.Side{Tokens: tokens, Metrics: metrics, Version: version,
 		Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
 	defer side.Serve(listener)()
 	return g.Run(ctx)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"spike/order/loopback"
@@ -38,7 +39,8 @@ func Listen(addr string, tokens *loopback.Tokens) (net.Listener, error) {
 type Side struct {
 	Tokens  *loopback.Tokens                           // needed for the metrics, if there are any
 	Ready   func(context.Context) (why, remark string) // why it is not ready; "": it is ready, perhaps with a remark
-	Metrics *prometheus.Registry                       // Handler adds spike_ready
+	Metrics *prometheus.Registry                       // Handler adds spike_ready, and what is told of each program
+	Version string
 }
 
 // Handler answers /healthz, /readyz and /metrics. The first two need no token, because supervisors ask them.
@@ -46,7 +48,7 @@ func (s Side) Handler() http.Handler {
 	s.Metrics.MustRegister(Gauge(func(ctx context.Context) string {
 		why, _ := s.Ready(ctx)
 		return why
-	}))
+	}), BuildInfo(s.Version), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
