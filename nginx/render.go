@@ -57,6 +57,9 @@ type page struct {
 	OldHTTP2    bool // HTTP/2 as a word of `listen`
 }
 
+// StatusPath is the constant.
+func (page) StatusPath() string { return StatusPath }
+
 // Idle is how many idle connections to edges a worker keeps.
 func (t Topology) Idle() int {
 	if t.Keepalive == nil {

@@ -65,6 +65,10 @@ type Topology struct {
 	// Keepalive is how many idle connections each worker keeps to all edges together: 0 to 16384, left out 256. With 0 each buy
 	// makes a connection of its own, as in the article.
 	Keepalive *int `yaml:"keepalive"`
+	// Status is where `spike gate` reads nginx' own counts. "on", the default: at StatusPath where buyers connect, for clients on
+	// this machine only, and only if there is a GateDir. HOST:PORT of loopback: there nginx listens, too. "off": nowhere, for an
+	// nginx without stub_status.
+	Status string `yaml:"status"`
 	// Edges share the buys by weight. There are 1 to 256 of them.
 	Edges []Edge `yaml:"edges"`
 }
@@ -123,6 +127,9 @@ func (t Topology) withDefaults() Topology {
 	if t.Balance == "" {
 		t.Balance = RoundRobin
 	}
+	if t.Status == "" {
+		t.Status = statusOn
+	}
 	t.Limits = t.Limits.withDefaults()
 	return t
 }
@@ -158,6 +165,9 @@ func (t Topology) Validate() error {
 	}
 	if err := t.Limits.check(); err != nil {
 		return err
+	}
+	if err := t.checkStatus(); err != nil {
+		return wrong("status", err)
 	}
 	return t.checkUpstream()
 }

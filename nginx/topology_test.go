@@ -92,6 +92,10 @@ func TestParseRefuses(t *testing.T) {
 		{"access_log, a word", "listen: :80\naccess_log: on" + edges, `access_log: "on" is neither a path nor off`},
 		{"an edge that is nginx", "listen: 'a:1'" + edges, "edges[0].addr: a:1 is where nginx listens"},
 		{"access_log", "listen: :80\naccess_log: 'a;b'" + edges, `access_log: "a;b" may hold only`},
+		{"status, a word", "listen: :80\nstatus: here" + edges, `status: "here" is not HOST:PORT`},
+		{"status, for all", "listen: :80\nstatus: :81" + edges, `status: ":81" is neither on, off nor a loopback address`},
+		{"status, outside", "listen: :80\nstatus: 10.0.0.1:81" + edges, `status: "10.0.0.1:81" is neither`},
+		{"status, buyers'", "listen: 127.0.0.1:80\nstatus: 127.0.0.1:80" + edges, "status: 127.0.0.1:80 is where buyers connect"},
 		{"workers", "listen: :80\nworkers: -1" + edges, "workers: -1 is not within 0..256"},
 		{"workers, many", "listen: :80\nworkers: 257" + edges, "workers: 257 is not within 0..256"},
 		{"proxy", "listen: :80\ntrusted_proxies: [10.0.0.0/33]" + edges, "line 2: trusted_proxies[0]: "},
@@ -179,6 +183,12 @@ func likeness(t Topology) Topology {
 		RealIP:         t.RealIP, Limits: t.Limits, Balance: t.Balance, Keepalive: t.Keepalive}
 	if t.AccessLog != "off" {
 		l.AccessLog = "x"
+	}
+	if t.OwnAddress() != "" {
+		l.Listen = "10.0.0.1:8080"
+	}
+	if l.Status = t.Status; t.StatusListen() != "" {
+		l.Status = "127.0.0.1:1"
 	}
 	if t.GateDir != "" {
 		l.GateDir = "/x"

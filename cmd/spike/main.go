@@ -28,6 +28,7 @@ var version = "unknown" // set by the linker
 type cli struct {
 	Serve   ServeCmd   `cmd:"" help:"Run an edge, which sells."`
 	Sale    SaleCmd    `cmd:"" help:"Make, show and change sales."`
+	Edges   EdgesCmd   `cmd:"" help:"List edges, gates and order workers, and silent edges that hold units."`
 	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
 	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and check its answers."`
 	Demo    DemoCmd    `cmd:"" help:"Play the whole article on this machine."`

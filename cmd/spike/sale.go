@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -46,6 +47,21 @@ func (a storeFlag) with(ctx context.Context, f func(ledger.Store) error) error {
 	return f(store)
 }
 
+// operate runs f on the store, whose journal then has what f did.
+func (a storeFlag) operate(ctx context.Context, f func(admin.Store) error) error {
+	return a.with(ctx, func(s ledger.Store) error {
+		return f(admin.Journaled{Store: s, Who: osUser(), From: "cli"})
+	})
+}
+
+// osUser is who types the command, as the system knows; "": it does not.
+func osUser() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
+
 // SaleCreateCmd makes a sale.
 type SaleCreateCmd struct {
 	saleArg
@@ -67,7 +83,7 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 	if errors.As(q.Validate(time.Now()), &invalid) {
 		return fmt.Errorf("%w: --%s: %s", errUsage, strings.ReplaceAll(invalid.Field, "_", "-"), invalid.Why)
 	}
-	return c.with(ctx, func(s ledger.Store) error {
+	return c.operate(ctx, func(s admin.Store) error {
 		if _, err := s.Create(ctx, c.Name, q); err != nil {
 			return err
 		}
@@ -156,7 +172,7 @@ func (c *SaleAddCmd) Run(ctx context.Context) error {
 }
 
 func (a saleArg) change(ctx context.Context, q ledger.ChangeRequest) error {
-	return a.with(ctx, func(s ledger.Store) error {
+	return a.operate(ctx, func(s admin.Store) error {
 		if _, err := s.Change(ctx, a.Name, q); err != nil {
 			return err
 		}
@@ -171,7 +187,7 @@ type stopping struct {
 }
 
 func (a stopping) stop(ctx context.Context, to string) error {
-	return a.with(ctx, func(s ledger.Store) error {
+	return a.operate(ctx, func(s admin.Store) error {
 		out, err := admin.Shut(ctx, s, a.Name, to, a.Wait)
 		if err != nil {
 			return err
@@ -230,5 +246,5 @@ func (c *SaleRemoveCmd) Run(ctx context.Context) error {
 	if !c.Yes {
 		return fmt.Errorf("%w: this forgets who owns which units; to do it, give --yes", errUsage)
 	}
-	return c.with(ctx, func(s ledger.Store) error { return s.Remove(ctx, c.Name) })
+	return c.operate(ctx, func(s admin.Store) error { return s.Remove(ctx, c.Name) })
 }

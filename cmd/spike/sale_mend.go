@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"spike/luascripts/ledger"
+	"spike/edge/admin"
 )
 
 // SaleMendCmd writes a sale's hash again.
@@ -11,7 +11,7 @@ type SaleMendCmd struct{ saleArg }
 
 // Run writes the hash, and shows the sale.
 func (c *SaleMendCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s ledger.Store) error {
+	return c.operate(ctx, func(s admin.Store) error {
 		if _, err := s.Mend(ctx, c.Name); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"spike/edge/admin"
 	"spike/luascripts/ledger"
 )
 
@@ -29,7 +30,7 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("%w: %s; to do it, give --yes", errUsage, risk)
 	}
-	return c.with(ctx, func(s ledger.Store) error {
+	return c.operate(ctx, func(s admin.Store) error {
 		if !c.All {
 			return c.reopen(ctx, s, c.Name)
 		}
@@ -45,7 +46,7 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 
 // reopen makes a sale wait for as many replicas as follow now, and for no fewer than the operator says there are. If a replica
 // comes or goes before that is done, nothing is done.
-func (c *SaleReopenCmd) reopen(ctx context.Context, s ledger.Store, name string) error {
+func (c *SaleReopenCmd) reopen(ctx context.Context, s admin.Store, name string) error {
 	shown, err := s.Show(ctx, name)
 	if err != nil {
 		return err

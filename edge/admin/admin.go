@@ -33,6 +33,7 @@ import (
 type Store interface {
 	ledger.News
 	ledger.Operator
+	ledger.Journal
 }
 
 // Side is the operators' side of an edge.

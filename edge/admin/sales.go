@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -155,7 +156,7 @@ func (s *Side) createSale(w http.ResponseWriter, r *http.Request) {
 	}
 	var head ledger.Head
 	if err == nil {
-		head, err = s.Store.Create(r.Context(), body.Sale, q)
+		head, err = s.by(r).Create(r.Context(), body.Sale, q)
 	}
 	if err == nil {
 		w.Header().Set("Location", "/api/v1/sales/"+body.Sale)
@@ -192,7 +193,7 @@ func (s *Side) resumeSale(w http.ResponseWriter, r *http.Request) {
 func (s *Side) change(w http.ResponseWriter, r *http.Request, did string, q ledger.ChangeRequest, err error) {
 	var head ledger.Head
 	if err == nil {
-		head, err = s.Store.Change(r.Context(), r.PathValue("sale"), q)
+		head, err = s.by(r).Change(r.Context(), r.PathValue("sale"), q)
 	}
 	s.written(w, http.StatusOK, did, r.PathValue("sale"), Describe(r.PathValue("sale"), ledger.ShowReply{Head: head}), err)
 }
@@ -207,7 +208,7 @@ func (s *Side) shutSale(to string) http.HandlerFunc {
 		wait, err := waitOf(r)
 		var out Outcome
 		if err == nil {
-			out, err = Shut(r.Context(), s.Store, r.PathValue("sale"), to, wait)
+			out, err = Shut(r.Context(), s.by(r), r.PathValue("sale"), to, wait)
 		}
 		s.written(w, http.StatusOK, to, r.PathValue("sale"), shutSale{Describe(r.PathValue("sale"), out.ShowReply), out.Settled}, err)
 	}
@@ -238,9 +239,18 @@ func (s *Side) removeSale(w http.ResponseWriter, r *http.Request) {
 		shown.Trouble, err = refusal.Why, nil
 	}
 	if err == nil {
-		err = s.Store.Remove(r.Context(), sale)
+		err = s.by(r).Remove(r.Context(), sale)
 	}
 	s.written(w, http.StatusOK, "removed", sale, Describe(sale, shown), err)
+}
+
+// by is the store for an operator's write.
+func (s *Side) by(r *http.Request) Journaled {
+	who, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		who = r.RemoteAddr
+	}
+	return Journaled{Store: s.Store, Who: who, From: "api"}
 }
 
 // written answers an operator's write, and logs it if it was done.
