@@ -33,7 +33,7 @@ func TestRetryAfterSpreads(t *testing.T) {
 		{"paused", func() string { return ask(s, "GET", "/buy/paused").Response.String() }},
 		{"none now, v1", func() string { return ask(s, "POST", "/v1/sales/held/reservations").Response.String() }},
 		{"paused, fast path", func() string {
-			_, said := s.answerPlain([]byte("POST /buy/paused HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), nil)
+			_, said := s.answerPlain(near, []byte("POST /buy/paused HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), nil)
 			return string(said)
 		}},
 	} {
@@ -77,10 +77,10 @@ func TestBuyByPost(t *testing.T) {
 		}
 	}
 	const rest = " /buy/ticket HTTP/1.1\r\nHost: a\r\n\r\n"
-	if used, said := s.answerPlain([]byte("GET"+rest), nil); used != 0 || len(said) > 0 {
+	if used, said := s.answerPlain(near, []byte("GET"+rest), nil); used != 0 || len(said) > 0 {
 		t.Errorf("the fast path says %q", said)
 	}
-	if _, said := s.answerPlain([]byte("POST"+rest), nil); !bytes.Contains(said, []byte(`{"code":1,`)) {
+	if _, said := s.answerPlain(near, []byte("POST"+rest), nil); !bytes.Contains(said, []byte(`{"code":1,`)) {
 		t.Errorf("the fast path says %q", said)
 	}
 	for _, uri := range []string{"/v1/sales/ticket", "/openapi.yaml"} {

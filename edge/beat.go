@@ -9,10 +9,10 @@ import (
 
 	"spike/edge/allotment"
 	"spike/edge/buy"
-	"spike/edge/listener"
 	"spike/edge/sales"
 	"spike/luascripts/beater"
 	"spike/luascripts/ledger"
+	"spike/shard/latency"
 )
 
 // What this edge says of itself each second. It reads counters that buys keep anyway, so no buy pays for it.
@@ -20,14 +20,14 @@ import (
 // self is what the beats before have seen.
 type self struct {
 	s        *Server
-	limits   *listener.Limits
 	eras     map[string]uint64            // of the sales
+	cut      uint64                       // the newest era that began meanwhile
 	troubles map[string]allotment.Trouble // that the journal has
 	answered map[*sales.Sale]uint64
 }
 
-func (s *Server) beater(limits *listener.Limits) *beater.Beater {
-	me := &self{s: s, limits: limits, eras: map[string]uint64{}, troubles: map[string]allotment.Trouble{}}
+func (s *Server) beater() *beater.Beater {
+	me := &self{s: s, eras: map[string]uint64{}, troubles: map[string]allotment.Trouble{}}
 	return &beater.Beater{Store: s.store, Log: s.log, Look: me.look,
 		Who: ledger.Beat{Kind: ledger.EdgeKind, Instance: s.instance, Node: s.cfg.Node, Version: s.cfg.Version}}
 }
@@ -36,10 +36,13 @@ func (me *self) look(ctx context.Context, b *ledger.Beat) []ledger.Entry {
 	all := me.s.sales.All()
 	b.Why = me.s.unready(ctx)
 	b.Ready, b.Draining = b.Why == "", me.s.draining.Load()
-	b.Connections, b.Refused = me.limits.Count()
+	b.Connections, b.Refused = me.s.limits.Count()
 	b.Lost = me.s.sales.Lost()
 	for _, sale := range all {
 		b.Lost += sale.Lost()
+	}
+	if store, is := me.s.store.(metered); is {
+		b.Errors = store.CallErrors()
 	}
 	busiest := me.busiest(all)
 	for _, sale := range busiest[:min(len(busiest), ledger.BeatSales)] {
@@ -80,21 +83,28 @@ func saleBeat(sale *sales.Sale) ledger.SaleBeat {
 	if t := sale.Trouble(); t != nil {
 		b.Trouble = t.Why
 	}
+	won, rest := sale.Times.Won(), sale.Times.Rest()
+	b.Won, b.Rest, b.Oldest = latency.Trim(won.N[:]), latency.Trim(rest.N[:]), sale.Unsettled().Microseconds()
 	return b
 }
 
 // newEras are the eras that have begun since the last beat. All edges see them, so one notes them.
 func (me *self) newEras(all map[string]*sales.Sale) (entries []ledger.Entry) {
-	eras := make(map[string]uint64, len(all))
+	eras, cut := make(map[string]uint64, len(all)), uint64(0)
 	for name, sale := range all {
 		era := sale.View().Era
 		eras[name] = era
 		if was := me.eras[name]; was != 0 && was != era {
+			cut = era
 			entries = append(entries, ledger.Entry{Did: "era", Once: fmt.Sprintf("era %x", era),
 				What: fmt.Sprintf("the store's history has another name: %x, after %x", era, was)})
 		}
 	}
 	me.eras = eras
+	if cut != 0 && cut != me.cut {
+		me.cut = cut
+		me.s.eras.Add(1)
+	}
 	return entries
 }
 

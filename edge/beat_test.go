@@ -8,13 +8,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"spike/edge/allotment"
-	"spike/edge/listener"
 	"spike/edge/sales"
 	"spike/luascripts/ledger"
 )
 
 func beatOf(s *Server) *self {
-	return &self{s: s, limits: listener.NewLimits(s.who.Trusts, tooMany), eras: map[string]uint64{},
+	return &self{s: s, eras: map[string]uint64{},
 		troubles: map[string]allotment.Trouble{}}
 }
 

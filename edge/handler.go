@@ -12,6 +12,7 @@ import (
 	"spike/edge/fastpath"
 	"spike/edge/identity"
 	"spike/edge/sales"
+	"spike/shard/latency"
 )
 
 // This file has the steps of a buy: parse, identify, decide, answer. Nearly all buys of a spike need one goroutine, no channel,
@@ -45,6 +46,7 @@ func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []
 		if sale == nil {
 			break
 		}
+		since := watch(sale)
 		var d buy.Decision
 		var decided bool
 		if q.Key == nil {
@@ -55,7 +57,7 @@ func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []
 		if !decided || !s.wire.Has(d.Outcome) {
 			break
 		}
-		s.count(sale, d.Outcome)
+		s.count(sale, d.Outcome, since)
 		to = s.wire.Append(to, sale, &d)
 		used += q.Size
 	}
@@ -96,6 +98,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 
 // buy decides a buy and answers it. If the sale has ended here meanwhile, it looks the sale up and decides again.
 func (s *Server) buy(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, q *buy.Request) {
+	since := watch(sale)
 	d, stale := s.seller.Decide(sale, q)
 	for again := 0; stale && again < maxAgain; again++ {
 		s.sales.Drop(sale)
@@ -106,15 +109,23 @@ func (s *Server) buy(to *fasthttp.Response, in *answer.Format, sale *sales.Sale,
 		}
 		d, stale = s.seller.Decide(sale, q)
 	}
-	s.respond(to, in, sale, &d)
+	s.respond(to, in, sale, &d, since)
+}
+
+// watch measures a buy that may win or wait, and one of 32 of those that a verdict answers. So "sold out" reads no clock.
+func watch(sale *sales.Sale) latency.Stopwatch {
+	if sale.Verdict() == nil {
+		return latency.Start()
+	}
+	return latency.Sample()
 }
 
 const maxAgain = 8
 
 // respond counts, logs and writes the answer to a buy. sale is nil if there is none.
-func (s *Server) respond(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, d *buy.Decision) {
+func (s *Server) respond(to *fasthttp.Response, in *answer.Format, sale *sales.Sale, d *buy.Decision, since latency.Stopwatch) {
 	if sale != nil {
-		s.count(sale, d.Outcome)
+		s.count(sale, d.Outcome, since)
 	} else if d.Outcome == buy.Undecided {
 		s.unknownUndecided.Add(1)
 	}
@@ -122,11 +133,14 @@ func (s *Server) respond(to *fasthttp.Response, in *answer.Format, sale *sales.S
 }
 
 // count counts an answer to a buyer of the sale, and logs it if there is a decision log.
-func (s *Server) count(sale *sales.Sale, o buy.Outcome) {
+func (s *Server) count(sale *sales.Sale, o buy.Outcome, since latency.Stopwatch) {
 	if !o.Counts() {
 		return
 	}
 	sale.Tally.Add(uint8(o))
+	if since.Runs() {
+		sale.Times.Note(o == buy.Won, since)
+	}
 	if s.decisions.file != "" {
 		s.decisions.note(sale, o == buy.Won)
 	}
@@ -213,7 +227,7 @@ func (s *Server) routeBuy(ctx *fasthttp.RequestCtx, in *answer.Format, name []by
 	sale, err := s.find(name)
 	if err != nil {
 		d := buy.Unknown(err)
-		s.respond(&ctx.Response, in, nil, &d)
+		s.respond(&ctx.Response, in, nil, &d, 0)
 		return
 	}
 	s.buy(&ctx.Response, in, sale, &buy.Request{N: n, Buyer: who.Buyer, Key: who.Key})

@@ -47,7 +47,9 @@ func (s *Server) changed(ctx context.Context, text []byte, do action, wanted led
 	ledger.ReservationReply, error) {
 	res, reply, err := s.about(ctx, text, do)
 	switch {
-	case err != nil, reply.Life == wanted:
+	case err != nil:
+	case reply.Life == wanted:
+		s.ended.add(wanted.String())
 	case reply.Life == ledger.IsPending: // cannot be: the action must have ended it
 		err = ledger.ErrDown
 	default:
@@ -155,7 +157,7 @@ func (s *Server) showTicket(text []byte) answer.Reply {
 		return answer.Of(ledger.ErrDown)
 	}
 	if ticket.Fresh {
-		s.count(sale, buy.Won)
+		s.count(sale, buy.Won, 0)
 	}
 	switch ticket.Fate {
 	case buy.Waiting:

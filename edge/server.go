@@ -59,11 +59,14 @@ type Server struct {
 	document    *document
 	pulse       *operators.Pulse // checks the store
 	looker      *dashboard.Looker
+	limits      *listener.Limits // of buyers' connections
 
 	life             context.Context // ends when the edge stops selling
 	ready            atomic.Bool
 	draining         atomic.Bool
 	unknownUndecided atomic.Uint64
+	eras             atomic.Uint64 // cuts of the store's history that were seen
+	ended            tallies       // reservations, by what became of them
 }
 
 // ErrConfig is a setting that cannot be used.
@@ -117,7 +120,7 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 		refusals: identity.NewRefusals(log), cors: cfg.Origins, document: newDocument(cfg.Version), life: life, decisions: &decisions{}}
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: s.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
-	s.pulse = operators.NewPulse(store.Willing)
+	s.pulse, s.limits = operators.NewPulse(store.Willing), listener.NewLimits(s.who.Trusts, tooMany)
 	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
 		Bounds: cfg.Bounds, Log: log})
 	s.seller = buy.NewSeller(life)
@@ -144,7 +147,7 @@ func (c *Config) tokenKeys(ctx context.Context, store Store) ([][]byte, error) {
 func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPListener, side net.Listener) error {
 	front := s.front()
 	ended := make(chan error, 2)
-	entry, limits := listener.NewLastCall(buyers, s.cfg.Socket != nil), listener.NewLimits(s.who.Trusts, tooMany)
+	entry, limits := listener.NewLastCall(buyers, s.cfg.Socket != nil), s.limits
 	if limits.Most() < listener.Few {
 		s.log.Warn().Int("connections", limits.Most()).
 			Msg("this process may open few files (ulimit -n): so many connections at most, a quarter of them from one address")
@@ -161,12 +164,12 @@ func (s *Server) serveUntil(ctx context.Context, die func(), buyers *net.TCPList
 		func() { s.each(examineEvery, s.examineTrouble) },
 		func() { s.looker.Run(s.life) },
 		func() { s.pulse.Watch(s.life, s.log, "buyers hear 503", s.unwell) },
-		func() { _, _ = s.store.List(s.life) }, // finds sales that no index has, before a token asks for them
+		func() { s.sales.FindNames(s.life) }, // finds sales that no index has, too, before a token asks for them
 	} {
 		s.sales.Running.Start(work)
 	}
 	s.ready.Store(true)
-	silence := s.beater(limits).Begin() // until the very end: an edge that gives back is there
+	silence := s.beater().Begin() // until the very end: an edge that gives back is there
 	s.log.Info().Str("listen", buyers.Addr().String()).Str("admin", s.cfg.Admin).Str("node", s.cfg.Node).
 		Str("ack", string(s.cfg.Ack)).Bool("handed_over", s.cfg.Socket != nil).Msg("edge is up")
 	if s.cfg.Up != nil {

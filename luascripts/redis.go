@@ -27,6 +27,7 @@ type Redis struct {
 	mostReplicas *uint64 // the most replicas that there are, by the operator's word; nil: every follower that announces a port
 	index        index
 	beating      beating
+	meter        meter
 	stop         func() // ends the watch, and waits for its end
 }
 

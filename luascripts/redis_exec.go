@@ -11,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/luascripts/ledger"
+	"spike/shard/latency"
 )
 
 // How a script is executed, and when its answer may be acted on.
@@ -102,9 +103,17 @@ func (r *Redis) required(sale string) uint64 {
 	return r.counted(r.durability.replicas.Load())
 }
 
-// run executes a script and returns its head, and a reader of the rest. If the script widens a right, run succeeds only when
-// every replica that may be promoted has the answer.
+// run is decide, with its time taken.
 func (r *Redis) run(ctx context.Context, s *script, sale string, args []string) (ledger.Head, *reply, error) {
+	since := latency.Start()
+	h, rd, err := r.decide(ctx, s, sale, args)
+	r.meter.count(s, since, err)
+	return h, rd, err
+}
+
+// decide executes a script and returns its head, and a reader of the rest. If the script widens a right, decide succeeds only
+// when every replica that may be promoted has the answer.
+func (r *Redis) decide(ctx context.Context, s *script, sale string, args []string) (ledger.Head, *reply, error) {
 	if err := ledger.CheckName(sale); err != nil {
 		return ledger.Head{}, nil, err
 	}

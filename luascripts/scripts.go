@@ -19,6 +19,7 @@ var sources embed.FS
 
 // script is one script as Redis gets it: as a function of the library, or as a text of its own.
 type script struct {
+	name      string // its file's
 	function  string // its name in the library
 	text, sha string
 	widens    bool // its answer is acted on, so every replica must have it first (I5)
@@ -53,7 +54,7 @@ func newScripts(b ledger.Bounds) (s scripts) {
 	s.library = newLibrary(slices.Sorted(maps.Keys(s.named())), b)
 	for name, to := range s.named() {
 		*to = assemble(name, b)
-		to.function = s.library.function(name)
+		to.name, to.function = name, s.library.function(name)
 	}
 	return s
 }

@@ -30,13 +30,13 @@ func (w *Worker) side() operators.Side {
 	if w.repo != nil {
 		api = w.api()
 	}
-	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, API: api, Ready: func(ctx context.Context) (why,
-		remark string) {
-		if n := w.parked.Load(); n > 0 {
-			remark = fmt.Sprintf("the database refused %d orders: see table parked_orders", n)
-		}
-		return w.unready(ctx), remark
-	}}
+	return operators.Side{Tokens: w.cfg.AdminTokens, Metrics: registry, Version: w.cfg.Version, API: api,
+		Ready: func(ctx context.Context) (why, remark string) {
+			if n := w.parked.Load(); n > 0 {
+				remark = fmt.Sprintf("the database refused %d orders: see table parked_orders", n)
+			}
+			return w.unready(ctx), remark
+		}}
 }
 
 // unready names the part that is not ready; "": orders are stored.

@@ -232,6 +232,9 @@ func (c *consumer) store(b *batch) error {
 		return err
 	}
 	b.stored = true
+	for _, o := range b.entry.Orders {
+		c.w.meters.stored.WithLabelValues(string(o.Event.Kind)).Inc()
+	}
 	c.past.note(b.entry.Orders)
 	return nil
 }
@@ -245,6 +248,7 @@ func (c *consumer) save(e Entry) error {
 	ctx, cancel := context.WithTimeout(c.w.grace, c.w.pace.statement)
 	defer cancel()
 	err := c.w.repo.Save(ctx, e)
+	c.w.meters.saved.Observe(time.Since(now).Seconds())
 	if errors.Is(err, ErrRefused) && len(e.Orders) > 0 { // the database answers: it is well
 		c.w.databaseHealth.note(c.who, nil)
 		return err

@@ -13,6 +13,8 @@ type meters struct {
 
 	rows, batches, retries, takeovers, parked, refused, lost, expired *count
 	delivered, failed, given                                          *count
+	saved, posted                                                     prometheus.Histogram // seconds
+	stored                                                            *prometheus.CounterVec
 	list                                                              []prometheus.Collector
 }
 
@@ -35,6 +37,9 @@ var (
 		[]string{"part"}, nil)
 )
 
+// durations are the bounds of histograms, in seconds: 0.5 ms to 16 s.
+var durations = prometheus.ExponentialBuckets(0.0005, 2, 16)
+
 func newMeters(w *Worker) *meters {
 	m := &meters{w: w}
 	counter := func(name, help string, labels prometheus.Labels) *count {
@@ -55,6 +60,13 @@ func newMeters(w *Worker) *meters {
 	m.delivered = counter(attempts, help, prometheus.Labels{"outcome": "delivered"})
 	m.failed = counter(attempts, help, prometheus.Labels{"outcome": "failed"})
 	m.given = counter(attempts, help, prometheus.Labels{"outcome": "parked"})
+	m.saved = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "spike_orders_transaction_seconds",
+		Help: "How long transactions of rows took, those that failed among them.", Buckets: durations})
+	m.posted = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "spike_orders_webhook_seconds",
+		Help: "How long attempts to deliver a webhook message took.", Buckets: durations})
+	m.stored = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "spike_orders_claims_total",
+		Help: "Claims of events that were stored, those stored again among them, by what happened to them."}, []string{"event"})
+	m.list = append(m.list, m.saved, m.posted, m.stored)
 	return m
 }
 

@@ -135,6 +135,7 @@ func (s *sender) send(ctx context.Context, d *Delivery) {
 		d.NextAt = now
 		return
 	}
+	s.w.meters.posted.Observe(time.Since(now).Seconds())
 	now = time.Now()
 	s.endpoint.heard(a, now)
 	s.health.note("sender", a.err)

@@ -63,7 +63,7 @@ func (c *GateCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	})
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(g, out.metric())
-	side := operators.Side{Tokens: tokens, Metrics: metrics,
+	side := operators.Side{Tokens: tokens, Metrics: metrics, Version: version,
 		Ready: func(ctx context.Context) (why, remark string) { return g.Unready(ctx), "" }}
 	defer g.Beat(store, nodeName(c.Node), version, t.StatusURL())()
 	defer side.Serve(listener)()

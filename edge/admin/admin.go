@@ -100,7 +100,7 @@ func (s *Side) open(wrong *wrong) map[string]http.HandlerFunc {
 // guarded has the routes that need a role, which allows tells.
 func (s *Side) guarded() map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
-		"GET /metrics":                                     promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP,
+		"GET /metrics":                                     promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP,
 		"GET /debug/pprof/":                                pprof.Index,
 		"GET /debug/pprof/cmdline":                         pprof.Cmdline,
 		"GET /debug/pprof/profile":                         pprof.Profile,

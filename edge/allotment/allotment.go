@@ -38,6 +38,7 @@ type Allotment struct {
 	crowded    atomic.Bool                   // buyers wait for a slot
 	taken      atomic.Uint64                 // settle calls that were answered
 	resting    atomic.Bool                   // the Keeper sleeps: a claim must wake it
+	unsettled  atomic.Int64                  // when the oldest claim that is not settled was first seen, monotonic; 0: none
 	nudge      chan struct{}                 // cap 1
 
 	waiters sync.Map // nonce to chan ledger.Verdict: buys that are answered only after the ledger has answered

@@ -23,6 +23,7 @@ func (k *Keeper) read() {
 	if len(k.claims.batch)+len(k.claims.offers) > 0 || k.claims.busy || !ripe {
 		return
 	}
+	k.claims.first = k.claims.since
 	k.claims.more = k.a.ring.collect(maxBatch, k.readOne)
 	k.claims.unread, k.claims.since = k.a.ring.unread() > 0, k.now // some may be reserved and not written yet
 	k.freeAnswered()
@@ -31,6 +32,17 @@ func (k *Keeper) read() {
 	}
 	k.claims.number++
 	k.claims.due = k.now
+}
+
+// oldest is when the oldest claim that is not settled was first seen, by the monotonic clock; 0: there is none.
+func (c *claims) oldest() int64 {
+	switch {
+	case len(c.batch)+len(c.offers) > 0:
+		return c.first.Mono
+	case c.unread:
+		return c.since.Mono
+	}
+	return 0
 }
 
 func (k *Keeper) readOne(r record) {

@@ -134,6 +134,7 @@ func (k *Keeper) Step(now Instant, ev Event) []any {
 	k.clearRoom()
 	calls := k.plan()
 	k.settleVerdict()
+	k.a.unsettled.Store(k.claims.oldest())
 	return calls
 }
 

@@ -74,6 +74,7 @@ type claims struct {
 	key    ledger.IdempotencyKey // the key read last, of the offer that follows
 	unread bool                  // the Ring has more
 	since  Instant               // when the oldest unread claim was first seen
+	first  Instant               // the same of the batch and its offers
 	more   bool                  // the last batch left claims behind
 }
 

@@ -269,7 +269,7 @@ func (b *board) holds(name string, h ledger.Holders, asked time.Time) {
 }
 
 // tick notes a point of each sale for a second that has begun.
-func (b *board) tick(now time.Time, bounds []float64) {
+func (b *board) tick(now time.Time) {
 	if now.Unix() == b.second {
 		return
 	}
@@ -277,7 +277,7 @@ func (b *board) tick(now time.Time, bounds []float64) {
 	all := b.shownSales()
 	b.keepSeries(all, now)
 	for _, s := range all {
-		p := b.point(s, bounds)
+		p := b.point(s)
 		s.spark = append(s.spark, p.outcomes[wonColumn])
 		s.spark = s.spark[max(0, len(s.spark)-sparkMost):]
 		if s.series != nil && s.known {
@@ -306,7 +306,7 @@ func (b *board) keepSeries(all []*sale, now time.Time) {
 }
 
 // point is a sale now.
-func (b *board) point(s *sale, bounds []float64) point {
+func (b *board) point(s *sale) point {
 	p := point{t: b.second, places: places(s.shown.Head)}
 	var won, rest []uint64
 	rates, known := b.rates(s.name, func(m saleMeter) {
@@ -318,7 +318,7 @@ func (b *board) point(s *sale, bounds []float64) point {
 			p.outcomes[i] = unknown
 		}
 	}
-	p.won, p.rest = percentiles(won, bounds), percentiles(rest, bounds)
+	p.won, p.rest = percentiles(won), percentiles(rest)
 	return p
 }
 

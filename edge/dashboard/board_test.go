@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
+	"spike/shard/latency"
 )
 
 var (
@@ -206,8 +207,8 @@ func TestSeries(t *testing.T) {
 		h := ledger.Head{Total: 10, Free: 10 - i%10, Pending: i % 10}
 		b.answered(answer{question: question{sale: "a"}, now: "1", shown: ledger.ShowReply{Head: h}, asked: now})
 		b.took([]ledger.Beat{beatAt("1", float64(i), sold("a", i, 0))}, now)
-		b.tick(now, nil)
-		b.tick(now.Add(400*time.Millisecond), nil)
+		b.tick(now)
+		b.tick(now.Add(400*time.Millisecond))
 	}
 	s := b.sales["a"]
 	l := s.series.look()
@@ -225,23 +226,22 @@ func TestSeries(t *testing.T) {
 	}
 }
 
+// A percentile is the bound of its bucket, in ms.
 func TestPercentiles(t *testing.T) {
-	bounds := []float64{1, 2, 4, 8}
+	ms := func(b int) float64 { return float64(latency.Bound(b)) / float64(time.Millisecond) }
 	for _, c := range []struct {
 		counts []uint64
 		want   [3]float64
 	}{
-		{[]uint64{1000, 0, 0, 0}, [3]float64{1, 1, 1}}, {[]uint64{985, 10, 4, 1}, [3]float64{1, 2, 4}},
-		{[]uint64{0, 0, 0, 1}, [3]float64{8, 8, 8}},
+		{[]uint64{1000, 0, 0, 0}, [3]float64{ms(0), ms(0), ms(0)}}, {[]uint64{985, 10, 4, 1}, [3]float64{ms(0), ms(1), ms(2)}},
+		{[]uint64{0, 0, 0, 1}, [3]float64{ms(3), ms(3), ms(3)}},
 	} {
-		if got := percentiles(c.counts, bounds); got != c.want {
+		if got := percentiles(c.counts); got != c.want {
 			t.Errorf("%v: %v, want %v", c.counts, got, c.want)
 		}
 	}
-	for _, counts := range [][]uint64{nil, {0, 0}, {1, 1, 1, 1, 1}} {
-		if got := percentiles(counts, bounds); !math.IsNaN(got[0]) {
-			t.Errorf("%v: %v", counts, got)
-		}
+	if got := percentiles([]uint64{0, 0}); !math.IsNaN(got[0]) {
+		t.Errorf("of nothing: %v", got)
 	}
 }
 
@@ -255,7 +255,8 @@ func TestLatencyOfEdges(t *testing.T) {
 		beatAt("2", 0, lane([]uint64{5, 5}, nil))}, after(0))
 	b.took([]ledger.Beat{beatAt("1", 1, lane([]uint64{910, 0}, []uint64{1, 5})),
 		beatAt("2", 1, lane([]uint64{5, 6}, nil))}, after(1))
-	if p := b.point(b.sales["a"], []float64{1, 2}); p.won != [3]float64{1, 2, 2} || p.rest != [3]float64{2, 2, 2} {
+	first, second := 0.001, 0.0015
+	if p := b.point(b.sales["a"]); p.won != [3]float64{first, second, second} || p.rest != [3]float64{second, second, second} {
 		t.Errorf("%+v", p)
 	}
 }
@@ -305,7 +306,7 @@ func BenchmarkLook(b *testing.B) {
 		for e := range 16 {
 			board.took([]ledger.Beat{beatAt(string(rune('a'+e)), float64(second), sold(first, uint64(second), 0))}, after(float64(second)))
 		}
-		board.tick(after(float64(second)), nil)
+		board.tick(after(float64(second)))
 	}
 	for b.Loop() {
 		text, _ := json.Marshal(board.look(plain, began))

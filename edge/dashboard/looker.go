@@ -30,7 +30,6 @@ type Config struct {
 	Address string // of the store, without secrets
 	Version string
 	Bounds  ledger.Bounds
-	Latency []float64 // upper bounds of the buckets of latency in beats, ms; nil: not known
 	Log     zerolog.Logger
 }
 
@@ -132,7 +131,7 @@ func (l *Looker) end(ctx context.Context) {
 		return
 	}
 	l.done = l.rounds
-	l.board.tick(time.Now(), l.cfg.Latency)
+	l.board.tick(time.Now())
 	l.publish()
 }
 

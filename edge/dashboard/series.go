@@ -2,9 +2,11 @@ package dashboard
 
 import (
 	"encoding/json"
+	"time"
 
 	"spike/edge/buy"
 	"spike/luascripts/ledger"
+	"spike/shard/latency"
 )
 
 // The past that is kept, one point a second.
@@ -120,24 +122,12 @@ func places(h ledger.Head) [5]float64 {
 	return [5]float64{float64(h.Free), float64(h.Leased), float64(h.Limbo), float64(h.Pending), float64(h.Confirmed)}
 }
 
-// percentiles are p50, p99 and p999 of answers that were counted in buckets, in ms. bounds are the buckets' upper bounds in ms;
-// the answer is the bound of the percentile's bucket. Unknown: NaN.
-func percentiles(counts []uint64, bounds []float64) [3]float64 {
+// percentiles are p50, p99 and p999 of answers that were counted in buckets, in ms. Unknown: NaN.
+func percentiles(counts []uint64) [3]float64 {
 	out := [3]float64{unknown, unknown, unknown}
-	var all uint64
-	for _, n := range counts {
-		all += n
-	}
-	if all == 0 || len(bounds) < len(counts) {
-		return out
-	}
 	for i, q := range []float64{0.5, 0.99, 0.999} {
-		var seen uint64
-		for b, n := range counts {
-			if seen += n; float64(seen) >= q*float64(all) {
-				out[i] = bounds[b]
-				break
-			}
+		if took, known := latency.Quantile(counts, q); known {
+			out[i] = float64(took) / float64(time.Millisecond)
 		}
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 	"spike/edge/allotment"
 	"spike/edge/ringdir"
 	"spike/luascripts/ledger"
+	"spike/shard/latency"
 )
 
 // Store is the part of a store that sales need.
@@ -50,6 +51,9 @@ type Registry struct {
 	mu        sync.Mutex    // held to change open
 	unsettled atomic.Pointer[error]
 	lost      atomic.Uint64 // claims of sales that have ended
+	unasked   unasked
+	endedMu   sync.Mutex
+	won, rest latency.Counts // of sales that have ended
 }
 
 // NewRegistry is a Registry without open sales. Its sales end when life does.
@@ -70,6 +74,20 @@ func (s *Registry) All() map[string]*Sale { return *s.open.Load() }
 
 // Lost is how many claims of sales that have ended here the store refused.
 func (s *Registry) Lost() uint64 { return s.lost.Load() }
+
+// Times is how long answers took in sales that have ended here.
+func (s *Registry) Times() (won, rest latency.Counts) {
+	s.endedMu.Lock()
+	defer s.endedMu.Unlock()
+	return s.won, s.rest
+}
+
+func (s *Registry) keepTimes(of *Times) {
+	s.endedMu.Lock()
+	defer s.endedMu.Unlock()
+	s.won.Add(of.Won())
+	s.rest.Add(of.Rest())
+}
 
 // Unsettled says which sale could not settle everything before the end, or is nil.
 func (s *Registry) Unsettled() error {
@@ -156,6 +174,7 @@ func (s *Registry) run(life context.Context, sale *Sale) {
 	}
 	s.Drop(sale)
 	s.lost.Add(sale.Lost())
+	s.keepTimes(&sale.Times)
 	switch {
 	case failed:
 		s.cfg.Log.Error().Err(err).Str("sale", sale.Name).Str("file", sale.rings.Path()).
@@ -176,6 +195,7 @@ func (s *Registry) Listen() {
 		if sale := s.All()[name]; sale != nil {
 			sale.Hear(allotment.News{Door: door})
 		}
+		s.unasked.hear(name, door)
 	}, func() {
 		for _, sale := range s.All() {
 			sale.Hear(allotment.News{Unsure: true})

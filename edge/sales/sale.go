@@ -20,6 +20,7 @@ type Sale struct {
 	Tally    Tally
 	Won      atomic.Uint64 // wins here: the article's counter, for the decision log
 	Entrants Entrants      // buyers in the draw, if the first units go by lot
+	Times    Times         // how long answers to buys took
 
 	rings    allotment.RingMaker // released when the sale has ended here
 	end      func()              // ends selling here; claims are still settled if the ledger takes them

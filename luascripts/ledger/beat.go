@@ -79,7 +79,7 @@ type SaleBeat struct {
 	Waiting   uint64            `json:"waiting,omitempty"`   // buys that wait for a lease or for the store
 	Calls     map[string]uint64 `json:"calls,omitempty"`     // of the store, by call; cumulative
 	Trouble   string            `json:"trouble,omitempty"`   // why the sale gets no new units here
-	Won       []uint64          `json:"won,omitempty"`       // latency of winners, by the buckets of edge/latency; cumulative
+	Won       []uint64          `json:"won,omitempty"`       // latency of winners, by the buckets of shard/latency; cumulative
 	Rest      []uint64          `json:"rest,omitempty"`      // of all others, as sampled
 }
 

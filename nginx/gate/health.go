@@ -74,6 +74,7 @@ type counts struct {
 
 var (
 	salesDesc  = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
+	hearsDesc  = prometheus.NewDesc("spike_gate_listening", "1 while the gate hears the store's news; else there are no flags.", nil, nil)
 	flagsDesc  = prometheus.NewDesc("spike_gate_flags", "Flags that stand, by what they say.", []string{"flag"}, nil)
 	looksDesc  = prometheus.NewDesc("spike_gate_looks_total", "Questions and sweeps, answered or not.", nil, nil)
 	ageDesc    = prometheus.NewDesc("spike_gate_last_look_seconds", "Age of the newest look that was answered.", nil, nil)
@@ -82,7 +83,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{salesDesc, flagsDesc, looksDesc, ageDesc, faultsDesc} {
+	for _, d := range []*prometheus.Desc{salesDesc, hearsDesc, flagsDesc, looksDesc, ageDesc, faultsDesc} {
 		ch <- d
 	}
 }
@@ -95,6 +96,11 @@ func (g *Gate) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, kind, n, labels...)
 	}
 	emit(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
+	hears := 0.0
+	if g.listening {
+		hears = 1
+	}
+	emit(hearsDesc, prometheus.GaugeValue, hears)
 	emit(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
 	emit(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
 	emit(looksDesc, prometheus.CounterValue, float64(g.counts.looks))

@@ -2,6 +2,8 @@ package operators
 
 import (
 	"context"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,6 +85,22 @@ func (p *Pulse) Watch(ctx context.Context, log zerolog.Logger, means string, why
 			return
 		}
 	}
+}
+
+// BuildInfo is spike_build_info.
+func BuildInfo(version string) prometheus.Collector {
+	revision := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "spike_build_info", Help: "1, with what this program was made from.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": runtime.Version()}})
+	g.Set(1)
+	return g
 }
 
 // Gauge is spike_ready.

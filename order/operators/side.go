@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"spike/order/loopback"
@@ -46,8 +47,9 @@ func Addr(l net.Listener) net.Addr {
 type Side struct {
 	Tokens  *loopback.Tokens                           // needed for the metrics, if there are any
 	Ready   func(context.Context) (why, remark string) // why it is not ready; "": it is ready, perhaps with a remark
-	Metrics *prometheus.Registry                       // Handler adds spike_ready
-	API     http.Handler                               // what is beneath /api/; nil: nothing. Pages of other sites may only read
+	Metrics *prometheus.Registry                       // Handler adds spike_ready, and what is told of each program
+	Version string
+	API     http.Handler // what is beneath /api/; nil: nothing. Pages of other sites may only read
 }
 
 // Handler answers /healthz, /readyz and /metrics. The first two need no token, because supervisors ask them.
@@ -55,11 +57,11 @@ func (s Side) Handler() http.Handler {
 	s.Metrics.MustRegister(Gauge(func(ctx context.Context) string {
 		why, _ := s.Ready(ctx)
 		return why
-	}))
+	}), BuildInfo(s.Version), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{})))
+	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	if s.API != nil {
 		mux.Handle("/api/", s.guard(http.NewCrossOriginProtection().Handler(s.API)))
 	}
