@@ -26,6 +26,9 @@ var errStatus = errors.New("not nginx' status")
 type front struct {
 	url    string
 	client *http.Client
+
+	told uint64 // requests, as nginx told them last: fewer, and nginx has begun anew
+	own  uint64 // those of them that were the gate's own
 }
 
 // newFront asks at a URL on this machine. nginx' certificate is for the buyers' name of it.
@@ -53,7 +56,22 @@ func (f *front) read(ctx context.Context, b *ledger.FrontBeat) error {
 	if err != nil {
 		return err
 	}
-	return parseStatus(string(text), b)
+	if err = parseStatus(string(text), b); err == nil {
+		f.subtract(b)
+	}
+	return err
+}
+
+// subtract leaves the gate's own requests out, and its connection, so that the counts are buyers'. Requests whose answers did not
+// come may stay in.
+func (f *front) subtract(b *ledger.FrontBeat) {
+	if b.Requests < f.told {
+		f.own = 0
+	}
+	f.told = b.Requests
+	f.own++
+	b.Requests -= min(f.own, b.Requests)
+	b.Active -= min(1, b.Active)
 }
 
 // parseStatus reads what nginx' stub_status writes.

@@ -46,8 +46,19 @@ func TestFrontOverTLS(t *testing.T) {
 		f, b := newFront(server.URL+path), ledger.FrontBeat{}
 		err := f.read(t.Context(), &b)
 		f.close()
-		if well != (err == nil) || b.Seen != well || well && b.Requests != 9 {
+		if well != (err == nil) || b.Seen != well || well && (b.Requests != 8 || b.Active != 1) {
 			t.Errorf("%s: %+v %v", path, b, err)
+		}
+	}
+}
+
+// The gate's own requests are not among the counts, also after nginx has begun anew.
+func TestFrontCountsBuyersOnly(t *testing.T) {
+	var f front
+	for i, c := range []struct{ told, buyers uint64 }{{1, 0}, {2, 0}, {13, 10}, {1, 0}, {5, 3}} {
+		b := ledger.FrontBeat{Requests: c.told, Active: 3}
+		if f.subtract(&b); b.Requests != c.buyers || b.Active != 2 {
+			t.Errorf("look %d: %+v, not %d", i, b, c.buyers)
 		}
 	}
 }
