@@ -97,10 +97,14 @@ func (s *Side) open(wrong *wrong) map[string]http.HandlerFunc {
 	return all
 }
 
+func (s *Side) metrics() http.Handler {
+	return promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
 // guarded has the routes that need a role, which allows tells.
 func (s *Side) guarded() map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
-		"GET /metrics":                                     promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP,
+		"GET /metrics":                                     s.metrics().ServeHTTP,
 		"GET /debug/pprof/":                                pprof.Index,
 		"GET /debug/pprof/cmdline":                         pprof.Cmdline,
 		"GET /debug/pprof/profile":                         pprof.Profile,

@@ -24,8 +24,10 @@ end
 local function buried()
   local fields = {}
   for first = serial, math.max(serial - UNITS + 1, 1), -1 do fields[#fields + 1] = 'x' .. struct.pack('>I4', first) .. id end
-  for k, grave in ipairs(Answer.kept_all(fields)) do
-    local n = grave and (grave == '' and 1 or struct.unpack('>I4', grave)) or 0
+  local kept = Answer.kept_all(fields, #fields)
+  for k, field in ipairs(fields) do
+    local grave = kept[field] -- its end, and the count if it is not 1
+    local n = grave and (#grave == 8 and 1 or struct.unpack('>I4', grave, 9)) or 0
     if n >= k then return struct.pack('>I4I4', serial - k + 1, n) .. id .. NOBODY .. NOBODY end
   end
   return ''
