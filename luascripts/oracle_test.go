@@ -42,20 +42,21 @@ func dial(t testing.TB, addr string, b ledger.Bounds) *Redis {
 
 // oracle runs the same operations on the scripts and on their twin, at the same times. Every two replies must be equal.
 type oracle struct {
-	t      *rapid.T
-	redis  *Redis
-	twin   *memory.Twin
-	node   memory.Node // that the twin is on
-	sale   string
-	parts  []ledger.Part  // everything ever granted
-	claims []ledger.Claim // everything ever claimed
-	fences []uint64       //
-	owners []string       // instances
-	fed    bool           // the server was a replica before, and may be promoted again
-	req    uint64
-	batch  uint64
-	tended []ledger.Head
-	marks  []ledger.AnswersMark
+	t       *rapid.T
+	redis   *Redis
+	twin    *memory.Twin
+	node    memory.Node // that the twin is on
+	sale    string
+	parts   []ledger.Part  // everything ever granted
+	claims  []ledger.Claim // everything ever claimed
+	fences  []uint64       //
+	owners  []string       // instances
+	fed     bool           // the server was a replica before, and may be promoted again
+	req     uint64
+	batch   uint64
+	tended  []ledger.Head
+	marks   []ledger.AnswersMark
+	marksOf uint64 // the birth that they are of
 }
 
 // same runs one operation on both sides. The twin gets the time of Redis' answer.
@@ -218,13 +219,16 @@ func (o *oracle) deductEach() {
 // answers are all that is kept for repeats, or what is new since some earlier call.
 func (o *oracle) answers() {
 	q := ledger.AnswersRequest{Birth: o.party().Birth}
-	if len(o.marks) > 0 && rapid.Bool().Draw(o.t, "since") {
+	if len(o.marks) > 0 && q.Birth == o.marksOf && rapid.Bool().Draw(o.t, "since") {
 		q.Last = &o.marks[rapid.IntRange(0, len(o.marks)-1).Draw(o.t, "mark")]
 	}
 	got := same(o, fmt.Sprintf("answers %+v", q),
 		func() (ledger.AnswersReply, error) { return o.redis.Answers(context.Background(), o.sale, q) },
 		func(r ledger.AnswersReply) ledger.Head { return r.Head },
 		func(raw int64) (ledger.AnswersReply, error) { return o.twin.Answers(raw, q) })
+	if got.Birth != o.marksOf { // a mark is of one birth: who sees another one begins anew
+		o.marks, o.marksOf = nil, got.Birth
+	}
 	if got.Birth != 0 {
 		o.marks = append(o.marks, got.Mark)
 	}
