@@ -74,8 +74,8 @@ func TestOpenWithoutToken(t *testing.T) {
 	cfg := testConfig()
 	cfg.AdminTokens = loopback.NewTokens("x")
 	o := testServer(t, cfg, storetest.Embedded(t, 10, time.Minute)).operators().Handler()
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 200, "/edges": 200, "/session": 401,
-		"/assets/none": 404, "/api/v1/": 404,
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/openapi.yaml": 200, "/": 200, "/edges": 200,
+		"/session": 401, "/assets/none": 404, "/api/v1/": 404,
 		"/debug/": 404, "/debug/vars": 404, "/metrics/": 404} {
 		w := httptest.NewRecorder()
 		o.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

@@ -13,8 +13,8 @@ import (
 	"spike/shard/latency"
 )
 
-// collector reads counters that the edge keeps anyway, so buys do not touch Prometheus, and a scrape asks no store. What is of one
-// sale is in salemetrics.go.
+// collector reads counters that the edge keeps anyway, so buys do not touch Prometheus, and a scrape asks no store. What is of
+// one sale is in salemetrics.go.
 type collector struct{ s *Server }
 
 var (
@@ -26,10 +26,13 @@ var (
 	timesDesc = prometheus.NewDesc("spike_buy_seconds",
 		"From reading a buy to its decision, by whether it has won. All winners, all who waited, and one of 32 of the others.",
 		[]string{"outcome"}, nil)
-	openDesc     = prometheus.NewDesc("spike_connections", "Connections of buyers that are open.", nil, nil)
-	turnedDesc   = prometheus.NewDesc("spike_connections_refused_total", "Connections beyond a limit that were turned away.", nil, nil)
-	errorsDesc   = prometheus.NewDesc("spike_store_errors_total", "Calls of the store that failed, by cause.", []string{"cause"}, nil)
-	callTimeDesc = prometheus.NewDesc("spike_store_call_seconds", "How long calls of the store took, by script.", []string{"call"}, nil)
+	openDesc   = prometheus.NewDesc("spike_connections", "Connections of buyers that are open.", nil, nil)
+	turnedDesc = prometheus.NewDesc("spike_connections_refused_total", "Connections beyond a limit that were turned away.",
+		nil, nil)
+	errorsDesc = prometheus.NewDesc("spike_store_errors_total", "Calls of the store that failed, by cause.",
+		[]string{"cause"}, nil)
+	callTimeDesc = prometheus.NewDesc("spike_store_call_seconds", "How long calls of the store took, by script.",
+		[]string{"call"}, nil)
 	replicasDesc = prometheus.NewDesc("spike_store_replicas",
 		"Replicas that follow the store (seen), and that must have what is acted on (wanted).", []string{"which"}, nil)
 	erasDesc  = prometheus.NewDesc("spike_store_eras_total", "Cuts of the store's history that this edge has seen.", nil, nil)
@@ -38,8 +41,8 @@ var (
 )
 
 // ownDescs are the metrics that are of no sale.
-var ownDescs = []*prometheus.Desc{lostDesc, unknownDesc, dropsDesc, jwtDesc, timesDesc, openDesc, turnedDesc, errorsDesc, callTimeDesc,
-	replicasDesc, erasDesc, eventDesc}
+var ownDescs = []*prometheus.Desc{lostDesc, unknownDesc, dropsDesc, jwtDesc, timesDesc, openDesc, turnedDesc, errorsDesc,
+	callTimeDesc, replicasDesc, erasDesc, eventDesc}
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range append(slices.Clone(ownDescs), saleDescs...) {

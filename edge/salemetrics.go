@@ -18,9 +18,11 @@ var (
 		[]string{"sale", "place"}, nil)
 	unitsAgeDesc = prometheus.NewDesc("spike_units_age_seconds", "Age of the look that spike_units is from.", saleLabel, nil)
 	stateDesc    = prometheus.NewDesc("spike_sale_state", "1 for the state of the sale's doors.", []string{"sale", "state"}, nil)
-	opensDesc    = prometheus.NewDesc("spike_sale_opens_timestamp_seconds", "When the sale opens, if it has such a time.", saleLabel, nil)
-	closesDesc   = prometheus.NewDesc("spike_sale_closes_timestamp_seconds", "When the sale closes, if it has such a time.", saleLabel, nil)
-	recoverDesc  = prometheus.NewDesc("spike_sale_recovering", "1 while the store grants nothing, because its history was cut.",
+	opensDesc    = prometheus.NewDesc("spike_sale_opens_timestamp_seconds", "When the sale opens, if it has such a time.",
+		saleLabel, nil)
+	closesDesc = prometheus.NewDesc("spike_sale_closes_timestamp_seconds", "When the sale closes, if it has such a time.",
+		saleLabel, nil)
+	recoverDesc = prometheus.NewDesc("spike_sale_recovering", "1 while the store grants nothing, because its history was cut.",
 		saleLabel, nil)
 	stockDesc  = prometheus.NewDesc("spike_edge_stock", "Units on this edge that a buyer could have now.", saleLabel, nil)
 	claimsDesc = prometheus.NewDesc("spike_edge_claims", "Claims this edge has made and not yet settled.", saleLabel, nil)
@@ -35,8 +37,8 @@ var (
 )
 
 // saleDescs are the metrics of a sale.
-var saleDescs = []*prometheus.Desc{buysDesc, unitsDesc, unitsAgeDesc, stateDesc, opensDesc, closesDesc, recoverDesc, stockDesc, claimsDesc,
-	oldestDesc, leaseDesc, callsDesc, waitingDesc, troubleDesc}
+var saleDescs = []*prometheus.Desc{buysDesc, unitsDesc, unitsAgeDesc, stateDesc, opensDesc, closesDesc, recoverDesc, stockDesc,
+	claimsDesc, oldestDesc, leaseDesc, callsDesc, waitingDesc, troubleDesc}
 
 // sale has the metrics of one sale. It omits most metrics of a sale without buys, because there may be thousands of sales.
 func (to scrape) sale(sale *sales.Sale) {
@@ -70,7 +72,7 @@ func (to scrape) view(sale *sales.Sale) {
 		to.gauge(unitsDesc, n, sale.Name, place)
 	}
 	to.seconds(unitsAgeDesc, sale.SeenAgo(), sale.Name)
-	to.gauge(stateDesc, 1, sale.Name, v.State.String())
+	to.gauge(stateDesc, 1, sale.Name, v.State.Word())
 	for d, at := range map[*prometheus.Desc]int64{opensDesc: v.Opens, closesDesc: v.Closes} {
 		if at != 0 {
 			to.seconds(d, time.Duration(at)*time.Microsecond, sale.Name)

@@ -121,8 +121,8 @@ func newServer(life context.Context, cfg Config, store Store, rings *ringdir.Dir
 	s.sales = sales.NewRegistry(life, sales.Config{Store: store, Rings: rings, Log: log, Sells: cfg.sells, Instance: s.instance,
 		Node: cfg.Node, Lease: cfg.Lease, Grace: cfg.Grace, Bounds: cfg.Bounds, EarlyAck: cfg.Ack == AckEdge})
 	s.pulse, s.limits = operators.NewPulse(store.Willing), listener.NewLimits(s.who.Trusts, tooMany)
-	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress, Version: cfg.Version,
-		Bounds: cfg.Bounds, Log: log})
+	s.looker = dashboard.NewLooker(dashboard.Config{Store: store, Kind: cfg.StoreKind, Address: cfg.StoreAddress,
+		Version: cfg.Version, Bounds: cfg.Bounds, Log: log})
 	s.seller = buy.NewSeller(life)
 	s.article, s.v1 = answer.Article(cfg.Lang, s.signer, cfg.Again), answer.V1(s.signer, cfg.Again)
 	s.wire = answer.NewWire(s.article, serverName, func(r *fasthttp.Response) { s.finish(&fasthttp.Request{}, r) })

@@ -44,7 +44,8 @@ type page struct {
 	doors []string // none: any
 }
 
-var doorWords = []string{ledger.Open.Word(), ledger.Paused.Word(), ledger.Closed.Word(), ledger.Unopened.Word(), ledger.Drawing.Word()}
+var doorWords = []string{ledger.Open.Word(), ledger.Paused.Word(), ledger.Closed.Word(), ledger.Unopened.Word(),
+	ledger.Drawing.Word()}
 
 func pageOf(q url.Values) (page, error) {
 	p := page{all: !q.Has("after") && !q.Has("limit") && !q.Has("doors"), after: q.Get("after"), limit: listUsual, doors: q["doors"]}

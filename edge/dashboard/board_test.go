@@ -208,7 +208,7 @@ func TestSeries(t *testing.T) {
 		b.answered(answer{question: question{sale: "a"}, now: "1", shown: ledger.ShowReply{Head: h}, asked: now})
 		b.took([]ledger.Beat{beatAt("1", float64(i), sold("a", i, 0))}, now)
 		b.tick(now)
-		b.tick(now.Add(400*time.Millisecond))
+		b.tick(now.Add(400 * time.Millisecond))
 	}
 	s := b.sales["a"]
 	l := s.series.look()

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receive and transmit never wait, so the scheduler need not hear of them: they are raw system calls. recvfrom and sendto cost the
-// kernel less than read and write, which know files as well. Together that is a fortieth of a sold-out answer.
+// receive and transmit never wait, so the scheduler need not hear of them: they are raw system calls. recvfrom and sendto cost
+// the kernel less than read and write, which know files as well. Together that is a fortieth of a sold-out answer.
 
 // receive reads what has come. errno is EAGAIN if nothing has.
 func receive(fd uintptr, b []byte) (n int, errno syscall.Errno) {

@@ -6,8 +6,8 @@ import (
 	"spike/shard/latency"
 )
 
-// Times is how long the answers to a sale's buys took, from the request's last byte to the decision. Each winner is measured, and so
-// is each buy that may wait; of the others, whom a verdict answers, one of 32 is. A sale without buys costs nothing.
+// Times is how long the answers to a sale's buys took, from the request's last byte to the decision. Each winner is measured, and
+// so is each buy that may wait; of the others, whom a verdict answers, one of 32 is. A sale without buys costs nothing.
 type Times struct{ won, rest atomic.Pointer[latency.Lanes] }
 
 // Note counts an answer that was measured since w.

@@ -73,8 +73,9 @@ type counts struct {
 }
 
 var (
-	salesDesc  = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
-	hearsDesc  = prometheus.NewDesc("spike_gate_listening", "1 while the gate hears the store's news; else there are no flags.", nil, nil)
+	salesDesc = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
+	hearsDesc = prometheus.NewDesc("spike_gate_listening", "1 while the gate hears the store's news; else there are no flags.",
+		nil, nil)
 	flagsDesc  = prometheus.NewDesc("spike_gate_flags", "Flags that stand, by what they say.", []string{"flag"}, nil)
 	looksDesc  = prometheus.NewDesc("spike_gate_looks_total", "Questions and sweeps, answered or not.", nil, nil)
 	ageDesc    = prometheus.NewDesc("spike_gate_last_look_seconds", "Age of the newest look that was answered.", nil, nil)

@@ -2,8 +2,8 @@ package latency
 
 import "time"
 
-// Quantile is an upper bound of the q-quantile, 0 < q <= 1, of the durations that were counted. n may have fewer than Buckets buckets:
-// the others are empty. It is false if nothing was counted. Above the last bound it is the last bound.
+// Quantile is an upper bound of the q-quantile, 0 < q <= 1, of the durations that were counted. n may have fewer than Buckets
+// buckets: the others are empty. It is false if nothing was counted. Above the last bound it is the last bound.
 func Quantile(n []uint64, q float64) (time.Duration, bool) {
 	total := uint64(0)
 	for _, c := range n {
