@@ -15,6 +15,8 @@ const ended = new Counter("spike_buyers"); // each buyer, by the code of the las
 const undecided = new Rate("spike_undecided"); // of all answers
 const refused = new Rate("spike_refused"); // of all answers: this script, or the front, is wrong
 
+http.setResponseCallback(http.expectedStatuses(201, 202, 409, 410, 425, 429)); // a "no" is an answer: http_req_failed is for the rest
+
 // A threshold for a code shows it in the summary. It cannot fail.
 const shown = Object.fromEntries(Object.keys(outcomes).map((code) => [`spike_buyers{code:${code}}`, ["count>=0"]]));
 

@@ -21,7 +21,7 @@ var (
 type reservation struct {
 	Sale        string `json:"sale"`
 	Serial      uint32 `json:"serial"`
-	Count       int    `json:"count"`
+	Count       int    `json:"count,omitempty"`
 	Reservation string `json:"reservation"`
 	State       string `json:"state"`
 }

@@ -116,7 +116,7 @@ function askAgain(a, tries) {
 }
 
 function over(a) {
-  view(a.code, { ...said(a.code), actions: [[w.again, start]] });
+  view(a.code, { ...said(a.code), actions: [[a.code === "key_used" ? w.next : w.again, start]] });
 }
 
 // won keeps the token: with it the buyer pays or gives back, on any device that has it.
@@ -158,7 +158,7 @@ function ended(a) {
 async function pay(r) {
   view("paying", { title: w.loading, facts: facts(r) });
   const a = await known((tries) => spike.call("POST", "/shop/payments", { body: { token: r.token }, tries }));
-  if (a.status === 409) return ended(a);
+  if (a.status === 409) return ended(await known((tries) => spike.show(r.token, tries))); // paid or ended elsewhere: which?
   if (a.status !== 201) return wrong(a);
   attempt.note({ payment: a.body.payment });
   location.assign(`provider.html?payment=${a.body.payment}&sale=${encodeURIComponent(sale)}`);

@@ -7,6 +7,7 @@ let ticking;
 // view shows a state. clock is {ms, ends}: what is left, and what happens then. actions are [label, what to do], the main one first.
 export function view(state, { title, text = "", facts, clock, actions = [], form } = {}) {
   clearInterval(ticking);
+  const pressed = at("actions").contains(document.activeElement);
   at("title").textContent = title;
   at("text").textContent = text;
   at("clock").hidden = !clock;
@@ -15,6 +16,7 @@ export function view(state, { title, text = "", facts, clock, actions = [], form
   at("actions").replaceChildren(...actions.map(action));
   at("page").dataset.state = state;
   document.title = title;
+  if (pressed) at("title").focus(); // what had the focus is gone
   if (clock) tick(clock);
 }
 
