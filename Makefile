@@ -7,6 +7,7 @@ SHELL        := /bin/bash
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL     := go tool -modfile=.ci/tools.mod
 FUZZTIME ?= 20000x
+SHOP_SOURCE := examples/shop# a module of its own: ./... has it not
 
 export PATH      := $(PATH):/usr/sbin:/sbin
 export SPIKE_BIN := $(abspath bin/spike)
@@ -15,13 +16,13 @@ export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 # The packages that have tests behind a build tag: $(call tagged,integration)
 tagged = $(shell grep -rl --include='*_test.go' '^//go:build.*\b$(1)\b' . | sed 's|/[^/]*$$||' | sort -u)
 
-.PHONY: help run demo build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short e2e-long sim \
-        mutants mutants-short deploy-check release-check model chaos chaos-short chaos-long lab lab-test soak clients fuzz bench \
-        bench-strategies bench-balance bench-real bench-durable pprof assets page clean
+.PHONY: help run demo shop examples build test verify deps deps-short vet lint fmt unit race race-core integration twin e2e e2e-short \
+        e2e-long sim mutants mutants-short deploy-check release-check model chaos chaos-short chaos-long lab lab-test soak clients fuzz \
+        bench bench-strategies bench-balance bench-real bench-durable pprof assets page clean
 
 # The steps of `make test` and of `make verify`. A name that ends in -core or -short is a part of the step before the dash.
 TEST   := build vet lint unit race-core twin e2e-short chaos-short mutants-short
-VERIFY := build vet lint page unit race integration e2e clients sim mutants chaos lab lab-test deploy-check release-check
+VERIFY := build vet lint page unit race integration examples e2e clients sim mutants chaos lab lab-test deploy-check release-check
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -31,6 +32,10 @@ run: build ## sell 10,000 tickets on this machine: one edge on port 3005, no oth
 
 demo: deps build ## Redis, nginx 1:2:3:4, four edges, a million requests, and the audit
 	@exec bin/spike demo
+
+shop: build ## a shop to buy from with a browser, and all that it needs, until ctrl-C; examples/shop/README.md
+	cd $(SHOP_SOURCE) && CGO_ENABLED=0 go build -trimpath -o ../../bin/shop .
+	@exec $(SHOP_SOURCE)/start
 
 build: ## bin/spike, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/spike ./cmd/spike
@@ -50,6 +55,7 @@ deps-short: ## those that `make test` needs
 vet: ## go vet, all build tags
 	go vet -tags integration,e2e,chaos,lab ./...
 	go vet -tags mutants ./...
+	cd $(SHOP_SOURCE) && go vet ./...
 
 PAGE  := edge/dashboard/web
 BUILT  = $(TOOL) esbuild $(PAGE)/src/main.tsx --bundle --minify --charset=utf8 --jsx=automatic --jsx-import-source=preact \
@@ -75,15 +81,18 @@ $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
 
 lint: ## golangci-lint, as pinned in .ci/tools.mod
 	$(TOOL) golangci-lint run --allow-parallel-runners
+	cd $(SHOP_SOURCE) && go tool -modfile=../../.ci/tools.mod golangci-lint run --allow-parallel-runners
 
 fmt: ## gofmt, as lint wants it
 	$(TOOL) golangci-lint fmt
 
 unit: ## tests that need only Go; the fuzz targets' seeds are among them
 	go test $(V) ./...
+	cd $(SHOP_SOURCE) && go test $(V) ./...
 
 race: ## the same under the race detector
 	CGO_ENABLED=1 go test $(V) -race ./...
+	cd $(SHOP_SOURCE) && CGO_ENABLED=1 go test $(V) -race ./...
 
 race-core: ## the same of what every buy and every order goes through
 	CGO_ENABLED=1 go test $(V) -race ./shard ./luascripts ./edge/... ./order/...
@@ -94,7 +103,7 @@ integration: deps ## tests against the real redis-server and nginx
 twin: deps-short ## scripts and their twin in Go, on a real redis-server
 	go test $(V) -tags integration -count=1 -run '^Test(ScriptsAndTwinAgree|ScenariosOnRedis)$$' ./luascripts
 
-e2e: deps build ## tests that drive the built binary
+e2e: deps build .ci/npm/node_modules/.package-lock.json ## tests that drive the built binary
 	$(if $(call tagged,e2e),go test $(V) -tags e2e -count=1 -timeout 40m -parallel 6 $(call tagged,e2e))
 
 e2e-short: deps-short build ## the article's session, a buy through nginx, orders in SQLite and PostgreSQL
@@ -112,6 +121,10 @@ clients: deps build .ci/npm/node_modules/.package-lock.json ## openapi.yaml: two
 	cd .ci/npm && npx spectral lint --ruleset spectral.yaml --fail-severity hint ../../edge/openapi.yaml
 	cd .ci/npm && npx openapi-typescript ../../edge/openapi.yaml --output api.gen.ts && npx tsc --project .
 	cd .ci/client && go generate && go vet . && go test -count=1 $(V) .
+
+examples: deps ## what the scripts of examples/ make of an answer. k6 itself is not run
+	node --check examples/k6/spike.js
+	node --test examples/k6/outcome.test.mjs examples/shop/test/spike.test.mjs
 
 SEEDS ?= 2000
 sim: build ## SEEDS (2000) worlds of the simulator: crashes, fail-overs, pauses and lies, no clock and no network
