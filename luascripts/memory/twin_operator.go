@@ -79,6 +79,9 @@ func (t *Twin) Edit(raw int64, q ledger.EditRequest) (ledger.Head, error) {
 		now.Gen++
 	}
 	t.head = now
+	if now.Lots.Window > 0 && now.Lots.Drawn == 0 {
+		t.window()
+	}
 	if other {
 		t.beAnother()
 	}

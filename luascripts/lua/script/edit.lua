@@ -44,5 +44,6 @@ if other then
   redis.call('UNLINK', ANSWERS, WINLOG, NOLOG, INSTANCES, ASKED)
 end
 L.opens, L.closes, L.hold, L.limit = opens, closes, hold, limit
+if Run.lots and Run.lots.drawn == 0 then Run.lots.begin_window() end
 Ledger.commit(true)
 return {Sale.head('-')}
