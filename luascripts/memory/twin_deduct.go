@@ -325,11 +325,13 @@ func (b *buying) bought(q ledger.DeductRequest, c ledger.Claim, had bool) outcom
 	return outcome{q.N, ledger.Granted, c, b.t.until(c.Expiry)}
 }
 
-// inHand is the free range that serves n units: the one that served the buy before, or else the shortest; -1: there is none.
+// inHand is the free range that serves n units: the one that served the buy before, or else the shortest; -1: there is none, and the
+// next buy begins with the shortest.
 func (b *buying) inHand(n uint64) int {
 	if uint64(b.hand.Len()) >= n {
 		return b.t.free.Index(b.hand.Start)
 	}
+	b.hand = shard.Range{}
 	return b.t.fit(n)
 }
 
