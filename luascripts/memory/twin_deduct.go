@@ -78,9 +78,13 @@ func (t *Twin) sweepAnswers(log *answerLog, most int) {
 	}
 }
 
-// since is the names of a log behind the last known one, how far the caller knows it then, and whether there are more.
+// since is the names of a log behind the last known one, how far the caller knows it then, and whether there are more. A mark is of
+// another log if fewer names have gone than it says, and then all are new.
 func (log *answerLog) since(known ledger.LogMark) (names []string, mark ledger.LogMark, more bool) {
 	at := max(known.Last-log.dropped, 0)
+	if log.dropped < known.First {
+		at = 0
+	}
 	rest := log.fields[min(at, int64(len(log.fields))):]
 	names = rest[:min(len(rest), ledger.MaxAnswers)]
 	return names, ledger.LogMark{Last: log.dropped + at + int64(len(names)), First: log.dropped}, len(names) < len(rest)
