@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"spike/edge/answer"
 	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 // Who may do what is here. A caller's role comes from its bearer token, or from the session cookie that it has traded for one.
@@ -32,14 +31,11 @@ func allows(role loopback.Role, pattern string) bool {
 }
 
 // guard lets the roles in that may use the route. Without a token, the request must name this machine as its host.
-func (s *Side) guard(pattern string, wrong *wrong, next http.HandlerFunc) http.Handler {
+func (s *Side) guard(pattern string, wrong *operators.WrongTokens, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		role := s.role(r)
 		if !allows(role, pattern) {
-			if role == loopback.Nobody && r.Header.Get("Authorization") != "" {
-				wrong.wait(r.Context())
-			}
-			s.refusal(role).Write(w)
+			s.refuse(w, r, role, wrong)
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
@@ -82,6 +78,15 @@ var (
 	onlyPays  = answer.NewProblem(http.StatusForbidden, "payment", "this token is for reservations, and nothing else").Reply()
 )
 
+// refuse refuses a caller. If it showed a wrong token, or a seal of one, it may have to wait.
+func (s *Side) refuse(w http.ResponseWriter, r *http.Request, role loopback.Role, wrong *operators.WrongTokens) {
+	_, missing := r.Cookie(sessionCookie)
+	if role == loopback.Nobody && (missing == nil || r.Header.Get("Authorization") != "") {
+		wrong.Wait(r.Context())
+	}
+	s.refusal(role).Write(w)
+}
+
 // refusal answers a role that may not use a route.
 func (s *Side) refusal(role loopback.Role) *answer.Reply {
 	switch {
@@ -93,29 +98,6 @@ func (s *Side) refusal(role loopback.Role) *answer.Reply {
 		return &otherName
 	}
 	return &noToken
-}
-
-// wrong makes wrong tokens wait when there are many, so that tokens cannot be guessed fast. The right token never waits.
-type wrong struct{ pace *rate.Limiter }
-
-// Limits of wrong tokens. A side has 64 connections for strangers.
-const (
-	wrongPerSecond = 10
-	wrongAtOnce    = 300
-	wrongWaits     = 2 * time.Second // at the most
-)
-
-func newWrong() *wrong { return &wrong{rate.NewLimiter(wrongPerSecond, wrongAtOnce)} }
-
-func (w *wrong) wait(ctx context.Context) {
-	d := w.pace.Reserve()
-	if d.Delay() > wrongWaits {
-		defer d.Cancel()
-	}
-	select {
-	case <-time.After(min(d.Delay(), wrongWaits)):
-	case <-ctx.Done():
-	}
 }
 
 // cameFrom is page if a browser's page sent the request, else api. A page has a session, or says that it is of this very site.

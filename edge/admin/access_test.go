@@ -16,6 +16,7 @@ import (
 	"spike/edge/answer"
 	"spike/edge/internal/storetest"
 	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 // tokens has one token for each role. Its text is the role's name.
@@ -110,7 +111,7 @@ func TestRolesAndRoutes(t *testing.T) {
 			t.Errorf("%s is no route", pattern)
 		}
 	}
-	for pattern := range side.open(newWrong()) {
+	for pattern := range side.open(operators.NewWrongTokens()) {
 		if got := ask(o, pattern, "", "").StatusCode; (got == 401 || got == 403) && !strings.HasSuffix(pattern, " /session") {
 			t.Errorf("%s: %d", pattern, got)
 		}
@@ -180,25 +181,32 @@ func TestSessionWithoutTokens(t *testing.T) {
 	}
 }
 
-// Many wrong tokens wait, and the right one does not.
+// Many wrong tokens wait, in each way to show one, and the right one does not.
 func TestWrongTokensWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, start := withRoles(t).Handler(), time.Now()
-		for range wrongAtOnce {
-			ask(o, "GET /metrics", "wrong", "")
-		}
-		if time.Since(start) != 0 {
-			t.Errorf("a few wrong ones wait for %v", time.Since(start))
-		}
-		for range 2 * wrongPerSecond {
-			ask(o, "GET /metrics", "wrong", "")
-		}
-		if waited := time.Since(start); waited < 1900*time.Millisecond {
-			t.Errorf("many wrong ones wait for %v", waited)
-		}
-		start = time.Now()
-		if got := ask(o, "GET /metrics", "admin", "").StatusCode; got != 200 || time.Since(start) != 0 {
-			t.Errorf("the right one: %d after %v", got, time.Since(start))
-		}
-	})
+	guess := loopback.NewTokens("guess").Seal("guess", time.Now().AddDate(100, 0, 0))
+	for _, way := range []struct{ pattern, auth, cookie string }{{"GET /metrics", "wrong", ""}, {"GET /metrics", "", guess},
+		{"GET /session", "wrong", ""}, {"GET /session", "", guess}} {
+		synctest.Test(t, func(t *testing.T) {
+			o, start := withRoles(t).Handler(), time.Now()
+			for range operators.WrongAtOnce {
+				ask(o, way.pattern, way.auth, way.cookie)
+			}
+			if time.Since(start) != 0 {
+				t.Errorf("%v: a few wrong ones wait for %v", way, time.Since(start))
+			}
+			for range 2 * operators.WrongPerSecond {
+				ask(o, way.pattern, way.auth, way.cookie)
+			}
+			if waited := time.Since(start); waited < 1900*time.Millisecond {
+				t.Errorf("%v: many wrong ones wait for %v", way, waited)
+			}
+			start = time.Now()
+			if got := ask(o, "GET /metrics", "admin", "").StatusCode; got != 200 || time.Since(start) != 0 {
+				t.Errorf("%v: the right one: %d after %v", way, got, time.Since(start))
+			}
+			if got := ask(o, "GET /metrics", "", "").StatusCode; got != 401 || time.Since(start) != 0 {
+				t.Errorf("%v: none: %d after %v", way, got, time.Since(start))
+			}
+		})
+	}
 }

@@ -73,7 +73,7 @@ func (s *Side) Server() *http.Server {
 
 // Handler has the endpoints of the operators' side.
 func (s *Side) Handler() http.Handler {
-	mux, wrong := http.NewServeMux(), newWrong()
+	mux, wrong := http.NewServeMux(), operators.NewWrongTokens()
 	for pattern, serve := range s.open(wrong) {
 		mux.HandleFunc(pattern, serve)
 	}
@@ -84,12 +84,12 @@ func (s *Side) Handler() http.Handler {
 }
 
 // open has the routes that need no token.
-func (s *Side) open(wrong *wrong) map[string]http.HandlerFunc {
+func (s *Side) open(wrong *operators.WrongTokens) map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
 		"GET /healthz":      func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") },
 		"GET /readyz":       s.readyz,
 		"GET /openapi.yaml": s.Document.ServeHTTP,
-		"GET /session":      s.tellSession,
+		"GET /session":      s.tellSession(wrong),
 		"POST /session":     s.beginSession(wrong),
 		"DELETE /session":   endSession,
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"spike/order/loopback"
+	"spike/order/operators"
 )
 
 // A browser cannot send a bearer token with an EventSource. So a page trades the token for a cookie, which is a seal of it: no
@@ -22,17 +23,19 @@ type session struct {
 }
 
 // tellSession tells the caller its role.
-func (s *Side) tellSession(w http.ResponseWriter, r *http.Request) {
-	role := s.role(r)
-	if role == loopback.Nobody {
-		s.refusal(role).Write(w)
-		return
+func (s *Side) tellSession(wrong *operators.WrongTokens) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		role := s.role(r)
+		if role == loopback.Nobody {
+			s.refuse(w, r, role, wrong)
+			return
+		}
+		reply(w, http.StatusOK, session{role.String(), !s.Tokens.None()}, nil)
 	}
-	reply(w, http.StatusOK, session{role.String(), !s.Tokens.None()}, nil)
 }
 
 // beginSession trades the token in the body for the cookie.
-func (s *Side) beginSession(wrong *wrong) http.HandlerFunc {
+func (s *Side) beginSession(wrong *operators.WrongTokens) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Token string `json:"token"`
@@ -45,7 +48,7 @@ func (s *Side) beginSession(wrong *wrong) http.HandlerFunc {
 		switch {
 		case s.Tokens.None() && loopback.Means(r.Host): // everybody is an admin
 		case seal == "":
-			wrong.wait(r.Context())
+			wrong.Wait(r.Context())
 			s.refusal(loopback.Nobody).Write(w)
 			return
 		default:

@@ -79,11 +79,11 @@ func (t *Twin) Edit(raw int64, q ledger.EditRequest) (ledger.Head, error) {
 		now.Gen++
 	}
 	t.head = now
-	if now.Lots.Window > 0 && now.Lots.Drawn == 0 {
-		t.window()
-	}
 	if other {
 		t.beAnother()
+	}
+	if now.Lots.Window > 0 && now.Lots.Drawn == 0 {
+		t.window()
 	}
 	t.commitCalm()
 	return t.view("-"), nil
@@ -126,7 +126,7 @@ func (t *Twin) refuseEdit(now ledger.Head, other bool) error {
 
 // beAnother makes the sale another one, of which nobody has bought.
 func (t *Twin) beAnother() {
-	t.head.Birth = max(uint64(t.head.Raw), t.head.Birth+1)
+	t.head.Birth = max(uint64(t.head.Now), t.head.Birth+1)
 	t.answers, t.winLog, t.noLog = map[string]keptAnswer{}, answerLog{}, answerLog{}
 	t.instances, t.asked = map[string]*instance{}, map[string]int64{}
 }

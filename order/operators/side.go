@@ -58,12 +58,12 @@ func (s Side) Handler() http.Handler {
 		why, _ := s.Ready(ctx)
 		return why
 	}), BuildInfo(s.Version), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	mux := http.NewServeMux()
+	mux, wrong := http.NewServeMux(), NewWrongTokens()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.guard(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true})))
+	mux.Handle("GET /metrics", s.guard(wrong, promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true})))
 	if s.API != nil {
-		mux.Handle("/api/", s.guard(http.NewCrossOriginProtection().Handler(s.API)))
+		mux.Handle("/api/", s.guard(wrong, http.NewCrossOriginProtection().Handler(s.API)))
 	}
 	return mux
 }
@@ -98,12 +98,15 @@ func (s Side) readyz(w http.ResponseWriter, r *http.Request) {
 
 // guard demands the bearer token if there is one. If there is none, the request must mean this machine: a request from a page of
 // another site does not.
-func (s Side) guard(next http.Handler) http.Handler {
+func (s Side) guard(wrong *WrongTokens, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case s.Tokens.None() && !loopback.Means(r.Host):
 			http.Error(w, "without an admin token this is for 127.0.0.1 and localhost, under no other name", http.StatusForbidden)
 		case !s.Tokens.None() && s.Tokens.Shown(r.Header.Get("Authorization")) != loopback.Admin:
+			if r.Header.Get("Authorization") != "" {
+				wrong.Wait(r.Context())
+			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "this needs the admin token", http.StatusUnauthorized)
 		default:

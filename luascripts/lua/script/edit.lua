@@ -39,7 +39,7 @@ if wrong then return refuse('TIMES', wrong) end
 
 if opens ~= L.opens or closes ~= L.closes or other then L.gen = L.gen + 1 end -- listeners look again
 if other then
-  L.birth = math.max(L.raw, L.birth + 1)
+  L.birth = math.max(L.now, L.birth + 1) -- ledger time, as at any birth: how old a sale is tells which answers can be over
   redis.call('HSET', HASH, 'birth', int(L.birth))
   redis.call('UNLINK', ANSWERS, WINLOG, NOLOG, INSTANCES, ASKED)
 end

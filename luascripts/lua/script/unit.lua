@@ -20,14 +20,16 @@ local function whole(value)
   return Owner.claims_of(list)
 end
 
+-- count_of is the count in a grave, behind its end: a refunded claim's own. A cancelled claim's is not kept, and is taken for 1.
+local function count_of(grave) return #grave > 8 and struct.unpack('>I4', grave, 9) or 1 end
+
 -- buried is the claim of that id which had the serial; '': none is kept.
 local function buried()
   local fields = {}
   for first = serial, math.max(serial - UNITS + 1, 1), -1 do fields[#fields + 1] = 'x' .. struct.pack('>I4', first) .. id end
   local kept = Answer.kept_all(fields, #fields)
   for k, field in ipairs(fields) do
-    local grave = kept[field] -- its end, and the count if it is not 1
-    local n = grave and (#grave == 8 and 1 or struct.unpack('>I4', grave, 9)) or 0
+    local n = kept[field] and count_of(kept[field]) or 0
     if n >= k then return struct.pack('>I4I4', serial - k + 1, n) .. id .. NOBODY .. NOBODY end
   end
   return ''
