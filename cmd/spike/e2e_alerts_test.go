@@ -140,14 +140,20 @@ func (s *alertsStage) redisHangs(t *testing.T) {
 	s.fires(t, "SpikeGateDeaf "+s.admin, func() {})
 }
 
-// redisIsReplaced by an empty one, where operators make the sale anew: what was not settled is lost. Then its history is cut.
+// redisIsReplaced by an empty one, where operators make the sale anew: what was not settled is lost. Then that Redis is killed,
+// too, and comes back on its file: nothing is granted until edges have said what they know.
 func (s *alertsStage) redisIsReplaced(t *testing.T) {
-	redistest.StartAt(t, s.redis.addr, "--enable-debug-command", "local")
+	file := []string{"--appendonly", "yes", "--dir", t.TempDir()}
+	redistest.StartAt(t, s.redis.addr, file...)
 	fresh := redisAt(t, s.redis.addr)
 	fresh.hmset(t, "big", "100000")
 	buy := func() { tryBuy(s.edges[0], "big") }
 	s.fires(t, "SpikeClaimsLost "+s.edges[0].admin, buy)
-	fresh.do(t, "DEBUG", "CHANGE-REPL-ID") // as a restart does
+	eventually(t, patience, "the new sale sells", func() bool { buy(); return fresh.sold(t, "big") != "0" })
+	if err := syscall.Kill(fresh.pid(t), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	redistest.StartAt(t, s.redis.addr, file...)
 	s.fires(t, "SpikeRecovering big", buy)
 }
 
