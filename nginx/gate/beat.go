@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"crypto/rand"
+	"time"
 
 	"spike/luascripts/beater"
 	"spike/luascripts/ledger"
@@ -23,6 +24,7 @@ func (g *Gate) Beat(store beater.Store, node, version, status string) (end func(
 			return nil
 		}
 		err := nginx.read(ctx, b.Front)
+		g.hasRead(*b.Front)
 		if failed++; err == nil {
 			failed = 0
 		}
@@ -43,4 +45,13 @@ func (g *Gate) standing() *ledger.FrontBeat {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return &ledger.FrontBeat{Listening: g.listening, Flags: uint64(g.flags), NoneNow: uint64(g.noneNow)}
+}
+
+// hasRead keeps what nginx counted, for the metrics.
+func (g *Gate) hasRead(is ledger.FrontBeat) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.front = nil; is.Seen {
+		g.front = &reading{FrontBeat: is, at: time.Now()}
+	}
 }

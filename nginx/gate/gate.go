@@ -58,6 +58,7 @@ type Gate struct {
 	why          string              // why it could not listen, last time
 	unanswered   map[*sale]time.Time // since when the store has not answered for a sale
 	counts       counts
+	front        *reading // nginx' own counts; nil: they cannot be read, or nobody looks
 }
 
 // Open opens the directory. An error wraps ErrDir.

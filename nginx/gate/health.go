@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"spike/luascripts/ledger"
-	"spike/nginx"
 )
 
 // Whether the flags agree with the ledger is one truth, which /readyz, spike_ready and the log tell. They agree while the store
@@ -63,50 +60,5 @@ func (g *Gate) heard(s *sale, err error) {
 		delete(g.unanswered, s)
 	} else if _, known := g.unanswered[s]; !known {
 		g.unanswered[s] = now
-	}
-}
-
-// counts are the figures of the gate's own metrics.
-type counts struct {
-	looks, faults uint64
-	last          time.Time // when a look was answered
-}
-
-var (
-	salesDesc = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
-	hearsDesc = prometheus.NewDesc("spike_gate_listening", "1 while the gate hears the store's news; else there are no flags.",
-		nil, nil)
-	flagsDesc  = prometheus.NewDesc("spike_gate_flags", "Flags that stand, by what they say.", []string{"flag"}, nil)
-	looksDesc  = prometheus.NewDesc("spike_gate_looks_total", "Questions and sweeps, answered or not.", nil, nil)
-	ageDesc    = prometheus.NewDesc("spike_gate_last_look_seconds", "Age of the newest look that was answered.", nil, nil)
-	faultsDesc = prometheus.NewDesc("spike_gate_flag_faults_total", "Flags that could not be made or removed.", nil, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (g *Gate) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{salesDesc, hearsDesc, flagsDesc, looksDesc, ageDesc, faultsDesc} {
-		ch <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (g *Gate) Collect(ch chan<- prometheus.Metric) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	emit := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, kind, n, labels...)
-	}
-	emit(salesDesc, prometheus.GaugeValue, float64(len(g.sales)))
-	hears := 0.0
-	if g.listening {
-		hears = 1
-	}
-	emit(hearsDesc, prometheus.GaugeValue, hears)
-	emit(flagsDesc, prometheus.GaugeValue, float64(g.noneNow), string(nginx.NoneNow))
-	emit(flagsDesc, prometheus.GaugeValue, float64(g.flags-g.noneNow), string(nginx.SoldOut))
-	emit(looksDesc, prometheus.CounterValue, float64(g.counts.looks))
-	emit(faultsDesc, prometheus.CounterValue, float64(g.counts.faults))
-	if !g.counts.last.IsZero() {
-		emit(ageDesc, prometheus.GaugeValue, time.Since(g.counts.last).Seconds())
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"spike/luascripts/ledger"
 	"spike/nginx"
 )
@@ -62,42 +60,4 @@ func TestUnreadyNamesThePart(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The gate's own counters, and their names.
-func TestGateMetrics(t *testing.T) {
-	inWorld(t, sold, func(w *world) {
-		w.set(func() {
-			w.answers["h"], w.answers["f"] = ledger.ShowReply{Head: held}, ledger.ShowReply{Head: selling}
-		})
-		w.hears.News("h", ledger.Open)
-		w.hears.News("f", ledger.Open)
-		w.pass(time.Second)
-		r := prometheus.NewRegistry()
-		r.MustRegister(w.gate)
-		families, err := r.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := map[string]float64{}
-		for _, f := range families {
-			for _, m := range f.GetMetric() {
-				name := f.GetName()
-				for _, l := range m.GetLabel() {
-					name += " " + l.GetValue()
-				}
-				got[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			}
-		}
-		for name, want := range map[string]float64{"spike_gate_sales": 3, "spike_gate_flags sold-out": 1,
-			"spike_gate_flags none-now":    1,
-			"spike_gate_flag_faults_total": 0} {
-			if got[name] != want {
-				t.Errorf("%s %v, want %v", name, got[name], want)
-			}
-		}
-		if got["spike_gate_looks_total"] < 3 || got["spike_gate_last_look_seconds"] > 1 {
-			t.Errorf("%v", got)
-		}
-	})
 }
