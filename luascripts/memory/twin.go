@@ -77,6 +77,7 @@ type instance struct {
 type owner struct {
 	fence, nonce uint64
 	expiry       int64
+	first        int64 // the first expiry, if it was prolonged
 	confirmed    bool
 	event        uint64
 	buyer        ledger.Buyer

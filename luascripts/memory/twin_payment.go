@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"time"
 
 	"spike/luascripts/ledger"
@@ -64,8 +65,9 @@ func (t *Twin) Prolong(raw int64, birth uint64, c ledger.Claim, by time.Duration
 
 // prolongHold moves the end of a pending claim's hold, and returns the end.
 func (t *Twin) prolongHold(c ledger.Claim, by time.Duration) int64 {
-	was := t.sold[c.Serial].expiry
-	over := c.Expiry + min(by.Microseconds(), t.head.Hold)
+	o := t.sold[c.Serial]
+	was, first := o.expiry, cmp.Or(o.first, o.expiry, c.Expiry)
+	over := first + min(by.Microseconds(), t.head.Hold)
 	switch {
 	case t.head.Hold == 0 || over <= was:
 		return was
@@ -77,7 +79,7 @@ func (t *Twin) prolongHold(c ledger.Claim, by time.Duration) int64 {
 	t.event(ledger.Prolonged, []ledger.Claim{told})
 	for s := c.Serial; s < c.Serial+c.Count; s++ {
 		o := t.sold[s]
-		o.expiry, o.event = over, t.numbered
+		o.first, o.expiry, o.event = first, over, t.numbered
 		t.sold[s] = o
 	}
 	return over

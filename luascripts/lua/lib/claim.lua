@@ -102,10 +102,10 @@ local function refund(c)
   return REFUNDED
 end
 
--- prolong moves the end of a pending claim's hold to `by` after the first end, if that is later than the end now (row 14). The
--- first end is in the claim, so a repeat changes nothing. Returns the end.
+-- prolong moves the end of a pending claim's hold to `by` after the first end, if that is later than the end now (row 14). So a
+-- repeat changes nothing. The owner knows the first end, the claim may not: it may have been shown again since. Returns the end.
 local function prolong(c, values, by)
-  local was, over = Owner.ends(values[1]), c.expiry + math.min(by, L.hold)
+  local was, over = Owner.ends(values[1]), Owner.first_end(values[1]) + math.min(by, L.hold)
   if L.hold == 0 or over <= was then return was end
   Sale.event('prolonged', string.sub(c.block, 1, 24) .. struct.pack('>I8', over) .. string.sub(c.block, 33))
   local sold = {}

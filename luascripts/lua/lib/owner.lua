@@ -3,7 +3,8 @@
 --   1  id      fence u64, nonce u64
 --  17  expiry  u64, ledger time; 0 = never
 --  25  mark    p(ending) or c(onfirmed), and the number of the newest event that concerns the owner, u32
---  30  buyer   8 bytes; none if the buyer is anonymous
+--  30  buyer   8 bytes; none if the buyer is anonymous and the owner was never prolonged
+--  38  first   u64, the first expiry; none if the owner was never prolonged
 -- needs: free hash sale
 
 local pack, parse, sub, byte = struct.pack, struct.unpack, string.sub, string.byte
@@ -38,13 +39,18 @@ end
 
 local function number(value) return (parse('>I4', value, 26)) end
 
-local function buyer_of(value) return #value > 29 and sub(value, 30) or NOBODY end
+local function buyer_of(value) return #value > 29 and sub(value, 30, 37) or NOBODY end
+
+-- first_end is when the hold was to end at first.
+local function first_end(value) return #value > 37 and parse('>I8', value, 38) or ends(value) end
 
 -- confirmed is the same owner after the payment. event is the number of the event that says so.
-local function confirmed(value, event, buyer) return write(sub(value, 1, 24), mark('c', event), buyer) end
+local function confirmed(value, event) return write(sub(value, 1, 24), mark('c', event), buyer_of(value)) end
 
 -- prolonged is the same owner with a later end of its hold. event is the number of the event that says so.
-local function prolonged(value, over, event) return sub(value, 1, 16) .. pack('>I8', over) .. mark('p', event) .. sub(value, 30) end
+local function prolonged(value, over, event)
+  return sub(value, 1, 16) .. pack('>I8', over) .. mark('p', event) .. buyer_of(value) .. pack('>I8', first_end(value))
+end
 
 -- read is what a reply says of an owner: fence, nonce and end.
 local function read(value) return parse('>I8I8I8', value) end
@@ -109,5 +115,5 @@ local function release(kind, gone)
   Sale.event(kind, claims_of(gone))
 end
 
-return {mark = mark, write = write, said = said, id = id, fence = fence, ends = ends, pending = pending, payable = payable,
+return {mark = mark, write = write, said = said, id = id, fence = fence, ends = ends, first_end = first_end, pending = pending, payable = payable,
   number = number, confirmed = confirmed, prolonged = prolonged, read = read, add_hold = add_hold, claims_of = claims_of, release = release}

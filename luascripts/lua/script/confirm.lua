@@ -22,8 +22,7 @@ if state == Claim.PENDING then
   Sale.event('confirmed', c.block)
   local sold = {}
   for k, name in ipairs(Claim.names(c)) do
-    sold[2 * k - 1] = name
-    sold[2 * k] = Owner.confirmed(values[k], L.events, c.buyer)
+    sold[2 * k - 1], sold[2 * k] = name, Owner.confirmed(values[k], L.events)
   end
   redis.call('HSET', SOLD, unpack(sold))
   state = Claim.CONFIRMED

@@ -1,6 +1,6 @@
 -- prolong.lua: a pending reservation's hold ends later (row 14), because its payment is under way. If the claim is not settled
--- yet, it is settled here first (row 5), so the bound of row 11 stays as it is. The end is counted from the first end, which is in
--- the claim, and is at most the sale's hold later: a repeat changes nothing, and an end never comes nearer. HOLDS stays as it is,
+-- yet, it is settled here first (row 5), so the bound of row 11 stays as it is. The end is counted from the first end, which the
+-- owner keeps, and is at most the sale's hold later: a repeat changes nothing, and an end never comes nearer. HOLDS stays as it is,
 -- because the sweep puts back a serial whose end has moved on.
 -- ARGV  caller, claim (40 bytes), how long after the first end (us)
 -- Work    UNITS fields and an event; the list of the claim's lease is copied once.
