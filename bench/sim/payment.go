@@ -19,7 +19,7 @@ type payment struct {
 
 func (f *fates) payments(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 8))
-	if r.IntN(4) > 0 {
+	if r.IntN(4) > 0 || f.keys { // what is offered to a key goes wrong seldom, and money must not hide it
 		return
 	}
 	f.payment.prolongs = 0.6 * r.Float64()
