@@ -20,7 +20,7 @@ func apiCases() []apiCase {
 	for _, op := range []string{"buyByGet", "buyByPost"} {
 		cases = append(cases, articleCases(op)...)
 	}
-	return slices.Concat(cases, reserveCases, mineCases, reservationCases, stockCases, probeCases, saleCases)
+	return slices.Concat(cases, reserveCases, mineCases, reservationCases, stockCases, probeCases, saleCases, lookCases)
 }
 
 func articleCases(op string) []apiCase {

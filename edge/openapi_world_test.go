@@ -54,6 +54,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.store = newFickle(t)
 	w.up, w.down = newEdge(t, w.store), newEdge(t, silent{})
+	w.up.sales.Running.Start(func() { w.up.looker.Run(w.up.life) })
 	w.names["etag"] = w.up.document.etag
 	w.prepare(t)
 	return w
@@ -299,3 +300,7 @@ func (silent) Born(context.Context, uint64) (ledger.Found, error) {
 }
 
 func (silent) Willing(context.Context) error { return ledger.ErrDown }
+
+func (silent) Entries(context.Context, string, int) ([]ledger.Entry, error) {
+	return nil, ledger.ErrDown
+}

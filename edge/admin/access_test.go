@@ -145,18 +145,18 @@ func TestSession(t *testing.T) {
 	if attributes != "Path=/; Max-Age=43200; HttpOnly; SameSite=Strict" || strings.Contains(line, "viewer") {
 		t.Error(line)
 	}
-	if got, text := speak(o, "GET", "edge.example", "", value); got.StatusCode != 200 ||
+	if got, text := speak(o, "GET", "edge.example", "", value); got.StatusCode != http.StatusOK ||
 		strings.TrimSpace(text) != `{"role":"viewer","token_needed":true}` {
 		t.Errorf("%d %s", got.StatusCode, text)
 	}
-	if got, text := speak(o, "GET", "edge.example", "", ""); got.StatusCode != 401 || !strings.Contains(text, "no_token") {
+	if got, text := speak(o, "GET", "edge.example", "", ""); got.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "no_token") {
 		t.Errorf("%d %s", got.StatusCode, text)
 	}
-	if got, _ := speak(o, "DELETE", "edge.example", "", value); got.StatusCode != 204 || got.Cookies()[0].MaxAge >= 0 {
+	if got, _ := speak(o, "DELETE", "edge.example", "", value); got.StatusCode != http.StatusNoContent || got.Cookies()[0].MaxAge >= 0 {
 		t.Errorf("%d %v", got.StatusCode, got.Cookies())
 	}
 	side.Tokens.Set(loopback.Secrets{loopback.Admin: {"admin"}})
-	if got, _ := speak(o, "GET", "edge.example", "", value); got.StatusCode != 401 {
+	if got, _ := speak(o, "GET", "edge.example", "", value); got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the session outlives its token: %d", got.StatusCode)
 	}
 }
@@ -166,7 +166,7 @@ func TestSessionWithoutTokens(t *testing.T) {
 	side := withRoles(t)
 	side.Tokens = nil
 	o := side.Handler()
-	if got, text := speak(o, "GET", "localhost:3006", "", ""); got.StatusCode != 200 ||
+	if got, text := speak(o, "GET", "localhost:3006", "", ""); got.StatusCode != http.StatusOK ||
 		strings.TrimSpace(text) != `{"role":"admin","token_needed":false}` {
 		t.Errorf("%d %s", got.StatusCode, text)
 	}

@@ -108,7 +108,7 @@ func TestStream(t *testing.T) {
 	r := get(t, browser(t), url+"/events?sale=ticket")
 	in := bufio.NewReader(r.Body)
 	first, _ := in.ReadString('\n')
-	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-store" ||
+	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-store" ||
 		first != "retry: 1000\n" {
 		t.Errorf("%d %v %q", r.StatusCode, r.Header, first)
 	}
@@ -168,13 +168,13 @@ func TestStreamsAreBoundedAndGuarded(t *testing.T) {
 	var streams []io.Reader
 	for range ReadersMost {
 		r := get(t, c, url+"/events", "Authorization", "Bearer first")
-		if r.StatusCode != 200 {
+		if r.StatusCode != http.StatusOK {
 			t.Fatal(r.Status)
 		}
 		streams = append(streams, r.Body)
 	}
 	for _, path := range []string{"/events", "/api/v1/look", "/sales/ticket/report.html"} {
-		if r := get(t, c, url+path, "Authorization", "Bearer first"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+		if r := get(t, c, url+path, "Authorization", "Bearer first"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s", path, r.Status)
 		}
 	}
@@ -254,7 +254,7 @@ func TestPagesAreProtected(t *testing.T) {
 		if etag == "" {
 			etag = r.Header.Get("ETag")
 		}
-		if r.StatusCode != 200 || r.Header.Get("ETag") != etag || r.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
+		if r.StatusCode != http.StatusOK || r.Header.Get("ETag") != etag || r.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
 			r.Header.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: %s %v", path, r.Status, r.Header)
 		}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"io"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func TestReport(t *testing.T) {
 				t.Errorf("%q: %q is not in it", lang, want)
 			}
 		}
-		if r.StatusCode != 200 || r.Header.Get("Content-Security-Policy") != reportPolicy || strings.Contains(page, "closed<") {
+		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Security-Policy") != reportPolicy || strings.Contains(page, "closed<") {
 			t.Errorf("%s %v", r.Status, r.Header)
 		}
 		if loads := regexp.MustCompile(`<script|<link|<img|<iframe|<form|src=|href=|url\(|@import|style=|\son[a-z]+=`).FindString(page); loads != "" {
