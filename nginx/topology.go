@@ -70,8 +70,9 @@ type Topology struct {
 	// Keepalive is how many idle connections each worker keeps to all edges together: 0 to 16384, left out 256. With 0 each buy
 	// makes a connection of its own, as in the article.
 	Keepalive *int `yaml:"keepalive"`
-	// Status is where `spike gate` reads nginx' own counts: "on", the default, at StatusPath where buyers connect, for clients on
-	// this machine only, and only if there is a GateDir; HOST:PORT of loopback, where nginx then listens, too; or "off", for an nginx without stub_status.
+	// Status is where `spike gate` reads nginx' own counts. "on", the default: at StatusPath where buyers connect, for clients on
+	// this machine only, and only if there is a GateDir. HOST:PORT of loopback: there nginx listens, too. "off": nowhere, for an
+	// nginx without stub_status.
 	Status string `yaml:"status"`
 	// Edges share the buys by weight. There are 1 to 256 of them.
 	Edges []Edge `yaml:"edges"`

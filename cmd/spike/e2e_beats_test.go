@@ -35,8 +35,8 @@ func (r redisServer) noted(t testing.TB, is func(ledger.Entry) bool) bool {
 	return slices.ContainsFunc(entries, is)
 }
 
-// Edges and a gate are seen. The crowd that nginx answers is seen by the gate. An edge that is killed is silent, with the units that
-// it holds; one that stops is not there any more.
+// Edges and a gate are seen. The crowd that nginx answers is seen by the gate. An edge that is killed is silent, with the units
+// that it holds; one that stops is not there any more.
 func TestProcessesAreSeen(t *testing.T) {
 	t.Parallel()
 	s := newGateStage(t, "en")
@@ -129,7 +129,8 @@ func TestCommandsAreInTheJournal(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	if want := []string{"removed a from cli", "paused a from cli", "added a from cli", "created a from cli"}; !slices.Equal(got, want) {
+	want := []string{"removed a from cli", "paused a from cli", "added a from cli", "created a from cli"}
+	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
@@ -137,8 +138,8 @@ func TestCommandsAreInTheJournal(t *testing.T) {
 // idleCommands is the most commands that an edge without buyers may send Redis in a second, its beats among them.
 const idleCommands = 12
 
-// An idle edge sends Redis few commands, and beats by few of them. SPIKE_E2E_LONG measures what 16 of them cost Redis, with beats and
-// without.
+// An idle edge sends Redis few commands, and beats by few of them. SPIKE_E2E_LONG measures what 16 of them cost Redis, with beats
+// and without.
 func TestIdleEdgeSendsFewCommands(t *testing.T) {
 	t.Parallel()
 	edges, watched := 1, 20*time.Second
@@ -224,7 +225,9 @@ func TestEdgeWithoutBeats(t *testing.T) {
 	redis.hmset(t, "ticket", "5")
 	edge := startEdge(t, "--redis", "redis://seller:p@"+redis.addr)
 	crowd(t, 20, 2, edge.buyURL("ticket"))
-	eventually(t, patience, "the edge says that it does not beat", func() bool { return strings.Contains(edge.log.String(), "no beats") })
+	eventually(t, patience, "the edge says that it does not beat", func() bool {
+		return strings.Contains(edge.log.String(), "no beats")
+	})
 	eventually(t, settled, "all is sold", func() bool { return redis.sold(t, "ticket") == "5" })
 	edge.stop(t)
 	if n := strings.Count(edge.log.String(), "no beats"); n != 1 {

@@ -11,8 +11,8 @@ import (
 // An edge that beats has what its instances hold in all sales. Instances without a beat are one silent process.
 func TestEdgesRows(t *testing.T) {
 	now := time.Now()
-	rows := []processRow{rowOf(ledger.Beat{Kind: ledger.EdgeKind, Instance: "A", Node: "a", Version: "7", Ready: true, RoundTrip: 250,
-		Started: now.Add(-time.Minute).UnixMicro(), Age: 300_000, Sales: []ledger.SaleBeat{{Stock: 3, Unsettled: 1}, {Stock: 4}}})}
+	rows := []processRow{rowOf(ledger.Beat{Kind: ledger.EdgeKind, Instance: "A", Node: "a", Version: "7", Ready: true,
+		RoundTrip: 250, Started: now.Add(-time.Minute).UnixMicro(), Age: 300_000, Sales: []ledger.SaleBeat{{Stock: 3, Unsettled: 1}, {Stock: 4}}})}
 	for _, sale := range []ledger.Holders{
 		{Head: ledger.Head{Now: 10_000_000}, Instances: []ledger.Holder{
 			{Instance: "A.1", Node: "a", Leases: []ledger.HolderLease{{Units: 5}, {Units: 6}}},

@@ -53,7 +53,8 @@ func (c *OrdersCmd) Run(ctx context.Context, hup hangups, s *settings) error {
 	tokens.Set(admin)
 	go hup.each(ctx, func() { s.reload(tokens, log, func(fresh *cli) reloadable { return &fresh.Orders }) })
 	return order.Run(ctx, order.Config{Node: nodeName(c.Node), Version: version, Admin: c.Admin, AdminTokens: tokens,
-		Rebind: c.Rebind, RetryParked: c.RetryParked, Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret, Process: out.metric()}, store, repository, log)
+		Rebind: c.Rebind, RetryParked: c.RetryParked, Batch: c.Batch, Webhook: c.Webhook, WebhookSecret: secret,
+		Process: out.metric()}, store, repository, log)
 }
 
 func (c *OrdersCmd) secret() (string, error) {

@@ -39,7 +39,8 @@ func TestJournalHasWhatOperatorsDid(t *testing.T) {
 		}
 	}
 	slices.Reverse(got)
-	want := []string{"created a 5 units, hold 5m0s, 2 per buyer", "added a 3 units", "paused a ", "resumed a ", "closed a ", "removed a "}
+	want := []string{"created a 5 units, hold 5m0s, 2 per buyer", "added a 3 units", "paused a ", "resumed a ", "closed a ",
+		"removed a "}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

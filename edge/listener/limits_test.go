@@ -211,3 +211,25 @@ func FuzzSource(f *testing.F) {
 		}
 	})
 }
+
+// Connections are counted while they are open, and those that were turned away for good.
+func TestLimitsCount(t *testing.T) {
+	s := NewLimits(func(net.Addr) bool { return false }, Refusals{Here: []byte("no"), All: []byte("no")})
+	s.each = 2
+	peer := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
+	var leaves []func()
+	for range 5 {
+		if leave, no := s.enter(peer); no == nil {
+			leaves = append(leaves, leave)
+		}
+	}
+	if open, refused := s.Count(); open != 2 || refused != 3 {
+		t.Errorf("%d open, %d refused", open, refused)
+	}
+	for _, leave := range leaves {
+		leave()
+	}
+	if open, refused := s.Count(); open != 0 || refused != 3 {
+		t.Errorf("%d open, %d refused", open, refused)
+	}
+}

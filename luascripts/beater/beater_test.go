@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,15 +111,14 @@ func TestBeatsAndJournal(t *testing.T) {
 // A slow store skips beats. After it was away it gets what was noticed meanwhile, of too much the newest.
 func TestSlowStoreSkipsBeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, n := &fickle{takes: 2500 * time.Millisecond}, 0
+		s, tries := &fickle{takes: 2500 * time.Millisecond}, atomic.Int64{}
 		end := begin(s, zerolog.Nop(), func(context.Context, *ledger.Beat) []ledger.Entry {
-			n++
-			return []ledger.Entry{{Did: "trouble", What: fmt.Sprint(n)}}
+			return []ledger.Entry{{Did: "trouble", What: fmt.Sprint(tries.Add(1))}}
 		})
 		s.set(2500*time.Millisecond, ledger.ErrDown)
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		if n < 95 || n > 105 {
+		if n := tries.Load(); n < 95 || n > 105 {
 			t.Errorf("%d beats were tried in five minutes, each of 2.5 s", n)
 		}
 		s.set(0, nil)
@@ -133,10 +133,11 @@ func TestSlowStoreSkipsBeats(t *testing.T) {
 // A store that refuses beats is asked seldom, and the log says so once.
 func TestRefusalIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, log, n := &fickle{fails: fmt.Errorf("%w: %w", ledger.ErrDown, &ledger.ServerError{Text: "NOPERM no"})}, &synclog.Log{}, 0
-		end := begin(s, zerolog.New(log), func(context.Context, *ledger.Beat) []ledger.Entry { n++; return nil })
+		s, log := &fickle{fails: fmt.Errorf("%w: %w", ledger.ErrDown, &ledger.ServerError{Text: "NOPERM no"})}, &synclog.Log{}
+		var tries atomic.Int64
+		end := begin(s, zerolog.New(log), func(context.Context, *ledger.Beat) []ledger.Entry { tries.Add(1); return nil })
 		time.Sleep(10 * time.Minute)
-		if n > 11 || strings.Count(log.String(), "no beats") != 1 {
+		if n := tries.Load(); n > 11 || strings.Count(log.String(), "no beats") != 1 {
 			t.Errorf("%d beats in ten minutes; the log: %s", n, log)
 		}
 		s.set(0, nil)

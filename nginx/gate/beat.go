@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Beat tells the store each second what the gate does, and what the nginx beside it has counted, until end is called. status is the
-// URL of nginx' counts; "": there is none.
+// Beat tells the store each second what the gate does, and what the nginx beside it has counted, until end is called. status is
+// the URL of nginx' counts; "": there is none.
 func (g *Gate) Beat(store beater.Store, node, version, status string) (end func()) {
 	nginx := newFront(status)
 	b := &beater.Beater{Store: store, Log: g.log, Who: ledger.Beat{Kind: ledger.GateKind, Instance: rand.Text(), Node: node,

@@ -2,6 +2,9 @@ package gate
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"spike/luascripts/ledger"
@@ -20,6 +23,31 @@ func TestFrontStatus(t *testing.T) {
 		b = ledger.FrontBeat{Flags: 3}
 		if err := parseStatus(odd, &b); !errors.Is(err, errStatus) || b != (ledger.FrontBeat{Flags: 3}) {
 			t.Errorf("%q: %+v %v", odd, b, err)
+		}
+	}
+}
+
+// The gate reads the status over TLS, too, whatever the name in the certificate is. An nginx that hangs costs it little time.
+func TestFrontOverTLS(t *testing.T) {
+	hangs := make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/hangs":
+			<-hangs
+		case "/refused":
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			_, _ = fmt.Fprint(w, "Active connections: 2 \nserver accepts handled requests\n 7 7 9 \nReading: 0 Writing: 1 Waiting: 1 \n")
+		}
+	}))
+	defer server.Close()
+	defer close(hangs)
+	for path, well := range map[string]bool{"/status": true, "/refused": false, "/hangs": false} {
+		f, b := newFront(server.URL+path), ledger.FrontBeat{}
+		err := f.read(t.Context(), &b)
+		f.close()
+		if well != (err == nil) || b.Seen != well || well && b.Requests != 9 {
+			t.Errorf("%s: %+v %v", path, b, err)
 		}
 	}
 }
