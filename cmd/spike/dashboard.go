@@ -75,7 +75,8 @@ func (c *DashboardCmd) beater(store *luascripts.Redis, unready func(context.Cont
 
 // look is what a looker looks at.
 func (f storeFlag) look(store *luascripts.Redis, log zerolog.Logger) dashboard.Config {
-	return dashboard.Config{Store: store, Kind: "redis", Address: f.address(), Version: version, Bounds: ledger.DefaultBounds(), Log: log}
+	return dashboard.Config{Store: store, Kind: "redis", Address: f.address(), Version: version,
+		Bounds: ledger.DefaultBounds(), Log: log}
 }
 
 // address is the store's address without its secrets.

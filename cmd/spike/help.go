@@ -12,8 +12,8 @@ var longHelp = kong.Vars{
 		"SPIKE_ADMIN_TOKEN or a file is safer.",
 
 	"viewer_token": "Bearer token for those who may look at everything and change nothing. SPIKE_VIEWER_TOKEN or a file is safer.",
-	"payment_token": "Bearer token for a payment service. It may confirm, release, prolong and look up reservations, and nothing else. " +
-		"SPIKE_PAYMENT_TOKEN or a file is safer.",
+	"payment_token": "Bearer token for a payment service. It may confirm, release, prolong and look up reservations, and nothing " +
+		"else. SPIKE_PAYMENT_TOKEN or a file is safer.",
 
 	"admin":     "Where operators connect (127.0.0.1:3006). Empty: nowhere.",
 	"ack":       "When a buyer hears \"won\": once this edge's ring has the claim (edge), or once the ledger has it (redis).",

@@ -26,23 +26,23 @@ import (
 var version = "unknown" // set by the linker
 
 type cli struct {
-	Serve       ServeCmd       `cmd:"" help:"Run an edge, which sells."`
-	Sale        SaleCmd        `cmd:"" help:"Make, show and change sales."`
-	Reservation ReservationCmd `cmd:"" help:"Show, prolong and release reservations."`
-	Edges       EdgesCmd       `cmd:"" help:"List edges, gates and order workers, and silent edges that hold units."`
-	Audit       AuditCmd       `cmd:"" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
-	Check       CheckCmd       `cmd:"" help:"Buy from a running edge, and check its answers."`
-	Demo        DemoCmd        `cmd:"" help:"Play the whole article on this machine."`
-	Nginx       NginxCmd       `cmd:"" help:"Print the nginx.conf of a topology."`
-	Gate        GateCmd        `cmd:"" help:"Keep the flags by which nginx answers \"sold out\" itself."`
-	Lab         LabCmd         `cmd:"" help:"Run router, directors, nginx, edges and Redis, each in a namespace, and kill one of each."`
-	Bench       BenchCmd       `cmd:"" help:"Measure the edge beside others."`
-	Pprof       PprofCmd       `cmd:"" help:"Profile a running edge."`
-	Orders      OrdersCmd      `cmd:"" help:"Store orders in SQL, end holds, call a webhook."`
-	Version     VersionCmd     `cmd:"" help:"Print the version."`
+	Serve   ServeCmd   `cmd:"" help:"Run an edge, which sells."`
+	Sale    SaleCmd    `cmd:"" help:"Make, show and change sales."`
+	Edges   EdgesCmd   `cmd:"" help:"List edges, gates and order workers, and silent edges that hold units."`
+	Audit   AuditCmd   `cmd:"" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
+	Check   CheckCmd   `cmd:"" help:"Buy from a running edge, and check its answers."`
+	Demo    DemoCmd    `cmd:"" help:"Play the whole article on this machine."`
+	Nginx   NginxCmd   `cmd:"" help:"Print the nginx.conf of a topology."`
+	Gate    GateCmd    `cmd:"" help:"Keep the flags by which nginx answers \"sold out\" itself."`
+	Lab     LabCmd     `cmd:"" help:"Run router, directors, nginx, edges and Redis, each in a namespace, and kill one of each."`
+	Bench   BenchCmd   `cmd:"" help:"Measure the edge beside others."`
+	Pprof   PprofCmd   `cmd:"" help:"Profile a running edge."`
+	Orders  OrdersCmd  `cmd:"" help:"Store orders in SQL, end holds, call a webhook."`
+	Version VersionCmd `cmd:"" help:"Print the version."`
 
-	Dashboard DashboardCmd `cmd:"" help:"Show all sales, edges, gates and orders in a browser, and act on them."`
-	Top       TopCmd       `cmd:"" help:"Show the same in a terminal."`
+	Reservation ReservationCmd `cmd:"" help:"Show, prolong and release reservations."`
+	Dashboard   DashboardCmd   `cmd:"" help:"Show all sales, edges, gates and orders in a browser, and act on them."`
+	Top         TopCmd         `cmd:"" help:"Show the same in a terminal."`
 
 	LabDirector LabDirectorCmd `cmd:"" hidden:""`
 }

@@ -19,6 +19,7 @@ import (
 func allows(role loopback.Role, pattern string) bool {
 	method, path, _ := strings.Cut(pattern, " ")
 	switch role {
+	case loopback.Nobody:
 	case loopback.Admin:
 		return true
 	case loopback.Viewer:
@@ -50,8 +51,8 @@ func (s *Side) guard(pattern string, wrong *wrong, next http.HandlerFunc) http.H
 // mayStay is the key of what a guarded request's context knows: whether its caller may still use the route.
 type mayStay struct{}
 
-// MayStay says whether the caller of a guarded route may still use it: tokens change, and sessions end. An answer that goes on for
-// long asks again and again.
+// MayStay says whether the caller of a guarded route may still use it: tokens change, and sessions end. An answer that goes on
+// for long asks again and again.
 func MayStay(ctx context.Context) bool {
 	still, guarded := ctx.Value(mayStay{}).(func() bool)
 	return guarded && still()

@@ -60,7 +60,8 @@ var mayUse = map[string][]string{
 
 // ask sends a request without a body. The pattern's variables are filled in.
 func ask(o http.Handler, pattern, auth, cookie string) *http.Response {
-	method, path, _ := strings.Cut(strings.NewReplacer("{sale}", "none", "{token}", "none", "{serial}", "1", "{$}", "").Replace(pattern), " ")
+	filled := strings.NewReplacer("{sale}", "none", "{token}", "none", "{serial}", "1", "{$}", "").Replace(pattern)
+	method, path, _ := strings.Cut(filled, " ")
 	r := httptest.NewRequest(method, path+"?seconds=-1", strings.NewReader(""))
 	r.Host = "edge.example"
 	if auth != "" {
@@ -149,10 +150,12 @@ func TestSession(t *testing.T) {
 		strings.TrimSpace(text) != `{"role":"viewer","token_needed":true}` {
 		t.Errorf("%d %s", got.StatusCode, text)
 	}
-	if got, text := speak(o, "GET", "edge.example", "", ""); got.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "no_token") {
+	if got, text := speak(o, "GET", "edge.example", "", ""); got.StatusCode != http.StatusUnauthorized ||
+		!strings.Contains(text, "no_token") {
 		t.Errorf("%d %s", got.StatusCode, text)
 	}
-	if got, _ := speak(o, "DELETE", "edge.example", "", value); got.StatusCode != http.StatusNoContent || got.Cookies()[0].MaxAge >= 0 {
+	if got, _ := speak(o, "DELETE", "edge.example", "", value); got.StatusCode != http.StatusNoContent ||
+		got.Cookies()[0].MaxAge >= 0 {
 		t.Errorf("%d %v", got.StatusCode, got.Cookies())
 	}
 	side.Tokens.Set(loopback.Secrets{loopback.Admin: {"admin"}})

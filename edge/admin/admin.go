@@ -1,6 +1,6 @@
 // Package admin is the operators' side of an edge: readiness, metrics, profiles, and sales. It has its own listener, and uses
-// net/http, because it is not the hot path. Callers have roles, by the tokens that they show. All but the health checks, the API's
-// document and the dashboard's page without its figures needs a token, or a request for this machine.
+// net/http, because it is not the hot path. Callers have roles, by the tokens that they show. All but the health checks, the
+// API's document and the dashboard's page without its figures needs a token, or a request for this machine.
 package admin
 
 import (

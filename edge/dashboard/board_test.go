@@ -18,18 +18,19 @@ var (
 // beatAt is an edge's beat, so many seconds after began.
 func beatAt(instance string, seconds float64, sales ...ledger.SaleBeat) ledger.Beat {
 	at := began.Add(time.Duration(seconds * float64(time.Second)))
-	return ledger.Beat{Kind: ledger.EdgeKind, Instance: instance, Node: "node-" + instance, At: at.UnixMicro(), Ready: true, Sales: sales}
+	return ledger.Beat{Kind: ledger.EdgeKind, Instance: instance, Node: "node-" + instance, At: at.UnixMicro(), Ready: true,
+		Sales: sales}
 }
 
 func sold(sale string, won, none uint64) ledger.SaleBeat {
 	return ledger.SaleBeat{Sale: sale, Buys: map[string]uint64{"won": won, "none_now": none}}
 }
 
-// known is a board with one sale.
-func knownBoard(name string, h ledger.Head) *board {
+// knownBoard is a board with the sale a.
+func knownBoard(h ledger.Head) *board {
 	b := newBoard(began)
-	b.sale(name)
-	b.answered(answer{question: question{sale: name}, now: "1", shown: ledger.ShowReply{Head: h}, asked: began})
+	b.sale("a")
+	b.answered(answer{question: question{sale: "a"}, now: "1", shown: ledger.ShowReply{Head: h}, asked: began})
 	return b
 }
 
@@ -39,7 +40,7 @@ func after(seconds float64) time.Time {
 
 // Rates are differences of counters by the process' own clock. A new process adds to the counts, and to no rate.
 func TestRates(t *testing.T) {
-	b := knownBoard("a", ledger.Head{Total: 1000, Free: 400, Leased: 100, Pending: 500})
+	b := knownBoard(ledger.Head{Total: 1000, Free: 400, Leased: 100, Pending: 500})
 	b.took([]ledger.Beat{beatAt("1", 0, sold("a", 100, 50))}, after(0))
 	if s := b.look(plain, after(0)).Sales[0]; s.Won != nil || s.Answered != nil || s.Buys["won"] != 100 {
 		t.Errorf("after one beat: %+v", s)
@@ -64,7 +65,7 @@ func TestRates(t *testing.T) {
 func TestRatesOfSalesThatWereLeftOut(t *testing.T) {
 	first := beatAt("1", 0)
 	for more, want := range map[uint64]float64{0: 500, 1: 0} {
-		b := knownBoard("a", ledger.Head{})
+		b := knownBoard(ledger.Head{})
 		first.MoreSales = more
 		b.took([]ledger.Beat{first}, after(0))
 		b.took([]ledger.Beat{beatAt("1", 1, sold("a", 500, 0))}, after(1))
@@ -76,7 +77,7 @@ func TestRatesOfSalesThatWereLeftOut(t *testing.T) {
 
 // What nginx answered is what it was asked less what edges answered. A counter that began anew tells nothing.
 func TestShareInFront(t *testing.T) {
-	b := knownBoard("a", ledger.Head{})
+	b := knownBoard(ledger.Head{})
 	gate := func(seconds float64, requests uint64) ledger.Beat {
 		g := beatAt("g", seconds)
 		g.Kind, g.Front = ledger.GateKind, &ledger.FrontBeat{Seen: true, Requests: requests}
@@ -110,7 +111,7 @@ func tenHeld(b *board, instance string) {
 
 // An edge that dies is grey two seconds after its last beat, and stays as long as it holds units.
 func TestDeadEdgeStaysWhileItHolds(t *testing.T) {
-	b := knownBoard("a", ledger.Head{Total: 10, Leased: 6, Limbo: 4})
+	b := knownBoard(ledger.Head{Total: 10, Leased: 6, Limbo: 4})
 	b.took([]ledger.Beat{beatAt("1", 0, sold("a", 5, 0))}, began)
 	tenHeld(b, "1")
 	p := b.look(plain, began).Processes
@@ -123,7 +124,8 @@ func TestDeadEdgeStaysWhileItHolds(t *testing.T) {
 	old := beatAt("1", 0, sold("a", 5, 0))
 	old.Age = 2_500_000
 	b.took([]ledger.Beat{old}, after(2.5))
-	if p = b.look(plain, after(2.5)).Processes; !p[0].Gone || p[0].Ready || *p[0].Age != 2500 || p[0].Leases[0].Deadline != 1500 || *p[0].Silent != 2500 || p[0].Stock != nil {
+	if p = b.look(plain, after(2.5)).Processes; !p[0].Gone || p[0].Ready || *p[0].Age != 2500 || p[0].Leases[0].Deadline != 1500 ||
+		*p[0].Silent != 2500 || p[0].Stock != nil {
 		t.Errorf("%+v", p)
 	}
 	b.took(nil, after(6))
@@ -139,7 +141,7 @@ func TestDeadEdgeStaysWhileItHolds(t *testing.T) {
 
 // While the beats cannot be read, nobody is called dead for want of them.
 func TestNobodyIsGoneWhileBeatsCannotBeRead(t *testing.T) {
-	b := knownBoard("a", ledger.Head{})
+	b := knownBoard(ledger.Head{})
 	b.took([]ledger.Beat{beatAt("1", 0)}, began)
 	b.pinged(ledger.ErrDown, time.Second, after(10))
 	l := b.look(plain, after(10))
@@ -150,7 +152,7 @@ func TestNobodyIsGoneWhileBeatsCannotBeRead(t *testing.T) {
 
 // An instance that never beat, as an older version's edge, is on the page while it holds units.
 func TestHolderWithoutBeats(t *testing.T) {
-	b := knownBoard("a", ledger.Head{})
+	b := knownBoard(ledger.Head{})
 	tenHeld(b, "9")
 	p := b.look(plain, began).Processes
 	if len(p) != 1 || p[0].Instance != "9" || p[0].Age != nil || p[0].Stock != nil || p[0].Gone {
@@ -181,13 +183,15 @@ func TestUnknownIsNull(t *testing.T) {
 
 // Recoveries, missing replicas and times are told in the look's own words.
 func TestSaleInTrouble(t *testing.T) {
-	h := ledger.Head{Raw: 1e15, Now: 5e9, Total: 5, Free: 5, State: ledger.Unopened, Opens: 2e15, Reopens: 9e9, Replicas: 2, Era: 255}
-	b := knownBoard("a", h)
+	h := ledger.Head{Raw: 1e15, Now: 5e9, Total: 5, Free: 5, State: ledger.Unopened, Opens: 2e15, Reopens: 9e9,
+		Replicas: 2, Era: 255}
+	b := knownBoard(h)
 	s := b.look(plain, after(1)).Sales[0]
 	if s.State != "not_open" || *s.Opens != 2e12 || s.Closes != nil || *s.Recovering != 3_999_000 || s.Trouble == "" {
 		t.Errorf("%+v", s)
 	}
-	b.answered(answer{question: question{sale: "a"}, shown: ledger.ShowReply{Head: h, Trouble: "MISSING 1 of 2 replicas"}, asked: after(2)})
+	miss := ledger.ShowReply{Head: h, Trouble: "MISSING 1 of 2 replicas"}
+	b.answered(answer{question: question{sale: "a"}, shown: miss, asked: after(2)})
 	l := b.look(plain, after(2))
 	if l.Store.Replicas != 1 || l.Store.Wanted != 2 || l.Store.Era != "ff" || !l.Sales[0].ReplicasMissing {
 		t.Errorf("%+v", l)
@@ -196,7 +200,7 @@ func TestSaleInTrouble(t *testing.T) {
 
 // The series has one point a second, at most ten minutes of them, and each point's places add up.
 func TestSeries(t *testing.T) {
-	b := knownBoard("a", ledger.Head{Total: 10, Free: 10})
+	b := knownBoard(ledger.Head{Total: 10, Free: 10})
 	for i := range uint64(pointsMost + 50) {
 		now := after(float64(i))
 		h := ledger.Head{Total: 10, Free: 10 - i%10, Pending: i % 10}
@@ -243,12 +247,14 @@ func TestPercentiles(t *testing.T) {
 
 // Latency is what was counted between two beats, of all edges together.
 func TestLatencyOfEdges(t *testing.T) {
-	b := knownBoard("a", ledger.Head{})
+	b := knownBoard(ledger.Head{})
 	lane := func(won, rest []uint64) ledger.SaleBeat {
 		return ledger.SaleBeat{Sale: "a", Buys: map[string]uint64{"won": won[0]}, Won: won, Rest: rest}
 	}
-	b.took([]ledger.Beat{beatAt("1", 0, lane([]uint64{900, 0}, []uint64{1, 0})), beatAt("2", 0, lane([]uint64{5, 5}, nil))}, after(0))
-	b.took([]ledger.Beat{beatAt("1", 1, lane([]uint64{910, 0}, []uint64{1, 5})), beatAt("2", 1, lane([]uint64{5, 6}, nil))}, after(1))
+	b.took([]ledger.Beat{beatAt("1", 0, lane([]uint64{900, 0}, []uint64{1, 0})),
+		beatAt("2", 0, lane([]uint64{5, 5}, nil))}, after(0))
+	b.took([]ledger.Beat{beatAt("1", 1, lane([]uint64{910, 0}, []uint64{1, 5})),
+		beatAt("2", 1, lane([]uint64{5, 6}, nil))}, after(1))
 	if p := b.point(b.sales["a"], []float64{1, 2}); p.won != [3]float64{1, 2, 2} || p.rest != [3]float64{2, 2, 2} {
 		t.Errorf("%+v", p)
 	}
@@ -259,7 +265,8 @@ func TestSoldOutIn(t *testing.T) {
 	for _, c := range []struct {
 		spark numbers
 		want  int64
-	}{{numbers{900, 100, 100, 100, 100, 100}, 5000}, {numbers{unknown, 50}, 10_000}, {numbers{0, 0}, 0}, {numbers{unknown}, 0}, {nil, 0}} {
+	}{{numbers{900, 100, 100, 100, 100, 100}, 5000}, {numbers{unknown, 50}, 10_000}, {numbers{0, 0}, 0},
+		{numbers{unknown}, 0}, {nil, 0}} {
 		if got := soldOut(500, c.spark); (got == nil) != (c.want == 0) || got != nil && *got != c.want {
 			t.Errorf("%v: %v, want %d", c.spark, got, c.want)
 		}
@@ -286,10 +293,11 @@ func TestManySales(t *testing.T) {
 // What a look of 500 sales, 16 edges and a series costs this process.
 func BenchmarkLook(b *testing.B) {
 	board := newBoard(began)
+	shown := ledger.ShowReply{Head: ledger.Head{Total: 10, Free: 10}}
 	for i := range salesMost {
 		name := "sale-" + strings.Repeat("x", i%20) + string(rune('a'+i%26)) + string(rune('a'+i/26))
 		board.sale(name)
-		board.answered(answer{question: question{sale: name}, shown: ledger.ShowReply{Head: ledger.Head{Total: 10, Free: 10}}, asked: began})
+		board.answered(answer{question: question{sale: name}, shown: shown, asked: began})
 	}
 	first := board.shownSales()[0].name
 	board.news(first, began)

@@ -192,7 +192,7 @@ func (s *sale) since(then int64, now time.Time) int64 {
 	return max(0, (s.held.Now-then)/1e3+now.Sub(s.heldAt).Milliseconds())
 }
 
-// silent is how many ms ago the ledger heard of an instance: when it asked for a lease, or when it got the newest deadline, about.
+// silent is how many ms ago the ledger heard of an instance: when it asked for a lease, or when it got the newest deadline.
 func (s *sale) silent(h ledger.Holder, bounds ledger.Bounds, now time.Time) int64 {
 	heard := h.Seen
 	for _, l := range h.Leases {

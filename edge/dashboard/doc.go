@@ -10,6 +10,6 @@
 //   - A figure that is not known is null, never 0. Each figure has an age. If the store is silent, looks go on and say so: the
 //     figures stay, and their ages grow.
 //
-// The board is what is known. It has no clock and no I/O: the Looker tells it answers and the time. The page is in web/dist, and is
-// part of the binary. It holds no secret; its figures need a role (package admin).
+// The board is what is known. It has no clock and no I/O: the Looker tells it answers and the time. The page is in web/dist, and
+// is part of the binary. It holds no secret; its figures need a role (package admin).
 package dashboard

@@ -55,13 +55,14 @@ func (n narrow) Accept() (net.Conn, error) {
 
 // browser sends requests over connections that buffer little, and closes them with the test.
 func browser(t *testing.T) *http.Client {
-	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+	narrow := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 		if err == nil {
 			_ = c.(*net.TCPConn).SetReadBuffer(1 << 15)
 		}
 		return c, err
-	}}
+	}
+	transport := &http.Transport{DisableCompression: true, DialContext: narrow}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
@@ -108,8 +109,8 @@ func TestStream(t *testing.T) {
 	r := get(t, browser(t), url+"/events?sale=ticket")
 	in := bufio.NewReader(r.Body)
 	first, _ := in.ReadString('\n')
-	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-store" ||
-		first != "retry: 1000\n" {
+	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/event-stream" ||
+		r.Header.Get("Cache-Control") != "no-store" || first != "retry: 1000\n" {
 		t.Errorf("%d %v %q", r.StatusCode, r.Header, first)
 	}
 	l := event(t, in)
@@ -174,7 +175,8 @@ func TestStreamsAreBoundedAndGuarded(t *testing.T) {
 		streams = append(streams, r.Body)
 	}
 	for _, path := range []string{"/events", "/api/v1/look", "/sales/ticket/report.html"} {
-		if r := get(t, c, url+path, "Authorization", "Bearer first"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+		if r := get(t, c, url+path, "Authorization", "Bearer first"); r.StatusCode != http.StatusServiceUnavailable ||
+			r.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s", path, r.Status)
 		}
 	}
@@ -254,8 +256,8 @@ func TestPagesAreProtected(t *testing.T) {
 		if etag == "" {
 			etag = r.Header.Get("ETag")
 		}
-		if r.StatusCode != http.StatusOK || r.Header.Get("ETag") != etag || r.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
-			r.Header.Get("Cache-Control") != "no-cache" {
+		if r.StatusCode != http.StatusOK || r.Header.Get("ETag") != etag ||
+			r.Header.Get("Content-Type") != "text/html; charset=utf-8" || r.Header.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: %s %v", path, r.Status, r.Header)
 		}
 	}

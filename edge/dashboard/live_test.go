@@ -32,7 +32,8 @@ func runEdge(t *testing.T, store ledger.Store, node string) running {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- edge.Run(ctx, edge.Config{Listen: e.buyers, Admin: e.operators, Node: node, Ack: edge.AckEdge, Lang: "en",
-			Lease: 5 * time.Second, Grace: 10 * time.Second, Bounds: ledger.DefaultBounds(), StoreKind: "test", Version: "v1"}, store, zerolog.Nop())
+			Lease: 5 * time.Second, Grace: 10 * time.Second, Bounds: ledger.DefaultBounds(), StoreKind: "test",
+			Version: "v1"}, store, zerolog.Nop())
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -194,8 +194,8 @@ func (l *Looker) publish() {
 	close(old.next)
 }
 
-// join counts a reader, of a sale or of none (""). It is false if there are too many. Its first look is one that was gathered after
-// round after.
+// join counts a reader, of a sale or of none (""). It is false if there are too many. Its first look is one that was gathered
+// after round after.
 func (l *Looker) join(sale string) (after uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -272,8 +272,9 @@ func (i *issue) text(sale string) []byte {
 // ErrReaders says that too many read already.
 var ErrReaders = errors.New("too many readers")
 
-// Look is one look as JSON, with the detail of a sale if one is named. It was gathered after the call, unless the store is silent. It
-// fails with ErrReaders, with ledger.ErrDown if there is no look yet, and with ctx.
+// Look is one look as JSON, with the detail of a sale if one is named. It was gathered after the call, unless the store is silent.
+// It fails with ErrReaders, with ledger.ErrDown if there is no look yet,
+// and with ctx.
 func (l *Looker) Look(ctx context.Context, sale string) ([]byte, error) {
 	after, ok := l.join(sale)
 	if !ok {

@@ -26,7 +26,7 @@ func TestLookingCostsNothingWithoutReaders(t *testing.T) {
 		if n := w.calls.Load(); n != 0 {
 			t.Fatalf("%d calls for nobody", n)
 		}
-		if seen := see(t, l, ""); !seen.Store.OK || len(seen.Sales) != 1 || *seen.Sales[0].Free != 10 || !adds(seen) {
+		if seen := see(t, l); !seen.Store.OK || len(seen.Sales) != 1 || *seen.Sales[0].Free != 10 || !adds(seen) {
 			t.Errorf("%+v", seen)
 		}
 		time.Sleep(looksAfter / 2)
@@ -41,7 +41,7 @@ func TestLookingCostsNothingWithoutReaders(t *testing.T) {
 		if n := w.calls.Load() - before; n != 0 {
 			t.Errorf("%d calls long after the last reader", n)
 		}
-		if seen := see(t, l, ""); !seen.Store.OK || seen.Store.Silent > 1000 || *seen.Sales[0].Age > 1000 {
+		if seen := see(t, l); !seen.Store.OK || seen.Store.Silent > 1000 || *seen.Sales[0].Age > 1000 {
 			t.Errorf("after a pause: %+v", seen)
 		}
 	})
@@ -114,8 +114,8 @@ func TestSilentStoreIsNamed(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.hangs.Store(true)
 		began := time.Now()
-		seen := see(t, l, "")
-		for ; seen.Store.OK; seen = see(t, l, "") {
+		seen := see(t, l)
+		for ; seen.Store.OK; seen = see(t, l) {
 			time.Sleep(50 * time.Millisecond)
 			if time.Since(began) > 2*time.Second {
 				t.Fatal("the store is silent, and nobody says so")
@@ -123,7 +123,7 @@ func TestSilentStoreIsNamed(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		since := time.Since(l.newest.Load().at)
-		seen = see(t, l, "")
+		seen = see(t, l)
 		if s := seen.Sales[0]; seen.Store.OK || seen.Store.Why == "" || seen.Store.Silent < 9000 || *s.Age < 9000 || *s.Free != 10 {
 			t.Errorf("%+v", seen)
 		}
@@ -132,7 +132,7 @@ func TestSilentStoreIsNamed(t *testing.T) {
 		}
 		w.hangs.Store(false)
 		time.Sleep(3 * time.Second)
-		if seen = see(t, l, ""); !seen.Store.OK || seen.Store.Silent > 1000 || *seen.Sales[0].Age > 1500 {
+		if seen = see(t, l); !seen.Store.OK || seen.Store.Silent > 1000 || *seen.Sales[0].Age > 1500 {
 			t.Errorf("it answers again: %+v", seen)
 		}
 	})
@@ -145,21 +145,21 @@ func TestSalesComeAndGo(t *testing.T) {
 		time.Sleep(time.Minute / 2)
 		w.make(t, "another", 7)
 		time.Sleep(2 * lookEvery)
-		if seen := see(t, l, ""); len(seen.Sales) != 2 || *seen.Sales[0].Total != 7 {
+		if seen := see(t, l); len(seen.Sales) != 2 || *seen.Sales[0].Total != 7 {
 			t.Errorf("%+v", seen.Sales)
 		}
 		if _, err := w.Change(t.Context(), "another", ledger.ChangeRequest{To: "paused"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * lookEvery)
-		if seen := see(t, l, ""); seen.Sales[0].State != "paused" {
+		if seen := see(t, l); seen.Sales[0].State != "paused" {
 			t.Errorf("%+v", seen.Sales)
 		}
 		if err := w.Remove(t.Context(), "another"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * lookEvery)
-		if seen := see(t, l, ""); len(seen.Sales) != 1 || seen.SalesTotal != 1 {
+		if seen := see(t, l); len(seen.Sales) != 1 || seen.SalesTotal != 1 {
 			t.Errorf("%+v", seen.Sales)
 		}
 	})

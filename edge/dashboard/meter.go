@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// meter is a process by its two newest beats. The counters of beats are cumulative, so a rate is their difference, by the process'
-// own clock. A process that has just begun adds to no rate.
+// meter is a process by its two newest beats. The counters of beats are cumulative, so a rate is their difference, by the
+// process' own clock. A process that has just begun adds to no rate.
 type meter struct {
 	newest, before ledger.Beat // before.At is 0 after the first beat
 	at             time.Time   // when the store got newest, by our clock

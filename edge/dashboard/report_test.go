@@ -11,6 +11,9 @@ import (
 	"spike/luascripts/ledger"
 )
 
+// loading is whatever would make a page load or run something.
+var loading = regexp.MustCompile(`<script|<link|<img|<iframe|<form|src=|href=|url\(|@import|style=|\son[a-z]+=`)
+
 // A report is one file: it loads nothing, runs nothing, and tells what the ledger, the journal and the beats tell.
 func TestReport(t *testing.T) {
 	w := newWatched()
@@ -49,10 +52,11 @@ func TestReport(t *testing.T) {
 				t.Errorf("%q: %q is not in it", lang, want)
 			}
 		}
-		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Security-Policy") != reportPolicy || strings.Contains(page, "closed<") {
+		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Security-Policy") != reportPolicy ||
+			strings.Contains(page, "closed<") {
 			t.Errorf("%s %v", r.Status, r.Header)
 		}
-		if loads := regexp.MustCompile(`<script|<link|<img|<iframe|<form|src=|href=|url\(|@import|style=|\son[a-z]+=`).FindString(page); loads != "" {
+		if loads := loading.FindString(page); loads != "" {
 			t.Errorf("it has %q", loads)
 		}
 	}

@@ -120,8 +120,8 @@ func places(h ledger.Head) [5]float64 {
 	return [5]float64{float64(h.Free), float64(h.Leased), float64(h.Limbo), float64(h.Pending), float64(h.Confirmed)}
 }
 
-// percentiles are p50, p99 and p999 of answers that were counted in buckets, in ms. bounds are the buckets' upper bounds in ms; the
-// answer is the bound of the percentile's bucket. Unknown: NaN.
+// percentiles are p50, p99 and p999 of answers that were counted in buckets, in ms. bounds are the buckets' upper bounds in ms;
+// the answer is the bound of the percentile's bucket. Unknown: NaN.
 func percentiles(counts []uint64, bounds []float64) [3]float64 {
 	out := [3]float64{unknown, unknown, unknown}
 	var all uint64

@@ -103,9 +103,9 @@ func runLooker(t testing.TB, store Store) *Looker {
 }
 
 // see is one look.
-func see(t testing.TB, l *Looker, sale string) (seen Look) {
+func see(t testing.TB, l *Looker) (seen Look) {
 	t.Helper()
-	text, err := l.Look(t.Context(), sale)
+	text, err := l.Look(t.Context(), "")
 	if err == nil {
 		err = json.Unmarshal(text, &seen)
 	}
