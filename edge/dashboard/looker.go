@@ -272,8 +272,8 @@ func (i *issue) text(sale string) []byte {
 // ErrReaders says that too many read already.
 var ErrReaders = errors.New("too many readers")
 
-// Look is one look as JSON, with the detail of a sale if one is named. It was gathered after the call, unless the store is silent.
-// It fails with ErrReaders, with ledger.ErrDown if there is no look yet,
+// Look is one look as JSON, with the detail of a sale if one is named. It was gathered after the call, unless the store is
+// silent. It fails with ErrReaders, with ledger.ErrDown if there is no look yet,
 // and with ctx.
 func (l *Looker) Look(ctx context.Context, sale string) ([]byte, error) {
 	after, ok := l.join(sale)
