@@ -26,6 +26,8 @@ var errStatus = errors.New("not nginx' status")
 type front struct {
 	url    string
 	client *http.Client
+	asked  uint64 // times, since nginx started or the gate
+	last   uint64 // requests that nginx had counted
 }
 
 // newFront asks at a URL on this machine. nginx' certificate is for the buyers' name of it.
@@ -35,8 +37,21 @@ func newFront(url string) *front {
 		MaxResponseHeaderBytes: frontMost}}}
 }
 
-// read adds nginx' own counts.
+// read adds nginx' own counts. Of its requests the gate's own are left out, so that nobody takes them for a crowd.
 func (f *front) read(ctx context.Context, b *ledger.FrontBeat) error {
+	f.asked++
+	if err := f.ask(ctx, b); err != nil {
+		return err
+	}
+	if b.Requests < f.last {
+		f.asked = 1 // nginx started anew
+	}
+	f.last = b.Requests
+	b.Requests -= min(b.Requests, f.asked)
+	return nil
+}
+
+func (f *front) ask(ctx context.Context, b *ledger.FrontBeat) error {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, http.NoBody)
 	if err != nil {
 		return err
