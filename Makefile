@@ -103,7 +103,7 @@ integration: deps ## tests against the real redis-server and nginx
 twin: deps-short ## scripts and their twin in Go, on a real redis-server
 	go test $(V) -tags integration -count=1 -run '^Test(ScriptsAndTwinAgree|ScenariosOnRedis)$$' ./luascripts
 
-e2e: deps build .ci/npm/node_modules/.package-lock.json ## tests that drive the built binary
+e2e: deps build .ci/npm/node_modules/.package-lock.json $(PAGE)/node_modules/.package-lock.json ## tests that drive the built binary
 	$(if $(call tagged,e2e),go test $(V) -tags e2e -count=1 -timeout 40m -parallel 6 $(call tagged,e2e))
 
 e2e-short: deps-short build ## the article's session, a buy through nginx, orders in SQLite and PostgreSQL

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"spike/luascripts/ledger"
@@ -14,14 +15,15 @@ import (
 
 // look is all that is known, at a moment.
 func (b *board) look(cfg *Config, now time.Time) Look {
+	f := b.front()
 	l := Look{At: now.UnixMilli(), Version: cfg.Version, Sales: []Sale{}, SalesTotal: len(b.sales),
-		Processes: b.processes(cfg.Bounds, now)}
+		Processes: b.processes(cfg.Bounds, f.share(), now)}
 	l.Store = b.storeLook(cfg, now)
 	for _, s := range b.shownSales() {
 		if !s.known && s.odd == "" {
 			continue // nobody knows yet whether it is there
 		}
-		l.Sales = append(l.Sales, b.saleLook(s, now))
+		l.Sales = append(l.Sales, b.saleLook(s, f, now))
 	}
 	return l
 }
@@ -72,12 +74,12 @@ func (b *board) replication(l *StoreLook) {
 var states = map[ledger.State]string{ledger.Open: "open", ledger.Paused: "paused", ledger.Closed: "closed",
 	ledger.Unopened: "not_open", ledger.Drawing: "drawing"}
 
-func (b *board) saleLook(s *sale, now time.Time) Sale {
+func (b *board) saleLook(s *sale, f front, now time.Time) Sale {
 	h := s.shown.Head
 	l := Sale{Sale: s.name, Trouble: s.trouble(), Buys: b.buys(s.name), Spark: append(numbers{}, s.spark...)}
 	rates, known := b.rates(s.name, nil)
 	if known {
-		l.Won, l.Answered = to(rounded(rates[wonOutcome])), to(rounded(sum(rates)))
+		l.Won, l.Answered = to(rounded(rates[wonOutcome])), f.answered(s, sum(rates))
 	}
 	if !s.known {
 		return l
@@ -137,9 +139,8 @@ func (b *board) buys(name string) map[string]uint64 {
 }
 
 // processes are all processes, by kind and node: those that beat, and instances that hold units without a beat.
-func (b *board) processes(bounds ledger.Bounds, now time.Time) []Process {
+func (b *board) processes(bounds ledger.Bounds, share *float64, now time.Time) []Process {
 	all := map[string]*Process{}
-	share := b.share()
 	for key, m := range b.meters {
 		p := m.look(now, !b.alive(m))
 		if p.Front != nil {
@@ -231,30 +232,6 @@ func (s *sale) lease(h ledger.Holder, bounds ledger.Bounds, now time.Time) (l Le
 	return l, len(h.Leases) > 0
 }
 
-// share is the share of requests that nginx answered without an edge; nil: it cannot be told.
-func (b *board) share() *float64 {
-	requests, answered := 0.0, 0.0
-	for _, m := range b.meters {
-		switch {
-		case !b.alive(m):
-		case m.newest.Front != nil:
-			r := m.front().Requests
-			if r == nil {
-				return nil
-			}
-			requests += *r
-		case m.newest.Kind == ledger.EdgeKind:
-			if _, a := m.all(); a != nil {
-				answered += *a
-			}
-		}
-	}
-	if requests == 0 {
-		return nil
-	}
-	return to(math.Round(1000*max(0, 1-answered/requests)) / 1000)
-}
-
 // look is a process as its beats tell it.
 func (m *meter) look(now time.Time, gone bool) *Process {
 	n := &m.newest
@@ -275,7 +252,8 @@ func (m *meter) look(now time.Time, gone bool) *Process {
 		m.edge(p, gone)
 	}
 	if gone { // nobody knows
-		p.Stock, p.Waiting, p.Connections, p.RoundTrip = nil, nil, nil, nil
+		p.Stock, p.Unsettled, p.Oldest, p.Waiting = nil, nil, nil, nil
+		p.Connections, p.RoundTrip, p.Files = nil, nil, nil
 	}
 	if n.Front != nil {
 		p.Front = m.front()
@@ -361,14 +339,13 @@ func (b *board) marks(s *sale, now time.Time) []Mark {
 	return all
 }
 
-// more is what an entry tells beyond its word.
+// more is what an entry tells beyond its word, and by whom.
 func more(e ledger.Entry) string {
-	switch {
-	case e.What == "" || e.Who == "":
-		return e.What + e.Who
-	default:
-		return fmt.Sprintf("%s (%s)", e.What, e.Who)
+	who := strings.Trim(e.Who+", "+e.From, ", ")
+	if e.What == "" || who == "" {
+		return e.What + who
 	}
+	return fmt.Sprintf("%s (%s)", e.What, who)
 }
 
 // entryTime is when an entry was noted, by the store's clock.

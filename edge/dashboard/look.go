@@ -57,7 +57,7 @@ type Sale struct {
 
 	Buys     map[string]uint64 `json:"buys"` // by outcome, of the edges that beat
 	Won      *float64          `json:"won_per_s"`
-	Answered *float64          `json:"answered_per_s"` // by edges
+	Answered *float64          `json:"answered_per_s"` // by edges, and by nginx if only this sale is empty
 	Spark    numbers           `json:"spark"`          // units of Won, one a second, newest last
 	SoldOut  *int64            `json:"sold_out_in_ms"` // an estimate
 }

@@ -133,7 +133,7 @@ func (l *Looker) entriesOf(ctx context.Context, sale string) (all []entryLine, e
 func (b *board) fill(p *reportPage, cfg *Config, name string, shown ledger.ShowReply) {
 	now := time.Now()
 	s := &sale{name: name, shown: shown, known: true, at: now, fetched: now}
-	p.Sale, p.StoreLook = b.saleLook(s, now), b.storeLook(cfg, now)
+	p.Sale, p.StoreLook = b.saleLook(s, b.front(), now), b.storeLook(cfg, now)
 	h := shown.Head
 	p.Places = parts(p.Words, placeKeys[:], []uint64{h.Free, h.Leased, h.Limbo, h.Pending, h.Confirmed})
 	var heard []uint64
@@ -147,7 +147,7 @@ func (b *board) fill(p *reportPage, cfg *Config, name string, shown ledger.ShowR
 	if known := b.sales[name]; known != nil && known.series != nil && len(known.series.points) > 1 {
 		p.Charts = charts(p.Words, known.series)
 	}
-	for _, process := range b.processes(cfg.Bounds, now) {
+	for _, process := range b.processes(cfg.Bounds, nil, now) {
 		if process.Kind == ledger.EdgeKind {
 			p.Edges = append(p.Edges, process)
 		}

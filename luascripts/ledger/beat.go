@@ -89,7 +89,7 @@ type FrontBeat struct {
 	Flags     uint64 `json:"flags"`     // sales for which nginx answers
 	NoneNow   uint64 `json:"none_now"`  // those of them that say "none now"
 	Seen      bool   `json:"seen"`      // nginx' own counts were read within the last seconds; else the rest is 0
-	Requests  uint64 `json:"requests"`  // cumulative, since nginx started
+	Requests  uint64 `json:"requests"`  // cumulative, since nginx started, without the gate's own
 	Accepted  uint64 `json:"accepted"`  // connections, cumulative
 	Active    uint64 `json:"active"`    // connections open now
 	Waiting   uint64 `json:"waiting"`   // those of them that are idle

@@ -26,9 +26,8 @@ var errStatus = errors.New("not nginx' status")
 type front struct {
 	url    string
 	client *http.Client
-
-	told uint64 // requests, as nginx told them last: fewer, and nginx has begun anew
-	own  uint64 // those of them that were the gate's own
+	asked  uint64 // times, since nginx started or the gate
+	last   uint64 // requests that nginx had counted
 }
 
 // newFront asks at a URL on this machine. nginx' certificate is for the buyers' name of it.
@@ -38,8 +37,21 @@ func newFront(url string) *front {
 		MaxResponseHeaderBytes: frontMost}}}
 }
 
-// read adds nginx' own counts.
+// read adds nginx' own counts. Of its requests the gate's own are left out, so that nobody takes them for a crowd.
 func (f *front) read(ctx context.Context, b *ledger.FrontBeat) error {
+	f.asked++
+	if err := f.ask(ctx, b); err != nil {
+		return err
+	}
+	if b.Requests < f.last {
+		f.asked = 1 // nginx started anew
+	}
+	f.last = b.Requests
+	b.Requests -= min(b.Requests, f.asked)
+	return nil
+}
+
+func (f *front) ask(ctx context.Context, b *ledger.FrontBeat) error {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url, http.NoBody)
 	if err != nil {
 		return err
@@ -56,22 +68,7 @@ func (f *front) read(ctx context.Context, b *ledger.FrontBeat) error {
 	if err != nil {
 		return err
 	}
-	if err = parseStatus(string(text), b); err == nil {
-		f.subtract(b)
-	}
-	return err
-}
-
-// subtract leaves the gate's own requests out, and its connection, so that the counts are buyers'. Requests whose answers did not
-// come may stay in.
-func (f *front) subtract(b *ledger.FrontBeat) {
-	if b.Requests < f.told {
-		f.own = 0
-	}
-	f.told = b.Requests
-	f.own++
-	b.Requests -= min(f.own, b.Requests)
-	b.Active -= min(1, b.Active)
+	return parseStatus(string(text), b)
 }
 
 // parseStatus reads what nginx' stub_status writes.

@@ -1,10 +1,10 @@
 // What an operator may do to a sale. Each action is a line of a table: one request, which the page, curl and the command line share.
-import { signal, useSignal } from "@preact/signals";
+import { signal, useComputed, useSignal } from "@preact/signals";
 import { call } from "./api";
 import { curl, cli } from "./command";
 import { Dialog, Field, Same } from "./dialog";
-import { mayAct } from "./live";
-import type { State } from "./look";
+import { look, mayAct } from "./live";
+import type { Sale, State } from "./look";
 import { go } from "./route";
 import { t } from "./settings";
 import { said } from "./strip";
@@ -18,12 +18,14 @@ export interface Request {
 
 interface Given {
   id: string; // of the request: made when the dialog opens
+  at: string; // when the dialog opened, by the server's clock
   n: number;
   grants: boolean;
 }
 
 interface Act {
   in: State[]; // where it makes sense
+  if?: (sale: Sale) => boolean; // and when
   named: boolean; // its dialog wants the sale's name
   request: (sale: string, g: Given) => Request;
   args: (sale: string, g: Given) => string[];
@@ -35,6 +37,12 @@ const any: State[] = [...notClosed, "closed", ""];
 const base = (sale: string): string => `/api/v1/sales/${encodeURIComponent(sale)}`;
 
 const acts = {
+  open: {
+    in: ["not_open"],
+    named: false,
+    request: (s, g) => ({ method: "PATCH", path: base(s), body: { opens: g.at } }),
+    args: (s, g) => ["edit", s, "--opens", g.at],
+  },
   add: {
     in: notClosed,
     named: false,
@@ -46,6 +54,7 @@ const acts = {
   close: { in: notClosed, named: true, request: (s) => ({ method: "POST", path: `${base(s)}/close?wait=0s` }), args: (s) => ["close", s] },
   reopen: {
     in: any,
+    if: (s) => s.replicas_missing || s.recovering_ms !== null,
     named: true,
     request: (s, g) => ({ method: "POST", path: `${base(s)}/reopen?yes=true`, body: { grants: g.grants } }),
     args: (s, g) => ["reopen", s, ...(g.grants ? ["--grants"] : []), "--yes"],
@@ -58,21 +67,22 @@ const verbs = Object.keys(acts) as Verb[];
 
 const asked = signal<{ verb: Verb; sale: string } | null>(null);
 
-/** Actions are the buttons of a sale. Who may only look sees none. */
-export function Actions({ sale, state }: { sale: string; state: State }) {
+/** Actions are the buttons of a sale. Who may only look sees none. They are drawn again only when others make sense. */
+export function Actions({ of }: { of: () => Sale }) {
+  const fit = useComputed(() => verbs.filter((verb) => fits(acts[verb], of())).join(" "));
   if (!mayAct.value) return null;
   return (
     <div class="buttons actions">
-      {verbs
-        .filter((verb) => (acts[verb].in as State[]).includes(state))
-        .map((verb) => (
-          <button key={verb} type="button" class={acts[verb].named ? "danger" : ""} data-action={verb} onClick={() => (asked.value = { verb, sale })}>
-            {t(`a_${verb}`)}
-          </button>
-        ))}
+      {(fit.value.split(" ") as Verb[]).map((verb) => (
+        <button key={verb} type="button" class={acts[verb].named ? "danger" : ""} data-action={verb} onClick={() => (asked.value = { verb, sale: of().sale })}>
+          {t(`a_${verb}`)}
+        </button>
+      ))}
     </div>
   );
 }
+
+const fits = (act: Act, s: Sale): boolean => act.in.includes(s.state) && (act.if?.(s) ?? true);
 
 /** Asking is the dialog that is open, if one is. */
 export function Asking() {
@@ -82,7 +92,7 @@ export function Asking() {
 
 function Ask({ verb, sale }: { verb: Verb; sale: string }) {
   const act: Act = acts[verb];
-  const given = useSignal<Given>({ id: requestID(), n: 0, grants: false });
+  const given = useSignal<Given>({ id: requestID(), at: new Date(look.peek()!.at).toISOString(), n: 0, grants: false });
   const typed = useSignal("");
   const ready = (!act.named || typed.value === sale) && (verb !== "add" || given.value.n >= 1);
   const request = act.request(sale, given.value);

@@ -63,7 +63,7 @@ function Redis() {
   return (
     <>
       <Fact word="era">
-        <Text id="store.era" of={() => look.value?.store.era ?? ""} />
+        <Text id="store.era" of={() => look.value?.store.era || dash} />
       </Fact>
       <Fact word="replicas">
         <Text id="store.replicas" of={() => `${look.value?.store.replicas} / ${look.value?.store.wanted}`} />

@@ -33,14 +33,13 @@ interface Of {
 function Known({ name, of }: Of) {
   const stale = useComputed(() => (old(of().age_ms) ? "old" : ""));
   const revision = useComputed(() => of().revision);
-  const state = useComputed(() => of().state);
   const detail = useComputed(() => (look.value?.detail?.sale === name ? look.value.detail : undefined));
   return (
     <article class={stale} data-sale={name} data-revision={revision}>
       <div class="head">
         <h1 tabIndex={-1}>{name}</h1>
         <State of={of} />
-        <Actions sale={name} state={state.value} />
+        <Actions of={of} />
         <a href={`/sales/${encodeURIComponent(name)}/report.html?lang=${lang.value}`}>{t("report")}</a>
       </div>
       <Wrong of={of} />
