@@ -42,7 +42,7 @@ func notedKey(once string) string { return "spike:noted:" + once }
 //	{ticket_hash_key}:leases        hash    fence -> instance, request, deadline, hold, limbo, what is left of it
 //	{ticket_hash_key}:deadlines     zset    fence, by the time its lease next changes by itself
 //	{ticket_hash_key}:instances     hash    instance -> node, last batch, when it last asked, the era it re-asserted in, its fences
-//	{ticket_hash_key}:sold          hash    serial -> fence, nonce, expiry, p(ending) or c(onfirmed), event, buyer: 29 or 37 bytes, prolonged 45
+//	{ticket_hash_key}:sold          hash    serial -> fence, nonce, expiry, p(ending) or c(onfirmed), event, buyer: 29 to 45 bytes
 //	{ticket_hash_key}:holds         zset    groups of serials, by the time when all their holds are over
 //	{ticket_hash_key}:orders        stream  every change of owner, in the script that made it
 //	{ticket_hash_key}:buyers        hash    buyer -> serials, where the sale has a limit per buyer

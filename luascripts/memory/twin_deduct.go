@@ -78,8 +78,8 @@ func (t *Twin) sweepAnswers(log *answerLog, most int) {
 	}
 }
 
-// since is the names of a log behind the last known one, how far the caller knows it then, and whether there are more. A mark is of
-// another log if fewer names have gone than it says, and then all are new.
+// since is the names of a log behind the last known one, how far the caller knows it then, and whether there are more. A mark is
+// of another log if fewer names have gone than it says, and then all are new.
 func (log *answerLog) since(known ledger.LogMark) (names []string, mark ledger.LogMark, more bool) {
 	at := max(known.Last-log.dropped, 0)
 	if log.dropped < known.First {
@@ -329,8 +329,8 @@ func (b *buying) bought(q ledger.DeductRequest, c ledger.Claim, had bool) outcom
 	return outcome{q.N, ledger.Granted, c, b.t.until(c.Expiry)}
 }
 
-// inHand is the free range that serves n units: the one that served the buy before, or else the shortest; -1: there is none, and the
-// next buy begins with the shortest.
+// inHand is the free range that serves n units: the one that served the buy before, or else the shortest; -1: there is none, and
+// the next buy begins with the shortest.
 func (b *buying) inHand(n uint64) int {
 	if uint64(b.hand.Len()) >= n {
 		return b.t.free.Index(b.hand.Start)

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// WrongTokens makes callers with a wrong token wait when there are many, so that tokens cannot be guessed fast. Each way to show a
-// token must ask it. The right token never waits. Safe for concurrent use.
+// WrongTokens makes callers with a wrong token wait when there are many, so that tokens cannot be guessed fast. Each way to show
+// a token must ask it. The right token never waits. Safe for concurrent use.
 type WrongTokens struct{ pace *rate.Limiter }
 
 // Limits of wrong tokens. An edge's operators' side has 64 connections for strangers.
