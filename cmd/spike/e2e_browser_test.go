@@ -22,8 +22,8 @@ import (
 	"spike/bench/synclog"
 )
 
-// The operators' page is tested in chromium, by node: edge/dashboard/web/test/browser. Each file has servers of its own. What only
-// this side can do, node asks of the stage's control: kill a process, stop Redis, send a crowd.
+// The operators' page is tested in chromium, by node: edge/dashboard/web/test/browser. Each file has servers of its own. What
+// only this side can do, node asks of the stage's control: kill a process, stop Redis, send a crowd.
 
 const (
 	pageDir     = "../../edge/dashboard/web"

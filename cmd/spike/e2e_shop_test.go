@@ -18,7 +18,8 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// TestShop starts examples/shop as `make shop` does, and plays its buyers in chromium: examples/shop/test/buyers.test.mjs says how.
+// TestShop starts examples/shop as `make shop` does, and plays its buyers in chromium: examples/shop/test/buyers.test.mjs says
+// how.
 func TestShop(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")

@@ -234,7 +234,7 @@ func (t *Twin) Confirm(raw int64, birth uint64, c ledger.Claim) (ledger.Reservat
 		t.event(ledger.Confirmed, []ledger.Claim{c})
 		for s := c.Serial; s < c.Serial+c.Count; s++ {
 			o := t.sold[s]
-			o.confirmed, o.event, o.buyer = true, t.numbered, c.Buyer
+			o.confirmed, o.event = true, t.numbered
 			t.sold[s] = o
 		}
 		t.head.Pending -= uint64(c.Count)

@@ -16,16 +16,19 @@ type counts struct {
 }
 
 var (
-	salesDesc  = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
-	hearsDesc  = prometheus.NewDesc("spike_gate_listening", "1 while the gate hears the store's news; else there are no flags.", nil, nil)
+	salesDesc = prometheus.NewDesc("spike_gate_sales", "Sales the gate knows.", nil, nil)
+	hearsDesc = prometheus.NewDesc("spike_gate_listening", "1 while the gate hears the store's news; else there are no flags.",
+		nil, nil)
 	flagsDesc  = prometheus.NewDesc("spike_gate_flags", "Flags that stand, by what they say.", []string{"flag"}, nil)
 	looksDesc  = prometheus.NewDesc("spike_gate_looks_total", "Questions and sweeps, answered or not.", nil, nil)
 	ageDesc    = prometheus.NewDesc("spike_gate_last_look_seconds", "Age of the newest look that was answered.", nil, nil)
 	faultsDesc = prometheus.NewDesc("spike_gate_flag_faults_total", "Flags that could not be made or removed.", nil, nil)
 
-	frontRequestsDesc = prometheus.NewDesc("spike_nginx_requests_total", "Requests that the nginx beside the gate has read.", nil, nil)
-	frontAcceptedDesc = prometheus.NewDesc("spike_nginx_connections_accepted_total", "Connections that nginx has accepted.", nil, nil)
-	frontOpenDesc     = prometheus.NewDesc("spike_nginx_connections",
+	frontRequestsDesc = prometheus.NewDesc("spike_nginx_requests_total", "Requests that the nginx beside the gate has read.",
+		nil, nil)
+	frontAcceptedDesc = prometheus.NewDesc("spike_nginx_connections_accepted_total", "Connections that nginx has accepted.",
+		nil, nil)
+	frontOpenDesc = prometheus.NewDesc("spike_nginx_connections",
 		"Connections to nginx that are open: those that wait for their next request, and the busy ones.", []string{"state"}, nil)
 	frontAgeDesc = prometheus.NewDesc("spike_nginx_reading_age_seconds",
 		"Age of the reading of nginx' counts. They are absent while they cannot be read.", nil, nil)
