@@ -38,8 +38,8 @@ func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 // that for a shared look. Its answers are handle's.
 func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []byte) {
 	for used < len(in) && !s.draining.Load() {
-		q, plain := fastpath.Scan(in[used:])
-		if !plain || s.cfg.BuyByPost && !q.Post {
+		var q fastpath.Request
+		if !q.Scan(in[used:]) || s.cfg.BuyByPost && !q.Post {
 			break
 		}
 		sale := s.sales.Get(q.Sale)
@@ -50,9 +50,9 @@ func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []
 		var d buy.Decision
 		var decided bool
 		if q.Key == nil {
-			d, decided = s.seller.DecideAtOnce(sale, q.Buyer != nil)
+			decided = s.seller.DecideAtOnce(sale, q.Buyer != nil, &d)
 		} else {
-			d, decided = s.decideKeyed(sale, &q, peer)
+			decided = s.decideKeyed(sale, &q, peer, &d)
 		}
 		if !decided || !s.wire.Has(d.Outcome) {
 			break
@@ -68,15 +68,16 @@ func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []
 // its stack would be: that of a connection without keys is small.
 //
 //go:noinline
-func (s *Server) decideKeyed(sale *sales.Sale, q *fastpath.Request, peer net.Addr) (d buy.Decision, decided bool) {
+func (s *Server) decideKeyed(sale *sales.Sale, q *fastpath.Request, peer net.Addr, d *buy.Decision) (decided bool) {
 	if !sale.Verdict().NothingLeft() {
-		return d, false
+		return false
 	}
 	who, err := s.who.IdentifyPlain(q.Buyer, q.Key, peer)
 	if err != nil { // the HTTP server's way tells it
-		return d, false
+		return false
 	}
-	return s.seller.DecideLoser(sale, &buy.Request{N: 1, Buyer: who.Buyer, Key: who.Key})
+	*d, decided = s.seller.DecideLoser(sale, &buy.Request{N: 1, Buyer: who.Buyer, Key: who.Key})
+	return decided
 }
 
 var buyPrefix = []byte("/buy/")
@@ -112,7 +113,10 @@ func (s *Server) buy(to *fasthttp.Response, in *answer.Format, sale *sales.Sale,
 	s.respond(to, in, sale, &d, since)
 }
 
-// watch measures a buy that may win or wait, and one of 32 of those that a verdict answers. So "sold out" reads no clock.
+// watch measures a buy that may win or wait, and one of 32 of those that a verdict answers. So "sold out" reads no clock. It is no
+// part of its callers, because a connection's stack is small.
+//
+//go:noinline
 func watch(sale *sales.Sale) latency.Stopwatch {
 	if sale.Verdict() == nil {
 		return latency.Start()

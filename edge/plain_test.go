@@ -160,7 +160,8 @@ func TestFastPathSaysWhatFasthttpSays(t *testing.T) {
 				}
 				if wantSame(t, s, peer, in) {
 					plain++
-					if q, _ := fastpath.Scan(in); q.Key != nil {
+					var q fastpath.Request
+					if q.Scan(in); q.Key != nil {
 						keyed++
 					}
 				}

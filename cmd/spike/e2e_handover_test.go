@@ -298,9 +298,10 @@ func TestServiceManagerHearsOthers(t *testing.T) {
 			_ = cmd.Process.Signal(syscall.SIGHUP)
 			eventually(t, patience, "it reloads", func() bool { return e.count("RELOADING=1") == 1 && e.count("READY=1") == 2 })
 			_ = cmd.Process.Signal(syscall.SIGTERM)
-			if err := cmd.Wait(); err != nil || e.count("STOPPING=1") != 1 {
+			if err := cmd.Wait(); err != nil {
 				t.Errorf("%v\n%s", err, log)
 			}
+			eventually(t, patience, "it has said that it stops", func() bool { return e.count("STOPPING=1") == 1 })
 		})
 	}
 }

@@ -225,7 +225,7 @@ func TestDoors(t *testing.T) {
 	mustSpike(t, "sale", "create", "doors", "--total", "1000", "--redis", redis.addr)
 	eventually(t, noticed, "it sells", says("doors", "1"))
 	mustSpike(t, "sale", "pause", "doors", "--redis", redis.addr)
-	eventually(t, noticed, "it pauses", says("doors", "-1"))
+	eventually(t, noticed, "it pauses", says("doors", "-9"))
 	mustSpike(t, "sale", "resume", "doors", "--redis", redis.addr)
 	eventually(t, noticed, "it goes on", says("doors", "1"))
 	mustSpike(t, "sale", "close", "doors", "--redis", redis.addr)

@@ -196,7 +196,7 @@ func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	heard = &atomic.Int64{}
-	offer := regexp.MustCompile(`(?s)\$36\r\n.{12,36}\r\n\$44\r\n`) // 36 bytes, which may happen to be fewer runes
+	offer := regexp.MustCompile(`(?s)\$17\r\nk.{4,16}\r\n\$44\r\n`) // 16 bytes of a key, which may happen to be fewer runes
 	go func() {
 		for {
 			c, err := l.Accept()

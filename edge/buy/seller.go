@@ -44,18 +44,22 @@ func (s *Seller) Decide(sale *sales.Sale, q *Request) (d Decision, stale bool) {
 }
 
 // DecideAtOnce decides a buy of one unit without a key as Decide would, if that needs no call, no wait and no name of the buyer.
-// Otherwise it does nothing, and decided is false. known says that the request names its buyer.
-func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool) (d Decision, decided bool) {
+// Otherwise it does nothing, and decided is false. known says that the request names its buyer. The Decision is written where the
+// caller has room for it, because a connection's stack is small.
+func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool, d *Decision) (decided bool) {
 	v := sale.Verdict()
 	if known && (v == nil || v.Reason == allotment.Drawing || v.Reason == allotment.Lots) {
-		return d, false
+		return false
 	}
-	d, way := Admit(v, sale, &oneUnit)
-	if way != Take {
-		return d, way == Decided
+	var way Way
+	if *d, way = Admit(v, sale, &oneUnit); way != Take {
+		return way == Decided
 	}
-	sold, got := sale.Take(1, ledger.Buyer{})
-	return won(sold), got == allotment.Won
+	var got allotment.Outcome
+	if d.Sold, got = sale.Take(1, ledger.Buyer{}); got == allotment.Won {
+		d.Outcome = Won
+	}
+	return got == allotment.Won
 }
 
 var oneUnit = Request{N: 1}

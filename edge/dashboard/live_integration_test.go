@@ -127,7 +127,7 @@ func TestWhatAReaderCosts(t *testing.T) {
 	go func() { looker.Run(ctx); close(ended) }()
 	defer func() { stop(); <-ended }()
 	spent := func() int { return costsPerSecond(commands) - alone }
-	if n := spent(); n > 1 {
+	if n := spent(); n > 4 { // the client's own are not as many each second
 		t.Errorf("%d commands a second for nobody", n)
 	}
 	for range 2 {

@@ -26,27 +26,29 @@ var (
 	version = []byte(" HTTP/1.1\r")
 )
 
-// Scan reads the request at the beginning of b. plain is false if the request is not plain, or not whole. Scan does not allocate.
-func Scan(b []byte) (q Request, plain bool) {
+// Scan reads the request at the beginning of b. plain is false if the request is not plain, or not whole. Then q means nothing.
+// Scan does not allocate.
+func (q *Request) Scan(b []byte) (plain bool) {
+	*q = Request{}
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
-		return q, false
+		return false
 	}
 	if q.Sale, q.Post, plain = scanLine(b[:end]); !plain {
-		return q, false
+		return false
 	}
 	var seen headers
 	for at := end + 1; ; {
 		end := bytes.IndexByte(b[at:], '\n')
 		if end < 1 || b[at+end-1] != '\r' {
-			return q, false
+			return false
 		}
 		if end == 1 {
 			q.Size = at + 2
-			return q, seen.host
+			return seen.host
 		}
-		if !seen.add(&q, b[at:at+end-1]) {
-			return q, false
+		if !seen.add(q, b[at:at+end-1]) {
+			return false
 		}
 		at += end + 1
 	}

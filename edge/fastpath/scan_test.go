@@ -71,13 +71,14 @@ func TestScan(t *testing.T) {
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: a\r\nX-Buyer-Id: a\r\n\r\n":               false,
 		"GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: " + strings.Repeat("a", 257) + "\r\n\r\n": false,
 	} {
-		q, got := Scan([]byte(request + "GET"))
+		var q Request
+		got := q.Scan([]byte(request + "GET"))
 		if got != plain || got && (q.Size != len(request) || (q.Buyer != nil) != strings.Contains(request, "X-Buyer-Id") ||
 			(q.Key != nil) != strings.Contains(strings.ToLower(request), "idempotency-key")) {
 			t.Errorf("%q: %v %+v, want %v", request, got, q, plain)
 		}
 		for cut := range request { // a request that is not whole is not plain
-			if _, got := Scan([]byte(request[:cut])); got {
+			if new(Request).Scan([]byte(request[:cut])) {
 				t.Errorf("%q is plain", request[:cut])
 			}
 		}
@@ -86,7 +87,7 @@ func TestScan(t *testing.T) {
 
 func TestScanAllocatesNothing(t *testing.T) {
 	request := []byte("GET /buy/ticket HTTP/1.1\r\n" + host + "X-Buyer-Id: ann\r\nIdempotency-Key: a\r\nAccept: */*\r\n\r\n")
-	if n := testing.AllocsPerRun(1000, func() { Scan(request) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { var q Request; q.Scan(request) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -101,7 +102,8 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		q, plain := Scan(b)
+		var q Request
+		plain := q.Scan(b)
 		if !plain {
 			return
 		}

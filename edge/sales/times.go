@@ -10,7 +10,9 @@ import (
 // so is each buy that may wait; of the others, whom a verdict answers, one of 32 is. A sale without buys costs nothing.
 type Times struct{ won, rest atomic.Pointer[latency.Lanes] }
 
-// Note counts an answer that was measured since w.
+// Note counts an answer that was measured since w. Few answers are, so it is no part of its callers.
+//
+//go:noinline
 func (t *Times) Note(won bool, w latency.Stopwatch) {
 	of := &t.rest
 	if won {
