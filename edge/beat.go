@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,7 +24,13 @@ type self struct {
 	eras     map[string]uint64            // of the sales
 	cut      uint64                       // the newest era that began meanwhile
 	troubles map[string]allotment.Trouble // that the journal has
-	answered map[*sales.Sale]uint64
+	order    []counted                    // the sales, by name
+}
+
+// counted is a sale, how many buys it had answered at the last beat, and how many of them since the beat before.
+type counted struct {
+	sale             *sales.Sale
+	answered, lately uint64
 }
 
 func (s *Server) beater() *beater.Beater {
@@ -44,27 +51,57 @@ func (me *self) look(ctx context.Context, b *ledger.Beat) []ledger.Entry {
 	if store, is := me.s.store.(metered); is {
 		b.Errors = store.CallErrors()
 	}
-	busiest := me.busiest(all)
-	for _, sale := range busiest[:min(len(busiest), ledger.BeatSales)] {
+	for _, sale := range me.busiest(all) {
 		b.Sales = append(b.Sales, saleBeat(sale))
 	}
-	b.MoreSales = uint64(len(busiest) - len(b.Sales))
+	b.MoreSales = uint64(len(all) - len(b.Sales))
 	return append(me.newEras(all), me.news(all)...)
 }
 
-// busiest are the sales by how many buys they have answered since the last beat, then by their names.
-func (me *self) busiest(all map[string]*sales.Sale) (order []*sales.Sale) {
-	answered, lately := make(map[*sales.Sale]uint64, len(all)), make(map[*sales.Sale]uint64, len(all))
-	for _, sale := range all {
-		order = append(order, sale)
-		answered[sale] = sale.Tally.Total()
-		lately[sale] = answered[sale] - me.answered[sale]
+// busiest are at most BeatSales sales: first those that have answered buys since the last beat, the busiest first, then the
+// others by their names. There may be thousands, and nothing is sorted anew while they stay the same.
+func (me *self) busiest(all map[string]*sales.Sale) (list []*sales.Sale) {
+	if !me.has(all) {
+		order := make([]counted, 0, len(all))
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			order = append(order, counted{sale: all[name], answered: me.answeredBy(all[name])})
+		}
+		me.order = order
 	}
-	me.answered = answered
-	slices.SortFunc(order, func(a, b *sales.Sale) int {
-		return cmp.Or(cmp.Compare(lately[b], lately[a]), cmp.Compare(a.Name, b.Name))
+	var busy []counted
+	for i := range me.order {
+		c := &me.order[i]
+		total := c.sale.Tally.Total()
+		c.lately, c.answered = total-c.answered, total
+		if c.lately > 0 {
+			busy = append(busy, *c)
+		}
+	}
+	slices.SortStableFunc(busy, func(a, b counted) int { return cmp.Compare(b.lately, a.lately) })
+	for _, c := range busy[:min(len(busy), ledger.BeatSales)] {
+		list = append(list, c.sale)
+	}
+	for i := 0; i < len(me.order) && len(list) < ledger.BeatSales; i++ {
+		if me.order[i].lately == 0 {
+			list = append(list, me.order[i].sale)
+		}
+	}
+	return list
+}
+
+// has says that these are the sales of the last beat.
+func (me *self) has(all map[string]*sales.Sale) bool {
+	return len(all) == len(me.order) && !slices.ContainsFunc(me.order, func(c counted) bool { return all[c.sale.Name] != c.sale })
+}
+
+func (me *self) answeredBy(sale *sales.Sale) uint64 {
+	at, known := slices.BinarySearchFunc(me.order, sale.Name, func(c counted, name string) int {
+		return cmp.Compare(c.sale.Name, name)
 	})
-	return order
+	if known && me.order[at].sale == sale {
+		return me.order[at].answered
+	}
+	return 0
 }
 
 func saleBeat(sale *sales.Sale) ledger.SaleBeat {

@@ -69,7 +69,7 @@ func TestD20WordsForOperators(t *testing.T) {
 			t.Errorf("%s %s: exit %d %s%s", c.flag, c.value, code, out, errs)
 		}
 	}
-	if out, errs, code := create("--opens", "+1s", "--closes", "+10m"); code != 0 || !strings.Contains(out, "not open yet") {
+	if out, errs, code := create("--opens", "+5s", "--closes", "+10m"); code != 0 || !strings.Contains(out, "not open yet") {
 		t.Fatalf("exit %d %s%s", code, out, errs)
 	}
 	edge := startEdge(t, "--redis", redis.addr, "--lang", "en")
