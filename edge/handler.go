@@ -113,8 +113,8 @@ func (s *Server) buy(to *fasthttp.Response, in *answer.Format, sale *sales.Sale,
 	s.respond(to, in, sale, &d, since)
 }
 
-// watch measures a buy that may win or wait, and one of 32 of those that a verdict answers. So "sold out" reads no clock. It is no
-// part of its callers, because a connection's stack is small.
+// watch measures a buy that may win or wait, and one of 32 of those that a verdict answers. So "sold out" reads no clock. It is
+// no part of its callers, because a connection's stack is small.
 //
 //go:noinline
 func watch(sale *sales.Sale) latency.Stopwatch {
