@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"spike/edge/sales"
 	"spike/order/operators"
@@ -135,7 +134,6 @@ func (to scrape) store(store metered, all map[string]*sales.Sale) {
 
 func (s *Server) registry() *prometheus.Registry {
 	r := cmp.Or(s.cfg.Registry, prometheus.NewRegistry())
-	r.MustRegister(collector{s}, operators.Gauge(s.unready), operators.BuildInfo(s.cfg.Version), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(append(operators.Common(s.cfg.Version, s.unready), collector{s})...)
 	return r
 }

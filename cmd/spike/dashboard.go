@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/rueidis"
 	"github.com/rs/zerolog"
 
@@ -112,8 +111,7 @@ func dashboardSide(store *luascripts.Redis, tokens *loopback.Tokens, looker *das
 		return ""
 	}
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(more, operators.Gauge(unready), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(append(operators.Common(version, unready), more)...)
 	return &admin.Side{Store: store, Log: log, Tokens: tokens, Ready: unready, Metrics: metrics, Document: edge.Document(version),
 		Pages: dashboard.Pages(), Looks: looker.Routes()}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
 
 	"spike/luascripts/ledger"
@@ -87,8 +88,14 @@ func (p *Pulse) Watch(ctx context.Context, log zerolog.Logger, means string, why
 	}
 }
 
-// BuildInfo is spike_build_info.
-func BuildInfo(version string) prometheus.Collector {
+// Common is the metrics of every program: spike_ready, spike_build_info, Go's and the process'.
+func Common(version string, why func(context.Context) string) []prometheus.Collector {
+	return []prometheus.Collector{ready(why), buildInfo(version), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+}
+
+// buildInfo is spike_build_info.
+func buildInfo(version string) prometheus.Collector {
 	revision := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
@@ -103,8 +110,8 @@ func BuildInfo(version string) prometheus.Collector {
 	return g
 }
 
-// Gauge is spike_ready.
-func Gauge(why func(context.Context) string) prometheus.Collector {
+// ready is spike_ready.
+func ready(why func(context.Context) string) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "spike_ready",
 		Help: "1 while this program does its work, as /readyz says."},
 		func() float64 {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"spike/order/loopback"
@@ -54,10 +53,10 @@ type Side struct {
 
 // Handler answers /healthz, /readyz and /metrics. The first two need no token, because supervisors ask them.
 func (s Side) Handler() http.Handler {
-	s.Metrics.MustRegister(Gauge(func(ctx context.Context) string {
+	s.Metrics.MustRegister(Common(s.Version, func(ctx context.Context) string {
 		why, _ := s.Ready(ctx)
 		return why
-	}), BuildInfo(s.Version), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	})...)
 	mux, wrong := http.NewServeMux(), NewWrongTokens()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
