@@ -2,131 +2,281 @@ package chaos
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
+	"math/rand/v2"
 	"sync"
-	"testing"
+	"sync/atomic"
 	"time"
+
+	"spike/bench"
 )
 
-// stall is a shop in one process. One of its answers to buys may break a promise.
-type stall struct {
-	twice, lies int // the number of the answer after which a paid unit is sold again, and of a "sold out" that is too early; 0: none
+// Endpoint is an edge as the crowd knows it.
+type Endpoint struct{ Name, Buyers, Operators string }
 
-	mu    sync.Mutex
-	n     int
-	free  []int
-	fate  map[string]string
-	owned int // confirmed
-	paid  int // the newest paid serial
+// Crowd buys, pays, cancels and looks. It is bounded: each of its people does one thing at a time.
+type Crowd struct {
+	Options
+	History *History
+
+	serials []atomic.Bool // sold at least once
+	sold    atomic.Int64  // how many of them
+	open    atomic.Int64  // wins whose winner is not done yet
+	calm    atomic.Bool
+	actions actions
+	ctx     context.Context
+	stop    context.CancelFunc
+	all     sync.WaitGroup
 }
 
-const stallUnits = 60
+// Options describe a crowd.
+type Options struct {
+	Sale      string
+	Units     uint32
+	Endpoints []Endpoint
+	Buyers    int
+	Payers    int
+	Pause     time.Duration // of a buyer after an answer; longer after a "no"
+	Timeout   time.Duration // of a buyer for one exchange
+	Seed      uint64
+	Limit     int // units per buyer; 0: nobody is known. Otherwise buyers are known, and send keys
+}
 
-func newStall() *stall {
-	s := &stall{fate: map[string]string{}}
-	for serial := range stallUnits {
-		s.free = append(s.free, serial+1)
+// What winners do, of a hundred. The others pay. Once the crowd is calm, all pay at once.
+const (
+	cancels  = 7
+	abandons = 5
+	looks    = 10 // and pay then
+	delays   = 25 // and pay at any time before the hold is over
+)
+
+const (
+	pauseAfterNo = 10 * time.Millisecond  // a buyer's pause after a "no"
+	mostBackoff  = 100 * time.Millisecond // the most that a buyer waits because payers are behind
+	payRetry     = 100 * time.Millisecond // a payer's pause after no answer
+	payIdle      = 5 * time.Millisecond   // a payer's pause while nothing is due
+	payBefore    = 500 * time.Millisecond // before the end of the hold; nobody pays later
+	lateShare    = 10                     // of so many winners whose hold is over, one tries all the same
+	visitLength  = 100                    // requests to another edge before a buyer comes back to its own
+	payTimeout   = 2 * time.Second        // longer than an edge waits for Redis
+	avoidFor     = 3 * time.Second        // how long a payer avoids an edge that did not answer
+)
+
+// Gather starts the crowd. End must be called.
+func Gather(ctx context.Context, o Options) *Crowd {
+	ctx, stop := context.WithCancel(ctx)
+	c := &Crowd{Options: o, History: NewHistory(), serials: make([]atomic.Bool, o.Units+1), ctx: ctx, stop: stop}
+	for i := range o.Buyers {
+		p := c.person(i, o.Timeout)
+		if o.Limit > 0 {
+			p.stay((&shopper{person: p}).buy)
+			continue
+		}
+		p.stay(c.buy)
 	}
-	return s
+	for i := range o.Payers {
+		c.person(o.Buyers+i, payTimeout).stay(c.pay)
+	}
+	return c
 }
 
-func (s *stall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if strings.HasPrefix(r.URL.Path, "/buy/") {
-		s.buy(w)
+// Throng starts so many more buyers at one edge. Each buys once and waits for the answer.
+func (c *Crowd) Throng(to, n int) {
+	for i := range n {
+		p := c.person(c.Buyers+c.Payers+i, c.Timeout)
+		p.at, p.stays = to, 2
+		p.visit(func() { c.buy(p) })
+	}
+}
+
+// End stops everybody. Exchanges on the way are never answered.
+func (c *Crowd) End() {
+	c.stop()
+	c.all.Wait()
+}
+
+// Calm makes every later winner pay at once, so that the sale comes to an end.
+func (c *Crowd) Calm() { c.calm.Store(true) }
+
+// Sold is the share of the units that were ever sold.
+func (c *Crowd) Sold() float64 { return float64(c.sold.Load()) / float64(c.Units) }
+
+// Idle says whether every winner is done.
+func (c *Crowd) Idle() bool { return c.open.Load() == 0 }
+
+// person is a client of the crowd, with a connection to each listener.
+type person struct {
+	crowd  *Crowd
+	id     int
+	ctx    context.Context
+	rnd    *rand.Rand
+	lines  map[string]*line
+	at     int                      // the endpoint that it talks to
+	stays  int                      // requests before it goes back to its own
+	avoids map[string]time.Duration // endpoints that did not answer a payer, and until when it avoids them
+}
+
+func (c *Crowd) person(id int, timeout time.Duration) *person {
+	p := &person{crowd: c, id: id, ctx: c.ctx, rnd: rand.New(rand.NewPCG(c.Seed, uint64(id))), lines: map[string]*line{},
+		at: id % len(c.Endpoints), avoids: map[string]time.Duration{}}
+	for _, d := range c.Endpoints {
+		p.lines[d.Buyers] = newLine(d.Buyers, timeout)
+		p.lines[d.Operators] = newLine(d.Operators, timeout)
+	}
+	return p
+}
+
+// stay does one thing after another until the crowd ends.
+func (p *person) stay(do func(*person)) {
+	p.visit(func() {
+		for p.ctx.Err() == nil {
+			do(p)
+		}
+	})
+}
+
+// visit does something in a goroutine. It hangs up afterwards, or when the crowd ends.
+func (p *person) visit(do func()) {
+	hangUp := func() {
+		for _, l := range p.lines {
+			l.hangUp()
+		}
+	}
+	early := context.AfterFunc(p.ctx, hangUp)
+	p.crowd.all.Go(func() {
+		defer early()
+		defer hangUp()
+		do()
+	})
+}
+
+// endpoint returns the next one to talk to: the person's own, or another for a while if its own did not answer.
+func (p *person) endpoint() Endpoint {
+	if p.stays--; p.stays < 0 {
+		p.at = p.id % len(p.crowd.Endpoints)
+	}
+	return p.crowd.Endpoints[p.at]
+}
+
+func (p *person) goElsewhere() {
+	p.at, p.stays = (p.at+1)%len(p.crowd.Endpoints), visitLength
+}
+
+// buy buys once.
+func (c *Crowd) buy(p *person) {
+	to := p.endpoint()
+	op := Op{Kind: Buy, Client: p.id, Edge: to.Name, Start: c.History.Now(), End: Forever}
+	r, sent, err := p.lines[to.Buyers].ask("POST", "/buy/"+c.Sale)
+	if !sent || err != nil {
+		if sent {
+			c.History.Add(op)
+		}
+		p.goElsewhere()
+		bench.Sleep(p.ctx, pauseAfterNo)
 		return
 	}
-	_, rest, _ := strings.Cut(r.URL.Path, "/v1/reservations/")
-	token, action, _ := strings.Cut(rest, "/")
-	if s.fate[token] == "pending" {
-		s.run(token, action)
+	was := bought(r)
+	op.Word, op.Serial, op.Token, op.Said, op.End = was.word, was.serial, was.token, was.said, c.History.Now()
+	if was.word != Won {
+		c.History.Add(op)
+		bench.Sleep(p.ctx, max(c.backoff(), pauseAfterNo))
+		return
 	}
-	_, _ = fmt.Fprintf(w, `{"state":%q}`, s.fate[token])
+	op.Until = c.History.At(was.until)
+	c.History.Add(op)
+	c.won(p, op)
+	bench.Sleep(p.ctx, c.backoff())
 }
 
-func (s *stall) run(token, action string) {
-	var n, serial int
-	_, _ = fmt.Sscanf(token, "t%d-%d", &n, &serial)
-	switch action {
-	case "confirm":
-		s.fate[token] = "confirmed"
-		s.owned, s.paid = s.owned+1, serial
-	case "cancel":
-		s.fate[token], s.free = "cancelled", append(s.free, serial)
-	}
+// backoff is a buyer's pause. If payments take longer than sales, it slows sales down. Else holds would run out unpaid, and
+// the sale would not end.
+func (c *Crowd) backoff() time.Duration {
+	return c.Pause + min(c.actions.lag(c.History.Now())/10, mostBackoff)
 }
 
-func (s *stall) buy(w http.ResponseWriter) {
-	s.n++
+// won counts a win and decides what its buyer does about it.
+func (c *Crowd) won(p *person, win Op) {
+	if win.Serial <= c.Units && !c.serials[win.Serial].Swap(true) {
+		c.sold.Add(1)
+	}
+	e := action{kind: Confirm, win: win, due: win.End}
+	switch what := p.rnd.IntN(100); {
+	case c.calm.Load():
+	case what < cancels:
+		e.kind = Cancel
+	case what < cancels+abandons:
+		return
+	case what < cancels+abandons+looks:
+		e.kind = Look
+	case what < cancels+abandons+looks+delays:
+		e.due += time.Duration(p.rnd.Float64() * float64(win.Until-win.End-payBefore))
+	}
+	c.open.Add(1)
+	c.actions.put(e)
+}
+
+// pay does one action, preferably at another edge than the seller. An action without an answer is done again.
+func (c *Crowd) pay(p *person) {
+	e, ok := c.actions.next(c.History.Now())
+	if !ok {
+		bench.Sleep(p.ctx, payIdle)
+		return
+	}
+	if !e.tried && c.History.Now() > e.win.Until+time.Second && p.rnd.IntN(lateShare) > 0 {
+		c.open.Add(-1)
+		return
+	}
+	word, sent := p.show(p.other(e.win.Edge), e)
 	switch {
-	case s.twice > 0 && s.n >= s.twice && s.paid > 0:
-		s.twice = 0
-		s.sell(w, s.paid)
-	case s.n == s.lies || s.owned == stallUnits:
-		_, _ = fmt.Fprint(w, `{"code":-1}`)
-	case len(s.free) == 0:
-		w.Header().Set("Retry-After", "1")
-		_, _ = fmt.Fprint(w, `{"code":-1}`)
+	case !sent || word == Unknown:
+		e.tried = e.tried || sent
+		e.due = c.History.Now() + payRetry
+	case e.kind == Look && word == Pending:
+		e.kind = Confirm
 	default:
-		serial := s.free[0]
-		s.free = s.free[1:]
-		s.sell(w, serial)
+		c.open.Add(-1)
+		return
 	}
+	c.actions.put(e)
 }
 
-func (s *stall) sell(w http.ResponseWriter, serial int) {
-	token := fmt.Sprintf("t%d-%d", s.n, serial)
-	s.fate[token] = "pending"
-	until := time.Now().Add(2 * time.Second).Format(time.RFC3339)
-	_, _ = fmt.Fprintf(w, `{"code":1,"data":{"serial":%d,"token":%q,"expires_at":%q}}`, serial, token, until)
+// other returns any edge that answers, preferably not the named one.
+func (p *person) other(than string) (to Endpoint) {
+	for range 8 {
+		to = p.crowd.Endpoints[p.rnd.IntN(len(p.crowd.Endpoints))]
+		if to.Name != than && p.crowd.History.Now() >= p.avoids[to.Name] {
+			break
+		}
+	}
+	return to
 }
 
-// visit lets a crowd buy from a stall for a while, and returns what the crowd heard.
-func visit(t *testing.T, s http.Handler, limit int) []Op {
-	t.Helper()
-	var doors []Endpoint
-	for _, name := range []string{"left", "right"} {
-		server := httptest.NewServer(s)
-		defer server.Close()
-		addr := strings.TrimPrefix(server.URL, "http://")
-		doors = append(doors, Endpoint{name, addr, addr})
+// show shows a winner's token at an edge.
+func (p *person) show(to Endpoint, e action) (word Word, sent bool) {
+	method, listener, path := "POST", to.Buyers, "/v1/reservations/"+e.win.Token
+	switch e.kind {
+	case Confirm:
+		listener, path = to.Operators, "/api"+path+"/confirm"
+	case Cancel:
+		path += "/cancel"
+	default:
+		method = "GET"
 	}
-	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits,
-		Endpoints: doors, Buyers: 4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1, Limit: limit})
-	for end := time.Now().Add(4 * time.Second); (c.Sold() < 1 || !c.Idle()) && time.Now().Before(end); {
-		time.Sleep(10 * time.Millisecond)
+	h := p.crowd.History
+	op := Op{Kind: e.kind, Client: p.id, Edge: to.Name, Serial: e.win.Serial, Token: e.win.Token, Start: h.Now(), End: Forever}
+	r, sent, err := p.lines[listener].ask(method, path)
+	if !sent || err != nil {
+		p.avoids[to.Name] = h.Now() + avoidFor
 	}
-	c.End()
-	if limit == 0 && c.Sold() < 1 { // what a stall that forgets keys sells twice, nobody pays for
-		t.Fatalf("only %.0f %% were sold", 100*c.Sold())
+	if !sent {
+		return Unknown, false
 	}
-	return c.History.Ops()
-}
-
-// Crowd and judges are tested together. An honest stall passes. A stall that sells a unit twice, or says too early that all
-// is sold, is found.
-func TestCrowdFindsOutAStall(t *testing.T) {
-	honest, double, lie := newStall(), newStall(), newStall()
-	double.twice, lie.lies = 30, 20
-	for _, c := range []struct {
-		name  string
-		stall *stall
-		named string
-	}{
-		{"honest", honest, ""},
-		{"sells twice", double, "has two owners"},
-		{"lies", lie, "sold out for good was said when"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			broken := strings.Join(Judge(visit(t, c.stall, 0), stallUnits), "\n")
-			if !strings.Contains(broken, c.named) || c.named == "" && broken != "" {
-				t.Errorf("found %q", broken)
-			}
-		})
+	if err == nil {
+		was := shown(r)
+		op.Word, op.Said = was.word, was.said
 	}
+	if op.Word != Unknown {
+		op.End = h.Now()
+	}
+	h.Add(op)
+	return op.Word, true
 }

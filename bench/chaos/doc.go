@@ -19,6 +19,6 @@
 // which the fault did not happen does not count either. These tests have the name of their row in ARCHITECTURE.md: TestP1 and
 // so on.
 //
-// The judges need no servers. They have tests of their own, which plant what the judges must find (`make unit`). The runs are
-// behind the build tag chaos (`make chaos`).
+// Beside this page the package has test files only. The judges need no servers. They have tests of their own, which plant what
+// the judges must find (`make unit`). The runs are behind the build tag chaos (`make chaos`).
 package chaos

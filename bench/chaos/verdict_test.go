@@ -1,164 +1,223 @@
 package chaos
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
 )
 
-// past writes histories. Each of their times is a second apart.
-type past []Op
+// Silence is a time in which nobody could know that nothing is left.
+type Silence struct{ From, To time.Duration }
 
-func (p past) op(kind Kind, word Word, token string, from, to time.Duration) past {
-	op := Op{Kind: kind, Word: word, Edge: "edge1", Start: from, End: to}
-	if token != "" {
-		op.Serial, op.Token = 1, token
+// Judge checks a history against what was promised for a sale of total units, and names every broken promise.
+func Judge(ops []Op, total uint32, silences ...Silence) (broken []string) {
+	serials := bySerial(ops)
+	for _, serial := range slices.Sorted(maps.Keys(serials)) {
+		broken = append(broken, judgeSerial(serial, total, serials[serial])...)
 	}
-	if word == Won {
-		op.Until = from + 10
+	broken = append(few(broken), untrue(ops, total)...)
+	for _, s := range silences {
+		broken = append(broken, spoken(ops, s)...)
 	}
-	return append(p, op)
+	return append(broken, odd(ops)...)
 }
 
-// s makes the times of a history seconds, so that they are far from the slack.
-func (p past) s() []Op {
-	for i := range p {
-		for _, d := range []*time.Duration{&p[i].Start, &p[i].End, &p[i].Until} {
-			if *d != Forever {
-				*d *= time.Second
+// judgeSerial checks one serial. The model decides if the plain search has found nothing.
+func judgeSerial(serial, total uint32, ops []Op) (broken []string) {
+	if serial > total {
+		return []string{fmt.Sprintf("serial %d of %d was sold", serial, total)}
+	}
+	lives := livesOf(ops)
+	broken = append(broken, twice(serial, lives)...)
+	broken = append(broken, turnedAway(serial, lives)...)
+	broken = append(broken, stillborn(serial, lives)...)
+	if verdict := linearizable(ops); verdict != porcupine.Ok && len(broken) == 0 {
+		broken = append(broken, fmt.Sprintf("serial %d: no order of events explains this (%s):\n\t%s", serial, verdict, story(ops)))
+	}
+	return broken
+}
+
+// life is a win, and what became of it.
+type life struct {
+	win      Op
+	paid     bool          // somebody was told that it is confirmed
+	release  time.Duration // its earliest possible end
+	released bool          // its buyer tried to cancel it
+	denied   *Op           // the first definite "no" to its token
+	over     time.Duration // when somebody was first told that it is cancelled or over
+}
+
+// livesOf returns every win of a serial.
+func livesOf(ops []Op) (lives []*life) {
+	of := map[string]*life{}
+	for _, op := range ops {
+		if op.Word == Won {
+			of[op.Token] = &life{win: op, release: op.Until, over: Forever}
+			lives = append(lives, of[op.Token])
+		}
+	}
+	for i := range ops {
+		if l := of[ops[i].Token]; l != nil {
+			l.note(&ops[i])
+		}
+	}
+	return lives
+}
+
+// note adds an exchange about the token.
+func (l *life) note(op *Op) {
+	switch {
+	case op.Word == Confirmed:
+		l.paid = true
+	case op.Kind == Cancel && op.Word != Expired && op.Word != NoSuch:
+		l.released, l.release = true, min(l.release, op.Start)
+	}
+	if op.Word == Cancelled || op.Word == Expired || op.Word == NoSuch {
+		l.over = min(l.over, op.End)
+	}
+	if op.Word == Expired || op.Word == NoSuch {
+		if l.denied == nil || op.End < l.denied.End {
+			l.denied = op
+		}
+	}
+}
+
+// gone is the earliest possible end of a win. A paid win has no end.
+func (l *life) gone() time.Duration {
+	if l.paid {
+		return Forever
+	}
+	return l.release - slack
+}
+
+// twice names two winners of one unit who had it at the same time.
+func twice(serial uint32, lives []*life) (broken []string) {
+	for i, a := range lives {
+		for _, b := range lives[:i] {
+			if a.gone() > b.win.End && b.gone() > a.win.End {
+				broken = append(broken, fmt.Sprintf("serial %d has two owners:\n\t%v, %s\n\t%v, %s",
+					serial, b.win, b.fate(), a.win, a.fate()))
 			}
 		}
 	}
-	return p
+	return broken
 }
 
-func one() past { return past{}.op(Buy, Won, "a", 1, 2) }
+func (l *life) fate() string {
+	switch {
+	case l.paid:
+		return "confirmed"
+	case l.released:
+		return "cancelled at " + seconds(l.release) + " or later"
+	}
+	return "never confirmed"
+}
 
-// Histories without a fault must pass: a judge that blames everything is no use.
-func TestHistoriesThatAreRight(t *testing.T) {
-	for name, h := range map[string]past{
-		"sold and paid": one().op(Confirm, Confirmed, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6),
-		"cancelled and sold again": one().op(Cancel, Cancelled, "a", 3, 4).op(Buy, Won, "b", 4, 5).
-			op(Confirm, Confirmed, "b", 6, 7),
-		"cancel and sale overlap": one().op(Cancel, Cancelled, "a", 3, 9).op(Buy, Won, "b", 4, 5),
-		"expired and sold again": one().op(Buy, Won, "b", 12, 13).op(Confirm, Expired, "a", 14, 15).
-			op(Look, Expired, "a", 14, 15),
-		"a lost cancel took effect late": one().op(Cancel, Unknown, "a", 3, Forever).op(Look, Pending, "a", 4, 5).
-			op(Buy, Won, "b", 7, 8),
-		"a lost cancel never took effect": one().op(Cancel, Unknown, "a", 3, Forever).op(Confirm, Confirmed, "a", 7, 8),
-		"a lost confirm took effect late": one().op(Confirm, Unknown, "a", 3, Forever).op(Look, Pending, "a", 4, 5).
-			op(Look, Confirmed, "a", 8, 9),
-		"a lost confirm never took effect": one().op(Confirm, Unknown, "a", 3, Forever).op(Buy, Won, "b", 12, 13).
-			op(Confirm, Confirmed, "b", 13, 14),
-		"too late to cancel":                 one().op(Confirm, Confirmed, "a", 3, 4).op(Cancel, Confirmed, "a", 5, 6),
-		"too late to pay":                    one().op(Cancel, Cancelled, "a", 3, 4).op(Confirm, Cancelled, "a", 5, 6),
-		"a buy without an answer":            one().op(Buy, Unknown, "", 1, Forever),
-		"sold out when the last one is paid": one().op(Confirm, Confirmed, "a", 3, 5).op(Buy, SoldOut, "", 3, 4),
-		"none now while it is held":          one().op(Buy, NoneNow, "", 3, 4),
-		"nobody knows while Redis is gone":   one().op(Buy, Undecided, "", 101, 102),
-		"an answer older than the silence":   one().op(Buy, NoneNow, "", 99, 102),
-	} {
-		if broken := Judge(h.s(), 1, Silence{100 * time.Second, 200 * time.Second}); broken != nil {
-			t.Errorf("%s: %v", name, broken)
+// turnedAway names winners who showed a good token in time and were told that it is not good.
+func turnedAway(serial uint32, lives []*life) (broken []string) {
+	for _, l := range lives {
+		if d := l.denied; d != nil && (d.Word == NoSuch || d.End < l.win.Until-slack) {
+			broken = append(broken, fmt.Sprintf("serial %d: its winner was turned away:\n\t%v\n\t%v %s", serial, l.win, *d, d.Said))
 		}
 	}
+	return broken
 }
 
-// Each fault of a broken shop is found and named.
-func TestPlantedFaultsAreFound(t *testing.T) {
-	for name, c := range map[string]struct {
-		past
-		named string
-	}{
-		"sold twice":         {one().op(Buy, Won, "b", 3, 4), "serial 1 has two owners"},
-		"sold twice at once": {one().op(Buy, Won, "b", 1, 2), "serial 1 has two owners"},
-		"sold twice, both paid": {one().op(Confirm, Confirmed, "a", 2, 3).op(Buy, Won, "b", 20, 21).
-			op(Confirm, Confirmed, "b", 21, 22), "has two owners"},
-		"sold again, the first paid":   {one().op(Confirm, Confirmed, "a", 2, 3).op(Buy, Won, "b", 20, 21), "has two owners"},
-		"sold again, then paid":        {one().op(Buy, Won, "b", 12, 13).op(Confirm, Confirmed, "a", 14, 15), "has two owners"},
-		"sold before its hold is over": {one().op(Buy, Won, "b", 10, 10), "has two owners"},
-		"a cancel that came after":     {one().op(Buy, Won, "b", 3, 4).op(Cancel, Cancelled, "a", 5, 6), "has two owners"},
-		"turned away":                  {one().op(Confirm, Expired, "a", 3, 4), "its winner was turned away"},
-		"forgotten":                    {one().op(Look, NoSuch, "a", 3, 4), "its winner was turned away"},
-		"paid, then forgotten":         {one().op(Confirm, Confirmed, "a", 3, 4).op(Look, Expired, "a", 20, 21), "no order of events"},
-		"paid, then pending":           {one().op(Confirm, Confirmed, "a", 3, 4).op(Look, Pending, "a", 5, 6), "no order of events"},
-		"cancelled by nobody":          {one().op(Look, Cancelled, "a", 3, 4), "no order of events"},
-		"paid by nobody":               {one().op(Look, Confirmed, "a", 3, 4), "no order of events"},
-		"cancelled, then paid": {one().op(Cancel, Cancelled, "a", 3, 4).op(Confirm, Confirmed, "a", 5, 6),
-			"no order of events"},
-		"told twice by one token":       {one().op(Buy, Won, "a", 3, 4), "has two owners"},
-		"sold out and nobody paid":      {one().op(Buy, SoldOut, "", 3, 4), "when 0 of 1 can have been confirmed"},
-		"sold out and paid for later":   {one().op(Buy, SoldOut, "", 3, 4).op(Confirm, Confirmed, "a", 5, 6), "when 0 of 1"},
-		"sold out, and then sold":       {past{}.op(Buy, SoldOut, "", 1, 2).op(Buy, Won, "a", 3, 4), "before a unit was sold"},
-		"sold out while Redis was gone": {one().op(Confirm, Confirmed, "a", 3, 4).op(Buy, SoldOut, "", 101, 102), "nobody could know"},
-		"none now while Redis was gone": {one().op(Buy, NoneNow, "", 101, 102), "nobody could know"},
-		"nonsense":                      {one().op(Buy, Odd, "", 3, 4), "not in the contract"},
-	} {
-		broken := strings.Join(Judge(c.s(), 1, Silence{100 * time.Second, 200 * time.Second}), "\n")
-		if !strings.Contains(broken, c.named) {
-			t.Errorf("%s: found %q", name, broken)
+// stillborn names winners whose token was over before they had asked for it. Times in answers are cut to seconds.
+func stillborn(serial uint32, lives []*life) (broken []string) {
+	for _, l := range lives {
+		if l.win.Until+time.Second < l.win.Start {
+			broken = append(broken, fmt.Sprintf("serial %d was sold with a dead token:\n\t%v", serial, l.win))
 		}
 	}
-	h := one().s()
-	h[0].Start, h[0].End = 13*time.Second, 14*time.Second
-	if broken := Judge(h, 1); len(broken) != 1 || !strings.Contains(broken[0], "dead token") {
-		t.Errorf("sold under a lease that is over: %v", broken)
-	}
-	h = one().s()
-	h[0].Serial = 2
-	if broken := Judge(h, 1); len(broken) == 0 {
-		t.Error("a serial beyond the total is not found")
-	}
+	return broken
 }
 
-// The model alone finds a double sale, and so does the plain search alone.
-func TestBothJudgesFindADoubleSale(t *testing.T) {
-	h := one().op(Buy, Won, "b", 3, 4).s()
-	if linearizable(h) != porcupine.Illegal {
-		t.Error("the model takes it")
-	}
-	if len(twice(1, livesOf(h))) != 1 {
-		t.Error("the search takes it")
-	}
-	if h = one().op(Buy, Won, "b", 12, 13).s(); linearizable(h) != porcupine.Ok || len(twice(1, livesOf(h))) != 0 {
-		t.Error("a hold that is over is held against the shop")
-	}
-}
-
-// A hundred requests without an answer must not make the model think for ever.
-func TestManyUnanswered(t *testing.T) {
-	h := one()
-	for i := range time.Duration(100) {
-		h = h.op(Confirm, Unknown, "a", 2+i/50, Forever).op(Cancel, Unknown, "a", 2+i/50, Forever)
-	}
-	h = h.op(Buy, Won, "b", 12, 13).op(Confirm, Confirmed, "b", 14, 15)
-	if got := linearizable(h.s()); got != porcupine.Ok {
-		t.Error(got)
-	}
-	if got := linearizable(append(h, one().op(Confirm, Confirmed, "a", 16, 17).s()[1])); got != porcupine.Illegal {
-		t.Error(got)
-	}
-}
-
-func TestTwoWinnersAreNamed(t *testing.T) {
-	h := one().op(Buy, Won, "b", 3, 4).s()
-	h[0].Client, h[1].Client, h[1].Edge = 17, 23, "edge2"
-	told := strings.Join(Judge(h, 1), "")
-	for _, name := range []string{"17 at edge1", "23 at edge2", "[1.000s 2.000s]", "[3.000s 4.000s]"} {
-		if !strings.Contains(told, name) {
-			t.Errorf("no %q in %q", name, told)
+// untrue names a "sold out, for good" that came before every unit can have been confirmed, or before a later win.
+func untrue(ops []Op, total uint32) (broken []string) {
+	first, lastWin := Op{End: Forever}, Op{Start: -1}
+	for _, op := range ops {
+		if op.Word == SoldOut && op.End < first.End {
+			first = op
+		}
+		if op.Kind == Buy && op.Word == Won && op.Start > lastWin.Start {
+			lastWin = op
 		}
 	}
+	if first.End == Forever {
+		return nil
+	}
+	if n := paidBefore(ops, first.End); n < int(total) {
+		broken = append(broken, fmt.Sprintf("sold out for good was said when %d of %d can have been confirmed:\n\t%v", n, total, first))
+	}
+	if lastWin.Start > first.End {
+		broken = append(broken, fmt.Sprintf("sold out for good was said before a unit was sold:\n\t%v\n\t%v", first, lastWin))
+	}
+	return broken
 }
 
-func TestUnownedUnitsAreNamed(t *testing.T) {
-	h := one().op(Confirm, Confirmed, "a", 3, 4).s()
-	if broken := Unowned(h, 1); broken != nil {
-		t.Error(broken)
+// paidBefore is how many units somebody had begun to confirm by then.
+func paidBefore(ops []Op, then time.Duration) int {
+	paid := map[uint32]bool{}
+	for _, op := range ops {
+		if op.Kind == Confirm && op.Start <= then {
+			paid[op.Serial] = true
+		}
 	}
-	if broken := Unowned(h, 2); len(broken) != 1 || !strings.Contains(broken[0], "serial 2") {
-		t.Error(broken)
+	return len(paid)
+}
+
+// spoken names buyers who asked, and were told that nothing is left, while nobody could know.
+func spoken(ops []Op, s Silence) (broken []string) {
+	for _, op := range ops {
+		none := op.Word == SoldOut || op.Word == NoneNow
+		if op.Kind == Buy && none && op.Start > s.From && op.End < s.To {
+			broken = append(broken, fmt.Sprintf("from %s to %s nobody could know that nothing is left:\n\t%v",
+				seconds(s.From), seconds(s.To), op))
+		}
 	}
+	return few(broken)
+}
+
+// odd names answers that the contract does not have.
+func odd(ops []Op) (broken []string) {
+	for _, op := range ops {
+		if op.Word == Odd || op.Word == OverLimit && op.Buyer == "" {
+			broken = append(broken, fmt.Sprintf("not in the contract: %v: %s", op, op.Said))
+		}
+	}
+	return few(broken)
+}
+
+// few cuts a list of faults to its first entries.
+func few(broken []string) []string {
+	const most = 5
+	if len(broken) > most {
+		return append(broken[:most:most], fmt.Sprintf("and %d more of that", len(broken)-most))
+	}
+	return broken
+}
+
+// story is a serial's history for people, in order.
+func story(ops []Op) string {
+	var lines []string
+	for _, op := range byStart(ops) {
+		lines = append(lines, fmt.Sprintf("%v …%s", op, tail(op.Token)))
+	}
+	return strings.Join(lines, "\n\t")
+}
+
+// Unowned names units of an ended sale whose owner was never told.
+func Unowned(ops []Op, total uint32) (broken []string) {
+	serials := bySerial(ops)
+	for serial := uint32(1); serial <= total; serial++ {
+		if !slices.ContainsFunc(serials[serial], func(op Op) bool { return op.Word == Confirmed }) {
+			broken = append(broken, fmt.Sprintf("serial %d: nobody was told that it is theirs:\n\t%s", serial, story(serials[serial])))
+		}
+	}
+	return few(broken)
 }
