@@ -1,0 +1,222 @@
+package rig
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"spike/bench"
+)
+
+// Redis is a redis-server, or a Sentinel.
+type Redis struct {
+	*Process
+	Addr  string
+	login rueidis.ClientOption
+}
+
+// RedisOptions say which Redis to make.
+type RedisOptions struct {
+	Name  string // empty: redis
+	Dir   string // its folder is made below
+	Addr  string // empty: a free loopback address
+	Of    *Redis // the primary that it follows; nil: it is a primary
+	Place Place
+	Env   []string
+	Args  []string             // further ones; they win
+	Login rueidis.ClientOption // how the rig itself logs in
+}
+
+// NewRedis makes a redis-server that keeps nothing on disk, unless Args say otherwise.
+func NewRedis(o RedisOptions) (*Redis, error) {
+	r, host, port, err := newRedis(o)
+	if err != nil {
+		return nil, err
+	}
+	r.Args = []string{"--bind", host, "--port", port, "--dir", r.Dir, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"}
+	if o.Of != nil {
+		host, port = split(o.Of.Addr)
+		r.Args = append(r.Args, "--replicaof", host, port)
+	}
+	r.Args = append(r.Args, o.Args...)
+	return r, nil
+}
+
+func newRedis(o RedisOptions) (r *Redis, host, port string, err error) {
+	o.Name = cmp.Or(o.Name, "redis")
+	path, err := bench.Tool("redis-server")
+	if err == nil && o.Addr == "" {
+		o.Addr, err = FreeAddr()
+	}
+	dir := filepath.Join(o.Dir, o.Name)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
+		return nil, "", "", fmt.Errorf("%s: %w", o.Name, err)
+	}
+	r = &Redis{Addr: o.Addr, login: o.Login, Process: &Process{Spec: Spec{Name: o.Name, Path: path, Dir: dir, Env: o.Env,
+		Place: o.Place, Addrs: []string{o.Addr}}}}
+	r.Probe = func(ctx context.Context) error {
+		_, err := r.Ask(ctx, "PING")
+		return err
+	}
+	host, port = split(o.Addr)
+	return r, host, port, nil
+}
+
+// Client is how a client of this server alone connects, from where the server is. It sends nothing twice.
+func (r *Redis) Client() rueidis.ClientOption {
+	o := r.login
+	o.InitAddress, o.DisableCache, o.ForceSingleClient, o.DisableRetry = []string{r.Addr}, true, true, true
+	o.ConnWriteTimeout = cmp.Or(o.ConnWriteTimeout, 2*time.Second)
+	if r.Place != Host {
+		o.DialCtxFn = func(ctx context.Context, addr string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return r.Place.Dial(ctx, "tcp", addr)
+		}
+	}
+	return o
+}
+
+// Ask sends one command over a connection of its own.
+func (r *Redis) Ask(ctx context.Context, words ...string) (m rueidis.RedisMessage, err error) {
+	c, err := rueidis.NewClient(r.Client())
+	if err == nil {
+		defer c.Close()
+		m, err = c.Do(ctx, c.B().Arbitrary(words...).Build()).ToMessage()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %s: %w", r.Name, words[0], err)
+	}
+	return m, err
+}
+
+// Info is a section of INFO, by its fields.
+func (r *Redis) Info(ctx context.Context, section string) (map[string]string, error) {
+	m, err := r.Ask(ctx, "INFO", section)
+	if err != nil {
+		return nil, err
+	}
+	text, err := m.ToString()
+	fields := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			fields[name] = value
+		}
+	}
+	return fields, err
+}
+
+// Scripts is how many scripts and functions the server has run since its start, by its own count.
+func (r *Redis) Scripts(ctx context.Context) (int64, error) {
+	return r.Calls(ctx, "eval", "evalsha", "fcall", "eval_ro", "evalsha_ro", "fcall_ro")
+}
+
+// Calls is how many of these commands the server has got, by its own count.
+func (r *Redis) Calls(ctx context.Context, commands ...string) (sum int64, err error) {
+	info, err := r.Info(ctx, "commandstats")
+	for _, command := range commands {
+		text, some := info["cmdstat_"+command]
+		if err != nil || !some {
+			continue
+		}
+		text, _, _ = strings.Cut(strings.TrimPrefix(text, "calls="), ",")
+		var n int64
+		n, err = strconv.ParseInt(text, 10, 64)
+		sum += n
+	}
+	return sum, err
+}
+
+// Followed is a probe: so many replicas have all that the server has.
+func (r *Redis) Followed(replicas int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		info, err := r.Info(ctx, "replication")
+		n := 0
+		for _, value := range info {
+			if strings.Contains(value, "state=online") {
+				n++
+			}
+		}
+		if err == nil && n != replicas {
+			err = fmt.Errorf("%d of %d replicas follow", n, replicas)
+		}
+		return err
+	}
+}
+
+// NewSentinel makes a Sentinel that watches a primary under a name. It keeps its knowledge in its configuration file. Settings are
+// further lines of that file: those that begin with "sentinel" have the name in place of NAME.
+func NewSentinel(o RedisOptions, name string, quorum int, settings ...string) (*Redis, error) {
+	r, host, port, err := newRedis(o)
+	if err != nil {
+		return nil, err
+	}
+	primary, its := split(o.Of.Addr)
+	lines := append([]string{"bind " + host, "port " + port, "dir " + r.Dir,
+		fmt.Sprintf("sentinel monitor %s %s %s %d", name, primary, its, quorum)}, settings...)
+	file := filepath.Join(r.Dir, "sentinel.conf")
+	r.Args = append([]string{file, "--sentinel"}, o.Args...)
+	text := strings.ReplaceAll(strings.Join(lines, "\n")+"\n", " NAME ", " "+name+" ")
+	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
+	}
+	return r, nil
+}
+
+// ClusterArgs are the arguments by which a Redis may be a node of a Cluster.
+func ClusterArgs(timeout time.Duration) ([]string, error) {
+	bus, err := FreeAddr()
+	_, port := split(bus)
+	return []string{"--cluster-enabled", "yes", "--cluster-port", port,
+		"--cluster-node-timeout", strconv.FormatInt(timeout.Milliseconds(), 10), "--cluster-allow-replica-migration", "no"}, err
+}
+
+// MakeCluster makes a Cluster of running nodes, with so many replicas for each primary.
+func MakeCluster(ctx context.Context, replicas int, nodes ...*Redis) error {
+	args := []string{"--cluster", "create"}
+	for _, n := range nodes {
+		args = append(args, n.Addr)
+	}
+	args = append(args, "--cluster-replicas", strconv.Itoa(replicas), "--cluster-yes")
+	_, err := Run(ctx, "", "redis-cli", args...)
+	return err
+}
+
+// The article's hash.
+const (
+	hashSuffix = "_hash_key"
+	totalField = "ticket_total_nums"
+	soldField  = "ticket_sold_nums"
+)
+
+// CreateSale makes a sale as the article does: a hash with a total and a sold count.
+func (r *Redis) CreateSale(ctx context.Context, sale string, total, sold int64) error {
+	_, err := r.Ask(ctx, "HMSET", sale+hashSuffix, totalField, strconv.FormatInt(total, 10), soldField, strconv.FormatInt(sold, 10))
+	return err
+}
+
+// MakeSale makes a sale by `spike sale create`, with further arguments.
+func (r *Redis) MakeSale(ctx context.Context, binary, sale string, total int64, args ...string) error {
+	args = append([]string{"sale", "create", sale, "--redis", r.Addr, "--total", strconv.FormatInt(total, 10)}, args...)
+	_, err := r.Place.Run(ctx, "", binary, args...)
+	return err
+}
+
+// Sold is the sold count of the hash.
+func (r *Redis) Sold(ctx context.Context, sale string) (int64, error) {
+	m, err := r.Ask(ctx, "HGET", sale+hashSuffix, soldField)
+	if err != nil {
+		return 0, err
+	}
+	return m.AsInt64()
+}

@@ -1,0 +1,154 @@
+package rigtest
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"spike/bench/rig"
+)
+
+// Binary is the path of the tested spike program.
+func Binary(t testing.TB) string {
+	t.Helper()
+	bin := os.Getenv("SPIKE_BIN")
+	if bin == "" {
+		t.Fatal("SPIKE_BIN names no binary: make sets it")
+	}
+	return bin
+}
+
+// FreeAddr is a free loopback address: see [rig.FreeAddr].
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	addr, err := rig.FreeAddr()
+	must(t, err)
+	return addr
+}
+
+// Room is a folder that servers of other users may enter, and that goes with the test.
+func Room(t testing.TB) string {
+	t.Helper()
+	dir, err := rig.Room("test")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// Start starts a process, and ends it at once with the test.
+func Start(t testing.TB, p *rig.Process) {
+	t.Helper()
+	Launch(t, p)
+	must(t, p.Ready(context.Background()))
+}
+
+// Launch starts a process, and does not wait.
+func Launch(t testing.TB, p *rig.Process) {
+	t.Helper()
+	Ends(t, p)
+	must(t, p.Launch())
+}
+
+// Ends ends a process at once with the test, whoever starts it.
+func Ends(t testing.TB, p *rig.Process) {
+	t.Cleanup(func() {
+		p.End()
+		const most = 6000
+		if text := p.Output(); t.Failed() && text != "" {
+			t.Logf("%s:\n%s", p.Name, text[max(0, len(text)-most):])
+		}
+	})
+}
+
+// Redis starts a redis-server that keeps nothing on disk. args are more of its arguments.
+func Redis(t testing.TB, args ...string) *rig.Redis {
+	t.Helper()
+	return StartRedis(t, rig.RedisOptions{Args: args})
+}
+
+// RedisAt is Redis at an address of the caller's choice, where a server may have been before.
+func RedisAt(t testing.TB, addr string, args ...string) *rig.Redis {
+	t.Helper()
+	return StartRedis(t, rig.RedisOptions{Addr: addr, Args: args})
+}
+
+// StartRedis starts a Redis, in a folder of the test's own if the options name none.
+func StartRedis(t testing.TB, o rig.RedisOptions) *rig.Redis {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	r, err := rig.NewRedis(o)
+	must(t, err)
+	Start(t, r.Process)
+	return r
+}
+
+// Server starts a server of the tested spike program, in a folder of the test's own if the options name none.
+func Server(t testing.TB, k rig.Kind, o rig.Options) *rig.Server {
+	t.Helper()
+	s := NewServer(t, k, o)
+	Start(t, s.Process)
+	return s
+}
+
+// NewServer is Server, and does not start it.
+func NewServer(t testing.TB, k rig.Kind, o rig.Options) *rig.Server {
+	t.Helper()
+	o.Binary = Binary(t)
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	s, err := rig.NewServer(k, o)
+	must(t, err)
+	return s
+}
+
+// Nginx starts an nginx that listens at an address, by a configuration.
+func Nginx(t testing.TB, addr, conf string) *rig.Nginx {
+	t.Helper()
+	n, err := rig.NewNginx(rig.NginxOptions{Dir: Room(t), Addr: addr, Conf: conf})
+	must(t, err)
+	Start(t, n.Process)
+	return n
+}
+
+// Postgres starts a PostgreSQL that need not survive a loss of power, with settings (name=value).
+func Postgres(t testing.TB, settings ...string) *rig.Postgres {
+	t.Helper()
+	return postgres(t, rig.PostgresOptions{Settings: settings})
+}
+
+// Standby starts a PostgreSQL that follows another one. The primary knows it by name.
+func Standby(t testing.TB, of *rig.Postgres, name string, settings ...string) *rig.Postgres {
+	t.Helper()
+	return postgres(t, rig.PostgresOptions{Name: name, Of: of, Settings: settings})
+}
+
+func postgres(t testing.TB, o rig.PostgresOptions) *rig.Postgres {
+	t.Helper()
+	o.Dir, o.Unsafe = Room(t), true
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	p, err := rig.NewPostgres(ctx, o)
+	must(t, err)
+	Start(t, p.Process)
+	return p
+}
+
+// Pooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. Settings are lines of its configuration.
+func Pooler(t testing.TB, p *rig.Postgres, settings string) string {
+	t.Helper()
+	pooler, err := p.NewPooler(settings)
+	must(t, err)
+	Start(t, pooler.Process)
+	return pooler.URL
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,228 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Sale is the article's sale. A site sells no other.
+const Sale = "ticket"
+
+// SiteOptions say which servers a site has.
+type SiteOptions struct {
+	Binary   string   // the spike program
+	Dir      string   // of all its servers: see [Room]
+	Redis    []string // further arguments of Redis and its replicas
+	Replicas int
+
+	Units int64    // of the sale
+	Sold  int64    // of them, before the first buyer
+	Make  []string // further arguments of `spike sale create`; nil: the sale is made as the article does, and has no hold
+
+	Database string    // the order worker writes there; empty: there is none
+	Kind     Kind      // of the servers; without a command, they are edges
+	Servers  []Options // they get Binary, Dir and Redis of the site
+}
+
+// Site is the running servers of one sale. It has nginx and the gate, if they were opened.
+type Site struct {
+	o        SiteOptions
+	Redis    *Redis
+	Replicas []*Redis
+	Orders   *Server
+	Servers  []*Server
+	Gate     *Server
+	Nginx    *Nginx
+	flags    string // the folder of flags
+}
+
+// Open starts Redis, its replicas, the order worker and the servers. ctx bounds the start only: Close stops them in an order in
+// which none waits for another.
+func Open(ctx context.Context, o SiteOptions) (*Site, error) {
+	s := &Site{o: o}
+	for _, step := range []func(context.Context) error{s.openRedis, s.openSale, s.openOrders, s.openServers} {
+		if err := step(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Site) openRedis(ctx context.Context) (err error) {
+	if s.Redis, err = NewRedis(RedisOptions{Dir: s.o.Dir, Args: s.o.Redis}); err != nil {
+		return err
+	}
+	if err = s.Redis.Start(ctx); err != nil {
+		return err
+	}
+	for i := range s.o.Replicas {
+		r, err := NewRedis(RedisOptions{Name: fmt.Sprintf("replica-%d", i+1), Dir: s.o.Dir, Of: s.Redis, Args: s.o.Redis})
+		if err != nil {
+			return err
+		}
+		s.Replicas = append(s.Replicas, r)
+		if err = r.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return s.Redis.Within(ctx, readyLimit, s.Redis.Followed(s.o.Replicas))
+}
+
+func (s *Site) openSale(ctx context.Context) error {
+	if s.o.Make == nil {
+		return s.Redis.CreateSale(ctx, Sale, s.o.Units, s.o.Sold)
+	}
+	return s.Redis.MakeSale(ctx, s.o.Binary, Sale, s.o.Units, s.o.Make...)
+}
+
+func (s *Site) openOrders(ctx context.Context) (err error) {
+	if s.o.Database == "" {
+		return nil
+	}
+	s.Orders, err = s.start(ctx, Orders, Options{Env: []string{"SPIKE_DB=" + s.o.Database}})
+	return err
+}
+
+// openServers starts the servers at once.
+func (s *Site) openServers(ctx context.Context) error {
+	kind := s.o.Kind
+	if kind.command == nil {
+		kind = Edge
+	}
+	s.Servers = make([]*Server, len(s.o.Servers))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, o := range s.o.Servers {
+		g.Go(func() (err error) {
+			s.Servers[i], err = s.start(ctx, kind, o)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// start starts a server of the site.
+func (s *Site) start(ctx context.Context, k Kind, o Options) (*Server, error) {
+	o.Binary, o.Dir, o.Redis = s.o.Binary, s.o.Dir, s.Redis.Addr
+	return StartServer(ctx, k, o)
+}
+
+// StartServer makes a server and starts it.
+func StartServer(ctx context.Context, k Kind, o Options) (*Server, error) {
+	s, err := NewServer(k, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Start(ctx)
+}
+
+// Addrs of the servers.
+func (s *Site) Addrs() (all []string) {
+	for _, one := range s.Servers {
+		all = append(all, one.Addr)
+	}
+	return all
+}
+
+// Answered is how many buys of the sale each server has answered, by its own counter.
+func (s *Site) Answered(ctx context.Context) (counts []int64, err error) {
+	for _, one := range s.Servers {
+		m, err := one.Metrics(ctx)
+		if err != nil {
+			return nil, err
+		}
+		counts = append(counts, int64(m.Sum(BuysTotal, "sale", Sale)))
+	}
+	return counts, nil
+}
+
+// OpenFront puts nginx in front of the servers, in place of an earlier one: by a configuration, or, if that is empty, by the
+// topology's. If the topology has a folder of flags, the gate runs beside nginx.
+func (s *Site) OpenFront(ctx context.Context, t Topology, conf string) (err error) {
+	s.closeFront()
+	if t.Listen == "" {
+		if t.Listen, err = FreeAddr(); err != nil {
+			return err
+		}
+	}
+	if t.Edges == nil {
+		t.Edges = s.Addrs()
+	}
+	file, err := t.Save(s.o.Dir)
+	if err == nil && t.GateDir != "" {
+		s.Gate, err = s.start(ctx, Gate, Options{Args: []string{"--topology", file}})
+	}
+	if err == nil && conf == "" {
+		conf, err = Conf(ctx, s.o.Binary, file)
+	}
+	if err != nil {
+		return err
+	}
+	const noSale = 404 // of every server, at the path /
+	if s.Nginx, err = NewNginx(NginxOptions{Dir: s.o.Dir, Addr: t.Listen, Conf: conf, Idle: noSale}); err != nil {
+		return err
+	}
+	return s.Nginx.Start(ctx)
+}
+
+// FlagDir makes a folder for flags. The folder is removed when the site closes.
+func (s *Site) FlagDir() (string, error) {
+	var err error
+	s.flags, err = FlagDir()
+	return s.flags, err
+}
+
+func (s *Site) closeFront() {
+	if s.Nginx != nil {
+		_ = s.Nginx.Stop()
+	}
+	if s.Gate != nil {
+		_ = s.Gate.Stop()
+	}
+	s.Nginx, s.Gate = nil, nil
+}
+
+// CloseSelling stops nginx and the gate, then the servers, which settle and give back, and then the order worker, which stores
+// what it has read. Redis stays, to be audited.
+func (s *Site) CloseSelling() {
+	s.closeFront()
+	var wg sync.WaitGroup
+	for _, one := range s.Servers {
+		if one != nil {
+			wg.Go(func() { _ = one.Stop() })
+		}
+	}
+	wg.Wait()
+	if s.Orders != nil {
+		_ = s.Orders.Stop()
+	}
+	s.Servers, s.Orders = nil, nil
+}
+
+// Close stops everything.
+func (s *Site) Close() {
+	s.CloseSelling()
+	for _, r := range s.Replicas {
+		_ = r.Stop()
+	}
+	if s.Redis != nil {
+		_ = s.Redis.Stop()
+	}
+	s.Redis, s.Replicas = nil, nil
+	if s.flags != "" {
+		_ = os.RemoveAll(s.flags)
+	}
+}
+
+// Per is a time for each of n, in microseconds: CPU-seconds for a million. 0 for none.
+func Per(d time.Duration, n int64) float64 {
+	if n == 0 {
+		return 0
+	}
+	return float64(d) / float64(time.Microsecond) / float64(n)
+}
