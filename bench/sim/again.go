@@ -87,7 +87,6 @@ func (w *world) cut(s *server, tail time.Duration) {
 	if w.healed || w.now < w.calmUntil || !s.up || s != w.primary {
 		return
 	}
-	w.moved = w.now
 	s.crash(max(tail, 0), w.oneOf(300*time.Millisecond, 4*time.Second), false)
 }
 

@@ -70,7 +70,7 @@ func (w *world) until(end int64, done func() bool) bool {
 		w.now = next.at
 		next.do()
 		if w.happened++; w.happened > maxHappenings {
-			w.fail("too much happens: %d steps of the Keepers", w.steps)
+			w.fail("too much happens: %d steps of the Keepers", w.Steps)
 		}
 		if done != nil && done() {
 			return true

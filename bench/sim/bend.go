@@ -42,31 +42,10 @@ func (e *edge) bend(now allotment.Instant) allotment.Instant {
 	return now
 }
 
-// waits returns the mutant that leaves out the wait after a call.
-func waits(call any) ledger.Mutant {
-	switch q := call.(type) {
-	case ledger.LeaseRequest:
-		return waitLease
-	case ledger.RenewRequest:
-		return waitRenew
-	case ledger.SettleRequest:
-		return waitSettle
-	case ledger.DeductRequest:
-		return waitDeduct
-	case deducts:
-		return waitBatch
-	case byToken:
-		if q.what == confirm {
-			return waitConfirm
-		}
-	}
-	return ""
-}
-
 // waitsFor is how many replicas must have a script before its answer goes out.
 func (w *world) waitsFor(e *entry, h ledger.Head) uint64 {
-	switch {
-	case !widens(e.call), ledger.Mutable && w.lacks(waits(e.call)):
+	switch t := traitOf(e.call); {
+	case !t.widens, t.wait != "" && w.lacks(t.wait):
 		return 0
 	case w.lacks(waitOnline):
 		return e.node.Replicas
@@ -136,11 +115,9 @@ func kept(reply any, skipped int) any {
 func (e *edge) answerAtOnce(call any, sent allotment.Instant) {
 	q := call.(ledger.SettleRequest)
 	reply := ledger.SettleReply{Head: e.a.View(), Verdicts: make([]ledger.Verdict, len(q.Claims))}
-	e.w.after(time.Microsecond, func() {
-		e.whenAwake(func() {
-			e.w.check.heard(q.Claims)
-			e.step(allotment.Answer{Call: call, Reply: reply, Sent: sent})
-		})
+	e.later(time.Microsecond, func() {
+		e.w.check.heard(q.Claims)
+		e.step(allotment.Answer{Call: call, Reply: reply, Sent: sent})
 	})
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
 	"spike/edge/allotment"
@@ -15,7 +16,6 @@ type checks struct {
 	order   []*promise // in the order of being told
 	hold    int64      // the sale's
 	covers  int64      // the hold, or the cover that stands for it
-	sold    uint64     // units that were told
 	drawn   bool       // lots have been drawn
 	latest  int64      // the latest ledger time so far
 	scripts int
@@ -50,7 +50,7 @@ func (c *checks) decided(e *edge, claim ledger.Claim) {
 	if now >= deadline && !e.fooled && (granted == nil || c.w.primary.has(granted)) {
 		c.w.fail("%s promises serial %d at %d, its lease is over at %d", e.name, claim.Serial, now, deadline)
 	}
-	c.known[claimID{claim.Fence, claim.Nonce}] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence],
+	c.known[idOf(claim)] = &promise{Claim: claim, birth: e.birth, edge: e, grant: e.granted[claim.Fence],
 		ends: c.soon(c.covers)}
 }
 
@@ -59,11 +59,16 @@ func (c *checks) soon(us int64) int64 { return c.w.now + us*1000*101/100 }
 
 // told checks a reply. A serial must have at most one live winner, and a fence must give a serial to one winner only.
 func (c *checks) told(e *edge, claim ledger.Claim) {
+	c.wins(e, claim, "won")
+	c.promise(c.of(claim))
+}
+
+// wins traces that a buyer was told.
+func (c *checks) wins(e *edge, claim ledger.Claim, how string) {
 	c.w.trace(won, uint64(claim.Serial)<<32|uint64(claim.Count), claim.Fence, claim.Nonce, uint64(claim.Expiry))
 	if c.w.telling {
-		c.w.tell("%s: won %v", e.name, claim)
+		c.w.tell("%s: %s %v", e.name, how, claim)
 	}
-	c.promise(c.known[claimID{claim.Fence, claim.Nonce}])
 }
 
 func (c *checks) promise(p *promise) {
@@ -79,7 +84,7 @@ func (c *checks) promise(p *promise) {
 		c.owner[s] = p
 	}
 	c.order = append(c.order, p)
-	c.sold += uint64(p.Count)
+	c.w.Sold += uint64(p.Count)
 	c.w.giveToken(p)
 }
 
@@ -99,14 +104,24 @@ func (c *checks) binds(p *promise) {
 }
 
 func (c *checks) deducted(e *edge, r ledger.DeductReply, a answer) {
-	c.w.trace(won, uint64(r.Claim.Serial)<<32|uint64(r.Claim.Count), r.Claim.Fence, r.Claim.Nonce, uint64(r.Claim.Expiry))
-	if c.w.telling {
-		c.w.tell("%s: deducted %v", e.name, r.Claim)
-	}
-	p := &promise{Claim: r.Claim, birth: e.birth, edge: e, answered: true, kept: a.entry, keptFor: a.lasts()}
+	c.wins(e, r.Claim, "deducted")
+	c.bought(&promise{Claim: r.Claim, birth: e.birth, edge: e}, a)
+}
+
+// bought checks a promise that the ledger itself has made.
+func (c *checks) bought(p *promise, a answer) {
+	c.known[idOf(p.Claim)] = p
 	c.binds(p)
-	c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
+	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
 	c.promise(p)
+	c.keeps(p, a)
+}
+
+// keeps notes that the ledger has answered for a promise.
+func (c *checks) keeps(p *promise, a answer) {
+	if p.kept == nil {
+		p.kept, p.keptFor = a.entry, a.lasts()
+	}
 	if !c.w.primary.has(a.entry) {
 		c.forgotten(p)
 	}
@@ -122,11 +137,17 @@ func (c *checks) confirmed(p *promise, a answer) {
 		c.owner[s] = p
 	}
 	p.paid, p.paidFor = a.entry, a.lasts()
-	if p.kept == nil {
-		p.kept, p.keptFor = a.entry, a.lasts()
-	}
-	if !c.w.primary.has(a.entry) {
-		c.forgotten(p)
+	c.keeps(p, a)
+}
+
+// hears checks an answer for an edge, and notes it for the edge whose leases it is about. No call of theirs may be refused.
+func (c *checks) hears(e, of *edge, call any, a answer) {
+	switch {
+	case a.err == nil:
+		a.entry.heard = a.entry.heard || e == of
+		c.answered(of, call, a)
+	case !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert):
+		c.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
 	}
 }
 
@@ -155,16 +176,13 @@ func (c *checks) answered(e *edge, call any, a answer) {
 // settled notes the ledger's answer on claims. From now on their slots may be used again.
 func (c *checks) settled(q ledger.SettleRequest, r ledger.SettleReply, a answer) {
 	for i, claim := range q.Claims {
-		p := c.known[claimID{claim.Fence, claim.Nonce}]
+		p := c.of(claim)
 		if p == nil {
 			continue // ran has checked it
 		}
 		if r.Verdicts[i] == ledger.Kept && p.kept == nil && !p.over {
 			p.late = p.outlasted(c.w)
-			p.kept, p.keptFor = a.entry, a.lasts()
-			if !c.w.primary.has(a.entry) {
-				c.forgotten(p)
-			}
+			c.keeps(p, a)
 		}
 	}
 }
@@ -172,7 +190,7 @@ func (c *checks) settled(q ledger.SettleRequest, r ledger.SettleReply, a answer)
 // heard checks an edge that lets go of claims.
 func (c *checks) heard(claims []ledger.Claim) {
 	for _, claim := range claims {
-		p := c.known[claimID{claim.Fence, claim.Nonce}]
+		p := c.of(claim)
 		if p == nil {
 			continue
 		}
@@ -189,10 +207,10 @@ func (c *checks) heard(claims []ledger.Claim) {
 func (c *checks) lostWith(e *edge, left []ledger.Claim) {
 	kept := map[claimID]bool{}
 	for _, claim := range left {
-		kept[claimID{claim.Fence, claim.Nonce}] = true
+		kept[idOf(claim)] = true
 	}
 	for _, p := range c.order {
-		if p.edge == e && !p.answered && !kept[claimID{p.Fence, p.Nonce}] {
+		if p.edge == e && !p.answered && !kept[idOf(p.Claim)] {
 			p.answered = true
 			p.excused = p.excused || p.grant == nil || !c.w.primary.has(p.grant)
 		}
@@ -238,7 +256,7 @@ func (c *checks) owns() {
 		}
 		for s := p.Serial; s < p.Serial+p.Count; s++ {
 			o, paid, owned := c.w.primary.twin.Owner(s)
-			if !owned || o.Fence != p.Fence || o.Nonce != p.Nonce || p.paid != nil && !paid {
+			if !owned || idOf(o) != idOf(p.Claim) || p.paid != nil && !paid {
 				c.w.fail("%s's %v was answered for, paid %v, and the ledger has %v, paid %v", p.edge.name, brief(p.Claim), p.paid != nil,
 					brief(o), paid)
 			}
@@ -309,5 +327,5 @@ func (c *checks) end() {
 			c.w.fail("%s never settled %v", p.edge.name, brief(p.Claim))
 		}
 	}
-	c.w.tell("%d told, %d dead on arrival at the ledger, %d steps, %v", c.sold, lost, c.w.steps, time.Duration(c.w.now-start))
+	c.w.tell("%d told, %d dead on arrival at the ledger, %d steps, %v", c.w.Sold, lost, c.w.Steps, time.Duration(c.w.now-start))
 }

@@ -115,7 +115,7 @@ func (c *checks) grants(s *server, b bought) {
 		c.w.fail("%v is answered by %v", brief(b.q), brief(claim))
 	}
 	for serial := claim.Serial; serial < claim.Serial+claim.Count; serial++ {
-		if o, _, owned := s.twin.Owner(serial); !owned || o.Fence != claim.Fence || o.Nonce != claim.Nonce {
+		if o, _, owned := s.twin.Owner(serial); !owned || idOf(o) != idOf(claim) {
 			c.w.fail("%v was sold to %v, and %d is %v", brief(claim), brief(b.q), serial, brief(o))
 		}
 	}
@@ -125,8 +125,7 @@ func (c *checks) grants(s *server, b bought) {
 // is nobody's, and goes free with the lease.
 func (c *checks) releases(s *server, b bought) {
 	o := b.q.Offer
-	bound := b.r.Claim.Fence == o.Fence && b.r.Claim.Nonce == o.Nonce
-	if o.Count == 0 || o.Expiry <= b.r.Now || b.r.Answer == ledger.Unavailable || bound {
+	if o.Count == 0 || o.Expiry <= b.r.Now || b.r.Answer == ledger.Unavailable || idOf(b.r.Claim) == idOf(o) {
 		return
 	}
 	for _, r := range s.twin.Leased(o.Fence) {

@@ -66,7 +66,7 @@ func (c *checks) cancelsThere(e *entry, reply any, err error) {
 	if !ok || err != nil || q.what != cancel || reply.(ledger.ReservationReply).Life != ledger.IsCancelled {
 		return
 	}
-	if p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]; p != nil {
+	if p := c.of(q.claim); p != nil {
 		p.over = true
 	}
 }
@@ -134,7 +134,7 @@ func (c *checks) fence(s *server, reply any) {
 // settles checks that a told claim is kept if the ledger hears of it in time, whatever happened in between.
 func (c *checks) settles(q ledger.SettleRequest, r ledger.SettleReply) {
 	for i, claim := range q.Claims {
-		p := c.known[claimID{claim.Fence, claim.Nonce}]
+		p := c.of(claim)
 		c.beyond(p, r.Total)
 		switch {
 		case p == nil || p.Claim != claim:
@@ -147,14 +147,14 @@ func (c *checks) settles(q ledger.SettleRequest, r ledger.SettleReply) {
 
 // beyond excuses a promise of units that were added in a lost history.
 func (c *checks) beyond(p *promise, total uint64) {
-	if p != nil && c.w.histories > 0 && uint64(p.Serial+p.Count) > total+1 {
+	if p != nil && c.w.Histories > 0 && uint64(p.Serial+p.Count) > total+1 {
 		p.excused = true
 	}
 }
 
 // honours checks that a token that is shown in time is good.
 func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
-	p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]
+	p := c.of(q.claim)
 	c.beyond(p, r.Total)
 	switch {
 	case errors.Is(err, ledger.ErrReassert), errors.Is(err, ledger.ErrRecovering): // ask again
@@ -167,7 +167,7 @@ func (c *checks) honours(q byToken, r ledger.ReservationReply, err error) {
 		fallthrough
 	case r.Life == ledger.IsExpired:
 		// If history was lost, and ledger time with it, a later buyer of the unit has the better right.
-		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.histories == 0) {
+		if p.live(r.Now, c.hold) && !p.over && !p.excused && (!p.beaten || c.w.Histories == 0) {
 			c.w.fail("%v is refused at %d: %v", brief(q), r.Now, r.Life)
 		}
 	case r.Life == ledger.IsRefunded && p.over:

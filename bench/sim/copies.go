@@ -2,25 +2,10 @@ package sim
 
 import (
 	"spike/edge/allotment"
-	"spike/luascripts/ledger"
 )
 
 // A ring directory may be copied while its edge lives, and an edge may start on the copy. Or an edge may start on its own
 // rings against another store, which does not know their sales.
-const (
-	copyProves ledger.Mutant = "copy-proves"
-	storeBlind ledger.Mutant = "store-blind"
-	offerBlind ledger.Mutant = "offer-blind"
-)
-
-func ringMutations() []Mutation {
-	return []Mutation{
-		{copyProves, "a copy of a living edge's ring is taken for a dead one's (P1)"},
-		{storeBlind, "an edge sets its rings aside where another store does not know their sales"},
-		{offerBlind, "what was offered to a key and left in a ring is settled without the key (P10)"},
-		{allotment.OfferSettles, "an edge settles what it has offered to a key, whatever the key has"},
-	}
-}
 
 // copyRing gives some host's next edge, or this one, a copy of a living edge's ring.
 func (w *world) copyRing() {
@@ -33,7 +18,7 @@ func (w *world) copyRing() {
 	r.copied = true
 	to.left = append(to.left, r)
 	if len(to.left) == 1 {
-		to.edge.whenAwake(func() { to.recoverAll(to.edge) })
+		to.edge.whenAwake(to.edge.recoverAll)
 	}
 }
 
@@ -67,14 +52,5 @@ func (v recovery) offer(rest []allotment.Offer, done, unheard func()) {
 		done()
 		return
 	}
-	v.ask(allotment.DeductOffer(v.r.party.Birth, rest[0]), func(err error) {
-		switch {
-		case isReassert(err):
-			unheard()
-		case err != nil:
-			v.again()
-		default:
-			v.offer(rest[1:], done, unheard)
-		}
-	})
+	v.ask(allotment.DeductOffer(v.r.party.Birth, rest[0]), func() { v.offer(rest[1:], done, unheard) }, unheard)
 }

@@ -29,7 +29,7 @@ func (e *edge) arrivals() {
 		return
 	}
 	w := e.w
-	if e.asleep == 0 && !e.ending && !w.lulled() && !e.host.deserted {
+	if e.serves() && !w.lulled() && !e.host.deserted {
 		for range e.burst() {
 			e.buyer(1 + uint32(w.rng.IntN(int(w.fates.most))))
 		}
@@ -79,7 +79,7 @@ func (e *edge) buyer(n uint32) {
 	}
 	who := &waiter{n: n}
 	e.waiting = append(e.waiting, who)
-	e.w.after(patience, func() { e.whenAwake(func() { e.giveUp(who) }) })
+	e.later(patience, func() { e.giveUp(who) })
 }
 
 // buy is one attempt. true: the buyer has an answer.
@@ -151,7 +151,7 @@ func (e *edge) sleepyTake(n uint32) {
 
 func (e *edge) stallingTake(n uint32, length func() time.Duration) {
 	w := e.w
-	nap := func(next func()) { w.after(length(), func() { e.whenAwake(next) }) }
+	nap := func(next func()) { e.later(length(), next) }
 	allotment.SlowTake(e.a, n, nap, func(s allotment.Sold, o allotment.Outcome) {
 		if o == allotment.Won {
 			w.check.decided(e, s.Claim)

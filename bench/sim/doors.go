@@ -66,21 +66,13 @@ func (w *world) doorTroubles() {
 // crashUnnoticed makes the store come back without its newest history while an edge is cut off from it. The operator pauses
 // the sale at that moment.
 func (w *world) crashUnnoticed() {
-	if w.healed || !w.primary.up || w.now-w.moved < int64(apart) {
+	if !w.primary.up || !w.mayMove() {
 		return
 	}
-	w.moved = w.now
 	w.someHost().cutOff(w.fates.term + w.bounds.Margin)
 	w.primary.crash(w.upTo(10*time.Second), w.upTo(500*time.Millisecond), false)
-	var back func()
-	back = func() {
-		if w.primary.up {
-			w.shutDoors()
-			return
-		}
-		w.after(20*time.Millisecond, back)
-	}
-	w.after(20*time.Millisecond, back)
+	const look = 20 * time.Millisecond
+	w.after(look, func() { w.whenAtLast(look, func() bool { return w.primary.up }, w.shutDoors) })
 }
 
 // How admin.Shut waits.

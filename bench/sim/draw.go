@@ -7,18 +7,9 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
-	"spike/luascripts/memory"
 )
 
 // In some worlds the first units go by lot. Buyers enter while the window is open, and collect what they have won.
-
-func lotMutations() []Mutation {
-	return []Mutation{
-		{memory.DrawByClock, "the window of a draw ends by the store's clock alone, which jumps (P17)"},
-		{memory.LotsLeased, "edges lease what is kept for winners"},
-		{memory.LotTwice, "who asks for its lot again is given another unit"},
-	}
-}
 
 const drawEvery = 10 // worlds
 
@@ -60,15 +51,11 @@ func (w *world) enters() {
 // hourAhead moves the clocks of all servers by an hour, and back a moment later. For the ledger this is one jump, because no
 // clock makes ledger time go back.
 func (w *world) hourAhead() {
-	if w.healed || w.now-w.moved < int64(apart) {
+	if !w.mayMove() {
 		return
 	}
 	w.tell("the store's clocks are an hour ahead")
-	for _, s := range w.servers {
-		s.skew += int64(time.Hour)
-	}
-	w.moved = w.now
-	w.moves++
+	w.moveClocks(time.Hour)
 	w.after(100*time.Millisecond+w.upTo(1400*time.Millisecond), func() {
 		for _, s := range w.servers {
 			s.skew -= int64(time.Hour)
@@ -82,7 +69,7 @@ func (b *entrant) ask() {
 	if b.tries--; b.tries < 0 || b.w.shut {
 		return
 	}
-	if h := b.w.someHost(); !h.edge.gone && h.edge.asleep == 0 && !h.edge.ending {
+	if h := b.w.someHost(); h.edge.serves() {
 		if b.in == nil {
 			b.enter(h)
 		} else if h.edge.a.View().MayHaveLot(b.buyer) {
@@ -116,7 +103,7 @@ func (b *entrant) collect(e *edge) {
 		}
 		if b.told.Count == 0 {
 			w.check.deducted(e, r, a)
-		} else if w.histories == 0 && (b.told.Fence != r.Claim.Fence || b.told.Nonce != r.Claim.Nonce) {
+		} else if w.Histories == 0 && idOf(b.told) != idOf(r.Claim) {
 			w.fail("a lot was told %v, and is told %v", brief(b.told), brief(r.Claim))
 		}
 		b.told = r.Claim
@@ -157,7 +144,7 @@ func (c *checks) inTime(s *server) {
 	}
 	c.drawn = true
 	w := c.w
-	if w.histories > 0 && (w.fates.store != fsynced || w.backups > 0) { // lost history has taken ledger time back
+	if w.Histories > 0 && (w.fates.store != fsynced || w.backups > 0) { // lost history has taken ledger time back
 		return
 	}
 	if open := time.Duration(w.now - start); open < w.fates.window-maxSkew-time.Duration(w.moves+1)*w.bounds.Step {

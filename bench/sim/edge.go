@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -60,7 +59,7 @@ func (e *edge) party() ledger.Party {
 }
 
 func (e *edge) start() {
-	e.step(allotment.Tick{})
+	e.tick()
 	e.w.after(e.w.upTo(50*time.Millisecond), e.arrivals)
 }
 
@@ -85,13 +84,26 @@ func (e *edge) whenAwake(do func()) {
 	}
 }
 
+// later does something after a while.
+func (e *edge) later(d time.Duration, do func()) { e.w.after(d, func() { e.whenAwake(do) }) }
+
+// serves says whether buyers get answers here.
+func (e *edge) serves() bool { return !e.gone && e.asleep == 0 && !e.ending }
+
+// call makes a call of the edge, which hears the answer when it is awake.
+func (e *edge) call(call any, hear func(answer)) {
+	e.w.call(e.host, call, func(a answer) { e.whenAwake(func() { hear(a) }) })
+}
+
+func (e *edge) tick() { e.step(allotment.Tick{}) }
+
 // step is one turn of the Runner's loop.
 func (e *edge) step(ev allotment.Event) {
 	if e.gone {
 		return
 	}
 	e.a.Nudged()
-	e.w.steps++
+	e.w.Steps++
 	before := e.a.Verdict()
 	e.stepped = e.clock()
 	for _, call := range e.k.Step(e.stepped, ev) {
@@ -119,7 +131,7 @@ func (e *edge) sleep() {
 	wait := max(e.k.Next().Sub(e.clock()), 0) + 10*time.Microsecond
 	e.w.after(wait, func() {
 		if mine == e.timer {
-			e.whenAwake(func() { e.step(allotment.Tick{}) })
+			e.whenAwake(e.tick)
 		}
 	})
 }
@@ -127,7 +139,7 @@ func (e *edge) sleep() {
 // listen steps a called Keeper a moment later.
 func (e *edge) listen() {
 	if e.a.Nudged() {
-		e.w.after(e.w.upTo(100*time.Microsecond), func() { e.whenAwake(func() { e.step(allotment.Tick{}) }) })
+		e.later(e.w.upTo(100*time.Microsecond), e.tick)
 	}
 }
 
@@ -142,21 +154,13 @@ func (e *edge) send(call any) {
 		e.answerAtOnce(call, sent)
 		return
 	}
-	e.w.call(e.host, e.mutateCall(call), func(a answer) {
-		e.whenAwake(func() {
-			if a.err != nil && !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert) {
-				e.w.fail("%s: %v is refused: %v", e.name, brief(call), a.err)
-			}
-			if a.err == nil {
-				a.entry.heard = true
-				e.w.check.answered(e, call, a)
-			}
-			heard := e.mutateAnswer(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
-			if q, ok := call.(ledger.SettleRequest); ok && heard.Err == nil {
-				e.w.check.heard(q.Claims)
-			}
-			e.step(heard)
-		})
+	e.call(e.mutateCall(call), func(a answer) {
+		e.w.check.hears(e, e, call, a)
+		heard := e.mutateAnswer(allotment.Answer{Call: call, Reply: a.reply, Err: a.err, Sent: sent})
+		if q, ok := call.(ledger.SettleRequest); ok && heard.Err == nil {
+			e.w.check.heard(q.Claims)
+		}
+		e.step(heard)
 	})
 }
 
@@ -211,6 +215,6 @@ func (e *edge) resume() {
 	e.missed = nil
 	w.rng.Shuffle(len(missed), func(i, j int) { missed[i], missed[j] = missed[j], missed[i] })
 	for _, do := range missed {
-		w.after(w.upTo(time.Millisecond), func() { e.whenAwake(do) })
+		e.later(w.upTo(time.Millisecond), do)
 	}
 }

@@ -84,9 +84,6 @@ func (s *server) ackedAt(e *entry, n uint64) int64 {
 		return math.MaxInt64
 	}
 	var all []int64
-	if !s.has(e) { // the server has died meanwhile, and come back without it
-		return math.MaxInt64
-	}
 	for _, f := range s.followers {
 		at := int64(0)
 		if e.at >= f.from {

@@ -32,7 +32,7 @@ func newHost(w *world, id int) *host {
 		drift: 1 + (w.rng.Float64()-0.5)/500, wall: w.rng.Int64N(int64(time.Hour)) - int64(time.Hour/2)}
 }
 
-// begin starts an edge, a new instance. It settles what earlier edges left (recoverAll in edge).
+// begin starts an edge, a new instance. It settles what earlier edges left (recoverAll).
 func (h *host) begin() {
 	h.runs++
 	h.edge = newEdge(h)
@@ -41,7 +41,7 @@ func (h *host) begin() {
 	h.w.tell("%s begins", h.edge.name)
 	h.edge.start()
 	h.startOnOtherStore()
-	h.recoverAll(h.edge)
+	h.edge.recoverAll()
 }
 
 // turn sends the host's calls to another Redis from now on.
@@ -63,8 +63,7 @@ func (h *host) cutOff(d time.Duration) {
 	h.w.tell("%s is cut off from the store for %v", h.name, d)
 	h.cut = h.w.now + int64(d)
 	for range 2 {
-		e := h.edge
-		h.w.after(h.w.fates.term-h.w.upTo(time.Second), func() { e.whenAwake(e.buyerComes) })
+		h.edge.later(h.w.fates.term-h.w.upTo(time.Second), h.edge.buyerComes)
 	}
 }
 

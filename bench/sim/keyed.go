@@ -39,7 +39,7 @@ func (b *keyed) ask() {
 
 func (b *keyed) askAt(e *edge) {
 	b.tries--
-	if !e.gone && e.asleep == 0 && !e.ending {
+	if e.serves() {
 		b.deduct(e, ledger.Claim{})
 	}
 	b.w.after(time.Second+b.w.upTo(3*time.Second), b.ask)
@@ -94,7 +94,7 @@ func (b *keyed) offer(e *edge) {
 // keyTold checks that a key has one answer, whichever edge tells it.
 func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 	if b.named() && b.told.Answer != ledger.Unavailable {
-		stays := c.w.histories == 0 || b.lasts() && a.lasts()
+		stays := c.w.Histories == 0 || b.lasts() && a.lasts()
 		if stays && !sameAnswer(r, b.told) {
 			c.w.fail("a key was told %v, and is told %v", brief(b.told), brief(r))
 		}
@@ -103,37 +103,31 @@ func (c *checks) keyTold(e *edge, b *keyed, r ledger.DeductReply, a answer) {
 	if b.told, b.lasts = r, a.lasts; r.Answer != ledger.Granted {
 		return
 	}
-	p := c.known[claimID{r.Claim.Fence, r.Claim.Nonce}]
+	p := c.of(r.Claim)
 	if p == nil {
 		p = &promise{Claim: r.Claim, birth: e.birth, edge: e}
-		c.known[claimID{r.Claim.Fence, r.Claim.Nonce}] = p
 	}
-	c.binds(p)
-	p.answered, p.kept, p.keptFor = true, a.entry, a.lasts()
-	c.promise(p)
-	if !c.w.primary.has(a.entry) {
-		c.forgotten(p)
-	}
+	c.bought(p, a)
 }
 
 // sameAnswer says whether two answers are one.
 func sameAnswer(a, b ledger.DeductReply) bool {
-	return a.Answer == b.Answer && a.Claim.Fence == b.Claim.Fence && a.Claim.Nonce == b.Claim.Nonce && a.Claim.Count == b.Claim.Count
+	return a.Answer == b.Answer && idOf(a.Claim) == idOf(b.Claim) && a.Claim.Count == b.Claim.Count
 }
 
 // offered checks in the end that an offered and sold unit is its key's. After lost history it may be a token's.
 func (c *checks) offered() {
-	if c.w.histories > 0 {
+	if c.w.Histories > 0 {
 		return
 	}
 	for _, o := range c.w.offers {
 		owner, _, owned := c.w.primary.twin.Owner(o.Serial)
-		if !owned || owner.Fence != o.Fence || owner.Nonce != o.Nonce {
+		if !owned || idOf(owner) != idOf(o.Claim) {
 			continue
 		}
 		q := ledger.DeductRequest{N: o.Count, Nonce: 1, Key: o.Key}
 		r, err := c.w.primary.twin.Deduct(c.w.primary.raw(), q)
-		if err != nil || r.Answer != ledger.Granted || r.Claim.Fence != o.Fence || r.Claim.Nonce != o.Nonce {
+		if err != nil || r.Answer != ledger.Granted || idOf(r.Claim) != idOf(o.Claim) {
 			c.w.fail("%v was offered to a key, and is nobody's: the key has %v, %v", brief(o.Claim), brief(r.Claim), err)
 		}
 	}

@@ -29,7 +29,7 @@ type given struct {
 const lullEvery = 8 // worlds
 
 func (w *world) drawLull() {
-	r := rand.New(rand.NewPCG(w.seed, 0x6c756c6c))
+	r := rand.New(rand.NewPCG(w.Seed, 0x6c756c6c))
 	other := w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 || w.fates.together.limit > 0
 	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || other {
 		return
@@ -60,7 +60,7 @@ func (w *world) lulls() {
 		if w.healed || w.now >= w.lull.until {
 			return
 		}
-		if h := w.someHost(); h.edge.asleep == 0 && !h.edge.gone && !h.edge.ending {
+		if h := w.someHost(); h.edge.serves() {
 			if w.chance(0.7) {
 				h.edge.deduct(1)
 			} else {

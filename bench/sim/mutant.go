@@ -38,6 +38,9 @@ const (
 	recoverBlind  ledger.Mutant = "recover-blind"
 	bootBlind     ledger.Mutant = "boot-blind"
 	nodeRelease   ledger.Mutant = "node-release"
+	copyProves    ledger.Mutant = "copy-proves"
+	storeBlind    ledger.Mutant = "store-blind"
+	offerBlind    ledger.Mutant = "offer-blind"
 )
 
 // Mutation is a guard of the protocol, and what happens without it.
@@ -46,99 +49,96 @@ type Mutation struct {
 	What string
 }
 
+// mutations are the guards and what happens without them.
+var mutations = []Mutation{
+	// Leases and clocks.
+	{noMargin, "edges sell until their lease's last moment, and the ledger frees it at that moment"},
+	{sweepEarly, "the ledger takes a lease back two seconds before its end"},
+	{clockUncapped, "a jump of Redis' clock is a jump of ledger time"},
+	{monotonicOnly, "an edge looks at the monotonic clock alone: it stands still while the machine sleeps"},
+	{wallOnly, "an edge looks at the wall clock alone: an operator sets it back"},
+	{staleClock, "a Take believes the time at which the Keeper last woke"},
+	{sentLate, "a lease's life is counted from the reply, not from the send"},
+	{longHold, "an edge promises three seconds more than the lease's hold"},
+	{memory.LimboShort, "limbo lasts a margin, not the hold"},
+	{memory.NoLimbo, "a dead lease's units are free at once"},
+	{memory.DueAsWritten, "the sweep believes when a lease was to be over, though a new era has moved that"},
+	{memory.GiveBackCloses, "giving some units back ends the whole lease"},
+	{allotment.RefillOnSilence, "units whose give-back nobody answers are sold after all"},
+	{allotment.NoDoubt, "a taker who slept believes the lease it finds"},
+	{awaitedFreed, "a renewal lets go of leases whose grant is still on its way"},
+	{allotment.CloseBlind, "an edge sells to the end of its lease, whenever the sale closes (P9)"},
+	{memory.OldWitness, "who has lived through a while speaks for it, though others have had a time from the ledger since"},
+	{allotment.NewsStorm, "every edge follows every news at once, though others are faster each time (S3)"},
+	{allotment.OldVerdict, "who has said none now goes on saying it when all is sold for good (S2)"},
+	{earlySoldOut, "sold out for good, though leases may come back"},
+	{memory.SearchFew, "n units in a row are looked for in the lowest two free ranges alone (P7)"},
+	{memory.RunDeaf, "a lease for who needs several in a row is cut from the lowest ranges"},
+	// Replicas.
+	{waitLease, "a lease is sold from before the replicas have it"},
+	{waitRenew, "a deadline moves before the replicas know"},
+	{waitSettle, "a slot is used again before the replicas have its claim"},
+	{waitDeduct, "a Deduct is told before the replicas have it"},
+	{waitConfirm, "a confirm is told before the replicas have it"},
+	{memory.AnyLineup, "replicas that are here when it is written are waited for, not those the Sentinels were asked about (P4)"},
+	{waitOnline, "WAIT asks for the replicas that are connected now, not for those there ever were"},
+	// Claims and tokens.
+	{memory.NoFence, "a claim is settled from whatever lease has its serial"},
+	{memory.ReplayRewrites, "a batch that is sent again writes its owners again"},
+	{batchByNode, "settle batches are numbered by node: a new edge's first ones look old"},
+	{freeEarly, "a slot is used again once its settle is sent"},
+	{memory.LimboDeaf, "a token whose claim was never settled is worth nothing in limbo"},
+	{memory.CancelConfirmed, "who has paid can still cancel"},
+	{memory.ExpireConfirmed, "a hold ends though it was paid"},
+	{recoverBlind, "an edge that comes back lets go of its old leases without settling its old ring"},
+	{bootBlind, "a ring that a lost machine had is taken for whole"},
+	{nodeRelease, "an edge that comes back lets go of all that its node ever leased, data or not"},
+	// Eras.
+	{noReassert, "an edge does not say in a new era what it holds"},
+	{assertStock, "an edge does not say in a new era what it has sold and not settled"},
+	{memory.AssertFree, "a re-assertion takes only what is free"},
+	{eraStale, "an edge takes unheard for resolved"},
+	{memory.KnownOnly, "who shuts the doors waits for the leases that the ledger knows, and for no other (P8)"},
+	{memory.NeverUnheard, "what lost history may have had is called resolved"},
+	{memory.ShortRecovery, "units are granted again before the promises of lost history are over"},
+	{memory.EarlyRecovery, "units are granted again once all known leases are re-asserted, though others are lost"},
+	{memory.LeaseAnyEra, "units are leased while the ledger recovers"},
+	{memory.DeductAnyEra, "units are deducted while the ledger recovers"},
+	{memory.LostTime, "where history was lost ledger time takes the wall clock's word (P5)"},
+	{memory.DeafToTime, "where history was lost ledger time does not hear those who lived through it"},
+	{memory.ConfirmAtOnce, "a restarted ledger confirms before anybody had the time to say how late it is"},
+	{memory.DiskIsPrimary, "a server that comes back from its file is taken for a promoted replica (P2)"},
+	{memory.DiskForgets, "a server that comes back from a file that has everything is taken to have lost some (P6)"},
+	{memory.NoProof, "a recovery ends before those who have acted on more had the time to come (P3)"},
+	{memory.FenceCounts, "fences count up: a lost history's come again"},
+	{memory.FenceStays, "where history was lost fences go on from those that are known: a lost history's come again"},
+	{memory.FloorRises, "a recovery that is cut off forgets where the history before it ended (S1)"},
+	{memory.RenewUnheard, "leases are renewed in a recovery before their owner has said what it holds"},
+	{allotment.KeepOutlived, "an edge says that it holds what may have been another's in lost history"},
+	// Rings.
+	{copyProves, "a copy of a living edge's ring is taken for a dead one's (P1)"},
+	{storeBlind, "an edge sets its rings aside where another store does not know their sales"},
+	{offerBlind, "what was offered to a key and left in a ring is settled without the key (P10)"},
+	{allotment.OfferSettles, "an edge settles what it has offered to a key, whatever the key has"},
+	// Draws.
+	{memory.DrawByClock, "the window of a draw ends by the store's clock alone, which jumps (P17)"},
+	{memory.LotsLeased, "edges lease what is kept for winners"},
+	{memory.LotTwice, "who asks for its lot again is given another unit"},
+	// Calls of several buys.
+	{waitBatch, "the buys of a call are told before the replicas have them"},
+	{memory.LimitBefore, "the limit looks at what a buyer had before the call"},
+	{memory.KeyAnew, "a key that comes twice in one call is decided twice"},
+	{memory.OfferStays, "an offer to a key that the same call has answered stays in its lease"},
+	{memory.RefusesAll, "one refused buy refuses a call in which others have won"},
+	{memory.NoneKept, "a key that hears none is told so ever after"},
+	// What payment services and operators do.
+	{memory.ReleaseBlind, "a refund puts units back on sale, whoever has them by now"},
+	{memory.ProlongUnsettled, "a hold is prolonged while its claim is still in a lease: limbo does not wait so long"},
+	{memory.CloseAtOnce, "the operator has the sale close sooner than an edge that hears nothing"},
+}
+
 // Mutations returns all guards that a build with the tag mutants can leave out.
-func Mutations() []Mutation {
-	return slices.Concat(leaseMutations(), replicaMutations(), claimMutations(), eraMutations(), ringMutations(), lotMutations(),
-		togetherMutations(), paymentMutations())
-}
-
-func paymentMutations() []Mutation {
-	return []Mutation{
-		{memory.ReleaseBlind, "a refund puts units back on sale, whoever has them by now"},
-		{memory.ProlongUnsettled, "a hold is prolonged while its claim is still in a lease: limbo does not wait so long"},
-		{memory.CloseAtOnce, "the operator has the sale close sooner than an edge that hears nothing"},
-	}
-}
-
-func leaseMutations() []Mutation {
-	return []Mutation{
-		{noMargin, "edges sell until their lease's last moment, and the ledger frees it at that moment"},
-		{sweepEarly, "the ledger takes a lease back two seconds before its end"},
-		{clockUncapped, "a jump of Redis' clock is a jump of ledger time"},
-		{monotonicOnly, "an edge looks at the monotonic clock alone: it stands still while the machine sleeps"},
-		{wallOnly, "an edge looks at the wall clock alone: an operator sets it back"},
-		{staleClock, "a Take believes the time at which the Keeper last woke"},
-		{sentLate, "a lease's life is counted from the reply, not from the send"},
-		{longHold, "an edge promises three seconds more than the lease's hold"},
-		{memory.LimboShort, "limbo lasts a margin, not the hold"},
-		{memory.NoLimbo, "a dead lease's units are free at once"},
-		{memory.DueAsWritten, "the sweep believes when a lease was to be over, though a new era has moved that"},
-		{memory.GiveBackCloses, "giving some units back ends the whole lease"},
-		{allotment.RefillOnSilence, "units whose give-back nobody answers are sold after all"},
-		{allotment.NoDoubt, "a taker who slept believes the lease it finds"},
-		{awaitedFreed, "a renewal lets go of leases whose grant is still on its way"},
-		{allotment.CloseBlind, "an edge sells to the end of its lease, whenever the sale closes (P9)"},
-		{memory.OldWitness, "who has lived through a while speaks for it, though others have had a time from the ledger since"},
-		{allotment.NewsStorm, "every edge follows every news at once, though others are faster each time (S3)"},
-		{allotment.OldVerdict, "who has said none now goes on saying it when all is sold for good (S2)"},
-		{earlySoldOut, "sold out for good, though leases may come back"},
-		{memory.SearchFew, "n units in a row are looked for in the lowest two free ranges alone (P7)"},
-		{memory.RunDeaf, "a lease for who needs several in a row is cut from the lowest ranges"},
-	}
-}
-
-func replicaMutations() []Mutation {
-	return []Mutation{
-		{waitLease, "a lease is sold from before the replicas have it"},
-		{waitRenew, "a deadline moves before the replicas know"},
-		{waitSettle, "a slot is used again before the replicas have its claim"},
-		{waitDeduct, "a Deduct is told before the replicas have it"},
-		{waitConfirm, "a confirm is told before the replicas have it"},
-		{memory.AnyLineup, "replicas that are here when it is written are waited for, not those the Sentinels were asked about (P4)"},
-		{waitOnline, "WAIT asks for the replicas that are connected now, not for those there ever were"},
-	}
-}
-
-func claimMutations() []Mutation {
-	return []Mutation{
-		{memory.NoFence, "a claim is settled from whatever lease has its serial"},
-		{memory.ReplayRewrites, "a batch that is sent again writes its owners again"},
-		{batchByNode, "settle batches are numbered by node: a new edge's first ones look old"},
-		{freeEarly, "a slot is used again once its settle is sent"},
-		{memory.LimboDeaf, "a token whose claim was never settled is worth nothing in limbo"},
-		{memory.CancelConfirmed, "who has paid can still cancel"},
-		{memory.ExpireConfirmed, "a hold ends though it was paid"},
-		{recoverBlind, "an edge that comes back lets go of its old leases without settling its old ring"},
-		{bootBlind, "a ring that a lost machine had is taken for whole"},
-		{nodeRelease, "an edge that comes back lets go of all that its node ever leased, data or not"},
-	}
-}
-
-func eraMutations() []Mutation {
-	return []Mutation{
-		{noReassert, "an edge does not say in a new era what it holds"},
-		{assertStock, "an edge does not say in a new era what it has sold and not settled"},
-		{memory.AssertFree, "a re-assertion takes only what is free"},
-		{eraStale, "an edge takes unheard for resolved"},
-		{memory.KnownOnly, "who shuts the doors waits for the leases that the ledger knows, and for no other (P8)"},
-		{memory.NeverUnheard, "what lost history may have had is called resolved"},
-		{memory.ShortRecovery, "units are granted again before the promises of lost history are over"},
-		{memory.EarlyRecovery, "units are granted again once all known leases are re-asserted, though others are lost"},
-		{memory.LeaseAnyEra, "units are leased while the ledger recovers"},
-		{memory.DeductAnyEra, "units are deducted while the ledger recovers"},
-		{memory.LostTime, "where history was lost ledger time takes the wall clock's word (P5)"},
-		{memory.DeafToTime, "where history was lost ledger time does not hear those who lived through it"},
-		{memory.ConfirmAtOnce, "a restarted ledger confirms before anybody had the time to say how late it is"},
-		{memory.DiskIsPrimary, "a server that comes back from its file is taken for a promoted replica (P2)"},
-		{memory.DiskForgets, "a server that comes back from a file that has everything is taken to have lost some (P6)"},
-		{memory.NoProof, "a recovery ends before those who have acted on more had the time to come (P3)"},
-		{memory.FenceCounts, "fences count up: a lost history's come again"},
-		{memory.FenceStays, "where history was lost fences go on from those that are known: a lost history's come again"},
-		{memory.FloorRises, "a recovery that is cut off forgets where the history before it ended (S1)"},
-		{memory.RenewUnheard, "leases are renewed in a recovery before their owner has said what it holds"},
-		{allotment.KeepOutlived, "an edge says that it holds what may have been another's in lost history"},
-	}
-}
+func Mutations() []Mutation { return slices.Clone(mutations) }
 
 // ErrMutant means that there is no such mutation, or that this build has none.
 var ErrMutant = fmt.Errorf("%w: mutant", bench.ErrUsage)
@@ -150,10 +150,8 @@ func checkMutant(m ledger.Mutant) error {
 	if !ledger.Mutable {
 		return fmt.Errorf("%w: %q needs a build with -tags mutants", ErrMutant, m)
 	}
-	for _, known := range Mutations() {
-		if known.Name == m {
-			return nil
-		}
+	if !slices.ContainsFunc(mutations, func(known Mutation) bool { return known.Name == m }) {
+		return fmt.Errorf("%w: there is no %q", ErrMutant, m)
 	}
-	return fmt.Errorf("%w: there is no %q", ErrMutant, m)
+	return nil
 }

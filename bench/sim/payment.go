@@ -75,17 +75,12 @@ func (h *holder) refunded() {
 func (c *checks) prolonged(p *promise, r ledger.ReservationReply, a answer) {
 	p.longer, p.until = a.entry, r.Now+r.Until-r.Raw
 	p.ends = max(p.ends, c.soon(r.Until-r.Raw))
-	if p.kept == nil {
-		p.kept, p.keptFor = a.entry, a.lasts()
-	}
-	if !c.w.primary.has(a.entry) {
-		c.forgotten(p)
-	}
+	c.keeps(p, a)
 }
 
 // letGo notes that the operator has put a promise's units back on sale. Whichever server did it, nobody counts on it any more.
 func (c *checks) letGo(q byToken, r ledger.ReservationReply) {
-	if p := c.known[claimID{q.claim.Fence, q.claim.Nonce}]; p != nil && r.Life == ledger.IsRefunded && q.what == release {
+	if p := c.of(q.claim); p != nil && r.Life == ledger.IsRefunded && q.what == release {
 		p.paid, p.paidFor, p.over = nil, false, true
 		c.w.fresh = c.w.now
 	}

@@ -12,24 +12,69 @@ import (
 // once in thousands of worlds. In a world with a plot there are few other faults.
 type plot int
 
-// The plots.
 const (
-	noPlot    plot = iota
-	outlived       // an edge comes back to a store that has forgotten who got its units meanwhile
-	behind         // a store whose clock is an hour behind forgets what it has granted since
-	oldSide        // an edge stays with the old primary while another is elected, which sells its units
-	election       // replicas come and go while the Sentinels are asked
-	latePay        // a buyer who was too late to pay tries again when the store has forgotten the time
-	powerCut       // store and edges lose their power together; rings and files may be old
-	fromLimbo      // an edge takes its lease back out of limbo, and the store forgets that
-	sleeper        // a buyer's goroutine stalls with a unit until its edge has leased the unit again
-	plots
+	noPlot plot = iota
+	outlived
+	behind
+	oldSide
+	election
+	latePay
+	powerCut
+	fromLimbo
+	sleeper
 )
 
-func (p plot) String() string {
-	return [...]string{"no plot", "outlived", "behind", "old side", "election", "late payers", "power cut", "from limbo",
-		"sleeper"}[p]
+// plots are the plots: the fates that each needs, and its first act.
+var plots = [...]struct {
+	name  string
+	needs func(f *fates, r *rand.Rand)
+	plays func(w *world, opening time.Duration)
+}{
+	noPlot: {name: "no plot"},
+	// An edge comes back to a store that has forgotten who got its units meanwhile.
+	outlived: {"outlived", func(f *fates, _ *rand.Rand) {
+		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+1500*time.Millisecond, 14*time.Second
+	}, func(w *world, _ time.Duration) { w.when(w.anyHost((*host).onlySells), w.outlive) }},
+	// A store whose clock is an hour behind forgets what it has granted since.
+	behind: {"behind", func(f *fates, _ *rand.Rand) {
+		f.store, f.total, f.length = lossy, max(f.total, 40), 30*time.Second
+	}, func(w *world, opening time.Duration) { w.after(opening, w.fallBehind) }},
+	// An edge stays with the old primary while another is elected, which sells its units.
+	oldSide: {"old side", func(f *fates, _ *rand.Rand) {
+		f.store, f.total, f.length, f.slack, f.keys = max(f.store, replica), max(f.total, 40), 18*time.Second, 4, true
+	}, func(w *world, opening time.Duration) {
+		w.after(opening, func() { w.failOver(w.fates.term + w.fates.binds() + 6*time.Second) })
+	}},
+	// Replicas come and go while the Sentinels are asked.
+	election: {"election", func(f *fates, _ *rand.Rand) {
+		f.store, f.votes, f.crashes, f.length = replicas, true, true, 20*time.Second
+	}, func(*world, time.Duration) {}},
+	// A buyer who was too late to pay tries again when the store has forgotten the time.
+	latePay: {"late payers", func(f *fates, _ *rand.Rand) {
+		f.store, f.total, f.length = lossy, min(f.total, 40), 12*time.Second
+	}, func(w *world, opening time.Duration) {
+		w.after(opening+w.fates.hold, func() {
+			w.primary.crash(w.fates.hold+w.upTo(w.fates.hold), w.oneOf(300*time.Millisecond, time.Second), false)
+		})
+	}},
+	// Store and edges lose their power together. Rings and files may be old.
+	powerCut: {"power cut", func(f *fates, r *rand.Rand) {
+		f.store, f.total, f.length, f.data = []store{fsynced, replica, replicas}[r.IntN(3)], min(f.total, 60), 20*time.Second, 1
+		f.hold += 7 * time.Second
+	}, func(w *world, opening time.Duration) {
+		w.after(opening, func() { w.when(w.anyHost((*host).unsettled), w.cutPower) })
+	}},
+	// An edge takes its lease back out of limbo, and the store forgets that.
+	fromLimbo: {"from limbo", func(f *fates, _ *rand.Rand) {
+		f.store, f.total, f.hold, f.length, f.sweeper = lossy, max(f.total, 40), f.hold+time.Second, 16*time.Second, true
+	}, func(w *world, _ time.Duration) { w.when(w.anyHost((*host).onlySells), w.leaveLimbo) }},
+	// A buyer's goroutine stalls with a unit until its edge has leased the unit again.
+	sleeper: {"sleeper", func(f *fates, r *rand.Rand) {
+		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
+	}, func(w *world, opening time.Duration) { w.after(opening, w.oversleep) }},
 }
+
+func (p plot) String() string { return plots[p].name }
 
 // plotEvery: one of so many worlds has a plot.
 const plotEvery = 4
@@ -39,32 +84,11 @@ func drawPlot(seed uint64, f *fates) plot {
 	if r.IntN(plotEvery) > 0 || f.crowded() {
 		return noPlot
 	}
-	p := plot(1 + r.IntN(int(plots)-1))
+	p := plot(1 + r.IntN(len(plots)-1))
 	f.calm()
 	f.hosts, f.slack = max(f.hosts, 3), 1
 	f.hold, f.term = time.Duration(1000+r.IntN(1000))*time.Millisecond, 1500*time.Millisecond
-	switch p {
-	case outlived:
-		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+1500*time.Millisecond, 14*time.Second
-	case behind:
-		f.store, f.total, f.length = lossy, max(f.total, 40), 30*time.Second
-	case oldSide:
-		f.store, f.total, f.length, f.slack = max(f.store, replica), max(f.total, 40), 18*time.Second, 4
-		f.keys = true
-	case election:
-		f.store, f.votes, f.crashes, f.length = replicas, true, true, 20*time.Second
-	case latePay:
-		f.store, f.total, f.length = lossy, min(f.total, 40), 12*time.Second
-	case powerCut:
-		f.store, f.total, f.length, f.data = []store{fsynced, replica, replicas}[r.IntN(3)], min(f.total, 60), 20*time.Second, 1
-		f.hold += 7 * time.Second
-	case fromLimbo:
-		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+time.Second, 16*time.Second
-		f.sweeper = true
-	case sleeper:
-		f.hosts, f.total, f.hold, f.length = 2+r.IntN(2), max(f.total, 10), f.hold/2, 20*time.Second
-	default:
-	}
+	plots[p].needs(f, r)
 	return p
 }
 
@@ -78,41 +102,28 @@ func (f *fates) calm() {
 
 // plays begins the plot.
 func (w *world) plays() {
-	if w.fates.plot == noPlot { // it draws no random number, so that worlds without a plot stay the same
-		return
-	}
-	opening := 2*time.Second + w.upTo(2*time.Second)
-	switch w.fates.plot {
-	case outlived:
-		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).onlySells) }, w.outlive)
-	case behind:
-		w.after(opening, w.fallBehind)
-	case oldSide:
-		w.after(opening, func() { w.failOver(w.fates.term + w.fates.binds() + 6*time.Second) })
-	case latePay:
-		w.after(opening+w.fates.hold, func() {
-			w.moved = w.now
-			w.primary.crash(w.fates.hold+w.upTo(w.fates.hold), w.oneOf(300*time.Millisecond, time.Second), false)
-		})
-	case powerCut:
-		w.after(opening, func() { w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).unsettled) }, w.cutPower) })
-	case fromLimbo:
-		w.when(func() bool { return slices.ContainsFunc(w.hosts, (*host).onlySells) }, w.leaveLimbo)
-	case sleeper:
-		w.after(opening, w.oversleep)
-	case noPlot, election, plots:
+	if p := w.fates.plot; p != noPlot { // a world without one draws no random number for it
+		plots[p].plays(w, 2*time.Second+w.upTo(2*time.Second))
 	}
 }
 
 // when does act once so is true. It looks every few milliseconds.
-func (w *world) when(so func() bool, act func()) {
+func (w *world) when(so func() bool, act func()) { w.whenAtLast(5*time.Millisecond, so, act) }
+
+// whenAtLast does the same, and looks that often.
+func (w *world) whenAtLast(every time.Duration, so func() bool, act func()) {
 	switch {
 	case w.healed:
 	case so():
 		act()
 	default:
-		w.after(5*time.Millisecond, func() { w.when(so, act) })
+		w.after(every, func() { w.whenAtLast(every, so, act) })
 	}
+}
+
+// anyHost asks whether something is so of any host.
+func (w *world) anyHost(so func(*host) bool) func() bool {
+	return func() bool { return slices.ContainsFunc(w.hosts, so) }
 }
 
 // outlive cuts an edge off until others have sold units of its lease. Then the store forgets the sales. The edge comes back
@@ -129,7 +140,6 @@ func (w *world) outlive() {
 	}, func() {
 		w.after(w.upTo(time.Second), func() {
 			down := w.oneOf(300*time.Millisecond, time.Second)
-			w.moved = w.now
 			w.primary.crash(time.Duration(w.now-laterOwner.lease().when)+w.upTo(100*time.Millisecond), down, false)
 			for _, h := range w.hosts {
 				h.cutOff(down + w.upTo(3*time.Second))
@@ -179,7 +189,6 @@ func (p *promise) lease() *entry {
 // grants and the edges that have them.
 func (w *world) fallBehind() {
 	s := w.primary
-	w.moved = w.now
 	s.crash(w.upTo(200*time.Millisecond), w.oneOf(300*time.Millisecond, time.Second), false)
 	s.skew -= int64(time.Hour)
 	w.moves += 2
@@ -192,7 +201,6 @@ func (w *world) fallBehind() {
 		return back > 0 && last >= 0 && w.check.order[last].lease() != nil && w.check.order[last].lease().when > back
 	}, func() {
 		w.after(w.upTo(time.Second), func() {
-			w.moved = w.now
 			s.crash(time.Duration(w.now-back)+w.upTo(200*time.Millisecond), w.oneOf(300*time.Millisecond, time.Second), false)
 			for _, h := range w.hosts {
 				h.burn()
@@ -207,7 +215,6 @@ func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
 
 // cutPower ends everything. Each machine comes back with what its disk has.
 func (w *world) cutPower() {
-	w.moved = w.now
 	w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
 	for _, h := range w.hosts {
 		h.burn()
@@ -225,7 +232,6 @@ func (w *world) leaveLimbo() {
 	w.after(w.fates.term, func() { e.host.deserted = false }) // buyers stay away until it is back
 	w.when(func() bool { return e.deadline[e.newest] > was }, func() {
 		w.after(w.upTo(100*time.Millisecond), func() {
-			w.moved = w.now
 			w.primary.crash(150*time.Millisecond, 300*time.Millisecond, false)
 			free := time.Duration(was-w.check.scriptNow())*time.Microsecond + 2*w.bounds.Margin + w.fates.hold
 			e.host.cutOff(max(free, 0) + w.upTo(500*time.Millisecond))
@@ -260,7 +266,7 @@ func (w *world) latePayers(s *server) {
 	}
 	now := w.check.ledgerNow()
 	for _, p := range w.check.order {
-		if o, paid, owned := s.twin.Owner(p.Serial); owned && !paid && o.Fence == p.Fence && o.Nonce == p.Nonce && p.Expiry <= now {
+		if o, paid, owned := s.twin.Owner(p.Serial); owned && !paid && idOf(o) == idOf(p.Claim) && p.Expiry <= now {
 			(&holder{w: w, p: p, what: confirm, tries: 1}).show()
 		}
 	}

@@ -24,6 +24,11 @@ type promise struct {
 
 type claimID struct{ fence, nonce uint64 }
 
+func idOf(c ledger.Claim) claimID { return claimID{c.Fence, c.Nonce} }
+
+// of returns the promise of a claim.
+func (c *checks) of(claim ledger.Claim) *promise { return c.known[idOf(claim)] }
+
 // live says whether a promise binds at this ledger time.
 func (p *promise) live(now, hold int64) bool {
 	return p.paid != nil || !p.over && (now < p.expires() || hold == 0 && p.kept != nil) && !p.outlasted(p.edge.w)
@@ -40,7 +45,7 @@ func (p *promise) expires() int64 {
 // outlasted says whether a promise is over by true time, after lost history, and the ledger has not kept it. Ledger time went
 // back with that history, and the instances that knew better may be dead.
 func (p *promise) outlasted(w *world) bool {
-	return p.paid == nil && p.ends > 0 && w.now >= p.ends && w.histories > 0 && (p.kept == nil || p.late || !w.primary.has(p.kept))
+	return p.paid == nil && p.ends > 0 && w.now >= p.ends && w.Histories > 0 && (p.kept == nil || p.late || !w.primary.has(p.kept))
 }
 
 // knows says whether this history has the promise, or the lease under which it was made.

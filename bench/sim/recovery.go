@@ -13,9 +13,8 @@ import (
 // recovery is an edge that settles what earlier processes sold and could not settle. It does what edge's recoverAll does,
 // with the network in between.
 type recovery struct {
-	h *host
-	e *edge // the edge that settles
-	r *remains
+	*edge // the one that settles
+	r     *remains
 }
 
 // remains is a ring file whose process is dead.
@@ -37,38 +36,36 @@ func (r *remains) all() []ledger.Claim {
 	return out
 }
 
-func isReassert(err error) bool { return errors.Is(err, ledger.ErrReassert) }
-
 // recoverAll settles the rings that were left, again and again until all are settled, for as long as the edge lives.
-func (h *host) recoverAll(e *edge) {
-	if len(h.left) > 0 {
-		v := recovery{h, e, h.left[0]}
+func (e *edge) recoverAll() {
+	if left := e.host.left; len(left) > 0 {
+		v := recovery{e, left[0]}
 		v.settle(v.release, v.reassert)
 	}
 }
 
 // again tries later: the store did not answer, or has begun another era.
 func (v recovery) again() {
-	v.h.w.tell("%s cannot settle yet what %s left", v.e.name, v.r.party.Instance)
+	v.w.tell("%s cannot settle yet what %s left", v.name, v.r.party.Instance)
 	if v.leave() {
-		v.h.left = append(v.h.left, v.r)
+		v.host.left = append(v.host.left, v.r)
 	}
-	v.h.w.after(time.Second, func() { v.e.whenAwake(func() { v.h.recoverAll(v.e) }) })
+	v.later(time.Second, v.recoverAll)
 }
 
 // leave removes the ring from those that were left. false: it was removed before, for a copy may come while an older ring
 // waits.
 func (v recovery) leave() bool {
-	at := slices.Index(v.h.left, v.r)
+	at := slices.Index(v.host.left, v.r)
 	if at >= 0 {
-		v.h.left = slices.Delete(v.h.left, at, at+1)
+		v.host.left = slices.Delete(v.host.left, at, at+1)
 	}
 	return at >= 0
 }
 
 // settle does what settleLeft does.
 func (v recovery) settle(done, unheard func()) {
-	if v.h.w.lacks(recoverBlind) {
+	if v.w.lacks(recoverBlind) {
 		done()
 		return
 	}
@@ -80,21 +77,13 @@ const leftBatch = 4
 
 func (v recovery) settleFrom(batch uint64, rest []ledger.Claim, done, unheard func()) {
 	if len(rest) == 0 {
-		v.h.w.check.heard(v.r.claims)
+		v.w.check.heard(v.r.claims)
 		v.offer(v.r.offers, done, unheard)
 		return
 	}
 	n := min(len(rest), leftBatch)
-	v.ask(ledger.SettleRequest{Party: v.r.party, Batch: batch, Claims: rest[:n]}, func(err error) {
-		switch {
-		case errors.Is(err, ledger.ErrReassert):
-			unheard()
-		case err != nil:
-			v.again()
-		default:
-			v.settleFrom(batch+1, rest[n:], done, unheard)
-		}
-	})
+	v.ask(ledger.SettleRequest{Party: v.r.party, Batch: batch, Claims: rest[:n]},
+		func() { v.settleFrom(batch+1, rest[n:], done, unheard) }, unheard)
 }
 
 // reassert names the leases under which the claims were made, and settles once more.
@@ -103,49 +92,36 @@ func (v recovery) reassert() {
 		v.again()
 		return
 	}
-	era := v.h.route.twin.Last().Era
+	era := v.host.route.twin.Last().Era
 	q := ledger.ReassertRequest{Party: v.r.party, Era: era, Leases: ledger.HeldBy(v.r.all())}
-	v.ask(q, func(err error) {
-		if err != nil {
-			v.again()
-			return
-		}
-		v.settle(v.release, v.again)
-	})
+	v.ask(q, func() { v.settle(v.release, v.again) }, v.again)
 }
 
 // release gives up the owner's leases, if the boot is the same: then the ring had every claim (I7). Then the file goes.
 func (v recovery) release() {
 	done := func() {
-		v.h.w.tell("%s has settled what %s left", v.e.name, v.r.party.Instance)
+		v.w.tell("%s has settled what %s left", v.name, v.r.party.Instance)
 		v.leave()
-		v.h.recoverAll(v.e)
+		v.recoverAll()
 	}
-	if v.r.copied && !v.h.w.lacks(copyProves) || v.r.boot != v.h.boots && !v.h.w.lacks(bootBlind) {
+	if v.r.copied && !v.w.lacks(copyProves) || v.r.boot != v.host.boots && !v.w.lacks(bootBlind) {
 		done()
 		return
 	}
-	v.ask(ledger.RenewRequest{Party: v.r.party, Awaited: math.MaxInt64, Term: time.Second}, func(err error) {
-		if err != nil {
-			v.again()
-			return
-		}
-		done()
-	})
+	v.ask(ledger.RenewRequest{Party: v.r.party, Awaited: math.MaxInt64, Term: time.Second}, done, v.again)
 }
 
-// ask makes a call.
-func (v recovery) ask(call any, hear func(error)) {
-	w := v.h.w
-	w.call(v.h, call, func(a answer) {
-		v.e.whenAwake(func() {
-			if a.err != nil && !errors.Is(a.err, ledger.ErrDown) && !errors.Is(a.err, ledger.ErrReassert) {
-				w.fail("%s: %v is refused: %v", v.e.name, brief(call), a.err)
-			}
-			if a.err == nil {
-				w.check.answered(v.r.of, call, a)
-			}
-			hear(a.err)
-		})
+// ask makes a call. If the ledger first wants to hear what the owner holds, it is unheard. Without an answer the edge comes again.
+func (v recovery) ask(call any, done, unheard func()) {
+	v.call(call, func(a answer) {
+		v.w.check.hears(v.edge, v.r.of, call, a)
+		switch {
+		case errors.Is(a.err, ledger.ErrReassert):
+			unheard()
+		case a.err != nil:
+			v.again()
+		default:
+			done()
+		}
 	})
 }

@@ -66,7 +66,7 @@ func (c *calls) note(call any) {
 func (c calls) bounded(w *world) {
 	n := len(w.hosts)
 	steady := n * (int(time.Duration(w.now-start)/time.Second) + 10)
-	sold := int(w.check.sold)
+	sold := int(w.Sold)
 	looks := 2*steady + 8*sold
 	if w.fates.window > 0 { // an edge looks more often for a draw that is due, which a recovery may delay
 		looks += 10 * steady
@@ -91,11 +91,11 @@ func (c *checks) soldHaveOwners() {
 	t := c.w.primary.twin
 	told := map[claimID]bool{}
 	for _, p := range c.order {
-		told[claimID{p.Fence, p.Nonce}] = true
+		told[idOf(p.Claim)] = true
 	}
 	for s := uint32(1); uint64(s) <= t.Last().Total; s++ {
 		o, _, owned := t.Owner(s)
-		if owned && o.Nonce < deducted && !told[claimID{o.Fence, o.Nonce}] {
+		if owned && o.Nonce < deducted && !told[idOf(o)] {
 			c.w.fail("serial %d is sold under %d, and nobody was told", s, o.Fence)
 		}
 	}

@@ -28,7 +28,7 @@ func TestS3CallsAreBounded(t *testing.T) {
 	w := bare(fsynced)
 	w.hosts = make([]*host, 10)
 	w.now += int64(10 * time.Second)
-	w.check.sold = 100
+	w.Sold = 100
 	wrong := func(c calls) (what string) {
 		defer func() {
 			if r := recover(); r != nil {

@@ -13,6 +13,7 @@ import (
 // backup loses it in any case.
 func (s *server) crash(tail, down time.Duration, backup bool) {
 	w, kept := s.w, len(s.log)
+	w.moved = w.now
 	if !s.synced || backup {
 		kept -= len(s.since(tail))
 	}

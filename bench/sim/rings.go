@@ -19,16 +19,16 @@ func (e *edge) makes(call any, sent allotment.Instant) bool {
 			a.Err = errNoRoom
 		}
 	case allotment.OfferRequest:
-		e.w.call(e.host, q.Deduct, func(got answer) {
+		e.call(q.Deduct, func(got answer) {
 			a.Reply, a.Err = got.reply, got.err
-			e.whenAwake(func() { e.step(a) })
+			e.step(a)
 		})
 		return true
 	case allotment.RingDrop:
 	default:
 		return false
 	}
-	e.w.after(e.w.upTo(2*time.Millisecond), func() { e.whenAwake(func() { e.step(a) }) })
+	e.later(e.w.upTo(2*time.Millisecond), func() { e.step(a) })
 	return true
 }
 

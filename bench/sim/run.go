@@ -2,7 +2,10 @@ package sim
 
 import (
 	"context"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"spike/luascripts/ledger"
 )
@@ -35,23 +38,21 @@ type World struct {
 
 // Live runs one world. It runs a world with a violation again, for its story: the second run is the same.
 func Live(seed uint64, o Options) World {
-	out, w := live(seed, o.Mutant, o.Tell)
+	w := live(seed, o.Mutant, o.Tell)
+	out := w.World
 	switch {
 	case o.Tell:
 		out.Story = w.read(len(w.story))
 	case out.Wrong != "":
-		_, w = live(seed, o.Mutant, true)
-		out.Story = w.read(o.Lines)
+		out.Story = live(seed, o.Mutant, true).read(o.Lines)
 	}
 	return out
 }
 
-func live(seed uint64, mutant ledger.Mutant, telling bool) (out World, w *world) {
-	w = newWorld(seed, mutant, telling)
-	out.Wrong = w.live()
-	out.Seed, out.Hash, out.Steps, out.Scripts, out.Sold = seed, w.hash, w.steps, w.scripts, w.check.sold
-	out.Total, out.Histories, out.Beside = w.fates.total, w.histories, w.beside
-	return out, w
+func live(seed uint64, mutant ledger.Mutant, telling bool) *world {
+	w := newWorld(seed, mutant, telling)
+	w.Wrong = w.live()
+	return w
 }
 
 // Run runs worlds beside each other, and takes their results in the order of the seeds.
@@ -60,7 +61,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	r, began := Report{Options: o, Hash: fnvBasis}, time.Now()
-	err := newPool(ctx, o).each(func(w World) (more bool) {
+	err := o.each(ctx, func(w World) (more bool) {
 		r.take(w)
 		if o.OnWorld != nil {
 			o.OnWorld(r.Seeds, o.Seeds)
@@ -69,4 +70,44 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	})
 	r.Took = time.Since(began)
 	return r, err
+}
+
+// each lives worlds beside each other, and passes them to take in the order of the seeds, until there are no more or take
+// returns false. Then none is alive any more.
+func (o Options) each(ctx context.Context, take func(World) (more bool)) error {
+	ctx, stop := context.WithCancel(ctx)
+	workers := max(1, o.Workers)
+	results := make(chan chan World, 4*workers) // in the order of the seeds
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	all.Go(func() {
+		defer close(results)
+		var alive errgroup.Group
+		alive.SetLimit(workers)
+		defer func() { _ = alive.Wait() }()
+		for seed := o.First; seed-o.First < o.Seeds; seed++ {
+			result := make(chan World, 1)
+			select {
+			case results <- result:
+			case <-ctx.Done():
+				return
+			}
+			alive.Go(func() error {
+				result <- Live(seed, o)
+				return nil
+			})
+		}
+	})
+	for result := range results {
+		select {
+		case w := <-result:
+			if !take(w) {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
 }

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"spike/luascripts/ledger"
 	"spike/shard"
 )
@@ -10,10 +12,10 @@ import (
 // tighten makes the ledger's bounds so small in some worlds that few ranges count as many. The seed decides, without a random
 // number.
 func (w *world) tighten() {
-	if w.fates.most > 1 || w.seed%4 == 0 {
-		w.bounds.Ranges = []int{1, 2, 3, 64}[w.seed/4%4]
-		w.bounds.Frees = []int{1, 2, 128}[w.seed/16%3]
-		w.bounds.Held = []int{4, 8, 128}[w.seed/48%3]
+	if w.fates.most > 1 || w.Seed%4 == 0 {
+		w.bounds.Ranges = []int{1, 2, 3, 64}[w.Seed/4%4]
+		w.bounds.Frees = []int{1, 2, 128}[w.Seed/16%3]
+		w.bounds.Held = []int{4, 8, 128}[w.Seed/48%3]
 	}
 }
 
@@ -32,17 +34,8 @@ func (c *checks) inARow(s *server, call, reply any) {
 	if q, ok := call.(ledger.LeaseRequest); ok {
 		r := reply.(ledger.LeaseReply)
 		runs := func(of shard.Range) bool { return of.Len() >= q.Run }
-		if q.Run > 1 && r.Grant.Ranges.Len() >= uint64(q.Run) && longest >= q.Run && !anyOf(r.Grant.Ranges, runs) {
+		if q.Run > 1 && r.Grant.Ranges.Len() >= uint64(q.Run) && longest >= q.Run && !slices.ContainsFunc(r.Grant.Ranges, runs) {
 			c.w.fail("a lease for buyers of %d is %v, and %d are free in a row", q.Run, r.Grant.Ranges, longest)
 		}
 	}
-}
-
-func anyOf(ranges ledger.Ranges, is func(shard.Range) bool) bool {
-	for _, r := range ranges {
-		if is(r) {
-			return true
-		}
-	}
-	return false
 }

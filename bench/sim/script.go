@@ -35,51 +35,37 @@ func (c tokenCall) String() string {
 type expire struct{ most int }
 
 // run runs the script, on any server that gets this entry.
-func (e *entry) run(t *memory.Twin) (any, ledger.Head, error) {
+func (e *entry) run(t *memory.Twin) (reply any, err error) {
 	t.On(e.node)
 	switch q := e.call.(type) {
 	case ledger.LeaseRequest:
-		r, err := t.Lease(e.raw, q)
-		return r, r.Head, err
+		return t.Lease(e.raw, q)
 	case ledger.RenewRequest:
-		r, err := t.Renew(e.raw, q)
-		return r, r.Head, err
+		return t.Renew(e.raw, q)
 	case ledger.TendRequest:
-		r, err := t.Tend(e.raw, q)
-		return r, r.Head, err
+		return t.Tend(e.raw, q)
 	case ledger.SettleRequest:
-		r, err := t.Settle(e.raw, q)
-		return r, r.Head, err
+		return t.Settle(e.raw, q)
 	case ledger.GiveBackRequest:
-		r, err := t.GiveBack(e.raw, q)
-		return r, r.Head, err
+		return t.GiveBack(e.raw, q)
 	case ledger.ReassertRequest:
-		r, err := t.Reassert(e.raw, q)
-		return r, r.Head, err
+		return t.Reassert(e.raw, q)
 	case ledger.DeductRequest:
-		r, err := t.Deduct(e.raw, q)
-		return r, r.Head, err
+		return t.Deduct(e.raw, q)
 	case deducts:
-		r, err := t.DeductEach(e.raw, q)
-		return r, t.Last(), err
+		return t.DeductEach(e.raw, q)
 	case ledger.EnterRequest:
-		r, err := t.EnterDraw(e.raw, q)
-		return r, r.Head, err
+		return t.EnterDraw(e.raw, q)
 	case byToken:
-		r, err := q.run(t, e.raw)
-		return r, r.Head, err
+		return q.run(t, e.raw)
 	case expire:
-		r, err := t.Expire(e.raw, q.most)
-		return r, r.Head, err
+		return t.Expire(e.raw, q.most)
 	case ledger.ReopenRequest:
-		h, err := t.Reopen(e.raw, q)
-		return h, h, err
+		return t.Reopen(e.raw, q)
 	case ledger.ChangeRequest:
-		h, err := t.Change(e.raw, q)
-		return h, h, err
+		return t.Change(e.raw, q)
 	case ledger.EditRequest:
-		h, err := t.Edit(e.raw, q)
-		return h, h, err
+		return t.Edit(e.raw, q)
 	}
 	panic(fmt.Sprintf("no script for %T", e.call))
 }
@@ -99,46 +85,38 @@ func (q byToken) run(t *memory.Twin, raw int64) (ledger.ReservationReply, error)
 	return t.Reservation(raw, q.birth, q.claim, 0)
 }
 
-// kind tells scripts apart in the trace.
-func (e *entry) kind() uint64 {
-	switch q := e.call.(type) {
-	case ledger.LeaseRequest:
-		return 1
-	case ledger.RenewRequest:
-		return 2
-	case ledger.SettleRequest:
-		return 3
-	case ledger.GiveBackRequest:
-		return 4
-	case ledger.ReassertRequest:
-		return 5
-	case ledger.DeductRequest:
-		return 6
-	case byToken:
-		if q.what > look {
-			return 15 + uint64(q.what-prolong)
-		}
-		return 7 + uint64(q.what)
-	case expire:
-		return 10
-	case ledger.TendRequest:
-		return 12
-	case ledger.EnterRequest:
-		return 13
-	case deducts:
-		return 14
-	}
-	return 11
+// trait is what the simulation must know of a kind of call.
+type trait struct {
+	traced uint64        // its number in traces
+	widens bool          // somebody will act on the answer, so it waits for the replicas (I5)
+	wait   ledger.Mutant // leaves that wait out
 }
 
-// widens says whether somebody will act on the answer. Then it waits for the replicas (I5).
-func widens(call any) bool {
+func traitOf(call any) trait {
 	switch q := call.(type) {
-	case ledger.LeaseRequest, ledger.RenewRequest, ledger.SettleRequest, ledger.DeductRequest, deducts,
-		ledger.ReassertRequest:
-		return true
+	case ledger.LeaseRequest:
+		return trait{1, true, waitLease}
+	case ledger.RenewRequest:
+		return trait{2, true, waitRenew}
+	case ledger.SettleRequest:
+		return trait{3, true, waitSettle}
+	case ledger.GiveBackRequest:
+		return trait{traced: 4}
+	case ledger.ReassertRequest:
+		return trait{5, true, ""}
+	case ledger.DeductRequest:
+		return trait{6, true, waitDeduct}
 	case byToken:
-		return q.what != look
+		return [...]trait{confirm: {7, true, waitConfirm}, cancel: {8, true, ""}, look: {traced: 9}, prolong: {15, true, ""},
+			release: {16, true, ""}}[q.what]
+	case expire:
+		return trait{traced: 10}
+	case ledger.TendRequest:
+		return trait{traced: 12}
+	case ledger.EnterRequest:
+		return trait{traced: 13}
+	case deducts:
+		return trait{14, true, waitBatch}
 	}
-	return false
+	return trait{traced: 11} // an operator's
 }

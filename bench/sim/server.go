@@ -83,7 +83,7 @@ func (s *server) begin(log []*entry) {
 	s.answers, s.refused = map[ledger.IdempotencyKey]keptAnswer{}, map[ledger.Buyer]int{}
 	s.twin = s.w.newTwin()
 	for _, e := range log {
-		reply, _, err := e.run(s.twin)
+		reply, err := e.run(s.twin)
 		s.learn(e.call, reply, err)
 	}
 	s.w.trace(reigns, s.id, s.era, uint64(len(log)), s.twin.Last().Rev)
@@ -94,15 +94,14 @@ func (w *world) newTwin() *memory.Twin {
 	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
 	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes(), Limit: w.fates.together.limit}
 	if w.fates.window > 0 {
-		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.seed)
+		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.Seed)
 	}
 	return memory.NewTwinOn(n, start/1000, q, w.ledger)
 }
 
 // execute runs a script, and sends it to the followers.
 func (s *server) execute(call any) (reply any, e *entry, err error) {
-	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(),
-		node: s.node()}
+	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(), node: s.node()}
 	if s.w.fates.votes {
 		e.node.Lineup = s.lineup()
 	}
@@ -113,19 +112,35 @@ func (s *server) execute(call any) (reply any, e *entry, err error) {
 		f.hear()
 	}
 	was := s.twin.Last()
-	reply, head, err := e.run(s.twin)
+	reply, err = e.run(s.twin)
+	is := s.twin.Last()
 	if err != nil {
-		s.w.check.refuses(call, was, s.twin.Last())
+		s.w.check.refuses(call, was, is)
 	}
-	s.w.scripts++
+	s.w.Scripts++
 	s.w.calls.note(call)
 	if q, ok := call.(deducts); ok && len(q) > 1 {
-		s.w.beside += len(q)
+		s.w.Beside += len(q)
 	}
-	s.w.trace(ran, s.id<<32|e.kind(), uint64(head.Now),
-		head.Rev<<32|head.Free<<16|head.Leased, head.Pending<<32|head.Confirmed<<16|head.Limbo)
+	is = s.headOf(reply, err)
+	s.w.trace(ran, s.id<<32|traitOf(call).traced, uint64(is.Now),
+		is.Rev<<32|is.Free<<16|is.Leased, is.Pending<<32|is.Confirmed<<16|is.Limbo)
 	s.w.check.ran(s, e, reply, err)
 	return reply, e, err
+}
+
+// headOf is the head of an answer. A refusal has none, and a look leaves the ledger as it was.
+func (s *server) headOf(reply any, err error) ledger.Head {
+	switch r := reply.(type) {
+	case ledger.ReservationReply:
+		return r.Head
+	case []ledger.Deducted:
+		return s.twin.Last()
+	}
+	if err != nil {
+		return ledger.Head{}
+	}
+	return s.twin.Last()
 }
 
 // node is what scripts see of the server.
@@ -169,7 +184,7 @@ func (s *server) durable() bool { return s.synced || s.most > 0 }
 
 // history is called when a server begins with another server's history.
 func (w *world) history(s *server) {
-	w.histories++
+	w.Histories++
 	w.moved, w.fresh = w.now, w.now
 	if w.silent != nil && !s.has(w.silent) {
 		w.silent = nil // the operator's pause is lost with it

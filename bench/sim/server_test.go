@@ -31,7 +31,7 @@ func TestALogIsItsLedger(t *testing.T) {
 		}
 		again := w.newTwin()
 		for _, e := range w.primary.log {
-			_, _, _ = e.run(again)
+			_, _ = e.run(again)
 		}
 		if got, want := again.Last(), w.primary.twin.Last(); got != want {
 			t.Errorf("seed %d: %+v, and it was %+v", seed, got, want)

@@ -31,8 +31,7 @@ func TestWorlds(t *testing.T) {
 func TestASeedIsOneWorld(t *testing.T) {
 	known := map[uint64]uint64{}
 	for seed := range uint64(seeds / 10) {
-		first, _ := live(seed, "", false)
-		again, _ := live(seed, "", true)
+		first, again := live(seed, "", false).World, live(seed, "", true).World
 		if first != again {
 			t.Errorf("seed %d: %+v, and then %+v", seed, first, again)
 		}

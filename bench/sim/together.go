@@ -6,22 +6,10 @@ import (
 	"time"
 
 	"spike/luascripts/ledger"
-	"spike/luascripts/memory"
 )
 
 // In some worlds buys that ask the ledger go together, as edge/sales gathers them: one call, in which each is decided by itself.
 // In half of these worlds the sale has a limit per buyer, so that every unit is sold this way.
-
-func togetherMutations() []Mutation {
-	return []Mutation{
-		{waitBatch, "the buys of a call are told before the replicas have them"},
-		{memory.LimitBefore, "the limit looks at what a buyer had before the call"},
-		{memory.KeyAnew, "a key that comes twice in one call is decided twice"},
-		{memory.OfferStays, "an offer to a key that the same call has answered stays in its lease"},
-		{memory.RefusesAll, "one refused buy refuses a call in which others have won"},
-		{memory.NoneKept, "a key that hears none is told so ever after"},
-	}
-}
 
 const (
 	togetherEvery = 5                       // worlds
@@ -60,12 +48,10 @@ func (e *edge) ask(q ledger.DeductRequest, hear func(ledger.DeductReply, answer)
 	w := e.w
 	if !w.fates.together.on {
 		q.Latest = e.latest()
-		w.call(e.host, q, func(a answer) {
-			e.whenAwake(func() {
-				if a.err == nil {
-					hear(a.reply.(ledger.DeductReply), a)
-				}
-			})
+		e.call(q, func(a answer) {
+			if a.err == nil {
+				hear(a.reply.(ledger.DeductReply), a)
+			}
 		})
 		return
 	}
@@ -75,7 +61,7 @@ func (e *edge) ask(q ledger.DeductRequest, hear func(ledger.DeductReply, answer)
 	}
 	e.asking[kind] = append(e.asking[kind], asked{q, hear})
 	if len(e.asking[kind]) == 1 {
-		w.after(w.upTo(linger), func() { e.whenAwake(func() { e.askTogether(kind) }) })
+		e.later(w.upTo(linger), func() { e.askTogether(kind) })
 	}
 }
 
@@ -91,17 +77,15 @@ func (e *edge) askTogether(kind int) {
 		call = append(call, one.q)
 	}
 	call[0].Latest = e.latest()
-	w.call(e.host, call, func(a answer) {
-		e.whenAwake(func() {
-			if a.err != nil {
-				return
+	e.call(call, func(a answer) {
+		if a.err != nil {
+			return
+		}
+		for i, d := range a.reply.([]ledger.Deducted) {
+			if d.Err == nil {
+				all[i].hear(d.DeductReply, a)
 			}
-			for i, d := range a.reply.([]ledger.Deducted) {
-				if d.Err == nil {
-					all[i].hear(d.DeductReply, a)
-				}
-			}
-		})
+		}
 	})
 	if !w.healed && w.chance(0.05) {
 		w.after(w.upTo(doubledBehind), func() { w.call(e.host, call, func(answer) {}) })
@@ -112,7 +96,7 @@ func (e *edge) askTogether(kind int) {
 // a key that is used for another n, buys that no sale could serve, and offers.
 func (w *world) company() {
 	e := w.someHost().edge
-	if e.gone || e.asleep > 0 || e.ending || w.shut {
+	if !e.serves() || w.shut {
 		return
 	}
 	for range 1 + w.rng.IntN(4) {

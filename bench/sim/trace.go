@@ -25,6 +25,6 @@ const (
 func (w *world) trace(k kind, a, b, c, d uint64) {
 	for _, word := range [...]uint64{uint64(w.now), uint64(k), a, b, c, d} {
 		word ^= word >> 32
-		w.hash = (w.hash ^ word) * fnvPrime
+		w.Hash = (w.Hash ^ word) * fnvPrime
 	}
 }

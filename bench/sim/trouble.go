@@ -11,6 +11,9 @@ import (
 // lease.
 const apart = 6 * time.Second
 
+// mayMove says whether a clock may jump now, or the server change.
+func (w *world) mayMove() bool { return !w.healed && w.now-w.moved >= int64(apart) }
+
 // repeat does something again and again, until the world is healed.
 func (w *world) repeat(on bool, every time.Duration, do func()) {
 	if !on {
@@ -95,7 +98,7 @@ func (w *world) replace(h *host) {
 
 // crash kills a Redis.
 func (w *world) crash() {
-	if w.healed || !w.primary.up || w.now-w.moved < int64(apart) {
+	if !w.primary.up || !w.mayMove() {
 		return
 	}
 	w.moved = w.now
@@ -123,7 +126,7 @@ func (w *world) rename() {
 		return
 	}
 	w.eras++
-	w.histories++
+	w.Histories++
 	w.primary.era, w.primary.most, w.primary.followed = w.eras, 0, 0
 	w.tell("Redis %d calls its history era %d", w.primary.id, w.eras)
 }
@@ -167,11 +170,14 @@ func (w *world) someJump() time.Duration { return w.upTo(8*time.Second) - 3*time
 
 // jumpStore moves the clocks of all servers together, as a time server would.
 func (w *world) jumpStore() {
-	if w.healed || w.now-w.moved < int64(apart) {
-		return
+	if w.mayMove() {
+		d := w.someJump()
+		w.tell("the store's clocks jump by %v", d)
+		w.moveClocks(d)
 	}
-	d := w.someJump()
-	w.tell("the store's clocks jump by %v", d)
+}
+
+func (w *world) moveClocks(d time.Duration) {
 	for _, s := range w.servers {
 		s.skew += int64(d)
 	}

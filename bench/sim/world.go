@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"spike/edge/allotment"
@@ -18,7 +19,7 @@ const start = int64(1e18)
 
 // world is one run. It has one goroutine, and only the seed decides.
 type world struct {
-	seed   uint64
+	World
 	rng    *rand.Rand
 	fates  fates
 	bounds ledger.Bounds // the edges'
@@ -50,16 +51,11 @@ type world struct {
 	silent    *entry // the script after which the operator heard that no edge sells
 	asking    bool   // the Sentinels are being asked
 
-	hash      uint64
-	steps     int // of Keepers
-	calls     calls
-	scripts   int
-	beside    int // buys that went to the ledger with others
-	happened  int
-	histories int    // how often the store came up with another history
-	edited    *entry // the script by which the operator had the sale close earlier
-	telling   bool
-	story     []line
+	calls    calls
+	happened int
+	edited   *entry // the script by which the operator had the sale close earlier
+	telling  bool
+	story    []line
 }
 
 // violation is what a check panics with.
@@ -78,7 +74,8 @@ func (w *world) oneOf(ds ...time.Duration) time.Duration { return w.upTo(ds[w.rn
 
 func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	r := rand.New(rand.NewPCG(seed, 1))
-	w := &world{seed: seed, rng: r, fates: drawFates(r), now: start, telling: telling, hash: fnvBasis, batches: map[string]uint64{}}
+	w := &world{World: World{Seed: seed, Hash: fnvBasis}, rng: r, fates: drawFates(r), now: start, telling: telling,
+		batches: map[string]uint64{}}
 	w.fates.rare = drawRare(seed, &w.fates)
 	w.fates.watch(seed)
 	w.fates.plot = drawPlot(seed, &w.fates)
@@ -86,6 +83,7 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	w.fates.gathers(seed)
 	w.fates.payments(seed)
 	w.drawLull()
+	w.Total = w.fates.total
 	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
 	w.tighten()
@@ -147,12 +145,7 @@ func (w *world) run() {
 }
 
 func (w *world) allStopped() bool {
-	for _, e := range w.edges {
-		if !e.gone {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(w.edges, func(e *edge) bool { return !e.gone })
 }
 
 // mustEnd waits for a state of the ledger. It waits for as long as a dead edge's last call takes to arrive, its lease to end,
@@ -162,7 +155,7 @@ func (w *world) mustEnd(what string, more time.Duration, done func(ledger.Head) 
 	if w.fates.sleepy > 0 {
 		more += w.longestNap()
 	}
-	if w.histories > 0 {
+	if w.Histories > 0 {
 		more += max(w.fates.term+w.bounds.Margin, w.bounds.Proof) + hold
 	}
 	bound := more + w.collecting() + longestStuck + w.fates.term + 2*w.bounds.Margin + hold + 4*time.Second
