@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"spike/bench/rig"
 )
 
 // Clock is the wall clock of a server that is started with its environment. It is the machine's clock and an offset that can
@@ -52,7 +54,7 @@ func (c *Clock) Env() []string {
 // NewClockedNode starts a redis-server with a clock of its own.
 func NewClockedNode(t testing.TB, dir, name string, clock *Clock, args ...string) *Node {
 	t.Helper()
-	return newNode(t, filepath.Join(dir, name), name, freeAddr(t), plainLogin, clock.Env(), args...)
+	return newNode(t, rig.RedisOptions{Name: name, Dir: dir, Env: clock.Env(), Args: args})
 }
 
 // off is how far a server's clock is from the machine's.

@@ -5,6 +5,8 @@ package chaos
 import (
 	"testing"
 	"time"
+
+	"spike/bench/rig"
 )
 
 // Wall clocks of servers that restart.
@@ -31,8 +33,8 @@ func TestP2RestartWithAWrongClockIsNoPromotion(t *testing.T) {
 			try(t, ofWorse, func(s *shop) {
 				s.mark, s.hold = s.between(0.08, 0.40), 3*short
 				clock := NewClock(s.t, s.dir)
-				primary := NewClockedNode(s.t, s.dir, "redis1", clock, "--repl-diskless-sync-delay", "0")
-				replica := NewNode(s.t, s.dir, "redis2", "--replicaof", "127.0.0.1", port(primary.Addr))
+				primary := NewClockedNode(s.t, s.dir, "redis1", clock)
+				replica := newNode(s.t, rig.RedisOptions{Name: "redis2", Dir: s.dir, Of: primary.Redis})
 				within(s.t, promoteWait, "the replica has all", replica.follows)
 				s.open(primary.Addr, primary.Addr)
 				era := primary.info("master_replid")
@@ -71,10 +73,10 @@ func (s *shop) forgets(harm func()) {
 // killAll ends these servers and all edges.
 func (s *shop) killAll(nodes ...*Node) {
 	for _, e := range s.edges {
-		e.Kill()
+		e.End()
 	}
 	for _, n := range nodes {
-		n.Kill()
+		n.End()
 	}
 }
 
@@ -141,7 +143,7 @@ func TestP6LosslessRestartWithAWrongClockWaitsForNoHold(t *testing.T) {
 				clock := NewClock(s.t, s.dir)
 				redis := NewClockedNode(s.t, s.dir, "redis", clock, durable...)
 				s.open(redis.Addr, redis.Addr)
-				s.strike(redis.Kill)
+				s.strike(redis.End)
 				clock.Set(c.start)
 				redis.Start()
 				time.Sleep(put)

@@ -4,10 +4,11 @@ package chaos
 
 import (
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"spike/bench/rig"
 )
 
 // Cluster is a Redis Cluster of three primaries with some replicas each.
@@ -17,27 +18,21 @@ type Cluster struct {
 	Nodes    []*Node
 }
 
-// NewCluster starts a Cluster below dir, with a replica for each primary.
-func NewCluster(t testing.TB, dir string) *Cluster {
-	t.Helper()
-	return newCluster(t, dir, 1)
-}
-
-func newCluster(t testing.TB, dir string, replicas int) *Cluster {
+// NewCluster starts a Cluster below dir, with so many replicas for each primary.
+func NewCluster(t testing.TB, dir string, replicas int) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, replicas: replicas}
-	create := []string{"--cluster", "create"}
+	var nodes []*rig.Redis
 	for i := range 3 * (1 + replicas) {
-		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append([]string{"--cluster-enabled", "yes",
-			"--cluster-port", port(freeAddr(t)), "--cluster-node-timeout", fmt.Sprint(notice.Milliseconds()),
-			"--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no"}, durable...)...)
-		c.Nodes = append(c.Nodes, n)
-		create = append(create, n.Addr)
+		args, err := rig.ClusterArgs(notice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append(args, durable...)...)
+		c.Nodes, nodes = append(c.Nodes, n), append(nodes, n.Redis)
 	}
-	create = append(create, "--cluster-replicas", fmt.Sprint(replicas), "--cluster-yes")
-	out, err := exec.Command("redis-cli", create...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
+	if err := rig.MakeCluster(t.Context(), replicas, nodes...); err != nil {
+		t.Fatal(err)
 	}
 	within(t, 30*time.Second, "the cluster is whole", c.whole)
 	return c
@@ -56,7 +51,7 @@ func (c *Cluster) URL() string {
 func (c *Cluster) whole() bool {
 	for _, n := range c.Nodes {
 		said, _ := n.Try("CLUSTER", "INFO")
-		if !strings.Contains(said, "cluster_state:ok") || n.role() == "master" && n.replicas() != c.replicas {
+		if !strings.Contains(said, "cluster_state:ok") || n.role() == "master" && !n.leads(c.replicas) {
 			return false
 		}
 	}

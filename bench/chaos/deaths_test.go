@@ -15,7 +15,7 @@ func TestEdgeKilledAndBack(t *testing.T) {
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
 		edge := s.victim()
-		s.strike(edge.Kill)
+		s.strike(edge.End)
 		s.pause(0, time.Second)
 		edge.Start()
 		s.finish(s.healing())
@@ -32,7 +32,7 @@ func TestEdgeKilledForGood(t *testing.T) {
 		s.hold = 2 * short // some tokens outlast the lease
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
-		s.strike(s.victim().Kill)
+		s.strike(s.victim().End)
 		s.finish(Lease + s.hold + 2*margin + slow + s.pace())
 	})
 }

@@ -8,13 +8,10 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"spike/bench/process"
 )
 
 // longLease is for edges that keep their units for long, so that a lost lease can be seen for a while.
@@ -33,13 +30,13 @@ func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
 		other := NewEdge(s.t, s.dir, "edge2", redis.Addr, "--lease", longLease.String())
 		s.buyer(other).prime(1) // the file has the length of leases
 		redis.Do("SAVE")
-		s.copied(redis.spec.Dir, old)
+		s.copied(redis.Dir, old)
 		edge := NewEdge(s.t, s.dir, "edge1", wire.Addr, "--lease", longLease.String())
 		buyer := s.buyer(edge)
 		s.evidence(buyer.prime(50) > 0, "the edge holds nothing")
 		wire.Cut()
-		redis.Kill()
-		s.restored(old, redis.spec.Dir)
+		redis.End()
+		s.restored(old, redis.Dir)
 		redis.Start()
 		said, sure := s.shut(other, []string{"pause", "close"}[s.rnd.IntN(2)], s.rnd.IntN(2) == 0)
 		when := time.Now()
@@ -224,7 +221,7 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 		wire.Poison(Toxic{"timeout", "upstream", map[string]int{"timeout": 0}})
 		s.pause(200*time.Millisecond, 900*time.Millisecond)
 		claims := edge.claims()
-		edge.Kill()
+		edge.End()
 		all.Wait()
 		wire.Cure()
 		s.evidence(claims > 0, "no offer was under way")
@@ -241,18 +238,6 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 
 // ledgerKey has the sale's numbers.
 const ledgerKey = "{" + sale + "_hash_key}:ledger"
-
-// claims is how many claims an edge has not settled.
-func (e *Edge) claims() (n int) {
-	text, _ := process.Metrics(e.t.Context(), e.Operators)
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "spike_edge_claims{") {
-			_, value, _ := strings.Cut(line, "} ")
-			n, _ = strconv.Atoi(strings.TrimSpace(value))
-		}
-	}
-	return n
-}
 
 // keys returns the headers of n buyers, each with a key of its own.
 func keys(s *shop, n int) (all []map[string]string) {

@@ -19,7 +19,7 @@ func TestSentinelFailOver(t *testing.T) {
 		harm, heal func(*Node)
 		silent     time.Duration // for so long nobody reaches a primary
 	}{
-		{"killed", (*Node).Kill, (*Node).Start, alone},
+		{"killed", (*Node).End, (*Node).Start, alone},
 		{"stopped", (*Node).Pause, (*Node).Resume, alone},
 		{"cut off", (*Node).Isolate, (*Node).Rejoin, 0},
 	} {
@@ -36,7 +36,7 @@ func TestSentinelFailOver(t *testing.T) {
 				s.finish(s.healing())
 				within(s.t, promoteWait, "one primary has the others as replicas", func() bool {
 					now := redis.Primary() // it may have changed once more
-					return now != nil && now.role() == "master" && now.replicas() == 2
+					return now != nil && now.leads(2)
 				})
 				s.recount()
 			})
@@ -48,10 +48,10 @@ func TestSentinelFailOver(t *testing.T) {
 func TestClusterNodeKilled(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		const key = sale + "_hash_key"
-		redis := NewCluster(s.t, s.dir)
+		redis := NewCluster(s.t, s.dir, 1)
 		s.open(redis.URL(), redis.URL())
 		old := redis.Primary(key)
-		s.strike(old.Kill)
+		s.strike(old.End)
 		s.hushFor(alone)
 		redis.Promoted(old, key)
 		s.pause(0, 2*time.Second)

@@ -25,7 +25,7 @@ func TestP1CopiedDataProvesNoDeath(t *testing.T) {
 		heir.Start()
 		s.edges = append(s.edges, heir)
 		if s.rnd.IntN(2) == 0 { // and the first edge dies, and comes back to its own ring
-			edge.Kill()
+			edge.End()
 			s.pause(0, time.Second)
 			edge.Start()
 		}
@@ -48,7 +48,7 @@ func TestP1RemovedLockLetsNobodyIn(t *testing.T) {
 				s.t.Fatal(err)
 			}
 		})
-		heir.Launch()
+		launch(s.t, heir)
 		for end := time.Now().Add(patient); heir.Alive(); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				s.t.Error("a second edge is in the directory of one that lives")
@@ -83,13 +83,13 @@ func TestP3BackupWaitsForAnEdgeThatIsLate(t *testing.T) {
 		redis := s.lone()
 		wire := NewWire(s.t, redis.Addr)
 		s.create(redis.Addr)
-		file, backup := filepath.Join(redis.spec.Dir, "appendonlydir"), filepath.Join(s.dir, "backup")
+		file, backup := filepath.Join(redis.Dir, "appendonlydir"), filepath.Join(s.dir, "backup")
 		s.copied(file, backup)
 		late, early := NewEdge(s.t, s.dir, "edge1", wire.Addr, s.key()...), IdleEdge(s.t, s.dir, "edge2", redis.Addr, s.key()...)
 		s.edges = []*Edge{late}
 		s.gather(late, early)
 		s.strike(wire.Cut)
-		redis.Kill()
+		redis.End()
 		s.lost = &Loss{}
 		s.restored(backup, file)
 		back := time.Now()
@@ -122,7 +122,7 @@ func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 		redis := s.lone()
 		wire := NewWire(s.t, redis.Addr)
 		s.create(redis.Addr)
-		file, backup := filepath.Join(redis.spec.Dir, "appendonlydir"), filepath.Join(s.dir, "backup")
+		file, backup := filepath.Join(redis.Dir, "appendonlydir"), filepath.Join(s.dir, "backup")
 		s.copied(file, backup)
 		old, early := NewEdge(s.t, s.dir, "edge1", wire.Addr), IdleEdge(s.t, s.dir, "edge2", redis.Addr)
 		sold := serials{of: map[uint32]bool{}}
@@ -130,7 +130,7 @@ func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 		within(s.t, patient, "all that was told is settled", func() bool { return s.owned() == len(sold.of) })
 		s.pause(0, 2*Lease) // it may have given back by then
 		wire.Cut()
-		redis.Kill()
+		redis.End()
 		s.restored(backup, file)
 		redis.Start()
 		back := time.Now()
@@ -163,19 +163,27 @@ func TestP14RingsKeepTheirStore(t *testing.T) {
 		s.evidence(buyer.prime(50) > 0, "the edge holds nothing")
 		wire.Cut()
 		s.evidence(buyer.wins(15) > 0, "the edge had nothing to sell")
-		edge.Kill()
+		edge.End()
 		wire.Join()
-		wrong := IdleEdge(s.t, s.dir, "edge1", other.Addr)
-		wrong.Launch()
+		wrong := IdleEdge(s.t, s.dir, "elsewhere", other.Addr, "--node", edge.Name, "--data", edge.data())
+		launch(s.t, wrong)
 		s.pause(11*time.Second, 12*time.Second) // longer than an edge waits before it believes that its sale is gone
 		if wrong.Alive() {
 			s.t.Error("an edge runs on the rings of another store")
-		} else if said, _ := os.ReadFile(wrong.Log); !strings.Contains(string(said), edge.data()) {
+		} else if said := wrong.Output(); !strings.Contains(said, edge.data()) {
 			s.t.Errorf("it does not name the rings: %s", said)
 		}
-		wrong.Kill()
+		wrong.End()
 		edge.Start()
 		booked(s.t, redis.Addr, len(buyer.told))
 		s.valid = true
 	})
+}
+
+// launch starts an edge that may not get ready.
+func launch(t testing.TB, e *Edge) {
+	t.Helper()
+	if err := e.Launch(); err != nil {
+		t.Fatal(err)
+	}
 }

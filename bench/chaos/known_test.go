@@ -35,7 +35,7 @@ func TestKnownBuyersOfALimitedSale(t *testing.T) {
 func (s *shop) edgeDies() {
 	edge := s.victim()
 	s.note("an edge dies")
-	edge.Kill()
+	edge.End()
 	s.pause(0, time.Second)
 	edge.Start()
 }
@@ -44,7 +44,7 @@ func (s *shop) edgeDies() {
 func (s *shop) primaryDies(redis *Replicated) {
 	old := redis.Primary()
 	s.note("the primary dies")
-	old.Kill()
+	old.End()
 	redis.Promoted(old)
 	s.pause(0, 2*time.Second)
 	old.Start()
@@ -54,15 +54,15 @@ func (s *shop) primaryDies(redis *Replicated) {
 func (s *shop) primaryRestarts(redis *Replicated) {
 	old := redis.Primary()
 	s.note("the primary dies, and comes back at once")
-	old.Kill()
-	old.leads()
+	old.End()
+	old.startsAsPrimary()
 	old.Start()
 }
 
-// leads makes a server that was promoted start as a primary, as a Sentinel writes it into a configuration file.
-func (n *Node) leads() {
-	if at := slices.Index(n.spec.Args, "--replicaof"); at >= 0 {
-		n.spec.Args = slices.Delete(slices.Clone(n.spec.Args), at, at+3)
+// startsAsPrimary makes a server that was promoted start as a primary, as a Sentinel writes it into a configuration file.
+func (n *Node) startsAsPrimary() {
+	if at := slices.Index(n.Args, "--replicaof"); at >= 0 {
+		n.Args = slices.Delete(slices.Clone(n.Args), at, at+3)
 	}
 }
 

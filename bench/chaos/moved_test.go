@@ -4,11 +4,12 @@ package chaos
 
 import (
 	"fmt"
-	"os/exec"
 	"testing"
 	"time"
 
-	"spike/bench/process"
+	"spike/bench"
+	"spike/bench/rig"
+	"spike/bench/rig/rigtest"
 )
 
 const saleKey = sale + "_hash_key"
@@ -22,7 +23,7 @@ func TestP11AMovedSlotLosesNothing(t *testing.T) {
 		if long() {
 			replicas = int(s.seed % 2)
 		}
-		redis := newCluster(s.t, s.dir, replicas)
+		redis := NewCluster(s.t, s.dir, replicas)
 		s.open(redis.URL(), redis.URL())
 		from := redis.Primary(saleKey)
 		to := redis.another(from)
@@ -69,18 +70,18 @@ func (c *Cluster) move(from, to *Node) {
 // never be promoted, so nobody waits for it after it has gone.
 func TestP13AReaderIsNoReplica(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
-		redis := NewNode(s.t, s.dir, "redis", append([]string{"--repl-diskless-sync-delay", "0"}, durable...)...)
+		redis := NewNode(s.t, s.dir, "redis", durable...)
 		s.open(redis.Addr, redis.Addr)
 		s.strike(func() {
-			path, err := exec.LookPath("redis-cli")
+			path, err := bench.Tool("redis-cli")
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			reader := newPart(s.t, nowhere, process.Spec{Name: "reader", Path: path, Dir: s.dir,
-				Args: []string{"-p", port(redis.Addr), "--replica"}}, redis.answers)
-			within(s.t, patient, "Redis calls it a replica", func() bool { return redis.replicas() == 1 })
+			reader := &rig.Process{Spec: rig.Spec{Name: "reader", Path: path, Dir: s.dir, Args: []string{"-p", port(redis.Addr), "--replica"}}}
+			rigtest.Launch(s.t, reader)
+			within(s.t, patient, "Redis calls it a replica", func() bool { return redis.leads(1) })
 			s.pause(time.Second, 3*time.Second)
-			reader.Kill()
+			reader.End()
 		})
 		s.finish(s.healing() + patient)
 	})
@@ -91,9 +92,8 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 func TestFailoverCommand(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.mark, s.hold = s.between(0.08, 0.30), time.Minute
-		args := append([]string{"--repl-diskless-sync-delay", "0"}, durable...)
-		old := NewNode(s.t, s.dir, "redis1", args...)
-		next := NewNode(s.t, s.dir, "redis2", append(args, "--replicaof", "127.0.0.1", port(old.Addr))...)
+		old := NewNode(s.t, s.dir, "redis1", durable...)
+		next := newNode(s.t, rig.RedisOptions{Name: "redis2", Dir: s.dir, Of: old.Redis, Args: durable})
 		within(s.t, promoteWait, "the replica has all", next.follows)
 		wire := NewWire(s.t, old.Addr)
 		s.open(old.Addr, wire.Addr)

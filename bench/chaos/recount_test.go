@@ -61,7 +61,7 @@ func (s *shop) severInAVote(redis *Replicated, primary, dies *Node) time.Duratio
 		}
 	})
 	s.open(redis.URL(), redis.URLBy(tap.Addr))
-	s.strike(dies.Kill)
+	s.strike(dies.End)
 	s.hushFor(time.Second)
 	for _, hung := range redis.Sentinels[1:3] {
 		hung.Pause()

@@ -12,7 +12,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
-		s.strike(redis.Kill)
+		s.strike(redis.End)
 		s.pause(100*time.Millisecond, 4*time.Second)
 		s.hush()
 		redis.Start()
@@ -49,7 +49,7 @@ func TestRedisGone(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		redis := s.lone()
 		s.open(redis.Addr, redis.Addr)
-		s.strike(redis.Kill)
+		s.strike(redis.End)
 		time.Sleep(Lease) // no lease lasts longer
 		drained := s.crowd.History.Now()
 		time.Sleep(2 * time.Second)

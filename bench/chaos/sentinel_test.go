@@ -3,9 +3,8 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +12,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"spike/bench"
-	"spike/bench/process"
+	"spike/bench/rig"
+	"spike/bench/rig/rigtest"
 )
 
 // The logins of a replicated Redis. Each kind of peer has its own, so that each can be shut out alone.
@@ -30,7 +29,7 @@ const (
 	// may not make (redis/redis#14541).
 	logins = "--user default off ~* &* +@all --user " + edgeUser + " on >" + password + " ~* &* +@all" +
 		" --user " + peerUser + " on >" + password + " ~* &* +@all --user " + copyUser + " on >" + password + " ~* &* +@all" +
-		" --masteruser " + copyUser + " --masterauth " + password + " --repl-diskless-sync-delay 0"
+		" --masteruser " + copyUser + " --masterauth " + password
 	promoteWait = 30 * time.Second
 )
 
@@ -51,17 +50,15 @@ func NewReplicated(t testing.TB, dir string) *Replicated {
 func NewWatched(t testing.TB, dir string, sentinels int) *Replicated {
 	t.Helper()
 	r := &Replicated{t: t}
+	var primary *rig.Redis
 	for i := range 3 {
-		args := append(strings.Fields(logins), durable...)
-		if i > 0 {
-			args = append(args, "--replicaof", "127.0.0.1", port(r.Nodes[0].Addr))
-		}
-		name := fmt.Sprintf("redis%d", i+1)
-		r.Nodes = append(r.Nodes, newNode(t, filepath.Join(dir, name), name, freeAddr(t), login, nil, args...))
+		n := newNode(t, rig.RedisOptions{Name: fmt.Sprintf("redis%d", i+1), Dir: dir, Of: primary, Login: login,
+			Args: append(strings.Fields(logins), durable...)})
+		r.Nodes, primary = append(r.Nodes, n), cmp.Or(primary, n.Redis)
 	}
-	within(t, 20*time.Second, "both replicas have all", func() bool { return r.Nodes[0].replicas() == 2 })
+	within(t, 20*time.Second, "both replicas have all", func() bool { return r.Nodes[0].leads(2) })
 	for i := range sentinels {
-		r.Sentinels = append(r.Sentinels, newSentinel(t, dir, fmt.Sprintf("sentinel%d", i+1), r.Nodes[0].Addr))
+		r.Sentinels = append(r.Sentinels, newSentinel(t, dir, fmt.Sprintf("sentinel%d", i+1), primary))
 	}
 	within(t, 20*time.Second, "the Sentinels know each other", r.watched)
 	return r
@@ -69,30 +66,18 @@ func NewWatched(t testing.TB, dir string, sentinels int) *Replicated {
 
 var login = rueidis.ClientOption{Username: edgeUser, Password: password}
 
-// newSentinel starts a Sentinel. It keeps its knowledge in its configuration file.
-func newSentinel(t testing.TB, dir, name, primary string) *Node {
+// newSentinel starts a Sentinel. Two of them must agree that a primary is down.
+func newSentinel(t testing.TB, dir, name string, primary *rig.Redis) *Node {
 	t.Helper()
-	path, err := bench.Tool("redis-server")
+	s, err := rig.NewSentinel(rig.RedisOptions{Name: name, Dir: dir, Of: primary}, masterName, 2,
+		"sentinel auth-user NAME "+peerUser, "sentinel auth-pass NAME "+password,
+		fmt.Sprintf("sentinel down-after-milliseconds NAME %d", notice.Milliseconds()),
+		fmt.Sprintf("sentinel failover-timeout NAME %d", failOver.Milliseconds()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := freeAddr(t)
-	dir = filepath.Join(dir, name)
-	file := filepath.Join(dir, "sentinel.conf")
-	settings := []string{"bind 127.0.0.1", "port " + port(addr), "dir " + dir,
-		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %s 2", masterName, port(primary)),
-		fmt.Sprintf("sentinel auth-user %s %s", masterName, peerUser), fmt.Sprintf("sentinel auth-pass %s %s", masterName, password),
-		fmt.Sprintf("sentinel down-after-milliseconds %s %d", masterName, notice.Milliseconds()),
-		fmt.Sprintf("sentinel failover-timeout %s %d", masterName, failOver.Milliseconds())}
-	if err = os.MkdirAll(dir, 0o700); err == nil {
-		err = os.WriteFile(file, []byte(strings.Join(settings, "\n")+"\n"), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &Node{Addr: addr, client: plainly(addr, rueidis.ClientOption{})}
-	n.part = newPart(t, addr, process.Spec{Name: name, Path: path, Dir: dir, Args: []string{file, "--sentinel"}}, n.answers)
-	return n
+	rigtest.Start(t, s.Process)
+	return &Node{s, t}
 }
 
 // URL is the address for edges.
@@ -171,30 +156,4 @@ func (n *Node) Sever() {
 func (n *Node) Rejoin() {
 	n.Do("ACL", "SETUSER", peerUser, "on")
 	n.Do("ACL", "SETUSER", copyUser, "on")
-}
-
-// info is a field of INFO replication.
-func (n *Node) info(field string) string {
-	said, _ := n.Try("INFO", "replication")
-	for line := range strings.Lines(said) {
-		if value, found := strings.CutPrefix(line, field+":"); found {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
-func (n *Node) role() string { return n.info("role") }
-
-// follows says whether a replica has its primary's data.
-func (n *Node) follows() bool { return n.info("master_link_status") == "up" }
-
-// replicas is how many replicas have all of its data.
-func (n *Node) replicas() (count int) {
-	for i := range 5 {
-		if strings.Contains(n.info(fmt.Sprintf("slave%d", i)), "state=online") {
-			count++
-		}
-	}
-	return count
 }

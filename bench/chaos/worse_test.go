@@ -5,9 +5,10 @@ package chaos
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
+
+	"spike/bench/rig"
+	"spike/bench/rig/rigtest"
 )
 
 // What tests of the worse faults share: copied files, lost history, and the evidence for it.
@@ -61,9 +62,5 @@ func (s *shop) evidence(so bool, what string, args ...any) {
 
 // operator runs spike on the sale, and returns its output.
 func (s *shop) operator(words ...string) (string, error) {
-	out, err := exec.Command(binary(s.t), append(words, "--redis", s.redis)...).CombinedOutput()
-	return string(out), err
+	return rig.Run(s.t.Context(), "", rigtest.Binary(s.t), append(words, "--redis", s.redis)...)
 }
-
-// data is where an edge keeps its rings.
-func (e *Edge) data() string { return filepath.Join(e.spec.Dir, "data") }
