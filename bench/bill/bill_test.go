@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/bench/check"
+	"spike/bench/crowd"
 	"spike/bench/front"
-	"spike/bench/load"
 	"spike/luascripts/ledger"
 )
 
@@ -19,7 +18,7 @@ const requests, units = 1000, 10
 func took(design string, round int, us int64) Sample {
 	d := time.Duration(us) * time.Microsecond * requests / 2
 	s := Sample{Design: design, Round: round, Cost: front.Cost{Nginx: d, Servers: d}, Won: units, Sold: units,
-		Load: load.Result{Requests: requests, Answered: requests, Elapsed: time.Second, Statuses: map[int]int64{200: requests}}}
+		Load: crowd.Result{Requests: requests, Answered: requests, Elapsed: time.Second, Statuses: map[int]int64{200: requests}}}
 	if design != Article {
 		s.Reached, s.Audit = requests/5, &ledger.Audit{OK: true, Pending: units - 1, Confirmed: 1}
 	}
@@ -98,7 +97,7 @@ func TestJudge(t *testing.T) {
 	} {
 		s := took(c.design, 1, 8)
 		c.change(&s)
-		s.judge(&check.Wins{}, units)
+		s.judge(&crowd.Wins{}, units)
 		if got := strings.Join(s.Wrong, "; "); (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -107,17 +106,18 @@ func TestJudge(t *testing.T) {
 
 // If a serial was given twice, the crowd tells it, because the ledger may not.
 func TestJudgeSeesASerialGivenTwice(t *testing.T) {
-	var c crowd
+	var w crowd.Wins
+	note := func(status int, body string) { w.Note(crowd.Answer{Status: status, Body: []byte(body)}) }
 	for range 2 {
-		c.note("", 200, []byte(`{"code":1,"msg":"yours","data":{"sale":"ticket","serial":7,"token":"t"}}`))
+		note(200, `{"code":1,"msg":"yours","data":{"sale":"ticket","serial":7,"token":"t"}}`)
 	}
-	c.note("", 200, []byte(`{"code":-1,"msg":"sold out"}`))
-	c.note("", 503, []byte(`{"code":1,"msg":"said by a 503"}`))
-	if c.won.Load() != 2 {
-		t.Errorf("%d won", c.won.Load())
+	note(200, `{"code":-1,"msg":"sold out"}`)
+	note(503, `{"code":1,"msg":"said by a 503"}`)
+	if w.Count(crowd.Won) != 2 {
+		t.Errorf("%d won", w.Count(crowd.Won))
 	}
 	s := took(Edges, 1, 8)
-	s.judge(&c.wins, units)
+	s.judge(&w, units)
 	if len(s.Wrong) != 1 || !strings.Contains(s.Wrong[0], "7") {
 		t.Errorf("%q", s.Wrong)
 	}

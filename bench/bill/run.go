@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 	"spike/bench/front"
 	"spike/bench/process"
 	"spike/luascripts/ledger"
@@ -63,8 +64,8 @@ func runTurn(ctx context.Context, o Options, t turn, dir string) (Sample, error)
 		return s, err
 	}
 	defer site.Close()
-	var c crowd
-	if err = s.visit(ctx, o, site, &c); err != nil {
+	var wins crowd.Wins
+	if err = s.visit(ctx, o, site, &wins); err != nil {
 		return s, err
 	}
 	if t.design != Article {
@@ -72,7 +73,7 @@ func runTurn(ctx context.Context, o Options, t turn, dir string) (Sample, error)
 			return s, err
 		}
 	}
-	s.judge(&c.wins, o.Units)
+	s.judge(&wins, o.Units)
 	return s, nil
 }
 
@@ -116,19 +117,19 @@ func openFront(ctx context.Context, site *front.Site, design string) (err error)
 }
 
 // visit sends the crowd, and reads what it cost.
-func (s *Sample) visit(ctx context.Context, o Options, site *front.Site, c *crowd) error {
+func (s *Sample) visit(ctx context.Context, o Options, site *front.Site, wins *crowd.Wins) error {
 	before, err := cost(site)
 	if err != nil {
 		return err
 	}
-	if s.Load, err = c.run(ctx, o, site.Nginx.Addr); err != nil {
+	if s.Load, err = buy(ctx, o, site.Nginx.Addr, wins); err != nil {
 		return err
 	}
 	if s.Sold, err = settled(ctx, site, o.Units); err != nil {
 		return err
 	}
 	after, err := cost(site)
-	s.Cost, s.Won = after.Since(before), c.won.Load()
+	s.Cost, s.Won = after.Since(before), int64(wins.Count(crowd.Won))
 	return err
 }
 

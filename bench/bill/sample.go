@@ -5,9 +5,8 @@ import (
 	"math"
 	"time"
 
-	"spike/bench/check"
+	"spike/bench/crowd"
 	"spike/bench/front"
-	"spike/bench/load"
 	"spike/luascripts/ledger"
 )
 
@@ -16,7 +15,7 @@ type Sample struct {
 	Design string `json:"design"`
 	Round  int    `json:"round"` // from 1
 
-	Load    load.Result   `json:"load"`
+	Load    crowd.Result  `json:"load"`
 	Cost    front.Cost    `json:"cost"` // 0 where it cannot be read
 	Won     int64         `json:"won"`
 	Sold    int64         `json:"sold"`    // by the sale's hash
@@ -35,7 +34,7 @@ func (s Sample) perMillion(part time.Duration) float64 {
 }
 
 // judge notes every fault. units is how many units must have been sold.
-func (s *Sample) judge(wins *check.Wins, units int64) {
+func (s *Sample) judge(wins *crowd.Wins, units int64) {
 	wrong := func(format string, args ...any) { s.Wrong = append(s.Wrong, fmt.Sprintf(format, args...)) }
 	if s.Load.Answered != s.Load.Requests || s.Load.Statuses[200] != s.Load.Answered {
 		wrong("%d of %d requests answered, statuses %v, transport errors %v", s.Load.Answered, s.Load.Requests, s.Load.Statuses,
@@ -47,11 +46,7 @@ func (s *Sample) judge(wins *check.Wins, units int64) {
 	if s.Design == Article { // the article names no serial
 		return
 	}
-	for _, f := range wins.Findings() {
-		if f.Level == check.Failed {
-			wrong("%s", f.Text)
-		}
-	}
+	s.Wrong = append(s.Wrong, wins.Wrong()...)
 	if a := s.Audit; a == nil || !a.OK || int64(a.Pending+a.Confirmed) != units {
 		wrong("audit: %+v", a)
 	}

@@ -32,7 +32,7 @@ func spike(t *testing.T, args ...string) (out string, code int) {
 }
 
 func TestCommandFailsOnACheat(t *testing.T) {
-	url := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, won(7, "t", "")) })
+	url := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, won(7, "t")) })
 	if out, code := spike(t, "--url", url, "--requests", "50", "--connections", "4"); code != 1 ||
 		!strings.Contains(out, "FAIL 49 wins of a serial somebody had already: 7") {
 		t.Errorf("exit %d\n%s", code, out)

@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strconv"
 )
 
 // Level says how bad a finding is.
@@ -42,13 +41,4 @@ func Fail(format string, args ...any) Finding { return finding(Failed, format, a
 // Passed says whether nothing failed.
 func Passed(all []Finding) bool {
 	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Level == Failed })
-}
-
-// Number writes n with a comma between thousands.
-func Number[N int | int64 | uint64](n N) string {
-	s := strconv.FormatInt(int64(n), 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/luascripts/ledger"
 )
 
@@ -58,34 +58,34 @@ func reach(ctx context.Context, host string) error {
 
 // buy sends the requests and checks every answer.
 func (o Options) buy(ctx context.Context) ([]Finding, error) {
-	var wins Wins
-	r, err := load.Run(ctx, load.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests,
-		OnAnswer: func(_ string, status int, body []byte) { wins.Note(status, body) }})
+	var wins crowd.Wins
+	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests,
+		Heard: wins.Hear})
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(Transport(r), Statuses(r, o.Allow503), wins.Findings(), o.slo(r)), nil
+	return slices.Concat(Transport(r), Statuses(r, o.Allow503), Won(&wins), o.slo(r)), nil
 }
 
 // Transport says whether every request was answered.
-func Transport(r load.Result) []Finding {
+func Transport(r crowd.Result) []Finding {
 	if r.Errors == 0 && r.Unsent == 0 {
 		return []Finding{OK("%s over %s, all answered: %.0f/s",
-			plural(r.Requests, "request"), plural(r.Connects, "connection"), r.PerSecond())}
+			bench.Plural(r.Requests, "request"), bench.Plural(r.Connects, "connection"), r.PerSecond())}
 	}
 	var all []Finding
 	if r.Errors > 0 {
-		all = append(all, Fail("%s of %s: %s", plural(r.Errors, "transport error"), plural(r.Requests, "request"),
+		all = append(all, Fail("%s of %s: %s", bench.Plural(r.Errors, "transport error"), bench.Plural(r.Requests, "request"),
 			Counts(r.ErrorKinds)))
 	}
 	if r.Unsent > 0 {
-		all = append(all, Fail("%s not sent", plural(r.Unsent, "request")))
+		all = append(all, Fail("%s not sent", bench.Plural(r.Unsent, "request")))
 	}
 	return all
 }
 
 // Statuses says whether every answer had a status a buyer may get.
-func Statuses(r load.Result, allow503 bool) []Finding {
+func Statuses(r crowd.Result, allow503 bool) []Finding {
 	if r.Answered == 0 {
 		return nil
 	}
@@ -95,9 +95,9 @@ func Statuses(r load.Result, allow503 bool) []Finding {
 		switch {
 		case status == 200:
 		case status == 503 && allow503:
-			all = append(all, Warn("%s with status 503: undecided", plural(n, "answer")))
+			all = append(all, Warn("%s with status 503: undecided", bench.Plural(n, "answer")))
 		default:
-			all = append(all, Fail("%s with status %d", plural(n, "answer"), status))
+			all = append(all, Fail("%s with status %d", bench.Plural(n, "answer"), status))
 		}
 	}
 	if all == nil {
@@ -106,8 +106,22 @@ func Statuses(r load.Result, allow503 bool) []Finding {
 	return all
 }
 
+// Won says whether the wins are right.
+func Won(w *crowd.Wins) (all []Finding) {
+	for _, wrong := range w.Wrong() {
+		all = append(all, Fail("%s", wrong))
+	}
+	switch n := w.Count(crowd.Won); {
+	case all == nil && n == 0:
+		return []Finding{OK("nobody won")}
+	case all == nil:
+		return []Finding{OK("%s: no serial twice, a token with each", bench.Plural(n, "win"))}
+	}
+	return all
+}
+
 // slo says whether the answers came in time.
-func (o Options) slo(r load.Result) []Finding {
+func (o Options) slo(r crowd.Result) []Finding {
 	if r.Answered == 0 {
 		return nil
 	}
@@ -160,17 +174,17 @@ func Account(a ledger.Audit) string {
 		n    uint64
 	}{{"free", a.Free}, {"leased", a.Leased}, {"limbo", a.Limbo}, {"pending", a.Pending}, {"confirmed", a.Confirmed}} {
 		if p.n > 0 {
-			parts = append(parts, Number(p.n)+" "+p.name)
+			parts = append(parts, bench.Number(p.n)+" "+p.name)
 		}
 	}
-	return fmt.Sprintf("%s = %s", Number(a.Total), strings.Join(parts, " + "))
+	return fmt.Sprintf("%s = %s", bench.Number(a.Total), strings.Join(parts, " + "))
 }
 
 // Counts formats a map of counts in a line, by key.
 func Counts[K int | string](m map[K]int64) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, fmt.Sprintf("%v: %s", k, Number(m[k])))
+		parts = append(parts, fmt.Sprintf("%v: %s", k, bench.Number(m[k])))
 	}
 	return strings.Join(parts, ", ")
 }

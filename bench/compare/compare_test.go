@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/generator"
+	"spike/bench/crowd"
 	"spike/bench/peers"
 	"spike/bench/process"
 )
@@ -38,7 +38,7 @@ func TestOrder(t *testing.T) {
 func sample(server string, round int, cost float64) Sample {
 	const requests = 1000
 	return Sample{Scenario: SoldOut, Server: server, Round: round,
-		Measurement: generator.Measurement{Requests: requests, PerSec: 10},
+		Measurement: crowd.Measurement{Requests: requests, PerSec: 10},
 		Costs:       process.Costs{CPU: time.Duration(cost * requests * float64(time.Microsecond))}}
 }
 

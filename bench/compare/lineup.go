@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/bench/generator"
+	"spike/bench/crowd"
 	"spike/bench/peers"
 	"spike/bench/process"
 )
@@ -154,12 +154,12 @@ func (l *lineup) warm(ctx context.Context, s *server) error {
 	return os.WriteFile(l.answer, raw, 0o600)
 }
 
-func (l *lineup) wrk(s *server, d time.Duration) generator.Wrk {
-	return generator.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d, Headers: l.o.Headers}
+func (l *lineup) wrk(s *server, d time.Duration) crowd.Wrk {
+	return crowd.Wrk{URL: s.url(), Threads: l.o.Threads, Connections: l.o.Connections, Duration: d, Headers: l.o.Headers}
 }
 
-func (l *lineup) ab(s *server) generator.AB {
-	return generator.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute,
+func (l *lineup) ab(s *server) crowd.AB {
+	return crowd.AB{URL: s.url(), Requests: l.o.ABRequests, Connections: l.o.Connections, Limit: 2 * time.Minute,
 		Headers: l.o.Headers}
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"spike/bench/generator"
+	"spike/bench/crowd"
 	"spike/bench/process"
 )
 
@@ -15,7 +15,7 @@ type Sample struct {
 	Server   string `json:"server"`
 	Round    int    `json:"round"` // from 1; 0: the cross-check by ab
 
-	generator.Measurement
+	crowd.Measurement
 	process.Costs
 	Unsold int64 `json:"unsold"` // requests that should have sold a unit, without a unit in the hash
 }
@@ -38,7 +38,7 @@ func perRequest(cpu time.Duration, requests int64) float64 {
 
 // loader is wrk or ab.
 type loader interface {
-	Run(context.Context) (generator.Measurement, error)
+	Run(context.Context) (crowd.Measurement, error)
 }
 
 // measure loads a server once and reads the cost.

@@ -6,8 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"spike/bench"
 	"spike/bench/check"
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/report"
 	"spike/luascripts/ledger"
 )
@@ -19,7 +20,7 @@ type Account struct {
 	Connections            int
 	Front                  string
 	Dir                    string // where the logs are; empty: they are removed
-	Load                   load.Result
+	Load                   crowd.Result
 	Wins                   int64
 	LastAt                 time.Duration // from the first request to the last sold unit; 0: not all were sold
 	Edges                  []EdgeAccount
@@ -54,7 +55,7 @@ func (a *Account) over(f func(EdgeAccount) int64) (sum int64) {
 }
 
 // closing reads all counters, stops the front so that the logs are whole, and audits the ledger.
-func (a *Account) closing(ctx context.Context, c *crowd) error {
+func (a *Account) closing(ctx context.Context, c *rush) error {
 	s := c.stage
 	for _, e := range s.edges {
 		n, err := scrape(ctx, e.admin)
@@ -84,9 +85,9 @@ func (a *Account) closing(ctx context.Context, c *crowd) error {
 func (a *Account) find(f ...check.Finding) { a.Findings = append(a.Findings, f...) }
 
 // judge compares answers, metrics, logs and ledger.
-func (a *Account) judge(c *crowd) {
+func (a *Account) judge(c *rush) {
 	a.find(a.judgeSold(c.want), a.judgeHighest(c.wins.Highest()))
-	a.find(slices.Concat(c.wins.Findings(), check.Transport(a.Load), check.Statuses(a.Load, true))...)
+	a.find(slices.Concat(check.Won(&c.wins), check.Transport(a.Load), check.Statuses(a.Load, true))...)
 	a.find(a.judgeEdges()...)
 	a.find(a.judgeHash(), a.judgeAudit())
 	for _, v := range a.Audit.Violations {
@@ -96,16 +97,16 @@ func (a *Account) judge(c *crowd) {
 
 func (a *Account) judgeSold(want int64) check.Finding {
 	if a.Wins != want {
-		return check.Fail("%s of %s units sold, by the answers", check.Number(a.Wins), check.Number(want))
+		return check.Fail("%s of %s units sold, by the answers", bench.Number(a.Wins), bench.Number(want))
 	}
-	return check.OK("%s units sold of %s, by the answers", check.Number(a.Wins), check.Number(a.Units))
+	return check.OK("%s units sold of %s, by the answers", bench.Number(a.Wins), bench.Number(a.Units))
 }
 
 func (a *Account) judgeHighest(top uint64) check.Finding {
 	if top > uint64(a.Units) {
-		return check.Fail("serial %d given, of %s", top, check.Number(a.Units))
+		return check.Fail("serial %d given, of %s", top, bench.Number(a.Units))
 	}
-	return check.OK("no serial above %s", check.Number(a.Units))
+	return check.OK("no serial above %s", bench.Number(a.Units))
 }
 
 // judgeEdges compares the metrics, the logs and the answers.
@@ -116,15 +117,15 @@ func (a *Account) judgeEdges() (all []check.Finding) {
 		case e.Dropped == 0 && (missing != 0 || e.Journal.Top != e.won() || e.Journal.Lines != e.all()),
 			missing < 0, missing > e.Dropped:
 			all = append(all, check.Fail("%s sold %s by its metrics, %s by its log (localSales %s, %s lines dropped)", e.Name,
-				check.Number(e.won()), check.Number(e.Journal.Won), check.Number(e.Journal.Top), check.Number(e.Dropped)))
+				bench.Number(e.won()), bench.Number(e.Journal.Won), bench.Number(e.Journal.Top), bench.Number(e.Dropped)))
 		case e.Dropped > 0:
 			all = append(all, check.Warn("%s dropped %s lines of its log rather than let a buyer wait", e.Name,
-				check.Number(e.Dropped)))
+				bench.Number(e.Dropped)))
 		}
 	}
 	if sold := a.over(EdgeAccount.won); sold != a.Wins {
-		all = append(all, check.Fail("%s sold by the edges' metrics, %s by the answers", check.Number(sold),
-			check.Number(a.Wins)))
+		all = append(all, check.Fail("%s sold by the edges' metrics, %s by the answers", bench.Number(sold),
+			bench.Number(a.Wins)))
 	}
 	if check.Passed(all) {
 		all = append(all, check.OK("answers, metrics and decision logs say the same"))

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"spike/bench/check"
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/luascripts/ledger"
 )
 
@@ -20,15 +20,15 @@ func right() *Account {
 		Edges: []EdgeAccount{edge("edge-1", 1, 2000), edge("edge-2", 2, 3000), edge("edge-3", 3, 4000, 5000),
 			edge("edge-4", 4, 6000, 7000)},
 		Total: "6", Sold: "6", SellingN: 3, SellingFor: 6,
-		Load:  load.Result{Requests: 30, Answered: 30, Statuses: map[int]int64{200: 30}, Codes: map[int]int64{1: 6, -1: 24}},
+		Load:  crowd.Result{Requests: 30, Answered: 30, Statuses: map[int]int64{200: 30}, Codes: map[int]int64{1: 6, -1: 24}},
 		Audit: ledger.Audit{Sale: sale, Total: 6, Pending: 6, OK: true}}
 }
 
 // seen is a crowd whose answers had these serials.
-func seen(serials ...string) *crowd {
-	c := &crowd{want: 6}
+func seen(serials ...string) *rush {
+	c := &rush{want: 6}
 	for _, s := range serials {
-		c.wins.Note(200, []byte(`{"code":1,"data":{"serial":`+s+`,"token":"t"}}`))
+		c.wins.Note(crowd.Answer{Status: 200, Body: []byte(`{"code":1,"data":{"serial":` + s + `,"token":"t"}}`)})
 	}
 	return c
 }

@@ -2,21 +2,17 @@ package demo
 
 import (
 	"context"
-	"strconv"
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
-	"spike/bench/check"
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
-// crowd is the requests, and what is known of them while they run.
-type crowd struct {
+// rush is the requests, and what is known of them while they run.
+type rush struct {
 	o      Options
 	stage  *stage
-	wins   check.Wins
+	wins   crowd.Wins
 	begin  time.Time
 	answer atomic.Int64 // answers so far
 	want   int64        // wins there must be
@@ -30,20 +26,20 @@ type crowd struct {
 // scripts is how many scripts Redis had run when so many answers had been given.
 type scripts struct{ n, answers int64 }
 
-func newCrowd(o Options, s *stage) *crowd {
-	return &crowd{o: o, stage: s, want: min(o.Units, o.Requests), last: make(chan struct{})}
+func newRush(o Options, s *stage) *rush {
+	return &rush{o: o, stage: s, want: min(o.Units, o.Requests), last: make(chan struct{})}
 }
 
 // run sends every request, each with a buyer of its own. It counts Redis' scripts at the last sale and at the end.
-func (c *crowd) run(ctx context.Context) (load.Result, error) {
+func (c *rush) run(ctx context.Context) (crowd.Result, error) {
 	watch, stop := context.WithCancel(ctx)
 	seen := make(chan struct{})
 	go func() { defer close(seen); c.watchLast(watch) }()
 	c.begin = time.Now()
-	r, err := load.Run(ctx, load.Options{URLs: []string{"http://" + c.stage.front + "/buy/" + sale},
+	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + c.stage.front + "/buy/" + sale},
 		Connections: c.o.Connections, Requests: c.o.Requests, Timeout: 10 * time.Second,
-		Header: buyer, OnAnswer: c.note, OnProgress: c.progress(), ProgressEvery: c.o.ProgressEvery})
-	if c.wins.Count() < c.want {
+		Dress: crowd.Named, Heard: c.note, OnProgress: c.progress(), ProgressEvery: c.o.ProgressEvery})
+	if int64(c.wins.Count(crowd.Won)) < c.want {
 		stop() // there will be no last win
 	}
 	<-seen
@@ -54,15 +50,9 @@ func (c *crowd) run(ctx context.Context) (load.Result, error) {
 	return r, err
 }
 
-// buyer gives request n a buyer of its own.
-func buyer(n int64, h *fasthttp.RequestHeader) {
-	var room [24]byte
-	h.SetBytesV("X-Buyer-Id", strconv.AppendInt(append(room[:0], 'b'), n, 10))
-}
-
-func (c *crowd) note(_ string, status int, body []byte) {
+func (c *rush) note(a crowd.Answer) {
 	c.answer.Add(1)
-	if c.wins.Note(status, body) == c.want {
+	if word, nth := c.wins.Note(a); word == crowd.Won && int64(nth) == c.want {
 		c.lastAt = time.Since(c.begin)
 		close(c.last)
 	}
@@ -72,7 +62,7 @@ func (c *crowd) note(_ string, status int, body []byte) {
 const settleLimit = 5 * time.Second
 
 // watchLast counts the scripts once the last sale has reached Redis.
-func (c *crowd) watchLast(ctx context.Context) {
+func (c *rush) watchLast(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 		return
@@ -90,23 +80,23 @@ func (c *crowd) watchLast(ctx context.Context) {
 	}
 }
 
-func (c *crowd) scripts(ctx context.Context) (scripts, error) {
+func (c *rush) scripts(ctx context.Context) (scripts, error) {
 	n, err := c.stage.redis.Scripts(ctx)
 	return scripts{n, c.answer.Load()}, err
 }
 
 // progress adds to the load's progress how many units are sold, and the present rate.
-func (c *crowd) progress() func(load.Progress) {
+func (c *rush) progress() func(crowd.Progress) {
 	if c.o.OnProgress == nil {
 		return nil
 	}
-	var before load.Progress
+	var before crowd.Progress
 	var rate float64
-	return func(p load.Progress) {
+	return func(p crowd.Progress) {
 		if passed := p.Elapsed - before.Elapsed; passed > 100*time.Millisecond {
 			rate = float64(p.Done-before.Done) / passed.Seconds()
 			before = p
 		}
-		c.o.OnProgress(Progress{Done: p.Done, Requests: p.Requests, Sold: c.wins.Count(), PerSecond: rate})
+		c.o.OnProgress(Progress{Done: p.Done, Requests: p.Requests, Sold: int64(c.wins.Count(crowd.Won)), PerSecond: rate})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"spike/bench/crowd"
 	"spike/bench/report"
 )
 
@@ -60,14 +61,14 @@ func (s *stage) play(ctx context.Context, o Options, nginxPath string) (*Account
 		return nil, interrupted(ctx, err)
 	}
 	o.step("%s", o.crowdWords())
-	c := newCrowd(o, s)
+	c := newRush(o, s)
 	r, err := c.run(ctx)
 	if err != nil {
 		return nil, interrupted(ctx, err)
 	}
 	o.step("reading metrics and logs, auditing")
 	a := &Account{Machine: report.ThisMachine(ctx), Requests: o.Requests, Units: o.Units, Connections: o.Connections,
-		Front: s.front, Dir: s.dir, Load: r, Wins: c.wins.Count()}
+		Front: s.front, Dir: s.dir, Load: r, Wins: int64(c.wins.Count(crowd.Won))}
 	a.count(c)
 	return a, interrupted(ctx, a.closing(ctx, c))
 }
@@ -81,7 +82,7 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 // count divides the scripts by what they were run for.
-func (a *Account) count(c *crowd) {
+func (a *Account) count(c *rush) {
 	if a.Wins >= c.want {
 		a.LastAt = c.lastAt
 	}

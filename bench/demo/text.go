@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"spike/bench"
 	"spike/bench/check"
 )
 
@@ -183,7 +184,7 @@ func wrap(w io.Writer, text string) {
 	fmt.Fprintln(w, line)
 }
 
-func num[N int | int64](n N) string { return check.Number(n) }
+func num[N int | int64](n N) string { return bench.Number(n) }
 
 func percent(part, whole int64) string {
 	if whole == 0 {

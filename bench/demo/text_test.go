@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/report"
 )
 
@@ -20,7 +20,7 @@ func TestTextGolden(t *testing.T) {
 		Command: "spike demo", Time: "2026-11-22T23:05:00Z"}
 	a.LastAt, a.SoldOutN, a.SoldOutFor, a.Dir = 7*time.Millisecond, 1, 20000, "/tmp/demo"
 	a.Load.Elapsed = 12 * time.Second
-	a.Load.Latency = load.Latency{P50: 90 * time.Microsecond, P90: 4 * time.Millisecond, P99: 31 * time.Millisecond,
+	a.Load.Latency = crowd.Latency{P50: 90 * time.Microsecond, P90: 4 * time.Millisecond, P99: 31 * time.Millisecond,
 		P999: 320 * time.Millisecond, Max: 1200 * time.Millisecond}
 	a.judge(seen("1", "2", "3", "4", "5", "6"))
 	var got bytes.Buffer

@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
 // sold is a load of a second.
 func sold(way string, units int64) Sample {
 	return Sample{Way: way, Round: 1, Won: units, Stored: units, Scripts: units / 100,
-		ServerCPU: time.Duration(units) * time.Microsecond, Load: load.Result{Answered: units, Elapsed: time.Second}}
+		ServerCPU: time.Duration(units) * time.Microsecond, Load: crowd.Result{Answered: units, Elapsed: time.Second}}
 }
 
 func TestSummarise(t *testing.T) {

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"spike/bench"
+	"spike/bench/crowd"
 	"spike/bench/front"
-	"spike/bench/load"
 	"spike/bench/process"
 	"spike/bench/stats"
 )
@@ -57,7 +54,7 @@ type Sample struct {
 	Way   string `json:"way"`
 	Round int    `json:"round"` // from 1
 
-	Load      load.Result   `json:"load"`
+	Load      crowd.Result  `json:"load"`
 	Won       int64         `json:"won"`    // buyers who heard that they won
 	Stored    int64         `json:"stored"` // units that the store has sold meanwhile
 	ServerCPU time.Duration `json:"server_cpu_ns"`
@@ -128,12 +125,9 @@ func Run(ctx context.Context, o Options) (samples []Sample, err error) {
 }
 
 // send has the crowd buy for so long. Each buyer has a name of its own, which PostgreSQL's orders keep.
-func (s *shop) send(ctx context.Context, o Options, long time.Duration) (load.Result, error) {
-	return load.Run(ctx, load.Options{URLs: []string{s.url}, Connections: o.Connections, Requests: units, For: long,
-		Timeout: 10 * time.Second, Header: func(n int64, h *fasthttp.RequestHeader) {
-			var room [24]byte
-			h.SetBytesV("X-Buyer-Id", strconv.AppendInt(append(room[:0], 'b'), n, 10))
-		}})
+func (s *shop) send(ctx context.Context, o Options, long time.Duration) (crowd.Result, error) {
+	return crowd.Run(ctx, crowd.Options{URLs: []string{s.url}, Connections: o.Connections, Requests: units, For: long,
+		Timeout: 10 * time.Second, Dress: crowd.Named})
 }
 
 // reading has a shop's numbers that only grow.

@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/bench/generator"
+	"spike/bench/crowd"
 	"spike/nginx"
 )
 
 // took is a load of 1,000 requests of so many microseconds each.
 func took(sales int, server string, round int, us float64) Sample {
 	return Sample{Sales: sales, Server: server, Round: round, CPU: time.Duration(us * float64(time.Millisecond)),
-		Measurement: generator.Measurement{Requests: 1000}}
+		Measurement: crowd.Measurement{Requests: 1000}}
 }
 
 // quadOf is a round: flag, return, return, flag.

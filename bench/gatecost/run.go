@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 	"spike/bench/front"
-	"spike/bench/generator"
 	"spike/bench/process"
 )
 
@@ -20,7 +20,7 @@ type Sample struct {
 	Server string `json:"server"`
 	Round  int    `json:"round"` // from 1
 
-	generator.Measurement
+	crowd.Measurement
 	CPU time.Duration `json:"cpu_ns"` // nginx, all of it; 0: not known on this system
 }
 
@@ -66,7 +66,7 @@ func runSales(ctx context.Context, o Options, dir string, sales, done int) (samp
 		return nil, err
 	}
 	defer p.close()
-	c, err := newCrowd(o, dir, sales)
+	w, err := wrk(o, dir, sales)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func runSales(ctx context.Context, o Options, dir string, sales, done int) (samp
 			if o.OnStep != nil {
 				o.OnStep(done+len(samples), o.steps(), fmt.Sprintf("%d sales, %s", sales, name))
 			}
-			s, err := p.measure(ctx, name, c)
+			s, err := p.measure(ctx, name, w)
 			if err != nil {
 				return samples, err
 			}
@@ -92,15 +92,16 @@ func (p *pair) keep(long time.Duration) error {
 	return p.flags.keep(time.Now(), long+margin)
 }
 
-func (p *pair) measure(ctx context.Context, name string, c crowd) (s Sample, err error) {
-	if err = p.keep(c.duration); err != nil {
+func (p *pair) measure(ctx context.Context, name string, w crowd.Wrk) (s Sample, err error) {
+	if err = p.keep(w.Duration); err != nil {
 		return s, err
 	}
 	before, err := cpu(p.nginx[name])
 	if err != nil {
 		return s, err
 	}
-	if s.Measurement, err = c.run(ctx, p.nginx[name].Addr); err != nil {
+	w.URL = "http://" + p.nginx[name].Addr
+	if s.Measurement, err = w.Run(ctx); err != nil {
 		return s, err
 	}
 	after, err := cpu(p.nginx[name])

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/process"
 )
 
@@ -28,7 +28,7 @@ func start(t *testing.T, name string, o Options) string {
 	})
 	url := "http://" + o.Listen + buyPath
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		r, err := load.Run(ctx, load.Options{URLs: []string{"http://" + o.Listen + "/ready"}, Connections: 1, Requests: 1})
+		r, err := crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + o.Listen + "/ready"}, Connections: 1, Requests: 1})
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("%s is not ready: %v %+v", name, err, r)
 		}
@@ -64,7 +64,7 @@ func TestSellsExactlyTheStock(t *testing.T) {
 			}
 			log := filepath.Join(t.TempDir(), "stat.log")
 			url := start(t, c.name, Options{Listen: addr, Redis: redis.Addr, Log: log, LocalStock: c.localStock})
-			r, err := load.Run(t.Context(), load.Options{URLs: []string{url}, Connections: 32, Requests: requests})
+			r, err := crowd.Run(t.Context(), crowd.Options{URLs: []string{url}, Connections: 32, Requests: requests})
 			if err != nil || r.Codes[1] != c.wantWins || r.Codes[-1] != requests-c.wantWins {
 				t.Fatalf("%+v, %v", r, err)
 			}

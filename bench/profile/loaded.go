@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/process"
 )
 
@@ -37,15 +37,15 @@ const (
 )
 
 // Run starts a Redis and an edge, loads the edge, takes the profiles meanwhile and ends everything.
-func (l Loaded) Run(ctx context.Context) ([]Profile, load.Result, error) {
+func (l Loaded) Run(ctx context.Context) ([]Profile, crowd.Result, error) {
 	dir, err := os.MkdirTemp("", "spike-pprof-")
 	if err != nil {
-		return nil, load.Result{}, fmt.Errorf("pprof: %w", err)
+		return nil, crowd.Result{}, fmt.Errorf("pprof: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	redis, err := process.StartRedis(ctx, dir, "redis")
 	if err != nil {
-		return nil, load.Result{}, err
+		return nil, crowd.Result{}, err
 	}
 	defer redis.Stop()
 	total, sold := int64(manyUnits), int64(0)
@@ -53,11 +53,11 @@ func (l Loaded) Run(ctx context.Context) ([]Profile, load.Result, error) {
 		total, sold = 1, 1
 	}
 	if err = redis.CreateSale(ctx, sale, total, sold); err != nil {
-		return nil, load.Result{}, err
+		return nil, crowd.Result{}, err
 	}
 	edge, addr, admin, err := l.startEdge(ctx, dir, redis.Addr)
 	if err != nil {
-		return nil, load.Result{}, err
+		return nil, crowd.Result{}, err
 	}
 	defer edge.Stop()
 	return l.profileUnderLoad(ctx, "http://"+addr+"/buy/"+sale, admin)
@@ -85,16 +85,16 @@ func (l Loaded) startEdge(ctx context.Context, dir, redis string) (edge *process
 }
 
 // profileUnderLoad loads the edge until the profiles are taken.
-func (l Loaded) profileUnderLoad(ctx context.Context, url, admin string) ([]Profile, load.Result, error) {
-	crowd, sendHome := context.WithCancel(ctx)
+func (l Loaded) profileUnderLoad(ctx context.Context, url, admin string) ([]Profile, crowd.Result, error) {
+	stay, sendHome := context.WithCancel(ctx)
 	defer sendHome()
 	type outcome struct {
-		result load.Result
+		result crowd.Result
 		err    error
 	}
 	loaded := make(chan outcome, 1)
 	go func() {
-		r, err := load.Run(crowd, load.Options{URLs: []string{url}, Connections: l.Connections, Requests: maxRequests})
+		r, err := crowd.Run(stay, crowd.Options{URLs: []string{url}, Connections: l.Connections, Requests: maxRequests})
 		loaded <- outcome{r, err}
 	}()
 	const warm = 500 * time.Millisecond

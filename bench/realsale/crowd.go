@@ -11,11 +11,11 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
-// crowd is the buyers of one site. Its requests come as nginx passes on those of browsers.
-type crowd struct {
+// buyers are the buyers of one site. Its requests come as nginx passes on those of browsers.
+type buyers struct {
 	kind        Kind
 	url         string
 	connections int
@@ -27,18 +27,18 @@ type crowd struct {
 const timeout = 10 * time.Second
 
 // send sends requests for so long, and at most so many.
-func (c *crowd) send(ctx context.Context, long time.Duration, most int64, note func(string, int, []byte)) (load.Result, error) {
+func (c *buyers) send(ctx context.Context, long time.Duration, most int64, heard func(crowd.Answer)) (crowd.Result, error) {
 	first := c.sent.Load()
-	r, err := load.Run(ctx, load.Options{URLs: []string{c.url}, Connections: int(min(int64(c.connections), most)), Requests: most,
-		For: long, Method: fasthttp.MethodPost, Timeout: timeout, OnAnswer: note,
-		Header: func(n int64, h *fasthttp.RequestHeader) { c.dress(first+n, h) }})
+	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{c.url}, Connections: int(min(int64(c.connections), most)), Requests: most,
+		For: long, Method: fasthttp.MethodPost, Timeout: timeout, Heard: heard,
+		Dress: func(n int64, h *fasthttp.RequestHeader) { c.dress(first+n, h) }})
 	c.sent.Add(r.Answered + r.Errors)
 	return r, err
 }
 
 // buy sends exactly so many requests, of which each must win.
-func (c *crowd) buy(ctx context.Context, n int64, note func(string, int, []byte)) error {
-	r, err := c.send(ctx, 0, n, note)
+func (c *buyers) buy(ctx context.Context, n int64, heard func(crowd.Answer)) error {
+	r, err := c.send(ctx, 0, n, heard)
 	if won := r.Codes[1]; err == nil && won != n {
 		err = fmt.Errorf("%d of %d buyers won: codes %v, errors %v", won, n, r.Codes, r.ErrorKinds)
 	}
@@ -46,7 +46,7 @@ func (c *crowd) buy(ctx context.Context, n int64, note func(string, int, []byte)
 }
 
 // dress gives request n its headers.
-func (c *crowd) dress(n int64, h *fasthttp.RequestHeader) {
+func (c *buyers) dress(n int64, h *fasthttp.RequestHeader) {
 	var room [64]byte
 	ip := fmt.Appendf(room[:0], "10.%d.%d.%d", byte(n>>16), byte(n>>8), byte(n))
 	h.SetBytesV("X-Real-IP", ip)

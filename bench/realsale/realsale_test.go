@@ -10,7 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/bench"
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/process"
 	"spike/bench/stats"
 )
@@ -40,7 +40,7 @@ func TestOnlyLimitedSalesHaveAnybodyOverTheLimit(t *testing.T) {
 
 // Each request has a buyer, a key and an id of its own, and the headers that nginx.conf.tmpl passes on. Nothing else is sent.
 func TestEachRequestIsAnothers(t *testing.T) {
-	c := &crowd{kind: Kinds()[4]}
+	c := &buyers{kind: Kinds()[4]}
 	seen := map[string]bool{}
 	for n := range int64(5000) {
 		var h fasthttp.RequestHeader
@@ -60,7 +60,7 @@ func TestEachRequestIsAnothers(t *testing.T) {
 }
 
 func TestRegularsComeAgainWithFreshKeys(t *testing.T) {
-	c := &crowd{kind: Kinds()[4], buyers: 10}
+	c := &buyers{kind: Kinds()[4], buyers: 10}
 	var first, second fasthttp.RequestHeader
 	c.dress(3, &first)
 	c.dress(13, &second)
@@ -73,7 +73,7 @@ func TestRegularsComeAgainWithFreshKeys(t *testing.T) {
 // took is a load of 1,000 buys, each of so many microseconds.
 func took(kind, build string, round int, us float64, perSec int64) Sample {
 	return Sample{Phase: Selling, Kind: kind, Build: build, Round: round, Right: 1000,
-		Load:  load.Result{Answered: 1000, Elapsed: time.Duration(1000 * int64(time.Second) / perSec)},
+		Load:  crowd.Result{Answered: 1000, Elapsed: time.Duration(1000 * int64(time.Second) / perSec)},
 		Costs: process.Costs{CPU: time.Duration(us * float64(time.Millisecond)), RedisCPU: time.Millisecond, Scripts: 3000}}
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 	"spike/bench/front"
-	"spike/bench/load"
 	"spike/bench/process"
 	"spike/bench/stats"
 )
@@ -20,7 +20,7 @@ type Sample struct {
 	Build string `json:"build"` // This or Base
 	Round int    `json:"round"` // from 1
 
-	Load load.Result `json:"load"`
+	Load crowd.Result `json:"load"`
 	process.Costs
 	Right int64 `json:"right"` // answers that are the phase's, by the edge's counter
 }

@@ -2,14 +2,12 @@ package realsale
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
+	"spike/bench/crowd"
 	"spike/bench/process"
 )
 
@@ -21,7 +19,7 @@ type site struct {
 	phase Phase
 	redis *process.Redis
 	edge  *process.Edge
-	crowd *crowd
+	crowd *buyers
 }
 
 // openSite starts a site and brings its sale into the phase.
@@ -56,7 +54,7 @@ func (s *site) open(ctx context.Context, o Options, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.crowd = &crowd{kind: s.leg.kind, url: "http://" + s.edge.Addr + "/buy/" + sale, connections: o.Connections}
+	s.crowd = &buyers{kind: s.leg.kind, url: "http://" + s.edge.Addr + "/buy/" + sale, connections: o.Connections}
 	if s.phase.Regular {
 		s.crowd.buyers = regulars
 	}
@@ -83,16 +81,16 @@ func closeAll(sites []*site) {
 
 // prepare buys what the phase wants bought, pays, and loads the site for a moment, unmeasured, for its connections and leases.
 func (s *site) prepare(ctx context.Context, warm time.Duration) error {
-	var won tokens
+	won := crowd.Wins{Keep: true}
 	var err error
 	switch {
 	case s.phase.Regular:
 		err = s.crowd.buy(ctx, regulars*int64(s.leg.kind.Limit), nil)
 	case s.phase.Bought:
-		err = s.crowd.buy(ctx, s.phase.Units, won.note)
+		err = s.crowd.buy(ctx, s.phase.Units, won.Hear)
 	}
 	if err == nil && s.phase.Paid {
-		err = s.pay(ctx, won.all)
+		err = s.pay(ctx, won.Units())
 	}
 	if err == nil {
 		_, err = s.crowd.send(ctx, warm, manyUnits, nil)
@@ -100,37 +98,17 @@ func (s *site) prepare(ctx context.Context, warm time.Duration) error {
 	return err
 }
 
-// tokens of those who won.
-type tokens struct {
-	mu  sync.Mutex
-	all []string
-}
-
-func (t *tokens) note(_ string, _ int, body []byte) {
-	var a struct{ Data struct{ Token string } }
-	if json.Unmarshal(body, &a) == nil && a.Data.Token != "" {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.all = append(t.all, a.Data.Token)
-	}
-}
-
 // pay confirms reservations, as a payment service does.
-func (s *site) pay(ctx context.Context, tokens []string) error {
-	for _, token := range tokens {
-		url := "http://" + s.edge.Admin + "/api/v1/reservations/" + token + "/confirm"
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
-		if err != nil {
-			return err
+func (s *site) pay(ctx context.Context, units map[uint64]crowd.Reservation) error {
+	c := crowd.NewConn(ctx, s.edge.Admin, timeout, nil)
+	defer c.Close()
+	for _, unit := range units {
+		a, err := c.Ask("POST", "/api/v1/reservations/"+unit.Token+"/confirm")
+		if err == nil && a.Word() != crowd.Confirmed {
+			err = fmt.Errorf("answered %v", a)
 		}
-		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			return fmt.Errorf("confirm: %w", err)
-		}
-		said, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("confirm: %s: %s %w", resp.Status, said, err)
 		}
 	}
 	return nil

@@ -5,15 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/crowd"
 	"spike/bench/durable"
-	"spike/bench/load"
 )
 
 func TestDurableText(t *testing.T) {
 	r := Durable{Machine: example().Machine, Options: durable.Options{Rounds: 1, Duration: time.Second, Connections: 64}}
 	for _, way := range []string{"1 replica", durable.Row, durable.Row, "1 replica"} {
 		r.Samples = append(r.Samples, durable.Sample{Way: way, Round: 1, Won: 40_000, Stored: 40_000, Scripts: 400, Waits: 200,
-			Load: load.Result{Answered: 40_000, Elapsed: time.Second, Latency: load.Latency{P999: 30 * time.Millisecond}}})
+			Load: crowd.Result{Answered: 40_000, Elapsed: time.Second, Latency: crowd.Latency{P999: 30 * time.Millisecond}}})
 	}
 	r.Summaries = durable.Summarise(r.Samples)
 	text := render(t, r.Text)

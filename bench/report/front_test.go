@@ -10,10 +10,9 @@ import (
 
 	"spike/bench/balance"
 	"spike/bench/bill"
+	"spike/bench/crowd"
 	"spike/bench/front"
 	"spike/bench/gatecost"
-	"spike/bench/generator"
-	"spike/bench/load"
 )
 
 // exampleBill is an example of a measurement.
@@ -22,7 +21,7 @@ func exampleBill() Bill {
 	for round := 1; round <= 2; round++ {
 		for i, seconds := range []time.Duration{100, 30, 9, 10} {
 			r.Samples = append(r.Samples, bill.Sample{Design: bill.Designs()[i], Round: round, Won: 10_000, Sold: 10_000, Reached: 50_000,
-				Load: load.Result{Answered: 1_000_000, Elapsed: 20 * time.Second, Statuses: map[int]int64{200: 1_000_000}},
+				Load: crowd.Result{Answered: 1_000_000, Elapsed: 20 * time.Second, Statuses: map[int]int64{200: 1_000_000}},
 				Cost: front.Cost{Nginx: seconds * time.Second / 2, Servers: seconds * time.Second / 2}})
 		}
 	}
@@ -115,7 +114,7 @@ func TestGateCostText(t *testing.T) {
 	for i, us := range []time.Duration{13, 10, 10, 13} {
 		r.Samples = append(r.Samples, gatecost.Sample{Sales: 10_000,
 			Server: []string{gatecost.Flag, gatecost.Return}[(i+1)/2%2], Round: 1, CPU: us * time.Millisecond,
-			Measurement: generator.Measurement{Requests: 1000, PerSec: 90_000, Non2xx: 1}})
+			Measurement: crowd.Measurement{Requests: 1000, PerSec: 90_000, Non2xx: 1}})
 	}
 	r.Summaries = gatecost.Summarise(r.Samples)
 	text := render(t, r.Text)

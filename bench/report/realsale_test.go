@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/process"
 	"spike/bench/realsale"
 )
@@ -15,7 +15,7 @@ func TestRealSaleText(t *testing.T) {
 		Rounds: 1, Duration: time.Second, Connections: 64, Hold: time.Minute}}
 	for _, kind := range []string{realsale.Anonymous, realsale.Real, realsale.Real, realsale.Anonymous} {
 		r.Samples = append(r.Samples, realsale.Sample{Phase: realsale.Selling, Kind: kind, Build: realsale.This, Round: 1, Right: 1000,
-			Load: load.Result{Answered: 1000, Elapsed: time.Second}, Costs: process.Costs{CPU: 30 * time.Millisecond, Scripts: 2000}})
+			Load: crowd.Result{Answered: 1000, Elapsed: time.Second}, Costs: process.Costs{CPU: 30 * time.Millisecond, Scripts: 2000}})
 	}
 	r.Summaries = realsale.Summarise(r.Samples)
 	text := render(t, r.Text)

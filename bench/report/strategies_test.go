@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 	"spike/bench/strategies"
 )
 
@@ -21,8 +21,8 @@ func exampleStrategies() Strategies {
 			{Units: 2000, Paid: 1406, Stuck: 594}, {Units: 2000, Paid: 2461}, {Units: 2000, Paid: 1819, OnSale: 181},
 		} {
 			r.Samples = append(r.Samples, strategies.Sample{Strategy: strategies.Names()[i], Round: round,
-				Rush: load.Result{Answered: 20000, Elapsed: time.Duration(round+1) * time.Second, Statuses: map[int]int64{200: 20000},
-					Latency: load.Latency{P50: 3 * time.Millisecond, P99: 40 * time.Millisecond}},
+				Rush: crowd.Result{Answered: 20000, Elapsed: time.Duration(round+1) * time.Second, Statuses: map[int]int64{200: 20000},
+					Latency: crowd.Latency{P50: 3 * time.Millisecond, P99: 40 * time.Millisecond}},
 				Won: 2000, AfterRush: l, End: l, Writes: strategies.Writes{Inserted: 2000, Updated: 3406, Transactions: 21406}})
 		}
 	}

@@ -66,8 +66,8 @@ func (s *edgeShop) openListener(ctx context.Context) (err error) {
 
 func (s *edgeShop) buyURL() string { return "http://" + s.edge.Addr + buyPath }
 
-func (s *edgeShop) payURL(w win) string {
-	return "http://" + s.edge.Admin + "/api/v1/reservations/" + w.Token + "/confirm"
+func (s *edgeShop) payURL(token string) string {
+	return "http://" + s.edge.Admin + "/api/v1/reservations/" + token + "/confirm"
 }
 
 // stop ends the edge first, which settles and gives back. Then it ends the worker, which stores what it has read.

@@ -9,10 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"spike/bench"
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
 // Run measures the strategies. It returns every sample, from which [Summarise] makes the table.
@@ -108,10 +106,10 @@ func visit(ctx context.Context, o Options, shop shop, st *steps) (s Sample, err 
 }
 
 // wave is buyers, their payments, and the time after which no unpaid order may keep a unit.
-func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *steps) (r load.Result, l Ledger, err error) {
-	r, err = load.Run(ctx, load.Options{URLs: []string{shop.buyURL()},
+func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *steps) (r crowd.Result, l Ledger, err error) {
+	r, err = crowd.Run(ctx, crowd.Options{URLs: []string{shop.buyURL()},
 		Connections: int(min(int64(o.Connections), buyers)), Requests: buyers,
-		Timeout: 10 * time.Second, Header: buyer, OnAnswer: t.note})
+		Timeout: 10 * time.Second, Dress: crowd.Named, Heard: t.note})
 	if err != nil {
 		return r, l, err
 	}
@@ -127,14 +125,6 @@ func wave(ctx context.Context, o Options, buyers int64, shop shop, t *till, st *
 // database returns the name of the n-th turn's database.
 func database(strategy string, n int) string {
 	return strings.ReplaceAll(strategy, "-", "_") + "_" + strconv.Itoa(n)
-}
-
-const buyerHeader = "X-Buyer-Id"
-
-// buyer gives request n a buyer of its own.
-func buyer(n int64, h *fasthttp.RequestHeader) {
-	var room [24]byte
-	h.SetBytesV(buyerHeader, strconv.AppendInt(append(room[:0], 'b'), n, 10))
 }
 
 // steps reports how far a run is.

@@ -3,14 +3,11 @@
 package strategies
 
 import (
-	"encoding/json"
 	"os"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
 // tiny runs one strategy that uses only the database: 50 units, 300 buyers and 40 late ones.
@@ -98,19 +95,11 @@ func TestGroupedSellsEachUnitOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Stop()
-	var orders sync.Map
-	var twice atomic.Int64
-	r, err := load.Run(t.Context(), load.Options{URLs: []string{s.URL()}, Connections: 64, Requests: 400, Header: buyer,
-		OnAnswer: func(_ string, _ int, body []byte) {
-			var answer struct{ Data win }
-			if json.Unmarshal(body, &answer) == nil && answer.Data.Order > 0 {
-				if _, again := orders.LoadOrStore(answer.Data.Order, true); again {
-					twice.Add(1)
-				}
-			}
-		}})
-	if err != nil || r.Codes[1] != 150 || r.Codes[-1] != 250 || twice.Load() != 0 {
-		t.Errorf("%v, %d orders twice: %+v", err, twice.Load(), r)
+	var orders crowd.Wins
+	r, err := crowd.Run(t.Context(), crowd.Options{URLs: []string{s.URL()}, Connections: 64, Requests: 400, Dress: crowd.Named,
+		Heard: orders.Hear})
+	if err != nil || r.Codes[1] != 150 || r.Codes[-1] != 250 || orders.Wrong() != nil {
+		t.Errorf("%v, %q: %+v", err, orders.Wrong(), r)
 	}
 	if n, err := s.Ordered(t.Context()); n != 150 || err != nil {
 		t.Errorf("%d orders, %v", n, err)

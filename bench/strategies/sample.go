@@ -3,7 +3,7 @@ package strategies
 import (
 	"fmt"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
 // Sample is one run of one strategy.
@@ -11,8 +11,8 @@ type Sample struct {
 	Strategy string `json:"strategy"`
 	Round    int    `json:"round"` // from 1
 
-	Rush load.Result `json:"rush"`
-	Late load.Result `json:"late"`
+	Rush crowd.Result `json:"rush"`
+	Late crowd.Result `json:"late"`
 
 	Won         int64 `json:"won"`          // answers that promised a unit
 	LateWon     int64 `json:"late_won"`     // of them, in the second wave

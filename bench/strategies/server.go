@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/valyala/fasthttp"
 
+	"spike/bench/crowd"
+
 	"spike/bench"
 )
 
@@ -150,7 +152,7 @@ const (
 )
 
 func (s *server) buy(ctx context.Context, c *fasthttp.RequestCtx) error {
-	order, err := s.order(ctx, string(c.Request.Header.Peek(buyerHeader)))
+	order, err := s.order(ctx, string(c.Request.Header.Peek(crowd.BuyerHeader)))
 	c.SetContentType(jsonType)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows), err == nil && order == 0:
@@ -158,7 +160,7 @@ func (s *server) buy(ctx context.Context, c *fasthttp.RequestCtx) error {
 	case err != nil:
 		return err
 	default:
-		c.SetBodyString(`{"code":1,"msg":"抢票成功","data":{"sale":"` + sale + `","order":` + strconv.FormatInt(order, 10) + `}}`)
+		c.SetBodyString(fmt.Sprintf(`{"code":1,"msg":"抢票成功","data":{"sale":%q,"serial":%d,"token":"%d"}}`, sale, order, order))
 	}
 	return nil
 }

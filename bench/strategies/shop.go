@@ -12,7 +12,7 @@ import (
 // shop is a running strategy.
 type shop interface {
 	buyURL() string
-	payURL(win) string
+	payURL(token string) string
 	count(ctx context.Context) (Ledger, error)
 	// settle waits until the database has what the buyers heard.
 	settle(ctx context.Context) error
@@ -66,10 +66,8 @@ func openDatabase(ctx context.Context, o Options, strategy string, p place) (sho
 	return s, nil
 }
 
-func (s *databaseShop) buyURL() string { return "http://" + s.addr + buyPath }
-func (s *databaseShop) payURL(w win) string {
-	return "http://" + s.addr + payPath + strconv.FormatInt(w.Order, 10)
-}
+func (s *databaseShop) buyURL() string               { return "http://" + s.addr + buyPath }
+func (s *databaseShop) payURL(token string) string   { return "http://" + s.addr + payPath + token }
 func (s *databaseShop) settle(context.Context) error { return nil } // a buyer hears its answer after the commit
 func (s *databaseShop) stop()                        { s.server.Stop() }
 

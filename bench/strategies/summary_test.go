@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/crowd"
 )
 
 // ran is an example of a run: 100 units, 1,000 buyers and 100 late ones.
 func ran(strategy string, round int, l Ledger) Sample {
-	answers := func(n int64) load.Result {
-		return load.Result{Requests: n, Answered: n, Elapsed: time.Second, Statuses: map[int]int64{200: n}}
+	answers := func(n int64) crowd.Result {
+		return crowd.Result{Requests: n, Answered: n, Elapsed: time.Second, Statuses: map[int]int64{200: n}}
 	}
 	return Sample{Strategy: strategy, Round: round, Rush: answers(1000), Late: answers(100), Won: 100, Paid: l.Paid,
 		AfterRush: l, End: l, Writes: Writes{Inserted: 100, Updated: 170, Deleted: 5, Transactions: 1100}}

@@ -1,25 +1,22 @@
 package strategies
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"spike/bench"
+	"spike/bench/crowd"
 )
 
 // till finds the winners among the answers and sends their payments, each at its own time.
 type till struct {
 	ctx    context.Context
 	crowd  Crowd
-	payURL func(win) string
+	payURL func(token string) string
 	client *http.Client
 
 	won     atomic.Int64
@@ -29,12 +26,6 @@ type till struct {
 	due     sync.WaitGroup
 }
 
-// win is what a winner has: the number of an order, or a token.
-type win struct {
-	Order int64  `json:"order"`
-	Token string `json:"token"`
-}
-
 const (
 	payConnections = 512 // enough that no payer waits for another's answer, which would change the result
 	payTimeout     = 10 * time.Second
@@ -42,7 +33,7 @@ const (
 	payPause       = 100 * time.Millisecond
 )
 
-func newTill(ctx context.Context, o Options, payURL func(win) string) *till {
+func newTill(ctx context.Context, o Options, payURL func(token string) string) *till {
 	return &till{ctx: ctx, crowd: Crowd{Seed: o.Seed, NeverPay: o.NeverPay}, payURL: payURL, client: &http.Client{
 		Transport: &http.Transport{MaxConnsPerHost: payConnections, MaxIdleConnsPerHost: payConnections}}}
 }
@@ -53,32 +44,28 @@ func (t *till) close() {
 	t.client.CloseIdleConnections()
 }
 
-var wonCode = []byte(`"code":1,`)
-
-// note is the crowd's OnAnswer.
-func (t *till) note(_ string, status int, body []byte) {
-	if status != fasthttp.StatusOK || !bytes.Contains(body, wonCode) {
+// note gets every answer of the crowd.
+func (t *till) note(a crowd.Answer) {
+	if a.Word() != crowd.Won {
 		return
 	}
-	var answer struct{ Data win }
 	k := t.won.Add(1) - 1
-	if err := json.Unmarshal(body, &answer); err != nil {
+	won, err := a.Reservation()
+	if err != nil {
 		t.failed.Add(1)
-		return
-	}
-	if pays, after := t.crowd.Winner(k); pays {
-		t.due.Go(func() { t.pay(answer.Data, after) })
+	} else if pays, after := t.crowd.Winner(k); pays {
+		t.due.Go(func() { t.pay(won.Token, after) })
 	}
 }
 
 // pay sends a payment when it is due. Like a payment service, it sends the payment again if it gets no answer, or "not now".
 // In all three strategies a repeated payment counts once.
-func (t *till) pay(w win, after time.Duration) {
+func (t *till) pay(token string, after time.Duration) {
 	for range payTries {
 		if !bench.Sleep(t.ctx, after) {
 			break
 		}
-		status, err := t.post(t.payURL(w))
+		status, err := t.post(t.payURL(token))
 		switch {
 		case err != nil || status == http.StatusServiceUnavailable:
 			after = payPause

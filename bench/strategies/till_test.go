@@ -1,12 +1,18 @@
 package strategies
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"sync"
 	"testing"
+
+	"spike/bench/crowd"
 )
+
+func said(status int, body string) crowd.Answer {
+	return crowd.Answer{Status: status, Body: []byte(body)}
+}
 
 // TestTillTakesEachPaymentOnce: the service refuses order 3, does not answer order 4, and is busy at first for all.
 func TestTillTakesEachPaymentOnce(t *testing.T) {
@@ -26,13 +32,13 @@ func TestTillTakesEachPaymentOnce(t *testing.T) {
 	}))
 	defer service.Close()
 	shop := newTill(t.Context(), Options{NeverPay: 0},
-		func(w win) string { return service.URL + "/" + strconv.FormatInt(w.Order, 10) })
+		func(token string) string { return service.URL + "/" + token })
 	for order := 1; order <= 4; order++ {
-		shop.note("", 200, []byte(`{"code":1,"msg":"抢票成功","data":{"order":`+strconv.Itoa(order)+`}}`))
+		shop.note(said(200, fmt.Sprintf(`{"code":1,"msg":"抢票成功","data":{"serial":%d,"token":"%d"}}`, order, order)))
 	}
-	shop.note("", 200, []byte(`{"code":-1,"msg":"已售罄"}`))
-	shop.note("", 503, []byte(`{"code":1,"data":{"order":9}}`))
-	shop.note("", 200, []byte(`{"code":1,"data":{"order":"nine"}}`))
+	shop.note(said(200, `{"code":-1,"msg":"已售罄"}`))
+	shop.note(said(503, `{"code":1,"data":{"serial":9,"token":"9"}}`))
+	shop.note(said(200, `{"code":1,"data":{"serial":"nine"}}`))
 	shop.close()
 	won, paid, refused, failed := shop.won.Load(), shop.paid.Load(), shop.refused.Load(), shop.failed.Load()
 	if won != 5 || paid != 2 || refused != 1 || failed != 2 {
@@ -44,8 +50,8 @@ func TestTillTakesEachPaymentOnce(t *testing.T) {
 }
 
 func TestTillOfThoseWhoNeverPay(t *testing.T) {
-	shop := newTill(t.Context(), Options{NeverPay: 100}, func(win) string { t.Error("somebody paid"); return "" })
-	shop.note("", 200, []byte(`{"code":1,"data":{"token":"x"}}`))
+	shop := newTill(t.Context(), Options{NeverPay: 100}, func(string) string { t.Error("somebody paid"); return "" })
+	shop.note(said(200, `{"code":1,"data":{"token":"x"}}`))
 	shop.close()
 	if shop.won.Load() != 1 || shop.paid.Load()+shop.refused.Load()+shop.failed.Load() != 0 {
 		t.Errorf("%d won, %d paid", shop.won.Load(), shop.paid.Load())

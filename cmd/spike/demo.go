@@ -10,7 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"spike/bench/check"
+	"spike/bench"
 	"spike/bench/demo"
 )
 
@@ -71,8 +71,8 @@ func demoProgress(o *demo.Options) (finish func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		o.ProgressEvery = time.Second
 		o.OnProgress = func(p demo.Progress) {
-			fmt.Fprintf(os.Stderr, "%s of %s requests, %s/s, %s sold\n", check.Number(p.Done), check.Number(p.Requests),
-				check.Number(int64(p.PerSecond)), check.Number(p.Sold))
+			fmt.Fprintf(os.Stderr, "%s of %s requests, %s/s, %s sold\n", bench.Number(p.Done), bench.Number(p.Requests),
+				bench.Number(int64(p.PerSecond)), bench.Number(p.Sold))
 		}
 		return func() {}
 	}
@@ -80,8 +80,8 @@ func demoProgress(o *demo.Options) (finish func()) {
 		progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(20))
 	o.ProgressEvery = 100 * time.Millisecond
 	o.OnProgress = func(p demo.Progress) {
-		bar.Describe(fmt.Sprintf("%s requests, %s/s, %s sold", check.Number(p.Done), check.Number(int64(p.PerSecond)),
-			check.Number(p.Sold)))
+		bar.Describe(fmt.Sprintf("%s requests, %s/s, %s sold", bench.Number(p.Done), bench.Number(int64(p.PerSecond)),
+			bench.Number(p.Sold)))
 		_ = bar.Set64(p.Done)
 	}
 	return func() { _ = bar.Finish() }

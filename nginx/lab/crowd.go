@@ -1,39 +1,34 @@
 package lab
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
+	"errors"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptrace"
+	"net"
+	"strconv"
 	"sync"
 	"time"
 
 	"spike/bench"
-	"spike/bench/check"
+	"spike/bench/crowd"
 )
 
 // buyTimeout is how long a buyer waits for an answer. By then TCP has sent a lost packet again several times.
 const buyTimeout = 5 * time.Second
 
-// heard is the answers of a crowd so far.
+// heard is what a crowd has heard so far, beside [crowd.Wins].
 type heard struct {
 	Answered   int64 // complete answers of any kind
 	Won        int64
-	SoldOut    int64         // both kinds of it
-	Undecided  int64         // 503
-	Odd        int64         // answers that the contract does not have
+	Undecided  int64
 	Refused    int64         // no connection: nothing was sent
 	Unanswered int64         // sent, and not answered: a unit may have been sold
 	Wait       time.Duration // the longest time that one buyer waited for an answer, over all its attempts
 
-	OddSample string
-	LastBad   time.Time // the last time that a buyer heard neither yes nor no
-	LastWin   time.Time
-	Final     time.Time // when a buyer first heard "sold out" for good
-	LateWin   time.Time // when the last winning request was sent
+	LastBad time.Time // the last time that a buyer heard neither yes nor no
+	LastWin time.Time
+	Final   time.Time // when a buyer first heard "sold out" for good
+	LateWin time.Time // when the last winning request was sent
 }
 
 // failed counts requests without an answer.
@@ -41,12 +36,11 @@ func (h heard) failed() int64 { return h.Refused + h.Unanswered }
 
 // throng is buyers in the clients' namespace. They buy until leave is called.
 type throng struct {
-	url   string
+	path  string
 	pause time.Duration
-	wins  check.Wins
+	wins  crowd.Wins
 	all   sync.WaitGroup
 	home  chan struct{}
-	fail  func(error)
 
 	mu    sync.Mutex
 	heard heard
@@ -54,13 +48,16 @@ type throng struct {
 
 // gather starts a crowd. If a buyer panics, it calls fail.
 func (l *lab) gather(ctx context.Context, sale string, fail func(error)) *throng {
-	t := &throng{url: "http://" + l.Address.String() + "/buy/" + sale, pause: ms(l.Crowd.PauseMS),
-		home: make(chan struct{}), fail: fail}
+	t := &throng{path: "/buy/" + sale, pause: ms(l.Crowd.PauseMS), home: make(chan struct{})}
+	addr := net.JoinHostPort(l.Address.String(), strconv.Itoa(buyersPort))
 	for i := range l.Crowd.Kept + l.Crowd.Fresh {
-		web := l.buyers.web(i < l.Crowd.Kept, buyTimeout)
+		b := buyer{throng: t, conn: crowd.NewConn(ctx, addr, buyTimeout, l.buyers.dial)}
+		if i >= l.Crowd.Kept {
+			b.header = []string{"Connection", "close"}
+		}
 		t.all.Go(func() {
-			defer web.CloseIdleConnections()
-			if err := together(func() error { t.stay(ctx, web); return nil }); err != nil {
+			defer b.conn.Close()
+			if err := together(func() error { b.stay(ctx); return nil }); err != nil {
 				fail(err)
 			}
 		})
@@ -74,27 +71,28 @@ func (t *throng) leave() {
 	t.all.Wait()
 }
 
-// now is the answers so far.
+// now is what they have heard so far.
 func (t *throng) now() heard {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.heard
 }
 
+// buyer is one of a throng.
+type buyer struct {
+	*throng
+	conn   *crowd.Conn
+	header []string  // of each request
+	since  time.Time // the first of the attempts that have no answer yet
+}
+
 // stay buys again and again.
-func (t *throng) stay(ctx context.Context, web *http.Client) {
-	var since time.Time // the first of the attempts that have no answer yet
+func (b *buyer) stay(ctx context.Context) {
 	for {
-		begin := time.Now()
-		if since.IsZero() {
-			since = begin
-		}
-		if t.buy(ctx, web, begin, since) {
-			since = time.Time{}
-		}
-		pause := t.pause/2 + rand.N(t.pause) // uneven, so that buyers do not keep step
+		b.buy(ctx)
+		pause := b.pause/2 + rand.N(b.pause) // uneven, so that buyers do not keep step
 		select {
-		case <-t.home:
+		case <-b.home:
 			return
 		default:
 		}
@@ -104,77 +102,50 @@ func (t *throng) stay(ctx context.Context, web *http.Client) {
 	}
 }
 
-// buy is one attempt. It returns whether the buyer heard yes or no.
-func (t *throng) buy(ctx context.Context, web *http.Client, begin, since time.Time) bool {
-	sent := false
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }})
-	q, err := http.NewRequestWithContext(traced, http.MethodPost, t.url, http.NoBody)
-	if err != nil {
-		t.fail(err)
-		return false
+// buy is one attempt. The buyer waits until it has heard yes or no.
+func (b *buyer) buy(ctx context.Context) {
+	a, err := b.conn.Ask("POST", b.path, b.header...)
+	if err != nil && ctx.Err() != nil {
+		return
 	}
-	r, err := web.Do(q)
-	if err != nil {
-		if ctx.Err() == nil {
-			t.silent(sent)
-		}
-		return false
+	if b.since.IsZero() {
+		b.since = a.Sent
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
-	_ = r.Body.Close()
-	if err != nil {
-		t.silent(true)
-		return false
+	if b.note(a, err, b.since) {
+		b.since = time.Time{}
 	}
-	return t.note(r, body, begin, since)
 }
 
-// silent counts an attempt without an answer.
-func (t *throng) silent(sent bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if sent {
-		t.heard.Unanswered++
-	} else {
-		t.heard.Refused++
+// note counts an attempt, the first of which was made at a time. It returns whether the answer was yes or no.
+func (t *throng) note(a crowd.Answer, err error, since time.Time) bool {
+	word := crowd.Unknown
+	if err == nil {
+		word, _ = t.wins.Note(a)
 	}
-	t.heard.LastBad = time.Now()
-}
-
-// note counts an answer. It returns whether the answer was yes or no.
-func (t *throng) note(r *http.Response, body []byte, begin, since time.Time) bool {
-	code := codeOf(body)
-	won := t.wins.Note(r.StatusCode, body) > 0
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, h := time.Now(), &t.heard
-	h.Answered++
+	if err == nil {
+		h.Answered++
+	}
 	switch {
-	case won:
-		h.Won, h.LastWin = h.Won+1, now
-		h.LateWin = later(h.LateWin, begin)
-	case r.StatusCode == http.StatusOK && code == -1:
-		h.SoldOut++
-		if r.Header.Get("Retry-After") == "" && h.Final.IsZero() {
-			h.Final = now
-		}
-	case r.StatusCode == http.StatusServiceUnavailable:
-		h.Undecided, h.LastBad = h.Undecided+1, now
+	case errors.Is(err, crowd.ErrUnsent):
+		h.Refused++
+	case err != nil:
+		h.Unanswered++
+	case word == crowd.Undecided:
+		h.Undecided++
+	case word == crowd.Won:
+		h.Won, h.LastWin, h.LateWin = h.Won+1, now, later(h.LateWin, a.Sent)
+	case word == crowd.SoldOut && h.Final.IsZero():
+		h.Final = now
+	}
+	if err != nil || word == crowd.Undecided {
+		h.LastBad = now
 		return false
-	default:
-		h.Odd++
-		h.OddSample = string(bytes.ToValidUTF8(body[:min(len(body), 80)], nil))
 	}
 	h.Wait = max(h.Wait, now.Sub(since))
 	return true
-}
-
-func codeOf(body []byte) int {
-	var a struct {
-		Code int `json:"code"`
-	}
-	_ = json.Unmarshal(body, &a) // another body has no code
-	return a.Code
 }
 
 func later(a, b time.Time) time.Time {

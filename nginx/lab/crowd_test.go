@@ -6,17 +6,17 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"spike/bench/crowd"
 )
 
-// hear lets one buyer send one request to a server.
-func hear(t *testing.T, answer http.HandlerFunc) (heard, bool) {
+// at is a buyer of a server.
+func at(t *testing.T, s *httptest.Server) *buyer {
 	t.Helper()
-	s := httptest.NewServer(answer)
-	defer s.Close()
-	c := &throng{url: s.URL + "/buy/calm", fail: func(err error) { t.Error(err) }}
-	begin := time.Now()
-	ok := c.buy(t.Context(), s.Client(), begin, begin)
-	return c.now(), ok
+	b := &buyer{throng: &throng{path: "/buy/calm", pause: time.Hour, home: make(chan struct{})},
+		conn: crowd.NewConn(t.Context(), s.Listener.Addr().String(), time.Second, nil)}
+	t.Cleanup(b.conn.Close)
+	return b
 }
 
 func TestWhatABuyerHears(t *testing.T) {
@@ -39,19 +39,20 @@ func TestWhatABuyerHears(t *testing.T) {
 	}{
 		"won": {say(200, "", `{"code":1,"msg":"","data":{"sale":"calm","serial":7,"token":"t"}}`), true,
 			func(h heard) bool { return h.Won == 1 && !h.LastWin.IsZero() && !h.LateWin.IsZero() }},
-		"sold out": {say(200, "", `{"code":-1,"msg":""}`), true,
-			func(h heard) bool { return h.SoldOut == 1 && !h.Final.IsZero() }},
-		"none now": {say(200, "1", `{"code":-1,"msg":""}`), true,
-			func(h heard) bool { return h.SoldOut == 1 && h.Final.IsZero() }},
+		"sold out": {say(200, "", `{"code":-1,"msg":""}`), true, func(h heard) bool { return !h.Final.IsZero() }},
+		"none now": {say(200, "1", `{"code":-1,"msg":""}`), true, func(h heard) bool { return h.Answered == 1 && h.Final.IsZero() }},
 		"undecided": {say(503, "1", `{"code":-5,"msg":""}`), false,
 			func(h heard) bool { return h.Undecided == 1 && !h.LastBad.IsZero() }},
-		"odd": {say(404, "", `nothing`), true, func(h heard) bool { return h.Odd == 1 && h.OddSample == "nothing" }},
+		"odd": {say(404, "", `nothing`), true, func(h heard) bool { return h.Answered == 1 && h.Won == 0 }},
 		"hung up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false,
 			func(h heard) bool { return h.Unanswered == 1 && h.Refused == 0 && h.Answered == 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if h, ok := hear(t, c.answer); ok != c.ok || !c.right(h) {
-				t.Errorf("ok %v, heard %+v", ok, h)
+			s := httptest.NewServer(c.answer)
+			defer s.Close()
+			b := at(t, s)
+			if b.buy(t.Context()); b.since.IsZero() != c.ok || !c.right(b.now()) {
+				t.Errorf("since %v, heard %+v", b.since, b.now())
 			}
 		})
 	}
@@ -61,9 +62,9 @@ func TestWhatABuyerHears(t *testing.T) {
 func TestARefusedConnectionIsNotUnanswered(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	c := &throng{url: s.URL}
-	if c.buy(t.Context(), s.Client(), time.Now(), time.Now()); c.now().Refused != 1 || c.now().Unanswered != 0 {
-		t.Fatalf("heard %+v", c.now())
+	b := at(t, s)
+	if b.buy(t.Context()); b.now().Refused != 1 || b.now().Unanswered != 0 {
+		t.Fatalf("heard %+v", b.now())
 	}
 }
 
@@ -76,12 +77,11 @@ func TestLeavingCrowdWaitsForItsAnswers(t *testing.T) {
 		fmt.Fprint(w, `{"code":1,"data":{"sale":"calm","serial":7,"token":"t"}}`)
 	}))
 	defer s.Close()
-	c := &throng{url: s.URL, pause: time.Hour, home: make(chan struct{})}
-	web := s.Client()
-	c.all.Go(func() { c.stay(t.Context(), web) })
+	b := at(t, s)
+	b.all.Go(func() { b.stay(t.Context()) })
 	<-asked
-	c.leave()
-	if c.now().Won != 1 || c.wins.Highest() != 7 {
-		t.Fatalf("heard %+v", c.now())
+	b.leave()
+	if b.now().Won != 1 || b.wins.Highest() != 7 {
+		t.Fatalf("heard %+v", b.now())
 	}
 }

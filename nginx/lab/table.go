@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"spike/bench/check"
+	"spike/bench"
 )
 
 // board prints a line for each event, and one a second with what each part carries.
@@ -57,7 +57,7 @@ func (b *board) tick(now sample, every time.Duration) {
 	h := b.crowd.now()
 	rate := float64(h.Answered-b.heard.Answered) / every.Seconds()
 	b.heard = h
-	sold := check.Number(h.Won) + "/" + check.Number(b.units)
+	sold := bench.Number(h.Won) + "/" + bench.Number(b.units)
 	fmt.Fprintf(b.out, "%6.2f  %-9s %13s %7.0f %6d %5d", time.Since(b.begun).Seconds(), b.sale, sold, rate,
 		h.failed(), h.Undecided)
 	for i, l := range carried.layers {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"spike/bench/crowd"
 	"spike/luascripts/ledger"
 )
 
@@ -21,7 +22,7 @@ type trial struct {
 	reopen  time.Duration // replica: from the reopening until the next win
 
 	heard   heard
-	wins    wins
+	wins    *crowd.Wins
 	carried sample
 	audit   ledger.Audit
 }
@@ -52,14 +53,14 @@ func (l *lab) play(ctx context.Context, name string) (*trial, error) {
 	before := l.sampler.take(ctx)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	crowd := l.gather(ctx, name, fail)
-	l.board.watch(t.name, t.units, crowd)
-	err := l.unfold(ctx, t, crowd)
-	crowd.leave()
+	buyers := l.gather(ctx, name, fail)
+	l.board.watch(t.name, t.units, buyers)
+	err := l.unfold(ctx, t, buyers)
+	buyers.leave()
 	if err != nil {
 		return nil, err
 	}
-	t.heard, t.wins, t.carried = crowd.now(), winsOf(crowd), l.carriedSince(ctx, before, crowd)
+	t.heard, t.wins, t.carried = buyers.now(), &buyers.wins, l.carriedSince(ctx, before, buyers)
 	if t.audit, err = l.store.Audit(ctx, name); err != nil {
 		return nil, fmt.Errorf("audit of %s: %w", name, err)
 	}
@@ -67,22 +68,22 @@ func (l *lab) play(ctx context.Context, name string) (*trial, error) {
 }
 
 // carriedSince is what each part carried of the sale. nginx writes its log a second late.
-func (l *lab) carriedSince(ctx context.Context, before sample, crowd *throng) (s sample) {
+func (l *lab) carriedSince(ctx context.Context, before sample, buyers *throng) (s sample) {
 	_ = eventually(ctx, logLimit, "nginx has written its log", func() bool {
 		s = l.sampler.take(ctx).less(before)
-		return s.of("nginx") >= crowd.now().Answered
+		return s.of("nginx") >= buyers.now().Answered
 	})
 	return s // if lines are missing, the figures are smaller
 }
 
 // unfold lasts from the first buyer until the last unit is sold.
-func (l *lab) unfold(ctx context.Context, t *trial, crowd *throng) error {
+func (l *lab) unfold(ctx context.Context, t *trial, buyers *throng) error {
 	if t.death != nil {
-		err := eventually(ctx, strikeLimit, "a tenth is sold", func() bool { return crowd.now().Won*10 >= int64(t.units) })
+		err := eventually(ctx, strikeLimit, "a tenth is sold", func() bool { return buyers.now().Won*10 >= int64(t.units) })
 		if err != nil {
 			return err
 		}
-		if err = l.die(ctx, t, crowd); err != nil {
+		if err = l.die(ctx, t, buyers); err != nil {
 			return err
 		}
 	}
@@ -99,9 +100,9 @@ func (l *lab) unfold(ctx context.Context, t *trial, crowd *throng) error {
 }
 
 // die strikes, waits until the traffic has moved, and heals.
-func (l *lab) die(ctx context.Context, t *trial, crowd *throng) error {
+func (l *lab) die(ctx context.Context, t *trial, buyers *throng) error {
 	begin := time.Now()
-	t.at = crowd.now().Won
+	t.at = buyers.now().Won
 	l.board.say("%s", t.death.what)
 	if err := t.death.strike(ctx); err != nil {
 		return err
@@ -110,10 +111,10 @@ func (l *lab) die(ctx context.Context, t *trial, crowd *throng) error {
 	if t.name == replicaTrial {
 		move = l.reopened
 	}
-	if err := move(ctx, t, crowd, begin); err != nil {
+	if err := move(ctx, t, buyers, begin); err != nil {
 		return err
 	}
-	t.since = crowd.now().Answered
+	t.since = buyers.now().Answered
 	l.board.say("%s", t.told())
 	if err := t.death.heal(ctx); err != nil {
 		return fmt.Errorf("heal %s: %w", t.name, err)
@@ -122,9 +123,9 @@ func (l *lab) die(ctx context.Context, t *trial, crowd *throng) error {
 }
 
 // away waits until the traffic goes around the dead part. The layer before it tells, or else the buyers do.
-func (l *lab) away(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
+func (l *lab) away(ctx context.Context, t *trial, buyers *throng, begin time.Time) error {
 	if t.death.moved == nil {
-		return l.calmed(ctx, t, crowd, begin)
+		return l.calmed(ctx, t, buyers, begin)
 	}
 	err := eventually(ctx, moveLimit, "the traffic moves", func() bool { return t.death.moved(ctx) })
 	t.moved = time.Since(begin)
@@ -132,30 +133,30 @@ func (l *lab) away(ctx context.Context, t *trial, crowd *throng, begin time.Time
 }
 
 // calmed waits until every buyer hears yes or no.
-func (l *lab) calmed(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
+func (l *lab) calmed(ctx context.Context, t *trial, buyers *throng, begin time.Time) error {
 	err := eventually(ctx, moveLimit, "the traffic moves", func() bool {
-		return time.Since(later(begin, crowd.now().LastBad)) > quiet
+		return time.Since(later(begin, buyers.now().LastBad)) > quiet
 	})
-	t.moved = later(begin, crowd.now().LastBad).Sub(begin)
+	t.moved = later(begin, buyers.now().LastBad).Sub(begin)
 	return err
 }
 
 // reopened waits until selling has stopped, waits a while, and reopens the sale as the operator.
-func (l *lab) reopened(ctx context.Context, t *trial, crowd *throng, begin time.Time) error {
+func (l *lab) reopened(ctx context.Context, t *trial, buyers *throng, begin time.Time) error {
 	err := eventually(ctx, stopLimit, "edges stop selling", func() bool {
-		h := crowd.now()
+		h := buyers.now()
 		return h.Undecided > 0 && time.Since(h.LastWin) > 2*quiet
 	})
 	if err != nil {
 		return err
 	}
-	t.stopped = crowd.now().LastWin.Sub(begin)
+	t.stopped = buyers.now().LastWin.Sub(begin)
 	l.board.say("sold on for %s, then 503; the operator: spike sale reopen %s --yes", short(t.stopped), t.name)
 	word := time.Now()
 	if err = l.reopen(ctx, t.name); err != nil {
 		return err
 	}
-	err = eventually(ctx, moveLimit, "edges sell again", func() bool { return crowd.now().LastWin.After(word) })
+	err = eventually(ctx, moveLimit, "edges sell again", func() bool { return buyers.now().LastWin.After(word) })
 	t.reopen, t.moved = time.Since(word), time.Since(begin)
 	return err
 }

@@ -6,29 +6,20 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"spike/bench"
 	"spike/bench/check"
+	"spike/bench/crowd"
 )
-
-// wins is what winners were told.
-type wins struct {
-	told     int64
-	highest  uint64
-	findings []check.Finding
-}
-
-func winsOf(t *throng) wins {
-	return wins{t.wins.Count(), t.wins.Highest(), t.wins.Findings()}
-}
 
 // judge lists what is right and wrong in a trial. It judges no time, because lateness has been an error before.
 func (t *trial) judge() []check.Finding {
 	all := []check.Finding{t.judgeSold(), t.judgeTold()}
-	all = append(all, t.wins.findings...)
+	all = append(all, check.Won(t.wins)...)
 	for _, v := range t.audit.Violations {
 		all = append(all, check.Fail("audit: %s", v))
 	}
-	if h := t.heard; h.Odd > 0 {
-		all = append(all, check.Fail("%d answers not in the words of the contract: %s", h.Odd, h.OddSample))
+	if odd := t.wins.Odd(); odd != "" {
+		all = append(all, check.Fail("not in the words of the contract: %s", odd))
 	}
 	if h := t.heard; !h.Final.IsZero() && h.LateWin.After(h.Final) {
 		all = append(all, check.Fail("somebody heard \"sold out\" for good, and somebody who came later won"))
@@ -48,17 +39,18 @@ func (t *trial) judgeSold() check.Finding {
 	if !t.audit.OK || owned != t.units || t.audit.Total != t.units {
 		return check.Fail("audit: %s", check.Account(t.audit))
 	}
-	return check.OK("sold exactly %s", check.Number(t.units))
+	return check.OK("sold exactly %s", bench.Number(t.units))
 }
 
 // judgeTold: owned = told + unanswered. A buyer without an answer, or with "undecided", may have a unit or not.
 func (t *trial) judgeTold() check.Finding {
-	untold := int64(t.units) - t.wins.told
-	if h := t.heard; untold < 0 || untold > h.Unanswered+h.Undecided || t.wins.highest > t.units {
-		return check.Fail("%d winners told (serials to %d) and %d requests unanswered or undecided, of %d units", t.wins.told,
-			t.wins.highest, h.Unanswered+h.Undecided, t.units)
+	told := int64(t.wins.Count(crowd.Won))
+	untold := int64(t.units) - told
+	if h := t.heard; untold < 0 || untold > h.Unanswered+h.Undecided || t.wins.Highest() > t.units {
+		return check.Fail("%d winners told (serials to %d) and %d requests unanswered or undecided, of %d units", told,
+			t.wins.Highest(), h.Unanswered+h.Undecided, t.units)
 	}
-	return check.OK("%s winners told, %d units of requests that were not answered", check.Number(t.wins.told), untold)
+	return check.OK("%s winners told, %d units of requests that were not answered", bench.Number(told), untold)
 }
 
 // judgeShares: without a death every part carries something.
@@ -112,14 +104,14 @@ func verdict(w io.Writer, all []*trial) error {
 func (t *trial) row(w io.Writer) {
 	layer, what, at, moved := "-", "nobody", "-", "-"
 	if t.death != nil {
-		layer, what, at, moved = t.death.layer, t.death.what, check.Number(t.at), short(t.moved)
+		layer, what, at, moved = t.death.layer, t.death.what, bench.Number(t.at), short(t.moved)
 	}
 	if t.name == replicaTrial {
 		moved = fmt.Sprintf("sold on %s, then by reopen in %s", short(t.stopped), short(t.reopen))
 	}
 	h := t.heard
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t\n", layer, what, at, moved, h.failed(), h.Undecided, short(h.Wait),
-		check.Number(t.audit.Pending+t.audit.Confirmed), check.Number(t.wins.told))
+		bench.Number(t.audit.Pending+t.audit.Confirmed), bench.Number(t.wins.Count(crowd.Won)))
 }
 
 // shares writes what each part carried in the trial without a death.
@@ -128,7 +120,7 @@ func shares(w io.Writer, s sample) {
 	for _, l := range s.layers {
 		var words []string
 		for _, p := range l.parts {
-			words = append(words, fmt.Sprintf("%s %s", p.name, check.Number(p.n)))
+			words = append(words, fmt.Sprintf("%s %s", p.name, bench.Number(p.n)))
 		}
 		fmt.Fprintf(w, "%-10s %-12s %s  (%s %%)\n", l.name, l.counts, strings.Join(words, ", "), l.shares())
 	}

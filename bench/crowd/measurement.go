@@ -1,8 +1,4 @@
-// Package generator runs the well-known load generators wrk and ab, and reads their output.
-//
-// Reading is strict: if a necessary line is missing or does not parse, that is an error. So a change in a tool's format can
-// never become a wrong number. Faults are kept beside the figures.
-package generator
+package crowd
 
 import (
 	"errors"
@@ -13,7 +9,7 @@ import (
 // ErrOutput means that a tool's output is not that of its known version.
 var ErrOutput = errors.New("output of the load generator not understood")
 
-// Measurement is what a generator saw. A percentile that the tool does not report is 0.
+// Measurement is what a tool saw. A percentile that the tool does not report is 0.
 type Measurement struct {
 	Tool     string        `json:"tool"`
 	Requests int64         `json:"requests"`

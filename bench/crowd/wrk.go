@@ -1,4 +1,4 @@
-package generator
+package crowd
 
 import (
 	"context"
@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// Wrk is one run of wrk against one URL, as fast as the connections allow.
+// Wrk is one run of wrk, as fast as the connections allow.
 type Wrk struct {
 	URL         string
+	Script      string // a file in Lua that makes the requests; empty: all are for the URL
 	Threads     int
 	Connections int
 	Duration    time.Duration // whole seconds; wrk has no smaller unit
@@ -23,7 +24,10 @@ func (w Wrk) Run(ctx context.Context) (Measurement, error) {
 	seconds := max(1, int(w.Duration.Round(time.Second)/time.Second))
 	limit := time.Duration(seconds)*time.Second + grace
 	args := []string{"--latency", fmt.Sprintf("-t%d", w.Threads), fmt.Sprintf("-c%d", w.Connections), fmt.Sprintf("-d%ds", seconds)}
-	out, err := run(ctx, limit, "wrk", append(args, with(w.Headers, w.URL)...)...)
+	if w.Script != "" {
+		args = append(args, "-s", w.Script)
+	}
+	out, err := launch(ctx, limit, "wrk", append(args, with(w.Headers, w.URL)...)...)
 	if err != nil {
 		return Measurement{}, err
 	}

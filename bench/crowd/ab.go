@@ -1,4 +1,4 @@
-package generator
+package crowd
 
 import (
 	"context"
@@ -22,7 +22,7 @@ type AB struct {
 // Run runs ab and reads what it printed.
 func (a AB) Run(ctx context.Context) (Measurement, error) {
 	args := []string{"-l", "-k", "-q", "-n", strconv.Itoa(a.Requests), "-c", strconv.Itoa(a.Connections)}
-	out, err := run(ctx, a.Limit+grace, "ab", append(args, with(a.Headers, a.URL)...)...)
+	out, err := launch(ctx, a.Limit+grace, "ab", append(args, with(a.Headers, a.URL)...)...)
 	if err != nil {
 		return Measurement{}, err
 	}

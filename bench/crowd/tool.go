@@ -1,4 +1,4 @@
-package generator
+package crowd
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 	"spike/bench"
 )
 
-// grace is how much longer than asked a generator may take: for connecting, and for the last answers.
+// grace is how much longer than asked a tool may take: for connecting, and for the last answers.
 const grace = 15 * time.Second
 
-// run starts a generator and returns what it printed. It is killed when ctx ends or limit is over.
-func run(ctx context.Context, limit time.Duration, tool string, args ...string) (string, error) {
+// launch runs a tool and returns what it printed. It is killed when ctx ends or limit is over.
+func launch(ctx context.Context, limit time.Duration, tool string, args ...string) (string, error) {
 	path, err := bench.Tool(tool)
 	if err != nil {
 		return "", err
