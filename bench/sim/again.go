@@ -2,7 +2,6 @@ package sim
 
 import (
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -34,19 +33,6 @@ func (f *fates) last() {
 	}
 	f.cover = min(f.cover, 3*time.Second)
 	f.length += 2 * f.recovery()
-}
-
-func (r rare) String() string {
-	var all []string
-	for _, one := range []struct {
-		on   bool
-		name string
-	}{{r.again, "cut again"}, {r.badDay, "bad days"}, {r.sparse, "few buyers"}} {
-		if one.on {
-			all = append(all, one.name)
-		}
-	}
-	return strings.Join(all, ", ")
 }
 
 // recovery is about how long a new era that has lost history grants nothing.

@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
 // happening is something that will be done at a time.
 type happening struct {
@@ -15,47 +18,28 @@ type agenda struct {
 	made uint64
 }
 
-func (h happening) before(o happening) bool { return h.at < o.at || h.at == o.at && h.order < o.order }
+func (a *agenda) Len() int      { return len(a.heap) }
+func (a *agenda) Swap(i, j int) { a.heap[i], a.heap[j] = a.heap[j], a.heap[i] }
+func (a *agenda) Push(h any)    { a.heap = append(a.heap, h.(happening)) }
+
+func (a *agenda) Less(i, j int) bool {
+	h, o := a.heap[i], a.heap[j]
+	return h.at < o.at || h.at == o.at && h.order < o.order
+}
+
+func (a *agenda) Pop() any {
+	last := len(a.heap) - 1
+	h := a.heap[last]
+	a.heap[last], a.heap = happening{}, a.heap[:last]
+	return h
+}
 
 func (a *agenda) add(at int64, do func()) {
 	a.made++
-	a.heap = append(a.heap, happening{at, a.made, do})
-	h := a.heap
-	for i := len(h) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !h[i].before(h[up]) {
-			return
-		}
-		h[i], h[up] = h[up], h[i]
-		i = up
-	}
+	heap.Push(a, happening{at, a.made, do})
 }
 
-func (a *agenda) pop() happening {
-	h := a.heap
-	first, last := h[0], len(h)-1
-	h[0], h[last] = h[last], happening{}
-	a.heap = h[:last]
-	a.sink()
-	return first
-}
-
-func (a *agenda) sink() {
-	h := a.heap
-	for i := 0; ; {
-		least := i
-		for _, down := range [2]int{2*i + 1, 2*i + 2} {
-			if down < len(h) && h[down].before(h[least]) {
-				least = down
-			}
-		}
-		if least == i {
-			return
-		}
-		h[i], h[least] = h[least], h[i]
-		i = least
-	}
-}
+func (a *agenda) next() happening { return heap.Pop(a).(happening) }
 
 // after plans something for later.
 func (w *world) after(d time.Duration, do func()) { w.agenda.add(w.now+int64(max(d, 0)), do) }
@@ -66,7 +50,7 @@ const maxHappenings = 4_000_000
 // until does what is due before a time, or until done is true.
 func (w *world) until(end int64, done func() bool) bool {
 	for len(w.agenda.heap) > 0 && w.agenda.heap[0].at <= end {
-		next := w.agenda.pop()
+		next := w.agenda.next()
 		w.now = next.at
 		next.do()
 		if w.happened++; w.happened > maxHappenings {

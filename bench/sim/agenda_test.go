@@ -14,7 +14,7 @@ func TestAgendaIsInOrder(t *testing.T) {
 	}
 	last := happening{at: -1}
 	for range 1000 {
-		next := a.pop()
+		next := a.next()
 		if next.at < last.at || next.at == last.at && next.order < last.order {
 			t.Fatalf("%d of %d after %d of %d", next.order, next.at, last.order, last.at)
 		}

@@ -38,18 +38,22 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 	}
 	c.paced(s.twin.Last())
 	c.inTime(s)
-	if q, ok := e.call.(ledger.SettleRequest); ok && err == nil {
-		c.settles(q, reply.(ledger.SettleReply))
-	}
-	if q, ok := e.call.(ledger.ReassertRequest); ok && err == nil {
-		c.caughtUp(q, reply.(ledger.ReassertReply))
-	}
-	if q, ok := e.call.(byToken); ok {
+	switch q := e.call.(type) {
+	case ledger.SettleRequest:
+		if err == nil {
+			c.settles(q, reply.(ledger.SettleReply))
+		}
+	case ledger.ReassertRequest:
+		if err == nil {
+			c.caughtUp(q, reply.(ledger.ReassertReply))
+		}
+	case byToken:
 		c.letGo(q, reply.(ledger.ReservationReply))
 		c.honours(q, reply.(ledger.ReservationReply), err)
-	}
-	if _, ok := e.call.(ledger.ChangeRequest); ok && err != nil {
-		c.w.fail("the operator is refused: %v", err)
+	case ledger.ChangeRequest:
+		if err != nil {
+			c.w.fail("the operator is refused: %v", err)
+		}
 	}
 	if c.scripts++; c.scripts%c.w.fates.auditEvery() == 0 {
 		c.audit()
@@ -60,13 +64,12 @@ func (c *checks) ran(s *server, e *entry, reply any, err error) {
 // cancelsThere notes a cancel on an old primary: the holder has let go of its promise there too.
 func (c *checks) cancelsThere(e *entry, reply any, err error) {
 	q, ok := e.call.(byToken)
-	if ok && err == nil {
-		c.letGo(q, reply.(ledger.ReservationReply))
-	}
-	if !ok || err != nil || q.what != cancel || reply.(ledger.ReservationReply).Life != ledger.IsCancelled {
+	if !ok || err != nil {
 		return
 	}
-	if p := c.of(q.claim); p != nil {
+	r := reply.(ledger.ReservationReply)
+	c.letGo(q, r)
+	if p := c.of(q.claim); p != nil && q.what == cancel && r.Life == ledger.IsCancelled {
 		p.over = true
 	}
 }

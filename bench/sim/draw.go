@@ -92,8 +92,7 @@ func (b *entrant) enter(h *host) {
 
 func (b *entrant) collect(e *edge) {
 	w := b.w
-	w.nonces++
-	q := ledger.DeductRequest{Party: e.party(), N: 1, Nonce: deducted + w.nonces, Buyer: b.buyer, ByLot: true}
+	q := ledger.DeductRequest{Party: e.party(), N: 1, Nonce: w.nonce(), Buyer: b.buyer, ByLot: true}
 	if w.fates.together.on && b.buyer[7]%2 == 0 {
 		copy(q.Key[:], b.buyer[:])
 	}

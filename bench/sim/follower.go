@@ -27,14 +27,14 @@ func (s *server) follow(other *server) {
 	s.followers = append(s.followers, &follower{s: other, w: s.w, from: int64(len(s.log))})
 }
 
-// online counts the connected replicas.
-func (s *server) online() (n uint64) {
+// online returns the connected replicas.
+func (s *server) online() (list []*follower) {
 	for _, f := range s.followers {
 		if f.cut <= s.w.now {
-			n++
+			list = append(list, f)
 		}
 	}
-	return n
+	return list
 }
 
 // hear plans the arrival of the newest entry.

@@ -24,10 +24,15 @@ type keyed struct {
 // keyedBuyer adds one such buyer.
 func (w *world) keyedBuyer() {
 	w.nonces++
-	b := &keyed{w: w, n: 1 + uint32(w.rng.IntN(int(w.fates.most))), tries: 8}
-	binary.BigEndian.PutUint64(b.key[:], w.nonces)
-	b.key[15] = 1
+	b := &keyed{w: w, n: 1 + uint32(w.rng.IntN(int(w.fates.most))), key: w.newKey(), tries: 8}
 	b.ask()
+}
+
+// newKey is the key of the newest nonce.
+func (w *world) newKey() (key ledger.IdempotencyKey) {
+	binary.BigEndian.PutUint64(key[:], w.nonces)
+	key[15] = 1
+	return key
 }
 
 // ask tries once at any edge, and comes again.
@@ -49,8 +54,7 @@ func (b *keyed) named() bool { return b.key != ledger.IdempotencyKey{} }
 
 func (b *keyed) deduct(e *edge, offered ledger.Claim) {
 	w := b.w
-	w.nonces++
-	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: deducted + w.nonces, Buyer: b.buyer, Key: b.key,
+	q := ledger.DeductRequest{Party: ledger.Party{Birth: e.birth}, N: b.n, Nonce: w.nonce(), Buyer: b.buyer, Key: b.key,
 		Offer: offered}
 	e.ask(q, func(r ledger.DeductReply, a answer) {
 		if offered.Count > 0 {

@@ -114,8 +114,7 @@ func (w *world) patient() {
 
 // deduct is a buy straight from the ledger.
 func (e *edge) deduct(n uint32) {
-	e.w.nonces++
-	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: deducted + e.w.nonces}
+	q := ledger.DeductRequest{Party: e.party(), N: n, Nonce: e.w.nonce()}
 	e.ask(q, func(r ledger.DeductReply, a answer) {
 		if r.Answer == ledger.Granted {
 			e.w.check.deducted(e, r, a)

@@ -82,6 +82,12 @@ func (c calls) bounded(w *world) {
 // deducted is added to the nonces of Deducts, because nonces of rings are smaller.
 const deducted = 1 << 50
 
+// nonce is a new one for a Deduct.
+func (w *world) nonce() uint64 {
+	w.nonces++
+	return deducted + w.nonces
+}
+
 // soldHaveOwners checks that every sold unit has an owner who was told, or is of a Deduct without an answer. Told, free and
 // unanswered units are the total.
 func (c *checks) soldHaveOwners() {

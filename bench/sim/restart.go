@@ -3,8 +3,6 @@ package sim
 import (
 	"slices"
 	"time"
-
-	"spike/luascripts/ledger"
 )
 
 // A server comes back with its file, an older file, or a backup. Its clock may be wrong.
@@ -118,20 +116,7 @@ func (a answer) lasts() bool { return a.durable && !a.entry.undone }
 
 // witnessed says whether a living edge has acted on one of these scripts. Then it can prove that they are lost.
 func (w *world) witnessed(lost []*entry) bool {
-	return slices.ContainsFunc(lost, func(e *entry) bool { return e.heard && w.alive(actor(e.call)) })
-}
-
-// actor returns the instance that acts on a call's answer.
-func actor(call any) string {
-	switch q := call.(type) {
-	case ledger.LeaseRequest:
-		return q.Instance
-	case ledger.RenewRequest:
-		return q.Instance
-	case ledger.SettleRequest:
-		return q.Instance
-	}
-	return ""
+	return slices.ContainsFunc(lost, func(e *entry) bool { return e.heard && w.alive(traitOf(e.call).actor) })
 }
 
 func (w *world) alive(instance string) bool {

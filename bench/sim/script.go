@@ -90,25 +90,26 @@ type trait struct {
 	traced uint64        // its number in traces
 	widens bool          // somebody will act on the answer, so it waits for the replicas (I5)
 	wait   ledger.Mutant // leaves that wait out
+	actor  string        // the instance that acts on the answer
 }
 
 func traitOf(call any) trait {
 	switch q := call.(type) {
 	case ledger.LeaseRequest:
-		return trait{1, true, waitLease}
+		return trait{1, true, waitLease, q.Instance}
 	case ledger.RenewRequest:
-		return trait{2, true, waitRenew}
+		return trait{2, true, waitRenew, q.Instance}
 	case ledger.SettleRequest:
-		return trait{3, true, waitSettle}
+		return trait{3, true, waitSettle, q.Instance}
 	case ledger.GiveBackRequest:
 		return trait{traced: 4}
 	case ledger.ReassertRequest:
-		return trait{5, true, ""}
+		return trait{traced: 5, widens: true}
 	case ledger.DeductRequest:
-		return trait{6, true, waitDeduct}
+		return trait{traced: 6, widens: true, wait: waitDeduct}
 	case byToken:
-		return [...]trait{confirm: {7, true, waitConfirm}, cancel: {8, true, ""}, look: {traced: 9}, prolong: {15, true, ""},
-			release: {16, true, ""}}[q.what]
+		return [...]trait{confirm: {traced: 7, widens: true, wait: waitConfirm}, cancel: {traced: 8, widens: true}, look: {traced: 9},
+			prolong: {traced: 15, widens: true}, release: {traced: 16, widens: true}}[q.what]
 	case expire:
 		return trait{traced: 10}
 	case ledger.TendRequest:
@@ -116,7 +117,7 @@ func traitOf(call any) trait {
 	case ledger.EnterRequest:
 		return trait{traced: 13}
 	case deducts:
-		return trait{14, true, waitBatch}
+		return trait{traced: 14, widens: true, wait: waitBatch}
 	}
 	return trait{traced: 11} // an operator's
 }

@@ -145,7 +145,7 @@ func (s *server) headOf(reply any, err error) ledger.Head {
 
 // node is what scripts see of the server.
 func (s *server) node() memory.Node {
-	return memory.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: s.online(), File: s.synced,
+	return memory.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: uint64(len(s.online())), File: s.synced,
 		Fsynced: s.synced}
 }
 

@@ -133,8 +133,7 @@ func (b *keyed) offers(e *edge) {
 
 // refused is a buy that is refused wherever it stands among others.
 func (e *edge) refused() {
-	e.w.nonces++
-	q := ledger.DeductRequest{Party: e.party(), N: ledger.MaxUnits + 1, Nonce: deducted + e.w.nonces}
+	q := ledger.DeductRequest{Party: e.party(), N: ledger.MaxUnits + 1, Nonce: e.w.nonce()}
 	if e.w.fates.together.limit > 0 && e.w.chance(0.5) { // nobody is known
 		q.N = 1
 	}
@@ -162,7 +161,6 @@ func (w *world) keyedBy(buyer ledger.Buyer, n uint32) *keyed {
 		b.tries = 1
 		return b
 	}
-	binary.BigEndian.PutUint64(b.key[:], w.nonces)
-	b.key[15] = 1
+	b.key = w.newKey()
 	return b
 }

@@ -33,7 +33,7 @@ func (s *server) joins() int {
 // lineup does what lineup() of server.lua does.
 func (s *server) lineup() string {
 	var here []string
-	for _, f := range s.onlineNow() {
+	for _, f := range s.online() {
 		here = append(here, fmt.Sprint(f.s.id))
 	}
 	return fmt.Sprintf("%s#%d", strings.Join(here, ","), s.joins())
@@ -59,7 +59,7 @@ func (w *world) recount(s *server) {
 	w.asking = true
 	w.after(askAfter, func() {
 		era, lineup := s.era, s.lineup()
-		here := s.onlineNow()
+		here := s.online()
 		w.after(w.upTo(voteIn), func() {
 			vouched := !w.healed && s == w.primary && s.up && s.vouched(here)
 			w.tell("the Sentinels are asked about Redis %d with %s, and vouch: %v", s.id, lineup, vouched)
@@ -76,15 +76,6 @@ func (w *world) recount(s *server) {
 	})
 }
 
-func (s *server) onlineNow() (list []*follower) {
-	for _, f := range s.followers {
-		if f.cut <= s.w.now {
-			list = append(list, f)
-		}
-	}
-	return list
-}
-
 // vouched says whether no replica is well but those named, and every other one is given up.
 func (s *server) vouched(here []*follower) bool {
 	return !slices.ContainsFunc(s.followers, func(f *follower) bool {
@@ -95,7 +86,7 @@ func (s *server) vouched(here []*follower) bool {
 // loseMore cuts off a replica that was well when the Sentinels voted. Its primary may die soon after.
 func (s *server) loseMore() {
 	w := s.w
-	if here := s.onlineNow(); len(here) > 0 {
+	if here := s.online(); len(here) > 0 {
 		here[w.rng.IntN(len(here))].lag(2*time.Second + w.upTo(4*time.Second))
 	}
 	if w.chance(0.7) && w.fates.crashes {
