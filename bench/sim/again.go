@@ -38,8 +38,8 @@ func (f *fates) last() {
 // recovery is about how long a new era that has lost history grants nothing.
 func (f fates) recovery() time.Duration { return max(f.term+time.Second, 4*time.Second) + f.binds() }
 
-// cutAgain kills a lone Redis once more, mostly at the end of its recovery. The Redis loses all but the beginning of what it
-// did since, or only the end. It keeps its own clock, so the margin is needed only once.
+// cutAgain kills a lone Redis once more, mostly at the end of its recovery. The Redis loses all of the time since but
+// its beginning, or only the end. It keeps its own clock, so the margin is needed only once.
 func (w *world) cutAgain(s *server) {
 	if !w.fates.rare.again || w.now < w.calmUntil || w.chance(0.3) {
 		return

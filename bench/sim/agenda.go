@@ -47,7 +47,7 @@ func (w *world) after(d time.Duration, do func()) { w.agenda.add(w.now+int64(max
 // maxHappenings ends a world that never comes to an end.
 const maxHappenings = 4_000_000
 
-// until does what is due before a time, or until done is true.
+// until does everything that is due before a time, or until done is true.
 func (w *world) until(end int64, done func() bool) bool {
 	for len(w.agenda.heap) > 0 && w.agenda.heap[0].at <= end {
 		next := w.agenda.next()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What is planned is done in the order of time, and at one time in the order of planning.
+// Happenings come in the order of time, and at one time in the order of planning.
 func TestAgendaIsInOrder(t *testing.T) {
 	var a agenda
 	r := rand.New(rand.NewPCG(1, 1))

@@ -8,7 +8,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// checks compares the edges and the ledger with what the simulation knows.
+// checks compares the edges and the ledger with the facts of the simulation.
 type checks struct {
 	w       *world
 	owner   map[uint32]*promise // the newest winner of each serial that was told
@@ -41,7 +41,7 @@ func (c *checks) ledgerNow() int64 {
 // decided checks a Take that has read the clock. The Take must not be after the end of its lease, and its promise must not be
 // longer than the lease allows.
 func (c *checks) decided(e *edge, claim ledger.Claim) {
-	c.doors(e, claim)
+	c.stillSells(e, claim)
 	deadline, now := max(e.deadline[claim.Fence], c.w.primary.twin.Deadline(claim.Fence)), c.scriptNow()
 	if claim.Expiry > deadline+c.covers {
 		c.w.fail("%s promises serial %d until %d, its lease is over at %d", e.name, claim.Serial, claim.Expiry, deadline)
@@ -299,8 +299,8 @@ func (c *checks) everybodyKnows() {
 		}
 		v := e.a.Verdict()
 		// With few buyers at each of many edges, an edge looks only at its next buyer.
-		lull := v == nil && e.a.IsEmpty() && c.w.fates.crowded()
-		if !lull && (v == nil || v.Reason != allotment.SoldOut) {
+		unaware := v == nil && e.a.IsEmpty() && c.w.fates.crowded()
+		if !unaware && (v == nil || v.Reason != allotment.SoldOut) {
 			c.w.fail("everything is sold, and %s says %+v", e.name, v)
 		}
 		if n := e.a.Claims(); n > 1 {
@@ -323,7 +323,7 @@ func (c *checks) end() {
 	for _, p := range c.order {
 		switch {
 		case p.answered:
-		case p.edge.stopped, !p.edge.gone && !c.w.shut:
+		case p.edge.stopped, !p.edge.gone && !c.w.noBuyers:
 			c.w.fail("%s never settled %v", p.edge.name, brief(p.Claim))
 		}
 	}

@@ -105,7 +105,7 @@ func (c *checks) repeats(b bought, first keptAnswer) {
 		brief(b.r), b.q.N)
 }
 
-// grants checks that a buy has got what it asked for, and that it is the buyer's.
+// grants checks that a buy has got the units it asked for, and that they are the buyer's.
 func (c *checks) grants(s *server, b bought) {
 	claim, nonce := b.r.Claim, b.q.Nonce
 	if b.q.Offer.Count > 0 {

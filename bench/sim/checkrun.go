@@ -110,7 +110,7 @@ func (c *checks) audit() {
 	}
 }
 
-// fences checks every new fence of a call. What a key has may be older.
+// fences checks every new fence of a call. A key's claim may be older.
 func (c *checks) fences(s *server, call, reply any) {
 	all := boughtBy(call, reply)
 	if all == nil {

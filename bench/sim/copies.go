@@ -22,7 +22,7 @@ func (w *world) copyRing() {
 	}
 }
 
-// remains is what the ring has now.
+// remains returns the ring as it is now.
 func (e *edge) remains() *remains {
 	claims, offers := e.k.Left()
 	r := &remains{party: e.party(), boot: e.host.boots, claims: claims, offers: offers, of: e}

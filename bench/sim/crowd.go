@@ -25,11 +25,11 @@ type waiter struct {
 
 // arrivals lets the crowd come to this edge, in bursts.
 func (e *edge) arrivals() {
-	if e.gone || e.w.shut {
+	if e.gone || e.w.noBuyers {
 		return
 	}
 	w := e.w
-	if e.serves() && !w.lulled() && !e.host.deserted {
+	if e.serves() && !w.isQuiet() && !e.host.deserted {
 		for range e.burst() {
 			e.buyer(1 + uint32(w.rng.IntN(int(w.fates.most))))
 		}
@@ -54,7 +54,7 @@ func (e *edge) arrivals() {
 
 // buyerComes is the arrival of one buyer.
 func (e *edge) buyerComes() {
-	if !e.w.shut && !e.ending && !e.host.deserted {
+	if !e.w.noBuyers && !e.ending && !e.host.deserted {
 		e.buyer(1)
 	}
 }

@@ -5,23 +5,26 @@
 //
 //	world    a whole run: faults for a while, then healing; then everything must end within a bound
 //	fates    the random choices of a world
-//	agenda   what is planned, in the order of true time
+//	agenda   the planned happenings, in the order of true time
 //	server   a Redis: a twin, and the log of scripts that made it; part of the log gives an earlier state
-//	follower a replica, behind by what it has not heard; WAIT; fail-over, split brain, and the way back
-//	restart  what a server comes back with: its file or an older one, and a clock that may be wrong
+//	follower a replica, behind its primary; WAIT; fail-over, split brain, and the way back
+//	restart  a server comes back: with its file or an older one, and a clock that may be wrong
 //	net      calls that are lost, late, or arrive after their caller has given up
 //	host     a machine: its edges, one after another, and the rings of dead ones
 //	edge     a process: Keeper, Allotment, clocks, pauses; it stands in for the Runner
 //	crowd    its buyers, some of whom stall in the middle of a Take
 //	holder   a buyer with a token, who pays, cancels or looks, through any edge
-//	check    what must hold after every step, and what a death may take with it; checkbuys: of the buys of a call
+//	check    the conditions after every step, and the claims that a death may take with it; checkrun: after a script; checkbuys:
+//	         after each buy of a call
 //	payment  holds that are prolonged, money that goes back, and an operator who moves the closing
 //	keyed    a buy that the ledger decides, mostly under an idempotency key
 //	together worlds in which such buys go in calls of several, and sales with a limit per buyer
 //	again    combinations that chance brings too seldom: cuts within a recovery, bad days, few buyers
 //	plot     sequences of several faults that chance brings once in thousands of worlds
 //	draw     buyers who enter a draw, and collect
-//	rest     what must be at rest in the end, who must own what, and how many calls that may cost
+//	rest     the conditions at the end of a world: rest, owners, and a bound for calls
+//	fault    the faults, their healing; pause: an operator pauses the sale, or it closes; votes: Sentinels give up a replica
+//	quiet    few buyers for minutes, while units are held
 //	mutant   guards of the protocol that may be left out, to see that a check notices
 //
 // These are checked after every step:
@@ -40,8 +43,8 @@
 //   - The window of a draw is at least as long as announced, every entrant has a lot, and a winner finds its unit.
 //   - "Sold out" for good is said only when it is so.
 //   - Each buy of a call is decided by itself. A key has one answer, on every server and at every edge; without an answer it is
-//     not used up. Nobody has more than a sale's limit, and who hears of the limit would have more. "None" is said only when
-//     there is none. A refused call has sold nothing.
+//     not used up. Nobody has more than a sale's limit. A buyer who hears of the limit would exceed it. "None" is said
+//     only when there is none. A refused call has sold nothing.
 //
 // In the end, within lease + hold + margins (and the delay of a new era), these are checked: Every unit without an owner is
 // free, or sold. Every sold unit was told to somebody, or is of a Deduct whose answer was lost. When all has been sold for

@@ -9,7 +9,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// In some worlds the first units go by lot. Buyers enter while the window is open, and collect what they have won.
+// In some worlds the first units go by lot. Buyers enter while the window is open, and collect their wins.
 
 const drawEvery = 10 // worlds
 
@@ -66,7 +66,7 @@ func (w *world) hourAhead() {
 
 // ask enters the draw, or asks about the lot.
 func (b *entrant) ask() {
-	if b.tries--; b.tries < 0 || b.w.shut {
+	if b.tries--; b.tries < 0 || b.w.noBuyers {
 		return
 	}
 	if h := b.w.someHost(); h.edge.serves() {

@@ -165,8 +165,8 @@ func (e *edge) send(call any) {
 }
 
 // hear takes news.
-func (e *edge) hear(door ledger.State, unsure bool) {
-	e.whenAwake(func() { e.step(allotment.News{Door: door, Unsure: unsure}) })
+func (e *edge) hear(state ledger.State, unsure bool) {
+	e.whenAwake(func() { e.step(allotment.News{Door: state, Unsure: unsure}) })
 }
 
 func (e *edge) stop() {

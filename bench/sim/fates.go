@@ -109,15 +109,15 @@ func drawFates(r *rand.Rand) fates {
 }
 
 func (f fates) String() string {
-	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; troubled for %v; "+
+	return fmt.Sprintf("%d edges sell %d units; Redis: %v; lease %v, hold %v, cover %v; faults for %v; "+
 		"loss %.0f %%, slow %.0f %%, stalls %.0f %%, rings on disk %.0f %%; up to %d a buy; "+
 		"pay %.0f %%, cancel %.0f %%, look %.0f %%; deducts %v, sweeper %v, changes %v, jumps %v, outages %v, cuts %v, "+
 		"deaths %v, pauses %v, stops %v, quiet %v, crashes %v, lags %v, eras %v, backups %v, "+
-		"doors %v, votes %v, closes %v, copies %v, keys %v, together %v, limit %d, draws after %v; "+
+		"pauses of the sale %v, votes %v, closes %v, copies %v, keys %v, together %v, limit %d, draws after %v; "+
 		"prolong %.0f %%, refund %.0f %%, closes earlier %v; cut again %v, bad days %v, few buyers %v; %v",
 		f.hosts, f.total, f.store, f.term, f.hold, f.cover, f.length, 100*f.loss, 100*f.slow, 100*f.sleepy, 100*f.data, f.most,
 		100*f.pays, 100*f.cancels, 100*f.looks, f.deducts, f.sweeper, f.changes, f.jumps, f.outages, f.cuts,
 		f.deaths, f.pauses, f.stops, f.quiet, f.crashes, f.lags, f.eras, f.backups,
-		f.doors, f.votes, f.closes, f.copies, f.keys, f.together.on, f.together.limit, f.window,
+		f.pausing, f.votes, f.closes, f.copies, f.keys, f.together.on, f.together.limit, f.window,
 		100*f.payment.prolongs, 100*f.payment.refunds, f.payment.edits, f.rare.again, f.rare.badDay, f.rare.sparse, f.plot)
 }

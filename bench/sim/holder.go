@@ -15,7 +15,7 @@ type holder struct {
 	tries int
 }
 
-// giveToken decides what the winner does with its token.
+// giveToken decides how the winner uses its token.
 func (w *world) giveToken(p *promise) {
 	f := w.fates
 	dice := w.rng.Float64()
@@ -56,7 +56,7 @@ func (h *holder) hear(a answer) {
 	r := a.reply.(ledger.ReservationReply)
 	w.trace(learned, uint64(h.what), uint64(r.Life), h.p.Nonce, h.p.Fence)
 	if w.telling {
-		w.tell("who holds %v hears %v", h.p.Claim, r.Life)
+		w.tell("the holder of %v hears %v", h.p.Claim, r.Life)
 	}
 	switch {
 	case h.what == confirm && r.Life == ledger.IsConfirmed:

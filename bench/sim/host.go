@@ -32,7 +32,7 @@ func newHost(w *world, id int) *host {
 		drift: 1 + (w.rng.Float64()-0.5)/500, wall: w.rng.Int64N(int64(time.Hour)) - int64(time.Hour/2)}
 }
 
-// begin starts an edge, a new instance. It settles what earlier edges left (recoverAll).
+// begin starts an edge, a new instance. It settles the rings of earlier edges (recoverAll).
 func (h *host) begin() {
 	h.runs++
 	h.edge = newEdge(h)

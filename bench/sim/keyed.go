@@ -37,7 +37,7 @@ func (w *world) newKey() (key ledger.IdempotencyKey) {
 
 // ask tries once at any edge, and comes again.
 func (b *keyed) ask() {
-	if b.tries > 0 && !b.w.shut {
+	if b.tries > 0 && !b.w.noBuyers {
 		b.askAt(b.w.someHost().edge)
 	}
 }

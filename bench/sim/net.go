@@ -103,29 +103,29 @@ func (w *world) spread(unsure bool) {
 	if w.out() || !w.primary.up {
 		return
 	}
-	door := w.primary.twin.Last().State
+	state := w.primary.twin.Last().State
 	for _, e := range w.edges {
 		sure := !unsure && !w.chance(0.05)
 		if e.gone || w.chance(w.fates.loss+0.1) {
 			continue
 		}
 		if w.fates.crowded() && e.news != nil { // as in the Runner, newer news replaces news on the way
-			*e.news = news{door, e.news.unsure || !sure}
+			*e.news = news{state, e.news.unsure || !sure}
 			continue
 		}
-		n := &news{door, !sure}
+		n := &news{state, !sure}
 		e.news = n
 		w.after(w.latency(), func() {
 			if e.news == n {
 				e.news = nil
 			}
-			e.hear(n.door, n.unsure)
+			e.hear(n.state, n.unsure)
 		})
 	}
 }
 
 // news is on the way to an edge.
 type news struct {
-	door   ledger.State
+	state  ledger.State
 	unsure bool
 }

@@ -7,27 +7,27 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What payment services and operators do beside confirming: a hold is prolonged while somebody pays, money goes back, and the
-// operator moves the time at which the sale closes.
+// Payment services and operators do more than confirm: a hold is prolonged while somebody pays, money goes back, and the operator
+// moves the time at which the sale closes.
 
 // payment is a part of the fates with random numbers of its own, so that it changes no older world.
 type payment struct {
 	prolongs float64 // share of winners whose payment service asks for more time first
-	refunds  float64 // share of those who paid whose money goes back
+	refunds  float64 // share of paid units whose money goes back
 	edits    bool    // the operator has the sale close earlier
 }
 
 func (f *fates) payments(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 8))
-	if r.IntN(4) > 0 || f.keys { // what is offered to a key goes wrong seldom, and money must not hide it
+	if r.IntN(4) > 0 || f.keys { // an offer to a key goes wrong seldom, and money must not hide it
 		return
 	}
 	f.payment.prolongs = 0.6 * r.Float64()
-	// A lost refund leaves its unit with who had it before, and a lease of it from the lost history is worth nothing.
+	// A lost refund leaves its unit with the owner before, and a lease of it from the lost history is worth nothing.
 	if f.store != lossy && !f.backups && f.plot == noPlot {
 		f.payment.refunds = 0.6 * r.Float64()
 	}
-	if f.payment.edits = r.IntN(3) == 0 && !f.doors && !f.crowded() && f.window == 0; f.payment.edits {
+	if f.payment.edits = r.IntN(3) == 0 && !f.pausing && !f.crowded() && f.window == 0; f.payment.edits {
 		f.closes, f.jumps = f.length, false
 	}
 }
@@ -78,7 +78,7 @@ func (c *checks) prolonged(p *promise, r ledger.ReservationReply, a answer) {
 	c.keeps(p, a)
 }
 
-// letGo notes that the operator has put a promise's units back on sale. Whichever server did it, nobody counts on it any more.
+// letGo notes that the operator has put a promise's units back on sale. Nobody counts on the promise any more, on any server.
 func (c *checks) letGo(q byToken, r ledger.ReservationReply) {
 	if p := c.of(q.claim); p != nil && r.Life == ledger.IsRefunded && q.what == release {
 		p.paid, p.paidFor, p.over = nil, false, true

@@ -31,11 +31,11 @@ var plots = [...]struct {
 	plays func(w *world, opening time.Duration)
 }{
 	noPlot: {name: "no plot"},
-	// An edge comes back to a store that has forgotten who got its units meanwhile.
+	// An edge comes back to a store that has forgotten the later owners of its units.
 	outlived: {"outlived", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.hold, f.length = lossy, max(f.total, 40), f.hold+1500*time.Millisecond, 14*time.Second
 	}, func(w *world, _ time.Duration) { w.when(w.anyHost((*host).onlySells), w.outlive) }},
-	// A store whose clock is an hour behind forgets what it has granted since.
+	// A store whose clock is an hour behind forgets its grants since then.
 	behind: {"behind", func(f *fates, _ *rand.Rand) {
 		f.store, f.total, f.length = lossy, max(f.total, 40), 30*time.Second
 	}, func(w *world, opening time.Duration) { w.after(opening, w.fallBehind) }},
@@ -96,7 +96,7 @@ func drawPlot(seed uint64, f *fates) plot {
 func (f *fates) calm() {
 	f.outages, f.cuts, f.deaths, f.pauses, f.stops = false, false, false, false, false
 	f.crashes, f.lags, f.eras, f.backups, f.jumps = false, false, false, false, false
-	f.changes, f.quiet, f.doors, f.votes, f.copies, f.keys = false, false, false, false, false, false
+	f.changes, f.quiet, f.pausing, f.votes, f.copies, f.keys = false, false, false, false, false, false
 	f.rare, f.closes, f.sleepy = rare{}, 0, 0
 }
 
@@ -213,7 +213,7 @@ func (w *world) fallBehind() {
 // unsettled says whether the host's edge has sold units that the ledger does not know of.
 func (h *host) unsettled() bool { return h.edge.a.Claims() > 2 }
 
-// cutPower ends everything. Each machine comes back with what its disk has.
+// cutPower ends everything. Each machine comes back with its disk.
 func (w *world) cutPower() {
 	w.allDie(w.oneOf(200*time.Millisecond, 2*time.Second), w.oneOf(300*time.Millisecond, time.Second))
 	for _, h := range w.hosts {

@@ -2,7 +2,7 @@ package sim
 
 import "spike/luascripts/ledger"
 
-// promise is what a buyer was told, and what became of it.
+// promise is the answer that a buyer was told, and its fate.
 type promise struct {
 	ledger.Claim
 	birth    uint64

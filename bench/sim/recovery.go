@@ -10,7 +10,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// recovery is an edge that settles what earlier processes sold and could not settle. It does what edge's recoverAll does,
+// recovery is an edge that settles the claims that earlier processes could not settle. It does what edge's recoverAll does,
 // with the network in between.
 type recovery struct {
 	*edge // the one that settles

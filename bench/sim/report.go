@@ -49,7 +49,7 @@ func (r *Report) take(w World) {
 	}
 }
 
-// Print prints what was found, and how to see it again.
+// Print prints the results, and how to see each violation again.
 func (r Report) Print(out io.Writer) {
 	fmt.Fprint(out, r.Story)
 	for _, w := range r.Wrong {

@@ -6,7 +6,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What must be at rest in the end, who must own what then, and how many calls that may cost.
+// At the end of a world edges must be at rest, units must have owners, and calls must have been few.
 
 // mostTurns is how often units may come back after all were sold: a buyer with a token may cancel until its hold is over.
 const mostTurns = 40

@@ -20,7 +20,7 @@ func (s *server) crash(tail, down time.Duration, backup bool) {
 		w.calmUntil = max(w.calmUntil, w.now+int64(down)) // an edge that can prove it must live on
 	}
 	w.check.ledgerNow()
-	if backup || w.fates.store >= replica { // the last copy of what was waited for
+	if backup || w.fates.store >= replica { // the last copy of the scripts that were waited for
 		w.check.undone(s.log[kept:])
 	}
 	s.up, s.followers = false, nil
@@ -72,7 +72,7 @@ func (s *server) setClock() {
 	}
 }
 
-// allDie kills a primary and its replicas together. The primary comes back alone, with what its file has.
+// allDie kills a primary and its replicas together. The primary comes back alone, with its file.
 func (w *world) allDie(tail, down time.Duration) {
 	s := w.primary
 	others := s.followers

@@ -8,8 +8,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// makes does what the Keeper asks of its own machine: it makes or drops a ring, after a moment. Now and then there is no room
-// for a ring.
+// makes carries out a request of the Keeper to its own machine: it makes or drops a ring, after a moment. Now and then there is
+// no room for a ring.
 func (e *edge) makes(call any, sent allotment.Instant) bool {
 	a := allotment.Answer{Call: call, Sent: sent}
 	switch q := call.(type) {

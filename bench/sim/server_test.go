@@ -70,8 +70,8 @@ func TestWaitIsForEveryReplica(t *testing.T) {
 	}
 }
 
-// A fail-over loses what the promoted replica has not heard, and the wait for it fails. Later scripts of the old primary do
-// not count.
+// A fail-over loses the scripts that the promoted replica has not heard, and the wait for it fails. Later scripts of the old
+// primary do not count.
 func TestFailOverLosesWhatWasNotHeard(t *testing.T) {
 	w := bare(replica)
 	first := w.lease(1)

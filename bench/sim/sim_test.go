@@ -9,7 +9,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// Whatever dies, nothing is lost and nothing is sold twice.
+// No fault loses a unit or sells one twice.
 func TestWorlds(t *testing.T) {
 	r, err := Run(t.Context(), Options{Seeds: seeds, Workers: 2, Most: 3, Lines: 60})
 	if err != nil {

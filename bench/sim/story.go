@@ -40,7 +40,7 @@ func (w *world) read(most int) string {
 func brief(v any) any {
 	switch v := v.(type) {
 	case ledger.LeaseRequest:
-		return fmt.Sprintf("lease #%d want %d hungry %v", v.Request, v.Want, v.Recall)
+		return fmt.Sprintf("lease #%d want %d recall %v", v.Request, v.Want, v.Recall)
 	case ledger.RenewRequest:
 		return fmt.Sprintf("renew %v awaiting #%d", v.Fences, v.Awaited)
 	case ledger.SettleRequest:

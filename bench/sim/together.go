@@ -96,7 +96,7 @@ func (e *edge) askTogether(kind int) {
 // a key that is used for another n, buys that no sale could serve, and offers.
 func (w *world) company() {
 	e := w.someHost().edge
-	if !e.serves() || w.shut {
+	if !e.serves() || w.noBuyers {
 		return
 	}
 	for range 1 + w.rng.IntN(4) {

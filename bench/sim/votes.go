@@ -46,7 +46,7 @@ func (f *follower) given() bool { return f.cut > f.w.now && f.w.now-f.since > in
 // script ran: nobody could wait for it, which is a named loss window.
 func (w *world) promotable(fs []*follower) []*follower {
 	return slices.DeleteFunc(slices.Clone(fs), func(f *follower) bool {
-		late := f.given() || f.cut <= w.now && f.cut > w.now-int64(5*time.Millisecond) // what it missed is still on the way
+		late := f.given() || f.cut <= w.now && f.cut > w.now-int64(5*time.Millisecond) // the scripts it missed are still on the way
 		return w.fates.votes && late || !f.seen && f.cut > w.now
 	})
 }

@@ -40,12 +40,12 @@ type world struct {
 
 	outage    int64 // nothing gets through until then
 	healed    bool
-	shut      bool // nobody buys any more
-	lull      lull
+	noBuyers  bool // nobody buys any more
+	quiet     quietPeriod
 	moved     int64 // when the store's clock last jumped, or another server took over
 	moves     int64 // how often that happened
 	backups   int
-	calmUntil int64 // there are no faults before, so that living edges can say in time what they have acted on
+	calmUntil int64 // there are no faults before, so that living edges can prove in time that they have acted on more
 	fresh     int64 // when units were last added, taken back, or lost with history
 	check     checks
 	silent    *entry // the script after which the operator heard that no edge sells
@@ -58,7 +58,7 @@ type world struct {
 	story    []line
 }
 
-// violation is what a check panics with.
+// violation is the value with which a check panics.
 type violation string
 
 func (w *world) fail(format string, args ...any) { panic(violation(fmt.Sprintf(format, args...))) }
@@ -82,7 +82,7 @@ func newWorld(seed uint64, mutant ledger.Mutant, telling bool) *world {
 	w.fates.drawWindow(seed)
 	w.fates.gathers(seed)
 	w.fates.payments(seed)
-	w.drawLull()
+	w.drawQuiet()
 	w.Total = w.fates.total
 	w.bounds = ledger.DefaultBounds()
 	w.bounds.Cover, w.bounds.Lease, w.bounds.Mutant = w.fates.cover, w.fates.term, mutant
@@ -117,10 +117,10 @@ func (w *world) live() (wrong string) {
 
 // run goes from the faults to the end.
 func (w *world) run() {
-	w.troubles()
+	w.planFaults()
 	w.plays()
 	w.enters()
-	w.lulls()
+	w.quietBuyers()
 	w.until(start+int64(w.fates.length), nil)
 	w.heal()
 	switch {
@@ -128,7 +128,7 @@ func (w *world) run() {
 		w.atTheEnd()
 	case w.fates.hold > 0:
 		w.until(w.now+int64(4*time.Second), nil)
-		w.shut = true
+		w.noBuyers = true
 		w.mustEnd("everything unpaid comes back", w.fates.hold+idleAfter,
 			func(h ledger.Head) bool { return h.Free+h.Confirmed == h.Total })
 	case w.rng.IntN(3) == 0:

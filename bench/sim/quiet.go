@@ -7,11 +7,11 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// In a lull most buyers stay away for long, while units are held. Edges sleep. Now and then a buyer buys straight from the
+// In a quiet period most buyers stay away for long, while units are held. Edges sleep. Now and then a buyer buys straight from the
 // ledger, or comes to an edge.
 
-// lull has random numbers of its own, so that it changes no other fate.
-type lull struct {
+// quietPeriod has random numbers of its own, so that it changes no other fate.
+type quietPeriod struct {
 	on    bool
 	from  int64
 	until int64
@@ -26,12 +26,12 @@ type given struct {
 	era   uint64
 }
 
-const lullEvery = 8 // worlds
+const quietEvery = 8 // worlds
 
-func (w *world) drawLull() {
+func (w *world) drawQuiet() {
 	r := rand.New(rand.NewPCG(w.Seed, 0x6c756c6c))
 	other := w.fates.crowded() || w.fates.plot != noPlot || w.fates.window > 0 || w.fates.together.limit > 0
-	if r.IntN(lullEvery) > 0 || w.fates.hold == 0 || other {
+	if r.IntN(quietEvery) > 0 || w.fates.hold == 0 || other {
 		return
 	}
 	f := &w.fates
@@ -41,23 +41,23 @@ func (w *world) drawLull() {
 		f.jumps, f.crashes, f.eras, f.deaths, f.pauses = false, false, false, false, false
 		f.outages, f.stops, f.sweeper, f.changes = false, false, false, false
 	}
-	w.lull = lull{on: true, from: start + int64(time.Second), until: start + int64(60+r.IntN(90))*int64(time.Second)}
-	w.fates.length = max(w.fates.length, time.Duration(w.lull.until-start)+time.Second)
+	w.quiet = quietPeriod{on: true, from: start + int64(time.Second), until: start + int64(60+r.IntN(90))*int64(time.Second)}
+	w.fates.length = max(w.fates.length, time.Duration(w.quiet.until-start)+time.Second)
 }
 
-// lulled says whether buyers stay away now.
-func (w *world) lulled() bool {
-	return w.lull.on && !w.healed && w.now > w.lull.from && w.now < w.lull.until
+// isQuiet says whether buyers stay away now.
+func (w *world) isQuiet() bool {
+	return w.quiet.on && !w.healed && w.now > w.quiet.from && w.now < w.quiet.until
 }
 
-// lulls lets few buyers come.
-func (w *world) lulls() {
-	if !w.lull.on {
+// quietBuyers lets few buyers come.
+func (w *world) quietBuyers() {
+	if !w.quiet.on {
 		return
 	}
 	var again func()
 	again = func() {
-		if w.healed || w.now >= w.lull.until {
+		if w.healed || w.now >= w.quiet.until {
 			return
 		}
 		if h := w.someHost(); h.edge.serves() {
@@ -75,7 +75,7 @@ func (w *world) lulls() {
 
 // notes keeps the time of an answer.
 func (w *world) notes(a answer, asked int64) {
-	if !w.lull.on || a.err != nil {
+	if !w.quiet.on || a.err != nil {
 		return
 	}
 	var h ledger.Head
@@ -92,14 +92,14 @@ func (w *world) notes(a answer, asked int64) {
 	if h.Reopens > 0 { // in a recovery deadlines move with ledger time, which a survivor of lost history may set
 		return
 	}
-	w.lull.given = append(w.lull.given[max(0, len(w.lull.given)-100):], given{asked, h.Now, h.Era})
+	w.quiet.given = append(w.quiet.given[max(0, len(w.quiet.given)-100):], given{asked, h.Now, h.Era})
 }
 
 // patient checks that no lease and no hold ends early (I1). Since a time was given, ledger time must not run ahead of true
 // time by more than a jump of the store's clock and the drift of callers' clocks.
 func (w *world) patient() {
 	h := w.primary.twin.Last()
-	for _, g := range w.lull.given {
+	for _, g := range w.quiet.given {
 		if g.era != h.Era || w.moved >= g.asked {
 			continue
 		}

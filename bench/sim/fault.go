@@ -31,8 +31,8 @@ func (w *world) repeat(on bool, every time.Duration, do func()) {
 	w.after(w.upTo(2*every), again)
 }
 
-// troubles plans the faults.
-func (w *world) troubles() {
+// planFaults plans the faults.
+func (w *world) planFaults() {
 	f, repeat := w.fates, w.repeat
 	repeat(f.outages, 6*time.Second, func() {
 		d := w.oneOf(500*time.Millisecond, 8*time.Second)
@@ -67,7 +67,7 @@ func (w *world) troubles() {
 			fs[w.rng.IntN(len(fs))].lag(w.oneOf(50*time.Millisecond, 2*time.Second))
 		}
 	})
-	w.doorTroubles()
+	w.pauseFaults()
 	repeat(f.votes, 4*time.Second, w.goesLong)
 	repeat(f.rare.badDay, 6*time.Second, w.badDay)
 	repeat(f.sweeper || f.sleepy > 0, 300*time.Millisecond, func() { w.sweep() })

@@ -11,15 +11,15 @@ import (
 
 // watched is a part of the fates with random numbers of its own, so that it changes no older world.
 type watched struct {
-	doors  bool          // the operator pauses the sale, also just after the store has lost its newest history
-	votes  bool          // votes give up replicas that are gone for long, while others come and go
-	closes time.Duration // from the start; 0: never
+	pausing bool          // the operator pauses the sale, also just after the store has lost its newest history
+	votes   bool          // votes give up replicas that are gone for long, while others come and go
+	closes  time.Duration // from the start; 0: never
 }
 
 func (f *fates) watch(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 4))
-	f.doors = r.IntN(6) == 0
-	if f.doors && r.IntN(2) == 0 {
+	f.pausing = r.IntN(6) == 0
+	if f.pausing && r.IntN(2) == 0 {
 		f.sleepy, f.slack = max(f.sleepy, 0.1), max(f.slack, 3)
 	}
 	f.votes = f.store >= replica && r.IntN(3) == 0
@@ -44,10 +44,10 @@ func (w *world) closes() (at time.Time) {
 	return at
 }
 
-// doorTroubles plans the faults around a pause and around the close.
-func (w *world) doorTroubles() {
-	w.repeat(w.fates.doors, 4*time.Second, w.shutDoors)
-	w.repeat(w.fates.doors && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
+// pauseFaults plans the faults around a pause and around the close.
+func (w *world) pauseFaults() {
+	w.repeat(w.fates.pausing, 4*time.Second, w.pauseSale)
+	w.repeat(w.fates.pausing && w.fates.store == lossy, 5*time.Second, w.crashUnnoticed)
 	w.repeat(w.fates.payment.edits, 2*time.Second, w.closeEarlier)
 	if w.fates.closes > 0 && w.chance(0.7) {
 		w.after(w.fates.closes-w.upTo(time.Second), func() {
@@ -72,27 +72,27 @@ func (w *world) crashUnnoticed() {
 	w.someHost().cutOff(w.fates.term + w.bounds.Margin)
 	w.primary.crash(w.upTo(10*time.Second), w.upTo(500*time.Millisecond), false)
 	const look = 20 * time.Millisecond
-	w.after(look, func() { w.whenAtLast(look, func() bool { return w.primary.up }, w.shutDoors) })
+	w.after(look, func() { w.whenAtLast(look, func() bool { return w.primary.up }, w.pauseSale) })
 }
 
 // How admin.Shut waits.
 const (
-	shutEvery = 50 * time.Millisecond
+	lookEvery = 50 * time.Millisecond
 	sweepEach = 8
 )
 
-// shutDoors does what admin.Shut does.
-func (w *world) shutDoors() {
+// pauseSale does what admin.Shut does.
+func (w *world) pauseSale() {
 	if w.healed || !w.primary.up {
 		return
 	}
 	if h := w.someHost(); w.fates.sleepy > 0 && w.chance(0.5) {
 		w.leaveAsleep(h)
 	}
-	w.tell("the operator shuts the doors")
+	w.tell("the operator pauses the sale")
 	w.order(ledger.ChangeRequest{To: "paused"})
 	w.spread(false)
-	w.watchDoors(1, w.primary.era)
+	w.awaitQuiet(1, w.primary.era)
 }
 
 // leaveAsleep makes an edge unreachable until its leases have ended. Some of its buyers' goroutines stall meanwhile.
@@ -111,8 +111,8 @@ func (w *world) leaveAsleep(h *host) {
 	h.cutOff(away)
 }
 
-func (w *world) watchDoors(looks int, era uint64) {
-	w.after(shutEvery, func() {
+func (w *world) awaitQuiet(looks int, era uint64) {
+	w.after(lookEvery, func() {
 		switch s := w.primary; {
 		case w.healed:
 			return
@@ -134,7 +134,7 @@ func (w *world) watchDoors(looks int, era uint64) {
 				era = s.era
 			}
 		}
-		w.watchDoors(looks+1, era)
+		w.awaitQuiet(looks+1, era)
 	})
 }
 
@@ -156,8 +156,8 @@ func (s *server) show() ledger.ShowReply {
 	return s.twin.Show(s.raw())
 }
 
-// doors checks a promise. It must not be made after the operator has heard that no edge sells, nor after the close.
-func (c *checks) doors(e *edge, claim ledger.Claim) {
+// stillSells checks a promise. It must not be made after the operator has heard that no edge sells, nor after the close.
+func (c *checks) stillSells(e *edge, claim ledger.Claim) {
 	w := c.w
 	if e.fooled {
 		return
