@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// action is what a winner will do, not before due.
+// action is a request that a winner will make, not before due.
 type action struct {
 	kind  Kind
 	win   Op
@@ -14,7 +14,7 @@ type action struct {
 	tried bool // without an answer: it may have taken effect
 }
 
-// actions are what the winners will do. Safe for concurrent use.
+// actions are the winners' future requests. Safe for concurrent use.
 type actions struct {
 	mu  sync.Mutex
 	all byDue

@@ -67,8 +67,8 @@ func (b *buyer) prime(wins int) (leased uint64) {
 	return leased
 }
 
-// booked waits until the ledger knows of all told wins.
-func booked(t testing.TB, redis string, told int) {
+// recorded waits until the ledger knows of all told wins.
+func recorded(t testing.TB, redis string, told int) {
 	t.Helper()
 	within(t, patient, "every win is in the ledger", func() bool {
 		a, known := Audit(t, redis, sale)

@@ -18,7 +18,7 @@ const (
 
 // P2: a primary and its replica keep dumps only, and die with all edges and their rings. The primary comes back alone, from a
 // dump that lacks the newest sales. Its clock is an hour behind, or is corrected just after the start, or is ahead. It has
-// lost history, whatever its clock says. So nothing may be sold again before every promise of the lost time is over.
+// lost history, though its clock may say otherwise. So nothing may be sold again before every promise of the lost time is over.
 func TestP2RestartWithAWrongClockIsNoPromotion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -47,19 +47,19 @@ func TestP2RestartWithAWrongClockIsNoPromotion(t *testing.T) {
 				primary.Start()
 				time.Sleep(put)
 				clock.Set(c.then)
-				s.elsewhere()
+				s.restartElsewhere()
 				s.lost.To = s.crowd.History.Now()
 				off := primary.off() - c.then
 				s.evidence(off.Abs() < wrong/2, "the clock is %v off", off)
 				s.evidence(primary.info("master_replid") != era, "the history kept its name")
-				s.operate()
+				s.reopen()
 				s.finish(s.healing() + patient)
 			})
 		})
 	}
 }
 
-// forgets does harm after which the store knows nothing of what was sold meanwhile.
+// forgets does harm, after which the store knows nothing of the sales meanwhile.
 func (s *shop) forgets(harm func()) {
 	s.t.Helper()
 	const before = time.Second // claims may be settled so much later
@@ -80,8 +80,8 @@ func (s *shop) killAll(nodes ...*Node) {
 	}
 }
 
-// elsewhere starts all edges again on other machines: with their rings they would prove the loss.
-func (s *shop) elsewhere() {
+// restartElsewhere starts all edges again on other machines: with their rings they would prove the loss.
+func (s *shop) restartElsewhere() {
 	s.t.Helper()
 	for _, e := range s.edges {
 		s.restored(s.t.TempDir(), e.data())
@@ -89,8 +89,8 @@ func (s *shop) elsewhere() {
 	}
 }
 
-// operate says, after a while, that the replica does not come back.
-func (s *shop) operate() {
+// reopen says, after a while, that the replica does not come back.
+func (s *shop) reopen() {
 	s.t.Helper()
 	time.Sleep(Lease)
 	within(s.t, patient, "the sale is reopened", func() bool {

@@ -41,7 +41,7 @@ type Options struct {
 	Limit     int // units per buyer; 0: nobody is known. Otherwise buyers are known, and send keys
 }
 
-// What winners do, of a hundred. The others pay. Once the crowd is calm, all pay at once.
+// Shares of winners, of a hundred. The others pay. Once the crowd is calm, all pay at once.
 const (
 	cancels  = 7
 	abandons = 5
@@ -193,7 +193,7 @@ func (c *Crowd) backoff() time.Duration {
 	return c.Pause + min(c.actions.lag(c.History.Now())/10, mostBackoff)
 }
 
-// won counts a win and decides what its buyer does about it.
+// won counts a win and plans its buyer's next request.
 func (c *Crowd) won(p *person, win Op) {
 	if win.Serial <= c.Units && !c.serials[win.Serial].Swap(true) {
 		c.sold.Add(1)

@@ -117,7 +117,7 @@ func (s *shop) key() []string {
 // P3, without requests to the old edge: it has sold, with a hold or without, and is idle when the old file comes back. It
 // comes all the same, and the units that it sold are not sold again.
 func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
-	try(t, ofDoors, func(s *shop) {
+	try(t, ofCrowdless, func(s *shop) {
 		s.units, s.hold = 500, time.Duration(s.rnd.IntN(2))*time.Minute
 		redis := s.lone()
 		wire := NewWire(s.t, redis.Addr)
@@ -152,7 +152,7 @@ func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 // P14: an edge is killed with wins that the ledger does not know. It is started once on another, empty Redis, and then on its
 // own again. Its wins are in its ring, and come into the ledger.
 func TestP14RingsKeepTheirStore(t *testing.T) {
-	try(t, ofDoors, func(s *shop) {
+	try(t, ofCrowdless, func(s *shop) {
 		s.hold = time.Minute
 		redis, other := s.lone(), NewNode(s.t, s.dir, "other", durable...)
 		wire := NewWire(s.t, redis.Addr)
@@ -175,7 +175,7 @@ func TestP14RingsKeepTheirStore(t *testing.T) {
 		}
 		wrong.End()
 		edge.Start()
-		booked(s.t, redis.Addr, len(buyer.told))
+		recorded(s.t, redis.Addr, len(buyer.told))
 		s.valid = true
 	})
 }

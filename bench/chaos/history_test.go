@@ -17,7 +17,7 @@ const (
 	Cancel
 	Look
 	Lapse
-	Again // a buy under a key that was answered before: what it hears is no news of the serial
+	Again // a buy under a key that was answered before: its answer is no news of the serial
 )
 
 // Word is the meaning of an answer.

@@ -81,8 +81,8 @@ func TestPlantedFaultsOfKeysAreFound(t *testing.T) {
 	}
 }
 
-// counter is a stall that knows its buyers. It may forget keys, or the limit.
-type counter struct {
+// memberStall is a stall that knows its buyers, and gives each a limit. It may forget keys, or the limit.
+type memberStall struct {
 	*stall
 	forgets      bool // keys
 	grants, lies bool // beyond the limit; or a buyer with less hears of it
@@ -93,14 +93,14 @@ type counter struct {
 	buyers  map[string]string                     // by token
 }
 
-const counterLimit = 2 // units per buyer
+const memberLimit = 2 // units per buyer
 
-func newCounter() *counter {
-	return &counter{stall: newStall(), has: map[string]int{}, answers: map[string]*httptest.ResponseRecorder{},
+func newMemberStall() *memberStall {
+	return &memberStall{stall: newStall(), has: map[string]int{}, answers: map[string]*httptest.ResponseRecorder{},
 		buyers: map[string]string{}}
 }
 
-func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *memberStall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	buyer, key := r.Header.Get("X-Buyer-Id"), r.Header.Get("Idempotency-Key")
@@ -114,7 +114,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	case answer != nil && !c.forgets:
-	case c.lies && c.has[buyer] > 0, c.has[buyer] >= counterLimit && !c.grants:
+	case c.lies && c.has[buyer] > 0, c.has[buyer] >= memberLimit && !c.grants:
 		answer = httptest.NewRecorder()
 		_, _ = answer.WriteString(`{"code":-4}`)
 	default:
@@ -137,11 +137,11 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Known buyers and their judge are tested together.
 func TestKnownBuyersFindOutAStall(t *testing.T) {
-	honest, forgets, grants, lies := newCounter(), newCounter(), newCounter(), newCounter()
+	honest, forgets, grants, lies := newMemberStall(), newMemberStall(), newMemberStall(), newMemberStall()
 	forgets.forgets, grants.grants, lies.lies = true, true, true
 	for _, c := range []struct {
 		name  string
-		stall *counter
+		stall *memberStall
 		named string
 	}{
 		{"honest", honest, ""},
@@ -151,7 +151,7 @@ func TestKnownBuyersFindOutAStall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			broken := strings.Join(JudgeKeys(visit(t, c.stall, counterLimit), counterLimit), "\n")
+			broken := strings.Join(JudgeKeys(visit(t, c.stall, memberLimit), memberLimit), "\n")
 			if !strings.Contains(broken, c.named) || c.named == "" && broken != "" {
 				t.Errorf("found %q", broken)
 			}

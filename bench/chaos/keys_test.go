@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// tried is what became of a known buyer's key.
+// tried is the fate of a known buyer's key.
 type tried struct {
 	first  time.Duration // when it was first sent
 	answer *Op           // nil: nobody has heard one
 	life   *life         // of its win
 }
 
-// JudgeKeys checks what known buyers heard in a sale with a limit per buyer: a key has one answer, nobody has more than the
-// limit, and who hears of the limit may have had as much.
+// JudgeKeys checks the answers to known buyers in a sale with a limit per buyer: a key has one answer, nobody has more than the
+// limit, and a buyer who hears of the limit may have had as much.
 func JudgeKeys(ops []Op, limit int) (broken []string) {
 	buyers, two := triedBy(ops)
 	broken = few(two)
@@ -58,7 +58,7 @@ func triedBy(ops []Op) (buyers map[string]map[string]*tried, two []string) {
 	return buyers, two
 }
 
-// livesByToken returns what became of each win.
+// livesByToken returns the life of each win.
 func livesByToken(ops []Op) map[string]*life {
 	var told []Op
 	for _, op := range ops {

@@ -27,7 +27,7 @@ func TestKnownBuyersOfALimitedSale(t *testing.T) {
 		s.evidence(s.crowd.Sold() < 0.95, "%.1f %% were sold when the last fault came", 100*s.crowd.Sold())
 		s.finish(2*s.healing() + patient)
 		s.recount()
-		s.weighed()
+		s.logKeys()
 	})
 }
 
@@ -70,8 +70,8 @@ func (s *shop) note(what string) {
 	s.t.Logf("%s, at %.1f %% sold: %s", seconds(s.crowd.History.Now()), 100*s.crowd.Sold(), what)
 }
 
-// weighed logs what the known buyers have heard, and ends a run in which too little went on to prove anything.
-func (s *shop) weighed() {
+// logKeys logs the answers to the known buyers, and ends a run in which too little went on to prove anything.
+func (s *shop) logKeys() {
 	s.t.Helper()
 	var again, limit, late int
 	lost := map[string]bool{}

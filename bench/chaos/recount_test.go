@@ -38,7 +38,7 @@ func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 		within(s.t, promoteWait, "all Sentinels have heard of it", func() bool { return redis.agree(lives) })
 		primary.Start()
 		dies.Start()
-		s.elsewhere()
+		s.restartElsewhere()
 		s.finish(s.healing() + patient)
 	})
 }
@@ -62,7 +62,7 @@ func (s *shop) severInAVote(redis *Replicated, primary, dies *Node) time.Duratio
 	})
 	s.open(redis.URL(), redis.URLBy(tap.Addr))
 	s.strike(dies.End)
-	s.hushFor(time.Second)
+	s.silentFor(time.Second)
 	for _, hung := range redis.Sentinels[1:3] {
 		hung.Pause()
 	}

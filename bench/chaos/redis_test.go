@@ -14,7 +14,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 		s.open(redis.Addr, redis.Addr)
 		s.strike(redis.End)
 		s.pause(100*time.Millisecond, 4*time.Second)
-		s.hush()
+		s.silentUntilNow()
 		redis.Start()
 		s.finish(s.healing())
 	})
@@ -36,7 +36,7 @@ func TestRedisStopped(t *testing.T) {
 				s.open(redis.Addr, redis.Addr)
 				s.strike(redis.Pause)
 				s.pause(c.from, c.to)
-				s.hush()
+				s.silentUntilNow()
 				redis.Resume()
 				s.finish(s.healing())
 			})
@@ -53,7 +53,7 @@ func TestRedisGone(t *testing.T) {
 		time.Sleep(Lease) // no lease lasts longer
 		drained := s.crowd.History.Now()
 		time.Sleep(2 * time.Second)
-		s.hush()
+		s.silentUntilNow()
 		s.crowd.End()
 		s.judge()
 		var asked int

@@ -39,10 +39,10 @@ type size struct {
 
 // The sizes. A brief sale has few units.
 var (
-	ofEdges  = size{50, 60_000, 2}
-	ofOthers = size{20, 20_000, 2}
-	ofWorse  = size{20, 20_000, 1} // each run takes its time
-	ofDoors  = size{50, 0, 1}      // without a crowd
+	ofEdges     = size{50, 60_000, 2}
+	ofOthers    = size{20, 20_000, 2}
+	ofWorse     = size{20, 20_000, 1} // each run takes its time
+	ofCrowdless = size{50, 0, 1}      // without a crowd
 )
 
 const briefly = 4_000 // units of a brief sale
@@ -149,7 +149,7 @@ type shop struct {
 	valid    bool
 	took     time.Duration
 	silences []Silence
-	lost     *Loss // what the store has forgotten
+	lost     *Loss // the time that the store has forgotten
 }
 
 func newShop(seed uint64, units uint32) *shop {
@@ -224,13 +224,13 @@ func (s *shop) strike(harm func()) {
 	}
 }
 
-// hush ends the harm: since the strike nobody could know that nothing is left.
-func (s *shop) hush() {
+// silentUntilNow ends the harm: since the strike nobody could know that nothing is left.
+func (s *shop) silentUntilNow() {
 	s.silences = append(s.silences, Silence{s.struckAt, s.crowd.History.Now()})
 }
 
-// hushFor is for harm without a visible end: for so long after it nobody could know.
-func (s *shop) hushFor(d time.Duration) {
+// silentFor is for harm without a visible end: for so long after it nobody could know.
+func (s *shop) silentFor(d time.Duration) {
 	s.silences = append(s.silences, Silence{s.struckAt, s.struckAt + d})
 }
 

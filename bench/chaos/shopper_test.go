@@ -13,15 +13,15 @@ import (
 // answer, to any edge, sometimes to two at the same time.
 
 const (
-	wishes    = 2  // so many more buys than the limit allows, a buyer tries
+	beyond    = 2  // so many more buys than the limit allows, a buyer tries
 	doubles   = 20 // of a hundred buys are sent to two edges at the same time
-	leaves    = 5  // of a hundred who hear that there is none do not come back
+	leaves    = 5  // of a hundred buyers who hear that there is none do not come back
 	repeats   = 3  // a buyer with an answer asks up to so many times more
 	pauseLost = 20 * time.Millisecond
 )
 
-// wish is one buy of a known buyer.
-type wish struct {
+// purchase is one buy of a known buyer, under its key.
+type purchase struct {
 	buyer, key string
 	first      time.Duration // when it was first sent
 	told       atomic.Bool   // it has its answer
@@ -32,25 +32,25 @@ type wish struct {
 type shopper struct {
 	*person
 	buyers int
-	wishes int // that this buyer still has
+	left   int // purchases that this buyer still has
 	keys   int
-	wish   *wish
+	now    *purchase
 }
 
 // next returns the buy that has no answer yet, or else another one.
-func (s *shopper) next() *wish {
-	if s.wish != nil {
-		return s.wish
+func (s *shopper) next() *purchase {
+	if s.now != nil {
+		return s.now
 	}
-	if s.wishes == 0 {
+	if s.left == 0 {
 		s.buyers++
-		s.wishes = 1 + s.rnd.IntN(s.crowd.Limit+wishes)
+		s.left = 1 + s.rnd.IntN(s.crowd.Limit+beyond)
 	}
-	s.wishes--
+	s.left--
 	s.keys++
-	s.wish = &wish{buyer: fmt.Sprintf("buyer-%d-%d", s.id, s.buyers), key: fmt.Sprintf("key-%d-%d", s.id, s.keys),
+	s.now = &purchase{buyer: fmt.Sprintf("buyer-%d-%d", s.id, s.buyers), key: fmt.Sprintf("key-%d-%d", s.id, s.keys),
 		first: s.crowd.History.Now(), again: s.rnd.IntN(repeats)}
-	return s.wish
+	return s.now
 }
 
 // buy sends a buy once, or to two edges at the same time.
@@ -65,13 +65,13 @@ func (s *shopper) buy(*person) {
 	switch {
 	case w.told.Load():
 		if w.again--; w.again < 0 {
-			s.wish = nil
+			s.now = nil
 		}
 		s.goElsewhere()
 		bench.Sleep(s.ctx, s.crowd.backoff())
 	case word == NoneNow || word == SoldOut:
 		if s.rnd.IntN(100) < leaves {
-			s.wish = nil
+			s.now = nil
 		}
 		bench.Sleep(s.ctx, max(s.crowd.backoff(), pauseAfterNo))
 	default:
@@ -80,9 +80,9 @@ func (s *shopper) buy(*person) {
 	}
 }
 
-// try sends a wish to an edge. Its first answer is the win, or the limit. The answer may hold since the wish was first sent,
+// try sends a purchase to an edge. Its first answer is the win, or the limit. The answer may hold since the wish was first sent,
 // because an earlier try may have taken effect.
-func (c *Crowd) try(p *person, to Endpoint, w *wish) Word {
+func (c *Crowd) try(p *person, to Endpoint, w *purchase) Word {
 	op := Op{Kind: Buy, Client: p.id, Edge: to.Name, Start: c.History.Now(), End: Forever, Buyer: w.buyer, Key: w.key}
 	r, sent, err := p.lines[to.Buyers].ask("POST", "/buy/"+c.Sale, header{"X-Buyer-Id", w.buyer}, header{"Idempotency-Key", w.key})
 	if !sent {

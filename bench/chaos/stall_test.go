@@ -85,23 +85,23 @@ func (s *stall) sell(w http.ResponseWriter, serial int) {
 	_, _ = fmt.Fprintf(w, `{"code":1,"data":{"serial":%d,"token":%q,"expires_at":%q}}`, serial, token, until)
 }
 
-// visit lets a crowd buy from a stall for a while, and returns what the crowd heard.
+// visit lets a crowd buy from a stall for a while, and returns the crowd's history.
 func visit(t *testing.T, s http.Handler, limit int) []Op {
 	t.Helper()
-	var doors []Endpoint
+	var endpoints []Endpoint
 	for _, name := range []string{"left", "right"} {
 		server := httptest.NewServer(s)
 		defer server.Close()
 		addr := strings.TrimPrefix(server.URL, "http://")
-		doors = append(doors, Endpoint{name, addr, addr})
+		endpoints = append(endpoints, Endpoint{name, addr, addr})
 	}
 	c := Gather(context.Background(), Options{Sale: "x", Units: stallUnits,
-		Endpoints: doors, Buyers: 4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1, Limit: limit})
+		Endpoints: endpoints, Buyers: 4, Payers: 2, Pause: time.Millisecond, Timeout: time.Second, Seed: 1, Limit: limit})
 	for end := time.Now().Add(4 * time.Second); (c.Sold() < 1 || !c.Idle()) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	c.End()
-	if limit == 0 && c.Sold() < 1 { // what a stall that forgets keys sells twice, nobody pays for
+	if limit == 0 && c.Sold() < 1 { // nobody pays for the units that a stall without keys sells twice
 		t.Fatalf("only %.0f %% were sold", 100*c.Sold())
 	}
 	return c.History.Ops()

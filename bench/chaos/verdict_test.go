@@ -13,7 +13,7 @@ import (
 // Silence is a time in which nobody could know that nothing is left.
 type Silence struct{ From, To time.Duration }
 
-// Judge checks a history against what was promised for a sale of total units, and names every broken promise.
+// Judge checks a history against the promises of a sale of total units, and names every broken promise.
 func Judge(ops []Op, total uint32, silences ...Silence) (broken []string) {
 	serials := bySerial(ops)
 	for _, serial := range slices.Sorted(maps.Keys(serials)) {
@@ -41,7 +41,7 @@ func judgeSerial(serial, total uint32, ops []Op) (broken []string) {
 	return broken
 }
 
-// life is a win, and what became of it.
+// life is a win and its fate.
 type life struct {
 	win      Op
 	paid     bool          // somebody was told that it is confirmed

@@ -35,7 +35,7 @@ func TestBadWire(t *testing.T) {
 				s.strike(func() { wire.Poison(c.toxics...) })
 				s.pause(500*time.Millisecond, Lease+2*time.Second)
 				if c.deaf {
-					s.hush()
+					s.silentUntilNow()
 				}
 				wire.Cure()
 				s.finish(s.healing())

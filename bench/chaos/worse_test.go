@@ -11,7 +11,7 @@ import (
 	"spike/bench/rig/rigtest"
 )
 
-// What tests of the worse faults share: copied files, lost history, and the evidence for it.
+// Tests of the worse faults share this: copied files, lost history, and the evidence for it.
 
 // patient bounds a wait for something that comes at once, on a busy machine.
 const patient = 30 * time.Second

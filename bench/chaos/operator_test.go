@@ -21,7 +21,7 @@ const longLease = 10 * time.Second
 // at once. Meanwhile an operator pauses or closes the sale, by the command or by another edge's API. If the answer says that
 // no edge sells, no edge may sell.
 func TestP8PauseInARecoveryKnowsOrSaysSo(t *testing.T) {
-	try(t, ofDoors, func(s *shop) {
+	try(t, ofCrowdless, func(s *shop) {
 		s.units, s.hold = 1000, 2*short
 		files, old := [][]string{durable, {"--save", "3600 1"}}[s.rnd.IntN(2)], filepath.Join(s.dir, "old")
 		redis := NewNode(s.t, s.dir, "redis", files...)
@@ -95,7 +95,7 @@ func (s *shop) shut(other *Edge, how string, api bool) (said string, sure bool) 
 // P9: Redis stands still when a sale closes. An edge with units on lease knows the time of the close, and sells nothing after
 // it.
 func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
-	try(t, ofDoors, func(s *shop) {
+	try(t, ofCrowdless, func(s *shop) {
 		s.units, s.hold = 5000, time.Minute
 		redis := s.lone()
 		closes := time.Now().Add(10 * time.Second).Truncate(time.Second)
@@ -124,7 +124,7 @@ func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
 // P17: in the window of a draw, Redis' clock jumps an hour ahead, and back. The window goes on: a buyer in its later part
 // gets a lot, too.
 func TestP17AJumpOfTheClockEndsNoDraw(t *testing.T) {
-	try(t, ofDoors, func(s *shop) {
+	try(t, ofCrowdless, func(s *shop) {
 		const window, each = 8 * time.Second, 20
 		s.units = 10
 		clock := NewClock(s.t, s.dir)
@@ -196,7 +196,7 @@ func (s *shop) ask(e *Edge, headers map[string]string) (code int, serial uint32)
 // does not hear of some offers, and the edge is killed. It comes back, and so do the buyers, with the same keys. Each unit
 // with an owner was told to somebody.
 func TestP10AnOfferGoesWithItsKey(t *testing.T) {
-	try(t, ofDoors, func(s *shop) {
+	try(t, ofCrowdless, func(s *shop) {
 		s.units, s.hold = 150, 0
 		redis := s.lone()
 		wire := NewWire(s.t, redis.Addr)
