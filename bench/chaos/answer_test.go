@@ -2,82 +2,46 @@ package chaos
 
 import (
 	"encoding/json"
-	"fmt"
-	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/bench/crowd"
 )
 
-// told is an answer in the words of the history.
-type told struct {
-	word   Word
-	serial uint32
-	token  string
-	until  time.Time
-	said   string
-}
-
-// bought reads the answer to a buy.
-func bought(r *fasthttp.Response) told {
-	var a struct {
-		Code int `json:"code"`
-		Data struct {
-			Serial uint32    `json:"serial"`
-			Token  string    `json:"token"`
-			Until  time.Time `json:"expires_at"`
-		} `json:"data"`
+// bought is the meaning of the answer to a buy, and the reservation that it tells. A win must tell all of it.
+func bought(a crowd.Answer) (Word, crowd.Reservation) {
+	word := a.Word()
+	if word == Undecided || word == Refused {
+		return word, crowd.Reservation{}
 	}
-	again := len(r.Header.Peek(fasthttp.HeaderRetryAfter)) > 0
-	bad := json.Unmarshal(r.Body(), &a) != nil
-	switch status := r.StatusCode(); {
-	case status == fasthttp.StatusServiceUnavailable && again:
-		return told{word: Undecided}
-	case status == fasthttp.StatusRequestTimeout: // the edge stood still while the request lay before it: it was never read
-		return told{word: Refused}
-	case status != fasthttp.StatusOK || bad:
-	case a.Code == 1 && a.Data.Serial > 0 && a.Data.Token != "" && !a.Data.Until.IsZero():
-		return told{word: Won, serial: a.Data.Serial, token: a.Data.Token, until: a.Data.Until}
-	case a.Code == -1 && again:
-		return told{word: NoneNow}
-	case a.Code == -1:
-		return told{word: SoldOut}
-	case a.Code == -4:
-		return told{word: OverLimit, token: a.Data.Token, said: quote(r)}
+	r, err := a.Reservation()
+	if err != nil || a.Status != fasthttp.StatusOK {
+		return Odd, crowd.Reservation{}
 	}
-	return told{word: Odd, said: quote(r)}
-}
-
-var (
-	states   = map[string]Word{"pending": Pending, "confirmed": Confirmed, "cancelled": Cancelled, "expired": Expired}
-	problems = map[string]Word{"already_confirmed": Confirmed, "already_cancelled": Cancelled, "already_expired": Expired}
-)
-
-// shown reads the answer to a token.
-func shown(r *fasthttp.Response) told {
-	var a struct{ State, Code string }
-	bad := json.Unmarshal(r.Body(), &a) != nil
-	word := Unknown
-	switch again := len(r.Header.Peek(fasthttp.HeaderRetryAfter)) > 0; r.StatusCode() {
-	case fasthttp.StatusServiceUnavailable:
-		if again {
-			return told{word: Unknown}
+	switch word {
+	case SoldOut, NoneNow, OverLimit:
+		return word, r
+	case Won:
+		if r.Serial > 0 && r.Token != "" && !r.ExpiresAt.IsZero() {
+			return Won, r
 		}
-	case fasthttp.StatusRequestTimeout: // never read: ask again
-		return told{word: Unknown}
-	case fasthttp.StatusNotFound:
-		return told{word: NoSuch, said: quote(r)}
-	case fasthttp.StatusOK:
-		word = states[a.State]
-	case fasthttp.StatusConflict:
-		word = problems[a.Code]
+	default:
 	}
-	if word == Unknown || bad {
-		return told{word: Odd, said: quote(r)}
-	}
-	return told{word: word, said: quote(r)}
+	return Odd, crowd.Reservation{}
 }
 
-func quote(r *fasthttp.Response) string {
-	body := r.Body()
-	return fmt.Sprintf("%d %.200s", r.StatusCode(), body)
+// shown is the meaning of the answer to a token. After an edge's 503 or 408 nobody knows its state.
+func shown(a crowd.Answer) Word {
+	switch word := a.Word(); word {
+	case Undecided, Refused:
+		return Unknown
+	case NoSuch:
+		return NoSuch
+	case Pending, Confirmed, Cancelled, Expired:
+		if json.Valid(a.Body) {
+			return word
+		}
+	default:
+	}
+	return Odd
 }

@@ -5,34 +5,36 @@ package chaos
 import (
 	"testing"
 	"time"
+
+	"spike/bench/crowd"
 )
 
 // buyer buys from one edge, in runs that need no crowd. It buys one after another and notes every win.
 type buyer struct {
 	s     *shop
-	line  *line
+	conn  *crowd.Conn
 	begun time.Time
 	told  []time.Duration // when each won buy was sent, since begun
 }
 
 func (s *shop) buyer(e *Edge) *buyer {
-	b := &buyer{s: s, line: newLine(e.Buyers, s.timeout), begun: time.Now()}
-	s.t.Cleanup(b.line.hangUp)
+	b := &buyer{s: s, conn: crowd.NewConn(s.t.Context(), e.Buyers, s.timeout, nil), begun: time.Now()}
+	s.t.Cleanup(b.conn.Close)
 	return b
 }
 
 // buy buys once, and returns whether it won.
 func (b *buyer) buy() bool {
 	sent := time.Since(b.begun)
-	r, _, err := b.line.ask("POST", "/buy/"+sale)
+	a, err := b.conn.Ask("POST", "/buy/"+sale)
 	if err != nil {
 		return false
 	}
-	was := bought(r)
-	if was.word == Won {
+	word, _ := bought(a)
+	if word == Won {
 		b.told = append(b.told, sent)
 	}
-	return was.word == Won
+	return word == Won
 }
 
 // wins buys until it has won so often, or a buy is not won. It returns how often it has won.

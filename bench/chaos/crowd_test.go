@@ -2,12 +2,14 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 )
 
 // Endpoint is an edge as the crowd knows it.
@@ -109,18 +111,18 @@ type person struct {
 	id     int
 	ctx    context.Context
 	rnd    *rand.Rand
-	lines  map[string]*line
+	conns  map[string]*crowd.Conn
 	at     int                      // the endpoint that it talks to
 	stays  int                      // requests before it goes back to its own
 	avoids map[string]time.Duration // endpoints that did not answer a payer, and until when it avoids them
 }
 
 func (c *Crowd) person(id int, timeout time.Duration) *person {
-	p := &person{crowd: c, id: id, ctx: c.ctx, rnd: rand.New(rand.NewPCG(c.Seed, uint64(id))), lines: map[string]*line{},
+	p := &person{crowd: c, id: id, ctx: c.ctx, rnd: rand.New(rand.NewPCG(c.Seed, uint64(id))), conns: map[string]*crowd.Conn{},
 		at: id % len(c.Endpoints), avoids: map[string]time.Duration{}}
 	for _, d := range c.Endpoints {
-		p.lines[d.Buyers] = newLine(d.Buyers, timeout)
-		p.lines[d.Operators] = newLine(d.Operators, timeout)
+		p.conns[d.Buyers] = crowd.NewConn(c.ctx, d.Buyers, timeout, nil)
+		p.conns[d.Operators] = crowd.NewConn(c.ctx, d.Operators, timeout, nil)
 	}
 	return p
 }
@@ -136,15 +138,12 @@ func (p *person) stay(do func(*person)) {
 
 // visit does something in a goroutine. It hangs up afterwards, or when the crowd ends.
 func (p *person) visit(do func()) {
-	hangUp := func() {
-		for _, l := range p.lines {
-			l.hangUp()
-		}
-	}
-	early := context.AfterFunc(p.ctx, hangUp)
 	p.crowd.all.Go(func() {
-		defer early()
-		defer hangUp()
+		defer func() {
+			for _, c := range p.conns {
+				c.Close()
+			}
+		}()
 		do()
 	})
 }
@@ -165,23 +164,23 @@ func (p *person) goElsewhere() {
 func (c *Crowd) buy(p *person) {
 	to := p.endpoint()
 	op := Op{Kind: Buy, Client: p.id, Edge: to.Name, Start: c.History.Now(), End: Forever}
-	r, sent, err := p.lines[to.Buyers].ask("POST", "/buy/"+c.Sale)
-	if !sent || err != nil {
-		if sent {
+	a, err := p.conns[to.Buyers].Ask("POST", "/buy/"+c.Sale)
+	if err != nil {
+		if !errors.Is(err, crowd.ErrUnsent) {
 			c.History.Add(op)
 		}
 		p.goElsewhere()
 		bench.Sleep(p.ctx, pauseAfterNo)
 		return
 	}
-	was := bought(r)
-	op.Word, op.Serial, op.Token, op.Said, op.End = was.word, was.serial, was.token, was.said, c.History.Now()
-	if was.word != Won {
+	word, told := bought(a)
+	op.Word, op.Serial, op.Token, op.Said, op.End = word, uint32(told.Serial), told.Token, said(word, a), c.History.Now()
+	if word != Won {
 		c.History.Add(op)
 		bench.Sleep(p.ctx, max(c.backoff(), pauseAfterNo))
 		return
 	}
-	op.Until = c.History.At(was.until)
+	op.Until = c.History.At(told.ExpiresAt)
 	c.History.Add(op)
 	c.won(p, op)
 	bench.Sleep(p.ctx, c.backoff())
@@ -263,16 +262,16 @@ func (p *person) show(to Endpoint, e action) (word Word, sent bool) {
 	}
 	h := p.crowd.History
 	op := Op{Kind: e.kind, Client: p.id, Edge: to.Name, Serial: e.win.Serial, Token: e.win.Token, Start: h.Now(), End: Forever}
-	r, sent, err := p.lines[listener].ask(method, path)
-	if !sent || err != nil {
+	a, err := p.conns[listener].Ask(method, path)
+	if err != nil {
 		p.avoids[to.Name] = h.Now() + avoidFor
 	}
-	if !sent {
+	if errors.Is(err, crowd.ErrUnsent) {
 		return Unknown, false
 	}
 	if err == nil {
-		was := shown(r)
-		op.Word, op.Said = was.word, was.said
+		op.Word = shown(a)
+		op.Said = said(op.Word, a)
 	}
 	if op.Word != Unknown {
 		op.End = h.Now()

@@ -125,8 +125,8 @@ func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 		file, backup := filepath.Join(redis.Dir, "appendonlydir"), filepath.Join(s.dir, "backup")
 		s.copied(file, backup)
 		old, early := NewEdge(s.t, s.dir, "edge1", wire.Addr), IdleEdge(s.t, s.dir, "edge2", redis.Addr)
-		sold := serials{of: map[uint32]bool{}}
-		within(s.t, patient, "the edge sells", func() bool { return sold.note(s.ask(old, nil)) && len(sold.of) == 50 })
+		sold := serials{of: map[uint64]bool{}}
+		within(s.t, patient, "the edge sells", func() bool { return sold.note(s.ask(old)) && len(sold.of) == 50 })
 		within(s.t, patient, "all that was told is settled", func() bool { return s.owned() == len(sold.of) })
 		s.pause(0, 2*Lease) // it may have given back by then
 		wire.Cut()
@@ -135,13 +135,13 @@ func TestP3BackupWaitsForAnEdgeThatIsIdle(t *testing.T) {
 		redis.Start()
 		back := time.Now()
 		early.Start()
-		again := serials{of: map[uint32]bool{}}
-		buying := s.during(50*time.Millisecond, func() { again.note(s.ask(early, nil)) })
+		again := serials{of: map[uint64]bool{}}
+		buying := s.during(50*time.Millisecond, func() { again.note(s.ask(early)) })
 		time.Sleep(time.Until(back.Add(s.span(1500*time.Millisecond, 2500*time.Millisecond))))
 		wire.Join()
 		time.Sleep(2*Lease + 2*margin)
 		buying()
-		maps.DeleteFunc(again.of, func(serial uint32, _ bool) bool { return !sold.of[serial] })
+		maps.DeleteFunc(again.of, func(serial uint64, _ bool) bool { return !sold.of[serial] })
 		if n := len(again.of); n > 0 {
 			s.t.Errorf("%d units were sold again (hold %v)", n, s.hold)
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"spike/bench/crowd"
 )
 
 // Kind is the kind of a request.
@@ -20,25 +22,25 @@ const (
 	Again // a buy under a key that was answered before: its answer is no news of the serial
 )
 
-// Word is the meaning of an answer.
-type Word uint8
+// Word is the meaning of an answer. Unknown: the request was sent, and its result is not known (no answer, or a 503 about a
+// token).
+type Word = crowd.Word
 
-// The words. Unknown: the request was sent, and its result is not known (no answer, or a 503 about a token).
+// The words of histories.
 const (
-	Unknown   Word = iota
-	Won            // of a buy
-	SoldOut        // for good
-	NoneNow        // for now: with Retry-After
-	Undecided      // 503 with Retry-After
-	Pending        // the state of a token
-	Confirmed
-	Cancelled
-	Expired
-	NoSuch    // 404: the token is not known
-	Odd       // an answer that the contract does not have
-	Refused   // 408: the edge had not read the request, and did nothing
-	OverLimit // of a known buyer's buy
-	words
+	Unknown   = crowd.Unknown
+	Won       = crowd.Won
+	SoldOut   = crowd.SoldOut
+	NoneNow   = crowd.NoneNow
+	Undecided = crowd.Undecided
+	Pending   = crowd.Pending
+	Confirmed = crowd.Confirmed
+	Cancelled = crowd.Cancelled
+	Expired   = crowd.Expired
+	NoSuch    = crowd.NoSuch
+	Odd       = crowd.Odd
+	Refused   = crowd.Refused
+	OverLimit = crowd.OverLimit
 )
 
 // Forever is the end of an exchange without an answer: it may take effect at any time, or never.
@@ -89,7 +91,8 @@ func (h *History) Ops() []Op {
 }
 
 // Heard counts answers to buys by their word.
-func (h *History) Heard() (n [words]int) {
+func (h *History) Heard() map[Word]int {
+	n := map[Word]int{}
 	for _, op := range h.Ops() {
 		if op.Kind == Buy {
 			n[op.Word]++
@@ -113,11 +116,6 @@ func (k Kind) String() string {
 	return [...]string{"buy", "confirm", "cancel", "look", "lapse", "again"}[k]
 }
 
-func (w Word) String() string {
-	return [...]string{"unknown", "won", "sold out", "none now", "undecided", "pending", "confirmed", "cancelled", "expired",
-		"no such", "odd", "refused", "over the limit"}[w]
-}
-
 func (o Op) String() string {
 	end := "?"
 	if o.End != Forever {
@@ -128,6 +126,14 @@ func (o Op) String() string {
 		s += fmt.Sprintf(" %d until %s, token …%s", o.Serial, seconds(o.Until), tail(o.Token))
 	}
 	return s
+}
+
+// said is the text of an answer that a judge may have to show.
+func said(word Word, a crowd.Answer) string {
+	if word == Won || word == SoldOut || word == NoneNow || word == Undecided {
+		return ""
+	}
+	return a.String()
 }
 
 // seconds formats a time for people.

@@ -3,7 +3,6 @@
 package chaos
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"spike/bench/crowd"
 )
 
 // longLease is for edges that keep their units for long, so that a lost lease can be seen for a while.
@@ -157,39 +158,27 @@ func (s *shop) span(from, to time.Duration) time.Duration {
 func (s *shop) enter(e *Edge, name string, buyers int) (lots int) {
 	s.t.Helper()
 	for i := range buyers {
-		if code, _ := s.ask(e, map[string]string{"X-Buyer-Id": fmt.Sprint(name, i)}); code == drawing {
+		if word, _ := s.ask(e, "X-Buyer-Id", fmt.Sprint(name, i)); word == crowd.Entered {
 			lots++
 		}
 	}
 	return lots
 }
 
-const drawing = -6 // the code for "you have a lot"
-
-// ask buys once with headers, and returns the code and the serial of the answer. 0: no answer.
-func (s *shop) ask(e *Edge, headers map[string]string) (code int, serial uint32) {
+// ask buys once over a connection of its own, and returns the meaning of the answer and its serial. Unknown: no answer.
+func (s *shop) ask(e *Edge, header ...string) (Word, uint64) {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+e.Buyers+"/buy/"+sale, http.NoBody)
+	conn := crowd.NewConn(s.t.Context(), e.Buyers, s.timeout, nil)
+	defer conn.Close()
+	a, err := conn.Ask("POST", "/buy/"+sale, header...)
 	if err != nil {
-		s.t.Fatal(err)
+		return Unknown, 0
 	}
-	for name, value := range headers {
-		r.Header.Set(name, value)
-	}
-	client := &http.Client{Timeout: s.timeout, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(r)
+	r, err := a.Reservation()
 	if err != nil {
-		return 0, 0
+		return Unknown, 0
 	}
-	defer answer.Body.Close()
-	var a struct {
-		Code int
-		Data struct{ Serial uint32 }
-	}
-	if answer.StatusCode != http.StatusOK || json.NewDecoder(answer.Body).Decode(&a) != nil {
-		return 0, 0
-	}
-	return a.Code, a.Data.Serial
+	return a.Word(), r.Serial
 }
 
 // P10: buyers send keys to a sale without hold. When Redis has no free unit, the edge offers them units of its own. Redis
@@ -202,17 +191,17 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 		wire := NewWire(s.t, redis.Addr)
 		s.create(redis.Addr)
 		edge := NewEdge(s.t, s.dir, "edge1", wire.Addr)
-		told := &serials{of: map[uint32]bool{}}
-		within(s.t, patient, "the edge sells", func() bool { return told.note(s.ask(edge, nil)) })
+		told := &serials{of: map[uint64]bool{}}
+		within(s.t, patient, "the edge sells", func() bool { return told.note(s.ask(edge)) })
 		for range 50 {
-			told.note(s.ask(edge, nil))
+			told.note(s.ask(edge))
 		}
 		within(s.t, patient, "all that was told is settled", func() bool { return s.owned() == len(told.of) })
 		left := keys(s, int(s.units)-len(told.of)) // one for each unit that is left
 		wire.Poison(Toxic{"latency", "upstream", map[string]int{"latency": 150, "jitter": 50}})
 		var all sync.WaitGroup
 		for _, key := range left {
-			all.Go(func() { told.note(s.ask(edge, key)) })
+			all.Go(func() { told.note(s.ask(edge, key...)) })
 		}
 		offered := false
 		for end := time.Now().Add(5 * time.Second); !offered && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -227,7 +216,7 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 		s.evidence(claims > 0, "no offer was under way")
 		edge.Start()
 		for end := time.Now().Add(patient); len(left) > 0 && time.Now().Before(end); {
-			left = slices.DeleteFunc(left, func(key map[string]string) bool { return told.note(s.ask(edge, key)) })
+			left = slices.DeleteFunc(left, func(key []string) bool { return told.note(s.ask(edge, key...)) })
 		}
 		if owned := s.owned(); owned != len(told.of) {
 			s.t.Errorf("%d units of %d are owned, buyers were told of %d", owned, s.units, len(told.of))
@@ -240,9 +229,9 @@ func TestP10AnOfferGoesWithItsKey(t *testing.T) {
 const ledgerKey = "{" + sale + "_hash_key}:ledger"
 
 // keys returns the headers of n buyers, each with a key of its own.
-func keys(s *shop, n int) (all []map[string]string) {
+func keys(s *shop, n int) (all [][]string) {
 	for i := range n {
-		all = append(all, map[string]string{"Idempotency-Key": fmt.Sprintf("%022d-%d", s.seed, i)})
+		all = append(all, []string{"Idempotency-Key", fmt.Sprintf("%022d-%d", s.seed, i)})
 	}
 	return all
 }
@@ -259,14 +248,14 @@ func (s *shop) owned() int {
 // serials are the units that buyers were told of. Safe for concurrent use.
 type serials struct {
 	mu sync.Mutex
-	of map[uint32]bool
+	of map[uint64]bool
 }
 
-func (s *serials) note(code int, serial uint32) (won bool) {
+func (s *serials) note(word Word, serial uint64) (won bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if code == 1 {
+	if word == Won {
 		s.of[serial] = true
 	}
-	return code == 1
+	return word == Won
 }

@@ -4,12 +4,16 @@ package chaos
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"spike/bench/crowd"
 )
 
 // The environment: how many runs of each test count (SPIKE_CHAOS_RUNS), from which seed on (SPIKE_CHAOS_SEED), and whether
@@ -93,7 +97,7 @@ type account struct {
 	units       uint32
 	from, to    float64 // sold when struck
 	slowest     time.Duration
-	heard       [words]int
+	heard       map[Word]int
 }
 
 func (a *account) add(s *shop) {
@@ -110,6 +114,9 @@ func (a *account) add(s *shop) {
 	if s.crowd == nil {
 		return
 	}
+	if a.heard == nil {
+		a.heard = map[Word]int{}
+	}
 	for word, n := range s.crowd.History.Heard() {
 		a.heard[word] += n
 	}
@@ -117,10 +124,8 @@ func (a *account) add(s *shop) {
 
 func (a account) String() string {
 	var answers []string
-	for word, n := range a.heard {
-		if n > 0 {
-			answers = append(answers, fmt.Sprintf("%s %d", Word(word), n))
-		}
+	for _, word := range slices.Sorted(maps.Keys(a.heard)) {
+		answers = append(answers, fmt.Sprintf("%s %d", word, a.heard[word]))
 	}
 	paid := "never sold out"
 	if a.slowest > 0 {
@@ -284,15 +289,19 @@ func (s *shop) recount() {
 func (s *shop) lastWords() {
 	s.t.Helper()
 	for _, e := range s.edges {
-		l := newLine(e.Buyers, s.timeout)
+		conn := crowd.NewConn(s.t.Context(), e.Buyers, s.timeout, nil)
 		within(s.t, 10*time.Second, e.Name+" says that all is sold", func() bool {
 			if !e.Alive() {
 				return true
 			}
-			r, sent, err := l.ask("POST", "/buy/"+sale, header{"X-Buyer-Id", "the last"})
-			return sent && err == nil && bought(r).word == SoldOut
+			a, err := conn.Ask("POST", "/buy/"+sale, "X-Buyer-Id", "the last")
+			if err != nil {
+				return false
+			}
+			word, _ := bought(a)
+			return word == SoldOut
 		})
-		l.hangUp()
+		conn.Close()
 	}
 }
 

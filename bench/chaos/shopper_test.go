@@ -1,12 +1,14 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 )
 
 // In a sale with a limit the crowd's buyers are known. Each of their buys has an Idempotency-Key, and is sent until it has an
@@ -84,19 +86,19 @@ func (s *shopper) buy(*person) {
 // because an earlier try may have taken effect.
 func (c *Crowd) try(p *person, to Endpoint, w *purchase) Word {
 	op := Op{Kind: Buy, Client: p.id, Edge: to.Name, Start: c.History.Now(), End: Forever, Buyer: w.buyer, Key: w.key}
-	r, sent, err := p.lines[to.Buyers].ask("POST", "/buy/"+c.Sale, header{"X-Buyer-Id", w.buyer}, header{"Idempotency-Key", w.key})
-	if !sent {
+	a, err := p.conns[to.Buyers].Ask("POST", "/buy/"+c.Sale, "X-Buyer-Id", w.buyer, "Idempotency-Key", w.key)
+	if errors.Is(err, crowd.ErrUnsent) {
 		return Unknown
 	}
 	if err == nil {
-		was := bought(r)
-		op.Word, op.Token, op.Said, op.End = was.word, was.token, was.said, c.History.Now()
-		if was.word == Won || was.word == OverLimit {
+		word, told := bought(a)
+		op.Word, op.Token, op.Said, op.End = word, told.Token, said(word, a), c.History.Now()
+		if word == Won || word == OverLimit {
 			op.Start = w.first
 			if w.told.Swap(true) {
 				op.Kind = Again
-			} else if was.word == Won {
-				op.Serial, op.Until = was.serial, c.History.At(was.until)
+			} else if word == Won {
+				op.Serial, op.Until = uint32(told.Serial), c.History.At(told.ExpiresAt)
 			}
 		}
 	}
