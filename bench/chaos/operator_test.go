@@ -99,9 +99,9 @@ func TestP9NothingIsSoldAfterItCloses(t *testing.T) {
 	try(t, ofCrowdless, func(s *shop) {
 		s.units, s.hold = 5000, time.Minute
 		redis := s.lone()
-		closes := time.Now().Add(10 * time.Second).Truncate(time.Second)
-		s.create(redis.Addr, "--closes", closes.Format(time.RFC3339))
 		edge := NewEdge(s.t, s.dir, "edge1", redis.Addr, "--lease", longLease.String())
+		closes := time.Now().Add(15 * time.Second).Truncate(time.Second)
+		s.create(redis.Addr, "--closes", closes.Format(time.RFC3339))
 		buyer := s.buyer(edge)
 		buyer.prime(50)
 		buying := s.during(5*time.Millisecond, func() { buyer.buy() }) // an edge without buyers gives back its units
