@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // What is new is told, slice by slice, also if an older version, which does not count names, has added some.
 func TestAnswersSinceALook(t *testing.T) {
-	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	must[ledger.Head](t)(s.Create(bg, "a", ledger.CreateRequest{Total: 10_000, Hold: time.Minute, Limit: 1}))
 	nonce := uint64(0)
 	buy := func(n int) (keys [][8]byte) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // sellOut leases and settles a whole sale, and returns when its holds end.
@@ -50,7 +50,7 @@ func TestHoldsEndInBoundedSlices(t *testing.T) {
 		units = 1_000_000
 	}
 	ctx, bounds := context.Background(), ledger.DefaultBounds()
-	redis := dial(t, redistest.Start(t, "--slowlog-log-slower-than", "0", "--slowlog-max-len", "100000"), bounds)
+	redis := dial(t, rigtest.StartRedis(t, "--slowlog-log-slower-than", "0", "--slowlog-max-len", "100000").Addr, bounds)
 	hold := 20 * time.Second
 	if _, err := redis.Create(ctx, "s", ledger.CreateRequest{Total: units, Hold: hold}); err != nil {
 		t.Fatal(err)

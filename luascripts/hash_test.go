@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 	"spike/shard"
 )
 
@@ -44,7 +44,7 @@ func mustAudit(t testing.TB, r *Redis, sale string) ledger.Audit {
 }
 
 func TestHashMadeByHandIsASale(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "4")
 	if a := mustAudit(t, r, "ticket"); a.Free != 6 || a.Confirmed != 4 { // before anything was written
 		t.Errorf("untouched: %+v", a)
@@ -60,7 +60,7 @@ func TestHashMadeByHandIsASale(t *testing.T) {
 }
 
 func TestHashThatMakesNoSenseIsRefusedByName(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	for name, c := range map[string]struct {
 		fields []string
 		says   string
@@ -91,7 +91,7 @@ func TestHashThatMakesNoSenseIsRefusedByName(t *testing.T) {
 
 func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	ctx := context.Background()
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	hset(t, r, "HMSET", "ticket_hash_key", "ticket_total_nums", "10", "ticket_sold_nums", "0")
 	first := must[ledger.LeaseReply](t)(grab(r, "ticket", 2))
 	party := ledger.Party{Birth: first.Birth, Instance: "i", Node: "n"}
@@ -161,7 +161,7 @@ func loseTheLedger(t *testing.T, r *Redis) {
 // A whole lease in one settle call, in claims as large as can be.
 func TestLargestBatch(t *testing.T) {
 	ctx := context.Background()
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	if _, err := r.Create(ctx, "s", ledger.CreateRequest{Total: 200_000, Hold: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestLargestBatch(t *testing.T) {
 }
 
 func TestLargestSale(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	hset(t, r, "HMSET", "s_hash_key", "ticket_total_nums", "4294967294", "ticket_sold_nums", "4294967290")
 	got, err := grab(r, "s", 10)
 	if err != nil || got.Grant.Ranges[0] != (shard.Range{Start: 4294967291, End: 4294967293}) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // failedCalls is how many calls have failed by this cause while f ran, and by any.
@@ -37,7 +37,7 @@ func timed(s *Redis, script string) (n uint64) {
 // A call that the server refuses counts under the server's word, and a call that a ledger refuses is no error.
 func TestMeterCountsRefusalsByCode(t *testing.T) {
 	t.Parallel()
-	s := dial(t, redistest.Start(t, "--replica-serve-stale-data", "yes"), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t, "--replica-serve-stale-data", "yes").Addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	if so, all := failedCalls(s, "", func() {
 		if _, err := s.Deduct(bg, w.sale, ledger.DeductRequest{N: ledger.MaxUnits, Nonce: 3}); errors.Is(err, ledger.ErrDown) {
@@ -59,9 +59,9 @@ func TestMeterCountsRefusalsByCode(t *testing.T) {
 // While the replica hangs, calls that must have it count as "replicas".
 func TestMeterCountsMissingReplicas(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(addr)
-	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	online(t, s, 1)
 	w := newBusySale(t, s)
@@ -90,7 +90,7 @@ func TestMeterCountsMissingReplicas(t *testing.T) {
 // A server that hangs counts as "timeout", and the calls' time is that of their callers.
 func TestMeterCountsTimeouts(t *testing.T) {
 	t.Parallel()
-	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	hangs := pidOf(t, s)
 	if err := syscall.Kill(hangs, syscall.SIGSTOP); err != nil {

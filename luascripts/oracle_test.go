@@ -15,9 +15,9 @@ import (
 	"github.com/redis/rueidis"
 	"pgregory.net/rapid"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
-	"spike/luascripts/redistest"
 	"spike/shard"
 )
 
@@ -624,16 +624,16 @@ func (o *oracle) audit() {
 
 func TestScriptsAndTwinAgree(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no")
+	addr := rigtest.StartRedis(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no").Addr
 	scriptsAndTwinAgree(t, dial(t, addr, quickBounds()))
 }
 
 // A server that was a replica once has its ledgers from its primary, or from an unknown origin.
 func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 	t.Parallel()
-	host, port, _ := net.SplitHostPort(redistest.Start(t, "--repl-diskless-sync-delay", "0"))
-	addr := redistest.Start(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no",
-		"--replicaof", host+" "+port)
+	host, port, _ := net.SplitHostPort(rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr)
+	addr := rigtest.StartRedis(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no",
+		"--replicaof", host+" "+port).Addr
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		redis := dial(t, addr, quickBounds())
 		if nodeOf(t, redis).Fed == memory.WasFed {
@@ -650,10 +650,10 @@ func TestScriptsAndTwinAgreeOnAPromotedReplica(t *testing.T) {
 // With a replica, WAIT follows every script that widens a right, and an era that the replica had loses nothing.
 func TestScriptsAndTwinAgreeWithReplica(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t, "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0", "--appendonly", "yes",
-		"--appendfsync", "no")
+	addr := rigtest.StartRedis(t, "--enable-debug-command", "local", "--repl-diskless-sync-delay", "0", "--appendonly", "yes",
+		"--appendfsync", "no").Addr
 	host, port, _ := net.SplitHostPort(addr)
-	redistest.Start(t, "--replicaof", host+" "+port)
+	rigtest.StartRedis(t, "--replicaof", host+" "+port)
 	redis := dial(t, addr, quickBounds())
 	for end := time.Now().Add(10 * time.Second); nodeOf(t, redis).Replicas == 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -13,14 +13,14 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // Three processes beat. A fourth one stops without a word, and one of the three notes it.
 func TestSilenceIsNotedOnce(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	watchers := []*Redis{dial(t, addr, suiteBounds()), dial(t, addr, suiteBounds()), dial(t, addr, suiteBounds())}
 	beatAll(t, watchers[0], ledger.Beat{Kind: ledger.OrdersKind, Instance: "gone", Node: "a node"})
 	noted := beatTogether(t, watchers)
@@ -71,7 +71,7 @@ func TestBeatsInACluster(t *testing.T) {
 // After an outage of the store nobody's beat is there, and nobody is called silent who comes back.
 func TestNobodyIsSilentAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	one, other := dial(t, addr, suiteBounds()), dial(t, addr, suiteBounds())
 	first, second := ledger.Beat{Kind: ledger.EdgeKind, Instance: "1"}, ledger.Beat{Kind: ledger.EdgeKind, Instance: "2"}
 	beatAll(t, other, second)
@@ -95,7 +95,7 @@ func TestNobodyIsSilentAfterAnOutage(t *testing.T) {
 // A server that refuses the beats' keys says so, and sells.
 func TestBeatsMayBeRefused(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	admin := dial(t, addr, suiteBounds())
 	hset(t, admin, "ACL", "SETUSER", "seller", "on", ">p", "~*_hash_key", "~{*_hash_key}:*", "~spike:sales",
 		"~spike:store", "&*", "+@all")
@@ -116,7 +116,7 @@ func TestBeatsMayBeRefused(t *testing.T) {
 
 // A beat is three commands, with one more now and then for the server's clock.
 func TestBeatsCost(t *testing.T) {
-	s := dial(t, redistest.Start(t), suiteBounds())
+	s := dial(t, rigtest.StartRedis(t).Addr, suiteBounds())
 	const n = 40
 	b := ledger.Beat{Kind: ledger.EdgeKind, Instance: "1"}
 	ctx, cancel := context.WithTimeout(bg, time.Minute)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // TestP11SlotIsMovedWhileItSells: the sale's slot moves to another server, key by key, and nothing is lost. While the keys
@@ -85,7 +85,7 @@ func meet(t *testing.T) (addrs []string) {
 	t.Helper()
 	var servers []*Redis
 	for range 2 {
-		addr := redistest.Start(t, append(keepsAll(t.TempDir()), "--cluster-enabled", "yes")...)
+		addr := rigtest.StartRedis(t, append(keepsAll(t.TempDir()), "--cluster-enabled", "yes")...).Addr
 		addrs, servers = append(addrs, addr), append(servers, dialPlain(t, addr))
 	}
 	m := &move{t: t, servers: servers}

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // What a script costs is counted in commands: their times are BenchmarkScripts'.
 
 // A look at a sale is four commands: the hash, the ledger, the clock and INFO.
 func TestShowIsFourCommands(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, r, ledger.CreateRequest{Total: 9, Hold: time.Minute})
 	must[ledger.ShowReply](t)(r.Show(bg, sale)) // loads the library
 	want, got := map[string]int{"fcall": 1, "hmget": 2, "time": 1, "info": 1}, map[string]int{}
@@ -32,7 +32,7 @@ func TestShowIsFourCommands(t *testing.T) {
 
 // A call of many buys is as many commands as one of few: each key is read once and written once.
 func TestACallOfBuysWritesEachKeyOnce(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, r, ledger.CreateRequest{Total: 999, Hold: time.Minute, Limit: 2})
 	nonce := uint64(0)
 	buy := func(n int) {
@@ -65,7 +65,7 @@ func TestACallOfBuysWritesEachKeyOnce(t *testing.T) {
 // What a lease, a renewal, a settle, a give-back and a sweep do does not grow with the edges that hold leases: they are the same
 // commands, and none of them reads a whole hash.
 func TestNothingGrowsWithTheEdges(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	few, many := edgesDo(t, r, "few", 2), edgesDo(t, r, "many", 1000)
 	for what, by := range many {
 		if !maps.Equal(by, few[what]) {
@@ -82,7 +82,7 @@ func TestNothingGrowsWithTheEdges(t *testing.T) {
 // A lease that is in thousands of pieces is settled whatever the order of the claims, each once; a repeat changes nothing, and
 // a serial that is no longer there is found not to be.
 func TestSettleALeaseInPieces(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, r, ledger.CreateRequest{Total: ledger.MaxLease, Hold: time.Hour})
 	me := ledger.Party{Instance: "i", Node: "n"}
 	g := must[ledger.LeaseReply](t)(r.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: 1, Want: ledger.MaxLease / 2,

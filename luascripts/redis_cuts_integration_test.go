@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // S1 on a Redis that loses what came after its dump, twice. The second loss comes when the first recovery would have been
@@ -17,8 +17,8 @@ func TestS1TwoCutsOnRedis(t *testing.T) {
 	t.Parallel()
 	b := ledger.DefaultBounds()
 	b.Lease, b.Margin = 500*time.Millisecond, 500*time.Millisecond
-	addr, dir := redistest.FreeAddr(t), t.TempDir()
-	s := dial(t, redistest.StartAt(t, addr, "--dir", dir), b)
+	addr, dir := rigtest.FreeAddr(t), t.TempDir()
+	s := dial(t, rigtest.StartRedisAt(t, addr, "--dir", dir).Addr, b)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Second})
 	command("SAVE")(t, s)
 	w := &busySale{s: s, sale: sale}
@@ -30,7 +30,7 @@ func TestS1TwoCutsOnRedis(t *testing.T) {
 	}
 	restart := func() uint64 {
 		ends(t, s, addr)
-		redistest.StartAt(t, addr, "--dir", dir)
+		rigtest.StartRedisAt(t, addr, "--dir", dir)
 		return w.again(t).Era
 	}
 	reassert := func(inst string, era uint64, h ledger.Held) {

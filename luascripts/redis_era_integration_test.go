@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // ends kills a server and waits until nobody listens there.
@@ -83,13 +83,13 @@ func wait(h ledger.Head) time.Duration { return time.Duration(h.Reopens-h.Now) *
 // A server that had everything on its disk lost nothing: once the one lease from before is re-asserted, it grants.
 func TestRestartFromFullDisk(t *testing.T) {
 	t.Parallel()
-	addr, dir := redistest.FreeAddr(t), t.TempDir()
+	addr, dir := rigtest.FreeAddr(t), t.TempDir()
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
-	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedisAt(t, addr, args...).Addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	before := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 	ends(t, s, addr)
-	redistest.StartAt(t, addr, args...)
+	rigtest.StartRedisAt(t, addr, args...)
 	h := w.again(t)
 	if b := ledger.DefaultBounds(); h.Era == before.Era || wait(h) <= 0 || wait(h) > time.Minute+b.Margin {
 		t.Errorf("before %+v, after %+v", before.Head, h)
@@ -106,9 +106,9 @@ func TestRestartFromFullDisk(t *testing.T) {
 // A server that was a replica when its primary's answers were waited for has all that anybody acted on.
 func TestPromotedReplica(t *testing.T) {
 	t.Parallel()
-	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
-	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	s := dial(t, primary, ledger.DefaultBounds())
 	online(t, s, 1)
 	w := newBusySale(t, s)
@@ -129,8 +129,8 @@ func TestPromotedReplica(t *testing.T) {
 // A server that forgot its newest history gets it back from the instances that re-assert. The others are waited for.
 func TestRestartThatForgot(t *testing.T) {
 	t.Parallel()
-	addr, dir := redistest.FreeAddr(t), t.TempDir()
-	s := dial(t, redistest.StartAt(t, addr, "--dir", dir), ledger.DefaultBounds())
+	addr, dir := rigtest.FreeAddr(t), t.TempDir()
+	s := dial(t, rigtest.StartRedisAt(t, addr, "--dir", dir).Addr, ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
 	deducted := buyOne(t, s, sale, 9).Claim
 	command("SAVE")(t, s)
@@ -144,7 +144,7 @@ func TestRestartThatForgot(t *testing.T) {
 	must[ledger.SettleReply](t)(settle())
 	lost := buyOne(t, s, sale, 10).Claim
 	ends(t, s, addr)
-	redistest.StartAt(t, addr, "--dir", dir)
+	rigtest.StartRedisAt(t, addr, "--dir", dir)
 
 	h := w.again(t)
 	if b := ledger.DefaultBounds(); wait(h) < b.Lease+time.Minute || h.Leased != 0 || h.Pending != 1 {
@@ -203,12 +203,12 @@ func second[R any](_ R, err error) error { return err }
 // A first replica gives the history a new name, and takes nothing from it.
 func TestFirstReplicaIsNoLoss(t *testing.T) {
 	t.Parallel()
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	before := must[ledger.ShowReply](t)(s.Show(bg, w.sale))
 	host, port, _ := net.SplitHostPort(addr)
-	redistest.Start(t, "--replicaof", host+" "+port)
+	rigtest.StartRedis(t, "--replicaof", host+" "+port)
 	online(t, s, 1)
 	h := w.again(t)
 	if h.Era == before.Era || h.Reopens != 0 || h.Replicas != 1 {
@@ -224,16 +224,16 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 // A primary that comes back alone does nothing that its replica might not know: that one may be promoted at any time.
 func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	t.Parallel()
-	addr, dir := redistest.FreeAddr(t), t.TempDir()
+	addr, dir := rigtest.FreeAddr(t), t.TempDir()
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}
-	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedisAt(t, addr, args...).Addr, ledger.DefaultBounds())
 	host, port, _ := net.SplitHostPort(addr)
-	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	online(t, s, 1)
 	w := newBusySale(t, s)
 	ends(t, s, addr)
 	ends(t, dial(t, replica, ledger.DefaultBounds()), replica)
-	redistest.StartAt(t, addr, args...)
+	rigtest.StartRedisAt(t, addr, args...)
 	h := w.again(t)
 	if h.Replicas != 1 {
 		t.Errorf("%+v", h)
@@ -302,10 +302,10 @@ func TestUnpromotable(t *testing.T) {
 func TestRecoveryOfManyEdges(t *testing.T) {
 	t.Parallel()
 	const edges = 400
-	addr, dir, bounds := redistest.FreeAddr(t), t.TempDir(), ledger.DefaultBounds()
+	addr, dir, bounds := rigtest.FreeAddr(t), t.TempDir(), ledger.DefaultBounds()
 	bounds.Proof = 100 * time.Millisecond
 	args := []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
-	s := dial(t, redistest.StartAt(t, addr, args...), bounds)
+	s := dial(t, rigtest.StartRedisAt(t, addr, args...).Addr, bounds)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100_000})
 	party := func(k int) ledger.Party {
 		return ledger.Party{Instance: "an-instance-with-a-long-name-" + num(k), Node: "n" + num(k)}
@@ -316,7 +316,7 @@ func TestRecoveryOfManyEdges(t *testing.T) {
 			Term: time.Hour})).Grant
 	}
 	ends(t, s, addr)
-	redistest.StartAt(t, addr, args...)
+	rigtest.StartRedisAt(t, addr, args...)
 	h := (&busySale{s: s, sale: sale}).again(t)
 	said := func(k int) {
 		must[ledger.ReassertReply](t)(s.Reassert(bg, sale, ledger.ReassertRequest{Party: party(k), Era: h.Era, Term: time.Hour,

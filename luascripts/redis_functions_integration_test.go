@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // calledBy counts the calls by function and by hash since the last look.
@@ -24,7 +24,7 @@ func calledBy(t *testing.T, s *Redis) (functions, scripts int) {
 
 // A server may forget the library, or refuse it for a while, or refuse functions for ever. Each call is answered all the same.
 func TestFunctionsAreForgottenOrRefused(t *testing.T) {
-	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100})
 	nonce := uint64(0)
 	sells := func(want bool) {
@@ -79,7 +79,7 @@ func TestFunctionsAreForgottenOrRefused(t *testing.T) {
 // Libraries of other versions are left alone while they are few. Of many, each newcomer deletes one. Two versions that are both
 // in use load theirs again where it was deleted, until only unused ones go.
 func TestLibrariesOfManyVersions(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	libraries := func() int {
 		t.Helper()
@@ -123,9 +123,9 @@ func TestLibrariesOfManyVersions(t *testing.T) {
 
 // The library and what it wrote are on a replica: it is promoted, and goes on without loading anything.
 func TestFunctionsAreOnReplicas(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(addr)
-	other := redistest.Start(t, "--replicaof", host+" "+port)
+	other := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	online(t, s, 1)
 	w := newBusySale(t, s)
@@ -147,7 +147,7 @@ func TestFunctionsAreOnReplicas(t *testing.T) {
 // No run of a function sees what another has left, also one that failed half way: after each, another sale is told as a script
 // tells it, which is made anew for every call.
 func TestNoRunSeesAnother(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	s, anew := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	anew.functions.refused.Store(time.Now().Add(time.Hour).UnixNano())
 	plain := newSale(t, s, ledger.CreateRequest{Total: 5})

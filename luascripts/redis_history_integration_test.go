@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 	"spike/shard"
 )
 
@@ -48,18 +48,18 @@ func shortest() time.Duration {
 func TestP2ClockBehindHidesNoLoss(t *testing.T) {
 	t.Parallel()
 	for _, d := range []time.Duration{-time.Hour, -20 * time.Second, 0, time.Hour} {
-		addr, dir := redistest.FreeAddr(t), t.TempDir()
+		addr, dir := rigtest.FreeAddr(t), t.TempDir()
 		args := []string{"--dir", dir, "--repl-diskless-sync-delay", "0"}
-		s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
+		s := dial(t, rigtest.StartRedisAt(t, addr, args...).Addr, ledger.DefaultBounds())
 		host, port, _ := net.SplitHostPort(addr)
-		replica := redistest.Start(t, "--replicaof", host+" "+port)
+		replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 		online(t, s, 1)
 		w := newBusySale(t, s)
 		command("SAVE")(t, s)
 		buyOne(t, s, w.sale, 5)
 		ends(t, s, addr)
 		ends(t, dial(t, replica, ledger.DefaultBounds()), replica)
-		redistest.StartAt(t, addr, args...)
+		rigtest.StartRedisAt(t, addr, args...)
 		clockMoves(t, s, w.sale, d)
 		if h := w.again(t); wait(h) < shortest()+time.Minute {
 			t.Errorf("its clock is set by %v: it grants again in %v: %+v", d, wait(h), h)
@@ -71,11 +71,11 @@ func TestP2ClockBehindHidesNoLoss(t *testing.T) {
 func TestP6ClockCostsNoHold(t *testing.T) {
 	t.Parallel()
 	for _, d := range []time.Duration{-time.Hour, -10 * time.Second, time.Hour} {
-		addr, args := redistest.FreeAddr(t), keepsAll(t.TempDir())
-		s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
+		addr, args := rigtest.FreeAddr(t), keepsAll(t.TempDir())
+		s := dial(t, rigtest.StartRedisAt(t, addr, args...).Addr, ledger.DefaultBounds())
 		w := newBusySale(t, s)
 		ends(t, s, addr)
-		redistest.StartAt(t, addr, args...)
+		rigtest.StartRedisAt(t, addr, args...)
 		clockMoves(t, s, w.sale, d)
 		if h := w.again(t); wait(h) <= 0 || wait(h) > shortest() {
 			t.Errorf("its clock is set by %v: it grants again in %v: %+v", d, wait(h), h)
@@ -87,13 +87,13 @@ func TestP6ClockCostsNoHold(t *testing.T) {
 // afterwards hears at most "ask again", and then that the units are paid.
 func TestP5ClockAheadEndsNoHold(t *testing.T) {
 	t.Parallel()
-	addr, args := redistest.FreeAddr(t), []string{"--dir", t.TempDir()}
-	s := dial(t, redistest.StartAt(t, addr, args...), ledger.DefaultBounds())
+	addr, args := rigtest.FreeAddr(t), []string{"--dir", t.TempDir()}
+	s := dial(t, rigtest.StartRedisAt(t, addr, args...).Addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	won := buyOne(t, s, w.sale, 5)
 	command("SAVE")(t, s)
 	ends(t, s, addr)
-	redistest.StartAt(t, addr, args...)
+	rigtest.StartRedisAt(t, addr, args...)
 	clockMoves(t, s, w.sale, time.Hour)
 	if h := w.again(t); h.Pending != 2 || h.Now-won.Now > 5*time.Second.Microseconds() {
 		t.Errorf("holds have ended: %+v", h)
@@ -113,8 +113,8 @@ func TestP5ClockAheadEndsNoHold(t *testing.T) {
 // The new edge gets nothing before that, and for long afterwards.
 func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 	t.Parallel()
-	addr, dir, copied := redistest.FreeAddr(t), t.TempDir(), t.TempDir()
-	s := dial(t, redistest.StartAt(t, addr, keepsAll(dir)...), ledger.DefaultBounds())
+	addr, dir, copied := rigtest.FreeAddr(t), t.TempDir(), t.TempDir()
+	s := dial(t, rigtest.StartRedisAt(t, addr, keepsAll(dir)...).Addr, ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 	acted := must[ledger.RenewReply](t)(s.Renew(bg, sale, ledger.RenewRequest{Party: w.party, Awaited: 2, Term: 5 * time.Second,
 		Fences: []uint64{w.lease.Fence}}))
 	ends(t, s, addr)
-	redistest.StartAt(t, addr, keepsAll(copied)...)
+	rigtest.StartRedisAt(t, addr, keepsAll(copied)...)
 	h := w.again(t)
 	if wait(h) < 4*time.Second || wait(h) > 10*time.Second {
 		t.Fatalf("it grants again in %v: %+v", wait(h), h)
@@ -154,7 +154,7 @@ func TestP3WhoLivesHasTheTimeToProve(t *testing.T) {
 
 // TestReassertIsBounded: one call does bounded work, and in the end everything is re-asserted, even a lease in many ranges.
 func TestReassertIsBounded(t *testing.T) {
-	s := dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t, "--enable-debug-command", "local").Addr, ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 20_000, Hold: time.Minute})
 	old := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
 		Want: 6000, Term: time.Minute})).Grant
@@ -186,7 +186,7 @@ func TestReassertIsBounded(t *testing.T) {
 // lostLease is a sale in a recovery of lost history, and a lease that is not lost.
 func lostLease(t *testing.T, total, want uint64) (s *Redis, sale string, old ledger.Grant, h ledger.Head) {
 	t.Helper()
-	s = dial(t, redistest.Start(t, "--enable-debug-command", "local"), ledger.DefaultBounds())
+	s = dial(t, rigtest.StartRedis(t, "--enable-debug-command", "local").Addr, ledger.DefaultBounds())
 	sale = newSale(t, s, ledger.CreateRequest{Total: total, Hold: time.Minute})
 	old = must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: ledger.Party{Instance: "old"}, Request: 1,
 		Want: want, Term: time.Minute})).Grant
@@ -236,7 +236,7 @@ func TestClaimBetweenTwoCallsOfAReassertion(t *testing.T) {
 // An edge comes back with almost nothing of a lease in thousands of ranges. The rest goes free, a few ranges a call.
 func TestReassertFreesInSteps(t *testing.T) {
 	args := append(keepsAll(t.TempDir()), "--enable-debug-command", "local")
-	s := dial(t, redistest.StartAt(t, redistest.FreeAddr(t), args...), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedisAt(t, rigtest.FreeAddr(t), args...).Addr, ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 200_000, Hold: time.Minute})
 	me := ledger.Party{Instance: "me", Node: "n"}
 	g := must[ledger.LeaseReply](t)(s.Lease(bg, sale, ledger.LeaseRequest{Party: me, Request: 1, Want: 4000,
@@ -264,10 +264,10 @@ func TestReassertFreesInSteps(t *testing.T) {
 
 // An old primary that has not noticed its fail-over yet does not say that a reservation made elsewhere is over.
 func TestLonePrimaryCallsNothingOver(t *testing.T) {
-	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
 	s := dial(t, primary, ledger.DefaultBounds())
-	r := dial(t, redistest.Start(t, "--replicaof", host+" "+port), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr, ledger.DefaultBounds())
 	online(t, s, 1)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 100, Hold: time.Minute})
 	must[ledger.ShowReply](t)(s.Show(bg, sale))

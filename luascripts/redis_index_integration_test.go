@@ -15,8 +15,8 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // scans is how many steps of walks the server has done.
@@ -47,7 +47,7 @@ func populate(t *testing.T, addr string, n int) {
 
 // A2: a token finds its sale in one look-up, whatever else lies in that Redis.
 func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
-	addr := redistest.Start(t, "--enable-debug-command", "local")
+	addr := rigtest.StartRedis(t, "--enable-debug-command", "local").Addr
 	seller, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	populate(t, addr, 500_000)
 	born := map[uint64]string{}
@@ -76,7 +76,7 @@ func TestA2TokensFindTheirSaleBesideManyKeys(t *testing.T) {
 
 // A2: if the index is lost, or a sale is of an older version, a walk finds the sale, and the index keeps it.
 func TestA2LostIndexIsMadeAgain(t *testing.T) {
-	addr := redistest.Start(t, "--enable-debug-command", "local")
+	addr := rigtest.StartRedis(t, "--enable-debug-command", "local").Addr
 	seller, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	a := newSale(t, seller, ledger.CreateRequest{Total: 9, Hold: time.Minute})
 	birth := buyOne(t, seller, a, 1).Birth
@@ -108,7 +108,7 @@ func TestA2LostIndexIsMadeAgain(t *testing.T) {
 
 // A2: a sale that was removed is gone, whether by us or by a hand. A sale that is made again under its name is another sale.
 func TestA2RemovedAndMadeAgain(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	s, other := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	old := must[ledger.Head](t)(s.Create(bg, "a", ledger.CreateRequest{Total: 9})).Birth
 	if err := other.Remove(bg, "a"); err != nil {
@@ -138,7 +138,7 @@ func TestA2RemovedAndMadeAgain(t *testing.T) {
 
 // A2: hashes made by hand are listed, even if nobody has asked for them yet.
 func TestA2HashMadeByHandIsListed(t *testing.T) {
-	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	for i := range 500 {
 		hset(t, s, "HMSET", fmt.Sprintf("x%03d_hash_key", i), "ticket_total_nums", "10", "ticket_sold_nums", "0")
 	}
@@ -149,7 +149,7 @@ func TestA2HashMadeByHandIsListed(t *testing.T) {
 
 // A2: a user that may not read the index finds sales by walks.
 func TestA2WithoutTheIndex(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	hset(t, s, "ACL", "SETUSER", "u", "on", ">p", "+@all", "~*_hash_key", "~{*_hash_key}:*",
 		"~spike:token_key", "&*")

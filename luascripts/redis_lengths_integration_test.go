@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // Row P7: a lease for buyers of several units in a row has such ranges.
 func TestP7LeaseHasTheRunItsBuyersNeed(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
 	for k, run := range []uint32{5, 2, 100} {
 		got := must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i", Node: "n"},
@@ -39,7 +39,7 @@ func hasRun(ranges ledger.Ranges, n uint32) bool {
 // A ledger that the version before has written has no index by length. The index is built in slices, and nobody gets a wrong
 // "no" meanwhile. The same holds if a process of that version writes beside us.
 func TestP7LedgerOfTheVersionBeforeIsIndexed(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	singles(t, r, "s", 10_000, 1000, 0)
 	ledgerKey, lengths := Keys("s")[1], Keys("s")[15]
 	for _, before := range [][][]string{
@@ -77,7 +77,7 @@ func got() uint64 { nonces++; return nonces }
 
 // The audit notices if the two indexes of free ranges differ.
 func TestP7AuditComparesTheIndexes(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	singles(t, r, "s", 10, 1000, 0)
 	lengths := Keys("s")[15]
 	for _, c := range [][2][]string{
@@ -98,7 +98,7 @@ func TestP7AuditComparesTheIndexes(t *testing.T) {
 
 // An audit of more than a slice of everything: 3,000 free ranges, 300 leases, and owners.
 func TestAuditInSlices(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	singles(t, r, "s", 3000, 5000, 0)
 	for k := range 300 {
 		must[ledger.LeaseReply](t)(r.Lease(bg, "s", ledger.LeaseRequest{Party: ledger.Party{Instance: "i" + num(k), Node: "n"},

@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
-	"spike/luascripts/redistest"
 )
 
 // The scripts' draws, 200 of them as in the twin's test. One buyer comes over 50 connections at once.
 func TestScriptsDrawFairly(t *testing.T) {
 	b := suiteBounds() // nobody looks while the windows are open
 	b.Margin = time.Millisecond
-	s := dial(t, redistest.Start(t), b)
+	s := dial(t, rigtest.StartRedis(t).Addr, b)
 	const open = 5 * time.Second // long enough for one sale's crowd, on a machine with other work too
 	var p places
 	sales := make([]string, draws)
@@ -75,7 +75,7 @@ func crowds(t *testing.T, s ledger.Store, sale string) {
 // A crowd collects, each buyer several times at once, while others lease and buy. Each winner gets one unit, the same each
 // time. Others never get a winner's unit.
 func TestCrowdCollects(t *testing.T) {
-	t.Run("redis", func(t *testing.T) { crowdCollects(t, dial(t, redistest.Start(t), suiteBounds())) })
+	t.Run("redis", func(t *testing.T) { crowdCollects(t, dial(t, rigtest.StartRedis(t).Addr, suiteBounds())) })
 	t.Run("embedded", func(t *testing.T) { crowdCollects(t, memory.New(suiteBounds(), time.Now)) })
 }
 
@@ -131,9 +131,9 @@ func crowdCollects(t *testing.T, s ledger.Store) {
 // A buyer that was told so has entered, on the replica that is promoted in the window, too.
 func TestEntriesSurviveAFailOver(t *testing.T) {
 	t.Parallel()
-	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
-	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	b := ledger.DefaultBounds()
 	b.Lease, b.Proof = 100*time.Millisecond, 100*time.Millisecond
 	s := dial(t, primary, b)
@@ -166,9 +166,9 @@ func TestEntriesSurviveAFailOver(t *testing.T) {
 // An entry is not acted on before every replica has it.
 func TestEntriesWaitForReplicas(t *testing.T) {
 	t.Parallel()
-	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
-	replica := dial(t, redistest.Start(t, "--replicaof", host+" "+port, "--enable-debug-command", "local"), ledger.DefaultBounds())
+	replica := dial(t, rigtest.StartRedis(t, "--replicaof", host+" "+port, "--enable-debug-command", "local").Addr, ledger.DefaultBounds())
 	s := dial(t, primary, ledger.DefaultBounds())
 	online(t, s, 1)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: time.Minute})
@@ -192,7 +192,7 @@ func TestPausedLotsOnRedis(t *testing.T) {
 	const window = 2 * time.Second // long enough to enter it, and cover to pause, on a busy machine
 	b := suiteBounds()
 	b.Cover = window
-	s := dial(t, redistest.Start(t), b)
+	s := dial(t, rigtest.StartRedis(t).Addr, b)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: window})
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
 	time.Sleep(window)
@@ -215,7 +215,7 @@ func TestRemoveForgetsLots(t *testing.T) {
 	const window = 2 * time.Second
 	b := suiteBounds()
 	b.Cover = time.Minute
-	s := dial(t, redistest.Start(t), b)
+	s := dial(t, rigtest.StartRedis(t).Addr, b)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: window})
 	must[ledger.EnterReply](t)(s.EnterDraw(bg, sale, ledger.EnterRequest{Buyers: []ledger.Buyer{named(1)}}))
 	time.Sleep(window)
@@ -233,7 +233,7 @@ func TestRemoveForgetsLots(t *testing.T) {
 
 // BenchmarkEnter is the cost of an entry for Redis, by the number of entries in a call.
 func BenchmarkEnter(b *testing.B) {
-	s := dial(b, redistest.Start(b), ledger.DefaultBounds())
+	s := dial(b, rigtest.StartRedis(b).Addr, ledger.DefaultBounds())
 	for _, batch := range []int{1, 10, 100, ledger.MaxEntering} {
 		b.Run(num(batch), func(b *testing.B) {
 			sale := "b" + num(time.Now().UnixNano())

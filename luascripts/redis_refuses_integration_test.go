@@ -16,8 +16,8 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // If Redis itself refuses, nothing happens to a sale. Every script is refused as a whole, with ErrDown and Redis' own words.
@@ -37,7 +37,7 @@ func TestRedisRefusesWhole(t *testing.T) {
 			begin: failedSave, end: goodSave},
 	} {
 		t.Run(c.code, func(t *testing.T) {
-			s := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds())
+			s := dial(t, rigtest.StartRedis(t, c.args...).Addr, ledger.DefaultBounds())
 			w := newBusySale(t, s)
 			c.begin(t, s)
 			if u := (*ledger.ServerError)(nil); !errors.As(s.Willing(bg), &u) || u.Code() != c.code { // row D8
@@ -183,15 +183,15 @@ func save(t *testing.T, s *Redis, status string) {
 
 // While Redis reads its disk, nobody gets an answer. Afterwards everybody does.
 func TestRedisLoading(t *testing.T) {
-	addr := redistest.FreeAddr(t)
+	addr := rigtest.FreeAddr(t)
 	dir := t.TempDir()
-	first := dial(t, redistest.StartAt(t, addr, "--dir", dir), ledger.DefaultBounds())
+	first := dial(t, rigtest.StartRedisAt(t, addr, "--dir", dir).Addr, ledger.DefaultBounds())
 	w := newBusySale(t, first)
 	for i := range 400 {
 		command("SET", fmt.Sprint("filler", i), rand.Text()+rand.Text())(t, first)
 	}
 	_ = first.client.Do(bg, first.client.B().Arbitrary("SHUTDOWN", "SAVE").Build()).Error()
-	redistest.StartAt(t, addr, "--dir", dir, "--key-load-delay", "10000",
+	rigtest.StartRedisAt(t, addr, "--dir", dir, "--key-load-delay", "10000",
 		"--loading-process-events-interval-bytes", "1024")
 	loading := 0
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -236,9 +236,9 @@ func said(t *testing.T, addr, word string) string {
 
 // A server that has forgotten the scripts gets them again, and WAIT behind them counts all the same.
 func TestRedisForgetsScripts(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(addr)
-	redistest.Start(t, "--replicaof", host+" "+port)
+	rigtest.StartRedis(t, "--replicaof", host+" "+port)
 	s := dial(t, addr, ledger.DefaultBounds())
 	online(t, s, 1)
 	w := newBusySale(t, s)

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // Rows P4 and P13: which followers of a server are its replicas, and who may say that one need not be waited for.
@@ -98,7 +98,7 @@ func (w *busySale) granted(request uint64) (r ledger.LeaseReply, err error) {
 
 // redis-cli --replica on a lone Redis is no replica: units are granted while it is there, and after it.
 func TestP13ReaderIsNoReplica(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	_, port, _ := net.SplitHostPort(addr)
@@ -126,10 +126,10 @@ func TestP13ReaderIsNoReplica(t *testing.T) {
 
 // What a reader acknowledges is not what the replica has: while the replica hangs, nothing is acted on.
 func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	host, port, _ := net.SplitHostPort(addr)
-	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	online(t, s, 1)
 	w := newBusySale(t, s)
 	startReader(t, addr, 0, true)
@@ -172,7 +172,7 @@ func pidOf(t *testing.T, s *Redis) (pid int) {
 // A reader that announces a port counts as a replica, unless the operator says how many replicas there are. Then the first
 // script corrects the ledger's count.
 func TestP13TheOperatorSaysHowMany(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	w := newBusySale(t, s)
 	r := startReader(t, addr, 7777, false)
@@ -198,12 +198,12 @@ func TestP13TheOperatorSaysHowMany(t *testing.T) {
 // Two servers follow, and one of them can be promoted. Both must have an answer, because nobody knows which one. If either
 // leaves, it is not waited for.
 func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	s.CountReplicas(1)
 	w := newBusySale(t, s)
 	host, port, _ := net.SplitHostPort(addr)
-	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	replica := rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr
 	r := startReader(t, addr, 7777, true)
 	followed(t, s, onlineInInfo(2))
 	lease := func(request uint64) (ledger.LeaseReply, error) {
@@ -234,12 +234,12 @@ func TestP13OneReplicaOfTwoFollowers(t *testing.T) {
 // Row P4: the agreed number of replicas is set, or nothing is done. Nothing is done if a replica has gone since, or another
 // has come in its place, or it has come back.
 func TestP4ReopenSetsWhatWasAgreedUpon(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())
 	host, port, _ := net.SplitHostPort(addr)
 	var replicas []*Redis
 	for range 2 {
-		replicas = append(replicas, dial(t, redistest.Start(t, "--replicaof", host+" "+port), ledger.DefaultBounds()))
+		replicas = append(replicas, dial(t, rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr, ledger.DefaultBounds()))
 	}
 	online(t, s, 2)
 	w := newBusySale(t, s)
@@ -337,9 +337,9 @@ func TestP4SentinelsAreAskedSideBySide(t *testing.T) {
 
 // A buyer whose buy no replica has yet is not told of it by another edge either: a promoted replica would sell its unit again.
 func TestMineTellsOnlyWhatReplicasHave(t *testing.T) {
-	addr := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(addr)
-	replica := dial(t, redistest.Start(t, "--enable-debug-command", "local", "--replicaof", host+" "+port), ledger.DefaultBounds())
+	replica := dial(t, rigtest.StartRedis(t, "--enable-debug-command", "local", "--replicaof", host+" "+port).Addr, ledger.DefaultBounds())
 	here, there := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	online(t, here, 1)
 	sale := newSale(t, here, ledger.CreateRequest{Total: 9, Hold: time.Hour, Limit: 1})

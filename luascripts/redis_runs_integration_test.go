@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // Row P7: n units in a row are found if they exist, at a bounded cost, however many free ranges come before them.
@@ -85,7 +85,7 @@ func buySingles(t testing.TB, r *Redis, sale string, n uint64) {
 }
 
 func TestP7RunsAreFoundBehindManySingles(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	for _, limit := range []uint32{0, 10} {
 		t.Run(fmt.Sprintf("limit=%d", limit), func(t *testing.T) {
 			sale := "s" + strconv.Itoa(int(limit))
@@ -150,7 +150,7 @@ func commandsBy(t testing.TB, r *Redis, f func()) map[string]int {
 
 // A Deduct of one is the same commands with one free range and with 1,500. Their time is BenchmarkDeductBeside's.
 func TestP7DeductOfOneIsTheSameWorkWithManyRanges(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	must[ledger.Head](t)(r.Create(bg, "one", ledger.CreateRequest{Total: 5000, Hold: time.Hour}))
 	singles(t, r, "many", 1500, 2000, 0)
 	buyOne(t, r, "one", 1) // both scripts are known, both sales have an owner
@@ -179,7 +179,7 @@ func BenchmarkDeductBeside(b *testing.B) {
 		ranges uint64
 	}{{1, 0}, {1, 1500}, {1, 100_000}, {2, 0}, {2, 1500}, {2, 100_000}} {
 		b.Run(fmt.Sprintf("n=%d/ranges=%d", c.n, c.ranges), func(b *testing.B) {
-			r := dial(b, redistest.Start(b), ledger.DefaultBounds())
+			r := dial(b, rigtest.StartRedis(b).Addr, ledger.DefaultBounds())
 			singles(b, r, "s", c.ranges, uint64(b.N)*uint64(c.n)+2, 0)
 			cpu := infoSum(b, r, "cpu", "used_cpu_user:", "used_cpu_sys:")
 			hset(b, r, "CONFIG", "RESETSTAT")

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 func TestRisksOfRedisAreNamed(t *testing.T) {
@@ -24,7 +24,7 @@ func TestRisksOfRedisAreNamed(t *testing.T) {
 		{strings.Fields("--appendonly yes --appendfsync always --user default on nopass ~* &* +@all -hset"),
 			[]string{"the user default may not write"}},
 	} {
-		got := dial(t, redistest.Start(t, c.args...), ledger.DefaultBounds()).Risks(bg)
+		got := dial(t, rigtest.StartRedis(t, c.args...).Addr, ledger.DefaultBounds()).Risks(bg)
 		if len(got) != len(c.says) {
 			t.Errorf("%v: %v", c.args, got)
 			continue

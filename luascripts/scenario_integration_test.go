@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
-	"spike/luascripts/redistest"
 )
 
 // Where the scripts of a scenario read the clock, and what INFO says.
@@ -50,7 +50,7 @@ func stagedScripts(t *testing.T, b ledger.Bounds) (s scripts) {
 func TestScenariosOnRedis(t *testing.T) {
 	for name, refuse := range map[string][]string{"functions": nil, "scripts": {"ACL", "SETUSER", "default", "-fcall"}} {
 		t.Run(name, func(t *testing.T) {
-			addr := redistest.Start(t)
+			addr := rigtest.StartRedis(t).Addr
 			if refuse != nil {
 				hset(t, dial(t, addr, ledger.DefaultBounds()), refuse...)
 			}

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // lineOf is where a text stands in a lib.
@@ -38,7 +38,7 @@ func edited(s scripts, edit func(text string) string) scripts {
 // What goes wrong in a script is told by file and line: what Lua says, and what a command of Redis says; whether the script is
 // a function or not.
 func TestErrorsNameFileAndLine(t *testing.T) {
-	r := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, r, ledger.CreateRequest{Total: 5, Hold: time.Minute})
 	fails := func(want string) {
 		t.Helper()

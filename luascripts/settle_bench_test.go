@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // BenchmarkSettle is what Redis pays for a unit: claims in batches of 512, CPU as Redis counts it.
@@ -18,7 +18,7 @@ func BenchmarkSettle(b *testing.B) {
 	for _, hold := range []time.Duration{0, 5 * time.Minute} {
 		b.Run("hold="+hold.String(), func(b *testing.B) {
 			ctx := context.Background()
-			redis := dial(b, redistest.Start(b), ledger.DefaultBounds())
+			redis := dial(b, rigtest.StartRedis(b).Addr, ledger.DefaultBounds())
 			if _, err := redis.Create(ctx, "s", ledger.CreateRequest{Total: uint64(b.N)*512*2 + 2, Hold: hold}); err != nil {
 				b.Fatal(err)
 			}

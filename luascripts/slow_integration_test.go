@@ -16,8 +16,8 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 	"spike/shard"
 )
 
@@ -40,7 +40,7 @@ type took struct {
 }
 
 func newSlow(t testing.TB) *slow {
-	s := &slow{Redis: dial(t, redistest.Start(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000"),
+	s := &slow{Redis: dial(t, rigtest.StartRedis(t, "--slowlog-log-slower-than", "200", "--slowlog-max-len", "50000").Addr,
 		ledger.DefaultBounds()), t: t,
 		names: map[string]string{}, worst: map[string]took{}}
 	for name, one := range s.scripts.named() {

@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
-func TestRedisStore(t *testing.T) { testStore(t, dial(t, redistest.Start(t), suiteBounds())) }
+func TestRedisStore(t *testing.T) { testStore(t, dial(t, rigtest.StartRedis(t).Addr, suiteBounds())) }
 
 // An entry that a hand wrote into the stream does no harm: it is read as an event of unknown kind.
 func TestForeignEntryInTheStream(t *testing.T) {
-	s := dial(t, redistest.Start(t), ledger.DefaultBounds())
+	s := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, s, ledger.CreateRequest{Total: 9, Hold: time.Minute})
 	won := buyOne(t, s, sale, 1)
 	g := ledger.Group{Name: ledger.OrdersGroup, Consumer: "a"}

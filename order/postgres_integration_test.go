@@ -18,7 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"spike/order/pgtest"
+	"spike/bench/rig/rigtest"
 )
 
 // ask queries a database over a connection of its own; -1: the database does not answer.
@@ -84,18 +84,18 @@ func TestO2CrashWithSynchronousCommitOff(t *testing.T) {
 }
 
 func crash(t *testing.T, param string) {
-	server := pgtest.Start(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
+	server := rigtest.StartPostgres(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
 	store := newShop()
 	store.sale(t, "a", 1000, time.Hour)
-	work(t, store, open(t, server.URL+param))
+	work(t, store, open(t, server.URL("postgres")+param))
 	for range 40 {
 		store.buy(t, "a", 10)
 		time.Sleep(time.Millisecond)
 	}
 	allDone(t, store, "a")
-	server.Stop()
-	server.Restart()
-	if n := ask(t, server.URL, oneRowEach); n != 400 {
+	server.End()
+	rigtest.Restart(t, server.Process)
+	if n := ask(t, server.URL("postgres"), oneRowEach); n != 400 {
 		t.Errorf("%d of 400 acknowledged rows are there (-2: some twice)", n)
 	}
 }
@@ -103,7 +103,7 @@ func crash(t *testing.T, param string) {
 // The start names settings with which a crash of the machine loses orders.
 func TestO2RisksAreNamed(t *testing.T) {
 	t.Parallel()
-	repo := openTestRepository(t, pgtest.Start(t, "full_page_writes=off").URL)
+	repo := openTestRepository(t, rigtest.StartPostgres(t, "full_page_writes=off").URL("postgres"))
 	risks, err := repo.Risks(t.Context())
 	if err != nil || len(risks) != 2 || !strings.Contains(strings.Join(risks, "; "), "fsync is off") ||
 		!strings.Contains(strings.Join(risks, "; "), "full_page_writes is off") {
@@ -120,8 +120,8 @@ func TestO2RisksAreNamed(t *testing.T) {
 func TestO3FailOverToAStandby(t *testing.T) {
 	t.Parallel()
 	runs(t, func(t *testing.T) {
-		primary := pgtest.Start(t, "synchronous_standby_names=b", "wal_level=replica", "synchronous_commit=local")
-		standby := primary.Standby("b")
+		primary := rigtest.StartPostgres(t, "synchronous_standby_names=b", "wal_level=replica", "synchronous_commit=local")
+		standby := rigtest.StartStandby(t, primary, "b")
 		store := newShop()
 		store.sale(t, "a", 1000, time.Hour)
 		work(t, store, open(t, bothOf(t, standby, primary)), func(c *Config) { c.Batch = 10 })
@@ -132,31 +132,31 @@ func TestO3FailOverToAStandby(t *testing.T) {
 				time.Sleep(2 * time.Millisecond)
 			}
 		})
-		eventually(t, "some are stored", func() bool { return ask(t, primary.URL, oneRowEach) > 100 })
-		primary.Stop()
-		standby.Promote()
+		eventually(t, "some are stored", func() bool { return ask(t, primary.URL("postgres"), oneRowEach) > 100 })
+		primary.End()
+		rigtest.Promote(t, standby)
 		promoted := time.Now()
 		buying.Wait()
-		eventually(t, "all are stored", func() bool { return ask(t, standby.URL, oneRowEach) == 400 })
+		eventually(t, "all are stored", func() bool { return ask(t, standby.URL("postgres"), oneRowEach) == 400 })
 		t.Logf("all stored %v after the promotion", time.Since(promoted).Round(time.Millisecond))
 		allDone(t, store, "a")
-		if n := ask(t, standby.URL, oneRowEach); n != 400 {
+		if n := ask(t, standby.URL("postgres"), oneRowEach); n != 400 {
 			t.Errorf("%d rows of 400 (-2: some twice)", n)
 		}
 	})
 }
 
 // bothOf is an address with two hosts.
-func bothOf(t testing.TB, a, b *pgtest.Server) string {
+func bothOf(t testing.TB, a, b *rigtest.Postgres) string {
 	t.Helper()
-	return "postgres://spike@" + a.Addr() + "," + b.Addr() + "/postgres"
+	return a.URL("postgres", b)
 }
 
 // The old primary lives on as a standby, or its administrator makes it read-only for a while (as a full disk does in some
 // clouds). Its sessions are useless, and do not end by themselves.
 func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t)
+	server := rigtest.StartPostgres(t)
 	for name, c := range map[string][2]string{
 		"read-only": {"ALTER ROLE spike SET default_transaction_read_only = on",
 			"BEGIN; SET TRANSACTION READ WRITE; ALTER ROLE spike RESET default_transaction_read_only; COMMIT"},
@@ -170,18 +170,18 @@ func TestO3SessionsOfAReadOnlyServerEnd(t *testing.T) {
 			store, addr, sale := newShop(), freeAddr(t), strings.ReplaceAll(name, " ", "-")
 			rows := "SELECT count(*) FROM orders WHERE sale = '" + sale + "'"
 			store.sale(t, sale, 1000, time.Hour)
-			work(t, store, openTestRepository(t, server.URL), func(c *Config) { c.Admin = addr })
+			work(t, store, openTestRepository(t, server.URL("postgres")), func(c *Config) { c.Admin = addr })
 			store.buy(t, sale, 1)
 			allDone(t, store, sale)
-			hand(t, server.URL, c[0])
-			hand(t, server.URL, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			hand(t, server.URL("postgres"), c[0])
+			hand(t, server.URL("postgres"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 				WHERE pid <> pg_backend_pid() AND usename = 'spike'`)
 			store.buy(t, sale, 1)
 			eventually(t, "it says so", func() bool { return contains(fetch(addr, "/metrics"), `part_ok{part="database"} 0`) })
-			hand(t, server.URL, c[1])
-			eventually(t, "it goes on", func() bool { return ask(t, server.URL, rows) == 2 })
+			hand(t, server.URL("postgres"), c[1])
+			eventually(t, "it goes on", func() bool { return ask(t, server.URL("postgres"), rows) == 2 })
 			allDone(t, store, sale)
-			if n := ask(t, server.URL, "SELECT count(*) FROM parked_orders"); n != 0 {
+			if n := ask(t, server.URL("postgres"), "SELECT count(*) FROM parked_orders"); n != 0 {
 				t.Errorf("%d parked: it was not the rows' fault", n)
 			}
 		})
@@ -198,20 +198,20 @@ func failing(code string) string {
 // A primary becomes read-only while its sessions live. The next sessions go to a server that takes writes.
 func TestO3DemotedPrimary(t *testing.T) {
 	t.Parallel()
-	primary := pgtest.Start(t)
-	standby := primary.Standby("b")
+	primary := rigtest.StartPostgres(t)
+	standby := rigtest.StartStandby(t, primary, "b")
 	store := newShop()
 	store.sale(t, "a", 1000, time.Hour)
 	work(t, store, open(t, bothOf(t, primary, standby)))
 	store.buy(t, "a", 1)
 	allDone(t, store, "a")
-	eventually(t, "the standby has it", func() bool { return ask(t, standby.URL, oneRowEach) == 1 })
-	hand(t, primary.URL, "ALTER SYSTEM SET default_transaction_read_only = on")
-	hand(t, primary.URL, "SELECT pg_reload_conf()")
-	standby.Promote()
+	eventually(t, "the standby has it", func() bool { return ask(t, standby.URL("postgres"), oneRowEach) == 1 })
+	hand(t, primary.URL("postgres"), "ALTER SYSTEM SET default_transaction_read_only = on")
+	hand(t, primary.URL("postgres"), "SELECT pg_reload_conf()")
+	rigtest.Promote(t, standby)
 	store.buy(t, "a", 1)
-	eventually(t, "it is stored where writes are taken", func() bool { return ask(t, standby.URL, oneRowEach) == 2 })
-	if n := ask(t, primary.URL, oneRowEach); n != 1 {
+	eventually(t, "it is stored where writes are taken", func() bool { return ask(t, standby.URL("postgres"), oneRowEach) == 2 })
+	if n := ask(t, primary.URL("postgres"), oneRowEach); n != 1 {
 		t.Errorf("%d rows on the old primary", n)
 	}
 }
@@ -219,8 +219,8 @@ func TestO3DemotedPrimary(t *testing.T) {
 // PgBouncer as Debian has it (1.18), in transaction pooling. All clients share two sessions.
 func TestO5PgBouncer(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
-	hand(t, server.URL, `CREATE SCHEMA shop; CREATE SCHEMA "My Shop"`)
+	server := rigtest.StartPostgres(t, "synchronous_commit=off", "wal_writer_delay=10s", "wal_writer_flush_after=1GB")
+	hand(t, server.URL("postgres"), `CREATE SCHEMA shop; CREATE SCHEMA "My Shop"`)
 	for name, c := range map[string]struct{ settings, params, schema string }{
 		"plain":              {"", "", "public"},
 		"search_path":        {"", "?search_path=shop", "shop"},
@@ -228,7 +228,7 @@ func TestO5PgBouncer(t *testing.T) {
 		"search_path passed": {"ignore_startup_parameters = search_path,extra_float_digits", "?search_path=shop", "shop"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			through := server.Pooler(t, c.settings) + c.params
+			through := rigtest.StartPooler(t, server, c.settings) + c.params
 			store, h := newShop(), newHook(t, nil)
 			store.sale(t, "a", 1000, time.Hour)
 			ends := make([]func(), 0, 3)
@@ -239,20 +239,20 @@ func TestO5PgBouncer(t *testing.T) {
 				store.buy(t, "a", 2)
 			}
 			rows := "SELECT count(*) FROM " + c.schema + ".orders"
-			eventually(t, "all are stored", func() bool { return ask(t, server.URL, rows) == 200 })
+			eventually(t, "all are stored", func() bool { return ask(t, server.URL("postgres"), rows) == 200 })
 			eventually(t, "all is told", func() bool {
-				return ask(t, server.URL, "SELECT count(*) FROM "+c.schema+".deliveries WHERE state = 'delivered'") == 100
+				return ask(t, server.URL("postgres"), "SELECT count(*) FROM "+c.schema+".deliveries WHERE state = 'delivered'") == 100
 			})
 			allDone(t, store, "a")
-			server.Stop()
-			server.Restart()
-			if n := ask(t, server.URL, rows); n != 200 {
+			server.End()
+			rigtest.Restart(t, server.Process)
+			if n := ask(t, server.URL("postgres"), rows); n != 200 {
 				t.Errorf("%d of 200 acknowledged rows are there after a crash", n)
 			}
 			for _, end := range ends {
 				end()
 			}
-			hand(t, server.URL, "DROP SCHEMA "+c.schema+" CASCADE; CREATE SCHEMA "+c.schema)
+			hand(t, server.URL("postgres"), "DROP SCHEMA "+c.schema+" CASCADE; CREATE SCHEMA "+c.schema)
 		})
 	}
 }
@@ -260,22 +260,22 @@ func TestO5PgBouncer(t *testing.T) {
 // Another database on the same server, made from this one, is a copy. It has the same id and another place.
 func TestO1CopyByTemplate(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t)
-	first := openTestRepository(t, server.URL)
+	server := rigtest.StartPostgres(t)
+	first := openTestRepository(t, server.URL("postgres"))
 	me, err := first.Binding(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.Close()
-	other := strings.Replace(server.URL, "/postgres", "/copy", 1)
-	hand(t, strings.Replace(server.URL, "/postgres", "/template1", 1), "CREATE DATABASE copy TEMPLATE postgres")
+	other := server.URL("copy")
+	hand(t, server.URL("template1"), "CREATE DATABASE copy TEMPLATE postgres")
 	copied, err := openTestRepository(t, other).Binding(t.Context())
 	if err != nil || copied.ID != me.ID || copied.Place == me.Place {
 		t.Errorf("%+v is taken for %+v: %v", copied, me, err)
 	}
 	store := newShop()
 	addr := freeAddr(t)
-	work(t, store, open(t, server.URL), func(c *Config) { c.Admin = addr })
+	work(t, store, open(t, server.URL("postgres")), func(c *Config) { c.Admin = addr })
 	eventually(t, "the first has them", func() bool { return contains(fetch(addr, "/readyz"), "ready") })
 	if err := <-run(t, store, open(t, other), io.Discard); !errors.Is(err, ErrConfig) {
 		t.Errorf("%v", err)

@@ -6,15 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/order/pgtest"
 )
 
 // BenchmarkSave stores new orders, 500 to a transaction, with one writer.
 func BenchmarkSave(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) testRepository{
-		"sqlite":   newSQLite,
-		"postgres": func(t testing.TB) testRepository { return openTestRepository(t, pgtest.Start(t).URL) },
+		"sqlite": newSQLite,
+		"postgres": func(t testing.TB) testRepository {
+			return openTestRepository(t, rigtest.StartPostgres(t).URL("postgres"))
+		},
 	} {
 		for what, told := range map[string]bool{"plain": false, "with webhooks": true} {
 			b.Run(name+"/"+what, func(b *testing.B) {

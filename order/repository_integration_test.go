@@ -8,15 +8,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"spike/order/pgtest"
+	"spike/bench/rig/rigtest"
 )
 
 func TestPostgresRepository(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t)
+	server := rigtest.StartPostgres(t)
 	repositorySuite(t, func(t testing.TB) testRepository {
 		t.Helper()
-		s := openTestRepository(t, server.URL)
+		s := openTestRepository(t, server.URL("postgres"))
 		t.Cleanup(func() { s.wipe(t) })
 		return s
 	})
@@ -32,7 +32,7 @@ func (s testRepository) wipe(t testing.TB) {
 
 func TestOldPostgresGetsIDs(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Start(t).URL
+	url := rigtest.StartPostgres(t).URL("postgres")
 	repo, err := Open(url)
 	if err != nil {
 		t.Fatal(err)

@@ -8,16 +8,15 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
-	"spike/order/pgtest"
 )
 
 // On real servers: events of a dead worker, an entry that no script wrote, and all four kinds of events. The stream is short
 // again when all is stored.
 func TestWorkerOnRealServers(t *testing.T) {
-	options := rueidis.ClientOption{InitAddress: []string{redistest.Start(t)}, DisableCache: true}
+	options := rueidis.ClientOption{InitAddress: []string{rigtest.StartRedis(t).Addr}, DisableCache: true}
 	redis, err := luascripts.Dial(t.Context(), options, ledger.DefaultBounds())
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +27,7 @@ func TestWorkerOnRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	store, repo := &shop{Store: redis, clock: &clock{}}, openTestRepository(t, pgtest.Start(t).URL)
+	store, repo := &shop{Store: redis, clock: &clock{}}, openTestRepository(t, rigtest.StartPostgres(t).URL("postgres"))
 	store.sale(t, "a", 1000, 3*time.Second)
 	for range 5 {
 		store.buy(t, "a", 2)

@@ -84,7 +84,7 @@ func (p *Postgres) fill(ctx context.Context, of *Postgres) (err error) {
 	}
 	if of != nil {
 		p.password = of.password
-		return p.tool(ctx, "pg_basebackup", "-D", p.data, "-d", of.URL("postgres")+"&application_name="+p.Name, "-R", "-X", "stream",
+		return p.tool(ctx, "pg_basebackup", "-D", p.data, "-d", of.URL("postgres")+"?application_name="+p.Name, "-R", "-X", "stream",
 			"-c", "fast", "--no-sync")
 	}
 	secret := filepath.Join(p.Dir, "password")
@@ -117,13 +117,18 @@ func (p *Postgres) Promote(ctx context.Context) error {
 	return p.tool(ctx, "pg_ctl", "promote", "-w", "-D", p.data)
 }
 
-// URL returns the address of a database. It has the password in it, so it belongs in an environment, not in arguments or
-// logs.
-func (p *Postgres) URL(database string) string { return p.urlAt(p.Addr, database) }
+// URL returns the address of a database, on this server or on others that follow it or are followed by it. It has the password in
+// it, so it belongs in an environment, not in arguments or logs.
+func (p *Postgres) URL(database string, others ...*Postgres) string {
+	addrs := []string{p.Addr}
+	for _, o := range others {
+		addrs = append(addrs, o.Addr)
+	}
+	return p.urlAt(strings.Join(addrs, ","), database)
+}
 
-func (p *Postgres) urlAt(addr, database string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, p.password), Host: addr, Path: "/" + database,
-		RawQuery: "sslmode=disable"}
+func (p *Postgres) urlAt(addrs, database string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, p.password), Host: addrs, Path: "/" + database}
 	return u.String()
 }
 

@@ -108,7 +108,7 @@ func TestVersionsAreNumbers(t *testing.T) {
 
 func TestURLSurvivesAnyPassword(t *testing.T) {
 	p := &Postgres{Addr: "127.0.0.1:5432", password: "a/b@c:d?"}
-	if got := p.URL("run_1"); got != "postgres://spike:a%2Fb%40c%3Ad%3F@127.0.0.1:5432/run_1?sslmode=disable" {
+	if got := p.URL("run_1"); got != "postgres://spike:a%2Fb%40c%3Ad%3F@127.0.0.1:5432/run_1" {
 		t.Error(got)
 	}
 }

@@ -173,7 +173,7 @@ func TestPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	started(t, pooler.Process)
-	if err = exec(pooler.URL+"&default_query_exec_mode=simple_protocol", "CREATE TABLE c (d int)"); err != nil {
+	if err = exec(pooler.URL+"?default_query_exec_mode=simple_protocol", "CREATE TABLE c (d int)"); err != nil {
 		t.Error(err)
 	}
 	if err = standby.Within(t.Context(), time.Minute, func(context.Context) error {

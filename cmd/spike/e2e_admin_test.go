@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // ask sends one request for a path, with a Host and an Authorization header.
@@ -48,8 +48,8 @@ func outside(t testing.TB) netip.Addr {
 func TestAdminOffLoopbackNeedsAToken(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"0.0.0.0", "[::]", ""} {
-		_, port, _ := net.SplitHostPort(redistest.FreeAddr(t))
-		out, errs, code := spike(t, "serve", "--listen", redistest.FreeAddr(t), "--admin", host+":"+port)
+		_, port, _ := net.SplitHostPort(rigtest.FreeAddr(t))
+		out, errs, code := spike(t, "serve", "--listen", rigtest.FreeAddr(t), "--admin", host+":"+port)
 		if code != exitUsage || !strings.Contains(errs, "needs a token") {
 			t.Errorf("%q: exit %d\n%s%s", host, code, out, errs)
 		}
@@ -63,10 +63,10 @@ func TestAdminOffLoopbackNeedsAToken(t *testing.T) {
 // A caller from another address than loopback gets nothing without the token, and no answer has the token in it.
 func TestAdminFromOutside(t *testing.T) {
 	const token = "S3cret-of-the-operators"
-	_, port, _ := net.SplitHostPort(redistest.FreeAddr(t))
+	_, port, _ := net.SplitHostPort(rigtest.FreeAddr(t))
 	from := net.JoinHostPort(outside(t).String(), port)
 	t.Setenv("SPIKE_ADMIN_TOKEN", token)
-	edge := runEdge(t, redistest.FreeAddr(t), "127.0.0.1:"+port, binary(t), "serve", "--admin", "0.0.0.0:"+port)
+	edge := runEdge(t, rigtest.FreeAddr(t), "127.0.0.1:"+port, binary(t), "serve", "--admin", "0.0.0.0:"+port)
 	said := ""
 	for auth, want := range map[string]int{
 		"": 401, "Bearer": 401, "Bearer " + token + "x": 401, "Bearer " + token[1:]: 401, "Basic " + token: 401,

@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
-	"spike/order/pgtest"
 )
 
 // alertsStage is a whole spike under Prometheus: Redis, two edges, nginx with its gate, an order worker; and beside it an edge
@@ -24,21 +23,21 @@ type alertsStage struct {
 	*gateStage
 	monitor
 	orders  *testOrders
-	db      *pgtest.Server
+	db      *rigtest.Postgres
 	guarded *testEdge // on the Redis with a replica
 	replica redisServer
 }
 
 func newAlertsStage(t *testing.T) *alertsStage {
-	s := &alertsStage{gateStage: newGateStage(t, "en"), db: pgtest.Start(t)}
+	s := &alertsStage{gateStage: newGateStage(t, "en"), db: rigtest.StartPostgres(t)}
 	shop := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // takes each webhook
 	t.Cleanup(shop.Close)
 	secret := filepath.Join(t.TempDir(), "webhook")
 	write(t, secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
-	s.orders = startOrders(t, "--redis", s.redis.addr, "--db", s.db.URL, "--webhook", shop.URL, "--webhook-secret-file", secret)
-	primary := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	s.orders = startOrders(t, "--redis", s.redis.addr, "--db", s.db.URL("postgres"), "--webhook", shop.URL, "--webhook-secret-file", secret)
+	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
-	s.replica = redisAt(t, redistest.Start(t, "--replicaof", host+" "+port))
+	s.replica = redisAt(t, rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr)
 	redisAt(t, primary).hmset(t, "guarded", "1000")
 	eventually(t, patience, "the replica follows", func() bool {
 		info, err := s.replica.do(t, "INFO", "replication").ToString()
@@ -107,7 +106,7 @@ func TestAlertsFire(t *testing.T) {
 
 // databaseStops stops PostgreSQL, and sells on: orders fall behind.
 func (s *alertsStage) databaseStops(t *testing.T) {
-	s.db.Stop()
+	s.db.End()
 	crowd(t, 50, 4, s.edges[0].buyURL("big"))
 }
 
@@ -144,7 +143,7 @@ func (s *alertsStage) redisHangs(t *testing.T) {
 // too, and comes back on its file: nothing is granted until edges have said what they know.
 func (s *alertsStage) redisIsReplaced(t *testing.T) {
 	file := []string{"--appendonly", "yes", "--dir", t.TempDir()}
-	redistest.StartAt(t, s.redis.addr, file...)
+	rigtest.StartRedisAt(t, s.redis.addr, file...)
 	fresh := redisAt(t, s.redis.addr)
 	fresh.hmset(t, "big", "100000")
 	buy := func() { tryBuy(s.edges[0], "big") }
@@ -153,7 +152,7 @@ func (s *alertsStage) redisIsReplaced(t *testing.T) {
 	if err := syscall.Kill(fresh.pid(t), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	redistest.StartAt(t, s.redis.addr, file...)
+	rigtest.StartRedisAt(t, s.redis.addr, file...)
 	s.fires(t, "SpikeRecovering big", buy)
 }
 

@@ -12,14 +12,14 @@ import (
 	"time"
 
 	"spike/bench/process"
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 	"spike/nginx"
 )
 
 // startVarnish runs a cache in front of a server, with Debian's default settings, and returns its URL.
 func startVarnish(t testing.TB, behind string) string {
 	t.Helper()
-	addr := redistest.FreeAddr(t)
+	addr := rigtest.FreeAddr(t)
 	cmd := exec.Command("varnishd", "-F", "-a", addr, "-b", behind, "-n", t.TempDir(), "-s", "malloc,16m",
 		"-j", "none", "-T", "none",
 		"-p", "vcc_allow_inline_c=off")

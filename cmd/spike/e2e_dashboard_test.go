@@ -11,14 +11,14 @@ import (
 	"syscall"
 	"testing"
 
+	"spike/bench/rig/rigtest"
 	"spike/edge/dashboard"
-	"spike/luascripts/redistest"
 )
 
 // startDashboard starts `spike dashboard`, and waits until it is ready.
 func startDashboard(t testing.TB, args ...string) *testEdge {
 	t.Helper()
-	addr := redistest.FreeAddr(t)
+	addr := rigtest.FreeAddr(t)
 	return runEdge(t, addr, addr, append([]string{binary(t), "dashboard"}, args...)...)
 }
 
@@ -92,7 +92,7 @@ func TestDashboardApart(t *testing.T) {
 func TestDashboardOffLoopbackNeedsAToken(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	_, port, _ := net.SplitHostPort(redistest.FreeAddr(t))
+	_, port, _ := net.SplitHostPort(rigtest.FreeAddr(t))
 	out, errs, code := spike(t, "dashboard", "--redis", redis.addr, "--listen", "0.0.0.0:"+port)
 	if code != exitUsage || !strings.Contains(errs, "needs a token") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
@@ -130,7 +130,7 @@ func TestTop(t *testing.T) {
 			t.Errorf("%v: exit %d %s", wrong, code, errs)
 		}
 	}
-	if _, errs, code := spike(t, "top", "--once", "--url", "http://"+redistest.FreeAddr(t)); code != exitDependency {
+	if _, errs, code := spike(t, "top", "--once", "--url", "http://"+rigtest.FreeAddr(t)); code != exitDependency {
 		t.Errorf("nobody is there: exit %d %s", code, errs)
 	}
 }

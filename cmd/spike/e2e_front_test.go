@@ -23,7 +23,7 @@ import (
 
 	"spike/bench/load"
 	"spike/bench/process"
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 	"spike/nginx"
 )
 
@@ -32,7 +32,7 @@ import (
 // startNginx runs nginx as `spike nginx` configures it, and returns its URL.
 func startNginx(t testing.TB, workers int, edges []nginx.Edge) string {
 	t.Helper()
-	addr, dir := redistest.FreeAddr(t), t.TempDir()
+	addr, dir := rigtest.FreeAddr(t), t.TempDir()
 	topology := filepath.Join(dir, "topology.yaml")
 	text := fmt.Sprintf("listen: %s\nworkers: %d\naccess_log: access.log\nedges:\n", addr, workers)
 	for _, e := range edges {

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 	"spike/nginx"
 )
 
@@ -54,7 +54,7 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 		s.edges = append(s.edges, e)
 		text += fmt.Sprintf("  - {addr: %s, weight: 1}\n", e.addr)
 	}
-	addr := redistest.FreeAddr(t)
+	addr := rigtest.FreeAddr(t)
 	text = fmt.Sprintf("listen: %s\nlang: %s\ngate_dir: %s\nworkers: 2\nedges:\n%s", addr, lang, s.flags, text)
 	if err := os.WriteFile(s.topology, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 // startGate starts the gate, and waits until it is ready.
 func (s *gateStage) startGate(t testing.TB) {
 	t.Helper()
-	s.admin = redistest.FreeAddr(t)
+	s.admin = rigtest.FreeAddr(t)
 	cmd := exec.Command(binary(t), "gate", "--topology", s.topology, "--redis", s.redis.addr, "--admin", s.admin)
 	log := &synclog.Log{}
 	s.gate, s.log, cmd.Stderr = cmd, log, log
@@ -460,7 +460,7 @@ func TestGateUsage(t *testing.T) {
 		{[]string{"--topology", bare, "--redis", s.redis.addr}, exitUsage, "gate_dir is missing"},
 		{[]string{"--topology", file, "--redis", s.redis.addr}, exitUsage, "gate_dir"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr}, exitUsage, "another gate"},
-		{[]string{"--topology", s.topology, "--redis", redistest.FreeAddr(t)}, exitDependency, "does not answer"},
+		{[]string{"--topology", s.topology, "--redis", rigtest.FreeAddr(t)}, exitDependency, "does not answer"},
 		{[]string{"--redis", s.redis.addr}, exitUsage, "topology"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", "0.0.0.0:0"}, exitUsage, "needs a token"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", s.admin}, exitUsage, s.admin},

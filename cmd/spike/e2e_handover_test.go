@@ -23,9 +23,9 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/bench/load"
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
 	"spike/edge/listener"
-	"spike/luascripts/redistest"
 )
 
 // socketUnit is what systemd is to an edge behind a socket unit: it holds the buyers' socket, starts one process after the other
@@ -81,7 +81,7 @@ func newSocketUnit(t *testing.T, args ...string) *socketUnit {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	u := &socketUnit{t: t, socket: l, ears: newEars(t), admin: redistest.FreeAddr(t)}
+	u := &socketUnit{t: t, socket: l, ears: newEars(t), admin: rigtest.FreeAddr(t)}
 	u.line = append([]string{binary(t), "serve", "--admin", u.admin, "--data", t.TempDir(), "--drain", "200ms"}, args...)
 	return u
 }
@@ -278,8 +278,8 @@ func TestServiceManagerHearsOthers(t *testing.T) {
 	write(t, filepath.Join(dir, "topology.yaml"),
 		"listen: :1\ngate_dir: "+filepath.Join(dir, "gate")+"\nedges: [{addr: 127.0.0.1:3001, weight: 1}]\n")
 	for what, args := range map[string][]string{
-		"orders":              {"--db", "sqlite:" + filepath.Join(dir, "orders.db"), "--admin", redistest.FreeAddr(t)},
-		"gate":                {"--topology", filepath.Join(dir, "topology.yaml"), "--admin", redistest.FreeAddr(t)},
+		"orders":              {"--db", "sqlite:" + filepath.Join(dir, "orders.db"), "--admin", rigtest.FreeAddr(t)},
+		"gate":                {"--topology", filepath.Join(dir, "topology.yaml"), "--admin", rigtest.FreeAddr(t)},
 		"gate, with no admin": {"--topology", filepath.Join(dir, "topology.yaml")},
 	} {
 		t.Run(what, func(t *testing.T) {

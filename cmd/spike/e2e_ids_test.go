@@ -22,7 +22,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 
-	"spike/order/pgtest"
+	"spike/bench/rig/rigtest"
 )
 
 // One id joins all that is known of a reservation: the buyer's answer, the answer to the payment, the webhook and the order,
@@ -34,7 +34,7 @@ func TestOneIDJoinsAnswersPaymentsWebhooksAndOrders(t *testing.T) {
 	}
 	for name, open := range map[string]func(*testing.T) (driver, source, url string){
 		"postgres": func(t *testing.T) (string, string, string) {
-			url := pgtest.Start(t).URL
+			url := rigtest.StartPostgres(t).URL("postgres")
 			return "pgx", url, url
 		},
 		"sqlite": func(t *testing.T) (string, string, string) {

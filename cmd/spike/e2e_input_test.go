@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // raw sends bytes as they are, and returns the status of the answer. 0: the connection was closed without an answer.
@@ -336,7 +336,7 @@ func TestAdminSide(t *testing.T) {
 
 func TestStartsThatFail(t *testing.T) {
 	t.Parallel()
-	nobody := redistest.FreeAddr(t)
+	nobody := rigtest.FreeAddr(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

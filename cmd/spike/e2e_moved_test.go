@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // movingAddress is an address that leads to one server, and later to another. Its open connections stay where they are.
@@ -64,7 +64,7 @@ func (s *movingAddress) lead(ctx context.Context, c net.Conn) {
 // worker and gate follow the address: they sell, store and flag again.
 func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 	t.Parallel()
-	old, fresh := startRedis(t), redisAt(t, redistest.Start(t))
+	old, fresh := startRedis(t), redisAt(t, rigtest.StartRedis(t).Addr)
 	_, port, _ := net.SplitHostPort(old.addr)
 	fresh.do(t, "REPLICAOF", "127.0.0.1", port)
 	eventually(t, patience, "the replica follows", func() bool {

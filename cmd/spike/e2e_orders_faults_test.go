@@ -17,9 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite"
 
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
-	"spike/luascripts/redistest"
-	"spike/order/pgtest"
 )
 
 // Faults of the database, or in front of it, under the real `spike orders`.
@@ -27,10 +26,10 @@ import (
 // newFaultStage starts a small sale, and a database with these settings.
 func newFaultStage(t testing.TB, settings ...string) ordersStage {
 	t.Helper()
-	s := ordersStage{redis: startRedis(t), db: ordersDB{pgtest.Start(t, settings...)}, total: 400}
+	s := ordersStage{redis: startRedis(t), db: ordersDB{rigtest.StartPostgres(t, settings...)}, total: 400}
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(s.total), "--redis", s.redis.addr)
 	s.edge = startEdge(t, "--redis", s.redis.addr)
-	s.args = []string{"--redis", s.redis.addr, "--db", s.db.URL, "--batch", "20"}
+	s.args = []string{"--redis", s.redis.addr, "--db", s.db.URL("postgres"), "--batch", "20"}
 	return s
 }
 
@@ -44,7 +43,7 @@ func (s ordersStage) stored(t testing.TB, rows int) {
 // exec runs a statement as an operator would.
 func (d ordersDB) exec(t testing.TB, query string) {
 	t.Helper()
-	c, err := pgx.Connect(t.Context(), d.URL)
+	c, err := pgx.Connect(t.Context(), d.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +110,8 @@ func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
 	startOrders(t, s.args...)
 	s.sell(t, func(int) {})
 	s.stored(t, s.total)
-	s.db.Stop()
-	s.db.Restart()
+	s.db.End()
+	rigtest.Restart(t, s.db.Process)
 	if n := s.db.ask(t, oneRowEach); n != s.total {
 		t.Errorf("%d of %d acknowledged rows are there", n, s.total)
 	}
@@ -122,13 +121,13 @@ func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
 func TestO3DatabaseFailsOver(t *testing.T) {
 	t.Parallel()
 	s := newFaultStage(t, "synchronous_standby_names=b", "synchronous_commit=local")
-	standby := s.db.Standby("b")
+	standby := rigtest.StartStandby(t, s.db, "b")
 	worker := startOrders(t, "--redis", s.redis.addr, "--batch", "20",
-		"--db", "postgres://spike@"+standby.Addr()+","+s.db.Addr()+"/postgres")
+		"--db", standby.URL("postgres", s.db.Postgres))
 	s.sell(t, func(tenth int) {
 		if tenth == 4 {
-			s.db.Stop()
-			standby.Promote()
+			s.db.End()
+			rigtest.Promote(t, standby)
 		}
 	})
 	s.db = ordersDB{standby}
@@ -160,7 +159,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	s := newFaultStage(t)
 	s.db.exec(t, "CREATE SCHEMA shop")
-	through := s.db.Pooler(t, "") + "?search_path=shop"
+	through := rigtest.StartPooler(t, s.db, "") + "?search_path=shop"
 	for range 2 {
 		startOrders(t, "--redis", s.redis.addr, "--db", through, "--batch", "20")
 	}
@@ -172,7 +171,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 func TestO6AdminOffLoopback(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	pod := &testOrders{admin: redistest.FreeAddr(t), log: &synclog.Log{}}
+	pod := &testOrders{admin: rigtest.FreeAddr(t), log: &synclog.Log{}}
 	_, port, _ := net.SplitHostPort(pod.admin)
 	pod.cmd = exec.Command(binary(t), "orders", "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "a.db"),
 		"--admin", "0.0.0.0:"+port, "--admin-token", "sesame")

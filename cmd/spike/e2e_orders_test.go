@@ -16,9 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
-	"spike/luascripts/redistest"
-	"spike/order/pgtest"
 )
 
 // testOrders is a running `spike orders`.
@@ -35,7 +34,7 @@ const patience = time.Minute
 // launchOrders starts a worker, and does not wait until it is ready.
 func launchOrders(t testing.TB, args ...string) *testOrders {
 	t.Helper()
-	o := &testOrders{admin: redistest.FreeAddr(t), log: &synclog.Log{}}
+	o := &testOrders{admin: rigtest.FreeAddr(t), log: &synclog.Log{}}
 	o.cmd = exec.Command(binary(t), append([]string{"orders", "--admin", o.admin}, args...)...)
 	o.cmd.Stderr = o.log
 	if err := o.cmd.Start(); err != nil {
@@ -69,14 +68,14 @@ func (o *testOrders) die() {
 
 // ordersDB queries the database. It connects anew for each query, because the server comes and goes.
 type ordersDB struct {
-	*pgtest.Server
+	*rigtest.Postgres
 }
 
 func (d ordersDB) ask(t testing.TB, query string) (n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	c, err := pgx.Connect(ctx, d.URL)
+	c, err := pgx.Connect(ctx, d.URL("postgres"))
 	if err != nil {
 		return -1
 	}
@@ -131,13 +130,13 @@ type ordersStage struct {
 }
 
 func newOrdersStage(t testing.TB) ordersStage {
-	s := ordersStage{redis: startRedis(t), db: ordersDB{pgtest.Start(t)}, total: 4_000}
+	s := ordersStage{redis: startRedis(t), db: ordersDB{rigtest.StartPostgres(t)}, total: 4_000}
 	if long() {
 		s.total = 20_000
 	}
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(s.total), "--redis", s.redis.addr)
 	s.edge = startEdge(t, "--redis", s.redis.addr)
-	s.args = []string{"--redis", s.redis.addr, "--db", s.db.URL, "--batch", "50"}
+	s.args = []string{"--redis", s.redis.addr, "--db", s.db.URL("postgres"), "--batch", "50"}
 	return s
 }
 
@@ -178,10 +177,10 @@ func TestOrdersWithDatabaseAway(t *testing.T) {
 	s.sell(t, func(tenth int) {
 		switch tenth {
 		case 3:
-			s.db.Stop()
+			s.db.End()
 		case 7:
 			eventually(t, patience, "it says that it is not ready", func() bool { return !worker.ready() })
-			s.db.Restart()
+			rigtest.Restart(t, s.db.Process)
 		}
 	})
 	s.db.comesTo(t, s.redis, s.total)
@@ -193,10 +192,10 @@ func TestOrdersWithDatabaseAway(t *testing.T) {
 func TestOrdersStartBeforeTheirDatabase(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
-	s.db.Stop()
+	s.db.End()
 	launchOrders(t, s.args...)
 	s.sell(t, func(int) {})
-	s.db.Restart()
+	rigtest.Restart(t, s.db.Process)
 	s.db.comesTo(t, s.redis, s.total)
 }
 
@@ -219,7 +218,7 @@ func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
 	doomed, other := startOrders(t, s.args...), startOrders(t, s.args...)
-	lock, err := pgx.Connect(t.Context(), s.db.URL)
+	lock, err := pgx.Connect(t.Context(), s.db.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +285,7 @@ func TestOrdersUsage(t *testing.T) {
 			t.Errorf("%v: exit %d: %s", c.args, code, errs)
 		}
 	}
-	redis := redistest.Start(t)
+	redis := rigtest.StartRedis(t).Addr
 	for says, args := range map[string][]string{"loopback": {"--admin", "0.0.0.0:0"}, "secret": {"--webhook", "http://127.0.0.1:1/"},
 		"batch": {"--batch", "0"}, "http": {"--webhook", "nonsense", "--webhook-secret", "hunter2"}} {
 		_, errs, code := spike(t, append([]string{"orders", "--redis", redis, "--db", db}, args...)...)

@@ -20,8 +20,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
-	"spike/luascripts/redistest"
 )
 
 // journal reads a command's log as journald does: from the other end of a socket.
@@ -77,7 +77,7 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100", "--redis", redis.addr)
-	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 	serve, log := journalOf(t, "edge is up", "serve", "--redis", redis.addr, "--listen", addr, "--admin", admin)
 	_ = log.ours.Close()
 	if status, _, body := get(t, "POST", "http://"+admin+"/api/v1/sales/ticket/pause"); status != 200 { // a pause is logged
@@ -97,7 +97,7 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 		t.Errorf("it did not settle and give back: %+v", a)
 	}
 
-	admin = redistest.FreeAddr(t)
+	admin = rigtest.FreeAddr(t)
 	orders, log := journalOf(t, "order worker is up", "orders", "--redis", redis.addr, "--admin", admin,
 		"--db", "sqlite:"+filepath.Join(t.TempDir(), "o.db"))
 	_ = log.ours.Close()
@@ -119,7 +119,7 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 // Row D6: a command that was started by nohup ignores SIGHUP.
 func TestD6NohupIsKept(t *testing.T) {
 	t.Parallel()
-	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 	edge := runEdge(t, addr, admin, "nohup", binary(t), "serve", "--admin", admin)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", edge.cmd.Process.Pid))
 	if err != nil {
@@ -164,7 +164,7 @@ func newHangupStage(t *testing.T) *hangupStage {
 	s.configure(t, "lang: en")
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--redis", redis.addr)
-	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 	cmd := exec.Command(binary(t), "serve", "--admin", admin, "--listen", addr, "--redis", redis.addr,
 		"--config", filepath.Join(dir, "spike.yaml"))
 	cmd.Stderr = s.log
@@ -368,7 +368,7 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 			args = []string{"serve", "--listen", "127.0.0.1:0"}
 		}
 		if !strings.Contains(c.env+c.file, "ADMIN") && !strings.Contains(c.file, "admin") {
-			args = append(args, "--admin", redistest.FreeAddr(t))
+			args = append(args, "--admin", rigtest.FreeAddr(t))
 		}
 		cmd := exec.Command(binary(t), args...)
 		cmd.Env = append(os.Environ(), c.env)
@@ -405,7 +405,7 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 // Row D15: a low limit of open files is named at the start.
 func TestD15FewFiles(t *testing.T) {
 	t.Parallel()
-	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 	edge := runEdge(t, addr, admin, "sh", "-c", `ulimit -n 64; exec "$@"`, "sh", binary(t), "serve", "--admin", admin)
 	edge.stop(t)
 	if log := edge.log.String(); !strings.Contains(log, "ulimit -n") {

@@ -18,8 +18,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"spike/bench/process"
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
-	"spike/luascripts/redistest"
 )
 
 const (
@@ -45,7 +45,7 @@ func startPrometheus(t testing.TB, targets map[string][]string) monitor {
 	config["scrape_configs"] = jobs
 	file := filepath.Join(dir, "prometheus.yml")
 	write(t, file, marshal(t, config))
-	p := monitor{redistest.FreeAddr(t)}
+	p := monitor{rigtest.FreeAddr(t)}
 	cmd := exec.Command("prometheus", "--config.file", file, "--storage.tsdb.path", filepath.Join(dir, "data"),
 		"--web.listen-address", p.addr, "--storage.tsdb.retention.time", "1h", "--log.level", "warn")
 	log := &synclog.Log{}

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 	"spike/nginx"
-	"spike/order/pgtest"
 )
 
 // readyOrders is an order worker beside an edge. It must store the orders of buyers who win.
@@ -26,8 +26,8 @@ type readyOrders struct {
 }
 
 func newReadyOrders(t *testing.T) *readyOrders {
-	c := &readyOrders{readyEdge: newReadyEdge(t), db: ordersDB{pgtest.Start(t)}}
-	c.worker = startOrders(t, "--redis", c.addr, "--db", c.db.URL)
+	c := &readyOrders{readyEdge: newReadyEdge(t), db: ordersDB{rigtest.StartPostgres(t)}}
+	c.worker = startOrders(t, "--redis", c.addr, "--db", c.db.URL("postgres"))
 	c.readyCheck = readyCheck{t, c.worker.admin, c.worker.log.String, c.stores}
 	return c
 }

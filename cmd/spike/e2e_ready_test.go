@@ -16,7 +16,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // Rows D8, D13 and D17: probe, metric, log and buyers must agree whether an edge takes buys. The same holds for order workers
@@ -42,9 +42,9 @@ type readyEdge struct {
 
 func newReadyEdge(t *testing.T) *readyEdge {
 	dir := t.TempDir()
-	w := &readyEdge{readyCheck: readyCheck{t: t}, addr: redistest.FreeAddr(t), dir: dir, data: filepath.Join(dir, "data")}
+	w := &readyEdge{readyCheck: readyCheck{t: t}, addr: rigtest.FreeAddr(t), dir: dir, data: filepath.Join(dir, "data")}
 	w.everything = []string{"--dir", dir, "--save", "3600 100000000", "--enable-protected-configs", "local"}
-	redistest.StartAt(t, w.addr, w.everything...)
+	rigtest.StartRedisAt(t, w.addr, w.everything...)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "10s", "--redis", w.addr)
 	w.edge = startEdge(t, "--redis", w.addr, "--data", w.data, "--node", "readyEdge", "--lang", "en")
 	w.admin, w.log, w.answer = w.edge.admin, w.edge.log.String, w.sells
@@ -83,7 +83,7 @@ func (w *readyEdge) killed() {
 }
 
 func (w *readyEdge) restarted(args ...string) {
-	redistest.StartAt(w.t, w.addr, append(w.everything, args...)...)
+	rigtest.StartRedisAt(w.t, w.addr, append(w.everything, args...)...)
 }
 
 // bgsave takes a snapshot, and waits for its status.
@@ -197,7 +197,7 @@ func (w *readyEdge) gone() state {
 }
 
 func (w *readyEdge) readOnly() state {
-	host, port, _ := net.SplitHostPort(redistest.FreeAddr(w.t)) // nobody listens there
+	host, port, _ := net.SplitHostPort(rigtest.FreeAddr(w.t)) // nobody listens there
 	return state{"READONLY", func() { w.redis("REPLICAOF", host, port) }, func() { w.redis("REPLICAOF", "NO", "ONE"); w.grants() }}
 }
 

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"spike/bench/load"
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // Rows P8, P9 and P13 on the built binary: what an operator hears in a recovery, a sale that closes while Redis stands still,
@@ -117,8 +117,8 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 		runs = 50
 	}
 	for k := range runs {
-		addr, dir := redistest.FreeAddr(t), t.TempDir()
-		redistest.StartAt(t, addr, "--dir", dir)
+		addr, dir := rigtest.FreeAddr(t), t.TempDir()
+		rigtest.StartRedisAt(t, addr, "--dir", dir)
 		mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--redis", addr)
 		if out, err := exec.Command("redis-cli", "-p", addr[strings.LastIndex(addr, ":")+1:], "save").CombinedOutput(); err != nil {
 			t.Fatal(err, string(out))
@@ -129,7 +129,7 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 		eventually(t, patience, "it sells", func() bool { return w.count() > 1000 })
 		way.sever(true)
 		killAt(t, addr)
-		redistest.StartAt(t, addr, "--dir", dir)
+		rigtest.StartRedisAt(t, addr, "--dir", dir)
 		word := []string{"pause", "close"}[k%2]
 		out, errs, code := spike(t, "sale", word, "ticket", "--redis", addr)
 		told := w.count()

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // What may happen to a ring file, and who may use it.
@@ -190,7 +190,7 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 // deafLine is a way to Redis. On each connection it drops the first offer under a key, and all bytes after it.
 func deafLine(t testing.TB, redis string) (addr string, heard *atomic.Int64) {
 	t.Helper()
-	l, err := net.Listen("tcp", redistest.FreeAddr(t))
+	l, err := net.Listen("tcp", rigtest.FreeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/bench/load"
-	"spike/luascripts/redistest"
+	"spike/bench/rig/rigtest"
 )
 
 // Row D18: servers are restarted or replaced in full sale. Nothing is lost, if the operator waits as the documentation says.
@@ -71,10 +71,10 @@ type rollingStage struct {
 
 func newRollingStage(t testing.TB, edges int, balance string) *rollingStage {
 	t.Helper()
-	p := &rollingStage{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: redistest.FreeAddr(t)}
+	p := &rollingStage{t: t, redis: startRedis(t), balance: balance, dir: t.TempDir(), addr: rigtest.FreeAddr(t)}
 	mustSpike(t, "sale", "create", "ticket", "--total", "4000000000", "--hold", "1h", "--redis", p.redis.addr)
 	for range edges {
-		p.edges = append(p.edges, p.edge(redistest.FreeAddr(t), redistest.FreeAddr(t)))
+		p.edges = append(p.edges, p.edge(rigtest.FreeAddr(t), rigtest.FreeAddr(t)))
 	}
 	p.nginx = launchNginx(t, p.dir, p.topology(), p.addr)
 	t.Cleanup(func() {
@@ -262,7 +262,7 @@ func TestD18NewTopology(t *testing.T) {
 			p.single = single
 			p.buys()
 			for range rounds(t) {
-				fresh := p.edge(redistest.FreeAddr(t), redistest.FreeAddr(t))
+				fresh := p.edge(rigtest.FreeAddr(t), rigtest.FreeAddr(t))
 				p.edges = append(p.edges, fresh)
 				p.reload()
 				eventually(t, patience, "it has buyers", func() bool { return fresh.buys(t, "ticket") > 100 })

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // Many sales in one store, among many other keys.
@@ -21,7 +21,7 @@ import (
 // startBusyRedis starts a Redis with n keys that belong to no sale.
 func startBusyRedis(t testing.TB, n int) redisServer {
 	t.Helper()
-	addr := redistest.Start(t, "--enable-debug-command", "local")
+	addr := rigtest.StartRedis(t, "--enable-debug-command", "local").Addr
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
-	"spike/luascripts/redistest"
 )
 
 // TestShop starts examples/shop as `make shop` does, and plays its buyers in chromium: examples/shop/test/buyers.test.mjs says
@@ -50,8 +50,8 @@ func startShop(t *testing.T, source string) (env []string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	parts := map[string]string{"SHOP_LISTEN": redistest.FreeAddr(t), "SHOP_EDGE": redistest.FreeAddr(t),
-		"SHOP_OPERATORS": redistest.FreeAddr(t), "SHOP_ORDERS": redistest.FreeAddr(t)}
+	parts := map[string]string{"SHOP_LISTEN": rigtest.FreeAddr(t), "SHOP_EDGE": rigtest.FreeAddr(t),
+		"SHOP_OPERATORS": rigtest.FreeAddr(t), "SHOP_ORDERS": rigtest.FreeAddr(t)}
 	env = append(os.Environ(), "SPIKE="+binary(t), "SHOP="+filepath.Join(dir, "shop"), "SHOP_DIR="+filepath.Join(dir, "kept"),
 		"SHOP_URL=http://"+parts["SHOP_LISTEN"], "SHOP_FOR=1200")
 	for name, addr := range parts {

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/edge/identity"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // drawStage is a sale whose first units go by lot, and what its buyers hear.
@@ -127,7 +127,7 @@ func TestShuffle(t *testing.T) {
 		forgetful    = 5 // how many winners never ask
 		hold         = 8 * time.Second
 	)
-	redis := redistest.Start(t)
+	redis := rigtest.StartRedis(t).Addr
 	h := &drawStage{t: t, redis: redis, claims: make([]string, crowd)}
 	a, b := startEdge(t, "--redis", redis), startEdge(t, "--redis", redis)
 	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(),

@@ -23,10 +23,10 @@ import (
 
 	"spike/bench/load"
 	"spike/bench/process"
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 // These tests drive the built binary (SPIKE_BIN) as its users do, on real servers.
@@ -73,7 +73,7 @@ type testEdge struct {
 
 func startEdge(t testing.TB, args ...string) *testEdge {
 	t.Helper()
-	addr, admin := redistest.FreeAddr(t), redistest.FreeAddr(t)
+	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 	return runEdge(t, addr, admin, append([]string{binary(t), "serve", "--admin", admin}, args...)...)
 }
 
@@ -234,7 +234,7 @@ type redisServer struct {
 	addr string
 }
 
-func startRedis(t testing.TB) redisServer { t.Helper(); return redisAt(t, redistest.Start(t)) }
+func startRedis(t testing.TB) redisServer { t.Helper(); return redisAt(t, rigtest.StartRedis(t).Addr) }
 
 // redisAt returns a client of a running server.
 func redisAt(t testing.TB, addr string) redisServer {

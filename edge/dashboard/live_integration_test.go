@@ -12,10 +12,10 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"spike/bench/rig/rigtest"
 	"spike/edge/dashboard"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 )
 
 func dial(t *testing.T, addr string) *luascripts.Redis {
@@ -29,7 +29,7 @@ func dial(t *testing.T, addr string) *luascripts.Redis {
 }
 
 func TestPageOfALiveSaleOnRedis(t *testing.T) {
-	watchASale(t, dial(t, redistest.Start(t)), 2)
+	watchASale(t, dial(t, rigtest.StartRedis(t).Addr), 2)
 }
 
 // pidOf is the process of the Redis at an address.
@@ -55,7 +55,7 @@ func pidOf(t *testing.T, addr string) int {
 
 // Redis stands still: looks go on, say so, and nobody is called dead. When it goes on, so do the figures.
 func TestRedisStandsStill(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	store := dial(t, addr)
 	if _, err := store.Create(t.Context(), "ticket", ledger.CreateRequest{Total: 5, Hold: time.Minute}); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func costsPerSecond(commands func() int) int {
 
 // A reader costs Redis a few commands a second; none is written, and nobody's absence costs nothing.
 func TestWhatAReaderCosts(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	store := dial(t, addr)
 	for _, name := range []string{"a", "b", "c", "d"} {
 		if _, err := store.Create(t.Context(), name, ledger.CreateRequest{Total: 5, Hold: time.Minute}); err != nil {

@@ -14,11 +14,11 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/bench/rig/rigtest"
 	"spike/edge"
 	"spike/edge/dashboard"
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
-	"spike/luascripts/redistest"
 )
 
 // running is an edge, by the addresses of its two sides.
@@ -27,7 +27,7 @@ type running struct{ buyers, operators string }
 // runEdge runs an edge until the test ends.
 func runEdge(t *testing.T, store ledger.Store, node string) running {
 	t.Helper()
-	e := running{redistest.FreeAddr(t), redistest.FreeAddr(t)}
+	e := running{rigtest.FreeAddr(t), rigtest.FreeAddr(t)}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {

@@ -12,9 +12,9 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/rs/zerolog"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
-	"spike/luascripts/redistest"
 	"spike/nginx"
 )
 
@@ -144,7 +144,7 @@ func TestGateOnRedis(t *testing.T) {
 			w.opens(slot)
 		},
 	} {
-		addr := redistest.Start(t)
+		addr := rigtest.StartRedis(t).Addr
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := startOnRedis(t, addr, addr)
@@ -157,7 +157,7 @@ func TestGateOnRedis(t *testing.T) {
 
 // A connection goes silent, and one side does not notice: nothing comes, nothing fails.
 func TestSilentConnection(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	proxy := toxiproxy.NewProxy(server, "redis", "127.0.0.1:0", addr)
 	if err := proxy.Start(); err != nil {
@@ -184,7 +184,7 @@ func TestSilentConnection(t *testing.T) {
 
 // A gate that may not listen must say so. Its buyers notice nothing, but edges answer them all.
 func TestGateThatMayNotListen(t *testing.T) {
-	addr := redistest.Start(t)
+	addr := rigtest.StartRedis(t).Addr
 	hand, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
 	if err != nil {
 		t.Fatal(err)

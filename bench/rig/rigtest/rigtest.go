@@ -9,6 +9,19 @@ import (
 	"spike/bench/rig"
 )
 
+// What tests start. They import no other package of bench.
+type (
+	Process      = rig.Process
+	Spec         = rig.Spec
+	Redis        = rig.Redis
+	RedisOptions = rig.RedisOptions
+	Kind         = rig.Kind
+	Server       = rig.Server
+	Options      = rig.Options
+	Nginx        = rig.Nginx
+	Postgres     = rig.Postgres
+)
+
 // Binary is the path of the tested spike program.
 func Binary(t testing.TB) string {
 	t.Helper()
@@ -37,21 +50,27 @@ func Room(t testing.TB) string {
 }
 
 // Start starts a process, and ends it at once with the test.
-func Start(t testing.TB, p *rig.Process) {
+func Start(t testing.TB, p *Process) {
 	t.Helper()
 	Launch(t, p)
 	must(t, p.Ready(context.Background()))
 }
 
+// Restart starts a process again that has ended.
+func Restart(t testing.TB, p *Process) {
+	t.Helper()
+	must(t, p.Start(context.Background()))
+}
+
 // Launch starts a process, and does not wait.
-func Launch(t testing.TB, p *rig.Process) {
+func Launch(t testing.TB, p *Process) {
 	t.Helper()
 	Ends(t, p)
 	must(t, p.Launch())
 }
 
 // Ends ends a process at once with the test, whoever starts it.
-func Ends(t testing.TB, p *rig.Process) {
+func Ends(t testing.TB, p *Process) {
 	t.Cleanup(func() {
 		p.End()
 		const most = 6000
@@ -61,20 +80,20 @@ func Ends(t testing.TB, p *rig.Process) {
 	})
 }
 
-// Redis starts a redis-server that keeps nothing on disk. args are more of its arguments.
-func Redis(t testing.TB, args ...string) *rig.Redis {
+// StartRedis starts a redis-server that keeps nothing on disk. args are more of its arguments.
+func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
-	return StartRedis(t, rig.RedisOptions{Args: args})
+	return StartRedisBy(t, RedisOptions{Args: args})
 }
 
-// RedisAt is Redis at an address of the caller's choice, where a server may have been before.
-func RedisAt(t testing.TB, addr string, args ...string) *rig.Redis {
+// StartRedisAt is StartRedis at an address of the caller's choice, where a server may have been before.
+func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 	t.Helper()
-	return StartRedis(t, rig.RedisOptions{Addr: addr, Args: args})
+	return StartRedisBy(t, RedisOptions{Addr: addr, Args: args})
 }
 
-// StartRedis starts a Redis, in a folder of the test's own if the options name none.
-func StartRedis(t testing.TB, o rig.RedisOptions) *rig.Redis {
+// StartRedisBy starts a Redis, in a folder of the test's own if the options name none.
+func StartRedisBy(t testing.TB, o RedisOptions) *Redis {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
@@ -85,16 +104,16 @@ func StartRedis(t testing.TB, o rig.RedisOptions) *rig.Redis {
 	return r
 }
 
-// Server starts a server of the tested spike program, in a folder of the test's own if the options name none.
-func Server(t testing.TB, k rig.Kind, o rig.Options) *rig.Server {
+// StartServer starts a server of the tested spike program, in a folder of the test's own if the options name none.
+func StartServer(t testing.TB, k Kind, o Options) *Server {
 	t.Helper()
 	s := NewServer(t, k, o)
 	Start(t, s.Process)
 	return s
 }
 
-// NewServer is Server, and does not start it.
-func NewServer(t testing.TB, k rig.Kind, o rig.Options) *rig.Server {
+// NewServer is StartServer, and does not start it.
+func NewServer(t testing.TB, k Kind, o Options) *Server {
 	t.Helper()
 	o.Binary = Binary(t)
 	if o.Dir == "" {
@@ -105,8 +124,8 @@ func NewServer(t testing.TB, k rig.Kind, o rig.Options) *rig.Server {
 	return s
 }
 
-// Nginx starts an nginx that listens at an address, by a configuration.
-func Nginx(t testing.TB, addr, conf string) *rig.Nginx {
+// StartNginx starts an nginx that listens at an address, by a configuration.
+func StartNginx(t testing.TB, addr, conf string) *Nginx {
 	t.Helper()
 	n, err := rig.NewNginx(rig.NginxOptions{Dir: Room(t), Addr: addr, Conf: conf})
 	must(t, err)
@@ -114,19 +133,19 @@ func Nginx(t testing.TB, addr, conf string) *rig.Nginx {
 	return n
 }
 
-// Postgres starts a PostgreSQL that need not survive a loss of power, with settings (name=value).
-func Postgres(t testing.TB, settings ...string) *rig.Postgres {
+// StartPostgres starts a PostgreSQL that need not survive a loss of power, with settings (name=value).
+func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	return postgres(t, rig.PostgresOptions{Settings: settings})
 }
 
-// Standby starts a PostgreSQL that follows another one. The primary knows it by name.
-func Standby(t testing.TB, of *rig.Postgres, name string, settings ...string) *rig.Postgres {
+// StartStandby starts a PostgreSQL that follows another one. The primary knows it by name.
+func StartStandby(t testing.TB, of *Postgres, name string, settings ...string) *Postgres {
 	t.Helper()
 	return postgres(t, rig.PostgresOptions{Name: name, Of: of, Settings: settings})
 }
 
-func postgres(t testing.TB, o rig.PostgresOptions) *rig.Postgres {
+func postgres(t testing.TB, o rig.PostgresOptions) *Postgres {
 	t.Helper()
 	o.Dir, o.Unsafe = Room(t), true
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -137,8 +156,14 @@ func postgres(t testing.TB, o rig.PostgresOptions) *rig.Postgres {
 	return p
 }
 
-// Pooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. Settings are lines of its configuration.
-func Pooler(t testing.TB, p *rig.Postgres, settings string) string {
+// Promote makes a standby a primary.
+func Promote(t testing.TB, p *Postgres) {
+	t.Helper()
+	must(t, p.Promote(context.Background()))
+}
+
+// StartPooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. Settings are lines of its configuration.
+func StartPooler(t testing.TB, p *Postgres, settings string) string {
 	t.Helper()
 	pooler, err := p.NewPooler(settings)
 	must(t, err)
