@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"spike/bench/rig/rigtest"
 	"spike/edge"
 	"spike/edge/identity"
 	"spike/luascripts/ledger"
@@ -52,7 +53,7 @@ func openStore(t *testing.T) ledger.Store {
 // openEdge is a live edge whose sales "gone" and "held" have sold their only unit. Pages of the given origins may buy.
 func openEdge(t *testing.T, lang string, origins ...string) string {
 	t.Helper()
-	addr, admin := freeAddr(t), freeAddr(t)
+	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	stopped := make(chan error, 1)
 	store := openStore(t)

@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/process"
+	"spike/bench/rig/rigtest"
 )
 
 // TestNginxAcceptsEveryVariant checks the golden files, and that no variant needs root.
@@ -46,7 +46,7 @@ func TestNginxAcceptsEveryCombination(t *testing.T) {
 	t.Parallel()
 	for _, balance := range balances {
 		for with := range 1 << 7 {
-			topology := Topology{Listen: freeAddr(t), Balance: balance, Edges: []Edge{{"127.0.0.1:3001", 1}, {"[::1]:3002", 3}}}
+			topology := Topology{Listen: rigtest.FreeAddr(t), Balance: balance, Edges: []Edge{{"127.0.0.1:3001", 1}, {"[::1]:3002", 3}}}
 			has := func(bit int) bool { return with&(1<<bit) != 0 }
 			if has(0) {
 				topology.GateDir, topology.Lang = "/run/spike/gate/", "en"
@@ -307,64 +307,33 @@ func asRendered(conf string) string { return conf }
 // start runs nginx for the topology on a free port until the test ends, and returns its URL.
 func start(t *testing.T, topology Topology, edit change) string {
 	t.Helper()
-	topology.Listen = freeAddr(t)
+	topology.Listen = rigtest.FreeAddr(t)
 	var conf bytes.Buffer
 	if err := Render(&conf, topology); err != nil {
 		t.Fatal(err)
 	}
-	dir := workDir(t, edit(conf.String()))
-	cmd := nginxCommand(t, dir, "-g", "daemon off;")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	var failure error
-	go func() { failure = cmd.Wait(); close(exited) }()
-	t.Cleanup(func() { stop(t, cmd.Process, exited) })
-
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", topology.Listen); err == nil {
-			_ = conn.Close()
-			if process.Listens(cmd.Process.Pid, topology.Listen) == nil {
-				return "http://" + topology.Listen
-			}
-		}
-		select {
-		case <-exited:
-			t.Fatalf("nginx: %v\n%s", failure, stderr.String())
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nginx does not listen on %s", topology.Listen)
-		}
-	}
-}
-
-func stop(t *testing.T, p *os.Process, exited <-chan struct{}) {
-	_ = p.Signal(syscall.SIGTERM) // the master ends its workers
-	select {
-	case <-exited:
-	case <-time.After(10 * time.Second):
-		t.Error("nginx did not stop")
-		_ = p.Kill()
-	}
+	rigtest.StartNginxBy(t, rigtest.NginxOptions{Addr: topology.Listen, Conf: edit(conf.String()), User: asNobody()})
+	return "http://" + topology.Listen
 }
 
 // nginxCommand prepares nginx in dir. If the test is root, nginx runs as nobody.
 func nginxCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := exec.LookPath("nginx")
+	path, err := rigtest.FindNginx()
 	if err != nil {
-		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal("nginx is missing: make deps")
+		t.Fatal(err)
 	}
 	cmd := exec.Command(path, append([]string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr"}, args...)...)
-	cmd.SysProcAttr = childAttr()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: asNobody()}
 	return cmd
+}
+
+// asNobody takes root away from nginx. nil: the test is not root.
+func asNobody() *syscall.Credential {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return &syscall.Credential{Uid: nobody, Gid: nobody}
 }
 
 const nobody = 65534
@@ -384,16 +353,6 @@ func workDir(t *testing.T, conf string) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// freeAddr is an address without a listener.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	addr, err := process.FreeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }
 
 // refusedAddrs are addresses that never have a listener: ports that no kernel hands out.

@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/bench/process"
+	"spike/bench/rig/rigtest"
 	"spike/edge"
 	"spike/edge/identity"
 	"spike/luascripts/ledger"
@@ -290,7 +288,7 @@ func openShop(t *testing.T, edges int) *shop {
 	}
 	s := &shop{}
 	for range edges {
-		addr, admin := freeAddr(t), freeAddr(t)
+		addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
 		s.addrs, s.admins = append(s.addrs, addr), append(s.admins, admin)
 		ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 		stopped := make(chan error, 1)
@@ -316,7 +314,7 @@ func (s *shop) wait(t *testing.T, admin string) {
 	for range 500 {
 		if r, err := scrape.Get("http://" + admin + "/readyz"); err == nil {
 			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK && process.Listens(os.Getpid(), admin) == nil {
+			if r.StatusCode == http.StatusOK && rigtest.Listens(os.Getpid(), admin) == nil {
 				return
 			}
 		}
@@ -325,10 +323,7 @@ func (s *shop) wait(t *testing.T, admin string) {
 	t.Fatal("the edge is not ready")
 }
 
-var (
-	scrape     = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	buysMetric = regexp.MustCompile(`spike_buys_total\{[^}]*\} (\d+)`)
-)
+var scrape = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 
 // counted is how many buys the edges have answered.
 func (s *shop) counted(t *testing.T) (n int) {
@@ -337,16 +332,7 @@ func (s *shop) counted(t *testing.T) (n int) {
 		return s.count(t)
 	}
 	for _, admin := range s.admins {
-		r, err := scrape.Get("http://" + admin + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := io.ReadAll(r.Body)
-		_ = r.Body.Close()
-		for _, m := range buysMetric.FindAllSubmatch(text, -1) {
-			one, _ := strconv.Atoi(string(m[1]))
-			n += one
-		}
+		n += int(rigtest.Scrape(t, admin).Sum("spike_buys_total"))
 	}
 	return n
 }

@@ -101,10 +101,11 @@ func Environ(more ...string) []string {
 // Ready waits until the process listens on all its addresses and its probe returns nil. It gives up when the process ends, when
 // its limit is over or ctx ends.
 func (p *Process) Ready(ctx context.Context) error {
-	return p.Within(ctx, cmp.Or(p.Limit, readyLimit), p.ready)
+	return p.Within(ctx, cmp.Or(p.Limit, readyLimit), p.Check)
 }
 
-func (p *Process) ready(ctx context.Context) error {
+// Check says whether the process is ready now. nil: it is.
+func (p *Process) Check(ctx context.Context) error {
 	for _, addr := range p.Addrs {
 		if err := Listens(p.PID(), addr); err != nil {
 			return err

@@ -65,8 +65,8 @@ func TestAdminFromOutside(t *testing.T) {
 	const token = "S3cret-of-the-operators"
 	_, port, _ := net.SplitHostPort(rigtest.FreeAddr(t))
 	from := net.JoinHostPort(outside(t).String(), port)
-	t.Setenv("SPIKE_ADMIN_TOKEN", token)
-	edge := runEdge(t, rigtest.FreeAddr(t), "127.0.0.1:"+port, binary(t), "serve", "--admin", "0.0.0.0:"+port)
+	edge := runEdge(t, rigtest.Options{Admin: "127.0.0.1:" + port, Args: []string{"--admin", "0.0.0.0:" + port},
+		Env: []string{"SPIKE_ADMIN_TOKEN=" + token}})
 	said := ""
 	for auth, want := range map[string]int{
 		"": 401, "Bearer": 401, "Bearer " + token + "x": 401, "Bearer " + token[1:]: 401, "Basic " + token: 401,
@@ -83,7 +83,7 @@ func TestAdminFromOutside(t *testing.T) {
 		}
 	}
 	edge.stop(t)
-	if log := edge.log.String(); strings.Contains(log+said, token) || !strings.Contains(log, "paused") {
+	if log := edge.Output(); strings.Contains(log+said, token) || !strings.Contains(log, "paused") {
 		t.Errorf("the token is told, or nothing at all:\n%s", log)
 	}
 }

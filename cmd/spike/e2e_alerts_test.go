@@ -22,9 +22,9 @@ import (
 type alertsStage struct {
 	*gateStage
 	monitor
-	orders  *testOrders
+	orders  *testServer
 	db      *rigtest.Postgres
-	guarded *testEdge // on the Redis with a replica
+	guarded *testServer // on the Redis with a replica
 	replica redisServer
 }
 
@@ -46,7 +46,7 @@ func newAlertsStage(t *testing.T) *alertsStage {
 	s.guarded = startEdge(t, "--redis", primary)
 	s.monitor = startPrometheus(t, map[string][]string{
 		"spike":        {s.edges[0].admin, s.edges[1].admin, s.guarded.admin},
-		"spike-gate":   {s.admin},
+		"spike-gate":   {s.gate.admin},
 		"spike-orders": {s.orders.admin},
 	})
 	return s
@@ -93,13 +93,13 @@ func TestAlertsFire(t *testing.T) {
 	s.fires(t, "SpikeOrdersBehind big", func() {})
 	s.redisHangs(t)
 	s.redisIsReplaced(t)
-	if err := s.edges[1].cmd.Process.Signal(syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(s.edges[1].PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	s.fires(t, "SpikeEdgeDown "+s.edges[1].admin, func() {})
 	s.namesExist(t)
 	s.dashboardAsks(t)
-	for _, admin := range []string{s.edges[0].admin, s.admin, s.orders.admin} {
+	for _, admin := range []string{s.edges[0].admin, s.gate.admin, s.orders.admin} {
 		checkMetrics(t, admin)
 	}
 }
@@ -136,7 +136,7 @@ func (s *alertsStage) redisHangs(t *testing.T) {
 	if err := syscall.Kill(hung, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	s.fires(t, "SpikeGateDeaf "+s.admin, func() {})
+	s.fires(t, "SpikeGateDeaf "+s.gate.admin, func() {})
 }
 
 // redisIsReplaced by an empty one, where operators make the sale anew: what was not settled is lost. Then that Redis is killed,
@@ -157,7 +157,7 @@ func (s *alertsStage) redisIsReplaced(t *testing.T) {
 }
 
 // tryBuy sends a buy, and takes any answer or none.
-func tryBuy(e *testEdge, sale string) {
+func tryBuy(e *testServer, sale string) {
 	client := http.Client{Timeout: 5 * time.Second}
 	if r, err := client.Get(e.buyURL(sale)); err == nil {
 		_ = r.Body.Close()

@@ -88,7 +88,7 @@ func (s *gateStage) front(t testing.TB) (f ledger.FrontBeat) {
 func (s *gateStage) edgesEnd(t testing.TB) {
 	t.Helper()
 	crowd(t, 500, 8, s.edges[0].buyURL("big")) // it has a lease
-	if err := s.edges[0].cmd.Process.Signal(syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(s.edges[0].PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, patience, "the killed edge is silent and holds units", func() bool {
@@ -226,11 +226,11 @@ func TestEdgeWithoutBeats(t *testing.T) {
 	edge := startEdge(t, "--redis", "redis://seller:p@"+redis.addr)
 	crowd(t, 20, 2, edge.buyURL("ticket"))
 	eventually(t, patience, "the edge says that it does not beat", func() bool {
-		return strings.Contains(edge.log.String(), "no beats")
+		return strings.Contains(edge.Output(), "no beats")
 	})
 	eventually(t, settled, "all is sold", func() bool { return redis.sold(t, "ticket") == "5" })
 	edge.stop(t)
-	if n := strings.Count(edge.log.String(), "no beats"); n != 1 {
+	if n := strings.Count(edge.Output(), "no beats"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"spike/bench/load"
+	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
 )
 
@@ -36,9 +37,9 @@ const (
 // pageStage is everything that a page may show, and a dashboard.
 type pageStage struct {
 	*gateStage
-	server int       // Redis' process
-	side   *testEdge // spike dashboard
-	args   []string  // it was started with them
+	server int         // Redis' process
+	side   *testServer // spike dashboard
+	args   []string    // it was started with them
 }
 
 func newPageStage(t testing.TB) *pageStage {
@@ -68,7 +69,7 @@ func (s *pageStage) controls(t testing.TB) map[string]func(url.Values) any {
 			return nil
 		},
 		"begin side": func(url.Values) any {
-			s.side = runEdge(t, s.side.addr, s.side.addr, append([]string{binary(t), "dashboard"}, s.args...)...)
+			rigtest.Restart(t, s.side.Process)
 			return nil
 		},
 		"more sides": func(q url.Values) any { return s.moreSides(t, q.Get("n")) },

@@ -3,15 +3,10 @@
 package main
 
 import (
-	"bytes"
 	"net/http"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"spike/bench/process"
 	"spike/bench/rig/rigtest"
 	"spike/nginx"
 )
@@ -20,28 +15,10 @@ import (
 func startVarnish(t testing.TB, behind string) string {
 	t.Helper()
 	addr := rigtest.FreeAddr(t)
-	cmd := exec.Command("varnishd", "-F", "-a", addr, "-b", behind, "-n", t.TempDir(), "-s", "malloc,16m",
-		"-j", "none", "-T", "none",
-		"-p", "vcc_allow_inline_c=off")
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("varnishd (make deps installs it): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the manager ends its child
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("varnishd:\n%s", &log)
-		}
-	})
-	eventually(t, time.Minute, "varnish answers", func() bool {
-		r, err := http.Get("http://" + addr + "/openapi.yaml")
-		if err == nil {
-			_ = r.Body.Close()
-		}
-		return err == nil && r.StatusCode == http.StatusOK && process.Listens(cmd.Process.Pid, addr) == nil
-	})
+	rigtest.Start(t, &rigtest.Process{Spec: rigtest.Spec{Name: "varnish", Path: "varnishd", Dir: t.TempDir(), Limit: patience,
+		Args: []string{"-F", "-a", addr, "-b", behind, "-n", t.TempDir(), "-s", "malloc,16m", "-j", "none", "-T", "none",
+			"-p", "vcc_allow_inline_c=off"},
+		Addrs: []string{addr}, Probe: rigtest.Answers("http://"+addr+"/openapi.yaml", http.StatusOK)}})
 	return "http://" + addr
 }
 

@@ -16,10 +16,9 @@ import (
 )
 
 // startDashboard starts `spike dashboard`, and waits until it is ready.
-func startDashboard(t testing.TB, args ...string) *testEdge {
+func startDashboard(t testing.TB, args ...string) *testServer {
 	t.Helper()
-	addr := rigtest.FreeAddr(t)
-	return runEdge(t, addr, addr, append([]string{binary(t), "dashboard"}, args...)...)
+	return asTest(rigtest.StartServer(t, rigtest.Dashboard, rigtest.Options{Args: args}))
 }
 
 // A dashboard apart from the edges: roles by token and by session, actions, and tokens that are exchanged by SIGHUP.
@@ -68,7 +67,7 @@ func TestDashboardApart(t *testing.T) {
 		t.Errorf("with the cookie: %d", got)
 	}
 	write(t, viewers, "second\n")
-	_ = side.cmd.Process.Signal(syscall.SIGHUP)
+	side.Signal(syscall.SIGHUP)
 	eventually(t, patience, "the new token is accepted", func() bool {
 		status, _ := session("second")
 		return status == http.StatusNoContent
@@ -83,7 +82,7 @@ func TestDashboardApart(t *testing.T) {
 		t.Errorf("a dashboard cannot confirm: %d", status)
 	}
 	side.stop(t)
-	if log := side.log.String(); strings.Contains(log, "boss") || strings.Contains(log, "second") {
+	if log := side.Output(); strings.Contains(log, "boss") || strings.Contains(log, "second") {
 		t.Errorf("a token is told:\n%s", log)
 	}
 }

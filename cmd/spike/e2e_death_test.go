@@ -34,12 +34,6 @@ func (w *winners) count() int {
 	return len(w.owner)
 }
 
-// die ends the edge as kill -9 does.
-func (e *testEdge) die() {
-	_ = e.cmd.Process.Signal(syscall.SIGKILL)
-	_ = e.cmd.Wait()
-}
-
 // After a killed edge has come back, the ledger has every win that a buyer read. The units that the edge had not sold can be
 // bought at once.
 func TestKilledEdgeLosesNoWin(t *testing.T) {
@@ -119,7 +113,7 @@ func TestForeignRingIsSetAside(t *testing.T) {
 		return err == nil
 	})
 	edge.stop(t)
-	if !strings.Contains(edge.log.String(), "set aside") {
+	if !strings.Contains(edge.Output(), "set aside") {
 		t.Error("and nobody says so")
 	}
 }

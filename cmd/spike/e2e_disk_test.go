@@ -96,8 +96,8 @@ func TestD5FullDisk(t *testing.T) {
 				return len(w.owner) == 100
 			})
 			edge.stop(t)
-			if n := strings.Count(edge.log.String(), "no space left"); n < 1 || n > 4 {
-				t.Errorf("it is said %d times:\n%s", n, edge.log)
+			if n := strings.Count(edge.Output(), "no space left"); n < 1 || n > 4 {
+				t.Errorf("it is said %d times:\n%s", n, edge.Output())
 			}
 			left, err := os.ReadDir(data)
 			if err != nil {

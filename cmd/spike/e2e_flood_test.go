@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"spike/bench/rig/rigtest"
 )
 
 var nextPort = func() *atomic.Int32 {
@@ -42,13 +44,12 @@ func lowPort(t testing.TB) string {
 
 // floodedEdge starts an edge that buyers reach without nginx, on every address of this machine. It trusts no proxy, and may
 // open so many files.
-func floodedEdge(t testing.TB, files int) (e *testEdge, port string) {
+func floodedEdge(t testing.TB, files int) (e *testServer, port string) {
 	t.Helper()
 	port = lowPort(t)
 	admin := "127.0.0.1:" + lowPort(t)
-	return runEdge(t, ":"+port, admin, "sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(files),
-		binary(t), "serve", "--admin", admin,
-		"--trusted-proxies", "10.255.255.0/24"), port
+	return runEdge(t, rigtest.Options{Addr: ":" + port, Admin: admin, Args: []string{"--trusted-proxies", "10.255.255.0/24"},
+		Under: []string{"sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(files)}}), port
 }
 
 // dialFrom connects from a given address of this machine.
@@ -251,9 +252,9 @@ func TestFloodOfTheOperatorsSide(t *testing.T) {
 	t.Parallel()
 	at := outside(t).String()
 	port := lowPort(t)
-	edge := runEdge(t, "127.0.0.1:"+lowPort(t), "127.0.0.1:"+port,
-		"sh", "-c", `ulimit -n "$0" && SPIKE_ADMIN_TOKEN=t0ken exec "$@"`, "600",
-		binary(t), "serve", "--admin", "0.0.0.0:"+port)
+	edge := runEdge(t, rigtest.Options{Addr: "127.0.0.1:" + lowPort(t), Admin: "127.0.0.1:" + port,
+		Args: []string{"--admin", "0.0.0.0:" + port}, Env: []string{"SPIKE_ADMIN_TOKEN=t0ken"},
+		Under: []string{"sh", "-c", `ulimit -n "$0" && exec "$@"`, "600"}})
 	f := &flood{over: make(chan struct{})}
 	defer f.end()
 	for _, first := range []string{
@@ -293,7 +294,7 @@ func haveIPv6() bool {
 type usage struct{ files, goroutines, heapKiB int }
 
 // usage collects garbage first.
-func (e *testEdge) usage(t testing.TB) (w usage) {
+func (e *testServer) usage(t testing.TB) (w usage) {
 	t.Helper()
 	get(t, "GET", "http://"+e.admin+"/debug/pprof/heap?gc=1&debug=1")
 	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
@@ -308,7 +309,7 @@ func (e *testEdge) usage(t testing.TB) (w usage) {
 		}
 		return int(f)
 	}
-	dir, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.cmd.Process.Pid))
+	dir, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +317,7 @@ func (e *testEdge) usage(t testing.TB) (w usage) {
 }
 
 // backTo waits until an edge without its flood uses no more than before.
-func (e *testEdge) backTo(t testing.TB, before usage) {
+func (e *testServer) backTo(t testing.TB, before usage) {
 	t.Helper()
 	var now usage
 	eventually(t, 100*time.Second, "files, goroutines and memory come back", func() bool {

@@ -13,16 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"spike/bench/load"
-	"spike/bench/process"
 	"spike/bench/rig/rigtest"
 	"spike/nginx"
 )
@@ -32,48 +29,26 @@ import (
 // startNginx runs nginx as `spike nginx` configures it, and returns its URL.
 func startNginx(t testing.TB, workers int, edges []nginx.Edge) string {
 	t.Helper()
-	addr, dir := rigtest.FreeAddr(t), t.TempDir()
-	topology := filepath.Join(dir, "topology.yaml")
+	addr, topology := rigtest.FreeAddr(t), filepath.Join(t.TempDir(), "topology.yaml")
 	text := fmt.Sprintf("listen: %s\nworkers: %d\naccess_log: access.log\nedges:\n", addr, workers)
 	for _, e := range edges {
 		text += fmt.Sprintf("  - {addr: %s, weight: %d}\n", e.Addr, e.Weight)
 	}
 	write(t, topology, text)
-	return runNginx(t, dir, topology, addr)
+	return runNginx(t, topology, addr)
 }
 
-// runNginx runs nginx in dir as `spike nginx` configures it for a topology that listens on addr. It returns its URL.
-func runNginx(t testing.TB, dir, topology, addr string) string {
+// runNginx runs nginx as `spike nginx` configures it for a topology that listens on addr. It returns its URL.
+func runNginx(t testing.TB, topology, addr string) string {
 	t.Helper()
-	launchNginx(t, dir, topology, addr)
+	launchNginx(t, topology, addr)
 	return "http://" + addr
 }
 
-// launchNginx does the same, and returns nginx' master process.
-func launchNginx(t testing.TB, dir, topology, addr string) *os.Process {
+// launchNginx does the same, and returns nginx itself.
+func launchNginx(t testing.TB, topology, addr string) *rigtest.Nginx {
 	t.Helper()
-	conf := filepath.Join(dir, "nginx.conf")
-	write(t, conf, mustSpike(t, "nginx", "--topology", topology))
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		path = "/usr/sbin/nginx" // Debian keeps it off a user's PATH
-	}
-	cmd := exec.Command(path, "-p", dir, "-c", conf, "-e", "stderr", "-g", "daemon off;")
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("nginx (make deps installs it): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
-		_ = cmd.Wait()
-	})
-	eventually(t, patience, "nginx listens", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err == nil && process.Listens(cmd.Process.Pid, addr) == nil
-	})
-	return cmd.Process
+	return rigtest.StartNginx(t, addr, mustSpike(t, "nginx", "--topology", topology))
 }
 
 func write(t testing.TB, file, text string) {
@@ -83,26 +58,11 @@ func write(t testing.TB, file, text string) {
 	}
 }
 
-var buysCounted = regexp.MustCompile(`spike_buys_total\{outcome="\w+",sale="(\w+)"\} (\d+)`)
-
-// buys returns how many buys of a sale the edge has counted.
-func (e *testEdge) buys(t testing.TB, sale string) (n int) {
-	t.Helper()
-	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
-	for _, m := range buysCounted.FindAllStringSubmatch(text, -1) {
-		if m[1] == sale {
-			one, _ := strconv.Atoi(m[2])
-			n += one
-		}
-	}
-	return n
-}
-
 // The article's picture, checked by the edges' own counters: ab -n 1000 -c 100 over weights 1:2:3:4, with one worker and with
 // two.
 func TestWeightsByTheEdgesOwnCounters(t *testing.T) {
 	redis := startRedis(t)
-	var edges []*testEdge
+	var edges []*testServer
 	var behind []nginx.Edge
 	for i := range 4 {
 		edges = append(edges, startEdge(t, "--redis", redis.addr))
@@ -242,7 +202,7 @@ func (w *told) run(t testing.TB, url string, requests int64, rate float64, betwe
 }
 
 // confirm pays for every unit that a buyer was told of.
-func (w *told) confirm(t testing.TB, e *testEdge) {
+func (w *told) confirm(t testing.TB, e *testServer) {
 	t.Helper()
 	tokens := make(chan string)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
@@ -297,7 +257,7 @@ func (r redisServer) owners(t testing.TB, sale string) map[uint32]byte {
 // frontStage is four edges behind one nginx. An answerEater is in front of the last edge.
 type frontStage struct {
 	redis       redisServer
-	edges       []*testEdge
+	edges       []*testServer
 	data        []string
 	answerEater *answerEater
 	front       string
@@ -325,7 +285,7 @@ func (s *frontStage) kill(t testing.TB, i int) {
 	e := s.edges[i]
 	e.die()
 	time.Sleep(200 * time.Millisecond)
-	s.edges[i] = runEdge(t, e.addr, e.admin, binary(t), "serve", "--admin", e.admin, "--redis", s.redis.addr, "--data", s.data[i])
+	s.edges[i] = runEdge(t, rigtest.Options{Addr: e.addr, Admin: e.admin, Redis: s.redis.addr, Args: []string{"--data", s.data[i]}})
 }
 
 // stop ends the edges as an operator does: they settle what they sold, and give back the rest.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 	"spike/luascripts/ledger"
 	"spike/nginx"
 )
@@ -27,26 +25,17 @@ const noticed = 10 * time.Second
 // gateStage is Redis, edges, nginx and the gate beside nginx.
 type gateStage struct {
 	redis    redisServer
-	edges    []*testEdge
+	edges    []*testServer
 	url      string
 	topology string
 	flags    string // gate_dir
-	gate     *exec.Cmd
-	admin    string // the gate's
-	log      *synclog.Log
+	gate     *testServer
 }
 
 // newGateStage starts all of them. nginx may run as nobody, so every user must be able to reach the flags.
 func newGateStage(t testing.TB, lang string) *gateStage {
 	t.Helper()
-	root, err := os.MkdirTemp("", "spike-gate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	if err := os.Chmod(root, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	root := rigtest.Room(t)
 	s := &gateStage{redis: startRedis(t), topology: filepath.Join(root, "topology.yaml"), flags: filepath.Join(root, "flags")}
 	text := ""
 	for range 2 {
@@ -60,28 +49,14 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 		t.Fatal(err)
 	}
 	s.startGate(t)
-	s.url = runNginx(t, root, s.topology, addr)
+	s.url = runNginx(t, s.topology, addr)
 	return s
 }
 
 // startGate starts the gate, and waits until it is ready.
 func (s *gateStage) startGate(t testing.TB) {
 	t.Helper()
-	s.admin = rigtest.FreeAddr(t)
-	cmd := exec.Command(binary(t), "gate", "--topology", s.topology, "--redis", s.redis.addr, "--admin", s.admin)
-	log := &synclog.Log{}
-	s.gate, s.log, cmd.Stderr = cmd, log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("gate:\n%s", log)
-		}
-	})
-	eventually(t, patience, "the gate is ready", func() bool { return readyAt(cmd.Process.Pid, s.admin) })
+	s.gate = asTest(rigtest.StartServer(t, rigtest.Gate, rigtest.Options{Redis: s.redis.addr, Args: []string{"--topology", s.topology}}))
 }
 
 // buys returns how many buys of a sale the edges have answered.
@@ -233,7 +208,7 @@ func TestGateNoneNow(t *testing.T) {
 	}
 	for i, e := range s.edges {
 		e.stop(t)
-		s.edges[i] = runEdge(t, e.addr, e.admin, binary(t), "serve", "--admin", e.admin, "--redis", s.redis.addr)
+		s.edges[i] = runEdge(t, rigtest.Options{Addr: e.addr, Admin: e.admin, Redis: s.redis.addr})
 	}
 	if s.buys(t, "ticket") != 0 {
 		t.Error("an edge that has just begun has answered")
@@ -382,8 +357,7 @@ func TestGateFailsOpen(t *testing.T) {
 		within time.Duration
 	}{
 		"told to end": {func(t *testing.T, s *gateStage) {
-			_ = s.gate.Process.Signal(syscall.SIGTERM)
-			if err := s.gate.Wait(); err != nil {
+			if err := s.gate.Stop(); err != nil {
 				t.Error(err)
 			}
 			if s.flagged("*", "*") {
@@ -416,9 +390,7 @@ func TestGateFailsOpen(t *testing.T) {
 // dies ends or stops the gate. A flag is valid until the end of the next slot: for 20 s at most.
 func (s *gateStage) dies(t testing.TB, how syscall.Signal) {
 	t.Helper()
-	if err := s.gate.Process.Signal(how); err != nil {
-		t.Fatal(err)
-	}
+	s.gate.Signal(how)
 	names, _ := filepath.Glob(filepath.Join(s.flags, "*.*.[0-9]*"))
 	if len(names) == 0 {
 		t.Error("there is no flag")
@@ -463,7 +435,7 @@ func TestGateUsage(t *testing.T) {
 		{[]string{"--topology", s.topology, "--redis", rigtest.FreeAddr(t)}, exitDependency, "does not answer"},
 		{[]string{"--redis", s.redis.addr}, exitUsage, "topology"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", "0.0.0.0:0"}, exitUsage, "needs a token"},
-		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", s.admin}, exitUsage, s.admin},
+		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", s.gate.admin}, exitUsage, s.gate.admin},
 	} {
 		if _, errs, code := spike(t, append([]string{"gate"}, c.args...)...); code != c.code || !strings.Contains(errs, c.says) {
 			t.Errorf("%v: exit %d, want %d: %s", c.args, code, c.code, errs)

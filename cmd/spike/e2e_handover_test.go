@@ -36,7 +36,7 @@ type socketUnit struct {
 	*ears
 	line  []string
 	admin string
-	edge  *testEdge
+	edge  *testServer
 }
 
 // ears is what a service manager hears.
@@ -98,22 +98,12 @@ func (u *socketUnit) start() {
 		u.t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	e := &testEdge{addr: u.socket.Addr().String(), admin: u.admin, log: &synclog.Log{}}
-	e.cmd = exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh"}, u.line...)...)
-	e.cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=buyers", "NOTIFY_SOCKET="+u.notify, "WATCHDOG_USEC=4000000")
-	e.cmd.ExtraFiles, e.cmd.Stderr = []*os.File{file}, e.log
+	p := &rigtest.Process{Spec: rigtest.Spec{Name: "edge", Dir: u.t.TempDir(), Files: []*os.File{file},
+		Path: "sh", Args: append([]string{"-c", `LISTEN_PID=$$ WATCHDOG_PID=$$ exec "$@"`, "sh"}, u.line...),
+		Env: []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=buyers", "NOTIFY_SOCKET=" + u.notify, "WATCHDOG_USEC=4000000"}}}
 	ups := u.count("READY=1")
-	if err := e.cmd.Start(); err != nil {
-		u.t.Fatal(err)
-	}
-	u.edge = e
-	u.t.Cleanup(func() {
-		_ = e.cmd.Process.Kill()
-		_ = e.cmd.Wait()
-		if u.t.Failed() {
-			u.t.Logf("edge:\n%.4000s", e.log)
-		}
-	})
+	rigtest.Launch(u.t, p)
+	u.edge = asTest(&rigtest.Server{Process: p, Addr: u.socket.Addr().String(), Admin: u.admin})
 	eventually(u.t, patience, "it tells that it is up", func() bool { return u.count("READY=1") > ups })
 }
 
@@ -247,7 +237,7 @@ func TestServiceManagerHears(t *testing.T) {
 	if regexp.MustCompile(`(?m)^spike_buys_total\{.*\} [1-9]`).MatchString(text) {
 		t.Error("a proof of life counts as a buy")
 	}
-	_ = u.edge.cmd.Process.Signal(syscall.SIGHUP)
+	u.edge.Signal(syscall.SIGHUP)
 	reload := regexp.MustCompile(`RELOADING=1 MONOTONIC_USEC=\d+\n(?:WATCHDOG=1\n)*READY=1`)
 	eventually(t, patience, "it reloads", func() bool { return reload.MatchString(u.told.String()) })
 	stopped := redis.pid(t)
@@ -258,14 +248,14 @@ func TestServiceManagerHears(t *testing.T) {
 	_ = syscall.Kill(stopped, syscall.SIGCONT)
 	ready := u.count("STATUS=ready")
 	eventually(t, patience, "it is ready again", func() bool { return u.count("STATUS=ready") > ready })
-	_ = u.edge.cmd.Process.Signal(syscall.SIGSTOP)
+	u.edge.Signal(syscall.SIGSTOP)
 	time.Sleep(500 * time.Millisecond) // what was told before is heard
 	n := u.count("WATCHDOG=1")
 	time.Sleep(2 * time.Second) // two proofs' time
 	if u.count("WATCHDOG=1") != n {
 		t.Error("a process that stands still has proved that it lives")
 	}
-	_ = u.edge.cmd.Process.Signal(syscall.SIGCONT)
+	u.edge.Signal(syscall.SIGCONT)
 	alive(1)
 	u.edge.stop(t)
 }
@@ -283,23 +273,20 @@ func TestServiceManagerHearsOthers(t *testing.T) {
 		"gate, with no admin": {"--topology", filepath.Join(dir, "topology.yaml")},
 	} {
 		t.Run(what, func(t *testing.T) {
-			e, log := newEars(t), &synclog.Log{}
+			e := newEars(t)
 			command, _, _ := strings.Cut(what, ",")
-			cmd := exec.Command(binary(t), append([]string{command, "--redis", redis.addr}, args...)...)
-			cmd.Env, cmd.Stderr = append(os.Environ(), "NOTIFY_SOCKET="+e.notify, "WATCHDOG_USEC=2000000"), log
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = cmd.Process.Kill() }()
+			p := &rigtest.Process{Spec: rigtest.Spec{Name: command, Dir: t.TempDir(), Path: binary(t),
+				Args: append([]string{command, "--redis", redis.addr}, args...),
+				Env:  []string{"NOTIFY_SOCKET=" + e.notify, "WATCHDOG_USEC=2000000"}}}
+			rigtest.Launch(t, p)
 			eventually(t, patience, "it is up and lives", func() bool { return e.count("READY=1") > 0 && e.count("WATCHDOG=1") > 2 })
 			if len(args) > 2 {
 				eventually(t, patience, "it says that it is ready", func() bool { return e.count("STATUS=ready") > 0 })
 			}
-			_ = cmd.Process.Signal(syscall.SIGHUP)
+			p.Signal(syscall.SIGHUP)
 			eventually(t, patience, "it reloads", func() bool { return e.count("RELOADING=1") == 1 && e.count("READY=1") == 2 })
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("%v\n%s", err, log)
+			if err := p.Stop(); err != nil {
+				t.Error(err)
 			}
 			eventually(t, patience, "it has said that it stops", func() bool { return e.count("STOPPING=1") == 1 })
 		})
@@ -320,7 +307,7 @@ func TestOddSocketIsRefused(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", binary(t), "serve", "--admin", "")
-	cmd.Env, cmd.ExtraFiles = append(os.Environ(), "LISTEN_FDS=1"), []*os.File{file}
+	cmd.Env, cmd.ExtraFiles = rigtest.Environ("LISTEN_FDS=1"), []*os.File{file}
 	out, _ := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code != exitUsage || !strings.Contains(string(out), "buyers come by TCP") {
 		t.Errorf("exit %d: %s", code, out)

@@ -85,7 +85,7 @@ type idAnswer struct {
 
 // idShop buys, and does something about each reservation.
 type idShop struct {
-	edge    *testEdge
+	edge    *testServer
 	answers chan idAnswer
 }
 

@@ -186,7 +186,7 @@ func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
 		edge := startEdge(t, "--redis", redis.addr)
 		crowd(t, buys, 10, edge.buyURL("ticket"))
 		time.Sleep(time.Second)
-		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(edge.cmd.Process.Pid), "status"))
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(edge.PID()), "status"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,12 +382,12 @@ func TestConfigFileFlagsAndEnvironment(t *testing.T) {
 	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"msg":"yours"`) {
 		t.Errorf("lang of the file: %s", body)
 	}
-	t.Setenv("SPIKE_LANG", "zh")
-	edge = startEdge(t, "--config", config)
+	chinese := []string{"SPIKE_LANG=zh"}
+	edge = runEdge(t, rigtest.Options{Args: []string{"--config", config}, Env: chinese})
 	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, "抢票成功") {
 		t.Errorf("the environment goes before the file: %s", body)
 	}
-	edge = startEdge(t, "--config", config, "--lang", "en")
+	edge = runEdge(t, rigtest.Options{Args: []string{"--config", config, "--lang", "en"}, Env: chinese})
 	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"msg":"yours"`) {
 		t.Errorf("a flag goes before the environment: %s", body)
 	}

@@ -96,7 +96,7 @@ func TestA3ManySalesAreSmall(t *testing.T) {
 	redis.hmsets(t, sales)
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
-	pid := edge.cmd.Process.Pid
+	pid := edge.PID()
 	askEach(t, sales, func(i int) string { return edge.buyURL(fmt.Sprint("s", i)) })
 	busy := edge.resident(t) >> 10 // without garbage, of which there is more the faster the machine is
 	held := len(rings(t, data))    // of 16 KiB in memory each: the faster the machine is, the more sales have one still

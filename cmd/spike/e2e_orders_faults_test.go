@@ -7,18 +7,15 @@ import (
 	"database/sql"
 	"net"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 )
 
 // Faults of the database, or in front of it, under the real `spike orders`.
@@ -53,23 +50,6 @@ func (d ordersDB) exec(t testing.TB, query string) {
 	}
 }
 
-// ends waits until a worker has ended by itself.
-func (o *testOrders) ends(t testing.TB) (code int) {
-	t.Helper()
-	ended := make(chan struct{})
-	o.once.Do(func() {
-		go func() { defer close(ended); _ = o.cmd.Wait() }()
-	})
-	select {
-	case <-ended:
-	case <-time.After(patience / 2):
-		_ = o.cmd.Process.Kill()
-		<-ended
-		t.Fatalf("it did not end:\n%s", o.log)
-	}
-	return o.cmd.ProcessState.ExitCode()
-}
-
 // Two workers with two databases share one Redis. The second is refused, and the first gets every order.
 func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
 	t.Parallel()
@@ -79,7 +59,7 @@ func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
 	one, two := filepath.Join(dir, "one.db"), filepath.Join(dir, "two.db")
 	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+one, "--batch", "20")
 	second := launchOrders(t, "--redis", redis.addr, "--db", "sqlite:"+two)
-	code, said := second.ends(t), second.log.String()
+	code, said := second.ends(t), second.Output()
 	if code != exitUsage || !strings.Contains(said, one) || !strings.Contains(said, two) {
 		t.Errorf("exit %d: %s", code, said)
 	}
@@ -121,7 +101,7 @@ func TestO2DatabaseKilledWithSynchronousCommitOff(t *testing.T) {
 func TestO3DatabaseFailsOver(t *testing.T) {
 	t.Parallel()
 	s := newFaultStage(t, "synchronous_standby_names=b", "synchronous_commit=local")
-	standby := rigtest.StartStandby(t, s.db, "b")
+	standby := rigtest.StartStandby(t, s.db.Postgres, "b")
 	worker := startOrders(t, "--redis", s.redis.addr, "--batch", "20",
 		"--db", standby.URL("postgres", s.db.Postgres))
 	s.sell(t, func(tenth int) {
@@ -159,7 +139,7 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	s := newFaultStage(t)
 	s.db.exec(t, "CREATE SCHEMA shop")
-	through := rigtest.StartPooler(t, s.db, "") + "?search_path=shop"
+	through := rigtest.StartPooler(t, s.db.Postgres, "") + "?search_path=shop"
 	for range 2 {
 		startOrders(t, "--redis", s.redis.addr, "--db", through, "--batch", "20")
 	}
@@ -171,16 +151,10 @@ func TestO5OrdersThroughPgBouncer(t *testing.T) {
 func TestO6AdminOffLoopback(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	pod := &testOrders{admin: rigtest.FreeAddr(t), log: &synclog.Log{}}
-	_, port, _ := net.SplitHostPort(pod.admin)
-	pod.cmd = exec.Command(binary(t), "orders", "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "a.db"),
-		"--admin", "0.0.0.0:"+port, "--admin-token", "sesame")
-	pod.cmd.Stderr = pod.log
-	if err := pod.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pod.die)
-	eventually(t, patience, "it is ready", pod.ready)
+	admin := rigtest.FreeAddr(t)
+	_, port, _ := net.SplitHostPort(admin)
+	pod := asTest(rigtest.StartServer(t, rigtest.Orders, rigtest.Options{Admin: admin, Redis: redis.addr,
+		Args: []string{"--db", "sqlite:" + filepath.Join(t.TempDir(), "a.db"), "--admin", "0.0.0.0:" + port, "--admin-token", "sesame"}}))
 	q, _ := http.NewRequest(http.MethodGet, "http://"+pod.admin+"/metrics", nil)
 	if code, _, _ := answer(t, q); code != http.StatusUnauthorized {
 		t.Errorf("without the token: %d", code)

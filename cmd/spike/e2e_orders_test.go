@@ -4,11 +4,9 @@ package main
 
 import (
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,53 +15,24 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 )
-
-// testOrders is a running `spike orders`.
-type testOrders struct {
-	admin string
-	cmd   *exec.Cmd
-	log   *synclog.Log
-	once  sync.Once
-}
 
 // patience bounds a wait that normally takes a moment, on a busy machine.
 const patience = time.Minute
 
-// launchOrders starts a worker, and does not wait until it is ready.
-func launchOrders(t testing.TB, args ...string) *testOrders {
+// launchOrders starts an order worker, and does not wait until it is ready.
+func launchOrders(t testing.TB, args ...string) *testServer {
 	t.Helper()
-	o := &testOrders{admin: rigtest.FreeAddr(t), log: &synclog.Log{}}
-	o.cmd = exec.Command(binary(t), append([]string{"orders", "--admin", o.admin}, args...)...)
-	o.cmd.Stderr = o.log
-	if err := o.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		o.die()
-		if t.Failed() {
-			t.Logf("orders %s:\n%s", o.admin, o.log)
-		}
-	})
-	return o
+	s := rigtest.NewServer(t, rigtest.Orders, rigtest.Options{Args: args})
+	rigtest.Launch(t, s.Process)
+	return asTest(s)
 }
 
-func startOrders(t testing.TB, args ...string) *testOrders {
+func startOrders(t testing.TB, args ...string) *testServer {
 	t.Helper()
 	o := launchOrders(t, args...)
 	eventually(t, patience, "the order worker is ready", o.ready)
 	return o
-}
-
-func (o *testOrders) ready() bool { return readyAt(o.cmd.Process.Pid, o.admin) }
-
-// die ends the worker as kill -9 does.
-func (o *testOrders) die() {
-	o.once.Do(func() {
-		_ = o.cmd.Process.Kill()
-		_ = o.cmd.Wait()
-	})
 }
 
 // ordersDB queries the database. It connects anew for each query, because the server comes and goes.
@@ -124,7 +93,7 @@ func (r redisServer) inHand(t testing.TB) (events int64, workers int) {
 type ordersStage struct {
 	redis redisServer
 	db    ordersDB
-	edge  *testEdge
+	edge  *testServer
 	total int
 	args  []string
 }
@@ -185,7 +154,7 @@ func TestOrdersWithDatabaseAway(t *testing.T) {
 	})
 	s.db.comesTo(t, s.redis, s.total)
 	if !worker.ready() {
-		t.Errorf("the worker is not there any more:\n%s", worker.log)
+		t.Errorf("the worker is not there any more:\n%s", worker.Output())
 	}
 }
 
@@ -259,10 +228,7 @@ func TestOrdersInSQLite(t *testing.T) {
 		return strings.Contains(text, `spike_orders_lag_seconds{sale="ticket"} 0`) &&
 			strings.Contains(text, "spike_orders_expired_units_total "+strconv.Itoa(len(w.owner)))
 	})
-	_ = worker.cmd.Process.Signal(syscall.SIGTERM)
-	if err := worker.cmd.Wait(); err != nil {
-		t.Errorf("it did not stop well: %v\n%s", err, worker.log)
-	}
+	worker.stop(t)
 }
 
 func TestOrdersUsage(t *testing.T) {

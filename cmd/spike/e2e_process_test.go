@@ -21,7 +21,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 )
 
 // journal reads a command's log as journald does: from the other end of a socket.
@@ -41,7 +40,7 @@ func journalOf(t testing.TB, says string, args ...string) (*exec.Cmd, *journal) 
 	j := &journal{ours: os.NewFile(uintptr(pair[0]), "ours")}
 	j.lines = bufio.NewScanner(j.ours)
 	cmd := exec.Command(binary(t), args...)
-	cmd.Stderr = theirs
+	cmd.Stderr, cmd.Env = theirs, rigtest.Environ()
 	err = cmd.Start()
 	_ = theirs.Close()
 	if err != nil {
@@ -119,9 +118,8 @@ func TestD1ReaderOfTheLogEnds(t *testing.T) {
 // Row D6: a command that was started by nohup ignores SIGHUP.
 func TestD6NohupIsKept(t *testing.T) {
 	t.Parallel()
-	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
-	edge := runEdge(t, addr, admin, "nohup", binary(t), "serve", "--admin", admin)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", edge.cmd.Process.Pid))
+	edge := runEdge(t, rigtest.Options{Under: []string{"nohup"}})
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", edge.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,12 +127,12 @@ func TestD6NohupIsKept(t *testing.T) {
 	if !strings.ContainsAny(string(ignored[1]), "13579bdf") {
 		t.Errorf("SIGHUP, the first signal, is not ignored: %s", ignored[0])
 	}
-	_ = edge.cmd.Process.Signal(syscall.SIGHUP)
+	edge.Signal(syscall.SIGHUP)
 	if _, _, body := get(t, "GET", edge.buyURL("ticket")); !strings.Contains(body, `"serial"`) {
 		t.Error(body)
 	}
 	edge.stop(t) // only SIGTERM ends it
-	if log := edge.log.String(); strings.Contains(log, "SIGHUP") {
+	if log := edge.Output(); strings.Contains(log, "SIGHUP") {
 		t.Errorf("an ignored SIGHUP was heard:\n%s", log)
 	}
 }
@@ -148,14 +146,13 @@ func newKey() string {
 
 // hangupStage is an edge that has all its secrets in files.
 type hangupStage struct {
-	*testEdge
+	*testServer
 	dir, decisions string
-	log            *synclog.Log
 }
 
 func newHangupStage(t *testing.T) *hangupStage {
 	dir := t.TempDir()
-	s := &hangupStage{dir: dir, decisions: filepath.Join(dir, "decisions.log"), log: &synclog.Log{}}
+	s := &hangupStage{dir: dir, decisions: filepath.Join(dir, "decisions.log")}
 	for file, text := range map[string]string{
 		"keys": newKey(), "jwt": "the-first-secret-of-the-issuer-of-jwts", "admin": "first\n",
 	} {
@@ -164,22 +161,7 @@ func newHangupStage(t *testing.T) *hangupStage {
 	s.configure(t, "lang: en")
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--redis", redis.addr)
-	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
-	cmd := exec.Command(binary(t), "serve", "--admin", admin, "--listen", addr, "--redis", redis.addr,
-		"--config", filepath.Join(dir, "spike.yaml"))
-	cmd.Stderr = s.log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("edge:\n%s", s.log)
-		}
-	})
-	s.testEdge = &testEdge{addr: addr, admin: admin, cmd: cmd}
-	eventually(t, patience, "edge is up", func() bool { return strings.Contains(s.log.String(), "edge is up") })
+	s.testServer = startEdge(t, "--redis", redis.addr, "--config", filepath.Join(dir, "spike.yaml"))
 	return s
 }
 
@@ -194,9 +176,9 @@ func (s *hangupStage) configure(t testing.TB, more string) {
 // hangup sends SIGHUP and waits until the edge's log has a text n times.
 func (s *hangupStage) hangup(t testing.TB, says string, n int) {
 	t.Helper()
-	_ = s.cmd.Process.Signal(syscall.SIGHUP)
+	s.Signal(syscall.SIGHUP)
 	eventually(t, patience, fmt.Sprintf("it says %q %d times", says, n),
-		func() bool { return strings.Count(s.log.String(), says) >= n })
+		func() bool { return strings.Count(s.Output(), says) >= n })
 }
 
 // buy reserves a unit under a JWT, and returns the reservation's token.
@@ -264,24 +246,19 @@ func TestD6HangupReadsAgain(t *testing.T) {
 	write(t, s.file("keys"), newKey())
 	s.configure(t, "lang: zh\nlog-level: debug")
 	s.hangup(t, again, 3)
-	if !regexp.MustCompile(`take a restart.*lang`).MatchString(s.log.String()) {
+	if !regexp.MustCompile(`take a restart.*lang`).MatchString(s.Output()) {
 		t.Error("lang takes a restart, and that is not said")
 	}
 	s.configure(t, "lang: zh\nlog-level: error")
-	_ = s.cmd.Process.Signal(syscall.SIGHUP)
+	s.Signal(syscall.SIGHUP)
 	eventually(t, patience, "pausing is not logged", func() bool {
-		n := len(s.log.String())
+		n := len(s.Output())
 		ask(t, "POST", s.admin, "/api/v1/sales/ticket/pause", "", "Bearer fourth")
 		ask(t, "POST", s.admin, "/api/v1/sales/ticket/resume", "", "Bearer fourth")
-		return len(s.log.String()) == n
+		return len(s.Output()) == n
 	})
 	s.rotate(t)
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Error(err)
-	}
-	if err := s.cmd.Wait(); err != nil {
-		t.Error(err)
-	}
+	s.stop(t)
 }
 
 // rotate makes logrotate move the decision log away. No line is lost, and the next line is in the new file.
@@ -314,7 +291,7 @@ func (s *hangupStage) rotate(t testing.TB) {
 	want++
 	write(t, s.file("rotate.conf"),
 		fmt.Sprintf("%s {\n  rotate 3\n  su root root\n  postrotate\n    kill -HUP %d\n  endscript\n}\n",
-			s.decisions, s.cmd.Process.Pid))
+			s.decisions, s.PID()))
 	if out, err := exec.Command(rotate, "--force", "--state", s.file("state"), s.file("rotate.conf")).CombinedOutput(); err != nil {
 		t.Fatalf("logrotate: %v\n%s", err, out)
 	}
@@ -370,34 +347,22 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 		if !strings.Contains(c.env+c.file, "ADMIN") && !strings.Contains(c.file, "admin") {
 			args = append(args, "--admin", rigtest.FreeAddr(t))
 		}
-		cmd := exec.Command(binary(t), args...)
-		cmd.Env = append(os.Environ(), c.env)
-		log := &synclog.Log{}
-		cmd.Stderr = log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(ended) }()
-		up, over := false, false
+		p := &rigtest.Process{Spec: rigtest.Spec{Name: "edge", Path: binary(t), Args: args, Dir: t.TempDir(), Env: []string{c.env}}}
+		rigtest.Launch(t, p)
+		up := false
 		eventually(t, patience, "it is up, or ends", func() bool {
-			select {
-			case <-ended:
-				over = true
-			default:
-			}
-			up = strings.Contains(log.String(), "edge is up")
+			over := !p.Alive()
+			up = strings.Contains(p.Output(), "edge is up")
 			return up || over
 		})
-		if !over {
-			_ = cmd.Process.Kill()
-			<-ended
+		p.End()
+		var exit *exec.ExitError
+		if up != (c.says == "") || !up && (!errors.As(p.Wait(), &exit) || exit.ExitCode() != exitUsage) ||
+			!strings.Contains(p.Output(), c.says) {
+			t.Errorf("%s %s %v: up %v, want %q:\n%s", c.env, c.file, c.args, up, c.says, p.Output())
 		}
-		if up != (c.says == "") || !up && cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(log.String(), c.says) {
-			t.Errorf("%s %s %v: up %v, want %q:\n%s", c.env, c.file, c.args, up, c.says, log)
-		}
-		if c.env == "SPIKE_QUITE_ANOTHER_THING=1" && !strings.Contains(log.String(), "SPIKE_QUITE_ANOTHER_THING") {
-			t.Errorf("a variable that nobody reads is not named:\n%s", log)
+		if c.env == "SPIKE_QUITE_ANOTHER_THING=1" && !strings.Contains(p.Output(), "SPIKE_QUITE_ANOTHER_THING") {
+			t.Errorf("a variable that nobody reads is not named:\n%s", p.Output())
 		}
 	}
 }
@@ -405,10 +370,9 @@ func TestD3SettingsThatAreNotThere(t *testing.T) {
 // Row D15: a low limit of open files is named at the start.
 func TestD15FewFiles(t *testing.T) {
 	t.Parallel()
-	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
-	edge := runEdge(t, addr, admin, "sh", "-c", `ulimit -n 64; exec "$@"`, "sh", binary(t), "serve", "--admin", admin)
+	edge := runEdge(t, rigtest.Options{Under: []string{"sh", "-c", `ulimit -n 64; exec "$@"`, "sh"}})
 	edge.stop(t)
-	if log := edge.log.String(); !strings.Contains(log, "ulimit -n") {
+	if log := edge.Output(); !strings.Contains(log, "ulimit -n") {
 		t.Errorf("it is not said that there are few:\n%s", log)
 	}
 }

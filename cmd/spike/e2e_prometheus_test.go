@@ -17,9 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"spike/bench/process"
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 )
 
 const (
@@ -46,28 +44,10 @@ func startPrometheus(t testing.TB, targets map[string][]string) monitor {
 	file := filepath.Join(dir, "prometheus.yml")
 	write(t, file, marshal(t, config))
 	p := monitor{rigtest.FreeAddr(t)}
-	cmd := exec.Command("prometheus", "--config.file", file, "--storage.tsdb.path", filepath.Join(dir, "data"),
-		"--web.listen-address", p.addr, "--storage.tsdb.retention.time", "1h", "--log.level", "warn")
-	log := &synclog.Log{}
-	cmd.Stderr, cmd.Env = log, append(os.Environ(), "GOMAXPROCS=1")
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("prometheus (make deps installs it): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("prometheus:\n%s", log)
-		}
-	})
-	eventually(t, patience, "prometheus is ready", func() bool {
-		r, err := http.Get("http://" + p.addr + "/-/ready")
-		if err != nil {
-			return false
-		}
-		_ = r.Body.Close()
-		return r.StatusCode == http.StatusOK && process.Listens(cmd.Process.Pid, p.addr) == nil
-	})
+	rigtest.Start(t, &rigtest.Process{Spec: rigtest.Spec{Name: "prometheus", Path: "prometheus", Dir: dir, Limit: patience,
+		Args: []string{"--config.file", file, "--storage.tsdb.path", filepath.Join(dir, "data"),
+			"--web.listen-address", p.addr, "--storage.tsdb.retention.time", "1h", "--log.level", "warn"},
+		Env: []string{"GOMAXPROCS=1"}, Addrs: []string{p.addr}, Probe: rigtest.Answers("http://"+p.addr+"/-/ready", http.StatusOK)}})
 	return p
 }
 

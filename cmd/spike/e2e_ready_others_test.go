@@ -21,14 +21,14 @@ import (
 type readyOrders struct {
 	*readyEdge
 	readyCheck
-	worker *testOrders
+	worker *testServer
 	db     ordersDB
 }
 
 func newReadyOrders(t *testing.T) *readyOrders {
 	c := &readyOrders{readyEdge: newReadyEdge(t), db: ordersDB{rigtest.StartPostgres(t)}}
 	c.worker = startOrders(t, "--redis", c.addr, "--db", c.db.URL("postgres"))
-	c.readyCheck = readyCheck{t, c.worker.admin, c.worker.log.String, c.stores}
+	c.readyCheck = readyCheck{t, c.worker.admin, c.worker.Output, c.stores}
 	return c
 }
 
@@ -61,8 +61,8 @@ func TestD8OrdersReadyIsOneTruth(t *testing.T) {
 	c.db.exec(t, "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "+
 		"$$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$")
 	c.matrix(c.hanging(), c.readOnly(), c.gone(), c.loading(),
-		state{"database gone", c.db.Stop, c.db.Restart},
-		state{"database hanging", c.db.Hang, c.db.Resume},
+		state{"database gone", c.db.End, func() { rigtest.Restart(t, c.db.Process) }},
+		state{"database hanging", c.db.Pause, c.db.Resume},
 		state{"database read-only",
 			readOnly("SET default_transaction_read_only = on"), readOnly("RESET default_transaction_read_only")},
 		state{"database full", func() {
@@ -90,7 +90,7 @@ func newReadyGate(t *testing.T, flags string) *readyGate {
 	write(t, d.stage.topology,
 		fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", flags, d.edge.addr))
 	d.stage.startGate(t)
-	d.readyCheck = readyCheck{t, d.stage.admin, d.stage.log.String, d.flags}
+	d.readyCheck = readyCheck{t, d.stage.gate.admin, d.stage.gate.Output, d.flags}
 	return d
 }
 
@@ -170,7 +170,7 @@ func TestD8GateReadyIsOneTruth(t *testing.T) {
 		states = append(states, state{"no room for flags", func() { undo = full() }, func() { undo() }})
 	}
 	d.matrix(states...)
-	_, _, metrics := get(t, "GET", "http://"+d.stage.admin+"/metrics")
+	_, _, metrics := get(t, "GET", "http://"+d.stage.gate.admin+"/metrics")
 	for _, line := range []string{"spike_gate_sales", `spike_gate_flags\{flag="none-now"\}`, "spike_gate_looks_total"} {
 		if !regexp.MustCompile(`(?m)^` + line + ` [1-9]\d*$`).MatchString(metrics) {
 			t.Errorf("%s is not there, or 0:\n%s", line, metrics)

@@ -33,7 +33,7 @@ type readyCheck struct {
 // readyEdge is an edge whose log is read while it runs, and its Redis, which keeps all of it on disk.
 type readyEdge struct {
 	readyCheck
-	edge       *testEdge
+	edge       *testServer
 	addr       string // Redis'
 	dir        string
 	data       string
@@ -47,7 +47,7 @@ func newReadyEdge(t *testing.T) *readyEdge {
 	rigtest.StartRedisAt(t, w.addr, w.everything...)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "10s", "--redis", w.addr)
 	w.edge = startEdge(t, "--redis", w.addr, "--data", w.data, "--node", "readyEdge", "--lang", "en")
-	w.admin, w.log, w.answer = w.edge.admin, w.edge.log.String, w.sells
+	w.admin, w.log, w.answer = w.edge.admin, w.edge.Output, w.sells
 	return w
 }
 

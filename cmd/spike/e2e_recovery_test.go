@@ -191,7 +191,7 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 }
 
 // crowdFor buys until a moment, one buy every few milliseconds, so that units are left at the end.
-func crowdFor(t *testing.T, e *testEdge, until time.Time, note func(string, int, []byte)) {
+func crowdFor(t *testing.T, e *testServer, until time.Time, note func(string, int, []byte)) {
 	t.Helper()
 	for time.Now().Before(until) {
 		_, err := load.Run(t.Context(), load.Options{URLs: []string{e.buyURL("ticket")}, Connections: 1, Requests: 1, OnAnswer: note})
@@ -203,7 +203,7 @@ func crowdFor(t *testing.T, e *testEdge, until time.Time, note func(string, int,
 }
 
 // wins says whether a buy is answered with a unit.
-func (e *testEdge) wins(t *testing.T, sale string) (status int, won bool) {
+func (e *testServer) wins(t *testing.T, sale string) (status int, won bool) {
 	t.Helper()
 	status, _, body := get(t, http.MethodPost, e.buyURL(sale))
 	return status, strings.Contains(body, `"serial"`)

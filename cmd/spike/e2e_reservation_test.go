@@ -34,12 +34,12 @@ func tokenOf(answer string) string {
 	return ""
 }
 
-func (e *testEdge) confirmURL(token string) string {
+func (e *testServer) confirmURL(token string) string {
 	return "http://" + e.admin + "/api/v1/reservations/" + token + "/confirm"
 }
 
 // confirm pays through the operators' API, and fails the test unless the edge accepts it.
-func (e *testEdge) confirm(t testing.TB, token string) {
+func (e *testServer) confirm(t testing.TB, token string) {
 	t.Helper()
 	if status, _, body := get(t, "POST", e.confirmURL(token)); status != 200 || !strings.Contains(body, `"state":"confirmed"`) {
 		t.Errorf("confirm: %d %s", status, body)
@@ -68,7 +68,7 @@ func TestUnpaidUnitsComeBackAndPaidOnesDoNot(t *testing.T) {
 	const units, paid = 1000, 300
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", "6s", "--redis", redis.addr)
-	edges := []*testEdge{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
+	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
 	urls := []string{edges[0].buyURL("ticket"), edges[1].buyURL("ticket")}
 	stop := redis.auditing(t, "ticket")
 	w, _ := crowd(t, 4*units, 16, urls...)
@@ -165,7 +165,7 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 var timeLeft = regexp.MustCompile(`"expires_in_ms":\d+,`)
 
 // reserve buys by v1 under a key. It repeats a request whose key is in flight or whose result is unknown.
-func (e *testEdge) reserve(t testing.TB, sale, key string) (status int, body string) {
+func (e *testServer) reserve(t testing.TB, sale, key string) (status int, body string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		q, err := http.NewRequest(http.MethodPost, "http://"+e.addr+"/v1/sales/"+sale+"/reservations", nil)
@@ -197,7 +197,7 @@ func TestKeysBuyOnce(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "40", "--redis", redis.addr)
 	mustSpike(t, "sale", "create", "other", "--total", "40", "--redis", redis.addr)
-	edges := []*testEdge{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
+	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
 	key := func(i int) string { return fmt.Sprintf("key-of-a-careful-buyer-%03d", i) }
 	first := make([]string, keys)
 	var all sync.WaitGroup
@@ -242,7 +242,7 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "3000", "--redis", redis.addr)
-	edges := []*testEdge{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
+	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
 	w, stop := crowdUntil(t, 8, edges[0].buyURL("ticket"), edges[1].buyURL("ticket"))
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -271,7 +271,7 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 	}
 }
 
-func (e *testEdge) operate(t testing.TB, method, path, body string) (status int, answer map[string]any) {
+func (e *testServer) operate(t testing.TB, method, path, body string) (status int, answer map[string]any) {
 	t.Helper()
 	q, err := http.NewRequest(method, "http://"+e.admin+path, strings.NewReader(body))
 	if err != nil {
@@ -293,7 +293,7 @@ func TestDoorsInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "4000000", "--redis", redis.addr)
-	var edges []*testEdge
+	var edges []*testServer
 	var urls []string
 	for range 4 {
 		edges = append(edges, startEdge(t, "--redis", redis.addr))

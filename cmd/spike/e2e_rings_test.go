@@ -177,7 +177,7 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 		crowd(t, n, 4, edge.buyURL(sale))
 	}
 	edge.stop(t)
-	if !regexp.MustCompile(`"?file"?[=:]"?[^ ]*cut-\d+`).MatchString(edge.log.String()) {
+	if !regexp.MustCompile(`"?file"?[=:]"?[^ ]*cut-\d+`).MatchString(edge.Output()) {
 		t.Error("the log does not name the file")
 	}
 	for _, odd := range w.odd {

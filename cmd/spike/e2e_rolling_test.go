@@ -59,8 +59,8 @@ type rollingStage struct {
 	balance string
 	dir     string
 	addr    string // nginx'
-	nginx   *os.Process
-	edges   []*testEdge
+	nginx   *rigtest.Nginx
+	edges   []*testServer
 	single  bool  // each buy has a connection of its own
 	reloads int64 // of nginx
 
@@ -76,17 +76,17 @@ func newRollingStage(t testing.TB, edges int, balance string) *rollingStage {
 	for range edges {
 		p.edges = append(p.edges, p.edge(rigtest.FreeAddr(t), rigtest.FreeAddr(t)))
 	}
-	p.nginx = launchNginx(t, p.dir, p.topology(), p.addr)
+	p.nginx = launchNginx(t, p.topology(), p.addr)
 	t.Cleanup(func() {
-		if text, err := os.ReadFile(filepath.Join(p.dir, "error.log")); err == nil && t.Failed() {
+		if text, err := os.ReadFile(filepath.Join(p.nginx.Dir, "error.log")); err == nil && t.Failed() {
 			t.Logf("nginx:\n%.3000s", text)
 		}
 	})
 	return p
 }
 
-func (p *rollingStage) edge(listen, admin string) *testEdge {
-	return runEdge(p.t, listen, admin, binary(p.t), "serve", "--admin", admin, "--redis", p.redis.addr, "--drain", defaultDrain(p.t))
+func (p *rollingStage) edge(listen, admin string) *testServer {
+	return runEdge(p.t, rigtest.Options{Addr: listen, Admin: admin, Redis: p.redis.addr, Args: []string{"--drain", defaultDrain(p.t)}})
 }
 
 // topology writes the topology of the present edges.
@@ -229,7 +229,7 @@ func (p *rollingStage) reload() {
 	write(p.t, filepath.Join(p.dir, "nginx.conf"), mustSpike(p.t, "nginx", "--topology", p.topology()))
 	old := p.workers()
 	p.reloads++
-	if err := p.nginx.Signal(syscall.SIGHUP); err != nil {
+	if err := syscall.Kill(p.nginx.PID(), syscall.SIGHUP); err != nil {
 		p.t.Fatal(err)
 	}
 	eventually(p.t, patience, "the old workers are gone", func() bool {
@@ -244,7 +244,7 @@ func (p *rollingStage) reload() {
 
 // workers returns nginx' processes without the master.
 func (p *rollingStage) workers() map[string]bool {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.nginx.Pid))
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.nginx.PID()))
 	all := map[string]bool{}
 	for _, pid := range strings.Fields(string(text)) {
 		all[pid] = true
@@ -277,23 +277,12 @@ func TestD18NewTopology(t *testing.T) {
 	}
 }
 
-// stop ends an order worker as an operator does, and waits for it.
-func (o *testOrders) stop(t testing.TB) {
-	t.Helper()
-	o.once.Do(func() {
-		_ = o.cmd.Process.Signal(syscall.SIGTERM)
-		if err := o.cmd.Wait(); err != nil {
-			t.Errorf("the order worker did not stop well: %v\n%s", err, o.log)
-		}
-	})
-}
-
 // Two order workers are restarted in turn while a crowd buys, each as soon as the other is ready. Every order is stored once,
 // and no worker has events in hand at the end.
 func TestD18OrderWorkersInTurn(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
-	workers := []*testOrders{startOrders(t, s.args...), startOrders(t, s.args...)}
+	workers := []*testServer{startOrders(t, s.args...), startOrders(t, s.args...)}
 	var sold atomic.Int64
 	done := make(chan load.Result, 1)
 	go func() {
@@ -346,14 +335,13 @@ func TestD18GateRestarted(t *testing.T) {
 	for round := range 2 * rounds(t) {
 		eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "ticket") })
 		if round%2 == 0 { // while the gate is away, or just after it has begun
-			_ = s.gate.Process.Signal(syscall.SIGTERM)
+			s.gate.Signal(syscall.SIGTERM)
 			mustSpike(t, "sale", "add", "ticket", strconv.Itoa(more), "--redis", s.redis.addr)
 			if err := s.gate.Wait(); err != nil {
 				t.Error(err)
 			}
 		} else {
-			_ = s.gate.Process.Signal(syscall.SIGTERM)
-			if err := s.gate.Wait(); err != nil {
+			if err := s.gate.Stop(); err != nil {
 				t.Error(err)
 			}
 			added := make(chan struct{})

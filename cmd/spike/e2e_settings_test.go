@@ -29,7 +29,7 @@ func TestD7NamesOfSales(t *testing.T) {
 		return status == http.StatusOK
 	})
 	edge.stop(t)
-	log := edge.log.String()
+	log := edge.Output()
 	if strings.Count(log, "there is no such sale yet") != 1 || !strings.Contains(log, "sale=units similar=unit") {
 		t.Errorf("the log does not name the missing sale, and only that:\n%s", log)
 	}
@@ -94,7 +94,7 @@ func TestD20WordsForOperators(t *testing.T) {
 	})
 	edge.stop(t)
 	stamp := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d) [A-Z]{3} `)
-	for _, line := range strings.Split(strings.TrimSpace(edge.log.String()), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(edge.Output()), "\n") {
 		if !stamp.MatchString(line) {
 			t.Errorf("the log does not say when: %s", line)
 		}

@@ -49,7 +49,7 @@ func buyerHash(i int) string {
 	return hex.EncodeToString(b[:])
 }
 
-func (h *drawStage) buy(e *testEdge, buyer int) (status int, header http.Header, body string) {
+func (h *drawStage) buy(e *testServer, buyer int) (status int, header http.Header, body string) {
 	h.t.Helper()
 	q, err := http.NewRequest(http.MethodPost, e.buyURL("ticket"), nil)
 	if err != nil {
@@ -60,7 +60,7 @@ func (h *drawStage) buy(e *testEdge, buyer int) (status int, header http.Header,
 }
 
 // enter buys in the window. A buyer who buys again must get the same claim.
-func (h *drawStage) enter(e *testEdge, buyer int) {
+func (h *drawStage) enter(e *testServer, buyer int) {
 	h.t.Helper()
 	status, header, body := h.buy(e, buyer)
 	var got entry
@@ -73,7 +73,7 @@ func (h *drawStage) enter(e *testEdge, buyer int) {
 	h.claims[buyer], h.draws = got.Data.Claim, got.Data.DrawsAt
 }
 
-func (h *drawStage) poll(e *testEdge, buyer int) (status int, got lotState) {
+func (h *drawStage) poll(e *testServer, buyer int) (status int, got lotState) {
 	h.t.Helper()
 	status, _, body := get(h.t, "GET", "http://"+e.addr+"/v1/reservations/"+h.claims[buyer])
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
@@ -152,10 +152,9 @@ func TestShuffle(t *testing.T) {
 	}
 	all.Wait()
 	for i := range crowd {
-		h.enter([]*testEdge{a, b}[i%2], i)
+		h.enter([]*testServer{a, b}[i%2], i)
 	}
-	_ = b.cmd.Process.Kill()
-	_ = b.cmd.Wait()
+	b.die()
 	if status, got := h.poll(a, 1); status != 202 || got.State != "waiting" {
 		t.Errorf("%d %+v", status, got)
 	}
@@ -173,7 +172,7 @@ func TestShuffle(t *testing.T) {
 }
 
 // collect polls every claim but those of the forgetful. Some winners buy again instead.
-func (h *drawStage) collect(a *testEdge, units, forgetful int) {
+func (h *drawStage) collect(a *testServer, units, forgetful int) {
 	h.t.Helper()
 	won := h.winners()
 	serials, forgot := map[uint32]bool{}, 0
@@ -207,7 +206,7 @@ func (h *drawStage) collect(a *testEdge, units, forgetful int) {
 }
 
 // comeLate buys until the sale is sold. At first there is nothing, then the units that were not collected in time.
-func (h *drawStage) comeLate(a *testEdge, units, forgetful int, hold time.Duration) {
+func (h *drawStage) comeLate(a *testServer, units, forgetful int, hold time.Duration) {
 	h.t.Helper()
 	status, header, body := h.buy(a, 1000)
 	if status != 200 || !strings.Contains(body, `"code":-1`) || header.Get("Retry-After") != "1" {

@@ -34,7 +34,7 @@ func TestSoak(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "2000", "--hold", "2s", "--redis", redis.addr)
 	work := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
-	edges := []*testEdge{
+	edges := []*testServer{
 		startEdge(t, "--redis", redis.addr, "--data", t.TempDir()),
 		startEdge(t, "--redis", redis.addr, "--data", t.TempDir()),
 	}
@@ -56,12 +56,12 @@ func TestSoak(t *testing.T) {
 		audits++
 		for i, e := range edges {
 			w := e.usage(t)
-			grows.note(fmt.Sprint("edge ", i+1, " KiB"), resident(t, e.cmd.Process.Pid))
+			grows.note(fmt.Sprint("edge ", i+1, " KiB"), resident(t, e.PID()))
 			grows.note(fmt.Sprint("edge ", i+1, " goroutines"), w.goroutines)
 			grows.note(fmt.Sprint("edge ", i+1, " files"), w.files)
 		}
 		grows.note("redis KiB", resident(t, redis.pid(t)))
-		grows.note("orders KiB", resident(t, work.cmd.Process.Pid))
+		grows.note("orders KiB", resident(t, work.PID()))
 	}
 	for i, load := range loads {
 		if err := load.Wait(); err != nil {
@@ -87,7 +87,7 @@ func TestSoak(t *testing.T) {
 }
 
 // counted returns the sum of an edge's counters of buys with a label.
-func (e *testEdge) counted(t testing.TB, label string) (sum float64) {
+func (e *testServer) counted(t testing.TB, label string) (sum float64) {
 	t.Helper()
 	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
 	for _, line := range strings.Split(text, "\n") {

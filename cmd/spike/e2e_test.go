@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,16 +16,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"spike/bench/load"
-	"spike/bench/process"
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
 )
@@ -34,21 +32,14 @@ import (
 // long says whether this is the long run (make e2e-long).
 func long() bool { return os.Getenv("SPIKE_E2E_LONG") != "" }
 
-func binary(t testing.TB) string {
-	t.Helper()
-	bin := os.Getenv("SPIKE_BIN")
-	if bin == "" {
-		t.Fatal("SPIKE_BIN names no binary: make e2e sets it")
-	}
-	return bin
-}
+func binary(t testing.TB) string { t.Helper(); return rigtest.Binary(t) }
 
 // spike runs a command to its end.
 func spike(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := exec.Command(binary(t), args...)
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdout, cmd.Stderr, cmd.Env = &out, &errs, rigtest.Environ()
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
@@ -64,68 +55,77 @@ func mustSpike(t testing.TB, args ...string) string {
 	return out
 }
 
-// testEdge is a running `spike serve`.
-type testEdge struct {
+// testServer is a running server of the spike program.
+type testServer struct {
+	*rigtest.Server
 	addr, admin string
-	cmd         *exec.Cmd
-	log         *synclog.Log
 }
 
-func startEdge(t testing.TB, args ...string) *testEdge {
+// startEdge starts an edge. Its ring is in memory and it waits for no balancer, unless args say otherwise.
+func startEdge(t testing.TB, args ...string) *testServer {
 	t.Helper()
-	addr, admin := rigtest.FreeAddr(t), rigtest.FreeAddr(t)
-	return runEdge(t, addr, admin, append([]string{binary(t), "serve", "--admin", admin}, args...)...)
+	return runEdge(t, rigtest.Options{Args: args})
 }
 
-// runEdge starts an edge by a command line, and waits until it is ready.
-func runEdge(t testing.TB, addr, admin string, line ...string) *testEdge {
+func runEdge(t testing.TB, o rigtest.Options) *testServer {
 	t.Helper()
-	e := &testEdge{addr: addr, admin: admin, log: &synclog.Log{}}
-	e.cmd = exec.Command(line[0], append(line[1:], "--listen", addr)...)
-	e.cmd.Stderr = e.log
-	e.cmd.Env = append([]string{"SPIKE_DRAIN=500ms"}, os.Environ()...) // no balancer must be waited for; a test may say otherwise
-	if err := e.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = e.cmd.Process.Kill()
-		_ = e.cmd.Wait()
-		if t.Failed() {
-			t.Logf("edge %s:\n%s", e.addr, e.log)
-		}
-	})
-	eventually(t, patience, "edge is ready", func() bool {
-		return readyAt(e.cmd.Process.Pid, admin) && process.Listens(e.cmd.Process.Pid, addr) == nil
-	})
-	return e
+	o.Memory, o.Env = true, append([]string{"SPIKE_DRAIN=500ms"}, o.Env...)
+	return asTest(rigtest.StartServer(t, rigtest.Edge, o))
 }
 
-// readyAt says whether a process is ready. The process itself must be the one that listens there.
-func readyAt(pid int, admin string) bool {
-	r, err := http.Get("http://" + admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	_ = r.Body.Close()
-	return r.StatusCode == http.StatusOK && process.Listens(pid, admin) == nil
-}
+func asTest(s *rigtest.Server) *testServer { return &testServer{s, s.Addr, s.Admin} }
 
-func (e *testEdge) buyURL(sale string) string { return "http://" + e.addr + "/buy/" + sale }
+func (e *testServer) buyURL(sale string) string { return e.BuyURL(sale) }
+
+// ready says whether the server is ready now.
+func (e *testServer) ready() bool { return e.Check(context.Background()) == nil }
 
 // calls returns the edge's counters of store calls for a sale.
-func (e *testEdge) calls(t testing.TB, sale string) (lines []string) {
+func (e *testServer) calls(t testing.TB, sale string) map[string]int64 {
 	t.Helper()
-	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
-	return regexp.MustCompile(`spike_store_calls_total\{call="\w+",sale="`+sale+`"\} \d+`).FindAllString(text, -1)
+	return e.metrics(t).By("call", "spike_store_calls_total", "sale", sale)
 }
 
-// stop ends the edge as an operator does, and waits for it.
-func (e *testEdge) stop(t testing.TB) {
+// buys returns how many buys of a sale the edge has counted.
+func (e *testServer) buys(t testing.TB, sale string) int {
 	t.Helper()
-	_ = e.cmd.Process.Signal(syscall.SIGTERM)
-	if err := e.cmd.Wait(); err != nil {
-		t.Fatalf("edge did not stop well: %v\n%s", err, e.log)
+	return int(e.metrics(t).Sum("spike_buys_total", "sale", sale))
+}
+
+// metrics returns the server's metrics now.
+func (e *testServer) metrics(t testing.TB) rigtest.Metrics {
+	t.Helper()
+	m, err := e.Metrics(context.Background())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return m
+}
+
+// stop ends the server as an operator does, and waits for it.
+func (e *testServer) stop(t testing.TB) {
+	t.Helper()
+	if err := e.Stop(); err != nil {
+		t.Fatalf("%s did not stop well: %v\n%s", e.Name, err, e.Output())
+	}
+}
+
+// die ends the server as kill -9 does.
+func (e *testServer) die() { e.End() }
+
+// ends waits until the server has ended by itself.
+func (e *testServer) ends(t testing.TB) (code int) {
+	t.Helper()
+	select {
+	case <-e.Done():
+	case <-time.After(patience / 2):
+		t.Fatal("it did not end")
+	}
+	var exit *exec.ExitError
+	if errors.As(e.Wait(), &exit) {
+		return exit.ExitCode()
+	}
+	return 0
 }
 
 // settled bounds how long settling takes: normally under a second, more on a busy machine.
@@ -338,7 +338,7 @@ func TestArticleSession(t *testing.T) {
 func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 	const total, requests = 10_007, 250_000
 	redis := startRedis(t)
-	var edges []*testEdge
+	var edges []*testServer
 	for range 4 {
 		edges = append(edges, startEdge(t, "--redis", redis.addr))
 	}
@@ -374,7 +374,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 // One edge is busy, and three hold leases and sell nothing. The busy edge gets the last unit all the same.
 func TestIdleEdgesGiveBack(t *testing.T) {
 	redis := startRedis(t)
-	var edges []*testEdge
+	var edges []*testServer
 	for range 4 {
 		edges = append(edges, startEdge(t, "--redis", redis.addr))
 	}
@@ -438,11 +438,11 @@ func TestSystemCallsPerAnswer(t *testing.T) {
 }
 
 // systemCalls returns how often the edge has read and written meanwhile, by system call.
-func (e *testEdge) systemCalls(t *testing.T, meanwhile func()) map[string]int {
+func (e *testServer) systemCalls(t *testing.T, meanwhile func()) map[string]int {
 	t.Helper()
 	table := t.TempDir() + "/calls"
 	trace := exec.Command("strace", "-f", "-c", "-o", table, "-e", "trace=read,recvfrom,write,sendto",
-		"-p", strconv.Itoa(e.cmd.Process.Pid))
+		"-p", strconv.Itoa(e.PID()))
 	said, err := os.Create(table + ".said")
 	if err == nil {
 		defer said.Close()

@@ -47,7 +47,7 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 }
 
 // visit sends a request three times on a connection, which stays open.
-func (e *testEdge) visit(t *testing.T, request string) net.Conn {
+func (e *testServer) visit(t *testing.T, request string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", e.addr)
 	if err != nil {
@@ -71,12 +71,12 @@ func (e *testEdge) visit(t *testing.T, request string) net.Conn {
 }
 
 // resident returns how many bytes of memory the edge has.
-func (e *testEdge) resident(t *testing.T) (bytes int) {
+func (e *testServer) resident(t *testing.T) (bytes int) {
 	t.Helper()
 	for range 4 { // a stack shrinks by half each time
 		get(t, "GET", "http://"+e.admin+"/debug/pprof/heap?gc=1")
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,40 @@ type (
 	Server       = rig.Server
 	Options      = rig.Options
 	Nginx        = rig.Nginx
+	NginxOptions = rig.NginxOptions
 	Postgres     = rig.Postgres
+	Metrics      = rig.Metrics
 )
+
+// Kinds of servers of the tested program.
+var (
+	Edge      = rig.Edge
+	Gate      = rig.Gate
+	Orders    = rig.Orders
+	Dashboard = rig.Dashboard
+)
+
+// Answers is a probe: a GET of url must be answered with status.
+func Answers(url string, status int) func(context.Context) error {
+	return rig.Host.Answers(url, status)
+}
+
+// Environ is this process' environment without its SPIKE_* variables, and more variables.
+func Environ(more ...string) []string { return rig.Environ(more...) }
+
+// Listens checks that a process listens on an address. nil: it does.
+func Listens(pid int, addr string) error { return rig.Listens(pid, addr) }
+
+// Scrape reads /metrics of an operators' address.
+func Scrape(t testing.TB, admin string) Metrics {
+	t.Helper()
+	m, err := rig.Scrape(context.Background(), rig.Host, admin)
+	must(t, err)
+	return m
+}
+
+// FindNginx returns the path of nginx.
+func FindNginx() (string, error) { return rig.FindNginx() }
 
 // Binary is the path of the tested spike program.
 func Binary(t testing.TB) string {
@@ -127,7 +159,14 @@ func NewServer(t testing.TB, k Kind, o Options) *Server {
 // StartNginx starts an nginx that listens at an address, by a configuration.
 func StartNginx(t testing.TB, addr, conf string) *Nginx {
 	t.Helper()
-	n, err := rig.NewNginx(rig.NginxOptions{Dir: Room(t), Addr: addr, Conf: conf})
+	return StartNginxBy(t, NginxOptions{Addr: addr, Conf: conf})
+}
+
+// StartNginxBy starts an nginx in a folder of the test's own.
+func StartNginxBy(t testing.TB, o NginxOptions) *Nginx {
+	t.Helper()
+	o.Dir = Room(t)
+	n, err := rig.NewNginx(o)
 	must(t, err)
 	Start(t, n.Process)
 	return n
