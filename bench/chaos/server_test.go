@@ -35,7 +35,7 @@ func NewNode(t testing.TB, dir, name string, args ...string) *Node {
 func newNode(t testing.TB, o rig.RedisOptions) *Node {
 	t.Helper()
 	o.Login.ConnWriteTimeout = healthy
-	return &Node{rigtest.StartRedis(t, o), t}
+	return &Node{rigtest.StartRedisBy(t, o), t}
 }
 
 // healthy is how long a healthy server may take to answer on a busy machine.

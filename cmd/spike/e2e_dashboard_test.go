@@ -18,7 +18,8 @@ import (
 // startDashboard starts `spike dashboard`, and waits until it is ready.
 func startDashboard(t testing.TB, args ...string) *testServer {
 	t.Helper()
-	return asTest(rigtest.StartServer(t, rigtest.Dashboard, rigtest.Options{Args: args}))
+	s := rigtest.StartServer(t, rigtest.Dashboard, rigtest.Options{Args: args})
+	return &testServer{s, s.Admin, s.Admin}
 }
 
 // A dashboard apart from the edges: roles by token and by session, actions, and tokens that are exchanged by SIGHUP.
