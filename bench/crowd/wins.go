@@ -135,6 +135,13 @@ func (w *Wins) Highest() (top uint64) {
 	return top
 }
 
+// Twice are the serials that were won while somebody had them already, in order.
+func (w *Wins) Twice() []uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(slices.Values(w.twice))
+}
+
 // Odd says which answers are none of the contract's, by status: how many, and a sample. Empty: none.
 func (w *Wins) Odd() string {
 	w.mu.Lock()

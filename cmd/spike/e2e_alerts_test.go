@@ -63,7 +63,7 @@ func (s *alertsStage) sells(t *testing.T) {
 	}
 	s.sellOut(t, 20)
 	for _, e := range s.edges {
-		crowd(t, 50, 4, e.buyURL("big"))
+		rigtest.Crowd(t, 50, 4, e.buyURL("big"))
 		get(t, "GET", e.buyURL("later"))
 	}
 	_, body := ask(t, "POST", s.edges[0].addr, "/v1/sales/big/reservations", "", "")
@@ -107,7 +107,7 @@ func TestAlertsFire(t *testing.T) {
 // databaseStops stops PostgreSQL, and sells on: orders fall behind.
 func (s *alertsStage) databaseStops(t *testing.T) {
 	s.db.End()
-	crowd(t, 50, 4, s.edges[0].buyURL("big"))
+	rigtest.Crowd(t, 50, 4, s.edges[0].buyURL("big"))
 }
 
 // replicaLeaves kills the replica: what it must have is granted no more.
@@ -122,7 +122,7 @@ func (s *alertsStage) replicaLeaves(t *testing.T) {
 func (s *alertsStage) redisHangs(t *testing.T) {
 	hung := s.redis.pid(t)
 	eventually(t, patience, "the edge holds units", func() bool {
-		crowd(t, 100, 4, s.edges[0].buyURL("big"))
+		rigtest.Crowd(t, 100, 4, s.edges[0].buyURL("big"))
 		_, _, text := get(t, "GET", "http://"+s.edges[0].admin+"/metrics")
 		return regexp.MustCompile(`spike_edge_stock\{sale="big"\} [1-9]\d`).MatchString(text)
 	})

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 )
 
@@ -43,7 +44,7 @@ func TestProcessesAreSeen(t *testing.T) {
 	if _, err := s.redis.Create(t.Context(), "big", ledger.CreateRequest{Total: 100_000, Hold: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	crowd(t, 2000, 16, s.url+"/buy/big")
+	rigtest.Crowd(t, 2000, 16, s.url+"/buy/big")
 	var rows []processRow
 	eventually(t, patience, "two edges and a gate are listed", func() bool {
 		rows = processesOf(t, s.redis)
@@ -59,7 +60,7 @@ func TestProcessesAreSeen(t *testing.T) {
 	s.redis.hmset(t, "ticket", "20")
 	s.sellOut(t, 20)
 	before := s.front(t)
-	crowd(t, 5000, 16, s.url+"/buy/ticket")
+	rigtest.Crowd(t, 5000, 16, s.url+"/buy/ticket")
 	eventually(t, patience, "nginx' requests are counted", func() bool { return s.front(t).Requests-before.Requests >= 5000 })
 	if f := s.front(t); !f.Listening || f.Flags != 1 || f.Accepted == 0 || f.Requests < 5000 {
 		t.Errorf("%+v", f)
@@ -87,7 +88,7 @@ func (s *gateStage) front(t testing.TB) (f ledger.FrontBeat) {
 
 func (s *gateStage) edgesEnd(t testing.TB) {
 	t.Helper()
-	crowd(t, 500, 8, s.edges[0].buyURL("big")) // it has a lease
+	rigtest.Crowd(t, 500, 8, s.edges[0].buyURL("big")) // it has a lease
 	if err := syscall.Kill(s.edges[0].PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +225,7 @@ func TestEdgeWithoutBeats(t *testing.T) {
 		"~spike:removed", "~spike:store", "~spike:token_key", "~spike:willing", "&*", "+@all")
 	redis.hmset(t, "ticket", "5")
 	edge := startEdge(t, "--redis", "redis://seller:p@"+redis.addr)
-	crowd(t, 20, 2, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 20, 2, edge.buyURL("ticket"))
 	eventually(t, patience, "the edge says that it does not beat", func() bool {
 		return strings.Contains(edge.Output(), "no beats")
 	})

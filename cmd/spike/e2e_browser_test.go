@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
 	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
 )
@@ -93,7 +92,7 @@ func (s *pageStage) sendCrowd(q url.Values) any {
 	rate, _ := strconv.ParseFloat(q.Get("rate"), 64)
 	ctx, end := context.WithTimeout(context.Background(), pageLasts)
 	defer end()
-	r, err := load.Run(ctx, load.Options{URLs: []string{s.url + "/buy/" + q.Get("sale")}, Connections: connections,
+	r, err := rigtest.RunCrowd(ctx, rigtest.CrowdOptions{URLs: []string{s.url + "/buy/" + q.Get("sale")}, Connections: connections,
 		Requests: min(requests, crowdMost), Rate: rate, Timeout: 20 * time.Second})
 	if err != nil {
 		return err

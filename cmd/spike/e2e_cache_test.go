@@ -33,8 +33,8 @@ func TestD2ACacheKeepsNothing(t *testing.T) {
 		"nginx": startVarnish(t, strings.TrimPrefix(startNginx(t, 1, []nginx.Edge{{Addr: edge.addr, Weight: 1}}), "http://")),
 	} {
 		mustSpike(t, "sale", "create", sale, "--total", "3", "--hold", "5m", "--redis", redis.addr)
-		if w, _ := crowd(t, 3, 1, front+"/buy/"+sale); len(w.owner) != 3 {
-			t.Fatalf("%s: %d of 3 buyers have a unit", sale, len(w.owner))
+		if w, _ := rigtest.Crowd(t, 3, 1, front+"/buy/"+sale); w.Count(rigtest.Won) != 3 {
+			t.Fatalf("%s: %d of 3 buyers have a unit", sale, w.Count(rigtest.Won))
 		}
 		eventually(t, patience, "none left", func() bool {
 			_, _, body := get(t, "GET", front+"/buy/"+sale)

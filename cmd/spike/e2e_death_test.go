@@ -3,36 +3,16 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/rig/rigtest"
 )
-
-// crowdUntil buys until it is told to stop, whatever happens to the edges.
-func crowdUntil(t testing.TB, connections int, urls ...string) (*winners, func()) {
-	t.Helper()
-	w := &winners{}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	var done sync.WaitGroup
-	done.Go(func() {
-		_, _ = load.Run(ctx, load.Options{URLs: urls, Connections: connections, Requests: 1 << 30, OnAnswer: w.answer})
-	})
-	return w, func() { cancel(); done.Wait() }
-}
-
-func (w *winners) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.owner)
-}
 
 // After a killed edge has come back, the ledger has every win that a buyer read. The units that the edge had not sold can be
 // bought at once.
@@ -47,11 +27,11 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 		mustSpike(t, "sale", "create", "ticket", "--total", "60000", "--redis", redis.addr)
 		data := t.TempDir()
 		edge := startEdge(t, "--redis", redis.addr, "--data", data)
-		w, stop := crowdUntil(t, 32, edge.buyURL("ticket"))
-		eventually(t, patience, "a quarter is sold", func() bool { return w.count() > 15_000 })
+		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 32, URLs: []string{edge.buyURL("ticket")}})
+		eventually(t, patience, "a quarter is sold", func() bool { return w.Count(rigtest.Won) > 15_000 })
 		edge.die()
 		stop()
-		told := w.count()
+		told := w.Count(rigtest.Won)
 		if told > 59_000 {
 			t.Fatalf("killed too late, after %d", told)
 		}
@@ -68,23 +48,23 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 			t.Fatalf("%d told, %+v", told, a)
 		}
 		shown := 0
-		for serial, won := range w.owner { // a sample
+		for serial, won := range w.Units() { // a sample
 			if shown++; shown > 200 {
 				break
 			}
-			status, _, body := get(t, "GET", "http://"+again.addr+"/v1/reservations/"+tokenOf(won))
+			status, _, body := get(t, "GET", "http://"+again.addr+"/v1/reservations/"+won.Token)
 			if status != 200 || !strings.Contains(body, `"pending"`) {
 				t.Errorf("the token of serial %d: %d %s", serial, status, body)
 			}
 		}
-		rest, _ := crowd(t, 62_000, 32, again.buyURL("ticket"))
-		for serial := range rest.owner {
-			if _, twice := w.owner[serial]; twice {
+		rest, _ := rigtest.Crowd(t, 62_000, 32, again.buyURL("ticket"))
+		for _, serial := range rest.Serials() {
+			if w.Has(serial) {
 				t.Fatalf("serial %d sold before and after", serial)
 			}
 		}
-		if uint64(len(rest.owner))+a.Pending != 60_000 {
-			t.Fatalf("%d told, %d pending, %d sold afterwards", told, a.Pending, len(rest.owner))
+		if uint64(rest.Count(rigtest.Won))+a.Pending != 60_000 {
+			t.Fatalf("%d told, %d pending, %d sold afterwards", told, a.Pending, rest.Count(rigtest.Won))
 		}
 		again.stop(t)
 		redis.audit(t, "ticket")
@@ -125,21 +105,21 @@ func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(total), "--hold", "2s", "--redis", redis.addr)
 	doomed, other := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
-	w, stop := crowdUntil(t, 8, doomed.buyURL("ticket"))
-	eventually(t, patience, "it sells", func() bool { return w.count() > 500 })
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 8, URLs: []string{doomed.buyURL("ticket")}})
+	eventually(t, patience, "it sells", func() bool { return w.Count(rigtest.Won) > 500 })
 	doomed.die()
 	stop()
 	held := redis.audit(t, "ticket")
 	if held.Leased == 0 {
 		t.Fatal("it held nothing when it died")
 	}
-	died, again := time.Now(), map[uint32]bool{}
+	died, again := time.Now(), map[uint64]bool{}
 	eventually(t, bound+patience, "every unit is sold again, those that it held too", func() bool {
-		w, r := crowdAnyway(t, 2_000, 8, other.buyURL("ticket"))
-		if r.Errors > 0 || len(w.odd) > 0 {
-			t.Fatalf("%+v %v", r, w.odd)
+		w, r := rigtest.CrowdAnyway(t, 2_000, 8, other.buyURL("ticket"))
+		if r.Statuses[200] != r.Requests || w.Odd() != "" {
+			t.Fatalf("%+v %s", r, w.Odd())
 		}
-		for serial := range w.owner {
+		for _, serial := range w.Serials() {
 			again[serial] = true
 		}
 		return len(again) == total
@@ -157,37 +137,33 @@ func TestRedisStandsStill(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "60000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	w, stop := crowdUntil(t, 16, edge.buyURL("ticket"))
-	eventually(t, patience, "it sells", func() bool { return w.count() > 5_000 })
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 16, URLs: []string{edge.buyURL("ticket")}})
+	eventually(t, patience, "it sells", func() bool { return w.Count(rigtest.Won) > 5_000 })
 	pid := redis.pid(t)
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
 	time.Sleep(7 * time.Second)
-	w.mu.Lock()
-	none := w.none
-	w.mu.Unlock()
+	none := w.Count(rigtest.SoldOut, rigtest.NoneNow)
 	_ = syscall.Kill(pid, syscall.SIGCONT)
 	stop()
 	if none > 0 {
 		t.Errorf("%d heard \"sold out\"", none)
 	}
-	for _, odd := range w.odd {
-		if !strings.HasPrefix(odd, "503 ") {
-			t.Errorf("while Redis stood still: %s", odd)
-		}
+	if odd := w.Odd(); odd != "" {
+		t.Errorf("while Redis stood still: %s", odd)
 	}
-	if w.count() >= 60_000 {
+	if w.Count(rigtest.Won) >= 60_000 {
 		t.Fatal("all was sold before")
 	}
-	sold := w.count()
+	sold, late := w.Count(rigtest.Won), map[uint64]bool{}
 	eventually(t, patience, "the rest is sold", func() bool {
-		more, _ := crowdAnyway(t, 20_000, 16, edge.buyURL("ticket"))
-		for serial := range more.owner {
-			if _, twice := w.owner[serial]; twice {
+		more, _ := rigtest.CrowdAnyway(t, 20_000, 16, edge.buyURL("ticket"))
+		for _, serial := range more.Serials() {
+			if late[serial] || w.Has(serial) {
 				t.Fatalf("serial %d twice", serial)
 			}
-			w.owner[serial] = ""
+			late[serial] = true
 		}
-		sold += len(more.owner)
+		sold += more.Count(rigtest.Won)
 		return sold >= 60_000-16
 	})
 	if a := redis.audit(t, "ticket"); a.Total != a.Pending+a.Free || a.Pending < uint64(sold) {
@@ -201,13 +177,13 @@ func TestStopInFullSale(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	w, stop := crowdUntil(t, 32, edge.buyURL("ticket"))
-	eventually(t, patience, "it sells", func() bool { return w.count() > 5_000 })
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 32, URLs: []string{edge.buyURL("ticket")}})
+	eventually(t, patience, "it sells", func() bool { return w.Count(rigtest.Won) > 5_000 })
 	edge.stop(t)
 	stop()
 	a := redis.audit(t, "ticket")
-	t.Logf("%d told, %d pending", w.count(), a.Pending)
-	if uint64(w.count()) > a.Pending || a.Pending-uint64(w.count()) > 2 || a.Leased+a.Limbo > 0 {
-		t.Errorf("%d told, %+v", w.count(), a)
+	t.Logf("%d told, %d pending", w.Count(rigtest.Won), a.Pending)
+	if uint64(w.Count(rigtest.Won)) > a.Pending || a.Pending-uint64(w.Count(rigtest.Won)) > 2 || a.Leased+a.Limbo > 0 {
+		t.Errorf("%d told, %+v", w.Count(rigtest.Won), a)
 	}
 }

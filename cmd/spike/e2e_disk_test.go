@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"spike/bench/rig/rigtest"
 )
 
 // smallDisk mounts a file system with so many bytes. If it cannot, it skips the test.
@@ -78,9 +80,9 @@ func TestD5FullDisk(t *testing.T) {
 			edge := startEdge(t, "--redis", redis.addr, "--data", data)
 			filler, tries, since := fill(t, disk, room), newFiles(t, data), time.Now()
 			eventually(t, patience, "it is tried four times", func() bool {
-				w, _ := crowdAnyway(t, 20, 4, edge.buyURL("ticket"))
-				if len(w.owner) > 0 || w.none > 0 {
-					t.Fatalf("%d won and %d heard \"none\" on a full disk", len(w.owner), w.none)
+				w, _ := rigtest.CrowdAnyway(t, 20, 4, edge.buyURL("ticket"))
+				if w.Count(rigtest.Won) > 0 || w.Count(rigtest.SoldOut, rigtest.NoneNow) > 0 {
+					t.Fatalf("%d won and %d heard \"none\" on a full disk", w.Count(rigtest.Won), w.Count(rigtest.SoldOut, rigtest.NoneNow))
 				}
 				return tries() >= 4
 			})
@@ -92,8 +94,8 @@ func TestD5FullDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 			eventually(t, patience, "it sells", func() bool {
-				w, _ := crowdAnyway(t, 100, 4, edge.buyURL("ticket"))
-				return len(w.owner) == 100
+				w, _ := rigtest.CrowdAnyway(t, 100, 4, edge.buyURL("ticket"))
+				return w.Count(rigtest.Won) == 100
 			})
 			edge.stop(t)
 			if n := strings.Count(edge.Output(), "no space left"); n < 1 || n > 4 {
@@ -126,8 +128,8 @@ func TestD5RoomForASmallRing(t *testing.T) {
 	fill(t, disk, 64<<10)
 	sold := 0
 	eventually(t, 2*patience, "all is sold", func() bool {
-		w, _ := crowdAnyway(t, 2_000, 16, edge.buyURL("ticket"))
-		sold += len(w.owner)
+		w, _ := rigtest.CrowdAnyway(t, 2_000, 16, edge.buyURL("ticket"))
+		sold += w.Count(rigtest.Won)
 		return sold == 20_000
 	})
 	edge.stop(t)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
+	"spike/bench/rig/rigtest"
 )
 
 // Buyers of six at one edge must not keep the last units from buyers of one at another edge.
@@ -23,13 +23,13 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var crowdOfMany sync.WaitGroup
 		crowdOfMany.Go(func() {
-			_, _ = load.Run(ctx, load.Options{URLs: []string{many.buyURL(sale) + "?n=6"}, Connections: 4, Requests: 1 << 20, Rate: 200})
+			_, _ = rigtest.RunCrowd(ctx, rigtest.CrowdOptions{URLs: []string{many.buyURL(sale) + "?n=6"}, Connections: 4, Requests: 1 << 20, Rate: 200})
 		})
 		time.Sleep(time.Second)
 		won := 0
 		eventually(t, noticed, fmt.Sprintf("all %d are sold", total), func() bool {
-			w, _ := crowd(t, 5, 1, one.buyURL(sale))
-			won += len(w.owner)
+			w, _ := rigtest.Crowd(t, 5, 1, one.buyURL(sale))
+			won += w.Count(rigtest.Won)
 			return won == total
 		})
 		cancel()
@@ -46,20 +46,20 @@ func TestLastUnitsInARowAreSold(t *testing.T) {
 		sale := fmt.Sprintf("s%d", c.total)
 		redis.hmset(t, sale, fmt.Sprint(c.total))
 		url := fmt.Sprintf("%s?n=%d", edge.buyURL(sale), c.n)
-		if w, _ := crowd(t, int64(2*c.total/c.n), 1, url); len(w.owner) != c.total/c.n {
-			t.Errorf("%d buys of %d from %d units", len(w.owner), c.n, c.total)
+		if w, _ := rigtest.Crowd(t, int64(2*c.total/c.n), 1, url); w.Count(rigtest.Won) != c.total/c.n {
+			t.Errorf("%d buys of %d from %d units", w.Count(rigtest.Won), c.n, c.total)
 		}
 		redis.audit(t, sale)
 	}
 	redis.hmset(t, "odd", "99")
 	before, began := redis.scripts(t), time.Now()
-	if w, _ := crowd(t, 20_000, 16, edge.buyURL("odd")+"?n=100"); len(w.owner) != 0 {
+	if w, _ := rigtest.Crowd(t, 20_000, 16, edge.buyURL("odd")+"?n=100"); w.Count(rigtest.Won) != 0 {
 		t.Error("99 units are not 100")
 	}
 	if n, most := redis.scripts(t)-before, 200+100*int(time.Since(began)/time.Second); n > most { // it looks now and then
 		t.Errorf("%d scripts to say so 20,000 times, at most %d", n, most)
 	}
-	if w, _ := crowd(t, 500, 8, edge.buyURL("odd")); len(w.owner) != 99 {
-		t.Errorf("%d of 99 to buyers of one", len(w.owner))
+	if w, _ := rigtest.Crowd(t, 500, 8, edge.buyURL("odd")); w.Count(rigtest.Won) != 99 {
+		t.Errorf("%d of 99 to buyers of one", w.Count(rigtest.Won))
 	}
 }

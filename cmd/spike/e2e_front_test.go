@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
 	"spike/bench/rig/rigtest"
 	"spike/nginx"
 )
@@ -146,44 +145,14 @@ func (m *answerEater) serve(c net.Conn) {
 	}
 }
 
-// told is what a crowd in front of nginx was told.
-type told struct {
-	mu        sync.Mutex
-	owner     map[uint32]string // token by serial
-	twice     []uint32
-	none      int // heard that there is none
-	undecided int // heard 503
-	odd       []string
-}
-
-func (w *told) answer(_ string, status int, body []byte) {
-	m := serialIn.FindSubmatch(body)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case m != nil:
-		n, _ := strconv.ParseUint(string(m[1]), 10, 32)
-		if _, again := w.owner[uint32(n)]; again {
-			w.twice = append(w.twice, uint32(n))
-		}
-		w.owner[uint32(n)] = tokenOf(string(body))
-	case status == http.StatusServiceUnavailable:
-		w.undecided++
-	case status == http.StatusOK:
-		w.none++
-	default:
-		w.odd = append(w.odd, fmt.Sprintf("%d %s", status, body))
-	}
-}
-
-// run sends requests at a rate, half of them GET and half POST. Meanwhile it calls between again and again.
-func (w *told) run(t testing.TB, url string, requests int64, rate float64, between func()) {
+// runFront sends requests at a rate, half of them GET and half POST. Meanwhile it calls between again and again.
+func runFront(t testing.TB, w *rigtest.Wins, url string, requests int64, rate float64, between func()) {
 	t.Helper()
 	var crowd sync.WaitGroup
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		crowd.Go(func() {
-			r, err := load.Run(context.Background(), load.Options{URLs: []string{url}, Method: method, Connections: 128,
-				Requests: requests / 2, Rate: rate / 2, Timeout: 30 * time.Second, OnAnswer: w.answer})
+			r, err := rigtest.RunCrowd(context.Background(), rigtest.CrowdOptions{URLs: []string{url}, Method: method, Connections: 128,
+				Requests: requests / 2, Rate: rate / 2, Timeout: 30 * time.Second, Heard: w.Hear})
 			if err != nil || r.Answered != requests/2 {
 				t.Errorf("%s: %v %+v", method, err, r)
 			}
@@ -201,37 +170,29 @@ func (w *told) run(t testing.TB, url string, requests int64, rate float64, betwe
 	}
 }
 
-// confirm pays for every unit that a buyer was told of.
-func (w *told) confirm(t testing.TB, e *testServer) {
+// confirmAll pays for every unit that a buyer was told of.
+func confirmAll(t testing.TB, w *rigtest.Wins, e *testServer) {
 	t.Helper()
 	tokens := make(chan string)
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-	defer client.CloseIdleConnections()
 	var payers sync.WaitGroup
 	var refused atomic.Int64
 	for range 16 {
 		payers.Go(func() {
+			c := rigtest.NewConn(t, e.admin)
 			for token := range tokens {
-				r, err := client.Post(e.confirmURL(token), "", nil)
-				if err != nil {
-					refused.Add(1)
-					continue
-				}
-				_, _ = io.Copy(io.Discard, r.Body)
-				_ = r.Body.Close()
-				if r.StatusCode != http.StatusOK {
+				if a, err := c.Ask("POST", "/api/v1/reservations/"+token+"/confirm"); err != nil || a.Word() != rigtest.Confirmed {
 					refused.Add(1)
 				}
 			}
 		})
 	}
-	for _, token := range w.owner {
-		tokens <- token
+	for _, won := range w.Units() {
+		tokens <- won.Token
 	}
 	close(tokens)
 	payers.Wait()
 	if n := refused.Load(); n > 0 {
-		t.Errorf("%d of %d winners could not confirm", n, len(w.owner))
+		t.Errorf("%d of %d winners could not confirm", n, w.Count(rigtest.Won))
 	}
 }
 
@@ -306,7 +267,7 @@ func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 	)
 	s := newFrontStage(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", strconv.Itoa(units), "--hold", "30m", "--redis", s.redis.addr)
-	w, begin := &told{owner: map[uint32]string{}}, time.Now()
+	w, begin := &rigtest.Wins{Keep: true}, time.Now()
 	script := []struct {
 		at time.Duration
 		do func()
@@ -317,36 +278,37 @@ func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 		{4 * time.Second, func() { s.kill(t, 2) }},
 		{5 * time.Second, func() { s.kill(t, 0) }},
 	}
-	w.run(t, s.front+"/buy/ticket", requests, rate, func() {
+	runFront(t, w, s.front+"/buy/ticket", requests, rate, func() {
 		if len(script) > 0 && time.Since(begin) >= script[0].at {
 			script[0].do()
 			script = script[1:]
 		}
 	})
-	t.Logf("%d told, %d heard that there is none, %d undecided, in %v", len(w.owner), w.none, w.undecided,
+	t.Logf("%d told, %d heard that there is none, %d undecided, in %v", w.Count(rigtest.Won),
+		w.Count(rigtest.SoldOut, rigtest.NoneNow), w.Count(rigtest.Undecided),
 		time.Since(begin).Round(time.Millisecond))
-	if len(script) > 0 || s.answerEater.hungry.Load() > 0 || len(w.odd) > 0 || len(w.twice) > 0 {
-		t.Fatalf("%d acts were not played; odd answers %.3q, serials twice %v", len(script), w.odd, w.twice)
+	if len(script) > 0 || s.answerEater.hungry.Load() > 0 || w.Odd() != "" || len(w.Twice()) > 0 {
+		t.Fatalf("%d acts were not played; odd answers %s, serials twice %v", len(script), w.Odd(), w.Twice())
 	}
-	w.confirm(t, s.edges[0])
+	confirmAll(t, w, s.edges[0])
 	s.stop(t)
 	s.settled(t, w, units)
 }
 
 // settled compares what the crowd was told with the ledger.
-func (s *frontStage) settled(t *testing.T, w *told, units int) {
+func (s *frontStage) settled(t *testing.T, w *rigtest.Wins, units int) {
 	t.Helper()
 	a := s.redis.audit(t, "ticket")
-	if a.Leased+a.Limbo > 0 || a.Confirmed != uint64(len(w.owner)) || a.Free+a.Pending+a.Confirmed != uint64(units) {
-		t.Errorf("%d were told: %+v", len(w.owner), a)
+	if a.Leased+a.Limbo > 0 || a.Confirmed != uint64(w.Count(rigtest.Won)) || a.Free+a.Pending+a.Confirmed != uint64(units) {
+		t.Errorf("%d were told: %+v", w.Count(rigtest.Won), a)
 	}
-	if a.Pending == 0 || a.Pending > uint64(w.undecided) {
-		t.Errorf("%d claims that nobody was told of, %d undecided", a.Pending, w.undecided)
+	if a.Pending == 0 || a.Pending > uint64(w.Count(rigtest.Undecided)) {
+		t.Errorf("%d claims that nobody was told of, %d undecided", a.Pending, w.Count(rigtest.Undecided))
 	}
 	unanswered := 0
 	owners := s.redis.owners(t, "ticket")
 	for serial, state := range owners {
-		_, known := w.owner[serial]
+		known := w.Has(uint64(serial))
 		if known != (state == 'c') {
 			t.Errorf("serial %d: told %v, in the ledger %c", serial, known, state)
 		}
@@ -354,9 +316,9 @@ func (s *frontStage) settled(t *testing.T, w *told, units int) {
 			unanswered++
 		}
 	}
-	if len(owners) != len(w.owner)+unanswered || uint64(unanswered) != a.Pending {
-		t.Errorf("%d owned, %d told, %d unanswered, %d pending", len(owners), len(w.owner), unanswered, a.Pending)
+	if len(owners) != w.Count(rigtest.Won)+unanswered || uint64(unanswered) != a.Pending {
+		t.Errorf("%d owned, %d told, %d unanswered, %d pending", len(owners), w.Count(rigtest.Won), unanswered, a.Pending)
 	}
 	out, _ := json.Marshal(a)
-	t.Logf("%d owned = %d told + %d unanswered; %s", len(owners), len(w.owner), unanswered, out)
+	t.Logf("%d owned = %d told + %d unanswered; %s", len(owners), w.Count(rigtest.Won), unanswered, out)
 }

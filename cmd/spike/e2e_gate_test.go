@@ -4,12 +4,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -85,8 +83,8 @@ func (s *gateStage) flagged(sale, what string) bool {
 // sellOut buys all units of sale ticket through nginx, and waits until nginx answers itself.
 func (s *gateStage) sellOut(t testing.TB, units int) {
 	t.Helper()
-	if w, _ := crowd(t, int64(10*units+50), 8, s.url+"/buy/ticket"); len(w.owner) != units {
-		t.Fatalf("%d won, of %d", len(w.owner), units)
+	if w, _ := rigtest.Crowd(t, int64(10*units+50), 8, s.url+"/buy/ticket"); w.Count(rigtest.Won) != units {
+		t.Fatalf("%d won, of %d", w.Count(rigtest.Won), units)
 	}
 	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "ticket") })
 }
@@ -127,45 +125,16 @@ func (s *gateStage) sameInBothVoices(t testing.TB, sale string) {
 // winsWithin lets a crowd buy until so many have won, and for half a second more. It returns how many have won.
 func (s *gateStage) winsWithin(t testing.TB, sale string, want int, within time.Duration) int {
 	t.Helper()
-	begun, over := time.Now(), make(chan struct{})
-	w := &winners{}
-	var crowd sync.WaitGroup
-	defer crowd.Wait()
-	defer close(over)
-	for range 6 {
-		crowd.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}}
-			defer client.CloseIdleConnections()
-			for {
-				select {
-				case <-over:
-					return
-				case <-time.After(2 * time.Millisecond):
-				}
-				r, err := client.Get(s.url + "/buy/" + sale)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				body, _ := io.ReadAll(r.Body)
-				_ = r.Body.Close()
-				w.answer("", r.StatusCode, body)
-			}
-		})
-	}
-	eventually(t, within, fmt.Sprintf("%d win", want), func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return len(w.owner) >= want
-	})
+	begun := time.Now()
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{URLs: []string{s.url + "/buy/" + sale}, Connections: 6, Rate: 3000})
+	eventually(t, within, fmt.Sprintf("%d win", want), func() bool { return w.Count(rigtest.Won) >= want })
 	t.Logf("%d of %s won within %v", want, sale, time.Since(begun).Round(time.Millisecond))
 	time.Sleep(500 * time.Millisecond)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.doubly) > 0 || len(w.odd) > 0 {
-		t.Errorf("serials twice %v, odd answers %v", w.doubly, w.odd)
+	r := stop()
+	if w.Wrong() != nil || r.Statuses[200] != r.Answered || r.Errors > r.ErrorKinds["cancelled"] {
+		t.Errorf("%q: %+v", w.Wrong(), r)
 	}
-	return len(w.owner)
+	return w.Count(rigtest.Won)
 }
 
 func TestGateSoldOut(t *testing.T) {

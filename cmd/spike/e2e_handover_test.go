@@ -22,7 +22,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"spike/bench/load"
 	"spike/bench/rig/rigtest"
 	"spike/bench/synclog"
 	"spike/edge/listener"
@@ -128,26 +127,19 @@ func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 	defer cancel()
 	var crowds sync.WaitGroup
 	var answers atomic.Int64
-	results := make([]load.Result, 3)
-	var rush serials
-	tickets := &winners{}
-	run := func(i int, o load.Options) {
+	results := make([]rigtest.CrowdResult, 3)
+	var rush, tickets rigtest.Wins
+	run := func(i int, o rigtest.CrowdOptions) {
 		o.Requests, o.Timeout = 1<<24, 30*time.Second
-		crowds.Go(func() { results[i], _ = load.Run(ctx, o) })
+		crowds.Go(func() { results[i], _ = rigtest.RunCrowd(ctx, o) })
 	}
-	odd := &winners{}
-	rushed := func(worker string, status int, body []byte) {
-		answers.Add(1)
-		if !rush.add(body) {
-			odd.answer(worker, status, body)
-		}
-	}
-	run(0, load.Options{URLs: []string{u.url("rush")}, Connections: 32, OnAnswer: rushed})
-	run(1, load.Options{URLs: []string{u.url("rush")}, Connections: 16, OnAnswer: rushed,
-		Header: func(_ int64, h *fasthttp.RequestHeader) { h.SetConnectionClose() }})
-	run(2, load.Options{URLs: []string{u.url("ticket")}, Connections: 16, OnAnswer: tickets.answer,
+	rushed := func(a rigtest.Answer) { answers.Add(1); rush.Note(a) }
+	run(0, rigtest.CrowdOptions{URLs: []string{u.url("rush")}, Connections: 32, Heard: rushed})
+	run(1, rigtest.CrowdOptions{URLs: []string{u.url("rush")}, Connections: 16, Heard: rushed,
+		Dress: func(_ int64, h *fasthttp.RequestHeader) { h.SetConnectionClose() }})
+	run(2, rigtest.CrowdOptions{URLs: []string{u.url("ticket")}, Connections: 16, Heard: tickets.Hear,
 		Rate: 2000}) // so that the sale outlasts the restarts
-	sold := func() int { tickets.mu.Lock(); defer tickets.mu.Unlock(); return len(tickets.owner) }
+	sold := func() int { return tickets.Count(rigtest.Won) }
 	for i := range restarts {
 		at := answers.Load() + 5000
 		eventually(t, patience, "it is in full load", func() bool { return answers.Load() > at && sold() > (i+1)*total/8 })
@@ -157,9 +149,7 @@ func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 		t.Error("no evidence: the sale ended before the last restart")
 	}
 	eventually(t, 5*time.Minute, "all are sold", func() bool {
-		tickets.mu.Lock()
-		defer tickets.mu.Unlock()
-		return len(tickets.owner) >= total && tickets.none > 0
+		return sold() >= total && tickets.Count(rigtest.SoldOut) > 0
 	})
 	cancel()
 	crowds.Wait()
@@ -174,14 +164,14 @@ func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 	maps.DeleteFunc(kinds, func(kind string, _ int64) bool { return kind == "cancelled" })
 	a, b := redis.audit(t, "ticket"), redis.audit(t, "rush")
 	t.Logf("%d answers in the rush, %d cut off at its end; errors %v", answers.Load(), cut, kinds)
-	if len(kinds) > 0 || len(odd.odd) > 0 || len(tickets.odd) > 0 {
-		t.Errorf("%v %q %q", kinds, odd.odd, tickets.odd)
+	if n := rush.Count(rigtest.Won); len(kinds) > 0 || int64(n) != answers.Load() || tickets.Odd() != "" {
+		t.Errorf("%v; %d of %d won: %s; %s", kinds, n, answers.Load(), rush.Odd(), tickets.Odd())
 	}
-	if len(tickets.doubly) > 0 || len(tickets.owner) != total || a.Pending != total || a.Free+a.Leased+a.Limbo > 0 {
-		t.Errorf("%d told of %d, twice %v: %+v", len(tickets.owner), total, tickets.doubly, a)
+	if tickets.Wrong() != nil || sold() != total || a.Pending != total || a.Free+a.Leased+a.Limbo > 0 {
+		t.Errorf("%d told of %d, %q: %+v", sold(), total, tickets.Wrong(), a)
 	}
-	if told := rush.count(); rush.twice > 0 || b.Pending < told || b.Pending > told+cut || b.Leased+b.Limbo > 0 {
-		t.Errorf("rush: %d told, %d twice: %+v", told, rush.twice, b)
+	if told := uint64(rush.Count(rigtest.Won)); rush.Wrong() != nil || b.Pending < told || b.Pending > told+cut || b.Leased+b.Limbo > 0 {
+		t.Errorf("rush: %d told, %q: %+v", told, rush.Wrong(), b)
 	}
 	if n := u.count("STOPPING=1"); n != restarts+1 {
 		t.Errorf("%d ends were told", n)

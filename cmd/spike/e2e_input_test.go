@@ -86,8 +86,8 @@ func TestBadInputSellsNothing(t *testing.T) {
 	if a := redis.audit(t, "ticket"); a.Pending != 0 {
 		t.Errorf("sold: %+v", a)
 	}
-	if w, _ := crowd(t, 300, 8, edge.buyURL("ticket")); len(w.owner) != 100 {
-		t.Errorf("%d of 100 won afterwards", len(w.owner))
+	if w, _ := rigtest.Crowd(t, 300, 8, edge.buyURL("ticket")); w.Count(rigtest.Won) != 100 {
+		t.Errorf("%d of 100 won afterwards", w.Count(rigtest.Won))
 	}
 }
 
@@ -116,14 +116,14 @@ func TestUnitsInARow(t *testing.T) {
 	}
 	alone := 0 // the odd ends of leases and shards are sold to buyers of one, once they are back in the ledger
 	eventually(t, patience, "the odd ends are sold", func() bool {
-		w, _ := crowdAnyway(t, 10, 1, edge.buyURL("pairs"))
-		for serial := range w.owner {
+		w, _ := rigtest.CrowdAnyway(t, 10, 1, edge.buyURL("pairs"))
+		for _, serial := range w.Serials() {
 			if seen[int(serial)] {
 				t.Fatalf("%d twice", serial)
 			}
 			seen[int(serial)] = true
 		}
-		alone += len(w.owner)
+		alone += w.Count(rigtest.Won)
 		return len(seen) == 101
 	})
 	if alone > 10 {
@@ -149,8 +149,8 @@ func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
 			t.Errorf("audit %s: exit %d: %s", sale, code, errs)
 		}
 	}
-	if w, _ := crowd(t, 20, 4, edge.buyURL("good")); len(w.owner) != 10 {
-		t.Errorf("%d of 10 won", len(w.owner))
+	if w, _ := rigtest.Crowd(t, 20, 4, edge.buyURL("good")); w.Count(rigtest.Won) != 10 {
+		t.Errorf("%d of 10 won", w.Count(rigtest.Won))
 	}
 	redis.hmset(t, "words", "3") // once the hash is right, the edge sells without a restart
 	eventually(t, noticed, "the mended sale sells", func() bool {
@@ -169,8 +169,8 @@ func TestSaleMadeAnewUnderARunningEdge(t *testing.T) {
 		redis.hmset(t, "ticket", "500")
 		won := 0
 		eventually(t, noticed, fmt.Sprintf("run %d sells 500", run), func() bool {
-			w, _ := crowd(t, 1000, 8, edge.buyURL("ticket"))
-			won += len(w.owner)
+			w, _ := rigtest.Crowd(t, 1000, 8, edge.buyURL("ticket"))
+			won += w.Count(rigtest.Won)
 			return won == 500
 		})
 		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, "ticket") == "500" })
@@ -184,7 +184,7 @@ func TestMemoryDoesNotGrowWithTheStock(t *testing.T) {
 		redis := startRedis(t)
 		redis.hmset(t, "ticket", total)
 		edge := startEdge(t, "--redis", redis.addr)
-		crowd(t, buys, 10, edge.buyURL("ticket"))
+		rigtest.Crowd(t, buys, 10, edge.buyURL("ticket"))
 		time.Sleep(time.Second)
 		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(edge.PID()), "status"))
 		if err != nil {
@@ -245,19 +245,19 @@ func TestAddedUnitsAreSold(t *testing.T) {
 	redis := startRedis(t)
 	redis.hmset(t, "ticket", "50")
 	edge := startEdge(t, "--redis", redis.addr)
-	if w, _ := crowd(t, 200, 8, edge.buyURL("ticket")); len(w.owner) != 50 {
-		t.Fatalf("%d of 50", len(w.owner))
+	if w, _ := rigtest.Crowd(t, 200, 8, edge.buyURL("ticket")); w.Count(rigtest.Won) != 50 {
+		t.Fatalf("%d of 50", w.Count(rigtest.Won))
 	}
 	for range 2 {
 		mustSpike(t, "sale", "add", "ticket", "7", "--request-id", "same", "--redis", redis.addr)
 	}
 	won := 0
 	eventually(t, noticed, "7 more are sold", func() bool {
-		w, _ := crowd(t, 100, 4, edge.buyURL("ticket"))
-		won += len(w.owner)
+		w, _ := rigtest.Crowd(t, 100, 4, edge.buyURL("ticket"))
+		won += w.Count(rigtest.Won)
 		return won == 7
 	})
-	if w, _ := crowd(t, 1000, 8, edge.buyURL("ticket")); len(w.owner) != 0 {
+	if w, _ := rigtest.Crowd(t, 1000, 8, edge.buyURL("ticket")); w.Count(rigtest.Won) != 0 {
 		t.Error("and no more")
 	}
 }
@@ -267,17 +267,17 @@ func TestHoldsEndAndUnitsComeBack(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "300", "--hold", "2s", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	w, _ := crowd(t, 1000, 8, edge.buyURL("ticket"))
-	if len(w.owner) != 300 {
-		t.Fatalf("%d of 300", len(w.owner))
+	w, _ := rigtest.Crowd(t, 1000, 8, edge.buyURL("ticket"))
+	if w.Count(rigtest.Won) != 300 {
+		t.Fatalf("%d of 300", w.Count(rigtest.Won))
 	}
 	if _, header, body := get(t, "GET", edge.buyURL("ticket")); header.Get("Retry-After") == "" {
 		t.Errorf("units may come back: %s", body)
 	}
 	again := 0
 	eventually(t, noticed, "all 300 are sold again", func() bool {
-		w, _ := crowd(t, 50, 4, edge.buyURL("ticket"))
-		again += len(w.owner)
+		w, _ := rigtest.Crowd(t, 50, 4, edge.buyURL("ticket"))
+		again += w.Count(rigtest.Won)
 		return again >= 300
 	})
 	redis.audit(t, "ticket")
@@ -289,7 +289,7 @@ func TestDecisionLogReadsAsTheArticles(t *testing.T) {
 	redis.hmset(t, "ticket", "100")
 	file := filepath.Join(t.TempDir(), "stat.log")
 	edge := startEdge(t, "--redis", redis.addr, "--decision-log", file)
-	crowd(t, 1000, 4, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 1000, 4, edge.buyURL("ticket"))
 	edge.stop(t)
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -304,7 +304,7 @@ func TestDecisionLogReadsAsTheArticles(t *testing.T) {
 func TestAdminSide(t *testing.T) {
 	t.Parallel()
 	edge := startEdge(t)
-	crowd(t, 20_000, 16, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 20_000, 16, edge.buyURL("ticket"))
 	eventually(t, noticed, "the embedded store's audit", func() bool {
 		_, _, body := get(t, "GET", "http://"+edge.admin+"/api/v1/sales/ticket/audit")
 		return strings.Contains(body, `"pending":10000`) && strings.Contains(body, `"ok":true`)

@@ -5,6 +5,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"spike/bench/rig/rigtest"
 )
 
 // Row D14: a hash that was deleted, has expired or was damaged is written again from its ledger while an edge sells. Then
@@ -24,16 +26,16 @@ func TestD14HashIsMended(t *testing.T) {
 			redis := startRedis(t)
 			mustSpike(t, "sale", "create", "ticket", "--total", "20000", "--redis", redis.addr)
 			edge := startEdge(t, "--redis", redis.addr)
-			w, _ := crowd(t, 500, 8, edge.buyURL("ticket"))
+			w, _ := rigtest.Crowd(t, 500, 8, edge.buyURL("ticket"))
 			eventually(t, patience, "what was sold is settled", func() bool { return redis.sold(t, "ticket") == "500" })
 			redis.do(t, words...)
 			if out := mustSpike(t, "sale", "mend", "ticket", "--redis", redis.addr); !strings.Contains(out, "20000") {
 				t.Errorf("it does not show the sale:\n%s", out)
 			}
-			won := len(w.owner)
+			won := w.Count(rigtest.Won)
 			eventually(t, patience, "all is sold", func() bool {
-				w, _ := crowdAnyway(t, 4_000, 16, edge.buyURL("ticket"))
-				if won += len(w.owner); won > total {
+				w, _ := rigtest.CrowdAnyway(t, 4_000, 16, edge.buyURL("ticket"))
+				if won += w.Count(rigtest.Won); won > total {
 					t.Fatalf("%d of %d sold", won, total)
 				}
 				return won == total

@@ -81,7 +81,7 @@ func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 		flags: filepath.Join(t.TempDir(), "flags")}
 	write(t, s.topology, fmt.Sprintf("listen: 127.0.0.1:1\ngate_dir: %s\nedges:\n  - {addr: %s, weight: 1}\n", s.flags, edge.addr))
 	s.startGate(t)
-	crowd(t, 500, 8, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 500, 8, edge.buyURL("ticket"))
 	stored := func() bool {
 		_, _, metrics := get(t, "GET", "http://"+orders.admin+"/metrics")
 		return strings.Contains(metrics, `spike_orders_unread{sale="ticket"} 0`) &&
@@ -96,8 +96,8 @@ func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 
 	won := 0
 	eventually(t, patience, "it sells", func() bool {
-		w, _ := crowdAnyway(t, 2_000, 8, edge.buyURL("ticket"))
-		won += len(w.owner)
+		w, _ := rigtest.CrowdAnyway(t, 2_000, 8, edge.buyURL("ticket"))
+		won += w.Count(rigtest.Won)
 		a, err := fresh.Audit(context.Background(), "ticket")
 		return err == nil && a.Pending > 1_000
 	})

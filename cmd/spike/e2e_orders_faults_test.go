@@ -63,7 +63,7 @@ func TestO1SecondWorkerOnAnotherDatabase(t *testing.T) {
 	if code != exitUsage || !strings.Contains(said, one) || !strings.Contains(said, two) {
 		t.Errorf("exit %d: %s", code, said)
 	}
-	crowd(t, 400, 8, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 400, 8, edge.buyURL("ticket"))
 	eventually(t, patience, "the first has all", func() bool { return sqliteRows(one) == 400 })
 	if !worker.ready() {
 		t.Error("the first is not ready")

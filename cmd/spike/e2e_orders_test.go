@@ -114,8 +114,8 @@ func (s ordersStage) sell(t testing.TB, between func(tenth int)) {
 	t.Helper()
 	won := 0
 	for tenth := 1; won < s.total; tenth++ {
-		w, _ := crowd(t, int64(s.total/10), 8, s.edge.buyURL("ticket"))
-		won += len(w.owner)
+		w, _ := rigtest.Crowd(t, int64(s.total/10), 8, s.edge.buyURL("ticket"))
+		won += w.Count(rigtest.Won)
 		if tenth <= 10 {
 			between(tenth)
 		}
@@ -217,7 +217,7 @@ func TestOrdersInSQLite(t *testing.T) {
 	mustSpike(t, "sale", "create", "ticket", "--total", "500", "--hold", "2s", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
-	w, _ := crowd(t, 300, 8, edge.buyURL("ticket"))
+	w, _ := rigtest.Crowd(t, 300, 8, edge.buyURL("ticket"))
 	edge.stop(t) // from here on only the worker ends holds
 	eventually(t, patience, "the holds have ended", func() bool {
 		a := redis.audit(t, "ticket")
@@ -226,7 +226,7 @@ func TestOrdersInSQLite(t *testing.T) {
 	eventually(t, patience, "all is stored", func() bool {
 		_, _, text := get(t, "GET", "http://"+worker.admin+"/metrics")
 		return strings.Contains(text, `spike_orders_lag_seconds{sale="ticket"} 0`) &&
-			strings.Contains(text, "spike_orders_expired_units_total "+strconv.Itoa(len(w.owner)))
+			strings.Contains(text, "spike_orders_expired_units_total "+strconv.Itoa(w.Count(rigtest.Won)))
 	})
 	worker.stop(t)
 }

@@ -274,7 +274,7 @@ func TestD13TroubleIsToldOnce(t *testing.T) {
 	t.Parallel()
 	w := newReadyEdge(t)
 	mustSpike(t, "sale", "create", "odd", "--total", "100", "--hold", "1h", "--redis", w.addr)
-	if won, _ := crowd(t, 1, 1, w.edge.buyURL("odd")); len(won.owner) != 1 {
+	if won, _ := rigtest.Crowd(t, 1, 1, w.edge.buyURL("odd")); won.Count(rigtest.Won) != 1 {
 		t.Fatal("nobody has a unit")
 	}
 	eventually(t, patience, "all is settled and given back", func() bool { return len(rings(t, w.data)) == 0 })

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/load"
 	"spike/bench/rig/rigtest"
 )
 
@@ -125,16 +124,16 @@ func TestP8NoEdgeSellsWhenPauseSaysSo(t *testing.T) {
 		}
 		way := newCable(t, addr)
 		edge := startEdge(t, "--redis", way.Addr().String())
-		w, stop := crowdUntil(t, 4, edge.buyURL("ticket"))
-		eventually(t, patience, "it sells", func() bool { return w.count() > 1000 })
+		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 4, URLs: []string{edge.buyURL("ticket")}})
+		eventually(t, patience, "it sells", func() bool { return w.Count(rigtest.Won) > 1000 })
 		way.sever(true)
 		killAt(t, addr)
 		rigtest.StartRedisAt(t, addr, "--dir", dir)
 		word := []string{"pause", "close"}[k%2]
 		out, errs, code := spike(t, "sale", word, "ticket", "--redis", addr)
-		told := w.count()
+		told := w.Count(rigtest.Won)
 		time.Sleep(time.Second)
-		more := w.count() - told
+		more := w.Count(rigtest.Won) - told
 		stop()
 		if code != 0 || more > 0 {
 			t.Errorf("%s: exit %d; %d wins after it\n%s%s", word, code, more, out, errs)
@@ -158,16 +157,14 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 	edge := startEdge(t, "--redis", redis.addr)
 	var mu sync.Mutex
 	before, after := 0, 0
-	ends := regexp.MustCompile(`"expires_at":"([^"]+)"`)
-	note := func(_ string, _ int, body []byte) {
-		m := ends.FindSubmatch(body)
-		if m == nil {
+	note := func(a rigtest.Answer) {
+		if a.Word() != rigtest.Won {
 			return
 		}
-		at, err := time.Parse(time.RFC3339, string(m[1]))
+		won, err := a.Reservation()
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil || !at.Before(closes.Add(hold)) {
+		if err != nil || !won.ExpiresAt.Before(closes.Add(hold)) {
 			after++
 			return
 		}
@@ -176,7 +173,7 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 	pid := pidOf(t, redis.addr)
 	time.Sleep(time.Until(closes.Add(-3 * time.Second)))
 	many, stop := context.WithDeadline(t.Context(), closes.Add(-time.Second)) // a crowd so large that the edge leases thousands
-	_, _ = load.Run(many, load.Options{URLs: []string{edge.buyURL("ticket")}, Connections: 8, Requests: 1 << 30, OnAnswer: note})
+	_, _ = rigtest.RunCrowd(many, rigtest.CrowdOptions{URLs: []string{edge.buyURL("ticket")}, Connections: 8, Requests: 1 << 30, Heard: note})
 	stop()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -191,10 +188,10 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 }
 
 // crowdFor buys until a moment, one buy every few milliseconds, so that units are left at the end.
-func crowdFor(t *testing.T, e *testServer, until time.Time, note func(string, int, []byte)) {
+func crowdFor(t *testing.T, e *testServer, until time.Time, note func(rigtest.Answer)) {
 	t.Helper()
 	for time.Now().Before(until) {
-		_, err := load.Run(t.Context(), load.Options{URLs: []string{e.buyURL("ticket")}, Connections: 1, Requests: 1, OnAnswer: note})
+		_, err := rigtest.RunCrowd(t.Context(), rigtest.CrowdOptions{URLs: []string{e.buyURL("ticket")}, Connections: 1, Requests: 1, Heard: note})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,17 +13,18 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
-	"spike/bench/load"
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 )
 
 // What happens to a unit after it was won: holds, payment, repeated buys.
+
+var serialIn = regexp.MustCompile(`"serial":(\d+)`)
 
 var tokenIn = regexp.MustCompile(`"token":"([^"]+)"`)
 
@@ -71,30 +72,30 @@ func TestUnpaidUnitsComeBackAndPaidOnesDoNot(t *testing.T) {
 	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
 	urls := []string{edges[0].buyURL("ticket"), edges[1].buyURL("ticket")}
 	stop := redis.auditing(t, "ticket")
-	w, _ := crowd(t, 4*units, 16, urls...)
-	if len(w.owner) != units {
-		t.Fatalf("%d of %d", len(w.owner), units)
+	w, _ := rigtest.Crowd(t, 4*units, 16, urls...)
+	if w.Count(rigtest.Won) != units {
+		t.Fatalf("%d of %d", w.Count(rigtest.Won), units)
 	}
 	var late string
 	n := 0
-	for _, answer := range w.owner {
+	for _, won := range w.Units() {
 		if n++; n > paid {
-			late = tokenOf(answer)
+			late = won.Token
 			break
 		}
-		edges[n%2].confirm(t, tokenOf(answer)) // through any edge, not only the seller
+		edges[n%2].confirm(t, won.Token) // through any edge, not only the seller
 	}
 	more := 0
 	eventually(t, 4*6*time.Second, "the unpaid ones are sold again", func() bool { // 6 s of hold, on a busy machine
-		again, _ := crowd(t, 100, 8, urls...)
-		for _, answer := range again.owner {
-			edges[0].confirm(t, tokenOf(answer))
+		again, _ := rigtest.Crowd(t, 100, 8, urls...)
+		for _, won := range again.Units() {
+			edges[0].confirm(t, won.Token)
 		}
-		more += len(again.owner)
+		more += again.Count(rigtest.Won)
 		return more >= units-paid
 	})
-	if again, _ := crowd(t, 2*units, 16, urls...); more+len(again.owner) != units-paid {
-		t.Errorf("%d bought after the holds, want %d", more+len(again.owner), units-paid)
+	if again, _ := rigtest.Crowd(t, 2*units, 16, urls...); more+again.Count(rigtest.Won) != units-paid {
+		t.Errorf("%d bought after the holds, want %d", more+again.Count(rigtest.Won), units-paid)
 	}
 	if status, _, body := get(t, "POST", edges[1].confirmURL(late)); status != 409 || !strings.Contains(body, "already_expired") {
 		t.Errorf("a late confirm: %d %s", status, body)
@@ -124,37 +125,26 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 		urls = append(urls, startEdge(t, "--redis", redis.addr).buyURL("ticket"))
 	}
 	var mu sync.Mutex
+	var w rigtest.Wins
 	units := map[string]string{} // token by buyer
-	var won, limited, unknown, odd atomic.Int64
-	r, err := load.Run(context.Background(), load.Options{URLs: urls, Connections: 64, Requests: buyers * tries,
+	r, err := rigtest.RunCrowd(context.Background(), rigtest.CrowdOptions{URLs: urls, Connections: 64, Requests: buyers * tries,
 		Timeout: 10 * time.Second,
-		Header:  func(n int64, h *fasthttp.RequestHeader) { h.Set("X-Buyer-Id", fmt.Sprintf("buyer-%d", n%buyers)) },
-		OnAnswer: func(_ string, status int, body []byte) {
-			token := tokenOf(string(body))
-			own := func(heard *atomic.Int64) {
-				heard.Add(1)
+		Dress:   func(n int64, h *fasthttp.RequestHeader) { h.Set("X-Buyer-Id", fmt.Sprintf("buyer-%d", n%buyers)) },
+		Heard: func(a rigtest.Answer) {
+			if word, _ := w.Note(a); word == rigtest.Won || word == rigtest.OverLimit { // both name the unit that the buyer has
+				had, _ := a.Reservation()
 				mu.Lock()
-				units[buyerIn(t, token)] = token
+				units[buyerIn(t, had.Token)] = had.Token
 				mu.Unlock()
 			}
-			switch {
-			case status == 200 && strings.HasPrefix(string(body), `{"code":1,`):
-				own(&won)
-			case status == 200 && strings.HasPrefix(string(body), `{"code":-4,`) && token != "":
-				own(&limited) // it names the unit that the buyer has
-			case status == 503 && strings.HasPrefix(string(body), `{"code":-5,`): // a Redis that has no CPU for a second
-				unknown.Add(1)
-			default:
-				odd.Add(1)
-				t.Logf("odd: %d %s", status, body)
-			}
 		}})
-	if err != nil || r.Errors > 0 || odd.Load() > 0 {
-		t.Fatalf("%+v %v", r, err)
+	won, limited := w.Count(rigtest.Won), w.Count(rigtest.OverLimit)
+	u := w.Count(rigtest.Undecided) // a Redis that has no CPU for a second
+	if err != nil || r.Errors > 0 || w.Wrong() != nil {
+		t.Fatalf("%+v %v %q", r, err, w.Wrong())
 	}
-	u := unknown.Load()
-	if len(units) != buyers || won.Load() > buyers || won.Load()+u < buyers || won.Load()+limited.Load()+u != buyers*tries {
-		t.Errorf("%d wins of %d buyers, %d over the limit, %d of whom nobody knows", won.Load(), len(units), limited.Load(), u)
+	if len(units) != buyers || won > buyers || won+u < buyers || won+limited+u != buyers*tries {
+		t.Errorf("%d wins of %d buyers, %d over the limit, %d of whom nobody knows", won, len(units), limited, u)
 	}
 	if a := redis.audit(t, "ticket"); a.Pending != buyers || a.Free != 5000-buyers {
 		t.Errorf("%+v", a)
@@ -243,7 +233,7 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "3000", "--redis", redis.addr)
 	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
-	w, stop := crowdUntil(t, 8, edges[0].buyURL("ticket"), edges[1].buyURL("ticket"))
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 8, URLs: []string{edges[0].buyURL("ticket"), edges[1].buyURL("ticket")}})
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	had := map[string]bool{}
@@ -266,8 +256,8 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 		return a.Pending == 3000
 	})
 	stop()
-	if len(w.doubly) > 0 || w.count()+len(had) != 3000 {
-		t.Errorf("%d to the crowd, %d to the careful; twice: %v", w.count(), len(had), w.doubly)
+	if w.Wrong() != nil || w.Count(rigtest.Won)+len(had) != 3000 {
+		t.Errorf("%d to the crowd, %d to the careful; %q", w.Count(rigtest.Won), len(had), w.Wrong())
 	}
 }
 
@@ -301,17 +291,17 @@ func TestDoorsInFullSale(t *testing.T) {
 	}
 	shut := func(what string, do func() string) {
 		t.Helper()
-		w, stop := crowdUntil(t, 16, urls...)
-		eventually(t, patience, "the sale is in full swing", func() bool { return w.count() > 2000 })
+		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 16, URLs: urls})
+		eventually(t, patience, "the sale is in full swing", func() bool { return w.Count(rigtest.Won) > 2000 })
 		said := do()
-		a, sold := redis.audit(t, "ticket"), w.count()
+		a, sold := redis.audit(t, "ticket"), w.Count(rigtest.Won)
 		for _, e := range edges {
 			if _, _, body := get(t, "GET", e.buyURL("ticket")); strings.Contains(body, `"code":1`) {
 				t.Errorf("%s: an edge still sells: %s", what, body)
 			}
 		}
 		time.Sleep(200 * time.Millisecond)
-		if b := redis.audit(t, "ticket"); a.Leased+a.Limbo != 0 || !reflect.DeepEqual(a, b) || w.count() < sold {
+		if b := redis.audit(t, "ticket"); a.Leased+a.Limbo != 0 || !reflect.DeepEqual(a, b) || w.Count(rigtest.Won) < sold {
 			t.Errorf("%s: %+v, a moment later %+v; %s", what, a, b, said)
 		}
 		stop()
@@ -342,7 +332,7 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr, "--lease", "3s")
-	crowd(t, 100, 4, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 100, 4, edge.buyURL("ticket"))
 	edge.die()
 	out := mustSpike(t, "sale", "pause", "ticket", "--redis", redis.addr)
 	a := redis.audit(t, "ticket")
@@ -357,22 +347,22 @@ func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", "5m", "--redis", redis.addr)
 	dead, heir := startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)
-	w, stop := crowdUntil(t, 16, dead.buyURL("ticket"))
-	eventually(t, patience, "the sale is in full swing", func() bool { return w.count() > 1000 })
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 16, URLs: []string{dead.buyURL("ticket")}})
+	eventually(t, patience, "the sale is in full swing", func() bool { return w.Count(rigtest.Won) > 1000 })
 	dead.die() // its ring is in memory and dies with it
 	stop()
 	settled := redis.audit(t, "ticket").Pending
-	for serial, answer := range w.owner {
-		if status, _, body := get(t, "POST", heir.confirmURL(tokenOf(answer))); status != 200 {
+	for serial, won := range w.Units() {
+		if status, _, body := get(t, "POST", heir.confirmURL(won.Token)); status != 200 {
 			t.Fatalf("serial %d: %d %s", serial, status, body)
 		}
 	}
 	a := redis.audit(t, "ticket")
-	if a.Confirmed != uint64(len(w.owner)) {
-		t.Errorf("%d winners, %+v", len(w.owner), a)
+	if a.Confirmed != uint64(w.Count(rigtest.Won)) {
+		t.Errorf("%d winners, %+v", w.Count(rigtest.Won), a)
 	}
 	t.Logf("%d of %d wins were not in the ledger when the edge died",
-		len(w.owner)-int(min(settled, uint64(len(w.owner)))), len(w.owner))
+		w.Count(rigtest.Won)-int(min(settled, uint64(w.Count(rigtest.Won)))), w.Count(rigtest.Won))
 }
 
 // A sale is sold out on every edge, and is refilled. The edges hear of it.
@@ -381,20 +371,20 @@ func TestRestockIsHeard(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "10", "--hold", "0", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	crowd(t, 100, 4, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 100, 4, edge.buyURL("ticket"))
 	for i := range 5 {
-		w, stop := crowdUntil(t, 4, edge.buyURL("ticket")) // a crowd that hears "sold out"
+		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 4, URLs: []string{edge.buyURL("ticket")}}) // a crowd that hears "sold out"
 		time.Sleep(50 * time.Millisecond)
 		began := time.Now()
 		_, err := redis.Change(context.Background(), "ticket", ledger.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, noticed, "they are sold", func() bool { return w.count() == 3 })
+		eventually(t, noticed, "they are sold", func() bool { return w.Count(rigtest.Won) == 3 })
 		t.Logf("sold %v after they were added", time.Since(began).Round(time.Millisecond))
 		stop()
-		if w.count() != 3 || len(w.odd) > 0 {
-			t.Errorf("%d won, odd answers %v", w.count(), w.odd)
+		if w.Count(rigtest.Won) != 3 || w.Odd() != "" {
+			t.Errorf("%d won, odd answers %v", w.Count(rigtest.Won), w.Odd())
 		}
 	}
 }

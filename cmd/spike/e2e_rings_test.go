@@ -47,8 +47,8 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 		redis.hmset(t, "ticket", "60000")
 		data, copied := t.TempDir(), filepath.Join(t.TempDir(), "d2")
 		first := startEdge(t, "--redis", redis.addr, "--data", data)
-		w, stop := crowdUntil(t, 16, first.buyURL("ticket"))
-		eventually(t, patience, "some are sold", func() bool { return w.count() > 5_000 && len(rings(t, data)) > 0 })
+		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 16, URLs: []string{first.buyURL("ticket")}})
+		eventually(t, patience, "some are sold", func() bool { return w.Count(rigtest.Won) > 5_000 && len(rings(t, data)) > 0 })
 		if out, err := exec.Command("cp", "-a", data, copied).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -57,22 +57,18 @@ func TestP1CopyOfALivingRingProvesNothing(t *testing.T) {
 			was = append(was, filepath.Base(ring))
 		}
 		second := startEdge(t, "--redis", redis.addr, "--data", copied)
-		others, _ := crowdAnyway(t, 40_000, 16, second.buyURL("ticket"))
+		others, _ := rigtest.CrowdAnyway(t, 40_000, 16, second.buyURL("ticket"))
 		eventually(t, patience, "all is sold", func() bool {
 			a := redis.audit(t, "ticket")
 			return a.Pending == a.Total
 		})
 		stop()
-		twice := slices.Clone(append(w.doubly, others.doubly...))
-		for serial := range others.owner {
-			if _, had := w.owner[serial]; had {
-				twice = append(twice, serial)
-			}
-		}
-		told := len(w.owner) + len(others.owner)
-		lost := 16 + w.undecided + others.undecided // answers that the end cut off, and answers "unknown"
-		t.Logf("%d and %d won", len(w.owner), len(others.owner))
-		if len(twice) > 0 || len(others.owner) == 0 || told > 60_000 || told < 60_000-lost {
+		twice := append(w.Twice(), others.Twice()...)
+		twice = append(twice, slices.DeleteFunc(others.Serials(), func(serial uint64) bool { return !w.Has(serial) })...)
+		told := w.Count(rigtest.Won) + others.Count(rigtest.Won)
+		lost := 16 + w.Count(rigtest.Undecided) + others.Count(rigtest.Undecided) // answers that the end cut off, and answers "unknown"
+		t.Logf("%d and %d won", w.Count(rigtest.Won), others.Count(rigtest.Won))
+		if len(twice) > 0 || others.Count(rigtest.Won) == 0 || told > 60_000 || told < 60_000-lost {
 			t.Fatalf("sold twice: %v; %d told, %d may be lost", twice, told, lost)
 		}
 		eventually(t, patience, "the copy is settled", func() bool {
@@ -90,7 +86,7 @@ func TestP1RemovedLockDoesNotLetAnotherIn(t *testing.T) {
 	redis.hmset(t, "ticket", "1000")
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
-	crowd(t, 10, 1, edge.buyURL("ticket"))
+	rigtest.Crowd(t, 10, 1, edge.buyURL("ticket"))
 	if err := os.Remove(filepath.Join(data, "lock")); err != nil {
 		t.Fatal(err)
 	}
@@ -117,17 +113,17 @@ func spikeFor(t testing.TB, d time.Duration, args ...string) (stderr string, cod
 func unsettled(t testing.TB, redis redisServer, data string) (wins int) {
 	t.Helper()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
-	w, _ := crowd(t, 20, 1, edge.buyURL("ticket"))
+	w, _ := rigtest.Crowd(t, 20, 1, edge.buyURL("ticket"))
 	eventually(t, patience, "settled", func() bool { return redis.audit(t, "ticket").Pending == 20 })
 	pid := redis.pid(t)
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
-	more, _ := crowdAnyway(t, 10, 1, edge.buyURL("ticket"))
+	more, _ := rigtest.CrowdAnyway(t, 10, 1, edge.buyURL("ticket"))
 	edge.die()
 	_ = syscall.Kill(pid, syscall.SIGCONT)
-	if len(more.owner) == 0 {
+	if more.Count(rigtest.Won) == 0 {
 		t.Fatal("nothing was sold while Redis stood still")
 	}
-	return len(w.owner) + len(more.owner)
+	return w.Count(rigtest.Won) + more.Count(rigtest.Won)
 }
 
 // P14: an edge with rings of another store does not start, and leaves the rings for the right store.
@@ -156,8 +152,8 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 	redis.hmset(t, "whole", "100000")
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", redis.addr, "--data", data)
-	w, stop := crowdUntil(t, 8, edge.buyURL("cut"), edge.buyURL("whole"))
-	eventually(t, patience, "both sell", func() bool { return w.count() > 2_000 && len(rings(t, data)) == 2 })
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 8, URLs: []string{edge.buyURL("cut"), edge.buyURL("whole")}})
+	eventually(t, patience, "both sell", func() bool { return w.Count(rigtest.Won) > 2_000 && len(rings(t, data)) == 2 })
 	for _, path := range rings(t, data) {
 		if strings.HasPrefix(filepath.Base(path), "cut-") {
 			if err := os.Truncate(path, 0); err != nil {
@@ -165,8 +161,8 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 			}
 		}
 	}
-	had := w.count()
-	eventually(t, patience, "it sells on", func() bool { return w.count() > had+2_000 })
+	had := w.Count(rigtest.Won)
+	eventually(t, patience, "it sells on", func() bool { return w.Count(rigtest.Won) > had+2_000 })
 	eventually(t, patience, "both have rings", func() bool { return len(rings(t, data)) == 2 })
 	stop()
 	eventually(t, patience, "the cut sale is open again", func() bool {
@@ -174,16 +170,14 @@ func TestP15TruncatedRingEndsNoProcess(t *testing.T) {
 		return status == 200
 	})
 	for sale, n := range map[string]int64{"whole": 200, "cut": 200} {
-		crowd(t, n, 4, edge.buyURL(sale))
+		rigtest.Crowd(t, n, 4, edge.buyURL(sale))
 	}
 	edge.stop(t)
 	if !regexp.MustCompile(`"?file"?[=:]"?[^ ]*cut-\d+`).MatchString(edge.Output()) {
 		t.Error("the log does not name the file")
 	}
-	for _, odd := range w.odd {
-		if !strings.HasPrefix(odd, "503 ") {
-			t.Error(odd)
-		}
+	if odd := w.Odd(); odd != "" {
+		t.Error(odd)
 	}
 }
 
@@ -241,14 +235,14 @@ func TestP10OfferGoesWithItsKey(t *testing.T) {
 	line, heard := deafLine(t, redis.addr)
 	data := t.TempDir()
 	edge := startEdge(t, "--redis", line, "--data", data)
-	w, _ := crowd(t, 1, 1, edge.buyURL("ticket"))
-	told := len(w.owner)
+	w, _ := rigtest.Crowd(t, 1, 1, edge.buyURL("ticket"))
+	told := w.Count(rigtest.Won)
 	for range 10 { // until the edge has all units that are left
 		if redis.audit(t, "ticket").Free == 0 {
 			break
 		}
-		more, _ := crowd(t, 1, 1, edge.buyURL("ticket"))
-		told += len(more.owner)
+		more, _ := rigtest.Crowd(t, 1, 1, edge.buyURL("ticket"))
+		told += more.Count(rigtest.Won)
 	}
 	const key = "0123456789abcdef0123456789"
 	done := make(chan struct{})

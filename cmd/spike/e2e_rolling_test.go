@@ -3,15 +3,11 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -19,7 +15,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"spike/bench/load"
 	"spike/bench/rig/rigtest"
 )
 
@@ -64,9 +59,9 @@ type rollingStage struct {
 	single  bool  // each buy has a connection of its own
 	reloads int64 // of nginx
 
-	answers, lost atomic.Int64
-	won           serials
-	end           func() load.Result
+	answers atomic.Int64
+	won     rigtest.Wins
+	end     func() rigtest.CrowdResult
 }
 
 func newRollingStage(t testing.TB, edges int, balance string) *rollingStage {
@@ -106,28 +101,13 @@ const crowdSize = 64
 // buys lets the crowd buy, until stop.
 func (p *rollingStage) buys() {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
-	result := make(chan load.Result, 1)
-	go func() {
-		r, _ := load.Run(ctx, load.Options{URLs: []string{"http://" + p.addr + "/buy/ticket"},
-			Connections: crowdSize, Requests: 1 << 40,
-			Timeout: 20 * time.Second, OnAnswer: p.answer, Header: func(_ int64, h *fasthttp.RequestHeader) {
-				if p.single {
-					h.SetConnectionClose()
-				}
-			}})
-		result <- r
-	}()
-	p.end = sync.OnceValue(func() load.Result { cancel(); return <-result })
-	p.t.Cleanup(func() { p.end() })
-	p.busy()
-}
-
-func (p *rollingStage) answer(_ string, status int, body []byte) {
-	p.answers.Add(1)
-	if status != http.StatusOK || !p.won.add(body) {
-		p.lost.Add(1)
+	o := rigtest.CrowdOptions{URLs: []string{"http://" + p.addr + "/buy/ticket"}, Connections: crowdSize, Timeout: 20 * time.Second,
+		Heard: func(a rigtest.Answer) { p.answers.Add(1); p.won.Note(a) }}
+	if p.single {
+		o.Dress = func(_ int64, h *fasthttp.RequestHeader) { h.SetConnectionClose() }
 	}
+	_, p.end = rigtest.StartCrowd(p.t, o)
+	p.busy()
 }
 
 // busy waits until the crowd has had many more answers.
@@ -154,55 +134,14 @@ func (p *rollingStage) lostNothing() {
 		p.t.Logf("%d kept connections were closed in %d reloads", closed, p.reloads)
 	}
 	a := p.redis.audit(p.t, "ticket")
-	told := p.won.count()
+	told := uint64(p.won.Count(rigtest.Won))
 	p.t.Logf("%d answered, %v, %v, %d told, %d pending, %d cut off", r.Answered, r.Statuses, r.ErrorKinds, told, a.Pending, cut)
-	if p.lost.Load() > 0 || len(r.ErrorKinds) > 0 || p.won.twice > 0 {
-		p.t.Errorf("%d buys won nothing, %d units were sold twice: %v %v", p.lost.Load(), p.won.twice, r.Statuses, r.ErrorKinds)
+	if lost := r.Answered - int64(told); lost > 0 || len(r.ErrorKinds) > 0 || p.won.Wrong() != nil {
+		p.t.Errorf("%d buys won nothing, %q: %v %v", lost, p.won.Wrong(), r.Statuses, r.ErrorKinds)
 	}
 	if a.Pending < told || a.Pending > told+cut || a.Leased+a.Limbo+a.Confirmed > 0 {
 		p.t.Errorf("%d told, %d cut off: %+v", told, cut, a)
 	}
-}
-
-// serials marks which of millions of serials were told.
-type serials struct {
-	mu    sync.Mutex
-	words []uint64
-	n     uint64
-	twice int
-}
-
-// add notes the serial of an answer. false: the answer has none.
-func (s *serials) add(body []byte) bool {
-	_, rest, found := bytes.Cut(body, []byte(`"serial":`))
-	n := uint64(0)
-	for _, c := range rest {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = 10*n + uint64(c-'0')
-	}
-	if !found || n == 0 {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for uint64(len(s.words)) <= n/64 {
-		s.words = append(s.words, make([]uint64, 1<<12)...)
-	}
-	if bit := uint64(1) << (n % 64); s.words[n/64]&bit == 0 {
-		s.words[n/64] |= bit
-		s.n++
-	} else {
-		s.twice++
-	}
-	return true
-}
-
-func (s *serials) count() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.n
 }
 
 // Four edges behind nginx are restarted in turn in full load, each as soon as the edge before it is ready.
@@ -283,16 +222,11 @@ func TestD18OrderWorkersInTurn(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
 	workers := []*testServer{startOrders(t, s.args...), startOrders(t, s.args...)}
-	var sold atomic.Int64
-	done := make(chan load.Result, 1)
+	var sold rigtest.Wins
+	done := make(chan rigtest.CrowdResult, 1)
 	go func() {
-		r, _ := load.Run(t.Context(), load.Options{URLs: []string{s.edge.buyURL("ticket")},
-			Connections: 8, Requests: int64(s.total), Rate: 400,
-			OnAnswer: func(_ string, status int, body []byte) {
-				if status == http.StatusOK && serialIn.Match(body) {
-					sold.Add(1)
-				}
-			}})
+		r, _ := rigtest.RunCrowd(t.Context(), rigtest.CrowdOptions{URLs: []string{s.edge.buyURL("ticket")},
+			Connections: 8, Requests: int64(s.total), Rate: 400, Heard: sold.Hear})
 		done <- r
 	}()
 	restarts := 0
@@ -302,8 +236,8 @@ func TestD18OrderWorkersInTurn(t *testing.T) {
 		workers[i] = startOrders(t, s.args...)
 		select {
 		case r := <-done:
-			if selling = false; r.Errors > 0 || sold.Load() != int64(s.total) {
-				t.Errorf("%d of %d sold: %+v", sold.Load(), s.total, r)
+			if selling = false; r.Errors > 0 || sold.Count(rigtest.Won) != s.total {
+				t.Errorf("%d of %d sold: %+v", sold.Count(rigtest.Won), s.total, r)
 			}
 		default:
 		}
@@ -321,17 +255,8 @@ func TestD18GateRestarted(t *testing.T) {
 	s := newGateStage(t, "zh")
 	total := 20
 	s.redis.hmset(t, "ticket", strconv.Itoa(total))
-	w := &winners{}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		_, _ = load.Run(ctx, load.Options{URLs: []string{s.url + "/buy/ticket"}, Connections: 8, Requests: 1 << 40, Rate: 1000,
-			OnAnswer: w.answer})
-	}()
-	stop := func() { cancel(); <-gone }
-	defer stop()
-	eventually(t, patience, "all are sold", func() bool { return w.count() == total })
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{URLs: []string{s.url + "/buy/ticket"}, Connections: 8, Rate: 1000})
+	eventually(t, patience, "all are sold", func() bool { return w.Count(rigtest.Won) == total })
 	for round := range 2 * rounds(t) {
 		eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "ticket") })
 		if round%2 == 0 { // while the gate is away, or just after it has begun
@@ -353,16 +278,14 @@ func TestD18GateRestarted(t *testing.T) {
 			<-added
 		}
 		total += more
-		eventually(t, noticed, fmt.Sprintf("round %d: what came is sold", round), func() bool { return w.count() == total })
+		eventually(t, noticed, fmt.Sprintf("round %d: what came is sold", round), func() bool { return w.Count(rigtest.Won) == total })
 		if round%2 == 0 {
 			s.startGate(t)
 		}
 	}
-	stop()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.odd)+len(w.doubly) > 0 || w.none == 0 || len(w.owner) != total {
-		t.Errorf("%d of %d won, %d heard that there is none; twice %v, odd %v", len(w.owner), total, w.none, w.doubly, w.odd)
+	r, none := stop(), w.Count(rigtest.SoldOut, rigtest.NoneNow)
+	if r.Statuses[200] != r.Answered || w.Wrong() != nil || none == 0 || w.Count(rigtest.Won) != total {
+		t.Errorf("%d of %d won, %d heard that there is none; %q, %v", w.Count(rigtest.Won), total, none, w.Wrong(), r.Statuses)
 	}
 	if a := s.redis.audit(t, "ticket"); a.Pending != uint64(total) {
 		t.Errorf("%+v", a)

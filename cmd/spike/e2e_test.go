@@ -15,13 +15,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/rueidis"
 
-	"spike/bench/load"
 	"spike/bench/rig/rigtest"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
@@ -166,68 +164,6 @@ func answer(t testing.TB, q *http.Request) (status int, header http.Header, body
 	return r.StatusCode, r.Header, string(b)
 }
 
-// winners collects serials from answers, and notices a serial that comes twice.
-type winners struct {
-	mu     sync.Mutex
-	owner  map[uint32]string
-	doubly []uint32
-	odd    []string
-	none   int // heard that there is none
-
-	undecided int // heard 503
-}
-
-var serialIn = regexp.MustCompile(`"serial":(\d+)`)
-
-func (w *winners) answer(_ string, status int, body []byte) {
-	m := serialIn.FindSubmatch(body)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if m == nil && status == 200 {
-		w.none++
-		return
-	}
-	if m == nil {
-		if status == http.StatusServiceUnavailable {
-			w.undecided++
-		}
-		if len(w.odd) < 5 {
-			w.odd = append(w.odd, fmt.Sprintf("%d %s", status, body))
-		}
-		return
-	}
-	n, _ := strconv.ParseUint(string(m[1]), 10, 32)
-	if w.owner == nil {
-		w.owner = map[uint32]string{}
-	}
-	if _, taken := w.owner[uint32(n)]; taken {
-		w.doubly = append(w.doubly, uint32(n))
-	}
-	w.owner[uint32(n)] = string(body)
-}
-
-// crowd sends requests. It fails the test on a transport error, an odd status or a serial that is sold twice.
-func crowd(t testing.TB, requests int64, connections int, urls ...string) (*winners, load.Result) {
-	t.Helper()
-	w, r := crowdAnyway(t, requests, connections, urls...)
-	if r.Errors > 0 || r.Answered != requests || len(w.doubly) > 0 || len(w.odd) > 0 {
-		t.Fatalf("%+v\nserials twice: %v\nodd answers: %v", r, w.doubly, w.odd)
-	}
-	return w, r
-}
-
-// crowdAnyway sends requests and accepts any answer.
-func crowdAnyway(t testing.TB, requests int64, connections int, urls ...string) (*winners, load.Result) {
-	t.Helper()
-	w := &winners{}
-	r, err := load.Run(context.Background(), load.Options{URLs: urls, Connections: connections, Requests: requests,
-		Timeout: 10 * time.Second, OnAnswer: w.answer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w, r
-}
-
 type redisServer struct {
 	ledger.Store
 	rueidis.Client
@@ -354,15 +290,15 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 			urls = append(urls, e.buyURL(sale))
 		}
 		before := redis.scripts(t)
-		w, r := crowd(t, requests, 96, urls...)
+		w, r := rigtest.Crowd(t, requests, 96, urls...)
 		scripts := redis.scripts(t) - before
 		for _, e := range edges {
 			t.Log(e.calls(t, sale))
 		}
-		t.Logf("run %d: %d won, %.0f requests/s, %d scripts: %.4f per unit sold", run, len(w.owner), r.PerSecond(), scripts,
+		t.Logf("run %d: %d won, %.0f requests/s, %d scripts: %.4f per unit sold", run, w.Count(rigtest.Won), r.PerSecond(), scripts,
 			float64(scripts)/total)
-		if len(w.owner) != total {
-			t.Fatalf("%d of %d won", len(w.owner), total)
+		if w.Count(rigtest.Won) != total {
+			t.Fatalf("%d of %d won", w.Count(rigtest.Won), total)
 		}
 		eventually(t, settled, "all sold in the hash", func() bool { return redis.sold(t, sale) == strconv.Itoa(total) })
 		if a := redis.audit(t, sale); a.Pending != total {
@@ -387,14 +323,14 @@ func TestIdleEdgesGiveBack(t *testing.T) {
 		redis.hmset(t, sale, strconv.Itoa(total))
 		have := 0
 		for _, e := range edges[1:] {
-			w, _ := crowd(t, 1, 1, e.buyURL(sale))
-			have += len(w.owner)
+			w, _ := rigtest.Crowd(t, 1, 1, e.buyURL(sale))
+			have += w.Count(rigtest.Won)
 		}
 		start := time.Now()
 		for last := start; have < total; {
-			w, _ := crowd(t, int64(max(2_000, total/2)), 32, edges[0].buyURL(sale))
-			if len(w.owner) > 0 {
-				have, last = have+len(w.owner), time.Now()
+			w, _ := rigtest.Crowd(t, int64(max(2_000, total/2)), 32, edges[0].buyURL(sale))
+			if w.Count(rigtest.Won) > 0 {
+				have, last = have+w.Count(rigtest.Won), time.Now()
 			}
 			if time.Since(last) > 3*5*time.Second { // 5 s, on a busy machine
 				t.Fatalf("%d of %d sold; the rest is stranded: %+v", have, total, redis.audit(t, sale))
@@ -411,12 +347,12 @@ func TestScriptsPerAnswer(t *testing.T) {
 	redis.hmset(t, "ticket", strconv.Itoa(total))
 	edge := startEdge(t, "--redis", redis.addr)
 	before := redis.scripts(t)
-	if w, _ := crowd(t, total, 64, edge.buyURL("ticket")); len(w.owner) != total {
-		t.Fatalf("%d won", len(w.owner))
+	if w, _ := rigtest.Crowd(t, total, 64, edge.buyURL("ticket")); w.Count(rigtest.Won) != total {
+		t.Fatalf("%d won", w.Count(rigtest.Won))
 	}
 	eventually(t, settled, "sold", func() bool { return redis.sold(t, "ticket") == strconv.Itoa(total) })
 	selling := redis.scripts(t) - before
-	crowd(t, losers, 64, edge.buyURL("ticket"))
+	rigtest.Crowd(t, losers, 64, edge.buyURL("ticket"))
 	losing := redis.scripts(t) - before - selling
 	t.Logf("%.4f scripts per unit, %.5f per sold-out answer", float64(selling)/total, float64(losing)/losers)
 	if float64(selling) > 0.02*total || float64(losing) > 0.0002*losers {
@@ -428,8 +364,8 @@ func TestScriptsPerAnswer(t *testing.T) {
 func TestSystemCallsPerAnswer(t *testing.T) {
 	const losers = 20_000
 	edge := startEdge(t)
-	crowd(t, 20_000, 64, edge.buyURL("ticket")) // the sale has 10,000
-	calls := edge.systemCalls(t, func() { crowd(t, losers, 64, edge.buyURL("ticket")) })
+	rigtest.Crowd(t, 20_000, 64, edge.buyURL("ticket")) // the sale has 10,000
+	calls := edge.systemCalls(t, func() { rigtest.Crowd(t, losers, 64, edge.buyURL("ticket")) })
 	r, w := calls["read"]+calls["recvfrom"], calls["write"]+calls["sendto"]
 	t.Logf("%.4f reads and %.4f writes a sold-out answer: %v", float64(r)/losers, float64(w)/losers, calls)
 	if r < losers || float64(r) > 1.05*losers || w < losers || float64(w) > 1.02*losers {
@@ -483,10 +419,10 @@ func TestGracefulStopSettlesAndGivesBack(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	w, _ := crowd(t, 5_000, 16, edge.buyURL("ticket"))
+	w, _ := rigtest.Crowd(t, 5_000, 16, edge.buyURL("ticket"))
 	edge.stop(t)
 	a := redis.audit(t, "ticket")
-	if a.Pending != uint64(len(w.owner)) || a.Leased != 0 || a.Limbo != 0 || a.Free != a.Total-a.Pending {
-		t.Errorf("%d won: %+v", len(w.owner), a)
+	if a.Pending != uint64(w.Count(rigtest.Won)) || a.Leased != 0 || a.Limbo != 0 || a.Free != a.Total-a.Pending {
+		t.Errorf("%d won: %+v", w.Count(rigtest.Won), a)
 	}
 }

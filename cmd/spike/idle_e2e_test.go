@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"spike/bench/rig/rigtest"
 )
 
 // idleMost is how many bytes of an edge's memory an idle connection may cost.
@@ -31,7 +33,7 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			edge := startEdge(t)
-			crowd(t, 20_000, 64, edge.buyURL("ticket")) // the edge has its own memory after this
+			rigtest.Crowd(t, 20_000, 64, edge.buyURL("ticket")) // the edge has its own memory after this
 			before := edge.resident(t)
 			for range many {
 				c := edge.visit(t, request)
