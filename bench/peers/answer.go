@@ -1,18 +1,18 @@
 package peers
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"spike/bench"
 )
 
-// Answer is the bare server's answer to everything. To be a fair floor it is the edge's own answer, with the same status,
+// Answer is the bare server's answer to every buy. To be a fair floor it is the edge's own answer, with the same status,
 // headers and body.
 type Answer struct {
 	Status      int
@@ -38,26 +38,23 @@ func Won() Answer {
 			strings.Repeat("x", 128) + `"}}`)}
 }
 
-// ReadAnswer reads an answer as it came over the wire, status line first.
-func ReadAnswer(file string) (Answer, error) {
-	raw, err := os.ReadFile(file)
+// Like is the answer that a server gives to a buy now.
+func Like(ctx context.Context, addr string) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+buyPath, nil)
 	if err != nil {
-		return Answer{}, fmt.Errorf("captured answer: %w", err)
+		return Answer{}, fmt.Errorf("%w: %w", bench.ErrUsage, err)
 	}
-	return ParseAnswer(raw)
-}
-
-// ParseAnswer is [ReadAnswer] for bytes.
-func ParseAnswer(raw []byte) (Answer, error) {
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), nil)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}).Do(req)
 	if err != nil {
-		return Answer{}, fmt.Errorf("captured answer: %w", err)
+		return Answer{}, fmt.Errorf("%w: an answer of %s: %w", bench.ErrDependency, addr, err)
 	}
 	defer resp.Body.Close()
 	a := Answer{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"),
 		Name: resp.Header.Get("Server"), Date: resp.Header.Get("Date") != ""}
 	if a.Body, err = io.ReadAll(resp.Body); err != nil {
-		return Answer{}, fmt.Errorf("captured answer: %w", err)
+		return Answer{}, fmt.Errorf("%w: an answer of %s: %w", bench.ErrDependency, addr, err)
 	}
 	for name, values := range resp.Header {
 		switch name {
@@ -79,6 +76,10 @@ func (a Answer) server() *fasthttp.Server {
 		NoDefaultDate:         !a.Date,
 		NoDefaultContentType:  true,
 		Handler: func(c *fasthttp.RequestCtx) {
+			if string(c.Path()) != buyPath {
+				c.SetStatusCode(fasthttp.StatusNotFound)
+				return
+			}
 			c.SetStatusCode(a.Status)
 			c.SetContentType(a.ContentType)
 			for i := 0; i < len(a.Header); i += 2 {

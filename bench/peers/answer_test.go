@@ -2,14 +2,16 @@ package peers
 
 import (
 	"bytes"
+	"errors"
 	"net"
-	"os"
-	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttputil"
+
+	"spike/bench"
 )
 
 // overWire asks a server once and returns the raw answer.
@@ -40,25 +42,44 @@ func rawGet(t *testing.T, c net.Conn) []byte {
 	return buf[:n]
 }
 
+// saying is a server that says this to whoever connects.
+func saying(t *testing.T, text string) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte(text))
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); serving.Wait() })
+	return l.Addr().String()
+}
+
 // The bare server's answer must be the edge's, byte for byte, so that both cost the network the same.
-func TestBareRepeatsACapturedAnswer(t *testing.T) {
-	for name, captured := range map[string]string{
+func TestBareRepeatsAnAnswer(t *testing.T) {
+	for name, edge := range map[string]string{
 		"win": "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 10\r\n\r\n{\"code\":1}",
 		"sold out for now": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n" +
 			"Retry-After: 1\r\n\r\n{\"code\":-1}",
 		"with name": "HTTP/1.1 200 OK\r\nServer: spike\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"code\":-1}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "answer")
-			if err := os.WriteFile(file, []byte(captured), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			a, err := ReadAnswer(file)
+			a, err := Like(t.Context(), saying(t, edge))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := overWire(t, a.server()); string(got) != captured {
-				t.Fatalf("got  %q\nwant %q", got, captured)
+			if got := overWire(t, a.server()); string(got) != edge {
+				t.Fatalf("got  %q\nwant %q", got, edge)
 			}
 		})
 	}
@@ -66,7 +87,7 @@ func TestBareRepeatsACapturedAnswer(t *testing.T) {
 
 func TestBareSendsADateIfTheEdgeDid(t *testing.T) {
 	raw := overWire(t, SoldOut().server())
-	a, err := ParseAnswer(raw)
+	a, err := Like(t.Context(), saying(t, string(raw)))
 	if err != nil || !reflect.DeepEqual(a, SoldOut()) {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -75,13 +96,13 @@ func TestBareSendsADateIfTheEdgeDid(t *testing.T) {
 	}
 }
 
-func TestAnswerRefusesRubbish(t *testing.T) {
+func TestRubbishIsNoAnswer(t *testing.T) {
 	for _, raw := range []string{"", "nonsense", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"} {
-		if a, err := ParseAnswer([]byte(raw)); err == nil {
-			t.Errorf("%q accepted as %+v", raw, a)
+		if a, err := Like(t.Context(), saying(t, raw)); !errors.Is(err, bench.ErrDependency) {
+			t.Errorf("%q accepted as %+v, %v", raw, a, err)
 		}
 	}
-	if _, err := ReadAnswer(filepath.Join(t.TempDir(), "absent")); err == nil {
-		t.Error("an absent file was read")
+	if _, err := Like(t.Context(), "127.0.0.1:1"); !errors.Is(err, bench.ErrDependency) {
+		t.Errorf("nobody answered: %v", err)
 	}
 }

@@ -12,15 +12,27 @@ import (
 	"spike/bench"
 )
 
-// Names of the peers, cheapest first.
+// Names of the peers.
 const (
-	Bare      = "bare"
-	OneScript = "onescript"
-	Article   = "article"
+	Bare       = "bare"
+	OneScript  = "onescript"
+	Article    = "article"
+	OrderFirst = "order-then-deduct"
+	PayFirst   = "pay-then-deduct"
+	Grouped    = "grouped"
 )
 
+var peers = map[string]func(context.Context, Options) error{
+	Bare:       func(ctx context.Context, o Options) error { return serve(ctx, o.Listen, o.Answer.server()) },
+	OneScript:  runOneScript,
+	Article:    runArticle,
+	OrderFirst: func(ctx context.Context, o Options) error { return runOrders(ctx, o, strategySQL[OrderFirst]) },
+	PayFirst:   func(ctx context.Context, o Options) error { return runOrders(ctx, o, strategySQL[PayFirst]) },
+	Grouped:    runGrouped,
+}
+
 // ErrUnknown means that there is no peer of that name.
-var ErrUnknown = fmt.Errorf("%w: no such peer: bare, onescript or article", bench.ErrUsage)
+var ErrUnknown = fmt.Errorf("%w: no such peer", bench.ErrUsage)
 
 // Options of a peer. A peer ignores options that it does not use.
 type Options struct {
@@ -29,35 +41,40 @@ type Options struct {
 	Answer     Answer // bare
 	Log        string // article: file that gets a line per request; empty: none
 	LocalStock int64  // article: units its local counter lets through to Redis
+	DB         string // servers of orders: postgres://…, with [Schema] and the stock in it
+	Pool       int    // servers of orders: connections to it
 }
 
 // Run serves until ctx ends.
 func Run(ctx context.Context, name string, o Options) error {
-	switch name {
-	case Bare:
-		return serve(ctx, o.Listen, o.Answer.server())
-	case OneScript:
-		return runOneScript(ctx, o)
-	case Article:
-		return runArticle(ctx, o)
+	run, known := peers[name]
+	if !known {
+		return fmt.Errorf("%w: %q", ErrUnknown, name)
 	}
-	return fmt.Errorf("%w: %q", ErrUnknown, name)
+	return run(ctx, o)
 }
 
-// buyPath is the path at which every peer sells: the article's sale.
-const buyPath = "/buy/ticket"
+// sale is the article's, and the only one.
+const (
+	sale    = "ticket"
+	buyPath = "/buy/" + sale
+)
 
-// serve runs a fasthttp server until ctx ends. Like the edge it has timeouts. Each costs a deadline per request, and the
-// floor must pay for it, too.
+// serve runs a fasthttp server until ctx ends and no handler is at work. Like the edge it has timeouts. Each costs a deadline
+// per request, and the floor must pay for it, too.
 func serve(ctx context.Context, addr string, s *fasthttp.Server) error {
 	l, err := net.Listen("tcp4", addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = 30*time.Second, 10*time.Second, time.Minute
-	stop := context.AfterFunc(ctx, func() { _ = s.Shutdown() })
-	defer stop()
-	return s.Serve(l)
+	gone := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(gone); _ = s.Shutdown() })
+	err = s.Serve(l)
+	if !stop() {
+		<-gone
+	}
+	return err
 }
 
 // connect opens the store of a peer that has one.

@@ -20,3 +20,17 @@ func TestPeerWithoutItsRedis(t *testing.T) {
 		}
 	}
 }
+
+func TestOrdersWithoutTheirDatabase(t *testing.T) {
+	for _, name := range []string{OrderFirst, PayFirst, Grouped} {
+		if err := Run(t.Context(), name, Options{}); !errors.Is(err, bench.ErrUsage) {
+			t.Errorf("%s without a pool: %v", name, err)
+		}
+		if err := Run(t.Context(), name, Options{Pool: MaxPool + 1}); !errors.Is(err, bench.ErrUsage) {
+			t.Errorf("%s with too large a pool: %v", name, err)
+		}
+		if err := Run(t.Context(), name, Options{Pool: 1, DB: "no url=at all"}); !errors.Is(err, bench.ErrUsage) {
+			t.Errorf("%s with no database: %v", name, err)
+		}
+	}
+}

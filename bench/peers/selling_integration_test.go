@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"spike/bench/crowd"
-	"spike/bench/process"
+	"spike/bench/rig"
+	"spike/bench/rig/rigtest"
 )
 
 // start runs a peer in this process and returns its URL.
@@ -50,16 +51,13 @@ func TestSellsExactlyTheStock(t *testing.T) {
 		{Article, 600, 600},       // the local counter decides
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			redis, err := process.StartRedis(t.Context(), t.TempDir(), "redis")
+			redis, err := rig.NewRedis(rig.RedisOptions{Dir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(redis.Stop)
-			if err = redis.CreateSale(t.Context(), "ticket", stock, 0); err != nil {
-				t.Fatal(err)
-			}
-			addr, err := process.FreeAddr()
-			if err != nil {
+			rigtest.Start(t, redis.Process)
+			addr := rigtest.FreeAddr(t)
+			if err = redis.CreateSale(t.Context(), sale, stock, 0); err != nil {
 				t.Fatal(err)
 			}
 			log := filepath.Join(t.TempDir(), "stat.log")
@@ -68,7 +66,7 @@ func TestSellsExactlyTheStock(t *testing.T) {
 			if err != nil || r.Codes[1] != c.wantWins || r.Codes[-1] != requests-c.wantWins {
 				t.Fatalf("%+v, %v", r, err)
 			}
-			if sold, err := redis.Sold(t.Context(), "ticket"); sold != c.wantWins || err != nil {
+			if sold, err := redis.Sold(t.Context(), sale); sold != c.wantWins || err != nil {
 				t.Errorf("Redis says %d sold, %v", sold, err)
 			}
 			if c.name == Article {

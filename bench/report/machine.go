@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"spike/bench"
 )
 
 // Machine is where a run was made, and from what. Without it a number means nothing.
@@ -36,7 +38,7 @@ func ThisMachine(ctx context.Context) Machine {
 
 // Line formats the machine as one line.
 func (m Machine) Line() string {
-	return strings.Join([]string{m.CPU, plural(m.Cores, "core"), m.Kernel, m.OS, m.Go}, ", ")
+	return strings.Join([]string{m.CPU, bench.Plural(m.Cores, "core"), m.Kernel, m.OS, m.Go}, ", ")
 }
 
 func cpuModel() string {

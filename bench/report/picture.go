@@ -7,18 +7,30 @@ import (
 	"math"
 	"strconv"
 	"text/template"
+	"unicode/utf8"
+
+	"spike/bench/measure"
 )
 
-//go:embed picture.svg.tmpl
-var pictureText string
+// Panel is a part of a picture: bars below each other, or lines.
+type Panel struct {
+	Title, Legend string
+	Wide          bool    // it has a row of the page for itself; two other panels share a row
+	Scale         float64 // value of the longest bar that could be; 0: of the longest that is
+	Bars          []Bar
 
-// picture is the template's data, with everything in its place.
-type picture struct {
-	Width, Height int
-	Title, About  string
-	Panels        []barPanel
-	Lines         *linePanel
-	Foot          string
+	Columns []string // of the lines
+	Lines   []Line
+}
+
+// Bar shows a median. Its whisker spans all values. A mark stands at its target; 0: it has none.
+type Bar struct {
+	Name, Note string
+	Value      measure.Spread
+	Digits     int    // of the figure beside it
+	Unit       string // of the figure
+	Target     float64
+	Main       bool
 }
 
 // Measures of the page, in its own pixels.
@@ -26,50 +38,94 @@ const (
 	pageWidth  = 1000
 	margin     = 40
 	headHeight = 84
-	nameWidth  = 92  // of a server's name, left of its bar
-	noteWidth  = 128 // of the figures, right of the longest bar
+	panelHead  = 58
 	rowHeight  = 46
 	panelGap   = 36
-	panelHead  = 58
-	linesPlot  = 250
-	lineLabels = 150 // of a counter's name, right of its line
-	inset      = 36  // from the axis to the first column
-	footHeight = 56
+	footHeight = 70
+	letter     = 8 // a letter's width
 )
 
-// SVG draws the run: a panel of bars per scenario, side by side, and one of lines for the counters.
-func (r Report) SVG(w io.Writer) error { return r.draw().write(w) }
+//go:embed picture.svg.tmpl
+var pictureText string
 
-func (p picture) write(w io.Writer) error {
-	t, err := template.New("picture").Funcs(template.FuncMap{"esc": template.HTMLEscapeString, "n": pixel}).Parse(pictureText)
-	if err != nil {
-		return fmt.Errorf("picture: %w", err)
-	}
-	return t.Execute(w, p)
-}
+var pictureTemplate = template.Must(template.New("picture").Funcs(template.FuncMap{"esc": template.HTMLEscapeString, "n": pixel}).
+	Parse(pictureText))
 
 // pixel formats a coordinate with at most one decimal.
 func pixel(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
 
-func (r Report) draw() picture {
-	p := picture{Width: pageWidth, Title: "What an answer costs", About: r.Machine.Line(), Foot: "Only ratios mean anything."}
-	y := headHeight
-	if p.Panels = r.barPanels(float64(y)); len(p.Panels) > 0 {
-		y += panelHead + rowHeight*maxRows(p.Panels) + panelGap
-		p.Foot = "Bars: medians; whiskers: all rounds; × over the bare server; green: the edge's target. " + p.Foot
+// SVG draws the panels.
+func (d Doc) SVG(w io.Writer) error {
+	const half = (pageWidth - 2*margin - panelGap) / 2
+	page := struct {
+		Doc
+		Width, Height int
+		Placed        []placed
+	}{Doc: d, Width: pageWidth, Height: headHeight}
+	x, row := 0, 0 // of the next panel; the height of the row that it is in
+	below := func() { page.Height, x, row = page.Height+row, 0, 0 }
+	for _, p := range d.Panels {
+		width := half
+		if p.Wide {
+			width = pageWidth - 2*margin
+		}
+		if x+width > pageWidth-2*margin {
+			below()
+		}
+		one := p.place(float64(width))
+		one.X, one.Y = float64(margin+x), float64(page.Height)
+		page.Placed = append(page.Placed, one)
+		x, row = x+width+panelGap, max(row, panelHead+p.height()+panelGap)
 	}
-	if len(r.Counters) > 0 {
-		p.Lines = drawLines(r.Counters, float64(y))
-		y += panelHead + linesPlot + panelGap
+	below()
+	page.Height += footHeight - panelGap
+	if err := pictureTemplate.Execute(w, page); err != nil {
+		return fmt.Errorf("picture: %w", err)
 	}
-	p.Height = y + footHeight - panelGap + 14
-	return p
+	return nil
 }
 
-func maxRows(panels []barPanel) int {
-	rows := 0
-	for _, p := range panels {
-		rows = max(rows, len(p.Bars))
+// placed is a panel on the page. What is in it has places within it.
+type placed struct {
+	Panel
+	X, Y, Width float64
+	Left        float64 // where bars begin
+	Rows        []placedBar
+	Plot        *plot
+}
+
+type placedBar struct {
+	Bar
+	Y, Length, From, To, Mark, NoteLeft float64
+	Figure                              string
+}
+
+func (p Panel) height() int {
+	if len(p.Lines) > 0 {
+		return plotHeight
 	}
-	return rows
+	return rowHeight * len(p.Bars)
+}
+
+func (p Panel) place(width float64) placed {
+	one := placed{Panel: p, Width: width}
+	if len(p.Lines) > 0 {
+		one.Plot = p.plot(width)
+		return one
+	}
+	names, notes, longest := 0, 0, p.Scale
+	for _, b := range p.Bars {
+		names, notes = max(names, utf8.RuneCountInString(b.Name)), max(notes, utf8.RuneCountInString(b.Note), 10)
+		longest = max(longest, b.Value.Max, b.Target)
+	}
+	one.Left = letter*float64(names) + 16
+	scale := (width - one.Left - letter*float64(notes) - 16) / max(longest, 1e-9)
+	for i, b := range p.Bars {
+		v := b.Value
+		bar := placedBar{Bar: b, Y: float64(panelHead + i*rowHeight), Length: v.Median * scale, From: v.Min * scale, To: v.Max * scale,
+			Mark: b.Target * scale, Figure: Number(v, b.Digits) + b.Unit}
+		bar.NoteLeft = max(bar.To, bar.Mark) + 10
+		one.Rows = append(one.Rows, bar)
+	}
+	return one
 }

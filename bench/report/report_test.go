@@ -8,57 +8,37 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"spike/bench/compare"
-	"spike/bench/counters"
-	"spike/bench/process"
-	"spike/bench/stats"
+	"spike/bench/measure"
 )
 
-// example is an example of a run.
-func example() Report {
-	around := func(v float64) stats.Spread { return stats.Spread{Median: v, Min: v * 0.97, Max: v * 1.05, N: 5} }
-	r := Report{
-		Machine: Machine{CPU: "AMD <EPYC>", Cores: 2, OS: "linux/amd64", Kernel: "Linux 6.1.0", Go: "go1.26",
-			Commit: "0123abc", Command: "spike bench", Time: "2026-11-23T00:00:00Z"},
-		Options: &compare.Options{Quads: 5, Duration: 2 * time.Second, Connections: 64, Threads: 1, ABRequests: 100000},
+// example is a report of two rounds of two subjects.
+func example() Doc {
+	var s measure.Samples
+	for i, us := range []float64{10, 8, 8, 10.5, 12, 9, 9, 11} {
+		s = append(s, measure.Sample{Turn: measure.Turn{Subject: []string{"edge", "bare", "bare", "edge"}[i%4], Round: 1 + i/4},
+			Figures: measure.Figures{"us": us, "each": 0.000095, "share": 12.5}, Raw: map[string]int{"answered": i}})
 	}
-	for _, s := range []struct {
-		scenario, server string
-		cost, ratio      float64
-		scripts          int64
-	}{
-		{compare.SoldOut, "edge", 10.1, 1.03, 3}, {compare.SoldOut, "bare", 9.8, 0, 0},
-		{compare.SoldOut, "onescript", 21, 2.14, 900000}, {compare.SoldOut, "article", 27.5, 2.8, 0},
-		{compare.Selling, "edge", 11.9, 1.17, 9000}, {compare.Selling, "bare", 10.2, 0, 0},
-		{compare.Selling, "onescript", 21.4, 2.1, 900000}, {compare.Selling, "article", 74, 7.25, 900000},
-	} {
-		sum := compare.Summary{Scenario: s.scenario, Server: s.server, Cost: around(s.cost), PerSec: around(900000 / s.cost),
-			P50: 600 * time.Microsecond, P99: 3 * time.Millisecond, Requests: 900000, Scripts: s.scripts, ABCost: s.cost, ABPerSec: 80000}
-		if s.ratio > 0 {
-			sum.Ratio, sum.RedisCost = around(s.ratio), around(3)
-		}
-		if s.server == "edge" {
-			sum.RatioTarget, sum.ScriptTarget = 1.08, 0.0002
-			if s.scenario == compare.Selling {
-				sum.RatioTarget, sum.ScriptTarget, sum.Sold = 1.2, 0.02, 900000
-			}
-		}
-		r.Servers = append(r.Servers, sum)
+	us := measure.Median("us")
+	t := Rows("Sold out", "server", s, s.Subjects(), Range("CPU us", 2, us), Range("x bare", 3, measure.Over("us", "bare")),
+		Col("scripts", -1, measure.Median("each")), Percent("share", 1, measure.Median("share")), Col("gate", 2, measure.Median("gate")),
+		Column{Head: "wanted", Text: func(subject string) string { return "of " + subject }})
+	t.Notes = []string{"two rounds"}
+	bars := Panel{Title: "Sold <out>", Legend: "µs"}
+	for _, name := range s.Subjects() {
+		bars.Bars = append(bars.Bars, Bar{Name: name, Note: "note", Value: us(s, name), Digits: 1, Unit: " µs", Main: name == "edge",
+			Target: 9})
 	}
-	for i, base := range []float64{68, 6, 5.2, 15, 2} {
-		for _, p := range []int{1, 2, 4, 8} {
-			ns := base
-			if i < 4 {
-				ns *= 0.5 + float64(p)/4
-			}
-			r.Counters = append(r.Counters, counters.Cell{Strategy: counters.Strategies()[i].Name, Procs: p, Ns: around(ns)})
-		}
-	}
-	return r
+	lines := Panel{Title: "Counting", Wide: true, Columns: []string{"1", "2"}, Lines: []Line{
+		{Name: "chan", Points: []measure.Spread{us(s, "edge"), us(s, "bare")}},
+		{Name: "stock", Main: true, Points: []measure.Spread{us(s, "bare"), {}}}}}
+	return Doc{Name: "example", Title: "An example", Options: struct{ Rounds int }{2}, Foot: "The end.", Samples: s,
+		Machine: Machine{CPU: "AMD <EPYC>", Cores: 2, OS: "linux/amd64", Kernel: "Linux 6.1.0", Go: "go1.26", Commit: "0123abc",
+			Command: "spike bench", Time: "2026-11-23T00:00:00Z"},
+		Tables: []Table{t, Rows("Empty", "server", s, nil, Col("CPU us", 2, us))}, Panels: []Panel{bars, bars, bars, lines}}
 }
 
 func render(t *testing.T, write func(io.Writer) error) string {
@@ -71,41 +51,59 @@ func render(t *testing.T, write func(io.Writer) error) string {
 }
 
 func TestText(t *testing.T) {
-	text := render(t, example().Text)
-	for _, want := range []string{"Sold out", "Selling", "Counting down", "article", "7.250", "commit 0123abc",
-		"AMD <EPYC>, 2 cores", "edge: 1.030 x bare (0.999..1.082 in 5 quads); target at most 1.08: met",
-		"edge: 3 scripts, 0.000003 per request; target at most 0.0002: met",
-		"edge: 9000 scripts, 0.01 per unit; target at most 0.02: met", "shard.Stock"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
-		}
+	const want = `AMD <EPYC>, 2 cores, Linux 6.1.0, linux/amd64, go1.26
+commit 0123abc, 2026-11-23T00:00:00Z
+spike bench
+
+Sold out
+
+  server  CPU us      min..max  x bare      min..max   scripts   share  gate   wanted
+  edge     10.75  10.00..12.00   1.280  1.278..1.281  0.000095  12.5 %     -  of edge
+  bare      8.50    8.00..9.00       -             -  0.000095  12.5 %     -  of bare
+
+  two rounds
+`
+	if got := render(t, example().Text); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestMarkdownRowsHaveAsManyCellsAsTheHead(t *testing.T) {
-	var pipes int
-	for line := range strings.Lines(render(t, example().Markdown)) {
-		switch n := strings.Count(line, "|"); {
-		case n == 0:
-			pipes = 0
-		case pipes == 0:
-			pipes = n
-		case n != pipes:
-			t.Errorf("%d pipes, not %d: %s", n, pipes, line)
+	text := render(t, example().Markdown)
+	rows := 0
+	for line := range strings.Lines(text) {
+		if n := strings.Count(line, "|"); n > 0 {
+			if rows++; n != 10 {
+				t.Errorf("%d pipes: %s", n, line)
+			}
 		}
+	}
+	if rows != 4 || !strings.Contains(text, "- two rounds") || strings.Contains(text, "Empty") {
+		t.Errorf("%d rows in\n%s", rows, text)
 	}
 }
 
-func TestJSONComesBack(t *testing.T) {
-	r := example()
-	r.Samples = []compare.Sample{{Scenario: compare.SoldOut, Server: compare.Edge, Round: 1, Costs: process.Costs{CPU: time.Second}}}
-	var back Report
-	if err := json.Unmarshal([]byte(render(t, r.JSON)), &back); err != nil {
+func TestJSONHasEverySampleAndEveryValue(t *testing.T) {
+	var back struct {
+		Machine Machine
+		Options struct{ Rounds int }
+		Tables  []Table
+		Samples []struct {
+			Subject string
+			Round   int
+			Figures map[string]float64
+			Raw     struct{ Answered int }
+		}
+	}
+	if err := json.Unmarshal([]byte(render(t, example().JSON)), &back); err != nil {
 		t.Fatal(err)
 	}
-	if len(back.Servers) != len(r.Servers) || len(back.Counters) != len(r.Counters) ||
-		back.Samples[0].CPU != time.Second || back.Machine != r.Machine {
-		t.Fatalf("%+v", back)
+	if back.Machine != example().Machine || back.Options.Rounds != 2 || len(back.Samples) != 8 || back.Samples[7].Raw.Answered != 7 ||
+		back.Samples[7].Subject != "edge" || back.Samples[7].Round != 2 || back.Samples[7].Figures["us"] != 11 {
+		t.Errorf("%+v", back)
+	}
+	if v := back.Tables[0].Rows[0].Values["x bare"]; v.N != 2 || v.Median != (20.5/16+23./18)/2 {
+		t.Errorf("%+v", v)
 	}
 }
 
@@ -122,47 +120,56 @@ func wellFormed(t *testing.T, svg string) {
 }
 
 func TestPictureOfWholeAndPartialRuns(t *testing.T) {
-	whole := example()
-	noCPU := example()
-	for i := range noCPU.Servers {
-		noCPU.Servers[i].Cost, noCPU.Servers[i].Ratio = stats.Spread{}, stats.Spread{}
-	}
-	for name, r := range map[string]Report{
-		"whole":         whole,
-		"counters":      {Machine: whole.Machine, Counters: whole.Counters},
-		"servers":       {Machine: whole.Machine, Servers: whole.Servers},
-		"one scenario":  {Machine: whole.Machine, Servers: whole.Servers[:4]},
-		"without a CPU": noCPU,
-		"nothing":       {},
+	whole, unknown := example(), example()
+	unknown.Panels = []Panel{{Bars: []Bar{{Name: "edge"}}}, {Lines: []Line{{Name: "chan", Points: make([]measure.Spread, 1)}}}}
+	for name, c := range map[string]struct {
+		doc                  Doc
+		bars, targets, lines int
+	}{
+		"whole":   {whole, 6, 6, 2},
+		"unknown": {unknown, 1, 0, 1},
+		"nothing": {Doc{}, 0, 0, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			svg := render(t, r.SVG)
-			wellFormed(t, svg)
-			for _, bad := range []string{"NaN", "Inf", "<no value>"} {
-				if strings.Contains(svg, bad) {
-					t.Errorf("%s in the picture", bad)
-				}
-			}
-		})
-	}
-	svg := render(t, whole.SVG)
-	if n := strings.Count(svg, `class="bar`); n != 8 {
-		t.Errorf("%d bars", n)
-	}
-	if n := strings.Count(svg, "<circle"); n != 20 {
-		t.Errorf("%d dots", n)
+		svg := render(t, c.doc.SVG)
+		wellFormed(t, svg)
+		bars, targets, lines := strings.Count(svg, `class="bar`), strings.Count(svg, `class="target"`), strings.Count(svg, "<polyline")
+		if bars != c.bars || targets != c.targets || lines != c.lines || strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") ||
+			strings.Contains(svg, "no value") {
+			t.Errorf("%s: %d bars, %d targets, %d lines in\n%s", name, bars, targets, lines, svg)
+		}
 	}
 }
 
 func TestSave(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	if err := example().Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"report.txt", "report.md", "report.json", "report.svg"} {
-		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
-			t.Errorf("%s: %v", name, err)
+	plain := example()
+	plain.Name, plain.Panels = "plain", nil
+	for pattern, d := range map[string]Doc{"example.{txt,md,json,svg}": example(), "plain.{txt,md,json}": plain} {
+		if said, err := d.Save(dir); err != nil || said != filepath.Join(dir, pattern) {
+			t.Fatalf("%s, %v", said, err)
 		}
+	}
+	var names []string
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if info, _ := e.Info(); info.Size() > 0 {
+			names = append(names, e.Name())
+		}
+	}
+	want := []string{"example.json", "example.md", "example.svg", "example.txt", "plain.json", "plain.md", "plain.txt"}
+	if !slices.Equal(names, want) {
+		t.Errorf("%v, %v", names, err)
+	}
+	if _, err := example().Save(filepath.Join(dir, "plain.md")); err == nil {
+		t.Error("a file is no folder")
+	}
+}
+
+func TestTwoReportsInOne(t *testing.T) {
+	other := example()
+	other.Failed = true
+	if both := example().And(other); len(both.Tables) != 4 || len(both.Panels) != 8 || len(both.Samples) != 16 || !both.Failed {
+		t.Errorf("%+v", both)
 	}
 }
 

@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,8 @@ import (
 // till finds the winners among the answers and sends their payments, each at its own time.
 type till struct {
 	ctx    context.Context
-	crowd  Crowd
-	payURL func(token string) string
+	o      Options
+	url    func(token string) string
 	client *http.Client
 
 	won     atomic.Int64
@@ -31,10 +32,14 @@ const (
 	payTimeout     = 10 * time.Second
 	payTries       = 3
 	payPause       = 100 * time.Millisecond
+
+	// How long after the answer a payer pays, at least and at most.
+	payAtLeast = 50 * time.Millisecond
+	payAtMost  = 500 * time.Millisecond
 )
 
-func newTill(ctx context.Context, o Options, payURL func(token string) string) *till {
-	return &till{ctx: ctx, crowd: Crowd{Seed: o.Seed, NeverPay: o.NeverPay}, payURL: payURL, client: &http.Client{
+func newTill(ctx context.Context, o Options, url func(token string) string) *till {
+	return &till{ctx: ctx, o: o, url: url, client: &http.Client{Timeout: payTimeout,
 		Transport: &http.Transport{MaxConnsPerHost: payConnections, MaxIdleConnsPerHost: payConnections}}}
 }
 
@@ -44,16 +49,25 @@ func (t *till) close() {
 	t.client.CloseIdleConnections()
 }
 
-// note gets every answer of the crowd.
+// winner says whether the k-th winner ever pays, and how long after the answer. The seed decides that.
+func (o Options) winner(k int64) (pays bool, after time.Duration) {
+	r := rand.New(rand.NewPCG(o.Seed, uint64(k)))
+	pays = r.IntN(100) >= o.NeverPay
+	return pays, payAtLeast + time.Duration(r.Int64N(int64(payAtMost-payAtLeast)+1))
+}
+
+// note hears an answer.
 func (t *till) note(a crowd.Answer) {
-	if a.Word() != crowd.Won {
+	if code, _ := a.Code(); a.Status != http.StatusOK || code != 1 {
 		return
 	}
 	k := t.won.Add(1) - 1
 	won, err := a.Reservation()
 	if err != nil {
 		t.failed.Add(1)
-	} else if pays, after := t.crowd.Winner(k); pays {
+		return
+	}
+	if pays, after := t.o.winner(k); pays {
 		t.due.Go(func() { t.pay(won.Token, after) })
 	}
 }
@@ -65,7 +79,7 @@ func (t *till) pay(token string, after time.Duration) {
 		if !bench.Sleep(t.ctx, after) {
 			break
 		}
-		status, err := t.post(t.payURL(token))
+		status, err := t.post(t.url(token))
 		switch {
 		case err != nil || status == http.StatusServiceUnavailable:
 			after = payPause
@@ -81,9 +95,7 @@ func (t *till) pay(token string, after time.Duration) {
 }
 
 func (t *till) post(url string) (status int, err error) {
-	ctx, cancel := context.WithTimeout(t.ctx, payTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	req, err := http.NewRequestWithContext(t.ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -3,159 +3,88 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"spike/bench/compare"
-	"spike/bench/counters"
+	"spike/bench/measure"
 	"spike/bench/peers"
+	"spike/bench/price"
 	"spike/bench/profile"
 	"spike/bench/report"
+	"spike/bench/strategies"
 )
 
 // BenchCmd measures the edge beside its peers, and ways to count.
 type BenchCmd struct {
-	All      BenchAllCmd      `cmd:"" default:"withargs" help:"Measure the counters, then the edge beside its peers (default)."`
-	Counters BenchCountersCmd `cmd:"" help:"Measure ways to count a stock down, over GOMAXPROCS."`
-	Edge     BenchEdgeCmd     `cmd:"" help:"Measure the edge beside a bare server, a script per request, and the article's design."`
-	Pprof    BenchPprofCmd    `cmd:"" help:"Start an edge and profile it under load."`
-	Peer     BenchPeerCmd     `cmd:"" hidden:"" help:"Run one of the servers that the edge is measured against."`
+	All      quick[price.All]    `cmd:"" default:"withargs" set:"out=bench/out" help:"${bench_all}"`
+	Counters quick[price.Count]  `cmd:"" set:"out=bench/out" help:"Measure ways to count a stock down, over GOMAXPROCS."`
+	Edge     quick[price.Answer] `cmd:"" set:"out=bench/out" help:"${bench_edge}"`
+	Pprof    BenchPprofCmd       `cmd:"" help:"Start an edge and profile it under load."`
+	Peer     BenchPeerCmd        `cmd:"" hidden:"" help:"Run one of the servers that the edge is measured against."`
 
-	Sim        BenchSimCmd        `cmd:"" help:"${sim}"`
-	Strategies BenchStrategiesCmd `cmd:"" help:"Measure three sequences of order, payment and deduction, on a real PostgreSQL."`
-	Balance    BenchBalanceCmd    `cmd:"" help:"Measure how nginx shares a crowd among four edges, and what each way costs."`
-	Bill       BenchBillCmd       `cmd:"" help:"Measure the CPU time of a spike in the article's design, ours, ours with a gate."`
-	Real       BenchRealCmd       `cmd:"" help:"Measure sales with a limit, a hold and keys beside an anonymous sale."`
-	Durable    BenchDurableCmd    `cmd:"" help:"Measure sales whose buyers hear of them when they are durable."`
-	Gate       BenchGateCmd       `cmd:"" help:"Measure \"sold out\" by a flag at nginx beside return 200 of the same body."`
+	Sim        BenchSimCmd                  `cmd:"" help:"${sim}"`
+	Strategies measured[strategies.Options] `cmd:"" set:"out=bench/out/strategies" help:"${bench_strategies}"`
+	Balance    measured[price.Share]        `cmd:"" set:"out=bench/out/front" help:"${bench_balance}"`
+	Bill       measured[price.Bill]         `cmd:"" set:"out=bench/out/front" help:"${bench_bill}"`
+	Real       measured[price.Real]         `cmd:"" set:"out=bench/out/real" help:"${bench_real}"`
+	Durable    measured[price.Durable]      `cmd:"" set:"out=bench/out/durable" help:"${bench_durable}"`
+	Gate       measured[price.Flag]         `cmd:"" set:"out=bench/out/front" help:"${bench_gate}"`
 }
 
-type benchOut struct {
-	Out string `default:"bench/out" type:"path" placeholder:"DIR" help:"Folder for the results."`
+// experiment is a measurement. Its fields are its flags.
+type experiment interface {
+	Run(ctx context.Context, h measure.Host) (report.Doc, error)
 }
 
-type benchCounterFlags struct {
-	Rounds int `default:"5" help:"Rounds of the counters; the result is their median."`
+// measured is the command of an experiment.
+type measured[E experiment] struct {
+	Out        string `default:"${out}" type:"path" placeholder:"DIR" help:"Folder for the results."`
+	Experiment E      `embed:""`
 }
 
-type benchEdgeFlags struct {
-	Quads       int           `default:"5" help:"Rounds of edge, bare, bare, edge; the result is their median."`
-	Duration    time.Duration `default:"2s" help:"Duration of one load by wrk, in whole seconds."`
-	Connections int           `default:"64" help:"Connections of wrk and ab."`
-	Threads     int           `default:"1" help:"Threads of wrk."`
-	AbRequests  int           `default:"100000" help:"Requests of the cross-check by ab. 0: no cross-check."`
-	Procs       int           `help:"GOMAXPROCS of every server. 0: each server's own default."`
-	Hold        string        `placeholder:"5m" help:"Hold of the edge's sale. Default: a sale made by HMSET, which has none."`
-	EdgeArg     []string      `placeholder:"ARG" help:"A further argument of the edge. May be repeated."`
-	Header      []string      `sep:"none" placeholder:"NAME:VALUE" help:"A header of each request. May be repeated."`
-	Only        []string      `placeholder:"NAME" help:"Only these: soldout, selling, edge, bare, onescript, article."`
-}
-
-// BenchAllCmd makes one report of all tables.
-type BenchAllCmd struct {
-	benchOut
-	benchCounterFlags
-	benchEdgeFlags
-	Quick bool `help:"A short run, to see that it works."`
-}
-
-// Run measures the counters and the servers, prints the tables and saves the report.
-func (c *BenchAllCmd) Run(ctx context.Context) (err error) {
-	r := report.Report{Machine: report.ThisMachine(ctx)}
-	if r.Counters, err = c.benchCounterFlags.run(ctx, c.Quick); err != nil {
+// Run measures, prints the tables and saves the report. It fails if anything was not as it must be.
+func (c *measured[E]) Run(ctx context.Context) error {
+	if err := forgetSettings(); err != nil {
 		return err
 	}
-	if err = c.benchEdgeFlags.run(ctx, c.Quick, &r); err != nil {
-		return err
-	}
-	return c.publish(r)
-}
-
-// BenchCountersCmd makes the counters' table alone.
-type BenchCountersCmd struct {
-	benchOut
-	benchCounterFlags
-	Quick bool `help:"A short run, to see that it works."`
-}
-
-// Run measures the counters, prints the table and saves the report.
-func (c *BenchCountersCmd) Run(ctx context.Context) (err error) {
-	r := report.Report{Machine: report.ThisMachine(ctx)}
-	if r.Counters, err = c.run(ctx, c.Quick); err != nil {
-		return err
-	}
-	return c.publish(r)
-}
-
-// BenchEdgeCmd makes the servers' tables alone.
-type BenchEdgeCmd struct {
-	benchOut
-	benchEdgeFlags
-	Quick bool `help:"A short run, to see that it works."`
-}
-
-// Run measures the servers, prints the tables and saves the report.
-func (c *BenchEdgeCmd) Run(ctx context.Context) error {
-	r := report.Report{Machine: report.ThisMachine(ctx)}
-	if err := c.run(ctx, c.Quick, &r); err != nil {
-		return err
-	}
-	return c.publish(r)
-}
-
-func (o benchOut) publish(r report.Report) error {
-	return publish(r, o.Out, "report.{txt,md,json,svg}")
-}
-
-// publish saves a report below dir, prints its tables, and names its files.
-func publish(r interface {
-	Save(dir string) error
-	Text(w io.Writer) error
-}, dir, files string) error {
-	if err := r.Save(dir); err != nil {
-		return err
-	}
-	if err := r.Text(os.Stdout); err != nil {
-		return err
-	}
-	fmt.Printf("\nsaved: %s\n", filepath.Join(dir, files))
-	return nil
-}
-
-func (f benchCounterFlags) run(ctx context.Context, quick bool) ([]counters.Cell, error) {
-	o := counters.Options{Procs: []int{1, 2, 4, 8}, Rounds: f.Rounds, Time: 200 * time.Millisecond}
-	if quick {
-		o.Rounds, o.Time = 2, 100*time.Millisecond
-	}
-	step, finish := benchProgress()
-	defer finish()
-	o.OnRound = func(done, all int) { step(done, all, "counters") }
-	return counters.Run(ctx, o)
-}
-
-func (f benchEdgeFlags) run(ctx context.Context, quick bool, r *report.Report) error {
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
-	o := compare.Options{Binary: binary, Quads: f.Quads, Duration: f.Duration, Connections: f.Connections, Threads: f.Threads,
-		ABRequests: f.AbRequests, Procs: f.Procs, Hold: f.Hold, EdgeArgs: f.EdgeArg, Headers: f.Header, Only: f.Only}
-	if quick {
-		o.Quads, o.Duration, o.ABRequests = 1, time.Second, min(o.ABRequests, 10_000)
-	}
 	step, finish := benchProgress()
-	defer finish()
-	o.OnStep = step
-	if r.Samples, err = compare.Run(ctx, o); err != nil {
+	doc, err := c.Experiment.Run(ctx, measure.Host{Program: binary, OnStep: step})
+	finish()
+	if err != nil {
 		return err
 	}
-	r.Options, r.Servers = &o, compare.Summarise(r.Samples)
-	return nil
+	files, err := doc.Save(c.Out)
+	if err != nil {
+		return err
+	}
+	if err = doc.Text(os.Stdout); err != nil {
+		return err
+	}
+	fmt.Printf("\nsaved: %s\n", files)
+	return verdict(!doc.Failed)
+}
+
+// quick is the command of an experiment that has a short run.
+type quick[E interface {
+	experiment
+	Short() E
+}] struct {
+	measured[E]
+	Quick bool `help:"A short run, to see that it works."`
+}
+
+// Run measures.
+func (c *quick[E]) Run(ctx context.Context) error {
+	if c.Quick {
+		c.Experiment = c.Experiment.Short()
+	}
+	return c.measured.Run(ctx)
 }
 
 // benchProgress shows how far a run is: by a bar on a terminal, else by a line per step.
@@ -175,23 +104,26 @@ func benchProgress() (step func(done, all int, what string), finish func()) {
 
 // BenchPeerCmd runs a peer. The harness starts it as a process.
 type BenchPeerCmd struct {
-	Name       string `arg:"" enum:"bare,onescript,article"`
+	Name       string `arg:"" enum:"bare,onescript,article,order-then-deduct,pay-then-deduct,grouped"`
 	Listen     string `required:"" placeholder:"ADDR"`
 	Redis      string `placeholder:"ADDR" help:"Store of onescript and article."`
 	Body       string `enum:"won,soldout" default:"soldout" help:"What bare answers."`
-	AnswerFile string `type:"existingfile" help:"An answer as it came over the wire, which bare repeats."`
+	Like       string `placeholder:"ADDR" help:"A server whose answer bare repeats."`
 	Log        string `type:"path" help:"Log of article, a line per request."`
 	LocalStock int64  `default:"100000000" help:"How many units article's own counter lets through."`
+	DB         string `placeholder:"postgres://..." help:"Database of the others. It has a password in it, so SPIKE_DB is safer."`
+	Pool       int    `default:"24" help:"Connections to it."`
 }
 
 // Run serves until the context ends.
 func (c *BenchPeerCmd) Run(ctx context.Context) (err error) {
-	o := peers.Options{Listen: c.Listen, Redis: c.Redis, Log: c.Log, LocalStock: c.LocalStock, Answer: peers.SoldOut()}
+	o := peers.Options{Listen: c.Listen, Redis: c.Redis, Log: c.Log, LocalStock: c.LocalStock, DB: c.DB, Pool: c.Pool,
+		Answer: peers.SoldOut()}
 	if c.Body == "won" {
 		o.Answer = peers.Won()
 	}
-	if c.AnswerFile != "" {
-		if o.Answer, err = peers.ReadAnswer(c.AnswerFile); err != nil {
+	if c.Like != "" {
+		if o.Answer, err = peers.Like(ctx, c.Like); err != nil {
 			return err
 		}
 	}
@@ -214,7 +146,7 @@ func (c *BenchPprofCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("pprof: %w", err)
 	}
 	profiles, crowd, err := profile.Loaded{Binary: binary, Out: c.Out, Seconds: c.Seconds, Connections: c.Connections,
-		SoldOut: c.Only == compare.SoldOut, EdgeArgs: c.EdgeArg}.Run(ctx)
+		SoldOut: c.Only == "soldout", EdgeArgs: c.EdgeArg}.Run(ctx)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,15 @@ var longHelp = kong.Vars{
 		"if --opens is not given. From 100ms to 1h. Buyers must say who they are.",
 	"seed": "The draw's seed, for a ceremony or a test: 32 to 128 hex digits. Default: random, and secret until the draw.",
 
+	"bench_all":        "Measure the counters, then the edge beside its peers (default).",
+	"bench_edge":       "Measure the edge beside a bare server, a script per request, and the article's design.",
+	"bench_strategies": "Measure three sequences of order, payment and deduction, on a real PostgreSQL.",
+	"bench_balance":    "Measure how nginx shares a crowd among four edges, and what each way costs.",
+	"bench_bill":       "Measure the CPU time of a spike in the article's design, ours, ours with a gate.",
+	"bench_real":       "Measure sales with a limit, a hold and keys beside an anonymous sale.",
+	"bench_durable":    "Measure sales whose buyers hear of them when they are durable.",
+	"bench_gate":       "Measure \"sold out\" by a flag at nginx beside return 200 of the same body.",
+
 	"bench_real_sales": "Only these kinds of sale: anonymous, buyer, buyer+key, limit, limit+key. " +
 		"Default: anonymous, limit+key.",
 	"durable_only": "Measure only these: appendfsync always; 1 replica; 2 replicas; PostgreSQL, grouped.",

@@ -1,0 +1,292 @@
+package price
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"text/template"
+	"time"
+
+	"spike/bench"
+	"spike/bench/crowd"
+	"spike/bench/measure"
+	"spike/bench/peers"
+	"spike/bench/report"
+	"spike/bench/rig"
+	"spike/luascripts/ledger"
+)
+
+// Bill measures what a whole spike costs in CPU-seconds: nginx, the servers behind it, Redis and the gate together, without the
+// crowd. One crowd meets four designs in one run:
+//
+//	article  its nginx configuration (weights 1:2:3:4, no connection kept alive to the servers) and its server, as
+//	         bench/peers has it: one lock across a Redis round trip, a log file opened for each request
+//	edges    Spike: `spike nginx` and four edges
+//	gate     the same with `spike gate`: nginx says "sold out" by itself
+//	limited  the same, and the sale has a limit per buyer, so that every win asks Redis
+//
+// The article's own server stops for good after 12,000 sales and sells a unit too many. The peer has these two faults
+// corrected, and costs the same. Its nginx writes no access log here, as ours does not, which favours it.
+//
+// The servers of a turn are started for it, so nothing is left of the turn before. The bill has what they spend until
+// everything sold is settled. It does not have what they spend to start.
+type Bill struct {
+	Rounds      int      `default:"4" range:"1..100" help:"How many rounds: A B C D, then D C B A. Ratios are within a round."`
+	Requests    int64    `default:"1000000" range:"1..100000000" help:"Requests of a turn. Each has a buyer of its own."`
+	Units       int64    `default:"10000" range:"1..100000000" help:"How many units to sell."`
+	Connections int      `default:"256" range:"1..8192" help:"How many keep-alive connections the requests share."`
+	Only        []string `placeholder:"NAME" help:"Designs (article, edges, gate, limited) to measure."`
+}
+
+// design is a way to sell.
+type design struct {
+	name   string
+	gate   bool
+	limit  int     // of units per buyer; 0: none. Every request has a buyer of its own, so nobody meets it
+	beside string  // the design above
+	target float64 // the most that the bill may be of that one's
+}
+
+var designs = []design{{name: peers.Article}, {name: "edges"}, {name: "gate", gate: true, beside: "edges", target: 0.4},
+	{name: "limited", gate: true, limit: 2, beside: "gate", target: 1.15}}
+
+// overArticle is the most that the gate's bill may be of the article's.
+const overArticle = 1.0 / 6
+
+func designNames() (all []string) {
+	for _, d := range designs {
+		all = append(all, d.name)
+	}
+	return all
+}
+
+// Run measures the designs. A double sale or a missing answer is no error, but a fault in its sample.
+func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
+	if err = errors.Join(measure.Check(o), measure.Known("design", o.Only, designNames())); err != nil {
+		return d, err
+	}
+	if o.Units > o.Requests {
+		return d, fmt.Errorf("%w: %d units are more than %d requests", bench.ErrUsage, o.Units, o.Requests)
+	}
+	dir, err := rig.Room("bill")
+	if err != nil {
+		return d, err
+	}
+	defer os.RemoveAll(dir)
+	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designNames())}},
+		Rounds: o.Rounds, Turns: measure.Alternate,
+		Open: func(_ context.Context, _, name string) (design, error) { return designOf(name), nil },
+		Load: func(ctx context.Context, d design, t measure.Turn) (measure.Sample, error) {
+			return o.load(ctx, h, d, filepath.Join(dir, fmt.Sprintf("%d-%s", t.Round, d.name)))
+		}}.Run(ctx, h)
+	return o.doc(report.ThisMachine(ctx), samples), err
+}
+
+func designOf(name string) (d design) {
+	for _, one := range designs {
+		if one.name == name {
+			d = one
+		}
+	}
+	return d
+}
+
+// load opens the servers, sends the crowd, and reads CPU times and counters.
+func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m measure.Sample, err error) {
+	if err = os.Mkdir(dir, 0o755); err != nil {
+		return m, err
+	}
+	site, err := rig.Open(ctx, o.site(h, d, dir))
+	if err != nil {
+		return m, err
+	}
+	defer site.Close()
+	if err = d.openFront(ctx, site); err != nil {
+		return m, err
+	}
+	b := billed{d: d, units: o.Units}
+	if err = b.visit(ctx, o, site); err == nil && d.name != peers.Article {
+		err = b.readBooks(ctx, h, site)
+	}
+	return b.sample(), err
+}
+
+func (o Bill) site(h measure.Host, d design, dir string) rig.SiteOptions {
+	site := rig.SiteOptions{Binary: h.Program, Dir: dir, Units: o.Units, Servers: fourEdges()}
+	if d.name == peers.Article { // each lets its share through to Redis and half as much again, as the article's 150 of 100
+		site.Kind = rig.Peer(d.name)
+		for i := range site.Servers {
+			site.Servers[i].Args = []string{"--log", filepath.Join(dir, fmt.Sprintf("%d.stat", i)), "--local-stock",
+				strconv.FormatInt((o.Units*3+7)/8, 10)}
+		}
+	}
+	if d.limit > 0 {
+		site.Make = []string{"--hold", "0s", "--limit-per-buyer", strconv.Itoa(d.limit)}
+	}
+	return site
+}
+
+// weights of four servers, as in the article: a tenth of the requests for the first, four for the last.
+var weights = []int{1, 2, 3, 4}
+
+// fourEdges are the edges behind nginx.
+func fourEdges() (all []rig.Options) {
+	for i := range weights {
+		name := fmt.Sprintf("edge-%d", i+1)
+		all = append(all, rig.Options{Name: name, Args: []string{"--node", name, "--sales", rig.Sale, "--grace", "4s"}})
+	}
+	return all
+}
+
+//go:embed article.conf.tmpl
+var articleText string
+
+var articleConf = template.Must(template.New("article").Parse(articleText))
+
+// openFront puts the design's nginx in front of the servers.
+func (d design) openFront(ctx context.Context, site *rig.Site) (err error) {
+	t := rig.Topology{Edges: site.Addrs(), Weights: weights}
+	if t.Listen, err = rig.FreeAddr(); err != nil {
+		return err
+	}
+	var conf strings.Builder
+	if d.name == peers.Article {
+		if err = articleConf.Execute(&conf, t); err != nil {
+			return err
+		}
+	}
+	if d.gate {
+		if t.GateDir, err = site.FlagDir(); err != nil {
+			return err
+		}
+	}
+	return site.OpenFront(ctx, t, conf.String())
+}
+
+// billed is what one turn came to.
+type billed struct {
+	d     design
+	units int64 // that must have been sold
+	wins  crowd.Wins
+	won   atomic.Int64 // answers with code 1, of any server
+
+	Load    crowd.Result  `json:"load"`
+	Cost    rig.SiteCosts `json:"cost"`
+	Won     int64         `json:"won"`
+	Sold    int64         `json:"sold"`    // by the sale's hash
+	Reached int64         `json:"reached"` // requests the servers answered, as they count them; the article's do not
+	Audit   *ledger.Audit `json:"audit,omitempty"`
+}
+
+// visit sends the crowd, each request with a buyer of its own, and reads what it cost.
+func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) error {
+	before, err := site.Costs()
+	if err != nil {
+		return err
+	}
+	b.Load, err = crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + site.Nginx.Addr + "/buy/" + rig.Sale},
+		Connections: o.Connections, Requests: o.Requests, Timeout: maxWait, Dress: crowd.Named, Heard: func(a crowd.Answer) {
+			b.wins.Note(a)
+			if code, _ := a.Code(); a.Status == 200 && code == won {
+				b.won.Add(1)
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	settled, err := rig.SettledCosts(ctx, site.Servers[0].Process, site.Redis, rig.Sale)
+	if err != nil {
+		return err
+	}
+	after, err := site.Costs()
+	b.Cost, b.Sold, b.Won = after.Since(before), settled.Sold, b.won.Load()
+	return err
+}
+
+// readBooks asks the edges what they answered and, after their end, the ledger who owns what.
+func (b *billed) readBooks(ctx context.Context, h measure.Host, site *rig.Site) error {
+	counts, err := site.Answered(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range counts {
+		b.Reached += n
+	}
+	site.CloseSelling()
+	out, failed := rig.Run(ctx, "", h.Program, "audit", rig.Sale, "--json", "--redis", site.Redis.Addr)
+	if json.Unmarshal([]byte(out), &b.Audit) != nil { // a failed audit is printed, too
+		return fmt.Errorf("spike audit: %w", failed)
+	}
+	return nil
+}
+
+func (b *billed) sample() measure.Sample {
+	m := measure.Sample{Figures: crowdFigures(b.Load), Wrong: b.judge(), Raw: b}
+	for name, cpu := range map[string]time.Duration{"nginx": b.Cost.Nginx, "servers": b.Cost.Servers, "redis": b.Cost.Redis,
+		"gate": b.Cost.Gate, "all": b.Cost.Total()} {
+		m.Figures[name] = measure.Per(cpu, b.Load.Answered)
+	}
+	if b.d.name != peers.Article {
+		m.Figures["reached"] = 100 * measure.Share(b.Reached, b.Load.Answered)
+	}
+	m.Figures["wrong"] = float64(min(1, len(m.Wrong)))
+	return m
+}
+
+// judge lists every fault.
+func (b *billed) judge() (all []string) {
+	wrong := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if r := b.Load; r.Answered != r.Requests || r.Statuses[200] != r.Answered {
+		wrong("%d of %d requests answered, statuses %v, transport errors %v", r.Answered, r.Requests, r.Statuses, r.ErrorKinds)
+	}
+	if b.Won != b.units || b.Sold != b.units {
+		wrong("%d units: %d won by the answers, %d sold by the hash", b.units, b.Won, b.Sold)
+	}
+	if b.d.name == peers.Article { // it names no serial
+		return all
+	}
+	if a := b.Audit; a == nil || !a.OK || int64(a.Pending+a.Confirmed) != b.units {
+		wrong("audit: %+v", a)
+	}
+	return append(all, b.wins.Wrong()...)
+}
+
+// doc has the bill of each design, and its bar.
+func (o Bill) doc(machine report.Machine, s measure.Samples) report.Doc {
+	t := report.Rows("The bill: CPU-seconds for a million requests", "design", s, s.Subjects(), ranged("all", 2, "all"),
+		median("nginx", 2, "nginx"), median("servers", 2, "servers"), median("Redis", 2, "redis"), median("gate", 2, "gate"),
+		report.Percent("reached a server", 2, measure.Median("reached")), median("requests/s", 0, "per_sec"),
+		median("p50 ms", 2, "p50_ms"), median("p99 ms", 2, "p99_ms"), report.Col("wrong", 0, measure.Sum("wrong")))
+	p := report.Panel{Title: fmt.Sprintf("%d requests for %d units", o.Requests, o.Units), Wide: true,
+		Legend: "CPU-seconds for a million requests: nginx, servers, Redis and gate together"}
+	say := func(of, over string, most float64) {
+		t.Notes = append(t.Notes, measure.Target{What: of + ", x " + over, Bound: most, Digits: 3}.
+			Say(measure.Over("all", over)(s, of))...)
+	}
+	for _, name := range s.Subjects() {
+		d, mine := designOf(name), s.Of(name)
+		if d.beside != "" {
+			say(name, d.beside, d.target)
+		}
+		of := func(figure string) string { return report.Number(mine.Spread(figure), 2) }
+		p.Bars = append(p.Bars, report.Bar{Name: name, Main: name == "gate", Value: mine.Spread("all"), Digits: 1, Unit: " s",
+			Target: d.target * s.Of(d.beside).Spread("all").Median,
+			Note:   fmt.Sprintf("nginx %s, servers %s, Redis %s, gate %s", of("nginx"), of("servers"), of("redis"), of("gate"))})
+	}
+	say("gate", peers.Article, overArticle)
+	t.Notes = append(t.Notes, fmt.Sprintf("medians of %s; %d requests for %d units on %d connections, the crowd's own CPU apart",
+		bench.Plural(o.Rounds, "round"), o.Requests, o.Units, o.Connections))
+	for _, w := range s.Wrong() {
+		t.Notes = append(t.Notes, "WRONG: "+w)
+	}
+	return report.Doc{Name: "bill", Title: "The bill of a whole spike", Machine: machine, Options: o, Tables: []report.Table{t},
+		Panels: []report.Panel{p}, Samples: s, Failed: len(s.Wrong()) > 0,
+		Foot: "Bars: medians; whiskers: all rounds; green: the target, over the design above it. Only ratios mean anything."}
+}
