@@ -14,7 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/bench/synclog"
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 	"spike/order/loopback"
 	"spike/order/operators"
@@ -51,7 +51,7 @@ func contains(text string, all ...string) bool {
 }
 
 // diary is a log that is asked what it says.
-type diary struct{ synclog.Log }
+type diary struct{ rigtest.Log }
 
 func (d *diary) says(parts ...string) bool {
 	return contains(d.String(), parts...)

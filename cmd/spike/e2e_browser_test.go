@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 )
 
 // The operators' page is tested in chromium, by node: edge/dashboard/web/test/browser. Each file has servers of its own. What
@@ -142,7 +141,7 @@ func playPage(t *testing.T, file, stage string) {
 	if _, err := os.Stat(filepath.Join(pageDir, "node_modules")); err != nil {
 		t.Fatalf("%v: make e2e installs it", err)
 	}
-	out := &synclog.Log{}
+	out := &rigtest.Log{}
 	cmd := exec.Command("node", "--test", "--test-reporter=spec", filepath.Join("test", "browser", file))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = pageDir, out, out
 	cmd.Env = append(os.Environ(), "SPIKE_STAGE="+stage)

@@ -23,7 +23,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 	"spike/edge/listener"
 )
 
@@ -41,7 +40,7 @@ type socketUnit struct {
 // ears is what a service manager hears.
 type ears struct {
 	notify string      // the address to which it is told
-	told   synclog.Log // a line for each thing told
+	told   rigtest.Log // a line for each thing told
 }
 
 func newEars(t *testing.T) *ears {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"spike/bench/rig/rigtest"
-	"spike/bench/synclog"
 )
 
 // TestShop starts examples/shop as `make shop` does, and plays its buyers in chromium: examples/shop/test/buyers.test.mjs says
@@ -59,7 +58,7 @@ func startShop(t *testing.T, source string) (env []string) {
 	}
 	all := exec.Command(filepath.Join(source, "start"))
 	all.Env = env
-	said := &synclog.Log{}
+	said := &rigtest.Log{}
 	all.Stderr = said
 	out, err := all.StdoutPipe()
 	if err != nil {
@@ -78,7 +77,7 @@ func startShop(t *testing.T, source string) (env []string) {
 }
 
 // endShop ends the shop as ctrl-C does. No part may go on.
-func endShop(t *testing.T, all *exec.Cmd, said *synclog.Log, parts map[string]string) {
+func endShop(t *testing.T, all *exec.Cmd, said *rigtest.Log, parts map[string]string) {
 	_ = all.Process.Signal(syscall.SIGTERM)
 	kill := time.AfterFunc(time.Minute, func() { _ = all.Process.Kill() })
 	defer kill.Stop()

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/bench/synclog"
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 )
 
@@ -133,7 +133,7 @@ func TestSlowStoreSkipsBeats(t *testing.T) {
 // A store that refuses beats is asked seldom, and the log says so once.
 func TestRefusalIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, log := &fickle{fails: fmt.Errorf("%w: %w", ledger.ErrDown, &ledger.ServerError{Text: "NOPERM no"})}, &synclog.Log{}
+		s, log := &fickle{fails: fmt.Errorf("%w: %w", ledger.ErrDown, &ledger.ServerError{Text: "NOPERM no"})}, &rigtest.Log{}
 		var tries atomic.Int64
 		end := begin(s, zerolog.New(log), func(context.Context, *ledger.Beat) []ledger.Entry { tries.Add(1); return nil })
 		time.Sleep(10 * time.Minute)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"spike/bench/synclog"
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 	"spike/nginx"
 )
@@ -148,7 +148,7 @@ type world struct {
 	t    *testing.T
 	dir  string
 	gate *Gate
-	log  synclog.Log
+	log  rigtest.Log
 	stop func()
 }
 

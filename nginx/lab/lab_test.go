@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"spike/bench/synclog"
+	"spike/bench/rig/rigtest"
 )
 
 // These tests drive the built binary (SPIKE_BIN) as root, and look at the machine before and after.
@@ -33,12 +33,12 @@ func binary(t *testing.T) string {
 // running is a lab under way.
 type running struct {
 	*exec.Cmd
-	out *synclog.Log
+	out *rigtest.Log
 }
 
 func start(t *testing.T, args ...string) running {
 	t.Helper()
-	r := running{exec.Command(binary(t), append([]string{"lab"}, args...)...), &synclog.Log{}}
+	r := running{exec.Command(binary(t), append([]string{"lab"}, args...)...), &rigtest.Log{}}
 	r.Stdout, r.Stderr, r.WaitDelay = r.out, r.out, time.Second
 	if err := r.Start(); err != nil {
 		t.Fatal(err)

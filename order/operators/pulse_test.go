@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"spike/bench/synclog"
+	"spike/bench/rig/rigtest"
 	"spike/order/loopback"
 )
 
@@ -37,7 +37,7 @@ func (p *part) ask(context.Context) error {
 // watched is a program that needs a part, with its log and its operators' side.
 type watched struct {
 	part
-	log  synclog.Log
+	log  rigtest.Log
 	side http.Handler
 }
 

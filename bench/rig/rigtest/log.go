@@ -1,12 +1,11 @@
-// Package synclog is a test's log, which may be read while it is written.
-package synclog
+package rigtest
 
 import (
 	"strings"
 	"sync"
 )
 
-// Log is safe for concurrent use. The zero value is empty.
+// Log is a log that a test may read while it is written. Safe for concurrent use. The zero value is empty.
 type Log struct {
 	mu   sync.Mutex
 	text strings.Builder
