@@ -49,6 +49,9 @@ type Reservation struct {
 	Token     string    `json:"token"`
 	State     string    `json:"state"`
 	ExpiresAt time.Time `json:"expires_at"` // zero: never
+
+	Claim   string    `json:"claim"` // on a lot
+	DrawsAt time.Time `json:"draws_at"`
 }
 
 // Reservation decodes the body. The article's format has the fields under "data".

@@ -66,15 +66,14 @@ func (s *alertsStage) sells(t *testing.T) {
 		rigtest.Crowd(t, 50, 4, e.buyURL("big"))
 		get(t, "GET", e.buyURL("later"))
 	}
-	_, body := ask(t, "POST", s.edges[0].addr, "/v1/sales/big/reservations", "", "")
-	if m := regexp.MustCompile(`"token":"([^"]+)"`).FindStringSubmatch(body); m == nil {
-		t.Error(body)
-	} else if status, said := ask(t, "POST", s.edges[0].addr, "/v1/reservations/"+m[1]+"/cancel", "", ""); status/100 != 2 {
-		t.Error(status, said)
+	v1 := "http://" + s.edges[0].addr + "/v1/"
+	if a := rigtest.Ask(t, "POST", v1+"sales/big/reservations"); a.Word() != rigtest.Won {
+		t.Error(a)
+	} else if a = rigtest.Ask(t, "POST", v1+"reservations/"+rigtest.Bought(a).Token+"/cancel"); a.Word() != rigtest.Cancelled {
+		t.Error(a)
 	}
 	eventually(t, patience, "the guarded edge sells", func() bool {
-		_, _, body := get(t, "GET", s.guarded.buyURL("guarded"))
-		return strings.Contains(body, `"serial"`)
+		return s.guarded.buy(t, "guarded").Word() == rigtest.Won
 	})
 }
 

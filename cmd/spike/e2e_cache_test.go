@@ -37,13 +37,11 @@ func TestD2ACacheKeepsNothing(t *testing.T) {
 			t.Fatalf("%s: %d of 3 buyers have a unit", sale, w.Count(rigtest.Won))
 		}
 		eventually(t, patience, "none left", func() bool {
-			_, _, body := get(t, "GET", front+"/buy/"+sale)
-			return strings.Contains(body, `"code":-1`)
+			return rigtest.Ask(t, "GET", front+"/buy/"+sale).Word() == rigtest.NoneNow
 		})
 		mustSpike(t, "sale", "add", sale, "1", "--redis", redis.addr)
 		eventually(t, patience, "the unit that was added", func() bool { // far less than a cache's two minutes
-			_, _, body := get(t, "GET", front+"/buy/"+sale)
-			return strings.Contains(body, `"code":1`)
+			return rigtest.Ask(t, "GET", front+"/buy/"+sale).Word() == rigtest.Won
 		})
 	}
 }

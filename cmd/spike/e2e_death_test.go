@@ -52,9 +52,8 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 			if shown++; shown > 200 {
 				break
 			}
-			status, _, body := get(t, "GET", "http://"+again.addr+"/v1/reservations/"+won.Token)
-			if status != 200 || !strings.Contains(body, `"pending"`) {
-				t.Errorf("the token of serial %d: %d %s", serial, status, body)
+			if a := rigtest.Ask(t, "GET", "http://"+again.addr+"/v1/reservations/"+won.Token); a.Word() != rigtest.Pending {
+				t.Errorf("the token of serial %d: %v", serial, a)
 			}
 		}
 		rest, _ := rigtest.Crowd(t, 62_000, 32, again.buyURL("ticket"))

@@ -187,14 +187,14 @@ func TestGateNoneNow(t *testing.T) {
 	}
 	tokens := map[string]bool{}
 	for len(tokens) < 2 {
-		if _, _, body := get(t, "GET", s.url+"/buy/paid"); strings.Contains(body, "token") {
-			tokens[tokenOf(body)] = true
+		if a := rigtest.Ask(t, "GET", s.url+"/buy/paid"); a.Word() == rigtest.Won {
+			tokens[rigtest.Bought(a).Token] = true
 		}
 	}
 	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "paid") })
 	for token := range tokens {
-		if status, _, body := get(t, "POST", s.url+"/v1/reservations/"+token+"/cancel"); status != 200 {
-			t.Fatal(status, body)
+		if a := rigtest.Ask(t, "POST", s.url+"/v1/reservations/"+token+"/cancel"); a.Word() != rigtest.Cancelled {
+			t.Fatal(a)
 		}
 	}
 	if n := s.winsWithin(t, "paid", 2, noticed); n != 2 {
@@ -203,15 +203,9 @@ func TestGateNoneNow(t *testing.T) {
 }
 
 // says is what a buyer hears through nginx.
-func (s *gateStage) says(t testing.TB, method, path, who string) (status int, body string) {
+func (s *gateStage) says(t testing.TB, method, path, who string) rigtest.Answer {
 	t.Helper()
-	q, err := http.NewRequest(method, s.url+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.Header.Set("X-Buyer-Id", who)
-	status, _, body = answer(t, q)
-	return status, body
+	return rigtest.Ask(t, method, s.url+path, "X-Buyer-Id", who)
 }
 
 // sellOne lets each of these buyers buy one unit of the sale, and returns their tokens.
@@ -219,9 +213,8 @@ func (s *gateStage) sellOne(t testing.TB, sale string, buyers ...string) map[str
 	t.Helper()
 	tokens := map[string]string{}
 	for _, who := range buyers {
-		_, body := s.says(t, "GET", "/buy/"+sale, who)
-		if token := tokenOf(body); token != "" {
-			tokens[who] = token
+		if a := s.says(t, "GET", "/buy/"+sale, who); a.Word() == rigtest.Won {
+			tokens[who] = rigtest.Bought(a).Token
 		}
 	}
 	if len(tokens) != len(buyers) {
@@ -240,33 +233,31 @@ func TestGateLimitedSale(t *testing.T) {
 	tokens := s.sellOne(t, "vip", "ann", "bob", "cid")
 	eventually(t, patience, "nginx answers", func() bool { return s.answersAlone(t, "vip") })
 	before := s.buys(t, "vip")
-	if status, body := s.says(t, "GET", "/buy/vip", "ann"); status != 200 || !strings.Contains(body, `"none left for now"`) {
-		t.Errorf("%d %s", status, body)
+	if a := s.says(t, "GET", "/buy/vip", "ann"); a.Word() != rigtest.NoneNow || !strings.Contains(a.String(), `"none left for now"`) {
+		t.Error(a)
 	}
-	if status, body := s.says(t, "POST", reserve, "eve"); status != 409 || !strings.Contains(body, `"code":"none_now"`) {
-		t.Errorf("%d %s", status, body)
+	if a := s.says(t, "POST", reserve, "eve"); a.Word() != rigtest.NoneNow {
+		t.Error(a)
 	}
 	if n := s.buys(t, "vip") - before; n != 0 {
 		t.Errorf("the edges answered %d of 2", n)
 	}
 	for who, token := range tokens {
-		status, body := s.says(t, "GET", mine, who)
-		if status != 200 || strings.Count(body, `"token"`) != 1 || tokenOf(body) != token {
-			t.Fatalf("%s has %s and hears %d %s", who, token, status, body)
+		a := s.says(t, "GET", mine, who)
+		if a.Status != 200 || strings.Count(string(a.Body), `"token"`) != 1 || !strings.Contains(string(a.Body), `"`+token+`"`) {
+			t.Fatalf("%s has %s and hears %v", who, token, a)
 		}
 		s.edges[0].confirm(t, token)
 	}
-	if status, body := s.says(t, "GET", mine, "ann"); status != 200 || body != `{"reservations":[]}` {
-		t.Errorf("%d %s", status, body)
+	if a := s.says(t, "GET", mine, "ann"); a.String() != `200 {"reservations":[]}` {
+		t.Error(a)
 	}
 	eventually(t, noticed+nginx.SlotSeconds*time.Second, "all is paid, so it is sold out for good", func() bool {
-		status, _ := s.says(t, "POST", reserve, "ann")
-		return status == http.StatusGone && s.flagged("vip", "sold-out")
+		return s.says(t, "POST", reserve, "ann").Word() == rigtest.SoldOut && s.flagged("vip", "sold-out")
 	})
 	mustSpike(t, "sale", "add", "vip", "1", "--redis", s.redis.addr)
 	eventually(t, noticed, "the flag is gone, and an edge tells ann that she has as many as she may have", func() bool {
-		_, body := s.says(t, "GET", "/buy/vip", "ann")
-		return strings.Contains(body, `"code":-4`)
+		return s.says(t, "GET", "/buy/vip", "ann").Word() == rigtest.OverLimit
 	})
 	s.sellOne(t, "vip", "dan")
 	eventually(t, patience, "nginx answers again", func() bool { return s.answersAlone(t, "vip") })

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,8 +98,9 @@ func (s *idShop) sellOut(t *testing.T, units int, then string) {
 	tokens := make(chan string, units)
 	for range idBuyers {
 		buying.Go(func() {
+			c := rigtest.NewConn(t, s.edge.addr)
 			for left.Add(-1) >= 0 && !t.Failed() {
-				if token := s.buy(); token != "" {
+				if token := s.buy(c); token != "" {
 					tokens <- token
 				} else {
 					t.Errorf("no unit within %v", patience)
@@ -114,16 +113,18 @@ func (s *idShop) sellOut(t *testing.T, units int, then string) {
 	t.Logf("%d are sold", units)
 	for range idBuyers {
 		buying.Go(func() {
+			addr, api := s.edge.addr, "/v1"
+			if then == "confirm" {
+				addr, api = s.edge.admin, "/api/v1"
+			}
+			c := rigtest.NewConn(t, addr)
 			for token := range tokens {
-				where := map[string]string{"cancel": "http://" + s.edge.addr + "/v1", "confirm": "http://" + s.edge.admin + "/api/v1"}[then]
-				var got struct {
-					Serial             int
-					Reservation, State string
+				a, err := c.Ask("POST", api+"/reservations/"+token+"/"+then)
+				state := rigtest.Bought(a).State
+				if err != nil || !strings.HasPrefix(state, then) {
+					t.Errorf("%s: %v %v", then, a, err)
 				}
-				if !heardJSON("POST", where+"/reservations/"+token+"/"+then, &got) || !strings.HasPrefix(got.State, then) {
-					t.Errorf("%s: %+v", then, got)
-				}
-				s.answers <- idAnswer{got.State, got.Reservation, got.Serial}
+				s.heard(state, a)
 			}
 		})
 	}
@@ -131,38 +132,20 @@ func (s *idShop) sellOut(t *testing.T, units int, then string) {
 }
 
 // buy asks until a unit is had, and returns its token; "": none was.
-func (s *idShop) buy() string {
-	var won struct {
-		Code int
-		Data struct {
-			Serial             int
-			Reservation, Token string
-		}
-	}
+func (s *idShop) buy(c *rigtest.Conn) string {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if heardJSON("GET", "http://"+s.edge.addr+"/buy/ticket", &won) && won.Code == 1 {
-			s.answers <- idAnswer{"won", won.Data.Reservation, won.Data.Serial}
-			return won.Data.Token
+		if a, err := c.Ask("GET", "/buy/ticket"); err == nil && a.Word() == rigtest.Won {
+			return s.heard("won", a).Token
 		}
 	}
 	return ""
 }
 
-var idClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: idBuyers}}
-
-// heardJSON says whether the answer was 200, and reads it.
-func heardJSON(method, url string, v any) bool {
-	r, err := http.NewRequestWithContext(context.Background(), method, url, http.NoBody)
-	if err != nil {
-		return false
-	}
-	resp, err := idClient.Do(r)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	return err == nil && resp.StatusCode == http.StatusOK && json.Unmarshal(body, v) == nil
+// heard notes an answer.
+func (s *idShop) heard(kind string, a rigtest.Answer) rigtest.Reservation {
+	r := rigtest.Bought(a)
+	s.answers <- idAnswer{kind, r.ID, int(r.Serial)}
+	return r
 }
 
 // joinedByID puts the answers into a table beside the orders, and joins.

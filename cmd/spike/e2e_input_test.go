@@ -98,17 +98,17 @@ func TestUnitsInARow(t *testing.T) {
 	edge := startEdge(t, "--redis", redis.addr)
 	seen := map[int]bool{}
 	for tries := 0; tries < 3; { // fragments go back to the ledger, and join there
-		_, header, body := get(t, "POST", edge.buyURL("pairs")+"?n=2")
-		m := regexp.MustCompile(`"serial":(\d+),"count":2`).FindStringSubmatch(body)
-		if m == nil {
-			if !strings.Contains(body, `"code":-1`) || header.Get("Retry-After") == "" {
-				t.Errorf("neither two nor none for now: %s", body)
+		a := edge.buy(t, "pairs?n=2")
+		two := rigtest.Bought(a)
+		if a.Word() != rigtest.Won || two.Count != 2 {
+			if a.Word() != rigtest.NoneNow {
+				t.Errorf("neither two nor none for now: %v", a)
 			}
 			tries++
 			time.Sleep(time.Second)
 			continue
 		}
-		first, _ := strconv.Atoi(m[1])
+		first := int(two.Serial)
 		if seen[first] || seen[first+1] {
 			t.Fatalf("%d or %d twice", first, first+1)
 		}
@@ -154,8 +154,7 @@ func TestBadHashIsRefusedAndTheOthersSell(t *testing.T) {
 	}
 	redis.hmset(t, "words", "3") // once the hash is right, the edge sells without a restart
 	eventually(t, noticed, "the mended sale sells", func() bool {
-		_, _, body := get(t, "GET", edge.buyURL("words"))
-		return strings.Contains(body, `"code":1`)
+		return edge.buy(t, "words").Word() == rigtest.Won
 	})
 }
 
@@ -208,28 +207,29 @@ func TestDoors(t *testing.T) {
 	mustSpike(t, "sale", "create", "later", "--total", "5", "--opens", opens.Format(time.RFC3339), "--closes",
 		opens.Add(6*time.Second).Format(time.RFC3339), "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
-	says := func(sale, code string) func() bool {
+	says := func(sale string, code int) func() bool {
 		return func() bool {
-			status, _, body := get(t, "GET", edge.buyURL(sale))
-			return status == 200 && strings.Contains(body, `{"code":`+code+`,`)
+			a := edge.buy(t, sale)
+			said, _ := a.Code()
+			return a.Status == 200 && said == code
 		}
 	}
-	if !says("later", "-2")() {
+	if !says("later", -2)() {
 		t.Error("not open yet must say -2")
 	}
 	time.Sleep(time.Until(opens))
-	eventually(t, noticed, "it opens", says("later", "1"))
+	eventually(t, noticed, "it opens", says("later", 1))
 	time.Sleep(time.Until(opens.Add(6 * time.Second)))
-	eventually(t, noticed, "it closes", says("later", "-3"))
+	eventually(t, noticed, "it closes", says("later", -3))
 
 	mustSpike(t, "sale", "create", "doors", "--total", "1000", "--redis", redis.addr)
-	eventually(t, noticed, "it sells", says("doors", "1"))
+	eventually(t, noticed, "it sells", says("doors", 1))
 	mustSpike(t, "sale", "pause", "doors", "--redis", redis.addr)
-	eventually(t, noticed, "it pauses", says("doors", "-9"))
+	eventually(t, noticed, "it pauses", says("doors", -9))
 	mustSpike(t, "sale", "resume", "doors", "--redis", redis.addr)
-	eventually(t, noticed, "it goes on", says("doors", "1"))
+	eventually(t, noticed, "it goes on", says("doors", 1))
 	mustSpike(t, "sale", "close", "doors", "--redis", redis.addr)
-	eventually(t, noticed, "it closes", says("doors", "-3"))
+	eventually(t, noticed, "it closes", says("doors", -3))
 	if _, errs, code := spike(t, "sale", "resume", "doors", "--redis", redis.addr); code != 1 || !strings.Contains(errs, "closed") {
 		t.Errorf("a closed sale stays closed: exit %d %s", code, errs)
 	}

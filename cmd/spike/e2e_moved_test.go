@@ -110,8 +110,7 @@ func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 		return r.StatusCode == http.StatusOK && stored()
 	})
 	eventually(t, patience, "the last one is sold", func() bool {
-		_, _, body := get(t, "GET", edge.buyURL("last"))
-		return strings.Contains(body, `"serial"`)
+		return edge.buy(t, "last").Word() == rigtest.Won
 	})
 	eventually(t, patience, "the gate has flagged it", func() bool { return s.flagged("last", "none-now") })
 	edge.stop(t)

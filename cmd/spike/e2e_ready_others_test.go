@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,13 +35,12 @@ func newReadyOrders(t *testing.T) *readyOrders {
 // counts as a failure.
 func (c *readyOrders) stores() bool {
 	t := c.t
-	status, _, body := get(t, "GET", c.edge.buyURL("ticket"))
-	m := serialIn.FindStringSubmatch(body)
-	if status != http.StatusOK || m == nil {
+	a := c.edge.buy(t, "ticket")
+	if a.Word() != rigtest.Won {
 		return false
 	}
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if c.db.ask(t, "SELECT count(*) FROM orders WHERE serial = "+m[1]) > 0 {
+		if c.db.ask(t, fmt.Sprint("SELECT count(*) FROM orders WHERE serial = ", rigtest.Bought(a).Serial)) > 0 {
 			return true
 		}
 	}

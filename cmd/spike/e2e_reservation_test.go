@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -24,17 +23,6 @@ import (
 
 // What happens to a unit after it was won: holds, payment, repeated buys.
 
-var serialIn = regexp.MustCompile(`"serial":(\d+)`)
-
-var tokenIn = regexp.MustCompile(`"token":"([^"]+)"`)
-
-func tokenOf(answer string) string {
-	if m := tokenIn.FindStringSubmatch(answer); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
 func (e *testServer) confirmURL(token string) string {
 	return "http://" + e.admin + "/api/v1/reservations/" + token + "/confirm"
 }
@@ -42,8 +30,8 @@ func (e *testServer) confirmURL(token string) string {
 // confirm pays through the operators' API, and fails the test unless the edge accepts it.
 func (e *testServer) confirm(t testing.TB, token string) {
 	t.Helper()
-	if status, _, body := get(t, "POST", e.confirmURL(token)); status != 200 || !strings.Contains(body, `"state":"confirmed"`) {
-		t.Errorf("confirm: %d %s", status, body)
+	if a := rigtest.Ask(t, "POST", e.confirmURL(token)); a.Status != 200 || a.Word() != rigtest.Confirmed {
+		t.Errorf("confirm: %v", a)
 	}
 }
 
@@ -155,30 +143,16 @@ func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 var timeLeft = regexp.MustCompile(`"expires_in_ms":\d+,`)
 
 // reserve buys by v1 under a key. It repeats a request whose key is in flight or whose result is unknown.
-func (e *testServer) reserve(t testing.TB, sale, key string) (status int, body string) {
+func (e *testServer) reserve(t testing.TB, sale, key string) rigtest.Answer {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		q, err := http.NewRequest(http.MethodPost, "http://"+e.addr+"/v1/sales/"+sale+"/reservations", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q.Header.Set("Idempotency-Key", key)
-		r, err := http.DefaultClient.Do(q)
-		if err != nil {
-			t.Error(err)
-			return 0, ""
-		}
-		b, err := io.ReadAll(r.Body)
-		_ = r.Body.Close()
-		if err != nil {
-			t.Error(err)
-		}
-		if r.StatusCode != http.StatusServiceUnavailable {
-			return r.StatusCode, string(b)
+		a := rigtest.Ask(t, "POST", "http://"+e.addr+"/v1/sales/"+sale+"/reservations", "Idempotency-Key", key)
+		if a.Status != http.StatusServiceUnavailable {
+			return a
 		}
 	}
 	t.Error("nobody decides the key")
-	return 0, ""
+	return rigtest.Answer{}
 }
 
 func TestKeysBuyOnce(t *testing.T) {
@@ -194,8 +168,8 @@ func TestKeysBuyOnce(t *testing.T) {
 	for i := range keys { // both edges at once, several times
 		for again := range 6 {
 			all.Go(func() {
-				if status, body := edges[again%2].reserve(t, "ticket", key(i)); status != 201 {
-					t.Errorf("%d %s", status, body)
+				if a := edges[again%2].reserve(t, "ticket", key(i)); a.Word() != rigtest.Won {
+					t.Error(a)
 				}
 			})
 		}
@@ -203,27 +177,26 @@ func TestKeysBuyOnce(t *testing.T) {
 	all.Wait()
 	for i := range keys { // and one after the other: the sale is sold out, but each key hears of its own unit
 		for _, e := range edges {
-			status, body := e.reserve(t, "ticket", key(i))
-			body = timeLeft.ReplaceAllString(body, "")
-			if status != 201 || first[i] != "" && body != first[i] {
-				t.Errorf("key %d: %d %s, before: %s", i, status, body, first[i])
+			a := e.reserve(t, "ticket", key(i))
+			body := timeLeft.ReplaceAllString(string(a.Body), "")
+			if a.Word() != rigtest.Won || first[i] != "" && body != first[i] {
+				t.Errorf("key %d: %v, before: %s", i, a, first[i])
 			}
 			first[i] = body
 		}
 	}
-	if status, body := edges[1].reserve(t, "other", key(0)); status != 201 {
-		t.Errorf("the same key in another sale, where it is another key: %d %s", status, body)
+	if a := edges[1].reserve(t, "other", key(0)); a.Word() != rigtest.Won {
+		t.Errorf("the same key in another sale, where it is another key: %v", a)
 	}
 	if a := redis.audit(t, "ticket"); a.Pending != keys || a.Free+a.Leased != 0 {
 		t.Errorf("%+v", a)
 	}
-	if status, body := edges[0].reserve(t, "ticket", key(keys)); status != 409 || !strings.Contains(body, "none_now") {
-		t.Errorf("one more: %d %s", status, body)
+	if a := edges[0].reserve(t, "ticket", key(keys)); a.Word() != rigtest.NoneNow {
+		t.Errorf("one more: %v", a)
 	}
 	mustSpike(t, "sale", "add", "ticket", "1", "--redis", redis.addr)
 	eventually(t, noticed, "a key that heard no may try again", func() bool {
-		status, _ := edges[1].reserve(t, "ticket", key(keys))
-		return status == 201
+		return edges[1].reserve(t, "ticket", key(keys)).Word() == rigtest.Won
 	})
 }
 
@@ -235,18 +208,12 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
 	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 8, URLs: []string{edges[0].buyURL("ticket"), edges[1].buyURL("ticket")}})
 	var all sync.WaitGroup
-	var mu sync.Mutex
-	had := map[string]bool{}
+	var careful rigtest.Wins
 	for i := range 400 {
 		all.Go(func() {
-			status, body := edges[i%2].reserve(t, "ticket", fmt.Sprintf("key-of-a-careful-buyer-%03d", i))
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case status == 201:
-				had[serialIn.FindStringSubmatch(body)[1]] = true
-			case status != 409 && status != 410:
-				t.Errorf("%d %s", status, body)
+			a := edges[i%2].reserve(t, "ticket", fmt.Sprintf("key-of-a-careful-buyer-%03d", i))
+			if word, _ := careful.Note(a); word != rigtest.Won && word != rigtest.NoneNow && word != rigtest.SoldOut {
+				t.Error(a)
 			}
 		})
 	}
@@ -256,8 +223,8 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 		return a.Pending == 3000
 	})
 	stop()
-	if w.Wrong() != nil || w.Count(rigtest.Won)+len(had) != 3000 {
-		t.Errorf("%d to the crowd, %d to the careful; %q", w.Count(rigtest.Won), len(had), w.Wrong())
+	if had := len(careful.Serials()); w.Wrong() != nil || w.Count(rigtest.Won)+had != 3000 {
+		t.Errorf("%d to the crowd, %d to the careful; %q", w.Count(rigtest.Won), had, w.Wrong())
 	}
 }
 
@@ -296,8 +263,8 @@ func TestDoorsInFullSale(t *testing.T) {
 		said := do()
 		a, sold := redis.audit(t, "ticket"), w.Count(rigtest.Won)
 		for _, e := range edges {
-			if _, _, body := get(t, "GET", e.buyURL("ticket")); strings.Contains(body, `"code":1`) {
-				t.Errorf("%s: an edge still sells: %s", what, body)
+			if a := e.buy(t, "ticket"); a.Word() == rigtest.Won {
+				t.Errorf("%s: an edge still sells: %v", what, a)
 			}
 		}
 		time.Sleep(200 * time.Millisecond)

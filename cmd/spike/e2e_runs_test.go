@@ -5,10 +5,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
+	"spike/bench/rig/rigtest"
 	"spike/luascripts/ledger"
 )
 
@@ -23,13 +23,8 @@ func TestP7RunsAreFoundAtOnce(t *testing.T) {
 		scatter(t, redis.Store, sale, 1500, 500, limit)
 		for k := range 40 {
 			n := 2 + 3*(k%2)
-			q, err := http.NewRequest(http.MethodPost, fmt.Sprintf("%s?n=%d", edge.buyURL(sale), n), http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			q.Header.Set("X-Buyer-Id", fmt.Sprintf("buyer%d", k))
-			if status, _, body := answer(t, q); status != http.StatusOK || !serialIn.MatchString(body) {
-				t.Errorf("limit %d: buyer %d of %d hears %d %s", limit, k, n, status, body)
+			if a := edge.buy(t, fmt.Sprintf("%s?n=%d", sale, n), "X-Buyer-Id", fmt.Sprintf("buyer%d", k)); a.Word() != rigtest.Won {
+				t.Errorf("limit %d: buyer %d of %d hears %v", limit, k, n, a)
 			}
 		}
 		redis.audit(t, sale)

@@ -71,8 +71,7 @@ func TestA2ConfirmBesideForeignKeys(t *testing.T) {
 			redis.hmset(t, name, "5")
 		}
 		if i%10 < 2 {
-			_, _, body := get(t, "GET", seller.buyURL(name))
-			tokens = append(tokens, tokenOf(body))
+			tokens = append(tokens, rigtest.Bought(seller.buy(t, name)).Token)
 		}
 	}
 	other := startEdge(t, "--redis", redis.addr)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -26,22 +25,6 @@ type drawStage struct {
 	tokens []string // of collected units
 }
 
-// entry is the answer to a buy in the window.
-type entry struct {
-	Code int
-	Data struct {
-		Claim   string
-		DrawsAt time.Time `json:"draws_at"`
-	}
-}
-
-// lotState is the answer to a claim.
-type lotState struct {
-	State  string
-	Serial uint32
-	Token  string
-}
-
 func buyerName(i int) string { return fmt.Sprint("buyer-", i) }
 
 func buyerHash(i int) string {
@@ -49,37 +32,29 @@ func buyerHash(i int) string {
 	return hex.EncodeToString(b[:])
 }
 
-func (h *drawStage) buy(e *testServer, buyer int) (status int, header http.Header, body string) {
+func (h *drawStage) buy(e *testServer, buyer int) rigtest.Answer {
 	h.t.Helper()
-	q, err := http.NewRequest(http.MethodPost, e.buyURL("ticket"), nil)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	q.Header.Set("X-Buyer-Id", buyerName(buyer))
-	return answer(h.t, q)
+	return e.buy(h.t, "ticket", "X-Buyer-Id", buyerName(buyer))
 }
 
 // enter buys in the window. A buyer who buys again must get the same claim.
 func (h *drawStage) enter(e *testServer, buyer int) {
 	h.t.Helper()
-	status, header, body := h.buy(e, buyer)
-	var got entry
-	if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 || got.Code != -6 || header.Get("Retry-After") == "" {
-		h.t.Fatalf("buyer %d: %d %s", buyer, status, body)
+	a := h.buy(e, buyer)
+	got := rigtest.Bought(a)
+	if a.Word() != rigtest.Entered || !a.Again() || got.Claim == "" {
+		h.t.Fatalf("buyer %d: %v", buyer, a)
 	}
-	if was := h.claims[buyer]; was != "" && was != got.Data.Claim {
+	if was := h.claims[buyer]; was != "" && was != got.Claim {
 		h.t.Errorf("buyer %d has two claims", buyer)
 	}
-	h.claims[buyer], h.draws = got.Data.Claim, got.Data.DrawsAt
+	h.claims[buyer], h.draws = got.Claim, got.DrawsAt
 }
 
-func (h *drawStage) poll(e *testServer, buyer int) (status int, got lotState) {
+func (h *drawStage) poll(e *testServer, buyer int) (rigtest.Word, rigtest.Reservation) {
 	h.t.Helper()
-	status, _, body := get(h.t, "GET", "http://"+e.addr+"/v1/reservations/"+h.claims[buyer])
-	if err := json.Unmarshal([]byte(body), &got); err != nil {
-		h.t.Fatalf("buyer %d: %d %s", buyer, status, body)
-	}
-	return status, got
+	a := rigtest.Ask(h.t, "GET", "http://"+e.addr+"/v1/reservations/"+h.claims[buyer])
+	return a.Word(), rigtest.Bought(a)
 }
 
 // audit checks that every unit is accounted for once.
@@ -138,15 +113,11 @@ func TestShuffle(t *testing.T) {
 	if status, _, body := get(t, "GET", a.buyURL("ticket")); status != 401 {
 		t.Errorf("nobody: %d %s", status, body)
 	}
-	var mu sync.Mutex
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			status, _, body := h.buy(b, greedy)
-			mu.Lock()
-			defer mu.Unlock()
-			if status != 200 || !strings.Contains(body, `"code":-6`) {
-				t.Errorf("%d %s", status, body)
+			if a := h.buy(b, greedy); a.Word() != rigtest.Entered {
+				t.Error(a)
 			}
 		})
 	}
@@ -155,8 +126,8 @@ func TestShuffle(t *testing.T) {
 		h.enter([]*testServer{a, b}[i%2], i)
 	}
 	b.die()
-	if status, got := h.poll(a, 1); status != 202 || got.State != "waiting" {
-		t.Errorf("%d %+v", status, got)
+	if word, got := h.poll(a, 1); word != rigtest.Entered {
+		t.Errorf("%v %+v", word, got)
 	}
 	h.enter(a, 1) // the same claim at another edge
 	if audit := h.audit(); audit.Free != units {
@@ -175,22 +146,21 @@ func TestShuffle(t *testing.T) {
 func (h *drawStage) collect(a *testServer, units, forgetful int) {
 	h.t.Helper()
 	won := h.winners()
-	serials, forgot := map[uint32]bool{}, 0
+	serials, forgot := map[uint64]bool{}, 0
 	for i := range h.claims {
 		if won[i] && forgot < forgetful {
 			forgot++
 			continue
 		}
 		if won[i] && i%3 == 0 { // a winner who buys again collects
-			if _, _, body := h.buy(a, i); !strings.Contains(body, `"code":1`) {
-				h.t.Errorf("buyer %d: %s", i, body)
+			if again := h.buy(a, i); again.Word() != rigtest.Won {
+				h.t.Errorf("buyer %d: %v", i, again)
 			}
 		}
-		status, got := h.poll(a, i)
+		word, got := h.poll(a, i)
 		switch {
-		case status != 200, !won[i] && got.State != "lost",
-			won[i] && (got.State != "pending" || got.Token == "" || serials[got.Serial]):
-			h.t.Errorf("buyer %d, won %v: %d %+v", i, won[i], status, got)
+		case !won[i] && word != rigtest.Lost, won[i] && (word != rigtest.Pending || got.Token == "" || serials[got.Serial]):
+			h.t.Errorf("buyer %d, won %v: %v %+v", i, won[i], word, got)
 		case won[i]:
 			serials[got.Serial] = true
 			h.tokens = append(h.tokens, got.Token)
@@ -208,25 +178,21 @@ func (h *drawStage) collect(a *testServer, units, forgetful int) {
 // comeLate buys until the sale is sold. At first there is nothing, then the units that were not collected in time.
 func (h *drawStage) comeLate(a *testServer, units, forgetful int, hold time.Duration) {
 	h.t.Helper()
-	status, header, body := h.buy(a, 1000)
-	if status != 200 || !strings.Contains(body, `"code":-1`) || header.Get("Retry-After") != "1" {
-		h.t.Errorf("while units are kept: %d %v %s", status, header, body)
+	if heard := h.buy(a, 1000); heard.Word() != rigtest.NoneNow || string(heard.Header.Peek("Retry-After")) != "1" {
+		h.t.Errorf("while units are kept: %v, %s", heard, heard.Header)
 	}
 	for _, token := range h.tokens { // else their units would be free again, too
-		if status, _, body := get(h.t, "POST", "http://"+a.admin+"/api/v1/reservations/"+token+"/confirm"); status != 200 {
-			h.t.Errorf("%d %s", status, body)
-		}
+		a.confirm(h.t, token)
 	}
 	had := 0
 	eventually(h.t, hold+patience, "late comers have the rest", func() bool {
-		_, _, body := h.buy(a, 2000+had)
-		if strings.Contains(body, `"code":1`) {
+		if h.buy(a, 2000+had).Word() == rigtest.Won {
 			had++
 		}
 		return had == forgetful
 	})
-	if _, _, body := h.buy(a, 3000); !strings.Contains(body, `"code":-1`) {
-		h.t.Errorf("one too many: %s", body)
+	if heard := h.buy(a, 3000); heard.Word() != rigtest.NoneNow && heard.Word() != rigtest.SoldOut {
+		h.t.Errorf("one too many: %v", heard)
 	}
 	eventually(h.t, patience, "all is settled", func() bool { return int(h.audit().Confirmed+h.audit().Pending) == units })
 }

@@ -78,6 +78,12 @@ func (e *testServer) buyURL(sale string) string { return e.BuyURL(sale) }
 // ready says whether the server is ready now.
 func (e *testServer) ready() bool { return e.Check(context.Background()) == nil }
 
+// buy buys once. The header is names and values by turns.
+func (e *testServer) buy(t testing.TB, sale string, header ...string) rigtest.Answer {
+	t.Helper()
+	return rigtest.Ask(t, http.MethodPost, e.buyURL(sale), header...)
+}
+
 // calls returns the edge's counters of store calls for a sale.
 func (e *testServer) calls(t testing.TB, sale string) map[string]int64 {
 	t.Helper()

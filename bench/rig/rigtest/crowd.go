@@ -12,6 +12,7 @@ import (
 // What tests outside bench know of [crowd].
 type (
 	Answer       = crowd.Answer
+	Reservation  = crowd.Reservation
 	Conn         = crowd.Conn
 	CrowdOptions = crowd.Options
 	CrowdResult  = crowd.Result
@@ -27,6 +28,8 @@ const (
 	Undecided = crowd.Undecided
 	Pending   = crowd.Pending
 	Confirmed = crowd.Confirmed
+	Cancelled = crowd.Cancelled
+	Lost      = crowd.Lost
 	OverLimit = crowd.OverLimit
 	Entered   = crowd.Entered
 )
@@ -94,7 +97,7 @@ func NewConn(t testing.TB, addr string) *Conn {
 }
 
 // Bought is what an answer says of a reservation: see [crowd.Answer.Reservation]. Empty: nothing.
-func Bought(a Answer) crowd.Reservation {
+func Bought(a Answer) Reservation {
 	r, _ := a.Reservation()
 	return r
 }
