@@ -53,7 +53,7 @@ func TestNoDoubleBuy(t *testing.T) {
 				if lost == 0 {
 					t.Error("the failing edge was never asked: nothing was tested")
 				}
-				t.Logf("%d buys: %v, %d read by the failing edge, %d sent twice", buys, got.byStatus, lost, len(seen.twice()))
+				t.Logf("%d buys: %v, %d read by the failing edge, %d sent twice", buys, got.Statuses, lost, len(seen.twice()))
 			})
 		}
 	}
@@ -77,7 +77,7 @@ func TestTheOtherWaysBuyTwice(t *testing.T) {
 				}
 				return strings.Replace(conf, off, ours, 1)
 			})
-			t.Logf("%d buys: %v, %d sent twice", buys, got.byStatus, len(seen.twice()))
+			t.Logf("%d buys: %v, %d sent twice", buys, got.Statuses, len(seen.twice()))
 			if len(seen.twice()) == 0 {
 				t.Error("nothing was sent twice")
 			}
@@ -87,12 +87,12 @@ func TestTheOtherWaysBuyTwice(t *testing.T) {
 
 const buys = 300
 
-func doubleBuy(t *testing.T, method, path string, f failure, edit change) (*visits, string, *answers) {
+func doubleBuy(t *testing.T, method, path string, f failure, edit change) (*visits, string, answers) {
 	t.Helper()
 	seen := new(visits)
 	good, bad := newEdge(t, seen, sells), newEdge(t, seen, f)
 	base := start(t, Topology{Workers: 1, Edges: []Edge{{good.addr, 1}, {bad.addr, 1}}}, edit)
-	return seen, bad.addr, crowd(base, method, path, buys, 100)
+	return seen, bad.addr, crowd(t, base, method, path, buys, 100)
 }
 
 // TestRefusedIsAskedElsewhere: an edge that is gone costs no buyer anything.
@@ -109,9 +109,9 @@ func TestRefusedIsAskedElsewhere(t *testing.T) {
 					topology.Edges = append(topology.Edges, Edge{addr, 4})
 				}
 				base := start(t, topology, asRendered)
-				crowd(base, method, "/buy/ticket", 600, 50).want(t, http.StatusOK, 600)
+				crowd(t, base, method, "/buy/ticket", 600, 50).want(t, http.StatusOK, 600)
 				time.Sleep(2100 * time.Millisecond) // the dead edges are due for another try
-				crowd(base, method, "/buy/ticket", 600, 50).want(t, http.StatusOK, 600)
+				crowd(t, base, method, "/buy/ticket", 600, 50).want(t, http.StatusOK, 600)
 				if n, twice := seen.at(good.addr), seen.twice(); n != 1200 || len(twice) > 0 {
 					t.Errorf("%d of 1200 arrived, %d twice", n, len(twice))
 				}
@@ -129,7 +129,7 @@ func TestUnreachableIsAskedElsewhere(t *testing.T) {
 	good := newEdge(t, &seen, sells)
 	base := start(t, Topology{Edges: []Edge{{good.addr, 1}, {deafAddr(t), 1}}}, asRendered)
 	begin := time.Now()
-	crowd(base, http.MethodGet, "/buy/ticket", 200, 50).want(t, http.StatusOK, 200)
+	crowd(t, base, http.MethodGet, "/buy/ticket", 200, 50).want(t, http.StatusOK, 200)
 	if took := time.Since(begin); took < time.Second || took > 10*time.Second {
 		t.Errorf("took %v, want the second of one attempt and little more", took)
 	}
@@ -155,9 +155,9 @@ func TestKilledEdge(t *testing.T) {
 				}
 				b.kill()
 			}()
-			got := crowd(base, method, "/buy/ticket", 2000, 50)
+			got := crowd(t, base, method, "/buy/ticket", 2000, 50)
 			<-killed
-			undecided := got.byStatus[http.StatusServiceUnavailable]
+			undecided := int(got.Statuses[http.StatusServiceUnavailable])
 			got.want(t, http.StatusOK, 2000-undecided)
 			if undecided > 50 {
 				t.Errorf("%d undecided, but at most 50 were under way", undecided)
@@ -165,7 +165,7 @@ func TestKilledEdge(t *testing.T) {
 			if twice := seen.twice(); len(twice) > 0 {
 				t.Errorf("%d buys were sent twice", len(twice))
 			}
-			t.Logf("%v, %d read by the killed edge", got.byStatus, seen.at(b.addr))
+			t.Logf("%v, %d read by the killed edge", got.Statuses, seen.at(b.addr))
 		})
 	}
 }

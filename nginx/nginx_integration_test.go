@@ -16,10 +16,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"spike/bench/rig/rigtest"
 )
@@ -102,7 +103,7 @@ func TestWeightsAreExact(t *testing.T) {
 				e := newEdge(t, &seen, sells)
 				topology.Edges = append(topology.Edges, Edge{e.addr, i + 1})
 			}
-			answers := crowd(start(t, topology, asRendered), http.MethodGet, "/buy/ticket", 1000, 100)
+			answers := crowd(t, start(t, topology, asRendered), http.MethodGet, "/buy/ticket", 1000, 100)
 			answers.want(t, http.StatusOK, 1000)
 			for i, e := range topology.Edges {
 				if got := seen.at(e.Addr); got != 100*(i+1) {
@@ -375,59 +376,35 @@ func newHTTPServer(t *testing.T, handle http.HandlerFunc) string {
 	return l.Addr().String()
 }
 
-// answers counts the crowd's answers by status.
-type answers struct {
-	mu       sync.Mutex
-	byStatus map[int]int
-	problems []string
-}
+// answers is what a crowd heard.
+type answers rigtest.CrowdResult
 
-func (a *answers) want(t *testing.T, status, n int) {
+func (a answers) want(t *testing.T, status, n int) {
 	t.Helper()
-	if a.byStatus[status] != n {
-		t.Errorf("got %v, want %d times %d", a.byStatus, n, status)
+	if a.Statuses[status] != int64(n) {
+		t.Errorf("got %v, want %d times %d", a.Statuses, n, status)
 	}
-	for _, p := range a.problems {
-		t.Error(p)
+	if a.Errors > 0 {
+		t.Error(a.ErrorKinds)
 	}
 }
 
-// crowd sends n requests, abreast of them at a time. Each has its own connection, so net/http has no reason to repeat one.
-func crowd(base, method, path string, n, abreast int) *answers {
-	a := &answers{byStatus: map[int]int{}}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
-	var wg sync.WaitGroup
-	gate := make(chan struct{}, abreast)
-	for range n {
-		gate <- struct{}{}
-		wg.Go(func() {
-			a.ask(client, method, base+path)
-			<-gate
-		})
-	}
-	wg.Wait()
-	return a
-}
-
-func (a *answers) ask(client *http.Client, method, url string) {
-	var body io.Reader
+// crowd sends n requests, abreast of them at a time. Each has its own connection.
+func crowd(t *testing.T, base, method, path string, n, abreast int) answers {
+	t.Helper()
+	o := rigtest.CrowdOptions{URLs: []string{base + path}, Method: method, Connections: abreast, Requests: int64(n), Timeout: 30 * time.Second,
+		Dress: func(_ int64, h *fasthttp.RequestHeader) { h.SetConnectionClose() },
+		Heard: func(a rigtest.Answer) {
+			if a.Status == http.StatusServiceUnavailable && !a.Again() {
+				t.Error("503 without Retry-After")
+			}
+		}}
 	if method == http.MethodPost {
-		body = strings.NewReader(`{"n":1}`)
+		o.Body = []byte(`{"n":1}`)
 	}
-	req, err := http.NewRequest(method, url, body)
+	r, err := rigtest.RunCrowd(t.Context(), o)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
-	resp, err := client.Do(req)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err != nil {
-		a.problems = append(a.problems, err.Error())
-		return
-	}
-	defer func() { _ = resp.Body.Close() }()
-	a.byStatus[resp.StatusCode]++
-	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
-		a.problems = append(a.problems, "503 without Retry-After")
-	}
+	return answers(r)
 }
