@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
+	"spike/bench"
 	"spike/bench/crowd"
-	"spike/bench/process"
+	"spike/bench/rig"
 )
 
 // Loaded starts an edge and profiles it while a crowd buys from it.
@@ -30,80 +29,48 @@ const (
 )
 
 const (
-	sale        = "ticket"
 	manyUnits   = 100_000_000
-	readyLimit  = 20 * time.Second
-	maxRequests = 1 << 40 // the time ends the load, not the count
+	maxRequests = 1 << 40 // the profiles end the load, not the count
 )
 
 // Run starts a Redis and an edge, loads the edge, takes the profiles meanwhile and ends everything.
 func (l Loaded) Run(ctx context.Context) ([]Profile, crowd.Result, error) {
-	dir, err := os.MkdirTemp("", "spike-pprof-")
+	dir, err := rig.Room("pprof")
 	if err != nil {
-		return nil, crowd.Result{}, fmt.Errorf("pprof: %w", err)
+		return nil, crowd.Result{}, err
 	}
 	defer os.RemoveAll(dir)
-	redis, err := process.StartRedis(ctx, dir, "redis")
-	if err != nil {
-		return nil, crowd.Result{}, err
-	}
-	defer redis.Stop()
-	total, sold := int64(manyUnits), int64(0)
+	o := rig.SiteOptions{Binary: l.Binary, Dir: dir, Units: manyUnits, Servers: []rig.Options{{Args: append([]string{
+		"--mutex-profile-fraction", fmt.Sprint(MutexFraction), "--block-profile-rate", fmt.Sprint(BlockRateNs)}, l.EdgeArgs...)}}}
 	if l.SoldOut {
-		total, sold = 1, 1
+		o.Units, o.Sold = 1, 1
 	}
-	if err = redis.CreateSale(ctx, sale, total, sold); err != nil {
-		return nil, crowd.Result{}, err
-	}
-	edge, addr, admin, err := l.startEdge(ctx, dir, redis.Addr)
+	site, err := rig.Open(ctx, o)
 	if err != nil {
 		return nil, crowd.Result{}, err
 	}
-	defer edge.Stop()
-	return l.profileUnderLoad(ctx, "http://"+addr+"/buy/"+sale, admin)
-}
-
-func (l Loaded) startEdge(ctx context.Context, dir, redis string) (edge *process.Process, addr, admin string, err error) {
-	if addr, err = process.FreeAddr(); err != nil {
-		return nil, "", "", err
-	}
-	if admin, err = process.FreeAddr(); err != nil {
-		return nil, "", "", err
-	}
-	args := []string{"serve", "--listen", addr, "--admin", admin, "--redis", redis,
-		"--mutex-profile-fraction", fmt.Sprint(MutexFraction), "--block-profile-rate", fmt.Sprint(BlockRateNs)}
-	edge, err = process.Start(ctx, process.Spec{Name: "edge", Path: l.Binary, Args: append(args, l.EdgeArgs...), Dir: dir,
-		Env: []string{"SPIKE_DATA=" + filepath.Join(dir, "edge-data")}})
-	if err != nil {
-		return nil, "", "", err
-	}
-	if err = edge.ReadyAt(ctx, readyLimit, addr+","+admin, process.Answers("http://"+addr+"/buy/"+sale, http.StatusOK)); err != nil {
-		edge.Stop()
-		return nil, "", "", err
-	}
-	return edge, addr, admin, nil
+	defer site.Close()
+	return l.profileUnderLoad(ctx, site.Servers[0])
 }
 
 // profileUnderLoad loads the edge until the profiles are taken.
-func (l Loaded) profileUnderLoad(ctx context.Context, url, admin string) ([]Profile, crowd.Result, error) {
+func (l Loaded) profileUnderLoad(ctx context.Context, edge *rig.Server) ([]Profile, crowd.Result, error) {
 	stay, sendHome := context.WithCancel(ctx)
 	defer sendHome()
-	type outcome struct {
-		result crowd.Result
-		err    error
-	}
-	loaded := make(chan outcome, 1)
+	var seen crowd.Result
+	loaded := make(chan error, 1)
 	go func() {
-		r, err := crowd.Run(stay, crowd.Options{URLs: []string{url}, Connections: l.Connections, Requests: maxRequests})
-		loaded <- outcome{r, err}
+		var err error
+		seen, err = crowd.Run(stay, crowd.Options{URLs: []string{edge.BuyURL(rig.Sale)}, Connections: l.Connections,
+			Requests: maxRequests})
+		loaded <- err
 	}()
 	const warm = 500 * time.Millisecond
-	pause(ctx, warm)
-	profiles, err := Session{Admin: admin, Seconds: l.Seconds, Out: l.Out}.Take(ctx)
+	bench.Sleep(ctx, warm)
+	profiles, err := Session{Admin: edge.Admin, Seconds: l.Seconds, Out: l.Out}.Take(ctx)
 	sendHome()
-	o := <-loaded
-	if errors.Is(o.err, context.Canceled) && ctx.Err() == nil {
-		o.err = nil // cancelled on purpose
+	if ended := <-loaded; !errors.Is(ended, context.Canceled) || ctx.Err() != nil { // else it was cancelled on purpose
+		err = errors.Join(err, ended)
 	}
-	return profiles, o.result, errors.Join(err, o.err)
+	return profiles, seen, err
 }

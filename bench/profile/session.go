@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"spike/bench"
 )
@@ -50,26 +51,20 @@ func (s Session) Take(ctx context.Context) ([]Profile, error) {
 	if err := os.MkdirAll(s.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)
 	}
-	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
-	profiles := make([]Profile, len(kinds))
-	var wg sync.WaitGroup
-	for i, k := range kinds {
-		profiles[i] = Profile{Kind: k.name, File: filepath.Join(s.Out, k.name+".pb.gz")}
-		wg.Go(func() {
-			if err := s.save(ctx, k.path, profiles[i].File); err != nil {
-				giveUp(err) // the first error is enough
-			}
-		})
+	var profiles []Profile
+	g, ctx := errgroup.WithContext(ctx)
+	for _, k := range kinds {
+		file := filepath.Join(s.Out, k.name+".pb.gz")
+		profiles = append(profiles, Profile{Kind: k.name, File: file})
+		g.Go(func() error { return s.save(ctx, k.path, file) })
 	}
-	wg.Wait()
-	return profiles, context.Cause(ctx)
+	return profiles, g.Wait()
 }
 
 func (s Session) save(ctx context.Context, path, file string) error {
 	if over, found := strings.CutSuffix(path, "="); found {
 		path = over + "=" + strconv.Itoa(s.Seconds)
-	} else if !pause(ctx, time.Duration(s.Seconds)*time.Second) {
+	} else if !bench.Sleep(ctx, time.Duration(s.Seconds)*time.Second) {
 		return ctx.Err()
 	}
 	body, err := s.get(ctx, path)
@@ -80,15 +75,6 @@ func (s Session) save(ctx context.Context, path, file string) error {
 		return fmt.Errorf("profile: %w", err)
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 // get asks the admin listener.

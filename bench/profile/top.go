@@ -62,9 +62,9 @@ func top(file, sample string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	at := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == sample })
-	if at < 0 {
-		return nil, fmt.Errorf("%s: no samples of %s", file, sample)
+	at, err := p.SampleIndexByName(sample)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	all, total := functions(p, at)
 	var out bytes.Buffer
@@ -72,8 +72,8 @@ func top(file, sample string) ([]byte, error) {
 	fmt.Fprintf(&out, "%s of %s in all; the first %d of %d functions\n%12s %6s %12s %6s\n", amount(total, unit), sample,
 		min(topMost, len(all)), len(all), "flat", "flat%", "cum", "cum%")
 	for _, one := range all[:min(topMost, len(all))] {
-		fmt.Fprintf(&out, "%12s %5.1f%% %12s %5.1f%%  %s\n", amount(one.flat, unit), share(one.flat, total), amount(one.cum, unit),
-			share(one.cum, total), one.name)
+		fmt.Fprintf(&out, "%12s %5.1f%% %12s %5.1f%%  %s\n", amount(one.flat, unit), percent(one.flat, total), amount(one.cum, unit),
+			percent(one.cum, total), one.name)
 	}
 	return out.Bytes(), nil
 }
@@ -109,12 +109,8 @@ func functions(p *profile.Profile, at int) (all []*function, total int64) {
 	return all, total
 }
 
-func share(n, total int64) float64 {
-	if total == 0 {
-		return 0
-	}
-	return 100 * float64(n) / float64(total)
-}
+// percent of nothing is 0.
+func percent(n, total int64) float64 { return 100 * float64(n) / float64(max(1, total)) }
 
 // amount formats a number with its unit.
 func amount(n int64, unit string) string {
