@@ -59,6 +59,7 @@ func measured(t *testing.T, file, name string, args ...string) []turn {
 
 // Every server of the line-up answers, and each is measured by its turns.
 func TestAnswer(t *testing.T) {
+	t.Parallel()
 	turns := measured(t, "report", "edge", "--quads", "1", "--duration", "1s", "--connections", "8", "--ab-requests", "500",
 		"--edge-arg=--drain=0s")
 	if len(turns) != 2*(6+4) {
@@ -86,6 +87,7 @@ func TestAnswer(t *testing.T) {
 
 // Every request is answered, and the right edge counts it.
 func TestShare(t *testing.T) {
+	t.Parallel()
 	const requests = 2000
 	turns := measured(t, "balance", "balance", "--rounds", "1", "--requests", "2000", "--connections", "64")
 	if len(turns) != 2*len(ways) {
@@ -109,6 +111,7 @@ func TestShare(t *testing.T) {
 
 // Every request is answered by its flag, with one sale and with many.
 func TestFlag(t *testing.T) {
+	t.Parallel()
 	turns := measured(t, "gate", "gate", "--quads", "1", "--duration", "1s", "--connections", "16", "--sales", "1,300")
 	if len(turns) != 8 || turns[0].Part != "1" || turns[7].Part != "300" {
 		t.Fatalf("%+v", turns)
@@ -122,6 +125,7 @@ func TestFlag(t *testing.T) {
 
 // Every design sells exactly its units, and every request is answered.
 func TestBill(t *testing.T) {
+	t.Parallel()
 	const requests, units = 4000, 50
 	turns := measured(t, "bill", "bill", "--rounds", "1", "--requests", "4000", "--units", "50", "--connections", "32")
 	if len(turns) != len(designs) {
@@ -146,6 +150,7 @@ func TestBill(t *testing.T) {
 
 // A crowd comes so slowly that the gate sets its flag meanwhile. nginx answers most of the crowd.
 func TestGateTakesTheCrowd(t *testing.T) {
+	t.Parallel()
 	const requests = 100_000
 	turns := measured(t, "bill", "bill", "--rounds", "1", "--only", "gate", "--requests", "100000", "--units", "500",
 		"--connections", "4")
@@ -157,6 +162,7 @@ func TestGateTakesTheCrowd(t *testing.T) {
 // With two programs, every kind of sale is brought into each phase, and the edge's counter says that every buyer heard what the
 // phase says.
 func TestReal(t *testing.T) {
+	t.Parallel()
 	bin := rigtest.Binary(t)
 	turns := measured(t, "real", "real", "--base", bin, "--rounds", "1", "--duration", "200ms", "--connections", "8",
 		"--edge-arg=--drain=0s")
@@ -181,6 +187,7 @@ func TestReal(t *testing.T) {
 // Each store has, as soon as the crowd is answered, every unit that somebody has won. Redis was asked to wait where it has
 // replicas, and only there.
 func TestDurable(t *testing.T) {
+	t.Parallel()
 	turns := measured(t, "durable", "durable", "--rounds", "1", "--duration", "200ms", "--connections", "16", "--edge-arg=--drain=0s")
 	if len(turns) != 2*len(durableWays) {
 		t.Fatalf("%+v", turns)

@@ -35,6 +35,7 @@ func tiny(t *testing.T, strategy string, hold, settle time.Duration) run {
 }
 
 func TestOrderThenDeductNeverOversellsAndLeavesTheUnpaidStuck(t *testing.T) {
+	t.Parallel()
 	r := tiny(t, peers.OrderFirst, time.Second, 0)
 	want := Stock{Units: 50, Paid: payers(50), Stuck: 50 - payers(50)}
 	if r.Won != 50 || r.LateWon != 0 || r.AfterRush != want || r.End != want {
@@ -48,6 +49,7 @@ func TestOrderThenDeductNeverOversellsAndLeavesTheUnpaidStuck(t *testing.T) {
 
 // The 300 buyers have their answers before most payments are due, so far more than 50 are promised a unit.
 func TestPayThenDeductOversellsByAsManyAsPayTooLate(t *testing.T) {
+	t.Parallel()
 	r := tiny(t, peers.PayFirst, time.Second, 0)
 	if r.Won <= 50 || r.Paid != payers(r.Won) || r.End != (Stock{Units: 50, Paid: r.Paid}) {
 		t.Errorf("%+v", r)
@@ -72,6 +74,7 @@ func checkWrites(t *testing.T, r run, want Writes) {
 
 // What was not paid for is sold again, by edge, order worker, Redis and PostgreSQL.
 func TestPreDeductSellsWhatWasNotPaidFor(t *testing.T) {
+	t.Parallel()
 	r, paid := tiny(t, PreDeduct, 3*time.Second, 3*time.Second), payers(50)
 	if want := (Stock{Units: 50, Paid: paid, OnSale: 50 - paid}); r.Rush.Codes[1] != 50 || r.AfterRush != want {
 		t.Errorf("after the rush %+v, not %+v", r.AfterRush, want)
@@ -87,6 +90,7 @@ func TestPreDeductSellsWhatWasNotPaidFor(t *testing.T) {
 
 // Many buyers wait for one commit, and each hears of an order of its own, or of none.
 func TestGroupedSellsEachUnitOnce(t *testing.T) {
+	t.Parallel()
 	pg, err := OpenPostgres(t.Context(), rigtest.Room(t))
 	if err != nil {
 		t.Fatal(err)
