@@ -2,12 +2,11 @@ package check
 
 import (
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 )
 
 // Options of a check.
@@ -24,32 +23,23 @@ const (
 	maxConnections = 1 << 16
 )
 
-// target is where the URL points.
-type target struct{ host, sale string }
-
-// check refuses wrong options. Its error wraps bench.ErrUsage.
-func (o Options) check() (target, error) {
-	wrong := func(format string, args ...any) (target, error) {
-		return target{}, fmt.Errorf("%w: %s", bench.ErrUsage, fmt.Sprintf(format, args...))
-	}
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		return wrong("--url %q is not http://HOST:PORT/buy/SALE", o.URL)
-	}
-	sale, ok := strings.CutPrefix(u.Path, "/buy/")
+// check refuses wrong options, and returns where the URL points. Its error wraps bench.ErrUsage.
+func (o Options) check() (host, sale string, err error) {
+	host, path, err := crowd.Split(o.URL)
+	path, _, _ = strings.Cut(path, "?")
+	sale, ok := strings.CutPrefix(path, "/buy/")
+	why := ""
 	switch {
-	case !ok || sale == "" || strings.Contains(sale, "/"):
-		return wrong("--url %q is not http://HOST:PORT/buy/SALE", o.URL)
+	case err != nil || !ok || sale == "" || strings.Contains(sale, "/"):
+		why = fmt.Sprintf("--url %q is not http://HOST:PORT/buy/SALE", o.URL)
 	case o.Requests < 0 || o.Requests > maxRequests:
-		return wrong("--requests %d is not within 0..%d", o.Requests, maxRequests)
+		why = fmt.Sprintf("--requests %d is not within 0..%d", o.Requests, maxRequests)
 	case o.Connections < 1 || o.Connections > maxConnections:
-		return wrong("--connections %d is not within 1..%d", o.Connections, maxConnections)
+		why = fmt.Sprintf("--connections %d is not within 1..%d", o.Connections, maxConnections)
 	case o.P99 < 0:
-		return wrong("--p99 %v is less than nothing", o.P99)
+		why = fmt.Sprintf("--p99 %v is less than nothing", o.P99)
+	default:
+		return host, sale, nil
 	}
-	t := target{u.Host, sale}
-	if u.Port() == "" {
-		t.host = net.JoinHostPort(u.Hostname(), "80")
-	}
-	return t, nil
+	return "", "", fmt.Errorf("%w: %s", bench.ErrUsage, why)
 }

@@ -39,11 +39,10 @@ func Preflight(ctx context.Context, client rueidis.Client) ([]Finding, error) {
 
 // facts is what a Redis says about itself.
 type facts struct {
-	version, policy     string
-	maxmemory           string
-	appendonly, appends string        // CONFIG's appendonly and appendfsync; "" if Redis does not tell
-	skew                time.Duration // its clock, ahead of ours
-	trip                time.Duration // how long the question for the time took
+	info    map[string]string
+	appends string        // CONFIG's appendfsync; "" if Redis does not tell
+	skew    time.Duration // its clock, ahead of ours
+	trip    time.Duration // how long the question for the time took
 }
 
 func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
@@ -53,12 +52,12 @@ func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
 	if err != nil {
 		return f, err
 	}
-	f = factsOf(info)
-	if set, err := setting(ctx, c, "appendfsync"); err == nil {
-		f.appends = set
-	} else if _, refused := rueidis.IsRedisErr(err); !refused { // hosted ones do not allow CONFIG
+	f.info = fields(info)
+	set, err := c.Do(ctx, c.B().ConfigGet().Parameter("appendfsync").Build()).AsStrMap()
+	if _, refused := rueidis.IsRedisErr(err); err != nil && !refused { // hosted ones do not allow CONFIG
 		return f, err
 	}
+	f.appends = set["appendfsync"]
 	before := time.Now()
 	now, err := c.Do(ctx, c.B().Time().Build()).AsIntSlice()
 	if err == nil && len(now) != 2 {
@@ -72,27 +71,15 @@ func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
 	return f, nil
 }
 
-func setting(ctx context.Context, c rueidis.Client, name string) (string, error) {
-	m, err := c.Do(ctx, c.B().ConfigGet().Parameter(name).Build()).AsStrMap()
-	return m[name], err
-}
-
-// factsOf reads INFO.
-func factsOf(info string) (f facts) {
+// fields reads INFO.
+func fields(info string) map[string]string {
+	all := map[string]string{}
 	for line := range strings.Lines(info) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		switch name {
-		case "redis_version":
-			f.version = value
-		case "maxmemory_policy":
-			f.policy = value
-		case "maxmemory":
-			f.maxmemory = value
-		case "aof_enabled":
-			f.appendonly = map[string]string{"0": "no", "1": "yes"}[value]
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			all[name] = value
 		}
 	}
-	return f
+	return all
 }
 
 func (f facts) judge() []Finding {
@@ -100,47 +87,42 @@ func (f facts) judge() []Finding {
 }
 
 func (f facts) judgeVersion() Finding {
-	if !atLeast(f.version, 7, 0) {
-		return Fail("redis version %s: 7.0 or newer is needed", f.version)
+	version := f.info["redis_version"]
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err != nil || n < 7 {
+		return Fail("redis version %s: 7.0 or newer is needed", version)
 	}
-	return OK("redis version %s", f.version)
-}
-
-// atLeast compares "7.0.15" with a version.
-func atLeast(version string, major, minor int) bool {
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 2 {
-		return false
-	}
-	a, errA := strconv.Atoi(parts[0])
-	b, errB := strconv.Atoi(parts[1])
-	return errA == nil && errB == nil && (a > major || a == major && b >= minor)
+	return OK("redis version %s", version)
 }
 
 func (f facts) judgeMemory() Finding {
 	const risk = "a full Redis throws out what it likes, the ledger of a sale too; set it to noeviction"
-	switch {
-	case f.policy == "noeviction":
+	switch policy := f.info["maxmemory_policy"]; {
+	case policy == "noeviction":
 		return OK("maxmemory-policy noeviction")
-	case f.maxmemory == "0":
-		return Warn("maxmemory-policy %s, harmless only while maxmemory is 0: %s", f.policy, risk)
+	case f.info["maxmemory"] == "0":
+		return Warn("maxmemory-policy %s, harmless only while maxmemory is 0: %s", policy, risk)
+	default:
+		return Warn("maxmemory-policy %s: %s", policy, risk)
 	}
-	return Warn("maxmemory-policy %s: %s", f.policy, risk)
+}
+
+// appended is what Redis' settings of its log come to.
+var appended = map[string]Finding{
+	"always":   OK("appendonly yes, appendfsync always"),
+	"everysec": Warn("appendfsync everysec: a machine that dies takes the last second or two of sales with it"),
+	"no":       Warn("appendfsync no: a machine that dies takes with it what its kernel had not written, 30 s and more"),
+	"":         Warn("appendonly yes, appendfsync unknown (CONFIG is refused): a machine that dies may take sales with it"),
 }
 
 func (f facts) judgeDisk() Finding {
-	if f.appendonly != "yes" {
+	if f.info["aof_enabled"] != "1" {
 		return Warn("appendonly no: a Redis that dies forgets every sale made since its last snapshot, if there is one")
 	}
-	switch f.appends {
-	case "always":
-		return OK("appendonly yes, appendfsync always")
-	case "everysec":
-		return Warn("appendfsync everysec: a machine that dies takes the last second or two of sales with it")
-	case "no":
-		return Warn("appendfsync no: a machine that dies takes with it what its kernel had not written, 30 s and more")
+	if found, known := appended[f.appends]; known {
+		return found
 	}
-	return Warn("appendonly yes, appendfsync unknown (CONFIG is refused): a machine that dies may take sales with it")
+	return appended[""]
 }
 
 func (f facts) judgeClock() Finding {

@@ -24,21 +24,21 @@ type Auditor interface {
 // (bench.ErrUsage), a server that does not listen (bench.ErrDependency), the store (ledger.ErrDown), or ctx. A fault of an
 // answer is not an error, but a finding.
 func Run(ctx context.Context, o Options, store Auditor, say func(Finding)) error {
-	to, err := o.check()
+	host, sale, err := o.check()
 	if err != nil {
 		return err
 	}
-	if err = reach(ctx, to.host); err != nil {
+	if err = reach(ctx, host); err != nil {
 		return err
 	}
-	say(OK("%s listens", to.host))
+	say(OK("%s listens", host))
 	if o.Requests == 0 {
 		return nil
 	}
 	all, err := o.buy(ctx)
 	if err == nil && store != nil {
 		var audited []Finding
-		audited, err = Audited(ctx, store, to.sale)
+		audited, err = Audited(ctx, store, sale)
 		all = append(all, audited...)
 	}
 	for _, f := range all {
@@ -168,16 +168,13 @@ func Audited(ctx context.Context, store Auditor, sale string) ([]Finding, error)
 
 // Account formats an audit as a sum.
 func Account(a ledger.Audit) string {
-	parts := []string{}
-	for _, p := range []struct {
-		name string
-		n    uint64
-	}{{"free", a.Free}, {"leased", a.Leased}, {"limbo", a.Limbo}, {"pending", a.Pending}, {"confirmed", a.Confirmed}} {
-		if p.n > 0 {
-			parts = append(parts, bench.Number(p.n)+" "+p.name)
+	var parts []string
+	for i, n := range []uint64{a.Free, a.Leased, a.Limbo, a.Pending, a.Confirmed} {
+		if n > 0 {
+			parts = append(parts, bench.Number(n)+" "+[]string{"free", "leased", "limbo", "pending", "confirmed"}[i])
 		}
 	}
-	return fmt.Sprintf("%s = %s", bench.Number(a.Total), strings.Join(parts, " + "))
+	return bench.Number(a.Total) + " = " + strings.Join(parts, " + ")
 }
 
 // Counts formats a map of counts in a line, by key.
