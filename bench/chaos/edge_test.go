@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os/exec"
@@ -45,7 +46,9 @@ func IdleEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 // Start starts the edge, for the first time or after its end, and waits until it is ready.
 func (e *Edge) Start() {
 	e.t.Helper()
-	start(e.t, e.Process)
+	if err := patiently(func() error { return e.Process.Start(context.Background()) }); err != nil {
+		e.t.Fatal(err)
+	}
 }
 
 // data is where an edge keeps its rings.
@@ -57,24 +60,31 @@ func (e *Edge) claims() int {
 	return int(m.Sum("spike_edge_claims"))
 }
 
-// CreateSale makes a sale as an operator does. If the store is too slow to answer, it is asked again.
+// CreateSale makes a sale as an operator does.
 func CreateSale(t testing.TB, redis, sale, units, hold string, args ...string) {
 	t.Helper()
-	const notReached, tries = 3, 5
 	args = append([]string{"sale", "create", sale, "--total", units, "--hold", hold, "--redis", redis}, args...)
-	for try := 1; ; try++ {
+	runs := 0
+	err := patiently(func() error {
+		runs++
 		_, err := rig.Run(t.Context(), "", rigtest.Binary(t), args...)
-		var exit *exec.ExitError
-		switch {
-		case err == nil:
-			return
-		case errors.As(err, &exit) && exit.ExitCode() == notReached && try < tries:
-			continue
-		case try > 1 && created(t, redis, sale):
-			return
-		}
+		return err
+	})
+	if err != nil && (runs == 1 || !created(t, redis, sale)) { // the first run may have made it
 		t.Fatal(err)
 	}
+}
+
+// patiently runs the spike program. It runs it again, a few times, while the store is too slow to answer on a busy machine.
+func patiently(run func() error) (err error) {
+	const notReached, runs = 3, 5
+	for range runs {
+		var exit *exec.ExitError
+		if err = run(); !errors.As(err, &exit) || exit.ExitCode() != notReached {
+			break
+		}
+	}
+	return err
 }
 
 func created(t testing.TB, redis, sale string) bool {

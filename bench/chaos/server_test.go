@@ -44,13 +44,8 @@ const healthy = 10 * time.Second
 // Start starts the server again after its end, and waits until it is ready.
 func (n *Node) Start() {
 	n.t.Helper()
-	start(n.t, n.Process)
-}
-
-func start(t testing.TB, p *rig.Process) {
-	t.Helper()
-	if err := p.Start(context.Background()); err != nil {
-		t.Fatal(err)
+	if err := n.Process.Start(context.Background()); err != nil {
+		n.t.Fatal(err)
 	}
 }
 
