@@ -7,8 +7,8 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// In a quiet period most buyers stay away for long, while units are held. Edges sleep. Now and then a buyer buys straight from the
-// ledger, or comes to an edge.
+// In a quiet period most buyers stay away for long, while units are held. Edges sleep. Now and then a buyer buys straight from
+// the ledger, or comes to an edge.
 
 // quietPeriod has random numbers of its own, so that it changes no other fate.
 type quietPeriod struct {

@@ -111,7 +111,8 @@ func (v recovery) release() {
 	v.ask(ledger.RenewRequest{Party: v.r.party, Awaited: math.MaxInt64, Term: time.Second}, done, v.again)
 }
 
-// ask makes a call. If the ledger first wants to hear what the owner holds, it is unheard. Without an answer the edge comes again.
+// ask makes a call. It is unheard if the ledger first wants to hear of the owner's leases. Without an answer the edge comes
+// again.
 func (v recovery) ask(call any, done, unheard func()) {
 	v.call(call, func(a answer) {
 		v.w.check.hears(v.edge, v.r.of, call, a)
