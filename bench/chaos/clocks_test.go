@@ -53,7 +53,7 @@ func TestP2RestartWithAWrongClockIsNoPromotion(t *testing.T) {
 				s.evidence(off.Abs() < wrong/2, "the clock is %v off", off)
 				s.evidence(primary.info("master_replid") != era, "the history kept its name")
 				s.reopen()
-				s.finish(s.healing() + patient)
+				s.finish(s.healing())
 			})
 		})
 	}
@@ -121,7 +121,7 @@ func TestP5RestartWithAWrongClockEndsNoHold(t *testing.T) {
 		s.lost.To = s.struckAt
 		s.evidence((redis.off()-off).Abs() < wrong/2, "the clock is right")
 		s.evidence(redis.info("master_replid") != era, "the history kept its name")
-		s.finish(s.healing() + patient)
+		s.finish(s.healing())
 	})
 }
 
@@ -139,7 +139,7 @@ func TestP6LosslessRestartWithAWrongClockWaitsForNoHold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			try(t, ofWorse, func(s *shop) {
-				s.mark, s.hold = s.between(0.08, 0.30), time.Minute
+				s.mark, s.hold = s.between(0.08, 0.30), 2*time.Minute
 				clock := NewClock(s.t, s.dir)
 				redis := NewClockedNode(s.t, s.dir, "redis", clock, durable...)
 				s.open(redis.Addr, redis.Addr)

@@ -29,7 +29,7 @@ func TestP1CopiedDataProvesNoDeath(t *testing.T) {
 			s.pause(0, time.Second)
 			edge.Start()
 		}
-		s.finish(s.healing() + patient)
+		s.finish(s.healing())
 	})
 }
 
@@ -55,7 +55,7 @@ func TestP1RemovedLockLetsNobodyIn(t *testing.T) {
 				break
 			}
 		}
-		s.finish(s.healing() + patient)
+		s.finish(s.healing())
 	})
 }
 
@@ -100,7 +100,7 @@ func TestP3BackupWaitsForAnEdgeThatIsLate(t *testing.T) {
 		s.pause(2200*time.Millisecond, 2800*time.Millisecond)
 		wire.Join()
 		s.evidence(time.Since(back) < 3500*time.Millisecond, "the way is there again too late for proof, after %v", time.Since(back))
-		s.finish(s.healing() + patient)
+		s.finish(s.healing())
 	})
 }
 

@@ -25,7 +25,7 @@ func TestKnownBuyersOfALimitedSale(t *testing.T) {
 			fault()
 		}
 		s.evidence(s.crowd.Sold() < 0.95, "%.1f %% were sold when the last fault came", 100*s.crowd.Sold())
-		s.finish(2*s.healing() + patient)
+		s.finish(2 * s.healing())
 		s.recount()
 		s.logKeys()
 	})

@@ -18,7 +18,7 @@ const saleKey = sale + "_hash_key"
 // soon as the slot has moved, the sale goes on, long before a hold is over.
 func TestP11AMovedSlotLosesNothing(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
-		s.mark, s.hold = s.between(0.08, 0.30), time.Minute
+		s.mark, s.hold = s.between(0.08, 0.30), 2*time.Minute
 		replicas := 0 // without replicas to wait for, a move looks more like a loss
 		if long() {
 			replicas = int(s.seed % 2)
@@ -83,7 +83,7 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 			s.pause(time.Second, 3*time.Second)
 			reader.End()
 		})
-		s.finish(s.healing() + patient)
+		s.finish(s.healing())
 	})
 }
 
@@ -91,7 +91,7 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 // sale goes on long before a hold is over.
 func TestFailoverCommand(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
-		s.mark, s.hold = s.between(0.08, 0.30), time.Minute
+		s.mark, s.hold = s.between(0.08, 0.30), 2*time.Minute
 		old := NewNode(s.t, s.dir, "redis1", durable...)
 		next := newNode(s.t, rig.RedisOptions{Name: "redis2", Dir: s.dir, Of: old.Redis, Args: durable})
 		within(s.t, promoteWait, "the replica has all", next.follows)
@@ -120,7 +120,7 @@ func TestClientPause(t *testing.T) {
 				s.strike(func() { redis.Do("CLIENT", "PAUSE", fmt.Sprint(forMS), what) })
 				_, err := redis.Try("SET", "held", "up")
 				s.evidence(err != nil, "nothing was held up")
-				s.finish(s.healing() + patient)
+				s.finish(s.healing())
 			})
 		})
 	}

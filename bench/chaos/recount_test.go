@@ -39,7 +39,7 @@ func TestP4NoReplicaIsForgottenUnasked(t *testing.T) {
 		primary.Start()
 		dies.Start()
 		s.restartElsewhere()
-		s.finish(s.healing() + patient)
+		s.finish(s.healing())
 	})
 }
 

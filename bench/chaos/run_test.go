@@ -58,9 +58,10 @@ const (
 )
 
 // healing is how long the crowd may need to buy and pay for the last unit after the fault is healed. It has a new era's delay
-// and a dead edge's, one after the other, and the hold of abandoned units. It is doubled for a slow machine.
+// and a dead edge's, one after the other, and the hold of abandoned units. It is doubled for a slow machine, which may then still
+// need a while.
 func (s *shop) healing() time.Duration {
-	return 2*(2*(Lease+s.hold+2*margin)+s.hold) + s.pace()
+	return 2*(2*(Lease+s.hold+2*margin)+s.hold) + s.pace() + patient
 }
 
 // pace is how long the crowd may take for the whole sale without a fault.
@@ -220,7 +221,8 @@ func (s *shop) victim() *Edge { return s.edges[s.rnd.IntN(len(s.edges))] }
 // strike does harm when as much is sold as the seed says. If that was too early or too late, the run ends.
 func (s *shop) strike(harm func()) {
 	s.t.Helper()
-	within(s.t, 60*time.Second, fmt.Sprintf("%.0f %% are sold", 100*s.mark), func() bool { return s.crowd.Sold() >= s.mark })
+	const busy = 4 * time.Minute // a few seconds, on a machine that does nothing else
+	within(s.t, busy, fmt.Sprintf("%.0f %% are sold", 100*s.mark), func() bool { return s.crowd.Sold() >= s.mark })
 	before := s.crowd.Sold()
 	harm()
 	s.struckAt, s.struck = s.crowd.History.Now(), s.crowd.Sold()
