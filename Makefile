@@ -166,7 +166,7 @@ lab: deps build ## router, directors, nginx, edges, Redis, each in a namespace; 
 	@exec bin/spike lab --rounds $(ROUNDS)
 
 lab-test: deps build ## the same once, killed and interrupted too: nothing may be left of it
-	go test $(V) -tags lab -count=1 -timeout 10m ./nginx/lab
+	go test $(V) -tags lab -count=1 -timeout 10m ./bench/lab
 
 SOAK ?= 10m
 soak: deps build ## full load for SOAK (10m), an audit every second, flat memory

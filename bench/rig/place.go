@@ -113,7 +113,7 @@ func (p Place) Remove(ctx context.Context) error {
 // Kill ends every process of the namespace at once, as a power cut does. Killing a master alone would leave its workers.
 func (p Place) Kill(ctx context.Context) {
 	for range 100 {
-		pids := p.pids(ctx)
+		pids := p.Processes(ctx)
 		if len(pids) == 0 {
 			return
 		}
@@ -124,8 +124,8 @@ func (p Place) Kill(ctx context.Context) {
 	}
 }
 
-// pids are its processes. This process is never among them, even if one of its threads looks.
-func (p Place) pids(ctx context.Context) (pids []int) {
+// Processes are the ids of its processes. This process is never among them, even if one of its threads looks.
+func (p Place) Processes(ctx context.Context) (pids []int) {
 	out, _ := Run(ctx, "", "ip", "netns", "pids", string(p)) // an error: the namespace and its processes are gone
 	for _, word := range strings.Fields(out) {
 		if pid, err := strconv.Atoi(word); err == nil && pid > 1 && pid != os.Getpid() {

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	readyLimit = 30 * time.Second // of a server that says nothing else
+	readyLimit = time.Minute      // of a server that says nothing else
 	stopGrace  = 15 * time.Second // a server may take so long to stop by itself
 )
 
@@ -35,7 +35,7 @@ type Spec struct {
 
 	Addrs []string                    // the process itself must listen there to be ready
 	Probe func(context.Context) error // must return nil then; nil: no more is asked
-	Limit time.Duration               // to be ready within; 0: half a minute
+	Limit time.Duration               // to be ready within; 0: a minute
 
 	Ask  syscall.Signal // asks it to stop; 0: SIGTERM
 	Kill syscall.Signal // ends it at once; 0: SIGKILL

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"spike/nginx/lab"
+	"spike/bench/lab"
 )
 
 // LabCmd runs the whole front on this machine.

@@ -6,52 +6,34 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"strconv"
 
 	"github.com/redis/rueidis"
 
-	"spike/bench"
-	"spike/bench/process"
+	"spike/bench/rig"
 	"spike/luascripts"
 	"spike/luascripts/ledger"
 )
 
 // startStore starts a Redis. The first is the primary, and the others follow it.
 func (l *lab) startStore(ctx context.Context, h host) error {
-	path, err := bench.Tool("redis-server")
-	if err != nil {
-		return err
-	}
-	dir, err := l.room(h)
-	if err != nil {
-		return err
-	}
-	args := []string{"--bind", h.edge, "--port", strconv.Itoa(redisPort), "--dir", dir, "--save", "", "--appendonly", "no",
-		"--protected-mode", "no", "--repl-diskless-sync-delay", "0"}
+	o := rig.RedisOptions{Name: h.name, Dir: l.dir, Addr: h.redisAddr(), Place: h.Place, Args: []string{"--protected-mode", "no"}}
 	if h.n > 1 {
-		args = append(args, "--replicaof", l.stores[0].edge, strconv.Itoa(redisPort))
+		o.Of = &rig.Redis{Addr: l.redis()}
 	}
-	p, err := h.start(l.life, process.Spec{Name: "redis", Path: path, Dir: dir, Args: args})
+	r, err := rig.NewRedis(o)
 	if err != nil {
 		return err
 	}
-	addr := net.JoinHostPort(h.edge, strconv.Itoa(redisPort))
-	return p.ReadyAt(ctx, upLimit, addr, func(ctx context.Context) error {
-		conn, err := h.dial(ctx, "tcp", addr)
-		if err != nil {
-			return err
-		}
-		return conn.Close()
-	})
+	return r.Start(ctx)
 }
 
 // openStore connects the lab itself to the primary, from the primary's own namespace, after every replica follows it. A ledger
 // that met its replicas later would refuse its first call.
 func (l *lab) openStore(ctx context.Context) (err error) {
-	from := l.stores[0].Namespace
+	from := l.stores[0].Place
 	options := rueidis.ClientOption{InitAddress: []string{l.redis()}, DisableCache: true,
 		DialCtxFn: func(ctx context.Context, addr string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
-			return from.dial(ctx, "tcp", addr)
+			return from.Dial(ctx, "tcp", addr)
 		}}
 	if l.client, err = rueidis.NewClient(options); err != nil {
 		return fmt.Errorf("%w: %w", ledger.ErrDown, err)
@@ -76,7 +58,7 @@ func (l *lab) replicated(ctx context.Context) error {
 
 // reopen is the operator's command.
 func (l *lab) reopen(ctx context.Context, sale string) error {
-	_, err := l.stores[0].run(ctx, "", l.o.Binary, "sale", "reopen", sale, "--yes", "--redis", l.redis())
+	_, err := l.stores[0].Run(ctx, "", l.o.Binary, "sale", "reopen", sale, "--yes", "--redis", l.redis())
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"spike/bench"
+	"spike/bench/rig"
 )
 
 // possible says which balancer a lab can use here, and removes what an earlier lab left. Errors wrap ErrSkipped with the reason,
@@ -26,8 +27,8 @@ func possible(ctx context.Context, p plan) (kind string, err error) {
 	if err = sweep(ctx); err != nil {
 		return "", fmt.Errorf("%w: network namespaces: %w", ErrSkipped, err)
 	}
-	probe := Namespace(prefix + "probe")
-	defer func() { _ = probe.remove(context.WithoutCancel(ctx)) }()
+	probe := rig.Place(prefix + "probe")
+	defer func() { _ = probe.Remove(context.WithoutCancel(ctx)) }()
 	if err = try(ctx, p, probe); err != nil {
 		return "", fmt.Errorf("%w: the kernel or the rights lack something: %w", ErrSkipped, err)
 	}
@@ -35,19 +36,19 @@ func possible(ctx context.Context, p plan) (kind string, err error) {
 }
 
 // try does once, in a namespace of its own, all that the lab needs of the kernel.
-func try(ctx context.Context, p plan, probe Namespace) error {
-	if err := probe.add(ctx); err != nil {
+func try(ctx context.Context, p plan, probe rig.Place) error {
+	if err := probe.Add(ctx); err != nil {
 		return err
 	}
-	if err := probe.set(p.router.settings()); err != nil {
+	if err := probe.Set(p.router.settings()); err != nil {
 		return err
 	}
 	links := "link add up type veth peer name far\nlink add lan type bridge\n"
-	if _, err := output(ctx, links, "ip", "-n", string(probe), "-batch", "-"); err != nil {
+	if _, err := rig.Run(ctx, links, "ip", "-n", string(probe), "-batch", "-"); err != nil {
 		return err
 	}
 	c := nft{p.service()}.Begin()
-	_, err := probe.run(ctx, c.Input, c.Program, c.Args...)
+	_, err := probe.Run(ctx, c.Input, c.Program, c.Args...)
 	return err
 }
 
@@ -59,7 +60,7 @@ func programs() error {
 			missing = append(missing, name)
 		}
 	}
-	_, err := nginxPath()
+	_, err := rig.FindNginx()
 	if err != nil {
 		missing = append(missing, "nginx")
 	}

@@ -3,11 +3,13 @@ package lab
 import (
 	"fmt"
 	"strings"
+
+	"spike/bench/rig"
 )
 
 // batch is lines for `ip -n NAMESPACE -batch -`.
 type batch struct {
-	in    Namespace
+	in    rig.Place
 	lines []string
 }
 
@@ -29,13 +31,13 @@ func (p plan) wires() []batch {
 
 // links are the bridges and their links.
 func (p plan) links() batch {
-	b := batch{in: p.bridges.Namespace}
+	b := batch{in: p.bridges.Place}
 	for _, bridge := range []string{"lan", "edge"} {
 		b.add("link add %s type bridge", bridge)
 		b.add("link set %s up", bridge)
 		for _, h := range p.all() {
 			if h.on(bridge) != "" {
-				b.add("link add %s-%s type veth peer name %s netns %s", bridge, h.name, bridge, h.Namespace)
+				b.add("link add %s-%s type veth peer name %s netns %s", bridge, h.name, bridge, h.Place)
 				b.add("link set %s-%s master %s up", bridge, h.name, bridge)
 			}
 		}
@@ -45,10 +47,10 @@ func (p plan) links() batch {
 
 // routerLinks are the router's links to the buyers and to each director.
 func (p plan) routerLinks() batch {
-	b := batch{in: p.router.Namespace}
-	b.add("link add c type veth peer name up netns %s", p.buyers.Namespace)
+	b := batch{in: p.router.Place}
+	b.add("link add c type veth peer name up netns %s", p.buyers.Place)
 	for _, d := range p.directors {
-		b.add("link add %s type veth peer name up netns %s", d.name, d.Namespace)
+		b.add("link add %s type veth peer name up netns %s", d.name, d.Place)
 	}
 	return b
 }
@@ -64,7 +66,7 @@ func (h host) on(bridge string) string {
 // addresses gives a machine its addresses and routes. The buyers' address is not among them. A director takes it when an nginx
 // lives. nginx has it from the start, and announces it to no machine (see settings).
 func (p plan) addresses(h host) batch {
-	b := batch{in: h.Namespace}
+	b := batch{in: h.Place}
 	b.add("link set lo up")
 	for _, bridge := range []string{"lan", "edge"} {
 		if h.on(bridge) != "" {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"spike/bench"
-	"spike/bench/process"
+	"spike/bench/rig"
 )
 
 var (
@@ -86,7 +86,7 @@ func (d daemon) path() (string, error) {
 }
 
 // speak starts FRR on a machine. The daemons change from root to their own user, so their files must be that user's.
-func (s speaker) speak(ctx context.Context, in Namespace, dir string) error {
+func (s speaker) speak(ctx context.Context, in rig.Place, dir string) error {
 	state := filepath.Join(frrState, string(in))
 	if err := os.RemoveAll(state); err != nil { // left by a machine that died
 		return fmt.Errorf("frr: %w", err)
@@ -105,7 +105,7 @@ func (s speaker) speak(ctx context.Context, in Namespace, dir string) error {
 }
 
 // start starts a daemon, and waits until it can be reached.
-func (s speaker) start(ctx context.Context, d daemon, in Namespace, dir, state string) error {
+func (s speaker) start(ctx context.Context, d daemon, in rig.Place, dir, state string) error {
 	path, err := d.path()
 	if err != nil {
 		return err
@@ -118,12 +118,10 @@ func (s speaker) start(ctx context.Context, d daemon, in Namespace, dir, state s
 	if err = frrs(file, write(file, text)); err != nil {
 		return err
 	}
-	p, err := in.start(ctx, process.Spec{Name: d.name, Path: path, Dir: dir, Args: []string{"-N", string(in), "-f", file,
-		"-i", filepath.Join(dir, d.name+".pid"), "-A", "127.0.0.1", "-P", "0", "--log", "stdout"}})
-	if err != nil {
-		return err
-	}
-	return p.Ready(ctx, upLimit, there(filepath.Join(state, d.name+".vty")))
+	p := rig.Process{Spec: rig.Spec{Name: d.name, Path: path, Dir: dir, Place: in, Probe: there(filepath.Join(state, d.name+".vty")),
+		Args: []string{"-N", string(in), "-f", file, "-i", filepath.Join(dir, d.name+".pid"), "-A", "127.0.0.1", "-P", "0",
+			"--log", "stdout"}}}
+	return p.Start(ctx)
 }
 
 // there is a probe that the file exists.
@@ -147,7 +145,7 @@ func frrs(file string, err error) error {
 
 // hops are the directors on the router's way to the buyers' address, in order.
 func (p plan) hops(ctx context.Context) (names []string) {
-	text, err := output(ctx, "", "ip", "-n", string(p.router.Namespace), "-j", "route", "show", p.Address.String())
+	text, err := rig.Run(ctx, "", "ip", "-n", string(p.router.Place), "-j", "route", "show", p.Address.String())
 	if err != nil {
 		return nil // the route is gone, or not there yet
 	}

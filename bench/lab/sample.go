@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
+
+	"spike/bench/rig"
 )
 
 // sample is what each part of each layer has carried so far, by its own counters.
@@ -121,7 +122,7 @@ func (s *sampler) layer(name, counts string, hosts []host, ask func(int, host) (
 
 // linkPackets is the number of packets that the router has sent on each of its links.
 func (l *lab) linkPackets(ctx context.Context) map[string]int64 {
-	text, err := output(ctx, "", "ip", "-n", string(l.router.Namespace), "-j", "-s", "link", "show")
+	text, err := rig.Run(ctx, "", "ip", "-n", string(l.router.Place), "-j", "-s", "link", "show")
 	if err != nil {
 		return nil
 	}
@@ -148,7 +149,7 @@ func packetsOf(text string) map[string]int64 {
 // passed is how many connections a director has passed on.
 func (l *lab) passed(ctx context.Context, d host) (sum int64, err error) {
 	c := l.balancer.Count()
-	text, err := d.run(ctx, c.Input, c.Program, c.Args...)
+	text, err := d.Run(ctx, c.Input, c.Program, c.Args...)
 	if err != nil {
 		return 0, err
 	}
@@ -161,23 +162,8 @@ func (l *lab) passed(ctx context.Context, d host) (sum int64, err error) {
 
 // buysOf is how many buys an edge has answered, of all sales.
 func buysOf(ctx context.Context, e host) (int64, error) {
-	status, body, err := get(ctx, e.web(false, time.Second), "http://"+adminAddr+"/metrics")
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("metrics of %s: status %d", e.name, status)
-	}
-	return answeredBuys(string(body)), err
-}
-
-func answeredBuys(metrics string) (sum int64) {
-	for line := range strings.Lines(metrics) {
-		if !strings.HasPrefix(line, "spike_buys_total{") {
-			continue
-		}
-		_, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
-		n, _ := strconv.ParseFloat(value, 64)
-		sum += int64(n)
-	}
-	return sum
+	m, err := rig.Scrape(ctx, e.Place, adminAddr)
+	return int64(m.Sum(rig.BuysTotal)), err
 }
 
 // lineCounter counts the buys in a growing log, without the directors' questions.

@@ -30,7 +30,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, []byte(got)) {
-		t.Errorf("%s differs; look at it, then go test ./nginx/lab -update\n%s", file, got)
+		t.Errorf("%s differs; look at it, then go test ./bench/lab -update\n%s", file, got)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestWiresAndSettings(t *testing.T) {
 		fmt.Fprintf(&b, "# %s\n%s\n", batch.in, batch)
 	}
 	for _, h := range p.all() {
-		fmt.Fprintf(&b, "# %s: %v\n", h.Namespace, h.settings())
+		fmt.Fprintf(&b, "# %s: %v\n", h.Place, h.settings())
 	}
 	golden(t, "wires.txt", b.String())
 }
@@ -76,7 +76,7 @@ func TestWiresStayInside(t *testing.T) {
 }
 
 func TestEachNginxGetsATopologyThatSpikeNginxReads(t *testing.T) {
-	topology, err := nginx.Parse([]byte(newPlan(Standard()).topologyOf("/run/gate")))
+	topology, err := nginx.Parse([]byte(newPlan(Standard()).topologyOf("/run/gate").String()))
 	if err != nil {
 		t.Fatal(err)
 	}

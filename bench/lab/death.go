@@ -53,7 +53,7 @@ func (l *lab) death(trial string) *death {
 func (l *lab) linkDeath(d host) *death {
 	set := func(state string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, err := l.router.run(ctx, "", "ip", "link", "set", d.name, state)
+			_, err := l.router.Run(ctx, "", "ip", "link", "set", d.name, state)
 			return err
 		}
 	}
@@ -69,14 +69,14 @@ func (l *lab) directorDeath(d host) *death {
 }`
 	return &death{layer: "directors", what: d.name + " dies silently, its links up",
 		strike: func(ctx context.Context) error {
-			if _, err := d.run(ctx, deaf, "nft", "-f", "-"); err != nil {
+			if _, err := d.Run(ctx, deaf, "nft", "-f", "-"); err != nil {
 				return err
 			}
-			d.kill(ctx)
+			d.Kill(ctx)
 			return nil
 		},
 		heal: func(ctx context.Context) error {
-			if _, err := d.run(ctx, "", "nft", "delete", "table", "netdev", "dead"); err != nil {
+			if _, err := d.Run(ctx, "", "nft", "delete", "table", "netdev", "dead"); err != nil {
 				return err
 			}
 			return l.startDirector(ctx, d)
@@ -93,7 +93,7 @@ func (l *lab) avoids(ctx context.Context, d host) bool {
 // frontDeath kills every process of an nginx' machine.
 func (l *lab) frontDeath(f host) *death {
 	return &death{layer: "nginx", what: f.name + " is killed, workers and gate too",
-		strike: func(ctx context.Context) error { f.kill(ctx); return nil },
+		strike: func(ctx context.Context) error { f.Kill(ctx); return nil },
 		heal:   func(ctx context.Context) error { return l.startFront(ctx, f) },
 		moved: func(context.Context) bool {
 			return !slices.ContainsFunc(l.directors, func(d host) bool { return slices.Contains(l.lives(d), f.name) })
@@ -118,7 +118,7 @@ func (l *lab) lives(d host) []string {
 // edgeDeath kills the edge with the largest weight in the default topology. It comes back with its ring.
 func (l *lab) edgeDeath(e host) *death {
 	return &death{layer: "edges", what: e.name + " is killed (-9)",
-		strike: func(ctx context.Context) error { e.kill(ctx); return nil },
+		strike: func(ctx context.Context) error { e.Kill(ctx); return nil },
 		heal:   func(ctx context.Context) error { return l.startEdge(ctx, e) }}
 }
 
@@ -126,7 +126,7 @@ func (l *lab) edgeDeath(e host) *death {
 // operator reopens it.
 func (l *lab) replicaDeath(s host) *death {
 	return &death{layer: "redis", what: "replica " + s.name + " is killed (-9)",
-		strike: func(ctx context.Context) error { s.kill(ctx); return nil },
+		strike: func(ctx context.Context) error { s.Kill(ctx); return nil },
 		heal: func(ctx context.Context) error {
 			if err := l.startStore(ctx, s); err != nil {
 				return err

@@ -13,7 +13,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"spike/bench"
-	"spike/bench/process"
+	"spike/bench/rig"
 	"spike/luascripts"
 )
 
@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) error {
 	good := true
 	for round := range o.Rounds {
 		fmt.Fprintf(o.Out, "round %d of %d, layer 4 by %s\n", round+1, o.Rounds, kind)
-		l := &lab{plan: newPlan(o.Topology), o: o, kind: kind, life: context.WithoutCancel(ctx), dir: dir, board: newBoard(o.Out)}
+		l := &lab{plan: newPlan(o.Topology), o: o, kind: kind, dir: dir, board: newBoard(o.Out)}
 		l.o.Keep = o.Keep && round == o.Rounds-1
 		all, err := l.round(ctx)
 		if err != nil {
@@ -96,7 +96,6 @@ type lab struct {
 	kind     string
 	balancer Balancer
 	dir      string
-	life     context.Context // for the servers: it outlives the caller's, because the lab ends them itself
 	store    *luascripts.Redis
 	client   rueidis.Client
 	board    *board
@@ -116,7 +115,7 @@ func (l *lab) round(ctx context.Context) (all []*trial, err error) {
 		return nil, err
 	}
 	if l.o.Keep {
-		l.board.say("it stands until you end it: ip netns exec %s curl http://%s/buy/calm", l.buyers.Namespace, l.Address)
+		l.board.say("it stands until you end it: ip netns exec %s curl http://%s/buy/calm", l.buyers.Place, l.Address)
 		<-ctx.Done()
 	}
 	return all, nil
@@ -154,7 +153,7 @@ func (l *lab) up(ctx context.Context) (err error) {
 	}
 	l.board.say("%d namespaces", len(l.all()))
 	// OSPF takes its own time.
-	if err = together(l.startRouter, func() error { return l.serve(ctx) }); err != nil {
+	if err = together(func() error { return l.startRouter(ctx) }, func() error { return l.serve(ctx) }); err != nil {
 		return err
 	}
 	if err = l.stand(ctx); err == nil {
@@ -191,39 +190,39 @@ func each(ctx context.Context, hosts []host, start func(context.Context, host) e
 // wire makes the namespaces and the network.
 func (l *lab) wire(ctx context.Context) error {
 	err := each(ctx, l.all(), func(ctx context.Context, h host) error {
-		if err := h.add(ctx); err != nil {
+		if err := h.Add(ctx); err != nil {
 			return err
 		}
-		return h.set(h.settings())
+		return h.Set(h.settings())
 	})
 	if err != nil {
 		return err
 	}
 	for _, b := range l.wires() {
-		if _, err := output(ctx, b.String(), "ip", "-n", string(b.in), "-batch", "-"); err != nil {
+		if _, err := rig.Run(ctx, b.String(), "ip", "-n", string(b.in), "-batch", "-"); err != nil {
 			return fmt.Errorf("wires: %w", err)
 		}
 	}
 	return nil
 }
 
-func (l *lab) startRouter() error {
-	return l.routerSpeaks().speak(l.life, l.router.Namespace, filepath.Join(l.dir, l.router.name))
+func (l *lab) startRouter(ctx context.Context) error {
+	return l.routerSpeaks().speak(ctx, l.router.Place, filepath.Join(l.dir, l.router.name))
 }
 
 // startDirector starts the machine's OSPF and its director.
 func (l *lab) startDirector(ctx context.Context, d host) error {
 	dir := filepath.Join(l.dir, d.name)
-	if err := l.directorSpeaks(d).speak(l.life, d.Namespace, dir); err != nil {
+	if err := l.directorSpeaks(d).speak(ctx, d.Place, dir); err != nil {
 		return err
 	}
 	file := filepath.Join(dir, "lab.yaml")
 	if err := write(file, l.String()); err != nil {
 		return fmt.Errorf("%s: %w", d.name, err)
 	}
-	_, err := d.start(l.life, process.Spec{Name: "director", Path: l.o.Binary, Dir: dir,
-		Args: []string{"lab-director", "--topology", file, "--balancer", l.kind}})
-	return err
+	p := rig.Process{Spec: rig.Spec{Name: "director", Path: l.o.Binary, Dir: dir, Place: d.Place,
+		Args: []string{"lab-director", "--topology", file, "--balancer", l.kind}}}
+	return p.Launch()
 }
 
 // standing describes the lab.
@@ -234,7 +233,7 @@ func (l *lab) standing() string {
 
 // down ends everything that stands.
 func (l *lab) down() error {
-	ctx, cancel := context.WithTimeout(l.life, time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if l.store != nil {
 		l.store.Close()

@@ -31,17 +31,6 @@ func TestPacketsOfLinks(t *testing.T) {
 	}
 }
 
-func TestAnsweredBuys(t *testing.T) {
-	got := answeredBuys("# TYPE spike_buys_total counter\n" + `spike_buys_total{outcome="won",sale="calm"} 1200
-spike_buys_total{outcome="none_now",sale="calm"} 34
-spike_buys_total{outcome="undecided",sale=""} 1e+06
-spike_edge_stock{sale="calm"} 9
-`)
-	if got != 1_001_234 {
-		t.Fatalf("got %d", got)
-	}
-}
-
 // A log is read as it grows, and a director's question is no buy.
 func TestLinesOfAGrowingLog(t *testing.T) {
 	c := lineCounter{file: filepath.Join(t.TempDir(), "access.log")}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+
+	"spike/bench/rig"
 )
 
 // Real is an nginx as a director knows it.
@@ -58,8 +60,8 @@ func newBalancer(kind string, s service) (Balancer, error) {
 }
 
 // balancerHere is LVS if the kernel has it, else nftables.
-func balancerHere(ctx context.Context, probe Namespace) string {
-	if _, err := probe.run(ctx, "", "ipvsadm", "-Ln"); err == nil {
+func balancerHere(ctx context.Context, probe rig.Place) string {
+	if _, err := probe.Run(ctx, "", "ipvsadm", "-Ln"); err == nil {
 		return LVS
 	}
 	return NFT

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"spike/bench/rig"
 )
 
 // director is the process on a layer-4 machine. It asks each nginx for its health, and tells the kernel each change in one step.
@@ -29,7 +31,7 @@ func Direct(ctx context.Context, t Topology, kind string, out io.Writer) error {
 		return err
 	}
 	d := &director{plan: p, said: out, self: b, do: func(ctx context.Context, c Command) error {
-		if _, err := output(ctx, c.Input, c.Program, c.Args...); err != nil && ctx.Err() == nil {
+		if _, err := rig.Run(ctx, c.Input, c.Program, c.Args...); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("director: %w", err)
 		}
 		return nil

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"spike/bench/rig"
 )
 
 // dir has a lab's files. It is on tmpfs, as gates like it, and only root can make it.
@@ -48,13 +50,13 @@ func only() (release func(), err error) {
 // sweep removes everything with our names: processes, namespaces with all their links, FRR's sockets, files. So a lab removes
 // what a killed one left.
 func sweep(ctx context.Context) error {
-	all, err := namespaces(ctx)
+	all, err := rig.Places(ctx, prefix)
 	if err != nil {
 		return err
 	}
 	var gone []func() error
 	for _, n := range all {
-		gone = append(gone, func() error { return n.remove(ctx) })
+		gone = append(gone, func() error { return n.Remove(ctx) })
 	}
 	failed := []error{together(gone...)}
 	found, err := filepath.Glob(filepath.Join(frrState, prefix+"*"))

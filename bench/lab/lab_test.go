@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/rig"
 	"spike/bench/rig/rigtest"
 )
 
@@ -101,7 +102,7 @@ func machine(t *testing.T) string {
 		"cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/rp_filter /proc/sys/net/ipv4/fib_multipath_hash_policy " +
 			"/proc/sys/net/ipv4/conf/all/arp_ignore /proc/sys/net/ipv4/conf/all/send_redirects"} {
 		words := strings.Fields(look)
-		out, err := output(t.Context(), "", words[0], words[1:]...)
+		out, err := rig.Run(t.Context(), "", words[0], words[1:]...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +124,7 @@ func lasting(text string) string {
 // traces is what a finished lab must not have left.
 func traces(t *testing.T) (found []string) {
 	t.Helper()
-	all, err := namespaces(t.Context())
+	all, err := rig.Places(t.Context(), prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,14 +226,14 @@ func TestAddressGoesWithWhoServesIt(t *testing.T) {
 		}
 	}
 	ways("d1", "d2")
-	for _, pid := range p.directors[1].pids(t.Context()) {
+	for _, pid := range p.directors[1].Processes(t.Context()) {
 		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.Contains(line, []byte("lab-director")) {
 			_ = syscall.Kill(pid, syscall.SIGTERM)
 		}
 	}
 	ways("d1")
 	for _, f := range p.fronts {
-		f.kill(t.Context())
+		f.Kill(t.Context())
 	}
 	ways()
 	empty := func(log string) bool {
@@ -260,7 +261,7 @@ func TestLabWithoutRightsIsSkipped(t *testing.T) {
 	}
 	defer os.RemoveAll(room)
 	copied := filepath.Join(room, "spike")
-	if _, err = output(t.Context(), "", "cp", binary(t), copied); err != nil {
+	if _, err = rig.Run(t.Context(), "", "cp", binary(t), copied); err != nil {
 		t.Fatal(err)
 	}
 	if err = errors.Join(os.Chmod(room, 0o755), os.Chmod(copied, 0o755)); err != nil {
@@ -277,12 +278,12 @@ func TestLabWithoutRightsIsSkipped(t *testing.T) {
 // The programs that will read the printed configurations accept them.
 func TestConfigurationsAreUnderstood(t *testing.T) {
 	needsRoot(t)
-	in := Namespace(prefix + "configs")
-	if err := in.add(t.Context()); err != nil {
+	in := rig.Place(prefix + "configs")
+	if err := in.Add(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = in.remove(context.WithoutCancel(t.Context())) }()
-	if _, err := output(t.Context(), "link add up type bridge\nlink add lan type bridge\n", "ip", "-n", string(in), "-batch",
+	defer func() { _ = in.Remove(context.WithoutCancel(t.Context())) }()
+	if _, err := rig.Run(t.Context(), "link add up type bridge\nlink add lan type bridge\n", "ip", "-n", string(in), "-batch",
 		"-"); err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +291,7 @@ func TestConfigurationsAreUnderstood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = in.run(t.Context(), text, "nft", "-f", "-"); err != nil {
+	if _, err = in.Run(t.Context(), text, "nft", "-f", "-"); err != nil {
 		t.Error(err)
 	}
 	t.Run("keepalived", func(t *testing.T) {
@@ -302,7 +303,7 @@ func TestConfigurationsAreUnderstood(t *testing.T) {
 		if err = errors.Join(err, write(file, text)); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := in.run(t.Context(), "", "keepalived", "-t", "-f", file); err != nil {
+		if out, err := in.Run(t.Context(), "", "keepalived", "-t", "-f", file); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})

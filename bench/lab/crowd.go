@@ -51,7 +51,7 @@ func (l *lab) gather(ctx context.Context, sale string, fail func(error)) *throng
 	t := &throng{path: "/buy/" + sale, pause: ms(l.Crowd.PauseMS), home: make(chan struct{})}
 	addr := net.JoinHostPort(l.Address.String(), strconv.Itoa(buyersPort))
 	for i := range l.Crowd.Kept + l.Crowd.Fresh {
-		b := buyer{throng: t, conn: crowd.NewConn(ctx, addr, buyTimeout, l.buyers.dial)}
+		b := buyer{throng: t, conn: crowd.NewConn(ctx, addr, buyTimeout, l.buyers.Dial)}
 		if i >= l.Crowd.Kept {
 			b.header = []string{"Connection", "close"}
 		}

@@ -3,6 +3,8 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+
+	"spike/bench/rig"
 )
 
 // prefix begins the names of our namespaces, and of no other. A namespace with it may be removed.
@@ -29,7 +31,7 @@ func inside(a netip.Addr) bool { return nets.Contains(a) }
 
 // host is a machine of the lab.
 type host struct {
-	Namespace
+	rig.Place
 	name string
 	up   string // a director's address towards the router
 	gate string // the router's address towards the director
@@ -79,7 +81,7 @@ func newHost(kind string, n int) host {
 	if n > 0 {
 		name = fmt.Sprint(kind, n)
 	}
-	return host{Namespace: Namespace(prefix + name), name: name, n: n}
+	return host{Place: rig.Place(prefix + name), name: name, n: n}
 }
 
 // all is every machine, the bridges first.
@@ -100,4 +102,6 @@ func (p plan) reals() (reals []Real) {
 }
 
 // redis is the primary's address.
-func (p plan) redis() string { return fmt.Sprintf("%s:%d", p.stores[0].edge, redisPort) }
+func (p plan) redis() string { return p.stores[0].redisAddr() }
+
+func (h host) redisAddr() string { return fmt.Sprintf("%s:%d", h.edge, redisPort) }
