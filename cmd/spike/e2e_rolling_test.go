@@ -165,7 +165,7 @@ func TestD18RollingRestart(t *testing.T) {
 // reload gives the running nginx a new topology, and returns when its old workers are gone.
 func (p *rollingStage) reload() {
 	p.t.Helper()
-	write(p.t, filepath.Join(p.dir, "nginx.conf"), mustSpike(p.t, "nginx", "--topology", p.topology()))
+	write(p.t, filepath.Join(p.nginx.Dir, "nginx.conf"), mustSpike(p.t, "nginx", "--topology", p.topology()))
 	old := p.workers()
 	p.reloads++
 	if err := syscall.Kill(p.nginx.PID(), syscall.SIGHUP); err != nil {
