@@ -5,22 +5,17 @@ package check
 import (
 	"errors"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
-	"spike/bench/process"
+	"spike/bench/rig/rigtest"
 )
 
 // spike runs `spike check` to its end.
 func spike(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
-	bin := os.Getenv("SPIKE_BIN")
-	if bin == "" {
-		t.Fatal("SPIKE_BIN names no binary: make e2e sets it")
-	}
-	text, err := exec.CommandContext(t.Context(), bin, append([]string{"check"}, args...)...).CombinedOutput()
+	text, err := exec.CommandContext(t.Context(), rigtest.Binary(t), append([]string{"check"}, args...)...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -40,10 +35,7 @@ func TestCommandFailsOnACheat(t *testing.T) {
 }
 
 func TestCommandExitCodes(t *testing.T) {
-	nowhere, err := process.FreeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	nowhere := rigtest.FreeAddr(t)
 	honest := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, `{"code":-1}`) })
 	for _, c := range []struct {
 		args []string
@@ -64,11 +56,7 @@ func TestCommandExitCodes(t *testing.T) {
 }
 
 func TestCommandLooksAtRedis(t *testing.T) {
-	r, err := process.StartRedis(t.Context(), t.TempDir(), "redis")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Stop()
+	r := rigtest.StartRedis(t)
 	honest := server(t, func(w http.ResponseWriter, _ int64) { say(w, 200, `{"code":-1}`) })
 	args := []string{"--url", honest, "--redis", r.Addr, "--requests"}
 	out, code := spike(t, append(args, "0")...)
@@ -82,7 +70,7 @@ func TestCommandLooksAtRedis(t *testing.T) {
 	if out, code = spike(t, append(args, "10")...); code != 1 || !strings.Contains(out, "FAIL audit of ticket") {
 		t.Errorf("no sale: exit %d\n%s", code, out)
 	}
-	if err = r.CreateSale(t.Context(), "ticket", 10, 0); err != nil {
+	if err := r.CreateSale(t.Context(), "ticket", 10, 0); err != nil {
 		t.Fatal(err)
 	}
 	if out, code = spike(t, append(args, "10")...); code != 0 || !strings.Contains(out, "10 = 10 free") {

@@ -10,6 +10,7 @@ import (
 	"spike/bench/check"
 	"spike/bench/crowd"
 	"spike/bench/report"
+	"spike/bench/rig"
 	"spike/luascripts/ledger"
 )
 
@@ -45,7 +46,13 @@ func (a *Account) Passed() bool { return check.Passed(a.Findings) }
 
 func (e EdgeAccount) won() int64 { return e.Buys["won"] }
 
-func (e EdgeAccount) all() int64 { return counters{Buys: e.Buys}.all() }
+// all is how many buys were answered.
+func (e EdgeAccount) all() (n int64) {
+	for _, outcome := range e.Buys {
+		n += outcome
+	}
+	return n
+}
 
 func (a *Account) over(f func(EdgeAccount) int64) (sum int64) {
 	for _, e := range a.Edges {
@@ -58,13 +65,14 @@ func (a *Account) over(f func(EdgeAccount) int64) (sum int64) {
 func (a *Account) closing(ctx context.Context, c *rush) error {
 	s := c.stage
 	for _, e := range s.edges {
-		n, err := scrape(ctx, e.admin)
+		m, err := e.server.Metrics(ctx)
 		if err != nil {
 			a.find(check.Fail("%s: %v", e.name, err))
 		}
-		a.Edges = append(a.Edges, EdgeAccount{Name: e.name, Weight: e.weight, Buys: n.Buys, Dropped: n.Dropped})
+		a.Edges = append(a.Edges, EdgeAccount{Name: e.name, Weight: e.weight,
+			Buys: m.By("outcome", rig.BuysTotal, "sale", sale), Dropped: int64(m.Sum("spike_decision_log_dropped_total"))})
 	}
-	s.closeFront()
+	s.site.CloseSelling()
 	for i, e := range s.edges {
 		var err error
 		if a.Edges[i].Journal, err = readJournal(e.log); err != nil {

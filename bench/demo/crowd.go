@@ -69,7 +69,7 @@ func (c *rush) watchLast(ctx context.Context) {
 	case <-c.last:
 	}
 	for deadline := time.Now().Add(settleLimit); ; time.Sleep(10 * time.Millisecond) {
-		sold, err := c.stage.redis.Sold(ctx, sale)
+		sold, err := c.stage.site.Redis.Sold(ctx, sale)
 		if err == nil && sold >= c.want {
 			c.selling, _ = c.scripts(ctx) // without it the report has one figure less
 			return
@@ -81,7 +81,7 @@ func (c *rush) watchLast(ctx context.Context) {
 }
 
 func (c *rush) scripts(ctx context.Context) (scripts, error) {
-	n, err := c.stage.redis.Scripts(ctx)
+	n, err := c.stage.site.Redis.Scripts(ctx)
 	return scripts{n, c.answer.Load()}, err
 }
 

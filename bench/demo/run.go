@@ -16,18 +16,19 @@ func Run(ctx context.Context, o Options) (*Account, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	nginxPath, err := tools()
+	if err := tools(); err != nil {
+		return nil, err
+	}
+	front, err := o.front()
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{}
-	if s.front, err = o.front(); err != nil {
+	dir, err := o.room()
+	if err != nil {
 		return nil, err
 	}
-	if s.dir, err = o.room(); err != nil {
-		return nil, err
-	}
-	a, err := s.play(ctx, o, nginxPath)
+	s := &stage{front: front, dir: dir}
+	a, err := s.play(ctx, o)
 	if err == nil && (o.Out != "" || !a.Passed()) {
 		err = a.save()
 	}
@@ -55,9 +56,9 @@ func (o Options) room() (string, error) {
 	return dir, nil
 }
 
-func (s *stage) play(ctx context.Context, o Options, nginxPath string) (*Account, error) {
+func (s *stage) play(ctx context.Context, o Options) (*Account, error) {
 	defer s.close()
-	if err := s.open(ctx, o, nginxPath); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		return nil, interrupted(ctx, err)
 	}
 	o.step("%s", o.crowdWords())

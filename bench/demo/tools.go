@@ -4,37 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os/exec"
-	"strings"
 	"syscall"
 
 	"spike/bench"
-	"spike/bench/process"
+	"spike/bench/rig"
 	"spike/edge"
 )
 
-// nginxPlaces are the places of nginx. Debian does not put it on a user's PATH.
-var nginxPlaces = []string{"nginx", "/usr/sbin/nginx", "/sbin/nginx"}
-
-// tools finds the programs that the demo runs, and returns nginx' path. Its error names all that are missing.
-func tools() (nginx string, err error) {
-	var missing []string
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		missing = append(missing, "redis-server")
-	}
-	for _, place := range nginxPlaces {
-		if nginx, err = exec.LookPath(place); err == nil {
-			break
-		}
-	}
-	if nginx == "" {
-		missing = append(missing, "nginx")
-	}
-	if len(missing) > 0 {
-		return "", fmt.Errorf("%w: %s not installed; `make deps` installs what the demo needs", bench.ErrDependency,
-			strings.Join(missing, " and "))
-	}
-	return nginx, nil
+// tools looks for the programs that the demo runs. Its error names all that are missing.
+func tools() error {
+	_, redis := bench.Tool("redis-server")
+	_, nginx := rig.FindNginx()
+	return errors.Join(redis, nginx)
 }
 
 // vacant checks that an address is free. Its error wraps edge.ErrListen and names the address.
@@ -64,5 +45,5 @@ func (o Options) front() (string, error) {
 	if vacant(defaultListen) == nil {
 		return defaultListen, nil
 	}
-	return process.FreeAddr()
+	return rig.FreeAddr()
 }

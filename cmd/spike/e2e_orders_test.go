@@ -214,7 +214,7 @@ func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 func TestOrdersInSQLite(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	mustSpike(t, "sale", "create", "ticket", "--total", "500", "--hold", "2s", "--redis", redis.addr)
+	mustSpike(t, "sale", "create", "ticket", "--total", "500", "--hold", "8s", "--redis", redis.addr)
 	edge := startEdge(t, "--redis", redis.addr)
 	worker := startOrders(t, "--redis", redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
 	w, _ := rigtest.Crowd(t, 300, 8, edge.buyURL("ticket"))

@@ -2,6 +2,7 @@ package rigtest
 
 import (
 	"context"
+	"net"
 	"os"
 	"testing"
 	"time"
@@ -118,9 +119,15 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	return StartRedisBy(t, RedisOptions{Args: args})
 }
 
-// StartRedisAt is StartRedis at an address of the caller's choice, where a server may have been before.
+// StartRedisAt is StartRedis at an address of the caller's choice, where a killed server may still be about to end.
 func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			break
+		}
+	}
 	return StartRedisBy(t, RedisOptions{Addr: addr, Args: args})
 }
 
