@@ -14,6 +14,7 @@
 //	sim        worlds of edges and servers under a seeded scheduler: crashes, fail-overs, wrong clocks; and mutants
 //	chaos      real faults on real servers, and judges of what every buyer heard
 //	check      a bounded crowd against a running edge, whose answers are checked
+//	lab        everything in network namespaces, of which one of each kind dies
 //
 // Only ratios from one run mean anything: two servers are compared by their cost within the same few seconds on the same
 // machine. Targets are printed beside the measured values, and never asserted.

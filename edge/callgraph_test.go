@@ -224,7 +224,7 @@ func wantImports(t *testing.T, read []*packages.Package) {
 		for path := range p.Imports {
 			other, ours := strings.CutPrefix(path, ourPackages)
 			switch {
-			case ours && !slices.Contains(strings.Fields(may), other), strings.HasPrefix(path, "spike/bench"):
+			case ours && !slices.Contains(strings.Fields(may), other):
 				t.Errorf("%s imports %s", p.PkgPath, path)
 			case (room == "buy" || room == "sales") && (path == "net/http" || strings.Contains(path, "fasthttp") ||
 				path == "encoding/json" && room == "buy"):

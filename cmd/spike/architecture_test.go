@@ -6,6 +6,7 @@ package main
 
 import (
 	"fmt"
+	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
@@ -318,9 +319,34 @@ func elsewhere(files tree) (wrong []string) {
 	return wrong
 }
 
+// wrongImports returns imports of bench that no package outside it may have. The command wires bench; tests start servers.
+func wrongImports(files tree) (wrong []string) {
+	for file, text := range files {
+		isTest := strings.HasSuffix(file, "_test.go")
+		if path.Ext(file) != ".go" || strings.HasPrefix(file, "bench/") || strings.HasPrefix(file, "cmd/spike/") && !isTest {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ImportsOnly)
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: %v", file, err))
+			continue
+		}
+		for _, i := range parsed.Imports {
+			name := strings.Trim(i.Path.Value, `"`)
+			if within(name, "spike/bench") && (!isTest || name != "spike/bench/rig/rigtest") {
+				wrong = append(wrong, file+" imports "+name)
+			}
+		}
+	}
+	return wrong
+}
+
+// within says whether a package is another one or below it.
+func within(name, room string) bool { return name == room || strings.HasPrefix(name, room+"/") }
+
 func faultsOf(files tree) []string {
 	return slices.Concat(unresolved(files), unknownTests(files, architecture), unknownTests(files, "README.md"), unknownNames(files),
-		unusedTerms(files), deadLinks(files), elsewhere(files))
+		unusedTerms(files), deadLinks(files), elsewhere(files), wrongImports(files))
 }
 
 func TestArchitecture(t *testing.T) {
@@ -339,10 +365,12 @@ func small() tree {
 			"## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
 			"## Eras\n- **E1. A cut.** `Stock.Take` in `edge/allotment`\n## Faults that were met\n| P1 | a copy | `TestP1*` |\n",
 		"README.md":                       "[how](ARCHITECTURE.md), `TestOwner`",
-		"shard/a.go":                      "// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
-		"shard/a_test.go":                 "// P1: a copy.\nfunc TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
+		"shard/a.go":                      "package shard\n// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
+		"shard/a_test.go":                 "package shard\nimport \"spike/bench/rig/rigtest\"\n// P1: a copy.\nfunc TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
 		"luascripts/lua/script/lease.lua": "-- rows 1 and 2 (E1)\n",
 		"edge/allotment/b.go":             "package allotment\n",
+		"cmd/spike/bench.go":              "package main\nimport \"spike/bench/price\"\n",
+		"bench/price/price.go":            "package price\nimport \"spike/bench/rig\"\n",
 	}
 }
 
@@ -374,6 +402,10 @@ func TestArchitectureIsHeldToTheCode(t *testing.T) {
 		{architecture, "edge/allotment", "edge/shares", "no folder edge/shares"},
 		{architecture, "Stock.Take", "Stock.Give", "no source has a word Give"},
 		{architecture, "(#the-life", "(#a-life", "nothing is at #a-life"},
+		{"shard/a.go", "// Take", "import \"spike/bench\"\n// Take", "shard/a.go imports spike/bench"},
+		{"shard/a.go", "// Take", "import \"spike/bench/rig/rigtest\"\n// Take", "shard/a.go imports spike/bench/rig/rigtest"},
+		{"shard/a.go", "// Take", "import \"spike/benches\"\n// Take", ""},
+		{"shard/a_test.go", "rig/rigtest", "rig", "shard/a_test.go imports spike/bench/rig"},
 	} {
 		files := small()
 		files[c.file] = strings.Replace(files[c.file], c.old, c.fresh, 1)
