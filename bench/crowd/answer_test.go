@@ -120,3 +120,11 @@ func TestOddAnswers(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestMeaning(t *testing.T) {
+	for code, want := range map[int]Word{1: Won, -1: SoldOut, -2: Unopened, -3: Closed, -4: OverLimit, -5: Undecided, -7: TooMany, 7: Odd} {
+		if got := Meaning(code); got != want {
+			t.Errorf("%d: %v", code, got)
+		}
+	}
+}

@@ -1,5 +1,7 @@
 package crowd
 
+import "strconv"
+
 // Word is the meaning of an answer, in whichever format it came.
 type Word uint8
 
@@ -44,7 +46,7 @@ type saying struct {
 // codes are the words by "code": the article's numbers, then v1's names.
 var codes = map[saying]Word{
 	{200, "1"}: Won, {200, "-1"}: SoldOut, {200, "-2"}: Unopened, {200, "-3"}: Closed, {200, "-4"}: OverLimit,
-	{200, "-6"}: Entered, {429, "-7"}: TooMany, {200, "-8"}: TooMuch, {200, "-9"}: Paused,
+	{503, "-5"}: Undecided, {200, "-6"}: Entered, {429, "-7"}: TooMany, {200, "-8"}: TooMuch, {200, "-9"}: Paused,
 	{410, "sold_out"}: SoldOut, {409, "none_now"}: NoneNow, {425, "not_open"}: Unopened, {410, "closed"}: Closed,
 	{429, "over_limit"}: OverLimit, {429, "too_many_requests"}: TooMany, {429, "too_many_connections"}: TooMany,
 	{422, "n_over_limit"}: TooMuch, {409, "paused"}: Paused,
@@ -67,6 +69,8 @@ func (a Answer) Word() Word {
 		return Refused
 	case a.Status == 503 && a.Again():
 		return Undecided
+	case a.Status == 503:
+		return Odd
 	}
 	word, known := codes[saying{a.Status, string(field(a.Body, codeField))}]
 	if !known {
@@ -79,4 +83,14 @@ func (a Answer) Word() Word {
 		return NoneNow
 	}
 	return word
+}
+
+// Meaning is the word of a code of the article's format.
+func Meaning(code int) Word {
+	for _, status := range []int{200, 429, 503} {
+		if word, known := codes[saying{status, strconv.Itoa(code)}]; known {
+			return word
+		}
+	}
+	return Odd
 }

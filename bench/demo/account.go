@@ -44,21 +44,27 @@ type EdgeAccount struct {
 // Passed says whether nothing failed.
 func (a *Account) Passed() bool { return check.Passed(a.Findings) }
 
-func (e EdgeAccount) won() int64 { return e.Buys["won"] }
+// Won is how many units the edge has sold.
+func (e EdgeAccount) Won() int64 { return e.Buys["won"] }
 
-// all is how many buys were answered.
-func (e EdgeAccount) all() (n int64) {
+// All is how many buys it has answered.
+func (e EdgeAccount) All() (n int64) {
 	for _, outcome := range e.Buys {
 		n += outcome
 	}
 	return n
 }
 
-func (a *Account) over(f func(EdgeAccount) int64) (sum int64) {
+// All is the edges together.
+func (a *Account) All() EdgeAccount {
+	all := EdgeAccount{Name: "all", Buys: map[string]int64{}}
 	for _, e := range a.Edges {
-		sum += f(e)
+		for outcome, n := range e.Buys {
+			all.Buys[outcome] += n
+		}
+		all.Journal.join(e.Journal)
 	}
-	return sum
+	return all
 }
 
 // closing reads all counters, stops the front so that the logs are whole, and audits the ledger.
@@ -120,18 +126,18 @@ func (a *Account) judgeHighest(top uint64) check.Finding {
 // judgeEdges compares the metrics, the logs and the answers.
 func (a *Account) judgeEdges() (all []check.Finding) {
 	for _, e := range a.Edges {
-		missing := e.won() - e.Journal.Won
+		missing := e.Won() - e.Journal.Won
 		switch {
-		case e.Dropped == 0 && (missing != 0 || e.Journal.Top != e.won() || e.Journal.Lines != e.all()),
+		case e.Dropped == 0 && (missing != 0 || e.Journal.Top != e.Won() || e.Journal.Lines != e.All()),
 			missing < 0, missing > e.Dropped:
 			all = append(all, check.Fail("%s sold %s by its metrics, %s by its log (localSales %s, %s lines dropped)", e.Name,
-				bench.Number(e.won()), bench.Number(e.Journal.Won), bench.Number(e.Journal.Top), bench.Number(e.Dropped)))
+				bench.Number(e.Won()), bench.Number(e.Journal.Won), bench.Number(e.Journal.Top), bench.Number(e.Dropped)))
 		case e.Dropped > 0:
 			all = append(all, check.Warn("%s dropped %s lines of its log rather than let a buyer wait", e.Name,
 				bench.Number(e.Dropped)))
 		}
 	}
-	if sold := a.over(EdgeAccount.won); sold != a.Wins {
+	if sold := a.All().Won(); sold != a.Wins {
 		all = append(all, check.Fail("%s sold by the edges' metrics, %s by the answers", bench.Number(sold),
 			bench.Number(a.Wins)))
 	}

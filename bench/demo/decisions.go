@@ -66,6 +66,14 @@ func (j *journal) add(line []byte) error {
 	return nil
 }
 
+// join adds what another edge's log says.
+func (j *journal) join(other journal) {
+	if other.Lines > 0 && (j.Lines == 0 || other.First < j.First) {
+		j.First = other.First
+	}
+	j.Lines, j.Won, j.Sales = j.Lines+other.Lines, j.Won+other.Won, append(j.Sales, other.Sales...)
+}
+
 // leading returns the number at the beginning of text.
 func leading(text []byte) (n int64) {
 	for _, c := range text {
