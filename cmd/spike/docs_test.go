@@ -22,6 +22,7 @@ import (
 //
 //	sh            commands. They run in the order of the page, in one shell
 //	sh stays      a command that stays: it runs beside the rest until the page ends, and listens
+//	sh restarts   the same, in place of the one that the page started with the same two words: that ends first
 //	sh host       commands for a machine of one's own (apt-get, systemctl): they are parsed, and what they name exists
 //	console       commands after "$ ", and what they print; … stands for anything on a line, or as a line for any lines
 //	console soon  the same, but it is true within a minute
@@ -102,7 +103,7 @@ func (b block) script() string {
 
 // A file that is saved has a name in the page's own folder.
 var (
-	blockKinds = regexp.MustCompile(`^(?:sh(?: stays| host)?|console(?: soon)?|json|text)$`)
+	blockKinds = regexp.MustCompile(`^(?:sh(?: stays| restarts| host)?|console(?: soon)?|json|text)$`)
 	blockFile  = regexp.MustCompile(`^(?:yaml|nginx|conf|ini|sql|json|js|go|text) [\w-][\w./-]*$`)
 )
 

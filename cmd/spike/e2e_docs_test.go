@@ -35,10 +35,13 @@ const prelude = `
 set -euo pipefail
 at() { echo "$1" >.at; }
 listening() { ss -Hltn | wc -l; }
-stays() { # stays LOG COMMANDS: runs them beside the rest, and waits until they listen
+declare -A staying
+ends() { pkill -P "${staying[$1]}" && wait "${staying[$1]}" || true; } # ends PROGRAM, which stays
+stays() { # stays LOG PROGRAM COMMANDS: runs them beside the rest, and waits until they listen
     local before=$(listening) end=$((SECONDS + 60)) last
-    (eval "$2") >"$1" 2>&1 </dev/null &
+    (eval "$3") >"$1" 2>&1 </dev/null &
     local pid=$!
+    staying[$2]=$pid
     while sleep 0.3; last=$now; now=$(listening); ((now <= before || now != last)); do
         kill -0 $pid 2>/dev/null || { echo "it has ended:"; cat "$1"; exit 1; }
         ((SECONDS < end)) || { echo "it does not listen:"; cat "$1"; exit 1; }
@@ -62,8 +65,11 @@ func pageScript(all []block) string {
 		fmt.Fprintf(&s, "at %d\n", b.line)
 		switch {
 		case b.arg == "host" || b.lang == "json" && b.arg == "" || b.lang == "text" && b.arg == "":
-		case b.lang == "sh" && b.arg == "stays":
-			fmt.Fprintf(&s, "stays .log.%d %s\n", b.line, quoted(b.text))
+		case b.lang == "sh" && (b.arg == "stays" || b.arg == "restarts"):
+			if b.arg == "restarts" {
+				fmt.Fprintf(&s, "ends %s\n", quoted(b.program()))
+			}
+			fmt.Fprintf(&s, "stays .log.%d %s %s\n", b.line, quoted(b.program()), quoted(b.text))
 		case b.lang == "sh":
 			s.WriteString(b.text)
 		case b.lang == "console":
@@ -76,6 +82,12 @@ func pageScript(all []block) string {
 		return ""
 	}
 	return prelude + s.String()
+}
+
+// program is the first two words of the block's command, as "spike serve".
+func (b block) program() string {
+	words := strings.Fields(b.text)
+	return strings.Join(words[:min(2, len(words))], " ")
 }
 
 func writeConsole(s *strings.Builder, b block) {
