@@ -42,6 +42,7 @@ func (e *testEdge) die() {
 
 // After a killed edge has come back, the ledger has every win that a buyer read. The units that the edge had not sold can be
 // bought at once.
+// It proves G8.
 func TestKilledEdgeLosesNoWin(t *testing.T) {
 	t.Parallel()
 	runs := 2
@@ -97,6 +98,7 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 	}
 }
 
+// TestDataHasOneOwner proves G10.
 func TestDataHasOneOwner(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -107,6 +109,7 @@ func TestDataHasOneOwner(t *testing.T) {
 	}
 }
 
+// TestForeignRingIsSetAside proves G13.
 func TestForeignRingIsSetAside(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -125,6 +128,7 @@ func TestForeignRingIsSetAside(t *testing.T) {
 }
 
 // An edge dies and does not come back. Others sell its units after lease + margin + hold + margin.
+// It proves G9.
 func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 	t.Parallel()
 	const total, bound = 5_000, (5 + 1 + 2 + 1) * time.Second
@@ -158,6 +162,7 @@ func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 
 // Redis stands still in full sale. Buyers hear 503 or win a leased unit, and never hear "sold out". Then every unit is sold
 // once.
+// It proves G21.
 func TestRedisStandsStill(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -202,6 +207,7 @@ func TestRedisStandsStill(t *testing.T) {
 }
 
 // SIGTERM in full sale: the ledger has every told win, and no lease is left.
+// It proves G7.
 func TestStopInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)

@@ -63,6 +63,7 @@ func (r redisServer) auditing(t testing.TB, sale string) (stop func() int) {
 	return func() int { cancel(); return <-done }
 }
 
+// TestUnpaidUnitsComeBackAndPaidOnesDoNot proves G36.
 func TestUnpaidUnitsComeBackAndPaidOnesDoNot(t *testing.T) {
 	t.Parallel()
 	const units, paid = 1000, 300
@@ -114,6 +115,7 @@ func buyerIn(t testing.TB, token string) string {
 	return string(raw[39:47])
 }
 
+// TestLimitPerBuyerHoldsAcrossEdges proves G37.
 func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 	t.Parallel()
 	const buyers, tries = 2000, 10
@@ -191,6 +193,7 @@ func (e *testEdge) reserve(t testing.TB, sale, key string) (status int, body str
 	return 0, ""
 }
 
+// TestKeysBuyOnce proves G38.
 func TestKeysBuyOnce(t *testing.T) {
 	t.Parallel()
 	const keys = 40
@@ -289,6 +292,7 @@ func (e *testEdge) operate(t testing.TB, method, path, body string) (status int,
 }
 
 // Pause and close in full sale: when the operator's call returns, no edge sells, and the ledger has all that was sold.
+// It proves G41.
 func TestDoorsInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -337,6 +341,7 @@ func TestDoorsInFullSale(t *testing.T) {
 }
 
 // Pause waits until a dead edge's lease is over, and names the units that the edge may have promised.
+// It proves G41.
 func TestPauseWaitsForADeadEdge(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -352,6 +357,7 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 }
 
 // An edge sold units and never told the ledger. They are still their buyers', if the buyers show their tokens in time.
+// It proves G9.
 func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)

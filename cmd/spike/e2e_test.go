@@ -335,6 +335,7 @@ func TestArticleSession(t *testing.T) {
 	}
 }
 
+// TestFourEdgesSellExactlyWhatThereIs proves G1.
 func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 	const total, requests = 10_007, 250_000
 	redis := startRedis(t)
@@ -372,6 +373,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 }
 
 // One edge is busy, and three hold leases and sell nothing. The busy edge gets the last unit all the same.
+// It proves G4.
 func TestIdleEdgesGiveBack(t *testing.T) {
 	redis := startRedis(t)
 	var edges []*testEdge
@@ -479,6 +481,7 @@ func (e *testEdge) systemCalls(t *testing.T, meanwhile func()) map[string]int {
 	return calls
 }
 
+// TestGracefulStopSettlesAndGivesBack proves G7.
 func TestGracefulStopSettlesAndGivesBack(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)
