@@ -17,7 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The pages for people are docs/*.md. What they show is true as it stands there: TestDocsRun runs each page, and
+// The pages for people are README.md and docs/*.md. What they show is true as it stands there: TestDocsRun runs each page, and
 // these tests check what cannot run. The info string of a block says what it is:
 //
 //	sh            commands. They run in the order of the page, in one shell
@@ -33,7 +33,7 @@ import (
 // pages returns the paths of the pages, from the repository's root.
 func pages(files tree) (all []string) {
 	for file := range files {
-		if path.Dir(file) == "docs" && path.Ext(file) == ".md" {
+		if file == "README.md" || path.Dir(file) == "docs" && path.Ext(file) == ".md" {
 			all = append(all, file)
 		}
 	}
@@ -141,7 +141,7 @@ var (
 	deployPath  = regexp.MustCompile(`\bdeploy/[\w@./*-]*[\w*]`)
 	systemdUnit = regexp.MustCompile(`\bspike-\w+(@\w*)?\.(?:service|socket)\b`)
 	systemctl   = regexp.MustCompile(`\bsystemctl (?:--?\w+ )*\w+ (?:--now )?(spike-\w+(?:@\w*)?)(?:\s|$)`)
-	spikeCall   = regexp.MustCompile(`(?:^|[\s;&|(])(?:bin/)?spike (.*)`)
+	spikeCall   = regexp.MustCompile(`(?:^\s*|[;&|(]\s*|\bstart \S+ )(?:bin/|/usr/(?:local/)?bin/)?spike (.*)`)
 	mdLink      = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 )
 
@@ -310,6 +310,9 @@ func faultsOfPage(files tree, file string) []string {
 	wrong := slices.Concat(faultsOfBlocks(page), faultsOfCommands(page), faultsOfLinks(files, file), faultsOfNames(files, prose))
 	for _, b := range all {
 		wrong = append(wrong, faultsOfNames(files, b.script())...)
+	}
+	if most := 10 << 10; file == "README.md" && len(page) > most {
+		wrong = append(wrong, fmt.Sprintf("it has %d bytes, and may have %d", len(page), most))
 	}
 	if first, _, _ := strings.Cut(page, "\n"); file != "README.md" && !strings.Contains(first, "for ") {
 		wrong = append(wrong, "its first line does not say whom it is for")

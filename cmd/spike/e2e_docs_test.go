@@ -38,7 +38,7 @@ listening() { ss -Hltn | wc -l; }
 declare -A staying
 ends() { pkill -P "${staying[$1]}" && wait "${staying[$1]}" || true; } # ends PROGRAM, which stays
 stays() { # stays LOG PROGRAM COMMANDS: runs them beside the rest, and waits until they listen
-    local before=$(listening) end=$((SECONDS + 60)) last
+    local before=$(listening) end=$((SECONDS + 240)) last
     (eval "$3") >"$1" 2>&1 </dev/null &
     local pid=$!
     staying[$2]=$pid
