@@ -137,7 +137,7 @@ func faultsOfBlocks(page string) (wrong []string) {
 
 var (
 	makeTarget  = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
-	makeCall    = regexp.MustCompile(`(?:^|[\n;&(` + "`" + `] *)make ([a-z0-9-]+)`)
+	makeCall    = regexp.MustCompile(`(?:^|[\n;&(] *)make ([a-z0-9-]+)`)
 	deployPath  = regexp.MustCompile(`\bdeploy/[\w@./*-]*[\w*]`)
 	systemdUnit = regexp.MustCompile(`\bspike-\w+(@\w*)?\.(?:service|socket)\b`)
 	systemctl   = regexp.MustCompile(`\bsystemctl (?:--?\w+ )*\w+ (?:--now )?(spike-\w+(?:@\w*)?)(?:\s|$)`)
@@ -307,7 +307,10 @@ func faultsOfLinks(files tree, file string) (wrong []string) {
 func faultsOfPage(files tree, file string) []string {
 	page := files[file]
 	all, prose := blocks(page)
-	wrong := slices.Concat(faultsOfBlocks(page), faultsOfCommands(page), faultsOfLinks(files, file), faultsOfNames(files, prose))
+	wrong := slices.Concat(faultsOfBlocks(page), faultsOfCommands(page), faultsOfLinks(files, file))
+	for _, m := range span.FindAllStringSubmatch(prose, -1) {
+		wrong = append(wrong, faultsOfNames(files, m[1])...)
+	}
 	for _, b := range all {
 		wrong = append(wrong, faultsOfNames(files, b.script())...)
 	}
