@@ -17,8 +17,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The pages for people are README.md and docs/*.md. What they show is true as it stands there: TestDocsRun runs each page, and
-// these tests check what cannot run. The info string of a block says what it is:
+// The pages for people are README.md, docs/*.md and deploy/README.md. What they show is true as it stands there: TestDocsRun runs
+// each page, and these tests check what cannot run. The info string of a block says what it is:
 //
 //	sh            commands. They run in the order of the page, in one shell
 //	sh stays      a command that stays: it runs beside the rest until the page ends, and listens
@@ -33,7 +33,7 @@ import (
 // pages returns the paths of the pages, from the repository's root.
 func pages(files tree) (all []string) {
 	for file := range files {
-		if file == "README.md" || path.Dir(file) == "docs" && path.Ext(file) == ".md" {
+		if slices.Contains([]string{"README.md", "deploy/README.md"}, file) || path.Dir(file) == "docs" && path.Ext(file) == ".md" {
 			all = append(all, file)
 		}
 	}
@@ -145,6 +145,9 @@ var (
 	mdLink      = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 )
 
+// madeSecrets is the folder that deploy/compose/secrets makes.
+const madeSecrets = "deploy/compose/secret"
+
 // faultsOfNames returns what the text names and is not there: targets of make, files of deploy, systemd units.
 func faultsOfNames(files tree, text string) (wrong []string) {
 	for _, m := range makeCall.FindAllStringSubmatch(text, -1) {
@@ -154,7 +157,7 @@ func faultsOfNames(files tree, text string) (wrong []string) {
 		}
 	}
 	for _, name := range deployPath.FindAllString(text, -1) {
-		if !exists(files, name) {
+		if !exists(files, name) && name != madeSecrets {
 			wrong = append(wrong, name+" is not there")
 		}
 	}
