@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// A test claims a guarantee by its id in the comment above the test. A test that has a fault's name claims those guarantees that name
-// the fault. docs/guarantees.md lists each guarantee with its tests.
+// A test claims a guarantee by its id in the comment above the test. A test that has a fault's name claims those guarantees that
+// name the fault. docs/guarantees.md lists each guarantee with its tests.
 
 const guaranteesPage = "docs/guarantees.md"
 
@@ -122,8 +122,9 @@ func TestGuaranteesAreHeldToTheTests(t *testing.T) {
 		return tree{
 			guaranteesPage: "# Page\n- **G1. A crowd.** All.\n  *Tests:* `TestCrowd`,\n  `FuzzRing`.\n" +
 				"- **G2. A copy.** None.\n  *Tests:* `TestP1*`, `TestCrowd`, `TestP3TwoCuts`.\n\n## More\n`TestElse`\n",
-			"a_test.go": "// A crowd buys: G1, G2.\nfunc TestCrowd(t *testing.T) {}\n\n// It is read (G1).\nfunc FuzzRing(f *testing.F) {}\n",
-			"b_test.go": "func TestP1Copy(t *testing.T) {}\n\nfunc TestP3TwoCuts(t *testing.T) {}\n\n// G9 in a line apart.\n\nvar x int\n",
+			"a_test.go": "// A crowd buys: G1, G2.\nfunc TestCrowd(t *testing.T) {}\n\n" +
+				"// It is read (G1).\nfunc FuzzRing(f *testing.F) {}\n",
+			"b_test.go": "func TestP1Copy(t *testing.T) {}\n\nfunc TestP3TwoCuts(t *testing.T) {}\n\n// G9, apart.\n\nvar x int\n",
 		}
 	}
 	if wrong := unkept(small()); len(wrong) > 0 {
