@@ -319,8 +319,8 @@ func elsewhere(files tree) (wrong []string) {
 }
 
 func faultsOf(files tree) []string {
-	wrong := slices.Concat(unresolved(files), unknownTests(files, architecture), unknownNames(files), unusedTerms(files), deadLinks(files),
-		elsewhere(files))
+	wrong := slices.Concat(unresolved(files), unknownTests(files, architecture), unknownNames(files), unusedTerms(files),
+		deadLinks(files), elsewhere(files))
 	for _, page := range pages(files) {
 		wrong = append(wrong, unknownTests(files, page)...)
 	}

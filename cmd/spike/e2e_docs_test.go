@@ -163,7 +163,8 @@ func tail(text string) string {
 	return text[max(0, len(text)-most):]
 }
 
-// ownNetwork is the command that runs another in a network of its own. The test is skipped where this machine lets nobody have one.
+// ownNetwork is the command that runs another in a network of its own. Where this machine lets nobody have one, the test is
+// skipped.
 func ownNetwork(t *testing.T) []string {
 	t.Helper()
 	command := []string{"unshare", "--net"}
@@ -220,7 +221,8 @@ func pageFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	copied := exec.Command("bash", "-c", `set -o pipefail; cd "$1"; git ls-files -coz --exclude-standard |
-		while IFS= read -rd '' f; do [[ ! -e $f ]] || printf '%s\0' "$f"; done | tar --null -cT - | tar -xC "$2"; chmod 755 "$2"`, "copy", root, dir)
+		while IFS= read -rd '' f; do [[ ! -e $f ]] || printf '%s\0' "$f"; done | tar --null -cT - | tar -xC "$2"
+		chmod 755 "$2"`, "copy", root, dir)
 	if out, err := copied.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
