@@ -89,6 +89,7 @@ func TestHashThatMakesNoSenseIsRefusedByName(t *testing.T) {
 	}
 }
 
+// TestHandsOnTheHashOfALiveSale proves G43.
 func TestHandsOnTheHashOfALiveSale(t *testing.T) {
 	ctx := context.Background()
 	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())

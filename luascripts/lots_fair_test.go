@@ -112,6 +112,7 @@ func (p *places) check(t *testing.T) {
 		greedyFor, p.wins(greedy), (draws*units-float64(p.wins(greedy)))/(entrants-1))
 }
 
+// TestDrawIsFair proves G39.
 func TestDrawIsFair(t *testing.T) {
 	var p places
 	for d := range draws {

@@ -622,6 +622,7 @@ func (o *oracle) audit() {
 	}
 }
 
+// TestScriptsAndTwinAgree proves G20, G34, G36.
 func TestScriptsAndTwinAgree(t *testing.T) {
 	t.Parallel()
 	addr := rigtest.StartRedis(t, "--enable-debug-command", "local", "--appendonly", "yes", "--appendfsync", "no").Addr

@@ -81,6 +81,7 @@ func (w *busySale) reopens(t *testing.T) {
 func wait(h ledger.Head) time.Duration { return time.Duration(h.Reopens-h.Now) * time.Microsecond }
 
 // A server that had everything on its disk lost nothing: once the one lease from before is re-asserted, it grants.
+// It proves G23.
 func TestRestartFromFullDisk(t *testing.T) {
 	t.Parallel()
 	addr, dir := rigtest.FreeAddr(t), t.TempDir()
@@ -104,6 +105,7 @@ func TestRestartFromFullDisk(t *testing.T) {
 }
 
 // A server that was a replica when its primary's answers were waited for has all that anybody acted on.
+// It proves G25.
 func TestPromotedReplica(t *testing.T) {
 	t.Parallel()
 	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
@@ -127,6 +129,7 @@ func TestPromotedReplica(t *testing.T) {
 }
 
 // A server that forgot its newest history gets it back from the instances that re-assert. The others are waited for.
+// It proves G26.
 func TestRestartThatForgot(t *testing.T) {
 	t.Parallel()
 	addr, dir := rigtest.FreeAddr(t), t.TempDir()
@@ -201,6 +204,7 @@ func (w *busySale) mustReassert(t *testing.T, settle func() (ledger.SettleReply,
 func second[R any](_ R, err error) error { return err }
 
 // A first replica gives the history a new name, and takes nothing from it.
+// It proves G32.
 func TestFirstReplicaIsNoLoss(t *testing.T) {
 	t.Parallel()
 	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
@@ -222,6 +226,7 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 }
 
 // A primary that comes back alone does nothing that its replica might not know: that one may be promoted at any time.
+// It proves G29.
 func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	t.Parallel()
 	addr, dir := rigtest.FreeAddr(t), t.TempDir()
@@ -258,6 +263,7 @@ func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 }
 
 // What a Sentinel says of replicas decides whether they are waited for.
+// It proves G29.
 func TestUnpromotable(t *testing.T) {
 	well := map[string]string{"flags": "slave", "master-link-status": "ok", "down-after-milliseconds": "1000"}
 	cut := func(ms string) map[string]string {

@@ -22,6 +22,7 @@ import (
 
 // If Redis itself refuses, nothing happens to a sale. Every script is refused as a whole, with ErrDown and Redis' own words.
 // Scripts that only read are answered. When it is over, all goes on.
+// It proves G22.
 func TestRedisRefusesWhole(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -182,6 +183,7 @@ func save(t *testing.T, s *Redis, status string) {
 }
 
 // While Redis reads its disk, nobody gets an answer. Afterwards everybody does.
+// It proves G22.
 func TestRedisLoading(t *testing.T) {
 	addr := rigtest.FreeAddr(t)
 	dir := t.TempDir()
@@ -235,6 +237,7 @@ func said(t *testing.T, addr, word string) string {
 }
 
 // A server that has forgotten the scripts gets them again, and WAIT behind them counts all the same.
+// It proves G22.
 func TestRedisForgetsScripts(t *testing.T) {
 	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(addr)

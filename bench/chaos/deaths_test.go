@@ -10,6 +10,7 @@ import (
 func (s *shop) lone() *Node { return NewNode(s.t, s.dir, "redis", durable...) }
 
 // An edge is killed by kill -9 and comes back on its data. Every winner's token is good, and every unit has one owner.
+// It proves G8.
 func TestEdgeKilledAndBack(t *testing.T) {
 	try(t, ofEdges, func(s *shop) {
 		redis := s.lone()
@@ -27,6 +28,7 @@ const throng = 64
 
 // An edge never comes back. The others sell its units when its lease, its winners' holds and the margins are over (I15). Its
 // winners who show their tokens in time keep their units.
+// It proves G9.
 func TestEdgeKilledForGood(t *testing.T) {
 	try(t, ofEdges, func(s *shop) {
 		s.hold = 2 * short // some tokens outlast the lease
@@ -42,6 +44,7 @@ const slow = 10 * time.Second
 
 // An edge is stopped for longer than its lease. When it wakes up, it must have nothing to sell. Buyers wait for it all the
 // while.
+// It proves G17.
 func TestEdgeStopped(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		s.timeout = 20 * time.Second

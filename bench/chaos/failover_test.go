@@ -12,6 +12,7 @@ const alone = notice * 9 / 10
 
 // A primary under Sentinel dies, or lives on unseen: it is stopped and wakes up as an old primary, or it is cut off from its
 // replicas and the Sentinels while edges still write to it. Each comes back as a replica.
+// It proves G25.
 func TestSentinelFailOver(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -45,6 +46,7 @@ func TestSentinelFailOver(t *testing.T) {
 }
 
 // The primary of the sale's slot dies. Its replica takes over, and it comes back as a replica.
+// It proves G25.
 func TestClusterNodeKilled(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		const key = sale + "_hash_key"

@@ -11,6 +11,7 @@ import (
 // A sale with a limit per buyer, whose buyers send keys and ask at any edge until they have an answer. An edge is killed, the
 // primary dies and another is promoted, and the primary of that time is killed and comes back at once on its file, in an order
 // that the seed picks. Nobody gets more than the limit, no key has two answers, and no right is burnt.
+// It proves G37.
 func TestKnownBuyersOfALimitedSale(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.limit, s.mark = 1+s.rnd.IntN(3), s.between(0.08, 0.30)

@@ -89,6 +89,7 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 
 // The operator gives a primary's place to its replica (FAILOVER), and moves the address that edges know. Nothing is lost: the
 // sale goes on long before a hold is over.
+// It proves G27.
 func TestFailoverCommand(t *testing.T) {
 	try(t, ofWorse, func(s *shop) {
 		s.mark, s.hold = s.between(0.08, 0.30), 2*time.Minute
@@ -109,6 +110,7 @@ func TestFailoverCommand(t *testing.T) {
 }
 
 // An operator holds up clients' writes, or all their commands, for some seconds in full sale (CLIENT PAUSE).
+// It proves G27.
 func TestClientPause(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"WRITE", "ALL"} {

@@ -8,6 +8,7 @@ import (
 )
 
 // A Redis that writes before it answers is killed by kill -9, and starts on its file.
+// It proves G23.
 func TestRedisKilledAndBack(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		redis := s.lone()
@@ -21,6 +22,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 }
 
 // Redis stands still, for less time than an edge waits for a call, and for more.
+// It proves G21.
 func TestRedisStopped(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -45,6 +47,7 @@ func TestRedisStopped(t *testing.T) {
 }
 
 // Redis is gone for good. Leased units are sold, and then every buyer hears 503 with Retry-After. No buyer hears "sold out".
+// It proves G21.
 func TestRedisGone(t *testing.T) {
 	try(t, ofOthers, func(s *shop) {
 		redis := s.lone()

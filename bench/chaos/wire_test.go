@@ -8,6 +8,7 @@ import (
 )
 
 // The wire between the edges and Redis is bad in every way, for a few seconds in full sale.
+// It proves G20.
 func TestBadWire(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -158,6 +158,7 @@ func spotless(t *testing.T, before string) {
 
 // Every layer loses one part in full sale, and every sale sells exactly its units. Nothing is left, and the host's own network is
 // unchanged.
+// It proves G2.
 func TestEveryLayersDeathLeavesExactlyNSold(t *testing.T) {
 	needsRoot(t)
 	before := machine(t)

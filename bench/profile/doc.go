@@ -2,5 +2,5 @@
 // shows each as text.
 //
 // All are taken over the same seconds. Mutex and block profiles are empty unless the edge was started with their rates.
-// README.md says how.
+// docs/benchmarks.md says how.
 package profile

@@ -36,8 +36,8 @@
 //   - No promise is made after the end of its lease, and none binds longer than deadline + hold.
 //   - An edge uses a slot again only after the ledger has answered for its claim. A durable answer (fsynced, or on every
 //     replica) is in every later history. Any answer is there while its history lasts.
-//   - A claim or token that comes in time is good. The exceptions are the deaths that README.md names: machine and lease are
-//     lost, or an answer that only a lost history had has freed the slot.
+//   - A claim or token that comes in time is good. The exceptions are the deaths that docs/guarantees.md names: machine and lease
+//     are lost, or an answer that only a lost history had has freed the slot.
 //   - Ledger time gains at most a step, whatever clocks and servers do. After lost history it is as late as the living
 //     instances were told. A store that kept everything makes nobody wait for a hold.
 //   - The window of a draw is at least as long as announced, every entrant has a lot, and a winner finds its unit.

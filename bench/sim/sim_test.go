@@ -10,6 +10,7 @@ import (
 )
 
 // No fault loses a unit or sells one twice.
+// It proves G9, G17, G20, G26, G34.
 func TestWorlds(t *testing.T) {
 	r, err := Run(t.Context(), Options{Seeds: seeds, Workers: 2, Most: 3, Lines: 60})
 	if err != nil {

@@ -345,8 +345,12 @@ func wrongImports(files tree) (wrong []string) {
 func within(name, room string) bool { return name == room || strings.HasPrefix(name, room+"/") }
 
 func faultsOf(files tree) []string {
-	return slices.Concat(unresolved(files), unknownTests(files, architecture), unknownTests(files, "README.md"), unknownNames(files),
-		unusedTerms(files), deadLinks(files), elsewhere(files), wrongImports(files))
+	wrong := slices.Concat(unresolved(files), unknownTests(files, architecture), unknownNames(files), unusedTerms(files),
+		deadLinks(files), elsewhere(files), wrongImports(files))
+	for _, page := range pages(files) {
+		wrong = append(wrong, unknownTests(files, page)...)
+	}
+	return wrong
 }
 
 func TestArchitecture(t *testing.T) {

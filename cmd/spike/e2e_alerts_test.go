@@ -166,10 +166,10 @@ func tryBuy(e *testServer, sale string) {
 // namesExist wants each metric that operators are told of among those that were scraped.
 func (s *alertsStage) namesExist(t *testing.T) {
 	scraped := s.names(t)
-	_, readme, _ := strings.Cut(textOf(t, "../../README.md"), "\n### Metrics and alerts\n")
-	readme, _, _ = strings.Cut(readme, "\n### ")
+	_, metrics, _ := strings.Cut(textOf(t, "../../docs/operating.md"), "\n## Metrics\n")
+	metrics, _, _ = strings.Cut(metrics, "\n## ")
 	for where, text := range map[string]string{"the rules": textOf(t, rulesFile), "the dashboard": textOf(t, dashboardFile),
-		"docs/alerts.md": textOf(t, "../../docs/alerts.md"), "README.md": readme} {
+		"docs/alerts.md": textOf(t, "../../docs/alerts.md"), "docs/operating.md": metrics} {
 		named := metricsIn(text)
 		if len(named) < 10 {
 			t.Errorf("%s: only %v", where, named)

@@ -16,6 +16,7 @@ import (
 
 // After a killed edge has come back, the ledger has every win that a buyer read. The units that the edge had not sold can be
 // bought at once.
+// It proves G8.
 func TestKilledEdgeLosesNoWin(t *testing.T) {
 	t.Parallel()
 	runs := 2
@@ -70,6 +71,7 @@ func TestKilledEdgeLosesNoWin(t *testing.T) {
 	}
 }
 
+// TestDataHasOneOwner proves G10.
 func TestDataHasOneOwner(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -80,6 +82,7 @@ func TestDataHasOneOwner(t *testing.T) {
 	}
 }
 
+// TestForeignRingIsSetAside proves G13.
 func TestForeignRingIsSetAside(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -98,6 +101,7 @@ func TestForeignRingIsSetAside(t *testing.T) {
 }
 
 // An edge dies and does not come back. Others sell its units after lease + margin + hold + margin.
+// It proves G9.
 func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 	t.Parallel()
 	const total, bound = 5_000, (5 + 1 + 2 + 1) * time.Second
@@ -131,6 +135,7 @@ func TestDeadEdgesUnitsAreSoldByOthers(t *testing.T) {
 
 // Redis stands still in full sale. Buyers hear 503 or win a leased unit, and never hear "sold out". Then every unit is sold
 // once.
+// It proves G21.
 func TestRedisStandsStill(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -171,6 +176,7 @@ func TestRedisStandsStill(t *testing.T) {
 }
 
 // SIGTERM in full sale: the ledger has every told win, and no lease is left.
+// It proves G7.
 func TestStopInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)

@@ -158,6 +158,7 @@ var kinds = []struct{ name, first, slow string }{
 
 // One source opens more connections than the edge has files, over IPv4 or IPv6, in all slow ways. Meanwhile a buyer from
 // another source is answered. Afterwards the edge uses as much as before.
+// It proves G57.
 func TestOneSourceStarvesNobody(t *testing.T) {
 	t.Parallel()
 	for name, flooder := range map[string]struct{ source, host string }{
@@ -204,6 +205,7 @@ func TestOneSourceStarvesNobody(t *testing.T) {
 
 // The edge ends a connection that never ends its request or never reads its answers, even if its source has fewer than its
 // share of connections.
+// It proves G57.
 func TestSlowRequestsAreEnded(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {

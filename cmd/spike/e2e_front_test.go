@@ -259,6 +259,7 @@ func (s *frontStage) stop(t testing.TB) {
 
 // 50,000 buys go through nginx. Edges are killed and come back, and one hangs after it has sold. No unit has two owners. The
 // units with an owner are those that winners were told of, and those whose buyers heard "unknown".
+// It proves G3.
 func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 	const (
 		requests, units = 50_000, 30_000

@@ -310,6 +310,7 @@ func TestGateAndDoors(t *testing.T) {
 }
 
 // Whatever happens to the gate or to Redis, nginx soon asks the edges again.
+// It proves G53.
 func TestGateFailsOpen(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

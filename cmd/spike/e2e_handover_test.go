@@ -114,6 +114,7 @@ func (u *socketUnit) restart() {
 
 // A lone edge behind its socket unit is restarted in full load. No connection is refused or reset, every buy is answered, and the
 // sale sells exactly its units.
+// It proves G19.
 func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 	t.Parallel()
 	const total, restarts = 20_000, 3

@@ -125,6 +125,7 @@ func (s ordersStage) sell(t testing.TB, between func(tenth int)) {
 	}
 }
 
+// TestOrdersSurviveKills proves G46.
 func TestOrdersSurviveKills(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
@@ -139,6 +140,7 @@ func TestOrdersSurviveKills(t *testing.T) {
 	s.redis.audit(t, "ticket")
 }
 
+// TestOrdersWithDatabaseAway proves G46.
 func TestOrdersWithDatabaseAway(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)
@@ -183,6 +185,7 @@ func TestOrdersWhileRedisStandsStill(t *testing.T) {
 }
 
 // Two workers share the work. One is killed with events in hand and never comes back.
+// It proves G46.
 func TestKilledWorkersOrdersAreTakenOver(t *testing.T) {
 	t.Parallel()
 	s := newOrdersStage(t)

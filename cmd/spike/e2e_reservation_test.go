@@ -52,6 +52,7 @@ func (r redisServer) auditing(t testing.TB, sale string) (stop func() int) {
 	return func() int { cancel(); return <-done }
 }
 
+// TestUnpaidUnitsComeBackAndPaidOnesDoNot proves G36.
 func TestUnpaidUnitsComeBackAndPaidOnesDoNot(t *testing.T) {
 	t.Parallel()
 	const units, paid = 1000, 300
@@ -103,6 +104,7 @@ func buyerIn(t testing.TB, token string) string {
 	return string(raw[39:47])
 }
 
+// TestLimitPerBuyerHoldsAcrossEdges proves G37.
 func TestLimitPerBuyerHoldsAcrossEdges(t *testing.T) {
 	t.Parallel()
 	const buyers, tries = 2000, 10
@@ -155,6 +157,7 @@ func (e *testServer) reserve(t testing.TB, sale, key string) rigtest.Answer {
 	return rigtest.Answer{}
 }
 
+// TestKeysBuyOnce proves G38.
 func TestKeysBuyOnce(t *testing.T) {
 	t.Parallel()
 	const keys = 40
@@ -246,6 +249,7 @@ func (e *testServer) operate(t testing.TB, method, path, body string) (status in
 }
 
 // Pause and close in full sale: when the operator's call returns, no edge sells, and the ledger has all that was sold.
+// It proves G41.
 func TestDoorsInFullSale(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -294,6 +298,7 @@ func TestDoorsInFullSale(t *testing.T) {
 }
 
 // Pause waits until a dead edge's lease is over, and names the units that the edge may have promised.
+// It proves G41.
 func TestPauseWaitsForADeadEdge(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
@@ -309,6 +314,7 @@ func TestPauseWaitsForADeadEdge(t *testing.T) {
 }
 
 // An edge sold units and never told the ledger. They are still their buyers', if the buyers show their tokens in time.
+// It proves G9.
 func TestTokensOfADeadEdgeAreHonoured(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)

@@ -94,6 +94,7 @@ func (h *drawStage) winners() map[int]bool {
 
 // A window is open on two edges, and one edge dies in it. Every buyer who has entered is drawn. Winners collect at the living
 // edge, each once. Later buyers get the units that are not collected.
+// It proves G39.
 func TestShuffle(t *testing.T) {
 	t.Parallel()
 	const (

@@ -277,6 +277,7 @@ func TestArticleSession(t *testing.T) {
 	}
 }
 
+// TestFourEdgesSellExactlyWhatThereIs proves G1.
 func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 	const total, requests = 10_007, 250_000
 	redis := startRedis(t)
@@ -314,6 +315,7 @@ func TestFourEdgesSellExactlyWhatThereIs(t *testing.T) {
 }
 
 // One edge is busy, and three hold leases and sell nothing. The busy edge gets the last unit all the same.
+// It proves G4.
 func TestIdleEdgesGiveBack(t *testing.T) {
 	redis := startRedis(t)
 	var edges []*testServer
@@ -421,6 +423,7 @@ func (e *testServer) systemCalls(t *testing.T, meanwhile func()) map[string]int 
 	return calls
 }
 
+// TestGracefulStopSettlesAndGivesBack proves G7.
 func TestGracefulStopSettlesAndGivesBack(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "100000", "--redis", redis.addr)

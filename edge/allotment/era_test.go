@@ -191,6 +191,7 @@ func TestLateAnswerLeavesTheSurplus(t *testing.T) {
 }
 
 // The operator may end a recovery: either nothing was promised, or those promises are broken.
+// It proves G29.
 func TestOperatorReopens(t *testing.T) {
 	b := newBench(t, ledger.CreateRequest{Total: 640, Hold: 10 * time.Second})
 	b.era(memory.Node{Era: 1})
@@ -214,6 +215,7 @@ func TestOperatorReopens(t *testing.T) {
 
 // A server of another history that does not know the sale may be the wrong one for a while. So claims stay in the ring until a
 // lease has passed. If the history is the same, the sale is gone at once.
+// It proves G33.
 func TestWrongServerIsNotBelieved(t *testing.T) {
 	gone := func(era uint64) error { return &ledger.Refusal{Code: "NOSALE", Why: "it is not here", Era: era} }
 	refuse := func(b *bench, era uint64, d time.Duration) {

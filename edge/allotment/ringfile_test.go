@@ -81,6 +81,7 @@ func TestTornSlotsAreCounted(t *testing.T) {
 	}
 }
 
+// FuzzReadRing proves G13.
 func FuzzReadRing(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "x.ring")
 	r := mapRing(f, path, 2)

@@ -273,6 +273,7 @@ func TestStopWithoutStoreNamesWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestOutageIsUndecidedAndPasses proves G16.
 func TestOutageIsUndecidedAndPasses(t *testing.T) {
 	const total = 500
 	s := newShop(t, total)

@@ -111,6 +111,7 @@ func TestGrantsCauseNoDoubt(t *testing.T) {
 // Serials go free with a lapsed lease and come back under a newer one, while takers stall. No taker sells a serial under the
 // newer fence that it took under the older one. Each serial is filled once under each fence, so it is claimed once or is still
 // there when the lease lapses.
+// It proves G17.
 func TestStalledTakersNeverUseANewerFence(t *testing.T) {
 	const serials = 2048
 	c := newCrowd(t)

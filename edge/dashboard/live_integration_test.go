@@ -54,6 +54,7 @@ func pidOf(t *testing.T, addr string) int {
 }
 
 // Redis stands still: looks go on, say so, and nobody is called dead. When it goes on, so do the figures.
+// It proves G21.
 func TestRedisStandsStill(t *testing.T) {
 	addr := rigtest.StartRedis(t).Addr
 	store := dial(t, addr)

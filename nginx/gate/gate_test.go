@@ -331,6 +331,7 @@ func TestAnswerThatComesTooLate(t *testing.T) {
 }
 
 // Answers renew a flag; a clock never does.
+// It proves G53.
 func TestSilenceEndsAFlag(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		w.set(func() { w.silent = true })

@@ -126,7 +126,7 @@ export function TroubleList({ all }: { all: Trouble[] }) {
     <ul class="trouble">
       {all.map((w) => (
         <li key={w.key}>
-          {w.href ? <A href={w.href}>{w.text}</A> : w.text} {w.see && <span class="see">{t("see", w.see)}</span>}
+          {w.href ? <A href={w.href}>{w.text}</A> : w.text} {w.see && <span class="see">{t("see", ...w.see)}</span>}
         </li>
       ))}
     </ul>

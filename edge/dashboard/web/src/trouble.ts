@@ -6,10 +6,12 @@ import type { Look, Process, Sale } from "./look";
 import { saleHref } from "./route";
 import { t } from "./settings";
 
+type Part = [page: string, heading: string]; // of the documentation
+
 export interface Trouble {
   key: string; // the same trouble has the same key, whatever its numbers are
   text: string;
-  see?: string; // the part of README.md that says what to do
+  see?: Part; // what says what to do
   href?: string; // the page that shows more
 }
 
@@ -21,15 +23,15 @@ const who = (p: Process): string => p.node || p.instance;
 
 function ofStore({ store }: Look): Trouble[] {
   if (store.replicas >= store.wanted) return [];
-  return [{ key: "replicas", text: t("t_replicas", store.replicas, store.wanted), see: "A replica is gone for good" }];
+  return [{ key: "replicas", text: t("t_replicas", store.replicas, store.wanted), see: ["docs/operating.md", "A replica is gone for good"] }];
 }
 
 /** What is wrong with a sale, without its name. */
 export function ofSale(s: Sale): Trouble[] {
   const all: Trouble[] = [];
-  if (s.recovering_ms !== null) all.push({ key: "recovering", text: t("recovering", span(s.recovering_ms)), see: "Redis restarts or fails over" });
-  if (s.replicas_missing) all.push({ key: "replicas", text: t("t_missing"), see: "A replica is gone for good" });
-  if (s.trouble) all.push({ key: s.trouble, text: s.trouble, see: "Operations" });
+  if (s.recovering_ms !== null) all.push({ key: "recovering", text: t("recovering", span(s.recovering_ms)), see: ["docs/operating.md", "Redis restarts or fails over"] });
+  if (s.replicas_missing) all.push({ key: "replicas", text: t("t_missing"), see: ["docs/operating.md", "A replica is gone for good"] });
+  if (s.trouble) all.push({ key: s.trouble, text: s.trouble, see: ["docs/operating.md", "What can go wrong"] });
   return all;
 }
 
@@ -43,11 +45,11 @@ const always: Rule = (p) => !p.gone && !p.ready && !p.draining && t("t_not_ready
 const dots = "…";
 const held = (p: Process): number => (p.leases ?? []).reduce((n, l) => n + l.units + l.limbo, 0);
 
-// What can be wrong with a process, by its kind; its page; and the part of README.md.
-const rules: Record<Process["kind"], { href: string; see: string; rules: Rule[] }> = {
+// What can be wrong with a process, by its kind; its page; and what says what to do.
+const rules: Record<Process["kind"], { href: string; see: Part; rules: Rule[] }> = {
   edge: {
     href: "/edges",
-    see: "Guarantees",
+    see: ["docs/operating.md", "At 3 a.m."],
     rules: [
       always,
       (p) => p.gone && (held(p) > 0 ? t("t_gone", p.kind, who(p), number(held(p))) : t("t_silent", p.kind, who(p))),
@@ -56,10 +58,10 @@ const rules: Record<Process["kind"], { href: string; see: string; rules: Rule[] 
       (p) => (p.files ?? 0) > filesShare * (p.files_most ?? Infinity) && t("t_files", who(p), number(p.files), number(p.files_most)),
     ],
   },
-  gate: { href: "/front", see: "In front", rules: [always, (p) => p.front?.listening === false && t("t_deaf", who(p))] },
+  gate: { href: "/front", see: ["docs/front.md", "The gate"], rules: [always, (p) => p.front?.listening === false && t("t_deaf", who(p))] },
   orders: {
     href: "/orders",
-    see: "Orders",
+    see: ["docs/orders.md", "Run it"],
     rules: [
       always,
       (p) => {
@@ -71,7 +73,7 @@ const rules: Record<Process["kind"], { href: string; see: string; rules: Rule[] 
       (p) => !!p.orders?.refused && t("t_refused", who(p), number(p.orders.refused)),
     ],
   },
-  dashboard: { href: "/edges", see: "Operations", rules: [always] },
+  dashboard: { href: "/edges", see: ["docs/operating.md", "What can go wrong"], rules: [always] },
 };
 
 function ofProcess(p: Process): Trouble[] {
@@ -86,8 +88,8 @@ function ofAll({ processes }: Look): Trouble[] {
   const living = processes.filter((p) => !p.gone);
   const versions = [...new Set(living.map((p) => p.version))];
   const all: Trouble[] = [];
-  if (!living.some((p) => p.kind === "edge" && p.ready)) all.push({ key: "no edge", text: t("t_no_edge"), see: "Commands", href: "/edges" });
-  if (versions.length > 1) all.push({ key: "versions", text: t("t_versions", versions.join(", ")), see: "Restarting edges", href: "/edges" });
+  if (!living.some((p) => p.kind === "edge" && p.ready)) all.push({ key: "no edge", text: t("t_no_edge"), see: ["docs/operating.md", "Put it up"], href: "/edges" });
+  if (versions.length > 1) all.push({ key: "versions", text: t("t_versions", versions.join(", ")), see: ["docs/operating.md", "Restart and upgrade"], href: "/edges" });
   return all;
 }
 

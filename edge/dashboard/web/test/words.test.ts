@@ -13,10 +13,10 @@ test("both languages say every word, with the same arguments", () => {
 });
 
 // The test is started in the repository's root.
-test("the parts of README.md that the page sends people to are there", () => {
-  const readme = readFileSync("README.md", "utf8");
-  const sent = [...readFileSync("edge/dashboard/web/src/trouble.ts", "utf8").matchAll(/see: "([^"]+)"/g)].map(([, part]) => part!);
-  assert.ok(sent.length > 5, `${sent}`);
-  for (const part of sent) assert.match(readme, new RegExp(`^(#+ |\\*\\*)${part}`, "m"));
-  assert.match(readme, /^\| Redis does not answer \|/m);
+test("the parts of the documentation that the page sends people to are there", () => {
+  const text = (file: string): string => readFileSync(file, "utf8");
+  const sent = [...text("edge/dashboard/web/src/trouble.ts").matchAll(/see: \["([^"]+)", "([^"]+)"\]/g)].map(([, page, part]) => [page!, part!]);
+  const said = [...JSON.stringify(words).matchAll(/See (docs[^,]+), “([^”{]+)”/g)].map(([, page, part]) => [page!, part!]);
+  assert.ok(sent.length > 5 && said.length > 0, `${sent} ${said}`);
+  for (const [page, part] of [...sent, ...said]) assert.ok(text(page!).split("\n").some((line) => /^#+ /.test(line) && line.endsWith(` ${part}`)), `${page}: ${part}`);
 });
