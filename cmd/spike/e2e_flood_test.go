@@ -277,7 +277,7 @@ func TestFloodOfTheOperatorsSide(t *testing.T) {
 	fresh := &flood{over: make(chan struct{})} // the others may idle between requests
 	defer fresh.end()
 	fresh.conns = f.conns[400:]
-	eventually(t, 40*time.Second, "those in the middle of a request are ended", func() bool { return fresh.held() == 0 })
+	eventually(t, patience, "those in the middle of a request are ended", func() bool { return fresh.held() == 0 })
 }
 
 func haveIPv6() bool {

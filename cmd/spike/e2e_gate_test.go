@@ -133,7 +133,7 @@ func (s *gateStage) same(t testing.TB, method, path string) {
 	}
 }
 
-func (s *gateStage) sameInBothVoices(t testing.TB, sale string) {
+func (s *gateStage) sameInBothFormats(t testing.TB, sale string) {
 	t.Helper()
 	for range 4 { // the first request may make an idle edge look
 		_, _, _ = get(t, "GET", s.edges[0].buyURL(sale))
@@ -200,7 +200,7 @@ func TestGateSoldOut(t *testing.T) {
 			s := newGateStage(t, lang)
 			s.redis.hmset(t, "ticket", "20")
 			s.sellOut(t, 20)
-			s.sameInBothVoices(t, "ticket")
+			s.sameInBothFormats(t, "ticket")
 			q, _ := http.NewRequest(http.MethodGet, s.url+"/buy/ticket", nil)
 			q.Header.Set("Idempotency-Key", "0123456789012345678901")
 			before := s.buys(t, "ticket")
@@ -227,7 +227,7 @@ func TestGateNoneNow(t *testing.T) {
 	mustSpike(t, "sale", "create", "ticket", "--total", "3", "--hold", "5s", "--redis", s.redis.addr)
 	mustSpike(t, "sale", "create", "paid", "--total", "2", "--hold", "1m", "--redis", s.redis.addr)
 	s.sellOut(t, 3)
-	s.sameInBothVoices(t, "ticket")
+	s.sameInBothFormats(t, "ticket")
 	if !s.flagged("ticket", "none-now") || s.flagged("ticket", "sold-out") {
 		t.Error("unpaid units may come back")
 	}
