@@ -123,8 +123,8 @@ func TestShuffle(t *testing.T) {
 	t.Parallel()
 	const (
 		units, crowd = 20, 100
-		greedy       = 7 // the buyer who has 50 connections
-		forgetful    = 5 // how many winners never ask
+		greedy       = 7                // the buyer who has 50 connections
+		forgetful    = 5                // how many winners never ask
 		window       = 20 * time.Second // all enter in it, and all collect within the hold, on a busy machine too
 		hold         = 20 * time.Second
 	)
