@@ -257,7 +257,7 @@ func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	}
 }
 
-// What a Sentinel says of replicas decides whether they are waited for.
+// The word of a majority of the Sentinels decides which replicas are waited for.
 func TestUnpromotable(t *testing.T) {
 	well := map[string]string{"flags": "slave", "master-link-status": "ok", "down-after-milliseconds": "1000"}
 	cut := func(ms string) map[string]string {

@@ -107,8 +107,8 @@ func (r *Redis) thin(ctx context.Context, c rueidis.DedicatedClient) {
 
 const noFunction = "Function not found" // without its code ERR, as rueidis gives it
 
-// unknown says that the server has not run a script, because it does not know the script, or not this way to run it. What a
-// script itself met names the script.
+// unknown says that the server has not run a script, because it does not know the script, or not this way to run it. The error of
+// a script itself names the script.
 func unknown(result rueidis.RedisResult) bool {
 	err := result.Error()
 	e, ok := rueidis.IsRedisErr(err)

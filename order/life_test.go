@@ -107,8 +107,7 @@ func tell(in Input, o Output, l *Life) string {
 	return b.String()
 }
 
-// Whatever the inputs and their order, a life has one "reserved" and one end. Its units come back exactly if that end gives them
-// back.
+// Inputs come in any order. A life has one "reserved" and one end. Its units come back exactly if that end gives them back.
 func TestLifeEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.Bool().Draw(t, "held")

@@ -222,7 +222,7 @@ func TestSlowRequestsAreEnded(t *testing.T) {
 	}
 }
 
-// Sources are more than files. The edge turns the surplus away, and lives.
+// There are more source addresses than files. The edge turns away the connections that it has no file for, and lives.
 func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 	t.Parallel()
 	const files = 600

@@ -286,8 +286,8 @@ func (s *gateStage) sellOne(t testing.TB, sale string, buyers ...string) map[str
 	return tokens
 }
 
-// A sale with a limit per buyer is as any other to the gate. Who is over the limit hears from nginx that none is left, and finds
-// its own reservation, which an edge tells whatever the flag says.
+// The gate flags a sale with a limit per buyer as any other sale. A buyer over the limit hears from nginx that none is left, and
+// finds its own reservation: an edge tells it under any flag.
 func TestGateLimitedSale(t *testing.T) {
 	t.Parallel()
 	const reserve, mine = "/v1/sales/vip/reservations", "/v1/sales/vip/reservations/mine"
@@ -374,7 +374,7 @@ func TestGateAndDoors(t *testing.T) {
 	}
 }
 
-// Whatever happens to the gate or to Redis, nginx soon asks the edges again.
+// The gate ends or stands still, or Redis does. nginx soon asks the edges again.
 func TestGateFailsOpen(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

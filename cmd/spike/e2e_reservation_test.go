@@ -23,7 +23,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What happens to a unit after it was won: holds, payment, repeated buys.
+// The life of a unit after it was won: holds, payment, repeated buys.
 
 var tokenIn = regexp.MustCompile(`"token":"([^"]+)"`)
 

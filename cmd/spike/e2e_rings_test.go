@@ -21,7 +21,7 @@ import (
 	"spike/luascripts/redistest"
 )
 
-// What may happen to a ring file, and who may use it.
+// Accidents of a ring file, and the edges that may use it.
 
 // rings returns the ring files in a directory.
 func rings(t testing.TB, data string) []string {

@@ -148,7 +148,7 @@ func (g *Gate) listenFailed(err error) {
 	}
 }
 
-// hear takes news of a sale. Whatever the news, the sale's flag goes first.
+// hear takes news of a sale. Any news removes the sale's flag first.
 func (g *Gate) hear(name string, _ ledger.State) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
