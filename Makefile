@@ -10,6 +10,7 @@ FUZZTIME ?= 20000x
 SHOP_SOURCE := examples/shop# a module of its own: ./... has it not
 
 export PATH      := $(PATH):/usr/sbin:/sbin
+export GOFLAGS   := $(strip $(shell go env GOFLAGS) -trimpath)# so a fresh clone finds in Go's cache what another one has built
 export SPIKE_BIN := $(abspath bin/spike)
 export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 
