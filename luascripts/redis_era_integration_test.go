@@ -221,7 +221,7 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 	}
 }
 
-// A primary that comes back alone does nothing that its replica might not know: that one may be promoted at any time.
+// A primary that comes back alone does nothing that its replica might not know: the replica may be promoted at any time.
 func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	t.Parallel()
 	addr, dir := redistest.FreeAddr(t), t.TempDir()

@@ -47,7 +47,8 @@ func TestLedgerOfAnotherLayoutIsRefused(t *testing.T) {
 
 func refusedLayout(t *testing.T, what string, err error, found, known string) {
 	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has layout %s, this version of Spike knows layout %s", found, known)) {
+	says := fmt.Sprintf("has layout %s, this version of Spike knows layout %s", found, known)
+	if err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("%s: %v", what, err)
 	}
 }

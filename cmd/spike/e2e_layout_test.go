@@ -57,7 +57,8 @@ func newLayoutStage(t *testing.T) *layoutStage {
 // refused asks each part for the sale old, while its ledger has another layout.
 func (s *layoutStage) refused(t *testing.T, says string) {
 	t.Helper()
-	for _, command := range [][]string{{"audit", "old"}, {"sale", "show", "old"}, {"sale", "mend", "old"}, {"sale", "add", "old", "5"}} {
+	commands := [][]string{{"audit", "old"}, {"sale", "show", "old"}, {"sale", "mend", "old"}, {"sale", "add", "old", "5"}}
+	for _, command := range commands {
 		_, errs, code := spike(t, append(command, "--redis", s.redis.addr)...)
 		if code != exitFailed || !strings.Contains(errs, says) {
 			t.Errorf("spike %v: exit %d: %s", command, code, errs)
@@ -77,7 +78,9 @@ func (s *layoutStage) refused(t *testing.T, says string) {
 		t.Error("the gate flags a sale that it cannot read")
 	}
 	s.worker = startOrders(t, "--redis", s.redis.addr, "--db", "sqlite:"+filepath.Join(t.TempDir(), "orders.db"))
-	eventually(t, patience, "the order worker names the layouts", func() bool { return strings.Contains(s.worker.log.String(), says) })
+	eventually(t, patience, "the order worker names the layouts", func() bool {
+		return strings.Contains(s.worker.log.String(), says)
+	})
 	eventually(t, patience, "the orders of the sale beside it are stored", func() bool { return s.worker.rows(t) == "5" })
 }
 

@@ -74,7 +74,7 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	}
 	if who := d.sharedWith(); who != "" {
 		log.Warn().Str("gate_dir", path).Str("who", who).
-			Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
+			Msg("gate: others may write there, and can have nginx say \"sold out\"")
 	}
 	g := &Gate{store: store, dir: d, log: log, saleLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
 		faultLog: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}),
