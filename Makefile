@@ -10,6 +10,7 @@ FUZZTIME ?= 20000x
 SHOP_SOURCE := examples/shop# a module of its own: ./... has it not
 
 export PATH      := $(PATH):/usr/sbin:/sbin
+export GOFLAGS   := $(strip $(shell go env GOFLAGS) -trimpath)# so a fresh clone finds in Go's cache what another one has built
 export SPIKE_BIN := $(abspath bin/spike)
 export SPIKE_CLOCK_SO := $(abspath bin/clock.so)
 
@@ -95,7 +96,7 @@ race: ## the same under the race detector
 	cd $(SHOP_SOURCE) && CGO_ENABLED=1 go test $(V) -race ./...
 
 race-core: ## the same of what every buy and every order goes through
-	CGO_ENABLED=1 go test $(V) -race ./shard ./luascripts ./edge/... ./order/...
+	CGO_ENABLED=1 go test $(V) -race ./shard ./luascripts/... ./edge/... ./order/...
 
 integration: deps ## tests against the real redis-server and nginx
 	$(if $(call tagged,integration),go test $(V) -tags integration -count=1 -timeout 20m -parallel 4 $(call tagged,integration))

@@ -12,7 +12,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What is new is told, slice by slice, also if an older version, which does not count names, has added some.
+// An edge is told all new names, slice by slice. An older version may have added some of them without counting.
 func TestAnswersSinceALook(t *testing.T) {
 	s := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	must[ledger.Head](t)(s.Create(bg, "a", ledger.CreateRequest{Total: 10_000, Hold: time.Minute, Limit: 1}))

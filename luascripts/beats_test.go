@@ -11,7 +11,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What both stores must do alike with beats and the journal.
+// Beats and the journal are alike in both stores.
 
 // testBeats: a beat is replaced by the next one, ends when its process leaves, and is over when it does not come again. Then one
 // entry says so.

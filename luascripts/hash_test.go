@@ -14,7 +14,7 @@ import (
 	"spike/shard"
 )
 
-// What hands may do to the hash, and how that is reported.
+// Changes of the hash by hand, and how they are reported.
 
 func hset(t testing.TB, r *Redis, words ...string) {
 	t.Helper()

@@ -33,7 +33,7 @@ const (
 type checker struct {
 	file   string
 	scope  *scope
-	fields map[string]map[string]bool // of tables that are closed: whoever names another field is wrong
+	fields map[string]map[string]bool // of tables that are closed: another field is an error
 	wrongs []string
 	used   map[string]bool // names from outside, and fields as Table.field
 	lasts  bool            // what the file makes at its top lasts from run to run: it is a lib

@@ -110,7 +110,7 @@ func (o *oracle) lease() {
 		o.req++
 	}
 	q := ledger.LeaseRequest{Party: o.party(), Request: o.req, Want: uint64(rapid.IntRange(0, 12).Draw(o.t, "want")),
-		Term: 15 * time.Millisecond, Recall: rapid.Bool().Draw(o.t, "hungry"),
+		Term: 15 * time.Millisecond, Recall: rapid.Bool().Draw(o.t, "recall"),
 		Run: uint32(rapid.IntRange(0, 4).Draw(o.t, "run"))}
 	got := same(o, fmt.Sprintf("lease %+v", q),
 		func() (ledger.LeaseReply, error) { return o.redis.Lease(context.Background(), o.sale, q) },

@@ -23,10 +23,10 @@ const (
 
 // beating is what this client knows for its beats.
 type beating struct {
-	mu    sync.Mutex
-	vigil ledger.Vigil
-	ahead time.Duration // how far the server's clock is ahead of this one's
-	until int           // beats until the next look at the server's clock
+	mu     sync.Mutex
+	streak ledger.Streak
+	ahead  time.Duration // how far the server's clock is ahead of this one's
+	until  int           // beats until the next look at the server's clock
 }
 
 // member is a beat in BeatsKey.
@@ -72,7 +72,7 @@ func (r *Redis) Beat(ctx context.Context, b ledger.Beat) error {
 func (w *beating) awake() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.vigil.Awake(time.Now())
+	return w.streak.Beat(time.Now())
 }
 
 // serverNow is the server's clock, as far as is known: some beats ago it was asked. In a Cluster any server's will do.
@@ -111,8 +111,8 @@ func (r *Redis) serverClock(ctx context.Context) (time.Time, error) {
 	return time.Unix(parts[0], parts[1]*1000), nil
 }
 
-// noteSilent takes out of BeatsKey whose beat is over, and notes it. Who takes a member out notes it, so it is noted once. The
-// beat's own key decides, because a clock may be wrong.
+// noteSilent takes members whose beat is over out of BeatsKey, and notes them. A member is noted by the process that takes it
+// out, so it is noted once. The beat's own key decides, because a clock may be wrong.
 func (r *Redis) noteSilent(ctx context.Context, members []string) error {
 	for _, m := range members {
 		kind, instance, node := memberOf(m)

@@ -14,7 +14,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What a script costs is counted in commands: their times are BenchmarkScripts'.
+// The cost of a script is counted in commands: their times are BenchmarkScripts'.
 
 // A look at a sale is four commands: the hash, the ledger, the clock and INFO.
 func TestShowIsFourCommands(t *testing.T) {
@@ -62,7 +62,7 @@ func TestACallOfBuysWritesEachKeyOnce(t *testing.T) {
 	}
 }
 
-// What a lease, a renewal, a settle, a give-back and a sweep do does not grow with the edges that hold leases: they are the same
+// The work of a lease, a renewal, a settle, a give-back and a sweep does not grow with the edges that hold leases: it is the same
 // commands, and none of them reads a whole hash.
 func TestNothingGrowsWithTheEdges(t *testing.T) {
 	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())

@@ -225,7 +225,7 @@ func TestFirstReplicaIsNoLoss(t *testing.T) {
 	}
 }
 
-// A primary that comes back alone does nothing that its replica might not know: that one may be promoted at any time.
+// A primary that comes back alone does nothing that its replica might not know: the replica may be promoted at any time.
 // It proves G29.
 func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	t.Parallel()
@@ -262,7 +262,7 @@ func TestRestartedPrimaryWaitsForItsReplica(t *testing.T) {
 	}
 }
 
-// What a Sentinel says of replicas decides whether they are waited for.
+// The word of a majority of the Sentinels decides which replicas are waited for.
 // It proves G29.
 func TestUnpromotable(t *testing.T) {
 	well := map[string]string{"flags": "slave", "master-link-status": "ok", "down-after-milliseconds": "1000"}

@@ -87,8 +87,8 @@ func (r *Redis) load(ctx context.Context, c rueidis.DedicatedClient) bool {
 	return err == nil || strings.HasSuffix(err.Error(), "already exists")
 }
 
-// thin deletes a library of another version if there are many. Nobody knows which are still used, so it takes any: whoever
-// uses that one loads it again, and takes another one. So it ends with a library that nobody uses.
+// thin deletes a library of another version if there are many. Nobody knows which are still used, so it takes any. A
+// process that uses the deleted library loads it again, and deletes another. So in the end a library goes that no process uses.
 func (r *Redis) thin(ctx context.Context, c rueidis.DedicatedClient) {
 	list, _ := c.Do(ctx, c.B().FunctionList().Libraryname(libraryPrefix+"*").Build()).ToArray()
 	var others []string
@@ -107,8 +107,8 @@ func (r *Redis) thin(ctx context.Context, c rueidis.DedicatedClient) {
 
 const noFunction = "Function not found" // without its code ERR, as rueidis gives it
 
-// unknown says that the server has not run a script, because it does not know the script, or not this way to run it. What a
-// script itself met names the script.
+// unknown says that the server has not run a script, because it does not know the script, or not this way to run it. The error of
+// a script itself names the script.
 func unknown(result rueidis.RedisResult) bool {
 	err := result.Error()
 	e, ok := rueidis.IsRedisErr(err)

@@ -124,7 +124,7 @@ func TestP13ReaderIsNoReplica(t *testing.T) {
 	}
 }
 
-// What a reader acknowledges is not what the replica has: while the replica hangs, nothing is acted on.
+// A reader's acknowledgement is not the replica's: while the replica hangs, nothing is acted on.
 func TestP13ReadersAcknowledgeForNobody(t *testing.T) {
 	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	s := dial(t, addr, ledger.DefaultBounds())

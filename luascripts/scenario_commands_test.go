@@ -70,7 +70,7 @@ func playCreate(p *play, c *words) (string, ledger.Head, error) {
 func playLease(p *play, c *words) (string, ledger.Head, error) {
 	r, err := p.stage.Lease(bg, scenarioSale, ledger.LeaseRequest{Party: p.party(c), Request: c.number("request", 1),
 		Want: c.number("want", 4),
-		Term: c.duration("term", "5s"), Recall: c.flag("hungry"), Run: uint32(c.number("run", 1))})
+		Term: c.duration("term", "5s"), Recall: c.flag("recall"), Run: uint32(c.number("run", 1))})
 	return p.tellGrant(r.Grant), r.Head, err
 }
 

@@ -11,7 +11,7 @@ import (
 	"spike/shard"
 )
 
-// words are a command of a scenario: its name, plain words, and name=value. Whatever nobody has asked for is an error.
+// words are a command of a scenario: its name, plain words, and name=value. A word that the command does not ask for is an error.
 type words struct {
 	t     *testing.T
 	word  string

@@ -35,8 +35,8 @@ func edited(s scripts, edit func(text string) string) scripts {
 	return s
 }
 
-// What goes wrong in a script is told by file and line: what Lua says, and what a command of Redis says; whether the script is
-// a function or not.
+// An error in a script names file and line: an error of Lua, and an error of a command of Redis; in a function, and in a script
+// by itself.
 func TestErrorsNameFileAndLine(t *testing.T) {
 	r := dial(t, rigtest.StartRedis(t).Addr, ledger.DefaultBounds())
 	sale := newSale(t, r, ledger.CreateRequest{Total: 5, Hold: time.Minute})

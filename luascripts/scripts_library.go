@@ -11,8 +11,8 @@ import (
 
 // library is all scripts as one library of Redis' functions. Redis makes the functions and tables of a script anew for every
 // call; those of a library are made once, by its first call: while a library is loaded, it has none of Lua's own functions.
-// The name has a hash of the text: libraries of two versions live beside each other, and whoever finds a library under its
-// name has found this text.
+// The name has a hash of the text: libraries of two versions live beside each other, and a process that finds a library under
+// its name has found this text.
 type library struct {
 	name, text string
 	files      []placed

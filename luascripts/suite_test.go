@@ -12,7 +12,7 @@ import (
 	"spike/luascripts/memory"
 )
 
-// What both stores must do alike, beside what the oracle compares: keys, streams, news.
+// Keys, streams and news are alike in both stores. The oracle compares all else.
 
 func TestEmbeddedStore(t *testing.T) {
 	e := memory.New(suiteBounds(), time.Now)

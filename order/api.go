@@ -11,7 +11,7 @@ import (
 	"spike/order/operators"
 )
 
-// What an operator does about webhooks and orders that are parked: look, and have them tried again.
+// The operator's way with parked webhooks and orders: look at them, and have them tried again.
 
 // Limits of a list.
 const (

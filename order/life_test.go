@@ -66,7 +66,7 @@ func play(t *testing.T, scenario string) string {
 			if !known {
 				t.Fatalf("no such input: %s", line)
 			}
-			out.WriteString(tell(in, life.Step(in, number(t, words[0])), life))
+			out.WriteString(describe(in, life.Step(in, number(t, words[0])), life))
 		}
 	}
 	return out.String()
@@ -88,7 +88,7 @@ func reserveFrom(t *testing.T, words []string) *Life {
 		Expiry: number(t, words[4])}, len(words) == 5)
 }
 
-func tell(in Input, o Output, l *Life) string {
+func describe(in Input, o Output, l *Life) string {
 	var b strings.Builder
 	switch in {
 	case Settle:
@@ -107,8 +107,7 @@ func tell(in Input, o Output, l *Life) string {
 	return b.String()
 }
 
-// Whatever the inputs and their order, a life has one "reserved" and one end. Its units come back exactly if that end gives them
-// back.
+// Inputs come in any order. A life has one "reserved" and one end. Its units come back exactly if that end gives them back.
 func TestLifeEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.Bool().Draw(t, "held")

@@ -2,7 +2,7 @@ package order
 
 import "time"
 
-// What both databases share about the look at deliveries and parked orders, and about "try again".
+// Both databases share this: the look at deliveries and parked orders, and "try again".
 
 // ParkedOrder is an order that the database refused, as an operator sees it.
 type ParkedOrder struct {

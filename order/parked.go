@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// What both databases share about parked orders, and about how far a sale's events have come.
+// Both databases share this: parked orders, and how far a sale's events have come.
 
 // markSlots is the number of rows of a sale's mark. Workers that write different rows do not wait for each other.
 const markSlots = 32

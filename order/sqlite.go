@@ -118,8 +118,8 @@ func (s *sqlite) inTx(ctx context.Context, what string, f func(*sql.Tx) error) e
 	return s.failed(what, err)
 }
 
-// each executes one prepared statement for every element of list.
-func each[T any](ctx context.Context, tx *sql.Tx, query string, list []T, args func(*T) []any) error {
+// execEach executes one prepared statement for every element of list.
+func execEach[T any](ctx context.Context, tx *sql.Tx, query string, list []T, args func(*T) []any) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -142,19 +142,19 @@ func (s *sqlite) Save(ctx context.Context, e Entry) error {
 		if err := s.saveOrders(ctx, tx, e); err != nil {
 			return err
 		}
-		if err := each(ctx, tx, s.upsert, e.Rows, func(r *Row) []any {
+		if err := execEach(ctx, tx, s.upsert, e.Rows, func(r *Row) []any {
 			return []any{r.Sale, r.Birth, r.Serial, r.Fence, r.Nonce, r.FirstSerial, r.Units, r.Buyer, r.State.String(),
 				text(r.ExpiresAt), text(r.ReservedAt), text(r.ConfirmedAt), text(r.ReleasedAt)}
 		}); err != nil {
 			return err
 		}
-		if err := each(ctx, tx, `INSERT INTO deliveries (id, sale, type, number, body, at, state, next_at)
+		if err := execEach(ctx, tx, `INSERT INTO deliveries (id, sale, type, number, body, at, state, next_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`, e.Deliveries, func(d *Delivery) []any {
 			return []any{d.ID, d.Sale, d.Type, d.Number, d.Body, text(&d.At), d.State, text(&d.NextAt)}
 		}); err != nil {
 			return err
 		}
-		return each(ctx, tx, `INSERT INTO parked_events (sale, id, why, event) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		return execEach(ctx, tx, `INSERT INTO parked_events (sale, id, why, event) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			e.Parked, func(p *ParkedEvent) []any { return []any{p.Sale, p.ID, p.Why, p.Event} })
 	})
 }
@@ -223,7 +223,7 @@ func (s *sqlite) Resend(ctx context.Context, id string, now time.Time) (n int64,
 // Mark implements Repository.
 func (s *sqlite) Mark(ctx context.Context, ds []Delivery) error {
 	return s.inTx(ctx, "mark deliveries", func(tx *sql.Tx) error {
-		return each(ctx, tx, `UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, last_error = ?
+		return execEach(ctx, tx, `UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, last_error = ?
 			WHERE id = ? AND state = 'due'`, ds, func(d *Delivery) []any {
 			return []any{d.State, d.Attempts, text(&d.NextAt), d.Error, d.ID}
 		})

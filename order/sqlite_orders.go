@@ -14,7 +14,7 @@ import (
 // SQLite's part of parked orders, and of the database's identity and settings.
 
 func (s *sqlite) saveOrders(ctx context.Context, tx *sql.Tx, e Entry) error {
-	if err := each(ctx, tx, `DELETE FROM parked_orders WHERE sale = ? AND birth = ? AND serial = ? AND fence = ? AND number = ?`,
+	if err := execEach(ctx, tx, `DELETE FROM parked_orders WHERE sale = ? AND birth = ? AND serial = ? AND fence = ? AND number = ?`,
 		e.Again, func(o *Order) []any { return o.key() }); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *sqlite) saveOrders(ctx context.Context, tx *sql.Tx, e Entry) error {
 			return err
 		}
 	}
-	return each(ctx, tx, `INSERT INTO parked_orders (sale, birth, serial, fence, number, units, kind, why, event, held)
+	return execEach(ctx, tx, `INSERT INTO parked_orders (sale, birth, serial, fence, number, units, kind, why, event, held)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, e.Refused,
 		func(r *Refused) []any { return append(r.key(), r.rest()...) })
 }

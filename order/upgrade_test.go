@@ -11,7 +11,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What a version without ids of reservations has stored, and what its operator has added to the table.
+// A table as a version without ids of reservations left it, with columns that its operator has added.
 const beforeIDs = `
 	INSERT INTO orders (sale, birth, serial, fence, nonce, first_serial, units, state)
 		VALUES ('a', 1125899906842624, 7, 2251799813685248, 5, 7, 1, 'confirmed'), ('a', 9, 8, 10, 11, 8, 1, 'pending');

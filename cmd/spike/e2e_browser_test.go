@@ -180,7 +180,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// What `make run` starts shows its page with nothing else about: no Redis, no token.
+// The edge of `make run` shows its page with no other server and no token.
 func TestPageOfALoneEdge(t *testing.T) {
 	t.Parallel()
 	edge := startEdge(t)

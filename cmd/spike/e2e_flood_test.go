@@ -225,7 +225,7 @@ func TestSlowRequestsAreEnded(t *testing.T) {
 	}
 }
 
-// Sources are more than files. The edge turns the surplus away, and lives.
+// There are more source addresses than files. The edge turns away the connections that it has no file for, and lives.
 func TestManySourcesDoNotEndTheEdge(t *testing.T) {
 	t.Parallel()
 	const files = 600
@@ -280,7 +280,7 @@ func TestFloodOfTheOperatorsSide(t *testing.T) {
 	fresh := &flood{over: make(chan struct{})} // the others may idle between requests
 	defer fresh.end()
 	fresh.conns = f.conns[400:]
-	eventually(t, 40*time.Second, "those in the middle of a request are ended", func() bool { return fresh.held() == 0 })
+	eventually(t, patience, "those in the middle of a request are ended", func() bool { return fresh.held() == 0 })
 }
 
 func haveIPv6() bool {

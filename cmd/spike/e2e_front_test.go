@@ -94,11 +94,11 @@ func TestWeightsByTheEdgesOwnCounters(t *testing.T) {
 type answerEater struct {
 	addr, edge string
 	listener   net.Listener
-	hungry     atomic.Int64
+	toSwallow  atomic.Int64
 	conns      sync.WaitGroup
 }
 
-func startMouth(t testing.TB, edge string) *answerEater {
+func startAnswerEater(t testing.TB, edge string) *answerEater {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -136,7 +136,7 @@ func (m *answerEater) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		if mute = mute || m.hungry.Load() > 0 && m.hungry.Add(-1) >= 0; mute {
+		if mute = mute || m.toSwallow.Load() > 0 && m.toSwallow.Add(-1) >= 0; mute {
 			continue
 		}
 		if _, err = c.Write(buffer[:n]); err != nil {
@@ -234,7 +234,7 @@ func newFrontStage(t testing.TB) *frontStage {
 		s.edges = append(s.edges, startEdge(t, "--redis", s.redis.addr, "--data", s.data[i]))
 		behind = append(behind, nginx.Edge{Addr: s.edges[i].addr, Weight: 1})
 	}
-	s.answerEater = startMouth(t, s.edges[3].addr)
+	s.answerEater = startAnswerEater(t, s.edges[3].addr)
 	behind[3].Addr = s.answerEater.addr
 	s.front = startNginx(t, 2, behind)
 	return s
@@ -274,7 +274,7 @@ func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 		do func()
 	}{
 		{1 * time.Second, func() { s.kill(t, 0) }},
-		{2 * time.Second, func() { s.answerEater.hungry.Store(swallowed) }},
+		{2 * time.Second, func() { s.answerEater.toSwallow.Store(swallowed) }},
 		{2500 * time.Millisecond, func() { s.kill(t, 1) }},
 		{4 * time.Second, func() { s.kill(t, 2) }},
 		{5 * time.Second, func() { s.kill(t, 0) }},
@@ -288,7 +288,7 @@ func TestNoUnitIsLostOrSoldTwiceThroughNginx(t *testing.T) {
 	t.Logf("%d told, %d heard that there is none, %d undecided, in %v", w.Count(rigtest.Won),
 		w.Count(rigtest.SoldOut, rigtest.NoneNow), w.Count(rigtest.Undecided),
 		time.Since(begin).Round(time.Millisecond))
-	if len(script) > 0 || s.answerEater.hungry.Load() > 0 || w.Odd() != "" || len(w.Twice()) > 0 {
+	if len(script) > 0 || s.answerEater.toSwallow.Load() > 0 || w.Odd() != "" || len(w.Twice()) > 0 {
 		t.Fatalf("%d acts were not played; odd answers %s, serials twice %v", len(script), w.Odd(), w.Twice())
 	}
 	confirmAll(t, w, s.edges[0])

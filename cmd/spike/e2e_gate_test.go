@@ -106,7 +106,7 @@ func (s *gateStage) same(t testing.TB, method, path string) {
 	}
 }
 
-func (s *gateStage) sameInBothVoices(t testing.TB, sale string) {
+func (s *gateStage) sameInBothFormats(t testing.TB, sale string) {
 	t.Helper()
 	for range 4 { // the first request may make an idle edge look
 		_, _, _ = get(t, "GET", s.edges[0].buyURL(sale))
@@ -144,7 +144,7 @@ func TestGateSoldOut(t *testing.T) {
 			s := newGateStage(t, lang)
 			s.redis.hmset(t, "ticket", "20")
 			s.sellOut(t, 20)
-			s.sameInBothVoices(t, "ticket")
+			s.sameInBothFormats(t, "ticket")
 			q, _ := http.NewRequest(http.MethodGet, s.url+"/buy/ticket", nil)
 			q.Header.Set("Idempotency-Key", "0123456789012345678901")
 			before := s.buys(t, "ticket")
@@ -171,7 +171,7 @@ func TestGateNoneNow(t *testing.T) {
 	mustSpike(t, "sale", "create", "ticket", "--total", "3", "--hold", "5s", "--redis", s.redis.addr)
 	mustSpike(t, "sale", "create", "paid", "--total", "2", "--hold", "1m", "--redis", s.redis.addr)
 	s.sellOut(t, 3)
-	s.sameInBothVoices(t, "ticket")
+	s.sameInBothFormats(t, "ticket")
 	if !s.flagged("ticket", "none-now") || s.flagged("ticket", "sold-out") {
 		t.Error("unpaid units may come back")
 	}
@@ -223,8 +223,8 @@ func (s *gateStage) sellOne(t testing.TB, sale string, buyers ...string) map[str
 	return tokens
 }
 
-// A sale with a limit per buyer is as any other to the gate. Who is over the limit hears from nginx that none is left, and finds
-// its own reservation, which an edge tells whatever the flag says.
+// The gate flags a sale with a limit per buyer as any other sale. A buyer over the limit hears from nginx that none is left, and
+// finds its own reservation: an edge tells it under any flag.
 func TestGateLimitedSale(t *testing.T) {
 	t.Parallel()
 	const reserve, mine = "/v1/sales/vip/reservations", "/v1/sales/vip/reservations/mine"
@@ -309,7 +309,7 @@ func TestGateAndDoors(t *testing.T) {
 	}
 }
 
-// Whatever happens to the gate or to Redis, nginx soon asks the edges again.
+// The gate ends or stands still, or Redis does. nginx soon asks the edges again.
 // It proves G53.
 func TestGateFailsOpen(t *testing.T) {
 	t.Parallel()

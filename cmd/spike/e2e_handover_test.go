@@ -178,7 +178,7 @@ func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 	}
 }
 
-// Who connects while no process runs waits in the socket's queue, and is answered by the next process.
+// A buyer who connects while no process runs waits in the socket's queue. The next process answers.
 func TestBuyersWaitInTheSocketsQueue(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)

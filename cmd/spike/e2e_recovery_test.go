@@ -150,10 +150,10 @@ func TestP9NothingIsWonAfterTheSaleHasClosed(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	const hold = time.Minute
+	edge := startEdge(t, "--redis", redis.addr)
 	closes := time.Now().Add(10 * time.Second).Truncate(time.Second)
 	mustSpike(t, "sale", "create", "ticket", "--total", "1000000", "--hold", hold.String(),
 		"--closes", closes.Format(time.RFC3339), "--redis", redis.addr)
-	edge := startEdge(t, "--redis", redis.addr)
 	var mu sync.Mutex
 	before, after := 0, 0
 	note := func(a rigtest.Answer) {

@@ -17,12 +17,11 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"spike/bench/rig/rigtest"
 )
 
-// What may happen to a ring file, and who may use it.
+// Accidents of a ring file, and the edges that may use it.
 
 // rings returns the ring files in a directory.
 func rings(t testing.TB, data string) []string {
@@ -90,17 +89,17 @@ func TestP1RemovedLockDoesNotLetAnotherIn(t *testing.T) {
 	if err := os.Remove(filepath.Join(data, "lock")); err != nil {
 		t.Fatal(err)
 	}
-	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", redis.addr,
+	errs, code := spikeFor(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", redis.addr,
 		"--data", data)
 	if code != 2 || !strings.Contains(errs, "another edge has it") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 }
 
-// spikeFor runs a command for a time and then ends it: exit code -1.
-func spikeFor(t testing.TB, d time.Duration, args ...string) (stderr string, code int) {
+// spikeFor runs a command that should refuse to start, and ends it if it has not: exit code -1.
+func spikeFor(t testing.TB, args ...string) (stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary(t), args...)
 	errs := &bytes.Buffer{}
@@ -134,7 +133,7 @@ func TestP14RingsOfAnotherStoreAreRefused(t *testing.T) {
 	data := t.TempDir()
 	wins := unsettled(t, redis, data)
 	left := rings(t, data)
-	errs, code := spikeFor(t, 10*time.Second, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", wrong.addr,
+	errs, code := spikeFor(t, "serve", "--listen", "127.0.0.1:0", "--admin", "", "--redis", wrong.addr,
 		"--data", data)
 	if code != 2 || len(left) != 1 || !strings.Contains(errs, left[0]) || !strings.Contains(errs, "move the file") {
 		t.Errorf("exit %d: %s", code, errs)

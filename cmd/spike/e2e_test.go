@@ -133,7 +133,7 @@ func (e *testServer) ends(t testing.TB) (code int) {
 }
 
 // settled bounds how long settling takes: normally under a second, more on a busy machine.
-const settled = 10 * time.Second
+const settled = 30 * time.Second
 
 func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
@@ -373,16 +373,17 @@ func TestSystemCallsPerAnswer(t *testing.T) {
 	const losers = 20_000
 	edge := startEdge(t)
 	rigtest.Crowd(t, 20_000, 64, edge.buyURL("ticket")) // the sale has 10,000
-	calls := edge.systemCalls(t, func() { rigtest.Crowd(t, losers, 64, edge.buyURL("ticket")) })
+	calls, uncounted := edge.systemCalls(t, func() { rigtest.Crowd(t, losers, 64, edge.buyURL("ticket")) })
 	r, w := calls["read"]+calls["recvfrom"], calls["write"]+calls["sendto"]
 	t.Logf("%.4f reads and %.4f writes a sold-out answer: %v", float64(r)/losers, float64(w)/losers, calls)
-	if r < losers || float64(r) > 1.05*losers || w < losers || float64(w) > 1.02*losers {
-		t.Errorf("%d reads and %d writes for %d answers", r, w, losers)
+	if r < losers-uncounted || float64(r) > 1.05*losers || w < losers-uncounted || float64(w) > 1.02*losers {
+		t.Errorf("%d reads and %d writes for %d answers; strace may have missed %d", r, w, losers, uncounted)
 	}
 }
 
-// systemCalls returns how often the edge has read and written meanwhile, by system call.
-func (e *testServer) systemCalls(t *testing.T, meanwhile func()) map[string]int {
+// systemCalls returns how often the edge has read and written meanwhile, by system call. strace counts a call when the call
+// returns, so each thread of the edge may be in one call that strace has not counted when it is interrupted.
+func (e *testServer) systemCalls(t *testing.T, meanwhile func()) (calls map[string]int, uncounted int) {
 	t.Helper()
 	table := t.TempDir() + "/calls"
 	trace := exec.Command("strace", "-f", "-c", "-o", table, "-e", "trace=read,recvfrom,write,sendto",
@@ -406,6 +407,10 @@ func (e *testServer) systemCalls(t *testing.T, meanwhile func()) map[string]int 
 		return bytes.Contains(text, []byte("attached"))
 	})
 	meanwhile()
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", e.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	_ = trace.Process.Signal(os.Interrupt)
 	if err = <-ended; err != nil {
 		t.Logf("strace: %v", err)
@@ -414,13 +419,13 @@ func (e *testServer) systemCalls(t *testing.T, meanwhile func()) map[string]int 
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls := map[string]int{}
+	calls = map[string]int{}
 	for line := range strings.Lines(string(text)) { // % time, seconds, usecs/call, calls, errors if there are any, syscall
 		if f := strings.Fields(line); len(f) >= 5 {
 			calls[f[len(f)-1]], _ = strconv.Atoi(f[3])
 		}
 	}
-	return calls
+	return calls, len(threads)
 }
 
 // TestGracefulStopSettlesAndGivesBack proves G7.

@@ -131,17 +131,17 @@ func Silence(kind Kind, instance, node string) Entry {
 	return Entry{Did: "silent", Who: node, From: string(kind), What: "no beat of " + string(kind) + " " + instance}
 }
 
-// Vigil knows whether a process has beaten so long without a break that it may call another one silent. After an outage of the
-// store, or a sleep of the machine, nobody's beat is there.
-type Vigil struct{ from, last time.Time }
+// Streak is a process' beats without a break. After an outage of the store, or a sleep of the machine, nobody's beat is there. So
+// only a process whose streak is as long as a beat's life may call another process silent.
+type Streak struct{ from, last time.Time }
 
-// Awake notes a beat at that time, and says whether the process may.
-func (v *Vigil) Awake(now time.Time) bool {
-	if now.Sub(v.last) >= BeatLasts/2 {
-		v.from = now
+// Beat notes a beat, and says whether the streak is long enough.
+func (s *Streak) Beat(now time.Time) (long bool) {
+	if now.Sub(s.last) >= BeatLasts/2 {
+		s.from = now
 	}
-	v.last = now
-	return now.Sub(v.from) >= BeatLasts
+	s.last = now
+	return now.Sub(s.from) >= BeatLasts
 }
 
 // Holders is who has units of a sale.

@@ -2,7 +2,7 @@ package ledger
 
 import "time"
 
-// EditRequest changes a sale; nil leaves a field as it is. What is given is set, so a repeat changes nothing.
+// EditRequest changes a sale; nil leaves a field as it is. A repeat sets the same values, so it changes nothing.
 type EditRequest struct {
 	Opens  *time.Time // only before the sale has opened; a time that is over opens it at once
 	Closes *time.Time // only before the sale has closed; at least a lease's term from now
@@ -12,7 +12,7 @@ type EditRequest struct {
 	Limit *uint32
 }
 
-// Validate returns nil or an *Invalid. The caller of Edit must call it first. What depends on the sale, the store refuses.
+// Validate returns nil or an *Invalid. The caller of Edit must call it first. The store refuses values that do not suit the sale.
 func (q EditRequest) Validate(now time.Time) error {
 	checks := []check{
 		{q == EditRequest{}, "body", "says nothing that is to change: opens, closes, hold or limit_per_buyer"},

@@ -43,7 +43,7 @@ type Entry struct {
 	OnceFor time.Duration `json:"-"` // at least a second; 0: OnceLasts
 }
 
-// What an entry tells. Of operators: created, added, paused, resumed, closed, reopened, removed, edited, mended, released. Of
+// The deeds of an entry. Of operators: created, added, paused, resumed, closed, reopened, removed, edited, mended, released. Of
 // processes: started, stopped, silent (its beats ended), era (the store's history was cut), trouble, well (trouble is over).
 
 // Bounded is the entry as the journal keeps it: its texts are cut.

@@ -14,7 +14,7 @@ import (
 // error.
 var (
 	ErrNoSale     = errors.New("no such sale")
-	ErrBadSale    = errors.New("sale refused")         // the hash makes no sense; the text says why
+	ErrBadSale    = errors.New("sale refused")         // the hash makes no sense, or the ledger has another layout
 	ErrForeign    = errors.New("sale changed by hand") // grants stop until an operator has looked
 	ErrBirth      = errors.New("another sale by now")  // the caller's leases and claims belong to a sale that is gone
 	ErrExists     = errors.New("sale exists")

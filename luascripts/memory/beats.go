@@ -10,9 +10,9 @@ import (
 
 // beats are the beats of the processes that share a Store: an edge and an order worker, mostly.
 type beats struct {
-	mu    sync.Mutex
-	by    map[beater]heard
-	vigil ledger.Vigil
+	mu     sync.Mutex
+	by     map[beater]heard
+	streak ledger.Streak
 }
 
 type beater struct {
@@ -38,7 +38,7 @@ func (s *beats) beat(b ledger.Beat, now time.Time) (ended []ledger.Beat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.by[beater{b.Kind, b.Instance}] = heard{b, now}
-	if !s.vigil.Awake(now) {
+	if !s.streak.Beat(now) {
 		return nil
 	}
 	for who, h := range s.by {

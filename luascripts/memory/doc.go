@@ -8,6 +8,7 @@
 //
 //   - The article's hash, and what hands do to it: BADSALE, FOREIGN, adoption, a total raised by hand. The twin's Mend only
 //     makes Gen grow.
+//   - The layout of a ledger (BADSALE): a twin does not outlive its process, so no other version reads it.
 //   - The index of free ranges by length (INDEXING), and the slices in which reassert.lua, reopen (recovery.lua) and
 //     audit.lua do their work.
 //   - The text of a refusal: refusals are compared by their code. A refused script writes nothing. A refused call of the twin

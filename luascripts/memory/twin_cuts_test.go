@@ -9,7 +9,7 @@ import (
 )
 
 // S1: history is cut twice within one recovery. The second cut comes after the time at which the first recovery would have
-// ended. What was re-asserted in the part that is lost may be re-asserted again: it is not resolved.
+// ended. Units that were re-asserted in the lost part may be re-asserted again: they are not resolved.
 func TestS1TwoCutsInOneRecovery(t *testing.T) {
 	second := time.Second.Microseconds()
 	now := 1000 * second

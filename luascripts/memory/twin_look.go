@@ -4,7 +4,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What a simulator reads of the twin, besides replies.
+// A simulator reads this of the twin, besides replies.
 
 // Audit is the whole account, as ledger.Store's.
 func (t *Twin) Audit(sale string) ledger.Audit { return t.holdings().Audit(sale) }

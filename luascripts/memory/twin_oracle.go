@@ -4,7 +4,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What the oracle of the scripts' tests reads of the twin and does to it, besides calls.
+// The oracle of the scripts' tests reads this of the twin, and does this to it, besides calls.
 
 // Mark is the sale's mark, as ledger.Store's Marks gives it.
 func (t *Twin) Mark() ledger.Mark {

@@ -7,7 +7,7 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// What a payment may need of a reservation beside Confirm: more time, and the way back.
+// A payment may need more time, or the way back, beside Confirm.
 
 // tooSure refuses to answer for a living claim while the true ledger time may be later than it is here.
 func (t *Twin) tooSure(c ledger.Claim) error {

@@ -23,10 +23,10 @@
 //     already does.
 //   - Whether all this works is one truth, for the operators of the gate (health.go).
 //
-// What it costs: one subscription. A glance for each flag and slot, and a question when something was written: at most four a
-// second, and without a flag one a minute. One list of the sales a minute. Four times a second a write that changes nothing, and
-// a name tried in the directory. nginx only looks a name up in its cache, so nginx notices a restock after a second at the
-// latest.
+// Its cost: one subscription. A look at the revision for each flag and slot, and a question when something was written: at most
+// four a second, and without a flag one a minute. One list of the sales a minute. Four times a second a write that changes
+// nothing, and a name tried in the directory. nginx only looks a name up in its cache, so nginx notices a restock after a second
+// at the latest.
 //
 // Dropped: flags renewed by a timer, because a flag that no answer renews is a guess. The end of the connection as a mere doubt
 // about the flags, because units that come back meanwhile would wait. One file for all sales, because every change would touch

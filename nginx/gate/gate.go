@@ -74,7 +74,7 @@ func Open(path string, store Store, log zerolog.Logger) (*Gate, error) {
 	}
 	if who := d.sharedWith(); who != "" {
 		log.Warn().Str("gate_dir", path).Str("who", who).
-			Msg("gate: others may write there: whoever does can have nginx say \"sold out\"")
+			Msg("gate: others may write there, and can have nginx say \"sold out\"")
 	}
 	g := &Gate{store: store, dir: d, log: log, saleLog: log.Sample(&zerolog.BurstSampler{Burst: 20, Period: 10 * time.Second}),
 		faultLog: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}),
@@ -148,7 +148,7 @@ func (g *Gate) listenFailed(err error) {
 	}
 }
 
-// hear takes news of a sale. Whatever the news, the sale's flag goes first.
+// hear takes news of a sale. Any news removes the sale's flag first.
 func (g *Gate) hear(name string, _ ledger.State) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

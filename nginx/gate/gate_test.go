@@ -21,17 +21,17 @@ import (
 
 // fakeStore is a store with answers of the test's choice, at times of the test's choice.
 type fakeStore struct {
-	mu      sync.Mutex
-	hears   ledger.Listener
-	answers map[string]ledger.ShowReply
-	err     error
-	post    chan struct{} // each answer waits for one of these; nil: answers come at once
-	shows   int
-	glances int
-	silent  bool
-	odd     string // the store does not answer for this sale
-	expires int
-	sweep   func() (ledger.ExpireReply, error)
+	mu        sync.Mutex
+	hears     ledger.Listener
+	answers   map[string]ledger.ShowReply
+	err       error
+	post      chan struct{} // each answer waits for one of these; nil: answers come at once
+	shows     int
+	revisions int
+	silent    bool
+	odd       string // the store does not answer for this sale
+	expires   int
+	sweep     func() (ledger.ExpireReply, error)
 }
 
 var errNone = &ledger.Refusal{Code: "NOSALE"}
@@ -83,7 +83,7 @@ func (l *fakeStore) Revision(ctx context.Context, sale string) (string, error) {
 		l.mu.Lock()
 		return "", ctx.Err()
 	}
-	l.glances++
+	l.revisions++
 	if errors.Is(l.err, ledger.ErrDown) {
 		return "", l.err
 	}
@@ -121,8 +121,8 @@ func (l *fakeStore) swept() (n int) {
 	return n
 }
 
-func (l *fakeStore) glanced() (n int) {
-	l.set(func() { n = l.glances })
+func (l *fakeStore) revisionsAsked() (n int) {
+	l.set(func() { n = l.revisions })
 	return n
 }
 
@@ -264,7 +264,7 @@ func TestJudge(t *testing.T) {
 func TestFlagStandsSlotBySlot(t *testing.T) {
 	inWorld(t, sold, func(w *world) {
 		w.want(nginx.SoldOut)
-		before, glances := w.asked(), w.glanced()
+		before, revisions := w.asked(), w.revisionsAsked()
 		for range 1400 {
 			w.pass(100 * time.Millisecond)
 			w.want(nginx.SoldOut)
@@ -272,7 +272,7 @@ func TestFlagStandsSlotBySlot(t *testing.T) {
 				t.Fatal(w.files())
 			}
 		}
-		if n := w.glanced() - glances; n < 13 || n > 15 {
+		if n := w.revisionsAsked() - revisions; n < 13 || n > 15 {
 			t.Errorf("looked %d times in 140 s", n)
 		}
 		if n := w.asked() - before; n < 2 || n > 4 {

@@ -33,7 +33,7 @@ type lease struct {
 
 var bg = context.Background()
 
-// Whatever happens to a sale in whatever way, a flag never stands over a unit that could be sold. If no unit can be sold, a flag
+// Anything happens to a sale, in any order. A flag never stands over a unit that could be sold. If no unit can be sold, a flag
 // soon stands.
 func TestNothingEscapesTheGate(t *testing.T) {
 	worlds := 300

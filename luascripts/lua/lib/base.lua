@@ -16,7 +16,7 @@ local NOBODY = string.rep('\0', 8)
 local L -- the ledger's fields: see ledger.lua
 local Run -- what this run of a script knows beside the ledger
 
--- begin_run begins each run. What is made when a library is loaded lasts from run to run; what begin_run sets is this run's
+-- begin_run begins each run. A value of the library lasts from run to run; the values that begin_run sets are this run's
 -- alone. keys: the sale's. due: 1: a sweep has left something that is over. synced: 1: this server answers only what is on its
 -- disk. freeing: ranges of leases that may still be set free. strangers and replicas: as of the last look at the server.
 -- most_told: the most replicas that there are, by the operator's word. stored, whole: see ledger.lua. hash: what open() has read

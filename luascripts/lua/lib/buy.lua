@@ -57,7 +57,7 @@ local function answers_of(buys)
   return kept
 end
 
--- flush writes what the buys so far have changed. Whatever looks at units, or frees some, comes behind it.
+-- flush writes what the buys so far have changed. Code that looks at units, or frees some, comes behind it.
 local function flush()
   Free.let_go()
   Pend.write()

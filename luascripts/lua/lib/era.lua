@@ -26,7 +26,7 @@ local function origin(s)
 end
 
 -- may_lack says that somebody may have acted on answers that are newer than the ledger as it is here: from a disk that did
--- not have every answer first, or from a primary that waited for no replica. What is not known counts as the worse.
+-- not have every answer first, or from a primary that waited for no replica. If it is not known, it counts as the worse.
 local function may_lack(from, s)
   if from == DISK then return L.synced == 0 or not s.file end
   return from ~= PRIMARY or L.replicas == 0
@@ -103,8 +103,8 @@ local function were_before_vote() return math.max(L.replicas, tonumber(string.ma
 
 -- enter begins a new era (E1, E2) if there is one. Otherwise it lets time pass and counts the replicas. Of I5's replicas it
 -- keeps the most that were seen: a new era takes off only the promoted one, because the others may be promoted yet. A
--- recovery that was under way when the history was cut goes on in the new era, however much time has passed since. What was
--- re-asserted in it, and is lost again, may be re-asserted again: so the floor stays where it was.
+-- recovery that was under way when the history was cut goes on in the new era, however much time has passed since.
+-- Units that were re-asserted in it, and are lost again, may be re-asserted again: so the floor stays where it was.
 local function enter(raw)
   local era, replicas = Server.node()
   if L.era == 0 then L.era = era end

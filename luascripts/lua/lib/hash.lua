@@ -12,7 +12,7 @@ local function whole_number(text, field)
   return n
 end
 
--- read is the article's hash; nil: there is none. What it says is parsed only where a hand may have changed it.
+-- read is the article's hash; nil: there is none. Its fields are parsed only where a hand may have changed them.
 local function read()
   local v = redis.pcall('HMGET', HASH, 'ticket_total_nums', 'ticket_sold_nums', 'birth')
   if v[1] or v[2] or v[3] then return {totals = v[1], solds = v[2], birth = v[3]} end

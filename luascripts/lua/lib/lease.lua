@@ -3,8 +3,8 @@
 -- of a lease apply that; the record stays as it is. So its place in DEADLINES may be too early, and the sweep checks.
 -- needs: free instance ranges
 
--- What is left of a lease is its list (the text), and beside it what was read of the text: all of it (rem), or some stretches
--- (see stretch_at). list_of makes a text of it again. Text that was not read is copied as it is.
+-- The rest of a lease is its list (the text). Beside it are the parts of the text that were read: all of it (rem), or some
+-- stretches (see stretch_at). list_of makes a text of it again. Text that was not read is copied as it is.
 local function list_of(lease)
   local rem, stretches, list = rawget(lease, 'rem'), rawget(lease, 'stretches'), {}
   if rem then

@@ -2,12 +2,16 @@
 --
 -- Field packed has all numbers once more, so that a run reads and parses one field for them. `rev` says whether it may be
 -- believed: a version that does not know it writes only the fields, and moves rev.
+--
+-- Field layout is the number of the layout of all keys of the sale. A change by which another version would misread a key raises
+-- LAYOUT; the name and the place of this field never change. A ledger without it is of a version before 0.1.0: its layout is 0.
 -- needs: server
 
+local LAYOUT = '1'
 local NUMBERS = {'rev', 'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced', 'backup', 'indexed', 'walk'}
-local WORDS = {'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted'}
+local WORDS = {'layout', 'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted'}
 local UNREAD = {'past'} -- written like the others, but read only by the functions that need it
 local PACKED = '>' .. string.rep('i8', #NUMBERS)
 
@@ -46,9 +50,15 @@ local function numbers(packed, rev)
   return v
 end
 
+-- load fills L: true. false: there is no ledger. Or it returns true, and a refusal: the ledger has another layout.
 local function load()
   local got = redis.call('HMGET', LEDGER, 'packed', 'rev', unpack(WORDS))
-  if not got[3] then return false end
+  local layout, state = got[3], got[4]
+  if not layout and not state then return false end
+  if layout ~= LAYOUT then
+    return true, refuse('BADSALE', HASH .. ': its ledger has layout ' .. (layout or '0') .. ', this version of Spike knows layout ' ..
+      LAYOUT)
+  end
   local v = numbers(got[1], got[2])
   for k = 1, #WORDS do v[#NUMBERS + k] = got[2 + k] end
   v[#NUMBERS + #WORDS + 1] = nil -- where struct.unpack ended
@@ -65,7 +75,7 @@ local function begin(raw, total, sold, hold, opens, closes, limit)
   local first = {birth = raw, total = total, prior = sold, hold = hold, opens = opens, closes = closes, limit = limit, fence = 0,
     raw = raw, now = raw, gen = 0, rev = 0, wish = 0, free = total - sold, leased = 0, limbo = 0, pending = 0,
     confirmed = sold, events = 0, floor = 0, began = 0, early = 0, shut = 0, lossy = 0, backup = 0, term = LEASE, synced = Run.synced,
-    indexed = 0, walk = 0, state = 'open', wisher = '-', voted = ''}
+    indexed = 0, walk = 0, layout = LAYOUT, state = 'open', wisher = '-', voted = ''}
   for name, value in pairs(first) do L[name] = value end
   L.era, L.replicas = Server.node()
   L.run = Server.process().run

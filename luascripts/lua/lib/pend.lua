@@ -1,6 +1,6 @@
--- pend.lua: claims that become pending in this run (rows 4 to 6). What they write is gathered, and written together: one command for
--- each key, and one event of the stream for all of them. Nothing else may write an event between the first add and write(). The
--- loops run once for every unit ever sold, so they are simple.
+-- pend.lua: claims that become pending in this run (rows 4 to 6). Their fields are gathered, and written together: one command
+-- for each key, and one event of the stream for all of them. Nothing else may write an event between the first add and write().
+-- The loops run once for every unit ever sold, so they are simple.
 -- needs: hash owner sale
 
 local SIZE = 40 -- of a claim

@@ -22,7 +22,8 @@ end
 
 -- known_or_adopted fills L, or returns a refusal. If there is a good hash and no ledger, it adopts the hash, unless `peek`.
 local function known_or_adopted(h, birth, peek)
-  local known = Ledger.load()
+  local known, unread = Ledger.load()
+  if unread then return known, nil, unread end
   if not h and not known then return known, nil, refuse('NOSALE', HASH .. ' does not exist' .. Era.named()) end
   if not h then
     return known, nil, refuse('FOREIGN', HASH .. ' is gone, its ledger is not: spike sale mend writes it again')

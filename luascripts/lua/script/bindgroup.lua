@@ -4,7 +4,7 @@
 -- Work    one hash of four fields.
 -- KEYS  a hash: group .. ':id', ':place', ':name', ':beats'
 -- ARGV  the group, id, place, name (for people), the beats of another place when it was last seen ('0': none), '1': take it
---       whoever has it
+--       from any holder
 -- Reply {id, place, name, beats}: the binding after the call.
 -- needs: -
 -- row: -

@@ -1,6 +1,6 @@
 -- deduct.lua: free -> pending (row 6), straight on the hash: the article's way, for several buys in one call. A buy takes n
 -- serials in a row from the free stock, all or none; or, if there is one, the offered claim: it is from a lease, and nobody has
--- been told of it. What holds for one buy holds for each: see buy.lua. A drawn unit is collect.lua's.
+-- been told of it. Each buy is decided by itself: see buy.lua. A drawn unit is collect.lua's.
 -- ARGV  caller, latest_us (the latest time by Redis' clock; 0 = any time), buys, big endian: n u32 of each, then nonce u64 of each, then
 --       buyer 8 bytes of each; keys: 17 bytes each, a field of ANSWERS (zeros = none), or nothing if no buy has a key; offers: 44 bytes
 --       each: which buy it is of u32 (from 1), claim 40 bytes

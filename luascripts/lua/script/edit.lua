@@ -1,5 +1,5 @@
--- edit.lua: the operator moves a sale's times, and before the first sale its hold and its limit. What is given is set, so a repeat
--- changes nothing.
+-- edit.lua: the operator moves a sale's times, and before the first sale its hold and its limit. A repeat sets the same values,
+-- so it changes nothing.
 --
 -- A sale whose hold or limit changes is another sale: it gets a new birth. So an edge that knows the old numbers is refused, and
 -- looks anew; nobody can have promised anything by the old ones, because nothing was ever leased and not come back, or sold.

@@ -1,7 +1,7 @@
 -- lease.lua: free -> leased (row 1). Grants an instance up to `want` serials until now + term, but at most LARGEST and a fair
 -- part of what is free. In a recovery it grants nothing. An instance may hold several leases, and each grant has its own fence.
 -- An instance that holds HELD leases gets no other until one of them has ended; its buyers can use Deduct.
--- ARGV  caller, instance, node, request, want, term_us, hungry (1: others should give back), run (units in a row
+-- ARGV  caller, instance, node, request, want, term_us, recall (1: others should give back), run (units in a row
 --       that a buyer there waits for)
 -- Reply {head, {fence, deadline, hold, a, b, a, b, ...}}; the second is empty when nothing was granted.
 -- Work    a sweep; HELD leases looked at, RANGES free ranges cut, FEW instances forgotten.
@@ -10,7 +10,7 @@
 -- row: 1
 -- flags: widens
 local caller, instance, node = ARGV[1], ARGV[2], ARGV[3]
-local request, want, term, hungry = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
+local request, want, term, recall = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1'
 local run = tonumber(ARGV[8] or '1')
 
 local refused, stop = Sale.open(caller)
@@ -76,7 +76,7 @@ if Sale.state() == 0 and L.limit == 0 and not Era.recovering() and #me.fences < 
     me.fences[#me.fences + 1] = lease.fence
     L.free, L.leased = L.free - n, L.leased + n
     Lease.write(lease)
-  elseif hungry and L.leased > 0 then
+  elseif recall and L.leased > 0 then
     L.wish, L.wisher = L.now + WISH, instance
   end
 end

@@ -2,12 +2,14 @@
 -- A total that was raised by hand stays. If the key has a hash, its other fields stay, too.
 -- ARGV  caller
 -- Work    five commands.
--- Reply {head}. Errors NOSALE (there is neither) FOREIGN (there is no ledger to write it from).
+-- Reply {head}. Errors NOSALE (there is neither) FOREIGN (there is no ledger to write it from) BADSALE (its layout is another).
 -- needs: era hash ledger sale
 -- row: -
 -- flags: -
 local h = Hash.read()
-if not Ledger.load() then
+local known, unread = Ledger.load()
+if unread then return unread end
+if not known then
   if not h then return refuse('NOSALE', HASH .. ' does not exist' .. Era.named()) end
   return refuse('FOREIGN', HASH .. ' has no ledger to be written from')
 end

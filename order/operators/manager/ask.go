@@ -19,7 +19,7 @@ const costlessBuy = "/buy/.watchdog"
 const mostStatus = 4 << 10
 
 // Answers asks twice over one connection. The server must accept it, and read and answer both requests: an edge's HTTP server
-// reads the first, and its fast path the second. Whatever the server answers, it lives. Its error says what it did not do.
+// reads the first, and its fast path the second. A server that answers lives, by any status. Its error says what it did not do.
 func Answers(ctx context.Context, addr net.Addr, path string) error {
 	_, err := ask(ctx, addr, path, 2)
 	if err != nil {

@@ -49,9 +49,9 @@ func (m *Manager) Up(ctx context.Context, buyers, side net.Addr) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return
 	}
-	m.tell(daemon.SdNotifyReady)
+	m.notify(daemon.SdNotifyReady)
 	m.up.Store(true)
-	context.AfterFunc(ctx, func() { m.tell(daemon.SdNotifyStopping + "\nSTATUS=draining, settling, giving back") })
+	context.AfterFunc(ctx, func() { m.notify(daemon.SdNotifyStopping + "\nSTATUS=draining, settling, giving back") })
 	go m.watch(ctx, buyers, side)
 }
 
@@ -61,9 +61,9 @@ func (m *Manager) Reload(do func()) {
 		do()
 		return
 	}
-	m.tell(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonic()))
+	m.notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonic()))
 	do()
-	m.tell(daemon.SdNotifyReady)
+	m.notify(daemon.SdNotifyReady)
 }
 
 // monotonic is the clock by which the manager tells an answer to its newest signal from one to an older one, in microseconds.
@@ -73,7 +73,7 @@ func monotonic() int64 {
 	return t.Nano() / int64(time.Microsecond)
 }
 
-func (m *Manager) tell(state string) {
+func (m *Manager) notify(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		m.log.Warn().Err(err).Msg("service manager: it cannot be told")
 	}
@@ -106,14 +106,14 @@ func (m *Manager) look(ctx context.Context, most time.Duration, buyers, side net
 	} else if err != nil {
 		m.log.Error().Err(err).Msg("service manager: no proof of life")
 	} else if m.watchdog > 0 {
-		m.tell(daemon.SdNotifyWatchdog)
+		m.notify(daemon.SdNotifyWatchdog)
 	}
 	if side == nil {
 		return
 	}
 	if s := status(within, side); ctx.Err() == nil && s != "" && s != m.status {
 		m.status = s
-		m.tell("STATUS=" + s)
+		m.notify("STATUS=" + s)
 	}
 }
 
