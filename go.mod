@@ -34,6 +34,11 @@ require (
 require github.com/coreos/go-systemd/v22 v22.7.0
 
 require (
+	github.com/creack/pty v1.1.24 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+)
+
+require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect

@@ -55,7 +55,7 @@ func (c *BenchStrategiesMeasureCmd) Run(ctx context.Context) error {
 type BenchStrategiesServerCmd struct {
 	Name   string `arg:"" enum:"order-then-deduct,pay-then-deduct,grouped"`
 	Listen string `required:"" placeholder:"ADDR"`
-	DB     string `required:"" placeholder:"postgres://..." help:"It has a password in it, so SPIKE_DB is safer."`
+	DB     string `required:"" env:"SPIKE_DB" placeholder:"postgres://..." help:"It has a password in it, so SPIKE_DB is safer."`
 	Pool   int    `default:"24"`
 }
 

@@ -1,11 +1,58 @@
 package main
 
-import "github.com/alecthomas/kong"
+import (
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// HelpCmd shows the help of a command.
+type HelpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command, such as sale create. Default: all commands."`
+}
+
+// Run shows it, and ends the program.
+func (c *HelpCmd) Run(of *kong.Context) error {
+	_, err := of.Kong.Parse(append(c.Command, "--help"))
+	return misuse(err)
+}
+
+// moreHelp gives each command the text of its help beyond the flags: its JSON, and its examples.
+func moreHelp(k *kong.Kong) error {
+	for _, command := range leaves(k.Model.Node) {
+		path := command.Path()
+		parts := []string{command.Detail}
+		if v, found := printed[path]; found {
+			parts = append(parts, "JSON: "+fields(reflect.TypeOf(v)))
+		}
+		if shown := examples[path]; shown != "" {
+			parts = append(parts, "Examples:", shown)
+		}
+		command.Detail = strings.TrimSpace(strings.Join(parts, "\n\n"))
+	}
+	return nil
+}
+
+// leaves are the commands below a node that do something, but for those that people do not call.
+func leaves(n *kong.Node) (all []*kong.Node) {
+	for _, child := range n.Children {
+		switch {
+		case child.Hidden:
+		case len(child.Children) == 0:
+			all = append(all, child)
+		default:
+			all = append(all, leaves(child)...)
+		}
+	}
+	return all
+}
 
 // longHelp has the help of flags and commands that does not fit beside them. `help:"${drain}"` means its entry drain.
 var longHelp = kong.Vars{
 	"redis": "HOST:PORT[,HOST:PORT...] (several: Cluster), redis+sentinel://H:P[,H:P...]/MASTER, unix://PATH, " +
 		"redis[s]://USER:PASS@H:P/DB.",
+	"redis_password": "A file with the password for --redis, in place of one in its address.",
 	"replicas": "How many replicas of this Redis can be promoted. Needed where other replicas, which only read, follow it too. " +
 		"Default: the number of replicas that announce a port.",
 	"admin_token": "Bearer token for operators. /healthz and /readyz need none. Required if the listener is not on loopback. " +

@@ -23,12 +23,20 @@ import (
 // TopCmd prints what the dashboard shows.
 type TopCmd struct {
 	storeFlag
+	outputFlag
 	Sale  string        `arg:"" optional:"" help:"Show more of this sale."`
 	URL   string        `name:"url" placeholder:"URL" help:"${top_url}"`
 	Token string        `env:"SPIKE_VIEWER_TOKEN,SPIKE_ADMIN_TOKEN" placeholder:"TOKEN" help:"${top_token}"`
-	Once  bool          `env:"-" help:"Print one look and end."`
-	JSON  bool          `name:"json" env:"-" help:"Print each look as one line of JSON."`
-	Every time.Duration `env:"-" default:"1s" help:"How long to wait between two looks, at least 250ms."`
+	Once  bool          `help:"Print one look and end."`
+	Every time.Duration `default:"1s" help:"How long to wait between two looks, at least 250ms."`
+}
+
+// Validate refuses a name that no sale can have.
+func (c *TopCmd) Validate() error {
+	if c.Sale == "" {
+		return nil
+	}
+	return ledger.CheckName(c.Sale)
 }
 
 // looks is where looks come from.
@@ -37,12 +45,10 @@ type looks func(ctx context.Context) ([]byte, error)
 // Run prints looks until a signal.
 func (c *TopCmd) Run(ctx context.Context) error {
 	switch {
-	case (c.URL == "") == (c.Redis == ""):
-		return fmt.Errorf("%w: give --redis ADDR, or --url URL of an operators' side", errUsage)
-	case c.Sale != "" && ledger.CheckName(c.Sale) != nil:
-		return fmt.Errorf("%w: %s", ledger.ErrName, c.Sale)
+	case c.URL == "" && c.Redis == "":
+		return usagef("give --redis ADDR, or --url URL of an operators' side")
 	case c.Every < 250*time.Millisecond:
-		return fmt.Errorf("%w: --every is 250ms or more", errUsage)
+		return usagef("--every is 250ms or more")
 	case c.URL != "":
 		return c.print(ctx, c.ask)
 	}
@@ -81,19 +87,19 @@ func (c *TopCmd) ask(ctx context.Context) ([]byte, error) {
 	at := strings.TrimSuffix(c.URL, "/") + "/api/v1/look?sale=" + url.QueryEscape(c.Sale)
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: --url: %w", errUsage, err)
+		return nil, usagef("--url: %w", err)
 	}
 	if c.Token != "" {
 		q.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ledger.ErrDown, err)
+		return nil, unreachedf("--url: %w", err)
 	}
 	defer func() { _ = r.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
 	if err == nil && r.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%w: %s: %s", ledger.ErrDown, r.Status, bytes.TrimSpace(text))
+		err = unreachedf("--url %s: %s: %s", c.URL, r.Status, bytes.TrimSpace(text))
 	}
 	return text, err
 }
@@ -124,7 +130,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 // show prints one look.
 func (c *TopCmd) show(text []byte) error {
-	if c.JSON {
+	if c.asJSON() {
 		_, err := fmt.Printf("%s\n", bytes.TrimSpace(text))
 		return err
 	}
