@@ -139,9 +139,9 @@ func (f benchCounterFlags) run(ctx context.Context, quick bool) ([]counters.Cell
 }
 
 func (f benchEdgeFlags) run(ctx context.Context, quick bool, r *report.Report) error {
-	binary, err := os.Executable()
+	binary, err := ownBinary()
 	if err != nil {
-		return fmt.Errorf("bench: %w", err)
+		return err
 	}
 	o := compare.Options{Binary: binary, Quads: f.Quads, Duration: f.Duration, Connections: f.Connections, Threads: f.Threads,
 		ABRequests: f.AbRequests, Procs: f.Procs, Hold: f.Hold, EdgeArgs: f.EdgeArg, Headers: f.Header, Only: f.Only}
@@ -209,9 +209,9 @@ type BenchPprofCmd struct {
 
 // Run takes the profiles under load and prints the top of each.
 func (c *BenchPprofCmd) Run(ctx context.Context) error {
-	binary, err := os.Executable()
+	binary, err := ownBinary()
 	if err != nil {
-		return fmt.Errorf("pprof: %w", err)
+		return err
 	}
 	profiles, crowd, err := profile.Loaded{Binary: binary, Out: c.Out, Seconds: c.Seconds, Connections: c.Connections,
 		SoldOut: c.Only == compare.SoldOut, EdgeArgs: c.EdgeArg}.Run(ctx)

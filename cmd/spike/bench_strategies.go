@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"time"
 
 	"spike/bench/report"
@@ -34,9 +32,9 @@ type BenchStrategiesMeasureCmd struct {
 
 // Run measures, prints the table and saves the report.
 func (c *BenchStrategiesMeasureCmd) Run(ctx context.Context) error {
-	binary, err := os.Executable()
+	binary, err := ownBinary()
 	if err != nil {
-		return fmt.Errorf("bench: %w", err)
+		return err
 	}
 	step, finish := benchProgress()
 	r := report.Strategies{Machine: report.ThisMachine(ctx), Options: strategies.Options{Binary: binary, Only: c.Only,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -35,27 +36,22 @@ func (*CheckCmd) Help() string {
 // Run prints a line for each finding. It fails if a finding is a failure.
 func (c *CheckCmd) Run(ctx context.Context) error {
 	all := checked{OK: true, Findings: []checkedFinding{}}
-	report := func(f check.Finding) {
+	err := c.run(ctx, &all, func(f check.Finding) {
 		all.add(f)
-		if !c.asJSON() {
+		if !c.asJSON() { // then all are printed at the end
 			fmt.Println(f)
 		}
+	})
+	if err == nil && !all.OK {
+		err = errFailed
 	}
-	if err := c.run(ctx, &all, report); err != nil {
-		return err
-	}
-	if err := c.print(all, func(io.Writer) error { return nil }); err != nil { // as text, each was printed when it was found
-		return err
-	}
-	if !all.OK {
-		return errFailed
-	}
-	return nil
+	all.OK = err == nil
+	return errors.Join(c.print(all, func(io.Writer) error { return nil }), err)
 }
 
 // checked is what a check has found.
 type checked struct {
-	OK       bool             `json:"ok"` // nothing failed
+	OK       bool             `json:"ok"` // nothing failed, and the check came to its end
 	Findings []checkedFinding `json:"findings"`
 }
 

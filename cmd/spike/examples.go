@@ -10,7 +10,7 @@ import (
 //go:embed examples.txt
 var exampleText string
 
-// examples are the examples of each command, as its help shows them: lines to type, below a comment each. SPIKE_REDIS is set.
+// examples are the examples of each command, as its help shows them: lines to type, below a comment each.
 var examples = func() map[string]string {
 	all := map[string]string{}
 	for _, f := range txtar.Parse([]byte(exampleText)).Files {

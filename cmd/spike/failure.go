@@ -12,6 +12,7 @@ import (
 
 	"spike/bench"
 	"spike/edge"
+	"spike/edge/answer"
 	"spike/edge/identity"
 	"spike/edge/token"
 	"spike/luascripts/ledger"
@@ -44,7 +45,8 @@ var failures = []failure{
 	{is: ledger.ErrReplicas, code: exitDependency, says: "too few replicas have what was written: ",
 		advice: "start the replicas that are gone, or see `spike sale reopen --help`"},
 	{is: errUnreached, code: exitDependency},
-	{is: ledger.ErrDown, code: exitDependency, advice: "is it running there, and does --redis name it?"},
+	{is: ledger.ErrDown, code: exitDependency, says: "no answer: ",
+		advice: "is it running there, and does --redis name it?"},
 	{is: bench.ErrDependency, code: exitDependency},
 	{is: edge.ErrListen, code: exitUsage, advice: "is another process there? Give another --listen"},
 	{is: operators.ErrAdmin, code: exitUsage, says: "the operators' side: "},
@@ -66,6 +68,11 @@ var failures = []failure{
 	{is: ledger.ErrRecovering, code: exitFailed, advice: "repeat the command in a few seconds"},
 	{is: ledger.ErrReassert, code: exitFailed, advice: "repeat the command in a few seconds"},
 	{is: ledger.ErrIndexing, code: exitFailed, advice: "repeat the command"},
+	{is: ledger.ErrBirth, code: exitFailed, advice: "it was made anew meanwhile: look again"},
+	{is: ledger.ErrBadSale, code: exitFailed, advice: "set the hash right, or remove the sale"},
+	{is: ledger.ErrForeign, code: exitFailed, says: "changed by hand: "},
+	{is: ledger.ErrTimes, code: exitFailed},
+	{is: ledger.ErrTooMany, code: exitFailed},
 }
 
 var (
@@ -87,7 +94,9 @@ func (c complaint) Is(kind error) bool { return c.kind == kind }
 func (c complaint) Unwrap() error { return c.error }
 
 // usagef complains of a flag or a setting. The message names it.
-func usagef(format string, args ...any) error { return complaint{fmt.Errorf(format, args...), errUsage} }
+func usagef(format string, args ...any) error {
+	return complaint{fmt.Errorf(format, args...), errUsage}
+}
 
 // misuse complains of a command line that the parser does not take.
 func misuse(err error) error {
@@ -132,6 +141,9 @@ func message(err error) string {
 	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok {
 		text = strings.ReplaceAll(text, dial.Error(), reason(dial))
+	}
+	if p, ok := errors.AsType[*answer.Problem](err); ok { // its code is for programs
+		text = strings.ReplaceAll(text, p.Error(), p.Detail)
 	}
 	if advice := failureOf(err).advice; advice != "" {
 		text += "; " + advice

@@ -11,6 +11,7 @@ import (
 
 	"spike/bench"
 	"spike/edge"
+	"spike/edge/answer"
 	"spike/luascripts/ledger"
 	"spike/nginx"
 	"spike/order"
@@ -43,9 +44,9 @@ func TestMessages(t *testing.T) {
 		says string
 	}{
 		{fmt.Errorf("%w: redis h:1: %w", ledger.ErrDown, refused), exitDependency,
-			"redis h:1: connection refused; is it running there, and does --redis name it?"},
+			"no answer: redis h:1: connection refused; is it running there, and does --redis name it?"},
 		{fmt.Errorf("%w: redis h:1: %w: 0 of 1", ledger.ErrDown, ledger.ErrReplicas), exitDependency,
-			"redis h:1: too few replicas have what was written: 0 of 1; start the replicas that are gone, or see " +
+			"no answer: redis h:1: too few replicas have what was written: 0 of 1; start the replicas that are gone, or see " +
 				"`spike sale reopen --help`"},
 		{ledger.NoSale("ticket"), exitFailed, "ticket_hash_key does not exist; `spike sale list` names the sales"},
 		{fmt.Errorf("sale a: %w", ledger.NoSale("a")), exitFailed, "sale a: a_hash_key does not exist; `spike sale list` names the sales"},
@@ -53,6 +54,7 @@ func TestMessages(t *testing.T) {
 		{fmt.Errorf("%w: a batch is 1 to 9 rows", order.ErrConfig), exitUsage, "a batch is 1 to 9 rows"},
 		{fmt.Errorf("%w: wrk is not installed", bench.ErrDependency), exitDependency, "wrk is not installed"},
 		{usagef("--drain: %w", errors.New("initdb failed: x")), exitUsage, "--drain: initdb failed: x"},
+		{answer.ErrNoReservation, exitFailed, "there is no such reservation"},
 		{errors.New("something else"), exitFailed, "something else"},
 	} {
 		if text := message(c.err); text != c.says || exitCode(c.err) != c.code {

@@ -27,11 +27,22 @@ func moreHelp(k *kong.Kong) error {
 			parts = append(parts, "JSON: "+fields(reflect.TypeOf(v)))
 		}
 		if shown := examples[path]; shown != "" {
-			parts = append(parts, "Examples:", shown)
+			parts = append(parts, exampleTitle(command, shown), shown)
 		}
 		command.Detail = strings.TrimSpace(strings.Join(parts, "\n\n"))
 	}
 	return nil
+}
+
+// exampleTitle says where the Redis is named, if the examples leave it out.
+func exampleTitle(command *kong.Node, shown string) string {
+	first, _, _ := strings.Cut(shown, "\n    #") // the others differ from it
+	for _, flag := range command.Flags {
+		if flag.Name == "redis" && !strings.Contains(first, "--redis") {
+			return "Examples, with the Redis named by SPIKE_REDIS:"
+		}
+	}
+	return "Examples:"
 }
 
 // leaves are the commands below a node that do something, but for those that people do not call.
