@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
@@ -31,9 +33,15 @@ type TopCmd struct {
 	Every time.Duration `default:"1s" help:"How long to wait between two looks, at least 250ms."`
 }
 
-// Validate refuses a name that no sale can have.
-func (c *TopCmd) Validate() error {
-	if c.Sale == "" {
+// Validate refuses a name that no sale can have, two places to look at, and none. A Redis that only a variable names gives way.
+func (c *TopCmd) Validate(given *kong.Context) error {
+	redis := slices.ContainsFunc(given.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "redis" })
+	switch {
+	case c.URL == "" && c.Redis == "", c.URL != "" && redis:
+		return usagef("give --redis ADDR, or --url URL of an operators' side")
+	case c.Every < 250*time.Millisecond:
+		return usagef("--every is 250ms or more")
+	case c.Sale == "":
 		return nil
 	}
 	return ledger.CheckName(c.Sale)
@@ -44,12 +52,7 @@ type looks func(ctx context.Context) ([]byte, error)
 
 // Run prints looks until a signal.
 func (c *TopCmd) Run(ctx context.Context) error {
-	switch {
-	case c.URL == "" && c.Redis == "":
-		return usagef("give --redis ADDR, or --url URL of an operators' side")
-	case c.Every < 250*time.Millisecond:
-		return usagef("--every is 250ms or more")
-	case c.URL != "":
+	if c.URL != "" {
 		return c.print(ctx, c.ask)
 	}
 	store, err := c.dial(ctx)
