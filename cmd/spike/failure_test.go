@@ -26,7 +26,8 @@ func TestMessagesHaveNoSentinel(t *testing.T) {
 			errors.Join(errors.New("one"), fmt.Errorf("%w: what broke", f.is)),
 		} {
 			text := message(err)
-			if f.says == "" && strings.Contains(text, f.is.Error()) || !strings.Contains(text, "what broke") || strings.Contains(text, "\n") {
+			told := f.says == "" && strings.Contains(text, f.is.Error())
+			if told || !strings.Contains(text, "what broke") || strings.Contains(text, "\n") {
 				t.Errorf("%v: %q", err, text)
 			}
 			if exitCode(err) != f.code {
@@ -49,7 +50,8 @@ func TestMessages(t *testing.T) {
 			"no answer: redis h:1: too few replicas have what was written: 0 of 1; start the replicas that are gone, or see " +
 				"`spike sale reopen --help`"},
 		{ledger.NoSale("ticket"), exitFailed, "ticket_hash_key does not exist; `spike sale list` names the sales"},
-		{fmt.Errorf("sale a: %w", ledger.NoSale("a")), exitFailed, "sale a: a_hash_key does not exist; `spike sale list` names the sales"},
+		{fmt.Errorf("sale a: %w", ledger.NoSale("a")), exitFailed,
+			"sale a: a_hash_key does not exist; `spike sale list` names the sales"},
 		{fmt.Errorf("%w: %w: --data: x", edge.ErrConfig, nginx.ErrTopology), exitUsage, "--data: x"},
 		{fmt.Errorf("%w: a batch is 1 to 9 rows", order.ErrConfig), exitUsage, "a batch is 1 to 9 rows"},
 		{fmt.Errorf("%w: wrk is not installed", bench.ErrDependency), exitDependency, "wrk is not installed"},

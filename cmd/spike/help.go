@@ -81,6 +81,7 @@ var longHelp = kong.Vars{
 		"that was restarted before. From 0s to 5m.",
 	"token_key": "Keys that sign tokens, one a line, or the keys themselves (only in SPIKE_TOKEN_KEY: other users see arguments). " +
 		"The first key signs, every key is accepted. Default: a key in the store.",
+	"edges_token_key": "The edges' --token-key, if they have one: it tells which tokens are good.",
 	"cors_origins": "Sites whose pages may buy (https://shop.example). Behind nginx, its topology has this setting instead. " +
 		"Default: none.",
 	"retry_after": "After how many seconds a buyer may come again who heard that there is nothing now: 1s, or a range as 1s..10s, " +

@@ -71,7 +71,8 @@ func TestNamesAreCheckedFirst(t *testing.T) {
 		"sale add NAME 1", "sale pause NAME", "sale resume NAME", "sale close NAME", "sale reopen NAME --yes", "sale mend NAME",
 		"sale remove NAME --yes", "audit NAME", "top NAME", "reservation show NAME 17",
 		"reservation release NAME 17 --id rsv_000000000000000000000000000000000000000000"} {
-		for name, good := range map[string]bool{"ticket": true, "u*": false, ".a": false, "a b": false, strings.Repeat("a", 65): false} {
+		for _, name := range []string{"ticket", "u*", ".a", "a b", strings.Repeat("a", 65)} {
+			good := name == "ticket"
 			words := strings.Fields(line)
 			words[slices.Index(words, "NAME")] = name
 			_, _, err := parse(words)

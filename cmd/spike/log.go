@@ -18,7 +18,7 @@ const logTime = "2006-01-02T15:04:05.000Z07:00"
 
 // logFlag is how a service logs.
 type logFlag struct {
-	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"The lowest level that is logged: debug, info, warn or error."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"The lowest level that is logged: ${enum}."`
 	LogFormat string `enum:"text,json" default:"text" help:"Log lines as text, or each as an object of JSON."`
 }
 

@@ -16,7 +16,7 @@ type cli struct {
 
 	Sale        SaleCmd        `cmd:"" group:"sales" help:"Make, show and change sales."`
 	Reservation ReservationCmd `cmd:"" group:"sales" help:"Show, prolong and release reservations."`
-	Audit       AuditCmd       `cmd:"" group:"sales" help:"Count every unit of a sale. It exits with 0 only if each unit is there once."`
+	Audit       AuditCmd       `cmd:"" group:"sales" help:"Count every unit of a sale. Exit 0: each unit is there once."`
 
 	Nginx NginxCmd `cmd:"" group:"front" help:"Print the nginx.conf of a topology."`
 	Gate  GateCmd  `cmd:"" group:"front" help:"Keep the flags by which nginx answers \"sold out\" itself."`
@@ -27,7 +27,7 @@ type cli struct {
 
 	Check CheckCmd `cmd:"" group:"try" help:"Buy from a running edge, and check its answers."`
 	Demo  DemoCmd  `cmd:"" group:"try" help:"Play the whole article on this machine."`
-	Lab   LabCmd   `cmd:"" group:"try" help:"Run router, directors, nginx, edges and Redis, each in a namespace, and kill one of each."`
+	Lab   LabCmd   `cmd:"" group:"try" help:"Run the whole front, each part in a namespace, and kill one of each."`
 
 	Bench BenchCmd `cmd:"" group:"measure" help:"Measure the edge beside others."`
 	Pprof PprofCmd `cmd:"" group:"measure" help:"Profile a running edge."`

@@ -78,7 +78,8 @@ func brackets(left, text, right string) string {
 func fieldsOf(t reflect.Type) (all []string) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name != "" && name != "-" && !slices.ContainsFunc(all, func(has string) bool { return strings.HasPrefix(has+" ", name+" ") }) {
+		had := func(has string) bool { return strings.HasPrefix(has+" ", name+" ") } // by an outer struct
+		if name != "" && name != "-" && !slices.ContainsFunc(all, had) {
 			all = append(all, strings.TrimSpace(name+" "+fields(f.Type)))
 		}
 	}

@@ -24,7 +24,7 @@ type ReservationCmd struct {
 type reservationArg struct {
 	storeFlag
 	outputFlag
-	TokenKey string   `env:"SPIKE_TOKEN_KEY" placeholder:"FILE" help:"The edges' --token-key, if they have one: it tells which tokens are good."`
+	TokenKey string   `env:"SPIKE_TOKEN_KEY" placeholder:"FILE" help:"${edges_token_key}"`
 	Of       []string `arg:"" name:"reservation" help:"The reservation's TOKEN, or its SALE and a SERIAL."`
 }
 
