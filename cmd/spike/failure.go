@@ -12,7 +12,7 @@ import (
 
 	"spike/bench"
 	"spike/edge"
-	"spike/edge/answer"
+	problems "spike/edge/answer"
 	"spike/edge/identity"
 	"spike/edge/token"
 	"spike/luascripts/ledger"
@@ -142,7 +142,7 @@ func message(err error) string {
 	if dial, ok := errors.AsType[*net.OpError](err); ok {
 		text = strings.ReplaceAll(text, dial.Error(), reason(dial))
 	}
-	if p, ok := errors.AsType[*answer.Problem](err); ok { // its code is for programs
+	if p, ok := errors.AsType[*problems.Problem](err); ok { // its code is for programs
 		text = strings.ReplaceAll(text, p.Error(), p.Detail)
 	}
 	if advice := failureOf(err).advice; advice != "" {

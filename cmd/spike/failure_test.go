@@ -11,7 +11,7 @@ import (
 
 	"spike/bench"
 	"spike/edge"
-	"spike/edge/answer"
+	problems "spike/edge/answer"
 	"spike/luascripts/ledger"
 	"spike/nginx"
 	"spike/order"
@@ -56,7 +56,7 @@ func TestMessages(t *testing.T) {
 		{fmt.Errorf("%w: a batch is 1 to 9 rows", order.ErrConfig), exitUsage, "a batch is 1 to 9 rows"},
 		{fmt.Errorf("%w: wrk is not installed", bench.ErrDependency), exitDependency, "wrk is not installed"},
 		{usagef("--drain: %w", errors.New("initdb failed: x")), exitUsage, "--drain: initdb failed: x"},
-		{answer.ErrNoReservation, exitFailed, "there is no such reservation"},
+		{problems.ErrNoReservation, exitFailed, "there is no such reservation"},
 		{errors.New("something else"), exitFailed, "something else"},
 	} {
 		if text := message(c.err); text != c.says || exitCode(c.err) != c.code {
