@@ -38,10 +38,12 @@ func (c *CompleteCmd) Run(of *kong.Context) error {
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
 	}
+	var text strings.Builder
 	for _, o := range complete(of.Model.Node, words) {
-		fmt.Printf("%s\t%s\n", o.word, o.means)
+		fmt.Fprintf(&text, "%s\t%s\n", o.word, o.means)
 	}
-	return nil
+	_, err := os.Stdout.WriteString(text.String())
+	return err
 }
 
 // offer is what a word may become.

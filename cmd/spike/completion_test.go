@@ -36,7 +36,7 @@ func TestComplete(t *testing.T) {
 		{"completion ", "bash zsh fish"},
 		{"completion bash ", ""},
 		{"help sale cr", "create"},
-		{"help help", "help"},
+		{"help hel", "help"},
 		{"bench --qui", "--quick"}, // of its default command
 		{"bench strategies --nev", "--never-pay"},
 		{"sale create ticket --limit", "--limit-per-buyer"},

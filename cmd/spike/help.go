@@ -14,7 +14,7 @@ type HelpCmd struct {
 
 // Run shows it, and ends the program.
 func (c *HelpCmd) Run(of *kong.Context) error {
-	_, err := of.Kong.Parse(append(c.Command, "--help"))
+	_, err := of.Parse(append(c.Command, "--help"))
 	return misuse(err)
 }
 

@@ -62,8 +62,9 @@ func fields(t reflect.Type) string {
 		if t != reflect.TypeFor[time.Time]() {
 			return brackets("{", strings.Join(fieldsOf(t), ", "), "}")
 		}
+	default:
 	}
-	return ""
+	return "" // a number, a text, a time: it has no fields
 }
 
 // brackets puts text in brackets. There are none around nothing.
