@@ -5,6 +5,8 @@ SHELL        := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   := $(shell git rev-parse HEAD 2>/dev/null)
+DATE     := $(shell git log -1 --format=%cI 2>/dev/null)
 TOOL     := go tool -modfile=.ci/tools.mod
 FUZZTIME ?= 20000x
 SHOP_SOURCE := examples/shop# a module of its own: ./... has it not
@@ -39,7 +41,7 @@ shop: build ## a shop to buy from with a browser, and all that it needs, until c
 	@exec $(SHOP_SOURCE)/start
 
 build: ## bin/spike, one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/spike ./cmd/spike
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' -o bin/spike ./cmd/spike
 
 test: deps-short ## is this change sound? five minutes, without root
 	@.ci/steps $(TEST)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -67,11 +66,11 @@ func (f tokenFlags) read() ([]string, error) {
 	}
 	text, err := os.ReadFile(f.file)
 	if err != nil {
-		return nil, fmt.Errorf("%w: --%s-token-file: %w", errUsage, f.name, err)
+		return nil, usagef("--%s-token-file: %w", f.name, err)
 	}
 	lines := strings.Fields(string(text))
 	if len(lines) == 0 {
-		return nil, fmt.Errorf("%w: --%s-token-file: %s has no token", errUsage, f.name, f.file)
+		return nil, usagef("--%s-token-file: %s has no token", f.name, f.file)
 	}
 	return slices.Concat(all, lines), nil
 }

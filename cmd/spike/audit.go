@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
+	"io"
 
 	"spike/luascripts/ledger"
 )
@@ -12,7 +11,7 @@ import (
 // AuditCmd counts a sale.
 type AuditCmd struct {
 	saleArg
-	JSON bool `help:"As JSON."`
+	outputFlag
 }
 
 // Run fails unless every unit is accounted for once.
@@ -22,31 +21,26 @@ func (c *AuditCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return printAudit(audit, c.JSON)
+		if err := c.print(audit, func(w io.Writer) error { return auditText(w, audit) }); err != nil {
+			return err
+		}
+		return verdict(audit.OK)
 	})
 }
 
-func printAudit(a ledger.Audit, asJSON bool) error {
-	if asJSON {
-		if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {
-			return err
-		}
-	} else {
-		fmt.Printf("%s: total %d = free %d + leased %d + limbo %d + pending %d + confirmed %d\n", a.Sale, a.Total,
-			a.Free, a.Leased, a.Limbo, a.Pending, a.Confirmed)
-		for _, v := range a.Violations {
-			fmt.Println("VIOLATION:", v)
-		}
-	}
-	if !a.OK {
-		return errFailed
+// auditText prints an audit for people.
+func auditText(w io.Writer, a ledger.Audit) error {
+	fmt.Fprintf(w, "%s: total %d = free %d + leased %d + limbo %d + pending %d + confirmed %d\n", a.Sale, a.Total,
+		a.Free, a.Leased, a.Limbo, a.Pending, a.Confirmed)
+	for _, v := range a.Violations {
+		fmt.Fprintln(w, "VIOLATION:", v)
 	}
 	switch {
-	case asJSON:
+	case !a.OK:
 	case a.Scanned:
-		fmt.Println("ok: every unit is accounted for once")
+		fmt.Fprintln(w, "ok: every unit is accounted for once")
 	default:
-		fmt.Println("ok by the ledger's own counts: the sale changed too fast to look at every owner")
+		fmt.Fprintln(w, "ok by the ledger's own counts: the sale changed too fast to look at every owner")
 	}
 	return nil
 }

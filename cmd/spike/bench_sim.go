@@ -27,7 +27,7 @@ func (c *BenchSimCmd) Run(ctx context.Context) error {
 		o.First, o.Seeds, o.Tell = *c.Seed, 1, c.Tell
 	}
 	if o.Seeds < 1 || o.Workers < 1 {
-		return fmt.Errorf("%w: --seeds and --workers are at least 1", errUsage)
+		return usagef("--seeds and --workers are at least 1")
 	}
 	step, finish := benchProgress()
 	o.OnWorld = func(done, all uint64) {

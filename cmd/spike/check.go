@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -14,6 +16,7 @@ import (
 // CheckCmd is a smoke test of a running edge, or of the nginx in front of it.
 type CheckCmd struct {
 	storeFlag
+	outputFlag
 	Admin       string        `empty:"" placeholder:"ADDR" help:"${check_admin}"`
 	URL         string        `default:"http://127.0.0.1:3005/buy/ticket" help:"The sale's address, at an edge or at nginx."`
 	Requests    int64         `default:"1000" help:"How many buys to send. The units they win are really sold. 0: buy nothing."`
@@ -32,18 +35,47 @@ func (*CheckCmd) Help() string {
 
 // Run prints a line for each finding. It fails if a finding is a failure.
 func (c *CheckCmd) Run(ctx context.Context) error {
-	passed := true
-	report := func(f check.Finding) {
-		fmt.Println(f)
-		passed = passed && f.Level != check.Failed
+	all := checked{OK: true, Findings: []checkedFinding{}}
+	err := c.run(ctx, &all, func(f check.Finding) {
+		all.add(f)
+		if !c.asJSON() { // then all are printed at the end
+			fmt.Println(f)
+		}
+	})
+	if err == nil && !all.OK {
+		err = errFailed
 	}
+	all.OK = err == nil
+	return errors.Join(c.print(all, func(io.Writer) error { return nil }), err)
+}
+
+// checked is what a check has found.
+type checked struct {
+	OK       bool             `json:"ok"` // nothing failed, and the check came to its end
+	Findings []checkedFinding `json:"findings"`
+}
+
+type checkedFinding struct {
+	Level string `json:"level"` // ok, warn or fail
+	Text  string `json:"text"`
+}
+
+var levels = [...]string{check.Fine: "ok", check.Risky: "warn", check.Failed: "fail"}
+
+func (all *checked) add(f check.Finding) {
+	all.OK = all.OK && f.Level != check.Failed
+	all.Findings = append(all.Findings, checkedFinding{levels[f.Level], f.Text})
+}
+
+// run reports what it finds. It ends early if the program is not ready.
+func (c *CheckCmd) run(ctx context.Context, all *checked, report func(check.Finding)) error {
 	if c.Admin != "" {
 		f, err := check.Ready(ctx, c.Admin)
 		if err != nil {
 			return err
 		}
-		if report(f); c.Requests == 0 || !passed {
-			return verdict(passed)
+		if report(f); c.Requests == 0 || !all.OK {
+			return nil
 		}
 	}
 	var store ledger.Store
@@ -57,18 +89,8 @@ func (c *CheckCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := check.Run(ctx, check.Options{URL: c.URL, Requests: c.Requests, Connections: c.Connections, P99: c.P99,
-		Allow503: c.Allow503}, store, report); err != nil {
-		return err
-	}
-	return verdict(passed)
-}
-
-func verdict(passed bool) error {
-	if !passed {
-		return errFailed
-	}
-	return nil
+	return check.Run(ctx, check.Options{URL: c.URL, Requests: c.Requests, Connections: c.Connections, P99: c.P99,
+		Allow503: c.Allow503}, store, report)
 }
 
 func (c *CheckCmd) preflight(ctx context.Context, report func(check.Finding)) error {

@@ -24,14 +24,14 @@ func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	}
 	text, err := os.ReadFile(string(file))
 	if err != nil {
-		return fmt.Errorf("%w: --config: %w", errUsage, err)
+		return usagef("--config: %w", err)
 	}
 	settings := map[string]setting{}
 	if err := strictyaml.Decode(text, &settings); err != nil {
-		return fmt.Errorf("%w: --config %s: %w", errUsage, file, err)
+		return usagef("--config %s: %w", file, err)
 	}
 	if err := known(settings, ctx.Selected()); err != nil {
-		return fmt.Errorf("%w: --config %s: %w", errUsage, file, err)
+		return usagef("--config %s: %w", file, err)
 	}
 	for _, flag := range ctx.Selected().Flags {
 		if set, found := settings[flag.Name]; found && isEmpty(reflect.ValueOf(set.values)) && !mayBeEmpty(flag) {

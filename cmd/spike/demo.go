@@ -44,10 +44,7 @@ func (c *DemoCmd) Run(ctx context.Context) error {
 	if err = account.Text(os.Stdout); err != nil {
 		return err
 	}
-	if !account.Passed() {
-		return errFailed
-	}
-	return nil
+	return verdict(account.Passed())
 }
 
 // forgetSettings removes SPIKE_* from this environment, so that the servers this process starts get their settings from flags

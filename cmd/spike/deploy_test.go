@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 	"go.yaml.in/yaml/v3"
 )
@@ -77,7 +76,7 @@ func (s started) local() []string {
 // Each variable that is named anywhere in deploy is a setting.
 func TestDeployedVariablesAreSettings(t *testing.T) {
 	var c cli
-	known := variables(kong.Must(&c, kong.DefaultEnvars("SPIKE"), longHelp).Model.Node)
+	known := variables(newParser(&c).Model.Node)
 	name := regexp.MustCompile(`\bSPIKE_([A-Z0-9_]+)\b`)
 	found := 0
 	err := filepath.WalkDir(deploy, func(path string, d fs.DirEntry, err error) error {

@@ -393,7 +393,7 @@ func TestGateUsage(t *testing.T) {
 		{[]string{"--topology", bare, "--redis", s.redis.addr}, exitUsage, "gate_dir is missing"},
 		{[]string{"--topology", file, "--redis", s.redis.addr}, exitUsage, "gate_dir"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr}, exitUsage, "another gate"},
-		{[]string{"--topology", s.topology, "--redis", rigtest.FreeAddr(t)}, exitDependency, "does not answer"},
+		{[]string{"--topology", s.topology, "--redis", rigtest.FreeAddr(t)}, exitDependency, "no answer"},
 		{[]string{"--redis", s.redis.addr}, exitUsage, "topology"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", "0.0.0.0:0"}, exitUsage, "needs a token"},
 		{[]string{"--topology", s.topology, "--redis", s.redis.addr, "--admin", s.gate.admin}, exitUsage, s.gate.admin},

@@ -3,11 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"text/tabwriter"
@@ -19,20 +17,17 @@ import (
 // EdgesCmd lists the processes that beat, and those that are silent and hold units.
 type EdgesCmd struct {
 	storeFlag
-	Output string `short:"o" enum:"table,json" default:"table" env:"-" help:"table or json."`
+	outputFlag
 }
 
 // Run prints them.
 func (c *EdgesCmd) Run(ctx context.Context) error {
 	return c.with(ctx, func(s ledger.Store) error {
 		all, err := processes(ctx, s)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case c.Output == "json":
-			return json.NewEncoder(os.Stdout).Encode(all)
 		}
-		return printProcesses(os.Stdout, all, time.Now())
+		return c.print(all, func(w io.Writer) error { return printProcesses(w, all, time.Now()) })
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // addressErrors are the only errors of a bad address.
-var addressErrors = regexp.MustCompile(`^usage: --redis: (unknown scheme|` +
+var addressErrors = regexp.MustCompile(`^--redis: (unknown scheme|` +
 	`after the host's slash there must be the number of a database, or nothing|not [A-Z\[\]:,.]+|` +
 	`not redis\[s\]://[^\x00]+ and so on\)|not redis\+sentinel://[A-Z:@\[\],./]+)$`)
 
@@ -72,7 +72,7 @@ func newConfigReader(t testing.TB) *configReader {
 	t.Helper()
 	r := &configReader{file: filepath.Join(t.TempDir(), "c.yaml")}
 	var err error
-	if r.parser, err = kong.New(&r.readers, kong.Name("spike"), kong.DefaultEnvars("SPIKE"), longHelp); err != nil {
+	if r.parser, err = kong.New(&r.readers, kong.Name("spike"), kong.PostBuild(serviceVariables), longHelp); err != nil {
 		t.Fatal(err)
 	}
 	return r

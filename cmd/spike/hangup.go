@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"reflect"
@@ -17,6 +16,12 @@ import (
 
 // services are the commands that run until a signal. SIGHUP does not end them: they read their settings again.
 var services = []string{"serve", "orders", "gate", "dashboard"}
+
+// logs is how a service logs; nil: the command is no service.
+func (c *cli) logs(command string) *logFlag {
+	return map[string]*logFlag{"serve": &c.Serve.logFlag, "orders": &c.Orders.logFlag, "gate": &c.Gate.logFlag,
+		"dashboard": &c.Dashboard.logFlag}[command]
+}
 
 // hangups has the SIGHUPs of a service.
 type hangups <-chan os.Signal
@@ -111,4 +116,4 @@ func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*
 }
 
 // errReopen: the listener decides when it opens whether callers need a token.
-var errReopen = fmt.Errorf("%w: the first token, or the end of the last one, takes a restart", errUsage)
+var errReopen = usagef("the first token, or the end of the last one, takes a restart")

@@ -1,11 +1,69 @@
 package main
 
-import "github.com/alecthomas/kong"
+import (
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// HelpCmd shows the help of a command.
+type HelpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command, such as sale create. Default: all commands."`
+}
+
+// Run shows it, and ends the program.
+func (c *HelpCmd) Run(of *kong.Context) error {
+	_, err := of.Parse(append(c.Command, "--help"))
+	return misuse(err)
+}
+
+// moreHelp gives each command the text of its help beyond the flags: its JSON, and its examples.
+func moreHelp(k *kong.Kong) error {
+	for _, command := range leaves(k.Model.Node) {
+		path := command.Path()
+		parts := []string{command.Detail}
+		if v, found := printed[path]; found {
+			parts = append(parts, "JSON: "+fields(reflect.TypeOf(v)))
+		}
+		if shown := examples[path]; shown != "" {
+			parts = append(parts, exampleTitle(command, shown), shown)
+		}
+		command.Detail = strings.TrimSpace(strings.Join(parts, "\n\n"))
+	}
+	return nil
+}
+
+// exampleTitle says where the Redis is named, if the examples leave it out.
+func exampleTitle(command *kong.Node, shown string) string {
+	first, _, _ := strings.Cut(shown, "\n    #") // the others differ from it
+	for _, flag := range command.Flags {
+		if flag.Name == "redis" && !strings.Contains(first, "--redis") {
+			return "Examples, with the Redis named by SPIKE_REDIS:"
+		}
+	}
+	return "Examples:"
+}
+
+// leaves are the commands below a node that do something, but for those that people do not call.
+func leaves(n *kong.Node) (all []*kong.Node) {
+	for _, child := range n.Children {
+		switch {
+		case child.Hidden:
+		case len(child.Children) == 0:
+			all = append(all, child)
+		default:
+			all = append(all, leaves(child)...)
+		}
+	}
+	return all
+}
 
 // longHelp has the help of flags and commands that does not fit beside them. `help:"${drain}"` means its entry drain.
 var longHelp = kong.Vars{
 	"redis": "HOST:PORT[,HOST:PORT...] (several: Cluster), redis+sentinel://H:P[,H:P...]/MASTER, unix://PATH, " +
 		"redis[s]://USER:PASS@H:P/DB.",
+	"redis_password": "A file with the password for --redis, in place of one in its address.",
 	"replicas": "How many replicas of this Redis can be promoted. Needed where other replicas, which only read, follow it too. " +
 		"Default: the number of replicas that announce a port.",
 	"admin_token": "Bearer token for operators. /healthz and /readyz need none. Required if the listener is not on loopback. " +
@@ -23,6 +81,7 @@ var longHelp = kong.Vars{
 		"that was restarted before. From 0s to 5m.",
 	"token_key": "Keys that sign tokens, one a line, or the keys themselves (only in SPIKE_TOKEN_KEY: other users see arguments). " +
 		"The first key signs, every key is accepted. Default: a key in the store.",
+	"edges_token_key": "The edges' --token-key, if they have one: it tells which tokens are good.",
 	"cors_origins": "Sites whose pages may buy (https://shop.example). Behind nginx, its topology has this setting instead. " +
 		"Default: none.",
 	"retry_after": "After how many seconds a buyer may come again who heard that there is nothing now: 1s, or a range as 1s..10s, " +

@@ -16,22 +16,32 @@ import (
 // logTime is RFC 3339 with milliseconds. It shows the order of lines within a second, and on different days.
 const logTime = "2006-01-02T15:04:05.000Z07:00"
 
-// logFlag sets the log level of a command that runs until a signal.
+// logFlag is how a service logs.
 type logFlag struct {
-	LogLevel string `enum:"debug,info,warn,error" default:"info" help:"The lowest level that is logged: debug, info, warn or error."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"The lowest level that is logged: ${enum}."`
+	LogFormat string `enum:"text,json" default:"text" help:"Log lines as text, or each as an object of JSON."`
 }
+
+const jsonLines = "json" // of --log-format and --output
 
 // open opens the log of a command that runs until a signal. From now on SIGPIPE is ignored, so the process survives the end of
 // the log's reader.
 func (f logFlag) open() (zerolog.Logger, *lines) {
 	signal.Ignore(syscall.SIGPIPE)
 	f.setLevel()
-	out := newLines(os.Stderr)
-	asIs := func(v any) string { return fmt.Sprint(v) }
-	console := zerolog.ConsoleWriter{Out: out, NoColor: true, FormatTimestamp: asIs}
-	return zerolog.New(console).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
+	out := newLines(os.Stderr, linesLost[f.LogFormat])
+	return f.logger(out), out
+}
+
+// logger writes to out in the format of the flag.
+func (f logFlag) logger(out io.Writer) zerolog.Logger {
+	if f.LogFormat != jsonLines {
+		asIs := func(v any) string { return fmt.Sprint(v) }
+		out = zerolog.ConsoleWriter{Out: out, NoColor: true, FormatTimestamp: asIs}
+	}
+	return zerolog.New(out).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
 		e.Str(zerolog.TimestampFieldName, time.Now().Format(logTime))
-	})), out
+	}))
 }
 
 func (f logFlag) setLevel() {
@@ -49,14 +59,22 @@ const (
 // and counted.
 type lines struct {
 	out     io.Writer
+	loss    string // the format of a line that reports lost lines: since the last report, in all
 	waiting chan []byte
 	closing chan struct{}
 	ended   chan struct{}
 	lost    atomic.Uint64
 }
 
-func newLines(out io.Writer) *lines {
-	l := &lines{out: out, waiting: make(chan []byte, linesWaiting), closing: make(chan struct{}), ended: make(chan struct{})}
+// linesLost is how a log reports lost lines, by --log-format.
+var linesLost = map[string]string{
+	"text":    "log: %d lines were lost, %d in all\n",
+	jsonLines: `{"level":"warn","message":"log: %d lines were lost, %d in all"}` + "\n",
+}
+
+func newLines(out io.Writer, loss string) *lines {
+	l := &lines{out: out, loss: loss, waiting: make(chan []byte, linesWaiting), closing: make(chan struct{}),
+		ended: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -97,7 +115,7 @@ func (l *lines) put(line []byte, reported uint64) uint64 {
 		return reported
 	}
 	if lost := l.lost.Load(); lost > reported {
-		if _, err := fmt.Fprintf(l.out, "log: %d lines were lost, %d in all\n", lost-reported, lost); err == nil {
+		if _, err := fmt.Fprintf(l.out, l.loss, lost-reported, lost); err == nil {
 			return lost
 		}
 	}

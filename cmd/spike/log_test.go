@@ -10,7 +10,7 @@ import (
 // again, it reads how many lines were lost.
 func TestD1SlowReaderOfTheLog(t *testing.T) {
 	in, out := io.Pipe() // a write to it waits for a reader
-	l := newLines(out)
+	l := newLines(out, linesLost["text"])
 	const written = 3 * linesWaiting
 	for range written {
 		if n, err := l.Write([]byte("a line\n")); n != 7 || err != nil {
@@ -41,7 +41,7 @@ func TestD1SlowReaderOfTheLog(t *testing.T) {
 func TestD1NoReaderOfTheLog(t *testing.T) {
 	in, out := io.Pipe()
 	_ = in.Close()
-	l := newLines(out)
+	l := newLines(out, linesLost["text"])
 	for range 10 {
 		_, _ = l.Write([]byte("a line\n"))
 	}

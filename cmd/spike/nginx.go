@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -39,7 +38,7 @@ func (c *NginxCmd) Run() error {
 func writeWhole(path string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("%w: --out: %w", errUsage, err)
+		return usagef("--out: %w", err)
 	}
 	defer os.Remove(f.Name())
 	err = errors.Join(write(f), f.Chmod(0o644), f.Close())

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -23,8 +22,8 @@ type OrdersCmd struct {
 	WebhookSecretFile string     `placeholder:"FILE" help:"A file with the secret."`
 	Admin             string     `default:"127.0.0.1:3007" env:"SPIKE_ORDERS_ADMIN" empty:"" placeholder:"ADDR" help:"${orders}"`
 	Node              string     `placeholder:"NAME" help:"This worker's name, for people. Default: the host's."`
-	Rebind            bool       `help:"${rebind}"`
-	RetryParked       bool       `help:"Try all parked orders again (table parked_orders), once."`
+	Rebind            bool       `env:"-" help:"${rebind}"`
+	RetryParked       bool       `env:"-" help:"Try all parked orders again (table parked_orders), once."`
 	Batch             int        `default:"500" help:"How many rows a transaction has, about."`
 	Config            configFile `placeholder:"FILE" help:"The same settings in YAML, by the flags' names."`
 }
@@ -67,11 +66,11 @@ func (c *OrdersCmd) secret() (string, error) {
 		return c.WebhookSecret, nil
 	}
 	if c.WebhookSecret != "" {
-		return "", fmt.Errorf("%w: --webhook-secret and --webhook-secret-file: give only one", errUsage)
+		return "", usagef("--webhook-secret and --webhook-secret-file: give only one")
 	}
 	text, err := os.ReadFile(c.WebhookSecretFile)
 	if err != nil {
-		return "", fmt.Errorf("%w: --webhook-secret-file: %w", errUsage, err)
+		return "", usagef("--webhook-secret-file: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }

@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
+	"io"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -24,11 +23,12 @@ type ReservationCmd struct {
 // reservationArg is a reservation, by its token or by a serial of it.
 type reservationArg struct {
 	storeFlag
-	TokenKey string   `placeholder:"FILE" help:"The edges' --token-key, if they have one: it tells which tokens are good."`
+	outputFlag
+	TokenKey string   `env:"SPIKE_TOKEN_KEY" placeholder:"FILE" help:"${edges_token_key}"`
 	Of       []string `arg:"" name:"reservation" help:"The reservation's TOKEN, or its SALE and a SERIAL."`
 }
 
-var errWhich = fmt.Errorf("%w: name a reservation by its TOKEN, or by its SALE and a SERIAL", errUsage)
+var errWhich = usagef("name a reservation by its TOKEN, or by its SALE and a SERIAL")
 
 // serial is the sale and the serial that name the reservation. false: its token does.
 func (a reservationArg) serial() (sale string, serial uint32, named bool, err error) {
@@ -42,7 +42,13 @@ func (a reservationArg) serial() (sale string, serial uint32, named bool, err er
 	if err != nil || n == 0 {
 		return "", 0, false, errWhich
 	}
-	return a.Of[0], uint32(n), true, nil
+	return a.Of[0], uint32(n), true, ledger.CheckName(a.Of[0])
+}
+
+// Validate refuses what cannot name a reservation.
+func (a reservationArg) Validate() error {
+	_, _, _, err := a.serial()
+	return err
 }
 
 // claim is the token's, with the name of its sale.
@@ -86,7 +92,6 @@ func (a reservationArg) changed(ctx context.Context, s ledger.Store, wanted ledg
 // ReservationShowCmd shows a reservation.
 type ReservationShowCmd struct {
 	reservationArg
-	JSON bool `help:"As JSON."`
 }
 
 // Run shows it.
@@ -102,7 +107,7 @@ func (c *ReservationShowCmd) Run(ctx context.Context) error {
 		} else {
 			out, err = c.shown(ctx, s)
 		}
-		return printReservation(out, c.JSON, err)
+		return c.printReservation(out, err)
 	})
 }
 
@@ -119,26 +124,26 @@ func (a reservationArg) shown(ctx context.Context, s ledger.Store) (out admin.Un
 // ReservationProlongCmd lets a hold end later.
 type ReservationProlongCmd struct {
 	reservationArg
-	By time.Duration `required:"" env:"-" placeholder:"D" help:"How long after its first end, at most the sale's hold."`
+	By time.Duration `required:"" placeholder:"D" help:"How long after its first end, at most the sale's hold."`
 }
 
 // Run prolongs it. It needs the token, which alone knows when the hold was to end at first.
 func (c *ReservationProlongCmd) Run(ctx context.Context) error {
 	if len(c.Of) != 1 || c.By < time.Second || c.By > ledger.MaxHold {
-		return fmt.Errorf("%w: give the reservation's TOKEN, and --by 1s to %v", errUsage, ledger.MaxHold)
+		return usagef("give the reservation's TOKEN, and --by 1s to %v", ledger.MaxHold)
 	}
 	return c.with(ctx, func(s ledger.Store) error {
 		out, err := c.changed(ctx, s, ledger.IsPending, func(sale string, t token.Token) (ledger.ReservationReply, error) {
 			return s.Prolong(ctx, sale, t.Birth, t.Claim, c.By)
 		})
-		return printReservation(out, false, err)
+		return c.printReservation(out, err)
 	})
 }
 
 // ReservationReleaseCmd puts a reservation's units back on sale.
 type ReservationReleaseCmd struct {
 	reservationArg
-	ID string `name:"id" env:"-" placeholder:"rsv_..." help:"The reservation's id, needed with a SERIAL."`
+	ID string `name:"id" placeholder:"rsv_..." help:"The reservation's id, needed with a SERIAL."`
 }
 
 // Run releases it.
@@ -148,7 +153,7 @@ func (c *ReservationReleaseCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if _, _, err := ledger.ParseReservation(c.ID); named && err != nil {
-		return fmt.Errorf("%w: with a serial, give --id: %w", errUsage, err)
+		return usagef("with a serial, give --id: %w", err)
 	}
 	return c.with(ctx, func(s ledger.Store) (err error) {
 		var out admin.Unit
@@ -162,18 +167,20 @@ func (c *ReservationReleaseCmd) Run(ctx context.Context) error {
 		if err == nil {
 			noted(ctx, s, "released", out.Sale, out.ID)
 		}
-		return printReservation(out, false, err)
+		return c.printReservation(out, err)
 	})
 }
 
-func printReservation(u admin.Unit, asJSON bool, err error) error {
+func (o outputFlag) printReservation(u admin.Unit, err error) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(u)
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	return o.print(u, func(w io.Writer) error { return unitText(w, u) })
+}
+
+// unitText prints a reservation for people.
+func unitText(out io.Writer, u admin.Unit) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "reservation\t%s\nsale\t%s\nserial\t%d\nunits\t%d\nstate\t%s\n", u.ID, u.Sale, u.Serial, max(u.Count, 1), u.State)
 	if u.ExpiresAt != nil {
 		fmt.Fprintf(w, "expires\t%s\n", u.ExpiresAt.Format(time.RFC3339))

@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"os/user"
 	"strings"
 	"text/tabwriter"
@@ -38,6 +37,9 @@ type saleArg struct {
 	Name string `arg:"" help:"The sale: its hash is NAME_hash_key."`
 }
 
+// Validate refuses a name that no sale can have, before anybody is asked.
+func (a saleArg) Validate() error { return ledger.CheckName(a.Name) }
+
 // with runs f on the store.
 func (a storeFlag) with(ctx context.Context, f func(ledger.Store) error) error {
 	store, err := a.dial(ctx)
@@ -66,6 +68,7 @@ func osUser() string {
 // SaleCreateCmd makes a sale.
 type SaleCreateCmd struct {
 	saleArg
+	outputFlag
 	Total  uint64        `required:"" placeholder:"N" help:"Units, 1 to 4294967294."`
 	Hold   time.Duration `default:"5m" help:"How long a reservation waits for its payment. 0: every sale is final."`
 	Limit  uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units per buyer, 1 to 100. Buyers must say who they are."`
@@ -73,7 +76,7 @@ type SaleCreateCmd struct {
 	Closes moment        `placeholder:"TIME" help:"When it closes, in the same form as --opens."`
 
 	Shuffle time.Duration `placeholder:"W" help:"${shuffle}"`
-	Seed    string        `name:"shuffle-seed" env:"-" placeholder:"HEX" help:"${seed}"`
+	Seed    string        `name:"shuffle-seed" placeholder:"HEX" help:"${seed}"`
 }
 
 // Run makes the sale. It never changes a sale that exists.
@@ -82,25 +85,25 @@ func (c *SaleCreateCmd) Run(ctx context.Context) error {
 		Shuffle: c.Shuffle, Seed: c.Seed}
 	var invalid *ledger.Invalid
 	if errors.As(q.Validate(time.Now()), &invalid) {
-		return fmt.Errorf("%w: --%s: %s", errUsage, strings.ReplaceAll(invalid.Field, "_", "-"), invalid.Why)
+		return usagef("--%s: %s", strings.ReplaceAll(invalid.Field, "_", "-"), invalid.Why)
 	}
 	return c.operate(ctx, func(s admin.Store) error {
 		if _, err := s.Create(ctx, c.Name, q); err != nil {
 			return err
 		}
-		return show(ctx, s, c.Name, false)
+		return c.show(ctx, s, c.Name)
 	})
 }
 
 // SaleShowCmd shows a sale.
 type SaleShowCmd struct {
 	saleArg
-	JSON bool `help:"As JSON."`
+	outputFlag
 }
 
 // Run shows the sale.
 func (c *SaleShowCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s ledger.Store) error { return show(ctx, s, c.Name, c.JSON) })
+	return c.with(ctx, func(s ledger.Store) error { return c.show(ctx, s, c.Name) })
 }
 
 // shown is a sale, and how far its orders are behind.
@@ -116,20 +119,26 @@ type backlog struct {
 	Oldest  int64  `json:"oldest_ms"`
 }
 
-func show(ctx context.Context, s admin.Store, name string, asJSON bool) error {
+// show prints a sale.
+func (o outputFlag) show(ctx context.Context, s admin.Store, name string) error {
+	sale, err := lookAt(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	return o.print(sale, sale.text)
+}
+
+func lookAt(ctx context.Context, s admin.Store, name string) (shown, error) {
 	reply, err := s.Show(ctx, name)
 	if err != nil {
-		return err
+		return shown{}, err
 	}
 	lag, err := s.EventLag(ctx, name, ledger.Group{Name: ledger.OrdersGroup})
-	if err != nil {
-		return err
-	}
-	out := shown{admin.Describe(name, reply), backlog{lag.Unread, lag.Pending, lag.Oldest.Milliseconds()}}
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(out)
-	}
-	return describe(out.Description, "orders\t"+out.Orders.String())
+	return shown{admin.Describe(name, reply), backlog{lag.Unread, lag.Pending, lag.Oldest.Milliseconds()}}, err
+}
+
+func (s shown) text(w io.Writer) error {
+	return describe(w, s.Description, "orders\t"+s.Orders.String())
 }
 
 func (b backlog) String() string {
@@ -141,8 +150,8 @@ func (b backlog) String() string {
 }
 
 // describe prints a sale for people, and below it these lines.
-func describe(d admin.Description, lines ...string) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+func describe(out io.Writer, d admin.Description, lines ...string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "sale\t%s\nstate\t%s\ntotal\t%d\nfree\t%d\nleased\t%d\nlimbo\t%d\npending\t%d\nconfirmed\t%d\nhold\t%s\n",
 		d.Sale, d.State, d.Total, d.Free, d.Leased, d.Limbo, d.Pending, d.Confirmed, d.Hold)
 	if d.Limit > 0 {
@@ -166,23 +175,9 @@ func describe(d admin.Description, lines ...string) error {
 	return w.Flush()
 }
 
-// SaleListCmd lists sales.
-type SaleListCmd struct{ storeFlag }
-
-// Run lists the sales, one a line.
-func (c *SaleListCmd) Run(ctx context.Context) error {
-	return c.with(ctx, func(s ledger.Store) error {
-		names, err := s.Survey(ctx)
-		for _, name := range names {
-			fmt.Println(name)
-		}
-		return err
-	})
-}
-
 // SaleAddCmd adds units.
 type SaleAddCmd struct {
-	saleArg
+	changing
 	N         uint64 `arg:"" help:"Units to add."`
 	RequestID string `placeholder:"ID" help:"Units are added once for an id, however often it is sent."`
 }
@@ -190,7 +185,7 @@ type SaleAddCmd struct {
 // Run adds the units.
 func (c *SaleAddCmd) Run(ctx context.Context) error {
 	if c.N == 0 || c.N > ledger.MaxSerial {
-		return fmt.Errorf("%w: N is 1 to %d", errUsage, uint64(ledger.MaxSerial))
+		return usagef("N is 1 to %d", uint64(ledger.MaxSerial))
 	}
 	if c.RequestID == "" {
 		c.RequestID = rand.Text()
@@ -202,80 +197,39 @@ func (c *SaleAddCmd) Run(ctx context.Context) error {
 	return err
 }
 
-func (a saleArg) change(ctx context.Context, q ledger.ChangeRequest) error {
-	return a.operate(ctx, func(s admin.Store) error {
-		if _, err := s.Change(ctx, a.Name, q); err != nil {
-			return err
-		}
-		return show(ctx, s, a.Name, false)
-	})
-}
-
-// stopping is a command that stops a sale and waits until no edge sells any more.
-type stopping struct {
+// changing is a command that changes a sale and shows it.
+type changing struct {
 	saleArg
-	Wait time.Duration `default:"63s" help:"How long to wait until each lease is given back or has run out."`
+	outputFlag
 }
 
-func (a stopping) stop(ctx context.Context, to string) error {
-	return a.operate(ctx, func(s admin.Store) error {
-		out, err := admin.Shut(ctx, s, a.Name, to, a.Wait)
-		if err != nil {
+func (c changing) change(ctx context.Context, q ledger.ChangeRequest) error {
+	return c.operate(ctx, func(s admin.Store) error {
+		if _, err := s.Change(ctx, c.Name, q); err != nil {
 			return err
 		}
-		d := admin.Describe(a.Name, out.ShowReply)
-		if err := describe(d); err != nil {
-			return err
-		}
-		unknown := ""
-		if d.Uncounted != nil {
-			unknown = fmt.Sprintf("; until %s, an unknown number of units is promised besides, in history that the store has lost",
-				d.Uncounted.Format(time.RFC3339))
-		}
-		switch {
-		case !out.Settled && out.Sells > 0:
-			fmt.Printf("not waited out: %d units are still on edges, and perhaps more that the store has forgotten%s\n",
-				out.Leased, unknown)
-			return errFailed
-		case !out.Settled:
-			fmt.Printf("not waited out: %d units are still on edges\n", out.Leased)
-			return errFailed
-		}
-		fmt.Printf("no edge sells; units that dead edges may have promised: %d%s\n", out.Leased+out.Limbo, unknown)
-		return nil
+		return c.show(ctx, s, c.Name)
 	})
 }
-
-// SalePauseCmd stops selling for now.
-type SalePauseCmd struct{ stopping }
-
-// Run pauses the sale.
-func (c *SalePauseCmd) Run(ctx context.Context) error { return c.stop(ctx, "paused") }
 
 // SaleResumeCmd goes on selling.
-type SaleResumeCmd struct{ saleArg }
+type SaleResumeCmd struct{ changing }
 
 // Run resumes the sale.
 func (c *SaleResumeCmd) Run(ctx context.Context) error {
 	return c.change(ctx, ledger.ChangeRequest{To: "open"})
 }
 
-// SaleCloseCmd stops selling for good.
-type SaleCloseCmd struct{ stopping }
-
-// Run closes the sale.
-func (c *SaleCloseCmd) Run(ctx context.Context) error { return c.stop(ctx, "closed") }
-
 // SaleRemoveCmd deletes a sale.
 type SaleRemoveCmd struct {
 	saleArg
-	Yes bool `env:"-" help:"Do it. Without it, nothing is done."`
+	confirmed
 }
 
-// Run deletes the sale, if --yes is given.
+// Run deletes the sale, if --yes is given or its name is typed.
 func (c *SaleRemoveCmd) Run(ctx context.Context) error {
-	if !c.Yes {
-		return fmt.Errorf("%w: this forgets who owns which units; to do it, give --yes", errUsage)
+	if err := c.must(ctx, c.Name, "This forgets who owns which units of sale "+c.Name+"."); err != nil {
+		return err
 	}
 	return c.operate(ctx, func(s admin.Store) error { return s.Remove(ctx, c.Name) })
 }

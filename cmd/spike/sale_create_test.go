@@ -19,7 +19,7 @@ func TestSaleCreateNamesTheFlag(t *testing.T) {
 		"--shuffle: its window is over already": {Total: 1, Shuffle: time.Minute, Opens: past},
 	} {
 		c.Redis = "127.0.0.1:1" // no server listens there
-		if err := c.Run(t.Context()); !errors.Is(err, errUsage) || err.Error() != errUsage.Error()+": "+want {
+		if err := c.Run(t.Context()); !errors.Is(err, errUsage) || message(err) != want {
 			t.Errorf("%v, not %s", err, want)
 		}
 	}

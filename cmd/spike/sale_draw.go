@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"spike/edge/sales"
@@ -28,7 +26,7 @@ func describeLots(w io.Writer, l sales.Lots) {
 // SaleDrawCmd prints the permutation by which lots were drawn.
 type SaleDrawCmd struct {
 	saleArg
-	JSON bool `help:"As JSON."`
+	outputFlag
 }
 
 // drawn is a draw and the faults that were found in it.
@@ -60,7 +58,10 @@ func (c *SaleDrawCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return d.print(os.Stdout, c.JSON)
+		if err := c.print(d, d.list); err != nil {
+			return err
+		}
+		return verdict(d.OK)
 	})
 }
 
@@ -76,7 +77,7 @@ func readDraw(ctx context.Context, s ledger.Draws, sale string) (drawn, error) {
 		case err != nil:
 			return d, err
 		case part.Secret.Seal == "":
-			return d, fmt.Errorf("%w: this sale has no draw", errUsage)
+			return d, usagef("this sale has no draw")
 		case part.Secret.Seed == "":
 			return d, fmt.Errorf("%w: lots are drawn at %s, and shown a second later", errTooSoon,
 				time.UnixMicro(part.DrawsAt()).UTC().Format(time.RFC3339Nano))
@@ -115,21 +116,7 @@ func (d *drawn) check(l ledger.Lots) {
 	d.OK = len(d.Violations) == 0
 }
 
-func (d *drawn) print(w io.Writer, asJSON bool) error {
-	if asJSON {
-		if err := json.NewEncoder(w).Encode(d); err != nil {
-			return err
-		}
-	} else {
-		d.list(w)
-	}
-	if !d.OK {
-		return errFailed
-	}
-	return nil
-}
-
-func (d *drawn) list(w io.Writer) {
+func (d *drawn) list(w io.Writer) error {
 	fmt.Fprintf(w, "seed %s\nsha256 %s\nlot = first 13 hex digits of the sha1 of \"SEED:%d:BUYER\", BUYER as 8 bytes\n",
 		d.Seed, d.Seal, d.Birth)
 	for i, e := range d.Entrants {
@@ -145,4 +132,5 @@ func (d *drawn) list(w io.Writer) {
 	if d.OK {
 		fmt.Fprintf(w, "ok: %d entrants, %d winners, in the order of the sealed seed\n", len(d.Entrants), d.Winners)
 	}
+	return nil
 }

@@ -64,9 +64,11 @@ func TestDrawIsChecked(t *testing.T) {
 			continue
 		}
 		var out bytes.Buffer
-		err = d.print(&out, false)
-		if blamed := err != nil; blamed != (c.blames != "") || d.OK == blamed || !strings.Contains(out.String(), c.blames) {
-			t.Errorf("%s: %v %v\n%.300s", c.name, err, d.Violations, out.String())
+		if err := d.list(&out); err != nil {
+			t.Fatal(err)
+		}
+		if blamed := !d.OK; blamed != (c.blames != "") || !strings.Contains(out.String(), c.blames) {
+			t.Errorf("%s: %v\n%.300s", c.name, d.Violations, out.String())
 		}
 		if c.blames != "" {
 			continue

@@ -12,11 +12,11 @@ import (
 
 // SaleEditCmd changes a sale.
 type SaleEditCmd struct {
-	saleArg
-	Opens  *moment        `env:"-" placeholder:"TIME" help:"When it opens, until it has opened: 2026-11-22T20:00:00+08:00, or +10m."`
-	Closes *moment        `env:"-" placeholder:"TIME" help:"When it closes, until it has closed: at least a lease (5s) from now."`
-	Hold   *time.Duration `env:"-" placeholder:"D" help:"How long a reservation waits for its payment, before the first sale."`
-	Limit  *uint32        `name:"limit-per-buyer" env:"-" placeholder:"K" help:"Units per buyer, before the first sale. 0: any."`
+	changing
+	Opens  *moment        `placeholder:"TIME" help:"When it opens, until it has opened: 2026-11-22T20:00:00+08:00, or +10m."`
+	Closes *moment        `placeholder:"TIME" help:"When it closes, until it has closed: at least a lease (5s) from now."`
+	Hold   *time.Duration `placeholder:"D" help:"How long a reservation waits for its payment, before the first sale."`
+	Limit  *uint32        `name:"limit-per-buyer" placeholder:"K" help:"Units per buyer, before the first sale. 0: any."`
 }
 
 // Run changes what is given.
@@ -25,16 +25,16 @@ func (c *SaleEditCmd) Run(ctx context.Context) error {
 	var invalid *ledger.Invalid
 	switch err := q.Validate(time.Now()); {
 	case what == "":
-		return fmt.Errorf("%w: nothing is to change: give --opens, --closes, --hold or --limit-per-buyer", errUsage)
+		return usagef("nothing is to change: give --opens, --closes, --hold or --limit-per-buyer")
 	case errors.As(err, &invalid):
-		return fmt.Errorf("%w: --%s: %s", errUsage, strings.ReplaceAll(invalid.Field, "_", "-"), invalid.Why)
+		return usagef("--%s: %s", strings.ReplaceAll(invalid.Field, "_", "-"), invalid.Why)
 	}
 	return c.with(ctx, func(s ledger.Store) error {
 		if _, err := s.Edit(ctx, c.Name, q); err != nil {
 			return err
 		}
 		noted(ctx, s, "edited", c.Name, what)
-		return show(ctx, s, c.Name, false)
+		return c.show(ctx, s, c.Name)
 	})
 }
 

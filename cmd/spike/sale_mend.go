@@ -7,7 +7,7 @@ import (
 )
 
 // SaleMendCmd writes a sale's hash again.
-type SaleMendCmd struct{ saleArg }
+type SaleMendCmd struct{ changing }
 
 // Run writes the hash, and shows the sale.
 func (c *SaleMendCmd) Run(ctx context.Context) error {
@@ -15,6 +15,6 @@ func (c *SaleMendCmd) Run(ctx context.Context) error {
 		if _, err := s.Mend(ctx, c.Name); err != nil {
 			return err
 		}
-		return show(ctx, s, c.Name, false)
+		return c.show(ctx, s, c.Name)
 	})
 }

@@ -122,17 +122,17 @@ func (c *ServeCmd) config(log zerolog.Logger) (edge.Config, error) {
 
 func (c *ServeCmd) check() error {
 	if c.Lease < 3*time.Second || c.Lease > time.Minute {
-		return fmt.Errorf("%w: --lease %v is not between 3s and 1m", errUsage, c.Lease)
+		return usagef("--lease %v is not between 3s and 1m", c.Lease)
 	}
 	if c.Drain < 0 || c.Drain > 5*time.Minute {
-		return fmt.Errorf("%w: --drain %v is not between 0s and 5m", errUsage, c.Drain)
+		return usagef("--drain %v is not between 0s and 5m", c.Drain)
 	}
 	if c.Production && c.Redis == "" {
-		return fmt.Errorf("%w: --production needs --redis ADDR: without it, 10,000 made-up units are sold from memory", errUsage)
+		return usagef("--production needs --redis ADDR: without it, 10,000 made-up units are sold from memory")
 	}
 	for _, origin := range c.CORSOrigins {
 		if err := nginx.CheckOrigin(origin); err != nil {
-			return fmt.Errorf("%w: --cors-origins: %w", errUsage, err)
+			return usagef("--cors-origins: %w", err)
 		}
 	}
 	return nil
@@ -189,7 +189,7 @@ func (c *ServeCmd) runEmbedded(ctx context.Context, config edge.Config, store le
 func (c *ServeCmd) tokenKeys(log zerolog.Logger) ([][]byte, error) {
 	if c.TokenKey == "" {
 		if c.Production {
-			return nil, fmt.Errorf("%w: --production needs --token-key FILE (or SPIKE_TOKEN_KEY): the default is in the store", errUsage)
+			return nil, usagef("--production needs --token-key FILE (or SPIKE_TOKEN_KEY): the default is in the store")
 		}
 		return nil, nil
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -17,7 +16,7 @@ func saleNames(flag []string) (names []string, err error) {
 	for _, name := range flag {
 		name = strings.TrimSpace(name)
 		if err := ledger.CheckName(name); err != nil {
-			return nil, fmt.Errorf("%w: --sales: %w", errUsage, err)
+			return nil, usagef("--sales: %w", err)
 		}
 		names = append(names, name)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -18,15 +17,15 @@ import (
 
 // storeFlag names the Redis of a command.
 type storeFlag struct {
-	Redis             string  `placeholder:"ADDR" help:"${redis}"`
-	RedisPasswordFile string  `placeholder:"FILE" help:"A file with the password for --redis, in place of one in its address."`
-	Replicas          *uint64 `placeholder:"N" help:"${replicas}"`
+	Redis             string  `env:"SPIKE_REDIS" placeholder:"ADDR" help:"${redis}"`
+	RedisPasswordFile string  `env:"SPIKE_REDIS_PASSWORD_FILE" placeholder:"FILE" help:"${redis_password}"`
+	Replicas          *uint64 `env:"SPIKE_REPLICAS" placeholder:"N" help:"${replicas}"`
 }
 
 // dial connects to Redis. An operator's tool must have one.
 func (f storeFlag) dial(ctx context.Context) (*luascripts.Redis, error) {
 	if f.Redis == "" {
-		return nil, fmt.Errorf("%w: --redis ADDR is missing (an edge's embedded store is seen through its admin listener)", errUsage)
+		return nil, usagef("--redis ADDR is missing (an edge's embedded store is seen through its admin listener)")
 	}
 	options, err := f.options()
 	if err != nil {
@@ -46,14 +45,14 @@ func (f storeFlag) options() (rueidis.ClientOption, error) {
 		return options, err
 	}
 	if options.Password != "" {
-		return options, fmt.Errorf("%w: --redis has a password, and --redis-password-file too: give only one", errUsage)
+		return options, usagef("--redis has a password, and --redis-password-file too: give only one")
 	}
 	text, _, err := secret.Read(f.RedisPasswordFile, mostPassword)
 	if err != nil {
-		return options, fmt.Errorf("%w: --redis-password-file: %w", errUsage, err)
+		return options, usagef("--redis-password-file: %w", err)
 	}
 	if options.Password = strings.TrimRight(string(text), "\r\n"); options.Password == "" {
-		return options, fmt.Errorf("%w: --redis-password-file: the file is empty", errUsage)
+		return options, usagef("--redis-password-file: the file is empty")
 	}
 	return options, nil
 }
@@ -73,17 +72,17 @@ func redisOptions(addr string) (rueidis.ClientOption, error) {
 	case "redis", "rediss", "unix":
 		return fromURL(addr)
 	}
-	return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: unknown scheme", errUsage)
+	return rueidis.ClientOption{}, usagef("--redis: unknown scheme")
 }
 
 // redisParams are the parameters that rueidis reads. It would ignore any other.
 var redisParams = []string{"db", "dial_timeout", "write_timeout", "addr", "skip_verify", "protocol", "client_cache",
 	"max_retries", "client_name", "master_set"}
 
-var errRedisURL = fmt.Errorf("%w: --redis: not redis[s]://[USER:PASS@]H:P[/DB], nor unix:///PATH "+
-	"(in a password, write %%40 for @ and so on)", errUsage)
+var errRedisURL = usagef("--redis: not redis[s]://[USER:PASS@]H:P[/DB], nor unix:///PATH " +
+	"(in a password, write %%40 for @ and so on)")
 
-var errRedisPath = fmt.Errorf("%w: --redis: after the host's slash there must be the number of a database, or nothing", errUsage)
+var errRedisPath = usagef("--redis: after the host's slash there must be the number of a database, or nothing")
 
 func fromURL(addr string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(addr)
@@ -127,14 +126,14 @@ func ports(addrs []string) bool {
 func seeds(list string) (rueidis.ClientOption, error) {
 	addrs := strings.Split(list, ",")
 	if !ports(addrs) {
-		return rueidis.ClientOption{}, fmt.Errorf("%w: --redis: not HOST:PORT[,HOST:PORT...]", errUsage)
+		return rueidis.ClientOption{}, usagef("--redis: not HOST:PORT[,HOST:PORT...]")
 	}
 	return rueidis.ClientOption{InitAddress: addrs}, nil
 }
 
 // sentinel reads [USER:PASS@]H:P[,H:P...]/MASTER. A URL has one host only, so the user is read from a URL with the host h.
 func sentinel(rest string) (rueidis.ClientOption, error) {
-	wrong := fmt.Errorf("%w: --redis: not redis+sentinel://[USER:PASS@]H:P[,H:P...]/MASTER", errUsage)
+	wrong := usagef("--redis: not redis+sentinel://[USER:PASS@]H:P[,H:P...]/MASTER")
 	hosts, master, _ := strings.Cut(rest, "/")
 	user, hosts := cutUser(hosts)
 	u, err := url.Parse("redis://" + user + "h")

@@ -31,14 +31,15 @@ func (c *cli) BeforeResolve(ctx *kong.Context) error {
 			return emptySetting("--" + given.Flag.Name)
 		}
 	}
-	return knownVariables(ctx.Model.Node, os.Environ())
+	command := ctx.Selected()
+	return knownVariables(ctx.Model.Node, command != nil && slices.Contains(services, command.Name), os.Environ())
 }
 
 // mayBeEmpty says whether the empty value of a flag has a meaning.
 func mayBeEmpty(flag *kong.Flag) bool { return flag.Tag.Has("empty") }
 
 func emptySetting(name string) error {
-	return fmt.Errorf("%w: %s is there but empty: give it a value, or leave it out", errUsage, name)
+	return usagef("%s is there but empty: give it a value, or leave it out", name)
 }
 
 func isEmpty(v reflect.Value) bool {
@@ -59,11 +60,28 @@ func isEmpty(v reflect.Value) bool {
 
 // notSettings are variables that begin with SPIKE_ and are no settings: those of our tests, and those that Kubernetes sets for
 // a service called spike.
-var notSettings = regexp.MustCompile(`^SPIKE_(BIN|CLOCK|CLOCK_SO|SOAK|LONG|SLOW|ONLY|ORDER_RUNS|(CHAOS|E2E)_.*|` +
+var notSettings = regexp.MustCompile(`^SPIKE_(BIN|CLOCK|CLOCK_SO|SOAK|LONG|SLOW|ONLY|ORDER_RUNS|TRACES|STAGE|(CHAOS|E2E)_.*|` +
 	`(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)$`)
 
-// knownVariables refuses a variable whose name is near a setting's name. It warns of any other unknown variable.
-func knownVariables(app *kong.Node, environment []string) error {
+// serviceVariables gives each setting of a service its variable. Of other commands only the flags that say so have one.
+func serviceVariables(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		for _, flag := range command.Flags {
+			switch {
+			case len(flag.Envs) == 0 && slices.Contains(services, command.Name):
+				flag.Envs = []string{envPrefix + strings.ReplaceAll(strings.ToUpper(flag.Name), "-", "_")}
+			case slices.Equal(flag.Envs, []string{"-"}):
+				flag.Envs = nil
+			}
+			flag.Tag.Envs = flag.Envs
+		}
+	}
+	return nil
+}
+
+// knownVariables warns of each variable that is no setting of any command, and names the setting that was probably meant. A
+// service does not start with a variable that nearly is a setting, because it would run without it.
+func knownVariables(app *kong.Node, service bool, environment []string) error {
 	known := variables(app)
 	for _, pair := range environment {
 		name, _, _ := strings.Cut(pair, "=")
@@ -71,10 +89,15 @@ func knownVariables(app *kong.Node, environment []string) error {
 		if !ours || slices.Contains(known, setting) || notSettings.MatchString(name) {
 			continue
 		}
-		if meant, near := strictyaml.Nearest(setting, known); near {
-			return fmt.Errorf("%w: unknown variable %s, did you mean %s%s?", errUsage, name, envPrefix, meant)
+		meant, near := strictyaml.Nearest(setting, known)
+		switch {
+		case near && service:
+			return usagef("unknown variable %s, did you mean %s%s?", name, envPrefix, meant)
+		case near:
+			fmt.Fprintf(os.Stderr, "spike: unknown variable %s is ignored, did you mean %s%s?\n", name, envPrefix, meant)
+		default:
+			fmt.Fprintf(os.Stderr, "spike: the variable %s is no setting of spike and is ignored\n", name)
 		}
-		fmt.Fprintf(os.Stderr, "spike: the variable %s is no setting of spike and is ignored\n", name)
 	}
 	return nil
 }

@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
@@ -23,12 +25,26 @@ import (
 // TopCmd prints what the dashboard shows.
 type TopCmd struct {
 	storeFlag
+	outputFlag
 	Sale  string        `arg:"" optional:"" help:"Show more of this sale."`
 	URL   string        `name:"url" placeholder:"URL" help:"${top_url}"`
 	Token string        `env:"SPIKE_VIEWER_TOKEN,SPIKE_ADMIN_TOKEN" placeholder:"TOKEN" help:"${top_token}"`
-	Once  bool          `env:"-" help:"Print one look and end."`
-	JSON  bool          `name:"json" env:"-" help:"Print each look as one line of JSON."`
-	Every time.Duration `env:"-" default:"1s" help:"How long to wait between two looks, at least 250ms."`
+	Once  bool          `help:"Print one look and end."`
+	Every time.Duration `default:"1s" help:"How long to wait between two looks, at least 250ms."`
+}
+
+// Validate refuses a name that no sale can have, two places to look at, and none. A Redis that only a variable names gives way.
+func (c *TopCmd) Validate(given *kong.Context) error {
+	redis := slices.ContainsFunc(given.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "redis" })
+	switch {
+	case c.URL == "" && c.Redis == "", c.URL != "" && redis:
+		return usagef("give --redis ADDR, or --url URL of an operators' side")
+	case c.Every < 250*time.Millisecond:
+		return usagef("--every is 250ms or more")
+	case c.Sale == "":
+		return nil
+	}
+	return ledger.CheckName(c.Sale)
 }
 
 // looks is where looks come from.
@@ -36,14 +52,7 @@ type looks func(ctx context.Context) ([]byte, error)
 
 // Run prints looks until a signal.
 func (c *TopCmd) Run(ctx context.Context) error {
-	switch {
-	case (c.URL == "") == (c.Redis == ""):
-		return fmt.Errorf("%w: give --redis ADDR, or --url URL of an operators' side", errUsage)
-	case c.Sale != "" && ledger.CheckName(c.Sale) != nil:
-		return fmt.Errorf("%w: %s", ledger.ErrName, c.Sale)
-	case c.Every < 250*time.Millisecond:
-		return fmt.Errorf("%w: --every is 250ms or more", errUsage)
-	case c.URL != "":
+	if c.URL != "" {
 		return c.print(ctx, c.ask)
 	}
 	store, err := c.dial(ctx)
@@ -81,19 +90,19 @@ func (c *TopCmd) ask(ctx context.Context) ([]byte, error) {
 	at := strings.TrimSuffix(c.URL, "/") + "/api/v1/look?sale=" + url.QueryEscape(c.Sale)
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: --url: %w", errUsage, err)
+		return nil, usagef("--url: %w", err)
 	}
 	if c.Token != "" {
 		q.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ledger.ErrDown, err)
+		return nil, unreachedf("--url: %w", err)
 	}
 	defer func() { _ = r.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
 	if err == nil && r.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%w: %s: %s", ledger.ErrDown, r.Status, bytes.TrimSpace(text))
+		err = unreachedf("--url %s: %s: %s", c.URL, r.Status, bytes.TrimSpace(text))
 	}
 	return text, err
 }
@@ -124,7 +133,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 // show prints one look.
 func (c *TopCmd) show(text []byte) error {
-	if c.JSON {
+	if c.asJSON() {
 		_, err := fmt.Printf("%s\n", bytes.TrimSpace(text))
 		return err
 	}

@@ -25,12 +25,12 @@ const (
 // listing answers GET /api/v1/sales.
 type listing struct {
 	Sales []string `json:"sales"` // all names, or those of the items if the request has a parameter
-	Items []item   `json:"items"`
+	Items []Item   `json:"items"`
 	Next  string   `json:"next,omitempty"` // the `after` of the next page; "": this was all
 }
 
-// item is a sale of a listing. A sale that makes no sense has no description, and Trouble says why.
-type item struct {
+// Item is a sale of a listing. A sale that makes no sense has no description, and Trouble says why.
+type Item struct {
 	Sale string `json:"sale"`
 	*Description
 	Trouble string `json:"trouble,omitempty"`
@@ -65,7 +65,7 @@ func pageOf(q url.Values) (page, error) {
 }
 
 // has says whether the page is to have this sale.
-func (p page) has(i item) bool {
+func (p page) has(i Item) bool {
 	return len(p.doors) == 0 || i.Description != nil && slices.Contains(p.doors, i.Doors)
 }
 
@@ -81,7 +81,7 @@ func (s *Side) listSales(w http.ResponseWriter, r *http.Request) {
 // list looks at the sales after p.after until the page is full. It looks at looksMost sales at the most.
 func (s *Side) list(ctx context.Context, p page) (listing, error) {
 	names, err := s.Store.List(ctx)
-	out := listing{Sales: append([]string{}, names...), Items: []item{}}
+	out := listing{Sales: append([]string{}, names...), Items: []Item{}}
 	rest := names
 	if i, found := slices.BinarySearch(names, p.after); found {
 		rest = names[i+1:]
@@ -90,9 +90,9 @@ func (s *Side) list(ctx context.Context, p page) (listing, error) {
 	}
 	for looked := 0; err == nil && len(rest) > 0 && len(out.Items) < p.limit && looked < looksMost; {
 		some := rest[:min(p.limit-len(out.Items), len(rest), looksMost-looked)]
-		var items []item
-		items, err = s.look(ctx, some)
-		out.Items = append(out.Items, slices.DeleteFunc(items, func(i item) bool { return i.Sale == "" || !p.has(i) })...)
+		var items []Item
+		items, err = LookAt(ctx, s.Store, some)
+		out.Items = append(out.Items, slices.DeleteFunc(items, func(i Item) bool { return i.Sale == "" || !p.has(i) })...)
 		rest, looked, out.Next = rest[len(some):], looked+len(some), some[len(some)-1]
 	}
 	if len(rest) == 0 {
@@ -107,31 +107,31 @@ func (s *Side) list(ctx context.Context, p page) (listing, error) {
 	return out, err
 }
 
-// look describes sales. A sale that is gone meanwhile has no name.
-func (s *Side) look(ctx context.Context, names []string) ([]item, error) {
-	items := make([]item, len(names))
+// LookAt describes sales. A sale that is gone meanwhile has no name.
+func LookAt(ctx context.Context, store ledger.News, names []string) ([]Item, error) {
+	items := make([]Item, len(names))
 	var looks errgroup.Group
 	looks.SetLimit(looksAtOnce)
 	for i, name := range names {
 		looks.Go(func() (err error) {
-			items[i], err = s.item(ctx, name)
+			items[i], err = lookAt(ctx, store, name)
 			return err
 		})
 	}
 	return items, looks.Wait()
 }
 
-func (s *Side) item(ctx context.Context, name string) (item, error) {
-	shown, err := s.Store.Show(ctx, name)
+func lookAt(ctx context.Context, store ledger.News, name string) (Item, error) {
+	shown, err := store.Show(ctx, name)
 	refusal, refused := errors.AsType[*ledger.Refusal](err)
 	switch {
 	case errors.Is(err, ledger.ErrNoSale):
-		return item{}, nil
+		return Item{}, nil
 	case refused:
-		return item{Sale: name, Trouble: refusal.Why}, nil
+		return Item{Sale: name, Trouble: refusal.Why}, nil
 	case err != nil:
-		return item{}, err
+		return Item{}, err
 	}
 	d := Describe(name, shown)
-	return item{Sale: name, Description: &d, Trouble: d.Trouble}, nil
+	return Item{Sale: name, Description: &d, Trouble: d.Trouble}, nil
 }
