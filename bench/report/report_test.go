@@ -24,7 +24,8 @@ func example() Doc {
 	}
 	us := measure.Median("us")
 	t := Rows("Sold out", "server", s, s.Subjects(), Range("CPU us", 2, us), Range("x bare", 3, measure.Over("us", "bare")),
-		Col("scripts", -1, measure.Median("each")), Percent("share", 1, measure.Median("share")), Col("gate", 2, measure.Median("gate")),
+		Col("scripts", -1, measure.Median("each")), Percent("share", 1, measure.Median("share")),
+		Col("gate", 2, measure.Median("gate")),
 		Column{Head: "wanted", Text: func(subject string) string { return "of " + subject }})
 	t.Notes = []string{"two rounds"}
 	bars := Panel{Title: "Sold <out>", Legend: "µs"}
@@ -97,7 +98,8 @@ func TestJSONHasEverySampleAndEveryValue(t *testing.T) {
 	if err := json.Unmarshal([]byte(render(t, example().JSON)), &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Machine != example().Machine || back.Options.Rounds != 2 || len(back.Samples) != 8 || back.Samples[7].Raw.Answered != 7 ||
+	if back.Machine != example().Machine || back.Options.Rounds != 2 || len(back.Samples) != 8 ||
+		back.Samples[7].Raw.Answered != 7 ||
 		back.Samples[7].Subject != "edge" || back.Samples[7].Round != 2 || back.Samples[7].Figures["us"] != 11 {
 		t.Errorf("%+v", back)
 	}
