@@ -123,7 +123,7 @@ func TestTarget(t *testing.T) {
 	for want, say := range map[string][]string{
 		"a, x b: 1.00 (0.90..1.20 of 3); target at most 1.00: met":    Target{What: "a, x b", Bound: 1, Digits: 2}.Say(v),
 		"a, x b: 1.00 (0.90..1.20 of 3); target at most 0.99: missed": Target{What: "a, x b", Bound: 0.99, Digits: 2}.Say(v),
-		"units/s: 1.0 (0.9..1.2 of 3); target at least 310.0: missed": Target{What: "units/s", Least: true, Bound: 310, Digits: 1}.Say(v),
+		"buys: 1.0 (0.9..1.2 of 3); target at least 9.0: missed":      Target{What: "buys", Least: true, Bound: 9, Digits: 1}.Say(v),
 		"units/s: 1 (1..1 of 3); target at least 1: met":              Target{What: "units/s", Least: true, Bound: 1}.Say(v),
 	} {
 		if len(say) != 1 || say[0] != want {
