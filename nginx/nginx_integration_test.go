@@ -392,8 +392,9 @@ func (a answers) want(t *testing.T, status, n int) {
 // crowd sends n requests, abreast of them at a time. Each has its own connection.
 func crowd(t *testing.T, base, method, path string, n, abreast int) answers {
 	t.Helper()
-	o := rigtest.CrowdOptions{URLs: []string{base + path}, Method: method, Connections: abreast, Requests: int64(n), Timeout: 30 * time.Second,
-		Dress: func(_ int64, h *fasthttp.RequestHeader) { h.SetConnectionClose() },
+	o := rigtest.CrowdOptions{URLs: []string{base + path}, Method: method, Connections: abreast, Requests: int64(n),
+		Timeout: 30 * time.Second,
+		Dress:   func(_ int64, h *fasthttp.RequestHeader) { h.SetConnectionClose() },
 		Heard: func(a rigtest.Answer) {
 			if a.Status == http.StatusServiceUnavailable && !a.Again() {
 				t.Error("503 without Retry-After")

@@ -92,12 +92,12 @@ func TestP3BackupWaitsForAnEdgeThatIsLate(t *testing.T) {
 		redis.End()
 		s.lost = &Loss{}
 		s.restored(backup, file)
-		back := time.Now()
 		redis.Start()
 		s.lost.To = s.crowd.History.Now()
+		back := time.Now() // nobody has run a script there, so proof begins later
 		early.Start()
 		s.edges = append(s.edges, early)
-		s.pause(2200*time.Millisecond, 2800*time.Millisecond)
+		time.Sleep(time.Until(back.Add(s.span(2200*time.Millisecond, 2800*time.Millisecond))))
 		wire.Join()
 		s.evidence(time.Since(back) < 3500*time.Millisecond, "the way is there again too late for proof, after %v", time.Since(back))
 		s.finish(s.healing())

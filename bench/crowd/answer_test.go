@@ -80,7 +80,8 @@ func TestWordsOfEachFormat(t *testing.T) {
 		"soon": Unopened, "none": NoSuch, "entering": Entered, "limited": OverLimit, "limited?n=2": TooMuch} {
 		name, query, _ := strings.Cut(sale, "?")
 		v1 := strings.TrimSuffix("POST /v1/sales/"+name+"/reservations?"+query, "?")
-		for file, request := range map[string]string{"article-zh.http": "GET /buy/" + sale, "article-en.http": "POST /buy/" + sale, "v1.http": v1} {
+		for file, request := range map[string]string{"article-zh.http": "GET /buy/" + sale, "article-en.http": "POST /buy/" + sale,
+			"v1.http": v1} {
 			if words := golden(t, file, request); !slices.Contains(words, want) {
 				t.Errorf("%s: %s: %v, want %v", file, request, words, want)
 			}
@@ -93,7 +94,8 @@ func TestWordsOfEachFormat(t *testing.T) {
 		{"article-zh.http", "GET /buy/ticket", Undecided}, {"article-en.http", "POST /buy/ticket", Undecided},
 		{"article-zh.http", "GET /buy/one-buyByGet", SoldOut}, {"v1.http", "POST /v1/sales/one-reserve/reservations", SoldOut},
 		{"v1.http", "POST /v1/sales/ticket/reservations", Undecided}, {"v1.http", "POST /v1/reservations/none/cancel", NoSuch},
-		{"v1.http", tokenOf(1), Cancelled}, {"v1.http", tokenOf(2), Confirmed}, {"v1.http", "POST" + tokenOf(2)[3:] + "/cancel", Confirmed},
+		{"v1.http", tokenOf(1), Cancelled}, {"v1.http", tokenOf(2), Confirmed},
+		{"v1.http", "POST" + tokenOf(2)[3:] + "/cancel", Confirmed},
 		{"v1.http", tokenOf(3), Pending}, {"v1.http", tokenOf(4), Refunded}, {"v1.http", tokenOf(999), Expired},
 		{"v1.http", "GET /buy/a%2Fb", Odd}, {"v1.http", "PATCH /buy/ticket", Odd},
 	} {
@@ -110,7 +112,8 @@ func tokenOf(serial int) string {
 
 // An answer that nobody promised has no good meaning.
 func TestOddAnswers(t *testing.T) {
-	for _, a := range []Answer{{}, {Status: 200}, {Status: 200, Body: []byte(`{"code":2}`)}, {Status: 503, Body: []byte(`{"code":-5}`)},
+	for _, a := range []Answer{{}, {Status: 200}, {Status: 200, Body: []byte(`{"code":2}`)},
+		{Status: 503, Body: []byte(`{"code":-5}`)},
 		{Status: 201, Body: []byte(`{"code":1}`)}, {Status: 500, Body: []byte(`{"code":-1}`)}, {Status: 404, Body: []byte(`nothing`)}} {
 		if got := a.Word(); got != Odd {
 			t.Errorf("%v: %v", a, got)
@@ -122,7 +125,8 @@ func TestOddAnswers(t *testing.T) {
 }
 
 func TestMeaning(t *testing.T) {
-	for code, want := range map[int]Word{1: Won, -1: SoldOut, -2: Unopened, -3: Closed, -4: OverLimit, -5: Undecided, -7: TooMany, 7: Odd} {
+	for code, want := range map[int]Word{1: Won, -1: SoldOut, -2: Unopened, -3: Closed, -4: OverLimit, -5: Undecided,
+		-7: TooMany, 7: Odd} {
 		if got := Meaning(code); got != want {
 			t.Errorf("%d: %v", code, got)
 		}

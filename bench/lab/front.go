@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,12 +81,3 @@ func (l *lab) startNginx(ctx context.Context, h host, topology string) error {
 func mkdir(dir string) error { return os.MkdirAll(dir, 0o755) }
 
 func write(file, text string) error { return os.WriteFile(file, []byte(text), 0o644) }
-
-// get sends a short question for the figures.
-func get(ctx context.Context, c *http.Client, url string) (status int, body []byte, err error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return 0, nil, err
-	}
-	return do(c, q)
-}

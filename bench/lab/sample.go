@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -190,18 +188,4 @@ func (c *lineCounter) count() int64 {
 			return c.n
 		}
 	}
-}
-
-// do sends a request and reads its answer.
-func do(c *http.Client, q *http.Request) (int, []byte, error) {
-	r, err := c.Do(q)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer r.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
-	if err != nil {
-		return 0, nil, fmt.Errorf("%s: %w", q.URL, err)
-	}
-	return r.StatusCode, body, nil
 }

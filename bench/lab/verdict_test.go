@@ -11,13 +11,13 @@ import (
 	"spike/luascripts/ledger"
 )
 
-// won is wins of the serials first to last, and of one more.
-func won(first, last, more int) *crowd.Wins {
+// won is wins of the serials 1 to last, and of one more.
+func won(last, more int) *crowd.Wins {
 	w := &crowd.Wins{}
 	note := func(serial int) {
 		w.Note(crowd.Answer{Status: 200, Body: fmt.Appendf(nil, `{"code":1,"data":{"serial":%d,"token":"t"}}`, serial)})
 	}
-	for serial := first; serial <= last; serial++ {
+	for serial := 1; serial <= last; serial++ {
 		note(serial)
 	}
 	note(more)
@@ -30,7 +30,7 @@ func fine() *trial {
 	return &trial{name: edgeTrial, units: 100, death: &death{layer: "edges", what: "e4 is killed (-9)"}, since: 50,
 		heard: heard{Answered: 120, Won: 99, Undecided: 1, Unanswered: 1, LateWin: now,
 			Final: now.Add(time.Millisecond)},
-		wins:    won(1, 98, 100),
+		wins:    won(98, 100),
 		carried: sample{[]layer{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}}},
 		audit:   ledger.Audit{Total: 100, Pending: 100, OK: true}}
 }
@@ -45,10 +45,10 @@ func TestVerdict(t *testing.T) {
 			t.audit.OK, t.audit.Violations = false, []string{"serial 7 has an owner and lies elsewhere too"}
 		},
 		"more units than there were":   func(t *trial) { t.audit.Total, t.audit.Pending = 101, 101 },
-		"more winners than units":      func(t *trial) { t.wins = won(1, 100, 100) },
-		"a serial beyond the last":     func(t *trial) { t.wins = won(1, 98, 101) },
-		"sold to nobody":               func(t *trial) { t.wins = won(1, 96, 100) },
-		"a serial twice":               func(t *trial) { t.wins = won(1, 98, 7) },
+		"more winners than units":      func(t *trial) { t.wins = won(100, 100) },
+		"a serial beyond the last":     func(t *trial) { t.wins = won(98, 101) },
+		"sold to nobody":               func(t *trial) { t.wins = won(96, 100) },
+		"a serial twice":               func(t *trial) { t.wins = won(98, 7) },
 		"an answer nobody knows":       func(t *trial) { t.wins.Note(crowd.Answer{Status: 404}) },
 		"sold out, and then sold":      func(t *trial) { t.heard.LateWin = t.heard.Final.Add(time.Millisecond) },
 		"nobody was answered any more": func(t *trial) { t.since = t.heard.Answered },

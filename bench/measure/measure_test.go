@@ -38,7 +38,8 @@ func TestSpread(t *testing.T) {
 // round is the samples of a round A B B A, or of as many turns as there are values.
 func round(n int, values ...float64) (all Samples) {
 	for i, v := range values {
-		all = append(all, Sample{Turn: Turn{Subject: []string{"a", "b", "b", "a"}[i%4], Round: n}, Figures: Figures{"us": v, Faulty: 1}})
+		turn := Turn{Subject: []string{"a", "b", "b", "a"}[i%4], Round: n}
+		all = append(all, Sample{Turn: turn, Figures: Figures{"us": v, Faulty: 1}})
 	}
 	return all
 }
@@ -57,7 +58,8 @@ func TestRatioCancelsLinearDrift(t *testing.T) {
 }
 
 func TestRatioIsOfRoundsInWhichBothWereRead(t *testing.T) {
-	s := slices.Concat(round(1, 10, 5, 5, 10), round(2, 30, 10, 10, 30), round(3, 10), round(4, 1, math.NaN(), 1, 1), round(5, 1, 0, 0, 1))
+	s := slices.Concat(round(1, 10, 5, 5, 10), round(2, 30, 10, 10, 30), round(3, 10), round(4, 1, math.NaN(), 1, 1),
+		round(5, 1, 0, 0, 1))
 	got := Over("us", "b")(s, "a")
 	if got != (Spread{Median: 2.5, Min: 2, Max: 3, N: 2}) {
 		t.Errorf("%+v", got)
@@ -119,10 +121,10 @@ func TestTurns(t *testing.T) {
 func TestTarget(t *testing.T) {
 	v := Of(0.9, 1, 1.2)
 	for want, say := range map[string][]string{
-		"a, x b: 1.00 (0.90..1.20 of 3); target at most 1.00: met":      Target{What: "a, x b", Bound: 1, Digits: 2}.Say(v),
-		"a, x b: 1.00 (0.90..1.20 of 3); target at most 0.99: missed":   Target{What: "a, x b", Bound: 0.99, Digits: 2}.Say(v),
-		"units/s: 1.0 (0.9..1.2 of 3); target at least 31000.0: missed": Target{What: "units/s", Least: true, Bound: 31_000, Digits: 1}.Say(v),
-		"units/s: 1 (1..1 of 3); target at least 1: met":                Target{What: "units/s", Least: true, Bound: 1}.Say(v),
+		"a, x b: 1.00 (0.90..1.20 of 3); target at most 1.00: met":    Target{What: "a, x b", Bound: 1, Digits: 2}.Say(v),
+		"a, x b: 1.00 (0.90..1.20 of 3); target at most 0.99: missed": Target{What: "a, x b", Bound: 0.99, Digits: 2}.Say(v),
+		"buys: 1.0 (0.9..1.2 of 3); target at least 9.0: missed":      Target{What: "buys", Least: true, Bound: 9, Digits: 1}.Say(v),
+		"units/s: 1 (1..1 of 3); target at least 1: met":              Target{What: "units/s", Least: true, Bound: 1}.Say(v),
 	} {
 		if len(say) != 1 || say[0] != want {
 			t.Errorf("%q, not %q", say, want)
@@ -162,10 +164,11 @@ func TestOptionsAreHeldAgainstTheirTags(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	all := []string{"a", "b", "c"}
-	if err := Known("letter", []string{"c", "z"}, all); !errors.Is(err, bench.ErrUsage) || !strings.Contains(err.Error(), `no letter "z"`) {
+	err := Known("letter", []string{"c", "z"}, all)
+	if !errors.Is(err, bench.ErrUsage) || !strings.Contains(err.Error(), `no letter "z"`) {
 		t.Errorf("%v", err)
 	}
-	if err := Known("letter", []string{"c", "a"}, all); err != nil {
+	if err = Known("letter", []string{"c", "a"}, all); err != nil {
 		t.Error(err)
 	}
 	if got := Choose([]string{"c", "a", "z"}, all); !slices.Equal(got, []string{"a", "c"}) || !slices.Equal(Choose(nil, all), all) {

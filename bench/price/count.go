@@ -162,26 +162,24 @@ func shardStock(units uint32) func() bool {
 	}
 }
 
-// doc has a row for each counter, and its line over GOMAXPROCS.
+// doc has a row for each counter, and a panel for each GOMAXPROCS.
 func (o Count) doc(machine report.Machine, s measure.Samples) report.Doc {
 	var columns []report.Column
-	panel := report.Panel{Title: "Counting down by one", Legend: "ns per operation, logarithmic, over GOMAXPROCS", Wide: true}
+	var panels []report.Panel
 	for _, procs := range procsOfCount {
 		name := strconv.Itoa(procs)
-		panel.Columns = append(panel.Columns, name)
-		columns = append(columns, report.Range(name, 1, measure.Median(name)))
-	}
-	for i, c := range counters {
-		line := report.Line{Name: c.name, Main: i == len(counters)-1}
-		for _, column := range columns {
-			line.Points = append(line.Points, column.Of(s, c.name))
+		columns = append(columns, ranged(name, 1, name))
+		p := report.Panel{Title: "Counting down by one, GOMAXPROCS " + name, Legend: "ns per operation"}
+		for _, c := range counters {
+			v := s.Of(c.name).Spread(name)
+			p.Bars = append(p.Bars, report.Bar{Name: c.name, Value: v, Digits: 1, Main: c.name == counters[len(counters)-1].name})
 		}
-		panel.Lines = append(panel.Lines, line)
+		panels = append(panels, p)
 	}
 	t := report.Rows("Counting down by one: ns/operation, by GOMAXPROCS", "counter", s, s.Subjects(), columns...)
 	t.Notes = []string{"medians of " + bench.Plural(o.Rounds, "round") + "; wall time with all CPUs taking from one stock"}
 	return report.Doc{Name: "report", Title: "What an answer costs", Machine: machine, Options: o, Samples: s,
-		Tables: []report.Table{t}, Panels: []report.Panel{panel}, Foot: "Only ratios mean anything."}
+		Tables: []report.Table{t}, Panels: panels, Foot: "Bars: medians; whiskers: all rounds. Only ratios mean anything."}
 }
 
 // All is both of an answer's experiments in one report.

@@ -4,11 +4,9 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"text/template"
@@ -98,7 +96,7 @@ func (p *pair) open(ctx context.Context, h measure.Host, name string) (*rig.Ngin
 		}
 	} else {
 		var conf strings.Builder
-		if err = returnConf.Execute(&conf, map[string]string{"Listen": listen, "Type": p.said.header.Get("Content-Type"),
+		if err = returnConf.Execute(&conf, map[string]string{"Listen": listen, "Type": p.said.contentType,
 			"Body": p.said.body}); err != nil {
 			return nil, err
 		}
@@ -138,41 +136,29 @@ func (p *pair) flagConf(ctx context.Context, h measure.Host, listen string) (con
 	return rig.Conf(ctx, h.Program, file)
 }
 
-// compare hears what a server says. Both must say the same.
+// compare hears what a server says. Both must say the same, without the date.
 func (p *pair) compare(ctx context.Context, name, addr string) error {
-	said, err := hear(ctx, "http://"+addr+"/buy/"+flagged(0))
-	if name == byFlag {
-		p.said = said
-	} else if err == nil && !reflect.DeepEqual(p.said, said) {
-		err = fmt.Errorf("the two do not say the same: %+v and %+v", p.said, said)
+	conn := crowd.NewConn(ctx, addr, maxWait, nil)
+	defer conn.Close()
+	a, err := conn.Ask(http.MethodGet, "/buy/"+flagged(0))
+	if err != nil {
+		return err
 	}
-	return err
+	a.Header.Del("Date")
+	said := heard{a.Header.String(), string(a.Header.ContentType()), string(a.Body)}
+	switch {
+	case a.Status != http.StatusOK:
+		return fmt.Errorf("%w: nginx does not answer by the flag: %v", bench.ErrDependency, a)
+	case name == byFlag:
+		p.said = said
+	case p.said != said:
+		return fmt.Errorf("the two do not say the same: %+v and %+v", p.said, said)
+	}
+	return nil
 }
 
 // heard is an answer, without its date.
-type heard struct {
-	header http.Header
-	body   string
-}
-
-// hear asks for "sold out".
-func hear(ctx context.Context, url string) (heard, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return heard{}, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return heard{}, fmt.Errorf("ask for the answer: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%w: nginx does not answer by the flag: %s: %s", bench.ErrDependency, resp.Status, body)
-	}
-	resp.Header.Del("Date")
-	return heard{resp.Header, string(body)}, err
-}
+type heard struct{ header, contentType, body string }
 
 func flagged(i int) string { return fmt.Sprintf("sale-%05d", i) }
 

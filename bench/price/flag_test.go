@@ -41,7 +41,8 @@ func TestReturnSaysWhatItHeard(t *testing.T) {
 	err := returnConf.Execute(&conf, map[string]string{"Listen": "127.0.0.1:8080", "Type": "application/json",
 		"Body": `{"code":-1,"msg":"已售罄"}`})
 	if err != nil || !strings.Contains(conf.String(), `return 200 '{"code":-1,"msg":"已售罄"}';`) ||
-		!strings.Contains(conf.String(), "default_type 'application/json';") || !strings.Contains(conf.String(), "listen 127.0.0.1:8080;") {
+		!strings.Contains(conf.String(), "default_type 'application/json';") ||
+		!strings.Contains(conf.String(), "listen 127.0.0.1:8080;") {
 		t.Errorf("%v\n%s", err, conf.String())
 	}
 }

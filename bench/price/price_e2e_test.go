@@ -76,7 +76,8 @@ func TestAnswer(t *testing.T) {
 		if f["cpu_us"] <= 0 || f["per_sec"] <= 0 || f["ab_us"] != 0 {
 			t.Errorf("%+v", s)
 		}
-		if asks := s.Subject == peers.OneScript || s.Subject == peers.Article && s.Part == "selling"; asks != (f["scripts"] >= f["requests"]) {
+		asks := s.Subject == peers.OneScript || s.Subject == peers.Article && s.Part == "selling"
+		if asks != (f["scripts"] >= f["requests"]) {
 			t.Errorf("%s, %s: %v scripts for %v requests", s.Part, s.Subject, f["scripts"], f["requests"])
 		}
 		if _, counts := f["sold"]; counts == (s.Subject == peers.Bare) || s.Part == "soldout" && f["sold"] != 0 {
@@ -188,7 +189,8 @@ func TestReal(t *testing.T) {
 // replicas, and only there.
 func TestDurable(t *testing.T) {
 	t.Parallel()
-	turns := measured(t, "durable", "durable", "--rounds", "1", "--duration", "200ms", "--connections", "16", "--edge-arg=--drain=0s")
+	turns := measured(t, "durable", "durable", "--rounds", "1", "--duration", "200ms", "--connections", "16",
+		"--edge-arg=--drain=0s")
 	if len(turns) != 2*len(durableWays) {
 		t.Fatalf("%+v", turns)
 	}

@@ -89,7 +89,7 @@ func TestARoundOfAnswers(t *testing.T) {
 		{"", 3, "edge bare onescript article"}, // ab's
 		{"edge bare", 2, "edge bare bare edge"},
 		{"bare onescript article", 1, "bare bare onescript article"},
-		{"edge", 1, "edge edge"},
+		{edge, 1, strings.Repeat(edge+" ", 2)},
 		{"article", 1, "article"},
 		{"article onescript", 2, "article onescript"},
 	} {
@@ -207,7 +207,8 @@ func TestShareReport(t *testing.T) {
 	d := o.doc(report.Machine{}, s)
 	has(t, text(t, d), "round robin 25 % 25 % 25 % 25 % 750 750 750 750 1.0000 0.00 % 0",
 		"weighted 10 % 20 % 30 % 40 % 300 600 900 1190", "round robin 15.00 15.00 30.00 20.00..40.00 - - 80.00 80.00..80.00 4.000",
-		"weighted 20.00 20.00 40.00 40.00..40.00 1.500 1.000..2.000 100.00 100.00..100.00 2.500", "medians of 2 rounds of 1000 requests")
+		"weighted 20.00 20.00 40.00 40.00..40.00 1.500 1.000..2.000 100.00 100.00..100.00 2.500",
+		"medians of 2 rounds of 1000 requests")
 	if len(d.Panels) != 3 || len(d.Panels[2].Bars) != 4 || !d.Failed {
 		t.Errorf("%+v", d.Panels)
 	}
@@ -243,7 +244,8 @@ func TestRealReport(t *testing.T) {
 	}
 	o := Real{Rounds: 1, Duration: time.Second, Connections: 64, Hold: time.Minute, Base: "/bin/echo"}
 	d := o.doc(t.Context(), s)
-	has(t, text(t, d), "limit+key, this 225 200..250 45.0 40.0..50.0 - -", "Selling: every buyer wins (beside anonymous, within a round)",
+	has(t, text(t, d), "limit+key, this 225 200..250 45.0 40.0..50.0 - -",
+		"Selling: every buyer wins (beside anonymous, within a round)",
 		"limit+key, this 0.300 0.300..0.300 3.000 3.000..3.000", "(beside base, within a round)", "limit+key, this 1.800",
 		"0.562 0.562..0.562", "base is version", "edge us/buy: 45.0 (40.0..50.0 of 2); target at most 40.0: missed",
 		"buys/s, x anonymous: 0.300 (0.300..0.300 of 1); target at least 0.600: missed")

@@ -258,7 +258,8 @@ func (o Share) doc(machine report.Machine, s measure.Samples) report.Doc {
 	who.Notes = []string{"Jain's index of what each got over what it should: 1 is as wanted, 0.25 is all for one of four"}
 	cost := report.Rows("What a request costs: CPU us", "way", s, names, median("nginx", 2, "nginx_us"),
 		median("edges", 2, "edges_us"), ranged("both", 2, "both_us"),
-		report.Range("x round robin", 3, measure.Over("both_us", roundRobin)), report.Range("both, nothing kept", 2, unkept("both_us")), report.Range("x kept", 3, overKept))
+		report.Range("x round robin", 3, measure.Over("both_us", roundRobin)),
+		report.Range("both, nothing kept", 2, unkept("both_us")), report.Range("x kept", 3, overKept))
 	cost.Notes = []string{fmt.Sprintf("medians of %s of %d requests on %d connections, all answered \"sold out\"; "+
 		"kept: connections from nginx to the edges", bench.Plural(o.Rounds, "round"), o.Requests, o.Connections)}
 	return report.Doc{Name: "balance", Title: "How nginx shares a crowd among four edges", Machine: machine, Options: o,

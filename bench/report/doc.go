@@ -1,5 +1,5 @@
 // Package report writes an experiment for people and programs: its tables as text and as Markdown, everything with every raw
-// sample as JSON, and a picture of bars and lines as SVG. It knows no experiment: each hands it a [Doc], which is data.
+// sample as JSON, and a picture of bars as SVG. It knows no experiment: each hands it a [Doc], which is data.
 package report
 
 import (

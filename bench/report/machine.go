@@ -31,7 +31,7 @@ const unknown = "unknown"
 func ThisMachine(ctx context.Context) Machine {
 	return Machine{
 		CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH, Kernel: said(ctx, "uname", "-sr"),
-		Go: runtime.Version(), Commit: commit(ctx), Command: command(os.Args),
+		Go: runtime.Version(), Commit: commit(), Command: command(os.Args),
 		Time: time.Now().UTC().Format(time.RFC3339),
 	}
 }
@@ -54,27 +54,20 @@ func cpuModel() string {
 	return unknown
 }
 
-// commit is the commit that this program was built from, or the one that is checked out here.
-func commit(ctx context.Context) string {
-	var revision, dirty string
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				revision = s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				dirty = " with changes"
-			}
-		}
-	}
-	if revision != "" {
-		return revision + dirty
-	}
-	if revision = said(ctx, "git", "rev-parse", "HEAD"); revision == unknown {
+// commit is the commit that this program was built from.
+func commit() string {
+	revision, dirty := unknown, ""
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
 		return unknown
 	}
-	if status := said(ctx, "git", "status", "--porcelain"); status != unknown {
-		dirty = " with changes"
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = " with changes"
+		}
 	}
 	return revision + dirty
 }

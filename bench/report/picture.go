@@ -12,15 +12,12 @@ import (
 	"spike/bench/measure"
 )
 
-// Panel is a part of a picture: bars below each other, or lines.
+// Panel is a part of a picture: bars below each other.
 type Panel struct {
 	Title, Legend string
 	Wide          bool    // it has a row of the page for itself; two other panels share a row
 	Scale         float64 // value of the longest bar that could be; 0: of the longest that is
 	Bars          []Bar
-
-	Columns []string // of the lines
-	Lines   []Line
 }
 
 // Bar shows a median. Its whisker spans all values. A mark stands at its target; 0: it has none.
@@ -75,7 +72,7 @@ func (d Doc) SVG(w io.Writer) error {
 		one := p.place(float64(width))
 		one.X, one.Y = float64(margin+x), float64(page.Height)
 		page.Placed = append(page.Placed, one)
-		x, row = x+width+panelGap, max(row, panelHead+p.height()+panelGap)
+		x, row = x+width+panelGap, max(row, panelHead+rowHeight*len(p.Bars)+panelGap)
 	}
 	below()
 	page.Height += footHeight - panelGap
@@ -91,7 +88,6 @@ type placed struct {
 	X, Y, Width float64
 	Left        float64 // where bars begin
 	Rows        []placedBar
-	Plot        *plot
 }
 
 type placedBar struct {
@@ -100,19 +96,8 @@ type placedBar struct {
 	Figure                              string
 }
 
-func (p Panel) height() int {
-	if len(p.Lines) > 0 {
-		return plotHeight
-	}
-	return rowHeight * len(p.Bars)
-}
-
 func (p Panel) place(width float64) placed {
 	one := placed{Panel: p, Width: width}
-	if len(p.Lines) > 0 {
-		one.Plot = p.plot(width)
-		return one
-	}
 	names, notes, longest := 0, 0, p.Scale
 	for _, b := range p.Bars {
 		names, notes = max(names, utf8.RuneCountInString(b.Name)), max(notes, utf8.RuneCountInString(b.Note), 10)

@@ -24,7 +24,8 @@ func example() Doc {
 	}
 	us := measure.Median("us")
 	t := Rows("Sold out", "server", s, s.Subjects(), Range("CPU us", 2, us), Range("x bare", 3, measure.Over("us", "bare")),
-		Col("scripts", -1, measure.Median("each")), Percent("share", 1, measure.Median("share")), Col("gate", 2, measure.Median("gate")),
+		Col("scripts", -1, measure.Median("each")), Percent("share", 1, measure.Median("share")),
+		Col("gate", 2, measure.Median("gate")),
 		Column{Head: "wanted", Text: func(subject string) string { return "of " + subject }})
 	t.Notes = []string{"two rounds"}
 	bars := Panel{Title: "Sold <out>", Legend: "µs"}
@@ -32,13 +33,12 @@ func example() Doc {
 		bars.Bars = append(bars.Bars, Bar{Name: name, Note: "note", Value: us(s, name), Digits: 1, Unit: " µs", Main: name == "edge",
 			Target: 9})
 	}
-	lines := Panel{Title: "Counting", Wide: true, Columns: []string{"1", "2"}, Lines: []Line{
-		{Name: "chan", Points: []measure.Spread{us(s, "edge"), us(s, "bare")}},
-		{Name: "stock", Main: true, Points: []measure.Spread{us(s, "bare"), {}}}}}
+	wide := bars
+	wide.Wide, wide.Scale = true, 1000
 	return Doc{Name: "example", Title: "An example", Options: struct{ Rounds int }{2}, Foot: "The end.", Samples: s,
 		Machine: Machine{CPU: "AMD <EPYC>", Cores: 2, OS: "linux/amd64", Kernel: "Linux 6.1.0", Go: "go1.26", Commit: "0123abc",
 			Command: "spike bench", Time: "2026-11-23T00:00:00Z"},
-		Tables: []Table{t, Rows("Empty", "server", s, nil, Col("CPU us", 2, us))}, Panels: []Panel{bars, bars, bars, lines}}
+		Tables: []Table{t, Rows("Empty", "server", s, nil, Col("CPU us", 2, us))}, Panels: []Panel{bars, bars, bars, wide}}
 }
 
 func render(t *testing.T, write func(io.Writer) error) string {
@@ -98,7 +98,8 @@ func TestJSONHasEverySampleAndEveryValue(t *testing.T) {
 	if err := json.Unmarshal([]byte(render(t, example().JSON)), &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Machine != example().Machine || back.Options.Rounds != 2 || len(back.Samples) != 8 || back.Samples[7].Raw.Answered != 7 ||
+	if back.Machine != example().Machine || back.Options.Rounds != 2 || len(back.Samples) != 8 ||
+		back.Samples[7].Raw.Answered != 7 ||
 		back.Samples[7].Subject != "edge" || back.Samples[7].Round != 2 || back.Samples[7].Figures["us"] != 11 {
 		t.Errorf("%+v", back)
 	}
@@ -121,21 +122,21 @@ func wellFormed(t *testing.T, svg string) {
 
 func TestPictureOfWholeAndPartialRuns(t *testing.T) {
 	whole, unknown := example(), example()
-	unknown.Panels = []Panel{{Bars: []Bar{{Name: "edge"}}}, {Lines: []Line{{Name: "chan", Points: make([]measure.Spread, 1)}}}}
+	unknown.Panels = []Panel{{Bars: []Bar{{Name: "edge"}}}}
 	for name, c := range map[string]struct {
-		doc                  Doc
-		bars, targets, lines int
+		doc           Doc
+		bars, targets int
 	}{
-		"whole":   {whole, 6, 6, 2},
-		"unknown": {unknown, 1, 0, 1},
-		"nothing": {Doc{}, 0, 0, 0},
+		"whole":   {whole, 8, 8},
+		"unknown": {unknown, 1, 0},
+		"nothing": {Doc{}, 0, 0},
 	} {
 		svg := render(t, c.doc.SVG)
 		wellFormed(t, svg)
-		bars, targets, lines := strings.Count(svg, `class="bar`), strings.Count(svg, `class="target"`), strings.Count(svg, "<polyline")
-		if bars != c.bars || targets != c.targets || lines != c.lines || strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") ||
+		bars, targets := strings.Count(svg, `class="bar`), strings.Count(svg, `class="target"`)
+		if bars != c.bars || targets != c.targets || strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") ||
 			strings.Contains(svg, "no value") {
-			t.Errorf("%s: %d bars, %d targets, %d lines in\n%s", name, bars, targets, lines, svg)
+			t.Errorf("%s: %d bars, %d targets in\n%s", name, bars, targets, svg)
 		}
 	}
 }

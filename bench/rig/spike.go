@@ -30,11 +30,6 @@ func Peer(name string) Kind {
 	return Kind{command: []string{"bench", "peer", name}, buyers: "--listen", idle: "/", status: http.StatusNotFound}
 }
 
-// Strategy is a server that deducts in a database.
-func Strategy(name string) Kind {
-	return Kind{command: []string{"bench", "strategies", "server", name}, buyers: "--listen", idle: "/", status: http.StatusNotFound}
-}
-
 // Server is a server of the spike program.
 type Server struct {
 	*Process

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"spike/edge/allotment"
@@ -133,7 +134,8 @@ func (e *edge) mutateAnswer(a allotment.Answer) allotment.Answer {
 		}
 	case ledger.SettleRequest:
 		if e.w.lacks(eraStale) && errors.Is(a.Err, ledger.ErrReassert) {
-			a.Err, a.Reply = nil, ledger.SettleReply{Head: e.a.View(), Verdicts: resolved(len(q.Claims))}
+			resolved := slices.Repeat([]ledger.Verdict{ledger.Resolved}, len(q.Claims))
+			a.Err, a.Reply = nil, ledger.SettleReply{Head: e.a.View(), Verdicts: resolved}
 		}
 	}
 	switch r := a.Reply.(type) {
@@ -162,12 +164,4 @@ func assumed(q ledger.ReassertRequest, h ledger.Head) ledger.ReassertReply {
 			Ranges: held.Ranges})
 	}
 	return r
-}
-
-func resolved(n int) []ledger.Verdict {
-	all := make([]ledger.Verdict, n)
-	for i := range all {
-		all[i] = ledger.Resolved
-	}
-	return all
 }

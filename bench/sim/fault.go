@@ -140,6 +140,11 @@ func (w *world) change() {
 	if w.chance(0.4) {
 		q.Request, q.Add, w.fresh = fmt.Sprint(w.now), uint64(1+w.rng.IntN(30)), w.now
 	}
+	w.operate(q)
+}
+
+// operate is an operator's change, with its news.
+func (w *world) operate(q ledger.ChangeRequest) {
 	w.order(q)
 	w.spread(false)
 }

@@ -90,8 +90,7 @@ func (w *world) pauseSale() {
 		w.leaveAsleep(h)
 	}
 	w.tell("the operator pauses the sale")
-	w.order(ledger.ChangeRequest{To: "paused"})
-	w.spread(false)
+	w.operate(ledger.ChangeRequest{To: "paused"})
 	w.awaitQuiet(1, w.primary.era)
 }
 
@@ -144,8 +143,7 @@ func (w *world) silence() {
 	w.silent = w.primary.log[len(w.primary.log)-1]
 	w.after(w.upTo(8*time.Second), func() {
 		if !w.healed && w.primary.up {
-			w.order(ledger.ChangeRequest{To: "open"})
-			w.spread(false)
+			w.operate(ledger.ChangeRequest{To: "open"})
 		}
 	})
 }

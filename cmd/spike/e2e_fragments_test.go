@@ -3,9 +3,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +18,7 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 	for _, total := range []int{1, 2, 5} {
 		sale := fmt.Sprintf("s%d", total)
 		redis.hmset(t, sale, fmt.Sprint(total))
-		ctx, cancel := context.WithCancel(context.Background())
-		var crowdOfMany sync.WaitGroup
-		crowdOfMany.Go(func() {
-			_, _ = rigtest.RunCrowd(ctx, rigtest.CrowdOptions{URLs: []string{many.buyURL(sale) + "?n=6"}, Connections: 4, Requests: 1 << 20, Rate: 200})
-		})
+		_, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{URLs: []string{many.buyURL(sale) + "?n=6"}, Connections: 4, Rate: 200})
 		time.Sleep(time.Second)
 		won := 0
 		eventually(t, noticed, fmt.Sprintf("all %d are sold", total), func() bool {
@@ -32,8 +26,7 @@ func TestBuyersOfManyKeepNothing(t *testing.T) {
 			won += w.Count(rigtest.Won)
 			return won == total
 		})
-		cancel()
-		crowdOfMany.Wait()
+		stop()
 	}
 }
 

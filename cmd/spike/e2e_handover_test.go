@@ -170,7 +170,8 @@ func TestLoneEdgeIsRestartedBehindItsSocket(t *testing.T) {
 	if tickets.Wrong() != nil || sold() != total || a.Pending != total || a.Free+a.Leased+a.Limbo > 0 {
 		t.Errorf("%d told of %d, %q: %+v", sold(), total, tickets.Wrong(), a)
 	}
-	if told := uint64(rush.Count(rigtest.Won)); rush.Wrong() != nil || b.Pending < told || b.Pending > told+cut || b.Leased+b.Limbo > 0 {
+	told := uint64(rush.Count(rigtest.Won))
+	if rush.Wrong() != nil || b.Pending < told || b.Pending > told+cut || b.Leased+b.Limbo > 0 {
 		t.Errorf("rush: %d told, %q: %+v", told, rush.Wrong(), b)
 	}
 	if n := u.count("STOPPING=1"); n != restarts+1 {

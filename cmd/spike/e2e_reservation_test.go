@@ -210,7 +210,8 @@ func TestKeyedBuyersAmongACrowd(t *testing.T) {
 	redis := startRedis(t)
 	mustSpike(t, "sale", "create", "ticket", "--total", "3000", "--redis", redis.addr)
 	edges := []*testServer{startEdge(t, "--redis", redis.addr), startEdge(t, "--redis", redis.addr)}
-	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 8, URLs: []string{edges[0].buyURL("ticket"), edges[1].buyURL("ticket")}})
+	urls := []string{edges[0].buyURL("ticket"), edges[1].buyURL("ticket")}
+	w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 8, URLs: urls})
 	var all sync.WaitGroup
 	var careful rigtest.Wins
 	for i := range 400 {
@@ -347,7 +348,8 @@ func TestRestockIsHeard(t *testing.T) {
 	edge := startEdge(t, "--redis", redis.addr)
 	rigtest.Crowd(t, 100, 4, edge.buyURL("ticket"))
 	for i := range 5 {
-		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 4, URLs: []string{edge.buyURL("ticket")}}) // a crowd that hears "sold out"
+		// a crowd that hears "sold out"
+		w, stop := rigtest.StartCrowd(t, rigtest.CrowdOptions{Connections: 4, URLs: []string{edge.buyURL("ticket")}})
 		time.Sleep(50 * time.Millisecond)
 		began := time.Now()
 		_, err := redis.Change(context.Background(), "ticket", ledger.ChangeRequest{Request: fmt.Sprint("r", i), Add: 3})

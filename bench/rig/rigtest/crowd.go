@@ -9,7 +9,7 @@ import (
 	"spike/bench/crowd"
 )
 
-// What tests outside bench know of [crowd].
+// Answer and the others are what tests outside bench know of [crowd].
 type (
 	Answer       = crowd.Answer
 	Reservation  = crowd.Reservation
@@ -20,7 +20,7 @@ type (
 	Wins         = crowd.Wins
 )
 
-// Words that tests look for: see [crowd.Word].
+// Won and the others are words that tests look for: see [crowd.Word].
 const (
 	Won       = crowd.Won
 	SoldOut   = crowd.SoldOut

@@ -119,7 +119,8 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	return StartRedisBy(t, RedisOptions{Args: args})
 }
 
-// StartRedisAt is StartRedis at an address of the caller's choice, where a killed server may still be about to end.
+// StartRedisAt is StartRedis at an address of the caller's choice, where a killed server may still be about to end. It may still be
+// loading its file.
 func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -128,7 +129,11 @@ func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 			break
 		}
 	}
-	return StartRedisBy(t, RedisOptions{Addr: addr, Args: args})
+	r, err := rig.NewRedis(RedisOptions{Dir: t.TempDir(), Addr: addr, Args: args})
+	must(t, err)
+	r.Probe = nil
+	Start(t, r.Process)
+	return r
 }
 
 // StartRedisBy starts a Redis, in a folder of the test's own if the options name none.
