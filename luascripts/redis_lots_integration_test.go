@@ -168,7 +168,8 @@ func TestEntriesWaitForReplicas(t *testing.T) {
 	t.Parallel()
 	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
-	replica := dial(t, rigtest.StartRedis(t, "--replicaof", host+" "+port, "--enable-debug-command", "local").Addr, ledger.DefaultBounds())
+	replica := dial(t, rigtest.StartRedis(t, "--replicaof", host+" "+port, "--enable-debug-command", "local").Addr,
+		ledger.DefaultBounds())
 	s := dial(t, primary, ledger.DefaultBounds())
 	online(t, s, 1)
 	sale := newSale(t, s, ledger.CreateRequest{Total: 3, Shuffle: time.Minute})

@@ -339,7 +339,8 @@ func TestP4SentinelsAreAskedSideBySide(t *testing.T) {
 func TestMineTellsOnlyWhatReplicasHave(t *testing.T) {
 	addr := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(addr)
-	replica := dial(t, rigtest.StartRedis(t, "--enable-debug-command", "local", "--replicaof", host+" "+port).Addr, ledger.DefaultBounds())
+	replica := dial(t, rigtest.StartRedis(t, "--enable-debug-command", "local", "--replicaof", host+" "+port).Addr,
+		ledger.DefaultBounds())
 	here, there := dial(t, addr, ledger.DefaultBounds()), dial(t, addr, ledger.DefaultBounds())
 	online(t, here, 1)
 	sale := newSale(t, here, ledger.CreateRequest{Total: 9, Hold: time.Hour, Limit: 1})

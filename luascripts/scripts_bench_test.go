@@ -54,7 +54,8 @@ type benchSale struct {
 const leased, limited = "leased", "limited"
 
 func newBenchSale(b *testing.B, edges int) *benchSale {
-	s := &benchSale{Redis: dial(b, rigtest.StartRedis(b).Addr, ledger.DefaultBounds()), b: b, me: ledger.Party{Instance: "0", Node: "n"}}
+	s := &benchSale{Redis: dial(b, rigtest.StartRedis(b).Addr, ledger.DefaultBounds()), b: b,
+		me: ledger.Party{Instance: "0", Node: "n"}}
 	s.me.Birth = must[ledger.Head](b)(s.Create(bg, leased, ledger.CreateRequest{Total: 1 << 31, Hold: 5 * time.Minute})).Birth
 	must[ledger.Head](b)(s.Create(bg, limited, ledger.CreateRequest{Total: 1 << 31, Hold: 5 * time.Minute, Limit: 2}))
 	for i := range edges {

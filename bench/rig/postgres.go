@@ -177,7 +177,8 @@ func (p *Postgres) NewPooler(settings string) (*Pooler, error) {
 	lines := []string{"[databases]", "postgres = host=127.0.0.1 port=" + behind + " dbname=postgres", "[pgbouncer]",
 		"listen_addr = 127.0.0.1", "listen_port = " + port, "unix_socket_dir =", "auth_type = scram-sha-256", "auth_file = " + users,
 		"pool_mode = transaction", "default_pool_size = 2", "server_round_robin = 1", "server_login_retry = 1", settings, ""}
-	for name, text := range map[string]string{users: fmt.Sprintf("%q %q\n", postgresUser, p.password), file: strings.Join(lines, "\n")} {
+	files := map[string]string{users: fmt.Sprintf("%q %q\n", postgresUser, p.password), file: strings.Join(lines, "\n")}
+	for name, text := range files {
 		if err = os.WriteFile(name, []byte(text), 0o644); err != nil { // the folder is closed to others
 			return nil, fmt.Errorf("pooler: %w", err)
 		}
@@ -214,5 +215,5 @@ func unprivileged() (*syscall.Credential, error) {
 			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: PostgreSQL does not run as root, and there is neither a user postgres nor nobody", bench.ErrDependency)
+	return nil, fmt.Errorf("%w: PostgreSQL does not run as root, and there is no user postgres or nobody", bench.ErrDependency)
 }

@@ -44,7 +44,8 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Args = []string{"--bind", host, "--port", port, "--dir", r.Dir, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"}
+	r.Args = []string{"--bind", host, "--port", port, "--dir", r.Dir, "--save", "", "--appendonly", "no",
+		"--repl-diskless-sync-delay", "0"}
 	if o.Of != nil {
 		host, port = split(o.Of.Addr)
 		r.Args = append(r.Args, "--replicaof", host, port)
@@ -156,8 +157,8 @@ func (r *Redis) Followed(replicas int) func(context.Context) error {
 	}
 }
 
-// NewSentinel makes a Sentinel that watches a primary under a name. It keeps its knowledge in its configuration file. Settings are
-// further lines of that file: those that begin with "sentinel" have the name in place of NAME.
+// NewSentinel makes a Sentinel that watches a primary under a name. It keeps its knowledge in its configuration file. Settings
+// are further lines of that file: those that begin with "sentinel" have the name in place of NAME.
 func NewSentinel(o RedisOptions, name string, quorum int, settings ...string) (*Redis, error) {
 	r, host, port, err := newRedis(o)
 	if err != nil {

@@ -24,7 +24,8 @@ spike_odd{wholesale="ticket",sale="a \"quoted\" one"} 3
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := m.By("outcome", BuysTotal, "sale", "ticket"), (map[string]int64{"won": 1234, "sold_out": 1_000_000}); !maps.Equal(got, want) {
+	want := map[string]int64{"won": 1234, "sold_out": 1_000_000}
+	if got := m.By("outcome", BuysTotal, "sale", "ticket"); !maps.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
 	for _, c := range []struct {

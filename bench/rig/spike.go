@@ -19,7 +19,8 @@ type Kind struct {
 
 // Kinds of servers.
 var (
-	Edge      = Kind{command: []string{"serve"}, buyers: "--listen", admin: "--admin", idle: "/readyz", status: http.StatusOK, data: true}
+	Edge = Kind{command: []string{"serve"}, buyers: "--listen", admin: "--admin", idle: "/readyz", status: http.StatusOK,
+		data: true}
 	Gate      = Kind{command: []string{"gate"}, admin: "--admin", idle: "/readyz", status: http.StatusOK}
 	Orders    = Kind{command: []string{"orders"}, admin: "--admin", idle: "/readyz", status: http.StatusOK}
 	Dashboard = Kind{command: []string{"dashboard"}, admin: "--listen", idle: "/readyz", status: http.StatusOK}

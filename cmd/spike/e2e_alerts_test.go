@@ -34,7 +34,8 @@ func newAlertsStage(t *testing.T) *alertsStage {
 	t.Cleanup(shop.Close)
 	secret := filepath.Join(t.TempDir(), "webhook")
 	write(t, secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
-	s.orders = startOrders(t, "--redis", s.redis.addr, "--db", s.db.URL("postgres"), "--webhook", shop.URL, "--webhook-secret-file", secret)
+	s.orders = startOrders(t, "--redis", s.redis.addr, "--db", s.db.URL("postgres"),
+		"--webhook", shop.URL, "--webhook-secret-file", secret)
 	primary := rigtest.StartRedis(t, "--repl-diskless-sync-delay", "0").Addr
 	host, port, _ := net.SplitHostPort(primary)
 	s.replica = redisAt(t, rigtest.StartRedis(t, "--replicaof", host+" "+port).Addr)

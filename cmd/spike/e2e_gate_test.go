@@ -54,7 +54,8 @@ func newGateStage(t testing.TB, lang string) *gateStage {
 // startGate starts the gate, and waits until it is ready.
 func (s *gateStage) startGate(t testing.TB) {
 	t.Helper()
-	s.gate = asTest(rigtest.StartServer(t, rigtest.Gate, rigtest.Options{Redis: s.redis.addr, Args: []string{"--topology", s.topology}}))
+	s.gate = asTest(rigtest.StartServer(t, rigtest.Gate, rigtest.Options{Redis: s.redis.addr,
+		Args: []string{"--topology", s.topology}}))
 }
 
 // buys returns how many buys of a sale the edges have answered.

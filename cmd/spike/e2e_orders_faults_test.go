@@ -154,7 +154,8 @@ func TestO6AdminOffLoopback(t *testing.T) {
 	admin := rigtest.FreeAddr(t)
 	_, port, _ := net.SplitHostPort(admin)
 	pod := asTest(rigtest.StartServer(t, rigtest.Orders, rigtest.Options{Admin: admin, Redis: redis.addr,
-		Args: []string{"--db", "sqlite:" + filepath.Join(t.TempDir(), "a.db"), "--admin", "0.0.0.0:" + port, "--admin-token", "sesame"}}))
+		Args: []string{"--db", "sqlite:" + filepath.Join(t.TempDir(), "a.db"),
+			"--admin", "0.0.0.0:" + port, "--admin-token", "sesame"}}))
 	q, _ := http.NewRequest(http.MethodGet, "http://"+pod.admin+"/metrics", nil)
 	if code, _, _ := answer(t, q); code != http.StatusUnauthorized {
 		t.Errorf("without the token: %d", code)

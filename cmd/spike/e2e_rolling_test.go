@@ -81,7 +81,8 @@ func newRollingStage(t testing.TB, edges int, balance string) *rollingStage {
 }
 
 func (p *rollingStage) edge(listen, admin string) *testServer {
-	return runEdge(p.t, rigtest.Options{Addr: listen, Admin: admin, Redis: p.redis.addr, Args: []string{"--drain", defaultDrain(p.t)}})
+	return runEdge(p.t, rigtest.Options{Addr: listen, Admin: admin, Redis: p.redis.addr,
+		Args: []string{"--drain", defaultDrain(p.t)}})
 }
 
 // topology writes the topology of the present edges.

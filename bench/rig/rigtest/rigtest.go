@@ -10,8 +10,10 @@ import (
 	"spike/bench/rig"
 )
 
-// What tests start. They import no other package of bench.
+// The types of rig that tests name: they import no other package of bench.
 type (
+	// Process is [rig.Process], and so on.
+
 	Process      = rig.Process
 	Spec         = rig.Spec
 	Redis        = rig.Redis
@@ -119,8 +121,8 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	return StartRedisBy(t, RedisOptions{Args: args})
 }
 
-// StartRedisAt is StartRedis at an address of the caller's choice, where a killed server may still be about to end. It may still be
-// loading its file.
+// StartRedisAt is StartRedis at an address of the caller's choice, where a killed server may still be about to end. It may still
+// be loading its file.
 func StartRedisAt(t testing.TB, addr string, args ...string) *Redis {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -213,7 +215,8 @@ func Promote(t testing.TB, p *Postgres) {
 	must(t, p.Promote(context.Background()))
 }
 
-// StartPooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. Settings are lines of its configuration.
+// StartPooler starts a PgBouncer in front of a PostgreSQL, and returns the URL through it. Settings are lines of its
+// configuration.
 func StartPooler(t testing.TB, p *Postgres, settings string) string {
 	t.Helper()
 	pooler, err := p.NewPooler(settings)
