@@ -9,8 +9,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"spike/luascripts/ledger"
 	"spike/bench/rig/rigtest"
+	"spike/luascripts/ledger"
 )
 
 // Every script of a sale refuses a ledger of another layout, names both layouts, and leaves every key as it is.

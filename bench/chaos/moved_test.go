@@ -77,7 +77,8 @@ func TestP13AReaderIsNoReplica(t *testing.T) {
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			reader := &rig.Process{Spec: rig.Spec{Name: "reader", Path: path, Dir: s.dir, Args: []string{"-p", port(redis.Addr), "--replica"}}}
+			reader := &rig.Process{Spec: rig.Spec{Name: "reader", Path: path, Dir: s.dir,
+				Args: []string{"-p", port(redis.Addr), "--replica"}}}
 			rigtest.Launch(s.t, reader)
 			within(s.t, patient, "Redis calls it a replica", func() bool { return redis.leads(1) })
 			s.pause(time.Second, 3*time.Second)

@@ -44,10 +44,10 @@ func (w *Wins) Note(a Answer) (word Word, nth int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.heard[word]++
-	switch word {
-	case Won:
+	if word == Won {
 		w.win(won, time.Now())
-	case Odd:
+	}
+	if word == Odd {
 		w.keepOdd(a)
 	}
 	return word, w.heard[word]

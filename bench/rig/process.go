@@ -60,8 +60,7 @@ func (p *Process) Start(ctx context.Context) error {
 		return err
 	}
 	if err := p.Ready(ctx); err != nil {
-		p.Stop()
-		return err
+		return errors.Join(err, p.Stop())
 	}
 	return nil
 }

@@ -370,9 +370,10 @@ func small() tree {
 			"## The life of a unit\n| 1 | free |\n| 2 | leased |\n" +
 			"## Invariants\n- **I1. One owner.** `TestOwner`, `shard/a.go`, `lease.lua`\n" +
 			"## Eras\n- **E1. A cut.** `Stock.Take` in `edge/allotment`\n## Faults that were met\n| P1 | a copy | `TestP1*` |\n",
-		"README.md":                       "[how](ARCHITECTURE.md), `TestOwner`",
-		"shard/a.go":                      "package shard\n// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
-		"shard/a_test.go":                 "package shard\nimport \"spike/bench/rig/rigtest\"\n// P1: a copy.\nfunc TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
+		"README.md":  "[how](ARCHITECTURE.md), `TestOwner`",
+		"shard/a.go": "package shard\n// Take is row 2 (I1), by ledger time.\nfunc (s *Stock) Take() {}\n",
+		"shard/a_test.go": "package shard\nimport \"spike/bench/rig/rigtest\"\n// P1: a copy.\n" +
+			"func TestP1Copy(t *testing.T) {}\nfunc TestOwner(t *testing.T) {}\n",
 		"luascripts/lua/script/lease.lua": "-- rows 1 and 2 (E1)\n",
 		"edge/allotment/b.go":             "package allotment\n",
 		"cmd/spike/bench.go":              "package main\nimport \"spike/bench/price\"\n",

@@ -9,15 +9,21 @@ import (
 	"spike/bench/crowd"
 )
 
-// Answer and the others are what tests outside bench know of [crowd].
 type (
-	Answer       = crowd.Answer
-	Reservation  = crowd.Reservation
-	Conn         = crowd.Conn
+	// Answer is [crowd.Answer]. It and the others are the types of crowd that tests outside bench name.
+	Answer = crowd.Answer
+	// Reservation is [crowd.Reservation].
+	Reservation = crowd.Reservation
+	// Conn is [crowd.Conn].
+	Conn = crowd.Conn
+	// CrowdOptions is [crowd.Options].
 	CrowdOptions = crowd.Options
-	CrowdResult  = crowd.Result
-	Word         = crowd.Word
-	Wins         = crowd.Wins
+	// CrowdResult is [crowd.Result].
+	CrowdResult = crowd.Result
+	// Word is [crowd.Word].
+	Word = crowd.Word
+	// Wins is [crowd.Wins].
+	Wins = crowd.Wins
 )
 
 // Won and the others are words that tests look for: see [crowd.Word].

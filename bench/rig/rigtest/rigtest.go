@@ -10,21 +10,29 @@ import (
 	"spike/bench/rig"
 )
 
-// The types of rig that tests name: they import no other package of bench.
 type (
-	// Process is [rig.Process], and so on.
-
-	Process      = rig.Process
-	Spec         = rig.Spec
-	Redis        = rig.Redis
+	// Process is [rig.Process]. It and the others are the types of rig that tests name: they import no other package of bench.
+	Process = rig.Process
+	// Spec is [rig.Spec].
+	Spec = rig.Spec
+	// Redis is [rig.Redis].
+	Redis = rig.Redis
+	// RedisOptions is [rig.RedisOptions].
 	RedisOptions = rig.RedisOptions
-	Kind         = rig.Kind
-	Server       = rig.Server
-	Options      = rig.Options
-	Nginx        = rig.Nginx
+	// Kind is [rig.Kind].
+	Kind = rig.Kind
+	// Server is [rig.Server].
+	Server = rig.Server
+	// Options is [rig.Options].
+	Options = rig.Options
+	// Nginx is [rig.Nginx].
+	Nginx = rig.Nginx
+	// NginxOptions is [rig.NginxOptions].
 	NginxOptions = rig.NginxOptions
-	Postgres     = rig.Postgres
-	Metrics      = rig.Metrics
+	// Postgres is [rig.Postgres].
+	Postgres = rig.Postgres
+	// Metrics is [rig.Metrics].
+	Metrics = rig.Metrics
 )
 
 // Kinds of servers of the tested program.
