@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -38,7 +39,7 @@ var (
 func ParseAB(out string) (Measurement, error) {
 	m := Measurement{Tool: "ab"}
 	var seconds float64
-	err := firstOf(
+	err := cmp.Or(
 		abField(out, "Complete requests", &m.Requests),
 		abField(out, "Failed requests", &m.Failed),
 		abField(out, "Requests per second", &m.PerSec),
@@ -82,15 +83,6 @@ func (m *Measurement) abLatencies(out string) error {
 	}
 	for _, f := range found {
 		*into[f[1]] = time.Duration(atoi(f[2])) * time.Millisecond
-	}
-	return nil
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -47,29 +47,22 @@ type Bill struct {
 
 // design is a way to sell.
 type design struct {
-	name   string
+	named
 	gate   bool
 	limit  int     // of units per buyer; 0: none. Every request has a buyer of its own, so nobody meets it
 	beside string  // the design above
 	target float64 // the most that the bill may be of that one's
 }
 
-var designs = []design{{name: peers.Article}, {name: "edges"}, {name: "gate", gate: true, beside: "edges", target: 0.4},
-	{name: "limited", gate: true, limit: 2, beside: "gate", target: 1.15}}
+var designs = list[design]{{named: peers.Article}, {named: "edges"}, {named: "gate", gate: true, beside: "edges", target: 0.4},
+	{named: "limited", gate: true, limit: 2, beside: "gate", target: 1.15}}
 
 // overArticle is the most that the gate's bill may be of the article's.
 const overArticle = 1.0 / 6
 
-func designNames() (all []string) {
-	for _, d := range designs {
-		all = append(all, d.name)
-	}
-	return all
-}
-
 // Run measures the designs. A double sale or a missing answer is no error, but a fault in its sample.
 func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
-	if err = errors.Join(measure.Check(o), measure.Known("design", o.Only, designNames())); err != nil {
+	if err = errors.Join(measure.Check(o), measure.Known("design", o.Only, designs.names())); err != nil {
 		return d, err
 	}
 	if o.Units > o.Requests {
@@ -80,22 +73,13 @@ func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 		return d, err
 	}
 	defer os.RemoveAll(dir)
-	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designNames())}},
+	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designs.names())}},
 		Rounds: o.Rounds, Turns: measure.Alternate,
-		Open: func(_ context.Context, _, name string) (design, error) { return designOf(name), nil },
+		Open: designs.open,
 		Load: func(ctx context.Context, d design, t measure.Turn) (measure.Sample, error) {
-			return o.load(ctx, h, d, filepath.Join(dir, fmt.Sprintf("%d-%s", t.Round, d.name)))
+			return o.load(ctx, h, d, filepath.Join(dir, fmt.Sprintf("%d-%s", t.Round, d)))
 		}}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
-}
-
-func designOf(name string) (d design) {
-	for _, one := range designs {
-		if one.name == name {
-			d = one
-		}
-	}
-	return d
 }
 
 // load opens the servers, sends the crowd, and reads CPU times and counters.
@@ -112,7 +96,7 @@ func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m
 		return m, err
 	}
 	b := billed{d: d, units: o.Units}
-	if err = b.visit(ctx, o, site); err == nil && d.name != peers.Article {
+	if err = b.visit(ctx, o, site); err == nil && d.String() != peers.Article {
 		err = b.readBooks(ctx, h, site)
 	}
 	return b.sample(), err
@@ -120,8 +104,8 @@ func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m
 
 func (o Bill) site(h measure.Host, d design, dir string) rig.SiteOptions {
 	site := rig.SiteOptions{Binary: h.Program, Dir: dir, Units: o.Units, Servers: fourEdges()}
-	if d.name == peers.Article { // each lets its share through to Redis and half as much again, as the article's 150 of 100
-		site.Kind = rig.Peer(d.name)
+	if d.String() == peers.Article { // each lets its share through to Redis and half as much again, as the article's 150 of 100
+		site.Kind = rig.Peer(d.String())
 		for i := range site.Servers {
 			site.Servers[i].Args = []string{"--log", filepath.Join(dir, fmt.Sprintf("%d.stat", i)), "--local-stock",
 				strconv.FormatInt((o.Units*3+7)/8, 10)}
@@ -139,11 +123,13 @@ var weights = []int{1, 2, 3, 4}
 // fourEdges are the edges behind nginx.
 func fourEdges() (all []rig.Options) {
 	for i := range weights {
-		name := fmt.Sprintf("edge-%d", i+1)
+		name := edgeName(i)
 		all = append(all, rig.Options{Name: name, Args: []string{"--node", name, "--sales", rig.Sale, "--grace", "4s"}})
 	}
 	return all
 }
+
+func edgeName(i int) string { return fmt.Sprintf("edge-%d", i+1) }
 
 //go:embed article.conf.tmpl
 var articleText string
@@ -157,7 +143,7 @@ func (d design) openFront(ctx context.Context, site *rig.Site) (err error) {
 		return err
 	}
 	var conf strings.Builder
-	if d.name == peers.Article {
+	if d.String() == peers.Article {
 		if err = articleConf.Execute(&conf, t); err != nil {
 			return err
 		}
@@ -233,7 +219,7 @@ func (b *billed) sample() measure.Sample {
 		"gate": b.Cost.Gate, "all": b.Cost.Total()} {
 		m.Figures[name] = measure.Per(cpu, b.Load.Answered)
 	}
-	if b.d.name != peers.Article {
+	if b.d.String() != peers.Article {
 		m.Figures["reached"] = 100 * measure.Share(b.Reached, b.Load.Answered)
 	}
 	m.Figures["wrong"] = float64(min(1, len(m.Wrong)))
@@ -249,7 +235,7 @@ func (b *billed) judge() (all []string) {
 	if b.Won != b.units || b.Sold != b.units {
 		wrong("%d units: %d won by the answers, %d sold by the hash", b.units, b.Won, b.Sold)
 	}
-	if b.d.name == peers.Article { // it names no serial
+	if b.d.String() == peers.Article { // it names no serial
 		return all
 	}
 	if a := b.Audit; a == nil || !a.OK || int64(a.Pending+a.Confirmed) != b.units {
@@ -271,7 +257,7 @@ func (o Bill) doc(machine report.Machine, s measure.Samples) report.Doc {
 			Say(measure.Over("all", over)(s, of))...)
 	}
 	for _, name := range s.Subjects() {
-		d, mine := designOf(name), s.Of(name)
+		d, mine := designs.of(name), s.Of(name)
 		if d.beside != "" {
 			say(name, d.beside, d.target)
 		}

@@ -35,7 +35,7 @@ type Share struct {
 
 // way is a way to share a crowd.
 type way struct {
-	name    string
+	named
 	balance nginx.Balance
 	weights []int                           // of the edges
 	from    func(connection int) netip.Addr // a connection's address
@@ -48,7 +48,7 @@ const (
 
 var (
 	even = []int{1, 1, 1, 1}
-	ways = []way{
+	ways = list[way]{
 		{roundRobin, nginx.RoundRobin, even, manyNetworks},
 		{"weighted", nginx.RoundRobin, weights, manyNetworks},
 		{"ip-hash", nginx.IPHash, even, manyNetworks},
@@ -65,22 +65,8 @@ func manyNetworks(i int) netip.Addr {
 // oneNetwork gives each connection an address of the same network.
 func oneNetwork(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + i%253)}) }
 
-func wayNames() (all []string) {
-	for _, w := range ways {
-		all = append(all, w.name)
-	}
-	return all
-}
-
 // wayOf finds a way by its name, or by that of its turns with nothing kept.
-func wayOf(name string) (w way) {
-	for _, one := range ways {
-		if one.name == strings.TrimSuffix(name, loose) {
-			w = one
-		}
-	}
-	return w
-}
+func wayOf(name string) way { return ways.of(strings.TrimSuffix(name, loose)) }
 
 // wanted is each edge's share by its weight.
 func (w way) wanted() []float64 {
@@ -96,7 +82,7 @@ func (w way) wanted() []float64 {
 
 // Run compares the ways.
 func (o Share) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
-	if err = errors.Join(measure.Check(o), measure.Known("way", o.Only, wayNames())); err != nil {
+	if err = errors.Join(measure.Check(o), measure.Known("way", o.Only, ways.names())); err != nil {
 		return d, err
 	}
 	dir, err := rig.Room("share")
@@ -110,7 +96,7 @@ func (o Share) Run(ctx context.Context, h measure.Host) (d report.Doc, err error
 	}
 	defer site.Close()
 	var subjects []string
-	for _, name := range measure.Choose(o.Only, wayNames()) {
+	for _, name := range measure.Choose(o.Only, ways.names()) {
 		subjects = append(subjects, name, name+loose)
 	}
 	samples, err := measure.Experiment[way]{Parts: []measure.Part{{Subjects: subjects}}, Rounds: o.Rounds, Turns: measure.Alternate,
@@ -180,8 +166,6 @@ func (o Share) sample(seen crowd.Result, before, after shares) measure.Sample {
 	return m
 }
 
-func edgeName(i int) string { return fmt.Sprintf("edge-%d", i+1) }
-
 // counted is how many requests each edge has answered in all turns of a way.
 func counted(s measure.Samples, way string) (counts []float64) {
 	for i := range weights {
@@ -241,7 +225,7 @@ func overKept(s measure.Samples, way string) measure.Spread {
 }
 
 func (o Share) doc(machine report.Machine, s measure.Samples) report.Doc {
-	names := measure.Choose(o.Only, wayNames())
+	names := measure.Choose(o.Only, ways.names())
 	columns := []report.Column{{Head: "wanted", Text: func(way string) string {
 		var words []string
 		for _, share := range wayOf(way).wanted() {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"spike/nginx"
 )
@@ -53,16 +52,6 @@ func TestCostsSince(t *testing.T) {
 	first, second := SiteCosts{1, 2, 3, 4}, SiteCosts{11, 22, 33, 44}
 	if got := second.Since(first); got != (SiteCosts{10, 20, 30, 40}) || got.Total() != 100 {
 		t.Errorf("%+v, %v", got, got.Total())
-	}
-}
-
-// A microsecond for one is a second for a million.
-func TestPer(t *testing.T) {
-	if got := Per(30*time.Second, 2_000_000); got != 15 {
-		t.Errorf("%v", got)
-	}
-	if got := Per(time.Second, 0); got != 0 {
-		t.Errorf("%v for nobody", got)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -78,7 +77,7 @@ func (s *Site) openSale(ctx context.Context) error {
 	if s.o.Make == nil {
 		return s.Redis.CreateSale(ctx, Sale, s.o.Units, s.o.Sold)
 	}
-	return s.Redis.MakeSale(ctx, s.o.Binary, Sale, s.o.Units, s.o.Make...)
+	return MakeSale(ctx, s.o.Binary, s.Redis.Addr, Sale, s.o.Units, s.o.Make...)
 }
 
 func (s *Site) openOrders(ctx context.Context) (err error) {
@@ -217,12 +216,4 @@ func (s *Site) Close() {
 	if s.flags != "" {
 		_ = os.RemoveAll(s.flags)
 	}
-}
-
-// Per is a time for each of n, in microseconds: CPU-seconds for a million. 0 for none.
-func Per(d time.Duration, n int64) float64 {
-	if n == 0 {
-		return 0
-	}
-	return float64(d) / float64(time.Microsecond) / float64(n)
 }

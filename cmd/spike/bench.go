@@ -46,9 +46,6 @@ type measured[E experiment] struct {
 
 // Run measures, prints the tables and saves the report. It fails if anything was not as it must be.
 func (c *measured[E]) Run(ctx context.Context) error {
-	if err := forgetSettings(); err != nil {
-		return err
-	}
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
