@@ -45,7 +45,7 @@ func ParseAB(out string) (Measurement, error) {
 		abField(out, "Requests per second", &m.PerSec),
 		abField(out, "Time taken for tests", &seconds),
 		m.abNon2xx(out),
-		m.abLatencies(out),
+		m.percentiles(out, abPercentile, "ms"), // it has no finer ones
 	)
 	if err == nil && m.Failed > 0 && !abReasons.MatchString(out) {
 		err = misread(m.Tool, "reasons of failure", out)
@@ -72,17 +72,4 @@ func (m *Measurement) abNon2xx(out string) error {
 		return nil
 	}
 	return abField(out, "Non-2xx responses", &m.Non2xx)
-}
-
-// abLatencies reads whole milliseconds, because ab has no finer percentiles.
-func (m *Measurement) abLatencies(out string) error {
-	into := map[string]*time.Duration{"50": &m.P50, "75": &m.P75, "90": &m.P90, "99": &m.P99}
-	found := abPercentile.FindAllStringSubmatch(out, -1)
-	if len(found) != len(into) {
-		return misread(m.Tool, "latency percentiles", out)
-	}
-	for _, f := range found {
-		*into[f[1]] = time.Duration(atoi(f[2])) * time.Millisecond
-	}
-	return nil
 }

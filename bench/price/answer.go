@@ -64,12 +64,7 @@ func (o Answer) Run(ctx context.Context, h measure.Host) (report.Doc, error) {
 	if err != nil {
 		return report.Doc{}, err
 	}
-	dir, err := os.MkdirTemp("", "spike-answer-")
-	if err != nil {
-		return report.Doc{}, err
-	}
-	defer os.RemoveAll(dir)
-	l := lineup{o, h, dir, map[string]string{}}
+	l := lineup{o, h, map[string]string{}}
 	rounds := o.Quads
 	if o.AbRequests > 0 {
 		rounds++
@@ -122,7 +117,6 @@ func (o Answer) turns(n, round int) []int {
 type lineup struct {
 	Answer
 	h      measure.Host
-	dir    string
 	models map[string]string // by scenario: the address of the edge, whose answer bare repeats
 }
 
@@ -130,7 +124,7 @@ type lineup struct {
 // scenario's answer.
 func (l lineup) open(ctx context.Context, part, name string) (site *rig.Site, err error) {
 	sc := scenarios.of(part)
-	dir, err := os.MkdirTemp(l.dir, part+"-"+name+"-")
+	dir, err := os.MkdirTemp(l.h.Dir, part+"-"+name+"-")
 	if err != nil {
 		return nil, err
 	}
@@ -199,9 +193,9 @@ func (l lineup) load(ctx context.Context, site *rig.Site, t measure.Turn) (m mea
 		rig.Costs
 	}{seen, cost}
 	m.Figures = toolFigures(seen)
-	m.Figures["cpu_us"] = measure.Per(cost.CPU, seen.Requests)
+	m.Figures["cpu_us"] = measure.Per(cost.Servers, seen.Requests)
 	if site.Redis != nil {
-		m.Figures["redis_us"] = measure.Per(cost.RedisCPU, seen.Requests)
+		m.Figures["redis_us"] = measure.Per(cost.Redis, seen.Requests)
 		m.Figures["scripts"], m.Figures["sold"] = float64(cost.Scripts), float64(cost.Sold)
 		if scenarios.of(t.Part).code == won {
 			m.Figures[measure.Faulty] += float64(max(0, seen.Requests-cost.Sold)) // a win without a unit in the hash

@@ -68,16 +68,11 @@ func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 	if o.Units > o.Requests {
 		return d, fmt.Errorf("%w: %d units are more than %d requests", bench.ErrUsage, o.Units, o.Requests)
 	}
-	dir, err := rig.Room("bill")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
 	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designs.names())}},
 		Rounds: o.Rounds, Turns: measure.Alternate,
 		Open: designs.open,
 		Load: func(ctx context.Context, d design, t measure.Turn) (measure.Sample, error) {
-			return o.load(ctx, h, d, filepath.Join(dir, fmt.Sprintf("%d-%s", t.Round, d)))
+			return o.load(ctx, h, d, filepath.Join(h.Dir, fmt.Sprintf("%d-%s", t.Round, d)))
 		}}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
@@ -164,7 +159,7 @@ type billed struct {
 	won   atomic.Int64 // answers with code 1, of any server
 
 	Load    crowd.Result  `json:"load"`
-	Cost    rig.SiteCosts `json:"cost"`
+	Cost    rig.Costs     `json:"cost"`
 	Won     int64         `json:"won"`
 	Sold    int64         `json:"sold"`    // by the sale's hash
 	Reached int64         `json:"reached"` // requests the servers answered, as they count them; the article's do not
@@ -173,7 +168,7 @@ type billed struct {
 
 // visit sends the crowd, each request with a buyer of its own, and reads what it cost.
 func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) error {
-	before, err := site.Costs()
+	before, err := site.Costs(ctx)
 	if err != nil {
 		return err
 	}
@@ -187,12 +182,8 @@ func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) error {
 	if err != nil {
 		return err
 	}
-	settled, err := rig.SettledCosts(ctx, site.Servers[0].Process, site.Redis, rig.Sale)
-	if err != nil {
-		return err
-	}
-	after, err := site.Costs()
-	b.Cost, b.Sold, b.Won = after.Since(before), settled.Sold, b.won.Load()
+	after, err := site.SettledCosts(ctx)
+	b.Cost, b.Sold, b.Won = after.Since(before), after.Sold, b.won.Load()
 	return err
 }
 
@@ -216,7 +207,7 @@ func (b *billed) readBooks(ctx context.Context, h measure.Host, site *rig.Site) 
 func (b *billed) sample() measure.Sample {
 	m := measure.Sample{Figures: crowdFigures(b.Load), Wrong: b.judge(), Raw: b}
 	for name, cpu := range map[string]time.Duration{"nginx": b.Cost.Nginx, "servers": b.Cost.Servers, "redis": b.Cost.Redis,
-		"gate": b.Cost.Gate, "all": b.Cost.Total()} {
+		"gate": b.Cost.Gate, "all": b.Cost.CPU()} {
 		m.Figures[name] = measure.Per(cpu, b.Load.Answered)
 	}
 	if b.d.String() != peers.Article {

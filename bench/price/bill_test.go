@@ -18,7 +18,7 @@ const requests, units = 1000, 10
 // paid is a turn without a fault. A request cost so many microseconds, half of them in nginx.
 func paid(name string, us int64) *billed {
 	d := time.Duration(us) * time.Microsecond * requests / 2
-	b := &billed{d: designs.of(name), units: units, Cost: rig.SiteCosts{Nginx: d, Servers: d}, Won: units, Sold: units,
+	b := &billed{d: designs.of(name), units: units, Cost: rig.Costs{Nginx: d, Servers: d}, Won: units, Sold: units,
 		Load: crowd.Result{Requests: requests, Answered: requests, Elapsed: time.Second, Statuses: map[int]int64{200: requests}}}
 	if name != peers.Article {
 		b.Reached, b.Audit = requests/5, &ledger.Audit{OK: true, Pending: units - 1, Confirmed: 1}

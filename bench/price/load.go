@@ -68,17 +68,16 @@ func says(ctx context.Context, url string, code int) error {
 	return err
 }
 
-// spent loads the only server of a site, and reads what that cost the server and its Redis.
+// spent loads a site, and reads what that cost.
 func spent(ctx context.Context, site *rig.Site, load func() error) (rig.Costs, error) {
-	server := site.Servers[0].Process
-	before, err := rig.ReadCosts(ctx, server, site.Redis, rig.Sale)
+	before, err := site.Costs(ctx)
 	if err != nil {
 		return before, err
 	}
 	if err = load(); err != nil {
 		return before, err
 	}
-	after, err := rig.SettledCosts(ctx, server, site.Redis, rig.Sale)
+	after, err := site.SettledCosts(ctx)
 	return after.Since(before), err
 }
 

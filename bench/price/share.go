@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -85,12 +84,7 @@ func (o Share) Run(ctx context.Context, h measure.Host) (d report.Doc, err error
 	if err = errors.Join(measure.Check(o), measure.Known("way", o.Only, ways.names())); err != nil {
 		return d, err
 	}
-	dir, err := rig.Room("share")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
-	site, err := rig.Open(ctx, rig.SiteOptions{Binary: h.Program, Dir: dir, Units: 1, Sold: 1, Servers: fourEdges()})
+	site, err := rig.Open(ctx, rig.SiteOptions{Binary: h.Program, Dir: h.Dir, Units: 1, Sold: 1, Servers: fourEdges()})
 	if err != nil {
 		return d, err
 	}
@@ -135,13 +129,13 @@ func (o Share) load(ctx context.Context, site *rig.Site, w way, kept bool) (m me
 
 // shares are a site's numbers that only grow.
 type shares struct {
-	Cost   rig.SiteCosts `json:"cost"`
-	Counts []int64       `json:"counts"` // by edge, as each counts itself
+	Cost   rig.Costs `json:"cost"`
+	Counts []int64   `json:"counts"` // by edge, as each counts itself
 }
 
 func readShares(ctx context.Context, site *rig.Site) (r shares, err error) {
 	if r.Counts, err = site.Answered(ctx); err == nil {
-		r.Cost, err = site.Costs()
+		r.Cost, err = site.Costs(ctx)
 	}
 	return r, err
 }

@@ -13,6 +13,7 @@ import (
 	"spike/bench/price"
 	"spike/bench/profile"
 	"spike/bench/report"
+	"spike/bench/rig"
 	"spike/bench/strategies"
 )
 
@@ -50,8 +51,13 @@ func (c *measured[E]) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
+	dir, err := rig.Room("bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	step, finish := benchProgress()
-	doc, err := c.Experiment.Run(ctx, measure.Host{Program: binary, OnStep: step})
+	doc, err := c.Experiment.Run(ctx, measure.Host{Program: binary, Dir: dir, OnStep: step})
 	finish()
 	if err != nil {
 		return err
