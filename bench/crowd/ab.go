@@ -27,7 +27,7 @@ func (a AB) Run(ctx context.Context) (Measurement, error) {
 	if err != nil {
 		return Measurement{}, err
 	}
-	return ParseAB(out)
+	return parseAB(out)
 }
 
 var (
@@ -35,8 +35,8 @@ var (
 	abReasons    = regexp.MustCompile(`(?m)^\s+\(Connect: \d+, Receive: \d+, Length: \d+, Exceptions: \d+\)$`)
 )
 
-// ParseAB reads the output of ab 2.3.
-func ParseAB(out string) (Measurement, error) {
+// parseAB reads the output of ab 2.3.
+func parseAB(out string) (Measurement, error) {
 	m := Measurement{Tool: "ab"}
 	var seconds float64
 	err := cmp.Or(

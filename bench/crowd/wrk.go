@@ -31,7 +31,7 @@ func (w Wrk) Run(ctx context.Context) (Measurement, error) {
 	if err != nil {
 		return Measurement{}, err
 	}
-	return ParseWrk(out)
+	return parseWrk(out)
 }
 
 var (
@@ -42,8 +42,8 @@ var (
 	wrkSocket     = regexp.MustCompile(`(?m)^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$`)
 )
 
-// ParseWrk reads the output of `wrk --latency`, version 4.
-func ParseWrk(out string) (Measurement, error) {
+// parseWrk reads the output of `wrk --latency`, version 4.
+func parseWrk(out string) (Measurement, error) {
 	m := Measurement{Tool: "wrk"}
 	total, rate := wrkTotal.FindStringSubmatch(out), wrkRate.FindStringSubmatch(out)
 	if total == nil || rate == nil {

@@ -43,7 +43,7 @@ func (o Answer) Short() Answer {
 
 var answerServers = []string{edge, peers.Bare, peers.OneScript, peers.Article}
 
-// scenario is an answer that every buyer gets. First comes what 99 of 100 buyers hear.
+// scenario is an answer that every buyer gets. The answer of 99 of 100 buyers comes first.
 type scenario struct {
 	named
 	title, answer           string

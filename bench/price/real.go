@@ -47,7 +47,7 @@ type kind struct {
 
 const anonymous, realSale = "anonymous", "limit+key"
 
-// kinds. What stands between the first and the last tells which part of a real sale costs what.
+// kinds, the plainest first. Those between the first and the last tell which part of a real sale costs what.
 var (
 	kindNames = []string{anonymous, "buyer", "buyer+key", "limit", realSale}
 	kinds     = map[string]kind{anonymous: {}, "buyer": {named: true}, "buyer+key": {named: true, keyed: true},

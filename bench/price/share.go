@@ -151,7 +151,7 @@ func (o Share) sample(seen crowd.Result, before, after shares) measure.Sample {
 		counted += after.Counts[i]
 		m.Figures[edgeName(i)] = float64(after.Counts[i])
 	}
-	// Faulty is what was not answered, or not counted.
+	// A request is faulty if it was not answered, or not counted.
 	m.Figures[measure.Faulty] = float64(max(o.Requests-seen.Statuses[200], o.Requests-counted, counted-o.Requests))
 	m.Raw = struct {
 		Load crowd.Result `json:"load"`

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	m, err := ReadMetrics(strings.NewReader(`# TYPE spike_buys_total counter
+	m, err := readMetrics(strings.NewReader(`# TYPE spike_buys_total counter
 spike_buys_total{outcome="won",sale="ticket"} 1234
 spike_buys_total{sale="ticket",outcome="sold_out"} 1e+06
 spike_buys_total{outcome="won",sale="other"} 5
@@ -39,7 +39,7 @@ spike_odd{wholesale="ticket",sale="a \"quoted\" one"} 3
 			t.Errorf("%s %v: %v", c.name, c.labels, got)
 		}
 	}
-	if _, err = ReadMetrics(strings.NewReader(`spike_buys_total{outcome="won"} many` + "\n")); err == nil {
+	if _, err = readMetrics(strings.NewReader(`spike_buys_total{outcome="won"} many` + "\n")); err == nil {
 		t.Error("many is a number")
 	}
 }

@@ -111,15 +111,6 @@ func (s *Site) start(ctx context.Context, k Kind, o Options) (*Server, error) {
 	return StartServer(ctx, k, o)
 }
 
-// StartServer makes a server and starts it.
-func StartServer(ctx context.Context, k Kind, o Options) (*Server, error) {
-	s, err := NewServer(k, o)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.Start(ctx)
-}
-
 // Addrs of the servers.
 func (s *Site) Addrs() (all []string) {
 	for _, one := range s.Servers {
