@@ -2,7 +2,7 @@
 //
 // The server imports nothing of it. Its packages:
 //
-//	rig        every server that a measurement or a test starts, and their metrics
+//	rig        every server that a measurement or a test starts, and their metrics; rig/rigtest starts them for a test
 //	crowd      who buys, by our own client or by wrk and ab; the one reader of an answer
 //	measure    experiments: turns within rounds, medians with their spread, ratios, targets
 //	report     the text, Markdown, JSON and SVG of an experiment

@@ -5,8 +5,6 @@ package chaos
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -46,7 +44,7 @@ func IdleEdge(t testing.TB, dir, name, redis string, args ...string) *Edge {
 // Start starts the edge, for the first time or after its end, and waits until it is ready.
 func (e *Edge) Start() {
 	e.t.Helper()
-	if err := patiently(func() error { return e.Process.Start(context.Background()) }); err != nil {
+	if err := rig.Patiently(func() error { return e.Process.Start(context.Background()) }); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -58,39 +56,6 @@ func (e *Edge) data() string { return filepath.Join(e.Dir, "data") }
 func (e *Edge) claims() int {
 	m, _ := e.Metrics(e.t.Context())
 	return int(m.Sum("spike_edge_claims"))
-}
-
-// CreateSale makes a sale as an operator does.
-func CreateSale(t testing.TB, redis, sale, units, hold string, args ...string) {
-	t.Helper()
-	args = append([]string{"sale", "create", sale, "--total", units, "--hold", hold, "--redis", redis}, args...)
-	runs := 0
-	err := patiently(func() error {
-		runs++
-		_, err := rig.Run(t.Context(), "", rigtest.Binary(t), args...)
-		return err
-	})
-	if err != nil && (runs == 1 || !created(t, redis, sale)) { // the first run may have made it
-		t.Fatal(err)
-	}
-}
-
-// patiently runs the spike program. It runs it again, a few times, while the store is too slow to answer on a busy machine.
-func patiently(run func() error) (err error) {
-	const notReached, runs = 3, 5
-	for range runs {
-		var exit *exec.ExitError
-		if err = run(); !errors.As(err, &exit) || exit.ExitCode() != notReached {
-			break
-		}
-	}
-	return err
-}
-
-func created(t testing.TB, redis, sale string) bool {
-	t.Helper()
-	_, err := rig.Run(t.Context(), "", rigtest.Binary(t), "sale", "show", sale, "--redis", redis)
-	return err == nil
 }
 
 // Audit audits a sale as an operator does. known is false if the store does not answer now.

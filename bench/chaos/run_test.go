@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"spike/bench/crowd"
+	"spike/bench/rig"
+	"spike/bench/rig/rigtest"
 )
 
 // The environment: how many runs of each test count (SPIKE_CHAOS_RUNS), from which seed on (SPIKE_CHAOS_SEED), and whether
@@ -198,7 +200,10 @@ func (s *shop) create(operators string, args ...string) {
 	if s.limit > 0 {
 		args = append(args, "--limit-per-buyer", fmt.Sprint(s.limit))
 	}
-	CreateSale(s.t, operators, sale, fmt.Sprint(s.units), s.hold.String(), args...)
+	args = append(args, "--hold", s.hold.String())
+	if err := rig.MakeSale(s.t.Context(), rigtest.Binary(s.t), operators, sale, int64(s.units), args...); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // gather starts the crowd, at these edges and at others that may start later.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"spike/bench/rig"
 )
 
 // How far Redis' clock may be from this machine's. Holds end and sales open by Redis' clock.
@@ -52,7 +54,7 @@ func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.info = fields(info)
+	f.info = rig.InfoFields(info)
 	set, err := c.Do(ctx, c.B().ConfigGet().Parameter("appendfsync").Build()).AsStrMap()
 	if _, refused := rueidis.IsRedisErr(err); err != nil && !refused { // hosted ones do not allow CONFIG
 		return f, err
@@ -69,17 +71,6 @@ func ask(ctx context.Context, c rueidis.Client) (f facts, err error) {
 	f.trip = time.Since(before)
 	f.skew = time.Unix(now[0], now[1]*1000).Sub(before.Add(f.trip / 2))
 	return f, nil
-}
-
-// fields reads INFO.
-func fields(info string) map[string]string {
-	all := map[string]string{}
-	for line := range strings.Lines(info) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			all[name] = value
-		}
-	}
-	return all
 }
 
 func (f facts) judge() []Finding {

@@ -37,9 +37,9 @@ func Run(ctx context.Context, o Options, store Auditor, say func(Finding)) error
 	}
 	all, err := o.buy(ctx)
 	if err == nil && store != nil {
-		var audited []Finding
-		audited, err = Audited(ctx, store, sale)
-		all = append(all, audited...)
+		var found []Finding
+		found, err = audited(ctx, store, sale)
+		all = append(all, found...)
 	}
 	for _, f := range all {
 		say(f)
@@ -146,8 +146,8 @@ func round(d time.Duration) time.Duration {
 	return d.Round(10 * time.Microsecond)
 }
 
-// Audited says whether the store accounts for every unit of the sale once.
-func Audited(ctx context.Context, store Auditor, sale string) ([]Finding, error) {
+// audited says whether the store accounts for every unit of the sale once.
+func audited(ctx context.Context, store Auditor, sale string) ([]Finding, error) {
 	a, err := store.Audit(ctx, sale)
 	var refused *ledger.Refusal
 	if errors.As(err, &refused) {

@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -26,7 +27,7 @@ func (a AB) Run(ctx context.Context) (Measurement, error) {
 	if err != nil {
 		return Measurement{}, err
 	}
-	return ParseAB(out)
+	return parseAB(out)
 }
 
 var (
@@ -34,17 +35,17 @@ var (
 	abReasons    = regexp.MustCompile(`(?m)^\s+\(Connect: \d+, Receive: \d+, Length: \d+, Exceptions: \d+\)$`)
 )
 
-// ParseAB reads the output of ab 2.3.
-func ParseAB(out string) (Measurement, error) {
+// parseAB reads the output of ab 2.3.
+func parseAB(out string) (Measurement, error) {
 	m := Measurement{Tool: "ab"}
 	var seconds float64
-	err := firstOf(
+	err := cmp.Or(
 		abField(out, "Complete requests", &m.Requests),
 		abField(out, "Failed requests", &m.Failed),
 		abField(out, "Requests per second", &m.PerSec),
 		abField(out, "Time taken for tests", &seconds),
 		m.abNon2xx(out),
-		m.abLatencies(out),
+		m.percentiles(out, abPercentile, "ms"), // it has no finer ones
 	)
 	if err == nil && m.Failed > 0 && !abReasons.MatchString(out) {
 		err = misread(m.Tool, "reasons of failure", out)
@@ -71,26 +72,4 @@ func (m *Measurement) abNon2xx(out string) error {
 		return nil
 	}
 	return abField(out, "Non-2xx responses", &m.Non2xx)
-}
-
-// abLatencies reads whole milliseconds, because ab has no finer percentiles.
-func (m *Measurement) abLatencies(out string) error {
-	into := map[string]*time.Duration{"50": &m.P50, "75": &m.P75, "90": &m.P90, "99": &m.P99}
-	found := abPercentile.FindAllStringSubmatch(out, -1)
-	if len(found) != len(into) {
-		return misread(m.Tool, "latency percentiles", out)
-	}
-	for _, f := range found {
-		*into[f[1]] = time.Duration(atoi(f[2])) * time.Millisecond
-	}
-	return nil
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package crowd
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -27,6 +28,21 @@ type Measurement struct {
 
 // Faults is the number of requests that did not get a proper answer.
 func (m Measurement) Faults() int64 { return m.Non2xx + m.SocketErrors + m.Failed }
+
+// percentiles reads those that a pattern finds, with their unit if the tool prints none.
+func (m *Measurement) percentiles(out string, pattern *regexp.Regexp, unit string) (err error) {
+	into := map[string]*time.Duration{"50": &m.P50, "75": &m.P75, "90": &m.P90, "99": &m.P99}
+	found := pattern.FindAllStringSubmatch(out, -1)
+	if len(found) != len(into) {
+		return misread(m.Tool, "latency percentiles", out)
+	}
+	for _, f := range found {
+		if *into[f[1]], err = time.ParseDuration(f[2] + unit); err != nil {
+			return misread(m.Tool, "percentile "+f[1], out)
+		}
+	}
+	return nil
+}
 
 func misread(tool, what, output string) error {
 	const limit = 400

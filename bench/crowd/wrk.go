@@ -31,7 +31,7 @@ func (w Wrk) Run(ctx context.Context) (Measurement, error) {
 	if err != nil {
 		return Measurement{}, err
 	}
-	return ParseWrk(out)
+	return parseWrk(out)
 }
 
 var (
@@ -42,8 +42,8 @@ var (
 	wrkSocket     = regexp.MustCompile(`(?m)^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$`)
 )
 
-// ParseWrk reads the output of `wrk --latency`, version 4.
-func ParseWrk(out string) (Measurement, error) {
+// parseWrk reads the output of `wrk --latency`, version 4.
+func parseWrk(out string) (Measurement, error) {
 	m := Measurement{Tool: "wrk"}
 	total, rate := wrkTotal.FindStringSubmatch(out), wrkRate.FindStringSubmatch(out)
 	if total == nil || rate == nil {
@@ -59,26 +59,10 @@ func ParseWrk(out string) (Measurement, error) {
 	if m.PerSec, err = strconv.ParseFloat(rate[1], 64); err != nil {
 		return m, misread(m.Tool, "rate", out)
 	}
-	if err = m.wrkLatencies(out); err != nil {
+	if err = m.percentiles(out, wrkPercentile, ""); err != nil {
 		return m, err
 	}
 	return m, m.wrkFaults(out)
-}
-
-func (m *Measurement) wrkLatencies(out string) error {
-	into := map[string]*time.Duration{"50": &m.P50, "75": &m.P75, "90": &m.P90, "99": &m.P99}
-	found := wrkPercentile.FindAllStringSubmatch(out, -1)
-	if len(found) != len(into) {
-		return misread(m.Tool, "latency percentiles", out)
-	}
-	for _, f := range found {
-		d, err := time.ParseDuration(f[2])
-		if err != nil {
-			return misread(m.Tool, "percentile "+f[1], out)
-		}
-		*into[f[1]] = d
-	}
-	return nil
 }
 
 // wrkFaults reads the two lines that wrk prints only if there were faults. A line that is there and does not parse is an

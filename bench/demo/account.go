@@ -151,7 +151,7 @@ func (a *Account) judgeHash() check.Finding {
 	if a.Total != fmt.Sprint(a.Units) || a.Sold != fmt.Sprint(a.Wins) {
 		return check.Fail("%s: %s of %s sold", hashKey, a.Sold, a.Total)
 	}
-	return check.OK("%s: %s %s, %s %s", hashKey, totalField, a.Total, soldField, a.Sold)
+	return check.OK("%s: %s %s, %s %s", hashKey, rig.TotalField, a.Total, rig.SoldField, a.Sold)
 }
 
 func (a *Account) judgeAudit() check.Finding {

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"spike/bench"
+	"spike/bench/measure"
 	"spike/edge"
 )
 
 func TestOptionsAreChecked(t *testing.T) {
 	good := Options{Requests: 1, Units: 1, Connections: 1, BasePort: 3001}
-	if err := good.check(); err != nil {
+	if err := measure.Check(good); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Options){

@@ -4,7 +4,7 @@
 //
 //	stage      the servers: start, stop
 //	crowd      the requests, and what is read while they run
-//	scrape     an edge's metrics
 //	decisions  an edge's decision log, read as the article reads its stat.log
-//	report     what happened, and whether it is right
+//	account    what happened, and whether it is right
+//	text       the account for people
 package demo

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"time"
 
-	"spike/bench"
+	"spike/bench/rig"
 )
 
 // Options of a demo.
 type Options struct {
 	Binary      string // the spike program; the edges are `spike serve`
-	Requests    int64
-	Units       int64
-	Connections int
-	BasePort    int    // the edges listen on this port and the next three
+	Requests    int64  `range:"1..1000000000"`
+	Units       int64  `range:"1..100000000"`
+	Connections int    `range:"1..8192"`  // nginx needs two of its own for each
+	BasePort    int    `range:"1..65532"` // the edges listen on this port and the next three
 	Listen      string // nginx' address; empty: 127.0.0.1:8080, or a free port if that is busy
 	Out         string // folder for report and logs; empty: a temporary one, kept only after a failure
 
@@ -30,33 +30,13 @@ type Progress struct {
 }
 
 const (
-	sale           = "ticket"
-	host           = "127.0.0.1"
-	defaultListen  = host + ":8080"
-	maxRequests    = 1_000_000_000
-	maxUnits       = 100_000_000
-	maxConnections = 8192 // nginx needs two of its own for each
+	sale          = rig.Sale
+	host          = "127.0.0.1"
+	defaultListen = host + ":8080"
 )
 
 // weights of the edges, as in the article: a tenth of the requests for the first, four for the last.
 var weights = [...]int{1, 2, 3, 4}
-
-// check refuses a number that is out of its range. Its error wraps bench.ErrUsage.
-func (o Options) check() error {
-	for _, c := range []struct {
-		name    string
-		n, high int64
-	}{
-		{"requests", o.Requests, maxRequests}, {"units", o.Units, maxUnits},
-		{"connections", int64(o.Connections), maxConnections},
-		{"base-port", int64(o.BasePort), 1<<16 - int64(len(weights))},
-	} {
-		if c.n < 1 || c.n > c.high {
-			return fmt.Errorf("%w: --%s %d is not within 1..%d", bench.ErrUsage, c.name, c.n, c.high)
-		}
-	}
-	return nil
-}
 
 func (o Options) step(format string, args ...any) {
 	if o.OnStep != nil {

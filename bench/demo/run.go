@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 
 	"spike/bench/crowd"
+	"spike/bench/measure"
 	"spike/bench/report"
 )
 
 // Run plays the article and returns what happened. Its errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
 // ledger.ErrDown. A wrong result is no error, but a finding of the account. When Run returns, all servers have ended.
 func Run(ctx context.Context, o Options) (*Account, error) {
-	if err := o.check(); err != nil {
+	if err := measure.Check(o); err != nil {
 		return nil, err
 	}
 	if err := tools(); err != nil {

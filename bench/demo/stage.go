@@ -43,7 +43,7 @@ func (s *stage) open(ctx context.Context, o Options) (err error) {
 		site.Servers = append(site.Servers, rig.Options{Name: e.name, Addr: o.edgeAddr(i), Memory: true,
 			Args: []string{"--node", e.name, "--sales", sale, "--decision-log", e.log, "--grace", "4s"}})
 	}
-	o.step("Redis, nothing of it kept, and HMSET %s %s %d %s 0", hashKey, totalField, o.Units, soldField)
+	o.step("Redis, nothing of it kept, and HMSET %s %s %d %s 0", hashKey, rig.TotalField, o.Units, rig.SoldField)
 	o.step("four edges on %s:%d-%d", host, o.BasePort, o.BasePort+len(weights)-1)
 	if s.site, err = rig.Open(ctx, site); err != nil {
 		return err
@@ -59,16 +59,11 @@ func (s *stage) open(ctx context.Context, o Options) (err error) {
 	return s.site.OpenFront(ctx, rig.Topology{Listen: s.front, Weights: weights[:]}, "")
 }
 
-// The article's hash.
-const (
-	hashKey    = sale + ledger.HashSuffix
-	totalField = "ticket_total_nums"
-	soldField  = "ticket_sold_nums"
-)
+const hashKey = sale + rig.HashSuffix
 
 // fields of the hash: total and sold.
 func (s *stage) fields(ctx context.Context) (total, sold string, err error) {
-	m, err := s.site.Redis.Ask(ctx, "HMGET", hashKey, totalField, soldField)
+	m, err := s.site.Redis.Ask(ctx, "HMGET", hashKey, rig.TotalField, rig.SoldField)
 	if err != nil {
 		return "", "", err
 	}

@@ -14,10 +14,11 @@
 //	topology    the parts, as data
 //	plan        their names and addresses
 //	wires       the network, as batches for ip(8)
-//	namespace   a machine: runs programs, and looks into it
+//	lab         a standing lab, and its rounds; together runs its parts at once
 //	router      FRR: its configuration, its next hops
 //	director    a process: asks every nginx for its health, and sets the balancer and the address by it
-//	balancer    what a director tells the kernel: nftables, or LVS if the kernel has it; keepalived does the same elsewhere
+//	balancer    what a director tells the kernel: nftables (nft), or LVS (lvs) if the kernel has it; keepalived does the same
+//	            elsewhere
 //	front, edge, store   nginx and the gate; the edges; Redis
 //	crowd       buyers in the clients' namespace
 //	death       the faults: how each strikes, shows and heals

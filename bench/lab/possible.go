@@ -82,11 +82,11 @@ func Print(t Topology, what string) (string, error) {
 	switch what {
 	case "keepalived":
 		return p.service().keepalived()
-	case NFT:
-		b := nft{p.service()}
-		return b.Begin().Input + b.Live(nil, p.reals()).Input, nil
-	case LVS:
-		b := lvs{p.service()}
+	case NFT, LVS:
+		b, err := newBalancer(what, p.service())
+		if err != nil {
+			return "", err
+		}
 		return b.Begin().Input + b.Live(nil, p.reals()).Input, nil
 	case "topology":
 		return t.String(), nil

@@ -94,7 +94,7 @@ func verdict(w io.Writer, all []*trial) error {
 	for _, t := range all {
 		for _, f := range t.judge() {
 			if f.Level == check.Failed {
-				fmt.Fprintf(w, "%s%s: %s\n", "FAIL ", t.name, f.Text)
+				fmt.Fprintf(w, "FAIL %s: %s\n", t.name, f.Text)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 // Host is what an experiment is run on.
 type Host struct {
 	Program string                           // spike, from which servers are started
+	Dir     string                           // a folder for them, which every user may enter
 	OnStep  func(done, all int, what string) // hears how far the run is; nil: nobody does
 }
 

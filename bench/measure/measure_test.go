@@ -142,17 +142,19 @@ func TestOptionsAreHeldAgainstTheirTags(t *testing.T) {
 		Sales    []int         `range:"1..10"`
 		Free     int
 		Name     string
+		BasePort int `range:"0..9"`
 	}
 	good := options{Rounds: 100, Duration: 3 * time.Second, Sales: []int{1, 10}, Free: -1}
 	if err := Check(good); err != nil {
 		t.Fatal(err)
 	}
 	for want, spoil := range map[string]func(*options){
-		"rounds 0 is not within 1..100":       func(o *options) { o.Rounds = 0 },
-		"rounds 101 is not within 1..100":     func(o *options) { o.Rounds = 101 },
-		"duration 999ms is not within 1s..1m": func(o *options) { o.Duration = 999 * time.Millisecond },
-		"duration 1.5s is no multiple of 1s":  func(o *options) { o.Duration = 1500 * time.Millisecond },
-		"sales 11 is not within 1..10":        func(o *options) { o.Sales = []int{1, 11} },
+		"--rounds 0 is not within 1..100":       func(o *options) { o.Rounds = 0 },
+		"--rounds 101 is not within 1..100":     func(o *options) { o.Rounds = 101 },
+		"--duration 999ms is not within 1s..1m": func(o *options) { o.Duration = 999 * time.Millisecond },
+		"--duration 1.5s is no multiple of 1s":  func(o *options) { o.Duration = 1500 * time.Millisecond },
+		"--sales 11 is not within 1..10":        func(o *options) { o.Sales = []int{1, 11} },
+		"--base-port 10 is not within 0..9":     func(o *options) { o.BasePort = 10 },
 	} {
 		bad := good
 		spoil(&bad)

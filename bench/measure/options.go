@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,15 +28,19 @@ func Check(options any) error {
 		}
 		for j := range one.Len() {
 			if n := one.Index(j); n.Int() < bound(low) || n.Int() > bound(high) {
-				return fmt.Errorf("%w: %s %v is not within %s..%s", bench.ErrUsage, strings.ToLower(field.Name), n.Interface(), low, high)
-			} else if step := bound(field.Tag.Get("step")); step > 0 && n.Int()%step != 0 {
-				return fmt.Errorf("%w: %s %v is no multiple of %v", bench.ErrUsage, strings.ToLower(field.Name), n.Interface(),
-					field.Tag.Get("step"))
+				return fmt.Errorf("%w: %s %v is not within %s..%s", bench.ErrUsage, flag(field.Name), n.Interface(), low, high)
+			} else if step := field.Tag.Get("step"); step != "" && n.Int()%bound(step) != 0 {
+				return fmt.Errorf("%w: %s %v is no multiple of %s", bench.ErrUsage, flag(field.Name), n.Interface(), step)
 			}
 		}
 	}
 	return nil
 }
+
+var hump = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// flag is the flag of a field.
+func flag(field string) string { return "--" + strings.ToLower(hump.ReplaceAllString(field, "$1-$2")) }
 
 // bound reads a number or a duration.
 func bound(text string) int64 {

@@ -10,8 +10,8 @@ type Target struct {
 	Digits int // of the printed values
 }
 
-// Met says whether the median reaches the bound.
-func (t Target) Met(v Spread) bool {
+// met says whether the median reaches the bound.
+func (t Target) met(v Spread) bool {
 	if t.Least {
 		return v.N > 0 && v.Median >= t.Bound
 	}
@@ -27,7 +27,7 @@ func (t Target) Say(v Spread) []string {
 	if t.Least {
 		word = "least"
 	}
-	if t.Met(v) {
+	if t.met(v) {
 		verdict = "met"
 	}
 	return []string{fmt.Sprintf("%s: %.*f (%.*f..%.*f of %d); target at %s %.*f: %s", t.What, t.Digits, v.Median, t.Digits, v.Min,

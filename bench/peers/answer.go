@@ -23,12 +23,14 @@ type Answer struct {
 	Date        bool   // whether the answer had one
 }
 
-const jsonType = "application/json; charset=utf-8"
+const (
+	jsonType = "application/json; charset=utf-8"
+	soldOut  = `{"code":-1,"msg":"已售罄"}`
+)
 
 // SoldOut replaces the edge's answer if none was captured.
 func SoldOut() Answer {
-	return Answer{Status: 200, ContentType: jsonType, Date: true,
-		Body: []byte(`{"code":-1,"msg":"已售罄"}`)}
+	return Answer{Status: 200, ContentType: jsonType, Date: true, Body: []byte(soldOut)}
 }
 
 // Won does the same. It is as long as a win with a token of 128 characters.

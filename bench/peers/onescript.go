@@ -40,7 +40,7 @@ func (s *oneScript) buy(c *fasthttp.RequestCtx) {
 		c.SetStatusCode(fasthttp.StatusServiceUnavailable)
 	case serial == 0:
 		c.SetContentType(jsonType)
-		c.SetBodyString(`{"code":-1,"msg":"已售罄"}`)
+		c.SetBodyString(soldOut)
 	default:
 		c.SetContentType(jsonType)
 		body := append(c.Response.Body(), `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":`...)

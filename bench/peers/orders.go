@@ -130,7 +130,7 @@ func (s orders) handle(c *fasthttp.RequestCtx) {
 func (s orders) buyFor(ctx context.Context, buyer string) (string, error) {
 	order, err := s.buy(ctx, buyer)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && order == 0 {
-		return `{"code":-1,"msg":"已售罄"}`, nil
+		return soldOut, nil
 	}
 	id := strconv.FormatInt(order, 10) // it is the buyer's token, too
 	return `{"code":1,"msg":"抢票成功","data":{"sale":"` + sale + `","serial":` + id + `,"token":"` + id + `"}}`, err

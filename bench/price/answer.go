@@ -43,22 +43,19 @@ func (o Answer) Short() Answer {
 
 var answerServers = []string{edge, peers.Bare, peers.OneScript, peers.Article}
 
-// scenario is an answer that every buyer gets. First comes what 99 of 100 buyers hear.
+// scenario is an answer that every buyer gets. The answer of 99 of 100 buyers comes first.
 type scenario struct {
-	name, title, answer     string
+	named
+	title, answer           string
 	total, sold, localStock int64 // of the hash, and what the article's local counter lets through
 	code                    int
 	ratio, scripts          float64 // targets of the edge: its CPU over bare's, and scripts of Redis an answer
 	each                    string  // figure that the scripts are counted by
 }
 
-var scenarios = []scenario{
+var scenarios = list[scenario]{
 	{"soldout", "Sold out: every answer is a loser's", "request", 1, 1, 0, soldOut, 1.08, 0.0002, "requests"},
 	{"selling", "Selling: every answer is a winner's", "unit", manyUnits, 0, manyUnits, won, 1.20, 0.02, "sold"},
-}
-
-func scenarioOf(name string) scenario {
-	return scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]
 }
 
 // Run measures the servers.
@@ -67,12 +64,7 @@ func (o Answer) Run(ctx context.Context, h measure.Host) (report.Doc, error) {
 	if err != nil {
 		return report.Doc{}, err
 	}
-	dir, err := os.MkdirTemp("", "spike-answer-")
-	if err != nil {
-		return report.Doc{}, err
-	}
-	defer os.RemoveAll(dir)
-	l := lineup{o, h, dir, map[string]string{}}
+	l := lineup{o, h, map[string]string{}}
 	rounds := o.Quads
 	if o.AbRequests > 0 {
 		rounds++
@@ -93,10 +85,7 @@ func (o Answer) parts() (parts []measure.Part, err error) {
 	if _, err = bench.Tool("ab"); err != nil && o.AbRequests > 0 {
 		return nil, err
 	}
-	var names []string
-	for _, sc := range scenarios {
-		names = append(names, sc.name)
-	}
+	names := scenarios.names()
 	if err = measure.Known("scenario or server", o.Only, slices.Concat(names, answerServers)); err != nil {
 		return nil, err
 	}
@@ -128,15 +117,14 @@ func (o Answer) turns(n, round int) []int {
 type lineup struct {
 	Answer
 	h      measure.Host
-	dir    string
 	models map[string]string // by scenario: the address of the edge, whose answer bare repeats
 }
 
 // open starts one server, loads it for a second, for its connections, buffers and first leases, and hears whether it gives the
 // scenario's answer.
 func (l lineup) open(ctx context.Context, part, name string) (site *rig.Site, err error) {
-	sc := scenarioOf(part)
-	dir, err := os.MkdirTemp(l.dir, part+"-"+name+"-")
+	sc := scenarios.of(part)
+	dir, err := os.MkdirTemp(l.h.Dir, part+"-"+name+"-")
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +154,7 @@ func (l lineup) start(ctx context.Context, sc scenario, name, dir string) (*rig.
 	switch name {
 	case peers.Bare:
 		o.Args = []string{"--body", map[int]string{won: "won", soldOut: "soldout"}[sc.code]}
-		if model, measured := l.models[sc.name]; measured {
+		if model, measured := l.models[sc.String()]; measured {
 			o.Args = append(o.Args, "--like", model)
 		}
 		bare, err := rig.StartServer(ctx, site.Kind, o)
@@ -205,11 +193,11 @@ func (l lineup) load(ctx context.Context, site *rig.Site, t measure.Turn) (m mea
 		rig.Costs
 	}{seen, cost}
 	m.Figures = toolFigures(seen)
-	m.Figures["cpu_us"] = measure.Per(cost.CPU, seen.Requests)
+	m.Figures["cpu_us"] = measure.Per(cost.Servers, seen.Requests)
 	if site.Redis != nil {
-		m.Figures["redis_us"] = measure.Per(cost.RedisCPU, seen.Requests)
+		m.Figures["redis_us"] = measure.Per(cost.Redis, seen.Requests)
 		m.Figures["scripts"], m.Figures["sold"] = float64(cost.Scripts), float64(cost.Sold)
-		if scenarioOf(t.Part).code == won {
+		if scenarios.of(t.Part).code == won {
 			m.Figures[measure.Faulty] += float64(max(0, seen.Requests-cost.Sold)) // a win without a unit in the hash
 		}
 	}
@@ -224,7 +212,7 @@ func (o Answer) doc(machine report.Machine, samples measure.Samples) report.Doc 
 	d := report.Doc{Name: "report", Title: "What an answer costs", Machine: machine, Options: o, Samples: samples,
 		Foot: "Bars: medians; whiskers: all rounds; × over the bare server; green: the edge's target. Only ratios mean anything."}
 	for _, part := range samples.Parts() {
-		sc, s := scenarioOf(part), samples.In(part)
+		sc, s := scenarios.of(part), samples.In(part)
 		ratio, scripts := measure.Over("cpu_us", peers.Bare), measure.Each("scripts", sc.each)
 		cost := report.Rows(sc.title, "server", s, s.Subjects(), ranged("CPU us/request", 2, "cpu_us"),
 			report.Range("x bare", 3, ratio), median("requests/s", 0, "per_sec"), median("p50 ms", 2, "p50_ms"),

@@ -47,55 +47,34 @@ type Bill struct {
 
 // design is a way to sell.
 type design struct {
-	name   string
+	named
 	gate   bool
 	limit  int     // of units per buyer; 0: none. Every request has a buyer of its own, so nobody meets it
 	beside string  // the design above
 	target float64 // the most that the bill may be of that one's
 }
 
-var designs = []design{{name: peers.Article}, {name: "edges"}, {name: "gate", gate: true, beside: "edges", target: 0.4},
-	{name: "limited", gate: true, limit: 2, beside: "gate", target: 1.15}}
+var designs = list[design]{{named: peers.Article}, {named: "edges"}, {named: "gate", gate: true, beside: "edges", target: 0.4},
+	{named: "limited", gate: true, limit: 2, beside: "gate", target: 1.15}}
 
 // overArticle is the most that the gate's bill may be of the article's.
 const overArticle = 1.0 / 6
 
-func designNames() (all []string) {
-	for _, d := range designs {
-		all = append(all, d.name)
-	}
-	return all
-}
-
 // Run measures the designs. A double sale or a missing answer is no error, but a fault in its sample.
 func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
-	if err = errors.Join(measure.Check(o), measure.Known("design", o.Only, designNames())); err != nil {
+	if err = errors.Join(measure.Check(o), measure.Known("design", o.Only, designs.names())); err != nil {
 		return d, err
 	}
 	if o.Units > o.Requests {
 		return d, fmt.Errorf("%w: %d units are more than %d requests", bench.ErrUsage, o.Units, o.Requests)
 	}
-	dir, err := rig.Room("bill")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
-	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designNames())}},
+	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designs.names())}},
 		Rounds: o.Rounds, Turns: measure.Alternate,
-		Open: func(_ context.Context, _, name string) (design, error) { return designOf(name), nil },
+		Open: designs.open,
 		Load: func(ctx context.Context, d design, t measure.Turn) (measure.Sample, error) {
-			return o.load(ctx, h, d, filepath.Join(dir, fmt.Sprintf("%d-%s", t.Round, d.name)))
+			return o.load(ctx, h, d, filepath.Join(h.Dir, fmt.Sprintf("%d-%s", t.Round, d)))
 		}}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
-}
-
-func designOf(name string) (d design) {
-	for _, one := range designs {
-		if one.name == name {
-			d = one
-		}
-	}
-	return d
 }
 
 // load opens the servers, sends the crowd, and reads CPU times and counters.
@@ -112,7 +91,7 @@ func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m
 		return m, err
 	}
 	b := billed{d: d, units: o.Units}
-	if err = b.visit(ctx, o, site); err == nil && d.name != peers.Article {
+	if err = b.visit(ctx, o, site); err == nil && d.String() != peers.Article {
 		err = b.readBooks(ctx, h, site)
 	}
 	return b.sample(), err
@@ -120,8 +99,8 @@ func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m
 
 func (o Bill) site(h measure.Host, d design, dir string) rig.SiteOptions {
 	site := rig.SiteOptions{Binary: h.Program, Dir: dir, Units: o.Units, Servers: fourEdges()}
-	if d.name == peers.Article { // each lets its share through to Redis and half as much again, as the article's 150 of 100
-		site.Kind = rig.Peer(d.name)
+	if d.String() == peers.Article { // each lets its share through to Redis and half as much again, as the article's 150 of 100
+		site.Kind = rig.Peer(d.String())
 		for i := range site.Servers {
 			site.Servers[i].Args = []string{"--log", filepath.Join(dir, fmt.Sprintf("%d.stat", i)), "--local-stock",
 				strconv.FormatInt((o.Units*3+7)/8, 10)}
@@ -139,11 +118,13 @@ var weights = []int{1, 2, 3, 4}
 // fourEdges are the edges behind nginx.
 func fourEdges() (all []rig.Options) {
 	for i := range weights {
-		name := fmt.Sprintf("edge-%d", i+1)
+		name := edgeName(i)
 		all = append(all, rig.Options{Name: name, Args: []string{"--node", name, "--sales", rig.Sale, "--grace", "4s"}})
 	}
 	return all
 }
+
+func edgeName(i int) string { return fmt.Sprintf("edge-%d", i+1) }
 
 //go:embed article.conf.tmpl
 var articleText string
@@ -157,7 +138,7 @@ func (d design) openFront(ctx context.Context, site *rig.Site) (err error) {
 		return err
 	}
 	var conf strings.Builder
-	if d.name == peers.Article {
+	if d.String() == peers.Article {
 		if err = articleConf.Execute(&conf, t); err != nil {
 			return err
 		}
@@ -178,7 +159,7 @@ type billed struct {
 	won   atomic.Int64 // answers with code 1, of any server
 
 	Load    crowd.Result  `json:"load"`
-	Cost    rig.SiteCosts `json:"cost"`
+	Cost    rig.Costs     `json:"cost"`
 	Won     int64         `json:"won"`
 	Sold    int64         `json:"sold"`    // by the sale's hash
 	Reached int64         `json:"reached"` // requests the servers answered, as they count them; the article's do not
@@ -187,7 +168,7 @@ type billed struct {
 
 // visit sends the crowd, each request with a buyer of its own, and reads what it cost.
 func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) error {
-	before, err := site.Costs()
+	before, err := site.Costs(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,12 +182,8 @@ func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) error {
 	if err != nil {
 		return err
 	}
-	settled, err := rig.SettledCosts(ctx, site.Servers[0].Process, site.Redis, rig.Sale)
-	if err != nil {
-		return err
-	}
-	after, err := site.Costs()
-	b.Cost, b.Sold, b.Won = after.Since(before), settled.Sold, b.won.Load()
+	after, err := site.SettledCosts(ctx)
+	b.Cost, b.Sold, b.Won = after.Since(before), after.Sold, b.won.Load()
 	return err
 }
 
@@ -230,10 +207,10 @@ func (b *billed) readBooks(ctx context.Context, h measure.Host, site *rig.Site) 
 func (b *billed) sample() measure.Sample {
 	m := measure.Sample{Figures: crowdFigures(b.Load), Wrong: b.judge(), Raw: b}
 	for name, cpu := range map[string]time.Duration{"nginx": b.Cost.Nginx, "servers": b.Cost.Servers, "redis": b.Cost.Redis,
-		"gate": b.Cost.Gate, "all": b.Cost.Total()} {
+		"gate": b.Cost.Gate, "all": b.Cost.CPU()} {
 		m.Figures[name] = measure.Per(cpu, b.Load.Answered)
 	}
-	if b.d.name != peers.Article {
+	if b.d.String() != peers.Article {
 		m.Figures["reached"] = 100 * measure.Share(b.Reached, b.Load.Answered)
 	}
 	m.Figures["wrong"] = float64(min(1, len(m.Wrong)))
@@ -249,7 +226,7 @@ func (b *billed) judge() (all []string) {
 	if b.Won != b.units || b.Sold != b.units {
 		wrong("%d units: %d won by the answers, %d sold by the hash", b.units, b.Won, b.Sold)
 	}
-	if b.d.name == peers.Article { // it names no serial
+	if b.d.String() == peers.Article { // it names no serial
 		return all
 	}
 	if a := b.Audit; a == nil || !a.OK || int64(a.Pending+a.Confirmed) != b.units {
@@ -271,7 +248,7 @@ func (o Bill) doc(machine report.Machine, s measure.Samples) report.Doc {
 			Say(measure.Over("all", over)(s, of))...)
 	}
 	for _, name := range s.Subjects() {
-		d, mine := designOf(name), s.Of(name)
+		d, mine := designs.of(name), s.Of(name)
 		if d.beside != "" {
 			say(name, d.beside, d.target)
 		}

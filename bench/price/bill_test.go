@@ -18,7 +18,7 @@ const requests, units = 1000, 10
 // paid is a turn without a fault. A request cost so many microseconds, half of them in nginx.
 func paid(name string, us int64) *billed {
 	d := time.Duration(us) * time.Microsecond * requests / 2
-	b := &billed{d: designOf(name), units: units, Cost: rig.SiteCosts{Nginx: d, Servers: d}, Won: units, Sold: units,
+	b := &billed{d: designs.of(name), units: units, Cost: rig.Costs{Nginx: d, Servers: d}, Won: units, Sold: units,
 		Load: crowd.Result{Requests: requests, Answered: requests, Elapsed: time.Second, Statuses: map[int]int64{200: requests}}}
 	if name != peers.Article {
 		b.Reached, b.Audit = requests/5, &ledger.Audit{OK: true, Pending: units - 1, Confirmed: 1}
@@ -34,7 +34,7 @@ func TestBillReport(t *testing.T) {
 			turn.Won--
 		}
 		m := turn.sample()
-		m.Turn = measure.Turn{Subject: turn.d.name, Round: 1 + i/4}
+		m.Turn = measure.Turn{Subject: turn.d.String(), Round: 1 + i/4}
 		s = append(s, m)
 	}
 	d := Bill{Rounds: 2, Requests: 1_000_000, Units: 10_000, Connections: 256}.doc(report.Machine{}, s)
@@ -97,7 +97,7 @@ func TestArticleConf(t *testing.T) {
 // The article let 150 of each machine's 100 through.
 func TestLocalStock(t *testing.T) {
 	for units, want := range map[int64]string{10_000: "3750", 400: "150", 1: "1"} {
-		site := Bill{Units: units}.site(measure.Host{}, designOf(peers.Article), "")
+		site := Bill{Units: units}.site(measure.Host{}, designs.of(peers.Article), "")
 		if args := site.Servers[3].Args; len(site.Servers) != 4 || args[len(args)-1] != want {
 			t.Errorf("%d units: %v, want %s", units, args, want)
 		}

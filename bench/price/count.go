@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -47,30 +46,22 @@ func (o Count) Run(ctx context.Context, h measure.Host) (d report.Doc, err error
 		return d, fmt.Errorf("benchmark time: %w", err)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	var names []string
-	for _, c := range counters {
-		names = append(names, c.name)
-	}
-	samples, err := measure.Experiment[counter]{Parts: []measure.Part{{Subjects: names}}, Rounds: o.Rounds, Turns: measure.Alternate,
-		Open: openCounter, Load: loadCounter}.Run(ctx, h)
+	samples, err := measure.Experiment[counter]{Parts: []measure.Part{{Subjects: counters.names()}}, Rounds: o.Rounds, Turns: measure.Alternate,
+		Open: counters.open, Load: loadCounter}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
 
 // counter is a way to count down.
 type counter struct {
-	name string
+	named
 	// stock makes a stock of so many units and returns its take. All goroutines call take at once. It returns true while there are
 	// units.
 	stock func(units uint32) (take func() bool)
 }
 
 // counters in the order of the table: dearest first.
-var counters = []counter{
+var counters = list[counter]{
 	{"chan", channel}, {"mutex", mutex}, {"one atomic", oneAtomic}, {"one CAS word", oneWord}, {"shard.Stock", shardStock},
-}
-
-func openCounter(_ context.Context, _, name string) (counter, error) {
-	return counters[slices.IndexFunc(counters, func(c counter) bool { return c.name == name })], nil
 }
 
 // loadCounter measures a counter at each GOMAXPROCS.
@@ -80,7 +71,7 @@ func loadCounter(_ context.Context, c counter, _ measure.Turn) (measure.Sample, 
 		runtime.GOMAXPROCS(procs)
 		r := testing.Benchmark(c.take)
 		if r.N == 0 {
-			return m, fmt.Errorf("counter %s failed at GOMAXPROCS %d", c.name, procs)
+			return m, fmt.Errorf("counter %s failed at GOMAXPROCS %d", c, procs)
 		}
 		m.Figures[strconv.Itoa(procs)] = float64(r.T.Nanoseconds()) / float64(r.N)
 	}
@@ -170,9 +161,8 @@ func (o Count) doc(machine report.Machine, s measure.Samples) report.Doc {
 		name := strconv.Itoa(procs)
 		columns = append(columns, ranged(name, 1, name))
 		p := report.Panel{Title: "Counting down by one, GOMAXPROCS " + name, Legend: "ns per operation"}
-		for _, c := range counters {
-			v := s.Of(c.name).Spread(name)
-			p.Bars = append(p.Bars, report.Bar{Name: c.name, Value: v, Digits: 1, Main: c.name == counters[len(counters)-1].name})
+		for i, c := range counters.names() {
+			p.Bars = append(p.Bars, report.Bar{Name: c, Value: s.Of(c).Spread(name), Digits: 1, Main: i == len(counters)-1})
 		}
 		panels = append(panels, p)
 	}

@@ -44,11 +44,11 @@ func TestCountersCountDown(t *testing.T) {
 		take := c.stock(units)
 		for n := range units {
 			if !take() {
-				t.Fatalf("%s: %d of %d units", c.name, n, units)
+				t.Fatalf("%s: %d of %d units", c, n, units)
 			}
 		}
 		if take() {
-			t.Errorf("%s: a unit more than there are", c.name)
+			t.Errorf("%s: a unit more than there are", c)
 		}
 	}
 }
@@ -56,14 +56,14 @@ func TestCountersCountDown(t *testing.T) {
 // How one CPU gets one unit, five ways: go test -run '^$' -bench . -cpu 1,2,4,8 ./bench/price
 func BenchmarkTake(b *testing.B) {
 	for _, c := range counters {
-		b.Run(c.name, c.take)
+		b.Run(c.String(), c.take)
 	}
 }
 
 // BenchmarkLose is the other 99 of 100 calls: nothing is left.
 func BenchmarkLose(b *testing.B) {
 	for _, c := range counters {
-		b.Run(c.name, func(b *testing.B) {
+		b.Run(c.String(), func(b *testing.B) {
 			take := c.stock(0)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {

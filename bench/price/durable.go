@@ -41,15 +41,10 @@ func (o Durable) Run(ctx context.Context, h measure.Host) (d report.Doc, err err
 	if err = errors.Join(measure.Check(o), measure.Known("way", o.Only, durableWays)); err != nil {
 		return d, err
 	}
-	dir, err := rig.Room("durable")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
 	parts := []measure.Part{{Subjects: measure.Choose(o.Only, durableWays)}}
 	samples, err := measure.Experiment[*shop]{Parts: parts, Rounds: o.Rounds, Turns: measure.ThereAndBack,
 		Load: o.load, Close: (*shop).close,
-		Open: func(ctx context.Context, _, way string) (*shop, error) { return o.open(ctx, h, dir, way) }}.Run(ctx, h)
+		Open: func(ctx context.Context, _, way string) (*shop, error) { return o.open(ctx, h, way) }}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
 
@@ -61,9 +56,10 @@ type shop struct {
 }
 
 // open starts a way, and loads it for a second.
-func (o Durable) open(ctx context.Context, h measure.Host, dir, way string) (s *shop, err error) {
+func (o Durable) open(ctx context.Context, h measure.Host, way string) (s *shop, err error) {
 	s = &shop{}
-	if dir, err = os.MkdirTemp(dir, "way-"); err == nil {
+	dir, err := os.MkdirTemp(h.Dir, "way-")
+	if err == nil {
 		err = os.Chmod(dir, 0o711) // PostgreSQL may run as another user
 	}
 	if err != nil {
@@ -126,7 +122,7 @@ type reading struct {
 }
 
 func (s *shop) read(ctx context.Context) (r reading, err error) {
-	if r.Costs, err = rig.ReadCosts(ctx, s.Servers[0].Process, s.Redis, rig.Sale); err != nil {
+	if r.Costs, err = s.Site.Costs(ctx); err != nil {
 		return r, err
 	}
 	if s.orders != nil {
@@ -155,7 +151,7 @@ func (o Durable) load(ctx context.Context, s *shop, _ measure.Turn) (m measure.S
 	}{seen, reading{cost, waits}}
 	m.Figures = crowdFigures(seen)
 	m.Figures["per_sec"] = float64(units) / seen.Elapsed.Seconds()
-	m.Figures["server_us"], m.Figures["redis_us"] = measure.Per(cost.CPU, units), measure.Per(cost.RedisCPU, units)
+	m.Figures["server_us"], m.Figures["redis_us"] = measure.Per(cost.Servers, units), measure.Per(cost.Redis, units)
 	m.Figures["units_per_script"], m.Figures["units_per_wait"] = measure.Share(units, cost.Scripts), measure.Share(units, waits)
 	m.Figures[measure.Faulty] = float64(seen.Errors + seen.Answered - units + max(0, units-cost.Sold))
 	return m, err

@@ -44,16 +44,11 @@ func (o Flag) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 	if err = measure.Check(o); err != nil {
 		return d, err
 	}
-	dir, err := rig.Room("flag")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
 	pairs, parts := map[string]*pair{}, []measure.Part(nil)
 	for _, sales := range o.Sales {
 		part := strconv.Itoa(sales)
 		parts = append(parts, measure.Part{Name: part, Subjects: []string{byFlag, byReturn}})
-		pairs[part] = &pair{o: o, dir: filepath.Join(dir, part), sales: sales, slots: map[int64]bool{}}
+		pairs[part] = &pair{o: o, dir: filepath.Join(h.Dir, part), sales: sales, slots: map[int64]bool{}}
 	}
 	samples, err := measure.Experiment[*rig.Nginx]{Parts: parts, Rounds: o.Quads, Turns: measure.ThereAndBack,
 		Open: func(ctx context.Context, part, name string) (*rig.Nginx, error) {

@@ -20,6 +20,33 @@ const (
 	soldOut   = -1
 )
 
+// named is what a thing that is measured is called.
+type named string
+
+func (n named) String() string { return string(n) }
+
+// list is things with names, in the order of their turns.
+type list[T fmt.Stringer] []T
+
+func (l list[T]) names() (all []string) {
+	for _, one := range l {
+		all = append(all, one.String())
+	}
+	return all
+}
+
+func (l list[T]) of(name string) (found T) {
+	for _, one := range l {
+		if one.String() == name {
+			found = one
+		}
+	}
+	return found
+}
+
+// open is of an experiment whose subjects need not be started.
+func (l list[T]) open(_ context.Context, _, name string) (T, error) { return l.of(name), nil }
+
 // crowdFigures are what our own crowd saw.
 func crowdFigures(r crowd.Result) measure.Figures {
 	return measure.Figures{"per_sec": r.PerSecond(), "p50_ms": measure.Millis(r.Latency.P50),
@@ -41,17 +68,16 @@ func says(ctx context.Context, url string, code int) error {
 	return err
 }
 
-// spent loads the only server of a site, and reads what that cost the server and its Redis.
+// spent loads a site, and reads what that cost.
 func spent(ctx context.Context, site *rig.Site, load func() error) (rig.Costs, error) {
-	server := site.Servers[0].Process
-	before, err := rig.ReadCosts(ctx, server, site.Redis, rig.Sale)
+	before, err := site.Costs(ctx)
 	if err != nil {
 		return before, err
 	}
 	if err = load(); err != nil {
 		return before, err
 	}
-	after, err := rig.SettledCosts(ctx, server, site.Redis, rig.Sale)
+	after, err := site.SettledCosts(ctx)
 	return after.Since(before), err
 }
 

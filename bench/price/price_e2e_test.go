@@ -99,7 +99,7 @@ func TestShare(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		want := map[string][]int64{roundRobin: {500, 500, 500, 500}, "weighted": {200, 400, 600, 800},
-			"ip-hash, one network": {0, 0, 0, requests}}[wayOf(s.Subject).name] // one edge gets all of a network
+			"ip-hash, one network": {0, 0, 0, requests}}[wayOf(s.Subject).String()] // one edge gets all of a network
 		got := slices.Clone(s.Raw.Counts)
 		if want != nil && want[0] == 0 {
 			slices.Sort(got)
@@ -134,17 +134,17 @@ func TestBill(t *testing.T) {
 	}
 	for i, s := range turns {
 		d := designs[i]
-		if s.Subject != d.name || s.Raw.Load.Answered != requests || s.Raw.Won != units || s.Raw.Sold != units {
+		if s.Subject != d.String() || s.Raw.Load.Answered != requests || s.Raw.Won != units || s.Raw.Sold != units {
 			t.Errorf("%+v", s)
 		}
 		if f := s.Figures; f["nginx"] <= 0 || f["servers"] <= 0 || f["redis"] <= 0 || (f["gate"] > 0) != d.gate {
-			t.Errorf("%s: %+v", d.name, f)
+			t.Errorf("%s: %+v", d.String(), f)
 		}
-		if d.name == "edges" && s.Raw.Reached != requests {
+		if d.String() == "edges" && s.Raw.Reached != requests {
 			t.Errorf("%d of %d requests reached an edge, and nobody else could answer", s.Raw.Reached, requests)
 		}
-		if a := s.Raw.Audit; d.name != peers.Article && (a == nil || !a.OK || a.Pending+a.Confirmed != units) {
-			t.Errorf("%s: audit %+v", d.name, a)
+		if a := s.Raw.Audit; d.String() != peers.Article && (a == nil || !a.OK || a.Pending+a.Confirmed != units) {
+			t.Errorf("%s: audit %+v", d.String(), a)
 		}
 	}
 }

@@ -192,7 +192,7 @@ func TestAddresses(t *testing.T) {
 func shared(o Share, subject string, round int, us int64, counts ...int64) measure.Sample {
 	d := time.Duration(us) * time.Duration(o.Requests) * time.Microsecond / 2
 	m := o.sample(crowd.Result{Statuses: map[int]int64{200: 1000}}, shares{Counts: make([]int64, 4)},
-		shares{Counts: counts, Cost: rig.SiteCosts{Nginx: d, Servers: d}})
+		shares{Counts: counts, Cost: rig.Costs{Nginx: d, Servers: d}})
 	m.Turn = measure.Turn{Subject: subject, Round: round}
 	return m
 }

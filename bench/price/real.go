@@ -47,7 +47,7 @@ type kind struct {
 
 const anonymous, realSale = "anonymous", "limit+key"
 
-// kinds. What stands between the first and the last tells which part of a real sale costs what.
+// kinds, the plainest first. Those between the first and the last tell which part of a real sale costs what.
 var (
 	kindNames = []string{anonymous, "buyer", "buyer+key", "limit", realSale}
 	kinds     = map[string]kind{anonymous: {}, "buyer": {named: true}, "buyer+key": {named: true, keyed: true},
@@ -136,14 +136,9 @@ func (o Real) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 		measure.Known("kind of sale", o.Sales, kindNames)); err != nil {
 		return d, err
 	}
-	dir, err := os.MkdirTemp("", "spike-real-")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
 	samples, err := measure.Experiment[*site]{Parts: o.parts(), Rounds: o.Rounds, Turns: measure.ThereAndBack,
 		Open: func(ctx context.Context, part, subject string) (*site, error) {
-			return o.open(ctx, h, dir, part, subject)
+			return o.open(ctx, h, part, subject)
 		},
 		Load: o.load, Close: func(s *site) { s.Close() }}.Run(ctx, h)
 	return o.doc(ctx, samples), err
@@ -181,13 +176,13 @@ type site struct {
 }
 
 // open starts a site and brings its sale into the phase. Then it loads the site for a moment, for its connections and leases.
-func (o Real) open(ctx context.Context, h measure.Host, dir, part, subject string) (*site, error) {
+func (o Real) open(ctx context.Context, h measure.Host, part, subject string) (*site, error) {
 	l, p, program := legOf(subject), phases[part], h.Program
 	if l.build == base {
 		program = o.Base
 	}
 	s := &site{kind: kinds[l.kind]}
-	dir, err := os.MkdirTemp(dir, part+"-")
+	dir, err := os.MkdirTemp(h.Dir, part+"-")
 	if err != nil {
 		return s, err
 	}
@@ -322,7 +317,7 @@ func (o Real) load(ctx context.Context, s *site, t measure.Turn) (m measure.Samp
 		Right int64 `json:"right"` // answers that are the phase's, by the edge's counter
 	}{seen, cost, right}
 	m.Figures = crowdFigures(seen)
-	m.Figures["edge_us"], m.Figures["redis_us"] = measure.Per(cost.CPU, seen.Answered), measure.Per(cost.RedisCPU, seen.Answered)
+	m.Figures["edge_us"], m.Figures["redis_us"] = measure.Per(cost.Servers, seen.Answered), measure.Per(cost.Redis, seen.Answered)
 	m.Figures["scripts"] = measure.Share(cost.Scripts, seen.Answered)
 	m.Figures[measure.Faulty] = float64(seen.Errors + max(0, seen.Answered-right))
 	return m, err

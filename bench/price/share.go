@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ type Share struct {
 
 // way is a way to share a crowd.
 type way struct {
-	name    string
+	named
 	balance nginx.Balance
 	weights []int                           // of the edges
 	from    func(connection int) netip.Addr // a connection's address
@@ -48,7 +47,7 @@ const (
 
 var (
 	even = []int{1, 1, 1, 1}
-	ways = []way{
+	ways = list[way]{
 		{roundRobin, nginx.RoundRobin, even, manyNetworks},
 		{"weighted", nginx.RoundRobin, weights, manyNetworks},
 		{"ip-hash", nginx.IPHash, even, manyNetworks},
@@ -65,22 +64,8 @@ func manyNetworks(i int) netip.Addr {
 // oneNetwork gives each connection an address of the same network.
 func oneNetwork(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + i%253)}) }
 
-func wayNames() (all []string) {
-	for _, w := range ways {
-		all = append(all, w.name)
-	}
-	return all
-}
-
 // wayOf finds a way by its name, or by that of its turns with nothing kept.
-func wayOf(name string) (w way) {
-	for _, one := range ways {
-		if one.name == strings.TrimSuffix(name, loose) {
-			w = one
-		}
-	}
-	return w
-}
+func wayOf(name string) way { return ways.of(strings.TrimSuffix(name, loose)) }
 
 // wanted is each edge's share by its weight.
 func (w way) wanted() []float64 {
@@ -96,21 +81,16 @@ func (w way) wanted() []float64 {
 
 // Run compares the ways.
 func (o Share) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
-	if err = errors.Join(measure.Check(o), measure.Known("way", o.Only, wayNames())); err != nil {
+	if err = errors.Join(measure.Check(o), measure.Known("way", o.Only, ways.names())); err != nil {
 		return d, err
 	}
-	dir, err := rig.Room("share")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
-	site, err := rig.Open(ctx, rig.SiteOptions{Binary: h.Program, Dir: dir, Units: 1, Sold: 1, Servers: fourEdges()})
+	site, err := rig.Open(ctx, rig.SiteOptions{Binary: h.Program, Dir: h.Dir, Units: 1, Sold: 1, Servers: fourEdges()})
 	if err != nil {
 		return d, err
 	}
 	defer site.Close()
 	var subjects []string
-	for _, name := range measure.Choose(o.Only, wayNames()) {
+	for _, name := range measure.Choose(o.Only, ways.names()) {
 		subjects = append(subjects, name, name+loose)
 	}
 	samples, err := measure.Experiment[way]{Parts: []measure.Part{{Subjects: subjects}}, Rounds: o.Rounds, Turns: measure.Alternate,
@@ -149,13 +129,13 @@ func (o Share) load(ctx context.Context, site *rig.Site, w way, kept bool) (m me
 
 // shares are a site's numbers that only grow.
 type shares struct {
-	Cost   rig.SiteCosts `json:"cost"`
-	Counts []int64       `json:"counts"` // by edge, as each counts itself
+	Cost   rig.Costs `json:"cost"`
+	Counts []int64   `json:"counts"` // by edge, as each counts itself
 }
 
 func readShares(ctx context.Context, site *rig.Site) (r shares, err error) {
 	if r.Counts, err = site.Answered(ctx); err == nil {
-		r.Cost, err = site.Costs()
+		r.Cost, err = site.Costs(ctx)
 	}
 	return r, err
 }
@@ -171,7 +151,7 @@ func (o Share) sample(seen crowd.Result, before, after shares) measure.Sample {
 		counted += after.Counts[i]
 		m.Figures[edgeName(i)] = float64(after.Counts[i])
 	}
-	// Faulty is what was not answered, or not counted.
+	// A request is faulty if it was not answered, or not counted.
 	m.Figures[measure.Faulty] = float64(max(o.Requests-seen.Statuses[200], o.Requests-counted, counted-o.Requests))
 	m.Raw = struct {
 		Load crowd.Result `json:"load"`
@@ -179,8 +159,6 @@ func (o Share) sample(seen crowd.Result, before, after shares) measure.Sample {
 	}{seen, after}
 	return m
 }
-
-func edgeName(i int) string { return fmt.Sprintf("edge-%d", i+1) }
 
 // counted is how many requests each edge has answered in all turns of a way.
 func counted(s measure.Samples, way string) (counts []float64) {
@@ -241,7 +219,7 @@ func overKept(s measure.Samples, way string) measure.Spread {
 }
 
 func (o Share) doc(machine report.Machine, s measure.Samples) report.Doc {
-	names := measure.Choose(o.Only, wayNames())
+	names := measure.Choose(o.Only, ways.names())
 	columns := []report.Column{{Head: "wanted", Text: func(way string) string {
 		var words []string
 		for _, share := range wayOf(way).wanted() {

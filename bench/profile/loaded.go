@@ -22,10 +22,10 @@ type Loaded struct {
 	EdgeArgs    []string // in addition
 }
 
-// Rates of the two profiles that are otherwise off: one of MutexFraction contentions, one wait per BlockRateNs.
+// Rates of the two profiles that are otherwise off: one of mutexFraction contentions, one wait per blockRateNs.
 const (
-	MutexFraction = 5
-	BlockRateNs   = 10_000
+	mutexFraction = 5
+	blockRateNs   = 10_000
 )
 
 const (
@@ -41,7 +41,7 @@ func (l Loaded) Run(ctx context.Context) ([]Profile, crowd.Result, error) {
 	}
 	defer os.RemoveAll(dir)
 	o := rig.SiteOptions{Binary: l.Binary, Dir: dir, Units: manyUnits, Servers: []rig.Options{{Args: append([]string{
-		"--mutex-profile-fraction", fmt.Sprint(MutexFraction), "--block-profile-rate", fmt.Sprint(BlockRateNs)}, l.EdgeArgs...)}}}
+		"--mutex-profile-fraction", fmt.Sprint(mutexFraction), "--block-profile-rate", fmt.Sprint(blockRateNs)}, l.EdgeArgs...)}}}
 	if l.SoldOut {
 		o.Units, o.Sold = 1, 1
 	}

@@ -82,7 +82,7 @@ func (d Doc) SVG(w io.Writer) error {
 	return nil
 }
 
-// placed is a panel on the page. What is in it has places within it.
+// placed is a panel on the page. Its bars have places within it.
 type placed struct {
 	Panel
 	X, Y, Width float64

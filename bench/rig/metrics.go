@@ -36,15 +36,15 @@ func Scrape(ctx context.Context, from Place, admin string) (Metrics, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("metrics of %s: %s", admin, resp.Status)
 	}
-	m, err := ReadMetrics(resp.Body)
+	m, err := readMetrics(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("metrics of %s: %w", admin, err)
 	}
 	return m, nil
 }
 
-// ReadMetrics reads metrics in the Prometheus text format.
-func ReadMetrics(r io.Reader) (Metrics, error) {
+// readMetrics reads metrics in the Prometheus text format.
+func readMetrics(r io.Reader) (Metrics, error) {
 	const most = 16 << 20 // bytes
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	return parser.TextToMetricFamilies(io.LimitReader(r, most))

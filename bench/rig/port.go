@@ -32,16 +32,6 @@ func FreeAddr() (string, error) {
 	return "", fmt.Errorf("free port: %w", err)
 }
 
-// FreeAddrs are n of them.
-func FreeAddrs(n int) (all []string, err error) {
-	for len(all) < n && err == nil {
-		var addr string
-		addr, err = FreeAddr()
-		all = append(all, addr)
-	}
-	return all, err
-}
-
 func hold(addr string) error {
 	udp, err := net.ListenPacket("udp", addr)
 	if err != nil {

@@ -110,13 +110,18 @@ func (r *Redis) Info(ctx context.Context, section string) (map[string]string, er
 		return nil, err
 	}
 	text, err := m.ToString()
+	return InfoFields(text), err
+}
+
+// InfoFields reads the answer to INFO.
+func InfoFields(text string) map[string]string {
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
 			fields[name] = value
 		}
 	}
-	return fields, err
+	return fields
 }
 
 // Scripts is how many scripts and functions the server has run since its start, by its own count.
@@ -195,32 +200,43 @@ func MakeCluster(ctx context.Context, replicas int, nodes ...*Redis) error {
 	return err
 }
 
-// The article's hash.
+// The article's hash of a sale, and its fields.
 const (
-	hashSuffix = "_hash_key"
-	totalField = "ticket_total_nums"
-	soldField  = "ticket_sold_nums"
+	HashSuffix = "_hash_key"
+	TotalField = "ticket_total_nums"
+	SoldField  = "ticket_sold_nums"
 )
 
 // CreateSale makes a sale as the article does: a hash with a total and a sold count.
 func (r *Redis) CreateSale(ctx context.Context, sale string, total, sold int64) error {
-	_, err := r.Ask(ctx, "HMSET", sale+hashSuffix, totalField, strconv.FormatInt(total, 10), soldField, strconv.FormatInt(sold, 10))
+	_, err := r.Ask(ctx, "HMSET", sale+HashSuffix, TotalField, strconv.FormatInt(total, 10), SoldField, strconv.FormatInt(sold, 10))
 	return err
 }
 
-// MakeSale makes a sale by `spike sale create`, with further arguments. It runs again while the store is too slow to answer on a
-// busy machine: an earlier run may have made the sale.
-func (r *Redis) MakeSale(ctx context.Context, binary, sale string, total int64, args ...string) (err error) {
-	const notReached, runs = 3, 5
-	args = append([]string{"sale", "create", sale, "--redis", r.Addr, "--total", strconv.FormatInt(total, 10)}, args...)
-	for run := range runs {
-		_, err = r.Place.Run(ctx, "", binary, args...)
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != notReached && run == 0 {
-			return err
-		}
-		if _, missing := r.Place.Run(ctx, "", binary, "sale", "show", sale, "--redis", r.Addr); missing == nil {
+// MakeSale makes a sale by `spike sale create`, with further arguments.
+func MakeSale(ctx context.Context, binary, redis, sale string, units int64, args ...string) error {
+	args = append([]string{"sale", "create", sale, "--redis", redis, "--total", strconv.FormatInt(units, 10)}, args...)
+	runs := 0
+	err := Patiently(func() error {
+		runs++
+		_, err := Run(ctx, "", binary, args...)
+		return err
+	})
+	if err != nil && runs > 1 { // an earlier run may have made the sale
+		if _, missing := Run(ctx, "", binary, "sale", "show", sale, "--redis", redis); missing == nil {
 			return nil
+		}
+	}
+	return err
+}
+
+// Patiently runs the spike program, and again a few times while its store is too slow to answer on a busy machine.
+func Patiently(run func() error) (err error) {
+	const notReached, runs = 3, 5
+	for range runs {
+		var exit *exec.ExitError
+		if err = run(); !errors.As(err, &exit) || exit.ExitCode() != notReached {
+			break
 		}
 	}
 	return err
@@ -228,7 +244,7 @@ func (r *Redis) MakeSale(ctx context.Context, binary, sale string, total int64, 
 
 // Sold is the sold count of the hash.
 func (r *Redis) Sold(ctx context.Context, sale string) (int64, error) {
-	m, err := r.Ask(ctx, "HGET", sale+hashSuffix, soldField)
+	m, err := r.Ask(ctx, "HGET", sale+HashSuffix, SoldField)
 	if err != nil {
 		return 0, err
 	}

@@ -6,13 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"spike/nginx"
 )
 
 func TestMetrics(t *testing.T) {
-	m, err := ReadMetrics(strings.NewReader(`# TYPE spike_buys_total counter
+	m, err := readMetrics(strings.NewReader(`# TYPE spike_buys_total counter
 spike_buys_total{outcome="won",sale="ticket"} 1234
 spike_buys_total{sale="ticket",outcome="sold_out"} 1e+06
 spike_buys_total{outcome="won",sale="other"} 5
@@ -40,29 +39,15 @@ spike_odd{wholesale="ticket",sale="a \"quoted\" one"} 3
 			t.Errorf("%s %v: %v", c.name, c.labels, got)
 		}
 	}
-	if _, err = ReadMetrics(strings.NewReader(`spike_buys_total{outcome="won"} many` + "\n")); err == nil {
+	if _, err = readMetrics(strings.NewReader(`spike_buys_total{outcome="won"} many` + "\n")); err == nil {
 		t.Error("many is a number")
 	}
 }
 
 func TestCostsSince(t *testing.T) {
-	before, after := Costs{1, 2, 3, 4}, Costs{11, 22, 33, 44}
-	if got := after.Since(before); got != (Costs{10, 20, 30, 40}) {
-		t.Errorf("%+v", got)
-	}
-	first, second := SiteCosts{1, 2, 3, 4}, SiteCosts{11, 22, 33, 44}
-	if got := second.Since(first); got != (SiteCosts{10, 20, 30, 40}) || got.Total() != 100 {
-		t.Errorf("%+v, %v", got, got.Total())
-	}
-}
-
-// A microsecond for one is a second for a million.
-func TestPer(t *testing.T) {
-	if got := Per(30*time.Second, 2_000_000); got != 15 {
-		t.Errorf("%v", got)
-	}
-	if got := Per(time.Second, 0); got != 0 {
-		t.Errorf("%v for nobody", got)
+	first, second := Costs{1, 2, 3, 4, 5, 6}, Costs{11, 22, 33, 44, 55, 66}
+	if got := second.Since(first); got != (Costs{10, 20, 30, 40, 50, 60}) || got.CPU() != 100 {
+		t.Errorf("%+v, %v", got, got.CPU())
 	}
 }
 

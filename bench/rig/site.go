@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -78,7 +77,7 @@ func (s *Site) openSale(ctx context.Context) error {
 	if s.o.Make == nil {
 		return s.Redis.CreateSale(ctx, Sale, s.o.Units, s.o.Sold)
 	}
-	return s.Redis.MakeSale(ctx, s.o.Binary, Sale, s.o.Units, s.o.Make...)
+	return MakeSale(ctx, s.o.Binary, s.Redis.Addr, Sale, s.o.Units, s.o.Make...)
 }
 
 func (s *Site) openOrders(ctx context.Context) (err error) {
@@ -110,15 +109,6 @@ func (s *Site) openServers(ctx context.Context) error {
 func (s *Site) start(ctx context.Context, k Kind, o Options) (*Server, error) {
 	o.Binary, o.Dir, o.Redis = s.o.Binary, s.o.Dir, s.Redis.Addr
 	return StartServer(ctx, k, o)
-}
-
-// StartServer makes a server and starts it.
-func StartServer(ctx context.Context, k Kind, o Options) (*Server, error) {
-	s, err := NewServer(k, o)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.Start(ctx)
 }
 
 // Addrs of the servers.
@@ -217,12 +207,4 @@ func (s *Site) Close() {
 	if s.flags != "" {
 		_ = os.RemoveAll(s.flags)
 	}
-}
-
-// Per is a time for each of n, in microseconds: CPU-seconds for a million. 0 for none.
-func Per(d time.Duration, n int64) float64 {
-	if n == 0 {
-		return 0
-	}
-	return float64(d) / float64(time.Microsecond) / float64(n)
 }

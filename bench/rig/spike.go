@@ -86,6 +86,15 @@ func NewServer(k Kind, o Options) (*Server, error) {
 	return s, nil
 }
 
+// StartServer makes a server and starts it.
+func StartServer(ctx context.Context, k Kind, o Options) (*Server, error) {
+	s, err := NewServer(k, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Start(ctx)
+}
+
 // BuyURL is where a sale is sold.
 func (s *Server) BuyURL(sale string) string { return "http://" + s.Addr + "/buy/" + sale }
 

@@ -3,11 +3,13 @@ package strategies
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 	"spike/bench/peers"
 	"spike/bench/rig"
 	"spike/luascripts/ledger"
@@ -93,20 +95,17 @@ func (s *edgeShop) pay(token string) string {
 
 // audit is the ledger's account of every unit.
 func (s *edgeShop) audit(ctx context.Context) (a ledger.Audit, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.edge.AdminURL("/api/v1/sales/"+rig.Sale+"/audit"), nil)
-	if err != nil {
-		return a, err
+	conn := crowd.NewConn(ctx, s.edge.Admin, auditLimit, nil)
+	defer conn.Close()
+	said, err := conn.Ask(http.MethodGet, "/api/v1/sales/"+rig.Sale+"/audit")
+	if err == nil {
+		err = json.Unmarshal(said.Body, &a)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return a, fmt.Errorf("audit: %w", err)
-	}
-	defer resp.Body.Close()
-	if err = json.NewDecoder(resp.Body).Decode(&a); err == nil && !a.OK {
-		err = fmt.Errorf("not every unit is there once: %+v", a)
+	if err == nil && !a.OK {
+		err = errors.New("not every unit is there once")
 	}
 	if err != nil {
-		return a, fmt.Errorf("audit: %s: %w", resp.Status, err)
+		return a, fmt.Errorf("audit: %v: %w", said, err)
 	}
 	return a, nil
 }
@@ -120,6 +119,7 @@ func (s *edgeShop) count(ctx context.Context) (Stock, error) {
 const (
 	storedEvery = 250 * time.Millisecond
 	storedLimit = 20 * time.Second
+	auditLimit  = 30 * time.Second
 )
 
 // settle waits until the database has every order as the ledger has it, each paid one with a serial of its own.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -42,12 +41,7 @@ func (o Options) Run(ctx context.Context, h measure.Host) (d report.Doc, err err
 	if err = errors.Join(measure.Check(o), measure.Known("strategy", o.Only, names)); err != nil {
 		return d, err
 	}
-	dir, err := rig.Room("strategies")
-	if err != nil {
-		return d, err
-	}
-	defer os.RemoveAll(dir)
-	pg, err := OpenPostgres(ctx, dir)
+	pg, err := OpenPostgres(ctx, h.Dir)
 	if err != nil {
 		return d, err
 	}
@@ -56,7 +50,7 @@ func (o Options) Run(ctx context.Context, h measure.Host) (d report.Doc, err err
 		Turns: measure.Alternate, Open: func(_ context.Context, _, name string) (string, error) { return name, nil },
 		Load: func(ctx context.Context, name string, t measure.Turn) (measure.Sample, error) {
 			one := fmt.Sprintf("%s-%d", name, t.Round)
-			return o.load(ctx, h, name, filepath.Join(dir, one), pg, strings.ReplaceAll(one, "-", "_"))
+			return o.load(ctx, h, name, filepath.Join(h.Dir, one), pg, strings.ReplaceAll(one, "-", "_"))
 		}}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }

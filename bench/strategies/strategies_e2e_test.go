@@ -20,7 +20,7 @@ func tiny(t *testing.T, strategy string, hold, settle time.Duration) run {
 	t.Helper()
 	o := example()
 	o.Rounds, o.Only, o.Hold, o.Settle = 1, []string{strategy}, hold, settle
-	d, err := o.Run(t.Context(), measure.Host{Program: rigtest.Binary(t)})
+	d, err := o.Run(t.Context(), measure.Host{Program: rigtest.Binary(t), Dir: rigtest.Room(t)})
 	if err != nil || len(d.Samples) != 1 {
 		t.Fatalf("%v: %+v", err, d.Samples)
 	}

@@ -13,6 +13,7 @@ import (
 	"spike/bench/price"
 	"spike/bench/profile"
 	"spike/bench/report"
+	"spike/bench/rig"
 	"spike/bench/strategies"
 )
 
@@ -46,15 +47,17 @@ type measured[E experiment] struct {
 
 // Run measures, prints the tables and saves the report. It fails if anything was not as it must be.
 func (c *measured[E]) Run(ctx context.Context) error {
-	if err := forgetSettings(); err != nil {
-		return err
-	}
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
+	dir, err := rig.Room("bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	step, finish := benchProgress()
-	doc, err := c.Experiment.Run(ctx, measure.Host{Program: binary, OnStep: step})
+	doc, err := c.Experiment.Run(ctx, measure.Host{Program: binary, Dir: dir, OnStep: step})
 	finish()
 	if err != nil {
 		return err
@@ -111,7 +114,7 @@ type BenchPeerCmd struct {
 	Like       string `placeholder:"ADDR" help:"A server whose answer bare repeats."`
 	Log        string `type:"path" help:"Log of article, a line per request."`
 	LocalStock int64  `default:"100000000" help:"How many units article's own counter lets through."`
-	DB         string `placeholder:"postgres://..." env:"SPIKE_DB" help:"Database of the others. It has a password in it, so SPIKE_DB is safer."`
+	DB         string `env:"SPIKE_DB" placeholder:"postgres://..." help:"Database of the others. SPIKE_DB is safer for its password."`
 	Pool       int    `default:"24" help:"Connections to it."`
 }
 

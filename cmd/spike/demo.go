@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -26,9 +25,6 @@ type DemoCmd struct {
 
 // Run plays the demo and prints the report. It fails unless every unit was sold exactly once and every request was answered.
 func (c *DemoCmd) Run(ctx context.Context) error {
-	if err := forgetSettings(); err != nil {
-		return err
-	}
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
@@ -45,21 +41,6 @@ func (c *DemoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return verdict(account.Passed())
-}
-
-// forgetSettings removes SPIKE_* from this environment, so that the servers this process starts get their settings from flags
-// only.
-func forgetSettings() error {
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "SPIKE_") {
-			continue
-		}
-		if err := os.Unsetenv(name); err != nil {
-			return fmt.Errorf("environment: %w", err)
-		}
-	}
-	return nil
 }
 
 // demoProgress shows on standard error how far a demo is: by a bar on a terminal, else by a line every second.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -299,17 +298,12 @@ type usage struct{ files, goroutines, heapKiB int }
 func (e *testServer) usage(t testing.TB) (w usage) {
 	t.Helper()
 	get(t, "GET", "http://"+e.admin+"/debug/pprof/heap?gc=1&debug=1")
-	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
+	m := e.metrics(t)
 	gauge := func(name string) int {
-		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(text)
-		if m == nil {
+		if !m.Has(name) {
 			t.Fatalf("no %s in the metrics", name)
 		}
-		f, err := strconv.ParseFloat(m[1], 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return int(f)
+		return int(m.Sum(name))
 	}
 	dir, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.PID()))
 	if err != nil {

@@ -83,9 +83,9 @@ func TestD4AddressMovesWhileTheOldPrimaryLives(t *testing.T) {
 	s.startGate(t)
 	rigtest.Crowd(t, 500, 8, edge.buyURL("ticket"))
 	stored := func() bool {
-		_, _, metrics := get(t, "GET", "http://"+orders.admin+"/metrics")
-		return strings.Contains(metrics, `spike_orders_unread{sale="ticket"} 0`) &&
-			strings.Contains(metrics, `spike_orders_unacked{sale="ticket"} 0`)
+		m := orders.metrics(t)
+		return m.Has("spike_orders_unread", "sale", "ticket") && m.Sum("spike_orders_unread", "sale", "ticket") == 0 &&
+			m.Has("spike_orders_unacked", "sale", "ticket") && m.Sum("spike_orders_unacked", "sale", "ticket") == 0
 	}
 	eventually(t, patience, "its orders are stored", stored)
 

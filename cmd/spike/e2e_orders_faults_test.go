@@ -127,8 +127,7 @@ func TestO4OneRowIsRefused(t *testing.T) {
 		t.Errorf("%d parked", n)
 	}
 	eventually(t, patience, "it is counted", func() bool {
-		_, _, text := get(t, "GET", "http://"+worker.admin+"/metrics")
-		return strings.Contains(text, "spike_orders_parked 1") && worker.ready()
+		return worker.metrics(t).Sum("spike_orders_parked") == 1 && worker.ready()
 	})
 	s.db.exec(t, "ALTER TABLE orders DROP CONSTRAINT picky; UPDATE parked_orders SET retry = true")
 	s.stored(t, s.total)

@@ -227,9 +227,9 @@ func TestOrdersInSQLite(t *testing.T) {
 		return a.Pending == 0 && a.Free == a.Total
 	})
 	eventually(t, patience, "all is stored", func() bool {
-		_, _, text := get(t, "GET", "http://"+worker.admin+"/metrics")
-		return strings.Contains(text, `spike_orders_lag_seconds{sale="ticket"} 0`) &&
-			strings.Contains(text, "spike_orders_expired_units_total "+strconv.Itoa(w.Count(rigtest.Won)))
+		m := worker.metrics(t)
+		return m.Has("spike_orders_lag_seconds", "sale", "ticket") && m.Sum("spike_orders_lag_seconds", "sale", "ticket") == 0 &&
+			int(m.Sum("spike_orders_expired_units_total")) == w.Count(rigtest.Won)
 	})
 	worker.stop(t)
 }

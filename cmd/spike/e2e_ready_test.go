@@ -121,8 +121,7 @@ func (w *readyCheck) asked() (s verdicts) {
 	w.t.Helper()
 	status, _, _ := get(w.t, "GET", "http://"+w.admin+"/readyz")
 	s.probe = status == http.StatusOK
-	_, _, metrics := get(w.t, "GET", "http://"+w.admin+"/metrics")
-	s.metric = strings.Contains(metrics, "\nspike_ready 1\n")
+	s.metric = rigtest.Scrape(w.t, w.admin).Sum("spike_ready") == 1
 	lines := readyLine.FindAllString(w.log(), -1)
 	s.log = len(lines) == 0 || strings.Contains(lines[len(lines)-1], "over")
 	s.answer = w.answer()
@@ -296,9 +295,8 @@ func TestD13TroubleIsToldOnce(t *testing.T) {
 	if got := told(); got != [2]int{1, 0} {
 		t.Errorf("trouble, and its end, were told %v times", got)
 	}
-	_, _, metrics := get(t, "GET", "http://"+w.edge.admin+"/metrics")
-	if !strings.Contains(metrics, `spike_trouble{ailment="refused",sale="odd"} 1`) ||
-		!strings.Contains(metrics, "\nspike_ready 1\n") {
+	m := w.edge.metrics(t)
+	if m.Sum("spike_trouble", "ailment", "refused", "sale", "odd") != 1 || m.Sum("spike_ready") != 1 {
 		t.Error("the metrics do not tell of it")
 	}
 	w.redis("HSET", "odd_hash_key", "ticket_sold_nums", sold)

@@ -78,28 +78,12 @@ func TestSoak(t *testing.T) {
 	grows.flat(t)
 	wins := 0.0
 	for _, e := range edges {
-		wins += e.counted(t, `outcome="won"`)
+		wins += e.metrics(t).Sum("spike_buys_total", "outcome", "won")
 	}
 	t.Logf("%v, %d audits in order, %.0f wins of 2000 units", length, audits, wins)
 	if wins < 4000 {
 		t.Errorf("%.0f wins: the units did not come back", wins)
 	}
-}
-
-// counted returns the sum of an edge's counters of buys with a label.
-func (e *testServer) counted(t testing.TB, label string) (sum float64) {
-	t.Helper()
-	_, _, text := get(t, "GET", "http://"+e.admin+"/metrics")
-	for _, line := range strings.Split(text, "\n") {
-		if strings.HasPrefix(line, "spike_buys_total{") && strings.Contains(line, label) {
-			n, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
-			if err != nil {
-				t.Fatal(line, err)
-			}
-			sum += n
-		}
-	}
-	return sum
 }
 
 // resident returns a process's memory in KiB.

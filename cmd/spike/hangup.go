@@ -76,8 +76,7 @@ func (s *settings) reread() (fresh *cli, changed []string, err error) {
 
 // reloaded are the settings that SIGHUP changes.
 var reloaded = []string{"token-key", "jwt-key", "log-level", "admin-token", "admin-token-file", "viewer-token",
-	"viewer-token-file",
-	"payment-token", "payment-token-file"}
+	"viewer-token-file", "payment-token", "payment-token-file"}
 
 // reloadable is a service whose tokens and log level may change while it runs.
 type reloadable interface {

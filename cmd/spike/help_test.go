@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -107,5 +108,26 @@ func TestJSONIsStable(t *testing.T) {
 	written, err := os.ReadFile(golden)
 	if err != nil || string(written) != now.String() {
 		t.Errorf("%s: %v; now:\n%s", golden, err, now.String())
+	}
+}
+
+// A flag reads each variable that its help names, also a flag of a command that people do not call.
+func TestVariablesOfTheHelpAreRead(t *testing.T) {
+	named := 0
+	var look func(n *kong.Node)
+	look = func(n *kong.Node) {
+		for _, flag := range n.Flags {
+			for _, name := range regexp.MustCompile(`SPIKE_\w+`).FindAllString(flag.Help, -1) {
+				if named++; !slices.Contains(flag.Envs, name) {
+					t.Errorf("%s --%s does not read %s", n.FullPath(), flag.Name, name)
+				}
+			}
+		}
+		for _, child := range n.Children {
+			look(child)
+		}
+	}
+	if look(newParser(&cli{}).Model.Node); named < 5 {
+		t.Errorf("%d variables", named)
 	}
 }

@@ -36,9 +36,6 @@ func (c *LabCmd) Run(ctx context.Context) error {
 		fmt.Print(text)
 		return err
 	}
-	if err = forgetSettings(); err != nil {
-		return err
-	}
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("lab: %w", err)

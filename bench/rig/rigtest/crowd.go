@@ -40,9 +40,6 @@ const (
 	Entered   = crowd.Entered
 )
 
-// RunCrowd is [crowd.Run].
-func RunCrowd(ctx context.Context, o CrowdOptions) (CrowdResult, error) { return crowd.Run(ctx, o) }
-
 // Crowd sends requests. The test fails unless each has an answer of status 200, and no serial is won twice.
 func Crowd(t testing.TB, requests int64, connections int, urls ...string) (*Wins, CrowdResult) {
 	t.Helper()

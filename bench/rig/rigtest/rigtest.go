@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"spike/bench/crowd"
 	"spike/bench/rig"
 )
 
@@ -43,16 +44,14 @@ var (
 	Dashboard = rig.Dashboard
 )
 
-// Answers is a probe: a GET of url must be answered with status.
-func Answers(url string, status int) func(context.Context) error {
-	return rig.Host.Answers(url, status)
-}
-
-// Environ is this process' environment without its SPIKE_* variables, and more variables.
-func Environ(more ...string) []string { return rig.Environ(more...) }
-
-// Listens checks that a process listens on an address. nil: it does.
-func Listens(pid int, addr string) error { return rig.Listens(pid, addr) }
+// Functions of rig and crowd, as they are.
+var (
+	Answers   = rig.Host.Answers
+	Environ   = rig.Environ
+	Listens   = rig.Listens
+	FindNginx = rig.FindNginx
+	RunCrowd  = crowd.Run
+)
 
 // Scrape reads /metrics of an operators' address.
 func Scrape(t testing.TB, admin string) Metrics {
@@ -61,9 +60,6 @@ func Scrape(t testing.TB, admin string) Metrics {
 	must(t, err)
 	return m
 }
-
-// FindNginx returns the path of nginx.
-func FindNginx() (string, error) { return rig.FindNginx() }
 
 // Binary is the path of the tested spike program.
 func Binary(t testing.TB) string {
