@@ -167,9 +167,7 @@ func (r *Redis) handOut(ctx context.Context, sale string,
 	var result rueidis.RedisResult
 	var have uint64
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		if result, have = behind(ctx, c, cmd(c.B()), need); have >= need && result.Error() == nil {
-			have = r.acked(ctx, c, need, have)
-		}
+		result, have = r.behind(ctx, c, cmd(c.B()), need)
 		return nil
 	})
 	if result.Error() == nil && have < need {
@@ -188,34 +186,13 @@ func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait u
 	}
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
 		result, have = r.execOn(ctx, c, call)
-		if have >= wait && wait > 0 && strange(result) {
-			have = r.acked(ctx, c, wait, have)
-		}
 		return nil
 	})
 	return result, have
-}
-
-// strange says that strangers follow the server that answered.
-func strange(result rueidis.RedisResult) bool {
-	parts, err := result.ToArray()
-	rd := &reply{parts: parts}
-	return err == nil && rd.head().Strangers > 0 && rd.err == nil
 }
 
 // isError says whether Redis answered with an error of this code.
 func isError(err error, code string) bool {
 	e, ok := rueidis.IsRedisErr(err)
 	return ok && strings.HasPrefix(e.Error(), code)
-}
-
-// behind sends a script and WAIT together. The caller must look at the script's result first: after a failed script, WAIT
-// means nothing.
-func behind(ctx context.Context, c rueidis.DedicatedClient, cmd rueidis.Completed, wait uint64) (rueidis.RedisResult, uint64) {
-	results := c.DoMulti(ctx, cmd, c.B().Wait().Numreplicas(int64(wait)).Timeout(waitFor.Milliseconds()).Build())
-	have, err := results[1].AsInt64()
-	if err != nil || have < 0 {
-		have = 0
-	}
-	return results[0], uint64(have)
 }

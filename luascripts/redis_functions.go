@@ -62,7 +62,7 @@ func (r *Redis) execOn(ctx context.Context, c rueidis.DedicatedClient, call call
 		if call.wait == 0 {
 			result = c.Do(ctx, by(c.B()))
 		} else {
-			result, have = behind(ctx, c, by(c.B()), call.wait)
+			result, have = r.behind(ctx, c, by(c.B()), call.wait)
 		}
 		return !unknown(result)
 	}
