@@ -3,6 +3,7 @@ package luascripts
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -157,7 +158,8 @@ func (r *Redis) failed(err error) error {
 	return r.down(err)
 }
 
-// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write.
+// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write. A command is
+// no script and counts no replicas: so a look at the sale goes before it. sale is "" for what belongs to no sale.
 func (r *Redis) handOut(ctx context.Context, sale string,
 	cmd func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
 	need := r.required(sale)
@@ -167,13 +169,38 @@ func (r *Redis) handOut(ctx context.Context, sale string,
 	var result rueidis.RedisResult
 	var have uint64
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		result, have = r.behind(ctx, c, cmd(c.B()), need)
+		var results []rueidis.RedisResult
+		if sale == "" {
+			results, have = r.behind(ctx, c, need, cmd(c.B()))
+			result = results[0]
+			return nil
+		}
+		look := call{script: &r.scripts.show, keys: Keys(sale), args: []string{r.caller(0)}}
+		results, have = r.behind(ctx, c, need, r.functions.first(look)(c.B()), cmd(c.B()))
+		result = results[1]
+		need = r.counts(ctx, sale, results[0], need)
 		return nil
 	})
 	if result.Error() == nil && have < need {
 		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ledger.ErrReplicas, have, need)
 	}
 	return result, nil
+}
+
+// counts is how many replicas must have a command that went behind this look; more than any if the look was not executed.
+func (r *Redis) counts(ctx context.Context, sale string, look rueidis.RedisResult, need uint64) uint64 {
+	if unknown(look) {
+		_, _ = r.Show(ctx, sale) // loads the script
+		return math.MaxUint64
+	}
+	parts, err := look.ToArray()
+	rd := &reply{parts: parts}
+	h := rd.head()
+	if err != nil || rd.err != nil { // the sale is gone: what was known stands
+		return need
+	}
+	r.durability.sales.Store(sale, h.Replicas)
+	return max(need, h.Replicas)
 }
 
 // exec runs a script. It waits for replicas on the same connection, because WAIT is only for the writes of its own connection.

@@ -62,22 +62,24 @@ func (r *Redis) counted(online uint64) uint64 {
 	return online
 }
 
-// behind sends a script and WAIT together, between two questions for the lineup. It returns the script's result, and how many
-// replicas surely have the script's writes: 0 if the lineup has changed meanwhile, because WAIT may have counted a follower that the
-// script did not see. If strangers follow, it waits for as many more and takes the strangers off the count. The caller must look at the
-// result first: after a failed script, WAIT means nothing.
-func (r *Redis) behind(ctx context.Context, c rueidis.DedicatedClient, cmd rueidis.Completed,
-	wait uint64) (rueidis.RedisResult, uint64) {
-	results := c.DoMulti(ctx, lineup(c.B()), cmd, waitCommand(c.B(), wait), lineup(c.B()))
-	result, before, after := results[1], r.seen(results[0]), r.seen(results[3])
-	have := sameFollowers(results[2], before, after)
-	if have < wait || after.strangers == 0 || result.Error() != nil {
-		return result, have
+// behind sends commands and WAIT together, between two questions for the lineup. It returns their results, and how many replicas
+// surely have the writes of the last one: 0 if the lineup has changed meanwhile, because WAIT may have counted a follower that no
+// script has seen. If strangers follow, it waits for as many more and takes the strangers off the count. The caller must look at the
+// last result first: after a failed command, WAIT means nothing.
+func (r *Redis) behind(ctx context.Context, c rueidis.DedicatedClient, wait uint64,
+	cmds ...rueidis.Completed) ([]rueidis.RedisResult, uint64) {
+	n := len(cmds)
+	cmds = append(append([]rueidis.Completed{lineup(c.B())}, cmds...), waitCommand(c.B(), wait), lineup(c.B()))
+	answers := c.DoMulti(ctx, cmds...)
+	results, before, after := answers[1:n+1], r.seen(answers[0]), r.seen(answers[n+2])
+	have := sameFollowers(answers[n+1], before, after)
+	if have < wait || after.strangers == 0 || results[n-1].Error() != nil {
+		return results, have
 	}
-	results = c.DoMulti(ctx, waitCommand(c.B(), wait+after.strangers), lineup(c.B()))
-	last := r.seen(results[1])
-	have, others := sameFollowers(results[0], before, last), max(after.strangers, last.strangers)
-	return result, have - min(have, others)
+	answers = c.DoMulti(ctx, waitCommand(c.B(), wait+after.strangers), lineup(c.B()))
+	last := r.seen(answers[1])
+	have, others := sameFollowers(answers[0], before, last), max(after.strangers, last.strangers)
+	return results, have - min(have, others)
 }
 
 func waitCommand(b rueidis.Builder, n uint64) rueidis.Completed {

@@ -71,8 +71,8 @@ func (t *Twin) enter(raw int64) bool {
 			t.passOn()
 			t.head.Era = n.Era
 		}
-		t.head.Replicas = max(t.head.Replicas, n.Replicas)
 		t.meet()
+		t.head.Replicas = max(t.head.Replicas, n.Replicas)
 		t.voteEnds()
 		return false
 	}

@@ -144,8 +144,8 @@ local function enter(raw)
       pass_on()
       L.era = era
     end
-    L.replicas = math.max(L.replicas, replicas)
     if Run.names ~= '' and Run.names ~= L.seen then meet(L.seen or '') end
+    L.replicas = math.max(L.replicas, replicas)
     vote_ends()
     return false
   end
