@@ -166,3 +166,21 @@ func blocked(t *testing.T, s *Redis) {
 	}
 	t.Fatal("nobody waits")
 }
+
+// What a call costs beside a replica: WAIT, and INFO before the script, in it, and after WAIT.
+func TestP18AWaitedCallAsksTwiceForTheLineup(t *testing.T) {
+	t.Parallel()
+	p := startReplicated(t)
+	w := newBusySale(t, p.s)
+	if _, err := w.granted(2); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]int
+	for request := uint64(3); request < 9; request++ { // the client itself asks for INFO now and then
+		got = commandsBy(t, p.s, func() { must[ledger.LeaseReply](t)(w.granted(request)) })
+		if got["fcall"] == 1 && got["wait"] == 1 && got["info"] == 3 {
+			return
+		}
+	}
+	t.Error(got)
+}

@@ -64,8 +64,8 @@ func (r *Redis) counted(online uint64) uint64 {
 
 // behind sends commands and WAIT together, between two questions for the lineup. It returns their results, and how many replicas
 // surely have the writes of the last one: 0 if the lineup has changed meanwhile, because WAIT may have counted a follower that no
-// script has seen. If strangers follow, it waits for as many more and takes the strangers off the count. The caller must look at the
-// last result first: after a failed command, WAIT means nothing.
+// script has seen. If strangers follow, it waits for as many more and takes the strangers off the count. The caller must look at
+// the last result first: after a failed command, WAIT means nothing.
 func (r *Redis) behind(ctx context.Context, c rueidis.DedicatedClient, wait uint64,
 	cmds ...rueidis.Completed) ([]rueidis.RedisResult, uint64) {
 	n := len(cmds)
