@@ -3,7 +3,6 @@ package luascripts
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,8 +157,8 @@ func (r *Redis) failed(err error) error {
 	return r.down(err)
 }
 
-// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write. A command is
-// no script and counts no replicas: so a look at the sale goes before it. sale is "" for what belongs to no sale.
+// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write. A command
+// is no script and counts no replicas: so show.lua goes before it. sale is "" for what belongs to no sale.
 func (r *Redis) handOut(ctx context.Context, sale string,
 	cmd func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
 	need := r.required(sale)
@@ -169,16 +168,20 @@ func (r *Redis) handOut(ctx context.Context, sale string,
 	var result rueidis.RedisResult
 	var have uint64
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		var results []rueidis.RedisResult
 		if sale == "" {
+			var results []rueidis.RedisResult
 			results, have = r.behind(ctx, c, need, cmd(c.B()))
 			result = results[0]
 			return nil
 		}
-		look := call{script: &r.scripts.show, keys: Keys(sale), args: []string{r.caller(0)}}
-		results, have = r.behind(ctx, c, need, r.functions.first(look)(c.B()), cmd(c.B()))
-		result = results[1]
-		need = r.counts(ctx, sale, results[0], need)
+		show := call{script: &r.scripts.show, keys: Keys(sale), args: []string{r.caller(0)}}
+		results, n := r.behind(ctx, c, need, r.functions.first(show)(c.B()), cmd(c.B()))
+		result, have = results[1], n
+		if unknown(results[0]) {
+			_, _ = r.Show(ctx, sale) // loads it, for the next time
+			have = 0
+		}
+		need = max(need, r.shown(sale, results[0]))
 		return nil
 	})
 	if result.Error() == nil && have < need {
@@ -187,20 +190,16 @@ func (r *Redis) handOut(ctx context.Context, sale string,
 	return result, nil
 }
 
-// counts is how many replicas must have a command that went behind this look; more than any if the look was not executed.
-func (r *Redis) counts(ctx context.Context, sale string, look rueidis.RedisResult, need uint64) uint64 {
-	if unknown(look) {
-		_, _ = r.Show(ctx, sale) // loads the script
-		return math.MaxUint64
-	}
-	parts, err := look.ToArray()
+// shown is how many replicas the sale waits for, by an answer of show.lua; 0: the sale is gone.
+func (r *Redis) shown(sale string, answer rueidis.RedisResult) uint64 {
+	parts, err := answer.ToArray()
 	rd := &reply{parts: parts}
 	h := rd.head()
-	if err != nil || rd.err != nil { // the sale is gone: what was known stands
-		return need
+	if err != nil || rd.err != nil {
+		return 0
 	}
 	r.durability.sales.Store(sale, h.Replicas)
-	return max(need, h.Replicas)
+	return h.Replicas
 }
 
 // exec runs a script. It waits for replicas on the same connection, because WAIT is only for the writes of its own connection.

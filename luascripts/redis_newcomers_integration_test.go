@@ -48,8 +48,8 @@ func (p replicated) leaves(t *testing.T) {
 	followed(t, p.s, onlineInInfo(0))
 }
 
-// A replica is promoted elsewhere, and another server follows the deposed primary. Its acknowledgements are no reason to act on an
-// answer, until the operator says so, or until the replica is back.
+// A replica is promoted elsewhere, and another server follows the deposed primary. Its acknowledgements are no reason to act on
+// an answer, until the operator says so, or until the replica is back.
 func TestP18ANewcomerTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	ends := map[string]struct {

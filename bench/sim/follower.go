@@ -165,7 +165,8 @@ func (w *world) failOver(split time.Duration) {
 	}
 }
 
-// joinsDeposed makes a newcomer follow a primary that has been deposed and goes on. It acknowledges what the new primary never has.
+// joinsDeposed makes a newcomer follow a primary that has been deposed and goes on. It acknowledges what the new primary never
+// has.
 func (w *world) joinsDeposed(old *server) {
 	if w.primary != old && old.up {
 		s := w.newServer()

@@ -45,7 +45,7 @@ type Twin struct {
 	shut       int64 // ledger time until which the recovery grants nothing
 	past       []pastEra
 	vote       vote
-	seen       map[string]bool // the replicas whose names are known: in this era (true), or in the era before, and not yet in this one
+	seen       map[string]bool // names of replicas; false: it was seen in the era before, and not yet in this one
 	lossy      bool
 	backup     bool  // the server has the ledger from a file, which may be a backup
 	term       int64 // the longest term of a lease so far
