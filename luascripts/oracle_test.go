@@ -523,7 +523,8 @@ func nodeOf(t rapid.TB, r *Redis) memory.Node {
 	f := followersIn(info)
 	n := memory.Node{Era: eraOf(field("master_replid")), Run: eraOf(field("run_id")), Followed: eraOf(field("master_replid2")),
 		Fed:      memory.NeverFed,
-		Replicas: uint64(len(f.names)), Lineup: f.lineup, File: true, Fsynced: r.durability.synced.Load()}
+		Replicas: uint64(len(f.names)), Names: strings.Join(f.names, " "), Lineup: f.lineup,
+		File: true, Fsynced: r.durability.synced.Load()}
 	if field("total_net_repl_input_bytes") != "0" {
 		n.Fed = memory.WasFed
 	}

@@ -157,7 +157,8 @@ func (r *Redis) failed(err error) error {
 	return r.down(err)
 }
 
-// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write.
+// handOut runs a command whose reply others will act on. It succeeds only when the replicas have the command's write. A command
+// is no script and counts no replicas: so show.lua goes before it. sale is "" for what belongs to no sale.
 func (r *Redis) handOut(ctx context.Context, sale string,
 	cmd func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
 	need := r.required(sale)
@@ -167,15 +168,38 @@ func (r *Redis) handOut(ctx context.Context, sale string,
 	var result rueidis.RedisResult
 	var have uint64
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		if result, have = behind(ctx, c, cmd(c.B()), need); have >= need && result.Error() == nil {
-			have = r.acked(ctx, c, need, have)
+		if sale == "" {
+			var results []rueidis.RedisResult
+			results, have = r.behind(ctx, c, need, cmd(c.B()))
+			result = results[0]
+			return nil
 		}
+		show := call{script: &r.scripts.show, keys: Keys(sale), args: []string{r.caller(0)}}
+		results, n := r.behind(ctx, c, need, r.functions.first(show)(c.B()), cmd(c.B()))
+		result, have = results[1], n
+		if unknown(results[0]) {
+			_, _ = r.Show(ctx, sale) // loads it, for the next time
+			have = 0
+		}
+		need = max(need, r.shown(sale, results[0]))
 		return nil
 	})
 	if result.Error() == nil && have < need {
 		return result, fmt.Errorf("%w: redis %s: %w: %d of %d", ledger.ErrDown, r.name, ledger.ErrReplicas, have, need)
 	}
 	return result, nil
+}
+
+// shown is how many replicas the sale waits for, by an answer of show.lua; 0: the sale is gone.
+func (r *Redis) shown(sale string, answer rueidis.RedisResult) uint64 {
+	parts, err := answer.ToArray()
+	rd := &reply{parts: parts}
+	h := rd.head()
+	if err != nil || rd.err != nil {
+		return 0
+	}
+	r.durability.sales.Store(sale, h.Replicas)
+	return h.Replicas
 }
 
 // exec runs a script. It waits for replicas on the same connection, because WAIT is only for the writes of its own connection.
@@ -188,34 +212,13 @@ func (r *Redis) exec(ctx context.Context, s *script, keys, args []string, wait u
 	}
 	_ = r.client.Dedicated(func(c rueidis.DedicatedClient) error {
 		result, have = r.execOn(ctx, c, call)
-		if have >= wait && wait > 0 && strange(result) {
-			have = r.acked(ctx, c, wait, have)
-		}
 		return nil
 	})
 	return result, have
-}
-
-// strange says that strangers follow the server that answered.
-func strange(result rueidis.RedisResult) bool {
-	parts, err := result.ToArray()
-	rd := &reply{parts: parts}
-	return err == nil && rd.head().Strangers > 0 && rd.err == nil
 }
 
 // isError says whether Redis answered with an error of this code.
 func isError(err error, code string) bool {
 	e, ok := rueidis.IsRedisErr(err)
 	return ok && strings.HasPrefix(e.Error(), code)
-}
-
-// behind sends a script and WAIT together. The caller must look at the script's result first: after a failed script, WAIT
-// means nothing.
-func behind(ctx context.Context, c rueidis.DedicatedClient, cmd rueidis.Completed, wait uint64) (rueidis.RedisResult, uint64) {
-	results := c.DoMulti(ctx, cmd, c.B().Wait().Numreplicas(int64(wait)).Timeout(waitFor.Milliseconds()).Build())
-	have, err := results[1].AsInt64()
-	if err != nil || have < 0 {
-		have = 0
-	}
-	return results[0], uint64(have)
 }

@@ -62,7 +62,9 @@ func (r *Redis) execOn(ctx context.Context, c rueidis.DedicatedClient, call call
 		if call.wait == 0 {
 			result = c.Do(ctx, by(c.B()))
 		} else {
-			result, have = behind(ctx, c, by(c.B()), call.wait)
+			var results []rueidis.RedisResult
+			results, have = r.behind(ctx, c, call.wait, by(c.B()))
+			result = results[0]
 		}
 		return !unknown(result)
 	}

@@ -65,7 +65,7 @@ func (r *Redis) write(ctx context.Context, births map[string]uint64) error {
 	if len(births) == 0 {
 		return nil
 	}
-	result, err := r.handOut(ctx, SalesKey, func(b rueidis.Builder) rueidis.Completed {
+	result, err := r.handOut(ctx, "", func(b rueidis.Builder) rueidis.Completed {
 		add := b.Zadd().Key(SalesKey).ScoreMember()
 		for _, name := range slices.Sorted(mapkit.Keys(births)) {
 			add = add.ScoreMember(float64(births[name]), name)

@@ -264,9 +264,9 @@ func online(t *testing.T, s *Redis, n uint64) {
 	}
 	for have := uint64(0); have < n; { // a replica that has just come online may take a second until it acknowledges
 		err := s.client.Dedicated(func(c rueidis.DedicatedClient) error {
-			var result rueidis.RedisResult
-			result, have = behind(bg, c, c.B().Set().Key("online").Value("x").Build(), n)
-			return result.Error()
+			var results []rueidis.RedisResult
+			results, have = s.behind(bg, c, n, c.B().Set().Key("online").Value("x").Build())
+			return results[0].Error()
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -62,31 +62,56 @@ func (r *Redis) counted(online uint64) uint64 {
 	return online
 }
 
-// acked is how many replicas surely have the last write of this connection, after WAIT for n said that `have` followers do.
-// If strangers follow, it waits for as many more and takes the strangers off the count. It counts the strangers again after
-// WAIT, because one that never acknowledged anything may begin at any moment.
-func (r *Redis) acked(ctx context.Context, c rueidis.DedicatedClient, n, have uint64) uint64 {
-	before, err := r.strangers(c.Do(ctx, c.B().Info().Section("replication").Build()))
-	if err != nil {
-		return 0
+// behind sends commands and WAIT together, between two questions for the lineup. It returns their results, and how many replicas
+// surely have the writes of the last one: 0 if the lineup has changed meanwhile, because WAIT may have counted a follower that no
+// script has seen. If strangers follow, it waits for as many more and takes the strangers off the count. The caller must look at
+// the last result first: after a failed command, WAIT means nothing.
+func (r *Redis) behind(ctx context.Context, c rueidis.DedicatedClient, wait uint64,
+	cmds ...rueidis.Completed) ([]rueidis.RedisResult, uint64) {
+	n := len(cmds)
+	cmds = append(append([]rueidis.Completed{lineup(c.B())}, cmds...), waitCommand(c.B(), wait), lineup(c.B()))
+	answers := c.DoMulti(ctx, cmds...)
+	results, before, after := answers[1:n+1], r.seen(answers[0]), r.seen(answers[n+2])
+	have := sameFollowers(answers[n+1], before, after)
+	if have < wait || after.strangers == 0 || results[n-1].Error() != nil {
+		return results, have
 	}
-	if before == 0 {
-		return have
-	}
-	results := c.DoMulti(ctx, c.B().Wait().Numreplicas(int64(n+before)).Timeout(waitFor.Milliseconds()).Build(),
-		c.B().Info().Section("replication").Build())
-	all, err1 := results[0].AsUint64()
-	after, err2 := r.strangers(results[1])
-	if others := max(before, after); err1 == nil && err2 == nil && all >= others {
-		return all - others
-	}
-	return 0
+	answers = c.DoMulti(ctx, waitCommand(c.B(), wait+after.strangers), lineup(c.B()))
+	last := r.seen(answers[1])
+	have, others := sameFollowers(answers[0], before, last), max(after.strangers, last.strangers)
+	return results, have - min(have, others)
 }
 
-// strangers is how many followers may acknowledge writes without being replicas.
-func (r *Redis) strangers(info rueidis.RedisResult) (uint64, error) {
+func waitCommand(b rueidis.Builder, n uint64) rueidis.Completed {
+	return b.Wait().Numreplicas(int64(n)).Timeout(waitFor.Milliseconds()).Build()
+}
+
+// lineup asks for what followersIn reads.
+func lineup(b rueidis.Builder) rueidis.Completed {
+	return b.Info().Section("replication", "stats").Build()
+}
+
+// sight is what an answer says of the followers.
+type sight struct {
+	lineup    string // "": there is no answer
+	strangers uint64 // followers that may acknowledge writes without being replicas
+}
+
+func (r *Redis) seen(info rueidis.RedisResult) sight {
 	text, err := info.ToString()
+	if err != nil {
+		return sight{}
+	}
 	f := followersIn(text)
 	online := uint64(len(f.names))
-	return f.readers + online - r.counted(online), err
+	return sight{f.lineup, f.readers + online - r.counted(online)}
+}
+
+// sameFollowers is the answer of WAIT, if the same followers were there before and after it.
+func sameFollowers(acknowledged rueidis.RedisResult, before, after sight) uint64 {
+	n, err := acknowledged.AsUint64()
+	if err != nil || before.lineup == "" || before.lineup != after.lineup {
+		return 0
+	}
+	return n
 }

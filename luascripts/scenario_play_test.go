@@ -91,7 +91,7 @@ func (p *play) serve(c *words) {
 		n.Capped, n.Cap = true, c.number("cap", uint64(len(cap)))
 	}
 	f := followersIn(s.String())
-	n.Replicas, n.Lineup, n.Strangers = uint64(len(f.names)), f.lineup, strangers
+	n.Replicas, n.Names, n.Lineup, n.Strangers = uint64(len(f.names)), strings.Join(f.names, " "), f.lineup, strangers
 	p.node = n
 	p.stage.on(s.String(), n)
 }

@@ -7,7 +7,7 @@
 //	fates    the random choices of a world
 //	agenda   the planned happenings, in the order of true time
 //	server   a Redis: a twin, and the log of scripts that made it; part of the log gives an earlier state
-//	follower a replica, behind its primary; WAIT; fail-over, split brain, and the way back
+//	follower a replica, behind its primary; WAIT; fail-over, split brain with newcomers, and the way back
 //	restart  a server comes back: with its file or an older one, and a clock that may be wrong
 //	net      calls that are lost, late, or arrive after their caller has given up
 //	host     a machine: its edges, one after another, and the rings of dead ones

@@ -113,6 +113,8 @@ func (s *server) wait(e *entry, n uint64, then func(ok bool)) {
 func (s *server) waitUntil(e *entry, n uint64, end int64, then func(ok bool)) {
 	at := s.ackedAt(e, n)
 	switch now := s.w.now; {
+	case s.came != e.came && !s.w.lacks(waitAnyone):
+		then(false)
 	case at <= now:
 		then(true)
 	case now >= end:
@@ -146,8 +148,11 @@ func (w *world) failOver(split time.Duration) {
 			w.resync(f.s, w.upTo(2*time.Second))
 		}
 	}
+	if split > 0 && w.chance(0.5) {
+		w.after(w.upTo(split/2), func() { w.joinsDeposed(old) })
+	}
 	w.after(split, func() {
-		old.up = false
+		old.up, old.followers = false, nil
 		w.resync(old, w.upTo(3*time.Second))
 	})
 	w.history(s)
@@ -157,6 +162,16 @@ func (w *world) failOver(split time.Duration) {
 			turns += split
 		}
 		w.after(turns, func() { h.turn(w.primary) })
+	}
+}
+
+// joinsDeposed makes a newcomer follow a primary that has been deposed and goes on. It acknowledges what the new primary never
+// has.
+func (w *world) joinsDeposed(old *server) {
+	if w.primary != old && old.up {
+		s := w.newServer()
+		w.tell("Redis %d follows %d, which is deposed", s.id, old.id)
+		old.follow(s)
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	waitBatch     ledger.Mutant = "no-wait-batch"
 	waitConfirm   ledger.Mutant = "no-wait-confirm"
 	waitOnline    ledger.Mutant = "wait-online"
+	waitAnyone    ledger.Mutant = "wait-anyone"
 	earlySoldOut  ledger.Mutant = "early-sold-out"
 	freeEarly     ledger.Mutant = "free-early"
 	awaitedFreed  ledger.Mutant = "awaited-freed"
@@ -81,6 +82,8 @@ var mutations = []Mutation{
 	{waitDeduct, "a Deduct is told before the replicas have it"},
 	{waitConfirm, "a confirm is told before the replicas have it"},
 	{memory.AnyLineup, "the replicas that are here at the write are waited for, not those the Sentinels were asked about (P4)"},
+	{memory.AnyReplica, "a newcomer takes the place of a replica that is gone, and may be promoted (P18)"},
+	{waitAnyone, "WAIT counts a follower that came after the script (P18)"},
 	{waitOnline, "WAIT asks for the replicas that are connected now, not for those there ever were"},
 	// Claims and tokens.
 	{memory.NoFence, "a claim is settled from any lease that has its serial"},

@@ -38,6 +38,7 @@ type entry struct {
 	call any
 	raw  int64
 	node memory.Node
+	came int // followers of the server until then
 
 	heard  bool // an edge's Keeper has acted on its answer
 	undone bool // it was lost although its answer was durable: by a backup, or with every copy
@@ -92,6 +93,7 @@ func (s *server) begin(log []*entry) {
 // newTwin returns the ledger before the first script.
 func (w *world) newTwin() *memory.Twin {
 	n := memory.Node{Era: 1, Run: firstRun, Fsynced: w.fates.store == fsynced, Replicas: uint64(max(0, int(w.fates.store-lossy)))}
+	n.Names = []string{"", "1", "1 2"}[n.Replicas]
 	q := ledger.CreateRequest{Total: w.fates.total, Hold: w.fates.hold, Closes: w.closes(), Limit: w.fates.together.limit}
 	if w.fates.window > 0 {
 		q.Shuffle, q.Opens, q.Seed = w.fates.window, time.UnixMicro(start/1000), fmt.Sprintf("%064x", w.Seed)
@@ -101,7 +103,7 @@ func (w *world) newTwin() *memory.Twin {
 
 // execute runs a script, and sends it to the followers.
 func (s *server) execute(call any) (reply any, e *entry, err error) {
-	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(), node: s.node()}
+	e = &entry{at: int64(len(s.log)), when: s.w.now, call: call, raw: s.raw(), node: s.node(), came: s.came}
 	if s.w.fates.votes {
 		e.node.Lineup = s.lineup()
 	}
@@ -145,8 +147,9 @@ func (s *server) headOf(reply any, err error) ledger.Head {
 
 // node is what scripts see of the server.
 func (s *server) node() memory.Node {
-	return memory.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: uint64(len(s.online())), File: s.synced,
-		Fsynced: s.synced}
+	here := s.online()
+	return memory.Node{Era: s.era, Run: s.run, Followed: s.followed, Fed: s.fed, Replicas: uint64(len(here)),
+		Names: namesOf(here, " "), File: s.synced, Fsynced: s.synced}
 }
 
 // has says whether this history has an entry.

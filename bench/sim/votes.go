@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,11 +33,15 @@ func (s *server) joins() int {
 
 // lineup does what lineup() of server.lua does.
 func (s *server) lineup() string {
-	var here []string
-	for _, f := range s.online() {
-		here = append(here, fmt.Sprint(f.s.id))
+	return fmt.Sprintf("%s#%d", namesOf(s.online(), ","), s.joins())
+}
+
+func namesOf(fs []*follower, between string) string {
+	var names []string
+	for _, f := range fs {
+		names = append(names, strconv.FormatUint(f.s.id, 10))
 	}
-	return fmt.Sprintf("%s#%d", strings.Join(here, ","), s.joins())
+	return strings.Join(names, between)
 }
 
 // given says whether the Sentinels would not promote the replica.

@@ -32,6 +32,7 @@ const (
 	FenceStays       ledger.Mutant = "fence-stays"
 	AssertFree       ledger.Mutant = "reassert-free-only"
 	AnyLineup        ledger.Mutant = "any-lineup"
+	AnyReplica       ledger.Mutant = "any-replica"
 	KnownOnly        ledger.Mutant = "known-only"
 	SearchFew        ledger.Mutant = "search-few"
 	RunDeaf          ledger.Mutant = "run-deaf"

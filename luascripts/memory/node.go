@@ -7,6 +7,7 @@ type Node struct {
 	Replicas  uint64 // followers that are online and can be promoted
 	Capped    bool   // Cap is the most replicas that there are, by the operator's word
 	Cap       uint64
+	Names     string // theirs, with spaces between
 	Strangers uint64 // other followers, which count for nothing
 	Lineup    string // the followers, and how often any began to follow: lineup() in server.lua
 	Followed  uint64 // 48 bits of master_replid2: the history that it followed when it was promoted; 0: none

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"spike/luascripts/ledger"
@@ -44,6 +45,7 @@ type Twin struct {
 	shut       int64 // ledger time until which the recovery grants nothing
 	past       []pastEra
 	vote       vote
+	seen       map[string]bool // names of replicas; false: it was seen in the era before, and not yet in this one
 	lossy      bool
 	backup     bool  // the server has the ledger from a file, which may be a backup
 	term       int64 // the longest term of a lease so far
@@ -92,7 +94,7 @@ func NewTwin(raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin {
 func NewTwinOn(n Node, raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin {
 	n = n.capped()
 	t := &Twin{bounds: b, node: n, run: n.Run, synced: n.Fsynced, term: b.Lease.Microseconds(), leases: map[uint64]*lease{},
-		instances: map[string]*instance{}, asked: map[string]int64{}, sold: map[uint32]owner{},
+		instances: map[string]*instance{}, asked: map[string]int64{}, sold: map[uint32]owner{}, seen: map[string]bool{},
 		adds: map[string]bool{}, buyers: map[ledger.Buyer][]uint32{}, answers: map[string]keptAnswer{}, recaller: "-"}
 	t.head = ledger.Head{Raw: raw, Now: raw, Birth: uint64(raw), Total: q.Total, Free: q.Total,
 		Hold: q.Hold.Microseconds(), Opens: ledger.Micro(q.Opens), Closes: ledger.Micro(q.Closes),
@@ -100,6 +102,7 @@ func NewTwinOn(n Node, raw int64, q ledger.CreateRequest, b ledger.Bounds) *Twin
 	if q.Total > 0 {
 		t.free.Add(shard.Range{Start: 1, End: uint32(q.Total) + 1})
 	}
+	t.meet()
 	t.beginLots(q)
 	t.commit()
 	return t
@@ -136,7 +139,9 @@ func (t *Twin) look(raw int64, birth uint64) error {
 func (t *Twin) peek() (undo func()) {
 	h, run, fence, floor, began, early := t.head, t.run, t.fence, t.floor, t.began, t.early
 	shut, past, lossy, backup, numbered, due, over, vote := t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.over, t.vote
+	seen := maps.Clone(t.seen)
 	return func() {
+		t.seen = seen
 		t.head, t.run, t.fence, t.floor, t.began, t.early = h, run, fence, floor, began, early
 		t.shut, t.past, t.lossy, t.backup, t.numbered, t.due, t.over, t.vote = shut, past, lossy, backup, numbered, due, over, vote
 	}

@@ -71,6 +71,7 @@ func (t *Twin) enter(raw int64) bool {
 			t.passOn()
 			t.head.Era = n.Era
 		}
+		t.meet()
 		t.head.Replicas = max(t.head.Replicas, n.Replicas)
 		t.voteEnds()
 		return false
@@ -90,6 +91,8 @@ func (t *Twin) enter(raw int64) bool {
 		were--
 		t.head.Replicas = max(t.head.Replicas, 1) - 1
 	}
+	t.seeAnew(from)
+	t.meet()
 	t.head.Replicas = max(t.head.Replicas, n.Replicas)
 	t.votedOut(were)
 	t.numbered += ledger.LostEvents

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,45 @@ import (
 func (t *Twin) obey() {
 	if t.node.Capped {
 		t.head.Replicas = min(t.head.Replicas, t.node.Cap)
+	}
+}
+
+// meet waits for a newcomer, and for all that were waited for as well: meet of era.lua.
+func (t *Twin) meet() {
+	if t.bounds.Lacks(AnyReplica) {
+		return
+	}
+	for _, name := range strings.Fields(t.node.Names) {
+		if _, known := t.seen[name]; !known && t.seenNow() < len(t.seen) {
+			t.head.Replicas++
+		}
+		t.seen[name] = true
+	}
+	here := uint64(t.seenNow())
+	t.head.Replicas = max(t.head.Replicas, here)
+	t.obey()
+	if here >= t.head.Replicas {
+		maps.DeleteFunc(t.seen, func(_ string, now bool) bool { return !now })
+	}
+}
+
+// seenNow is how many replicas were seen in this era.
+func (t *Twin) seenNow() (n int) {
+	for _, now := range t.seen {
+		if now {
+			n++
+		}
+	}
+	return n
+}
+
+// seeAnew marks the names for a new era. If where the ledger comes from is unknown, so are the replicas that are gone.
+func (t *Twin) seeAnew(from origin) {
+	for name := range t.seen {
+		t.seen[name] = false
+	}
+	if from == fromUnknown || t.head.Replicas == 0 {
+		clear(t.seen)
 	}
 }
 
@@ -73,6 +113,8 @@ func (t *Twin) Reopen(raw int64, q ledger.ReopenRequest) (ledger.Head, error) {
 	if q.Lineup != "" {
 		were := t.wereBeforeVote()
 		t.head.Replicas = online
+		clear(t.seen)
+		t.meet()
 		t.votedOut(were)
 	}
 	if q.Grants {

@@ -18,7 +18,7 @@ local Run -- what this run of a script knows beside the ledger
 
 -- begin_run begins each run. A value of the library lasts from run to run; the values that begin_run sets are this run's
 -- alone. keys: the sale's. due: 1: a sweep has left something that is over. synced: 1: this server answers only what is on its
--- disk. freeing: ranges of leases that may still be set free. strangers and replicas: as of the last look at the server.
+-- disk. freeing: ranges of leases that may still be set free. strangers, replicas, names: as of the last look at the server.
 -- most_told: the most replicas that there are, by the operator's word. stored, whole: see ledger.lua. hash: what open() has read
 -- of the hash. lots: see lots.lua; nil where there is no draw. has: what buyers have, as far as it was looked at. pend: see
 -- pend.lua. hand: see free.lua. term: see bind() in buy.lua, and buys: its head. told: the answers that keys have got in this run,
@@ -27,8 +27,8 @@ local function begin_run(keys)
   HASH, LEDGER, FREE, LEASES, DEADLINES, INSTANCES, SOLD, HOLDS, ORDERS, BUYERS, ANSWERS, WINLOG, NOLOG,
     ENTRANTS, LOTS, LENGTHS, ASKED = unpack(keys)
   L = {}
-  Run = {keys = keys, due = 0, synced = 0, freeing = FREES, strangers = 0, replicas = 0, most_told = nil, stored = {},
-    whole = false, hash = nil, lots = nil, has = {}, pend = nil, hand = nil, term = nil, buys = nil, told = nil, wins = nil,
+  Run = {keys = keys, due = 0, synced = 0, freeing = FREES, strangers = 0, replicas = 0, names = '', most_told = nil,
+    stored = {}, whole = false, hash = nil, lots = nil, has = {}, pend = nil, hand = nil, term = nil, buys = nil, told = nil, wins = nil,
     winners = nil}
 end
 

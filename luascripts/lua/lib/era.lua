@@ -68,6 +68,34 @@ local function cut_off(lost, file, raw, era)
   L.fence = math.max(L.fence, raw) + (apart and LOST_FENCES + era % 65536 * ERA_FENCES or 0)
 end
 
+-- L.seen is the names of the replicas that were seen in this era. `-` stands before a name that was seen in the era before, and
+-- not yet in this one. Such names end when as many replicas have been seen as are waited for.
+
+local SEEN_MOST = 4096 -- bytes: with --replicas, any number of other followers may come and go
+
+-- from_before marks the names for a new era.
+local function from_before(seen) return (string.gsub(seen or '', '%-?([^,]+,)', '-%1')) end
+
+-- meet waits for a newcomer, and for all that were waited for as well: who is gone may be promoted, and what a newcomer
+-- acknowledges is then lost. A newcomer takes a place that is counted and has no name, unless names of the era before have it.
+local function meet(seen)
+  for name in string.gmatch(Run.names, '[^,]+,') do
+    local list = ',' .. seen
+    local from, to = string.find(list, ',-' .. name, 1, true)
+    if from then
+      seen = string.sub(list, 2, from) .. string.sub(list, from + 2, to) .. string.sub(list, to + 1)
+    elseif not string.find(list, ',' .. name, 1, true) and #seen < SEEN_MOST then
+      if string.find(list, ',-', 1, true) then L.replicas = L.replicas + 1 end
+      seen = seen .. name
+    end
+  end
+  local _, all = string.gsub(seen, ',', '')
+  local _, before = string.gsub(',' .. seen, ',%-', '')
+  L.replicas = math.min(math.max(L.replicas, all - before), Run.most_told or math.huge)
+  if all - before >= L.replicas then seen = string.gsub(',' .. seen, ',%-[^,]+', ''):sub(2) end
+  L.seen = seen
+end
+
 -- A vote takes replicas off the count because they cannot be promoted. A replica that comes back can be. While it is here it
 -- is counted, but it may come and go between two scripts. voted is how many there were and the lineup that was agreed upon;
 -- '': no replica is voted out.
@@ -116,6 +144,7 @@ local function enter(raw)
       pass_on()
       L.era = era
     end
+    if Run.names ~= '' and Run.names ~= L.seen then meet(L.seen or '') end
     L.replicas = math.max(L.replicas, replicas)
     vote_ends()
     return false
@@ -127,7 +156,8 @@ local function enter(raw)
   L.era, L.run, L.began, L.spoken = era, s.run, L.now, '0'
   L.early = L.now + PROOF
   local promoted, were = from == PRIMARY and 1 or 0, were_before_vote()
-  L.replicas = math.max(L.replicas - promoted, replicas)
+  L.replicas = math.max(L.replicas - promoted, 0)
+  meet(from ~= UNKNOWN and L.replicas > 0 and from_before(L.seen) or '')
   voted_out(were - promoted, Server.lineup())
   L.events = L.events + LOST_EVENTS -- numbers that may have been used are not used again
   close_grants()

@@ -11,7 +11,7 @@ local LAYOUT = '1'
 local NUMBERS = {'rev', 'birth', 'total', 'prior', 'hold', 'opens', 'closes', 'limit', 'fence', 'raw', 'now', 'gen',
   'wish', 'free', 'leased', 'limbo', 'pending', 'confirmed', 'events', 'era', 'run', 'floor', 'began', 'early', 'shut', 'lossy',
   'term', 'replicas', 'synced', 'backup', 'indexed', 'walk'}
-local WORDS = {'layout', 'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted'}
+local WORDS = {'layout', 'state', 'wisher', 'shuffle', 'tended', 'spoken', 'voted', 'seen'}
 local UNREAD = {'past'} -- written like the others, but read only by the functions that need it
 local PACKED = '>' .. string.rep('i8', #NUMBERS)
 
@@ -78,6 +78,7 @@ local function begin(raw, total, sold, hold, opens, closes, limit)
     indexed = 0, walk = 0, layout = LAYOUT, state = 'open', wisher = '-', voted = ''}
   for name, value in pairs(first) do L[name] = value end
   L.era, L.replicas = Server.node()
+  L.seen = Run.names
   L.run = Server.process().run
 end
 

@@ -13,19 +13,21 @@ local function hex48(info, name)
 end
 
 -- node is the server's history (48 bits of master_replid; 0: it does not say), and how many replicas follow it now. A replica
--- is a follower that announces a port: only such a follower can be promoted. Other followers are strangers. They count for
--- nothing, but WAIT counts what they acknowledge. Nothing else tells a script that history was cut, or that a replica has come
--- or gone: so every run asks, and asks once.
+-- is a follower that announces a port: only such a follower can be promoted. Run.names has their names, each with a comma.
+-- Other followers are strangers. They count for nothing, but WAIT counts what they acknowledge. Nothing else tells a script that
+-- history was cut, or that a replica has come or gone: so every run asks, and asks once.
 local function node()
   local info = redis.pcall('INFO', 'replication')
-  Run.strangers = 0
+  Run.strangers, Run.names = 0, ''
   if type(info) ~= 'string' then return 0, 0 end
   local id = hex48(info, 'master_replid')
   if string.find(info, 'connected_slaves:0', 1, true) then return id, 0 end
-  local online, others = 0, 0
-  for port in string.gmatch(info, 'slave%d+:ip=[^,]*,port=(%d+),state=online') do
-    if port == '0' then others = others + 1 else online = online + 1 end
+  local names, others = {}, 0
+  for ip, port in string.gmatch(info, 'slave%d+:ip=([^,]*),port=(%d+),state=online') do
+    if port == '0' then others = others + 1 else names[#names + 1] = ip .. ':' .. port .. ',' end
   end
+  Run.names = table.concat(names)
+  local online = #names
   local count = math.min(online, Run.most_told or online)
   Run.strangers, Run.replicas = others + online - count, count
   return id, count

@@ -16,7 +16,7 @@ if agreed ~= '' and agreed ~= Server.lineup() then return refuse('CHANGED', 'rep
 if online < least then return refuse('CHANGED', int(online) .. ' replicas are here, not ' .. int(least)) end
 if agreed ~= '' then
   local were = Era.were_before_vote()
-  L.replicas = online
+  L.replicas, L.seen = online, Run.names
   Era.voted_out(were, agreed)
 end
 if ARGV[5] == '1' then L.shut = 0 end
