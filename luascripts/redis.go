@@ -52,7 +52,7 @@ func connect(ctx context.Context, options rueidis.ClientOption, b ledger.Bounds,
 	r.lines.through(&options)
 	client, err := rueidis.NewClient(options)
 	if err != nil {
-		return nil, fmt.Errorf("%w: redis %s: %w", ledger.ErrDown, name, err)
+		return nil, r.down(err)
 	}
 	r.client = client
 	if err := r.Ping(ctx); err != nil {

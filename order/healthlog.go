@@ -2,11 +2,14 @@ package order
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"spike/luascripts/ledger"
 )
 
 // healthLog is the health log of a part: it logs that the part fails, when that begins and now and then while it lasts, and when
@@ -68,14 +71,20 @@ func (h *healthLog) well() bool {
 	return len(h.failing) == 0
 }
 
-// lasting names a failure that has lasted for d or longer; "": none.
+// lasting names a failure that has lasted for d or longer; "": none. If the store answers and replicas are missing, it says so
+// first, as edges do.
 func (h *healthLog) lasting(d time.Duration) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for who, is := range h.failing {
-		if time.Since(is.since) >= d {
-			return h.part + ": " + who + ": " + is.err.Error()
+		if time.Since(is.since) < d {
+			continue
 		}
+		part := h.part
+		if errors.Is(is.err, ledger.ErrReplicas) {
+			part = ledger.WhyReplicas
+		}
+		return part + ": " + who + ": " + is.err.Error()
 	}
 	return ""
 }

@@ -16,6 +16,7 @@ type Options struct {
 	Connections int           //
 	P99         time.Duration // the most the 99th percentile may be; 0: any
 	Allow503    bool          // "undecided" is a warning, not a failure
+	Buyers      bool          // each buy has a buyer of its own, whom a trusted proxy names
 }
 
 const (

@@ -2,10 +2,12 @@ package check
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -59,8 +61,11 @@ func reach(ctx context.Context, host string) error {
 // buy sends the requests and checks every answer.
 func (o Options) buy(ctx context.Context) ([]Finding, error) {
 	var wins crowd.Wins
-	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests,
-		Heard: wins.Hear})
+	q := crowd.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests, Heard: wins.Hear}
+	if o.Buyers {
+		q.Dress = crowd.NamedAfter(rand.Text())
+	}
+	r, err := crowd.Run(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +89,11 @@ func Transport(r crowd.Result) []Finding {
 	return all
 }
 
+// reasons are why a status is heard, where the buyer cannot know.
+var reasons = map[int]string{
+	http.StatusUnauthorized: ": the sale must know its buyers (--buyers names them, if X-Buyer-Id is trusted from here)",
+}
+
 // Statuses says whether every answer had a status a buyer may get.
 func Statuses(r crowd.Result, allow503 bool) []Finding {
 	if r.Answered == 0 {
@@ -97,7 +107,7 @@ func Statuses(r crowd.Result, allow503 bool) []Finding {
 		case status == 503 && allow503:
 			all = append(all, Warn("%s with status 503: undecided", bench.Plural(n, "answer")))
 		default:
-			all = append(all, Fail("%s with status %d", bench.Plural(n, "answer"), status))
+			all = append(all, Fail("%s with status %d%s", bench.Plural(n, "answer"), status, reasons[status]))
 		}
 	}
 	if all == nil {

@@ -59,6 +59,11 @@ func Named(n int64, h *fasthttp.RequestHeader) {
 	h.SetBytesV(BuyerHeader, strconv.AppendInt(append(room[:0], 'b'), n, 10))
 }
 
+// NamedAfter is Named for a crowd that nobody has seen before: its buyers' names begin with the crowd's.
+func NamedAfter(crowd string) func(int64, *fasthttp.RequestHeader) {
+	return func(n int64, h *fasthttp.RequestHeader) { h.Set(BuyerHeader, crowd+strconv.FormatInt(n, 10)) }
+}
+
 // filled returns the options with defaults, or the error in them.
 func (o Options) filled() (Options, error) {
 	if o.Method == "" {

@@ -22,6 +22,7 @@ type CheckCmd struct {
 	Requests    int64         `default:"1000" help:"How many buys to send. The units they win are really sold. 0: buy nothing."`
 	Connections int           `default:"16" help:"How many keep-alive connections the buys share."`
 	P99         time.Duration `name:"p99" placeholder:"100ms" help:"Fail if the 99th percentile of the latency is over this."`
+	Buyers      bool          `help:"${check_buyers}"`
 	Allow503    bool          `name:"allow-503" help:"Only warn of answers that were undecided."`
 }
 
@@ -90,7 +91,7 @@ func (c *CheckCmd) run(ctx context.Context, all *checked, report func(check.Find
 		}
 	}
 	return check.Run(ctx, check.Options{URL: c.URL, Requests: c.Requests, Connections: c.Connections, P99: c.P99,
-		Allow503: c.Allow503}, store, report)
+		Allow503: c.Allow503, Buyers: c.Buyers}, store, report)
 }
 
 func (c *CheckCmd) preflight(ctx context.Context, report func(check.Finding)) error {

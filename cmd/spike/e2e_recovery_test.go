@@ -242,7 +242,7 @@ func TestP13AReaderStopsNoSale(t *testing.T) {
 func TestP13AllSalesAreReopened(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
-	sales := []string{"a", "b", "c"}
+	sales := []string{"a", "b", "c", "d", "e"}
 	for _, sale := range sales {
 		mustSpike(t, "sale", "create", sale, "--total", "1000", "--redis", redis.addr)
 	}
@@ -277,9 +277,20 @@ func TestP13AllSalesAreReopened(t *testing.T) {
 	if _, errs, code := spike(t, "sale", "reopen", "--all", "--redis", redis.addr); code != 2 || !strings.Contains(errs, "--yes") {
 		t.Errorf("exit %d %s", code, errs)
 	}
-	out := mustSpike(t, "sale", "reopen", "--all", "--yes", "--redis", redis.addr)
-	if strings.Count(out, "from now on waits for 0") != len(sales) || missing() != 0 {
-		t.Errorf("%s%d miss it", out, missing())
+	reopen := func(left int, args ...string) {
+		t.Helper()
+		had := missing()
+		out := mustSpike(t, append([]string{"sale", "reopen", "--yes", "--redis", redis.addr}, args...)...)
+		if strings.Count(out, "waited for 1 replicas, from now on waits for 0") != had-left || missing() != left {
+			t.Errorf("%q: %s%d of %d miss it, not %d", args, out, missing(), had, left)
+		}
+	}
+	reopen(4, "a", "--replicas", "0") // a cap must not hide that the sale waits
+	reopen(3, "b", "--replicas", "1") // nor be a demand
+	reopen(2, "c")
+	reopen(0, "--all", "--replicas", "0")
+	if out := mustSpike(t, "sale", "reopen", "--all", "--yes", "--redis", redis.addr); out != "no sale waits for replicas\n" {
+		t.Error(out)
 	}
 	for _, sale := range sales {
 		eventually(t, patience, "it sells", func() bool { return edge.buy(t, sale).Word() == rigtest.Won })

@@ -127,7 +127,15 @@ func printProcesses(out io.Writer, rows []processRow, now time.Time) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Kind, r.Node, cmp.Or(r.Version, "-"), up, r.state(),
 			r.units(r.Stock, r.Silent), r.units(r.Leased, false), r.units(r.Limbo, false), r.units(r.Unsettled, r.Silent), trip, last)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.state() == "no" {
+			fmt.Fprintf(out, "%s %s is not ready: %s\n", r.Kind, r.Node, r.Why)
+		}
+	}
+	return nil
 }
 
 // units is a number of an edge's; - where nobody knows it, or where there is none.
@@ -138,7 +146,7 @@ func (r processRow) units(n uint64, unknown bool) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// state is whether the process does its work, in a word or two.
+// state is whether the process does its work, in a word.
 func (r processRow) state() string {
 	switch {
 	case r.Silent:
@@ -146,7 +154,7 @@ func (r processRow) state() string {
 	case r.Draining:
 		return "draining"
 	case !r.Ready:
-		return "no: " + r.Why
+		return "no"
 	}
 	return "yes"
 }

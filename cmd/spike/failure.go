@@ -45,6 +45,8 @@ var failures = []failure{
 	{is: ledger.ErrReplicas, code: exitDependency, says: "too few replicas have what was written: ",
 		advice: "start the replicas that are gone, or see `spike sale reopen --help`"},
 	{is: errUnreached, code: exitDependency},
+	{is: ledger.ErrPassword, code: exitDependency,
+		advice: "it wants a password, or another one: --redis-password-file FILE"},
 	{is: ledger.ErrDown, code: exitDependency, says: "no answer: ",
 		advice: "is it running there, and does --redis name it?"},
 	{is: bench.ErrDependency, code: exitDependency},
@@ -112,11 +114,23 @@ func misuse(err error) error {
 	if !ok {
 		return err
 	}
-	of := "spike"
+	of := []string{"spike"}
 	if command := wrong.Context.Selected(); command != nil {
-		of = command.FullPath()
+		of = []string{command.FullPath()}
+	} else if meant := namesakes(wrong.Context); len(meant) > 0 {
+		of = meant
 	}
-	return usagef("%w; see `%s --help`", err, of)
+	return usagef("%w; see `%s --help`", err, strings.Join(of, " --help`, `"))
+}
+
+// namesakes are the commands whose last word is the first word of the command line.
+func namesakes(line *kong.Context) (all []string) {
+	for _, command := range leaves(line.Model.Node) {
+		if len(line.Args) > 0 && command.Name == line.Args[0] {
+			all = append(all, command.FullPath())
+		}
+	}
+	return all
 }
 
 // unreachedf complains of a server other than Redis.
@@ -149,6 +163,9 @@ func message(err error) string {
 	}
 	if dial, ok := errors.AsType[*net.OpError](err); ok {
 		text = strings.ReplaceAll(text, dial.Error(), reason(dial))
+	}
+	if u, ok := errors.AsType[*ledger.ServerError](err); ok && errors.Is(u, ledger.ErrPassword) { // its words are for clients
+		text = strings.ReplaceAll(text, u.Text, u.Code())
 	}
 	if p, ok := errors.AsType[*problems.Problem](err); ok { // its code is for programs
 		text = strings.ReplaceAll(text, p.Error(), p.Detail)

@@ -49,6 +49,10 @@ func TestMessages(t *testing.T) {
 		{fmt.Errorf("%w: redis h:1: %w: 0 of 1", ledger.ErrDown, ledger.ErrReplicas), exitDependency,
 			"no answer: redis h:1: too few replicas have what was written: 0 of 1; start the replicas that are gone, or see " +
 				"`spike sale reopen --help`"},
+		{fmt.Errorf("%w: redis h:1: %w", ledger.ErrDown, &ledger.ServerError{Text: "NOAUTH HELLO must be called with"}), exitDependency,
+			"no answer: redis h:1: NOAUTH; it wants a password, or another one: --redis-password-file FILE"},
+		{fmt.Errorf("%w: redis h:1: %w", ledger.ErrDown, &ledger.ServerError{Text: "OOM no memory"}), exitDependency,
+			"no answer: redis h:1: OOM no memory; is it running there, and does --redis name it?"},
 		{ledger.NoSale("ticket"), exitFailed, "ticket_hash_key does not exist; `spike sale list` names the sales"},
 		{fmt.Errorf("sale a: %w", ledger.NoSale("a")), exitFailed,
 			"sale a: a_hash_key does not exist; `spike sale list` names the sales"},

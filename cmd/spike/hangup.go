@@ -101,7 +101,7 @@ func (s *settings) reload(tokens *loopback.Tokens, log zerolog.Logger, of func(*
 		err = errReopen
 	}
 	if err != nil {
-		log.Error().Err(err).Msg("SIGHUP: settings cannot be used; all stay as they were")
+		log.Error().Str(zerolog.ErrorFieldName, message(err)).Msg("SIGHUP: settings cannot be used; all stay as they were")
 		return false
 	}
 	of(fresh).setLevel()

@@ -30,6 +30,9 @@ type reservationArg struct {
 
 var errWhich = usagef("name a reservation by its TOKEN, or by its SALE and a SERIAL")
 
+// errClaim: a claim of a draw names no reservation, before its lot has won.
+var errClaim = usagef("this is a claim of a draw, not a TOKEN: at an edge, GET /v1/reservations/CLAIM says what it has come to")
+
 // serial is the sale and the serial that name the reservation. false: its token does.
 func (a reservationArg) serial() (sale string, serial uint32, named bool, err error) {
 	if len(a.Of) == 1 {
@@ -65,7 +68,11 @@ func (a reservationArg) claim(ctx context.Context, s ledger.Store) (sale string,
 		}
 		keys = [][]byte{key}
 	}
-	if t, err = token.NewSigner(keys...).Parse([]byte(a.Of[0])); err != nil {
+	signer, text := token.NewSigner(keys...), []byte(a.Of[0])
+	if _, err := signer.ParseTicket(text); err == nil {
+		return "", t, errClaim
+	}
+	if t, err = signer.Parse(text); err != nil {
 		return "", t, fmt.Errorf("%w; if the edges have a --token-key, give it here, too", err)
 	}
 	found, err := s.Born(ctx, t.Birth)

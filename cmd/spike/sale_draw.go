@@ -14,7 +14,8 @@ import (
 
 // describeLots prints a sale's draw for people.
 func describeLots(w io.Writer, l sales.Lots) {
-	fmt.Fprintf(w, "lots drawn\t%s\nseed's sha256\t%s\n", l.DrawsAt.Format(time.RFC3339Nano), l.Seal)
+	when := map[bool]string{false: "lots are drawn at", true: "lots drawn"}[l.Drawn]
+	fmt.Fprintf(w, "%s\t%s\nseed's sha256\t%s\n", when, l.DrawsAt.Format(time.RFC3339Nano), l.Seal)
 	if l.Seed != "" {
 		fmt.Fprintf(w, "seed\t%s\n", l.Seed)
 	}

@@ -20,6 +20,11 @@ type SaleReopenCmd struct {
 	Grants bool   `help:"${grants}"`
 }
 
+// Help is the text of `spike sale reopen --help` beyond the flags.
+func (*SaleReopenCmd) Help() string {
+	return "From now on a sale waits for the replicas that are here now, and for no more than --replicas."
+}
+
 // Validate refuses a name that no sale can have.
 func (c *SaleReopenCmd) Validate() error {
 	if (c.Name == "") != c.All {
@@ -54,14 +59,38 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 	if err := c.must(ctx, what, risk+"."); err != nil {
 		return err
 	}
+	whole := c.storeFlag
+	whole.Replicas = nil
 	return c.operate(ctx, func(s admin.Store) error {
-		done := reopened{Sales: []reopenedSale{}}
-		err := c.reopen(ctx, s, &done)
-		if !c.All && err != nil {
-			return err
-		}
-		return errors.Join(c.print(done, func(w io.Writer) error { return done.text(w, c.All) }), err)
+		return whole.with(ctx, func(uncapped ledger.Store) error {
+			done := reopened{Sales: []reopenedSale{}}
+			err := c.reopen(ctx, reopener{s, uncapped}, &done)
+			if !c.All && err != nil {
+				return err
+			}
+			return errors.Join(c.print(done, func(w io.Writer) error { return done.text(w, c.All && err == nil, c.Grants) }), err)
+		})
 	})
+}
+
+// reopener is the store under --replicas, and the store without it. --replicas caps what a sale is shown to wait for, so with it a
+// sale may look well that waits.
+type reopener struct {
+	admin.Store
+	uncapped ledger.Store
+}
+
+// Show shows what the sale waits for. Without --replicas a follower counts that is no replica: so it is asked only of a sale that
+// looks well, and believed only if a replica is missing.
+func (r reopener) Show(ctx context.Context, name string) (ledger.ShowReply, error) {
+	capped, err := r.Store.Show(ctx, name)
+	if err != nil || capped.Lineup != "" {
+		return capped, err
+	}
+	if all, err := r.uncapped.Show(ctx, name); err != nil || all.Lineup != "" {
+		return all, err
+	}
+	return capped, nil
 }
 
 // reopen reopens the sale or all sales. It goes on after a sale that fails.
@@ -78,18 +107,14 @@ func (c *SaleReopenCmd) reopen(ctx context.Context, s admin.Store, done *reopene
 	return err
 }
 
-// reopenSale makes a sale wait for as many replicas as follow now, and for no fewer than the operator says there are. If a
-// replica comes or goes before that is done, nothing is done.
+// reopenSale makes a sale wait for the replicas that are here now, and for at most --replicas. If a replica comes or goes before
+// that is done, nothing is done.
 func (c *SaleReopenCmd) reopenSale(ctx context.Context, s admin.Store, name string, done *reopened) error {
 	before, err := s.Show(ctx, name)
 	if err != nil {
 		return err
 	}
-	var least uint64
-	if c.Replicas != nil {
-		least = *c.Replicas
-	}
-	q := admin.Reopening(before, c.Grants, least)
+	q := admin.Reopening(before, c.Grants, 0)
 	if c.All && q.Lineup == "" && (!q.Grants || before.Reopens == 0) {
 		return nil
 	}
@@ -103,7 +128,11 @@ func (c *SaleReopenCmd) reopenSale(ctx context.Context, s admin.Store, name stri
 }
 
 // text prints the sales whose replicas have changed; of one sale, the sale too.
-func (r reopened) text(w io.Writer, all bool) error {
+func (r reopened) text(w io.Writer, all, grants bool) error {
+	if all && len(r.Sales) == 0 {
+		what := map[bool]string{false: "replicas", true: "replicas, or for the end of a recovery"}[grants]
+		fmt.Fprintf(w, "no sale waits for %s\n", what)
+	}
 	for _, s := range r.Sales {
 		if s.Waited != s.Waits {
 			fmt.Fprintf(w, "%s: waited for %d replicas, from now on waits for %d\n", s.Sale, s.Waited, s.Waits)

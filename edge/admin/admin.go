@@ -257,7 +257,7 @@ func Describe(sale string, r ledger.ShowReply) Description {
 		Leased: r.Leased, Limbo: r.Limbo, Pending: r.Pending, Confirmed: r.Confirmed, Outstanding: r.Leased + r.Limbo,
 		Hold: (time.Duration(r.Hold) * time.Microsecond).String(), HoldSeconds: r.Hold / 1e6, Limit: r.Limit,
 		Opens: opens, Closes: closes, OpensAt: opens, ClosesAt: closes,
-		Lots: sales.LotsOf(r), Trouble: trouble(r), Uncounted: uncounted(r)}
+		Lots: sales.LotsOf(r), Trouble: trouble(sale, r), Uncounted: uncounted(r)}
 }
 
 // uncounted is the time until which there may be leases and promises that the ledger does not know.
@@ -269,10 +269,10 @@ func uncounted(r ledger.ShowReply) *time.Time {
 }
 
 // trouble is why the ledger grants nothing.
-func trouble(r ledger.ShowReply) string {
+func trouble(sale string, r ledger.ShowReply) string {
 	if have, missing := strings.CutPrefix(r.Trouble, "MISSING "); missing {
 		return have + " are there: nothing is acted on that the others do not have; " +
-			"if they are gone for good: spike sale reopen NAME --yes"
+			"if they are gone for good: spike sale reopen " + sale + " --yes"
 	}
 	if r.Trouble != "" || r.Reopens == 0 {
 		return r.Trouble

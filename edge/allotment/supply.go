@@ -52,7 +52,7 @@ func (k *Keeper) answer(e Answer) {
 func whyDown(err error) string {
 	switch {
 	case errors.Is(err, ledger.ErrReplicas):
-		return "replicas are missing, or too slow: nothing may be acted on that they do not have"
+		return ledger.WhyReplicas + ": nothing may be acted on that they do not have"
 	case errors.Is(err, ledger.ErrBirth), errors.Is(err, ledger.ErrNoSale):
 		return "another server answers, and does not know the sale"
 	}

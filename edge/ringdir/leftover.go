@@ -90,9 +90,12 @@ func (d *Dir) recover(ctx context.Context, path string, store Store, log zerolog
 			return err
 		}
 	}
-	dead := len(left.Claims) + len(left.Offers) - kept
-	log.Info().Str("sale", left.Sale).Str("instance", left.Instance).Int("settled", kept).Int("dead", dead).Int("torn", left.Torn).
-		Str("unsold_waits_in_limbo", left.Doubt).Msg("ring of an edge that died: settled")
+	told := log.Info().Str("sale", left.Sale).Str("instance", left.Instance).Int("settled", kept).
+		Int("over_or_untold", len(left.Claims)+len(left.Offers)-kept).Int("torn", left.Torn)
+	if left.Doubt != "" {
+		told.Str("unsold_waits_in_limbo", left.Doubt)
+	}
+	told.Msg("ring of an edge that died: settled")
 	if left.Torn > 0 {
 		return fmt.Errorf("%w: %d torn slots", allotment.ErrRingFile, left.Torn)
 	}

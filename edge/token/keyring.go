@@ -64,10 +64,17 @@ func (k *signingKey) made(raw []byte, body int) bool {
 // key is at least MinKey bytes, in hex or in base64. The base64 may be of either alphabet, padded or not. A key that consists of
 // digits and a-f alone is hex.
 func ParseKeys(text string) ([][]byte, error) {
-	if len(text) > maxKeyFile {
-		return nil, fmt.Errorf("%w: more than %d KiB", ErrKeys, maxKeyFile>>10)
+	keys, err := parseKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKeys, err)
 	}
-	var keys [][]byte
+	return keys, nil
+}
+
+func parseKeys(text string) (keys [][]byte, err error) {
+	if len(text) > maxKeyFile {
+		return nil, fmt.Errorf("more than %d KiB", maxKeyFile>>10)
+	}
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		for word := range strings.SplitSeq(line, ",") {
@@ -79,13 +86,13 @@ func ParseKeys(text string) ([][]byte, error) {
 				err = fits(keys, key)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%w: key %d: %w", ErrKeys, len(keys)+1, err)
+				return nil, fmt.Errorf("key %d: %w", len(keys)+1, err)
 			}
 			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: there is none", ErrKeys)
+		return nil, errors.New("there is none")
 	}
 	return keys, nil
 }
@@ -117,7 +124,8 @@ func fits(keys [][]byte, key []byte) error {
 
 // LoadKeys reads the value of --token-key or SPIKE_TOKEN_KEY, which is the path of a file with keys, or the keys themselves. A
 // value is a path if it begins with / or . or if there is a file of that name. Any other value is keys, as ParseKeys reads them.
-// A key in base64 that begins with / needs a comma before it. The warning, if any, is for the log.
+// A key in base64 that begins with / needs a comma before it. The warning, if any, is for the log. An error names a file that was
+// read: the name of any other file may be a key.
 func LoadKeys(value string) (keys [][]byte, warning string, err error) {
 	if !isPath(value) {
 		keys, err = ParseKeys(value)
@@ -127,8 +135,8 @@ func LoadKeys(value string) (keys [][]byte, warning string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrKeys, err)
 	}
-	if keys, err = ParseKeys(string(text)); err != nil {
-		return nil, "", fmt.Errorf("in the file given: %w", err)
+	if keys, err = parseKeys(string(text)); err != nil {
+		return nil, "", fmt.Errorf("%w: %s: %w", ErrKeys, value, err)
 	}
 	return keys, warning, nil
 }

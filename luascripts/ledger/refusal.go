@@ -38,6 +38,12 @@ var (
 // nothing more.
 var ErrReplicas = errors.New("not enough replicas have it")
 
+// WhyReplicas tells people of ErrReplicas. A process that is not ready because of it says so first.
+const WhyReplicas = "replicas are missing, or too slow"
+
+// ErrPassword says that the server wants another password than it was given, or any.
+var ErrPassword = errors.New("another password is wanted")
+
 // Timeout is how long one call may take. After it, nobody knows whether the call was executed.
 const Timeout = time.Second
 
@@ -56,6 +62,11 @@ func Codes() []string { return slices.Sorted(maps.Keys(codes)) }
 type ServerError struct{ Text string }
 
 func (u *ServerError) Error() string { return u.Text }
+
+// Is says that the server wants another password.
+func (u *ServerError) Is(kind error) bool {
+	return kind == ErrPassword && (u.Code() == "NOAUTH" || u.Code() == "WRONGPASS")
+}
 
 // Code is the first word: OOM, READONLY, NOREPLICAS, MISCONF, LOADING ...
 func (u *ServerError) Code() string {
