@@ -111,7 +111,7 @@ type BenchPeerCmd struct {
 	Like       string `placeholder:"ADDR" help:"A server whose answer bare repeats."`
 	Log        string `type:"path" help:"Log of article, a line per request."`
 	LocalStock int64  `default:"100000000" help:"How many units article's own counter lets through."`
-	DB         string `placeholder:"postgres://..." env:"SPIKE_DB" help:"Database of the others. It has a password in it, so SPIKE_DB is safer."`
+	DB         string `placeholder:"postgres://..." env:"SPIKE_DB" help:"The others' database. SPIKE_DB hides its password."`
 	Pool       int    `default:"24" help:"Connections to it."`
 }
 

@@ -109,7 +109,8 @@ func TestShuffle(t *testing.T) {
 	a, b := startEdge(t, "--redis", redis), startEdge(t, "--redis", redis)
 	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(),
 		"--shuffle", window.String(), "--redis", redis)
-	if !strings.Contains(shown, "seed's sha256") || !strings.Contains(shown, "lots are drawn at ") || strings.Contains(shown, "\nseed ") {
+	if !strings.Contains(shown, "seed's sha256") || !strings.Contains(shown, "lots are drawn at ") ||
+		strings.Contains(shown, "\nseed ") {
 		t.Error(shown)
 	}
 	if status, _, body := get(t, "GET", a.buyURL("ticket")); status != 401 {
