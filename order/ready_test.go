@@ -114,6 +114,10 @@ func TestTroubleThatLasts(t *testing.T) {
 		if why := p.lasting(wrongFor); !strings.Contains(why, "database: a: ") {
 			t.Error(why)
 		}
+		p.note("a", ledger.ErrReplicas) // the part answers, and what it needs is missing
+		if why := p.lasting(wrongFor); !strings.HasPrefix(why, "replicas are missing, or too slow: a: ") {
+			t.Error(why)
+		}
 		p.note("a", nil)
 		if why := p.lasting(0); why != "" {
 			t.Error(why)

@@ -9,7 +9,8 @@ import (
 )
 
 func TestFactsOfInfo(t *testing.T) {
-	f := rig.InfoFields("# Server\r\nredis_version:7.0.15\r\n# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n")
+	f := rig.InfoFields("# Server\r\nredis_version:7.0.15\r\n# Memory\r\n" +
+		"maxmemory:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n")
 	want := map[string]string{"redis_version": "7.0.15", "maxmemory_policy": "noeviction", "maxmemory": "0", "aof_enabled": "1"}
 	if !maps.Equal(f, want) {
 		t.Errorf("%v", f)

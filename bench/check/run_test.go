@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"spike/bench"
+	"spike/bench/crowd"
 	"spike/luascripts/ledger"
 	"spike/luascripts/memory"
 )
@@ -74,6 +76,37 @@ func TestRun(t *testing.T) {
 		}
 		if Passed(all) != (c.want == "") || !strings.Contains(texts(all), c.want) {
 			t.Errorf("%s: want %q\n%s", c.name, c.want, texts(all))
+		}
+	}
+}
+
+// A sale that must know its buyers refuses a check that names none. Each buy of each check has a buyer of its own.
+func TestRunNamesBuyers(t *testing.T) {
+	var seen sync.Map
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		buyer := r.Header.Get(crowd.BuyerHeader)
+		if _, again := seen.LoadOrStore(buyer, true); again || buyer == "" {
+			say(w, http.StatusUnauthorized, `{"code":-4}`)
+			return
+		}
+		say(w, http.StatusOK, `{"code":-1}`)
+	}))
+	t.Cleanup(s.Close)
+	for _, c := range []struct {
+		buyers bool
+		want   string
+	}{
+		{false, "FAIL 20 answers with status 401: the sale must know its buyers (--buyers names them"},
+		{true, "ok   every answer has status 200"},
+		{true, "ok   every answer has status 200"},
+	} {
+		var all []Finding
+		o := Options{URL: s.URL + "/buy/ticket", Requests: 20, Connections: 4, Buyers: c.buyers}
+		if err := Run(t.Context(), o, nil, func(f Finding) { all = append(all, f) }); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(texts(all), c.want) {
+			t.Errorf("want %q\n%s", c.want, texts(all))
 		}
 	}
 }

@@ -46,8 +46,9 @@ func (o Count) Run(ctx context.Context, h measure.Host) (d report.Doc, err error
 		return d, fmt.Errorf("benchmark time: %w", err)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	samples, err := measure.Experiment[counter]{Parts: []measure.Part{{Subjects: counters.names()}}, Rounds: o.Rounds, Turns: measure.Alternate,
-		Open: counters.open, Load: loadCounter}.Run(ctx, h)
+	samples, err := measure.Experiment[counter]{Parts: []measure.Part{{Subjects: counters.names()}}, Rounds: o.Rounds,
+		Turns: measure.Alternate,
+		Open:  counters.open, Load: loadCounter}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
 

@@ -122,7 +122,7 @@ type reading struct {
 }
 
 func (s *shop) read(ctx context.Context) (r reading, err error) {
-	if r.Costs, err = s.Site.Costs(ctx); err != nil {
+	if r.Costs, err = s.Costs(ctx); err != nil {
 		return r, err
 	}
 	if s.orders != nil {

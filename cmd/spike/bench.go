@@ -114,7 +114,7 @@ type BenchPeerCmd struct {
 	Like       string `placeholder:"ADDR" help:"A server whose answer bare repeats."`
 	Log        string `type:"path" help:"Log of article, a line per request."`
 	LocalStock int64  `default:"100000000" help:"How many units article's own counter lets through."`
-	DB         string `env:"SPIKE_DB" placeholder:"postgres://..." help:"Database of the others. SPIKE_DB is safer for its password."`
+	DB         string `placeholder:"postgres://..." env:"SPIKE_DB" help:"The others' database. SPIKE_DB hides its password."`
 	Pool       int    `default:"24" help:"Connections to it."`
 }
 

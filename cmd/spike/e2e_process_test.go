@@ -232,6 +232,9 @@ func TestD6HangupReadsAgain(t *testing.T) {
 	write(t, s.file("keys"), "no key")
 	write(t, s.file("admin"), "fourth\n")
 	s.hangup(t, "all stay as they were", 1)
+	if want := "--token-key: " + s.file("keys") + ": key 1: is neither base64 nor hex"; !strings.Contains(s.Output(), want) {
+		t.Errorf("the log does not say: %s", want)
+	}
 	if status, _ := ask(t, "GET", s.admin, "/metrics", "", "Bearer second"); status != 200 {
 		t.Errorf("after keys that cannot be used: %d", status)
 	}

@@ -126,7 +126,14 @@ func TestPasswordFileAndReadiness(t *testing.T) {
 	if _, errs, code := spike(t, ready...); code != exitDependency {
 		t.Errorf("exit %d %s", code, errs)
 	}
-	if _, errs, code := spike(t, "sale", "list", "--redis", redis.addr); code != exitDependency || strings.Contains(errs, "s3cret") {
+	if _, errs, code := spike(t, "sale", "list", "--redis", redis.addr); code != exitDependency ||
+		strings.Contains(errs, "s3cret") ||
+		!strings.Contains(errs, "NOAUTH; it wants a password, or another one: --redis-password-file FILE") {
+		t.Errorf("exit %d %s", code, errs)
+	}
+	write(t, file, "wr0ng\n")
+	if _, errs, code := spike(t, append([]string{"sale", "list"}, store...)...); code != exitDependency ||
+		strings.Contains(errs, "wr0ng") || !strings.Contains(errs, "WRONGPASS; it wants a password") {
 		t.Errorf("exit %d %s", code, errs)
 	}
 }

@@ -109,7 +109,8 @@ func TestShuffle(t *testing.T) {
 	a, b := startEdge(t, "--redis", redis), startEdge(t, "--redis", redis)
 	shown := mustSpike(t, "sale", "create", "ticket", "--total", fmt.Sprint(units), "--hold", hold.String(),
 		"--shuffle", window.String(), "--redis", redis)
-	if !strings.Contains(shown, "seed's sha256") || strings.Contains(shown, "\nseed ") {
+	if !strings.Contains(shown, "seed's sha256") || !strings.Contains(shown, "lots are drawn at ") ||
+		strings.Contains(shown, "\nseed ") {
 		t.Error(shown)
 	}
 	if status, _, body := get(t, "GET", a.buyURL("ticket")); status != 401 {
@@ -139,8 +140,15 @@ func TestShuffle(t *testing.T) {
 	if code != 1 || !strings.Contains(errs, "not drawn yet") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
+	if _, errs, code = spike(t, "reservation", "show", h.claims[1], "--redis", redis); code != exitUsage ||
+		!strings.Contains(errs, "this is a claim of a draw") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
 	time.Sleep(time.Until(h.draws.Add(1500 * time.Millisecond)))
 	h.collect(a, units, forgetful)
+	if shown = mustSpike(t, "sale", "show", "ticket", "--redis", redis); !strings.Contains(shown, "lots drawn ") {
+		t.Error(shown)
+	}
 	h.comeLate(a, units, forgetful, hold)
 }
 

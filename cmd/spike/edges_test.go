@@ -36,7 +36,8 @@ func TestEdgesRows(t *testing.T) {
 	}
 	lines := strings.Split(out.String(), "\n")
 	for i, want := range []string{"KIND NODE VERSION UP READY STOCK LEASED LIMBO UNSETTLED ROUND TRIP LAST BEAT",
-		"edge a 7 1m0s yes 7 11 0 1 250µs 300ms ago", "edge d 7 1m0s no 0 0 0 0 250µs 300ms ago", "edge b - - silent - 2 7 - - none; asked 6s ago",
+		"edge a 7 1m0s yes 7 11 0 1 250µs 300ms ago", "edge d 7 1m0s no 0 0 0 0 250µs 300ms ago",
+		"edge b - - silent - 2 7 - - none; asked 6s ago",
 		"edge d is not ready: store: it does not answer"} {
 		if got := strings.Join(strings.Fields(lines[i]), " "); got != want {
 			t.Errorf("%q, not %q", got, want)

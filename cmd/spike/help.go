@@ -102,8 +102,8 @@ var longHelp = kong.Vars{
 
 	"check_admin": "Ask first whether the edge, order worker, gate or dashboard whose operators connect here is ready. With " +
 		"--requests 0 that is all. Default: it is not asked.",
-	"check_buyers": "Name a new buyer in each buy, by X-Buyer-Id: for a sale with a limit per buyer. The edge must trust that header " +
-		"from here.",
+	"check_buyers": "Name a new buyer in each buy, by X-Buyer-Id: for a sale with a limit per buyer. The edge must trust that " +
+		"header from here.",
 
 	"nginx_out": "Write to this file in place of standard output, whole or not at all.",
 

@@ -73,8 +73,8 @@ func (c *SaleReopenCmd) Run(ctx context.Context) error {
 	})
 }
 
-// reopener is the store under --replicas, and the store without it. --replicas caps what a sale is shown to wait for, so with it a
-// sale may look well that waits.
+// reopener is the store under --replicas, and the store without it. --replicas caps what a sale is shown to wait for. So a sale
+// that waits may look well.
 type reopener struct {
 	admin.Store
 	uncapped ledger.Store

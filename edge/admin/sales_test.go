@@ -198,6 +198,16 @@ func TestOddSaleCanBeRemoved(t *testing.T) {
 	}
 }
 
+// A sale that waits for replicas names the command for itself.
+func TestTroubleNamesTheSale(t *testing.T) {
+	d := Describe("gala", ledger.ShowReply{Trouble: "MISSING 1 of 2 replicas"})
+	want := "1 of 2 replicas are there: nothing is acted on that the others do not have; if they are gone for good: " +
+		"spike sale reopen gala --yes"
+	if d.Trouble != want {
+		t.Error(d.Trouble)
+	}
+}
+
 func TestSilentStoreIs503(t *testing.T) {
 	w := &storetest.Watched{Store: storetest.Embedded(t, 10, time.Minute)}
 	w.Down.Store(true)
