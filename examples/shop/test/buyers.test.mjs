@@ -26,7 +26,8 @@ test("from the countdown to the receipt, with a clock that is an hour ahead", as
 
   await ann.presses("Pay");
   await ann.at("provider");
-  assert.equal(new Date((await unit("receipt", serial)).expires_at) - before, 120_000, "the hold is prolonged by the payment's time");
+  const prolonged = new Date((await unit("receipt", serial)).expires_at) - before; // two times in whole seconds
+  assert.ok(Math.abs(prolonged - 120_000) <= 1000, `the hold is prolonged by ${prolonged} ms, not by the payment's time`);
   await ann.page.reload(); // who starts twice has one payment
   await ann.at("provider");
   await ann.presses("Pay now");
