@@ -386,7 +386,7 @@ func TestArchitectureIsHeldToTheCode(t *testing.T) {
 	if wrong := faultsOf(small()); len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
-	for _, c := range []struct{ file, old, fresh, finding string }{
+	for _, c := range []planted{
 		{"shard/a.go", "(I1)", "I9", "shard/a.go cites I9"},
 		{"shard/a.go", "row 2", "rows 2, 3", "cites row 3"},
 		{"shard/a.go", "func", "var w = \"it is back (D\" + \"7)\"\nfunc", ""}, // two strings are no citation
@@ -414,14 +414,21 @@ func TestArchitectureIsHeldToTheCode(t *testing.T) {
 		{"shard/a.go", "// Take", "import \"spike/benches\"\n// Take", ""},
 		{"shard/a_test.go", "rig/rigtest", "rig", "shard/a_test.go imports spike/bench/rig"},
 	} {
-		files := small()
-		files[c.file] = strings.Replace(files[c.file], c.old, c.fresh, 1)
-		if files[c.file] == small()[c.file] {
-			t.Errorf("%s has no %q", c.file, c.old)
-		}
-		found := faultsOf(files)
-		if c.finding == "" && len(found) > 0 || !strings.Contains(strings.Join(found, "\n"), c.finding) {
-			t.Errorf("%q in place of %q in %s: found %q, not %q", c.fresh, c.old, c.file, found, c.finding)
-		}
+		c.plant(t, small(), faultsOf)
+	}
+}
+
+// planted is a change of a file that a check of files must find.
+type planted struct{ file, old, fresh, finding string } // finding "": the change is no fault
+
+func (c planted) plant(t *testing.T, files tree, check func(tree) []string) {
+	t.Helper()
+	before := files[c.file]
+	if files[c.file] = strings.Replace(before, c.old, c.fresh, 1); files[c.file] == before {
+		t.Errorf("%s has no %q", c.file, c.old)
+	}
+	found := check(files)
+	if c.finding == "" && len(found) > 0 || !strings.Contains(strings.Join(found, "\n"), c.finding) {
+		t.Errorf("%q in place of %q in %s: found %q, not %q", c.fresh, c.old, c.file, found, c.finding)
 	}
 }

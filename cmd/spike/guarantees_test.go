@@ -130,7 +130,7 @@ func TestGuaranteesAreHeldToTheTests(t *testing.T) {
 	if wrong := unkept(small()); len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
-	for _, c := range []struct{ file, old, fresh, finding string }{
+	for _, c := range []planted{
 		{guaranteesPage, "G2. A copy", "G3. A copy", "G3 stands where G2 should"},
 		{guaranteesPage, "`TestCrowd`,\n  `FuzzRing`", "none", "G1 lists no test"},
 		{guaranteesPage, "`FuzzRing`", "`FuzzRings`", "there is no such test"},
@@ -141,13 +141,6 @@ func TestGuaranteesAreHeldToTheTests(t *testing.T) {
 		{"b_test.go", "TestP1Copy", "TestP11Copy", "G2 lists TestP1*, and there is no such test"},
 		{"b_test.go", "TestP3TwoCuts", "TestTwoCuts", "G2 lists TestP3TwoCuts, and there is no such test"},
 	} {
-		files := small()
-		files[c.file] = strings.Replace(files[c.file], c.old, c.fresh, 1)
-		if files[c.file] == small()[c.file] {
-			t.Errorf("%s has no %q", c.file, c.old)
-		}
-		if found := strings.Join(unkept(files), "\n"); !strings.Contains(found, c.finding) {
-			t.Errorf("%q in place of %q in %s: found %q, not %q", c.fresh, c.old, c.file, found, c.finding)
-		}
+		c.plant(t, small(), unkept)
 	}
 }
