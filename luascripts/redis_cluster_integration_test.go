@@ -85,14 +85,15 @@ func meet(t *testing.T) (addrs []string) {
 	t.Helper()
 	var servers []*Redis
 	for range 2 {
-		addr := rigtest.StartRedis(t, append(keepsAll(t.TempDir()), "--cluster-enabled", "yes")...).Addr
+		addr := rigtest.StartRedis(t, append(keepsAll(t.TempDir()), rigtest.ClusterArgs(t, 15*time.Second)...)...).Addr
 		addrs, servers = append(addrs, addr), append(servers, dialPlain(t, addr))
 	}
 	m := &move{t: t, servers: servers}
 	m.must(0, "CLUSTER", "ADDSLOTSRANGE", "0", "8191")
 	m.must(1, "CLUSTER", "ADDSLOTSRANGE", "8192", "16383")
 	host, port, _ := strings.Cut(addrs[1], ":")
-	m.must(0, "CLUSTER", "MEET", host, port)
+	bus := must[map[string]string](t)(m.do(1, "CONFIG", "GET", "cluster-port").AsStrMap())["cluster-port"]
+	m.must(0, "CLUSTER", "MEET", host, port, bus)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		well := 0
 		for i := range servers {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"spike/bench/rig"
+	"spike/bench/rig/rigtest"
 )
 
 // Cluster is a Redis Cluster of three primaries with some replicas each.
@@ -24,16 +25,10 @@ func NewCluster(t testing.TB, dir string, replicas int) *Cluster {
 	c := &Cluster{t: t, replicas: replicas}
 	var nodes []*rig.Redis
 	for i := range 3 * (1 + replicas) {
-		args, err := rig.ClusterArgs(notice)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append(args, durable...)...)
+		n := NewNode(t, dir, fmt.Sprintf("node%d", i+1), append(rigtest.ClusterArgs(t, notice), durable...)...)
 		c.Nodes, nodes = append(c.Nodes, n), append(nodes, n.Redis)
 	}
-	if err := rig.MakeCluster(t.Context(), replicas, nodes...); err != nil {
-		t.Fatal(err)
-	}
+	rigtest.MakeCluster(t, replicas, nodes...)
 	within(t, 30*time.Second, "the cluster is whole", c.whole)
 	return c
 }

@@ -181,25 +181,6 @@ func NewSentinel(o RedisOptions, name string, quorum int, settings ...string) (*
 	return r, nil
 }
 
-// ClusterArgs are the arguments by which a Redis may be a node of a Cluster.
-func ClusterArgs(timeout time.Duration) ([]string, error) {
-	bus, err := FreeAddr()
-	_, port := split(bus)
-	return []string{"--cluster-enabled", "yes", "--cluster-port", port,
-		"--cluster-node-timeout", strconv.FormatInt(timeout.Milliseconds(), 10), "--cluster-allow-replica-migration", "no"}, err
-}
-
-// MakeCluster makes a Cluster of running nodes, with so many replicas for each primary.
-func MakeCluster(ctx context.Context, replicas int, nodes ...*Redis) error {
-	args := []string{"--cluster", "create"}
-	for _, n := range nodes {
-		args = append(args, n.Addr)
-	}
-	args = append(args, "--cluster-replicas", strconv.Itoa(replicas), "--cluster-yes")
-	_, err := Run(ctx, "", "redis-cli", args...)
-	return err
-}
-
 // The article's hash of a sale, and its fields.
 const (
 	HashSuffix = "_hash_key"

@@ -104,32 +104,6 @@ func TestSentinelPromotes(t *testing.T) {
 	}
 }
 
-func TestClusterIsWhole(t *testing.T) {
-	dir := t.TempDir()
-	var nodes []*Redis
-	for i := range 3 {
-		args, err := ClusterArgs(time.Second)
-		if err != nil {
-			t.Fatal(err)
-		}
-		nodes = append(nodes, redis(t, RedisOptions{Name: fmt.Sprint("node-", i), Dir: dir, Args: args}))
-	}
-	if err := MakeCluster(t.Context(), 0, nodes...); err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range nodes {
-		if err := n.Within(t.Context(), time.Minute, func(ctx context.Context) error {
-			m, err := n.Ask(ctx, "CLUSTER", "INFO")
-			if said, _ := m.ToString(); err == nil && !strings.Contains(said, "cluster_state:ok") {
-				err = errors.New(said)
-			}
-			return err
-		}); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // What was committed outlives a crash, is on a standby, and is there through a pooler.
 func TestPostgres(t *testing.T) {
 	dir, err := Room("test")
