@@ -40,7 +40,7 @@ func allocated(n int, buy func()) int {
 // Row D16: won and lost buys allocate nothing in the whole handler. Nothing is settled meanwhile, because settling allocates. The
 // Keeper's other work is for hundreds of buys, so one allocation in fifty buys would show.
 func TestBuyAllocatesNothing(t *testing.T) {
-	const buys = 5_000 // together with earlier buys fewer than the ring's slots
+	const buys = 3_000 // four times as many, and those before, are fewer than the ring's slots
 	for name, stock := range map[string]uint64{"won": 1 << 30, "sold out": 1} {
 		t.Run(name, func(t *testing.T) {
 			settles := make(chan struct{})
@@ -59,7 +59,7 @@ func TestBuyAllocatesNothing(t *testing.T) {
 				t.Errorf("%d allocations in %d buys on the fast path", n, buys)
 			}
 			won := s.sales.Get([]byte("ticket")).Tally.Read(uint8(buy.Won))
-			if name == "won" && won < 2*buys || name == "sold out" && won != 1 {
+			if name == "won" && won < 4*buys || name == "sold out" && won != 1 {
 				t.Errorf("%d won", won)
 			}
 		})

@@ -34,8 +34,8 @@ func (s *Server) finish(q *fasthttp.Request, to *fasthttp.Response) {
 	}
 }
 
-// answerPlain is a listener.Plain. It answers the plain buys at the beginning of in, as long as their answers need no wait but
-// that for a shared look. Its answers are handle's.
+// answerPlain is a listener.Plain. It answers the plain buys at the beginning of in. Only the first of them may wait, so no
+// answer that is ready waits for another one. Its answers are handle's.
 func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []byte) {
 	for used < len(in) && !s.draining.Load() {
 		var q fastpath.Request
@@ -48,13 +48,8 @@ func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []
 		}
 		since := watch(sale)
 		var d buy.Decision
-		var decided bool
-		if q.Key == nil {
-			decided = s.seller.DecideAtOnce(sale, q.Buyer != nil, &d)
-		} else {
-			decided = s.decideKeyed(sale, &q, peer, &d)
-		}
-		if !decided || !s.wire.Has(d.Outcome) {
+		decided := q.Key == nil && s.seller.DecideAtOnce(sale, q.Buyer != nil, &d)
+		if !decided && !s.decideNamed(sale, &q, peer, used == 0, &d) {
 			break
 		}
 		s.count(sale, d.Outcome, since)
@@ -64,20 +59,24 @@ func (s *Server) answerPlain(peer net.Addr, in, to []byte) (used int, answers []
 	return used, to
 }
 
-// decideKeyed decides a plain buy under a key. If decided is false, nothing has been done. It is no part of its caller, because
-// its stack would be: that of a connection without keys is small.
+// decideNamed decides a plain buy for which it matters who buys, or that must wait. If decided is false, nothing has been done.
+// It is no part of its caller, because its stack would be: that of a connection without keys is small.
 //
 //go:noinline
-func (s *Server) decideKeyed(sale *sales.Sale, q *fastpath.Request, peer net.Addr, d *buy.Decision) (decided bool) {
-	if !sale.Verdict().NothingLeft() {
-		return false
-	}
+func (s *Server) decideNamed(sale *sales.Sale, q *fastpath.Request, peer net.Addr, mayWait bool, d *buy.Decision) (decided bool) {
 	who, err := s.who.IdentifyPlain(q.Buyer, q.Key, peer)
 	if err != nil { // the HTTP server's way tells it
 		return false
 	}
-	*d, decided = s.seller.DecideLoser(sale, &buy.Request{N: 1, Buyer: who.Buyer, Key: who.Key})
-	return decided
+	one := buy.Request{N: 1, Buyer: who.Buyer, Key: who.Key}
+	if !mayWait {
+		var way buy.Way
+		*d, way = buy.Admit(sale.Verdict(), sale, &one)
+		return way == buy.Decided
+	}
+	stale := false
+	*d, stale = s.seller.Decide(sale, &one)
+	return !stale
 }
 
 var buyPrefix = []byte("/buy/")

@@ -13,10 +13,12 @@ import (
 	"spike/edge/sales"
 )
 
-// Wire has a Format's answers to plain buys as the bytes that fasthttp would send. fasthttp itself writes each answer once, and
-// Wire cuts it at the date and the length.
+// Wire has a Format's answers to plain buys as the bytes that fasthttp would send. fasthttp itself writes the frequent ones once,
+// and Wire cuts them at the date and the length. fasthttp writes each of the others.
 type Wire struct {
 	format *Format
+	server string
+	finish func(*fasthttp.Response)
 	date   atomic.Pointer[[]byte]
 	fixed  [buy.Outcomes]parts
 	spread [buy.Outcomes][]parts // the same with each other Retry-After, if there are several
@@ -26,13 +28,13 @@ type Wire struct {
 // parts are the bytes before the date, the bytes after it, and, if a body follows, the bytes after its length.
 type parts struct{ head, middle, tail []byte }
 
-// plain is the outcomes that Wire knows, besides Won.
-var plain = [...]buy.Outcome{buy.SoldOut, buy.NoneNow, buy.Paused, buy.Closed}
+// frequent is the outcomes that are written once, besides Won.
+var frequent = [...]buy.Outcome{buy.SoldOut, buy.NoneNow, buy.Paused, buy.Closed}
 
 // NewWire prepares the answers. server is the server's name, and finish adds what every answer has. The caller must call Tick
 // every second.
 func NewWire(f *Format, server string, finish func(*fasthttp.Response)) *Wire {
-	w := &Wire{format: f}
+	w := &Wire{format: f, server: server, finish: finish}
 	render := func(r Reply) parts {
 		var resp fasthttp.Response
 		resp.Header.SetServer(server)
@@ -40,7 +42,7 @@ func NewWire(f *Format, server string, finish func(*fasthttp.Response)) *Wire {
 		finish(&resp)
 		return cut(resp.String())
 	}
-	for _, o := range plain {
+	for _, o := range frequent {
 		w.fixed[o] = render(f.prepared[o][0])
 		for _, r := range f.prepared[o][1:] {
 			w.spread[o] = append(w.spread[o], render(r))
@@ -77,9 +79,6 @@ func (w *Wire) Tick(now time.Time) {
 	w.date.Store(&date)
 }
 
-// Has says whether Append knows the answer.
-func (w *Wire) Has(o buy.Outcome) bool { return o == buy.Won || w.fixed[o].head != nil }
-
 // answer is one of the answers that an outcome may have.
 func (w *Wire) answer(o buy.Outcome) *parts {
 	if others := w.spread[o]; others != nil {
@@ -90,12 +89,19 @@ func (w *Wire) answer(o buy.Outcome) *parts {
 	return &w.fixed[o]
 }
 
-// Append appends the answer to a buy. Wire must have its outcome. Append allocates only if b is too small.
+// Append appends the answer to a buy. It allocates only if b is too small, or if the answer is not one of the frequent ones.
 func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
-	if d.Outcome != buy.Won {
-		p := w.answer(d.Outcome)
-		return append(append(append(b, p.head...), *w.date.Load()...), p.middle...)
+	switch {
+	case d.Outcome == buy.Won:
+		return w.appendWon(b, sale, d)
+	case w.fixed[d.Outcome].head == nil:
+		return w.appendOther(b, sale, d)
 	}
+	p := w.answer(d.Outcome)
+	return append(append(append(b, p.head...), *w.date.Load()...), p.middle...)
+}
+
+func (w *Wire) appendWon(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
 	f := &w.format.won
 	b = append(append(append(b, w.won.head...), *w.date.Load()...), w.won.middle...)
 	begin := len(b)
@@ -103,4 +109,18 @@ func (w *Wire) Append(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
 	var room [20]byte
 	length := strconv.AppendInt(room[:0], int64(len(b)-begin), 10)
 	return slices.Insert(slices.Insert(b, begin, w.won.tail...), begin, length...)
+}
+
+// appendOther has fasthttp write the answer.
+//
+//go:noinline
+func (w *Wire) appendOther(b []byte, sale *sales.Sale, d *buy.Decision) []byte {
+	r := fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseResponse(r)
+	r.Header.SetServer(w.server)
+	w.format.Write(r, sale, d)
+	w.finish(r)
+	out := bytes.NewBuffer(b)
+	_, _ = r.WriteTo(out) // a buffer takes all
+	return out.Bytes()
 }

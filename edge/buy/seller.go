@@ -64,26 +64,6 @@ func (s *Seller) DecideAtOnce(sale *sales.Sale, known bool, d *Decision) (decide
 
 var oneUnit = Request{N: 1}
 
-// DecideLoser decides a buy under a key as Decide would, if nothing is left to sell and the buy cannot be a repeat. It may wait
-// for a look that it shares with others. Otherwise it does nothing, and decided is false.
-func (s *Seller) DecideLoser(sale *sales.Sale, q *Request) (d Decision, decided bool) {
-	v := sale.Verdict()
-	d, way := Admit(v, sale, q)
-	if way == Repeat && looked(v, sale, q) {
-		d, way = onVerdict(v, sale, q)
-	}
-	return d, way == Decided
-}
-
-// looked says, after a look, that a buy under a key is no repeat. It does not look if the last look failed.
-func looked(v *allotment.Verdict, sale *sales.Sale, q *Request) bool {
-	if sale.LastLookFailed() || !sale.Wait() {
-		return false
-	}
-	defer sale.Unwait()
-	return sale.LookForAnswers(v) == nil && !sale.MayHaveAnswer(q.Key, q.Buyer)
-}
-
 // goOn follows Ways on which a buy may wait, until the Decision stands or the sale is stale. It takes one permit to wait, however
 // many Ways it follows.
 func (s *Seller) goOn(sale *sales.Sale, q Request, d Decision, way Way) (Decision, Way) {

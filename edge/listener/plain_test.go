@@ -32,6 +32,7 @@ type plainSite struct {
 	addr   string
 	body   string // of plain answers
 	plain  atomic.Int64
+	waits  chan chan struct{} // each plain request sends what it waits for; nil: none waits
 	ended  chan error
 }
 
@@ -64,6 +65,11 @@ func newPlainSite(t *testing.T) *plainSite {
 func (s *plainSite) answer(_ net.Addr, in, to []byte) (used int, answers []byte) {
 	for bytes.HasPrefix(in[used:], []byte(plainRequest)) {
 		used += len(plainRequest)
+		if s.waits != nil {
+			wait := make(chan struct{})
+			s.waits <- wait
+			<-wait
+		}
 		to = fmt.Appendf(to, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(s.body), s.body)
 		s.plain.Add(1)
 	}
@@ -311,6 +317,30 @@ func TestShutdownEndsPlainConnections(t *testing.T) {
 		if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
 			t.Errorf("not ended: %v", err)
 		}
+	}
+}
+
+// A server that stops while a plain request waits for the store answers it, and ends the connection.
+func TestShutdownAnswersWhoWaits(t *testing.T) {
+	s := newPlainSite(t)
+	c, in := s.dial(t)
+	s.waits = make(chan chan struct{})
+	if _, err := io.WriteString(c, plainRequest); err != nil {
+		t.Fatal(err)
+	}
+	wait, ended := <-s.waits, make(chan error, 1)
+	go func() { ended <- s.server.Shutdown() }()
+	select {
+	case err := <-ended:
+		t.Error("the server has stopped, and one request has no answer: ", err)
+	case <-time.After(300 * time.Millisecond): // it tries to close idle connections meanwhile; sooner or later is no matter
+	}
+	close(wait)
+	if got := readBody(t, in); got != s.body {
+		t.Errorf("%q", got)
+	}
+	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("not ended: %v", err)
 	}
 }
 

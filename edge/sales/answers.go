@@ -16,8 +16,6 @@ type answers struct {
 	filter atomic.Pointer[filter]            // complete as of the last look that did not fail; nil: there was none
 	final  atomic.Pointer[allotment.Verdict] // that nothing can be won any more: the filter is complete for as long as it stands
 
-	failed atomic.Bool // the last look
-
 	// What the look under way has to itself. A look that fails leaves it to the next one, which goes on.
 	revision string  // of the sale, when the filter was complete
 	made     *filter // has all up to mark
@@ -33,9 +31,7 @@ func (s *Registry) newLooks(sale *Sale) *looks {
 	return &looks{life: s.life, most: MaxWaiting, weight: MaxWaiting, wait: deductWait, calls: make(semaphore, 1),
 		weigh: func(struct{}) int { return 1 },
 		call: func([]struct{}) (struct{}, error) {
-			err := sale.answers.look(context.WithoutCancel(s.life), s.cfg.Store, sale)
-			sale.answers.failed.Store(err != nil)
-			return struct{}{}, err
+			return struct{}{}, sale.answers.look(context.WithoutCancel(s.life), s.cfg.Store, sale)
 		}}
 }
 
@@ -50,9 +46,6 @@ func (s *Sale) LookForAnswers(v *allotment.Verdict) error {
 	}
 	return err
 }
-
-// LastLookFailed says that the last look brought nothing, so another one may be as slow.
-func (s *Sale) LastLookFailed() bool { return s.answers.failed.Load() }
 
 // AnswersAreFinal says that the filter is complete for as long as a verdict stands.
 func (s *Sale) AnswersAreFinal(v *allotment.Verdict) bool { return s.answers.final.Load() == v }

@@ -10,14 +10,15 @@ import (
 )
 
 // gather makes few calls of what many ask at about the same time. If no call is under way, an ask goes at once. Otherwise it
-// waits for company, at most for linger. Asks go in the order in which they came.
+// waits for company until the calls under way have ended, at most for linger. So the store always has work if there is any, and
+// meanwhile the edge answers who was in the call before. Asks go in the order in which they came.
 type gather[Q, R any] struct {
 	life   context.Context
 	call   func([]Q) (R, error)
 	weigh  func(Q) int
 	most   int           // asks of one call
 	weight int           // of all asks of one call; an ask that is heavier goes alone
-	linger time.Duration // how long an ask waits for company
+	linger time.Duration // how long an ask waits for company, while calls are under way
 	enough int           // so many asks wait for no more company; 0: a full call
 	wait   time.Duration // how long a round waits for other calls to end
 	calls  semaphore     // calls under way
@@ -30,7 +31,8 @@ type gather[Q, R any] struct {
 type round[Q, R any] struct {
 	asks   []Q
 	weight int
-	ready  chan struct{} // closed when the round waits for no more company
+	going  bool          // the round waits for no more company
+	ready  chan struct{} // closed when going
 	done   chan struct{}
 	reply  R
 	err    error
@@ -63,18 +65,34 @@ func (g *gather[Q, R]) join(q Q) (r *round[Q, R], at int, mine, alone bool) {
 	case g.most:
 		g.shut(r)
 	case g.enough:
-		close(r.ready)
+		r.goOn()
 	}
 	return r, at, mine, len(g.calls) == 0
+}
+
+// goOn ends a round's wait for company. The caller holds mu.
+func (r *round[Q, R]) goOn() {
+	if !r.going {
+		r.going = true
+		close(r.ready)
+	}
 }
 
 // shut takes no more asks into a round. The caller holds mu.
 func (g *gather[Q, R]) shut(r *round[Q, R]) {
 	if g.open == r {
 		g.open = nil
-		if g.enough == 0 || len(r.asks) < g.enough {
-			close(r.ready)
-		}
+		r.goOn()
+	}
+}
+
+// release ends a call. If it was the only one, the next round waits for no more company.
+func (g *gather[Q, R]) release() {
+	g.calls.release()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open != nil && len(g.calls) == 0 {
+		g.open.goOn()
 	}
 }
 
@@ -92,7 +110,7 @@ func (g *gather[Q, R]) lead(r *round[Q, R], alone bool) {
 		r.err = fmt.Errorf("%w: %w", ledger.ErrDown, err)
 		return
 	}
-	defer g.calls.release()
+	defer g.release()
 	r.reply, r.err = g.call(r.asks)
 }
 

@@ -66,6 +66,18 @@ func TestGather(t *testing.T) {
 	})
 }
 
+// Asks that wait for company go when the calls under way have ended.
+func TestGatherGoesOnWhenTheStoreIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, begin := newCalled(t.Context(), 8, 2), time.Now()
+		c.linger = time.Minute
+		c.all(t, 1, 2, 3)()
+		if len(c.calls) != 2 || !slices.Equal(c.calls[1], []int{2, 3}) || c.at[1].Sub(begin) != 10*time.Millisecond {
+			t.Errorf("%v %v", c.calls, c.at)
+		}
+	})
+}
+
 // A call has so many asks, of so much weight. So many calls are under way at a time; the others wait, and fill up.
 func TestGatherIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
