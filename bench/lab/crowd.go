@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
-	"spike/bench"
 	"spike/bench/crowd"
 )
 
@@ -40,7 +38,7 @@ type throng struct {
 	pause time.Duration
 	wins  crowd.Wins
 	all   sync.WaitGroup
-	home  chan struct{}
+	home  chan struct{} // closed when they leave
 
 	mu    sync.Mutex
 	heard heard
@@ -49,15 +47,14 @@ type throng struct {
 // gather starts a crowd. If a buyer panics, it calls fail.
 func (l *lab) gather(ctx context.Context, sale string, fail func(error)) *throng {
 	t := &throng{path: "/buy/" + sale, pause: ms(l.Crowd.PauseMS), home: make(chan struct{})}
-	addr := net.JoinHostPort(l.Address.String(), strconv.Itoa(buyersPort))
 	for i := range l.Crowd.Kept + l.Crowd.Fresh {
-		b := buyer{throng: t, conn: crowd.NewConn(ctx, addr, buyTimeout, l.buyers.Dial)}
+		b := buyer{throng: t, conn: crowd.NewConn(ctx, l.Address.String()+":"+buyersPort, buyTimeout, l.buyers.Dial)}
 		if i >= l.Crowd.Kept {
 			b.header = []string{"Connection", "close"}
 		}
 		t.all.Go(func() {
 			defer b.conn.Close()
-			if err := together(func() error { b.stay(ctx); return nil }); err != nil {
+			if err := together(ctx, b.stay); err != nil {
 				fail(err)
 			}
 		})
@@ -87,17 +84,15 @@ type buyer struct {
 }
 
 // stay buys again and again.
-func (b *buyer) stay(ctx context.Context) {
+func (b *buyer) stay(ctx context.Context) error {
 	for {
 		b.buy(ctx)
-		pause := b.pause/2 + rand.N(b.pause) // uneven, so that buyers do not keep step
 		select {
 		case <-b.home:
-			return
-		default:
-		}
-		if !bench.Sleep(ctx, pause) {
-			return
+			return nil
+		case <-time.After(b.pause/2 + rand.N(b.pause)): // uneven, so that buyers do not keep step
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
@@ -108,23 +103,13 @@ func (b *buyer) buy(ctx context.Context) {
 	if err != nil && ctx.Err() != nil {
 		return
 	}
-	if b.since.IsZero() {
-		b.since = a.Sent
-	}
-	if b.note(a, err, b.since) {
-		b.since = time.Time{}
-	}
-}
-
-// note counts an attempt, the first of which was made at a time. It returns whether the answer was yes or no.
-func (t *throng) note(a crowd.Answer, err error, since time.Time) bool {
 	word := crowd.Unknown
 	if err == nil {
-		word, _ = t.wins.Note(a)
+		word, _ = b.wins.Note(a)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now, h := time.Now(), &t.heard
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, h := time.Now(), &b.heard
 	if err == nil {
 		h.Answered++
 	}
@@ -140,17 +125,16 @@ func (t *throng) note(a crowd.Answer, err error, since time.Time) bool {
 	case word == crowd.SoldOut && h.Final.IsZero():
 		h.Final = now
 	}
+	if b.since.IsZero() {
+		b.since = a.Sent
+	}
 	if err != nil || word == crowd.Undecided {
 		h.LastBad = now
-		return false
+		return
 	}
-	h.Wait = max(h.Wait, now.Sub(since))
-	return true
+	h.Wait, b.since = max(h.Wait, now.Sub(b.since)), time.Time{}
 }
 
 func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return slices.MaxFunc([]time.Time{a, b}, time.Time.Compare)
 }

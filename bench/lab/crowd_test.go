@@ -78,7 +78,7 @@ func TestLeavingCrowdWaitsForItsAnswers(t *testing.T) {
 	}))
 	defer s.Close()
 	b := at(t, s)
-	b.all.Go(func() { b.stay(t.Context()) })
+	b.all.Go(func() { _ = b.stay(t.Context()) })
 	<-asked
 	b.leave()
 	if b.now().Won != 1 || b.wins.Highest() != 7 {

@@ -1,15 +1,16 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"spike/bench"
 	"spike/bench/rig"
 )
 
@@ -17,93 +18,63 @@ import (
 // The buyers' address is on lo, where OSPF finds it, only while an nginx lives.
 type director struct {
 	plan plan
-	self Balancer
-	do   func(context.Context, Command) error
+	kind string // of its balancer
+	run  func(ctx context.Context, input, program string, args ...string) (string, error)
 	said io.Writer
-	live []Real
+	live []host
 }
 
 // Direct runs a director. It writes a line to out for each change of the living nginx.
 func Direct(ctx context.Context, t Topology, kind string, out io.Writer) error {
-	p := newPlan(t)
-	b, err := newBalancer(kind, p.service())
-	if err != nil {
-		return err
-	}
-	d := &director{plan: p, said: out, self: b, do: func(ctx context.Context, c Command) error {
-		if _, err := rig.Run(ctx, c.Input, c.Program, c.Args...); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("director: %w", err)
-		}
-		return nil
-	}}
+	d := &director{plan: newPlan(t), kind: kind, run: rig.Run, said: out}
 	// A killed director may have left the address. The address comes back when an nginx lives, and goes when this director ends.
-	if err = errors.Join(d.address(ctx, "flush"), d.do(ctx, b.Begin())); err == nil {
+	err := errors.Join(d.address(ctx, "flush"), d.balance(ctx, "begin", d.plan))
+	if err == nil {
 		err = d.watch(ctx)
 	}
-	if gone := d.address(context.WithoutCancel(ctx), "flush"); err == nil {
-		err = gone
+	if ctx.Err() != nil { // the end interrupts commands
+		err = nil
+	}
+	if err = cmp.Or(err, d.address(context.WithoutCancel(ctx), "flush")); err != nil {
+		err = fmt.Errorf("director: %w", err)
 	}
 	return err
 }
 
 // watch asks all nginx, again and again.
 func (d *director) watch(ctx context.Context) error {
-	ask := &http.Client{Timeout: checkTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
-	healths := make([]health, len(d.plan.fronts))
-	tick := time.NewTicker(ms(d.plan.Check.EveryMS))
-	defer tick.Stop()
+	var healths []*health
+	for _, f := range d.plan.fronts {
+		healths = append(healths, &health{host: f, probe: healthy(f, rig.Host)})
+	}
 	for {
-		answers := answersOf(ctx, ask, d.plan.reals())
+		_ = each(ctx, healths, func(ctx context.Context, h *health) error {
+			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+			defer cancel()
+			h.note(h.probe(ctx) == nil, d.plan.Check)
+			return nil
+		})
 		if ctx.Err() != nil {
 			return nil
 		}
-		var live []Real
-		for i, r := range d.plan.reals() {
-			if healths[i].note(answers[i], d.plan.Check) {
-				live = append(live, r)
+		var live []host
+		for _, h := range healths {
+			if h.up {
+				live = append(live, h.host)
 			}
 		}
 		if err := d.turn(ctx, live); err != nil {
 			return err
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
+		bench.Sleep(ctx, ms(d.plan.Check.EveryMS))
 	}
 }
 
 // checkTimeout bounds one question. nginx answers it without an edge. A stalling machine takes longer, and is not dead.
 const checkTimeout = time.Second
 
-// answersOf asks all nginx at once.
-func answersOf(ctx context.Context, ask *http.Client, reals []Real) []bool {
-	answers := make([]bool, len(reals))
-	var all []func() error
-	for i, r := range reals {
-		all = append(all, func() error { answers[i] = healthy(ctx, ask, r.Addr); return nil })
-	}
-	_ = together(all...)
-	return answers
-}
-
-// healthy asks for a path above the root, which nginx itself refuses. So an edge that hangs does not take out an nginx.
-func healthy(ctx context.Context, ask *http.Client, addr string) bool {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/..", addr, buyersPort), nil)
-	if err != nil {
-		return false
-	}
-	r, err := ask.Do(q)
-	if err != nil {
-		return false
-	}
-	_ = r.Body.Close()
-	return r.StatusCode == http.StatusBadRequest
-}
-
 // turn tells the kernel which nginx live. The balancer is set before the address is announced.
-func (d *director) turn(ctx context.Context, live []Real) error {
+func (d *director) turn(ctx context.Context, live []host) error {
 	if slices.Equal(live, d.live) {
 		return nil
 	}
@@ -112,7 +83,7 @@ func (d *director) turn(ctx context.Context, live []Real) error {
 			return err
 		}
 	}
-	if err := d.do(ctx, d.self.Live(d.live, live)); err != nil {
+	if err := d.balance(ctx, "change", d.plan.change(d.live, live)); err != nil {
 		return err
 	}
 	if len(d.live) == 0 {
@@ -122,8 +93,8 @@ func (d *director) turn(ctx context.Context, live []Real) error {
 	}
 	d.live = live
 	names := make([]string, len(live))
-	for i, r := range live {
-		names[i] = r.Name
+	for i, h := range live {
+		names[i] = h.Name
 	}
 	_, err := fmt.Fprintln(d.said, livesWord, strings.Join(names, " "))
 	return err
@@ -132,17 +103,27 @@ func (d *director) turn(ctx context.Context, live []Real) error {
 // livesWord begins a line with the living nginx.
 const livesWord = "live:"
 
+// balance makes the kernel's balancer, or changes it.
+func (d *director) balance(ctx context.Context, step string, data any) error {
+	b := balancers[d.kind]
+	_, err := d.run(ctx, conf(d.kind+"."+step, data), b.program, b.load...)
+	return err
+}
+
 // address adds the buyers' address to lo (add), or removes it if it is there (flush).
 func (d *director) address(ctx context.Context, verb string) error {
 	args := []string{"address", verb, d.plan.Address.String() + "/32", "dev", "lo"}
 	if verb == "flush" {
 		args = []string{"address", "flush", "dev", "lo", "to", args[2]}
 	}
-	return d.do(ctx, Command{"ip", args, ""})
+	_, err := d.run(ctx, "", "ip", args...)
+	return err
 }
 
 // health is a director's opinion of an nginx. At first an nginx counts as dead.
 type health struct {
+	host   host
+	probe  func(context.Context) error
 	up     bool
 	streak int // answers in a row against the opinion
 }

@@ -26,23 +26,24 @@ func TestHealthFallsAndRisesSlowly(t *testing.T) {
 // told is a director whose commands go nowhere.
 func told(t *testing.T, commands *[]string, refuse string) *director {
 	t.Helper()
-	p := newPlan(Standard())
-	return &director{plan: p, self: nft{p.service()}, said: &bytes.Buffer{}, do: func(_ context.Context, c Command) error {
-		line := c.Program + " " + strings.Join(c.Args, " ")
+	p := newPlan(standardTopology())
+	run := func(_ context.Context, _, program string, args ...string) (string, error) {
+		line := program + " " + strings.Join(args, " ")
 		*commands = append(*commands, line)
 		if refuse != "" && strings.Contains(line, refuse) {
-			return errors.New("refused")
+			return "", errors.New("refused")
 		}
-		return nil
-	}}
+		return "", nil
+	}
+	return &director{plan: p, kind: NFT, run: run, said: &bytes.Buffer{}}
 }
 
 // The address is announced only after the balancer has an nginx, and is gone before the balancer has none.
 func TestAddressComesAfterTheBalancerAndGoesBefore(t *testing.T) {
 	var did []string
 	d := told(t, &did, "")
-	reals := d.plan.reals()
-	for _, live := range [][]Real{nil, reals[:1], reals, reals, nil} {
+	fronts := d.plan.fronts
+	for _, live := range [][]host{nil, fronts[:1], fronts, fronts, nil} {
 		if err := d.turn(t.Context(), live); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +66,7 @@ func TestRefusedTurnIsTriedAgain(t *testing.T) {
 	var did []string
 	d := told(t, &did, "address add")
 	for range 2 {
-		if err := d.turn(t.Context(), d.plan.reals()); err == nil {
+		if err := d.turn(t.Context(), d.plan.fronts); err == nil {
 			t.Fatal("a refusal went unnoticed")
 		}
 	}

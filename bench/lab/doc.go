@@ -9,23 +9,16 @@
 //
 // lan and edge are bridges. Answers go from nginx straight to the router, past the directors (direct server return).
 //
-// The files, each a noun:
-//
-//	topology    the parts, as data
-//	plan        their names and addresses
-//	wires       the network, as batches for ip(8)
-//	lab         a standing lab, and its rounds; together runs its parts at once
-//	router      FRR: its configuration, its next hops
-//	director    a process: asks every nginx for its health, and sets the balancer and the address by it
-//	balancer    what a director tells the kernel: nftables (nft), or LVS (lvs) if the kernel has it; keepalived does the same
-//	            elsewhere
-//	front, edge, store   nginx and the gate; the edges; Redis
-//	crowd       buyers in the clients' namespace
-//	death       the faults: how each strikes, shows and heals
-//	trial       a sale with a death in it
-//	sample      what each part of each layer carried
-//	table, verdict       the output
-//	possible, leftover   whether a lab can run here; what a killed lab left
+//	topology  the parts as data, their addresses, and the network as batches for ip(8)
+//	conf      the templates of FRR and of the balancers: nftables, or LVS if the kernel has it
+//	machine   whether a lab can run here; what a killed lab left
+//	lab       a standing lab, and its rounds
+//	servers   FRR, Redis, edges, nginx with its gate, directors: how each starts
+//	director  a process: asks every nginx for its health, and sets the balancer and the address by it
+//	crowd     buyers in the clients' namespace
+//	trial     a sale with a death in it: how each death strikes, shows and heals
+//	sample    what each part of each layer carried
+//	report    the table and the verdict
 //
 // The guarantees: every sale sells exactly its units, and none twice, also while one part of each kind dies. The traffic moves
 // around the dead part. Afterwards nothing is left: no process, no namespace, no file. Times are shown, and never judged. The

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"spike/bench"
 	"spike/bench/rig"
@@ -25,8 +22,6 @@ var (
 	ErrFailed = errors.New("lab: a promise was not kept")
 	// ErrUsage is an option that makes no sense.
 	ErrUsage = fmt.Errorf("%w: lab", bench.ErrUsage)
-
-	errLate = errors.New("lab: too late")
 )
 
 // Options of a lab.
@@ -47,7 +42,7 @@ func (o Options) check() error {
 	case o.Rounds < 1 || o.Rounds > 1000:
 		return fmt.Errorf("%w: --rounds %d is not within 1..1000", ErrUsage, o.Rounds)
 	}
-	return o.Topology.Validate()
+	return o.Topology.check()
 }
 
 // Run builds the lab, plays its trials, and takes it down, once for each round. Errors wrap ErrSkipped, ErrFailed, ErrUsage,
@@ -61,18 +56,22 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer release()
-	kind, err := possible(ctx, newPlan(o.Topology))
+	p := newPlan(o.Topology)
+	kind, err := possible(ctx, p)
 	if err != nil {
 		return err
 	}
 	good := true
 	for round := range o.Rounds {
 		fmt.Fprintf(o.Out, "round %d of %d, layer 4 by %s\n", round+1, o.Rounds, kind)
-		l := &lab{plan: newPlan(o.Topology), o: o, kind: kind, dir: dir, board: newBoard(o.Out)}
+		l := &lab{plan: p, o: o, kind: kind, board: &board{out: o.Out, begun: time.Now()}}
 		l.o.Keep = o.Keep && round == o.Rounds-1
 		all, err := l.round(ctx)
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("lab: interrupted: %w", context.Cause(ctx))
+		}
 		if err != nil {
-			return interrupted(ctx, err)
+			return err
 		}
 		good = good && passed(all)
 	}
@@ -82,24 +81,15 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("lab: interrupted: %w", context.Cause(ctx))
-	}
-	return err
-}
-
 // lab is one standing lab.
 type lab struct {
 	plan
-	o        Options
-	kind     string
-	balancer Balancer
-	dir      string
-	store    *luascripts.Redis
-	client   rueidis.Client
-	board    *board
-	sampler  *sampler
+	o       Options
+	kind    string // of the balancers
+	primary *rig.Redis
+	store   *luascripts.Redis
+	board   *board
+	sampler *sampler
 }
 
 // round is a whole lab: up, trials, verdict, down.
@@ -126,7 +116,9 @@ func (l *lab) trials(ctx context.Context) (all []*trial, err error) {
 	l.board.heads()
 	showing, stop := context.WithCancel(ctx)
 	var table sync.WaitGroup
-	table.Go(func() { _ = together(func() error { return l.board.run(showing, l.newSampler()) }) })
+	table.Go(func() {
+		_ = together(showing, func(ctx context.Context) error { return l.board.run(ctx, l.newSampler()) })
+	})
 	defer table.Wait()
 	defer stop()
 	for _, name := range l.Trials {
@@ -140,60 +132,30 @@ func (l *lab) trials(ctx context.Context) (all []*trial, err error) {
 }
 
 // up builds everything, from the wires to the buyers' address.
-func (l *lab) up(ctx context.Context) (err error) {
-	if err = os.Mkdir(l.dir, 0o755); err != nil { // FRR and nginx' workers read it, and are not root
+func (l *lab) up(ctx context.Context) error {
+	if err := os.Mkdir(dir, 0o755); err != nil { // FRR and nginx' workers read it, and are not root
 		return fmt.Errorf("lab: %w", err)
 	}
-	if l.balancer, err = newBalancer(l.kind, l.service()); err != nil {
-		return err
-	}
 	l.sampler = l.newSampler()
-	if err = l.wire(ctx); err != nil {
+	if err := l.wire(ctx); err != nil {
 		return err
 	}
 	l.board.say("%d namespaces", len(l.all()))
-	// OSPF takes its own time.
-	if err = together(func() error { return l.startRouter(ctx) }, func() error { return l.serve(ctx) }); err != nil {
+	if err := together(ctx, l.speaks(l.router).speak, l.serve); err != nil { // OSPF takes its own time
 		return err
 	}
-	if err = l.stand(ctx); err == nil {
-		l.board.say("all stands: %s", l.standing())
+	if err := l.stand(ctx); err != nil {
+		return err
 	}
-	return err
-}
-
-// serve starts the servers, from the back to the front.
-func (l *lab) serve(ctx context.Context) error {
-	for _, step := range []func() error{
-		func() error { return each(ctx, l.stores, l.startStore) },
-		func() error { return l.openStore(ctx) },
-		func() error { return each(ctx, l.edges, l.startEdge) },
-		func() error { return each(ctx, l.fronts, l.startFront) },
-		func() error { return each(ctx, l.directors, l.startDirector) },
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
+	l.board.say("all stands: %d ways to %s, nginx %d times, each with its gate, %d edges, Redis and its replicas (%d)",
+		len(l.directors), l.Address, len(l.fronts), len(l.edges), l.Replicas)
 	return nil
-}
-
-// each starts all hosts of a kind at once.
-func each(ctx context.Context, hosts []host, start func(context.Context, host) error) error {
-	var all []func() error
-	for _, h := range hosts {
-		all = append(all, func() error { return start(ctx, h) })
-	}
-	return together(all...)
 }
 
 // wire makes the namespaces and the network.
 func (l *lab) wire(ctx context.Context) error {
 	err := each(ctx, l.all(), func(ctx context.Context, h host) error {
-		if err := h.Add(ctx); err != nil {
-			return err
-		}
-		return h.Set(h.settings())
+		return errors.Join(h.Add(ctx), h.Set(h.settings()))
 	})
 	if err != nil {
 		return err
@@ -206,29 +168,24 @@ func (l *lab) wire(ctx context.Context) error {
 	return nil
 }
 
-func (l *lab) startRouter(ctx context.Context) error {
-	return l.routerSpeaks().speak(ctx, l.router.Place, filepath.Join(l.dir, l.router.name))
-}
-
-// startDirector starts the machine's OSPF and its director.
-func (l *lab) startDirector(ctx context.Context, d host) error {
-	dir := filepath.Join(l.dir, d.name)
-	if err := l.directorSpeaks(d).speak(ctx, d.Place, dir); err != nil {
-		return err
+// serve starts the servers, from the back to the front.
+func (l *lab) serve(ctx context.Context) error {
+	for _, step := range []struct {
+		hosts []host
+		start func(context.Context, host) error
+	}{
+		{l.stores[:1], l.startStore},
+		{l.stores[1:], l.startStore},
+		{l.stores[:1], l.openStore},
+		{l.edges, l.startEdge},
+		{l.fronts, l.startFront},
+		{l.directors, l.startDirector},
+	} {
+		if err := each(ctx, step.hosts, step.start); err != nil {
+			return err
+		}
 	}
-	file := filepath.Join(dir, "lab.yaml")
-	if err := write(file, l.String()); err != nil {
-		return fmt.Errorf("%s: %w", d.name, err)
-	}
-	p := rig.Process{Spec: rig.Spec{Name: "director", Path: l.o.Binary, Dir: dir, Place: d.Place,
-		Args: []string{"lab-director", "--topology", file, "--balancer", l.kind}}}
-	return p.Launch()
-}
-
-// standing describes the lab.
-func (l *lab) standing() string {
-	return fmt.Sprintf("%d ways to %s, nginx %d times, each with its gate, %d edges, Redis and its replicas (%d)",
-		len(l.directors), l.Address, len(l.fronts), len(l.edges), l.Replicas)
+	return nil
 }
 
 // down ends everything that stands.
@@ -238,12 +195,45 @@ func (l *lab) down() error {
 	if l.store != nil {
 		l.store.Close()
 	}
-	if l.client != nil {
-		l.client.Close()
-	}
-	err := errors.Join(keepLogs(l.dir, l.o.Logs), sweep(ctx))
+	err := errors.Join(keepLogs(dir, l.o.Logs), sweep(ctx))
 	if err == nil {
 		l.board.say("down: nothing is left")
 	}
 	return err
+}
+
+// each calls f with all at once, and returns when all calls are done. A panic is an error. It must not end the program, because
+// then the lab would stay.
+func each[T any](ctx context.Context, all []T, f func(context.Context, T) error) error {
+	failed := make([]error, len(all))
+	var wait sync.WaitGroup
+	for i, one := range all {
+		wait.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					failed[i] = fmt.Errorf("lab: panic: %v", r)
+				}
+			}()
+			failed[i] = f(ctx, one)
+		})
+	}
+	wait.Wait()
+	return errors.Join(failed...)
+}
+
+// together runs all at once, as each does.
+func together(ctx context.Context, all ...func(context.Context) error) error {
+	return each(ctx, all, func(ctx context.Context, f func(context.Context) error) error { return f(ctx) })
+}
+
+// eventually polls.
+func eventually(ctx context.Context, limit time.Duration, what string, ok func() bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("lab: not within %v: %s", limit, what))
+	defer cancel()
+	for !ok() {
+		if !bench.Sleep(ctx, 10*time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }

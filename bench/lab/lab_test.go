@@ -78,7 +78,7 @@ func (r running) until(t *testing.T, word string) {
 // calm is a topology without a death.
 func calm(t *testing.T) string {
 	t.Helper()
-	topology := Standard()
+	topology := standardTopology()
 	topology.Trials = []string{calmTrial}
 	file := filepath.Join(t.TempDir(), "calm.yaml")
 	if err := write(file, topology.String()); err != nil {
@@ -218,7 +218,7 @@ func TestAddressGoesWithWhoServesIt(t *testing.T) {
 	before, logs := machine(t), t.TempDir()
 	kept := start(t, "--keep", "--logs", logs, "--units", "200", "--topology", calm(t))
 	kept.until(t, "it stands")
-	p := newPlan(Standard())
+	p := newPlan(standardTopology())
 	ways := func(want ...string) {
 		if err := eventually(t.Context(), 10*time.Second, fmt.Sprint("the ways are ", want), func() bool {
 			return slices.Equal(p.hops(t.Context()), want)
@@ -288,7 +288,7 @@ func TestConfigurationsAreUnderstood(t *testing.T) {
 		"-"); err != nil {
 		t.Fatal(err)
 	}
-	text, err := Print(Standard(), NFT)
+	text, err := Print(standardTopology(), NFT)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestConfigurationsAreUnderstood(t *testing.T) {
 		if _, err := exec.LookPath("keepalived"); err != nil {
 			t.Skip("keepalived is not installed")
 		}
-		text, err := Print(Standard(), "keepalived")
+		text, err := Print(standardTopology(), "keepalived")
 		file := filepath.Join(t.TempDir(), "keepalived.conf")
 		if err = errors.Join(err, write(file, text)); err != nil {
 			t.Fatal(err)

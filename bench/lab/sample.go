@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 )
 
 // sample is what each part of each layer has carried so far, by its own counters.
-type sample struct{ layers []layer }
+type sample []layer
 
 // layer is the parts of one layer. The router counts packets, a director connections, nginx and edges buys.
 type layer struct {
@@ -28,39 +29,40 @@ type part struct {
 }
 
 // less is what was carried since an earlier sample. A part that was restarted counts from zero.
-func (s sample) less(before sample) sample {
-	var d sample
-	for i, now := range s.layers {
+func (s sample) less(before sample) (d sample) {
+	for i, now := range s {
 		l := layer{name: now.name, counts: now.counts}
 		for k, p := range now.parts {
-			if i < len(before.layers) && k < len(before.layers[i].parts) && before.layers[i].parts[k].n <= p.n {
-				p.n -= before.layers[i].parts[k].n
+			if i < len(before) && before[i].parts[k].n <= p.n {
+				p.n -= before[i].parts[k].n
 			}
 			l.parts = append(l.parts, p)
 		}
-		d.layers = append(d.layers, l)
+		d = append(d, l)
 	}
 	return d
 }
 
 // of is the sum of a layer.
 func (s sample) of(name string) (sum int64) {
-	for _, l := range s.layers {
-		for _, p := range l.parts {
-			if l.name == name {
-				sum += p.n
-			}
+	for _, l := range s {
+		if l.name == name {
+			sum += l.sum()
 		}
+	}
+	return sum
+}
+
+func (l layer) sum() (sum int64) {
+	for _, p := range l.parts {
+		sum += p.n
 	}
 	return sum
 }
 
 // shares is the percentages of a layer's parts.
 func (l layer) shares() string {
-	var sum int64
-	for _, p := range l.parts {
-		sum += p.n
-	}
+	sum := l.sum()
 	words := make([]string, len(l.parts))
 	for i, p := range l.parts {
 		words[i] = "-"
@@ -73,60 +75,50 @@ func (l layer) shares() string {
 
 // sampler reads all counters. A part that does not answer has carried nothing more.
 type sampler struct {
-	lab   *lab
-	lines []lineCounter // of the access logs
-	last  map[string]int64
+	newest sample
+	asks   []func(context.Context) error // each asks a part
 }
 
 func (l *lab) newSampler() *sampler {
-	s := &sampler{lab: l, last: map[string]int64{}}
+	s, logs := &sampler{}, map[host]*lineCounter{}
 	for _, f := range l.fronts {
-		s.lines = append(s.lines, lineCounter{file: filepath.Join(l.dir, f.name, accessLog)})
+		logs[f] = &lineCounter{file: filepath.Join(dir, f.Name, accessLog)}
 	}
+	s.add("router", "packets to", l.directors, l.sentTo)
+	s.add("directors", "connections", l.directors, l.passed)
+	s.add("nginx", "buys", l.fronts, func(_ context.Context, f host) (int64, error) { return logs[f].count(), nil })
+	s.add("edges", "buys", l.edges, buysOf)
 	return s
 }
 
-func (s *sampler) take(ctx context.Context) sample {
-	l := s.lab
-	links := l.linkPackets(ctx)
-	return sample{layers: []layer{
-		s.layer("router", "packets to", l.directors, func(_ int, d host) (int64, error) { return links[d.name], nil }),
-		s.layer("directors", "connections", l.directors, func(_ int, d host) (int64, error) { return l.passed(ctx, d) }),
-		s.layer("nginx", "buys", l.fronts, func(i int, _ host) (int64, error) { return s.lines[i].count(), nil }),
-		s.layer("edges", "buys", l.edges, func(_ int, e host) (int64, error) { return buysOf(ctx, e) }),
-	}}
-}
-
-// layer asks all parts of a layer at once. If a part does not answer, its last answer stands.
-func (s *sampler) layer(name, counts string, hosts []host, ask func(int, host) (int64, error)) layer {
-	l := layer{name: name, counts: counts, parts: make([]part, len(hosts))}
-	var all []func() error
+func (s *sampler) add(name, counts string, hosts []host, ask func(context.Context, host) (int64, error)) {
+	l := layer{name, counts, make([]part, len(hosts))}
 	for i, h := range hosts {
-		l.parts[i] = part{h.name, s.last[name+h.name]}
-		all = append(all, func() error {
-			n, err := ask(i, h)
+		l.parts[i].name = h.Name
+		s.asks = append(s.asks, func(ctx context.Context) error {
+			n, err := ask(ctx, h)
 			if err == nil {
 				l.parts[i].n = n
 			}
 			return err
 		})
 	}
-	_ = together(all...)
-	for _, p := range l.parts {
-		s.last[name+p.name] = p.n
-	}
-	return l
+	s.newest = append(s.newest, l)
 }
 
-// linkPackets is the number of packets that the router has sent on each of its links.
-func (l *lab) linkPackets(ctx context.Context) map[string]int64 {
-	text, err := rig.Run(ctx, "", "ip", "-n", string(l.router.Place), "-j", "-s", "link", "show")
-	if err != nil {
-		return nil
-	}
-	return packetsOf(text)
+// take asks all parts at once.
+func (s *sampler) take(ctx context.Context) sample {
+	_ = together(ctx, s.asks...)
+	return s.newest.less(nil) // a copy
 }
 
+// sentTo is how many packets the router has sent to a director.
+func (l *lab) sentTo(ctx context.Context, d host) (int64, error) {
+	text, err := rig.Run(ctx, "", "ip", "-n", string(l.router.Place), "-j", "-s", "link", "show", d.Name)
+	return packetsOf(text)[d.Name], err
+}
+
+// packetsOf reads ip's output about links.
 func packetsOf(text string) map[string]int64 {
 	var links []struct {
 		Name  string `json:"ifname"`
@@ -145,17 +137,13 @@ func packetsOf(text string) map[string]int64 {
 }
 
 // passed is how many connections a director has passed on.
-func (l *lab) passed(ctx context.Context, d host) (sum int64, err error) {
-	c := l.balancer.Count()
-	text, err := d.Run(ctx, c.Input, c.Program, c.Args...)
+func (l *lab) passed(ctx context.Context, d host) (int64, error) {
+	b := balancers[l.kind]
+	list, err := d.Run(ctx, "", b.program, b.list...)
 	if err != nil {
 		return 0, err
 	}
-	counts, err := l.balancer.Counts(text)
-	for _, n := range counts {
-		sum += n
-	}
-	return sum, err
+	return b.sum(list)
 }
 
 // buysOf is how many buys an edge has answered, of all sales.
@@ -176,16 +164,8 @@ func (c *lineCounter) count() int64 {
 		return c.n
 	}
 	defer f.Close()
-	if _, err = f.Seek(c.at, io.SeekStart); err != nil {
-		return c.n
-	}
-	room := make([]byte, 1<<16)
-	for {
-		k, err := f.Read(room)
-		c.at += int64(k)
-		c.n += int64(bytes.Count(room[:k], []byte("\"POST /buy/")))
-		if err != nil {
-			return c.n
-		}
-	}
+	text, _ := io.ReadAll(io.NewSectionReader(f, c.at, math.MaxInt64-c.at)) // what cannot be read yet is read the next time
+	c.at += int64(len(text))
+	c.n += int64(bytes.Count(text, []byte("\"POST /buy/")))
+	return c.n
 }

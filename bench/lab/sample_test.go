@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -61,12 +62,12 @@ func TestSharesSinceASample(t *testing.T) {
 		for _, k := range n {
 			l.parts = append(l.parts, part{"e", k})
 		}
-		return sample{[]layer{l}}
+		return sample{l}
 	}
-	if got := at(110, 30, 60).less(at(100, 10, 70)).layers[0].shares(); got != "11/22/67" { // the third was restarted: 60
+	if got := at(110, 30, 60).less(at(100, 10, 70))[0].shares(); got != "11/22/67" { // the third was restarted: 60
 		t.Errorf("got %s", got)
 	}
-	if got := at(5, 5).less(at(5, 5)).layers[0].shares(); got != "-/-" {
+	if got := at(5, 5).less(at(5, 5))[0].shares(); got != "-/-" {
 		t.Errorf("nothing carried: %s", got)
 	}
 	if at(1, 2).of("edges") != 3 || at(1).of("nginx") != 0 {
@@ -76,7 +77,8 @@ func TestSharesSinceASample(t *testing.T) {
 
 func TestAPanicIsAnError(t *testing.T) {
 	done := false
-	err := together(func() error { panic("oh") }, func() error { done = true; return nil })
+	err := together(t.Context(), func(context.Context) error { panic("oh") },
+		func(context.Context) error { done = true; return nil })
 	if err == nil || !done {
 		t.Fatalf("err %v, the other done %v", err, done)
 	}

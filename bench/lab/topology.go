@@ -7,10 +7,13 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"spike/bench/rig"
 	"spike/nginx"
 	"spike/nginx/strictyaml"
 )
@@ -54,38 +57,30 @@ type Crowd struct {
 	PauseMS int `yaml:"pause_ms"` // 5 to 1000
 }
 
-// Standard is the default topology of `spike lab`.
-func Standard() Topology {
-	t, err := Parse(standard)
-	if err != nil {
-		panic("the embedded topology: " + err.Error()) // a test reads it
-	}
-	return t
-}
-
-// Load reads and checks the topology in a file.
+// Load reads and checks the topology in a file. Without a name it is the default of `spike lab`.
 func Load(file string) (Topology, error) {
-	data, err := os.ReadFile(file)
+	data, err := standard, error(nil)
+	if file != "" {
+		data, err = os.ReadFile(file)
+	}
 	if err != nil {
 		return Topology{}, fmt.Errorf("%w: %w", ErrTopology, err)
 	}
-	t, err := Parse(data)
+	t, err := parse(data)
 	if err != nil {
 		return Topology{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return t, nil
 }
 
-// Parse reads a topology from YAML and checks it.
-func Parse(data []byte) (Topology, error) {
-	var t Topology
-	if err := strictyaml.Decode(data, &t); err != nil {
-		return Topology{}, fmt.Errorf("%w: %w", ErrTopology, err)
+func parse(data []byte) (t Topology, err error) {
+	if err = strictyaml.Decode(data, &t); err != nil {
+		return t, fmt.Errorf("%w: %w", ErrTopology, err)
 	}
-	return t, t.Validate()
+	return t, t.check()
 }
 
-// String is the topology as Parse reads it.
+// String is the topology as Load reads it.
 func (t Topology) String() string {
 	text, err := yaml.Marshal(t)
 	if err != nil {
@@ -94,15 +89,16 @@ func (t Topology) String() string {
 	return string(text)
 }
 
-// Validate reports the first field that cannot be used, by its name in the file.
-func (t Topology) Validate() error {
-	if !t.Address.Is4() || inside(t.Address) || !t.Address.IsGlobalUnicast() {
+// check reports the first field that cannot be used, by its name in the file.
+func (t Topology) check() error {
+	if !t.Address.Is4() || nets.Contains(t.Address) || !t.Address.IsGlobalUnicast() {
 		return wrong("address", errors.New("is not an IPv4 address outside of 10.0.0.0/14"))
 	}
-	for _, f := range []struct {
+	type number struct {
 		field       string
 		n, low, top int
-	}{
+	}
+	all := []number{
 		{"directors", t.Directors, 2, 8}, {"fronts", t.Fronts, 2, 8}, {"edges", len(t.Edges), 2, 16},
 		{"replicas", t.Replicas, 0, 3},
 		{"bfd.every_ms", t.BFD.EveryMS, 50, 1000}, {"bfd.misses", t.BFD.Misses, 2, 10},
@@ -110,20 +106,15 @@ func (t Topology) Validate() error {
 		{"crowd.kept", t.Crowd.Kept, 1, 256}, {"crowd.fresh", t.Crowd.Fresh, 1, 256},
 		{"crowd.pause_ms", t.Crowd.PauseMS, 5, 1000},
 		{"trials", len(t.Trials), 1, 64},
-	} {
+	}
+	for i, weight := range t.Edges {
+		all = append(all, number{fmt.Sprintf("edges[%d]", i), weight, 1, 1000})
+	}
+	for _, f := range all {
 		if f.n < f.low || f.n > f.top {
 			return wrong(f.field, fmt.Errorf("%d is not within %d..%d", f.n, f.low, f.top))
 		}
 	}
-	for i, weight := range t.Edges {
-		if weight < 1 || weight > 1000 {
-			return wrong(fmt.Sprintf("edges[%d]", i), fmt.Errorf("%d is not within 1..1000", weight))
-		}
-	}
-	return t.checkTrials()
-}
-
-func (t Topology) checkTrials() error {
 	for i, name := range t.Trials {
 		field := fmt.Sprintf("trials[%d]", i)
 		if !slices.Contains(trials, name) {
@@ -139,3 +130,177 @@ func (t Topology) checkTrials() error {
 func wrong(field string, err error) error { return fmt.Errorf("%w: %s: %w", ErrTopology, field, err) }
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// prefix begins the names of our namespaces, and of no other. A namespace with it may be removed.
+const prefix = "spikelab-"
+
+// The ports of the servers.
+const (
+	buyersPort = "80"
+	edgePort   = "3005"
+	redisPort  = "6379"
+)
+
+// adminAddr is the operators' side, on the own loopback of each edge and each gate.
+const adminAddr = "127.0.0.1:3006"
+
+// nets has the networks: buyers and router; router and each director; the bridge of directors and nginx; the bridge of nginx and
+// edges.
+var nets = netip.MustParsePrefix("10.0.0.0/14")
+
+const (
+	routerID  = "10.0.0.1"
+	routerLan = "10.2.0.254"
+)
+
+// host is a machine of the lab. It has a link for each of its addresses.
+type host struct {
+	rig.Place
+	Name string
+	up   string // its address towards the router
+	gate string // the router's address on that link
+	Lan  string // on the bridge between directors and nginx
+	edge string // on the bridge between nginx and edges
+}
+
+// plan is the names and addresses of everything.
+type plan struct {
+	Topology
+	buyers, router, bridges host
+	directors, fronts       []host
+	edges, stores           []host // the first store is the primary
+}
+
+func newPlan(t Topology) plan {
+	return plan{Topology: t,
+		bridges:   host{}.named("sw"),
+		buyers:    host{up: "10.0.0.2", gate: routerID}.named("c"),
+		router:    host{Lan: routerLan}.named("r"),
+		directors: host{up: "10.1.N.2", gate: "10.1.N.1", Lan: "10.2.0.N"}.times(t.Directors, "d", 0),
+		fronts:    host{Lan: "10.2.0.N", edge: "10.3.0.N"}.times(t.Fronts, "n", 10),
+		edges:     host{edge: "10.3.0.N"}.times(len(t.Edges), "e", 20),
+		stores:    host{edge: "10.3.0.N"}.times(t.Replicas+1, "s", 40),
+	}
+}
+
+func (h host) named(name string) host {
+	h.Place, h.Name = rig.Place(prefix+name), name
+	return h
+}
+
+// times is n machines of a kind. N in an address stands for the machine's number, counted from base + 1.
+func (h host) times(n int, kind string, base int) (all []host) {
+	for i := 1; i <= n; i++ {
+		number := strings.NewReplacer("N", strconv.Itoa(base+i)).Replace
+		one := host{up: number(h.up), gate: number(h.gate), Lan: number(h.Lan), edge: number(h.edge)}
+		all = append(all, one.named(kind+strconv.Itoa(i)))
+	}
+	return all
+}
+
+// all is every machine, the bridges first.
+func (p plan) all() []host {
+	return slices.Concat([]host{p.bridges, p.buyers, p.router}, p.directors, p.fronts, p.edges, p.stores)
+}
+
+// redis is the primary's address.
+func (p plan) redis() string { return p.stores[0].edge + ":" + redisPort }
+
+// Reals, Port and Buckets are for the templates.
+func (p plan) Reals() []host { return p.fronts }
+
+// Port is the buyers'.
+func (plan) Port() string { return buyersPort }
+
+// Buckets are nftables'.
+func (plan) Buckets() int { return buckets }
+
+// batch is lines for `ip -n NAMESPACE -batch -`.
+type batch struct {
+	in    rig.Place
+	lines []string
+}
+
+func (b *batch) add(format string, args ...any) {
+	b.lines = append(b.lines, fmt.Sprintf(format, args...))
+}
+
+func (b batch) String() string { return strings.Join(b.lines, "\n") + "\n" }
+
+// wires is the network. First comes every link, made in a namespace with both its ends, and then the addresses. The host never
+// has any of them, not even for a moment.
+func (p plan) wires() []batch {
+	all := p.links()
+	for _, h := range p.all() {
+		all = append(all, p.addresses(h))
+	}
+	return all
+}
+
+// links are the bridges with their links, and the router's links to the buyers and to each director.
+func (p plan) links() []batch {
+	bridges, router := batch{in: p.bridges.Place}, batch{in: p.router.Place}
+	for _, bridge := range []string{"lan", "edge"} {
+		bridges.add("link add %s type bridge", bridge)
+		bridges.add("link set %s up", bridge)
+	}
+	for _, h := range p.all() {
+		for _, n := range h.nics() {
+			if n.name == "up" {
+				router.add("link add %s type veth peer name up netns %s", h.Name, h.Place)
+				router.add("address add %s/24 dev %s", h.gate, h.Name)
+				router.add("link set %s up", h.Name)
+				continue
+			}
+			bridges.add("link add %s-%s type veth peer name %s netns %s", n.name, h.Name, n.name, h.Place)
+			bridges.add("link set %s-%s master %s up", n.name, h.Name, n.name)
+		}
+	}
+	return []batch{bridges, router}
+}
+
+// nic is a machine's end of a link, and its address there.
+type nic struct{ name, addr string }
+
+func (h host) nics() []nic {
+	all := []nic{{"lan", h.Lan}, {"edge", h.edge}, {"up", h.up}}
+	return slices.DeleteFunc(all, func(n nic) bool { return n.addr == "" })
+}
+
+// addresses gives a machine its addresses and routes. The buyers' address is not among them. A director takes it when an nginx
+// lives. nginx has it from the start, and announces it to no machine (see settings).
+func (p plan) addresses(h host) batch {
+	b := batch{in: h.Place}
+	b.add("link set lo up")
+	for _, n := range h.nics() {
+		b.add("address add %s/24 dev %s", n.addr, n.name)
+		b.add("link set dev %s up", n.name)
+	}
+	switch h.Name[0] {
+	case 'c':
+		b.add("route add default via %s", h.gate)
+	case 'n':
+		b.add("address add %s/32 dev lo", p.Address)
+		b.add("route add default via %s", routerLan)
+	}
+	return b
+}
+
+// settings are kernel settings of a machine, by file below /proc/sys/net/ipv4. They are written before the links are made,
+// because a new link takes them over.
+func (h host) settings() map[string]string {
+	s := map[string]string{"conf/all/rp_filter": "0", "conf/default/rp_filter": "0"}
+	kind := h.Name[0]
+	if kind == 'r' || kind == 'd' { // they forward
+		s["ip_forward"], s["conf/all/send_redirects"], s["conf/default/send_redirects"] = "1", "0", "0"
+	}
+	if kind == 'd' || kind == 'n' { // they keep silent about the address on lo
+		s["conf/all/arp_ignore"], s["conf/all/arp_announce"] = "1", "2"
+	}
+	if kind == 'r' {
+		// The hash is over addresses, protocol and ports. Policy 1 would follow the sender's socket over veth, and flatter every
+		// fail-over.
+		s["fib_multipath_hash_policy"], s["fib_multipath_hash_fields"] = "3", "55"
+	}
+	return s
+}

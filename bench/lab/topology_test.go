@@ -16,6 +16,15 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
+// standardTopology is the default.
+func standardTopology() Topology {
+	t, err := Load("")
+	if err != nil {
+		panic("the embedded topology: " + err.Error())
+	}
+	return t
+}
+
 // golden compares text with a file that a person has checked.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -37,19 +46,19 @@ func golden(t *testing.T, name, got string) {
 func TestGeneratedConfigurations(t *testing.T) {
 	for what, file := range map[string]string{"keepalived": "keepalived.conf", NFT: "nft.conf", LVS: "lvs.rules",
 		"ospf": "frr.conf"} {
-		text, err := Print(Standard(), what)
+		text, err := Print(standardTopology(), what)
 		if err != nil {
 			t.Fatal(err)
 		}
 		golden(t, file, text)
 	}
-	if _, err := Print(Standard(), "haproxy"); !errors.Is(err, ErrUsage) {
+	if _, err := Print(standardTopology(), "haproxy"); !errors.Is(err, ErrUsage) {
 		t.Errorf("printed what there is not: %v", err)
 	}
 }
 
 func TestWiresAndSettings(t *testing.T) {
-	p := newPlan(Standard())
+	p := newPlan(standardTopology())
 	var b strings.Builder
 	for _, batch := range p.wires() {
 		fmt.Fprintf(&b, "# %s\n%s\n", batch.in, batch)
@@ -63,7 +72,7 @@ func TestWiresAndSettings(t *testing.T) {
 // The host has no part in the network. Every namespace has our prefix, and every link is made within a namespace, with both its
 // ends.
 func TestWiresStayInside(t *testing.T) {
-	for _, batch := range newPlan(Standard()).wires() {
+	for _, batch := range newPlan(standardTopology()).wires() {
 		if !strings.HasPrefix(string(batch.in), prefix) {
 			t.Errorf("a batch for %q", batch.in)
 		}
@@ -76,7 +85,7 @@ func TestWiresStayInside(t *testing.T) {
 }
 
 func TestEachNginxGetsATopologyThatSpikeNginxReads(t *testing.T) {
-	topology, err := nginx.Parse([]byte(newPlan(Standard()).topologyOf("/run/gate").String()))
+	topology, err := nginx.Parse([]byte(newPlan(standardTopology()).topologyOf("/run/gate").String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +96,8 @@ func TestEachNginxGetsATopologyThatSpikeNginxReads(t *testing.T) {
 }
 
 func TestTopologySaysWhatItReads(t *testing.T) {
-	again, err := Parse([]byte(Standard().String()))
-	if err != nil || !reflect.DeepEqual(again, Standard()) {
+	again, err := parse([]byte(standardTopology().String()))
+	if err != nil || !reflect.DeepEqual(again, standardTopology()) {
 		t.Fatalf("%v: %+v", err, again)
 	}
 }
@@ -116,7 +125,7 @@ func TestTopologyNamesWhatIsWrong(t *testing.T) {
 		if text == string(standard) {
 			t.Fatalf("%q is not in the topology", c.from)
 		}
-		if _, err := Parse([]byte(text)); !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), c.field+": ") {
+		if _, err := parse([]byte(text)); !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), c.field+": ") {
 			t.Errorf("%s: %v", c.to, err)
 		}
 	}
@@ -124,9 +133,10 @@ func TestTopologyNamesWhatIsWrong(t *testing.T) {
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	for name, o := range map[string]Options{
-		"few units":  {Topology: Standard(), Units: 99, Rounds: 1},
-		"many units": {Topology: Standard(), Units: 1_000_001, Rounds: 1},
-		"no round":   {Topology: Standard(), Units: 100}, "many rounds": {Topology: Standard(), Units: 100, Rounds: 1001},
+		"few units":   {Topology: standardTopology(), Units: 99, Rounds: 1},
+		"many units":  {Topology: standardTopology(), Units: 1_000_001, Rounds: 1},
+		"no round":    {Topology: standardTopology(), Units: 100},
+		"many rounds": {Topology: standardTopology(), Units: 100, Rounds: 1001},
 	} {
 		if err := o.check(); !errors.Is(err, ErrUsage) {
 			t.Errorf("%s: %v", name, err)
@@ -135,7 +145,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	if err := (Options{Units: 100, Rounds: 1}).check(); !errors.Is(err, ErrTopology) {
 		t.Errorf("no topology: %v", err)
 	}
-	if err := (Options{Topology: Standard(), Units: 100, Rounds: 1}).check(); err != nil {
+	if err := (Options{Topology: standardTopology(), Units: 100, Rounds: 1}).check(); err != nil {
 		t.Error(err)
 	}
 }

@@ -27,7 +27,7 @@ func (*LabCmd) Help() string {
 
 // Run plays the lab. Where the lab cannot run, Run prints the reason and does not fail.
 func (c *LabCmd) Run(ctx context.Context) error {
-	t, err := labTopology(c.Topology)
+	t, err := lab.Load(c.Topology)
 	if err != nil {
 		return err
 	}
@@ -52,13 +52,6 @@ func (c *LabCmd) Run(ctx context.Context) error {
 		fmt.Println("ok: every sale sold each of its units exactly once, whatever died")
 	}
 	return err
-}
-
-func labTopology(file string) (lab.Topology, error) {
-	if file == "" {
-		return lab.Standard(), nil
-	}
-	return lab.Load(file)
 }
 
 // LabDirectorCmd is the process of a layer-4 director. The lab starts it.

@@ -31,7 +31,7 @@ func fine() *trial {
 		heard: heard{Answered: 120, Won: 99, Undecided: 1, Unanswered: 1, LateWin: now,
 			Final: now.Add(time.Millisecond)},
 		wins:    won(98, 100),
-		carried: sample{[]layer{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}}},
+		carried: sample{{"edges", "buys", []part{{"e1", 10}, {"e2", 20}}}},
 		audit:   ledger.Audit{Total: 100, Pending: 100, OK: true}}
 }
 
@@ -52,7 +52,7 @@ func TestVerdict(t *testing.T) {
 		"an answer nobody knows":       func(t *trial) { t.wins.Note(crowd.Answer{Status: 404}) },
 		"sold out, and then sold":      func(t *trial) { t.heard.LateWin = t.heard.Final.Add(time.Millisecond) },
 		"nobody was answered any more": func(t *trial) { t.since = t.heard.Answered },
-		"idle while nobody is dead":    func(t *trial) { t.death, t.carried.layers[0].parts[1].n = nil, 0 },
+		"idle while nobody is dead":    func(t *trial) { t.death, t.carried[0].parts[1].n = nil, 0 },
 	} {
 		bad := fine()
 		if spoil(bad); passed([]*trial{fine(), bad}) {
@@ -69,7 +69,7 @@ func TestVerdict(t *testing.T) {
 func TestVerdictTellsAllTrials(t *testing.T) {
 	calm, edge := fine(), fine()
 	calm.name, calm.death = calmTrial, nil
-	edge.moved = 11 * time.Millisecond
+	edge.moved = short(11 * time.Millisecond)
 	var b strings.Builder
 	if err := verdict(&b, []*trial{calm, edge}); err != nil {
 		t.Fatal(err)
