@@ -80,22 +80,17 @@ func (f facts) judge() []Finding {
 func (f facts) judgeVersion() Finding {
 	version := f.info["redis_version"]
 	major, _, _ := strings.Cut(version, ".")
-	if n, err := strconv.Atoi(major); err != nil || n < 7 {
-		return Fail("redis version %s: 7.0 or newer is needed", version)
-	}
-	return OK("redis version %s", version)
+	n, _ := strconv.Atoi(major) // 0: no number
+	return If(n >= 7, OK("redis version %s", version), Fail("redis version %s: 7.0 or newer is needed", version))
 }
 
 func (f facts) judgeMemory() Finding {
 	const risk = "a full Redis throws out what it likes, the ledger of a sale too; set it to noeviction"
-	switch policy := f.info["maxmemory_policy"]; {
-	case policy == "noeviction":
-		return OK("maxmemory-policy noeviction")
-	case f.info["maxmemory"] == "0":
-		return Warn("maxmemory-policy %s, harmless only while maxmemory is 0: %s", policy, risk)
-	default:
-		return Warn("maxmemory-policy %s: %s", policy, risk)
+	policy, harmless := f.info["maxmemory_policy"], ""
+	if f.info["maxmemory"] == "0" {
+		harmless = ", harmless only while maxmemory is 0"
 	}
+	return If(policy == "noeviction", OK("maxmemory-policy noeviction"), Warn("maxmemory-policy %s%s: %s", policy, harmless, risk))
 }
 
 // appended is what Redis' settings of its log come to.

@@ -1,12 +1,15 @@
 package demo
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"time"
 
-	"spike/bench"
 	"spike/bench/check"
 	"spike/bench/crowd"
 	"spike/bench/report"
@@ -70,25 +73,30 @@ func (a *Account) All() EdgeAccount {
 // closing reads all counters, stops the front so that the logs are whole, and audits the ledger.
 func (a *Account) closing(ctx context.Context, c *rush) error {
 	s := c.stage
-	for _, e := range s.edges {
-		m, err := e.server.Metrics(ctx)
+	for i, server := range s.site.Servers {
+		m, err := server.Metrics(ctx)
 		if err != nil {
-			a.find(check.Fail("%s: %v", e.name, err))
+			a.find(check.Fail("%s: %v", server.Name, err))
 		}
-		a.Edges = append(a.Edges, EdgeAccount{Name: e.name, Weight: e.weight,
+		a.Edges = append(a.Edges, EdgeAccount{Name: server.Name, Weight: weights[i],
 			Buys: m.By("outcome", rig.BuysTotal, "sale", sale), Dropped: int64(m.Sum("spike_decision_log_dropped_total"))})
 	}
 	s.site.CloseSelling()
-	for i, e := range s.edges {
+	for i, e := range a.Edges {
 		var err error
-		if a.Edges[i].Journal, err = readJournal(e.log); err != nil {
-			a.find(check.Fail("%s: %v", e.name, err))
+		if a.Edges[i].Journal, err = readJournal(s.log(e.Name)); err != nil {
+			a.find(check.Fail("%s: %v", e.Name, err))
 		}
 	}
-	var err error
-	if a.Total, a.Sold, err = s.fields(ctx); err != nil {
+	hash, err := s.site.Redis.Ask(ctx, "HGETALL", hashKey)
+	if err != nil {
 		return err
 	}
+	fields, err := hash.AsStrMap()
+	if err != nil {
+		return fmt.Errorf("%s: %w", hashKey, err)
+	}
+	a.Total, a.Sold = fields[rig.TotalField], fields[rig.SoldField]
 	if a.Audit, err = s.store.Audit(ctx, sale); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -100,27 +108,21 @@ func (a *Account) find(f ...check.Finding) { a.Findings = append(a.Findings, f..
 
 // judge compares answers, metrics, logs and ledger.
 func (a *Account) judge(c *rush) {
-	a.find(a.judgeSold(c.want), a.judgeHighest(c.wins.Highest()))
-	a.find(slices.Concat(check.Won(&c.wins), check.Transport(a.Load), check.Statuses(a.Load, true))...)
-	a.find(a.judgeEdges()...)
-	a.find(a.judgeHash(), a.judgeAudit())
+	top := c.wins.Highest()
+	a.find(check.If(a.Wins == c.want, check.OK("%s units sold of %s, by the answers", num(a.Wins), num(a.Units)),
+		check.Fail("%s of %s units sold, by the answers", num(a.Wins), num(c.want))))
+	a.find(check.If(top <= uint64(a.Units), check.OK("no serial above %s", num(a.Units)),
+		check.Fail("serial %d given, of %s", top, num(a.Units))))
+	a.find(slices.Concat(check.Won(&c.wins), check.Transport(a.Load), check.Statuses(a.Load, true), a.judgeEdges())...)
+	a.find(check.If(a.Total == fmt.Sprint(a.Units) && a.Sold == fmt.Sprint(a.Wins),
+		check.OK("%s: %s %s, %s %s", hashKey, rig.TotalField, a.Total, rig.SoldField, a.Sold),
+		check.Fail("%s: %s of %s sold", hashKey, a.Sold, a.Total)))
+	account := check.Account(a.Audit)
+	a.find(check.If(a.Audit.OK && a.Audit.Pending+a.Audit.Confirmed == uint64(a.Wins),
+		check.OK("audit: every unit once: %s", account), check.Fail("audit: %s", account)))
 	for _, v := range a.Audit.Violations {
 		a.find(check.Fail("audit: %s", v))
 	}
-}
-
-func (a *Account) judgeSold(want int64) check.Finding {
-	if a.Wins != want {
-		return check.Fail("%s of %s units sold, by the answers", bench.Number(a.Wins), bench.Number(want))
-	}
-	return check.OK("%s units sold of %s, by the answers", bench.Number(a.Wins), bench.Number(a.Units))
-}
-
-func (a *Account) judgeHighest(top uint64) check.Finding {
-	if top > uint64(a.Units) {
-		return check.Fail("serial %d given, of %s", top, bench.Number(a.Units))
-	}
-	return check.OK("no serial above %s", bench.Number(a.Units))
 }
 
 // judgeEdges compares the metrics, the logs and the answers.
@@ -131,15 +133,13 @@ func (a *Account) judgeEdges() (all []check.Finding) {
 		case e.Dropped == 0 && (missing != 0 || e.Journal.Top != e.Won() || e.Journal.Lines != e.All()),
 			missing < 0, missing > e.Dropped:
 			all = append(all, check.Fail("%s sold %s by its metrics, %s by its log (localSales %s, %s lines dropped)", e.Name,
-				bench.Number(e.Won()), bench.Number(e.Journal.Won), bench.Number(e.Journal.Top), bench.Number(e.Dropped)))
+				num(e.Won()), num(e.Journal.Won), num(e.Journal.Top), num(e.Dropped)))
 		case e.Dropped > 0:
-			all = append(all, check.Warn("%s dropped %s lines of its log rather than let a buyer wait", e.Name,
-				bench.Number(e.Dropped)))
+			all = append(all, check.Warn("%s dropped %s lines of its log rather than let a buyer wait", e.Name, num(e.Dropped)))
 		}
 	}
 	if sold := a.All().Won(); sold != a.Wins {
-		all = append(all, check.Fail("%s sold by the edges' metrics, %s by the answers", bench.Number(sold),
-			bench.Number(a.Wins)))
+		all = append(all, check.Fail("%s sold by the edges' metrics, %s by the answers", num(sold), num(a.Wins)))
 	}
 	if check.Passed(all) {
 		all = append(all, check.OK("answers, metrics and decision logs say the same"))
@@ -147,17 +147,89 @@ func (a *Account) judgeEdges() (all []check.Finding) {
 	return all
 }
 
-func (a *Account) judgeHash() check.Finding {
-	if a.Total != fmt.Sprint(a.Units) || a.Sold != fmt.Sprint(a.Wins) {
-		return check.Fail("%s: %s of %s sold", hashKey, a.Sold, a.Total)
-	}
-	return check.OK("%s: %s %s, %s %s", hashKey, rig.TotalField, a.Total, rig.SoldField, a.Sold)
+// journal is what an edge's decision log says. A line of the log has `result:1,localSales:17` and the time in microseconds.
+type journal struct {
+	Lines int64   // decisions
+	Won   int64   // those with result:1, as grep -c counts them
+	Top   int64   // the highest localSales
+	First int64   // time of the first decision, Unix microseconds
+	Sales []int64 // times of the decisions that sold
 }
 
-func (a *Account) judgeAudit() check.Finding {
-	owned := a.Audit.Pending + a.Audit.Confirmed
-	if !a.Audit.OK || owned != uint64(a.Wins) {
-		return check.Fail("audit: %s", check.Account(a.Audit))
+func readJournal(file string) (journal, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return journal{}, fmt.Errorf("decision log: %w", err)
 	}
-	return check.OK("audit: every unit once: %s", check.Account(a.Audit))
+	defer f.Close()
+	j, err := journalOf(f)
+	if err != nil {
+		return j, fmt.Errorf("decision log %s: %w", file, err)
+	}
+	return j, nil
+}
+
+var (
+	resultField = []byte("result:")
+	localField  = []byte(",localSales:")
+	timeField   = []byte(`"us":`)
+)
+
+func journalOf(r io.Reader) (j journal, err error) {
+	lines := bufio.NewScanner(bufio.NewReaderSize(r, 1<<18))
+	for lines.Scan() {
+		if err := j.add(lines.Bytes()); err != nil {
+			return j, err
+		}
+	}
+	return j, lines.Err()
+}
+
+func (j *journal) add(line []byte) error {
+	_, result, ok := bytes.Cut(line, resultField)
+	_, local, ok2 := bytes.Cut(result, localField)
+	_, at, ok3 := bytes.Cut(line, timeField)
+	if !ok || !ok2 || !ok3 || result[0] != '0' && result[0] != '1' {
+		return fmt.Errorf("line %d: %q is no decision", j.Lines+1, line)
+	}
+	us := leading(at)
+	if j.Lines == 0 || us < j.First {
+		j.First = us
+	}
+	j.Lines++
+	j.Top = max(j.Top, leading(local))
+	if result[0] == '1' {
+		j.Won++
+		j.Sales = append(j.Sales, us)
+	}
+	return nil
+}
+
+// join adds what another edge's log says.
+func (j *journal) join(other journal) {
+	if other.Lines > 0 && (j.Lines == 0 || other.First < j.First) {
+		j.First = other.First
+	}
+	j.Lines, j.Won, j.Sales = j.Lines+other.Lines, j.Won+other.Won, append(j.Sales, other.Sales...)
+}
+
+// leading returns the number at the beginning of text.
+func leading(text []byte) (n int64) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n
+}
+
+// soldBy is how many units were sold until a moment.
+func (j journal) soldBy(us int64) (n int64) {
+	for _, at := range j.Sales {
+		if at <= us {
+			n++
+		}
+	}
+	return n
 }

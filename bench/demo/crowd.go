@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,14 +11,14 @@ import (
 
 // rush is the requests, and what is known of them while they run.
 type rush struct {
-	o      Options
-	stage  *stage
-	wins   crowd.Wins
-	begin  time.Time
-	answer atomic.Int64 // answers so far
-	want   int64        // wins there must be
-	last   chan struct{}
-	lastAt time.Duration // from begin to the last win; read after last
+	o        Options
+	stage    *stage
+	wins     crowd.Wins
+	begin    time.Time
+	answer   atomic.Int64 // answers so far
+	want     int64        // wins there must be
+	watching sync.WaitGroup
+	lastAt   time.Duration // from begin to the last win; 0: there was none
 
 	selling scripts // when the hash showed the last unit as sold
 	all     scripts // at the end
@@ -26,56 +27,34 @@ type rush struct {
 // scripts is how many scripts Redis had run when so many answers had been given.
 type scripts struct{ n, answers int64 }
 
-func newRush(o Options, s *stage) *rush {
-	return &rush{o: o, stage: s, want: min(o.Units, o.Requests), last: make(chan struct{})}
-}
-
 // run sends every request, each with a buyer of its own. It counts Redis' scripts at the last sale and at the end.
 func (c *rush) run(ctx context.Context) (crowd.Result, error) {
-	watch, stop := context.WithCancel(ctx)
-	seen := make(chan struct{})
-	go func() { defer close(seen); c.watchLast(watch) }()
 	c.begin = time.Now()
 	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + c.stage.front + "/buy/" + sale},
-		Connections: c.o.Connections, Requests: c.o.Requests, Timeout: 10 * time.Second,
-		Dress: crowd.Named, Heard: c.note, OnProgress: c.progress(), ProgressEvery: c.o.ProgressEvery})
-	if int64(c.wins.Count(crowd.Won)) < c.want {
-		stop() // there will be no last win
-	}
-	<-seen
-	stop()
+		Connections: c.o.Connections, Requests: c.o.Requests, Timeout: 10 * time.Second, Dress: crowd.Named,
+		Heard: func(a crowd.Answer) { c.note(ctx, a) }, OnProgress: c.progress(), ProgressEvery: c.o.ProgressEvery})
+	c.watching.Wait()
 	if err == nil {
 		c.all, err = c.scripts(ctx)
 	}
 	return r, err
 }
 
-func (c *rush) note(a crowd.Answer) {
+func (c *rush) note(ctx context.Context, a crowd.Answer) {
 	c.answer.Add(1)
 	if word, nth := c.wins.Note(a); word == crowd.Won && int64(nth) == c.want {
 		c.lastAt = time.Since(c.begin)
-		close(c.last)
+		c.watching.Go(func() { c.watchLast(ctx) })
 	}
 }
 
-// settleLimit is how long the hash may take to show all sold units.
-const settleLimit = 5 * time.Second
-
-// watchLast counts the scripts once the last sale has reached Redis.
+// watchLast counts the scripts once the last sale has reached Redis. If it does not, the findings say that the hash is wrong.
 func (c *rush) watchLast(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-c.last:
-	}
-	for deadline := time.Now().Add(settleLimit); ; time.Sleep(10 * time.Millisecond) {
-		sold, err := c.stage.site.Redis.Sold(ctx, sale)
-		if err == nil && sold >= c.want {
+	const settleLimit = 5 * time.Second
+	for begin := time.Now(); ctx.Err() == nil && time.Since(begin) < settleLimit; time.Sleep(10 * time.Millisecond) {
+		if sold, err := c.stage.site.Redis.Sold(ctx, sale); err == nil && sold >= c.want {
 			c.selling, _ = c.scripts(ctx) // without it the report has one figure less
 			return
-		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			return // the findings say that the hash is wrong
 		}
 	}
 }

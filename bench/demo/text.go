@@ -39,30 +39,25 @@ func (a *Account) Text(w io.Writer) error {
 	return nil
 }
 
-// growthRow is a line of the table of growth.
-type growthRow struct {
-	Name  string
-	Cells []string
-}
-
-// Growth is the article's first reading of its log: local sales grow until the stock is sold. nil: nothing was sold.
-func (a *Account) Growth() []growthRow {
+// Growth is the article's first reading of its log: local sales grow until the stock is sold. Its rows begin with their names.
+// nil: nothing was sold.
+func (a *Account) Growth() (rows [][]string) {
 	const columns = 6
 	all := a.All()
 	begin, end := all.Journal.First, slices.Max(append(all.Journal.Sales, 0))
 	if end <= begin {
 		return nil
 	}
-	row := func(name string, cell func(at int64) string) (r growthRow) {
-		r.Name = name
+	row := func(name string, cell func(at int64) string) {
+		cells := []string{name}
 		for i := int64(1); i <= columns; i++ {
-			r.Cells = append(r.Cells, cell(begin+(end-begin)*i/columns))
+			cells = append(cells, cell(begin+(end-begin)*i/columns))
 		}
-		return r
+		rows = append(rows, cells)
 	}
-	rows := []growthRow{row("after", func(at int64) string { return short(time.Duration(at-begin) * time.Microsecond) })}
+	row("after", func(at int64) string { return short(time.Duration(at-begin) * time.Microsecond) })
 	for _, e := range append(slices.Clone(a.Edges), all) {
-		rows = append(rows, row(e.Name, func(at int64) string { return num(e.Journal.soldBy(at)) }))
+		row(e.Name, func(at int64) string { return num(e.Journal.soldBy(at)) })
 	}
 	return rows
 }
@@ -86,21 +81,19 @@ func (e EdgeAccount) Outcomes() string {
 
 // wrap breaks text between words.
 func wrap(text string) string {
-	var b strings.Builder
-	at := 0
+	lines := []string{""}
 	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
 		switch {
-		case at > 0 && at+1+len(word) > width:
-			b.WriteByte('\n')
-			at = 0
-		case at > 0:
-			b.WriteByte(' ')
-			at++
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) > width:
+			lines = append(lines, word)
+		default:
+			*last += " " + word
 		}
-		b.WriteString(word)
-		at += len(word)
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
 
 func num(n any) string { return bench.Number(reflect.ValueOf(n).Int()) }
@@ -140,9 +133,4 @@ func short(d time.Duration) string {
 // weightWords is 1:2:3:4.
 func weightWords() string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(weights), "[]"), " ", ":")
-}
-
-func (o Options) crowdWords() string {
-	return fmt.Sprintf("%s requests over %s keep-alive connections for %s units", num(o.Requests), num(o.Connections),
-		num(o.Units))
 }

@@ -1,15 +1,16 @@
 package peers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/valyala/fasthttp"
 
 	"spike/bench"
+	"spike/bench/crowd"
 )
 
 // Answer is the bare server's answer to every buy. To be a fair floor it is the edge's own answer, with the same status,
@@ -42,29 +43,21 @@ func Won() Answer {
 
 // Like is the answer that a server gives to a buy now.
 func Like(ctx context.Context, addr string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+buyPath, nil)
-	if err != nil {
-		return Answer{}, fmt.Errorf("%w: %w", bench.ErrUsage, err)
-	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}).Do(req)
+	conn := crowd.NewConn(ctx, addr, callTimeout, nil)
+	defer conn.Close()
+	said, err := conn.Ask(http.MethodGet, buyPath)
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: an answer of %s: %w", bench.ErrDependency, addr, err)
 	}
-	defer resp.Body.Close()
-	a := Answer{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"),
-		Name: resp.Header.Get("Server"), Date: resp.Header.Get("Date") != ""}
-	if a.Body, err = io.ReadAll(resp.Body); err != nil {
-		return Answer{}, fmt.Errorf("%w: an answer of %s: %w", bench.ErrDependency, addr, err)
-	}
-	for name, values := range resp.Header {
-		switch name {
-		case "Server", "Date", "Content-Type", "Content-Length", "Connection":
-			continue
-		}
-		for _, v := range values {
-			a.Header = append(a.Header, name, v)
+	a := Answer{Status: said.Status, ContentType: string(said.Header.ContentType()), Name: string(said.Header.Server()),
+		Body: bytes.Clone(said.Body)}
+	for name, value := range said.Header.All() {
+		switch string(name) {
+		case fasthttp.HeaderDate:
+			a.Date = true
+		case fasthttp.HeaderServer, fasthttp.HeaderContentType, fasthttp.HeaderContentLength, fasthttp.HeaderConnection:
+		default:
+			a.Header = append(a.Header, string(name), string(value))
 		}
 	}
 	return a, nil
@@ -72,11 +65,7 @@ func Like(ctx context.Context, addr string) (Answer, error) {
 
 // server returns a fasthttp server with only this answer.
 func (a Answer) server() *fasthttp.Server {
-	return &fasthttp.Server{
-		Name:                  a.Name,
-		NoDefaultServerHeader: a.Name == "",
-		NoDefaultDate:         !a.Date,
-		NoDefaultContentType:  true,
+	return &fasthttp.Server{Name: a.Name, NoDefaultServerHeader: a.Name == "", NoDefaultDate: !a.Date, NoDefaultContentType: true,
 		Handler: func(c *fasthttp.RequestCtx) {
 			if string(c.Path()) != buyPath {
 				c.SetStatusCode(fasthttp.StatusNotFound)

@@ -1,14 +1,22 @@
 package peers
 
 import (
+	"bufio"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/valyala/fasthttp"
 )
 
 // article is the article's design: a local counter first, Redis second, both inside one lock (a channel of size 1), over
@@ -29,9 +37,9 @@ func runArticle(ctx context.Context, o Options) error {
 		return err
 	}
 	defer store.Close()
-	sha, err := loadDeduct(ctx, store)
+	sha, err := store.Do(ctx, store.B().ScriptLoad().Script(deductScript).Build()).ToString()
 	if err != nil {
-		return err
+		return fmt.Errorf("load script: %w", err)
 	}
 	a := &article{lock: make(chan int, 1), redis: &pool{addr: o.Redis}, log: o.Log, localStock: o.LocalStock,
 		deduct: append([]string{"EVALSHA", sha, "1", saleHash}, deductArgs...)}
@@ -58,7 +66,9 @@ func (a *article) buy(w http.ResponseWriter, _ *http.Request) {
 	if won {
 		result, body = 1, map[string]any{"code": 1, "msg": "抢票成功", "data": nil}
 	}
-	respond(w, body)
+	text, _ := json.Marshal(body) // strings and numbers: it cannot fail
+	w.Header().Set("Content-Type", jsonType)
+	_, _ = w.Write(text)
 	a.writeLog("result:" + strconv.Itoa(result) + ",localSales:" + strconv.FormatInt(sold, 10))
 }
 
@@ -74,16 +84,6 @@ func (a *article) deductRemote() bool {
 	return err == nil && serial > 0
 }
 
-func respond(w http.ResponseWriter, body map[string]any) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", jsonType)
-	_, _ = w.Write(b)
-}
-
 // writeLog opens, appends and closes for each request, as the article does.
 func (a *article) writeLog(line string) {
 	if a.log == "" {
@@ -95,4 +95,128 @@ func (a *article) writeLog(line string) {
 	}
 	defer f.Close()
 	_, _ = f.WriteString(line + "\r\n")
+}
+
+// pool is a Redis connection pool like the article's: a connection makes one call at a time, and is then given back. A modern
+// client would pipeline, or clean up a connection between two users. Both would change the cost of the design, so the pool is
+// written out.
+type pool struct {
+	addr string
+	mu   sync.Mutex
+	idle []*redisConn
+}
+
+type redisConn struct {
+	net net.Conn
+	in  *bufio.Reader
+	out []byte
+}
+
+var errReply = errors.New("redis reply")
+
+// do sends one command and reads its integer reply. The connection goes back to the pool unless it broke.
+func (p *pool) do(args []string) (int64, error) {
+	c, err := p.get()
+	if err != nil {
+		return 0, err
+	}
+	n, err := c.call(args)
+	if err != nil && !errors.Is(err, errReply) {
+		_ = c.net.Close()
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, c)
+	return n, err
+}
+
+func (p *pool) get() (*redisConn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.idle) - 1; last >= 0 {
+		c := p.idle[last]
+		p.idle = p.idle[:last]
+		return c, nil
+	}
+	c, err := net.DialTimeout("tcp", p.addr, callTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
+	return &redisConn{net: c, in: bufio.NewReader(c)}, nil
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.idle {
+		_ = c.net.Close()
+	}
+}
+
+// call makes one command and reads its reply, in RESP2. It understands only an integer or an error.
+func (c *redisConn) call(args []string) (int64, error) {
+	if err := c.net.SetDeadline(time.Now().Add(callTimeout)); err != nil {
+		return 0, err
+	}
+	c.out = append(strconv.AppendInt(append(c.out[:0], '*'), int64(len(args)), 10), "\r\n"...)
+	for _, a := range args {
+		c.out = append(strconv.AppendInt(append(c.out, '$'), int64(len(a)), 10), "\r\n"...)
+		c.out = append(append(c.out, a...), "\r\n"...)
+	}
+	if _, err := c.net.Write(c.out); err != nil {
+		return 0, err
+	}
+	line, err := c.in.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	digits, isInteger := strings.CutPrefix(strings.TrimSuffix(line, "\r\n"), ":")
+	if !isInteger {
+		return 0, fmt.Errorf("%w: %q", errReply, line)
+	}
+	return strconv.ParseInt(digits, 10, 64)
+}
+
+// deductScript is the article's: a hash with a total and a sold count, one unit per call.
+//
+//go:embed deduct.lua
+var deductScript string
+
+const (
+	saleHash    = "ticket_hash_key"
+	callTimeout = 2 * time.Second
+)
+
+var deductArgs = []string{"ticket_total_nums", "ticket_sold_nums"}
+
+// runOneScript asks Redis for every buyer. rueidis puts the calls of all connections into few pipelines.
+func runOneScript(ctx context.Context, o Options) error {
+	store, err := connect(o)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	script := rueidis.NewLuaScript(deductScript)
+	buy := func(c *fasthttp.RequestCtx) {
+		if string(c.Path()) != buyPath {
+			c.SetStatusCode(fasthttp.StatusNotFound)
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		defer cancel()
+		serial, err := script.Exec(ctx, store, []string{saleHash}, deductArgs).AsInt64()
+		switch {
+		case err != nil:
+			c.SetStatusCode(fasthttp.StatusServiceUnavailable)
+		case serial == 0:
+			c.SetContentType(jsonType)
+			c.SetBodyString(soldOut)
+		default:
+			c.SetContentType(jsonType)
+			body := append(c.Response.Body(), `{"code":1,"msg":"抢票成功","data":{"sale":"ticket","serial":`...)
+			c.SetBody(append(strconv.AppendInt(body, serial, 10), "}}"...))
+		}
+	}
+	return serve(ctx, o.Listen, &fasthttp.Server{Handler: buy, NoDefaultServerHeader: true})
 }

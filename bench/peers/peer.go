@@ -26,13 +26,10 @@ var peers = map[string]func(context.Context, Options) error{
 	Bare:       func(ctx context.Context, o Options) error { return serve(ctx, o.Listen, o.Answer.server()) },
 	OneScript:  runOneScript,
 	Article:    runArticle,
-	OrderFirst: func(ctx context.Context, o Options) error { return runOrders(ctx, o, strategySQL[OrderFirst]) },
-	PayFirst:   func(ctx context.Context, o Options) error { return runOrders(ctx, o, strategySQL[PayFirst]) },
+	OrderFirst: orderFirst.run,
+	PayFirst:   payFirst.run,
 	Grouped:    runGrouped,
 }
-
-// ErrUnknown means that there is no peer of that name.
-var ErrUnknown = fmt.Errorf("%w: no such peer", bench.ErrUsage)
 
 // Options of a peer. A peer ignores options that it does not use.
 type Options struct {
@@ -49,7 +46,7 @@ type Options struct {
 func Run(ctx context.Context, name string, o Options) error {
 	run, known := peers[name]
 	if !known {
-		return fmt.Errorf("%w: %q", ErrUnknown, name)
+		return fmt.Errorf("%w: no such peer: %q", bench.ErrUsage, name)
 	}
 	return run(ctx, o)
 }
@@ -77,10 +74,9 @@ func serve(ctx context.Context, addr string, s *fasthttp.Server) error {
 	return err
 }
 
-// connect opens the store of a peer that has one.
 func connect(o Options) (rueidis.Client, error) {
 	c, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress: []string{o.Redis}, DisableCache: true, ConnWriteTimeout: 2 * time.Second})
+		InitAddress: []string{o.Redis}, DisableCache: true, ConnWriteTimeout: callTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("%w: redis %s: %w", bench.ErrDependency, o.Redis, err)
 	}

@@ -2,13 +2,15 @@ package peers
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"spike/bench"
 )
 
 func TestUnknownPeer(t *testing.T) {
-	if err := Run(t.Context(), "nginx", Options{}); !errors.Is(err, ErrUnknown) {
+	err := Run(t.Context(), "nginx", Options{})
+	if !errors.Is(err, bench.ErrUsage) || !strings.Contains(err.Error(), `no such peer: "nginx"`) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -3,8 +3,6 @@ package price
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,16 +44,17 @@ var answerServers = []string{edge, peers.Bare, peers.OneScript, peers.Article}
 // scenario is an answer that every buyer gets. The answer of 99 of 100 buyers comes first.
 type scenario struct {
 	named
-	title, answer           string
-	total, sold, localStock int64 // of the hash, and what the article's local counter lets through
-	code                    int
-	ratio, scripts          float64 // targets of the edge: its CPU over bare's, and scripts of Redis an answer
-	each                    string  // figure that the scripts are counted by
+	title, answer  string
+	total, sold    int64 // of the hash
+	code           int
+	body           string  // bare's name of the answer
+	ratio, scripts float64 // targets of the edge: its CPU over bare's, and scripts of Redis an answer
+	each           string  // figure that the scripts are counted by
 }
 
 var scenarios = list[scenario]{
-	{"soldout", "Sold out: every answer is a loser's", "request", 1, 1, 0, soldOut, 1.08, 0.0002, "requests"},
-	{"selling", "Selling: every answer is a winner's", "unit", manyUnits, 0, manyUnits, won, 1.20, 0.02, "sold"},
+	{"soldout", "Sold out: every answer is a loser's", "request", 1, 1, soldOut, "soldout", 1.08, 0.0002, "requests"},
+	{"selling", "Selling: every answer is a winner's", "unit", manyUnits, 0, won, "won", 1.20, 0.02, "sold"},
 }
 
 // Run measures the servers.
@@ -64,7 +63,7 @@ func (o Answer) Run(ctx context.Context, h measure.Host) (report.Doc, error) {
 	if err != nil {
 		return report.Doc{}, err
 	}
-	l := lineup{o, h, map[string]string{}}
+	l := &lineup{Answer: o, h: h}
 	rounds := o.Quads
 	if o.AbRequests > 0 {
 		rounds++
@@ -116,27 +115,28 @@ func (o Answer) turns(n, round int) []int {
 // lineup starts the servers of a scenario.
 type lineup struct {
 	Answer
-	h      measure.Host
-	models map[string]string // by scenario: the address of the edge, whose answer bare repeats
+	h     measure.Host
+	model string // the address of the edge, whose answer bare repeats; empty: there is no edge
 }
 
 // open starts one server, loads it for a second, for its connections, buffers and first leases, and hears whether it gives the
 // scenario's answer.
-func (l lineup) open(ctx context.Context, part, name string) (site *rig.Site, err error) {
+func (l *lineup) open(ctx context.Context, part, name string) (site *rig.Site, err error) {
 	sc := scenarios.of(part)
-	dir, err := os.MkdirTemp(l.h.Dir, part+"-"+name+"-")
-	if err != nil {
-		return nil, err
-	}
-	if site, err = l.start(ctx, sc, name, dir); err != nil {
+	if site, err = l.start(ctx, sc, name); err != nil {
 		return nil, err
 	}
 	if name == edge {
-		l.models[part] = site.Servers[0].Addr
+		l.model = site.Servers[0].Addr
 	}
 	url := site.Servers[0].BuyURL(rig.Sale)
-	if _, err = l.wrk(url, time.Second).Run(ctx); err == nil {
-		err = says(ctx, url, sc.code)
+	_, err = l.wrk(url, time.Second).Run(ctx)
+	var r crowd.Result
+	if err == nil {
+		r, err = crowd.Run(ctx, crowd.Options{URLs: []string{url}, Connections: 1, Requests: 1})
+	}
+	if err == nil && r.Codes[sc.code] != 1 {
+		err = fmt.Errorf("%w: expected code %d, got codes %v, statuses %v", bench.ErrDependency, sc.code, r.Codes, r.Statuses)
 	}
 	if err != nil {
 		site.Close()
@@ -145,22 +145,22 @@ func (l lineup) open(ctx context.Context, part, name string) (site *rig.Site, er
 }
 
 // start starts the spike program as this server, on a Redis with the scenario's sale. bare has no Redis.
-func (l lineup) start(ctx context.Context, sc scenario, name, dir string) (*rig.Site, error) {
-	o := rig.Options{Name: name, Binary: l.h.Program, Dir: dir}
+func (l *lineup) start(ctx context.Context, sc scenario, name string) (*rig.Site, error) {
+	o := rig.Options{Name: name, Binary: l.h.Program, Dir: l.h.Dir}
 	if l.Procs > 0 {
 		o.Env = []string{"GOMAXPROCS=" + strconv.Itoa(l.Procs)}
 	}
-	site := rig.SiteOptions{Binary: l.h.Program, Dir: dir, Units: sc.total, Sold: sc.sold, Kind: rig.Peer(name)}
+	site := rig.SiteOptions{Units: sc.total, Sold: sc.sold, Kind: rig.Peer(name)}
 	switch name {
 	case peers.Bare:
-		o.Args = []string{"--body", map[int]string{won: "won", soldOut: "soldout"}[sc.code]}
-		if model, measured := l.models[sc.String()]; measured {
-			o.Args = append(o.Args, "--like", model)
+		o.Args = []string{"--body", sc.body}
+		if l.model != "" {
+			o.Args = append(o.Args, "--like", l.model)
 		}
 		bare, err := rig.StartServer(ctx, site.Kind, o)
 		return &rig.Site{Servers: []*rig.Server{bare}}, err
 	case peers.Article:
-		o.Args = []string{"--log", filepath.Join(dir, "stat.log"), "--local-stock", fmt.Sprint(sc.localStock)}
+		o.Args = []string{"--log", "stat.log", "--local-stock", fmt.Sprint(sc.total - sc.sold)}
 	case edge:
 		site.Kind, o.Args = rig.Edge, l.EdgeArg
 		if l.Hold != "" && sc.code == won {
@@ -168,26 +168,21 @@ func (l lineup) start(ctx context.Context, sc scenario, name, dir string) (*rig.
 		}
 	}
 	site.Servers = []rig.Options{o}
-	return rig.Open(ctx, site)
+	return openSite(ctx, l.h, site)
 }
 
-func (l lineup) wrk(url string, d time.Duration) crowd.Wrk {
+func (l *lineup) wrk(url string, d time.Duration) crowd.Wrk {
 	return crowd.Wrk{URL: url, Threads: l.Threads, Connections: l.Connections, Duration: d, Headers: l.Header}
 }
 
 // load loads a server by wrk, and in the last round by ab.
-func (l lineup) load(ctx context.Context, site *rig.Site, t measure.Turn) (m measure.Sample, err error) {
-	var seen crowd.Measurement
+func (l *lineup) load(ctx context.Context, site *rig.Site, t measure.Turn) (m measure.Sample, err error) {
 	url := site.Servers[0].BuyURL(rig.Sale)
-	cost, err := spent(ctx, site, func() (err error) {
-		if t.Round > l.Quads {
-			seen, err = crowd.AB{URL: url, Requests: l.AbRequests, Connections: l.Connections, Limit: 2 * time.Minute,
-				Headers: l.Header}.Run(ctx)
-			return err
-		}
-		seen, err = l.wrk(url, l.Duration).Run(ctx)
-		return err
-	})
+	tool := l.wrk(url, l.Duration).Run
+	if t.Round > l.Quads {
+		tool = crowd.AB{URL: url, Requests: l.AbRequests, Connections: l.Connections, Limit: 2 * time.Minute, Headers: l.Header}.Run
+	}
+	seen, cost, err := spent(ctx, site, func() (crowd.Measurement, error) { return tool(ctx) })
 	m.Raw = struct {
 		crowd.Measurement
 		rig.Costs
@@ -207,7 +202,6 @@ func (l lineup) load(ctx context.Context, site *rig.Site, t measure.Turn) (m mea
 	return m, err
 }
 
-// doc has two tables and a panel of bars for each scenario.
 func (o Answer) doc(machine report.Machine, samples measure.Samples) report.Doc {
 	d := report.Doc{Name: "report", Title: "What an answer costs", Machine: machine, Options: o, Samples: samples,
 		Foot: "Bars: medians; whiskers: all rounds; × over the bare server; green: the edge's target. Only ratios mean anything."}
@@ -234,7 +228,6 @@ func (o Answer) doc(machine report.Machine, samples measure.Samples) report.Doc 
 }
 
 func bars(sc scenario, s measure.Samples) (all []report.Bar) {
-	bare := s.Of(peers.Bare).Spread("cpu_us").Median
 	for _, name := range s.Subjects() {
 		b := report.Bar{Name: name, Main: name == edge, Value: s.Of(name).Spread("cpu_us"), Digits: 1,
 			Note: fmt.Sprintf("%.0fk/s", s.Of(name).Spread("per_sec").Median/1000)}
@@ -242,7 +235,7 @@ func bars(sc scenario, s measure.Samples) (all []report.Bar) {
 			b.Note = fmt.Sprintf("×%.2f · ", ratio.Median) + b.Note
 		}
 		if name == edge {
-			b.Target = bare * sc.ratio
+			b.Target = s.Of(peers.Bare).Spread("cpu_us").Median * sc.ratio
 		}
 		if b.Value.N > 0 { // a system that does not tell CPU time has no bars
 			all = append(all, b)

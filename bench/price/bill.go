@@ -2,16 +2,10 @@ package price
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"sync/atomic"
-	"text/template"
 	"time"
 
 	"spike/bench"
@@ -69,20 +63,13 @@ func (o Bill) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 		return d, fmt.Errorf("%w: %d units are more than %d requests", bench.ErrUsage, o.Units, o.Requests)
 	}
 	samples, err := measure.Experiment[design]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, designs.names())}},
-		Rounds: o.Rounds, Turns: measure.Alternate,
-		Open: designs.open,
-		Load: func(ctx context.Context, d design, t measure.Turn) (measure.Sample, error) {
-			return o.load(ctx, h, d, filepath.Join(h.Dir, fmt.Sprintf("%d-%s", t.Round, d)))
-		}}.Run(ctx, h)
+		Rounds: o.Rounds, Turns: measure.Alternate, Open: designs.open,
+		Load: func(ctx context.Context, d design, _ measure.Turn) (measure.Sample, error) { return o.load(ctx, h, d) }}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
 
-// load opens the servers, sends the crowd, and reads CPU times and counters.
-func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m measure.Sample, err error) {
-	if err = os.Mkdir(dir, 0o755); err != nil {
-		return m, err
-	}
-	site, err := rig.Open(ctx, o.site(h, d, dir))
+func (o Bill) load(ctx context.Context, h measure.Host, d design) (m measure.Sample, err error) {
+	site, err := openSite(ctx, h, o.site(d))
 	if err != nil {
 		return m, err
 	}
@@ -97,13 +84,12 @@ func (o Bill) load(ctx context.Context, h measure.Host, d design, dir string) (m
 	return b.sample(), err
 }
 
-func (o Bill) site(h measure.Host, d design, dir string) rig.SiteOptions {
-	site := rig.SiteOptions{Binary: h.Program, Dir: dir, Units: o.Units, Servers: fourEdges()}
+func (o Bill) site(d design) rig.SiteOptions {
+	site := rig.SiteOptions{Units: o.Units, Servers: fourEdges()}
 	if d.String() == peers.Article { // each lets its share through to Redis and half as much again, as the article's 150 of 100
 		site.Kind = rig.Peer(d.String())
 		for i := range site.Servers {
-			site.Servers[i].Args = []string{"--log", filepath.Join(dir, fmt.Sprintf("%d.stat", i)), "--local-stock",
-				strconv.FormatInt((o.Units*3+7)/8, 10)}
+			site.Servers[i].Args = []string{"--log", "stat.log", "--local-stock", strconv.FormatInt((o.Units*3+7)/8, 10)}
 		}
 	}
 	if d.limit > 0 {
@@ -126,29 +112,20 @@ func fourEdges() (all []rig.Options) {
 
 func edgeName(i int) string { return fmt.Sprintf("edge-%d", i+1) }
 
-//go:embed article.conf.tmpl
-var articleText string
-
-var articleConf = template.Must(template.New("article").Parse(articleText))
-
-// openFront puts the design's nginx in front of the servers.
 func (d design) openFront(ctx context.Context, site *rig.Site) (err error) {
 	t := rig.Topology{Edges: site.Addrs(), Weights: weights}
-	if t.Listen, err = rig.FreeAddr(); err != nil {
+	t.Listen, err = rig.FreeAddr()
+	conf := ""
+	if err == nil && d.String() == peers.Article {
+		conf, err = confOf("article.conf.tmpl", t)
+	}
+	if err == nil && d.gate {
+		t.GateDir, err = site.FlagDir()
+	}
+	if err != nil {
 		return err
 	}
-	var conf strings.Builder
-	if d.String() == peers.Article {
-		if err = articleConf.Execute(&conf, t); err != nil {
-			return err
-		}
-	}
-	if d.gate {
-		if t.GateDir, err = site.FlagDir(); err != nil {
-			return err
-		}
-	}
-	return site.OpenFront(ctx, t, conf.String())
+	return site.OpenFront(ctx, t, conf)
 }
 
 // billed is what one turn came to.
@@ -156,34 +133,22 @@ type billed struct {
 	d     design
 	units int64 // that must have been sold
 	wins  crowd.Wins
-	won   atomic.Int64 // answers with code 1, of any server
 
 	Load    crowd.Result  `json:"load"`
 	Cost    rig.Costs     `json:"cost"`
-	Won     int64         `json:"won"`
+	Won     int64         `json:"won"`     // answers with code 1, of any server
 	Sold    int64         `json:"sold"`    // by the sale's hash
 	Reached int64         `json:"reached"` // requests the servers answered, as they count them; the article's do not
 	Audit   *ledger.Audit `json:"audit,omitempty"`
 }
 
 // visit sends the crowd, each request with a buyer of its own, and reads what it cost.
-func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) error {
-	before, err := site.Costs(ctx)
-	if err != nil {
-		return err
-	}
-	b.Load, err = crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + site.Nginx.Addr + "/buy/" + rig.Sale},
-		Connections: o.Connections, Requests: o.Requests, Timeout: maxWait, Dress: crowd.Named, Heard: func(a crowd.Answer) {
-			b.wins.Note(a)
-			if code, _ := a.Code(); a.Status == 200 && code == won {
-				b.won.Add(1)
-			}
-		}})
-	if err != nil {
-		return err
-	}
-	after, err := site.SettledCosts(ctx)
-	b.Cost, b.Sold, b.Won = after.Since(before), after.Sold, b.won.Load()
+func (b *billed) visit(ctx context.Context, o Bill, site *rig.Site) (err error) {
+	b.Load, b.Cost, err = spent(ctx, site, func() (crowd.Result, error) {
+		return crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + site.Nginx.Addr + "/buy/" + rig.Sale},
+			Connections: o.Connections, Requests: o.Requests, Timeout: maxWait, Dress: crowd.Named, Heard: b.wins.Hear})
+	})
+	b.Sold, b.Won = b.Cost.Sold, b.Load.Codes[won]
 	return err
 }
 
@@ -217,7 +182,6 @@ func (b *billed) sample() measure.Sample {
 	return m
 }
 
-// judge lists every fault.
 func (b *billed) judge() (all []string) {
 	wrong := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if r := b.Load; r.Answered != r.Requests || r.Statuses[200] != r.Answered {
@@ -235,7 +199,6 @@ func (b *billed) judge() (all []string) {
 	return append(all, b.wins.Wrong()...)
 }
 
-// doc has the bill of each design, and its bar.
 func (o Bill) doc(machine report.Machine, s measure.Samples) report.Doc {
 	t := report.Rows("The bill: CPU-seconds for a million requests", "design", s, s.Subjects(), ranged("all", 2, "all"),
 		median("nginx", 2, "nginx"), median("servers", 2, "servers"), median("Redis", 2, "redis"), median("gate", 2, "gate"),

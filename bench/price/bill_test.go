@@ -79,10 +79,8 @@ func TestJudge(t *testing.T) {
 
 // The article's front keeps no connection and has the weights 1:2:3:4.
 func TestArticleConf(t *testing.T) {
-	var b strings.Builder
-	err := articleConf.Execute(&b, rig.Topology{Listen: "127.0.0.1:8080", Edges: []string{"127.0.0.1:3001", "127.0.0.1:3002"},
-		Weights: []int{1, 2}})
-	conf := b.String()
+	conf, err := confOf("article.conf.tmpl", rig.Topology{Listen: "127.0.0.1:8080",
+		Edges: []string{"127.0.0.1:3001", "127.0.0.1:3002"}, Weights: []int{1, 2}})
 	const upstream = "upstream load_rule {\n        server 127.0.0.1:3001 weight=1;\n        server 127.0.0.1:3002 weight=2;\n    }"
 	if err != nil || !strings.Contains(conf, upstream) {
 		t.Errorf("%v\n%s", err, conf)
@@ -97,7 +95,7 @@ func TestArticleConf(t *testing.T) {
 // The article let 150 of each machine's 100 through.
 func TestLocalStock(t *testing.T) {
 	for units, want := range map[int64]string{10_000: "3750", 400: "150", 1: "1"} {
-		site := Bill{Units: units}.site(measure.Host{}, designs.of(peers.Article), "")
+		site := Bill{Units: units}.site(designs.of(peers.Article))
 		if args := site.Servers[3].Args; len(site.Servers) != 4 || args[len(args)-1] != want {
 			t.Errorf("%d units: %v, want %s", units, args, want)
 		}

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -38,17 +39,14 @@ func (o Count) Run(ctx context.Context, h measure.Host) (d report.Doc, err error
 	if err = measure.Check(o); err != nil {
 		return d, err
 	}
-	if o.Time == 0 {
-		o.Time = 200 * time.Millisecond
-	}
-	testing.Init()                                                     // it does nothing the second time
+	testing.Init() // it does nothing the second time
+	o.Time = cmp.Or(o.Time, 200*time.Millisecond)
 	if err = flag.Set("test.benchtime", o.Time.String()); err != nil { // package testing has only a flag for this
 		return d, fmt.Errorf("benchmark time: %w", err)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	samples, err := measure.Experiment[counter]{Parts: []measure.Part{{Subjects: counters.names()}}, Rounds: o.Rounds,
-		Turns: measure.Alternate,
-		Open:  counters.open, Load: loadCounter}.Run(ctx, h)
+		Turns: measure.Alternate, Open: counters.open, Load: loadCounter}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
 
@@ -65,7 +63,6 @@ var counters = list[counter]{
 	{"chan", channel}, {"mutex", mutex}, {"one atomic", oneAtomic}, {"one CAS word", oneWord}, {"shard.Stock", shardStock},
 }
 
-// loadCounter measures a counter at each GOMAXPROCS.
 func loadCounter(_ context.Context, c counter, _ measure.Turn) (measure.Sample, error) {
 	m := measure.Sample{Figures: measure.Figures{}}
 	for _, procs := range procsOfCount {
@@ -154,7 +151,6 @@ func shardStock(units uint32) func() bool {
 	}
 }
 
-// doc has a row for each counter, and a panel for each GOMAXPROCS.
 func (o Count) doc(machine report.Machine, s measure.Samples) report.Doc {
 	var columns []report.Column
 	var panels []report.Panel

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -58,23 +57,15 @@ type shop struct {
 // open starts a way, and loads it for a second.
 func (o Durable) open(ctx context.Context, h measure.Host, way string) (s *shop, err error) {
 	s = &shop{}
-	dir, err := os.MkdirTemp(h.Dir, "way-")
-	if err == nil {
-		err = os.Chmod(dir, 0o711) // PostgreSQL may run as another user
-	}
-	if err != nil {
-		return s, err
-	}
-	replicas := replicasOf[way]
-	site := rig.SiteOptions{Binary: h.Program, Dir: dir, Units: manyUnits, Make: []string{"--hold", "0s"}, Replicas: replicas,
+	site := rig.SiteOptions{Units: manyUnits, Make: []string{"--hold", "0s"}, Replicas: replicasOf[way],
 		Servers: []rig.Options{{Args: append([]string{"--ack", "redis"}, o.EdgeArg...)}}}
-	if replicas == 0 {
+	if site.Replicas == 0 {
 		site.Redis = []string{"--appendonly", "yes", "--appendfsync", "always"}
 	}
 	if way != row {
-		s.Site, err = rig.Open(ctx, site)
+		s.Site, err = openSite(ctx, h, site)
 	} else {
-		err = s.openRow(ctx, h, dir)
+		err = s.openRow(ctx, h)
 	}
 	if err == nil {
 		_, err = s.send(ctx, o, time.Second)
@@ -85,14 +76,14 @@ func (o Durable) open(ctx context.Context, h measure.Host, way string) (s *shop,
 	return s, err
 }
 
-func (s *shop) openRow(ctx context.Context, h measure.Host, dir string) (err error) {
-	if s.pg, err = strategies.OpenPostgres(ctx, dir); err != nil {
+func (s *shop) openRow(ctx context.Context, h measure.Host) (err error) {
+	if s.pg, err = strategies.OpenPostgres(ctx, h.Dir); err != nil {
 		return err
 	}
 	if s.orders, err = strategies.OpenDatabase(ctx, s.pg, "orders"); err != nil {
 		return err
 	}
-	server, err := s.orders.Serve(ctx, peers.Grouped, manyUnits, 2, rig.Options{Binary: h.Program, Dir: dir})
+	server, err := s.orders.Serve(ctx, peers.Grouped, manyUnits, 2, rig.Options{Binary: h.Program, Dir: h.Dir})
 	s.Site = &rig.Site{Servers: []*rig.Server{server}}
 	return err
 }
@@ -135,15 +126,10 @@ func (s *shop) read(ctx context.Context) (r reading, err error) {
 
 // load loads a shop once. The store must have at once what buyers have heard.
 func (o Durable) load(ctx context.Context, s *shop, _ measure.Turn) (m measure.Sample, err error) {
-	before, err := s.read(ctx)
+	before, after, seen, err := around(ctx, s.read, s.read, func() (crowd.Result, error) { return s.send(ctx, o, o.Duration) })
 	if err != nil {
 		return m, err
 	}
-	seen, err := s.send(ctx, o, o.Duration)
-	if err != nil {
-		return m, err
-	}
-	after, err := s.read(ctx)
 	cost, waits, units := after.Since(before.Costs), after.Waits-before.Waits, seen.Codes[won]
 	m.Raw = struct {
 		Load crowd.Result `json:"load"`

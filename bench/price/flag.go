@@ -1,15 +1,13 @@
 package price
 
 import (
+	"cmp"
 	"context"
-	_ "embed"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"text/template"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -48,7 +46,7 @@ func (o Flag) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 	for _, sales := range o.Sales {
 		part := strconv.Itoa(sales)
 		parts = append(parts, measure.Part{Name: part, Subjects: []string{byFlag, byReturn}})
-		pairs[part] = &pair{o: o, dir: filepath.Join(h.Dir, part), sales: sales, slots: map[int64]bool{}}
+		pairs[part] = &pair{o: o, dir: filepath.Join(h.Dir, part), sales: sales}
 	}
 	samples, err := measure.Experiment[*rig.Nginx]{Parts: parts, Rounds: o.Quads, Turns: measure.ThereAndBack,
 		Open: func(ctx context.Context, part, name string) (*rig.Nginx, error) {
@@ -66,18 +64,13 @@ func (o Flag) Run(ctx context.Context, h measure.Host) (d report.Doc, err error)
 
 // pair is the two servers with so many flagged sales.
 type pair struct {
-	o     Flag
-	dir   string
-	sales int
-	said  heard          // by the flag
-	flags string         // the folder of flags
-	slots map[int64]bool // for which there are flags
+	o      Flag
+	dir    string
+	sales  int
+	said   crowd.Answer // by the flag
+	flags  string       // the folder of flags
+	oldest int64        // slot for which there may be flags; 0: there are none
 }
-
-//go:embed flag.conf.tmpl
-var returnText string
-
-var returnConf = template.Must(template.New("return").Parse(returnText))
 
 // open starts one of the two. No edge is behind the one with flags, so a request that does not find its flag gets a 503.
 func (p *pair) open(ctx context.Context, h measure.Host, name string) (*rig.Nginx, error) {
@@ -88,25 +81,23 @@ func (p *pair) open(ctx context.Context, h measure.Host, name string) (*rig.Ngin
 	o := rig.NginxOptions{Name: "nginx-" + name, Dir: p.dir, Addr: listen, Idle: http.StatusOK}
 	if name == byFlag {
 		o.Idle = http.StatusServiceUnavailable
-		if o.Conf, err = p.flagConf(ctx, h, listen); err != nil {
-			return nil, err
-		}
+		o.Conf, err = p.flagConf(ctx, h, listen)
 	} else {
-		var conf strings.Builder
-		if err = returnConf.Execute(&conf, map[string]string{"Listen": listen, "Type": p.said.contentType,
-			"Body": p.said.body}); err != nil {
-			return nil, err
-		}
-		o.Conf = conf.String()
+		o.Conf, err = confOf("flag.conf.tmpl", map[string]string{"Listen": listen, "Type": string(p.said.Header.ContentType()),
+			"Body": string(p.said.Body)})
+	}
+	if err != nil {
+		return nil, err
 	}
 	n, err := rig.NewNginx(o)
 	if err == nil {
 		err = n.Start(ctx)
 	}
-	if err == nil {
-		if err = p.compare(ctx, name, listen); err != nil {
-			_ = n.Stop()
-		}
+	if err != nil {
+		return nil, err
+	}
+	if err = p.compare(ctx, name, listen); err != nil {
+		_ = n.Stop()
 	}
 	return n, err
 }
@@ -123,24 +114,24 @@ func (p *pair) flagConf(ctx context.Context, h measure.Host, listen string) (con
 	if err == nil {
 		err = p.keep(time.Now(), 0)
 	}
-	if err != nil {
-		return "", err
+	file := ""
+	if err == nil {
+		file, err = rig.Topology{Listen: listen, Edges: []string{nobody}, GateDir: p.flags, Workers: 1}.Save(p.dir)
 	}
-	file, err := rig.Topology{Listen: listen, Edges: []string{nobody}, GateDir: p.flags, Workers: 1}.Save(p.dir)
 	if err != nil {
 		return "", err
 	}
 	return rig.Conf(ctx, h.Program, file)
 }
 
-// linesOf is the lines of a header, but the date. Its String would have the date of now.
-func linesOf(h *fasthttp.ResponseHeader) (lines string) {
-	for name, value := range h.All() {
+// linesOf is an answer without its date.
+func linesOf(a crowd.Answer) (lines string) {
+	for name, value := range a.Header.All() {
 		if string(name) != fasthttp.HeaderDate {
 			lines += fmt.Sprintf("%s: %s; ", name, value)
 		}
 	}
-	return lines
+	return lines + string(a.Body)
 }
 
 // compare hears what a server says. Both must say the same, without the date.
@@ -151,20 +142,16 @@ func (p *pair) compare(ctx context.Context, name, addr string) error {
 	if err != nil {
 		return err
 	}
-	said := heard{linesOf(a.Header), string(a.Header.ContentType()), string(a.Body)}
 	switch {
 	case a.Status != http.StatusOK:
 		return fmt.Errorf("%w: nginx does not answer by the flag: %v", bench.ErrDependency, a)
 	case name == byFlag:
-		p.said = said
-	case p.said != said:
-		return fmt.Errorf("the two do not say the same: %+v and %+v", p.said, said)
+		p.said = a
+	case linesOf(p.said) != linesOf(a):
+		return fmt.Errorf("the two do not say the same: %s and %s", linesOf(p.said), linesOf(a))
 	}
 	return nil
 }
-
-// heard is an answer, without its date.
-type heard struct{ header, contentType, body string }
 
 func flagged(i int) string { return fmt.Sprintf("sale-%05d", i) }
 
@@ -173,31 +160,18 @@ func flagged(i int) string { return fmt.Sprintf("sale-%05d", i) }
 func (p *pair) keep(now time.Time, long time.Duration) error {
 	const margin = 5 * time.Second
 	first, last := nginx.Slot(now), nginx.Slot(now.Add(long+margin))
-	for slot := range p.slots {
-		if slot < first {
-			delete(p.slots, slot)
-			if err := p.each(slot, os.Remove); err != nil {
-				return err
+	for slot := cmp.Or(p.oldest, first); slot <= last; slot++ {
+		set := os.RemoveAll
+		if slot >= first {
+			set = func(file string) error { return os.MkdirAll(file, 0o755) }
+		}
+		for i := range p.sales {
+			if err := set(filepath.Join(p.flags, nginx.FlagName(flagged(i), nginx.SoldOut, slot))); err != nil {
+				return fmt.Errorf("flags: %w", err)
 			}
 		}
 	}
-	for slot := first; slot <= last; slot++ {
-		if !p.slots[slot] {
-			p.slots[slot] = true
-			if err := p.each(slot, func(file string) error { return os.Mkdir(file, 0o755) }); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (p *pair) each(slot int64, do func(file string) error) error {
-	for i := range p.sales {
-		if err := do(filepath.Join(p.flags, nginx.FlagName(flagged(i), nginx.SoldOut, slot))); err != nil {
-			return fmt.Errorf("flags: %w", err)
-		}
-	}
+	p.oldest = first
 	return nil
 }
 
@@ -211,7 +185,6 @@ end
 request = function() return all[math.random(sales)] end
 `
 
-// load loads one of the two.
 func (p *pair) load(ctx context.Context, n *rig.Nginx) (m measure.Sample, err error) {
 	script := filepath.Join(p.dir, "sales.lua")
 	if err = os.WriteFile(script, fmt.Appendf(nil, askAll, p.sales), 0o600); err != nil {
@@ -233,7 +206,6 @@ func (p *pair) load(ctx context.Context, n *rig.Nginx) (m measure.Sample, err er
 	return m, err
 }
 
-// doc has a row for each number of sales.
 func (o Flag) doc(machine report.Machine, samples measure.Samples) report.Doc {
 	of := func(server, figure string) measure.Figure {
 		return func(s measure.Samples, sales string) measure.Spread { return s.In(sales).Of(server).Spread(figure) }

@@ -11,7 +11,7 @@ import (
 
 // There is a flag for every slot of a load, and none for a past slot.
 func TestFlagsOfASlotAndTheNext(t *testing.T) {
-	p := &pair{flags: t.TempDir(), sales: 3, slots: map[int64]bool{}}
+	p := &pair{flags: t.TempDir(), sales: 3}
 	now := time.Unix(1_000_008, 0)
 	const long = 8 * time.Second
 	for _, at := range []time.Time{now, now.Add(time.Second), now.Add(30 * time.Second)} {
@@ -37,12 +37,10 @@ func TestFlagsOfASlotAndTheNext(t *testing.T) {
 }
 
 func TestReturnSaysWhatItHeard(t *testing.T) {
-	var conf strings.Builder
-	err := returnConf.Execute(&conf, map[string]string{"Listen": "127.0.0.1:8080", "Type": "application/json",
+	conf, err := confOf("flag.conf.tmpl", map[string]string{"Listen": "127.0.0.1:8080", "Type": "application/json",
 		"Body": `{"code":-1,"msg":"已售罄"}`})
-	if err != nil || !strings.Contains(conf.String(), `return 200 '{"code":-1,"msg":"已售罄"}';`) ||
-		!strings.Contains(conf.String(), "default_type 'application/json';") ||
-		!strings.Contains(conf.String(), "listen 127.0.0.1:8080;") {
-		t.Errorf("%v\n%s", err, conf.String())
+	if err != nil || !strings.Contains(conf, `return 200 '{"code":-1,"msg":"已售罄"}';`) ||
+		!strings.Contains(conf, "default_type 'application/json';") || !strings.Contains(conf, "listen 127.0.0.1:8080;") {
+		t.Errorf("%v\n%s", err, conf)
 	}
 }

@@ -1,11 +1,25 @@
+// Package price measures what a buy costs. Each file is an experiment, whose flags are the fields of its struct:
+//
+//	answer   an edge beside a bare server, a script per request, and the article's design
+//	count    ways to count a stock down by one, over GOMAXPROCS
+//	share    how nginx shares a crowd among edges, and what each way costs
+//	flag     "sold out" by a flag at nginx, beside return 200 of the same body
+//	bill     the CPU time of a whole spike: the article's design, ours, ours with the gate, and a sale with a limit
+//	real     sales with a limit, a hold and keys, beside an anonymous one
+//	durable  sales on a disk or on replicas before their buyers hear of them, beside a row of PostgreSQL
+//
+// A CPU time is of the servers' processes, by their own clocks, and their work after the last answer is in it.
 package price
 
 import (
 	"context"
+	"embed"
 	"fmt"
+	"os"
+	"strings"
+	"text/template"
 	"time"
 
-	"spike/bench"
 	"spike/bench/crowd"
 	"spike/bench/measure"
 	"spike/bench/report"
@@ -49,6 +63,17 @@ func (l list[T]) of(name string) (found T) {
 //nolint:unparam // Experiment wants an error.
 func (l list[T]) open(_ context.Context, _, name string) (T, error) { return l.of(name), nil }
 
+//go:embed *.conf.tmpl
+var confFiles embed.FS
+
+var confs = template.Must(template.ParseFS(confFiles, "*"))
+
+func confOf(file string, data any) (string, error) {
+	var b strings.Builder
+	err := confs.ExecuteTemplate(&b, file, data)
+	return b.String(), err
+}
+
 // crowdFigures are what our own crowd saw.
 func crowdFigures(r crowd.Result) measure.Figures {
 	return measure.Figures{"per_sec": r.PerSecond(), "p50_ms": measure.Millis(r.Latency.P50),
@@ -61,26 +86,35 @@ func toolFigures(m crowd.Measurement) measure.Figures {
 		"p99_ms": measure.Millis(m.P99), measure.Faulty: float64(m.Faults())}
 }
 
-// says checks that a server answers a buy with this code.
-func says(ctx context.Context, url string, code int) error {
-	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{url}, Connections: 1, Requests: 1})
-	if err == nil && r.Codes[code] != 1 {
-		err = fmt.Errorf("%w: expected code %d, got codes %v, statuses %v", bench.ErrDependency, code, r.Codes, r.Statuses)
+// openSite starts a site in a folder of its own, which nginx' workers may enter.
+func openSite(ctx context.Context, h measure.Host, o rig.SiteOptions) (*rig.Site, error) {
+	dir, err := os.MkdirTemp(h.Dir, "site-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	o.Binary, o.Dir = h.Program, dir
+	return rig.Open(ctx, o)
 }
 
-// spent loads a site, and reads what that cost.
-func spent(ctx context.Context, site *rig.Site, load func() error) (rig.Costs, error) {
-	before, err := site.Costs(ctx)
-	if err != nil {
-		return before, err
+// around loads, and reads numbers that only grow, before and after.
+func around[R, S any](ctx context.Context, first, last func(context.Context) (R, error), load func() (S, error)) (before, after R,
+	seen S, err error) {
+	if before, err = first(ctx); err == nil {
+		seen, err = load()
 	}
-	if err = load(); err != nil {
-		return before, err
+	if err == nil {
+		after, err = last(ctx)
 	}
-	after, err := site.SettledCosts(ctx)
-	return after.Since(before), err
+	return before, after, seen, err
+}
+
+// spent loads a site, and reads what that cost, with the work after the last answer.
+func spent[S any](ctx context.Context, site *rig.Site, load func() (S, error)) (S, rig.Costs, error) {
+	before, after, seen, err := around(ctx, site.Costs, site.SettledCosts, load)
+	return seen, after.Since(before), err
 }
 
 // median is a column of a figure without its range.

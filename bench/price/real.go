@@ -2,14 +2,11 @@ package price
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
+	"math/rand/v2"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -40,29 +37,27 @@ type Real struct {
 
 // kind is what a sale asks of its buyers, and what they send.
 type kind struct {
+	named
 	limit int  // units per buyer; 0: no limit
-	named bool // buyers come with X-Buyer-Id
+	known bool // buyers come with X-Buyer-Id
 	keyed bool // buyers come with an Idempotency-Key
 }
 
 const anonymous, realSale = "anonymous", "limit+key"
 
 // kinds, the plainest first. Those between the first and the last tell which part of a real sale costs what.
-var (
-	kindNames = []string{anonymous, "buyer", "buyer+key", "limit", realSale}
-	kinds     = map[string]kind{anonymous: {}, "buyer": {named: true}, "buyer+key": {named: true, keyed: true},
-		"limit": {limit: 2, named: true}, realSale: {limit: 2, named: true, keyed: true}}
-)
+var kinds = list[kind]{{anonymous, 0, false, false}, {"buyer", 0, true, false}, {"buyer+key", 0, true, true},
+	{"limit", 2, true, false}, {realSale, 2, true, true}}
 
 // phase is a state of a sale in which every buyer hears the same.
 type phase struct {
+	named
 	title   string
 	outcome string // as spike_buys_total says it
 	units   int64
-	limited bool // only sales with a limit have it
 	bought  bool // every unit was bought before
 	paid    bool // and paid for, so nothing can come back
-	regular bool // the buyers are few, and have bought before what they may
+	regular bool // the buyers are few, and have bought before what they may: only sales with a limit have it
 	targets []realTarget
 }
 
@@ -78,86 +73,74 @@ const (
 )
 
 var (
-	phaseNames = []string{"selling", "over", "nonenow", "soldout"}
-	phases     = map[string]phase{
-		"selling": {title: "Selling: every buyer wins", outcome: "won", units: manyUnits, targets: []realTarget{
+	phases = list[phase]{
+		{named: "selling", title: "Selling: every buyer wins", outcome: "won", units: manyUnits, targets: []realTarget{
 			{measure.Target{What: "buys/s, x anonymous", Least: true, Bound: 0.6, Digits: 3}, toAnonymous("per_sec")},
 			{measure.Target{What: "edge us/buy", Bound: 40, Digits: 1}, measure.Median("edge_us")},
 			{measure.Target{What: "Redis us/buy", Bound: 12, Digits: 2}, measure.Median("redis_us")},
 			{measure.Target{What: "scripts/buy", Bound: 0.05, Digits: 4}, measure.Median("scripts")}}},
-		"over": {title: "Over the limit: every buyer has all that it may have", outcome: "over_limit", units: manyUnits,
-			limited: true, regular: true},
-		"nonenow": {title: "None now: every unit is held, and may come back", outcome: "none_now", units: fewUnits, bought: true,
-			targets: refusals},
-		"soldout": {title: "Sold out: every unit is paid for", outcome: "sold_out", units: fewUnits, bought: true, paid: true,
-			targets: refusals},
+		{named: "over", title: "Over the limit: every buyer has all that it may have", outcome: "over_limit", units: manyUnits,
+			regular: true},
+		{named: "nonenow", title: "None now: every unit is held, and may come back", outcome: "none_now", units: fewUnits,
+			bought: true, targets: refusals},
+		{named: "soldout", title: "Sold out: every unit is paid for", outcome: "sold_out", units: fewUnits, bought: true,
+			paid: true, targets: refusals},
 	}
 	refusals = []realTarget{
 		{measure.Target{What: "edge CPU, x anonymous", Bound: 1.3, Digits: 3}, toAnonymous("edge_us")},
 		{measure.Target{What: "scripts/buy", Bound: 0.002, Digits: 4}, measure.Median("scripts")}}
 )
 
-// leg is a kind of sale, sold by one of two programs.
-type leg struct{ kind, build string }
+// this and base end the name of a subject if there are two programs: "limit+key, base".
+const this, base = ", this", ", base"
 
-const this, base = "this", "base"
-
-// String tells the two programs apart, if there are two.
-func (l leg) String() string {
-	if l.build == "" {
-		return l.kind
-	}
-	return l.kind + ", " + l.build
+// kindOf returns the kind of a subject, and the end of its name.
+func kindOf(subject string) (k kind, program string) {
+	name, _, _ := strings.Cut(subject, ",")
+	return kinds.of(name), strings.TrimPrefix(subject, name)
 }
 
 // toAnonymous is a figure over that of the anonymous sale of the same program, within a round.
 func toAnonymous(figure string) measure.Figure {
 	return func(s measure.Samples, subject string) measure.Spread {
-		l := legOf(subject)
-		l.kind = anonymous
-		return measure.Over(figure, l.String())(s, subject)
+		_, program := kindOf(subject)
+		return measure.Over(figure, anonymous+program)(s, subject)
 	}
 }
 
 func toBase(figure string) measure.Figure {
 	return func(s measure.Samples, subject string) measure.Spread {
-		return measure.Over(figure, leg{legOf(subject).kind, base}.String())(s, subject)
+		k, _ := kindOf(subject)
+		return measure.Over(figure, k.String()+base)(s, subject)
 	}
-}
-
-func legOf(subject string) leg {
-	kind, build, _ := strings.Cut(subject, ", ")
-	return leg{kind, build}
 }
 
 // Run measures the sales of a phase in turns, there and back, and then those of the next one.
 func (o Real) Run(ctx context.Context, h measure.Host) (d report.Doc, err error) {
-	if err = errors.Join(measure.Check(o), measure.Known("phase", o.Only, phaseNames),
-		measure.Known("kind of sale", o.Sales, kindNames)); err != nil {
+	if err = errors.Join(measure.Check(o), measure.Known("phase", o.Only, phases.names()),
+		measure.Known("kind of sale", o.Sales, kinds.names())); err != nil {
 		return d, err
 	}
 	samples, err := measure.Experiment[*site]{Parts: o.parts(), Rounds: o.Rounds, Turns: measure.ThereAndBack,
-		Open: func(ctx context.Context, part, subject string) (*site, error) {
-			return o.open(ctx, h, part, subject)
-		},
+		Open: func(ctx context.Context, part, subject string) (*site, error) { return o.open(ctx, h, part, subject) },
 		Load: o.load, Close: func(s *site) { s.Close() }}.Run(ctx, h)
 	return o.doc(ctx, samples), err
 }
 
 func (o Real) parts() (parts []measure.Part) {
-	sales, builds := o.Sales, []string{""}
+	sales, programs := o.Sales, []string{""}
 	if len(sales) == 0 {
 		sales = []string{anonymous, realSale}
 	}
 	if o.Base != "" {
-		builds = []string{this, base}
+		programs = []string{this, base}
 	}
-	for _, name := range measure.Choose(o.Only, phaseNames) {
+	for _, name := range measure.Choose(o.Only, phases.names()) {
 		p := measure.Part{Name: name}
-		for _, kind := range measure.Choose(sales, kindNames) {
-			for _, build := range builds {
-				if kinds[kind].limit > 0 || !phases[name].limited {
-					p.Subjects = append(p.Subjects, leg{kind, build}.String())
+		for _, kind := range measure.Choose(sales, kinds.names()) {
+			for _, program := range programs {
+				if kinds.of(kind).limit > 0 || !phases.of(name).regular {
+					p.Subjects = append(p.Subjects, kind+program)
 				}
 			}
 		}
@@ -169,34 +152,26 @@ func (o Real) parts() (parts []measure.Part) {
 // site is an edge and its Redis with one sale, and those who buy.
 type site struct {
 	*rig.Site
-	kind  kind
-	crowd crowd.Options
-	few   int64        // buyers that there are; 0: one for each request
-	sent  atomic.Int64 // requests
+	Real
+	kind kind
+	few  int64 // buyers that there are; 0: one for each request
+	sent int64 // requests
 }
 
 // open starts a site and brings its sale into the phase. Then it loads the site for a moment, for its connections and leases.
-func (o Real) open(ctx context.Context, h measure.Host, part, subject string) (*site, error) {
-	l, p, program := legOf(subject), phases[part], h.Program
-	if l.build == base {
-		program = o.Base
+func (o Real) open(ctx context.Context, h measure.Host, part, subject string) (s *site, err error) {
+	p, program := phases.of(part), ""
+	s = &site{Real: o}
+	if s.kind, program = kindOf(subject); program == base {
+		h.Program = o.Base
 	}
-	s := &site{kind: kinds[l.kind]}
-	dir, err := os.MkdirTemp(h.Dir, part+"-")
-	if err != nil {
-		return s, err
-	}
-	sell := []string{"--hold", o.Hold.String()}
+	ours := rig.SiteOptions{Units: p.units, Make: []string{"--hold", o.Hold.String()}, Servers: []rig.Options{{Args: o.EdgeArg}}}
 	if s.kind.limit > 0 {
-		sell = append(sell, "--limit-per-buyer", strconv.Itoa(s.kind.limit))
+		ours.Make = append(ours.Make, "--limit-per-buyer", strconv.Itoa(s.kind.limit))
 	}
-	if s.Site, err = rig.Open(ctx, rig.SiteOptions{Binary: program, Dir: dir, Units: p.units, Make: sell,
-		Servers: []rig.Options{{Args: o.EdgeArg}}}); err != nil {
+	if s.Site, err = openSite(ctx, h, ours); err != nil {
 		return s, err
 	}
-	// An edge lets no buyer wait longer than three seconds for the ledger.
-	s.crowd = crowd.Options{URLs: []string{s.Servers[0].BuyURL(rig.Sale)}, Connections: o.Connections, Method: fasthttp.MethodPost,
-		Timeout: maxWait}
 	if err = s.prepare(ctx, p); err == nil {
 		_, err = s.send(ctx, min(time.Second, o.Duration), manyUnits, nil)
 	}
@@ -222,13 +197,11 @@ func (s *site) prepare(ctx context.Context, p phase) error {
 	return nil
 }
 
-// send sends requests for so long, and at most so many.
 func (s *site) send(ctx context.Context, long time.Duration, most int64, heard func(crowd.Answer)) (crowd.Result, error) {
-	first, o := s.sent.Load(), s.crowd
-	o.Connections, o.Requests, o.For, o.Heard = int(min(int64(o.Connections), most)), most, long, heard
-	o.Dress = func(n int64, h *fasthttp.RequestHeader) { s.dress(first+n, h) }
-	r, err := crowd.Run(ctx, o)
-	s.sent.Add(r.Answered + r.Errors)
+	r, err := crowd.Run(ctx, crowd.Options{URLs: []string{s.Servers[0].BuyURL(rig.Sale)}, Method: fasthttp.MethodPost,
+		Connections: int(min(int64(s.Connections), most)), Requests: most, For: long, Timeout: maxWait, Heard: heard,
+		Dress: func(n int64, h *fasthttp.RequestHeader) { s.dress(s.sent+n, h) }})
+	s.sent += r.Answered + r.Errors
 	return r, err
 }
 
@@ -248,7 +221,7 @@ func (s *site) dress(n int64, h *fasthttp.RequestHeader) {
 	h.SetBytesV("X-Real-IP", ip)
 	h.SetBytesV("X-Forwarded-For", ip)
 	h.SetBytesV("X-Request-ID", appendID(room[:0], n, 0))
-	if s.kind.named {
+	if s.kind.known {
 		buyer := n
 		if s.few > 0 {
 			buyer %= s.few
@@ -256,23 +229,14 @@ func (s *site) dress(n int64, h *fasthttp.RequestHeader) {
 		h.SetBytesV("X-Buyer-Id", strconv.AppendInt(append(room[:0], "buyer-"...), buyer, 10))
 	}
 	if s.kind.keyed {
-		h.SetBytesV("Idempotency-Key", appendID(room[:0], n, 2))
+		h.SetBytesV("Idempotency-Key", appendID(room[:0], n, 1))
 	}
 }
 
-// appendID appends 32 hexadecimal digits, which differ for each n and for each even salt.
+// appendID appends 32 hexadecimal digits, which differ for each n and for each salt.
 func appendID(to []byte, n int64, salt uint64) []byte {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], scatter(uint64(n)<<4|salt))
-	binary.BigEndian.PutUint64(b[8:], scatter(uint64(n)<<4|salt|1))
-	return hex.AppendEncode(to, b[:])
-}
-
-// scatter is a bijection: no two numbers come to the same one (the finalizer of SplitMix64).
-func scatter(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	r := rand.NewPCG(uint64(n), salt)
+	return fmt.Appendf(to, "%016x%016x", r.Uint64(), r.Uint64())
 }
 
 // pay confirms all reservations, as a payment service does.
@@ -295,22 +259,18 @@ func (s *site) pay(ctx context.Context, bought *crowd.Wins) error {
 	return nil
 }
 
-// load loads a site once.
 func (o Real) load(ctx context.Context, s *site, t measure.Turn) (m measure.Sample, err error) {
 	heard, err := s.Servers[0].Buys(ctx, rig.Sale)
 	if err != nil {
 		return m, err
 	}
-	var seen crowd.Result
-	cost, err := spent(ctx, s.Site, func() (err error) {
-		seen, err = s.send(ctx, o.Duration, manyUnits, nil)
-		return err
-	})
+	seen, cost, err := spent(ctx, s.Site, func() (crowd.Result, error) { return s.send(ctx, o.Duration, manyUnits, nil) })
 	if err != nil {
 		return m, err
 	}
 	now, err := s.Servers[0].Buys(ctx, rig.Sale)
-	right := now[phases[t.Part].outcome] - heard[phases[t.Part].outcome]
+	outcome := phases.of(t.Part).outcome
+	right := now[outcome] - heard[outcome]
 	m.Raw = struct {
 		Load crowd.Result `json:"load"`
 		rig.Costs
@@ -323,26 +283,31 @@ func (o Real) load(ctx context.Context, s *site, t measure.Turn) (m measure.Samp
 	return m, err
 }
 
-// doc has tables of costs, and of ratios, for each phase.
 func (o Real) doc(ctx context.Context, samples measure.Samples) report.Doc {
 	d := report.Doc{Name: "real", Title: "Real sales", Machine: report.ThisMachine(ctx), Options: o, Samples: samples,
 		Failed: samples.Sum(measure.Faulty) > 0}
 	for _, part := range samples.Parts() {
-		p, s := phases[part], samples.In(part)
-		main := leg{realSale, ""}
+		p, s := phases.of(part), samples.In(part)
+		main := realSale
 		if o.Base != "" {
-			main.build = this
+			main += this
 		}
 		cost := report.Rows(p.title, "sale", s, s.Subjects(), ranged("buys/s", 0, "per_sec"), ranged("edge us/buy", 1, "edge_us"),
 			ranged("Redis us/buy", 2, "redis_us"), ranged("scripts/buy", 4, "scripts"), median("p50 ms", 2, "p50_ms"),
 			median("p99 ms", 2, "p99_ms"), faulty())
 		for _, t := range p.targets {
-			cost.Notes = append(cost.Notes, t.Say(t.of(s, main.String()))...)
+			cost.Notes = append(cost.Notes, t.Say(t.of(s, main))...)
 		}
 		d.Tables = append(d.Tables, cost, p.beside("anonymous", s, toAnonymous), p.beside("base", s, toBase))
 	}
 	if n := len(d.Tables); n > 0 {
-		d.Tables[n-3].Notes = append(d.Tables[n-3].Notes, o.how(ctx)...)
+		last := &d.Tables[n-3]
+		last.Notes = append(last.Notes, fmt.Sprintf("medians of %s, two loads of %v each, %d connections, hold %v; headers as nginx "+
+			"passes them on, a buyer and a key of its own for each request", bench.Plural(o.Rounds, "round"), o.Duration,
+			o.Connections, o.Hold))
+		if o.Base != "" {
+			last.Notes = append(last.Notes, "base is "+report.VersionOf(ctx, o.Base))
+		}
 	}
 	return d
 }
@@ -357,13 +322,4 @@ func (p phase) beside(whom string, s measure.Samples, to func(figure string) mea
 	}
 	return report.Rows(p.title+" (beside "+whom+", within a round)", "sale", s, rows, report.Range("buys/s", 3, to("per_sec")),
 		report.Range("edge us", 3, to("edge_us")), report.Range("Redis us", 3, to("redis_us")))
-}
-
-func (o Real) how(ctx context.Context) []string {
-	notes := []string{fmt.Sprintf("medians of %s, two loads of %v each, %d connections, hold %v; headers as nginx passes "+
-		"them on, a buyer and a key of its own for each request", bench.Plural(o.Rounds, "round"), o.Duration, o.Connections, o.Hold)}
-	if o.Base != "" {
-		notes = append(notes, "base is "+report.VersionOf(ctx, o.Base))
-	}
-	return notes
 }

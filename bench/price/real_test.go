@@ -26,7 +26,7 @@ func TestPartsOfRealSales(t *testing.T) {
 
 // Each request has a buyer, a key and an id of its own, and the headers that nginx.conf.tmpl passes on. Nothing else is sent.
 func TestEachRequestIsAnothers(t *testing.T) {
-	s := &site{kind: kinds[realSale]}
+	s := &site{kind: kinds.of(realSale)}
 	seen := map[string]bool{}
 	for n := range int64(5000) {
 		var h fasthttp.RequestHeader
@@ -46,7 +46,7 @@ func TestEachRequestIsAnothers(t *testing.T) {
 }
 
 func TestRegularsComeAgainWithFreshKeys(t *testing.T) {
-	s := &site{kind: kinds[realSale], few: 10}
+	s := &site{kind: kinds.of(realSale), few: 10}
 	var first, second fasthttp.RequestHeader
 	s.dress(3, &first)
 	s.dress(13, &second)

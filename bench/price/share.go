@@ -68,13 +68,16 @@ func oneNetwork(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, by
 func wayOf(name string) way { return ways.of(strings.TrimSuffix(name, loose)) }
 
 // wanted is each edge's share by its weight.
-func (w way) wanted() []float64 {
-	sum, shares := 0, make([]float64, len(w.weights))
-	for _, weight := range w.weights {
-		sum += weight
+func (w way) wanted() []float64 { return sharesOf(w.weights) }
+
+// sharesOf is each number's part of their sum.
+func sharesOf[N int | float64](numbers []N) (shares []float64) {
+	sum := N(0)
+	for _, n := range numbers {
+		sum += n
 	}
-	for i, weight := range w.weights {
-		shares[i] = float64(weight) / float64(sum)
+	for _, n := range numbers {
+		shares = append(shares, float64(n)/float64(sum))
 	}
 	return shares
 }
@@ -110,17 +113,17 @@ func (o Share) load(ctx context.Context, site *rig.Site, w way, kept bool) (m me
 	if err = site.OpenFront(ctx, rig.Topology{Weights: w.weights, More: more}, ""); err != nil {
 		return m, err
 	}
-	before, err := readShares(ctx, site)
-	if err != nil {
-		return m, err
+	read := func(ctx context.Context) (r shares, err error) {
+		if r.Counts, err = site.Answered(ctx); err == nil {
+			r.Cost, err = site.Costs(ctx)
+		}
+		return r, err
 	}
-	seen, err := crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + site.Nginx.Addr + "/buy/" + rig.Sale}, Dress: crowd.Named,
-		Connections: int(min(int64(o.Connections), o.Requests)), Requests: o.Requests,
-		From: func(connection int) crowd.Dial { return crowd.From(w.from(connection)) }})
-	if err != nil {
-		return m, err
-	}
-	after, err := readShares(ctx, site)
+	before, after, seen, err := around(ctx, read, read, func() (crowd.Result, error) {
+		return crowd.Run(ctx, crowd.Options{URLs: []string{"http://" + site.Nginx.Addr + "/buy/" + rig.Sale}, Dress: crowd.Named,
+			Connections: int(min(int64(o.Connections), o.Requests)), Requests: o.Requests,
+			From: func(connection int) crowd.Dial { return crowd.From(w.from(connection)) }})
+	})
 	if err != nil {
 		return m, err
 	}
@@ -131,13 +134,6 @@ func (o Share) load(ctx context.Context, site *rig.Site, w way, kept bool) (m me
 type shares struct {
 	Cost   rig.Costs `json:"cost"`
 	Counts []int64   `json:"counts"` // by edge, as each counts itself
-}
-
-func readShares(ctx context.Context, site *rig.Site) (r shares, err error) {
-	if r.Counts, err = site.Answered(ctx); err == nil {
-		r.Cost, err = site.Costs(ctx)
-	}
-	return r, err
 }
 
 func (o Share) sample(seen crowd.Result, before, after shares) measure.Sample {
@@ -190,15 +186,11 @@ func jain(counts, wanted []float64) float64 {
 }
 
 // deviation is how far the worst edge is from its wanted share, in percent of that share.
-func deviation(counts, wanted []float64) float64 {
-	sum, worst := 0.0, 0.0
-	for _, n := range counts {
-		sum += n
+func deviation(counts, wanted []float64) (worst float64) {
+	for i, share := range sharesOf(counts) {
+		worst = max(worst, 100*math.Abs(share/wanted[i]-1))
 	}
-	for i, n := range counts {
-		worst = max(worst, math.Abs(n/(sum*wanted[i])-1))
-	}
-	return 100 * worst
+	return worst
 }
 
 // fairness is a figure of how a way's counts differ from those wanted.
@@ -208,14 +200,14 @@ func fairness(of func(counts, wanted []float64) float64) measure.Figure {
 	}
 }
 
-// unkept is a figure of a way's turns in which nothing is kept.
-func unkept(figure string) measure.Figure {
-	return func(s measure.Samples, way string) measure.Spread { return s.Of(way + loose).Spread(figure) }
+// unkept is both's CPU in a way's turns in which nothing is kept.
+func unkept(s measure.Samples, way string) measure.Spread {
+	return measure.Median("both_us")(s, way+loose)
 }
 
-// overKept is both's CPU with nothing kept over that with kept connections.
+// overKept is that over the CPU with kept connections.
 func overKept(s measure.Samples, way string) measure.Spread {
-	return s.Of(way+loose).Ratio("both_us", s.Of(way))
+	return measure.Over("both_us", way)(s, way+loose)
 }
 
 func (o Share) doc(machine report.Machine, s measure.Samples) report.Doc {
@@ -237,7 +229,7 @@ func (o Share) doc(machine report.Machine, s measure.Samples) report.Doc {
 	cost := report.Rows("What a request costs: CPU us", "way", s, names, median("nginx", 2, "nginx_us"),
 		median("edges", 2, "edges_us"), ranged("both", 2, "both_us"),
 		report.Range("x round robin", 3, measure.Over("both_us", roundRobin)),
-		report.Range("both, nothing kept", 2, unkept("both_us")), report.Range("x kept", 3, overKept))
+		report.Range("both, nothing kept", 2, unkept), report.Range("x kept", 3, overKept))
 	cost.Notes = []string{fmt.Sprintf("medians of %s of %d requests on %d connections, all answered \"sold out\"; "+
 		"kept: connections from nginx to the edges", bench.Plural(o.Rounds, "round"), o.Requests, o.Connections)}
 	return report.Doc{Name: "balance", Title: "How nginx shares a crowd among four edges", Machine: machine, Options: o,
@@ -253,12 +245,8 @@ func sharePanels(s measure.Samples, names []string) (panels []report.Panel) {
 		counts, wanted := counted(s, name), wayOf(name).wanted()
 		p := report.Panel{Title: name, Scale: 100, Legend: fmt.Sprintf(
 			"share of the requests; Jain's index %.4f, furthest off %.1f %%", jain(counts, wanted), deviation(counts, wanted))}
-		all := 0.0
-		for _, n := range counts {
-			all += n
-		}
-		for i, n := range counts {
-			p.Bars = append(p.Bars, report.Bar{Name: edgeName(i), Value: measure.Of(100 * n / all), Digits: 2, Unit: " %",
+		for i, share := range sharesOf(counts) {
+			p.Bars = append(p.Bars, report.Bar{Name: edgeName(i), Value: measure.Of(100 * share), Digits: 2, Unit: " %",
 				Target: 100 * wanted[i], Note: fmt.Sprintf("of %.0f %%", 100*wanted[i])})
 		}
 		panels = append(panels, p)

@@ -42,11 +42,9 @@ func OpenDatabase(ctx context.Context, pg *rig.Postgres, name string) (*Database
 	return d, nil
 }
 
-const closeTimeout = 5 * time.Second
-
 // Close ends our view. The database stays.
 func (d *Database) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = d.db.Close(ctx)
 }
@@ -95,14 +93,12 @@ const (
 
 // writes returns the database's counters once they stand still: its servers report them now and then, and when a connection
 // ends.
-func (d *Database) writes(ctx context.Context) (Writes, error) {
-	last := Writes{Inserted: -1}
-	for deadline := time.Now().Add(writesLimit); ; {
-		now, err := d.readWrites(ctx)
-		if err != nil || now.Rows() == last.Rows() || time.Now().After(deadline) {
+func (d *Database) writes(ctx context.Context) (now Writes, err error) {
+	deadline := time.Now().Add(writesLimit)
+	for last := int64(-1); ; last = now.Rows() {
+		if now, err = d.readWrites(ctx); err != nil || now.Rows() == last || time.Now().After(deadline) {
 			return now, err
 		}
-		last = now
 		if !bench.Sleep(ctx, writesEvery) {
 			return now, ctx.Err()
 		}

@@ -1,3 +1,19 @@
+// Package strategies measures three sequences of a buyer's order, its payment and the deduction from the stock. One crowd
+// meets all three, on a real PostgreSQL at its default durability:
+//
+//	order-then-deduct  a buy is one transaction in the database: conditional decrement of the stock's row, and the
+//	                   order's row. Paying marks the order. A unit that is never paid for stays deducted.
+//	pay-then-deduct    a buy inserts an order while the stock, as read, is above 0. Paying marks the order and takes
+//	                   one from the stock, without a condition: a buyer who pays when it is at 0 gets nothing.
+//	pre-deduct         Spike: the edge reserves, the order worker writes the orders afterwards, paying is the edge's
+//	                   confirm, and a unit that is not paid for when its hold ends is sold again.
+//
+// The first two are servers of package peers. A condition on the second's decrement would not change its count, only its name:
+// those buyers would hear "refund" instead.
+//
+// A run is a first wave of buyers, each with one request, then their payments, then the hold and a pause. Then a second,
+// smaller wave finds the units that came back, followed by its payments and the same wait. The seed and k decide whether and
+// when the k-th winner pays, so all three strategies meet the same crowd.
 package strategies
 
 import (
@@ -5,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"spike/bench"
@@ -49,8 +64,7 @@ func (o Options) Run(ctx context.Context, h measure.Host) (d report.Doc, err err
 	samples, err := measure.Experiment[string]{Parts: []measure.Part{{Subjects: measure.Choose(o.Only, names)}}, Rounds: o.Rounds,
 		Turns: measure.Alternate, Open: func(_ context.Context, _, name string) (string, error) { return name, nil },
 		Load: func(ctx context.Context, name string, t measure.Turn) (measure.Sample, error) {
-			one := fmt.Sprintf("%s-%d", name, t.Round)
-			return o.load(ctx, h, name, filepath.Join(h.Dir, one), pg, strings.ReplaceAll(one, "-", "_"))
+			return o.load(ctx, h, pg, name, fmt.Sprintf("%s-%d", name, t.Round))
 		}}.Run(ctx, h)
 	return o.doc(report.ThisMachine(ctx), samples), err
 }
@@ -72,24 +86,23 @@ type run struct {
 }
 
 // load opens a shop on a database of its own, sends the crowd, and counts.
-func (o Options) load(ctx context.Context, h measure.Host, name, dir string, pg *rig.Postgres, database string) (m measure.Sample,
-	err error) {
-	d, err := OpenDatabase(ctx, pg, database)
+func (o Options) load(ctx context.Context, h measure.Host, pg *rig.Postgres, name, turn string) (m measure.Sample, err error) {
+	d, err := OpenDatabase(ctx, pg, turn)
 	if err != nil {
 		return m, err
 	}
 	defer d.Close()
-	site, shop, err := o.openShop(ctx, h.Program, name, dir, d)
+	s, err := o.open(ctx, h.Program, name, filepath.Join(h.Dir, turn), d)
 	if err != nil {
 		return m, err
 	}
-	defer site.Close()
+	defer s.Close()
 	before, err := d.writes(ctx)
 	if err != nil {
 		return m, err
 	}
-	r, err := o.visit(ctx, site.Servers[0].BuyURL(rig.Sale), shop)
-	site.Close() // a database counts a connection's work when the connection ends
+	r, err := s.visit(ctx)
+	s.Close() // a database counts a connection's work when the connection ends
 	if err != nil {
 		return m, err
 	}
@@ -99,40 +112,39 @@ func (o Options) load(ctx context.Context, h measure.Host, name, dir string, pg 
 }
 
 // visit is the two waves and the state of their orders.
-func (o Options) visit(ctx context.Context, url string, shop shop) (r run, err error) {
-	till := newTill(ctx, o, shop.pay)
+func (s *shop) visit(ctx context.Context) (r run, err error) {
+	till := newTill(ctx, s.Options, s.pay)
 	defer till.close()
-	if r.Rush, r.AfterRush, err = o.wave(ctx, o.Buyers, url, shop, till); err != nil {
+	if r.Rush, r.AfterRush, err = s.wave(ctx, s.Buyers, till); err != nil {
 		return r, err
 	}
 	r.End = r.AfterRush
 	rushWon := till.won.Load()
-	if o.Late > 0 {
-		if r.Late, r.End, err = o.wave(ctx, o.Late, url, shop, till); err != nil {
+	if s.Late > 0 {
+		if r.Late, r.End, err = s.wave(ctx, s.Late, till); err != nil {
 			return r, err
 		}
 	}
 	r.Won, r.LateWon = till.won.Load(), till.won.Load()-rushWon
 	r.Paid, r.PayRefused, r.PayFailures = till.paid.Load(), till.refused.Load(), till.failed.Load()
-	return r, shop.settle(ctx)
+	return r, s.settle(ctx)
 }
 
 // wave is buyers, their payments, and the time after which no unpaid order may keep a unit.
-func (o Options) wave(ctx context.Context, buyers int64, url string, shop shop, t *till) (r crowd.Result, at Stock, err error) {
-	r, err = crowd.Run(ctx, crowd.Options{URLs: []string{url}, Connections: int(min(int64(o.Connections), buyers)), Requests: buyers,
-		Timeout: payTimeout, Dress: crowd.Named, Heard: t.note})
+func (s *shop) wave(ctx context.Context, buyers int64, t *till) (r crowd.Result, at Stock, err error) {
+	r, err = crowd.Run(ctx, crowd.Options{URLs: []string{s.Servers[0].BuyURL(rig.Sale)}, Requests: buyers, Timeout: payTimeout,
+		Connections: int(min(int64(s.Connections), buyers)), Dress: crowd.Named, Heard: t.note})
 	if err != nil {
 		return r, at, err
 	}
 	t.due.Wait()
-	if !bench.Sleep(ctx, o.Hold+o.Settle) {
+	if !bench.Sleep(ctx, s.Hold+s.Settle) {
 		return r, at, ctx.Err()
 	}
-	at, err = shop.count(ctx)
+	at, err = s.count(ctx)
 	return r, at, err
 }
 
-// faulty is how many requests were not answered as they should be.
 func (r run) faulty() int64 {
 	answered := r.Rush.Answered + r.Late.Answered
 	return r.Rush.Errors + r.Late.Errors + answered - r.Rush.Statuses[200] - r.Late.Statuses[200] + r.PayRefused + r.PayFailures
@@ -163,7 +175,7 @@ func (o Options) doc(machine report.Machine, s measure.Samples) report.Doc {
 	ranged := func(head string, digits int, figure string) report.Column {
 		return report.Range(head, digits, measure.Median(figure))
 	}
-	crowd := report.Rows("The rush", "strategy", s, s.Subjects(), ranged("requests/s", 0, "per_sec"), ranged("p50 ms", 2, "p50_ms"),
+	rush := report.Rows("The rush", "strategy", s, s.Subjects(), ranged("requests/s", 0, "per_sec"), ranged("p50 ms", 2, "p50_ms"),
 		ranged("p99 ms", 2, "p99_ms"), ranged("rows written/request", 3, "rows"), ranged("transactions/request", 3, "transactions"),
 		report.Col("faulty", 0, measure.Sum(measure.Faulty)))
 	end := report.Percent("paid at the end", 1, measure.Median("paid_end"))
@@ -175,7 +187,7 @@ func (o Options) doc(machine report.Machine, s measure.Samples) report.Doc {
 		"%d %% of the winners never pay, hold %v, %d connections to PostgreSQL, seed %d", bench.Plural(o.Rounds, "round"), o.Units,
 		o.Buyers, o.Late, o.Connections, o.NeverPay, o.Hold, o.Pool, o.Seed)}
 	return report.Doc{Name: "strategies", Title: "Three orders of doing things", Machine: machine, Options: o,
-		Tables: []report.Table{crowd, units}, Panels: panels(s), Samples: s,
+		Tables: []report.Table{rush, units}, Panels: panels(s), Samples: s,
 		Foot: "Bars: medians; whiskers: all rounds. Only ratios mean anything."}
 }
 

@@ -148,12 +148,12 @@ func (c *BenchPprofCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("pprof: %w", err)
 	}
-	profiles, crowd, err := profile.Loaded{Binary: binary, Out: c.Out, Seconds: c.Seconds, Connections: c.Connections,
+	crowd, err := profile.Loaded{Binary: binary, Out: c.Out, Seconds: c.Seconds, Connections: c.Connections,
 		SoldOut: c.Only == "soldout", EdgeArgs: c.EdgeArg}.Run(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%s: %d answers at %.0f/s, codes %v, transport errors %v\n",
 		c.Only, crowd.Answered, crowd.PerSecond(), crowd.Codes, crowd.ErrorKinds)
-	return profile.Print(os.Stdout, profiles)
+	return profile.Print(os.Stdout, c.Out)
 }

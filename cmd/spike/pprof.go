@@ -17,9 +17,8 @@ type PprofCmd struct {
 
 // Run takes the profiles and prints the top of each. Meanwhile the edge goes on selling.
 func (c *PprofCmd) Run(ctx context.Context) error {
-	profiles, err := profile.Session{Admin: c.Admin, Token: c.Token, Seconds: c.Seconds, Out: c.Out}.Take(ctx)
-	if err != nil {
+	if err := (profile.Session{Admin: c.Admin, Token: c.Token, Seconds: c.Seconds, Out: c.Out}).Take(ctx); err != nil {
 		return err
 	}
-	return profile.Print(os.Stdout, profiles)
+	return profile.Print(os.Stdout, c.Out)
 }

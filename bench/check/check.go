@@ -1,3 +1,5 @@
+// Package check compares a running edge, and the Redis behind it, with what they promise. It buys, and checks every answer.
+// The result is a list of findings, one line each. The command fails if a finding is a failure.
 package check
 
 import (
@@ -14,18 +16,84 @@ import (
 
 	"spike/bench"
 	"spike/bench/crowd"
+	"spike/bench/measure"
 	"spike/luascripts/ledger"
 )
 
-// Auditor is the part of a store that a check uses.
-type Auditor interface {
-	Audit(ctx context.Context, sale string) (ledger.Audit, error)
+// Level says how bad a finding is.
+type Level int
+
+// The levels. Only Failed makes the check fail.
+const (
+	Fine Level = iota
+	Risky
+	Failed
+)
+
+// Finding is the result of one check.
+type Finding struct {
+	Level Level
+	Text  string
+}
+
+func (f Finding) String() string {
+	return [...]string{"ok   ", "warn ", "FAIL "}[f.Level] + f.Text
+}
+
+func finding(l Level, format string, args ...any) Finding {
+	return Finding{l, fmt.Sprintf(format, args...)}
+}
+
+// OK is a finding without a fault.
+func OK(format string, args ...any) Finding { return finding(Fine, format, args...) }
+
+// Warn names a risk.
+func Warn(format string, args ...any) Finding { return finding(Risky, format, args...) }
+
+// Fail names a broken promise.
+func Fail(format string, args ...any) Finding { return finding(Failed, format, args...) }
+
+// Passed says whether nothing failed.
+func Passed(all []Finding) bool {
+	return !slices.ContainsFunc(all, func(f Finding) bool { return f.Level == Failed })
+}
+
+// If is well if ok, and otherwise bad.
+func If(ok bool, well, bad Finding) Finding {
+	if ok {
+		return well
+	}
+	return bad
+}
+
+// Options of a check.
+type Options struct {
+	URL         string        // of a sale: http://HOST:PORT/buy/NAME
+	Requests    int64         `range:"0..100000000"` // buys; 0: none
+	Connections int           `range:"1..65536"`
+	P99         time.Duration // the most the 99th percentile may be; 0: any
+	Allow503    bool          // "undecided" is a warning, not a failure
+	Buyers      bool          // each buy has a buyer of its own, whom a trusted proxy names
+}
+
+// check refuses wrong options, and returns where the URL points. Its error wraps bench.ErrUsage.
+func (o Options) check() (host, sale string, err error) {
+	host, path, err := crowd.Split(o.URL)
+	path, _, _ = strings.Cut(path, "?")
+	sale, ok := strings.CutPrefix(path, "/buy/")
+	switch {
+	case err != nil || !ok || sale == "" || strings.Contains(sale, "/"):
+		return "", "", fmt.Errorf("%w: --url %q is not http://HOST:PORT/buy/SALE", bench.ErrUsage, o.URL)
+	case o.P99 < 0:
+		return "", "", fmt.Errorf("%w: --p99 %v is less than nothing", bench.ErrUsage, o.P99)
+	}
+	return host, sale, measure.Check(o)
 }
 
 // Run buys from an edge, and calls say for each finding. With a store it also audits the sale. Its error is about the options
 // (bench.ErrUsage), a server that does not listen (bench.ErrDependency), the store (ledger.ErrDown), or ctx. A fault of an
 // answer is not an error, but a finding.
-func Run(ctx context.Context, o Options, store Auditor, say func(Finding)) error {
+func Run(ctx context.Context, o Options, store ledger.Store, say func(Finding)) error {
 	host, sale, err := o.check()
 	if err != nil {
 		return err
@@ -58,7 +126,6 @@ func reach(ctx context.Context, host string) error {
 	return c.Close()
 }
 
-// buy sends the requests and checks every answer.
 func (o Options) buy(ctx context.Context) ([]Finding, error) {
 	var wins crowd.Wins
 	q := crowd.Options{URLs: []string{o.URL}, Connections: o.Connections, Requests: o.Requests, Heard: wins.Hear}
@@ -73,18 +140,16 @@ func (o Options) buy(ctx context.Context) ([]Finding, error) {
 }
 
 // Transport says whether every request was answered.
-func Transport(r crowd.Result) []Finding {
-	if r.Errors == 0 && r.Unsent == 0 {
-		return []Finding{OK("%s over %s, all answered: %.0f/s",
-			bench.Plural(r.Requests, "request"), bench.Plural(r.Connects, "connection"), r.PerSecond())}
-	}
-	var all []Finding
+func Transport(r crowd.Result) (all []Finding) {
+	requests := bench.Plural(r.Requests, "request")
 	if r.Errors > 0 {
-		all = append(all, Fail("%s of %s: %s", bench.Plural(r.Errors, "transport error"), bench.Plural(r.Requests, "request"),
-			Counts(r.ErrorKinds)))
+		all = append(all, Fail("%s of %s: %s", bench.Plural(r.Errors, "transport error"), requests, Counts(r.ErrorKinds)))
 	}
 	if r.Unsent > 0 {
 		all = append(all, Fail("%s not sent", bench.Plural(r.Unsent, "request")))
+	}
+	if all == nil {
+		all = append(all, OK("%s over %s, all answered: %.0f/s", requests, bench.Plural(r.Connects, "connection"), r.PerSecond()))
 	}
 	return all
 }
@@ -95,11 +160,7 @@ var reasons = map[int]string{
 }
 
 // Statuses says whether every answer had a status a buyer may get.
-func Statuses(r crowd.Result, allow503 bool) []Finding {
-	if r.Answered == 0 {
-		return nil
-	}
-	var all []Finding
+func Statuses(r crowd.Result, allow503 bool) (all []Finding) {
 	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
 		n := r.Statuses[status]
 		switch {
@@ -110,7 +171,7 @@ func Statuses(r crowd.Result, allow503 bool) []Finding {
 			all = append(all, Fail("%s with status %d%s", bench.Plural(n, "answer"), status, reasons[status]))
 		}
 	}
-	if all == nil {
+	if all == nil && r.Answered > 0 {
 		all = append(all, OK("every answer has status 200; by code: %s", Counts(r.Codes)))
 	}
 	return all
@@ -121,11 +182,8 @@ func Won(w *crowd.Wins) (all []Finding) {
 	for _, wrong := range w.Wrong() {
 		all = append(all, Fail("%s", wrong))
 	}
-	switch n := w.Count(crowd.Won); {
-	case all == nil && n == 0:
-		return []Finding{OK("nobody won")}
-	case all == nil:
-		return []Finding{OK("%s: no serial twice, a token with each", bench.Plural(n, "win"))}
+	if n := w.Count(crowd.Won); all == nil {
+		all = append(all, If(n > 0, OK("%s: no serial twice, a token with each", bench.Plural(n, "win")), OK("nobody won")))
 	}
 	return all
 }
@@ -137,13 +195,11 @@ func (o Options) slo(r crowd.Result) []Finding {
 	}
 	l := r.Latency
 	said := fmt.Sprintf("p50 %v, p99 %v, max %v", round(l.P50), round(l.P99), round(l.Max))
-	switch {
-	case o.P99 == 0:
+	if o.P99 == 0 {
 		return []Finding{OK("latency: %s", said)}
-	case l.P99 > o.P99:
-		return []Finding{Fail("latency: %s: p99 is over %v", said, o.P99)}
 	}
-	return []Finding{OK("latency: %s: p99 is within %v", said, o.P99)}
+	return []Finding{If(l.P99 <= o.P99, OK("latency: %s: p99 is within %v", said, o.P99),
+		Fail("latency: %s: p99 is over %v", said, o.P99))}
 }
 
 func round(d time.Duration) time.Duration {
@@ -157,7 +213,7 @@ func round(d time.Duration) time.Duration {
 }
 
 // audited says whether the store accounts for every unit of the sale once.
-func audited(ctx context.Context, store Auditor, sale string) ([]Finding, error) {
+func audited(ctx context.Context, store ledger.Store, sale string) ([]Finding, error) {
 	a, err := store.Audit(ctx, sale)
 	var refused *ledger.Refusal
 	if errors.As(err, &refused) {
@@ -166,10 +222,8 @@ func audited(ctx context.Context, store Auditor, sale string) ([]Finding, error)
 	if err != nil {
 		return nil, err
 	}
-	if a.OK {
-		return []Finding{OK("audit: every unit of %s is accounted for once: %s", sale, Account(a))}, nil
-	}
-	all := []Finding{Fail("audit of %s: %s", sale, Account(a))}
+	all := []Finding{If(a.OK, OK("audit: every unit of %s is accounted for once: %s", sale, Account(a)),
+		Fail("audit of %s: %s", sale, Account(a)))}
 	for _, v := range a.Violations {
 		all = append(all, Fail("audit: %s", v))
 	}
@@ -194,4 +248,22 @@ func Counts[K int | string](m map[K]int64) string {
 		parts = append(parts, fmt.Sprintf("%v: %s", k, bench.Number(m[k])))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Ready asks a program's operators' side whether it is ready. Its error wraps bench.ErrUsage (no address), or
+// bench.ErrDependency (nobody answers).
+func Ready(ctx context.Context, admin string) (Finding, error) {
+	if _, _, err := net.SplitHostPort(admin); err != nil {
+		return Finding{}, fmt.Errorf("%w: --admin %q is not HOST:PORT", bench.ErrUsage, admin)
+	}
+	c := crowd.NewConn(ctx, admin, 2*time.Second, nil)
+	defer c.Close()
+	a, err := c.Ask("GET", "/readyz")
+	if err != nil {
+		return Finding{}, fmt.Errorf("%w: %w", bench.ErrDependency, err)
+	}
+	if a.Status != 200 {
+		return Fail("%s is not ready: %s", admin, strings.TrimSpace(a.String())), nil
+	}
+	return OK("%s is ready", admin), nil
 }

@@ -1,3 +1,12 @@
+// Package demo plays the whole article on one machine. It runs a Redis, four edges, nginx in front of them with the weights
+// 1:2:3:4, and a crowd of a hundred requests for each unit. Then it accounts for what happened. Four sources must agree: the
+// answers, the edges' metrics, their decision logs, and the ledger's audit.
+//
+//	demo     from the options to the account
+//	stage    the servers: start, stop
+//	crowd    the requests, and what is read while they run
+//	account  what happened, by the decision logs too, which are read as the article reads its stat.log; and whether it is right
+//	text     the account for people
 package demo
 
 import (
@@ -5,11 +14,50 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"spike/bench/crowd"
 	"spike/bench/measure"
 	"spike/bench/report"
+	"spike/bench/rig"
 )
+
+// Options of a demo.
+type Options struct {
+	Binary      string // the spike program; the edges are `spike serve`
+	Requests    int64  `range:"1..1000000000"`
+	Units       int64  `range:"1..100000000"`
+	Connections int    `range:"1..8192"`  // nginx needs two of its own for each
+	BasePort    int    `range:"1..65532"` // the edges listen on this port and the next three
+	Listen      string // nginx' address; empty: 127.0.0.1:8080, or a free port if that is busy
+	Out         string // folder for report and logs; empty: a temporary one, kept only after a failure
+
+	OnStep        func(string)   // what is being done now
+	OnProgress    func(Progress) // how far the crowd is, every ProgressEvery
+	ProgressEvery time.Duration
+}
+
+// Progress is how far the crowd is.
+type Progress struct {
+	Done, Requests int64
+	Sold           int64
+	PerSecond      float64 // lately
+}
+
+const (
+	sale          = rig.Sale
+	host          = "127.0.0.1"
+	defaultListen = host + ":8080"
+)
+
+// weights of the edges, as in the article: a tenth of the requests for the first, four for the last.
+var weights = []int{1, 2, 3, 4}
+
+func (o Options) step(format string, args ...any) {
+	if o.OnStep != nil {
+		o.OnStep(fmt.Sprintf(format, args...))
+	}
+}
 
 // Run plays the article and returns what happened. Its errors wrap bench.ErrUsage, bench.ErrDependency, edge.ErrListen or
 // ledger.ErrDown. A wrong result is no error, but a finding of the account. When Run returns, all servers have ended.
@@ -42,13 +90,11 @@ func Run(ctx context.Context, o Options) (*Account, error) {
 	return a, err
 }
 
-// room returns the folder for logs.
 func (o Options) room() (string, error) {
-	var dir string
-	var err error
+	dir, err := filepath.Abs(o.Out)
 	if o.Out == "" {
 		dir, err = os.MkdirTemp("", "spike-demo-")
-	} else if dir, err = filepath.Abs(o.Out); err == nil {
+	} else if err == nil {
 		err = os.MkdirAll(dir, 0o755)
 	}
 	if err != nil {
@@ -62,8 +108,8 @@ func (s *stage) play(ctx context.Context, o Options) (*Account, error) {
 	if err := s.open(ctx, o); err != nil {
 		return nil, interrupted(ctx, err)
 	}
-	o.step("%s", o.crowdWords())
-	c := newRush(o, s)
+	o.step("%s requests over %s keep-alive connections for %s units", num(o.Requests), num(o.Connections), num(o.Units))
+	c := &rush{o: o, stage: s, want: min(o.Units, o.Requests)}
 	r, err := c.run(ctx)
 	if err != nil {
 		return nil, interrupted(ctx, err)
@@ -85,10 +131,7 @@ func interrupted(ctx context.Context, err error) error {
 
 // count divides the scripts by what they were run for.
 func (a *Account) count(c *rush) {
-	if a.Wins >= c.want {
-		a.LastAt = c.lastAt
-	}
-	a.SellingN, a.SellingFor = c.all.n, a.Wins
+	a.LastAt, a.SellingN, a.SellingFor = c.lastAt, c.all.n, a.Wins
 	if c.selling.n > 0 {
 		a.SellingN = c.selling.n
 		a.SoldOutN, a.SoldOutFor = c.all.n-c.selling.n, c.all.answers-c.selling.answers
